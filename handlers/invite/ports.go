@@ -1,0 +1,65 @@
+package invite
+
+import (
+	"context"
+	"time"
+
+	"guestlist/handlers/policy"
+	"guestlist/handlers/submission"
+)
+
+// Store keeps requests, claims and due times. Every method may be called by several instances at once; whatever it
+// writes is on disk when it returns. Errors are *problem.Error: NotFound and Conflict where said below, StorageUnavailable otherwise.
+//
+// Every implementation is held to the same conformance suite (package tables/conformance).
+type Store interface {
+	// Load returns the request as last saved. NotFound if there is none.
+	Load(ctx context.Context, id submission.ID) (Request, error)
+	// Save writes the request and adds events to its history, all or nothing, and returns the request with its new Version
+	// and Events. With an empty Version the request must not exist yet; otherwise it must still be of that Version. Conflict if not.
+	Save(ctx context.Context, r Request, events []Event) (Request, error)
+	// History returns the request's events in the order in which they were saved; none for an unknown id.
+	History(ctx context.Context, id submission.ID) ([]Event, error)
+
+	// Claim makes id the owner of the address if it has none, and returns the claim as it then stands, whoever owns it.
+	Claim(ctx context.Context, address submission.Address, id submission.ID) (Claim, error)
+	// Invited notes the guest's object id on the claim. Conflict if id is not the owner.
+	Invited(ctx context.Context, address submission.Address, id submission.ID, guestID string) error
+	// Release gives the claim back if id owns it and no guest was noted; otherwise it changes nothing.
+	Release(ctx context.Context, address submission.Address, id submission.ID) error
+
+	// Wait notes that id wants to be advanced at due, in place of any earlier note.
+	Wait(ctx context.Context, id submission.ID, due time.Time) error
+	// StopWaiting removes the note of id, if there is one.
+	StopWaiting(ctx context.Context, id submission.ID) error
+	// Due returns at most limit ids whose noted time is not after now, the longest due first.
+	Due(ctx context.Context, now time.Time, limit int) ([]submission.ID, error)
+}
+
+// Rows reads policy rows.
+type Rows interface {
+	// Rows returns every row of the given partitions, in any order. An error means that not all could be read: no decision can be made.
+	Rows(ctx context.Context, partitions []string) ([]policy.Raw, error)
+}
+
+// Invitation is what the directory is asked to send.
+type Invitation struct {
+	Address         submission.Address
+	DisplayName     string
+	RedirectURL     string
+	MessageLanguage string // BCP 47; empty for the directory's default
+	SendMessage     bool   // the directory sends its own mail
+	UserType        string // "Guest" or "Member"
+	Sponsors        []string
+}
+
+// Directory is the tenant. Errors are *problem.Error with a Directory… code, never the SDK's own.
+type Directory interface {
+	// Invite creates the guest or finds the one that exists, and returns its object id.
+	Invite(ctx context.Context, invitation Invitation) (guestID string, err error)
+	// FindGuest returns the object id of the guest that was invited by this address, or "" if none is visible (yet).
+	FindGuest(ctx context.Context, address submission.Address) (guestID string, err error)
+	// AddMember adds the guest to the group. added is false if it was a member before. DirectoryNotReplicated if the guest is not visible
+	// to the directory yet; DirectoryRefused if the group can't take the guest or does not exist.
+	AddMember(ctx context.Context, groupID, guestID string) (added bool, err error)
+}

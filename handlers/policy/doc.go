@@ -1,0 +1,7 @@
+// Package policy turns a submission, the rows that admins keep and a time into a decision that explains itself.
+//
+// It is a pure function: the same submission, rows and time give the same decision, whatever the order in which
+// the rows were read. Where a row can't be understood, nobody is invited: the request goes to review.
+//
+// It must not know where rows are kept, who asks, or what a decision leads to; it does no I/O and reads no clock.
+package policy
