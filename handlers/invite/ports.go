@@ -21,12 +21,13 @@ type Store interface {
 	// History returns the request's events in the order in which they were saved; none for an unknown id.
 	History(ctx context.Context, id submission.ID) ([]Event, error)
 
-	// Claim makes id the owner of the address if it has none, and returns the claim as it then stands, whoever owns it.
-	Claim(ctx context.Context, address submission.Address, id submission.ID) (Claim, error)
-	// Invited notes the guest's object id on the claim. Conflict if id is not the owner.
-	Invited(ctx context.Context, address submission.Address, id submission.ID, guestID string) error
-	// Release gives the claim back if id owns it and no guest was noted; otherwise it changes nothing.
-	Release(ctx context.Context, address submission.Address, id submission.ID) error
+	// Claim makes id the owner of the address, with the given intent time, unless the address has an owner, and returns the claim
+	// as it then stands, whoever owns it. created tells whether this very call made it.
+	Claim(ctx context.Context, address submission.Address, id submission.ID, intentAt time.Time) (claim Claim, created bool, err error)
+	// UpdateClaim replaces the claim on the address and returns it with its new Version. Conflict if it is no longer of claim.Version, or gone.
+	UpdateClaim(ctx context.Context, address submission.Address, claim Claim) (Claim, error)
+	// Release removes the claim from the address. Conflict if it is no longer of claim.Version; a claim that is gone is no error.
+	Release(ctx context.Context, address submission.Address, claim Claim) error
 
 	// Wait notes that id wants to be advanced at due, in place of any earlier note.
 	Wait(ctx context.Context, id submission.ID, due time.Time) error

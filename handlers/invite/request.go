@@ -33,9 +33,6 @@ type Request struct {
 	RepeatOf submission.ID
 	// GuestID is the object id of the guest, once known.
 	GuestID string
-	// IntentAt is when the effect that is under way was begun; zero when none is. An intent without a receipt means that the
-	// process ended in between, or that another instance is at it right now.
-	IntentAt time.Time
 	// Attempt counts the tries of the present effect that failed for a passing reason.
 	Attempt int
 	// Due is when the request wants to be looked at again; zero when it waits for nothing or for a person.
@@ -75,8 +72,13 @@ type Event struct {
 	Detail string // one sentence for an admin; no personal data
 }
 
-// Claim is the record that an address has one owner among the requests: the one that invites.
+// Claim is the record that an address has one owner among the requests: the one that invites. It is also where the intent and the receipt
+// of the invitation stand, so that no two requests and no two instances can be at it at the same time.
 type Claim struct {
-	Owner   submission.ID
-	GuestID string // empty until the owner's invitation is known to exist
+	Owner submission.ID
+	// IntentAt is when the invitation that is under way was begun; zero when none is. An intent without a GuestID means that the
+	// process ended in between, or that another instance is at it right now.
+	IntentAt time.Time
+	GuestID  string // the receipt: empty until the invitation is known to exist
+	Version  string // the store's mark of this very state of the claim
 }
