@@ -1,0 +1,116 @@
+package invite
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"time"
+
+	"guestlist/handlers/problem"
+)
+
+const (
+	// grantAttempts is how often a guest that the directory does not know everywhere yet is looked for. By the schedule that is more than
+	// half an hour, several times what replication takes.
+	grantAttempts = 7
+	// shortWaits is how often, and shortWait how long, a step waits in place for a just-created guest before it leaves the wait to the store:
+	// mostly the directory needs a few seconds, and a partner is looking at the status page.
+	shortWaits = 3
+	shortWait  = 2 * time.Second
+)
+
+// grant adds the guest to the groups of the decision. The request was saved in state Granting before, which is the intent of all grants.
+func (w *work) grant(ctx context.Context) (bool, error) {
+	r := &w.request
+	waited := 0
+	for i := range r.Grants {
+		grant := &r.Grants[i]
+		if grant.State != GrantPending {
+			continue
+		}
+		err := w.addMember(ctx, grant)
+		for problem.CodeOf(err) == problem.DirectoryNotReplicated && waited < shortWaits {
+			waited++
+			err = w.config.Sleep(ctx, shortWait)
+			if err != nil {
+				return false, fmt.Errorf("waiting for the guest to appear: %w", err)
+			}
+			err = w.addMember(ctx, grant)
+		}
+		if err != nil {
+			done, err := w.grantFailed(ctx, grant, err)
+			if done || err != nil {
+				return false, err
+			}
+		}
+	}
+	return w.granted(ctx)
+}
+
+// addMember adds the guest to one group and marks the grant with what came of it.
+func (w *work) addMember(ctx context.Context, grant *Grant) error {
+	added, err := w.config.Directory.AddMember(ctx, grant.Group, w.request.GuestID)
+	switch {
+	case err != nil:
+		return err
+	case added:
+		grant.State = GrantAdded
+	default:
+		grant.State = GrantPresent
+		if w.resumed {
+			grant.Note = "found present on a second look: an earlier attempt whose answer was lost may have added it"
+		}
+	}
+	return nil
+}
+
+// grantFailed records why one grant did not come about. It reports whether the request now waits.
+func (w *work) grantFailed(ctx context.Context, grant *Grant, cause error) (waiting bool, err error) {
+	failure := problem.From(cause)
+	r := &w.request
+	w.log.ErrorContext(ctx, "a group membership was not added", "group", grant.Group, "code", failure.Code, "attempt", r.Attempt, "error", cause)
+	switch failure.Code {
+	case problem.DirectoryRefused:
+		grant.State = GrantFailed
+		grant.Note = failure.Detail + ref(failure)
+		return false, nil
+	case problem.DirectoryNotReplicated:
+		if r.Attempt >= grantAttempts {
+			grant.State = GrantFailed
+			grant.Note = "the directory still did not know the guest when it was given up" + ref(failure)
+			return false, nil
+		}
+		_, err = w.wait(ctx, backoff(r.Attempt, failure.RetryAfter), "not-visible", "the directory does not know the guest everywhere yet")
+		return true, err
+	case problem.DirectoryForbidden:
+		_, err = w.wait(ctx, max(forbiddenWait, failure.RetryAfter), "forbidden", "the app may not add members to group "+grant.Group+"; an admin must look at it"+ref(failure))
+		return true, err
+	case problem.DirectoryThrottled, problem.DirectoryUnavailable:
+		_, err = w.wait(ctx, backoff(r.Attempt, failure.RetryAfter), "grant-postponed", "the directory could not add the guest to group "+grant.Group+" now")
+		return true, err
+	default:
+		return false, fmt.Errorf("adding the guest to group %s: %w", grant.Group, cause)
+	}
+}
+
+// granted ends the request once every grant has its outcome.
+func (w *work) granted(ctx context.Context) (bool, error) {
+	var added, present, failed int
+	for _, grant := range w.request.Grants {
+		switch grant.State {
+		case GrantAdded:
+			added++
+		case GrantPresent:
+			present++
+		default:
+			failed++
+		}
+	}
+	summary := strconv.Itoa(added) + " memberships added, " + strconv.Itoa(present) + " there before, " + strconv.Itoa(failed) + " refused"
+	if failed > 0 {
+		w.note(Failed, "granted", "the guest is invited, but not every group took the guest: "+summary)
+	} else {
+		w.note(Done, "granted", summary)
+	}
+	return w.finish(ctx)
+}

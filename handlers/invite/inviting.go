@@ -1,0 +1,172 @@
+package invite
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"guestlist/handlers/problem"
+)
+
+// forbiddenWait is how long to leave the directory alone when it forbids us to invite at all. Only an admin can change that, and asking
+// more often makes a tenant look suspicious.
+const forbiddenWait = time.Hour
+
+// ownerWait is how long a repeat waits for the request that owns the address to come to an end.
+const ownerWait = time.Minute
+
+// invite brings the guest into being, or finds that another request already has.
+//
+// The claim on the address is the intent and carries the receipt. The order of writes leaves these states after a crash, each of which
+// the next call repairs: no claim (nothing happened yet), a claim of ours with an intent (the invitation may or may not have been sent:
+// left alone for the lease, then looked up), a claim with a guest id (it was sent; go on to the grants).
+func (w *work) invite(ctx context.Context) (bool, error) {
+	r := &w.request
+	claim, created, err := w.config.Store.Claim(ctx, r.Submission.Email, r.ID, w.config.Now())
+	if err != nil {
+		return false, fmt.Errorf("claiming the address: %w", err)
+	}
+	switch {
+	case claim.GuestID != "":
+		if claim.Owner != r.ID {
+			return w.invited(ctx, claim, "repeat", "the address was invited by request "+string(claim.Owner)+"; no second invitation")
+		}
+		return w.invited(ctx, claim, "invited", "the invitation was found recorded after an interruption")
+	case claim.Owner != r.ID:
+		return w.wait(ctx, ownerWait, "waiting-for-owner", "request "+string(claim.Owner)+" for the same address is under way")
+	case created:
+		return w.send(ctx, claim)
+	case claim.IntentAt.IsZero():
+		return w.begin(ctx, claim)
+	}
+	left := claim.IntentAt.Add(w.config.IntentLease).Sub(w.config.Now())
+	if left > 0 {
+		return w.wait(ctx, left, "unanswered", "an invitation was begun and its outcome is not known; the directory will be asked")
+	}
+	return w.lookUp(ctx, claim)
+}
+
+// lookUp finds out what came of an invitation whose answer was lost.
+func (w *work) lookUp(ctx context.Context, claim Claim) (bool, error) {
+	guestID, err := w.config.Directory.FindGuest(ctx, w.request.Submission.Email)
+	switch code := problem.CodeOf(err); {
+	case err == nil && guestID != "":
+		claim.GuestID = guestID
+		claim, err = w.config.Store.UpdateClaim(ctx, w.request.Submission.Email, claim)
+		if err != nil {
+			return false, fmt.Errorf("recording the guest that was found: %w", err)
+		}
+		return w.invited(ctx, claim, "invited", "the directory shows the guest: the invitation whose answer was lost had succeeded")
+	case err == nil:
+		w.note(Inviting, "not-found", "the directory shows no guest; the invitation is sent again")
+	case code == problem.DirectoryForbidden:
+		// Without the right to read users a second mail is possible here, a second guest is not: the directory keeps one per address.
+		w.note(Inviting, "not-looked-up", "the app may not read users; the invitation is sent again")
+	default:
+		return w.directoryFailed(ctx, claim, err)
+	}
+	return w.begin(ctx, claim)
+}
+
+// begin renews the intent. Of two instances that try, one gets a Conflict.
+func (w *work) begin(ctx context.Context, claim Claim) (bool, error) {
+	claim.IntentAt = w.config.Now()
+	claim, err := w.config.Store.UpdateClaim(ctx, w.request.Submission.Email, claim)
+	if err != nil {
+		return false, fmt.Errorf("renewing the intent: %w", err)
+	}
+	return w.send(ctx, claim)
+}
+
+// send issues the invitation under an intent that is ours, and records what came of it.
+func (w *work) send(ctx context.Context, claim Claim) (bool, error) {
+	r := &w.request
+	terms := r.Decision.Terms
+	invitation := Invitation{
+		Address:         r.Submission.Email,
+		DisplayName:     r.Submission.Name(),
+		RedirectURL:     firstNonEmpty(terms.RedirectURL, w.config.RedirectURL),
+		MessageLanguage: firstNonEmpty(terms.MessageLanguage, r.Submission.Language),
+		SendMessage:     terms.SendInvitation,
+		UserType:        terms.UserType,
+		Sponsors:        terms.Sponsors,
+	}
+	// After the lease another instance may take over, so this attempt must be over long before.
+	sending, cancel := context.WithTimeout(ctx, w.config.IntentLease/2)
+	guestID, err := w.config.Directory.Invite(sending, invitation)
+	cancel()
+	if err != nil {
+		return w.directoryFailed(ctx, claim, err)
+	}
+	claim.GuestID = guestID
+	claim, err = w.config.Store.UpdateClaim(ctx, r.Submission.Email, claim)
+	if err != nil {
+		return false, fmt.Errorf("recording the invited guest: %w", err)
+	}
+	return w.invited(ctx, claim, "invited", "the invitation was issued")
+}
+
+// directoryFailed records a failed attempt to invite or to look a guest up.
+func (w *work) directoryFailed(ctx context.Context, claim Claim, cause error) (bool, error) {
+	failure := problem.From(cause)
+	w.log.ErrorContext(ctx, "the directory did not take the invitation", "code", failure.Code, "attempt", w.request.Attempt, "error", cause)
+	address := w.request.Submission.Email
+	switch failure.Code {
+	case problem.DirectoryUnavailable:
+		// It may have happened all the same: the intent stays, and the directory is asked once the lease is over.
+		left := claim.IntentAt.Add(w.config.IntentLease).Sub(w.config.Now())
+		return w.wait(ctx, max(left, backoff(w.request.Attempt, failure.RetryAfter)), "unanswered", "the directory gave no usable answer; it will be asked what came of it")
+	case problem.DirectoryThrottled, problem.DirectoryForbidden, problem.DirectoryNotReplicated:
+		// Certainly nothing happened: take the intent back, so that the next attempt need not wait for the lease.
+		claim.IntentAt = time.Time{}
+		_, err := w.config.Store.UpdateClaim(ctx, address, claim)
+		if err != nil {
+			return false, fmt.Errorf("taking the intent back: %w", err)
+		}
+		if failure.Code == problem.DirectoryForbidden {
+			return w.wait(ctx, max(forbiddenWait, failure.RetryAfter), "forbidden", "the directory forbids the app to invite; an admin must look at it"+ref(failure))
+		}
+		return w.wait(ctx, backoff(w.request.Attempt, failure.RetryAfter), "throttled", "the directory asked to come back later")
+	case problem.DirectoryRefused:
+		// The address is free again for a later request, under another row or another spelling of the name.
+		err := w.config.Store.Release(ctx, address, claim)
+		if err != nil {
+			return false, fmt.Errorf("giving the claim back: %w", err)
+		}
+		w.note(Failed, "refused", "the directory refused the invitation: "+failure.Detail+ref(failure))
+		return w.finish(ctx)
+	default:
+		return false, fmt.Errorf("inviting: %w", cause)
+	}
+}
+
+// invited moves the request on once the guest's id stands on the claim.
+func (w *work) invited(ctx context.Context, claim Claim, what, detail string) (bool, error) {
+	w.request.GuestID = claim.GuestID
+	if claim.Owner != w.request.ID {
+		w.request.RepeatOf = claim.Owner
+	}
+	if len(w.request.Grants) == 0 {
+		w.note(Done, what, detail)
+		return w.finish(ctx)
+	}
+	w.note(Granting, what, detail)
+	return true, w.save(ctx)
+}
+
+func firstNonEmpty(texts ...string) string {
+	for _, text := range texts {
+		if text != "" {
+			return text
+		}
+	}
+	return ""
+}
+
+// ref names the directory's own id of a failed call, for its support.
+func ref(failure *problem.Error) string {
+	if failure.Ref == "" {
+		return ""
+	}
+	return " (request-id " + failure.Ref + ")"
+}

@@ -1,0 +1,310 @@
+package invite
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"guestlist/handlers/policy"
+	"guestlist/handlers/problem"
+	"guestlist/handlers/submission"
+)
+
+// Config is what a Machine is made of. Everything but Log is required.
+type Config struct {
+	Store     Store
+	Rows      Rows
+	Directory Directory
+	// RedirectURL is where guests land whose row names no address.
+	RedirectURL string
+	// IntentLease is how long an invitation that was begun and not finished is left alone, in case another instance is still at it or
+	// the directory does not show the guest yet. No attempt of ours lasts longer than half of it.
+	IntentLease time.Duration
+	Now         func() time.Time
+	// Sleep waits for a short time inside a step, or until ctx ends.
+	Sleep func(ctx context.Context, d time.Duration) error
+	// Jitter spreads a waiting time, so that what failed together does not come back together.
+	Jitter func(d time.Duration) time.Duration
+	Log    *slog.Logger
+}
+
+// Machine advances requests. It holds no state of its own: any number of them may work on the same store.
+type Machine struct {
+	config Config
+}
+
+// New returns a Machine, or an error that names what is missing.
+func New(config Config) (*Machine, error) {
+	var missing []error
+	need := func(present bool, name string) {
+		if !present {
+			missing = append(missing, fmt.Errorf("invite: Config.%s is missing", name))
+		}
+	}
+	need(config.Store != nil, "Store")
+	need(config.Rows != nil, "Rows")
+	need(config.Directory != nil, "Directory")
+	need(config.RedirectURL != "", "RedirectURL")
+	need(config.IntentLease > 0, "IntentLease")
+	need(config.Now != nil, "Now")
+	need(config.Sleep != nil, "Sleep")
+	need(config.Jitter != nil, "Jitter")
+	if len(missing) > 0 {
+		return nil, errors.Join(missing...)
+	}
+	if config.Log == nil {
+		config.Log = slog.New(slog.DiscardHandler)
+	}
+	return &Machine{config: config}, nil
+}
+
+// Advance takes the request of the message as far as it will go now: to an end, to a wait that is noted in the store, or to a person.
+// When it returns nil, nothing depends on the message any more. An error means that the message must come again; whatever was done
+// until then is stored, and doing it again does no harm.
+func (m *Machine) Advance(ctx context.Context, message submission.Message) error {
+	w, err := m.open(ctx, message)
+	if err != nil || w == nil {
+		return err
+	}
+	for {
+		next, err := w.step(ctx)
+		if err != nil {
+			return fmt.Errorf("advancing request %s in state %s: %w", message.ID, w.request.State, err)
+		}
+		if !next {
+			return nil
+		}
+	}
+}
+
+// Progress returns what whoever holds the link may know of the request. problem.NotFound if nothing is recorded.
+//
+// Review, denial, failure and success are one stage: the person who asks has not proved to own the mailbox, and must not learn from
+// the page whether a company or an address is known here.
+func (m *Machine) Progress(ctx context.Context, id submission.ID) (submission.Progress, error) {
+	r, err := m.config.Store.Load(ctx, id)
+	if err != nil {
+		return submission.Progress{}, fmt.Errorf("loading request %s: %w", id, err)
+	}
+	return submission.Progress{Stage: r.State.stage(), Address: r.Submission.Email.Masked()}, nil
+}
+
+func (s State) stage() submission.Stage {
+	switch s {
+	case Received:
+		return submission.StageReceived
+	case Inviting, Granting:
+		return submission.StageInWork
+	default:
+		return submission.StageFinished
+	}
+}
+
+// open loads the request of the message, or starts one from the submission that the message carries. It returns nil if there is
+// nothing to be done now.
+func (m *Machine) open(ctx context.Context, message submission.Message) (*work, error) {
+	now := m.config.Now()
+	r, err := m.config.Store.Load(ctx, message.ID)
+	switch {
+	case err == nil:
+		if r.State.ended() {
+			// A note may have been left by a process that ended between the last write and its removal.
+			return nil, m.stopWaiting(ctx, message)
+		}
+		if r.Due.After(now) {
+			// An early or doubled message. The note in the store brings the request back in time.
+			return nil, nil
+		}
+		return &work{Machine: m, request: r, log: m.config.Log.With("request", r.ID), resumed: true}, nil
+	case problem.CodeOf(err) != problem.NotFound:
+		return nil, fmt.Errorf("loading request %s: %w", message.ID, err)
+	case message.Submission == nil:
+		m.config.Log.WarnContext(ctx, "a message asks to advance a request that is not recorded; nothing to do", "request", message.ID)
+		return nil, m.stopWaiting(ctx, message)
+	}
+	w := &work{Machine: m, log: m.config.Log.With("request", message.ID)}
+	w.request = Request{ID: message.ID, Submission: *message.Submission, State: Received, Created: now}
+	w.note(Received, "received", "the submission was taken from the queue")
+	return w, nil
+}
+
+// stopWaiting removes a left-over note of a request that has nothing more to do. A first message can't have one.
+func (m *Machine) stopWaiting(ctx context.Context, message submission.Message) error {
+	if message.Submission != nil {
+		return nil
+	}
+	err := m.config.Store.StopWaiting(ctx, message.ID)
+	if err != nil {
+		return fmt.Errorf("removing the due time of request %s: %w", message.ID, err)
+	}
+	return nil
+}
+
+// ended reports whether nothing happens to the request by itself any more.
+func (s State) ended() bool {
+	switch s {
+	case Review, Done, Denied, Failed:
+		return true
+	default:
+		return false
+	}
+}
+
+// transitions is every legal change of state. A request that would take another one is a fault of this package.
+var transitions = map[State][]State{
+	Received: {Received, Review, Denied, Inviting},
+	Inviting: {Inviting, Granting, Done, Failed},
+	Granting: {Granting, Done, Failed},
+	Review:   {},
+	Done:     {},
+	Denied:   {},
+	Failed:   {},
+}
+
+// legal reports whether a request may go from one state to another.
+func legal(from, to State) bool {
+	for _, state := range transitions[from] {
+		if state == to {
+			return true
+		}
+	}
+	return false
+}
+
+// work is one request in the hands of one call of Advance. Events gather in memory until the next save, which every effect is
+// preceded by: nothing leaves the process before what led to it is stored.
+type work struct {
+	*Machine
+	request Request
+	events  []Event
+	// resumed says that the request stood in its present state when this call began, so an effect of that state may have been tried before.
+	resumed bool
+	log     *slog.Logger
+}
+
+// note adds an event and moves the request to the state.
+func (w *work) note(state State, what, detail string) {
+	if !legal(w.request.State, state) {
+		panic(fmt.Sprintf("invite: a request can't go from %s to %s", w.request.State, state))
+	}
+	if state != w.request.State {
+		w.resumed = false
+		w.request.Attempt = 0
+	}
+	w.request.State = state
+	w.request.Reason = detail
+	w.events = append(w.events, Event{At: w.config.Now(), State: state, What: what, Detail: detail})
+}
+
+// save stores the request with the events noted since the last save. Conflict means that somebody else advanced it meanwhile:
+// the message comes again and finds what they did.
+func (w *work) save(ctx context.Context) error {
+	w.request.Changed = w.config.Now()
+	saved, err := w.config.Store.Save(ctx, w.request, w.events)
+	if err != nil {
+		return fmt.Errorf("saving the request: %w", err)
+	}
+	for _, event := range w.events {
+		w.log.InfoContext(ctx, "request "+event.What, "state", event.State, "detail", event.Detail)
+	}
+	w.request, w.events = saved, nil
+	return nil
+}
+
+// finish saves the request in an ended state and removes the note that a wait left.
+func (w *work) finish(ctx context.Context) (bool, error) {
+	waited := !w.request.Due.IsZero()
+	w.request.Due = time.Time{}
+	err := w.save(ctx)
+	if err != nil {
+		return false, err
+	}
+	if waited {
+		err = w.config.Store.StopWaiting(ctx, w.request.ID)
+		if err != nil {
+			return false, fmt.Errorf("removing the due time: %w", err)
+		}
+	}
+	return false, nil
+}
+
+// wait saves the request so that it comes back after d. The note is written first: a note without a wait does no harm, a wait without a
+// note would never end.
+func (w *work) wait(ctx context.Context, d time.Duration, what, detail string) (bool, error) {
+	due := w.config.Now().Add(w.config.Jitter(d))
+	w.note(w.request.State, what, detail)
+	w.request.Attempt++
+	w.request.Due = due
+	err := w.config.Store.Wait(ctx, w.request.ID, due)
+	if err != nil {
+		return false, fmt.Errorf("noting the due time: %w", err)
+	}
+	return false, w.save(ctx)
+}
+
+// step takes the request one state further. It reports whether there is more to do now.
+func (w *work) step(ctx context.Context) (bool, error) {
+	switch w.request.State {
+	case Received:
+		return w.decide(ctx)
+	case Inviting:
+		return w.invite(ctx)
+	case Granting:
+		return w.grant(ctx)
+	default:
+		return false, problem.New(problem.Internal, "no step leads on from state %s", w.request.State)
+	}
+}
+
+// maxDecideAttempts is how often unreadable policy rows are tried again before a person is asked.
+const maxDecideAttempts = 5
+
+// decide reads the rows that can apply and lets policy decide.
+func (w *work) decide(ctx context.Context) (bool, error) {
+	decision, err := w.config.decision(ctx, w.request.Submission)
+	if err != nil {
+		w.log.ErrorContext(ctx, "the policy rows can't be read", "attempt", w.request.Attempt, "error", err)
+		if problem.CodeOf(err).Retryable() && w.request.Attempt+1 < maxDecideAttempts {
+			return w.wait(ctx, backoff(w.request.Attempt, problem.From(err).RetryAfter), "rows-unreadable", "the policy rows could not be read; they will be tried again")
+		}
+		decision = policy.Unreadable(w.config.Now())
+	}
+	w.request.Decision = &decision
+	switch decision.Action {
+	case policy.Invite:
+		if decision.Terms == nil {
+			return false, problem.New(problem.Internal, "policy decided to invite without terms")
+		}
+		w.note(Inviting, "decided", decision.Reason)
+		w.request.Grants = grants(decision.Terms.Groups)
+		return true, w.save(ctx)
+	case policy.Deny:
+		w.note(Denied, "decided", decision.Reason)
+		return w.finish(ctx)
+	default:
+		w.note(Review, "decided", decision.Reason)
+		return w.finish(ctx)
+	}
+}
+
+func (c Config) decision(ctx context.Context, s submission.Submission) (policy.Decision, error) {
+	raws, err := c.Rows.Rows(ctx, policy.Partitions(s.Email))
+	if err != nil {
+		return policy.Decision{}, fmt.Errorf("reading policy rows: %w", err)
+	}
+	rows := make([]policy.Row, 0, len(raws))
+	for _, raw := range raws {
+		rows = append(rows, policy.Parse(raw))
+	}
+	return policy.Decide(s, rows, c.Now()), nil
+}
+
+func grants(groups []string) []Grant {
+	pending := make([]Grant, 0, len(groups))
+	for _, group := range groups {
+		pending = append(pending, Grant{Group: group, State: GrantPending})
+	}
+	return pending
+}

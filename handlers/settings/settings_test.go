@@ -1,0 +1,121 @@
+package settings
+
+import (
+	"log/slog"
+	"maps"
+	"strings"
+	"testing"
+	"time"
+)
+
+// azure is what a deployment sets.
+var azure = map[string]string{
+	StorageAccount: "guestlist",
+	ClientID:       "11111111-1111-1111-1111-111111111111",
+}
+
+// laptop is what the local run sets.
+var laptop = map[string]string{
+	StorageConnection: "UseDevelopmentStorage=true",
+	GraphCredential:   NoCredential,
+	GraphURL:          "http://127.0.0.1:7090",
+}
+
+func read(base map[string]string, changes ...string) (Settings, error) {
+	env := maps.Clone(base)
+	for i := 0; i < len(changes); i += 2 {
+		env[changes[i]] = changes[i+1]
+	}
+	return Read(func(name string) string { return env[name] })
+}
+
+func TestTheTwoUsualEnvironmentsAreEnough(t *testing.T) {
+	s, err := read(azure)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := Settings{
+		TablesURL: "https://guestlist.table.core.windows.net", ClientID: azure[ClientID], GraphURL: "https://graph.microsoft.com",
+		GraphCredential: ManagedIdentity, Organisation: "our organisation", RedirectURL: "https://myapplications.microsoft.com",
+		IntentLease: 2 * time.Minute, LogLevel: slog.LevelInfo,
+	}
+	if s != want {
+		t.Errorf("in Azure:\n got %+v\nwant %+v", s, want)
+	}
+
+	s, err = read(laptop)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.StorageConnection == "" || s.TablesURL != "" || s.GraphURL != "http://127.0.0.1:7090" {
+		t.Errorf("on a laptop: %+v", s)
+	}
+}
+
+func TestEachFaultNamesItsSettingAndTheCure(t *testing.T) {
+	tests := map[string]struct {
+		base    map[string]string
+		changes []string
+		want    []string
+	}{
+		"nothing is set":                  {nil, nil, []string{StorageAccount, ClientID}},
+		"connection string beside a name": {azure, []string{StorageConnection, "x"}, []string{StorageConnection, "both"}},
+		"tables by plain http":            {azure, []string{StorageTablesURL, "http://x.table.core.windows.net"}, []string{StorageTablesURL, "https"}},
+		"no identity":                     {azure, []string{ClientID, " "}, []string{ClientID, "managed identity"}},
+		"no credential towards Microsoft": {azure, []string{GraphCredential, NoCredential}, []string{GraphCredential, "127.0.0.1"}},
+		"no credential towards a name":    {laptop, []string{GraphURL, "http://localhost.evil.example"}, []string{GraphCredential}},
+		"a token in the clear":            {azure, []string{GraphURL, "http://graph.microsoft.com"}, []string{GraphURL, "https"}},
+		"Graph's address with a path":     {azure, []string{GraphURL, "https://graph.microsoft.com/v1.0"}, []string{GraphURL}},
+		"Graph's address with a user":     {azure, []string{GraphURL, "https://graph.microsoft.com@evil.example"}, []string{GraphURL}},
+		"unknown credential":              {azure, []string{GraphCredential, "default"}, []string{GraphCredential, ManagedIdentity}},
+		"redirect not https":              {azure, []string{RedirectURL, "http://example.com"}, []string{RedirectURL}},
+		"lease without a unit":            {azure, []string{IntentLease, "120"}, []string{IntentLease, "2m"}},
+		"lease too short":                 {azure, []string{IntentLease, "1s"}, []string{IntentLease}},
+		"lease too long":                  {azure, []string{IntentLease, "25h"}, []string{IntentLease}},
+		"unknown log level":               {azure, []string{LogLevel, "loud"}, []string{LogLevel}},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			if test.base == nil {
+				test.base = map[string]string{}
+			}
+			_, err := read(test.base, test.changes...)
+			if err == nil {
+				t.Fatal("was accepted")
+			}
+			for _, want := range test.want {
+				if !strings.Contains(err.Error(), want) {
+					t.Errorf("%q does not name %q", err, want)
+				}
+			}
+		})
+	}
+}
+
+func TestAFaultNeverRepeatsTheConnectionString(t *testing.T) {
+	_, err := read(azure, StorageConnection, "AccountKey=c2VjcmV0")
+	if err == nil || strings.Contains(err.Error(), "c2VjcmV0") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestEverySettingIsDescribed(t *testing.T) {
+	seen := map[string]bool{}
+	_, err := Read(func(name string) string { seen[name] = true; return "" })
+	if err == nil {
+		t.Fatal("an empty environment was accepted")
+	}
+	for _, setting := range All() {
+		if setting.Meaning == "" {
+			t.Errorf("%s has no meaning", setting.Name)
+		}
+		// The host alone reads the schedule, out of function.json.
+		if !seen[setting.Name] && setting.Name != UpkeepSchedule {
+			t.Errorf("%s is described and not read", setting.Name)
+		}
+		delete(seen, setting.Name)
+	}
+	for name := range seen {
+		t.Errorf("%s is read and not described", name)
+	}
+}
