@@ -1,0 +1,7 @@
+// Package azurite starts Microsoft's storage emulator for tests and for the local run.
+//
+// The emulator is an npm package, pinned in npm/package-lock.json and installed into .local/npm by "make setup". It is started by node
+// directly, bound to the loopback interface, with its telemetry off, and does not outlive the program that started it.
+//
+// It must not know what is stored.
+package azurite
