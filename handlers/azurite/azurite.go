@@ -38,7 +38,8 @@ const startTimeout = 60 * time.Second
 const stopGrace = 10 * time.Second
 
 // watchParent ends node when its standard input ends, which is when the program that started it is gone, however it went.
-const watchParent = `data:text/javascript,process.stdin.on('end',()=>process.exit(1)).resume()`
+// Being watched must not keep node running once the services have closed.
+const watchParent = `data:text/javascript,process.stdin.on('end',()=>process.exit(1)).resume().unref()`
 
 // listening matches the line by which the emulator tells that one of its services accepts connections, and where.
 var listening = regexp.MustCompile(`^Azurite (Blob|Queue|Table) service is successfully listening at (http://127\.0\.0\.1:\d+)$`)
