@@ -52,3 +52,6 @@ type Progress struct {
 	// Address is the masked address, for example "a***@c…"; empty while nothing is recorded.
 	Address string
 }
+
+// Check is filled in next.
+func (s *Submission) Check() error { return nil }

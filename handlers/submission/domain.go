@@ -1,0 +1,268 @@
+package submission
+
+import (
+	"net/netip"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/net/idna"
+	"golang.org/x/net/publicsuffix"
+	"golang.org/x/text/unicode/norm"
+)
+
+const (
+	maxLabel = 63 // octets, RFC 1035 section 2.3.4
+	// maxLabels bounds the work that an address can cause: each label of its domain is one more wildcard to look up among the
+	// policy rows. The deepest real mail domains have six.
+	maxLabels = 10
+)
+
+// strictIDNA is UTS 46 without its mercies: every label is checked, nothing is too long, and ß and ς stay what they are.
+// A Profile holds no state.
+var strictIDNA = idna.New(
+	idna.MapForLookup(),
+	idna.Transitional(false),
+	idna.BidiRule(),
+	idna.CheckHyphens(true),
+	idna.CheckJoiners(true),
+	idna.StrictDomainName(true),
+	idna.VerifyDNSLength(true),
+)
+
+// parseDomain returns domain in lower-case ASCII, or the name of the first rule that it breaks. The caller has
+// refused what is invisible, broken or empty.
+func parseDomain(domain string) (string, string) {
+	if strings.ContainsAny(domain, "[]") {
+		return "", "ip-address"
+	}
+	_, err := netip.ParseAddr(domain)
+	if err == nil {
+		return "", "ip-address"
+	}
+	for _, r := range domain {
+		switch {
+		case r == '_':
+			return "", "domain-underscore"
+		case r < utf8.RuneSelf && !asciiLetterOrDigit(r) && r != '.' && r != '-':
+			return "", "domain-character"
+		case standsForASCII(r):
+			return "", "look-alike"
+		}
+	}
+
+	labels := strings.Split(domain, ".")
+	if len(labels) > maxLabels {
+		return "", "domain-too-deep"
+	}
+	for _, label := range labels {
+		switch {
+		case label == "":
+			return "", "domain-dots"
+		case strings.HasPrefix(label, "-"), strings.HasSuffix(label, "-"):
+			return "", "domain-hyphens"
+		case len(label) >= 4 && label[2:4] == "--" && !strings.EqualFold(label[:2], "xn"):
+			return "", "domain-hyphens" // reserved, RFC 5890 section 2.3.1
+		case isASCII(label) && len(label) > maxLabel:
+			return "", "label-too-long"
+		}
+	}
+	if len(labels) == 1 {
+		return "", "domain-incomplete"
+	}
+
+	ascii := strings.ToLower(domain)
+	if !isASCII(ascii) || strings.Contains(ascii, "--") {
+		// Punycode is read back too, so that a domain has one answer in whichever form it comes.
+		var rule string
+		ascii, rule = foldInternational(domain)
+		if rule != "" {
+			return "", rule
+		}
+	}
+	return ascii, checkEnding(ascii)
+}
+
+// foldInternational returns the punycode form of a domain with international labels, or the rule that it breaks.
+func foldInternational(domain string) (string, string) {
+	// Lower case and composition are what typing leaves open. Anything more that the folding would change, it would change
+	// behind the partner's back.
+	expected := norm.NFC.String(strings.ToLower(norm.NFC.String(domain)))
+	ascii, err := strictIDNA.ToASCII(expected)
+	if err != nil {
+		if len(ascii) > MaxAddress {
+			return "", "too-long"
+		}
+		for label := range strings.SplitSeq(ascii, ".") {
+			if len(label) > maxLabel {
+				return "", "label-too-long"
+			}
+		}
+		return "", "domain-international"
+	}
+	readable, err := strictIDNA.ToUnicode(ascii)
+	if err != nil {
+		return "", "domain-international"
+	}
+	readableLabels, expectedLabels := strings.Split(readable, "."), strings.Split(expected, ".")
+	if len(readableLabels) != len(expectedLabels) {
+		return "", "look-alike"
+	}
+	nativeEnding := !isASCII(readableLabels[len(readableLabels)-1])
+	for i, label := range readableLabels {
+		if label != expectedLabels[i] && !isASCII(expectedLabels[i]) {
+			return "", "look-alike"
+		}
+		if strings.ContainsFunc(label, invisible) {
+			return "", "invisible"
+		}
+		if misleading(label, nativeEnding) {
+			return "", "look-alike"
+		}
+	}
+	again, err := strictIDNA.ToASCII(readable)
+	if err != nil || again != ascii {
+		return "", "domain-international"
+	}
+	return ascii, ""
+}
+
+// checkEnding returns the rule that the end of an ASCII domain breaks, "" for none.
+func checkEnding(domain string) string {
+	suffix, icann := publicsuffix.PublicSuffix(domain)
+	topLevel := domain[strings.LastIndexByte(domain, '.')+1:]
+	switch {
+	case !icann && !strings.Contains(suffix, "."):
+		return "unknown-ending"
+	case topLevel == "arpa", topLevel == "onion":
+		// On the list, but no place for mailboxes: RFC 3172 and RFC 7686.
+		return "unknown-ending"
+	case icann && suffix == domain:
+		return "public-suffix"
+	}
+	return ""
+}
+
+func isASCII(text string) bool {
+	for i := range len(text) {
+		if text[i] >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
+}
+
+// standsForASCII reports whether r is a character outside ASCII that domain names count as ASCII ones: full-width and other styled
+// letters, ligatures, the Kelvin sign, and the full stops of East Asia.
+func standsForASCII(r rune) bool {
+	if r < utf8.RuneSelf {
+		return false
+	}
+	switch r {
+	case '\u3002', '\uff0e', '\uff61', '\u017f', '\u1e9e':
+		return true
+	}
+	for _, folded := range norm.NFKC.String(string(unicode.ToLower(r))) {
+		if folded < utf8.RuneSelf {
+			return true
+		}
+	}
+	return false
+}
+
+// scripts are those in everyday use (UAX 31, table 5, "Recommended Scripts"). Historic ones are full of letters
+// that pass for Latin.
+var scripts = []struct {
+	name  string
+	table *unicode.RangeTable
+}{
+	{"Latin", unicode.Latin}, {"Cyrillic", unicode.Cyrillic}, {"Greek", unicode.Greek}, {"Armenian", unicode.Armenian},
+	{"Georgian", unicode.Georgian}, {"Hebrew", unicode.Hebrew}, {"Arabic", unicode.Arabic}, {"Thaana", unicode.Thaana},
+	{"Ethiopic", unicode.Ethiopic}, {"Devanagari", unicode.Devanagari}, {"Bengali", unicode.Bengali},
+	{"Gurmukhi", unicode.Gurmukhi}, {"Gujarati", unicode.Gujarati}, {"Oriya", unicode.Oriya}, {"Tamil", unicode.Tamil},
+	{"Telugu", unicode.Telugu}, {"Kannada", unicode.Kannada}, {"Malayalam", unicode.Malayalam}, {"Sinhala", unicode.Sinhala},
+	{"Thai", unicode.Thai}, {"Lao", unicode.Lao}, {"Tibetan", unicode.Tibetan}, {"Myanmar", unicode.Myanmar},
+	{"Khmer", unicode.Khmer}, {"Han", unicode.Han}, {"Hiragana", unicode.Hiragana}, {"Katakana", unicode.Katakana},
+	{"Bopomofo", unicode.Bopomofo}, {"Hangul", unicode.Hangul},
+}
+
+// plainLatin are the Latin letters of living orthographies, lower case. Phonetic, click and small-capital letters are not among
+// them: they are Latin by name, and serve to imitate.
+var plainLatin = &unicode.RangeTable{
+	R16: []unicode.Range16{
+		{'a', 'z', 1}, {0x00df, 0x00f6, 1}, {0x00f8, 0x017f, 1}, {0x01a1, 0x01a1, 1}, {0x01b0, 0x01b0, 1},
+		{0x01ce, 0x01dc, 2}, {0x0219, 0x021b, 2}, {0x0259, 0x0259, 1}, {0x1e01, 0x1eff, 1},
+	},
+	LatinOffset: 2,
+}
+
+// imitators are, script by script, the letters that a reader takes for Latin ones. A label made of nothing else reads as a
+// Latin name that it is not.
+var imitators = map[string]string{
+	"Cyrillic": "аԁеһіїјӏкопрѕсԛтуүԝхѵъьгѡв",
+	"Greek":    "αικνορτυ",
+	"Armenian": "հոսօցզյք",
+}
+
+// misleading reports whether a label in its readable, lower-case form passes for something that it is not.
+// nativeEnding says that the domain's last label is not ASCII: whoever reads that expects another alphabet.
+func misleading(label string, nativeEnding bool) bool {
+	if isASCII(label) {
+		return false
+	}
+	seen := map[string]bool{}
+	imitates := true
+	for i, r := range label {
+		if r == '-' || '0' <= r && r <= '9' {
+			continue
+		}
+		if r == '·' && strings.HasSuffix(label[:i], "l") && strings.HasPrefix(label[i:], "·l") {
+			continue // Catalan's l·l
+		}
+		if !unicode.In(r, unicode.L, unicode.Mn, unicode.Mc, unicode.Nd) {
+			return true
+		}
+		script := scriptOf(r)
+		if script == "" || script == "Latin" && !unicode.Is(plainLatin, r) {
+			return true
+		}
+		seen[script] = true
+		imitates = imitates && strings.ContainsRune(imitators[script], r)
+	}
+	if len(seen) > 1 && !goTogether(seen) {
+		return true
+	}
+	return imitates && len(seen) > 0 && !nativeEnding
+}
+
+// scriptOf returns the name of r's script, "" if it is none of scripts or belongs to no script by itself.
+func scriptOf(r rune) string {
+	switch {
+	case r == '\u30fc':
+		return "Katakana" // the long-vowel mark: common to both kana, and a dash to everyone else
+	case '\u0660' <= r && r <= '\u0669':
+		return "Arabic"
+	}
+	for _, script := range scripts {
+		if unicode.Is(script.table, r) {
+			return script.name
+		}
+	}
+	return ""
+}
+
+// goTogether reports whether one word is ordinarily written in these scripts together.
+func goTogether(seen map[string]bool) bool {
+	for _, family := range [][]string{{"Han", "Hiragana", "Katakana"}, {"Han", "Bopomofo"}, {"Han", "Hangul"}} {
+		members := 0
+		for _, script := range family {
+			if seen[script] {
+				members++
+			}
+		}
+		if members == len(seen) {
+			return true
+		}
+	}
+	return false
+}
