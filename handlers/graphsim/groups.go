@@ -1,0 +1,88 @@
+package graphsim
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// GroupKind is what a group is, as far as it matters for taking guests.
+type GroupKind string
+
+const (
+	SecurityGroup       GroupKind = "security"
+	DynamicGroup        GroupKind = "dynamic"         // a rule chooses the members
+	MailEnabledGroup    GroupKind = "mail-enabled"    // Exchange owns the members
+	RoleAssignableGroup GroupKind = "role-assignable" // needs a right that nobody gives away for this
+)
+
+// Group is a group of the tenant.
+type Group struct {
+	ID   string
+	Kind GroupKind // default SecurityGroup
+}
+
+func (g Group) check() error {
+	if !isGUID(g.ID) {
+		return fmt.Errorf("a group has the id %q, which is no GUID", g.ID)
+	}
+	switch g.Kind {
+	case "", SecurityGroup, DynamicGroup, MailEnabledGroup, RoleAssignableGroup:
+		return nil
+	default:
+		return fmt.Errorf("group %s is of the unknown kind %q", g.ID, g.Kind)
+	}
+}
+
+// refusals are the answers of the groups that can't take members this way; the status of each is 403.
+var refusals = map[GroupKind][2]string{
+	DynamicGroup:        {"Request_BadRequest", "Members of a group with dynamic membership can't be changed."},
+	MailEnabledGroup:    {"Request_BadRequest", "Cannot update a mail-enabled security group or a distribution list."},
+	RoleAssignableGroup: {"Authorization_RequestDenied", "The group is assignable to roles and can't take members by this permission."},
+}
+
+type reference struct {
+	ID *string `json:"@odata.id"`
+}
+
+// addMember serves POST /v1.0/groups/{id}/members/$ref. The caller holds s.mu.
+func (s *Server) addMember(c *call, groupID string) reply {
+	var body reference
+	err := decodeProperties(c.body, &body)
+	if err != nil || body.ID == nil {
+		return s.refuse(c, http.StatusBadRequest, "Request_BadRequest", "The body must be an object with the one property @odata.id.")
+	}
+	guestID := linkedObject(*body.ID, "directoryObjects", "users")
+	if guestID == "" {
+		return s.refuse(c, http.StatusBadRequest, "Request_BadRequest", "The @odata.id is not the address of a directory object.")
+	}
+	kind, known := s.groups[strings.ToLower(groupID)]
+	if !isGUID(groupID) || !known && !s.config.KnowsAnyGroup {
+		return s.missing(c, groupID)
+	}
+	refusal, refuses := refusals[kind]
+	if refuses {
+		return s.refuse(c, http.StatusForbidden, refusal[0], refusal[1])
+	}
+	guest := s.tenant.user(guestID)
+	if guest == nil || !s.visible(guest) {
+		return s.missing(c, guestID)
+	}
+	for _, membership := range s.tenant.Memberships {
+		if strings.EqualFold(membership.GroupID, groupID) && strings.EqualFold(membership.GuestID, guestID) {
+			return s.refuse(c, http.StatusBadRequest, "Request_BadRequest",
+				"One or more added object references already exist for the following modified properties: 'members'.")
+		}
+	}
+	s.tenant.Memberships = append(s.tenant.Memberships, Membership{
+		GroupID: strings.ToLower(groupID), GuestID: guest.ID, At: s.config.Now().UTC().Format(time.RFC3339),
+	})
+	return s.saved(c, reply{status: http.StatusNoContent})
+}
+
+// missing is Graph's answer for an object that it can't see, whether or not it exists.
+func (s *Server) missing(c *call, id string) reply {
+	return s.refuse(c, http.StatusNotFound, "Request_ResourceNotFound",
+		"Resource '"+id+"' does not exist or one of its queried reference-property objects are not present.")
+}

@@ -1,0 +1,347 @@
+package graphsim
+
+import (
+	"bytes"
+	"compress/gzip"
+	"encoding/json"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+)
+
+const (
+	// forbiddenCharacters can't stand in an invited address, by the documentation of the invitation resource.
+	forbiddenCharacters = "~!#$%^&*()+=[]{}\\/|;:\"<>?,"
+	// maxSponsors is the documented number of sponsors that a guest can have.
+	maxSponsors = 5
+	// maxDisplayName is the documented length of a user's displayName.
+	maxDisplayName = 256
+	// maxAddress is the longest address that mail can carry (RFC 5321 with its erratum).
+	maxAddress = 254
+)
+
+// invitationBody is the body of POST /invitations: the writable properties of the resource.
+type invitationBody struct {
+	Type            string           `json:"@odata.type"`
+	EmailAddress    *string          `json:"invitedUserEmailAddress"`
+	RedirectURL     *string          `json:"inviteRedirectUrl"`
+	DisplayName     *string          `json:"invitedUserDisplayName"`
+	UserType        *string          `json:"invitedUserType"`
+	SendMessage     *bool            `json:"sendInvitationMessage"`
+	MessageInfo     *messageInfo     `json:"invitedUserMessageInfo"`
+	Sponsors        *[]sponsorObject `json:"invitedUserSponsors"`
+	SponsorsBind    *[]string        `json:"invitedUserSponsors@odata.bind"`
+	ResetRedemption *bool            `json:"resetRedemption"`
+	InvitedUser     json.RawMessage  `json:"invitedUser"`
+}
+
+type messageInfo struct {
+	Type         string      `json:"@odata.type,omitempty"`
+	CcRecipients []recipient `json:"ccRecipients"`
+	CustomBody   *string     `json:"customizedMessageBody"`
+	Language     *string     `json:"messageLanguage"`
+}
+
+type recipient struct {
+	Type         string       `json:"@odata.type,omitempty"`
+	EmailAddress emailAddress `json:"emailAddress"`
+}
+
+type emailAddress struct {
+	Type    string  `json:"@odata.type,omitempty"`
+	Name    *string `json:"name"`
+	Address *string `json:"address"`
+}
+
+type sponsorObject struct {
+	Type string  `json:"@odata.type"`
+	ID   *string `json:"id"`
+}
+
+// invitationAnswer is the resource as Graph returns it.
+type invitationAnswer struct {
+	Context         string       `json:"@odata.context"`
+	ID              string       `json:"id"`
+	RedeemURL       string       `json:"inviteRedeemUrl"`
+	DisplayName     *string      `json:"invitedUserDisplayName"`
+	UserType        string       `json:"invitedUserType"`
+	EmailAddress    string       `json:"invitedUserEmailAddress"`
+	SendMessage     bool         `json:"sendInvitationMessage"`
+	ResetRedemption bool         `json:"resetRedemption"`
+	RedirectURL     string       `json:"inviteRedirectUrl"`
+	Status          string       `json:"status"`
+	MessageInfo     *messageInfo `json:"invitedUserMessageInfo"`
+	InvitedUser     struct {
+		ID string `json:"id"`
+	} `json:"invitedUser"`
+}
+
+// invite serves POST /v1.0/invitations. The caller holds s.mu.
+func (s *Server) invite(c *call, _ string) reply {
+	bad := func(format string, args ...any) reply {
+		return s.refuse(c, http.StatusBadRequest, "BadRequest", fmt.Sprintf(format, args...))
+	}
+	if c.URL.RawQuery != "" {
+		return bad("Query options are not allowed here.")
+	}
+	var body invitationBody
+	err := decodeProperties(c.body, &body)
+	if err != nil {
+		return bad("The body can't be read as an invitation: %v.", err)
+	}
+	if body.Type != "" && body.Type != "#microsoft.graph.invitation" {
+		return bad("Invalid type '%s'.", body.Type)
+	}
+	if body.EmailAddress == nil || *body.EmailAddress == "" {
+		return bad("The property invitedUserEmailAddress is required.")
+	}
+	if body.RedirectURL == nil || *body.RedirectURL == "" {
+		return bad("The property inviteRedirectUrl is required.")
+	}
+	email := *body.EmailAddress
+	if !invitable(email) {
+		// Graph quotes what it was sent, and so does the stand-in: whoever logs messages of Graph logs addresses.
+		return bad("The invited user email address '%s' is not valid.", email)
+	}
+	if !absoluteWebURL(*body.RedirectURL) {
+		return bad("The redirect URL '%s' is not valid.", *body.RedirectURL)
+	}
+	if body.DisplayName != nil && utf8.RuneCountInString(*body.DisplayName) > maxDisplayName {
+		return bad("The property invitedUserDisplayName is longer than %d characters.", maxDisplayName)
+	}
+	userType := "Guest"
+	if body.UserType != nil {
+		userType = *body.UserType
+	}
+	if userType != "Guest" && userType != "Member" {
+		return bad("Invalid value '%s' for the property invitedUserType.", userType)
+	}
+	if body.MessageInfo != nil && len(body.MessageInfo.CcRecipients) > 1 {
+		return bad("Only one recipient is supported in ccRecipients.")
+	}
+	sponsors, problem := sponsorIDs(body)
+	if problem != "" {
+		return bad("%s", problem)
+	}
+	if len(body.InvitedUser) > 0 || body.ResetRedemption != nil && *body.ResetRedemption {
+		return s.refuse(c, http.StatusNotImplemented, "NotImplemented", "The stand-in can't reset a redemption.")
+	}
+	_, domain, _ := strings.Cut(email, "@")
+	if slices.ContainsFunc(s.config.VerifiedDomains, func(own string) bool { return strings.EqualFold(own, domain) }) {
+		return bad("Invitee is in inviter tenant.")
+	}
+
+	now := s.config.Now().UTC()
+	guest := s.tenant.holder(email)
+	switch {
+	case guest != nil && !guest.external():
+		return bad("A non-external user already exists with the given mail address and can't be invited.")
+	case guest != nil && guest.Disabled:
+		return bad("The invited user already exists in the directory as object ID: %s, but the account is blocked from signing in.", guest.ID)
+	}
+	isNew := guest == nil
+	if isNew {
+		s.tenant.Users = append(s.tenant.Users, User{
+			ID:                s.newGUID(),
+			Mail:              email,
+			OtherMails:        []string{email},
+			DisplayName:       valueOr(body.DisplayName, strings.Split(email, "@")[0]),
+			UserPrincipalName: strings.ReplaceAll(email, "@", "_") + "#EXT#@" + s.config.TenantName + ".onmicrosoft.com",
+			UserType:          userType,
+			ExternalUserState: "PendingAcceptance",
+			CreationType:      "Invitation",
+			Sponsors:          sponsors,
+			CreatedAt:         now,
+		})
+		guest = &s.tenant.Users[len(s.tenant.Users)-1]
+	}
+
+	invitation := Invitation{
+		ID:             s.newGUID(),
+		At:             now.Format(time.RFC3339),
+		GuestID:        guest.ID,
+		NewGuest:       isNew,
+		Email:          email,
+		DisplayName:    valueOr(body.DisplayName, ""),
+		RedirectURL:    *body.RedirectURL,
+		UserType:       userType,
+		SendInvitation: body.SendMessage != nil && *body.SendMessage,
+		Cc:             []string{},
+		Sponsors:       sponsors,
+	}
+	if body.MessageInfo != nil {
+		invitation.MessageLanguage = valueOr(body.MessageInfo.Language, "")
+		invitation.CustomMessage = valueOr(body.MessageInfo.CustomBody, "")
+		for _, cc := range body.MessageInfo.CcRecipients {
+			invitation.Cc = append(invitation.Cc, valueOr(cc.EmailAddress.Address, ""))
+		}
+	}
+	invitation.RedeemURL = "https://login.microsoftonline.com/redeem?rd=https%3a%2f%2finvitations.microsoft.com%2fredeem%2f%3ftenant%3d" +
+		s.config.TenantName + "%26user%3d" + guest.ID + "%26ticket%3d" + invitation.ID + "%26ver%3d2.0"
+	s.tenant.Invitations = append(s.tenant.Invitations, invitation)
+
+	answer := invitationAnswer{
+		Context:      c.base + "/v1.0/$metadata#invitations/$entity",
+		ID:           invitation.ID,
+		RedeemURL:    invitation.RedeemURL,
+		DisplayName:  body.DisplayName,
+		UserType:     userType,
+		EmailAddress: email,
+		SendMessage:  invitation.SendInvitation,
+		RedirectURL:  invitation.RedirectURL,
+		Status:       "PendingAcceptance",
+		MessageInfo:  body.MessageInfo,
+	}
+	answer.InvitedUser.ID = guest.ID
+	if guest.ExternalUserState == "Accepted" {
+		answer.Status = "Completed"
+	}
+	return s.saved(c, reply{status: http.StatusCreated, body: answer})
+}
+
+// invitable reports whether Graph takes the address, by the rules that its documentation gives.
+func invitable(email string) bool {
+	local, domain, found := strings.Cut(email, "@")
+	if !found || local == "" || len(email) > maxAddress {
+		return false
+	}
+	if strings.ContainsAny(email, forbiddenCharacters) || strings.ContainsFunc(email, unsuitable) {
+		return false
+	}
+	if strings.Trim(local, ".-") != local {
+		return false
+	}
+	return !strings.Contains(domain, "@") && strings.Contains(domain, ".") && strings.Trim(domain, ".-") == domain
+}
+
+func unsuitable(r rune) bool {
+	return unicode.IsSpace(r) || unicode.IsControl(r) || r == utf8.RuneError
+}
+
+func absoluteWebURL(text string) bool {
+	u, err := url.Parse(text)
+	return err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Hostname() != ""
+}
+
+// sponsorIDs returns the sponsors in either of the two forms in which clients send them, or what is wrong with them.
+func sponsorIDs(body invitationBody) (ids []string, problem string) {
+	ids = []string{}
+	if body.Sponsors != nil && body.SponsorsBind != nil {
+		return nil, "The property invitedUserSponsors is given twice."
+	}
+	if body.Sponsors != nil {
+		for _, sponsor := range *body.Sponsors {
+			switch sponsor.Type {
+			case "", "#microsoft.graph.directoryObject", "#microsoft.graph.user", "#microsoft.graph.group":
+			default:
+				return nil, "A sponsor is a user or a group."
+			}
+			ids = append(ids, valueOr(sponsor.ID, ""))
+		}
+	}
+	if body.SponsorsBind != nil {
+		for _, link := range *body.SponsorsBind {
+			ids = append(ids, linkedObject(link, "users", "groups", "directoryObjects"))
+		}
+	}
+	if len(ids) > maxSponsors {
+		return nil, fmt.Sprintf("A guest has at most %d sponsors.", maxSponsors)
+	}
+	for _, id := range ids {
+		if !isGUID(id) {
+			return nil, "A sponsor is named by its object id."
+		}
+	}
+	return ids, ""
+}
+
+// linkedObject returns the object id at the end of a link such as https://graph.microsoft.com/v1.0/users/{id}, or "" if the link
+// leads to no collection of the given ones.
+func linkedObject(link string, collections ...string) string {
+	u, err := url.Parse(link)
+	if err != nil || u.Host == "" || u.RawQuery != "" || u.Fragment != "" {
+		return ""
+	}
+	for _, collection := range collections {
+		id, found := strings.CutPrefix(u.Path, "/v1.0/"+collection+"/")
+		if found && isGUID(id) {
+			return id
+		}
+	}
+	return ""
+}
+
+// decodeProperties reads a JSON object of which every property must be known, by exactly that name: encoding/json
+// alone would take any case, and the last of two.
+func decodeProperties(data []byte, target any) error {
+	err := decodeStrict(data, target)
+	if err != nil {
+		return err
+	}
+	known := map[string]bool{}
+	reencoded, err := json.Marshal(target)
+	if err != nil {
+		return err
+	}
+	var names map[string]json.RawMessage
+	err = json.Unmarshal(reencoded, &names)
+	if err != nil {
+		return err
+	}
+	for name := range names {
+		known[name] = true
+	}
+	decoder := json.NewDecoder(bytes.NewReader(data))
+	_, err = decoder.Token()
+	if err != nil {
+		return err
+	}
+	for decoder.More() {
+		token, err := decoder.Token()
+		if err != nil {
+			return err
+		}
+		name, isName := token.(string)
+		if !isName || !known[name] {
+			return fmt.Errorf("the property '%v' is unknown or given twice", token)
+		}
+		delete(known, name)
+		var skipped json.RawMessage
+		err = decoder.Decode(&skipped)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func isJSON(contentType string) bool {
+	media, _, err := mime.ParseMediaType(contentType)
+	return err == nil && media == "application/json"
+}
+
+// decoded returns the body as it was before its content encoding.
+func decoded(r *http.Request) (io.Reader, error) {
+	switch encoding := r.Header.Get("Content-Encoding"); encoding {
+	case "", "identity":
+		return r.Body, nil
+	case "gzip":
+		return gzip.NewReader(r.Body)
+	default:
+		return nil, fmt.Errorf("unknown content encoding %q", encoding)
+	}
+}
+
+func valueOr(value *string, otherwise string) string {
+	if value == nil {
+		return otherwise
+	}
+	return *value
+}

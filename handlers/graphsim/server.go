@@ -1,0 +1,357 @@
+package graphsim
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"regexp"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Config is what a stand-in is made of. The zero value is a tenant without groups that replicates at once.
+type Config struct {
+	// Now is the tenant's clock. Default time.Now.
+	Now func() time.Time
+	// Random is where object ids come from; a fixed source gives the same ids every time. Default crypto/rand.
+	Random io.Reader
+	// ReplicationDelay is how long a new guest can't be seen by searches and groups. Graph promises no figure; it is mostly
+	// seconds, sometimes minutes.
+	ReplicationDelay time.Duration
+	// StateFile, if set, keeps users, invitations and memberships over a restart: a JSON file, replaced as a whole after each change.
+	StateFile string
+	// Log gets one line for each call: method, route, status, request id. No personal data. Default: none.
+	Log *slog.Logger
+	// Groups are the groups of the tenant.
+	Groups []Group
+	// KnowsAnyGroup makes every GUID that Groups does not list a plain security group.
+	KnowsAnyGroup bool
+	// Users are users that were there before: internal ones, or guests of an earlier time. They are visible at once.
+	Users []User
+	// VerifiedDomains are the tenant's own domains: nobody there can be invited.
+	VerifiedDomains []string
+	// TenantName is the label before .onmicrosoft.com. Default "standin".
+	TenantName string
+	// RequireBearer refuses calls without a bearer token. The token itself is not looked at.
+	RequireBearer bool
+}
+
+// A Server is a tenant behind Graph's HTTP interface. It may be used by several goroutines at once.
+type Server struct {
+	config Config
+	groups map[string]GroupKind
+
+	mu     sync.Mutex
+	tenant tenant
+	faults []Fault
+	calls  map[string]int
+}
+
+// New returns a tenant, with what Config.StateFile holds if that exists.
+func New(config Config) (*Server, error) {
+	if config.Now == nil {
+		config.Now = time.Now
+	}
+	if config.Random == nil {
+		config.Random = rand.Reader
+	}
+	if config.Log == nil {
+		config.Log = slog.New(slog.DiscardHandler)
+	}
+	if config.TenantName == "" {
+		config.TenantName = "standin"
+	}
+	if config.ReplicationDelay < 0 {
+		return nil, fmt.Errorf("graphsim: the replication delay is negative: %v", config.ReplicationDelay)
+	}
+	s := &Server{config: config, groups: map[string]GroupKind{}, calls: map[string]int{}}
+	for _, group := range config.Groups {
+		err := group.check()
+		if err != nil {
+			return nil, fmt.Errorf("graphsim: %w", err)
+		}
+		s.groups[strings.ToLower(group.ID)] = group.Kind
+	}
+	tenant, err := loadTenant(config.StateFile)
+	if err != nil {
+		return nil, fmt.Errorf("graphsim: %w", err)
+	}
+	s.tenant = tenant
+	for _, user := range config.Users {
+		if !isGUID(user.ID) {
+			return nil, fmt.Errorf("graphsim: a user has the id %q, which is no GUID", user.ID)
+		}
+		if s.tenant.user(user.ID) == nil {
+			s.tenant.Users = append(s.tenant.Users, user)
+		}
+	}
+	return s, nil
+}
+
+// maxBodyBytes is more than any request that Graph takes here; it keeps a broken client from filling the memory.
+const maxBodyBytes = 1 << 20
+
+// A reply is an answer before it is written, so that a fault can take its place after the effect.
+type reply struct {
+	status int
+	header map[string]string
+	body   any // nil for no body
+}
+
+// call is one request to Graph, read whole.
+type call struct {
+	*http.Request
+	body            []byte
+	base            string // scheme and host by which the client reached us
+	requestID       string
+	clientRequestID string
+}
+
+// ServeHTTP answers as Graph does below /v1.0, and as a stand-in below /stand-in.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	switch {
+	case r.URL.Path == "/":
+		about(w, r)
+	case strings.HasPrefix(r.URL.Path, "/stand-in"):
+		s.serveStandIn(w, r)
+	default:
+		s.serveGraph(w, r)
+	}
+}
+
+func about(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	fmt.Fprint(w, `This is a stand-in for Microsoft Graph, for tests and for the local run. It sends no mail.
+
+  POST /v1.0/invitations                  invite a guest
+  GET  /v1.0/users?$filter=...            find a user by address
+  POST /v1.0/groups/{id}/members/$ref     add a user to a group
+
+  GET  /stand-in/invitations              what it was asked to send
+  GET  /stand-in/users                    who is in the tenant
+  GET  /stand-in/memberships              who is in which group
+  GET  /stand-in/calls                    how often each route was called
+  POST, GET, DELETE /stand-in/faults      make it fail, see what is ordered, stop that
+`)
+}
+
+// A route is one operation of Graph.
+type route struct {
+	method  string
+	pattern *regexp.Regexp
+	name    string // as it appears in Calls, after the method
+	serve   func(s *Server, c *call, id string) reply
+}
+
+var routes = []route{
+	{http.MethodPost, regexp.MustCompile(`^/v1\.0/invitations$`), "/v1.0/invitations", (*Server).invite},
+	{http.MethodGet, regexp.MustCompile(`^/v1\.0/users$`), "/v1.0/users", (*Server).listUsers},
+	{http.MethodPost, regexp.MustCompile(`^/v1\.0/groups/([^/]+)/members/\$ref$`), "/v1.0/groups/{id}/members/$ref", (*Server).addMember},
+}
+
+// find returns the route of a request and the id in its path. pathKnown says that the path exists with another method.
+func find(method, path string) (found *route, id string, pathKnown bool) {
+	for i := range routes {
+		match := routes[i].pattern.FindStringSubmatch(path)
+		if match == nil {
+			continue
+		}
+		pathKnown = true
+		if routes[i].method != method {
+			continue
+		}
+		if len(match) > 1 {
+			id = match[1]
+		}
+		return &routes[i], id, true
+	}
+	return nil, "", pathKnown
+}
+
+func (s *Server) serveGraph(w http.ResponseWriter, r *http.Request) {
+	c := &call{Request: r, base: "http://" + r.Host}
+	if r.TLS != nil {
+		c.base = "https://" + r.Host
+	}
+	found, id, pathKnown := find(r.Method, r.URL.Path)
+	name := r.Method + " (unknown)"
+	if found != nil {
+		name = r.Method + " " + found.name
+	}
+
+	fault, faulty := s.begin(c, name)
+	c.clientRequestID = r.Header.Get("client-request-id")
+	if c.clientRequestID == "" {
+		c.clientRequestID = c.requestID
+	}
+
+	var answer reply
+	if !faulty || fault.AfterEffect || !fault.fails() {
+		answer = s.answer(c, found, id, pathKnown)
+	}
+	if faulty {
+		delay(r, fault.DelayMs)
+		if fault.DropConnection {
+			s.config.Log.Info("graph stand-in", "call", name, "dropped", true, "requestId", c.requestID)
+			// The way to end a connection without an answer, in HTTP/1 and HTTP/2.
+			panic(http.ErrAbortHandler)
+		}
+		if fault.fails() {
+			answer = fault.reply(c, s.config.Now())
+		}
+	}
+	s.config.Log.Info("graph stand-in", "call", name, "status", answer.status, "ordered", faulty, "requestId", c.requestID)
+	write(w, c, answer)
+}
+
+// begin counts the call, gives it an id, and takes the fault that hits it, if one does.
+func (s *Server) begin(c *call, name string) (Fault, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.calls[name]++
+	c.requestID = s.newGUID()
+	return s.takeFault(c.Request)
+}
+
+// answer is what the tenant says when nothing goes wrong on the way.
+func (s *Server) answer(c *call, found *route, id string, pathKnown bool) reply {
+	if s.config.RequireBearer && !strings.HasPrefix(c.Header.Get("Authorization"), "Bearer ") {
+		return s.refuse(c, http.StatusUnauthorized, "InvalidAuthenticationToken", "Access token is empty.")
+	}
+	switch {
+	case found == nil && pathKnown:
+		return s.refuse(c, http.StatusMethodNotAllowed, "Request_BadRequest", "Specified HTTP method is not allowed for the request target.")
+	case found == nil:
+		return s.refuse(c, http.StatusNotFound, "BadRequest", "Resource not found for the segment in the request's path. The stand-in knows only a few.")
+	}
+	if c.Method == http.MethodPost {
+		refusal, ok := s.readBody(c)
+		if !ok {
+			return refusal
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return found.serve(s, c, id)
+}
+
+// readBody reads a JSON body into c. It wants a length: some of Graph's front ends answer 411 to a chunked body.
+func (s *Server) readBody(c *call) (refusal reply, ok bool) {
+	if c.ContentLength < 0 {
+		return s.refuse(c, http.StatusLengthRequired, "LengthRequired", "A Content-Length header is required."), false
+	}
+	if !isJSON(c.Header.Get("Content-Type")) {
+		return s.refuse(c, http.StatusBadRequest, "BadRequest", "Write requests need the Content-Type application/json."), false
+	}
+	reader, err := decoded(c.Request)
+	if err != nil {
+		return s.refuse(c, http.StatusBadRequest, "BadRequest", "The body is not what its Content-Encoding says."), false
+	}
+	// One byte more than allowed, to tell a body that is too long from one that just fits. The limit counts after unpacking.
+	c.body, err = io.ReadAll(io.LimitReader(reader, maxBodyBytes+1))
+	if err != nil {
+		return s.refuse(c, http.StatusBadRequest, "BadRequest", "The body can't be read."), false
+	}
+	if len(c.body) > maxBodyBytes {
+		return s.refuse(c, http.StatusRequestEntityTooLarge, "RequestEntityTooLarge", "The body is too large."), false
+	}
+	return reply{}, true
+}
+
+// graphError is the shape of every error of Graph.
+type graphError struct {
+	Error graphErrorBody `json:"error"`
+}
+
+type graphErrorBody struct {
+	Code       string          `json:"code"`
+	Message    string          `json:"message"`
+	InnerError graphInnerError `json:"innerError"`
+}
+
+type graphInnerError struct {
+	Date            string `json:"date"`
+	RequestID       string `json:"request-id"`
+	ClientRequestID string `json:"client-request-id"`
+}
+
+// refuse returns an error in Graph's shape.
+func (s *Server) refuse(c *call, status int, code, message string) reply {
+	return refusal(c, s.config.Now(), status, code, message)
+}
+
+func refusal(c *call, now time.Time, status int, code, message string) reply {
+	return reply{status: status, body: graphError{graphErrorBody{code, message, graphInnerError{
+		Date:            now.UTC().Format("2006-01-02T15:04:05"),
+		RequestID:       c.requestID,
+		ClientRequestID: c.clientRequestID,
+	}}}}
+}
+
+func write(w http.ResponseWriter, c *call, answer reply) {
+	header := w.Header()
+	header.Set("request-id", c.requestID)
+	header.Set("client-request-id", c.clientRequestID)
+	var body []byte
+	switch content := answer.body.(type) {
+	case nil:
+	case string: // a fault's own body
+		body = []byte(content)
+	default:
+		header.Set("Content-Type", "application/json;odata.metadata=minimal;odata.streaming=true;IEEE754Compatible=false;charset=utf-8")
+		var err error
+		body, err = json.Marshal(content)
+		if err != nil {
+			panic(fmt.Sprintf("graphsim: an answer that can't be JSON: %v", err))
+		}
+	}
+	for name, value := range answer.header {
+		header.Set(name, value)
+	}
+	w.WriteHeader(answer.status)
+	if answer.status == http.StatusNoContent || answer.status == http.StatusNotModified {
+		return
+	}
+	_, err := w.Write(body)
+	if err != nil {
+		return // The client has gone; there is nobody to tell.
+	}
+}
+
+// newGUID returns a random (version 4) GUID. The caller holds s.mu.
+func (s *Server) newGUID() string {
+	var b [16]byte
+	_, err := io.ReadFull(s.config.Random, b[:])
+	if err != nil {
+		panic(fmt.Sprintf("graphsim: Config.Random gave out: %v", err))
+	}
+	b[6] = b[6]&0x0f | 0x40
+	b[8] = b[8]&0x3f | 0x80
+	text := hex.EncodeToString(b[:])
+	return text[:8] + "-" + text[8:12] + "-" + text[12:16] + "-" + text[16:20] + "-" + text[20:]
+}
+
+var guidForm = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
+
+func isGUID(text string) bool { return guidForm.MatchString(text) }
+
+// decodeStrict reads exactly one JSON value into target and allows no unknown properties.
+func decodeStrict(data []byte, target any) error {
+	decoder := json.NewDecoder(strings.NewReader(string(data)))
+	decoder.DisallowUnknownFields()
+	err := decoder.Decode(target)
+	if err != nil {
+		return err
+	}
+	_, err = decoder.Token()
+	if err != io.EOF {
+		return errors.New("something follows the JSON value")
+	}
+	return nil
+}

@@ -1,0 +1,121 @@
+package graphsim
+
+import (
+	"encoding/json"
+	"io"
+	"maps"
+	"net/http"
+	"slices"
+)
+
+// Invitations returns every invitation that was accepted, oldest first, with those to guests that existed before.
+func (s *Server) Invitations() []Invitation {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return copied(s.tenant.Invitations)
+}
+
+// Memberships returns every membership, oldest first.
+func (s *Server) Memberships() []Membership {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return copied(s.tenant.Memberships)
+}
+
+// Guests returns every user that came by an invitation, oldest first, visible to searches or not.
+func (s *Server) Guests() []User {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.DeleteFunc(copied(s.tenant.Users), func(u User) bool { return !u.external() })
+}
+
+// Calls returns how often each route was called, failures and all, for example 2 for "POST /v1.0/invitations" and 1 for
+// "POST /v1.0/groups/{id}/members/$ref". A route that was not called is not listed; calls to the stand-in's own pages never are.
+func (s *Server) Calls() map[string]int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return maps.Clone(s.calls)
+}
+
+// Faults returns the orders that are not used up, with the times that are left.
+func (s *Server) Faults() []Fault {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return copied(s.faults)
+}
+
+// ClearFaults takes back every order.
+func (s *Server) ClearFaults() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.faults = nil
+}
+
+// copied returns a slice that is never nil, so that it is a list in JSON too.
+func copied[T any](list []T) []T { return append([]T{}, list...) }
+
+// serveStandIn serves what Graph does not have.
+func (s *Server) serveStandIn(w http.ResponseWriter, r *http.Request) {
+	switch r.Method + " " + r.URL.Path {
+	case "GET /stand-in", "GET /stand-in/":
+		about(w, r)
+	case "GET /stand-in/invitations":
+		show(w, s.Invitations())
+	case "GET /stand-in/memberships":
+		show(w, s.Memberships())
+	case "GET /stand-in/users":
+		s.mu.Lock()
+		users := copied(s.tenant.Users)
+		s.mu.Unlock()
+		show(w, users)
+	case "GET /stand-in/calls":
+		show(w, s.Calls())
+	case "GET /stand-in/faults":
+		show(w, s.Faults())
+	case "DELETE /stand-in/faults":
+		s.ClearFaults()
+		w.WriteHeader(http.StatusNoContent)
+	case "POST /stand-in/faults":
+		s.takeOrder(w, r)
+	default:
+		http.Error(w, "The stand-in has no "+r.Method+" here. GET / lists what it has.", http.StatusNotFound)
+	}
+}
+
+func (s *Server) takeOrder(w http.ResponseWriter, r *http.Request) {
+	// A page of another site can send a form without asking, but no JSON.
+	if !isJSON(r.Header.Get("Content-Type")) {
+		http.Error(w, "An order needs the Content-Type application/json.", http.StatusUnsupportedMediaType)
+		return
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBodyBytes))
+	if err != nil {
+		http.Error(w, "The order can't be read: "+err.Error(), http.StatusBadRequest)
+		return
+	}
+	var fault Fault
+	err = decodeStrict(body, &fault)
+	if err != nil {
+		http.Error(w, "The order is no JSON of the known form: "+err.Error(), http.StatusBadRequest)
+		return
+	}
+	err = s.Order(fault)
+	if err != nil {
+		http.Error(w, "The order makes no sense: "+err.Error(), http.StatusBadRequest)
+		return
+	}
+	w.WriteHeader(http.StatusCreated)
+}
+
+// show writes a value as JSON that a person can read.
+func show(w http.ResponseWriter, value any) {
+	data, err := json.MarshalIndent(value, "", "  ")
+	if err != nil {
+		panic("graphsim: a list that can't be JSON: " + err.Error())
+	}
+	w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	_, err = w.Write(append(data, '\n'))
+	if err != nil {
+		return // The client has gone; there is nobody to tell.
+	}
+}

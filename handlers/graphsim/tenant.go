@@ -1,0 +1,158 @@
+package graphsim
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// Invitation is an invitation as the stand-in received it.
+type Invitation struct {
+	ID              string   `json:"id"`
+	At              string   `json:"at"` // RFC 3339, UTC
+	GuestID         string   `json:"guestId"`
+	NewGuest        bool     `json:"newGuest"` // false: the guest existed, this was one more mail
+	Email           string   `json:"email"`
+	DisplayName     string   `json:"displayName"`
+	RedirectURL     string   `json:"redirectUrl"`
+	UserType        string   `json:"userType"`
+	SendInvitation  bool     `json:"sendInvitation"`
+	MessageLanguage string   `json:"messageLanguage"`
+	CustomMessage   string   `json:"customMessage"`
+	Cc              []string `json:"cc"`
+	Sponsors        []string `json:"sponsors"` // object ids
+	RedeemURL       string   `json:"redeemUrl"`
+}
+
+// User is a user of the tenant.
+type User struct {
+	ID                string   `json:"id"`
+	Mail              string   `json:"mail"`
+	OtherMails        []string `json:"otherMails"`
+	DisplayName       string   `json:"displayName"`
+	UserPrincipalName string   `json:"userPrincipalName"`
+	UserType          string   `json:"userType"`          // "Guest" or "Member"
+	ExternalUserState string   `json:"externalUserState"` // "PendingAcceptance", "Accepted", or "" for an internal user
+	CreationType      string   `json:"creationType"`      // "Invitation", or "" for an internal user
+	Sponsors          []string `json:"sponsors"`
+	Disabled          bool     `json:"disabled"`
+	// CreatedAt is when the guest was created; replication counts from here. Zero for a user that was there before.
+	CreatedAt time.Time `json:"createdAt,omitzero"`
+}
+
+// Membership is a user's place in a group.
+type Membership struct {
+	GroupID string `json:"groupId"`
+	GuestID string `json:"guestId"`
+	At      string `json:"at"` // RFC 3339, UTC
+}
+
+// tenant is the state that survives a restart.
+type tenant struct {
+	Users       []User       `json:"users"`
+	Invitations []Invitation `json:"invitations"`
+	Memberships []Membership `json:"memberships"`
+}
+
+// user returns the user of that id, or nil.
+func (t *tenant) user(id string) *User {
+	for i := range t.Users {
+		if strings.EqualFold(t.Users[i].ID, id) {
+			return &t.Users[i]
+		}
+	}
+	return nil
+}
+
+// holder returns the user who has the address, or nil. Addresses are the same whatever their case.
+func (t *tenant) holder(email string) *User {
+	for i := range t.Users {
+		if t.Users[i].has(email) {
+			return &t.Users[i]
+		}
+	}
+	return nil
+}
+
+func (u *User) has(email string) bool {
+	if strings.EqualFold(u.Mail, email) || strings.EqualFold(u.UserPrincipalName, email) {
+		return true
+	}
+	for _, other := range u.OtherMails {
+		if strings.EqualFold(other, email) {
+			return true
+		}
+	}
+	return false
+}
+
+// external reports whether the user came by an invitation. The user type does not say: an internal guest exists, and an external member.
+func (u *User) external() bool { return u.CreationType == "Invitation" }
+
+// visible reports whether searches and groups see the user yet.
+func (s *Server) visible(u *User) bool {
+	return u.CreatedAt.IsZero() || !s.config.Now().Before(u.CreatedAt.Add(s.config.ReplicationDelay))
+}
+
+// loadTenant returns what the file holds, or an empty tenant if there is no file or no name.
+func loadTenant(file string) (tenant, error) {
+	if file == "" {
+		return tenant{}, nil
+	}
+	data, err := os.ReadFile(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return tenant{}, nil
+	}
+	if err != nil {
+		return tenant{}, fmt.Errorf("reading the state of the tenant: %w", err)
+	}
+	var loaded tenant
+	err = decodeStrict(data, &loaded)
+	if err != nil {
+		return tenant{}, fmt.Errorf("the state file %s is not readable; move it away to start with an empty tenant: %w", file, err)
+	}
+	return loaded, nil
+}
+
+// save writes the tenant to the state file, if there is one, as a whole or not at all. The caller holds s.mu.
+func (s *Server) save() error {
+	if s.config.StateFile == "" {
+		return nil
+	}
+	data, err := json.MarshalIndent(s.tenant, "", "  ")
+	if err != nil {
+		return fmt.Errorf("encoding the state of the tenant: %w", err)
+	}
+	// A temporary file in the same folder, because a rename is atomic only inside one file system.
+	temporary, err := os.CreateTemp(filepath.Dir(s.config.StateFile), filepath.Base(s.config.StateFile)+".*")
+	if err != nil {
+		return fmt.Errorf("writing the state of the tenant: %w", err)
+	}
+	_, err = temporary.Write(append(data, '\n'))
+	if err == nil {
+		err = temporary.Sync()
+	}
+	err = errors.Join(err, temporary.Close())
+	if err == nil {
+		err = os.Rename(temporary.Name(), s.config.StateFile)
+	}
+	if err != nil {
+		return errors.Join(fmt.Errorf("writing the state of the tenant: %w", err), os.Remove(temporary.Name()))
+	}
+	return nil
+}
+
+// saved returns answer once the change is on disk, or Graph's answer to a fault of its own.
+func (s *Server) saved(c *call, answer reply) reply {
+	err := s.save()
+	if err != nil {
+		s.config.Log.Error("graph stand-in: the state can't be kept", "error", err)
+		return s.refuse(c, 500, "generalException", "The stand-in could not keep its state; its log says why.")
+	}
+	return answer
+}
