@@ -1,0 +1,100 @@
+package tables
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	"github.com/Azure/azure-sdk-for-go/sdk/data/aztables"
+
+	"guestlist/handlers/problem"
+)
+
+// errorCode is what an error code of the service looks like; anything else is not repeated.
+var errorCode = regexp.MustCompile(`^[A-Za-z]{1,64}$`)
+
+// failure turns an error of the SDK into a *problem.Error; doing says what was being done. An error that is one already keeps its code.
+//
+// Nothing of the SDK's text is kept: it quotes whole answers and URLs, and a filter in a URL may name an address.
+func failure(doing string, err error) error {
+	var known *problem.Error
+	if errors.As(err, &known) {
+		return problem.New(known.Code, "%s: %w", doing, err)
+	}
+	var answer *azcore.ResponseError
+	if errors.As(err, &answer) {
+		return answered(doing, answer)
+	}
+	for _, ended := range []error{context.Canceled, context.DeadlineExceeded} {
+		if errors.Is(err, ended) {
+			return problem.New(problem.StorageUnavailable, "%s: no answer from the table service: %w", doing, ended)
+		}
+	}
+	// A url.Error holds the URL; what it wraps tells of addresses and ports at most.
+	var inURL *url.Error
+	if errors.As(err, &inURL) {
+		err = inURL.Err
+	}
+	var network *net.OpError
+	if errors.As(err, &network) {
+		return problem.New(problem.StorageUnavailable, "%s: the table service can't be reached: %s", doing, network)
+	}
+	return problem.New(problem.StorageUnavailable, "%s: no answer from the table service (%T)", doing, err)
+}
+
+// answered is failure for an answer of the service.
+func answered(doing string, answer *azcore.ResponseError) error {
+	service := aztables.TableErrorCode(answer.ErrorCode)
+	code := problem.StorageUnavailable
+	switch {
+	case answer.StatusCode == http.StatusNotFound && (service == aztables.ResourceNotFound || service == aztables.EntityNotFound):
+		// Only the service's own word that there is no row: any proxy in between can say 404.
+		code = problem.NotFound
+	case answer.StatusCode == http.StatusConflict && service == aztables.EntityAlreadyExists,
+		answer.StatusCode == http.StatusPreconditionFailed:
+		code = problem.Conflict
+	}
+	said := "without an error code"
+	if errorCode.MatchString(answer.ErrorCode) {
+		said = answer.ErrorCode
+	}
+	e := problem.New(code, "%s: the table service answered %d %s", doing, answer.StatusCode, said)
+	if answer.RawResponse != nil {
+		e.RetryAfter = retryAfter(answer.RawResponse.Header)
+		e.Ref = reference(answer.RawResponse.Header)
+	}
+	return e
+}
+
+// requestID is what the service's own id of a call looks like.
+var requestID = regexp.MustCompile(`^[0-9A-Za-z-]{1,64}$`)
+
+func reference(header http.Header) string {
+	id := header.Get("x-ms-request-id")
+	if !requestID.MatchString(id) {
+		return ""
+	}
+	return id
+}
+
+// retryAfter returns how long the service asks to wait, zero if it does not. The table service speaks in seconds, not in dates.
+func retryAfter(header http.Header) time.Duration {
+	seconds, err := strconv.Atoi(strings.TrimSpace(header.Get("Retry-After")))
+	if err != nil || seconds < 0 || seconds > 24*60*60 {
+		return 0
+	}
+	return time.Duration(seconds) * time.Second
+}
+
+// hasCode reports whether err, as the SDK returned it, is an answer with the code.
+func hasCode(err error, code aztables.TableErrorCode) bool {
+	var answer *azcore.ResponseError
+	return errors.As(err, &answer) && answer.ErrorCode == string(code)
+}

@@ -1,0 +1,137 @@
+package tables
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/data/aztables"
+
+	"guestlist/handlers/invite"
+	"guestlist/handlers/problem"
+	"guestlist/handlers/submission"
+)
+
+const (
+	claimName      = "guest"
+	ownerColumn    = "Owner"
+	intentAtColumn = "IntentAt"
+	// GuestId is named as in a request.
+)
+
+// claimRounds is how often Claim looks again when a claim vanishes between "there is one" and reading it.
+const claimRounds = 3
+
+// Claim is invite.Store's. created is false also where this call's answer was lost and the SDK's second try found the row.
+// The address itself is not stored.
+func (s *Store) Claim(ctx context.Context, address submission.Address, id submission.ID, intentAt time.Time) (invite.Claim, bool, error) {
+	const doing = "claiming an address"
+	claim := invite.Claim{Owner: id, IntentAt: toTick(intentAt)}
+	encoded, key, err := encodeClaim(address, claim)
+	if err != nil {
+		return invite.Claim{}, false, failure(doing, err)
+	}
+	for range claimRounds {
+		added, err := s.guests.AddEntity(ctx, encoded, nil)
+		if err == nil {
+			claim.Version = string(added.ETag)
+			return claim, true, nil
+		}
+		if !hasCode(err, aztables.EntityAlreadyExists) {
+			return invite.Claim{}, false, failure(doing, err)
+		}
+		stored, err := get(ctx, s.guests, key, claimName)
+		if hasCode(err, aztables.ResourceNotFound) {
+			continue
+		}
+		if err != nil {
+			return invite.Claim{}, false, failure(doing, err)
+		}
+		claim, err := decodeClaim(stored)
+		if err != nil {
+			return invite.Claim{}, false, failure(doing, err)
+		}
+		return claim, false, nil
+	}
+	return invite.Claim{}, false, problem.New(problem.StorageUnavailable, "%s: others claim it and give it back all the time", doing)
+}
+
+// UpdateClaim is invite.Store's. After a problem.Conflict or a problem.StorageUnavailable the caller must ask Claim how it
+// stands: this very call may have written it, and its answer been lost.
+func (s *Store) UpdateClaim(ctx context.Context, address submission.Address, claim invite.Claim) (invite.Claim, error) {
+	const doing = "updating a claim"
+	claim.IntentAt = toTick(claim.IntentAt)
+	encoded, _, err := encodeClaim(address, claim)
+	if err != nil {
+		return invite.Claim{}, failure(doing, err)
+	}
+	updated, err := s.guests.UpdateEntity(ctx, encoded, &aztables.UpdateEntityOptions{IfMatch: ifMatch(claim.Version), UpdateMode: aztables.UpdateModeReplace})
+	if hasCode(err, aztables.ResourceNotFound) {
+		return invite.Claim{}, problem.New(problem.Conflict, "%s: it is gone", doing)
+	}
+	if err != nil {
+		return invite.Claim{}, failure(doing, err)
+	}
+	claim.Version = string(updated.ETag)
+	return claim, nil
+}
+
+// Release is invite.Store's.
+func (s *Store) Release(ctx context.Context, address submission.Address, claim invite.Claim) error {
+	const doing = "releasing a claim"
+	key, err := claimKey(address)
+	if err != nil {
+		return failure(doing, err)
+	}
+	_, err = s.guests.DeleteEntity(ctx, key, claimName, &aztables.DeleteEntityOptions{IfMatch: ifMatch(claim.Version)})
+	if err != nil && !hasCode(err, aztables.ResourceNotFound) {
+		return failure(doing, err)
+	}
+	return nil
+}
+
+// claimKey returns the key of an address: its SHA-256, because addresses may have characters that keys can't. No address at all would be
+// one key for everybody.
+func claimKey(address submission.Address) (string, error) {
+	if address == (submission.Address{}) {
+		return "", problem.New(problem.Internal, "there is no address")
+	}
+	sum := sha256.Sum256([]byte(address.String()))
+	return hex.EncodeToString(sum[:]), nil
+}
+
+func encodeClaim(address submission.Address, claim invite.Claim) (encoded []byte, key string, err error) {
+	_, err = submission.ParseID(string(claim.Owner))
+	if err != nil {
+		return nil, "", err
+	}
+	key, err = claimKey(address)
+	if err != nil {
+		return nil, "", err
+	}
+	r := row{partition: key, name: claimName, columns: map[string]any{}}
+	r.set(ownerColumn, string(claim.Owner))
+	r.set(intentAtColumn, claim.IntentAt)
+	r.set(guestIDColumn, claim.GuestID)
+	encoded, err = r.encode()
+	return encoded, key, err
+}
+
+func decodeClaim(r row) (invite.Claim, error) {
+	columns := reader{row: r}
+	claim := invite.Claim{
+		Owner:    submission.ID(columns.text(ownerColumn)),
+		IntentAt: columns.time(intentAtColumn),
+		GuestID:  columns.text(guestIDColumn),
+		Version:  r.etag,
+	}
+	_, err := submission.ParseID(string(claim.Owner))
+	if err != nil {
+		columns.fail(ownerColumn, "no id of a request")
+	}
+	if columns.err != nil {
+		return invite.Claim{}, columns.err
+	}
+	return claim, nil
+}

@@ -1,0 +1,315 @@
+package tables
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"math"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf16"
+	"unicode/utf8"
+
+	"guestlist/handlers/problem"
+)
+
+// Limits of the table service (https://learn.microsoft.com/rest/api/storageservices/understanding-the-table-service-data-model). They
+// are checked here because the emulator does not keep all of them, and because the service's own refusal does not name the column.
+const (
+	maxTextUnits  = 32 * 1024   // UTF-16 units of a text: 64 KiB
+	maxBinary     = 64 * 1024   // bytes of a binary value
+	maxKeyUnits   = 512         // UTF-16 units of a key
+	maxRowBytes   = 1024 * 1024 // bytes of a row, names and values together
+	maxColumns    = 252         // columns beside keys and time stamp
+	maxNameLength = 255         // characters of a column's name
+)
+
+// The times that a table can hold: Edm.DateTime counts ticks of 100 ns from 1601-01-01.
+const (
+	edmTime = "2006-01-02T15:04:05.9999999Z"
+	tick    = 100 * time.Nanosecond
+)
+
+var (
+	firstTime = time.Date(1601, time.January, 1, 0, 0, 0, 0, time.UTC)
+	lastTime  = time.Date(9999, time.December, 31, 23, 59, 59, 999999900, time.UTC)
+)
+
+// columnName is a name that a column can have.
+var columnName = regexp.MustCompile(`^[\pL_][\pL\pN_]*$`)
+
+// row is one row of a table. The values of its columns are those of policy.Raw: string, bool, int32, int64, float64, time.Time, []byte.
+//
+// The SDK's own EDMEntity is not used: it makes a nil of every value whose type it does not know, and doubles the quotes in stored keys.
+type row struct {
+	partition string
+	name      string
+	etag      string
+	columns   map[string]any
+}
+
+// set adds a column unless the value is the zero value, which is what a missing column means.
+func (r *row) set(column string, value any) {
+	switch value := value.(type) {
+	case string:
+		if value == "" {
+			return
+		}
+	case time.Time:
+		if value.IsZero() {
+			return
+		}
+	}
+	r.columns[column] = value
+}
+
+// toTick cuts t to what a table can hold, so that what was stored is what is loaded.
+func toTick(t time.Time) time.Time {
+	return t.UTC().Truncate(tick)
+}
+
+// encode returns the row as the service takes it. A row that the service would refuse, or that would not come back as it
+// went, is a problem.Internal that names the column.
+func (r row) encode() ([]byte, error) {
+	for _, key := range []string{r.partition, r.name} {
+		err := checkKey(key)
+		if err != nil {
+			return nil, err
+		}
+	}
+	if len(r.columns) > maxColumns {
+		return nil, problem.New(problem.Internal, "the row has %d columns, more than %d", len(r.columns), maxColumns)
+	}
+	// How a row is measured: 4 bytes, the keys, and for each column 8 bytes, its name and its value.
+	size := 4 + 2*(textUnits(r.partition)+textUnits(r.name))
+	entity := map[string]any{"PartitionKey": r.partition, "RowKey": r.name}
+	for column, value := range r.columns {
+		if !columnName.MatchString(column) || textUnits(column) > maxNameLength || column == "PartitionKey" || column == "RowKey" || column == "Timestamp" {
+			return nil, problem.New(problem.Internal, "%.40q can't be the name of a column", column)
+		}
+		encoded, edmType, valueSize, err := encodeValue(value)
+		if err != nil {
+			return nil, problem.New(problem.Internal, "column %s: %w", column, err)
+		}
+		entity[column] = encoded
+		if edmType != "" {
+			entity[column+"@odata.type"] = edmType
+		}
+		size += 8 + 2*textUnits(column) + valueSize
+		if size > maxRowBytes {
+			return nil, problem.New(problem.Internal, "the row has more than %d bytes, up to column %s", maxRowBytes, column)
+		}
+	}
+	return json.Marshal(entity)
+}
+
+// encodeValue returns value as JSON takes it, the type to note beside it where JSON can't tell, and the bytes it counts for.
+func encodeValue(value any) (encoded any, edmType string, size int, err error) {
+	switch value := value.(type) {
+	case string:
+		if !utf8.ValidString(value) {
+			return nil, "", 0, fmt.Errorf("the text is not valid UTF-8")
+		}
+		units := textUnits(value)
+		if units > maxTextUnits {
+			return nil, "", 0, fmt.Errorf("the text has %d UTF-16 units, more than %d", units, maxTextUnits)
+		}
+		return value, "", 4 + 2*units, nil
+	case bool:
+		return value, "", 1, nil
+	case int32:
+		return value, "", 4, nil
+	case int64:
+		return strconv.FormatInt(value, 10), "Edm.Int64", 8, nil
+	case float64:
+		switch {
+		case math.IsNaN(value):
+			return "NaN", "Edm.Double", 8, nil
+		case math.IsInf(value, 1):
+			return "Infinity", "Edm.Double", 8, nil
+		case math.IsInf(value, -1):
+			return "-Infinity", "Edm.Double", 8, nil
+		}
+		return value, "Edm.Double", 8, nil
+	case time.Time:
+		if value.Before(firstTime) || value.After(lastTime) {
+			return nil, "", 0, fmt.Errorf("the time is not between the years 1601 and 9999")
+		}
+		return toTick(value).Format(edmTime), "Edm.DateTime", 8, nil
+	case []byte:
+		if len(value) > maxBinary {
+			return nil, "", 0, fmt.Errorf("the value has %d bytes, more than %d", len(value), maxBinary)
+		}
+		return base64.StdEncoding.EncodeToString(value), "Edm.Binary", 4 + len(value), nil
+	default:
+		return nil, "", 0, fmt.Errorf("a table can't hold a %T", value)
+	}
+}
+
+// decodeRow reads what the service sent. A value that can't be understood is an error: who reads rules must not lose one of them.
+func decodeRow(encoded []byte) (row, error) {
+	var properties map[string]json.RawMessage
+	err := json.Unmarshal(encoded, &properties)
+	if err != nil {
+		return row{}, problem.New(problem.Internal, "the table service sent a row that is no JSON object")
+	}
+	r := row{columns: map[string]any{}}
+	for name, raw := range properties {
+		switch name {
+		case "PartitionKey":
+			err = json.Unmarshal(raw, &r.partition)
+		case "RowKey":
+			err = json.Unmarshal(raw, &r.name)
+		case "odata.etag":
+			err = json.Unmarshal(raw, &r.etag)
+		case "Timestamp":
+		default:
+			// Column names have neither "." nor "@"; what does is an annotation.
+			if strings.ContainsAny(name, ".@") {
+				continue
+			}
+			var edmType string
+			if annotation, annotated := properties[name+"@odata.type"]; annotated {
+				err = json.Unmarshal(annotation, &edmType)
+				if err != nil {
+					break
+				}
+			}
+			var value any
+			value, err = decodeValue(raw, edmType)
+			if err == nil && value != nil {
+				r.columns[name] = value
+			}
+		}
+		if err != nil {
+			// The cause is left out: it may quote the value.
+			return row{}, problem.New(problem.Internal, "the table service sent a row whose column %s can't be understood", name)
+		}
+	}
+	return r, nil
+}
+
+// decodeValue returns a column's value; nil for null, which means that the row has no such column.
+func decodeValue(raw json.RawMessage, edmType string) (any, error) {
+	if string(raw) == "null" {
+		return nil, nil
+	}
+	var value any
+	decoder := json.NewDecoder(bytes.NewReader(raw))
+	decoder.UseNumber()
+	err := decoder.Decode(&value)
+	if err != nil {
+		return nil, err
+	}
+	switch value := value.(type) {
+	case bool:
+		if edmType == "" || edmType == "Edm.Boolean" {
+			return value, nil
+		}
+	case json.Number:
+		switch edmType {
+		case "", "Edm.Int32":
+			whole, err := strconv.ParseInt(value.String(), 10, 32)
+			if err == nil {
+				return int32(whole), nil
+			}
+			if edmType == "" {
+				return value.Float64()
+			}
+		case "Edm.Double":
+			return value.Float64()
+		case "Edm.Int64":
+			return value.Int64()
+		}
+	case string:
+		switch edmType {
+		case "", "Edm.String", "Edm.Guid":
+			return value, nil
+		case "Edm.Int64":
+			return strconv.ParseInt(value, 10, 64)
+		case "Edm.Double": // NaN, Infinity, -Infinity
+			return strconv.ParseFloat(value, 64)
+		case "Edm.DateTime":
+			t, err := time.Parse(time.RFC3339Nano, value)
+			return t.UTC(), err
+		case "Edm.Binary":
+			return base64.StdEncoding.DecodeString(value)
+		}
+	}
+	return nil, fmt.Errorf("a %T is no %q", value, edmType)
+}
+
+// reader takes typed values out of a row and keeps the first failure.
+type reader struct {
+	row
+	err error
+}
+
+func (r *reader) fail(column, want string) {
+	if r.err == nil {
+		r.err = problem.New(problem.Internal, "column %s is %s", column, want)
+	}
+}
+
+// text returns the column's text, "" if it is missing.
+func (r *reader) text(column string) string {
+	value, exists := r.columns[column]
+	text, ok := value.(string)
+	if exists && !ok {
+		r.fail(column, "no text")
+	}
+	return text
+}
+
+// time returns the column's time, the zero time if it is missing.
+func (r *reader) time(column string) time.Time {
+	value, exists := r.columns[column]
+	t, ok := value.(time.Time)
+	if exists && !ok {
+		r.fail(column, "no time (Edm.DateTime)")
+	}
+	return t
+}
+
+// count returns the column's whole number, 0 if it is missing.
+func (r *reader) count(column string) int {
+	switch value := r.columns[column].(type) {
+	case nil:
+		return 0
+	case int32:
+		if value >= 0 {
+			return int(value)
+		}
+	case int64:
+		if value >= 0 && value <= math.MaxInt32 {
+			return int(value)
+		}
+	}
+	r.fail(column, "no count")
+	return 0
+}
+
+// checkKey reports whether the service takes key as a PartitionKey or RowKey.
+func checkKey(key string) error {
+	if !utf8.ValidString(key) || textUnits(key) > maxKeyUnits {
+		return problem.New(problem.Internal, "a key of the row is longer than %d UTF-16 units or not valid UTF-8", maxKeyUnits)
+	}
+	for _, c := range key {
+		if strings.ContainsRune(`/\#?`, c) || c < 0x20 || c >= 0x7f && c < 0xa0 {
+			return problem.New(problem.Internal, `a key of the row has one of the characters that a key can't have: / \ # ? and control characters`)
+		}
+	}
+	return nil
+}
+
+// textUnits returns the length of text in UTF-16 units, which is what the service counts.
+func textUnits(text string) int {
+	units := 0
+	for _, c := range text {
+		units += max(1, utf16.RuneLen(c))
+	}
+	return units
+}
