@@ -78,11 +78,7 @@ func (a *Address) UnmarshalText(text []byte) error {
 func ParseAddress(text string) (Address, error) {
 	address, rule := parseAddress(text)
 	if rule != "" {
-		return Address{}, &problem.Error{
-			Code:   problem.InvalidInput,
-			Detail: "an e-mail address breaks the rule " + rule,
-			Fields: []problem.Field{{Name: emailField, Rule: rule, Message: message(emailField, rule)}},
-		}
+		return Address{}, refusal([]problem.Field{fault(emailField, rule)})
 	}
 	return address, nil
 }

@@ -47,6 +47,9 @@ func DecodeMessage(data []byte) (Message, error) {
 	decoder := json.NewDecoder(bytes.NewReader(data))
 	decoder.DisallowUnknownFields()
 	err := decoder.Decode(&wire)
+	if rules := brokenRules(err); rules != "" {
+		return Message{}, problem.New(problem.MalformedMessage, "the message's submission has %s", rules)
+	}
 	if err != nil {
 		// The decoder's own text may quote the content.
 		return Message{}, problem.New(problem.MalformedMessage, "the message is no JSON of the known form")
@@ -65,9 +68,10 @@ func DecodeMessage(data []byte) (Message, error) {
 	if wire.Submission == nil {
 		return Message{ID: id}, nil
 	}
-	err = wire.Submission.Check()
+	s := wire.Submission.normal()
+	err = s.Check()
 	if err != nil {
-		return Message{}, problem.New(problem.MalformedMessage, "request %s: the submission breaks the form's rules", id)
+		return Message{}, problem.New(problem.MalformedMessage, "request %s: the submission has %s", id, brokenRules(err))
 	}
-	return Message{ID: id, Submission: wire.Submission}, nil
+	return Message{ID: id, Submission: &s}, nil
 }

@@ -35,6 +35,38 @@ var english = map[[2]string]string{
 	{"email", "look-alike"}:           "The domain name has letters that look like others. Type it by hand, with one alphabet. If that is how it is written, ask your contact person to invite you.",
 	{"email", "unknown-ending"}:       "The ending of the domain name does not exist. Check the part after the last dot.",
 	{"email", "public-suffix"}:        "That is only the ending of a domain name. Enter the whole domain after the @ sign, like company.co.uk.",
+
+	{"givenName", "required"}: "Enter your given name.",
+	{"givenName", "intact"}:   "The given name arrived damaged. Type it again by hand.",
+	{"givenName", "line"}:     "The given name has an invisible character in it. Type it by hand.",
+	{"givenName", "plain"}:    "Leave out the characters < and >.",
+	{"givenName", "letter"}:   "Enter your given name with at least one letter.",
+	{"givenName", "max"}:      "Shorten the given name to 64 characters.",
+
+	{"familyName", "required"}: "Enter your family name.",
+	{"familyName", "intact"}:   "The family name arrived damaged. Type it again by hand.",
+	{"familyName", "line"}:     "The family name has an invisible character in it. Type it by hand.",
+	{"familyName", "plain"}:    "Leave out the characters < and >.",
+	{"familyName", "letter"}:   "Enter your family name with at least one letter.",
+	{"familyName", "max"}:      "Shorten the family name to 64 characters.",
+
+	{"company", "required"}: "Enter the company or organisation that you work for.",
+	{"company", "intact"}:   "The company's name arrived damaged. Type it again by hand.",
+	{"company", "line"}:     "The company's name has an invisible character in it. Type it by hand.",
+	{"company", "plain"}:    "Leave out the characters < and >.",
+	{"company", "letter"}:   "Enter the company's name with at least one letter.",
+	{"company", "max"}:      "Shorten the company's name to 100 characters.",
+
+	{"country", "iso3166_1_alpha2"}: "Choose a country or region from the list.",
+
+	{"reason", "intact"}: "The text arrived damaged. Type it again by hand.",
+	{"reason", "prose"}:  "The text has an invisible control character in it. Type it by hand.",
+	{"reason", "max"}:    "Shorten the text to 1000 characters.",
+
+	{"language", "language"}: "Choose a language tag like en or pt-BR, of at most 35 characters.",
+
+	{"submittedAt", "required"}: "The time of the submission is missing.",
+	{"submittedAt", "range"}:    "The time of the submission is out of range.",
 }
 
 // message returns the text for a broken rule. A rule without a text of its own is a fault of ours that the tests look for; the

@@ -1,0 +1,237 @@
+package submission
+
+import (
+	"bytes"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"guestlist/handlers/problem"
+)
+
+// firstMessage returns a first message with a submission in it.
+func firstMessage(t testing.TB) Message {
+	t.Helper()
+	id, err := NewID(morning, rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := ana().Submission(morning)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return Message{ID: id, Submission: &s}
+}
+
+func TestMessagesComeBackAsTheyWere(t *testing.T) {
+	first := firstMessage(t)
+	tests := map[string]Message{"with a submission": first, "id only": {ID: first.ID}}
+	for name, message := range tests {
+		t.Run(name, func(t *testing.T) {
+			encoded, err := message.Encode()
+			if err != nil {
+				t.Fatal(err)
+			}
+			var indented bytes.Buffer
+			err = json.Indent(&indented, encoded, "", "  ")
+			if err != nil {
+				t.Fatal(err)
+			}
+			// Another JSON library may order and escape otherwise.
+			var loose map[string]any
+			err = json.Unmarshal(encoded, &loose)
+			if err != nil {
+				t.Fatal(err)
+			}
+			reordered, err := json.Marshal(loose)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for form, data := range map[string][]byte{"as encoded": encoded, "indented": indented.Bytes(), "reordered": reordered, "with a line end": append(encoded, '\n')} {
+				got, err := DecodeMessage(data)
+				if err != nil {
+					t.Fatalf("%s: %v", form, err)
+				}
+				if diff := cmp.Diff(message, got, cmp.AllowUnexported(Address{})); diff != "" {
+					t.Errorf("%s (-want +got):\n%s", form, diff)
+				}
+			}
+		})
+	}
+}
+
+func TestMessagesOfAcceptedSubmissionsComeBack(t *testing.T) {
+	id := firstMessage(t).ID
+	rapid.Check(t, func(t *rapid.T) {
+		s, err := inputs().Draw(t, "input").Submission(morning)
+		if err != nil {
+			return
+		}
+		encoded, err := Message{ID: id, Submission: &s}.Encode()
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := DecodeMessage(encoded)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if *got.Submission != s {
+			t.Errorf("(-want +got):\n%s", cmp.Diff(s, *got.Submission, cmp.AllowUnexported(Address{})))
+		}
+	})
+}
+
+func TestTheLargestSubmissionFitsAMessage(t *testing.T) {
+	id := firstMessage(t).ID
+	long := strings.Repeat("a", 63)
+	rapid.Check(t, func(t *rapid.T) {
+		// Every character that costs most once it is JSON: escaped to six bytes, or four bytes as it is.
+		dear := rapid.SampledFrom([]string{"&", "\u2028x", "𝐚", "\\", "\"", "漢"})
+		fill := func(label string, characters int, start string) string {
+			text := start
+			for len([]rune(text)) < characters {
+				text += dear.Draw(t, label)
+			}
+			return string([]rune(text)[:characters])
+		}
+		in := Input{
+			Email:     "a@" + long + "." + long + "." + long + "." + strings.Repeat("b", 56) + ".com",
+			GivenName: strings.Repeat("&", MaxName-1) + "a", FamilyName: strings.Repeat("&", MaxName-1) + "a",
+			Company: strings.Repeat("&", MaxCompany-1) + "a", Country: "PT",
+			Reason:   strings.ReplaceAll(fill("reason", MaxReason, ""), "\u2028", "&"),
+			Language: "en-a-bbb-x-a-ccccccc-ddddddd-eeeeee",
+		}
+		s, err := in.Submission(morning)
+		if err != nil {
+			t.Fatal(err)
+		}
+		encoded, err := Message{ID: id, Submission: &s}.Encode()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var indented bytes.Buffer
+		err = json.Indent(&indented, encoded, "", "  ")
+		if err != nil || indented.Len() > MaxMessageBytes/2 {
+			t.Errorf("the message has %d bytes, error %v; half of the limit is for a host that escapes more", indented.Len(), err)
+		}
+	})
+}
+
+func TestMessagesThatAreRefused(t *testing.T) {
+	encoded, err := firstMessage(t).Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	good := string(encoded)
+	replaced := func(old, new string) string {
+		if !strings.Contains(good, old) {
+			t.Fatalf("%q is not in the message", old)
+		}
+		return strings.Replace(good, old, new, 1)
+	}
+	tests := map[string]struct{ data, detail string }{
+		"empty":                   {"", "no JSON"},
+		"null":                    {"null", "version 0"},
+		"a string":                {`"advance"`, "no JSON"},
+		"an array":                {"[" + good + "]", "no JSON"},
+		"half":                    {good[:len(good)/2], "no JSON"},
+		"two":                     {good + good, "something follows"},
+		"trailing text":           {good + "x", "something follows"},
+		"another version":         {replaced(`"version":1`, `"version":2`), "version 2"},
+		"no version":              {replaced(`"version":1,`, ``), "version 0"},
+		"unknown property":        {replaced(`"version":1`, `"version":1,"approved":true`), "no JSON"},
+		"unknown in submission":   {replaced(`"country"`, `"groups":["x"],"country"`), "no JSON"},
+		"no id":                   {replaced(`"id":"`, `"id":"x`), "no valid id"},
+		"upper-case id":           {strings.ToUpper(good[:60]) + good[60:], "no valid id"},
+		"no address":              {replaced(`"email":"ana@contoso.com",`, ``), "email/required"},
+		"null address":            {replaced(`"email":"ana@contoso.com"`, `"email":null`), "email/required"},
+		"look-alike address":      {replaced(`ana@contoso.com`, `ana@contоso.com`), "email/look-alike"},
+		"guest account":           {replaced(`ana@contoso.com`, `a_b.com#EXT#@contoso.com`), "email/guest-account"},
+		"number as name":          {replaced(`"givenName":"Ana"`, `"givenName":1`), "no JSON"},
+		"markup as name":          {replaced(`"givenName":"Ana"`, `"givenName":"<b>"`), "givenName/plain"},
+		"line break as name":      {replaced(`"givenName":"Ana"`, `"givenName":"A\nna"`), "givenName/line"},
+		"no time":                 {replaced(`,"submittedAt":"2026-11-23T07:30:15Z"`, ``), "submittedAt/required"},
+		"time that is none":       {replaced(`2026-11-23T07:30:15Z`, `yesterday`), "no JSON"},
+		"time that UTC overflows": {replaced(`2026-11-23T07:30:15Z`, `9999-12-31T23:59:59-01:00`), "submittedAt/range"},
+		"invalid UTF-8":           {replaced(`Contoso`, "Cont\xffoso"), "company/intact"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			message, err := DecodeMessage([]byte(test.data))
+			if !errors.Is(err, &problem.Error{Code: problem.MalformedMessage}) || !strings.Contains(err.Error(), test.detail) {
+				t.Fatalf("message %v, error %v; want malformed-message with %q", message, err, test.detail)
+			}
+			if strings.Contains(err.Error(), "ana@") || strings.Contains(err.Error(), "Contoso") {
+				t.Errorf("the error repeats the content: %v", err)
+			}
+		})
+	}
+}
+
+func TestAHandWrittenMessageIsBroughtIntoNormalForm(t *testing.T) {
+	id := firstMessage(t).ID
+	data := `{"version": 1, "id": "` + string(id) + `", "submission": {"email": "ANA@Contoso.com", "givenName": " Ana ", "familyName": "Sil  va",
+		"company": "Contoso", "country": "pt", "submittedAt": "2026-11-23T08:30:15.5+01:00"}}`
+	message, err := DecodeMessage([]byte(data))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := Submission{
+		Email: Address{"ana", "contoso.com"}, GivenName: "Ana", FamilyName: "Sil va", Company: "Contoso", Country: "PT",
+		SubmittedAt: morning.UTC().Truncate(1e9),
+	}
+	if *message.Submission != want {
+		t.Errorf("(-want +got):\n%s", cmp.Diff(want, *message.Submission, cmp.AllowUnexported(Address{})))
+	}
+}
+
+func TestAMessageTooLargeForTheQueueIsNotEncoded(t *testing.T) {
+	message := firstMessage(t)
+	message.Submission.Reason = strings.Repeat("x", MaxMessageBytes)
+	_, err := message.Encode()
+	if !errors.Is(err, &problem.Error{Code: problem.BodyTooLarge}) {
+		t.Errorf("error %v, want body-too-large", err)
+	}
+}
+
+func FuzzDecodeMessage(f *testing.F) {
+	encoded, err := firstMessage(f).Encode()
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(encoded)
+	f.Add([]byte(`{"version":1,"id":"00qm5nh3o0000000000000000000000000"}`))
+	f.Add([]byte(`{"version":1,"id":"","submission":{"language":"x-a-b-c"}}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		message, err := DecodeMessage(data)
+		if err != nil {
+			if !errors.Is(err, &problem.Error{Code: problem.MalformedMessage}) {
+				t.Errorf("the error has another code: %v", err)
+			}
+			return
+		}
+		if message.Submission != nil {
+			err = message.Submission.Check()
+			if err != nil {
+				t.Fatalf("decoded, then refused: %v", err)
+			}
+			checkAccepted(t, message.Submission.Email)
+		}
+		encoded, err := message.Encode()
+		if err != nil {
+			t.Fatalf("decoded, but not encoded: %v", err)
+		}
+		again, err := DecodeMessage(encoded)
+		if err != nil {
+			t.Fatalf("encoded, but not decoded: %v", err)
+		}
+		if diff := cmp.Diff(message, again, cmp.AllowUnexported(Address{})); diff != "" {
+			t.Errorf("(-first +second):\n%s", diff)
+		}
+	})
+}

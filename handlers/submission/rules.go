@@ -1,0 +1,179 @@
+package submission
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"strings"
+	"sync"
+	"unicode"
+
+	"github.com/go-playground/validator/v10"
+	"golang.org/x/text/language"
+	"golang.org/x/text/unicode/norm"
+
+	"guestlist/handlers/problem"
+)
+
+// rules is the one validator of the process, built when first needed: it caches what it learns of a struct, and any number of
+// callers may use it at once.
+var rules = sync.OnceValues(newRules)
+
+func newRules() (*validator.Validate, error) {
+	v := validator.New(validator.WithRequiredStructEnabled())
+	v.RegisterTagNameFunc(func(field reflect.StructField) string {
+		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
+		return name
+	})
+	for tag, holds := range map[string]func(text string) bool{
+		"intact":   func(text string) bool { return !broken(text) },
+		"line":     func(text string) bool { return !strings.ContainsFunc(text, invisible) },
+		"plain":    func(text string) bool { return !strings.ContainsAny(text, "<>") },
+		"letter":   func(text string) bool { return strings.ContainsFunc(text, unicode.IsLetter) },
+		"prose":    func(text string) bool { return !strings.ContainsFunc(text, deceptive) },
+		"language": isLanguage,
+	} {
+		err := v.RegisterValidation(tag, func(field validator.FieldLevel) bool { return holds(field.Field().String()) })
+		if err != nil {
+			return nil, fmt.Errorf("registering the rule %s: %w", tag, err)
+		}
+	}
+	// The address has many rules behind its one tag; faults asks which of them broke. It must see an empty text too.
+	const alsoWhenEmpty = true
+	err := v.RegisterValidation("guestemail", func(field validator.FieldLevel) bool {
+		_, rule := parseAddress(field.Field().String())
+		return rule == ""
+	}, alsoWhenEmpty)
+	if err != nil {
+		return nil, fmt.Errorf("registering the rule guestemail: %w", err)
+	}
+	return v, nil
+}
+
+// faults returns the fields of a normal input that break a rule, in the order of the form, each with the first rule that it breaks.
+func faults(in Input) ([]problem.Field, error) {
+	v, err := rules()
+	if err != nil {
+		return nil, problem.New(problem.Internal, "building the rules: %w", err)
+	}
+	err = v.Struct(in)
+	if err == nil {
+		return nil, nil
+	}
+	var broken validator.ValidationErrors
+	if !errors.As(err, &broken) {
+		return nil, problem.New(problem.Internal, "checking a submission: %w", err)
+	}
+	fields := make([]problem.Field, 0, len(broken))
+	for _, b := range broken {
+		rule := b.Tag()
+		if rule == "guestemail" {
+			_, rule = parseAddress(in.Email)
+		}
+		fields = append(fields, fault(b.Field(), rule))
+	}
+	return fields, nil
+}
+
+func fault(field, rule string) problem.Field {
+	return problem.Field{Name: field, Rule: rule, Message: message(field, rule)}
+}
+
+// Countries returns the codes that the country field accepts, in alphabetical order.
+func Countries() ([]string, error) {
+	v, err := rules()
+	if err != nil {
+		return nil, problem.New(problem.Internal, "building the rules: %w", err)
+	}
+	var codes []string
+	for first := 'A'; first <= 'Z'; first++ {
+		for second := 'A'; second <= 'Z'; second++ {
+			code := string(first) + string(second)
+			if v.Var(code, "iso3166_1_alpha2") == nil {
+				codes = append(codes, code)
+			}
+		}
+	}
+	return codes, nil
+}
+
+// normal returns the input in normal form. It is idempotent, and repairs nothing that a rule would refuse.
+func (in Input) normal() Input {
+	return Input{
+		Email:      strings.TrimSpace(in.Email),
+		GivenName:  normalLine(in.GivenName),
+		FamilyName: normalLine(in.FamilyName),
+		Company:    normalLine(in.Company),
+		Country:    strings.ToUpper(strings.TrimSpace(in.Country)),
+		Reason:     normalProse(in.Reason),
+		Language:   normalLanguage(in.Language),
+	}
+}
+
+// normalLine composes characters, trims, and makes any run of spaces one space. Line breaks inside stay, to be refused: no
+// one-line field of a browser sends them.
+func normalLine(text string) string {
+	text = norm.NFC.String(strings.TrimSpace(text))
+	blank := func(r rune) bool { return r == '\t' || unicode.Is(unicode.Zs, r) }
+	return strings.Join(strings.FieldsFunc(text, blank), " ")
+}
+
+// normalProse composes characters, trims, drops the space that ends a line, and writes every kind of line break as "\n", with never more
+// than one empty line between two others.
+func normalProse(text string) string {
+	text = norm.NFC.String(text)
+	text = strings.NewReplacer("\r\n", "\n", "\r", "\n", "\u0085", "\n", "\u2028", "\n", "\u2029", "\n", "\t", " ").Replace(text)
+	lines := strings.Split(text, "\n")
+	kept := lines[:0]
+	for _, line := range lines {
+		line = strings.TrimRightFunc(line, unicode.IsSpace)
+		if line == "" && len(kept) > 0 && kept[len(kept)-1] == "" {
+			continue
+		}
+		kept = append(kept, line)
+	}
+	return strings.TrimSpace(strings.Join(kept, "\n"))
+}
+
+// normalLanguage returns the canonical form of a language tag, "" for one that says nothing ("und", "*"), and any other
+// text as it is.
+func normalLanguage(text string) string {
+	text = strings.TrimSpace(text)
+	if text == "*" {
+		return ""
+	}
+	if len(text) > MaxLanguage {
+		return text // nobody pays for parsing it
+	}
+	tag, err := language.Parse(text)
+	if err != nil {
+		return text
+	}
+	if tag == language.Und {
+		return ""
+	}
+	return tag.String()
+}
+
+func isLanguage(text string) bool {
+	if len(text) > MaxLanguage {
+		return false
+	}
+	_, err := language.Parse(text)
+	return err == nil
+}
+
+// deceptive reports whether r makes a text of several lines read other than it is: controls except the line break,
+// bidirectional embeddings, overrides and isolates, and the tag characters that no screen shows. Joiners and variation selectors are
+// fine: some scripts and most emoji need them.
+func deceptive(r rune) bool {
+	switch {
+	case r == '\n':
+		return false
+	case unicode.IsControl(r), r == '\ufeff',
+		'\u202a' <= r && r <= '\u202e', '\u2066' <= r && r <= '\u2069',
+		'\U000e0000' <= r && r <= '\U000e0fff':
+		return true
+	}
+	return unicode.Is(unicode.Noncharacter_Code_Point, r)
+}

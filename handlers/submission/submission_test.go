@@ -1,0 +1,319 @@
+package submission
+
+import (
+	"errors"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"github.com/google/go-cmp/cmp"
+	"golang.org/x/text/unicode/norm"
+	"pgregory.net/rapid"
+
+	"guestlist/handlers/problem"
+)
+
+var morning = time.Date(2026, 11, 23, 8, 30, 15, 987654321, time.FixedZone("", 3600))
+
+// ana returns an input with nothing to complain about.
+func ana() Input {
+	return Input{
+		Email: "ana@contoso.com", GivenName: "Ana", FamilyName: "Silva", Company: "Contoso", Country: "PT",
+		Reason: "Joint tender.\nUntil June.", Language: "pt-PT",
+	}
+}
+
+// brokenBy returns the field/rule pairs of a refusal, in order; none for nil.
+func brokenBy(t *testing.T, err error) []string {
+	t.Helper()
+	if err == nil {
+		return nil
+	}
+	var refused *problem.Error
+	if !errors.As(err, &refused) || refused.Code != problem.InvalidInput {
+		t.Fatalf("error %v is no refusal", err)
+	}
+	var pairs []string
+	for _, field := range refused.Fields {
+		pairs = append(pairs, field.Name+"/"+field.Rule)
+	}
+	return pairs
+}
+
+func TestRulesOfTheForm(t *testing.T) {
+	tests := map[string]struct {
+		change func(in *Input)
+		want   []string
+	}{
+		"nothing wrong":       {func(in *Input) {}, nil},
+		"all that may be out": {func(in *Input) { in.Country, in.Reason, in.Language = "", "", "" }, nil},
+		"empty":               {func(in *Input) { *in = Input{} }, []string{"email/required", "givenName/required", "familyName/required", "company/required"}},
+		"spaces only": {func(in *Input) { in.GivenName, in.FamilyName, in.Company, in.Reason = " ", "\u00a0", "\t\n", "\n \n" },
+			[]string{"givenName/required", "familyName/required", "company/required"}},
+		"all at once": {func(in *Input) {
+			*in = Input{"ana+x@contoso.com", "A\u202eB", "<b>", strings.Repeat("c", 101), "Portugal", "a\x07b", "not a language"}
+		}, []string{"email/plus", "givenName/line", "familyName/plain", "company/max", "country/iso3166_1_alpha2", "reason/prose", "language/language"}},
+		"look-alike address":          {func(in *Input) { in.Email = "ana@contоso.com" }, []string{"email/look-alike"}},
+		"64 characters":               {func(in *Input) { in.GivenName = strings.Repeat("ä", 64) }, nil},
+		"64 characters in 128":        {func(in *Input) { in.GivenName = strings.Repeat("a\u0308", 64) }, nil},
+		"65 characters":               {func(in *Input) { in.FamilyName = strings.Repeat("ä", 65) }, []string{"familyName/max"}},
+		"100 characters of company":   {func(in *Input) { in.Company = strings.Repeat("漢", 100) }, nil},
+		"1000 characters of reason":   {func(in *Input) { in.Reason = strings.Repeat("漢\r\n", 500) }, nil},
+		"1001 characters of reason":   {func(in *Input) { in.Reason = strings.Repeat("x", 1001) }, []string{"reason/max"}},
+		"name of digits":              {func(in *Input) { in.GivenName = "007" }, []string{"givenName/letter"}},
+		"name of marks":               {func(in *Input) { in.FamilyName = "...'-" }, []string{"familyName/letter"}},
+		"name with a line break":      {func(in *Input) { in.GivenName = "Ana\r\nBcc: all@contoso.com" }, []string{"givenName/line"}},
+		"name with a null":            {func(in *Input) { in.GivenName = "Ana\x00" }, []string{"givenName/line"}},
+		"name with an escape":         {func(in *Input) { in.GivenName = "\x1b[31mAna" }, []string{"givenName/line"}},
+		"name with a zero width":      {func(in *Input) { in.FamilyName = "Sil\u200bva" }, []string{"familyName/line"}},
+		"name with a BOM":             {func(in *Input) { in.FamilyName = "\ufeffSilva" }, []string{"familyName/line"}},
+		"name with a filler":          {func(in *Input) { in.FamilyName = "\u3164Silva" }, []string{"familyName/line"}},
+		"name with tag characters":    {func(in *Input) { in.FamilyName = "Silva\U000e0041" }, []string{"familyName/line"}},
+		"name in private characters":  {func(in *Input) { in.FamilyName = "Silva\ue000" }, []string{"familyName/line"}},
+		"name as a script":            {func(in *Input) { in.GivenName = "<script>alert(1)</script>" }, []string{"givenName/plain"}},
+		"name as a template":          {func(in *Input) { in.GivenName = "{{.Secret}}" }, nil},
+		"damaged name":                {func(in *Input) { in.GivenName = "Jos\ufffd" }, []string{"givenName/intact"}},
+		"name in Latin-1":             {func(in *Input) { in.GivenName = "Jos\xe9" }, []string{"givenName/intact"}},
+		"damaged reason":              {func(in *Input) { in.Reason = "caf\xe9" }, []string{"reason/intact"}},
+		"reason turned around":        {func(in *Input) { in.Reason = "pay \u202eecneloiv" }, []string{"reason/prose"}},
+		"reason with an isolate":      {func(in *Input) { in.Reason = "pay \u2066x" }, []string{"reason/prose"}},
+		"reason with hidden text":     {func(in *Input) { in.Reason = "x\U000e0049\U000e0047" }, []string{"reason/prose"}},
+		"reason with a delete":        {func(in *Input) { in.Reason = "x\x7f" }, []string{"reason/prose"}},
+		"reason with angle brackets":  {func(in *Input) { in.Reason = "a < b && c > d" }, nil},
+		"reason with an emoji family": {func(in *Input) { in.Reason = "👨\u200d👩\u200d👧 ❤\ufe0f" }, nil},
+		"reason in Persian":           {func(in *Input) { in.Reason = "می\u200cخواهم" }, nil},
+		"unknown country":             {func(in *Input) { in.Country = "ZZ" }, []string{"country/iso3166_1_alpha2"}},
+		"country of three letters":    {func(in *Input) { in.Country = "PRT" }, []string{"country/iso3166_1_alpha2"}},
+		"country as a null":           {func(in *Input) { in.Country = "\x00" }, []string{"country/iso3166_1_alpha2"}},
+		"small country":               {func(in *Input) { in.Country = "pt" }, nil},
+		"language too long":           {func(in *Input) { in.Language = "de-" + strings.Repeat("abcdefgh-", 5) }, []string{"language/language"}},
+		"huge language":               {func(in *Input) { in.Language = strings.Repeat("a-", 100000) }, []string{"language/language"}},
+		"language list":               {func(in *Input) { in.Language = "de, en;q=0.5" }, []string{"language/language"}},
+		"any language":                {func(in *Input) { in.Language = "*" }, nil},
+		"name from Ireland":           {func(in *Input) { in.GivenName, in.FamilyName = "Sinéad", "O’Connor-Walsh" }, nil},
+		"name in Arabic":              {func(in *Input) { in.GivenName, in.FamilyName = "محمد", "الفارسي" }, nil},
+		"name in Chinese":             {func(in *Input) { in.GivenName, in.FamilyName = "伟", "张" }, nil},
+		"name in Thai":                {func(in *Input) { in.GivenName, in.FamilyName = "ศิริวรรณ", "จันทร์" }, nil},
+		"name with an initial":        {func(in *Input) { in.GivenName = "J. R." }, nil},
+		"company with marks":          {func(in *Input) { in.Company = "Müller & Söhne GmbH (Berlin) / 3M, Inc." }, nil},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			in := ana()
+			test.change(&in)
+			s, err := in.Submission(morning)
+			if diff := cmp.Diff(test.want, brokenBy(t, err)); diff != "" {
+				t.Fatalf("broken rules (-want +got):\n%s", diff)
+			}
+			if err != nil {
+				if s != (Submission{}) {
+					t.Error("a refused submission is not empty")
+				}
+				return
+			}
+			err = s.Check()
+			if err != nil {
+				t.Errorf("accepted, then refused: %v", err)
+			}
+		})
+	}
+}
+
+func TestNormalForm(t *testing.T) {
+	in := Input{
+		Email: " Ana@Contoso.COM ", GivenName: "  Jose\u0301  Maria\u00a0\u3000\tde ", FamilyName: "Silva\r\n", Company: "Contoso  Ltd",
+		Country: " pt ", Reason: "\r\n one \t\r\ntwo\rthree\u2028four\n\n\n\nfive  \n", Language: "pt_pt",
+	}
+	got, err := in.Submission(morning)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := Submission{
+		Email: Address{"ana", "contoso.com"}, GivenName: "José Maria de", FamilyName: "Silva", Company: "Contoso Ltd", Country: "PT",
+		Reason: "one\ntwo\nthree\nfour\n\nfive", Language: "pt-PT", SubmittedAt: time.Date(2026, 11, 23, 7, 30, 15, 0, time.UTC),
+	}
+	if diff := cmp.Diff(want, got, cmp.AllowUnexported(Address{})); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestSubmittedAtIsARealTime(t *testing.T) {
+	tests := map[string]struct {
+		at   time.Time
+		want []string
+	}{
+		"now":     {morning, nil},
+		"never":   {time.Time{}, []string{"submittedAt/required"}},
+		"1600":    {time.Date(1600, 1, 1, 0, 0, 0, 0, time.UTC), []string{"submittedAt/range"}},
+		"10000":   {time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC), []string{"submittedAt/range"}},
+		"minimum": {time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC), nil},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			s, err := ana().Submission(morning)
+			if err != nil {
+				t.Fatal(err)
+			}
+			s.SubmittedAt = test.at
+			if diff := cmp.Diff(test.want, brokenBy(t, s.Check())); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestTheZeroSubmissionIsRefused(t *testing.T) {
+	want := []string{"email/required", "givenName/required", "familyName/required", "company/required", "submittedAt/required"}
+	if diff := cmp.Diff(want, brokenBy(t, Submission{}.Check())); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestRefusalsRepeatNothing(t *testing.T) {
+	const secret = "zq7secret"
+	in := Input{
+		Email: secret, GivenName: secret + "<", FamilyName: secret + "\u200b", Company: secret + strings.Repeat("x", 100), Country: secret,
+		Reason: secret + "\x00", Language: secret + " x",
+	}
+	_, err := in.Submission(morning)
+	var refused *problem.Error
+	if !errors.As(err, &refused) || len(refused.Fields) != 7 {
+		t.Fatalf("error %v, want seven fields", err)
+	}
+	text := err.Error()
+	for _, field := range refused.Fields {
+		text += field.Message
+	}
+	if strings.Contains(text, secret) {
+		t.Errorf("a refusal repeats what was typed: %s", text)
+	}
+}
+
+// tagRules returns the field/rule pairs that the tags of Input can report.
+func tagRules(t *testing.T) map[[2]string]string {
+	t.Helper()
+	pairs := map[[2]string]string{}
+	for field := range reflect.TypeFor[Input]().Fields() {
+		for rule := range strings.SplitSeq(field.Tag.Get("validate"), ",") {
+			name, limit, _ := strings.Cut(rule, "=")
+			if name != "omitempty" && name != "guestemail" {
+				pairs[[2]string{field.Tag.Get("json"), name}] = limit
+			}
+		}
+	}
+	return pairs
+}
+
+func TestEveryRuleHasItsTextAndEveryTextItsRule(t *testing.T) {
+	rules := tagRules(t)
+	rules[[2]string{"submittedAt", "required"}] = ""
+	rules[[2]string{"submittedAt", "range"}] = ""
+	for rule, limit := range rules {
+		text := english[rule]
+		if text == "" || !strings.Contains(text, limit) {
+			t.Errorf("%s/%s has the text %q, which must exist and name the limit %q", rule[0], rule[1], text, limit)
+		}
+	}
+	for key := range english {
+		if _, known := rules[key]; !known && key[0] != "email" {
+			t.Errorf("the text for %s/%s is never used", key[0], key[1])
+		}
+	}
+}
+
+func TestLimitsInTagsAreTheExportedOnes(t *testing.T) {
+	rules := tagRules(t)
+	for field, limit := range map[string]int{"givenName": MaxName, "familyName": MaxName, "company": MaxCompany, "reason": MaxReason} {
+		if got := rules[[2]string{field, "max"}]; got != strconv.Itoa(limit) {
+			t.Errorf("%s is limited to %s, the constant says %d", field, got, limit)
+		}
+	}
+}
+
+func TestEveryOfferedCountryIsAccepted(t *testing.T) {
+	countries, err := Countries()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(countries) < 240 || !slices.IsSorted(countries) {
+		t.Fatalf("%d countries, sorted: %t", len(countries), slices.IsSorted(countries))
+	}
+	for _, code := range countries {
+		in := ana()
+		in.Country = code
+		_, err := in.Submission(morning)
+		if err != nil {
+			t.Errorf("%s: %v", code, err)
+		}
+	}
+}
+
+// inputs draws inputs of which many are accepted.
+func inputs() *rapid.Generator[Input] {
+	line := rapid.OneOf(
+		rapid.StringMatching(`[A-Za-zÀ-ÿ' .-]{1,20}`),
+		rapid.StringOfN(rapid.Rune(), 0, 70, -1),
+		rapid.StringOfN(rapid.SampledFrom([]rune("a\u0301\u0308 \t\u00a0\u2000ᄀ\u1161\u11a8é<&\"\u2028\n")), 0, 70, -1),
+	)
+	prose := rapid.OneOf(
+		rapid.StringOfN(rapid.SampledFrom([]rune("a \t\r\n\u2028\u2029\u0085\u00a0\u0301<>&\\\"𝐚")), 0, 1100, -1),
+		rapid.StringOfN(rapid.Rune(), 0, 100, -1),
+	)
+	return rapid.Custom(func(t *rapid.T) Input {
+		return Input{
+			Email:      rapid.OneOf(rapid.Just("ana@contoso.com"), addressText()).Draw(t, "email"),
+			GivenName:  line.Draw(t, "givenName"),
+			FamilyName: line.Draw(t, "familyName"),
+			Company:    line.Draw(t, "company"),
+			Country:    rapid.SampledFrom([]string{"", "PT", "de ", "ZZ"}).Draw(t, "country"),
+			Reason:     prose.Draw(t, "reason"),
+			Language:   rapid.SampledFrom([]string{"", "en", "pt_BR", "zh-hant-tw", "und", "sh", "i-klingon", "x-y", "en-u-co-phonebk"}).Draw(t, "language"),
+		}
+	})
+}
+
+func TestNormalFormIsNormal(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		once := inputs().Draw(t, "input").normal()
+		if diff := cmp.Diff(once, once.normal()); diff != "" {
+			t.Errorf("the second time changes more (-first +second):\n%s", diff)
+		}
+		for _, text := range []string{once.GivenName, once.FamilyName, once.Company, once.Reason} {
+			if utf8.ValidString(text) && !norm.NFC.IsNormalString(text) {
+				t.Errorf("%+q is not composed", text)
+			}
+		}
+	})
+}
+
+func TestWhatIsAcceptedKeepsTheRules(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		s, err := inputs().Draw(t, "input").Submission(morning)
+		if err != nil {
+			return
+		}
+		err = s.Check()
+		if err != nil {
+			t.Errorf("accepted, then refused: %v", err)
+		}
+		if again := s.normal(); again != s {
+			t.Errorf("an accepted submission is not in normal form:\n%s", cmp.Diff(s, again, cmp.AllowUnexported(Address{})))
+		}
+		if n := utf8.RuneCountInString(s.Name()); n > 256 {
+			t.Errorf("the display name has %d characters", n)
+		}
+	})
+}
+
+func BenchmarkSubmission(b *testing.B) {
+	for b.Loop() {
+		_, err := ana().Submission(morning)
+		if err != nil {
+			b.Fatal(err)
+		}
+	}
+}
