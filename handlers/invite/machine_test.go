@@ -1,0 +1,489 @@
+package invite_test
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"guestlist/handlers/graphsim"
+	"guestlist/handlers/invite"
+	"guestlist/handlers/problem"
+	"guestlist/handlers/submission"
+)
+
+func TestATrustedPartnerIsInvitedWithWhatTheRowGrants(t *testing.T) {
+	w := newWorld(t)
+	w.row("contoso.com", "trusted", "Action", "invite", "Groups", groupOne+", "+groupTwo, "Sponsors", sponsor,
+		"RedirectUrl", "https://portal.example.com/start", "MessageLanguage", "fr-FR")
+	id := w.submit("ana@contoso.com")
+	w.settle(1)
+
+	r := w.wantState(id, invite.Done)
+	w.wantTenant(1, 1, 2)
+	sent := w.tenant.Invitations()[0]
+	if sent.Email != "ana@contoso.com" || sent.DisplayName != "Ana Silva" || sent.RedirectURL != "https://portal.example.com/start" ||
+		sent.MessageLanguage != "fr-FR" || !sent.SendInvitation || sent.UserType != "Guest" || !slices.Equal(sent.Sponsors, []string{sponsor}) {
+		t.Errorf("the invitation is %+v", sent)
+	}
+	for _, grant := range r.Grants {
+		if grant.State != invite.GrantAdded {
+			t.Errorf("grant %+v", grant)
+		}
+	}
+	if r.Decision == nil || r.Decision.Row == nil || r.Decision.Row.Name != "trusted" {
+		t.Errorf("the decision does not keep the deciding row: %+v", r.Decision)
+	}
+	if want := []string{"received", "decided", "invited", "granted"}; !slices.Equal(w.whats(id), want) {
+		t.Errorf("history %v, want %v", w.whats(id), want)
+	}
+}
+
+func TestDefaultsComeFromTheSubmissionAndTheSettings(t *testing.T) {
+	w := newWorld(t)
+	w.row("contoso.com", "trusted", "Action", "invite")
+	id := w.submit("ana@contoso.com")
+	w.settle(1)
+	w.wantState(id, invite.Done)
+	sent := w.tenant.Invitations()[0]
+	if sent.RedirectURL != "https://landing.example.com" || sent.MessageLanguage != "pt-PT" {
+		t.Errorf("the invitation is %+v", sent)
+	}
+}
+
+func TestOnlyAnInviteDecisionReachesTheDirectory(t *testing.T) {
+	tests := map[string]struct {
+		columns []any
+		want    invite.State
+	}{
+		"no row":         {nil, invite.Review},
+		"review":         {[]any{"Action", "review"}, invite.Review},
+		"deny":           {[]any{"Action", "deny"}, invite.Denied},
+		"typing error":   {[]any{"Action", "invite", "AutoAprove", true}, invite.Review},
+		"unknown action": {[]any{"Action", "invites"}, invite.Review},
+		"no action":      {[]any{"Note", "to be filled in"}, invite.Review},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			if test.columns != nil {
+				w.row("contoso.com", "row", test.columns...)
+			}
+			id := w.submit("ana@contoso.com")
+			w.settle(1)
+			w.wantState(id, test.want)
+			w.wantTenant(0, 0, 0)
+			if calls := w.tenant.Calls(); len(calls) != 0 {
+				t.Errorf("the directory was called: %v", calls)
+			}
+		})
+	}
+}
+
+func TestUnreadableRowsAreTriedAgainAndThenAPersonDecides(t *testing.T) {
+	t.Run("passing", func(t *testing.T) {
+		w := newWorld(t)
+		w.row("contoso.com", "trusted", "Action", "invite")
+		failures := 2
+		w.interrupt = func(op string, after bool) error {
+			if op == "Rows" && !after && failures > 0 {
+				failures--
+				return unavailable
+			}
+			return nil
+		}
+		id := w.submit("ana@contoso.com")
+		w.settle(1)
+		w.wantState(id, invite.Done)
+		w.wantTenant(1, 1, 0)
+	})
+	t.Run("lasting", func(t *testing.T) {
+		w := newWorld(t)
+		w.row("contoso.com", "trusted", "Action", "invite")
+		w.interrupt = func(op string, _ bool) error {
+			if op == "Rows" {
+				return unavailable
+			}
+			return nil
+		}
+		id := w.submit("ana@contoso.com")
+		w.settle(2)
+		w.wantState(id, invite.Review)
+		w.wantTenant(0, 0, 0)
+	})
+}
+
+func TestASecondSignUpOfTheAddressMakesNoSecondGuest(t *testing.T) {
+	t.Run("later", func(t *testing.T) {
+		w := newWorld(t)
+		w.row("contoso.com", "trusted", "Action", "invite", "Groups", groupOne)
+		first := w.submit("ana@contoso.com")
+		w.settle(1)
+		w.row("contoso.com", "trusted", "Action", "invite", "Groups", groupTwo)
+		second := w.submit("Ana@Contoso.COM")
+		w.settle(1)
+		w.wantState(first, invite.Done)
+		r := w.wantState(second, invite.Done)
+		if r.RepeatOf != first {
+			t.Errorf("the second request is a repeat of %q, want %q", r.RepeatOf, first)
+		}
+		// One mail and one guest; the second row's group is granted to the guest that is there.
+		w.wantTenant(1, 1, 2)
+	})
+	t.Run("at the same time", func(t *testing.T) {
+		w := newWorld(t)
+		w.row("contoso.com", "trusted", "Action", "invite", "Groups", groupOne)
+		first := w.submit("ana@contoso.com")
+		second := w.submit("ana@contoso.com")
+		// The second one runs to its wait in the middle of the first one's call to the directory.
+		nested := false
+		w.interrupt = func(op string, after bool) error {
+			if op == "Invite" && !after && !nested {
+				nested = true
+				err := w.deliver()
+				if err != nil {
+					t.Errorf("the second delivery: %v", err)
+				}
+			}
+			return nil
+		}
+		w.settle(1)
+		w.wantState(first, invite.Done)
+		if r := w.wantState(second, invite.Done); r.RepeatOf != first {
+			t.Errorf("repeat of %q, want %q", r.RepeatOf, first)
+		}
+		w.wantTenant(1, 1, 1)
+	})
+	t.Run("after the first was refused for good", func(t *testing.T) {
+		w := newWorld(t)
+		w.row("contoso.com", "trusted", "Action", "invite")
+		w.order(graphsim.Fault{Match: graphsim.Match{Method: http.MethodPost, Path: "/v1.0/invitations"}, Times: 1,
+			Status: 400, Code: "BadRequest", Message: "This user can't be invited to this directory."})
+		first := w.submit("ana@contoso.com")
+		w.settle(1)
+		w.wantState(first, invite.Failed)
+		second := w.submit("ana@contoso.com")
+		w.settle(1)
+		if r := w.wantState(second, invite.Done); r.RepeatOf != "" {
+			t.Errorf("the request counts as a repeat of one that came to nothing: %q", r.RepeatOf)
+		}
+		w.wantTenant(1, 1, 0)
+	})
+}
+
+func TestADoubledMessageDoesNothingTwice(t *testing.T) {
+	w := newWorld(t)
+	w.row("contoso.com", "trusted", "Action", "invite", "Groups", groupOne)
+	id := w.submit("ana@contoso.com")
+	w.queue = append(w.queue, w.queue[0], w.queue[0])
+	w.settle(1)
+	w.queue = append(w.queue, submission.Message{ID: id})
+	w.settle(1)
+	w.wantState(id, invite.Done)
+	w.wantTenant(1, 1, 1)
+	if n := len(w.whats(id)); n != 4 {
+		t.Errorf("history has %d entries: %v", n, w.whats(id))
+	}
+}
+
+func TestAMessageForAnUnknownRequestEnds(t *testing.T) {
+	w := newWorld(t)
+	id, err := submission.NewID(w.now, w.random)
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = w.store.Wait(t.Context(), id, w.now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.settle(1)
+	due, err := w.store.Due(t.Context(), w.now.Add(24*time.Hour), 10)
+	if err != nil || len(due) != 0 {
+		t.Errorf("due %v, error %v: the note of a request that does not exist is never removed", due, err)
+	}
+}
+
+// TestTheDirectorysFaults orders each kind of fault and looks at how it ends.
+func TestTheDirectorysFaults(t *testing.T) {
+	invitations := graphsim.Match{Method: http.MethodPost, Path: "/v1.0/invitations"}
+	members := graphsim.Match{Method: http.MethodPost, Path: "/v1.0/groups/" + groupOne + "/members/$ref"}
+	tests := map[string]struct {
+		fault       graphsim.Fault
+		want        invite.State
+		invitations int
+		memberships int
+	}{
+		"throttled invitation":             {graphsim.Fault{Match: invitations, Times: 3, Status: 429, Headers: map[string]string{"Retry-After": "7"}}, invite.Done, 1, 1},
+		"unavailable before the effect":    {graphsim.Fault{Match: invitations, Times: 2, Status: 503}, invite.Done, 1, 1},
+		"answer lost after the effect":     {graphsim.Fault{Match: invitations, Times: 1, Status: 502, AfterEffect: true}, invite.Done, 1, 1},
+		"connection dropped after effect":  {graphsim.Fault{Match: invitations, Times: 1, DropConnection: true, AfterEffect: true}, invite.Done, 1, 1},
+		"page of a gateway":                {graphsim.Fault{Match: invitations, Times: 1, Status: 502, Body: "<html>bad gateway</html>", ContentType: "text/html"}, invite.Done, 1, 1},
+		"forbidden for an hour":            {graphsim.Fault{Match: invitations, Times: 1, Status: 403, Code: "Authorization_RequestDenied", Message: "Insufficient privileges to complete the operation."}, invite.Done, 1, 1},
+		"refused":                          {graphsim.Fault{Match: invitations, Times: 1, Status: 400, Code: "BadRequest", Message: "Invitee is in inviter tenant"}, invite.Failed, 0, 0},
+		"throttled membership":             {graphsim.Fault{Match: members, Times: 3, Status: 429, Headers: map[string]string{"Retry-After": "30"}}, invite.Done, 1, 1},
+		"membership added, answer lost":    {graphsim.Fault{Match: members, Times: 1, Status: 504, AfterEffect: true}, invite.Done, 1, 1},
+		"group gone":                       {graphsim.Fault{Match: members, Times: 1, Status: 404, Code: "Request_ResourceNotFound", Message: "Resource '" + groupOne + "' does not exist or one of its queried reference-property objects are not present."}, invite.Failed, 1, 0},
+		"guest visible after half an hour": {graphsim.Fault{Match: members, Times: 8, Status: 404, Code: "Request_ResourceNotFound", Message: "Resource 'x' does not exist or one of its queried reference-property objects are not present."}, invite.Done, 1, 1},
+		"guest never visible":              {graphsim.Fault{Match: members, Times: 1000, Status: 404, Code: "Request_ResourceNotFound", Message: "Resource 'x' does not exist or one of its queried reference-property objects are not present."}, invite.Failed, 1, 0},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.row("contoso.com", "trusted", "Action", "invite", "Groups", groupOne)
+			w.order(test.fault)
+			id := w.submit("ana@contoso.com")
+			w.settle(4)
+			r := w.wantState(id, test.want)
+			if got := [2]int{len(w.tenant.Invitations()), len(w.tenant.Memberships())}; got != [2]int{test.invitations, test.memberships} {
+				t.Errorf("invitations and memberships %v, want %d and %d; history %v", got, test.invitations, test.memberships, w.whats(id))
+			}
+			if !r.Due.IsZero() {
+				t.Errorf("an ended request is due at %v", r.Due)
+			}
+			due, err := w.store.Due(t.Context(), w.now.Add(1000*time.Hour), 10)
+			if err != nil || len(due) != 0 {
+				t.Errorf("still due: %v, %v", due, err)
+			}
+		})
+	}
+}
+
+// TestAnEndAtEveryInstructionIsRepaired ends the process before and after every single operation, one after the other, and looks at
+// what the next deliveries make of it: always one guest, one mail, each membership once, and the request done.
+func TestAnEndAtEveryInstructionIsRepaired(t *testing.T) {
+	kinds := map[string]func() error{
+		"killed":      func() error { panic(crash{}) },
+		"unavailable": func() error { return unavailable },
+	}
+	for kind, end := range kinds {
+		t.Run(kind, func(t *testing.T) {
+			for k := 0; ; k++ {
+				reached := false
+				t.Run(fmt.Sprintf("operation %d", k), func(t *testing.T) {
+					w := newWorld(t)
+					w.row("contoso.com", "trusted", "Action", "invite", "Groups", groupOne+" "+groupTwo)
+					n := 0
+					w.interrupt = func(op string, after bool) error {
+						n++
+						if n-1 != k {
+							return nil
+						}
+						reached = true
+						t.Logf("ends at %s, after its effect: %v", op, after)
+						directory := op == "Invite" || op == "AddMember" || op == "FindGuest"
+						if directory && kind == "unavailable" {
+							return problem.New(problem.DirectoryUnavailable, "the test lost the answer")
+						}
+						return end()
+					}
+					first := w.submit("ana@contoso.com")
+					second := w.submit("ana@contoso.com")
+					w.settle(2)
+					w.wantState(first, invite.Done)
+					w.wantState(second, invite.Done)
+					w.wantTenant(1, 1, 2)
+					due, err := w.store.Due(t.Context(), w.now.Add(1000*time.Hour), 10)
+					if err != nil || len(due) != 0 {
+						t.Errorf("still due: %v, %v", due, err)
+					}
+				})
+				if !reached {
+					if k < 20 {
+						t.Fatalf("only %d operations were seen; the test does not reach what it is about", k)
+					}
+					return
+				}
+			}
+		})
+	}
+}
+
+func TestTwoInstancesOnOneMessageInviteOnce(t *testing.T) {
+	// The same message is delivered to a second instance in the middle of every operation of the first.
+	for k := 0; ; k++ {
+		reached := false
+		t.Run(fmt.Sprintf("operation %d", k), func(t *testing.T) {
+			w := newWorld(t)
+			w.row("contoso.com", "trusted", "Action", "invite", "Groups", groupOne)
+			id := w.submit("ana@contoso.com")
+			message := w.queue[0]
+			n := 0
+			w.interrupt = func(op string, after bool) error {
+				n++
+				if n-1 != k {
+					return nil
+				}
+				reached = true
+				err := w.newMachine().Advance(t.Context(), message)
+				if err != nil {
+					t.Logf("the second instance at %s (after: %v): %v", op, after, err)
+					w.queue = append(w.queue, message)
+				}
+				return nil
+			}
+			w.settle(2)
+			w.wantState(id, invite.Done)
+			w.wantTenant(1, 1, 1)
+		})
+		if !reached {
+			return
+		}
+	}
+}
+
+func TestLogsAndHistoryHoldNoPersonalData(t *testing.T) {
+	w := newWorld(t)
+	w.row("ana@contoso.com", "ana herself", "Action", "invite", "Groups", groupOne)
+	w.order(graphsim.Fault{Match: graphsim.Match{Method: http.MethodPost, Path: "/v1.0/invitations"}, Times: 1, Status: 400,
+		Code: "BadRequest", Message: "The invited user ana@contoso.com already exists. https://login.microsoftonline.com/redeem?rd=secret"})
+	id := w.submit("ana@contoso.com")
+	w.settle(1)
+	w.submit("ana@contoso.com")
+	w.settle(1)
+	text := w.log.String()
+	events, err := w.store.History(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, event := range events {
+		text += event.Detail
+	}
+	text += w.load(id).Reason
+	for _, secret := range []string{"ana@contoso.com", "Silva", "redeem"} {
+		if strings.Contains(text, secret) {
+			t.Errorf("%q stands in the log or the history:\n%s", secret, text)
+		}
+	}
+}
+
+func TestProgressTellsNothingOfTheDecision(t *testing.T) {
+	var seen []submission.Progress
+	for _, action := range []string{"invite", "review", "deny"} {
+		w := newWorld(t)
+		w.row("contoso.com", "row", "Action", action)
+		id := w.submit("ana@contoso.com")
+		w.settle(1)
+		progress, err := w.machine.Progress(t.Context(), id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		seen = append(seen, progress)
+	}
+	if seen[0] != seen[1] || seen[1] != seen[2] || seen[0].Stage != submission.StageFinished {
+		t.Errorf("the stages differ: %+v", seen)
+	}
+	w := newWorld(t)
+	id, err := submission.NewID(w.now, w.random)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = w.machine.Progress(t.Context(), id)
+	if problem.CodeOf(err) != problem.NotFound {
+		t.Errorf("an unknown id gives %v", err)
+	}
+}
+
+func TestAnEditedRowCountsAtTheNextDecision(t *testing.T) {
+	w := newWorld(t)
+	w.row("contoso.com", "row", "Action", "deny")
+	first := w.submit("ana@contoso.com")
+	w.settle(1)
+	w.row("contoso.com", "row", "Action", "invite")
+	second := w.submit("bo@contoso.com")
+	w.settle(1)
+	w.wantState(first, invite.Denied)
+	w.wantState(second, invite.Done)
+}
+
+func TestNewNamesWhatIsMissing(t *testing.T) {
+	_, err := invite.New(invite.Config{})
+	for _, name := range []string{"Store", "Rows", "Directory", "RedirectURL", "IntentLease", "Now", "Sleep", "Jitter"} {
+		if err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("%v does not name %s", err, name)
+		}
+	}
+}
+
+func (w *world) order(fault graphsim.Fault) {
+	w.t.Helper()
+	err := w.tenant.Order(fault)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func TestARepeatNeverInvitesInTheOwnersPlace(t *testing.T) {
+	w := newWorld(t)
+	w.row("contoso.com", "trusted", "Action", "invite")
+	w.order(graphsim.Fault{Match: graphsim.Match{Method: http.MethodPost, Path: "/v1.0/invitations"}, Times: 1, Status: 403,
+		Code: "Authorization_RequestDenied", Message: "Insufficient privileges to complete the operation."})
+	first := w.submit("ana@contoso.com")
+	w.deliverAll()
+	second := w.submit("ana@contoso.com")
+	w.deliverAll()
+	// The owner waits for an admin and has no intent: the repeat must wait for it all the same.
+	w.wantState(first, invite.Inviting)
+	w.wantState(second, invite.Inviting)
+	w.wantTenant(0, 0, 0)
+	w.settle(2)
+	w.wantState(first, invite.Done)
+	if r := w.wantState(second, invite.Done); r.RepeatOf != first {
+		t.Errorf("repeat of %q, want %q", r.RepeatOf, first)
+	}
+	w.wantTenant(1, 1, 0)
+}
+
+func TestADoubledMessageDoesNotCutAWaitShort(t *testing.T) {
+	w := newWorld(t)
+	w.row("contoso.com", "trusted", "Action", "invite")
+	w.order(graphsim.Fault{Match: graphsim.Match{Method: http.MethodPost, Path: "/v1.0/invitations"}, Times: 1, Status: 429,
+		Headers: map[string]string{"Retry-After": "600"}})
+	id := w.submit("ana@contoso.com")
+	w.queue = append(w.queue, w.queue[0], submission.Message{ID: id})
+	w.deliverAll()
+	r := w.wantState(id, invite.Inviting)
+	w.wantTenant(0, 0, 0)
+	if wait := r.Due.Sub(w.now); wait < 600*time.Second {
+		t.Errorf("the request comes back after %v, though the directory asked for 10 minutes", wait)
+	}
+	w.settle(1)
+	w.wantState(id, invite.Done)
+}
+
+func TestUpkeepDoesNotFillASlowQueueWithCopies(t *testing.T) {
+	w := newWorld(t)
+	id := w.submit("ana@contoso.com")
+	err := w.store.Wait(t.Context(), id, w.now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var sent outbox
+	for range 10 {
+		w.now = w.now.Add(30 * time.Second)
+		_, err := w.machine.Upkeep(t.Context(), &sent)
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(sent) != 1 {
+		t.Errorf("%d messages in five minutes, want 1", len(sent))
+	}
+	w.now = w.now.Add(time.Minute)
+	n, err := w.machine.Upkeep(t.Context(), &sent)
+	if err != nil || n != 1 {
+		t.Errorf("a lost message is not sent again: %d, %v", n, err)
+	}
+}
+
+// deliverAll delivers what is on the queue now; the clock stands still.
+func (w *world) deliverAll() {
+	w.t.Helper()
+	for len(w.queue) > 0 {
+		err := w.deliver()
+		if err != nil {
+			w.t.Fatal(err)
+		}
+	}
+}
