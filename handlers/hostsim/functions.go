@@ -1,0 +1,455 @@
+package hostsim
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/robfig/cron/v3"
+)
+
+// The binding types that are played.
+const (
+	httpTrigger  = "httptrigger"
+	queueTrigger = "queuetrigger"
+	timerTrigger = "timertrigger"
+	httpOutput   = "http"
+	queueOutput  = "queue"
+)
+
+// function is one folder with a function.json.
+type function struct {
+	name    string
+	trigger binding
+	outputs []binding
+	// Of an HTTP trigger:
+	route   route
+	methods []string // empty: all
+	// Of a queue trigger or timer trigger:
+	schedule *cron.SpecSchedule
+}
+
+// binding is one entry of a function.json, resolved.
+type binding struct {
+	kind         string // lower case
+	name         string
+	queue        string
+	connection   string // the connection string itself
+	binary       bool
+	runOnStartup bool
+}
+
+// bindingFile is one entry of a function.json as it is written. Further properties are ignored, as the host ignores them.
+type bindingFile struct {
+	Type         string
+	Direction    string
+	Name         string
+	DataType     string
+	AuthLevel    *string
+	Methods      []string
+	Route        *string
+	QueueName    string
+	Connection   string
+	Schedule     string
+	RunOnStartup bool
+}
+
+type functionFile struct {
+	Disabled   any
+	ScriptFile string
+	Retry      any
+	Bindings   []bindingFile
+}
+
+// Rules of the host: Utility.IsValidFunctionName, BindingMetadata, and the storage service's for queue names.
+var (
+	functionName = regexp.MustCompile(`(?i)^[a-z][a-z0-9_\-]{0,127}$`)
+	bindingName  = regexp.MustCompile(`^[a-zA-Z][a-zA-Z0-9]{0,127}$`)
+	queueName    = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
+)
+
+const (
+	minQueueName = 3
+	maxQueueName = 63
+)
+
+// readFunctions reads the function.json of every top-level folder. Disabled functions are left out and named. The error tells every fault.
+func readFunctions(root string, s settings, env environment) (functions []function, disabled []string, err error) {
+	entries, err := os.ReadDir(root)
+	if err != nil {
+		return nil, nil, fmt.Errorf("looking for functions: %w", err)
+	}
+	var faults []error
+	for _, entry := range entries {
+		if !entry.IsDir() {
+			continue
+		}
+		folder := filepath.Join(root, entry.Name())
+		content, err := os.ReadFile(filepath.Join(folder, "function.json"))
+		if errors.Is(err, os.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			faults = append(faults, err)
+			continue
+		}
+		f, off, err := readFunction(entry.Name(), folder, content, s, env)
+		switch {
+		case err != nil:
+			faults = append(faults, fmt.Errorf("%s/function.json: %w", entry.Name(), err))
+		case off:
+			disabled = append(disabled, entry.Name())
+		default:
+			functions = append(functions, f)
+		}
+	}
+	for i, f := range functions {
+		for _, other := range functions[:i] {
+			if strings.EqualFold(f.name, other.name) {
+				faults = append(faults, fmt.Errorf("%s and %s differ in case only", other.name, f.name))
+			}
+			if f.trigger.kind == httpTrigger && other.trigger.kind == httpTrigger && f.route.same(other.route) && sharesMethod(f, other) {
+				faults = append(faults, fmt.Errorf("%s and %s answer at the same address", other.name, f.name))
+			}
+		}
+	}
+	if len(faults) > 0 {
+		return nil, nil, fmt.Errorf("the functions need another look:\n%w", errors.Join(faults...))
+	}
+	if len(functions) == 0 {
+		return nil, nil, fmt.Errorf("no function found: no folder of the root has a function.json that is not disabled")
+	}
+	return functions, disabled, nil
+}
+
+func readFunction(name, folder string, content []byte, s settings, env environment) (f function, disabled bool, err error) {
+	if !functionName.MatchString(name) || strings.EqualFold(name, "host") {
+		return f, false, errors.New("the folder's name is no function name: a letter, then letters, digits, - and _, at most 128, not \"host\"")
+	}
+	var file functionFile
+	err = json.Unmarshal(content, &file)
+	if err != nil {
+		return f, false, err
+	}
+	if isDisabled(file.Disabled, name, env) {
+		return f, true, nil
+	}
+	if file.ScriptFile != "" {
+		_, err := os.Stat(filepath.Join(folder, file.ScriptFile))
+		if err != nil {
+			return f, false, fmt.Errorf("scriptFile: %w", err)
+		}
+	}
+	if file.Retry != nil {
+		return f, false, errors.New("retry is not played here: a queue trigger retries by its dequeue count")
+	}
+	f.name = name
+	names := map[string]bool{}
+	for _, written := range file.Bindings {
+		lower := strings.ToLower(written.Name)
+		if !bindingName.MatchString(written.Name) {
+			return f, false, errors.New("a binding's name must be a letter, then letters and digits ($return is not played here)")
+		}
+		if names[lower] {
+			return f, false, fmt.Errorf("two bindings have the name %s", lower)
+		}
+		names[lower] = true
+		b, err := f.read(written, s, env)
+		if err != nil {
+			return f, false, fmt.Errorf("binding %s: %w", written.Name, err)
+		}
+		if !strings.HasSuffix(b.kind, "trigger") {
+			f.outputs = append(f.outputs, b)
+			continue
+		}
+		if f.trigger.kind != "" {
+			return f, false, errors.New("a function has one trigger, not two")
+		}
+		f.trigger = b
+	}
+	if f.trigger.kind == "" {
+		return f, false, errors.New("no binding is a trigger")
+	}
+	http := 0
+	for _, output := range f.outputs {
+		if output.kind == httpOutput {
+			http++
+		}
+	}
+	if f.trigger.kind == httpTrigger && http != 1 {
+		return f, false, errors.New("an HTTP trigger needs exactly one http output")
+	}
+	if f.trigger.kind != httpTrigger && http != 0 {
+		return f, false, errors.New("an http output needs an HTTP trigger")
+	}
+	return f, false, nil
+}
+
+// read checks one binding, resolves its settings, and takes down what it says of the function.
+func (f *function) read(written bindingFile, s settings, env environment) (binding, error) {
+	b := binding{kind: strings.ToLower(written.Type), name: written.Name, runOnStartup: written.RunOnStartup}
+	want := "in"
+	if b.kind == httpOutput || b.kind == queueOutput {
+		want = "out"
+	}
+	switch b.kind {
+	case httpTrigger, httpOutput:
+	case timerTrigger, queueTrigger, queueOutput:
+		if !s.hasBundle {
+			return b, fmt.Errorf("type %s is not registered: host.json has no extensionBundle", written.Type)
+		}
+	case "":
+		return b, errors.New("type is required")
+	default:
+		return b, fmt.Errorf("type %q is not played here", written.Type)
+	}
+	if !strings.EqualFold(written.Direction, want) {
+		return b, fmt.Errorf("direction must be %q", want)
+	}
+	switch strings.ToLower(written.DataType) {
+	case "", "string":
+	case "binary":
+		b.binary = true
+	default:
+		return b, errors.New("dataType must be string or binary")
+	}
+	switch b.kind {
+	case httpTrigger:
+		return b, f.readHTTP(written, s)
+	case timerTrigger:
+		return b, f.readSchedule(written, env)
+	case queueTrigger, queueOutput:
+		return b, b.readQueue(written, env)
+	}
+	return b, nil
+}
+
+func (f *function) readHTTP(written bindingFile, s settings) error {
+	if written.AuthLevel == nil || !strings.EqualFold(*written.AuthLevel, "anonymous") {
+		return errors.New(`authLevel must be "anonymous": keys are not played here, and no authLevel means "function"`)
+	}
+	for _, method := range written.Methods {
+		f.methods = append(f.methods, strings.ToUpper(method))
+	}
+	path := f.name
+	if written.Route != nil && *written.Route != "" {
+		path = *written.Route
+	}
+	if s.routePrefix != "" {
+		path = s.routePrefix + "/" + path
+	}
+	parsed, err := parseRoute(path)
+	if err != nil {
+		return err
+	}
+	f.route = parsed
+	return nil
+}
+
+// ncrontab reads the six fields of a timer trigger.
+var ncrontab = cron.NewParser(cron.Second | cron.Minute | cron.Hour | cron.Dom | cron.Month | cron.Dow)
+
+func (f *function) readSchedule(written bindingFile, env environment) error {
+	text, err := env.resolve(written.Schedule)
+	if err != nil {
+		return fmt.Errorf("schedule: %w", err)
+	}
+	if strings.ContainsAny(text, "?=@") {
+		return errors.New("schedule: the host's notation knows no ?, no time zone and no @names")
+	}
+	schedule, err := ncrontab.Parse("TZ=UTC " + text)
+	if err != nil {
+		return fmt.Errorf("schedule must have six fields, seconds first: %w", err)
+	}
+	f.schedule = schedule.(*cron.SpecSchedule)
+	return nil
+}
+
+func (b *binding) readQueue(written bindingFile, env environment) error {
+	name, err := env.resolve(written.QueueName)
+	if err != nil {
+		return fmt.Errorf("queueName: %w", err)
+	}
+	b.queue = strings.ToLower(name)
+	if !queueName.MatchString(b.queue) || len(b.queue) < minQueueName || len(b.queue) > maxQueueName {
+		return fmt.Errorf("queueName must have %d to %d letters, digits and single dashes; binding expressions are not played here", minQueueName, maxQueueName)
+	}
+	connection := written.Connection
+	if connection == "" {
+		connection = "AzureWebJobsStorage"
+	}
+	value, set := env.lookup(connection)
+	if !set {
+		value, set = env.lookup("AzureWebJobs" + connection)
+	}
+	switch {
+	case !set || value == "":
+		return fmt.Errorf("connection: the setting %s is missing (identity-based connections are not played here)", connection)
+	case strings.Contains(value, "UseDevelopmentStorage"):
+		return fmt.Errorf("connection: the setting %s must spell the connection string out, not UseDevelopmentStorage=true", connection)
+	}
+	b.connection = value
+	return nil
+}
+
+// isDisabled tells whether function.json, or a setting that it names, or AzureWebJobs.NAME.Disabled switches the function off.
+func isDisabled(written any, name string, env environment) bool {
+	switch written := written.(type) {
+	case bool:
+		if written {
+			return true
+		}
+	case string:
+		value, _ := env.lookup(strings.Trim(written, "%"))
+		if isTrue(value) {
+			return true
+		}
+	}
+	value, _ := env.lookup("AzureWebJobs." + name + ".Disabled")
+	underscored, _ := env.lookup("AzureWebJobs_" + name + "_Disabled")
+	return isTrue(value) || isTrue(underscored)
+}
+
+func isTrue(text string) bool { return text == "1" || strings.EqualFold(text, "true") }
+
+func sharesMethod(a, b function) bool {
+	if len(a.methods) == 0 || len(b.methods) == 0 {
+		return true
+	}
+	return slices.ContainsFunc(a.methods, func(method string) bool { return slices.Contains(b.methods, method) })
+}
+
+// accepts reports whether the function's trigger takes the method.
+func (f *function) accepts(method string) bool {
+	return len(f.methods) == 0 || slices.Contains(f.methods, strings.ToUpper(method))
+}
+
+// output returns the name of the http output.
+func (f *function) httpOutput() string {
+	for _, output := range f.outputs {
+		if output.kind == httpOutput {
+			return output.name
+		}
+	}
+	return ""
+}
+
+// route is a path of literal segments and parameters.
+type route []segment
+
+type segment struct {
+	literal  string // as written
+	param    string // "" for a literal
+	optional bool
+	catchAll bool
+}
+
+var routeParameter = regexp.MustCompile(`^\{(\*{0,2})([A-Za-z_][A-Za-z0-9_]*)(\??)\}$`)
+
+// parseRoute reads a route such as "signup/{id}", "a/{b?}" or "files/{*rest}".
+func parseRoute(text string) (route, error) {
+	var r route
+	parts := strings.Split(strings.Trim(text, "/"), "/")
+	for i, part := range parts {
+		match := routeParameter.FindStringSubmatch(part)
+		switch {
+		case match != nil:
+			s := segment{param: match[2], optional: match[3] != "", catchAll: match[1] != ""}
+			if (s.optional || s.catchAll) && i != len(parts)-1 {
+				return nil, errors.New("route: an optional or catch-all parameter must come last")
+			}
+			if slices.ContainsFunc(r, func(other segment) bool { return strings.EqualFold(other.param, s.param) }) {
+				return nil, fmt.Errorf("route: the parameter %s stands there twice", s.param)
+			}
+			r = append(r, s)
+		case part == "" || strings.ContainsAny(part, "{}*?#%"):
+			return nil, errors.New("route: a segment is plain text, {name}, {name?} or {*name}; constraints and mixed segments are not played here")
+		default:
+			r = append(r, segment{literal: part})
+		}
+	}
+	return r, nil
+}
+
+// match returns the values of the parameters if the escaped path is of this route. A parameter that is optional and missing is nil.
+func (r route) match(escapedPath string) (params map[string]any, ok bool) {
+	var parts []string
+	trimmed := strings.TrimSuffix(strings.TrimPrefix(escapedPath, "/"), "/")
+	if trimmed != "" {
+		parts = strings.Split(trimmed, "/")
+	}
+	params = map[string]any{}
+	for i, s := range r {
+		switch {
+		case s.catchAll:
+			params[s.param] = nil
+			if i < len(parts) {
+				params[s.param] = unescape(strings.Join(parts[i:], "/"), false)
+			}
+			return params, true
+		case i >= len(parts):
+			if !s.optional {
+				return nil, false
+			}
+			params[s.param] = nil
+		case s.param != "":
+			if parts[i] == "" {
+				return nil, false
+			}
+			params[s.param] = unescape(parts[i], false)
+		case !strings.EqualFold(s.literal, unescape(parts[i], false)):
+			return nil, false
+		}
+	}
+	return params, len(parts) <= len(r)
+}
+
+// before reports whether r is tried before other: literals before parameters before catch-alls, from the left.
+func (r route) before(other route) bool {
+	rank := func(r route, i int) int {
+		switch {
+		case i >= len(r):
+			return 0
+		case r[i].param == "":
+			return 1
+		case !r[i].catchAll:
+			return 2
+		default:
+			return 3
+		}
+	}
+	for i := range max(len(r), len(other)) {
+		a, b := rank(r, i), rank(other, i)
+		if a != b {
+			return a < b
+		}
+	}
+	return false
+}
+
+// same reports whether both routes are of the same paths.
+func (r route) same(other route) bool {
+	return slices.EqualFunc(r, other, func(a, b segment) bool {
+		return (a.param == "") == (b.param == "") && strings.EqualFold(a.literal, b.literal) && a.catchAll == b.catchAll && a.optional == b.optional
+	})
+}
+
+// find returns the function that answers to the method and escaped path.
+func find(functions []function, method, escapedPath string) (f *function, params map[string]any) {
+	for i := range functions {
+		candidate := &functions[i]
+		if candidate.trigger.kind != httpTrigger || !candidate.accepts(method) {
+			continue
+		}
+		values, ok := candidate.route.match(escapedPath)
+		if ok && (f == nil || candidate.route.before(f.route)) {
+			f, params = candidate, values
+		}
+	}
+	return f, params
+}

@@ -1,0 +1,420 @@
+package hostsim
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"time"
+)
+
+// hostVersion is the version that the handler is told; the rules here were read in that version's source.
+const hostVersion = "4.1037.0"
+
+// drainGrace is how long running invocations have when the host stops (WebJobsScriptHostService.StopAsync); then the handler is killed.
+const drainGrace = 10 * time.Second
+
+// defaultMaxBody is the host's limit for a request's body (ScriptConstants.DefaultMaxRequestBodySize), in bytes.
+const defaultMaxBody = 100 << 20
+
+// Config says what to host and how.
+type Config struct {
+	// Root is the folder of host.json and the function folders. The handler's path in host.json is relative to it. Required.
+	Root string
+	// Env is the environment, as "name=value": settings that host.json and the function.json files refer to, overrides of host.json
+	// (AzureFunctionsJobHost__...), and what the handler gets. Of two values for a name the later counts. Nil is the environment of
+	// this process.
+	Env []string
+	// Storage is the connection string that becomes the setting AzureWebJobsStorage. Empty leaves that to Env.
+	Storage string
+	// Listen is the address for HTTP. Default "127.0.0.1:0", a free port.
+	Listen string
+	// Now is the clock of timers and time stamps. Default time.Now.
+	Now func() time.Time
+	// Log gets the host's own lines and the handler's: its standard output at Info, its standard error at Error, or at Warn where a
+	// line says so. Default: none.
+	Log *slog.Logger
+	// MaxCrashes is the crash of the handler at which the host gives up, if no two of them are half an hour apart. Default 3, the real
+	// host's; a test that kills the handler on purpose wants more.
+	MaxCrashes int
+}
+
+// Host is one instance of the Functions host. Its methods may be called from several goroutines.
+type Host struct {
+	settings  settings
+	functions []function
+	listen    string
+	maxBody   int64
+	now       func() time.Time
+	log       *slog.Logger
+	client    *http.Client
+	worker    *worker
+	queues    *queues
+
+	// accepting ends first: no message, tick or request is taken any more. living ends when the running ones have had their time.
+	accepting     context.Context
+	stopAccepting context.CancelFunc
+	living        context.Context
+	endLife       context.CancelFunc
+	background    sync.WaitGroup // the handler's keeper
+
+	mu       sync.Mutex
+	draining bool           // nothing is added to running any more
+	running  sync.WaitGroup // invocations and the loops that make them
+
+	listener net.Listener
+	started  bool
+	stopOnce sync.Once
+	done     chan struct{}
+	err      error
+}
+
+// New reads host.json, the function.json files and the environment. It starts nothing. Its error tells every fault, and says of
+// whatever this host does not play that it does not.
+func New(config Config) (*Host, error) {
+	if config.Root == "" {
+		return nil, errors.New("hosting functions: no root folder is given")
+	}
+	root, err := filepath.Abs(config.Root)
+	if err != nil {
+		return nil, fmt.Errorf("hosting functions: %w", err)
+	}
+	if config.Env == nil {
+		config.Env = os.Environ()
+	}
+	if config.Listen == "" {
+		config.Listen = "127.0.0.1:0"
+	}
+	if config.Now == nil {
+		config.Now = time.Now
+	}
+	if config.Log == nil {
+		config.Log = slog.New(slog.DiscardHandler)
+	}
+	if config.MaxCrashes < 0 {
+		return nil, errors.New("hosting functions: MaxCrashes is negative")
+	}
+	if config.MaxCrashes == 0 {
+		config.MaxCrashes = defaultMaxCrashes
+	}
+	list := append(config.Env[:len(config.Env):len(config.Env)], "FUNCTIONS_APP_ROOT_PATH="+root)
+	if config.Storage != "" {
+		list = append(list, "AzureWebJobsStorage="+config.Storage)
+	}
+	env := newEnvironment(list)
+	s, err := readSettings(root, env)
+	if err != nil {
+		return nil, err
+	}
+	functions, disabled, err := readFunctions(root, s, env)
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range disabled {
+		config.Log.Warn("the function is disabled", "function", name)
+	}
+	maxBody := int64(defaultMaxBody)
+	text, set := env.lookup("FUNCTIONS_REQUEST_BODY_SIZE_LIMIT")
+	if set && text != "" {
+		maxBody, err = strconv.ParseInt(text, 10, 64)
+		if err != nil || maxBody < 0 {
+			return nil, errors.New("hosting functions: FUNCTIONS_REQUEST_BODY_SIZE_LIMIT must be a number of bytes")
+		}
+	}
+	h := &Host{
+		settings:  s,
+		functions: functions,
+		listen:    config.Listen,
+		maxBody:   maxBody,
+		now:       config.Now,
+		log:       config.Log,
+		// The handler is on this machine: no proxy, and all connections that concurrent invocations want.
+		client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 256, DisableCompression: true}},
+		done:   make(chan struct{}),
+	}
+	h.queues, err = newQueues(functions, s.queues)
+	if err != nil {
+		return nil, err
+	}
+	h.worker = &worker{
+		settings:   s.handler,
+		env:        env.list,
+		maxCrashes: config.MaxCrashes,
+		now:        config.Now,
+		log:        config.Log,
+		client:     h.client,
+		ready:      make(chan struct{}),
+	}
+	h.accepting, h.stopAccepting = context.WithCancel(context.Background())
+	h.living, h.endLife = context.WithCancel(context.Background())
+	return h, nil
+}
+
+// Start listens, starts the handler, waits until it answers and begins to take messages and ticks. ctx limits the start alone; a
+// started Host runs until Stop, or until it gives up: see Done. A Host is started once.
+//
+// After an error everything that was started is stopped again.
+func (h *Host) Start(ctx context.Context) error {
+	if h.started {
+		return errors.New("starting the host: it has been started before")
+	}
+	h.started = true
+	var err error
+	h.listener, err = net.Listen("tcp", h.listen)
+	if err != nil {
+		h.stop(err)
+		return fmt.Errorf("listening for HTTP: %w", err)
+	}
+	server := &http.Server{
+		Handler:           http.HandlerFunc(h.serveHTTP),
+		ReadHeaderTimeout: time.Minute,
+		ErrorLog:          slog.NewLogLogger(h.log.Handler(), slog.LevelDebug),
+	}
+	context.AfterFunc(h.accepting, func() {
+		// Not Shutdown's own waiting: invocations are waited for together, below.
+		_ = h.listener.Close()
+	})
+	context.AfterFunc(h.living, func() { _ = server.Close() })
+	go func() {
+		err := server.Serve(h.listener)
+		if h.accepting.Err() == nil {
+			h.stop(fmt.Errorf("serving HTTP: %w", err))
+		}
+	}()
+	ended := make(chan error, 1)
+	h.background.Go(func() {
+		err := h.worker.run(h.living)
+		ended <- err
+		if err != nil {
+			h.log.Error("the host stops", "cause", err)
+			h.stop(err)
+		}
+	})
+	ready := make(chan error, 1)
+	go func() { ready <- h.worker.await(h.living) }()
+	select {
+	case err = <-ready:
+	case err = <-ended:
+	case <-ctx.Done():
+		err = context.Cause(ctx)
+	}
+	if err != nil {
+		h.stop(err)
+		<-h.done
+		return err
+	}
+	for i := range h.functions {
+		f := &h.functions[i]
+		switch f.trigger.kind {
+		case queueTrigger:
+			h.run(func() { h.listenToQueue(f) })
+		case timerTrigger:
+			h.run(func() { h.runTimer(f) })
+		}
+	}
+	return nil
+}
+
+// URL returns the address of the HTTP side, without a slash at the end. It is valid once Start has returned nil.
+func (h *Host) URL() string { return "http://" + h.listener.Addr().String() }
+
+// Done is closed when the host has stopped, by Stop or because it gave up, and the handler with it.
+func (h *Host) Done() <-chan struct{} { return h.done }
+
+// Err returns why the host has stopped by itself, nil if Stop stopped it. It is valid once Done is closed.
+func (h *Host) Err() error {
+	<-h.done
+	return h.err
+}
+
+// Stop takes nothing new, gives running invocations ten seconds, and kills the handler with SIGKILL and no warning, as the real host
+// does. When it returns, the handler is gone. A message whose invocation did not end in time comes back after at most ten minutes.
+func (h *Host) Stop() {
+	h.stop(nil)
+	<-h.done
+}
+
+// stop stops the host once; the first cause counts.
+func (h *Host) stop(cause error) {
+	h.stopOnce.Do(func() {
+		go func() {
+			h.stopAccepting()
+			h.mu.Lock()
+			h.draining = true
+			h.mu.Unlock()
+			drained := make(chan struct{})
+			go func() {
+				h.running.Wait()
+				close(drained)
+			}()
+			if cause == nil {
+				select {
+				case <-drained:
+				case <-time.After(drainGrace):
+					h.log.Warn("invocations still run; they end with the handler")
+				}
+			}
+			h.endLife()
+			h.background.Wait()
+			<-drained
+			h.client.CloseIdleConnections()
+			h.err = cause
+			close(h.done)
+		}()
+	})
+}
+
+// begin adds to what is running, unless the host is stopping. Whoever began calls h.running.Done.
+func (h *Host) begin() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.draining {
+		return false
+	}
+	h.running.Add(1)
+	return true
+}
+
+// run runs f in the background as something that is running.
+func (h *Host) run(f func()) {
+	if !h.begin() {
+		return
+	}
+	go func() {
+		defer h.running.Done()
+		f()
+	}()
+}
+
+// KillHandler kills the handler process with SIGKILL, as a crash of it, and returns when the process is gone. The host starts another
+// at once, unless this was one crash too many.
+func (h *Host) KillHandler() error { return h.worker.kill() }
+
+// HandlerPID returns the process id of the current handler, 0 if none has been started.
+func (h *Host) HandlerPID() int { return h.worker.pid() }
+
+// invoke posts the envelope to the handler and returns its result. The error says why the invocation failed, without any of its data.
+func (h *Host) invoke(f *function, e envelope) (result, error) {
+	id := newGUID()
+	log := h.log.With("function", f.name, "invocation", id)
+	log.Debug("invoking")
+	r, err := h.post(f, id, e)
+	if err != nil {
+		log.Error("the invocation failed", "cause", err)
+		return result{}, err
+	}
+	for _, line := range r.logs {
+		log.Info(line)
+	}
+	return r, nil
+}
+
+func (h *Host) post(f *function, id string, e envelope) (result, error) {
+	err := h.worker.await(h.living)
+	if errors.Is(err, errSlowStart) {
+		h.stop(err)
+	}
+	if err != nil {
+		return result{}, err
+	}
+	process := h.worker.current()
+	content, err := e.encode()
+	if err != nil {
+		return result{}, err
+	}
+	ctx, cancel := context.WithCancel(h.living)
+	if h.settings.functionTimeout > 0 {
+		ctx, cancel = context.WithTimeout(h.living, h.settings.functionTimeout)
+	}
+	defer cancel()
+	r, err := h.exchange(ctx, f, id, content)
+	if errors.Is(err, errNull) {
+		h.log.Error(err.Error(), "function", f.name, "invocation", id)
+		<-ctx.Done()
+	}
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		// No cancellation reaches the handler: it is killed with everything that it is doing.
+		h.worker.replace(process)
+		return result{}, fmt.Errorf("timeout after %s: the handler is killed", h.settings.functionTimeout)
+	}
+	return r, err
+}
+
+// exchange is one request to the handler.
+func (h *Host) exchange(ctx context.Context, f *function, id string, content []byte) (result, error) {
+	body := func() (io.ReadCloser, error) {
+		// Hiding the length makes the body chunked, as the host's is.
+		return struct{ io.ReadCloser }{io.NopCloser(bytes.NewReader(content))}, nil
+	}
+	reader, err := body()
+	if err != nil {
+		return result{}, err
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, h.worker.address("/"+f.name), reader)
+	if err != nil {
+		return result{}, err
+	}
+	request.GetBody = body
+	request.Header.Set("Content-Type", "application/json; charset=utf-8")
+	request.Header.Set("User-Agent", "Azure-Functions-Host/"+hostVersion)
+	request.Header.Set("X-Azure-Functions-HostVersion", hostVersion)
+	request.Header.Set("X-Azure-Functions-InvocationId", id)
+	response, err := h.client.Do(request)
+	if err != nil {
+		return result{}, fmt.Errorf("calling the handler: %w", err)
+	}
+	defer response.Body.Close()
+	answer, err := io.ReadAll(response.Body)
+	if err != nil {
+		return result{}, fmt.Errorf("reading the handler's answer: %w", err)
+	}
+	return readResult(response.StatusCode, response.Header.Get("Content-Type"), answer)
+}
+
+// bind sends the queue outputs of a result, all at once. Outputs that no binding names are ignored.
+func (h *Host) bind(f *function, r result) error {
+	failures := make([]error, len(f.outputs))
+	var sending sync.WaitGroup
+	for i, output := range f.outputs {
+		raw, exists := r.outputs[output.name]
+		if output.kind != queueOutput || !exists {
+			continue
+		}
+		sending.Go(func() {
+			err := h.send(output, raw)
+			if err != nil {
+				failures[i] = fmt.Errorf("output %s: %w", output.name, err)
+			}
+		})
+	}
+	sending.Wait()
+	err := errors.Join(failures...)
+	if err != nil {
+		h.log.Error("an output failed, and the invocation with it", "function", f.name, "cause", err)
+	}
+	return err
+}
+
+// send puts the messages of one queue output on its queue, in their order.
+func (h *Host) send(output binding, raw json.RawMessage) error {
+	messages, err := queueMessages(raw, output.binary)
+	if err != nil {
+		return err
+	}
+	for _, message := range messages {
+		err := h.queues.enqueue(h.living, output, message)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,63 @@
+package hostsim
+
+import (
+	"errors"
+	"io"
+	"net/http"
+)
+
+// serveHTTP answers one request by the function whose route and method it is of.
+func (h *Host) serveHTTP(w http.ResponseWriter, r *http.Request) {
+	if !h.begin() {
+		w.WriteHeader(http.StatusServiceUnavailable)
+		return
+	}
+	defer h.running.Done()
+	f, params := find(h.functions, r.Method, r.URL.EscapedPath())
+	if f == nil {
+		w.WriteHeader(http.StatusNotFound)
+		return
+	}
+	if r.ContentLength > h.maxBody {
+		w.WriteHeader(http.StatusRequestEntityTooLarge)
+		return
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, h.maxBody))
+	var tooLarge *http.MaxBytesError
+	if errors.As(err, &tooLarge) {
+		w.WriteHeader(http.StatusRequestEntityTooLarge)
+		return
+	}
+	if err != nil {
+		w.WriteHeader(http.StatusBadRequest)
+		return
+	}
+	// From here on a client that goes away changes nothing: the host cancels no invocation.
+	response, err := h.answer(f, httpEnvelope(f, r, params, body, h.now()))
+	if err != nil {
+		w.WriteHeader(http.StatusInternalServerError)
+		return
+	}
+	header := w.Header()
+	for name, values := range response.header {
+		header[name] = values
+	}
+	w.WriteHeader(response.status)
+	_, _ = w.Write(response.body)
+}
+
+// answer invokes the function. The response is the caller's only if every output has been sent.
+func (h *Host) answer(f *function, e envelope) (httpResponse, error) {
+	r, err := h.invoke(f, e)
+	if err != nil {
+		return httpResponse{}, err
+	}
+	response, err := r.httpResponse(f.httpOutput())
+	// The host binds all outputs side by side: a response that can't be made does not keep the messages back.
+	failure := h.bind(f, r)
+	if err != nil {
+		h.log.Error("the response can't be made", "function", f.name, "cause", err)
+		return httpResponse{}, err
+	}
+	return response, failure
+}

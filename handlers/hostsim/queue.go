@@ -1,0 +1,337 @@
+package hostsim
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
+	"github.com/Azure/azure-sdk-for-go/sdk/storage/azqueue/v2"
+	"github.com/Azure/azure-sdk-for-go/sdk/storage/azqueue/v2/queueerror"
+)
+
+// The queue extension's own figures (QueueListener.cs, QueueProcessor.cs).
+const (
+	// invisibility is how long a received message belongs to the one that received it.
+	invisibility = 10 * time.Minute
+	// minRenewal is the shortest time after which a message is made invisible again; usually it is half of the invisibility.
+	minRenewal = time.Minute
+	// poisonSuffix makes the name of the queue for messages that failed too often.
+	poisonSuffix = "-poison"
+)
+
+// queues are the queues that the functions' bindings name.
+type queues struct {
+	settings queueSettings
+	clients  map[queueKey]*queue
+}
+
+type queueKey struct{ connection, name string }
+
+// queue is one queue, shared by the bindings that name it.
+type queue struct {
+	service *azqueue.ServiceClient
+	client  *azqueue.QueueClient
+	name    string
+	// wake holds a token when a message was put there by an output of this host (SharedQueueWatcher).
+	wake chan struct{}
+}
+
+func newQueues(functions []function, s queueSettings) (*queues, error) {
+	q := &queues{settings: s, clients: map[queueKey]*queue{}}
+	for _, f := range functions {
+		for _, b := range append([]binding{f.trigger}, f.outputs...) {
+			key := queueKey{b.connection, b.queue}
+			if b.queue == "" || q.clients[key] != nil {
+				continue
+			}
+			options := &azqueue.ClientOptions{ClientOptions: azcore.ClientOptions{
+				// The storage account is on this machine: what fails for long is down.
+				Retry: policy.RetryOptions{MaxRetries: 2, RetryDelay: 200 * time.Millisecond, TryTimeout: 30 * time.Second},
+			}}
+			service, err := azqueue.NewServiceClientFromConnectionString(b.connection, options)
+			if err != nil {
+				// The SDK's error could repeat the connection string.
+				return nil, fmt.Errorf("function %s, binding %s: the connection string can't be read", f.name, b.name)
+			}
+			q.clients[key] = &queue{service: service, client: service.NewQueueClient(b.queue), name: b.queue, wake: make(chan struct{}, 1)}
+		}
+	}
+	return q, nil
+}
+
+func (q *queues) of(b binding) *queue { return q.clients[queueKey{b.connection, b.queue}] }
+
+// enqueue puts a message on an output's queue, which is made if it is missing, and wakes its listener.
+func (q *queues) enqueue(ctx context.Context, output binding, message []byte) error {
+	text := string(message)
+	if q.settings.base64 {
+		text = base64.StdEncoding.EncodeToString(message)
+	}
+	queue := q.of(output)
+	err := queue.put(ctx, text)
+	if err != nil {
+		return err
+	}
+	select {
+	case queue.wake <- struct{}{}:
+	default:
+	}
+	return nil
+}
+
+// put sends a text, and makes the queue and sends it again if the queue is missing.
+func (q *queue) put(ctx context.Context, text string) error {
+	_, err := q.client.EnqueueMessage(ctx, text, nil)
+	if queueerror.HasCode(err, queueerror.QueueNotFound) {
+		_, err = q.client.Create(ctx, nil)
+		if err != nil && !queueerror.HasCode(err, queueerror.QueueAlreadyExists) {
+			return storageError("making the queue", err)
+		}
+		_, err = q.client.EnqueueMessage(ctx, text, nil)
+	}
+	return storageError("sending the message", err)
+}
+
+// storageError keeps of the SDK's error what is fit for a log: it prints whole responses.
+func storageError(doing string, err error) error {
+	if err == nil {
+		return nil
+	}
+	var response *azcore.ResponseError
+	if errors.As(err, &response) {
+		return fmt.Errorf("%s: the storage account answered %d %s", doing, response.StatusCode, response.ErrorCode)
+	}
+	return fmt.Errorf("%s: %w", doing, err)
+}
+
+// poison returns the queue for messages that failed too often, nil if there can be none.
+func (q *queue) poison() *queue {
+	name := q.name + poisonSuffix
+	if strings.HasSuffix(q.name, poisonSuffix) || len(name) > maxQueueName {
+		return nil
+	}
+	return &queue{service: q.service, client: q.service.NewQueueClient(name), name: name}
+}
+
+// listenToQueue takes messages for a queue function until the host stops accepting, and then waits for the ones that run.
+func (h *Host) listenToQueue(f *function) {
+	l := &listener{
+		host: h, function: f, queue: h.queues.of(f.trigger), settings: h.queues.settings,
+		invisibility: invisibility, minRenewal: minRenewal,
+		ended: make(chan struct{}, 1),
+	}
+	l.listen(h.accepting)
+	l.running.Wait()
+}
+
+// listener takes the messages of one queue.
+type listener struct {
+	host         *Host
+	function     *function
+	queue        *queue
+	settings     queueSettings
+	invisibility time.Duration
+	minRenewal   time.Duration
+
+	running sync.WaitGroup
+	ended   chan struct{} // holds a token after a message has ended
+
+	mu    sync.Mutex
+	count int // messages that run
+}
+
+func (l *listener) listen(ctx context.Context) {
+	idle := 0
+	for ctx.Err() == nil {
+		if !l.awaitThreshold(ctx) {
+			return
+		}
+		found := l.receive(ctx)
+		if found {
+			idle = 0
+			continue
+		}
+		idle++
+		timer := time.NewTimer(pollingDelay(idle, l.settings.maxPollingInterval, rand.Float64()))
+		select {
+		case <-timer.C:
+		case <-l.queue.wake:
+			idle = 0
+		case <-ctx.Done():
+		}
+		timer.Stop()
+	}
+}
+
+// pollingDelay is how long to wait after so many polls in a row found nothing (RandomizedExponentialBackoffStrategy): it about doubles,
+// give or take a fifth by random, which is in [0, 1).
+func pollingDelay(idle int, most time.Duration, random float64) time.Duration {
+	if idle > 30 {
+		return most
+	}
+	growth := float64(int64(1)<<idle-1) * float64(minPollingInterval) * (0.8 + 0.4*random)
+	return min(minPollingInterval+time.Duration(growth), most)
+}
+
+// awaitThreshold waits until few enough messages run to ask for more. It reports false when ctx ends first.
+func (l *listener) awaitThreshold(ctx context.Context) bool {
+	for {
+		l.mu.Lock()
+		count := l.count
+		l.mu.Unlock()
+		if count <= l.settings.newBatchThreshold {
+			return true
+		}
+		select {
+		case <-l.ended:
+		case <-ctx.Done():
+			return false
+		}
+	}
+}
+
+// receive takes a batch and starts its messages. It reports whether there were any. A queue that does not exist has none.
+func (l *listener) receive(ctx context.Context) bool {
+	batch := int32(l.settings.batchSize)
+	seconds := int32(l.invisibility / time.Second)
+	response, err := l.queue.client.DequeueMessages(ctx, &azqueue.DequeueMessagesOptions{NumberOfMessages: &batch, VisibilityTimeout: &seconds})
+	if err != nil {
+		if ctx.Err() == nil && !queueerror.HasCode(err, queueerror.QueueNotFound) {
+			l.host.log.Warn("the queue can't be read", "queue", l.queue.name, "cause", storageError("receiving messages", err))
+		}
+		return false
+	}
+	for _, m := range response.Messages {
+		message := queueMessage{
+			id: *m.MessageID, popReceipt: *m.PopReceipt, text: *m.MessageText, dequeueCount: *m.DequeueCount,
+			inserted: *m.InsertionTime, expires: *m.ExpirationTime, visible: *m.TimeNextVisible,
+		}
+		l.mu.Lock()
+		l.count++
+		l.mu.Unlock()
+		l.running.Go(func() {
+			l.process(message)
+			l.mu.Lock()
+			l.count--
+			l.mu.Unlock()
+			select {
+			case l.ended <- struct{}{}:
+			default:
+			}
+		})
+	}
+	return len(response.Messages) > 0
+}
+
+// process runs one message to its end: deleted, visible again, or poison.
+func (l *listener) process(m queueMessage) {
+	log := l.host.log.With("function", l.function.name, "message", m.id, "dequeued", m.dequeueCount)
+	ctx := l.host.living
+	receipt := &receipt{value: m.popReceipt}
+	m.body = []byte(m.text)
+	if l.settings.base64 {
+		body, err := base64.StdEncoding.DecodeString(m.text)
+		if err != nil {
+			log.Error("Message decoding has failed! Check MessageEncoding settings")
+			l.toPoison(ctx, log, m, receipt)
+			return
+		}
+		m.body = body
+	}
+	most := int64(l.settings.maxDequeueCount)
+	if m.dequeueCount > most {
+		l.toPoison(ctx, log, m, receipt)
+		return
+	}
+	renewing, stopRenewing := context.WithCancel(ctx)
+	renewed := make(chan struct{})
+	go func() {
+		defer close(renewed)
+		l.renew(renewing, m, receipt, log)
+	}()
+	err := l.invoke(m)
+	stopRenewing()
+	<-renewed
+	switch {
+	case err == nil:
+		_, err := l.queue.client.DeleteMessage(ctx, m.id, receipt.value, nil)
+		if err != nil {
+			log.Warn("the message can't be deleted and will come again", "cause", storageError("deleting the message", err))
+		}
+	case ctx.Err() != nil:
+		// The host is at its end. Whoever comes next finds the message when it becomes visible.
+	case m.dequeueCount >= most:
+		l.toPoison(ctx, log, m, receipt)
+	default:
+		l.hide(ctx, m, receipt, l.settings.visibilityTimeout, log)
+	}
+}
+
+func (l *listener) invoke(m queueMessage) error {
+	e, err := queueEnvelope(l.function, m, l.host.now())
+	if err != nil {
+		l.host.log.Error("the message can't be bound", "function", l.function.name, "cause", err)
+		return err
+	}
+	r, err := l.host.invoke(l.function, e)
+	if err != nil {
+		return err
+	}
+	return l.host.bind(l.function, r)
+}
+
+// receipt is the latest pop receipt of a message, which is what allows to change it. One goroutine uses it at a time.
+type receipt struct{ value string }
+
+// renew keeps the message invisible until ctx ends.
+func (l *listener) renew(ctx context.Context, m queueMessage, r *receipt, log *slog.Logger) {
+	ticker := time.NewTicker(max(l.invisibility/2, l.minRenewal))
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+			// An update that is under way when ctx ends must still give its receipt.
+			l.hide(context.WithoutCancel(ctx), m, r, l.invisibility, log)
+		}
+	}
+}
+
+// hide makes the message invisible for the time, from now.
+func (l *listener) hide(ctx context.Context, m queueMessage, r *receipt, d time.Duration, log *slog.Logger) {
+	seconds := int32(d / time.Second)
+	response, err := l.queue.client.UpdateMessage(ctx, m.id, r.value, m.text, &azqueue.UpdateMessageOptions{VisibilityTimeout: &seconds})
+	if err != nil {
+		log.Warn("the message's visibility can't be changed", "cause", storageError("updating the message", err))
+		return
+	}
+	r.value = *response.PopReceipt
+}
+
+// toPoison copies the message to the poison queue and then deletes it: two steps, so a stop between them leaves both.
+func (l *listener) toPoison(ctx context.Context, log *slog.Logger, m queueMessage, r *receipt) {
+	poison := l.queue.poison()
+	if poison == nil {
+		log.Error("the message has failed too often and there can be no poison queue: it stays invisible for ten minutes")
+		return
+	}
+	log.Error("the message moves to the poison queue", "queue", poison.name)
+	err := poison.put(ctx, m.text)
+	if err != nil {
+		log.Error("the message can't be moved and will come again", "cause", err)
+		return
+	}
+	_, err = l.queue.client.DeleteMessage(ctx, m.id, r.value, nil)
+	if err != nil {
+		log.Error("the message is on the poison queue and can't be deleted", "cause", storageError("deleting the message", err))
+	}
+}
