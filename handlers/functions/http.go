@@ -1,0 +1,358 @@
+package functions
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/textproto"
+	"net/url"
+	"strings"
+	"unicode/utf8"
+
+	"guestlist/handlers/problem"
+)
+
+// The bindings of an HTTP function.
+const (
+	requestBinding  = "req"
+	responseBinding = "res"
+)
+
+// httpEnvelope is the part of an HTTP function's envelope that is used. Metadata is not: whoever posts JSON chooses what stands there.
+type httpEnvelope struct {
+	Data struct {
+		Req *struct {
+			URL     string `json:"Url"`
+			Method  string
+			Headers map[string][]string
+			Params  map[string]json.RawMessage
+			Body    string
+		} `json:"req"`
+	}
+}
+
+// httpResult is the http output binding. Of the fields that the host knows, these are the ones that it heeds; headers must be strings,
+// and the body a string, or it would be re-formatted.
+type httpResult struct {
+	StatusCode int               `json:"statusCode"`
+	Headers    map[string]string `json:"headers,omitempty"`
+	Body       string            `json:"body"`
+}
+
+// HTTP registers the handler of an HTTP-triggered function, with the input binding "req" and the output binding "res". It panics if the
+// name is no function name or taken.
+//
+// The handler sees the request as the host received it, with its route parameters as path values: r.URL has path and query as a server
+// has them, r.Host the host name that the client used. RemoteAddr is empty, because the host does not tell; X-Forwarded-For is what the
+// client and the proxies before the host say. The body is text: bytes that are no UTF-8 have been replaced, except in application/octet-stream
+// and multipart/*. A body without Content-Length is lost in the host.
+//
+// The answer must be text in UTF-8, with header values in printable ASCII; anything else cannot pass, is logged, and becomes a 500. Only
+// one Set-Cookie passes; the first is kept and the rest is logged as an error. The host sees the answer after the handler returned, with
+// the queue messages that it enqueued, and sends both at the same time: if it fails to enqueue, the client gets a 500. So a 2xx means
+// that the message is safe. With a 5xx nothing is enqueued.
+func (a *App) HTTP(name string, h http.Handler) {
+	if h == nil {
+		panic("functions: " + name + " has no handler")
+	}
+	f := &function{name: name, outputs: outputRules{reserved: responseBinding}}
+	f.run = func(ctx context.Context, call *invocation, envelope []byte) outcome {
+		r, err := newRequest(ctx, envelope)
+		if err != nil {
+			return refusal(problem.CodeOf(err), problem.From(err).Detail)
+		}
+		w := &recorder{header: make(http.Header), noBody: r.Method == http.MethodHead}
+		err = a.protect(ctx, func() error {
+			h.ServeHTTP(w, r)
+			return nil
+		})
+		if err != nil {
+			return a.answered(ctx, call, failurePage(problem.Internal), err)
+		}
+		result, err := w.result(func(text string, attr slog.Attr) { a.log.LogAttrs(ctx, slog.LevelError, text, attr) })
+		if err != nil {
+			return a.answered(ctx, call, failurePage(problem.Internal), err)
+		}
+		return a.answered(ctx, call, result, nil)
+	}
+	// The client sent it and can send less, so this is an answer and no failed invocation.
+	f.tooLarge = func() outcome {
+		page := failurePage(problem.BodyTooLarge)
+		return outcome{
+			code:   http.StatusOK,
+			body:   response{Outputs: map[string]any{responseBinding: page}},
+			status: page.StatusCode,
+			err:    problem.New(problem.BodyTooLarge, "the envelope has more than %d bytes", a.maxBody),
+		}
+	}
+	a.register(f)
+}
+
+// answered makes the answer of an HTTP function an outcome. Whoever reads a 5xx will try again, so nothing may be on the queue then.
+func (a *App) answered(ctx context.Context, call *invocation, result httpResult, err error) outcome {
+	outputs := call.end()
+	if result.StatusCode >= http.StatusInternalServerError && len(outputs) > 0 {
+		a.log.LogAttrs(ctx, slog.LevelError, "queue messages dropped, because the answer is a server error", slog.Int("outputs", len(outputs)))
+		outputs = nil
+	}
+	if outputs == nil {
+		outputs = make(map[string]any, 1)
+	}
+	outputs[responseBinding] = result
+	return outcome{code: http.StatusOK, body: response{Outputs: outputs}, status: result.StatusCode, err: err}
+}
+
+// failurePage is an answer that the handler could not give, as RFC 9457 problem details.
+func failurePage(code problem.Code) httpResult {
+	// A failure has strings and a number, which can always be encoded.
+	body, _ := json.Marshal(newFailure(code, code.Status(), ""))
+	return httpResult{
+		StatusCode: code.Status(),
+		Headers:    map[string]string{"Content-Type": "application/problem+json", "Cache-Control": "no-store"},
+		Body:       string(body),
+	}
+}
+
+// newRequest rebuilds the client's request. Its errors quote nothing of the envelope.
+func newRequest(ctx context.Context, envelope []byte) (*http.Request, error) {
+	var decoded httpEnvelope
+	err := json.Unmarshal(envelope, &decoded)
+	if err != nil {
+		return nil, envelopeError(err)
+	}
+	in := decoded.Data.Req
+	if in == nil {
+		return nil, problem.New(problem.MalformedBody, "the envelope has no Data.%s; the httpTrigger binding must have that name", requestBinding)
+	}
+	if in.Method == "" || in.URL == "" {
+		return nil, problem.New(problem.MalformedBody, "Data.%s has no Method or no Url", requestBinding)
+	}
+
+	address, host := splitURL(in.URL)
+	header := make(http.Header, len(in.Headers))
+	for name, values := range in.Headers {
+		name = textproto.CanonicalMIMEHeaderKey(name)
+		header[name] = append(header[name], values...)
+	}
+	if host == "" {
+		host = header.Get("Host")
+	}
+	body := in.Body
+	if bodyIsBase64(header.Get("Content-Type")) {
+		// The host leaves a content type that it can't parse as text, and we may see it differently: then the text is the body.
+		raw, err := base64.StdEncoding.DecodeString(body)
+		if err == nil {
+			body = string(raw)
+		}
+	}
+	// As in net/http, Host has moved to the field. The lengths spoke of the bytes before the host decoded them.
+	header.Del("Host")
+	header.Del("Content-Length")
+	header.Del("Transfer-Encoding")
+
+	r := &http.Request{
+		Method:        in.Method,
+		URL:           address,
+		Proto:         "HTTP/1.1",
+		ProtoMajor:    1,
+		ProtoMinor:    1,
+		Header:        header,
+		Body:          http.NoBody,
+		ContentLength: int64(len(body)),
+		Host:          host,
+		RequestURI:    address.RequestURI(),
+	}
+	if body != "" {
+		r.Body = io.NopCloser(strings.NewReader(body))
+	}
+	r = r.WithContext(ctx)
+	for name, raw := range in.Params {
+		value, present := paramText(raw)
+		if present {
+			r.SetPathValue(name, value)
+		}
+	}
+	return r, nil
+}
+
+// envelopeError says that an envelope is not the JSON that it must be. The decoder's own text may quote it.
+func envelopeError(err error) error {
+	switch err := err.(type) {
+	case *json.SyntaxError:
+		return problem.New(problem.MalformedBody, "the envelope is no JSON: see byte %d", err.Offset)
+	case *json.UnmarshalTypeError:
+		return problem.New(problem.MalformedBody, "the envelope has a value of the wrong type before byte %d", err.Offset)
+	}
+	return problem.New(problem.MalformedBody, "the envelope can't be decoded")
+}
+
+// splitURL returns the path and query of an absolute address, and its host. The host composes it from an escaped path and the query as
+// the client sent it, so there is no address that it refuses: what doesn't unescape is taken literally.
+func splitURL(raw string) (*url.URL, string) {
+	host := ""
+	for _, scheme := range []string{"https://", "http://"} {
+		rest, found := strings.CutPrefix(raw, scheme)
+		if found {
+			end := strings.IndexAny(rest, "/?")
+			if end < 0 {
+				end = len(rest)
+			}
+			host, raw = rest[:end], rest[end:]
+			break
+		}
+	}
+	path, query, _ := strings.Cut(raw, "?")
+	if !strings.HasPrefix(path, "/") {
+		path = "/" + path
+	}
+	address := &url.URL{Path: path, RawQuery: query}
+	unescaped, err := url.PathUnescape(path)
+	if err == nil {
+		address.Path = unescaped
+		if address.EscapedPath() != path {
+			address.RawPath = path
+		}
+	}
+	return address, host
+}
+
+// bodyIsBase64 reports whether the host passes a body of the content type as base64 instead of text: application/octet-stream, and
+// whatever has "multipart/" in its media type (azure-functions-host, IsMediaTypeOctetOrMultipart).
+func bodyIsBase64(contentType string) bool {
+	media, _, _ := strings.Cut(contentType, ";")
+	media = strings.ToLower(strings.TrimSpace(media))
+	return media == "application/octet-stream" || strings.Contains(media, "multipart/")
+}
+
+// paramText returns a route parameter as text: the host sends strings, and numbers or booleans where the route has a constraint.
+func paramText(raw json.RawMessage) (text string, present bool) {
+	if len(raw) == 0 || string(raw) == "null" {
+		return "", false
+	}
+	if raw[0] != '"' {
+		return string(raw), true
+	}
+	err := json.Unmarshal(raw, &text)
+	return text, err == nil
+}
+
+// recorder is the http.ResponseWriter of an HTTP function. It behaves as the one of net/http does, as far as that can pass the host.
+type recorder struct {
+	header http.Header
+	status int
+	sent   http.Header // the header as it was at WriteHeader
+	body   strings.Builder
+	noBody bool // a HEAD request: what is written counts for nothing
+}
+
+// Header returns the header. Changes after WriteHeader have no effect.
+func (w *recorder) Header() http.Header { return w.header }
+
+// WriteHeader keeps the first final status. Informational ones can't pass the host. Like net/http it panics on what is no status.
+func (w *recorder) WriteHeader(status int) {
+	if status < 100 || status > 999 {
+		panic("functions: WriteHeader with a status that is none")
+	}
+	if status < 200 || w.status != 0 {
+		return
+	}
+	w.status = status
+	w.sent = w.header.Clone()
+}
+
+// Write adds to the body.
+func (w *recorder) Write(data []byte) (int, error) {
+	keep, err := w.begin()
+	if err != nil {
+		return 0, err
+	}
+	if keep {
+		w.body.Write(data)
+	}
+	return len(data), nil
+}
+
+// WriteString adds to the body.
+func (w *recorder) WriteString(text string) (int, error) {
+	keep, err := w.begin()
+	if err != nil {
+		return 0, err
+	}
+	if keep {
+		w.body.WriteString(text)
+	}
+	return len(text), nil
+}
+
+// begin sends the header if need be, and tells whether what is written belongs to the answer.
+func (w *recorder) begin() (keep bool, err error) {
+	w.WriteHeader(http.StatusOK)
+	if w.status == http.StatusNoContent || w.status == http.StatusNotModified {
+		return false, http.ErrBodyNotAllowed
+	}
+	return !w.noBody, nil
+}
+
+// hopByHop are headers that speak of a connection or of a framing which are the host's business.
+var hopByHop = map[string]bool{
+	"Connection": true, "Content-Length": true, "Keep-Alive": true, "Proxy-Connection": true, "Trailer": true,
+	"Transfer-Encoding": true, "Upgrade": true,
+}
+
+// result returns the recorded answer, or an error if it can't pass the host. It warns of what passes in part only.
+func (w *recorder) result(warn func(text string, attr slog.Attr)) (httpResult, error) {
+	w.WriteHeader(http.StatusOK)
+	result := httpResult{StatusCode: w.status, Headers: make(map[string]string, len(w.sent)+1), Body: w.body.String()}
+	if !utf8.ValidString(result.Body) {
+		return httpResult{}, problem.New(problem.Internal, "the answer's body is no UTF-8 text, and the host passes nothing else")
+	}
+	for name, values := range w.sent {
+		name = textproto.CanonicalMIMEHeaderKey(name)
+		if len(values) == 0 || hopByHop[name] || strings.HasPrefix(name, http.TrailerPrefix) {
+			continue
+		}
+		if !validHeaderName(name) {
+			return httpResult{}, problem.New(problem.Internal, "the answer has a header whose name is none")
+		}
+		value := values[0]
+		if name == "Set-Cookie" && len(values) > 1 {
+			warn("only one Set-Cookie passes the host; the others are dropped", slog.Int("dropped", len(values)-1))
+		}
+		if name != "Set-Cookie" && len(values) > 1 {
+			value = strings.Join(values, ", ")
+		}
+		if !printableASCII(value) {
+			// The host's server refuses them too, and then the client would learn less.
+			return httpResult{}, problem.New(problem.Internal, "the answer's header %s has characters other than printable ASCII", name)
+		}
+		result.Headers[name] = value
+	}
+	if result.Body != "" && result.Headers["Content-Type"] == "" {
+		// As net/http does. The host would say text/plain of any page.
+		result.Headers["Content-Type"] = http.DetectContentType([]byte(result.Body[:min(len(result.Body), 512)]))
+	}
+	return result, nil
+}
+
+// validHeaderName reports whether name is a token of RFC 9110.
+func validHeaderName(name string) bool {
+	for _, c := range []byte(name) {
+		letter := 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'
+		if !letter && !strings.ContainsRune("!#$%&'*+-.^_`|~", rune(c)) {
+			return false
+		}
+	}
+	return name != ""
+}
+
+func printableASCII(text string) bool {
+	for _, c := range []byte(text) {
+		if (c < ' ' || c > '~') && c != '\t' {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,70 @@
+package functions
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"sync"
+)
+
+// maxIDBytes bounds the ids that come from outside and may be logged. The host's are GUIDs, with 36 characters.
+const maxIDBytes = 64
+
+type invocationKey struct{}
+
+// invocation is what belongs to one call of the host.
+type invocation struct {
+	id       string // "" if the host sent none that is fit for a log
+	trace    string // the trace id of the W3C traceparent, or ""
+	function *function
+
+	mu       sync.Mutex
+	messages map[string][][]byte // by binding, for QueueOutput
+	ended    bool
+}
+
+func newInvocation(f *function, header http.Header) *invocation {
+	return &invocation{
+		id:       cleanID(header.Get("X-Azure-Functions-InvocationId")),
+		trace:    traceID(header.Get("Traceparent")),
+		function: f,
+	}
+}
+
+// InvocationID returns the host's id of the invocation that ctx belongs to, or "" if there is none or the host sent none. It is at
+// most 64 characters long and fit for a log.
+func InvocationID(ctx context.Context) string {
+	call := invocationOf(ctx)
+	if call == nil {
+		return ""
+	}
+	return call.id
+}
+
+func invocationOf(ctx context.Context) *invocation {
+	call, _ := ctx.Value(invocationKey{}).(*invocation)
+	return call
+}
+
+// cleanID returns id if it is fit for a log, else "".
+func cleanID(id string) string {
+	if len(id) > maxIDBytes {
+		return ""
+	}
+	for _, c := range []byte(id) {
+		if !('0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || c == '-' || c == '_') {
+			return ""
+		}
+	}
+	return id
+}
+
+// traceID returns the trace id of a traceparent header (W3C Trace Context: version, 32 hexadecimal digits, parent, flags), or "".
+func traceID(traceparent string) string {
+	_, rest, _ := strings.Cut(traceparent, "-")
+	id, _, found := strings.Cut(rest, "-")
+	if !found || len(id) != 32 || strings.Trim(id, "0123456789abcdef") != "" {
+		return ""
+	}
+	return id
+}

@@ -1,0 +1,91 @@
+package functions
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"strconv"
+	"time"
+)
+
+const (
+	// drainTime is how long Serve waits for running invocations at the end. The host kills the process 10 s after it began to stop.
+	drainTime = 8 * time.Second
+
+	// readHeaderTimeout is generous for a peer on the same machine.
+	readHeaderTimeout = 10 * time.Second
+
+	// idleTimeout lies well above the minute or two for which the host keeps an idle connection in its pool, so that it is the host
+	// who closes, and never sends an invocation into a connection that we just closed.
+	idleTimeout = 10 * time.Minute
+
+	// maxHeaderBytes is for the host's own headers; the client's travel in the envelope.
+	maxHeaderBytes = 64 << 10
+)
+
+// The environment variables by which the host says where it will knock. The second is the older name of the same.
+const (
+	portVariable    = "FUNCTIONS_CUSTOMHANDLER_PORT"
+	oldPortVariable = "FUNCTIONS_HTTPWORKER_PORT"
+)
+
+// Listen listens where the host will knock: on 127.0.0.1, at the port that the environment names. It fails if the variable
+// is missing or no port, or if the port is taken.
+func Listen(getenv func(string) string) (net.Listener, error) {
+	name := portVariable
+	value := getenv(name)
+	if value == "" {
+		name = oldPortVariable
+		value = getenv(name)
+	}
+	if value == "" {
+		return nil, fmt.Errorf("%s is not set: the Functions host sets it when it starts the handler; to run it alone, set it to a free port", portVariable)
+	}
+	port, err := strconv.ParseUint(value, 10, 16)
+	if err != nil || port == 0 {
+		return nil, fmt.Errorf("%s must be a port from 1 to 65535, not %q", name, value)
+	}
+	listener, err := net.Listen("tcp4", net.JoinHostPort("127.0.0.1", strconv.FormatUint(port, 10)))
+	if err != nil {
+		return nil, fmt.Errorf("listening where %s says: %w", name, err)
+	}
+	return listener, nil
+}
+
+// Serve answers the host on l until ctx ends. Then it takes no new invocation, waits up to 8 s for those that run, and returns nil. It returns an
+// error if serving ended in any other way, or if invocations had to be cut off: the program must not exit with 0 then, because the host
+// restarts nothing that ended well. Serve closes l.
+//
+// The end of ctx is not the end of a running invocation's context; that comes with the drain's.
+func (a *App) Serve(ctx context.Context, l net.Listener) error {
+	base, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	server := &http.Server{
+		Handler:           a.Handler(),
+		ReadHeaderTimeout: readHeaderTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeaderBytes,
+		// No WriteTimeout: it would count from the request on, and cut a slow invocation off.
+		BaseContext: func(net.Listener) context.Context { return base },
+		ErrorLog:    slog.NewLogLogger(a.log.Handler(), slog.LevelWarn),
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- server.Serve(l) }()
+	select {
+	case err := <-ended:
+		return errors.Join(fmt.Errorf("serving the Functions host: %w", err), server.Close())
+	case <-ctx.Done():
+	}
+
+	drain, stop := context.WithTimeout(base, a.drain)
+	defer stop()
+	err := server.Shutdown(drain)
+	if err != nil {
+		cancel()
+		return errors.Join(fmt.Errorf("some invocations did not end within %s and were cut off: %w", a.drain, err), server.Close())
+	}
+	return nil
+}

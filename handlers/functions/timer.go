@@ -1,0 +1,63 @@
+package functions
+
+import (
+	"context"
+	"encoding/json"
+	"strings"
+
+	"guestlist/handlers/problem"
+)
+
+// Timer is one tick of a timer.
+type Timer struct {
+	// PastDue says that the tick comes late, because the app did not run when it was due.
+	PastDue bool
+}
+
+// Timer registers a timer-triggered function whose trigger binding has the given name. It panics if the function's name is none or taken.
+//
+// If h returns nil, the messages that it enqueued are sent. If it returns an error or panics, nothing is sent, and the host does not
+// try again: the next tick comes when it is due. The host runs one tick at a time, on one instance of the app.
+func (a *App) Timer(name, binding string, h func(ctx context.Context, t Timer) error) {
+	if h == nil || binding == "" {
+		panic("functions: " + name + " has no handler or no binding")
+	}
+	f := &function{name: name, tooLarge: a.refuseTooLarge, outputs: outputRules{array: true}}
+	f.run = func(ctx context.Context, call *invocation, envelope []byte) outcome {
+		timer, err := newTimer(binding, envelope)
+		if err != nil {
+			return refusal(problem.CodeOf(err), problem.From(err).Detail)
+		}
+		return finish(call, a.protect(ctx, func() error { return h(ctx, timer) }))
+	}
+	a.register(f)
+}
+
+// newTimer reads an envelope. It must be a JSON object; what stands in it is taken as it comes, because a tick is
+// a tick whatever the host says of it. Names match in any case.
+func newTimer(binding string, envelope []byte) (Timer, error) {
+	var decoded *struct{ Data json.RawMessage }
+	err := json.Unmarshal(envelope, &decoded)
+	if err != nil {
+		return Timer{}, envelopeError(err)
+	}
+	if decoded == nil {
+		return Timer{}, problem.New(problem.MalformedBody, "the envelope is null")
+	}
+	var data map[string]json.RawMessage
+	err = json.Unmarshal(decoded.Data, &data)
+	if err != nil {
+		return Timer{}, nil
+	}
+	for name, value := range data {
+		if !strings.EqualFold(name, binding) {
+			continue
+		}
+		var tick struct{ IsPastDue json.RawMessage }
+		err = json.Unmarshal([]byte(unquote(value)), &tick)
+		if err == nil {
+			return Timer{PastDue: strings.EqualFold(unquote(tick.IsPastDue), "true")}, nil
+		}
+	}
+	return Timer{}, nil
+}
