@@ -263,7 +263,7 @@ const maxDecideAttempts = 5
 
 // decide reads the rows that can apply and lets policy decide.
 func (w *work) decide(ctx context.Context) (bool, error) {
-	decision, err := w.config.decision(ctx, w.request.Submission)
+	decision, err := Decide(ctx, w.config.Rows, w.request.Submission, w.config.Now())
 	if err != nil {
 		w.log.ErrorContext(ctx, "the policy rows can't be read", "attempt", w.request.Attempt, "error", err)
 		if problem.CodeOf(err).Retryable() && w.request.Attempt+1 < maxDecideAttempts {
@@ -287,18 +287,6 @@ func (w *work) decide(ctx context.Context) (bool, error) {
 		w.note(Review, "decided", decision.Reason)
 		return w.finish(ctx)
 	}
-}
-
-func (c Config) decision(ctx context.Context, s submission.Submission) (policy.Decision, error) {
-	raws, err := c.Rows.Rows(ctx, policy.Partitions(s.Email))
-	if err != nil {
-		return policy.Decision{}, fmt.Errorf("reading policy rows: %w", err)
-	}
-	rows := make([]policy.Row, 0, len(raws))
-	for _, raw := range raws {
-		rows = append(rows, policy.Parse(raw))
-	}
-	return policy.Decide(s, rows, c.Now()), nil
 }
 
 func grants(groups []string) []Grant {
