@@ -1,0 +1,137 @@
+package lint
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"guestlist/handlers/policy"
+	"guestlist/handlers/submission"
+)
+
+// checkFaults tells what policy could not understand.
+func (k *checker) checkFaults(p *partition) {
+	columns := policy.Columns()
+	told := map[string]bool{} // names of rows that come twice
+	for _, e := range p.entries {
+		if e.copy && !told[e.row.Name] {
+			told[e.row.Name] = true
+			k.add(e, "RowKey", ruleTwins,
+				"Another row has the same PartitionKey and RowKey, so both send everybody to review.",
+				"Keep one of them, or give one another RowKey.")
+		}
+		for _, f := range e.row.Faults {
+			at := slices.IndexFunc(columns, func(c policy.Column) bool { return c.Name == f.Column })
+			switch {
+			case f.Column == "PartitionKey":
+				k.checkBadKey(e, f)
+			case at < 0:
+				k.add(e, f.Column, ruleUnknownColumn, sentence("The column", quoted(f.Column), f.Problem), sentence(f.Advice))
+			default:
+				rule := "invalid-"
+				if columns[at].Required && unset(e.row.Columns[f.Column]) {
+					rule = "missing-"
+				}
+				k.add(e, f.Column, rule+kebab(f.Column), sentence(f.Column, f.Problem), sentence(f.Advice))
+			}
+		}
+	}
+}
+
+// unset reports whether policy takes the cell for empty.
+func unset(cell any) bool {
+	text, isText := cell.(string)
+	return cell == nil || isText && strings.TrimSpace(text) == ""
+}
+
+// checkBadKey tells what is wrong with a PartitionKey that no address could have, as precisely as that can be said.
+func (k *checker) checkBadKey(e *entry, f policy.Fault) {
+	key := e.row.Partition
+	meant, isSuffix := meantKey(key)
+	switch {
+	case isSuffix:
+		k.add(e, f.Column, rulePartitionPublic,
+			"PartitionKey is an ending under which others register their domains, and nobody has an address at it.",
+			"Make the row anew under "+meant+" if everybody below it is meant, or under the partner's own domain.")
+	case meant != "" && meant == strings.ToLower(key):
+		k.add(e, f.Column, rulePartitionCase,
+			"PartitionKey has capitals. Addresses are compared in lower case, so the row would be for nobody.",
+			"Make the row anew under "+meant+".")
+	case meant != "" && strings.ContainsFunc(strings.TrimSpace(key), func(r rune) bool { return r > unicode.MaxASCII }):
+		k.add(e, f.Column, rulePartitionASCII,
+			"PartitionKey is not in ASCII. International names are compared in punycode, so the row would be for nobody.",
+			"Make the row anew under "+meant+", which is the same name in punycode.")
+	case meant != "":
+		k.add(e, f.Column, rulePartitionSyntax, sentence(f.Column, f.Problem), "Make the row anew under "+meant+".")
+	default:
+		k.add(e, f.Column, rulePartitionSyntax, sentence(f.Column, f.Problem), sentence(f.Advice))
+	}
+}
+
+// meantKey returns the partition key that was probably meant by one that is none, or "". For an ending such as co.uk that
+// is everything below it, and isSuffix is true.
+func meantKey(key string) (meant string, isSuffix bool) {
+	const longest = 512 // in bytes; what is longer is no slip
+	if len(key) > longest || !utf8.ValidString(key) {
+		return "", false
+	}
+	wanted := strings.TrimSpace(key)
+	at := strings.LastIndexByte(wanted, '@')
+	if at > 0 {
+		address, err := submission.ParseAddress(wanted)
+		if err != nil {
+			return "", false
+		}
+		return address.String(), false
+	}
+	wanted = strings.TrimSuffix(wanted[at+1:], ".")
+	below, wildcard := strings.CutPrefix(wanted, "*")
+	if wildcard || strings.HasPrefix(below, ".") {
+		domain, ok := domainOf("below." + strings.TrimPrefix(below, "."))
+		if !ok {
+			return "", false
+		}
+		return "*." + strings.TrimPrefix(domain, "below."), false
+	}
+	domain, ok := domainOf(wanted)
+	if ok {
+		return domain, false
+	}
+	domain, ok = domainOf("below." + wanted)
+	if ok {
+		return "*." + strings.TrimPrefix(domain, "below."), true
+	}
+	return "", false
+}
+
+// domainOf returns the domain in the form in which submissions have it. ok is false if no address can have it.
+func domainOf(name string) (domain string, ok bool) {
+	address, err := submission.ParseAddress("someone@" + name)
+	if err != nil {
+		return "", false
+	}
+	return address.Domain(), true
+}
+
+// sentence joins clauses into a sentence: a capital first, a full stop last.
+func sentence(clauses ...string) string {
+	text := strings.Join(clauses, " ")
+	first, size := utf8.DecodeRuneInString(text)
+	text = string(unicode.ToUpper(first)) + text[size:]
+	if strings.HasSuffix(text, ".") {
+		return text
+	}
+	return text + "."
+}
+
+// quoted returns what somebody typed in a form in which it does no harm: on one line, in quotes, and not too long.
+func quoted(text string) string {
+	const most = 80
+	runes := []rune(text)
+	if len(runes) > most {
+		text = string(runes[:most-1]) + "…"
+	}
+	return fmt.Sprintf("%q", text)
+}

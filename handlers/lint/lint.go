@@ -1,0 +1,251 @@
+package lint
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"guestlist/handlers/policy"
+)
+
+// Severity says how bad a finding is.
+type Severity string
+
+const (
+	// Error: the row, or a neighbour because of it, can't do what it says.
+	Error Severity = "error"
+	// Warning: the row does what it says, which is probably not what was meant.
+	Warning Severity = "warning"
+	// Info: nothing is wrong; it is worth knowing.
+	Info Severity = "info"
+)
+
+// Finding is one thing that is wrong with a row, or that its author should know.
+//
+// It is for the admin who wrote the rows: Partition, Row and the texts can hold addresses, and Partition, Row and Column are as somebody
+// typed them, control characters included. The texts quote whatever they repeat.
+type Finding struct {
+	Partition string   `json:"partition"` // empty if it is about no row in particular
+	Row       string   `json:"row"`       // the row's name (RowKey); empty if it is about the partition as a whole
+	Column    string   `json:"column"`    // a column, PartitionKey or RowKey
+	Severity  Severity `json:"severity"`
+	Rule      string   `json:"rule"`    // one of Rules; it stays the same from version to version
+	Problem   string   `json:"problem"` // what is wrong, in whole sentences
+	Advice    string   `json:"advice"`  // what to write instead, in whole sentences
+}
+
+// Config is what a check is made of.
+type Config struct {
+	// Rows are all rows of the table. A check of some of them finds faults that are none and misses others.
+	Rows []policy.Row
+	// Now is when the rows are to work: what only mattered before is not told.
+	Now time.Time
+	// Directory is asked for the groups and sponsors of all rows that are not disabled, each once. Without one, nobody is asked.
+	Directory Directory
+	// Progress, if set, is told how many of the objects the directory has been asked for: first 0, last total. It is called by the
+	// goroutine that called Check.
+	Progress func(done, total int)
+}
+
+// Check returns everything that the rules find, in the order of the partitions, the most specific first (addresses, domains, wildcards
+// from the deepest, then "*"), in a partition by row and column. What is about no row comes last. There is at most one finding of a rule for
+// a column of a row, except where several entries of a column are wrong each for itself.
+//
+// Disabled rows have no findings but their faults. Rows that apply only later are looked at like any other. The rows are
+// not changed.
+//
+// An error means that the directory could not be asked at all, or that ctx has ended. The findings that need no directory are
+// returned with it.
+func Check(ctx context.Context, c Config) ([]Finding, error) {
+	if c.Now.IsZero() {
+		return nil, errors.New("lint: the time is not set")
+	}
+	k := newChecker(c)
+	for _, p := range k.partitions {
+		k.checkFaults(p)
+		k.checkKey(p)
+		k.checkOrder(p)
+		for _, e := range p.entries {
+			k.checkTerms(e)
+		}
+		k.checkNeighbours(p)
+	}
+	var err error
+	if c.Directory != nil {
+		err = k.checkDirectory(ctx, c.Directory, c.Progress)
+	}
+	sortFindings(k.findings)
+	return k.findings, err
+}
+
+// checker is one check under way.
+type checker struct {
+	now        time.Time
+	severities map[string]Severity // of the rules
+	partitions []*partition        // in an order that depends on the rows alone
+	byKey      map[string]*partition
+	freeMail   map[string]string
+	disposable map[string]string
+	findings   []Finding
+}
+
+// partition is the rows of one PartitionKey, in the order in which policy tries them.
+type partition struct {
+	key     string
+	entries []*entry
+}
+
+// entry is a row under check.
+type entry struct {
+	row  *policy.Row
+	copy bool // another row has the same partition and name
+}
+
+func newChecker(c Config) *checker {
+	k := &checker{
+		now:        c.Now.UTC(),
+		severities: map[string]Severity{},
+		byKey:      map[string]*partition{},
+		freeMail:   domainList(freeMailText),
+		disposable: domainList(disposableText),
+		findings:   []Finding{},
+	}
+	for _, rule := range Rules() {
+		k.severities[rule.ID] = rule.Severity
+	}
+	for i := range c.Rows {
+		row := &c.Rows[i]
+		p := k.byKey[row.Partition]
+		if p == nil {
+			p = &partition{key: row.Partition}
+			k.byKey[p.key] = p
+			k.partitions = append(k.partitions, p)
+		}
+		p.entries = append(p.entries, &entry{row: row})
+	}
+	slices.SortFunc(k.partitions, func(a, b *partition) int { return strings.Compare(a.key, b.key) })
+	for _, p := range k.partitions {
+		slices.SortStableFunc(p.entries, func(a, b *entry) int {
+			return cmp.Or(strings.Compare(a.row.Name, b.row.Name), strings.Compare(a.row.ETag, b.row.ETag))
+		})
+		for i, e := range p.entries[1:] {
+			before := p.entries[i]
+			if before.row.Name == e.row.Name {
+				before.copy, e.copy = true, true
+			}
+		}
+		slices.SortStableFunc(p.entries, func(a, b *entry) int { return cmp.Compare(a.rank(), b.rank()) })
+	}
+	return k
+}
+
+// rank returns the row's place inside its partition before its name counts. It is the order of [policy.Decide].
+func (e *entry) rank() int {
+	if e.faulty() && !e.row.Disabled() {
+		return -1
+	}
+	return e.row.Priority
+}
+
+// faulty reports whether the row can decide nothing but review.
+func (e *entry) faulty() bool { return e.copy || len(e.row.Faults) > 0 }
+
+// sound reports whether the column was understood: what stands in the row for one that was not is a default.
+func (e *entry) sound(column string) bool {
+	return !slices.ContainsFunc(e.row.Faults, func(f policy.Fault) bool { return f.Column == column })
+}
+
+// live reports whether the row decides, now or later: it is not switched off, and its time is not over. A fault keeps a row alive whatever
+// its times, see [policy.Decide].
+func (k *checker) live(e *entry) bool {
+	return !e.row.Disabled() && (e.faulty() || !k.expired(e))
+}
+
+func (k *checker) expired(e *entry) bool {
+	return !e.row.NotAfter.IsZero() && !k.now.Before(e.row.NotAfter)
+}
+
+// alive returns the rows of the partition of that key that are live, in their order.
+func (k *checker) alive(key string) []*entry {
+	p := k.byKey[key]
+	if p == nil {
+		return nil
+	}
+	var entries []*entry
+	for _, e := range p.entries {
+		if k.live(e) {
+			entries = append(entries, e)
+		}
+	}
+	return entries
+}
+
+// add records a finding about the row.
+func (k *checker) add(e *entry, column, rule, problem, advice string) {
+	k.record(e.row.Partition, e.row.Name, column, rule, problem, advice)
+}
+
+func (k *checker) record(partition, row, column, rule, problem, advice string) {
+	k.findings = append(k.findings, Finding{
+		Partition: partition, Row: row, Column: column,
+		Severity: k.severities[rule], Rule: rule, Problem: problem, Advice: advice,
+	})
+}
+
+func sortFindings(findings []Finding) {
+	places := map[string]int{"PartitionKey": -2, "RowKey": -1}
+	columns := policy.Columns()
+	for i, c := range columns {
+		places[c.Name] = i
+	}
+	place := func(column string) int {
+		at, known := places[column]
+		if !known {
+			return len(columns)
+		}
+		return at
+	}
+	slices.SortStableFunc(findings, func(a, b Finding) int {
+		return cmp.Or(
+			compareKeys(a.Partition, b.Partition),
+			strings.Compare(a.Row, b.Row),
+			cmp.Compare(place(a.Column), place(b.Column)),
+			strings.Compare(a.Column, b.Column),
+			strings.Compare(a.Rule, b.Rule))
+	})
+}
+
+// compareKeys orders partition keys, the most specific first.
+func compareKeys(a, b string) int {
+	return cmp.Or(
+		cmp.Compare(breadth(a), breadth(b)),
+		cmp.Compare(strings.Count(b, "."), strings.Count(a, "."))*wildcards(a, b),
+		strings.Compare(a, b))
+}
+
+// breadth ranks the kinds of partition keys. One that is none has the rank of what it resembles.
+func breadth(key string) int {
+	switch {
+	case key == "":
+		return 4
+	case key == "*":
+		return 3
+	case strings.HasPrefix(key, "*"):
+		return 2
+	case strings.Contains(key, "@"):
+		return 0
+	default:
+		return 1
+	}
+}
+
+// wildcards returns 1 if both keys are wildcards, whose depth counts, and 0 otherwise.
+func wildcards(a, b string) int {
+	if breadth(a) == 2 && breadth(b) == 2 {
+		return 1
+	}
+	return 0
+}

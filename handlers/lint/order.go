@@ -1,0 +1,207 @@
+package lint
+
+import (
+	"slices"
+	"sort"
+	"time"
+
+	"guestlist/handlers/policy"
+)
+
+// alwaysDecides reports whether the row decides on every submission for which it is tried inside its window. It is about rows without
+// faults: those with one always decide review.
+func alwaysDecides(*policy.Row) bool { return true }
+
+// window is the time, from from inclusive to to exclusive, in which a row applies.
+type window struct{ from, to time.Time }
+
+// forever is later than any NotAfter.
+var forever = time.Date(20000, time.January, 1, 0, 0, 0, 0, time.UTC)
+
+// window returns when the row applies, as far as that is not over.
+func (k *checker) window(e *entry) window {
+	w := window{k.now, forever}
+	if e.row.NotBefore.After(w.from) {
+		w.from = e.row.NotBefore
+	}
+	if !e.row.NotAfter.IsZero() {
+		w.to = e.row.NotAfter
+	}
+	return w
+}
+
+func (w window) covers(other window) bool { return !w.from.After(other.from) && !w.to.Before(other.to) }
+
+// String returns the window as the end of a sentence.
+func (w window) String() string {
+	text := "from " + w.from.Format(time.RFC3339)
+	if w.to.Equal(forever) {
+		return text + " on"
+	}
+	return text + " to " + w.to.Format(time.RFC3339)
+}
+
+// checkOrder tells which rows of a partition others come before, and how the order came about.
+func (k *checker) checkOrder(p *partition) {
+	var decides timeline                 // which row decides when, among those that always do
+	tied := map[policy.Action]timeline{} // the rows of one Priority
+	priority := -1
+	var stuck *entry // the faulty row that stands before all others
+	for _, e := range p.entries {
+		switch {
+		case e.row.Disabled():
+			continue
+		case e.faulty():
+			if stuck == nil {
+				stuck = e
+			}
+			continue
+		case k.expired(e):
+			k.add(e, "NotAfter", ruleExpired,
+				"NotAfter has passed ("+e.row.NotAfter.Format(time.RFC3339)+"), so the row decides nothing any more.",
+				"Write a later time, or remove the row.")
+			continue
+		case stuck != nil:
+			k.add(e, "RowKey", ruleUnreachable,
+				"The row never decides: the row "+quoted(stuck.row.Name)+" of the same partition has a fault, so it comes first and sends everybody to review.",
+				"Repair the row "+quoted(stuck.row.Name)+", or set its Enabled to false.")
+			continue
+		}
+		if e.row.Priority != priority {
+			priority = e.row.Priority
+			clear(tied)
+		}
+		w := k.window(e)
+		before := decides.within(w)
+		if covered(before, w) {
+			k.addUnreachable(e, before)
+			continue
+		}
+		other := conflict(tied, e, w)
+		switch {
+		case other != nil:
+			k.add(e, "Priority", ruleSamePriority,
+				"The row "+quoted(other.row.Name)+" has the same Priority and says "+string(other.row.Action)+" where this one says "+string(e.row.Action)+". It comes first only because of its name.",
+				"Give the row that is to come first a smaller Priority.")
+		default:
+			k.checkOverlap(e, w, before)
+		}
+		mine := tied[e.row.Action]
+		mine.add(w, e)
+		tied[e.row.Action] = mine
+		if alwaysDecides(e.row) {
+			decides.add(w, e)
+		}
+	}
+}
+
+func (k *checker) addUnreachable(e *entry, before []span) {
+	by := before[0].owner
+	problem := "The row never decides: the row " + quoted(by.row.Name) + " of the same partition always comes first"
+	if slices.ContainsFunc(before, func(s span) bool { return s.owner != by }) {
+		last := before[len(before)-1].owner
+		problem = "The row never decides: rows of the same partition, from " + quoted(by.row.Name) + " to " + quoted(last.row.Name) + ", come first one after the other"
+	}
+	if by.row.Priority == e.row.Priority {
+		problem += ", by its name, since both have the same Priority"
+	}
+	k.add(e, "Priority", ruleUnreachable, problem+".",
+		"Give this row a smaller Priority if it is to come first, limit the time of the other, or remove this one.")
+}
+
+// conflict returns a row of the same Priority that says something else while e applies, or nil.
+func conflict(tied map[policy.Action]timeline, e *entry, w window) *entry {
+	var found *entry
+	for action, line := range tied {
+		spans := line.within(w)
+		if action != e.row.Action && len(spans) > 0 && (found == nil || spans[0].owner.row.Name < found.row.Name) {
+			found = spans[0].owner
+		}
+	}
+	return found
+}
+
+// checkOverlap tells of a row that decides otherwise during a part of e's window while neither is an exception inside the other.
+func (k *checker) checkOverlap(e *entry, w window, before []span) {
+	for _, s := range before {
+		theirs := k.window(s.owner)
+		if s.owner.row.Action == e.row.Action || w.covers(theirs) {
+			continue
+		}
+		k.add(e, "NotBefore", ruleOverlap,
+			"The row "+quoted(s.owner.row.Name)+" says "+string(s.owner.row.Action)+" where this one says "+string(e.row.Action)+", and both apply "+s.window.String()+". Then the other decides.",
+			"If one is to follow the other, let this one begin when the other ends.")
+		return
+	}
+}
+
+// span is a time in which one row comes first.
+type span struct {
+	window
+	owner *entry
+}
+
+// timeline is which row comes first when: spans that do not overlap, by time.
+type timeline []span
+
+// find returns the indexes of the spans that overlap w: from first, inclusive, to last, exclusive.
+func (t timeline) find(w window) (first, last int) {
+	first = sort.Search(len(t), func(i int) bool { return t[i].to.After(w.from) })
+	last = first + sort.Search(len(t)-first, func(i int) bool { return !t[first+i].from.Before(w.to) })
+	return first, last
+}
+
+// within returns the spans that overlap w, cut to it.
+func (t timeline) within(w window) []span {
+	first, last := t.find(w)
+	spans := slices.Clone(t[first:last])
+	for i := range spans {
+		spans[i].from = later(spans[i].from, w.from)
+		spans[i].to = earlier(spans[i].to, w.to)
+	}
+	return spans
+}
+
+// add gives the row whatever of w no row has yet.
+func (t *timeline) add(w window, owner *entry) {
+	first, last := t.find(w)
+	var filled []span
+	at := w.from
+	for _, s := range (*t)[first:last] {
+		if at.Before(s.from) {
+			filled = append(filled, span{window{at, s.from}, owner})
+		}
+		filled = append(filled, s)
+		at = s.to
+	}
+	if at.Before(w.to) {
+		filled = append(filled, span{window{at, w.to}, owner})
+	}
+	*t = slices.Replace(*t, first, last, filled...)
+}
+
+// covered reports whether the spans, which are cut to w, leave no gap in it.
+func covered(spans []span, w window) bool {
+	at := w.from
+	for _, s := range spans {
+		if at.Before(s.from) {
+			return false
+		}
+		at = s.to
+	}
+	return !at.Before(w.to)
+}
+
+func later(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return b
+	}
+	return a
+}
+
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
+}
