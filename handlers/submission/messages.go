@@ -39,29 +39,29 @@ var english = map[[2]string]string{
 	{"givenName", "required"}: "Enter your given name.",
 	{"givenName", "intact"}:   "The given name arrived damaged. Type it again by hand.",
 	{"givenName", "line"}:     "The given name has an invisible character in it. Type it by hand.",
-	{"givenName", "plain"}:    "Leave out the characters < and >.",
+	{"givenName", "plain"}:    "Leave the characters < and > out of the given name.",
 	{"givenName", "letter"}:   "Enter your given name with at least one letter.",
 	{"givenName", "max"}:      "Shorten the given name to 64 characters.",
 
 	{"familyName", "required"}: "Enter your family name.",
 	{"familyName", "intact"}:   "The family name arrived damaged. Type it again by hand.",
 	{"familyName", "line"}:     "The family name has an invisible character in it. Type it by hand.",
-	{"familyName", "plain"}:    "Leave out the characters < and >.",
+	{"familyName", "plain"}:    "Leave the characters < and > out of the family name.",
 	{"familyName", "letter"}:   "Enter your family name with at least one letter.",
 	{"familyName", "max"}:      "Shorten the family name to 64 characters.",
 
 	{"company", "required"}: "Enter the company or organisation that you work for.",
 	{"company", "intact"}:   "The company's name arrived damaged. Type it again by hand.",
 	{"company", "line"}:     "The company's name has an invisible character in it. Type it by hand.",
-	{"company", "plain"}:    "Leave out the characters < and >.",
+	{"company", "plain"}:    "Leave the characters < and > out of the company's name.",
 	{"company", "letter"}:   "Enter the company's name with at least one letter.",
 	{"company", "max"}:      "Shorten the company's name to 100 characters.",
 
 	{"country", "iso3166_1_alpha2"}: "Choose a country or region from the list.",
 
-	{"reason", "intact"}: "The text arrived damaged. Type it again by hand.",
-	{"reason", "prose"}:  "The text has an invisible control character in it. Type it by hand.",
-	{"reason", "max"}:    "Shorten the text to 1000 characters.",
+	{"reason", "intact"}: "The reason arrived damaged. Type it again by hand.",
+	{"reason", "prose"}:  "The reason has an invisible control character in it. Type it by hand.",
+	{"reason", "max"}:    "Shorten the reason to 1000 characters.",
 
 	{"language", "language"}: "Choose a language tag like en or pt-BR, of at most 35 characters.",
 

@@ -1,0 +1,208 @@
+package signup
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"embed"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"html/template"
+	"log/slog"
+	"mime"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"guestlist/handlers/problem"
+)
+
+//go:embed pages
+var files embed.FS
+
+// maxHeader is the longest header that is looked into. What browsers send in Accept and Accept-Language is far below.
+const maxHeader = 1000
+
+// retryAfter is the wait in seconds that a client is asked for when something of ours did not answer.
+const retryAfter = "15"
+
+// site is what all pages have in common.
+type site struct {
+	organisation string
+	text         texts
+	log          *slog.Logger
+	templates    *template.Template
+	style        template.CSS
+	policy       string // the Content-Security-Policy
+}
+
+func newSite(organisation string, log *slog.Logger) (*site, error) {
+	if strings.TrimSpace(organisation) == "" {
+		return nil, errors.New("signup: the name of the organisation is missing")
+	}
+	if log == nil {
+		return nil, errors.New("signup: the log is missing")
+	}
+	templates, err := template.ParseFS(files, "pages/*.html")
+	if err != nil {
+		return nil, fmt.Errorf("signup: parsing the pages: %w", err)
+	}
+	style, err := files.ReadFile("pages/style.css")
+	if err != nil {
+		return nil, fmt.Errorf("signup: reading the style: %w", err)
+	}
+	sum := sha256.Sum256(style)
+	return &site{
+		organisation: organisation,
+		text:         english,
+		log:          log,
+		templates:    templates,
+		style:        template.CSS(style),
+		policy: strings.Join([]string{
+			"default-src 'none'", // no scripts, images, frames or connections, and no request for an icon
+			"style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'", // the one style sheet, inlined
+			"form-action 'self'",     // an injected form could send entries nowhere else
+			"base-uri 'none'",        // nothing can bend relative links
+			"frame-ancestors 'none'", // nobody lays the form under another page
+		}, "; "),
+	}, nil
+}
+
+// guarded puts the headers of every answer, and answers what h can't be asked.
+func (s *site) guarded(h http.HandlerFunc, methods ...string) http.Handler {
+	allow := strings.Join(methods, ", ")
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		header := w.Header()
+		header.Set("Content-Security-Policy", s.policy)
+		header.Set("Cache-Control", "no-store")                     // pages hold what a person typed; shared computers keep caches
+		header.Set("Referrer-Policy", "no-referrer")                // the address of a status page is the key to it
+		header.Set("X-Content-Type-Options", "nosniff")             // what is sent as JSON is never run as a page
+		header.Set("X-Frame-Options", "DENY")                       // frame-ancestors for old browsers
+		header.Set("X-Robots-Tag", "noindex")                       // a form in search results is found by spammers first
+		header.Set("Cross-Origin-Opener-Policy", "same-origin")     // whoever opened the form can't steer it
+		header.Set("Cross-Origin-Resource-Policy", "same-origin")   // other sites can't load answers as resources
+		header.Set("Strict-Transport-Security", "max-age=31536000") // after the first visit, never without TLS
+		header.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=()")
+		for _, method := range methods {
+			if r.Method == method {
+				h(w, r)
+				return
+			}
+		}
+		header.Set("Allow", allow)
+		s.fail(w, r, prefersJSON(r), &problem.Error{Code: problem.MethodNotAllowed, Public: s.text.Method}, s.text.MethodTitle)
+	})
+}
+
+// page is what every template gets.
+type page struct {
+	Text         texts
+	Organisation string
+	Style        template.CSS
+	Title        string
+	Refresh      int // seconds; 0 for never
+	Content      any
+}
+
+// show renders a template as the answer. Nothing is sent before all is rendered.
+func (s *site) show(ctx context.Context, w http.ResponseWriter, status int, name string, p page) {
+	p.Text, p.Organisation, p.Style = s.text, s.organisation, s.style
+	var body bytes.Buffer
+	err := s.templates.ExecuteTemplate(&body, name, p)
+	if err != nil {
+		// A template fails only by a fault of ours. Its text may quote a value.
+		s.log.ErrorContext(ctx, "a page could not be rendered", "page", name)
+		status = http.StatusInternalServerError
+		body.Reset()
+		fmt.Fprintf(&body, "<!doctype html><meta charset=\"utf-8\"><title>%[1]s</title><h1>%[1]s</h1><p>%[2]s</p>", s.text.BrokenTitle, s.text.Broken)
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.WriteHeader(status)
+	_, _ = w.Write(body.Bytes()) // the client is gone; there is nobody to tell
+}
+
+// answer sends value as JSON. value is a struct of strings and numbers.
+func (s *site) answer(ctx context.Context, w http.ResponseWriter, status int, contentType string, value any) {
+	body, err := json.Marshal(value)
+	if err != nil {
+		s.log.ErrorContext(ctx, "an answer could not be encoded")
+		status, contentType, body = http.StatusInternalServerError, "application/problem+json", []byte(`{"status":500}`)
+	}
+	w.Header().Set("Content-Type", contentType)
+	w.WriteHeader(status)
+	_, _ = w.Write(append(body, '\n')) // the client is gone; there is nobody to tell
+}
+
+// problemDetails is RFC 9457, with the code and the fields at fault as extension members.
+type problemDetails struct {
+	Type   string          `json:"type"`
+	Title  string          `json:"title"`
+	Status int             `json:"status"`
+	Detail string          `json:"detail,omitempty"`
+	Code   problem.Code    `json:"code"`
+	Errors []problem.Field `json:"errors,omitempty"`
+}
+
+// fail answers with what the public may know of an error: problem details, or a page with the title.
+func (s *site) fail(w http.ResponseWriter, r *http.Request, asJSON bool, failure *problem.Error, title string) {
+	status := failure.Code.Status()
+	if failure.Code.Retryable() {
+		w.Header().Set("Retry-After", retryAfter)
+	}
+	if asJSON {
+		s.answer(r.Context(), w, status, "application/problem+json", problemDetails{
+			Type:   "urn:guestlist:problem:" + string(failure.Code),
+			Title:  failure.Code.Title(),
+			Status: status,
+			Detail: failure.Public,
+			Code:   failure.Code,
+			Errors: failure.Fields,
+		})
+		return
+	}
+	p := page{Title: title, Content: failure.Public}
+	if failure.Code.Retryable() && r.Method != http.MethodPost {
+		p.Refresh = soon
+	}
+	s.show(r.Context(), w, status, "failure.html", p)
+}
+
+// logged returns what a log may hold of an error: the text of one that was made for it, of any other only its type.
+func logged(err error) slog.Attr {
+	var coded *problem.Error
+	if errors.As(err, &coded) {
+		return slog.String("error", coded.Error())
+	}
+	return slog.String("error", fmt.Sprintf("%T", err))
+}
+
+// prefersJSON reports whether the client would rather have JSON than HTML. Whoever does not care gets HTML.
+func prefersJSON(r *http.Request) bool {
+	accept := strings.Join(r.Header.Values("Accept"), ",")
+	if len(accept) > maxHeader {
+		return false
+	}
+	var html, asJSON float64
+	for entry := range strings.SplitSeq(accept, ",") {
+		media, parameters, err := mime.ParseMediaType(entry)
+		if err != nil {
+			continue
+		}
+		weight := 1.0
+		if q, given := parameters["q"]; given {
+			weight, err = strconv.ParseFloat(q, 64)
+			if err != nil {
+				continue
+			}
+		}
+		switch media {
+		case "text/html", "application/xhtml+xml":
+			html = max(html, weight)
+		case "application/json", "application/problem+json":
+			asJSON = max(asJSON, weight)
+		}
+	}
+	return asJSON > html
+}
