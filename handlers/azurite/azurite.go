@@ -214,12 +214,12 @@ func install() (string, error) {
 			path := filepath.Join(dir, filepath.FromSlash(installPath))
 			_, err := os.Stat(path)
 			if err != nil {
-				return "", fmt.Errorf("Azurite is not installed: run make setup, or set %s to its azurite.js", InstallVariable)
+				return "", fmt.Errorf("finding Azurite: it is not installed; run make setup, or set %s to its azurite.js", InstallVariable)
 			}
 			return path, nil
 		}
 		if dir == filepath.Dir(dir) {
-			return "", fmt.Errorf("Azurite is looked for beside go.mod, and no folder above the working directory has one: set %s to its azurite.js", InstallVariable)
+			return "", fmt.Errorf("finding Azurite: it is looked for beside go.mod, and neither the working directory nor a folder above has one; set %s to its azurite.js", InstallVariable)
 		}
 	}
 }

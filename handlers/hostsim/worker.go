@@ -141,7 +141,7 @@ func (w *worker) watch(ctx context.Context, process *child.Process) error {
 	w.mu.Unlock()
 	if slow {
 		_ = process.Kill()
-		return errors.New("Initializing HttpWorker timed out")
+		return errors.New("it did not answer in time: initializing HttpWorker timed out")
 	}
 	select {
 	case <-process.Done():
