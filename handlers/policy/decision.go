@@ -47,7 +47,8 @@ type Look struct {
 	Why       string  `json:"why"` // for a person, no personal data
 }
 
-// Decision is the answer with its whole reasoning. It is stored as JSON with the request.
+// Decision is the answer with its whole reasoning. It is stored as JSON with the request: [Decide] keeps that to at most
+// [MaxDecisionBytes], in valid UTF-8, so that what is read back equals what was written.
 type Decision struct {
 	Action Action `json:"action"`
 	// Reason is one sentence for an admin: which row decided, or why none could.
@@ -56,9 +57,11 @@ type Decision struct {
 	Row *RowSnapshot `json:"row,omitempty"`
 	// Terms are set for Invite only.
 	Terms *Terms `json:"terms,omitempty"`
-	// Looked lists the rows in the order in which they were looked at.
-	Looked []Look    `json:"looked"`
-	At     time.Time `json:"at"`
+	// Looked lists the rows in the order in which they were looked at; never nil.
+	Looked []Look `json:"looked"`
+	// Unlisted counts the rows that Looked has no place for. The row that decided is always in Looked.
+	Unlisted int       `json:"unlisted,omitempty"`
+	At       time.Time `json:"at"` // UTC
 }
 
 // RowSnapshot is a row as it stood when it decided, so that "why was this person let in?" has an answer later.
@@ -66,5 +69,7 @@ type RowSnapshot struct {
 	Partition string            `json:"partition"`
 	Name      string            `json:"name"`
 	ETag      string            `json:"etag"`
-	Columns   map[string]string `json:"columns"`
+	Columns   map[string]string `json:"columns"` // as text; a long one is cut, with a mark at its end
+	// Unlisted counts the columns that Columns has no place for.
+	Unlisted int `json:"unlisted,omitempty"`
 }

@@ -3,5 +3,8 @@
 // It is a pure function: the same submission, rows and time give the same decision, whatever the order in which
 // the rows were read. Where a row can't be understood, nobody is invited: the request goes to review.
 //
+// What may stand in a row is said in one table, [Columns]; [Parse] reads a row by it and lists what is wrong, [Decide] has the
+// rules by which rows decide.
+//
 // It must not know where rows are kept, who asks, or what a decision leads to; it does no I/O and reads no clock.
 package policy

@@ -1,0 +1,447 @@
+package policy
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+
+	"golang.org/x/text/language"
+)
+
+const (
+	// MaxPriority is the largest Priority.
+	MaxPriority = 1_000_000
+	// MaxGroups is the most groups of one row. Each is a call to the directory of its own, has a place in the request's
+	// record, and is one more right that a stranger gets: who needs more wants a group of groups, or an access package.
+	MaxGroups = 20
+	// MaxSponsors is the most sponsors of one row: Entra keeps at most five for a guest.
+	MaxSponsors = 5
+)
+
+// The longest texts that a cell may hold, in bytes.
+const (
+	maxWord = 64   // actions, numbers, times, languages
+	maxList = 4096 // room for MaxGroups ids in any separation, with duplicates
+	maxURL  = 1024 // four times what Entra allows for a redirect URI
+)
+
+// Column describes a column of a policy row.
+type Column struct {
+	Name     string
+	Required bool
+	Default  string // as it would be written in the cell; empty if leaving it unset means what Takes says
+	Takes    string // what may stand in the cell, as the object of "write"
+	Meaning  string // what it does
+}
+
+// column is a Column with its reader. read puts the cell's value into the row, or says what is wrong and leaves the row
+// as it is. The cell is never nil; a text is trimmed and not empty, but may be of any length.
+type column struct {
+	Column
+	read func(cell any, row *Row) *wrong
+}
+
+// wrong is a Fault of a column that the caller knows.
+type wrong struct{ problem, advice string }
+
+// columns is the one place where a column is made known: to Parse, to the advice on misspelt names, and to whoever
+// documents them.
+var columns = []column{
+	{Column{
+		Name: "Action", Required: true, Takes: "invite, review or deny",
+		Meaning: "what happens to a submission that this row decides on",
+	}, readAction},
+	{Column{
+		Name: "Enabled", Default: "true", Takes: takesBool,
+		Meaning: "false switches the row off, even if something else in it is wrong",
+	}, boolReader(func(r *Row) *bool { return &r.Enabled })},
+	{Column{
+		Name: "Priority", Default: "100", Takes: fmt.Sprintf("a whole number from 0 to %d", MaxPriority),
+		Meaning: "rows of one partition are tried by it, the smallest first, then by name",
+	}, readPriority},
+	{Column{
+		Name: "NotBefore", Takes: "a date (2026-05-01, from its start in UTC) or a time (2026-05-01T09:00:00Z)",
+		Meaning: "the first moment at which the row applies; unset: always has",
+	}, readNotBefore},
+	{Column{
+		Name: "NotAfter", Takes: "a date (2026-05-31, to its end in UTC) or a time (2026-05-31T18:00:00Z)",
+		Meaning: "from this moment on the row no longer applies; unset: never ends",
+	}, readNotAfter},
+	{Column{
+		Name: "Groups", Takes: fmt.Sprintf("object ids of at most %d groups, %s", MaxGroups, takesList),
+		Meaning: "the groups that the guest becomes a member of",
+	}, idsReader(MaxGroups, func(r *Row) *[]string { return &r.Terms.Groups })},
+	{Column{
+		Name: "Sponsors", Takes: fmt.Sprintf("object ids of at most %d users or groups, %s", MaxSponsors, takesList),
+		Meaning: "who answers for the guest",
+	}, idsReader(MaxSponsors, func(r *Row) *[]string { return &r.Terms.Sponsors })},
+	{Column{
+		Name: "RedirectUrl", Takes: fmt.Sprintf("a URL of https:// and a host name, at most %d characters", maxURL),
+		Meaning: "where the guest arrives after accepting; unset: the application's default",
+	}, readRedirectURL},
+	{Column{
+		Name: "MessageLanguage", Takes: "a language such as de or pt-BR",
+		Meaning: "the language of Microsoft's invitation mail; unset: the partner's own",
+	}, readMessageLanguage},
+	{Column{
+		Name: "SendInvitation", Default: "true", Takes: takesBool,
+		Meaning: "whether Microsoft sends its invitation mail",
+	}, boolReader(func(r *Row) *bool { return &r.Terms.SendInvitation })},
+	{Column{
+		Name: "UserType", Default: "Guest", Takes: "Guest or Member",
+		Meaning: "what the guest is in the directory; a member sees far more of it",
+	}, readUserType},
+	{Column{
+		Name: "Note", Takes: "anything",
+		Meaning: "the admins' own words; nothing follows from it",
+	}, readNote},
+}
+
+// Columns returns every column that a policy row may have, in the order in which they are best explained. The types are
+// forgiven: a text may stand for a Boolean or a number ("true", "yes", "1" and 1 are true, "false", "no", "0" and 0 are
+// false, in any case; "10" and 10.0 are 10), a DateTime of the table for a date. Action and UserType may be written in
+// any case.
+func Columns() []Column {
+	public := make([]Column, 0, len(columns))
+	for _, c := range columns {
+		public = append(public, c.Column)
+	}
+	return public
+}
+
+func known(name string) bool {
+	return slices.ContainsFunc(columns, func(c column) bool { return c.Name == name })
+}
+
+func readAction(cell any, row *Row) *wrong {
+	word, w := readWord(cell, string(Invite), string(Review), string(Deny))
+	if w == nil {
+		row.Action = Action(word)
+	}
+	return w
+}
+
+func readUserType(cell any, row *Row) *wrong {
+	word, w := readWord(cell, "Guest", "Member")
+	if w == nil {
+		row.Terms.UserType = word
+	}
+	return w
+}
+
+// readWord returns the one of the words that the cell holds in any case.
+func readWord(cell any, words ...string) (string, *wrong) {
+	advice := "write " + strings.Join(words[:len(words)-1], ", ") + " or " + words[len(words)-1]
+	text, w := readText(cell, maxWord, advice)
+	if w != nil {
+		return "", w
+	}
+	for _, word := range words {
+		// Of equal length, since EqualFold takes a letter such as the Kelvin sign for a k.
+		if len(text) == len(word) && strings.EqualFold(text, word) {
+			return word, nil
+		}
+	}
+	return "", &wrong{"is none of the words that it may be", advice}
+}
+
+const takesBool = "true or false"
+
+func boolReader(field func(*Row) *bool) func(any, *Row) *wrong {
+	return func(cell any, row *Row) *wrong {
+		value, understood := asBool(cell)
+		if !understood {
+			return &wrong{"is neither true nor false", "write " + takesBool}
+		}
+		*field(row) = value
+		return nil
+	}
+}
+
+func asBool(cell any) (value, understood bool) {
+	switch cell := cell.(type) {
+	case bool:
+		return cell, true
+	case string:
+		if len(cell) > maxWord {
+			return false, false
+		}
+		switch strings.ToLower(cell) {
+		case "true", "yes", "1":
+			return true, true
+		case "false", "no", "0":
+			return false, true
+		}
+	case int32, int64, float64:
+		number, whole := asWhole(cell)
+		return number == 1, whole && (number == 0 || number == 1)
+	}
+	return false, false
+}
+
+func readPriority(cell any, row *Row) *wrong {
+	number, whole := asWhole(cell)
+	if !whole || number < 0 || number > MaxPriority {
+		return &wrong{"is no whole number in its range", fmt.Sprintf("write one from 0 to %d", MaxPriority)}
+	}
+	row.Priority = int(number)
+	return nil
+}
+
+// asWhole returns the cell's value if it is a whole number of fewer than 16 digits.
+func asWhole(cell any) (number int64, whole bool) {
+	switch cell := cell.(type) {
+	case int32:
+		return int64(cell), true
+	case int64:
+		return cell, true
+	case float64:
+		if cell != math.Trunc(cell) || math.Abs(cell) > 1e15 { // false for NaN, which equals nothing
+			return 0, false
+		}
+		return int64(cell), true
+	case string:
+		if len(cell) > maxWord {
+			return 0, false
+		}
+		number, err := strconv.ParseInt(cell, 10, 64)
+		return number, err == nil
+	}
+	return 0, false
+}
+
+func readNotBefore(cell any, row *Row) *wrong {
+	at, _, w := readTime(cell)
+	if w == nil {
+		row.NotBefore = at
+	}
+	return w
+}
+
+func readNotAfter(cell any, row *Row) *wrong {
+	at, wholeDay, w := readTime(cell)
+	if w != nil {
+		return w
+	}
+	if wholeDay {
+		at = at.AddDate(0, 0, 1)
+	}
+	row.NotAfter = at
+	return nil
+}
+
+// readTime returns the moment that the cell names, in UTC. For a date alone that is its start, and wholeDay is true.
+func readTime(cell any) (at time.Time, wholeDay bool, w *wrong) {
+	const advice = "write a date such as 2026-05-31, or a time with its zone such as 2026-05-31T18:00:00Z or 2026-05-31T18:00:00+02:00"
+	at, isTime := cell.(time.Time)
+	if !isTime {
+		var text string
+		text, w = readText(cell, maxWord, advice)
+		if w != nil {
+			return time.Time{}, false, w
+		}
+		var err error
+		at, err = time.Parse(time.DateOnly, text)
+		wholeDay = err == nil
+		if !wholeDay {
+			at, err = time.Parse(time.RFC3339, text)
+		}
+		if err != nil {
+			return time.Time{}, false, &wrong{"is no date or time", advice}
+		}
+	}
+	at = at.UTC()
+	// The table's own DateTime begins in 1601, and Go's zero time, in year 1, would mean "no limit".
+	if at.Year() < 1601 || at.Year() > 9999 {
+		return time.Time{}, false, &wrong{"is out of range", "write a year from 1601 to 9999, or leave it empty for no limit"}
+	}
+	return at, wholeDay, nil
+}
+
+const takesList = "separated by comma, semicolon, space or line, or as a JSON array of strings"
+
+// idsReader reads a list of object ids, in lower case and each once.
+func idsReader(most int, field func(*Row) *[]string) func(any, *Row) *wrong {
+	const advice = "write object ids as Entra shows them (01234567-89ab-cdef-0123-456789abcdef), " + takesList
+	return func(cell any, row *Row) *wrong {
+		text, w := readText(cell, maxList, advice)
+		if w != nil {
+			return w
+		}
+		var entries []string
+		if strings.HasPrefix(text, "[") {
+			err := json.Unmarshal([]byte(text), &entries) // a null becomes "", which is no id
+			if err != nil {
+				return &wrong{"begins like a JSON array and is no array of strings", advice}
+			}
+		} else {
+			entries = strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ';' || unicode.IsSpace(r) })
+			if len(entries) == 0 {
+				return &wrong{"holds separators only", advice}
+			}
+		}
+		var ids []string
+		for i, entry := range entries {
+			id, understood := asObjectID(strings.TrimSpace(entry))
+			if !understood {
+				return &wrong{fmt.Sprintf("has an entry that is no object id, number %d", i+1), advice}
+			}
+			if slices.Contains(ids, id) {
+				continue
+			}
+			if len(ids) == most {
+				return &wrong{fmt.Sprintf("has more than %d entries", most), fmt.Sprintf("keep at most %d", most)}
+			}
+			ids = append(ids, id)
+		}
+		*field(row) = ids
+		return nil
+	}
+}
+
+// asObjectID returns an object id of the directory in lower case: 32 hexadecimal digits in groups of 8, 4, 4, 4 and 12.
+// The id of zeros only is no object's.
+func asObjectID(text string) (string, bool) {
+	const form = "00000000-0000-0000-0000-000000000000"
+	if len(text) != len(form) {
+		return "", false
+	}
+	id := []byte(text)
+	for i, c := range id {
+		if 'A' <= c && c <= 'F' {
+			c += 'a' - 'A'
+			id[i] = c
+		}
+		isDigit := '0' <= c && c <= '9' || 'a' <= c && c <= 'f'
+		if form[i] == '-' && c != '-' || form[i] == '0' && !isDigit {
+			return "", false
+		}
+	}
+	return string(id), string(id) != form
+}
+
+func readRedirectURL(cell any, row *Row) *wrong {
+	const advice = "write the whole URL as the browser shows it, such as https://portal.contoso.com/welcome"
+	text, w := readText(cell, maxURL, advice)
+	if w != nil {
+		return w
+	}
+	// Only what RFC 3986 allows: browsers repair the rest, each in its own way, and may arrive elsewhere than was meant.
+	for _, c := range []byte(text) {
+		if c <= ' ' || c >= 0x7f || strings.IndexByte("\"<>\\^`{|}", c) >= 0 {
+			return &wrong{"has a character that no URL may have", advice + "; %-encode such characters, and use punycode for the host"}
+		}
+	}
+	target, err := url.Parse(text)
+	if err != nil {
+		return &wrong{"is no URL", advice} // the error would repeat the text
+	}
+	port := 443
+	if strings.Contains(target.Host, ":") {
+		port, err = strconv.Atoi(target.Port())
+	}
+	switch {
+	case target.Scheme != "https":
+		return &wrong{"does not begin with https://", advice}
+	case target.User != nil:
+		return &wrong{"has a user name or password before the host", advice}
+	case !isHost(strings.ToLower(target.Hostname())) || !strings.Contains(target.Hostname(), "."):
+		return &wrong{"has no full host name after https://", advice}
+	case err != nil || port < 1 || port > 65535:
+		return &wrong{"has a port that is none", "write a number from 1 to 65535, or no colon"}
+	}
+	written := target.String()
+	if len(written) > maxURL {
+		return &wrong{fmt.Sprintf("is longer than %d characters once written in full", maxURL), "write a shorter one"}
+	}
+	row.Terms.RedirectURL = written
+	return nil
+}
+
+func readMessageLanguage(cell any, row *Row) *wrong {
+	const advice = "write a language, with its region if that matters, such as de or pt-BR"
+	text, w := readText(cell, maxWord, advice)
+	if w != nil {
+		return w
+	}
+	tag, err := language.Parse(text)
+	if err != nil {
+		return &wrong{"is no language tag (BCP 47)", advice}
+	}
+	base, _, _ := tag.Raw()
+	if base.String() == "und" || len(tag.Variants()) > 0 || len(tag.Extensions()) > 0 {
+		return &wrong{"is more or less than a language, a script and a region", advice}
+	}
+	row.Terms.MessageLanguage = tag.String()
+	return nil
+}
+
+func readNote(cell any, row *Row) *wrong {
+	row.Note = clip(cellText(cell), maxValue)
+	return nil
+}
+
+// readText returns the text of a cell that must hold one of at most longest bytes.
+func readText(cell any, longest int, advice string) (string, *wrong) {
+	text, isText := cell.(string)
+	switch {
+	case !isText:
+		return "", &wrong{"is of type " + cellType(cell) + ", not String", advice}
+	case len(text) > longest:
+		return "", &wrong{fmt.Sprintf("is longer than %d bytes", longest), advice}
+	default:
+		return text, nil
+	}
+}
+
+// cellType returns the cell's type as Storage Explorer calls it.
+func cellType(cell any) string {
+	switch cell.(type) {
+	case string:
+		return "String"
+	case bool:
+		return "Boolean"
+	case int32:
+		return "Int32"
+	case int64:
+		return "Int64"
+	case float64:
+		return "Double"
+	case time.Time:
+		return "DateTime"
+	case []byte:
+		return "Binary"
+	default:
+		return "unknown"
+	}
+}
+
+// cellText returns what stands in the cell, for a person.
+func cellText(cell any) string {
+	switch cell := cell.(type) {
+	case nil:
+		return ""
+	case string:
+		return cell
+	case bool:
+		return strconv.FormatBool(cell)
+	case int32:
+		return strconv.FormatInt(int64(cell), 10)
+	case int64:
+		return strconv.FormatInt(cell, 10)
+	case float64:
+		return strconv.FormatFloat(cell, 'g', -1, 64)
+	case time.Time:
+		return cell.UTC().Format(time.RFC3339Nano)
+	case []byte:
+		return fmt.Sprintf("(%d bytes)", len(cell))
+	default:
+		return "(a value of an unknown type)"
+	}
+}

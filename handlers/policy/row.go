@@ -1,0 +1,176 @@
+package policy
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Row is a policy row as far as it could be understood. Rows come from [Parse].
+type Row struct {
+	Raw
+
+	Action   Action
+	Enabled  bool
+	Priority int // 0 to MaxPriority; smaller first
+	// The row applies from NotBefore, inclusive, to NotAfter, exclusive; both in UTC. Zero leaves that side open.
+	NotBefore, NotAfter time.Time
+	// Terms is what an invitation by this row is made of.
+	Terms Terms
+	Note  string // the admins' own words, cut if long
+
+	// Faults is what could not be understood. A column at fault has left its default above. A row with a fault decides
+	// nothing but review; see [Decide].
+	Faults []Fault
+}
+
+// Fault is one thing that is wrong with a row, for the admin who wrote it. Values of cells are never repeated in it.
+type Fault struct {
+	Column  string // the column's name, PartitionKey or RowKey
+	Problem string // what is wrong, as the rest of a sentence that begins with the column
+	Advice  string // what to write instead
+}
+
+// String returns the fault as one clause that is fit for a log.
+func (f Fault) String() string {
+	name := f.Column
+	if !known(name) && name != "PartitionKey" && name != "RowKey" {
+		name = quote(name)
+	}
+	return "column " + name + " " + f.Problem + "; " + f.Advice
+}
+
+// maxUnknown is how many unknown columns of a row get a fault each. The rest share one.
+const maxUnknown = 20
+
+// Parse reads a row. It never fails: what can't be understood is listed in Faults, for all columns, in the order of
+// [Columns], then unknown columns by name. It is forgiving in types and never in meaning: see Columns for what each
+// column takes.
+//
+// These hold for every column: white space around a text is ignored; an empty text, like a nil, counts as not set; and
+// the names of columns are to be written as in Columns, in the same case. Any other column, whatever stands in it, is a
+// fault, because a typing error in "NotAfter" must not leave a door open. A text that is longer than its column allows
+// is a fault and is not read.
+//
+// raw.Columns is kept, not copied, and not changed.
+func Parse(raw Raw) Row {
+	row := Row{Raw: raw}
+	fault := partitionFault(raw.Partition)
+	if fault != nil {
+		row.Faults = append(row.Faults, *fault)
+	}
+	for _, c := range columns {
+		if c.Default != "" {
+			c.read(c.Default, &row)
+		}
+		cell, found := raw.Columns[c.Name]
+		if text, isText := cell.(string); isText {
+			text = strings.TrimSpace(text)
+			cell, found = text, text != ""
+		}
+		if cell == nil {
+			found = false
+		}
+		var w *wrong
+		if found {
+			w = c.read(cell, &row)
+		} else if c.Required {
+			w = &wrong{"is not set", "write " + c.Takes}
+		}
+		if w != nil {
+			row.Faults = append(row.Faults, Fault{c.Name, w.problem, w.advice})
+		}
+	}
+	if !row.NotBefore.IsZero() && !row.NotAfter.IsZero() && !row.NotBefore.Before(row.NotAfter) {
+		row.Faults = append(row.Faults, Fault{"NotAfter", "is not later than NotBefore, so the row could never apply",
+			"write a later time, or set Enabled to false"})
+	}
+	row.Faults = append(row.Faults, unknownColumns(raw.Columns)...)
+	return row
+}
+
+// Disabled reports whether the row is plainly switched off: Enabled was understood and is false.
+func (r Row) Disabled() bool { return !r.Enabled }
+
+// idle returns why the row does not apply now, or "". It has no meaning for a row with faults.
+//
+// Whatever else may keep a row without faults from applying belongs here.
+func (r Row) idle(now time.Time) string {
+	switch {
+	case !r.NotBefore.IsZero() && now.Before(r.NotBefore):
+		return "it applies only from " + r.NotBefore.Format(time.RFC3339)
+	case !r.NotAfter.IsZero() && !now.Before(r.NotAfter):
+		return "it applied only until " + r.NotAfter.Format(time.RFC3339)
+	default:
+		return ""
+	}
+}
+
+func unknownColumns(cells map[string]any) []Fault {
+	var faults []Fault
+	more := 0
+	for _, name := range slices.Sorted(maps.Keys(cells)) {
+		switch {
+		case known(name):
+		case len(faults) == maxUnknown:
+			more++
+		default:
+			faults = append(faults, Fault{clip(name, maxName), "is no column of a policy row", unknownAdvice(name)})
+		}
+	}
+	if more > 0 {
+		last := &faults[maxUnknown-1]
+		last.Problem += fmt.Sprintf(", nor are %d more", more)
+	}
+	return faults
+}
+
+func unknownAdvice(name string) string {
+	near := nearest(name)
+	if near != "" {
+		return "call it " + near + " if that is what was meant, or remove it"
+	}
+	names := make([]string, 0, len(columns))
+	for _, c := range columns {
+		names = append(names, c.Name)
+	}
+	return "remove it; the columns are " + strings.Join(names, ", ")
+}
+
+// nearest returns the known column that name is probably a misspelling of, or "".
+func nearest(name string) string {
+	const longest = 32 // what is longer resembles no column
+	if len(name) > longest {
+		return ""
+	}
+	best, fewest := "", max(1, len(name)/3)+1 // few enough that "Mode" does not become "Note"
+	for _, c := range columns {
+		edits := distance(strings.ToLower(name), strings.ToLower(c.Name))
+		if edits < fewest {
+			best, fewest = c.Name, edits
+		}
+	}
+	return best
+}
+
+// distance returns how many bytes must be inserted, removed or replaced to turn one text into the other (Levenshtein).
+func distance(from, to string) int {
+	row := make([]int, len(to)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(from) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(to) {
+			cost := diagonal
+			if from[i] != to[j] {
+				cost = 1 + min(diagonal, row[j], row[j+1])
+			}
+			diagonal, row[j+1] = row[j+1], cost
+		}
+	}
+	return row[len(to)]
+}
