@@ -21,19 +21,6 @@ const (
 	responseBinding = "res"
 )
 
-// httpEnvelope is the part of an HTTP function's envelope that is used. Metadata is not: whoever posts JSON chooses what stands there.
-type httpEnvelope struct {
-	Data struct {
-		Req *struct {
-			URL     string `json:"Url"`
-			Method  string
-			Headers map[string][]string
-			Params  map[string]json.RawMessage
-			Body    string
-		} `json:"req"`
-	}
-}
-
 // httpResult is the http output binding. Of the fields that the host knows, these are the ones that it heeds; headers must be strings,
 // and the body a string, or it would be re-formatted.
 type httpResult struct {
@@ -118,29 +105,16 @@ func failurePage(code problem.Code) httpResult {
 
 // newRequest rebuilds the client's request. Its errors quote nothing of the envelope.
 func newRequest(ctx context.Context, envelope []byte) (*http.Request, error) {
-	var decoded httpEnvelope
-	err := json.Unmarshal(envelope, &decoded)
+	in, err := readRequest(envelope)
 	if err != nil {
-		return nil, envelopeError(err)
+		return nil, err
 	}
-	in := decoded.Data.Req
-	if in == nil {
-		return nil, problem.New(problem.MalformedBody, "the envelope has no Data.%s; the httpTrigger binding must have that name", requestBinding)
-	}
-	if in.Method == "" || in.URL == "" {
-		return nil, problem.New(problem.MalformedBody, "Data.%s has no Method or no Url", requestBinding)
-	}
-
-	address, host := splitURL(in.URL)
-	header := make(http.Header, len(in.Headers))
-	for name, values := range in.Headers {
-		name = textproto.CanonicalMIMEHeaderKey(name)
-		header[name] = append(header[name], values...)
-	}
+	address, host := splitURL(in.url)
+	header := in.header
 	if host == "" {
 		host = header.Get("Host")
 	}
-	body := in.Body
+	body := in.body
 	if bodyIsBase64(header.Get("Content-Type")) {
 		// The host leaves a content type that it can't parse as text, and we may see it differently: then the text is the body.
 		raw, err := base64.StdEncoding.DecodeString(body)
@@ -154,7 +128,7 @@ func newRequest(ctx context.Context, envelope []byte) (*http.Request, error) {
 	header.Del("Transfer-Encoding")
 
 	r := &http.Request{
-		Method:        in.Method,
+		Method:        in.method,
 		URL:           address,
 		Proto:         "HTTP/1.1",
 		ProtoMajor:    1,
@@ -169,24 +143,10 @@ func newRequest(ctx context.Context, envelope []byte) (*http.Request, error) {
 		r.Body = io.NopCloser(strings.NewReader(body))
 	}
 	r = r.WithContext(ctx)
-	for name, raw := range in.Params {
-		value, present := paramText(raw)
-		if present {
-			r.SetPathValue(name, value)
-		}
+	for name, value := range in.params {
+		r.SetPathValue(name, value)
 	}
 	return r, nil
-}
-
-// envelopeError says that an envelope is not the JSON that it must be. The decoder's own text may quote it.
-func envelopeError(err error) error {
-	switch err := err.(type) {
-	case *json.SyntaxError:
-		return problem.New(problem.MalformedBody, "the envelope is no JSON: see byte %d", err.Offset)
-	case *json.UnmarshalTypeError:
-		return problem.New(problem.MalformedBody, "the envelope has a value of the wrong type before byte %d", err.Offset)
-	}
-	return problem.New(problem.MalformedBody, "the envelope can't be decoded")
 }
 
 // splitURL returns the path and query of an absolute address, and its host. The host composes it from an escaped path and the query as
@@ -225,18 +185,6 @@ func bodyIsBase64(contentType string) bool {
 	media, _, _ := strings.Cut(contentType, ";")
 	media = strings.ToLower(strings.TrimSpace(media))
 	return media == "application/octet-stream" || strings.Contains(media, "multipart/")
-}
-
-// paramText returns a route parameter as text: the host sends strings, and numbers or booleans where the route has a constraint.
-func paramText(raw json.RawMessage) (text string, present bool) {
-	if len(raw) == 0 || string(raw) == "null" {
-		return "", false
-	}
-	if raw[0] != '"' {
-		return string(raw), true
-	}
-	err := json.Unmarshal(raw, &text)
-	return text, err == nil
 }
 
 // recorder is the http.ResponseWriter of an HTTP function. It behaves as the one of net/http does, as far as that can pass the host.
