@@ -12,9 +12,6 @@ import (
 // more often makes a tenant look suspicious.
 const forbiddenWait = time.Hour
 
-// ownerWait is how long a repeat waits for the request that owns the address to come to an end.
-const ownerWait = time.Minute
-
 // invite brings the guest into being, or finds that another request already has.
 //
 // The claim on the address is the intent and carries the receipt. The order of writes leaves these states after a crash, each of which
@@ -33,7 +30,7 @@ func (w *work) invite(ctx context.Context) (bool, error) {
 		}
 		return w.invited(ctx, claim, "invited", "the invitation was found recorded after an interruption")
 	case claim.Owner != r.ID:
-		return w.wait(ctx, ownerWait, "waiting-for-owner", "request "+string(claim.Owner)+" for the same address is under way")
+		return w.wait(ctx, backoff(r.Attempt, 0), "waiting-for-owner", "request "+string(claim.Owner)+" for the same address is under way")
 	case created:
 		return w.send(ctx, claim)
 	case claim.IntentAt.IsZero():

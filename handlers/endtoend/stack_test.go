@@ -1,0 +1,272 @@
+package endtoend
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"guestlist/handlers/azurite"
+	"guestlist/handlers/graphsim"
+	"guestlist/handlers/hostsim"
+	"guestlist/handlers/policy"
+	"guestlist/handlers/tables"
+)
+
+const (
+	groupOne = "aaaaaaaa-0000-4000-8000-000000000001"
+	groupTwo = "aaaaaaaa-0000-4000-8000-000000000002"
+	sponsor  = "bbbbbbbb-0000-4000-8000-000000000001"
+)
+
+// stack is everything that a deployment has, on this machine.
+type stack struct {
+	t       *testing.T
+	storage *azurite.Server
+	store   *tables.Store
+	tenant  *graphsim.Server
+	host    *hostsim.Host
+	log     *lockedBuffer
+	client  *http.Client
+}
+
+// buildHandler builds the program once for all tests of this process.
+var buildHandler = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "guestlist-handler-")
+	if err != nil {
+		return "", err
+	}
+	path := filepath.Join(dir, "handler")
+	output, err := exec.Command("go", "build", "-o", path, "guestlist/handlers/cmd/handler").CombinedOutput()
+	if err != nil {
+		return "", &exec.Error{Name: string(output), Err: err}
+	}
+	return path, nil
+})
+
+// newStack starts the stack with the repository's own host.json and function folders. settings are added to the environment.
+func newStack(t *testing.T, settings ...string) *stack {
+	t.Helper()
+	handler, err := buildHandler()
+	if err != nil {
+		t.Fatal(err)
+	}
+	root := t.TempDir()
+	for _, name := range []string{"signup-http", "status-http", "invite-queue", "upkeep-timer"} {
+		err = os.CopyFS(filepath.Join(root, name), os.DirFS(filepath.Join("../..", name)))
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	copyFile(t, "../../host.json", filepath.Join(root, "host.json"), 0o644)
+	err = os.Mkdir(filepath.Join(root, "bin"), 0o755)
+	if err != nil {
+		t.Fatal(err)
+	}
+	copyFile(t, handler, filepath.Join(root, "bin", "handler"), 0o755)
+
+	s := &stack{t: t, log: &lockedBuffer{}, client: &http.Client{
+		Timeout:       20 * time.Second,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}}
+	s.storage, err = azurite.Start(t.Context(), azurite.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		err := s.storage.Stop()
+		if err != nil {
+			t.Errorf("stopping the storage emulator: %v", err)
+		}
+	})
+	s.store, err = tables.New(tables.Config{ConnectionString: s.storage.ConnectionString()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = s.store.Create(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.tenant, err = graphsim.New(graphsim.Config{
+		Now: time.Now, Random: rand.Reader, ReplicationDelay: 300 * time.Millisecond, KnowsAnyGroup: true,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	graph := httptest.NewServer(s.tenant)
+	t.Cleanup(graph.Close)
+
+	env := append(os.Environ(),
+		"GUESTLIST_GRAPH_URL="+graph.URL,
+		"GUESTLIST_GRAPH_CREDENTIAL=none",
+		"GUESTLIST_UPKEEP_SCHEDULE=* * * * * *",
+		"GUESTLIST_INTENT_LEASE=3s",
+		// What takes half a minute in Azure may take a second here.
+		"AzureFunctionsJobHost__extensions__queues__visibilityTimeout=00:00:01",
+		"AzureFunctionsJobHost__extensions__queues__maxPollingInterval=00:00:01",
+	)
+	s.host, err = hostsim.New(hostsim.Config{
+		Root: root, Env: append(env, settings...), Storage: s.storage.ConnectionString(), MaxCrashes: 10_000,
+		Log: slog.New(slog.NewTextHandler(s.log, nil)),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	starting, cancel := context.WithTimeout(t.Context(), time.Minute)
+	err = s.host.Start(starting)
+	cancel()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, s.log)
+	}
+	t.Cleanup(func() {
+		s.host.Stop()
+		if t.Failed() {
+			t.Logf("the host's log ends with\n%s", s.log.tail(8000))
+		}
+	})
+	return s
+}
+
+func copyFile(t *testing.T, from, to string, mode os.FileMode) {
+	t.Helper()
+	content, err := os.ReadFile(from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = os.WriteFile(to, content, mode)
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// row writes a policy row as a storage tool would; columns come in pairs of name and value.
+func (s *stack) row(partition, name string, columns ...any) {
+	s.t.Helper()
+	raw := policy.Raw{Partition: partition, Name: name, Columns: map[string]any{}}
+	for i := 0; i < len(columns); i += 2 {
+		raw.Columns[columns[i].(string)] = columns[i+1]
+	}
+	err := s.store.PutRow(s.t.Context(), raw)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// reply is what a browser or program gets.
+type reply struct {
+	status int
+	header http.Header
+	body   string
+}
+
+// do sends a request; one that gets no answer at all has status 0.
+func (s *stack) do(method, path, contentType, body string, header ...string) reply {
+	s.t.Helper()
+	request, err := http.NewRequestWithContext(s.t.Context(), method, s.host.URL()+path, strings.NewReader(body))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if contentType != "" {
+		request.Header.Set("Content-Type", contentType)
+	}
+	for i := 0; i < len(header); i += 2 {
+		request.Header.Set(header[i], header[i+1])
+	}
+	response, err := s.client.Do(request)
+	if err != nil {
+		return reply{}
+	}
+	defer response.Body.Close()
+	content, err := io.ReadAll(response.Body)
+	if err != nil {
+		return reply{}
+	}
+	return reply{response.StatusCode, response.Header, string(content)}
+}
+
+func form(email string) string {
+	return url.Values{
+		"email": {email}, "givenName": {"Ana"}, "familyName": {"Silva"}, "company": {"Contoso Ltd"}, "country": {"PT"},
+		"reason": {"We build the portal together."},
+	}.Encode()
+}
+
+// signUp posts the form as a browser does and returns the path of the status page.
+func (s *stack) signUp(email string) string {
+	s.t.Helper()
+	r := s.do(http.MethodPost, "/signup", "application/x-www-form-urlencoded", form(email), "Accept", "text/html")
+	if r.status != http.StatusSeeOther || !strings.HasPrefix(r.header.Get("Location"), "/signup/") {
+		s.t.Fatalf("the form was answered with %d, location %q:\n%s", r.status, r.header.Get("Location"), r.body)
+	}
+	return r.header.Get("Location")
+}
+
+// stage asks the status page as a program does.
+func (s *stack) stage(path string) string {
+	s.t.Helper()
+	r := s.do(http.MethodGet, path, "", "", "Accept", "application/json")
+	var progress struct{ Stage string }
+	err := json.Unmarshal([]byte(r.body), &progress)
+	if r.status != http.StatusOK || err != nil {
+		return ""
+	}
+	return progress.Stage
+}
+
+// finished waits until the status page says so.
+func (s *stack) finished(path string) {
+	s.t.Helper()
+	s.eventually("the status page says finished", func() bool { return s.stage(path) == "finished" })
+}
+
+func (s *stack) eventually(what string, holds func() bool) {
+	s.t.Helper()
+	deadline := time.Now().Add(90 * time.Second)
+	for !holds() {
+		if time.Now().After(deadline) {
+			s.t.Fatalf("after a minute and a half it does not hold that %s", what)
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+}
+
+// invitationsTo returns what the tenant was asked to send to the address.
+func (s *stack) invitationsTo(email string) []graphsim.Invitation {
+	return slices.DeleteFunc(s.tenant.Invitations(), func(i graphsim.Invitation) bool { return i.Email != email })
+}
+
+// lockedBuffer is a buffer that several goroutines may write.
+type lockedBuffer struct {
+	mutex  sync.Mutex
+	buffer bytes.Buffer
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mutex.Lock()
+	defer b.mutex.Unlock()
+	return b.buffer.Write(p)
+}
+
+func (b *lockedBuffer) String() string {
+	b.mutex.Lock()
+	defer b.mutex.Unlock()
+	return b.buffer.String()
+}
+
+func (b *lockedBuffer) tail(n int) string {
+	text := b.String()
+	return text[max(0, len(text)-n):]
+}

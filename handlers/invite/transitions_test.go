@@ -1,0 +1,57 @@
+package invite
+
+import (
+	"maps"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// TestTheDrawingShowsTheTransitions holds the picture in the documentation to the table in the code.
+func TestTheDrawingShowsTheTransitions(t *testing.T) {
+	page, err := os.ReadFile("../../docs/architecture.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, found := strings.Cut(string(page), "stateDiagram-v2\n")
+	drawing, _, closed := strings.Cut(rest, "```")
+	if !found || !closed {
+		t.Fatal("the page has no drawing of the states")
+	}
+	drawn := map[[2]State]bool{}
+	for _, edge := range regexp.MustCompile(`(?m)^ *(\w+|\[\*\]) --> (\w+|\[\*\])`).FindAllStringSubmatch(drawing, -1) {
+		drawn[[2]State{State(edge[1]), State(edge[2])}] = true
+	}
+	want := map[[2]State]bool{{"[*]", Received}: true}
+	for from, states := range transitions {
+		if from.ended() {
+			want[[2]State{from, "[*]"}] = true
+		}
+		for _, to := range states {
+			if to != from {
+				want[[2]State{from, to}] = true
+			}
+		}
+	}
+	if !maps.Equal(drawn, want) {
+		t.Errorf("drawn %v\nlegal %v", drawn, want)
+	}
+}
+
+func TestEveryStateHasItsTransitionsAndAStage(t *testing.T) {
+	for from, states := range transitions {
+		if from.stage() == "" {
+			t.Errorf("%s has no stage", from)
+		}
+		if from.ended() != (len(states) == 0) {
+			t.Errorf("%s: ended %v, but leads on to %v", from, from.ended(), states)
+		}
+		for _, to := range states {
+			_, known := transitions[to]
+			if !known {
+				t.Errorf("%s leads on to %s, which is no state", from, to)
+			}
+		}
+	}
+}
