@@ -1,0 +1,178 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"io"
+	"log/slog"
+	mathrand "math/rand/v2"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+
+	"guestlist/handlers/directory"
+	"guestlist/handlers/functions"
+	"guestlist/handlers/invite"
+	"guestlist/handlers/settings"
+	"guestlist/handlers/signup"
+	"guestlist/handlers/submission"
+	"guestlist/handlers/tables"
+)
+
+// The names of the functions are those of their folders, and of the bindings those in their function.json files; a test holds them together.
+const (
+	signupHTTP  = "signup-http"
+	statusHTTP  = "status-http"
+	inviteQueue = "invite-queue"
+	upkeepTimer = "upkeep-timer"
+
+	messageBinding = "message"
+	timerBinding   = "timer"
+	signupsBinding = "signups"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := run(ctx, os.Getenv, os.Stdout)
+	stop()
+	if err != nil {
+		// Standard error reaches the host's log at level Error. The exit code must not be 0: the host restarts nothing that ended well.
+		fmt.Fprintln(os.Stderr, "handler:", err)
+		os.Exit(1)
+	}
+}
+
+// run serves until ctx ends.
+func run(ctx context.Context, getenv func(string) string, stdout io.Writer) error {
+	// The host starts to knock as soon as the process exists: the door first, the furniture after.
+	listener, err := functions.Listen(getenv)
+	if err != nil {
+		return err
+	}
+	s, err := settings.Read(getenv)
+	if err != nil {
+		return err
+	}
+	log := slog.New(functions.NewLogHandler(slog.NewJSONHandler(stdout, &slog.HandlerOptions{Level: s.LogLevel})))
+	app, err := build(s, log)
+	if err != nil {
+		return err
+	}
+	log.Info("the handler is ready")
+	err = app.Serve(ctx, listener)
+	if err != nil {
+		return fmt.Errorf("serving: %w", err)
+	}
+	return nil
+}
+
+// build puts the parts together.
+func build(s settings.Settings, log *slog.Logger) (*functions.App, error) {
+	credential, err := identity(s)
+	if err != nil {
+		return nil, err
+	}
+	store, err := tables.New(tables.Config{
+		ConnectionString: s.StorageConnection,
+		ServiceURL:       s.TablesURL,
+		Credential:       credential,
+		Log:              log,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("connecting to the tables: %w", err)
+	}
+	graph := directory.Config{URL: s.GraphURL, Log: log}
+	if s.GraphCredential == settings.ManagedIdentity {
+		graph.Credential = credential
+	}
+	tenant, err := directory.New(graph)
+	if err != nil {
+		return nil, fmt.Errorf("connecting to the directory: %w", err)
+	}
+	machine, err := invite.New(invite.Config{
+		Store:       store,
+		Rows:        store,
+		Directory:   tenant,
+		RedirectURL: s.RedirectURL,
+		IntentLease: s.IntentLease,
+		Now:         time.Now,
+		Sleep:       sleep,
+		Jitter:      jitter,
+		Log:         log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	signups := functions.QueueOutput{Binding: signupsBinding}
+	form, err := signup.NewForm(signup.FormConfig{
+		Queue:        signups,
+		Now:          time.Now,
+		Random:       rand.Reader,
+		Log:          log,
+		Organisation: s.Organisation,
+	})
+	if err != nil {
+		return nil, err
+	}
+	status, err := signup.NewStatus(signup.StatusConfig{
+		Requests:     machine,
+		Now:          time.Now,
+		Log:          log,
+		Organisation: s.Organisation,
+	})
+	if err != nil {
+		return nil, err
+	}
+
+	app, err := functions.New(functions.Config{Log: log})
+	if err != nil {
+		return nil, err
+	}
+	app.HTTP(signupHTTP, form)
+	app.HTTP(statusHTTP, status)
+	app.Queue(inviteQueue, messageBinding, func(ctx context.Context, m functions.QueueMessage) error {
+		message, err := submission.DecodeMessage(m.Body)
+		if err != nil {
+			return err
+		}
+		return machine.Advance(ctx, message)
+	})
+	app.Timer(upkeepTimer, timerBinding, func(ctx context.Context, _ functions.Timer) error {
+		due, err := machine.Upkeep(ctx, signups)
+		log.InfoContext(ctx, "upkeep", "due", due)
+		return err
+	})
+	return app, nil
+}
+
+// identity returns the managed identity, or nil where no part needs one.
+func identity(s settings.Settings) (azcore.TokenCredential, error) {
+	if s.StorageConnection != "" && s.GraphCredential == settings.NoCredential {
+		return nil, nil
+	}
+	credential, err := directory.ManagedIdentity(s.ClientID)
+	if err != nil {
+		return nil, fmt.Errorf("preparing the managed identity: %w", err)
+	}
+	return credential, nil
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
+}
+
+// jitter adds up to a fifth: what failed together must not come back together, and never before it was asked to.
+func jitter(d time.Duration) time.Duration {
+	return d + time.Duration(mathrand.Int64N(int64(d)/5+1))
+}

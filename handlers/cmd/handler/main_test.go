@@ -1,0 +1,168 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"maps"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// functionFile is the part of a function.json file that the program depends on.
+type functionFile struct {
+	Bindings []struct {
+		Type, Direction, Name, DataType, QueueName string
+	}
+}
+
+func readFunctions(t *testing.T) map[string]functionFile {
+	t.Helper()
+	paths, err := filepath.Glob("../../../*/function.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := map[string]functionFile{}
+	for _, path := range paths {
+		content, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var file functionFile
+		err = json.Unmarshal(content, &file)
+		if err != nil {
+			t.Fatalf("%s: %v", path, err)
+		}
+		files[filepath.Base(filepath.Dir(path))] = file
+	}
+	return files
+}
+
+// The host calls functions by folder name and reads outputs by binding name: a difference fails every invocation, and only in Azure.
+func TestFunctionFoldersAndProgramAgree(t *testing.T) {
+	files := readFunctions(t)
+	want := map[string][]string{
+		signupHTTP:  {"req in httpTrigger", "res out http", signupsBinding + " out queue"},
+		statusHTTP:  {"req in httpTrigger", "res out http"},
+		inviteQueue: {messageBinding + " in queueTrigger"},
+		upkeepTimer: {timerBinding + " in timerTrigger", signupsBinding + " out queue"},
+	}
+	got := map[string][]string{}
+	for name, file := range files {
+		for _, b := range file.Bindings {
+			got[name] = append(got[name], b.Name+" "+b.Direction+" "+b.Type)
+			if strings.HasPrefix(b.Type, "queue") && b.QueueName != "signups" {
+				t.Errorf("%s: queue %q", name, b.QueueName)
+			}
+			// Without it the host writes the message's own properties over the metadata.
+			if b.Type == "queueTrigger" && b.DataType != "binary" {
+				t.Errorf("%s: the trigger's dataType is %q, want binary", name, b.DataType)
+			}
+		}
+	}
+	if !maps.EqualFunc(got, want, slices.Equal) {
+		t.Errorf("folders %v\nprogram %v", got, want)
+	}
+}
+
+func TestHostStartsTheProgramThatIsBuilt(t *testing.T) {
+	content, err := os.ReadFile("../../../host.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var host struct {
+		FunctionTimeout string
+		CustomHandler   struct {
+			Description struct{ DefaultExecutablePath string }
+		}
+		ExtensionBundle struct{ Version string }
+	}
+	err = json.Unmarshal(content, &host)
+	if err != nil {
+		t.Fatal(err)
+	}
+	makefile, err := os.ReadFile("../../../Makefile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := host.CustomHandler.Description.DefaultExecutablePath
+	if path == "" || !strings.Contains(string(makefile), path) {
+		t.Errorf("host.json starts %q, which the Makefile does not build", path)
+	}
+	if host.ExtensionBundle.Version != "[4.*, 5.0.0)" {
+		t.Errorf("extension bundle %q", host.ExtensionBundle.Version)
+	}
+}
+
+func freePort(t *testing.T) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	return strconv.Itoa(listener.Addr().(*net.TCPAddr).Port)
+}
+
+func TestRunRefusesWhatCannotWork(t *testing.T) {
+	tests := map[string]struct {
+		env  map[string]string
+		want string
+	}{
+		"not started by the host": {nil, "FUNCTIONS_CUSTOMHANDLER_PORT"},
+		"no settings":             {map[string]string{"FUNCTIONS_CUSTOMHANDLER_PORT": freePort(t)}, "AzureWebJobsStorage__accountName"},
+		"unusable connection string": {map[string]string{
+			"FUNCTIONS_CUSTOMHANDLER_PORT": freePort(t), "AzureWebJobsStorage": "AccountKey=c2VjcmV0",
+			"GUESTLIST_GRAPH_URL": "http://127.0.0.1:1", "GUESTLIST_GRAPH_CREDENTIAL": "none",
+		}, "connect"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			err := run(t.Context(), func(key string) string { return test.env[key] }, io.Discard)
+			if err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("got %v, want an error about %q", err, test.want)
+			}
+			if err != nil && strings.Contains(err.Error(), "c2VjcmV0") {
+				t.Error("the error repeats a key")
+			}
+		})
+	}
+}
+
+func TestRunServesUntilItIsStopped(t *testing.T) {
+	env := map[string]string{
+		"FUNCTIONS_CUSTOMHANDLER_PORT": freePort(t),
+		"AzureWebJobsStorage":          "DefaultEndpointsProtocol=http;AccountName=a;AccountKey=a2V5;TableEndpoint=http://127.0.0.1:1/a;",
+		"GUESTLIST_GRAPH_URL":          "http://127.0.0.1:1", "GUESTLIST_GRAPH_CREDENTIAL": "none",
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- run(ctx, func(key string) string { return env[key] }, io.Discard) }()
+	address := "http://127.0.0.1:" + env["FUNCTIONS_CUSTOMHANDLER_PORT"]
+	for tries := 0; ; tries++ {
+		response, err := http.Get(address + "/")
+		if err == nil {
+			if response.StatusCode != http.StatusOK {
+				t.Errorf("GET / is answered with %d", response.StatusCode)
+			}
+			response.Body.Close()
+			break
+		}
+		if tries > 500 {
+			t.Fatal(err)
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	stop()
+	err := <-ended
+	if err != nil {
+		t.Errorf("the end that was asked for is an error: %v", err)
+	}
+}
