@@ -1,0 +1,126 @@
+package rowfile
+
+import (
+	"encoding/base64"
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// The names of the table's types, as the NAME@type columns have them: those of Edm without the prefix, which is what Storage Explorer
+// writes since its version 1.40. Older ones write the prefix.
+const (
+	stringType   = "String"
+	boolType     = "Boolean"
+	int32Type    = "Int32"
+	int64Type    = "Int64"
+	doubleType   = "Double"
+	dateTimeType = "DateTime"
+	binaryType   = "Binary"
+)
+
+// dateTimeForm has the resolution of the table service, 100 ns.
+const dateTimeForm = "2006-01-02T15:04:05.9999999Z"
+
+// Text returns a value of a row as text, in a form from which it can be read again: RFC 3339 for a time, base64 for bytes.
+func Text(value any) string {
+	text, _, err := format(value)
+	if err != nil {
+		return fmt.Sprintf("(a %T)", value)
+	}
+	return text
+}
+
+// TypeOf returns the name of the value's type in the table, such as Int32; "" for a value that no table can hold.
+func TypeOf(value any) string {
+	_, name, _ := format(value)
+	return name
+}
+
+// format returns the value as text, with the name of its type.
+func format(value any) (text, typeName string, err error) {
+	switch value := value.(type) {
+	case string:
+		return value, stringType, nil
+	case bool:
+		return strconv.FormatBool(value), boolType, nil
+	case int32:
+		return strconv.FormatInt(int64(value), 10), int32Type, nil
+	case int64:
+		return strconv.FormatInt(value, 10), int64Type, nil
+	case float64:
+		switch {
+		case math.IsInf(value, 1):
+			return "Infinity", doubleType, nil
+		case math.IsInf(value, -1):
+			return "-Infinity", doubleType, nil
+		}
+		return strconv.FormatFloat(value, 'g', -1, 64), doubleType, nil
+	case time.Time:
+		return value.UTC().Format(dateTimeForm), dateTimeType, nil
+	case []byte:
+		return base64.StdEncoding.EncodeToString(value), binaryType, nil
+	}
+	return "", "", fmt.Errorf("a table can't hold a %T", value)
+}
+
+// parse returns text as a value of the type; understood is false if it is none. Types that are not known here, such as Guid, are read as texts.
+func parse(text, typeName string) (value any, understood bool) {
+	var err error
+	switch strings.TrimPrefix(strings.TrimSpace(typeName), "Edm.") {
+	case boolType: // Excel writes TRUE
+		value, err = strconv.ParseBool(strings.ToLower(text))
+	case int32Type:
+		var number int64
+		number, err = strconv.ParseInt(text, 10, 32)
+		value = int32(number)
+	case int64Type:
+		value, err = strconv.ParseInt(text, 10, 64)
+	case doubleType:
+		value, err = strconv.ParseFloat(text, 64)
+	case dateTimeType:
+		var t time.Time
+		t, err = time.Parse(time.RFC3339Nano, text)
+		value = t.UTC()
+	case binaryType:
+		value, err = base64.StdEncoding.DecodeString(text)
+	default:
+		value = text
+	}
+	return value, err == nil
+}
+
+// same reports whether two values of a row are the same value of the same type.
+func same(a, b any) bool {
+	textA, typeA, errA := format(a)
+	textB, typeB, errB := format(b)
+	return errA == nil && errB == nil && typeA == typeB && textA == textB
+}
+
+// formula is every character at which a spreadsheet may begin to calculate, the wide forms included, and the apostrophe, so that a text that
+// begins with one is not taken for a harmless formula.
+const formula = "=+-@\t\r\n'\uff1d\uff0b\uff0d\uff20"
+
+// harmless returns a text in a form that no spreadsheet calculates. An empty text, which is something else than an empty cell, becomes an
+// apostrophe.
+func harmless(text string) string {
+	if text == "" || startsFormula(text) {
+		return "'" + text
+	}
+	return text
+}
+
+// original undoes harmless. Any other text is returned as it is: an apostrophe in front of something else is part of the text.
+func original(text string) string {
+	rest, found := strings.CutPrefix(text, "'")
+	if found && (rest == "" || startsFormula(rest)) {
+		return rest
+	}
+	return text
+}
+
+func startsFormula(text string) bool {
+	return strings.IndexAny(text, formula) == 0
+}

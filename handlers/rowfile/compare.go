@@ -1,0 +1,144 @@
+package rowfile
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"time"
+
+	"guestlist/handlers/policy"
+)
+
+// Kind says how a file and a table differ in one row.
+type Kind string
+
+const (
+	Added   Kind = "added"   // it stands in the file only
+	Changed Kind = "changed" // its columns differ
+	Removed Kind = "removed" // it stands in the table only
+)
+
+// Difference is one row in which a file and a table differ.
+type Difference struct {
+	Kind      Kind
+	Partition string
+	Name      string
+	// Line is where the row stands in the file; 0 if it does not.
+	Line int
+	// Cells are the columns that differ, in the order of [policy.Columns], then those that are none by name.
+	Cells []CellDifference
+	// Conflict says why writing this difference would undo what the file does not know of, as the rest of a sentence that begins with the row.
+	// Empty if nothing speaks against it.
+	Conflict string
+	// Was is the row in the table with its ETag; nil if it is not there.
+	Was *policy.Raw
+	// Becomes is the row as the file has it; nil if it does not. It carries the ETag of Was.
+	Becomes *policy.Raw
+}
+
+// CellDifference is one column in which two rows differ. A nil value means that the row does not have the column.
+type CellDifference struct {
+	Column       string
+	Was, Becomes any
+}
+
+// Compare returns what must happen to a table with the rows for it to become as the file says: by partition, then by name. The rows must have
+// their ETags. Rows that are the same in both are left out, whatever their versions.
+//
+// A cell of which the file does not name the type is the same as the table's if it is written the same.
+func Compare(table []policy.Raw, file []Row) []Difference {
+	differences := []Difference{}
+	inFile := make(map[[2]string]bool, len(file))
+	standing := make(map[[2]string]policy.Raw, len(table))
+	for _, row := range table {
+		standing[[2]string{row.Partition, row.Name}] = row
+	}
+	var newest time.Time // the last change that the file knows of
+	for _, row := range file {
+		key := [2]string{row.Partition, row.Name}
+		inFile[key] = true
+		changed, err := time.Parse(time.RFC3339Nano, row.Version)
+		if err == nil && changed.After(newest) {
+			newest = changed
+		}
+		was, found := standing[key]
+		d := Difference{Partition: row.Partition, Name: row.Name, Line: row.Line}
+		becomes := policy.Raw{Partition: row.Partition, Name: row.Name, Columns: maps.Clone(row.Columns)}
+		if !found {
+			d.Kind, d.Becomes = Added, &becomes
+			d.Cells = cellDifferences(nil, becomes.Columns)
+			if row.Version != "" {
+				d.Conflict = "was deleted from the table after the file was exported"
+			}
+			differences = append(differences, d)
+			continue
+		}
+		becomes.ETag = was.ETag
+		for name, value := range becomes.Columns {
+			if row.untyped[name] && was.Columns[name] != nil && Text(value) == Text(was.Columns[name]) {
+				becomes.Columns[name] = was.Columns[name]
+			}
+		}
+		d.Kind, d.Was, d.Becomes = Changed, &was, &becomes
+		d.Cells = cellDifferences(was.Columns, becomes.Columns)
+		if len(d.Cells) == 0 {
+			continue
+		}
+		d.Conflict = moved(row.Version, Version(was.ETag))
+		differences = append(differences, d)
+	}
+	for _, was := range table {
+		if inFile[[2]string{was.Partition, was.Name}] {
+			continue
+		}
+		d := Difference{Kind: Removed, Partition: was.Partition, Name: was.Name, Was: &was, Cells: cellDifferences(was.Columns, nil)}
+		changed, err := time.Parse(time.RFC3339Nano, Version(was.ETag))
+		switch {
+		case newest.IsZero():
+			d.Conflict = "may have been made after the file: the file does not say which versions of the rows it knows"
+		case err != nil || changed.After(newest):
+			d.Conflict = "was changed later than every row of the file, so it may have been made after the export"
+		}
+		differences = append(differences, d)
+	}
+	slices.SortStableFunc(differences, func(a, b Difference) int {
+		return cmp.Or(cmp.Compare(a.Partition, b.Partition), cmp.Compare(a.Name, b.Name))
+	})
+	return differences
+}
+
+// moved returns why a row of the file's version must not replace the table's, "" if they are the same version.
+func moved(file, table string) string {
+	if file == table {
+		return ""
+	}
+	if file == "" {
+		return "exists in the table, and the file does not say which version of it was edited"
+	}
+	known, err := time.Parse(time.RFC3339Nano, file)
+	if err != nil {
+		return "has a " + versionHeader + " in the file that can't be read; it must stay as it was exported"
+	}
+	current, err := time.Parse(time.RFC3339Nano, table)
+	// Some versions of Storage Explorer cut the time to milliseconds.
+	if err == nil && (known.Equal(current) || hasMilliseconds(known) && known.Equal(current.Truncate(time.Millisecond))) {
+		return ""
+	}
+	return "was changed in the table after the file was exported"
+}
+
+func hasMilliseconds(t time.Time) bool { return t.Nanosecond()%int(time.Millisecond) == 0 }
+
+// cellDifferences returns the columns in which two rows differ.
+func cellDifferences(was, becomes map[string]any) []CellDifference {
+	names, _ := header([]policy.Raw{{Columns: was}, {Columns: becomes}})
+	var cells []CellDifference
+	for _, name := range names {
+		before, after := was[name], becomes[name]
+		if before == nil && after == nil || before != nil && after != nil && same(before, after) {
+			continue
+		}
+		cells = append(cells, CellDifference{Column: name, Was: before, Becomes: after})
+	}
+	return cells
+}

@@ -1,0 +1,303 @@
+package rowfile
+
+import (
+	"cmp"
+	"io"
+	"maps"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"guestlist/handlers/policy"
+	"guestlist/handlers/problem"
+)
+
+const (
+	partitionHeader = "PartitionKey"
+	nameHeader      = "RowKey"
+	versionHeader   = "Timestamp"
+	typeSuffix      = "@type"
+)
+
+// MaxBytes is the largest file that Read takes: many thousand rows.
+const MaxBytes = 64 * 1024 * 1024
+
+// byteOrderMark tells Excel that a text is UTF-8.
+const byteOrderMark = "\ufeff"
+
+// Row is a row as a file has it.
+type Row struct {
+	// Raw has no ETag. A cell that is empty is no column of the row.
+	policy.Raw
+	// Version says which version of the row in the table the file was made from, as [Version] puts it; empty if the file does not say.
+	Version string
+	// Line is where the row begins in the file, from 1.
+	Line int
+
+	// untyped are the columns of which the file does not say the type.
+	untyped map[string]bool
+}
+
+// Version returns the version of a row that an ETag of the table service names, in the form of the Timestamp column: the time of the last change, such as
+// 2026-11-23T08:00:00.1234567Z. An ETag that is made otherwise is returned as it is.
+func Version(etag string) string {
+	inner, isWeak := strings.CutPrefix(etag, `W/"datetime'`)
+	inner, isTime := strings.CutSuffix(inner, `'"`)
+	if !isWeak || !isTime {
+		return etag
+	}
+	version, err := url.PathUnescape(inner)
+	if err != nil {
+		return etag
+	}
+	return version
+}
+
+// Write writes the rows as a file, by partition, then by name. [Read] returns the same rows. Every column that a policy row may have is there, also those that
+// no row uses, so that an editor sees what there is; then those that should not be there, by name.
+//
+// The file is UTF-8; only where there is more in it than ASCII does it begin with a byte order mark, without which Excel would
+// take it for something else.
+//
+// The error is that of w, or problem.Internal for a value that no table can hold.
+func Write(w io.Writer, rows []policy.Raw) error {
+	rows = slices.Clone(rows)
+	slices.SortStableFunc(rows, func(a, b policy.Raw) int {
+		return cmp.Or(cmp.Compare(a.Partition, b.Partition), cmp.Compare(a.Name, b.Name))
+	})
+	names, used := header(rows)
+	var file strings.Builder
+	line := func(fields []string) {
+		for i, field := range fields {
+			if i > 0 {
+				file.WriteByte(',')
+			}
+			file.WriteString(quoted(field))
+		}
+		file.WriteString("\r\n")
+	}
+	first := append([]string{partitionHeader, nameHeader, versionHeader}, names...)
+	for _, name := range used {
+		first = append(first, name+typeSuffix)
+	}
+	line(first)
+	for _, row := range rows {
+		fields := []string{harmless(row.Partition), harmless(row.Name), Version(row.ETag)}
+		for _, name := range names {
+			value, found := row.Columns[name]
+			if !found || value == nil {
+				fields = append(fields, "")
+				continue
+			}
+			text, typeName, err := format(value)
+			if err != nil {
+				return problem.New(problem.Internal, "writing a row: column %s: %w", name, err)
+			}
+			if typeName == stringType || text == "" {
+				text = harmless(text)
+			}
+			fields = append(fields, text)
+		}
+		for _, name := range used {
+			fields = append(fields, TypeOf(row.Columns[name]))
+		}
+		line(fields)
+	}
+	text := file.String()
+	if !utf8.ValidString(text) {
+		return problem.New(problem.Internal, "writing rows: a text is not valid UTF-8")
+	}
+	if strings.ContainsFunc(text, func(r rune) bool { return r >= utf8.RuneSelf }) {
+		text = byteOrderMark + text
+	}
+	_, err := io.WriteString(w, text)
+	return err
+}
+
+// header returns the columns of a file with the rows, and those of them that a row uses.
+func header(rows []policy.Raw) (names, used []string) {
+	inUse := map[string]bool{}
+	for _, row := range rows {
+		for name, value := range row.Columns {
+			if value != nil {
+				inUse[name] = true
+			}
+		}
+	}
+	for _, column := range policy.Columns() {
+		names = append(names, column.Name)
+	}
+	for _, name := range slices.Sorted(maps.Keys(inUse)) {
+		if !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	for _, name := range names {
+		if inUse[name] {
+			used = append(used, name)
+		}
+	}
+	return names, used
+}
+
+// Read reads a file that Write wrote, that Storage Explorer exported, or that a spreadsheet made of either: fields parted by comma, semicolon or
+// tab, with or without a byte order mark, any line breaks, empty lines. The first line names the columns, in any order.
+//
+// A cell has the type that its NAME@type cell says. Without one it has the first type that the column names further up, as far as it can be read so;
+// else it is a text, as is a cell that can't be read as the type it names. Any column name that a table can have is taken: what it means is
+// not asked here.
+//
+// The error is a problem.MalformedBody that names the line and repeats nothing of the file but column names.
+func Read(r io.Reader) ([]Row, error) {
+	data, err := io.ReadAll(io.LimitReader(r, MaxBytes+1))
+	if err != nil {
+		return nil, problem.New(problem.MalformedBody, "the file can't be read: %w", err)
+	}
+	text := string(data)
+	switch {
+	case len(text) > MaxBytes:
+		return nil, problem.New(problem.MalformedBody, "the file has more than %d bytes", MaxBytes)
+	case strings.HasPrefix(text, "\xff\xfe"), strings.HasPrefix(text, "\xfe\xff"):
+		return nil, problem.New(problem.MalformedBody, "the file is UTF-16; save it as CSV UTF-8")
+	case !utf8.ValidString(text):
+		return nil, problem.New(problem.MalformedBody, "the file is not UTF-8; save it as CSV UTF-8")
+	}
+	text = strings.TrimPrefix(text, byteOrderMark)
+	records, err := open(text)
+	if err != nil {
+		return nil, err
+	}
+	return records.rows()
+}
+
+// reading is a file of which the first line has been read.
+type reading struct {
+	scanner
+	columns []string       // by position; "" for one that is empty throughout
+	at      map[string]int // the position of a column
+	types   map[string]string
+	seen    map[[2]string]int // the line of a row
+}
+
+// open reads the first line, and tells by it what parts fields.
+func open(text string) (*reading, error) {
+	line := 1
+	first, rest, _ := strings.Cut(text, "\n")
+	if strings.HasPrefix(first, "sep=") { // by which Excel is told what parts fields
+		text, line = rest, 2
+	}
+	for _, comma := range []byte{',', ';', '\t'} {
+		records := &reading{scanner: scanner{rest: text, comma: comma, line: line}, at: map[string]int{}, types: map[string]string{}, seen: map[[2]string]int{}}
+		names, _, err := records.record()
+		if err != nil {
+			continue
+		}
+		for i, name := range names {
+			name = strings.TrimSpace(name)
+			before, isType := strings.CutSuffix(name, typeSuffix)
+			if isType {
+				name = strings.TrimSpace(before) + typeSuffix
+			}
+			names[i] = name
+		}
+		if slices.Contains(names, partitionHeader) && slices.Contains(names, nameHeader) {
+			return records, records.setColumns(names)
+		}
+	}
+	return nil, problem.New(problem.MalformedBody, "line %d: the first line must name the columns, %s and %s among them, in just this spelling", line, partitionHeader, nameHeader)
+}
+
+// columnName is a name that a column of a table can have.
+var columnName = regexp.MustCompile(`^[\pL_][\pL\pN_]*$`)
+
+func (r *reading) setColumns(names []string) error {
+	line := r.line - 1
+	for i, name := range names {
+		_, twice := r.at[name]
+		switch {
+		case name == "":
+			continue
+		case twice:
+			return problem.New(problem.MalformedBody, "line %d: two columns are called %.80q", line, name)
+		case !columnName.MatchString(strings.TrimSuffix(name, typeSuffix)):
+			return problem.New(problem.MalformedBody, "line %d: %.80q can't be the name of a column", line, name)
+		}
+		r.at[name] = i
+	}
+	r.columns = names
+	return nil
+}
+
+// cell returns the record's cell of a column, "" if it has none.
+func (r *reading) cell(record []string, column string) string {
+	i, found := r.at[column]
+	if !found || i >= len(record) {
+		return ""
+	}
+	return record[i]
+}
+
+func (r *reading) rows() ([]Row, error) {
+	rows := []Row{}
+	for {
+		record, line, err := r.record()
+		if err != nil || record == nil {
+			return rows, err
+		}
+		if !slices.ContainsFunc(record, func(cell string) bool { return strings.TrimSpace(cell) != "" }) {
+			continue // a spreadsheet leaves such lines where rows were deleted
+		}
+		for i, cell := range record {
+			if cell != "" && (i >= len(r.columns) || r.columns[i] == "") {
+				return nil, problem.New(problem.MalformedBody, "line %d: there is a cell in position %d, where the first line names no column", line, i+1)
+			}
+		}
+		row := r.row(record, line)
+		key := [2]string{row.Partition, row.Name}
+		before, twice := r.seen[key]
+		if twice {
+			return nil, problem.New(problem.MalformedBody, "line %d: there is a row of the same %s and %s on line %d", line, partitionHeader, nameHeader, before)
+		}
+		r.seen[key] = line
+		rows = append(rows, row)
+	}
+}
+
+func (r *reading) row(record []string, line int) Row {
+	row := Row{
+		Raw: policy.Raw{
+			Partition: original(r.cell(record, partitionHeader)),
+			Name:      original(r.cell(record, nameHeader)),
+			Columns:   map[string]any{},
+		},
+		Version: strings.TrimSpace(r.cell(record, versionHeader)),
+		Line:    line,
+		untyped: map[string]bool{},
+	}
+	for _, name := range r.columns {
+		switch {
+		case name == "", name == partitionHeader, name == nameHeader, name == versionHeader, strings.HasSuffix(name, typeSuffix):
+			continue
+		}
+		typeName := strings.TrimSpace(r.cell(record, name+typeSuffix))
+		if typeName == "" {
+			row.untyped[name] = true
+			typeName = r.types[name]
+		} else if r.types[name] == "" {
+			r.types[name] = typeName
+		}
+		text := r.cell(record, name)
+		if text == "" {
+			continue
+		}
+		text = original(text)
+		value, understood := parse(text, typeName)
+		if !understood {
+			value = text
+		}
+		row.Columns[name] = value
+	}
+	return row
+}
