@@ -1,0 +1,419 @@
+package directory
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
+	abs "github.com/microsoft/kiota-abstractions-go"
+	"github.com/microsoft/kiota-abstractions-go/authentication"
+	kauth "github.com/microsoft/kiota-authentication-azure-go"
+	khttp "github.com/microsoft/kiota-http-go"
+	jsonserialization "github.com/microsoft/kiota-serialization-json-go"
+	core "github.com/microsoftgraph/msgraph-sdk-go-core"
+	"github.com/microsoftgraph/msgraph-sdk-go/invitations"
+	"github.com/microsoftgraph/msgraph-sdk-go/models"
+
+	"guestlist/handlers/invite"
+	"guestlist/handlers/problem"
+	"guestlist/handlers/submission"
+)
+
+const (
+	// DefaultTimeout is how long a call may take, the token and the answer's last byte included. Graph answers an invitation
+	// within a few seconds; a queue message is hidden for far longer than this.
+	DefaultTimeout = 20 * time.Second
+
+	// sdkVersion is the version of msgraph-sdk-go in go.mod, for Graph's own statistics. A test compares the two.
+	sdkVersion = "1.103.0"
+
+	// maxSponsors is Entra's limit of sponsors for a guest.
+	maxSponsors = 5
+
+	// maxFound is how many users with one address are looked at. Two are one too many already; the rest is for
+	// internal users who hold the address too.
+	maxFound = 10
+)
+
+// Config is what a [Client] is made of.
+type Config struct {
+	// URL is where Graph is: scheme and host only, without a path. https://graph.microsoft.com, a national cloud's
+	// (https://graph.microsoft.us, https://dod-graph.microsoft.us, https://microsoftgraph.chinacloudapi.cn), or http://127.0.0.1:port
+	// for a stand-in.
+	URL string
+	// Credential gives the tokens; they are sent to exactly the host of URL, which must be https. Without one, URL must
+	// be http on a loopback address. It must cache its tokens: it is asked before every call.
+	Credential azcore.TokenCredential
+	// Log gets one line for each answer, with Graph's request-id. Default: none.
+	Log *slog.Logger
+	// Timeout is how long a call may take. Default DefaultTimeout.
+	Timeout time.Duration
+	// Transport carries the requests. Default: the SDK's own, which is net/http's.
+	Transport http.RoundTripper
+	// Now is the clock by which a Retry-After with a date is read. Default time.Now.
+	Now func() time.Time
+}
+
+// A Client speaks with the directory. It may be used by several goroutines at once.
+//
+// It never tries a call again (but for one new token when Graph asks for it) and never follows a redirect: what to do after a
+// failure is the caller's decision, who knows from the error's code and RetryAfter.
+//
+// The errors of all methods are *problem.Error with a Directory… code and without personal data:
+//
+//   - DirectoryThrottled: Graph said 429.
+//   - DirectoryUnavailable: no answer in time, a failing server, or an answer that is none of Graph's. What was asked may have
+//     been done all the same.
+//   - DirectoryForbidden: the app may not do this, or the tenant lets nobody do it; it would be the same for another guest.
+//   - DirectoryRefused, DirectoryNotReplicated: see the methods.
+type Client struct {
+	adapter     abs.RequestAdapter
+	invitations *invitations.InvitationsRequestBuilder
+	base        string // scheme and host
+	timeout     time.Duration
+}
+
+var _ invite.Directory = (*Client)(nil)
+
+// New returns a client, or an error that says which part of config can't be used. It makes no call.
+func New(config Config) (*Client, error) {
+	base, err := parseBase(config.URL, config.Credential != nil)
+	if err != nil {
+		return nil, fmt.Errorf("directory: the URL of Graph: %w", err)
+	}
+	if config.Timeout < 0 {
+		return nil, fmt.Errorf("directory: the timeout is negative: %v", config.Timeout)
+	}
+	if config.Timeout == 0 {
+		config.Timeout = DefaultTimeout
+	}
+	if config.Log == nil {
+		config.Log = slog.New(slog.DiscardHandler)
+	}
+	if config.Now == nil {
+		config.Now = time.Now
+	}
+	if config.Transport == nil {
+		config.Transport = khttp.GetDefaultTransport()
+	}
+	auth, err := authenticator(config.Credential, base)
+	if err != nil {
+		return nil, fmt.Errorf("directory: %w", err)
+	}
+	options := core.GraphClientOptions{GraphServiceVersion: "v1.0", GraphServiceLibraryVersion: sdkVersion}
+	// The list is explicit because the SDK's default one comes in random order, and in some orders sends a repeated POST with a
+	// wrong Content-Encoding. It has no retry, no redirect and no compression.
+	client := &http.Client{
+		Transport: khttp.NewCustomTransportWithParentTransport(config.Transport,
+			core.NewGraphTelemetryHandler(&options),
+			khttp.NewUserAgentHandler(),
+			khttp.NewParametersNameDecodingHandler(),
+			sizedBody{},
+			guard{base: base, bearer: config.Credential != nil},
+			answers{log: config.Log, now: config.Now},
+		),
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	// With its own JSON factories the adapter needs nothing from the SDK's global registries.
+	adapter, err := core.NewGraphRequestAdapterBaseWithParseNodeFactoryAndSerializationWriterFactoryAndHttpClient(
+		auth, options, jsonserialization.NewJsonParseNodeFactory(), jsonserialization.NewJsonSerializationWriterFactory(), client)
+	if err != nil {
+		return nil, fmt.Errorf("directory: preparing the SDK: %w", err)
+	}
+	baseURL := base.String() + "/v1.0"
+	adapter.SetBaseUrl(baseURL)
+	return &Client{
+		adapter:     adapter,
+		invitations: invitations.NewInvitationsRequestBuilderInternal(map[string]string{"baseurl": baseURL}, adapter),
+		base:        base.String(),
+		timeout:     config.Timeout,
+	}, nil
+}
+
+// ManagedIdentity returns the credential of the user-assigned managed identity with that client id. It makes no call; it is an error
+// to leave the client id empty, because the system-assigned identity that would be taken then is another one.
+func ManagedIdentity(clientID string) (azcore.TokenCredential, error) {
+	if !guidForm.MatchString(clientID) {
+		return nil, errors.New("directory: the client id of the user-assigned managed identity is missing or is no GUID")
+	}
+	credential, err := azidentity.NewManagedIdentityCredential(&azidentity.ManagedIdentityCredentialOptions{ID: azidentity.ClientID(clientID)})
+	if err != nil {
+		return nil, fmt.Errorf("directory: preparing the managed identity: %w", err)
+	}
+	return credential, nil
+}
+
+// parseBase returns scheme and host of Graph. A token needs https; without one, only a loopback address is let through,
+// so that a forgotten credential can't send addresses over the network.
+func parseBase(text string, credential bool) (*url.URL, error) {
+	u, err := url.Parse(text)
+	if err != nil {
+		return nil, errors.New("it is no URL")
+	}
+	switch {
+	case u.Hostname() == "" || u.Opaque != "":
+		return nil, errors.New("it has no host; give scheme and host, for example https://graph.microsoft.com")
+	case u.User != nil || u.Path != "" && u.Path != "/" || u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
+		return nil, errors.New("give scheme and host only, for example https://graph.microsoft.com")
+	case credential && u.Scheme != "https":
+		return nil, errors.New("with a credential it must be https")
+	case !credential && (u.Scheme != "http" || !loopback(u.Hostname())):
+		return nil, errors.New("without a credential it must be http on a loopback address, for example http://127.0.0.1:8080")
+	}
+	return &url.URL{Scheme: u.Scheme, Host: strings.ToLower(u.Host)}, nil
+}
+
+func loopback(host string) bool {
+	return strings.EqualFold(host, "localhost") || net.ParseIP(host).IsLoopback()
+}
+
+// authenticator returns what puts tokens on requests to exactly base.
+func authenticator(credential azcore.TokenCredential, base *url.URL) (authentication.AuthenticationProvider, error) {
+	if credential == nil {
+		return &authentication.AnonymousAuthenticationProvider{}, nil
+	}
+	provider, err := kauth.NewAzureIdentityAccessTokenProviderWithScopesAndValidHosts(
+		namedCredential{credential}, []string{base.String() + "/.default"}, []string{base.Hostname()})
+	if err != nil {
+		return nil, fmt.Errorf("preparing the credential: %w", err)
+	}
+	// For a host that it does not list, the SDK sends the request without a token and without an error.
+	if !provider.GetAllowedHostsValidator().IsUrlHostValid(base) {
+		return nil, errors.New("the SDK would send no token to the host of Graph")
+	}
+	return authentication.NewBaseBearerTokenAuthenticationProvider(provider), nil
+}
+
+// Invite creates the guest or finds the one that exists, and returns its object id in lower case. With SendMessage, Graph sends
+// a mail each time. DirectoryRefused: it will not invite this address, or not in this way.
+func (c *Client) Invite(ctx context.Context, invitation invite.Invitation) (string, error) {
+	const doing = "inviting a guest"
+	body, err := newInvitation(invitation)
+	if err != nil {
+		return "", err
+	}
+	var created models.Invitationable
+	err = c.call(ctx, operation{
+		doing:    doing,
+		want:     []int{http.StatusCreated, http.StatusOK},
+		classify: classifyInvitation,
+		private:  []string{invitation.Address.String(), invitation.DisplayName, invitation.RedirectURL},
+	}, func(ctx context.Context) error {
+		var err error
+		created, err = c.invitations.Post(ctx, body, nil)
+		return err
+	})
+	if err != nil {
+		return "", err
+	}
+	// The answer holds the redeem URL, with which whoever has it can redeem: it goes no further than here.
+	if created == nil {
+		return "", problem.New(problem.DirectoryUnavailable, "%s: the answer is empty", doing)
+	}
+	if strings.EqualFold(value(created.GetStatus()), "Error") {
+		return "", problem.New(problem.DirectoryRefused, "%s: the invitation has the status Error", doing)
+	}
+	user := created.GetInvitedUser()
+	if user == nil {
+		return "", problem.New(problem.DirectoryUnavailable, "%s: the answer names no guest", doing)
+	}
+	id := strings.ToLower(value(user.GetId()))
+	if !guidForm.MatchString(id) {
+		return "", problem.New(problem.DirectoryUnavailable, "%s: the guest's id in the answer is no GUID", doing)
+	}
+	return id, nil
+}
+
+// newInvitation returns the invitation as the SDK's model. Properties that are not set are not sent.
+func newInvitation(invitation invite.Invitation) (*models.Invitation, error) {
+	switch {
+	case invitation.Address == submission.Address{}:
+		return nil, problem.New(problem.DirectoryRefused, "an invitation without an address")
+	case invitation.RedirectURL == "":
+		return nil, problem.New(problem.DirectoryRefused, "an invitation without a redirect URL")
+	case invitation.UserType != "" && invitation.UserType != "Guest" && invitation.UserType != "Member":
+		return nil, problem.New(problem.DirectoryRefused, "an invitation for a user type that is neither Guest nor Member")
+	}
+	sponsors, err := newSponsors(invitation.Sponsors)
+	if err != nil {
+		return nil, err
+	}
+	body := models.NewInvitation()
+	body.SetInvitedUserEmailAddress(new(invitation.Address.String()))
+	body.SetInviteRedirectUrl(&invitation.RedirectURL)
+	body.SetSendInvitationMessage(&invitation.SendMessage)
+	if invitation.DisplayName != "" {
+		body.SetInvitedUserDisplayName(&invitation.DisplayName)
+	}
+	if invitation.UserType != "" {
+		body.SetInvitedUserType(&invitation.UserType)
+	}
+	if invitation.MessageLanguage != "" {
+		info := models.NewInvitedUserMessageInfo()
+		info.SetMessageLanguage(&invitation.MessageLanguage)
+		body.SetInvitedUserMessageInfo(info)
+	}
+	if len(sponsors) > 0 {
+		body.SetInvitedUserSponsors(sponsors)
+	}
+	return body, nil
+}
+
+// newSponsors returns the sponsors as they go over the wire: [{"id": "…"}]. Graph's documentation shows no example; this form is the one
+// that scripts send to real tenants. It names no type, so that a sponsor may be a user or a group.
+func newSponsors(ids []string) ([]models.DirectoryObjectable, error) {
+	if len(ids) > maxSponsors {
+		return nil, problem.New(problem.DirectoryRefused, "an invitation with %d sponsors; Entra takes at most %d", len(ids), maxSponsors)
+	}
+	var sponsors []models.DirectoryObjectable
+	for i, id := range ids {
+		if !guidForm.MatchString(id) {
+			return nil, problem.New(problem.DirectoryRefused, "sponsor %d of an invitation is no object id", i+1)
+		}
+		sponsor := models.NewDirectoryObject()
+		sponsor.SetId(&id)
+		sponsors = append(sponsors, sponsor)
+	}
+	return sponsors, nil
+}
+
+// userQuery are the query parameters of a search, in the form in which the SDK wants them.
+type userQuery struct {
+	Filter *string  `uriparametername:"%24filter"`
+	Select []string `uriparametername:"%24select"`
+	Top    *int32   `uriparametername:"%24top"`
+}
+
+// FindGuest returns the object id, in lower case, of the guest that holds the address, or "" if none is visible. A guest
+// that was just invited may not be visible yet. An internal user with the address is no guest. DirectoryRefused: several guests
+// hold it.
+func (c *Client) FindGuest(ctx context.Context, address submission.Address) (string, error) {
+	const doing = "looking for a guest"
+	if (address == submission.Address{}) {
+		return "", problem.New(problem.DirectoryRefused, "%s: without an address", doing)
+	}
+	quoted := odataString(address.String())
+	// Both clauses work on the directory itself, without the eventually consistent index of advanced queries: a
+	// new guest is seen earlier.
+	filter := "mail eq " + quoted + " or otherMails/any(x:x eq " + quoted + ")"
+	request := abs.NewRequestInformationWithMethodAndUrlTemplateAndPathParameters(
+		abs.GET, "{+baseurl}/users{?%24filter,%24select,%24top}", map[string]string{})
+	request.AddQueryParameters(userQuery{
+		Filter: &filter,
+		Select: []string{"id", "mail", "otherMails", "userPrincipalName", "userType", "creationType"},
+		Top:    new(int32(maxFound)),
+	})
+	request.Headers.TryAdd("Accept", "application/json")
+	var page models.UserCollectionResponseable
+	err := c.call(ctx, operation{
+		doing:    doing,
+		want:     []int{http.StatusOK},
+		classify: classifySearch,
+		private:  []string{address.String()},
+	}, func(ctx context.Context) error {
+		result, err := c.adapter.Send(ctx, request, models.CreateUserCollectionResponseFromDiscriminatorValue, nil)
+		page, _ = result.(models.UserCollectionResponseable)
+		return err
+	})
+	if err != nil {
+		return "", err
+	}
+	if page == nil || page.GetValue() == nil {
+		return "", problem.New(problem.DirectoryUnavailable, "%s: the answer has no list", doing)
+	}
+	var found string
+	for _, user := range page.GetValue() {
+		if user == nil {
+			return "", problem.New(problem.DirectoryUnavailable, "%s: the list in the answer has a gap", doing)
+		}
+		if !holds(user, address.String()) || !external(user) {
+			continue
+		}
+		id := strings.ToLower(value(user.GetId()))
+		if !guidForm.MatchString(id) {
+			return "", problem.New(problem.DirectoryUnavailable, "%s: the guest's id in the answer is no GUID", doing)
+		}
+		if found != "" && found != id {
+			return "", problem.New(problem.DirectoryRefused, "%s: the guests %s and %s hold the same address", doing, found, id)
+		}
+		found = id
+	}
+	if value(page.GetOdataNextLink()) != "" {
+		return "", problem.New(problem.DirectoryRefused, "%s: more than %d users hold the same address", doing, maxFound)
+	}
+	return found, nil
+}
+
+// holds reports whether the user really has the address: an answer is believed only if it fits the question.
+func holds(user models.Userable, address string) bool {
+	if strings.EqualFold(value(user.GetMail()), address) {
+		return true
+	}
+	for _, other := range user.GetOtherMails() {
+		if strings.EqualFold(other, address) {
+			return true
+		}
+	}
+	return false
+}
+
+// external reports whether the user came by an invitation. The user type alone does not say: a member can be invited.
+func external(user models.Userable) bool {
+	return value(user.GetCreationType()) == "Invitation" || strings.EqualFold(value(user.GetUserType()), "Guest") ||
+		strings.Contains(strings.ToUpper(value(user.GetUserPrincipalName())), "#EXT#@")
+}
+
+// AddMember adds the guest to the group; both are object ids. added is false if it was a member before. DirectoryNotReplicated: the
+// guest is not visible to the directory yet. DirectoryRefused: the group does not exist or can't take the guest.
+func (c *Client) AddMember(ctx context.Context, groupID, guestID string) (added bool, err error) {
+	const doing = "adding a guest to a group"
+	if !guidForm.MatchString(groupID) || !guidForm.MatchString(guestID) {
+		return false, problem.New(problem.DirectoryRefused, "%s: an id is no GUID", doing)
+	}
+	request := abs.NewRequestInformationWithMethodAndUrlTemplateAndPathParameters(
+		abs.POST, "{+baseurl}/groups/{group%2Did}/members/$ref", map[string]string{"group%2Did": groupID})
+	request.Headers.TryAdd("Accept", "application/json")
+	reference := models.NewReferenceCreate()
+	reference.SetOdataId(new(c.base + "/v1.0/directoryObjects/" + guestID))
+	err = request.SetContentFromParsable(ctx, c.adapter, "application/json", reference)
+	if err != nil {
+		return false, problem.New(problem.DirectoryUnavailable, "%s: the request can't be encoded", doing)
+	}
+	present := false
+	err = c.call(ctx, operation{
+		doing: doing,
+		// Anything but 204 is the answer of somebody else: taking a proxy's page for success would lose the grant.
+		want: []int{http.StatusNoContent},
+		classify: func(a *answerError) problem.Code {
+			present = alreadyMember(a)
+			return classifyMember(a, groupID, guestID)
+		},
+	}, func(ctx context.Context) error {
+		return c.adapter.SendNoContent(ctx, request, nil)
+	})
+	if present {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// odataString returns text as a string of an OData expression.
+func odataString(text string) string { return "'" + strings.ReplaceAll(text, "'", "''") + "'" }
+
+func value(text *string) string {
+	if text == nil {
+		return ""
+	}
+	return *text
+}
+
+var guidForm = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
