@@ -1,0 +1,155 @@
+package tables
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/data/aztables"
+
+	"guestlist/handlers/invite"
+	"guestlist/handlers/policy"
+	"guestlist/handlers/problem"
+	"guestlist/handlers/submission"
+)
+
+// MaxRowChanges is the most rows that one call of ChangeRows changes.
+const MaxRowChanges = maxActions
+
+// AllRows returns every policy row with its ETag, by partition, then by name. It reads the whole table, a call for each thousand rows, and is for
+// admins: a decision needs [Store.Rows] only.
+func (s *Store) AllRows(ctx context.Context) ([]policy.Raw, error) {
+	var rows []policy.Raw
+	err := s.list(ctx, s.policies, "PartitionKey ge ''", nil, func(r row) error {
+		rows = append(rows, policy.Raw{Partition: r.partition, Name: r.name, ETag: r.etag, Columns: r.columns})
+		return nil
+	})
+	if err != nil {
+		return nil, failure("reading all policy rows", err)
+	}
+	slices.SortFunc(rows, func(a, b policy.Raw) int {
+		return cmp.Or(cmp.Compare(a.Partition, b.Partition), cmp.Compare(a.Name, b.Name))
+	})
+	return rows, nil
+}
+
+// ChangeRows adds, replaces and removes policy rows of one partition, all or none of them, at most [MaxRowChanges]. It is for admins: the deployed
+// app has no right to.
+//
+// A row to be added must not exist; one to be replaced or removed must still have its ETag. If that does not hold for any of them it is a
+// problem.Conflict. After that, or a problem.StorageUnavailable, the caller must look how the rows stand: this very call may have changed
+// them, and its answer been lost. A row that the service can't hold is a problem.Internal that names the column; nothing is sent then.
+func (s *Store) ChangeRows(ctx context.Context, add, replace, remove []policy.Raw) error {
+	const doing = "changing policy rows"
+	rows := slices.Concat(add, replace, remove)
+	if len(rows) == 0 {
+		return nil
+	}
+	doingThere := doing + " of " + describe(rows[0].Partition)
+	actions := make([]aztables.TransactionAction, 0, len(rows))
+	for i, raw := range rows {
+		if raw.Partition != rows[0].Partition {
+			return problem.New(problem.Internal, "%s: they are of several partitions", doing)
+		}
+		action := aztables.TransactionAction{ActionType: aztables.TransactionTypeAdd}
+		columns := raw.Columns
+		switch {
+		case i >= len(add)+len(replace):
+			action.ActionType, action.IfMatch, columns = aztables.TransactionTypeDelete, ifMatch(raw.ETag), nil
+		case i >= len(add):
+			action.ActionType, action.IfMatch = aztables.TransactionTypeUpdateReplace, ifMatch(raw.ETag)
+		}
+		encoded, err := row{partition: raw.Partition, name: raw.Name, columns: columns}.encode()
+		if err != nil {
+			return failure(doingThere, err)
+		}
+		action.Entity = encoded
+		actions = append(actions, action)
+	}
+	_, err := submit(ctx, s.policies, actions)
+	if hasCode(err, aztables.ResourceNotFound) {
+		return problem.New(problem.Conflict, "%s: one of them is gone", doingThere)
+	}
+	if err != nil {
+		return failure(doingThere, err)
+	}
+	return nil
+}
+
+// The times that RecentRequests looks through, each window twice as long as the one after it in time.
+const (
+	firstWindow = time.Hour
+	// farthest is how far back it looks: no submission is older than the program.
+	farthest = 20 * 365 * 24 * time.Hour
+)
+
+// RecentRequests returns the limit requests with the newest ids, the newest first; fewer if there are no more. It is for admins.
+//
+// The service can't read backwards, so the table is searched in windows of time: the hour before now, the two hours before that, the four before that and so on,
+// until there are enough. The cost is that of reading every record since the beginning of the last window, a call for each thousand, in which the service
+// passes over events; windows without requests cost a call each, some twenty for all years. Only about limit requests are kept in memory.
+//
+// Ids that claim to be from after now are found too. A record that can't be understood is passed over; how many is returned beside.
+func (s *Store) RecentRequests(ctx context.Context, now time.Time, limit int) (requests []invite.Request, unreadable int, err error) {
+	const doing = "reading the newest requests"
+	if limit <= 0 {
+		return nil, 0, nil
+	}
+	before := "" // the first id after the window; none for the first window
+	length := firstWindow
+	for start := now.Add(-length); len(requests) < limit; {
+		from, err := firstID(start)
+		if err != nil {
+			return nil, 0, failure(doing, err)
+		}
+		filter := fmt.Sprintf("PartitionKey ge %s and RowKey eq %s", odataString(from), odataString(recordName))
+		if before != "" {
+			filter += " and PartitionKey lt " + odataString(before)
+		}
+		var window []invite.Request // the oldest first
+		err = s.list(ctx, s.requests, filter, nil, func(r row) error {
+			request, err := decodeRequest(r)
+			if err != nil {
+				unreadable++
+				return nil
+			}
+			window = append(window, request)
+			// The oldest are dropped, many at once.
+			if len(window) >= 2*limit+pageSize {
+				window = slices.Clone(window[len(window)-limit:])
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, 0, failure(doing, err)
+		}
+		slices.Reverse(window)
+		requests = append(requests, window[:min(len(window), limit-len(requests))]...)
+		if now.Sub(start) > farthest || start.Unix() <= 0 {
+			break
+		}
+		before = from
+		length *= 2
+		start = start.Add(-length)
+	}
+	return requests, unreadable, nil
+}
+
+// firstID returns the smallest id of the second.
+func firstID(t time.Time) (string, error) {
+	if t.Unix() < 0 {
+		t = time.Unix(0, 0)
+	}
+	id, err := submission.NewID(t, zeros{})
+	return string(id), err
+}
+
+// zeros reads as zero bytes without end.
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) {
+	clear(p)
+	return len(p), nil
+}

@@ -1,0 +1,202 @@
+package tables
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"guestlist/handlers/invite"
+	"guestlist/handlers/policy"
+	"guestlist/handlers/problem"
+	"guestlist/handlers/submission"
+)
+
+func allRows(t *testing.T, store *Store) []policy.Raw {
+	t.Helper()
+	rows, err := store.AllRows(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rows
+}
+
+func TestAllRows(t *testing.T) {
+	store := newTestStore(t, nil)
+	store.pageSize = 2
+	if rows := allRows(t, store); len(rows) != 0 {
+		t.Fatalf("an empty table has %d rows", len(rows))
+	}
+	var want []policy.Raw
+	for _, partition := range []string{"*", "*.contoso.com", "ana@contoso.com", "contoso.com"} {
+		for _, name := range []string{"first", "o'hara's 100% row", "second"} {
+			row := policy.Raw{Partition: partition, Name: name, Columns: map[string]any{"Action": "review", "Priority": int32(7), "Enabled": true}}
+			want = append(want, row)
+			err := store.PutRow(t.Context(), row)
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	got := allRows(t, store)
+	diff := cmp.Diff(want, got, cmpopts.IgnoreFields(policy.Raw{}, "ETag"))
+	if diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	for _, row := range got {
+		if !entityTag.MatchString(row.ETag) {
+			t.Errorf("the row %s %s has the ETag %q", row.Partition, row.Name, row.ETag)
+		}
+	}
+}
+
+func TestChangeRows(t *testing.T) {
+	// Keys that an address in a URL or a filter could be broken by.
+	for _, partition := range []string{"contoso.com", "*", "o'hara@contoso.com"} {
+		for _, name := range []string{"partners", "o'hara's 100% row + more", "für & alle"} {
+			t.Run(partition+" "+name, func(t *testing.T) {
+				store := newTestStore(t, nil)
+				row := func(name, note string) policy.Raw {
+					return policy.Raw{Partition: partition, Name: name, Columns: map[string]any{"Action": "review", "Note": note}}
+				}
+				change := func(add, replace, remove []policy.Raw, want problem.Code) {
+					t.Helper()
+					err := store.ChangeRows(t.Context(), add, replace, remove)
+					if problem.CodeOf(err) != want {
+						t.Fatalf("got %v, want code %q", err, want)
+					}
+					if err != nil && (strings.Contains(err.Error(), "hara@") || strings.Contains(err.Error(), "alle")) {
+						t.Errorf("the error holds what a log must not: %v", err)
+					}
+				}
+				change([]policy.Raw{row(name, "1"), row("kept", "1"), row("to go", "1")}, nil, nil, "")
+				before := allRows(t, store)
+				find := func(rows []policy.Raw, name string) policy.Raw {
+					t.Helper()
+					at := slices.IndexFunc(rows, func(row policy.Raw) bool { return row.Name == name })
+					if at < 0 {
+						t.Fatalf("there is no row %q", name)
+					}
+					return rows[at]
+				}
+				edited := find(before, name)
+				edited.Columns = map[string]any{"Action": "deny"}
+
+				change([]policy.Raw{row("new", "1")}, []policy.Raw{edited}, []policy.Raw{find(before, "to go")}, "")
+				after := allRows(t, store)
+				if len(after) != 3 || find(after, "new").Columns["Note"] != "1" {
+					t.Errorf("got %d rows, want 3: %v", len(after), after)
+				}
+				diff := cmp.Diff(map[string]any{"Action": "deny"}, find(after, name).Columns)
+				if diff != "" {
+					t.Errorf("the replaced row (-want +got):\n%s", diff)
+				}
+
+				// Nothing of what follows may happen, not even the part that could.
+				change([]policy.Raw{row("other", "2")}, []policy.Raw{edited}, nil, problem.Conflict)
+				change([]policy.Raw{row("other", "2")}, nil, []policy.Raw{find(before, name)}, problem.Conflict)
+				change([]policy.Raw{row("other", "2"), row("kept", "2")}, nil, nil, problem.Conflict)
+				change([]policy.Raw{row("other", "2")}, []policy.Raw{find(before, "to go")}, nil, problem.Conflict)
+				change([]policy.Raw{row("other", "2")}, nil, []policy.Raw{find(before, "to go")}, problem.Conflict)
+				change([]policy.Raw{row("other", "2")}, []policy.Raw{row("kept", "without an ETag")}, nil, problem.Conflict)
+				change([]policy.Raw{row("other", "2"), row("too long", strings.Repeat("x", maxTextUnits+1))}, nil, nil, problem.Internal)
+				change([]policy.Raw{row("other", "2"), {Partition: "fabrikam.com", Name: "x"}}, nil, nil, problem.Internal)
+				if diff := cmp.Diff(after, allRows(t, store)); diff != "" {
+					t.Errorf("a refused change left its mark (-before +after):\n%s", diff)
+				}
+			})
+		}
+	}
+}
+
+func TestChangeRowsOfNothing(t *testing.T) {
+	calls := &counter{}
+	store := newTestStore(t, calls)
+	made := calls.calls.Load()
+	err := store.ChangeRows(t.Context(), nil, nil, nil)
+	if err != nil || calls.calls.Load() != made {
+		t.Errorf("got %v after %d calls, want none", err, calls.calls.Load()-made)
+	}
+}
+
+func TestChangeRowsKnowsItsLimit(t *testing.T) {
+	store := newTestStore(t, nil)
+	var rows []policy.Raw
+	for i := range MaxRowChanges + 1 {
+		rows = append(rows, policy.Raw{Partition: "*", Name: fmt.Sprintf("%03d", i), Columns: map[string]any{"Action": "review"}})
+	}
+	err := store.ChangeRows(t.Context(), rows, nil, nil)
+	if problem.CodeOf(err) != problem.Internal {
+		t.Errorf("%d rows: got %v", len(rows), err)
+	}
+	err = store.ChangeRows(t.Context(), rows[:MaxRowChanges], nil, nil)
+	if err != nil {
+		t.Errorf("%d rows: %v", MaxRowChanges, err)
+	}
+}
+
+func TestRecentRequests(t *testing.T) {
+	now := time.Date(2026, time.November, 23, 8, 0, 0, 0, time.UTC)
+	store := newTestStore(t, nil)
+	store.pageSize = 3
+	recent := func(limit int) []submission.ID {
+		t.Helper()
+		requests, unreadable, err := store.RecentRequests(t.Context(), now, limit)
+		if err != nil || unreadable != 0 {
+			t.Fatalf("got %v and %d unreadable", err, unreadable)
+		}
+		ids := []submission.ID{}
+		for _, request := range requests {
+			ids = append(ids, request.ID)
+		}
+		return ids
+	}
+	if ids := recent(10); len(ids) != 0 {
+		t.Fatalf("an empty table has the requests %v", ids)
+	}
+
+	var ids []submission.ID // the newest first
+	for i, age := range []time.Duration{-time.Minute, 0, time.Second, time.Minute, 59 * time.Minute, time.Hour, 2 * time.Hour, 3 * time.Hour,
+		3*time.Hour + 1, 24 * time.Hour, 24*time.Hour + time.Minute, 400 * 24 * time.Hour, 5 * 365 * 24 * time.Hour} {
+		id, err := submission.NewID(now.Add(-age), bytes.NewReader(bytes.Repeat([]byte{byte(0xff - i)}, 16)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		ids = append(ids, id)
+		request := invite.Request{ID: id, State: invite.Review, Reason: fmt.Sprint(age), Created: now.Add(-age), Changed: now}
+		_, err = store.Save(t.Context(), request, []invite.Event{{At: now, State: invite.Review, What: "received"}, {At: now, State: invite.Review, What: "decided"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for limit := range len(ids) + 2 {
+		want := ids[:min(limit, len(ids))]
+		diff := cmp.Diff(want, recent(limit), cmpopts.EquateEmpty())
+		if diff != "" {
+			t.Errorf("the newest %d (-want +got):\n%s", limit, diff)
+		}
+	}
+	requests, _, err := store.RecentRequests(t.Context(), now, 1)
+	if err != nil || requests[0].Reason != "-1m0s" || requests[0].Version == "" {
+		t.Errorf("got %+v, %v; want the request as it was saved", requests, err)
+	}
+
+	broken := row{partition: string(ids[1]), name: recordName, columns: map[string]any{stateColumn: "no state"}}
+	encoded, err := broken.encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = store.requests.UpsertEntity(t.Context(), encoded, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	requests, unreadable, err := store.RecentRequests(t.Context(), now, 2)
+	if err != nil || unreadable != 1 || len(requests) != 2 || requests[1].ID != ids[2] {
+		t.Errorf("with a record that can't be read: %d requests, %d unreadable, %v", len(requests), unreadable, err)
+	}
+}
