@@ -147,14 +147,16 @@ func TestMalformedEnvelopesFailTheInvocation(t *testing.T) {
 	}
 	only := map[string]map[string]string{
 		"http": {
-			"no Data":          `{}`,
-			"Data is null":     `{"Data":null}`,
-			"other binding":    `{"Data":{"request":{"Url":"/","Method":"GET"}}}`,
-			"req is null":      `{"Data":{"req":null}}`,
-			"req is a string":  `{"Data":{"req":"SECRET"}}`,
-			"no method":        `{"Data":{"req":{"Url":"http://x/"}}}`,
-			"no address":       `{"Data":{"req":{"Method":"GET"}}}`,
-			"body is a number": `{"Data":{"req":{"Url":"http://x/","Method":"POST","Body":4711}}}`,
+			"no Data":             `{}`,
+			"Data is null":        `{"Data":null}`,
+			"other binding":       `{"Data":{"request":{"Url":"/","Method":"GET"}}}`,
+			"req is null":         `{"Data":{"req":null}}`,
+			"req is a string":     `{"Data":{"req":"SECRET"}}`,
+			"no method":           `{"Data":{"req":{"Url":"http://x/"}}}`,
+			"no address":          `{"Data":{"req":{"Method":"GET"}}}`,
+			"address is a number": `{"Data":{"req":{"Url":4711,"Method":"POST"}}}`,
+			"header is an object": `{"Data":{"req":{"Url":"http://x/","Method":"POST","Headers":{"A":[{"SECRET":1}]}}}}`,
+			"body is a number":    `{"Data":{"req":{"Url":"http://x/","Method":"POST","Body":4711}}}`,
 		},
 		"queue": {
 			"no Data":         `{}`,
