@@ -47,7 +47,7 @@ func (k *checker) checkKey(p *partition) {
 			"Delete the rows that no longer matter, or move some to narrower partitions.")
 	}
 	below, wildcard := strings.CutPrefix(p.key, "*.")
-	_, possible := domainOf("a." + below)
+	_, possible := parentOf(below)
 	for _, e := range p.entries {
 		if e.row.Disabled() || !e.sound(column) {
 			continue

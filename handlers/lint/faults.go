@@ -89,19 +89,19 @@ func meantKey(key string) (meant string, isSuffix bool) {
 	wanted = strings.TrimSuffix(wanted[at+1:], ".")
 	below, wildcard := strings.CutPrefix(wanted, "*")
 	if wildcard || strings.HasPrefix(below, ".") {
-		domain, ok := domainOf("below." + strings.TrimPrefix(below, "."))
+		parent, ok := parentOf(strings.TrimPrefix(below, "."))
 		if !ok {
 			return "", false
 		}
-		return "*." + strings.TrimPrefix(domain, "below."), false
+		return "*." + parent, false
 	}
 	domain, ok := domainOf(wanted)
 	if ok {
 		return domain, false
 	}
-	domain, ok = domainOf("below." + wanted)
+	parent, ok := parentOf(wanted)
 	if ok {
-		return "*." + strings.TrimPrefix(domain, "below."), true
+		return "*." + parent, true
 	}
 	return "", false
 }
@@ -113,6 +113,19 @@ func domainOf(name string) (domain string, ok bool) {
 		return "", false
 	}
 	return address.Domain(), true
+}
+
+// parentOf returns a domain below which there are domains of addresses, in the form in which submissions would have it. ok is false if there are
+// none.
+func parentOf(name string) (parent string, ok bool) {
+	// Of some endings only two parts more make a domain: the public suffix list has all that is right below them.
+	for _, below := range []string{"a.", "a.a."} {
+		domain, ok := domainOf(below + name)
+		if ok {
+			return strings.TrimPrefix(domain, below), true
+		}
+	}
+	return "", false
 }
 
 // sentence joins clauses into a sentence: a capital first, a full stop last.

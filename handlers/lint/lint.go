@@ -3,12 +3,12 @@ package lint
 import (
 	"cmp"
 	"context"
-	"errors"
 	"slices"
 	"strings"
 	"time"
 
 	"guestlist/handlers/policy"
+	"guestlist/handlers/problem"
 )
 
 // Severity says how bad a finding is.
@@ -45,8 +45,8 @@ type Config struct {
 	Now time.Time
 	// Directory is asked for the groups and sponsors of all rows that are not disabled, each once. Without one, nobody is asked.
 	Directory Directory
-	// Progress, if set, is told how many of the objects the directory has been asked for: first 0, last total. It is called by the
-	// goroutine that called Check.
+	// Progress, if set, is told how many of the groups and sponsors have been asked for: first 0, last total, and nothing if there are none.
+	// It is called by the goroutine that called Check.
 	Progress func(done, total int)
 }
 
@@ -57,11 +57,11 @@ type Config struct {
 // Disabled rows have no findings but their faults. Rows that apply only later are looked at like any other. The rows are
 // not changed.
 //
-// An error means that the directory could not be asked at all, or that ctx has ended. The findings that need no directory are
-// returned with it.
+// The error is a *problem.Error. It means that the directory could not be asked at all (with the code of its first failure), or that ctx ended
+// before it had been. The findings that need no directory are returned with it.
 func Check(ctx context.Context, c Config) ([]Finding, error) {
 	if c.Now.IsZero() {
-		return nil, errors.New("lint: the time is not set")
+		return nil, problem.New(problem.Internal, "checking policy rows: the time is not set")
 	}
 	k := newChecker(c)
 	for _, p := range k.partitions {
@@ -214,7 +214,9 @@ func sortFindings(findings []Finding) {
 			strings.Compare(a.Row, b.Row),
 			cmp.Compare(place(a.Column), place(b.Column)),
 			strings.Compare(a.Column, b.Column),
-			strings.Compare(a.Rule, b.Rule))
+			strings.Compare(a.Rule, b.Rule),
+			strings.Compare(a.Problem, b.Problem),
+			strings.Compare(a.Advice, b.Advice))
 	})
 }
 

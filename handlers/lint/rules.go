@@ -1,6 +1,7 @@
 package lint
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 
@@ -74,8 +75,10 @@ func Rules() []Rule {
 			rules = append(rules, Rule{ID: "missing-" + kebab(c.Name), Severity: Error,
 				Means: c.Name + " is not set, and the row means nothing without it. It sends everybody to review."})
 		}
-		rules = append(rules, Rule{ID: "invalid-" + kebab(c.Name), Severity: Error,
-			Means: c.Name + " can't be understood, so the row sends everybody to review."})
+		if !takesAnything(c.Name) {
+			rules = append(rules, Rule{ID: "invalid-" + kebab(c.Name), Severity: Error,
+				Means: c.Name + " can't be understood, so the row sends everybody to review."})
+		}
 	}
 	rules = append(rules, fixedRules...)
 	return rules
@@ -134,4 +137,10 @@ func kebab(name string) string {
 		id.WriteRune(unicode.ToLower(r))
 	}
 	return id.String()
+}
+
+// takesAnything reports whether nothing that stands in the column can be wrong. Bytes are what every other column refuses.
+func takesAnything(column string) bool {
+	row := policy.Parse(policy.Raw{Partition: "*", Columns: map[string]any{column: []byte{0}}})
+	return !slices.ContainsFunc(row.Faults, func(f policy.Fault) bool { return f.Column == column })
 }

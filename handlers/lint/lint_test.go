@@ -1,0 +1,484 @@
+package lint
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"guestlist/handlers/policy"
+	"guestlist/handlers/problem"
+)
+
+var now = time.Date(2026, time.May, 15, 12, 0, 0, 0, time.UTC)
+
+const (
+	group   = "01234567-89ab-cdef-0123-456789abcdef"
+	sponsor = "99999999-8888-7777-6666-555555555555"
+)
+
+type columns map[string]any
+
+// row returns a row with these columns, "-" for one that is not set.
+func row(partition, name string, with ...columns) policy.Raw {
+	cells := map[string]any{}
+	for _, more := range with {
+		maps.Copy(cells, more)
+	}
+	maps.DeleteFunc(cells, func(_ string, cell any) bool { return cell == "-" })
+	for column, cell := range cells {
+		if number, isInt := cell.(int); isInt {
+			cells[column] = int32(number) // as the table has it
+		}
+	}
+	return policy.Raw{Partition: partition, Name: name, Columns: cells}
+}
+
+// invite returns an invite row with which everything is well, but for what the columns say.
+func invite(partition, name string, with ...columns) policy.Raw {
+	return row(partition, name, append([]columns{{"Action": "invite", "Groups": group, "Sponsors": sponsor}}, with...)...)
+}
+
+func deny(partition, name string, with ...columns) policy.Raw {
+	return row(partition, name, append([]columns{{"Action": "deny"}}, with...)...)
+}
+
+func review(partition, name string, with ...columns) policy.Raw {
+	return row(partition, name, append([]columns{{"Action": "review"}}, with...)...)
+}
+
+func parse(raws []policy.Raw) []policy.Row {
+	rows := make([]policy.Row, 0, len(raws))
+	for _, raw := range raws {
+		rows = append(rows, policy.Parse(raw))
+	}
+	return rows
+}
+
+func check(t *testing.T, d Directory, raws ...policy.Raw) []Finding {
+	t.Helper()
+	findings, err := Check(t.Context(), Config{Rows: parse(raws), Now: now, Directory: d})
+	if err != nil {
+		t.Fatalf("Check: %v", err)
+	}
+	return findings
+}
+
+// tenant is a directory in which every id is a fine group and a fine sponsor, but for those that it lists. It is asked by several
+// goroutines, and changes nothing.
+type tenant struct {
+	groups     map[string]Group
+	principals map[string]Principal
+	groupErr   error // for every group
+	sponsorErr error // for every sponsor
+	noGroup    string
+	noSponsor  string
+}
+
+func (d tenant) Group(_ context.Context, id string) (Group, error) {
+	g, listed := d.groups[id]
+	switch {
+	case d.groupErr != nil:
+		return Group{}, d.groupErr
+	case id == d.noGroup:
+		return Group{}, problem.New(problem.NotFound, "no group")
+	case listed:
+		return g, nil
+	}
+	return Group{ID: id, SecurityEnabled: true}, nil
+}
+
+func (d tenant) Principal(_ context.Context, id string) (Principal, error) {
+	p, listed := d.principals[id]
+	switch {
+	case d.sponsorErr != nil:
+		return Principal{}, d.sponsorErr
+	case id == d.noSponsor:
+		return Principal{}, problem.New(problem.NotFound, "no user or group")
+	case listed:
+		return p, nil
+	}
+	return Principal{ID: id, Kind: "user", Enabled: true}, nil
+}
+
+func groupIs(g Group) tenant {
+	g.ID, g.DisplayName = group, "Partners"
+	return tenant{groups: map[string]Group{group: g}}
+}
+
+func sponsorIs(p Principal) tenant {
+	p.ID, p.DisplayName = sponsor, "Ana"
+	return tenant{principals: map[string]Principal{sponsor: p}}
+}
+
+// A ruleCase is rows with a fault, and the same rows without.
+type ruleCase struct {
+	name   string
+	rule   string
+	bad    []policy.Raw
+	at     string // "partition/row/column" of the one finding of that rule
+	says   string // a part of its Problem
+	advice string // a part of its Advice, if that matters
+	good   []policy.Raw
+	in     Directory
+	goodIn Directory // default: in
+}
+
+func rows(raws ...policy.Raw) []policy.Raw { return raws }
+
+// good is one row in order.
+var good = rows(invite("contoso.com", "partners"))
+
+func cases() []ruleCase {
+	list := []ruleCase{
+		{name: "a misspelt column", rule: "unknown-column",
+			bad: rows(invite("contoso.com", "partners", columns{"Sponsers": sponsor})),
+			at:  "contoso.com/partners/Sponsers", says: `The column "Sponsers" is no column`, advice: "Call it Sponsors", good: good},
+		{name: "no action", rule: "missing-action",
+			bad: rows(invite("contoso.com", "partners", columns{"Action": "-"})),
+			at:  "contoso.com/partners/Action", says: "Action is not set.", good: good},
+		{name: "an empty action", rule: "missing-action",
+			bad: rows(invite("contoso.com", "partners", columns{"Action": " "})),
+			at:  "contoso.com/partners/Action", says: "Action is not set.", good: good},
+		{name: "a misspelt action", rule: "invalid-action",
+			bad: rows(invite("contoso.com", "partners", columns{"Action": "aprove"})),
+			at:  "contoso.com/partners/Action", says: "Action is none of the words", advice: "invite, review or deny", good: good},
+		{name: "a name for an id", rule: "invalid-groups",
+			bad: rows(invite("contoso.com", "partners", columns{"Groups": "Partners"})),
+			at:  "contoso.com/partners/Groups", says: "no object id", good: good},
+		{name: "a redirect without encryption", rule: "invalid-redirect-url",
+			bad: rows(invite("contoso.com", "partners", columns{"RedirectUrl": "http://portal.contoso.com"})),
+			at:  "contoso.com/partners/RedirectUrl", says: "does not begin with https://",
+			good: rows(invite("contoso.com", "partners", columns{"RedirectUrl": "https://portal.contoso.com"}))},
+
+		{name: "a partition that is none", rule: "partition-syntax",
+			bad: rows(invite("contoso com", "partners")), at: "contoso com/partners/PartitionKey", says: "PartitionKey is none that an address could have", good: good},
+		{name: "a partition with white space", rule: "partition-syntax",
+			bad: rows(invite(" contoso.com", "partners")), at: " contoso.com/partners/PartitionKey", says: "PartitionKey is none",
+			advice: "under contoso.com.", good: good},
+		{name: "a domain with an @", rule: "partition-syntax",
+			bad: rows(invite("@contoso.com", "partners")), at: "@contoso.com/partners/PartitionKey", says: "PartitionKey is none",
+			advice: "under contoso.com.", good: good},
+		{name: "capitals in a domain", rule: "partition-upper-case",
+			bad: rows(invite("Contoso.com", "partners")), at: "Contoso.com/partners/PartitionKey", says: "capitals",
+			advice: "under contoso.com.", good: good},
+		{name: "capitals in an address", rule: "partition-upper-case",
+			bad: rows(invite("Ana@contoso.com", "partners")), at: "Ana@contoso.com/partners/PartitionKey", says: "capitals",
+			advice: "under ana@contoso.com.", good: rows(invite("ana@contoso.com", "partners"))},
+		{name: "capitals in a wildcard", rule: "partition-upper-case",
+			bad: rows(invite("*.Contoso.com", "partners")), at: "*.Contoso.com/partners/PartitionKey", says: "capitals",
+			advice: "under *.contoso.com.", good: rows(invite("*.contoso.com", "partners"))},
+		{name: "an international domain", rule: "partition-not-punycode",
+			bad: rows(invite("Bücher.example.de", "partners")), at: "Bücher.example.de/partners/PartitionKey", says: "not in ASCII",
+			advice: "under xn--bcher-kva.example.de, which", good: rows(invite("xn--bcher-kva.example.de", "partners"))},
+		{name: "an international wildcard", rule: "partition-not-punycode",
+			bad: rows(invite("*.bücher.de", "partners")), at: "*.bücher.de/partners/PartitionKey", says: "not in ASCII",
+			advice: "under *.xn--bcher-kva.de, which", good: rows(invite("*.xn--bcher-kva.de", "partners"))},
+		{name: "an ending for a domain", rule: "partition-public-suffix",
+			bad: rows(deny("co.uk", "british")), at: "co.uk/british/PartitionKey", says: "an ending under which others register",
+			advice: "under *.co.uk if", good: rows(deny("*.co.uk", "british"))},
+		{name: "an ending that does not exist", rule: "partition-nobody",
+			bad: rows(deny("*.contoso.cmo", "no more")), at: "*.contoso.cmo/no more/PartitionKey", says: "No address can have a domain below",
+			good: rows(deny("*.contoso.com", "no more"))},
+		{name: "a wildcard too deep for any address", rule: "partition-nobody",
+			bad: rows(deny("*.a.b.c.d.e.f.g.h.contoso.com", "deep")), at: "*.a.b.c.d.e.f.g.h.contoso.com/deep/PartitionKey", says: "too many parts",
+			good: rows(deny("*.a.b.contoso.com", "deep"))},
+		{name: "two rows of one name", rule: "same-name-twice",
+			bad: rows(invite("contoso.com", "partners"), deny("contoso.com", "partners")), at: "contoso.com/partners/RowKey", says: "same PartitionKey and RowKey",
+			good: rows(invite("contoso.com", "partners"), deny("fabrikam.com", "partners"))},
+		{name: "more rows than are read", rule: "too-many-rows",
+			bad: many(1001), at: "contoso.com//PartitionKey", says: "1001 rows", good: many(1000)},
+
+		{name: "everybody", rule: "invites-everybody", bad: rows(invite("*", "all")), at: "*/all/PartitionKey", says: "everybody in the world",
+			good: rows(review("*", "all"))},
+		{name: "everybody below an ending", rule: "invites-everybody", bad: rows(invite("*.com", "all")), at: "*.com/all/PartitionKey", says: "the ending .com,",
+			good: rows(review("*.com", "all"))},
+		{name: "everybody below an ending of two parts", rule: "invites-everybody", bad: rows(invite("*.co.uk", "all")), at: "*.co.uk/all/PartitionKey",
+			says: "the ending .co.uk,", good: rows(invite("*.contoso.co.uk", "all"))},
+		{name: "everybody below an ending that is known by a wildcard", rule: "invites-everybody", bad: rows(invite("*.kawasaki.jp", "all")),
+			at: "*.kawasaki.jp/all/PartitionKey", says: "the ending .kawasaki.jp,", good: rows(invite("*.eu.contoso.kawasaki.jp", "all"))},
+		{name: "every tenant", rule: "invites-shared-domain", bad: rows(invite("*.onmicrosoft.com", "all")), at: "*.onmicrosoft.com/all/PartitionKey",
+			says: "anyone can get a name", good: rows(invite("contoso.onmicrosoft.com", "all"))},
+		{name: "every customer of a host", rule: "invites-shared-domain", bad: rows(invite("*.github.io", "all")), at: "*.github.io/all/PartitionKey",
+			says: "anyone can get a name", good: rows(invite("contoso.github.io", "all"))},
+		{name: "free mail", rule: "invites-free-mail", bad: rows(invite("gmail.com", "all")), at: "gmail.com/all/PartitionKey", says: "at gmail.com (Google)",
+			advice: "whole address", good: rows(invite("ana@gmail.com", "all"))},
+		{name: "below a domain of free mail", rule: "invites-free-mail", bad: rows(invite("*.fastmail.com", "all")), at: "*.fastmail.com/all/PartitionKey",
+			says: "below fastmail.com", good: rows(review("*.fastmail.com", "all"))},
+		{name: "a throw-away mailbox", rule: "invites-disposable-mail", bad: rows(invite("ana@mailinator.com", "all")),
+			at: "ana@mailinator.com/all/PartitionKey", says: "mailboxes for a few minutes", good: rows(invite("ana@contoso.com", "all"))},
+
+		{name: "a row that comes first by Priority", rule: "unreachable",
+			bad: rows(invite("contoso.com", "a", columns{"Priority": 2}), deny("contoso.com", "b", columns{"Priority": 1})),
+			at:  "contoso.com/a/Priority", says: `the row "b" of the same partition always comes first.`,
+			good: rows(invite("contoso.com", "a", columns{"Priority": 2}), deny("contoso.com", "b", columns{"Priority": 1, "NotAfter": "2026-05-31"}))},
+		{name: "a row that comes first by its name", rule: "unreachable",
+			bad: rows(invite("contoso.com", "a"), deny("contoso.com", "b")),
+			at:  "contoso.com/b/Priority", says: "by its name, since both have the same Priority",
+			good: rows(invite("contoso.com", "a"), deny("fabrikam.com", "b"))},
+		{name: "rows that together come first", rule: "unreachable",
+			bad: rows(invite("contoso.com", "a", columns{"Priority": 1, "NotAfter": "2026-06-01T00:00:00Z"}), review("contoso.com", "b", columns{"Priority": 2, "NotBefore": "2026-06-01"}),
+				deny("contoso.com", "c")),
+			at: "contoso.com/c/Priority", says: `from "a" to "b"`,
+			good: rows(invite("contoso.com", "a", columns{"Priority": 1, "NotAfter": "2026-06-01T00:00:00Z"}), review("contoso.com", "b", columns{"Priority": 2, "NotBefore": "2026-06-02"}),
+				deny("contoso.com", "c"))},
+		{name: "a row behind one with a fault", rule: "unreachable",
+			bad: rows(invite("contoso.com", "a", columns{"Priority": 1}), deny("contoso.com", "b", columns{"Priority": 2, "NotAfter": "soon"})),
+			at:  "contoso.com/a/RowKey", says: `the row "b" of the same partition has a fault`,
+			good: rows(invite("contoso.com", "a", columns{"Priority": 1}), deny("contoso.com", "b", columns{"Priority": 2, "NotAfter": "soon", "Enabled": false}))},
+		{name: "a row whose time is over", rule: "expired",
+			bad: rows(invite("contoso.com", "a", columns{"NotAfter": "2026-05-14"})), at: "contoso.com/a/NotAfter", says: "2026-05-15T00:00:00Z",
+			good: rows(invite("contoso.com", "a", columns{"NotAfter": "2026-05-15"}))},
+		{name: "two rows that meet for a while", rule: "overlap",
+			bad:  rows(invite("contoso.com", "a", columns{"Priority": 1, "NotAfter": "2026-06-30"}), deny("contoso.com", "b", columns{"Priority": 2, "NotBefore": "2026-06-16"})),
+			at:   "contoso.com/b/NotBefore",
+			says: `"a" says invite where this one says deny, and both apply from 2026-06-16T00:00:00Z to 2026-07-01T00:00:00Z`,
+			good: rows(invite("contoso.com", "a", columns{"Priority": 1, "NotAfter": "2026-06-30"}), deny("contoso.com", "b", columns{"Priority": 2, "NotBefore": "2026-07-01"}))},
+		{name: "an order by name alone", rule: "same-priority",
+			bad: rows(invite("contoso.com", "a", columns{"NotAfter": "2026-06-30"}), deny("contoso.com", "b")),
+			at:  "contoso.com/b/Priority", says: `"a" has the same Priority and says invite where this one says deny`,
+			good: rows(invite("contoso.com", "a", columns{"NotAfter": "2026-06-30", "Priority": 50}), deny("contoso.com", "b"))},
+
+		{name: "a wildcard beside a deny", rule: "wildcard-beside-deny",
+			bad: rows(invite("*.contoso.com", "all"), deny("contoso.com", "none")), at: "*.contoso.com/all/PartitionKey",
+			says: `does not cover the domain itself`, good: rows(invite("*.contoso.com", "all"), review("contoso.com", "some"))},
+		{name: "a wildcard alone", rule: "wildcard-without-domain",
+			bad: rows(invite("*.contoso.com", "all")), at: "*.contoso.com//PartitionKey", says: "none for contoso.com itself",
+			good: rows(invite("*.contoso.com", "all"), invite("contoso.com", "all"))},
+		{name: "a wildcard with a row for the domain that is over", rule: "wildcard-without-domain",
+			bad: rows(deny("*.contoso.com", "none"), deny("contoso.com", "none", columns{"NotAfter": "2026-01-01"})), at: "*.contoso.com//PartitionKey",
+			says: "none for contoso.com itself", good: rows(deny("*.contoso.com", "none"), deny("contoso.com", "none"))},
+		{name: "a deny with subdomains that are invited", rule: "deny-without-subdomains",
+			bad: rows(deny("sales.contoso.com", "none"), invite("*.contoso.com", "all")), at: "sales.contoso.com/none/PartitionKey",
+			says: `by the row "all" of the partition *.contoso.com`,
+			good: rows(deny("sales.contoso.com", "none"), invite("*.contoso.com", "all"), deny("*.sales.contoso.com", "none"))},
+		{name: "a deny in a world that is invited", rule: "deny-without-subdomains",
+			bad: rows(deny("contoso.com", "none"), invite("*", "all")), at: "contoso.com/none/PartitionKey", says: `of the partition *.`,
+			good: rows(deny("contoso.com", "none"), review("*.com", "some"), invite("*", "all"))},
+
+		{name: "no sponsor", rule: "no-sponsor", bad: rows(invite("contoso.com", "a", columns{"Sponsors": "-"})), at: "contoso.com/a/Sponsors",
+			says: "clean-up", good: good},
+		{name: "no group", rule: "no-groups", bad: rows(invite("contoso.com", "a", columns{"Groups": ""})), at: "contoso.com/a/Groups",
+			says: "nothing else", good: good},
+		{name: "a member", rule: "member", bad: rows(invite("contoso.com", "a", columns{"UserType": "member"})), at: "contoso.com/a/UserType",
+			says: "members", good: rows(invite("contoso.com", "a", columns{"UserType": "guest"}))},
+		{name: "no mail", rule: "no-mail", bad: rows(invite("contoso.com", "a", columns{"SendInvitation": "no"})), at: "contoso.com/a/SendInvitation",
+			says: "nobody tells them", good: rows(invite("contoso.com", "a", columns{"SendInvitation": "yes"}))},
+
+		{name: "a group that is not there", rule: "group-missing", bad: good, at: "contoso.com/partners/Groups", says: "There is no group " + group,
+			good: good, in: tenant{noGroup: group}, goodIn: tenant{}},
+		{name: "a dynamic group", rule: "group-dynamic", bad: good, at: "contoso.com/partners/Groups",
+			says: `The group "Partners" (` + group + `) has a rule`, good: good,
+			in: groupIs(Group{SecurityEnabled: true, Dynamic: true}), goodIn: groupIs(Group{SecurityEnabled: true})},
+		{name: "a distribution list", rule: "group-mail-enabled", bad: good, at: "contoso.com/partners/Groups", says: "Exchange keeps its members",
+			good: good, in: groupIs(Group{MailEnabled: true}), goodIn: groupIs(Group{SecurityEnabled: true})},
+		{name: "a mail-enabled security group", rule: "group-mail-enabled", bad: good, at: "contoso.com/partners/Groups", says: "mail-enabled",
+			good: good, in: groupIs(Group{MailEnabled: true, SecurityEnabled: true}), goodIn: groupIs(Group{SecurityEnabled: true})},
+		{name: "a group for roles", rule: "group-role-assignable", bad: good, at: "contoso.com/partners/Groups", says: "roles of the directory",
+			good: good, in: groupIs(Group{SecurityEnabled: true, RoleAssignable: true}), goodIn: groupIs(Group{SecurityEnabled: true})},
+		{name: "a group from on-premises", rule: "group-on-premises", bad: good, at: "contoso.com/partners/Groups", says: "mastered on-premises",
+			good: good, in: groupIs(Group{SecurityEnabled: true, OnPremises: true}), goodIn: groupIs(Group{SecurityEnabled: true})},
+		{name: "a Microsoft 365 group", rule: "group-microsoft-365", bad: good, at: "contoso.com/partners/Groups", says: "welcome mail",
+			good: good, in: groupIs(Group{MailEnabled: true, Unified: true}), goodIn: groupIs(Group{SecurityEnabled: true})},
+		{name: "a group that is for nothing", rule: "group-not-security", bad: good, at: "contoso.com/partners/Groups", says: "no security group",
+			good: good, in: groupIs(Group{}), goodIn: groupIs(Group{SecurityEnabled: true})},
+		{name: "a sponsor who is not there", rule: "sponsor-missing", bad: good, at: "contoso.com/partners/Sponsors", says: "no user or group " + sponsor,
+			good: good, in: tenant{noSponsor: sponsor}, goodIn: tenant{}},
+		{name: "an app for a sponsor", rule: "sponsor-kind", bad: good, at: "contoso.com/partners/Sponsors", says: "neither a user nor a group",
+			good: good, in: sponsorIs(Principal{Kind: "other"}), goodIn: sponsorIs(Principal{Kind: "group"})},
+		{name: "a sponsor who has left", rule: "sponsor-disabled", bad: good, at: "contoso.com/partners/Sponsors", says: `The sponsor "Ana" (` + sponsor + `) has an account that is disabled`,
+			good: good, in: sponsorIs(Principal{Kind: "user"}), goodIn: sponsorIs(Principal{Kind: "user", Enabled: true})},
+		{name: "a guest for a sponsor", rule: "sponsor-guest", bad: good, at: "contoso.com/partners/Sponsors", says: "is a guest",
+			good: good, in: sponsorIs(Principal{Kind: "user", Enabled: true, Guest: true}), goodIn: sponsorIs(Principal{Kind: "user", Enabled: true})},
+		{name: "groups that may not be read", rule: "directory-forbidden", bad: good, at: "//Groups", says: "groups of the rows were not checked", advice: "GroupMember.Read.All",
+			good: good, in: tenant{groupErr: problem.New(problem.DirectoryForbidden, "no")}, goodIn: tenant{}},
+		{name: "sponsors that may not be read", rule: "directory-forbidden", bad: good, at: "//Sponsors", says: "sponsors of the rows were not checked", advice: "User.Read.All",
+			good: good, in: tenant{sponsorErr: problem.New(problem.DirectoryForbidden, "no")}, goodIn: tenant{}},
+		{name: "a directory with gaps", rule: "directory-unavailable", bad: good, at: "//", says: "no answer for 1 of the 2 groups and sponsors (directory-unavailable)",
+			good: good, in: tenant{groupErr: problem.New(problem.DirectoryUnavailable, "no")}, goodIn: tenant{}},
+	}
+	// No column but a free text takes a Binary cell.
+	for _, c := range policy.Columns() {
+		if takesAnything(c.Name) {
+			continue
+		}
+		list = append(list, ruleCase{name: "a binary " + c.Name, rule: "invalid-" + kebab(c.Name),
+			bad: rows(invite("contoso.com", "partners", columns{c.Name: []byte("invite")})),
+			at:  "contoso.com/partners/" + c.Name, says: c.Name + " is ", good: good})
+	}
+	return list
+}
+
+// many returns n rows of one partition, each for a moment of its own.
+func many(n int) []policy.Raw {
+	var raws []policy.Raw
+	for i := range n {
+		from := now.Add(time.Duration(i) * time.Hour)
+		raws = append(raws, deny("contoso.com", fmt.Sprintf("row %d", i), columns{"NotBefore": from, "NotAfter": from.Add(time.Hour)}))
+	}
+	return raws
+}
+
+func TestEveryRuleFindsItsFaultAndNotTheCorrection(t *testing.T) {
+	severities := map[string]Severity{}
+	for _, rule := range Rules() {
+		severities[rule.ID] = rule.Severity
+	}
+	for _, c := range cases() {
+		t.Run(c.name, func(t *testing.T) {
+			of := func(findings []Finding) []Finding {
+				return slices.DeleteFunc(findings, func(f Finding) bool { return f.Rule != c.rule })
+			}
+			found := of(check(t, c.in, c.bad...))
+			if len(found) != 1 {
+				t.Fatalf("%d findings of %s, want 1: %+v", len(found), c.rule, found)
+			}
+			f := found[0]
+			if at := f.Partition + "/" + f.Row + "/" + f.Column; at != c.at {
+				t.Errorf("found at %q, want %q", at, c.at)
+			}
+			if !strings.Contains(f.Problem, c.says) {
+				t.Errorf("Problem is %q, without %q", f.Problem, c.says)
+			}
+			if !strings.Contains(f.Advice, c.advice) {
+				t.Errorf("Advice is %q, without %q", f.Advice, c.advice)
+			}
+			if f.Severity != severities[c.rule] {
+				t.Errorf("Severity is %q, the rule's is %q", f.Severity, severities[c.rule])
+			}
+			in := c.in
+			if c.goodIn != nil {
+				in = c.goodIn
+			}
+			left := of(check(t, in, c.good...))
+			if len(left) != 0 {
+				t.Errorf("after the correction there is still %+v", left)
+			}
+		})
+	}
+}
+
+func TestEveryRuleHasACase(t *testing.T) {
+	covered := map[string]bool{}
+	for _, c := range cases() {
+		covered[c.rule] = true
+	}
+	seen := map[string]bool{}
+	for _, rule := range Rules() {
+		if !covered[rule.ID] {
+			t.Errorf("no case shows what %s finds", rule.ID)
+		}
+		if seen[rule.ID] {
+			t.Errorf("%s is listed twice", rule.ID)
+		}
+		seen[rule.ID] = true
+		if rule.Severity != Error && rule.Severity != Warning && rule.Severity != Info {
+			t.Errorf("%s has the severity %q", rule.ID, rule.Severity)
+		}
+		if !strings.HasSuffix(rule.Means, ".") {
+			t.Errorf("%s is explained by %q, which is no sentence", rule.ID, rule.Means)
+		}
+	}
+}
+
+func TestRowsInOrderHaveNoFindings(t *testing.T) {
+	found := check(t, tenant{},
+		invite("contoso.com", "partners"),
+		deny("*.contoso.com", "no subdomains"),
+		deny("contoso.com", "freeze", columns{"Priority": 1, "NotBefore": "2026-07-01", "NotAfter": "2026-07-31"}),
+		invite("ana@fabrikam.com", "Ana"),
+		deny("mailinator.com", "throw-away"),
+		review("gmail.com", "private"),
+		review("*", "everybody else"),
+		invite("*", "old door", columns{"Enabled": "no", "Sponsors": "-", "NotAfter": "2020-01-01"}))
+	if len(found) != 0 {
+		t.Errorf("found %+v", found)
+	}
+}
+
+func TestFindingsOfFaultyRows(t *testing.T) {
+	tests := []struct {
+		name string
+		raws []policy.Raw
+		want []string // partition/row/column: rule
+	}{
+		{"a disabled row has its faults and nothing else",
+			rows(row("contoso.com", "a", columns{"Action": "invite", "Enabled": false, "Priority": "first", "UserType": "Member"})),
+			[]string{"contoso.com/a/Priority: invalid-priority"}},
+		{"a column at fault is not judged by its default",
+			rows(invite("contoso.com", "a", columns{"Groups": "x", "Sponsors": "y", "SendInvitation": "maybe", "UserType": "Owner"})),
+			[]string{"contoso.com/a/Groups: invalid-groups", "contoso.com/a/Sponsors: invalid-sponsors", "contoso.com/a/SendInvitation: invalid-send-invitation",
+				"contoso.com/a/UserType: invalid-user-type"}},
+		{"a row with a fault is not expired, since its times do not count",
+			rows(deny("contoso.com", "a", columns{"Note2": "x", "NotAfter": "2020-01-01"})),
+			[]string{"contoso.com/a/Note2: unknown-column"}},
+		{"two faulty rows are both repaired, so neither hides the other",
+			rows(deny("contoso.com", "a", columns{"Priority": "x"}), deny("contoso.com", "b", columns{"Priority": "x"})),
+			[]string{"contoso.com/a/Priority: invalid-priority", "contoso.com/b/Priority: invalid-priority"}},
+		{"a row that would invite everybody once it is repaired",
+			rows(invite("*", "a", columns{"Priority": "x"})),
+			[]string{"*/a/PartitionKey: invites-everybody", "*/a/Priority: invalid-priority"}},
+		{"the most specific partition comes first",
+			rows(review("*", "a", columns{"X": 1}), review("*.com", "a", columns{"X": 1}), review("*.contoso.com", "a", columns{"X": 1}),
+				review("contoso.com", "b", columns{"X": 1}), review("contoso.com", "a", columns{"X": 1, "Action": 1, "Priority": "x"}), review("ana@contoso.com", "a", columns{"X": 1})),
+			[]string{"ana@contoso.com/a/X: unknown-column", "contoso.com/a/Action: invalid-action", "contoso.com/a/Priority: invalid-priority", "contoso.com/a/X: unknown-column",
+				"contoso.com/b/X: unknown-column", "*.contoso.com/a/X: unknown-column", "*.com/a/X: unknown-column", "*/a/X: unknown-column"}},
+		{"no rows", nil, nil},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			var got []string
+			for _, f := range check(t, nil, test.raws...) {
+				got = append(got, f.Partition+"/"+f.Row+"/"+f.Column+": "+f.Rule)
+			}
+			diff := cmp.Diff(test.want, got)
+			if diff != "" {
+				t.Errorf("findings (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestCheckNeedsATime(t *testing.T) {
+	_, err := Check(t.Context(), Config{})
+	if problem.CodeOf(err) != problem.Internal {
+		t.Errorf("Check without a time: %v", err)
+	}
+}
+
+func TestTheListsOfDomains(t *testing.T) {
+	free, disposable := domainList(freeMailText), domainList(disposableText)
+	if len(free) < 100 || len(disposable) < 50 {
+		t.Errorf("%d domains of free mail and %d of throw-away mailboxes", len(free), len(disposable))
+	}
+	for _, list := range []string{freeMailText, disposableText} {
+		seen := map[string]bool{}
+		for line := range strings.Lines(list) {
+			domain, _, _ := strings.Cut(strings.TrimSpace(line), " ")
+			if domain == "" || domain == "#" {
+				continue
+			}
+			asSubmitted, ok := domainOf(domain)
+			if !ok || asSubmitted != domain {
+				t.Errorf("no address can have the domain %q", domain)
+			}
+			if seen[domain] {
+				t.Errorf("%q is listed twice", domain)
+			}
+			seen[domain] = true
+		}
+	}
+	for domain, keeper := range free {
+		if keeper == "" {
+			t.Errorf("nobody keeps %q", domain)
+		}
+		if _, both := disposable[domain]; both {
+			t.Errorf("%q is on both lists", domain)
+		}
+	}
+}
