@@ -19,19 +19,22 @@ import (
 )
 
 const (
-	// hostTimeout is functionTimeout in host.json. When it passes, the host kills the whole process and with it every other invocation.
+	// hostTimeout is functionTimeout in host.json. When it passes, the host kills the whole process and with it every
+	// other invocation.
 	hostTimeout = 2 * time.Minute
 
 	// defaultTimeout leaves an invocation that ran out of time half a minute to say so before the host acts.
 	defaultTimeout = 90 * time.Second
 
-	// defaultMaxBodyBytes is twice of what 64 KiB of form can become, more than any honest sign-up. The host sends a body as a JSON string,
-	// which makes six characters of a control character, and headers (32 KiB at most, by its server) twice. A JSON body comes once more in
-	// pieces, but has no control characters. A queue message has 64 KiB at most.
+	// defaultMaxBodyBytes is twice of what 64 KiB of form can become, more than any honest sign-up. The host sends a
+	// body as a JSON string, which makes six characters of a control character, and headers (32 KiB at most, by its
+	// server) twice. A JSON body comes once more in pieces, but has no control characters. A queue message has 64 KiB
+	// at most.
 	defaultMaxBodyBytes = 1 << 20
 
-	// maxDrainBytes is how much of an envelope that is too large is read and thrown away, so that the host reads our answer instead
-	// of a connection reset: the host takes bodies of up to 100 MiB (FUNCTIONS_REQUEST_BODY_SIZE_LIMIT), which escaping makes larger.
+	// maxDrainBytes is how much of an envelope that is too large is read and thrown away, so that the host reads our
+	// answer instead of a connection reset: the host takes bodies of up to 100 MiB (FUNCTIONS_REQUEST_BODY_SIZE_LIMIT),
+	// which escaping makes larger.
 	maxDrainBytes = 256 << 20
 
 	// maxPooledBytes is the largest buffer that is kept for the next envelope.
@@ -43,10 +46,12 @@ var functionName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_-]{0,127}$`)
 
 // Config is what an App needs.
 type Config struct {
-	// Log gets one line for each invocation. It must write to standard output: the host takes standard error for errors. Required.
+	// Log gets one line for each invocation. It must write to standard output: the host takes standard error for
+	// errors. Required.
 	Log *slog.Logger
-	// Timeout ends the context of an invocation. It must lie below the host's functionTimeout of two minutes, because the host ends
-	// an overdue invocation by killing the process. A function that does not heed its context is not stopped. Default: 90 s.
+	// Timeout ends the context of an invocation. It must lie below the host's functionTimeout of two minutes, because
+	// the host ends an overdue invocation by killing the process. A function that does not heed its context is not
+	// stopped. Default: 90 s.
 	Timeout time.Duration
 	// MaxBodyBytes is the largest envelope that is read. Default: 1 MiB, twice of what 64 KiB of form can become.
 	MaxBodyBytes int64
@@ -85,13 +90,14 @@ type outcome struct {
 	err error
 }
 
-// response is the envelope that goes back to the host. The keys of Outputs are binding names, and the host tells their case apart.
-// ReturnValue is left out on purpose: its keys would override Outputs.
+// response is the envelope that goes back to the host. The keys of Outputs are binding names, and the host tells their
+// case apart. ReturnValue is left out on purpose: its keys would override Outputs.
 type response struct {
 	Outputs map[string]any `json:",omitempty"`
 }
 
-// failure is the body of every answer that makes an invocation fail, and of the answers that HTTP functions could not give themselves.
+// failure is the body of every answer that makes an invocation fail, and of the answers that HTTP functions could not
+// give themselves.
 type failure struct {
 	Title  string       `json:"title"`
 	Status int          `json:"status"`
@@ -253,7 +259,8 @@ func (a *App) reply(ctx context.Context, w http.ResponseWriter, ended outcome) {
 	}
 }
 
-// protect calls business code and turns a panic into an error. The log gets the type and the stack; the value may hold what a user sent.
+// protect calls business code and turns a panic into an error. The log gets the type and the stack; the value may hold
+// what a user sent.
 func (a *App) protect(ctx context.Context, f func() error) (err error) {
 	defer func() {
 		value := recover()
@@ -280,7 +287,8 @@ func finish(call *invocation, err error) outcome {
 	return outcome{code: http.StatusOK, body: response{Outputs: outputs}, status: http.StatusOK}
 }
 
-// refusal fails an invocation that reached no function. The detail goes to the host and to the log, so it must quote nothing of an envelope.
+// refusal fails an invocation that reached no function. The detail goes to the host and to the log, so it must quote
+// nothing of an envelope.
 func refusal(code problem.Code, detail string) outcome {
 	return outcome{
 		code:   code.Status(),
@@ -294,8 +302,8 @@ func newFailure(code problem.Code, status int, detail string) failure {
 	return failure{Title: code.Title(), Status: status, Code: code, Detail: detail}
 }
 
-// safeText returns what the log may know of an error: the text of an error with a code, which is made for the log, and of an error
-// of the context. Of any other error only the type, because nobody promises what stands in its text.
+// safeText returns what the log may know of an error: the text of an error with a code, which is made for the log, and
+// of an error of the context. Of any other error only the type, because nobody promises what stands in its text.
 func safeText(err error) string {
 	var coded *problem.Error
 	switch {

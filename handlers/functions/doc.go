@@ -1,7 +1,8 @@
 // Package functions speaks the custom-handler protocol of the Azure Functions host, and nothing else.
 //
-// Business code registers plain handlers by function name: an http.Handler for an HTTP trigger, a func for a queue or timer trigger.
-// This package turns envelopes into calls and results into envelopes, and keeps every rule of the host that a handler can break:
+// Business code registers plain handlers by function name: an http.Handler for an HTTP trigger, a func for a queue or
+// timer trigger. This package turns envelopes into calls and results into envelopes, and keeps every rule of the host
+// that a handler can break:
 //
 //   - An answer is never empty, never null and always application/json: the host hangs on the first two and refuses anything else.
 //   - What a function means to say travels as 200. Anything else makes the host throw away the outputs, and retry a queue message.

@@ -11,8 +11,9 @@ import (
 	"guestlist/handlers/problem"
 )
 
-// clientRequest is what the host tells of a client's request. The rest of the envelope is not used: Query and Identities say again
-// what stands in the address and the headers, and of Metadata, whoever posts JSON chooses what stands there.
+// clientRequest is what the host tells of a client's request. The rest of the envelope is not used: Query and
+// Identities say again what stands in the address and the headers, and of Metadata, whoever posts JSON chooses what
+// stands there.
 type clientRequest struct {
 	url     string
 	method  string
@@ -24,8 +25,9 @@ type clientRequest struct {
 
 // readRequest finds the client's request in an envelope. Its errors quote nothing of it.
 //
-// Everybody can call HTTP functions, so this has to be fast. encoding/json judges the envelope; what it then would do by reflection,
-// also for the larger part of an envelope that is not used, is done here by walking over the members of what is known to be valid.
+// Everybody can call HTTP functions, so this has to be fast. encoding/json judges the envelope; what it then would do
+// by reflection, also for the larger part of an envelope that is not used, is done here by walking over the members of
+// what is known to be valid.
 func readRequest(envelope []byte) (clientRequest, error) {
 	if !json.Valid(envelope) {
 		return clientRequest{}, envelopeError(json.Unmarshal(envelope, new(json.RawMessage)))
@@ -46,7 +48,8 @@ func readRequest(envelope []byte) (clientRequest, error) {
 	case !fine:
 		return clientRequest{}, problem.New(problem.MalformedBody, "Data.%s has a value of the wrong type", requestBinding)
 	case !in.present:
-		return clientRequest{}, problem.New(problem.MalformedBody, "the envelope has no Data.%s; the httpTrigger binding must have that name", requestBinding)
+		return clientRequest{}, problem.New(problem.MalformedBody,
+			"the envelope has no Data.%s; the httpTrigger binding must have that name", requestBinding)
 	case in.method == "" || in.url == "":
 		return clientRequest{}, problem.New(problem.MalformedBody, "Data.%s has no Method or no Url", requestBinding)
 	}
@@ -89,7 +92,8 @@ func (in *clientRequest) read(req []byte) (fine bool) {
 	return fine
 }
 
-// param takes a route parameter: a string, or a number or boolean where the route has a constraint. An optional one that is missing is null.
+// param takes a route parameter: a string, or a number or boolean where the route has a constraint. An optional one
+// that is missing is null.
 func (in *clientRequest) param(name string, value []byte) {
 	if string(value) == "null" {
 		return
@@ -139,7 +143,8 @@ func members(data []byte) iter.Seq2[string, []byte] {
 	}
 }
 
-// elements yields the elements of a JSON array; null has none, and any other value is its own only element. data must be valid JSON.
+// elements yields the elements of a JSON array; null has none, and any other value is its own only element. data must
+// be valid JSON.
 func elements(data []byte) iter.Seq[[]byte] {
 	return func(yield func([]byte) bool) {
 		if string(data) == "null" {
@@ -179,7 +184,8 @@ func text(value []byte) (decoded string, ok bool) {
 	return decoded, err == nil
 }
 
-// The functions below return the index behind what they skip. They rely on valid JSON, in which brackets match and strings end.
+// The functions below return the index behind what they skip. They rely on valid JSON, in which brackets match and
+// strings end.
 
 func skipSpace(data []byte, i int) int {
 	for data[i] == ' ' || data[i] == '\n' || data[i] == '\r' || data[i] == '\t' {

@@ -14,7 +14,8 @@ import (
 // FuzzEnvelope posts anything to functions of every kind, and to the same that fail after they have enqueued. Whatever
 // comes in, what goes out is something that the host can read, and a failure sends nothing.
 //
-// Run it with -fuzzminimizetime=10x: pools and logs make its coverage vary, and the fuzzer would spend its time on minimizing.
+// Run it with -fuzzminimizetime=10x: pools and logs make its coverage vary, and the fuzzer would spend its time on
+// minimizing.
 func FuzzEnvelope(f *testing.F) {
 	f.Add([]byte(httpEnvelope("application/json", `{"email":"a@b.c"}`)))
 	f.Add([]byte(httpEnvelope("multipart/form-data", "AAEC/w==")))

@@ -21,26 +21,27 @@ const (
 	responseBinding = "res"
 )
 
-// httpResult is the http output binding. Of the fields that the host knows, these are the ones that it heeds; headers must be strings,
-// and the body a string, or it would be re-formatted.
+// httpResult is the http output binding. Of the fields that the host knows, these are the ones that it heeds; headers
+// must be strings, and the body a string, or it would be re-formatted.
 type httpResult struct {
 	StatusCode int               `json:"statusCode"`
 	Headers    map[string]string `json:"headers,omitempty"`
 	Body       string            `json:"body"`
 }
 
-// HTTP registers the handler of an HTTP-triggered function, with the input binding "req" and the output binding "res". It panics if the
-// name is no function name or taken.
+// HTTP registers the handler of an HTTP-triggered function, with the input binding "req" and the output binding "res".
+// It panics if the name is no function name or taken.
 //
-// The handler sees the request as the host received it, with its route parameters as path values: r.URL has path and query as a server
-// has them, r.Host the host name that the client used. RemoteAddr is empty, because the host does not tell; X-Forwarded-For is what the
-// client and the proxies before the host say. The body is text: bytes that are no UTF-8 have been replaced, except in application/octet-stream
-// and multipart/*. A body without Content-Length is lost in the host.
+// The handler sees the request as the host received it, with its route parameters as path values: r.URL has path and
+// query as a server has them, r.Host the host name that the client used. RemoteAddr is empty, because the host does not
+// tell; X-Forwarded-For is what the client and the proxies before the host say. The body is text: bytes that are no
+// UTF-8 have been replaced, except in application/octet-stream and multipart/*. A body without Content-Length is lost
+// in the host.
 //
-// The answer must be text in UTF-8, with header values in printable ASCII; anything else cannot pass, is logged, and becomes a 500. Only
-// one Set-Cookie passes; the first is kept and the rest is logged as an error. The host sees the answer after the handler returned, with
-// the queue messages that it enqueued, and sends both at the same time: if it fails to enqueue, the client gets a 500. So a 2xx means
-// that the message is safe. With a 5xx nothing is enqueued.
+// The answer must be text in UTF-8, with header values in printable ASCII; anything else cannot pass, is logged, and
+// becomes a 500. Only one Set-Cookie passes; the first is kept and the rest is logged as an error. The host sees the
+// answer after the handler returned, with the queue messages that it enqueued, and sends both at the same time: if it
+// fails to enqueue, the client gets a 500. So a 2xx means that the message is safe. With a 5xx nothing is enqueued.
 func (a *App) HTTP(name string, h http.Handler) {
 	if h == nil {
 		panic("functions: " + name + " has no handler")
@@ -78,7 +79,8 @@ func (a *App) HTTP(name string, h http.Handler) {
 	a.register(f)
 }
 
-// answered makes the answer of an HTTP function an outcome. Whoever reads a 5xx will try again, so nothing may be on the queue then.
+// answered makes the answer of an HTTP function an outcome. Whoever reads a 5xx will try again, so nothing may be on
+// the queue then.
 func (a *App) answered(ctx context.Context, call *invocation, result httpResult, err error) outcome {
 	outputs := call.end()
 	if result.StatusCode >= http.StatusInternalServerError && len(outputs) > 0 {
@@ -116,7 +118,8 @@ func newRequest(ctx context.Context, envelope []byte) (*http.Request, error) {
 	}
 	body := in.body
 	if bodyIsBase64(header.Get("Content-Type")) {
-		// The host leaves a content type that it can't parse as text, and we may see it differently: then the text is the body.
+		// The host leaves a content type that it can't parse as text, and we may see it differently: then the text is
+		// the body.
 		raw, err := base64.StdEncoding.DecodeString(body)
 		if err == nil {
 			body = string(raw)
@@ -149,8 +152,9 @@ func newRequest(ctx context.Context, envelope []byte) (*http.Request, error) {
 	return r, nil
 }
 
-// splitURL returns the path and query of an absolute address, and its host. The host composes it from an escaped path and the query as
-// the client sent it, so there is no address that it refuses: what doesn't unescape is taken literally.
+// splitURL returns the path and query of an absolute address, and its host. The host composes it from an escaped path
+// and the query as the client sent it, so there is no address that it refuses: what doesn't unescape is taken
+// literally.
 func splitURL(raw string) (*url.URL, string) {
 	host := ""
 	for _, scheme := range []string{"https://", "http://"} {
@@ -179,15 +183,17 @@ func splitURL(raw string) (*url.URL, string) {
 	return address, host
 }
 
-// bodyIsBase64 reports whether the host passes a body of the content type as base64 instead of text: application/octet-stream, and
-// whatever has "multipart/" in its media type (azure-functions-host, IsMediaTypeOctetOrMultipart).
+// bodyIsBase64 reports whether the host passes a body of the content type as base64 instead of text:
+// application/octet-stream, and whatever has "multipart/" in its media type (azure-functions-host,
+// IsMediaTypeOctetOrMultipart).
 func bodyIsBase64(contentType string) bool {
 	media, _, _ := strings.Cut(contentType, ";")
 	media = strings.ToLower(strings.TrimSpace(media))
 	return media == "application/octet-stream" || strings.Contains(media, "multipart/")
 }
 
-// recorder is the http.ResponseWriter of an HTTP function. It behaves as the one of net/http does, as far as that can pass the host.
+// recorder is the http.ResponseWriter of an HTTP function. It behaves as the one of net/http does, as far as that can
+// pass the host.
 type recorder struct {
 	header http.Header
 	status int
@@ -199,7 +205,8 @@ type recorder struct {
 // Header returns the header. Changes after WriteHeader have no effect.
 func (w *recorder) Header() http.Header { return w.header }
 
-// WriteHeader keeps the first final status. Informational ones can't pass the host. Like net/http it panics on what is no status.
+// WriteHeader keeps the first final status. Informational ones can't pass the host. Like net/http it panics on what is
+// no status.
 func (w *recorder) WriteHeader(status int) {
 	if status < 100 || status > 999 {
 		panic("functions: WriteHeader with a status that is none")

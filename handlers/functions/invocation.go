@@ -31,8 +31,8 @@ func newInvocation(f *function, header http.Header) *invocation {
 	}
 }
 
-// InvocationID returns the host's id of the invocation that ctx belongs to, or "" if there is none or the host sent none. It is at
-// most 64 characters long and fit for a log.
+// InvocationID returns the host's id of the invocation that ctx belongs to, or "" if there is none or the host sent
+// none. It is at most 64 characters long and fit for a log.
 func InvocationID(ctx context.Context) string {
 	call := invocationOf(ctx)
 	if call == nil {
@@ -59,7 +59,8 @@ func cleanID(id string) string {
 	return id
 }
 
-// traceID returns the trace id of a traceparent header (W3C Trace Context: version, 32 hexadecimal digits, parent, flags), or "".
+// traceID returns the trace id of a traceparent header (W3C Trace Context: version, 32 hexadecimal digits, parent,
+// flags), or "".
 func traceID(traceparent string) string {
 	_, rest, _ := strings.Cut(traceparent, "-")
 	id, _, found := strings.Cut(rest, "-")

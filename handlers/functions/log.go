@@ -6,9 +6,10 @@ import (
 	"slices"
 )
 
-// NewLogHandler returns a handler that adds to every record that is logged with the context of an invocation: "function", its name;
-// "invocation", the host's id of it; and "trace", the trace id, where the host sent one. The host does not tie a line on standard
-// output to an invocation, so this is what finds the lines again. The attributes stand at the top level, whatever group a logger is in.
+// NewLogHandler returns a handler that adds to every record that is logged with the context of an invocation:
+// "function", its name; "invocation", the host's id of it; and "trace", the trace id, where the host sent one. The host
+// does not tie a line on standard output to an invocation, so this is what finds the lines again. The attributes stand
+// at the top level, whatever group a logger is in.
 //
 // Wrapping twice does no more than wrapping once.
 func NewLogHandler(inner slog.Handler) slog.Handler {
@@ -21,7 +22,8 @@ func NewLogHandler(inner slog.Handler) slog.Handler {
 
 type logHandler struct {
 	inner slog.Handler
-	// root and steps lead to inner again, with our attributes before the first group. steps is empty as long as there is no group.
+	// root and steps lead to inner again, with our attributes before the first group. steps is empty as long as there
+	// is no group.
 	root  slog.Handler
 	steps []func(slog.Handler) slog.Handler
 }

@@ -8,7 +8,8 @@ import (
 	"guestlist/handlers/problem"
 )
 
-// MaxMessageBytes is the largest queue message: a storage queue takes 64 KiB, which is 48 KiB before the host makes it base64.
+// MaxMessageBytes is the largest queue message: a storage queue takes 64 KiB, which is 48 KiB before the host makes it
+// base64.
 const MaxMessageBytes = 48 * 1024
 
 // outputRules is how the functions of one kind put queue messages into their outputs.
@@ -21,19 +22,21 @@ type outputRules struct {
 
 // QueueOutput is a queue output binding, by its name in function.json. The name's case matters to the host.
 //
-// A single message of an HTTP or queue function arrives on the queue byte by byte. Several messages of one invocation, and any message
-// of a timer function, travel as JSON objects instead, which the host re-formats: white space, and the form of numbers and of strings
-// that look like dates, may change.
+// A single message of an HTTP or queue function arrives on the queue byte by byte. Several messages of one invocation,
+// and any message of a timer function, travel as JSON objects instead, which the host re-formats: white space, and the
+// form of numbers and of strings that look like dates, may change.
 type QueueOutput struct {
 	Binding string
 }
 
-// Enqueue adds message to the outputs of the invocation that ctx belongs to. The message is sent after the function returned well:
-// not if it fails, panics, or answers with a 5xx status. The caller may reuse the slice. Enqueue is safe for concurrent use.
+// Enqueue adds message to the outputs of the invocation that ctx belongs to. The message is sent after the function
+// returned well: not if it fails, panics, or answers with a 5xx status. The caller may reuse the slice. Enqueue is safe
+// for concurrent use.
 //
-// It fails with problem.BodyTooLarge if the message has more than MaxMessageBytes, or would have after the host re-formatted it; and
-// with problem.Internal if it is empty, if ctx belongs to no running invocation, or if the message, or the one before it, is no JSON
-// object where only JSON objects pass. After a failure the message is not sent; those before it are.
+// It fails with problem.BodyTooLarge if the message has more than MaxMessageBytes, or would have after the host
+// re-formatted it; and with problem.Internal if it is empty, if ctx belongs to no running invocation, or if the
+// message, or the one before it, is no JSON object where only JSON objects pass. After a failure the message is not
+// sent; those before it are.
 func (q QueueOutput) Enqueue(ctx context.Context, message []byte) error {
 	call := invocationOf(ctx)
 	if call == nil {
@@ -75,8 +78,8 @@ func (q QueueOutput) Enqueue(ctx context.Context, message []byte) error {
 	return nil
 }
 
-// checkElement reports whether message can be an element of an array of messages. The host enqueues an object as indented JSON, and a
-// string in any encoding as its characters, so that only objects arrive as what they were.
+// checkElement reports whether message can be an element of an array of messages. The host enqueues an object as
+// indented JSON, and a string in any encoding as its characters, so that only objects arrive as what they were.
 func checkElement(message []byte) error {
 	trimmed := bytes.TrimLeft(message, " \t\r\n")
 	if len(trimmed) == 0 || trimmed[0] != '{' || !json.Valid(trimmed) {
@@ -104,8 +107,8 @@ func (call *invocation) end() map[string]any {
 	outputs := make(map[string]any, len(call.messages)+1)
 	for binding, messages := range call.messages {
 		if len(messages) == 1 && !call.function.outputs.array {
-			// A []byte becomes padded base64 in JSON. The host tries base64 first, whatever a string looks like, so that only this
-			// passes any bytes unchanged.
+			// A []byte becomes padded base64 in JSON. The host tries base64 first, whatever a string looks like, so
+			// that only this passes any bytes unchanged.
 			outputs[binding] = messages[0]
 			continue
 		}

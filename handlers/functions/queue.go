@@ -15,29 +15,32 @@ import (
 type QueueMessage struct {
 	// ID is the queue's id of the message, or "" if the host did not say.
 	ID string
-	// DequeueCount is how often the message was received, this time included, or 0 if the host did not say. At maxDequeueCount of
-	// host.json a failure moves the message to the poison queue.
+	// DequeueCount is how often the message was received, this time included, or 0 if the host did not say. At
+	// maxDequeueCount of host.json a failure moves the message to the poison queue.
 	DequeueCount int
 	// Body is the message, byte by byte if the trigger has dataType binary.
 	Body []byte
 }
 
-// queueEnvelope is the part of a queue function's envelope that is used. Metadata is read apart, so that nothing in it can fail a message.
+// queueEnvelope is the part of a queue function's envelope that is used. Metadata is read apart, so that nothing in it
+// can fail a message.
 type queueEnvelope struct {
 	Data     map[string]json.RawMessage
 	Metadata json.RawMessage
 }
 
-// Queue registers a queue-triggered function whose trigger binding has the given name. It panics if the function's name is none or taken.
+// Queue registers a queue-triggered function whose trigger binding has the given name. It panics if the function's name
+// is none or taken.
 //
-// If h returns nil, the message is deleted and the messages that h enqueued are sent. If it returns an error or panics, nothing is sent, and
-// the host delivers the message again, until it moves it to the poison queue. So h returns nil also for what another attempt
-// can't mend, once it has recorded it. A message may arrive more than once, and twice at the same time.
+// If h returns nil, the message is deleted and the messages that h enqueued are sent. If it returns an error or panics,
+// nothing is sent, and the host delivers the message again, until it moves it to the poison queue. So h returns nil
+// also for what another attempt can't mend, once it has recorded it. A message may arrive more than once, and twice at
+// the same time.
 //
-// The trigger should have "dataType": "binary": only then does every message arrive as it was sent. What the host delivers otherwise is
-// read in this order: a string in padded standard base64 is the base64 of the message; any other string that starts with a quotation mark is
-// JSON of a string that is the message (dataType string); any other string is the message; any other JSON value is itself, as JSON
-// text, the message.
+// The trigger should have "dataType": "binary": only then does every message arrive as it was sent. What the host
+// delivers otherwise is read in this order: a string in padded standard base64 is the base64 of the message; any other
+// string that starts with a quotation mark is JSON of a string that is the message (dataType string); any other string
+// is the message; any other JSON value is itself, as JSON text, the message.
 func (a *App) Queue(name, binding string, h func(ctx context.Context, m QueueMessage) error) {
 	if h == nil || binding == "" {
 		panic("functions: " + name + " has no handler or no binding")
@@ -67,7 +70,8 @@ func newQueueMessage(binding string, envelope []byte) (QueueMessage, error) {
 	}
 	data, present := decoded.Data[binding]
 	if !present || string(data) == "null" {
-		return QueueMessage{}, problem.New(problem.MalformedBody, "the envelope has no Data.%s; the queueTrigger binding must have that name", binding)
+		return QueueMessage{}, problem.New(problem.MalformedBody,
+			"the envelope has no Data.%s; the queueTrigger binding must have that name", binding)
 	}
 	message := QueueMessage{Body: messageBytes(data)}
 
@@ -110,8 +114,8 @@ func messageBytes(data json.RawMessage) []byte {
 	return []byte(text)
 }
 
-// unquote returns the text of a JSON string, of a JSON string in a JSON string (as the host sends most metadata), or of another value;
-// of null it returns "".
+// unquote returns the text of a JSON string, of a JSON string in a JSON string (as the host sends most metadata), or of
+// another value; of null it returns "".
 func unquote(value json.RawMessage) string {
 	if string(value) == "null" {
 		return ""

@@ -12,14 +12,15 @@ import (
 )
 
 const (
-	// drainTime is how long Serve waits for running invocations at the end. The host kills the process 10 s after it began to stop.
+	// drainTime is how long Serve waits for running invocations at the end. The host kills the process 10 s after it
+	// began to stop.
 	drainTime = 8 * time.Second
 
 	// readHeaderTimeout is generous for a peer on the same machine.
 	readHeaderTimeout = 10 * time.Second
 
-	// idleTimeout lies well above the minute or two for which the host keeps an idle connection in its pool, so that it is the host
-	// who closes, and never sends an invocation into a connection that we just closed.
+	// idleTimeout lies well above the minute or two for which the host keeps an idle connection in its pool, so that it
+	// is the host who closes, and never sends an invocation into a connection that we just closed.
 	idleTimeout = 10 * time.Minute
 
 	// maxHeaderBytes is for the host's own headers; the client's travel in the envelope.
@@ -32,8 +33,8 @@ const (
 	oldPortVariable = "FUNCTIONS_HTTPWORKER_PORT"
 )
 
-// Listen listens where the host will knock: on 127.0.0.1, at the port that the environment names. It fails if the variable
-// is missing or no port, or if the port is taken.
+// Listen listens where the host will knock: on 127.0.0.1, at the port that the environment names. It fails if the
+// variable is missing or no port, or if the port is taken.
 func Listen(getenv func(string) string) (net.Listener, error) {
 	name := portVariable
 	value := getenv(name)
@@ -42,7 +43,8 @@ func Listen(getenv func(string) string) (net.Listener, error) {
 		value = getenv(name)
 	}
 	if value == "" {
-		return nil, fmt.Errorf("%s is not set: the Functions host sets it when it starts the handler; to run it alone, set it to a free port", portVariable)
+		return nil, fmt.Errorf("%s is not set: the Functions host sets it when it starts the handler; "+
+			"to run it alone, set it to a free port", portVariable)
 	}
 	port, err := strconv.ParseUint(value, 10, 16)
 	if err != nil || port == 0 {
@@ -55,9 +57,9 @@ func Listen(getenv func(string) string) (net.Listener, error) {
 	return listener, nil
 }
 
-// Serve answers the host on l until ctx ends. Then it takes no new invocation, waits up to 8 s for those that run, and returns nil. It returns an
-// error if serving ended in any other way, or if invocations had to be cut off: the program must not exit with 0 then, because the host
-// restarts nothing that ended well. Serve closes l.
+// Serve answers the host on l until ctx ends. Then it takes no new invocation, waits up to 8 s for those that run, and
+// returns nil. It returns an error if serving ended in any other way, or if invocations had to be cut off: the program
+// must not exit with 0 then, because the host restarts nothing that ended well. Serve closes l.
 //
 // The end of ctx is not the end of a running invocation's context; that comes with the drain's.
 func (a *App) Serve(ctx context.Context, l net.Listener) error {

@@ -14,10 +14,12 @@ type Timer struct {
 	PastDue bool
 }
 
-// Timer registers a timer-triggered function whose trigger binding has the given name. It panics if the function's name is none or taken.
+// Timer registers a timer-triggered function whose trigger binding has the given name. It panics if the function's name
+// is none or taken.
 //
-// If h returns nil, the messages that it enqueued are sent. If it returns an error or panics, nothing is sent, and the host does not
-// try again: the next tick comes when it is due. The host runs one tick at a time, on one instance of the app.
+// If h returns nil, the messages that it enqueued are sent. If it returns an error or panics, nothing is sent, and the
+// host does not try again: the next tick comes when it is due. The host runs one tick at a time, on one instance of the
+// app.
 func (a *App) Timer(name, binding string, h func(ctx context.Context, t Timer) error) {
 	if h == nil || binding == "" {
 		panic("functions: " + name + " has no handler or no binding")
