@@ -1,0 +1,59 @@
+# Every command for people and for CI. `make help` lists them.
+
+# One set of flags for everything that compiles: any other set would compile Microsoft Graph's models anew, a minute and five gigabytes.
+export GOFLAGS := -trimpath -buildvcs=false
+export CGO_ENABLED := 0
+
+NPM_PINS := handlers/azurite/npm
+NPM_HOME := .local/npm
+
+.DEFAULT_GOAL := help
+.PHONY: help tools setup build run stand-in test lint bench package clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+tools:
+	@command -v go >/dev/null || { echo 'Go 1.26 or newer is needed and no go is on the PATH: https://go.dev/dl/' >&2; exit 1; }
+	@go env GOVERSION | awk -F '[^0-9]+' '/^go[0-9]/ && ($$2 < 1 || $$2 == 1 && $$3 < 26) { exit 1 }' || \
+		{ echo "Go 1.26 or newer is needed, and this is $$(go env GOVERSION): https://go.dev/dl/" >&2; exit 1; }
+	@command -v node >/dev/null && command -v npm >/dev/null || \
+		{ echo 'Node.js 20 or newer with npm is needed and not on the PATH: https://nodejs.org/' >&2; exit 1; }
+	@node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' || \
+		{ echo "Node.js 20 or newer is needed, and this is $$(node --version): https://nodejs.org/" >&2; exit 1; }
+
+# The copy of the lock file is written last, so an install that was interrupted is done again.
+setup: tools ## install the storage emulator, pinned, into .local
+	@cmp -s $(NPM_PINS)/package-lock.json $(NPM_HOME)/installed.json || { \
+		mkdir -p $(NPM_HOME) && cp $(NPM_PINS)/package.json $(NPM_PINS)/package-lock.json $(NPM_HOME)/ && \
+		echo 'installing the storage emulator' && \
+		npm ci --prefix $(NPM_HOME) --ignore-scripts --no-audit --no-fund --loglevel=error && \
+		cp $(NPM_HOME)/package-lock.json $(NPM_HOME)/installed.json; }
+
+build: tools ## build the handler and the local run into bin
+	go build -ldflags='-s -w' -o bin/ ./handlers/cmd/handler ./handlers/cmd/localhost
+
+run: setup build ## run everything on this machine: PORT=8080 make run takes another port, PORT=0 free ones
+	@bin/localhost
+
+stand-in: setup build ## run everything but the host, for Azure Functions Core Tools: func start
+	@bin/localhost -no-host
+
+test: setup ## run every test
+	go test -timeout 20m ./handlers/...
+
+lint: tools ## what CI checks first: format, vet, staticcheck
+	@unformatted=$$(gofmt -l handlers) && { [ -z "$$unformatted" ] || { echo "gofmt -w is needed on:" >&2; echo "$$unformatted" >&2; exit 1; }; }
+	go vet ./handlers/...
+	go tool staticcheck ./handlers/...
+
+bench: setup build ## print the figures of speed and size
+	go test -run '^$$' -bench . -benchmem ./handlers/...
+	go run ./handlers/cmd/bench
+
+package: tools ## build dist/guestlist.zip, which Azure takes
+	GOOS=linux GOARCH=amd64 go build -ldflags='-s -w' -o .local/package/handler ./handlers/cmd/handler
+	go run ./handlers/cmd/package -handler .local/package/handler -o dist/guestlist.zip
+
+clean: ## forget builds and everything that local runs have stored
+	rm -rf bin dist .local

@@ -1,0 +1,171 @@
+package main
+
+import (
+	"archive/zip"
+	"debug/elf"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+)
+
+func main() {
+	root := flag.String("root", ".", "folder of host.json and the function folders")
+	handler := flag.String("handler", "", "the handler, built for linux/amd64 without cgo")
+	out := flag.String("o", "dist/guestlist.zip", "the zip to write")
+	flag.Parse()
+	err := run(*root, *handler, *out)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "package:", err)
+		os.Exit(1)
+	}
+}
+
+// run writes the zip as a whole or not at all.
+func run(root, handler, out string) error {
+	entries, err := collect(root, handler)
+	if err != nil {
+		return err
+	}
+	err = os.MkdirAll(filepath.Dir(out), 0o755)
+	if err != nil {
+		return err
+	}
+	file, err := os.CreateTemp(filepath.Dir(out), filepath.Base(out))
+	if err != nil {
+		return err
+	}
+	defer os.Remove(file.Name())
+	err = write(file, entries)
+	if err == nil {
+		err = file.Chmod(0o644)
+	}
+	err = errors.Join(err, file.Close())
+	if err != nil {
+		return err
+	}
+	return os.Rename(file.Name(), out)
+}
+
+// entry is one file of the zip.
+type entry struct {
+	name string // in the zip
+	path string // on disk
+	mode fs.FileMode
+}
+
+// collect returns what belongs into the zip, by name.
+func collect(root, handler string) ([]entry, error) {
+	executable, err := executablePath(filepath.Join(root, "host.json"))
+	if err != nil {
+		return nil, err
+	}
+	err = checkHandler(handler)
+	if err != nil {
+		return nil, err
+	}
+	entries := []entry{
+		{"host.json", filepath.Join(root, "host.json"), 0o644},
+		{executable, handler, 0o755},
+	}
+	functions, err := filepath.Glob(filepath.Join(root, "*", "function.json"))
+	if err != nil {
+		return nil, err
+	}
+	if len(functions) == 0 {
+		return nil, fmt.Errorf("%s has no folder with a function.json", root)
+	}
+	for _, function := range functions {
+		folder := filepath.Dir(function)
+		files, err := os.ReadDir(folder)
+		if err != nil {
+			return nil, err
+		}
+		if len(files) != 1 {
+			return nil, fmt.Errorf("%s must hold its function.json and nothing else", folder)
+		}
+		entries = append(entries, entry{filepath.Base(folder) + "/function.json", function, 0o644})
+	}
+	slices.SortFunc(entries, func(a, b entry) int { return strings.Compare(a.name, b.name) })
+	return entries, nil
+}
+
+// executablePath returns where host.json says that the handler is.
+func executablePath(path string) (string, error) {
+	content, err := os.ReadFile(path)
+	if err != nil {
+		return "", err
+	}
+	var host struct {
+		CustomHandler struct {
+			Description struct {
+				DefaultExecutablePath string
+			}
+		}
+	}
+	err = json.Unmarshal(content, &host)
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", path, err)
+	}
+	executable := host.CustomHandler.Description.DefaultExecutablePath
+	// func pack compares by this very name when it sets the bit, so it must be the plain name of an entry.
+	if !fs.ValidPath(executable) || executable == "." {
+		return "", fmt.Errorf("%s: defaultExecutablePath must be a plain path inside the zip, such as bin/handler", path)
+	}
+	return executable, nil
+}
+
+// checkHandler refuses what would not start in Azure: another system's program, or one that needs a C library which may not be there.
+func checkHandler(path string) error {
+	file, err := elf.Open(path)
+	if err != nil {
+		return fmt.Errorf("the handler is no Linux program, build it with GOOS=linux GOARCH=amd64: %w", err)
+	}
+	defer file.Close()
+	if file.Machine != elf.EM_X86_64 {
+		return errors.New("the handler is of another processor, build it with GOARCH=amd64")
+	}
+	for _, program := range file.Progs {
+		if program.Type == elf.PT_INTERP {
+			return errors.New("the handler is linked dynamically, build it with CGO_ENABLED=0")
+		}
+	}
+	return nil
+}
+
+// modified is the time of every entry: the first that a zip can hold.
+var modified = time.Date(1980, 1, 1, 0, 0, 0, 0, time.UTC)
+
+func write(out io.Writer, entries []entry) error {
+	archive := zip.NewWriter(out)
+	for _, e := range entries {
+		header := &zip.FileHeader{Name: e.name, Method: zip.Deflate, Modified: modified}
+		header.SetMode(e.mode)
+		writer, err := archive.CreateHeader(header)
+		if err != nil {
+			return err
+		}
+		err = copyInto(writer, e.path)
+		if err != nil {
+			return err
+		}
+	}
+	return archive.Close()
+}
+
+func copyInto(writer io.Writer, path string) error {
+	file, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	_, err = io.Copy(writer, file)
+	return err
+}
