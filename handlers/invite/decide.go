@@ -22,5 +22,5 @@ func Decide(ctx context.Context, rows Rows, s submission.Submission, now time.Ti
 	for _, raw := range raws {
 		parsed = append(parsed, policy.Parse(raw))
 	}
-	return policy.Decide(s, parsed, now), nil
+	return policy.Decide(s, parsed, nil, now), nil
 }

@@ -85,6 +85,8 @@ func (w *work) send(ctx context.Context, claim Claim) (bool, error) {
 		RedirectURL:     firstNonEmpty(terms.RedirectURL, w.config.RedirectURL),
 		MessageLanguage: firstNonEmpty(terms.MessageLanguage, r.Submission.Language),
 		SendMessage:     terms.SendInvitation,
+		Message:         terms.Message,
+		Cc:              terms.Cc,
 		UserType:        terms.UserType,
 		Sponsors:        terms.Sponsors,
 	}

@@ -71,7 +71,8 @@ func textSize(text string) int {
 
 // snapshot returns the row for the record. Known columns come first if there is not room for all, since they say what
 // the row meant.
-func snapshot(raw Raw) *RowSnapshot {
+func snapshot(row *Row) *RowSnapshot {
+	raw := row.Raw
 	shot := &RowSnapshot{
 		Partition: clip(raw.Partition, maxPartition),
 		Name:      clip(raw.Name, maxName),
@@ -88,7 +89,14 @@ func snapshot(raw Raw) *RowSnapshot {
 			shot.Unlisted++
 			return
 		}
-		value := clip(cellText(raw.Columns[column]), room)
+		text := cellText(raw.Columns[column])
+		if column == inviteCode && text != "" {
+			text = "(not understood)"
+			if row.InviteCode != "" {
+				text = hashPrefix + string(row.InviteCode)
+			}
+		}
+		value := clip(text, room)
 		shot.Columns[name] = value
 		left -= frame + textSize(name) + textSize(value)
 	}

@@ -10,8 +10,11 @@ import (
 	"strings"
 	"time"
 	"unicode"
+	"unicode/utf8"
 
 	"golang.org/x/text/language"
+
+	"guestlist/handlers/submission"
 )
 
 const (
@@ -22,13 +25,21 @@ const (
 	MaxGroups = 20
 	// MaxSponsors is the most sponsors of one row: Entra keeps at most five for a guest.
 	MaxSponsors = 5
+	// MaxLimit is the largest MaxGuests and MaxPerDay.
+	MaxLimit = 1_000_000
+	// MaxMessage is the longest Message in characters. Graph names no limit for it.
+	MaxMessage = 2000
+	// minCode is the shortest InviteCode: what is shorter is guessed too soon.
+	minCode = 6
 )
 
 // The longest texts that a cell may hold, in bytes.
 const (
-	maxWord = 64   // actions, numbers, times, languages
-	maxList = 4096 // room for MaxGroups ids in any separation, with duplicates
-	maxURL  = 1024 // four times what Entra allows for a redirect URI
+	maxWord = 64    // actions, numbers, times, languages
+	maxList = 4096  // room for MaxGroups ids in any separation, with duplicates
+	maxURL  = 1024  // four times what Entra allows for a redirect URI
+	maxCell = 4096  // invite codes and addresses, as they are typed
+	maxText = 16384 // room for MaxMessage characters of any kind
 )
 
 // Column describes a column of a policy row.
@@ -58,6 +69,10 @@ var columns = []column{
 		Meaning: "what happens to a submission that this row decides on",
 	}, readAction},
 	{Column{
+		Name: "Mode", Default: "enforce", Takes: "enforce or audit",
+		Meaning: "audit: the row is tried and what it would decide is recorded, but it never decides",
+	}, readMode},
+	{Column{
 		Name: "Enabled", Default: "true", Takes: takesBool,
 		Meaning: "false switches the row off, even if something else in it is wrong",
 	}, boolReader(func(r *Row) *bool { return &r.Enabled })},
@@ -73,6 +88,18 @@ var columns = []column{
 		Name: "NotAfter", Takes: "a date (2026-05-31, to its end in UTC) or a time (2026-05-31T18:00:00Z)",
 		Meaning: "from this moment on the row no longer applies; unset: never ends",
 	}, readNotAfter},
+	{Column{
+		Name: inviteCode, Takes: fmt.Sprintf("a code of %d to %d letters a to z and digits, or sha256: and the hash of one", minCode, submission.MaxCode),
+		Meaning: "the row applies only to who has typed this code; white space, dashes and capitals make no difference",
+	}, readInviteCode},
+	{Column{
+		Name: "MaxGuests", Takes: takesLimit,
+		Meaning: "how many guests the row invites in all; the next ones go to review. Unset: any number",
+	}, limitReader(func(r *Row) *int { return &r.MaxGuests })},
+	{Column{
+		Name: "MaxPerDay", Takes: takesLimit,
+		Meaning: "how many guests the row invites on one day (UTC); the next ones go to review. Unset: any number",
+	}, limitReader(func(r *Row) *int { return &r.MaxPerDay })},
 	{Column{
 		Name: "Groups", Takes: fmt.Sprintf("object ids of at most %d groups, %s", MaxGroups, takesList),
 		Meaning: "the groups that the guest becomes a member of",
@@ -93,6 +120,14 @@ var columns = []column{
 		Name: "SendInvitation", Default: "true", Takes: takesBool,
 		Meaning: "whether Microsoft sends its invitation mail",
 	}, boolReader(func(r *Row) *bool { return &r.Terms.SendInvitation })},
+	{Column{
+		Name: "Message", Takes: fmt.Sprintf("plain text of at most %d characters", MaxMessage),
+		Meaning: "what Microsoft's invitation mail says, in place of its own words; MessageLanguage then has no effect",
+	}, readMessage},
+	{Column{
+		Name: "Cc", Takes: "one e-mail address",
+		Meaning: "who gets a copy of Microsoft's invitation mail",
+	}, readCc},
 	{Column{
 		Name: "UserType", Default: "Guest", Takes: "Guest or Member",
 		Meaning: "what the guest is in the directory; a member sees far more of it",
@@ -127,6 +162,14 @@ func readAction(cell any, row *Row) *wrong {
 	return w
 }
 
+func readMode(cell any, row *Row) *wrong {
+	word, w := readWord(cell, string(Enforce), string(Audit))
+	if w == nil {
+		row.Mode = Mode(word)
+	}
+	return w
+}
+
 func readUserType(cell any, row *Row) *wrong {
 	word, w := readWord(cell, "Guest", "Member")
 	if w == nil {
@@ -150,6 +193,11 @@ func readWord(cell any, words ...string) (string, *wrong) {
 	}
 	return "", &wrong{"is none of the words that it may be", advice}
 }
+
+const (
+	inviteCode = "InviteCode" // the column whose cells are secret
+	hashPrefix = "sha256:"    // what a hash begins with that stands in place of an invite code
+)
 
 const takesBool = "true or false"
 
@@ -192,6 +240,22 @@ func readPriority(cell any, row *Row) *wrong {
 	}
 	row.Priority = int(number)
 	return nil
+}
+
+var takesLimit = fmt.Sprintf("a whole number from 1 to %d", MaxLimit)
+
+func limitReader(field func(*Row) *int) func(any, *Row) *wrong {
+	return func(cell any, row *Row) *wrong {
+		number, whole := asWhole(cell)
+		switch {
+		case whole && number == 0:
+			return &wrong{"is 0, which no number of guests can keep", "to invite nobody by this row, set Enabled to false; for any number, remove it"}
+		case !whole || number < 1 || number > MaxLimit:
+			return &wrong{"is no whole number in its range", "write " + takesLimit + ", or remove it for any number"}
+		}
+		*field(row) = int(number)
+		return nil
+	}
 }
 
 // asWhole returns the cell's value if it is a whole number of fewer than 16 digits.
@@ -379,6 +443,80 @@ func readMessageLanguage(cell any, row *Row) *wrong {
 		return &wrong{"is more or less than a language, a script and a region", advice}
 	}
 	row.Terms.MessageLanguage = tag.String()
+	return nil
+}
+
+// readInviteCode reads a code, or the hash of one. Nothing of it gets into the fault, not even its length.
+func readInviteCode(cell any, row *Row) *wrong {
+	advice := fmt.Sprintf("write a code of %d to %d letters a to z and digits, such as Spring-2026, or sha256: and the 64 hexadecimal digits of its hash",
+		minCode, submission.MaxCode)
+	number, whole := asWhole(cell)
+	_, isText := cell.(string)
+	if whole && !isText {
+		cell = strconv.FormatInt(number, 10) // a code of digits, in a column that was made as a number
+	}
+	text, w := readText(cell, maxCell, advice)
+	if w != nil {
+		return w
+	}
+	const prefix = hashPrefix
+	if len(text) > len(prefix) && strings.EqualFold(text[:len(prefix)], prefix) {
+		hash := submission.CodeHash(strings.ToLower(strings.TrimSpace(text[len(prefix):])))
+		if hash == "" || !hash.Valid() {
+			return &wrong{"has no 64 hexadecimal digits after sha256:", advice}
+		}
+		row.InviteCode = hash
+		return nil
+	}
+	code := submission.NormalCode(text)
+	for _, c := range []byte(code) {
+		if !('a' <= c && c <= 'z') && !('0' <= c && c <= '9') {
+			return &wrong{"has a character that is neither a letter a to z, nor a digit, nor space or dash", advice}
+		}
+	}
+	if len(code) < minCode || utf8.RuneCountInString(text) > submission.MaxCode {
+		return &wrong{"is too short or too long", advice}
+	}
+	row.InviteCode = submission.HashCode(code)
+	return nil
+}
+
+// readMessage reads plain text of several lines, with any kind of line break.
+func readMessage(cell any, row *Row) *wrong {
+	const advice = "write plain text without tabs, control characters or marks that turn the direction of text; lines are fine"
+	text, w := readText(cell, maxText, advice)
+	if w != nil {
+		return w
+	}
+	text = strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(text)
+	if !utf8.ValidString(text) || strings.ContainsFunc(text, misleads) {
+		return &wrong{"has a character that plain text may not have", advice}
+	}
+	if utf8.RuneCountInString(text) > MaxMessage {
+		return &wrong{fmt.Sprintf("is longer than %d characters", MaxMessage), "write a shorter one"}
+	}
+	row.Terms.Message = text
+	return nil
+}
+
+// misleads reports whether r has no place in a text that a mail shows: controls other than the line break, other separators of lines, and
+// whatever turns the direction of text.
+func misleads(r rune) bool {
+	return r != '\n' && unicode.In(r, unicode.Cc, unicode.Zl, unicode.Zp, unicode.Bidi_Control, unicode.Noncharacter_Code_Point) ||
+		r == utf8.RuneError
+}
+
+func readCc(cell any, row *Row) *wrong {
+	const advice = "write one whole address; Graph takes no second one"
+	text, w := readText(cell, maxCell, advice)
+	if w != nil {
+		return w
+	}
+	address, err := submission.ParseAddress(text)
+	if err != nil {
+		return &wrong{"is no single e-mail address that mail can be sent to", advice}
+	}
+	row.Terms.Cc = address.String()
 	return nil
 }
 

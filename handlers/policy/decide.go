@@ -2,6 +2,7 @@ package policy
 
 import (
 	"cmp"
+	"crypto/subtle"
 	"fmt"
 	"slices"
 	"strings"
@@ -33,7 +34,7 @@ import (
 // than [MaxDecisionBytes]; Unlisted counts what is left out.
 //
 // Reason and every Why are free of personal data and fit for a log. Partition and Name in Looked and Row are not.
-func Decide(s submission.Submission, rows []Row, now time.Time) Decision {
+func Decide(s submission.Submission, rows []Row, usage Usage, now time.Time) Decision {
 	now = now.UTC()
 	partitions := Partitions(s.Email)
 	candidates := candidatesOf(partitions, rows)
@@ -42,15 +43,20 @@ func Decide(s submission.Submission, rows []Row, now time.Time) Decision {
 	decided := -1
 	for i, c := range candidates {
 		look := Look{Partition: clip(c.row.Partition, maxPartition), Name: clip(c.row.Name, maxName)}
-		idle := c.idle(now)
-		switch {
-		case decided >= 0:
+		if decided >= 0 {
 			look.Outcome, look.Why = Unneeded, "an earlier row decided"
-		case idle != "":
-			look.Outcome, look.Why = Skipped, idle
-		default:
-			decided = i
-			look.Outcome, look.Why = Decided, decision.decideBy(c)
+		} else {
+			v := c.judge(s, usage, now)
+			switch {
+			case v.skipped != "":
+				look.Outcome, look.Why = Skipped, v.skipped
+			case c.row.Mode == Audit:
+				look.Outcome, look.Why = Audited, clip(fmt.Sprintf("it would have decided: %s (%s)", v.action, v.why), maxWhy)
+			default:
+				decided = i
+				look.Outcome, look.Why = Decided, clip(v.why, maxWhy)
+				decision.decideBy(c, v)
+			}
 		}
 		looks = append(looks, look)
 	}
@@ -78,28 +84,84 @@ func Unreadable(now time.Time) Decision {
 	}
 }
 
-// decideBy makes the decision that of the candidate and returns why, for its Look.
-func (d *Decision) decideBy(c candidate) string {
-	d.Row = snapshot(c.row.Raw)
-	name := "The " + called(c.row.Raw)
-	if c.faults != nil {
-		d.Action = Review
-		more := ""
-		if len(c.faults) > 1 {
-			more = fmt.Sprintf(" (and %d more)", len(c.faults)-1)
-		}
-		why := clip("it can't be understood: "+c.faults[0].String()+more, maxWhy)
-		d.Reason = clip(name+" can't be understood, so a person decides: "+c.faults[0].String()+more+".", maxReason)
-		return why
+// verdict is what a row has to say on a submission.
+type verdict struct {
+	skipped string // why it does not apply; empty if it does
+	action  Action
+	why     string // how it came to be the one that decides, as a clause
+	// despite is why its own Action is not followed, as the rest of a sentence, and detail what there is to say beyond. Both
+	// are empty if it is followed.
+	despite, detail string
+}
+
+// judge returns what the candidate has to say.
+func (c candidate) judge(s submission.Submission, usage Usage, now time.Time) verdict {
+	if c.row.Disabled() {
+		return verdict{skipped: "it is disabled"}
 	}
-	d.Action = c.row.Action
-	if c.row.Action == Invite {
+	if c.faults != nil {
+		const despite = "can't be understood"
+		detail := c.faults[0].String()
+		if len(c.faults) > 1 {
+			detail += fmt.Sprintf(" (and %d more)", len(c.faults)-1)
+		}
+		return verdict{action: Review, why: "it " + despite + ": " + detail, despite: despite, detail: detail}
+	}
+	skipped := c.row.idle(now)
+	if skipped != "" {
+		return verdict{skipped: skipped}
+	}
+	skipped, failed := c.unfit(s)
+	switch {
+	case skipped != "":
+		return verdict{skipped: skipped}
+	case failed != "":
+		return verdict{action: Review, why: failed, despite: "applies, but " + failed}
+	}
+	const first = "it is the first that applies"
+	if c.row.Action != Invite || c.row.limits() == nil {
+		return verdict{action: c.row.Action, why: first}
+	}
+	if c.row.Mode == Audit {
+		return verdict{action: c.row.Action, why: first + "; its limits were not looked at"}
+	}
+	spent := c.row.spent(usage)
+	if spent != "" {
+		return verdict{action: Review, why: first + ", but " + spent, despite: "would invite, but " + spent}
+	}
+	return verdict{action: c.row.Action, why: first}
+}
+
+// unfit returns why the row is not for this submission, or why that can't be told. It has no meaning for a row with faults.
+func (c candidate) unfit(s submission.Submission) (skipped, failed string) {
+	if c.row.InviteCode != "" && subtle.ConstantTimeCompare([]byte(c.row.InviteCode), []byte(s.InviteCode)) != 1 {
+		if s.InviteCode == "" {
+			return "it asks for an invite code and none was given", ""
+		}
+		return "it asks for another invite code than was given", ""
+	}
+	return "", ""
+}
+
+// decideBy makes the decision that of the candidate.
+func (d *Decision) decideBy(c candidate, v verdict) {
+	d.Row = snapshot(c.row)
+	name := "The " + called(c.row.Raw)
+	d.Action = v.action
+	switch {
+	case v.despite == "":
+		d.Reason = clip(fmt.Sprintf("%s decides: %s.", name, v.action), maxReason)
+	case v.detail == "":
+		d.Reason = clip(fmt.Sprintf("%s %s, so a person decides.", name, v.despite), maxReason)
+	default:
+		d.Reason = clip(fmt.Sprintf("%s %s, so a person decides: %s.", name, v.despite, v.detail), maxReason)
+	}
+	if v.action == Invite {
 		terms := c.row.Terms
 		terms.Groups, terms.Sponsors = slices.Clone(terms.Groups), slices.Clone(terms.Sponsors)
 		d.Terms = &terms
+		d.Limits = c.row.limits()
 	}
-	d.Reason = clip(fmt.Sprintf("%s decides: %s.", name, c.row.Action), maxReason)
-	return "it is the first that applies"
 }
 
 // candidate is a row that may decide, with the faults that count.
@@ -151,18 +213,6 @@ func candidatesOf(partitions []string, rows []Row) []candidate {
 		return cmp.Or(cmp.Compare(a.partition, b.partition), cmp.Compare(a.rank(), b.rank()))
 	})
 	return candidates
-}
-
-// idle returns why the candidate is skipped now, or "".
-func (c candidate) idle(now time.Time) string {
-	switch {
-	case c.row.Disabled():
-		return "it is disabled"
-	case c.faults != nil:
-		return ""
-	default:
-		return c.row.idle(now)
-	}
 }
 
 // rank returns the candidate's place inside its partition, before the name counts.

@@ -112,7 +112,7 @@ func TestDecide(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			got := Decide(from(t, ana), test.rows, now)
+			got := Decide(from(t, ana), test.rows, nil, now)
 			if got.Action != test.want {
 				t.Errorf("Action = %s, want %s; %s", got.Action, test.want, got.Reason)
 			}
@@ -149,7 +149,7 @@ func TestDecideTellsTheWholeStory(t *testing.T) {
 		row("eu.contoso.com", "off", "invite", "Enabled", "false"),
 		row("eu.contoso.com", "old", "invite", "NotAfter", "2026-04-30"),
 		row("*.contoso.com", "first", "deny", "Enabled", "false", "Priority", int32(1)),
-	}, now.In(time.FixedZone("", 3600)))
+	}, nil, now.In(time.FixedZone("", 3600)))
 	want := Decision{
 		Action: Invite,
 		Reason: `The row "partners" (wildcard *.contoso.com) decides: invite.`,
@@ -179,7 +179,7 @@ func TestDecideTellsTheWholeStory(t *testing.T) {
 }
 
 func TestDecideWithoutAnAddressInvitesNobody(t *testing.T) {
-	got := Decide(submission.Submission{}, []Row{row("*", "all", "invite"), row("", "none", "invite")}, now)
+	got := Decide(submission.Submission{}, []Row{row("*", "all", "invite"), row("", "none", "invite")}, nil, now)
 	if got.Action != Review || got.Row != nil {
 		t.Errorf("Decide = %+v, want Review by no row", got)
 	}
@@ -187,7 +187,7 @@ func TestDecideWithoutAnAddressInvitesNobody(t *testing.T) {
 
 func TestDecideSharesNothingWithTheRows(t *testing.T) {
 	rows := []Row{row("*", "all", "invite", "Groups", group1)}
-	got := Decide(from(t, "ana@contoso.com"), rows, now)
+	got := Decide(from(t, "ana@contoso.com"), rows, nil, now)
 	rows[0].Terms.Groups[0] = group2
 	rows[0].Columns["Action"] = "deny"
 	if got.Terms.Groups[0] != group1 || got.Row.Columns["Action"] != "invite" {
@@ -213,7 +213,7 @@ func TestHostileDomainsMatchNoRowOfContoso(t *testing.T) {
 		row("*.contoso.com", "wildcard", "invite")}
 	for _, good := range []string{"ana@contoso.com", "bob@contoso.com", "Bob@CONTOSO.com", "bob@eu.contoso.com",
 		"bob@a.b.contoso.com"} {
-		got := Decide(from(t, good), rows, now)
+		got := Decide(from(t, good), rows, nil, now)
 		if got.Action != Invite {
 			t.Errorf("%s: %s, want invite", good, got.Action)
 		}
@@ -234,7 +234,7 @@ func TestHostileDomainsMatchNoRowOfContoso(t *testing.T) {
 		if a.Domain() == "contoso.com" {
 			continue // taken for plain ana@contoso.com before it came here
 		}
-		got := Decide(submission.Submission{Email: a}, rows, now)
+		got := Decide(submission.Submission{Email: a}, rows, nil, now)
 		if got.Action != Review || got.Row != nil {
 			t.Errorf("%q: %s by %v, want review by no row", hostile, got.Action, got.Row)
 		}
@@ -273,7 +273,7 @@ func TestDecisionsAreBounded(t *testing.T) {
 	for _, deciding := range []string{"invite", "review", "rubbish"} {
 		t.Run(deciding, func(t *testing.T) {
 			s, rows := largest(t, deciding)
-			got := Decide(s, rows, now.Add(123456789))
+			got := Decide(s, rows, nil, now.Add(123456789))
 			checkStored(t, got, len(rows))
 			if got.Row == nil || got.Unlisted == 0 {
 				t.Errorf("decided by %v, %d unlisted; want a row, and more rows than there is room for", got.Row,
@@ -294,7 +294,7 @@ func TestDecisionsListAsManyRowsAsTheyCan(t *testing.T) {
 	for i := range 250 {
 		rows = append(rows, row("*", fmt.Sprint(1000+i), "deny", "Enabled", false))
 	}
-	got := Decide(from(t, "ana@contoso.com"), append(rows, row("*", "z", "deny")), now)
+	got := Decide(from(t, "ana@contoso.com"), append(rows, row("*", "z", "deny")), nil, now)
 	checkStored(t, got, 251)
 	if len(got.Looked) != maxLooks || got.Unlisted != 51 {
 		t.Errorf("%d rows listed and %d not, want %d and 51", len(got.Looked), got.Unlisted, maxLooks)
@@ -391,7 +391,7 @@ func BenchmarkDecide(b *testing.B) {
 			"Enabled", i > 50, "Priority", int32(100-i)))
 	}
 	for b.Loop() {
-		Decide(s, rows, now)
+		Decide(s, rows, nil, now)
 	}
 }
 
@@ -422,7 +422,7 @@ func FuzzParse(f *testing.F) {
 				t.Fatalf("%q is not fit for a log", fault)
 			}
 		}
-		decision := Decide(from(t, "ana@contoso.com"), []Row{row}, now)
+		decision := Decide(from(t, "ana@contoso.com"), []Row{row}, nil, now)
 		checkStored(t, decision, 1)
 		if row.Faults == nil {
 			checkUnderstood(t, row)

@@ -27,6 +27,8 @@ type Terms struct {
 	RedirectURL     string   `json:"redirectUrl,omitempty"`     // empty: the application's default
 	MessageLanguage string   `json:"messageLanguage,omitempty"` // empty: the submission's language, else Graph's default
 	SendInvitation  bool     `json:"sendInvitation"`            // Microsoft sends the mail
+	Message         string   `json:"message,omitempty"`         // plain text for the mail, lines parted by "\n"; empty: Microsoft's own words
+	Cc              string   `json:"cc,omitempty"`              // one address that gets a copy of the mail
 	UserType        string   `json:"userType"`                  // "Guest" or "Member"
 }
 
@@ -37,6 +39,7 @@ const (
 	Decided  Outcome = "decided"  // this row decided
 	Skipped  Outcome = "skipped"  // the row does not apply now; Why says why not
 	Unneeded Outcome = "unneeded" // an earlier row had decided
+	Audited  Outcome = "audited"  // the row is in audit mode; Why says what it would have decided in this place
 )
 
 // Look is one row's part in a decision.
@@ -57,6 +60,8 @@ type Decision struct {
 	Row *RowSnapshot `json:"row,omitempty"`
 	// Terms are set for Invite only.
 	Terms *Terms `json:"terms,omitempty"`
+	// Limits are set for Invite only, if the deciding row has any: a seat must be taken before anybody is invited.
+	Limits *Limits `json:"limits,omitempty"`
 	// Looked lists the rows in the order in which they were looked at; never nil.
 	Looked []Look `json:"looked"`
 	// Unlisted counts the rows that Looked has no place for. The row that decided is always in Looked.
@@ -69,7 +74,7 @@ type RowSnapshot struct {
 	Partition string            `json:"partition"`
 	Name      string            `json:"name"`
 	ETag      string            `json:"etag"`
-	Columns   map[string]string `json:"columns"` // as text; a long one is cut, with a mark at its end
+	Columns   map[string]string `json:"columns"` // as text; a long one is cut, with a mark at its end; an invite code is hashed
 	// Unlisted counts the columns that Columns has no place for.
 	Unlisted int `json:"unlisted,omitempty"`
 }

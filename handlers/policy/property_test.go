@@ -93,8 +93,8 @@ func TestTheOrderInStorageNeverMatters(t *testing.T) {
 			again.Action = Invite
 			rows = append(rows, again)
 		}
-		want := Decide(s, rows, now)
-		got := Decide(s, rapid.Permutation(rows).Draw(t, "shuffled"), now)
+		want := Decide(s, rows, nil, now)
+		got := Decide(s, rapid.Permutation(rows).Draw(t, "shuffled"), nil, now)
 		diff := cmp.Diff(want, got)
 		if diff != "" {
 			t.Fatalf("the same rows in another order (-want +got):\n%s", diff)
@@ -105,9 +105,9 @@ func TestTheOrderInStorageNeverMatters(t *testing.T) {
 func TestAnInvalidRowNeverInvites(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s, rows := drawSubmission(t), drawRows(t)
-		before := Decide(s, rows, now)
+		before := Decide(s, rows, nil, now)
 		kind := rapid.SampledFrom([]int{faulty, faultyAndDisabled}).Draw(t, "kind")
-		after := Decide(s, append(rows, drawRow(t, drawPartition(t), "new", kind)), now)
+		after := Decide(s, append(rows, drawRow(t, drawPartition(t), "new", kind)), nil, now)
 		if after.Action == Invite && before.Action != Invite {
 			t.Fatalf("%s became an invitation: %s", before.Action, after.Reason)
 		}
@@ -117,9 +117,9 @@ func TestAnInvalidRowNeverInvites(t *testing.T) {
 func TestAnIdleRowNeverChangesTheAction(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s, rows := drawSubmission(t), drawRows(t)
-		before := Decide(s, rows, now)
+		before := Decide(s, rows, nil, now)
 		kind := rapid.SampledFrom([]int{disabled, early, late, faultyAndDisabled}).Draw(t, "kind")
-		after := Decide(s, append(rows, drawRow(t, drawPartition(t), "new", kind)), now)
+		after := Decide(s, append(rows, drawRow(t, drawPartition(t), "new", kind)), nil, now)
 		if after.Action != before.Action || !cmp.Equal(after.Row, before.Row) || !cmp.Equal(after.Terms, before.Terms) {
 			t.Fatalf("%q became %q", before.Reason, after.Reason)
 		}
@@ -137,7 +137,7 @@ func TestTheNarrowerRowAlwaysWins(t *testing.T) {
 			rows = append(rows, drawRow(t, partitions[wide], fmt.Sprint("wide", i),
 				rapid.IntRange(applies, faultyAndDisabled).Draw(t, "kind")))
 		}
-		got := Decide(s, rapid.Permutation(rows).Draw(t, "shuffled"), now)
+		got := Decide(s, rapid.Permutation(rows).Draw(t, "shuffled"), nil, now)
 		if got.Row == nil || got.Row.Name != "narrow" {
 			t.Fatalf("decided by %v, want the narrow row", got.Row)
 		}
@@ -154,7 +154,7 @@ func TestForeignRowsNeverMatter(t *testing.T) {
 		if !slices.Contains(partitions, odd.Partition) {
 			rows = append(rows, odd)
 		}
-		diff := cmp.Diff(Decide(s, ours, now), Decide(s, rows, now))
+		diff := cmp.Diff(Decide(s, ours, nil, now), Decide(s, rows, nil, now))
 		if diff != "" {
 			t.Fatalf("foreign rows made a difference (-want +got):\n%s", diff)
 		}
@@ -179,7 +179,7 @@ func TestGluedDomainsNeverMatch(t *testing.T) {
 		if err != nil {
 			a = submission.Address{} // refused earlier still
 		}
-		got := Decide(submission.Submission{Email: a}, rows, now)
+		got := Decide(submission.Submission{Email: a}, rows, nil, now)
 		if got.Row != nil {
 			t.Fatalf("%s: decided by %s", domain, got.Row.Name)
 		}
@@ -243,7 +243,7 @@ func TestNoRowMakesDecidePanicOrOverflow(t *testing.T) {
 			}
 			rows = append(rows, r)
 		}
-		checkStored(t, Decide(s, rows, now), len(rows))
+		checkStored(t, Decide(s, rows, nil, now), len(rows))
 	})
 }
 

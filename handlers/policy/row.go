@@ -6,6 +6,16 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"guestlist/handlers/submission"
+)
+
+// Mode says whether a row counts.
+type Mode string
+
+const (
+	Enforce Mode = "enforce" // the row decides
+	Audit   Mode = "audit"   // the row is tried and recorded, and never decides
 )
 
 // Row is a policy row as far as it could be understood. Rows come from [Parse].
@@ -13,10 +23,15 @@ type Row struct {
 	Raw
 
 	Action   Action
+	Mode     Mode
 	Enabled  bool
 	Priority int // 0 to MaxPriority; smaller first
 	// The row applies from NotBefore, inclusive, to NotAfter, exclusive; both in UTC. Zero leaves that side open.
 	NotBefore, NotAfter time.Time
+	// InviteCode is what the partner must have given for the row to apply; empty: nothing.
+	InviteCode submission.CodeHash
+	// MaxGuests is how many guests the row may invite in all, MaxPerDay how many on one day, see [Day]; 0: any number.
+	MaxGuests, MaxPerDay int
 	// Terms is what an invitation by this row is made of.
 	Terms Terms
 	Note  string // the admins' own words, cut if long

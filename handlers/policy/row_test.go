@@ -53,7 +53,7 @@ func TestParseFillsInDefaults(t *testing.T) {
 	}
 	for name, given := range map[string]Raw{"columns that are not set": only, "empty texts": blank} {
 		t.Run(name, func(t *testing.T) {
-			want := Row{Raw: given, Action: Invite, Enabled: true, Priority: 100, Terms: Terms{SendInvitation: true,
+			want := Row{Raw: given, Action: Invite, Mode: Enforce, Enabled: true, Priority: 100, Terms: Terms{SendInvitation: true,
 				UserType: "Guest"}}
 			diff := cmp.Diff(want, Parse(given))
 			if diff != "" {
@@ -293,7 +293,7 @@ func TestParseLeavesDefaultsWhereAColumnIsAtFault(t *testing.T) {
 		t.Error("a row whose Enabled can't be understood counts as disabled")
 	}
 	row.Faults = nil
-	diff = cmp.Diff(Row{Raw: row.Raw, Enabled: true, Priority: 100, Terms: Terms{SendInvitation: true,
+	diff = cmp.Diff(Row{Raw: row.Raw, Mode: Enforce, Enabled: true, Priority: 100, Terms: Terms{SendInvitation: true,
 		UserType: "Guest"}}, row)
 	if diff != "" {
 		t.Errorf("Parse (-want +got):\n%s", diff)
@@ -332,13 +332,13 @@ func TestParseRefusesUnknownColumns(t *testing.T) {
 		{"Group", group1, "call it Groups"},
 		{"Notafter", "2026-05-01", "call it NotAfter"},
 		{"AutoAprove", true, "remove it; the columns are Action,"},
-		{"Mode", "audit", "remove it"},
+		{"mode", "audit", "call it Mode"},
 		{"Condition", "true", "remove it"},
-		{"MaxGuests", int32(5), "remove it"},
-		{"MaxPerDay", int32(5), "remove it"},
-		{"InviteCode", "x", "remove it"},
-		{"Message", "x", "remove it"},
-		{"Cc", "x", "remove it"},
+		{"MaxGuest", int32(5), "call it MaxGuests"},
+		{"MaxPerday", int32(5), "call it MaxPerDay"},
+		{"Invitecode", "x", "call it InviteCode"},
+		{"Messages", "x", "call it Message"},
+		{"CC", "x", "call it Cc"},
 		{"Timestamp", time.Now(), "remove it"},
 		{"Empty", "", "remove it"},
 		{"", "x", "remove it"},

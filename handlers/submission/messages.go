@@ -65,6 +65,11 @@ var english = map[[2]string]string{
 
 	{"language", "language"}: "Choose a language tag like en or pt-BR, of at most 35 characters.",
 
+	{"inviteCode", "intact"}: "The invite code arrived damaged. Type it again by hand.",
+	{"inviteCode", "line"}:   "The invite code has an invisible character in it. Type it by hand.",
+	{"inviteCode", "max"}:    "Check the invite code: it has at most 64 characters.",
+	{"inviteCode", "hash"}:   "The invite code did not arrive in the form in which this program sends it.",
+
 	{"submittedAt", "required"}: "The time of the submission is missing.",
 	{"submittedAt", "range"}:    "The time of the submission is out of range.",
 }

@@ -107,6 +107,7 @@ func (in Input) normal() Input {
 		Country:    strings.ToUpper(strings.TrimSpace(in.Country)),
 		Reason:     normalProse(in.Reason),
 		Language:   normalLanguage(in.Language),
+		InviteCode: normalLine(in.InviteCode),
 	}
 }
 

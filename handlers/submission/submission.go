@@ -38,6 +38,8 @@ type Submission struct {
 	Reason string `json:"reason,omitempty"`
 	// Language is the BCP 47 tag of the language that the partner chose or the browser asked for, or empty.
 	Language string `json:"language,omitempty"`
+	// InviteCode stands for the code that the partner was given, or is empty. The code itself is nowhere.
+	InviteCode CodeHash `json:"inviteCode,omitempty"`
 	// SubmittedAt is when the form was accepted, in UTC, to the second: finer parts may get lost where a host re-formats JSON.
 	SubmittedAt time.Time `json:"submittedAt"`
 }
@@ -61,6 +63,9 @@ func (s Submission) Check() error {
 	if err != nil {
 		return err
 	}
+	if !s.InviteCode.Valid() {
+		fields = append(fields, fault("inviteCode", "hash"))
+	}
 	switch {
 	case s.SubmittedAt.IsZero():
 		fields = append(fields, fault("submittedAt", "required"))
@@ -70,7 +75,7 @@ func (s Submission) Check() error {
 	return refusal(fields)
 }
 
-// input returns the submission as if it had been typed.
+// input returns the submission as if it had been typed, but for the invite code, which nobody can tell from its hash.
 func (s Submission) input() Input {
 	return Input{
 		Email: s.Email.String(), GivenName: s.GivenName, FamilyName: s.FamilyName, Company: s.Company, Country: s.Country,
@@ -83,7 +88,7 @@ func (s Submission) normal() Submission {
 	in := s.input().normal()
 	return Submission{
 		Email: s.Email, GivenName: in.GivenName, FamilyName: in.FamilyName, Company: in.Company, Country: in.Country,
-		Reason: in.Reason, Language: in.Language, SubmittedAt: s.SubmittedAt.UTC().Truncate(time.Second),
+		Reason: in.Reason, Language: in.Language, InviteCode: s.InviteCode, SubmittedAt: s.SubmittedAt.UTC().Truncate(time.Second),
 	}
 }
 
@@ -98,6 +103,7 @@ type Input struct {
 	Country    string `json:"country" validate:"omitempty,iso3166_1_alpha2"`
 	Reason     string `json:"reason" validate:"omitempty,intact,prose,max=1000"`
 	Language   string `json:"language" validate:"omitempty,language"`
+	InviteCode string `json:"inviteCode" validate:"omitempty,intact,line,max=64"` // the code itself; a Submission has its hash
 }
 
 // Submission returns what was typed as a submission of the time now. Texts are brought into normal form first: composed characters
@@ -120,7 +126,7 @@ func (in Input) Submission(now time.Time) (Submission, error) {
 	}
 	s := Submission{
 		Email: address, GivenName: in.GivenName, FamilyName: in.FamilyName, Company: in.Company, Country: in.Country,
-		Reason: in.Reason, Language: in.Language, SubmittedAt: now.UTC().Truncate(time.Second),
+		Reason: in.Reason, Language: in.Language, InviteCode: HashCode(in.InviteCode), SubmittedAt: now.UTC().Truncate(time.Second),
 	}
 	return s, nil
 }

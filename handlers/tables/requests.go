@@ -34,6 +34,7 @@ const (
 	countryColumn       = "Country"
 	partnerReasonColumn = "PartnerReason" // the partner's own words
 	languageColumn      = "Language"
+	inviteCodeColumn    = "InviteCode" // its hash
 	submittedAtColumn   = "SubmittedAt"
 
 	stateColumn       = "State"
@@ -184,6 +185,7 @@ func encodeRequest(r invite.Request) (row, error) {
 	record.set(countryColumn, r.Submission.Country)
 	record.set(partnerReasonColumn, r.Submission.Reason)
 	record.set(languageColumn, r.Submission.Language)
+	record.set(inviteCodeColumn, string(r.Submission.InviteCode))
 	record.set(submittedAtColumn, toTick(r.Submission.SubmittedAt))
 
 	record.set(stateColumn, string(r.State))
@@ -225,6 +227,7 @@ func decodeRequest(record row) (invite.Request, error) {
 			Country:     columns.text(countryColumn),
 			Reason:      columns.text(partnerReasonColumn),
 			Language:    columns.text(languageColumn),
+			InviteCode:  submission.CodeHash(columns.text(inviteCodeColumn)),
 			SubmittedAt: columns.time(submittedAtColumn),
 		},
 		State:    invite.State(columns.text(stateColumn)),

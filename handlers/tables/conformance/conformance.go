@@ -73,6 +73,7 @@ func fullRequest(t testing.TB) invite.Request {
 			Country:     "ES",
 			Reason:      "line one\r\nline two\n\ttabbed",
 			Language:    "es-ES",
+			InviteCode:  submission.HashCode("spring-2026"),
 			SubmittedAt: start,
 		},
 		State:  invite.Granting,
@@ -86,8 +87,9 @@ func fullRequest(t testing.TB) invite.Request {
 			},
 			Terms: &policy.Terms{
 				Groups: []string{"group-1", "group-2"}, Sponsors: []string{"sponsor"}, RedirectURL: "https://apps.example/?a=1&b=2",
-				MessageLanguage: "es-ES", SendInvitation: true, UserType: "Guest",
+				MessageLanguage: "es-ES", SendInvitation: true, Message: "line one\n\"line two\" <&>", Cc: "desk@contoso.com", UserType: "Guest",
 			},
+			Limits: &policy.Limits{Row: policy.RowKey{Partition: "contoso.com", Name: "trusted"}, MaxGuests: 20, MaxPerDay: 5},
 			Looked: []policy.Look{{Partition: "contoso.com", Name: "trusted", Outcome: policy.Decided, Why: "its condition holds"}},
 			At:     start,
 		},
