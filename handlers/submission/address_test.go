@@ -43,6 +43,7 @@ func TestAddressesThatCanBeInvited(t *testing.T) {
 		"Hebrew":                     {"ana@דוגמה.co.il", "ana@xn--6dbbec0c.co.il"},
 		"kana and Han":               {"ana@コーヒー豆.jp", "ana@xn--tck2c4fb4697i.jp"},
 		"Hangul":                     {"ana@한국.kr", "ana@xn--3e0b707e.kr"},
+		"Arabic with its digits":     {"ana@مثال٣.com", "ana@xn--mgbh0fb7m.com"},
 		"Catalan":                    {"ana@paral·lel.cat", "ana@xn--parallel-koa.cat"},
 	}
 	for name, test := range tests {
@@ -76,6 +77,7 @@ func TestAddressesThatAreRefused(t *testing.T) {
 		"zero width in the domain":     {"ana@cont\u200boso.com", "invisible"},
 		"soft hyphen in the domain":    {"ana@con\u00adtoso.com", "invisible"},
 		"joiner in the domain":         {"ana@con\u200dtoso.com", "invisible"},
+		"joiner hidden in punycode":    {"ana@xn--11b2ezcw70k.com", "invisible"},
 		"grapheme joiner":              {"ana@con\u034ftoso.com", "invisible"},
 		"variation selector":           {"ana@contoso\ufe0f.com", "invisible"},
 		"right-to-left override":       {"ana\u202emoc.osotnoc@x.com", "invisible"},

@@ -1,0 +1,262 @@
+package signup
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"golang.org/x/net/html"
+
+	"guestlist/handlers/problem"
+	"guestlist/handlers/submission"
+)
+
+// fakeRequests answers with progress, or with err; known says for which id.
+type fakeRequests struct {
+	known    submission.ID
+	progress submission.Progress
+	err      error
+	asked    int
+}
+
+func (f *fakeRequests) Progress(_ context.Context, id submission.ID) (submission.Progress, error) {
+	f.asked++
+	switch {
+	case f.err != nil:
+		return submission.Progress{}, f.err
+	case id != f.known:
+		return submission.Progress{}, problem.New(problem.NotFound, "no request %s", id)
+	}
+	return f.progress, nil
+}
+
+func newID(t testing.TB, at time.Time) submission.ID {
+	t.Helper()
+	id, err := submission.NewID(at, rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return id
+}
+
+func newStatus(t testing.TB, requests Requests) (http.Handler, *bytes.Buffer) {
+	t.Helper()
+	var log bytes.Buffer
+	handler, err := NewStatus(StatusConfig{
+		Requests: requests, Now: func() time.Time { return morning }, Log: slog.New(slog.NewJSONHandler(&log, nil)), Organisation: "Contoso",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return handler, &log
+}
+
+// ask asks for the status of a text that stands where an id should.
+func ask(h http.Handler, id, accept string) *http.Response {
+	r := httptest.NewRequest(http.MethodGet, Path+"/x", nil)
+	r.SetPathValue("id", id)
+	r.Header.Set("Accept", accept)
+	return do(h, r)
+}
+
+func TestStagesOfARequest(t *testing.T) {
+	fresh, old := morning.Add(-time.Minute), morning.Add(-time.Hour)
+	tests := map[string]struct {
+		progress submission.Progress
+		issued   time.Time
+		says     string
+		current  string
+		refresh  string
+	}{
+		"received":                 {submission.Progress{Stage: submission.StageReceived, Address: "a***@c…"}, fresh, "has arrived at Contoso", "Received", "15"},
+		"in work":                  {submission.Progress{Stage: submission.StageInWork, Address: "a***@c…"}, fresh, "is being checked", "Being checked", "15"},
+		"in work for long":         {submission.Progress{Stage: submission.StageInWork, Address: "a***@c…"}, old, "is being checked", "Being checked", "300"},
+		"finished":                 {submission.Progress{Stage: submission.StageFinished, Address: "a***@c…"}, fresh, "If access is possible, an invitation comes to a***@c…", "Finished", ""},
+		"finished, address erased": {submission.Progress{Stage: submission.StageFinished}, fresh, "If access is possible, an invitation comes to the address", "Finished", ""},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			id := newID(t, test.issued)
+			h, log := newStatus(t, &fakeRequests{known: id, progress: test.progress})
+			response := ask(h, string(id), "text/html")
+			if response.StatusCode != http.StatusOK {
+				t.Fatalf("status %d", response.StatusCode)
+			}
+			doc := checkPage(t, response, body(t, response))
+			if !strings.Contains(doc.text(), test.says) || !strings.Contains(doc.text(), string(id)) || doc.refresh != test.refresh {
+				t.Errorf("refresh %q, want %q; page: %s", doc.refresh, test.refresh, doc.text())
+			}
+			var current []string
+			for n := range doc.root.Descendants() {
+				if n.Type == html.ElementNode && attribute(n, "aria-current") == "step" {
+					current = append(current, textOf(n))
+				}
+			}
+			if diff := cmp.Diff([]string{test.current}, current); diff != "" {
+				t.Errorf("current stage (-want +got):\n%s", diff)
+			}
+
+			response = ask(h, string(id), "application/json")
+			var got map[string]string
+			err := json.Unmarshal([]byte(body(t, response)), &got)
+			if err != nil || response.Header.Get("Content-Type") != "application/json" {
+				t.Fatalf("error %v, content type %q", err, response.Header.Get("Content-Type"))
+			}
+			want := map[string]string{"stage": string(test.progress.Stage)}
+			if test.progress.Address != "" {
+				want["address"] = test.progress.Address
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+			checkHeaders(t, response)
+			if log.Len() != 0 {
+				t.Errorf("logged: %s", log)
+			}
+		})
+	}
+}
+
+func TestIDsThatNothingIsRecordedOf(t *testing.T) {
+	tests := map[string]struct {
+		id       string
+		received bool
+	}{
+		"issued now":                {string(newID(t, morning)), true},
+		"issued seven days ago":     {string(newID(t, morning.Add(-7*24*time.Hour+time.Second))), true},
+		"issued longer ago":         {string(newID(t, morning.Add(-7*24*time.Hour-time.Second))), false},
+		"issued by a clock ahead":   {string(newID(t, morning.Add(4*time.Minute))), true},
+		"issued in the future":      {string(newID(t, morning.Add(6*time.Minute))), false},
+		"issued at the first":       {string(newID(t, time.Unix(0, 0))), false},
+		"issued at the last":        {strings.Repeat("v", 8) + strings.Repeat("0", 26), false},
+		"empty":                     {"", false},
+		"malformed":                 {"../../etc/passwd", false},
+		"script":                    {"<script>alert(1)</script>", false},
+		"capitals":                  {strings.ToUpper(string(newID(t, morning))), false},
+		"with a query's beginnings": {string(newID(t, morning)) + "'", false},
+	}
+	var refusals []string
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			h, log := newStatus(t, &fakeRequests{})
+			response := ask(h, test.id, "text/html")
+			text := body(t, response)
+			doc := checkPage(t, response, text)
+			if log.Len() != 0 {
+				t.Errorf("logged: %s", log)
+			}
+			if test.received {
+				if response.StatusCode != http.StatusOK || !strings.Contains(doc.text(), "has arrived") || doc.refresh != "15" && doc.refresh != "300" {
+					t.Errorf("status %d, refresh %q: %s", response.StatusCode, doc.refresh, doc.text())
+				}
+				return
+			}
+			if response.StatusCode != http.StatusNotFound {
+				t.Errorf("status %d, want 404", response.StatusCode)
+			}
+			refusals = append(refusals, text)
+			answer := ask(h, test.id, "application/json")
+			checkProblem(t, answer, body(t, answer), problem.NotFound, "no sign-up")
+		})
+	}
+	for _, refusal := range refusals {
+		if refusal != refusals[0] {
+			t.Error("malformed and unknown ids can be told apart")
+		}
+	}
+}
+
+func TestAMalformedIDIsNotLookedUp(t *testing.T) {
+	requests := &fakeRequests{}
+	h, _ := newStatus(t, requests)
+	ask(h, "' or '1' eq '1", "text/html")
+	if requests.asked != 0 {
+		t.Error("a malformed id reached the store")
+	}
+}
+
+func TestAStoreThatFails(t *testing.T) {
+	for name, err := range map[string]error{
+		"busy":    problem.New(problem.StorageUnavailable, "reading the row"),
+		"foreign": errors.New("dial tcp: ana@contoso.com"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			h, log := newStatus(t, &fakeRequests{err: err})
+			id := newID(t, morning)
+			response := ask(h, string(id), "text/html")
+			doc := checkPage(t, response, body(t, response))
+			if response.StatusCode != http.StatusServiceUnavailable || response.Header.Get("Retry-After") == "" || doc.refresh == "" {
+				t.Errorf("status %d, Retry-After %q, refresh %q", response.StatusCode, response.Header.Get("Retry-After"), doc.refresh)
+			}
+			if !strings.Contains(doc.text(), "Your sign-up is safe") {
+				t.Errorf("the page does not reassure: %s", doc.text())
+			}
+			response = ask(h, string(id), "application/json")
+			checkProblem(t, response, body(t, response), problem.StorageUnavailable, "safe")
+			checkLog(t, log.String(), 2)
+		})
+	}
+}
+
+func TestMethodsOfTheStatusPage(t *testing.T) {
+	id := newID(t, morning)
+	h, _ := newStatus(t, &fakeRequests{known: id, progress: submission.Progress{Stage: submission.StageInWork}})
+	r := httptest.NewRequest(http.MethodHead, Path+"/x", nil)
+	r.SetPathValue("id", string(id))
+	response := do(h, r)
+	if response.StatusCode != http.StatusOK {
+		t.Errorf("HEAD: status %d", response.StatusCode)
+	}
+	for _, method := range []string{"POST", "PUT", "DELETE"} {
+		r := httptest.NewRequest(method, Path+"/x", nil)
+		r.SetPathValue("id", string(id))
+		r.Header.Set("Accept", "application/json")
+		response := do(h, r)
+		if response.Header.Get("Allow") != "GET, HEAD" {
+			t.Errorf("%s: Allow %q", method, response.Header.Get("Allow"))
+		}
+		checkProblem(t, response, body(t, response), problem.MethodNotAllowed, "browser")
+	}
+}
+
+func TestAStatusPageNeedsAllItsParts(t *testing.T) {
+	good := StatusConfig{Requests: &fakeRequests{}, Now: time.Now, Log: slog.New(slog.DiscardHandler), Organisation: "Contoso"}
+	for name, breakIt := range map[string]func(*StatusConfig){
+		"requests":     func(c *StatusConfig) { c.Requests = nil },
+		"clock":        func(c *StatusConfig) { c.Now = nil },
+		"log":          func(c *StatusConfig) { c.Log = nil },
+		"organisation": func(c *StatusConfig) { c.Organisation = "" },
+	} {
+		config := good
+		breakIt(&config)
+		_, err := NewStatus(config)
+		if err == nil {
+			t.Errorf("a status page without %s was made", name)
+		}
+	}
+}
+
+func FuzzStatus(f *testing.F) {
+	f.Add(string(newID(f, morning)), "application/json")
+	f.Add("", "text/html;q=x")
+	f.Add("00qm5nh3o0000000000000000000000000", ",;q")
+	h, _ := newStatus(f, &fakeRequests{})
+	f.Fuzz(func(t *testing.T, id, accept string) {
+		response := ask(h, id, accept)
+		if response.StatusCode != http.StatusOK && response.StatusCode != http.StatusNotFound {
+			t.Errorf("status %d", response.StatusCode)
+		}
+		if body(t, response) == "" {
+			t.Error("no answer")
+		}
+	})
+}
