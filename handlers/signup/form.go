@@ -38,8 +38,8 @@ type form struct {
 	countries countryOptions
 }
 
-// NewForm returns the handler of the form. GET and HEAD show it; query parameters named like its fields fill it in beforehand and
-// send nothing. POST takes a submission as application/x-www-form-urlencoded, answered with pages, or as application/json,
+// NewForm returns the handler of the form. GET and HEAD show it; query parameters named like its fields fill it in beforehand, but
+// for the invite code, and send nothing. POST takes a submission as application/x-www-form-urlencoded, answered with pages, or as application/json,
 // answered with JSON and RFC 9457 problem details:
 //
 //   - 303 (form) or 202 (JSON), with the status page in Location: the message is on the queue;
@@ -84,13 +84,14 @@ func (f *form) serve(w http.ResponseWriter, r *http.Request) {
 	f.show(w, r, http.StatusOK, in, nil, alert{})
 }
 
-// prefilled returns the fields that the query fills in beforehand. What is too long for its field is left out.
+// prefilled returns the fields that the query fills in beforehand. What is too long for its field is left out, and so is the invite code:
+// addresses of pages are logged on their way, and the code is a secret.
 func prefilled(r *http.Request) submission.Input {
 	var in submission.Input
 	query := r.URL.Query()
 	for _, d := range fields {
 		text := query.Get(d.name)
-		if len(text) <= d.limit {
+		if d.name != inviteCode && len(text) <= d.limit {
 			*fieldOf(&in, d.name) = text
 		}
 	}
@@ -199,6 +200,9 @@ func (f *form) refuse(w http.ResponseWriter, r *http.Request, kind kind, err err
 // twice the limit comes back with an explanation instead.
 const maxTyped = 2
 
+// inviteCode is the name of the field for the code that some partners were given.
+const inviteCode = "inviteCode"
+
 // definition is one visible field of the form.
 type definition struct {
 	name, control, inputType, autocomplete string
@@ -214,6 +218,7 @@ var fields = []definition{
 	{"company", "input", "text", "organization", submission.MaxCompany, true},
 	{"country", "select", "", "country", 2, false},
 	{"reason", "textarea", "", "off", submission.MaxReason, false},
+	{inviteCode, "input", "text", "off", submission.MaxCode, false},
 }
 
 // alert is the box above the form. The zero value is none.

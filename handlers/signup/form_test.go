@@ -95,7 +95,7 @@ const (
 func ana() url.Values {
 	return url.Values{
 		"email": {"Ana@Contoso.com"}, "givenName": {"Ana"}, "familyName": {"Silva"}, "company": {"Contoso Ltd"}, "country": {"PT"},
-		"reason": {"Joint tender.\r\nUntil June."}, "language": {"pt-PT"},
+		"reason": {"Joint tender.\r\nUntil June."}, "inviteCode": {"Spring-2026"}, "language": {"pt-PT"},
 	}
 }
 
@@ -133,7 +133,7 @@ func TestASubmissionGoesOnTheQueueOnce(t *testing.T) {
 	}
 	want := submission.Submission{
 		Email: address, GivenName: "Ana", FamilyName: "Silva", Company: "Contoso Ltd", Country: "PT",
-		Reason: "Joint tender.\nUntil June.", Language: "pt-PT", SubmittedAt: morning.Truncate(time.Second),
+		Reason: "Joint tender.\nUntil June.", InviteCode: submission.HashCode("spring 2026"), Language: "pt-PT", SubmittedAt: morning.Truncate(time.Second),
 	}
 	tests := map[string]struct {
 		contentType, body string
@@ -145,7 +145,7 @@ func TestASubmissionGoesOnTheQueueOnce(t *testing.T) {
 		"JSON with charset":           {`Application/JSON;charset="utf-8"`, anaJSON(t), http.StatusAccepted},
 		"JSON with space around":      {jsonType, "\r\n " + anaJSON(t) + " \n", http.StatusAccepted},
 		"JSON with escaped names":     {jsonType, strings.Replace(anaJSON(t), "email", `\u0065mail`, 1), http.StatusAccepted},
-		"form in any order of fields": {formType, "reason=Joint+tender.%0AUntil+June.&language=pt-PT&country=pt&company=Contoso++Ltd&familyName=Silva&givenName=+Ana&email=ana@contoso.com", http.StatusSeeOther},
+		"form in any order of fields": {formType, "reason=Joint+tender.%0AUntil+June.&inviteCode=SPRING2026&language=pt-PT&country=pt&company=Contoso++Ltd&familyName=Silva&givenName=+Ana&email=ana@contoso.com", http.StatusSeeOther},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -153,6 +153,9 @@ func TestASubmissionGoesOnTheQueueOnce(t *testing.T) {
 			response := do(f, postAs(test.contentType, test.body))
 			if response.StatusCode != test.status {
 				t.Fatalf("status %d, want %d: %s", response.StatusCode, test.status, body(t, response))
+			}
+			if strings.Contains(strings.ToLower(string(f.queue.messages[0])), "spring") {
+				t.Error("the queue holds the invite code itself")
 			}
 			message := f.only(t)
 			if *message.Submission != want {
@@ -252,6 +255,7 @@ func TestBodiesThatAreRefused(t *testing.T) {
 		"null character":            {jsonType, inJSON(`"Ana"`, `"A\u0000"`), problem.InvalidInput, "givenName/line"},
 		"bad language in JSON":      {jsonType, inJSON("pt-PT", "not a language"), problem.InvalidInput, "language/language"},
 		"unknown country":           {formType, form(func(v url.Values) { v.Set("country", "ZZ") }), problem.InvalidInput, "country/iso3166_1_alpha2"},
+		"long invite code":          {jsonType, inJSON("Spring-2026", strings.Repeat("x", 65)), problem.InvalidInput, "inviteCode/max"},
 		"long reason":               {formType, form(func(v url.Values) { v.Set("reason", strings.Repeat("x", 1001)) }), problem.InvalidInput, "reason/max"},
 	}
 	for name, test := range tests {
@@ -422,7 +426,7 @@ func checkLog(t *testing.T, log string, lines int) {
 	if got := strings.Count(log, "\n"); got != lines {
 		t.Errorf("%d lines logged, want %d: %s", got, lines, log)
 	}
-	for _, private := range []string{"ana", "contoso", "silva", "tender"} {
+	for _, private := range []string{"ana", "contoso", "silva", "tender", "spring"} {
 		if strings.Contains(strings.ToLower(log), private) {
 			t.Errorf("%q is in the log: %s", private, log)
 		}
@@ -512,7 +516,7 @@ func TestTheFormCanBeFilledInBeforehand(t *testing.T) {
 	f := newForm(t)
 	query := url.Values{
 		"company": {`"Fabrikam" <&> Söhne`}, "country": {"de"}, "lang": {"de-AT"}, "reason": {"Project <X>"}, "email": {strings.Repeat("a", 300)},
-		"utm_source": {"mail"}, "code": {"key"}, "givenName": {"\xff"},
+		"utm_source": {"mail"}, "inviteCode": {"spring-2026"}, "code": {"key"}, "givenName": {"\xff"},
 	}
 	response := do(f, httptest.NewRequest(http.MethodGet, Path+"?"+query.Encode(), nil))
 	if response.StatusCode != http.StatusOK {
@@ -522,9 +526,11 @@ func TestTheFormCanBeFilledInBeforehand(t *testing.T) {
 	got := map[string]string{
 		"company": attribute(doc.byID["company"], "value"), "reason": textOf(doc.byID["reason"]), "email": attribute(doc.byID["email"], "value"),
 		"givenName": attribute(doc.byID["givenName"], "value"), "country": doc.selected, "language": doc.hidden["language"],
+		"inviteCode": attribute(doc.byID["inviteCode"], "value"),
 	}
 	want := map[string]string{
 		"company": `"Fabrikam" <&> Söhne`, "reason": "Project <X>", "email": "", "givenName": "\ufffd", "country": "DE", "language": "de-AT",
+		"inviteCode": "",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

@@ -235,7 +235,7 @@ func TestTheFormAsItIsOpened(t *testing.T) {
 	if options < 240 || doc.selected != "" {
 		t.Errorf("%d countries, %q selected", options, doc.selected)
 	}
-	if len(names) != 6 || doc.hidden["language"] != "" {
+	if len(names) != 7 || doc.hidden["language"] != "" {
 		t.Errorf("fields %v, hidden %v", names, doc.hidden)
 	}
 }

@@ -16,8 +16,8 @@ import (
 	"guestlist/handlers/submission"
 )
 
-// maxBody is the largest body of a submission. The form lets a browser send at most 2964 characters ([maxTyped] times the limits of
-// the fields), which is 27 KB where each takes nine bytes (three of UTF-8, percent-encoded).
+// maxBody is the largest body of a submission. The form lets a browser send at most 3092 characters ([maxTyped] times the limits of
+// the fields), which is 28 KB where each takes nine bytes (three of UTF-8, percent-encoded).
 const maxBody = 32 << 10
 
 // kind is how a submission is written, and how it is answered.
@@ -67,7 +67,7 @@ func malformed(text string) *problem.Error {
 }
 
 // fieldNames are the fields of a submission, for the client that used another one.
-const fieldNames = "email, givenName, familyName, company, country, reason and language"
+const fieldNames = "email, givenName, familyName, company, country, reason, inviteCode and language"
 
 // fieldOf returns the field of the name, nil if there is none.
 func fieldOf(in *submission.Input, name string) *string {
@@ -84,6 +84,8 @@ func fieldOf(in *submission.Input, name string) *string {
 		return &in.Country
 	case "reason":
 		return &in.Reason
+	case "inviteCode":
+		return &in.InviteCode
 	case "language":
 		return &in.Language
 	}

@@ -58,6 +58,7 @@ var english = texts{
 		"company":    {Label: "Company or organisation"},
 		"country":    {Label: "Country or region"},
 		"reason":     {Label: "Why do you need access?", Hint: "For example the project and your contact person. At most 1000 characters, and no passwords."},
+		"inviteCode": {Label: "Invite code", Hint: "Only if you were given one."},
 	},
 
 	StatusTitle: "Your sign-up",
