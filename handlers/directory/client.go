@@ -74,7 +74,7 @@ type Config struct {
 //   - DirectoryUnavailable: no answer in time, a failing server, or an answer that is none of Graph's. What was asked may have
 //     been done all the same.
 //   - DirectoryForbidden: the app may not do this, or the tenant lets nobody do it; it would be the same for another guest.
-//   - DirectoryRefused, DirectoryNotReplicated: see the methods.
+//   - DirectoryRefused, DirectoryNotReplicated, and NotFound (the one other code): see the methods.
 type Client struct {
 	adapter     abs.RequestAdapter
 	invitations *invitations.InvitationsRequestBuilder

@@ -15,12 +15,15 @@ const (
 	DynamicGroup        GroupKind = "dynamic"         // a rule chooses the members
 	MailEnabledGroup    GroupKind = "mail-enabled"    // Exchange owns the members
 	RoleAssignableGroup GroupKind = "role-assignable" // needs a right that nobody gives away for this
+	OnPremisesGroup     GroupKind = "on-premises"     // mastered in a directory on-premises
+	UnifiedGroup        GroupKind = "microsoft-365"   // takes members, and writes to them
 )
 
 // Group is a group of the tenant.
 type Group struct {
-	ID   string
-	Kind GroupKind // default SecurityGroup
+	ID          string
+	Kind        GroupKind // default SecurityGroup
+	DisplayName string    // default "Group " and the id
 }
 
 func (g Group) check() error {
@@ -28,18 +31,23 @@ func (g Group) check() error {
 		return fmt.Errorf("a group has the id %q, which is no GUID", g.ID)
 	}
 	switch g.Kind {
-	case "", SecurityGroup, DynamicGroup, MailEnabledGroup, RoleAssignableGroup:
+	case "", SecurityGroup, DynamicGroup, MailEnabledGroup, RoleAssignableGroup, OnPremisesGroup, UnifiedGroup:
 		return nil
 	default:
 		return fmt.Errorf("group %s is of the unknown kind %q", g.ID, g.Kind)
 	}
 }
 
-// refusals are the answers of the groups that can't take members this way; the status of each is 403.
-var refusals = map[GroupKind][2]string{
-	DynamicGroup:        {"Request_BadRequest", "Members of a group with dynamic membership can't be changed."},
-	MailEnabledGroup:    {"Request_BadRequest", "Cannot update a mail-enabled security group or a distribution list."},
-	RoleAssignableGroup: {"Authorization_RequestDenied", "The group is assignable to roles and can't take members by this permission."},
+// refusals are the answers of the groups that can't take members this way.
+var refusals = map[GroupKind]struct {
+	status        int
+	code, message string
+}{
+	DynamicGroup:        {http.StatusForbidden, "Request_BadRequest", "Members of a group with dynamic membership can't be changed."},
+	MailEnabledGroup:    {http.StatusForbidden, "Request_BadRequest", "Cannot update a mail-enabled security group or a distribution list."},
+	RoleAssignableGroup: {http.StatusForbidden, "Authorization_RequestDenied", "The group is assignable to roles and can't take members by this permission."},
+	OnPremisesGroup: {http.StatusBadRequest, "Request_BadRequest",
+		"Unable to update the specified properties for on-premises mastered Directory Sync objects."},
 }
 
 type reference struct {
@@ -57,13 +65,13 @@ func (s *Server) addMember(c *call, groupID string) reply {
 	if guestID == "" {
 		return s.refuse(c, http.StatusBadRequest, "Request_BadRequest", "The @odata.id is not the address of a directory object.")
 	}
-	kind, known := s.groups[strings.ToLower(groupID)]
-	if !isGUID(groupID) || !known && !s.config.KnowsAnyGroup {
+	group, known := s.group(groupID)
+	if !known {
 		return s.missing(c, groupID)
 	}
-	refusal, refuses := refusals[kind]
+	refusal, refuses := refusals[group.Kind]
 	if refuses {
-		return s.refuse(c, http.StatusForbidden, refusal[0], refusal[1])
+		return s.refuse(c, refusal.status, refusal.code, refusal.message)
 	}
 	guest := s.tenant.user(guestID)
 	if guest == nil || !s.visible(guest) {

@@ -45,7 +45,7 @@ type Config struct {
 // A Server is a tenant behind Graph's HTTP interface. It may be used by several goroutines at once.
 type Server struct {
 	config Config
-	groups map[string]GroupKind
+	groups map[string]Group
 
 	mu     sync.Mutex
 	tenant tenant
@@ -70,13 +70,13 @@ func New(config Config) (*Server, error) {
 	if config.ReplicationDelay < 0 {
 		return nil, fmt.Errorf("graphsim: the replication delay is negative: %v", config.ReplicationDelay)
 	}
-	s := &Server{config: config, groups: map[string]GroupKind{}, calls: map[string]int{}}
+	s := &Server{config: config, groups: map[string]Group{}, calls: map[string]int{}}
 	for _, group := range config.Groups {
 		err := group.check()
 		if err != nil {
 			return nil, fmt.Errorf("graphsim: %w", err)
 		}
-		s.groups[strings.ToLower(group.ID)] = group.Kind
+		s.groups[strings.ToLower(group.ID)] = group
 	}
 	tenant, err := loadTenant(config.StateFile)
 	if err != nil {
@@ -131,6 +131,8 @@ func about(w http.ResponseWriter, r *http.Request) {
 
   POST /v1.0/invitations                  invite a guest
   GET  /v1.0/users?$filter=...            find a user by address
+  GET  /v1.0/users/{id}                   read a user
+  GET  /v1.0/groups/{id}                  read a group
   POST /v1.0/groups/{id}/members/$ref     add a user to a group
 
   GET  /stand-in/invitations              what it was asked to send
@@ -152,6 +154,8 @@ type route struct {
 var routes = []route{
 	{http.MethodPost, regexp.MustCompile(`^/v1\.0/invitations$`), "/v1.0/invitations", (*Server).invite},
 	{http.MethodGet, regexp.MustCompile(`^/v1\.0/users$`), "/v1.0/users", (*Server).listUsers},
+	{http.MethodGet, regexp.MustCompile(`^/v1\.0/users/([^/]+)$`), "/v1.0/users/{id}", (*Server).getUser},
+	{http.MethodGet, regexp.MustCompile(`^/v1\.0/groups/([^/]+)$`), "/v1.0/groups/{id}", (*Server).getGroup},
 	{http.MethodPost, regexp.MustCompile(`^/v1\.0/groups/([^/]+)/members/\$ref$`), "/v1.0/groups/{id}/members/$ref", (*Server).addMember},
 }
 

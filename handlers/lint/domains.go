@@ -166,7 +166,8 @@ func (k *checker) checkBelow(rows []*entry, domain string) {
 		if len(above) == 0 {
 			continue
 		}
-		if invite := first(above, policy.Invite); invite != nil {
+		invite := first(above, policy.Invite)
+		if invite != nil && alwaysDecides(invite.row) {
 			k.add(deny, "PartitionKey", ruleSubdomainsNotMeant,
 				"The row denies "+domain+" only. What is below it is invited by the row "+quoted(invite.row.Name)+" of the partition "+key+".",
 				"Make a row with deny under *."+domain+" too.")

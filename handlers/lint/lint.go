@@ -54,8 +54,8 @@ type Config struct {
 // from the deepest, then "*"), in a partition by row and column. What is about no row comes last. There is at most one finding of a rule for
 // a column of a row, except where several entries of a column are wrong each for itself.
 //
-// Disabled rows have no findings but their faults. Rows that apply only later are looked at like any other. The rows are
-// not changed.
+// Disabled rows have no findings but their faults. Rows that apply only later, and those in audit mode, are looked at like any other, since
+// they are there to decide one day; what they let in is told once they do. The rows are not changed.
 //
 // The error is a *problem.Error. It means that the directory could not be asked at all (with the code of its first failure), or that ctx ended
 // before it had been. The findings that need no directory are returned with it.
@@ -158,8 +158,8 @@ func (e *entry) sound(column string) bool {
 	return !slices.ContainsFunc(e.row.Faults, func(f policy.Fault) bool { return f.Column == column })
 }
 
-// live reports whether the row decides, now or later: it is not switched off, and its time is not over. A fault keeps a row alive whatever
-// its times, see [policy.Decide].
+// live reports whether the row is tried, now or later: it is not switched off, and its time is not over. A fault keeps a row alive
+// whatever its times, see [policy.Decide].
 func (k *checker) live(e *entry) bool {
 	return !e.row.Disabled() && (e.faulty() || !k.expired(e))
 }
@@ -168,7 +168,7 @@ func (k *checker) expired(e *entry) bool {
 	return !e.row.NotAfter.IsZero() && !k.now.Before(e.row.NotAfter)
 }
 
-// alive returns the rows of the partition of that key that are live, in their order.
+// alive returns the rows of the partition of that key that decide, now or later, in their order.
 func (k *checker) alive(key string) []*entry {
 	p := k.byKey[key]
 	if p == nil {
@@ -176,7 +176,7 @@ func (k *checker) alive(key string) []*entry {
 	}
 	var entries []*entry
 	for _, e := range p.entries {
-		if k.live(e) {
+		if k.live(e) && enforced(e.row) {
 			entries = append(entries, e)
 		}
 	}

@@ -9,8 +9,19 @@ import (
 )
 
 // alwaysDecides reports whether the row decides on every submission for which it is tried inside its window. It is about rows without
-// faults: those with one always decide review.
-func alwaysDecides(*policy.Row) bool { return true }
+// faults: those with one always decide review. A limit does not keep a row from deciding, it only makes the decision review.
+func alwaysDecides(row *policy.Row) bool { return enforced(row) && guard(row) == "" }
+
+// enforced reports whether the row decides anything: one in audit mode is only recorded.
+func enforced(row *policy.Row) bool { return row.Mode != policy.Audit }
+
+// guard returns what a submission must fulfil for the row to decide, "" for nothing. Rows with the same guard decide on the same submissions.
+func guard(row *policy.Row) string { return string(row.InviteCode) }
+
+// exclude reports whether no submission can be for both rows: nobody gives two codes.
+func exclude(a, b *policy.Row) bool {
+	return a.InviteCode != "" && b.InviteCode != "" && a.InviteCode != b.InviteCode
+}
 
 // window is the time, from from inclusive to to exclusive, in which a row applies.
 type window struct{ from, to time.Time }
@@ -41,66 +52,117 @@ func (w window) String() string {
 	return text + " to " + w.to.Format(time.RFC3339)
 }
 
+// order is what is known of a partition's rows while they are gone through in the order in which they are tried.
+type order struct {
+	stuck   *entry              // the faulty row that stands before all others
+	always  timeline            // which row decides when, among those that always do
+	guarded map[string]timeline // the same among rows with a guard, by guard
+
+	priority int
+	tied     map[tie]timeline // the rows of that Priority
+}
+
+// tie is what rows have in common of which one can stand for the others.
+type tie struct {
+	action policy.Action
+	guard  string
+}
+
+// before returns the rows that come before e whenever e could be tried, cut to its window.
+func (o *order) before(e *entry, w window) []span {
+	always := o.always.within(w)
+	g := guard(e.row)
+	if g == "" || len(o.guarded[g]) == 0 {
+		return always
+	}
+	// Where both a row with the guard and one without come first, either does.
+	var both timeline
+	for _, s := range slices.Concat(o.guarded[g].within(w), always) {
+		both.add(s.window, s.owner)
+	}
+	return both
+}
+
+// pass records that e has been tried.
+func (o *order) pass(e *entry, w window) {
+	if !enforced(e.row) {
+		return
+	}
+	g := guard(e.row)
+	t := tie{e.row.Action, g}
+	line := o.tied[t]
+	line.add(w, e)
+	o.tied[t] = line
+	if g == "" {
+		o.always.add(w, e)
+		return
+	}
+	line = o.guarded[g]
+	line.add(w, e)
+	o.guarded[g] = line
+}
+
 // checkOrder tells which rows of a partition others come before, and how the order came about.
 func (k *checker) checkOrder(p *partition) {
-	var decides timeline                 // which row decides when, among those that always do
-	tied := map[policy.Action]timeline{} // the rows of one Priority
-	priority := -1
-	var stuck *entry // the faulty row that stands before all others
+	o := order{guarded: map[string]timeline{}, priority: -1, tied: map[tie]timeline{}}
 	for _, e := range p.entries {
 		switch {
 		case e.row.Disabled():
-			continue
 		case e.faulty():
-			if stuck == nil {
-				stuck = e
+			if o.stuck == nil && enforced(e.row) {
+				o.stuck = e
 			}
-			continue
 		case k.expired(e):
-			k.add(e, "NotAfter", ruleExpired,
-				"NotAfter has passed ("+e.row.NotAfter.Format(time.RFC3339)+"), so the row decides nothing any more.",
+			k.add(e, "NotAfter", ruleExpired, "NotAfter has passed ("+e.row.NotAfter.Format(time.RFC3339)+"), so the row no longer applies.",
 				"Write a later time, or remove the row.")
-			continue
-		case stuck != nil:
+		case o.stuck != nil:
 			k.add(e, "RowKey", ruleUnreachable,
-				"The row never decides: the row "+quoted(stuck.row.Name)+" of the same partition has a fault, so it comes first and sends everybody to review.",
-				"Repair the row "+quoted(stuck.row.Name)+", or set its Enabled to false.")
-			continue
-		}
-		if e.row.Priority != priority {
-			priority = e.row.Priority
-			clear(tied)
-		}
-		w := k.window(e)
-		before := decides.within(w)
-		if covered(before, w) {
-			k.addUnreachable(e, before)
-			continue
-		}
-		other := conflict(tied, e, w)
-		switch {
-		case other != nil:
-			k.add(e, "Priority", ruleSamePriority,
-				"The row "+quoted(other.row.Name)+" has the same Priority and says "+string(other.row.Action)+" where this one says "+string(e.row.Action)+". It comes first only because of its name.",
-				"Give the row that is to come first a smaller Priority.")
+				never(e)+": the row "+quoted(o.stuck.row.Name)+" of the same partition has a fault, so it comes first and sends everybody to review.",
+				"Repair the row "+quoted(o.stuck.row.Name)+", or set its Enabled to false.")
 		default:
-			k.checkOverlap(e, w, before)
-		}
-		mine := tied[e.row.Action]
-		mine.add(w, e)
-		tied[e.row.Action] = mine
-		if alwaysDecides(e.row) {
-			decides.add(w, e)
+			k.checkPlace(e, &o)
 		}
 	}
 }
 
+// checkPlace tells what the rows that were tried before e mean for it.
+func (k *checker) checkPlace(e *entry, o *order) {
+	if e.row.Priority != o.priority {
+		o.priority = e.row.Priority
+		clear(o.tied)
+	}
+	w := k.window(e)
+	before := o.before(e, w)
+	if covered(before, w) {
+		k.addUnreachable(e, before)
+		return
+	}
+	other := conflict(o.tied, e, w)
+	switch {
+	case !enforced(e.row): // what it says has no effect
+	case other != nil:
+		k.add(e, "Priority", ruleSamePriority,
+			"The row "+quoted(other.row.Name)+" has the same Priority and says "+string(other.row.Action)+" where this one says "+string(e.row.Action)+". It comes first only because of its name.",
+			"Give the row that is to come first a smaller Priority.")
+	case guard(e.row) == "": // one with a guard is an exception, whatever its time
+		k.checkOverlap(e, w, before)
+	}
+	o.pass(e, w)
+}
+
+// never begins the sentence on a row that is never tried.
+func never(e *entry) string {
+	if enforced(e.row) {
+		return "The row never decides"
+	}
+	return "The row is never tried, so nothing is recorded of what it would decide"
+}
+
 func (k *checker) addUnreachable(e *entry, before []span) {
-	by := before[0].owner
-	problem := "The row never decides: the row " + quoted(by.row.Name) + " of the same partition always comes first"
+	by, last := before[0].owner, before[len(before)-1].owner
+	problem := never(e) + ": the row " + quoted(by.row.Name) + " of the same partition always comes first"
 	if slices.ContainsFunc(before, func(s span) bool { return s.owner != by }) {
-		last := before[len(before)-1].owner
-		problem = "The row never decides: rows of the same partition, from " + quoted(by.row.Name) + " to " + quoted(last.row.Name) + ", come first one after the other"
+		problem = never(e) + ": rows of the same partition, from " + quoted(by.row.Name) + " to " + quoted(last.row.Name) + ", come first one after the other"
 	}
 	if by.row.Priority == e.row.Priority {
 		problem += ", by its name, since both have the same Priority"
@@ -110,11 +172,17 @@ func (k *checker) addUnreachable(e *entry, before []span) {
 }
 
 // conflict returns a row of the same Priority that says something else while e applies, or nil.
-func conflict(tied map[policy.Action]timeline, e *entry, w window) *entry {
+func conflict(tied map[tie]timeline, e *entry, w window) *entry {
 	var found *entry
-	for action, line := range tied {
+	for t, line := range tied {
+		if t.action == e.row.Action {
+			continue
+		}
 		spans := line.within(w)
-		if action != e.row.Action && len(spans) > 0 && (found == nil || spans[0].owner.row.Name < found.row.Name) {
+		if len(spans) == 0 || exclude(spans[0].owner.row, e.row) {
+			continue
+		}
+		if found == nil || spans[0].owner.row.Name < found.row.Name {
 			found = spans[0].owner
 		}
 	}

@@ -103,12 +103,13 @@ func isText(text string) bool {
 	return strings.HasSuffix(text, ".") && !strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) })
 }
 
-// TestReachabilityAgreesWithDecide tries every moment at which anything changes.
+// TestReachabilityAgreesWithDecide tries every moment at which anything changes, with every code.
 func TestReachabilityAgreesWithDecide(t *testing.T) {
 	address, err := submission.ParseAddress("ana@contoso.com")
 	if err != nil {
 		t.Fatal(err)
 	}
+	codes := []string{"", "", "spring-2026", "summer-2026"}
 	rapid.Check(t, func(t *rapid.T) {
 		day := rapid.IntRange(-3, 6)
 		var raws []policy.Raw
@@ -124,6 +125,13 @@ func TestReachabilityAgreesWithDecide(t *testing.T) {
 			if to < 6 && to > from {
 				raw.Columns["NotAfter"] = now.AddDate(0, 0, to)
 			}
+			code := rapid.SampledFrom(codes).Draw(t, "code")
+			if code != "" {
+				raw.Columns["InviteCode"] = code
+			}
+			if rapid.IntRange(0, 4).Draw(t, "mode") == 0 {
+				raw.Columns["Mode"] = "audit"
+			}
 			switch rapid.IntRange(0, 9).Draw(t, "kind") {
 			case 0:
 				raw.Columns["Enabled"] = false
@@ -135,9 +143,13 @@ func TestReachabilityAgreesWithDecide(t *testing.T) {
 		rows := parse(raws)
 		decides := map[string]bool{}
 		for d := range 10 {
-			decision := policy.Decide(submission.Submission{Email: address}, rows, now.AddDate(0, 0, d))
-			if decision.Row != nil {
-				decides[decision.Row.Name] = true
+			for _, code := range codes {
+				s := submission.Submission{Email: address, InviteCode: submission.HashCode(code)}
+				for _, look := range policy.Decide(s, rows, nil, now.AddDate(0, 0, d)).Looked {
+					if look.Outcome == policy.Decided || look.Outcome == policy.Audited {
+						decides[look.Name] = true
+					}
+				}
 			}
 		}
 		never := map[string]bool{}

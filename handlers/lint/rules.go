@@ -38,6 +38,13 @@ const (
 	ruleMember    = "member"
 	ruleNoMail    = "no-mail"
 
+	ruleMessageDropped  = "message-dropped"
+	ruleMessageNoMail   = "message-without-mail"
+	ruleLanguageIgnored = "message-language-ignored"
+	ruleCcNoMail        = "cc-without-mail"
+	ruleDayLimit        = "day-limit-above-all"
+	ruleShortCode       = "short-invite-code"
+
 	ruleGroupMissing    = "group-missing"
 	ruleGroupDynamic    = "group-dynamic"
 	ruleGroupMail       = "group-mail-enabled"
@@ -93,7 +100,7 @@ var fixedRules = []Rule{
 	{ID: ruleTwins, Severity: Error, Means: "Two rows have the same partition and name. Both send everybody to review."},
 	{ID: ruleTooManyRows, Severity: Error, Means: "A partition has more rows than are read for a decision. Everybody it is for goes to review."},
 
-	{ID: ruleEverybody, Severity: Warning, Means: "An invite row that nothing narrows stands for everybody in the world, or everybody below an ending such as .com or .co.uk."},
+	{ID: ruleEverybody, Severity: Warning, Means: "An invite row that no code narrows stands for everybody in the world, or everybody below an ending such as .com or .co.uk."},
 	{ID: ruleManyTenants, Severity: Warning, Means: "An invite row stands for a domain below which anyone can have a name, such as *.onmicrosoft.com."},
 	{ID: ruleFreeMail, Severity: Warning, Means: "An invite row stands for a domain at which anyone can have an address, such as gmail.com."},
 	{ID: ruleDisposable, Severity: Warning, Means: "An invite row stands for a domain of throw-away mailboxes. Often everybody can read them."},
@@ -111,6 +118,12 @@ var fixedRules = []Rule{
 	{ID: ruleNoGroups, Severity: Info, Means: "An invite row names no group. The guest gets an account and nothing else."},
 	{ID: ruleMember, Severity: Warning, Means: "An invite row makes members. A member sees far more of the directory than a guest."},
 	{ID: ruleNoMail, Severity: Warning, Means: "An invite row sends no mail. Nobody tells the guest how to accept."},
+	{ID: ruleMessageDropped, Severity: Warning, Means: "An invite row has a message. Microsoft's mail may leave it out, because an app sends the invitation."},
+	{ID: ruleMessageNoMail, Severity: Warning, Means: "An invite row has a message and sends no mail."},
+	{ID: ruleLanguageIgnored, Severity: Warning, Means: "An invite row has both Message and MessageLanguage. Graph then ignores the language."},
+	{ID: ruleCcNoMail, Severity: Warning, Means: "An invite row has an address for a copy and sends no mail."},
+	{ID: ruleDayLimit, Severity: Warning, Means: "An invite row allows more guests on one day than in all."},
+	{ID: ruleShortCode, Severity: Warning, Means: "An invite code is so short that it can be found by trying."},
 
 	{ID: ruleGroupMissing, Severity: Error, Directory: true, Means: "There is no group of that id. The guest is invited and does not get what was promised."},
 	{ID: ruleGroupDynamic, Severity: Error, Directory: true, Means: "A rule chooses the members of the group. Nobody can be added."},

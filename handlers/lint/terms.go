@@ -1,9 +1,22 @@
 package lint
 
-import "guestlist/handlers/policy"
+import (
+	"fmt"
+	"strconv"
+	"unicode/utf8"
 
-// checkTerms tells what an invitation by the row would lack.
+	"guestlist/handlers/policy"
+	"guestlist/handlers/submission"
+)
+
+// shortestCode is how many characters an invite code needs so that trying does not find it.
+const shortestCode = 8
+
+// checkTerms tells what an invitation by the row would lack, or have and not be meant to.
 func (k *checker) checkTerms(e *entry) {
+	if k.live(e) {
+		k.checkCode(e)
+	}
 	if e.row.Action != policy.Invite || !e.sound("Action") || !k.live(e) {
 		return
 	}
@@ -27,5 +40,56 @@ func (k *checker) checkTerms(e *entry) {
 		k.add(e, "SendInvitation", ruleNoMail,
 			"Microsoft sends no mail to guests by this row, so nobody tells them that they are invited.",
 			"Write true, or leave it empty, unless the guests are told in another way.")
+	}
+	k.checkMail(e)
+	if e.row.MaxGuests > 0 && e.row.MaxPerDay > e.row.MaxGuests {
+		k.add(e, "MaxPerDay", ruleDayLimit, "MaxPerDay is larger than MaxGuests, so it is never reached.",
+			"Write a smaller number, or remove it; were the two numbers exchanged?")
+	}
+}
+
+// checkMail tells which parts of the mail come to nothing.
+func (k *checker) checkMail(e *entry) {
+	terms := e.row.Terms
+	sends := terms.SendInvitation || !e.sound("SendInvitation")
+	if terms.Message != "" {
+		if sends {
+			k.add(e, "Message", ruleMessageDropped,
+				"Microsoft's mail may leave Message out, because an app and not a person sends the invitation.",
+				"Write nothing in it that the guest must know, or say it where RedirectUrl leads.")
+		} else {
+			k.add(e, "Message", ruleMessageNoMail, "Message is for Microsoft's mail, and the row sends none.",
+				"Set SendInvitation to true, or remove the message.")
+		}
+		if terms.MessageLanguage != "" {
+			k.add(e, "MessageLanguage", ruleLanguageIgnored, "MessageLanguage has no effect beside Message.",
+				"Remove one of them; keep MessageLanguage for Microsoft's own words in that language.")
+		}
+	}
+	if terms.Cc != "" && !sends {
+		k.add(e, "Cc", ruleCcNoMail, "Cc is for Microsoft's mail, and the row sends none.",
+			"Set SendInvitation to true, or remove the address.")
+	}
+}
+
+// checkCode tells of an invite code that can be found by trying. A code that is written as its hash is not known.
+func (k *checker) checkCode(e *entry) {
+	if e.row.InviteCode == "" {
+		return
+	}
+	var code string
+	switch cell := e.row.Columns["InviteCode"].(type) {
+	case float64:
+		code = strconv.FormatFloat(cell, 'f', 0, 64)
+	default:
+		code = submission.NormalCode(fmt.Sprint(cell))
+	}
+	if submission.HashCode(code) != e.row.InviteCode {
+		return
+	}
+	if utf8.RuneCountInString(code) < shortestCode {
+		k.add(e, "InviteCode", ruleShortCode,
+			fmt.Sprintf("InviteCode has fewer than %d characters, dashes and white space aside, so it can be found by trying.", shortestCode),
+			"Write a longer code that is no word, such as one that a password generator makes.")
 	}
 }

@@ -1,0 +1,124 @@
+package directory
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"strings"
+
+	abs "github.com/microsoft/kiota-abstractions-go"
+	"github.com/microsoft/kiota-abstractions-go/serialization"
+	"github.com/microsoftgraph/msgraph-sdk-go/models"
+
+	"guestlist/handlers/lint"
+	"guestlist/handlers/problem"
+)
+
+var _ lint.Directory = (*Client)(nil)
+
+// Group returns the group of that object id. The app needs the permission GroupMember.Read.All, or one that includes it. NotFound: there is
+// no such group. DirectoryForbidden: also where the app sees the group and not what kind it is.
+func (c *Client) Group(ctx context.Context, id string) (lint.Group, error) {
+	const doing = "reading a group"
+	object, err := c.look(ctx, doing, "groups", id,
+		[]string{"id", "displayName", "securityEnabled", "mailEnabled", "groupTypes", "isAssignableToRole", "onPremisesSyncEnabled"},
+		models.CreateGroupFromDiscriminatorValue)
+	if err != nil {
+		return lint.Group{}, err
+	}
+	group, isGroup := object.(models.Groupable)
+	if !isGroup || !strings.EqualFold(value(group.GetId()), id) {
+		return lint.Group{}, problem.New(problem.DirectoryUnavailable, "%s: the answer is about another object", doing)
+	}
+	security, mail := group.GetSecurityEnabled(), group.GetMailEnabled()
+	if security == nil || mail == nil {
+		// Every group has both.
+		return lint.Group{}, problem.New(problem.DirectoryForbidden, "%s: the answer leaves out what kind of group it is", doing)
+	}
+	return lint.Group{
+		ID:              strings.ToLower(id),
+		DisplayName:     value(group.GetDisplayName()),
+		SecurityEnabled: *security,
+		MailEnabled:     *mail,
+		Dynamic:         slices.Contains(group.GetGroupTypes(), "DynamicMembership"),
+		Unified:         slices.Contains(group.GetGroupTypes(), "Unified"),
+		RoleAssignable:  isTrue(group.GetIsAssignableToRole()),
+		OnPremises:      isTrue(group.GetOnPremisesSyncEnabled()),
+	}, nil
+}
+
+// Principal returns the user or group of that object id. The app needs the permissions User.Read.All and GroupMember.Read.All, or ones
+// that include them; to ask for an object of any kind at once it would need Directory.Read.All. NotFound: there is neither a
+// user nor a group of that id. DirectoryForbidden: also where the app sees the user and not whether the account is enabled.
+func (c *Client) Principal(ctx context.Context, id string) (lint.Principal, error) {
+	const doing = "reading a user"
+	object, err := c.look(ctx, doing, "users", id, []string{"id", "displayName", "accountEnabled", "userType"},
+		models.CreateUserFromDiscriminatorValue)
+	if problem.CodeOf(err) == problem.NotFound {
+		group, err := c.Group(ctx, id)
+		if err != nil {
+			return lint.Principal{}, err
+		}
+		return lint.Principal{ID: group.ID, DisplayName: group.DisplayName, Kind: "group"}, nil
+	}
+	if err != nil {
+		return lint.Principal{}, err
+	}
+	user, isUser := object.(models.Userable)
+	if !isUser || !strings.EqualFold(value(user.GetId()), id) {
+		return lint.Principal{}, problem.New(problem.DirectoryUnavailable, "%s: the answer is about another object", doing)
+	}
+	enabled := user.GetAccountEnabled()
+	if enabled == nil {
+		return lint.Principal{}, problem.New(problem.DirectoryForbidden, "%s: the answer leaves out whether the account is enabled", doing)
+	}
+	return lint.Principal{
+		ID:          strings.ToLower(id),
+		DisplayName: value(user.GetDisplayName()),
+		Kind:        "user",
+		Enabled:     *enabled,
+		Guest:       strings.EqualFold(value(user.GetUserType()), "Guest"),
+	}, nil
+}
+
+// look reads some properties of the object of that id in a set, groups or users.
+func (c *Client) look(ctx context.Context, doing, set, id string, properties []string, read serialization.ParsableFactory) (serialization.Parsable, error) {
+	if !guidForm.MatchString(id) {
+		// In place of an id the path could name something else.
+		return nil, problem.New(problem.DirectoryRefused, "%s: the id is no GUID", doing)
+	}
+	request := abs.NewRequestInformationWithMethodAndUrlTemplateAndPathParameters(
+		abs.GET, "{+baseurl}/"+set+"/{id}{?%24select}", map[string]string{"id": strings.ToLower(id)})
+	request.AddQueryParameters(lookQuery{Select: properties})
+	request.Headers.TryAdd("Accept", "application/json")
+	var object serialization.Parsable
+	err := c.call(ctx, operation{
+		doing:    doing,
+		want:     []int{http.StatusOK},
+		classify: classifyLook,
+	}, func(ctx context.Context) error {
+		var err error
+		object, err = c.adapter.Send(ctx, request, read, nil)
+		return err
+	})
+	return object, err
+}
+
+// lookQuery are the query parameters of a look at one object, in the form in which the SDK wants them.
+type lookQuery struct {
+	Select []string `uriparametername:"%24select"`
+}
+
+// classifyLook tells an object that does not exist from everything else that has the status 404, such as a path that does not.
+func classifyLook(answer *answerError) problem.Code {
+	switch {
+	case answer.status == http.StatusNotFound && answer.code == "Request_ResourceNotFound":
+		return problem.NotFound
+	case answer.status == http.StatusForbidden:
+		return problem.DirectoryForbidden
+	default:
+		return problem.DirectoryRefused
+	}
+}
+
+func isTrue(b *bool) bool { return b != nil && *b }
