@@ -19,7 +19,8 @@ const maxKept = 32 * 1024
 // Any number of goroutines may use it at once. It holds at most the number of rows that it was made for, and forgets those
 // that were not asked for the longest.
 type Cache struct {
-	size int
+	size    int
+	prepare func() (*compiler, error)
 
 	mu      sync.Mutex
 	entries map[cacheKey]*list.Element // of *remembered
@@ -39,7 +40,12 @@ func NewCache(size int) (*Cache, error) {
 	if size < 1 {
 		return nil, errors.New("policy: a cache must have room for at least one row")
 	}
-	return &Cache{size: size, entries: make(map[cacheKey]*list.Element), recent: list.New()}, nil
+	prepared, err := newCompiler()
+	if err != nil {
+		return nil, err
+	}
+	prepare := func() (*compiler, error) { return prepared, nil }
+	return &Cache{size: size, prepare: prepare, entries: make(map[cacheKey]*list.Element), recent: list.New()}, nil
 }
 
 // Parse returns what [Parse] returns.
@@ -47,7 +53,7 @@ func (c *Cache) Parse(raw Raw) Row {
 	key := cacheKey{raw.Partition, raw.Name, raw.ETag}
 	row, found := c.find(key, raw)
 	if !found {
-		row = Parse(raw)
+		row = parse(raw, c.prepare)
 		c.keep(key, row)
 	}
 	return row

@@ -52,7 +52,7 @@ type Column struct {
 }
 
 // column is a Column with its reader. read puts the cell's value into the row, or says what is wrong and leaves the row
-// as it is. The cell is never nil; a text is trimmed and not empty, but may be of any length.
+// as it is. The cell is never nil; a text is trimmed and not empty, but may be of any length. It is nil for Condition.
 type column struct {
 	Column
 	read func(cell any, row *Row) *wrong
@@ -88,6 +88,10 @@ var columns = []column{
 		Name: "NotAfter", Takes: "a date (2026-05-31, to its end in UTC) or a time (2026-05-31T18:00:00Z)",
 		Meaning: "from this moment on the row no longer applies; unset: never ends",
 	}, readNotAfter},
+	{Column{
+		Name: "Condition", Takes: fmt.Sprintf("an expression (CEL) of at most %d characters, see the documentation", MaxCondition),
+		Meaning: "the row applies only to a submission for which this is true; unset: to every one",
+	}, nil}, // it takes a compiler: see parse
 	{Column{
 		Name: inviteCode, Takes: fmt.Sprintf("a code of %d to %d letters a to z and digits, or sha256: and the hash of one", minCode, submission.MaxCode),
 		Meaning: "the row applies only to who has typed this code; white space, dashes and capitals make no difference",

@@ -39,6 +39,7 @@ func Decide(s submission.Submission, rows []Row, usage Usage, now time.Time) Dec
 	partitions := Partitions(s.Email)
 	candidates := candidatesOf(partitions, rows)
 	decision := Decision{Action: Review, At: now}
+	asked := question{s.InviteCode, applicantOf(s), usage, now}
 	looks := make([]Look, 0, len(candidates))
 	decided := -1
 	for i, c := range candidates {
@@ -46,7 +47,7 @@ func Decide(s submission.Submission, rows []Row, usage Usage, now time.Time) Dec
 		if decided >= 0 {
 			look.Outcome, look.Why = Unneeded, "an earlier row decided"
 		} else {
-			v := c.judge(s, usage, now)
+			v := c.judge(asked)
 			switch {
 			case v.skipped != "":
 				look.Outcome, look.Why = Skipped, v.skipped
@@ -84,6 +85,14 @@ func Unreadable(now time.Time) Decision {
 	}
 }
 
+// question is what rows are asked.
+type question struct {
+	code  submission.CodeHash
+	who   *applicant
+	usage Usage
+	now   time.Time
+}
+
 // verdict is what a row has to say on a submission.
 type verdict struct {
 	skipped string // why it does not apply; empty if it does
@@ -95,7 +104,7 @@ type verdict struct {
 }
 
 // judge returns what the candidate has to say.
-func (c candidate) judge(s submission.Submission, usage Usage, now time.Time) verdict {
+func (c candidate) judge(q question) verdict {
 	if c.row.Disabled() {
 		return verdict{skipped: "it is disabled"}
 	}
@@ -107,11 +116,11 @@ func (c candidate) judge(s submission.Submission, usage Usage, now time.Time) ve
 		}
 		return verdict{action: Review, why: "it " + despite + ": " + detail, despite: despite, detail: detail}
 	}
-	skipped := c.row.idle(now)
+	skipped := c.row.idle(q.now)
 	if skipped != "" {
 		return verdict{skipped: skipped}
 	}
-	skipped, failed := c.unfit(s)
+	skipped, failed := c.unfit(q)
 	switch {
 	case skipped != "":
 		return verdict{skipped: skipped}
@@ -125,7 +134,7 @@ func (c candidate) judge(s submission.Submission, usage Usage, now time.Time) ve
 	if c.row.Mode == Audit {
 		return verdict{action: c.row.Action, why: first + "; its limits were not looked at"}
 	}
-	spent := c.row.spent(usage)
+	spent := c.row.spent(q.usage)
 	if spent != "" {
 		return verdict{action: Review, why: first + ", but " + spent, despite: "would invite, but " + spent}
 	}
@@ -133,14 +142,22 @@ func (c candidate) judge(s submission.Submission, usage Usage, now time.Time) ve
 }
 
 // unfit returns why the row is not for this submission, or why that can't be told. It has no meaning for a row with faults.
-func (c candidate) unfit(s submission.Submission) (skipped, failed string) {
-	if c.row.InviteCode != "" && subtle.ConstantTimeCompare([]byte(c.row.InviteCode), []byte(s.InviteCode)) != 1 {
-		if s.InviteCode == "" {
+func (c candidate) unfit(q question) (skipped, failed string) {
+	if c.row.InviteCode != "" && subtle.ConstantTimeCompare([]byte(c.row.InviteCode), []byte(q.code)) != 1 {
+		if q.code == "" {
 			return "it asks for an invite code and none was given", ""
 		}
 		return "it asks for another invite code than was given", ""
 	}
-	return "", ""
+	holds, failed := c.row.Condition.holds(q.who)
+	switch {
+	case failed != "":
+		return "", failed
+	case !holds:
+		return "its condition does not hold", ""
+	default:
+		return "", ""
+	}
 }
 
 // decideBy makes the decision that of the candidate.

@@ -66,6 +66,7 @@ func (r Row) spent(usage Usage) string {
 // rows that would invite and have limits, those that no other row keeps from deciding. They are few: mostly none or one.
 func Limited(rows []Row, s submission.Submission) []RowKey {
 	var keys []RowKey
+	asked := question{code: s.InviteCode, who: applicantOf(s)}
 	for _, c := range candidatesOf(Partitions(s.Email), rows) {
 		if c.row.Mode == Audit || c.row.Disabled() {
 			continue
@@ -73,7 +74,7 @@ func Limited(rows []Row, s submission.Submission) []RowKey {
 		if c.faults != nil {
 			break // it decides
 		}
-		skipped, failed := c.unfit(s)
+		skipped, failed := c.unfit(asked)
 		if skipped != "" {
 			continue
 		}

@@ -28,6 +28,8 @@ type Row struct {
 	Priority int // 0 to MaxPriority; smaller first
 	// The row applies from NotBefore, inclusive, to NotAfter, exclusive; both in UTC. Zero leaves that side open.
 	NotBefore, NotAfter time.Time
+	// Condition must hold for the row to apply.
+	Condition Condition
 	// InviteCode is what the partner must have given for the row to apply; empty: nothing.
 	InviteCode submission.CodeHash
 	// MaxGuests is how many guests the row may invite in all, MaxPerDay how many on one day, see [Day]; 0: any number.
@@ -70,7 +72,11 @@ const maxUnknown = 20
 // is a fault and is not read.
 //
 // raw.Columns is kept, not copied, and not changed.
-func Parse(raw Raw) Row {
+//
+// To read a condition takes milliseconds; a [Cache] does it once.
+func Parse(raw Raw) Row { return parse(raw, sharedCompiler) }
+
+func parse(raw Raw, compiler func() (*compiler, error)) Row {
 	row := Row{Raw: raw}
 	fault := partitionFault(raw.Partition)
 	if fault != nil {
@@ -89,9 +95,12 @@ func Parse(raw Raw) Row {
 			found = false
 		}
 		var w *wrong
-		if found {
+		switch {
+		case found && c.read == nil:
+			w = readCondition(cell, &row, compiler)
+		case found:
 			w = c.read(cell, &row)
-		} else if c.Required {
+		case c.Required:
 			w = &wrong{"is not set", "write " + c.Takes}
 		}
 		if w != nil {
@@ -147,44 +156,49 @@ func unknownAdvice(name string) string {
 	if near != "" {
 		return "call it " + near + " if that is what was meant, or remove it"
 	}
-	names := make([]string, 0, len(columns))
-	for _, c := range columns {
-		names = append(names, c.Name)
-	}
-	return "remove it; the columns are " + strings.Join(names, ", ")
+	return "remove it; the columns are " + listed(namesOf(columns, func(c column) string { return c.Name }))
 }
 
 // nearest returns the known column that name is probably a misspelling of, or "".
 func nearest(name string) string {
-	const longest = 32 // what is longer resembles no column
+	return nearestOf(name, namesOf(columns, func(c column) string { return c.Name }))
+}
+
+// nearestOf returns the one of the names that is probably meant by a misspelt one, or "".
+func nearestOf(name string, names []string) string {
+	const longest = 32 // what is longer resembles none
 	if len(name) > longest {
 		return ""
 	}
 	best, fewest := "", max(1, len(name)/3)+1 // few enough that "Mode" does not become "Note"
-	for _, c := range columns {
-		edits := distance(strings.ToLower(name), strings.ToLower(c.Name))
+	for _, known := range names {
+		edits := distance(strings.ToLower(name), strings.ToLower(known))
 		if edits < fewest {
-			best, fewest = c.Name, edits
+			best, fewest = known, edits
 		}
 	}
 	return best
 }
 
-// distance returns how many bytes must be inserted, removed or replaced to turn one text into the other (Levenshtein).
+// distance returns how many bytes must be inserted, removed or replaced, or neighbours swapped, to turn one text into the other, where
+// nothing is touched twice (optimal string alignment).
 func distance(from, to string) int {
-	row := make([]int, len(to)+1)
+	before, above, row := make([]int, len(to)+1), make([]int, len(to)+1), make([]int, len(to)+1)
 	for j := range row {
 		row[j] = j
 	}
 	for i := range len(from) {
-		diagonal := row[0]
+		before, above, row = above, row, before
 		row[0] = i + 1
 		for j := range len(to) {
-			cost := diagonal
-			if from[i] != to[j] {
-				cost = 1 + min(diagonal, row[j], row[j+1])
+			cost := 1
+			if from[i] == to[j] {
+				cost = 0
 			}
-			diagonal, row[j+1] = row[j+1], cost
+			row[j+1] = min(above[j]+cost, above[j+1]+1, row[j]+1)
+			if i > 0 && j > 0 && from[i] == to[j-1] && from[i-1] == to[j] {
+				row[j+1] = min(row[j+1], before[j-1]+1)
+			}
 		}
 	}
 	return row[len(to)]

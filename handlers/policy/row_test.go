@@ -333,7 +333,7 @@ func TestParseRefusesUnknownColumns(t *testing.T) {
 		{"Notafter", "2026-05-01", "call it NotAfter"},
 		{"AutoAprove", true, "remove it; the columns are Action,"},
 		{"mode", "audit", "call it Mode"},
-		{"Condition", "true", "remove it"},
+		{"Conditions", "true", "call it Condition"},
 		{"MaxGuest", int32(5), "call it MaxGuests"},
 		{"MaxPerday", int32(5), "call it MaxPerDay"},
 		{"Invitecode", "x", "call it InviteCode"},

@@ -1,0 +1,458 @@
+package policy
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"regexp/syntax"
+	"slices"
+	"strings"
+	"sync"
+	"unicode/utf8"
+
+	"cel.dev/cel-go/cel"
+	"cel.dev/cel-go/common/ast"
+	"cel.dev/cel-go/common/cost"
+	"cel.dev/cel-go/common/operators"
+	"cel.dev/cel-go/common/types"
+	"cel.dev/cel-go/ext"
+	"cel.dev/cel-go/interpreter"
+
+	"guestlist/handlers/submission"
+)
+
+const (
+	// MaxCondition is the longest Condition in characters.
+	MaxCondition = 2000
+	// MaxConditionCost is the most work that a Condition may take, in the units of CEL's cost model, for the longest submission. A
+	// comparison is about one unit, reading ten characters is one.
+	MaxConditionCost = 20_000
+	// maxPattern is the most steps of the compiled pattern of a matches(): CEL's model goes by the length of its text, and a{999} is short.
+	maxPattern = 400
+	// maxDepth is how deep a Condition may be nested, maxNodes how many parts it may have after its macros are written out.
+	maxDepth, maxNodes = 50, 2000
+)
+
+// Condition is a condition that was understood. The zero value holds for everybody.
+type Condition struct {
+	text    string
+	program cel.Program
+}
+
+// String returns the condition as it was written, without white space around it; "" for the zero value.
+func (c Condition) String() string { return c.text }
+
+// Equal reports whether both are the same text.
+func (c Condition) Equal(other Condition) bool { return c.text == other.text }
+
+// applicant is what a condition sees as "request".
+type applicant struct {
+	Email      string `cel:"email"`
+	Domain     string `cel:"domain"`
+	Name       string `cel:"name"`
+	GivenName  string `cel:"givenName"`
+	FamilyName string `cel:"familyName"`
+	Company    string `cel:"company"`
+	Country    string `cel:"country"`
+	Reason     string `cel:"reason"`
+	Language   string `cel:"language"`
+}
+
+func applicantOf(s submission.Submission) *applicant {
+	return &applicant{
+		Email: s.Email.String(), Domain: s.Email.Domain(), Name: s.Name(), GivenName: s.GivenName, FamilyName: s.FamilyName,
+		Company: s.Company, Country: s.Country, Reason: s.Reason, Language: s.Language,
+	}
+}
+
+// variable is the one variable of a condition.
+const variable = "request"
+
+// field is a field of the variable, for documentation and for estimates.
+type field struct {
+	name, meaning string
+	longest       int // characters
+}
+
+var fields = []field{
+	{"email", "the address, in lower case", submission.MaxAddress},
+	{"domain", "what follows the @ in it, in lower case and punycode", maxDomain},
+	{"name", "the given name, a space and the family name", 2*submission.MaxName + 1},
+	{"givenName", "the given name", submission.MaxName},
+	{"familyName", "the family name", submission.MaxName},
+	{"company", "the company, in the partner's own words", submission.MaxCompany},
+	{"country", `two capitals such as "PT" (ISO 3166), or ""`, 2},
+	{"reason", `the reason, in the partner's own words, or ""`, submission.MaxReason},
+	{"language", `a language tag such as "de" or "pt-BR", or ""`, submission.MaxLanguage},
+}
+
+// function is what a condition may call.
+type function struct{ name, example, meaning string }
+
+// functions are all that a condition may call, beside operators and macros. Each gives the same answer whenever and wherever it is asked,
+// and takes time and room in proportion to what it is given: no clocks, no time zones, no replace that makes texts long.
+var functions = []function{
+	{"startsWith", `request.reason.startsWith("Project ")`, "begins with the text"},
+	{"endsWith", `request.domain.endsWith(".contoso.com")`, "ends in the text; mind the dot"},
+	{"contains", `request.company.contains("Contoso")`, "has the text in it"},
+	{"matches", `request.email.matches("^[a-z]+[.][a-z]+@")`, "the pattern (RE2) is found in it; ^ and $ tie it to the beginning and the end"},
+	{"size", `request.reason.size() >= 20`, "how many characters, or entries of a list, there are"},
+	{"lowerAscii", `request.company.lowerAscii() == "contoso"`, "A to Z become small"},
+	{"upperAscii", `request.company.upperAscii() == "CONTOSO"`, "a to z become capitals"},
+	{"trim", `request.reason.trim() != ""`, "without white space around"},
+	{"split", `"sales" in request.reason.split(" ")`, "the list of its parts"},
+	{"indexOf", `request.reason.indexOf("SOW") >= 0`, "where the text begins in it, from 0; -1 if nowhere"},
+	{"substring", `request.language.substring(0, 2) == "de"`, "the part between two places; an error if there is none"},
+}
+
+// macros are what a condition may ask of a list.
+var macros = []function{
+	{"exists", `["DE", "AT", "CH"].exists(c, c == request.country)`, "it holds for one entry at least"},
+	{"all", `["test", "demo"].all(w, !request.reason.contains(w))`, "it holds for every entry"},
+	{"exists_one", `["A", "B"].exists_one(w, request.company.startsWith(w))`, "it holds for exactly one"},
+}
+
+// calls are the operators that a condition may use, as CEL calls them.
+var calls = []string{
+	operators.LogicalAnd, operators.LogicalOr, operators.LogicalNot, operators.Conditional,
+	operators.Equals, operators.NotEquals, operators.Less, operators.LessEquals, operators.Greater, operators.GreaterEquals,
+	operators.In, operators.Index, operators.Add, operators.Subtract, operators.NotStrictlyFalse,
+}
+
+// compiler makes programs of conditions. Any number of goroutines may use it at once.
+type compiler struct{ env *cel.Env }
+
+// sharedCompiler is the one of [Parse]: to make one costs a quarter of a millisecond, and it never changes.
+var sharedCompiler = sync.OnceValues(newCompiler)
+
+func newCompiler() (*compiler, error) {
+	env, err := cel.NewCustomEnv(
+		cel.StdLib(),
+		cel.ClearMacros(),
+		cel.Macros(cel.AllMacro, cel.ExistsMacro, cel.ExistsOneMacro),
+		ext.Strings(ext.StringsVersion(5)), // 5 is the first that says what its functions cost
+		cel.Types(cel.NativeTypeFor[applicant](cel.NativeTypeAlias(variable), ext.ParseStructTags(true))),
+		cel.Variable(variable, cel.ObjectType(variable)),
+		cel.HomogeneousAggregateLiterals(),
+		cel.EagerlyValidateDeclarations(true),
+		cel.EnableHiddenAccumulatorName(true),
+		cel.ParserExpressionSizeLimit(MaxCondition),
+		cel.ParserRecursionLimit(maxDepth),
+		cel.ExpressionNodeLimit(maxNodes),
+		cel.CostModelVersion(1),
+	)
+	if err != nil {
+		return nil, fmt.Errorf("preparing for conditions: %w", err)
+	}
+	return &compiler{env}, nil
+}
+
+// readCondition reads a condition. Nothing of its text gets into a fault: it may hold addresses.
+func readCondition(cell any, row *Row, compiler func() (*compiler, error)) *wrong {
+	const advice = `write an expression such as request.country == "PT" && request.reason.size() >= 20`
+	truth, isBool := cell.(bool)
+	if isBool {
+		cell = fmt.Sprint(truth) // Storage Explorer makes a Boolean of it
+	}
+	text, w := readText(cell, maxText, advice)
+	if w != nil {
+		return w
+	}
+	if !utf8.ValidString(text) {
+		return &wrong{"has a character that is none", advice}
+	}
+	if utf8.RuneCountInString(text) > MaxCondition {
+		return &wrong{fmt.Sprintf("is longer than %d characters", MaxCondition), "write a shorter one, or several rows"}
+	}
+	c, err := compiler()
+	if err != nil {
+		return &wrong{"can't be tried", "this is an error in the program; please report it"}
+	}
+	program, w := c.compile(text)
+	if w != nil {
+		return w
+	}
+	row.Condition = Condition{text, program}
+	return nil
+}
+
+func (c *compiler) compile(text string) (cel.Program, *wrong) {
+	parsed, issues := c.env.Parse(text)
+	if issues.Err() != nil {
+		where := ""
+		if first := issues.Errors(); len(first) > 0 {
+			where = at(text, first[0].Location.Line(), first[0].Location.Column())
+		}
+		// What the parser says would repeat what it stumbled over.
+		return nil, &wrong{"can't be read as an expression" + where,
+			`check brackets and quotation marks, and write && for and, || for or, == for equals, "..." around texts`}
+	}
+	w := (&reviewer{text: text, source: parsed.NativeRep().SourceInfo()}).review(parsed.NativeRep().Expr(), nil)
+	if w != nil {
+		return nil, w
+	}
+	checked, issues := c.env.Check(parsed)
+	if issues.Err() != nil {
+		return nil, typeFault(text, issues)
+	}
+	if !checked.OutputType().IsExactType(cel.BoolType) {
+		return nil, &wrong{"is neither true nor false but of the type " + checked.OutputType().String(),
+			`make a comparison of it, such as request.country == "PT"`}
+	}
+	estimate, err := c.env.EstimateCost(checked, sizes{})
+	if err != nil || estimate.Max > MaxConditionCost {
+		return nil, &wrong{fmt.Sprintf("could take more than the allowed %d units of work for a long submission (%d)", MaxConditionCost, estimate.Max),
+			"make lists, patterns and repeated searches in long texts shorter, or write several rows"}
+	}
+	program, err := c.env.Program(checked, cel.EvalOptions(cel.OptOptimize), cel.CostLimit(MaxConditionCost))
+	if err != nil {
+		return nil, &wrong{"can't be prepared", "write it in a simpler way"} // the error might repeat a pattern
+	}
+	return program, nil
+}
+
+// quoted finds what CEL's messages have in quotation marks, without the place holders of operators.
+var quoted = regexp.MustCompile(`'[@_]?([^'_]+)_?'`)
+
+// typeFault returns the first fault that CEL's checker found. Its messages name types and functions only, since names that do not exist
+// have been refused before; should one have anything else in it, it is left out.
+func typeFault(text string, issues *cel.Issues) *wrong {
+	const advice = `compare texts with texts ("PT"), numbers with numbers, and combine true and false with && and ||`
+	all := issues.Errors()
+	if len(all) == 0 {
+		return &wrong{"does not fit together", advice}
+	}
+	first := all[0]
+	where := at(text, first.Location.Line(), first.Location.Column())
+	const most = 200
+	says, _, _ := strings.Cut(quoted.ReplaceAllString(first.Message, "$1"), " candidates")
+	if len(says) > most || strings.ContainsFunc(says, func(r rune) bool { return r >= 0x7f || r < ' ' || r == '@' || r == '"' }) {
+		return &wrong{"does not fit together" + where, advice}
+	}
+	return &wrong{"does not fit together" + where + " (" + says + ")", advice}
+}
+
+// at returns the place in text for a person: line and column count from 1 and 0.
+func at(text string, line, column int) string {
+	if line < 1 || column < 0 {
+		return ""
+	}
+	if !strings.Contains(text, "\n") {
+		return fmt.Sprintf(", at character %d", column+1)
+	}
+	return fmt.Sprintf(", in line %d at character %d", line, column+1)
+}
+
+// sizes tells CEL's estimates how long the fields can be.
+type sizes struct{}
+
+// EstimateSize implements [cost.Estimator].
+func (sizes) EstimateSize(node cost.AstNode) *cost.SizeEstimate {
+	path := node.Path()
+	if len(path) != 2 || path[0] != variable {
+		return nil
+	}
+	for _, f := range fields {
+		if f.name == path[1] {
+			return &cost.SizeEstimate{Max: uint64(f.longest)}
+		}
+	}
+	return nil
+}
+
+// EstimateCallCost implements [cost.Estimator]: CEL knows what its own functions cost.
+func (sizes) EstimateCallCost(string, string, *cost.AstNode, []cost.AstNode) *cost.CallEstimate {
+	return nil
+}
+
+// reviewer holds a parsed condition to what conditions may be made of. It comes before CEL's checker because it knows better advice.
+type reviewer struct {
+	text   string
+	source *ast.SourceInfo
+}
+
+// review returns the first fault of the expression; names are those that stand for the entries of lists in it.
+func (r *reviewer) review(e ast.Expr, names []string) *wrong {
+	switch e.Kind() {
+	case ast.LiteralKind:
+		return nil
+	case ast.IdentKind:
+		if slices.Contains(names, e.AsIdent()) {
+			return nil
+		}
+		return r.unknownName(e)
+	case ast.SelectKind:
+		return r.reviewField(e, names)
+	case ast.CallKind:
+		return r.reviewCall(e, names)
+	case ast.ListKind:
+		return r.reviewAll(e.AsList().Elements(), names)
+	case ast.ComprehensionKind:
+		list := e.AsComprehension()
+		w := r.reviewAll([]ast.Expr{list.IterRange(), list.AccuInit()}, names)
+		if w != nil {
+			return w
+		}
+		inside := append(slices.Clone(names), list.IterVar(), list.AccuVar())
+		return r.reviewAll([]ast.Expr{list.LoopCondition(), list.LoopStep(), list.Result()}, inside)
+	default:
+		return &wrong{"has something in braces" + r.at(e), `write lists in brackets, such as ["PT", "ES"]`}
+	}
+}
+
+func (r *reviewer) reviewAll(expressions []ast.Expr, names []string) *wrong {
+	for _, e := range expressions {
+		w := r.review(e, names)
+		if w != nil {
+			return w
+		}
+	}
+	return nil
+}
+
+func (r *reviewer) reviewField(e ast.Expr, names []string) *wrong {
+	selection := e.AsSelect()
+	operand := selection.Operand()
+	if operand.Kind() != ast.IdentKind || operand.AsIdent() != variable || slices.Contains(names, variable) {
+		w := r.review(operand, names)
+		if w != nil {
+			return w
+		}
+		return &wrong{"asks for a field of something that has none" + r.at(e), "only request has fields: " + listed(fieldNames())}
+	}
+	if slices.Contains(fieldNames(), selection.FieldName()) {
+		return nil
+	}
+	near := nearestOf(selection.FieldName(), fieldNames())
+	if near != "" {
+		return &wrong{"asks for a field of request that does not exist" + r.at(e),
+			"write request." + near + " if that is what was meant; the fields are " + listed(fieldNames())}
+	}
+	return &wrong{"asks for a field of request that does not exist" + r.at(e), "the fields are " + listed(fieldNames())}
+}
+
+func (r *reviewer) unknownName(e ast.Expr) *wrong {
+	switch name := e.AsIdent(); {
+	case name == variable:
+		return &wrong{"has request without a field" + r.at(e), "write one of its fields, such as request.email"}
+	case nearestOf(name, fieldNames()) != "":
+		return &wrong{"has an unknown name" + r.at(e), "write request." + nearestOf(name, fieldNames()) + ", or put a text into quotation marks"}
+	default:
+		return &wrong{"has an unknown name" + r.at(e), "put texts into quotation marks; fields begin with request. (" + listed(fieldNames()) + ")"}
+	}
+}
+
+func (r *reviewer) reviewCall(e ast.Expr, names []string) *wrong {
+	call := e.AsCall()
+	name := call.FunctionName()
+	if !slices.Contains(calls, name) && !slices.Contains(functionNames(), name) {
+		return r.unknownFunction(e, name)
+	}
+	if call.IsMemberFunction() {
+		w := r.review(call.Target(), names)
+		if w != nil {
+			return w
+		}
+	}
+	if name == "matches" {
+		w := r.reviewPattern(call)
+		if w != nil {
+			return w
+		}
+	}
+	return r.reviewAll(call.Args(), names)
+}
+
+func (r *reviewer) unknownFunction(e ast.Expr, name string) *wrong {
+	known := functionNames()
+	for _, m := range macros {
+		known = append(known, m.name)
+	}
+	advice := "there are " + listed(known)
+	near := nearestOf(name, known)
+	switch {
+	case slices.Contains(known, name): // a macro with something other than a name and a condition
+		advice = "write it like " + macros[slices.IndexFunc(macros, func(m function) bool { return m.name == name })].example
+	case name == operators.Has:
+		advice = `compare with the empty text, such as request.country != ""`
+	case near != "":
+		advice = "write " + near + " if that is what was meant; " + advice
+	}
+	return &wrong{"uses a function or an operator that does not exist here" + r.at(e), advice}
+}
+
+// reviewPattern refuses patterns that are put together from what partners type, and such as can't be read.
+func (r *reviewer) reviewPattern(call ast.CallExpr) *wrong {
+	if len(call.Args()) == 0 {
+		return nil // the checker's affair
+	}
+	pattern := call.Args()[len(call.Args())-1]
+	if pattern.Kind() != ast.LiteralKind || pattern.AsLiteral().Type() != types.StringType {
+		return &wrong{"has a pattern that is not written out" + r.at(pattern), "write the pattern of matches() in quotation marks"}
+	}
+	read, err := syntax.Parse(string(pattern.AsLiteral().(types.String)), syntax.Perl)
+	if err != nil {
+		return &wrong{"has a pattern that can't be read" + r.at(pattern),
+			`write patterns in the syntax of RE2; for a dot that is one, write [.]`}
+	}
+	steps, err := syntax.Compile(read.Simplify())
+	if err != nil || len(steps.Inst) > maxPattern {
+		return &wrong{"has a pattern that is too large" + r.at(pattern), "repeat less in it"}
+	}
+	return nil
+}
+
+// at returns the place of the expression for a person.
+func (r *reviewer) at(e ast.Expr) string {
+	start := r.source.GetStartLocation(e.ID())
+	return at(r.text, start.Line(), start.Column())
+}
+
+func fieldNames() []string { return namesOf(fields, func(f field) string { return f.name }) }
+
+func functionNames() []string { return namesOf(functions, func(f function) string { return f.name }) }
+
+func namesOf[T any](all []T, name func(T) string) []string {
+	names := make([]string, 0, len(all))
+	for _, one := range all {
+		names = append(names, name(one))
+	}
+	return names
+}
+
+func listed(names []string) string { return strings.Join(names, ", ") }
+
+// holds reports whether the condition holds for the applicant, or why that can't be told, as a clause. No condition holds always.
+func (c Condition) holds(who *applicant) (bool, string) {
+	if c.program == nil {
+		return true, ""
+	}
+	result, _, err := c.program.Eval(activation{who})
+	if err != nil {
+		// The error may repeat what the partner typed.
+		var cancelled interpreter.EvalCancelledError
+		if errors.As(err, &cancelled) && cancelled.Cause == interpreter.CostLimitExceeded {
+			return false, "its condition takes more work than is allowed"
+		}
+		return false, "its condition has no answer for this submission (such as a place in a text or a list that is not there)"
+	}
+	truth, isBool := result.(types.Bool)
+	if !isBool {
+		return false, "its condition has no answer for this submission"
+	}
+	return bool(truth), ""
+}
+
+// activation gives a condition its variable.
+type activation struct{ who *applicant }
+
+// ResolveName implements [interpreter.Activation].
+func (a activation) ResolveName(name string) (any, bool) {
+	if name != variable {
+		return nil, false
+	}
+	return a.who, true
+}
+
+// Parent implements [interpreter.Activation].
+func (activation) Parent() interpreter.Activation { return nil }
