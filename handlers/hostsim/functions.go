@@ -329,8 +329,8 @@ func (f *function) accepts(method string) bool {
 	return len(f.methods) == 0 || slices.Contains(f.methods, strings.ToUpper(method))
 }
 
-// output returns the name of the http output.
-func (f *function) httpOutput() string {
+// responseName returns the name of the http output.
+func (f *function) responseName() string {
 	for _, output := range f.outputs {
 		if output.kind == httpOutput {
 			return output.name

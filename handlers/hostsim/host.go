@@ -23,6 +23,9 @@ const hostVersion = "4.1037.0"
 // drainGrace is how long running invocations have when the host stops (WebJobsScriptHostService.StopAsync); then the handler is killed.
 const drainGrace = 10 * time.Second
 
+// flushGrace is how long answers that have been given may take to leave.
+const flushGrace = time.Second
+
 // defaultMaxBody is the host's limit for a request's body (ScriptConstants.DefaultMaxRequestBodySize), in bytes.
 const defaultMaxBody = 100 << 20
 
@@ -43,8 +46,8 @@ type Config struct {
 	// Log gets the host's own lines and the handler's: its standard output at Info, its standard error at Error, or at Warn where a
 	// line says so. Default: none.
 	Log *slog.Logger
-	// MaxCrashes is the crash of the handler at which the host gives up, if no two of them are half an hour apart. Default 3, the real
-	// host's; a test that kills the handler on purpose wants more.
+	// MaxCrashes is the number of crashes of the handler at which the host gives up. Half an hour without one starts the count anew.
+	// Default 3, the real host's; a test that kills the handler on purpose wants more.
 	MaxCrashes int
 }
 
@@ -56,7 +59,8 @@ type Host struct {
 	maxBody   int64
 	now       func() time.Time
 	log       *slog.Logger
-	client    *http.Client
+	server    *http.Server
+	client    *http.Client // towards the handler
 	worker    *worker
 	queues    *queues
 
@@ -145,6 +149,11 @@ func New(config Config) (*Host, error) {
 	if err != nil {
 		return nil, err
 	}
+	h.server = &http.Server{
+		Handler:           http.HandlerFunc(h.serveHTTP),
+		ReadHeaderTimeout: time.Minute,
+		ErrorLog:          slog.NewLogLogger(h.log.Handler(), slog.LevelDebug),
+	}
 	h.worker = &worker{
 		settings:   s.handler,
 		env:        env.list,
@@ -174,18 +183,10 @@ func (h *Host) Start(ctx context.Context) error {
 		h.stop(err)
 		return fmt.Errorf("listening for HTTP: %w", err)
 	}
-	server := &http.Server{
-		Handler:           http.HandlerFunc(h.serveHTTP),
-		ReadHeaderTimeout: time.Minute,
-		ErrorLog:          slog.NewLogLogger(h.log.Handler(), slog.LevelDebug),
-	}
-	context.AfterFunc(h.accepting, func() {
-		// Not Shutdown's own waiting: invocations are waited for together, below.
-		_ = h.listener.Close()
-	})
-	context.AfterFunc(h.living, func() { _ = server.Close() })
+	// Only the door is closed here: invocations of all kinds are waited for together, in stop.
+	context.AfterFunc(h.accepting, func() { _ = h.listener.Close() })
 	go func() {
-		err := server.Serve(h.listener)
+		err := h.server.Serve(h.listener)
 		if h.accepting.Err() == nil {
 			h.stop(fmt.Errorf("serving HTTP: %w", err))
 		}
@@ -266,6 +267,11 @@ func (h *Host) stop(cause error) {
 			h.endLife()
 			h.background.Wait()
 			<-drained
+			// The last answers may still be on their way out.
+			leaving, cancel := context.WithTimeout(context.Background(), flushGrace)
+			_ = h.server.Shutdown(leaving)
+			cancel()
+			_ = h.server.Close()
 			h.client.CloseIdleConnections()
 			h.err = cause
 			close(h.done)
@@ -331,12 +337,16 @@ func (h *Host) post(f *function, id string, e envelope) (result, error) {
 	if err != nil {
 		return result{}, err
 	}
-	ctx, cancel := context.WithCancel(h.living)
+	ctx := h.living
 	if h.settings.functionTimeout > 0 {
-		ctx, cancel = context.WithTimeout(h.living, h.settings.functionTimeout)
+		limited, cancel := context.WithTimeout(ctx, h.settings.functionTimeout)
+		defer cancel()
+		ctx = limited
 	}
-	defer cancel()
 	r, err := h.exchange(ctx, f, id, content)
+	if err == nil {
+		return r, nil
+	}
 	if errors.Is(err, errNull) {
 		h.log.Error(err.Error(), "function", f.name, "invocation", id)
 		<-ctx.Done()
@@ -346,7 +356,7 @@ func (h *Host) post(f *function, id string, e envelope) (result, error) {
 		h.worker.replace(process)
 		return result{}, fmt.Errorf("timeout after %s: the handler is killed", h.settings.functionTimeout)
 	}
-	return r, err
+	return result{}, err
 }
 
 // exchange is one request to the handler.

@@ -52,7 +52,7 @@ func (h *Host) answer(f *function, e envelope) (httpResponse, error) {
 	if err != nil {
 		return httpResponse{}, err
 	}
-	response, err := r.httpResponse(f.httpOutput())
+	response, err := r.httpResponse(f.responseName())
 	// The host binds all outputs side by side: a response that can't be made does not keep the messages back.
 	failure := h.bind(f, r)
 	if err != nil {

@@ -123,23 +123,26 @@ func (q *queue) poison() *queue {
 
 // listenToQueue takes messages for a queue function until the host stops accepting, and then waits for the ones that run.
 func (h *Host) listenToQueue(f *function) {
-	l := &listener{
-		host: h, function: f, queue: h.queues.of(f.trigger), settings: h.queues.settings,
-		invisibility: invisibility, minRenewal: minRenewal,
-		ended: make(chan struct{}, 1),
-	}
+	l := newQueueListener(h, f)
 	l.listen(h.accepting)
 	l.running.Wait()
 }
 
-// listener takes the messages of one queue.
-type listener struct {
-	host         *Host
-	function     *function
-	queue        *queue
-	settings     queueSettings
-	invisibility time.Duration
-	minRenewal   time.Duration
+func newQueueListener(h *Host, f *function) *queueListener {
+	return &queueListener{
+		host: h, function: f, queue: h.queues.of(f.trigger), settings: h.queues.settings,
+		renewal: max(invisibility/2, minRenewal),
+		ended:   make(chan struct{}, 1),
+	}
+}
+
+// queueListener takes the messages of one queue.
+type queueListener struct {
+	host     *Host
+	function *function
+	queue    *queue
+	settings queueSettings
+	renewal  time.Duration // between two
 
 	running sync.WaitGroup
 	ended   chan struct{} // holds a token after a message has ended
@@ -148,7 +151,7 @@ type listener struct {
 	count int // messages that run
 }
 
-func (l *listener) listen(ctx context.Context) {
+func (l *queueListener) listen(ctx context.Context) {
 	idle := 0
 	for ctx.Err() == nil {
 		if !l.awaitThreshold(ctx) {
@@ -182,7 +185,7 @@ func pollingDelay(idle int, most time.Duration, random float64) time.Duration {
 }
 
 // awaitThreshold waits until few enough messages run to ask for more. It reports false when ctx ends first.
-func (l *listener) awaitThreshold(ctx context.Context) bool {
+func (l *queueListener) awaitThreshold(ctx context.Context) bool {
 	for {
 		l.mu.Lock()
 		count := l.count
@@ -199,9 +202,9 @@ func (l *listener) awaitThreshold(ctx context.Context) bool {
 }
 
 // receive takes a batch and starts its messages. It reports whether there were any. A queue that does not exist has none.
-func (l *listener) receive(ctx context.Context) bool {
+func (l *queueListener) receive(ctx context.Context) bool {
 	batch := int32(l.settings.batchSize)
-	seconds := int32(l.invisibility / time.Second)
+	seconds := int32(invisibility / time.Second)
 	response, err := l.queue.client.DequeueMessages(ctx, &azqueue.DequeueMessagesOptions{NumberOfMessages: &batch, VisibilityTimeout: &seconds})
 	if err != nil {
 		if ctx.Err() == nil && !queueerror.HasCode(err, queueerror.QueueNotFound) {
@@ -232,7 +235,7 @@ func (l *listener) receive(ctx context.Context) bool {
 }
 
 // process runs one message to its end: deleted, visible again, or poison.
-func (l *listener) process(m queueMessage) {
+func (l *queueListener) process(m queueMessage) {
 	log := l.host.log.With("function", l.function.name, "message", m.id, "dequeued", m.dequeueCount)
 	ctx := l.host.living
 	receipt := &receipt{value: m.popReceipt}
@@ -275,7 +278,7 @@ func (l *listener) process(m queueMessage) {
 	}
 }
 
-func (l *listener) invoke(m queueMessage) error {
+func (l *queueListener) invoke(m queueMessage) error {
 	e, err := queueEnvelope(l.function, m, l.host.now())
 	if err != nil {
 		l.host.log.Error("the message can't be bound", "function", l.function.name, "cause", err)
@@ -292,8 +295,8 @@ func (l *listener) invoke(m queueMessage) error {
 type receipt struct{ value string }
 
 // renew keeps the message invisible until ctx ends.
-func (l *listener) renew(ctx context.Context, m queueMessage, r *receipt, log *slog.Logger) {
-	ticker := time.NewTicker(max(l.invisibility/2, l.minRenewal))
+func (l *queueListener) renew(ctx context.Context, m queueMessage, r *receipt, log *slog.Logger) {
+	ticker := time.NewTicker(l.renewal)
 	defer ticker.Stop()
 	for {
 		select {
@@ -301,13 +304,13 @@ func (l *listener) renew(ctx context.Context, m queueMessage, r *receipt, log *s
 			return
 		case <-ticker.C:
 			// An update that is under way when ctx ends must still give its receipt.
-			l.hide(context.WithoutCancel(ctx), m, r, l.invisibility, log)
+			l.hide(context.WithoutCancel(ctx), m, r, invisibility, log)
 		}
 	}
 }
 
 // hide makes the message invisible for the time, from now.
-func (l *listener) hide(ctx context.Context, m queueMessage, r *receipt, d time.Duration, log *slog.Logger) {
+func (l *queueListener) hide(ctx context.Context, m queueMessage, r *receipt, d time.Duration, log *slog.Logger) {
 	seconds := int32(d / time.Second)
 	response, err := l.queue.client.UpdateMessage(ctx, m.id, r.value, m.text, &azqueue.UpdateMessageOptions{VisibilityTimeout: &seconds})
 	if err != nil {
@@ -318,7 +321,7 @@ func (l *listener) hide(ctx context.Context, m queueMessage, r *receipt, d time.
 }
 
 // toPoison copies the message to the poison queue and then deletes it: two steps, so a stop between them leaves both.
-func (l *listener) toPoison(ctx context.Context, log *slog.Logger, m queueMessage, r *receipt) {
+func (l *queueListener) toPoison(ctx context.Context, log *slog.Logger, m queueMessage, r *receipt) {
 	poison := l.queue.poison()
 	if poison == nil {
 		log.Error("the message has failed too often and there can be no poison queue: it stays invisible for ten minutes")

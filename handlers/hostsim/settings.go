@@ -139,7 +139,7 @@ func (f hostFile) flatten(key string, value any) {
 	}
 }
 
-// under returns the values of an array, in order.
+// list returns the values of an array, in order.
 func (f hostFile) list(key string) []string {
 	var values []string
 	for i := 0; ; i++ {
