@@ -6,21 +6,63 @@ import (
 	"time"
 
 	"guestlist/handlers/policy"
+	"guestlist/handlers/problem"
 	"guestlist/handlers/submission"
 )
 
-// Decide reads the rows that can decide on the submission, and lets policy decide as of now. Nothing is written, so it also answers what would
-// become of a submission that nobody made.
+// Decider asks policy for a decision: it reads what policy needs, and writes nothing. The state machine and the command line decide by the
+// same Decider, so they can't disagree.
+type Decider struct {
+	Rows Rows
+	// Seats tells how full rows with limits are. Without it such a row sends to review.
+	Seats Seats
+	// Parse reads a row; nil is policy.Parse. With a policy.Cache conditions are compiled once.
+	Parse func(policy.Raw) policy.Row
+}
+
+// Decide lets policy decide on the submission as of now.
 //
-// The error is that of rows, wrapped: not all could be read, and there is no decision.
-func Decide(ctx context.Context, rows Rows, s submission.Submission, now time.Time) (policy.Decision, error) {
-	raws, err := rows.Rows(ctx, policy.Partitions(s.Email))
+// The error means that not all rows could be read: there is no decision. Counters that can't be read are no error; policy decides what becomes
+// of a row whose seats are unknown.
+func (d Decider) Decide(ctx context.Context, s submission.Submission, now time.Time) (policy.Decision, error) {
+	raws, err := d.Rows.Rows(ctx, policy.Partitions(s.Email))
 	if err != nil {
 		return policy.Decision{}, fmt.Errorf("reading policy rows: %w", err)
 	}
-	parsed := make([]policy.Row, 0, len(raws))
-	for _, raw := range raws {
-		parsed = append(parsed, policy.Parse(raw))
+	parse := d.Parse
+	if parse == nil {
+		parse = policy.Parse
 	}
-	return policy.Decide(s, parsed, nil, now), nil
+	rows := make([]policy.Row, 0, len(raws))
+	for _, raw := range raws {
+		rows = append(rows, parse(raw))
+	}
+	usage, err := d.usage(ctx, policy.Limited(rows, s), now)
+	if err != nil {
+		return policy.Decision{}, err
+	}
+	return policy.Decide(s, rows, usage, now), nil
+}
+
+// usage reads the counters of the rows. What can't be read for a passing reason is an error, so that it is tried again.
+func (d Decider) usage(ctx context.Context, keys []policy.RowKey, now time.Time) (policy.Usage, error) {
+	usage := policy.Usage{}
+	if d.Seats == nil {
+		return usage, nil
+	}
+	for _, key := range keys {
+		used, err := d.Seats.Used(ctx, key, policy.Day(now))
+		switch {
+		case err == nil:
+			usage[key] = used
+		case problem.CodeOf(err).Retryable():
+			return nil, fmt.Errorf("reading the seats of a policy row: %w", err)
+		}
+	}
+	return usage, nil
+}
+
+// Decide is Decider's without Seats.
+func Decide(ctx context.Context, rows Rows, s submission.Submission, now time.Time) (policy.Decision, error) {
+	return Decider{Rows: rows}.Decide(ctx, s, now)
 }

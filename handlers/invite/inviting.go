@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"guestlist/handlers/policy"
 	"guestlist/handlers/problem"
 )
 
@@ -78,6 +79,13 @@ func (w *work) begin(ctx context.Context, claim Claim) (bool, error) {
 // send issues the invitation under an intent that is ours, and records what came of it.
 func (w *work) send(ctx context.Context, claim Claim) (bool, error) {
 	r := &w.request
+	seated, err := w.takeSeat(ctx)
+	if err != nil {
+		return false, err
+	}
+	if !seated {
+		return w.full(ctx, claim)
+	}
 	terms := r.Decision.Terms
 	invitation := Invitation{
 		Address:         r.Submission.Email,
@@ -109,7 +117,6 @@ func (w *work) send(ctx context.Context, claim Claim) (bool, error) {
 func (w *work) directoryFailed(ctx context.Context, claim Claim, cause error) (bool, error) {
 	failure := problem.From(cause)
 	w.log.ErrorContext(ctx, "the directory did not take the invitation", "code", failure.Code, "attempt", w.request.Attempt, "error", cause)
-	address := w.request.Submission.Email
 	switch failure.Code {
 	case problem.DirectoryUnavailable:
 		// It may have happened all the same: the intent stays, and the directory is asked once the lease is over.
@@ -118,7 +125,7 @@ func (w *work) directoryFailed(ctx context.Context, claim Claim, cause error) (b
 	case problem.DirectoryThrottled, problem.DirectoryForbidden, problem.DirectoryNotReplicated:
 		// Certainly nothing happened: take the intent back, so that the next attempt need not wait for the lease.
 		claim.IntentAt = time.Time{}
-		_, err := w.config.Store.UpdateClaim(ctx, address, claim)
+		_, err := w.config.Store.UpdateClaim(ctx, w.request.Submission.Email, claim)
 		if err != nil {
 			return false, fmt.Errorf("taking the intent back: %w", err)
 		}
@@ -127,10 +134,10 @@ func (w *work) directoryFailed(ctx context.Context, claim Claim, cause error) (b
 		}
 		return w.wait(ctx, backoff(w.request.Attempt, failure.RetryAfter), "throttled", "the directory asked to come back later")
 	case problem.DirectoryRefused:
-		// The address is free again for a later request, under another row or another spelling of the name.
-		err := w.config.Store.Release(ctx, address, claim)
+		// The seat and the address are free again for others and for a later request.
+		err := w.giveBack(ctx, claim)
 		if err != nil {
-			return false, fmt.Errorf("giving the claim back: %w", err)
+			return false, err
 		}
 		w.note(Failed, "refused", "the directory refused the invitation: "+failure.Detail+ref(failure))
 		return w.finish(ctx)
@@ -151,6 +158,47 @@ func (w *work) invited(ctx context.Context, claim Claim, what, detail string) (b
 	}
 	w.note(Granting, what, detail)
 	return true, w.save(ctx)
+}
+
+// takeSeat takes the seat that the deciding row's limits ask for; true also where there are none. It is done under the claim, so an address
+// takes no more than one.
+func (w *work) takeSeat(ctx context.Context) (bool, error) {
+	limits := w.request.Decision.Limits
+	if limits == nil {
+		return true, nil
+	}
+	taken, err := w.config.Seats.TakeSeat(ctx, *limits, policy.Day(w.config.Now()), w.request.ID)
+	if err != nil {
+		return false, fmt.Errorf("taking a seat: %w", err)
+	}
+	return taken, nil
+}
+
+// full ends an invitation whose row filled up between the decision and the seat: as over any limit, a person decides.
+func (w *work) full(ctx context.Context, claim Claim) (bool, error) {
+	err := w.giveBack(ctx, claim)
+	if err != nil {
+		return false, err
+	}
+	w.note(Review, "full", "the last seat of the deciding row went to somebody else, so a person decides")
+	return w.finish(ctx)
+}
+
+// giveBack frees the seat and the address of a request that invites nobody. The claim goes last: while it stands, nobody else acts for
+// the address, and a repeated try finds the seat again.
+func (w *work) giveBack(ctx context.Context, claim Claim) error {
+	limits := w.request.Decision.Limits
+	if limits != nil {
+		err := w.config.Seats.ReleaseSeat(ctx, limits.Row, w.request.ID)
+		if err != nil {
+			return fmt.Errorf("giving the seat back: %w", err)
+		}
+	}
+	err := w.config.Store.Release(ctx, w.request.Submission.Email, claim)
+	if err != nil {
+		return fmt.Errorf("giving the claim back: %w", err)
+	}
+	return nil
 }
 
 func firstNonEmpty(texts ...string) string {

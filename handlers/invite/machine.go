@@ -16,6 +16,7 @@ import (
 type Config struct {
 	Store     Store
 	Rows      Rows
+	Seats     Seats
 	Directory Directory
 	// RedirectURL is where guests land whose row names no address.
 	RedirectURL string
@@ -30,9 +31,13 @@ type Config struct {
 	Log    *slog.Logger
 }
 
-// Machine advances requests. It holds no state of its own: any number of them may work on the same store.
+// cachedRows is how many policy rows a Machine remembers as read, with their conditions compiled: more than most tenants have.
+const cachedRows = 1000
+
+// Machine advances requests. It holds no state of its own but a cache: any number of them may work on the same store.
 type Machine struct {
-	config Config
+	config  Config
+	decider Decider
 }
 
 // New returns a Machine, or an error that names what is missing.
@@ -45,6 +50,7 @@ func New(config Config) (*Machine, error) {
 	}
 	need(config.Store != nil, "Store")
 	need(config.Rows != nil, "Rows")
+	need(config.Seats != nil, "Seats")
 	need(config.Directory != nil, "Directory")
 	need(config.RedirectURL != "", "RedirectURL")
 	need(config.IntentLease > 0, "IntentLease")
@@ -57,7 +63,11 @@ func New(config Config) (*Machine, error) {
 	if config.Log == nil {
 		config.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Machine{config: config}, nil
+	cache, err := policy.NewCache(cachedRows)
+	if err != nil {
+		return nil, fmt.Errorf("invite: preparing to read policy rows: %w", err)
+	}
+	return &Machine{config: config, decider: Decider{Rows: config.Rows, Seats: config.Seats, Parse: cache.Parse}}, nil
 }
 
 // Advance takes the request of the message as far as it will go now: to an end, to a wait that is noted in the store, or to a person.
@@ -155,7 +165,7 @@ func (s State) ended() bool {
 // transitions is every legal change of state. A request that would take another one is a fault of this package.
 var transitions = map[State][]State{
 	Received: {Received, Review, Denied, Inviting},
-	Inviting: {Inviting, Granting, Done, Failed},
+	Inviting: {Inviting, Review, Granting, Done, Failed},
 	Granting: {Granting, Done, Failed},
 	Review:   {},
 	Done:     {},
@@ -263,7 +273,7 @@ const maxDecideAttempts = 5
 
 // decide reads the rows that can apply and lets policy decide.
 func (w *work) decide(ctx context.Context) (bool, error) {
-	decision, err := Decide(ctx, w.config.Rows, w.request.Submission, w.config.Now())
+	decision, err := w.decider.Decide(ctx, w.request.Submission, w.config.Now())
 	if err != nil {
 		w.log.ErrorContext(ctx, "the policy rows can't be read", "attempt", w.request.Attempt, "error", err)
 		if problem.CodeOf(err).Retryable() && w.request.Attempt+1 < maxDecideAttempts {

@@ -10,6 +10,7 @@ import (
 
 	"guestlist/handlers/graphsim"
 	"guestlist/handlers/invite"
+	"guestlist/handlers/policy"
 	"guestlist/handlers/problem"
 	"guestlist/handlers/submission"
 )
@@ -263,7 +264,7 @@ func TestAnEndAtEveryInstructionIsRepaired(t *testing.T) {
 				reached := false
 				t.Run(fmt.Sprintf("operation %d", k), func(t *testing.T) {
 					w := newWorld(t)
-					w.row("contoso.com", "trusted", "Action", "invite", "Groups", groupOne+" "+groupTwo)
+					w.row("contoso.com", "trusted", "Action", "invite", "Groups", groupOne+" "+groupTwo, "MaxGuests", int32(5))
 					n := 0
 					w.interrupt = func(op string, after bool) error {
 						n++
@@ -284,6 +285,7 @@ func TestAnEndAtEveryInstructionIsRepaired(t *testing.T) {
 					w.wantState(first, invite.Done)
 					w.wantState(second, invite.Done)
 					w.wantTenant(1, 1, 2)
+					w.wantSeats("contoso.com", "trusted", 1)
 					due, err := w.store.Due(t.Context(), w.now.Add(1000*time.Hour), 10)
 					if err != nil || len(due) != 0 {
 						t.Errorf("still due: %v, %v", due, err)
@@ -399,7 +401,7 @@ func TestAnEditedRowCountsAtTheNextDecision(t *testing.T) {
 
 func TestNewNamesWhatIsMissing(t *testing.T) {
 	_, err := invite.New(invite.Config{})
-	for _, name := range []string{"Store", "Rows", "Directory", "RedirectURL", "IntentLease", "Now", "Sleep", "Jitter"} {
+	for _, name := range []string{"Store", "Rows", "Seats", "Directory", "RedirectURL", "IntentLease", "Now", "Sleep", "Jitter"} {
 		if err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("%v does not name %s", err, name)
 		}
@@ -485,5 +487,101 @@ func (w *world) deliverAll() {
 		if err != nil {
 			w.t.Fatal(err)
 		}
+	}
+}
+
+func TestARowsLimitsHold(t *testing.T) {
+	t.Run("in all", func(t *testing.T) {
+		w := newWorld(t)
+		w.row("contoso.com", "campaign", "Action", "invite", "MaxGuests", int32(2))
+		first, second, third := w.submit("ana@contoso.com"), w.submit("bo@contoso.com"), w.submit("cy@contoso.com")
+		w.settle(1)
+		w.wantState(first, invite.Done)
+		w.wantState(second, invite.Done)
+		if r := w.wantState(third, invite.Review); !strings.Contains(r.Reason, "seats") {
+			t.Errorf("the reason is %q", r.Reason)
+		}
+		w.wantTenant(2, 2, 0)
+		w.wantSeats("contoso.com", "campaign", 2)
+	})
+	t.Run("by the day", func(t *testing.T) {
+		w := newWorld(t)
+		w.row("contoso.com", "campaign", "Action", "invite", "MaxPerDay", int32(1))
+		first, second := w.submit("ana@contoso.com"), w.submit("bo@contoso.com")
+		w.settle(24)
+		third := w.submit("cy@contoso.com")
+		w.settle(1)
+		w.wantState(first, invite.Done)
+		w.wantState(second, invite.Review)
+		w.wantState(third, invite.Done)
+	})
+	t.Run("a repeat takes no second seat", func(t *testing.T) {
+		w := newWorld(t)
+		w.row("contoso.com", "campaign", "Action", "invite", "MaxGuests", int32(2))
+		w.submit("ana@contoso.com")
+		w.submit("ana@contoso.com")
+		w.settle(1)
+		w.wantSeats("contoso.com", "campaign", 1)
+	})
+	t.Run("a refused invitation gives its seat back", func(t *testing.T) {
+		w := newWorld(t)
+		w.row("contoso.com", "campaign", "Action", "invite", "MaxGuests", int32(1))
+		w.order(graphsim.Fault{Match: graphsim.Match{Method: http.MethodPost, Path: "/v1.0/invitations"}, Times: 1, Status: 400,
+			Code: "BadRequest", Message: "This user can't be invited to this directory."})
+		first := w.submit("ana@contoso.com")
+		w.settle(1)
+		w.wantState(first, invite.Failed)
+		w.wantSeats("contoso.com", "campaign", 0)
+		second := w.submit("bo@contoso.com")
+		w.settle(1)
+		w.wantState(second, invite.Done)
+	})
+	t.Run("two at once for the last seat", func(t *testing.T) {
+		w := newWorld(t)
+		w.row("contoso.com", "campaign", "Action", "invite", "MaxGuests", int32(1))
+		first, second := w.submit("ana@contoso.com"), w.submit("bo@contoso.com")
+		// The second one runs to its end between the first one's decision and its seat.
+		nested := false
+		w.interrupt = func(op string, after bool) error {
+			if op == "TakeSeat" && !after && !nested {
+				nested = true
+				return w.deliver()
+			}
+			return nil
+		}
+		w.settle(1)
+		w.wantState(first, invite.Review)
+		w.wantState(second, invite.Done)
+		w.wantTenant(1, 1, 0)
+		w.wantSeats("contoso.com", "campaign", 1)
+		// The address of the one that lost is free for a person's decision or a later sign-up.
+		w.row("contoso.com", "campaign", "Action", "invite", "MaxGuests", int32(2))
+		third := w.submit("ana@contoso.com")
+		w.settle(1)
+		if r := w.wantState(third, invite.Done); r.RepeatOf != "" {
+			t.Errorf("a repeat of %s, which was not invited", r.RepeatOf)
+		}
+	})
+	t.Run("counters that can't be read", func(t *testing.T) {
+		w := newWorld(t)
+		w.row("contoso.com", "campaign", "Action", "invite", "MaxGuests", int32(1))
+		w.interrupt = func(op string, _ bool) error {
+			if op == "Used" {
+				return unavailable
+			}
+			return nil
+		}
+		id := w.submit("ana@contoso.com")
+		w.settle(2)
+		w.wantState(id, invite.Review)
+		w.wantTenant(0, 0, 0)
+	})
+}
+
+func (w *world) wantSeats(partition, name string, want int) {
+	w.t.Helper()
+	used, err := w.store.Used(w.t.Context(), policy.RowKey{Partition: partition, Name: name}, policy.Day(w.now))
+	if err != nil || used.Guests != want {
+		w.t.Errorf("%d seats are taken, error %v, want %d", used.Guests, err, want)
 	}
 }

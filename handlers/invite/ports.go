@@ -43,6 +43,18 @@ type Rows interface {
 	Rows(ctx context.Context, partitions []string) ([]policy.Raw, error)
 }
 
+// Seats counts the guests that rows with limits have brought in. A seat belongs to one request, which can hold only one of a row, so taking
+// and giving back may be repeated without harm. Errors are *problem.Error: Conflict where others were faster too often, StorageUnavailable otherwise.
+type Seats interface {
+	// Used returns how many seats of the row are taken: in all, and on the day (see policy.Day).
+	Used(ctx context.Context, row policy.RowKey, day string) (policy.Used, error)
+	// TakeSeat gives id a seat of the row on the day, unless that would exceed a limit. taken is false if the row is full; a request that
+	// holds a seat of the row keeps it, whatever the day and the limits.
+	TakeSeat(ctx context.Context, limits policy.Limits, day string, id submission.ID) (taken bool, err error)
+	// ReleaseSeat gives the seat of id back, in all and on the day on which it was taken. Without a seat it changes nothing.
+	ReleaseSeat(ctx context.Context, row policy.RowKey, id submission.ID) error
+}
+
 // Invitation is what the directory is asked to send.
 type Invitation struct {
 	Address         submission.Address

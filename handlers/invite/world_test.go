@@ -75,6 +75,7 @@ func (w *world) newMachine() *invite.Machine {
 	machine, err := invite.New(invite.Config{
 		Store:       w.store,
 		Rows:        w.store,
+		Seats:       w.store,
 		Directory:   interruptedDirectory{w, w.client},
 		RedirectURL: "https://landing.example.com",
 		IntentLease: lease,

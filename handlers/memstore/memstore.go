@@ -21,7 +21,7 @@ import (
 // tick is the resolution of stored times, the one of Table Storage.
 const tick = 100 * time.Nanosecond
 
-// Store is an [invite.Store] and an [invite.Rows] in memory. Nothing that goes in or comes out is shared with the caller.
+// Store is an [invite.Store], an [invite.Rows] and an [invite.Seats] in memory. Nothing that goes in or comes out is shared with the caller.
 type Store struct {
 	// FailBefore and FailAfter, where set, are asked before and after the effect of every call of the interfaces' methods; op is the
 	// method's name. An error of FailBefore is returned instead of the effect: nothing happened. An error of FailAfter is returned
@@ -35,6 +35,7 @@ type Store struct {
 	claims   map[submission.Address]invite.Claim
 	waiting  map[submission.ID]time.Time
 	rows     map[rowKey]policy.Raw
+	seats    map[policy.RowKey]map[submission.ID]string // the day on which each request took its seat
 }
 
 type record struct {
@@ -49,6 +50,7 @@ type rowKey struct {
 var (
 	_ invite.Store = (*Store)(nil)
 	_ invite.Rows  = (*Store)(nil)
+	_ invite.Seats = (*Store)(nil)
 )
 
 // New returns an empty Store.
@@ -58,6 +60,7 @@ func New() *Store {
 		claims:   map[submission.Address]invite.Claim{},
 		waiting:  map[submission.ID]time.Time{},
 		rows:     map[rowKey]policy.Raw{},
+		seats:    map[policy.RowKey]map[submission.ID]string{},
 	}
 }
 

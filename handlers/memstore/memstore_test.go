@@ -2,6 +2,7 @@ package memstore_test
 
 import (
 	"errors"
+	"sync"
 	"testing"
 
 	"guestlist/handlers/invite"
@@ -17,6 +18,48 @@ func TestStoreConforms(t *testing.T) {
 
 func TestRowsConform(t *testing.T) {
 	conformance.RunRows(t, func(*testing.T) conformance.RowStore { return memstore.New() })
+}
+
+func TestSeatsConform(t *testing.T) {
+	conformance.RunSeats(t, func(*testing.T) invite.Seats { return memstore.New() })
+}
+
+// The suite's own crowds are too small and too quick to meet each other in memory.
+func TestNothingIsLostInACrowd(t *testing.T) {
+	const callers, saves = 8, 500
+	store := memstore.New()
+	id := submission.ID("0000000000000000000000000000000000")
+	_, err := store.Save(t.Context(), invite.Request{ID: id, State: invite.Received}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var group sync.WaitGroup
+	for range callers {
+		group.Go(func() {
+			for done := 0; done < saves; {
+				request, err := store.Load(t.Context(), id)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				request.Attempt++
+				_, err = store.Save(t.Context(), request, []invite.Event{{What: "counted"}})
+				switch problem.CodeOf(err) {
+				case "":
+					done++
+				case problem.Conflict:
+				default:
+					t.Error(err)
+					return
+				}
+			}
+		})
+	}
+	group.Wait()
+	request, err := store.Load(t.Context(), id)
+	if err != nil || request.Attempt != callers*saves || request.Events != callers*saves {
+		t.Errorf("%d saves and %d events are kept (%v), want %d", request.Attempt, request.Events, err, callers*saves)
+	}
 }
 
 func TestOrderedFailures(t *testing.T) {

@@ -22,6 +22,7 @@ const (
 	requestsTable = "Requests"
 	guestsTable   = "Guests"
 	waitingTable  = "Waiting"
+	seatsTable    = "Seats"
 	policiesTable = "Policies"
 )
 
@@ -47,22 +48,22 @@ type Config struct {
 	ConnectionString string
 	// ServiceURL is the table endpoint, for example https://account.table.core.windows.net. It must be https.
 	ServiceURL string
-	// Credential signs in at ServiceURL. It needs the role Storage Table Data Contributor on the tables Requests, Guests and Waiting, and
+	// Credential signs in at ServiceURL. It needs the role Storage Table Data Contributor on the tables Requests, Guests, Waiting and Seats, and
 	// Storage Table Data Reader on Policies.
 	Credential azcore.TokenCredential
-	// Prefix is put before the names of the four tables: letters and digits, beginning with a letter. Empty in Azure; tests that share an
+	// Prefix is put before the names of the tables: letters and digits, beginning with a letter. Empty in Azure; tests that share an
 	// account use it to keep apart.
 	Prefix string
 	// Log gets what an admin should know though nothing failed. Nil drops it.
 	Log *slog.Logger
 }
 
-// Store is an [invite.Store] and an [invite.Rows] in Azure Table Storage. It holds no state of its own and may be used by several
+// Store is an [invite.Store], an [invite.Rows] and an [invite.Seats] in Azure Table Storage. It holds no state of its own and may be used by several
 // goroutines at once.
 //
 // Errors are *problem.Error as invite.Store says. The SDK's own errors are left behind: they hold addresses, payloads and URLs.
 type Store struct {
-	requests, guests, waiting, policies *aztables.Client
+	requests, guests, waiting, seats, policies *aztables.Client
 
 	log      *slog.Logger
 	pageSize int32 // rows per answer; tests use a smaller one
@@ -71,6 +72,7 @@ type Store struct {
 var (
 	_ invite.Store = (*Store)(nil)
 	_ invite.Rows  = (*Store)(nil)
+	_ invite.Seats = (*Store)(nil)
 )
 
 // New returns a Store. It calls nobody: an account that can't be reached shows at the first call.
@@ -80,7 +82,7 @@ func New(config Config) (*Store, error) {
 
 // newStore is New with a transport that tests choose.
 func newStore(config Config, transport azpolicy.Transporter) (*Store, error) {
-	for _, table := range []string{requestsTable, guestsTable, waitingTable, policiesTable} {
+	for _, table := range []string{requestsTable, guestsTable, waitingTable, seatsTable, policiesTable} {
 		if !tableName.MatchString(config.Prefix + table) {
 			return nil, problem.New(problem.Internal, "the table prefix must be at most 55 letters and digits that begin with a letter")
 		}
@@ -101,6 +103,7 @@ func newStore(config Config, transport azpolicy.Transporter) (*Store, error) {
 		requests: service.NewClient(config.Prefix + requestsTable),
 		guests:   service.NewClient(config.Prefix + guestsTable),
 		waiting:  service.NewClient(config.Prefix + waitingTable),
+		seats:    service.NewClient(config.Prefix + seatsTable),
 		policies: service.NewClient(config.Prefix + policiesTable),
 		log:      log,
 		pageSize: pageSize,
@@ -136,7 +139,7 @@ func newService(config Config, options *aztables.ClientOptions) (*aztables.Servi
 
 // Create makes the tables that are missing. For the local run and tests: in Azure the deployment makes them, and the app has no right to.
 func (s *Store) Create(ctx context.Context) error {
-	for _, table := range []*aztables.Client{s.requests, s.guests, s.waiting, s.policies} {
+	for _, table := range []*aztables.Client{s.requests, s.guests, s.waiting, s.seats, s.policies} {
 		_, err := table.CreateTable(ctx, nil)
 		var answer *azcore.ResponseError
 		if errors.As(err, &answer) && answer.ErrorCode == string(aztables.TableAlreadyExists) {

@@ -18,6 +18,10 @@ func TestRowsConform(t *testing.T) {
 	conformance.RunRows(t, func(t *testing.T) conformance.RowStore { return newTestStore(t, nil) })
 }
 
+func TestSeatsConform(t *testing.T) {
+	conformance.RunSeats(t, func(t *testing.T) invite.Seats { return newTestStore(t, nil) })
+}
+
 // The whole suite once more with answers of two rows, so that every list runs over several pages.
 func TestStoreConformsOverManyPages(t *testing.T) {
 	conformance.Run(t, func(t *testing.T) invite.Store {

@@ -96,6 +96,7 @@ func build(s settings.Settings, log *slog.Logger) (*functions.App, error) {
 	machine, err := invite.New(invite.Config{
 		Store:       store,
 		Rows:        store,
+		Seats:       store,
 		Directory:   tenant,
 		RedirectURL: s.RedirectURL,
 		IntentLease: s.IntentLease,

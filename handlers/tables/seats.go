@@ -1,0 +1,202 @@
+package tables
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"regexp"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/data/aztables"
+
+	"guestlist/handlers/policy"
+	"guestlist/handlers/problem"
+	"guestlist/handlers/submission"
+)
+
+// In table Seats each policy row with limits has a partition: its counters, and a row for each seat that is taken. A seat and its counters are
+// written in one transaction, so they can't disagree.
+const (
+	totalName     = "total"
+	dayNamePrefix = "day-"
+	seatPrefix    = "seat-"
+
+	takenColumn     = "Taken"
+	dayColumn       = "Day"
+	partitionColumn = "PolicyPartition" // for people who look at the table
+	nameColumn      = "PolicyRow"
+)
+
+// seatRounds is how often a change of the counters is tried while others change them too. Each round somebody gets through, and an instance
+// works on a dozen requests at once.
+const seatRounds = 16
+
+var calendarDay = regexp.MustCompile(`^\d{4}-\d\d-\d\d$`)
+
+// Used is invite.Seats'.
+func (s *Store) Used(ctx context.Context, key policy.RowKey, day string) (policy.Used, error) {
+	const doing = "counting the seats of a row"
+	counters, err := s.counters(ctx, key, day)
+	if err != nil {
+		return policy.Used{}, failure(doing, err)
+	}
+	return policy.Used{Guests: counters[0].taken, Today: counters[1].taken}, nil
+}
+
+// TakeSeat is invite.Seats'.
+func (s *Store) TakeSeat(ctx context.Context, limits policy.Limits, day string, id submission.ID) (bool, error) {
+	const doing = "taking a seat"
+	partition, seat, err := seatKeys(limits.Row, id)
+	if err != nil {
+		return false, failure(doing, err)
+	}
+	for range seatRounds {
+		counters, err := s.counters(ctx, limits.Row, day)
+		if err != nil {
+			return false, failure(doing, err)
+		}
+		full := limits.MaxGuests > 0 && counters[0].taken >= limits.MaxGuests || limits.MaxPerDay > 0 && counters[1].taken >= limits.MaxPerDay
+		if full {
+			// It may be this very request that took the last one.
+			_, err = get(ctx, s.seats, partition, seat)
+			switch {
+			case err == nil:
+				return true, nil
+			case hasCode(err, aztables.ResourceNotFound):
+				return false, nil
+			default:
+				return false, failure(doing, err)
+			}
+		}
+		held := row{partition: partition, name: seat, columns: map[string]any{}}
+		held.set(dayColumn, day)
+		encoded, err := held.encode()
+		if err != nil {
+			return false, failure(doing, err)
+		}
+		err = s.count(ctx, aztables.TransactionAction{ActionType: aztables.TransactionTypeAdd, Entity: encoded}, counters, +1)
+		if err == nil {
+			return true, nil
+		}
+		if problem.CodeOf(failure(doing, err)) != problem.Conflict {
+			return false, failure(doing, err)
+		}
+		// Either this request holds a seat already, or the counters moved.
+		_, err = get(ctx, s.seats, partition, seat)
+		if err == nil {
+			return true, nil
+		}
+		if !hasCode(err, aztables.ResourceNotFound) {
+			return false, failure(doing, err)
+		}
+	}
+	return false, problem.New(problem.Conflict, "%s: others were faster %d times", doing, seatRounds)
+}
+
+// ReleaseSeat is invite.Seats'.
+func (s *Store) ReleaseSeat(ctx context.Context, key policy.RowKey, id submission.ID) error {
+	const doing = "giving a seat back"
+	partition, seat, err := seatKeys(key, id)
+	if err != nil {
+		return failure(doing, err)
+	}
+	for range seatRounds {
+		held, err := get(ctx, s.seats, partition, seat)
+		if hasCode(err, aztables.ResourceNotFound) {
+			return nil
+		}
+		if err != nil {
+			return failure(doing, err)
+		}
+		columns := reader{row: held}
+		day := columns.text(dayColumn)
+		if columns.err != nil {
+			return failure(doing, columns.err)
+		}
+		counters, err := s.counters(ctx, key, day)
+		if err != nil {
+			return failure(doing, err)
+		}
+		encoded, err := row{partition: partition, name: seat}.encode()
+		if err != nil {
+			return failure(doing, err)
+		}
+		err = s.count(ctx, aztables.TransactionAction{ActionType: aztables.TransactionTypeDelete, Entity: encoded, IfMatch: ifMatch(held.etag)}, counters, -1)
+		if err == nil {
+			return nil
+		}
+		moved := problem.CodeOf(failure(doing, err)) == problem.Conflict || hasCode(err, aztables.ResourceNotFound)
+		if !moved {
+			return failure(doing, err)
+		}
+	}
+	return problem.New(problem.Conflict, "%s: others were faster %d times", doing, seatRounds)
+}
+
+// tally is one stored number of taken seats. Without an ETag it is not stored yet.
+type tally struct {
+	row   row
+	taken int
+}
+
+// counters reads the total and the day's counter of a policy row.
+func (s *Store) counters(ctx context.Context, key policy.RowKey, day string) ([2]tally, error) {
+	if !calendarDay.MatchString(day) {
+		return [2]tally{}, problem.New(problem.Internal, "a day that is no date")
+	}
+	partition := seatPartition(key)
+	var counters [2]tally
+	for i, name := range []string{totalName, dayNamePrefix + day} {
+		stored, err := get(ctx, s.seats, partition, name)
+		if hasCode(err, aztables.ResourceNotFound) {
+			stored = row{partition: partition, name: name, columns: map[string]any{}}
+			stored.set(partitionColumn, key.Partition)
+			stored.set(nameColumn, key.Name)
+			err = nil
+		}
+		if err != nil {
+			return [2]tally{}, err
+		}
+		columns := reader{row: stored}
+		counters[i] = tally{stored, columns.count(takenColumn)}
+		if columns.err != nil {
+			return [2]tally{}, columns.err
+		}
+	}
+	return counters, nil
+}
+
+// count does the change of a seat together with that of its counters, if neither has moved since they were read.
+func (s *Store) count(ctx context.Context, seat aztables.TransactionAction, counters [2]tally, by int) error {
+	actions := []aztables.TransactionAction{seat}
+	for _, c := range counters {
+		// A counter below nothing would open the row wider than it says; one that lost count is left where it is.
+		c.row.set(takenColumn, int32(max(0, c.taken+by)))
+		encoded, err := c.row.encode()
+		if err != nil {
+			return err
+		}
+		action := aztables.TransactionAction{ActionType: aztables.TransactionTypeAdd, Entity: encoded}
+		if c.row.etag != "" {
+			action = aztables.TransactionAction{ActionType: aztables.TransactionTypeUpdateReplace, Entity: encoded, IfMatch: ifMatch(c.row.etag)}
+		}
+		actions = append(actions, action)
+	}
+	_, err := submit(ctx, s.seats, actions)
+	return err
+}
+
+// seatPartition returns the key of a policy row's partition: a hash, since two keys of any characters and 1 KiB each don't fit into one. Length
+// and order make it unique.
+func seatPartition(key policy.RowKey) string {
+	sum := sha256.Sum256(fmt.Appendf(nil, "%d %s %s", len(key.Partition), key.Partition, key.Name))
+	return hex.EncodeToString(sum[:])
+}
+
+func seatKeys(key policy.RowKey, id submission.ID) (partition, seat string, err error) {
+	_, err = submission.ParseID(string(id))
+	if err != nil {
+		return "", "", err
+	}
+	return seatPartition(key), seatPrefix + string(id), nil
+}
