@@ -257,15 +257,33 @@ func newInvitation(invitation invite.Invitation) (*models.Invitation, error) {
 	if invitation.UserType != "" {
 		body.SetInvitedUserType(&invitation.UserType)
 	}
-	if invitation.MessageLanguage != "" {
-		info := models.NewInvitedUserMessageInfo()
-		info.SetMessageLanguage(&invitation.MessageLanguage)
-		body.SetInvitedUserMessageInfo(info)
+	if invitation.MessageLanguage != "" || invitation.Message != "" || invitation.Cc != "" {
+		body.SetInvitedUserMessageInfo(newMessageInfo(invitation))
 	}
 	if len(sponsors) > 0 {
 		body.SetInvitedUserSponsors(sponsors)
 	}
 	return body, nil
+}
+
+// newMessageInfo returns what the invitation's mail is to be like. Graph uses it only if it sends the mail, takes one copy at most, and has
+// no use for a language beside a message.
+func newMessageInfo(invitation invite.Invitation) *models.InvitedUserMessageInfo {
+	info := models.NewInvitedUserMessageInfo()
+	if invitation.MessageLanguage != "" {
+		info.SetMessageLanguage(&invitation.MessageLanguage)
+	}
+	if invitation.Message != "" {
+		info.SetCustomizedMessageBody(&invitation.Message)
+	}
+	if invitation.Cc != "" {
+		address := models.NewEmailAddress()
+		address.SetAddress(&invitation.Cc)
+		recipient := models.NewRecipient()
+		recipient.SetEmailAddress(address)
+		info.SetCcRecipients([]models.Recipientable{recipient})
+	}
+	return info
 }
 
 // newSponsors returns the sponsors as they go over the wire: [{"id": "…"}]. Graph's documentation shows no example; this form is the one

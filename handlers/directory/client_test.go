@@ -166,6 +166,8 @@ func TestAGuestIsInvitedFoundAndAddedOnce(t *testing.T) {
 	wanted := invitation(t)
 	wanted.SendMessage = true
 	wanted.MessageLanguage = "pt-PT"
+	wanted.Message = "Welcome.\n\"Ana\" <3"
+	wanted.Cc = "desk@brand.example"
 	wanted.Sponsors = []string{sponsor1, sponsor2}
 
 	id, err := client.Invite(t.Context(), wanted)
@@ -174,7 +176,7 @@ func TestAGuestIsInvitedFoundAndAddedOnce(t *testing.T) {
 	}
 	sent := sim.Invitations()[0]
 	if id != sim.Guests()[0].ID || sent.Email != email || sent.DisplayName != fullName || sent.RedirectURL != wanted.RedirectURL || !sent.SendInvitation ||
-		sent.MessageLanguage != "pt-PT" || sent.UserType != "Guest" || !slices.Equal(sent.Sponsors, wanted.Sponsors) {
+		sent.MessageLanguage != "pt-PT" || sent.CustomMessage != wanted.Message || !slices.Equal(sent.Cc, []string{wanted.Cc}) || sent.UserType != "Guest" || !slices.Equal(sent.Sponsors, wanted.Sponsors) {
 		t.Errorf("guest %s, invitation %+v", id, sent)
 	}
 	again, err := client.Invite(t.Context(), wanted)
@@ -263,6 +265,11 @@ func TestAnInvitationOnTheWire(t *testing.T) {
 			i.SendMessage, i.MessageLanguage, i.UserType, i.Sponsors = true, "fr-FR", "Member", []string{sponsor1, sponsor2}
 		}, `{"invitedUserDisplayName":"Ana O'Neil","invitedUserEmailAddress":"ana.o'neil@contoso.com","invitedUserMessageInfo":{"messageLanguage":"fr-FR"},` +
 			`"invitedUserSponsors":[{"id":"` + sponsor1 + `"},{"id":"` + sponsor2 + `"}],"invitedUserType":"Member",` +
+			`"inviteRedirectUrl":"https://portal.example.com/","sendInvitationMessage":true}`},
+		"a message and a copy of it": {func(i *invite.Invitation) {
+			i.SendMessage, i.Message, i.Cc = true, "one\ntwo", "desk@brand.example"
+		}, `{"invitedUserDisplayName":"Ana O'Neil","invitedUserEmailAddress":"ana.o'neil@contoso.com","invitedUserMessageInfo":` +
+			`{"ccRecipients":[{"emailAddress":{"address":"desk@brand.example"}}],"customizedMessageBody":"one\ntwo"},"invitedUserType":"Guest",` +
 			`"inviteRedirectUrl":"https://portal.example.com/","sendInvitationMessage":true}`},
 	}
 	for name, test := range tests {
