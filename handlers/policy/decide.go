@@ -108,7 +108,7 @@ func (c candidate) judge(q question) verdict {
 	if c.row.Disabled() {
 		return verdict{skipped: "it is disabled"}
 	}
-	if c.faults != nil {
+	if len(c.faults) > 0 {
 		const despite = "can't be understood"
 		detail := c.faults[0].String()
 		if len(c.faults) > 1 {
@@ -162,7 +162,6 @@ func (c candidate) unfit(q question) (skipped, failed string) {
 
 // decideBy makes the decision that of the candidate.
 func (d *Decision) decideBy(c candidate, v verdict) {
-	d.Row = snapshot(c.row)
 	name := "The " + called(c.row.Raw)
 	d.Action = v.action
 	switch {
@@ -179,63 +178,76 @@ func (d *Decision) decideBy(c candidate, v verdict) {
 		d.Terms = &terms
 		d.Limits = c.row.limits()
 	}
+	d.Row = new(RowSnapshot) // to count what it takes beside its texts
+	used := d.size() + maxPartition + maxName + maxETag
+	d.Row = snapshot(c.row, MaxDecisionBytes-restRoom-lookRoom-used)
 }
 
 // candidate is a row that may decide, with the faults that count.
 type candidate struct {
-	row       *Row
-	faults    []Fault
-	partition int // the partition's place, the most specific first
+	row    *Row
+	faults []Fault
 }
 
 // candidatesOf returns the rows of the given partitions in the order in which they are to be tried.
 func candidatesOf(partitions []string, rows []Row) []candidate {
-	places := make(map[string]int, len(partitions))
-	for i, partition := range partitions {
-		places[partition] = i
+	// place is where a row stands. It has no pointers, so that sorting is fast.
+	type place struct {
+		partition, rank, byName, index int32
+		twice                          bool
 	}
-	var candidates []candidate
+	places := make([]place, 0, len(rows))
 	for i := range rows {
-		row := &rows[i]
-		place, ours := places[row.Partition]
-		if !ours {
-			continue
+		partition := slices.Index(partitions, rows[i].Partition)
+		if partition >= 0 {
+			places = append(places, place{partition: int32(partition), index: int32(i)})
 		}
-		c := candidate{row: row, faults: row.Faults, partition: place}
-		if len(row.Faults) == 0 {
-			c.faults = nil
-			if row.Action != Invite && row.Action != Review && row.Action != Deny {
-				c.faults = []Fault{{"Action", "has not been read", "this is an error in the program; please report it"}}
-			}
+	}
+	slices.SortFunc(places, func(a, b place) int {
+		if a.partition != b.partition {
+			return cmp.Compare(a.partition, b.partition)
+		}
+		return cmp.Or(strings.Compare(rows[a.index].Name, rows[b.index].Name), strings.Compare(rows[a.index].ETag, rows[b.index].ETag))
+	})
+	for i := range places {
+		if i > 0 && places[i-1].partition == places[i].partition && rows[places[i-1].index].Name == rows[places[i].index].Name {
+			places[i-1].twice, places[i].twice = true, true
+		}
+	}
+	for i := range places {
+		row := &rows[places[i].index]
+		places[i].byName, places[i].rank = int32(i), int32(row.Priority)
+		if !row.Disabled() && (places[i].twice || !row.sound()) {
+			places[i].rank = -1 // before every Priority
+		}
+	}
+	slices.SortFunc(places, func(a, b place) int {
+		switch {
+		case a.partition != b.partition:
+			return cmp.Compare(a.partition, b.partition)
+		case a.rank != b.rank:
+			return cmp.Compare(a.rank, b.rank)
+		default:
+			return cmp.Compare(a.byName, b.byName)
+		}
+	})
+	candidates := make([]candidate, 0, len(places))
+	for _, p := range places {
+		row := &rows[p.index]
+		c := candidate{row, row.Faults}
+		if len(c.faults) == 0 && !row.sound() {
+			c.faults = []Fault{{"Action", "has not been read", "this is an error in the program; please report it"}}
+		}
+		if p.twice {
+			c.faults = append(slices.Clip(c.faults), Fault{"RowKey", "came twice for one partition",
+				"there is nothing to do unless it happens again: the row was probably changed while it was read"})
 		}
 		candidates = append(candidates, c)
 	}
-	byName := func(a, b candidate) int {
-		return cmp.Or(
-			cmp.Compare(a.partition, b.partition),
-			strings.Compare(a.row.Name, b.row.Name),
-			strings.Compare(a.row.ETag, b.row.ETag))
-	}
-	slices.SortStableFunc(candidates, byName)
-	same := func(i, j int) bool {
-		return candidates[i].partition == candidates[j].partition && candidates[i].row.Name == candidates[j].row.Name
-	}
-	for i := range candidates {
-		if i > 0 && same(i-1, i) || i+1 < len(candidates) && same(i, i+1) {
-			candidates[i].faults = append(slices.Clip(candidates[i].faults), Fault{"RowKey", "came twice for one partition",
-				"there is nothing to do unless it happens again: the row was probably changed while it was read"})
-		}
-	}
-	slices.SortStableFunc(candidates, func(a, b candidate) int {
-		return cmp.Or(cmp.Compare(a.partition, b.partition), cmp.Compare(a.rank(), b.rank()))
-	})
 	return candidates
 }
 
-// rank returns the candidate's place inside its partition, before the name counts.
-func (c candidate) rank() int {
-	if c.faults != nil && !c.row.Disabled() {
-		return -1 // before every Priority
-	}
-	return c.row.Priority
+// sound reports whether the row has been read and has no faults.
+func (r *Row) sound() bool {
+	return len(r.Faults) == 0 && (r.Action == Invite || r.Action == Review || r.Action == Deny) && (r.Mode == Enforce || r.Mode == Audit)
 }

@@ -71,7 +71,7 @@ func Limited(rows []Row, s submission.Submission) []RowKey {
 		if c.row.Mode == Audit || c.row.Disabled() {
 			continue
 		}
-		if c.faults != nil {
+		if len(c.faults) > 0 {
 			break // it decides
 		}
 		skipped, failed := c.unfit(asked)

@@ -111,6 +111,10 @@ func parse(raw Raw, compiler func() (*compiler, error)) Row {
 		row.Faults = append(row.Faults, Fault{"NotAfter", "is not later than NotBefore, so the row could never apply",
 			"write a later time, or set Enabled to false"})
 	}
+	if row.limits() != nil && clip(raw.Name, maxName) != raw.Name {
+		row.Faults = append(row.Faults, Fault{"RowKey", "is too long a name for a row whose guests are counted",
+			"make the row anew with a shorter name, or remove MaxGuests and MaxPerDay"})
+	}
 	row.Faults = append(row.Faults, unknownColumns(raw.Columns)...)
 	return row
 }
