@@ -27,8 +27,8 @@ type Difference struct {
 	Line int
 	// Cells are the columns that differ, in the order of [policy.Columns], then those that are none by name.
 	Cells []CellDifference
-	// Conflict says why writing this difference would undo what the file does not know of, as the rest of a sentence that begins with the row.
-	// Empty if nothing speaks against it.
+	// Conflict says why writing this difference would undo what the file does not know of, as the rest of a sentence
+	// that begins with the row. Empty if nothing speaks against it.
 	Conflict string
 	// Was is the row in the table with its ETag; nil if it is not there.
 	Was *policy.Raw
@@ -42,8 +42,8 @@ type CellDifference struct {
 	Was, Becomes any
 }
 
-// Compare returns what must happen to a table with the rows for it to become as the file says: by partition, then by name. The rows must have
-// their ETags. Rows that are the same in both are left out, whatever their versions.
+// Compare returns what must happen to a table with the rows for it to become as the file says: by partition, then by
+// name. The rows must have their ETags. Rows that are the same in both are left out, whatever their versions.
 //
 // A cell of which the file does not name the type is the same as the table's if it is written the same.
 func Compare(table []policy.Raw, file []Row) []Difference {

@@ -6,7 +6,8 @@ import (
 	"guestlist/handlers/problem"
 )
 
-// encoding/csv is not used: it drops the carriage return of a line break inside a cell, and does not say so in the cell's value.
+// encoding/csv is not used: it drops the carriage return of a line break inside a cell, and does not say so in the
+// cell's value.
 
 // quoted returns a field as RFC 4180 writes it.
 func quoted(field string) string {

@@ -49,7 +49,8 @@ func raws(rows []rowfile.Row) []policy.Raw {
 	return raws
 }
 
-// value draws anything that a cell of a table can hold, with a liking for what a CSV file or a spreadsheet would take for something else.
+// value draws anything that a cell of a table can hold, with a liking for what a CSV file or a spreadsheet would take
+// for something else.
 func value() *rapid.Generator[any] {
 	tricky := rapid.StringOf(rapid.SampledFrom([]rune("=+-@\t\r\n'\",; aé\u00a0\ufeff＝＋－＠😀01E.")))
 	return rapid.OneOf(

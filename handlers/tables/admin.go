@@ -18,8 +18,8 @@ import (
 // MaxRowChanges is the most rows that one call of ChangeRows changes.
 const MaxRowChanges = maxActions
 
-// AllRows returns every policy row with its ETag, by partition, then by name. It reads the whole table, a call for each thousand rows, and is for
-// admins: a decision needs [Store.Rows] only.
+// AllRows returns every policy row with its ETag, by partition, then by name. It reads the whole table, a call for each
+// thousand rows, and is for admins: a decision needs [Store.Rows] only.
 func (s *Store) AllRows(ctx context.Context) ([]policy.Raw, error) {
 	var rows []policy.Raw
 	err := s.list(ctx, s.policies, "PartitionKey ge ''", nil, func(r row) error {
@@ -35,12 +35,13 @@ func (s *Store) AllRows(ctx context.Context) ([]policy.Raw, error) {
 	return rows, nil
 }
 
-// ChangeRows adds, replaces and removes policy rows of one partition, all or none of them, at most [MaxRowChanges]. It is for admins: the deployed
-// app has no right to.
+// ChangeRows adds, replaces and removes policy rows of one partition, all or none of them, at most [MaxRowChanges]. It
+// is for admins: the deployed app has no right to.
 //
-// A row to be added must not exist; one to be replaced or removed must still have its ETag. If that does not hold for any of them it is a
-// problem.Conflict. After that, or a problem.StorageUnavailable, the caller must look how the rows stand: this very call may have changed
-// them, and its answer been lost. A row that the service can't hold is a problem.Internal that names the column; nothing is sent then.
+// A row to be added must not exist; one to be replaced or removed must still have its ETag. If that does not hold for
+// any of them it is a problem.Conflict. After that, or a problem.StorageUnavailable, the caller must look how the rows
+// stand: this very call may have changed them, and its answer been lost. A row that the service can't hold is a
+// problem.Internal that names the column; nothing is sent then.
 func (s *Store) ChangeRows(ctx context.Context, add, replace, remove []policy.Raw) error {
 	const doing = "changing policy rows"
 	rows := slices.Concat(add, replace, remove)
@@ -85,13 +86,16 @@ const (
 	farthest = 20 * 365 * 24 * time.Hour
 )
 
-// RecentRequests returns the limit requests with the newest ids, the newest first; fewer if there are no more. It is for admins.
+// RecentRequests returns the limit requests with the newest ids, the newest first; fewer if there are no more. It is
+// for admins.
 //
-// The service can't read backwards, so the table is searched in windows of time: the hour before now, the two hours before that, the four before that and so on,
-// until there are enough. The cost is that of reading every record since the beginning of the last window, a call for each thousand, in which the service
-// passes over events; windows without requests cost a call each, some twenty for all years. Only about limit requests are kept in memory.
+// The service can't read backwards, so the table is searched in windows of time: the hour before now, the two hours
+// before that, the four before that and so on, until there are enough. The cost is that of reading every record since
+// the beginning of the last window, a call for each thousand, in which the service passes over events; windows without
+// requests cost a call each, some twenty for all years. Only about limit requests are kept in memory.
 //
-// Ids that claim to be from after now are found too. A record that can't be understood is passed over; how many is returned beside.
+// Ids that claim to be from after now are found too. A record that can't be understood is passed over; how many is
+// returned beside.
 func (s *Store) RecentRequests(ctx context.Context, now time.Time, limit int) (requests []invite.Request, unreadable int, err error) {
 	const doing = "reading the newest requests"
 	if limit <= 0 {

@@ -1,0 +1,173 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	azpolicy "github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
+	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
+
+	"guestlist/handlers/problem"
+	"guestlist/handlers/tables"
+)
+
+// account is which tables are meant.
+type account struct {
+	Account   string `placeholder:"NAME" help:"Storage account of the deployment, reached as whoever the Azure CLI is signed in as (az login)."`
+	TablesURL string `name:"tables-url" placeholder:"URL" help:"The same by the address of its table service, for private endpoints and national clouds."`
+	Local     bool   `help:"The local run above the working directory (make run). The default where there is one."`
+}
+
+// runFile is where a local run says where its parts are.
+const runFile = ".local/run.json"
+
+// signInTimeout is how long the Azure CLI may take to hand out a token: it is a slow starter, and may have to renew its
+// own first.
+const signInTimeout = 30 * time.Second
+
+// storageScope is the audience of tokens for storage, in every cloud
+// (https://learn.microsoft.com/azure/storage/common/storage-auth-aad-app).
+const storageScope = "https://storage.azure.com/.default"
+
+// accountName is what a storage account can be called
+// (https://learn.microsoft.com/azure/azure-resource-manager/management/resource-name-rules#microsoftstorage).
+var accountName = regexp.MustCompile(`^[a-z0-9]{3,24}$`)
+
+// place is an account that was found.
+type place struct {
+	name   string // for people
+	config tables.Config
+	hint   string // what to look at if it can't be reached
+	graph  string // the address of the Graph stand-in of a local run; empty for Azure
+}
+
+// find returns the account that the flags and the working directory name.
+func (a account) find() (place, error) {
+	named := 0
+	for _, given := range []bool{a.Account != "", a.TablesURL != "", a.Local} {
+		if given {
+			named++
+		}
+	}
+	switch {
+	case named > 1:
+		return place{}, usage("--account, --tables-url and --local are three ways to name one storage account: give one of them")
+	case a.Account != "":
+		if !accountName.MatchString(a.Account) {
+			return place{}, usage("--account: a storage account's name has 3 to 24 lower-case letters and digits")
+		}
+		return azure("storage account "+a.Account, "https://"+a.Account+".table.core.windows.net"), nil
+	case a.TablesURL != "":
+		address, err := url.Parse(a.TablesURL)
+		if err != nil || address.Scheme != "https" || address.Host == "" || address.User != nil || address.RawQuery != "" || address.Fragment != "" {
+			return place{}, usage("--tables-url: the address must look like https://NAME.table.core.windows.net")
+		}
+		return azure("the tables at "+address.Host, a.TablesURL), nil
+	}
+	local, found, err := findRun()
+	switch {
+	case err != nil:
+		return place{}, err
+	case found:
+		return local, nil
+	case a.Local:
+		return place{}, fmt.Errorf("there is no local run: no %s in the working directory or above it; make run starts one", runFile)
+	}
+	return place{}, usage("whose rows? Give --account NAME for a deployment, or start a local run (make run) and stay in its folder")
+}
+
+func azure(name, address string) place {
+	return place{name: name + ", as the Azure CLI is signed in", config: tables.Config{ServiceURL: address},
+		hint: "Is the name right, does the account's network let this machine in, and do you have the role Storage Table Data Contributor on it (Storage Table Data Reader to look only)? " +
+			"A new role takes some minutes."}
+}
+
+// findRun looks for a local run in the working directory and above.
+func findRun() (local place, found bool, err error) {
+	dir, err := os.Getwd()
+	if err != nil {
+		return place{}, false, err
+	}
+	for {
+		path := filepath.Join(dir, filepath.FromSlash(runFile))
+		text, err := os.ReadFile(path)
+		if err == nil {
+			return readRun(path, text)
+		}
+		if !errors.Is(err, os.ErrNotExist) {
+			return place{}, false, fmt.Errorf("looking for a local run: %w", err)
+		}
+		if dir == filepath.Dir(dir) {
+			return place{}, false, nil
+		}
+		dir = filepath.Dir(dir)
+	}
+}
+
+func readRun(path string, text []byte) (place, bool, error) {
+	var at struct {
+		Graph   string `json:"graph"`
+		Storage string `json:"storage"`
+	}
+	err := json.Unmarshal(text, &at)
+	if err != nil || at.Storage == "" {
+		return place{}, false, fmt.Errorf("%s names no storage: start the local run again (make run), or give --account NAME for a deployment", path)
+	}
+	return place{
+		name: "the local run of " + path, config: tables.Config{ConnectionString: at.Storage}, graph: at.Graph,
+		hint: "Is the local run still up? make run starts it.",
+	}, true, nil
+}
+
+// open says which account is used and returns its tables. It signs in first, so that a missing sign-in is told as such.
+func (s *session) open(a account) (*tables.Store, place, error) {
+	at, err := a.find()
+	if err != nil {
+		return nil, place{}, err
+	}
+	fmt.Fprintln(s.stderr, "using "+plain(at.name))
+	if at.config.ServiceURL != "" {
+		at.config.Credential, err = s.signIn(storageScope)
+		if err != nil {
+			return nil, place{}, err
+		}
+	}
+	store, err := tables.New(at.config)
+	if err != nil {
+		return nil, place{}, err
+	}
+	return store, at, nil
+}
+
+// signIn returns the sign-in of the Azure CLI, once it has handed out a token for the scope.
+func (s *session) signIn(scope string) (azcore.TokenCredential, error) {
+	credential, err := azidentity.NewAzureCLICredential(nil)
+	if err != nil {
+		return nil, fmt.Errorf("preparing the sign-in by the Azure CLI: %w", err)
+	}
+	ctx, cancel := context.WithTimeout(s.ctx, signInTimeout)
+	defer cancel()
+	_, err = credential.GetToken(ctx, azpolicy.TokenRequestOptions{Scopes: []string{scope}})
+	if err != nil {
+		text, _, _ := strings.Cut(err.Error(), "\n")
+		return nil, advised{fmt.Errorf("signing in by the Azure CLI: %s", text), "Sign in by az login, in the tenant of the deployment."}
+	}
+	return credential, nil
+}
+
+// unreachable adds to an error of the tables what to look at.
+func (p place) unreachable(err error) error {
+	if problem.CodeOf(err) != problem.StorageUnavailable && problem.CodeOf(err) != problem.NotFound {
+		return err
+	}
+	return advised{err, p.hint}
+}

@@ -1,0 +1,545 @@
+package main
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"guestlist/handlers/admin"
+	"guestlist/handlers/invite"
+	"guestlist/handlers/lint"
+	"guestlist/handlers/policy"
+	"guestlist/handlers/problem"
+	"guestlist/handlers/rowfile"
+)
+
+// policyCommand is the grammar of guestlist policy.
+type policyCommand struct {
+	account `group:"Which rows:"`
+	Output  string `enum:"table,json" default:"table" placeholder:"FORMAT" help:"How to print: table for people, json for programs. JSON only gains fields from version to version."`
+
+	List    listCommand    `cmd:"" help:"List all rows in the order in which they are tried."`
+	Show    showCommand    `cmd:"" help:"Show every column of a row, how it is read, and what is wrong with it."`
+	Lint    lintCommand    `cmd:"" help:"Look for faults and for what was probably not meant."`
+	Explain explainCommand `cmd:"" help:"Tell what would be decided on a submission that nobody made, and why."`
+	Replay  replayCommand  `cmd:"" help:"Decide on past submissions again and tell what would change. Writes nothing."`
+	Export  exportCommand  `cmd:"" help:"Write all rows into a CSV file that a spreadsheet and Storage Explorer open."`
+	Plan    planCommand    `cmd:"" help:"Tell in what the table differs from a file. Writes nothing."`
+	Apply   applyCommand   `cmd:"" help:"Change the table to what a file says."`
+	Init    initCommand    `cmd:"" help:"Write the first rows into an empty table: everybody to review, with examples that are switched off."`
+}
+
+func (policyCommand) Help() string {
+	return `The rows are those of the table Policies. Every command but apply and init only reads.
+
+Exit codes: 0 fine; 1 there are findings or differences, or the decision is not the expected one; 2 the command was not understood; 3 something could not be reached, read or written; 4 a row was changed by somebody else in the meantime.`
+}
+
+// print prints the answer in the chosen form. table prints it for people.
+func (p *policyCommand) print(s *session, answer any, table func(w io.Writer)) error {
+	if p.Output == "json" {
+		return printJSON(s.stdout, answer)
+	}
+	buffered := bufio.NewWriter(s.stdout)
+	table(buffered)
+	return buffered.Flush()
+}
+
+// tableRows returns all rows of the table.
+func (p *policyCommand) tableRows(s *session) ([]policy.Raw, error) {
+	store, at, err := s.open(p.account)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := store.AllRows(s.ctx)
+	if err != nil {
+		return nil, at.unreachable(err)
+	}
+	return rows, nil
+}
+
+// rows returns all rows of the file, or of the table if no file is named.
+func (p *policyCommand) rows(s *session, file string) ([]policy.Raw, error) {
+	if file == "" {
+		return p.tableRows(s)
+	}
+	rows, err := s.readFile(file)
+	return admin.Raws(rows), err
+}
+
+// readFile reads a file of rows; "-" is standard input.
+func (s *session) readFile(name string) ([]rowfile.Row, error) {
+	source := s.stdin
+	if name != "-" {
+		file, err := os.Open(name)
+		if err != nil {
+			return nil, err
+		}
+		defer file.Close()
+		source = file
+	}
+	rows, err := rowfile.Read(source)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return rows, nil
+}
+
+// moment is a time on the command line.
+type moment struct{ time.Time }
+
+func (m *moment) UnmarshalText(text []byte) error {
+	for _, layout := range []string{time.RFC3339, time.DateOnly} {
+		t, err := time.Parse(layout, string(text))
+		if err == nil {
+			m.Time = t.UTC()
+			return nil
+		}
+	}
+	return errors.New("write a time such as 2026-05-31T18:00:00Z, or a date for its start in UTC")
+}
+
+// or returns the time, or now if none was given.
+func (m moment) or(now time.Time) time.Time {
+	if m.IsZero() {
+		return now
+	}
+	return m.Time
+}
+
+type listCommand struct{}
+
+func (listCommand) Run(s *session, p *policyCommand) error {
+	rows, err := p.tableRows(s)
+	if err != nil {
+		return err
+	}
+	summaries := admin.List(rows)
+	return p.print(s, struct {
+		Rows []admin.RowSummary `json:"rows"`
+	}{summaries}, func(w io.Writer) { printList(w, summaries) })
+}
+
+type showCommand struct {
+	Partition string `arg:"" help:"The row's PartitionKey: an address, a domain, *.domain, or *."`
+	Name      string `arg:"" help:"The row's RowKey."`
+}
+
+func (c showCommand) Run(s *session, p *policyCommand) error {
+	rows, err := p.tableRows(s)
+	if err != nil {
+		return err
+	}
+	detail, found := admin.Show(rows, c.Partition, c.Name)
+	if !found {
+		return fmt.Errorf("there is no row %q in the partition %q; guestlist policy list names all", c.Name, c.Partition)
+	}
+	return p.print(s, detail, func(w io.Writer) { printRow(w, detail) })
+}
+
+type lintCommand struct {
+	Directory bool   `help:"Ask the directory too whether groups and sponsors are there and fit."`
+	GraphURL  string `name:"graph-url" placeholder:"URL" help:"Microsoft Graph in a national cloud, for --directory."`
+	Rows      string `placeholder:"FILE" help:"Look at the rows of a file instead of the table's; - is standard input."`
+	FailOn    string `enum:"error,warning,info" default:"warning" placeholder:"SEVERITY" help:"Exit with 1 from findings of this severity on: error, warning or info."`
+}
+
+func (lintCommand) Help() string {
+	return "Exits with 1 if there are errors or warnings; see --fail-on."
+}
+
+func (c lintCommand) Run(s *session, p *policyCommand) error {
+	rows, err := p.rows(s, c.Rows)
+	if err != nil {
+		return err
+	}
+	config := lint.Config{Rows: admin.Parse(rows), Now: s.now()}
+	if c.Directory {
+		config.Directory, err = s.directory(p.account, c.GraphURL)
+		if err != nil {
+			return err
+		}
+		config.Progress = s.progress("asking for groups and sponsors")
+	}
+	// On an error there are findings all the same, those that need no directory.
+	findings, lintErr := lint.Check(s.ctx, config)
+	err = p.print(s, struct {
+		Findings []lint.Finding `json:"findings"`
+	}{findings}, func(w io.Writer) { printFindings(w, findings, len(rows)) })
+	if err != nil {
+		return err
+	}
+	if lintErr != nil {
+		return lintErr
+	}
+	fails := map[string][]lint.Severity{
+		"error": {lint.Error}, "warning": {lint.Error, lint.Warning}, "info": {lint.Error, lint.Warning, lint.Info},
+	}
+	for _, finding := range findings {
+		for _, severity := range fails[c.FailOn] {
+			if finding.Severity == severity {
+				return errFindings
+			}
+		}
+	}
+	return nil
+}
+
+type explainCommand struct {
+	Email    string `arg:"" help:"Address of the partner."`
+	Name     string `help:"Given name and family name; the last word is the family name."`
+	Company  string `help:"Company, as the partner would write it."`
+	Country  string `placeholder:"CODE" help:"Country, by its code of two letters."`
+	Reason   string `placeholder:"TEXT" help:"Reason, as the partner would write it."`
+	Language string `placeholder:"TAG" help:"Language of the partner, such as pt-BR."`
+	Code     string `help:"Invite code, as the partner would type it."`
+	At       moment `placeholder:"TIME" help:"Decide as of this time instead of now: 2026-05-31T18:00:00Z, or a date."`
+	Rows     string `placeholder:"FILE" help:"Decide by the rows of a file instead of the table's; - is standard input."`
+	Expect   string `enum:",invite,review,deny" default:"" placeholder:"ACTION" help:"Exit with 1 if the decision is not this one: invite, review or deny."`
+}
+
+func (explainCommand) Help() string {
+	return "The decision comes about exactly as for a real submission. Fields that are not given are empty, where the form would insist on some of them."
+}
+
+func (c explainCommand) Run(s *session, p *policyCommand) error {
+	question := admin.Question{
+		Email: c.Email, Name: c.Name, Company: c.Company, Country: c.Country, Reason: c.Reason, Language: c.Language, Code: c.Code,
+	}
+	at := c.At.or(s.now())
+	_, _, err := question.Submission(at)
+	refusals := admin.Refusals(err)
+	if len(refusals) > 0 {
+		return usage("the form would not take this: %s", strings.Join(refusals, "; "))
+	}
+	var rows invite.Rows
+	hint := func(err error) error { return err }
+	if c.Rows != "" {
+		file, err := s.readFile(c.Rows)
+		if err != nil {
+			return err
+		}
+		rows = admin.Memory(admin.Raws(file))
+	} else {
+		store, at, err := s.open(p.account)
+		if err != nil {
+			return err
+		}
+		rows, hint = store, at.unreachable
+	}
+	explanation, err := admin.Explain(s.ctx, rows, question, at)
+	if err != nil {
+		return hint(err)
+	}
+	err = p.print(s, explanation, func(w io.Writer) { printExplanation(w, explanation) })
+	if err != nil {
+		return err
+	}
+	if c.Expect != "" && string(explanation.Decision.Action) != c.Expect {
+		fmt.Fprintf(s.stderr, "guestlist: expected %s\n", c.Expect)
+		return errFindings
+	}
+	return nil
+}
+
+type replayCommand struct {
+	Last          int    `default:"500" placeholder:"N" help:"How many submissions to look at, the newest first; at most 10000."`
+	Rows          string `placeholder:"FILE" help:"Decide by the rows of a file, and compare with what the table's rows would decide; - is standard input."`
+	ShowAddresses bool   `help:"Print addresses whole instead of masked."`
+}
+
+func (replayCommand) Help() string {
+	return `Without --rows it tells whether the table's rows would decide today as was decided then. With --rows it tells what the edited rows would decide otherwise than the table's, whatever was decided then.
+
+Each submission is decided as of the time of its own decision, so that rows apply that applied then. It counts as changed if the action differs, or the groups and other terms of the invitation.
+
+Exits with 1 if anything would change.`
+}
+
+// maxReplay is the most submissions of a replay: what a person can wait for, and a laptop hold.
+const maxReplay = 10_000
+
+func (c replayCommand) Run(s *session, p *policyCommand) error {
+	if c.Last < 1 || c.Last > maxReplay {
+		return usage("--last must be from 1 to %d", maxReplay)
+	}
+	var file []rowfile.Row
+	var err error
+	if c.Rows != "" {
+		file, err = s.readFile(c.Rows)
+		if err != nil {
+			return err
+		}
+	}
+	store, at, err := s.open(p.account)
+	if err != nil {
+		return err
+	}
+	table, err := store.AllRows(s.ctx)
+	if err != nil {
+		return at.unreachable(err)
+	}
+	requests, unreadable, err := store.RecentRequests(s.ctx, s.now(), c.Last)
+	if err != nil {
+		return at.unreachable(err)
+	}
+	config := admin.ReplayConfig{Requests: requests, Rows: admin.Memory(table), ShowAddresses: c.ShowAddresses}
+	if c.Rows != "" {
+		config.Before, config.Rows = config.Rows, admin.Memory(admin.Raws(file))
+	}
+	replay, err := admin.NewReplay(s.ctx, config)
+	if err != nil {
+		return err
+	}
+	replay.Unreadable = unreadable
+	err = p.print(s, replay, func(w io.Writer) { printReplay(w, replay) })
+	if err == nil && len(replay.Changes) > 0 {
+		return errFindings
+	}
+	return err
+}
+
+type exportCommand struct {
+	File  string `arg:"" help:"The file to write; - is standard output."`
+	Force bool   `help:"Write over a file that exists."`
+}
+
+func (exportCommand) Help() string {
+	return `Edit the file, look at guestlist policy plan FILE, then guestlist policy apply FILE. A row is a line; a column that no line uses may stay empty. Leave Timestamp as it is: by it apply sees that somebody else has changed a row meanwhile. New lines have none. The columns called NAME@type, to the right, may be left alone.
+
+Keep a copy of the file to be able to go back to it: guestlist policy apply --overwrite --delete FILE.`
+}
+
+func (c exportCommand) Run(s *session, p *policyCommand) error {
+	if c.File != "-" && !c.Force {
+		_, err := os.Stat(c.File)
+		if err == nil {
+			return usage("%s exists; add --force to write over it, and over what was edited in it", c.File)
+		}
+	}
+	rows, err := p.tableRows(s)
+	if err != nil {
+		return err
+	}
+	if c.File == "-" {
+		return rowfile.Write(s.stdout, rows)
+	}
+	err = writeFile(c.File, rows)
+	if err != nil {
+		return fmt.Errorf("writing %s: %w", c.File, err)
+	}
+	return p.print(s, struct {
+		File string `json:"file"`
+		Rows int    `json:"rows"`
+	}{c.File, len(rows)}, func(w io.Writer) {
+		fmt.Fprintf(w, "%s written to %s\n", count(len(rows), "row"), plain(c.File))
+	})
+}
+
+// writeFile writes the file whole or not at all. Rows can hold addresses, so nobody else may read it.
+func writeFile(name string, rows []policy.Raw) error {
+	file, err := os.CreateTemp(filepath.Dir(name), ".guestlist-*.csv") // of mode 0600
+	if err != nil {
+		return err
+	}
+	defer os.Remove(file.Name())
+	err = errors.Join(rowfile.Write(file, rows), file.Close())
+	if err != nil {
+		return err
+	}
+	return os.Rename(file.Name(), name)
+}
+
+// planFlags are what plan and apply have in common.
+type planFlags struct {
+	File      string `arg:"" help:"The file of rows, as export writes it; - is standard input."`
+	Delete    bool   `help:"Delete the rows that the file does not have. Without it they stay."`
+	Overwrite bool   `help:"Let the file win over rows that were changed after it was exported: to go back to an older export."`
+}
+
+// plan reads the file and compares it with the table.
+func (c planFlags) plan(s *session, table admin.Table, at place) (admin.Plan, error) {
+	file, err := s.readFile(c.File)
+	if err != nil {
+		return admin.Plan{}, err
+	}
+	rows, err := table.AllRows(s.ctx)
+	if err != nil {
+		return admin.Plan{}, at.unreachable(err)
+	}
+	return admin.NewPlan(s.ctx, rows, file, admin.Options{Delete: c.Delete, Overwrite: c.Overwrite}, s.now())
+}
+
+type planCommand struct{ planFlags }
+
+func (planCommand) Help() string {
+	return `Exits with 1 if the table would change, and with 4 if a row of it was changed, made or deleted after the file was exported.`
+}
+
+func (c planCommand) Run(s *session, p *policyCommand) error {
+	store, at, err := s.open(p.account)
+	if err != nil {
+		return err
+	}
+	plan, err := c.plan(s, store, at)
+	if err != nil {
+		return err
+	}
+	err = p.print(s, plan, func(w io.Writer) { printPlan(w, plan) })
+	switch {
+	case err != nil:
+		return err
+	case len(plan.Conflicts()) > 0:
+		return conflicted(plan.Conflicts())
+	case len(plan.Changes) > 0:
+		return errFindings
+	}
+	return nil
+}
+
+type applyCommand struct {
+	planFlags
+	Yes         bool `help:"Do not ask."`
+	ForceFaults bool `help:"Write rows even if lint finds errors in them that the table does not have yet. A row with a fault invites nobody."`
+}
+
+func (applyCommand) Help() string {
+	return `Shows the plan and asks before it writes. Nothing is written if a row of the table was changed after the file was exported (exit code 4), or if the change would bring new errors (exit code 1). Rows of one partition change together or not at all.
+
+To edit further after it, export again: what was written has a new Timestamp. To go back to an older export: guestlist policy apply --overwrite --delete FILE.`
+}
+
+func (c applyCommand) Run(s *session, p *policyCommand) error {
+	if !c.Yes && p.Output == "json" {
+		return usage("--output json does not ask; add --yes")
+	}
+	if !c.Yes && c.File == "-" {
+		return usage("standard input can't hold both the rows and the answer; add --yes")
+	}
+	store, at, err := s.open(p.account)
+	if err != nil {
+		return err
+	}
+	plan, err := c.plan(s, store, at)
+	if err != nil {
+		return err
+	}
+	var result struct {
+		Plan    admin.Plan     `json:"plan"`
+		Applied *admin.Applied `json:"applied"` // null if nothing was tried
+	}
+	result.Plan = plan
+	if p.Output == "table" {
+		printPlan(s.stdout, plan)
+	}
+	var refusal error
+	switch {
+	case len(plan.Conflicts()) > 0:
+		refusal = conflicted(plan.Conflicts())
+	case len(plan.NewErrors) > 0 && !c.ForceFaults:
+		fmt.Fprintln(s.stderr, "guestlist: nothing was written: the change would bring new errors. Mend the file, or add --force-faults.")
+		refusal = errFindings
+	case len(plan.Changes) == 0:
+		// The plan has said so.
+	case !c.Yes:
+		refusal = s.ask(fmt.Sprintf("Change %s?", count(len(plan.Changes), "row")))
+	}
+	if refusal == nil && len(plan.Changes) > 0 {
+		applied, err := admin.Apply(s.ctx, store, plan)
+		result.Applied, refusal = &applied, err
+		if p.Output == "table" {
+			printApplied(s.stdout, applied)
+		}
+		if problem.CodeOf(err) == problem.Conflict && len(applied.Moved) > 0 {
+			refusal = conflicted(applied.Moved)
+		} else if err != nil {
+			refusal = advised{err, "What is written is written; guestlist policy plan tells how it stands. " + at.hint}
+		}
+	}
+	if p.Output == "json" {
+		err = printJSON(s.stdout, result)
+		if err != nil {
+			return err
+		}
+	}
+	return refusal
+}
+
+// conflicted returns the error that names the rows that somebody else changed.
+func conflicted(changes []admin.Change) error {
+	var text strings.Builder
+	text.WriteString("rows moved under the file; they were not touched:")
+	for _, change := range changes {
+		fmt.Fprintf(&text, "\n  %s %q %s", change.Partition, change.Name, change.Conflict)
+	}
+	return advised{problem.New(problem.Conflict, "%s", text.String()),
+		"Export again and repeat the edit, or add --overwrite to let the file win."}
+}
+
+// ask asks a question and returns nil for yes.
+func (s *session) ask(question string) error {
+	fmt.Fprint(s.stderr, question+" [y/N] ")
+	answer, err := bufio.NewReader(s.stdin).ReadString('\n')
+	switch strings.ToLower(strings.TrimSpace(answer)) {
+	case "y", "yes":
+		return nil
+	}
+	if err != nil && answer == "" {
+		fmt.Fprintln(s.stderr)
+		return usage("nobody answered, and nothing was written; add --yes to write without being asked")
+	}
+	fmt.Fprintln(s.stderr, "Nothing was written.")
+	return errFindings
+}
+
+type initCommand struct {
+	Force bool `help:"Add the rows to a table that has some; those that exist are left as they are."`
+}
+
+func (initCommand) Help() string {
+	return "Exits with 4, and writes nothing, if the table has rows already."
+}
+
+func (c initCommand) Run(s *session, p *policyCommand) error {
+	store, at, err := s.open(p.account)
+	if err != nil {
+		return err
+	}
+	written, err := admin.Init(s.ctx, store, c.Force)
+	if problem.CodeOf(err) == problem.Conflict {
+		return advised{fmt.Errorf("%w; nothing was written", err), "Add --force to add the samples to them."}
+	}
+	if err != nil {
+		return at.unreachable(err)
+	}
+	summaries := admin.List(written)
+	return p.print(s, struct {
+		Written []admin.RowSummary `json:"written"`
+	}{summaries}, func(w io.Writer) {
+		printList(w, summaries)
+		fmt.Fprintf(w, "\n%s written\n", count(len(written), "row"))
+	})
+}
+
+// progress returns a function that shows how far something is, where standard error is a terminal; nil elsewhere.
+func (s *session) progress(doing string) func(done, total int) {
+	file, isFile := s.stderr.(*os.File)
+	if !isFile {
+		return nil
+	}
+	info, err := file.Stat()
+	if err != nil || info.Mode()&os.ModeCharDevice == 0 {
+		return nil
+	}
+	return func(done, total int) {
+		fmt.Fprintf(file, "\r%s: %d of %d", doing, done, total)
+		if done == total {
+			fmt.Fprint(file, "\r\x1b[K")
+		}
+	}
+}

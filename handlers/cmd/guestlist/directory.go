@@ -1,0 +1,36 @@
+package main
+
+import (
+	"fmt"
+
+	"guestlist/handlers/directory"
+	"guestlist/handlers/lint"
+)
+
+// graphURL is Microsoft Graph in the public cloud.
+const graphURL = "https://graph.microsoft.com"
+
+// directory returns the tenant that the account belongs to: that of the Azure CLI's sign-in, or the stand-in of a local run. address is
+// that of Graph in a national cloud, or empty.
+func (s *session) directory(a account, address string) (lint.Directory, error) {
+	at, err := a.find()
+	if err != nil {
+		return nil, err
+	}
+	config := directory.Config{URL: at.graph}
+	if at.config.ServiceURL != "" {
+		config.URL = graphURL
+		if address != "" {
+			config.URL = address
+		}
+		config.Credential, err = s.signIn(config.URL + "/.default")
+		if err != nil {
+			return nil, err
+		}
+	}
+	tenant, err := directory.New(config)
+	if err != nil {
+		return nil, fmt.Errorf("connecting to the directory: %w", err)
+	}
+	return tenant, nil
+}

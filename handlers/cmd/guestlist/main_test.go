@@ -1,0 +1,163 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"guestlist/handlers/azurite"
+	"guestlist/handlers/graphsim"
+	"guestlist/handlers/invite"
+	"guestlist/handlers/policy"
+	"guestlist/handlers/submission"
+	"guestlist/handlers/tables"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"guestlist": main})
+}
+
+// TestScripts runs the real command against a real storage emulator, as an admin would.
+//
+// Beside what testscript has, scripts can say:
+//
+//	local-run                        start an emulator with empty tables and a stand-in for Graph with two groups, and
+//	                                 leave a run.json as the local run does
+//	exits CODE COMMAND...            run a command that must end with the exit code
+//	row PARTITION NAME COLUMN=VALUE  write a row, as somebody with another tool would; COLUMN:int32=7 and COLUMN:bool=true
+//	                                 have types, a text may have the escapes of Go
+//	request ADDRESS AGE              record a request that was decided by the rows as they are now, AGE ago
+//	edit FILE OLD NEW                replace a text in a file, wherever it stands; \n is a line break
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 filepath.Join("testdata", "script"),
+		RequireExplicitExec: true,
+		Setup: func(env *testscript.Env) error {
+			// What asks for the width of the terminal gets the same everywhere.
+			env.Setenv("COLUMNS", "120")
+			env.Setenv("HOME", env.WorkDir)
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"local-run": localRun,
+			"exits":     exits,
+			"row":       putRow,
+			"request":   putRequest,
+			"edit":      edit,
+		},
+	})
+}
+
+func localRun(ts *testscript.TestScript, _ bool, _ []string) {
+	// The emulator is looked for from the working directory on, which is this package's.
+	server, err := azurite.Start(context.Background(), azurite.Config{})
+	ts.Check(err)
+	ts.Defer(func() { _ = server.Stop() })
+	store, err := tables.New(tables.Config{ConnectionString: server.ConnectionString()})
+	ts.Check(err)
+	ts.Check(store.Create(context.Background()))
+	tenant, err := graphsim.New(graphsim.Config{Groups: []graphsim.Group{
+		{ID: "11111111-1111-4111-8111-111111111111", DisplayName: "Project"},
+		{ID: "22222222-2222-4222-8222-222222222222", DisplayName: "By rule", Kind: graphsim.DynamicGroup},
+	}})
+	ts.Check(err)
+	graph := httptest.NewServer(tenant)
+	ts.Defer(graph.Close)
+	text, err := json.Marshal(map[string]string{"graph": graph.URL, "storage": server.ConnectionString()})
+	ts.Check(err)
+	ts.Check(os.MkdirAll(ts.MkAbs(".local"), 0o755))
+	ts.Check(os.WriteFile(ts.MkAbs(runFile), text, 0o644))
+}
+
+// store returns the tables of the script's local run.
+func store(ts *testscript.TestScript) *tables.Store {
+	var at struct{ Storage string }
+	ts.Check(json.Unmarshal([]byte(ts.ReadFile(runFile)), &at))
+	store, err := tables.New(tables.Config{ConnectionString: at.Storage})
+	ts.Check(err)
+	return store
+}
+
+func exits(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) < 2 {
+		ts.Fatalf("usage: exits CODE COMMAND...")
+	}
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	got := 0
+	err = ts.Exec(args[1], args[2:]...)
+	var exited *exec.ExitError
+	switch {
+	case errors.As(err, &exited):
+		got = exited.ExitCode()
+	case err != nil:
+		ts.Fatalf("running %s: %v", args[1], err)
+	}
+	if got != want {
+		ts.Fatalf("%s exits with %d, want %d", strings.Join(args[1:], " "), got, want)
+	}
+}
+
+func putRow(ts *testscript.TestScript, _ bool, args []string) {
+	row := policy.Raw{Partition: args[0], Name: args[1], Columns: map[string]any{}}
+	for _, arg := range args[2:] {
+		column, text, _ := strings.Cut(arg, "=")
+		column, kind, _ := strings.Cut(column, ":")
+		switch kind {
+		case "int32":
+			number, err := strconv.ParseInt(text, 10, 32)
+			ts.Check(err)
+			row.Columns[column] = int32(number)
+		case "bool":
+			row.Columns[column] = text == "true"
+		default:
+			if strings.Contains(text, `\`) {
+				unquoted, err := strconv.Unquote(`"` + text + `"`)
+				ts.Check(err)
+				text = unquoted
+			}
+			row.Columns[column] = text
+		}
+	}
+	ts.Check(store(ts).PutRow(context.Background(), row))
+}
+
+func putRequest(ts *testscript.TestScript, _ bool, args []string) {
+	age, err := time.ParseDuration(args[1])
+	ts.Check(err)
+	at := time.Now().Add(-age)
+	in := submission.Input{Email: args[0], GivenName: "Ana", FamilyName: "Silva", Company: "Contoso"}
+	s, err := in.Submission(at)
+	ts.Check(err)
+	store := store(ts)
+	decision, err := invite.Decide(context.Background(), store, s, at)
+	ts.Check(err)
+	id, err := submission.NewID(at, bytes.NewReader(fmt.Appendf(nil, "%-16.16s", args[0])))
+	ts.Check(err)
+	request := invite.Request{ID: id, Submission: s, State: invite.Review, Decision: &decision, Created: at, Changed: at}
+	_, err = store.Save(context.Background(), request, nil)
+	ts.Check(err)
+}
+
+func edit(ts *testscript.TestScript, _ bool, args []string) {
+	before := ts.ReadFile(args[0])
+	for i := range args {
+		args[i] = strings.ReplaceAll(args[i], `\n`, "\n")
+	}
+	if !strings.Contains(before, args[1]) {
+		ts.Fatalf("%s does not hold %q", args[0], args[1])
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(strings.ReplaceAll(before, args[1], args[2])), 0o644))
+}

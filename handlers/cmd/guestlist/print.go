@@ -1,0 +1,341 @@
+package main
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"guestlist/handlers/admin"
+	"guestlist/handlers/lint"
+	"guestlist/handlers/policy"
+	"guestlist/handlers/rowfile"
+)
+
+// plain returns a text as one line that does nothing to a terminal: partners and whoever edits rows could have put
+// control characters in.
+func plain(text string) string {
+	if !strings.ContainsFunc(text, func(r rune) bool { return !strconv.IsPrint(r) }) {
+		return text
+	}
+	var b strings.Builder
+	for _, r := range text {
+		if strconv.IsPrint(r) {
+			b.WriteRune(r)
+			continue
+		}
+		quoted := strconv.QuoteRune(r)
+		b.WriteString(quoted[1 : len(quoted)-1])
+	}
+	return b.String()
+}
+
+// or returns the text, or a dash where there is none.
+func or(text string) string { return cmp.Or(plain(text), "-") }
+
+func count(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
+}
+
+func printJSON(w io.Writer, answer any) error {
+	encoder := json.NewEncoder(w)
+	encoder.SetEscapeHTML(false)
+	encoder.SetIndent("", "  ")
+	return encoder.Encode(answer)
+}
+
+// columns prints lines of cells, aligned.
+func columns(w io.Writer, indent string, lines [][]string) {
+	aligned := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, cells := range lines {
+		for i := range cells {
+			cells[i] = plain(cells[i])
+		}
+		for len(cells) > 1 && cells[len(cells)-1] == "" {
+			cells = cells[:len(cells)-1]
+		}
+		fmt.Fprintln(aligned, indent+strings.Join(cells, "\t"))
+	}
+	_ = aligned.Flush() // an error of w shows where the buffer behind it is flushed
+}
+
+func printList(w io.Writer, rows []admin.RowSummary) {
+	if len(rows) == 0 {
+		fmt.Fprintln(w, "There are no rows: everybody goes to review.")
+		return
+	}
+	lines := [][]string{{"PARTITION", "NAME", "ACTION", "PRIORITY", "ENABLED", "APPLIES", "FAULTS"}}
+	for _, row := range rows {
+		enabled, faults := "yes", "-"
+		if !row.Enabled {
+			enabled = "no"
+		}
+		if row.Faults > 0 {
+			faults = strconv.Itoa(row.Faults)
+		}
+		lines = append(lines, []string{row.Partition, row.Name, or(row.Action), strconv.Itoa(row.Priority), enabled, applies(row.NotBefore, row.NotAfter), faults})
+	}
+	columns(w, "", lines)
+}
+
+func applies(from, to *time.Time) string {
+	switch {
+	case from == nil && to == nil:
+		return "always"
+	case to == nil:
+		return "from " + from.Format(time.RFC3339)
+	case from == nil:
+		return "until " + to.Format(time.RFC3339)
+	default:
+		return from.Format(time.RFC3339) + " to " + to.Format(time.RFC3339)
+	}
+}
+
+func printRow(w io.Writer, row admin.RowDetail) {
+	columns(w, "", [][]string{{"partition", row.Partition}, {"name", row.Name}, {"changed", row.Version}})
+	lines := [][]string{{"COLUMN", "IN THE TABLE", "TYPE", "READ AS"}}
+	for _, c := range row.Columns {
+		stands, reading := "-", or(c.Reading)
+		if c.Set {
+			stands = plain(c.Text)
+		}
+		switch {
+		case !c.Known:
+			reading = "(unknown column)"
+		case c.Faulty:
+			reading = "(fault)"
+		case !c.Set && c.Reading != "":
+			reading += " (default)"
+		}
+		lines = append(lines, []string{c.Column, stands, or(c.Type), reading})
+	}
+	fmt.Fprintln(w)
+	columns(w, "", lines)
+	if len(row.Faults) > 0 {
+		fmt.Fprintf(w, "\n%s: the row decides nothing but review\n", count(len(row.Faults), "fault"))
+		for _, fault := range row.Faults {
+			fmt.Fprintln(w, plain("  "+fault.Column+" "+fault.Problem+"; "+fault.Advice))
+		}
+	}
+}
+
+func printFindings(w io.Writer, findings []lint.Finding, rows int) {
+	where := ""
+	for _, f := range findings {
+		here := strings.TrimSpace(f.Partition + " " + quotedName(f.Row))
+		if here == "" {
+			here = "the directory"
+		}
+		if here != where {
+			if where != "" {
+				fmt.Fprintln(w)
+			}
+			fmt.Fprintln(w, plain(here))
+			where = here
+		}
+		fmt.Fprintln(w, plain(fmt.Sprintf("  %-7s  %s: %s", f.Severity, strings.Trim(f.Column+" ("+f.Rule+")", " "), f.Problem)))
+		fmt.Fprintln(w, plain("           "+f.Advice))
+	}
+	if len(findings) > 0 {
+		fmt.Fprintln(w)
+	}
+	severities := map[lint.Severity]int{}
+	for _, f := range findings {
+		severities[f.Severity]++
+	}
+	fmt.Fprintf(w, "%s looked at: %s, %s, %d to know\n", count(rows, "row"), count(severities[lint.Error], "error"), count(severities[lint.Warning], "warning"), severities[lint.Info])
+}
+
+func quotedName(name string) string {
+	if name == "" {
+		return ""
+	}
+	return strconv.Quote(name)
+}
+
+func printExplanation(w io.Writer, e admin.Explanation) {
+	fmt.Fprintln(w, plain(e.Submission.Email.String()+": "+string(e.Decision.Action)))
+	fmt.Fprintln(w, plain(e.Decision.Reason))
+	fmt.Fprintf(w, "as of %s\n\n", e.Decision.At.Format(time.RFC3339))
+
+	lines := [][]string{{"PARTITION", "ROW", "OUTCOME", "WHY"}}
+	listed := map[string]bool{}
+	for _, look := range e.Decision.Looked {
+		listed[look.Partition] = true
+	}
+	for _, partition := range e.Partitions {
+		if !listed[partition] {
+			lines = append(lines, []string{partition, "-", "-", "no row"})
+			continue
+		}
+		for _, look := range e.Decision.Looked {
+			if look.Partition == partition {
+				lines = append(lines, []string{partition, look.Name, string(look.Outcome), look.Why})
+			}
+		}
+	}
+	columns(w, "", lines)
+	if e.Decision.Unlisted > 0 {
+		fmt.Fprintf(w, "and %s more\n", count(e.Decision.Unlisted, "row"))
+	}
+	if e.Decision.Terms != nil {
+		fmt.Fprintln(w, "\nThe invitation:")
+		var terms [][]string
+		fields := fieldsOf(e.Decision.Terms)
+		for _, name := range slices.Sorted(maps.Keys(fields)) {
+			terms = append(terms, []string{name, fields[name]})
+		}
+		columns(w, "  ", terms)
+	}
+	if len(e.Missing) > 0 {
+		fmt.Fprintf(w, "\nNot given, though the form asks for it: %s. A row that looks at it may decide otherwise.\n", strings.Join(e.Missing, ", "))
+	}
+}
+
+// fieldsOf returns the terms as texts, by their names in JSON.
+func fieldsOf(terms *policy.Terms) map[string]string {
+	fields := map[string]string{}
+	if terms == nil {
+		return fields
+	}
+	text, err := json.Marshal(terms)
+	if err != nil {
+		return fields
+	}
+	var values map[string]any
+	err = json.Unmarshal(text, &values)
+	if err != nil {
+		return fields
+	}
+	for name, value := range values {
+		list, isList := value.([]any)
+		if !isList {
+			fields[name] = fmt.Sprint(value)
+			continue
+		}
+		var texts []string
+		for _, entry := range list {
+			texts = append(texts, fmt.Sprint(entry))
+		}
+		fields[name] = strings.Join(texts, ", ")
+	}
+	return fields
+}
+
+// maxListed is how many requests of one change are printed for people.
+const maxListed = 20
+
+func printReplay(w io.Writer, r admin.Replay) {
+	changed := 0
+	for _, change := range r.Changes {
+		changed += len(change.Requests)
+		fmt.Fprintf(w, "%s: %s -> %s\n", count(len(change.Requests), "request"), verdict(change.Was), verdict(change.Becomes))
+		was, becomes := fieldsOf(change.Was.Terms), fieldsOf(change.Becomes.Terms)
+		if change.Was.Terms != nil && change.Becomes.Terms != nil {
+			names := map[string]string{}
+			maps.Copy(names, was)
+			maps.Copy(names, becomes)
+			var lines [][]string
+			for _, name := range slices.Sorted(maps.Keys(names)) {
+				if was[name] != becomes[name] {
+					lines = append(lines, []string{name, or(was[name]) + " -> " + or(becomes[name])})
+				}
+			}
+			columns(w, "  ", lines)
+		}
+		var lines [][]string
+		for _, request := range change.Requests[:min(maxListed, len(change.Requests))] {
+			lines = append(lines, []string{request.DecidedAt.UTC().Format("2006-01-02 15:04"), request.Address, string(request.ID)})
+		}
+		columns(w, "  ", lines)
+		if len(change.Requests) > maxListed {
+			fmt.Fprintf(w, "  and %d more; --output json has all\n", len(change.Requests)-maxListed)
+		}
+		fmt.Fprintln(w)
+	}
+	fmt.Fprintf(w, "%s looked at: %d would be decided otherwise, %d the same way\n", count(r.Requests, "request"), changed, r.Same)
+	for _, left := range []struct {
+		n   int
+		why string
+	}{
+		{r.Undecided, "not decided yet"},
+		{r.Erased, "without the personal data, which was erased"},
+		{r.Unreadable, "beside these could not be read"},
+	} {
+		if left.n > 0 {
+			fmt.Fprintf(w, "%d %s\n", left.n, left.why)
+		}
+	}
+}
+
+func verdict(v admin.Verdict) string {
+	if v.Row == "" && v.Partition == "" {
+		return string(v.Action) + " (no row)"
+	}
+	return plain(fmt.Sprintf("%s (%s %q)", v.Action, v.Partition, v.Row))
+}
+
+// marks stand before the rows of a plan.
+var marks = map[rowfile.Kind]string{rowfile.Added: "+", rowfile.Changed: "~", rowfile.Removed: "-"}
+
+func printPlan(w io.Writer, plan admin.Plan) {
+	kinds := map[rowfile.Kind]int{}
+	for _, change := range plan.Changes {
+		kinds[change.Kind]++
+		fmt.Fprintln(w, plain(fmt.Sprintf("%s %s %q", marks[change.Kind], change.Partition, change.Name)))
+		if change.Conflict != "" {
+			fmt.Fprintln(w, plain("    conflict: the row "+change.Conflict))
+		}
+		var lines [][]string
+		for _, cell := range change.Cells {
+			lines = append(lines, []string{cell.Column, cellText(cell.Was, cell.Becomes) + " -> " + cellText(cell.Becomes, cell.Was)})
+		}
+		columns(w, "    ", lines)
+	}
+	if len(plan.NewErrors) > 0 {
+		fmt.Fprintln(w, "\nErrors that the table does not have yet:")
+		for _, f := range plan.NewErrors {
+			fmt.Fprintln(w, plain(fmt.Sprintf("  %s %s %s (%s): %s %s", f.Partition, quotedName(f.Row), f.Column, f.Rule, f.Problem, f.Advice)))
+		}
+	}
+	if len(plan.Changes) > 0 {
+		fmt.Fprintln(w)
+	}
+	fmt.Fprintf(w, "%d to add, %d to change, %d to delete, %d the same", kinds[rowfile.Added], kinds[rowfile.Changed], kinds[rowfile.Removed], plan.Unchanged)
+	if plan.Kept > 0 {
+		fmt.Fprintf(w, "; %d in the table only, which stay (--delete deletes them)", plan.Kept)
+	}
+	fmt.Fprintln(w)
+}
+
+// cellText returns a cell for a plan, with its type where only that differs from the other.
+func cellText(cell, other *admin.Cell) string {
+	switch {
+	case cell == nil:
+		return "(none)"
+	case other != nil && cell.Text == other.Text:
+		return strconv.Quote(cell.Text) + " (" + cell.Type + ")"
+	default:
+		return strconv.Quote(cell.Text)
+	}
+}
+
+func printApplied(w io.Writer, applied admin.Applied) {
+	fmt.Fprintf(w, "%s written", count(len(applied.Written), "row"))
+	if left := len(applied.Moved) + len(applied.Unwritten); left > 0 {
+		fmt.Fprintf(w, ", %d not:", left)
+		for _, change := range slices.Concat(applied.Moved, applied.Unwritten) {
+			fmt.Fprint(w, plain(fmt.Sprintf("\n  %s %q", change.Partition, change.Name)))
+		}
+	}
+	fmt.Fprintln(w)
+}
