@@ -30,8 +30,8 @@ setup: tools ## install the storage emulator, pinned, into .local
 		npm ci --prefix $(NPM_HOME) --ignore-scripts --no-audit --no-fund --loglevel=error && \
 		cp $(NPM_HOME)/package-lock.json $(NPM_HOME)/installed.json; }
 
-build: tools ## build the handler and the local run into bin
-	go build -ldflags='-s -w' -o bin/ ./handlers/cmd/handler ./handlers/cmd/localhost
+build: tools ## build the handler, the admin's command and the local run into bin
+	go build -ldflags='-s -w' -o bin/ ./handlers/cmd/handler ./handlers/cmd/guestlist ./handlers/cmd/localhost
 
 run: setup build ## run everything on this machine: PORT=8080 make run takes another port, PORT=0 free ones
 	@bin/localhost
