@@ -21,12 +21,14 @@ import (
 // tick is the resolution of stored times, the one of Table Storage.
 const tick = 100 * time.Nanosecond
 
-// Store is an [invite.Store], an [invite.Rows] and an [invite.Seats] in memory. Nothing that goes in or comes out is shared with the caller.
+// Store is an [invite.Store], an [invite.Rows] and an [invite.Seats] in memory. Nothing that goes in or comes out is
+// shared with the caller.
 type Store struct {
-	// FailBefore and FailAfter, where set, are asked before and after the effect of every call of the interfaces' methods; op is the
-	// method's name. An error of FailBefore is returned instead of the effect: nothing happened. An error of FailAfter is returned
-	// although the call had its effect: the answer was lost. Both reach the caller as *problem.Error, a foreign error as
-	// StorageUnavailable. They may be called by several goroutines at once, may use the Store, and must be set before its first use.
+	// FailBefore and FailAfter, where set, are asked before and after the effect of every call of the interfaces'
+	// methods; op is the method's name. An error of FailBefore is returned instead of the effect: nothing happened. An
+	// error of FailAfter is returned although the call had its effect: the answer was lost. Both reach the caller as
+	// *problem.Error, a foreign error as StorageUnavailable. They may be called by several goroutines at once, may use
+	// the Store, and must be set before its first use.
 	FailBefore, FailAfter func(op string) error
 
 	mutex    sync.Mutex // guards what follows
@@ -331,7 +333,8 @@ func known(r invite.Request) bool {
 
 func toTick(t time.Time) time.Time { return t.UTC().Truncate(tick) }
 
-// copyRequest returns a copy that shares no memory with r. The decision goes through JSON, as it does on its way through a table.
+// copyRequest returns a copy that shares no memory with r. The decision goes through JSON, as it does on its way
+// through a table.
 func copyRequest(r invite.Request) (invite.Request, error) {
 	r.Submission.SubmittedAt = toTick(r.Submission.SubmittedAt)
 	r.Due = toTick(r.Due)

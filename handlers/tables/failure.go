@@ -20,7 +20,8 @@ import (
 // errorCode is what an error code of the service looks like; anything else is not repeated.
 var errorCode = regexp.MustCompile(`^[A-Za-z]{1,64}$`)
 
-// failure turns an error of the SDK into a *problem.Error; doing says what was being done. An error that is one already keeps its code.
+// failure turns an error of the SDK into a *problem.Error; doing says what was being done. An error that is one already
+// keeps its code.
 //
 // Nothing of the SDK's text is kept: it quotes whole answers and URLs, and a filter in a URL may name an address.
 func failure(doing string, err error) error {
@@ -84,7 +85,8 @@ func reference(header http.Header) string {
 	return id
 }
 
-// retryAfter returns how long the service asks to wait, zero if it does not. The table service speaks in seconds, not in dates.
+// retryAfter returns how long the service asks to wait, zero if it does not. The table service speaks in seconds, not
+// in dates.
 func retryAfter(header http.Header) time.Duration {
 	seconds, err := strconv.Atoi(strings.TrimSpace(header.Get("Retry-After")))
 	if err != nil || seconds < 0 || seconds > 24*60*60 {

@@ -23,8 +23,8 @@ const (
 // claimRounds is how often Claim looks again when a claim vanishes between "there is one" and reading it.
 const claimRounds = 3
 
-// Claim is invite.Store's. created is false also where this call's answer was lost and the SDK's second try found the row.
-// The address itself is not stored.
+// Claim is invite.Store's. created is false also where this call's answer was lost and the SDK's second try found the
+// row. The address itself is not stored.
 func (s *Store) Claim(ctx context.Context, address submission.Address, id submission.ID, intentAt time.Time) (invite.Claim, bool, error) {
 	const doing = "claiming an address"
 	claim := invite.Claim{Owner: id, IntentAt: toTick(intentAt)}
@@ -57,8 +57,8 @@ func (s *Store) Claim(ctx context.Context, address submission.Address, id submis
 	return invite.Claim{}, false, problem.New(problem.StorageUnavailable, "%s: others claim it and give it back all the time", doing)
 }
 
-// UpdateClaim is invite.Store's. After a problem.Conflict or a problem.StorageUnavailable the caller must ask Claim how it
-// stands: this very call may have written it, and its answer been lost.
+// UpdateClaim is invite.Store's. After a problem.Conflict or a problem.StorageUnavailable the caller must ask Claim how
+// it stands: this very call may have written it, and its answer been lost.
 func (s *Store) UpdateClaim(ctx context.Context, address submission.Address, claim invite.Claim) (invite.Claim, error) {
 	const doing = "updating a claim"
 	claim.IntentAt = toTick(claim.IntentAt)
@@ -91,8 +91,8 @@ func (s *Store) Release(ctx context.Context, address submission.Address, claim i
 	return nil
 }
 
-// claimKey returns the key of an address: its SHA-256, because addresses may have characters that keys can't. No address at all would be
-// one key for everybody.
+// claimKey returns the key of an address: its SHA-256, because addresses may have characters that keys can't. No
+// address at all would be one key for everybody.
 func claimKey(address submission.Address) (string, error) {
 	if address == (submission.Address{}) {
 		return "", problem.New(problem.Internal, "there is no address")

@@ -25,7 +25,8 @@ const (
 	maxEvents   = 999_999  // what six digits can count, so that names sort as numbers do
 )
 
-// The columns of a request. Those that hold personal data hold nothing else, so that they can be emptied for themselves.
+// The columns of a request. Those that hold personal data hold nothing else, so that they can be emptied for
+// themselves.
 const (
 	emailColumn         = "Email"
 	givenNameColumn     = "GivenName"
@@ -73,10 +74,12 @@ func (s *Store) Load(ctx context.Context, id submission.ID) (invite.Request, err
 	return request, nil
 }
 
-// Save is invite.Store's. Times come back in UTC, cut to 100 ns. At most 99 events can be added at once. r.Events must be as loaded.
+// Save is invite.Store's. Times come back in UTC, cut to 100 ns. At most 99 events can be added at once. r.Events must
+// be as loaded.
 //
-// What does not fit a row is a problem.Internal that names the column; nothing is sent then. After a problem.Conflict or
-// a problem.StorageUnavailable the caller must load the request again: this very call may have written it, and its answer been lost.
+// What does not fit a row is a problem.Internal that names the column; nothing is sent then. After a problem.Conflict
+// or a problem.StorageUnavailable the caller must load the request again: this very call may have written it, and its
+// answer been lost.
 func (s *Store) Save(ctx context.Context, r invite.Request, events []invite.Event) (invite.Request, error) {
 	_, err := submission.ParseID(string(r.ID))
 	if err != nil {
@@ -214,8 +217,9 @@ func encodeRequest(r invite.Request) (row, error) {
 	return record, nil
 }
 
-// decodeRequest reads the record of a request. Missing columns are zero values, so that emptying the columns with personal data
-// leaves a record that can be read; without a known state, or with JSON or an id that can't be read, there is no request.
+// decodeRequest reads the record of a request. Missing columns are zero values, so that emptying the columns with
+// personal data leaves a record that can be read; without a known state, or with JSON or an id that can't be read,
+// there is no request.
 func decodeRequest(record row) (invite.Request, error) {
 	columns := reader{row: record}
 	r := invite.Request{

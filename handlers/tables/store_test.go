@@ -62,7 +62,8 @@ func ana(t testing.TB) submission.Address {
 
 var events = []invite.Event{{At: start, State: invite.Received, What: "received"}, {At: start, State: invite.Received, What: "decided"}}
 
-// atOnce makes the SDK's retries come without a pause. (No delay at all, -1, overflows in azcore 1.24 and is the longest.)
+// atOnce makes the SDK's retries come without a pause. (No delay at all, -1, overflows in azcore 1.24 and is the
+// longest.)
 func atOnce(ctx context.Context) context.Context {
 	return azpolicy.WithRetryOptions(ctx, azpolicy.RetryOptions{MaxRetries: maxRetries, RetryDelay: 1, MaxRetryDelay: maxRetryDelay})
 }

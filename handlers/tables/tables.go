@@ -26,8 +26,9 @@ const (
 	policiesTable = "Policies"
 )
 
-// How long a call may take when the service is slow: three tries of three seconds with at most two seconds between them. The SDK's own
-// values (four tries without a time limit, up to a minute between them) outlast the patience of whoever waits for a page.
+// How long a call may take when the service is slow: three tries of three seconds with at most two seconds between
+// them. The SDK's own values (four tries without a time limit, up to a minute between them) outlast the patience of
+// whoever waits for a page.
 const (
 	maxRetries    = 2
 	tryTimeout    = 3 * time.Second
@@ -44,24 +45,26 @@ var tableName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9]{2,62}$`)
 
 // Config says which storage account to use, and how: either ConnectionString, or ServiceURL with Credential.
 type Config struct {
-	// ConnectionString names an account by key. For the local run and tests; in Azure the accounts have shared keys off.
+	// ConnectionString names an account by key. For the local run and tests; in Azure the accounts have shared keys
+	// off.
 	ConnectionString string
 	// ServiceURL is the table endpoint, for example https://account.table.core.windows.net. It must be https.
 	ServiceURL string
-	// Credential signs in at ServiceURL. It needs the role Storage Table Data Contributor on the tables Requests, Guests, Waiting and Seats, and
-	// Storage Table Data Reader on Policies.
+	// Credential signs in at ServiceURL. It needs the role Storage Table Data Contributor on the tables Requests,
+	// Guests, Waiting and Seats, and Storage Table Data Reader on Policies.
 	Credential azcore.TokenCredential
-	// Prefix is put before the names of the tables: letters and digits, beginning with a letter. Empty in Azure; tests that share an
-	// account use it to keep apart.
+	// Prefix is put before the names of the tables: letters and digits, beginning with a letter. Empty in Azure; tests
+	// that share an account use it to keep apart.
 	Prefix string
 	// Log gets what an admin should know though nothing failed. Nil drops it.
 	Log *slog.Logger
 }
 
-// Store is an [invite.Store], an [invite.Rows] and an [invite.Seats] in Azure Table Storage. It holds no state of its own and may be used by several
-// goroutines at once.
+// Store is an [invite.Store], an [invite.Rows] and an [invite.Seats] in Azure Table Storage. It holds no state of its
+// own and may be used by several goroutines at once.
 //
-// Errors are *problem.Error as invite.Store says. The SDK's own errors are left behind: they hold addresses, payloads and URLs.
+// Errors are *problem.Error as invite.Store says. The SDK's own errors are left behind: they hold addresses, payloads
+// and URLs.
 type Store struct {
 	requests, guests, waiting, seats, policies *aztables.Client
 
@@ -137,7 +140,8 @@ func newService(config Config, options *aztables.ClientOptions) (*aztables.Servi
 	return service, nil
 }
 
-// Create makes the tables that are missing. For the local run and tests: in Azure the deployment makes them, and the app has no right to.
+// Create makes the tables that are missing. For the local run and tests: in Azure the deployment makes them, and the
+// app has no right to.
 func (s *Store) Create(ctx context.Context) error {
 	for _, table := range []*aztables.Client{s.requests, s.guests, s.waiting, s.seats, s.policies} {
 		_, err := table.CreateTable(ctx, nil)
@@ -161,8 +165,8 @@ func get(ctx context.Context, table *aztables.Client, partition, name string) (r
 	return decodeRow(answer.Value)
 }
 
-// list calls each for every row that matches the filter, over all pages, and stops at the first error. columns names the columns to
-// read, all if there are none.
+// list calls each for every row that matches the filter, over all pages, and stops at the first error. columns names
+// the columns to read, all if there are none.
 func (s *Store) list(ctx context.Context, table *aztables.Client, filter string, columns []string, each func(row) error) error {
 	size := s.pageSize
 	options := aztables.ListEntitiesOptions{Filter: &filter, Top: &size}
@@ -189,8 +193,8 @@ func (s *Store) list(ctx context.Context, table *aztables.Client, filter string,
 	return nil
 }
 
-// odataString returns text as a string literal of a filter. Without the doubled quotes a text could end the literal and go on as
-// a filter of its own: aztables does this for keys in URLs, not for filters.
+// odataString returns text as a string literal of a filter. Without the doubled quotes a text could end the literal and
+// go on as a filter of its own: aztables does this for keys in URLs, not for filters.
 func odataString(text string) string {
 	return "'" + strings.ReplaceAll(text, "'", "''") + "'"
 }
@@ -200,14 +204,15 @@ func odataTime(t time.Time) string {
 	return "datetime'" + t.UTC().Format(edmTime) + "'"
 }
 
-// neverMatches is an ETag of the service's own form that no row has: a row's ETag is made of the time of its last change.
+// neverMatches is an ETag of the service's own form that no row has: a row's ETag is made of the time of its last
+// change.
 const neverMatches = azcore.ETag(`W/"datetime'1601-01-01T00%3A00%3A00Z'"`)
 
 // entityTag is what an ETag of the service looks like. It goes into headers, so nothing that could end one may pass.
 var entityTag = regexp.MustCompile(`^W/"[\x21\x23-\x7e]+"$`)
 
-// ifMatch returns the condition that a row is still of version. What can't be a version of ours matches no row: an empty one would mean
-// no condition at all, and "*" any row.
+// ifMatch returns the condition that a row is still of version. What can't be a version of ours matches no row: an
+// empty one would mean no condition at all, and "*" any row.
 func ifMatch(version string) *azcore.ETag {
 	tag := azcore.ETag(version)
 	if !entityTag.MatchString(version) {

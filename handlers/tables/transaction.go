@@ -31,8 +31,8 @@ const (
 // errUnreadable is an answer to a transaction that does not tell whether it happened.
 var errUnreadable = errors.New("the answer to the transaction can't be read")
 
-// submit does all actions or none, in one call, and returns the new ETag of the row of each. Errors are those of the SDK, with a refusal as
-// an *azcore.ResponseError of the refused action; errUnreadable where the outcome is not known.
+// submit does all actions or none, in one call, and returns the new ETag of the row of each. Errors are those of the
+// SDK, with a refusal as an *azcore.ResponseError of the refused action; errUnreadable where the outcome is not known.
 func submit(ctx context.Context, table *aztables.Client, actions []aztables.TransactionAction) ([]string, error) {
 	size := 0
 	for _, action := range actions {
@@ -57,8 +57,8 @@ type transactionOutcome struct {
 
 type outcomeKey struct{}
 
-// transactionPolicy reads the answer to a transaction before the SDK does. The SDK reports a refusal as status 202 without a code, takes an
-// answer that was cut off for a success, and panics at an empty one.
+// transactionPolicy reads the answer to a transaction before the SDK does. The SDK reports a refusal as status 202
+// without a code, takes an answer that was cut off for a success, and panics at an empty one.
 type transactionPolicy struct{}
 
 func (transactionPolicy) Do(req *azpolicy.Request) (*http.Response, error) {
@@ -88,15 +88,16 @@ func (transactionPolicy) Do(req *azpolicy.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// actionResult is what the service says of one action: all of them if the transaction happened, else the one that was refused.
+// actionResult is what the service says of one action: all of them if the transaction happened, else the one that was
+// refused.
 type actionResult struct {
 	status int
 	etag   string
 	code   string // the service's error code of a refusal
 }
 
-// readTransaction takes the answer to a transaction apart: a multipart body that holds one multipart body that holds HTTP answers.
-// It returns errUnreadable for anything else.
+// readTransaction takes the answer to a transaction apart: a multipart body that holds one multipart body that holds
+// HTTP answers. It returns errUnreadable for anything else.
 func readTransaction(contentType string, body []byte) ([]actionResult, error) {
 	inner, contentType, err := onlyPart(contentType, body)
 	if err != nil {

@@ -51,8 +51,8 @@ func (s *Store) StopWaiting(ctx context.Context, id submission.ID) error {
 	return nil
 }
 
-// Due is invite.Store's. Of those due at the same time the smaller id comes first. It reads every note that is due, because the
-// service can't sort; rows that somebody else put there are passed over with a line in the log.
+// Due is invite.Store's. Of those due at the same time the smaller id comes first. It reads every note that is due,
+// because the service can't sort; rows that somebody else put there are passed over with a line in the log.
 func (s *Store) Due(ctx context.Context, now time.Time, limit int) ([]submission.ID, error) {
 	if limit <= 0 || now.Before(firstTime) {
 		return nil, nil

@@ -19,7 +19,8 @@ import (
 // callers is how many goroutines compete where the tests let several compete.
 const callers = 8
 
-// Run tests that the stores which newStore returns keep the promises of invite.Store. Every call of newStore must return an empty store.
+// Run tests that the stores which newStore returns keep the promises of invite.Store. Every call of newStore must
+// return an empty store.
 func Run(t *testing.T, newStore func(t *testing.T) invite.Store) {
 	groups := map[string]map[string]func(*testing.T, invite.Store){
 		"requests": requestTests,
@@ -170,7 +171,8 @@ func ended(t testing.TB) context.Context {
 	return ctx
 }
 
-// foreignVersions are texts that no store gives out for a record that is there. "*" and the quotes mean something to a service behind HTTP.
+// foreignVersions are texts that no store gives out for a record that is there. "*" and the quotes mean something to a
+// service behind HTTP.
 var foreignVersions = []string{"*", "other", `"other"`, `W/"other"`, "a\r\nIf-Match: *"}
 
 // malformedIDs can't be ids; some of them mean something in a path or a filter.

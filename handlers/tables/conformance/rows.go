@@ -20,7 +20,8 @@ type RowStore interface {
 	PutRow(ctx context.Context, row policy.Raw) error
 }
 
-// RunRows tests that the stores which newStore returns keep the promises of invite.Rows. Every call of newStore must return an empty store.
+// RunRows tests that the stores which newStore returns keep the promises of invite.Rows. Every call of newStore must
+// return an empty store.
 func RunRows(t *testing.T, newStore func(t *testing.T) RowStore) {
 	for name, test := range rowTests {
 		t.Run(name, func(t *testing.T) { test(t, newStore(t)) })
