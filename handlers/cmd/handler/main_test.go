@@ -93,7 +93,7 @@ func TestHostStartsTheProgramThatIsBuilt(t *testing.T) {
 		t.Fatal(err)
 	}
 	path := host.CustomHandler.Description.DefaultExecutablePath
-	if path == "" || !strings.Contains(string(makefile), path) {
+	if path != "bin/handler" || !strings.Contains(string(makefile), "-o bin/ ./handlers/cmd/handler") {
 		t.Errorf("host.json starts %q, which the Makefile does not build", path)
 	}
 	if host.ExtensionBundle.Version != "[4.*, 5.0.0)" {
