@@ -31,8 +31,8 @@ const (
 	accountKey  = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
 )
 
-// startTimeout is how long a start may take: a second here, many on a cold and busy disk.
-const startTimeout = 60 * time.Second
+// startTimeout is how long a start may take: a second here, most of a minute on a cold and busy disk.
+const startTimeout = 3 * time.Minute
 
 // stopGrace is how long the emulator may write its files at the end.
 const stopGrace = 10 * time.Second
