@@ -64,7 +64,7 @@ func (k *checker) checkKey(p *partition) {
 	}
 }
 
-// checkDoor tells how far an invite row that nothing narrows opens the door.
+// checkDoor tells how far an invite row with neither condition nor code opens the door.
 func (k *checker) checkDoor(e *entry) {
 	const column = "PartitionKey"
 	const narrow = "Use review here, and invite under the domains of partners"

@@ -6,17 +6,39 @@ import (
 	"time"
 
 	"guestlist/handlers/policy"
+	"guestlist/handlers/submission"
 )
 
 // alwaysDecides reports whether the row decides on every submission for which it is tried inside its window. It is about rows without
 // faults: those with one always decide review. A limit does not keep a row from deciding, it only makes the decision review.
-func alwaysDecides(row *policy.Row) bool { return enforced(row) && guard(row) == "" }
+func alwaysDecides(row *policy.Row) bool { return enforced(row) && guardOf(row) == guard{} }
 
 // enforced reports whether the row decides anything: one in audit mode is only recorded.
 func enforced(row *policy.Row) bool { return row.Mode != policy.Audit }
 
-// guard returns what a submission must fulfil for the row to decide, "" for nothing. Rows with the same guard decide on the same submissions.
-func guard(row *policy.Row) string { return string(row.InviteCode) }
+// guard is what a submission must fulfil for a row to decide.
+type guard struct {
+	condition string
+	code      submission.CodeHash
+}
+
+func guardOf(row *policy.Row) guard { return guard{row.Condition.String(), row.InviteCode} }
+
+// wider returns the guards that every submission fulfils that fulfils g, as far as that can be seen without looking into conditions: those
+// that ask for less.
+func (g guard) wider() []guard {
+	guards := []guard{{}}
+	if g.condition != "" {
+		guards = append(guards, guard{condition: g.condition})
+	}
+	if g.code != "" {
+		guards = append(guards, guard{code: g.code})
+	}
+	if g.condition != "" && g.code != "" {
+		guards = append(guards, g)
+	}
+	return guards
+}
 
 // exclude reports whether no submission can be for both rows: nobody gives two codes.
 func exclude(a, b *policy.Row) bool {
@@ -54,10 +76,8 @@ func (w window) String() string {
 
 // order is what is known of a partition's rows while they are gone through in the order in which they are tried.
 type order struct {
-	stuck   *entry              // the faulty row that stands before all others
-	always  timeline            // which row decides when, among those that always do
-	guarded map[string]timeline // the same among rows with a guard, by guard
-
+	stuck    *entry             // the faulty row that stands before all others
+	decides  map[guard]timeline // which row decides when, among the rows with the same guard
 	priority int
 	tied     map[tie]timeline // the rows of that Priority
 }
@@ -65,22 +85,19 @@ type order struct {
 // tie is what rows have in common of which one can stand for the others.
 type tie struct {
 	action policy.Action
-	guard  string
+	guard  guard
 }
 
 // before returns the rows that come before e whenever e could be tried, cut to its window.
 func (o *order) before(e *entry, w window) []span {
-	always := o.always.within(w)
-	g := guard(e.row)
-	if g == "" || len(o.guarded[g]) == 0 {
-		return always
+	var all timeline
+	for _, g := range guardOf(e.row).wider() {
+		line := o.decides[g]
+		for _, s := range line.within(w) {
+			all.add(s.window, s.owner)
+		}
 	}
-	// Where both a row with the guard and one without come first, either does.
-	var both timeline
-	for _, s := range slices.Concat(o.guarded[g].within(w), always) {
-		both.add(s.window, s.owner)
-	}
-	return both
+	return all
 }
 
 // pass records that e has been tried.
@@ -88,23 +105,19 @@ func (o *order) pass(e *entry, w window) {
 	if !enforced(e.row) {
 		return
 	}
-	g := guard(e.row)
+	g := guardOf(e.row)
+	decides := o.decides[g]
+	decides.add(w, e)
+	o.decides[g] = decides
 	t := tie{e.row.Action, g}
-	line := o.tied[t]
-	line.add(w, e)
-	o.tied[t] = line
-	if g == "" {
-		o.always.add(w, e)
-		return
-	}
-	line = o.guarded[g]
-	line.add(w, e)
-	o.guarded[g] = line
+	tied := o.tied[t]
+	tied.add(w, e)
+	o.tied[t] = tied
 }
 
 // checkOrder tells which rows of a partition others come before, and how the order came about.
 func (k *checker) checkOrder(p *partition) {
-	o := order{guarded: map[string]timeline{}, priority: -1, tied: map[tie]timeline{}}
+	o := order{decides: map[guard]timeline{}, priority: -1, tied: map[tie]timeline{}}
 	for _, e := range p.entries {
 		switch {
 		case e.row.Disabled():
@@ -144,7 +157,7 @@ func (k *checker) checkPlace(e *entry, o *order) {
 		k.add(e, "Priority", ruleSamePriority,
 			"The row "+quoted(other.row.Name)+" has the same Priority and says "+string(other.row.Action)+" where this one says "+string(e.row.Action)+". It comes first only because of its name.",
 			"Give the row that is to come first a smaller Priority.")
-	case guard(e.row) == "": // one with a guard is an exception, whatever its time
+	case alwaysDecides(e.row): // one with a guard is an exception, whatever its time
 		k.checkOverlap(e, w, before)
 	}
 	o.pass(e, w)

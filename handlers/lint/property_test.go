@@ -103,13 +103,15 @@ func isText(text string) bool {
 	return strings.HasSuffix(text, ".") && !strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) })
 }
 
-// TestReachabilityAgreesWithDecide tries every moment at which anything changes, with every code.
+// TestReachabilityAgreesWithDecide tries every moment at which anything changes, with every code and country.
 func TestReachabilityAgreesWithDecide(t *testing.T) {
 	address, err := submission.ParseAddress("ana@contoso.com")
 	if err != nil {
 		t.Fatal(err)
 	}
-	codes := []string{"", "", "spring-2026", "summer-2026"}
+	codes := []string{"", "spring-2026", "summer-2026"}
+	countries := []string{"", "PT", "ES"}
+	conditions := []string{"", "", `request.country == "PT"`, `request.country == "ES"`}
 	rapid.Check(t, func(t *rapid.T) {
 		day := rapid.IntRange(-3, 6)
 		var raws []policy.Raw
@@ -129,6 +131,10 @@ func TestReachabilityAgreesWithDecide(t *testing.T) {
 			if code != "" {
 				raw.Columns["InviteCode"] = code
 			}
+			condition := rapid.SampledFrom(conditions).Draw(t, "condition")
+			if condition != "" {
+				raw.Columns["Condition"] = condition
+			}
 			if rapid.IntRange(0, 4).Draw(t, "mode") == 0 {
 				raw.Columns["Mode"] = "audit"
 			}
@@ -144,10 +150,12 @@ func TestReachabilityAgreesWithDecide(t *testing.T) {
 		decides := map[string]bool{}
 		for d := range 10 {
 			for _, code := range codes {
-				s := submission.Submission{Email: address, InviteCode: submission.HashCode(code)}
-				for _, look := range policy.Decide(s, rows, nil, now.AddDate(0, 0, d)).Looked {
-					if look.Outcome == policy.Decided || look.Outcome == policy.Audited {
-						decides[look.Name] = true
+				for _, country := range countries {
+					s := submission.Submission{Email: address, InviteCode: submission.HashCode(code), Country: country}
+					for _, look := range policy.Decide(s, rows, nil, now.AddDate(0, 0, d)).Looked {
+						if look.Outcome == policy.Decided || look.Outcome == policy.Audited {
+							decides[look.Name] = true
+						}
 					}
 				}
 			}

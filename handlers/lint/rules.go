@@ -100,7 +100,7 @@ var fixedRules = []Rule{
 	{ID: ruleTwins, Severity: Error, Means: "Two rows have the same partition and name. Both send everybody to review."},
 	{ID: ruleTooManyRows, Severity: Error, Means: "A partition has more rows than are read for a decision. Everybody it is for goes to review."},
 
-	{ID: ruleEverybody, Severity: Warning, Means: "An invite row that no code narrows stands for everybody in the world, or everybody below an ending such as .com or .co.uk."},
+	{ID: ruleEverybody, Severity: Warning, Means: "An invite row without a condition or code stands for everybody in the world, or everybody below an ending such as .com or .co.uk."},
 	{ID: ruleManyTenants, Severity: Warning, Means: "An invite row stands for a domain below which anyone can have a name, such as *.onmicrosoft.com."},
 	{ID: ruleFreeMail, Severity: Warning, Means: "An invite row stands for a domain at which anyone can have an address, such as gmail.com."},
 	{ID: ruleDisposable, Severity: Warning, Means: "An invite row stands for a domain of throw-away mailboxes. Often everybody can read them."},
