@@ -293,7 +293,7 @@ func signUps(ctx context.Context, handler string, w *world) error {
 		return err
 	}
 	defer p.Kill()
-	started, err := residentBytes(p.PID())
+	started, err := memory(p.PID())
 	if err != nil {
 		return err
 	}
@@ -319,14 +319,15 @@ func signUps(ctx context.Context, handler string, w *world) error {
 		}
 	}
 	took := time.Since(begun)
-	resident, err := residentBytes(p.PID())
+	resident, err := memory(p.PID())
 	if err != nil {
 		return err
 	}
 	if n := len(w.tenant.Memberships()); n != partners {
 		return fmt.Errorf("%d of %d partners are members of the group", n, partners)
 	}
-	figure("resident memory", "%.1f MB after start, %.1f MB after %d sign-ups (at most 25)", float64(started)/1e6, float64(resident)/1e6, partners)
+	figure("resident memory", "%.1f MB after start, %.1f MB after %d sign-ups (at most 25), of which %.1f MB pages of the program's own file",
+		megabytes(started, "VmRSS"), megabytes(resident, "VmRSS"), partners, megabytes(resident, "RssFile"))
 	figure("storage transactions per invited guest", "%.2f with one group: %s",
 		float64(w.storageCalls.total()-storageBefore)/partners, w.storageCalls.perGuest(partners))
 	figure("Graph calls per invited guest", "%.2f with one group", float64(w.graphCalls.total()-graphBefore)/partners)
@@ -334,22 +335,29 @@ func signUps(ctx context.Context, handler string, w *world) error {
 	return nil
 }
 
-// residentBytes returns the resident set of a process, from /proc.
-func residentBytes(pid int) (int64, error) {
+// memory returns the memory figures of a process, from /proc, in bytes by name.
+func memory(pid int) (map[string]int64, error) {
 	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
-		return 0, fmt.Errorf("reading the resident set (Linux only): %w", err)
+		return nil, fmt.Errorf("reading the resident set (Linux only): %w", err)
 	}
+	figures := map[string]int64{}
 	for line := range strings.Lines(string(data)) {
-		rest, found := strings.CutPrefix(line, "VmRSS:")
-		if !found {
+		name, rest, _ := strings.Cut(line, ":")
+		text, isSize := strings.CutSuffix(strings.TrimSpace(rest), " kB")
+		if !isSize {
 			continue
 		}
-		kilobytes, err := strconv.ParseInt(strings.TrimSuffix(strings.TrimSpace(rest), " kB"), 10, 64)
-		return kilobytes * 1024, err
+		kilobytes, err := strconv.ParseInt(text, 10, 64)
+		if err != nil {
+			return nil, fmt.Errorf("reading the resident set: %w", err)
+		}
+		figures[name] = kilobytes * 1024
 	}
-	return 0, errors.New("no VmRSS in the process's status")
+	return figures, nil
 }
+
+func megabytes(figures map[string]int64, name string) float64 { return float64(figures[name]) / 1e6 }
 
 func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
 
