@@ -96,6 +96,13 @@ func plan(t *testing.T, table admin.Table, file []rowfile.Row, options admin.Opt
 	return plan
 }
 
+func memory(t *testing.T, rows []policy.Raw) invite.Decider {
+	t.Helper()
+	decider, err := admin.MemoryDecider(rows)
+	must(t, err)
+	return decider
+}
+
 func names(changes []admin.Change) []string {
 	lines := []string{}
 	for _, change := range changes {
@@ -165,6 +172,15 @@ func TestShow(t *testing.T) {
 	if len(detail.Faults) != 2 || detail.Faults[0].Column != "Priority" || detail.Faults[1].Column != "Unheard" {
 		t.Errorf("the faults are %v, want those of Priority and Unheard", detail.Faults)
 	}
+	for _, column := range []string{"InviteCode", "Invitecod", "invit_code"} {
+		secret := row("contoso.com", "partners", "Action", "invite", column, "spring-2026")
+		detail, _ := admin.Show([]policy.Raw{secret}, "contoso.com", "partners")
+		text, err := json.Marshal(detail)
+		must(t, err)
+		if strings.Contains(string(text), "spring") {
+			t.Errorf("column %s: %s", column, text)
+		}
+	}
 	_, found = admin.Show([]policy.Raw{raw}, "contoso.com", "Partners")
 	if found {
 		t.Error("a name in other letters was found")
@@ -211,14 +227,41 @@ func TestExplainDecidesAsTheQueueDoes(t *testing.T) {
 		for _, at := range []time.Time{now, now.AddDate(0, 1, 0)} {
 			s, _, err := admin.Question{Email: address}.Submission(at)
 			must(t, err)
-			want, err := invite.Decide(t.Context(), table, s, at)
+			queue := invite.Decider{Rows: table, Seats: table}
+			want, err := queue.Decide(t.Context(), s, at)
 			must(t, err)
-			for name, source := range map[string]invite.Rows{"the table": table, "memory": admin.Memory(rows)} {
-				got, err := admin.Explain(t.Context(), source, admin.Question{Email: address}, at)
+			for name, decider := range map[string]invite.Decider{"the table": queue, "memory": memory(t, rows)} {
+				got, err := admin.Explain(t.Context(), decider, admin.Question{Email: address}, at)
 				must(t, err)
 				same(t, address+" by "+name, want, got.Decision, cmpopts.IgnoreFields(policy.RowSnapshot{}, "ETag"))
 				same(t, address+" partitions", policy.Partitions(s.Email), got.Partitions)
 			}
+		}
+	}
+}
+
+func TestExplainCountsSeats(t *testing.T) {
+	limited := row("contoso.com", "partners", "Action", "invite", "MaxGuests", int32(1))
+	table := newTable(t, limited)
+	id, err := submission.NewID(now, strings.NewReader("0123456789abcdef"))
+	must(t, err)
+	limits := policy.Limits{Row: policy.RowKey{Partition: "contoso.com", Name: "partners"}, MaxGuests: 1}
+	taken, err := table.TakeSeat(t.Context(), limits, policy.Day(now), id)
+	must(t, err)
+	if !taken {
+		t.Fatal("the first seat is taken already")
+	}
+	for name, test := range map[string]struct {
+		decider invite.Decider
+		want    policy.Action
+	}{
+		"the table's":                      {invite.Decider{Rows: table, Seats: table}, policy.Review},
+		"a file's, which are free for all": {memory(t, []policy.Raw{limited}), policy.Invite},
+	} {
+		e, err := admin.Explain(t.Context(), test.decider, admin.Question{Email: "ana@contoso.com"}, now)
+		must(t, err)
+		if e.Decision.Action != test.want {
+			t.Errorf("by %s seats: %s, want %s", name, e.Decision.Action, test.want)
 		}
 	}
 }
@@ -233,7 +276,7 @@ func TestReplay(t *testing.T) {
 	past := func(address string, at time.Time) invite.Request {
 		s, _, err := admin.Question{Email: address}.Submission(at)
 		must(t, err)
-		decision, err := invite.Decide(t.Context(), admin.Memory(before), s, at)
+		decision, err := memory(t, before).Decide(t.Context(), s, at)
 		must(t, err)
 		id, err := submission.NewID(at, strings.NewReader(fmt.Sprintf("%-16.16s", address)))
 		must(t, err)
@@ -264,7 +307,7 @@ func TestReplay(t *testing.T) {
 		return replay, lines
 	}
 
-	got, lines := replay(admin.ReplayConfig{Rows: admin.Memory(before)})
+	got, lines := replay(admin.ReplayConfig{Decider: memory(t, before)})
 	same(t, "the rows as they were", nil, lines)
 	want := admin.Replay{Requests: 7, Erased: 1, Undecided: 1, Same: 5}
 	same(t, "counts", want, got)
@@ -276,7 +319,7 @@ func TestReplay(t *testing.T) {
 		row("*", "all", "Action", "review"),
 		before[3],
 	}
-	got, lines = replay(admin.ReplayConfig{Rows: admin.Memory(edited)})
+	got, lines = replay(admin.ReplayConfig{Decider: memory(t, edited)})
 	same(t, "edited rows", []string{
 		"invite contoso.com/partners -> invite contoso.com/partners: a***@c… b***@c…",
 		"deny m***@c…/one -> review m***@c…/one: m***@c…",
@@ -289,16 +332,16 @@ func TestReplay(t *testing.T) {
 	if strings.Contains(string(text), "ana@") || strings.Contains(string(text), "mallory@") {
 		t.Errorf("there is an address in %s", text)
 	}
-	_, lines = replay(admin.ReplayConfig{Rows: admin.Memory(edited), ShowAddresses: true})
+	_, lines = replay(admin.ReplayConfig{Decider: memory(t, edited), ShowAddresses: true})
 	same(t, "with addresses", []string{
 		"invite contoso.com/partners -> invite contoso.com/partners: ana@contoso.com bob@contoso.com",
 		"deny mallory@contoso.com/one -> review mallory@contoso.com/one: mallory@contoso.com",
 	}, lines)
 
 	// Against other rows, what was decided in the past does not matter.
-	_, lines = replay(admin.ReplayConfig{Rows: admin.Memory(edited), Before: admin.Memory(edited)})
+	_, lines = replay(admin.ReplayConfig{Decider: memory(t, edited), Before: new(memory(t, edited))})
 	same(t, "rows against themselves", nil, lines)
-	_, lines = replay(admin.ReplayConfig{Rows: admin.Memory(before), Before: admin.Memory(nil)})
+	_, lines = replay(admin.ReplayConfig{Decider: memory(t, before), Before: new(memory(t, nil))})
 	same(t, "rows against none", []string{
 		"review / -> invite contoso.com/partners: a***@c… b***@c…",
 		"review / -> deny m***@c…/one: m***@c…",
@@ -481,7 +524,7 @@ func TestSamplesAreSafe(t *testing.T) {
 		}
 	}
 	for _, address := range []string{"ana@contoso.com", "ana@sub.contoso.com", "mallory@contoso.com", "ana@fabrikam.com"} {
-		e, err := admin.Explain(t.Context(), admin.Memory(admin.Samples()), admin.Question{Email: address}, now)
+		e, err := admin.Explain(t.Context(), memory(t, admin.Samples()), admin.Question{Email: address}, now)
 		must(t, err)
 		if e.Decision.Action != policy.Review || e.Decision.Row == nil {
 			t.Errorf("%s: %s", address, e.Decision.Reason)

@@ -25,7 +25,7 @@ type Question struct {
 
 // Explanation is what would be decided, and why.
 type Explanation struct {
-	Submission submission.Submission `json:"submission"`
+	Submission submission.Submission `json:"submission"` // without the invite code
 	// Missing are the fields that the form asks for and the question did not give. They are empty in the submission, so
 	// a row that looks at them may decide otherwise on a real one.
 	Missing []string `json:"missing"`
@@ -69,17 +69,18 @@ func (q Question) Submission(now time.Time) (s submission.Submission, missing []
 	return s, missing, nil
 }
 
-// Explain answers the question by the rows as of now, exactly as a submission would be decided then. Errors are those
-// of [Question.Submission] and of rows.
-func Explain(ctx context.Context, rows invite.Rows, q Question, now time.Time) (Explanation, error) {
+// Explain answers the question as of now, exactly as the decider decides on a submission. Errors are those of
+// [Question.Submission] and of the decider.
+func Explain(ctx context.Context, decider invite.Decider, q Question, now time.Time) (Explanation, error) {
 	s, missing, err := q.Submission(now)
 	if err != nil {
 		return Explanation{}, err
 	}
-	decision, err := invite.Decide(ctx, rows, s, now)
+	decision, err := decider.Decide(ctx, s, now)
 	if err != nil {
 		return Explanation{}, err
 	}
+	s.InviteCode = "" // from the hash of a short code the code can be found
 	return Explanation{Submission: s, Missing: missing, Partitions: policy.Partitions(s.Email), Decision: decision}, nil
 }
 

@@ -55,7 +55,7 @@ type CellChange struct {
 	Becomes *Cell  `json:"becomes"`
 }
 
-// Cell is a value as a file has it.
+// Cell is a value as a file has it; an invite code is [NotShown].
 type Cell struct {
 	Type string `json:"type"`
 	Text string `json:"text"`
@@ -74,15 +74,22 @@ func NewPlan(ctx context.Context, table []policy.Raw, file []rowfile.Row, option
 			plan.Kept++
 			continue
 		}
-		change := Change{Kind: d.Kind, Partition: d.Partition, Name: d.Name, Line: d.Line, Cells: []CellChange{}, Conflict: d.Conflict, difference: d}
+		change := Change{
+			Kind: d.Kind, Partition: d.Partition, Name: d.Name, Line: d.Line, Cells: []CellChange{}, Conflict: d.Conflict,
+			difference: d,
+		}
 		if options.Overwrite {
 			change.Conflict = ""
 		}
 		for _, cell := range d.Cells {
-			change.Cells = append(change.Cells, CellChange{Column: cell.Column, Was: newCell(cell.Was), Becomes: newCell(cell.Becomes)})
+			change.Cells = append(change.Cells, CellChange{
+				Column: cell.Column, Was: newCell(cell.Column, cell.Was), Becomes: newCell(cell.Column, cell.Becomes),
+			})
 		}
 		plan.Changes = append(plan.Changes, change)
-		outcome = slices.DeleteFunc(outcome, func(row policy.Raw) bool { return row.Partition == d.Partition && row.Name == d.Name })
+		outcome = slices.DeleteFunc(outcome, func(row policy.Raw) bool {
+			return row.Partition == d.Partition && row.Name == d.Name
+		})
 		if d.Becomes != nil {
 			outcome = append(outcome, *d.Becomes)
 		}
@@ -108,11 +115,11 @@ func NewPlan(ctx context.Context, table []policy.Raw, file []rowfile.Row, option
 	return plan, nil
 }
 
-func newCell(value any) *Cell {
+func newCell(column string, value any) *Cell {
 	if value == nil {
 		return nil
 	}
-	return &Cell{Type: rowfile.TypeOf(value), Text: rowfile.Text(value)}
+	return &Cell{Type: rowfile.TypeOf(value), Text: shown(column, value)}
 }
 
 func lintErrors(ctx context.Context, rows []policy.Raw, now time.Time) ([]lint.Finding, error) {

@@ -57,11 +57,11 @@ type ReplayRequest struct {
 // ReplayConfig says what to replay against what.
 type ReplayConfig struct {
 	Requests []invite.Request
-	// Rows decide anew, each time as of the moment of the decision that was made.
-	Rows invite.Rows
-	// Before are the rows whose decisions the new ones are compared with. If nil, those are the decisions that were
-	// made and recorded.
-	Before invite.Rows
+	// Decider decides anew, each time as of the moment of the decision that was made.
+	Decider invite.Decider
+	// Before is whose decisions the new ones are compared with. If nil, those are the decisions that were made and
+	// recorded.
+	Before *invite.Decider
 	// Addresses are shown whole; else they are masked, also where a row is for one.
 	ShowAddresses bool
 }
@@ -84,12 +84,12 @@ func NewReplay(ctx context.Context, c ReplayConfig) (Replay, error) {
 		at := was.At
 		var err error
 		if c.Before != nil {
-			was, err = invite.Decide(ctx, c.Before, request.Submission, at)
+			was, err = c.Before.Decide(ctx, request.Submission, at)
 			if err != nil {
 				return Replay{}, err
 			}
 		}
-		becomes, err := invite.Decide(ctx, c.Rows, request.Submission, at)
+		becomes, err := c.Decider.Decide(ctx, request.Submission, at)
 		if err != nil {
 			return Replay{}, err
 		}

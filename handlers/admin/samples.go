@@ -16,7 +16,8 @@ func Samples() []policy.Raw {
 		}},
 		{Partition: "contoso.com", Name: "example partners", Columns: map[string]any{
 			"Action": "invite", "Enabled": false, "Priority": int32(100),
-			"Note": "Example. Rename the partition to a partner's domain, set Sponsors and Groups to object ids of yours, then set Enabled to true.",
+			"Note": "Example. Make it anew under a partner's domain, set Sponsors and Groups to object ids of yours, " +
+				"then set Enabled to true.",
 		}},
 		{Partition: "*.contoso.com", Name: "example subsidiaries", Columns: map[string]any{
 			"Action": "review", "Enabled": false,

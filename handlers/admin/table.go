@@ -2,6 +2,7 @@ package admin
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"time"
 
@@ -29,17 +30,22 @@ type Requests interface {
 	RecentRequests(ctx context.Context, now time.Time, limit int) (requests []invite.Request, unreadable int, err error)
 }
 
-// memory is rows that are all read, by partition, as an invite.Rows.
-type memory map[string][]policy.Raw
-
-// Memory returns rows that are already read as an invite.Rows: those of a file, for example.
-func Memory(rows []policy.Raw) invite.Rows {
-	m := memory{}
+// MemoryDecider decides by rows that are already read, such as those of a file. Rows with limits count as if none of
+// their seats were taken.
+func MemoryDecider(rows []policy.Raw) (invite.Decider, error) {
+	byPartition := memory{}
 	for _, row := range rows {
-		m[row.Partition] = append(m[row.Partition], row)
+		byPartition[row.Partition] = append(byPartition[row.Partition], row)
 	}
-	return m
+	cache, err := policy.NewCache(max(1, len(rows)))
+	if err != nil {
+		return invite.Decider{}, fmt.Errorf("preparing to read rows: %w", err)
+	}
+	return invite.Decider{Rows: byPartition, Seats: freeSeats{}, Parse: cache.Parse}, nil
 }
+
+// memory is rows by partition, as an invite.Rows.
+type memory map[string][]policy.Raw
 
 func (m memory) Rows(_ context.Context, partitions []string) ([]policy.Raw, error) {
 	var rows []policy.Raw
@@ -47,6 +53,13 @@ func (m memory) Rows(_ context.Context, partitions []string) ([]policy.Raw, erro
 		rows = append(rows, m[partition]...)
 	}
 	return rows, nil
+}
+
+// freeSeats is an invite.Seats of which no seat is ever taken. Nobody takes one to ask a question.
+type freeSeats struct{ invite.Seats }
+
+func (freeSeats) Used(context.Context, policy.RowKey, string) (policy.Used, error) {
+	return policy.Used{}, nil
 }
 
 // Raws returns the rows of a file without what the file says beside them.

@@ -132,12 +132,12 @@ func Show(rows []policy.Raw, partition, name string) (detail RowDetail, found bo
 		column := ColumnValue{Column: name, Known: i < known}
 		value := raw.Columns[name]
 		if value != nil {
-			column.Set, column.Type, column.Text = true, rowfile.TypeOf(value), rowfile.Text(value)
+			column.Set, column.Type, column.Text = true, rowfile.TypeOf(value), shown(name, value)
 		}
 		column.Faulty = slices.ContainsFunc(row.Faults, func(fault policy.Fault) bool { return fault.Column == name })
 		// A column that is neither set nor has a default is read as nothing, which is not to look like a zero.
 		if column.Known && !column.Faulty && (column.Set || defaults[name] != "") {
-			column.Reading = reading(row, name)
+			column.Reading = shown(name, reading(row, name))
 		}
 		detail.Columns = append(detail.Columns, column)
 	}
@@ -166,4 +166,17 @@ func reading(row policy.Row, column string) string {
 		}
 	}
 	return ""
+}
+
+// NotShown stands in place of an invite code, or of its hash, from which a short code can be found. What a command
+// prints ends up in the logs of pipelines; who needs the code has the table.
+const NotShown = "(not shown)"
+
+// shown returns a value of a column as text. A code is not to show either where its column is misspelt.
+func shown(column string, value any) string {
+	text, column := rowfile.Text(value), strings.ToLower(column)
+	if text != "" && (strings.Contains(column, "code") || strings.Contains(column, "invite")) {
+		return NotShown
+	}
+	return text
 }

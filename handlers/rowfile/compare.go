@@ -91,7 +91,8 @@ func Compare(table []policy.Raw, file []Row) []Difference {
 		if inFile[[2]string{was.Partition, was.Name}] {
 			continue
 		}
-		d := Difference{Kind: Removed, Partition: was.Partition, Name: was.Name, Was: &was, Cells: cellDifferences(was.Columns, nil)}
+		d := Difference{Kind: Removed, Partition: was.Partition, Name: was.Name, Was: &was}
+		d.Cells = cellDifferences(was.Columns, nil)
 		changed, err := time.Parse(time.RFC3339Nano, Version(was.ETag))
 		switch {
 		case newest.IsZero():

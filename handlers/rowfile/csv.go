@@ -79,7 +79,8 @@ func (s *scanner) field() (string, error) {
 		s.rest = s.rest[1:]
 	}
 	if s.rest != "" && s.rest[0] != s.comma && s.rest[0] != '\r' && s.rest[0] != '\n' {
-		return "", problem.New(problem.MalformedBody, "line %d: something follows a closing quote; a quote inside a quoted cell is written twice", s.line)
+		return "", problem.New(problem.MalformedBody,
+			"line %d: something follows a closing quote; a quote inside a quoted cell is written twice", s.line)
 	}
 	return field.String(), nil
 }

@@ -193,7 +193,10 @@ func open(text string) (*reading, error) {
 		text, line = rest, 2
 	}
 	for _, comma := range []byte{',', ';', '\t'} {
-		records := &reading{scanner: scanner{rest: text, comma: comma, line: line}, at: map[string]int{}, types: map[string]string{}, seen: map[[2]string]int{}}
+		records := &reading{
+			scanner: scanner{rest: text, comma: comma, line: line},
+			at:      map[string]int{}, types: map[string]string{}, seen: map[[2]string]int{},
+		}
 		names, _, err := records.record()
 		if err != nil {
 			continue
@@ -210,7 +213,9 @@ func open(text string) (*reading, error) {
 			return records, records.setColumns(names)
 		}
 	}
-	return nil, problem.New(problem.MalformedBody, "line %d: the first line must name the columns, %s and %s among them, in just this spelling", line, partitionHeader, nameHeader)
+	return nil, problem.New(problem.MalformedBody,
+		"line %d: the first line must name the columns, %s and %s among them, in just this spelling",
+		line, partitionHeader, nameHeader)
 }
 
 // columnName is a name that a column of a table can have.
@@ -255,14 +260,16 @@ func (r *reading) rows() ([]Row, error) {
 		}
 		for i, cell := range record {
 			if cell != "" && (i >= len(r.columns) || r.columns[i] == "") {
-				return nil, problem.New(problem.MalformedBody, "line %d: there is a cell in position %d, where the first line names no column", line, i+1)
+				return nil, problem.New(problem.MalformedBody,
+					"line %d: there is a cell in position %d, where the first line names no column", line, i+1)
 			}
 		}
 		row := r.row(record, line)
 		key := [2]string{row.Partition, row.Name}
 		before, twice := r.seen[key]
 		if twice {
-			return nil, problem.New(problem.MalformedBody, "line %d: there is a row of the same %s and %s on line %d", line, partitionHeader, nameHeader, before)
+			return nil, problem.New(problem.MalformedBody,
+				"line %d: there is a row of the same %s and %s on line %d", line, partitionHeader, nameHeader, before)
 		}
 		r.seen[key] = line
 		rows = append(rows, row)
@@ -282,7 +289,8 @@ func (r *reading) row(record []string, line int) Row {
 	}
 	for _, name := range r.columns {
 		switch {
-		case name == "", name == partitionHeader, name == nameHeader, name == versionHeader, strings.HasSuffix(name, typeSuffix):
+		case name == "", name == partitionHeader, name == nameHeader, name == versionHeader,
+			strings.HasSuffix(name, typeSuffix):
 			continue
 		}
 		typeName := strings.TrimSpace(r.cell(record, name+typeSuffix))

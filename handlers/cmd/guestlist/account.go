@@ -68,7 +68,8 @@ func (a account) find() (place, error) {
 		return azure("storage account "+a.Account, "https://"+a.Account+".table.core.windows.net"), nil
 	case a.TablesURL != "":
 		address, err := url.Parse(a.TablesURL)
-		if err != nil || address.Scheme != "https" || address.Host == "" || address.User != nil || address.RawQuery != "" || address.Fragment != "" {
+		if err != nil || address.Scheme != "https" || address.Host == "" || address.User != nil ||
+			address.RawQuery != "" || address.Fragment != "" {
 			return place{}, usage("--tables-url: the address must look like https://NAME.table.core.windows.net")
 		}
 		return azure("the tables at "+address.Host, a.TablesURL), nil
@@ -80,15 +81,20 @@ func (a account) find() (place, error) {
 	case found:
 		return local, nil
 	case a.Local:
-		return place{}, fmt.Errorf("there is no local run: no %s in the working directory or above it; make run starts one", runFile)
+		return place{}, fmt.Errorf("there is no local run: no %s in the working directory or above it; make run starts one",
+			runFile)
 	}
-	return place{}, usage("whose rows? Give --account NAME for a deployment, or start a local run (make run) and stay in its folder")
+	return place{}, usage("whose rows? Give --account NAME for a deployment, " +
+		"or start a local run (make run) and stay in its folder")
 }
 
 func azure(name, address string) place {
-	return place{name: name + ", as the Azure CLI is signed in", config: tables.Config{ServiceURL: address},
-		hint: "Is the name right, does the account's network let this machine in, and do you have the role Storage Table Data Contributor on it (Storage Table Data Reader to look only)? " +
-			"A new role takes some minutes."}
+	return place{
+		name:   name + ", as the Azure CLI is signed in",
+		config: tables.Config{ServiceURL: address},
+		hint: "Is the name right, does the account's network let this machine in, and do you have the role " +
+			"Storage Table Data Contributor on it (Storage Table Data Reader to look only)? A new role takes some minutes.",
+	}
 }
 
 // findRun looks for a local run in the working directory and above.
@@ -120,7 +126,8 @@ func readRun(path string, text []byte) (place, bool, error) {
 	}
 	err := json.Unmarshal(text, &at)
 	if err != nil || at.Storage == "" {
-		return place{}, false, fmt.Errorf("%s names no storage: start the local run again (make run), or give --account NAME for a deployment", path)
+		return place{}, false, fmt.Errorf("%s names no storage: start the local run again (make run), "+
+			"or give --account NAME for a deployment", path)
 	}
 	return place{
 		name: "the local run of " + path, config: tables.Config{ConnectionString: at.Storage}, graph: at.Graph,
@@ -159,7 +166,8 @@ func (s *session) signIn(scope string) (azcore.TokenCredential, error) {
 	_, err = credential.GetToken(ctx, azpolicy.TokenRequestOptions{Scopes: []string{scope}})
 	if err != nil {
 		text, _, _ := strings.Cut(err.Error(), "\n")
-		return nil, advised{fmt.Errorf("signing in by the Azure CLI: %s", text), "Sign in by az login, in the tenant of the deployment."}
+		return nil, advised{fmt.Errorf("signing in by the Azure CLI: %s", text),
+			"Sign in by az login, in the tenant of the deployment."}
 	}
 	return credential, nil
 }

@@ -204,12 +204,13 @@ type explainCommand struct {
 }
 
 func (explainCommand) Help() string {
-	return "The decision comes about exactly as for a real submission. Fields that are not given are empty, where the form would insist on some of them."
+	return `The decision comes about exactly as for a real submission. Fields that are not given are empty, where the form would insist on some of them. By a file, rows with limits count as if no seat of theirs were taken.`
 }
 
 func (c explainCommand) Run(s *session, p *policyCommand) error {
 	question := admin.Question{
-		Email: c.Email, Name: c.Name, Company: c.Company, Country: c.Country, Reason: c.Reason, Language: c.Language, Code: c.Code,
+		Email: c.Email, Name: c.Name, Company: c.Company, Country: c.Country, Reason: c.Reason, Language: c.Language,
+		Code: c.Code,
 	}
 	at := c.At.or(s.now())
 	_, _, err := question.Submission(at)
@@ -217,22 +218,11 @@ func (c explainCommand) Run(s *session, p *policyCommand) error {
 	if len(refusals) > 0 {
 		return usage("the form would not take this: %s", strings.Join(refusals, "; "))
 	}
-	var rows invite.Rows
-	hint := func(err error) error { return err }
-	if c.Rows != "" {
-		file, err := s.readFile(c.Rows)
-		if err != nil {
-			return err
-		}
-		rows = admin.Memory(admin.Raws(file))
-	} else {
-		store, at, err := s.open(p.account)
-		if err != nil {
-			return err
-		}
-		rows, hint = store, at.unreachable
+	decider, hint, err := c.decider(s, p)
+	if err != nil {
+		return err
 	}
-	explanation, err := admin.Explain(s.ctx, rows, question, at)
+	explanation, err := admin.Explain(s.ctx, decider, question, at)
 	if err != nil {
 		return hint(err)
 	}
@@ -247,6 +237,23 @@ func (c explainCommand) Run(s *session, p *policyCommand) error {
 	return nil
 }
 
+// decider returns what decides, by the table or by a file, and what adds to its errors where to look.
+func (c explainCommand) decider(s *session, p *policyCommand) (invite.Decider, func(error) error, error) {
+	if c.Rows != "" {
+		file, err := s.readFile(c.Rows)
+		if err != nil {
+			return invite.Decider{}, nil, err
+		}
+		decider, err := admin.MemoryDecider(admin.Raws(file))
+		return decider, func(err error) error { return err }, err
+	}
+	store, at, err := s.open(p.account)
+	if err != nil {
+		return invite.Decider{}, nil, err
+	}
+	return invite.Decider{Rows: store, Seats: store}, at.unreachable, nil
+}
+
 type replayCommand struct {
 	Last          int    `default:"500" placeholder:"N" help:"How many submissions to look at, the newest first; at most 10000."`
 	Rows          string `placeholder:"FILE" help:"Decide by the rows of a file, and compare with what the table's rows would decide; - is standard input."`
@@ -256,7 +263,7 @@ type replayCommand struct {
 func (replayCommand) Help() string {
 	return `Without --rows it tells whether the table's rows would decide today as was decided then. With --rows it tells what the edited rows would decide otherwise than the table's, whatever was decided then.
 
-Each submission is decided as of the time of its own decision, so that rows apply that applied then. It counts as changed if the action differs, or the groups and other terms of the invitation.
+Each submission is decided as of the time of its own decision, so that rows apply that applied then, and rows with limits as if no seat of theirs were taken. It counts as changed if the action differs, or the groups and other terms of the invitation.
 
 Exits with 1 if anything would change.`
 }
@@ -288,9 +295,18 @@ func (c replayCommand) Run(s *session, p *policyCommand) error {
 	if err != nil {
 		return at.unreachable(err)
 	}
-	config := admin.ReplayConfig{Requests: requests, Rows: admin.Memory(table), ShowAddresses: c.ShowAddresses}
+	config := admin.ReplayConfig{Requests: requests, ShowAddresses: c.ShowAddresses}
+	config.Decider, err = admin.MemoryDecider(table)
+	if err != nil {
+		return err
+	}
 	if c.Rows != "" {
-		config.Before, config.Rows = config.Rows, admin.Memory(admin.Raws(file))
+		before := config.Decider
+		config.Before = &before
+		config.Decider, err = admin.MemoryDecider(admin.Raws(file))
+		if err != nil {
+			return err
+		}
 	}
 	replay, err := admin.NewReplay(s.ctx, config)
 	if err != nil {
@@ -442,7 +458,8 @@ func (c applyCommand) Run(s *session, p *policyCommand) error {
 	case len(plan.Conflicts()) > 0:
 		refusal = conflicted(plan.Conflicts())
 	case len(plan.NewErrors) > 0 && !c.ForceFaults:
-		fmt.Fprintln(s.stderr, "guestlist: nothing was written: the change would bring new errors. Mend the file, or add --force-faults.")
+		fmt.Fprintln(s.stderr, "guestlist: nothing was written: the change would bring new errors. "+
+			"Mend the file, or add --force-faults.")
 		refusal = errFindings
 	case len(plan.Changes) == 0:
 		// The plan has said so.

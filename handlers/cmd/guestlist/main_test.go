@@ -36,8 +36,8 @@ func TestMain(m *testing.M) {
 //	local-run                        start an emulator with empty tables and a stand-in for Graph with two groups, and
 //	                                 leave a run.json as the local run does
 //	exits CODE COMMAND...            run a command that must end with the exit code
-//	row PARTITION NAME COLUMN=VALUE  write a row, as somebody with another tool would; COLUMN:int32=7 and COLUMN:bool=true
-//	                                 have types, a text may have the escapes of Go
+//	row PARTITION NAME COLUMN=VALUE  write a row, as somebody with another tool would; COLUMN:int32=7 and
+//	                                 COLUMN:bool=true have types, a text may have the escapes of Go
 //	request ADDRESS AGE              record a request that was decided by the rows as they are now, AGE ago
 //	edit FILE OLD NEW                replace a text in a file, wherever it stands; \n is a line break
 func TestScripts(t *testing.T) {
@@ -142,7 +142,7 @@ func putRequest(ts *testscript.TestScript, _ bool, args []string) {
 	s, err := in.Submission(at)
 	ts.Check(err)
 	store := store(ts)
-	decision, err := invite.Decide(context.Background(), store, s, at)
+	decision, err := invite.Decider{Rows: store, Seats: store}.Decide(context.Background(), s, at)
 	ts.Check(err)
 	id, err := submission.NewID(at, bytes.NewReader(fmt.Appendf(nil, "%-16.16s", args[0])))
 	ts.Check(err)

@@ -82,7 +82,10 @@ func printList(w io.Writer, rows []admin.RowSummary) {
 		if row.Faults > 0 {
 			faults = strconv.Itoa(row.Faults)
 		}
-		lines = append(lines, []string{row.Partition, row.Name, or(row.Action), strconv.Itoa(row.Priority), enabled, applies(row.NotBefore, row.NotAfter), faults})
+		lines = append(lines, []string{
+			row.Partition, row.Name, or(row.Action), strconv.Itoa(row.Priority), enabled,
+			applies(row.NotBefore, row.NotAfter), faults,
+		})
 	}
 	columns(w, "", lines)
 }
@@ -142,7 +145,8 @@ func printFindings(w io.Writer, findings []lint.Finding, rows int) {
 			fmt.Fprintln(w, plain(here))
 			where = here
 		}
-		fmt.Fprintln(w, plain(fmt.Sprintf("  %-7s  %s: %s", f.Severity, strings.Trim(f.Column+" ("+f.Rule+")", " "), f.Problem)))
+		about := strings.TrimSpace(f.Column + " (" + f.Rule + ")")
+		fmt.Fprintln(w, plain(fmt.Sprintf("  %-7s  %s: %s", f.Severity, about, f.Problem)))
 		fmt.Fprintln(w, plain("           "+f.Advice))
 	}
 	if len(findings) > 0 {
@@ -152,7 +156,8 @@ func printFindings(w io.Writer, findings []lint.Finding, rows int) {
 	for _, f := range findings {
 		severities[f.Severity]++
 	}
-	fmt.Fprintf(w, "%s looked at: %s, %s, %d to know\n", count(rows, "row"), count(severities[lint.Error], "error"), count(severities[lint.Warning], "warning"), severities[lint.Info])
+	fmt.Fprintf(w, "%s looked at: %s, %s, %d to know\n", count(rows, "row"),
+		count(severities[lint.Error], "error"), count(severities[lint.Warning], "warning"), severities[lint.Info])
 }
 
 func quotedName(name string) string {
@@ -196,9 +201,21 @@ func printExplanation(w io.Writer, e admin.Explanation) {
 		}
 		columns(w, "  ", terms)
 	}
+	if e.Decision.Limits != nil {
+		fmt.Fprintf(w, "\nThe row has limits: guests in all %s, guests a day %s.\n",
+			anyNumber(e.Decision.Limits.MaxGuests), anyNumber(e.Decision.Limits.MaxPerDay))
+	}
 	if len(e.Missing) > 0 {
 		fmt.Fprintf(w, "\nNot given, though the form asks for it: %s. A row that looks at it may decide otherwise.\n", strings.Join(e.Missing, ", "))
 	}
+}
+
+// anyNumber returns a limit as text; 0 is none.
+func anyNumber(limit int) string {
+	if limit == 0 {
+		return "any number"
+	}
+	return strconv.Itoa(limit)
 }
 
 // fieldsOf returns the terms as texts, by their names in JSON.
@@ -254,7 +271,8 @@ func printReplay(w io.Writer, r admin.Replay) {
 		}
 		var lines [][]string
 		for _, request := range change.Requests[:min(maxListed, len(change.Requests))] {
-			lines = append(lines, []string{request.DecidedAt.UTC().Format("2006-01-02 15:04"), request.Address, string(request.ID)})
+			decided := request.DecidedAt.UTC().Format("2006-01-02 15:04")
+			lines = append(lines, []string{decided, request.Address, string(request.ID)})
 		}
 		columns(w, "  ", lines)
 		if len(change.Requests) > maxListed {
@@ -262,7 +280,8 @@ func printReplay(w io.Writer, r admin.Replay) {
 		}
 		fmt.Fprintln(w)
 	}
-	fmt.Fprintf(w, "%s looked at: %d would be decided otherwise, %d the same way\n", count(r.Requests, "request"), changed, r.Same)
+	fmt.Fprintf(w, "%s looked at: %d would be decided otherwise, %d the same way\n",
+		count(r.Requests, "request"), changed, r.Same)
 	for _, left := range []struct {
 		n   int
 		why string
@@ -304,13 +323,15 @@ func printPlan(w io.Writer, plan admin.Plan) {
 	if len(plan.NewErrors) > 0 {
 		fmt.Fprintln(w, "\nErrors that the table does not have yet:")
 		for _, f := range plan.NewErrors {
-			fmt.Fprintln(w, plain(fmt.Sprintf("  %s %s %s (%s): %s %s", f.Partition, quotedName(f.Row), f.Column, f.Rule, f.Problem, f.Advice)))
+			fmt.Fprintln(w, plain(fmt.Sprintf("  %s %s %s (%s): %s %s",
+				f.Partition, quotedName(f.Row), f.Column, f.Rule, f.Problem, f.Advice)))
 		}
 	}
 	if len(plan.Changes) > 0 {
 		fmt.Fprintln(w)
 	}
-	fmt.Fprintf(w, "%d to add, %d to change, %d to delete, %d the same", kinds[rowfile.Added], kinds[rowfile.Changed], kinds[rowfile.Removed], plan.Unchanged)
+	fmt.Fprintf(w, "%d to add, %d to change, %d to delete, %d the same",
+		kinds[rowfile.Added], kinds[rowfile.Changed], kinds[rowfile.Removed], plan.Unchanged)
 	if plan.Kept > 0 {
 		fmt.Fprintf(w, "; %d in the table only, which stay (--delete deletes them)", plan.Kept)
 	}
@@ -322,6 +343,8 @@ func cellText(cell, other *admin.Cell) string {
 	switch {
 	case cell == nil:
 		return "(none)"
+	case cell.Text == admin.NotShown:
+		return cell.Text
 	case other != nil && cell.Text == other.Text:
 		return strconv.Quote(cell.Text) + " (" + cell.Type + ")"
 	default:
