@@ -40,9 +40,9 @@ func (g guard) wider() []guard {
 	return guards
 }
 
-// exclude reports whether no submission can be for both rows: nobody gives two codes.
-func exclude(a, b *policy.Row) bool {
-	return a.InviteCode != "" && b.InviteCode != "" && a.InviteCode != b.InviteCode
+// excludes reports whether no submission fulfils both: nobody gives two codes.
+func (g guard) excludes(other guard) bool {
+	return g.code != "" && other.code != "" && g.code != other.code
 }
 
 // window is the time, from from inclusive to to exclusive, in which a row applies.
@@ -187,16 +187,14 @@ func (k *checker) addUnreachable(e *entry, before []span) {
 // conflict returns a row of the same Priority that says something else while e applies, or nil.
 func conflict(tied map[tie]timeline, e *entry, w window) *entry {
 	var found *entry
+	g := guardOf(e.row)
 	for t, line := range tied {
-		if t.action == e.row.Action {
+		if t.action == e.row.Action || t.guard.excludes(g) {
 			continue
 		}
-		spans := line.within(w)
-		if len(spans) == 0 || exclude(spans[0].owner.row, e.row) {
-			continue
-		}
-		if found == nil || spans[0].owner.row.Name < found.row.Name {
-			found = spans[0].owner
+		first, last := line.find(w)
+		if first < last && (found == nil || line[first].owner.row.Name < found.row.Name) {
+			found = line[first].owner
 		}
 	}
 	return found

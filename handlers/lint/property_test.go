@@ -206,7 +206,15 @@ func BenchmarkCheck10000(b *testing.B) {
 	for i := range 10_000 {
 		spread = append(spread, invite(fmt.Sprintf("contoso%d.com", i/2), fmt.Sprint("row ", i%2), columns{"Priority": i % 2}))
 	}
-	for name, raws := range map[string][]policy.Raw{"partitions": spread, "one partition": many(10_000)} {
+	crowded := make([]policy.Raw, 0, 10_000)
+	for i := range 10_000 {
+		raw := invite(fmt.Sprintf("contoso%d.com", i/maxRows), fmt.Sprint("row ", i), columns{"InviteCode": fmt.Sprint("code-", i)})
+		if i%2 == 0 {
+			raw.Columns["Action"] = "review"
+		}
+		crowded = append(crowded, raw)
+	}
+	for name, raws := range map[string][]policy.Raw{"partitions": spread, "crowded partitions": crowded} {
 		b.Run(name, func(b *testing.B) {
 			rows := parse(raws)
 			b.ReportAllocs()
