@@ -98,7 +98,8 @@ func NewReplay(ctx context.Context, c ReplayConfig) (Replay, error) {
 			continue
 		}
 		change := ReplayChange{Was: c.verdict(was), Becomes: c.verdict(becomes)}
-		entry := ReplayRequest{ID: request.ID, Address: c.address(request.Submission.Email.String()), DecidedAt: at, Reason: becomes.Reason}
+		entry := ReplayRequest{ID: request.ID, DecidedAt: at, Reason: becomes.Reason}
+		entry.Address = c.address(request.Submission.Email.String())
 		place, known := places[change.key()]
 		if !known {
 			place = len(replay.Changes)

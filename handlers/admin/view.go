@@ -18,6 +18,7 @@ type RowSummary struct {
 	Partition string     `json:"partition"`
 	Name      string     `json:"name"`
 	Action    string     `json:"action"` // empty if it can't be understood
+	Mode      string     `json:"mode"`
 	Priority  int        `json:"priority"`
 	Enabled   bool       `json:"enabled"`
 	NotBefore *time.Time `json:"notBefore,omitempty"`
@@ -37,7 +38,8 @@ func List(rows []policy.Raw) []RowSummary {
 	summaries := []RowSummary{}
 	for _, row := range parsed {
 		summaries = append(summaries, RowSummary{
-			Partition: row.Partition, Name: row.Name, Action: string(row.Action), Priority: row.Priority, Enabled: row.Enabled,
+			Partition: row.Partition, Name: row.Name,
+			Action: string(row.Action), Mode: string(row.Mode), Priority: row.Priority, Enabled: row.Enabled,
 			NotBefore: moment(row.NotBefore), NotAfter: moment(row.NotAfter), Faults: len(row.Faults),
 		})
 	}
@@ -112,7 +114,10 @@ func Show(rows []policy.Raw, partition, name string) (detail RowDetail, found bo
 		return RowDetail{}, false
 	}
 	row := policy.Parse(raw)
-	detail = RowDetail{Partition: raw.Partition, Name: raw.Name, Version: rowfile.Version(raw.ETag), Columns: []ColumnValue{}, Faults: []Fault{}}
+	detail = RowDetail{
+		Partition: raw.Partition, Name: raw.Name, Version: rowfile.Version(raw.ETag),
+		Columns: []ColumnValue{}, Faults: []Fault{},
+	}
 	for _, fault := range row.Faults {
 		detail.Faults = append(detail.Faults, Fault{fault.Column, fault.Problem, fault.Advice})
 	}

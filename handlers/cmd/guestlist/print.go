@@ -73,7 +73,7 @@ func printList(w io.Writer, rows []admin.RowSummary) {
 		fmt.Fprintln(w, "There are no rows: everybody goes to review.")
 		return
 	}
-	lines := [][]string{{"PARTITION", "NAME", "ACTION", "PRIORITY", "ENABLED", "APPLIES", "FAULTS"}}
+	lines := [][]string{{"PARTITION", "NAME", "ACTION", "MODE", "PRIORITY", "ENABLED", "APPLIES", "FAULTS"}}
 	for _, row := range rows {
 		enabled, faults := "yes", "-"
 		if !row.Enabled {
@@ -83,7 +83,7 @@ func printList(w io.Writer, rows []admin.RowSummary) {
 			faults = strconv.Itoa(row.Faults)
 		}
 		lines = append(lines, []string{
-			row.Partition, row.Name, or(row.Action), strconv.Itoa(row.Priority), enabled,
+			row.Partition, row.Name, or(row.Action), row.Mode, strconv.Itoa(row.Priority), enabled,
 			applies(row.NotBefore, row.NotAfter), faults,
 		})
 	}
@@ -206,7 +206,8 @@ func printExplanation(w io.Writer, e admin.Explanation) {
 			anyNumber(e.Decision.Limits.MaxGuests), anyNumber(e.Decision.Limits.MaxPerDay))
 	}
 	if len(e.Missing) > 0 {
-		fmt.Fprintf(w, "\nNot given, though the form asks for it: %s. A row that looks at it may decide otherwise.\n", strings.Join(e.Missing, ", "))
+		fmt.Fprintf(w, "\nNot given, though the form asks for it: %s. A row that looks at it may decide otherwise.\n",
+			strings.Join(e.Missing, ", "))
 	}
 }
 
@@ -316,7 +317,8 @@ func printPlan(w io.Writer, plan admin.Plan) {
 		}
 		var lines [][]string
 		for _, cell := range change.Cells {
-			lines = append(lines, []string{cell.Column, cellText(cell.Was, cell.Becomes) + " -> " + cellText(cell.Becomes, cell.Was)})
+			was, becomes := cellText(cell.Was, cell.Becomes), cellText(cell.Becomes, cell.Was)
+			lines = append(lines, []string{cell.Column, was + " -> " + becomes})
 		}
 		columns(w, "    ", lines)
 	}
