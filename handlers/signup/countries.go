@@ -25,16 +25,18 @@ func newCountryOptions() (countryOptions, error) {
 	if err != nil {
 		return countryOptions{}, err
 	}
-	type country struct{ code, name string }
+	names := display.English.Regions()
+	type country struct{ code, name, key string }
 	countries := make([]country, 0, len(codes))
 	for _, code := range codes {
 		region, err := language.ParseRegion(code)
 		if err != nil {
 			return countryOptions{}, fmt.Errorf("the country %s has no name: %w", code, err)
 		}
-		countries = append(countries, country{code, display.English.Regions().Name(region)})
+		name := names.Name(region)
+		countries = append(countries, country{code, name, sortKey(name)})
 	}
-	slices.SortFunc(countries, func(a, b country) int { return strings.Compare(sortKey(a.name), sortKey(b.name)) })
+	slices.SortFunc(countries, func(a, b country) int { return strings.Compare(a.key, b.key) })
 
 	var options strings.Builder
 	for _, c := range countries {

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"guestlist/handlers/problem"
@@ -35,7 +36,8 @@ type FormConfig struct {
 type form struct {
 	FormConfig
 	site      *site
-	countries countryOptions
+	// countries are named when the first page is asked for: it takes longer than the rest of the program's start.
+	countries func() (countryOptions, error)
 }
 
 // NewForm returns the handler of the form. GET and HEAD show it; query parameters named like its fields fill it in beforehand, but
@@ -66,11 +68,7 @@ func NewForm(config FormConfig) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	countries, err := newCountryOptions()
-	if err != nil {
-		return nil, err
-	}
-	f := &form{config, site, countries}
+	f := &form{config, site, sync.OnceValues(newCountryOptions)}
 	return site.guarded(f.serve, http.MethodGet, http.MethodHead, http.MethodPost), nil
 }
 
@@ -271,7 +269,12 @@ func (f *form) show(w http.ResponseWriter, r *http.Request, status int, in submi
 			MaxLength: maxTyped * d.limit, Required: d.required,
 		}
 		if d.control == "select" {
-			c.Options = f.countries.selecting(c.Value)
+			countries, err := f.countries()
+			if err != nil {
+				// The field is optional: the form does its work without it.
+				f.Log.ErrorContext(r.Context(), "the country list is missing on the form", "error", err)
+			}
+			c.Options = countries.selecting(c.Value)
 		}
 		content.Fields = append(content.Fields, c)
 		if c.Error != "" {
