@@ -35,7 +35,7 @@ type FormConfig struct {
 
 type form struct {
 	FormConfig
-	site      *site
+	site *site
 	// countries are named when the first page is asked for: it takes longer than the rest of the program's start.
 	countries func() (countryOptions, error)
 }
