@@ -16,8 +16,8 @@ import (
 
 var _ lint.Directory = (*Client)(nil)
 
-// Group returns the group of that object id. The app needs the permission GroupMember.Read.All, or one that includes it. NotFound: there is
-// no such group. DirectoryForbidden: also where the app sees the group and not what kind it is.
+// Group returns the group of that object id. The app needs the permission GroupMember.Read.All, or one that includes
+// it. NotFound: there is no such group. DirectoryForbidden: also where the app sees the group and not what kind it is.
 func (c *Client) Group(ctx context.Context, id string) (lint.Group, error) {
 	const doing = "reading a group"
 	object, err := c.look(ctx, doing, "groups", id,
@@ -47,9 +47,10 @@ func (c *Client) Group(ctx context.Context, id string) (lint.Group, error) {
 	}, nil
 }
 
-// Principal returns the user or group of that object id. The app needs the permissions User.Read.All and GroupMember.Read.All, or ones
-// that include them; to ask for an object of any kind at once it would need Directory.Read.All. NotFound: there is neither a
-// user nor a group of that id. DirectoryForbidden: also where the app sees the user and not whether the account is enabled.
+// Principal returns the user or group of that object id. The app needs the permissions User.Read.All and
+// GroupMember.Read.All, or ones that include them; to ask for an object of any kind at once it would need
+// Directory.Read.All. NotFound: there is neither a user nor a group of that id. DirectoryForbidden: also where the app
+// sees the user and not whether the account is enabled.
 func (c *Client) Principal(ctx context.Context, id string) (lint.Principal, error) {
 	const doing = "reading a user"
 	object, err := c.look(ctx, doing, "users", id, []string{"id", "displayName", "accountEnabled", "userType"},
@@ -109,7 +110,8 @@ type lookQuery struct {
 	Select []string `uriparametername:"%24select"`
 }
 
-// classifyLook tells an object that does not exist from everything else that has the status 404, such as a path that does not.
+// classifyLook tells an object that does not exist from everything else that has the status 404, such as a path that
+// does not.
 func classifyLook(answer *answerError) problem.Code {
 	switch {
 	case answer.status == http.StatusNotFound && answer.code == "Request_ResourceNotFound":

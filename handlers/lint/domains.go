@@ -31,8 +31,8 @@ func domainList(text string) map[string]string {
 	return domains
 }
 
-// sharedDomains are domains that the public suffix list does not have, below which others get names that take mail: the initial
-// domains of the tenants of Entra and its national clouds.
+// sharedDomains are domains that the public suffix list does not have, below which others get names that take mail: the
+// initial domains of the tenants of Entra and its national clouds.
 var sharedDomains = []string{"onmicrosoft.com", "onmicrosoft.us", "partner.onmschina.cn", "onmicrosoft.de"}
 
 // maxRows is the most rows of one partition that are read for a decision. Package tables refuses to read more.
@@ -108,7 +108,8 @@ func (k *checker) checkDoor(e *entry) {
 	}
 }
 
-// publicSuffix reports whether names right below the domain are for anyone to register, and whether it is a private owner who lets them.
+// publicSuffix reports whether names right below the domain are for anyone to register, and whether it is a private
+// owner who lets them.
 func publicSuffix(domain string) (private, is bool) {
 	suffix, icann := publicsuffix.PublicSuffix(domain)
 	if suffix == domain {

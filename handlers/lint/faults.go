@@ -70,8 +70,8 @@ func (k *checker) checkBadKey(e *entry, f policy.Fault) {
 	}
 }
 
-// meantKey returns the partition key that was probably meant by one that is none, or "". For an ending such as co.uk that
-// is everything below it, and isSuffix is true.
+// meantKey returns the partition key that was probably meant by one that is none, or "". For an ending such as co.uk
+// that is everything below it, and isSuffix is true.
 func meantKey(key string) (meant string, isSuffix bool) {
 	const longest = 512 // in bytes; what is longer is no slip
 	if len(key) > longest || !utf8.ValidString(key) {
@@ -115,8 +115,8 @@ func domainOf(name string) (domain string, ok bool) {
 	return address.Domain(), true
 }
 
-// parentOf returns a domain below which there are domains of addresses, in the form in which submissions would have it. ok is false if there are
-// none.
+// parentOf returns a domain below which there are domains of addresses, in the form in which submissions would have it.
+// ok is false if there are none.
 func parentOf(name string) (parent string, ok bool) {
 	// Of some endings only two parts more make a domain: the public suffix list has all that is right below them.
 	for _, below := range []string{"a.", "a.a."} {

@@ -25,8 +25,8 @@ const (
 
 // Finding is one thing that is wrong with a row, or that its author should know.
 //
-// It is for the admin who wrote the rows: Partition, Row and the texts can hold addresses, and Partition, Row and Column are as somebody
-// typed them, control characters included. The texts quote whatever they repeat.
+// It is for the admin who wrote the rows: Partition, Row and the texts can hold addresses, and Partition, Row and
+// Column are as somebody typed them, control characters included. The texts quote whatever they repeat.
 type Finding struct {
 	Partition string   `json:"partition"` // empty if it is about no row in particular
 	Row       string   `json:"row"`       // the row's name (RowKey); empty if it is about the partition as a whole
@@ -43,22 +43,25 @@ type Config struct {
 	Rows []policy.Row
 	// Now is when the rows are to work: what only mattered before is not told.
 	Now time.Time
-	// Directory is asked for the groups and sponsors of all rows that are not disabled, each once. Without one, nobody is asked.
+	// Directory is asked for the groups and sponsors of all rows but those that are disabled, over or deny, each once.
+	// Without one, nobody is asked.
 	Directory Directory
-	// Progress, if set, is told how many of the groups and sponsors have been asked for: first 0, last total, and nothing if there are none.
-	// It is called by the goroutine that called Check.
+	// Progress, if set, is told how many of the groups and sponsors have been asked for: first 0, last total, and
+	// nothing if there are none. It is called by the goroutine that called Check.
 	Progress func(done, total int)
 }
 
-// Check returns everything that the rules find, in the order of the partitions, the most specific first (addresses, domains, wildcards
-// from the deepest, then "*"), in a partition by row and column. What is about no row comes last. There is at most one finding of a rule for
-// a column of a row, except where several entries of a column are wrong each for itself.
+// Check returns everything that the rules find, in the order of the partitions, the most specific first (addresses,
+// domains, wildcards from the deepest, then "*"), in a partition by row and column. What is about no row comes last.
+// There is at most one finding of a rule for a column of a row, except where several entries of a column are wrong each
+// for itself.
 //
-// Disabled rows have no findings but their faults. Rows that apply only later, and those in audit mode, are looked at like any other, since
-// they are there to decide one day; what they let in is told once they do. The rows are not changed.
+// Disabled rows have no findings but their faults. Rows that apply only later, and those in audit mode, are looked at
+// like any other, since they are there to decide one day; what they let in is told once they do. The rows are not
+// changed.
 //
-// The error is a *problem.Error. It means that the directory could not be asked at all (with the code of its first failure), or that ctx ended
-// before it had been. The findings that need no directory are returned with it.
+// The error is a *problem.Error. It means that the directory could not be asked at all (with the code of its first
+// failure), or that ctx ended before it had been. The findings that need no directory are returned with it.
 func Check(ctx context.Context, c Config) ([]Finding, error) {
 	if c.Now.IsZero() {
 		return nil, problem.New(problem.Internal, "checking policy rows: the time is not set")
@@ -160,8 +163,8 @@ func (e *entry) sound(column string) bool {
 	return !slices.ContainsFunc(e.row.Faults, func(f policy.Fault) bool { return f.Column == column })
 }
 
-// live reports whether the row is tried, now or later: it is not switched off, and its time is not over. A fault keeps a row alive
-// whatever its times, see [policy.Decide].
+// live reports whether the row is tried, now or later: it is not switched off, and its time is not over. A fault keeps
+// a row alive whatever its times, see [policy.Decide].
 func (k *checker) live(e *entry) bool {
 	return !e.row.Disabled() && (e.faulty() || !k.expired(e))
 }

@@ -69,8 +69,8 @@ func check(t *testing.T, d Directory, raws ...policy.Raw) []Finding {
 	return findings
 }
 
-// tenant is a directory in which every id is a fine group and a fine sponsor, but for those that it lists. It is asked by several
-// goroutines, and changes nothing.
+// tenant is a directory in which every id is a fine group and a fine sponsor, but for those that it lists. It is asked
+// by several goroutines, and changes nothing.
 type tenant struct {
 	groups     map[string]Group
 	principals map[string]Principal

@@ -12,9 +12,9 @@ import (
 	"guestlist/handlers/problem"
 )
 
-// Directory is what is asked for groups and sponsors, by ids in lower case. It may be called by several goroutines at once. Its errors are
-// *problem.Error: NotFound where there is nothing of that id, DirectoryForbidden where that may not be known, anything else
-// where it could not be asked now.
+// Directory is what is asked for groups and sponsors, by ids in lower case. It may be called by several goroutines at
+// once. Its errors are *problem.Error: NotFound where there is nothing of that id, DirectoryForbidden where that may
+// not be known, anything else where it could not be asked now.
 type Directory interface {
 	// Group returns the group of that id.
 	Group(ctx context.Context, id string) (Group, error)
@@ -113,7 +113,8 @@ func (k *checker) checkDirectory(ctx context.Context, d Directory, progress func
 	return nil
 }
 
-// objects returns what the rows name, each once, in the order of column and id. A row that denies gives nobody anything.
+// objects returns what the rows name, each once, in the order of column and id. A row that denies gives nobody
+// anything.
 func (k *checker) objects() []*object {
 	type key struct{ column, id string }
 	known := map[key]*object{}
@@ -143,8 +144,9 @@ func (k *checker) objects() []*object {
 	return list
 }
 
-// askAll asks for the objects and fills in their outcomes. It asks for no more of a column that may not be read, and no more at all once
-// the directory is throttling or has failed often in a row. An error means that ctx has ended, or that there was no answer at all.
+// askAll asks for the objects and fills in their outcomes. It asks for no more of a column that may not be read, and no
+// more at all once the directory is throttling or has failed often in a row. An error means that ctx has ended, or that
+// there was no answer at all.
 func askAll(ctx context.Context, d Directory, objects []*object, progress func(done, total int)) error {
 	if progress == nil {
 		progress = func(int, int) {}

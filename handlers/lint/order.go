@@ -9,8 +9,9 @@ import (
 	"guestlist/handlers/submission"
 )
 
-// alwaysDecides reports whether the row decides on every submission for which it is tried inside its window. It is about rows without
-// faults: those with one always decide review. A limit does not keep a row from deciding, it only makes the decision review.
+// alwaysDecides reports whether the row decides on every submission for which it is tried inside its window. It is
+// about rows without faults: those with one always decide review. A limit does not keep a row from deciding, it only
+// makes the decision review.
 func alwaysDecides(row *policy.Row) bool { return enforced(row) && guardOf(row) == guard{} }
 
 // enforced reports whether the row decides anything: one in audit mode is only recorded.
@@ -24,8 +25,8 @@ type guard struct {
 
 func guardOf(row *policy.Row) guard { return guard{row.Condition.String(), row.InviteCode} }
 
-// wider returns the guards that every submission fulfils that fulfils g, as far as that can be seen without looking into conditions: those
-// that ask for less.
+// wider returns the guards that every submission fulfils that fulfils g, as far as that can be seen without looking
+// into conditions: those that ask for less.
 func (g guard) wider() []guard {
 	guards := []guard{{}}
 	if g.condition != "" {
@@ -200,7 +201,8 @@ func conflict(tied map[tie]timeline, e *entry, w window) *entry {
 	return found
 }
 
-// checkOverlap tells of a row that decides otherwise during a part of e's window while neither is an exception inside the other.
+// checkOverlap tells of a row that decides otherwise during a part of e's window while neither is an exception inside
+// the other.
 func (k *checker) checkOverlap(e *entry, w window, before []span) {
 	for _, s := range before {
 		theirs := k.window(s.owner)
