@@ -61,8 +61,3 @@ func (d Decider) usage(ctx context.Context, keys []policy.RowKey, now time.Time)
 	}
 	return usage, nil
 }
-
-// Decide is Decider's without Seats.
-func Decide(ctx context.Context, rows Rows, s submission.Submission, now time.Time) (policy.Decision, error) {
-	return Decider{Rows: rows}.Decide(ctx, s, now)
-}

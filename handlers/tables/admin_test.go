@@ -3,6 +3,7 @@ package tables
 import (
 	"bytes"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -198,5 +199,48 @@ func TestRecentRequests(t *testing.T) {
 	requests, unreadable, err := store.RecentRequests(t.Context(), now, 2)
 	if err != nil || unreadable != 1 || len(requests) != 2 || requests[1].ID != ids[2] {
 		t.Errorf("with a record that can't be read: %d requests, %d unreadable, %v", len(requests), unreadable, err)
+	}
+}
+
+// In a transaction the SDK would name a row such as o'neil's by a key that the real service can't read.
+func TestAnApostropheInAKeyStaysOutOfTransactions(t *testing.T) {
+	var paths []string
+	store := newTestStore(t, roundTripper(func(req *http.Request) (*http.Response, error) {
+		paths = append(paths, req.Method+" "+req.URL.EscapedPath())
+		return network.RoundTrip(req)
+	}))
+	partition := "sean.o'neil@contoso.com"
+	err := store.ChangeRows(t.Context(), []policy.Raw{{Partition: partition, Name: "it's him", Columns: map[string]any{"Action": "deny"}}}, nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stored, err := store.AllRows(t.Context())
+	if err != nil || len(stored) != 1 {
+		t.Fatalf("%v, %v", stored, err)
+	}
+	paths = nil
+	stale := stored[0]
+	changed := policy.Raw{Partition: partition, Name: "it's him", ETag: stale.ETag, Columns: map[string]any{"Action": "review"}}
+	err = store.ChangeRows(t.Context(), nil, []policy.Raw{changed}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = store.ChangeRows(t.Context(), nil, nil, []policy.Raw{stale})
+	if problem.CodeOf(err) != problem.Conflict {
+		t.Errorf("removing a row that has moved gives %v", err)
+	}
+	stored, err = store.AllRows(t.Context())
+	if err != nil || len(stored) != 1 || stored[0].Columns["Action"] != "review" {
+		t.Fatalf("%v, %v", stored, err)
+	}
+	err = store.ChangeRows(t.Context(), nil, nil, stored)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range paths {
+		changes := !strings.HasPrefix(path, http.MethodGet)
+		if changes && (strings.Contains(path, "$batch") || !strings.Contains(path, "o%27%27neil") || !strings.Contains(path, "it%27%27s")) {
+			t.Errorf("a change went to %s", path)
+		}
 	}
 }
