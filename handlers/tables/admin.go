@@ -75,7 +75,7 @@ func (s *Store) ChangeRows(ctx context.Context, add, replace, remove []policy.Ra
 	}
 	var err error
 	if slices.ContainsFunc(rows[len(add):], hasApostrophe) {
-		err = s.oneByOne(ctx, rows, actions)
+		err = s.oneByOne(ctx, rows, actions, len(add))
 	} else {
 		_, err = submit(ctx, s.policies, actions)
 	}
@@ -92,9 +92,12 @@ func (s *Store) ChangeRows(ctx context.Context, add, replace, remove []policy.Ra
 // asks for, everywhere but there (aztables 1.4.1, transactional_batch.go). The emulator takes it all the same.
 func hasApostrophe(raw policy.Raw) bool { return strings.Contains(raw.Partition+raw.Name, "'") }
 
-// oneByOne does each action by a call of its own.
-func (s *Store) oneByOne(ctx context.Context, rows []policy.Raw, actions []aztables.TransactionAction) error {
-	for i, action := range actions {
+// oneByOne does each action by a call of its own, those on rows that may have moved first: mostly a conflict then comes before anything is
+// changed. The first added of the actions add rows.
+func (s *Store) oneByOne(ctx context.Context, rows []policy.Raw, actions []aztables.TransactionAction, added int) error {
+	for n := range actions {
+		i := (n + added) % len(actions)
+		action := actions[i]
 		var err error
 		switch action.ActionType {
 		case aztables.TransactionTypeAdd:
