@@ -72,7 +72,7 @@ func textSize(text string) int {
 // clip returns text in valid UTF-8, cut and marked if it would take more than most bytes inside a JSON string. It reads
 // no more than that of the text.
 func clip(text string, most int) string {
-	if len(text) <= most && utf8.ValidString(text) && textSize(text) <= most {
+	if len(text) <= most/escaped && utf8.ValidString(text) || len(text) <= most && utf8.ValidString(text) && textSize(text) <= most {
 		return text
 	}
 	size, cut := 0, 0
@@ -158,12 +158,21 @@ func (d *Decision) list(looks []Look, decided int) {
 	}
 	// What follows the first that does not fit is left out: it would stand as if it came right after.
 	listed, full := looks[:0], false
+	var last Look // most rows have the partition and the reason of the one before
+	var lastPartition, lastWhy int
 	for i, look := range looks {
 		if i == decided {
 			listed = append(listed, look)
 			continue
 		}
-		size := look.size()
+		if look.Partition != last.Partition {
+			lastPartition = textSize(look.Partition)
+		}
+		if look.Why != last.Why {
+			lastWhy = textSize(look.Why)
+		}
+		last = look
+		size := len(lookFrame) + lastPartition + textSize(look.Name) + len(look.Outcome) + lastWhy
 		full = full || places == 0 || left < size
 		if full {
 			d.Unlisted++

@@ -94,7 +94,7 @@ var columns = []column{
 	}, nil}, // it takes a compiler: see parse
 	{Column{
 		Name: inviteCode, Takes: fmt.Sprintf("a code of %d to %d letters a to z and digits, or sha256: and the hash of one", minCode, submission.MaxCode),
-		Meaning: "the row applies only to who has typed this code; white space, dashes and capitals make no difference",
+		Meaning: "the row applies only to partners who have typed this code; white space, dashes and capitals make no difference. The hash of a short code can be guessed",
 	}, readInviteCode},
 	{Column{
 		Name: "MaxGuests", Takes: takesLimit,
@@ -144,8 +144,8 @@ var columns = []column{
 
 // Columns returns every column that a policy row may have, in the order in which they are best explained. The types are
 // forgiven: a text may stand for a Boolean or a number ("true", "yes", "1" and 1 are true, "false", "no", "0" and 0 are
-// false, in any case; "10" and 10.0 are 10), a DateTime of the table for a date. Action and UserType may be written in
-// any case.
+// false, in any case; "10" and 10.0 are 10), a DateTime of the table for a date, a number for an InviteCode of digits. Action, Mode
+// and UserType may be written in any case.
 func Columns() []Column {
 	public := make([]Column, 0, len(columns))
 	for _, c := range columns {

@@ -180,8 +180,12 @@ func (c *compiler) compile(text string) (cel.Program, *wrong) {
 	parsed, issues := c.env.Parse(text)
 	if issues.Err() != nil {
 		where := ""
-		if first := issues.Errors(); len(first) > 0 {
-			where = at(text, first[0].Location.Line(), first[0].Location.Column())
+		all := issues.Errors()
+		if len(all) > 0 {
+			if strings.Contains(all[0].Message, "recursion limit") {
+				return nil, &wrong{fmt.Sprintf("is nested more than %d deep", maxDepth), `write lists, such as request.country in ["PT", "ES"], or several rows`}
+			}
+			where = at(text, all[0].Location.Line(), all[0].Location.Column())
 		}
 		// What the parser says would repeat what it stumbled over.
 		return nil, &wrong{"can't be read as an expression" + where,

@@ -12,7 +12,8 @@ import (
 )
 
 // Decide says what is to happen to the submission, and why. The order of rows does not matter, and no argument is
-// changed. now must lie in the years 0 to 9999, which is what JSON can tell.
+// changed. usage must have the counters of the rows that [Limited] lists; more do no harm. now must lie in the years 0 to 9999,
+// which is what JSON can tell.
 //
 // These are the rules:
 //
@@ -25,8 +26,13 @@ import (
 //   - Any other row with a [Fault] stands before all others of its partition and decides Review, whatever its Action
 //     and its times: neither can be trusted, and a deny that was misspelt must not be passed over. Several such rows go
 //     by Name. A partition and a name that come twice are a fault of both.
-//   - A row is skipped before its NotBefore and from its NotAfter on.
-//   - The first row that is not skipped decides. Its Action is the decision's; an invitation has its Terms.
+//   - A row is skipped before its NotBefore and from its NotAfter on, if its InviteCode is not the submission's, and if its
+//     Condition does not hold. A Condition that has no answer decides Review in its place.
+//   - The first row that is not skipped decides, and no later one is tried. Its Action is the decision's; an invitation has its
+//     Terms, and its Limits if there are any.
+//   - A row that would invite decides Review if usage says that its MaxGuests or MaxPerDay is used up, or does not have the row at all.
+//   - A row whose Mode is Audit is tried like any other, with its faults, and never decides: it is Audited or Skipped, and
+//     tried as if the other rows in audit mode were not there. Its limits are not looked at.
 //   - Where no row decides, the Action is Review.
 //
 // Looked has the rows in the order in which they were tried. Those behind the one that decided follow as Unneeded, in
@@ -37,21 +43,23 @@ import (
 func Decide(s submission.Submission, rows []Row, usage Usage, now time.Time) Decision {
 	now = now.UTC()
 	partitions := Partitions(s.Email)
-	candidates := candidatesOf(partitions, rows)
+	places := placesOf(partitions, rows)
 	decision := Decision{Action: Review, At: now}
 	asked := question{s.InviteCode, applicantOf(s), usage, now}
-	looks := make([]Look, 0, len(candidates))
+	looks := make([]Look, 0, len(places))
 	decided := -1
-	for i, c := range candidates {
-		look := Look{Partition: clip(c.row.Partition, maxPartition), Name: clip(c.row.Name, maxName)}
+	for i, p := range places {
+		row := &rows[p.index]
+		look := Look{Partition: clip(row.Partition, maxPartition), Name: clip(row.Name, maxName)}
 		if decided >= 0 {
 			look.Outcome, look.Why = Unneeded, "an earlier row decided"
 		} else {
+			c := p.candidate(rows)
 			v := c.judge(asked)
 			switch {
 			case v.skipped != "":
 				look.Outcome, look.Why = Skipped, v.skipped
-			case c.row.Mode == Audit:
+			case row.Mode == Audit:
 				look.Outcome, look.Why = Audited, clip(fmt.Sprintf("it would have decided: %s (%s)", v.action, v.why), maxWhy)
 			default:
 				decided = i
@@ -65,11 +73,11 @@ func Decide(s submission.Submission, rows []Row, usage Usage, now time.Time) Dec
 	case decided >= 0:
 	case partitions == nil:
 		decision.Reason = "The submission has no address, so a person decides."
-	case len(candidates) == 0:
+	case len(places) == 0:
 		decision.Reason = "There is no row for this address, its domain, a wildcard above it or everybody, so a person decides."
 	default:
-		decision.Reason = fmt.Sprintf("None of the rows for this address (%d) applies now, so a person decides.",
-			len(candidates))
+		decision.Reason = fmt.Sprintf("None of the rows for this address (%d) applies now and is enforced, so a person decides.",
+			len(places))
 	}
 	decision.list(looks, decided)
 	return decision
@@ -125,7 +133,7 @@ func (c candidate) judge(q question) verdict {
 	case skipped != "":
 		return verdict{skipped: skipped}
 	case failed != "":
-		return verdict{action: Review, why: failed, despite: "applies, but " + failed}
+		return verdict{action: Review, why: failed, despite: "can't tell whether it applies", detail: failed}
 	}
 	const first = "it is the first that applies"
 	if c.row.Action != Invite || c.row.limits() == nil {
@@ -189,13 +197,14 @@ type candidate struct {
 	faults []Fault
 }
 
-// candidatesOf returns the rows of the given partitions in the order in which they are to be tried.
-func candidatesOf(partitions []string, rows []Row) []candidate {
-	// place is where a row stands. It has no pointers, so that sorting is fast.
-	type place struct {
-		partition, rank, byName, index int32
-		twice                          bool
-	}
+// place is where a row of the submission's partitions stands among them. It has no pointers, so that sorting is fast.
+type place struct {
+	partition, rank, byName, index int32
+	twice                          bool
+}
+
+// placesOf returns the places of the rows of the given partitions in the order in which they are to be tried.
+func placesOf(partitions []string, rows []Row) []place {
 	places := make([]place, 0, len(rows))
 	for i := range rows {
 		partition := slices.Index(partitions, rows[i].Partition)
@@ -203,11 +212,16 @@ func candidatesOf(partitions []string, rows []Row) []candidate {
 			places = append(places, place{partition: int32(partition), index: int32(i)})
 		}
 	}
+	// Storage mostly has them in this order.
 	slices.SortFunc(places, func(a, b place) int {
 		if a.partition != b.partition {
 			return cmp.Compare(a.partition, b.partition)
 		}
-		return cmp.Or(strings.Compare(rows[a.index].Name, rows[b.index].Name), strings.Compare(rows[a.index].ETag, rows[b.index].ETag))
+		byName := strings.Compare(rows[a.index].Name, rows[b.index].Name)
+		if byName != 0 {
+			return byName
+		}
+		return strings.Compare(rows[a.index].ETag, rows[b.index].ETag)
 	})
 	for i := range places {
 		if i > 0 && places[i-1].partition == places[i].partition && rows[places[i-1].index].Name == rows[places[i].index].Name {
@@ -231,20 +245,21 @@ func candidatesOf(partitions []string, rows []Row) []candidate {
 			return cmp.Compare(a.byName, b.byName)
 		}
 	})
-	candidates := make([]candidate, 0, len(places))
-	for _, p := range places {
-		row := &rows[p.index]
-		c := candidate{row, row.Faults}
-		if len(c.faults) == 0 && !row.sound() {
-			c.faults = []Fault{{"Action", "has not been read", "this is an error in the program; please report it"}}
-		}
-		if p.twice {
-			c.faults = append(slices.Clip(c.faults), Fault{"RowKey", "came twice for one partition",
-				"there is nothing to do unless it happens again: the row was probably changed while it was read"})
-		}
-		candidates = append(candidates, c)
+	return places
+}
+
+// candidate returns the row at the place with the faults that count.
+func (p place) candidate(rows []Row) candidate {
+	row := &rows[p.index]
+	c := candidate{row, row.Faults}
+	if len(c.faults) == 0 && !row.sound() {
+		c.faults = []Fault{{"Action", "has not been read", "this is an error in the program; please report it"}}
 	}
-	return candidates
+	if p.twice {
+		c.faults = append(slices.Clip(c.faults), Fault{"RowKey", "came twice for one partition",
+			"there is nothing to do unless it happens again: the row was probably changed while it was read"})
+	}
+	return c
 }
 
 // sound reports whether the row has been read and has no faults.

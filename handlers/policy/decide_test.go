@@ -178,6 +178,78 @@ func TestDecideTellsTheWholeStory(t *testing.T) {
 	}
 }
 
+func TestAuditRows(t *testing.T) {
+	s := from(t, "ana@contoso.com")
+	audit := func(name, action string, pairs ...any) Row {
+		return row("contoso.com", name, action, append(pairs, "Mode", "Audit")...)
+	}
+	tests := []struct {
+		name string
+		row  Row
+		want Look // without partition and name
+	}{
+		{"would invite", audit("a", "invite"), Look{Outcome: Audited, Why: "it would have decided: invite (it is the first that applies)"}},
+		{"would deny", audit("a", "deny"), Look{Outcome: Audited, Why: "it would have decided: deny (it is the first that applies)"}},
+		{"a condition that holds", audit("a", "deny", "Condition", `request.domain == "contoso.com"`),
+			Look{Outcome: Audited, Why: "it would have decided: deny (it is the first that applies)"}},
+		{"a condition that does not", audit("a", "deny", "Condition", "false"), Look{Outcome: Skipped, Why: "its condition does not hold"}},
+		{"a condition without an answer", audit("a", "deny", "Condition", `[true][7]`),
+			Look{Outcome: Audited, Why: "it would have decided: review (its condition has no answer for this submission " +
+				"(such as a place in a text or a list that is not there))"}},
+		{"a code", audit("a", "invite", "InviteCode", "spring-2026"), Look{Outcome: Skipped, Why: "it asks for an invite code and none was given"}},
+		{"disabled", audit("a", "deny", "Enabled", "no"), Look{Outcome: Skipped, Why: "it is disabled"}},
+		{"over", audit("a", "deny", "NotAfter", "2020-01-01"), Look{Outcome: Skipped, Why: "it applied only until 2020-01-02T00:00:00Z"}},
+		{"with limits", audit("a", "invite", "MaxGuests", "1"),
+			Look{Outcome: Audited, Why: "it would have decided: invite (it is the first that applies; its limits were not looked at)"}},
+		{"with a fault", audit("a", "dny"), Look{Outcome: Audited, Why: "it would have decided: review (it can't be understood: " +
+			"column Action is none of the words that it may be; write invite, review or deny)"}},
+		{"behind the row that decides", audit("z", "deny"), Look{Outcome: Unneeded, Why: "an earlier row decided"}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			rows := []Row{row("contoso.com", "m", "invite", "Groups", group1)}
+			want := Decide(s, rows, nil, now)
+			got := Decide(s, append(rows, test.row), nil, now)
+			look := got.Looked[0]
+			if test.row.Name == "z" {
+				look = got.Looked[1]
+			}
+			test.want.Partition, test.want.Name = "contoso.com", test.row.Name
+			if look != test.want {
+				t.Errorf("looked %+v\nwant   %+v", look, test.want)
+			}
+			got.Looked = want.Looked
+			diff := cmp.Diff(want, got)
+			if diff != "" {
+				t.Errorf("without it and with it (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestEachAuditRowIsTriedAsIfItWereAlone(t *testing.T) {
+	got := Decide(from(t, "ana@contoso.com"), []Row{row("*", "a", "invite", "Mode", "audit"), row("*", "b", "deny", "Mode", "audit")}, nil, now)
+	want := []Look{
+		{"*", "a", Audited, "it would have decided: invite (it is the first that applies)"},
+		{"*", "b", Audited, "it would have decided: deny (it is the first that applies)"},
+	}
+	diff := cmp.Diff(want, got.Looked)
+	if diff != "" || got.Action != Review || got.Row != nil {
+		t.Errorf("%s by %v, looked (-want +got):\n%s", got.Action, got.Row, diff)
+	}
+	if want := "None of the rows for this address (2) applies now and is enforced, so a person decides."; got.Reason != want {
+		t.Errorf("Reason = %q, want %q", got.Reason, want)
+	}
+}
+
+func TestAMisspeltModeIsNotAudit(t *testing.T) {
+	r := row("*", "a", "invite", "Mode", "audti")
+	got := Decide(from(t, "ana@contoso.com"), []Row{r, row("*", "b", "invite")}, nil, now)
+	if r.Mode != Enforce || got.Action != Review || got.Row == nil || got.Row.Name != "a" || !strings.Contains(got.Reason, "column Mode is none of the words") {
+		t.Errorf("mode %s; %s by %v: %s", r.Mode, got.Action, got.Row, got.Reason)
+	}
+}
+
 func TestDecideWithoutAnAddressInvitesNobody(t *testing.T) {
 	got := Decide(submission.Submission{}, []Row{row("*", "all", "invite"), row("", "none", "invite")}, nil, now)
 	if got.Action != Review || got.Row != nil {
@@ -250,7 +322,10 @@ func largest(t testing.TB, deciding string) (submission.Submission, []Row) {
 		"Action": deciding, "Enabled": "true", "Priority": "50", "NotBefore": "2026-01-01", "NotAfter": "2026-12-31",
 		"Groups": strings.Join(ids(21)[1:], "\n\n\n"), "Sponsors": strings.Join(ids(6)[1:], "\n\n\n"),
 		"RedirectUrl": "https://portal.contoso.com/?" + strings.Repeat("&", 996), "MessageLanguage": "zh-Hant-TW",
-		"SendInvitation": "true", "UserType": "Guest", "Note": hostile,
+		"SendInvitation": "true", "UserType": "Guest", "Note": hostile, "Mode": "enforce", "InviteCode": strings.Repeat("a1-", 21),
+		"MaxGuests": "1000000", "MaxPerDay": "1000000", "Message": strings.Repeat("<", MaxMessage),
+		"Condition": "true" + strings.Repeat(` && request.reason != "<"`, 75),
+		"Cc":        strings.Repeat("c", 64) + "@" + strings.Repeat(strings.Repeat("d", 59)+".", 3) + "com",
 	}
 	for name, cell := range columns {
 		columns[name] = cell.(string) + strings.Repeat("\u2028", 10_000) // white space, which is no fault
@@ -260,7 +335,10 @@ func largest(t testing.TB, deciding string) (submission.Submission, []Row) {
 			columns[fmt.Sprintf("%03d%s", i, hostile)] = hostile
 		}
 	}
-	rows := []Row{Parse(Raw{Partition: s.Email.Domain(), Name: hostile, ETag: hostile, Columns: columns})}
+	s.InviteCode = submission.HashCode(strings.Repeat("a1", 21))
+	// The name of a row with limits stands in the decision uncut, so it has a limit of its own.
+	name := strings.Repeat("<", maxName/6)
+	rows := []Row{Parse(Raw{Partition: s.Email.Domain(), Name: name, ETag: hostile, Columns: columns})}
 	for i := range 300 {
 		name := fmt.Sprintf("%03d%s", i, hostile)
 		rows = append(rows, row(s.Email.Domain(), name, "invite", "Enabled", false, "Priority", int32(i)),
@@ -273,7 +351,7 @@ func TestDecisionsAreBounded(t *testing.T) {
 	for _, deciding := range []string{"invite", "review", "rubbish"} {
 		t.Run(deciding, func(t *testing.T) {
 			s, rows := largest(t, deciding)
-			got := Decide(s, rows, nil, now.Add(123456789))
+			got := Decide(s, rows, Usage{rows[0].Key(): {}}, now.Add(123456789))
 			checkStored(t, got, len(rows))
 			if got.Row == nil || got.Unlisted == 0 {
 				t.Errorf("decided by %v, %d unlisted; want a row, and more rows than there is room for", got.Row,
@@ -281,6 +359,9 @@ func TestDecisionsAreBounded(t *testing.T) {
 			}
 			if (got.Terms != nil) != (deciding == "invite") {
 				t.Errorf("%s with the terms %v", got.Action, got.Terms)
+			}
+			if deciding == "invite" && (len(got.Terms.Message) != MaxMessage || got.Limits == nil || got.Limits.Row != rows[0].Key()) {
+				t.Errorf("terms %v, limits %v; want all of them", got.Terms, got.Limits)
 			}
 			if deciding != "invite" && got.Row.Unlisted == 0 {
 				t.Error("no column is unlisted; want more columns than there is room for")
@@ -382,16 +463,31 @@ func BenchmarkParse(b *testing.B) {
 	}
 }
 
-func BenchmarkDecide(b *testing.B) {
-	s := from(b, "ana@eu.contoso.com")
-	partitions := Partitions(s.Email)
-	var rows []Row
-	for i := range 100 {
-		rows = append(rows, row(partitions[i%len(partitions)], fmt.Sprint("row ", i), "invite", "Groups", group1,
-			"Enabled", i > 50, "Priority", int32(100-i)))
-	}
-	for b.Loop() {
-		Decide(s, rows, nil, now)
+// BenchmarkDecide100 decides among a hundred rows for one domain, every second one with a condition. The one that decides comes first, in the
+// middle or last; the conditions before it are evaluated, those behind it are not.
+func BenchmarkDecide100(b *testing.B) {
+	s := from(b, "ana@contoso.com")
+	s.Country, s.Reason = "PT", "We build the portal together with your sales team."
+	for name, decides := range map[string]int{"first": 0, "middle": 50, "last": 98} {
+		b.Run(name, func(b *testing.B) {
+			var rows []Row
+			for i := range 100 {
+				columns := []any{"Groups", group1, "Enabled", i%2 == 0, "Condition", `request.country == "DE" && request.reason.size() >= 20`}
+				if i%2 == 1 {
+					columns = columns[:4]
+				}
+				if i == decides {
+					columns = columns[:2]
+				}
+				rows = append(rows, row("contoso.com", fmt.Sprintf("row %02d", i), "invite", columns...))
+			}
+			if got := Decide(s, rows, nil, now); got.Row == nil || got.Row.Name != rows[decides].Name {
+				b.Fatalf("decided by %v", got.Row)
+			}
+			for b.Loop() {
+				Decide(s, rows, nil, now)
+			}
+		})
 	}
 }
 

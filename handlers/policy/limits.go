@@ -67,7 +67,8 @@ func (r Row) spent(usage Usage) string {
 func Limited(rows []Row, s submission.Submission) []RowKey {
 	var keys []RowKey
 	asked := question{code: s.InviteCode, who: applicantOf(s)}
-	for _, c := range candidatesOf(Partitions(s.Email), rows) {
+	for _, p := range placesOf(Partitions(s.Email), rows) {
+		c := p.candidate(rows)
 		if c.row.Mode == Audit || c.row.Disabled() {
 			continue
 		}

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"guestlist/handlers/submission"
 )
 
 const (
@@ -147,6 +149,16 @@ func TestParseReadsCells(t *testing.T) {
 
 		{"no mail", "SendInvitation", "false", func(r Row) any { return r.Terms.SendInvitation }, false},
 		{"a member", "UserType", "MEMBER", func(r Row) any { return r.Terms.UserType }, "Member"},
+		{"audit", "Mode", "AUDIT", func(r Row) any { return r.Mode }, Audit},
+		{"a limit", "MaxGuests", "20", func(r Row) any { return r.MaxGuests }, 20},
+		{"the smallest limit", "MaxPerDay", 1.0, func(r Row) any { return r.MaxPerDay }, 1},
+		{"the largest limit", "MaxGuests", int32(MaxLimit), func(r Row) any { return r.MaxGuests }, MaxLimit},
+		{"a code", "InviteCode", "SPRING – 2026", inviteCodeOf, submission.HashCode("spring2026")},
+		{"a code of full-width digits", "InviteCode", "２０２６２０２６", inviteCodeOf, submission.HashCode("20262026")},
+		{"a message", "Message", " Welcome <all>!\r\n\rAna & Bo\n", func(r Row) any { return r.Terms.Message }, "Welcome <all>!\n\nAna & Bo"},
+		{"the longest message", "Message", strings.Repeat("🏢", MaxMessage), func(r Row) any { return len(r.Terms.Message) }, 4 * MaxMessage},
+		{"a copy", "Cc", " Desk@Contoso.COM ", func(r Row) any { return r.Terms.Cc }, "desk@contoso.com"},
+
 		{"a note", "Note", "ask Ana, see #12 <b>", note, "ask Ana, see #12 <b>"},
 		{"a number as note", "Note", int64(2026), note, "2026"},
 		{"binary as note", "Note", []byte{1, 2}, note, "(2 bytes)"},
@@ -165,6 +177,7 @@ func TestParseReadsCells(t *testing.T) {
 	}
 }
 
+func inviteCodeOf(r Row) any    { return r.InviteCode }
 func enabled(r Row) any         { return r.Enabled }
 func priority(r Row) any        { return r.Priority }
 func notAfter(r Row) any        { return r.NotAfter }
@@ -193,6 +206,46 @@ func TestParseRefusesCells(t *testing.T) {
 		{"a half", "Enabled", 0.5, "neither true nor false"},
 		{"a DateTime as Boolean", "Enabled", time.Now(), "neither true nor false"},
 		{"a long Boolean", "SendInvitation", long, "neither true nor false"},
+
+		{"another mode", "Mode", "report", "none of the words"},
+		{"a Boolean as mode", "Mode", true, "type Boolean"},
+
+		{"no guests", "MaxGuests", int32(0), "is 0"},
+		{"no guests as text", "MaxPerDay", "0", "is 0"},
+		{"fewer than none", "MaxGuests", int32(-1), "whole number"},
+		{"half a guest", "MaxPerDay", 0.5, "whole number"},
+		{"too many guests", "MaxGuests", int64(MaxLimit + 1), "whole number"},
+		{"unlimited guests", "MaxGuests", "unlimited", "whole number"},
+		{"a long limit", "MaxGuests", long, "whole number"},
+
+		{"a short code", "InviteCode", "a1-b2", "too short"},
+		{"a long code", "InviteCode", strings.Repeat("a", 65), "too long"},
+		{"a code with a mark", "InviteCode", "spring/2026", "a character"},
+		{"a code in another script", "InviteCode", "весна2026", "a character"},
+		{"a hash that is too short", "InviteCode", "sha256:" + strings.Repeat("a", 63), "64 hexadecimal digits"},
+		{"a hash that is none", "InviteCode", "sha256:" + strings.Repeat("g", 64), "64 hexadecimal digits"},
+		{"an empty hash", "InviteCode", "sha256:", "a character"},
+		{"a Boolean as code", "InviteCode", true, "type Boolean"},
+		{"a broken number as code", "InviteCode", 123456.5, "type Double"},
+		{"a very long code", "InviteCode", long, "longer than"},
+
+		{"a message with a tab", "Message", "a\tb", "a character"},
+		{"a message with a null", "Message", "a\x00b", "a character"},
+		{"a message with an escape", "Message", "a\x1b[31mb", "a character"},
+		{"a message that is turned around", "Message", "pay \u202eecneloiv", "a character"},
+		{"a message with another line end", "Message", "a\u2028b", "a character"},
+		{"a damaged message", "Message", "a\xffb", "a character"},
+		{"a damaged message that was repaired", "Message", "a\ufffdb", "a character"},
+		{"a long message", "Message", strings.Repeat("x", MaxMessage+1), "longer than 2000 characters"},
+		{"a very long message", "Message", long, "longer than"},
+		{"a number as message", "Message", int32(1), "type Int32"},
+
+		{"two copies", "Cc", "a@contoso.com, b@contoso.com", "no single e-mail address"},
+		{"a copy with a name", "Cc", "Desk <desk@contoso.com>", "no single e-mail address"},
+		{"a copy with a line", "Cc", "desk@contoso.com\r\nBcc: all@contoso.com", "no single e-mail address"},
+		{"a copy to a domain", "Cc", "contoso.com", "no single e-mail address"},
+		{"a copy to a look-alike", "Cc", "desk@cоntoso.com", "no single e-mail address"},
+		{"a very long copy", "Cc", long, "longer than"},
 
 		{"a negative priority", "Priority", int32(-1), "whole number"},
 		{"too large a priority", "Priority", int32(MaxPriority + 1), "whole number"},
@@ -271,7 +324,7 @@ func TestParseRefusesCells(t *testing.T) {
 			if !strings.Contains(fault.Problem, test.problem) {
 				t.Errorf("Problem = %q, want it to contain %q", fault.Problem, test.problem)
 			}
-			if fault.Advice == "" || strings.Contains(fault.String(), "999999") {
+			if fault.Advice == "" || strings.Contains(fault.String(), "999999") || strings.ContainsAny(fault.String(), "@\n") {
 				t.Errorf("%q has no advice, or repeats the cell", fault)
 			}
 		})

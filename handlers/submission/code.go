@@ -30,7 +30,7 @@ func HashCode(typed string) CodeHash {
 // plain ones (NFKC), the letters A to Z are small, and white space and dashes of every kind are left out. "Spring-2026",
 // "SPRING 2026" and "spring2026" are one code.
 func NormalCode(typed string) string {
-	return strings.Map(func(r rune) rune {
+	code := strings.Map(func(r rune) rune {
 		switch {
 		case unicode.IsSpace(r), unicode.Is(unicode.Pd, r), r == '\u2212': // the minus sign is no dash by category
 			return -1
@@ -39,6 +39,7 @@ func NormalCode(typed string) string {
 		}
 		return r
 	}, norm.NFKC.String(typed))
+	return norm.NFC.String(code) // what was parted by a dash may now compose
 }
 
 // Valid reports whether h is "" or has the form that HashCode returns.

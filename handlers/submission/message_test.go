@@ -104,7 +104,7 @@ func TestTheLargestSubmissionFitsAMessage(t *testing.T) {
 			GivenName: strings.Repeat("&", MaxName-1) + "a", FamilyName: strings.Repeat("&", MaxName-1) + "a",
 			Company: strings.Repeat("&", MaxCompany-1) + "a", Country: "PT",
 			Reason:   strings.ReplaceAll(fill("reason", MaxReason, ""), "\u2028", "&"),
-			Language: "en-a-bbb-x-a-ccccccc-ddddddd-eeeeee",
+			Language: "en-a-bbb-x-a-ccccccc-ddddddd-eeeeee", InviteCode: strings.Repeat("&", MaxCode),
 		}
 		s, err := in.Submission(morning)
 		if err != nil {
@@ -155,6 +155,7 @@ func TestMessagesThatAreRefused(t *testing.T) {
 		"number as name":          {replaced(`"givenName":"Ana"`, `"givenName":1`), "no JSON"},
 		"markup as name":          {replaced(`"givenName":"Ana"`, `"givenName":"<b>"`), "givenName/plain"},
 		"line break as name":      {replaced(`"givenName":"Ana"`, `"givenName":"A\nna"`), "givenName/line"},
+		"invite code as typed":    {replaced(`"inviteCode":"`+string(HashCode("spring-2026")), `"inviteCode":"spring-2026`), "inviteCode/hash"},
 		"no time":                 {replaced(`,"submittedAt":"2026-11-23T07:30:15Z"`, ``), "submittedAt/required"},
 		"time that is none":       {replaced(`2026-11-23T07:30:15Z`, `yesterday`), "no JSON"},
 		"time that UTC overflows": {replaced(`2026-11-23T07:30:15Z`, `9999-12-31T23:59:59-01:00`), "submittedAt/range"},

@@ -23,7 +23,7 @@ var morning = time.Date(2026, 11, 23, 8, 30, 15, 987654321, time.FixedZone("", 3
 func ana() Input {
 	return Input{
 		Email: "ana@contoso.com", GivenName: "Ana", FamilyName: "Silva", Company: "Contoso", Country: "PT",
-		Reason: "Joint tender.\nUntil June.", Language: "pt-PT",
+		Reason: "Joint tender.\nUntil June.", Language: "pt-PT", InviteCode: "spring-2026",
 	}
 }
 
@@ -86,6 +86,11 @@ func TestRulesOfTheForm(t *testing.T) {
 		"reason with angle brackets":  {func(in *Input) { in.Reason = "a < b && c > d" }, nil},
 		"reason with an emoji family": {func(in *Input) { in.Reason = "👨\u200d👩\u200d👧 ❤\ufe0f" }, nil},
 		"reason in Persian":           {func(in *Input) { in.Reason = "می\u200cخواهم" }, nil},
+		"no code":                     {func(in *Input) { in.InviteCode = "" }, nil},
+		"64 characters of code":       {func(in *Input) { in.InviteCode = strings.Repeat("ä", 64) }, nil},
+		"65 characters of code":       {func(in *Input) { in.InviteCode = strings.Repeat("a", 65) }, []string{"inviteCode/max"}},
+		"damaged code":                {func(in *Input) { in.InviteCode = "caf\xe9" }, []string{"inviteCode/intact"}},
+		"code with a zero width":      {func(in *Input) { in.InviteCode = "spring\u200b2026" }, []string{"inviteCode/line"}},
 		"unknown country":             {func(in *Input) { in.Country = "ZZ" }, []string{"country/iso3166_1_alpha2"}},
 		"country of three letters":    {func(in *Input) { in.Country = "PRT" }, []string{"country/iso3166_1_alpha2"}},
 		"country as a null":           {func(in *Input) { in.Country = "\x00" }, []string{"country/iso3166_1_alpha2"}},
@@ -273,6 +278,7 @@ func inputs() *rapid.Generator[Input] {
 			Country:    rapid.SampledFrom([]string{"", "PT", "de ", "ZZ"}).Draw(t, "country"),
 			Reason:     prose.Draw(t, "reason"),
 			Language:   rapid.SampledFrom([]string{"", "en", "pt_BR", "zh-hant-tw", "und", "sh", "i-klingon", "x-y", "en-u-co-phonebk"}).Draw(t, "language"),
+			InviteCode: rapid.OneOf(rapid.Just(""), line).Draw(t, "inviteCode"),
 		}
 	})
 }

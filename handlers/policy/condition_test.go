@@ -1,0 +1,273 @@
+package policy
+
+import (
+	"fmt"
+	"reflect"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/google/go-cmp/cmp"
+
+	"guestlist/handlers/submission"
+)
+
+// silva returns a submission with something in every field.
+func silva(t testing.TB) submission.Submission {
+	s := from(t, "ana.silva@eu.contoso.com")
+	s.Company, s.Country, s.Language = "Contoso Ltd", "PT", "pt-PT"
+	s.Reason = "Project Tender: we build the portal with your sales team."
+	return s
+}
+
+func TestConditions(t *testing.T) {
+	tests := []struct {
+		condition string
+		want      bool
+	}{
+		{`true`, true},
+		{`false`, false},
+		{`request.email == "ana.silva@eu.contoso.com"`, true},
+		{`request.email == "Ana.Silva@eu.contoso.com"`, false},
+		{`request.domain == "eu.contoso.com"`, true},
+		{`request.domain.endsWith(".contoso.com")`, true},
+		{`request.domain.endsWith(".fabrikam.com")`, false},
+		{`request.name == "Ana Silva"`, true},
+		{`request.givenName + " " + request.familyName == request.name`, true},
+		{`request.company.lowerAscii() == "contoso ltd"`, true},
+		{`request.company.upperAscii().startsWith("CONTOSO")`, true},
+		{`request.country in ["ES", "PT"]`, true},
+		{`!(request.country in ["ES", "PT"])`, false},
+		{`["DE", "PT"].exists(c, c == request.country)`, true},
+		{`["DE", "PT"].all(c, c == request.country)`, false},
+		{`["DE", "PT"].exists_one(c, c == request.country)`, true},
+		{`request.reason.matches("^Project [A-Z][a-z]+:")`, true},
+		{`request.reason.matches("^Tender")`, false},
+		{`request.reason.size() >= 20 && size(request.reason) < 1000`, true},
+		{`"sales" in request.reason.split(" ")`, true},
+		{`request.language.substring(0, 2) == "pt"`, true},
+		{`request.language.indexOf("-") == 2`, true},
+		{`request.reason.trim() != ""`, true},
+		{`request.country == "PT" ? request.company != "" : false`, true},
+		{`request.email.split("@")[0] == "ana.silva"`, true},
+		{"request.country == \"PT\" &&\n\trequest.reason.contains('Tender')", true},
+	}
+	for _, test := range tests {
+		t.Run(test.condition, func(t *testing.T) {
+			r := row("*", "conditional", "invite", "Condition", "\n "+test.condition+" ")
+			if r.Faults != nil {
+				t.Fatalf("Faults = %v", r.Faults)
+			}
+			if r.Condition.String() != test.condition {
+				t.Errorf("String = %q", r.Condition)
+			}
+			got := Decide(silva(t), []Row{r}, nil, now)
+			want := Look{"*", "conditional", Skipped, "its condition does not hold"}
+			if test.want {
+				want.Outcome, want.Why = Decided, "it is the first that applies"
+			}
+			if (got.Action == Invite) != test.want || got.Looked[0] != want {
+				t.Errorf("%s, %+v, want %+v", got.Action, got.Looked, want)
+			}
+		})
+	}
+}
+
+func TestConditionsThatAreRefused(t *testing.T) {
+	tests := []struct{ condition, problem, advice string }{
+		{`request.emial == "x"`, "a field of request that does not exist, at character 8", "write request.email if"},
+		{`request.given_name == "x"`, "does not exist, at character 8", "write request.givenName if"},
+		{`request.phone == "x"`, "does not exist", "the fields are email, domain, "},
+		{"request.country == 'PT' &&\n  request.emial == 'x'", "in line 2 at character 10", "request.email"},
+		{`country == "PT"`, "an unknown name, at character 1", "write request.country"},
+		{`request.country == PT`, "an unknown name, at character 20", "quotation marks"},
+		{`request`, "request without a field", "request.email"},
+		{`request == request`, "request without a field", "request.email"},
+		{`request.email.domain == "x"`, "of something that has none, at character 14", "only request has fields"},
+		{`request.email`, "of the type string", "make a comparison"},
+		{`1`, "of the type int", "make a comparison"},
+		{`request.email = "x"`, "can't be read as an expression, at character 15", "== for equals"},
+		{`request.country == "PT" and true`, "can't be read", "&& for and"},
+		{`(true`, "can't be read", "brackets"},
+		{`"ana@contoso.com" "x"`, "can't be read", "brackets"},
+		{`request.country == 5`, "does not fit together, at character 17 (found no matching overload for == applied to (string, int))", "texts with texts"},
+		{`"x" in request.email`, "applied to (string, string)", "texts with texts"},
+		{`[1, "a"].size() == 2`, "expected type int but found string", "texts with texts"},
+		{`request.email.matches()`, "does not fit together", "texts with texts"},
+		{`request.company.lowerAsci() == "x"`, "a function or an operator that does not exist here, at character 26", "write lowerAscii if"},
+		{`has(request.country)`, "does not exist here", `request.country != ""`},
+		{`["a"].map(x, x) == ["a"]`, "does not exist here", "there are startsWith"},
+		{`["a"].filter(x, x == "a").size() == 1`, "does not exist here", "there are startsWith"},
+		{`["a"].exists(x)`, "does not exist here", "write it like ["},
+		{`dyn(request).phone == "x"`, "does not exist here", "there are"},
+		{`type(request) == type(1)`, "does not exist here", "there are"},
+		{`int("1") == 1`, "does not exist here", "there are"},
+		{`size("a") * 2 == 2`, "does not exist here", "there are"},
+		{`size("a") / 0 == 2`, "does not exist here", "there are"},
+		{`timestamp("2026-05-01T00:00:00Z").getHours("Europe/Lisbon") == 1`, "does not exist here", "there are"},
+		{`request.reason.replace("", request.reason) == ""`, "does not exist here", "there are"},
+		{`"%s".format([request.reason]) == ""`, "does not exist here", "there are"},
+		{`{"a": true}["a"]`, "in braces, at character 1", "in brackets"},
+		{`request{email: "x"}.email == "x"`, "in braces", "in brackets"},
+		{`request.email.matches(request.company)`, "a pattern that is not written out, at character 30", "in quotation marks"},
+		{`request.email.matches("(")`, "a pattern that can't be read, at character 23", "RE2"},
+		{`request.email.matches("(a{100}){9}")`, "a pattern that is too large, at character 23", "repeat less"},
+		{`request.reason.split("").all(a, request.reason.split("").all(b, a == b))`, "allowed 20000 units of work", "shorter"},
+		{`["a","b","c"].all(a, ` + strings.Repeat(`["a","b","c"].all(a, `, 9) + `true` + strings.Repeat(")", 10), "units of work", "shorter"},
+		{strings.Repeat("(", 200) + "true" + strings.Repeat(")", 200), "nested more than 50 deep", "lists"},
+		{strings.Repeat("!", MaxCondition-3) + "true", "longer than 2000 characters", "shorter one"},
+		{strings.Repeat(" ", 20_000) + "\x01" + strings.Repeat("x", 20_000), "longer than", "write an expression"},
+		{"true || '\xff' == ''", "a character that is none", "write an expression"},
+		{`null`, "of the type null_type", "make a comparison"},
+	}
+	for _, test := range tests {
+		t.Run(clip(test.condition, 80), func(t *testing.T) {
+			r := Parse(with("Condition", test.condition))
+			if len(r.Faults) != 1 || r.Faults[0].Column != "Condition" {
+				t.Fatalf("Faults = %v, want one of Condition", r.Faults)
+			}
+			fault := r.Faults[0]
+			if !strings.Contains(fault.Problem, test.problem) || !strings.Contains(fault.Advice, test.advice) {
+				t.Errorf("%q; %q; want %q; %q", fault.Problem, fault.Advice, test.problem, test.advice)
+			}
+			got := Decide(silva(t), []Row{r}, nil, now)
+			if got.Action != Review || strings.Contains(got.Reason, "@") {
+				t.Errorf("%s: %s", got.Action, got.Reason)
+			}
+		})
+	}
+}
+
+func TestConditionsOfOtherTypes(t *testing.T) {
+	r := Parse(with("Condition", true))
+	if r.Faults != nil || r.Condition.String() != "true" {
+		t.Errorf("a Boolean is %q with the faults %v", r.Condition, r.Faults)
+	}
+	r = Parse(with("Condition", int32(1)))
+	if len(r.Faults) != 1 || !strings.Contains(r.Faults[0].Problem, "type Int32") {
+		t.Errorf("Faults = %v", r.Faults)
+	}
+}
+
+func TestAConditionWithoutAnAnswerGoesToReview(t *testing.T) {
+	for _, action := range []string{"invite", "deny"} {
+		for _, condition := range []string{`request.email.split("@")[2] == "x"`, `request.country.substring(1, 9) == "x"`} {
+			t.Run(action+" "+condition, func(t *testing.T) {
+				got := Decide(silva(t), []Row{row("*", "a", action, "Condition", condition), row("*", "b", "invite")}, nil, now)
+				const why = "its condition has no answer for this submission (such as a place in a text or a list that is not there)"
+				if got.Action != Review || got.Row == nil || got.Row.Name != "a" || got.Terms != nil {
+					t.Errorf("decided %s by %v, terms %v", got.Action, got.Row, got.Terms)
+				}
+				if want := `The row "a" (any) can't tell whether it applies, so a person decides: ` + why + `.`; got.Reason != want {
+					t.Errorf("Reason = %s\nwant     %s", got.Reason, want)
+				}
+				if want := (Look{"*", "a", Decided, why}); got.Looked[0] != want {
+					t.Errorf("looked %+v, want %+v", got.Looked[0], want)
+				}
+			})
+		}
+	}
+}
+
+// TestTheCostIsLimitedWhenAsked asks about a submission that is far longer than any that passes the form.
+func TestTheCostIsLimitedWhenAsked(t *testing.T) {
+	s := silva(t)
+	s.Reason = strings.Repeat("word ", 1_000_000)
+	got := Decide(s, []Row{row("*", "a", "invite", "Condition", `request.reason.lowerAscii().contains("tender") || true`)}, nil, now)
+	if got.Action != Review || !strings.Contains(got.Reason, "takes more work than is allowed") {
+		t.Errorf("%s: %s", got.Action, got.Reason)
+	}
+}
+
+func TestConditionsSeeEveryField(t *testing.T) {
+	var tags []string
+	for f := range reflect.TypeFor[applicant]().Fields() {
+		tags = append(tags, f.Tag.Get("cel"))
+	}
+	diff := cmp.Diff(fieldNames(), tags)
+	if diff != "" {
+		t.Errorf("documented and seen (-want +got):\n%s", diff)
+	}
+	s := silva(t)
+	for name, want := range map[string]string{"email": s.Email.String(), "domain": "eu.contoso.com", "name": "Ana Silva", "givenName": "Ana",
+		"familyName": "Silva", "company": s.Company, "country": "PT", "reason": s.Reason, "language": "pt-PT"} {
+		got := Decide(s, []Row{row("*", "a", "invite", "Condition", fmt.Sprintf("request.%s == %q", name, want))}, nil, now)
+		if got.Action != Invite {
+			t.Errorf("request.%s is not %q", name, want)
+		}
+	}
+}
+
+func TestEveryExampleIsACondition(t *testing.T) {
+	for _, f := range append(functions[:len(functions):len(functions)], macros...) {
+		r := Parse(with("Condition", f.example))
+		if r.Faults != nil {
+			t.Errorf("the example of %s: %v", f.name, r.Faults)
+		}
+		if !strings.Contains(f.example, f.name+"(") {
+			t.Errorf("the example of %s does not use it", f.name)
+		}
+	}
+}
+
+func FuzzCondition(f *testing.F) {
+	for _, fn := range append(functions[:len(functions):len(functions)], macros...) {
+		f.Add(fn.example, "Contoso", "Project X", "PT")
+	}
+	f.Add(`request.email.split("@")[5] == "x" || true`, "", "a", "")
+	f.Add(`["a", request.reason].exists(x, request.reason.split("").exists_one(y, x == y))`, "x", strings.Repeat("ab ", 300), "DE")
+	f.Add(`request.reason.split("").all(a, request.reason.split("").all(b, a == b))`, "x", "aaaa", "DE")
+	f.Add(`(request.reason + request.reason + request.company).matches("(a|b)*c")`, "x", strings.Repeat("a", 1000), "DE")
+	f.Add(`request.country == "ana@contoso.com`, "", "", "")
+	f.Add("request.`email` != '' ? [true][0] : [false][1 - 2]", "", "", "")
+	c, err := newCompiler()
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, text, company, reason, country string) {
+		r := parse(with("Condition", text), func() (*compiler, error) { return c, nil })
+		s := from(t, "ana@contoso.com")
+		s.Company, s.Reason, s.Country = atMost(company, submission.MaxCompany), atMost(reason, submission.MaxReason), atMost(country, 2)
+		got := Decide(s, []Row{r}, nil, now)
+		checkStored(t, got, 1)
+		if r.Faults != nil {
+			if got.Action != Review || r.Condition.program != nil {
+				t.Fatalf("%s with the fault %v", got.Action, r.Faults)
+			}
+			for _, fault := range r.Faults {
+				if strings.ContainsAny(fault.Problem+fault.Advice, "@\n") || len(fault.Problem) > 400 {
+					t.Fatalf("%q is not fit for a log", fault)
+				}
+			}
+			return
+		}
+		if !cmp.Equal(got, Decide(s, []Row{r}, nil, now)) {
+			t.Fatal("asked again, the condition answers otherwise")
+		}
+		if r.Condition.program == nil {
+			return
+		}
+		_, details, _ := r.Condition.program.Eval(activation{applicantOf(s)})
+		checked, issues := c.env.Compile(r.Condition.text)
+		if issues.Err() != nil {
+			t.Fatal(issues.Err())
+		}
+		estimate, err := c.env.EstimateCost(checked, sizes{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		actual := *details.ActualCost()
+		if actual > MaxConditionCost || actual > estimate.Max {
+			t.Fatalf("the condition cost %d units, estimated were at most %d", actual, estimate.Max)
+		}
+	})
+}
+
+// atMost returns the text as the form would send it: in valid UTF-8 and not too long.
+func atMost(text string, characters int) string {
+	text = strings.ToValidUTF8(text, "")
+	if utf8.RuneCountInString(text) <= characters {
+		return text
+	}
+	return string([]rune(text)[:characters])
+}
