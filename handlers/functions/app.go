@@ -42,7 +42,10 @@ const (
 )
 
 // functionName is what the host takes for the name of a function's folder (azure-functions-host, Utility.cs).
-var functionName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_-]{0,127}$`)
+// A counted repetition would take longer to compile than the rest of the package to start: the length is checked apart.
+var functionName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_-]*$`)
+
+const maxFunctionName = 128
 
 // Config is what an App needs.
 type Config struct {
@@ -135,7 +138,7 @@ func New(config Config) (*App, error) {
 
 // register adds a function. Like http.ServeMux it panics on what only a mistake in the program can cause.
 func (a *App) register(f *function) {
-	if !functionName.MatchString(f.name) {
+	if !functionName.MatchString(f.name) || len(f.name) > maxFunctionName {
 		panic("functions: " + strconv.Quote(f.name) + " is no function name that the host accepts")
 	}
 	path := "/" + f.name

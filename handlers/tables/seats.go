@@ -5,7 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"regexp"
+	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/data/aztables"
 
@@ -30,8 +30,6 @@ const (
 // seatRounds is how often a change of the counters is tried while others change them too. Each round somebody gets through, and an instance
 // works on a dozen requests at once.
 const seatRounds = 16
-
-var calendarDay = regexp.MustCompile(`^\d{4}-\d\d-\d\d$`)
 
 // Used is invite.Seats'.
 func (s *Store) Used(ctx context.Context, key policy.RowKey, day string) (policy.Used, error) {
@@ -141,7 +139,8 @@ type tally struct {
 
 // counters reads the total and the day's counter of a policy row.
 func (s *Store) counters(ctx context.Context, key policy.RowKey, day string) ([2]tally, error) {
-	if !calendarDay.MatchString(day) {
+	_, err := time.Parse(time.DateOnly, day)
+	if err != nil {
 		return [2]tally{}, problem.New(problem.Internal, "a day that is no date")
 	}
 	partition := seatPartition(key)

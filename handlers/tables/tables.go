@@ -41,7 +41,9 @@ const pageSize = 1000
 
 // tableName is what the service takes as a table's name, as far as we use it
 // (https://learn.microsoft.com/rest/api/storageservices/understanding-the-table-service-data-model).
-var tableName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9]{2,62}$`)
+var tableName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9]*$`)
+
+const minTableName, maxTableName = 3, 63
 
 // Config says which storage account to use, and how: either ConnectionString, or ServiceURL with Credential.
 type Config struct {
@@ -86,7 +88,7 @@ func New(config Config) (*Store, error) {
 // newStore is New with a transport that tests choose.
 func newStore(config Config, transport azpolicy.Transporter) (*Store, error) {
 	for _, table := range []string{requestsTable, guestsTable, waitingTable, seatsTable, policiesTable} {
-		if !tableName.MatchString(config.Prefix + table) {
+		if !tableName.MatchString(config.Prefix+table) || len(config.Prefix+table) < minTableName || len(config.Prefix+table) > maxTableName {
 			return nil, problem.New(problem.Internal, "the table prefix must be at most 55 letters and digits that begin with a letter")
 		}
 	}

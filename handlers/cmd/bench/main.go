@@ -104,7 +104,7 @@ func start(ctx context.Context, program string, env []string) (process, error) {
 	}
 	cmd := exec.Command(program)
 	cmd.Env = append(slices.Clone(env), "FUNCTIONS_CUSTOMHANDLER_PORT="+strconv.Itoa(port))
-	cmd.Stdout, cmd.Stderr = io.Discard, os.Stderr
+	cmd.Stderr = os.Stderr // standard output goes to the null device: reading it is the work of the host
 	started, err := child.Start(cmd)
 	if err != nil {
 		return process{}, err

@@ -1,0 +1,53 @@
+package main
+
+import (
+	"bytes"
+	"crypto/rand"
+	"encoding/json"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"guestlist/handlers/functions"
+	"guestlist/handlers/signup"
+)
+
+// BenchmarkSignUp is the processor time of a sign-up in the public function, from envelope to envelope, without the network.
+func BenchmarkSignUp(b *testing.B) {
+	log := slog.New(slog.NewJSONHandler(new(discard), nil))
+	app, err := functions.New(functions.Config{Log: log})
+	if err != nil {
+		b.Fatal(err)
+	}
+	form, err := signup.NewForm(signup.FormConfig{
+		Queue: functions.QueueOutput{Binding: signupsBinding}, Now: time.Now, Random: rand.Reader, Organisation: "Wingtip Toys", Log: log,
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	app.HTTP(signupHTTP, form)
+	body := `{"email":"ana.silva@contoso.com","givenName":"Ana","familyName":"Silva","company":"Contoso Ltd","country":"PT","language":"pt-PT"}`
+	envelope, err := json.Marshal(map[string]any{"Data": map[string]any{"req": map[string]any{
+		"Url": "https://signup.example.com/signup", "Method": http.MethodPost, "Query": map[string]string{}, "Params": map[string]string{},
+		"Headers": map[string][]string{"Content-Type": {"application/json"}, "Host": {"signup.example.com"}}, "Body": body,
+	}}, "Metadata": map[string]any{}})
+	if err != nil {
+		b.Fatal(err)
+	}
+	handler := app.Handler()
+	b.ReportAllocs()
+	for b.Loop() {
+		recorder := httptest.NewRecorder()
+		handler.ServeHTTP(recorder, httptest.NewRequest(http.MethodPost, "/"+signupHTTP, bytes.NewReader(envelope)))
+		if recorder.Code != http.StatusOK || !bytes.Contains(recorder.Body.Bytes(), []byte(`"statusCode":202`)) {
+			b.Fatalf("%d %s", recorder.Code, recorder.Body)
+		}
+	}
+}
+
+// discard is io.Discard without slog's shortcut for it.
+type discard struct{}
+
+func (*discard) Write(p []byte) (int, error) { return len(p), nil }
