@@ -82,10 +82,10 @@ func (w *work) grantFailed(ctx context.Context, grant *Grant, cause error) (wait
 		}
 		_, err = w.wait(ctx, backoff(r.Attempt, failure.RetryAfter), "not-visible", "the directory does not know the guest everywhere yet")
 		return true, err
-	case problem.DirectoryForbidden:
+	case problem.DirectoryGroupForbidden, problem.DirectoryForbidden:
 		_, err = w.wait(ctx, max(forbiddenWait, failure.RetryAfter), "forbidden", "the app may not add members to group "+grant.Group+"; an admin must look at it"+ref(failure))
 		return true, err
-	case problem.DirectoryThrottled, problem.DirectoryUnavailable:
+	case problem.DirectoryThrottled, problem.DirectoryUnavailable, problem.DirectoryUnknown:
 		_, err = w.wait(ctx, backoff(r.Attempt, failure.RetryAfter), "grant-postponed", "the directory could not add the guest to group "+grant.Group+" now")
 		return true, err
 	default:

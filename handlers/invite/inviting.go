@@ -57,7 +57,7 @@ func (w *work) lookUp(ctx context.Context, claim Claim) (bool, error) {
 		return w.invited(ctx, claim, "invited", "the directory shows the guest: the invitation whose answer was lost had succeeded")
 	case err == nil:
 		w.note(Inviting, "not-found", "the directory shows no guest; the invitation is sent again")
-	case code == problem.DirectoryForbidden:
+	case code == problem.DirectoryReadForbidden, code == problem.DirectoryForbidden:
 		// Without the right to read users a second mail is possible here, a second guest is not: the directory keeps one per address.
 		w.note(Inviting, "not-looked-up", "the app may not read users; the invitation is sent again")
 	default:
@@ -118,22 +118,25 @@ func (w *work) directoryFailed(ctx context.Context, claim Claim, cause error) (b
 	failure := problem.From(cause)
 	w.log.ErrorContext(ctx, "the directory did not take the invitation", "code", failure.Code, "attempt", w.request.Attempt, "error", cause)
 	switch failure.Code {
-	case problem.DirectoryUnavailable:
+	case problem.DirectoryUnavailable, problem.DirectoryUnknown:
 		// It may have happened all the same: the intent stays, and the directory is asked once the lease is over.
 		left := claim.IntentAt.Add(w.config.IntentLease).Sub(w.config.Now())
 		return w.wait(ctx, max(left, backoff(w.request.Attempt, failure.RetryAfter)), "unanswered", "the directory gave no usable answer; it will be asked what came of it")
-	case problem.DirectoryThrottled, problem.DirectoryForbidden, problem.DirectoryNotReplicated:
+	case problem.DirectoryThrottled, problem.DirectoryNotReplicated, problem.DirectoryForbidden, problem.DirectoryInvitationsOff,
+		problem.DirectorySuspicious, problem.DirectoryQuota:
 		// Certainly nothing happened: take the intent back, so that the next attempt need not wait for the lease.
 		claim.IntentAt = time.Time{}
 		_, err := w.config.Store.UpdateClaim(ctx, w.request.Submission.Email, claim)
 		if err != nil {
 			return false, fmt.Errorf("taking the intent back: %w", err)
 		}
-		if failure.Code == problem.DirectoryForbidden {
+		if failure.Code.TenantWide() {
 			return w.wait(ctx, max(forbiddenWait, failure.RetryAfter), "forbidden", "the directory forbids the app to invite; an admin must look at it"+ref(failure))
 		}
 		return w.wait(ctx, backoff(w.request.Attempt, failure.RetryAfter), "throttled", "the directory asked to come back later")
-	case problem.DirectoryRefused:
+	case problem.DirectoryRefused, problem.DirectoryBadAddress, problem.DirectoryDomainBlocked, problem.DirectoryCrossTenant,
+		problem.DirectoryCrossTenantOurs, problem.DirectoryCrossTenantTheirs, problem.DirectoryCrossCloud, problem.DirectoryAddressTaken,
+		problem.DirectoryInvitationError, problem.DirectoryGuestDisabled, problem.DirectoryInternalUser:
 		// The seat and the address are free again for others and for a later request.
 		err := w.giveBack(ctx, claim)
 		if err != nil {

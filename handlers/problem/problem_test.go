@@ -16,6 +16,38 @@ func TestEveryCodeHasAMeaningOutside(t *testing.T) {
 	}
 }
 
+func TestWhatStopsAllInvitations(t *testing.T) {
+	type meaning struct{ tenantWide, probe, retry bool }
+	tests := map[Code]meaning{
+		DirectorySuspicious:     {true, false, false},
+		DirectoryInvitationsOff: {true, true, false},
+		DirectoryForbidden:      {true, true, false},
+		DirectoryQuota:          {true, true, false},
+		DirectoryThrottled:      {false, false, true},
+		DirectoryUnavailable:    {false, false, true},
+		DirectoryUnknown:        {false, false, true},
+		DirectoryNotReplicated:  {false, false, true},
+		Internal:                {false, false, true},
+		Conflict:                {false, false, true},
+		StorageUnavailable:      {false, false, true},
+		"weather":               {false, false, true},
+	}
+	for _, code := range append(Codes(), "weather") {
+		if got := (meaning{code.TenantWide(), code.Probe(), code.Retryable()}); got != tests[code] {
+			t.Errorf("%s: %+v, want %+v", code, got, tests[code])
+		}
+	}
+}
+
+// TestThePublicLearnsNothingOfAnAccount: who asks has not shown to own the address.
+func TestThePublicLearnsNothingOfAnAccount(t *testing.T) {
+	for _, code := range []Code{DirectoryGuestDisabled, DirectoryInternalUser, DirectoryAddressTaken, DirectoryDomainBlocked, DirectoryBadAddress} {
+		if code.Status() != DirectoryRefused.Status() || code.Title() != DirectoryRefused.Title() {
+			t.Errorf("%s: %d %q differs from any other refusal", code, code.Status(), code.Title())
+		}
+	}
+}
+
 func TestAnErrorWithoutACodeIsAFaultOfOurs(t *testing.T) {
 	tests := map[string]struct {
 		err  error
