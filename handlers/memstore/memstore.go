@@ -21,7 +21,7 @@ import (
 // tick is the resolution of stored times, the one of Table Storage.
 const tick = 100 * time.Nanosecond
 
-// Store is an [invite.Store], an [invite.Rows] and an [invite.Seats] in memory. Nothing that goes in or comes out is
+// Store is an [invite.Store], an [invite.Rows], an [invite.Seats] and an [invite.GateStore] in memory. Nothing that goes in or comes out is
 // shared with the caller.
 type Store struct {
 	// FailBefore and FailAfter, where set, are asked before and after the effect of every call of the interfaces'
@@ -38,6 +38,7 @@ type Store struct {
 	waiting  map[submission.ID]time.Time
 	rows     map[rowKey]policy.Raw
 	seats    map[policy.RowKey]map[submission.ID]string // the day on which each request took its seat
+	gate     invite.Gate
 }
 
 type record struct {
@@ -50,9 +51,10 @@ type rowKey struct {
 }
 
 var (
-	_ invite.Store = (*Store)(nil)
-	_ invite.Rows  = (*Store)(nil)
-	_ invite.Seats = (*Store)(nil)
+	_ invite.Store     = (*Store)(nil)
+	_ invite.Rows      = (*Store)(nil)
+	_ invite.Seats     = (*Store)(nil)
+	_ invite.GateStore = (*Store)(nil)
 )
 
 // New returns an empty Store.

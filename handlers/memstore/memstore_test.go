@@ -20,6 +20,10 @@ func TestRowsConform(t *testing.T) {
 	conformance.RunRows(t, func(*testing.T) conformance.RowStore { return memstore.New() })
 }
 
+func TestGateConforms(t *testing.T) {
+	conformance.RunGate(t, func(*testing.T) invite.GateStore { return memstore.New() })
+}
+
 func TestSeatsConform(t *testing.T) {
 	conformance.RunSeats(t, func(*testing.T) invite.Seats { return memstore.New() })
 }

@@ -23,6 +23,7 @@ const (
 	guestsTable   = "Guests"
 	waitingTable  = "Waiting"
 	seatsTable    = "Seats"
+	tenantTable   = "Tenant"
 	policiesTable = "Policies"
 )
 
@@ -53,7 +54,7 @@ type Config struct {
 	// ServiceURL is the table endpoint, for example https://account.table.core.windows.net. It must be https.
 	ServiceURL string
 	// Credential signs in at ServiceURL. It needs the role Storage Table Data Contributor on the tables Requests,
-	// Guests, Waiting and Seats, and Storage Table Data Reader on Policies.
+	// Guests, Waiting, Seats and Tenant, and Storage Table Data Reader on Policies.
 	Credential azcore.TokenCredential
 	// Prefix is put before the names of the tables: letters and digits, beginning with a letter. Empty in Azure; tests
 	// that share an account use it to keep apart.
@@ -62,22 +63,23 @@ type Config struct {
 	Log *slog.Logger
 }
 
-// Store is an [invite.Store], an [invite.Rows] and an [invite.Seats] in Azure Table Storage. It holds no state of its
+// Store is an [invite.Store], an [invite.Rows], an [invite.Seats] and an [invite.GateStore] in Azure Table Storage. It holds no state of its
 // own and may be used by several goroutines at once.
 //
 // Errors are *problem.Error as invite.Store says. The SDK's own errors are left behind: they hold addresses, payloads
 // and URLs.
 type Store struct {
-	requests, guests, waiting, seats, policies *aztables.Client
+	requests, guests, waiting, seats, tenant, policies *aztables.Client
 
 	log      *slog.Logger
 	pageSize int32 // rows per answer; tests use a smaller one
 }
 
 var (
-	_ invite.Store = (*Store)(nil)
-	_ invite.Rows  = (*Store)(nil)
-	_ invite.Seats = (*Store)(nil)
+	_ invite.Store     = (*Store)(nil)
+	_ invite.Rows      = (*Store)(nil)
+	_ invite.Seats     = (*Store)(nil)
+	_ invite.GateStore = (*Store)(nil)
 )
 
 // New returns a Store. It calls nobody: an account that can't be reached shows at the first call.
@@ -87,7 +89,7 @@ func New(config Config) (*Store, error) {
 
 // newStore is New with a transport that tests choose.
 func newStore(config Config, transport azpolicy.Transporter) (*Store, error) {
-	for _, table := range []string{requestsTable, guestsTable, waitingTable, seatsTable, policiesTable} {
+	for _, table := range []string{requestsTable, guestsTable, waitingTable, seatsTable, tenantTable, policiesTable} {
 		if !tableName.MatchString(config.Prefix+table) || len(config.Prefix+table) < minTableName || len(config.Prefix+table) > maxTableName {
 			return nil, problem.New(problem.Internal, "the table prefix must be at most 55 letters and digits that begin with a letter")
 		}
@@ -109,6 +111,7 @@ func newStore(config Config, transport azpolicy.Transporter) (*Store, error) {
 		guests:   service.NewClient(config.Prefix + guestsTable),
 		waiting:  service.NewClient(config.Prefix + waitingTable),
 		seats:    service.NewClient(config.Prefix + seatsTable),
+		tenant:   service.NewClient(config.Prefix + tenantTable),
 		policies: service.NewClient(config.Prefix + policiesTable),
 		log:      log,
 		pageSize: pageSize,
@@ -145,7 +148,7 @@ func newService(config Config, options *aztables.ClientOptions) (*aztables.Servi
 // Create makes the tables that are missing. For the local run and tests: in Azure the deployment makes them, and the
 // app has no right to.
 func (s *Store) Create(ctx context.Context) error {
-	for _, table := range []*aztables.Client{s.requests, s.guests, s.waiting, s.seats, s.policies} {
+	for _, table := range []*aztables.Client{s.requests, s.guests, s.waiting, s.seats, s.tenant, s.policies} {
 		_, err := table.CreateTable(ctx, nil)
 		var answer *azcore.ResponseError
 		if errors.As(err, &answer) && answer.ErrorCode == string(aztables.TableAlreadyExists) {

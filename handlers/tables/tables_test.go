@@ -18,6 +18,10 @@ func TestRowsConform(t *testing.T) {
 	conformance.RunRows(t, func(t *testing.T) conformance.RowStore { return newTestStore(t, nil) })
 }
 
+func TestGateConforms(t *testing.T) {
+	conformance.RunGate(t, func(t *testing.T) invite.GateStore { return newTestStore(t, nil) })
+}
+
 func TestSeatsConform(t *testing.T) {
 	conformance.RunSeats(t, func(t *testing.T) invite.Seats { return newTestStore(t, nil) })
 }
