@@ -62,7 +62,7 @@ type Invitation struct {
 	RedirectURL     string
 	MessageLanguage string // BCP 47; empty for the directory's default
 	SendMessage     bool   // the directory sends its own mail
-	Message         string // plain text that the mail has in place of the directory's own words; empty for those
+	Message         string // plain text for the directory's mail, which may leave it out since an app invites; empty for none
 	Cc              string // one address that gets a copy of the mail, or empty
 	UserType        string // "Guest" or "Member"
 	Sponsors        []string

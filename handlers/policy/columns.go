@@ -48,6 +48,7 @@ type Column struct {
 	Required bool
 	Default  string // as it would be written in the cell; empty if leaving it unset means what Takes says
 	Takes    string // what may stand in the cell, as the object of "write"
+	Example  string // such a cell
 	Meaning  string // what it does
 }
 
@@ -65,79 +66,100 @@ type wrong struct{ problem, advice string }
 // documents them.
 var columns = []column{
 	{Column{
-		Name: "Action", Required: true, Takes: "invite, review or deny",
+		Name: "Action", Example: "invite", Required: true,
+		Takes:   "invite, review or deny",
 		Meaning: "what happens to a submission that this row decides on",
 	}, readAction},
 	{Column{
-		Name: "Mode", Default: "enforce", Takes: "enforce or audit",
+		Name: "Mode", Example: "audit", Default: "enforce",
+		Takes:   "enforce or audit",
 		Meaning: "audit: the row is tried and what it would decide is recorded, but it never decides",
 	}, readMode},
 	{Column{
-		Name: "Enabled", Default: "true", Takes: takesBool,
+		Name: "Enabled", Example: "false", Default: "true",
+		Takes:   takesBool,
 		Meaning: "false switches the row off, even if something else in it is wrong",
 	}, boolReader(func(r *Row) *bool { return &r.Enabled })},
 	{Column{
-		Name: "Priority", Default: "100", Takes: fmt.Sprintf("a whole number from 0 to %d", MaxPriority),
+		Name: "Priority", Example: "10", Default: "100",
+		Takes:   fmt.Sprintf("a whole number from 0 to %d", MaxPriority),
 		Meaning: "rows of one partition are tried by it, the smallest first, then by name",
 	}, readPriority},
 	{Column{
-		Name: "NotBefore", Takes: "a date (2026-05-01, from its start in UTC) or a time (2026-05-01T09:00:00Z)",
+		Name: "NotBefore", Example: "2026-05-01",
+		Takes:   "a date (2026-05-01, from its start in UTC) or a time (2026-05-01T09:00:00Z)",
 		Meaning: "the first moment at which the row applies; unset: always has",
 	}, readNotBefore},
 	{Column{
-		Name: "NotAfter", Takes: "a date (2026-05-31, to its end in UTC) or a time (2026-05-31T18:00:00Z)",
+		Name: "NotAfter", Example: "2026-05-31",
+		Takes:   "a date (2026-05-31, to its end in UTC) or a time (2026-05-31T18:00:00Z)",
 		Meaning: "from this moment on the row no longer applies; unset: never ends",
 	}, readNotAfter},
 	{Column{
-		Name: "Condition", Takes: fmt.Sprintf("an expression (CEL) of at most %d characters, see the documentation", MaxCondition),
+		Name: "Condition", Example: `request.country in ["DE", "AT"]`,
+		Takes:   fmt.Sprintf("an expression (CEL) of at most %d characters", MaxCondition),
 		Meaning: "the row applies only to a submission for which this is true; unset: to every one",
 	}, nil}, // it takes a compiler: see parse
 	{Column{
-		Name: inviteCode, Takes: fmt.Sprintf("a code of %d to %d letters a to z and digits, or sha256: and the hash of one", minCode, submission.MaxCode),
-		Meaning: "the row applies only to partners who have typed this code; white space, dashes and capitals make no difference. The hash of a short code can be guessed",
+		Name: inviteCode, Example: "Tulip-Spring-2026",
+		Takes: fmt.Sprintf("a code of %d to %d letters a to z and digits, or sha256: and the hash of one", minCode, submission.MaxCode),
+		Meaning: "the row applies only to partners who have typed this code; white space, dashes and capitals make no " +
+			"difference. The hash of a short code can be guessed",
 	}, readInviteCode},
 	{Column{
-		Name: "MaxGuests", Takes: takesLimit,
+		Name: "MaxGuests", Example: "50",
+		Takes:   takesLimit,
 		Meaning: "how many guests the row invites in all; the next ones go to review. Unset: any number",
 	}, limitReader(func(r *Row) *int { return &r.MaxGuests })},
 	{Column{
-		Name: "MaxPerDay", Takes: takesLimit,
+		Name: "MaxPerDay", Example: "5",
+		Takes:   takesLimit,
 		Meaning: "how many guests the row invites on one day (UTC); the next ones go to review. Unset: any number",
 	}, limitReader(func(r *Row) *int { return &r.MaxPerDay })},
 	{Column{
-		Name: "Groups", Takes: fmt.Sprintf("object ids of at most %d groups, %s", MaxGroups, takesList),
+		Name: "Groups", Example: "11111111-1111-4111-8111-111111111111",
+		Takes:   fmt.Sprintf("object ids of at most %d groups, %s", MaxGroups, takesList),
 		Meaning: "the groups that the guest becomes a member of",
 	}, idsReader(MaxGroups, func(r *Row) *[]string { return &r.Terms.Groups })},
 	{Column{
-		Name: "Sponsors", Takes: fmt.Sprintf("object ids of at most %d users or groups, %s", MaxSponsors, takesList),
+		Name: "Sponsors", Example: "99999999-9999-4999-8999-999999999999",
+		Takes:   fmt.Sprintf("object ids of at most %d users or groups, %s", MaxSponsors, takesList),
 		Meaning: "who answers for the guest",
 	}, idsReader(MaxSponsors, func(r *Row) *[]string { return &r.Terms.Sponsors })},
 	{Column{
-		Name: "RedirectUrl", Takes: fmt.Sprintf("a URL of https:// and a host name, at most %d characters", maxURL),
+		Name: "RedirectUrl", Example: "https://portal.contoso.com/welcome",
+		Takes:   fmt.Sprintf("a URL of https:// and a host name, at most %d characters", maxURL),
 		Meaning: "where the guest arrives after accepting; unset: the application's default",
 	}, readRedirectURL},
 	{Column{
-		Name: "MessageLanguage", Takes: "a language such as de or pt-BR",
+		Name: "MessageLanguage", Example: "pt-BR",
+		Takes:   "a language such as de or pt-BR",
 		Meaning: "the language of Microsoft's invitation mail; unset: the partner's own",
 	}, readMessageLanguage},
 	{Column{
-		Name: "SendInvitation", Default: "true", Takes: takesBool,
+		Name: "SendInvitation", Example: "false", Default: "true",
+		Takes:   takesBool,
 		Meaning: "whether Microsoft sends its invitation mail",
 	}, boolReader(func(r *Row) *bool { return &r.Terms.SendInvitation })},
 	{Column{
-		Name: "Message", Takes: fmt.Sprintf("plain text of at most %d characters", MaxMessage),
-		Meaning: "what Microsoft's invitation mail says, in place of its own words; MessageLanguage then has no effect",
+		Name: "Message", Example: "Welcome to the tender portal. Questions? Call your contact.",
+		Takes: fmt.Sprintf("plain text of at most %d characters", MaxMessage),
+		Meaning: "what Microsoft's invitation mail is to say; MessageLanguage then has no effect. Microsoft may leave it out, " +
+			"since an app invites",
 	}, readMessage},
 	{Column{
-		Name: "Cc", Takes: "one e-mail address",
+		Name: "Cc", Example: "desk@contoso.com",
+		Takes:   "one e-mail address",
 		Meaning: "who gets a copy of Microsoft's invitation mail",
 	}, readCc},
 	{Column{
-		Name: "UserType", Default: "Guest", Takes: "Guest or Member",
+		Name: "UserType", Example: "Guest", Default: "Guest",
+		Takes:   "Guest or Member",
 		Meaning: "what the guest is in the directory; a member sees far more of it",
 	}, readUserType},
 	{Column{
-		Name: "Note", Takes: "anything",
+		Name: "Note", Example: "Agreed with purchasing in April",
+		Takes:   "anything",
 		Meaning: "the admins' own words; nothing follows from it",
 	}, readNote},
 }
@@ -452,8 +474,8 @@ func readMessageLanguage(cell any, row *Row) *wrong {
 
 // readInviteCode reads a code, or the hash of one. Nothing of it gets into the fault, not even its length.
 func readInviteCode(cell any, row *Row) *wrong {
-	advice := fmt.Sprintf("write a code of %d to %d letters a to z and digits, such as Spring-2026, or sha256: and the 64 hexadecimal digits of its hash",
-		minCode, submission.MaxCode)
+	advice := fmt.Sprintf("write a code of %d to %d letters a to z and digits, such as Tulip-Spring-2026, or sha256: and the 64 "+
+		"hexadecimal digits of its hash", minCode, submission.MaxCode)
 	number, whole := asWhole(cell)
 	_, isText := cell.(string)
 	if whole && !isText {

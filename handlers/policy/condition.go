@@ -3,7 +3,6 @@ package policy
 import (
 	"errors"
 	"fmt"
-	"regexp"
 	"regexp/syntax"
 	"slices"
 	"strings"
@@ -215,9 +214,6 @@ func (c *compiler) compile(text string) (cel.Program, *wrong) {
 	return program, nil
 }
 
-// quoted finds what CEL's messages have in quotation marks, without the place holders of operators.
-var quoted = regexp.MustCompile(`'[@_]?([^'_]+)_?'`)
-
 // typeFault returns the first fault that CEL's checker found. Its messages name types and functions only, since names that do not exist
 // have been refused before; should one have anything else in it, it is left out.
 func typeFault(text string, issues *cel.Issues) *wrong {
@@ -229,7 +225,11 @@ func typeFault(text string, issues *cel.Issues) *wrong {
 	first := all[0]
 	where := at(text, first.Location.Line(), first.Location.Column())
 	const most = 200
-	says, _, _ := strings.Cut(quoted.ReplaceAllString(first.Message, "$1"), " candidates")
+	parts := strings.Split(first.Message, "'")
+	for i := 1; i < len(parts); i += 2 {
+		parts[i] = strings.Trim(parts[i], "_@") // an operator is called '_==_' or '@in'
+	}
+	says, _, _ := strings.Cut(strings.Join(parts, ""), " candidates")
 	if len(says) > most || strings.ContainsFunc(says, func(r rune) bool { return r >= 0x7f || r < ' ' || r == '@' || r == '"' }) {
 		return &wrong{"does not fit together" + where, advice}
 	}

@@ -27,7 +27,7 @@ type Terms struct {
 	RedirectURL     string   `json:"redirectUrl,omitempty"`     // empty: the application's default
 	MessageLanguage string   `json:"messageLanguage,omitempty"` // empty: the submission's language, else Graph's default
 	SendInvitation  bool     `json:"sendInvitation"`            // Microsoft sends the mail
-	Message         string   `json:"message,omitempty"`         // plain text for the mail, lines parted by "\n"; empty: Microsoft's own words
+	Message         string   `json:"message,omitempty"`         // plain text for the mail, lines parted by "\n"
 	Cc              string   `json:"cc,omitempty"`              // one address that gets a copy of the mail
 	UserType        string   `json:"userType"`                  // "Guest" or "Member"
 }

@@ -167,7 +167,7 @@ func TestInviteCodes(t *testing.T) {
 }
 
 func TestNoCodeIsRecorded(t *testing.T) {
-	const code, form = "Tulip-4711", "tulip4711"
+	const code, form = "Rose-4711", "rose4711"
 	tests := []struct{ name, column, cell, recorded string }{
 		{"a code", "InviteCode", code, "sha256:" + string(submission.HashCode(code))},
 		{"the hash of one", "InviteCode", "sha256:" + strings.ToUpper(string(submission.HashCode(code))), "sha256:" + string(submission.HashCode(code))},
@@ -190,7 +190,7 @@ func TestNoCodeIsRecorded(t *testing.T) {
 			for _, f := range r.Faults {
 				text += strings.ToLower(f.String())
 			}
-			if strings.Contains(text, "tulip") || strings.Contains(text, form) {
+			if strings.Contains(text, "rose") || strings.Contains(text, form) {
 				t.Errorf("the code is repeated in %s", text)
 			}
 		})

@@ -80,7 +80,7 @@ func TestEveryDefaultIsAValidCell(t *testing.T) {
 
 func TestEveryColumnIsDescribed(t *testing.T) {
 	for _, c := range Columns() {
-		if c.Name == "" || c.Takes == "" || c.Meaning == "" || c.Required && c.Default != "" {
+		if c.Name == "" || c.Takes == "" || c.Example == "" || c.Meaning == "" || c.Required && c.Default != "" {
 			t.Errorf("column %+v is not fully described", c)
 		}
 	}
