@@ -68,13 +68,17 @@ type Config struct {
 // It never tries a call again (but for one new token when Graph asks for it) and never follows a redirect: what to do after a
 // failure is the caller's decision, who knows from the error's code and RetryAfter.
 //
-// The errors of all methods are *problem.Error with a Directory… code and without personal data:
+// The errors of all methods are *problem.Error with a Directory… code and without personal data. They say what an admin can do about
+// it (Detail) and what the partner may read (Public). All methods return:
 //
 //   - DirectoryThrottled: Graph said 429.
 //   - DirectoryUnavailable: no answer in time, a failing server, or an answer that is none of Graph's. What was asked may have
 //     been done all the same.
-//   - DirectoryForbidden: the app may not do this, or the tenant lets nobody do it; it would be the same for another guest.
-//   - DirectoryRefused, DirectoryNotReplicated, and NotFound (the one other code): see the methods.
+//   - DirectoryUnknown: an answer that may pass or may stay; what it means is not known.
+//   - DirectoryForbidden: there is no valid token for the app.
+//   - DirectoryRefused: what was asked for makes no sense, or Graph said no for a reason that has no code of its own.
+//
+// Which others there are, and NotFound, the one without Directory…, stands at the methods.
 type Client struct {
 	adapter     abs.RequestAdapter
 	invitations *invitations.InvitationsRequestBuilder
@@ -194,19 +198,23 @@ func authenticator(credential azcore.TokenCredential, base *url.URL) (authentica
 }
 
 // Invite creates the guest or finds the one that exists, and returns its object id in lower case. With SendMessage, Graph sends
-// a mail each time. DirectoryRefused: it will not invite this address, or not in this way.
+// a mail each time.
+//
+// It returns every code of the directory but DirectoryNotReplicated, DirectoryGroupForbidden and DirectoryReadForbidden. Those that are TenantWide
+// are returned only if Graph's words are about the tenant and nothing in them may be about this guest.
 func (c *Client) Invite(ctx context.Context, invitation invite.Invitation) (string, error) {
 	const doing = "inviting a guest"
 	body, err := newInvitation(invitation)
 	if err != nil {
 		return "", err
 	}
+	chosen, ours := quotable(invitation)
 	var created models.Invitationable
 	err = c.call(ctx, operation{
 		doing:    doing,
 		want:     []int{http.StatusCreated, http.StatusOK},
-		classify: classifyInvitation,
-		private:  []string{invitation.Address.String(), invitation.DisplayName, invitation.RedirectURL},
+		classify: func(a *answerError) problem.Code { return classifyInvitation(a, invitation) },
+		private:  append(chosen, ours...),
 	}, func(ctx context.Context) error {
 		var err error
 		created, err = c.invitations.Post(ctx, body, nil)
@@ -220,7 +228,8 @@ func (c *Client) Invite(ctx context.Context, invitation invite.Invitation) (stri
 		return "", problem.New(problem.DirectoryUnavailable, "%s: the answer is empty", doing)
 	}
 	if strings.EqualFold(value(created.GetStatus()), "Error") {
-		return "", problem.New(problem.DirectoryRefused, "%s: the invitation has the status Error", doing)
+		meaning := meanings[problem.DirectoryInvitationError]
+		return "", &problem.Error{Code: problem.DirectoryInvitationError, Public: meaning.public, Detail: doing + ": " + meaning.admin}
 	}
 	user := created.GetInvitedUser()
 	if user == nil {
@@ -313,7 +322,7 @@ type userQuery struct {
 
 // FindGuest returns the object id, in lower case, of the guest that holds the address, or "" if none is visible. A guest
 // that was just invited may not be visible yet. An internal user with the address is no guest. DirectoryRefused: several guests
-// hold it.
+// hold it. DirectoryReadForbidden: the app lacks the permission User.Read.All.
 func (c *Client) FindGuest(ctx context.Context, address submission.Address) (string, error) {
 	const doing = "looking for a guest"
 	if (address == submission.Address{}) {
@@ -335,7 +344,7 @@ func (c *Client) FindGuest(ctx context.Context, address submission.Address) (str
 	err := c.call(ctx, operation{
 		doing:    doing,
 		want:     []int{http.StatusOK},
-		classify: classifySearch,
+		classify: classifyRead,
 		private:  []string{address.String()},
 	}, func(ctx context.Context) error {
 		result, err := c.adapter.Send(ctx, request, models.CreateUserCollectionResponseFromDiscriminatorValue, nil)
@@ -391,7 +400,8 @@ func external(user models.Userable) bool {
 }
 
 // AddMember adds the guest to the group; both are object ids. added is false if it was a member before. DirectoryNotReplicated: the
-// guest is not visible to the directory yet. DirectoryRefused: the group does not exist or can't take the guest.
+// guest is not visible to the directory yet. DirectoryRefused: the group does not exist or can't take the guest. DirectoryGroupForbidden: the
+// app may not change this group's members.
 func (c *Client) AddMember(ctx context.Context, groupID, guestID string) (added bool, err error) {
 	const doing = "adding a guest to a group"
 	if !guidForm.MatchString(groupID) || !guidForm.MatchString(guestID) {

@@ -416,7 +416,7 @@ func TestEachMalformedAnswer(t *testing.T) {
 		"400 with secrets in the message": {400, utf8Type, graphError("BadRequest", private), problem.DirectoryRefused},
 		"400 with a long message":         {400, utf8Type, graphError("BadRequest", strings.Repeat(private, 1000)), problem.DirectoryRefused},
 		"401 that is a page":              {401, "text/html", "<html>" + private, problem.DirectoryForbidden},
-		"403 that is a page":              {403, "text/html", "<html>" + private, problem.DirectoryForbidden},
+		"403 that is a page":              {403, "text/html", "<html>" + private, problem.DirectoryUnknown},
 		"404 that is a page":              {404, "text/html", "<html>" + private, problem.DirectoryUnavailable},
 		"407 of a proxy":                  {407, "text/html", "<html>" + private, problem.DirectoryUnavailable},
 		"429 that is a page":              {429, "text/html", "<html>" + private, problem.DirectoryThrottled},
@@ -445,7 +445,7 @@ func TestTheAnswerToAnInvitation(t *testing.T) {
 		"200 for a guest of old":  {200, created, ""},
 		"id in capitals":          {201, strings.Replace(created, guest, strings.ToUpper(guest), 1), ""},
 		"redeemed":                {201, strings.Replace(created, "PendingAcceptance", "Completed", 1), ""},
-		"failed":                  {201, strings.Replace(created, "PendingAcceptance", "Error", 1), problem.DirectoryRefused},
+		"failed":                  {201, strings.Replace(created, "PendingAcceptance", "Error", 1), problem.DirectoryInvitationError},
 		"no guest":                {201, `{"inviteRedeemUrl":"` + redeem + `"}`, problem.DirectoryUnavailable},
 		"guest without an id":     {201, `{"invitedUser":{"id":null}}`, problem.DirectoryUnavailable},
 		"guest with an odd id":    {201, `{"invitedUser":{"id":"` + redeem + `"}}`, problem.DirectoryUnavailable},
@@ -475,28 +475,28 @@ func TestWhatGraphSaysOfAnInvitation(t *testing.T) {
 		message string
 		want    problem.Code
 	}{
-		"company invites nobody":        {403, "Guest invitations not allowed for your company. Contact your company administrator for more details.", problem.DirectoryForbidden},
-		"the same with another status":  {400, "Guest invitations not allowed for your company.", problem.DirectoryForbidden},
-		"suspicious activity":           {403, "Invitations are blocked for this directory due to suspicious activity. Please contact Microsoft support", problem.DirectoryForbidden},
+		"company invites nobody":        {403, "Guest invitations not allowed for your company. Contact your company administrator for more details.", problem.DirectoryInvitationsOff},
+		"the same with another status":  {400, "Guest invitations not allowed for your company.", problem.DirectoryInvitationsOff},
+		"suspicious activity":           {403, "Invitations are blocked for this directory due to suspicious activity. Please contact Microsoft support", problem.DirectorySuspicious},
 		"no permission":                 {403, "Insufficient privileges to perform requested operation by the application", problem.DirectoryForbidden},
 		"no permission, oddly":          {400, "Insufficient privileges", problem.DirectoryForbidden},
-		"tenant full":                   {403, "The directory object quota limit for the tenant has been exceeded.", problem.DirectoryForbidden},
-		"an unknown 403":                {403, "No.", problem.DirectoryForbidden},
+		"tenant full":                   {403, "The directory object quota limit for the tenant has been exceeded.", problem.DirectoryQuota},
+		"an unknown 403":                {403, "No.", problem.DirectoryUnknown},
 		"401":                           {401, "Access token has expired.", problem.DirectoryForbidden},
-		"domain on the tenant's list":   {403, "The domain of the user is currently blocked by your invitation policy.", problem.DirectoryRefused},
-		"cross-tenant settings":         {403, "This invitation is blocked by cross-tenant access settings.", problem.DirectoryRefused},
-		"disabled guest":                {400, "The invited user already exists in the directory as object ID: " + guest + ", but the account is blocked from signing in.", problem.DirectoryRefused},
-		"own domain":                    {400, "Invitee is in inviter tenant", problem.DirectoryRefused},
-		"internal user":                 {403, "Non-external user already exists with the given mail address and can't be invited", problem.DirectoryRefused},
-		"address is not valid":          {400, "The invited user email address is not valid.", problem.DirectoryRefused},
-		"not found":                     {404, "No such thing.", problem.DirectoryRefused},
+		"domain on the tenant's list":   {403, "The domain of the user is currently blocked by your invitation policy.", problem.DirectoryDomainBlocked},
+		"cross-tenant settings":         {403, "This invitation is blocked by cross-tenant access settings.", problem.DirectoryCrossTenant},
+		"disabled guest":                {400, "The invited user already exists in the directory as object ID: " + guest + ", but the account is blocked from signing in.", problem.DirectoryGuestDisabled},
+		"own domain":                    {400, "Invitee is in inviter tenant", problem.DirectoryInternalUser},
+		"internal user":                 {403, "Non-external user already exists with the given mail address and can't be invited", problem.DirectoryInternalUser},
+		"address is not valid":          {400, "The invited user email address is not valid.", problem.DirectoryBadAddress},
+		"not found":                     {404, "No such thing.", problem.DirectoryUnknown},
 		"conflict":                      {409, "Conflicting object.", problem.DirectoryUnavailable},
 		"request timed out":             {408, "Too slow.", problem.DirectoryUnavailable},
 		"locked":                        {423, "Locked.", problem.DirectoryUnavailable},
 		"too early":                     {425, "Too early.", problem.DirectoryUnavailable},
 		"throttled":                     {429, "Insufficient privileges to be quick", problem.DirectoryThrottled},
-		"server error":                  {500, "Unable to find target address", problem.DirectoryUnavailable},
-		"not implemented":               {501, "No.", problem.DirectoryUnavailable},
+		"server error":                  {500, "Unable to find target address", problem.DirectoryUnknown},
+		"not implemented":               {501, "No.", problem.DirectoryUnknown},
 		"unavailable":                   {503, "Blocked from signing in", problem.DirectoryUnavailable},
 		"gateway timeout":               {504, "No.", problem.DirectoryUnavailable},
 		"somewhere bandwidth is scarce": {509, "No.", problem.DirectoryUnavailable},
@@ -507,6 +507,12 @@ func TestWhatGraphSaysOfAnInvitation(t *testing.T) {
 			err := wantProblem(t, second(client.Invite(t.Context(), invitation(t))), test.want, log)
 			if err.Ref != "outer-id" || !strings.Contains(err.Detail, "BadRequest") || !strings.Contains(err.Detail, test.message[:len(test.message)/3]) {
 				t.Errorf("ref %q, detail %q: nothing to look it up by", err.Ref, err.Detail)
+			}
+			if names := test.want == problem.DirectoryGuestDisabled; (err.Object == guest) != names || (err.Object == "") == names {
+				t.Errorf("object %q", err.Object)
+			}
+			if !test.want.Retryable() && (err.Public == "" || strings.Contains(err.Public, "BadRequest")) {
+				t.Errorf("the partner reads %q", err.Public)
 			}
 		})
 	}
@@ -522,7 +528,7 @@ func TestTheRequestIDComesFromTheBodyIfNeedBe(t *testing.T) {
 
 func TestWhatGraphSaysOfASearch(t *testing.T) {
 	for status, want := range map[int]problem.Code{
-		400: problem.DirectoryRefused, 401: problem.DirectoryForbidden, 403: problem.DirectoryForbidden, 404: problem.DirectoryRefused,
+		400: problem.DirectoryRefused, 401: problem.DirectoryForbidden, 403: problem.DirectoryReadForbidden, 404: problem.DirectoryRefused,
 		429: problem.DirectoryThrottled, 503: problem.DirectoryUnavailable,
 	} {
 		client, log := answering(t, status, "application/json", graphError("Code", "About "+email))
@@ -551,7 +557,9 @@ func TestWhatGraphSaysOfAMembership(t *testing.T) {
 		"both named":                      {404, missing(guest) + " (adding to " + group + ")", problem.DirectoryNotReplicated},
 		"dynamic group":                   {403, "Members of a group with dynamic membership can't be changed.", problem.DirectoryRefused},
 		"mail-enabled group":              {400, "Cannot Update a mail-enabled security groups and or distribution list.", problem.DirectoryRefused},
-		"no permission":                   {403, "Insufficient privileges to complete the operation.", problem.DirectoryForbidden},
+		"no permission":                   {403, "Insufficient privileges to complete the operation.", problem.DirectoryGroupForbidden},
+		"tenant not there yet":            {400, "Unable to read the company information from the directory.", problem.DirectoryNotReplicated},
+		"a text about the whole tenant":   {403, "Guest invitations not allowed for your company.", problem.DirectoryRefused},
 		"no valid token":                  {401, "Access token has expired.", problem.DirectoryForbidden},
 		"throttled":                       {429, "Too many.", problem.DirectoryThrottled},
 		"a concurrent change":             {409, "A conflicting object is present.", problem.DirectoryUnavailable},

@@ -42,8 +42,9 @@ func (e *answerError) says(texts ...string) bool {
 
 // An operation is what a call of the SDK is for.
 type operation struct {
-	doing    string // for the log
-	want     []int  // the statuses that are a success
+	doing string // for the log
+	want  []int  // the statuses that are a success
+	// classify says what an error in Graph's form means for this operation. "" if the status says all.
 	classify func(*answerError) problem.Code
 	private  []string // what must not appear in an error's text even if Graph repeats it
 }
@@ -112,70 +113,58 @@ func (op operation) answered(answer *answerError) error {
 		detail += ": " + text
 	}
 	code := op.code(answer)
+	meaning := meanings[code]
+	if meaning.admin != "" {
+		detail = strings.TrimRight(detail, ".") + "; " + meaning.admin
+	}
 	wait := answer.retryAfter
-	if !code.Retryable() {
+	if !code.Retryable() && !code.Probe() {
 		wait = 0
 	}
-	return &problem.Error{Code: code, Detail: detail, Ref: answer.requestID, RetryAfter: wait}
+	failure := &problem.Error{Code: code, Public: meaning.public, Detail: detail, Ref: answer.requestID, RetryAfter: wait}
+	if code == problem.DirectoryGuestDisabled || code == problem.DirectoryInternalUser {
+		failure.Object = namedObject(answer.message, op.private)
+	}
+	return failure
 }
 
-// code returns what an answer means: first what a status means everywhere, then what the operation makes of it.
+// code returns what an answer means: what a status means everywhere, what the operation makes of Graph's words, and what is left.
 func (op operation) code(answer *answerError) problem.Code {
 	switch {
 	case answer.status == http.StatusTooManyRequests:
 		return problem.DirectoryThrottled
 	case answer.status == http.StatusUnauthorized:
 		return problem.DirectoryForbidden
-	case answer.status >= 500, answer.status < 400:
-		return problem.DirectoryUnavailable
-	case answer.status == http.StatusRequestTimeout, answer.status == http.StatusConflict,
-		answer.status == http.StatusLocked, answer.status == http.StatusTooEarly:
-		// Somebody else changes the same object right now, or the request came at a bad moment.
+	case answer.status < 400:
 		return problem.DirectoryUnavailable
 	case answer.fault != "" && answer.status == http.StatusForbidden:
-		return problem.DirectoryForbidden
+		// Somebody between us and Graph forbids it, us or this one request.
+		return problem.DirectoryUnknown
 	case answer.fault != "":
 		// Not Graph's own words: a gateway's page says nothing about this guest.
 		return problem.DirectoryUnavailable
-	default:
-		return op.classify(answer)
 	}
-}
-
-// classifyInvitation goes by Graph's words first, because it gives the same status and code to many things: some are about the guest,
-// others about the tenant and would be the same for every guest.
-func classifyInvitation(answer *answerError) problem.Code {
-	switch {
-	case answer.says(
-		"blocked by your invitation policy",   // the tenant's list of domains
-		"cross-tenant access settings",        // one of the two tenants does not let the other's users in
-		"blocked from signing in",             // the guest exists and is disabled
-		"invitee is in inviter tenant",        // an address of the tenant's own
-		"non-external user already exists",    // the address belongs to an internal user
-		"can't be invited to this directory",  // another object holds the address
-		"cannot be invited to this directory", //
-	):
-		return problem.DirectoryRefused
-	case answer.says(
-		"invitations not allowed for your company", // the tenant invites nobody
-		"suspicious activity",                      // Microsoft has stopped the tenant's invitations
-		"insufficient privileges",                  // the app lacks User.Invite.All
-		"quota limit",                              // the tenant is full
-		"cross cloud",                              // a setting of the tenant
-	):
-		return problem.DirectoryForbidden
-	case answer.status == http.StatusForbidden:
-		return problem.DirectoryForbidden
-	default:
-		return problem.DirectoryRefused
+	code := op.classify(answer)
+	if code != "" {
+		return code
 	}
-}
-
-func classifySearch(answer *answerError) problem.Code {
-	if answer.status == http.StatusForbidden {
-		return problem.DirectoryForbidden
+	switch answer.status {
+	case http.StatusRequestTimeout, http.StatusConflict, http.StatusLocked, http.StatusTooEarly:
+		// Somebody else changes the same object right now, or the request came at a bad moment.
+		return problem.DirectoryUnavailable
+	}
+	if answer.status >= 500 {
+		return problem.DirectoryUnavailable
 	}
 	return problem.DirectoryRefused
+}
+
+// classifyRead tells a missing permission from everything else.
+func classifyRead(answer *answerError) problem.Code {
+	if answer.status == http.StatusForbidden {
+		return problem.DirectoryReadForbidden
+	}
+	return ""
 }
 
 // alreadyMember reports whether the answer says that there was nothing to do.
@@ -185,15 +174,24 @@ func alreadyMember(answer *answerError) bool {
 
 // classifyMember tells a guest that is not visible yet, which passes, from a group that is not there, which stays. Graph says both in
 // the same words and names the object that it misses; it says them with 404, and at times with 400.
+//
+// None of it is about the tenant: that the app's privileges are insufficient is said of a group that it does not own, or that can have
+// roles, too.
 func classifyMember(answer *answerError, groupID, guestID string) problem.Code {
+	switch answer.status {
+	case http.StatusBadRequest, http.StatusForbidden, http.StatusNotFound:
+	default:
+		return ""
+	}
 	missing := answer.status == http.StatusNotFound || answer.says("does not exist or one of its queried reference-property objects")
 	switch {
 	case missing && answer.says(strings.ToLower(groupID)) && !answer.says(strings.ToLower(guestID)):
 		return problem.DirectoryRefused
-	case missing:
+	case missing, answer.says("unable to read the company information"):
+		// The second is seen just after an invitation too.
 		return problem.DirectoryNotReplicated
-	case answer.status == http.StatusForbidden && answer.says("insufficient privileges"):
-		return problem.DirectoryForbidden
+	case answer.status == http.StatusForbidden && answer.says("insufficient privilege", "insufficient permission"):
+		return problem.DirectoryGroupForbidden
 	default:
 		return problem.DirectoryRefused
 	}

@@ -17,7 +17,7 @@ import (
 var _ lint.Directory = (*Client)(nil)
 
 // Group returns the group of that object id. The app needs the permission GroupMember.Read.All, or one that includes
-// it. NotFound: there is no such group. DirectoryForbidden: also where the app sees the group and not what kind it is.
+// it. NotFound: there is no such group. DirectoryReadForbidden: also where the app sees the group and not what kind it is.
 func (c *Client) Group(ctx context.Context, id string) (lint.Group, error) {
 	const doing = "reading a group"
 	object, err := c.look(ctx, doing, "groups", id,
@@ -33,7 +33,7 @@ func (c *Client) Group(ctx context.Context, id string) (lint.Group, error) {
 	security, mail := group.GetSecurityEnabled(), group.GetMailEnabled()
 	if security == nil || mail == nil {
 		// Every group has both.
-		return lint.Group{}, problem.New(problem.DirectoryForbidden, "%s: the answer leaves out what kind of group it is", doing)
+		return lint.Group{}, problem.New(problem.DirectoryReadForbidden, "%s: the answer leaves out what kind of group it is", doing)
 	}
 	return lint.Group{
 		ID:              strings.ToLower(id),
@@ -71,7 +71,7 @@ func (c *Client) Principal(ctx context.Context, id string) (lint.Principal, erro
 	}
 	enabled := user.GetAccountEnabled()
 	if enabled == nil {
-		return lint.Principal{}, problem.New(problem.DirectoryForbidden, "%s: the answer leaves out whether the account is enabled", doing)
+		return lint.Principal{}, problem.New(problem.DirectoryReadForbidden, "%s: the answer leaves out whether the account is enabled", doing)
 	}
 	return lint.Principal{
 		ID:          strings.ToLower(id),
@@ -110,17 +110,12 @@ type lookQuery struct {
 	Select []string `uriparametername:"%24select"`
 }
 
-// classifyLook tells an object that does not exist from everything else that has the status 404, such as a path that
-// does not.
+// classifyLook tells an object that does not exist from everything else that has the status 404, such as a path that does not.
 func classifyLook(answer *answerError) problem.Code {
-	switch {
-	case answer.status == http.StatusNotFound && answer.code == "Request_ResourceNotFound":
+	if answer.status == http.StatusNotFound && answer.code == "Request_ResourceNotFound" {
 		return problem.NotFound
-	case answer.status == http.StatusForbidden:
-		return problem.DirectoryForbidden
-	default:
-		return problem.DirectoryRefused
 	}
+	return classifyRead(answer)
 }
 
 func isTrue(b *bool) bool { return b != nil && *b }

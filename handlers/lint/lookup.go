@@ -13,8 +13,8 @@ import (
 )
 
 // Directory is what is asked for groups and sponsors, by ids in lower case. It may be called by several goroutines at
-// once. Its errors are *problem.Error: NotFound where there is nothing of that id, DirectoryForbidden where that may
-// not be known, anything else where it could not be asked now.
+// once. Its errors are *problem.Error: NotFound where there is nothing of that id, DirectoryReadForbidden or DirectoryForbidden
+// where that may not be known, anything else where it could not be asked now.
 type Directory interface {
 	// Group returns the group of that id.
 	Group(ctx context.Context, id string) (Group, error)
@@ -237,7 +237,7 @@ func ask(ctx context.Context, d Directory, o *object) outcome {
 		out.result = found
 	case problem.NotFound:
 		out.result = missing
-	case problem.DirectoryForbidden:
+	case problem.DirectoryReadForbidden, problem.DirectoryForbidden:
 		out.result = forbidden
 	default:
 		out.result = failed
