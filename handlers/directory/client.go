@@ -53,12 +53,16 @@ type Config struct {
 	// Credential gives the tokens; they are sent to exactly the host of URL, which must be https. Without one, URL must
 	// be http on a loopback address. It must cache its tokens: it is asked before every call.
 	Credential azcore.TokenCredential
-	// Log gets one line for each answer, with Graph's request-id. Default: none.
+	// Log gets one line for each answer, with Graph's request-id and the time in milliseconds: at the level Debug for a success, Info
+	// for everything else. Default: none.
 	Log *slog.Logger
 	// Timeout is how long a call may take. Default DefaultTimeout.
 	Timeout time.Duration
 	// Transport carries the requests. Default: the SDK's own, which is net/http's.
 	Transport http.RoundTripper
+	// Pressure, if set, is told how much of one of Graph's limits is used, from 0.8 on, where 1 is all of it and more is possible: slowing
+	// down now avoids being throttled. It is called before a call returns, and by several goroutines at once.
+	Pressure func(used float64)
 	// Now is the clock by which a Retry-After with a date is read. Default time.Now.
 	Now func() time.Time
 }
@@ -123,7 +127,7 @@ func New(config Config) (*Client, error) {
 			khttp.NewParametersNameDecodingHandler(),
 			sizedBody{},
 			guard{base: base, bearer: config.Credential != nil},
-			answers{log: config.Log, now: config.Now},
+			answers{log: config.Log, now: config.Now, pressure: config.Pressure},
 		),
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}

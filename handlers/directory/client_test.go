@@ -215,6 +215,85 @@ func TestAGuestIsInvitedFoundAndAddedOnce(t *testing.T) {
 	}
 }
 
+func TestTheLogOfAnAnswer(t *testing.T) {
+	tests := map[string]struct {
+		status int
+		body   string
+		level  string
+	}{
+		"a success": {201, created, "DEBUG"},
+		"a refusal": {400, graphError("BadRequest", "No."), "INFO"},
+		"throttled": {429, graphError("TooManyRequests", "No."), "INFO"},
+		"a page":    {502, "<html>", "INFO"},
+		"wrong":     {204, "", "INFO"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			var log bytes.Buffer
+			now := time.Date(2026, 5, 4, 9, 0, 0, 0, time.UTC)
+			client, err := directory.New(directory.Config{
+				URL: "http://127.0.0.1:1",
+				Log: slog.New(slog.NewJSONHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+				Now: func() time.Time { return now },
+				Transport: transport(func(*http.Request) (*http.Response, error) {
+					now = now.Add(12*time.Millisecond + 340*time.Microsecond)
+					header := http.Header{"Content-Type": {"application/json"}, "Request-Id": {"the-id"}}
+					return &http.Response{StatusCode: test.status, Header: header, Body: io.NopCloser(strings.NewReader(test.body))}, nil
+				}),
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = client.Invite(t.Context(), invitation(t))
+			if (err == nil) != (test.level == "DEBUG") {
+				t.Fatal(err)
+			}
+			var line map[string]any
+			err = json.Unmarshal(log.Bytes(), &line)
+			if err != nil {
+				t.Fatalf("not one line: %v: %s", err, &log)
+			}
+			delete(line, "time")
+			want := map[string]any{"msg": "graph answered", "level": test.level, "method": "POST", "path": "/v1.0/invitations",
+				"status": float64(test.status), "requestId": "the-id", "duration_ms": 12.34}
+			if diff := cmp.Diff(want, line); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestPressureIsReported(t *testing.T) {
+	tests := map[string][]float64{
+		"": nil, "0.79": nil, "0": nil, "-1": nil, "NaN": nil, "Inf": nil, "1e999": nil, "much": nil, "80%": nil,
+		"0.8": {0.8}, " 0.95 ": {0.95}, "1": {1}, "1.8": {1.8},
+	}
+	for header, want := range tests {
+		for _, status := range []int{201, 429} {
+			var told []float64
+			client, _ := newClient(t, "http://127.0.0.1:1", func(c *directory.Config) {
+				c.Pressure = func(used float64) { told = append(told, used) }
+				c.Transport = transport(func(*http.Request) (*http.Response, error) {
+					header := http.Header{"Content-Type": {"application/json"}, "X-Ms-Throttle-Limit-Percentage": {header}}
+					return &http.Response{StatusCode: status, Header: header, Body: io.NopCloser(strings.NewReader(created))}, nil
+				})
+			})
+			_, err := client.Invite(t.Context(), invitation(t))
+			if (err == nil) != (status == 201) {
+				t.Fatal(err)
+			}
+			if !slices.Equal(told, want) {
+				t.Errorf("header %q with status %d: told %v, want %v", header, status, told, want)
+			}
+		}
+	}
+	client, _ := answering(t, 201, "application/json", created, "x-ms-throttle-limit-percentage", "0.9")
+	_, err := client.Invite(t.Context(), invitation(t))
+	if err != nil {
+		t.Errorf("without a hook: %v", err)
+	}
+}
+
 // recorded is a request as it arrived.
 type recorded struct {
 	method, uri, body string

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math"
 	"mime"
 	"net/http"
 	"net/url"
@@ -26,6 +27,10 @@ import (
 const (
 	// maxAnswerBytes is far more than any answer that is asked for here: the largest, a page of ten users, is a few kilobytes.
 	maxAnswerBytes = 1 << 20
+
+	// leastPressure is from where on Graph speaks of how much of a limit is used; 1 is all of it.
+	// https://learn.microsoft.com/graph/throttling-limits
+	leastPressure = 0.8
 
 	// maxRetryAfter bounds how long a server can make a caller wait.
 	maxRetryAfter = 24 * time.Hour
@@ -77,8 +82,17 @@ func (g guard) Intercept(pipeline khttp.Pipeline, index int, r *http.Request) (*
 // becomes an *answerError here, with its status: the SDK loses the status of an answer that is not JSON, gives errors that panic while
 // they are printed, and takes any status below 400 for a success.
 type answers struct {
-	log *slog.Logger
-	now func() time.Time
+	log      *slog.Logger
+	now      func() time.Time
+	pressure func(float64)
+}
+
+// report tells the pressure that a header of Graph speaks of, if it does.
+func (a answers) report(header string) {
+	used, err := strconv.ParseFloat(strings.TrimSpace(header), 64)
+	if a.pressure != nil && err == nil && used >= leastPressure && !math.IsInf(used, 0) {
+		a.pressure(used)
+	}
 }
 
 func (a answers) Intercept(pipeline khttp.Pipeline, index int, r *http.Request) (*http.Response, error) {
@@ -91,8 +105,18 @@ func (a answers) Intercept(pipeline khttp.Pipeline, index int, r *http.Request) 
 	// The body has been read; an error on closing it changes nothing.
 	_ = response.Body.Close()
 	requestID := identifier(response.Header.Get("request-id"))
-	a.log.InfoContext(r.Context(), "graph answered", "method", r.Method, "path", r.URL.Path, "status", response.StatusCode,
-		"requestId", requestID, "duration", a.now().Sub(begun))
+	call, known := r.Context().Value(exchangeKey{}).(*exchange)
+	if !known {
+		call = &exchange{want: []int{http.StatusOK}}
+	}
+	level := slog.LevelInfo
+	if slices.Contains(call.want, response.StatusCode) {
+		level = slog.LevelDebug
+	}
+	a.log.LogAttrs(r.Context(), level, "graph answered",
+		slog.String("method", r.Method), slog.String("path", r.URL.Path), slog.Int("status", response.StatusCode),
+		slog.String("requestId", requestID), slog.Float64("duration_ms", float64(a.now().Sub(begun).Microseconds())/1000))
+	a.report(response.Header.Get("x-ms-throttle-limit-percentage"))
 	if err != nil {
 		return nil, fmt.Errorf("reading the answer: %w", err)
 	}
@@ -108,10 +132,6 @@ func (a answers) Intercept(pipeline khttp.Pipeline, index int, r *http.Request) 
 	response.Body = io.NopCloser(bytes.NewReader(body))
 	response.ContentLength = int64(len(body))
 
-	call, known := r.Context().Value(exchangeKey{}).(*exchange)
-	if !known {
-		call = &exchange{want: []int{http.StatusOK}}
-	}
 	if response.StatusCode == http.StatusUnauthorized && !call.challenged {
 		claims, found := challenge(response.Header.Get("WWW-Authenticate"))
 		if found {
