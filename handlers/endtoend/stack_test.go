@@ -114,6 +114,8 @@ func newStack(t *testing.T, settings ...string) *stack {
 		"GUESTLIST_GRAPH_CREDENTIAL=none",
 		"GUESTLIST_UPKEEP_SCHEDULE=* * * * * *",
 		"GUESTLIST_INTENT_LEASE=3s",
+		"GUESTLIST_DAILY_INVITATIONS=0",
+		"GUESTLIST_INVITATION_SPACING=0s",
 		// What takes half a minute in Azure may take a second here.
 		"AzureFunctionsJobHost__extensions__queues__visibilityTimeout=00:00:01",
 		"AzureFunctionsJobHost__extensions__queues__maxPollingInterval=00:00:01",

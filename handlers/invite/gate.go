@@ -64,16 +64,18 @@ type admission struct {
 	parked bool
 	// why is for an admin.
 	why string
+	// probe says that the breaker is open and this one invitation may try whether its cause is gone.
+	probe bool
 }
 
 // admit returns the gate as it is after one more invitation, or why there may not be one now. It is a pure function.
 func (g Gate) admit(now time.Time, pace Pace) (Gate, admission) {
 	if g.Cause != "" {
 		if g.ProbeAt.IsZero() {
-			return g, admission{parkedLook, true, "the breaker is open (" + string(g.Cause) + "): an admin must close it"}
+			return g, admission{wait: parkedLook, parked: true, why: "the breaker is open (" + string(g.Cause) + "): an admin must close it"}
 		}
 		if now.Before(g.ProbeAt) {
-			return g, admission{g.ProbeAt.Sub(now), true, "the breaker is open (" + string(g.Cause) + ")"}
+			return g, admission{wait: g.ProbeAt.Sub(now), parked: true, why: "the breaker is open (" + string(g.Cause) + ")"}
 		}
 		g.ProbeAt = now.Add(probeEvery)
 	}
@@ -82,14 +84,14 @@ func (g Gate) admit(now time.Time, pace Pace) (Gate, admission) {
 	}
 	if pace.Daily > 0 && g.Sent >= pace.Daily {
 		tomorrow := now.UTC().Truncate(24 * time.Hour).Add(24 * time.Hour)
-		return g, admission{tomorrow.Sub(now), true, fmt.Sprintf("the day's invitations (%d) are sent", pace.Daily)}
+		return g, admission{wait: tomorrow.Sub(now), parked: true, why: fmt.Sprintf("the day's invitations (%d) are sent", pace.Daily)}
 	}
 	if now.Before(g.NextAt) {
-		return g, admission{g.NextAt.Sub(now), false, "invitations keep their distance"}
+		return g, admission{wait: g.NextAt.Sub(now), why: "invitations keep their distance"}
 	}
 	g.Sent++
 	g.NextAt = now.Add(pace.Spacing)
-	return g, admission{}
+	return g, admission{probe: g.Cause != ""}
 }
 
 // open returns the gate with the breaker opened by the failure. A breaker that is open stays as it is but for the next probe.

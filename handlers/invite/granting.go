@@ -9,6 +9,9 @@ import (
 	"guestlist/handlers/problem"
 )
 
+// forbiddenWait is how long to leave a group alone that the app may not change. Only an admin can change that.
+const forbiddenWait = time.Hour
+
 const (
 	// grantAttempts is how often a guest that the directory does not know everywhere yet is looked for. By the schedule that is more than
 	// half an hour, several times what replication takes.

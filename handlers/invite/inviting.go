@@ -9,9 +9,8 @@ import (
 	"guestlist/handlers/problem"
 )
 
-// forbiddenWait is how long to leave the directory alone when it forbids us to invite at all. Only an admin can change that, and asking
-// more often makes a tenant look suspicious.
-const forbiddenWait = time.Hour
+// maxUnknownAttempts is how often an answer that nobody understands is taken for a passing fault.
+const maxUnknownAttempts = 4
 
 // invite brings the guest into being, or finds that another request already has.
 //
@@ -86,6 +85,13 @@ func (w *work) send(ctx context.Context, claim Claim) (bool, error) {
 	if !seated {
 		return w.full(ctx, claim)
 	}
+	admitted, err := w.admit(ctx)
+	if err != nil {
+		return false, err
+	}
+	if admitted.wait > 0 {
+		return w.heldBack(ctx, claim, admitted)
+	}
 	terms := r.Decision.Terms
 	invitation := Invitation{
 		Address:         r.Submission.Email,
@@ -110,6 +116,12 @@ func (w *work) send(ctx context.Context, claim Claim) (bool, error) {
 	if err != nil {
 		return false, fmt.Errorf("recording the invited guest: %w", err)
 	}
+	if admitted.probe {
+		err = w.closeBreaker(ctx)
+		if err != nil {
+			return false, err
+		}
+	}
 	return w.invited(ctx, claim, "invited", "the invitation was issued")
 }
 
@@ -117,23 +129,27 @@ func (w *work) send(ctx context.Context, claim Claim) (bool, error) {
 func (w *work) directoryFailed(ctx context.Context, claim Claim, cause error) (bool, error) {
 	failure := problem.From(cause)
 	w.log.ErrorContext(ctx, "the directory did not take the invitation", "code", failure.Code, "attempt", w.request.Attempt, "error", cause)
-	switch failure.Code {
+	code := failure.Code
+	if code == problem.DirectoryUnknown && w.request.Attempt >= maxUnknownAttempts {
+		// The directory was asked each time whether it had happened after all.
+		code = problem.DirectoryRefused
+	}
+	switch code {
 	case problem.DirectoryUnavailable, problem.DirectoryUnknown:
 		// It may have happened all the same: the intent stays, and the directory is asked once the lease is over.
 		left := claim.IntentAt.Add(w.config.IntentLease).Sub(w.config.Now())
 		return w.wait(ctx, max(left, backoff(w.request.Attempt, failure.RetryAfter)), "unanswered", "the directory gave no usable answer; it will be asked what came of it")
 	case problem.DirectoryThrottled, problem.DirectoryNotReplicated, problem.DirectoryForbidden, problem.DirectoryInvitationsOff,
 		problem.DirectorySuspicious, problem.DirectoryQuota:
-		// Certainly nothing happened: take the intent back, so that the next attempt need not wait for the lease.
-		claim.IntentAt = time.Time{}
-		_, err := w.config.Store.UpdateClaim(ctx, w.request.Submission.Email, claim)
+		// Certainly nothing happened.
+		err := w.takeBack(ctx, claim)
 		if err != nil {
-			return false, fmt.Errorf("taking the intent back: %w", err)
+			return false, err
 		}
 		if failure.Code.TenantWide() {
-			return w.wait(ctx, max(forbiddenWait, failure.RetryAfter), "forbidden", "the directory forbids the app to invite; an admin must look at it"+ref(failure))
+			return w.openBreaker(ctx, failure)
 		}
-		return w.wait(ctx, backoff(w.request.Attempt, failure.RetryAfter), "throttled", "the directory asked to come back later")
+		return w.throttled(ctx, failure)
 	case problem.DirectoryRefused, problem.DirectoryBadAddress, problem.DirectoryDomainBlocked, problem.DirectoryCrossTenant,
 		problem.DirectoryCrossTenantOurs, problem.DirectoryCrossTenantTheirs, problem.DirectoryCrossCloud, problem.DirectoryAddressTaken,
 		problem.DirectoryInvitationError, problem.DirectoryGuestDisabled, problem.DirectoryInternalUser:
@@ -147,6 +163,16 @@ func (w *work) directoryFailed(ctx context.Context, claim Claim, cause error) (b
 	default:
 		return false, fmt.Errorf("inviting: %w", cause)
 	}
+}
+
+// takeBack clears the intent of an invitation that was not sent, so that the next attempt need not wait for the lease.
+func (w *work) takeBack(ctx context.Context, claim Claim) error {
+	claim.IntentAt = time.Time{}
+	_, err := w.config.Store.UpdateClaim(ctx, w.request.Submission.Email, claim)
+	if err != nil {
+		return fmt.Errorf("taking the intent back: %w", err)
+	}
+	return nil
 }
 
 // invited moves the request on once the guest's id stands on the claim.

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 	"time"
 
 	"guestlist/handlers/policy"
@@ -17,7 +19,10 @@ type Config struct {
 	Store     Store
 	Rows      Rows
 	Seats     Seats
+	Gates     GateStore
 	Directory Directory
+	// Pace is how fast invitations may be sent. The zero Pace has no limits.
+	Pace Pace
 	// RedirectURL is where guests land whose row names no address.
 	RedirectURL string
 	// IntentLease is how long an invitation that was begun and not finished is left alone, in case another instance is still at it or
@@ -51,6 +56,7 @@ func New(config Config) (*Machine, error) {
 	need(config.Store != nil, "Store")
 	need(config.Rows != nil, "Rows")
 	need(config.Seats != nil, "Seats")
+	need(config.Gates != nil, "Gates")
 	need(config.Directory != nil, "Directory")
 	need(config.RedirectURL != "", "RedirectURL")
 	need(config.IntentLease > 0, "IntentLease")
@@ -105,7 +111,7 @@ func (s State) stage() submission.Stage {
 	switch s {
 	case Received:
 		return submission.StageReceived
-	case Inviting, Granting:
+	case Inviting, Parked, Granting:
 		return submission.StageInWork
 	default:
 		return submission.StageFinished
@@ -165,12 +171,22 @@ func (s State) ended() bool {
 // transitions is every legal change of state. A request that would take another one is a fault of this package.
 var transitions = map[State][]State{
 	Received: {Received, Review, Denied, Inviting},
-	Inviting: {Inviting, Review, Granting, Done, Failed},
+	Inviting: {Inviting, Review, Parked, Granting, Done, Failed},
+	Parked:   {Parked, Inviting},
 	Granting: {Granting, Done, Failed},
 	Review:   {},
 	Done:     {},
 	Denied:   {},
 	Failed:   {},
+}
+
+// States returns every state, in alphabetical order.
+func States() []State { return slices.Sorted(maps.Keys(transitions)) }
+
+// Known reports whether there is such a state.
+func (s State) Known() bool {
+	_, known := transitions[s]
+	return known
 }
 
 // legal reports whether a request may go from one state to another.
@@ -240,11 +256,16 @@ func (w *work) finish(ctx context.Context) (bool, error) {
 	return false, nil
 }
 
-// wait saves the request so that it comes back after d. The note is written first: a note without a wait does no harm, a wait without a
-// note would never end.
+// wait adds an event and lets the request come back after d.
 func (w *work) wait(ctx context.Context, d time.Duration, what, detail string) (bool, error) {
-	due := w.config.Now().Add(w.config.Jitter(d))
 	w.note(w.request.State, what, detail)
+	return w.postpone(ctx, d)
+}
+
+// postpone saves the request so that it comes back after d. The note is written first: a note without a wait does no harm, a wait without a
+// note would never end.
+func (w *work) postpone(ctx context.Context, d time.Duration) (bool, error) {
+	due := w.config.Now().Add(w.config.Jitter(d))
 	w.request.Attempt++
 	w.request.Due = due
 	err := w.config.Store.Wait(ctx, w.request.ID, due)
@@ -261,6 +282,8 @@ func (w *work) step(ctx context.Context) (bool, error) {
 		return w.decide(ctx)
 	case Inviting:
 		return w.invite(ctx)
+	case Parked:
+		return w.unpark(ctx)
 	case Granting:
 		return w.grant(ctx)
 	default:

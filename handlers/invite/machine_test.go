@@ -401,7 +401,7 @@ func TestAnEditedRowCountsAtTheNextDecision(t *testing.T) {
 
 func TestNewNamesWhatIsMissing(t *testing.T) {
 	_, err := invite.New(invite.Config{})
-	for _, name := range []string{"Store", "Rows", "Seats", "Directory", "RedirectURL", "IntentLease", "Now", "Sleep", "Jitter"} {
+	for _, name := range []string{"Store", "Rows", "Seats", "Gates", "Directory", "RedirectURL", "IntentLease", "Now", "Sleep", "Jitter"} {
 		if err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("%v does not name %s", err, name)
 		}
@@ -425,8 +425,8 @@ func TestARepeatNeverInvitesInTheOwnersPlace(t *testing.T) {
 	w.deliverAll()
 	second := w.submit("ana@contoso.com")
 	w.deliverAll()
-	// The owner waits for an admin and has no intent: the repeat must wait for it all the same.
-	w.wantState(first, invite.Inviting)
+	// The owner waits for the tenant and has no intent: the repeat must wait for it all the same.
+	w.wantState(first, invite.Parked)
 	w.wantState(second, invite.Inviting)
 	w.wantTenant(0, 0, 0)
 	w.settle(2)

@@ -14,6 +14,7 @@ const (
 	Received State = "received" // recorded, not decided yet
 	Review   State = "review"   // waits for a person
 	Inviting State = "inviting" // decided; the invitation is the next effect, or is under way
+	Parked   State = "parked"   // waits for the tenant or for tomorrow's budget; the invitation is still to be sent
 	Granting State = "granting" // the guest exists; group memberships are being added
 	Done     State = "done"     // invited, with all grants
 	Denied   State = "denied"   // policy said no

@@ -39,6 +39,7 @@ type world struct {
 	client  *directory.Client
 	log     *bytes.Buffer
 	machine *invite.Machine
+	pace    invite.Pace
 
 	// Every operation of the machine on the store and the directory passes through here, so that a test can interrupt it. An error
 	// is what the machine gets instead of the answer; a panic with crash is the end of the process.
@@ -76,6 +77,8 @@ func (w *world) newMachine() *invite.Machine {
 		Store:       w.store,
 		Rows:        w.store,
 		Seats:       w.store,
+		Gates:       w.store,
+		Pace:        w.pace,
 		Directory:   interruptedDirectory{w, w.client},
 		RedirectURL: "https://landing.example.com",
 		IntentLease: lease,

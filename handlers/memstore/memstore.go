@@ -326,9 +326,8 @@ func checkClaim(address submission.Address, owner submission.ID) error {
 }
 
 func known(r invite.Request) bool {
-	states := []invite.State{invite.Received, invite.Review, invite.Inviting, invite.Granting, invite.Done, invite.Denied, invite.Failed}
 	grantStates := []invite.GrantState{invite.GrantPending, invite.GrantAdded, invite.GrantPresent, invite.GrantFailed}
-	return slices.Contains(states, r.State) && !slices.ContainsFunc(r.Grants, func(grant invite.Grant) bool {
+	return r.State.Known() && !slices.ContainsFunc(r.Grants, func(grant invite.Grant) bool {
 		return !slices.Contains(grantStates, grant.State)
 	})
 }

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -21,6 +22,8 @@ const (
 	Organisation      = "GUESTLIST_ORGANISATION"
 	RedirectURL       = "GUESTLIST_REDIRECT_URL"
 	IntentLease       = "GUESTLIST_INTENT_LEASE"
+	DailyInvitations  = "GUESTLIST_DAILY_INVITATIONS"
+	InvitationSpacing = "GUESTLIST_INVITATION_SPACING"
 	UpkeepSchedule    = "GUESTLIST_UPKEEP_SCHEDULE"
 	LogLevel          = "GUESTLIST_LOG_LEVEL"
 )
@@ -51,6 +54,8 @@ func All() []Setting {
 		{Organisation, "our organisation", "The name of the inviting organisation, as partners read it"},
 		{RedirectURL, "https://myapplications.microsoft.com", "Where guests land after they accept, unless the policy row says otherwise"},
 		{IntentLease, "2m", "How long an invitation whose outcome is unknown is left alone before the directory is asked; 2s to 1h"},
+		{DailyInvitations, "80", "The most invitations in a day (UTC), by all instances together; 0 is no limit. Microsoft blocks tenants that suddenly invite many"},
+		{InvitationSpacing, "1s", "The least time between two invitations; 0s to 10m"},
 		{UpkeepSchedule, "0 * * * * *", "When waiting requests are looked at: six fields, seconds first, UTC. Read by the Functions host; it must be set"},
 		{LogLevel, "info", "`debug`, `info`, `warn` or `error`"},
 	}
@@ -67,12 +72,16 @@ type Settings struct {
 	Organisation      string
 	RedirectURL       string
 	IntentLease       time.Duration
+	DailyInvitations  int // 0 is no limit
+	InvitationSpacing time.Duration
 	LogLevel          slog.Level
 }
 
 const (
 	minIntentLease = 2 * time.Second
 	maxIntentLease = time.Hour
+	// maxSpacing keeps a typing error such as 10h from stopping everything in silence.
+	maxSpacing = 10 * time.Minute
 )
 
 // Read returns the settings, or one error that tells every fault. No error repeats a connection string.
@@ -140,6 +149,14 @@ func Read(getenv func(string) string) (Settings, error) {
 	s.IntentLease, err = time.ParseDuration(get(IntentLease))
 	if err != nil || s.IntentLease < minIntentLease || s.IntentLease > maxIntentLease {
 		fault(IntentLease, "must be a duration from %s to %s, such as 2m", minIntentLease, maxIntentLease)
+	}
+	s.DailyInvitations, err = strconv.Atoi(get(DailyInvitations))
+	if err != nil || s.DailyInvitations < 0 {
+		fault(DailyInvitations, "must be a whole number such as 80, or 0 for no limit")
+	}
+	s.InvitationSpacing, err = time.ParseDuration(get(InvitationSpacing))
+	if err != nil || s.InvitationSpacing < 0 || s.InvitationSpacing > maxSpacing {
+		fault(InvitationSpacing, "must be a duration from 0s to %s, such as 1s", maxSpacing)
 	}
 	err = s.LogLevel.UnmarshalText([]byte(get(LogLevel)))
 	if err != nil {

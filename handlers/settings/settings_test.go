@@ -37,7 +37,7 @@ func TestTheTwoUsualEnvironmentsAreEnough(t *testing.T) {
 	want := Settings{
 		TablesURL: "https://guestlist.table.core.windows.net", ClientID: azure[ClientID], GraphURL: "https://graph.microsoft.com",
 		GraphCredential: ManagedIdentity, Organisation: "our organisation", RedirectURL: "https://myapplications.microsoft.com",
-		IntentLease: 2 * time.Minute, LogLevel: slog.LevelInfo,
+		IntentLease: 2 * time.Minute, DailyInvitations: 80, InvitationSpacing: time.Second, LogLevel: slog.LevelInfo,
 	}
 	if s != want {
 		t.Errorf("in Azure:\n got %+v\nwant %+v", s, want)
@@ -72,6 +72,9 @@ func TestEachFaultNamesItsSettingAndTheCure(t *testing.T) {
 		"lease without a unit":            {azure, []string{IntentLease, "120"}, []string{IntentLease, "2m"}},
 		"lease too short":                 {azure, []string{IntentLease, "1s"}, []string{IntentLease}},
 		"lease too long":                  {azure, []string{IntentLease, "25h"}, []string{IntentLease}},
+		"negative budget":                 {azure, []string{DailyInvitations, "-1"}, []string{DailyInvitations, "80"}},
+		"budget in words":                 {azure, []string{DailyInvitations, "many"}, []string{DailyInvitations}},
+		"spacing too long":                {azure, []string{InvitationSpacing, "10h"}, []string{InvitationSpacing, "1s"}},
 		"unknown log level":               {azure, []string{LogLevel, "loud"}, []string{LogLevel}},
 	}
 	for name, test := range tests {

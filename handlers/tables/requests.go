@@ -169,7 +169,7 @@ func (s *Store) History(ctx context.Context, id submission.ID) ([]invite.Event, 
 }
 
 func encodeRequest(r invite.Request) (row, error) {
-	if !knownState(r.State) {
+	if !r.State.Known() {
 		return row{}, problem.New(problem.Internal, "column %s: %.40q is no state", stateColumn, r.State)
 	}
 	for _, grant := range r.Grants {
@@ -245,7 +245,7 @@ func decodeRequest(record row) (invite.Request, error) {
 		Events:   columns.count(eventsColumn),
 		Version:  record.etag,
 	}
-	if !knownState(r.State) {
+	if !r.State.Known() {
 		columns.fail(stateColumn, "no known state")
 	}
 	if r.RepeatOf != "" {
@@ -302,14 +302,6 @@ func decodeEvent(r row) (invite.Event, error) {
 		Detail: columns.text(detailColumn),
 	}
 	return event, columns.err
-}
-
-func knownState(state invite.State) bool {
-	switch state {
-	case invite.Received, invite.Review, invite.Inviting, invite.Granting, invite.Done, invite.Denied, invite.Failed:
-		return true
-	}
-	return false
 }
 
 func knownGrantState(state invite.GrantState) bool {

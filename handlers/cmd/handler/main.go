@@ -97,6 +97,8 @@ func build(s settings.Settings, log *slog.Logger) (*functions.App, error) {
 		Store:       store,
 		Rows:        store,
 		Seats:       store,
+		Gates:       store,
+		Pace:        invite.Pace{Daily: s.DailyInvitations, Spacing: s.InvitationSpacing},
 		Directory:   tenant,
 		RedirectURL: s.RedirectURL,
 		IntentLease: s.IntentLease,

@@ -15,7 +15,7 @@ import (
 	"guestlist/handlers/submission"
 )
 
-var states = []invite.State{invite.Received, invite.Review, invite.Inviting, invite.Granting, invite.Done, invite.Denied, invite.Failed}
+var states = invite.States()
 
 var requestTests = map[string]func(*testing.T, invite.Store){
 	"an unknown request is not found": func(t *testing.T, store invite.Store) {

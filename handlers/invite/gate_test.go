@@ -1,0 +1,67 @@
+package invite
+
+import (
+	"testing"
+	"time"
+
+	"guestlist/handlers/problem"
+)
+
+func TestTheGateAdmits(t *testing.T) {
+	noon := time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
+	const day = "2026-05-04"
+	tests := map[string]struct {
+		gate Gate
+		pace Pace
+		want admission // Why is not compared
+		sent int
+	}{
+		"the first invitation ever":          {Gate{}, Pace{Daily: 2}, admission{}, 1},
+		"the last of the day":                {Gate{Day: day, Sent: 1}, Pace{Daily: 2}, admission{}, 2},
+		"one more than the day has":          {Gate{Day: day, Sent: 2}, Pace{Daily: 2}, admission{wait: 12 * time.Hour, parked: true}, 2},
+		"the first of a new day":             {Gate{Day: "2026-05-03", Sent: 2}, Pace{Daily: 2}, admission{}, 1},
+		"any number":                         {Gate{Day: day, Sent: 9999}, Pace{}, admission{}, 10000},
+		"too close to the one before":        {Gate{Day: day, Sent: 1, NextAt: noon.Add(time.Second)}, Pace{}, admission{wait: time.Second}, 1},
+		"just far enough from it":            {Gate{Day: day, Sent: 1, NextAt: noon}, Pace{}, admission{}, 2},
+		"breaker open, to be probed later":   {Gate{Cause: problem.DirectoryForbidden, ProbeAt: noon.Add(time.Minute)}, Pace{}, admission{wait: time.Minute, parked: true}, 0},
+		"breaker open, to be probed now":     {Gate{Cause: problem.DirectoryForbidden, ProbeAt: noon}, Pace{}, admission{probe: true}, 1},
+		"breaker open until an admin acts":   {Gate{Cause: problem.DirectorySuspicious}, Pace{}, admission{wait: parkedLook, parked: true}, 0},
+		"no probe once the budget is spent":  {Gate{Cause: problem.DirectoryForbidden, ProbeAt: noon, Day: day, Sent: 2}, Pace{Daily: 2}, admission{wait: 12 * time.Hour, parked: true}, 2},
+		"no probe while the directory waits": {Gate{Cause: problem.DirectoryForbidden, ProbeAt: noon, Day: day, NextAt: noon.Add(time.Hour)}, Pace{}, admission{wait: time.Hour}, 0},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			test.pace.Spacing = 3 * time.Second
+			next, got := test.gate.admit(noon, test.pace)
+			if (got.why != "") != (got.wait > 0) {
+				t.Errorf("waits %v because %q", got.wait, got.why)
+			}
+			got.why = ""
+			if got != test.want || next.Sent != test.sent {
+				t.Errorf("got %+v with %d sent, want %+v with %d", got, next.Sent, test.want, test.sent)
+			}
+			if got.wait == 0 && !next.NextAt.Equal(noon.Add(3*time.Second)) {
+				t.Errorf("the next one may go at %v", next.NextAt)
+			}
+			if got.probe && !next.ProbeAt.Equal(noon.Add(probeEvery)) {
+				t.Errorf("the next probe may go at %v", next.ProbeAt)
+			}
+		})
+	}
+}
+
+func TestABreakerOpensOnceAndCloses(t *testing.T) {
+	now := time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
+	gate := Gate{Day: "2026-05-04", Sent: 7, Version: "v"}
+	gate = gate.open(now, &problem.Error{Code: problem.DirectoryQuota, Ref: "r1"}, true)
+	if gate.Cause != problem.DirectoryQuota || !gate.OpenedAt.Equal(now) || !gate.ProbeAt.Equal(now.Add(probeEvery)) {
+		t.Errorf("opened: %+v", gate)
+	}
+	gate = gate.open(now.Add(time.Hour), &problem.Error{Code: problem.DirectorySuspicious, Ref: "r2"}, false)
+	if gate.Cause != problem.DirectorySuspicious || !gate.OpenedAt.Equal(now) || !gate.ProbeAt.IsZero() {
+		t.Errorf("opened again: %+v", gate)
+	}
+	if got, want := gate.Close(), (Gate{Day: "2026-05-04", Sent: 7, Version: "v"}); got != want {
+		t.Errorf("closed: %+v, want %+v", got, want)
+	}
+}
