@@ -501,6 +501,10 @@ func FuzzParse(f *testing.F) {
 	f.Add("RedirectUrl", "https://portal.contoso.com:443/a?b=c#d")
 	f.Add("MessageLanguage", "zh-Hant-TW")
 	f.Add("AutoAprove", "ana@contoso.com")
+	f.Add("Condition", `request.email == "ana@contoso.com" && request.emial == ""`)
+	f.Add("InviteCode", "sha256:5c7acb9bafe684b1987fc289942f21a6cf91b7bc22033589d4dc3cc6db8d1ab2")
+	f.Add("Message", "one\r\ntwo\u202e")
+	f.Add("Cc", "Ana <ana@contoso.com>")
 	f.Fuzz(func(t *testing.T, column, cell string) {
 		given := raw("partners", map[string]any{"Action": "invite", column: cell})
 		before := maps.Clone(given.Columns)

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
@@ -399,6 +400,18 @@ func checkUnderstood(t fataler, r Row) {
 		t.Fatalf("Action = %q", r.Action)
 	case r.Priority < 0 || r.Priority > MaxPriority:
 		t.Fatalf("Priority = %d", r.Priority)
+	case r.Mode != Enforce && r.Mode != Audit:
+		t.Fatalf("Mode = %q", r.Mode)
+	case r.MaxGuests < 0 || r.MaxGuests > MaxLimit || r.MaxPerDay < 0 || r.MaxPerDay > MaxLimit:
+		t.Fatalf("MaxGuests = %d, MaxPerDay = %d", r.MaxGuests, r.MaxPerDay)
+	case !r.InviteCode.Valid():
+		t.Fatalf("InviteCode = %q", r.InviteCode)
+	case (r.Condition.program == nil) != (r.Condition.String() == ""):
+		t.Fatalf("the condition %q is half understood", r.Condition)
+	case utf8.RuneCountInString(r.Terms.Message) > MaxMessage || strings.ContainsFunc(r.Terms.Message, misleads):
+		t.Fatalf("Message = %q", r.Terms.Message)
+	case r.Terms.Cc != "" && !isAddress(r.Terms.Cc):
+		t.Fatalf("Cc = %q", r.Terms.Cc)
 	case len(r.Terms.Groups) > MaxGroups || len(r.Terms.Sponsors) > MaxSponsors:
 		t.Fatalf("%d groups and %d sponsors", len(r.Terms.Groups), len(r.Terms.Sponsors))
 	case r.Terms.UserType != "Guest" && r.Terms.UserType != "Member":
