@@ -38,10 +38,6 @@ const (
 
 	// maxSponsors is Entra's limit of sponsors for a guest.
 	maxSponsors = 5
-
-	// maxFound is how many users with one address are looked at. Two are one too many already; the rest is for
-	// internal users who hold the address too.
-	maxFound = 10
 )
 
 // Config is what a [Client] is made of.
@@ -90,7 +86,10 @@ type Client struct {
 	timeout     time.Duration
 }
 
-var _ invite.Directory = (*Client)(nil)
+var (
+	_ invite.Directory = (*Client)(nil)
+	_ invite.Users     = (*Client)(nil)
+)
 
 // New returns a client, or an error that says which part of config can't be used. It makes no call.
 func New(config Config) (*Client, error) {
@@ -317,92 +316,6 @@ func newSponsors(ids []string) ([]models.DirectoryObjectable, error) {
 	return sponsors, nil
 }
 
-// userQuery are the query parameters of a search, in the form in which the SDK wants them.
-type userQuery struct {
-	Filter *string  `uriparametername:"%24filter"`
-	Select []string `uriparametername:"%24select"`
-	Top    *int32   `uriparametername:"%24top"`
-}
-
-// FindGuest returns the object id, in lower case, of the guest that holds the address, or "" if none is visible. A guest
-// that was just invited may not be visible yet. An internal user with the address is no guest. DirectoryRefused: several guests
-// hold it. DirectoryReadForbidden: the app lacks the permission User.Read.All.
-func (c *Client) FindGuest(ctx context.Context, address submission.Address) (string, error) {
-	const doing = "looking for a guest"
-	if (address == submission.Address{}) {
-		return "", problem.New(problem.DirectoryRefused, "%s: without an address", doing)
-	}
-	quoted := odataString(address.String())
-	// Both clauses work on the directory itself, without the eventually consistent index of advanced queries: a
-	// new guest is seen earlier.
-	filter := "mail eq " + quoted + " or otherMails/any(x:x eq " + quoted + ")"
-	request := abs.NewRequestInformationWithMethodAndUrlTemplateAndPathParameters(
-		abs.GET, "{+baseurl}/users{?%24filter,%24select,%24top}", map[string]string{})
-	request.AddQueryParameters(userQuery{
-		Filter: &filter,
-		Select: []string{"id", "mail", "otherMails", "userPrincipalName", "userType", "creationType"},
-		Top:    new(int32(maxFound)),
-	})
-	request.Headers.TryAdd("Accept", "application/json")
-	var page models.UserCollectionResponseable
-	err := c.call(ctx, operation{
-		doing:    doing,
-		want:     []int{http.StatusOK},
-		classify: classifyRead,
-		private:  []string{address.String()},
-	}, func(ctx context.Context) error {
-		result, err := c.adapter.Send(ctx, request, models.CreateUserCollectionResponseFromDiscriminatorValue, nil)
-		page, _ = result.(models.UserCollectionResponseable)
-		return err
-	})
-	if err != nil {
-		return "", err
-	}
-	if page == nil || page.GetValue() == nil {
-		return "", problem.New(problem.DirectoryUnavailable, "%s: the answer has no list", doing)
-	}
-	var found string
-	for _, user := range page.GetValue() {
-		if user == nil {
-			return "", problem.New(problem.DirectoryUnavailable, "%s: the list in the answer has a gap", doing)
-		}
-		if !holds(user, address.String()) || !external(user) {
-			continue
-		}
-		id := strings.ToLower(value(user.GetId()))
-		if !guidForm.MatchString(id) {
-			return "", problem.New(problem.DirectoryUnavailable, "%s: the guest's id in the answer is no GUID", doing)
-		}
-		if found != "" && found != id {
-			return "", problem.New(problem.DirectoryRefused, "%s: the guests %s and %s hold the same address", doing, found, id)
-		}
-		found = id
-	}
-	if value(page.GetOdataNextLink()) != "" {
-		return "", problem.New(problem.DirectoryRefused, "%s: more than %d users hold the same address", doing, maxFound)
-	}
-	return found, nil
-}
-
-// holds reports whether the user really has the address: an answer is believed only if it fits the question.
-func holds(user models.Userable, address string) bool {
-	if strings.EqualFold(value(user.GetMail()), address) {
-		return true
-	}
-	for _, other := range user.GetOtherMails() {
-		if strings.EqualFold(other, address) {
-			return true
-		}
-	}
-	return false
-}
-
-// external reports whether the user came by an invitation. The user type alone does not say: a member can be invited.
-func external(user models.Userable) bool {
-	return value(user.GetCreationType()) == "Invitation" || strings.EqualFold(value(user.GetUserType()), "Guest") ||
-		strings.Contains(strings.ToUpper(value(user.GetUserPrincipalName())), "#EXT#@")
-}
-
 // AddMember adds the guest to the group; both are object ids. added is false if it was a member before. DirectoryNotReplicated: the
 // guest is not visible to the directory yet. DirectoryRefused: the group does not exist or can't take the guest. DirectoryGroupForbidden: the
 // app may not change this group's members.
@@ -437,9 +350,6 @@ func (c *Client) AddMember(ctx context.Context, groupID, guestID string) (added 
 	}
 	return err == nil, err
 }
-
-// odataString returns text as a string of an OData expression.
-func odataString(text string) string { return "'" + strings.ReplaceAll(text, "'", "''") + "'" }
 
 func value(text *string) string {
 	if text == nil {

@@ -78,3 +78,35 @@ type Directory interface {
 	// to the directory yet; DirectoryRefused if the group can't take the guest or does not exist.
 	AddMember(ctx context.Context, groupID, guestID string) (added bool, err error)
 }
+
+// UserKind is what somebody who holds an address is in the tenant, as far as it matters for inviting.
+type UserKind string
+
+const (
+	// NoUser: nobody visible holds the address. Somebody who was just invited may not be visible yet, and somebody who was deleted within the
+	// last 30 days, and could be restored, is not.
+	NoUser UserKind = ""
+	// InternalUser: an account of the tenant's own, be it a member or a guest by its user type. It can't be invited and needs no invitation.
+	InternalUser UserKind = "internal"
+	// AcceptedGuest: invited, and has accepted. Inviting again finds the same guest.
+	AcceptedGuest UserKind = "accepted"
+	// PendingGuest: invited, and has not accepted yet. Inviting again finds the same guest, and sends another mail if asked to.
+	PendingGuest UserKind = "pending"
+	// DisabledGuest: invited once, accepted or not, and the account is disabled: somebody has shut the guest out.
+	DisabledGuest UserKind = "disabled"
+	// SeveralUsers: more than one user holds the address, so whom an invitation would reach is not certain.
+	SeveralUsers UserKind = "several"
+)
+
+// User is who holds an address in the tenant.
+type User struct {
+	ID   string // object id in lower case; "" for NoUser and SeveralUsers
+	Kind UserKind
+}
+
+// Users finds out who holds an address before anybody is invited. Errors are as for Directory.
+type Users interface {
+	// FindUser returns the user, internal or external, who holds the address. DirectoryReadForbidden if the app may not read users: then
+	// the answer to an invitation has to tell.
+	FindUser(ctx context.Context, address submission.Address) (User, error)
+}

@@ -1,0 +1,168 @@
+package directory_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"guestlist/handlers/directory"
+	"guestlist/handlers/invite"
+	"guestlist/handlers/problem"
+)
+
+const quotedEmail = "'ana.o''neil@contoso.com'"
+
+func TestASearchOnTheWire(t *testing.T) {
+	whole := url.Values{
+		"$filter": {"mail eq " + quotedEmail + " or otherMails/any(x:x eq " + quotedEmail + ") or proxyAddresses/any(x:x eq 'SMTP:ana.o''neil@contoso.com')" +
+			" or proxyAddresses/any(x:x eq 'smtp:ana.o''neil@contoso.com') or userPrincipalName eq " + quotedEmail},
+		"$select": {"id,userType,mail,otherMails,proxyAddresses,userPrincipalName,accountEnabled,externalUserState,creationType"},
+		"$top":    {"10"},
+	}
+	tests := map[string]struct {
+		find  func(*directory.Client) (any, error)
+		none  any
+		path  string
+		query url.Values
+		level string
+	}{
+		"a guest": {func(c *directory.Client) (any, error) { return c.FindGuest(t.Context(), address(t, email)) }, "", "/v1.0/users", whole, ""},
+		"a user":  {func(c *directory.Client) (any, error) { return c.FindUser(t.Context(), address(t, email)) }, invite.User{}, "/v1.0/users", whole, ""},
+		"deleted guests": {func(c *directory.Client) (any, error) { return c.FindDeletedGuests(t.Context(), address(t, email)) }, []string(nil),
+			"/v1.0/directory/deletedItems/microsoft.graph.user", url.Values{
+				"$filter": {"mail eq " + quotedEmail + " or otherMails/any(x:x eq " + quotedEmail + ")"},
+				"$select": {"id,mail,otherMails,userPrincipalName,creationType"},
+				"$top":    {"10"},
+				"$count":  {"true"},
+			}, "eventual"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			client, seen := recording(t, http.StatusOK, `{"value":[]}`)
+			got, err := test.find(client)
+			if diff := cmp.Diff(test.none, got); err != nil || diff != "" {
+				t.Fatalf("%v, %s", err, diff)
+			}
+			sent, err := url.Parse(seen()[0].uri)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(test.query, sent.Query()); diff != "" || sent.Path != test.path || len(seen()) != 1 {
+				t.Errorf("%d requests, %s %s", len(seen()), sent.Path, diff)
+			}
+			if level := seen()[0].header.Get("ConsistencyLevel"); level != test.level {
+				t.Errorf("the consistency level is %q", level)
+			}
+		})
+	}
+}
+
+func TestWhatGraphSaysOfASearch(t *testing.T) {
+	for status, want := range map[int]problem.Code{
+		400: problem.DirectoryRefused, 401: problem.DirectoryForbidden, 403: problem.DirectoryReadForbidden, 404: problem.DirectoryRefused,
+		409: problem.DirectoryUnavailable, 429: problem.DirectoryThrottled, 503: problem.DirectoryUnavailable,
+	} {
+		for _, name := range []string{"FindGuest", "FindUser", "FindDeletedGuests"} {
+			client, log := answering(t, status, "application/json", graphError("Code", "About "+email+": suspicious activity in this directory, insufficient privileges"))
+			failure := wantProblem(t, operations[name](t.Context(), t, client), want, log)
+			if status == 403 && (failure.Code.TenantWide() || !strings.Contains(failure.Detail, "User.Read.All")) {
+				t.Errorf("%s: %v", name, failure)
+			}
+		}
+	}
+}
+
+// entry is a user as Graph returns one: an accepted guest with the address as mail, unless changed by pairs of property and value.
+func entry(id string, changes ...any) map[string]any {
+	user := map[string]any{
+		"id": id, "userType": "Guest", "mail": email, "otherMails": []string{}, "proxyAddresses": []string{"SMTP:" + email},
+		"userPrincipalName": "ana_contoso.com#EXT#@fabrikam.onmicrosoft.com", "accountEnabled": true, "externalUserState": "Accepted",
+		"creationType": "Invitation",
+	}
+	for i := 0; i < len(changes); i += 2 {
+		user[changes[i].(string)] = changes[i+1]
+	}
+	return user
+}
+
+func TestAFoundUserIsBelievedOnlyIfItFits(t *testing.T) {
+	internal := []any{"userPrincipalName", "ana@fabrikam.com", "creationType", nil, "externalUserState", nil, "userType", "Member"}
+	with := func(changes []any, more ...any) []any { return append(append([]any{}, changes...), more...) }
+	only := func(property string, value any) []any {
+		return []any{"mail", nil, "proxyAddresses", []string{}, property, value}
+	}
+	is := func(kind invite.UserKind) invite.User { return invite.User{ID: guest, Kind: kind} }
+	several := invite.User{Kind: invite.SeveralUsers}
+	type users []map[string]any
+	tests := map[string]struct {
+		users    users
+		nextLink string
+		want     invite.User
+		code     problem.Code // of FindUser
+		guest    string       // of FindGuest; "several" for its refusal
+	}{
+		"nobody":                           {nil, "", invite.User{}, "", ""},
+		"an accepted guest":                {users{entry(guest)}, "", is(invite.AcceptedGuest), "", guest},
+		"in other case":                    {users{entry(strings.ToUpper(guest), "mail", strings.ToUpper(email))}, "", is(invite.AcceptedGuest), "", guest},
+		"by another mail":                  {users{entry(guest, only("otherMails", []string{"x@y.com", email})...)}, "", is(invite.AcceptedGuest), "", guest},
+		"by the primary proxy address":     {users{entry(guest, only("proxyAddresses", []string{"SMTP:" + email})...)}, "", is(invite.AcceptedGuest), "", guest},
+		"by a secondary proxy address":     {users{entry(guest, only("proxyAddresses", []string{"SMTP:x@y.com", "smtp:" + email})...)}, "", is(invite.AcceptedGuest), "", guest},
+		"a guest of old, without a state":  {users{entry(guest, "externalUserState", nil)}, "", is(invite.AcceptedGuest), "", guest},
+		"a pending guest":                  {users{entry(guest, "externalUserState", "PendingAcceptance")}, "", is(invite.PendingGuest), "", guest},
+		"a guest of an unknown state":      {users{entry(guest, "externalUserState", "Thinking")}, "", is(invite.PendingGuest), "", guest},
+		"a disabled guest":                 {users{entry(guest, "accountEnabled", false)}, "", is(invite.DisabledGuest), "", guest},
+		"a disabled pending guest":         {users{entry(guest, "accountEnabled", false, "externalUserState", "PendingAcceptance")}, "", is(invite.DisabledGuest), "", guest},
+		"an invited member":                {users{entry(guest, "userType", "Member")}, "", is(invite.AcceptedGuest), "", guest},
+		"external by name only":            {users{entry(guest, "userType", "Member", "creationType", nil)}, "", is(invite.AcceptedGuest), "", guest},
+		"external by creation only":        {users{entry(guest, "userPrincipalName", "ana@fabrikam.com")}, "", is(invite.AcceptedGuest), "", guest},
+		"an internal member":               {users{entry(guest, internal...)}, "", is(invite.InternalUser), "", ""},
+		"an internal guest":                {users{entry(guest, with(internal, "userType", "Guest")...)}, "", is(invite.InternalUser), "", ""},
+		"an internal user who is disabled": {users{entry(guest, with(internal, "accountEnabled", false)...)}, "", is(invite.InternalUser), "", ""},
+		"an internal user by sign-in name": {users{entry(guest, with(internal, only("userPrincipalName", strings.ToUpper(email))...)...)}, "", is(invite.InternalUser), "", ""},
+		"an internal user with a strange name": {users{entry(guest, with(internal, "userPrincipalName", "ext#@fabrikam.com")...)}, "",
+			is(invite.InternalUser), "", ""},
+		"an internal user and a guest":   {users{entry(other, internal...), entry(guest)}, "", several, "", guest},
+		"two guests":                     {users{entry(guest), entry(other)}, "", several, "", "several"},
+		"the same guest twice":           {users{entry(guest), entry(strings.ToUpper(guest))}, "", is(invite.AcceptedGuest), "", guest},
+		"a guest, and more on next page": {users{entry(guest)}, "https://elsewhere.com/next", several, "", "several"},
+		"somebody else":                  {users{entry(guest, only("mail", "bo@contoso.com")...)}, "", invite.User{}, "", ""},
+		"somebody with a longer address": {users{entry(guest, "mail", "x"+email, "otherMails", []string{email + "x"}, "proxyAddresses", []string{"smtp:x" + email})}, "",
+			invite.User{}, "", ""},
+		"a proxy address of another kind":      {users{entry(guest, only("proxyAddresses", []string{"SIP:" + email, email})...)}, "", invite.User{}, "", ""},
+		"somebody else whose id can't be read": {users{entry("x", only("mail", "bo@contoso.com")...)}, "", invite.User{}, "", ""},
+		"nobody knows whether enabled":         {users{entry(guest, "accountEnabled", nil)}, "", invite.User{}, problem.DirectoryReadForbidden, guest},
+		"nobody knows the sign-in name":        {users{entry(guest, "userPrincipalName", nil)}, "", invite.User{}, problem.DirectoryReadForbidden, guest},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			answer := map[string]any{"value": test.users}
+			if test.users == nil {
+				answer["value"] = []any{}
+			}
+			if test.nextLink != "" {
+				answer["@odata.nextLink"] = test.nextLink
+			}
+			body, err := json.Marshal(answer)
+			if err != nil {
+				t.Fatal(err)
+			}
+			client, log := answering(t, 200, "application/json", string(body))
+			got, err := client.FindUser(t.Context(), address(t, email))
+			if test.code != "" {
+				wantProblem(t, err, test.code, log)
+			} else if err != nil || got != test.want {
+				t.Errorf("%+v, %v, want %+v", got, err, test.want)
+			}
+			id, err := client.FindGuest(t.Context(), address(t, email))
+			if test.guest == "several" {
+				wantProblem(t, err, problem.DirectoryRefused, log)
+			} else if err != nil || id != test.guest {
+				t.Errorf("guest %q, %v, want %q", id, err, test.guest)
+			}
+		})
+	}
+}
