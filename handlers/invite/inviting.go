@@ -92,7 +92,10 @@ func (w *work) send(ctx context.Context, claim Claim) (bool, error) {
 	if admitted.wait > 0 {
 		return w.heldBack(ctx, claim, admitted)
 	}
-	terms := r.Decision.Terms
+	terms := r.terms()
+	if terms == nil {
+		return false, problem.New(problem.Internal, "neither policy nor a person has let the guest in")
+	}
 	invitation := Invitation{
 		Address:         r.Submission.Email,
 		DisplayName:     r.Submission.Name(),
@@ -192,7 +195,7 @@ func (w *work) invited(ctx context.Context, claim Claim, what, detail string) (b
 // takeSeat takes the seat that the deciding row's limits ask for; true also where there are none. It is done under the claim, so an address
 // takes no more than one.
 func (w *work) takeSeat(ctx context.Context) (bool, error) {
-	limits := w.request.Decision.Limits
+	limits := w.request.limits()
 	if limits == nil {
 		return true, nil
 	}
@@ -216,7 +219,7 @@ func (w *work) full(ctx context.Context, claim Claim) (bool, error) {
 // giveBack frees the seat and the address of a request that invites nobody. The claim goes last: while it stands, nobody else acts for
 // the address, and a repeated try finds the seat again.
 func (w *work) giveBack(ctx context.Context, claim Claim) error {
-	limits := w.request.Decision.Limits
+	limits := w.request.limits()
 	if limits != nil {
 		err := w.config.Seats.ReleaseSeat(ctx, limits.Row, w.request.ID)
 		if err != nil {

@@ -111,7 +111,7 @@ func (s State) stage() submission.Stage {
 	switch s {
 	case Received:
 		return submission.StageReceived
-	case Inviting, Parked, Granting:
+	case Approved, Inviting, Parked, Granting:
 		return submission.StageInWork
 	default:
 		return submission.StageFinished
@@ -161,7 +161,7 @@ func (m *Machine) stopWaiting(ctx context.Context, message submission.Message) e
 // ended reports whether nothing happens to the request by itself any more.
 func (s State) ended() bool {
 	switch s {
-	case Review, Done, Denied, Failed:
+	case Review, Done, Denied, Failed, Cancelled:
 		return true
 	default:
 		return false
@@ -170,14 +170,16 @@ func (s State) ended() bool {
 
 // transitions is every legal change of state. A request that would take another one is a fault of this package.
 var transitions = map[State][]State{
-	Received: {Received, Review, Denied, Inviting},
-	Inviting: {Inviting, Review, Parked, Granting, Done, Failed},
-	Parked:   {Parked, Inviting},
-	Granting: {Granting, Done, Failed},
-	Review:   {},
-	Done:     {},
-	Denied:   {},
-	Failed:   {},
+	Received:  {Received, Review, Denied, Inviting, Failed},
+	Review:    {Approved, Denied, Cancelled},
+	Approved:  {Inviting, Failed, Cancelled},
+	Inviting:  {Inviting, Review, Parked, Granting, Done, Failed},
+	Parked:    {Parked, Inviting, Failed, Cancelled},
+	Granting:  {Granting, Done, Failed},
+	Failed:    {Received, Inviting, Granting, Cancelled},
+	Done:      {},
+	Denied:    {},
+	Cancelled: {},
 }
 
 // States returns every state, in alphabetical order.
@@ -280,6 +282,8 @@ func (w *work) step(ctx context.Context) (bool, error) {
 	switch w.request.State {
 	case Received:
 		return w.decide(ctx)
+	case Approved:
+		return w.approved(ctx)
 	case Inviting:
 		return w.invite(ctx)
 	case Parked:
@@ -311,7 +315,7 @@ func (w *work) decide(ctx context.Context) (bool, error) {
 			return false, problem.New(problem.Internal, "policy decided to invite without terms")
 		}
 		w.note(Inviting, "decided", decision.Reason)
-		w.request.Grants = grants(decision.Terms.Groups)
+		w.request.Grants = pending(decision.Terms.Groups)
 		return true, w.save(ctx)
 	case policy.Deny:
 		w.note(Denied, "decided", decision.Reason)
@@ -322,10 +326,21 @@ func (w *work) decide(ctx context.Context) (bool, error) {
 	}
 }
 
-func grants(groups []string) []Grant {
-	pending := make([]Grant, 0, len(groups))
-	for _, group := range groups {
-		pending = append(pending, Grant{Group: group, State: GrantPending})
+// approved goes on with what a person let in.
+func (w *work) approved(ctx context.Context) (bool, error) {
+	if w.request.Approval == nil {
+		return false, problem.New(problem.Internal, "the request is approved without an approval")
 	}
-	return pending
+	w.request.Grants = pending(w.request.Approval.Terms.Groups)
+	w.note(Inviting, "resumed", "the approved invitation is under way")
+	return true, w.save(ctx)
+}
+
+// pending returns the grants of the groups, none of them made.
+func pending(groups []string) []Grant {
+	grants := make([]Grant, 0, len(groups))
+	for _, group := range groups {
+		grants = append(grants, Grant{Group: group, State: GrantPending})
+	}
+	return grants
 }

@@ -68,7 +68,8 @@ func (w *work) unpark(ctx context.Context) (bool, error) {
 		return w.park(ctx, verdict.wait, verdict.why)
 	}
 	w.note(Inviting, "resumed", "the way is free again")
-	return true, nil
+	// Saved before anything is done, so that a person who cancelled it meanwhile is not passed over.
+	return true, w.save(ctx)
 }
 
 // openBreaker stops all invitations, of all instances, because the tenant takes none, and parks the request. Whoever opens it, and no other,

@@ -11,14 +11,16 @@ import (
 type State string
 
 const (
-	Received State = "received" // recorded, not decided yet
-	Review   State = "review"   // waits for a person
-	Inviting State = "inviting" // decided; the invitation is the next effect, or is under way
-	Parked   State = "parked"   // waits for the tenant or for tomorrow's budget; the invitation is still to be sent
-	Granting State = "granting" // the guest exists; group memberships are being added
-	Done     State = "done"     // invited, with all grants
-	Denied   State = "denied"   // policy said no
-	Failed   State = "failed"   // the directory said no for good; Reason says why
+	Received  State = "received"  // recorded, not decided yet
+	Review    State = "review"    // waits for a person
+	Approved  State = "approved"  // a person let the guest in; goes on by itself
+	Inviting  State = "inviting"  // decided; the invitation is the next effect, or is under way
+	Parked    State = "parked"    // waits for the tenant or for tomorrow's budget; the invitation is still to be sent
+	Granting  State = "granting"  // the guest exists; group memberships are being added
+	Done      State = "done"      // invited, with all grants
+	Denied    State = "denied"    // policy or a person said no
+	Cancelled State = "cancelled" // a person ended it
+	Failed    State = "failed"    // the directory said no for good; Reason says why
 )
 
 // Request is the record of a submission. Everything in it is stored; nothing of it is public (see submission.Progress).
@@ -30,6 +32,8 @@ type Request struct {
 	Reason string
 	// Decision is set once policy has decided.
 	Decision *policy.Decision
+	// Approval is set once a person has let the guest in where policy did not.
+	Approval *Approval
 	// RepeatOf is the earlier request for the same address, if that one owns the invitation.
 	RepeatOf submission.ID
 	// GuestID is the object id of the guest, once known.
@@ -46,6 +50,34 @@ type Request struct {
 	Events int
 	// Version is the store's mark of this very state of the record; empty for one that is not stored yet.
 	Version string
+}
+
+// Approval is a person's word that a guest is let in.
+type Approval struct {
+	By    string       `json:"by"` // the identity that the person signed in with
+	At    time.Time    `json:"at"` // UTC
+	Note  string       `json:"note,omitempty"`
+	Terms policy.Terms `json:"terms"`
+}
+
+// terms returns what the guest is invited with, nil if neither policy nor a person has let the guest in.
+func (r Request) terms() *policy.Terms {
+	switch {
+	case r.Approval != nil:
+		return &r.Approval.Terms
+	case r.Decision != nil && r.Decision.Action == policy.Invite:
+		return r.Decision.Terms
+	default:
+		return nil
+	}
+}
+
+// limits returns the limits under which policy lets the guest in. A person who lets somebody in is not bound by them and takes no seat.
+func (r Request) limits() *policy.Limits {
+	if r.Approval != nil || r.Decision == nil {
+		return nil
+	}
+	return r.Decision.Limits
 }
 
 // GrantState is what came of one group membership.

@@ -342,6 +342,11 @@ func copyRequest(r invite.Request) (invite.Request, error) {
 	r.Created = toTick(r.Created)
 	r.Changed = toTick(r.Changed)
 	r.Grants = slices.Clone(r.Grants)
+	if r.Approval != nil {
+		approval := *r.Approval
+		approval.Terms.Groups, approval.Terms.Sponsors = slices.Clone(approval.Terms.Groups), slices.Clone(approval.Terms.Sponsors)
+		r.Approval = &approval
+	}
 	if r.Decision == nil {
 		return r, nil
 	}

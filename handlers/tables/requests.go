@@ -40,7 +40,8 @@ const (
 
 	stateColumn       = "State"
 	stateReasonColumn = "StateReason" // our words
-	decisionColumn    = "Decision"    // JSON
+	decisionColumn    = "Decision"
+	approvalColumn    = "Approval" // JSON
 	repeatOfColumn    = "RepeatOf"
 	guestIDColumn     = "GuestId"
 	attemptColumn     = "Attempt"
@@ -207,6 +208,13 @@ func encodeRequest(r invite.Request) (row, error) {
 		}
 		record.set(decisionColumn, text)
 	}
+	if r.Approval != nil {
+		text, err := encodeJSON(r.Approval)
+		if err != nil {
+			return row{}, problem.New(problem.Internal, "column %s: encoding failed (%T)", approvalColumn, err)
+		}
+		record.set(approvalColumn, text)
+	}
 	if len(r.Grants) > 0 {
 		text, err := encodeJSON(r.Grants)
 		if err != nil {
@@ -268,6 +276,14 @@ func decodeRequest(record row) (invite.Request, error) {
 		err := json.Unmarshal([]byte(decision), r.Decision)
 		if err != nil || !slices.Contains([]policy.Action{policy.Invite, policy.Review, policy.Deny}, r.Decision.Action) {
 			columns.fail(decisionColumn, "no decision")
+		}
+	}
+	approval := columns.text(approvalColumn)
+	if approval != "" {
+		r.Approval = new(invite.Approval)
+		err := json.Unmarshal([]byte(approval), r.Approval)
+		if err != nil || r.Approval.By == "" {
+			columns.fail(approvalColumn, "no approval")
 		}
 	}
 	grants := columns.text(grantsColumn)

@@ -94,6 +94,10 @@ func fullRequest(t testing.TB) invite.Request {
 			Looked: []policy.Look{{Partition: "contoso.com", Name: "trusted", Outcome: policy.Decided, Why: "its condition holds"}},
 			At:     start,
 		},
+		Approval: &invite.Approval{
+			By: "desk@fabrikam.com", At: stored, Note: "a \"known\" partner <&>",
+			Terms: policy.Terms{Groups: []string{"group-3"}, Sponsors: []string{"sponsor"}, SendInvitation: true, UserType: "Guest"},
+		},
 		RepeatOf: newID(t),
 		GuestID:  "00000000-0000-0000-0000-000000000001",
 		Attempt:  3,

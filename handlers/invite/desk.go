@@ -1,0 +1,209 @@
+package invite
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"guestlist/handlers/policy"
+	"guestlist/handlers/problem"
+	"guestlist/handlers/submission"
+)
+
+// maxWords is the longest reason or note of a person, in characters.
+const maxWords = 500
+
+// DeskConfig is what a Desk is made of. All of it is required.
+type DeskConfig struct {
+	Store Store
+	Seats Seats
+	Now   func() time.Time
+	// By is the identity of the person, as signed in. It is kept with what the person decides.
+	By string
+}
+
+// Desk is where a person decides on requests. Whatever a person decides is stored with the person's identity; what has to be done then is done
+// by the state machine, at the next upkeep.
+//
+// Errors are *problem.Error: NotFound for an unknown request; InvalidInput, with a text for the person, where the request is in no state to be
+// decided on or the words are missing; Conflict where somebody else was faster; StorageUnavailable.
+type Desk struct {
+	config DeskConfig
+}
+
+// NewDesk returns a Desk, or an error that names what is missing.
+func NewDesk(config DeskConfig) (*Desk, error) {
+	switch {
+	case config.Store == nil:
+		return nil, errors.New("invite: DeskConfig.Store is missing")
+	case config.Seats == nil:
+		return nil, errors.New("invite: DeskConfig.Seats is missing")
+	case config.Now == nil:
+		return nil, errors.New("invite: DeskConfig.Now is missing")
+	case strings.TrimSpace(config.By) == "":
+		return nil, errors.New("invite: DeskConfig.By is missing: a decision needs the name of who made it")
+	}
+	return &Desk{config}, nil
+}
+
+// Approve lets the guest of a request in Review in, on the given terms. note may be empty.
+func (d *Desk) Approve(ctx context.Context, id submission.ID, terms policy.Terms, note string) (Request, error) {
+	words, err := said("note", note, false)
+	if err != nil {
+		return Request{}, err
+	}
+	return d.change(ctx, id, "approve", []State{Review}, func(w *work) error {
+		w.request.Approval = &Approval{By: d.config.By, At: d.config.Now().UTC(), Note: words, Terms: terms}
+		w.note(Approved, "approved", sentence("approved by "+d.config.By, words))
+		return nil
+	})
+}
+
+// Deny ends a request in Review without an invitation.
+func (d *Desk) Deny(ctx context.Context, id submission.ID, reason string) (Request, error) {
+	words, err := said("reason", reason, true)
+	if err != nil {
+		return Request{}, err
+	}
+	return d.change(ctx, id, "deny", []State{Review}, func(w *work) error {
+		w.note(Denied, "denied", sentence("denied by "+d.config.By, words))
+		return nil
+	})
+}
+
+// Cancel ends a request that has not led to a guest and is not being worked on.
+func (d *Desk) Cancel(ctx context.Context, id submission.ID, reason string) (Request, error) {
+	words, err := said("reason", reason, true)
+	if err != nil {
+		return Request{}, err
+	}
+	return d.change(ctx, id, "cancel", []State{Review, Approved, Parked, Failed}, func(w *work) error {
+		if w.request.GuestID != "" {
+			return refuse("request %s has led to a guest already; cancelling it would not undo that", id)
+		}
+		err := d.free(ctx, w.request)
+		if err != nil {
+			return err
+		}
+		w.note(Cancelled, "cancelled", sentence("cancelled by "+d.config.By, words))
+		return nil
+	})
+}
+
+// Retry takes up a failed request where it failed: at the decision, the invitation, or the grants that were refused.
+func (d *Desk) Retry(ctx context.Context, id submission.ID) (Request, error) {
+	return d.change(ctx, id, "retry", []State{Failed}, func(w *work) error {
+		next := Received
+		switch {
+		case w.request.GuestID != "":
+			next = Granting
+			for i, grant := range w.request.Grants {
+				if grant.State == GrantFailed {
+					w.request.Grants[i] = Grant{Group: grant.Group, State: GrantPending}
+				}
+			}
+		case w.request.terms() != nil:
+			next = Inviting
+		}
+		w.note(next, "retried", "taken up again by "+d.config.By)
+		return nil
+	})
+}
+
+// change applies decide to the request if it stands in one of the states, and lets the state machine look at it soon.
+func (d *Desk) change(ctx context.Context, id submission.ID, doing string, from []State, decide func(*work) error) (Request, error) {
+	r, err := d.config.Store.Load(ctx, id)
+	if err != nil {
+		return Request{}, fmt.Errorf("loading the request: %w", err)
+	}
+	if !slices.Contains(from, r.State) {
+		return Request{}, refuse("request %s is %s; one can %s only what is %s", id, r.State, doing, list(from))
+	}
+	// The machine's own way of changing a request, without its effects.
+	w := &work{Machine: &Machine{config: Config{Now: d.config.Now}}, request: r}
+	err = decide(w)
+	if err != nil {
+		return Request{}, err
+	}
+	now := d.config.Now()
+	w.request.Changed, w.request.Due = now, time.Time{}
+	if !w.request.State.ended() {
+		// First, as in every wait: a note without a change does no harm.
+		w.request.Due = now
+		err = d.config.Store.Wait(ctx, id, now)
+		if err != nil {
+			return Request{}, fmt.Errorf("noting the due time: %w", err)
+		}
+	}
+	saved, err := d.config.Store.Save(ctx, w.request, w.events)
+	if err != nil {
+		return Request{}, fmt.Errorf("saving the request: %w", err)
+	}
+	return saved, nil
+}
+
+// free gives back the claim and the seat of a request that will invite nobody. The claim is looked at first and goes last: while it
+// stands without an intent, the state machine sends nothing for the request without changing it, and then giving it back fails.
+func (d *Desk) free(ctx context.Context, r Request) error {
+	claim, created, err := d.config.Store.Claim(ctx, r.Submission.Email, r.ID, d.config.Now())
+	if err != nil {
+		return fmt.Errorf("looking at the claim: %w", err)
+	}
+	ours := claim.Owner == r.ID
+	if ours && !created && (claim.GuestID != "" || !claim.IntentAt.IsZero()) {
+		return refuse("an invitation of request %s may be under way or sent; try again in some minutes", r.ID)
+	}
+	limits := r.limits()
+	if limits != nil {
+		err = d.config.Seats.ReleaseSeat(ctx, limits.Row, r.ID)
+		if err != nil {
+			return fmt.Errorf("giving the seat back: %w", err)
+		}
+	}
+	if !ours {
+		return nil
+	}
+	err = d.config.Store.Release(ctx, r.Submission.Email, claim)
+	if err != nil {
+		return fmt.Errorf("giving the claim back: %w", err)
+	}
+	return nil
+}
+
+// said checks a person's words and returns them on one line.
+func said(what, words string, required bool) (string, error) {
+	words = strings.Join(strings.Fields(words), " ")
+	switch {
+	case words == "" && required:
+		return "", refuse("a %s is needed", what)
+	case words == "":
+		return "", nil
+	case utf8.RuneCountInString(words) > maxWords || !utf8.ValidString(words):
+		return "", refuse("the %s must be text of at most %d characters", what, maxWords)
+	}
+	return words, nil
+}
+
+func sentence(what, words string) string {
+	if words == "" {
+		return what
+	}
+	return what + ": " + words
+}
+
+func refuse(format string, args ...any) error {
+	text := fmt.Sprintf(format, args...)
+	return &problem.Error{Code: problem.InvalidInput, Public: text, Detail: text}
+}
+
+func list(states []State) string {
+	texts := make([]string, 0, len(states))
+	for _, state := range states {
+		texts = append(texts, string(state))
+	}
+	return strings.Join(texts, ", ")
+}
