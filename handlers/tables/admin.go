@@ -114,44 +114,69 @@ func (s *Store) oneByOne(ctx context.Context, rows []policy.Raw, actions []aztab
 	return nil
 }
 
-// The times that RecentRequests looks through, each window twice as long as the one after it in time.
+// The times that FindRequests looks through, each window twice as long as the one after it in time.
 const (
 	firstWindow = time.Hour
 	// farthest is how far back it looks: no submission is older than the program.
 	farthest = 20 * 365 * 24 * time.Hour
 )
 
-// RecentRequests returns the limit requests with the newest ids, the newest first; fewer if there are no more. It is
-// for admins.
+// RequestFilter says which requests to find. The zero filter finds none, since its Limit is 0.
+type RequestFilter struct {
+	// States are the states to find; none means any.
+	States []invite.State
+	// Address is whose requests to find; the zero address means anybody's. Requests whose personal data was erased are nobody's.
+	Address submission.Address
+	// Since is when the oldest of them may have been submitted, to the second; the zero time means at any time.
+	Since time.Time
+	// Limit is how many to find at most.
+	Limit int
+}
+
+// RecentRequests returns the limit requests with the newest ids; see [Store.FindRequests].
+func (s *Store) RecentRequests(ctx context.Context, now time.Time, limit int) (requests []invite.Request, unreadable int, err error) {
+	return s.FindRequests(ctx, now, RequestFilter{Limit: limit})
+}
+
+// FindRequests returns the requests with the newest ids that pass the filter, the newest first. It is for admins.
 //
 // The service can't read backwards, so the table is searched in windows of time: the hour before now, the two hours
-// before that, the four before that and so on, until there are enough. The cost is that of reading every record since
-// the beginning of the last window, a call for each thousand, in which the service passes over events; windows without
-// requests cost a call each, some twenty for all years. Only about limit requests are kept in memory.
+// before that, the four before that and so on, until there are enough, or until filter.Since. The cost is that of
+// reading every record since the beginning of the last window, a call for each thousand, in which the service passes
+// over events; windows without requests cost a call each, some twenty for all years. Only about filter.Limit requests
+// are kept in memory.
+//
+// States are filtered by the service, which saves the transfer and not the reading: for a state that few requests are
+// in, nothing but Since keeps the search from reading the whole table. Addresses are filtered here, because a filter
+// stands in the URL of the call, and URLs in the logs of the service.
 //
 // Ids that claim to be from after now are found too. A record that can't be understood is passed over; how many is
-// returned beside.
-func (s *Store) RecentRequests(ctx context.Context, now time.Time, limit int) (requests []invite.Request, unreadable int, err error) {
-	const doing = "reading the newest requests"
-	if limit <= 0 {
+// returned beside. By States, those without a known state are passed over unseen.
+func (s *Store) FindRequests(ctx context.Context, now time.Time, filter RequestFilter) (requests []invite.Request, unreadable int, err error) {
+	const doing = "looking for requests"
+	if filter.Limit <= 0 {
 		return nil, 0, nil
 	}
+	limit := filter.Limit
 	before := "" // the first id after the window; none for the first window
 	length := firstWindow
 	for start := now.Add(-length); len(requests) < limit; {
+		last := now.Sub(start) > farthest || start.Unix() <= 0
+		if !start.After(filter.Since) {
+			start, last = filter.Since, true
+		}
 		from, err := firstID(start)
 		if err != nil {
 			return nil, 0, failure(doing, err)
 		}
-		filter := fmt.Sprintf("PartitionKey ge %s and RowKey eq %s", odataString(from), odataString(recordName))
-		if before != "" {
-			filter += " and PartitionKey lt " + odataString(before)
-		}
 		var window []invite.Request // the oldest first
-		err = s.list(ctx, s.requests, filter, nil, func(r row) error {
+		err = s.list(ctx, s.requests, filter.odata(from, before), nil, func(r row) error {
 			request, err := decodeRequest(r)
 			if err != nil {
 				unreadable++
+				return nil
+			}
+			if filter.Address != (submission.Address{}) && request.Submission.Email != filter.Address {
 				return nil
 			}
 			window = append(window, request)
@@ -166,7 +191,7 @@ func (s *Store) RecentRequests(ctx context.Context, now time.Time, limit int) (r
 		}
 		slices.Reverse(window)
 		requests = append(requests, window[:min(len(window), limit-len(requests))]...)
-		if now.Sub(start) > farthest || start.Unix() <= 0 {
+		if last {
 			break
 		}
 		before = from
@@ -174,6 +199,22 @@ func (s *Store) RecentRequests(ctx context.Context, now time.Time, limit int) (r
 		start = start.Add(-length)
 	}
 	return requests, unreadable, nil
+}
+
+// odata returns the filter as the service reads it, for the ids from one on and before another, which may be empty.
+func (f RequestFilter) odata(from, before string) string {
+	text := fmt.Sprintf("PartitionKey ge %s and RowKey eq %s", odataString(from), odataString(recordName))
+	if before != "" {
+		text += " and PartitionKey lt " + odataString(before)
+	}
+	if len(f.States) == 0 {
+		return text
+	}
+	var states []string
+	for _, state := range f.States {
+		states = append(states, stateColumn+" eq "+odataString(string(state)))
+	}
+	return text + " and (" + strings.Join(states, " or ") + ")"
 }
 
 // firstID returns the smallest id of the second.

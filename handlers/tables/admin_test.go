@@ -202,6 +202,87 @@ func TestRecentRequests(t *testing.T) {
 	}
 }
 
+func TestFindRequests(t *testing.T) {
+	now := time.Date(2026, time.November, 23, 8, 0, 0, 0, time.UTC)
+	var urls []string
+	store := newTestStore(t, roundTripper(func(req *http.Request) (*http.Response, error) {
+		urls = append(urls, req.URL.String())
+		return network.RoundTrip(req)
+	}))
+	store.pageSize = 2
+	ana, err := submission.ParseAddress("ana.o'hara@contoso.com")
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := map[submission.ID]string{}
+	for i, r := range []struct {
+		name    string
+		age     time.Duration
+		state   invite.State
+		address submission.Address
+	}{
+		{"a", time.Minute, invite.Review, ana},
+		{"b", 30 * time.Minute, invite.Failed, submission.Address{}},
+		{"c", 5 * time.Hour, invite.Parked, ana},
+		{"d", 6 * time.Hour, invite.Review, submission.Address{}},
+		{"e", 48 * time.Hour, invite.Parked, submission.Address{}},
+		{"f", 400 * 24 * time.Hour, invite.Failed, ana},
+	} {
+		id, err := submission.NewID(now.Add(-r.age), bytes.NewReader(bytes.Repeat([]byte{byte(i)}, 16)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		names[id] = r.name
+		request := invite.Request{ID: id, State: r.state, Submission: submission.Submission{Email: r.address}, Created: now, Changed: now}
+		_, err = store.Save(t.Context(), request, []invite.Event{{At: now, State: r.state, What: "decided"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	tests := map[string]struct {
+		filter RequestFilter
+		want   string
+	}{
+		"nothing is asked for":         {RequestFilter{}, ""},
+		"everything":                   {RequestFilter{Limit: 100}, "abcdef"},
+		"one state":                    {RequestFilter{States: []invite.State{invite.Parked}, Limit: 100}, "ce"},
+		"two states":                   {RequestFilter{States: []invite.State{invite.Parked, invite.Failed}, Limit: 100}, "bcef"},
+		"the newest of two states":     {RequestFilter{States: []invite.State{invite.Parked, invite.Failed}, Limit: 2}, "bc"},
+		"a state that nobody is in":    {RequestFilter{States: []invite.State{invite.Done}, Limit: 100}, ""},
+		"an address":                   {RequestFilter{Address: ana, Limit: 100}, "acf"},
+		"the newest of an address":     {RequestFilter{Address: ana, Limit: 1}, "a"},
+		"an address and a state":       {RequestFilter{Address: ana, States: []invite.State{invite.Failed}, Limit: 100}, "f"},
+		"within the first window":      {RequestFilter{Since: now.Add(-10 * time.Minute), Limit: 100}, "a"},
+		"within a later window":        {RequestFilter{Since: now.Add(-330 * time.Minute), Limit: 100}, "abc"},
+		"to the second":                {RequestFilter{Since: now.Add(-6 * time.Hour), Limit: 100}, "abcd"},
+		"a second less":                {RequestFilter{Since: now.Add(-6*time.Hour + time.Second), Limit: 100}, "abc"},
+		"since after now":              {RequestFilter{Since: now.Add(time.Hour), Limit: 100}, ""},
+		"since before there was time":  {RequestFilter{Since: time.Unix(-5, 0), Limit: 100}, "abcdef"},
+		"a state and a time":           {RequestFilter{States: []invite.State{invite.Parked}, Since: now.Add(-24 * time.Hour), Limit: 100}, "c"},
+		"a state that would end early": {RequestFilter{States: []invite.State{"x' or State ne 'x"}, Limit: 100}, ""},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			found, unreadable, err := store.FindRequests(t.Context(), now, test.filter)
+			if err != nil || unreadable != 0 {
+				t.Fatalf("got %v and %d unreadable", err, unreadable)
+			}
+			got := ""
+			for _, request := range found {
+				got += names[request.ID]
+			}
+			if got != test.want {
+				t.Errorf("got %q, want %q", got, test.want)
+			}
+		})
+	}
+	for _, url := range urls {
+		if strings.Contains(url, "contoso") {
+			t.Errorf("an address stands in the URL %s", url)
+		}
+	}
+}
+
 // In a transaction the SDK would name a row such as o'neil's by a key that the real service can't read.
 func TestAnApostropheInAKeyStaysOutOfTransactions(t *testing.T) {
 	var paths []string
