@@ -60,7 +60,10 @@ func (w *work) lookUp(ctx context.Context, claim Claim) (bool, error) {
 		// Without the right to read users a second mail is possible here, a second guest is not: the directory keeps one per address.
 		w.note(Inviting, "not-looked-up", "the app may not read users; the invitation is sent again")
 	default:
-		return w.directoryFailed(ctx, claim, err)
+		// The intent stays: without an answer nobody knows whether the guest has a mail already.
+		failure := problem.From(err)
+		w.log.ErrorContext(ctx, "the directory could not be asked for the guest", "code", code, "attempt", w.request.Attempt, "error", err)
+		return w.wait(ctx, backoff(w.request.Attempt, failure.RetryAfter), "look-up-postponed", "the directory could not say what came of the invitation"+ref(failure))
 	}
 	return w.begin(ctx, claim)
 }
@@ -78,12 +81,43 @@ func (w *work) begin(ctx context.Context, claim Claim) (bool, error) {
 // send issues the invitation under an intent that is ours, and records what came of it.
 func (w *work) send(ctx context.Context, claim Claim) (bool, error) {
 	r := &w.request
+	terms := r.terms()
+	if terms == nil {
+		return false, problem.New(problem.Internal, "neither policy nor a person has let the guest in")
+	}
+	holder, err := w.config.Users.FindUser(ctx, r.Submission.Email)
+	if problem.CodeOf(err) == problem.DirectoryReadForbidden {
+		// Without the right to read users, the answer to the invitation has to tell.
+		w.log.WarnContext(ctx, "the app may not read users, so who holds the address is not known before the invitation")
+		holder, err = User{}, nil
+	}
+	if err != nil {
+		return w.directoryFailed(ctx, claim, err)
+	}
+	switch holder.Kind {
+	case NoUser, PendingGuest:
+		// Inviting again finds the pending guest and sends the mail once more.
+	case AcceptedGuest:
+		claim.GuestID = holder.ID
+		claim, err = w.config.Store.UpdateClaim(ctx, r.Submission.Email, claim)
+		if err != nil {
+			return false, fmt.Errorf("recording the guest that was there before: %w", err)
+		}
+		return w.invited(ctx, claim, "known", "the guest was there before and has accepted; no invitation is needed")
+	case InternalUser:
+		return w.turnDown(ctx, claim, Failed, "internal-user", "the address belongs to an account of the tenant's own, which can't be invited and needs no invitation")
+	case DisabledGuest:
+		return w.turnDown(ctx, claim, Review, "guest-disabled", guestDisabled)
+	default:
+		return w.turnDown(ctx, claim, Review, "several-users", "more than one user of the tenant holds the address, so a person decides which is meant")
+	}
 	seated, err := w.takeSeat(ctx)
 	if err != nil {
 		return false, err
 	}
 	if !seated {
-		return w.full(ctx, claim)
+		// As over any limit, a person decides.
+		return w.turnDown(ctx, claim, Review, "full", "the last seat of the deciding row went to somebody else, so a person decides")
 	}
 	admitted, err := w.admit(ctx)
 	if err != nil {
@@ -91,10 +125,6 @@ func (w *work) send(ctx context.Context, claim Claim) (bool, error) {
 	}
 	if admitted.wait > 0 {
 		return w.heldBack(ctx, claim, admitted)
-	}
-	terms := r.terms()
-	if terms == nil {
-		return false, problem.New(problem.Internal, "neither policy nor a person has let the guest in")
 	}
 	invitation := Invitation{
 		Address:         r.Submission.Email,
@@ -155,14 +185,10 @@ func (w *work) directoryFailed(ctx context.Context, claim Claim, cause error) (b
 		return w.throttled(ctx, failure)
 	case problem.DirectoryRefused, problem.DirectoryBadAddress, problem.DirectoryDomainBlocked, problem.DirectoryCrossTenant,
 		problem.DirectoryCrossTenantOurs, problem.DirectoryCrossTenantTheirs, problem.DirectoryCrossCloud, problem.DirectoryAddressTaken,
-		problem.DirectoryInvitationError, problem.DirectoryGuestDisabled, problem.DirectoryInternalUser:
-		// The seat and the address are free again for others and for a later request.
-		err := w.giveBack(ctx, claim)
-		if err != nil {
-			return false, err
-		}
-		w.note(Failed, "refused", "the directory refused the invitation: "+failure.Detail+ref(failure))
-		return w.finish(ctx)
+		problem.DirectoryInvitationError, problem.DirectoryInternalUser:
+		return w.turnDown(ctx, claim, Failed, "refused", "the directory refused the invitation: "+failure.Detail+ref(failure))
+	case problem.DirectoryGuestDisabled:
+		return w.turnDown(ctx, claim, Review, "guest-disabled", guestDisabled)
 	default:
 		return false, fmt.Errorf("inviting: %w", cause)
 	}
@@ -206,13 +232,16 @@ func (w *work) takeSeat(ctx context.Context) (bool, error) {
 	return taken, nil
 }
 
-// full ends an invitation whose row filled up between the decision and the seat: as over any limit, a person decides.
-func (w *work) full(ctx context.Context, claim Claim) (bool, error) {
+// guestDisabled is why a disabled guest is looked at by a person: somebody has shut the guest out, and no form may undo that.
+const guestDisabled = "the guest exists and the account is disabled; it is never enabled by itself, so a person decides"
+
+// turnDown ends an invitation that will not be sent. The seat and the address are free again, for others and for a later request.
+func (w *work) turnDown(ctx context.Context, claim Claim, state State, what, why string) (bool, error) {
 	err := w.giveBack(ctx, claim)
 	if err != nil {
 		return false, err
 	}
-	w.note(Review, "full", "the last seat of the deciding row went to somebody else, so a person decides")
+	w.note(state, what, why)
 	return w.finish(ctx)
 }
 

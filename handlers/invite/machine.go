@@ -21,6 +21,7 @@ type Config struct {
 	Seats     Seats
 	Gates     GateStore
 	Directory Directory
+	Users     Users
 	// Pace is how fast invitations may be sent. The zero Pace has no limits.
 	Pace Pace
 	// RedirectURL is where guests land whose row names no address.
@@ -58,6 +59,7 @@ func New(config Config) (*Machine, error) {
 	need(config.Seats != nil, "Seats")
 	need(config.Gates != nil, "Gates")
 	need(config.Directory != nil, "Directory")
+	need(config.Users != nil, "Users")
 	need(config.RedirectURL != "", "RedirectURL")
 	need(config.IntentLease > 0, "IntentLease")
 	need(config.Now != nil, "Now")

@@ -273,7 +273,7 @@ func TestAnEndAtEveryInstructionIsRepaired(t *testing.T) {
 						}
 						reached = true
 						t.Logf("ends at %s, after its effect: %v", op, after)
-						directory := op == "Invite" || op == "AddMember" || op == "FindGuest"
+						directory := op == "Invite" || op == "AddMember" || op == "FindGuest" || op == "FindUser"
 						if directory && kind == "unavailable" {
 							return problem.New(problem.DirectoryUnavailable, "the test lost the answer")
 						}
@@ -401,7 +401,7 @@ func TestAnEditedRowCountsAtTheNextDecision(t *testing.T) {
 
 func TestNewNamesWhatIsMissing(t *testing.T) {
 	_, err := invite.New(invite.Config{})
-	for _, name := range []string{"Store", "Rows", "Seats", "Gates", "Directory", "RedirectURL", "IntentLease", "Now", "Sleep", "Jitter"} {
+	for _, name := range []string{"Store", "Rows", "Seats", "Gates", "Directory", "Users", "RedirectURL", "IntentLease", "Now", "Sleep", "Jitter"} {
 		if err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("%v does not name %s", err, name)
 		}

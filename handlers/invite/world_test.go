@@ -80,6 +80,7 @@ func (w *world) newMachine() *invite.Machine {
 		Gates:       w.store,
 		Pace:        w.pace,
 		Directory:   interruptedDirectory{w, w.client},
+		Users:       interruptedDirectory{w, w.client},
 		RedirectURL: "https://landing.example.com",
 		IntentLease: lease,
 		Now:         w.clock,
@@ -263,7 +264,7 @@ var unavailable = problem.New(problem.StorageUnavailable, "the test took the sto
 // interruptedDirectory lets the test stop any operation before or after its effect.
 type interruptedDirectory struct {
 	w         *world
-	directory invite.Directory
+	directory *directory.Client
 }
 
 func (d interruptedDirectory) Invite(ctx context.Context, invitation invite.Invitation) (string, error) {
@@ -282,6 +283,15 @@ func (d interruptedDirectory) FindGuest(ctx context.Context, a submission.Addres
 	}
 	guest, err := d.directory.FindGuest(ctx, a)
 	return guest, d.w.after("FindGuest", err)
+}
+
+func (d interruptedDirectory) FindUser(ctx context.Context, a submission.Address) (invite.User, error) {
+	err := d.w.before("FindUser")
+	if err != nil {
+		return invite.User{}, err
+	}
+	user, err := d.directory.FindUser(ctx, a)
+	return user, d.w.after("FindUser", err)
 }
 
 func (d interruptedDirectory) AddMember(ctx context.Context, group, guest string) (bool, error) {

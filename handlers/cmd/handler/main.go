@@ -100,6 +100,7 @@ func build(s settings.Settings, log *slog.Logger) (*functions.App, error) {
 		Gates:       store,
 		Pace:        invite.Pace{Daily: s.DailyInvitations, Spacing: s.InvitationSpacing},
 		Directory:   tenant,
+		Users:       tenant,
 		RedirectURL: s.RedirectURL,
 		IntentLease: s.IntentLease,
 		Now:         time.Now,

@@ -1,0 +1,86 @@
+package invite_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"guestlist/handlers/graphsim"
+	"guestlist/handlers/invite"
+)
+
+func TestWhoeverHoldsTheAddressAlready(t *testing.T) {
+	const address = "ana@contoso.com"
+	guest := func(state string, disabled bool) graphsim.User {
+		return graphsim.User{Mail: address, UserType: "Guest", CreationType: "Invitation", ExternalUserState: state, Disabled: disabled}
+	}
+	tests := map[string]struct {
+		users       []graphsim.User
+		want        invite.State
+		what        string
+		invitations int
+		memberships int
+		seats       int
+	}{
+		"nobody":              {nil, invite.Done, "granted", 1, 1, 1},
+		"an accepted guest":   {[]graphsim.User{guest("Accepted", false)}, invite.Done, "granted", 0, 1, 0},
+		"a pending guest":     {[]graphsim.User{guest("PendingAcceptance", false)}, invite.Done, "granted", 1, 1, 1},
+		"a disabled guest":    {[]graphsim.User{guest("Accepted", true)}, invite.Review, "guest-disabled", 0, 0, 0},
+		"an internal user":    {[]graphsim.User{{Mail: address, UserType: "Member"}}, invite.Failed, "internal-user", 0, 0, 0},
+		"more than one guest": {[]graphsim.User{guest("Accepted", false), {Mail: "old@contoso.com", OtherMails: []string{address}, UserType: "Guest", CreationType: "Invitation", ExternalUserState: "Accepted"}}, invite.Review, "several-users", 0, 0, 0},
+	}
+	for name, test := range tests {
+		for _, mayRead := range []bool{true, false} {
+			t.Run(name+map[bool]string{true: "", false: ", without the right to read users"}[mayRead], func(t *testing.T) {
+				if !mayRead && name == "more than one guest" {
+					return // what the directory makes of that, only it knows
+				}
+				w := newWorld(t)
+				w.row("contoso.com", "row", "Action", "invite", "Groups", groupOne, "MaxGuests", int32(5))
+				for _, user := range test.users {
+					_, err := w.tenant.AddUser(user)
+					if err != nil {
+						t.Fatal(err)
+					}
+				}
+				if !mayRead {
+					w.order(graphsim.Fault{Match: graphsim.Match{Method: http.MethodGet, Path: "/v1.0/users"}, Times: 1000, Status: 403,
+						Code: "Authorization_RequestDenied", Message: "Insufficient privileges to complete the operation."})
+				}
+				id := w.submit(address)
+				w.settle(1)
+				w.wantState(id, test.want)
+				history := w.whats(id)
+				if last := history[len(history)-1]; mayRead && last != test.what {
+					t.Errorf("history %v, want it to end with %s", history, test.what)
+				}
+				if mayRead {
+					if n := len(w.tenant.Invitations()); n != test.invitations {
+						t.Errorf("%d invitations, want %d", n, test.invitations)
+					}
+					w.wantSeats("contoso.com", "row", test.seats)
+				}
+				if n := len(w.tenant.Memberships()); n != test.memberships {
+					t.Errorf("%d memberships, want %d", n, test.memberships)
+				}
+			})
+		}
+	}
+}
+
+func TestALostAnswerIsNotForgottenWhileTheDirectoryCantBeAsked(t *testing.T) {
+	for _, status := range []int{429, 500, 418} {
+		w := newWorld(t)
+		w.row("contoso.com", "row", "Action", "invite")
+		w.order(graphsim.Fault{Match: graphsim.Match{Method: http.MethodPost, Path: "/v1.0/invitations"}, Times: 1, Status: 502, AfterEffect: true})
+		id := w.submit("ana@contoso.com")
+		w.deliverAll()
+		w.order(graphsim.Fault{Match: graphsim.Match{Method: http.MethodGet, Path: "/v1.0/users"}, Times: 5, Status: status, Message: "Not now."})
+		w.settle(3)
+		w.wantState(id, invite.Done)
+		w.wantTenant(1, 1, 0)
+		if !strings.Contains(strings.Join(w.whats(id), " "), "look-up-postponed") {
+			t.Errorf("%d: history %v", status, w.whats(id))
+		}
+	}
+}
