@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"guestlist/handlers/directory"
+	"guestlist/handlers/graphsim"
 	"guestlist/handlers/invite"
 	"guestlist/handlers/problem"
 )
@@ -162,6 +163,93 @@ func TestAFoundUserIsBelievedOnlyIfItFits(t *testing.T) {
 				wantProblem(t, err, problem.DirectoryRefused, log)
 			} else if err != nil || id != test.guest {
 				t.Errorf("guest %q, %v, want %q", id, err, test.guest)
+			}
+		})
+	}
+}
+
+// TestEveryKindOfUserOfATenant goes the whole way: what the search tells, and what an invitation to the same user is answered with.
+func TestEveryKindOfUserOfATenant(t *testing.T) {
+	tests := map[string]struct {
+		users  []graphsim.User
+		kind   invite.UserKind
+		invite problem.Code
+		names  bool // the refusal names the user
+	}{
+		"nobody":         {nil, invite.NoUser, "", false},
+		"pending guest":  {[]graphsim.User{{Mail: email, CreationType: "Invitation", ExternalUserState: "PendingAcceptance"}}, invite.PendingGuest, "", false},
+		"accepted guest": {[]graphsim.User{{Mail: email, CreationType: "Invitation", ExternalUserState: "Accepted"}}, invite.AcceptedGuest, "", false},
+		"invited member": {[]graphsim.User{{Mail: email, UserType: "Member", CreationType: "Invitation", ExternalUserState: "Accepted"}}, invite.AcceptedGuest, "", false},
+		"disabled guest": {[]graphsim.User{{Mail: email, CreationType: "Invitation", ExternalUserState: "Accepted", Disabled: true}}, invite.DisabledGuest,
+			problem.DirectoryGuestDisabled, true},
+		"internal member": {[]graphsim.User{{Mail: email}}, invite.InternalUser, problem.DirectoryInternalUser, false},
+		"internal guest":  {[]graphsim.User{{Mail: email, UserType: "Guest"}}, invite.InternalUser, problem.DirectoryInternalUser, false},
+		"internal user by a second address": {[]graphsim.User{{Mail: "ana@brand.com", ProxyAddresses: []string{"smtp:" + email}}}, invite.InternalUser,
+			problem.DirectoryInternalUser, false},
+		"internal user by the name for signing in": {[]graphsim.User{{UserPrincipalName: email}}, invite.InternalUser, problem.DirectoryInternalUser, false},
+		"two guests": {[]graphsim.User{{Mail: email, CreationType: "Invitation"}, {OtherMails: []string{email}, CreationType: "Invitation"}}, invite.SeveralUsers,
+			problem.DirectoryAddressTaken, false},
+		"deleted guest": {[]graphsim.User{{Mail: email, CreationType: "Invitation", Deleted: true}}, invite.NoUser, "", false},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			sim, url := newSim(t, nil)
+			want := invite.User{Kind: test.kind}
+			var last string
+			for _, user := range test.users {
+				added, err := sim.AddUser(user)
+				if err != nil {
+					t.Fatal(err)
+				}
+				last = added.ID
+			}
+			if test.kind != invite.NoUser && test.kind != invite.SeveralUsers {
+				want.ID = last
+			}
+			client, log := newClient(t, url, nil)
+			got, err := client.FindUser(t.Context(), address(t, email))
+			if err != nil || got != want {
+				t.Errorf("%+v, %v, want %+v", got, err, want)
+			}
+			deleted, err := client.FindDeletedGuests(t.Context(), address(t, email))
+			if err != nil || (len(deleted) == 1 && deleted[0] == last) != (name == "deleted guest") {
+				t.Errorf("deleted %v, %v", deleted, err)
+			}
+			id, err := client.Invite(t.Context(), invitation(t))
+			if test.invite == "" {
+				if err != nil || want.ID != "" && id != want.ID {
+					t.Errorf("invited %q, %v", id, err)
+				}
+				return
+			}
+			failure := wantProblem(t, err, test.invite, log)
+			if wanted := map[bool]string{true: last}[test.names]; failure.Object != wanted {
+				t.Errorf("the refusal names %q, want %q", failure.Object, wanted)
+			}
+		})
+	}
+}
+
+func TestWithoutAPermission(t *testing.T) {
+	tests := map[string]map[string]problem.Code{
+		"User.Read.All":             {"FindGuest": problem.DirectoryReadForbidden, "FindUser": problem.DirectoryReadForbidden, "FindDeletedGuests": problem.DirectoryReadForbidden},
+		"User.Invite.All":           {"Invite": problem.DirectoryForbidden},
+		"GroupMember.ReadWrite.All": {"AddMember": problem.DirectoryGroupForbidden},
+	}
+	for permission, denied := range tests {
+		t.Run(permission, func(t *testing.T) {
+			_, url := newSim(t, func(c *graphsim.Config) {
+				c.Denied, c.KnowsAnyGroup = []string{permission}, true
+				c.Users = []graphsim.User{{ID: guest, CreationType: "Invitation"}}
+			})
+			client, log := newClient(t, url, nil)
+			for name, run := range operations {
+				err := run(t.Context(), t, client)
+				if code, isDenied := denied[name]; isDenied {
+					wantProblem(t, err, code, log)
+				} else if err != nil {
+					t.Errorf("%s: %v", name, err)
+				}
 			}
 		})
 	}

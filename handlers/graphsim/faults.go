@@ -26,7 +26,8 @@ type Fault struct {
 	// Times is how many calls it hits. 0 counts as 1.
 	Times int `json:"times"`
 	// Status is the HTTP status of the answer, 200 to 599. 0 lets the call pass, after DelayMs, or with DropConnection ends it.
-	Status  int               `json:"status"`
+	Status int `json:"status"`
+	// Headers are added to the answer, with a Status of 0 to the tenant's own.
 	Headers map[string]string `json:"headers,omitempty"`
 	// Code and Message fill Graph's error. Default: those that fit the status.
 	Code    string `json:"code,omitempty"`
@@ -71,12 +72,12 @@ func (f Fault) check() error {
 		return fmt.Errorf("delayMs must be between 0 and %d", maxDelayMs)
 	case f.Status != 0 && (f.Status < 200 || f.Status > 599):
 		return errors.New("status must be between 200 and 599")
-	case f.Status == 0 && !f.DropConnection && f.DelayMs == 0:
-		return errors.New("say what shall happen: a status, dropConnection or delayMs")
+	case f.Status == 0 && !f.DropConnection && f.DelayMs == 0 && len(f.Headers) == 0:
+		return errors.New("say what shall happen: a status, dropConnection, delayMs or headers")
 	case f.DropConnection && f.Status != 0:
 		return errors.New("a dropped connection has no status: choose one of status and dropConnection")
-	case f.Status == 0 && (ownBody || f.Code != "" || f.Message != "" || len(f.Headers) > 0):
-		return errors.New("code, message, body and headers need a status")
+	case f.Status == 0 && (ownBody || f.Code != "" || f.Message != "" || f.DropConnection && len(f.Headers) > 0):
+		return errors.New("code, message and body need a status, and headers need an answer")
 	case ownBody && (f.Code != "" || f.Message != ""):
 		return errors.New("choose one of an own body and code with message")
 	case f.Body != "" && f.EmptyBody:

@@ -385,6 +385,7 @@ func TestEachRuleOfUserSearches(t *testing.T) {
 		"in another case":               {[]string{"$filter", "mail eq 'O''NEIL@contoso.com'"}, nil, 200, "", []string{guest}},
 		"by mail or other mails":        {[]string{"$filter", "mail eq 'x@y.example' or otherMails/any(x:x eq 'o''neil@contoso.com')"}, nil, 200, "", []string{guest}},
 		"by proxy address":              {[]string{"$filter", "proxyAddresses/any(p:p eq 'SMTP:o''neil@contoso.com')"}, nil, 200, "", []string{guest}},
+		"by another proxy address":      {[]string{"$filter", "proxyAddresses/any(p:p eq 'smtp:o''neil@contoso.com')"}, nil, 200, "", nil},
 		"by principal name":             {[]string{"$filter", "userPrincipalName eq 'bo@fabrikam.example'"}, nil, 200, "", []string{"bo@brand.example"}},
 		"by id":                         {[]string{"$filter", "id eq '" + internal + "'"}, nil, 200, "", []string{"bo@brand.example"}},
 		"nobody":                        {[]string{"$filter", "mail eq 'x@y.example'"}, nil, 200, "", nil},
@@ -671,7 +672,8 @@ func TestAnOrderThatMakesNoSenseIsRefused(t *testing.T) {
 		"negative delay":            {`{"status":500,"delayMs":-1}`, "delayMs"},
 		"endless delay":             {`{"status":500,"delayMs":600001}`, "delayMs"},
 		"status of no answer":       {`{"status":500,"dropConnection":true}`, "choose one"},
-		"headers of no answer":      {`{"dropConnection":true,"headers":{"Retry-After":"1"}}`, "need a status"},
+		"headers of no answer":      {`{"dropConnection":true,"headers":{"Retry-After":"1"}}`, "need an answer"},
+		"body of no answer":         {`{"delayMs":1,"body":"x"}`, "need a status"},
 		"two bodies":                {`{"status":500,"code":"x","body":"y"}`, "choose one"},
 		"a body and none":           {`{"status":500,"body":"y","emptyBody":true}`, "choose one"},
 		"content type of no body":   {`{"status":500,"contentType":"text/html"}`, "needs a body"},
@@ -779,6 +781,8 @@ func TestABadConfigurationIsRefused(t *testing.T) {
 		"unknown group kind": {graphsim.Config{Groups: []graphsim.Group{{ID: plainGroup, Kind: "odd"}}}, "odd"},
 		"user by name":       {graphsim.Config{Users: []graphsim.User{{ID: "bo"}}}, "bo"},
 		"negative delay":     {graphsim.Config{ReplicationDelay: -1}, "negative"},
+		"unknown user type":  {graphsim.Config{Users: []graphsim.User{{ID: internal, UserType: "guest"}}}, "userType"},
+		"unknown permission": {graphsim.Config{Denied: []string{"User.Read"}}, "User.Read.All"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

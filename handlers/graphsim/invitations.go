@@ -139,12 +139,18 @@ func (s *Server) invite(c *call, _ string) reply {
 	}
 
 	now := s.config.Now().UTC()
-	guest := s.tenant.holder(email)
+	holders := s.tenant.holders(email)
+	var guest *User
 	switch {
-	case guest != nil && !guest.external():
+	case slices.ContainsFunc(holders, func(u *User) bool { return !u.external() }):
 		return bad("A non-external user already exists with the given mail address and can't be invited.")
-	case guest != nil && guest.Disabled:
-		return bad("The invited user already exists in the directory as object ID: %s, but the account is blocked from signing in.", guest.ID)
+	case len(holders) > 1:
+		return bad("This user can't be invited to this directory. Please try a different email address for the user.")
+	case len(holders) == 1 && holders[0].Disabled:
+		return bad("The invited user already exists in the directory as object ID: %s, but the account is blocked from signing in. "+
+			"If the account is unblocked, they can use that account to sign in to shared apps and resources.", holders[0].ID)
+	case len(holders) == 1:
+		guest = holders[0]
 	}
 	isNew := guest == nil
 	if isNew {
@@ -153,7 +159,7 @@ func (s *Server) invite(c *call, _ string) reply {
 			Mail:              email,
 			OtherMails:        []string{email},
 			DisplayName:       valueOr(body.DisplayName, strings.Split(email, "@")[0]),
-			UserPrincipalName: strings.ReplaceAll(email, "@", "_") + "#EXT#@" + s.config.TenantName + ".onmicrosoft.com",
+			UserPrincipalName: s.externalName(email),
 			UserType:          userType,
 			ExternalUserState: "PendingAcceptance",
 			CreationType:      "Invitation",

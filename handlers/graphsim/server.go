@@ -32,8 +32,11 @@ type Config struct {
 	Groups []Group
 	// KnowsAnyGroup makes every GUID that Groups does not list a plain security group.
 	KnowsAnyGroup bool
-	// Users are users that were there before: internal ones, or guests of an earlier time. They are visible at once.
+	// Users are users that were there before: internal ones, or guests of an earlier time. They are visible at once. See Server.AddUser.
 	Users []User
+	// Denied is what the caller may not do: permissions, such as "User.Read.All", or single routes as in Server.Calls, such as
+	// "GET /v1.0/users". See Server.Deny.
+	Denied []string
 	// VerifiedDomains are the tenant's own domains: nobody there can be invited.
 	VerifiedDomains []string
 	// TenantName is the label before .onmicrosoft.com. Default "standin".
@@ -51,6 +54,7 @@ type Server struct {
 	tenant tenant
 	faults []Fault
 	calls  map[string]int
+	denied []string
 }
 
 // New returns a tenant, with what Config.StateFile holds if that exists.
@@ -84,12 +88,17 @@ func New(config Config) (*Server, error) {
 	}
 	s.tenant = tenant
 	for _, user := range config.Users {
-		if !isGUID(user.ID) {
-			return nil, fmt.Errorf("graphsim: a user has the id %q, which is no GUID", user.ID)
+		user, err := s.completed(user)
+		if err != nil {
+			return nil, fmt.Errorf("graphsim: %w", err)
 		}
 		if s.tenant.user(user.ID) == nil {
 			s.tenant.Users = append(s.tenant.Users, user)
 		}
+	}
+	err = s.Deny(config.Denied...)
+	if err != nil {
+		return nil, fmt.Errorf("graphsim: %w", err)
 	}
 	return s, nil
 }
@@ -134,12 +143,17 @@ func about(w http.ResponseWriter, r *http.Request) {
   GET  /v1.0/users/{id}                   read a user
   GET  /v1.0/groups/{id}                  read a group
   POST /v1.0/groups/{id}/members/$ref     add a user to a group
+  GET  /v1.0/directory/deletedItems/microsoft.graph.user?$filter=...
+                                          find a deleted user by address
 
   GET  /stand-in/invitations              what it was asked to send
   GET  /stand-in/users                    who is in the tenant
   GET  /stand-in/memberships              who is in which group
   GET  /stand-in/calls                    how often each route was called
   POST, GET, DELETE /stand-in/faults      make it fail, see what is ordered, stop that
+  POST /stand-in/users                    add a user, or change the one with that id or mail
+  DELETE /stand-in/users/{id}             delete a user, so that it could be restored
+  POST, GET /stand-in/permissions         say what the caller may not do, see that
 `)
 }
 
@@ -148,16 +162,23 @@ type route struct {
 	method  string
 	pattern *regexp.Regexp
 	name    string // as it appears in Calls, after the method
-	serve   func(s *Server, c *call, id string) reply
+	// permission is the least that Graph wants for the route from an app.
+	permission string
+	serve      func(s *Server, c *call, id string) reply
 }
 
 var routes = []route{
-	{http.MethodPost, regexp.MustCompile(`^/v1\.0/invitations$`), "/v1.0/invitations", (*Server).invite},
-	{http.MethodGet, regexp.MustCompile(`^/v1\.0/users$`), "/v1.0/users", (*Server).listUsers},
-	{http.MethodGet, regexp.MustCompile(`^/v1\.0/users/([^/]+)$`), "/v1.0/users/{id}", (*Server).getUser},
-	{http.MethodGet, regexp.MustCompile(`^/v1\.0/groups/([^/]+)$`), "/v1.0/groups/{id}", (*Server).getGroup},
-	{http.MethodPost, regexp.MustCompile(`^/v1\.0/groups/([^/]+)/members/\$ref$`), "/v1.0/groups/{id}/members/$ref", (*Server).addMember},
+	{http.MethodPost, regexp.MustCompile(`^/v1\.0/invitations$`), "/v1.0/invitations", "User.Invite.All", (*Server).invite},
+	{http.MethodGet, regexp.MustCompile(`^/v1\.0/users$`), "/v1.0/users", "User.Read.All", (*Server).listUsers},
+	{http.MethodGet, regexp.MustCompile(`^/v1\.0/users/([^/]+)$`), "/v1.0/users/{id}", "User.Read.All", (*Server).getUser},
+	{http.MethodGet, regexp.MustCompile(`^/v1\.0/directory/deletedItems/microsoft\.graph\.user$`), "/v1.0/directory/deletedItems/microsoft.graph.user",
+		"User.Read.All", (*Server).listDeletedUsers},
+	{http.MethodGet, regexp.MustCompile(`^/v1\.0/groups/([^/]+)$`), "/v1.0/groups/{id}", "GroupMember.Read.All", (*Server).getGroup},
+	{http.MethodPost, regexp.MustCompile(`^/v1\.0/groups/([^/]+)/members/\$ref$`), "/v1.0/groups/{id}/members/$ref", "GroupMember.ReadWrite.All",
+		(*Server).addMember},
 }
+
+func (r *route) call() string { return r.method + " " + r.name }
 
 // find returns the route of a request and the id in its path. pathKnown says that the path exists with another method.
 func find(method, path string) (found *route, id string, pathKnown bool) {
@@ -186,7 +207,7 @@ func (s *Server) serveGraph(w http.ResponseWriter, r *http.Request) {
 	found, id, pathKnown := find(r.Method, r.URL.Path)
 	name := r.Method + " (unknown)"
 	if found != nil {
-		name = r.Method + " " + found.name
+		name = found.call()
 	}
 
 	fault, faulty := s.begin(c, name)
@@ -208,6 +229,8 @@ func (s *Server) serveGraph(w http.ResponseWriter, r *http.Request) {
 		}
 		if fault.fails() {
 			answer = fault.reply(c, s.config.Now())
+		} else {
+			answer.header = fault.Headers
 		}
 	}
 	s.config.Log.Info("graph stand-in", "call", name, "status", answer.status, "ordered", faulty, "requestId", c.requestID)
@@ -233,6 +256,9 @@ func (s *Server) answer(c *call, found *route, id string, pathKnown bool) reply 
 		return s.refuse(c, http.StatusMethodNotAllowed, "Request_BadRequest", "Specified HTTP method is not allowed for the request target.")
 	case found == nil:
 		return s.refuse(c, http.StatusNotFound, "BadRequest", "Resource not found for the segment in the request's path. The stand-in knows only a few.")
+	}
+	if s.denies(found) {
+		return s.refuse(c, http.StatusForbidden, "Authorization_RequestDenied", found.denial())
 	}
 	if c.Method == http.MethodPost {
 		refusal, ok := s.readBody(c)

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"strings"
 )
 
 // Invitations returns every invitation that was accepted, oldest first, with those to guests that existed before.
@@ -22,11 +23,11 @@ func (s *Server) Memberships() []Membership {
 	return copied(s.tenant.Memberships)
 }
 
-// Guests returns every user that came by an invitation, oldest first, visible to searches or not.
+// Guests returns every user that came by an invitation and is not deleted, oldest first, visible to searches or not.
 func (s *Server) Guests() []User {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return slices.DeleteFunc(copied(s.tenant.Users), func(u User) bool { return !u.external() })
+	return slices.DeleteFunc(copied(s.tenant.Users), func(u User) bool { return u.Deleted || !u.external() })
 }
 
 // Calls returns how often each route was called, failures and all, for example 2 for "POST /v1.0/invitations" and 1 for
@@ -77,29 +78,29 @@ func (s *Server) serveStandIn(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusNoContent)
 	case "POST /stand-in/faults":
 		s.takeOrder(w, r)
+	case "POST /stand-in/users":
+		s.takeUser(w, r)
+	case "GET /stand-in/permissions":
+		show(w, permissions{s.Denied()})
+	case "POST /stand-in/permissions":
+		s.takePermissions(w, r)
 	default:
+		id, isUser := strings.CutPrefix(r.URL.Path, "/stand-in/users/")
+		if isUser && r.Method == http.MethodDelete {
+			s.takeDeletion(w, id)
+			return
+		}
 		http.Error(w, "The stand-in has no "+r.Method+" here. GET / lists what it has.", http.StatusNotFound)
 	}
 }
 
 func (s *Server) takeOrder(w http.ResponseWriter, r *http.Request) {
-	// A page of another site can send a form without asking, but no JSON.
-	if !isJSON(r.Header.Get("Content-Type")) {
-		http.Error(w, "An order needs the Content-Type application/json.", http.StatusUnsupportedMediaType)
-		return
-	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBodyBytes))
-	if err != nil {
-		http.Error(w, "The order can't be read: "+err.Error(), http.StatusBadRequest)
-		return
-	}
 	var fault Fault
-	err = decodeStrict(body, &fault)
-	if err != nil {
-		http.Error(w, "The order is no JSON of the known form: "+err.Error(), http.StatusBadRequest)
+	_, ok := takeJSON(w, r, &fault)
+	if !ok {
 		return
 	}
-	err = s.Order(fault)
+	err := s.Order(fault)
 	if err != nil {
 		http.Error(w, "The order makes no sense: "+err.Error(), http.StatusBadRequest)
 		return
@@ -107,13 +108,36 @@ func (s *Server) takeOrder(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusCreated)
 }
 
+// takeJSON reads an order into target and returns its body, or answers itself and returns false.
+func takeJSON(w http.ResponseWriter, r *http.Request, target any) (body []byte, ok bool) {
+	// A page of another site can send a form without asking, but no JSON.
+	if !isJSON(r.Header.Get("Content-Type")) {
+		http.Error(w, "An order needs the Content-Type application/json.", http.StatusUnsupportedMediaType)
+		return nil, false
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBodyBytes))
+	if err != nil {
+		http.Error(w, "The order can't be read: "+err.Error(), http.StatusBadRequest)
+		return nil, false
+	}
+	err = decodeStrict(body, target)
+	if err != nil {
+		http.Error(w, "The order is no JSON of the known form: "+err.Error(), http.StatusBadRequest)
+		return nil, false
+	}
+	return body, true
+}
+
 // show writes a value as JSON that a person can read.
-func show(w http.ResponseWriter, value any) {
+func show(w http.ResponseWriter, value any) { showWith(w, http.StatusOK, value) }
+
+func showWith(w http.ResponseWriter, status int, value any) {
 	data, err := json.MarshalIndent(value, "", "  ")
 	if err != nil {
 		panic("graphsim: a list that can't be JSON: " + err.Error())
 	}
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	w.WriteHeader(status)
 	_, err = w.Write(append(data, '\n'))
 	if err != nil {
 		return // The client has gone; there is nobody to tell.

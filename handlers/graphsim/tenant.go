@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 )
@@ -41,6 +42,10 @@ type User struct {
 	CreationType      string   `json:"creationType"`      // "Invitation", or "" for an internal user
 	Sponsors          []string `json:"sponsors"`
 	Disabled          bool     `json:"disabled"`
+	// ProxyAddresses are further addresses, as in "smtp:ana@contoso.com"; Mail is one without being listed.
+	ProxyAddresses []string `json:"proxyAddresses,omitempty"`
+	// Deleted users can only be found among the deleted ones, and could be restored.
+	Deleted bool `json:"deleted,omitempty"`
 	// CreatedAt is when the guest was created; replication counts from here. Zero for a user that was there before.
 	CreatedAt time.Time `json:"createdAt,omitzero"`
 }
@@ -69,33 +74,34 @@ func (t *tenant) user(id string) *User {
 	return nil
 }
 
-// holder returns the user who has the address, or nil. Addresses are the same whatever their case.
-func (t *tenant) holder(email string) *User {
+// holders returns the users who have the address and are not deleted. Addresses are the same whatever their case.
+func (t *tenant) holders(email string) []*User {
+	var found []*User
 	for i := range t.Users {
-		if t.Users[i].has(email) {
-			return &t.Users[i]
+		if !t.Users[i].Deleted && t.Users[i].has(email) {
+			found = append(found, &t.Users[i])
 		}
 	}
-	return nil
+	return found
 }
 
 func (u *User) has(email string) bool {
-	if strings.EqualFold(u.Mail, email) || strings.EqualFold(u.UserPrincipalName, email) {
-		return true
-	}
-	for _, other := range u.OtherMails {
-		if strings.EqualFold(other, email) {
-			return true
-		}
-	}
-	return false
+	same := func(other string) bool { return strings.EqualFold(other, email) }
+	return same(u.Mail) || same(u.UserPrincipalName) || slices.ContainsFunc(u.OtherMails, same) ||
+		slices.ContainsFunc(u.ProxyAddresses, func(proxy string) bool { return strings.EqualFold(proxy, "smtp:"+email) })
 }
 
 // external reports whether the user came by an invitation. The user type does not say: an internal guest exists, and an external member.
-func (u *User) external() bool { return u.CreationType == "Invitation" }
+func (u *User) external() bool {
+	return u.CreationType == "Invitation" || strings.Contains(u.UserPrincipalName, "#EXT#@")
+}
 
-// visible reports whether searches and groups see the user yet.
+// visible reports whether searches and groups see the user yet, and still.
 func (s *Server) visible(u *User) bool {
+	return !u.Deleted && s.replicated(u)
+}
+
+func (s *Server) replicated(u *User) bool {
 	return u.CreatedAt.IsZero() || !s.config.Now().Before(u.CreatedAt.Add(s.config.ReplicationDelay))
 }
 

@@ -15,7 +15,7 @@ var userProperties = map[string]func(*User) any{
 	"displayName":       func(u *User) any { return u.DisplayName },
 	"mail":              func(u *User) any { return orNull(u.Mail) },
 	"otherMails":        func(u *User) any { return append([]string{}, u.OtherMails...) },
-	"userPrincipalName": func(u *User) any { return u.UserPrincipalName },
+	"userPrincipalName": func(u *User) any { return u.principalName() },
 	"userType":          func(u *User) any { return orNull(u.UserType) },
 	"externalUserState": func(u *User) any { return orNull(u.ExternalUserState) },
 	"creationType":      func(u *User) any { return orNull(u.CreationType) },
@@ -33,10 +33,20 @@ func orNull(text string) any {
 }
 
 func (u *User) proxyAddresses() []string {
-	if u.Mail == "" {
-		return []string{}
+	addresses := append([]string{}, u.ProxyAddresses...)
+	primary := func(address string) bool { return strings.HasPrefix(address, "SMTP:") }
+	if u.Mail != "" && !slices.ContainsFunc(addresses, primary) {
+		addresses = append(addresses, "SMTP:"+u.Mail)
 	}
-	return []string{"SMTP:" + u.Mail}
+	return addresses
+}
+
+// principalName is the name for signing in. A deleted user's is changed, so that it is free for others.
+func (u *User) principalName() string {
+	if u.Deleted {
+		return strings.ReplaceAll(u.ID, "-", "") + u.UserPrincipalName
+	}
+	return u.UserPrincipalName
 }
 
 // maxTop is the largest page of users that Graph returns; defaultTop the one without $top.
@@ -46,7 +56,15 @@ const (
 )
 
 // listUsers serves GET /v1.0/users. The caller holds s.mu.
-func (s *Server) listUsers(c *call, _ string) reply {
+func (s *Server) listUsers(c *call, _ string) reply { return s.list(c, "users", s.visible) }
+
+// listDeletedUsers serves GET /v1.0/directory/deletedItems/microsoft.graph.user. The caller holds s.mu.
+func (s *Server) listDeletedUsers(c *call, _ string) reply {
+	return s.list(c, "directoryObjects/microsoft.graph.user", func(u *User) bool { return u.Deleted })
+}
+
+// list serves a search among some of the users.
+func (s *Server) list(c *call, set string, among func(*User) bool) reply {
 	query, err := url.ParseQuery(c.URL.RawQuery)
 	if err != nil {
 		return s.refuse(c, http.StatusBadRequest, "BadRequest", "The query can't be read.")
@@ -91,18 +109,18 @@ func (s *Server) listUsers(c *call, _ string) reply {
 
 	var found []*User
 	for i := range s.tenant.Users {
-		if s.visible(&s.tenant.Users[i]) && matches(&s.tenant.Users[i]) {
+		if among(&s.tenant.Users[i]) && matches(&s.tenant.Users[i]) {
 			found = append(found, &s.tenant.Users[i])
 		}
 	}
-	answer := map[string]any{"@odata.context": c.base + "/v1.0/$metadata#users(" + strings.Join(selected, ",") + ")"}
+	answer := map[string]any{"@odata.context": c.base + "/v1.0/$metadata#" + set + "(" + strings.Join(selected, ",") + ")"}
 	if count {
 		answer["@odata.count"] = len(found)
 	}
 	if len(found) > top {
 		found = found[:top]
 		query.Set("$skiptoken", "more")
-		answer["@odata.nextLink"] = c.base + "/v1.0/users?" + query.Encode()
+		answer["@odata.nextLink"] = c.base + c.URL.Path + "?" + query.Encode()
 	}
 	list := []map[string]any{}
 	for _, user := range found {
@@ -122,7 +140,8 @@ func (s *Server) listUsers(c *call, _ string) reply {
 //	term   = property " eq " string
 //	       / collection "/any(" name ":" name " eq " string ")"
 //
-// A string stands in single quotes, and a quote inside it is doubled. Comparisons ignore case, as the directory's do.
+// A string stands in single quotes, and a quote inside it is doubled. Comparisons ignore case, as the directory's do; but the kind in
+// front of a proxy address counts as written, because nothing says that it does not: SMTP: is the primary one and smtp: any other.
 func parseFilter(text string) (func(*User) bool, error) {
 	p := &filterParser{rest: text}
 	var terms []func(*User) bool
@@ -183,11 +202,18 @@ func (p *filterParser) term() (func(*User) bool, error) {
 			return nil, errors.New("'any' is not closed")
 		}
 		return func(u *User) bool {
-			return slices.ContainsFunc(userProperties[name](u).([]string), func(element string) bool { return strings.EqualFold(element, value) })
+			return slices.ContainsFunc(userProperties[name](u).([]string), func(element string) bool {
+				return strings.EqualFold(element, value) && (name != "proxyAddresses" || proxyKind(element) == proxyKind(value))
+			})
 		}, nil
 	default:
 		return nil, errors.New("the property '" + name + "' can't be filtered")
 	}
+}
+
+func proxyKind(address string) string {
+	kind, _, _ := strings.Cut(address, ":")
+	return kind
 }
 
 // name takes a run of letters.

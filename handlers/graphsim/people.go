@@ -1,0 +1,188 @@
+package graphsim
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+)
+
+// errNobody is what a user who does not exist is.
+var errNobody = errors.New("there is no such user")
+
+// AddUser adds a user who is visible at once, and returns the user as added. What is left out is filled in: an id; the user type
+// Guest for who came by an invitation and Member for others; the name for signing in.
+//
+// By CreationType "Invitation" a user is external. An accepted guest has the ExternalUserState "Accepted", a pending one
+// "PendingAcceptance"; either is shut out by Disabled. Without a CreationType the user is the tenant's own, whatever the user type.
+//
+// It returns an error if a property has a value that none has, or the id is taken.
+func (s *Server) AddUser(user User) (User, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	user, err := s.completed(user)
+	if err != nil {
+		return User{}, err
+	}
+	if s.tenant.user(user.ID) != nil {
+		return User{}, fmt.Errorf("the id %s is taken", user.ID)
+	}
+	s.tenant.Users = append(s.tenant.Users, user)
+	return user, s.save()
+}
+
+// ChangeUser lets change change the user of that id, as an admin or the guest does from outside: accept the invitation, disable the account,
+// take another address. It returns an error if there is no such user, or the user could not be added as changed.
+func (s *Server) ChangeUser(id string, change func(*User)) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	user := s.tenant.user(id)
+	if user == nil {
+		return errNobody
+	}
+	changed := user.clone()
+	change(&changed)
+	return s.replace(user, changed)
+}
+
+// DeleteUser deletes the user of that id, with the memberships. The user can be found among the deleted ones from then on, and the address is
+// free for a new guest.
+func (s *Server) DeleteUser(id string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	user := s.tenant.user(id)
+	if user == nil || user.Deleted {
+		return errNobody
+	}
+	user.Deleted = true
+	s.tenant.Memberships = slices.DeleteFunc(s.tenant.Memberships, func(m Membership) bool { return strings.EqualFold(m.GuestID, id) })
+	return s.save()
+}
+
+// replace puts changed in the place of user. The caller holds s.mu.
+func (s *Server) replace(user *User, changed User) error {
+	if !strings.EqualFold(changed.ID, user.ID) {
+		return errors.New("the id of a user can't be changed")
+	}
+	changed, err := s.completed(changed)
+	if err != nil {
+		return err
+	}
+	*user = changed
+	return s.save()
+}
+
+// completed returns the user with what was left out, or an error that says what is wrong.
+func (s *Server) completed(u User) (User, error) {
+	if u.ID == "" {
+		u.ID = s.newGUID()
+	}
+	if u.UserType == "" {
+		u.UserType = "Member"
+		if u.external() {
+			u.UserType = "Guest"
+		}
+	}
+	switch {
+	case !isGUID(u.ID):
+		return User{}, fmt.Errorf("a user has the id %q, which is no GUID", u.ID)
+	case u.UserType != "Guest" && u.UserType != "Member":
+		return User{}, fmt.Errorf("user %s has the unknown userType %q", u.ID, u.UserType)
+	case !slices.Contains([]string{"", "Invitation", "LocalAccount", "EmailVerified", "SelfServiceSignUp"}, u.CreationType):
+		return User{}, fmt.Errorf("user %s has the unknown creationType %q", u.ID, u.CreationType)
+	case !slices.Contains([]string{"", "PendingAcceptance", "Accepted"}, u.ExternalUserState):
+		return User{}, fmt.Errorf("user %s has the unknown externalUserState %q", u.ID, u.ExternalUserState)
+	}
+	for _, address := range u.ProxyAddresses {
+		if !strings.Contains(address, ":") {
+			return User{}, fmt.Errorf("user %s has a proxy address without its kind; write it as smtp:ana@contoso.com", u.ID)
+		}
+	}
+	if u.UserPrincipalName == "" {
+		switch {
+		case u.Mail == "":
+			u.UserPrincipalName = u.ID + "@" + s.config.TenantName + ".onmicrosoft.com"
+		case u.external():
+			u.UserPrincipalName = s.externalName(u.Mail)
+		default:
+			u.UserPrincipalName = u.Mail
+		}
+	}
+	return u, nil
+}
+
+// externalName returns the name for signing in of somebody who was invited by that address.
+func (s *Server) externalName(address string) string {
+	return strings.ReplaceAll(address, "@", "_") + "#EXT#@" + s.config.TenantName + ".onmicrosoft.com"
+}
+
+// clone returns a user that shares nothing with u.
+func (u *User) clone() User {
+	c := *u
+	c.OtherMails, c.Sponsors, c.ProxyAddresses = slices.Clone(u.OtherMails), slices.Clone(u.Sponsors), slices.Clone(u.ProxyAddresses)
+	return c
+}
+
+// takeUser serves POST /stand-in/users: the properties in the body change the user of that id or, without an id, the one who holds that mail;
+// if nobody does, they make a new user.
+func (s *Server) takeUser(w http.ResponseWriter, r *http.Request) {
+	var given User
+	body, ok := takeJSON(w, r, &given)
+	if !ok {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var user *User
+	switch holders := s.tenant.holders(given.Mail); {
+	case given.ID != "":
+		user = s.tenant.user(given.ID)
+	case given.Mail == "":
+		http.Error(w, "Give the id of a user, or a mail.", http.StatusBadRequest)
+		return
+	case len(holders) > 1:
+		http.Error(w, "Several users hold this mail; give the id of one.", http.StatusConflict)
+		return
+	case len(holders) == 1:
+		user = holders[0]
+		given.ID = user.ID
+	}
+	status := http.StatusOK
+	var err error
+	if user == nil {
+		status = http.StatusCreated
+		given, err = s.completed(given)
+		if err == nil {
+			s.tenant.Users = append(s.tenant.Users, given)
+			err = s.save()
+		}
+	} else {
+		id := user.ID
+		given = user.clone()
+		err = decodeStrict(body, &given)
+		if err == nil {
+			given.ID = id
+			err = s.replace(user, given)
+			given = *user
+		}
+	}
+	if err != nil {
+		http.Error(w, "The user can't be kept: "+err.Error(), http.StatusBadRequest)
+		return
+	}
+	showWith(w, status, given)
+}
+
+// takeDeletion serves DELETE /stand-in/users/{id}.
+func (s *Server) takeDeletion(w http.ResponseWriter, id string) {
+	err := s.DeleteUser(id)
+	switch {
+	case errors.Is(err, errNobody):
+		http.Error(w, "There is no such user, or not any more.", http.StatusNotFound)
+	case err != nil:
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+	default:
+		w.WriteHeader(http.StatusNoContent)
+	}
+}

@@ -1,0 +1,76 @@
+package graphsim
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+)
+
+// Deny takes permissions, such as "User.Read.All", or single routes, such as "GET /v1.0/users", away from the caller, in place of what it took
+// away before; without names everything is allowed again. Routes are named as in Calls. It returns an error, and changes nothing, if a
+// name is neither.
+func (s *Server) Deny(names ...string) error {
+	for _, name := range names {
+		if !slices.ContainsFunc(routes, func(r route) bool { return r.needs(name) }) {
+			return fmt.Errorf("%q is no permission and no route of the stand-in; permissions are %q, routes are named as in %q", name, knownPermissions(), routes[0].call())
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.denied = slices.Clone(names)
+	return nil
+}
+
+// Denied returns what Deny took away.
+func (s *Server) Denied() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return copied(s.denied)
+}
+
+// needs reports whether the name is that of the route or of its permission.
+func (r *route) needs(name string) bool { return name == r.permission || name == r.call() }
+
+func knownPermissions() []string {
+	var known []string
+	for _, r := range routes {
+		known = append(known, r.permission)
+	}
+	slices.Sort(known)
+	return slices.Compact(known)
+}
+
+func (s *Server) denies(r *route) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.ContainsFunc(s.denied, r.needs)
+}
+
+// denial is what Graph says of a missing permission. The service behind invitations says it in its own way.
+func (r *route) denial() string {
+	if r.permission == "User.Invite.All" {
+		return "Insufficient privileges to perform requested operation by the application '00000003-0000-0000-c000-000000000000'. " +
+			"ControllerName=MSGraphInviteAPI, ActionName=CreateInvite, URLAbsolutePath=/v1.0/invitations"
+	}
+	return "Insufficient privileges to complete the operation."
+}
+
+// permissions is the body of /stand-in/permissions.
+type permissions struct {
+	Denied []string `json:"denied"`
+}
+
+// takePermissions serves POST /stand-in/permissions.
+func (s *Server) takePermissions(w http.ResponseWriter, r *http.Request) {
+	var given permissions
+	_, ok := takeJSON(w, r, &given)
+	if !ok {
+		return
+	}
+	err := s.Deny(given.Denied...)
+	if err != nil {
+		http.Error(w, "The order makes no sense: "+err.Error(), http.StatusBadRequest)
+		return
+	}
+	show(w, permissions{s.Denied()})
+}
