@@ -1,6 +1,8 @@
 package endtoend
 
 import (
+	"crypto/rand"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -255,5 +257,43 @@ func TestKillingTheHandlerLosesNothing(t *testing.T) {
 	}
 	if n := len(s.tenant.Memberships()); n != partners {
 		t.Errorf("%d memberships, want %d", n, partners)
+	}
+}
+
+func TestAForeignMessageEndsVisibleAndHarmsNothing(t *testing.T) {
+	s := newStack(t, "AzureFunctionsJobHost__extensions__queues__maxDequeueCount=2")
+	s.row("contoso.com", "trusted", "Action", "invite")
+	s.finished(s.signUp("ana@contoso.com"))
+
+	service, err := azqueue.NewServiceClientFromConnectionString(s.storage.ConnectionString(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	id, err := submission.NewID(time.Now(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	foreign := []string{
+		"hello",
+		`{"version":1,"id":"../../x"}`,
+		`{"version":1,"id":"` + string(id) + `","submission":{"email":"ana+x@contoso.com"}}`,
+		`{"version":2,"id":"` + string(id) + `"}`,
+	}
+	for _, text := range foreign {
+		_, err = service.NewQueueClient("signups").EnqueueMessage(t.Context(), base64.StdEncoding.EncodeToString([]byte(text)), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.eventually("every foreign message is kept", func() bool {
+		kept, err := s.store.AllPoison(t.Context())
+		return err == nil && len(kept) == len(foreign)
+	})
+	s.finished(s.signUp("bo@contoso.com"))
+	if n := len(s.tenant.Invitations()); n != 2 {
+		t.Errorf("%d invitations, want 2", n)
+	}
+	if strings.Contains(s.log.String(), "ana+x") {
+		t.Error("the log repeats a message")
 	}
 }

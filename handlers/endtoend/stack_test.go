@@ -65,7 +65,7 @@ func newStack(t *testing.T, settings ...string) *stack {
 		t.Fatal(err)
 	}
 	root := t.TempDir()
-	for _, name := range []string{"signup-http", "status-http", "invite-queue", "upkeep-timer"} {
+	for _, name := range []string{"signup-http", "status-http", "invite-queue", "invite-poison", "upkeep-timer"} {
 		err = os.CopyFS(filepath.Join(root, name), os.DirFS(filepath.Join("../..", name)))
 		if err != nil {
 			t.Fatal(err)

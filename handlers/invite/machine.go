@@ -20,6 +20,7 @@ type Config struct {
 	Rows      Rows
 	Seats     Seats
 	Gates     GateStore
+	Poison    PoisonStore
 	Directory Directory
 	Users     Users
 	// Pace is how fast invitations may be sent. The zero Pace has no limits.
@@ -58,6 +59,7 @@ func New(config Config) (*Machine, error) {
 	need(config.Rows != nil, "Rows")
 	need(config.Seats != nil, "Seats")
 	need(config.Gates != nil, "Gates")
+	need(config.Poison != nil, "Poison")
 	need(config.Directory != nil, "Directory")
 	need(config.Users != nil, "Users")
 	need(config.RedirectURL != "", "RedirectURL")

@@ -401,7 +401,7 @@ func TestAnEditedRowCountsAtTheNextDecision(t *testing.T) {
 
 func TestNewNamesWhatIsMissing(t *testing.T) {
 	_, err := invite.New(invite.Config{})
-	for _, name := range []string{"Store", "Rows", "Seats", "Gates", "Directory", "Users", "RedirectURL", "IntentLease", "Now", "Sleep", "Jitter"} {
+	for _, name := range []string{"Store", "Rows", "Seats", "Gates", "Poison", "Directory", "Users", "RedirectURL", "IntentLease", "Now", "Sleep", "Jitter"} {
 		if err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("%v does not name %s", err, name)
 		}

@@ -78,6 +78,7 @@ func (w *world) newMachine() *invite.Machine {
 		Rows:        w.store,
 		Seats:       w.store,
 		Gates:       w.store,
+		Poison:      w.store,
 		Pace:        w.pace,
 		Directory:   interruptedDirectory{w, w.client},
 		Users:       interruptedDirectory{w, w.client},

@@ -39,6 +39,7 @@ type Store struct {
 	rows     map[rowKey]policy.Raw
 	seats    map[policy.RowKey]map[submission.ID]string // the day on which each request took its seat
 	gate     invite.Gate
+	poison   map[string]invite.Poison // by the message's id
 }
 
 type record struct {
@@ -65,6 +66,7 @@ func New() *Store {
 		waiting:  map[submission.ID]time.Time{},
 		rows:     map[rowKey]policy.Raw{},
 		seats:    map[policy.RowKey]map[submission.ID]string{},
+		poison:   map[string]invite.Poison{},
 	}
 }
 

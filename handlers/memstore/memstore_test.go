@@ -24,6 +24,10 @@ func TestGateConforms(t *testing.T) {
 	conformance.RunGate(t, func(*testing.T) invite.GateStore { return memstore.New() })
 }
 
+func TestPoisonConforms(t *testing.T) {
+	conformance.RunPoison(t, func(*testing.T) conformance.PoisonStore { return memstore.New() })
+}
+
 func TestSeatsConform(t *testing.T) {
 	conformance.RunSeats(t, func(*testing.T) invite.Seats { return memstore.New() })
 }

@@ -24,6 +24,7 @@ const (
 	waitingTable  = "Waiting"
 	seatsTable    = "Seats"
 	tenantTable   = "Tenant"
+	poisonTable   = "Poison"
 	policiesTable = "Policies"
 )
 
@@ -54,7 +55,7 @@ type Config struct {
 	// ServiceURL is the table endpoint, for example https://account.table.core.windows.net. It must be https.
 	ServiceURL string
 	// Credential signs in at ServiceURL. It needs the role Storage Table Data Contributor on the tables Requests,
-	// Guests, Waiting, Seats and Tenant, and Storage Table Data Reader on Policies.
+	// Guests, Waiting, Seats, Tenant and Poison, and Storage Table Data Reader on Policies.
 	Credential azcore.TokenCredential
 	// Prefix is put before the names of the tables: letters and digits, beginning with a letter. Empty in Azure; tests
 	// that share an account use it to keep apart.
@@ -69,7 +70,7 @@ type Config struct {
 // Errors are *problem.Error as invite.Store says. The SDK's own errors are left behind: they hold addresses, payloads
 // and URLs.
 type Store struct {
-	requests, guests, waiting, seats, tenant, policies *aztables.Client
+	requests, guests, waiting, seats, tenant, poison, policies *aztables.Client
 
 	log      *slog.Logger
 	pageSize int32 // rows per answer; tests use a smaller one
@@ -89,7 +90,7 @@ func New(config Config) (*Store, error) {
 
 // newStore is New with a transport that tests choose.
 func newStore(config Config, transport azpolicy.Transporter) (*Store, error) {
-	for _, table := range []string{requestsTable, guestsTable, waitingTable, seatsTable, tenantTable, policiesTable} {
+	for _, table := range []string{requestsTable, guestsTable, waitingTable, seatsTable, tenantTable, poisonTable, policiesTable} {
 		if !tableName.MatchString(config.Prefix+table) || len(config.Prefix+table) < minTableName || len(config.Prefix+table) > maxTableName {
 			return nil, problem.New(problem.Internal, "the table prefix must be at most 55 letters and digits that begin with a letter")
 		}
@@ -112,6 +113,7 @@ func newStore(config Config, transport azpolicy.Transporter) (*Store, error) {
 		waiting:  service.NewClient(config.Prefix + waitingTable),
 		seats:    service.NewClient(config.Prefix + seatsTable),
 		tenant:   service.NewClient(config.Prefix + tenantTable),
+		poison:   service.NewClient(config.Prefix + poisonTable),
 		policies: service.NewClient(config.Prefix + policiesTable),
 		log:      log,
 		pageSize: pageSize,
@@ -148,7 +150,7 @@ func newService(config Config, options *aztables.ClientOptions) (*aztables.Servi
 // Create makes the tables that are missing. For the local run and tests: in Azure the deployment makes them, and the
 // app has no right to.
 func (s *Store) Create(ctx context.Context) error {
-	for _, table := range []*aztables.Client{s.requests, s.guests, s.waiting, s.seats, s.tenant, s.policies} {
+	for _, table := range []*aztables.Client{s.requests, s.guests, s.waiting, s.seats, s.tenant, s.poison, s.policies} {
 		_, err := table.CreateTable(ctx, nil)
 		var answer *azcore.ResponseError
 		if errors.As(err, &answer) && answer.ErrorCode == string(aztables.TableAlreadyExists) {

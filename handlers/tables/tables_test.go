@@ -22,6 +22,10 @@ func TestGateConforms(t *testing.T) {
 	conformance.RunGate(t, func(t *testing.T) invite.GateStore { return newTestStore(t, nil) })
 }
 
+func TestPoisonConforms(t *testing.T) {
+	conformance.RunPoison(t, func(t *testing.T) conformance.PoisonStore { return newTestStore(t, nil) })
+}
+
 func TestSeatsConform(t *testing.T) {
 	conformance.RunSeats(t, func(t *testing.T) invite.Seats { return newTestStore(t, nil) })
 }

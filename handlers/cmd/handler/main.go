@@ -25,10 +25,11 @@ import (
 
 // The names of the functions are those of their folders, and of the bindings those in their function.json files; a test holds them together.
 const (
-	signupHTTP  = "signup-http"
-	statusHTTP  = "status-http"
-	inviteQueue = "invite-queue"
-	upkeepTimer = "upkeep-timer"
+	signupHTTP   = "signup-http"
+	statusHTTP   = "status-http"
+	inviteQueue  = "invite-queue"
+	invitePoison = "invite-poison"
+	upkeepTimer  = "upkeep-timer"
 
 	messageBinding = "message"
 	timerBinding   = "timer"
@@ -98,6 +99,7 @@ func build(s settings.Settings, log *slog.Logger) (*functions.App, error) {
 		Rows:        store,
 		Seats:       store,
 		Gates:       store,
+		Poison:      store,
 		Pace:        invite.Pace{Daily: s.DailyInvitations, Spacing: s.InvitationSpacing},
 		Directory:   tenant,
 		Users:       tenant,
@@ -144,6 +146,9 @@ func build(s settings.Settings, log *slog.Logger) (*functions.App, error) {
 			return err
 		}
 		return machine.Advance(ctx, message)
+	})
+	app.Queue(invitePoison, messageBinding, func(ctx context.Context, m functions.QueueMessage) error {
+		return machine.Poisoned(ctx, m.ID, m.Body)
 	})
 	app.Timer(upkeepTimer, timerBinding, func(ctx context.Context, _ functions.Timer) error {
 		due, err := machine.Upkeep(ctx, signups)

@@ -1,0 +1,60 @@
+package invite
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"guestlist/handlers/problem"
+	"guestlist/handlers/submission"
+)
+
+// Poison is a queue message that is none of ours, kept so that a person can look at it.
+type Poison struct {
+	// ID is the queue's id of the message. Keeping the same one again changes nothing.
+	ID string
+	// At is when it was kept.
+	At time.Time
+	// Body is the message as it came, at most 64 KiB.
+	Body []byte
+	// Why is what is wrong with it. It repeats nothing of the body.
+	Why string
+}
+
+// PoisonStore keeps messages that nobody could work with. Errors are *problem.Error: StorageUnavailable.
+type PoisonStore interface {
+	KeepPoison(ctx context.Context, poison Poison) error
+}
+
+// Poisoned records what becomes of a message that failed too often: its request failed, with all that was submitted, so that a person can
+// take it up again. A message that is none of ours is kept for people to look at. An error means that the message must come again.
+func (m *Machine) Poisoned(ctx context.Context, messageID string, body []byte) error {
+	message, err := submission.DecodeMessage(body)
+	if err != nil {
+		m.config.Log.ErrorContext(ctx, "a message that is none of ours was kept", "message", messageID, "error", err)
+		err = m.config.Poison.KeepPoison(ctx, Poison{ID: messageID, At: m.config.Now(), Body: body, Why: err.Error()})
+		if err != nil {
+			return fmt.Errorf("keeping a message that is none of ours: %w", err)
+		}
+		return nil
+	}
+	w := &work{Machine: m, log: m.config.Log.With("request", message.ID)}
+	w.request, err = m.config.Store.Load(ctx, message.ID)
+	switch {
+	case err == nil:
+		if w.request.State.ended() {
+			return nil
+		}
+	case problem.CodeOf(err) != problem.NotFound:
+		return fmt.Errorf("loading request %s: %w", message.ID, err)
+	case message.Submission == nil:
+		w.log.WarnContext(ctx, "a message failed too often, and its request is not recorded; nothing to do")
+		return nil
+	default:
+		w.request = Request{ID: message.ID, Submission: *message.Submission, State: Received, Created: m.config.Now()}
+		w.note(Received, "received", "the submission was taken from the poison queue")
+	}
+	w.note(Failed, "poisoned", "its message failed too often; the log tells why. Once the cause is gone, take the request up again")
+	_, err = w.finish(ctx)
+	return err
+}

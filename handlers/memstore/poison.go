@@ -1,0 +1,39 @@
+package memstore
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"slices"
+
+	"guestlist/handlers/invite"
+)
+
+// KeepPoison is invite.PoisonStore's.
+func (s *Store) KeepPoison(ctx context.Context, poison invite.Poison) error {
+	return s.do(ctx, "KeepPoison", func() error {
+		_, exists := s.poison[poison.ID]
+		if !exists {
+			poison.At, poison.Body = toTick(poison.At), bytes.Clone(poison.Body)
+			s.poison[poison.ID] = poison
+		}
+		return nil
+	})
+}
+
+// AllPoison returns every message that was kept.
+func (s *Store) AllPoison(ctx context.Context) ([]invite.Poison, error) {
+	var kept []invite.Poison
+	err := s.do(ctx, "AllPoison", func() error {
+		for _, poison := range s.poison {
+			poison.Body = bytes.Clone(poison.Body)
+			kept = append(kept, poison)
+		}
+		slices.SortFunc(kept, func(a, b invite.Poison) int { return cmp.Compare(a.ID, b.ID) })
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return kept, nil
+}

@@ -1,0 +1,44 @@
+package conformance
+
+import (
+	"context"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"guestlist/handlers/invite"
+)
+
+// PoisonStore is what RunPoison tests: a store that also shows what it keeps.
+type PoisonStore interface {
+	invite.PoisonStore
+	AllPoison(ctx context.Context) ([]invite.Poison, error)
+}
+
+// RunPoison tests that the stores which newStore returns keep the promises of invite.PoisonStore. Every call of newStore must return an empty
+// store.
+func RunPoison(t *testing.T, newStore func(t *testing.T) PoisonStore) {
+	t.Run("what is kept can be read, and the same message is kept once", func(t *testing.T) {
+		store := newStore(t)
+		hostile := invite.Poison{ID: "/\\#?' or 1 eq 1\n", At: start, Body: []byte("\x00\xff<script>"), Why: "no JSON"}
+		plain := invite.Poison{ID: "800ae4b3-0000-4000-8000-000000000001", At: start, Body: make([]byte, 64<<10), Why: "too long"}
+		again := plain
+		again.Why = "another reason"
+		for _, poison := range []invite.Poison{hostile, plain, again} {
+			err := store.KeepPoison(t.Context(), poison)
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		kept, err := store.AllPoison(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		hostile.At, plain.At = stored, stored
+		byID := cmpopts.SortSlices(func(a, b invite.Poison) bool { return a.ID < b.ID })
+		if diff := cmp.Diff([]invite.Poison{hostile, plain}, kept, byID, cmpopts.EquateEmpty()); diff != "" {
+			t.Errorf("(-want +got):\n%.2000s", diff)
+		}
+	})
+}

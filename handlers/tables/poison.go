@@ -1,0 +1,57 @@
+package tables
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/data/aztables"
+
+	"guestlist/handlers/invite"
+)
+
+const (
+	poisonPartition = "poison"
+
+	messageColumn = "MessageId"
+	bodyColumn    = "Body"
+	whyColumn     = "Why"
+	// At is named as in an event.
+)
+
+// KeepPoison is invite.PoisonStore's. The row is named by a hash of the message's id, because whoever can write to the queue may have chosen it.
+func (s *Store) KeepPoison(ctx context.Context, poison invite.Poison) error {
+	const doing = "keeping a message that is none of ours"
+	sum := sha256.Sum256([]byte(poison.ID))
+	r := row{partition: poisonPartition, name: hex.EncodeToString(sum[:]), columns: map[string]any{}}
+	r.set(messageColumn, poison.ID)
+	r.set(atColumn, toTick(poison.At))
+	r.set(bodyColumn, poison.Body)
+	r.set(whyColumn, poison.Why)
+	encoded, err := r.encode()
+	if err != nil {
+		return failure(doing, err)
+	}
+	_, err = s.poison.AddEntity(ctx, encoded, nil)
+	if err != nil && !hasCode(err, aztables.EntityAlreadyExists) {
+		return failure(doing, err)
+	}
+	return nil
+}
+
+// AllPoison returns every message that was kept, for admins.
+func (s *Store) AllPoison(ctx context.Context) ([]invite.Poison, error) {
+	const doing = "reading the kept messages"
+	var kept []invite.Poison
+	err := s.list(ctx, s.poison, "PartitionKey eq "+odataString(poisonPartition), nil, func(r row) error {
+		columns := reader{row: r}
+		poison := invite.Poison{ID: columns.text(messageColumn), At: columns.time(atColumn), Why: columns.text(whyColumn)}
+		poison.Body, _ = r.columns[bodyColumn].([]byte)
+		kept = append(kept, poison)
+		return columns.err
+	})
+	if err != nil {
+		return nil, failure(doing, err)
+	}
+	return kept, nil
+}
