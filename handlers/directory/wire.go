@@ -187,10 +187,13 @@ func isObject(body []byte) bool {
 }
 
 // identifierForm is what a request id or an error code looks like. Other text of a server is not repeated as one.
-var identifierForm = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
+// The length is checked apart: a counted repetition takes long to compile, at every start of the program.
+var identifierForm = regexp.MustCompile(`^[A-Za-z0-9._-]+$`)
+
+const maxIdentifier = 64
 
 func identifier(text string) string {
-	if !identifierForm.MatchString(text) {
+	if len(text) > maxIdentifier || !identifierForm.MatchString(text) {
 		return ""
 	}
 	return text

@@ -40,12 +40,8 @@ func NewCache(size int) (*Cache, error) {
 	if size < 1 {
 		return nil, errors.New("policy: a cache must have room for at least one row")
 	}
-	prepared, err := newCompiler()
-	if err != nil {
-		return nil, err
-	}
-	prepare := func() (*compiler, error) { return prepared, nil }
-	return &Cache{size: size, prepare: prepare, entries: make(map[cacheKey]*list.Element), recent: list.New()}, nil
+	// What compiles conditions is made with the first one: many tenants have none, and every start of the program would wait for it.
+	return &Cache{size: size, prepare: sharedCompiler, entries: make(map[cacheKey]*list.Element), recent: list.New()}, nil
 }
 
 // Parse returns what [Parse] returns.
