@@ -84,10 +84,11 @@ var guestRules = []rule{
 // words that make it doubtful: those that tell of one guest, one row of the policy or one call.
 var tenantRules = []rule{
 	{code: problem.DirectorySuspicious,
-		all:  []words{"suspicious activit*|suspicious behavio*|unusual activit*|malicious activit*|fraudulent activit*|abusive activit*", "invitation|invitations|invite|invites|inviting|" + company},
+		all: []words{"suspicious activit*|suspicious behavio*|unusual activit*|malicious activit*|fraudulent activit*|abusive activit*",
+			"invitation|invitations|invite|invites|inviting|" + company},
 		none: ofOneGuest + "|sign in|signing in|account|accounts|" + domain + "|" + address},
 	{code: problem.DirectoryQuota,
-		all: []words{"quota*|limit|maximum|quotaexceeded", "exceed*|quotaexceeded|reached", "daily|per day|object|objects|invitations|" + company},
+		all: []words{"quota*|limit|maximum", "exceed*|reached", "daily|per day|object|objects|invitations|" + company},
 		none: ofOneGuest + "|sponsor*|group|groups|length|character*|recipient*|message|property|" + domain +
 			"|request limit|requests|too many requests|per second|per minute"},
 	{code: problem.DirectoryForbidden,
@@ -126,17 +127,18 @@ func classifyInvitation(answer *answerError, asked invite.Invitation) problem.Co
 		}
 		return problem.DirectoryUnknown
 	}
+	// What is about the tenant is said with one of these two.
+	doubtful := answer.status != http.StatusBadRequest && answer.status != http.StatusForbidden
 	// Two of Graph's codes say all by themselves.
-	switch answer.code {
-	case "Directory_QuotaExceeded":
+	switch {
+	case answer.code == "Directory_QuotaExceeded" && !doubtful:
 		return problem.DirectoryQuota
-	case "Request_MultipleObjectsWithSameKeyValue":
+	case answer.code == "Request_MultipleObjectsWithSameKeyValue":
 		return problem.DirectoryAddressTaken
 	}
 	whole := plain(answer.message)
 	text := withoutQuotes(whole, asked)
 	var guest, tenant problem.Code
-	doubtful := answer.status != http.StatusBadRequest && answer.status != http.StatusForbidden
 	for _, r := range guestRules {
 		if !r.fits(text) {
 			continue

@@ -154,6 +154,7 @@ func TestOtherAnswersToAnInvitation(t *testing.T) {
 		"a permission by its code":             {403, "Authorization_RequestDenied", "", problem.DirectoryForbidden},
 		"a permission's code with other words": {403, "Authorization_RequestDenied", "Nobody knows why.", problem.DirectoryUnknown},
 		"a quota by its code":                  {403, "Directory_QuotaExceeded", "Nobody knows why.", problem.DirectoryQuota},
+		"a quota's code with another status":   {404, "Directory_QuotaExceeded", "Nobody knows why.", problem.DirectoryUnknown},
 		"a clash by its code":                  {409, "Request_MultipleObjectsWithSameKeyValue", "Nobody knows why.", problem.DirectoryAddressTaken},
 		"a clash as a conflict":                {409, "Request_BadRequest", taken, problem.DirectoryAddressTaken},
 		"a conflict":                           {409, "Conflict", "Conflicting object.", ""},
@@ -250,11 +251,12 @@ func TestEveryTextHasAMeaning(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		message := strings.Join(rapid.SliceOfN(rapid.OneOf(rapid.SampledFrom(known), rapid.String()), 0, 8).Draw(t, "words"), " ")
 		status := rapid.IntRange(400, 599).Draw(t, "status")
+		code := rapid.SampledFrom([]string{"", "BadRequest", "Authorization_RequestDenied", "Directory_QuotaExceeded", "Request_MultipleObjectsWithSameKeyValue"}).Draw(t, "code")
 		op := operation{classify: func(a *answerError) problem.Code {
 			return classifyInvitation(a, asked(t, "ana@contoso.com", "Ana Silva"))
 		},
 			private: []string{"ana@contoso.com", "Ana Silva"}}
-		failure := problem.From(op.answered(&answerError{status: status, message: message}))
+		failure := problem.From(op.answered(&answerError{status: status, code: code, message: message}))
 		if !strings.HasPrefix(string(failure.Code), "directory-") || !slices.Contains(problem.Codes(), failure.Code) {
 			t.Fatalf("%d %q: %s", status, message, failure.Code)
 		}
