@@ -12,6 +12,10 @@ import (
 // forbiddenWait is how long to leave a group alone that the app may not change. Only an admin can change that.
 const forbiddenWait = time.Hour
 
+// forbiddenAttempts is how often such a group is tried before the request fails: a day's worth, so that an admin who mends it soon has nothing
+// more to do, and one who does not sees it among the failed.
+const forbiddenAttempts = 24
+
 const (
 	// grantAttempts is how often a guest that the directory does not know everywhere yet is looked for. By the schedule that is more than
 	// half an hour, several times what replication takes.
@@ -86,6 +90,11 @@ func (w *work) grantFailed(ctx context.Context, grant *Grant, cause error) (wait
 		_, err = w.wait(ctx, backoff(r.Attempt, failure.RetryAfter), "not-visible", "the directory does not know the guest everywhere yet")
 		return true, err
 	case problem.DirectoryGroupForbidden, problem.DirectoryForbidden:
+		if r.Attempt >= forbiddenAttempts {
+			grant.State = GrantFailed
+			grant.Note = "the app may not add members to this group" + ref(failure)
+			return false, nil
+		}
 		_, err = w.wait(ctx, max(forbiddenWait, failure.RetryAfter), "forbidden", "the app may not add members to group "+grant.Group+"; an admin must look at it"+ref(failure))
 		return true, err
 	case problem.DirectoryThrottled, problem.DirectoryUnavailable, problem.DirectoryUnknown:

@@ -585,3 +585,16 @@ func (w *world) wantSeats(partition, name string, want int) {
 		w.t.Errorf("%d seats are taken, error %v, want %d", used.Guests, err, want)
 	}
 }
+
+func TestAGroupThatTheAppMayNotChangeIsGivenUpAfterADay(t *testing.T) {
+	w := newWorld(t)
+	w.row("contoso.com", "trusted", "Action", "invite", "Groups", groupOne+" "+groupTwo)
+	w.order(graphsim.Fault{Match: graphsim.Match{Method: http.MethodPost, Path: "/v1.0/groups/" + groupOne + "/members/$ref"}, Times: 1000, Status: 403,
+		Code: "Authorization_RequestDenied", Message: "Insufficient privileges to complete the operation."})
+	id := w.submit("ana@contoso.com")
+	w.settle(12)
+	w.wantState(id, invite.Granting)
+	w.settle(18)
+	w.wantState(id, invite.Failed)
+	w.wantTenant(1, 1, 1)
+}

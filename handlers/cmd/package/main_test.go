@@ -76,7 +76,7 @@ func TestTheZipHoldsWhatAzureNeedsAndNothingElse(t *testing.T) {
 		}
 	}
 	want := []string{
-		"bin/handler 0755", "host.json 0644", "invite-queue/function.json 0644", "signup-http/function.json 0644",
+		"bin/handler 0755", "host.json 0644", "invite-poison/function.json 0644", "invite-queue/function.json 0644", "signup-http/function.json 0644",
 		"status-http/function.json 0644", "upkeep-timer/function.json 0644",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
