@@ -3,18 +3,12 @@ package invite
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"guestlist/handlers/submission"
 )
 
-const (
-	// upkeepBatch is the most requests that one run of upkeep puts back on the queue; the rest is due at the next.
-	upkeepBatch = 500
-	// upkeepPostpone is when a request that was put on the queue is put there again if nothing has come of it: long enough for a
-	// busy queue, short enough for a lost message.
-	upkeepPostpone = 5 * time.Minute
-)
+// upkeepBatch is the most requests that one run of upkeep puts back on the queue; the rest is due at the next.
+const upkeepBatch = 500
 
 // Queue takes a message that asks to advance a request.
 type Queue interface {
@@ -23,7 +17,8 @@ type Queue interface {
 
 // Upkeep puts every request that has become due on the queue, and returns how many those were.
 //
-// Each is postponed before it is enqueued: if the message is lost it comes up again, and a slow queue does not fill with copies.
+// Each is postponed by the lease before it is enqueued: if the message is lost, because the process ends before the host has it, the request
+// comes up again, and a slow queue does not fill with copies.
 func (m *Machine) Upkeep(ctx context.Context, queue Queue) (int, error) {
 	now := m.config.Now()
 	ids, err := m.config.Store.Due(ctx, now, upkeepBatch)
@@ -31,7 +26,7 @@ func (m *Machine) Upkeep(ctx context.Context, queue Queue) (int, error) {
 		return 0, fmt.Errorf("listing due requests: %w", err)
 	}
 	for i, id := range ids {
-		err = m.config.Store.Wait(ctx, id, now.Add(upkeepPostpone))
+		err = m.config.Store.Wait(ctx, id, now.Add(m.config.IntentLease))
 		if err != nil {
 			return i, fmt.Errorf("postponing request %s: %w", id, err)
 		}
