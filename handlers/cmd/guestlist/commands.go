@@ -21,7 +21,7 @@ import (
 // policyCommand is the grammar of guestlist policy.
 type policyCommand struct {
 	account `group:"Which rows:"`
-	Output  string `enum:"table,json" default:"table" placeholder:"FORMAT" help:"How to print: table for people, json for programs. JSON only gains fields from version to version."`
+	format
 
 	List    listCommand    `cmd:"" help:"List all rows in the order in which they are tried."`
 	Show    showCommand    `cmd:"" help:"Show every column of a row, how it is read, and what is wrong with it."`
@@ -38,16 +38,6 @@ func (policyCommand) Help() string {
 	return `The rows are those of the table Policies. Every command but apply and init only reads.
 
 Exit codes: 0 fine; 1 there are findings or differences, or the decision is not the expected one; 2 the command was not understood; 3 something could not be reached, read or written; 4 a row was changed by somebody else in the meantime.`
-}
-
-// print prints the answer in the chosen form. table prints it for people.
-func (p *policyCommand) print(s *session, answer any, table func(w io.Writer)) error {
-	if p.Output == "json" {
-		return printJSON(s.stdout, answer)
-	}
-	buffered := bufio.NewWriter(s.stdout)
-	table(buffered)
-	return buffered.Flush()
 }
 
 // tableRows returns all rows of the table.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"cmp"
 	"encoding/json"
 	"fmt"
@@ -34,6 +35,21 @@ func plain(text string) string {
 		b.WriteString(quoted[1 : len(quoted)-1])
 	}
 	return b.String()
+}
+
+// format is how a command prints.
+type format struct {
+	Output string `enum:"table,json" default:"table" placeholder:"FORMAT" help:"How to print: table for people, json for programs. JSON only gains fields from version to version."`
+}
+
+// print prints the answer in the chosen form. table prints it for people.
+func (f format) print(s *session, answer any, table func(w io.Writer)) error {
+	if f.Output == "json" {
+		return printJSON(s.stdout, answer)
+	}
+	buffered := bufio.NewWriter(s.stdout)
+	table(buffered)
+	return buffered.Flush()
 }
 
 // or returns the text, or a dash where there is none.
