@@ -15,22 +15,44 @@ const MaxMessageBytes = 48 * 1024
 // messageVersion is the version of the wire form that this code writes and reads. Messages live up to seven days, across upgrades.
 const messageVersion = 1
 
-// Message says "advance this request". The first message of a request carries the submission; later ones need only the id.
+// Message says "advance this request", or what else its Kind says. The first message of a request carries the submission; later ones
+// need only the id.
 type Message struct {
 	ID         ID
-	Submission *Submission
+	Kind       Kind
+	Submission *Submission // only with Advance
 }
+
+// Kind is what a message asks for. The public functions can do no more than put one of these on the queue; whether it is done is up to the
+// worker, who answers nobody.
+type Kind string
+
+const (
+	// Advance takes the request as far as it will go. It is the kind of a message that names none.
+	Advance Kind = ""
+	// Resend sends the mail of the invitation again. It does nothing but where a guest was invited, has not accepted yet, and has had no
+	// mail for a while. It may be sent again at will.
+	Resend Kind = "resend"
+	// Withdraw ends the request, if it has not ended, and erases the personal data in it. It can't be undone, and may be sent again at will.
+	Withdraw Kind = "withdraw"
+)
+
+func (k Kind) known() bool { return k == Advance || k == Resend || k == Withdraw }
 
 // wireMessage is the JSON form of a Message. Times and numbers in it must survive a host that re-formats JSON.
 type wireMessage struct {
 	Version    int         `json:"version"`
 	ID         string      `json:"id"`
+	Kind       Kind        `json:"kind,omitempty"`
 	Submission *Submission `json:"submission,omitempty"`
 }
 
 // Encode returns the message as JSON, at most MaxMessageBytes long.
 func (m Message) Encode() ([]byte, error) {
-	encoded, err := json.Marshal(wireMessage{Version: messageVersion, ID: string(m.ID), Submission: m.Submission})
+	if !m.Kind.known() || m.Kind != Advance && m.Submission != nil {
+		return nil, problem.New(problem.Internal, "the message of request %s is of no known kind, or of one that carries no submission", m.ID)
+	}
+	encoded, err := json.Marshal(wireMessage{Version: messageVersion, ID: string(m.ID), Kind: m.Kind, Submission: m.Submission})
 	if err != nil {
 		return nil, problem.New(problem.Internal, "encoding the message of request %s: %w", m.ID, err)
 	}
@@ -65,8 +87,14 @@ func DecodeMessage(data []byte) (Message, error) {
 	if err != nil {
 		return Message{}, problem.New(problem.MalformedMessage, "the message has no valid id")
 	}
+	if !wire.Kind.known() {
+		return Message{}, problem.New(problem.MalformedMessage, "the message for request %s asks for something that this program does not know", id)
+	}
 	if wire.Submission == nil {
-		return Message{ID: id}, nil
+		return Message{ID: id, Kind: wire.Kind}, nil
+	}
+	if wire.Kind != Advance {
+		return Message{}, problem.New(problem.MalformedMessage, "the message for request %s has a submission, which one of its kind has not", id)
 	}
 	s := wire.Submission.normal()
 	err = s.Check()

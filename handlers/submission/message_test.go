@@ -30,7 +30,8 @@ func firstMessage(t testing.TB) Message {
 
 func TestMessagesComeBackAsTheyWere(t *testing.T) {
 	first := firstMessage(t)
-	tests := map[string]Message{"with a submission": first, "id only": {ID: first.ID}}
+	tests := map[string]Message{"with a submission": first, "id only": {ID: first.ID},
+		"sends the mail again": {ID: first.ID, Kind: Resend}, "withdraws": {ID: first.ID, Kind: Withdraw}}
 	for name, message := range tests {
 		t.Run(name, func(t *testing.T) {
 			encoded, err := message.Encode()
@@ -159,6 +160,8 @@ func TestMessagesThatAreRefused(t *testing.T) {
 		"no time":                 {replaced(`,"submittedAt":"2026-11-23T07:30:15Z"`, ``), "submittedAt/required"},
 		"time that is none":       {replaced(`2026-11-23T07:30:15Z`, `yesterday`), "no JSON"},
 		"time that UTC overflows": {replaced(`2026-11-23T07:30:15Z`, `9999-12-31T23:59:59-01:00`), "submittedAt/range"},
+		"unknown kind":            {replaced(`"version":1`, `"version":1,"kind":"approve"`), "does not know"},
+		"withdraws what it sends": {replaced(`"version":1`, `"version":1,"kind":"withdraw"`), "has a submission"},
 		"invalid UTF-8":           {replaced(`Contoso`, "Cont\xffoso"), "company/intact"},
 	}
 	for name, test := range tests {
@@ -200,6 +203,19 @@ func TestAMessageTooLargeForTheQueueIsNotEncoded(t *testing.T) {
 	}
 }
 
+func TestAMessageThatNobodyWouldTakeIsNotEncoded(t *testing.T) {
+	first := firstMessage(t)
+	for name, message := range map[string]Message{
+		"unknown kind":                   {ID: first.ID, Kind: "approve"},
+		"a submission with a withdrawal": {ID: first.ID, Kind: Withdraw, Submission: first.Submission},
+	} {
+		_, err := message.Encode()
+		if !errors.Is(err, &problem.Error{Code: problem.Internal}) {
+			t.Errorf("%s: error %v, want internal", name, err)
+		}
+	}
+}
+
 func FuzzDecodeMessage(f *testing.F) {
 	encoded, err := firstMessage(f).Encode()
 	if err != nil {
@@ -207,6 +223,7 @@ func FuzzDecodeMessage(f *testing.F) {
 	}
 	f.Add(encoded)
 	f.Add([]byte(`{"version":1,"id":"00qm5nh3o0000000000000000000000000"}`))
+	f.Add([]byte(`{"version":1,"id":"00qm5nh3o0000000000000000000000000","kind":"withdraw"}`))
 	f.Add([]byte(`{"version":1,"id":"","submission":{"language":"x-a-b-c"}}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		message, err := DecodeMessage(data)
