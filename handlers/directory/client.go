@@ -16,12 +16,11 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
 	abs "github.com/microsoft/kiota-abstractions-go"
 	"github.com/microsoft/kiota-abstractions-go/authentication"
+	"github.com/microsoft/kiota-abstractions-go/serialization"
 	kauth "github.com/microsoft/kiota-authentication-azure-go"
 	khttp "github.com/microsoft/kiota-http-go"
 	jsonserialization "github.com/microsoft/kiota-serialization-json-go"
 	core "github.com/microsoftgraph/msgraph-sdk-go-core"
-	"github.com/microsoftgraph/msgraph-sdk-go/invitations"
-	"github.com/microsoftgraph/msgraph-sdk-go/models"
 
 	"guestlist/handlers/invite"
 	"guestlist/handlers/problem"
@@ -80,10 +79,9 @@ type Config struct {
 //
 // Which others there are, and NotFound, the one without Directory…, stands at the methods.
 type Client struct {
-	adapter     abs.RequestAdapter
-	invitations *invitations.InvitationsRequestBuilder
-	base        string // scheme and host
-	timeout     time.Duration
+	adapter abs.RequestAdapter
+	base    string // scheme and host
+	timeout time.Duration
 }
 
 var (
@@ -136,14 +134,8 @@ func New(config Config) (*Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("directory: preparing the SDK: %w", err)
 	}
-	baseURL := base.String() + "/v1.0"
-	adapter.SetBaseUrl(baseURL)
-	return &Client{
-		adapter:     adapter,
-		invitations: invitations.NewInvitationsRequestBuilderInternal(map[string]string{"baseurl": baseURL}, adapter),
-		base:        base.String(),
-		timeout:     config.Timeout,
-	}, nil
+	adapter.SetBaseUrl(base.String() + "/v1.0")
+	return &Client{adapter: adapter, base: base.String(), timeout: config.Timeout}, nil
 }
 
 // ManagedIdentity returns the credential of the user-assigned managed identity with that client id. It makes no call; it is an error
@@ -211,42 +203,37 @@ func (c *Client) Invite(ctx context.Context, invitation invite.Invitation) (stri
 	if err != nil {
 		return "", err
 	}
+	request, err := c.newPost(ctx, doing, "/invitations", map[string]string{}, body)
+	if err != nil {
+		return "", err
+	}
 	chosen, ours := quotable(invitation)
-	var created models.Invitationable
+	var created createdInvitation
 	err = c.call(ctx, operation{
 		doing:    doing,
 		want:     []int{http.StatusCreated, http.StatusOK},
 		classify: func(a *answerError) problem.Code { return classifyInvitation(a, invitation) },
 		private:  append(chosen, ours...),
-	}, func(ctx context.Context) error {
-		var err error
-		created, err = c.invitations.Post(ctx, body, nil)
-		return err
-	})
+	}, func(ctx context.Context) error { return c.send(ctx, request, &created) })
 	if err != nil {
 		return "", err
 	}
-	// The answer holds the redeem URL, with which whoever has it can redeem: it goes no further than here.
-	if created == nil {
-		return "", problem.New(problem.DirectoryUnavailable, "%s: the answer is empty", doing)
-	}
-	if strings.EqualFold(value(created.GetStatus()), "Error") {
+	if strings.EqualFold(created.status, "Error") {
 		meaning := meanings[problem.DirectoryInvitationError]
 		return "", &problem.Error{Code: problem.DirectoryInvitationError, Public: meaning.public, Detail: doing + ": " + meaning.admin}
 	}
-	user := created.GetInvitedUser()
-	if user == nil {
+	if created.invited == nil {
 		return "", problem.New(problem.DirectoryUnavailable, "%s: the answer names no guest", doing)
 	}
-	id := strings.ToLower(value(user.GetId()))
+	id := strings.ToLower(created.invited.id)
 	if !guidForm.MatchString(id) {
 		return "", problem.New(problem.DirectoryUnavailable, "%s: the guest's id in the answer is no GUID", doing)
 	}
 	return id, nil
 }
 
-// newInvitation returns the invitation as the SDK's model. Properties that are not set are not sent.
-func newInvitation(invitation invite.Invitation) (*models.Invitation, error) {
+// newInvitation returns the invitation as it goes over the wire.
+func newInvitation(invitation invite.Invitation) (*invitationBody, error) {
 	switch {
 	case invitation.Address == submission.Address{}:
 		return nil, problem.New(problem.DirectoryRefused, "an invitation without an address")
@@ -259,61 +246,46 @@ func newInvitation(invitation invite.Invitation) (*models.Invitation, error) {
 	if err != nil {
 		return nil, err
 	}
-	body := models.NewInvitation()
-	body.SetInvitedUserEmailAddress(new(invitation.Address.String()))
-	body.SetInviteRedirectUrl(&invitation.RedirectURL)
-	body.SetSendInvitationMessage(&invitation.SendMessage)
-	if invitation.DisplayName != "" {
-		body.SetInvitedUserDisplayName(&invitation.DisplayName)
-	}
-	if invitation.UserType != "" {
-		body.SetInvitedUserType(&invitation.UserType)
+	body := &invitationBody{
+		emailAddress: invitation.Address.String(),
+		displayName:  invitation.DisplayName,
+		redirectURL:  invitation.RedirectURL,
+		userType:     invitation.UserType,
+		sendMessage:  invitation.SendMessage,
+		sponsors:     sponsors,
 	}
 	if invitation.MessageLanguage != "" || invitation.Message != "" || invitation.Cc != "" {
-		body.SetInvitedUserMessageInfo(newMessageInfo(invitation))
-	}
-	if len(sponsors) > 0 {
-		body.SetInvitedUserSponsors(sponsors)
+		// Graph uses it only if it sends the mail, takes one copy at most, and has no use for a language beside a message.
+		body.message = &messageInfo{language: invitation.MessageLanguage, body: invitation.Message, cc: invitation.Cc}
 	}
 	return body, nil
 }
 
-// newMessageInfo returns what the invitation's mail is to be like. Graph uses it only if it sends the mail, takes one copy at most, and has
-// no use for a language beside a message.
-func newMessageInfo(invitation invite.Invitation) *models.InvitedUserMessageInfo {
-	info := models.NewInvitedUserMessageInfo()
-	if invitation.MessageLanguage != "" {
-		info.SetMessageLanguage(&invitation.MessageLanguage)
-	}
-	if invitation.Message != "" {
-		info.SetCustomizedMessageBody(&invitation.Message)
-	}
-	if invitation.Cc != "" {
-		address := models.NewEmailAddress()
-		address.SetAddress(&invitation.Cc)
-		recipient := models.NewRecipient()
-		recipient.SetEmailAddress(address)
-		info.SetCcRecipients([]models.Recipientable{recipient})
-	}
-	return info
-}
-
 // newSponsors returns the sponsors as they go over the wire: [{"id": "…"}]. Graph's documentation shows no example; this form is the one
 // that scripts send to real tenants. It names no type, so that a sponsor may be a user or a group.
-func newSponsors(ids []string) ([]models.DirectoryObjectable, error) {
+func newSponsors(ids []string) ([]serialization.Parsable, error) {
 	if len(ids) > maxSponsors {
 		return nil, problem.New(problem.DirectoryRefused, "an invitation with %d sponsors; Entra takes at most %d", len(ids), maxSponsors)
 	}
-	var sponsors []models.DirectoryObjectable
+	var sponsors []serialization.Parsable
 	for i, id := range ids {
 		if !guidForm.MatchString(id) {
 			return nil, problem.New(problem.DirectoryRefused, "sponsor %d of an invitation is no object id", i+1)
 		}
-		sponsor := models.NewDirectoryObject()
-		sponsor.SetId(&id)
-		sponsors = append(sponsors, sponsor)
+		sponsors = append(sponsors, &identity{id: id})
 	}
 	return sponsors, nil
+}
+
+// newPost returns a request with a body. The path is a template for the parameters.
+func (c *Client) newPost(ctx context.Context, doing, path string, parameters map[string]string, body serialization.Parsable) (*abs.RequestInformation, error) {
+	request := abs.NewRequestInformationWithMethodAndUrlTemplateAndPathParameters(abs.POST, "{+baseurl}"+path, parameters)
+	request.Headers.TryAdd("Accept", "application/json")
+	err := request.SetContentFromParsable(ctx, c.adapter, "application/json", body)
+	if err != nil {
+		return nil, problem.New(problem.DirectoryUnavailable, "%s: the request can't be encoded", doing)
+	}
+	return request, nil
 }
 
 // AddMember adds the guest to the group; both are object ids. added is false if it was a member before. DirectoryNotReplicated: the
@@ -324,14 +296,10 @@ func (c *Client) AddMember(ctx context.Context, groupID, guestID string) (added 
 	if !guidForm.MatchString(groupID) || !guidForm.MatchString(guestID) {
 		return false, problem.New(problem.DirectoryRefused, "%s: an id is no GUID", doing)
 	}
-	request := abs.NewRequestInformationWithMethodAndUrlTemplateAndPathParameters(
-		abs.POST, "{+baseurl}/groups/{group%2Did}/members/$ref", map[string]string{"group%2Did": groupID})
-	request.Headers.TryAdd("Accept", "application/json")
-	reference := models.NewReferenceCreate()
-	reference.SetOdataId(new(c.base + "/v1.0/directoryObjects/" + guestID))
-	err = request.SetContentFromParsable(ctx, c.adapter, "application/json", reference)
+	request, err := c.newPost(ctx, doing, "/groups/{group}/members/$ref", map[string]string{"group": groupID},
+		&reference{url: c.base + "/v1.0/directoryObjects/" + guestID})
 	if err != nil {
-		return false, problem.New(problem.DirectoryUnavailable, "%s: the request can't be encoded", doing)
+		return false, err
 	}
 	present := false
 	err = c.call(ctx, operation{
@@ -349,13 +317,6 @@ func (c *Client) AddMember(ctx context.Context, groupID, guestID string) (added 
 		return false, nil
 	}
 	return err == nil, err
-}
-
-func value(text *string) string {
-	if text == nil {
-		return ""
-	}
-	return *text
 }
 
 var guidForm = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)

@@ -63,7 +63,7 @@ func (c *Client) call(ctx context.Context, op operation, run func(context.Contex
 // errPanicked stands for a panic of the SDK. What it panicked with is not kept: it may quote the answer.
 var errPanicked = errors.New("the SDK can't read the answer")
 
-// guarded runs a call of the SDK. Its generated readers assert types as they go; an answer on which one of them panics costs the call,
+// guarded runs a call of the SDK. Its readers assert types as they go; an answer on which one of them panics costs the call,
 // not the process.
 func guarded(ctx context.Context, run func(context.Context) error) (err error) {
 	defer func() {

@@ -8,7 +8,6 @@ import (
 
 	abs "github.com/microsoft/kiota-abstractions-go"
 	"github.com/microsoft/kiota-abstractions-go/serialization"
-	"github.com/microsoftgraph/msgraph-sdk-go/models"
 
 	"guestlist/handlers/lint"
 	"guestlist/handlers/problem"
@@ -20,30 +19,28 @@ var _ lint.Directory = (*Client)(nil)
 // it. NotFound: there is no such group. DirectoryReadForbidden: also where the app sees the group and not what kind it is.
 func (c *Client) Group(ctx context.Context, id string) (lint.Group, error) {
 	const doing = "reading a group"
-	object, err := c.look(ctx, doing, "groups", id,
-		[]string{"id", "displayName", "securityEnabled", "mailEnabled", "groupTypes", "isAssignableToRole", "onPremisesSyncEnabled"},
-		models.CreateGroupFromDiscriminatorValue)
+	var found group
+	err := c.look(ctx, doing, "groups", id,
+		[]string{"id", "displayName", "securityEnabled", "mailEnabled", "groupTypes", "isAssignableToRole", "onPremisesSyncEnabled"}, &found)
 	if err != nil {
 		return lint.Group{}, err
 	}
-	group, isGroup := object.(models.Groupable)
-	if !isGroup || !strings.EqualFold(value(group.GetId()), id) {
+	if !strings.EqualFold(found.id, id) {
 		return lint.Group{}, problem.New(problem.DirectoryUnavailable, "%s: the answer is about another object", doing)
 	}
-	security, mail := group.GetSecurityEnabled(), group.GetMailEnabled()
-	if security == nil || mail == nil {
+	if found.securityEnabled == nil || found.mailEnabled == nil {
 		// Every group has both.
 		return lint.Group{}, problem.New(problem.DirectoryReadForbidden, "%s: the answer leaves out what kind of group it is", doing)
 	}
 	return lint.Group{
 		ID:              strings.ToLower(id),
-		DisplayName:     value(group.GetDisplayName()),
-		SecurityEnabled: *security,
-		MailEnabled:     *mail,
-		Dynamic:         slices.Contains(group.GetGroupTypes(), "DynamicMembership"),
-		Unified:         slices.Contains(group.GetGroupTypes(), "Unified"),
-		RoleAssignable:  isTrue(group.GetIsAssignableToRole()),
-		OnPremises:      isTrue(group.GetOnPremisesSyncEnabled()),
+		DisplayName:     found.displayName,
+		SecurityEnabled: *found.securityEnabled,
+		MailEnabled:     *found.mailEnabled,
+		Dynamic:         slices.Contains(found.groupTypes, "DynamicMembership"),
+		Unified:         slices.Contains(found.groupTypes, "Unified"),
+		RoleAssignable:  isTrue(found.isAssignableToRole),
+		OnPremises:      isTrue(found.onPremisesSyncEnabled),
 	}, nil
 }
 
@@ -53,8 +50,8 @@ func (c *Client) Group(ctx context.Context, id string) (lint.Group, error) {
 // sees the user and not whether the account is enabled.
 func (c *Client) Principal(ctx context.Context, id string) (lint.Principal, error) {
 	const doing = "reading a user"
-	object, err := c.look(ctx, doing, "users", id, []string{"id", "displayName", "accountEnabled", "userType"},
-		models.CreateUserFromDiscriminatorValue)
+	var found user
+	err := c.look(ctx, doing, "users", id, []string{"id", "displayName", "accountEnabled", "userType"}, &found)
 	if problem.CodeOf(err) == problem.NotFound {
 		group, err := c.Group(ctx, id)
 		if err != nil {
@@ -65,44 +62,36 @@ func (c *Client) Principal(ctx context.Context, id string) (lint.Principal, erro
 	if err != nil {
 		return lint.Principal{}, err
 	}
-	user, isUser := object.(models.Userable)
-	if !isUser || !strings.EqualFold(value(user.GetId()), id) {
+	if !strings.EqualFold(found.id, id) {
 		return lint.Principal{}, problem.New(problem.DirectoryUnavailable, "%s: the answer is about another object", doing)
 	}
-	enabled := user.GetAccountEnabled()
-	if enabled == nil {
+	if found.accountEnabled == nil {
 		return lint.Principal{}, problem.New(problem.DirectoryReadForbidden, "%s: the answer leaves out whether the account is enabled", doing)
 	}
 	return lint.Principal{
 		ID:          strings.ToLower(id),
-		DisplayName: value(user.GetDisplayName()),
+		DisplayName: found.displayName,
 		Kind:        "user",
-		Enabled:     *enabled,
-		Guest:       strings.EqualFold(value(user.GetUserType()), "Guest"),
+		Enabled:     *found.accountEnabled,
+		Guest:       strings.EqualFold(found.userType, "Guest"),
 	}, nil
 }
 
 // look reads some properties of the object of that id in a set, groups or users.
-func (c *Client) look(ctx context.Context, doing, set, id string, properties []string, read serialization.ParsableFactory) (serialization.Parsable, error) {
+func (c *Client) look(ctx context.Context, doing, set, id string, properties []string, into serialization.Parsable) error {
 	if !guidForm.MatchString(id) {
 		// In place of an id the path could name something else.
-		return nil, problem.New(problem.DirectoryRefused, "%s: the id is no GUID", doing)
+		return problem.New(problem.DirectoryRefused, "%s: the id is no GUID", doing)
 	}
 	request := abs.NewRequestInformationWithMethodAndUrlTemplateAndPathParameters(
 		abs.GET, "{+baseurl}/"+set+"/{id}{?%24select}", map[string]string{"id": strings.ToLower(id)})
 	request.AddQueryParameters(lookQuery{Select: properties})
 	request.Headers.TryAdd("Accept", "application/json")
-	var object serialization.Parsable
-	err := c.call(ctx, operation{
+	return c.call(ctx, operation{
 		doing:    doing,
 		want:     []int{http.StatusOK},
 		classify: classifyLook,
-	}, func(ctx context.Context) error {
-		var err error
-		object, err = c.adapter.Send(ctx, request, read, nil)
-		return err
-	})
-	return object, err
+	}, func(ctx context.Context) error { return c.send(ctx, request, into) })
 }
 
 // lookQuery are the query parameters of a look at one object, in the form in which the SDK wants them.

@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	abs "github.com/microsoft/kiota-abstractions-go"
-	"github.com/microsoftgraph/msgraph-sdk-go/models"
 
 	"guestlist/handlers/invite"
 	"guestlist/handlers/problem"
@@ -46,7 +45,7 @@ func (c *Client) FindUser(ctx context.Context, address submission.Address) (invi
 		if err != nil {
 			return invite.User{}, err
 		}
-		id := strings.ToLower(value(holder.GetId()))
+		id := strings.ToLower(holder.id)
 		if found.ID != "" && found.ID != id {
 			return invite.User{Kind: invite.SeveralUsers}, nil
 		}
@@ -56,19 +55,18 @@ func (c *Client) FindUser(ctx context.Context, address submission.Address) (invi
 }
 
 // kindOf returns what a user is. That the account is not enabled counts only for guests: an internal user is nobody to invite in any case.
-func kindOf(doing string, user models.Userable) (invite.UserKind, error) {
-	enabled := user.GetAccountEnabled()
-	if enabled == nil || value(user.GetUserPrincipalName()) == "" {
+func kindOf(doing string, holder *user) (invite.UserKind, error) {
+	if holder.accountEnabled == nil || holder.userPrincipalName == "" {
 		// Every user has both.
 		return "", problem.New(problem.DirectoryReadForbidden, "%s: the answer leaves out what kind of user it is; the app needs the permission User.Read.All", doing)
 	}
 	switch {
-	case !external(user):
+	case !external(holder):
 		return invite.InternalUser, nil
-	case !*enabled:
+	case !*holder.accountEnabled:
 		return invite.DisabledGuest, nil
 	}
-	switch value(user.GetExternalUserState()) {
+	switch holder.externalUserState {
 	case "Accepted", "":
 		// Guests of the time before there was this state have none, and sign in all the same.
 		return invite.AcceptedGuest, nil
@@ -88,7 +86,7 @@ func (c *Client) FindGuest(ctx context.Context, address submission.Address) (str
 	}
 	var found string
 	for _, holder := range holders {
-		id := strings.ToLower(value(holder.GetId()))
+		id := strings.ToLower(holder.id)
 		if !external(holder) {
 			continue
 		}
@@ -124,7 +122,7 @@ func (c *Client) FindDeletedGuests(ctx context.Context, address submission.Addre
 	}
 	var found []string
 	for _, holder := range holders {
-		id := strings.ToLower(value(holder.GetId()))
+		id := strings.ToLower(holder.id)
 		if external(holder) && !slices.Contains(found, id) {
 			found = append(found, id)
 		}
@@ -133,7 +131,7 @@ func (c *Client) FindDeletedGuests(ctx context.Context, address submission.Addre
 }
 
 // search returns the users who hold the address, each with a valid id. more says that there are others.
-func (c *Client) search(ctx context.Context, doing string, address submission.Address) (holders []models.Userable, more bool, err error) {
+func (c *Client) search(ctx context.Context, doing string, address submission.Address) (holders []*user, more bool, err error) {
 	quoted, smtp, primary := odataString(address.String()), odataString("smtp:"+address.String()), odataString("SMTP:"+address.String())
 	// All clauses work on the directory itself, without the eventually consistent index of advanced queries: a new guest is seen earlier.
 	// The two forms of a proxy address are a secondary and the primary one.
@@ -155,47 +153,43 @@ func newSearch(path string, query userQuery) *abs.RequestInformation {
 }
 
 // find sends a search, and returns those of the answer who really hold the address: an answer is believed only if it fits the question.
-func (c *Client) find(ctx context.Context, doing string, address submission.Address, request *abs.RequestInformation) (holders []models.Userable, more bool, err error) {
+func (c *Client) find(ctx context.Context, doing string, address submission.Address, request *abs.RequestInformation) (holders []*user, more bool, err error) {
 	if (address == submission.Address{}) {
 		return nil, false, problem.New(problem.DirectoryRefused, "%s: without an address", doing)
 	}
-	var page models.UserCollectionResponseable
+	var page userPage
 	err = c.call(ctx, operation{
 		doing:    doing,
 		want:     []int{http.StatusOK},
 		classify: classifyRead,
 		private:  []string{address.String()},
-	}, func(ctx context.Context) error {
-		result, err := c.adapter.Send(ctx, request, models.CreateUserCollectionResponseFromDiscriminatorValue, nil)
-		page, _ = result.(models.UserCollectionResponseable)
-		return err
-	})
+	}, func(ctx context.Context) error { return c.send(ctx, request, &page) })
 	if err != nil {
 		return nil, false, err
 	}
-	if page == nil || page.GetValue() == nil {
+	if page.users == nil {
 		return nil, false, problem.New(problem.DirectoryUnavailable, "%s: the answer has no list", doing)
 	}
-	for _, user := range page.GetValue() {
-		if user == nil {
+	for _, holder := range page.users {
+		if holder == nil {
 			return nil, false, problem.New(problem.DirectoryUnavailable, "%s: the list in the answer has a gap", doing)
 		}
-		if !holds(user, address.String()) {
+		if !holds(holder, address.String()) {
 			continue
 		}
-		if !guidForm.MatchString(value(user.GetId())) {
+		if !guidForm.MatchString(holder.id) {
 			return nil, false, problem.New(problem.DirectoryUnavailable, "%s: a user's id in the answer is no GUID", doing)
 		}
-		holders = append(holders, user)
+		holders = append(holders, holder)
 	}
-	return holders, value(page.GetOdataNextLink()) != "", nil
+	return holders, page.nextLink != "", nil
 }
 
 // holds reports whether the user really has the address.
-func holds(user models.Userable, address string) bool {
+func holds(holder *user, address string) bool {
 	same := func(other string) bool { return strings.EqualFold(other, address) }
-	return same(value(user.GetMail())) || same(value(user.GetUserPrincipalName())) || slices.ContainsFunc(user.GetOtherMails(), same) ||
-		slices.ContainsFunc(user.GetProxyAddresses(), func(proxy string) bool {
+	return same(holder.mail) || same(holder.userPrincipalName) || slices.ContainsFunc(holder.otherMails, same) ||
+		slices.ContainsFunc(holder.proxyAddresses, func(proxy string) bool {
 			kind, other, _ := strings.Cut(proxy, ":")
 			return strings.EqualFold(kind, "smtp") && same(other)
 		})
@@ -203,8 +197,8 @@ func holds(user models.Userable, address string) bool {
 
 // external reports whether the user came by an invitation. The user type does not say: a member can be invited, and an account of the
 // tenant's own can have the type of a guest. The name of an invited user is made of the address, #EXT# and the tenant's domain.
-func external(user models.Userable) bool {
-	return value(user.GetCreationType()) == "Invitation" || strings.Contains(strings.ToUpper(value(user.GetUserPrincipalName())), "#EXT#@")
+func external(holder *user) bool {
+	return holder.creationType == "Invitation" || strings.Contains(strings.ToUpper(holder.userPrincipalName), "#EXT#@")
 }
 
 // odataString returns text as a string of an OData expression.

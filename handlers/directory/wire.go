@@ -21,7 +21,10 @@ import (
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
+	"github.com/microsoft/kiota-abstractions-go/serialization"
 	khttp "github.com/microsoft/kiota-http-go"
+	jsonserialization "github.com/microsoft/kiota-serialization-json-go"
+	"github.com/microsoftgraph/msgraph-sdk-go/models/odataerrors"
 )
 
 const (
@@ -154,27 +157,68 @@ func (a answers) Intercept(pipeline khttp.Pipeline, index int, r *http.Request) 
 
 // read takes code and message of Graph's error from the body of an answer, if it is one.
 func (e *answerError) read(contentType string, body []byte) {
-	var content struct {
-		Error *struct {
-			Code       string `json:"code"`
-			Message    string `json:"message"`
-			InnerError *struct {
-				RequestID string `json:"request-id"`
-			} `json:"innerError"`
-		} `json:"error"`
-	}
-	err := json.Unmarshal(body, &content)
-	if !isJSON(contentType) || err != nil || content.Error == nil || content.Error.Code == "" && content.Error.Message == "" {
+	content, err := graphError(body)
+	if !isJSON(contentType) || err != nil || value(content.GetCode()) == "" && value(content.GetMessage()) == "" {
 		e.fault = "the answer is not an error of Graph"
 		return
 	}
-	e.code = identifier(content.Error.Code)
-	if len(content.Error.Message) <= maxMessage {
-		e.message = content.Error.Message
+	e.code = identifier(value(content.GetCode()))
+	if len(value(content.GetMessage())) <= maxMessage {
+		e.message = value(content.GetMessage())
 	}
-	if e.requestID == "" && content.Error.InnerError != nil {
-		e.requestID = identifier(content.Error.InnerError.RequestID)
+	if e.requestID == "" && content.GetInnerError() != nil {
+		e.requestID = identifier(value(content.GetInnerError().GetRequestId()))
 	}
+}
+
+// graphError reads Graph's error into the SDK's own models, only as far as it is used: their Error method panics where there is no message,
+// and one odd date or detail would cost the code and the message too.
+func graphError(body []byte) (*odataerrors.MainError, error) {
+	root, err := jsonserialization.NewJsonParseNode(body)
+	if err != nil {
+		return nil, err
+	}
+	content, inner := odataerrors.NewMainError(), odataerrors.NewInnerError()
+	node, err := root.GetChildNode("error")
+	if err != nil || node == nil {
+		return content, err
+	}
+	err = readProperties(node, content, "code", "message")
+	if err != nil {
+		return nil, err
+	}
+	node, err = node.GetChildNode("innerError")
+	if err != nil || node == nil {
+		return content, err
+	}
+	content.SetInnerError(inner)
+	return content, readProperties(node, inner, "request-id")
+}
+
+// readProperties reads the named properties of the node by the model's own readers.
+func readProperties(node serialization.ParseNode, model serialization.Parsable, names ...string) error {
+	readers := model.GetFieldDeserializers()
+	for _, name := range names {
+		property, err := node.GetChildNode(name)
+		if err != nil {
+			return err
+		}
+		if property == nil {
+			continue
+		}
+		err = readers[name](property)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func value(text *string) string {
+	if text == nil {
+		return ""
+	}
+	return *text
 }
 
 func isJSON(contentType string) bool {
