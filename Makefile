@@ -4,11 +4,8 @@
 export GOFLAGS := -trimpath -buildvcs=false
 export CGO_ENABLED := 0
 
-NPM_PINS := handlers/azurite/npm
-NPM_HOME := .local/npm
-
 .DEFAULT_GOAL := help
-.PHONY: help tools setup build run stand-in test lint bench package clean
+.PHONY: help tools emulator browser setup build run stand-in test lint bench package clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -22,21 +19,32 @@ tools:
 	@node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' || \
 		{ echo "Node.js 20 or newer is needed, and this is $$(node --version): https://nodejs.org/" >&2; exit 1; }
 
-# The copy of the lock file is written last, so an install that was interrupted is done again.
-setup: tools ## install the storage emulator, pinned, into .local
-	@cmp -s $(NPM_PINS)/package-lock.json $(NPM_HOME)/installed.json || { \
-		mkdir -p $(NPM_HOME) && cp $(NPM_PINS)/package.json $(NPM_PINS)/package-lock.json $(NPM_HOME)/ && \
-		echo 'installing the storage emulator' && \
-		npm ci --prefix $(NPM_HOME) --ignore-scripts --no-audit --no-fund --loglevel=error && \
-		cp $(NPM_HOME)/package-lock.json $(NPM_HOME)/installed.json; }
+# Installs what a lock file pins: $(call pinned,folder of the lock file,folder to install into,what it is). The copy of the lock file is
+# written last, so an install that was interrupted is done again.
+define pinned
+@cmp -s $(1)/package-lock.json $(2)/installed.json || { \
+	mkdir -p $(2) && cp $(1)/package.json $(1)/package-lock.json $(2)/ && \
+	echo 'installing $(3)' && \
+	npm ci --prefix $(2) --ignore-scripts --no-audit --no-fund --loglevel=error && \
+	cp $(2)/package-lock.json $(2)/installed.json; }
+endef
+
+emulator: tools
+	$(call pinned,handlers/azurite/npm,.local/npm,the storage emulator)
+
+browser: tools
+	$(call pinned,handlers/browsertest/npm,.local/browser,the driver of the browser tests)
+	@handlers/browsertest/chromium.sh install >/dev/null
+
+setup: emulator browser ## install what tests need: the storage emulator and a browser driver, pinned, into .local, and Chromium if there is none
 
 build: tools ## build the handler, the admin's command and the local run into bin
 	go build -ldflags='-s -w' -o bin/ ./handlers/cmd/handler ./handlers/cmd/guestlist ./handlers/cmd/localhost
 
-run: setup build ## run everything on this machine: PORT=8080 make run takes another port, PORT=0 free ones
+run: emulator build ## run everything on this machine: PORT=8080 make run takes another port, PORT=0 free ones
 	@bin/localhost
 
-stand-in: setup build ## run everything but the host, for Azure Functions Core Tools: func start
+stand-in: emulator build ## run everything but the host, for Azure Functions Core Tools: func start
 	@bin/localhost -no-host
 
 test: setup ## run every test
@@ -47,7 +55,7 @@ lint: tools ## what CI checks first: format, vet, staticcheck
 	go vet ./handlers/...
 	go tool staticcheck ./handlers/...
 
-bench: setup build ## print the figures of speed and size
+bench: emulator build ## print the figures of speed and size
 	go test -run '^$$' -bench . -benchmem ./handlers/...
 	go run ./handlers/cmd/bench
 

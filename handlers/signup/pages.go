@@ -102,7 +102,6 @@ type page struct {
 	Organisation string
 	Style        template.CSS
 	Title        string
-	Refresh      int // seconds; 0 for never
 	Content      any
 }
 
@@ -162,11 +161,7 @@ func (s *site) fail(w http.ResponseWriter, r *http.Request, asJSON bool, failure
 		})
 		return
 	}
-	p := page{Title: title, Content: failure.Public}
-	if failure.Code.Retryable() && r.Method != http.MethodPost {
-		p.Refresh = soon
-	}
-	s.show(r.Context(), w, status, "failure.html", p)
+	s.show(r.Context(), w, status, "failure.html", page{Title: title, Content: failure.Public})
 }
 
 // logged returns what a log may hold of an error: the text of one that was made for it, of any other only its type.

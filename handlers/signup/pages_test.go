@@ -19,7 +19,6 @@ type document struct {
 	byID     map[string]*html.Node
 	hidden   map[string]string // hidden fields
 	selected string            // value of the selected option
-	refresh  string            // content of <meta http-equiv="refresh">
 	title    string
 }
 
@@ -121,7 +120,7 @@ func checkPage(t *testing.T, response *http.Response, text string) document {
 			}
 		case "meta":
 			if attribute(n, "http-equiv") == "refresh" {
-				d.refresh = attribute(n, "content")
+				t.Error("the page reloads by itself, under the eyes of whoever reads slowly")
 			}
 		}
 	}
@@ -156,7 +155,7 @@ func (d document) checkReferences(t *testing.T) {
 			switch {
 			case within && (d.byID[id] == nil || !slices.Contains([]string{"input", "select", "textarea"}, d.byID[id].Data)):
 				t.Errorf("the link to %s leads to no field", target)
-			case !within && target != Path:
+			case !within && target != Path && !strings.HasPrefix(target, Path+"/"):
 				t.Errorf("a link leads to %s", target)
 			}
 		case "form":
@@ -216,8 +215,8 @@ func checkHeaders(t *testing.T, response *http.Response) {
 func TestTheFormAsItIsOpened(t *testing.T) {
 	response := do(newForm(t), httptest.NewRequest(http.MethodGet, Path, nil))
 	doc := checkPage(t, response, body(t, response))
-	if doc.title != "Guest access to Contoso & Partners" || doc.byID["alert-title"] != nil || doc.refresh != "" {
-		t.Errorf("title %q, alert %v, refresh %q", doc.title, doc.byID["alert-title"], doc.refresh)
+	if doc.title != "Guest access to Contoso & Partners" || doc.byID["alert-title"] != nil {
+		t.Errorf("title %q, alert %v", doc.title, doc.byID["alert-title"])
 	}
 	var names []string
 	for _, d := range fields {

@@ -18,12 +18,6 @@ const (
 	messageLifetime = 7 * 24 * time.Hour
 	// clockSkew is how far the clock of the instance that issued an id may run ahead of this one.
 	clockSkew = 5 * time.Minute
-
-	// A page that is not finished reloads by itself, soon while somebody probably looks at it and seldom once it is a
-	// forgotten tab.
-	soon     = 15
-	seldom   = 300
-	lookedAt = 10 * time.Minute
 )
 
 // Requests tells how far a request is. It fails with problem.NotFound where nothing is recorded.
@@ -143,12 +137,5 @@ func (s *status) page(id submission.ID, progress submission.Progress) page {
 	default:
 		content.Lead = text.InWork
 	}
-	p := page{Title: text.StatusTitle, Content: content}
-	if !content.Finished {
-		p.Refresh = soon
-		if s.Now().Sub(id.Issued()) > lookedAt {
-			p.Refresh = seldom
-		}
-	}
-	return p
+	return page{Title: text.StatusTitle, Content: content}
 }

@@ -15,7 +15,7 @@ type texts struct {
 	StatusTitle                             string
 	StageNames                              map[string]string
 	Received, InWork, Finished, FinishedFor string
-	Reloads, KeepLink, Same                 string
+	Reload, LookAgain, KeepLink, Same       string
 	Reference, ReferenceHint                string
 	BackToForm                              string
 	UnknownTitle, Unknown                   string
@@ -67,7 +67,8 @@ var english = texts{
 	InWork:      "Your sign-up is being checked.",
 	Finished:    "Your sign-up has been dealt with. If access is possible, an invitation comes to the address that you gave. Where a person decides, that can take a few days.",
 	FinishedFor: "Your sign-up has been dealt with. If access is possible, an invitation comes to %s by e-mail. Where a person decides, that can take a few days.",
-	Reloads:     "This page refreshes by itself. You can also close it: nothing is lost.",
+	Reload:      "You can look again in a minute, or close this page: nothing is lost.",
+	LookAgain:   "Look again",
 	KeepLink:    "To look again later, keep the address of this page.",
 	Same:        "To protect everybody's privacy, this page looks the same whatever was decided. If no mail arrives, look in your junk folder, then ask your contact person.",
 

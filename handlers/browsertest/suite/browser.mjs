@@ -1,0 +1,160 @@
+// The browser, what is held against every page that is opened in it, and what all suites do on the pages.
+
+import assert from "node:assert/strict";
+import fs from "node:fs";
+import { createRequire } from "node:module";
+import path from "node:path";
+import { after } from "node:test";
+
+function setting(name) {
+	const value = process.env[name];
+	assert.ok(value, `${name} is not set: these suites are started by go test`);
+	return value;
+}
+
+const installed = createRequire(path.join(setting("BROWSERTEST_MODULES"), "package.json"));
+const { chromium } = installed("playwright-core");
+const axe = fs.readFileSync(installed.resolve("axe-core/axe.min.js"), "utf8");
+const screenshots = setting("BROWSERTEST_SCREENSHOTS");
+
+export const form = setting("BROWSERTEST_FORM");
+export const graph = setting("BROWSERTEST_GRAPH");
+const origin = new URL(form).origin;
+
+// patience is how long anything may take. It is there to fail instead of hanging, also on a machine that does ten other things.
+export const patience = 60_000;
+
+const browser = await chromium.launch({ executablePath: setting("BROWSERTEST_CHROMIUM"), headless: true, timeout: patience });
+after(() => browser.close());
+
+export const desktop = { width: 1280, height: 900 };
+export const phone = { width: 390, height: 844 };
+export const smallPhone = { width: 320, height: 568 };
+// zoomed is what is left of a window of 1280 by 1024 pixels at 400 %: WCAG 2.2, 1.4.10.
+export const zoomed = { width: 320, height: 256 };
+
+// visit opens a page as a new visitor, hands it to steps, and holds it to what is true of every page: it asks no other place for anything,
+// breaks no rule of its own Content-Security-Policy, and has no errors. statuses are the HTTP errors that the steps bring about.
+export async function visit(steps, { script = true, language = "en", size = desktop, dark = false, statuses = [], ...context } = {}) {
+	const visitor = await browser.newContext({
+		javaScriptEnabled: script, locale: language, viewport: size, colorScheme: dark ? "dark" : "light", ...context,
+	});
+	visitor.setDefaultTimeout(patience);
+	const faults = [];
+	const page = await visitor.newPage();
+	page.on("request", (request) => {
+		const url = new URL(request.url());
+		if (url.origin !== origin && url.protocol !== "data:") {
+			faults.push(`a request to ${url.origin}`);
+		}
+	});
+	page.on("console", (message) => {
+		const expected = /the server responded with a status of (\d+)/.exec(message.text());
+		if (["error", "warning"].includes(message.type()) && !(expected && statuses.includes(Number(expected[1])))) {
+			faults.push(`the console says: ${message.text()}`);
+		}
+	});
+	page.on("pageerror", (error) => faults.push(`a script failed: ${error.stack}`));
+	try {
+		await steps(page, visitor);
+	} finally {
+		await visitor.close();
+	}
+	assert.deepEqual(faults, [], "what no page of ours may do");
+}
+
+// withoutBarriers fails with everything that axe-core finds on the page, and with everything of which it can't be sure.
+export async function withoutBarriers(page, state) {
+	await page.evaluate(axe);
+	const found = await page.evaluate(async () => {
+		const results = await globalThis.axe.run(document, {
+			runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
+			resultTypes: ["violations", "incomplete"],
+		});
+		return [...results.violations, ...results.incomplete].map((rule) => ({
+			rule: rule.id, help: rule.help,
+			at: rule.nodes.map((node) => `${node.target.join(" ")}: ${[...node.any, ...node.all, ...node.none].map((check) => check.message).join("; ")}`),
+		}));
+	});
+	assert.deepEqual(found, [], `barriers on ${state}`);
+}
+
+// fits fails if the page must be scrolled sideways, if anything sticks out of it, or if a control is hard to read or to hit: text under
+// 16 px makes phones zoom in, and 24 px is the least that WCAG 2.2 asks of what is touched.
+export async function fits(page, state) {
+	const found = await page.evaluate(() => {
+		const faults = [];
+		const root = document.documentElement;
+		if (root.scrollWidth > root.clientWidth) {
+			faults.push(`the page is ${root.scrollWidth} px wide in a window of ${root.clientWidth}`);
+		}
+		for (const element of document.querySelectorAll("main *, header *, footer *")) {
+			const box = element.getBoundingClientRect();
+			const style = getComputedStyle(element);
+			const seen = box.width > 1 && box.height > 1 && style.visibility !== "hidden" && style.clipPath === "none";
+			if (seen && (box.left < -1 || box.right > root.clientWidth + 1)) {
+				faults.push(`<${element.localName}> reaches from ${box.left} to ${box.right} px`);
+			}
+			if (seen && element.matches("input, select, textarea, button")) {
+				if (parseFloat(style.fontSize) < 16) {
+					faults.push(`${element.name || element.localName} has text of ${style.fontSize}`);
+				}
+				const target = element.matches("[type=checkbox], [type=radio]") ? element.closest("label") ?? element : element;
+				if (target.getBoundingClientRect().height < 24) {
+					faults.push(`${element.name || element.localName} is ${target.getBoundingClientRect().height} px high`);
+				}
+			}
+		}
+		return faults;
+	});
+	assert.deepEqual(found, [], `faults of layout on ${state}`);
+}
+
+// picture keeps the whole page as a file for people to look at.
+export async function picture(page, name) {
+	await page.screenshot({ path: path.join(screenshots, `${name}.png`), fullPage: true });
+}
+
+let counted = 0;
+
+// someone returns a partner with an address that nobody else has in this run.
+export function someone(domain = "contoso.com") {
+	counted += 1;
+	return { email: `ana.${process.pid}.${counted}@${domain}`, givenName: "Ana", familyName: "Silva", company: "Contoso Ltd" };
+}
+
+// fill fills in the form as that partner.
+export async function fill(page, partner) {
+	for (const [name, value] of Object.entries(partner)) {
+		await page.locator(`[name=${name}]`).fill(value);
+	}
+}
+
+export function send(page) {
+	return page.locator("form[method=post] button[type=submit]").first().click();
+}
+
+export const statusPage = /\/signup\/[0-9a-v]{34}(\?.*)?$/;
+
+// untilFinished looks at the status page again and again, until the way is over.
+export async function untilFinished(page) {
+	for (const end = Date.now() + patience; ; ) {
+		const current = await page.locator("[aria-current=step]").count();
+		const last = await page.locator("ol.way li:last-child[aria-current=step]").count();
+		assert.equal(current, 1, "one step of the way is the current one");
+		if (last === 1) {
+			return;
+		}
+		assert.ok(Date.now() < end, "the sign-up was not finished in time");
+		await page.waitForTimeout(250);
+		await page.reload();
+	}
+}
+
+// invitations returns how many invitations of the address the directory has received.
+export async function invitations(email) {
+	const response = await fetch(`${graph}/stand-in/invitations`);
+	assert.equal(response.status, 200);
+	const list = await response.json();
+	return list.filter((invitation) => JSON.stringify(invitation).includes(email)).length;
+}
