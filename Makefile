@@ -5,7 +5,7 @@ export GOFLAGS := -trimpath -buildvcs=false
 export CGO_ENABLED := 0
 
 .DEFAULT_GOAL := help
-.PHONY: help tools emulator browser setup build run stand-in test lint bench package clean
+.PHONY: help tools emulator browser grammar setup build run stand-in test lint bench package clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,7 +36,10 @@ browser: tools
 	$(call pinned,handlers/browsertest/npm,.local/browser,the driver of the browser tests)
 	@handlers/browsertest/chromium.sh install >/dev/null
 
-setup: emulator browser ## install what tests need: the storage emulator and a browser driver, pinned, into .local, and Chromium if there is none
+grammar: tools
+	$(call pinned,handlers/bicep/npm,.local/bicep,the Bicep grammar)
+
+setup: emulator browser grammar ## install what tests need: the storage emulator, a browser driver and the Bicep grammar, pinned, into .local, and Chromium if there is none
 
 build: tools ## build the handler, the admin's command and the local run into bin
 	go build -ldflags='-s -w' -o bin/ ./handlers/cmd/handler ./handlers/cmd/guestlist ./handlers/cmd/localhost
