@@ -28,6 +28,11 @@ const (
 	policiesTable = "Policies"
 )
 
+// Names returns the names of all tables. In Azure the deployment makes them.
+func Names() []string {
+	return []string{requestsTable, guestsTable, waitingTable, seatsTable, tenantTable, poisonTable, policiesTable}
+}
+
 // How long a call may take when the service is slow: three tries of three seconds with at most two seconds between
 // them. The SDK's own values (four tries without a time limit, up to a minute between them) outlast the patience of
 // whoever waits for a page.
@@ -90,7 +95,7 @@ func New(config Config) (*Store, error) {
 
 // newStore is New with a transport that tests choose.
 func newStore(config Config, transport azpolicy.Transporter) (*Store, error) {
-	for _, table := range []string{requestsTable, guestsTable, waitingTable, seatsTable, tenantTable, poisonTable, policiesTable} {
+	for _, table := range Names() {
 		if !tableName.MatchString(config.Prefix+table) || len(config.Prefix+table) < minTableName || len(config.Prefix+table) > maxTableName {
 			return nil, problem.New(problem.Internal, "the table prefix must be at most 55 letters and digits that begin with a letter")
 		}
