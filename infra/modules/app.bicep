@@ -1,0 +1,156 @@
+metadata description = 'A function app on the Flex Consumption plan that runs the handler: all of Guestlist, or a part of it.'
+
+import { Tags, Scale, AddressRange, Endpoints } from '../types.bicep'
+
+@description('Region.')
+param location string
+
+@description('Tags for every resource.')
+param tags Tags
+
+@description('Name of the function app, and of its plan behind a prefix.')
+@minLength(2)
+@maxLength(60)
+param appName string
+
+@description('Resource id of the identity that the app acts as.')
+param identityId string
+
+@description('Client id of the same identity.')
+param clientId string
+
+@description('Where the Functions host keeps its locks and keys, whose queues are used, and whose tables.')
+param storage Endpoints
+
+@description('Address of the container that the package is taken from.')
+param packageUrl string
+
+@description('Connection string of Application Insights.')
+param telemetry string
+
+@description('The app settings of the program.')
+param settings Settings
+
+@description('How the app scales.')
+param scale Scale
+
+@description('Whether anybody may reach the app by HTTP at all.')
+param reachable bool
+
+@description('The only addresses that may; empty is everybody.')
+param allowedAddresses AddressRange[]
+
+@description('Resource id of the subnet that the app reaches others from, or nothing.')
+param subnetId string?
+
+@description('Resource id of the Log Analytics workspace for metrics.')
+param workspaceId string
+
+@sealed()
+@description('Names and values of app settings.')
+type Settings = {
+  @description('The value of a setting.')
+  *: string
+}
+
+var rules = [for (address, i) in allowedAddresses: {
+  name: address.name
+  priority: 100 + i
+  action: 'Allow'
+  ipAddress: address.range
+  tag: contains(address.range, '/') ? 'Default' : 'ServiceTag'
+}]
+
+resource plan 'Microsoft.Web/serverfarms@2025-03-01' = {
+  name: 'plan-${appName}'
+  location: location
+  tags: tags
+  kind: 'functionapp'
+  sku: { name: 'FC1', tier: 'FlexConsumption' }
+  properties: {
+    // Reserved is Linux.
+    reserved: true
+    zoneRedundant: scale.?zoneRedundant ?? false
+  }
+}
+
+resource app 'Microsoft.Web/sites@2025-03-01' = {
+  name: appName
+  location: location
+  tags: tags
+  kind: 'functionapp,linux'
+  identity: {
+    type: 'UserAssigned'
+    userAssignedIdentities: { '${identityId}': {} }
+  }
+  properties: {
+    serverFarmId: plan.id
+    httpsOnly: true
+    clientAffinityEnabled: false
+    publicNetworkAccess: 'Enabled'
+    keyVaultReferenceIdentity: identityId
+    virtualNetworkSubnetId: subnetId
+    // Can be chosen at the creation only; the certificate of a host name of one's own needs it on this plan.
+    siteScopedCertificatesEnabled: true
+    functionAppConfig: {
+      runtime: { name: 'custom', version: '1.0' }
+      deployment: {
+        storage: {
+          type: 'blobContainer'
+          value: packageUrl
+          authentication: { type: 'UserAssignedIdentity', userAssignedIdentityResourceId: identityId }
+        }
+      }
+      scaleAndConcurrency: {
+        instanceMemoryMB: scale.?instanceMemoryMB ?? 2048
+        maximumInstanceCount: scale.?maximumInstances ?? 40
+        alwaysReady: reachable && (scale.?alwaysReady ?? 0) > 0 ? [{ name: 'http', instanceCount: scale.?alwaysReady ?? 0 }] : []
+      }
+    }
+    // This plan refuses many of the usual keys here, ftpsState and alwaysOn among them (error 51021); these it takes.
+    siteConfig: {
+      minTlsVersion: '1.2'
+      scmMinTlsVersion: '1.2'
+      http20Enabled: true
+      ipSecurityRestrictions: rules
+      ipSecurityRestrictionsDefaultAction: reachable && empty(allowedAddresses) ? 'Allow' : 'Deny'
+      // Deployments come by this one, each with a token of whoever deploys.
+      scmIpSecurityRestrictionsUseMain: false
+      scmIpSecurityRestrictionsDefaultAction: 'Allow'
+    }
+  }
+
+  resource values 'config' = {
+    name: 'appsettings'
+    properties: union(settings, {
+      AzureWebJobsStorage__blobServiceUri: storage.blob
+      AzureWebJobsStorage__queueServiceUri: storage.queue
+      AzureWebJobsStorage__tableServiceUri: storage.table
+      AzureWebJobsStorage__credential: 'managedidentity'
+      AzureWebJobsStorage__clientId: clientId
+      AZURE_CLIENT_ID: clientId
+      APPLICATIONINSIGHTS_CONNECTION_STRING: telemetry
+      APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${clientId};Authorization=AAD'
+    })
+  }
+}
+
+resource metrics 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
+  name: 'metrics'
+  scope: app
+  properties: {
+    workspaceId: workspaceId
+    metrics: [
+      { category: 'AllMetrics', enabled: true }
+    ]
+  }
+}
+
+@description('Name of the app.')
+output appName string = app.name
+
+@description('Resource id of the app.')
+output appId string = app.id
+
+@description('Host name by which Azure reaches the app.')
+output hostName string = app.properties.defaultHostName

@@ -1,0 +1,46 @@
+metadata description = 'A private endpoint for one service of one resource, with its name in DNS.'
+
+import { Tags } from '../types.bicep'
+
+@description('Region.')
+param location string
+
+@description('Tags for every resource.')
+param tags Tags
+
+@description('Name of the endpoint.')
+param endpointName string
+
+@description('Resource id of what it leads to.')
+param targetId string
+
+@description('The service of it: blob, queue, table or vault.')
+param service 'blob' | 'queue' | 'table' | 'vault'
+
+@description('Resource id of the subnet.')
+param subnetId string
+
+@description('Resource id of the private DNS zone of the service.')
+param zoneId string
+
+resource endpoint 'Microsoft.Network/privateEndpoints@2025-09-01' = {
+  name: endpointName
+  location: location
+  tags: tags
+  properties: {
+    subnet: { id: subnetId }
+    customNetworkInterfaceName: 'nic-${endpointName}'
+    privateLinkServiceConnections: [
+      { name: service, properties: { privateLinkServiceId: targetId, groupIds: [service] } }
+    ]
+  }
+
+  resource names 'privateDnsZoneGroups' = {
+    name: 'default'
+    properties: {
+      privateDnsZoneConfigs: [
+        { name: service, properties: { privateDnsZoneId: zoneId } }
+      ]
+    }
+  }
+}

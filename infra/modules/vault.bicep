@@ -1,0 +1,93 @@
+metadata description = 'A key vault for the one secret that there is: the key by which the form signs its tokens.'
+
+import { Tags } from '../types.bicep'
+
+@description('Region.')
+param location string
+
+@description('Tags for every resource.')
+param tags Tags
+
+@description('Name of the key vault.')
+@minLength(3)
+@maxLength(24)
+param vaultName string
+
+@description('Reachable by private endpoints only.')
+param private bool
+
+@description('Keep the vault from being purged.')
+param protect bool
+
+@secure()
+@description('The key that is kept if there is none yet. One that is there already stays.')
+param formSigningKey string
+
+@description('Object id of the identity that may read the key.')
+param readerId string
+
+@description('Id of the role that lets it.')
+param readerRole string
+
+@description('Resource id of the Log Analytics workspace for the audit log.')
+param workspaceId string
+
+resource vault 'Microsoft.KeyVault/vaults@2026-02-01' = {
+  name: vaultName
+  location: location
+  tags: tags
+  properties: {
+    tenantId: tenant().tenantId
+    sku: { family: 'A', name: 'standard' }
+    enableRbacAuthorization: true
+    enableSoftDelete: true
+    softDeleteRetentionInDays: 7
+    // False is refused where it was ever true, so it is true or absent.
+    enablePurgeProtection: protect ? true : null
+    enabledForDeployment: false
+    enabledForDiskEncryption: false
+    enabledForTemplateDeployment: false
+    publicNetworkAccess: private ? 'Disabled' : 'Enabled'
+    networkAcls: {
+      bypass: 'AzureServices'
+      defaultAction: private ? 'Deny' : 'Allow'
+    }
+  }
+}
+
+@onlyIfNotExists()
+resource key 'Microsoft.KeyVault/vaults/secrets@2026-02-01' = {
+  parent: vault
+  name: 'form-signing-key'
+  properties: {
+    value: formSigningKey
+    contentType: 'text/plain'
+  }
+}
+
+resource reader 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
+  name: guid(key.id, readerId, readerRole)
+  scope: key
+  properties: {
+    principalId: readerId
+    principalType: 'ServicePrincipal'
+    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', readerRole)
+  }
+}
+
+resource log 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
+  name: 'audit'
+  scope: vault
+  properties: {
+    workspaceId: workspaceId
+    logs: [
+      { category: 'AuditEvent', enabled: true }
+    ]
+  }
+}
+
+@description('Resource id of the vault.')
+output vaultId string = vault.id
+
+@description('Address of the key, without a version, so that a new version is taken up by itself. It is no secret.')
+output keyUrl string = '${vault.properties.vaultUri}secrets/${key.name}'
