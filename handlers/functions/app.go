@@ -3,7 +3,6 @@ package functions
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -86,17 +85,11 @@ type outcome struct {
 	// code is the status towards the host: 200, or anything else to fail the invocation.
 	code int
 	// body is what the host gets.
-	body any
+	body answer
 	// status is what the log calls it: the status of an HTTP function's own answer, else code.
 	status int
 	// err says for the log why the invocation failed.
 	err error
-}
-
-// response is the envelope that goes back to the host. The keys of Outputs are binding names, and the host tells their
-// case apart. ReturnValue is left out on purpose: its keys would override Outputs.
-type response struct {
-	Outputs map[string]any `json:",omitempty"`
 }
 
 // failure is the body of every answer that makes an invocation fail, and of the answers that HTTP functions could not
@@ -242,9 +235,7 @@ func (a *App) reply(ctx context.Context, w http.ResponseWriter, ended outcome) {
 	buffer.Reset()
 	defer a.release(buffer)
 
-	encoder := json.NewEncoder(buffer)
-	encoder.SetEscapeHTML(false) // the reader is the host; pages would only grow
-	err := encoder.Encode(ended.body)
+	err := ended.body.writeTo(buffer)
 	if err != nil {
 		a.log.LogAttrs(ctx, slog.LevelError, "the answer can't be encoded", slog.String("error", fmt.Sprintf("%T", err)))
 		// Nothing that this package builds fails to encode. If it did, an empty answer would make the host hang.
@@ -278,7 +269,7 @@ func (a *App) protect(ctx context.Context, f func() error) (err error) {
 
 // finish ends an invocation that has no answer of its own: queue and timer functions.
 func finish(call *invocation, err error) outcome {
-	outputs := call.end()
+	messages := call.end()
 	if err != nil {
 		return outcome{
 			code:   http.StatusInternalServerError,
@@ -287,7 +278,7 @@ func finish(call *invocation, err error) outcome {
 			err:    err,
 		}
 	}
-	return outcome{code: http.StatusOK, body: response{Outputs: outputs}, status: http.StatusOK}
+	return outcome{code: http.StatusOK, body: response{messages: messages}, status: http.StatusOK}
 }
 
 // refusal fails an invocation that reached no function. The detail goes to the host and to the log, so it must quote

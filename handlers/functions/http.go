@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/textproto"
 	"net/url"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -20,14 +21,6 @@ const (
 	requestBinding  = "req"
 	responseBinding = "res"
 )
-
-// httpResult is the http output binding. Of the fields that the host knows, these are the ones that it heeds; headers
-// must be strings, and the body a string, or it would be re-formatted.
-type httpResult struct {
-	StatusCode int               `json:"statusCode"`
-	Headers    map[string]string `json:"headers,omitempty"`
-	Body       string            `json:"body"`
-}
 
 // HTTP registers the handler of an HTTP-triggered function, with the input binding "req" and the output binding "res".
 // It panics if the name is no function name or taken.
@@ -52,7 +45,7 @@ func (a *App) HTTP(name string, h http.Handler) {
 		if err != nil {
 			return refusal(problem.CodeOf(err), problem.From(err).Detail)
 		}
-		w := &recorder{header: make(http.Header), noBody: r.Method == http.MethodHead}
+		w := &recorder{header: make(http.Header, usualHeaders), noBody: r.Method == http.MethodHead}
 		err = a.protect(ctx, func() error {
 			h.ServeHTTP(w, r)
 			return nil
@@ -71,8 +64,8 @@ func (a *App) HTTP(name string, h http.Handler) {
 		page := failurePage(problem.BodyTooLarge)
 		return outcome{
 			code:   http.StatusOK,
-			body:   response{Outputs: map[string]any{responseBinding: page}},
-			status: page.StatusCode,
+			body:   response{result: page},
+			status: page.status,
 			err:    problem.New(problem.BodyTooLarge, "the envelope has more than %d bytes", a.maxBody),
 		}
 	}
@@ -81,27 +74,23 @@ func (a *App) HTTP(name string, h http.Handler) {
 
 // answered makes the answer of an HTTP function an outcome. Whoever reads a 5xx will try again, so nothing may be on
 // the queue then.
-func (a *App) answered(ctx context.Context, call *invocation, result httpResult, err error) outcome {
-	outputs := call.end()
-	if result.StatusCode >= http.StatusInternalServerError && len(outputs) > 0 {
-		a.log.LogAttrs(ctx, slog.LevelError, "queue messages dropped, because the answer is a server error", slog.Int("outputs", len(outputs)))
-		outputs = nil
+func (a *App) answered(ctx context.Context, call *invocation, result *httpResult, err error) outcome {
+	messages := call.end()
+	if result.status >= http.StatusInternalServerError && len(messages) > 0 {
+		a.log.LogAttrs(ctx, slog.LevelError, "queue messages dropped, because the answer is a server error", slog.Int("outputs", len(messages)))
+		messages = nil
 	}
-	if outputs == nil {
-		outputs = make(map[string]any, 1)
-	}
-	outputs[responseBinding] = result
-	return outcome{code: http.StatusOK, body: response{Outputs: outputs}, status: result.StatusCode, err: err}
+	return outcome{code: http.StatusOK, body: response{result, messages}, status: result.status, err: err}
 }
 
 // failurePage is an answer that the handler could not give, as RFC 9457 problem details.
-func failurePage(code problem.Code) httpResult {
+func failurePage(code problem.Code) *httpResult {
 	// A failure has strings and a number, which can always be encoded.
 	body, _ := json.Marshal(newFailure(code, code.Status(), ""))
-	return httpResult{
-		StatusCode: code.Status(),
-		Headers:    map[string]string{"Content-Type": "application/problem+json", "Cache-Control": "no-store"},
-		Body:       string(body),
+	return &httpResult{
+		status:  code.Status(),
+		headers: []headerLine{{"Cache-Control", "no-store"}, {"Content-Type", "application/problem+json"}},
+		body:    string(body),
 	}
 }
 
@@ -130,22 +119,18 @@ func newRequest(ctx context.Context, envelope []byte) (*http.Request, error) {
 	header.Del("Content-Length")
 	header.Del("Transfer-Encoding")
 
-	r := &http.Request{
-		Method:        in.method,
-		URL:           address,
-		Proto:         "HTTP/1.1",
-		ProtoMajor:    1,
-		ProtoMinor:    1,
-		Header:        header,
-		Body:          http.NoBody,
-		ContentLength: int64(len(body)),
-		Host:          host,
-		RequestURI:    address.RequestURI(),
-	}
+	r := new(http.Request).WithContext(ctx)
+	r.Method = in.method
+	r.URL = address
+	r.Proto, r.ProtoMajor, r.ProtoMinor = "HTTP/1.1", 1, 1
+	r.Header = header
+	r.Body = http.NoBody
+	r.ContentLength = int64(len(body))
+	r.Host = host
+	r.RequestURI = address.RequestURI()
 	if body != "" {
 		r.Body = io.NopCloser(strings.NewReader(body))
 	}
-	r = r.WithContext(ctx)
 	for name, value := range in.params {
 		r.SetPathValue(name, value)
 	}
@@ -197,9 +182,15 @@ func bodyIsBase64(contentType string) bool {
 type recorder struct {
 	header http.Header
 	status int
-	sent   http.Header // the header as it was at WriteHeader
+	sent   []sentHeader // the header as it was at WriteHeader, without what is the host's business
 	body   strings.Builder
 	noBody bool // a HEAD request: what is written counts for nothing
+}
+
+// sentHeader is a header with the lines that it has.
+type sentHeader struct {
+	headerLine
+	lines int
 }
 
 // Header returns the header. Changes after WriteHeader have no effect.
@@ -215,7 +206,19 @@ func (w *recorder) WriteHeader(status int) {
 		return
 	}
 	w.status = status
-	w.sent = w.header.Clone()
+	w.sent = make([]sentHeader, 0, len(w.header))
+	for name, lines := range w.header {
+		name = textproto.CanonicalMIMEHeaderKey(name)
+		if len(lines) == 0 || hopByHop[name] || strings.HasPrefix(name, http.TrailerPrefix) {
+			continue
+		}
+		value := lines[0]
+		if name != "Set-Cookie" && len(lines) > 1 {
+			value = strings.Join(lines, ", ")
+		}
+		w.sent = append(w.sent, sentHeader{headerLine{name, value}, len(lines)})
+	}
+	slices.SortFunc(w.sent, func(a, b sentHeader) int { return strings.Compare(a.name, b.name) })
 }
 
 // Write adds to the body.
@@ -258,36 +261,35 @@ var hopByHop = map[string]bool{
 }
 
 // result returns the recorded answer, or an error if it can't pass the host. It warns of what passes in part only.
-func (w *recorder) result(warn func(text string, attr slog.Attr)) (httpResult, error) {
+func (w *recorder) result(warn func(text string, attr slog.Attr)) (*httpResult, error) {
 	w.WriteHeader(http.StatusOK)
-	result := httpResult{StatusCode: w.status, Headers: make(map[string]string, len(w.sent)+1), Body: w.body.String()}
-	if !utf8.ValidString(result.Body) {
-		return httpResult{}, problem.New(problem.Internal, "the answer's body is no UTF-8 text, and the host passes nothing else")
+	result := &httpResult{status: w.status, headers: make([]headerLine, 0, len(w.sent)+1), body: w.body.String()}
+	if !utf8.ValidString(result.body) {
+		return nil, problem.New(problem.Internal, "the answer's body is no UTF-8 text, and the host passes nothing else")
 	}
-	for name, values := range w.sent {
-		name = textproto.CanonicalMIMEHeaderKey(name)
-		if len(values) == 0 || hopByHop[name] || strings.HasPrefix(name, http.TrailerPrefix) {
-			continue
+	typed := false
+	for i, h := range w.sent {
+		if !validHeaderName(h.name) {
+			return nil, problem.New(problem.Internal, "the answer has a header whose name is none")
 		}
-		if !validHeaderName(name) {
-			return httpResult{}, problem.New(problem.Internal, "the answer has a header whose name is none")
+		if h.name == "Set-Cookie" && h.lines > 1 {
+			warn("only one Set-Cookie passes the host; the others are dropped", slog.Int("dropped", h.lines-1))
 		}
-		value := values[0]
-		if name == "Set-Cookie" && len(values) > 1 {
-			warn("only one Set-Cookie passes the host; the others are dropped", slog.Int("dropped", len(values)-1))
-		}
-		if name != "Set-Cookie" && len(values) > 1 {
-			value = strings.Join(values, ", ")
-		}
-		if !printableASCII(value) {
+		if !printableASCII(h.value) {
 			// The host's server refuses them too, and then the client would learn less.
-			return httpResult{}, problem.New(problem.Internal, "the answer's header %s has characters other than printable ASCII", name)
+			return nil, problem.New(problem.Internal, "the answer's header %s has characters other than printable ASCII", h.name)
 		}
-		result.Headers[name] = value
+		if i > 0 && w.sent[i-1].name == h.name {
+			continue // two spellings of one name; the host would refuse the whole answer
+		}
+		typed = typed || h.name == "Content-Type" && h.value != ""
+		result.headers = append(result.headers, h.headerLine)
 	}
-	if result.Body != "" && result.Headers["Content-Type"] == "" {
+	if result.body != "" && !typed {
 		// As net/http does. The host would say text/plain of any page.
-		result.Headers["Content-Type"] = http.DetectContentType([]byte(result.Body[:min(len(result.Body), 512)]))
+		guessed := http.DetectContentType([]byte(result.body[:min(len(result.body), 512)]))
+		result.headers = slices.DeleteFunc(result.headers, func(h headerLine) bool { return h.name == "Content-Type" })
+		result.headers = append(result.headers, headerLine{"Content-Type", guessed})
 	}
 	return result, nil
 }

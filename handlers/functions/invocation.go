@@ -19,8 +19,15 @@ type invocation struct {
 	function *function
 
 	mu       sync.Mutex
-	messages map[string][][]byte // by binding, for QueueOutput
+	messages []queued // for QueueOutput
 	ended    bool
+}
+
+// queued are the messages of one output of an invocation.
+type queued struct {
+	binding  string
+	messages [][]byte
+	array    bool // even a single message is an array
 }
 
 func newInvocation(f *function, header http.Header) *invocation {

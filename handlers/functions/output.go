@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"slices"
 
 	"guestlist/handlers/problem"
 )
@@ -57,7 +58,8 @@ func (q QueueOutput) Enqueue(ctx context.Context, message []byte) error {
 	if call.ended {
 		return problem.New(problem.Internal, "enqueueing to output %q after the invocation has ended", q.Binding)
 	}
-	before := call.messages[q.Binding]
+	output := call.output(q.Binding)
+	before := output.messages
 	if call.function.outputs.array || len(before) > 0 {
 		err := checkElement(message)
 		if err != nil {
@@ -71,11 +73,18 @@ func (q QueueOutput) Enqueue(ctx context.Context, message []byte) error {
 			return problem.New(problem.CodeOf(err), "output %q can't take a second message because of the first: %w", q.Binding, err)
 		}
 	}
-	if call.messages == nil {
-		call.messages = make(map[string][][]byte)
-	}
-	call.messages[q.Binding] = append(before, bytes.Clone(message))
+	output.messages = append(before, bytes.Clone(message))
 	return nil
+}
+
+// output returns the output of the binding, which is new and without messages if need be.
+func (call *invocation) output(binding string) *queued {
+	i := slices.IndexFunc(call.messages, func(q queued) bool { return q.binding == binding })
+	if i < 0 {
+		i = len(call.messages)
+		call.messages = append(call.messages, queued{binding: binding, array: call.function.outputs.array})
+	}
+	return &call.messages[i]
 }
 
 // checkElement reports whether message can be an element of an array of messages. The host enqueues an object as
@@ -96,27 +105,10 @@ func checkElement(message []byte) error {
 	return nil
 }
 
-// end takes no further message, and returns the outputs so far, by binding.
-func (call *invocation) end() map[string]any {
+// end takes no further message, and returns those so far.
+func (call *invocation) end() []queued {
 	call.mu.Lock()
 	defer call.mu.Unlock()
 	call.ended = true
-	if len(call.messages) == 0 {
-		return nil
-	}
-	outputs := make(map[string]any, len(call.messages)+1)
-	for binding, messages := range call.messages {
-		if len(messages) == 1 && !call.function.outputs.array {
-			// A []byte becomes padded base64 in JSON. The host tries base64 first, whatever a string looks like, so
-			// that only this passes any bytes unchanged.
-			outputs[binding] = messages[0]
-			continue
-		}
-		elements := make([]json.RawMessage, len(messages))
-		for i, message := range messages {
-			elements[i] = message
-		}
-		outputs[binding] = elements
-	}
-	return outputs
+	return slices.DeleteFunc(call.messages, func(q queued) bool { return len(q.messages) == 0 })
 }

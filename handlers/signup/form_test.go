@@ -241,7 +241,7 @@ func TestBodiesThatAreRefused(t *testing.T) {
 		"null for text":             {jsonType, inJSON(`"PT"`, `null`), problem.MalformedBody, "country must be a string"},
 		"list for text":             {jsonType, inJSON(`"Ana@Contoso.com"`, `["a@b.com"]`), problem.MalformedBody, "email must be a string"},
 		"object for text":           {jsonType, inJSON(`"Ana"`, `{"$gt":""}`), problem.MalformedBody, "givenName must be a string"},
-		"deep nesting":              {jsonType, `{"email":` + strings.Repeat("[", 20000), problem.MalformedBody, "email must be a string"},
+		"deep nesting":              {jsonType, `{"email":` + strings.Repeat("[", 20000), problem.MalformedBody, "not valid JSON"},
 		"empty form":                {formType, "", problem.InvalidInput, "email/required givenName/required familyName/required company/required"},
 		"empty object":              {jsonType, "{}", problem.InvalidInput, "email/required givenName/required familyName/required company/required"},
 		"bad address":               {formType, form(func(v url.Values) { v.Set("email", "ana+x@contoso.com") }), problem.InvalidInput, "email/plus"},

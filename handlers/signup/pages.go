@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"html/template"
 	"log/slog"
+	"maps"
 	"mime"
 	"net/http"
 	"strconv"
@@ -73,18 +74,21 @@ func newSite(organisation string, log *slog.Logger) (*site, error) {
 // guarded puts the headers of every answer, and answers what h can't be asked.
 func (s *site) guarded(h http.HandlerFunc, methods ...string) http.Handler {
 	allow := strings.Join(methods, ", ")
+	always := http.Header{
+		"Content-Security-Policy":      {s.policy},
+		"Cache-Control":                {"no-store"},         // pages hold what a person typed; shared computers keep caches
+		"Referrer-Policy":              {"no-referrer"},      // the address of a status page is the key to it
+		"X-Content-Type-Options":       {"nosniff"},          // what is sent as JSON is never run as a page
+		"X-Frame-Options":              {"DENY"},             // frame-ancestors for old browsers
+		"X-Robots-Tag":                 {"noindex"},          // a form in search results is found by spammers first
+		"Cross-Origin-Opener-Policy":   {"same-origin"},      // whoever opened the form can't steer it
+		"Cross-Origin-Resource-Policy": {"same-origin"},      // other sites can't load answers as resources
+		"Strict-Transport-Security":    {"max-age=31536000"}, // after the first visit, never without TLS
+		"Permissions-Policy":           {"camera=(), geolocation=(), microphone=()"},
+	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		header := w.Header()
-		header.Set("Content-Security-Policy", s.policy)
-		header.Set("Cache-Control", "no-store")                     // pages hold what a person typed; shared computers keep caches
-		header.Set("Referrer-Policy", "no-referrer")                // the address of a status page is the key to it
-		header.Set("X-Content-Type-Options", "nosniff")             // what is sent as JSON is never run as a page
-		header.Set("X-Frame-Options", "DENY")                       // frame-ancestors for old browsers
-		header.Set("X-Robots-Tag", "noindex")                       // a form in search results is found by spammers first
-		header.Set("Cross-Origin-Opener-Policy", "same-origin")     // whoever opened the form can't steer it
-		header.Set("Cross-Origin-Resource-Policy", "same-origin")   // other sites can't load answers as resources
-		header.Set("Strict-Transport-Security", "max-age=31536000") // after the first visit, never without TLS
-		header.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=()")
+		maps.Copy(header, always)
 		for _, method := range methods {
 			if r.Method == method {
 				h(w, r)

@@ -4,14 +4,15 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"io"
 	"mime"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"golang.org/x/text/language"
 
+	"guestlist/handlers/jsonwalk"
 	"guestlist/handlers/problem"
 	"guestlist/handlers/submission"
 )
@@ -50,7 +51,8 @@ func kindOf(contentType string) (kind, error) {
 
 // readBody returns the body, or BodyTooLarge.
 func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	buffer := bytes.NewBuffer(make([]byte, 0, min(max(r.ContentLength, 0), maxBody)+bytes.MinRead))
+	_, err := buffer.ReadFrom(http.MaxBytesReader(w, r.Body, maxBody))
 	var large *http.MaxBytesError
 	switch {
 	case errors.As(err, &large):
@@ -58,7 +60,7 @@ func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	case err != nil:
 		return nil, malformed("The request's body ended early. Send it again.")
 	}
-	return body, nil
+	return buffer.Bytes(), nil
 }
 
 // malformed returns the error for a body that no form of ours sends. text repeats nothing of the body.
@@ -119,44 +121,31 @@ func readJSON(body []byte) (submission.Input, error) {
 		// The Functions host loses bodies that come in chunks.
 		return submission.Input{}, malformed("The body is empty. Send a JSON object, with a Content-Length header.")
 	}
-	decoder := json.NewDecoder(bytes.NewReader(body))
-	token, err := decoder.Token()
-	if err != nil || token != json.Delim('{') {
+	body = bytes.TrimLeft(body, " \t\r\n")
+	if body[0] != '{' {
 		return submission.Input{}, malformed("The body is not a JSON object.")
 	}
-	var in submission.Input
-	seen := map[string]bool{}
-	for decoder.More() {
-		token, err = decoder.Token()
-		name, isName := token.(string)
-		if err != nil || !isName {
-			return submission.Input{}, malformed("The body is not valid JSON.")
+	if !json.Valid(body) {
+		err := json.NewDecoder(bytes.NewReader(body)).Decode(new(json.RawMessage))
+		if err == nil {
+			return submission.Input{}, malformed("Something follows the JSON object. Send one object.")
 		}
-		field := fieldOf(&in, name)
+		return submission.Input{}, malformed("The body is not valid JSON.")
+	}
+	var in submission.Input
+	seen := make([]*string, 0, 8)
+	for name, value := range jsonwalk.Members(body) {
+		field := fieldOf(&in, string(name))
 		switch {
 		case field == nil:
 			return submission.Input{}, malformed("The body has a property that is not known here. The properties are " + fieldNames + ".")
-		case seen[name]:
-			return submission.Input{}, malformed("The property " + name + " comes more than once. Send each property once.")
+		case slices.Contains(seen, field):
+			return submission.Input{}, malformed("The property " + string(name) + " comes more than once. Send each property once.")
+		case value[0] != '"':
+			return submission.Input{}, malformed("The property " + string(name) + " must be a string. Leave it out if there is nothing to say.")
 		}
-		seen[name] = true
-		token, err = decoder.Token()
-		if err != nil {
-			return submission.Input{}, malformed("The body is not valid JSON.")
-		}
-		text, isText := token.(string)
-		if !isText {
-			return submission.Input{}, malformed("The property " + name + " must be a string. Leave it out if there is nothing to say.")
-		}
-		*field = text
-	}
-	_, err = decoder.Token()
-	if err != nil {
-		return submission.Input{}, malformed("The body is not valid JSON.")
-	}
-	_, err = decoder.Token()
-	if err != io.EOF {
-		return submission.Input{}, malformed("Something follows the JSON object. Send one object.")
+		seen = append(seen, field)
+		*field, _ = jsonwalk.Text(value) // a valid string can always be decoded
 	}
 	return in, nil
 }

@@ -119,11 +119,14 @@ func normalLine(text string) string {
 	return strings.Join(strings.FieldsFunc(text, blank), " ")
 }
 
+// lineBreaks makes every kind of line break "\n", and a tab a space.
+var lineBreaks = strings.NewReplacer("\r\n", "\n", "\r", "\n", "\u0085", "\n", "\u2028", "\n", "\u2029", "\n", "\t", " ")
+
 // normalProse composes characters, trims, drops the space that ends a line, and writes every kind of line break as "\n", with never more
 // than one empty line between two others.
 func normalProse(text string) string {
 	text = norm.NFC.String(text)
-	text = strings.NewReplacer("\r\n", "\n", "\r", "\n", "\u0085", "\n", "\u2028", "\n", "\u2029", "\n", "\t", " ").Replace(text)
+	text = lineBreaks.Replace(text)
 	lines := strings.Split(text, "\n")
 	kept := lines[:0]
 	for _, line := range lines {

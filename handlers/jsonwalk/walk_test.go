@@ -1,4 +1,4 @@
-package functions
+package jsonwalk
 
 import (
 	"bytes"
@@ -14,20 +14,20 @@ func walk(t *testing.T, data []byte) any {
 	switch data[0] {
 	case '{':
 		object := map[string]any{}
-		for name, value := range members(data) {
-			object[name] = walk(t, value)
+		for name, value := range Members(data) {
+			object[string(name)] = walk(t, value)
 		}
 		return object
 	case '[':
 		array := []any{}
-		for element := range elements(data) {
+		for element := range Elements(data) {
 			array = append(array, walk(t, element))
 		}
 		return array
 	case '"':
-		decoded, ok := text(data[:skipString(data, 0)])
+		decoded, ok := Text(data[:skipString(data, 0)])
 		if !ok {
-			t.Errorf("text refuses the string %q", data)
+			t.Errorf("Text refuses the string %q", data)
 		}
 		return decoded
 	}
@@ -45,7 +45,7 @@ func decode(t *testing.T, data []byte) any {
 	return value
 }
 
-// FuzzWalk holds the walk over an envelope against encoding/json: of every valid JSON value, both must find the same.
+// FuzzWalk holds the walk over a value against encoding/json: of every valid JSON value, both must find the same.
 func FuzzWalk(f *testing.F) {
 	for _, seed := range []string{
 		`{}`, `[]`, ` { } `, "[\n]", `null`, `"x"`, `-1.5e+3 `, `[null]`, `[[],{},[{}]]`, `{"a":{"b":[1,"2",true,false,null]},"a":2}`,
@@ -58,7 +58,7 @@ func FuzzWalk(f *testing.F) {
 			return
 		}
 		if data[skipSpace(data, 0)] == 'n' {
-			for range elements(bytes.TrimSpace(data)) {
+			for range Elements(bytes.TrimSpace(data)) {
 				t.Error("null has an element")
 			}
 		}

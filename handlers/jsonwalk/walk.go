@@ -1,0 +1,142 @@
+package jsonwalk
+
+import (
+	"bytes"
+	"encoding/json"
+	"iter"
+	"unicode/utf8"
+)
+
+// Members yields the members of a JSON object, in their order, with names decoded; of any other value, none. data must be valid JSON.
+// What is yielded may be part of data, and must not be changed.
+func Members(data []byte) iter.Seq2[[]byte, []byte] {
+	return func(yield func(name, value []byte) bool) {
+		i := skipSpace(data, 0)
+		if data[i] != '{' {
+			return
+		}
+		i = skipSpace(data, i+1)
+		for data[i] != '}' {
+			end := skipString(data, i)
+			name, plain := inner(data[i:end])
+			if !plain {
+				decoded, _ := Text(data[i:end])
+				name = []byte(decoded)
+			}
+			i = skipSpace(data, skipSpace(data, end)+1) // the colon is the one between
+			end = skipValue(data, i)
+			if !yield(name, data[i:end]) {
+				return
+			}
+			i = skipSpace(data, end)
+			if data[i] == ',' {
+				i = skipSpace(data, i+1)
+			}
+		}
+	}
+}
+
+// Elements yields the elements of a JSON array; null has none, and any other value is its own only element. data must be valid JSON
+// without white space around it.
+func Elements(data []byte) iter.Seq[[]byte] {
+	return func(yield func([]byte) bool) {
+		if string(data) == "null" {
+			return
+		}
+		if data[0] != '[' {
+			yield(data)
+			return
+		}
+		i := skipSpace(data, 1)
+		for data[i] != ']' {
+			end := skipValue(data, i)
+			if !yield(data[i:end]) {
+				return
+			}
+			i = skipSpace(data, end)
+			if data[i] == ',' {
+				i = skipSpace(data, i+1)
+			}
+		}
+	}
+}
+
+// Text decodes a JSON string. It takes null for "", as encoding/json does, and reports whether value is one of the two. value must be valid
+// JSON without white space around it.
+func Text(value []byte) (decoded string, ok bool) {
+	if string(value) == "null" {
+		return "", true
+	}
+	if value[0] != '"' {
+		return "", false
+	}
+	between, plain := inner(value)
+	if plain {
+		return string(between), true
+	}
+	err := json.Unmarshal(value, &decoded)
+	return decoded, err == nil
+}
+
+// inner returns what stands between the quotation marks of a JSON string, and reports whether that is what the string says.
+func inner(value []byte) (between []byte, plain bool) {
+	between = value[1 : len(value)-1]
+	return between, bytes.IndexByte(between, '\\') < 0 && utf8.Valid(between)
+}
+
+// The functions below return the index behind what they skip. They rely on valid JSON, in which brackets match and
+// strings end.
+
+func skipSpace(data []byte, i int) int {
+	for data[i] == ' ' || data[i] == '\n' || data[i] == '\r' || data[i] == '\t' {
+		i++
+	}
+	return i
+}
+
+func skipString(data []byte, i int) int {
+	for i++; ; i++ {
+		i += bytes.IndexByte(data[i:], '"')
+		// A quotation mark after an odd number of backslashes belongs to the string.
+		backslashes := 0
+		for data[i-1-backslashes] == '\\' {
+			backslashes++
+		}
+		if backslashes%2 == 0 {
+			return i + 1
+		}
+	}
+}
+
+func skipValue(data []byte, i int) int {
+	depth := 0
+	for {
+		switch data[i] {
+		case '"':
+			i = skipString(data, i)
+		case '{', '[':
+			depth++
+			i++
+		case '}', ']':
+			depth--
+			i++
+		case ',', ':', ' ', '\n', '\r', '\t':
+			i++
+			continue // none of them ends a value, and none begins one
+		default:
+			i = skipLiteral(data, i)
+		}
+		if depth == 0 {
+			return i
+		}
+	}
+}
+
+// skipLiteral skips a number, true, false or null.
+func skipLiteral(data []byte, i int) int {
+	end := bytes.IndexAny(data[i:], ",]} \n\r\t")
+	if end < 0 {
+		return len(data)
+	}
+	return i + end
+}
