@@ -14,6 +14,9 @@ import (
 	"guestlist/handlers/submission"
 )
 
+// underWay is how long an invitation that was begun may be under way: the longest lease that the settings allow.
+const underWay = time.Hour
+
 // maxWords is the longest reason or note of a person, in characters.
 const maxWords = 500
 
@@ -58,7 +61,7 @@ func (d *Desk) Approve(ctx context.Context, id submission.ID, terms policy.Terms
 	}
 	return d.change(ctx, id, "approve", []State{Review}, func(w *work) error {
 		w.request.Approval = &Approval{By: d.config.By, At: d.config.Now().UTC(), Note: words, Terms: terms}
-		w.note(Approved, "approved", sentence("approved by "+d.config.By, words))
+		w.note(Approved, "approved", "approved by "+d.config.By)
 		return nil
 	})
 }
@@ -70,7 +73,8 @@ func (d *Desk) Deny(ctx context.Context, id submission.ID, reason string) (Reque
 		return Request{}, err
 	}
 	return d.change(ctx, id, "deny", []State{Review}, func(w *work) error {
-		w.note(Denied, "denied", sentence("denied by "+d.config.By, words))
+		w.note(Denied, "denied", "denied by "+d.config.By)
+		w.request.Words = words
 		return nil
 	})
 }
@@ -89,7 +93,8 @@ func (d *Desk) Cancel(ctx context.Context, id submission.ID, reason string) (Req
 		if err != nil {
 			return err
 		}
-		w.note(Cancelled, "cancelled", sentence("cancelled by "+d.config.By, words))
+		w.note(Cancelled, "cancelled", "cancelled by "+d.config.By)
+		w.request.Words = words
 		return nil
 	})
 }
@@ -114,11 +119,43 @@ func (d *Desk) Retry(ctx context.Context, id submission.ID) (Request, error) {
 	})
 }
 
+// Resend lets the app send the mail of the invitation again, as soon as the guest's rest from mails and the pace allow: it looks whether the
+// guest is still pending, and the history says what came of it.
+func (d *Desk) Resend(ctx context.Context, id submission.ID) (Request, error) {
+	return d.change(ctx, id, "resend the mail of", []State{Done, Failed}, func(w *work) error {
+		why := w.request.noMail()
+		if why != "" {
+			return refuse("request %s: %s", id, why)
+		}
+		if !w.request.Resend.Open() {
+			w.request.Resend = Wish{At: d.config.Now().UTC(), By: d.config.By}
+			w.remark("resend-wished", d.config.By+" wants the mail sent again")
+		}
+		return nil
+	})
+}
+
+// Erase lets the app end the request, if it has not ended, and erase the personal data in every table. It can't be undone. The decision, and what came
+// of it, stay.
+func (d *Desk) Erase(ctx context.Context, id submission.ID) (Request, error) {
+	return d.change(ctx, id, "erase", States(), func(w *work) error {
+		w.request.Withdrawal = Wish{At: d.config.Now().UTC(), By: d.config.By}
+		w.remark("erasure-wished", d.config.By+" wants the personal data erased")
+		return nil
+	})
+}
+
 // change applies decide to the request if it stands in one of the states, and lets the state machine look at it soon.
 func (d *Desk) change(ctx context.Context, id submission.ID, doing string, from []State, decide func(*work) error) (Request, error) {
 	r, err := d.config.Store.Load(ctx, id)
 	if err != nil {
 		return Request{}, fmt.Errorf("loading the request: %w", err)
+	}
+	switch {
+	case !r.Erased.IsZero():
+		return Request{}, refuse("the personal data of request %s is erased, so nothing more can be done with it", id)
+	case r.Withdrawal.Open():
+		return Request{}, refuse("request %s is withdrawn, and is about to be erased", id)
 	}
 	if !slices.Contains(from, r.State) {
 		return Request{}, refuse("request %s is %s; one can %s only what is %s", id, r.State, doing, list(from))
@@ -131,7 +168,7 @@ func (d *Desk) change(ctx context.Context, id submission.ID, doing string, from 
 	}
 	now := d.config.Now()
 	w.request.Changed, w.request.Due = now, time.Time{}
-	if !w.request.State.ended() {
+	if !w.request.atRest() {
 		// First, as in every wait: a note without a change does no harm.
 		w.request.Due = now
 		err = d.config.Store.Wait(ctx, id, now)
@@ -154,8 +191,8 @@ func (d *Desk) free(ctx context.Context, r Request) error {
 		return fmt.Errorf("looking at the claim: %w", err)
 	}
 	ours := claim.Owner == r.ID
-	if ours && !created && (claim.GuestID != "" || !claim.IntentAt.IsZero()) {
-		return refuse("an invitation of request %s may be under way or sent; try again in some minutes", r.ID)
+	if ours && !created && (claim.GuestID != "" || d.config.Now().Sub(claim.IntentAt) < underWay) {
+		return refuse("an invitation of request %s may be under way or sent; try again in an hour", r.ID)
 	}
 	limits := r.limits()
 	if limits != nil {
@@ -186,13 +223,6 @@ func said(what, words string, required bool) (string, error) {
 		return "", refuse("the %s must be text of at most %d characters", what, maxWords)
 	}
 	return words, nil
-}
-
-func sentence(what, words string) string {
-	if words == "" {
-		return what
-	}
-	return what + ": " + words
 }
 
 func refuse(format string, args ...any) error {

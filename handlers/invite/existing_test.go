@@ -26,13 +26,14 @@ func TestWhoeverHoldsTheAddressAlready(t *testing.T) {
 		"an accepted guest":   {[]graphsim.User{guest("Accepted", false)}, invite.Done, "granted", 0, 1, 0},
 		"a pending guest":     {[]graphsim.User{guest("PendingAcceptance", false)}, invite.Done, "granted", 1, 1, 1},
 		"a disabled guest":    {[]graphsim.User{guest("Accepted", true)}, invite.Review, "guest-disabled", 0, 0, 0},
+		"a deleted guest":     {[]graphsim.User{{Mail: address, UserType: "Guest", CreationType: "Invitation", ExternalUserState: "Accepted", Deleted: true}}, invite.Review, "guest-deleted", 0, 0, 0},
 		"an internal user":    {[]graphsim.User{{Mail: address, UserType: "Member"}}, invite.Failed, "internal-user", 0, 0, 0},
 		"more than one guest": {[]graphsim.User{guest("Accepted", false), {Mail: "old@contoso.com", OtherMails: []string{address}, UserType: "Guest", CreationType: "Invitation", ExternalUserState: "Accepted"}}, invite.Review, "several-users", 0, 0, 0},
 	}
 	for name, test := range tests {
 		for _, mayRead := range []bool{true, false} {
 			t.Run(name+map[bool]string{true: "", false: ", without the right to read users"}[mayRead], func(t *testing.T) {
-				if !mayRead && name == "more than one guest" {
+				if !mayRead && (name == "more than one guest" || name == "a deleted guest") {
 					return // what the directory makes of that, only it knows
 				}
 				w := newWorld(t)
@@ -50,6 +51,9 @@ func TestWhoeverHoldsTheAddressAlready(t *testing.T) {
 				id := w.submit(address)
 				w.settle(1)
 				w.wantState(id, test.want)
+				if !mayRead {
+					w.wantLine(invite.LineDegraded, 1)
+				}
 				history := w.whats(id)
 				if last := history[len(history)-1]; mayRead && last != test.what {
 					t.Errorf("history %v, want it to end with %s", history, test.what)
@@ -66,6 +70,35 @@ func TestWhoeverHoldsTheAddressAlready(t *testing.T) {
 			})
 		}
 	}
+}
+
+func TestAPersonLetsADeletedGuestInAnew(t *testing.T) {
+	w := newWorld(t)
+	w.row("contoso.com", "row", "Action", "invite")
+	_, err := w.tenant.AddUser(graphsim.User{Mail: "ana@contoso.com", UserType: "Guest", CreationType: "Invitation", Deleted: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	id := w.submit("ana@contoso.com")
+	w.settle(1)
+	w.wantState(id, invite.Review)
+	_, err = w.desk().Approve(t.Context(), id, letIn, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.settle(1)
+	w.wantState(id, invite.Done)
+	w.wantTenant(1, 1, 1)
+}
+
+func TestNobodyWaitsForADirectoryThatCantSearchTheDeleted(t *testing.T) {
+	w := newWorld(t)
+	w.row("contoso.com", "row", "Action", "invite")
+	w.order(graphsim.Fault{Match: graphsim.Match{Method: http.MethodGet, Path: "/v1.0/directory/deletedItems/microsoft.graph.user"}, Times: 1000,
+		Status: 400, Code: "Request_UnsupportedQuery", Message: "Unsupported query."})
+	id := w.submit("ana@contoso.com")
+	w.deliverAll()
+	w.wantState(id, invite.Done)
 }
 
 func TestALostAnswerIsNotForgottenWhileTheDirectoryCantBeAsked(t *testing.T) {

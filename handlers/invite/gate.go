@@ -3,6 +3,8 @@ package invite
 import (
 	"context"
 	"fmt"
+	"math"
+	"sync/atomic"
 	"time"
 
 	"guestlist/handlers/policy"
@@ -27,6 +29,11 @@ type Gate struct {
 	Sent int
 	// NextAt is when the next invitation may be sent.
 	NextAt time.Time
+	// HeldUntil is until when the directory asked to be left alone, by everybody.
+	HeldUntil time.Time
+	// Pressure is how much of one of the directory's limits was used, in percent, when it was last said, at PressedAt. It is said from 80 on.
+	Pressure  int
+	PressedAt time.Time
 	// Version is the store's mark of this very state; empty for a gate that is not stored yet.
 	Version string
 }
@@ -86,12 +93,50 @@ func (g Gate) admit(now time.Time, pace Pace) (Gate, admission) {
 		tomorrow := now.UTC().Truncate(24 * time.Hour).Add(24 * time.Hour)
 		return g, admission{wait: tomorrow.Sub(now), parked: true, why: fmt.Sprintf("the day's invitations (%d) are sent", pace.Daily)}
 	}
+	if now.Before(g.HeldUntil) {
+		return g, admission{wait: g.HeldUntil.Sub(now), why: "the directory asked to come back later"}
+	}
 	if now.Before(g.NextAt) {
 		return g, admission{wait: g.NextAt.Sub(now), why: "invitations keep their distance"}
 	}
 	g.Sent++
-	g.NextAt = now.Add(pace.Spacing)
+	g.NextAt = now.Add(max(pace.Spacing, g.slowdown(now)))
 	return g, admission{probe: g.Cause != ""}
+}
+
+// press returns the gate as it is after the directory has said how much of a limit is used.
+func (g Gate) press(now time.Time, percent int) Gate {
+	g.Pressure, g.PressedAt = min(percent, maxPressure), now
+	return g
+}
+
+const (
+	// pressureLasts is how long a word on a limit counts: several times the ten seconds over which the directory counts most of them, and
+	// longer than the widest distance, so that every invitation of a slow time renews it.
+	pressureLasts = 30 * time.Second
+	// maxSlowdown is the widest distance that pressure makes.
+	maxSlowdown = 10 * time.Second
+	// maxPressure is the highest pressure that is told apart; the directory's own documentation speaks of 180.
+	maxPressure = 200
+)
+
+// slowdown returns the distance that the pressure asks for. It grows by e with every four percent, from 20 ms at 90 %: so small at 80 % that nobody
+// notices, and past any rate that the directory takes at 100 %. Between the two lies the rate at which the pressure stays as it
+// is, whatever the limit and however many calls a guest costs.
+func (g Gate) slowdown(now time.Time) time.Duration {
+	if g.Pressure == 0 || now.Sub(g.PressedAt) > pressureLasts {
+		return 0
+	}
+	d := time.Duration(float64(20*time.Millisecond) * math.Exp(float64(g.Pressure-90)/4))
+	return min(d, maxSlowdown)
+}
+
+// hold returns the gate as it is after the directory has asked to be left alone until then.
+func (g Gate) hold(until time.Time) Gate {
+	if until.After(g.HeldUntil) {
+		g.HeldUntil = until
+	}
+	return g
 }
 
 // open returns the gate with the breaker opened by the failure. A breaker that is open stays as it is but for the next probe.
@@ -133,4 +178,27 @@ func changeGate(ctx context.Context, gates GateStore, change func(Gate) (next Ga
 		}
 	}
 	return before, problem.New(problem.Conflict, "others changed the gate %d times", gateRounds)
+}
+
+// Pressure takes what the directory says of its limits, until the gate is next written: then all instances know. It may be used by several
+// goroutines at once.
+type Pressure struct{ percent atomic.Int64 }
+
+// Report is told how much of a limit is used, where 1 is all of it.
+func (p *Pressure) Report(used float64) {
+	percent := int64(min(used*100, maxPressure))
+	for {
+		before := p.percent.Load()
+		if percent <= before || p.percent.CompareAndSwap(before, percent) {
+			return
+		}
+	}
+}
+
+// take returns the highest pressure since the last take, in percent; 0 if there was none.
+func (p *Pressure) take() int {
+	if p == nil {
+		return 0
+	}
+	return int(p.percent.Swap(0))
 }

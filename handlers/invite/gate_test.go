@@ -65,3 +65,41 @@ func TestABreakerOpensOnceAndCloses(t *testing.T) {
 		t.Errorf("closed: %+v, want %+v", got, want)
 	}
 }
+
+func TestPressureSlowsDown(t *testing.T) {
+	now := time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
+	last := time.Duration(0)
+	for percent := 80; percent <= 180; percent += 5 {
+		got := Gate{}.press(now, percent).slowdown(now.Add(time.Second))
+		if got <= last && got < maxSlowdown || got > maxSlowdown {
+			t.Errorf("at %d %%: %v after %v", percent, got, last)
+		}
+		last = got
+	}
+	if d := (Gate{}).press(now, 80).slowdown(now); d > 5*time.Millisecond {
+		t.Errorf("the first word on a limit costs %v", d)
+	}
+	// At the limit it is slower than any limit of writes that the directory publishes (3,000 in 150 s).
+	if d := (Gate{}).press(now, 100).slowdown(now); d < 50*time.Millisecond {
+		t.Errorf("at the limit it still sends one every %v", d)
+	}
+	if d := (Gate{}).press(now, 150).slowdown(now.Add(pressureLasts + time.Second)); d != 0 {
+		t.Errorf("an old word on a limit costs %v", d)
+	}
+	if got := (Gate{}).press(now, 1_000_000).Pressure; got != maxPressure {
+		t.Errorf("pressure %d", got)
+	}
+}
+
+func TestADirectoryThatAsksForRestGetsIt(t *testing.T) {
+	now := time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
+	gate := Gate{}.hold(now.Add(time.Minute)).hold(now.Add(time.Second))
+	_, verdict := gate.admit(now, Pace{})
+	if verdict.wait != time.Minute || verdict.parked {
+		t.Errorf("%+v", verdict)
+	}
+	_, verdict = gate.admit(now.Add(time.Minute), Pace{})
+	if verdict.wait != 0 {
+		t.Errorf("%+v", verdict)
+	}
+}

@@ -17,9 +17,10 @@ const forbiddenWait = time.Hour
 const forbiddenAttempts = 24
 
 const (
-	// grantAttempts is how often a guest that the directory does not know everywhere yet is looked for. By the schedule that is more than
-	// half an hour, several times what replication takes.
-	grantAttempts = 7
+	// patience is how long, since the request came to its grants, a guest is looked for whom the directory does not know everywhere yet: several times
+	// what replication takes. minTries is how often at least, in case nobody worked in the meantime.
+	patience = 30 * time.Minute
+	minTries = 3
 	// shortWaits is how often, and shortWait how long, a step waits in place for a just-created guest before it leaves the wait to the store:
 	// mostly the directory needs a few seconds, and a partner is looking at the status page.
 	shortWaits = 3
@@ -29,7 +30,11 @@ const (
 // grant adds the guest to the groups of the decision. The request was saved in state Granting before, which is the intent of all grants.
 func (w *work) grant(ctx context.Context) (bool, error) {
 	r := &w.request
+	if left := w.held(); left > 0 {
+		return w.wait(ctx, left, "grant-postponed", "the directory asked to come back later")
+	}
 	waited := 0
+	forbidden := "" // a group that the app may not change, which need not keep the others waiting
 	for i := range r.Grants {
 		grant := &r.Grants[i]
 		if grant.State != GrantPending {
@@ -44,14 +49,26 @@ func (w *work) grant(ctx context.Context) (bool, error) {
 			}
 			err = w.addMember(ctx, grant)
 		}
-		if err != nil {
-			done, err := w.grantFailed(ctx, grant, err)
-			if done || err != nil {
+		switch code := problem.CodeOf(err); {
+		case err == nil:
+		case (code == problem.DirectoryGroupForbidden || code == problem.DirectoryForbidden) && r.Attempt < forbiddenAttempts:
+			w.grantLog(ctx, grant, err)
+			forbidden = grant.Group + "; an admin must look at it" + ref(problem.From(err))
+		default:
+			waiting, err := w.grantFailed(ctx, grant, err)
+			if waiting || err != nil {
 				return false, err
 			}
 		}
 	}
+	if forbidden != "" {
+		return w.wait(ctx, forbiddenWait, "forbidden", "the app may not add members to group "+forbidden)
+	}
 	return w.granted(ctx)
+}
+
+func (w *work) grantLog(ctx context.Context, grant *Grant, cause error) {
+	w.log.ErrorContext(ctx, "a group membership was not added", "group", grant.Group, "code", problem.CodeOf(cause), "attempt", w.request.Attempt, "error", cause)
 }
 
 // addMember adds the guest to one group and marks the grant with what came of it.
@@ -75,30 +92,34 @@ func (w *work) addMember(ctx context.Context, grant *Grant) error {
 func (w *work) grantFailed(ctx context.Context, grant *Grant, cause error) (waiting bool, err error) {
 	failure := problem.From(cause)
 	r := &w.request
-	w.log.ErrorContext(ctx, "a group membership was not added", "group", grant.Group, "code", failure.Code, "attempt", r.Attempt, "error", cause)
+	w.grantLog(ctx, grant, cause)
 	switch failure.Code {
 	case problem.DirectoryRefused:
 		grant.State = GrantFailed
 		grant.Note = failure.Detail + ref(failure)
 		return false, nil
 	case problem.DirectoryNotReplicated:
-		if r.Attempt >= grantAttempts {
+		if r.Attempt >= minTries && w.config.Now().Sub(r.Since) >= patience {
 			grant.State = GrantFailed
 			grant.Note = "the directory still did not know the guest when it was given up" + ref(failure)
 			return false, nil
 		}
-		_, err = w.wait(ctx, backoff(r.Attempt, failure.RetryAfter), "not-visible", "the directory does not know the guest everywhere yet")
+		_, err = w.wait(ctx, replicating.after(r.Attempt, failure.RetryAfter), "not-visible", "the directory does not know the guest everywhere yet")
 		return true, err
 	case problem.DirectoryGroupForbidden, problem.DirectoryForbidden:
-		if r.Attempt >= forbiddenAttempts {
+		grant.State = GrantFailed
+		grant.Note = "the app may not add members to this group" + ref(failure)
+		return false, nil
+	case problem.DirectoryThrottled:
+		_, err = w.throttled(ctx, failure, "grant-postponed")
+		return true, err
+	case problem.DirectoryUnavailable, problem.DirectoryUnknown:
+		if w.givenUp(failure.Code) {
 			grant.State = GrantFailed
-			grant.Note = "the app may not add members to this group" + ref(failure)
+			grant.Note = "the directory gave no answer that could be understood, in several attempts" + ref(failure)
 			return false, nil
 		}
-		_, err = w.wait(ctx, max(forbiddenWait, failure.RetryAfter), "forbidden", "the app may not add members to group "+grant.Group+"; an admin must look at it"+ref(failure))
-		return true, err
-	case problem.DirectoryThrottled, problem.DirectoryUnavailable, problem.DirectoryUnknown:
-		_, err = w.wait(ctx, backoff(r.Attempt, failure.RetryAfter), "grant-postponed", "the directory could not add the guest to group "+grant.Group+" now")
+		_, err = w.wait(ctx, down.after(r.Attempt, failure.RetryAfter), "grant-postponed", "the directory could not add the guest to group "+grant.Group+" now"+ref(failure))
 		return true, err
 	default:
 		return false, fmt.Errorf("adding the guest to group %s: %w", grant.Group, cause)

@@ -9,8 +9,8 @@ import (
 	"guestlist/handlers/problem"
 )
 
-// maxUnknownAttempts is how often an answer that nobody understands is taken for a passing fault.
-const maxUnknownAttempts = 4
+// maxUnknown is how often an answer that nobody understands is taken for a passing fault.
+const maxUnknown = 5
 
 // invite brings the guest into being, or finds that another request already has.
 //
@@ -30,7 +30,7 @@ func (w *work) invite(ctx context.Context) (bool, error) {
 		}
 		return w.invited(ctx, claim, "invited", "the invitation was found recorded after an interruption")
 	case claim.Owner != r.ID:
-		return w.wait(ctx, backoff(r.Attempt, 0), "waiting-for-owner", "request "+string(claim.Owner)+" for the same address is under way")
+		return w.wait(ctx, queuing.after(r.Attempt, 0), "waiting-for-owner", "request "+string(claim.Owner)+" for the same address is under way")
 	case created:
 		return w.send(ctx, claim)
 	case claim.IntentAt.IsZero():
@@ -58,12 +58,21 @@ func (w *work) lookUp(ctx context.Context, claim Claim) (bool, error) {
 		w.note(Inviting, "not-found", "the directory shows no guest; the invitation is sent again")
 	case code == problem.DirectoryReadForbidden, code == problem.DirectoryForbidden:
 		// Without the right to read users a second mail is possible here, a second guest is not: the directory keeps one per address.
+		w.tellDegraded(ctx)
 		w.note(Inviting, "not-looked-up", "the app may not read users; the invitation is sent again")
 	default:
 		// The intent stays: without an answer nobody knows whether the guest has a mail already.
 		failure := problem.From(err)
 		w.log.ErrorContext(ctx, "the directory could not be asked for the guest", "code", code, "attempt", w.request.Attempt, "error", err)
-		return w.wait(ctx, backoff(w.request.Attempt, failure.RetryAfter), "look-up-postponed", "the directory could not say what came of the invitation"+ref(failure))
+		if w.givenUp(code) {
+			// So does the claim: when a person takes the request up again, the directory is asked again.
+			w.note(Failed, "not-looked-up", "an invitation was begun, and what came of it the directory did not say in several attempts: "+failure.Detail+ref(failure))
+			return w.finish(ctx)
+		}
+		if code == problem.DirectoryThrottled {
+			return w.throttled(ctx, failure, "look-up-postponed")
+		}
+		return w.wait(ctx, down.after(w.request.Attempt, failure.RetryAfter), "look-up-postponed", "the directory could not say what came of the invitation"+ref(failure))
 	}
 	return w.begin(ctx, claim)
 }
@@ -85,18 +94,21 @@ func (w *work) send(ctx context.Context, claim Claim) (bool, error) {
 	if terms == nil {
 		return false, problem.New(problem.Internal, "neither policy nor a person has let the guest in")
 	}
-	holder, err := w.config.Users.FindUser(ctx, r.Submission.Email)
-	if problem.CodeOf(err) == problem.DirectoryReadForbidden {
-		// Without the right to read users, the answer to the invitation has to tell.
-		w.log.WarnContext(ctx, "the app may not read users, so who holds the address is not known before the invitation")
-		holder, err = User{}, nil
+	if left := w.held(); left > 0 {
+		return w.heldBack(ctx, claim, admission{wait: left, why: "the directory asked to come back later"})
 	}
+	holder, err := w.findUser(ctx)
 	if err != nil {
 		return w.directoryFailed(ctx, claim, err)
 	}
 	switch holder.Kind {
 	case NoUser, PendingGuest:
 		// Inviting again finds the pending guest and sends the mail once more.
+	case DeletedGuest:
+		if r.Approval == nil {
+			return w.turnDown(ctx, claim, Review, "guest-deleted", guestDeleted)
+		}
+		// A person has seen that and lets the guest in all the same.
 	case AcceptedGuest:
 		claim.GuestID = holder.ID
 		claim, err = w.config.Store.UpdateClaim(ctx, r.Submission.Email, claim)
@@ -109,7 +121,7 @@ func (w *work) send(ctx context.Context, claim Claim) (bool, error) {
 	case DisabledGuest:
 		return w.turnDown(ctx, claim, Review, "guest-disabled", guestDisabled)
 	default:
-		return w.turnDown(ctx, claim, Review, "several-users", "more than one user of the tenant holds the address, so a person decides which is meant")
+		return w.turnDown(ctx, claim, Review, "several-users", severalUsers)
 	}
 	seated, err := w.takeSeat(ctx)
 	if err != nil {
@@ -126,25 +138,15 @@ func (w *work) send(ctx context.Context, claim Claim) (bool, error) {
 	if admitted.wait > 0 {
 		return w.heldBack(ctx, claim, admitted)
 	}
-	invitation := Invitation{
-		Address:         r.Submission.Email,
-		DisplayName:     r.Submission.Name(),
-		RedirectURL:     firstNonEmpty(terms.RedirectURL, w.config.RedirectURL),
-		MessageLanguage: firstNonEmpty(terms.MessageLanguage, r.Submission.Language),
-		SendMessage:     terms.SendInvitation,
-		Message:         terms.Message,
-		Cc:              terms.Cc,
-		UserType:        terms.UserType,
-		Sponsors:        terms.Sponsors,
-	}
-	// After the lease another instance may take over, so this attempt must be over long before.
-	sending, cancel := context.WithTimeout(ctx, w.config.IntentLease/2)
-	guestID, err := w.config.Directory.Invite(sending, invitation)
-	cancel()
+	guestID, err := w.post(ctx, *terms)
 	if err != nil {
 		return w.directoryFailed(ctx, claim, err)
 	}
 	claim.GuestID = guestID
+	if terms.SendInvitation {
+		claim.MailedAt = w.config.Now()
+		claim.Mails++
+	}
 	claim, err = w.config.Store.UpdateClaim(ctx, r.Submission.Email, claim)
 	if err != nil {
 		return false, fmt.Errorf("recording the invited guest: %w", err)
@@ -158,12 +160,73 @@ func (w *work) send(ctx context.Context, claim Claim) (bool, error) {
 	return w.invited(ctx, claim, "invited", "the invitation was issued")
 }
 
+// post asks the directory to invite the guest on the terms.
+func (w *work) post(ctx context.Context, terms policy.Terms) (guestID string, err error) {
+	s := w.request.Submission
+	invitation := Invitation{
+		Address:         s.Email,
+		DisplayName:     s.Name(),
+		RedirectURL:     firstNonEmpty(terms.RedirectURL, w.config.RedirectURL),
+		MessageLanguage: firstNonEmpty(terms.MessageLanguage, s.Language),
+		SendMessage:     terms.SendInvitation,
+		Message:         terms.Message,
+		Cc:              terms.Cc,
+		UserType:        terms.UserType,
+		Sponsors:        terms.Sponsors,
+	}
+	// After the lease another instance may take over, so this attempt must be over long before.
+	sending, cancel := context.WithTimeout(ctx, w.config.IntentLease/2)
+	defer cancel()
+	return w.config.Directory.Invite(sending, invitation)
+}
+
+// findUser finds out who holds the address, or held it until lately. Without the right to read users nobody is found, and the answer to the
+// invitation has to tell.
+func (w *work) findUser(ctx context.Context) (User, error) {
+	holder, err := w.config.Users.FindUser(ctx, w.request.Submission.Email)
+	if err == nil && holder.Kind == NoUser {
+		var deleted []string
+		deleted, err = w.config.Users.FindDeletedGuests(ctx, w.request.Submission.Email)
+		switch code := problem.CodeOf(err); {
+		case len(deleted) > 0:
+			holder = User{Kind: DeletedGuest}
+		case code == problem.DirectoryRefused, code == problem.DirectoryUnknown:
+			// The one question that is only asked to be on the safe side, and in a form that not every tenant need take: nobody waits for it.
+			w.log.WarnContext(ctx, "deleted guests could not be looked for", "code", code, "error", err)
+			err = nil
+		}
+	}
+	if problem.CodeOf(err) == problem.DirectoryReadForbidden {
+		w.tellDegraded(ctx)
+		return User{}, nil
+	}
+	return holder, err
+}
+
+// tellDegraded says, once, that the app works without the right to read users.
+func (w *work) tellDegraded(ctx context.Context) {
+	if !w.degraded.Swap(true) {
+		w.config.Log.WarnContext(ctx, LineDegraded, "permission", "User.Read.All",
+			"effect", "who holds an address is not known before the invitation, and what came of one whose answer was lost is not known at all")
+	}
+}
+
+// givenUp counts an answer of the code if nobody understands it, or if it is a no to a mere question, and reports whether that has come so often
+// that trying on makes no sense.
+func (w *work) givenUp(code problem.Code) bool {
+	if code != problem.DirectoryUnknown && code != problem.DirectoryRefused {
+		return false
+	}
+	w.request.Unknown++
+	return w.request.Unknown > maxUnknown
+}
+
 // directoryFailed records a failed attempt to invite or to look a guest up.
 func (w *work) directoryFailed(ctx context.Context, claim Claim, cause error) (bool, error) {
 	failure := problem.From(cause)
 	w.log.ErrorContext(ctx, "the directory did not take the invitation", "code", failure.Code, "attempt", w.request.Attempt, "error", cause)
 	code := failure.Code
-	if code == problem.DirectoryUnknown && w.request.Attempt >= maxUnknownAttempts {
+	if w.givenUp(code) {
 		// The directory was asked each time whether it had happened after all.
 		code = problem.DirectoryRefused
 	}
@@ -171,7 +234,7 @@ func (w *work) directoryFailed(ctx context.Context, claim Claim, cause error) (b
 	case problem.DirectoryUnavailable, problem.DirectoryUnknown:
 		// It may have happened all the same: the intent stays, and the directory is asked once the lease is over.
 		left := claim.IntentAt.Add(w.config.IntentLease).Sub(w.config.Now())
-		return w.wait(ctx, max(left, backoff(w.request.Attempt, failure.RetryAfter)), "unanswered", "the directory gave no usable answer; it will be asked what came of it")
+		return w.wait(ctx, max(left, down.after(w.request.Attempt, failure.RetryAfter)), "unanswered", "the directory gave no usable answer; it will be asked what came of it")
 	case problem.DirectoryThrottled, problem.DirectoryNotReplicated, problem.DirectoryForbidden, problem.DirectoryInvitationsOff,
 		problem.DirectorySuspicious, problem.DirectoryQuota:
 		// Certainly nothing happened.
@@ -179,10 +242,14 @@ func (w *work) directoryFailed(ctx context.Context, claim Claim, cause error) (b
 		if err != nil {
 			return false, err
 		}
-		if failure.Code.TenantWide() {
-			return w.openBreaker(ctx, failure)
+		if !failure.Code.TenantWide() {
+			return w.throttled(ctx, failure, "throttled")
 		}
-		return w.throttled(ctx, failure)
+		d, err := w.openBreaker(ctx, failure)
+		if err != nil {
+			return false, err
+		}
+		return w.park(ctx, d, "the tenant takes no invitations ("+string(failure.Code)+"); the breaker is open"+ref(failure))
 	case problem.DirectoryRefused, problem.DirectoryBadAddress, problem.DirectoryDomainBlocked, problem.DirectoryCrossTenant,
 		problem.DirectoryCrossTenantOurs, problem.DirectoryCrossTenantTheirs, problem.DirectoryCrossCloud, problem.DirectoryAddressTaken,
 		problem.DirectoryInvitationError, problem.DirectoryInternalUser:
@@ -232,8 +299,13 @@ func (w *work) takeSeat(ctx context.Context) (bool, error) {
 	return taken, nil
 }
 
-// guestDisabled is why a disabled guest is looked at by a person: somebody has shut the guest out, and no form may undo that.
-const guestDisabled = "the guest exists and the account is disabled; it is never enabled by itself, so a person decides"
+const (
+	// guestDisabled is why a disabled guest is looked at by a person: somebody has shut the guest out, and no form may undo that.
+	guestDisabled = "the guest exists and the account is disabled; it is never enabled by itself, so a person decides"
+	// guestDeleted is why a deleted one is: somebody has shown the guest out, and can bring the same account back with all its memberships.
+	guestDeleted = "a guest with the address was deleted within the last 30 days, so a person decides: restore that one in the Entra admin center, or approve to invite anew"
+	severalUsers = "more than one user of the tenant holds the address, so a person decides which is meant"
+)
 
 // turnDown ends an invitation that will not be sent. The seat and the address are free again, for others and for a later request.
 func (w *work) turnDown(ctx context.Context, claim Claim, state State, what, why string) (bool, error) {

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"guestlist/handlers/policy"
@@ -14,17 +15,22 @@ import (
 	"guestlist/handlers/submission"
 )
 
-// Config is what a Machine is made of. Everything but Log is required.
+// Config is what a Machine is made of. Everything is required but Log, Pressure, Pace and Retention.
 type Config struct {
 	Store     Store
 	Rows      Rows
 	Seats     Seats
 	Gates     GateStore
 	Poison    PoisonStore
+	Records   Records
 	Directory Directory
 	Users     Users
 	// Pace is how fast invitations may be sent. The zero Pace has no limits.
 	Pace Pace
+	// Pressure is told by the directory how much of its limits is used; nil where it tells nobody.
+	Pressure *Pressure
+	// Retention is how long a finished request keeps its personal data; 0 is for ever.
+	Retention time.Duration
 	// RedirectURL is where guests land whose row names no address.
 	RedirectURL string
 	// IntentLease is how long an invitation that was begun and not finished is left alone, in case another instance is still at it or
@@ -41,10 +47,14 @@ type Config struct {
 // cachedRows is how many policy rows a Machine remembers as read, with their conditions compiled: more than most tenants have.
 const cachedRows = 1000
 
-// Machine advances requests. It holds no state of its own but a cache: any number of them may work on the same store.
+// Machine advances requests. What it holds of its own is only there to save work: any number of them may work on the same store.
 type Machine struct {
 	config  Config
 	decider Decider
+
+	heldUntil atomic.Int64 // until when the directory wants to be left alone, in nanoseconds; see held
+	sweepAt   atomic.Int64 // when upkeep next looks for what is old, in nanoseconds
+	degraded  atomic.Bool  // whether LineDegraded is written
 }
 
 // New returns a Machine, or an error that names what is missing.
@@ -60,6 +70,7 @@ func New(config Config) (*Machine, error) {
 	need(config.Seats != nil, "Seats")
 	need(config.Gates != nil, "Gates")
 	need(config.Poison != nil, "Poison")
+	need(config.Records != nil, "Records")
 	need(config.Directory != nil, "Directory")
 	need(config.Users != nil, "Users")
 	need(config.RedirectURL != "", "RedirectURL")
@@ -87,6 +98,18 @@ func (m *Machine) Advance(ctx context.Context, message submission.Message) error
 	w, err := m.open(ctx, message)
 	if err != nil || w == nil {
 		return err
+	}
+	switch message.Kind {
+	case submission.Resend:
+		err = w.wishResend(ctx)
+	case submission.Withdraw:
+		err = w.wishWithdrawal(ctx)
+	}
+	if err != nil {
+		return fmt.Errorf("noting what is wished of request %s: %w", message.ID, err)
+	}
+	if w.request.atRest() {
+		return nil
 	}
 	for {
 		next, err := w.step(ctx)
@@ -128,8 +151,10 @@ func (m *Machine) open(ctx context.Context, message submission.Message) (*work, 
 	now := m.config.Now()
 	r, err := m.config.Store.Load(ctx, message.ID)
 	switch {
+	case err == nil && message.Kind != submission.Advance:
+		return &work{Machine: m, request: r, log: m.config.Log.With("request", r.ID), resumed: true}, nil
 	case err == nil:
-		if r.State.ended() {
+		if r.atRest() {
 			// A note may have been left by a process that ended between the last write and its removal.
 			return nil, m.stopWaiting(ctx, message)
 		}
@@ -140,19 +165,22 @@ func (m *Machine) open(ctx context.Context, message submission.Message) (*work, 
 		return &work{Machine: m, request: r, log: m.config.Log.With("request", r.ID), resumed: true}, nil
 	case problem.CodeOf(err) != problem.NotFound:
 		return nil, fmt.Errorf("loading request %s: %w", message.ID, err)
+	case message.Kind == submission.Withdraw && now.Sub(message.ID.Issued()).Abs() < messagesLive:
+		return m.tombstone(message.ID), nil
 	case message.Submission == nil:
 		m.config.Log.WarnContext(ctx, "a message asks to advance a request that is not recorded; nothing to do", "request", message.ID)
 		return nil, m.stopWaiting(ctx, message)
 	}
 	w := &work{Machine: m, log: m.config.Log.With("request", message.ID)}
-	w.request = Request{ID: message.ID, Submission: *message.Submission, State: Received, Created: now}
+	w.request = Request{ID: message.ID, Submission: *message.Submission, State: Received, Since: now, Created: now}
 	w.note(Received, "received", "the submission was taken from the queue")
 	return w, nil
 }
 
-// stopWaiting removes a left-over note of a request that has nothing more to do. A first message can't have one.
+// stopWaiting removes a left-over note of a request that has nothing more to do. A first message can't have one, nor can what comes from outside
+// for a request that is not recorded.
 func (m *Machine) stopWaiting(ctx context.Context, message submission.Message) error {
-	if message.Submission != nil {
+	if message.Submission != nil || message.Kind != submission.Advance {
 		return nil
 	}
 	err := m.config.Store.StopWaiting(ctx, message.ID)
@@ -172,12 +200,17 @@ func (s State) ended() bool {
 	}
 }
 
+// atRest reports whether nothing happens to the request by itself any more, nor to what is wished of it.
+func (r Request) atRest() bool {
+	return r.State.ended() && !r.Resend.Open() && (!r.Withdrawal.Open() || !r.Erased.IsZero())
+}
+
 // transitions is every legal change of state. A request that would take another one is a fault of this package.
 var transitions = map[State][]State{
-	Received:  {Received, Review, Denied, Inviting, Failed},
+	Received:  {Received, Review, Denied, Inviting, Failed, Cancelled},
 	Review:    {Approved, Denied, Cancelled},
 	Approved:  {Inviting, Failed, Cancelled},
-	Inviting:  {Inviting, Review, Parked, Granting, Done, Failed},
+	Inviting:  {Inviting, Review, Parked, Granting, Done, Failed, Cancelled},
 	Parked:    {Parked, Inviting, Failed, Cancelled},
 	Granting:  {Granting, Done, Failed},
 	Failed:    {Received, Inviting, Granting, Cancelled},
@@ -213,7 +246,9 @@ type work struct {
 	events  []Event
 	// resumed says that the request stood in its present state when this call began, so an effect of that state may have been tried before.
 	resumed bool
-	log     *slog.Logger
+	// failed is the event by which the request came to fail, until it is saved.
+	failed *Event
+	log    *slog.Logger
 }
 
 // note adds an event and moves the request to the state.
@@ -223,11 +258,21 @@ func (w *work) note(state State, what, detail string) {
 	}
 	if state != w.request.State {
 		w.resumed = false
-		w.request.Attempt = 0
+		w.request.Attempt, w.request.Unknown = 0, 0
+		w.request.Since, w.request.Words = w.config.Now(), ""
 	}
+	failed := state == Failed && w.request.State != Failed
 	w.request.State = state
 	w.request.Reason = detail
-	w.events = append(w.events, Event{At: w.config.Now(), State: state, What: what, Detail: detail})
+	w.remark(what, detail)
+	if failed {
+		w.failed = &w.events[len(w.events)-1]
+	}
+}
+
+// remark adds an event that changes nothing about where the request stands.
+func (w *work) remark(what, detail string) {
+	w.events = append(w.events, Event{At: w.config.Now(), State: w.request.State, What: what, Detail: detail})
 }
 
 // save stores the request with the events noted since the last save. Conflict means that somebody else advanced it meanwhile:
@@ -241,7 +286,10 @@ func (w *work) save(ctx context.Context) error {
 	for _, event := range w.events {
 		w.log.InfoContext(ctx, "request "+event.What, "state", event.State, "detail", event.Detail)
 	}
-	w.request, w.events = saved, nil
+	if w.failed != nil {
+		w.log.ErrorContext(ctx, LineFailed, "what", w.failed.What, "detail", w.failed.Detail)
+	}
+	w.request, w.events, w.failed = saved, nil, nil
 	return nil
 }
 
@@ -283,6 +331,12 @@ func (w *work) postpone(ctx context.Context, d time.Duration) (bool, error) {
 
 // step takes the request one state further. It reports whether there is more to do now.
 func (w *work) step(ctx context.Context) (bool, error) {
+	switch {
+	case w.request.Withdrawal.Open():
+		return w.withdraw(ctx)
+	case w.request.State.ended() && w.request.Resend.Open():
+		return w.resend(ctx)
+	}
 	switch w.request.State {
 	case Received:
 		return w.decide(ctx)
@@ -308,7 +362,7 @@ func (w *work) decide(ctx context.Context) (bool, error) {
 	if err != nil {
 		w.log.ErrorContext(ctx, "the policy rows can't be read", "attempt", w.request.Attempt, "error", err)
 		if problem.CodeOf(err).Retryable() && w.request.Attempt+1 < maxDecideAttempts {
-			return w.wait(ctx, backoff(w.request.Attempt, problem.From(err).RetryAfter), "rows-unreadable", "the policy rows could not be read; they will be tried again")
+			return w.wait(ctx, down.after(w.request.Attempt, problem.From(err).RetryAfter), "rows-unreadable", "the policy rows could not be read; they will be tried again")
 		}
 		decision = policy.Unreadable(w.config.Now())
 	}

@@ -16,16 +16,26 @@ const maxShortWait = 10 * time.Second
 func (w *work) admit(ctx context.Context) (admission, error) {
 	patience := min(maxShortWait, w.config.IntentLease/4)
 	for {
+		pressure := w.config.Pressure.take()
 		var verdict admission
+		var after Gate
 		_, err := changeGate(ctx, w.config.Gates, func(gate Gate) (Gate, bool) {
-			next, answer := gate.admit(w.config.Now(), w.config.Pace)
-			verdict = answer
-			return next, answer.wait == 0
+			now := w.config.Now()
+			if pressure > 0 {
+				gate = gate.press(now, pressure)
+			}
+			after, verdict = gate.admit(now, w.config.Pace)
+			return after, verdict.wait == 0 || pressure > 0
 		})
 		if err != nil {
 			return admission{}, err
 		}
-		if verdict.wait == 0 || verdict.parked || verdict.wait > patience {
+		w.remember(after)
+		if verdict.wait == 0 {
+			w.tellBudget(ctx, after)
+			return verdict, nil
+		}
+		if verdict.parked || verdict.wait > patience {
 			return verdict, nil
 		}
 		patience -= verdict.wait
@@ -34,6 +44,47 @@ func (w *work) admit(ctx context.Context) (admission, error) {
 			return admission{}, fmt.Errorf("waiting for the turn to invite: %w", err)
 		}
 	}
+}
+
+// tellBudget writes the lines about the day's budget, each for the very invitation that made it true.
+func (w *work) tellBudget(ctx context.Context, gate Gate) {
+	daily := w.config.Pace.Daily
+	if daily == 0 {
+		return
+	}
+	if gate.Sent == (4*daily+4)/5 {
+		w.log.WarnContext(ctx, LineBudgetLow, "sent", gate.Sent, "daily", daily)
+	}
+	if gate.Sent == daily {
+		w.log.WarnContext(ctx, LineBudgetSpent, "sent", gate.Sent, "daily", daily)
+	}
+}
+
+// remember keeps in mind until when the directory wants to be left alone, so that nothing has to be read to know it.
+func (m *Machine) remember(gate Gate) { m.heldUntil.Store(gate.HeldUntil.UnixNano()) }
+
+// held returns for how long the directory is still to be left alone, as far as this instance knows: it has looked at the gate for its last
+// invitation.
+func (m *Machine) held() time.Duration {
+	until := m.heldUntil.Load()
+	if until <= 0 {
+		return 0
+	}
+	return max(0, time.Unix(0, until).Sub(m.config.Now()))
+}
+
+// holdAll tells every instance to leave the directory alone until then.
+func (m *Machine) holdAll(ctx context.Context, until time.Time) error {
+	var after Gate
+	_, err := changeGate(ctx, m.config.Gates, func(gate Gate) (Gate, bool) {
+		after = gate.hold(until)
+		return after, !after.HeldUntil.Equal(gate.HeldUntil)
+	})
+	if err != nil {
+		return err
+	}
+	m.remember(after)
+	return nil
 }
 
 // heldBack puts an invitation off that the gate does not let through.
@@ -72,24 +123,23 @@ func (w *work) unpark(ctx context.Context) (bool, error) {
 	return true, w.save(ctx)
 }
 
-// openBreaker stops all invitations, of all instances, because the tenant takes none, and parks the request. Whoever opens it, and no other,
-// writes the line that alerts look for.
-func (w *work) openBreaker(ctx context.Context, failure *problem.Error) (bool, error) {
+// openBreaker stops all invitations, of all instances, because the tenant takes none, and returns for how long to wait. Whoever opens it, and no
+// other, writes the line that alerts look for.
+func (w *work) openBreaker(ctx context.Context, failure *problem.Error) (wait time.Duration, err error) {
 	now := w.config.Now()
 	before, err := changeGate(ctx, w.config.Gates, func(gate Gate) (Gate, bool) {
 		return gate.open(now, failure, failure.Code.Probe()), true
 	})
 	if err != nil {
-		return false, err
+		return 0, err
 	}
 	if before.Cause == "" {
-		w.log.ErrorContext(ctx, "breaker opened", "cause", failure.Code, "ref", failure.Ref)
+		w.log.ErrorContext(ctx, LineBreakerOpened, "cause", failure.Code, "ref", failure.Ref)
 	}
-	d := parkedLook
 	if failure.Code.Probe() {
-		d = max(probeEvery, failure.RetryAfter)
+		return max(probeEvery, failure.RetryAfter), nil
 	}
-	return w.park(ctx, d, "the tenant takes no invitations ("+string(failure.Code)+"); the breaker is open"+ref(failure))
+	return parkedLook, nil
 }
 
 // closeBreaker lets invitations through again after a probe went through.
@@ -101,22 +151,17 @@ func (w *work) closeBreaker(ctx context.Context) error {
 		return err
 	}
 	if before.Cause != "" {
-		w.log.WarnContext(ctx, "breaker closed", "cause", before.Cause, "by", "a probe that went through")
+		w.log.WarnContext(ctx, LineBreakerClosed, "cause", before.Cause, "by", "a probe that went through")
 	}
 	return nil
 }
 
-// throttled puts the invitation off for as long as the directory asks, for all instances: calls made meanwhile still count against us.
-func (w *work) throttled(ctx context.Context, failure *problem.Error) (bool, error) {
-	d := backoff(w.request.Attempt, failure.RetryAfter)
-	next := w.config.Now().Add(d)
-	_, err := changeGate(ctx, w.config.Gates, func(gate Gate) (Gate, bool) {
-		later := next.After(gate.NextAt)
-		gate.NextAt = next
-		return gate, later
-	})
+// throttled puts the step off for as long as the directory asks, for all instances: calls made meanwhile still count against us.
+func (w *work) throttled(ctx context.Context, failure *problem.Error, what string) (bool, error) {
+	d := busy.after(w.request.Attempt, failure.RetryAfter)
+	err := w.holdAll(ctx, w.config.Now().Add(d))
 	if err != nil {
 		return false, err
 	}
-	return w.wait(ctx, d, "throttled", "the directory asked to come back later")
+	return w.wait(ctx, d, what, "the directory asked to come back later")
 }

@@ -47,9 +47,7 @@ func TestABlockedTenantIsLeftAloneUntilAnAdminActs(t *testing.T) {
 			t.Errorf("two days of waiting left %d entries: %v", n, w.whats(id))
 		}
 	}
-	if n := strings.Count(w.log.String(), "breaker opened"); n != 1 {
-		t.Errorf("%d alerts, want 1", n)
-	}
+	w.wantLine(invite.LineBreakerOpened, 1)
 
 	w.tenant.ClearFaults()
 	w.settle(2)
@@ -86,6 +84,7 @@ func TestAProbeFindsOutThatATenantTakesInvitationsAgain(t *testing.T) {
 	if err != nil || gate.Cause != "" {
 		t.Errorf("the breaker is still open: %+v, %v", gate, err)
 	}
+	w.wantLine(invite.LineBreakerClosed, 1)
 }
 
 func TestTheDaysBudgetHoldsAndTomorrowGoesOn(t *testing.T) {
@@ -107,6 +106,120 @@ func TestTheDaysBudgetHoldsAndTomorrowGoesOn(t *testing.T) {
 	for _, id := range ids {
 		w.wantState(id, invite.Done)
 	}
+	// Once a day, and not on the third.
+	w.wantLine(invite.LineBudgetLow, 2)
+	w.wantLine(invite.LineBudgetSpent, 2)
+}
+
+func TestPressureIsToldToEveryInstance(t *testing.T) {
+	w := newWorld(t)
+	w.pressure = new(invite.Pressure)
+	w.machine = w.newMachine()
+	w.row("contoso.com", "trusted", "Action", "invite")
+	w.submit("ana@contoso.com")
+	for _, used := range []float64{0.85, 1.05, 0.9} {
+		w.pressure.Report(used)
+	}
+	w.deliverAll()
+	gate, err := w.store.Gate(t.Context())
+	if err != nil || gate.Pressure != 105 || gate.NextAt.Sub(w.now) < 500*time.Millisecond {
+		t.Errorf("gate %+v, %v", gate, err)
+	}
+	// Another instance, which has heard nothing of it, keeps the distance.
+	w.pressure = new(invite.Pressure)
+	w.machine = w.newMachine()
+	before := w.now
+	w.submit("bo@contoso.com")
+	w.deliverAll()
+	w.wantTenant(2, 2, 0)
+	if w.now.Sub(before) < 500*time.Millisecond {
+		t.Errorf("it waited for %v", w.now.Sub(before))
+	}
+}
+
+func TestThrottledGrantsStopEveryInstance(t *testing.T) {
+	w := newWorld(t)
+	w.row("contoso.com", "trusted", "Action", "invite", "Groups", groupOne)
+	w.order(graphsim.Fault{Match: graphsim.Match{Method: http.MethodPost, Path: "/v1.0/groups/" + groupOne + "/members/$ref"}, Times: 1, Status: 429,
+		Headers: map[string]string{"Retry-After": "600"}})
+	first := w.submit("ana@contoso.com")
+	w.deliverAll()
+	calls := func() (n int) {
+		for _, count := range w.tenant.Calls() {
+			n += count
+		}
+		return n
+	}
+	before := calls()
+	second := w.submit("bo@contoso.com")
+	w.deliverAll()
+	if calls() != before {
+		t.Errorf("%d calls while the directory asked to be left alone", calls()-before)
+	}
+	// Another instance learns of it at the gate, before it invites.
+	w.machine = w.newMachine()
+	w.submit("cy@contoso.com")
+	w.deliverAll()
+	if n := w.attempts(); n != 1 {
+		t.Errorf("%d invitations while the directory asked to be left alone", n)
+	}
+	w.settle(1)
+	w.wantState(first, invite.Done)
+	w.wantState(second, invite.Done)
+	w.wantTenant(3, 3, 3)
+}
+
+func TestAGuestIsLookedForForHalfAnHour(t *testing.T) {
+	w := newWorld(t)
+	w.row("contoso.com", "trusted", "Action", "invite", "Groups", groupOne)
+	id := w.submit("ana@contoso.com")
+	w.order(graphsim.Fault{Match: graphsim.Match{Method: http.MethodPost, Path: "/v1.0/groups/" + groupOne + "/members/$ref"}, Times: 1000, Status: 404,
+		Code: "Request_ResourceNotFound", Message: "Resource 'aaaaaaaa-1111-4000-8000-000000000001' does not exist or one of its queried reference-property objects are not present."})
+	start := w.now
+	for w.stateOf(id) != invite.Failed && w.now.Sub(start) < 6*time.Hour {
+		w.settleMinutes(1)
+	}
+	r := w.wantState(id, invite.Failed)
+	if waited := w.now.Sub(r.Created); waited < 30*time.Minute || waited > 2*time.Hour {
+		t.Errorf("given up after %v", waited)
+	}
+	w.wantLine(invite.LineFailed, 1)
+}
+
+func TestAGroupWhoseAnswerNobodyUnderstandsIsGivenUp(t *testing.T) {
+	w := newWorld(t)
+	w.row("contoso.com", "trusted", "Action", "invite", "Groups", groupOne+" "+groupTwo)
+	w.order(graphsim.Fault{Match: graphsim.Match{Method: http.MethodPost, Path: "/v1.0/groups/" + groupOne + "/members/$ref"}, Times: 1000, Status: 403,
+		Body: "<html>No.</html>", ContentType: "text/html", Headers: map[string]string{"request-id": "5f1c3cd2-0000-4000-8000-000000000001"}})
+	id := w.submit("ana@contoso.com")
+	w.settle(4)
+	r := w.wantState(id, invite.Failed)
+	if len(r.Grants) != 2 || !strings.Contains(r.Grants[0].Note, "request-id") || r.Grants[1].State != invite.GrantAdded {
+		t.Errorf("grants %+v", r.Grants)
+	}
+}
+
+func TestAForbiddenGroupKeepsNoOtherWaiting(t *testing.T) {
+	w := newWorld(t)
+	w.row("contoso.com", "trusted", "Action", "invite", "Groups", groupOne+" "+groupTwo)
+	w.order(graphsim.Fault{Match: graphsim.Match{Method: http.MethodPost, Path: "/v1.0/groups/" + groupOne + "/members/$ref"}, Times: 2, Status: 403,
+		Code: "Authorization_RequestDenied", Message: "Insufficient privileges to complete the operation."})
+	id := w.submit("ana@contoso.com")
+	w.settleMinutes(5)
+	w.wantState(id, invite.Granting)
+	w.wantTenant(1, 1, 1)
+	w.settle(3)
+	w.wantState(id, invite.Done)
+	w.wantTenant(1, 1, 2)
+}
+
+// stateOf returns the request's state, or "" before it is recorded.
+func (w *world) stateOf(id submission.ID) invite.State {
+	r, err := w.store.Load(w.t.Context(), id)
+	if err != nil {
+		return ""
+	}
+	return r.State
 }
 
 func TestInvitationsKeepTheirDistance(t *testing.T) {

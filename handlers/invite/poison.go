@@ -24,6 +24,10 @@ type Poison struct {
 // PoisonStore keeps messages that nobody could work with. Errors are *problem.Error: StorageUnavailable.
 type PoisonStore interface {
 	KeepPoison(ctx context.Context, poison Poison) error
+	// AllPoison returns every message that is kept, in any order.
+	AllPoison(ctx context.Context) ([]Poison, error)
+	// DropPoison forgets the message of that id, if it is kept.
+	DropPoison(ctx context.Context, id string) error
 }
 
 // Poisoned records what becomes of a message that failed too often: its request failed, with all that was submitted, so that a person can
@@ -31,12 +35,12 @@ type PoisonStore interface {
 func (m *Machine) Poisoned(ctx context.Context, messageID string, body []byte) error {
 	message, err := submission.DecodeMessage(body)
 	if err != nil {
-		m.config.Log.ErrorContext(ctx, "a message that is none of ours was kept", "message", messageID, "error", err)
-		err = m.config.Poison.KeepPoison(ctx, Poison{ID: messageID, At: m.config.Now(), Body: body, Why: err.Error()})
-		if err != nil {
-			return fmt.Errorf("keeping a message that is none of ours: %w", err)
-		}
-		return nil
+		return m.Keep(ctx, messageID, body, err)
+	}
+	m.config.Log.ErrorContext(ctx, LinePoisoned, "request", message.ID, "message", messageID)
+	if message.Kind != submission.Advance {
+		// What was wished is kept as a wish, and the request stands as it stood.
+		return m.Keep(ctx, messageID, body, problem.New(problem.Internal, "the %s of request %s failed too often; replay it once the cause is gone", message.Kind, message.ID))
 	}
 	w := &work{Machine: m, log: m.config.Log.With("request", message.ID)}
 	w.request, err = m.config.Store.Load(ctx, message.ID)
@@ -51,10 +55,21 @@ func (m *Machine) Poisoned(ctx context.Context, messageID string, body []byte) e
 		w.log.WarnContext(ctx, "a message failed too often, and its request is not recorded; nothing to do")
 		return nil
 	default:
-		w.request = Request{ID: message.ID, Submission: *message.Submission, State: Received, Created: m.config.Now()}
+		w.request = Request{ID: message.ID, Submission: *message.Submission, State: Received, Since: m.config.Now(), Created: m.config.Now()}
 		w.note(Received, "received", "the submission was taken from the poison queue")
 	}
 	w.note(Failed, "poisoned", "its message failed too often; the log tells why. Once the cause is gone, take the request up again")
 	_, err = w.finish(ctx)
 	return err
+}
+
+// Keep keeps a message that makes no sense, so that a person can look at it; why says what is wrong with it and repeats nothing of it. Once it
+// returns nil, the message may be forgotten: another attempt would find the same.
+func (m *Machine) Keep(ctx context.Context, messageID string, body []byte, why error) error {
+	err := m.config.Poison.KeepPoison(ctx, Poison{ID: messageID, At: m.config.Now(), Body: body, Why: why.Error()})
+	if err != nil {
+		return fmt.Errorf("keeping a message: %w", err)
+	}
+	m.config.Log.ErrorContext(ctx, LineKept, "message", messageID, "error", why)
+	return nil
 }

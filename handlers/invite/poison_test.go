@@ -46,6 +46,25 @@ func TestAMessageThatFailedTooOftenIsNotLost(t *testing.T) {
 	// What has come to an end otherwise stays as it is.
 	w.poisoned(body)
 	w.wantState(id, invite.Done)
+	w.wantLine(invite.LinePoisoned, 4)
+	w.wantLine(invite.LineFailed, 1)
+}
+
+func TestAWishThatFailedTooOftenIsKept(t *testing.T) {
+	w := newWorld(t)
+	w.row("contoso.com", "row", "Action", "invite")
+	id := w.submit("ana@contoso.com")
+	w.deliverAll()
+	body, err := submission.Message{ID: id, Kind: submission.Withdraw}.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.poisoned(body)
+	w.wantState(id, invite.Done)
+	kept, err := w.store.AllPoison(t.Context())
+	if err != nil || len(kept) != 1 || string(kept[0].Body) != string(body) {
+		t.Errorf("kept %+v, %v", kept, err)
+	}
 }
 
 func TestARequestThatWaitedIsFailedAndNoLongerDue(t *testing.T) {
@@ -74,6 +93,7 @@ func TestAMessageThatIsNoneOfOursIsKeptAndHarmsNothing(t *testing.T) {
 	if err != nil || len(kept) != 1 || string(kept[0].Body) != `{"email":"ana@contoso.com"}` || kept[0].Why == "" {
 		t.Errorf("kept %+v, %v", kept, err)
 	}
+	w.wantLine(invite.LineKept, 2)
 	if strings.Contains(w.log.String(), "ana@") || strings.Contains(kept[0].Why, "ana@") {
 		t.Error("the log repeats the message")
 	}

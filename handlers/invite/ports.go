@@ -37,6 +37,23 @@ type Store interface {
 	Due(ctx context.Context, now time.Time, limit int) ([]submission.ID, error)
 }
 
+// Records finds requests by how they stand. Errors are *problem.Error: StorageUnavailable.
+//
+// Its cost is that of reading every record: it is asked a few times a day.
+type Records interface {
+	// Expired returns at most limit ids of requests that are finished (Done, Denied, Failed, Cancelled), were last changed before the time, and still
+	// hold personal data.
+	Expired(ctx context.Context, before time.Time, limit int) ([]submission.ID, error)
+	// Standing counts the requests that have stood in a state since before the time that is given for it. States without such a request are left out.
+	Standing(ctx context.Context, before map[State]time.Time) (map[State]Standing, error)
+}
+
+// Standing is how many requests stand in a state, and which of them was submitted first.
+type Standing struct {
+	Requests int
+	Oldest   submission.ID
+}
+
 // Rows reads policy rows.
 type Rows interface {
 	// Rows returns every row of the given partitions, in any order. An error means that not all could be read: no decision can be made.
@@ -83,8 +100,7 @@ type Directory interface {
 type UserKind string
 
 const (
-	// NoUser: nobody visible holds the address. Somebody who was just invited may not be visible yet, and somebody who was deleted within the
-	// last 30 days, and could be restored, is not.
+	// NoUser: nobody visible holds the address. Somebody who was just invited may not be visible yet.
 	NoUser UserKind = ""
 	// InternalUser: an account of the tenant's own, be it a member or a guest by its user type. It can't be invited and needs no invitation.
 	InternalUser UserKind = "internal"
@@ -94,19 +110,24 @@ const (
 	PendingGuest UserKind = "pending"
 	// DisabledGuest: invited once, accepted or not, and the account is disabled: somebody has shut the guest out.
 	DisabledGuest UserKind = "disabled"
+	// DeletedGuest: nobody holds the address, and a guest who held it was deleted within the last 30 days.
+	DeletedGuest UserKind = "deleted"
 	// SeveralUsers: more than one user holds the address, so whom an invitation would reach is not certain.
 	SeveralUsers UserKind = "several"
 )
 
 // User is who holds an address in the tenant.
 type User struct {
-	ID   string // object id in lower case; "" for NoUser and SeveralUsers
+	ID   string // object id in lower case; "" for NoUser, DeletedGuest and SeveralUsers
 	Kind UserKind
 }
 
 // Users finds out who holds an address before anybody is invited. Errors are as for Directory.
 type Users interface {
-	// FindUser returns the user, internal or external, who holds the address. DirectoryReadForbidden if the app may not read users: then
+	// FindUser returns the user, internal or external, who holds the address; one who was deleted does not. DirectoryReadForbidden if the app may not read users: then
 	// the answer to an invitation has to tell.
 	FindUser(ctx context.Context, address submission.Address) (User, error)
+	// FindDeletedGuests returns the object ids of the guests who held the address and were deleted within the last 30 days: they can be
+	// restored. Errors are as for FindUser.
+	FindDeletedGuests(ctx context.Context, address submission.Address) ([]string, error)
 }

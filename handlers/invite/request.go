@@ -30,6 +30,11 @@ type Request struct {
 	State      State
 	// Reason is one sentence for an admin on why the request stands where it stands. No personal data.
 	Reason string
+	// Words are what the person who brought the request to its state said about it, or empty. They may hold personal data, so they stand here
+	// and in no event.
+	Words string
+	// Since is when the request came into its state.
+	Since time.Time
 	// Decision is set once policy has decided.
 	Decision *policy.Decision
 	// Approval is set once a person has let the guest in where policy did not.
@@ -40,10 +45,18 @@ type Request struct {
 	GuestID string
 	// Attempt counts the tries of the present effect that failed for a passing reason.
 	Attempt int
+	// Unknown counts the answers of the directory in the present state that nobody understood.
+	Unknown int
 	// Due is when the request wants to be looked at again; zero when it waits for nothing or for a person.
 	Due time.Time
 	// Grants are the group memberships that the decision grants, each with its outcome.
 	Grants []Grant
+	// Resend is the wish to send the mail of the invitation again; zero when nobody wishes it, or it is done.
+	Resend Wish
+	// Withdrawal is the wish to end the request and to erase it. Once made, it stays.
+	Withdrawal Wish
+	// Erased is when the personal data was erased; zero as long as it is there.
+	Erased time.Time
 	// Created and Changed are when the record was first and last written.
 	Created, Changed time.Time
 	// Events is the number of history entries written so far. The store keeps it.
@@ -51,6 +64,26 @@ type Request struct {
 	// Version is the store's mark of this very state of the record; empty for one that is not stored yet.
 	Version string
 }
+
+// Wish is what somebody outside the state machine wants of it.
+type Wish struct {
+	At time.Time
+	By string // the identity that a person signed in with, or ThePartner
+}
+
+// Open reports whether there is a wish.
+func (w Wish) Open() bool { return !w.At.IsZero() }
+
+// who tells the two kinds of people apart. The log gets it, and must not name anybody.
+func (w Wish) who() string {
+	if w.By == ThePartner {
+		return ThePartner
+	}
+	return "an admin"
+}
+
+// ThePartner is who wishes something on the status page: whoever holds the link.
+const ThePartner = "the partner"
 
 // Approval is a person's word that a guest is let in.
 type Approval struct {
@@ -113,5 +146,9 @@ type Claim struct {
 	// process ended in between, or that another instance is at it right now.
 	IntentAt time.Time
 	GuestID  string // the receipt: empty until the invitation is known to exist
+	// MailedAt is when the directory was last asked to send its mail to the address, and Mails how often it was. Before a mail is sent again,
+	// both are written: they are the intent.
+	MailedAt time.Time
+	Mails    int
 	Version  string // the store's mark of this very state of the claim
 }

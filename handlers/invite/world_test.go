@@ -41,6 +41,9 @@ type world struct {
 	machine *invite.Machine
 	pace    invite.Pace
 
+	pressure  *invite.Pressure
+	retention time.Duration
+
 	// Every operation of the machine on the store and the directory passes through here, so that a test can interrupt it. An error
 	// is what the machine gets instead of the answer; a panic with crash is the end of the process.
 	interrupt func(op string, after bool) error
@@ -79,6 +82,9 @@ func (w *world) newMachine() *invite.Machine {
 		Seats:       w.store,
 		Gates:       w.store,
 		Poison:      w.store,
+		Records:     w.store,
+		Pressure:    w.pressure,
+		Retention:   w.retention,
 		Pace:        w.pace,
 		Directory:   interruptedDirectory{w, w.client},
 		Users:       interruptedDirectory{w, w.client},
@@ -182,7 +188,12 @@ func (w *world) survive(step func() error) (err error) {
 // settle delivers and lets time pass, with upkeep every minute, for so many hours.
 func (w *world) settle(hours int) {
 	w.t.Helper()
-	for range hours * 60 {
+	w.settleMinutes(hours * 60)
+}
+
+func (w *world) settleMinutes(minutes int) {
+	w.t.Helper()
+	for range minutes {
 		for tries := 0; len(w.queue) > 0 && tries < 100; tries++ {
 			err := w.deliver()
 			if err != nil {
@@ -293,6 +304,15 @@ func (d interruptedDirectory) FindUser(ctx context.Context, a submission.Address
 	}
 	user, err := d.directory.FindUser(ctx, a)
 	return user, d.w.after("FindUser", err)
+}
+
+func (d interruptedDirectory) FindDeletedGuests(ctx context.Context, a submission.Address) ([]string, error) {
+	err := d.w.before("FindDeletedGuests")
+	if err != nil {
+		return nil, err
+	}
+	guests, err := d.directory.FindDeletedGuests(ctx, a)
+	return guests, d.w.after("FindDeletedGuests", err)
 }
 
 func (d interruptedDirectory) AddMember(ctx context.Context, group, guest string) (bool, error) {

@@ -56,6 +56,7 @@ var (
 	_ invite.Rows      = (*Store)(nil)
 	_ invite.Seats     = (*Store)(nil)
 	_ invite.GateStore = (*Store)(nil)
+	_ invite.Records   = (*Store)(nil)
 )
 
 // New returns an empty Store.
@@ -219,7 +220,7 @@ func (s *Store) UpdateClaim(ctx context.Context, address submission.Address, cla
 		if !exists || stored.Version != claim.Version {
 			return problem.New(problem.Conflict, "the claim has changed or is gone")
 		}
-		claim.IntentAt = toTick(claim.IntentAt)
+		claim.IntentAt, claim.MailedAt = toTick(claim.IntentAt), toTick(claim.MailedAt)
 		claim.Version = s.newVersion()
 		s.claims[address] = claim
 		return nil
@@ -341,6 +342,8 @@ func toTick(t time.Time) time.Time { return t.UTC().Truncate(tick) }
 func copyRequest(r invite.Request) (invite.Request, error) {
 	r.Submission.SubmittedAt = toTick(r.Submission.SubmittedAt)
 	r.Due = toTick(r.Due)
+	r.Since, r.Erased = toTick(r.Since), toTick(r.Erased)
+	r.Resend.At, r.Withdrawal.At = toTick(r.Resend.At), toTick(r.Withdrawal.At)
 	r.Created = toTick(r.Created)
 	r.Changed = toTick(r.Changed)
 	r.Grants = slices.Clone(r.Grants)

@@ -24,8 +24,12 @@ func TestGateConforms(t *testing.T) {
 	conformance.RunGate(t, func(*testing.T) invite.GateStore { return memstore.New() })
 }
 
+func TestRecordsConform(t *testing.T) {
+	conformance.RunRecords(t, func(*testing.T) conformance.RecordStore { return memstore.New() })
+}
+
 func TestPoisonConforms(t *testing.T) {
-	conformance.RunPoison(t, func(*testing.T) conformance.PoisonStore { return memstore.New() })
+	conformance.RunPoison(t, func(*testing.T) invite.PoisonStore { return memstore.New() })
 }
 
 func TestSeatsConform(t *testing.T) {

@@ -21,7 +21,15 @@ func (s *Store) KeepPoison(ctx context.Context, poison invite.Poison) error {
 	})
 }
 
-// AllPoison returns every message that was kept.
+// DropPoison is invite.PoisonStore's.
+func (s *Store) DropPoison(ctx context.Context, id string) error {
+	return s.do(ctx, "DropPoison", func() error {
+		delete(s.poison, id)
+		return nil
+	})
+}
+
+// AllPoison is invite.PoisonStore's.
 func (s *Store) AllPoison(ctx context.Context) ([]invite.Poison, error) {
 	var kept []invite.Poison
 	err := s.do(ctx, "AllPoison", func() error {

@@ -24,6 +24,7 @@ const (
 	IntentLease       = "GUESTLIST_INTENT_LEASE"
 	DailyInvitations  = "GUESTLIST_DAILY_INVITATIONS"
 	InvitationSpacing = "GUESTLIST_INVITATION_SPACING"
+	RetentionDays     = "GUESTLIST_RETENTION_DAYS"
 	UpkeepSchedule    = "GUESTLIST_UPKEEP_SCHEDULE"
 	LogLevel          = "GUESTLIST_LOG_LEVEL"
 )
@@ -56,6 +57,7 @@ func All() []Setting {
 		{IntentLease, "2m", "How long an invitation whose outcome is unknown is left alone before the directory is asked; 2s to 1h"},
 		{DailyInvitations, "80", "The most invitations in a day (UTC), by all instances together; 0 is no limit. Microsoft blocks tenants that suddenly invite many"},
 		{InvitationSpacing, "1s", "The least time between two invitations; 0s to 10m"},
+		{RetentionDays, "90", "How many days after a request is finished its personal data is erased; the decision stays. 0 keeps it for ever"},
 		{UpkeepSchedule, "0 * * * * *", "When waiting requests are looked at: six fields, seconds first, UTC. Read by the Functions host; it must be set"},
 		{LogLevel, "info", "`debug`, `info`, `warn` or `error`"},
 	}
@@ -74,6 +76,7 @@ type Settings struct {
 	IntentLease       time.Duration
 	DailyInvitations  int // 0 is no limit
 	InvitationSpacing time.Duration
+	Retention         time.Duration // whole days; 0 is for ever
 	LogLevel          slog.Level
 }
 
@@ -82,6 +85,8 @@ const (
 	maxIntentLease = time.Hour
 	// maxSpacing keeps a typing error such as 10h from stopping everything in silence.
 	maxSpacing = 10 * time.Minute
+	// maxRetentionDays is ten years.
+	maxRetentionDays = 3650
 )
 
 // Read returns the settings, or one error that tells every fault. No error repeats a connection string.
@@ -158,6 +163,11 @@ func Read(getenv func(string) string) (Settings, error) {
 	if err != nil || s.InvitationSpacing < 0 || s.InvitationSpacing > maxSpacing {
 		fault(InvitationSpacing, "must be a duration from 0s to %s, such as 1s", maxSpacing)
 	}
+	days, err := strconv.Atoi(get(RetentionDays))
+	if err != nil || days < 0 || days > maxRetentionDays {
+		fault(RetentionDays, "must be a whole number of days up to %d, such as 90, or 0 to keep personal data for ever", maxRetentionDays)
+	}
+	s.Retention = time.Duration(days) * 24 * time.Hour
 	err = s.LogLevel.UnmarshalText([]byte(get(LogLevel)))
 	if err != nil {
 		fault(LogLevel, "must be debug, info, warn or error")

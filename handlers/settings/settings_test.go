@@ -37,7 +37,7 @@ func TestTheTwoUsualEnvironmentsAreEnough(t *testing.T) {
 	want := Settings{
 		TablesURL: "https://guestlist.table.core.windows.net", ClientID: azure[ClientID], GraphURL: "https://graph.microsoft.com",
 		GraphCredential: ManagedIdentity, Organisation: "our organisation", RedirectURL: "https://myapplications.microsoft.com",
-		IntentLease: 2 * time.Minute, DailyInvitations: 80, InvitationSpacing: time.Second, LogLevel: slog.LevelInfo,
+		IntentLease: 2 * time.Minute, DailyInvitations: 80, InvitationSpacing: time.Second, Retention: 90 * 24 * time.Hour, LogLevel: slog.LevelInfo,
 	}
 	if s != want {
 		t.Errorf("in Azure:\n got %+v\nwant %+v", s, want)
@@ -75,6 +75,8 @@ func TestEachFaultNamesItsSettingAndTheCure(t *testing.T) {
 		"negative budget":                 {azure, []string{DailyInvitations, "-1"}, []string{DailyInvitations, "80"}},
 		"budget in words":                 {azure, []string{DailyInvitations, "many"}, []string{DailyInvitations}},
 		"spacing too long":                {azure, []string{InvitationSpacing, "10h"}, []string{InvitationSpacing, "1s"}},
+		"retention for ages":              {azure, []string{RetentionDays, "99999"}, []string{RetentionDays, "90"}},
+		"retention with a unit":           {azure, []string{RetentionDays, "90d"}, []string{RetentionDays, "whole number"}},
 		"unknown log level":               {azure, []string{LogLevel, "loud"}, []string{LogLevel}},
 	}
 	for name, test := range tests {

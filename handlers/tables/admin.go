@@ -210,11 +210,7 @@ func (f RequestFilter) odata(from, before string) string {
 	if len(f.States) == 0 {
 		return text
 	}
-	var states []string
-	for _, state := range f.States {
-		states = append(states, stateColumn+" eq "+odataString(string(state)))
-	}
-	return text + " and (" + strings.Join(states, " or ") + ")"
+	return text + " and (" + anyState(f.States) + ")"
 }
 
 // firstID returns the smallest id of the second.

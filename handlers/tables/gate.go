@@ -21,6 +21,10 @@ const (
 	probeAtColumn  = "BreakerProbeAt"
 	sentColumn     = "Sent"
 	nextAtColumn   = "NextAt"
+
+	heldUntilColumn = "HeldUntil"
+	pressureColumn  = "Pressure"
+	pressedAtColumn = "PressedAt"
 	// Day is named as in a seat.
 )
 
@@ -43,7 +47,12 @@ func (s *Store) Gate(ctx context.Context) (invite.Gate, error) {
 		Day:      columns.text(dayColumn),
 		Sent:     columns.count(sentColumn),
 		NextAt:   columns.time(nextAtColumn),
-		Version:  stored.etag,
+
+		HeldUntil: columns.time(heldUntilColumn),
+		Pressure:  columns.count(pressureColumn),
+		PressedAt: columns.time(pressedAtColumn),
+
+		Version: stored.etag,
 	}
 	if columns.err != nil {
 		return invite.Gate{}, failure(doing, columns.err)
@@ -56,6 +65,7 @@ func (s *Store) Gate(ctx context.Context) (invite.Gate, error) {
 func (s *Store) SaveGate(ctx context.Context, gate invite.Gate) (invite.Gate, error) {
 	const doing = "saving the gate"
 	gate.OpenedAt, gate.ProbeAt, gate.NextAt = toTick(gate.OpenedAt), toTick(gate.ProbeAt), toTick(gate.NextAt)
+	gate.HeldUntil, gate.PressedAt = toTick(gate.HeldUntil), toTick(gate.PressedAt)
 	r := row{partition: gatePartition, name: gateName, columns: map[string]any{}}
 	r.set(causeColumn, string(gate.Cause))
 	r.set(refColumn, gate.Ref)
@@ -64,6 +74,9 @@ func (s *Store) SaveGate(ctx context.Context, gate invite.Gate) (invite.Gate, er
 	r.set(dayColumn, gate.Day)
 	r.set(sentColumn, int32(gate.Sent))
 	r.set(nextAtColumn, gate.NextAt)
+	r.set(heldUntilColumn, gate.HeldUntil)
+	r.set(pressureColumn, int32(gate.Pressure))
+	r.set(pressedAtColumn, gate.PressedAt)
 	encoded, err := r.encode()
 	if err != nil {
 		return invite.Gate{}, failure(doing, err)

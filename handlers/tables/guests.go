@@ -17,6 +17,8 @@ const (
 	claimName      = "guest"
 	ownerColumn    = "Owner"
 	intentAtColumn = "IntentAt"
+	mailedAtColumn = "MailedAt"
+	mailsColumn    = "Mails"
 	// GuestId is named as in a request.
 )
 
@@ -61,7 +63,7 @@ func (s *Store) Claim(ctx context.Context, address submission.Address, id submis
 // it stands: this very call may have written it, and its answer been lost.
 func (s *Store) UpdateClaim(ctx context.Context, address submission.Address, claim invite.Claim) (invite.Claim, error) {
 	const doing = "updating a claim"
-	claim.IntentAt = toTick(claim.IntentAt)
+	claim.IntentAt, claim.MailedAt = toTick(claim.IntentAt), toTick(claim.MailedAt)
 	encoded, _, err := encodeClaim(address, claim)
 	if err != nil {
 		return invite.Claim{}, failure(doing, err)
@@ -114,6 +116,10 @@ func encodeClaim(address submission.Address, claim invite.Claim) (encoded []byte
 	r.set(ownerColumn, string(claim.Owner))
 	r.set(intentAtColumn, claim.IntentAt)
 	r.set(guestIDColumn, claim.GuestID)
+	r.set(mailedAtColumn, claim.MailedAt)
+	if claim.Mails > 0 {
+		r.set(mailsColumn, int32(claim.Mails))
+	}
 	encoded, err = r.encode()
 	return encoded, key, err
 }
@@ -124,6 +130,8 @@ func decodeClaim(r row) (invite.Claim, error) {
 		Owner:    submission.ID(columns.text(ownerColumn)),
 		IntentAt: columns.time(intentAtColumn),
 		GuestID:  columns.text(guestIDColumn),
+		MailedAt: columns.time(mailedAtColumn),
+		Mails:    columns.count(mailsColumn),
 		Version:  r.etag,
 	}
 	_, err := submission.ParseID(string(claim.Owner))

@@ -19,11 +19,10 @@ const (
 	// At is named as in an event.
 )
 
-// KeepPoison is invite.PoisonStore's. The row is named by a hash of the message's id, because whoever can write to the queue may have chosen it.
+// KeepPoison is invite.PoisonStore's.
 func (s *Store) KeepPoison(ctx context.Context, poison invite.Poison) error {
 	const doing = "keeping a message that is none of ours"
-	sum := sha256.Sum256([]byte(poison.ID))
-	r := row{partition: poisonPartition, name: hex.EncodeToString(sum[:]), columns: map[string]any{}}
+	r := row{partition: poisonPartition, name: poisonKey(poison.ID), columns: map[string]any{}}
 	r.set(messageColumn, poison.ID)
 	r.set(atColumn, toTick(poison.At))
 	r.set(bodyColumn, poison.Body)
@@ -39,7 +38,22 @@ func (s *Store) KeepPoison(ctx context.Context, poison invite.Poison) error {
 	return nil
 }
 
-// AllPoison returns every message that was kept, for admins.
+// DropPoison is invite.PoisonStore's.
+func (s *Store) DropPoison(ctx context.Context, id string) error {
+	_, err := s.poison.DeleteEntity(ctx, poisonPartition, poisonKey(id), nil)
+	if err != nil && !hasCode(err, aztables.ResourceNotFound) {
+		return failure("forgetting a kept message", err)
+	}
+	return nil
+}
+
+// poisonKey names a row by a hash of the message's id, because whoever can write to the queue may have chosen it.
+func poisonKey(id string) string {
+	sum := sha256.Sum256([]byte(id))
+	return hex.EncodeToString(sum[:])
+}
+
+// AllPoison is invite.PoisonStore's.
 func (s *Store) AllPoison(ctx context.Context) ([]invite.Poison, error) {
 	const doing = "reading the kept messages"
 	var kept []invite.Poison

@@ -40,11 +40,19 @@ const (
 
 	stateColumn       = "State"
 	stateReasonColumn = "StateReason" // our words
+	wordsColumn       = "Words"       // a person's; they may hold personal data
+	sinceColumn       = "Since"
 	decisionColumn    = "Decision"
 	approvalColumn    = "Approval" // JSON
 	repeatOfColumn    = "RepeatOf"
 	guestIDColumn     = "GuestId"
 	attemptColumn     = "Attempt"
+	unknownColumn     = "Unknown"
+	resendAtColumn    = "ResendWished"
+	resendByColumn    = "ResendWishedBy"
+	withdrawAtColumn  = "WithdrawalWished"
+	withdrawByColumn  = "WithdrawalWishedBy"
+	erasedColumn      = "Erased"
 	dueColumn         = "Due"
 	grantsColumn      = "Grants" // JSON
 	createdColumn     = "Created"
@@ -178,8 +186,10 @@ func encodeRequest(r invite.Request) (row, error) {
 			return row{}, problem.New(problem.Internal, "column %s: %.40q is no state of a grant", grantsColumn, grant.State)
 		}
 	}
-	if r.Attempt < 0 || r.Attempt > maxEvents {
-		return row{}, problem.New(problem.Internal, "column %s: %d is no count of attempts", attemptColumn, r.Attempt)
+	for column, count := range map[string]int{attemptColumn: r.Attempt, unknownColumn: r.Unknown} {
+		if count < 0 || count > maxEvents {
+			return row{}, problem.New(problem.Internal, "column %s: %d is no count of attempts", column, count)
+		}
 	}
 	record := row{partition: string(r.ID), name: recordName, columns: map[string]any{}}
 	record.set(emailColumn, r.Submission.Email.String())
@@ -194,9 +204,19 @@ func encodeRequest(r invite.Request) (row, error) {
 
 	record.set(stateColumn, string(r.State))
 	record.set(stateReasonColumn, r.Reason)
+	record.set(wordsColumn, r.Words)
+	record.set(sinceColumn, toTick(r.Since))
 	record.set(repeatOfColumn, string(r.RepeatOf))
 	record.set(guestIDColumn, r.GuestID)
 	record.set(attemptColumn, int32(r.Attempt))
+	if r.Unknown > 0 {
+		record.set(unknownColumn, int32(r.Unknown))
+	}
+	record.set(resendAtColumn, toTick(r.Resend.At))
+	record.set(resendByColumn, r.Resend.By)
+	record.set(withdrawAtColumn, toTick(r.Withdrawal.At))
+	record.set(withdrawByColumn, r.Withdrawal.By)
+	record.set(erasedColumn, toTick(r.Erased))
 	record.set(dueColumn, toTick(r.Due))
 	record.set(createdColumn, toTick(r.Created))
 	record.set(changedColumn, toTick(r.Changed))
@@ -242,16 +262,22 @@ func decodeRequest(record row) (invite.Request, error) {
 			InviteCode:  submission.CodeHash(columns.text(inviteCodeColumn)),
 			SubmittedAt: columns.time(submittedAtColumn),
 		},
-		State:    invite.State(columns.text(stateColumn)),
-		Reason:   columns.text(stateReasonColumn),
-		RepeatOf: submission.ID(columns.text(repeatOfColumn)),
-		GuestID:  columns.text(guestIDColumn),
-		Attempt:  columns.count(attemptColumn),
-		Due:      columns.time(dueColumn),
-		Created:  columns.time(createdColumn),
-		Changed:  columns.time(changedColumn),
-		Events:   columns.count(eventsColumn),
-		Version:  record.etag,
+		State:      invite.State(columns.text(stateColumn)),
+		Reason:     columns.text(stateReasonColumn),
+		Words:      columns.text(wordsColumn),
+		Since:      columns.time(sinceColumn),
+		RepeatOf:   submission.ID(columns.text(repeatOfColumn)),
+		GuestID:    columns.text(guestIDColumn),
+		Attempt:    columns.count(attemptColumn),
+		Unknown:    columns.count(unknownColumn),
+		Due:        columns.time(dueColumn),
+		Resend:     invite.Wish{At: columns.time(resendAtColumn), By: columns.text(resendByColumn)},
+		Withdrawal: invite.Wish{At: columns.time(withdrawAtColumn), By: columns.text(withdrawByColumn)},
+		Erased:     columns.time(erasedColumn),
+		Created:    columns.time(createdColumn),
+		Changed:    columns.time(changedColumn),
+		Events:     columns.count(eventsColumn),
+		Version:    record.etag,
 	}
 	if !r.State.Known() {
 		columns.fail(stateColumn, "no known state")

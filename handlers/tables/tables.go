@@ -86,6 +86,7 @@ var (
 	_ invite.Rows      = (*Store)(nil)
 	_ invite.Seats     = (*Store)(nil)
 	_ invite.GateStore = (*Store)(nil)
+	_ invite.Records   = (*Store)(nil)
 )
 
 // New returns a Store. It calls nobody: an account that can't be reached shows at the first call.

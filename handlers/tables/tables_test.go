@@ -22,8 +22,12 @@ func TestGateConforms(t *testing.T) {
 	conformance.RunGate(t, func(t *testing.T) invite.GateStore { return newTestStore(t, nil) })
 }
 
+func TestRecordsConform(t *testing.T) {
+	conformance.RunRecords(t, func(t *testing.T) conformance.RecordStore { return newTestStore(t, nil) })
+}
+
 func TestPoisonConforms(t *testing.T) {
-	conformance.RunPoison(t, func(t *testing.T) conformance.PoisonStore { return newTestStore(t, nil) })
+	conformance.RunPoison(t, func(t *testing.T) invite.PoisonStore { return newTestStore(t, nil) })
 }
 
 func TestSeatsConform(t *testing.T) {

@@ -86,7 +86,8 @@ func build(s settings.Settings, log *slog.Logger) (*functions.App, error) {
 	if err != nil {
 		return nil, fmt.Errorf("connecting to the tables: %w", err)
 	}
-	graph := directory.Config{URL: s.GraphURL, Log: log}
+	pressure := new(invite.Pressure)
+	graph := directory.Config{URL: s.GraphURL, Log: log, Pressure: pressure.Report}
 	if s.GraphCredential == settings.ManagedIdentity {
 		graph.Credential = credential
 	}
@@ -100,6 +101,9 @@ func build(s settings.Settings, log *slog.Logger) (*functions.App, error) {
 		Seats:       store,
 		Gates:       store,
 		Poison:      store,
+		Records:     store,
+		Pressure:    pressure,
+		Retention:   s.Retention,
 		Pace:        invite.Pace{Daily: s.DailyInvitations, Spacing: s.InvitationSpacing},
 		Directory:   tenant,
 		Users:       tenant,
@@ -143,7 +147,8 @@ func build(s settings.Settings, log *slog.Logger) (*functions.App, error) {
 	app.Queue(inviteQueue, messageBinding, func(ctx context.Context, m functions.QueueMessage) error {
 		message, err := submission.DecodeMessage(m.Body)
 		if err != nil {
-			return err
+			// Another attempt would find the same.
+			return machine.Keep(ctx, m.ID, m.Body, err)
 		}
 		return machine.Advance(ctx, message)
 	})
@@ -151,8 +156,7 @@ func build(s settings.Settings, log *slog.Logger) (*functions.App, error) {
 		return machine.Poisoned(ctx, m.ID, m.Body)
 	})
 	app.Timer(upkeepTimer, timerBinding, func(ctx context.Context, _ functions.Timer) error {
-		due, err := machine.Upkeep(ctx, signups)
-		log.InfoContext(ctx, "upkeep", "due", due)
+		_, err := machine.Upkeep(ctx, signups)
 		return err
 	})
 	return app, nil

@@ -11,6 +11,20 @@ import (
 )
 
 var claimTests = map[string]func(*testing.T, invite.Store){
+	"the mails of a claim are kept": func(t *testing.T, store invite.Store) {
+		address := newAddress(t, "ana@contoso.com")
+		claim, _, err := store.Claim(t.Context(), address, newID(t), start)
+		must(t, err)
+		claim.GuestID, claim.MailedAt, claim.Mails = "guest", start, 3
+		updated, err := store.UpdateClaim(t.Context(), address, claim)
+		must(t, err)
+		claim.MailedAt, claim.Version = stored, updated.Version
+		wantSame(t, "the updated claim", claim, updated)
+		read, _, err := store.Claim(t.Context(), address, newID(t), start)
+		must(t, err)
+		wantSame(t, "the claim", updated, read)
+	},
+
 	"the first who claims is the owner": func(t *testing.T, store invite.Store) {
 		address, first, second := newAddress(t, "ana@contoso.com"), newID(t), newID(t)
 		claim, created, err := store.Claim(t.Context(), address, first, start)

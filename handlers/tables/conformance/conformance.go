@@ -79,6 +79,8 @@ func fullRequest(t testing.TB) invite.Request {
 		},
 		State:  invite.Granting,
 		Reason: "two groups to go",
+		Words:  "Ana is\nknown",
+		Since:  start.Add(time.Second),
 		Decision: &policy.Decision{
 			Action: policy.Invite,
 			Reason: "row trusted of contoso.com",
@@ -98,19 +100,23 @@ func fullRequest(t testing.TB) invite.Request {
 			By: "desk@fabrikam.com", At: stored, Note: "a \"known\" partner <&>",
 			Terms: policy.Terms{Groups: []string{"group-3"}, Sponsors: []string{"sponsor"}, SendInvitation: true, UserType: "Guest"},
 		},
-		RepeatOf: newID(t),
-		GuestID:  "00000000-0000-0000-0000-000000000001",
-		Attempt:  3,
-		Due:      start.Add(time.Hour),
-		Grants:   []invite.Grant{{Group: "group-1", State: invite.GrantAdded}, {Group: "group-2", State: invite.GrantFailed, Note: "it is gone"}},
-		Created:  start,
-		Changed:  start.Add(time.Minute),
+		RepeatOf:   newID(t),
+		GuestID:    "00000000-0000-0000-0000-000000000001",
+		Attempt:    3,
+		Unknown:    2,
+		Due:        start.Add(time.Hour),
+		Grants:     []invite.Grant{{Group: "group-1", State: invite.GrantAdded}, {Group: "group-2", State: invite.GrantFailed, Note: "it is gone"}},
+		Resend:     invite.Wish{At: start.Add(2 * time.Second), By: invite.ThePartner},
+		Withdrawal: invite.Wish{At: start.Add(3 * time.Second), By: "desk@fabrikam.com"},
+		Erased:     start.Add(4 * time.Second),
+		Created:    start,
+		Changed:    start.Add(time.Minute),
 	}
 }
 
 // asStored returns r as a store gives it back, but for Events and Version.
 func asStored(r invite.Request) invite.Request {
-	for _, t := range []*time.Time{&r.Submission.SubmittedAt, &r.Due, &r.Created, &r.Changed} {
+	for _, t := range []*time.Time{&r.Submission.SubmittedAt, &r.Due, &r.Since, &r.Resend.At, &r.Withdrawal.At, &r.Erased, &r.Created, &r.Changed} {
 		*t = t.UTC().Truncate(100 * time.Nanosecond)
 	}
 	return r

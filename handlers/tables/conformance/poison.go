@@ -1,7 +1,6 @@
 package conformance
 
 import (
-	"context"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -10,15 +9,9 @@ import (
 	"guestlist/handlers/invite"
 )
 
-// PoisonStore is what RunPoison tests: a store that also shows what it keeps.
-type PoisonStore interface {
-	invite.PoisonStore
-	AllPoison(ctx context.Context) ([]invite.Poison, error)
-}
-
 // RunPoison tests that the stores which newStore returns keep the promises of invite.PoisonStore. Every call of newStore must return an empty
 // store.
-func RunPoison(t *testing.T, newStore func(t *testing.T) PoisonStore) {
+func RunPoison(t *testing.T, newStore func(t *testing.T) invite.PoisonStore) {
 	t.Run("what is kept can be read, and the same message is kept once", func(t *testing.T) {
 		store := newStore(t)
 		hostile := invite.Poison{ID: "/\\#?' or 1 eq 1\n", At: start, Body: []byte("\x00\xff<script>"), Why: "no JSON"}
@@ -39,6 +32,14 @@ func RunPoison(t *testing.T, newStore func(t *testing.T) PoisonStore) {
 		byID := cmpopts.SortSlices(func(a, b invite.Poison) bool { return a.ID < b.ID })
 		if diff := cmp.Diff([]invite.Poison{hostile, plain}, kept, byID, cmpopts.EquateEmpty()); diff != "" {
 			t.Errorf("(-want +got):\n%.2000s", diff)
+		}
+		for _, id := range []string{hostile.ID, hostile.ID, "never kept"} {
+			must(t, store.DropPoison(t.Context(), id))
+		}
+		kept, err = store.AllPoison(t.Context())
+		must(t, err)
+		if len(kept) != 1 || kept[0].ID != plain.ID {
+			t.Errorf("%d messages are left after one was dropped", len(kept))
 		}
 	})
 }

@@ -1,0 +1,528 @@
+package invite_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"guestlist/handlers/graphsim"
+	"guestlist/handlers/invite"
+	"guestlist/handlers/problem"
+	"guestlist/handlers/submission"
+)
+
+// wish puts a message of the kind on the queue, as the status page does.
+func (w *world) wish(kind submission.Kind, id submission.ID) {
+	w.queue = append(w.queue, submission.Message{ID: id, Kind: kind})
+}
+
+func (w *world) last(id submission.ID) string {
+	history := w.whats(id)
+	if len(history) == 0 {
+		return ""
+	}
+	return history[len(history)-1]
+}
+
+func TestTheMailIsSentAgainOnceItIsTime(t *testing.T) {
+	w := newWorld(t)
+	w.row("contoso.com", "r", "Action", "invite")
+	id := w.submit("ana@contoso.com")
+	w.deliverAll()
+	w.wantState(id, invite.Done)
+
+	w.wish(submission.Resend, id)
+	w.deliverAll()
+	if w.last(id) != "resend-too-soon" || len(w.tenant.Invitations()) != 1 {
+		t.Errorf("right after the first mail: %v", w.whats(id))
+	}
+	w.now = w.now.Add(time.Hour)
+	// Impatience does not help.
+	for range 3 {
+		w.wish(submission.Resend, id)
+		w.deliverAll()
+	}
+	if n := len(w.tenant.Invitations()); n != 2 {
+		t.Errorf("%d mails, want 2; history %v", n, w.whats(id))
+	}
+	w.wantTenant(2, 1, 0)
+	r := w.wantState(id, invite.Done)
+	if r.Resend.Open() || !r.Due.IsZero() {
+		t.Errorf("something is still to be done: %+v", r)
+	}
+	// Nor does a second request for the same address.
+	again := w.submit("ana@contoso.com")
+	w.deliverAll()
+	w.wish(submission.Resend, again)
+	w.deliverAll()
+	if w.last(again) != "resend-too-soon" {
+		t.Errorf("by another request: %v", w.whats(again))
+	}
+}
+
+func TestAnAddressGetsOnlySoManyMailsByStatusPages(t *testing.T) {
+	w := newWorld(t)
+	w.row("contoso.com", "r", "Action", "invite")
+	id := w.submit("ana@contoso.com")
+	w.deliverAll()
+	for range 10 {
+		w.now = w.now.Add(2 * time.Hour)
+		w.wish(submission.Resend, id)
+		w.deliverAll()
+	}
+	if n := len(w.tenant.Invitations()); n != 5 {
+		t.Errorf("%d mails, want 5", n)
+	}
+	_, err := w.desk().Resend(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.settle(1)
+	if n := len(w.tenant.Invitations()); n != 6 || w.last(id) != "resent" {
+		t.Errorf("%d mails after a person wished one; history %v", n, w.whats(id))
+	}
+}
+
+func TestOnlyAPendingGuestGetsTheMailAgain(t *testing.T) {
+	tests := map[string]struct {
+		change func(*world, string)
+		what   string
+	}{
+		"has accepted": {func(w *world, guest string) {
+			_ = w.tenant.ChangeUser(guest, func(u *graphsim.User) { u.ExternalUserState = "Accepted" })
+		}, "resend-needless"},
+		"is disabled": {func(w *world, guest string) {
+			_ = w.tenant.ChangeUser(guest, func(u *graphsim.User) { u.Disabled = true })
+		}, "resend-refused"},
+		"is deleted": {func(w *world, guest string) { _ = w.tenant.DeleteUser(guest) }, "resend-refused"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.row("contoso.com", "r", "Action", "invite")
+			id := w.submit("ana@contoso.com")
+			w.deliverAll()
+			w.now = w.now.Add(2 * time.Hour)
+			test.change(w, w.load(id).GuestID)
+			w.wish(submission.Resend, id)
+			w.deliverAll()
+			if w.last(id) != test.what || len(w.tenant.Invitations()) != 1 {
+				t.Errorf("history %v, %d mails", w.whats(id), len(w.tenant.Invitations()))
+			}
+		})
+	}
+}
+
+func TestAMailWaitsForItsTurn(t *testing.T) {
+	w := newWorld(t)
+	w.pace = invite.Pace{Daily: 1}
+	w.machine = w.newMachine()
+	w.row("contoso.com", "r", "Action", "invite")
+	id := w.submit("ana@contoso.com")
+	w.deliverAll()
+	w.now = w.now.Add(2 * time.Hour)
+	w.wish(submission.Resend, id)
+	w.settle(2)
+	w.wantTenant(1, 1, 0)
+	w.settle(24)
+	w.wantTenant(2, 1, 0)
+	w.wantState(id, invite.Done)
+	due, err := w.store.Due(t.Context(), w.now.AddDate(1, 0, 0), 10)
+	if err != nil || len(due) != 0 {
+		t.Errorf("due %v, %v", due, err)
+	}
+}
+
+func TestAMailIsSentAgainThroughTrouble(t *testing.T) {
+	tests := map[string]struct {
+		fault graphsim.Fault
+		mails int
+		what  string
+	}{
+		"throttled":          {graphsim.Fault{Times: 1, Status: 429, Headers: map[string]string{"Retry-After": "120"}}, 2, "resent"},
+		"no answer":          {graphsim.Fault{Times: 1, Status: 502}, 1, "resend-unanswered"},
+		"lost answer":        {graphsim.Fault{Times: 1, Status: 502, AfterEffect: true}, 2, "resend-unanswered"},
+		"refused":            {graphsim.Fault{Times: 1, Status: 400, Code: "BadRequest", Message: "No."}, 1, "resend-refused"},
+		"the tenant is shut": {graphsim.Fault{Times: 1, Status: 403, Code: "Forbidden", Message: switchedOff}, 2, "resent"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.row("contoso.com", "r", "Action", "invite")
+			id := w.submit("ana@contoso.com")
+			w.deliverAll()
+			w.now = w.now.Add(2 * time.Hour)
+			test.fault.Match = graphsim.Match{Method: http.MethodPost, Path: "/v1.0/invitations"}
+			w.order(test.fault)
+			w.wish(submission.Resend, id)
+			w.settle(4)
+			if n := len(w.tenant.Invitations()); n != test.mails || w.last(id) != test.what {
+				t.Errorf("%d mails, want %d; history %v, want it to end with %s", n, test.mails, w.whats(id), test.what)
+			}
+			w.wantState(id, invite.Done)
+		})
+	}
+}
+
+// TestAMailIsNotDoubledByACrash ends the process before and after every operation of sending a mail again: at most one more is sent, and the wish
+// comes to an end.
+func TestAMailIsNotDoubledByACrash(t *testing.T) {
+	for k := 0; ; k++ {
+		reached := false
+		t.Run(fmt.Sprintf("operation %d", k), func(t *testing.T) {
+			w := newWorld(t)
+			w.row("contoso.com", "r", "Action", "invite")
+			id := w.submit("ana@contoso.com")
+			w.deliverAll()
+			w.now = w.now.Add(2 * time.Hour)
+			n := 0
+			w.interrupt = func(string, bool) error {
+				n++
+				if n-1 == k {
+					reached = true
+					panic(crash{})
+				}
+				return nil
+			}
+			w.wish(submission.Resend, id)
+			w.settle(1)
+			if n := len(w.tenant.Invitations()); n > 2 {
+				t.Errorf("%d mails", n)
+			}
+			if r := w.wantState(id, invite.Done); r.Resend.Open() {
+				t.Errorf("the wish is still open; history %v", w.whats(id))
+			}
+		})
+		if !reached {
+			return
+		}
+	}
+}
+
+// reached are ways to bring a request into a state, for address ana@contoso.com.
+var reached = map[invite.State]func(*world) submission.ID{
+	invite.Received: func(w *world) submission.ID {
+		w.store.FailBefore = func(op string) error {
+			if op == "Rows" {
+				return unavailable
+			}
+			return w.before(op)
+		}
+		return w.submit("ana@contoso.com")
+	},
+	invite.Review: func(w *world) submission.ID { return w.submit("ana@contoso.com") },
+	invite.Denied: func(w *world) submission.ID {
+		w.row("ana@contoso.com", "r", "Action", "deny", "Note", "Ana@Contoso.com left")
+		return w.submit("ana@contoso.com")
+	},
+	invite.Done: func(w *world) submission.ID {
+		w.row("ana@contoso.com", "r", "Action", "invite", "MaxGuests", int32(3))
+		return w.submit("ana@contoso.com")
+	},
+	invite.Parked: func(w *world) submission.ID {
+		w.row("contoso.com", "r", "Action", "invite", "MaxGuests", int32(3))
+		w.tenantSays(suspicious)
+		return w.submit("ana@contoso.com")
+	},
+	invite.Inviting: func(w *world) submission.ID {
+		w.row("contoso.com", "r", "Action", "invite", "MaxGuests", int32(3))
+		w.order(graphsim.Fault{Match: graphsim.Match{Method: http.MethodPost, Path: "/v1.0/invitations"}, Times: 1, Status: 502})
+		return w.submit("ana@contoso.com")
+	},
+	invite.Granting: func(w *world) submission.ID {
+		w.row("contoso.com", "r", "Action", "invite", "MaxGuests", int32(3), "Groups", groupOne)
+		w.order(graphsim.Fault{Match: graphsim.Match{Method: http.MethodPost, Path: "/v1.0/groups/" + groupOne + "/members/$ref"}, Times: 1, Status: 503})
+		return w.submit("ana@contoso.com")
+	},
+	invite.Failed: func(w *world) submission.ID {
+		w.row("contoso.com", "r", "Action", "invite", "MaxGuests", int32(3))
+		w.order(graphsim.Fault{Match: graphsim.Match{Method: http.MethodPost, Path: "/v1.0/invitations"}, Times: 1, Status: 400,
+			Code: "BadRequest", Message: "This user can't be invited to this directory."})
+		return w.submit("ana@contoso.com")
+	},
+}
+
+// wantErased fails if anything that is stored still says who the partner is.
+func (w *world) wantErased(id submission.ID) {
+	w.t.Helper()
+	r := w.load(id)
+	if r.Erased.IsZero() {
+		w.t.Errorf("the request is not erased: %s, history %v", r.State, w.whats(id))
+	}
+	events, err := w.store.History(w.t.Context(), id)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	kept, err := w.store.AllPoison(w.t.Context())
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	text, err := json.Marshal(map[string]any{"request": r, "events": events, "kept": kept})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	for _, name := range []string{"ana@", "ana", "silva", "contoso\"", "secret words"} {
+		if strings.Contains(strings.ToLower(string(text)), name) {
+			w.t.Errorf("what is stored still says %q: %.1500s", name, text)
+		}
+	}
+	due, err := w.store.Due(w.t.Context(), w.now.AddDate(1, 0, 0), 10)
+	if err != nil || len(due) != 0 {
+		w.t.Errorf("due %v, %v", due, err)
+	}
+}
+
+func TestAWithdrawnRequestEndsAndIsErased(t *testing.T) {
+	ends := map[invite.State]struct {
+		end                invite.State
+		invitations, seats int
+	}{
+		invite.Received: {invite.Cancelled, 0, 0},
+		invite.Review:   {invite.Cancelled, 0, 0},
+		invite.Denied:   {invite.Denied, 0, 0},
+		invite.Parked:   {invite.Cancelled, 0, 0},
+		invite.Inviting: {invite.Cancelled, 0, 0},
+		invite.Failed:   {invite.Cancelled, 0, 0},
+		invite.Granting: {invite.Done, 1, 1},
+		invite.Done:     {invite.Done, 1, 1},
+	}
+	asks := map[string]func(*world, submission.ID){
+		"by the partner": func(w *world, id submission.ID) { w.wish(submission.Withdraw, id) },
+		"by an admin": func(w *world, id submission.ID) {
+			_, err := w.desk().Erase(w.t.Context(), id)
+			if err != nil {
+				w.t.Error(err)
+			}
+		},
+	}
+	for state, want := range ends {
+		for by, ask := range asks {
+			t.Run(string(state)+" "+by, func(t *testing.T) {
+				w := newWorld(t)
+				id := reached[state](w)
+				w.deliverAll()
+				w.wantState(id, state)
+				err := w.machine.Keep(t.Context(), "m1", []byte(`{"email":"Ana@Contoso.com"}`), problem.New(problem.MalformedMessage, "it is none"))
+				if err != nil {
+					t.Fatal(err)
+				}
+				ask(w, id)
+				w.store.FailBefore = w.before
+				w.settle(1)
+				w.wantState(id, want.end)
+				w.wantErased(id)
+				if n := len(w.tenant.Invitations()); n != want.invitations {
+					t.Errorf("%d invitations", n)
+				}
+				partition := "contoso.com"
+				if state == invite.Done {
+					partition = "ana@contoso.com"
+				}
+				w.wantSeats(partition, "r", want.seats)
+				if want.seats > 0 {
+					w.wantLine(invite.LineRemains, 1)
+				}
+				address, err := submission.ParseAddress("ana@contoso.com")
+				if err != nil {
+					t.Fatal(err)
+				}
+				_, created, err := w.store.Claim(t.Context(), address, id, w.now)
+				if err != nil || !created {
+					t.Error("the claim still tells of the address")
+				}
+				if strings.Contains(w.log.String(), "wingtiptoys") || strings.Contains(w.log.String(), "ana@") {
+					t.Error("the log names somebody")
+				}
+				// A second time changes nothing, and nobody can do anything more with it.
+				before := w.load(id)
+				w.wish(submission.Withdraw, id)
+				w.wish(submission.Resend, id)
+				w.deliverAll()
+				if after := w.load(id); after.Version != before.Version {
+					t.Error("a second withdrawal changed it")
+				}
+				_, err = w.desk().Retry(t.Context(), id)
+				if problem.CodeOf(err) != problem.InvalidInput {
+					t.Errorf("taking up what is erased gives %v", err)
+				}
+			})
+		}
+	}
+}
+
+func TestAWithdrawalAfterALostAnswerKnowsTheGuest(t *testing.T) {
+	w := newWorld(t)
+	w.row("contoso.com", "r", "Action", "invite", "MaxGuests", int32(3))
+	w.order(graphsim.Fault{Match: graphsim.Match{Method: http.MethodPost, Path: "/v1.0/invitations"}, Times: 1, Status: 502, AfterEffect: true})
+	id := w.submit("ana@contoso.com")
+	w.deliverAll()
+	w.wish(submission.Withdraw, id)
+	w.settle(1)
+	r := w.wantState(id, invite.Done)
+	w.wantErased(id)
+	w.wantLine(invite.LineRemains, 1)
+	if r.GuestID == "" {
+		t.Error("the guest's id is not known")
+	}
+	w.wantSeats("contoso.com", "r", 1)
+}
+
+func TestAWithdrawalThatOvertakesItsSubmission(t *testing.T) {
+	w := newWorld(t)
+	w.row("contoso.com", "r", "Action", "invite")
+	id := w.submit("ana@contoso.com")
+	first := w.queue[0]
+	w.queue = nil
+	w.wish(submission.Withdraw, id)
+	w.deliverAll()
+	w.wantState(id, invite.Cancelled)
+	w.queue = append(w.queue, first)
+	w.settle(1)
+	w.wantState(id, invite.Cancelled)
+	w.wantErased(id)
+	w.wantTenant(0, 0, 0)
+
+	// An id that can't be on its way leaves nothing behind.
+	old, err := submission.NewID(w.now.AddDate(0, 0, -8), w.random)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.wish(submission.Withdraw, old)
+	w.wish(submission.Resend, old)
+	w.deliverAll()
+	_, err = w.store.Load(t.Context(), old)
+	if problem.CodeOf(err) != problem.NotFound {
+		t.Errorf("something is recorded: %v", err)
+	}
+}
+
+// TestAWithdrawalAndTheMachineAtOnce withdraws in the middle of every operation by which a guest is invited: nobody is invited twice, and in the end
+// everything is erased.
+func TestAWithdrawalAndTheMachineAtOnce(t *testing.T) {
+	for k := 0; ; k++ {
+		was := false
+		t.Run(fmt.Sprintf("operation %d", k), func(t *testing.T) {
+			w := newWorld(t)
+			w.row("contoso.com", "r", "Action", "invite", "Groups", groupOne, "MaxGuests", int32(3))
+			id := w.submit("ana@contoso.com")
+			n, inside := 0, false
+			w.interrupt = func(string, bool) error {
+				if inside {
+					return nil
+				}
+				n++
+				if n-1 != k {
+					return nil
+				}
+				was, inside = true, true
+				err := w.machine.Advance(t.Context(), submission.Message{ID: id, Kind: submission.Withdraw})
+				inside = false
+				if err != nil {
+					w.wish(submission.Withdraw, id)
+				}
+				return nil
+			}
+			w.settle(2)
+			if !was {
+				return
+			}
+			w.wantErased(id)
+			guests := len(w.tenant.Guests())
+			if guests > 1 || len(w.tenant.Invitations()) > 1 {
+				t.Errorf("%d guests, %d invitations", guests, len(w.tenant.Invitations()))
+			}
+			if guests == 0 {
+				w.wantSeats("contoso.com", "r", 0)
+			}
+		})
+		if !was {
+			return
+		}
+	}
+}
+
+func TestFinishedRequestsLoseTheirPersonalData(t *testing.T) {
+	w := newWorld(t)
+	w.retention = 30 * 24 * time.Hour
+	w.machine = w.newMachine()
+	w.row("ana@contoso.com", "r", "Action", "invite", "MaxGuests", int32(3))
+	w.row("bo@contoso.com", "r", "Action", "deny")
+	invited, denied, reviewed := w.submit("ana@contoso.com"), w.submit("bo@contoso.com"), w.submit("cy@fabrikam.com")
+	w.deliverAll()
+	_, err := w.desk().Deny(t.Context(), w.review(t, "di@fabrikam.com"), "secret words")
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = w.machine.Keep(t.Context(), "m1", []byte(`ana`), problem.New(problem.MalformedMessage, "it is none"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.now = w.now.Add(29 * 24 * time.Hour)
+	w.settle(1)
+	if r := w.load(invited); !r.Erased.IsZero() || r.Submission.GivenName == "" {
+		t.Error("erased too early")
+	}
+	w.now = w.now.Add(24 * time.Hour)
+	w.settle(2)
+	w.wantErased(invited)
+	for _, id := range []submission.ID{invited, denied} {
+		r := w.load(id)
+		if r.Decision == nil || r.Decision.Reason == "" || r.Decision.Row == nil || r.Erased.IsZero() {
+			t.Errorf("the decision is gone, or the data is not: %+v", r)
+		}
+	}
+	w.wantSeats("ana@contoso.com", "r", 1)
+	if r := w.wantState(reviewed, invite.Review); r.Submission.GivenName == "" {
+		t.Error("a request that waits for a person lost its data")
+	}
+	w.wantLine(invite.LineOverdue, strings.Count(w.log.String(), `"requests wait too long"`))
+	if !strings.Contains(w.log.String(), `state=review requests=1 oldest=`+string(reviewed)) {
+		t.Error("nobody is told that a request waits for a person for a month")
+	}
+	// The address is still known to have a guest: no second mail.
+	again := w.submit("ana@contoso.com")
+	w.settle(1)
+	w.wantState(again, invite.Done)
+	w.wantTenant(1, 1, 0)
+}
+
+// review brings a request to review.
+func (w *world) review(t *testing.T, address string) submission.ID {
+	t.Helper()
+	id := w.submit(address)
+	w.deliverAll()
+	w.wantState(id, invite.Review)
+	return id
+}
+
+func TestWordsOfPersonsStandInNoEvent(t *testing.T) {
+	w := newWorld(t)
+	denied, cancelled, approved := w.review(t, "ana@contoso.com"), w.review(t, "bo@contoso.com"), w.review(t, "cy@contoso.com")
+	desk := w.desk()
+	_, err1 := desk.Deny(t.Context(), denied, "secret words")
+	_, err2 := desk.Cancel(t.Context(), cancelled, "secret words")
+	_, err3 := desk.Approve(t.Context(), approved, letIn, "secret words")
+	for _, err := range []error{err1, err2, err3} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, id := range []submission.ID{denied, cancelled} {
+		if r := w.load(id); r.Words != "secret words" || strings.Contains(r.Reason, "secret") {
+			t.Errorf("words %q, reason %q", r.Words, r.Reason)
+		}
+	}
+	for _, id := range []submission.ID{denied, cancelled, approved} {
+		events, err := w.store.History(t.Context(), id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if slices.ContainsFunc(events, func(e invite.Event) bool { return strings.Contains(e.Detail, "secret") }) {
+			t.Errorf("the history has them: %+v", events)
+		}
+	}
+}
