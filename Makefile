@@ -62,7 +62,7 @@ bench: emulator build ## print the figures of speed and size
 	go test -run '^$$' -bench . -benchmem ./handlers/...
 	go run ./handlers/cmd/bench
 
-package: tools ## build dist/guestlist.zip, which Azure takes
+package: tools ## build the zips that Azure takes: dist/guestlist.zip, and one for each part
 	GOOS=linux GOARCH=amd64 go build -ldflags='-s -w' -o .local/package/handler ./handlers/cmd/handler
 	go run ./handlers/cmd/package -handler .local/package/handler -o dist/guestlist.zip
 

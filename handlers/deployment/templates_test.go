@@ -183,7 +183,7 @@ func TestTheAppSettingsAreThoseThatAreRead(t *testing.T) {
 	slices.Sort(want)
 	slices.Sort(got)
 	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("the app settings differ from what is read (-read +emitted):\n%s", diff)
+		t.Errorf("the app settings differ from what is read; a new one goes into infra/settings.bicep, into the type and into the function (-read +emitted):\n%s", diff)
 	}
 }
 

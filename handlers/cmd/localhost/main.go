@@ -53,10 +53,11 @@ func run(ctx context.Context, args, environ []string, stdin io.Reader, stdout, s
 
 // options is what the command line and the environment say.
 type options struct {
-	root   string
-	data   string
-	noHost bool
-	ports  []port
+	root     string
+	data     string
+	settings string // empty: local.settings.json in the root, or the sample there
+	noHost   bool
+	ports    []port
 }
 
 // port is a port that can be chosen.
@@ -87,6 +88,7 @@ func readOptions(args, environ []string, stderr io.Writer) (options, error) {
 	flags.SetOutput(stderr)
 	flags.StringVar(&o.root, "root", "", "folder of host.json (default: the working directory or the nearest folder above)")
 	flags.StringVar(&o.data, "data", "", "folder for data, logs and addresses (default: .local in the root)")
+	flags.StringVar(&o.settings, "settings", "", "file of local settings (default: local.settings.json in the root, or the sample there)")
 	flags.BoolVar(&o.noHost, "no-host", false, "leave the handler and its host out: func start will be them")
 	chosen := map[string]bool{}
 	for i := range o.ports {
@@ -261,7 +263,7 @@ func runAll(ctx context.Context, o options, environ []string, stdout, stderr io.
 // startHost starts the host, and the handler by it, on the settings of the local settings file, then the environment, then what is known
 // only now.
 func startHost(ctx context.Context, o options, environ []string, at addresses, log *slog.Logger) (*hostsim.Host, error) {
-	values, err := readLocalSettings(o.root)
+	values, err := readLocalSettings(o.root, o.settings)
 	if err != nil {
 		return nil, err
 	}
@@ -314,17 +316,22 @@ type localSettings struct {
 	Values      map[string]string
 }
 
-// readLocalSettings returns the values of local.settings.json, or of the sample where that does not exist, as an environment.
-func readLocalSettings(root string) ([]string, error) {
-	name := "local.settings.json"
-	content, err := os.ReadFile(filepath.Join(root, name))
-	if errors.Is(err, os.ErrNotExist) {
-		name = "local.settings.sample.json"
-		content, err = os.ReadFile(filepath.Join(root, name))
+// readLocalSettings returns the values of the named file as an environment, or those of local.settings.json, or of the sample where that does
+// not exist.
+func readLocalSettings(root, name string) ([]string, error) {
+	path := name
+	if name == "" {
+		path = filepath.Join(root, "local.settings.json")
+	}
+	content, err := os.ReadFile(path)
+	if name == "" && errors.Is(err, os.ErrNotExist) {
+		path = filepath.Join(root, "local.settings.sample.json")
+		content, err = os.ReadFile(path)
 	}
 	if err != nil {
 		return nil, err
 	}
+	name = filepath.Base(path)
 	var file localSettings
 	err = json.Unmarshal(content, &file)
 	if err != nil {

@@ -318,7 +318,7 @@ func TestTheSampleSettingsAreFitForTheHandler(t *testing.T) {
 		t.Fatal(err)
 	}
 	write(t, filepath.Join(root, "local.settings.sample.json"), string(sample))
-	env, err := readLocalSettings(root)
+	env, err := readLocalSettings(root, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -348,7 +348,7 @@ func TestLocalSettingsGoBeforeTheSample(t *testing.T) {
 				write(t, path, test.own)
 				defer os.Remove(path)
 			}
-			env, err := readLocalSettings(root)
+			env, err := readLocalSettings(root, "")
 			if test.fault == "" && err != nil || test.fault != "" && (err == nil || !strings.Contains(err.Error(), test.fault)) {
 				t.Fatalf("err = %v, want %q", err, test.fault)
 			}

@@ -19,7 +19,7 @@ import (
 func main() {
 	root := flag.String("root", ".", "folder of host.json and the function folders")
 	handler := flag.String("handler", "", "the handler, built for linux/amd64 without cgo")
-	out := flag.String("o", "dist/guestlist.zip", "the zip to write")
+	out := flag.String("o", "dist/guestlist.zip", "the zip to write; those of the parts are written beside it")
 	flag.Parse()
 	err := run(*root, *handler, *out)
 	if err != nil {
@@ -28,9 +28,23 @@ func main() {
 	}
 }
 
-// run writes the zip as a whole or not at all.
+// part is what one function app runs where the public form, the status page and the work have an app each. A function that has no folder in
+// an app can't run there, whatever the app's settings say. (Settings can't say it: on Linux none may have a hyphen in its name, so
+// AzureWebJobs.NAME.Disabled is refused.)
+type part struct {
+	suffix    string
+	functions []string // nil: those that no other part has
+}
+
+var parts = []part{
+	{"-form", []string{"signup-http"}},
+	{"-status", []string{"status-http"}},
+	{"-work", nil},
+}
+
+// run writes the zip of everything and those of the parts, each as a whole or not at all.
 func run(root, handler, out string) error {
-	entries, err := collect(root, handler)
+	all, err := collect(root, handler)
 	if err != nil {
 		return err
 	}
@@ -38,6 +52,46 @@ func run(root, handler, out string) error {
 	if err != nil {
 		return err
 	}
+	base, extension := strings.TrimSuffix(out, filepath.Ext(out)), filepath.Ext(out)
+	for _, p := range parts {
+		entries, err := p.of(all)
+		if err != nil {
+			return err
+		}
+		err = pack(base+p.suffix+extension, entries)
+		if err != nil {
+			return err
+		}
+	}
+	return pack(out, all)
+}
+
+// of returns the entries that the part needs.
+func (p part) of(all []entry) ([]entry, error) {
+	var taken []string
+	for _, other := range parts {
+		taken = append(taken, other.functions...)
+	}
+	var entries []entry
+	found := 0
+	for _, e := range all {
+		function, isFunction := strings.CutSuffix(e.name, "/function.json")
+		wanted := !isFunction || slices.Contains(p.functions, function) || p.functions == nil && !slices.Contains(taken, function)
+		if wanted {
+			entries = append(entries, e)
+		}
+		if wanted && isFunction {
+			found++
+		}
+	}
+	if found == 0 || found < len(p.functions) {
+		return nil, fmt.Errorf("the part %s lacks functions: of %v there are %d", p.suffix, p.functions, found)
+	}
+	return entries, nil
+}
+
+// pack writes one zip as a whole or not at all.
+func pack(out string, entries []entry) error {
 	file, err := os.CreateTemp(filepath.Dir(out), filepath.Base(out))
 	if err != nil {
 		return err

@@ -56,31 +56,69 @@ func create(t *testing.T, path, content string) {
 // repository is the root of this repository, whose own files are packed.
 const repository = "../../.."
 
-func TestTheZipHoldsWhatAzureNeedsAndNothingElse(t *testing.T) {
+func TestTheZipsHoldWhatAzureNeedsAndNothingElse(t *testing.T) {
 	handler := program(t, elf.EM_X86_64, elf.PT_LOAD)
-	path := filepath.Join(t.TempDir(), "dist", "app.zip")
-	err := run(repository, handler, path)
+	folder := filepath.Join(t.TempDir(), "dist")
+	err := run(repository, handler, filepath.Join(folder, "app.zip"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	archive, err := zip.OpenReader(path)
+	tests := map[string][]string{
+		"app.zip":        {"invite-poison", "invite-queue", "signup-http", "status-http", "upkeep-timer"},
+		"app-form.zip":   {"signup-http"},
+		"app-status.zip": {"status-http"},
+		"app-work.zip":   {"invite-poison", "invite-queue", "upkeep-timer"},
+	}
+	for name, functions := range tests {
+		t.Run(name, func(t *testing.T) {
+			archive, err := zip.OpenReader(filepath.Join(folder, name))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer archive.Close()
+			var got []string
+			for _, file := range archive.File {
+				got = append(got, fmt.Sprintf("%s %04o", file.Name, file.Mode().Perm()))
+				if file.CreatorVersion>>8 != 3 {
+					t.Errorf("%s is not marked as made on Unix, so its bits do not count", file.Name)
+				}
+			}
+			want := []string{"bin/handler 0755", "host.json 0644"}
+			for _, function := range functions {
+				want = append(want, function+"/function.json 0644")
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("the zip differs (-want +got):\n%s", diff)
+			}
+		})
+	}
+	files, err := os.ReadDir(folder)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer archive.Close()
-	var got []string
-	for _, file := range archive.File {
-		got = append(got, fmt.Sprintf("%s %04o", file.Name, file.Mode().Perm()))
-		if file.CreatorVersion>>8 != 3 {
-			t.Errorf("%s is not marked as made on Unix, so its bits do not count", file.Name)
+	if len(files) != len(tests) {
+		t.Errorf("the folder holds %d files, want %d", len(files), len(tests))
+	}
+}
+
+// Whoever may reach an app by HTTP must not reach the one that invites.
+func TestNoFunctionOfTheWorkIsReachedByHTTP(t *testing.T) {
+	all, err := collect(repository, program(t, elf.EM_X86_64, elf.PT_LOAD))
+	if err != nil {
+		t.Fatal(err)
+	}
+	work, err := parts[len(parts)-1].of(all)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range work {
+		content, err := os.ReadFile(e.path)
+		if err != nil {
+			t.Fatal(err)
 		}
-	}
-	want := []string{
-		"bin/handler 0755", "host.json 0644", "invite-poison/function.json 0644", "invite-queue/function.json 0644", "signup-http/function.json 0644",
-		"status-http/function.json 0644", "upkeep-timer/function.json 0644",
-	}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("the zip differs (-want +got):\n%s", diff)
+		if strings.HasSuffix(e.name, "/function.json") && strings.Contains(strings.ToLower(string(content)), "httptrigger") {
+			t.Errorf("%s answers HTTP and is in the zip of the work", e.name)
+		}
 	}
 }
 
@@ -114,20 +152,30 @@ func TestWhatWouldNotStartIsNotPacked(t *testing.T) {
 	linux := program(t, elf.EM_X86_64, elf.PT_LOAD)
 	windows := filepath.Join(t.TempDir(), "handler.exe")
 	create(t, windows, "MZ")
-	tests := map[string]struct{ host, stray, handler, want string }{
-		"another system's handler":    {good, "", windows, "GOOS=linux"},
-		"a dynamic handler":           {good, "", program(t, elf.EM_X86_64, elf.PT_LOAD, elf.PT_INTERP), "CGO_ENABLED=0"},
-		"another processor's handler": {good, "", program(t, elf.EM_AARCH64, elf.PT_LOAD), "GOARCH=amd64"},
-		"no handler":                  {good, "", "nothing", "no such file"},
-		"a path out of the zip":       {strings.Replace(good, "bin/", "../", 1), "", linux, "defaultExecutablePath"},
-		"no path":                     {`{}`, "", linux, "defaultExecutablePath"},
-		"a stray file":                {good, "f/notes.txt", linux, "nothing else"},
+	tests := map[string]struct{ host, stray, missing, handler, want string }{
+		"another system's handler":    {good, "", "", windows, "GOOS=linux"},
+		"a dynamic handler":           {good, "", "", program(t, elf.EM_X86_64, elf.PT_LOAD, elf.PT_INTERP), "CGO_ENABLED=0"},
+		"another processor's handler": {good, "", "", program(t, elf.EM_AARCH64, elf.PT_LOAD), "GOARCH=amd64"},
+		"no handler":                  {good, "", "", "nothing", "no such file"},
+		"a path out of the zip":       {strings.Replace(good, "bin/", "../", 1), "", "", linux, "defaultExecutablePath"},
+		"no path":                     {`{}`, "", "", linux, "defaultExecutablePath"},
+		"a stray file":                {good, "f/notes.txt", "", linux, "nothing else"},
+		"no form":                     {good, "", "signup-http", linux, "-form lacks"},
+		"no work":                     {good, "", "f", linux, "-work lacks"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			root := t.TempDir()
 			create(t, filepath.Join(root, "host.json"), test.host)
-			create(t, filepath.Join(root, "f", "function.json"), "{}")
+			for _, function := range []string{"signup-http", "status-http", "f"} {
+				create(t, filepath.Join(root, function, "function.json"), "{}")
+			}
+			if test.missing != "" {
+				err := os.RemoveAll(filepath.Join(root, test.missing))
+				if err != nil {
+					t.Fatal(err)
+				}
+			}
 			if test.stray != "" {
 				create(t, filepath.Join(root, test.stray), "x")
 			}

@@ -1,0 +1,318 @@
+package deployment
+
+import (
+	"archive/zip"
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"guestlist/handlers/azurite"
+	"guestlist/handlers/graphsim"
+	"guestlist/handlers/hostsim"
+	"guestlist/handlers/policy"
+	"guestlist/handlers/tables"
+)
+
+// zips builds the handler and packs it, once for all tests of this process, and returns the folder of the zips.
+var zips = sync.OnceValues(func() (string, error) {
+	folder, err := os.MkdirTemp("", "guestlist-zips-")
+	if err != nil {
+		return "", err
+	}
+	for _, args := range [][]string{
+		{"build", "-ldflags=-s -w", "-o", folder + "/", "guestlist/handlers/cmd/handler", "guestlist/handlers/cmd/localhost"},
+		{"run", "guestlist/handlers/cmd/package", "-root", root, "-handler", folder + "/handler", "-o", folder + "/guestlist.zip"},
+	} {
+		cmd := exec.Command("go", args...)
+		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+		output, err := cmd.CombinedOutput()
+		if err != nil {
+			return "", fmt.Errorf("go %v: %w: %s", args, err, output)
+		}
+	}
+	return folder, nil
+})
+
+// unpack makes an empty folder and unpacks a zip there, as Azure does: with the zip's own bits.
+func unpack(t *testing.T, name string) string {
+	t.Helper()
+	folder, err := zips()
+	if err != nil {
+		t.Fatal(err)
+	}
+	archive, err := zip.OpenReader(filepath.Join(folder, name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer archive.Close()
+	target := t.TempDir()
+	for _, file := range archive.File {
+		path := filepath.Join(target, filepath.FromSlash(file.Name))
+		err = os.MkdirAll(filepath.Dir(path), 0o755)
+		if err != nil {
+			t.Fatal(err)
+		}
+		content, err := file.Open()
+		if err != nil {
+			t.Fatal(err)
+		}
+		out, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_EXCL, file.Mode().Perm())
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = io.Copy(out, content)
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = out.Close()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return target
+}
+
+var browser = &http.Client{
+	Timeout:       20 * time.Second,
+	CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+}
+
+// submit posts the form and returns where the answer leads to.
+func submit(t *testing.T, form string) *url.URL {
+	t.Helper()
+	r, err := browser.PostForm(form, url.Values{
+		"email": {"ana@contoso.com"}, "givenName": {"Ana"}, "familyName": {"Silva"}, "company": {"Contoso Ltd"}, "country": {"PT"},
+		"reason": {"We build the portal together."},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Body.Close()
+	content, err := io.ReadAll(r.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	location, err := r.Location()
+	if r.StatusCode != http.StatusSeeOther || err != nil {
+		t.Fatalf("the form was answered with %s (%v):\n%s", r.Status, err, content)
+	}
+	return location
+}
+
+// read gets JSON; what is no JSON leaves the value as it is.
+func read(t *testing.T, link string, value any) {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, link, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set("Accept", "application/json")
+	response, err := browser.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	_ = json.NewDecoder(response.Body).Decode(value)
+}
+
+func eventually(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(90 * time.Second); !holds(); time.Sleep(100 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("not within 90 s: %s", what)
+		}
+	}
+}
+
+func finished(t *testing.T, status string) {
+	t.Helper()
+	eventually(t, "the status page says finished", func() bool {
+		var progress struct{ Stage string }
+		read(t, status, &progress)
+		return progress.Stage == "finished"
+	})
+}
+
+func TestTheZipServesASignUpToTheEndInAnEmptyFolder(t *testing.T) {
+	app := unpack(t, "guestlist.zip")
+	folder, err := zips()
+	if err != nil {
+		t.Fatal(err)
+	}
+	data := t.TempDir()
+	cmd := exec.Command(filepath.Join(folder, "localhost"), "-root", app, "-data", data, "-settings", root+"/local.settings.sample.json")
+	cmd.Env = append(os.Environ(), "PORT=0")
+	var log strings.Builder
+	cmd.Stderr = &log
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = cmd.Start()
+	if err != nil {
+		t.Fatal(err)
+	}
+	stopped := false
+	stop := func() {
+		if !stopped {
+			stopped = true
+			_ = cmd.Process.Signal(os.Interrupt)
+			_ = cmd.Wait()
+		}
+	}
+	defer func() {
+		stop()
+		if t.Failed() {
+			t.Log(log.String())
+		}
+	}()
+	line, err := bufio.NewReader(stdout).ReadString('\n')
+	if err != nil {
+		t.Fatal("the local run ended before it was ready")
+	}
+	content, err := os.ReadFile(filepath.Join(data, "run.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var at struct{ Signup, Graph string }
+	err = json.Unmarshal(content, &at)
+	if err != nil || line != "ready "+at.Signup+"\n" {
+		t.Fatalf("ready is %q, run.json %s: %v", line, content, err)
+	}
+
+	finished(t, submit(t, at.Signup).String())
+	var invitations, memberships []map[string]any
+	read(t, at.Graph+"/stand-in/invitations", &invitations)
+	read(t, at.Graph+"/stand-in/memberships", &memberships)
+	if len(invitations) != 1 || len(memberships) != 2 {
+		t.Errorf("the tenant got invitations %v and memberships %v, want one and two", invitations, memberships)
+	}
+	stop()
+	// The app's folder may be read-only in Azure.
+	_, err = os.Stat(filepath.Join(app, ".local"))
+	if err == nil {
+		t.Error("the run left something in the app's folder")
+	}
+}
+
+// nowhere is a table service and a directory that nobody serves: what an app has whose identity may use neither.
+const nowhere = "http://127.0.0.1:9"
+
+// host runs one part of the deployment.
+func host(t *testing.T, zipped, storage string, settings ...string) *hostsim.Host {
+	t.Helper()
+	log := &strings.Builder{}
+	var mutex sync.Mutex
+	h, err := hostsim.New(hostsim.Config{
+		Root: unpack(t, zipped), Storage: storage,
+		Env: append(os.Environ(), append([]string{
+			"GUESTLIST_GRAPH_CREDENTIAL=none", "GUESTLIST_GRAPH_URL=" + nowhere, "GUESTLIST_UPKEEP_SCHEDULE=* * * * * *", "GUESTLIST_INVITATION_SPACING=0s",
+			"AzureFunctionsJobHost__extensions__queues__visibilityTimeout=00:00:01", "AzureFunctionsJobHost__extensions__queues__maxPollingInterval=00:00:01",
+		}, settings...)...),
+		Log: slog.New(slog.NewTextHandler(locked{log, &mutex}, nil)),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	starting, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	err = h.Start(starting)
+	if err != nil {
+		t.Fatalf("%s: %v\n%s", zipped, err, log)
+	}
+	t.Cleanup(func() {
+		h.Stop()
+		if t.Failed() {
+			t.Logf("the log of %s:\n%s", zipped, log)
+		}
+	})
+	return h
+}
+
+type locked struct {
+	io.Writer
+	*sync.Mutex
+}
+
+func (l locked) Write(p []byte) (int, error) {
+	l.Lock()
+	defer l.Unlock()
+	return l.Writer.Write(p)
+}
+
+// Each part has only what its identity may use: the form the queue, the status page the tables, the work everything and no visitors.
+func TestThePartsDoTogetherWhatTheWholeDoes(t *testing.T) {
+	// Its own: the names of the queues are those of the function.json files.
+	server, err := azurite.Start(t.Context(), azurite.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = server.Stop() }()
+	storage := server.ConnectionString()
+	store, err := tables.New(tables.Config{ConnectionString: storage})
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = store.Create(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = store.PutRow(t.Context(), policy.Raw{Partition: "contoso.com", Name: "trusted", Columns: map[string]any{"Action": "invite"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	tenant, err := graphsim.New(graphsim.Config{KnowsAnyGroup: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	graph := httptest.NewServer(tenant)
+	defer graph.Close()
+
+	status := host(t, "guestlist-status.zip", without(storage, "Queue"))
+	form := host(t, "guestlist-form.zip", without(storage, "Table"))
+	work := host(t, "guestlist-work.zip", storage, "GUESTLIST_GRAPH_URL="+graph.URL)
+
+	location := submit(t, form.URL()+"/signup")
+	finished(t, status.URL()+location.Path)
+	if invited := len(tenant.Invitations()); invited != 1 {
+		t.Errorf("%d invitations, want one", invited)
+	}
+	for link, want := range map[string]int{
+		form.URL() + location.Path: http.StatusNotFound, status.URL() + "/signup": http.StatusNotFound,
+		work.URL() + "/signup": http.StatusNotFound, work.URL() + location.Path: http.StatusNotFound,
+	} {
+		response, err := browser.Get(link)
+		if err != nil {
+			t.Fatal(err)
+		}
+		response.Body.Close()
+		if response.StatusCode != want {
+			t.Errorf("%s is answered with %s, want %d", link, response.Status, want)
+		}
+	}
+}
+
+// without returns the connection string with one service led nowhere.
+func without(connection, service string) string {
+	var parts []string
+	for part := range strings.SplitSeq(connection, ";") {
+		if strings.HasPrefix(part, service+"Endpoint=") {
+			part = service + "Endpoint=" + nowhere + "/devstoreaccount1"
+		}
+		parts = append(parts, part)
+	}
+	return strings.Join(parts, ";")
+}
