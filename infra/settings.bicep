@@ -16,6 +16,9 @@ type ProgramSettings = {
   @description('The least time between two invitations; 0s to 10m.')
   GUESTLIST_INVITATION_SPACING: string?
 
+  @description('Days after which the personal data of a finished request is erased; 0 keeps it.')
+  GUESTLIST_RETENTION_DAYS: string?
+
   @description('When waiting requests are looked at: six fields, seconds first, UTC.')
   GUESTLIST_UPKEEP_SCHEDULE: string?
 
@@ -31,6 +34,7 @@ func programSettings(organisation string, given ProgramSettings) object => {
   GUESTLIST_INTENT_LEASE: given.?GUESTLIST_INTENT_LEASE ?? '2m'
   GUESTLIST_DAILY_INVITATIONS: given.?GUESTLIST_DAILY_INVITATIONS ?? '80'
   GUESTLIST_INVITATION_SPACING: given.?GUESTLIST_INVITATION_SPACING ?? '1s'
+  GUESTLIST_RETENTION_DAYS: given.?GUESTLIST_RETENTION_DAYS ?? '90'
   GUESTLIST_UPKEEP_SCHEDULE: given.?GUESTLIST_UPKEEP_SCHEDULE ?? '0 * * * * *'
   GUESTLIST_LOG_LEVEL: given.?GUESTLIST_LOG_LEVEL ?? 'info'
 }

@@ -75,12 +75,6 @@ type Watch = {
 
   @description('The most that is logged in a day, in whole GB. It bounds the bill; what goes beyond is not logged. Default: 1.')
   dailyCapGb: int?
-
-  @description('Hours that a request may wait, be parked or lie in review before an alert. Default: 24.')
-  waitingHours: int?
-
-  @description('Share of the daily budget of invitations, in percent, from which an alert is raised. Default: 80.')
-  budgetPercent: int?
 }
 
 @export()
