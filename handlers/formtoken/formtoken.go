@@ -1,0 +1,195 @@
+package formtoken
+
+import (
+	"crypto/hkdf"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+)
+
+// What is wrong with a token. The form says the same to the sender whichever it is; the log may name it.
+var (
+	// ErrForged: no token, or none that one of the keys has signed.
+	ErrForged = errors.New("the form token is missing or not signed by a known key")
+	// ErrEarly: sent before the least time to fill in the form was over.
+	ErrEarly = errors.New("the form token came back too early")
+	// ErrExpired: the form was fetched too long ago.
+	ErrExpired = errors.New("the form token has expired")
+)
+
+const (
+	// MinKey is the least number of characters in a key: 128 bits even where a character holds only four.
+	MinKey = 32
+	// clockSkew is how far the clock of the instance that issued a token may run ahead of this one.
+	clockSkew = time.Minute
+	// keyDerivation names what the keys are for, so that the same key used elsewhere signs nothing that counts here.
+	keyDerivation = "guestlist form token 1"
+)
+
+// Config is what a Signer needs. All fields but Wait are required.
+type Config struct {
+	// Keys are texts of at least MinKey characters. The first signs, all verify: a new key is put in front, and the old one taken away
+	// when the forms that it signed have expired.
+	Keys []string
+	// Wait is the least time between fetching a form and sending it.
+	Wait time.Duration
+	// Lifetime is how long a form may be sent, from when it was fetched.
+	Lifetime time.Duration
+	Now      func() time.Time
+	Random   io.Reader
+}
+
+// Signer issues and checks tokens. It is safe for concurrent use if Random is.
+type Signer struct {
+	config Config
+	keys   []derived
+}
+
+// derived are the two keys that are made of a configured one, so that no signature can pass for a mark.
+type derived struct{ sign, mark []byte }
+
+// New returns a Signer. Its errors say nothing of the keys but how many characters they have.
+func New(config Config) (*Signer, error) {
+	switch {
+	case len(config.Keys) == 0:
+		return nil, errors.New("formtoken: there is no key")
+	case config.Wait < 0 || config.Lifetime <= config.Wait:
+		return nil, errors.New("formtoken: the lifetime must be longer than the wait, and the wait not negative")
+	case config.Now == nil:
+		return nil, errors.New("formtoken: the clock is missing")
+	case config.Random == nil:
+		return nil, errors.New("formtoken: the source of randomness is missing")
+	}
+	s := &Signer{config: config}
+	for i, key := range config.Keys {
+		if len(key) < MinKey {
+			return nil, fmt.Errorf("formtoken: key %d has %d characters, at least %d are needed", i+1, len(key), MinKey)
+		}
+		sign, err := hkdf.Key(sha256.New, []byte(key), nil, keyDerivation+" sign", sha256.Size)
+		if err != nil {
+			return nil, fmt.Errorf("formtoken: deriving a key: %w", err)
+		}
+		mark, err := hkdf.Key(sha256.New, []byte(key), nil, keyDerivation+" mark", sha256.Size)
+		if err != nil {
+			return nil, fmt.Errorf("formtoken: deriving a key: %w", err)
+		}
+		s.keys = append(s.keys, derived{sign, mark})
+	}
+	return s, nil
+}
+
+// A token is, in base64 for URLs: the milliseconds (Unix, 6 bytes) of its issue and of the moment from which it counts, a nonce,
+// and the signature of these.
+const (
+	timeBytes  = 6
+	nonceBytes = 16
+	signedPart = 2*timeBytes + nonceBytes
+	rawLength  = signedPart + sha256.Size
+)
+
+// Length is the number of characters of a token.
+var Length = encoding.EncodedLen(rawLength)
+
+// encoding is strict, so that a token has one spelling only.
+var encoding = base64.RawURLEncoding.Strict()
+
+// Token is a token that one of the keys has signed. The zero value is none.
+type Token struct {
+	issued, ready time.Time
+	nonce         [nonceBytes]byte
+	mark          []byte // the key of marks; nil in the zero value
+}
+
+// Issue returns a token for a form that is shown for the first time.
+func (s *Signer) Issue() (string, error) {
+	now := s.config.Now()
+	return s.sign(now, now.Add(s.config.Wait))
+}
+
+// Renew returns a token for a form that is shown again with what was typed. Whoever has waited once, as old proves, does not wait
+// again. old may be the zero Token: then it is as Issue.
+func (s *Signer) Renew(old Token) (string, error) {
+	now := s.config.Now()
+	ready := now.Add(s.config.Wait)
+	if old.mark != nil && old.ready.Before(ready) {
+		ready = old.ready
+	}
+	return s.sign(now, ready)
+}
+
+func (s *Signer) sign(issued, ready time.Time) (string, error) {
+	raw := make([]byte, signedPart, rawLength)
+	putTime(raw, issued)
+	putTime(raw[timeBytes:], ready)
+	_, err := io.ReadFull(s.config.Random, raw[2*timeBytes:])
+	if err != nil {
+		return "", fmt.Errorf("reading randomness for a form token: %w", err)
+	}
+	return encoding.EncodeToString(append(raw, signature(s.keys[0].sign, raw)...)), nil
+}
+
+// Check returns the token of the text. With ErrEarly and ErrExpired the token is returned too: it is genuine, and Renew heeds it.
+func (s *Signer) Check(text string) (Token, error) {
+	if len(text) != Length || strings.ContainsAny(text, "\r\n") {
+		// The decoder skips line breaks.
+		return Token{}, ErrForged
+	}
+	raw, err := encoding.DecodeString(text)
+	if err != nil || len(raw) != rawLength {
+		return Token{}, ErrForged
+	}
+	for _, key := range s.keys {
+		if !hmac.Equal(raw[signedPart:], signature(key.sign, raw[:signedPart])) {
+			continue
+		}
+		t := Token{issued: takeTime(raw), ready: takeTime(raw[timeBytes:]), nonce: [nonceBytes]byte(raw[2*timeBytes : signedPart]), mark: key.mark}
+		now := s.config.Now()
+		switch {
+		case t.issued.After(now.Add(clockSkew)):
+			// No instance's clock runs that far ahead; the key may have been used elsewhere.
+			return Token{}, ErrForged
+		case now.Before(t.ready):
+			return t, ErrEarly
+		case now.Sub(t.issued) > s.config.Lifetime:
+			return t, ErrExpired
+		}
+		return t, nil
+	}
+	return Token{}, ErrForged
+}
+
+// Issued returns when the token was issued, to the millisecond.
+func (t Token) Issued() time.Time { return t.issued }
+
+// Mark returns 16 bytes that nobody without the keys can tell from random ones, and that are the same whenever the same content comes
+// under the same token. The token must be one that Check returned.
+func (t Token) Mark(content []byte) [16]byte {
+	mac := hmac.New(sha256.New, t.mark)
+	mac.Write(t.nonce[:])
+	mac.Write(content)
+	return [16]byte(mac.Sum(nil)[:16])
+}
+
+func signature(key, data []byte) []byte {
+	mac := hmac.New(sha256.New, key)
+	mac.Write(data)
+	return mac.Sum(nil)
+}
+
+func putTime(raw []byte, t time.Time) {
+	var wide [8]byte
+	binary.BigEndian.PutUint64(wide[:], uint64(t.UnixMilli()))
+	copy(raw[:timeBytes], wide[8-timeBytes:])
+}
+
+func takeTime(raw []byte) time.Time {
+	var wide [8]byte
+	copy(wide[8-timeBytes:], raw[:timeBytes])
+	return time.UnixMilli(int64(binary.BigEndian.Uint64(wide[:]))).UTC()
+}

@@ -1,0 +1,305 @@
+package formtoken
+
+import (
+	"bytes"
+	"crypto/rand"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+)
+
+var morning = time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC)
+
+const (
+	keyOne = "5CqS0TQ0gfnLOyUg7m4Zt3iVb8rXw1Pa"
+	keyTwo = "Jh2v9QeX7sKd4NwLz0RfTyBu6MgCp1Ao"
+)
+
+// clock is a clock that a test sets.
+type clock struct{ now time.Time }
+
+func (c *clock) Now() time.Time { return c.now }
+
+func newSigner(t interface{ Fatal(...any) }, c *clock, keys ...string) *Signer {
+	s, err := New(Config{Keys: keys, Wait: 3 * time.Second, Lifetime: 2 * time.Hour, Now: c.Now, Random: rand.Reader})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func issue(t interface{ Fatal(...any) }, s *Signer) string {
+	text, err := s.Issue()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
+}
+
+func TestWhenATokenCounts(t *testing.T) {
+	for name, test := range map[string]struct {
+		after time.Duration
+		want  error
+	}{
+		"at once":                        {0, ErrEarly},
+		"a moment before the wait ends":  {3*time.Second - time.Millisecond, ErrEarly},
+		"when the wait ends":             {3 * time.Second, nil},
+		"at the end of its life":         {2 * time.Hour, nil},
+		"after its life":                 {2*time.Hour + time.Millisecond, ErrExpired},
+		"by a clock behind":              {-time.Minute, ErrEarly},
+		"by a clock impossibly far back": {-time.Minute - time.Millisecond, ErrForged},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := &clock{morning}
+			s := newSigner(t, c, keyOne)
+			text := issue(t, s)
+			c.now = c.now.Add(test.after)
+			token, err := s.Check(text)
+			if !errors.Is(err, test.want) {
+				t.Errorf("got %v, want %v", err, test.want)
+			}
+			if !errors.Is(test.want, ErrForged) && !token.Issued().Equal(morning) {
+				t.Errorf("issued at %v", token.Issued())
+			}
+		})
+	}
+}
+
+func TestOtherInstancesAndNewKeys(t *testing.T) {
+	c := &clock{morning}
+	before := newSigner(t, c, keyOne)
+	other := newSigner(t, c, keyOne)
+	rotated := newSigner(t, c, keyTwo, keyOne)
+	after := newSigner(t, c, keyTwo)
+	old, fresh := issue(t, before), issue(t, rotated)
+	c.now = c.now.Add(time.Minute)
+	for name, test := range map[string]struct {
+		signer *Signer
+		text   string
+		want   error
+	}{
+		"another instance":                    {other, old, nil},
+		"the old key while both are known":    {rotated, old, nil},
+		"the new key":                         {rotated, fresh, nil},
+		"the new key after the old one left":  {after, fresh, nil},
+		"the old key after it was taken away": {after, old, ErrForged},
+		"a key that is not known yet":         {before, fresh, ErrForged},
+	} {
+		_, err := test.signer.Check(test.text)
+		if !errors.Is(err, test.want) {
+			t.Errorf("%s: got %v, want %v", name, err, test.want)
+		}
+	}
+	one, err := before.Check(old)
+	if err != nil {
+		t.Fatal(err)
+	}
+	two, err := rotated.Check(old)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if one.Mark([]byte("x")) != two.Mark([]byte("x")) {
+		t.Error("a new key changes the mark of a form that was sent before and after")
+	}
+}
+
+func TestAFormShownAgainDoesNotWaitAgain(t *testing.T) {
+	for name, test := range map[string]struct {
+		fetched time.Duration // how long ago
+		forged  bool
+		want    error // of the renewed token, at once
+	}{
+		"after errors":     {time.Minute, false, nil},
+		"after expiry":     {3 * time.Hour, false, nil},
+		"sent too early":   {time.Second, false, ErrEarly},
+		"under no token":   {0, true, ErrEarly},
+		"under a long one": {2 * time.Hour, false, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := &clock{morning.Add(-test.fetched)}
+			s := newSigner(t, c, keyOne)
+			text := issue(t, s)
+			if test.forged {
+				text = "x"
+			}
+			c.now = morning
+			old, _ := s.Check(text)
+			renewed, err := s.Renew(old)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = s.Check(renewed)
+			if !errors.Is(err, test.want) {
+				t.Errorf("at once: got %v, want %v", err, test.want)
+			}
+			c.now = morning.Add(2 * time.Hour)
+			_, err = s.Check(renewed)
+			if err != nil {
+				t.Errorf("it does not live as long as a new one: %v", err)
+			}
+		})
+	}
+}
+
+func TestForgedTokens(t *testing.T) {
+	c := &clock{morning}
+	s := newSigner(t, c, keyOne)
+	text := issue(t, s)
+	c.now = c.now.Add(time.Minute)
+	_, err := s.Check(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	forged := map[string]string{
+		"none":                  "",
+		"cut short":             text[:len(text)-1],
+		"cut to the signature":  text[signedPart:],
+		"longer":                text + "A",
+		"padded":                text[:len(text)-1] + "=",
+		"twice":                 text + text,
+		"with a line break":     text[:40] + "\n" + text[41:],
+		"a line break more":     text[:40] + "\n" + text[40:],
+		"in another alphabet":   strings.Repeat("+", len(text)),
+		"of zeros":              strings.Repeat("A", len(text)),
+		"signed by another key": issue(t, newSigner(t, &clock{morning}, keyTwo)),
+		"very long":             strings.Repeat(text, 100),
+		"no ASCII":              strings.Repeat("é", len(text)/2),
+	}
+	for name, text := range forged {
+		_, err := s.Check(text)
+		if !errors.Is(err, ErrForged) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	raw, err := encoding.DecodeString(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range raw {
+		for _, bit := range []byte{1, 0x80} {
+			changed := bytes.Clone(raw)
+			changed[i] ^= bit
+			_, err := s.Check(encoding.EncodeToString(changed))
+			if !errors.Is(err, ErrForged) {
+				t.Errorf("a changed byte %d: %v", i, err)
+			}
+		}
+	}
+}
+
+func TestATokenHasOneSpelling(t *testing.T) {
+	c := &clock{morning}
+	s := newSigner(t, c, keyOne)
+	text := issue(t, s)
+	c.now = c.now.Add(time.Minute)
+	accepted := 0
+	for _, last := range "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_" {
+		_, err := s.Check(text[:len(text)-1] + string(last))
+		if err == nil {
+			accepted++
+		}
+	}
+	if accepted != 1 {
+		t.Errorf("%d last characters are taken, of which one is right", accepted)
+	}
+}
+
+func TestMarks(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		c := &clock{morning}
+		s := newSigner(t, c, keyOne)
+		one, two := issue(t, s), issue(t, s)
+		c.now = c.now.Add(time.Minute)
+		first, err := s.Check(one)
+		if err != nil {
+			t.Fatal(err)
+		}
+		again, err := s.Check(one)
+		if err != nil {
+			t.Fatal(err)
+		}
+		other, err := s.Check(two)
+		if err != nil {
+			t.Fatal(err)
+		}
+		content := rapid.SliceOf(rapid.Byte()).Draw(t, "content")
+		changed := append(bytes.Clone(content), rapid.Byte().Draw(t, "more"))
+		if first.Mark(content) != again.Mark(content) {
+			t.Error("the same content under the same token has two marks")
+		}
+		if first.Mark(content) == other.Mark(content) || first.Mark(content) == first.Mark(changed) {
+			t.Error("another token or other content has the same mark")
+		}
+	})
+}
+
+func TestASignerNeedsAllItsParts(t *testing.T) {
+	good := Config{Keys: []string{keyOne}, Wait: time.Second, Lifetime: time.Hour, Now: time.Now, Random: rand.Reader}
+	for name, breakIt := range map[string]func(*Config){
+		"key":             func(c *Config) { c.Keys = nil },
+		"long keys":       func(c *Config) { c.Keys = []string{keyOne, keyOne[:MinKey-1]} },
+		"clock":           func(c *Config) { c.Now = nil },
+		"randomness":      func(c *Config) { c.Random = nil },
+		"lifetime":        func(c *Config) { c.Lifetime = 0 },
+		"time to fill in": func(c *Config) { c.Wait = c.Lifetime },
+		"positive wait":   func(c *Config) { c.Wait = -1 },
+	} {
+		config := good
+		breakIt(&config)
+		_, err := New(config)
+		if err == nil {
+			t.Errorf("a signer without %s was made", name)
+		}
+	}
+	config := good
+	config.Random = strings.NewReader("too short")
+	s, err := New(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = s.Issue()
+	if err == nil {
+		t.Error("a token without randomness was issued")
+	}
+}
+
+func FuzzCheck(f *testing.F) {
+	c := &clock{morning}
+	// Every process of the fuzzer must hold the same token for the genuine one.
+	s, err := New(Config{Keys: []string{keyOne, keyTwo}, Wait: time.Second, Lifetime: time.Hour, Now: c.Now, Random: strings.NewReader(strings.Repeat("r", 100))})
+	if err != nil {
+		f.Fatal(err)
+	}
+	genuine := issue(f, s)
+	c.now = c.now.Add(time.Minute)
+	f.Add(genuine)
+	f.Add("")
+	f.Add(strings.Repeat("A", Length))
+	f.Fuzz(func(t *testing.T, text string) {
+		_, err := s.Check(text)
+		if (err == nil) != (text == genuine) {
+			t.Errorf("%q: %v", text, err)
+		}
+	})
+}
+
+func BenchmarkToken(b *testing.B) {
+	c := &clock{morning}
+	s := newSigner(b, c, keyOne, keyTwo)
+	text := issue(b, s)
+	c.now = c.now.Add(time.Minute)
+	b.ReportAllocs()
+	for b.Loop() {
+		_, err := s.Issue()
+		if err != nil {
+			b.Fatal(err)
+		}
+		_, err = s.Check(text)
+		if err != nil {
+			b.Fatal(err)
+		}
+	}
+}
