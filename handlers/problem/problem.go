@@ -24,6 +24,14 @@ const (
 	MethodNotAllowed Code = "method-not-allowed"
 	// NotFound: nothing stands there, or nothing that this caller may know of.
 	NotFound Code = "not-found"
+	// SenderRefused: neither one of our pages nor a site or program that may send.
+	SenderRefused Code = "sender-refused"
+	// FormStale: the form came without a token of ours, too soon after it was fetched, or too late. Fetched and sent again it is as good as new.
+	FormStale Code = "form-stale"
+	// ChallengeFailed: the answer to the challenge that tells people from bots is missing, wrong or used up.
+	ChallengeFailed Code = "challenge-failed"
+	// TooManyRequests: the client sent a lot in a short time; the error's RetryAfter says how long to wait.
+	TooManyRequests Code = "too-many-requests"
 )
 
 // The codes that come from our own parts.
@@ -36,6 +44,8 @@ const (
 	StorageUnavailable Code = "storage-unavailable"
 	// MalformedMessage: a queue message that is no message of ours. Another attempt would find the same.
 	MalformedMessage Code = "malformed-message"
+	// ChallengeUnavailable: the service that checks challenges did not answer, or does not know us. Nothing is taken without it.
+	ChallengeUnavailable Code = "challenge-unavailable"
 )
 
 // The codes of the directory (Microsoft Graph) that pass by themselves.
@@ -121,11 +131,17 @@ var kinds = map[Code]kind{
 	UnsupportedMediaType: {http.StatusUnsupportedMediaType, "The content type is not supported", 0},
 	MethodNotAllowed:     {http.StatusMethodNotAllowed, "The method is not allowed here", 0},
 	NotFound:             {http.StatusNotFound, "Nothing is here", 0},
+	SenderRefused:        {http.StatusForbidden, "The sender is not allowed", 0},
+	FormStale:            {http.StatusForbidden, "The form must be sent again", 0},
+	ChallengeFailed:      {http.StatusForbidden, "The challenge was not passed", 0},
+	TooManyRequests:      {http.StatusTooManyRequests, "Too many requests", retry},
 
 	Internal:           {http.StatusInternalServerError, "Something went wrong on our side", retry},
 	Conflict:           {http.StatusConflict, "Somebody else changed this first", retry},
 	StorageUnavailable: {http.StatusServiceUnavailable, "The service is busy", retry},
 	MalformedMessage:   {http.StatusBadRequest, "The message can't be read", 0},
+
+	ChallengeUnavailable: {http.StatusServiceUnavailable, "The service is busy", retry},
 
 	DirectoryThrottled:     {http.StatusServiceUnavailable, "The service is busy", retry},
 	DirectoryUnavailable:   {http.StatusServiceUnavailable, "The service is busy", retry},

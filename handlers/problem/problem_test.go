@@ -30,6 +30,8 @@ func TestWhatStopsAllInvitations(t *testing.T) {
 		Internal:                {false, false, true},
 		Conflict:                {false, false, true},
 		StorageUnavailable:      {false, false, true},
+		ChallengeUnavailable:    {false, false, true},
+		TooManyRequests:         {false, false, true},
 		"weather":               {false, false, true},
 	}
 	for _, code := range append(Codes(), "weather") {
