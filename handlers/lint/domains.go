@@ -1,7 +1,6 @@
 package lint
 
 import (
-	_ "embed"
 	"fmt"
 	"slices"
 	"strings"
@@ -10,26 +9,6 @@ import (
 
 	"guestlist/handlers/policy"
 )
-
-// The lists have a domain a line, white space, and who keeps it.
-var (
-	//go:embed freemail.txt
-	freeMailText string
-	//go:embed disposable.txt
-	disposableText string
-)
-
-func domainList(text string) map[string]string {
-	domains := map[string]string{}
-	for line := range strings.Lines(text) {
-		domain, keeper, _ := strings.Cut(strings.TrimSpace(line), " ")
-		if domain == "" || strings.HasPrefix(domain, "#") {
-			continue
-		}
-		domains[domain] = strings.TrimSpace(keeper)
-	}
-	return domains
-}
 
 // sharedDomains are domains that the public suffix list does not have, below which others get names that take mail: the
 // initial domains of the tenants of Entra and its national clouds.

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"guestlist/handlers/maildomain"
 	"guestlist/handlers/policy"
 	"guestlist/handlers/problem"
 )
@@ -114,8 +115,8 @@ func newChecker(c Config) *checker {
 		now:        c.Now.UTC(),
 		severities: map[string]Severity{},
 		byKey:      map[string]*partition{},
-		freeMail:   domainList(freeMailText),
-		disposable: domainList(disposableText),
+		freeMail:   maildomain.FreeMail(),
+		disposable: maildomain.Disposable(),
 		findings:   []Finding{},
 	}
 	for _, rule := range Rules() {

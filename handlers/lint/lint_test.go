@@ -533,35 +533,3 @@ func TestCheckNeedsATime(t *testing.T) {
 		t.Errorf("Check without a time: %v", err)
 	}
 }
-
-func TestTheListsOfDomains(t *testing.T) {
-	free, disposable := domainList(freeMailText), domainList(disposableText)
-	if len(free) < 100 || len(disposable) < 50 {
-		t.Errorf("%d domains of free mail and %d of throw-away mailboxes", len(free), len(disposable))
-	}
-	for _, list := range []string{freeMailText, disposableText} {
-		seen := map[string]bool{}
-		for line := range strings.Lines(list) {
-			domain, _, _ := strings.Cut(strings.TrimSpace(line), " ")
-			if domain == "" || domain == "#" {
-				continue
-			}
-			asSubmitted, ok := domainOf(domain)
-			if !ok || asSubmitted != domain {
-				t.Errorf("no address can have the domain %q", domain)
-			}
-			if seen[domain] {
-				t.Errorf("%q is listed twice", domain)
-			}
-			seen[domain] = true
-		}
-	}
-	for domain, keeper := range free {
-		if keeper == "" {
-			t.Errorf("nobody keeps %q", domain)
-		}
-		if _, both := disposable[domain]; both {
-			t.Errorf("%q is on both lists", domain)
-		}
-	}
-}
