@@ -10,6 +10,7 @@ import (
 	"guestlist/handlers/policy"
 	"guestlist/handlers/problem"
 	"guestlist/handlers/submission"
+	"guestlist/handlers/words"
 )
 
 // Question is a submission that nobody made, as far as the admin has thought it up. Only Email is needed.
@@ -91,8 +92,13 @@ func Refusals(err error) []string {
 		return nil
 	}
 	var texts []string
+	english, err := words.English()
 	for _, field := range refused.Fields {
-		texts = append(texts, field.Name+": "+field.Message)
+		text := field.Rule
+		if err == nil {
+			text, _ = english.Fault(field.Name, field.Rule, submission.Rules()[field.Name][field.Rule])
+		}
+		texts = append(texts, field.Name+": "+text)
 	}
 	return texts
 }

@@ -341,6 +341,7 @@ func toTick(t time.Time) time.Time { return t.UTC().Truncate(tick) }
 // through a table.
 func copyRequest(r invite.Request) (invite.Request, error) {
 	r.Submission.SubmittedAt = toTick(r.Submission.SubmittedAt)
+	r.Submission.Consent.At = toTick(r.Submission.Consent.At)
 	r.Due = toTick(r.Due)
 	r.Since, r.Erased = toTick(r.Since), toTick(r.Erased)
 	r.Resend.At, r.Withdrawal.At = toTick(r.Resend.At), toTick(r.Withdrawal.At)

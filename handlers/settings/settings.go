@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"guestlist/handlers/house"
 )
 
 // The names of the settings.
@@ -20,6 +22,19 @@ const (
 	GraphURL          = "GUESTLIST_GRAPH_URL"
 	GraphCredential   = "GUESTLIST_GRAPH_CREDENTIAL"
 	Organisation      = "GUESTLIST_ORGANISATION"
+	Logo              = "GUESTLIST_LOGO"
+	Accent            = "GUESTLIST_ACCENT"
+	AccentDark        = "GUESTLIST_ACCENT_DARK"
+	Contact           = "GUESTLIST_CONTACT"
+	PrivacyURL        = "GUESTLIST_PRIVACY_URL"
+	TermsURL          = "GUESTLIST_TERMS_URL"
+	TermsVersion      = "GUESTLIST_TERMS_VERSION"
+	Intro             = "GUESTLIST_INTRO"
+	Fields            = "GUESTLIST_FIELDS"
+	FreeMail          = "GUESTLIST_FREE_MAIL"
+	DisposableMail    = "GUESTLIST_DISPOSABLE_MAIL"
+	MailDomains       = "GUESTLIST_MAIL_DOMAINS"
+	StatusPage        = "GUESTLIST_STATUS_PAGE"
 	RedirectURL       = "GUESTLIST_REDIRECT_URL"
 	IntentLease       = "GUESTLIST_INTENT_LEASE"
 	DailyInvitations  = "GUESTLIST_DAILY_INVITATIONS"
@@ -33,6 +48,12 @@ const (
 const (
 	ManagedIdentity = "managed-identity" // the app's user-assigned identity, named by AZURE_CLIENT_ID
 	NoCredential    = "none"             // no token at all: only towards a stand-in on this machine
+)
+
+// How much the status page tells whoever has its address.
+const (
+	DiscreetStatus = "discreet" // received, in work, finished: the same for everybody
+	DetailedStatus = "detailed" // also whether a person decides, and what came of it
 )
 
 // Setting describes one setting for people.
@@ -53,6 +74,19 @@ func All() []Setting {
 		{GraphCredential, ManagedIdentity, "`managed-identity`, or `none` towards a stand-in on the same machine"},
 		{GraphURL, "https://graph.microsoft.com", "Scheme and host of Microsoft Graph; other in national clouds"},
 		{Organisation, "our organisation", "The name of the inviting organisation, as partners read it"},
+		{Logo, "", "The organisation's logo: a path on the pages' own origin such as `/logo.svg`, or a `data:` address of an SVG, PNG, JPEG or WebP image in base64, at most 8 KiB"},
+		{Accent, "#17567f", "Colour of links and buttons. It needs a contrast of 4.5 to 1 on a light ground (WCAG 2.2 AA)"},
+		{AccentDark, "", "The same on a dark ground; unset: a tint of the other"},
+		{Contact, "", "Where partners can ask: an e-mail address or an https address. Unset: they are told to ask their contact person"},
+		{PrivacyURL, "", "https address of the privacy notice"},
+		{TermsURL, "", "https address of the terms of use. With it, partners must accept them"},
+		{TermsVersion, "", "Version of the terms, such as `2026-11`, stored with each request. Change it together with the terms"},
+		{Intro, "", "What the form opens with, for all languages; or by language, as JSON: `{\"en\": \"Welcome.\", \"de\": \"Willkommen.\"}`"},
+		{Fields, house.DefaultFields, "What the form asks for beside names and address, each `required`, `optional`, `linked` (shown if the link fills it in) or `hidden`"},
+		{FreeMail, "accept", "`refuse` asks partners with an address at gmail.com and the like for the one at work"},
+		{DisposableMail, "refuse", "`accept` takes addresses at services for throw-away mailboxes too"},
+		{MailDomains, "", "Exceptions from the built-in lists of such services: `+gmx.de -example.com` takes addresses at the one and refuses those at the other"},
+		{StatusPage, DiscreetStatus, "`detailed` lets the status page tell whether a person decides, and what came of it; whoever has its address has not proved to own the mailbox"},
 		{RedirectURL, "https://myapplications.microsoft.com", "Where guests land after they accept, unless the policy row says otherwise"},
 		{IntentLease, "2m", "How long an invitation whose outcome is unknown is left alone before the directory is asked; 2s to 1h"},
 		{DailyInvitations, "80", "The most invitations in a day (UTC), by all instances together; 0 is no limit. Microsoft blocks tenants that suddenly invite many"},
@@ -71,7 +105,10 @@ type Settings struct {
 	ClientID          string // set whenever an identity is used
 	GraphURL          string // scheme and host
 	GraphCredential   string // ManagedIdentity or NoCredential
-	Organisation      string
+	Style             house.Style
+	Fields            house.Fields
+	Mail              house.MailRules
+	DetailedStatus    bool
 	RedirectURL       string
 	IntentLease       time.Duration
 	DailyInvitations  int // 0 is no limit
@@ -93,7 +130,7 @@ const (
 func Read(getenv func(string) string) (Settings, error) {
 	var faults []error
 	fault := func(name, format string, args ...any) {
-		faults = append(faults, fmt.Errorf("%s %s", name, fmt.Sprintf(format, args...)))
+		faults = append(faults, fmt.Errorf("%s %w", name, fmt.Errorf(format, args...)))
 	}
 	get := func(name string) string {
 		value := strings.TrimSpace(getenv(name))
@@ -114,7 +151,6 @@ func Read(getenv func(string) string) (Settings, error) {
 		ClientID:          get(ClientID),
 		GraphURL:          strings.TrimSuffix(get(GraphURL), "/"),
 		GraphCredential:   get(GraphCredential),
-		Organisation:      get(Organisation),
 		RedirectURL:       get(RedirectURL),
 	}
 
@@ -148,6 +184,32 @@ func Read(getenv func(string) string) (Settings, error) {
 		fault(ClientID, "is not set; set it to the client id of the user-assigned managed identity")
 	}
 
+	s.Style = readStyle(get, fault)
+	s.Fields, err = house.ParseFields(get(Fields))
+	if err != nil {
+		fault(Fields, "%w", err)
+	}
+	refuseFree, err := house.ParseRefusal(get(FreeMail))
+	if err != nil {
+		fault(FreeMail, "%w", err)
+	}
+	refuseDisposable, err := house.ParseRefusal(get(DisposableMail))
+	if err != nil {
+		fault(DisposableMail, "%w", err)
+	}
+	exceptions, err := house.ParseExceptions(get(MailDomains))
+	if err != nil {
+		fault(MailDomains, "%w", err)
+	}
+	s.Mail = house.NewMailRules(refuseFree, refuseDisposable, exceptions)
+	switch get(StatusPage) {
+	case DiscreetStatus:
+	case DetailedStatus:
+		s.DetailedStatus = true
+	default:
+		fault(StatusPage, "must be %q or %q", DiscreetStatus, DetailedStatus)
+	}
+
 	if !isHTTPS(s.RedirectURL) {
 		fault(RedirectURL, "must be an https address")
 	}
@@ -179,10 +241,48 @@ func Read(getenv func(string) string) (Settings, error) {
 	return s, nil
 }
 
-func isHTTPS(text string) bool {
-	u, err := url.Parse(text)
-	return err == nil && u.Scheme == "https" && u.Host != "" && u.User == nil
+// readStyle reads how the pages present the organisation.
+func readStyle(get func(string) string, fault func(name, format string, args ...any)) house.Style {
+	style := house.Style{
+		Organisation: get(Organisation),
+		PrivacyURL:   get(PrivacyURL),
+		Terms:        house.Terms{URL: get(TermsURL), Version: get(TermsVersion)},
+	}
+	var err error
+	style.Accent.Light, err = house.ParseLight(get(Accent))
+	if err != nil {
+		fault(Accent, "%w", err)
+	}
+	style.Accent.Dark, err = house.ParseDark(get(AccentDark), style.Accent.Light)
+	if err != nil {
+		fault(AccentDark, "%w", err)
+	}
+	style.Logo, err = house.ParseLogo(get(Logo))
+	if err != nil {
+		fault(Logo, "%w", err)
+	}
+	style.Contact, err = house.ParseContact(get(Contact))
+	if err != nil {
+		fault(Contact, "%w", err)
+	}
+	style.Intro, err = house.ParseIntro(get(Intro))
+	if err != nil {
+		fault(Intro, "%w", err)
+	}
+	if style.PrivacyURL != "" && !isHTTPS(style.PrivacyURL) {
+		fault(PrivacyURL, "must be an https address")
+	}
+	switch terms := style.Terms; {
+	case terms == (house.Terms{}):
+	case !isHTTPS(terms.URL):
+		fault(TermsURL, "must be an https address where %s is set", TermsVersion)
+	case !house.ValidTerms(terms.Version):
+		fault(TermsVersion, "must be 1 to 32 letters, digits and . _ -, such as 2026-11, so that it is known later what partners accepted")
+	}
+	return style
 }
+
+func isHTTPS(text string) bool { return house.IsLink(text) }
 
 func isLoopback(host string) bool {
 	ip := net.ParseIP(host)

@@ -3,9 +3,12 @@ package settings
 import (
 	"log/slog"
 	"maps"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
+
+	"guestlist/handlers/house"
 )
 
 // azure is what a deployment sets.
@@ -36,10 +39,16 @@ func TestTheTwoUsualEnvironmentsAreEnough(t *testing.T) {
 	}
 	want := Settings{
 		TablesURL: "https://guestlist.table.core.windows.net", ClientID: azure[ClientID], GraphURL: "https://graph.microsoft.com",
-		GraphCredential: ManagedIdentity, Organisation: "our organisation", RedirectURL: "https://myapplications.microsoft.com",
+		GraphCredential: ManagedIdentity, RedirectURL: "https://myapplications.microsoft.com",
 		IntentLease: 2 * time.Minute, DailyInvitations: 80, InvitationSpacing: time.Second, Retention: 90 * 24 * time.Hour, LogLevel: slog.LevelInfo,
 	}
-	if s != want {
+	// What the pages look like and take is package house's affair.
+	if s.Style.Organisation != "our organisation" || s.Style.Accent.Light.String() != "#17567f" || s.Fields.Company != house.Required ||
+		s.Mail.Broken("mailinator.com") == "" || s.Mail.Broken("gmail.com") != "" {
+		t.Errorf("in Azure: style %+v, fields %+v", s.Style, s.Fields)
+	}
+	s.Style, s.Fields, s.Mail = house.Style{}, house.Fields{}, house.MailRules{}
+	if !reflect.DeepEqual(s, want) {
 		t.Errorf("in Azure:\n got %+v\nwant %+v", s, want)
 	}
 
@@ -68,6 +77,20 @@ func TestEachFaultNamesItsSettingAndTheCure(t *testing.T) {
 		"Graph's address with a path":     {azure, []string{GraphURL, "https://graph.microsoft.com/v1.0"}, []string{GraphURL}},
 		"Graph's address with a user":     {azure, []string{GraphURL, "https://graph.microsoft.com@evil.example"}, []string{GraphURL}},
 		"unknown credential":              {azure, []string{GraphCredential, "default"}, []string{GraphCredential, ManagedIdentity}},
+		"accent that can't be read":       {azure, []string{Accent, "#ffcc00"}, []string{Accent, "4.5", "#"}},
+		"accent that is none":             {azure, []string{Accent, "blue"}, []string{Accent, "#17567f"}},
+		"dark accent on a dark ground":    {azure, []string{AccentDark, "#17567f"}, []string{AccentDark, "dark", "4.5"}},
+		"logo from elsewhere":             {azure, []string{Logo, "https://cdn.example.com/logo.svg"}, []string{Logo, "own origin"}},
+		"contact that is none":            {azure, []string{Contact, "ask Bob"}, []string{Contact, "e-mail"}},
+		"privacy notice in the clear":     {azure, []string{PrivacyURL, "http://example.com"}, []string{PrivacyURL, "https"}},
+		"terms without a version":         {azure, []string{TermsURL, "https://example.com/terms"}, []string{TermsVersion, "2026-11"}},
+		"a version without terms":         {azure, []string{TermsVersion, "1"}, []string{TermsURL, "https"}},
+		"introduction in no JSON":         {azure, []string{Intro, "{en: Hello}"}, []string{Intro, "JSON"}},
+		"field that can't be chosen":      {azure, []string{Fields, "email=hidden"}, []string{Fields, "company"}},
+		"free mail in other words":        {azure, []string{FreeMail, "no"}, []string{FreeMail, "refuse"}},
+		"throw-away mail in other words":  {azure, []string{DisposableMail, "no"}, []string{DisposableMail, "refuse"}},
+		"mail domain without a sign":      {azure, []string{MailDomains, "gmx.de"}, []string{MailDomains, "+gmx.de"}},
+		"status page in other words":      {azure, []string{StatusPage, "all"}, []string{StatusPage, "detailed"}},
 		"redirect not https":              {azure, []string{RedirectURL, "http://example.com"}, []string{RedirectURL}},
 		"lease without a unit":            {azure, []string{IntentLease, "120"}, []string{IntentLease, "2m"}},
 		"lease too short":                 {azure, []string{IntentLease, "1s"}, []string{IntentLease}},

@@ -3,16 +3,19 @@ package signup
 import (
 	"context"
 	"errors"
-	"html/template"
 	"io"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"strings"
 	"sync"
 	"time"
 
+	"guestlist/handlers/house"
+	"guestlist/handlers/maildomain"
 	"guestlist/handlers/problem"
 	"guestlist/handlers/submission"
+	"guestlist/handlers/words"
 )
 
 // Path is where the form stands. The status page of a submission stands below it, at Path/{id}.
@@ -24,35 +27,40 @@ type Queue interface {
 	Enqueue(ctx context.Context, message []byte) error
 }
 
-// FormConfig is what the form needs. All fields are required.
+// FormConfig is what the form needs. Fields and Mail may be zero: a form that asks for names and an address only, and takes every address.
 type FormConfig struct {
-	Queue        Queue
-	Now          func() time.Time
-	Random       io.Reader // for ids: crypto/rand.Reader
-	Log          *slog.Logger
-	Organisation string // the name of the inviting organisation, as partners read it
+	Queue  Queue
+	Now    func() time.Time
+	Random io.Reader // for ids: crypto/rand.Reader
+	Log    *slog.Logger
+	Style  house.Style
+	Fields house.Fields
+	Mail   house.MailRules
 }
 
 type form struct {
 	FormConfig
 	site *site
-	// countries are named when the first page is asked for: it takes longer than the rest of the program's start.
-	countries func() (countryOptions, error)
+	// countries are named, and the limits of the rules read, when they are first needed: that takes longer than the rest of the start.
+	countries map[string]func() (countryOptions, error) // by language
+	rules     func() map[string]map[string]int
 }
 
-// NewForm returns the handler of the form. GET and HEAD show it; query parameters named like its fields fill it in beforehand, but
-// for the invite code, and send nothing. POST takes a submission as application/x-www-form-urlencoded, answered with pages, or as application/json,
-// answered with JSON and RFC 9457 problem details:
+// NewForm returns the handler of the form. GET and HEAD show it; query parameters named like its fields fill it in beforehand, with "code" for
+// the invite code, and send nothing. The parameter "lang" chooses the language of this page and, by a cookie, of those after it. POST takes a
+// submission as application/x-www-form-urlencoded, answered with pages, or as application/json, answered with JSON and RFC 9457 problem
+// details:
 //
 //   - 303 (form) or 202 (JSON), with the status page in Location: the message is on the queue;
 //   - 400: a body that the form never sends: unknown or repeated fields, wrong types, broken encoding;
 //   - 413, 415: too large; another content type or charset;
-//   - 422: fields that break a rule. The page keeps what was typed and says at each field what to do;
+//   - 422: fields that break a rule. The page keeps what was typed and says at each field what to do. An address that looks mistyped is asked
+//     about in the same way, once, and only on the page;
 //   - 503: the queue did not take it. The page keeps what was typed.
 //
-// Whatever is not 303 or 202 has left nothing behind. The answer depends on the submission's form alone, never on who
-// signs up. The form has no session and no right that a foreign page could borrow, so a post from another site is as good
-// as any.
+// Whatever is not 303 or 202 has left nothing behind. The answer depends on the submission's form and on what is generally known of its mail
+// domain alone, never on who signs up. The form has no session and no right that a foreign page could borrow, so a post from another site
+// is as good as any.
 //
 // One line is logged for an accepted submission, with the request's id; nothing that was typed is logged.
 func NewForm(config FormConfig) (http.Handler, error) {
@@ -64,11 +72,20 @@ func NewForm(config FormConfig) (http.Handler, error) {
 	case config.Random == nil:
 		return nil, errors.New("signup: the source of randomness is missing")
 	}
-	site, err := newSite(config.Organisation, config.Log)
+	site, err := newSite(config.Style, config.Log)
 	if err != nil {
 		return nil, err
 	}
-	f := &form{config, site, sync.OnceValues(newCountryOptions)}
+	f := &form{FormConfig: config, site: site, countries: map[string]func() (countryOptions, error){}, rules: sync.OnceValue(submission.Rules)}
+	for _, l := range words.Languages() {
+		f.countries[l.Tag] = sync.OnceValues(func() (countryOptions, error) {
+			texts, err := site.shelf.In(l.Tag)
+			if err != nil {
+				return countryOptions{}, err
+			}
+			return newCountryOptions(texts)
+		})
+	}
 	return site.guarded(f.serve, http.MethodGet, http.MethodHead, http.MethodPost), nil
 }
 
@@ -77,80 +94,95 @@ func (f *form) serve(w http.ResponseWriter, r *http.Request) {
 		f.submit(w, r)
 		return
 	}
-	in := prefilled(r)
-	in.Language = asked(r, r.URL.Query().Get("lang"))
-	f.show(w, r, http.StatusOK, in, nil, alert{})
+	page := f.site.readerOf(r)
+	remember(w, r, page)
+	f.show(w, r, http.StatusOK, prefilled(r), page, nil, alert{})
 }
 
-// prefilled returns the fields that the query fills in beforehand. What is too long for its field is left out, and so is the invite code:
-// addresses of pages are logged on their way, and the code is a secret.
-func prefilled(r *http.Request) submission.Input {
-	var in submission.Input
+// prefilled returns the fields that the query fills in beforehand. What is too long for its field is left out, and so is whatever a person
+// must do by hand: accepting the terms.
+func prefilled(r *http.Request) entry {
+	var e entry
+	if r.URL.RawQuery == "" {
+		return e
+	}
 	query := r.URL.Query()
-	for _, d := range fields {
-		text := query.Get(d.name)
-		if d.name != inviteCode && len(text) <= d.limit {
-			*fieldOf(&in, d.name) = text
+	for _, d := range definitions {
+		name := d.name
+		switch name {
+		case termsField:
+			continue
+		case codeField:
+			name = codeQuery
+		}
+		text := query.Get(name)
+		if len(text) <= d.limit {
+			*fieldOf(&e, d.name) = text
 		}
 	}
-	return in
+	return e
 }
 
 // submit takes a submission.
 func (f *form) submit(w http.ResponseWriter, r *http.Request) {
 	ctx := r.Context()
+	page := f.site.readerOf(r)
 	kind, err := kindOf(r.Header.Get("Content-Type"))
 	if err != nil {
-		f.site.fail(w, r, prefersJSON(r), problem.From(err), f.site.text.MediaTitle)
+		f.site.fail(w, r, prefersJSON(r), page, problem.From(err), "media")
 		return
 	}
 	body, err := readBody(w, r)
 	if err != nil {
-		f.refuse(w, r, kind, err)
+		f.refuse(w, r, kind, page, err)
 		return
 	}
-	var in submission.Input
+	var e entry
 	if kind == jsonKind {
-		in, err = readJSON(body)
+		e, err = readJSON(body)
 	} else {
-		in, err = readForm(body)
+		e, err = readForm(body)
 	}
 	if err != nil {
-		f.refuse(w, r, kind, err)
+		f.refuse(w, r, kind, page, err)
 		return
 	}
 	switch {
 	case kind == formKind:
 		// The field is hidden: nobody could correct it.
-		in.Language = asked(r, in.Language)
-	case in.Language == "":
-		in.Language = asked(r)
+		page = f.site.readerOf(r, e.Language)
+		e.Language = page.tag
+	case e.Language == "":
+		e.Language = page.tag
 	}
 
-	now := f.Now()
-	accepted, err := in.Submission(now)
-	if problem.CodeOf(err) == problem.InvalidInput {
-		failure := problem.From(err)
+	accepted, wrong, err := f.check(e, page)
+	if err == nil && len(wrong) > 0 {
 		if kind == jsonKind {
-			f.site.fail(w, r, true, &problem.Error{
-				Code: problem.InvalidInput, Public: "Correct the fields in errors and send the submission again.", Fields: failure.Fields,
-			}, "")
+			f.site.fail(w, r, true, page, &problem.Error{Code: problem.InvalidInput, Public: page.Say("fields.text"), Fields: wrong}, "")
 			return
 		}
-		f.show(w, r, http.StatusUnprocessableEntity, in, failure.Fields, alert{f.site.text.ErrorTitle, f.site.text.ErrorIntro})
+		f.show(w, r, http.StatusUnprocessableEntity, e, page, wrong, alert{page.Count("form.problems", len(wrong)), page.Say("form.nothingSent")})
 		return
+	}
+	if err == nil && kind == formKind {
+		question := f.question(&e, accepted, page)
+		if question != nil {
+			f.show(w, r, http.StatusUnprocessableEntity, e, page, question, alert{page.Count("form.problems", 1), page.Say("form.nothingSent")})
+			return
+		}
 	}
 	var id submission.ID
 	if err == nil {
-		id, err = f.enqueue(ctx, now, accepted)
+		id, err = f.enqueue(ctx, accepted)
 	}
 	if err != nil {
 		f.Log.ErrorContext(ctx, "a submission was not taken", logged(err))
 		if kind == jsonKind {
-			f.site.fail(w, r, true, &problem.Error{Code: problem.StorageUnavailable, Public: f.site.text.Busy}, "")
+			f.site.fail(w, r, true, page, &problem.Error{Code: problem.StorageUnavailable}, "busy")
 			return
 		}
-		f.show(w, r, http.StatusServiceUnavailable, in, nil, alert{f.site.text.NotTakenTitle, f.site.text.NotTaken})
+		f.show(w, r, http.StatusServiceUnavailable, e, page, nil, alert{page.Say("form.notTakenTitle"), page.Say("form.notTaken")})
 		return
 	}
 
@@ -168,9 +200,25 @@ func (f *form) submit(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusSeeOther)
 }
 
+// mistyped is the name of the one rule that may be broken: the partner is asked once, and sends the same again if it is right.
+const mistyped = "mistyped"
+
+// question returns what to ask about an accepted address that looks mistyped, nil for nothing. The entry then holds the address, so that
+// it is not asked about twice.
+func (f *form) question(e *entry, accepted submission.Submission, page reader) []problem.Field {
+	address := accepted.Email.String()
+	meant := maildomain.Meant(accepted.Email.Domain())
+	if meant == "" || e.ConfirmedEmail == address || f.Mail.Broken(meant) != "" {
+		return nil
+	}
+	e.ConfirmedEmail = address
+	local, _, _ := strings.Cut(address, "@")
+	return []problem.Field{{Name: emailField, Rule: mistyped, Message: page.With("hint.mistyped", "Address", local+"@"+meant)}}
+}
+
 // enqueue gives the submission an id and puts it on the queue.
-func (f *form) enqueue(ctx context.Context, now time.Time, accepted submission.Submission) (submission.ID, error) {
-	id, err := submission.NewID(now, f.Random)
+func (f *form) enqueue(ctx context.Context, accepted submission.Submission) (submission.ID, error) {
+	id, err := submission.NewID(accepted.SubmittedAt, f.Random)
 	if err != nil {
 		return "", err
 	}
@@ -186,37 +234,12 @@ func (f *form) enqueue(ctx context.Context, now time.Time, accepted submission.S
 }
 
 // refuse answers a body that is no submission.
-func (f *form) refuse(w http.ResponseWriter, r *http.Request, kind kind, err error) {
-	title := f.site.text.UnreadableTitle
+func (f *form) refuse(w http.ResponseWriter, r *http.Request, kind kind, page reader, err error) {
+	about := "unreadable"
 	if problem.CodeOf(err) == problem.BodyTooLarge {
-		title = f.site.text.TooLargeTitle
+		about = "large"
 	}
-	f.site.fail(w, r, kind == jsonKind, problem.From(err), title)
-}
-
-// maxTyped is how much longer than allowed a text may be in the browser: cut in silence, a pasted text would be sent half;
-// twice the limit comes back with an explanation instead.
-const maxTyped = 2
-
-// inviteCode is the name of the field for the code that some partners were given.
-const inviteCode = "inviteCode"
-
-// definition is one visible field of the form.
-type definition struct {
-	name, control, inputType, autocomplete string
-	limit                                  int // characters
-	required                               bool
-}
-
-// fields are the visible fields in the order of the page.
-var fields = []definition{
-	{"givenName", "input", "text", "given-name", submission.MaxName, true},
-	{"familyName", "input", "text", "family-name", submission.MaxName, true},
-	{"email", "input", "email", "email", submission.MaxAddress, true},
-	{"company", "input", "text", "organization", submission.MaxCompany, true},
-	{"country", "select", "", "country", 2, false},
-	{"reason", "textarea", "", "off", submission.MaxReason, false},
-	{inviteCode, "input", "text", "off", submission.MaxCode, false},
+	f.site.fail(w, r, kind == jsonKind, page, problem.From(err), about)
 }
 
 // alert is the box above the form. The zero value is none.
@@ -224,69 +247,62 @@ type alert struct{ Title, Text string }
 
 // formContent is what form.html gets.
 type formContent struct {
-	Action   string
-	Alert    alert
-	Errors   []fieldContent // those of Fields with an Error
-	Fields   []fieldContent
-	Language string
-}
-
-// fieldContent is one field with what was typed and what is wrong with it.
-type fieldContent struct {
-	Name, Control, Type, Autocomplete string
-	Label, Hint, Value, Error         string
-	MaxLength                         int
-	Required                          bool
-	Options                           template.HTML
-}
-
-// DescribedBy returns the ids of the texts that explain the field.
-func (c fieldContent) DescribedBy() string {
-	var ids []string
-	if c.Hint != "" {
-		ids = append(ids, c.Name+"-hint")
-	}
-	if c.Error != "" {
-		ids = append(ids, c.Name+"-error")
-	}
-	return strings.Join(ids, " ")
+	Action         string
+	Alert          alert
+	Lead           string
+	Errors         []fieldContent // those of Fields with an Error
+	Fields         []fieldContent
+	Language       string
+	ConfirmedEmail string
+	Popular        string // mail domains that are often mistyped, for the script
 }
 
 // show renders the form with what was typed and what is wrong with it.
-func (f *form) show(w http.ResponseWriter, r *http.Request, status int, in submission.Input, wrong []problem.Field, a alert) {
-	messages := make(map[string]string, len(wrong))
-	for _, field := range wrong {
-		messages[field.Name] = field.Message
+func (f *form) show(w http.ResponseWriter, r *http.Request, status int, e entry, reader reader, wrong []problem.Field, a alert) {
+	fields, err := f.contents(e, reader, wrong)
+	if err != nil {
+		f.Log.ErrorContext(r.Context(), "the form can't be put together", "error", err)
 	}
-	content := formContent{Action: Path, Alert: a, Language: in.Language}
-	for _, d := range fields {
-		text := f.site.text.Fields[d.name]
-		c := fieldContent{
-			Name: d.name, Control: d.control, Type: d.inputType, Autocomplete: d.autocomplete,
-			Label: text.Label, Hint: text.Hint, Error: messages[d.name],
-			// Only valid UTF-8 passes the Functions host; the rules have refused anything else by now.
-			Value:     strings.ToValidUTF8(*fieldOf(&in, d.name), "\ufffd"),
-			MaxLength: maxTyped * d.limit, Required: d.required,
-		}
-		if d.control == "select" {
-			countries, err := f.countries()
-			if err != nil {
-				// The field is optional: the form does its work without it.
-				f.Log.ErrorContext(r.Context(), "the country list is missing on the form", "error", err)
-			}
-			c.Options = countries.selecting(c.Value)
-		}
-		content.Fields = append(content.Fields, c)
+	content := formContent{
+		Action: Path, Alert: a, Lead: f.Style.Intro.In(reader.Tag), Fields: fields, Language: e.Language, ConfirmedEmail: e.ConfirmedEmail,
+		Popular: strings.Join(maildomain.Popular(), " "),
+	}
+	if content.Lead == "" {
+		content.Lead = reader.Say("form.lead")
+	}
+	if content.Language == "" {
+		content.Language = reader.tag
+	}
+	for _, c := range fields {
 		if c.Error != "" {
 			content.Errors = append(content.Errors, c)
 		}
 	}
-	title := strings.ReplaceAll(f.site.text.FormTitle, "%s", f.site.organisation)
+	title := reader.Say("form.title")
 	if a != (alert{}) {
-		title = f.site.text.ErrorPrefix + title
+		title = reader.With("form.errorTitle", "Title", title)
 	}
 	if status == http.StatusServiceUnavailable {
 		w.Header().Set("Retry-After", retryAfter)
 	}
-	f.site.show(r.Context(), w, status, "form.html", page{Title: title, Content: content})
+	p := page{reader: reader, Title: title, Path: Path, Content: content}
+	if r.Method != http.MethodPost {
+		p.Keep = kept(r.URL.Query())
+	}
+	f.site.show(r.Context(), w, status, "form.html", p)
+}
+
+// kept returns the part of a query that fills in the form, for the links to the same page in other languages.
+func kept(query url.Values) url.Values {
+	keep := url.Values{}
+	for _, d := range definitions {
+		name := d.name
+		if name == codeField {
+			name = codeQuery
+		}
+		if text := query.Get(name); text != "" && len(text) <= d.limit {
+			keep.Set(name, text)
+		}
+	}
+	return keep
 }

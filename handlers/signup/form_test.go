@@ -22,6 +22,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"guestlist/handlers/house"
 	"guestlist/handlers/problem"
 	"guestlist/handlers/submission"
 )
@@ -49,18 +50,47 @@ type formUnderTest struct {
 	log   *bytes.Buffer
 }
 
-func newForm(t testing.TB) formUnderTest {
+// newForm returns a form that shows every field but the terms, after the changes.
+func newForm(t testing.TB, changes ...func(*FormConfig)) formUnderTest {
 	t.Helper()
 	f := formUnderTest{queue: &fakeQueue{}, log: &bytes.Buffer{}}
-	handler, err := NewForm(FormConfig{
+	config := FormConfig{
 		Queue: f.queue, Now: func() time.Time { return morning }, Random: rand.Reader,
-		Log: slog.New(slog.NewJSONHandler(f.log, nil)), Organisation: "Contoso & Partners",
-	})
+		Log: slog.New(slog.NewJSONHandler(f.log, nil)), Style: styleOf(t, "Contoso & Partners"),
+		Fields: fieldsOf(t, "sponsor=optional inviteCode=optional"), Mail: house.NewMailRules(false, true, nil),
+	}
+	for _, change := range changes {
+		change(&config)
+	}
+	handler, err := NewForm(config)
 	if err != nil {
 		t.Fatal(err)
 	}
 	f.Handler = handler
 	return f
+}
+
+// styleOf returns the style of an organisation that has set nothing but its name.
+func styleOf(t testing.TB, organisation string) house.Style {
+	t.Helper()
+	light, err := house.ParseLight("#17567f")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dark, err := house.ParseDark("", light)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return house.Style{Organisation: organisation, Accent: house.Accent{Light: light, Dark: dark}}
+}
+
+func fieldsOf(t testing.TB, text string) house.Fields {
+	t.Helper()
+	fields, err := house.ParseFields(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fields
 }
 
 func do(h http.Handler, r *http.Request) *http.Response {
@@ -96,7 +126,7 @@ const (
 func ana() url.Values {
 	return url.Values{
 		"email": {"Ana@Contoso.com"}, "givenName": {"Ana"}, "familyName": {"Silva"}, "company": {"Contoso Ltd"}, "country": {"PT"},
-		"reason": {"Joint tender.\r\nUntil June."}, "inviteCode": {"Spring-2026"}, "language": {"pt-PT"},
+		"reason": {"Joint tender.\r\nUntil June."}, "sponsor": {"Bob@Partners.com"}, "inviteCode": {"Spring-2026"}, "language": {"pt-PT"},
 	}
 }
 
@@ -132,8 +162,12 @@ func TestASubmissionGoesOnTheQueueOnce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	sponsor, err := submission.ParseAddress("bob@partners.com")
+	if err != nil {
+		t.Fatal(err)
+	}
 	want := submission.Submission{
-		Email: address, GivenName: "Ana", FamilyName: "Silva", Company: "Contoso Ltd", Country: "PT",
+		Email: address, Sponsor: sponsor, GivenName: "Ana", FamilyName: "Silva", Company: "Contoso Ltd", Country: "PT",
 		Reason: "Joint tender.\nUntil June.", InviteCode: submission.HashCode("spring 2026"), Language: "pt-PT", SubmittedAt: morning.Truncate(time.Second),
 	}
 	tests := map[string]struct {
@@ -146,7 +180,7 @@ func TestASubmissionGoesOnTheQueueOnce(t *testing.T) {
 		"JSON with charset":           {`Application/JSON;charset="utf-8"`, anaJSON(t), http.StatusAccepted},
 		"JSON with space around":      {jsonType, "\r\n " + anaJSON(t) + " \n", http.StatusAccepted},
 		"JSON with escaped names":     {jsonType, strings.Replace(anaJSON(t), "email", `\u0065mail`, 1), http.StatusAccepted},
-		"form in any order of fields": {formType, "reason=Joint+tender.%0AUntil+June.&inviteCode=SPRING2026&language=pt-PT&country=pt&company=Contoso++Ltd&familyName=Silva&givenName=+Ana&email=ana@contoso.com", http.StatusSeeOther},
+		"form in any order of fields": {formType, "reason=Joint+tender.%0AUntil+June.&sponsor=bob@partners.com&inviteCode=SPRING2026&language=pt-PT&country=pt&company=Contoso++Ltd&familyName=Silva&givenName=+Ana&email=ana@contoso.com", http.StatusSeeOther},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -242,8 +276,8 @@ func TestBodiesThatAreRefused(t *testing.T) {
 		"list for text":             {jsonType, inJSON(`"Ana@Contoso.com"`, `["a@b.com"]`), problem.MalformedBody, "email must be a string"},
 		"object for text":           {jsonType, inJSON(`"Ana"`, `{"$gt":""}`), problem.MalformedBody, "givenName must be a string"},
 		"deep nesting":              {jsonType, `{"email":` + strings.Repeat("[", 20000), problem.MalformedBody, "not valid JSON"},
-		"empty form":                {formType, "", problem.InvalidInput, "email/required givenName/required familyName/required company/required"},
-		"empty object":              {jsonType, "{}", problem.InvalidInput, "email/required givenName/required familyName/required company/required"},
+		"empty form":                {formType, "", problem.InvalidInput, "givenName/required familyName/required email/required company/required"},
+		"empty object":              {jsonType, "{}", problem.InvalidInput, "givenName/required familyName/required email/required company/required"},
 		"bad address":               {formType, form(func(v url.Values) { v.Set("email", "ana+x@contoso.com") }), problem.InvalidInput, "email/plus"},
 		"look-alike address":        {jsonType, inJSON("Ana@Contoso.com", "ana@contоso.com"), problem.InvalidInput, "email/look-alike"},
 		"two addresses":             {jsonType, inJSON("Ana@Contoso.com", "ana@contoso.com,eve@evil.com"), problem.InvalidInput, "email/two-ats"},
@@ -284,8 +318,9 @@ func TestBodiesThatAreRefused(t *testing.T) {
 			}
 			doc := checkPage(t, response, text)
 			if test.code != problem.InvalidInput {
-				if !strings.Contains(doc.text(), test.says) {
-					t.Errorf("the page does not say %q: %s", test.says, doc.text())
+				says := map[problem.Code]string{problem.MalformedBody: "not what this form sends", problem.BodyTooLarge: "shorten"}[test.code]
+				if !strings.Contains(doc.text(), says) {
+					t.Errorf("the page does not say %q: %s", says, doc.text())
 				}
 				return
 			}
@@ -392,7 +427,7 @@ func TestAQueueThatFailsLosesNothing(t *testing.T) {
 			f := newForm(t)
 			config := FormConfig{
 				Queue: f.queue, Now: func() time.Time { return morning }, Random: rand.Reader,
-				Log: slog.New(slog.NewJSONHandler(f.log, nil)), Organisation: "Contoso",
+				Log: slog.New(slog.NewJSONHandler(f.log, nil)), Style: styleOf(t, "Contoso"), Fields: fieldsOf(t, ""),
 			}
 			breakIt(&f, &config)
 			handler, err := NewForm(config)
@@ -407,7 +442,7 @@ func TestAQueueThatFailsLosesNothing(t *testing.T) {
 			if got := attribute(doc.byID["email"], "value"); got != "Ana@Contoso.com" {
 				t.Errorf("the address is lost: %q", got)
 			}
-			if doc.hidden["language"] != "pt-PT" || !strings.Contains(doc.text(), english.NotTaken) {
+			if doc.hidden["language"] != "pt-PT" || !strings.Contains(doc.text(), "Nothing has been sent. Your entries are still below") {
 				t.Error("the page does not say that nothing was taken")
 			}
 
@@ -520,7 +555,7 @@ func TestTheFormCanBeFilledInBeforehand(t *testing.T) {
 	f := newForm(t)
 	query := url.Values{
 		"company": {`"Fabrikam" <&> Söhne`}, "country": {"de"}, "lang": {"de-AT"}, "reason": {"Project <X>"}, "email": {strings.Repeat("a", 300)},
-		"utm_source": {"mail"}, "inviteCode": {"spring-2026"}, "code": {"key"}, "givenName": {"\xff"},
+		"utm_source": {"mail"}, "inviteCode": {"other"}, "code": {"spring-2026"}, "terms": {"1"}, "givenName": {"\xff"},
 	}
 	response := do(f, httptest.NewRequest(http.MethodGet, Path+"?"+query.Encode(), nil))
 	if response.StatusCode != http.StatusOK {
@@ -534,7 +569,7 @@ func TestTheFormCanBeFilledInBeforehand(t *testing.T) {
 	}
 	want := map[string]string{
 		"company": `"Fabrikam" <&> Söhne`, "reason": "Project <X>", "email": "", "givenName": "\ufffd", "country": "DE", "language": "de-AT",
-		"inviteCode": "",
+		"inviteCode": "spring-2026",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -563,7 +598,7 @@ func TestMethodsOfTheForm(t *testing.T) {
 
 func TestTheLargestFormOfABrowserIsRead(t *testing.T) {
 	values := url.Values{"language": {strings.Repeat("x", 200)}}
-	for _, d := range fields {
+	for _, d := range definitions {
 		// maxlength counts UTF-16 units. Three bytes of UTF-8 for one unit is the most there is.
 		values.Set(d.name, strings.Repeat("漢", maxTyped*d.limit))
 	}
@@ -602,14 +637,14 @@ func (failingReader) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
 
 func TestAFormNeedsAllItsParts(t *testing.T) {
 	good := FormConfig{
-		Queue: &fakeQueue{}, Now: time.Now, Random: rand.Reader, Log: slog.New(slog.DiscardHandler), Organisation: "Contoso",
+		Queue: &fakeQueue{}, Now: time.Now, Random: rand.Reader, Log: slog.New(slog.DiscardHandler), Style: styleOf(t, "Contoso"),
 	}
 	tests := map[string]func(*FormConfig){
 		"queue":        func(c *FormConfig) { c.Queue = nil },
 		"clock":        func(c *FormConfig) { c.Now = nil },
 		"randomness":   func(c *FormConfig) { c.Random = nil },
 		"log":          func(c *FormConfig) { c.Log = nil },
-		"organisation": func(c *FormConfig) { c.Organisation = " " },
+		"organisation": func(c *FormConfig) { c.Style.Organisation = " " },
 	}
 	for name, breakIt := range tests {
 		config := good

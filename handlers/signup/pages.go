@@ -14,10 +14,14 @@ import (
 	"maps"
 	"mime"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
+	"sync"
 
+	"guestlist/handlers/house"
 	"guestlist/handlers/problem"
+	"guestlist/handlers/words"
 )
 
 //go:embed pages
@@ -31,44 +35,64 @@ const retryAfter = "15"
 
 // site is what all pages have in common.
 type site struct {
-	organisation string
-	text         texts
-	log          *slog.Logger
-	templates    *template.Template
-	style        template.CSS
-	policy       string // the Content-Security-Policy
+	style     house.Style
+	shelf     *words.Shelf
+	log       *slog.Logger
+	templates func() (*template.Template, error)
+	css       template.CSS
+	script    template.JS
+	policy    string // the Content-Security-Policy
 }
 
-func newSite(organisation string, log *slog.Logger) (*site, error) {
-	if strings.TrimSpace(organisation) == "" {
+func newSite(style house.Style, log *slog.Logger) (*site, error) {
+	if strings.TrimSpace(style.Organisation) == "" {
 		return nil, errors.New("signup: the name of the organisation is missing")
 	}
 	if log == nil {
 		return nil, errors.New("signup: the log is missing")
 	}
-	templates, err := template.ParseFS(files, "pages/*.html")
+	shelf, err := words.NewShelf(style.Organisation)
 	if err != nil {
-		return nil, fmt.Errorf("signup: parsing the pages: %w", err)
+		return nil, err
 	}
-	style, err := files.ReadFile("pages/style.css")
+	css, err := files.ReadFile("pages/style.css")
 	if err != nil {
 		return nil, fmt.Errorf("signup: reading the style: %w", err)
 	}
-	sum := sha256.Sum256(style)
-	return &site{
-		organisation: organisation,
-		text:         english,
-		log:          log,
-		templates:    templates,
-		style:        template.CSS(style),
-		policy: strings.Join([]string{
-			"default-src 'none'", // no scripts, images, frames or connections, and no request for an icon
-			"style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'", // the one style sheet, inlined
-			"form-action 'self'",     // an injected form could send entries nowhere else
-			"base-uri 'none'",        // nothing can bend relative links
-			"frame-ancestors 'none'", // nobody lays the form under another page
-		}, "; "),
-	}, nil
+	script, err := files.ReadFile("pages/script.js")
+	if err != nil {
+		return nil, fmt.Errorf("signup: reading the script: %w", err)
+	}
+	s := &site{style: style, shelf: shelf, log: log, css: template.CSS(colours(style.Accent) + string(css)), script: template.JS(script)}
+	// Parsing takes longer than the rest of the start, and nobody waits for a page yet.
+	s.templates = sync.OnceValues(func() (*template.Template, error) { return template.ParseFS(files, "pages/*.html") })
+	directives := []string{
+		"default-src 'none'",                     // no images, frames or fonts, and no request for an icon
+		"style-src " + hashOf(string(s.css)),     // the one style sheet, inlined
+		"script-src " + hashOf(string(s.script)), // the one script, inlined
+		"connect-src 'self'",                     // a status page asks for itself again
+		"form-action 'self'",                     // an injected form could send entries nowhere else
+		"base-uri 'none'",                        // nothing can bend relative links
+		"frame-ancestors 'none'",                 // nobody lays the form under another page
+	}
+	if style.Logo.Source != "" {
+		directives = append(directives, "img-src "+style.Logo.Source) // the organisation's logo
+	}
+	s.policy = strings.Join(directives, "; ")
+	return s, nil
+}
+
+// hashOf names an inlined text in a Content-Security-Policy.
+func hashOf(text string) string {
+	sum := sha256.Sum256([]byte(text))
+	return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
+}
+
+// colours returns the part of the style sheet that the organisation decides.
+func colours(accent house.Accent) string {
+	over := accent.Over()
+	return fmt.Sprintf(":root{--accent:%s;--accent-over:%s}@media (prefers-color-scheme:dark){:root{--accent:%s;--accent-over:%s}}\n",
+		accent.Light, over.Light, accent.Dark, over.Dark)
 }
 
 // guarded puts the headers of every answer, and answers what h can't be asked.
@@ -96,30 +120,64 @@ func (s *site) guarded(h http.HandlerFunc, methods ...string) http.Handler {
 			}
 		}
 		header.Set("Allow", allow)
-		s.fail(w, r, prefersJSON(r), &problem.Error{Code: problem.MethodNotAllowed, Public: s.text.Method}, s.text.MethodTitle)
+		s.fail(w, r, prefersJSON(r), s.readerOf(r), &problem.Error{Code: problem.MethodNotAllowed}, "method")
 	})
 }
 
 // page is what every template gets.
 type page struct {
-	Text         texts
-	Organisation string
-	Style        template.CSS
-	Title        string
-	Content      any
+	reader
+	Style   house.Style
+	CSS     template.CSS
+	Script  template.JS
+	Title   string
+	Path    string     // of the page itself
+	Keep    url.Values // the query that a link to the same page in another language needs
+	Content any
+}
+
+// Direction returns the direction of the page's language.
+func (p page) Direction() string {
+	if p.RightToLeft {
+		return "rtl"
+	}
+	return "ltr"
+}
+
+// languageLink leads to the same page in another language.
+type languageLink struct {
+	words.Language
+	URL     string
+	Current bool
+}
+
+// Languages returns a link for each language of the pages.
+func (p page) Languages() []languageLink {
+	var links []languageLink
+	for _, l := range words.Languages() {
+		target := p.Path + "?" + languageQuery + "=" + l.Tag
+		if len(p.Keep) > 0 {
+			target += "&" + p.Keep.Encode()
+		}
+		links = append(links, languageLink{l, target, l.Tag == p.Tag})
+	}
+	return links
 }
 
 // show renders a template as the answer. Nothing is sent before all is rendered.
 func (s *site) show(ctx context.Context, w http.ResponseWriter, status int, name string, p page) {
-	p.Text, p.Organisation, p.Style = s.text, s.organisation, s.style
+	p.Style, p.CSS, p.Script = s.style, s.css, s.script
 	var body bytes.Buffer
-	err := s.templates.ExecuteTemplate(&body, name, p)
+	templates, err := s.templates()
+	if err == nil {
+		err = templates.ExecuteTemplate(&body, name, p)
+	}
 	if err != nil {
 		// A template fails only by a fault of ours. Its text may quote a value.
 		s.log.ErrorContext(ctx, "a page could not be rendered", "page", name)
 		status = http.StatusInternalServerError
 		body.Reset()
-		fmt.Fprintf(&body, "<!doctype html><meta charset=\"utf-8\"><title>%[1]s</title><h1>%[1]s</h1><p>%[2]s</p>", s.text.BrokenTitle, s.text.Broken)
+		fmt.Fprintf(&body, "<!doctype html><meta charset=\"utf-8\"><title>%[1]s</title><h1>%[1]s</h1><p>%[2]s</p>", p.Say("broken.title"), p.Say("broken.text"))
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.WriteHeader(status)
@@ -148,24 +206,29 @@ type problemDetails struct {
 	Errors []problem.Field `json:"errors,omitempty"`
 }
 
-// fail answers with what the public may know of an error: problem details, or a page with the title.
-func (s *site) fail(w http.ResponseWriter, r *http.Request, asJSON bool, failure *problem.Error, title string) {
+// fail answers with what the public may know of an error: problem details, or a page that the texts of about are for. A failure without a public
+// text of its own has that of about.
+func (s *site) fail(w http.ResponseWriter, r *http.Request, asJSON bool, reader reader, failure *problem.Error, about string) {
 	status := failure.Code.Status()
 	if failure.Code.Retryable() {
 		w.Header().Set("Retry-After", retryAfter)
 	}
 	if asJSON {
+		detail := failure.Public
+		if detail == "" {
+			detail = reader.Say(about + ".text")
+		}
 		s.answer(r.Context(), w, status, "application/problem+json", problemDetails{
 			Type:   "urn:guestlist:problem:" + string(failure.Code),
 			Title:  failure.Code.Title(),
 			Status: status,
-			Detail: failure.Public,
+			Detail: detail,
 			Code:   failure.Code,
 			Errors: failure.Fields,
 		})
 		return
 	}
-	s.show(r.Context(), w, status, "failure.html", page{Title: title, Content: failure.Public})
+	s.show(r.Context(), w, status, "failure.html", page{reader: reader, Title: reader.Say(about + ".title"), Path: Path, Content: reader.Say(about + ".text")})
 }
 
 // logged returns what a log may hold of an error: the text of one that was made for it, of any other only its type.

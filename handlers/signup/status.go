@@ -5,9 +5,9 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
-	"strings"
 	"time"
 
+	"guestlist/handlers/house"
 	"guestlist/handlers/problem"
 	"guestlist/handlers/submission"
 )
@@ -27,10 +27,10 @@ type Requests interface {
 
 // StatusConfig is what the status page needs. All fields are required.
 type StatusConfig struct {
-	Requests     Requests
-	Now          func() time.Time
-	Log          *slog.Logger
-	Organisation string // the name of the inviting organisation, as partners read it
+	Requests Requests
+	Now      func() time.Time
+	Log      *slog.Logger
+	Style    house.Style
 }
 
 type status struct {
@@ -54,7 +54,7 @@ func NewStatus(config StatusConfig) (http.Handler, error) {
 	case config.Now == nil:
 		return nil, errors.New("signup: the clock is missing")
 	}
-	site, err := newSite(config.Organisation, config.Log)
+	site, err := newSite(config.Style, config.Log)
 	if err != nil {
 		return nil, err
 	}
@@ -65,15 +65,16 @@ func NewStatus(config StatusConfig) (http.Handler, error) {
 func (s *status) serve(w http.ResponseWriter, r *http.Request) {
 	ctx := r.Context()
 	asJSON := prefersJSON(r)
+	reader := s.site.readerOf(r)
+	remember(w, r, reader)
 	id, progress, err := s.progress(ctx, r.PathValue("id"))
 	switch {
 	case problem.CodeOf(err) == problem.NotFound:
-		s.site.fail(w, r, asJSON, &problem.Error{Code: problem.NotFound, Public: s.site.text.Unknown}, s.site.text.UnknownTitle)
+		s.site.fail(w, r, asJSON, reader, &problem.Error{Code: problem.NotFound}, "unknown")
 		return
 	case err != nil:
 		s.Log.ErrorContext(ctx, "the progress of a request can't be read", "request", string(id), logged(err))
-		failure := &problem.Error{Code: problem.StorageUnavailable, Public: s.site.text.StatusBusy}
-		s.site.fail(w, r, asJSON, failure, s.site.text.BusyTitle)
+		s.site.fail(w, r, asJSON, reader, &problem.Error{Code: problem.StorageUnavailable}, "lookup")
 		return
 	}
 	if asJSON {
@@ -83,7 +84,7 @@ func (s *status) serve(w http.ResponseWriter, r *http.Request) {
 		}{progress.Stage, progress.Address})
 		return
 	}
-	s.site.show(ctx, w, http.StatusOK, "status.html", s.page(id, progress))
+	s.site.show(ctx, w, http.StatusOK, "status.html", s.page(id, progress, reader))
 }
 
 // progress returns how far the request is whose id a client sent. It returns NotFound for an id that can't be one of ours.
@@ -105,10 +106,11 @@ func (s *status) progress(ctx context.Context, text string) (submission.ID, subm
 
 // statusContent is what status.html gets.
 type statusContent struct {
-	ID       submission.ID
-	Stages   []stageContent
-	Lead     string
-	Finished bool
+	ID        submission.ID
+	State     string
+	Stages    []stageContent
+	Now, Next string
+	Finished  bool
 }
 
 // stageContent is one step of the way.
@@ -117,25 +119,21 @@ type stageContent struct {
 	Past, Current bool
 }
 
-func (s *status) page(id submission.ID, progress submission.Progress) page {
-	text := s.site.text
-	content := statusContent{ID: id, Finished: progress.Stage == submission.StageFinished}
+func (s *status) page(id submission.ID, progress submission.Progress, reader reader) page {
+	state := string(progress.Stage)
+	content := statusContent{ID: id, State: state, Finished: progress.Stage == submission.StageFinished, Next: reader.Say("next." + state)}
 	past := true
 	for _, stage := range []submission.Stage{submission.StageReceived, submission.StageInWork, submission.StageFinished} {
 		current := stage == progress.Stage
 		past = past && !current
-		content.Stages = append(content.Stages, stageContent{Name: text.StageNames[string(stage)], Past: past, Current: current})
+		content.Stages = append(content.Stages, stageContent{Name: reader.Say("status." + string(stage)), Past: past, Current: current})
 	}
-	switch progress.Stage {
-	case submission.StageReceived:
-		content.Lead = strings.ReplaceAll(text.Received, "%s", s.site.organisation)
-	case submission.StageFinished:
-		content.Lead = text.Finished
+	content.Now = reader.Say("now." + state)
+	if content.Finished {
+		content.Now = reader.Say("now.finishedErased")
 		if progress.Address != "" {
-			content.Lead = strings.ReplaceAll(text.FinishedFor, "%s", progress.Address)
+			content.Now = reader.With("now.finished", "Address", progress.Address)
 		}
-	default:
-		content.Lead = text.InWork
 	}
-	return page{Title: text.StatusTitle, Content: content}
+	return page{reader: reader, Title: reader.Say("status.title"), Path: Path + "/" + string(id), Content: content}
 }

@@ -199,13 +199,13 @@ func TestAddressesThatAreRefused(t *testing.T) {
 			if field.Name != "email" || field.Rule != test.rule {
 				t.Errorf("refused by %s/%s, want email/%s", field.Name, field.Rule, test.rule)
 			}
-			if field.Message == "" || english[[2]string{"email", field.Rule}] != field.Message {
-				t.Errorf("rule %s has no text of its own", field.Rule)
+			if _, known := Rules()["email"][field.Rule]; !known {
+				t.Errorf("rule %s is not among the rules of an address", field.Rule)
 			}
 			if got != (Address{}) {
 				t.Errorf("a refused address is %q", got)
 			}
-			if len(test.input) > 5 && strings.Contains(err.Error()+field.Message, test.input) {
+			if len(test.input) > 5 && strings.Contains(err.Error(), test.input) {
 				t.Error("the error repeats the input")
 			}
 		})
@@ -213,7 +213,7 @@ func TestAddressesThatAreRefused(t *testing.T) {
 }
 
 func TestEveryAddressRuleCanBreak(t *testing.T) {
-	// The catalogue holds no text for a rule that no longer exists; the table above reaches every one.
+	// Nobody words a rule that no longer exists; the table above reaches every one.
 	source := map[string]bool{}
 	for _, input := range []string{
 		"", "\xff", strings.Repeat("a", 2000), "\u200b", "a b", `"`, "(", "#ext#", "a", "@@", "@b", "a@", "ä@b", "+@b", "|@b",
@@ -223,9 +223,9 @@ func TestEveryAddressRuleCanBreak(t *testing.T) {
 		_, rule := parseAddress(input)
 		source[rule] = true
 	}
-	for key := range english {
-		if key[0] == "email" && !source[key[1]] {
-			t.Errorf("the text for email/%s is never used", key[1])
+	for rule := range Rules()["email"] {
+		if !source[rule] {
+			t.Errorf("no address breaks the rule %s", rule)
 		}
 	}
 }
@@ -348,7 +348,7 @@ func FuzzParseAddress(f *testing.F) {
 			return
 		}
 		var refusal *problem.Error
-		if !errors.As(err, &refusal) || len(refusal.Fields) != 1 || refusal.Fields[0].Message == "" {
+		if !errors.As(err, &refusal) || len(refusal.Fields) != 1 || refusal.Fields[0].Rule == "" {
 			t.Errorf("%q is refused without a reason: %v", text, err)
 		}
 	})

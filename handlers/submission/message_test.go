@@ -25,7 +25,24 @@ func firstMessage(t testing.TB) Message {
 	if err != nil {
 		t.Fatal(err)
 	}
+	s.Consent = Consent{Terms: "2026-11", At: s.SubmittedAt, Language: "pt"}
 	return Message{ID: id, Submission: &s}
+}
+
+func TestMessagesOfVersionsWithoutConsentAreRead(t *testing.T) {
+	const old = `{"version":1,"id":"01lg7uarhuaud6bdn7gi3ttdvqqvaj4bt0","submission":{"email":"ana@contoso.com","givenName":"Ana","familyName":"Silva",` +
+		`"company":"Contoso","submittedAt":"2026-11-23T07:30:15Z"}}`
+	message, err := DecodeMessage([]byte(old))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if message.Submission.Consent != (Consent{}) || message.Submission.Sponsor != (Address{}) {
+		t.Errorf("read as %+v", message.Submission)
+	}
+	again, err := Message{ID: message.ID, Submission: message.Submission}.Encode()
+	if err != nil || strings.Contains(string(again), "consent") || strings.Contains(string(again), "sponsor") {
+		t.Errorf("written as %s, error %v", again, err)
+	}
 }
 
 func TestMessagesComeBackAsTheyWere(t *testing.T) {
@@ -159,7 +176,7 @@ func TestMessagesThatAreRefused(t *testing.T) {
 		"invite code as typed":    {replaced(`"inviteCode":"`+string(HashCode("spring-2026")), `"inviteCode":"spring-2026`), "inviteCode/hash"},
 		"no time":                 {replaced(`,"submittedAt":"2026-11-23T07:30:15Z"`, ``), "submittedAt/required"},
 		"time that is none":       {replaced(`2026-11-23T07:30:15Z`, `yesterday`), "no JSON"},
-		"time that UTC overflows": {replaced(`2026-11-23T07:30:15Z`, `9999-12-31T23:59:59-01:00`), "submittedAt/range"},
+		"time that UTC overflows": {replaced(`"submittedAt":"2026-11-23T07:30:15Z`, `"submittedAt":"9999-12-31T23:59:59-01:00`), "submittedAt/range"},
 		"unknown kind":            {replaced(`"version":1`, `"version":1,"kind":"approve"`), "does not know"},
 		"withdraws what it sends": {replaced(`"version":1`, `"version":1,"kind":"withdraw"`), "has a submission"},
 		"invalid UTF-8":           {replaced(`Contoso`, "Cont\xffoso"), "company/intact"},

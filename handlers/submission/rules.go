@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"strconv"
 	"strings"
 	"sync"
 	"unicode"
@@ -32,6 +33,10 @@ func newRules() (*validator.Validate, error) {
 		"letter":   func(text string) bool { return strings.ContainsFunc(text, unicode.IsLetter) },
 		"prose":    func(text string) bool { return !strings.ContainsFunc(text, deceptive) },
 		"language": isLanguage,
+		"address": func(text string) bool {
+			_, rule := parseAddress(text)
+			return rule == ""
+		},
 	} {
 		err := v.RegisterValidation(tag, func(field validator.FieldLevel) bool { return holds(field.Field().String()) })
 		if err != nil {
@@ -75,8 +80,42 @@ func faults(in Input) ([]problem.Field, error) {
 	return fields, nil
 }
 
+// fault names a rule that a field breaks. What to say of it is not known here.
 func fault(field, rule string) problem.Field {
-	return problem.Field{Name: field, Rule: rule, Message: message(field, rule)}
+	return problem.Field{Name: field, Rule: rule}
+}
+
+// Rules returns, by field of an Input, the rules that it can break, each with its limit; 0 where it has none. Every one of them needs words
+// wherever a person reads of it.
+func Rules() map[string]map[string]int {
+	all := map[string]map[string]int{}
+	for field := range reflect.TypeFor[Input]().Fields() {
+		rules := map[string]int{}
+		for rule := range strings.SplitSeq(field.Tag.Get("validate"), ",") {
+			name, limit, _ := strings.Cut(rule, "=")
+			switch name {
+			case "omitempty":
+			case "guestemail":
+				for _, name := range addressRules() {
+					rules[name] = 0
+				}
+			default:
+				rules[name], _ = strconv.Atoi(limit) // no limit is 0
+			}
+		}
+		all[field.Tag.Get("json")] = rules
+	}
+	return all
+}
+
+// addressRules are the rules that an address can break.
+func addressRules() []string {
+	return []string{
+		"required", "encoding", "too-long", "invisible", "space", "quoted", "comment", "guest-account", "no-at", "two-ats", "local-missing",
+		"domain-missing", "local-ascii", "plus", "forbidden-character", "local-too-long", "local-dots", "local-hyphens", "ip-address",
+		"domain-underscore", "domain-character", "domain-dots", "domain-hyphens", "label-too-long", "domain-too-deep", "domain-incomplete",
+		"domain-international", "look-alike", "unknown-ending", "public-suffix",
+	}
 }
 
 // Countries returns the codes that the country field accepts, in alphabetical order.
@@ -106,6 +145,7 @@ func (in Input) normal() Input {
 		Company:    normalLine(in.Company),
 		Country:    strings.ToUpper(strings.TrimSpace(in.Country)),
 		Reason:     normalProse(in.Reason),
+		Sponsor:    strings.TrimSpace(in.Sponsor),
 		Language:   normalLanguage(in.Language),
 		InviteCode: normalLine(in.InviteCode),
 	}

@@ -2,6 +2,7 @@ package submission
 
 import (
 	"errors"
+	"strings"
 	"time"
 
 	"guestlist/handlers/problem"
@@ -12,6 +13,7 @@ const (
 	MaxName     = 64   // each of the two names: Entra's givenName and surname take 64
 	MaxCompany  = 100  // well above registered names, below anything worth hiding in
 	MaxReason   = 1000 // a reviewer reads it whole
+	MaxTerms    = 32   // the version of the terms of use, as the inviting organisation names it
 	MaxLanguage = 35   // RFC 5646, section 4.4.1
 )
 
@@ -30,8 +32,8 @@ type Submission struct {
 	// GivenName and FamilyName together are the guest's display name. At most MaxName characters each.
 	GivenName  string `json:"givenName"`
 	FamilyName string `json:"familyName"`
-	// Company is where the partner works, in the partner's own words.
-	Company string `json:"company"`
+	// Company is where the partner works, in the partner's own words, or empty.
+	Company string `json:"company,omitempty"`
 	// Country is an ISO 3166-1 alpha-2 code in capitals, or empty.
 	Country string `json:"country,omitempty"`
 	// Reason is why access is needed, in the partner's own words; several lines are fine, parted by "\n".
@@ -40,8 +42,22 @@ type Submission struct {
 	Language string `json:"language,omitempty"`
 	// InviteCode stands for the code that the partner was given, or is empty. The code itself is nowhere.
 	InviteCode CodeHash `json:"inviteCode,omitempty"`
+	// Sponsor is the address of somebody in the inviting organisation whom the partner names, or empty. Nobody has asked that person.
+	Sponsor Address `json:"sponsor,omitzero"`
+	// Consent is what the partner agreed to; zero where the form asks for nothing, and in the messages of older versions.
+	Consent Consent `json:"consent,omitzero"`
 	// SubmittedAt is when the form was accepted, in UTC, to the second: finer parts may get lost where a host re-formats JSON.
 	SubmittedAt time.Time `json:"submittedAt"`
+}
+
+// Consent says that the partner accepted the terms of use.
+type Consent struct {
+	// Terms is the version of the terms, as the inviting organisation names it. At most MaxTerms characters.
+	Terms string `json:"terms"`
+	// At is when they were accepted, in UTC, to the second.
+	At time.Time `json:"at"`
+	// Language is the BCP 47 tag of the language in which the form asked.
+	Language string `json:"language,omitempty"`
 }
 
 // Name returns the guest's display name.
@@ -66,20 +82,49 @@ func (s Submission) Check() error {
 	if !s.InviteCode.Valid() {
 		fields = append(fields, fault("inviteCode", "hash"))
 	}
-	switch {
-	case s.SubmittedAt.IsZero():
-		fields = append(fields, fault("submittedAt", "required"))
-	case s.SubmittedAt.Year() < firstYear, s.SubmittedAt.Year() > lastYear:
-		fields = append(fields, fault("submittedAt", "range"))
+	if rule := brokenTime(s.SubmittedAt); rule != "" {
+		fields = append(fields, fault("submittedAt", rule))
+	}
+	if s.Consent != (Consent{}) {
+		rule := brokenTime(s.Consent.At)
+		switch {
+		case rule != "":
+			fields = append(fields, fault("consent", rule))
+		case !ValidTerms(s.Consent.Terms):
+			fields = append(fields, fault("consent", "terms"))
+		case s.Consent.Language != "" && !isLanguage(s.Consent.Language):
+			fields = append(fields, fault("consent", "language"))
+		}
 	}
 	return refusal(fields)
+}
+
+// brokenTime returns the rule that a time breaks, "" for none.
+func brokenTime(at time.Time) string {
+	switch {
+	case at.IsZero():
+		return "required"
+	case at.Year() < firstYear, at.Year() > lastYear:
+		return "range"
+	}
+	return ""
+}
+
+// ValidTerms reports whether text can name a version of the terms of use: 1 to MaxTerms letters, digits and . _ - in ASCII.
+func ValidTerms(text string) bool {
+	for _, r := range text {
+		if !asciiLetterOrDigit(r) && !strings.ContainsRune("._-", r) {
+			return false
+		}
+	}
+	return text != "" && len(text) <= MaxTerms
 }
 
 // input returns the submission as if it had been typed, but for the invite code, which nobody can tell from its hash.
 func (s Submission) input() Input {
 	return Input{
 		Email: s.Email.String(), GivenName: s.GivenName, FamilyName: s.FamilyName, Company: s.Company, Country: s.Country,
-		Reason: s.Reason, Language: s.Language,
+		Reason: s.Reason, Sponsor: s.Sponsor.String(), Language: s.Language,
 	}
 }
 
@@ -88,8 +133,16 @@ func (s Submission) normal() Submission {
 	in := s.input().normal()
 	return Submission{
 		Email: s.Email, GivenName: in.GivenName, FamilyName: in.FamilyName, Company: in.Company, Country: in.Country,
-		Reason: in.Reason, Language: in.Language, InviteCode: s.InviteCode, SubmittedAt: s.SubmittedAt.UTC().Truncate(time.Second),
+		Reason: in.Reason, Sponsor: s.Sponsor, Language: in.Language, InviteCode: s.InviteCode,
+		SubmittedAt: s.SubmittedAt.UTC().Truncate(time.Second), Consent: s.Consent.normal(),
 	}
+}
+
+func (c Consent) normal() Consent {
+	if c == (Consent{}) {
+		return c
+	}
+	return Consent{Terms: c.Terms, At: c.At.UTC().Truncate(time.Second), Language: normalLanguage(c.Language)}
 }
 
 // Input is what was typed: any text at all in any field.
@@ -99,9 +152,10 @@ type Input struct {
 	Email      string `json:"email" validate:"guestemail"`
 	GivenName  string `json:"givenName" validate:"required,intact,line,plain,letter,max=64"`
 	FamilyName string `json:"familyName" validate:"required,intact,line,plain,letter,max=64"`
-	Company    string `json:"company" validate:"required,intact,line,plain,letter,max=100"`
+	Company    string `json:"company" validate:"omitempty,intact,line,plain,letter,max=100"`
 	Country    string `json:"country" validate:"omitempty,iso3166_1_alpha2"`
 	Reason     string `json:"reason" validate:"omitempty,intact,prose,max=1000"`
+	Sponsor    string `json:"sponsor" validate:"omitempty,address"`
 	Language   string `json:"language" validate:"omitempty,language"`
 	InviteCode string `json:"inviteCode" validate:"omitempty,intact,line,max=64"` // the code itself; a Submission has its hash
 }
@@ -124,9 +178,16 @@ func (in Input) Submission(now time.Time) (Submission, error) {
 	if err != nil {
 		return Submission{}, err
 	}
+	var sponsor Address
+	if in.Sponsor != "" {
+		sponsor, err = ParseAddress(in.Sponsor)
+		if err != nil {
+			return Submission{}, err
+		}
+	}
 	s := Submission{
 		Email: address, GivenName: in.GivenName, FamilyName: in.FamilyName, Company: in.Company, Country: in.Country,
-		Reason: in.Reason, Language: in.Language, InviteCode: HashCode(in.InviteCode), SubmittedAt: now.UTC().Truncate(time.Second),
+		Reason: in.Reason, Sponsor: sponsor, Language: in.Language, InviteCode: HashCode(in.InviteCode), SubmittedAt: now.UTC().Truncate(time.Second),
 	}
 	return s, nil
 }

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"reflect"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -23,7 +22,7 @@ var morning = time.Date(2026, 11, 23, 8, 30, 15, 987654321, time.FixedZone("", 3
 func ana() Input {
 	return Input{
 		Email: "ana@contoso.com", GivenName: "Ana", FamilyName: "Silva", Company: "Contoso", Country: "PT",
-		Reason: "Joint tender.\nUntil June.", Language: "pt-PT", InviteCode: "spring-2026",
+		Reason: "Joint tender.\nUntil June.", Sponsor: "bob@wingtip.com", Language: "pt-PT", InviteCode: "spring-2026",
 	}
 }
 
@@ -50,13 +49,13 @@ func TestRulesOfTheForm(t *testing.T) {
 		want   []string
 	}{
 		"nothing wrong":       {func(in *Input) {}, nil},
-		"all that may be out": {func(in *Input) { in.Country, in.Reason, in.Language = "", "", "" }, nil},
-		"empty":               {func(in *Input) { *in = Input{} }, []string{"email/required", "givenName/required", "familyName/required", "company/required"}},
+		"all that may be out": {func(in *Input) { in.Company, in.Country, in.Reason, in.Sponsor, in.Language = "", "", "", "", "" }, nil},
+		"empty":               {func(in *Input) { *in = Input{} }, []string{"email/required", "givenName/required", "familyName/required"}},
 		"spaces only": {func(in *Input) { in.GivenName, in.FamilyName, in.Company, in.Reason = " ", "\u00a0", "\t\n", "\n \n" },
-			[]string{"givenName/required", "familyName/required", "company/required"}},
+			[]string{"givenName/required", "familyName/required"}},
 		"all at once": {func(in *Input) {
-			*in = Input{"ana+x@contoso.com", "A\u202eB", "<b>", strings.Repeat("c", 101), "Portugal", "a\x07b", "not a language", strings.Repeat("c", 65)}
-		}, []string{"email/plus", "givenName/line", "familyName/plain", "company/max", "country/iso3166_1_alpha2", "reason/prose", "language/language", "inviteCode/max"}},
+			*in = Input{"ana+x@contoso.com", "A\u202eB", "<b>", strings.Repeat("c", 101), "Portugal", "a\x07b", "bob", "not a language", strings.Repeat("c", 65)}
+		}, []string{"email/plus", "givenName/line", "familyName/plain", "company/max", "country/iso3166_1_alpha2", "reason/prose", "sponsor/address", "language/language", "inviteCode/max"}},
 		"look-alike address":          {func(in *Input) { in.Email = "ana@contоso.com" }, []string{"email/look-alike"}},
 		"64 characters":               {func(in *Input) { in.GivenName = strings.Repeat("ä", 64) }, nil},
 		"64 characters in 128":        {func(in *Input) { in.GivenName = strings.Repeat("a\u0308", 64) }, nil},
@@ -91,6 +90,11 @@ func TestRulesOfTheForm(t *testing.T) {
 		"65 characters of code":       {func(in *Input) { in.InviteCode = strings.Repeat("a", 65) }, []string{"inviteCode/max"}},
 		"damaged code":                {func(in *Input) { in.InviteCode = "caf\xe9" }, []string{"inviteCode/intact"}},
 		"code with a zero width":      {func(in *Input) { in.InviteCode = "spring\u200b2026" }, []string{"inviteCode/line"}},
+		"sponsor":                     {func(in *Input) { in.Sponsor = " Bob@Wingtip.com " }, nil},
+		"sponsor without a domain":    {func(in *Input) { in.Sponsor = "Bob" }, []string{"sponsor/address"}},
+		"sponsor that looks alike":    {func(in *Input) { in.Sponsor = "bob@wingtiр.com" }, []string{"sponsor/address"}},
+		"two sponsors":                {func(in *Input) { in.Sponsor = "bob@wingtip.com, al@wingtip.com" }, []string{"sponsor/address"}},
+		"header in the sponsor":       {func(in *Input) { in.Sponsor = "bob@wingtip.com\r\nBcc: x@y.com" }, []string{"sponsor/address"}},
 		"unknown country":             {func(in *Input) { in.Country = "ZZ" }, []string{"country/iso3166_1_alpha2"}},
 		"country of three letters":    {func(in *Input) { in.Country = "PRT" }, []string{"country/iso3166_1_alpha2"}},
 		"country as a null":           {func(in *Input) { in.Country = "\x00" }, []string{"country/iso3166_1_alpha2"}},
@@ -171,8 +175,40 @@ func TestSubmittedAtIsARealTime(t *testing.T) {
 	}
 }
 
+func TestConsentIsWholeOrNotThere(t *testing.T) {
+	given := Consent{Terms: "2026-11", At: morning, Language: "de"}
+	tests := map[string]struct {
+		change func(c *Consent)
+		want   []string
+	}{
+		"given":               {func(*Consent) {}, nil},
+		"none":                {func(c *Consent) { *c = Consent{} }, nil},
+		"no language":         {func(c *Consent) { c.Language = "" }, nil},
+		"no version":          {func(c *Consent) { c.Terms = "" }, []string{"consent/terms"}},
+		"version as a script": {func(c *Consent) { c.Terms = "<b>" }, []string{"consent/terms"}},
+		"version as formula":  {func(c *Consent) { c.Terms = "=1+1" }, []string{"consent/terms"}},
+		"version too long":    {func(c *Consent) { c.Terms = strings.Repeat("1", MaxTerms+1) }, []string{"consent/terms"}},
+		"no time":             {func(c *Consent) { c.At = time.Time{} }, []string{"consent/required"}},
+		"time out of range":   {func(c *Consent) { c.At = time.Date(1600, 1, 1, 0, 0, 0, 0, time.UTC) }, []string{"consent/range"}},
+		"language that is no": {func(c *Consent) { c.Language = "not a language" }, []string{"consent/language"}},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			s, err := ana().Submission(morning)
+			if err != nil {
+				t.Fatal(err)
+			}
+			s.Consent = given
+			test.change(&s.Consent)
+			if diff := cmp.Diff(test.want, brokenBy(t, s.Check())); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
 func TestTheZeroSubmissionIsRefused(t *testing.T) {
-	want := []string{"email/required", "givenName/required", "familyName/required", "company/required", "submittedAt/required"}
+	want := []string{"email/required", "givenName/required", "familyName/required", "submittedAt/required"}
 	if diff := cmp.Diff(want, brokenBy(t, Submission{}.Check())); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
@@ -182,60 +218,33 @@ func TestRefusalsRepeatNothing(t *testing.T) {
 	const secret = "zq7secret"
 	in := Input{
 		Email: secret, GivenName: secret + "<", FamilyName: secret + "\u200b", Company: secret + strings.Repeat("x", 100), Country: secret,
-		Reason: secret + "\x00", Language: secret + " x", InviteCode: secret + "\u200b",
+		Reason: secret + "\x00", Sponsor: secret, Language: secret + " x", InviteCode: secret + "\u200b",
 	}
 	_, err := in.Submission(morning)
 	var refused *problem.Error
-	if !errors.As(err, &refused) || len(refused.Fields) != 8 {
-		t.Fatalf("error %v, want eight fields", err)
+	if !errors.As(err, &refused) || len(refused.Fields) != 9 {
+		t.Fatalf("error %v, want nine fields", err)
 	}
-	text := err.Error()
-	for _, field := range refused.Fields {
-		text += field.Message
-	}
-	if strings.Contains(text, secret) {
-		t.Errorf("a refusal repeats what was typed: %s", text)
+	if strings.Contains(err.Error(), secret) {
+		t.Errorf("a refusal repeats what was typed: %v", err)
 	}
 }
 
-// tagRules returns the field/rule pairs that the tags of Input can report.
-func tagRules(t *testing.T) map[[2]string]string {
-	t.Helper()
-	pairs := map[[2]string]string{}
-	for field := range reflect.TypeFor[Input]().Fields() {
-		for rule := range strings.SplitSeq(field.Tag.Get("validate"), ",") {
-			name, limit, _ := strings.Cut(rule, "=")
-			if name != "omitempty" && name != "guestemail" {
-				pairs[[2]string{field.Tag.Get("json"), name}] = limit
-			}
+func TestEachFieldHasItsRulesAndLimits(t *testing.T) {
+	rules := Rules()
+	for field, limit := range map[string]int{
+		"givenName": MaxName, "familyName": MaxName, "company": MaxCompany, "reason": MaxReason, "inviteCode": MaxCode,
+	} {
+		if got := rules[field]["max"]; got != limit {
+			t.Errorf("%s is limited to %d, the constant says %d", field, got, limit)
 		}
 	}
-	return pairs
-}
-
-func TestEveryRuleHasItsTextAndEveryTextItsRule(t *testing.T) {
-	rules := tagRules(t)
-	rules[[2]string{"submittedAt", "required"}] = ""
-	rules[[2]string{"submittedAt", "range"}] = ""
-	rules[[2]string{"inviteCode", "hash"}] = ""
-	for rule, limit := range rules {
-		text := english[rule]
-		if text == "" || !strings.Contains(text, limit) {
-			t.Errorf("%s/%s has the text %q, which must exist and name the limit %q", rule[0], rule[1], text, limit)
-		}
+	if len(rules) != reflect.TypeFor[Input]().NumField() {
+		t.Errorf("rules of %d fields, an input has %d", len(rules), reflect.TypeFor[Input]().NumField())
 	}
-	for key := range english {
-		if _, known := rules[key]; !known && key[0] != "email" {
-			t.Errorf("the text for %s/%s is never used", key[0], key[1])
-		}
-	}
-}
-
-func TestLimitsInTagsAreTheExportedOnes(t *testing.T) {
-	rules := tagRules(t)
-	for field, limit := range map[string]int{"givenName": MaxName, "familyName": MaxName, "company": MaxCompany, "reason": MaxReason} {
-		if got := rules[[2]string{field, "max"}]; got != strconv.Itoa(limit) {
-			t.Errorf("%s is limited to %s, the constant says %d", field, got, limit)
+	for field, broken := range rules {
+		if len(broken) == 0 {
+			t.Errorf("%s has no rules", field)
 		}
 	}
 }
@@ -277,6 +286,7 @@ func inputs() *rapid.Generator[Input] {
 			Company:    line.Draw(t, "company"),
 			Country:    rapid.SampledFrom([]string{"", "PT", "de ", "ZZ"}).Draw(t, "country"),
 			Reason:     prose.Draw(t, "reason"),
+			Sponsor:    rapid.SampledFrom([]string{"", "bob@wingtip.com ", "BOB@wingtip.com", "bob"}).Draw(t, "sponsor"),
 			Language:   rapid.SampledFrom([]string{"", "en", "pt_BR", "zh-hant-tw", "und", "sh", "i-klingon", "x-y", "en-u-co-phonebk"}).Draw(t, "language"),
 			InviteCode: rapid.OneOf(rapid.Just(""), line).Draw(t, "inviteCode"),
 		}

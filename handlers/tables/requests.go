@@ -34,9 +34,13 @@ const (
 	companyColumn       = "Company"
 	countryColumn       = "Country"
 	partnerReasonColumn = "PartnerReason" // the partner's own words
+	sponsorColumn       = "Sponsor"       // the address that the partner named
 	languageColumn      = "Language"
 	inviteCodeColumn    = "InviteCode" // its hash
 	submittedAtColumn   = "SubmittedAt"
+	termsColumn         = "TermsVersion" // what the partner agreed to: which terms, when, and in which language they were shown
+	termsAtColumn       = "TermsAcceptedAt"
+	termsLanguageColumn = "TermsLanguage"
 
 	stateColumn       = "State"
 	stateReasonColumn = "StateReason" // our words
@@ -201,6 +205,10 @@ func encodeRequest(r invite.Request) (row, error) {
 	record.set(languageColumn, r.Submission.Language)
 	record.set(inviteCodeColumn, string(r.Submission.InviteCode))
 	record.set(submittedAtColumn, toTick(r.Submission.SubmittedAt))
+	record.set(sponsorColumn, r.Submission.Sponsor.String())
+	record.set(termsColumn, r.Submission.Consent.Terms)
+	record.set(termsAtColumn, toTick(r.Submission.Consent.At))
+	record.set(termsLanguageColumn, r.Submission.Consent.Language)
 
 	record.set(stateColumn, string(r.State))
 	record.set(stateReasonColumn, r.Reason)
@@ -261,6 +269,9 @@ func decodeRequest(record row) (invite.Request, error) {
 			Language:    columns.text(languageColumn),
 			InviteCode:  submission.CodeHash(columns.text(inviteCodeColumn)),
 			SubmittedAt: columns.time(submittedAtColumn),
+			Consent: submission.Consent{
+				Terms: columns.text(termsColumn), At: columns.time(termsAtColumn), Language: columns.text(termsLanguageColumn),
+			},
 		},
 		State:      invite.State(columns.text(stateColumn)),
 		Reason:     columns.text(stateReasonColumn),
@@ -295,6 +306,14 @@ func decodeRequest(record row) (invite.Request, error) {
 			columns.fail(emailColumn, "no address that can be invited")
 		}
 		r.Submission.Email = address
+	}
+	sponsor := columns.text(sponsorColumn)
+	if sponsor != "" {
+		address, err := submission.ParseAddress(sponsor)
+		if err != nil {
+			columns.fail(sponsorColumn, "no address")
+		}
+		r.Submission.Sponsor = address
 	}
 	decision := columns.text(decisionColumn)
 	if decision != "" {

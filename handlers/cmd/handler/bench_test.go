@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"guestlist/handlers/functions"
+	"guestlist/handlers/house"
 	"guestlist/handlers/signup"
 )
 
@@ -22,7 +23,7 @@ func BenchmarkSignUp(b *testing.B) {
 		b.Fatal(err)
 	}
 	form, err := signup.NewForm(signup.FormConfig{
-		Queue: functions.QueueOutput{Binding: signupsBinding}, Now: time.Now, Random: rand.Reader, Organisation: "Wingtip Toys", Log: log,
+		Queue: functions.QueueOutput{Binding: signupsBinding}, Now: time.Now, Random: rand.Reader, Style: house.Style{Organisation: "Wingtip Toys"}, Log: log,
 	})
 	if err != nil {
 		b.Fatal(err)

@@ -119,20 +119,22 @@ func build(s settings.Settings, log *slog.Logger) (*functions.App, error) {
 	}
 	signups := functions.QueueOutput{Binding: signupsBinding}
 	form, err := signup.NewForm(signup.FormConfig{
-		Queue:        signups,
-		Now:          time.Now,
-		Random:       rand.Reader,
-		Log:          log,
-		Organisation: s.Organisation,
+		Queue:  signups,
+		Now:    time.Now,
+		Random: rand.Reader,
+		Log:    log,
+		Style:  s.Style,
+		Fields: s.Fields,
+		Mail:   s.Mail,
 	})
 	if err != nil {
 		return nil, err
 	}
 	status, err := signup.NewStatus(signup.StatusConfig{
-		Requests:     machine,
-		Now:          time.Now,
-		Log:          log,
-		Organisation: s.Organisation,
+		Requests: machine,
+		Now:      time.Now,
+		Log:      log,
+		Style:    s.Style,
 	})
 	if err != nil {
 		return nil, err

@@ -74,6 +74,8 @@ func fullRequest(t testing.TB) invite.Request {
 			Country:     "ES",
 			Reason:      "line one\r\nline two\n\ttabbed",
 			Language:    "es-ES",
+			Sponsor:     newAddress(t, "bob@wingtip.com"),
+			Consent:     submission.Consent{Terms: "2026-11", At: start, Language: "pt"},
 			InviteCode:  submission.HashCode("spring-2026"),
 			SubmittedAt: start,
 		},
@@ -116,7 +118,9 @@ func fullRequest(t testing.TB) invite.Request {
 
 // asStored returns r as a store gives it back, but for Events and Version.
 func asStored(r invite.Request) invite.Request {
-	for _, t := range []*time.Time{&r.Submission.SubmittedAt, &r.Due, &r.Since, &r.Resend.At, &r.Withdrawal.At, &r.Erased, &r.Created, &r.Changed} {
+	for _, t := range []*time.Time{
+		&r.Submission.SubmittedAt, &r.Submission.Consent.At, &r.Due, &r.Since, &r.Resend.At, &r.Withdrawal.At, &r.Erased, &r.Created, &r.Changed,
+	} {
 		*t = t.UTC().Truncate(100 * time.Nanosecond)
 	}
 	return r

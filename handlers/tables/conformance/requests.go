@@ -101,6 +101,8 @@ var requestTests = map[string]func(*testing.T, invite.Store){
 				Submission: submission.Submission{
 					GivenName: text.Draw(rt, "given"), FamilyName: text.Draw(rt, "family"), Company: text.Draw(rt, "company"),
 					Country: text.Draw(rt, "country"), Reason: text.Draw(rt, "reason"), Language: text.Draw(rt, "language"), SubmittedAt: drawTime(rt, "submitted"),
+					Sponsor: rapid.SampledFrom([]submission.Address{{}, newAddress(t, "bob@wingtip.com")}).Draw(rt, "sponsor"),
+					Consent: submission.Consent{Terms: text.Draw(rt, "terms"), At: drawTime(rt, "accepted"), Language: text.Draw(rt, "terms language")},
 				},
 				State:   rapid.SampledFrom(states).Draw(rt, "state"),
 				Reason:  text.Draw(rt, "why"),
