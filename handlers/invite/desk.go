@@ -20,6 +20,9 @@ const underWay = time.Hour
 // maxWords is the longest reason or note of a person, in characters.
 const maxWords = 500
 
+// changePatience is how long a change may be under way.
+const changePatience = 5 * time.Minute
+
 // DeskConfig is what a Desk is made of. All of it is required.
 type DeskConfig struct {
 	Store Store
@@ -168,17 +171,29 @@ func (d *Desk) change(ctx context.Context, id submission.ID, doing string, from 
 	}
 	now := d.config.Now()
 	w.request.Changed, w.request.Due = now, time.Time{}
-	if !w.request.atRest() {
-		// First, as in every wait: a note without a change does no harm.
+	goesOn := !w.request.atRest()
+	if goesOn {
+		// First, as in every wait, and for later: what this note brings must find the change. It counts only if the command ends in between.
 		w.request.Due = now
-		err = d.config.Store.Wait(ctx, id, now)
+		err = d.config.Store.Wait(ctx, id, now.Add(changePatience))
 		if err != nil {
 			return Request{}, fmt.Errorf("noting the due time: %w", err)
 		}
 	}
-	saved, err := d.config.Store.Save(ctx, w.request, w.events)
+	if d.config.Now().Sub(now) > changePatience/2 {
+		return Request{}, problem.New(problem.StorageUnavailable, "noting the due time took too long; try again")
+	}
+	saving, cancel := context.WithTimeout(ctx, changePatience/2)
+	defer cancel()
+	saved, err := d.config.Store.Save(saving, w.request, w.events)
 	if err != nil {
 		return Request{}, fmt.Errorf("saving the request: %w", err)
+	}
+	if goesOn {
+		err = d.config.Store.Wait(ctx, id, now)
+		if err != nil {
+			return Request{}, fmt.Errorf("noting that the request is due now (it is changed, and goes on within %v): %w", changePatience, err)
+		}
 	}
 	return saved, nil
 }

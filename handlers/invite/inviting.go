@@ -3,10 +3,10 @@ package invite
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"guestlist/handlers/policy"
 	"guestlist/handlers/problem"
+	"guestlist/handlers/submission"
 )
 
 // maxUnknown is how often an answer that nobody understands is taken for a passing fault.
@@ -30,10 +30,44 @@ func (w *work) invite(ctx context.Context) (bool, error) {
 		}
 		return w.invited(ctx, claim, "invited", "the invitation was found recorded after an interruption")
 	case claim.Owner != r.ID:
+		claim, free, err := w.inherit(ctx, claim)
+		if err != nil {
+			return false, err
+		}
+		if free {
+			return w.resume(ctx, claim)
+		}
 		return w.wait(ctx, queuing.after(r.Attempt, 0), "waiting-for-owner", "request "+string(claim.Owner)+" for the same address is under way")
 	case created:
 		return w.send(ctx, claim)
-	case claim.IntentAt.IsZero():
+	}
+	return w.resume(ctx, claim)
+}
+
+// inherit takes over the claim of a request that has ended without a guest: it was left behind by a process that ended in between. Whoever asks
+// for the address next would wait for ever. free says that the claim is ours now.
+func (w *work) inherit(ctx context.Context, claim Claim) (taken Claim, free bool, err error) {
+	if w.config.Now().Sub(claim.IntentAt) < w.config.IntentLease {
+		return claim, false, nil
+	}
+	owner, err := w.config.Store.Load(ctx, claim.Owner)
+	if err != nil && problem.CodeOf(err) != problem.NotFound {
+		return claim, false, fmt.Errorf("looking at the owner of the claim: %w", err)
+	}
+	if err == nil && !owner.State.ended() {
+		return claim, false, nil
+	}
+	claim.Owner = w.request.ID
+	taken, err = w.config.Store.UpdateClaim(ctx, w.request.Submission.Email, claim)
+	if err != nil {
+		return claim, false, fmt.Errorf("taking the claim over: %w", err)
+	}
+	return taken, true, nil
+}
+
+// resume goes on under a claim of ours that an earlier call made.
+func (w *work) resume(ctx context.Context, claim Claim) (bool, error) {
+	if claim.IntentAt.IsZero() {
 		return w.begin(ctx, claim)
 	}
 	left := claim.IntentAt.Add(w.config.IntentLease).Sub(w.config.Now())
@@ -74,6 +108,7 @@ func (w *work) lookUp(ctx context.Context, claim Claim) (bool, error) {
 		}
 		return w.wait(ctx, down.after(w.request.Attempt, failure.RetryAfter), "look-up-postponed", "the directory could not say what came of the invitation"+ref(failure))
 	}
+	w.doubt = claim.IntentAt
 	return w.begin(ctx, claim)
 }
 
@@ -100,6 +135,15 @@ func (w *work) send(ctx context.Context, claim Claim) (bool, error) {
 	holder, err := w.findUser(ctx)
 	if err != nil {
 		return w.directoryFailed(ctx, claim, err)
+	}
+	if holder.Kind == PendingGuest && !w.doubt.IsZero() {
+		// The guest of the attempt whose answer was lost has become visible since.
+		claim.GuestID = holder.ID
+		claim, err = w.config.Store.UpdateClaim(ctx, r.Submission.Email, claim)
+		if err != nil {
+			return false, fmt.Errorf("recording the guest that has appeared: %w", err)
+		}
+		return w.invited(ctx, claim, "invited", "the directory shows the guest: the invitation whose answer was lost had succeeded")
 	}
 	switch holder.Kind {
 	case NoUser, PendingGuest:
@@ -138,6 +182,10 @@ func (w *work) send(ctx context.Context, claim Claim) (bool, error) {
 	if admitted.wait > 0 {
 		return w.heldBack(ctx, claim, admitted)
 	}
+	claim, err = w.confirm(ctx, claim)
+	if err != nil {
+		return false, err
+	}
 	guestID, err := w.post(ctx, *terms)
 	if err != nil {
 		return w.directoryFailed(ctx, claim, err)
@@ -158,6 +206,38 @@ func (w *work) send(ctx context.Context, claim Claim) (bool, error) {
 		}
 	}
 	return w.invited(ctx, claim, "invited", "the invitation was issued")
+}
+
+// confirm makes sure, right before the invitation is sent, that it is still up to this call: that the intent is young enough for nobody to
+// take over while it is on its way, and that the request stands as this call knows it. A call can be slow, and its message come twice: meanwhile
+// another may have done it all, and a person may have ended the request. It is a Conflict if so.
+func (w *work) confirm(ctx context.Context, claim Claim) (Claim, error) {
+	if w.config.Now().Sub(claim.IntentAt) > w.config.IntentLease/4 {
+		claim.IntentAt = w.config.Now()
+		renewed, err := w.config.Store.UpdateClaim(ctx, w.request.Submission.Email, claim)
+		if err != nil {
+			return claim, fmt.Errorf("renewing the intent: %w", err)
+		}
+		claim = renewed
+	}
+	present, err := w.config.Store.Load(ctx, w.request.ID)
+	if err != nil {
+		return claim, fmt.Errorf("looking at the request again: %w", err)
+	}
+	if present.Version != w.request.Version {
+		if present.State.ended() && present.GuestID == "" {
+			// What this call has taken since is nobody's.
+			err = w.giveBack(ctx, claim)
+			if err != nil {
+				return claim, err
+			}
+		}
+		return claim, problem.New(problem.Conflict, "request %s was changed while this call was preparing its invitation", w.request.ID)
+	}
+	if w.config.Now().Sub(claim.IntentAt) > w.config.IntentLease/2 {
+		return claim, problem.New(problem.StorageUnavailable, "preparing the invitation took too long; another call may be at it")
+	}
+	return claim, nil
 }
 
 // post asks the directory to invite the guest on the terms.
@@ -261,9 +341,10 @@ func (w *work) directoryFailed(ctx context.Context, claim Claim, cause error) (b
 	}
 }
 
-// takeBack clears the intent of an invitation that was not sent, so that the next attempt need not wait for the lease.
+// takeBack clears the intent of an invitation that was not sent, so that the next attempt need not wait for the lease. Where an earlier
+// one may have been sent, that one's intent is put back, and the directory is asked again before the next.
 func (w *work) takeBack(ctx context.Context, claim Claim) error {
-	claim.IntentAt = time.Time{}
+	claim.IntentAt = w.doubt
 	_, err := w.config.Store.UpdateClaim(ctx, w.request.Submission.Email, claim)
 	if err != nil {
 		return fmt.Errorf("taking the intent back: %w", err)
@@ -320,18 +401,85 @@ func (w *work) turnDown(ctx context.Context, claim Claim, state State, what, why
 // giveBack frees the seat and the address of a request that invites nobody. The claim goes last: while it stands, nobody else acts for
 // the address, and a repeated try finds the seat again.
 func (w *work) giveBack(ctx context.Context, claim Claim) error {
-	limits := w.request.limits()
-	if limits != nil {
-		err := w.config.Seats.ReleaseSeat(ctx, limits.Row, w.request.ID)
-		if err != nil {
-			return fmt.Errorf("giving the seat back: %w", err)
-		}
+	err := w.leaveSeat(ctx)
+	if err != nil {
+		return err
 	}
-	err := w.config.Store.Release(ctx, w.request.Submission.Email, claim)
+	err = w.config.Store.Release(ctx, w.request.Submission.Email, claim)
 	if err != nil {
 		return fmt.Errorf("giving the claim back: %w", err)
 	}
 	return nil
+}
+
+// leaveSeat gives the seat of the request back, if there is one.
+func (w *work) leaveSeat(ctx context.Context) error {
+	limits := w.request.limits()
+	if limits == nil {
+		return nil
+	}
+	err := w.config.Seats.ReleaseSeat(ctx, limits.Row, w.request.ID)
+	if err != nil {
+		return fmt.Errorf("giving the seat back: %w", err)
+	}
+	return nil
+}
+
+// settle gives back the seat and the claim that a request which ended without a guest may still hold: a slow call took them after
+// another had given them back. The intent is taken first, so that nobody invites under the claim meanwhile; where an invitation may have been
+// sent, the directory is asked, and a guest that it shows keeps the seat.
+func (w *work) settle(ctx context.Context) error {
+	r := w.request
+	address := r.Submission.Email
+	switch {
+	case r.GuestID != "" || r.limits() == nil:
+		return nil
+	case address == (submission.Address{}):
+		// Erased: nobody invites for it any more, and whoever has the address next inherits the claim.
+		return w.leaveSeat(ctx)
+	}
+	claim, created, err := w.config.Store.Claim(ctx, address, r.ID, w.config.Now())
+	if err != nil {
+		return fmt.Errorf("looking at the claim of an ended request: %w", err)
+	}
+	begun := claim.IntentAt
+	switch {
+	case claim.Owner != r.ID:
+		return w.leaveSeat(ctx)
+	case created:
+	case claim.GuestID != "", !begun.IsZero() && w.config.Now().Sub(begun) < w.config.IntentLease:
+		return nil
+	default:
+		claim.IntentAt = w.config.Now()
+		claim, err = w.config.Store.UpdateClaim(ctx, address, claim)
+		if err != nil {
+			return fmt.Errorf("taking the claim of an ended request: %w", err)
+		}
+	}
+	if !created && !begun.IsZero() {
+		claim.GuestID, err = w.config.Directory.FindGuest(ctx, address)
+		if problem.CodeOf(err) == problem.DirectoryReadForbidden {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("asking for the guest of an ended request: %w", err)
+		}
+		if claim.GuestID != "" {
+			_, err = w.config.Store.UpdateClaim(ctx, address, claim)
+			if err != nil {
+				return fmt.Errorf("recording the guest of an ended request: %w", err)
+			}
+			return nil
+		}
+	}
+	present, err := w.config.Store.Load(ctx, r.ID)
+	if err != nil {
+		return fmt.Errorf("looking at an ended request again: %w", err)
+	}
+	if present.Version != r.Version {
+		return problem.New(problem.Conflict, "request %s was taken up again meanwhile", r.ID)
+	}
+	return w.giveBack(ctx, claim)
 }
 
 func firstNonEmpty(texts ...string) string {

@@ -31,6 +31,8 @@ type Config struct {
 	Pressure *Pressure
 	// Retention is how long a finished request keeps its personal data; 0 is for ever.
 	Retention time.Duration
+	// Parse reads a policy row. Default: by a cache of the Machine's own.
+	Parse func(policy.Raw) policy.Row
 	// RedirectURL is where guests land whose row names no address.
 	RedirectURL string
 	// IntentLease is how long an invitation that was begun and not finished is left alone, in case another instance is still at it or
@@ -84,11 +86,14 @@ func New(config Config) (*Machine, error) {
 	if config.Log == nil {
 		config.Log = slog.New(slog.DiscardHandler)
 	}
-	cache, err := policy.NewCache(cachedRows)
-	if err != nil {
-		return nil, fmt.Errorf("invite: preparing to read policy rows: %w", err)
+	if config.Parse == nil {
+		cache, err := policy.NewCache(cachedRows)
+		if err != nil {
+			return nil, fmt.Errorf("invite: preparing to read policy rows: %w", err)
+		}
+		config.Parse = cache.Parse
 	}
-	return &Machine{config: config, decider: Decider{Rows: config.Rows, Seats: config.Seats, Parse: cache.Parse}}, nil
+	return &Machine{config: config, decider: Decider{Rows: config.Rows, Seats: config.Seats, Parse: config.Parse}}, nil
 }
 
 // Advance takes the request of the message as far as it will go now: to an end, to a wait that is noted in the store, or to a person.
@@ -155,14 +160,18 @@ func (m *Machine) open(ctx context.Context, message submission.Message) (*work, 
 		return &work{Machine: m, request: r, log: m.config.Log.With("request", r.ID), resumed: true}, nil
 	case err == nil:
 		if r.atRest() {
-			// A note may have been left by a process that ended between the last write and its removal.
+			// A process that ended between two writes may have left a seat, and a note.
+			err = (&work{Machine: m, request: r, log: m.config.Log.With("request", r.ID)}).settle(ctx)
+			if err != nil {
+				return nil, err
+			}
 			return nil, m.stopWaiting(ctx, message)
 		}
 		if r.Due.After(now) {
 			// An early or doubled message. The note in the store brings the request back in time.
 			return nil, nil
 		}
-		return &work{Machine: m, request: r, log: m.config.Log.With("request", r.ID), resumed: true}, nil
+		return &work{Machine: m, request: r, log: m.config.Log.With("request", r.ID), resumed: true, broughtBy: message.Note}, nil
 	case problem.CodeOf(err) != problem.NotFound:
 		return nil, fmt.Errorf("loading request %s: %w", message.ID, err)
 	case message.Kind == submission.Withdraw && now.Sub(message.ID.Issued()).Abs() < messagesLive:
@@ -177,13 +186,12 @@ func (m *Machine) open(ctx context.Context, message submission.Message) (*work, 
 	return w, nil
 }
 
-// stopWaiting removes a left-over note of a request that has nothing more to do. A first message can't have one, nor can what comes from outside
-// for a request that is not recorded.
+// stopWaiting removes the note that brought a message for which there is nothing to do.
 func (m *Machine) stopWaiting(ctx context.Context, message submission.Message) error {
-	if message.Submission != nil || message.Kind != submission.Advance {
+	if message.Note.IsZero() {
 		return nil
 	}
-	err := m.config.Store.StopWaiting(ctx, message.ID)
+	err := m.config.Store.StopWaiting(ctx, message.ID, message.Note)
 	if err != nil {
 		return fmt.Errorf("removing the due time of request %s: %w", message.ID, err)
 	}
@@ -248,7 +256,12 @@ type work struct {
 	resumed bool
 	// failed is the event by which the request came to fail, until it is saved.
 	failed *Event
-	log    *slog.Logger
+	// broughtBy is the due time of the note that brought the message; zero if none did.
+	broughtBy time.Time
+	// doubt is the intent of an earlier attempt to invite whose answer was lost, where the directory shows no guest yet; zero without one. Until
+	// the guest's id is known, the intent on the claim is never taken back further than to this.
+	doubt time.Time
+	log   *slog.Logger
 }
 
 // note adds an event and moves the request to the state.
@@ -293,16 +306,16 @@ func (w *work) save(ctx context.Context) error {
 	return nil
 }
 
-// finish saves the request in an ended state and removes the note that a wait left.
+// finish saves the request in an ended state and removes the note that brought it here. Any other note brings one more message, which then
+// removes it: it may be that of a person who is just taking the request up again.
 func (w *work) finish(ctx context.Context) (bool, error) {
-	waited := !w.request.Due.IsZero()
 	w.request.Due = time.Time{}
 	err := w.save(ctx)
 	if err != nil {
 		return false, err
 	}
-	if waited {
-		err = w.config.Store.StopWaiting(ctx, w.request.ID)
+	if !w.broughtBy.IsZero() {
+		err = w.config.Store.StopWaiting(ctx, w.request.ID, w.broughtBy)
 		if err != nil {
 			return false, fmt.Errorf("removing the due time: %w", err)
 		}
@@ -319,6 +332,13 @@ func (w *work) wait(ctx context.Context, d time.Duration, what, detail string) (
 // postpone saves the request so that it comes back after d. The note is written first: a note without a wait does no harm, a wait without a
 // note would never end.
 func (w *work) postpone(ctx context.Context, d time.Duration) (bool, error) {
+	if w.request.Version == "" {
+		// A message for what is not recorded finds nothing to do and removes the note.
+		err := w.save(ctx)
+		if err != nil {
+			return false, err
+		}
+	}
 	due := w.config.Now().Add(w.config.Jitter(d))
 	w.request.Attempt++
 	w.request.Due = due

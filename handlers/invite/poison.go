@@ -42,7 +42,7 @@ func (m *Machine) Poisoned(ctx context.Context, messageID string, body []byte) e
 		// What was wished is kept as a wish, and the request stands as it stood.
 		return m.Keep(ctx, messageID, body, problem.New(problem.Internal, "the %s of request %s failed too often; replay it once the cause is gone", message.Kind, message.ID))
 	}
-	w := &work{Machine: m, log: m.config.Log.With("request", message.ID)}
+	w := &work{Machine: m, log: m.config.Log.With("request", message.ID), broughtBy: message.Note}
 	w.request, err = m.config.Store.Load(ctx, message.ID)
 	switch {
 	case err == nil:

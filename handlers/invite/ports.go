@@ -31,8 +31,8 @@ type Store interface {
 
 	// Wait notes that id wants to be advanced at due, in place of any earlier note.
 	Wait(ctx context.Context, id submission.ID, due time.Time) error
-	// StopWaiting removes the note of id, if there is one.
-	StopWaiting(ctx context.Context, id submission.ID) error
+	// StopWaiting removes the note of id if it says due, to 100 ns. Another note, written meanwhile, stays: somebody counts on it.
+	StopWaiting(ctx context.Context, id submission.ID, due time.Time) error
 	// Due returns at most limit ids whose noted time is not after now, the longest due first.
 	Due(ctx context.Context, now time.Time, limit int) ([]submission.ID, error)
 }

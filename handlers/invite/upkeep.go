@@ -61,11 +61,12 @@ func (m *Machine) enqueueDue(ctx context.Context, queue Queue) (int, error) {
 		return 0, fmt.Errorf("listing due requests: %w", err)
 	}
 	for i, id := range ids {
-		err = m.config.Store.Wait(ctx, id, now.Add(m.config.IntentLease))
+		again := now.Add(m.config.IntentLease)
+		err = m.config.Store.Wait(ctx, id, again)
 		if err != nil {
 			return i, fmt.Errorf("postponing request %s: %w", id, err)
 		}
-		encoded, err := submission.Message{ID: id}.Encode()
+		encoded, err := submission.Message{ID: id, Note: again}.Encode()
 		if err != nil {
 			return i, err
 		}

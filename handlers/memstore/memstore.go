@@ -119,9 +119,8 @@ func (s *Store) Load(ctx context.Context, id submission.ID) (invite.Request, err
 		if !exists {
 			return problem.New(problem.NotFound, "request %s is not stored", id)
 		}
-		var err error
-		loaded, err = copyRequest(stored.request)
-		return err
+		loaded = copyRequest(stored.request)
+		return nil
 	})
 	if err != nil {
 		return invite.Request{}, err
@@ -135,10 +134,7 @@ func (s *Store) Save(ctx context.Context, r invite.Request, events []invite.Even
 	if err != nil {
 		return invite.Request{}, fmt.Errorf("saving a request: %w", err)
 	}
-	r, err = copyRequest(r)
-	if err != nil {
-		return invite.Request{}, err
-	}
+	r = copyRequest(r)
 	if !known(r) {
 		return invite.Request{}, problem.New(problem.Internal, "request %s, or a grant of it, has no known state", r.ID)
 	}
@@ -154,6 +150,13 @@ func (s *Store) Save(ctx context.Context, r invite.Request, events []invite.Even
 			stored = &record{}
 			s.requests[r.ID] = stored
 		}
+		if r.Decision != nil && stored.request.Decision == nil {
+			// Once, as it does on its way through a table: what JSON can't hold must not come back from here either.
+			r.Decision, err = throughJSON(r.Decision)
+			if err != nil {
+				return err
+			}
+		}
 		for _, event := range events {
 			event.At = toTick(event.At)
 			stored.events = append(stored.events, event)
@@ -161,8 +164,8 @@ func (s *Store) Save(ctx context.Context, r invite.Request, events []invite.Even
 		r.Events = len(stored.events)
 		r.Version = s.newVersion()
 		stored.request = r
-		saved, err = copyRequest(r)
-		return err
+		saved = copyRequest(r)
+		return nil
 	})
 	if err != nil {
 		return invite.Request{}, err
@@ -262,9 +265,12 @@ func (s *Store) Wait(ctx context.Context, id submission.ID, due time.Time) error
 }
 
 // StopWaiting is invite.Store's.
-func (s *Store) StopWaiting(ctx context.Context, id submission.ID) error {
+func (s *Store) StopWaiting(ctx context.Context, id submission.ID, due time.Time) error {
 	return s.do(ctx, "StopWaiting", func() error {
-		delete(s.waiting, id)
+		noted, exists := s.waiting[id]
+		if exists && noted.Equal(toTick(due)) {
+			delete(s.waiting, id)
+		}
 		return nil
 	})
 }
@@ -337,9 +343,8 @@ func known(r invite.Request) bool {
 
 func toTick(t time.Time) time.Time { return t.UTC().Truncate(tick) }
 
-// copyRequest returns a copy that shares no memory with r. The decision goes through JSON, as it does on its way
-// through a table.
-func copyRequest(r invite.Request) (invite.Request, error) {
+// copyRequest returns a copy that shares no memory with r.
+func copyRequest(r invite.Request) invite.Request {
 	r.Submission.SubmittedAt = toTick(r.Submission.SubmittedAt)
 	r.Submission.Consent.At = toTick(r.Submission.Consent.At)
 	r.Due = toTick(r.Due)
@@ -350,22 +355,48 @@ func copyRequest(r invite.Request) (invite.Request, error) {
 	r.Grants = slices.Clone(r.Grants)
 	if r.Approval != nil {
 		approval := *r.Approval
-		approval.Terms.Groups, approval.Terms.Sponsors = slices.Clone(approval.Terms.Groups), slices.Clone(approval.Terms.Sponsors)
+		approval.Terms = copyTerms(approval.Terms)
 		r.Approval = &approval
 	}
 	if r.Decision == nil {
-		return r, nil
+		return r
 	}
-	encoded, err := json.Marshal(r.Decision)
+	decision := *r.Decision
+	decision.Looked = slices.Clone(decision.Looked)
+	if decision.Row != nil {
+		row := *decision.Row
+		row.Columns = maps.Clone(row.Columns)
+		decision.Row = &row
+	}
+	if decision.Terms != nil {
+		terms := copyTerms(*decision.Terms)
+		decision.Terms = &terms
+	}
+	if decision.Limits != nil {
+		limits := *decision.Limits
+		decision.Limits = &limits
+	}
+	r.Decision = &decision
+	return r
+}
+
+func copyTerms(terms policy.Terms) policy.Terms {
+	terms.Groups, terms.Sponsors = slices.Clone(terms.Groups), slices.Clone(terms.Sponsors)
+	return terms
+}
+
+// throughJSON returns the decision as it comes back from its encoded form.
+func throughJSON(decision *policy.Decision) (*policy.Decision, error) {
+	encoded, err := json.Marshal(decision)
 	if err != nil {
-		return invite.Request{}, problem.New(problem.Internal, "the decision can't be encoded: %w", err)
+		return nil, problem.New(problem.Internal, "the decision can't be encoded: %w", err)
 	}
-	r.Decision = new(policy.Decision)
-	err = json.Unmarshal(encoded, r.Decision)
+	decoded := new(policy.Decision)
+	err = json.Unmarshal(encoded, decoded)
 	if err != nil {
-		return invite.Request{}, problem.New(problem.Internal, "the decision can't be decoded: %w", err)
+		return nil, problem.New(problem.Internal, "the decision can't be decoded: %w", err)
 	}
-	return r, nil
+	return decoded, nil
 }
 
 func copyRow(row policy.Raw) policy.Raw {

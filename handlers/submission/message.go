@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
+	"strconv"
+	"time"
 
 	"guestlist/handlers/problem"
 )
@@ -21,6 +23,9 @@ type Message struct {
 	ID         ID
 	Kind       Kind
 	Submission *Submission // only with Advance
+	// Note is the due time of the note in the store that brought the message; zero for a message that none brought. Whoever finds nothing to be
+	// done for it removes this note, and no other that was written since.
+	Note time.Time
 }
 
 // Kind is what a message asks for. The public functions can do no more than put one of these on the queue; whether it is done is up to the
@@ -45,6 +50,8 @@ type wireMessage struct {
 	ID         string      `json:"id"`
 	Kind       Kind        `json:"kind,omitempty"`
 	Submission *Submission `json:"submission,omitempty"`
+	// Note is in nanoseconds since 1970, as a string: a host that re-formats JSON shortens what looks like a time.
+	Note string `json:"note,omitempty"`
 }
 
 // Encode returns the message as JSON, at most MaxMessageBytes long.
@@ -52,7 +59,11 @@ func (m Message) Encode() ([]byte, error) {
 	if !m.Kind.known() || m.Kind != Advance && m.Submission != nil {
 		return nil, problem.New(problem.Internal, "the message of request %s is of no known kind, or of one that carries no submission", m.ID)
 	}
-	encoded, err := json.Marshal(wireMessage{Version: messageVersion, ID: string(m.ID), Kind: m.Kind, Submission: m.Submission})
+	wire := wireMessage{Version: messageVersion, ID: string(m.ID), Kind: m.Kind, Submission: m.Submission}
+	if !m.Note.IsZero() {
+		wire.Note = strconv.FormatInt(m.Note.UnixNano(), 10)
+	}
+	encoded, err := json.Marshal(wire)
 	if err != nil {
 		return nil, problem.New(problem.Internal, "encoding the message of request %s: %w", m.ID, err)
 	}
@@ -90,8 +101,16 @@ func DecodeMessage(data []byte) (Message, error) {
 	if !wire.Kind.known() {
 		return Message{}, problem.New(problem.MalformedMessage, "the message for request %s asks for something that this program does not know", id)
 	}
+	var note time.Time
+	if wire.Note != "" {
+		nanoseconds, err := strconv.ParseInt(wire.Note, 10, 64)
+		if err != nil {
+			return Message{}, problem.New(problem.MalformedMessage, "the message for request %s names a note that is no time", id)
+		}
+		note = time.Unix(0, nanoseconds).UTC()
+	}
 	if wire.Submission == nil {
-		return Message{ID: id, Kind: wire.Kind}, nil
+		return Message{ID: id, Kind: wire.Kind, Note: note}, nil
 	}
 	if wire.Kind != Advance {
 		return Message{}, problem.New(problem.MalformedMessage, "the message for request %s has a submission, which one of its kind has not", id)
@@ -101,5 +120,5 @@ func DecodeMessage(data []byte) (Message, error) {
 	if err != nil {
 		return Message{}, problem.New(problem.MalformedMessage, "request %s: the submission has %s", id, brokenRules(err))
 	}
-	return Message{ID: id, Submission: &s}, nil
+	return Message{ID: id, Submission: &s, Note: note}, nil
 }

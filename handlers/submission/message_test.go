@@ -7,6 +7,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
@@ -48,7 +49,8 @@ func TestMessagesOfVersionsWithoutConsentAreRead(t *testing.T) {
 func TestMessagesComeBackAsTheyWere(t *testing.T) {
 	first := firstMessage(t)
 	tests := map[string]Message{"with a submission": first, "id only": {ID: first.ID},
-		"sends the mail again": {ID: first.ID, Kind: Resend}, "withdraws": {ID: first.ID, Kind: Withdraw}}
+		"sends the mail again": {ID: first.ID, Kind: Resend}, "withdraws": {ID: first.ID, Kind: Withdraw},
+		"brought by a note": {ID: first.ID, Note: time.Date(2026, 5, 4, 9, 0, 0, 123456700, time.UTC)}}
 	for name, message := range tests {
 		t.Run(name, func(t *testing.T) {
 			encoded, err := message.Encode()
@@ -178,6 +180,7 @@ func TestMessagesThatAreRefused(t *testing.T) {
 		"time that is none":       {replaced(`2026-11-23T07:30:15Z`, `yesterday`), "no JSON"},
 		"time that UTC overflows": {replaced(`"submittedAt":"2026-11-23T07:30:15Z`, `"submittedAt":"9999-12-31T23:59:59-01:00`), "submittedAt/range"},
 		"unknown kind":            {replaced(`"version":1`, `"version":1,"kind":"approve"`), "does not know"},
+		"a note that is no time":  {replaced(`"version":1`, `"version":1,"note":"2026-05-04T09:00:00Z"`), "no time"},
 		"withdraws what it sends": {replaced(`"version":1`, `"version":1,"kind":"withdraw"`), "has a submission"},
 		"invalid UTF-8":           {replaced(`Contoso`, "Cont\xffoso"), "company/intact"},
 	}

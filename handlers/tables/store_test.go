@@ -193,7 +193,7 @@ func TestCallsPerOperation(t *testing.T) {
 		{"wait", 1, func(ctx context.Context) error { return store.Wait(ctx, request.ID, start) }},
 		{"due", 1, func(ctx context.Context) error { _, err := store.Due(ctx, start, 10); return err }},
 		{"due, nothing asked for", 0, func(ctx context.Context) error { _, err := store.Due(ctx, start, 0); return err }},
-		{"stop waiting", 1, func(ctx context.Context) error { return store.StopWaiting(ctx, request.ID) }},
+		{"stop waiting", 2, func(ctx context.Context) error { return store.StopWaiting(ctx, request.ID, start) }},
 		{"rows of three partitions", 3, func(ctx context.Context) error { _, err := store.Rows(ctx, []string{"a", "b", "a", "c"}); return err }},
 		{"rows of none", 0, func(ctx context.Context) error { _, err := store.Rows(ctx, nil); return err }},
 	}
@@ -221,7 +221,7 @@ func TestAnInvalidIDCostsNoCall(t *testing.T) {
 		_, _, err = store.Claim(t.Context(), ana(t), id, start)
 		wantCode(t, "Claim", err, problem.NotFound)
 		wantCode(t, "Wait", store.Wait(t.Context(), id, start), problem.NotFound)
-		wantCode(t, "StopWaiting", store.StopWaiting(t.Context(), id), "")
+		wantCode(t, "StopWaiting", store.StopWaiting(t.Context(), id, start), "")
 	}
 	if calls := count.calls.Load() - before; calls != 0 {
 		t.Errorf("%d calls, want none", calls)
@@ -329,7 +329,7 @@ func TestALostAnswer(t *testing.T) {
 	line.lost = 1
 	wantCode(t, "Wait", store.Wait(atOnce(t.Context()), request.ID, start), "")
 	line.lost = 1
-	wantCode(t, "StopWaiting", store.StopWaiting(atOnce(t.Context()), request.ID), "")
+	wantCode(t, "StopWaiting", store.StopWaiting(atOnce(t.Context()), request.ID, start), "")
 	line.lost = maxRetries + 1
 	_, err = store.Load(atOnce(t.Context()), request.ID)
 	wantCode(t, "Load without any answer", err, problem.StorageUnavailable)

@@ -39,14 +39,27 @@ func (s *Store) Wait(ctx context.Context, id submission.ID, due time.Time) error
 }
 
 // StopWaiting is invite.Store's.
-func (s *Store) StopWaiting(ctx context.Context, id submission.ID) error {
+func (s *Store) StopWaiting(ctx context.Context, id submission.ID, due time.Time) error {
 	_, err := submission.ParseID(string(id))
 	if err != nil {
 		return nil // a text that is no id has no note
 	}
-	_, err = s.waiting.DeleteEntity(ctx, waitingPartition, string(id), nil)
-	if err != nil && !hasCode(err, aztables.ResourceNotFound) {
-		return failure(fmt.Sprintf("removing the note of request %s", id), err)
+	doing := fmt.Sprintf("removing the note of request %s", id)
+	note, err := get(ctx, s.waiting, waitingPartition, string(id))
+	if hasCode(err, aztables.ResourceNotFound) {
+		return nil
+	}
+	if err != nil {
+		return failure(doing, err)
+	}
+	columns := reader{row: note}
+	noted := columns.time(dueColumn)
+	if columns.err != nil || !noted.Equal(toTick(due)) {
+		return nil
+	}
+	_, err = s.waiting.DeleteEntity(ctx, waitingPartition, string(id), &aztables.DeleteEntityOptions{IfMatch: ifMatch(note.etag)})
+	if err != nil && !hasCode(err, aztables.ResourceNotFound) && problem.CodeOf(failure(doing, err)) != problem.Conflict {
+		return failure(doing, err)
 	}
 	return nil
 }

@@ -73,13 +73,25 @@ var waitingTests = map[string]func(*testing.T, invite.Store){
 		must(t, store.Wait(t.Context(), a, start))
 		must(t, store.Wait(t.Context(), b, start))
 		for range 2 {
-			must(t, store.StopWaiting(t.Context(), a))
+			must(t, store.StopWaiting(t.Context(), a, stored))
 		}
-		must(t, store.StopWaiting(t.Context(), newID(t)))
+		must(t, store.StopWaiting(t.Context(), newID(t), start))
 		for _, id := range malformedIDs {
-			must(t, store.StopWaiting(t.Context(), id))
+			must(t, store.StopWaiting(t.Context(), id, start))
 		}
 		wantDue(t, store, start, 10, b)
+	},
+
+	"a note that somebody has written since stays": func(t *testing.T, store invite.Store) {
+		a := newID(t)
+		must(t, store.Wait(t.Context(), a, start))
+		must(t, store.Wait(t.Context(), a, start.Add(-time.Second)))
+		for _, other := range []time.Time{start, start.Add(-time.Second - 100*time.Nanosecond), {}} {
+			must(t, store.StopWaiting(t.Context(), a, other))
+		}
+		wantDue(t, store, start, 10, a)
+		must(t, store.StopWaiting(t.Context(), a, start.Add(-time.Second)))
+		wantDue(t, store, start, 10)
 	},
 
 	"a note needs an id and a time": func(t *testing.T, store invite.Store) {
@@ -99,7 +111,7 @@ var waitingTests = map[string]func(*testing.T, invite.Store){
 			for i, id := range ids {
 				err := store.Wait(t.Context(), id, start.Add(time.Duration(i)*time.Second))
 				if err == nil && i < caller && caller < callers/2 {
-					err = store.StopWaiting(t.Context(), id)
+					err = store.StopWaiting(t.Context(), id, start.Add(time.Duration(i)*time.Second))
 				}
 				if err != nil {
 					t.Error(err)
@@ -116,7 +128,7 @@ var waitingTests = map[string]func(*testing.T, invite.Store){
 		a, b := newID(t), newID(t)
 		must(t, store.Wait(t.Context(), a, start))
 		wantCode(t, "Wait", store.Wait(ended(t), b, start), problem.StorageUnavailable)
-		wantCode(t, "StopWaiting", store.StopWaiting(ended(t), a), problem.StorageUnavailable)
+		wantCode(t, "StopWaiting", store.StopWaiting(ended(t), a, start), problem.StorageUnavailable)
 		_, err := store.Due(ended(t), start, 10)
 		wantCode(t, "Due", err, problem.StorageUnavailable)
 		wantDue(t, store, start, 10, a)
