@@ -157,31 +157,37 @@ func (d *Decision) list(looks []Look, decided int) {
 		left, places = left-looks[decided].size(), places-1
 	}
 	// What follows the first that does not fit is left out: it would stand as if it came right after.
-	listed, full := looks[:0], false
-	var last Look // most rows have the partition and the reason of the one before
-	var lastPartition, lastWhy int
-	for i, look := range looks {
+	listed, full := 0, false
+	var lastPartition, lastWhy string // most rows have the partition and the reason of the one before
+	var partitionSize, whySize int
+	keep := func(i int) {
+		if listed < i {
+			looks[listed] = looks[i]
+		}
+		listed++
+	}
+	for i := range looks {
 		if i == decided {
-			listed = append(listed, look)
+			keep(i)
 			continue
 		}
-		if look.Partition != last.Partition {
-			lastPartition = textSize(look.Partition)
+		look := &looks[i]
+		if look.Partition != lastPartition {
+			lastPartition, partitionSize = look.Partition, textSize(look.Partition)
 		}
-		if look.Why != last.Why {
-			lastWhy = textSize(look.Why)
+		if look.Why != lastWhy {
+			lastWhy, whySize = look.Why, textSize(look.Why)
 		}
-		last = look
-		size := len(lookFrame) + lastPartition + textSize(look.Name) + len(look.Outcome) + lastWhy
+		size := len(lookFrame) + partitionSize + textSize(look.Name) + len(look.Outcome) + whySize
 		full = full || places == 0 || left < size
 		if full {
 			d.Unlisted++
 			continue
 		}
 		left, places = left-size, places-1
-		listed = append(listed, look)
+		keep(i)
 	}
-	d.Looked = listed
+	d.Looked = looks[:listed]
 }
 
 // size returns at least the bytes of the decision as JSON with neither time nor looks. It is arithmetic because to encode the decision

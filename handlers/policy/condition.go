@@ -1,7 +1,6 @@
 package policy
 
 import (
-	"errors"
 	"fmt"
 	"regexp/syntax"
 	"slices"
@@ -24,7 +23,8 @@ const (
 	// MaxCondition is the longest Condition in characters.
 	MaxCondition = 2000
 	// MaxConditionCost is the most work that a Condition may take, in the units of CEL's cost model, for the longest submission. A
-	// comparison is about one unit, reading ten characters is one.
+	// comparison is about one unit, reading ten characters is one. It is estimated once, when the condition is read: counting while a
+	// condition runs costs four times what running it does.
 	MaxConditionCost = 20_000
 	// maxPattern is the most steps of the compiled pattern of a matches(): CEL's model goes by the length of its text, and a{999} is short.
 	maxPattern = 400
@@ -57,17 +57,26 @@ type applicant struct {
 	Language   string `cel:"language"`
 }
 
+// applicantOf returns what conditions see of the submission. It is nil if a field is longer than any that passes the form: what a condition
+// would cost then has not been estimated.
 func applicantOf(s submission.Submission) *applicant {
-	return &applicant{
+	who := &applicant{
 		Email: s.Email.String(), Domain: s.Email.Domain(), Name: s.Name(), GivenName: s.GivenName, FamilyName: s.FamilyName,
 		Company: s.Company, Country: s.Country, Reason: s.Reason, Language: s.Language,
 	}
+	for i, text := range [...]string{who.Email, who.Domain, who.Name, who.GivenName, who.FamilyName, who.Company, who.Country, who.Reason, who.Language} {
+		longest := fields[i].longest
+		if len(text) > longest && utf8.RuneCountInString(text) > longest {
+			return nil
+		}
+	}
+	return who
 }
 
 // variable is the one variable of a condition.
 const variable = "request"
 
-// field is a field of the variable, for documentation and for estimates.
+// field is a field of the variable, in the order of [applicant], for documentation and for estimates.
 type field struct {
 	name, meaning string
 	longest       int // characters
@@ -207,7 +216,7 @@ func (c *compiler) compile(text string) (cel.Program, *wrong) {
 		return nil, &wrong{fmt.Sprintf("could take more than the allowed %d units of work for a long submission (%d)", MaxConditionCost, estimate.Max),
 			"make lists, patterns and repeated searches in long texts shorter, or write several rows"}
 	}
-	program, err := c.env.Program(checked, cel.EvalOptions(cel.OptOptimize), cel.CostLimit(MaxConditionCost))
+	program, err := c.env.Program(checked, cel.EvalOptions(cel.OptOptimize))
 	if err != nil {
 		return nil, &wrong{"can't be prepared", "write it in a simpler way"} // the error might repeat a pattern
 	}
@@ -431,13 +440,12 @@ func (c Condition) holds(who *applicant) (bool, string) {
 	if c.program == nil {
 		return true, ""
 	}
+	if who == nil {
+		return false, "its condition could take more work than is allowed, for a submission that is longer than any that passes the form"
+	}
 	result, _, err := c.program.Eval(activation{who})
 	if err != nil {
 		// The error may repeat what the partner typed.
-		var cancelled interpreter.EvalCancelledError
-		if errors.As(err, &cancelled) && cancelled.Cause == interpreter.CostLimitExceeded {
-			return false, "its condition takes more work than is allowed"
-		}
 		return false, "its condition has no answer for this submission (such as a place in a text or a list that is not there)"
 	}
 	truth, isBool := result.(types.Bool)

@@ -3,11 +3,14 @@ package policy
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
 
+	"cel.dev/cel-go/cel"
 	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
 
 	"guestlist/handlers/submission"
 )
@@ -169,13 +172,37 @@ func TestAConditionWithoutAnAnswerGoesToReview(t *testing.T) {
 	}
 }
 
-// TestTheCostIsLimitedWhenAsked asks about a submission that is far longer than any that passes the form.
+// TestTheCostIsLimitedWhenAsked asks about submissions that are longer than any that passes the form.
 func TestTheCostIsLimitedWhenAsked(t *testing.T) {
-	s := silva(t)
-	s.Reason = strings.Repeat("word ", 1_000_000)
-	got := Decide(s, []Row{row("*", "a", "invite", "Condition", `request.reason.lowerAscii().contains("tender") || true`)}, nil, now)
-	if got.Action != Review || !strings.Contains(got.Reason, "takes more work than is allowed") {
-		t.Errorf("%s: %s", got.Action, got.Reason)
+	rows := []Row{row("*", "a", "invite", "Condition", `request.reason.lowerAscii().contains("tender") || true`)}
+	for name, change := range map[string]func(s *submission.Submission, n int){
+		"name": func(s *submission.Submission, n int) {
+			s.GivenName, s.FamilyName = strings.Repeat("é", n/2), strings.Repeat("é", n-n/2-1)
+		},
+		"givenName":  func(s *submission.Submission, n int) { s.GivenName, s.FamilyName = strings.Repeat("é", n), "" },
+		"familyName": func(s *submission.Submission, n int) { s.GivenName, s.FamilyName = "", strings.Repeat("é", n) },
+		"company":    func(s *submission.Submission, n int) { s.Company = strings.Repeat("é", n) },
+		"country":    func(s *submission.Submission, n int) { s.Country = strings.Repeat("é", n) },
+		"reason":     func(s *submission.Submission, n int) { s.Reason = strings.Repeat("é", n) },
+		"language":   func(s *submission.Submission, n int) { s.Language = strings.Repeat("é", n) },
+	} {
+		longest := fields[slices.Index(fieldNames(), name)].longest
+		for more, want := range map[int]Action{0: Invite, 1: Review, 5_000_000: Review} {
+			s := silva(t)
+			change(&s, longest+more)
+			got := Decide(s, rows, nil, now)
+			if got.Action != want || (want == Review) != strings.Contains(got.Reason, "could take more work than is allowed") {
+				t.Errorf("%s with %d characters: %s: %s", name, longest+more, got.Action, got.Reason)
+			}
+		}
+		if name != "name" {
+			s := silva(t)
+			change(&s, longest+1)
+			got := Decide(s, []Row{row("*", "a", "invite")}, nil, now)
+			if got.Action != Invite {
+				t.Errorf("%s too long, without a condition: %s: %s", name, got.Action, got.Reason)
+			}
+		}
 	}
 }
 
@@ -247,19 +274,130 @@ func FuzzCondition(f *testing.F) {
 		if r.Condition.program == nil {
 			return
 		}
-		_, details, _ := r.Condition.program.Eval(activation{applicantOf(s)})
-		checked, issues := c.env.Compile(r.Condition.text)
-		if issues.Err() != nil {
-			t.Fatal(issues.Err())
+		checkCost(t, c, r.Condition.text, s)
+	})
+}
+
+// checkCost fails if the condition costs more than was estimated, or than is allowed, for the submission.
+func checkCost(t fataler, c *compiler, text string, s submission.Submission) {
+	t.Helper()
+	checked, issues := c.env.Compile(text)
+	if issues.Err() != nil {
+		t.Fatalf("Compile: %v", issues.Err())
+	}
+	estimate, err := c.env.EstimateCost(checked, sizes{})
+	if err != nil {
+		t.Fatalf("EstimateCost: %v", err)
+	}
+	counting, err := c.env.Program(checked, cel.EvalOptions(cel.OptOptimize, cel.OptTrackCost))
+	if err != nil {
+		t.Fatalf("Program: %v", err)
+	}
+	_, details, _ := counting.Eval(activation{applicantOf(s)}) // an error is an answer too
+	actual := *details.ActualCost()
+	if actual > MaxConditionCost || actual > estimate.Max {
+		t.Fatalf("%s costs %d units, estimated were at most %d", text, actual, estimate.Max)
+	}
+}
+
+// TestNoConditionCostsMoreThanEstimated makes up conditions of all that there is, since nothing counts while they run.
+func TestNoConditionCostsMoreThanEstimated(t *testing.T) {
+	c, err := newCompiler()
+	if err != nil {
+		t.Fatal(err)
+	}
+	literals := rapid.SampledFrom([]string{`""`, `"a"`, `"PT"`, `" "`, `"Project"`, `"` + strings.Repeat("ab ", 60) + `"`})
+	patterns := rapid.SampledFrom([]string{`"a"`, `"^[a-z]+@"`, `"(a|b)*c"`, `"(a|aa)+$"`, `".*x.*y.*"`})
+	numbers := rapid.SampledFrom([]string{"0", "1", "2", "20", "1000"})
+	var text, list, truth func(depth int, names []string) *rapid.Generator[string]
+	text = func(depth int, names []string) *rapid.Generator[string] {
+		return rapid.Custom(func(t *rapid.T) string {
+			kinds := 3
+			if depth > 0 {
+				kinds = 10
+			}
+			sub := func(label string) string { return text(depth-1, names).Draw(t, label) }
+			switch rapid.IntRange(0, kinds-1).Draw(t, "text") {
+			case 0:
+				return literals.Draw(t, "literal")
+			case 1:
+				if len(names) > 0 {
+					return rapid.SampledFrom(names).Draw(t, "name")
+				}
+				fallthrough
+			case 2:
+				return "request." + rapid.SampledFrom(fieldNames()).Draw(t, "field")
+			case 3:
+				return sub("text") + ".lowerAscii()"
+			case 4:
+				return sub("text") + ".upperAscii()"
+			case 5:
+				return sub("text") + ".trim()"
+			case 6:
+				return "(" + sub("left") + " + " + sub("right") + ")"
+			case 7:
+				return sub("text") + ".substring(" + numbers.Draw(t, "from") + ")"
+			case 8:
+				return "(" + truth(depth-1, names).Draw(t, "if") + " ? " + sub("then") + " : " + sub("else") + ")"
+			default:
+				return list(depth-1, names).Draw(t, "list") + "[" + numbers.Draw(t, "index") + "]"
+			}
+		})
+	}
+	list = func(depth int, names []string) *rapid.Generator[string] {
+		return rapid.Custom(func(t *rapid.T) string {
+			if depth > 0 && rapid.Bool().Draw(t, "split") {
+				return text(depth-1, names).Draw(t, "text") + ".split(" + literals.Draw(t, "separator") + ")"
+			}
+			return "[" + strings.Join(rapid.SliceOfN(text(max(0, depth-1), names), 1, 4).Draw(t, "entries"), ", ") + "]"
+		})
+	}
+	truth = func(depth int, names []string) *rapid.Generator[string] {
+		return rapid.Custom(func(t *rapid.T) string {
+			kinds := 7
+			if depth > 0 {
+				kinds = 11
+			}
+			one := func(label string) string { return text(max(0, depth-1), names).Draw(t, label) }
+			switch rapid.IntRange(0, kinds-1).Draw(t, "truth") {
+			case 0:
+				return one("left") + rapid.SampledFrom([]string{" == ", " != ", " < ", " >= "}).Draw(t, "operator") + one("right")
+			case 1:
+				return one("text") + ".startsWith(" + one("part") + ")"
+			case 2:
+				return one("text") + ".endsWith(" + one("part") + ")"
+			case 3:
+				return one("text") + ".contains(" + one("part") + ")"
+			case 4:
+				return one("text") + ".matches(" + patterns.Draw(t, "pattern") + ")"
+			case 5:
+				return one("text") + ".size() >= " + numbers.Draw(t, "number")
+			case 6:
+				return one("text") + ".indexOf(" + one("part") + ") >= " + numbers.Draw(t, "number")
+			case 7:
+				return one("text") + " in " + list(depth-1, names).Draw(t, "list")
+			case 8:
+				return "!(" + truth(depth-1, names).Draw(t, "not") + ")"
+			case 9:
+				return "(" + truth(depth-1, names).Draw(t, "left") + rapid.SampledFrom([]string{" && ", " || "}).Draw(t, "operator") + truth(depth-1, names).Draw(t, "right") + ")"
+			default:
+				name := fmt.Sprint("x", len(names))
+				return list(depth-1, names).Draw(t, "list") + "." + rapid.SampledFrom([]string{"all", "exists", "exists_one"}).Draw(t, "macro") +
+					"(" + name + ", " + truth(depth-1, append(slices.Clip(names), name)).Draw(t, "each") + ")"
+			}
+		})
+	}
+	words := rapid.OneOf(rapid.SampledFrom([]string{"", "a", strings.Repeat("a", 2000), strings.Repeat("ab ", 700), strings.Repeat("Project é ", 200)}), rapid.String())
+	rapid.Check(t, func(rt *rapid.T) {
+		condition := truth(4, nil).Draw(rt, "condition")
+		r := parse(with("Condition", condition), func() (*compiler, error) { return c, nil })
+		if r.Condition.program == nil {
+			return
 		}
-		estimate, err := c.env.EstimateCost(checked, sizes{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		actual := *details.ActualCost()
-		if actual > MaxConditionCost || actual > estimate.Max {
-			t.Fatalf("the condition cost %d units, estimated were at most %d", actual, estimate.Max)
-		}
+		s := from(t, "ana@contoso.com")
+		s.GivenName, s.FamilyName = atMost(words.Draw(rt, "given name"), submission.MaxName), atMost(words.Draw(rt, "family name"), submission.MaxName)
+		s.Company, s.Reason = atMost(words.Draw(rt, "company"), submission.MaxCompany), atMost(words.Draw(rt, "reason"), submission.MaxReason)
+		checkCost(rt, c, condition, s)
 	})
 }
 

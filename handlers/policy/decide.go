@@ -46,11 +46,12 @@ func Decide(s submission.Submission, rows []Row, usage Usage, now time.Time) Dec
 	places := placesOf(partitions, rows)
 	decision := Decision{Action: Review, At: now}
 	asked := question{s.InviteCode, applicantOf(s), usage, now}
-	looks := make([]Look, 0, len(places))
+	looks := make([]Look, len(places))
 	decided := -1
 	for i, p := range places {
 		row := &rows[p.index]
-		look := Look{Partition: clip(row.Partition, maxPartition), Name: clip(row.Name, maxName)}
+		look := &looks[i]
+		look.Partition, look.Name = clip(row.Partition, maxPartition), clip(row.Name, maxName)
 		if decided >= 0 {
 			look.Outcome, look.Why = Unneeded, "an earlier row decided"
 		} else {
@@ -67,7 +68,6 @@ func Decide(s submission.Submission, rows []Row, usage Usage, now time.Time) Dec
 				decision.decideBy(c, v)
 			}
 		}
-		looks = append(looks, look)
 	}
 	switch {
 	case decided >= 0:

@@ -472,7 +472,7 @@ func BenchmarkDecide100(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			var rows []Row
 			for i := range 100 {
-				columns := []any{"Groups", group1, "Enabled", i%2 == 0, "Condition", `request.country == "DE" && request.reason.size() >= 20`}
+				columns := []any{"Groups", group1, "Enabled", i%2 == 0, "Condition", `request.country == "PT" && request.reason.size() >= 200`}
 				if i%2 == 1 {
 					columns = columns[:4]
 				}
