@@ -395,6 +395,26 @@ module statusDomain 'modules/domain.bicep' = if (splitIdentities && !empty(entra
   }
 }
 
+module alerts 'modules/alerts.bicep' = {
+  params: {
+    location: location
+    tags: tags
+    baseName: '${baseName}-${token}'
+    workspaceId: monitoring.outputs.workspaceId
+    emails: watch.?emails ?? []
+    actionGroupIds: watch.?actionGroupIds ?? []
+  }
+}
+
+module workbook 'modules/workbook.bicep' = {
+  params: {
+    location: location
+    tags: tags
+    displayName: 'Guestlist (${baseName})'
+    workspaceId: monitoring.outputs.workspaceId
+  }
+}
+
 @description('Address of the form.')
 output formUrl string = 'https://${entrance.?hostName ?? (splitIdentities ? formApp!.outputs.hostName : workApp.outputs.hostName)}/signup'
 
@@ -413,5 +433,8 @@ output storageAccountName string = storage.outputs.accountName
 @description('Object id of the identity that invites: the tenant admin gives it its Graph permissions.')
 output identityPrincipalId string = workIdentity.properties.principalId
 
-@description('Name of the same identity.')
+@description('Resource id of the workbook with tables and charts.')
+output workbookId string = workbook.outputs.workbookId
+
+@description('Name of the identity that invites.')
 output identityName string = workIdentity.name
