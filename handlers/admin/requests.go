@@ -46,11 +46,18 @@ type RequestDetail struct {
 	// Meaning says what the state means and what an admin can do.
 	Meaning string `json:"meaning"`
 	Reason  string `json:"reason"`
+	// Words are those of the person who brought it to its state, if there are any.
+	Words string `json:"words,omitempty"`
+	// Since is when it came to its state.
+	Since *time.Time `json:"since,omitempty"`
 	// Submission is without the invite code, from whose hash a short code can be found; CodeGiven says whether there is one.
 	Submission submission.Submission `json:"submission"`
 	CodeGiven  bool                  `json:"codeGiven"`
 	// Erased says that the personal data is gone from Submission.
 	Erased bool `json:"erased"`
+	// ResendWished and ErasureWished say who wants the mail sent again, or the request erased; both are done by the app within minutes.
+	ResendWished  string `json:"resendWished,omitempty"`
+	ErasureWished string `json:"erasureWished,omitempty"`
 	// Decision is policy's, nil before there is one. An invite code does not stand in it.
 	Decision *policy.Decision `json:"decision,omitempty"`
 	// Approval is a person's, nil if there is none.
@@ -78,13 +85,19 @@ type HistoryEntry struct {
 // ShowRequest returns all that an admin may need to know of the request.
 func ShowRequest(r invite.Request, history []invite.Event) RequestDetail {
 	detail := RequestDetail{
-		ID: r.ID, State: r.State, Meaning: StateMeaning(r.State), Reason: r.Reason,
+		ID: r.ID, State: r.State, Meaning: StateMeaning(r.State), Reason: r.Reason, Words: r.Words, Since: moment(r.Since),
 		Submission: r.Submission, CodeGiven: r.Submission.InviteCode != "", Erased: r.Submission.Email == submission.Address{},
 		Decision: withoutCode(r.Decision), Approval: r.Approval, RepeatOf: r.RepeatOf, GuestID: r.GuestID, Attempt: r.Attempt,
 		Grants: append([]invite.Grant{}, r.Grants...), Created: r.Created, Changed: r.Changed, Due: moment(r.Due),
 		History: make([]HistoryEntry, 0, len(history)),
 	}
 	detail.Submission.InviteCode = ""
+	if r.Resend.Open() {
+		detail.ResendWished = r.Resend.By
+	}
+	if r.Withdrawal.Open() && r.Erased.IsZero() {
+		detail.ErasureWished = r.Withdrawal.By
+	}
 	for _, event := range history {
 		detail.History = append(detail.History, HistoryEntry(event))
 	}

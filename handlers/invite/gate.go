@@ -157,6 +157,12 @@ func (g Gate) Close() Gate {
 	return g
 }
 
+// CloseBreaker closes the breaker, as an admin does once the cause is gone, and returns the gate as it was before. It is no error if it is closed.
+// Errors are *problem.Error: Conflict, StorageUnavailable.
+func CloseBreaker(ctx context.Context, gates GateStore) (before Gate, err error) {
+	return changeGate(ctx, gates, func(gate Gate) (Gate, bool) { return gate.Close(), gate.Cause != "" })
+}
+
 // changeGate saves what change makes of the gate. change may be called several times; changed false leaves the gate as it is. The gate that
 // it last saw is returned.
 func changeGate(ctx context.Context, gates GateStore, change func(Gate) (next Gate, changed bool)) (before Gate, err error) {

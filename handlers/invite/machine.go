@@ -167,8 +167,9 @@ func (m *Machine) open(ctx context.Context, message submission.Message) (*work, 
 			}
 			return nil, m.stopWaiting(ctx, message)
 		}
-		if r.Due.After(now) {
-			// An early or doubled message. The note in the store brings the request back in time.
+		if r.Due.After(now) && r.State != Parked {
+			// An early or doubled message. The note in the store brings the request back in time. A parked request may look early: an admin has
+			// closed the breaker, and to look costs nothing else.
 			return nil, nil
 		}
 		return &work{Machine: m, request: r, log: m.config.Log.With("request", r.ID), resumed: true, broughtBy: message.Note}, nil

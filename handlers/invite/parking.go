@@ -144,9 +144,7 @@ func (w *work) openBreaker(ctx context.Context, failure *problem.Error) (wait ti
 
 // closeBreaker lets invitations through again after a probe went through.
 func (w *work) closeBreaker(ctx context.Context) error {
-	before, err := changeGate(ctx, w.config.Gates, func(gate Gate) (Gate, bool) {
-		return gate.Close(), gate.Cause != ""
-	})
+	before, err := CloseBreaker(ctx, w.config.Gates)
 	if err != nil {
 		return err
 	}

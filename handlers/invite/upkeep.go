@@ -30,6 +30,15 @@ var overdue = map[State]time.Duration{
 	Granting: 6 * time.Hour,
 }
 
+// Overdue returns, for each state in which a request may not stand for ever, since when it must have come there.
+func Overdue(now time.Time) map[State]time.Time {
+	before := map[State]time.Time{}
+	for state, patience := range overdue {
+		before[state] = now.Add(-patience)
+	}
+	return before
+}
+
 // Queue takes a message that asks to advance a request.
 type Queue interface {
 	Enqueue(ctx context.Context, message []byte) error
@@ -88,11 +97,7 @@ func (m *Machine) sweep(ctx context.Context) (erased int, err error) {
 	if err != nil || more {
 		return erased, err
 	}
-	before := map[State]time.Time{}
-	for state, patience := range overdue {
-		before[state] = now.Add(-patience)
-	}
-	standing, err := m.config.Records.Standing(ctx, before)
+	standing, err := m.config.Records.Standing(ctx, Overdue(now))
 	if err != nil {
 		return erased, fmt.Errorf("counting what waits too long: %w", err)
 	}

@@ -129,6 +129,8 @@ type RequestFilter struct {
 	Address submission.Address
 	// Since is when the oldest of them may have been submitted, to the second; the zero time means at any time.
 	Since time.Time
+	// Until is when the newest of them may have been submitted, to the second; the zero time means at any time.
+	Until time.Time
 	// Limit is how many to find at most.
 	Limit int
 }
@@ -159,6 +161,13 @@ func (s *Store) FindRequests(ctx context.Context, now time.Time, filter RequestF
 	}
 	limit := filter.Limit
 	before := "" // the first id after the window; none for the first window
+	if !filter.Until.IsZero() {
+		now = filter.Until
+		before, err = firstID(now.Add(time.Second))
+		if err != nil {
+			return nil, 0, failure(doing, err)
+		}
+	}
 	length := firstWindow
 	for start := now.Add(-length); len(requests) < limit; {
 		last := now.Sub(start) > farthest || start.Unix() <= 0

@@ -25,15 +25,15 @@ const (
 	exitConflict = 4
 )
 
-const description = `Guestlist for admins: look at policy rows, try them out, and change them together.
+const description = `Guestlist for admins: policy rows, requests, and the state of the tenant.
 
 Exit codes:
 
     0  fine
-    1  there are findings or differences, or the decision is not the expected one
+    1  there are findings or differences, the decision is not the expected one, or what was asked for can't be done as things stand
     2  the command was not understood
     3  something could not be reached, read or written
-    4  a row was changed by somebody else in the meantime`
+    4  somebody else changed the same thing in the meantime`
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -85,7 +85,11 @@ func run(s *session, args []string) (code int) {
 		code = int(exit)
 	}()
 	var commands struct {
-		Policy policyCommand `cmd:"" help:"Look at policy rows, try them out, and change them together."`
+		Policy  policyCommand  `cmd:"" help:"Look at policy rows, try them out, and change them together."`
+		Request requestCommand `cmd:"" help:"Look at requests, decide on those that wait for a person, and mend what failed."`
+		Breaker breakerCommand `cmd:"" help:"See whether the tenant takes invitations, and let them through again."`
+		Poison  poisonCommand  `cmd:"" help:"Look at messages that nobody could work with, and put them back on the queue."`
+		Doctor  doctorCommand  `cmd:"" help:"Find out whether everything that the app needs is there, and how to mend what is not."`
 	}
 	parser, err := kong.New(&commands,
 		kong.Name("guestlist"),
@@ -101,7 +105,7 @@ func run(s *session, args []string) (code int) {
 	if err != nil {
 		return s.report(usage("%s", err))
 	}
-	return s.report(parsed.Run(s, &commands.Policy))
+	return s.report(parsed.Run(s, &commands.Policy, &commands.Request, &commands.Breaker, &commands.Poison, &commands.Doctor))
 }
 
 // report prints an error and returns the exit code for it.
@@ -121,8 +125,11 @@ func (s *session) report(err error) int {
 	if errors.As(err, &with) {
 		fmt.Fprintln(s.stderr, plain(with.advice))
 	}
-	if problem.CodeOf(err) == problem.Conflict {
+	switch problem.CodeOf(err) {
+	case problem.Conflict:
 		return exitConflict
+	case problem.InvalidInput:
+		return exitFindings
 	}
 	return exitFailed
 }

@@ -40,6 +40,14 @@ func TestMain(m *testing.M) {
 //	                                 COLUMN:bool=true have types, a text may have the escapes of Go
 //	request ADDRESS AGE              record a request that was decided by the rows as they are now, AGE ago
 //	edit FILE OLD NEW                replace a text in a file, wherever it stands; \n is a line break
+//	sign-up VARIABLE ADDRESS         let a partner sign up, and the app's state machine do what it does at once
+//	upkeep                           let upkeep run, and do what is due
+//	refuses STATUS TEXT, heals       let the tenant refuse every invitation, and none any more
+//	lacks PERMISSION...              take permissions away from the app
+//	invited N GUESTS MEMBERSHIPS     fail unless the tenant has seen so many invitations, and has so many guests and memberships
+//	keep ID TEXT                     keep a message that nobody could work with
+//	reports PERMISSION...            let the app say which permissions it has
+//	make-queue, take-queue NAME FILE make a queue, and write what is on it into a file
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 filepath.Join("testdata", "script"),
@@ -48,14 +56,25 @@ func TestScripts(t *testing.T) {
 			// What asks for the width of the terminal gets the same everywhere.
 			env.Setenv("COLUMNS", "120")
 			env.Setenv("HOME", env.WorkDir)
+			env.Values[tenantKey{}] = new(tenant)
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"local-run": localRun,
-			"exits":     exits,
-			"row":       putRow,
-			"request":   putRequest,
-			"edit":      edit,
+			"local-run":  localRun,
+			"exits":      exits,
+			"row":        putRow,
+			"request":    putRequest,
+			"edit":       edit,
+			"sign-up":    signUp,
+			"upkeep":     upkeep,
+			"refuses":    refuses,
+			"heals":      heals,
+			"lacks":      lacks,
+			"invited":    invited,
+			"keep":       keep,
+			"reports":    reports,
+			"make-queue": makeQueue,
+			"take-queue": takeQueue,
 		},
 	})
 }
@@ -68,13 +87,14 @@ func localRun(ts *testscript.TestScript, _ bool, _ []string) {
 	store, err := tables.New(tables.Config{ConnectionString: server.ConnectionString()})
 	ts.Check(err)
 	ts.Check(store.Create(context.Background()))
-	tenant, err := graphsim.New(graphsim.Config{Groups: []graphsim.Group{
+	directory, err := graphsim.New(graphsim.Config{Groups: []graphsim.Group{
 		{ID: "11111111-1111-4111-8111-111111111111", DisplayName: "Project"},
 		{ID: "22222222-2222-4222-8222-222222222222", DisplayName: "By rule", Kind: graphsim.DynamicGroup},
 	}})
 	ts.Check(err)
-	graph := httptest.NewServer(tenant)
+	graph := httptest.NewServer(directory)
 	ts.Defer(graph.Close)
+	*tenantOf(ts) = tenant{directory, graph.URL}
 	text, err := json.Marshal(map[string]string{"graph": graph.URL, "storage": server.ConnectionString()})
 	ts.Check(err)
 	ts.Check(os.MkdirAll(ts.MkAbs(".local"), 0o755))

@@ -140,6 +140,7 @@ func build(s settings.Settings, log *slog.Logger) (*functions.App, error) {
 		return nil, err
 	}
 
+	about := &reporter{store: store, credential: graph.Credential, settings: s, now: time.Now, log: log}
 	app, err := functions.New(functions.Config{Log: log})
 	if err != nil {
 		return nil, err
@@ -159,6 +160,9 @@ func build(s settings.Settings, log *slog.Logger) (*functions.App, error) {
 	})
 	app.Timer(upkeepTimer, timerBinding, func(ctx context.Context, _ functions.Timer) error {
 		_, err := machine.Upkeep(ctx, signups)
+		if err == nil {
+			about.report(ctx)
+		}
 		return err
 	})
 	return app, nil

@@ -1,0 +1,143 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"log/slog"
+	"net/http"
+	"os"
+	"strconv"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"guestlist/handlers/directory"
+	"guestlist/handlers/graphsim"
+	"guestlist/handlers/invite"
+	"guestlist/handlers/submission"
+	"guestlist/handlers/tables"
+)
+
+// tenantKey is under which a script keeps the stand-in of its local run.
+type tenantKey struct{}
+
+// tenant holds the stand-in, once local-run has started it.
+type tenant struct {
+	server *graphsim.Server
+	url    string
+}
+
+func tenantOf(ts *testscript.TestScript) *tenant { return ts.Value(tenantKey{}).(*tenant) }
+
+// outbox is the queue between upkeep and the machine.
+type outbox [][]byte
+
+func (o *outbox) Enqueue(_ context.Context, message []byte) error {
+	*o = append(*o, message)
+	return nil
+}
+
+// machine returns the app's own state machine on the tables and the stand-in of the script's local run.
+func machine(ts *testscript.TestScript, store *tables.Store) *invite.Machine {
+	client, err := directory.New(directory.Config{URL: tenantOf(ts).url})
+	ts.Check(err)
+	m, err := invite.New(invite.Config{
+		Store: store, Rows: store, Seats: store, Gates: store, Poison: store, Records: store, Directory: client, Users: client,
+		RedirectURL: "https://landing.example.com", IntentLease: 2 * time.Second, Now: time.Now,
+		Sleep:  func(context.Context, time.Duration) error { return nil },
+		Jitter: func(d time.Duration) time.Duration { return d },
+		Log:    slog.New(slog.DiscardHandler),
+	})
+	ts.Check(err)
+	return m
+}
+
+// signUp lets a partner sign up, and the app do what it does at once. The variable gets the id of the request.
+func signUp(ts *testscript.TestScript, _ bool, args []string) {
+	in := submission.Input{Email: args[1], GivenName: "Ana", FamilyName: "Silva", Company: "Contoso", Reason: "for the\nproject"}
+	s, err := in.Submission(time.Now())
+	ts.Check(err)
+	id, err := submission.NewID(time.Now(), rand.Reader)
+	ts.Check(err)
+	ts.Check(machine(ts, store(ts)).Advance(context.Background(), submission.Message{ID: id, Submission: &s}))
+	ts.Setenv(args[0], string(id))
+}
+
+// upkeep is a run of upkeep, and all that follows from it.
+func upkeep(ts *testscript.TestScript, _ bool, _ []string) {
+	m := machine(ts, store(ts))
+	var due outbox
+	_, err := m.Upkeep(context.Background(), &due)
+	ts.Check(err)
+	for _, body := range due {
+		message, err := submission.DecodeMessage(body)
+		ts.Check(err)
+		ts.Check(m.Advance(context.Background(), message))
+	}
+}
+
+// refuses lets the stand-in refuse every invitation from now on, with a status and a text.
+func refuses(ts *testscript.TestScript, _ bool, args []string) {
+	status, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	ts.Check(tenantOf(ts).server.Order(graphsim.Fault{Match: graphsim.Match{Method: http.MethodPost, Path: "/v1.0/invitations"}, Times: 1_000_000,
+		Status: status, Code: "Forbidden", Message: args[1]}))
+}
+
+// heals ends all that refuses has begun.
+func heals(ts *testscript.TestScript, _ bool, _ []string) { tenantOf(ts).server.ClearFaults() }
+
+// lacks takes permissions away from the app.
+func lacks(ts *testscript.TestScript, _ bool, args []string) {
+	ts.Check(tenantOf(ts).server.Deny(args...))
+}
+
+// invited fails unless so many invitations, guests and memberships are in the tenant.
+func invited(ts *testscript.TestScript, _ bool, args []string) {
+	server := tenantOf(ts).server
+	for i, got := range []int{len(server.Invitations()), len(server.Guests()), len(server.Memberships())} {
+		if args[i] != strconv.Itoa(got) {
+			ts.Fatalf("the tenant has %d invitations, %d guests, %d memberships", len(server.Invitations()), len(server.Guests()), len(server.Memberships()))
+		}
+	}
+}
+
+// keep keeps a message that nobody could work with. $NAME in the text is replaced.
+func keep(ts *testscript.TestScript, _ bool, args []string) {
+	poison := invite.Poison{ID: args[0], At: time.Now(), Body: []byte(args[1]), Why: "malformed-message: the message is no JSON of the known form"}
+	ts.Check(store(ts).KeepPoison(context.Background(), poison))
+}
+
+// reports is the app saying how it stands: its permissions.
+func reports(ts *testscript.TestScript, _ bool, args []string) {
+	report := tables.AppReport{At: time.Now(), Roles: args, Daily: 80, Spacing: time.Second}
+	ts.Check(store(ts).SaveReport(context.Background(), report))
+}
+
+// makeQueue makes a queue, as the host does with the first message.
+func makeQueue(ts *testscript.TestScript, _ bool, args []string) {
+	local, _, err := readRun(runFile, []byte(ts.ReadFile(runFile)))
+	ts.Check(err)
+	service, err := local.queues()
+	ts.Check(err)
+	_, err = service.CreateQueue(context.Background(), args[0], nil)
+	ts.Check(err)
+}
+
+// takeQueue writes the texts of the messages on a queue, decoded, into a file.
+func takeQueue(ts *testscript.TestScript, _ bool, args []string) {
+	local, _, err := readRun(runFile, []byte(ts.ReadFile(runFile)))
+	ts.Check(err)
+	service, err := local.queues()
+	ts.Check(err)
+	answer, err := service.NewQueueClient(args[0]).DequeueMessage(context.Background(), nil)
+	ts.Check(err)
+	text := ""
+	for _, message := range answer.Messages {
+		raw, err := base64.StdEncoding.DecodeString(*message.MessageText)
+		ts.Check(err)
+		text += string(raw) + "\n"
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(text), 0o644))
+}

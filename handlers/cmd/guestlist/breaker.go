@@ -1,0 +1,135 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"time"
+
+	"guestlist/handlers/admin"
+	"guestlist/handlers/invite"
+	"guestlist/handlers/problem"
+	"guestlist/handlers/tables"
+)
+
+// breakerCommand is the grammar of guestlist breaker.
+type breakerCommand struct {
+	account `group:"Which deployment:"`
+	format
+
+	Show  breakerShowCommand  `cmd:"" help:"Show whether invitations go out, why not, and how many are parked."`
+	Close breakerCloseCommand `cmd:"" help:"Let invitations through again, once the cause is gone."`
+}
+
+func (breakerCommand) Help() string {
+	return `Exit codes: 0 fine, and the breaker is closed; 1 the breaker is open; 2 the command was not understood; 3 something could not be reached, read or written; 4 somebody else changed it in the meantime.`
+}
+
+const (
+	// parkedBack is how far back parked requests are looked for: none can wait for longer without anybody asking.
+	parkedBack = 60 * 24 * time.Hour
+	// mostParked is how many of them are counted, and woken when the breaker closes. The rest looks by itself within the hour.
+	mostParked = 2000
+)
+
+// breaker reads how invitations stand.
+func breaker(ctx context.Context, store *tables.Store, now time.Time) (admin.Breaker, []invite.Request, error) {
+	gate, err := store.Gate(ctx)
+	if err != nil {
+		return admin.Breaker{}, nil, err
+	}
+	back := now.Add(-parkedBack)
+	parked, _, err := store.FindRequests(ctx, now, tables.RequestFilter{States: []invite.State{invite.Parked}, Since: back, Limit: mostParked + 1})
+	if err != nil {
+		return admin.Breaker{}, nil, err
+	}
+	config := admin.BreakerConfig{Gate: gate, Parked: parked, Most: mostParked, LookedBackTo: back, Now: now}
+	report, err := store.Report(ctx)
+	if err != nil {
+		return admin.Breaker{}, nil, err
+	}
+	if !report.At.IsZero() {
+		config.Pace = &invite.Pace{Daily: report.Daily, Spacing: report.Spacing}
+	}
+	return admin.NewBreaker(config), parked, nil
+}
+
+type breakerShowCommand struct{}
+
+func (breakerShowCommand) Run(s *session, b *breakerCommand) error {
+	store, at, err := s.open(b.account)
+	if err != nil {
+		return err
+	}
+	state, _, err := breaker(s.ctx, store, s.now())
+	if err != nil {
+		return at.unreachable(err)
+	}
+	err = b.print(s, state, func(w io.Writer) { printBreaker(w, state) })
+	if err == nil && state.Open {
+		return errFindings
+	}
+	return err
+}
+
+type breakerCloseCommand struct {
+	Yes bool `help:"Do not ask."`
+}
+
+func (breakerCloseCommand) Help() string {
+	return `Shows what opened it, and asks: to send into a tenant that Microsoft has blocked makes it worse. Parked requests go on within minutes, as fast as the pace allows.`
+}
+
+func (c breakerCloseCommand) Run(s *session, b *breakerCommand) error {
+	if !c.Yes && b.Output == "json" {
+		return usage("--output json does not ask; add --yes")
+	}
+	store, at, err := s.open(b.account)
+	if err != nil {
+		return err
+	}
+	state, parked, err := breaker(s.ctx, store, s.now())
+	if err != nil {
+		return at.unreachable(err)
+	}
+	if b.Output == "table" {
+		printBreaker(s.stdout, state)
+	}
+	if state.Open && !c.Yes {
+		err = s.ask("Is the cause gone, and shall invitations go out again?")
+		if err != nil {
+			return err
+		}
+	}
+	before, err := invite.CloseBreaker(s.ctx, store)
+	if err != nil {
+		return at.unreachable(err)
+	}
+	if state.Open && before.Cause != state.Cause {
+		// Whatever it was is closed as well, but the person should know.
+		fmt.Fprintln(s.stderr, plain(fmt.Sprintf("Meanwhile the cause had changed to %q.", before.Cause)))
+	}
+	woken := 0
+	for _, request := range parked[:min(len(parked), mostParked)] {
+		err = store.Wait(s.ctx, request.ID, s.now())
+		if err != nil {
+			return advised{problem.New(problem.CodeOf(err), "the breaker is closed, but not all parked requests were woken: %w", err),
+				"They go on by themselves within the hour; run this again to have it sooner."}
+		}
+		woken++
+	}
+	return b.print(s, struct {
+		WasOpen bool         `json:"wasOpen"`
+		Cause   problem.Code `json:"cause,omitempty"`
+		Woken   int          `json:"woken"`
+	}{before.Cause != "", before.Cause, woken}, func(w io.Writer) {
+		if before.Cause == "" {
+			fmt.Fprintln(w, "\nThe breaker was closed already.")
+		} else {
+			fmt.Fprintln(w, "\nThe breaker is closed.")
+		}
+		if woken > 0 {
+			fmt.Fprintf(w, "%s will go on within a minute or two, as fast as the pace allows.\n", count(woken, "parked request"))
+		}
+	})
+}

@@ -1,0 +1,85 @@
+package main
+
+import (
+	"context"
+	"encoding/base64"
+	"fmt"
+	"strings"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	azpolicy "github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
+	"github.com/Azure/azure-sdk-for-go/sdk/storage/azqueue/v2"
+	"github.com/Azure/azure-sdk-for-go/sdk/storage/azqueue/v2/queueerror"
+
+	"guestlist/handlers/problem"
+)
+
+// The queues of the app, as its function.json files name them.
+const (
+	signupsQueue = "signups"
+	poisonQueue  = signupsQueue + "-poison"
+)
+
+// queues returns the queue service of the same account as the tables.
+func (p place) queues() (*azqueue.ServiceClient, error) {
+	options := &azqueue.ClientOptions{ClientOptions: azcore.ClientOptions{Retry: azpolicy.RetryOptions{MaxRetries: 2, TryTimeout: tryTimeout}}}
+	if p.config.ConnectionString != "" {
+		service, err := azqueue.NewServiceClientFromConnectionString(p.config.ConnectionString, options)
+		if err != nil {
+			return nil, fmt.Errorf("the local run's connection string names no queue service")
+		}
+		return service, nil
+	}
+	service, err := azqueue.NewServiceClient(queueAddress(p.config.ServiceURL), p.config.Credential, options)
+	if err != nil {
+		return nil, fmt.Errorf("setting up the queue service's client: %w", err)
+	}
+	return service, nil
+}
+
+// queueAddress returns the address of the queue service that stands beside a table service: only the one word differs, in every cloud and behind
+// private endpoints.
+func queueAddress(tables string) string { return strings.Replace(tables, ".table.", ".queue.", 1) }
+
+// enqueue puts a message on the queue of sign-ups, as the host does.
+func enqueue(ctx context.Context, service *azqueue.ServiceClient, body []byte) error {
+	_, err := service.NewQueueClient(signupsQueue).EnqueueMessage(ctx, base64.StdEncoding.EncodeToString(body), nil)
+	if queueerror.HasCode(err, queueerror.QueueNotFound) {
+		return problem.New(problem.StorageUnavailable, "there is no queue %q; the app makes it with the first sign-up", signupsQueue)
+	}
+	if err != nil {
+		return problem.New(problem.StorageUnavailable, "putting a message on the queue %q: %s", signupsQueue, queueFault(err))
+	}
+	return nil
+}
+
+// queueLength returns about how many messages are on a queue; missing says that there is no such queue.
+func queueLength(ctx context.Context, service *azqueue.ServiceClient, name string) (n int, missing bool, err error) {
+	properties, err := service.NewQueueClient(name).GetProperties(ctx, nil)
+	switch {
+	case queueerror.HasCode(err, queueerror.QueueNotFound):
+		return 0, true, nil
+	case err != nil:
+		return 0, false, problem.New(problem.StorageUnavailable, "looking at the queue %q: %s", name, queueFault(err))
+	case properties.ApproximateMessagesCount == nil:
+		return 0, false, nil
+	}
+	return int(*properties.ApproximateMessagesCount), false, nil
+}
+
+// queueFault says what went wrong without the SDK's text, which quotes whole answers and URLs.
+func queueFault(err error) string {
+	code := queueerror.Code("")
+	for _, known := range []queueerror.Code{
+		queueerror.AuthorizationFailure, queueerror.AuthenticationFailed, queueerror.InsufficientAccountPermissions, queueerror.ServerBusy,
+		"AuthorizationPermissionMismatch",
+	} {
+		if queueerror.HasCode(err, known) {
+			code = known
+		}
+	}
+	if code != "" {
+		return "the service answered " + string(code)
+	}
+	return fmt.Sprintf("the service can't be reached (%T)", err)
+}

@@ -1,0 +1,60 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+
+	"guestlist/handlers/directory"
+	"guestlist/handlers/problem"
+	"guestlist/handlers/settings"
+	"guestlist/handlers/tables"
+)
+
+// reportEvery is how often the app says how it stands. A token keeps its permissions for up to a day, so nothing changes faster.
+const reportEvery = time.Hour
+
+// reportTimeout is how long that may take: it is done beside the work, and must not hold it up.
+const reportTimeout = 10 * time.Second
+
+// reporter says what only the app itself knows: which permissions its token has, and by which settings it works. guestlist doctor reads it.
+type reporter struct {
+	store      *tables.Store
+	credential azcore.TokenCredential // nil where there is no token
+	settings   settings.Settings
+	now        func() time.Time
+	log        *slog.Logger
+
+	next atomic.Int64 // when it is due again, in nanoseconds
+}
+
+// report says it, if it is due. A failure costs nobody anything: it is due again at the next run.
+func (r *reporter) report(ctx context.Context) {
+	now := r.now()
+	if now.UnixNano() < r.next.Load() {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, reportTimeout)
+	defer cancel()
+	report := tables.AppReport{
+		At: now, Daily: r.settings.DailyInvitations, Spacing: r.settings.InvitationSpacing, Retention: r.settings.Retention,
+		Why: "towards a stand-in there is no token",
+	}
+	if r.credential != nil {
+		var err error
+		report.Why = ""
+		report.Roles, err = directory.Roles(ctx, r.credential, r.settings.GraphURL)
+		if err != nil {
+			report.Why = err.Error()
+		}
+	}
+	err := r.store.SaveReport(ctx, report)
+	if err != nil {
+		r.log.WarnContext(ctx, "the app could not say how it stands", "code", problem.CodeOf(err), "error", err)
+		return
+	}
+	r.next.Store(now.Add(reportEvery).UnixNano())
+}
