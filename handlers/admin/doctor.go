@@ -48,7 +48,7 @@ var permissions = []Permission{
 // harmless are permissions beside those that say nothing of what the app could do wrong.
 var harmless = []string{"GroupMember.Read.All", "User.ReadBasic.All", "Group.Read.All", "CrossTenantInformation.ReadBasic.All", "Policy.Read.All", "Mail.Send"}
 
-const grantCure = "An admin grants it to the app's managed identity, as docs/security.md shows. Tokens of managed identities are kept for up to a day, so it takes until then to count."
+const grantCure = "An admin grants it to the app's managed identity, as docs/deploy.md shows. Tokens of managed identities are kept for up to a day, so it takes until then to count."
 
 // CheckRoles says of each permission whether it is among the roles in the app's token, and which of the roles are more than the app uses.
 func CheckRoles(roles []string) []Check {

@@ -102,7 +102,7 @@ func (m *Machine) sweep(ctx context.Context) (erased int, err error) {
 		return erased, fmt.Errorf("counting what waits too long: %w", err)
 	}
 	for _, state := range slices.Sorted(maps.Keys(standing)) {
-		m.config.Log.WarnContext(ctx, LineOverdue, "state", state, "requests", standing[state].Requests, "oldest", standing[state].Oldest)
+		m.config.Log.WarnContext(ctx, LineOverdue, "state", state, "requests", standing[state].Requests, "oldest", standing[state].Oldest.Issued())
 	}
 	m.sweepAt.Store(now.Add(sweepEvery).UnixNano())
 	return erased, nil

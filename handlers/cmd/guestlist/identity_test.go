@@ -1,0 +1,53 @@
+package main
+
+import (
+	"encoding/base64"
+	"strings"
+	"testing"
+)
+
+func TestWhoseATokenIs(t *testing.T) {
+	tests := map[string]struct{ payload, want string }{
+		"a person":                {`{"upn":"ana@contoso.com","oid":"o1","appid":"cli"}`, "ana@contoso.com [o1]"},
+		"a guest":                 {`{"unique_name":"live.com#ana@example.com","oid":"o1"}`, "live.com#ana@example.com [o1]"},
+		"of the second version":   {`{"preferred_username":"ana@contoso.com","oid":"o1"}`, "ana@contoso.com [o1]"},
+		"a pipeline":              {`{"appid":"a1","oid":"o1"}`, "app a1 [o1]"},
+		"nothing but the object":  {`{"oid":"o1"}`, "o1"},
+		"nothing but the name":    {`{"upn":"ana@contoso.com"}`, "ana@contoso.com"},
+		"nobody":                  {`{}`, ""},
+		"no JSON":                 {`ana`, ""},
+		"another type than usual": {`{"upn":7}`, ""},
+	}
+	for name, test := range tests {
+		token := "e30." + base64.RawURLEncoding.EncodeToString([]byte(test.payload)) + ".x"
+		got := ""
+		c, err := readClaims(token)
+		if err == nil {
+			got, err = c.name()
+		}
+		if got != test.want || (err != nil) != (test.want == "") {
+			t.Errorf("%s: %q, %v", name, got, err)
+		}
+		if err != nil && strings.Contains(err.Error(), "ana") {
+			t.Errorf("%s: the error quotes the token: %v", name, err)
+		}
+	}
+	for _, token := range []string{"", "a.b", "a.!.c"} {
+		_, err := readClaims(token)
+		if err == nil {
+			t.Errorf("%q is read as a token", token)
+		}
+	}
+}
+
+func TestTheQueueServiceStandsBesideTheTables(t *testing.T) {
+	for tables, queues := range map[string]string{
+		"https://contoso.table.core.windows.net":       "https://contoso.queue.core.windows.net",
+		"https://contoso.table.core.chinacloudapi.cn/": "https://contoso.queue.core.chinacloudapi.cn/",
+		"https://table.table.core.windows.net":         "https://table.queue.core.windows.net",
+	} {
+		if got := queueAddress(tables); got != queues {
+			t.Errorf("%s: %s, want %s", tables, got, queues)
+		}
+	}
+}
