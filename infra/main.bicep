@@ -46,6 +46,9 @@ param watch Watch = {}
 @description('For what is in earnest: no deletion of the storage account, and no purge of the key vault.')
 param protect bool = false
 
+@description('Address of the folder with the zips of a release, to deploy the program together with everything else: https://github.com/OWNER/REPOSITORY/releases/download/TAG. Empty: the zip is sent afterwards, by infra/deploy.sh.')
+param packagesUrl string = ''
+
 @description('Tags for every resource.')
 param tags Tags = {}
 
@@ -318,6 +321,7 @@ module workApp 'modules/app.bicep' = {
     clientId: workIdentity.properties.clientId
     storage: storage.outputs.endpoints
     packageUrl: storage.outputs.packageUrl
+    zipUrl: empty(packagesUrl) ? '' : '${packagesUrl}/${splitIdentities ? 'guestlist-work.zip' : 'guestlist.zip'}'
     telemetry: monitoring.outputs.telemetry
     settings: appSettings
     scale: scale
@@ -342,6 +346,7 @@ module formApp 'modules/app.bicep' = if (splitIdentities) {
       table: formStorage!.outputs.endpoints.table
     }
     packageUrl: formStorage!.outputs.packageUrl
+    zipUrl: empty(packagesUrl) ? '' : '${packagesUrl}/guestlist-form.zip'
     telemetry: monitoring.outputs.telemetry
     settings: appSettings
     scale: scale
@@ -366,6 +371,7 @@ module statusApp 'modules/app.bicep' = if (splitIdentities) {
       table: storage.outputs.endpoints.table
     }
     packageUrl: statusStorage!.outputs.packageUrl
+    zipUrl: empty(packagesUrl) ? '' : '${packagesUrl}/guestlist-status.zip'
     telemetry: monitoring.outputs.telemetry
     settings: appSettings
     scale: scale

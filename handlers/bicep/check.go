@@ -314,11 +314,7 @@ func (u *unit) checkResource(d *Declaration, s *scope) {
 	}
 	if depends := e.Get("dependsOn"); depends != nil {
 		for _, one := range depends.Args {
-			for one.Op == Index {
-				one = one.Args[0]
-			}
-			named := u.names[one.Text]
-			if one.Op != Name || named == nil || named.Kind != Resource && named.Kind != Module {
+			if u.referred(one, inner) == nil {
 				u.fault(one.Pos, "dependsOn takes the names of resources and modules")
 			}
 		}

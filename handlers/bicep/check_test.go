@@ -49,7 +49,7 @@ func TestWhatIsRightHasNoFaults(t *testing.T) {
 			"output o int = area(box) + sizes.big\noutput p string[] = lids\noutput q int = t.area({ width: 2, lid: null })\n",
 		"resources": "param names array\nresource a 'Microsoft.Storage/storageAccounts@2026-04-01' = {\n  name: 'a'\n\n  resource b 'queueServices' = {\n" +
 			"    name: 'default'\n  }\n}\nresource c 'Microsoft.Storage/storageAccounts/queueServices/queues@2026-04-01' = [for (name, i) in names: if (i > 0) {\n" +
-			"  parent: a::b\n  name: name\n  dependsOn: [\n    d\n  ]\n}]\nresource d 'Microsoft.Web/sites@2025-03-01' existing = {\n  name: a.name\n}\n",
+			"  parent: a::b\n  name: name\n  dependsOn: [\n    d\n    a::b\n  ]\n}]\nresource d 'Microsoft.Web/sites@2025-03-01' existing = {\n  name: a.name\n}\n",
 		"modules": "param deploy bool\nmodule a 'part.bicep' = {\n  params: { size: 1, key: null }\n}\nmodule b 'part.bicep' = if (deploy) {\n" +
 			"  params: { size: length(a.outputs.all), kind: deploy ? 'a' : 'b' }\n}\nmodule c 'sub.bicep' = {\n  scope: subscription()\n}\n" +
 			"output o string = deploy ? b!.outputs.all : c.outputs.x\noutput p string = b.?outputs.all ?? loadTextContent('note.txt')\n",

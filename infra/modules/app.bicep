@@ -25,6 +25,9 @@ param storage Endpoints
 @description('Address of the container that the package is taken from.')
 param packageUrl string
 
+@description('Address of a zip that is taken over into the container and run, or empty where whoever deploys sends it by other ways.')
+param zipUrl string
+
 @description('Connection string of Application Insights.')
 param telemetry string
 
@@ -134,6 +137,17 @@ resource app 'Microsoft.Web/sites@2025-03-01' = {
       APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${clientId};Authorization=AAD'
     })
   }
+}
+
+resource code 'Microsoft.Web/sites/extensions@2025-03-01' = if (!empty(zipUrl)) {
+  parent: app
+  name: 'onedeploy'
+  #disable-next-line BCP187
+  properties: {
+    packageUri: zipUrl
+    remoteBuild: false
+  }
+  dependsOn: [app::values]
 }
 
 resource metrics 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {

@@ -1,0 +1,18 @@
+using 'main.bicep'
+
+// azd sets the first two; the others are set by: azd env set NAME VALUE
+param environmentName = readEnvironmentVariable('AZURE_ENV_NAME')
+
+param location = readEnvironmentVariable('AZURE_LOCATION')
+
+param organisation = readEnvironmentVariable('GUESTLIST_ORGANISATION')
+
+param splitIdentities = readEnvironmentVariable('GUESTLIST_SPLIT_IDENTITIES', 'false') == 'true'
+
+param settings = {
+  GUESTLIST_DAILY_INVITATIONS: readEnvironmentVariable('GUESTLIST_DAILY_INVITATIONS', '80')
+}
+
+param watch = {
+  emails: empty(readEnvironmentVariable('GUESTLIST_ALERT_EMAIL', '')) ? [] : [readEnvironmentVariable('GUESTLIST_ALERT_EMAIL', '')]
+}
