@@ -24,6 +24,10 @@ type Breaker struct {
 	ClosesItself bool       `json:"closesItself"`
 	NextProbe    *time.Time `json:"nextProbe,omitempty"`
 
+	// LastClosedBy is who closed it last, at LastClosedAt; empty if nobody ever did.
+	LastClosedBy string     `json:"lastClosedBy,omitempty"`
+	LastClosedAt *time.Time `json:"lastClosedAt,omitempty"`
+
 	// Day is today in UTC, and SentToday how many invitations were sent on it.
 	Day       string `json:"day"`
 	SentToday int    `json:"sentToday"`
@@ -68,6 +72,7 @@ type BreakerConfig struct {
 func NewBreaker(c BreakerConfig) Breaker {
 	gate := c.Gate
 	b := Breaker{Open: gate.Cause != "", Day: policy.Day(c.Now)}
+	b.LastClosedBy, b.LastClosedAt = gate.ClosedBy, moment(gate.ClosedAt)
 	if gate.Day == b.Day {
 		b.SentToday = gate.Sent
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 	abs "github.com/microsoft/kiota-abstractions-go"
 
+	"guestlist/handlers/invite"
 	"guestlist/handlers/problem"
 )
 
@@ -53,10 +54,7 @@ func (c *Client) MayInvite(ctx context.Context) error {
 		doing: "asking whether the app may invite",
 		classify: func(a *answerError) problem.Code {
 			let = a.status == http.StatusBadRequest
-			if a.status == http.StatusForbidden {
-				return problem.DirectoryForbidden
-			}
-			return ""
+			return classifyInvitation(a, invite.Invitation{})
 		},
 	}, func(ctx context.Context) error { return c.adapter.SendNoContent(ctx, request, nil) })
 	if let {

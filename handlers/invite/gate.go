@@ -24,6 +24,9 @@ type Gate struct {
 	OpenedAt time.Time
 	// ProbeAt is when a single invitation may try whether the cause is gone; zero where only an admin can say so.
 	ProbeAt time.Time
+	// ClosedBy is who closed the breaker last, at ClosedAt: the identity of a person, or AProbe.
+	ClosedBy string
+	ClosedAt time.Time
 	// Day and Sent count the invitations of a day in UTC, see policy.Day.
 	Day  string
 	Sent int
@@ -151,16 +154,20 @@ func (g Gate) open(now time.Time, failure *problem.Error, probe bool) Gate {
 	return g
 }
 
-// Close returns the gate with the breaker closed; what is counted stays counted.
-func (g Gate) Close() Gate {
+// AProbe is who closes the breaker when an invitation that tried went through.
+const AProbe = "a probe that went through"
+
+// Close returns the gate with the breaker closed, by whom and when; what is counted stays counted.
+func (g Gate) Close(by string, now time.Time) Gate {
 	g.Cause, g.Ref, g.OpenedAt, g.ProbeAt = "", "", time.Time{}, time.Time{}
+	g.ClosedBy, g.ClosedAt = by, now
 	return g
 }
 
 // CloseBreaker closes the breaker, as an admin does once the cause is gone, and returns the gate as it was before. It is no error if it is closed.
 // Errors are *problem.Error: Conflict, StorageUnavailable.
-func CloseBreaker(ctx context.Context, gates GateStore) (before Gate, err error) {
-	return changeGate(ctx, gates, func(gate Gate) (Gate, bool) { return gate.Close(), gate.Cause != "" })
+func CloseBreaker(ctx context.Context, gates GateStore, by string, now time.Time) (before Gate, err error) {
+	return changeGate(ctx, gates, func(gate Gate) (Gate, bool) { return gate.Close(by, now), gate.Cause != "" })
 }
 
 // changeGate saves what change makes of the gate. change may be called several times; changed false leaves the gate as it is. The gate that

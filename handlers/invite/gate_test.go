@@ -61,7 +61,7 @@ func TestABreakerOpensOnceAndCloses(t *testing.T) {
 	if gate.Cause != problem.DirectorySuspicious || !gate.OpenedAt.Equal(now) || !gate.ProbeAt.IsZero() {
 		t.Errorf("opened again: %+v", gate)
 	}
-	if got, want := gate.Close(), (Gate{Day: "2026-05-04", Sent: 7, Version: "v"}); got != want {
+	if got, want := gate.Close("desk", now), (Gate{Day: "2026-05-04", Sent: 7, Version: "v", ClosedBy: "desk", ClosedAt: now}); got != want {
 		t.Errorf("closed: %+v, want %+v", got, want)
 	}
 }

@@ -144,12 +144,12 @@ func (w *work) openBreaker(ctx context.Context, failure *problem.Error) (wait ti
 
 // closeBreaker lets invitations through again after a probe went through.
 func (w *work) closeBreaker(ctx context.Context) error {
-	before, err := CloseBreaker(ctx, w.config.Gates)
+	before, err := CloseBreaker(ctx, w.config.Gates, AProbe, w.config.Now())
 	if err != nil {
 		return err
 	}
 	if before.Cause != "" {
-		w.log.WarnContext(ctx, LineBreakerClosed, "cause", before.Cause, "by", "a probe that went through")
+		w.log.WarnContext(ctx, LineBreakerClosed, "cause", before.Cause, "by", AProbe)
 	}
 	return nil
 }

@@ -296,7 +296,7 @@ func (w *world) closeBreaker() {
 	if gate.Cause != problem.DirectorySuspicious {
 		w.t.Errorf("the breaker is open because of %q", gate.Cause)
 	}
-	_, err = w.store.SaveGate(w.t.Context(), gate.Close())
+	_, err = invite.CloseBreaker(w.t.Context(), w.store, "desk@wingtiptoys.com", w.now)
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -28,7 +28,7 @@ func (s *Store) SaveGate(ctx context.Context, gate invite.Gate) (invite.Gate, er
 			return problem.New(problem.Conflict, "the gate is saved as version %q, stored is %q", gate.Version, s.gate.Version)
 		}
 		gate.OpenedAt, gate.ProbeAt, gate.NextAt = toTick(gate.OpenedAt), toTick(gate.ProbeAt), toTick(gate.NextAt)
-		gate.HeldUntil, gate.PressedAt = toTick(gate.HeldUntil), toTick(gate.PressedAt)
+		gate.HeldUntil, gate.PressedAt, gate.ClosedAt = toTick(gate.HeldUntil), toTick(gate.PressedAt), toTick(gate.ClosedAt)
 		gate.Version = s.newVersion()
 		s.gate = gate
 		saved = gate

@@ -19,6 +19,8 @@ const (
 	refColumn      = "BreakerRef"
 	openedAtColumn = "BreakerOpenedAt"
 	probeAtColumn  = "BreakerProbeAt"
+	closedByColumn = "BreakerClosedBy"
+	closedAtColumn = "BreakerClosedAt"
 	sentColumn     = "Sent"
 	nextAtColumn   = "NextAt"
 
@@ -44,6 +46,8 @@ func (s *Store) Gate(ctx context.Context) (invite.Gate, error) {
 		Ref:      columns.text(refColumn),
 		OpenedAt: columns.time(openedAtColumn),
 		ProbeAt:  columns.time(probeAtColumn),
+		ClosedBy: columns.text(closedByColumn),
+		ClosedAt: columns.time(closedAtColumn),
 		Day:      columns.text(dayColumn),
 		Sent:     columns.count(sentColumn),
 		NextAt:   columns.time(nextAtColumn),
@@ -65,12 +69,14 @@ func (s *Store) Gate(ctx context.Context) (invite.Gate, error) {
 func (s *Store) SaveGate(ctx context.Context, gate invite.Gate) (invite.Gate, error) {
 	const doing = "saving the gate"
 	gate.OpenedAt, gate.ProbeAt, gate.NextAt = toTick(gate.OpenedAt), toTick(gate.ProbeAt), toTick(gate.NextAt)
-	gate.HeldUntil, gate.PressedAt = toTick(gate.HeldUntil), toTick(gate.PressedAt)
+	gate.HeldUntil, gate.PressedAt, gate.ClosedAt = toTick(gate.HeldUntil), toTick(gate.PressedAt), toTick(gate.ClosedAt)
 	r := row{partition: gatePartition, name: gateName, columns: map[string]any{}}
 	r.set(causeColumn, string(gate.Cause))
 	r.set(refColumn, gate.Ref)
 	r.set(openedAtColumn, gate.OpenedAt)
 	r.set(probeAtColumn, gate.ProbeAt)
+	r.set(closedByColumn, gate.ClosedBy)
+	r.set(closedAtColumn, gate.ClosedAt)
 	r.set(dayColumn, gate.Day)
 	r.set(sentColumn, int32(gate.Sent))
 	r.set(nextAtColumn, gate.NextAt)

@@ -101,7 +101,11 @@ func (c breakerCloseCommand) Run(s *session, b *breakerCommand) error {
 			return err
 		}
 	}
-	before, err := invite.CloseBreaker(s.ctx, store)
+	by, err := s.whoami(at)
+	if err != nil {
+		return fmt.Errorf("finding out who you are, under whose name it is recorded: %w", err)
+	}
+	before, err := invite.CloseBreaker(s.ctx, store, by, s.now())
 	if err != nil {
 		return at.unreachable(err)
 	}

@@ -169,7 +169,7 @@ func (c doctorCommand) permissions(s *session, store *tables.Store, at place) []
 	case report.Roles != nil:
 		return append(checks, admin.CheckRoles(report.Roles)...)
 	case at.graph != "":
-		return append(checks, c.probes(s, at)...)
+		return append(checks, c.probes(s, store, at)...)
 	case report.Why != "":
 		return append(checks, admin.Check{Part: "permissions", Health: admin.Broken, Found: report.Why,
 			Cure: "Look whether the managed identity is assigned to the app, and whether AZURE_CLIENT_ID is its client id."})
@@ -179,7 +179,7 @@ func (c doctorCommand) permissions(s *session, store *tables.Store, at place) []
 }
 
 // probes asks the stand-in of a local run by calls that do nothing.
-func (c doctorCommand) probes(s *session, at place) []admin.Check {
+func (c doctorCommand) probes(s *session, store *tables.Store, at place) []admin.Check {
 	tenant, err := directory.New(directory.Config{URL: at.graph})
 	if err != nil {
 		return []admin.Check{{Part: "the directory", Health: admin.Broken, Found: message(err)}}
@@ -189,8 +189,13 @@ func (c doctorCommand) probes(s *session, at place) []admin.Check {
 		return []admin.Check{{Part: "the directory", Health: admin.Unknown, Found: message(err)}}
 	}
 	_, read := tenant.FindUser(s.ctx, nobody)
+	invites := admin.Check{Part: "permission User.Invite.All", Health: admin.Unknown, Found: "not asked while the breaker is open", Cure: "See to the breaker first."}
+	gate, err := store.Gate(s.ctx)
+	if err == nil && gate.Cause == "" {
+		invites = admin.CheckProbe("User.Invite.All", tenant.MayInvite(s.ctx))
+	}
 	return []admin.Check{
-		admin.CheckProbe("User.Invite.All", tenant.MayInvite(s.ctx)),
+		invites,
 		admin.CheckProbe("GroupMember.ReadWrite.All", tenant.MayAddMembers(s.ctx)),
 		admin.CheckProbe("User.Read.All", read),
 	}

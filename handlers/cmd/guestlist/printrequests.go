@@ -133,6 +133,9 @@ func printBreaker(w io.Writer, b admin.Breaker) {
 	} else {
 		lines = append(lines, []string{"breaker", "closed: invitations go out"})
 	}
+	if b.LastClosedAt != nil {
+		lines = append(lines, []string{"last closed", b.LastClosedAt.UTC().Format(time.RFC3339) + " by " + b.LastClosedBy})
+	}
 	sent := strconv.Itoa(b.SentToday)
 	if b.Pace != nil && b.Pace.Daily > 0 {
 		sent += " of " + strconv.Itoa(b.Pace.Daily)

@@ -30,11 +30,12 @@ var gateTests = map[string]func(*testing.T, invite.GateStore){
 	"what was saved is read": func(t *testing.T, gates invite.GateStore) {
 		full := invite.Gate{
 			Cause: problem.DirectoryForbidden, Ref: "a ref", OpenedAt: start, ProbeAt: start.Add(time.Hour), Day: "2026-03-01", Sent: 7, NextAt: start.Add(time.Second),
-			HeldUntil: start.Add(2 * time.Second), Pressure: 97, PressedAt: start.Add(3 * time.Second),
+			HeldUntil: start.Add(2 * time.Second), Pressure: 97, PressedAt: start.Add(3 * time.Second), ClosedBy: "desk@fabrikam.com", ClosedAt: start.Add(4 * time.Second),
 		}
 		want := full
 		want.OpenedAt, want.ProbeAt, want.NextAt = stored, stored.Add(time.Hour), stored.Add(time.Second)
 		want.HeldUntil, want.PressedAt = stored.Add(2*time.Second), stored.Add(3*time.Second)
+		want.ClosedAt = stored.Add(4 * time.Second)
 		saved, err := gates.SaveGate(t.Context(), full)
 		if err != nil || saved.Version == "" {
 			t.Fatalf("version %q, %v", saved.Version, err)
