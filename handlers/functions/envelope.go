@@ -9,8 +9,8 @@ import (
 	"guestlist/handlers/problem"
 )
 
-// usualHeaders is for how many header lines there is room at once: browsers send about a dozen, and front ends add some.
-const usualHeaders = 24
+// usualHeaders is for how many headers there is room at once: browsers send about a dozen, and so do we. It is what fits a map of 16 slots.
+const usualHeaders = 14
 
 // clientRequest is what the host tells of a client's request. The rest of the envelope is not used: Query and
 // Identities say again what stands in the address and the headers, and of Metadata, whoever posts JSON chooses what

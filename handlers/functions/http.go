@@ -22,6 +22,8 @@ const (
 	responseBinding = "res"
 )
 
+const contentType = "Content-Type"
+
 // HTTP registers the handler of an HTTP-triggered function, with the input binding "req" and the output binding "res".
 // It panics if the name is no function name or taken.
 //
@@ -89,7 +91,7 @@ func failurePage(code problem.Code) *httpResult {
 	body, _ := json.Marshal(newFailure(code, code.Status(), ""))
 	return &httpResult{
 		status:  code.Status(),
-		headers: []headerLine{{"Cache-Control", "no-store"}, {"Content-Type", "application/problem+json"}},
+		headers: []headerLine{{"Cache-Control", "no-store"}, {contentType, "application/problem+json"}},
 		body:    string(body),
 	}
 }
@@ -106,7 +108,7 @@ func newRequest(ctx context.Context, envelope []byte) (*http.Request, error) {
 		host = header.Get("Host")
 	}
 	body := in.body
-	if bodyIsBase64(header.Get("Content-Type")) {
+	if bodyIsBase64(header.Get(contentType)) {
 		// The host leaves a content type that it can't parse as text, and we may see it differently: then the text is
 		// the body.
 		raw, err := base64.StdEncoding.DecodeString(body)
@@ -171,8 +173,8 @@ func splitURL(raw string) (*url.URL, string) {
 // bodyIsBase64 reports whether the host passes a body of the content type as base64 instead of text:
 // application/octet-stream, and whatever has "multipart/" in its media type (azure-functions-host,
 // IsMediaTypeOctetOrMultipart).
-func bodyIsBase64(contentType string) bool {
-	media, _, _ := strings.Cut(contentType, ";")
+func bodyIsBase64(header string) bool {
+	media, _, _ := strings.Cut(header, ";")
 	media = strings.ToLower(strings.TrimSpace(media))
 	return media == "application/octet-stream" || strings.Contains(media, "multipart/")
 }
@@ -182,15 +184,10 @@ func bodyIsBase64(contentType string) bool {
 type recorder struct {
 	header http.Header
 	status int
-	sent   []sentHeader // the header as it was at WriteHeader, without what is the host's business
+	sent   []headerLine // the header as it was at WriteHeader, by name, without what is the host's business
+	extra  int          // how many cookies beyond the first there were in it
 	body   strings.Builder
 	noBody bool // a HEAD request: what is written counts for nothing
-}
-
-// sentHeader is a header with the lines that it has.
-type sentHeader struct {
-	headerLine
-	lines int
 }
 
 // Header returns the header. Changes after WriteHeader have no effect.
@@ -206,19 +203,22 @@ func (w *recorder) WriteHeader(status int) {
 		return
 	}
 	w.status = status
-	w.sent = make([]sentHeader, 0, len(w.header))
+	w.sent = make([]headerLine, 0, len(w.header)+1) // and perhaps a content type
 	for name, lines := range w.header {
 		name = textproto.CanonicalMIMEHeaderKey(name)
 		if len(lines) == 0 || hopByHop[name] || strings.HasPrefix(name, http.TrailerPrefix) {
 			continue
 		}
 		value := lines[0]
-		if name != "Set-Cookie" && len(lines) > 1 {
+		switch {
+		case name == "Set-Cookie":
+			w.extra += len(lines) - 1
+		case len(lines) > 1:
 			value = strings.Join(lines, ", ")
 		}
-		w.sent = append(w.sent, sentHeader{headerLine{name, value}, len(lines)})
+		w.sent = append(w.sent, headerLine{name, value})
 	}
-	slices.SortFunc(w.sent, func(a, b sentHeader) int { return strings.Compare(a.name, b.name) })
+	slices.SortFunc(w.sent, func(a, b headerLine) int { return strings.Compare(a.name, b.name) })
 }
 
 // Write adds to the body.
@@ -263,33 +263,32 @@ var hopByHop = map[string]bool{
 // result returns the recorded answer, or an error if it can't pass the host. It warns of what passes in part only.
 func (w *recorder) result(warn func(text string, attr slog.Attr)) (*httpResult, error) {
 	w.WriteHeader(http.StatusOK)
-	result := &httpResult{status: w.status, headers: make([]headerLine, 0, len(w.sent)+1), body: w.body.String()}
+	result := &httpResult{status: w.status, headers: w.sent, body: w.body.String()}
 	if !utf8.ValidString(result.body) {
 		return nil, problem.New(problem.Internal, "the answer's body is no UTF-8 text, and the host passes nothing else")
 	}
+	if w.extra > 0 {
+		warn("only one Set-Cookie passes the host; the others are dropped", slog.Int("dropped", w.extra))
+	}
 	typed := false
-	for i, h := range w.sent {
+	for i, h := range result.headers {
 		if !validHeaderName(h.name) {
 			return nil, problem.New(problem.Internal, "the answer has a header whose name is none")
-		}
-		if h.name == "Set-Cookie" && h.lines > 1 {
-			warn("only one Set-Cookie passes the host; the others are dropped", slog.Int("dropped", h.lines-1))
 		}
 		if !printableASCII(h.value) {
 			// The host's server refuses them too, and then the client would learn less.
 			return nil, problem.New(problem.Internal, "the answer's header %s has characters other than printable ASCII", h.name)
 		}
-		if i > 0 && w.sent[i-1].name == h.name {
-			continue // two spellings of one name; the host would refuse the whole answer
+		if i > 0 && result.headers[i-1].name == h.name {
+			return nil, problem.New(problem.Internal, "the answer has the header %s in two spellings", h.name)
 		}
-		typed = typed || h.name == "Content-Type" && h.value != ""
-		result.headers = append(result.headers, h.headerLine)
+		typed = typed || h.name == contentType && h.value != ""
 	}
 	if result.body != "" && !typed {
 		// As net/http does. The host would say text/plain of any page.
 		guessed := http.DetectContentType([]byte(result.body[:min(len(result.body), 512)]))
-		result.headers = slices.DeleteFunc(result.headers, func(h headerLine) bool { return h.name == "Content-Type" })
-		result.headers = append(result.headers, headerLine{"Content-Type", guessed})
+		result.headers = slices.DeleteFunc(result.headers, func(h headerLine) bool { return h.name == contentType })
+		result.headers = append(result.headers, headerLine{contentType, guessed})
 	}
 	return result, nil
 }

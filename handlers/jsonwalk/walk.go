@@ -2,8 +2,8 @@ package jsonwalk
 
 import (
 	"bytes"
-	"encoding/json"
 	"iter"
+	"unicode/utf16"
 	"unicode/utf8"
 )
 
@@ -74,8 +74,75 @@ func Text(value []byte) (decoded string, ok bool) {
 	if plain {
 		return string(between), true
 	}
-	err := json.Unmarshal(value, &decoded)
-	return decoded, err == nil
+	return unescaped(between), true
+}
+
+// unescaped returns what stands between quotation marks with its escapes replaced. Bytes that are no UTF-8, and halves of surrogate pairs,
+// become U+FFFD, as encoding/json does it.
+func unescaped(between []byte) string {
+	text := make([]byte, 0, len(between))
+	for i := 0; i < len(between); {
+		c := between[i]
+		if c >= utf8.RuneSelf {
+			r, size := utf8.DecodeRune(between[i:])
+			text = utf8.AppendRune(text, r)
+			i += size
+			continue
+		}
+		if c != '\\' {
+			text = append(text, c)
+			i++
+			continue
+		}
+		c = between[i+1]
+		i += 2
+		switch c {
+		case 'b':
+			text = append(text, '\b')
+		case 'f':
+			text = append(text, '\f')
+		case 'n':
+			text = append(text, '\n')
+		case 'r':
+			text = append(text, '\r')
+		case 't':
+			text = append(text, '\t')
+		case 'u':
+			r := codeUnit(between[i:])
+			i += 4
+			if utf16.IsSurrogate(r) {
+				whole := rune(utf8.RuneError)
+				if i+6 <= len(between) && between[i] == '\\' && between[i+1] == 'u' {
+					whole = utf16.DecodeRune(r, codeUnit(between[i+2:]))
+				}
+				if whole != utf8.RuneError {
+					i += 6
+				}
+				r = whole
+			}
+			text = utf8.AppendRune(text, r)
+		default: // a quotation mark, a backslash or a slash
+			text = append(text, c)
+		}
+	}
+	return string(text)
+}
+
+// codeUnit returns the UTF-16 code unit of the four hexadecimal digits that text begins with.
+func codeUnit(text []byte) rune {
+	var r rune
+	for _, c := range text[:4] {
+		switch {
+		case c <= '9':
+			c -= '0'
+		case c <= 'F':
+			c -= 'A' - 10
+		default:
+			c -= 'a' - 10
+		}
+		r = r<<4 | rune(c)
+	}
+	return r
 }
 
 // inner returns what stands between the quotation marks of a JSON string, and reports whether that is what the string says.

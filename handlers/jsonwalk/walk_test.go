@@ -50,6 +50,7 @@ func FuzzWalk(f *testing.F) {
 	for _, seed := range []string{
 		`{}`, `[]`, ` { } `, "[\n]", `null`, `"x"`, `-1.5e+3 `, `[null]`, `[[],{},[{}]]`, `{"a":{"b":[1,"2",true,false,null]},"a":2}`,
 		`{"\"":"\\","\\\\\"":"\\\"}","c":"]}"}`, " {\t\"a\" :\r\n1 , \"b\":[ 1 , 2 ] } ", `{"\u0044ata":"\ud800","é":"\u00e9"}`, "\"\xff\"", `{"":""}`,
+		`"\b\f\n\r\t\/\"\\\u00e9\u00AF"`, `"\ud83d\udc4d"`, `"\ud83d\ud83d\udc4d"`, `"\udc4d\ud83d"`, `"\ud83dx"`, `"\ud83d\n"`, `"\ud83d\u00e9"`, "\"\\n\xed\xa0\x80\"", `"\uFFFD\u0000"`,
 	} {
 		f.Add([]byte(seed))
 	}

