@@ -159,6 +159,7 @@ func (w *work) send(ctx context.Context, claim Claim) (bool, error) {
 		if err != nil {
 			return false, fmt.Errorf("recording the guest that was there before: %w", err)
 		}
+		w.request.Joined = w.config.Now()
 		return w.invited(ctx, claim, "known", "the guest was there before and has accepted; no invitation is needed")
 	case InternalUser:
 		return w.turnDown(ctx, claim, Failed, "internal-user", "the address belongs to an account of the tenant's own, which can't be invited and needs no invitation")

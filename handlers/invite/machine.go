@@ -130,13 +130,31 @@ func (m *Machine) Advance(ctx context.Context, message submission.Message) error
 // Progress returns what whoever holds the link may know of the request. problem.NotFound if nothing is recorded.
 //
 // Review, denial, failure and success are one stage: the person who asks has not proved to own the mailbox, and must not learn from
-// the page whether a company or an address is known here.
+// the page whether a company or an address is known here. The outcome tells them apart; whether it is shown is up to the page.
 func (m *Machine) Progress(ctx context.Context, id submission.ID) (submission.Progress, error) {
 	r, err := m.config.Store.Load(ctx, id)
 	if err != nil {
 		return submission.Progress{}, fmt.Errorf("loading request %s: %w", id, err)
 	}
-	return submission.Progress{Stage: r.State.stage(), Address: r.Submission.Email.Masked()}, nil
+	return submission.Progress{Stage: r.State.stage(), Outcome: r.outcome(), Address: r.Submission.Email.Masked()}, nil
+}
+
+// outcome returns what the request has come to.
+func (r Request) outcome() submission.Outcome {
+	switch {
+	case !r.Erased.IsZero() && r.Withdrawal.By == ThePartner:
+		return submission.OutcomeWithdrawn
+	case r.State == Review:
+		return submission.OutcomeWaiting
+	case r.State == Done && !r.Joined.IsZero():
+		return submission.OutcomeJoined
+	case r.State == Done:
+		return submission.OutcomeInvited
+	case r.State == Denied, r.State == Failed, r.State == Cancelled:
+		return submission.OutcomeRefused
+	default:
+		return submission.OutcomeOpen
+	}
 }
 
 func (s State) stage() submission.Stage {

@@ -362,7 +362,10 @@ func TestLogsAndHistoryHoldNoPersonalData(t *testing.T) {
 
 func TestProgressTellsNothingOfTheDecision(t *testing.T) {
 	var seen []submission.Progress
-	for _, action := range []string{"invite", "review", "deny"} {
+	outcomes := map[string]submission.Outcome{
+		"invite": submission.OutcomeInvited, "review": submission.OutcomeWaiting, "deny": submission.OutcomeRefused,
+	}
+	for action, outcome := range outcomes {
 		w := newWorld(t)
 		w.row("contoso.com", "row", "Action", action)
 		id := w.submit("ana@contoso.com")
@@ -371,6 +374,11 @@ func TestProgressTellsNothingOfTheDecision(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		// The outcome tells; whether it is shown is for the page to decide.
+		if progress.Outcome != outcome {
+			t.Errorf("%s: outcome %q, want %q", action, progress.Outcome, outcome)
+		}
+		progress.Outcome = submission.OutcomeOpen
 		seen = append(seen, progress)
 	}
 	if seen[0] != seen[1] || seen[1] != seen[2] || seen[0].Stage != submission.StageFinished {

@@ -43,6 +43,8 @@ type Request struct {
 	RepeatOf submission.ID
 	// GuestID is the object id of the guest, once known.
 	GuestID string
+	// Joined is when the directory was found to say that the guest has accepted; zero if that is not known.
+	Joined time.Time
 	// Attempt counts the tries of the present effect that failed for a passing reason.
 	Attempt int
 	// Unknown counts the answers of the directory in the present state that nobody understood.

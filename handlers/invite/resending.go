@@ -80,6 +80,7 @@ func (w *work) resend(ctx context.Context) (bool, error) {
 	switch holder.Kind {
 	case PendingGuest:
 	case AcceptedGuest:
+		r.Joined = w.config.Now()
 		return w.resent(ctx, "resend-needless", "the guest has accepted meanwhile")
 	case NoUser:
 		if !w.degraded.Load() {

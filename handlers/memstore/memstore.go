@@ -347,6 +347,7 @@ func toTick(t time.Time) time.Time { return t.UTC().Truncate(tick) }
 func copyRequest(r invite.Request) invite.Request {
 	r.Submission.SubmittedAt = toTick(r.Submission.SubmittedAt)
 	r.Submission.Consent.At = toTick(r.Submission.Consent.At)
+	r.Joined = toTick(r.Joined)
 	r.Due = toTick(r.Due)
 	r.Since, r.Erased = toTick(r.Since), toTick(r.Erased)
 	r.Resend.At, r.Withdrawal.At = toTick(r.Resend.At), toTick(r.Withdrawal.At)

@@ -134,7 +134,7 @@ func (f *form) submit(w http.ResponseWriter, r *http.Request) {
 	}
 	body, err := readBody(w, r)
 	if err != nil {
-		f.refuse(w, r, kind, page, err)
+		f.site.refuse(w, r, kind, page, err)
 		return
 	}
 	var e entry
@@ -144,7 +144,7 @@ func (f *form) submit(w http.ResponseWriter, r *http.Request) {
 		e, err = readForm(body)
 	}
 	if err != nil {
-		f.refuse(w, r, kind, page, err)
+		f.site.refuse(w, r, kind, page, err)
 		return
 	}
 	switch {
@@ -231,15 +231,6 @@ func (f *form) enqueue(ctx context.Context, accepted submission.Submission) (sub
 		return "", err
 	}
 	return id, nil
-}
-
-// refuse answers a body that is no submission.
-func (f *form) refuse(w http.ResponseWriter, r *http.Request, kind kind, page reader, err error) {
-	about := "unreadable"
-	if problem.CodeOf(err) == problem.BodyTooLarge {
-		about = "large"
-	}
-	f.site.fail(w, r, kind == jsonKind, page, problem.From(err), about)
 }
 
 // alert is the box above the form. The zero value is none.

@@ -231,6 +231,15 @@ func (s *site) fail(w http.ResponseWriter, r *http.Request, asJSON bool, reader 
 	s.show(r.Context(), w, status, "failure.html", page{reader: reader, Title: reader.Say(about + ".title"), Path: Path, Content: reader.Say(about + ".text")})
 }
 
+// refuse answers a body that none of the pages sends.
+func (s *site) refuse(w http.ResponseWriter, r *http.Request, kind kind, reader reader, err error) {
+	about := "unreadable"
+	if problem.CodeOf(err) == problem.BodyTooLarge {
+		about = "large"
+	}
+	s.fail(w, r, kind == jsonKind, reader, problem.From(err), about)
+}
+
 // logged returns what a log may hold of an error: the text of one that was made for it, of any other only its type.
 func logged(err error) slog.Attr {
 	var coded *problem.Error

@@ -92,20 +92,9 @@ func readForm(body []byte) (entry, error) {
 // readJSON reads a body of one flat JSON object whose values are all strings. A property that is out is empty; an unknown one, one that
 // comes twice, or a value of another type is MalformedBody. Names are taken as they are written, unlike encoding/json does it.
 func readJSON(body []byte) (entry, error) {
-	if len(bytes.TrimSpace(body)) == 0 {
-		// The Functions host loses bodies that come in chunks.
-		return entry{}, malformed("The body is empty. Send a JSON object, with a Content-Length header.")
-	}
-	body = bytes.TrimLeft(body, " \t\r\n")
-	if body[0] != '{' {
-		return entry{}, malformed("The body is not a JSON object.")
-	}
-	if !json.Valid(body) {
-		err := json.NewDecoder(bytes.NewReader(body)).Decode(new(json.RawMessage))
-		if err == nil {
-			return entry{}, malformed("Something follows the JSON object. Send one object.")
-		}
-		return entry{}, malformed("The body is not valid JSON.")
+	err := checkObject(body)
+	if err != nil {
+		return entry{}, err
 	}
 	var in entry
 	seen := make([]*string, 0, 8)
@@ -123,4 +112,24 @@ func readJSON(body []byte) (entry, error) {
 		*field, _ = jsonwalk.Text(value) // a valid string can always be decoded
 	}
 	return in, nil
+}
+
+// checkObject returns MalformedBody for anything but one valid JSON object.
+func checkObject(body []byte) error {
+	if len(bytes.TrimSpace(body)) == 0 {
+		// The Functions host loses bodies that come in chunks.
+		return malformed("The body is empty. Send a JSON object, with a Content-Length header.")
+	}
+	body = bytes.TrimLeft(body, " \t\r\n")
+	if body[0] != '{' {
+		return malformed("The body is not a JSON object.")
+	}
+	if !json.Valid(body) {
+		err := json.NewDecoder(bytes.NewReader(body)).Decode(new(json.RawMessage))
+		if err == nil {
+			return malformed("Something follows the JSON object. Send one object.")
+		}
+		return malformed("The body is not valid JSON.")
+	}
+	return nil
 }

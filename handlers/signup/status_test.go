@@ -52,7 +52,7 @@ func newStatus(t testing.TB, requests Requests) (http.Handler, *bytes.Buffer) {
 	t.Helper()
 	var log bytes.Buffer
 	handler, err := NewStatus(StatusConfig{
-		Requests: requests, Now: func() time.Time { return morning }, Log: slog.New(slog.NewJSONHandler(&log, nil)), Style: styleOf(t, "Contoso"),
+		Requests: requests, Queue: &fakeQueue{}, Now: func() time.Time { return morning }, Log: slog.New(slog.NewJSONHandler(&log, nil)), Style: styleOf(t, "Contoso"),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -215,12 +215,12 @@ func TestMethodsOfTheStatusPage(t *testing.T) {
 	if response.StatusCode != http.StatusOK {
 		t.Errorf("HEAD: status %d", response.StatusCode)
 	}
-	for _, method := range []string{"POST", "PUT", "DELETE"} {
+	for _, method := range []string{"PUT", "DELETE", "PATCH"} {
 		r := httptest.NewRequest(method, Path+"/x", nil)
 		r.SetPathValue("id", string(id))
 		r.Header.Set("Accept", "application/json")
 		response := do(h, r)
-		if response.Header.Get("Allow") != "GET, HEAD" {
+		if response.Header.Get("Allow") != "GET, HEAD, POST" {
 			t.Errorf("%s: Allow %q", method, response.Header.Get("Allow"))
 		}
 		checkProblem(t, response, body(t, response), problem.MethodNotAllowed, "browser")
@@ -228,9 +228,10 @@ func TestMethodsOfTheStatusPage(t *testing.T) {
 }
 
 func TestAStatusPageNeedsAllItsParts(t *testing.T) {
-	good := StatusConfig{Requests: &fakeRequests{}, Now: time.Now, Log: slog.New(slog.DiscardHandler), Style: styleOf(t, "Contoso")}
+	good := StatusConfig{Requests: &fakeRequests{}, Queue: &fakeQueue{}, Now: time.Now, Log: slog.New(slog.DiscardHandler), Style: styleOf(t, "Contoso")}
 	for name, breakIt := range map[string]func(*StatusConfig){
 		"requests":     func(c *StatusConfig) { c.Requests = nil },
+		"queue":        func(c *StatusConfig) { c.Queue = nil },
 		"clock":        func(c *StatusConfig) { c.Now = nil },
 		"log":          func(c *StatusConfig) { c.Log = nil },
 		"organisation": func(c *StatusConfig) { c.Style.Organisation = "" },

@@ -223,9 +223,22 @@ const (
 	StageFinished Stage = "finished" // over, whichever way
 )
 
+// Outcome is what a request has come to, for pages that may tell whoever holds the link.
+type Outcome string
+
+const (
+	OutcomeOpen      Outcome = ""          // nothing that the stage does not say
+	OutcomeWaiting   Outcome = "waiting"   // a person decides
+	OutcomeInvited   Outcome = "invited"   // there is a guest, who may or may not have accepted
+	OutcomeJoined    Outcome = "joined"    // there is a guest who has accepted, as far as is known
+	OutcomeRefused   Outcome = "refused"   // there will be no guest
+	OutcomeWithdrawn Outcome = "withdrawn" // the partner has withdrawn, and the personal data is erased. Every page may tell
+)
+
 // Progress is what the status page shows.
 type Progress struct {
-	Stage Stage
+	Stage   Stage
+	Outcome Outcome
 	// Address is the masked address, for example "a***@c…"; empty while nothing is recorded.
 	Address string
 }

@@ -50,6 +50,7 @@ const (
 	approvalColumn    = "Approval" // JSON
 	repeatOfColumn    = "RepeatOf"
 	guestIDColumn     = "GuestId"
+	joinedColumn      = "Joined"
 	attemptColumn     = "Attempt"
 	unknownColumn     = "Unknown"
 	resendAtColumn    = "ResendWished"
@@ -216,6 +217,7 @@ func encodeRequest(r invite.Request) (row, error) {
 	record.set(sinceColumn, toTick(r.Since))
 	record.set(repeatOfColumn, string(r.RepeatOf))
 	record.set(guestIDColumn, r.GuestID)
+	record.set(joinedColumn, toTick(r.Joined))
 	record.set(attemptColumn, int32(r.Attempt))
 	if r.Unknown > 0 {
 		record.set(unknownColumn, int32(r.Unknown))
@@ -279,6 +281,7 @@ func decodeRequest(record row) (invite.Request, error) {
 		Since:      columns.time(sinceColumn),
 		RepeatOf:   submission.ID(columns.text(repeatOfColumn)),
 		GuestID:    columns.text(guestIDColumn),
+		Joined:     columns.time(joinedColumn),
 		Attempt:    columns.count(attemptColumn),
 		Unknown:    columns.count(unknownColumn),
 		Due:        columns.time(dueColumn),

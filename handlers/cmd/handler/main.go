@@ -138,9 +138,11 @@ func build(s settings.Settings, log *slog.Logger) (*functions.App, error) {
 	}
 	status, err := signup.NewStatus(signup.StatusConfig{
 		Requests: machine,
+		Queue:    signups,
 		Now:      time.Now,
 		Log:      log,
 		Style:    s.Style,
+		Detailed: s.DetailedStatus,
 	})
 	if err != nil {
 		return nil, err

@@ -50,7 +50,7 @@ func TestFunctionFoldersAndProgramAgree(t *testing.T) {
 	files := readFunctions(t)
 	want := map[string][]string{
 		signupHTTP:   {"req in httpTrigger", "res out http", signupsBinding + " out queue"},
-		statusHTTP:   {"req in httpTrigger", "res out http"},
+		statusHTTP:   {"req in httpTrigger", "res out http", signupsBinding + " out queue"},
 		inviteQueue:  {messageBinding + " in queueTrigger"},
 		invitePoison: {messageBinding + " in queueTrigger"},
 		upkeepTimer:  {timerBinding + " in timerTrigger", signupsBinding + " out queue"},

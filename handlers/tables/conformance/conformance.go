@@ -104,6 +104,7 @@ func fullRequest(t testing.TB) invite.Request {
 		},
 		RepeatOf:   newID(t),
 		GuestID:    "00000000-0000-0000-0000-000000000001",
+		Joined:     start,
 		Attempt:    3,
 		Unknown:    2,
 		Due:        start.Add(time.Hour),
@@ -119,7 +120,7 @@ func fullRequest(t testing.TB) invite.Request {
 // asStored returns r as a store gives it back, but for Events and Version.
 func asStored(r invite.Request) invite.Request {
 	for _, t := range []*time.Time{
-		&r.Submission.SubmittedAt, &r.Submission.Consent.At, &r.Due, &r.Since, &r.Resend.At, &r.Withdrawal.At, &r.Erased, &r.Created, &r.Changed,
+		&r.Submission.SubmittedAt, &r.Submission.Consent.At, &r.Joined, &r.Due, &r.Since, &r.Resend.At, &r.Withdrawal.At, &r.Erased, &r.Created, &r.Changed,
 	} {
 		*t = t.UTC().Truncate(100 * time.Nanosecond)
 	}
