@@ -442,7 +442,7 @@ func TestAQueueThatFailsLosesNothing(t *testing.T) {
 			if got := attribute(doc.byID["email"], "value"); got != "Ana@Contoso.com" {
 				t.Errorf("the address is lost: %q", got)
 			}
-			if doc.hidden["language"] != "pt-PT" || !strings.Contains(doc.text(), "Nothing has been sent. Your entries are still below") {
+			if doc.hidden["language"] != "pt-PT" || !strings.Contains(doc.text(), "Não foi enviado nada. Os seus dados continuam abaixo") {
 				t.Error("the page does not say that nothing was taken")
 			}
 

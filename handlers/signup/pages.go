@@ -10,11 +10,14 @@ import (
 	"errors"
 	"fmt"
 	"html/template"
+	"io/fs"
 	"log/slog"
 	"maps"
 	"mime"
 	"net/http"
 	"net/url"
+	"path"
+	"regexp"
 	"strconv"
 	"strings"
 	"sync"
@@ -30,6 +33,9 @@ var files embed.FS
 // maxHeader is the longest header that is looked into. What browsers send in Accept and Accept-Language is far below.
 const maxHeader = 1000
 
+// pageSize is more than most pages have, in bytes.
+const pageSize = 32 << 10
+
 // retryAfter is the wait in seconds that a client is asked for when something of ours did not answer.
 const retryAfter = "15"
 
@@ -38,7 +44,7 @@ type site struct {
 	style     house.Style
 	shelf     *words.Shelf
 	log       *slog.Logger
-	templates func() (*template.Template, error)
+	templates map[string]func() (*template.Template, error) // by language
 	css       template.CSS
 	script    template.JS
 	policy    string // the Content-Security-Policy
@@ -63,9 +69,14 @@ func newSite(style house.Style, log *slog.Logger) (*site, error) {
 	if err != nil {
 		return nil, fmt.Errorf("signup: reading the script: %w", err)
 	}
-	s := &site{style: style, shelf: shelf, log: log, css: template.CSS(colours(style.Accent) + string(css)), script: template.JS(script)}
+	s := &site{
+		style: style, shelf: shelf, log: log, templates: map[string]func() (*template.Template, error){},
+		css: template.CSS(colours(style.Accent) + compact(css)), script: template.JS(compact(script)),
+	}
 	// Parsing takes longer than the rest of the start, and nobody waits for a page yet.
-	s.templates = sync.OnceValues(func() (*template.Template, error) { return template.ParseFS(files, "pages/*.html") })
+	for _, l := range words.Languages() {
+		s.templates[l.Tag] = sync.OnceValues(func() (*template.Template, error) { return s.parse(l.Tag) })
+	}
 	directives := []string{
 		"default-src 'none'",                     // no images, frames or fonts, and no request for an icon
 		"style-src " + hashOf(string(s.css)),     // the one style sheet, inlined
@@ -80,6 +91,54 @@ func newSite(style house.Style, log *slog.Logger) (*site, error) {
 	}
 	s.policy = strings.Join(directives, "; ")
 	return s, nil
+}
+
+// compact takes out what only we read: indentation, empty lines, and lines that are a comment.
+func compact(source []byte) string {
+	var kept strings.Builder
+	for line := range strings.Lines(string(source)) {
+		line = strings.TrimSpace(line)
+		if line != "" && !strings.HasPrefix(line, "//") {
+			kept.WriteString(line + "\n")
+		}
+	}
+	return kept.String()
+}
+
+// said is where a template has a text of the catalogue and nothing else.
+const said = `\{\{\$?\.Say "([^"]+)"\}\}`
+
+// parse reads the templates with the texts of a language put in: rendering then has a third of the work.
+func (s *site) parse(tag string) (*template.Template, error) {
+	texts, err := s.shelf.In(tag)
+	if err != nil {
+		return nil, err
+	}
+	pattern, err := regexp.Compile(said)
+	if err != nil {
+		return nil, fmt.Errorf("signup: looking for texts: %w", err)
+	}
+	names, err := fs.Glob(files, "pages/*.html")
+	if err != nil {
+		return nil, fmt.Errorf("signup: looking for pages: %w", err)
+	}
+	templates := template.New("")
+	for _, name := range names {
+		source, err := files.ReadFile(name)
+		if err != nil {
+			return nil, fmt.Errorf("signup: reading %s: %w", name, err)
+		}
+		worded := pattern.ReplaceAllStringFunc(string(source), func(action string) string {
+			text := texts.Say(pattern.FindStringSubmatch(action)[1])
+			// As text and as a quoted attribute. The name of an organisation may look like an action.
+			return strings.ReplaceAll(template.HTMLEscapeString(text), "{", "&#123;")
+		})
+		_, err = templates.New(path.Base(name)).Parse(worded)
+		if err != nil {
+			return nil, fmt.Errorf("signup: parsing %s: %w", name, err)
+		}
+	}
+	return templates, nil
 }
 
 // hashOf names an inlined text in a Content-Security-Policy.
@@ -144,32 +203,35 @@ func (p page) Direction() string {
 	return "ltr"
 }
 
-// languageLink leads to the same page in another language.
-type languageLink struct {
-	words.Language
-	URL     string
-	Current bool
-}
-
-// Languages returns a link for each language of the pages.
-func (p page) Languages() []languageLink {
-	var links []languageLink
-	for _, l := range words.Languages() {
-		target := p.Path + "?" + languageQuery + "=" + l.Tag
-		if len(p.Keep) > 0 {
-			target += "&" + p.Keep.Encode()
-		}
-		links = append(links, languageLink{l, target, l.Tag == p.Tag})
+// Languages returns a list item with a link for each language of the pages. It is put together by hand: it is a third of what a template would
+// have to do for the page.
+func (p page) Languages() template.HTML {
+	var items strings.Builder
+	keep := ""
+	if len(p.Keep) > 0 {
+		keep = "&amp;" + template.HTMLEscapeString(p.Keep.Encode())
 	}
-	return links
+	path := template.HTMLEscapeString(p.Path)
+	for _, l := range words.Languages() {
+		items.WriteString(`<li><a href="` + path + "?" + languageQuery + "=" + l.Tag + keep + `" hreflang="` + l.Tag + `" lang="` + l.Tag + `"`)
+		if l.RightToLeft {
+			items.WriteString(` dir="rtl"`)
+		}
+		if l.Tag == p.Tag {
+			items.WriteString(` aria-current="true"`)
+		}
+		items.WriteString(">" + l.Name + "</a></li>\n")
+	}
+	return template.HTML(items.String())
 }
 
 // show renders a template as the answer. Nothing is sent before all is rendered.
 func (s *site) show(ctx context.Context, w http.ResponseWriter, status int, name string, p page) {
 	p.Style, p.CSS, p.Script = s.style, s.css, s.script
 	var body bytes.Buffer
-	templates, err := s.templates()
+	templates, err := s.templatesIn(p.Tag)
 	if err == nil {
+		body.Grow(pageSize)
 		err = templates.ExecuteTemplate(&body, name, p)
 	}
 	if err != nil {
@@ -182,6 +244,15 @@ func (s *site) show(ctx context.Context, w http.ResponseWriter, status int, name
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.WriteHeader(status)
 	_, _ = w.Write(body.Bytes()) // the client is gone; there is nobody to tell
+}
+
+// templatesIn returns the templates in a language of the pages.
+func (s *site) templatesIn(tag string) (*template.Template, error) {
+	parse, known := s.templates[tag]
+	if !known {
+		return nil, fmt.Errorf("signup: the pages do not speak %q", tag)
+	}
+	return parse()
 }
 
 // answer sends value as JSON. value is a struct of strings and numbers.

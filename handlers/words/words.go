@@ -28,6 +28,14 @@ type Language struct {
 func Languages() []Language {
 	return []Language{
 		{"en", "English", false},
+		{"ar", "العربية", true},
+		{"de", "Deutsch", false},
+		{"es", "Español", false},
+		{"fr", "Français", false},
+		{"ja", "日本語", false},
+		{"ko", "한국어", false},
+		{"pt", "Português", false},
+		{"zh-Hans", "简体中文", false},
 	}
 }
 
@@ -150,10 +158,10 @@ func (t *Texts) localize(config *i18n.LocalizeConfig) string {
 		return t.Say(config.MessageID)
 	}
 	text, err := t.localizer.Localize(config)
-	if err != nil {
+	if err != nil && text == "" {
 		return t.Say(config.MessageID)
 	}
-	return text
+	return text // where a rare plural form is missing, the usual one
 }
 
 // Fault returns what to say of a field that breaks a rule; limit is the rule's limit, 0 for none. named says that the text names the field
