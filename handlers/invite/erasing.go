@@ -94,6 +94,13 @@ func (w *work) letGo(ctx context.Context) (wait time.Duration, err error) {
 				return wait, err
 			}
 		}
+		if r.GuestID != "" {
+			// With the claim goes what it knows.
+			err = w.save(ctx)
+			if err != nil {
+				return 0, err
+			}
+		}
 	}
 	limits := r.limits()
 	if limits != nil && r.GuestID == "" {

@@ -57,6 +57,11 @@ func (w *work) inherit(ctx context.Context, claim Claim) (taken Claim, free bool
 	if err == nil && !owner.State.ended() {
 		return claim, false, nil
 	}
+	// Its seat is still its own. If a person takes it up again, it is a repeat.
+	err = (&work{Machine: w.Machine, request: owner}).leaveSeat(ctx)
+	if err != nil {
+		return claim, false, err
+	}
 	claim.Owner = w.request.ID
 	taken, err = w.config.Store.UpdateClaim(ctx, w.request.Submission.Email, claim)
 	if err != nil {
@@ -221,24 +226,33 @@ func (w *work) confirm(ctx context.Context, claim Claim) (Claim, error) {
 		}
 		claim = renewed
 	}
-	present, err := w.config.Store.Load(ctx, w.request.ID)
-	if err != nil {
-		return claim, fmt.Errorf("looking at the request again: %w", err)
-	}
-	if present.Version != w.request.Version {
-		if present.State.ended() && present.GuestID == "" {
-			// What this call has taken since is nobody's.
-			err = w.giveBack(ctx, claim)
-			if err != nil {
-				return claim, err
-			}
+	present, err := w.unchanged(ctx)
+	if problem.CodeOf(err) == problem.Conflict && present.State.ended() && present.GuestID == "" {
+		// What this call has taken since is nobody's.
+		freed := w.giveBack(ctx, claim)
+		if freed != nil {
+			return claim, freed
 		}
-		return claim, problem.New(problem.Conflict, "request %s was changed while this call was preparing its invitation", w.request.ID)
+	}
+	if err != nil {
+		return claim, err
 	}
 	if w.config.Now().Sub(claim.IntentAt) > w.config.IntentLease/2 {
 		return claim, problem.New(problem.StorageUnavailable, "preparing the invitation took too long; another call may be at it")
 	}
 	return claim, nil
+}
+
+// unchanged returns the request as it is stored now, with a Conflict if it is not as this call knows it.
+func (w *work) unchanged(ctx context.Context) (Request, error) {
+	present, err := w.config.Store.Load(ctx, w.request.ID)
+	if err != nil {
+		return Request{}, fmt.Errorf("looking at the request again: %w", err)
+	}
+	if present.Version != w.request.Version {
+		return present, problem.New(problem.Conflict, "request %s was changed meanwhile", w.request.ID)
+	}
+	return present, nil
 }
 
 // post asks the directory to invite the guest on the terms.
@@ -448,7 +462,14 @@ func (w *work) settle(ctx context.Context) error {
 	case claim.Owner != r.ID:
 		return w.leaveSeat(ctx)
 	case created:
-	case claim.GuestID != "", !begun.IsZero() && w.config.Now().Sub(begun) < w.config.IntentLease:
+	case claim.GuestID != "":
+		return nil
+	case !begun.IsZero() && w.config.Now().Sub(begun) < w.config.IntentLease:
+		// Somebody may be at it. Not before a person's change that is under way has come to its end: a note that it counts on is in the same place.
+		err = w.config.Store.Wait(ctx, r.ID, w.config.Now().Add(max(w.config.IntentLease, changePatience)))
+		if err != nil {
+			return fmt.Errorf("noting when an ended request is looked at again: %w", err)
+		}
 		return nil
 	default:
 		claim.IntentAt = w.config.Now()
@@ -473,12 +494,9 @@ func (w *work) settle(ctx context.Context) error {
 			return nil
 		}
 	}
-	present, err := w.config.Store.Load(ctx, r.ID)
+	_, err = w.unchanged(ctx)
 	if err != nil {
-		return fmt.Errorf("looking at an ended request again: %w", err)
-	}
-	if present.Version != r.Version {
-		return problem.New(problem.Conflict, "request %s was taken up again meanwhile", r.ID)
+		return err
 	}
 	return w.giveBack(ctx, claim)
 }

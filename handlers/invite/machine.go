@@ -333,6 +333,10 @@ func (w *work) finish(ctx context.Context) (bool, error) {
 	if err != nil {
 		return false, err
 	}
+	if !w.request.atRest() {
+		// The request has ended, and a mail that is wished is still to be sent.
+		return true, nil
+	}
 	if !w.broughtBy.IsZero() {
 		err = w.config.Store.StopWaiting(ctx, w.request.ID, w.broughtBy)
 		if err != nil {

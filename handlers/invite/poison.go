@@ -39,7 +39,14 @@ func (m *Machine) Poisoned(ctx context.Context, messageID string, body []byte) e
 	}
 	m.config.Log.ErrorContext(ctx, LinePoisoned, "request", message.ID, "message", messageID)
 	if message.Kind != submission.Advance {
-		// What was wished is kept as a wish, and the request stands as it stood.
+		// What was wished is kept as a wish, and the request stands as it stood. If the wish was recorded, it is fulfilled all the same.
+		r, err := m.config.Store.Load(ctx, message.ID)
+		if err == nil {
+			err = m.bringBack(ctx, r)
+		}
+		if err != nil && problem.CodeOf(err) != problem.NotFound {
+			return fmt.Errorf("looking at what is wished of request %s: %w", message.ID, err)
+		}
 		return m.Keep(ctx, messageID, body, problem.New(problem.Internal, "the %s of request %s failed too often; replay it once the cause is gone", message.Kind, message.ID))
 	}
 	w := &work{Machine: m, log: m.config.Log.With("request", message.ID), broughtBy: message.Note}
@@ -47,7 +54,7 @@ func (m *Machine) Poisoned(ctx context.Context, messageID string, body []byte) e
 	switch {
 	case err == nil:
 		if w.request.State.ended() {
-			return nil
+			return m.bringBack(ctx, w.request)
 		}
 	case problem.CodeOf(err) != problem.NotFound:
 		return fmt.Errorf("loading request %s: %w", message.ID, err)
@@ -59,8 +66,24 @@ func (m *Machine) Poisoned(ctx context.Context, messageID string, body []byte) e
 		w.note(Received, "received", "the submission was taken from the poison queue")
 	}
 	w.note(Failed, "poisoned", "its message failed too often; the log tells why. Once the cause is gone, take the request up again")
+	err = m.bringBack(ctx, w.request)
+	if err != nil {
+		return err
+	}
 	_, err = w.finish(ctx)
 	return err
+}
+
+// bringBack notes that a request is due soon of which something is still wished that no message asks for any more.
+func (m *Machine) bringBack(ctx context.Context, r Request) error {
+	if r.atRest() {
+		return nil
+	}
+	err := m.config.Store.Wait(ctx, r.ID, m.config.Now().Add(m.config.IntentLease))
+	if err != nil {
+		return fmt.Errorf("noting when request %s is due: %w", r.ID, err)
+	}
+	return nil
 }
 
 // Keep keeps a message that makes no sense, so that a person can look at it; why says what is wrong with it and repeats nothing of it. Once it

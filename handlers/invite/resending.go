@@ -58,7 +58,10 @@ func (w *work) resend(ctx context.Context) (bool, error) {
 	if err != nil {
 		return false, fmt.Errorf("looking at the claim: %w", err)
 	}
-	if created {
+	switch {
+	case claim.GuestID == "" && !created && claim.Owner != r.ID:
+		return w.resent(ctx, "resend-needless", "request "+string(claim.Owner)+" for the same address is under way and sends the mail")
+	case claim.GuestID == "":
 		// It went with another request for the address, which was erased.
 		claim.GuestID = r.GuestID
 		claim, err = w.config.Store.UpdateClaim(ctx, r.Submission.Email, claim)
@@ -103,6 +106,11 @@ func (w *work) resend(ctx context.Context) (bool, error) {
 	claim, err = w.config.Store.UpdateClaim(ctx, r.Submission.Email, claim)
 	if err != nil {
 		return false, fmt.Errorf("noting the mail that is to be sent: %w", err)
+	}
+	// A call that is slow must not send what another has answered meanwhile.
+	_, err = w.unchanged(ctx)
+	if err != nil {
+		return false, err
 	}
 	_, err = w.post(ctx, *terms)
 	switch code := problem.CodeOf(err); {
