@@ -164,14 +164,15 @@ func (w *work) dropPoison(ctx context.Context, address submission.Address) error
 const hidden = "(erased)"
 
 // erase takes the personal data out of the request and notes that it did. What stays is the decision, with the row and the terms, what came
-// of it with the guest's object id, and the history, in which there never was any.
+// of it with the guest's object id, to which terms somebody agreed and when, and the history, in which there never was any.
 func (w *work) erase(why string) {
 	r := &w.request
 	if !r.Erased.IsZero() {
 		return
 	}
 	hide := hider(r.Submission.Email)
-	r.Submission = submission.Submission{SubmittedAt: r.Submission.SubmittedAt}
+	consent := submission.Consent{Terms: r.Submission.Consent.Terms, At: r.Submission.Consent.At}
+	r.Submission = submission.Submission{SubmittedAt: r.Submission.SubmittedAt, Consent: consent}
 	r.Reason, r.Words = hide(r.Reason), ""
 	rewrite(hide, &r.Decision)
 	rewrite(hide, &r.Approval)
