@@ -326,7 +326,7 @@ module workApp 'modules/app.bicep' = {
     settings: appSettings
     scale: scale
     reachable: !splitIdentities
-    allowedAddresses: entrance.?allowedAddresses ?? []
+    allowedAddresses: splitIdentities ? [] : entrance.?allowedAddresses ?? []
     subnetId: private ? net!.outputs.appsSubnetId : null
     workspaceId: monitoring.outputs.workspaceId
   }

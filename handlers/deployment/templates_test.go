@@ -580,6 +580,13 @@ func mayHold(program *bicep.Program, file *bicep.File, d *bicep.Declaration, sec
 	return false
 }
 
+// softRules are the rules of the linter that stop nothing, and why.
+var softRules = map[string]string{
+	"stacks-extensibility-compat": "it only says that the Graph extension and deployment stacks do not go together",
+	"use-recent-api-versions":     "a new version somewhere must not stop a deployment that worked yesterday",
+	"what-if-short-circuiting":    "names of role assignments hold the ids of identities, which exist later than what-if asks",
+}
+
 func TestTheLinterIsStrict(t *testing.T) {
 	content, err := os.ReadFile(root + "/infra/bicepconfig.json")
 	if err != nil {
@@ -605,8 +612,8 @@ func TestTheLinterIsStrict(t *testing.T) {
 		t.Errorf("the linter has %d rules", len(rules))
 	}
 	for name, rule := range rules {
-		if rule.Level != "error" && name != "stacks-extensibility-compat" {
-			t.Errorf("the rule %s is no error but %q", name, rule.Level)
+		if (rule.Level == "error") == (softRules[name] != "") {
+			t.Errorf("the rule %s is %q", name, rule.Level)
 		}
 	}
 	if rules["use-recent-api-versions"].MaxAgeInDays == 0 {
