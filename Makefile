@@ -38,8 +38,9 @@ browser: tools
 
 grammar: tools
 	$(call pinned,handlers/bicep/npm,.local/bicep,the Bicep grammar)
+	$(call pinned,handlers/deployment/npm,.local/kusto,the compiler of Kusto queries)
 
-setup: emulator browser grammar ## install what tests need: the storage emulator, a browser driver and the Bicep grammar, pinned, into .local, and Chromium if there is none
+setup: emulator browser grammar ## install what tests need: the storage emulator, a browser driver, the Bicep grammar and the Kusto compiler, pinned, into .local, and Chromium if there is none
 
 build: tools ## build the handler, the admin's command and the local run into bin
 	go build -ldflags='-s -w' -o bin/ ./handlers/cmd/handler ./handlers/cmd/guestlist ./handlers/cmd/localhost

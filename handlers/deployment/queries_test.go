@@ -3,6 +3,7 @@ package deployment
 import (
 	"context"
 	"crypto/rand"
+	_ "embed"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"maps"
 	"net/http/httptest"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -266,6 +268,58 @@ func TestTheQueriesFindWhatTheHandlerPrints(t *testing.T) {
 				t.Errorf("%s reads the field %s, which lines with the messages %q do not have", q.path, field, q.messages)
 			}
 		}
+	}
+}
+
+//go:embed kusto.cjs
+var kustoScript string
+
+// compile asks Kusto's own language service about queries, and returns what it says.
+func compile(t *testing.T, paths ...string) []string {
+	t.Helper()
+	home, err := filepath.Abs(filepath.Join(root, ".local", "kusto"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command("node", append([]string{"-e", kustoScript, "--", home}, paths...)...)
+	output, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("the compiler of queries does not run; is it installed, by make setup? %v", err)
+	}
+	var faults []string
+	for line := range strings.Lines(string(output)) {
+		var said struct {
+			Path, Text, At string
+			Queries        int
+		}
+		err = json.Unmarshal([]byte(line), &said)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if said.Queries == len(paths) {
+			return faults
+		}
+		faults = append(faults, fmt.Sprintf("%s: at %q: %s", said.Path, said.At, said.Text))
+	}
+	t.Fatalf("the compiler of queries broke off:\n%s", output)
+	return nil
+}
+
+func TestTheQueriesCompile(t *testing.T) {
+	var paths []string
+	for _, q := range append(queries(t, "alerts"), queries(t, "workbook")...) {
+		paths = append(paths, q.path)
+	}
+	for _, fault := range compile(t, paths...) {
+		t.Error(fault)
+	}
+	wrong := filepath.Join(t.TempDir(), "wrong.kql")
+	err := os.WriteFile(wrong, []byte("AppTraces | where Mesage == 'x' | summarise n = count()"), 0o644)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(compile(t, wrong)) == 0 {
+		t.Error("a query with two mistakes compiles, so nothing was tested")
 	}
 }
 
