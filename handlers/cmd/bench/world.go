@@ -191,31 +191,39 @@ func lookups(ctx context.Context, w *world, many int) error {
 	return nil
 }
 
-// fill adds policy rows of other partners, a hundred to a partner.
+// fill adds the policy rows of other partners with the numbers from and up to to, a hundred to a partner, in one transaction each: one by
+// one, a hundred thousand rows would take the emulator minutes.
 func fill(ctx context.Context, w *world, from, to int) error {
-	const workers = 8
-	numbers := make(chan int)
+	const (
+		workers = 4
+		each    = 100
+	)
+	partners := make(chan int)
 	failed := make(chan error, workers)
 	var group sync.WaitGroup
 	for range workers {
 		group.Go(func() {
-			for n := range numbers {
-				err := w.store.PutRow(ctx, policy.Raw{
-					Partition: fmt.Sprintf("partner%d.example.com", n/100), Name: fmt.Sprintf("row %d", n), Columns: map[string]any{"Action": "deny"},
-				})
+			for partner := range partners {
+				var rows []policy.Raw
+				for n := max(from, partner*each); n < min(to, (partner+1)*each); n++ {
+					rows = append(rows, policy.Raw{
+						Partition: fmt.Sprintf("partner%d.example.com", partner), Name: fmt.Sprintf("row %d", n), Columns: map[string]any{"Action": "deny"},
+					})
+				}
+				err := w.store.ChangeRows(ctx, rows, nil, nil)
 				if err != nil {
 					failed <- err
-					for range numbers { // let the feeder end
+					for range partners { // let the feeder end
 					}
 					return
 				}
 			}
 		})
 	}
-	for n := from; n < to; n++ {
-		numbers <- n
+	for partner := from / each; partner*each < to; partner++ {
+		partners <- partner
 	}
-	close(numbers)
+	close(partners)
 	group.Wait()
 	select {
 	case err := <-failed:
