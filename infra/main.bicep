@@ -73,6 +73,11 @@ var graphUrls = {
 var appSettings = union(programSettings(organisation, settings), {
   GUESTLIST_GRAPH_URL: graphUrls[environment().name]
   GUESTLIST_GRAPH_CREDENTIAL: 'managed-identity'
+  GUESTLIST_FORM_KEYS: ''
+})
+// The app with the form, and no other, may read the key.
+var formSettings = union(appSettings, {
+  GUESTLIST_FORM_KEYS: '@Microsoft.KeyVault(SecretUri=${vault.outputs.keyUrl})'
 })
 
 var stateGrants = map(stateTables, table => { role: roles.tableDataContributor, on: 'table', name: table })
@@ -323,7 +328,7 @@ module workApp 'modules/app.bicep' = {
     packageUrl: storage.outputs.packageUrl
     zipUrl: empty(packagesUrl) ? '' : '${packagesUrl}/${splitIdentities ? 'guestlist-work.zip' : 'guestlist.zip'}'
     telemetry: monitoring.outputs.telemetry
-    settings: appSettings
+    settings: splitIdentities ? appSettings : formSettings
     scale: scale
     reachable: !splitIdentities
     allowedAddresses: splitIdentities ? [] : entrance.?allowedAddresses ?? []
@@ -348,7 +353,7 @@ module formApp 'modules/app.bicep' = if (splitIdentities) {
     packageUrl: formStorage!.outputs.packageUrl
     zipUrl: empty(packagesUrl) ? '' : '${packagesUrl}/guestlist-form.zip'
     telemetry: monitoring.outputs.telemetry
-    settings: appSettings
+    settings: formSettings
     scale: scale
     reachable: true
     allowedAddresses: entrance.?allowedAddresses ?? []

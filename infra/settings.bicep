@@ -43,6 +43,39 @@ type ProgramSettings = {
   @description('discreet, or detailed for a status page that tells what was decided.')
   GUESTLIST_STATUS_PAGE: string?
 
+  @description('The least time between opening the form and sending it; 0s to 1m')
+  GUESTLIST_FORM_WAIT: string?
+
+  @description('How long an open form may be sent; 10m to 168h. After that it is shown again with all entries')
+  GUESTLIST_FORM_LIFETIME: string?
+
+  @description('Scheme and host under which partners reach the pages, such as https://join.contoso.com, where a proxy hides them from the app; several parted by spaces')
+  GUESTLIST_PUBLIC_ORIGINS: string?
+
+  @description('Sites whose pages may send sign-ups as JSON, such as https://www.contoso.com. A program can claim to be any site')
+  GUESTLIST_JSON_ORIGINS: string?
+
+  @description('Secret. Keys of programs that may send sign-ups as JSON, each of at least 32 characters, parted by spaces')
+  GUESTLIST_JSON_KEYS: string?
+
+  @description('How many forms one network address may send at once, and again in which time, to each instance; off is no limit')
+  GUESTLIST_CLIENT_POSTS: string?
+
+  @description('How many proxies of yours stand before the app, such as 1 for Front Door, so that the client\'s address is read from the right place')
+  GUESTLIST_PROXIES: string?
+
+  @description('turnstile, hcaptcha or friendlycaptcha asks whether a person sends the form. It then needs JavaScript, and that service')
+  GUESTLIST_CHALLENGE: string?
+
+  @description('The public site key that the service gave you')
+  GUESTLIST_CHALLENGE_SITE_KEY: string?
+
+  @description('Secret. The secret key, or API key, that the service gave you')
+  GUESTLIST_CHALLENGE_SECRET: string?
+
+  @description('Scheme and host of the service, where it is not the usual one, such as https://eu.frcapi.com')
+  GUESTLIST_CHALLENGE_URL: string?
+
   @description('Where guests land after they accept, unless the policy row says otherwise.')
   GUESTLIST_REDIRECT_URL: string?
 
@@ -82,6 +115,17 @@ func programSettings(organisation string, given ProgramSettings) object => {
   GUESTLIST_DISPOSABLE_MAIL: given.?GUESTLIST_DISPOSABLE_MAIL ?? 'refuse'
   GUESTLIST_MAIL_DOMAINS: given.?GUESTLIST_MAIL_DOMAINS ?? ''
   GUESTLIST_STATUS_PAGE: given.?GUESTLIST_STATUS_PAGE ?? 'discreet'
+  GUESTLIST_FORM_WAIT: given.?GUESTLIST_FORM_WAIT ?? '3s'
+  GUESTLIST_FORM_LIFETIME: given.?GUESTLIST_FORM_LIFETIME ?? '12h'
+  GUESTLIST_PUBLIC_ORIGINS: given.?GUESTLIST_PUBLIC_ORIGINS ?? ''
+  GUESTLIST_JSON_ORIGINS: given.?GUESTLIST_JSON_ORIGINS ?? ''
+  GUESTLIST_JSON_KEYS: given.?GUESTLIST_JSON_KEYS ?? ''
+  GUESTLIST_CLIENT_POSTS: given.?GUESTLIST_CLIENT_POSTS ?? '30/10m'
+  GUESTLIST_PROXIES: given.?GUESTLIST_PROXIES ?? '0'
+  GUESTLIST_CHALLENGE: given.?GUESTLIST_CHALLENGE ?? 'none'
+  GUESTLIST_CHALLENGE_SITE_KEY: given.?GUESTLIST_CHALLENGE_SITE_KEY ?? ''
+  GUESTLIST_CHALLENGE_SECRET: given.?GUESTLIST_CHALLENGE_SECRET ?? ''
+  GUESTLIST_CHALLENGE_URL: given.?GUESTLIST_CHALLENGE_URL ?? ''
   GUESTLIST_REDIRECT_URL: given.?GUESTLIST_REDIRECT_URL ?? 'https://myapplications.microsoft.com'
   GUESTLIST_INTENT_LEASE: given.?GUESTLIST_INTENT_LEASE ?? '2m'
   GUESTLIST_DAILY_INVITATIONS: given.?GUESTLIST_DAILY_INVITATIONS ?? '80'

@@ -90,7 +90,7 @@ func start(t *testing.T, settings ...string) stack {
 	write(t, filepath.Join(root, "bin", "handler"), handler, 0o755)
 
 	cmd := exec.Command(filepath.Join(built, "localhost"), "-root", root)
-	cmd.Env = append(append(os.Environ(), "PORT=0"), settings...)
+	cmd.Env = append(append(os.Environ(), "PORT=0", "GUESTLIST_FORM_WAIT=0s", "GUESTLIST_CLIENT_POSTS=off"), settings...)
 	var log lockedBuffer
 	cmd.Stderr = &log
 	stdout, err := cmd.StdoutPipe()

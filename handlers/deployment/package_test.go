@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -90,10 +91,27 @@ var browser = &http.Client{
 	CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 }
 
-// signUp posts the form and returns where the answer leads to.
+// tokenField matches the field of the form that makes a submission count.
+var tokenField = regexp.MustCompile(`name="token" value="([^"]+)"`)
+
+// signUp fetches the form, sends it and returns where the answer leads to.
 func signUp(t *testing.T, form, email string) *url.URL {
 	t.Helper()
+	page, err := browser.Get(form)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer page.Body.Close()
+	opened, err := io.ReadAll(page.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	token := tokenField.FindSubmatch(opened)
+	if token == nil {
+		t.Fatalf("the form has no token:\n%s", opened)
+	}
 	r, err := browser.PostForm(form, url.Values{
+		"token": {string(token[1])},
 		"email": {email}, "givenName": {"Ana"}, "familyName": {"Silva"}, "company": {"Contoso Ltd"}, "country": {"PT"},
 		"reason": {"We build the portal together."},
 	})
@@ -154,7 +172,7 @@ func TestTheZipServesASignUpToTheEndInAnEmptyFolder(t *testing.T) {
 	}
 	data := t.TempDir()
 	cmd := exec.Command(filepath.Join(folder, "localhost"), "-root", app, "-data", data, "-settings", root+"/local.settings.sample.json")
-	cmd.Env = append(os.Environ(), "PORT=0")
+	cmd.Env = append(os.Environ(), "PORT=0", "GUESTLIST_FORM_WAIT=0s")
 	var log strings.Builder
 	cmd.Stderr = &log
 	stdout, err := cmd.StdoutPipe()
@@ -208,6 +226,9 @@ func TestTheZipServesASignUpToTheEndInAnEmptyFolder(t *testing.T) {
 	}
 }
 
+// formKey signs forms. Only the app that serves the form has one.
+const formKey = "5CqS0TQ0gfnLOyUg7m4Zt3iVb8rXw1Pa"
+
 // nowhere is a table service and a directory that nobody serves: what an app has whose identity may use neither.
 const nowhere = "http://127.0.0.1:9"
 
@@ -231,7 +252,7 @@ func startHost(t *testing.T, zipped, storage string, log slog.Handler, settings 
 	h, err := hostsim.New(hostsim.Config{
 		Root: unpack(t, zipped), Storage: storage, Log: slog.New(log),
 		Env: append(os.Environ(), append([]string{
-			"GUESTLIST_GRAPH_CREDENTIAL=none", "GUESTLIST_GRAPH_URL=" + nowhere, "GUESTLIST_UPKEEP_SCHEDULE=* * * * * *", "GUESTLIST_INVITATION_SPACING=0s",
+			"GUESTLIST_GRAPH_CREDENTIAL=none", "GUESTLIST_GRAPH_URL=" + nowhere, "GUESTLIST_UPKEEP_SCHEDULE=* * * * * *", "GUESTLIST_INVITATION_SPACING=0s", "GUESTLIST_FORM_WAIT=0s",
 			"AzureFunctionsJobHost__extensions__queues__visibilityTimeout=00:00:01", "AzureFunctionsJobHost__extensions__queues__maxPollingInterval=00:00:01",
 		}, settings...)...),
 	})
@@ -288,7 +309,7 @@ func TestThePartsDoTogetherWhatTheWholeDoes(t *testing.T) {
 	defer graph.Close()
 
 	status := host(t, "guestlist-status.zip", without(storage, "Queue"))
-	form := host(t, "guestlist-form.zip", without(storage, "Table"))
+	form := host(t, "guestlist-form.zip", without(storage, "Table"), "GUESTLIST_FORM_KEYS="+formKey)
 	work := host(t, "guestlist-work.zip", storage, "GUESTLIST_GRAPH_URL="+graph.URL)
 
 	location := signUp(t, form.URL()+"/signup", "ana@contoso.com")

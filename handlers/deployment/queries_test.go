@@ -157,7 +157,7 @@ func eventfulDay(t *testing.T) *handlerLines {
 	graph := httptest.NewServer(tenant)
 	t.Cleanup(graph.Close)
 	lines := &handlerLines{}
-	h := startHost(t, "guestlist.zip", server.ConnectionString(), lines, "GUESTLIST_GRAPH_URL="+graph.URL, "GUESTLIST_DAILY_INVITATIONS=5")
+	h := startHost(t, "guestlist.zip", server.ConnectionString(), lines, "GUESTLIST_GRAPH_URL="+graph.URL, "GUESTLIST_DAILY_INVITATIONS=5", "GUESTLIST_FORM_KEYS="+formKey)
 
 	// A message of nobody's, and one of ours that failed too often.
 	queue := func(name string) *azqueue.QueueClient {

@@ -18,6 +18,7 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azqueue/v2"
 
 	"guestlist/handlers/invite"
+	"guestlist/handlers/senders"
 	"guestlist/handlers/submission"
 )
 
@@ -81,7 +82,7 @@ func TestAProgramSignsUpByJSON(t *testing.T) {
 	s := newStack(t)
 	s.row("contoso.com", "trusted", "Action", "invite")
 	r := s.do(http.MethodPost, "/signup", "application/json",
-		`{"email":"ana@contoso.com","givenName":"Ana","familyName":"Silva","company":"Contoso Ltd"}`)
+		`{"email":"ana@contoso.com","givenName":"Ana","familyName":"Silva","company":"Contoso Ltd"}`, senders.KeyHeader, programKey)
 	var accepted struct{ ID, Status string }
 	err := json.Unmarshal([]byte(r.body), &accepted)
 	if r.status != http.StatusAccepted || err != nil || accepted.Status != "/signup/"+accepted.ID {
@@ -118,44 +119,52 @@ func TestOneAnswerForKnownUnknownAndDenied(t *testing.T) {
 func TestBadInputNeverReachesTheQueue(t *testing.T) {
 	s := newStack(t, "AzureWebJobs.invite-queue.Disabled=true", "AzureWebJobs.upkeep-timer.Disabled=true")
 	valid := `{"email":"ana@contoso.com","givenName":"Ana","familyName":"Silva","company":"Contoso Ltd"}`
+	token := s.token()
 	const formType, jsonType = "application/x-www-form-urlencoded", "application/json"
 	tests := map[string]struct {
 		contentType, body string
 		want              int
 	}{
-		"nothing":                {formType, "", 422},
-		"no address":             {formType, strings.Replace(form(""), "email=", "", 1), 422},
-		"address with a plus":    {formType, form("ana+test@contoso.com"), 422},
-		"two addresses":          {formType, form("ana@contoso.com,bo@contoso.com"), 422},
-		"address with a header":  {formType, form("ana@contoso.com\r\nBcc: x@y.example"), 422},
-		"look-alike domain":      {formType, form("ana@cont\u043eso.com"), 422},
-		"invisible character":    {formType, form("ana@con\u200btoso.com"), 422},
-		"unknown top level":      {formType, form("ana@contoso.invalidtld"), 422},
-		"doubled field":          {formType, form("ana@contoso.com") + "&email=bo%40contoso.com", 400},
-		"field that nobody asks": {formType, form("ana@contoso.com") + "&admin=true", 400},
+		"nothing":                {formType, "", 403},
+		"no token":               {formType, form("", "ana@contoso.com"), 403},
+		"forged token":           {formType, form(token[:len(token)-2]+"AA", "ana@contoso.com"), 403},
+		"the trap":               {formType, form(token, "ana@contoso.com") + "&website=https%3A%2F%2Fspam.example", 303},
+		"doubled token":          {formType, form(token, "ana@contoso.com") + "&token=" + token, 400},
+		"no address":             {formType, strings.Replace(form(token, ""), "email=", "", 1), 422},
+		"address with a plus":    {formType, form(token, "ana+test@contoso.com"), 422},
+		"two addresses":          {formType, form(token, "ana@contoso.com,bo@contoso.com"), 422},
+		"address with a header":  {formType, form(token, "ana@contoso.com\r\nBcc: x@y.example"), 422},
+		"look-alike domain":      {formType, form(token, "ana@cont\u043eso.com"), 422},
+		"invisible character":    {formType, form(token, "ana@con\u200btoso.com"), 422},
+		"unknown top level":      {formType, form(token, "ana@contoso.invalidtld"), 422},
+		"doubled field":          {formType, form(token, "ana@contoso.com") + "&email=bo%40contoso.com", 400},
+		"field that nobody asks": {formType, form(token, "ana@contoso.com") + "&admin=true", 400},
 		"broken JSON":            {jsonType, `{"email":`, 400},
 		"JSON of another shape":  {jsonType, `["ana@contoso.com"]`, 400},
 		"unknown property":       {jsonType, strings.Replace(valid, `{`, `{"role":"admin",`, 1), 400},
 		"two JSON values":        {jsonType, valid + valid, 400},
 		"wrong type of a value":  {jsonType, strings.Replace(valid, `"Ana"`, `5`, 1), 400},
 		"XML":                    {"application/xml", "<email>ana@contoso.com</email>", 415},
-		"no content type":        {"", form("ana@contoso.com"), 415},
+		"no content type":        {"", form(token, "ana@contoso.com"), 415},
 		"multipart":              {"multipart/form-data; boundary=x", "--x--", 415},
-		"very long":              {formType, form("ana@contoso.com") + strings.Repeat("x", 200_000), 413},
+		"very long":              {formType, form(token, "ana@contoso.com") + strings.Repeat("x", 200_000), 413},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			r := s.do(http.MethodPost, "/signup", test.contentType, test.body)
+			r := s.do(http.MethodPost, "/signup", test.contentType, test.body, senders.KeyHeader, programKey)
 			if r.status != test.want {
 				t.Errorf("answered with %d, want %d:\n%.600s", r.status, test.want, r.body)
 			}
-			if r.body == "" {
+			if r.body == "" && r.status != http.StatusSeeOther {
 				t.Error("the answer says nothing")
 			}
 		})
 	}
+	if r := s.do(http.MethodPost, "/signup", jsonType, valid); r.status != http.StatusForbidden {
+		t.Errorf("JSON without a key is answered with %d", r.status)
+	}
 	for _, method := range []string{http.MethodPut, http.MethodDelete, http.MethodPatch} {
-		if r := s.do(method, "/signup", jsonType, valid); r.status < 400 {
+		if r := s.do(method, "/signup", jsonType, valid, senders.KeyHeader, programKey); r.status < 400 {
 			t.Errorf("%s is answered with %d", method, r.status)
 		}
 	}
@@ -217,7 +226,7 @@ func TestKillingTheHandlerLosesNothing(t *testing.T) {
 			for i := range work {
 				for accepted[i] == "" && t.Context().Err() == nil {
 					r := s.do(http.MethodPost, "/signup", "application/json", fmt.Sprintf(
-						`{"email":"partner.%d@contoso.com","givenName":"Ana","familyName":"Silva","company":"Contoso Ltd"}`, i))
+						`{"email":"partner.%d@contoso.com","givenName":"Ana","familyName":"Silva","company":"Contoso Ltd"}`, i), senders.KeyHeader, programKey)
 					var answer struct{ ID submission.ID }
 					err := json.Unmarshal([]byte(r.body), &answer)
 					if r.status == http.StatusAccepted && err == nil {

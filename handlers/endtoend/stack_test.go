@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -27,9 +28,11 @@ import (
 )
 
 const (
-	groupOne = "aaaaaaaa-0000-4000-8000-000000000001"
-	groupTwo = "aaaaaaaa-0000-4000-8000-000000000002"
-	sponsor  = "bbbbbbbb-0000-4000-8000-000000000001"
+	groupOne   = "aaaaaaaa-0000-4000-8000-000000000001"
+	groupTwo   = "aaaaaaaa-0000-4000-8000-000000000002"
+	formKey    = "5CqS0TQ0gfnLOyUg7m4Zt3iVb8rXw1Pa"
+	programKey = "Jh2v9QeX7sKd4NwLz0RfTyBu6MgCp1Ao"
+	sponsor    = "bbbbbbbb-0000-4000-8000-000000000001"
 )
 
 // stack is everything that a deployment has, on this machine.
@@ -116,6 +119,9 @@ func newStack(t *testing.T, settings ...string) *stack {
 		"GUESTLIST_INTENT_LEASE=3s",
 		"GUESTLIST_DAILY_INVITATIONS=0",
 		"GUESTLIST_INVITATION_SPACING=0s",
+		"GUESTLIST_FORM_KEYS="+formKey,
+		"GUESTLIST_FORM_WAIT=0s",
+		"GUESTLIST_JSON_KEYS="+programKey,
 		// What takes half a minute in Azure may take a second here.
 		"AzureFunctionsJobHost__extensions__queues__visibilityTimeout=00:00:01",
 		"AzureFunctionsJobHost__extensions__queues__maxPollingInterval=00:00:01",
@@ -199,8 +205,24 @@ func (s *stack) do(method, path, contentType, body string, header ...string) rep
 	return reply{response.StatusCode, response.Header, string(content)}
 }
 
-func form(email string) string {
+// tokenField matches the field of the form that makes a submission count.
+var tokenField = regexp.MustCompile(`name="token" value="([^"]+)"`)
+
+// token fetches the form and returns its token.
+func (s *stack) token() string {
+	s.t.Helper()
+	page := s.do(http.MethodGet, "/signup", "", "")
+	match := tokenField.FindStringSubmatch(page.body)
+	if match == nil {
+		s.t.Fatalf("the form has no token: %d\n%s", page.status, page.body)
+	}
+	return match[1]
+}
+
+// form returns what a browser sends.
+func form(token, email string) string {
 	return url.Values{
+		"token": {token},
 		"email": {email}, "givenName": {"Ana"}, "familyName": {"Silva"}, "company": {"Contoso Ltd"}, "country": {"PT"},
 		"reason": {"We build the portal together."},
 	}.Encode()
@@ -209,7 +231,7 @@ func form(email string) string {
 // signUp posts the form as a browser does and returns the path of the status page.
 func (s *stack) signUp(email string) string {
 	s.t.Helper()
-	r := s.do(http.MethodPost, "/signup", "application/x-www-form-urlencoded", form(email), "Accept", "text/html")
+	r := s.do(http.MethodPost, "/signup", "application/x-www-form-urlencoded", form(s.token(), email), "Accept", "text/html")
 	if r.status != http.StatusSeeOther || !strings.HasPrefix(r.header.Get("Location"), "/signup/") {
 		s.t.Fatalf("the form was answered with %d, location %q:\n%s", r.status, r.header.Get("Location"), r.body)
 	}

@@ -35,6 +35,18 @@ const (
 	DisposableMail    = "GUESTLIST_DISPOSABLE_MAIL"
 	MailDomains       = "GUESTLIST_MAIL_DOMAINS"
 	StatusPage        = "GUESTLIST_STATUS_PAGE"
+	FormKeys          = "GUESTLIST_FORM_KEYS"
+	FormWait          = "GUESTLIST_FORM_WAIT"
+	FormLifetime      = "GUESTLIST_FORM_LIFETIME"
+	PublicOrigins     = "GUESTLIST_PUBLIC_ORIGINS"
+	JSONOrigins       = "GUESTLIST_JSON_ORIGINS"
+	JSONKeys          = "GUESTLIST_JSON_KEYS"
+	ClientPosts       = "GUESTLIST_CLIENT_POSTS"
+	Proxies           = "GUESTLIST_PROXIES"
+	Challenge         = "GUESTLIST_CHALLENGE"
+	ChallengeSiteKey  = "GUESTLIST_CHALLENGE_SITE_KEY"
+	ChallengeSecret   = "GUESTLIST_CHALLENGE_SECRET"
+	ChallengeURL      = "GUESTLIST_CHALLENGE_URL"
 	RedirectURL       = "GUESTLIST_REDIRECT_URL"
 	IntentLease       = "GUESTLIST_INTENT_LEASE"
 	DailyInvitations  = "GUESTLIST_DAILY_INVITATIONS"
@@ -87,6 +99,18 @@ func All() []Setting {
 		{DisposableMail, "refuse", "`accept` takes addresses at services for throw-away mailboxes too"},
 		{MailDomains, "", "Exceptions from the built-in lists of such services: `+gmx.de -example.com` takes addresses at the one and refuses those at the other"},
 		{StatusPage, DiscreetStatus, "`detailed` lets the status page tell whether a person decides, and what came of it; whoever has its address has not proved to own the mailbox"},
+		{FormKeys, "", "Secret. The keys by which forms are signed, each of at least 32 characters, parted by spaces: the first signs, all count, so a new key is put in front. Needed where the form is served"},
+		{FormWait, "3s", "The least time between opening the form and sending it; 0s to 1m"},
+		{FormLifetime, "12h", "How long an open form may be sent; 10m to 168h. After that it is shown again with all entries"},
+		{PublicOrigins, "", "Scheme and host under which partners reach the pages, such as `https://join.contoso.com`, where a proxy hides them from the app; several parted by spaces"},
+		{JSONOrigins, "", "Sites whose pages may send sign-ups as JSON, such as `https://www.contoso.com`. A program can claim to be any site"},
+		{JSONKeys, "", "Secret. Keys of programs that may send sign-ups as JSON, each of at least 32 characters, parted by spaces"},
+		{ClientPosts, "30/10m", "How many forms one network address may send at once, and again in which time, to each instance; `off` is no limit"},
+		{Proxies, "0", "How many proxies of yours stand before the app, such as 1 for Front Door, so that the client's address is read from the right place"},
+		{Challenge, "none", "`turnstile`, `hcaptcha` or `friendlycaptcha` asks whether a person sends the form. It then needs JavaScript, and that service"},
+		{ChallengeSiteKey, "", "The public site key that the service gave you"},
+		{ChallengeSecret, "", "Secret. The secret key, or API key, that the service gave you"},
+		{ChallengeURL, "", "Scheme and host of the service, where it is not the usual one, such as `https://eu.frcapi.com`"},
 		{RedirectURL, "https://myapplications.microsoft.com", "Where guests land after they accept, unless the policy row says otherwise"},
 		{IntentLease, "2m", "How long an invitation whose outcome is unknown is left alone before the directory is asked; 2s to 1h"},
 		{DailyInvitations, "80", "The most invitations in a day (UTC), by all instances together; 0 is no limit. Microsoft blocks tenants that suddenly invite many"},
@@ -109,6 +133,7 @@ type Settings struct {
 	Fields            house.Fields
 	Mail              house.MailRules
 	DetailedStatus    bool
+	Guards            Guards
 	RedirectURL       string
 	IntentLease       time.Duration
 	DailyInvitations  int // 0 is no limit
@@ -126,7 +151,7 @@ const (
 	maxRetentionDays = 3650
 )
 
-// Read returns the settings, or one error that tells every fault. No error repeats a connection string.
+// Read returns the settings, or one error that tells every fault. No error repeats a secret.
 func Read(getenv func(string) string) (Settings, error) {
 	var faults []error
 	fault := func(name, format string, args ...any) {
@@ -209,6 +234,7 @@ func Read(getenv func(string) string) (Settings, error) {
 	default:
 		fault(StatusPage, "must be %q or %q", DiscreetStatus, DetailedStatus)
 	}
+	s.Guards = readGuards(get, fault)
 
 	if !isHTTPS(s.RedirectURL) {
 		fault(RedirectURL, "must be an https address")

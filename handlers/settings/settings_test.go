@@ -48,6 +48,11 @@ func TestTheTwoUsualEnvironmentsAreEnough(t *testing.T) {
 		t.Errorf("in Azure: style %+v, fields %+v", s.Style, s.Fields)
 	}
 	s.Style, s.Fields, s.Mail = house.Style{}, house.Fields{}, house.MailRules{}
+	guards := Guards{FormWait: 3 * time.Second, FormLifetime: 12 * time.Hour, Burst: 30, Every: 20 * time.Second}
+	if !reflect.DeepEqual(s.Guards, guards) {
+		t.Errorf("in Azure: guards %+v", s.Guards)
+	}
+	s.Guards = Guards{}
 	if !reflect.DeepEqual(s, want) {
 		t.Errorf("in Azure:\n got %+v\nwant %+v", s, want)
 	}

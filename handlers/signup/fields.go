@@ -30,6 +30,7 @@ type entry struct {
 	Terms string
 	// ConfirmedEmail is an address that looked mistyped, and that the partner was asked about.
 	ConfirmedEmail string
+	pass           pass
 }
 
 // fieldOf returns the field of the name, nil if there is none.
@@ -60,7 +61,7 @@ func fieldOf(e *entry, name string) *string {
 }
 
 // fieldNames are the fields of a submission, for the client that used another one.
-const fieldNames = "email, givenName, familyName, company, country, reason, sponsor, inviteCode, terms and language"
+const fieldNames = "email, givenName, familyName, company, country, reason, sponsor, inviteCode, terms and language, and for JSON challenge"
 
 // definition is one visible field of the form.
 type definition struct {

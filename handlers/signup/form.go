@@ -11,9 +11,11 @@ import (
 	"sync"
 	"time"
 
+	"guestlist/handlers/challenge"
 	"guestlist/handlers/house"
 	"guestlist/handlers/maildomain"
 	"guestlist/handlers/problem"
+	"guestlist/handlers/senders"
 	"guestlist/handlers/submission"
 	"guestlist/handlers/words"
 )
@@ -34,6 +36,7 @@ type FormConfig struct {
 	Random io.Reader // for ids: crypto/rand.Reader
 	Log    *slog.Logger
 	Style  house.Style
+	Guards Guards
 	Fields house.Fields
 	Mail   house.MailRules
 }
@@ -53,14 +56,19 @@ type form struct {
 //
 //   - 303 (form) or 202 (JSON), with the status page in Location: the message is on the queue;
 //   - 400: a body that the form never sends: unknown or repeated fields, wrong types, broken encoding;
+//   - 403: the guards can't take it so. A page keeps what was typed, has a fresh token, and asks to send it again; JSON is taken from programs
+//     with a key and from listed sites only;
 //   - 413, 415: too large; another content type or charset;
 //   - 422: fields that break a rule. The page keeps what was typed and says at each field what to do. An address that looks mistyped is asked
 //     about in the same way, once, and only on the page;
-//   - 503: the queue did not take it. The page keeps what was typed.
+//   - 429: the client sent too much; Retry-After says how long to wait. The page keeps what was typed;
+//   - 503: the queue did not take it, or the challenge could not be checked. The page keeps what was typed.
+//
+// Who fills in the field that people can't see is answered as if all were well, and nothing is enqueued. OPTIONS answers browsers that ask
+// whether a page of a listed site may send.
 //
 // Whatever is not 303 or 202 has left nothing behind. The answer depends on the submission's form and on what is generally known of its mail
-// domain alone, never on who signs up. The form has no session and no right that a foreign page could borrow, so a post from another site
-// is as good as any.
+// domain alone, never on who signs up.
 //
 // One line is logged for an accepted submission, with the request's id; nothing that was typed is logged.
 func NewForm(config FormConfig) (http.Handler, error) {
@@ -72,10 +80,16 @@ func NewForm(config FormConfig) (http.Handler, error) {
 	case config.Random == nil:
 		return nil, errors.New("signup: the source of randomness is missing")
 	}
-	site, err := newSite(config.Style, config.Log)
+	err := config.Guards.complete(true)
 	if err != nil {
 		return nil, err
 	}
+	site, err := newSite(config.Style, config.Log, config.Guards.policy())
+	if err != nil {
+		return nil, err
+	}
+	// A browser that tells no referrer hides the form's origin too, and an old one tells nothing else of where a form comes from.
+	site.referrers = "same-origin"
 	f := &form{FormConfig: config, site: site, countries: map[string]func() (countryOptions, error){}, rules: sync.OnceValue(submission.Rules)}
 	for _, l := range words.Languages() {
 		f.countries[l.Tag] = sync.OnceValues(func() (countryOptions, error) {
@@ -86,12 +100,16 @@ func NewForm(config FormConfig) (http.Handler, error) {
 			return newCountryOptions(texts)
 		})
 	}
-	return site.guarded(f.serve, http.MethodGet, http.MethodHead, http.MethodPost), nil
+	return site.guarded(f.serve, http.MethodGet, http.MethodHead, http.MethodPost, http.MethodOptions), nil
 }
 
 func (f *form) serve(w http.ResponseWriter, r *http.Request) {
-	if r.Method == http.MethodPost {
+	switch r.Method {
+	case http.MethodPost:
 		f.submit(w, r)
+		return
+	case http.MethodOptions:
+		f.preflight(w, r)
 		return
 	}
 	page := f.site.readerOf(r)
@@ -123,6 +141,16 @@ func prefilled(r *http.Request) entry {
 	return e
 }
 
+// preflight answers a browser that asks whether a page of another site may send.
+func (f *form) preflight(w http.ResponseWriter, r *http.Request) {
+	err := f.Guards.Senders.Preflight(w.Header(), r, http.MethodGet, http.MethodPost)
+	if err != nil {
+		f.site.fail(w, r, true, f.site.readerOf(r), problem.From(err), "")
+		return
+	}
+	w.WriteHeader(http.StatusNoContent)
+}
+
 // submit takes a submission.
 func (f *form) submit(w http.ResponseWriter, r *http.Request) {
 	ctx := r.Context()
@@ -131,6 +159,19 @@ func (f *form) submit(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		f.site.fail(w, r, prefersJSON(r), page, problem.From(err), "media")
 		return
+	}
+	var wait time.Duration
+	var sender senders.Sender
+	if kind == jsonKind {
+		f.Guards.Senders.Share(w.Header(), r)
+		var failure *problem.Error
+		sender, failure = f.Guards.json(r)
+		if failure != nil {
+			f.site.fail(w, r, true, page, failure, "")
+			return
+		}
+	} else {
+		wait = f.Guards.wait(r)
 	}
 	body, err := readBody(w, r)
 	if err != nil {
@@ -141,7 +182,7 @@ func (f *form) submit(w http.ResponseWriter, r *http.Request) {
 	if kind == jsonKind {
 		e, err = readJSON(body)
 	} else {
-		e, err = readForm(body)
+		e, err = readForm(body, f.Guards.answerField())
 	}
 	if err != nil {
 		f.site.refuse(w, r, kind, page, err)
@@ -154,6 +195,18 @@ func (f *form) submit(w http.ResponseWriter, r *http.Request) {
 		e.Language = page.tag
 	case e.Language == "":
 		e.Language = page.tag
+	}
+
+	if kind == formKind {
+		failure := f.Guards.form(r, &e.pass, wait)
+		if failure != nil {
+			f.hold(w, r, e, page, failure)
+			return
+		}
+		if e.pass.trap != "" {
+			f.pretend(w, r, e)
+			return
+		}
 	}
 
 	accepted, wrong, err := f.check(e, page)
@@ -172,9 +225,26 @@ func (f *form) submit(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
+	// Last of all, since an answer to the challenge counts once. A program with a key is no person and need not be one.
+	if err == nil && sender != senders.Program {
+		failure := f.challenged(r, e.pass)
+		switch {
+		case failure != nil && kind == jsonKind:
+			f.site.fail(w, r, true, page, explained(failure), "")
+			return
+		case failure != nil:
+			f.hold(w, r, e, page, failure)
+			return
+		}
+	}
 	var id submission.ID
+	if err == nil && kind == formKind {
+		id, err = idOf(e.pass.held, accepted)
+	} else if err == nil {
+		id, err = submission.NewID(accepted.SubmittedAt, f.Random)
+	}
 	if err == nil {
-		id, err = f.enqueue(ctx, accepted)
+		err = f.enqueue(ctx, id, accepted)
 	}
 	if err != nil {
 		f.Log.ErrorContext(ctx, "a submission was not taken", logged(err))
@@ -216,21 +286,13 @@ func (f *form) question(e *entry, accepted submission.Submission, page reader) [
 	return []problem.Field{{Name: emailField, Rule: mistyped, Message: page.With("hint.mistyped", "Address", local+"@"+meant)}}
 }
 
-// enqueue gives the submission an id and puts it on the queue.
-func (f *form) enqueue(ctx context.Context, accepted submission.Submission) (submission.ID, error) {
-	id, err := submission.NewID(accepted.SubmittedAt, f.Random)
-	if err != nil {
-		return "", err
-	}
+// enqueue puts the submission on the queue.
+func (f *form) enqueue(ctx context.Context, id submission.ID, accepted submission.Submission) error {
 	message, err := submission.Message{ID: id, Submission: &accepted}.Encode()
 	if err != nil {
-		return "", err
+		return err
 	}
-	err = f.Queue.Enqueue(ctx, message)
-	if err != nil {
-		return "", err
-	}
-	return id, nil
+	return f.Queue.Enqueue(ctx, message)
 }
 
 // alert is the box above the form. The zero value is none.
@@ -246,6 +308,8 @@ type formContent struct {
 	Language       string
 	ConfirmedEmail string
 	Popular        string // mail domains that are often mistyped, for the script
+	Token          string
+	Challenge      *challenge.Widget
 }
 
 // show renders the form with what was typed and what is wrong with it.
@@ -256,7 +320,12 @@ func (f *form) show(w http.ResponseWriter, r *http.Request, status int, e entry,
 	}
 	content := formContent{
 		Action: Path, Alert: a, Lead: f.Style.Intro.In(reader.Tag), Fields: fields, Language: e.Language, ConfirmedEmail: e.ConfirmedEmail,
-		Popular: strings.Join(maildomain.Popular(), " "),
+		Popular: strings.Join(maildomain.Popular(), " "), Challenge: f.Guards.widget(),
+	}
+	content.Token, err = f.Guards.Tokens.Renew(e.pass.held)
+	if err != nil {
+		// The form asks to be sent again then, which is the best that is left.
+		f.Log.ErrorContext(r.Context(), "a form has no token", "error", err)
 	}
 	if content.Lead == "" {
 		content.Lead = reader.Say("form.lead")
@@ -273,7 +342,7 @@ func (f *form) show(w http.ResponseWriter, r *http.Request, status int, e entry,
 	if a != (alert{}) {
 		title = reader.With("form.errorTitle", "Title", title)
 	}
-	if status == http.StatusServiceUnavailable {
+	if status == http.StatusServiceUnavailable && w.Header().Get("Retry-After") == "" {
 		w.Header().Set("Retry-After", retryAfter)
 	}
 	p := page{reader: reader, Title: title, Path: Path, Content: content}

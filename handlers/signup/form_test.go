@@ -24,6 +24,7 @@ import (
 
 	"guestlist/handlers/house"
 	"guestlist/handlers/problem"
+	"guestlist/handlers/senders"
 	"guestlist/handlers/submission"
 )
 
@@ -57,7 +58,7 @@ func newForm(t testing.TB, changes ...func(*FormConfig)) formUnderTest {
 	config := FormConfig{
 		Queue: f.queue, Now: func() time.Time { return morning }, Random: rand.Reader,
 		Log: slog.New(slog.NewJSONHandler(f.log, nil)), Style: styleOf(t, "Contoso & Partners"),
-		Fields: fieldsOf(t, "sponsor=optional inviteCode=optional"), Mail: house.NewMailRules(false, true, nil),
+		Fields: fieldsOf(t, "sponsor=optional inviteCode=optional"), Mail: house.NewMailRules(false, true, nil), Guards: guardsOf(t),
 	}
 	for _, change := range changes {
 		change(&config)
@@ -111,9 +112,17 @@ func body(t testing.TB, response *http.Response) string {
 	return string(data)
 }
 
+// postAs makes a request that passes the guards of guardsOf: a form gets a token if it has none, JSON the key of a program.
 func postAs(contentType, text string) *http.Request {
+	media, _, _ := strings.Cut(strings.ToLower(contentType), ";")
+	if media == formType && !strings.Contains(text, tokenField+"=") {
+		text = strings.TrimPrefix(text+"&"+tokenField+"="+goodToken(), "&")
+	}
 	r := httptest.NewRequest(http.MethodPost, Path, strings.NewReader(text))
 	r.Header.Set("Content-Type", contentType)
+	if media == jsonType {
+		r.Header.Set(senders.KeyHeader, programKey)
+	}
 	return r
 }
 
@@ -419,15 +428,14 @@ func TestAQueueThatFailsLosesNothing(t *testing.T) {
 		"queue": func(f *formUnderTest, _ *FormConfig) {
 			f.queue.err = problem.New(problem.Internal, "outside of an invocation")
 		},
-		"foreign":    func(f *formUnderTest, _ *FormConfig) { f.queue.err = errors.New("sending Ana@Contoso.com failed") },
-		"randomness": func(_ *formUnderTest, config *FormConfig) { config.Random = strings.NewReader("") },
+		"foreign": func(f *formUnderTest, _ *FormConfig) { f.queue.err = errors.New("sending Ana@Contoso.com failed") },
 	}
 	for name, breakIt := range failures {
 		t.Run(name, func(t *testing.T) {
 			f := newForm(t)
 			config := FormConfig{
 				Queue: f.queue, Now: func() time.Time { return morning }, Random: rand.Reader,
-				Log: slog.New(slog.NewJSONHandler(f.log, nil)), Style: styleOf(t, "Contoso"), Fields: fieldsOf(t, ""),
+				Log: slog.New(slog.NewJSONHandler(f.log, nil)), Style: styleOf(t, "Contoso"), Fields: fieldsOf(t, ""), Guards: guardsOf(t),
 			}
 			breakIt(&f, &config)
 			handler, err := NewForm(config)
@@ -454,6 +462,16 @@ func TestAQueueThatFailsLosesNothing(t *testing.T) {
 			checkLog(t, f.log.String(), 2)
 		})
 	}
+}
+
+func TestAProgramGetsNoIDWithoutRandomness(t *testing.T) {
+	f := newForm(t, func(c *FormConfig) { c.Random = strings.NewReader("") })
+	response := do(f, postAs(jsonType, anaJSON(t)))
+	checkProblem(t, response, body(t, response), problem.StorageUnavailable, "try again")
+	if len(f.queue.messages) != 0 {
+		t.Error("a submission without an id is on the queue")
+	}
+	checkLog(t, f.log.String(), 1)
 }
 
 // anyID is the form of the ids of submissions, whose random part can spell anything.
@@ -580,12 +598,12 @@ func TestTheFormCanBeFilledInBeforehand(t *testing.T) {
 }
 
 func TestMethodsOfTheForm(t *testing.T) {
-	for _, method := range []string{"PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "get", ""} {
+	for _, method := range []string{"PUT", "DELETE", "PATCH", "TRACE", "get", ""} {
 		f := newForm(t)
 		r := httptest.NewRequest(http.MethodGet, Path, nil)
 		r.Method = method
 		response := do(f, r)
-		if response.StatusCode != http.StatusMethodNotAllowed || response.Header.Get("Allow") != "GET, HEAD, POST" {
+		if response.StatusCode != http.StatusMethodNotAllowed || response.Header.Get("Allow") != "GET, HEAD, POST, OPTIONS" {
 			t.Errorf("%q: status %d, Allow %q", method, response.StatusCode, response.Header.Get("Allow"))
 		}
 		checkPage(t, response, body(t, response))

@@ -18,6 +18,7 @@ import (
 	"net/url"
 	"path"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -48,9 +49,11 @@ type site struct {
 	css       template.CSS
 	script    template.JS
 	policy    string // the Content-Security-Policy
+	referrers string // the Referrer-Policy
 }
 
-func newSite(style house.Style, log *slog.Logger) (*site, error) {
+// newSite returns the site; more is what its pages may load beside their own, as directives of a Content-Security-Policy.
+func newSite(style house.Style, log *slog.Logger, more map[string][]string) (*site, error) {
 	if strings.TrimSpace(style.Organisation) == "" {
 		return nil, errors.New("signup: the name of the organisation is missing")
 	}
@@ -70,26 +73,33 @@ func newSite(style house.Style, log *slog.Logger) (*site, error) {
 		return nil, fmt.Errorf("signup: reading the script: %w", err)
 	}
 	s := &site{
-		style: style, shelf: shelf, log: log, templates: map[string]func() (*template.Template, error){},
+		referrers: "no-referrer", style: style, shelf: shelf, log: log, templates: map[string]func() (*template.Template, error){},
 		css: template.CSS(colours(style.Accent) + compact(css)), script: template.JS(compact(script)),
 	}
 	// Parsing takes longer than the rest of the start, and nobody waits for a page yet.
 	for _, l := range words.Languages() {
 		s.templates[l.Tag] = sync.OnceValues(func() (*template.Template, error) { return s.parse(l.Tag) })
 	}
-	directives := []string{
-		"default-src 'none'",                     // no images, frames or fonts, and no request for an icon
-		"style-src " + hashOf(string(s.css)),     // the one style sheet, inlined
-		"script-src " + hashOf(string(s.script)), // the one script, inlined
-		"connect-src 'self'",                     // a status page asks for itself again
-		"form-action 'self'",                     // an injected form could send entries nowhere else
-		"base-uri 'none'",                        // nothing can bend relative links
-		"frame-ancestors 'none'",                 // nobody lays the form under another page
+	directives := map[string][]string{
+		"default-src":     {"'none'"},                 // no images, frames or fonts, and no request for an icon
+		"style-src":       {hashOf(string(s.css))},    // the one style sheet, inlined
+		"script-src":      {hashOf(string(s.script))}, // the one script, inlined
+		"connect-src":     {"'self'"},                 // a status page asks for itself again
+		"form-action":     {"'self'"},                 // an injected form could send entries nowhere else
+		"base-uri":        {"'none'"},                 // nothing can bend relative links
+		"frame-ancestors": {"'none'"},                 // nobody lays the form under another page
 	}
 	if style.Logo.Source != "" {
-		directives = append(directives, "img-src "+style.Logo.Source) // the organisation's logo
+		directives["img-src"] = []string{style.Logo.Source} // the organisation's logo
 	}
-	s.policy = strings.Join(directives, "; ")
+	for directive, sources := range more {
+		directives[directive] = append(directives[directive], sources...)
+	}
+	parts := make([]string, 0, len(directives))
+	for _, directive := range slices.Sorted(maps.Keys(directives)) {
+		parts = append(parts, directive+" "+strings.Join(directives[directive], " "))
+	}
+	s.policy = strings.Join(parts, "; ")
 	return s, nil
 }
 
@@ -158,20 +168,26 @@ func colours(accent house.Accent) string {
 func (s *site) guarded(h http.HandlerFunc, methods ...string) http.Handler {
 	allow := strings.Join(methods, ", ")
 	always := http.Header{
-		"Content-Security-Policy":      {s.policy},
-		"Cache-Control":                {"no-store"},         // pages hold what a person typed; shared computers keep caches
-		"Referrer-Policy":              {"no-referrer"},      // the address of a status page is the key to it
-		"X-Content-Type-Options":       {"nosniff"},          // what is sent as JSON is never run as a page
-		"X-Frame-Options":              {"DENY"},             // frame-ancestors for old browsers
-		"X-Robots-Tag":                 {"noindex"},          // a form in search results is found by spammers first
-		"Cross-Origin-Opener-Policy":   {"same-origin"},      // whoever opened the form can't steer it
-		"Cross-Origin-Resource-Policy": {"same-origin"},      // other sites can't load answers as resources
-		"Strict-Transport-Security":    {"max-age=31536000"}, // after the first visit, never without TLS
-		"Permissions-Policy":           {"camera=(), geolocation=(), microphone=()"},
+		"Content-Security-Policy":           {s.policy},
+		"Cache-Control":                     {"no-store"},    // pages hold what a person typed; shared computers keep caches
+		"Referrer-Policy":                   {s.referrers},   // the address of a status page is the key to it
+		"X-Content-Type-Options":            {"nosniff"},     // what is sent as JSON is never run as a page
+		"X-Frame-Options":                   {"DENY"},        // frame-ancestors for old browsers
+		"X-Permitted-Cross-Domain-Policies": {"none"},        // nor do documents of other programs load anything from here
+		"X-Robots-Tag":                      {"noindex"},     // a form in search results is found by spammers first
+		"Cross-Origin-Opener-Policy":        {"same-origin"}, // whoever opened the form can't steer it
+		"Cross-Origin-Resource-Policy":      {"same-origin"}, // other sites can't load answers as resources
+		"Origin-Agent-Cluster":              {"?1"},          // no memory is shared with pages of neighbouring host names
+		"Permissions-Policy":                {permissions},
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		header := w.Header()
 		maps.Copy(header, always)
+		if r.Header.Get("X-Forwarded-Proto") == "https" {
+			// After the first visit, never without TLS: a year. It says nothing on a connection without (RFC 6797, 7.2), and App Service's
+			// front end tells which it was.
+			header.Set("Strict-Transport-Security", "max-age=31536000")
+		}
 		for _, method := range methods {
 			if r.Method == method {
 				h(w, r)
@@ -182,6 +198,10 @@ func (s *site) guarded(h http.HandlerFunc, methods ...string) http.Handler {
 		s.fail(w, r, prefersJSON(r), s.readerOf(r), &problem.Error{Code: problem.MethodNotAllowed}, "method")
 	})
 }
+
+// permissions takes from the pages, and from whatever might get into them, what a form has no use for.
+const permissions = "accelerometer=(), camera=(), display-capture=(), fullscreen=(), geolocation=(), gyroscope=(), microphone=(), midi=(), payment=(), " +
+	"publickey-credentials-get=(), screen-wake-lock=(), usb=()"
 
 // page is what every template gets.
 type page struct {
@@ -281,7 +301,10 @@ type problemDetails struct {
 // text of its own has that of about.
 func (s *site) fail(w http.ResponseWriter, r *http.Request, asJSON bool, reader reader, failure *problem.Error, about string) {
 	status := failure.Code.Status()
-	if failure.Code.Retryable() {
+	switch {
+	case failure.RetryAfter > 0:
+		w.Header().Set("Retry-After", seconds(failure.RetryAfter))
+	case failure.Code.Retryable():
 		w.Header().Set("Retry-After", retryAfter)
 	}
 	if asJSON {

@@ -15,8 +15,8 @@ import (
 )
 
 // maxBody is the largest body of a submission. The form lets a browser send at most 3600 characters ([maxTyped] times the limits of
-// the fields), which is 33 KB where each takes nine bytes (three of UTF-8, percent-encoded).
-const maxBody = 36 << 10
+// the fields), which is 33 KB where each takes nine bytes (three of UTF-8, percent-encoded), and an answer to the challenge of 10 KB.
+const maxBody = 46 << 10
 
 // kind is how a submission is written, and how it is answered.
 type kind int
@@ -66,8 +66,9 @@ func malformed(text string) *problem.Error {
 	return &problem.Error{Code: problem.MalformedBody, Public: text, Detail: "the body of a submission"}
 }
 
-// readForm reads a form body. A field that is out is empty; an unknown one, or one that comes twice, is MalformedBody.
-func readForm(body []byte) (entry, error) {
+// readForm reads a form body. A field that is out is empty; an unknown one, or one that comes twice, is MalformedBody. answerField is the one
+// with the answer to the challenge, "" for none.
+func readForm(body []byte, answerField string) (entry, error) {
 	values, err := url.ParseQuery(string(body))
 	if err != nil {
 		return entry{}, malformed("The form is not encoded as application/x-www-form-urlencoded.")
@@ -75,8 +76,19 @@ func readForm(body []byte) (entry, error) {
 	var in entry
 	for name, texts := range values {
 		field := fieldOf(&in, name)
-		if name == "confirmedEmail" {
+		switch name {
+		case "confirmedEmail":
 			field = &in.ConfirmedEmail
+		case tokenField:
+			field = &in.pass.token
+		case trapField:
+			field = &in.pass.trap
+		case answerField:
+			field = &in.pass.answer
+		case "g-recaptcha-response":
+			if answerField != "" {
+				continue // hCaptcha's widget adds it, for servers that were written for another service
+			}
 		}
 		switch {
 		case field == nil:
@@ -100,6 +112,9 @@ func readJSON(body []byte) (entry, error) {
 	seen := make([]*string, 0, 8)
 	for name, value := range jsonwalk.Members(body) {
 		field := fieldOf(&in, string(name))
+		if string(name) == answerProperty {
+			field = &in.pass.answer
+		}
 		switch {
 		case field == nil:
 			return entry{}, malformed("The body has a property that is not known here. The properties are " + fieldNames + ".")

@@ -39,6 +39,7 @@ type StatusConfig struct {
 	Now      func() time.Time
 	Log      *slog.Logger
 	Style    house.Style
+	Guards   Guards // the page has no use for tokens and challenges
 	// Detailed lets the page tell the outcome of a request. Without it, all requests that are over look the same.
 	Detailed bool
 }
@@ -62,6 +63,7 @@ type status struct {
 //   - 303 (form) to the page, or 202 (JSON): the worker will see to it;
 //   - 404 for an id that can't be one of ours;
 //   - 422 for a withdrawal that was not confirmed; 400, 413, 415 for a body that the page never sends;
+//   - 403 for a wish from another site; 429 for a client that sends too much;
 //   - 503: the queue did not take it.
 //
 // An id is 128 random bits that only the person who signed up has been given; the page asks for nothing more.
@@ -74,7 +76,11 @@ func NewStatus(config StatusConfig) (http.Handler, error) {
 	case config.Now == nil:
 		return nil, errors.New("signup: the clock is missing")
 	}
-	site, err := newSite(config.Style, config.Log)
+	err := config.Guards.complete(false)
+	if err != nil {
+		return nil, err
+	}
+	site, err := newSite(config.Style, config.Log, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -177,6 +183,12 @@ func (s *status) wish(w http.ResponseWriter, r *http.Request, page reader) {
 		return
 	}
 	asJSON := kind == jsonKind
+	failure := s.Guards.wish(r)
+	if failure != nil {
+		s.Log.InfoContext(ctx, "a wish was not taken", logged(failure))
+		s.site.fail(w, r, asJSON, page, failure, "held")
+		return
+	}
 	id, err := submission.ParseID(r.PathValue("id"))
 	if err != nil || id.Issued().Year() < firstIssue || id.Issued().Sub(s.Now()) > clockSkew {
 		s.site.fail(w, r, asJSON, page, &problem.Error{Code: problem.NotFound}, "unknown")

@@ -53,6 +53,7 @@ func newStatus(t testing.TB, requests Requests) (http.Handler, *bytes.Buffer) {
 	var log bytes.Buffer
 	handler, err := NewStatus(StatusConfig{
 		Requests: requests, Queue: &fakeQueue{}, Now: func() time.Time { return morning }, Log: slog.New(slog.NewJSONHandler(&log, nil)), Style: styleOf(t, "Contoso"),
+		Guards: guardsOf(t),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -228,11 +229,12 @@ func TestMethodsOfTheStatusPage(t *testing.T) {
 }
 
 func TestAStatusPageNeedsAllItsParts(t *testing.T) {
-	good := StatusConfig{Requests: &fakeRequests{}, Queue: &fakeQueue{}, Now: time.Now, Log: slog.New(slog.DiscardHandler), Style: styleOf(t, "Contoso")}
+	good := StatusConfig{Requests: &fakeRequests{}, Queue: &fakeQueue{}, Now: time.Now, Log: slog.New(slog.DiscardHandler), Style: styleOf(t, "Contoso"), Guards: guardsOf(t)}
 	for name, breakIt := range map[string]func(*StatusConfig){
 		"requests":     func(c *StatusConfig) { c.Requests = nil },
 		"queue":        func(c *StatusConfig) { c.Queue = nil },
 		"clock":        func(c *StatusConfig) { c.Now = nil },
+		"senders":      func(c *StatusConfig) { c.Guards.Senders = nil },
 		"log":          func(c *StatusConfig) { c.Log = nil },
 		"organisation": func(c *StatusConfig) { c.Style.Organisation = "" },
 	} {

@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"guestlist/handlers/child"
+	"guestlist/handlers/senders"
 )
 
 func main() {
@@ -255,6 +256,9 @@ func post(client *http.Client, url string, body []byte) (answer, error) {
 	return a, err
 }
 
+// key signs the forms of the measured handler, and lets the measuring program send JSON.
+const key = "5CqS0TQ0gfnLOyUg7m4Zt3iVb8rXw1Pa"
+
 // signUpEnvelope is what the Functions host sends for a JSON submission.
 func signUpEnvelope(email string) []byte {
 	body, err := json.Marshal(map[string]string{
@@ -267,6 +271,7 @@ func signUpEnvelope(email string) []byte {
 	headers := map[string][]string{
 		"Content-Type": {"application/json"}, "Content-Length": {strconv.Itoa(len(body))}, "Host": {"signup.example.com"},
 		"Accept": {"application/json"}, "Accept-Language": {"pt-PT,pt;q=0.9,en;q=0.8"}, "User-Agent": {"Mozilla/5.0"},
+		senders.KeyHeader: {key},
 	}
 	envelope, err := json.Marshal(map[string]any{
 		"Data": map[string]any{"req": map[string]any{

@@ -130,7 +130,8 @@ func (w *world) stop() { _ = w.emulator.Stop() }
 // environment is what the handler is started with.
 func (w *world) environment() []string {
 	return append(os.Environ(), "AzureWebJobsStorage="+w.connection, "GUESTLIST_GRAPH_URL="+w.graphURL, "GUESTLIST_GRAPH_CREDENTIAL=none",
-		"GUESTLIST_DAILY_INVITATIONS=0", "GUESTLIST_INVITATION_SPACING=0s")
+		"GUESTLIST_DAILY_INVITATIONS=0", "GUESTLIST_INVITATION_SPACING=0s",
+		"GUESTLIST_FORM_KEYS="+key, "GUESTLIST_JSON_KEYS="+key)
 }
 
 // table names the table or operation of a request to the table service.

@@ -12,6 +12,8 @@ import (
 
 	"guestlist/handlers/functions"
 	"guestlist/handlers/house"
+	"guestlist/handlers/senders"
+	"guestlist/handlers/settings"
 	"guestlist/handlers/signup"
 )
 
@@ -22,8 +24,13 @@ func BenchmarkSignUp(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
+	guards, err := buildGuards(settings.Guards{FormKeys: []string{formKey}, FormLifetime: time.Hour, JSONKeys: []string{formKey}, Burst: 1, Every: time.Hour}, true)
+	if err != nil {
+		b.Fatal(err)
+	}
 	form, err := signup.NewForm(signup.FormConfig{
 		Queue: functions.QueueOutput{Binding: signupsBinding}, Now: time.Now, Random: rand.Reader, Style: house.Style{Organisation: "Wingtip Toys"}, Log: log,
+		Guards: guards,
 	})
 	if err != nil {
 		b.Fatal(err)
@@ -32,7 +39,7 @@ func BenchmarkSignUp(b *testing.B) {
 	body := `{"email":"ana.silva@contoso.com","givenName":"Ana","familyName":"Silva","company":"Contoso Ltd","country":"PT","language":"pt-PT"}`
 	envelope, err := json.Marshal(map[string]any{"Data": map[string]any{"req": map[string]any{
 		"Url": "https://signup.example.com/signup", "Method": http.MethodPost, "Query": map[string]string{}, "Params": map[string]string{},
-		"Headers": map[string][]string{"Content-Type": {"application/json"}, "Host": {"signup.example.com"}}, "Body": body,
+		"Headers": map[string][]string{"Content-Type": {"application/json"}, "Host": {"signup.example.com"}, senders.KeyHeader: {formKey}}, "Body": body,
 	}}, "Metadata": map[string]any{}})
 	if err != nil {
 		b.Fatal(err)

@@ -9,15 +9,20 @@ import (
 	mathrand "math/rand/v2"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"runtime/debug"
 	"syscall"
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 
+	"guestlist/handlers/brake"
+	"guestlist/handlers/challenge"
 	"guestlist/handlers/directory"
+	"guestlist/handlers/formtoken"
 	"guestlist/handlers/functions"
 	"guestlist/handlers/invite"
+	"guestlist/handlers/senders"
 	"guestlist/handlers/settings"
 	"guestlist/handlers/signup"
 	"guestlist/handlers/submission"
@@ -65,7 +70,7 @@ func run(ctx context.Context, getenv func(string) string, stdout io.Writer) erro
 		return err
 	}
 	log := slog.New(functions.NewLogHandler(slog.NewJSONHandler(stdout, &slog.HandlerOptions{Level: s.LogLevel})))
-	app, err := build(s, log)
+	app, err := build(s, serves(getenv, signupHTTP), log)
 	if err != nil {
 		return err
 	}
@@ -77,8 +82,23 @@ func run(ctx context.Context, getenv func(string) string, stdout io.Writer) erro
 	return nil
 }
 
-// build puts the parts together.
-func build(s settings.Settings, log *slog.Logger) (*functions.App, error) {
+// serves reports whether the function has a folder in this app: where the form has an app of its own, the others have no right to its key. A
+// host that does not say where the app is counts as having all.
+func serves(getenv func(string) string, function string) bool {
+	root := getenv("FUNCTIONS_APP_ROOT_PATH")
+	if root == "" {
+		return true
+	}
+	_, err := os.Stat(filepath.Join(root, function, "function.json"))
+	return err == nil
+}
+
+// build puts the parts together, the form if it is served.
+func build(s settings.Settings, withForm bool, log *slog.Logger) (*functions.App, error) {
+	guards, err := buildGuards(s.Guards, withForm)
+	if err != nil {
+		return nil, err
+	}
 	credential, err := identity(s)
 	if err != nil {
 		return nil, err
@@ -124,24 +144,13 @@ func build(s settings.Settings, log *slog.Logger) (*functions.App, error) {
 		return nil, err
 	}
 	signups := functions.QueueOutput{Binding: signupsBinding}
-	form, err := signup.NewForm(signup.FormConfig{
-		Queue:  signups,
-		Now:    time.Now,
-		Random: rand.Reader,
-		Log:    log,
-		Style:  s.Style,
-		Fields: s.Fields,
-		Mail:   s.Mail,
-	})
-	if err != nil {
-		return nil, err
-	}
 	status, err := signup.NewStatus(signup.StatusConfig{
 		Requests: machine,
 		Queue:    signups,
 		Now:      time.Now,
 		Log:      log,
 		Style:    s.Style,
+		Guards:   guards,
 		Detailed: s.DetailedStatus,
 	})
 	if err != nil {
@@ -153,7 +162,22 @@ func build(s settings.Settings, log *slog.Logger) (*functions.App, error) {
 	if err != nil {
 		return nil, err
 	}
-	app.HTTP(signupHTTP, form)
+	if withForm {
+		form, err := signup.NewForm(signup.FormConfig{
+			Queue:  signups,
+			Now:    time.Now,
+			Random: rand.Reader,
+			Log:    log,
+			Style:  s.Style,
+			Guards: guards,
+			Fields: s.Fields,
+			Mail:   s.Mail,
+		})
+		if err != nil {
+			return nil, err
+		}
+		app.HTTP(signupHTTP, form)
+	}
 	app.HTTP(statusHTTP, status)
 	app.Queue(inviteQueue, messageBinding, func(ctx context.Context, m functions.QueueMessage) error {
 		message, err := submission.DecodeMessage(m.Body)
@@ -174,6 +198,45 @@ func build(s settings.Settings, log *slog.Logger) (*functions.App, error) {
 		return err
 	})
 	return app, nil
+}
+
+// brakeClients is how many clients the brake knows at once: about a megabyte, and more than any honest campaign brings in ten minutes.
+const brakeClients = 10_000
+
+// buildGuards makes the guards of the pages. Only the form needs tokens and a challenge.
+func buildGuards(g settings.Guards, withForm bool) (signup.Guards, error) {
+	guards := signup.Guards{Proxies: g.Proxies}
+	var err error
+	guards.Senders, err = senders.New(senders.Config{Own: g.PublicOrigins, Sites: g.JSONOrigins, Keys: g.JSONKeys})
+	if err != nil {
+		return signup.Guards{}, err
+	}
+	if g.Burst > 0 {
+		guards.Brake, err = brake.New(brake.Config{Burst: g.Burst, Every: g.Every, MaxClients: brakeClients, Now: time.Now})
+		if err != nil {
+			return signup.Guards{}, err
+		}
+	}
+	if !withForm {
+		return guards, nil
+	}
+	err = g.NeedForm()
+	if err != nil {
+		return signup.Guards{}, err
+	}
+	guards.Tokens, err = formtoken.New(formtoken.Config{
+		Keys: g.FormKeys, Wait: g.FormWait, Lifetime: g.FormLifetime, Now: time.Now, Random: rand.Reader,
+	})
+	if err != nil {
+		return signup.Guards{}, err
+	}
+	if g.Challenge.Provider != "" {
+		guards.Challenge, err = challenge.New(g.Challenge)
+		if err != nil {
+			return signup.Guards{}, err
+		}
+	}
+	return guards, nil
 }
 
 // identity returns the managed identity, or nil where no part needs one.

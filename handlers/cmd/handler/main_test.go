@@ -14,6 +14,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"guestlist/handlers/settings"
 )
 
 // functionFile is the part of a function.json file that the program depends on.
@@ -106,6 +108,27 @@ func TestHostStartsTheProgramThatIsBuilt(t *testing.T) {
 	}
 }
 
+const formKey = "5CqS0TQ0gfnLOyUg7m4Zt3iVb8rXw1Pa"
+
+func TestAFunctionIsServedWhereItHasAFolder(t *testing.T) {
+	root := t.TempDir()
+	err := os.Mkdir(filepath.Join(root, statusHTTP), 0o755)
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = os.WriteFile(filepath.Join(root, statusHTTP, "function.json"), []byte("{}"), 0o644)
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := func(folder string) func(string) string { return func(string) string { return folder } }
+	if serves(at(root), signupHTTP) || !serves(at(root), statusHTTP) {
+		t.Error("not the functions that have a folder are served")
+	}
+	if !serves(at(""), signupHTTP) {
+		t.Error("where the app's folder is not known, the form is left out")
+	}
+}
+
 func freePort(t *testing.T) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -126,7 +149,12 @@ func TestRunRefusesWhatCannotWork(t *testing.T) {
 		"unusable connection string": {map[string]string{
 			"FUNCTIONS_CUSTOMHANDLER_PORT": freePort(t), "AzureWebJobsStorage": "AccountKey=c2VjcmV0",
 			"GUESTLIST_GRAPH_URL": "http://127.0.0.1:1", "GUESTLIST_GRAPH_CREDENTIAL": "none",
+			settings.FormKeys: formKey,
 		}, "connect"},
+		"no key for forms": {map[string]string{
+			"FUNCTIONS_CUSTOMHANDLER_PORT": freePort(t), "AzureWebJobsStorage": "UseDevelopmentStorage=true",
+			"GUESTLIST_GRAPH_URL": "http://127.0.0.1:1", "GUESTLIST_GRAPH_CREDENTIAL": "none",
+		}, settings.FormKeys + " is not set"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -146,6 +174,7 @@ func TestRunServesUntilItIsStopped(t *testing.T) {
 		"FUNCTIONS_CUSTOMHANDLER_PORT": freePort(t),
 		"AzureWebJobsStorage":          "DefaultEndpointsProtocol=http;AccountName=a;AccountKey=a2V5;TableEndpoint=http://127.0.0.1:1/a;",
 		"GUESTLIST_GRAPH_URL":          "http://127.0.0.1:1", "GUESTLIST_GRAPH_CREDENTIAL": "none",
+		settings.FormKeys: formKey,
 	}
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 1)

@@ -229,7 +229,13 @@ func runAll(ctx context.Context, o options, environ []string, stdout, stderr io.
 
 	var hostDone <-chan struct{}
 	ready := "ready " + at.Graph
-	if !o.noHost {
+	if o.noHost {
+		_, err := formKey(o.data)
+		if err != nil {
+			return err
+		}
+		log.Info("for func start, local.settings.json must set "+settings.FormKeys, "value", "see "+filepath.Join(o.data, formKeyFile))
+	} else {
 		host, err := startHost(ctx, o, environ, at, log)
 		if err != nil {
 			return err
@@ -267,10 +273,18 @@ func startHost(ctx context.Context, o options, environ []string, at addresses, l
 	if err != nil {
 		return nil, err
 	}
+	known := []string{settings.GraphURL + "=" + at.Graph, settings.GraphCredential + "=" + settings.NoCredential}
+	if variable(slices.Concat(values, environ), settings.FormKeys) == "" {
+		key, err := formKey(o.data)
+		if err != nil {
+			return nil, err
+		}
+		known = append(known, settings.FormKeys+"="+key)
+	}
 	log.Info("starting the handler")
 	host, err := hostsim.New(hostsim.Config{
 		Root:    o.root,
-		Env:     slices.Concat(values, environ, []string{settings.GraphURL + "=" + at.Graph, settings.GraphCredential + "=" + settings.NoCredential}),
+		Env:     slices.Concat(values, environ, known),
 		Storage: at.Storage,
 		Listen:  "127.0.0.1:" + strconv.Itoa(o.ports[httpPort].number),
 		Log:     log,

@@ -17,7 +17,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"guestlist/handlers/formtoken"
 	"guestlist/handlers/policy"
+	"guestlist/handlers/senders"
 	"guestlist/handlers/settings"
 )
 
@@ -31,6 +33,9 @@ func TestMain(m *testing.M) {
 	}
 	os.Exit(m.Run())
 }
+
+// programKey lets these tests sign up as a program.
+const programKey = "Jh2v9QeX7sKd4NwLz0RfTyBu6MgCp1Ao"
 
 // repository is the root of this repository.
 const repository = "../../.."
@@ -76,7 +81,7 @@ func write(t *testing.T, path, content string) {
 // program returns the command, which has not been started.
 func program(args ...string) *exec.Cmd {
 	cmd := exec.Command(os.Args[0], args...)
-	cmd.Env = append(os.Environ(), mainVariable+"=1", "PORT=0")
+	cmd.Env = append(os.Environ(), mainVariable+"=1", "PORT=0", settings.JSONKeys+"="+programKey)
 	return cmd
 }
 
@@ -180,11 +185,42 @@ func answers(host string) bool {
 	return true
 }
 
+// The key outlives a run, stays on this machine, and gives way to one that is set.
+func TestTheKeyOfForms(t *testing.T) {
+	data := t.TempDir()
+	key, err := formKey(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := formKey(data)
+	if err != nil || again != key || len(key) < formtoken.MinKey {
+		t.Errorf("a second run has another key, or the key is short: %v", err)
+	}
+	other, err := formKey(t.TempDir())
+	if err != nil || other == key {
+		t.Errorf("two data folders have one key: %v", err)
+	}
+	info, err := os.Stat(filepath.Join(data, formKeyFile))
+	if err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("others may read the key: %v, %v", info, err)
+	}
+	_, err = formKey(filepath.Join(data, "missing"))
+	if err == nil {
+		t.Error("a key was kept nowhere")
+	}
+}
+
 func TestTheWholeRoadOnThisMachine(t *testing.T) {
 	root := app(t)
 	r := start(t, root)
-	response, err := http.Post(r.Signup, "application/json",
+	request, err := http.NewRequest(http.MethodPost, r.Signup,
 		strings.NewReader(`{"email":"ana@contoso.com","givenName":"Ana","familyName":"Silva","company":"Contoso Ltd"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set("Content-Type", "application/json")
+	request.Header.Set(senders.KeyHeader, programKey)
+	response, err := http.DefaultClient.Do(request)
 	if err != nil {
 		t.Fatal(err)
 	}
