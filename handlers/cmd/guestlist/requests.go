@@ -398,10 +398,14 @@ func (c requestEraseCommand) Run(s *session, r *requestCommand) error {
 		return at.unreachable(err)
 	}
 	var changed []invite.Request
+	// What is done is told, whatever becomes of the rest.
+	failed := func(id submission.ID, err error) error {
+		return errors.Join(r.printChanged(s, changed...), at.unknown(id, err))
+	}
 	for _, id := range ids {
 		before, err := store.Load(s.ctx, id)
 		if err != nil {
-			return at.unknown(id, err)
+			return failed(id, err)
 		}
 		// What an admin wrote is not the app's to change.
 		for _, row := range rows {
@@ -411,7 +415,7 @@ func (c requestEraseCommand) Run(s *session, r *requestCommand) error {
 		}
 		after, err := desk.Erase(s.ctx, id)
 		if err != nil {
-			return at.unknown(id, err)
+			return failed(id, err)
 		}
 		changed = append(changed, after)
 	}
