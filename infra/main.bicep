@@ -25,7 +25,7 @@ param settings ProgramSettings = {}
 @description('The key by which the form signs its tokens. Made up at the first deployment and kept in the key vault from then on; nobody needs to know it.')
 param formSigningKey string = '${newGuid()}${newGuid()}'
 
-@description('The public form, the status page and the work behind the queue as three apps with an identity each: the form\'s may only put messages on the queue, the status page\'s may only read requests, and nobody can reach the one that invites.')
+@description('The public form, the status page and the work behind the queue as three apps with an identity each: the form\'s may only put messages on the queue, the status page\'s may read requests beside that, and nobody can reach the one that invites.')
 param splitIdentities bool = false
 
 @description('How the apps scale.')
@@ -227,6 +227,7 @@ module statusAccess 'modules/access.bicep' = if (splitIdentities) {
     principalType: 'ServicePrincipal'
     grants: [
       { role: roles.tableDataReader, on: 'table', name: requestsTable }
+      { role: roles.queueDataMessageSender, on: 'queue', name: queueName }
     ]
   }
 }
@@ -372,7 +373,7 @@ module statusApp 'modules/app.bicep' = if (splitIdentities) {
     clientId: statusIdentity!.properties.clientId
     storage: {
       blob: statusStorage!.outputs.endpoints.blob
-      queue: statusStorage!.outputs.endpoints.queue
+      queue: storage.outputs.endpoints.queue
       table: storage.outputs.endpoints.table
     }
     packageUrl: statusStorage!.outputs.packageUrl

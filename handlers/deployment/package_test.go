@@ -27,12 +27,16 @@ import (
 	"guestlist/handlers/tables"
 )
 
+// zipFolder is where zips has put what it made, to be removed at the end.
+var zipFolder string
+
 // zips builds the handler and packs it, once for all tests of this process, and returns the folder of the zips.
 var zips = sync.OnceValues(func() (string, error) {
 	folder, err := os.MkdirTemp("", "guestlist-zips-")
 	if err != nil {
 		return "", err
 	}
+	zipFolder = folder
 	for _, args := range [][]string{
 		{"build", "-ldflags=-s -w", "-o", folder + "/", "guestlist/handlers/cmd/handler", "guestlist/handlers/cmd/localhost"},
 		{"run", "guestlist/handlers/cmd/package", "-root", root, "-handler", folder + "/handler", "-o", folder + "/guestlist.zip"},
@@ -46,6 +50,14 @@ var zips = sync.OnceValues(func() (string, error) {
 	}
 	return folder, nil
 })
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if zipFolder != "" {
+		_ = os.RemoveAll(zipFolder)
+	}
+	os.Exit(code)
+}
 
 // unpack makes an empty folder and unpacks a zip there, as Azure does: with the zip's own bits.
 func unpack(t *testing.T, name string) string {

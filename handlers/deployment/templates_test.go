@@ -416,7 +416,7 @@ func TestTheRightsAreTheNarrowestThatWork(t *testing.T) {
 			state(contributor), []grant{{reader, "table", "Policies"}}),
 		"formAccess":       {{sender, "queue", "signups"}},
 		"formHostAccess":   {host},
-		"statusAccess":     {{reader, "table", "Requests"}},
+		"statusAccess":     {{sender, "queue", "signups"}, {reader, "table", "Requests"}},
 		"statusHostAccess": {host},
 		"editorAccess":     {{contributor, "table", "Policies"}},
 		"operatorAccess":   slices.Concat([]grant{{sender, "queue", "signups"}}, state(contributor), []grant{{reader, "table", "Policies"}}),
