@@ -3,6 +3,7 @@ package jsonwalk
 import (
 	"bytes"
 	"iter"
+	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
 )
@@ -80,17 +81,18 @@ func Text(value []byte) (decoded string, ok bool) {
 // unescaped returns what stands between quotation marks with its escapes replaced. Bytes that are no UTF-8, and halves of surrogate pairs,
 // become U+FFFD, as encoding/json does it.
 func unescaped(between []byte) string {
-	text := make([]byte, 0, len(between))
+	var text strings.Builder
+	text.Grow(len(between)) // but for bytes that are no UTF-8, escapes are never shorter than what they stand for
 	for i := 0; i < len(between); {
 		c := between[i]
 		if c >= utf8.RuneSelf {
 			r, size := utf8.DecodeRune(between[i:])
-			text = utf8.AppendRune(text, r)
+			text.WriteRune(r)
 			i += size
 			continue
 		}
 		if c != '\\' {
-			text = append(text, c)
+			text.WriteByte(c)
 			i++
 			continue
 		}
@@ -98,15 +100,15 @@ func unescaped(between []byte) string {
 		i += 2
 		switch c {
 		case 'b':
-			text = append(text, '\b')
+			text.WriteByte('\b')
 		case 'f':
-			text = append(text, '\f')
+			text.WriteByte('\f')
 		case 'n':
-			text = append(text, '\n')
+			text.WriteByte('\n')
 		case 'r':
-			text = append(text, '\r')
+			text.WriteByte('\r')
 		case 't':
-			text = append(text, '\t')
+			text.WriteByte('\t')
 		case 'u':
 			r := codeUnit(between[i:])
 			i += 4
@@ -120,12 +122,12 @@ func unescaped(between []byte) string {
 				}
 				r = whole
 			}
-			text = utf8.AppendRune(text, r)
+			text.WriteRune(r)
 		default: // a quotation mark, a backslash or a slash
-			text = append(text, c)
+			text.WriteByte(c)
 		}
 	}
-	return string(text)
+	return text.String()
 }
 
 // codeUnit returns the UTF-16 code unit of the four hexadecimal digits that text begins with.

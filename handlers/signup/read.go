@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"io"
 	"mime"
 	"net/http"
 	"net/url"
@@ -48,8 +49,15 @@ func kindOf(contentType string) (kind, error) {
 
 // readBody returns the body, or BodyTooLarge.
 func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
-	buffer := bytes.NewBuffer(make([]byte, 0, min(max(r.ContentLength, 0), maxBody)+bytes.MinRead))
-	_, err := buffer.ReadFrom(http.MaxBytesReader(w, r.Body, maxBody))
+	reader := http.MaxBytesReader(w, r.Body, maxBody)
+	var body []byte
+	var err error
+	if 0 <= r.ContentLength && r.ContentLength <= maxBody {
+		body = make([]byte, r.ContentLength)
+		_, err = io.ReadFull(reader, body)
+	} else {
+		body, err = io.ReadAll(reader)
+	}
 	var large *http.MaxBytesError
 	switch {
 	case errors.As(err, &large):
@@ -57,7 +65,7 @@ func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	case err != nil:
 		return nil, malformed("The request's body ended early. Send it again.")
 	}
-	return buffer.Bytes(), nil
+	return body, nil
 }
 
 // malformed returns the error for a body that no form of ours sends. text is for whoever writes a client, so it is in English whoever asks;
