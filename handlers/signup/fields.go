@@ -82,6 +82,16 @@ var definitions = []definition{
 	{termsField, "checkbox", "", "off", submission.MaxTerms},
 }
 
+// inOrder returns the definitions in the order of a page: whoever writes family names first finds them first.
+func inOrder(page reader) []definition {
+	if !page.FamilyFirst {
+		return definitions
+	}
+	ordered := slices.Clone(definitions)
+	ordered[0], ordered[1] = ordered[1], ordered[0]
+	return ordered
+}
+
 // presence says whether the form asks for a field.
 func (f *form) presence(name string) house.Presence {
 	if name == termsField {
@@ -126,8 +136,9 @@ func (f *form) check(e entry, page reader) (submission.Submission, []problem.Fie
 	if len(wrong) == 0 {
 		return accepted, nil, nil
 	}
+	order := inOrder(page)
 	place := func(name string) int {
-		return slices.IndexFunc(definitions, func(d definition) bool { return d.name == name })
+		return slices.IndexFunc(order, func(d definition) bool { return d.name == name })
 	}
 	slices.SortStableFunc(wrong, func(a, b problem.Field) int { return place(a.Name) - place(b.Name) })
 	for i, field := range wrong {
@@ -163,7 +174,7 @@ func (c fieldContent) DescribedBy() string {
 // contents returns the fields that the page shows.
 func (f *form) contents(e entry, page reader, wrong []problem.Field) ([]fieldContent, error) {
 	contents := make([]fieldContent, 0, len(definitions))
-	for _, d := range definitions {
+	for _, d := range inOrder(page) {
 		value := *fieldOf(&e, d.name)
 		at := slices.IndexFunc(wrong, func(field problem.Field) bool { return field.Name == d.name })
 		presence := f.presence(d.name)

@@ -283,7 +283,7 @@ func (f *form) question(e *entry, accepted submission.Submission, page reader) [
 	}
 	e.ConfirmedEmail = address
 	local, _, _ := strings.Cut(address, "@")
-	return []problem.Field{{Name: emailField, Rule: mistyped, Message: page.With("hint.mistyped", "Address", local+"@"+meant)}}
+	return []problem.Field{{Name: emailField, Rule: mistyped, Message: page.With("hint.mistyped", "Address", page.Isolated(local+"@"+meant))}}
 }
 
 // enqueue puts the submission on the queue.

@@ -26,6 +26,14 @@ type reader struct {
 	tag string
 }
 
+// Isolated returns an address so that it reads from left to right where the text around it does not (Unicode's isolates).
+func (r reader) Isolated(address string) string {
+	if !r.RightToLeft {
+		return address
+	}
+	return "\u2066" + address + "\u2069"
+}
+
 // readerOf finds out about the reader of an answer: the first of the chosen tags that can be read counts, then the query, then the cookie,
 // then what the browser asks for.
 func (s *site) readerOf(r *http.Request, chosen ...string) reader {

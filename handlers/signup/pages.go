@@ -74,7 +74,7 @@ func newSite(style house.Style, log *slog.Logger, more map[string][]string) (*si
 	}
 	s := &site{
 		referrers: "no-referrer", style: style, shelf: shelf, log: log, templates: map[string]func() (*template.Template, error){},
-		css: template.CSS(colours(style.Accent) + compact(css)), script: template.JS(compact(script)),
+		css: template.CSS(colours(style.Accent) + compactCSS(css)), script: template.JS(compact(script)),
 	}
 	// Parsing takes longer than the rest of the start, and nobody waits for a page yet.
 	for _, l := range words.Languages() {
@@ -113,6 +113,11 @@ func compact(source []byte) string {
 		}
 	}
 	return kept.String()
+}
+
+// compactCSS takes out the spaces too that no style sheet needs.
+func compactCSS(source []byte) string {
+	return strings.NewReplacer(": ", ":", " {", "{", "{ ", "{", "; ", ";", ", ", ",", " }", "}", ";\n", ";", "{\n", "{", ";\n}", "}").Replace(compact(source))
 }
 
 // said is where a template has a text of the catalogue and nothing else.
@@ -214,6 +219,10 @@ type page struct {
 	Keep    url.Values // the query that a link to the same page in another language needs
 	Content any
 }
+
+// Logo returns the address of the organisation's logo, or "". Package house has checked that it is an image in the page or a path on this origin:
+// templates know no data: addresses.
+func (p page) Logo() template.URL { return template.URL(p.Style.Logo.URL) }
 
 // Direction returns the direction of the page's language.
 func (p page) Direction() string {

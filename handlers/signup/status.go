@@ -337,7 +337,7 @@ func (s *status) page(id submission.ID, progress submission.Progress, reader rea
 	for i, name := range names {
 		content.Stages = append(content.Stages, stageContent{Name: reader.Say("status." + name), Past: i < current, Current: i == current})
 	}
-	content.Now = reader.With("now."+state, "Address", progress.Address)
+	content.Now = reader.With("now."+state, "Address", reader.Isolated(progress.Address))
 	if progress.Address == "" && reader.Has("now."+state+"Erased") {
 		content.Now = reader.Say("now." + state + "Erased")
 	}

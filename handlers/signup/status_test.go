@@ -80,7 +80,7 @@ func TestStagesOfARequest(t *testing.T) {
 	}{
 		"received":                 {submission.Progress{Stage: submission.StageReceived, Address: "a***@c…"}, fresh, "has arrived at Contoso", "Received", true},
 		"in work":                  {submission.Progress{Stage: submission.StageInWork, Address: "a***@c…"}, fresh, "is being checked", "Being checked", true},
-		"finished":                 {submission.Progress{Stage: submission.StageFinished, Address: "a***@c…"}, fresh, "If access is possible, an invitation was sent to a***@c…", "Finished", false},
+		"finished":                 {submission.Progress{Stage: submission.StageFinished, Address: "a***@c…"}, fresh, "If access is possible, an invitation to a***@c… was sent", "Finished", false},
 		"finished, address erased": {submission.Progress{Stage: submission.StageFinished}, fresh, "If access is possible, an invitation was sent to the address", "Finished", false},
 	}
 	for name, test := range tests {

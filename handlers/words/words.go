@@ -22,20 +22,21 @@ type Language struct {
 	Tag         string // BCP 47
 	Name        string // as its readers write it
 	RightToLeft bool
+	FamilyFirst bool // whether family names stand before given names
 }
 
 // Languages returns the languages of the pages, in the order in which they are offered. The first is the one for whoever asks for none.
 func Languages() []Language {
 	return []Language{
-		{"en", "English", false},
-		{"ar", "العربية", true},
-		{"de", "Deutsch", false},
-		{"es", "Español", false},
-		{"fr", "Français", false},
-		{"ja", "日本語", false},
-		{"ko", "한국어", false},
-		{"pt", "Português", false},
-		{"zh-Hans", "简体中文", false},
+		{"en", "English", false, false},
+		{"ar", "العربية", true, false},
+		{"de", "Deutsch", false, false},
+		{"es", "Español", false, false},
+		{"fr", "Français", false, false},
+		{"ja", "日本語", false, true},
+		{"ko", "한국어", false, true},
+		{"pt", "Português", false, false},
+		{"zh-Hans", "简体中文", false, true},
 	}
 }
 

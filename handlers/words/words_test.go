@@ -267,7 +267,7 @@ func TestTextsThatAreMissingAreSeen(t *testing.T) {
 
 func BenchmarkFirstPageInALanguage(b *testing.B) {
 	for b.Loop() {
-		_, err := read(Language{"ar", "العربية", true}, "Contoso")
+		_, err := read(Language{"ar", "العربية", true, false}, "Contoso")
 		if err != nil {
 			b.Fatal(err)
 		}
