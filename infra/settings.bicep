@@ -4,7 +4,7 @@ metadata description = 'The settings of the program. A test holds the list to th
 @sealed()
 @description('Settings that an admin may want to change, by the names and with the meanings of the README. What is left out keeps its default.')
 type ProgramSettings = {
-  @description('The logo: a path on the pages\' own origin, or a data: address of an SVG, PNG, JPEG or WebP image in base64, at most 4 KiB.')
+  @description('The logo: a path on the pages\' own origin, or a data: address of an SVG, PNG, JPEG or WebP image in base64, at most 3 KiB.')
   GUESTLIST_LOGO: string?
 
   @description('Colour of links and buttons on a light ground, with a contrast of at least 4.5 to 1.')

@@ -115,7 +115,7 @@ func (i Intro) In(tag string) string {
 
 // maxLogo is the largest logo that stands in the page itself, in bytes of its data address: it is sent with each page, and no page is to have
 // more than 30 KB.
-const maxLogo = 4 << 10
+const maxLogo = 3 << 10
 
 // Logo is the organisation's logo; the zero value is none.
 type Logo struct {

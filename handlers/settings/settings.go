@@ -86,7 +86,7 @@ func All() []Setting {
 		{GraphCredential, ManagedIdentity, "`managed-identity`, or `none` towards a stand-in on the same machine"},
 		{GraphURL, "https://graph.microsoft.com", "Scheme and host of Microsoft Graph; other in national clouds"},
 		{Organisation, "our organisation", "The name of the inviting organisation, as partners read it"},
-		{Logo, "", "The organisation's logo: a path on the pages' own origin such as `/logo.svg`, or a `data:` address of an SVG, PNG, JPEG or WebP image in base64, at most 4 KiB"},
+		{Logo, "", "The organisation's logo: a path on the pages' own origin such as `/logo.svg`, or a `data:` address of an SVG, PNG, JPEG or WebP image in base64, at most 3 KiB"},
 		{Accent, "#17567f", "Colour of links and buttons. It needs a contrast of 4.5 to 1 on a light ground (WCAG 2.2 AA)"},
 		{AccentDark, "", "The same on a dark ground; unset: a tint of the other"},
 		{Contact, "", "Where partners can ask: an e-mail address or an https address. Unset: they are told to ask their contact person"},

@@ -117,7 +117,8 @@ func compact(source []byte) string {
 
 // compactCSS takes out the spaces too that no style sheet needs.
 func compactCSS(source []byte) string {
-	return strings.NewReplacer(": ", ":", " {", "{", "{ ", "{", "; ", ";", ", ", ",", " }", "}", ";\n", ";", "{\n", "{", ";\n}", "}").Replace(compact(source))
+	dense := strings.NewReplacer(": ", ":", " {", "{", "{ ", "{", "; ", ";", ", ", ",", " }", "}", ";\n", ";", "{\n", "{").Replace(compact(source))
+	return strings.ReplaceAll(dense, ";}", "}")
 }
 
 // said is where a template has a text of the catalogue and nothing else.

@@ -48,13 +48,17 @@ func newID(t testing.TB, at time.Time) submission.ID {
 	return id
 }
 
-func newStatus(t testing.TB, requests Requests) (http.Handler, *bytes.Buffer) {
+func newStatus(t testing.TB, requests Requests, changes ...func(*StatusConfig)) (http.Handler, *bytes.Buffer) {
 	t.Helper()
 	var log bytes.Buffer
-	handler, err := NewStatus(StatusConfig{
-		Requests: requests, Queue: &fakeQueue{}, Now: func() time.Time { return morning }, Log: slog.New(slog.NewJSONHandler(&log, nil)), Style: styleOf(t, "Contoso"),
-		Guards: guardsOf(t),
-	})
+	config := StatusConfig{
+		Requests: requests, Queue: &fakeQueue{}, Now: func() time.Time { return morning }, Log: slog.New(slog.NewJSONHandler(&log, nil)),
+		Style: styleOf(t, "Contoso"), Guards: guardsOf(t),
+	}
+	for _, change := range changes {
+		change(&config)
+	}
+	handler, err := NewStatus(config)
 	if err != nil {
 		t.Fatal(err)
 	}
