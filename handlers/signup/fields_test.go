@@ -20,7 +20,7 @@ import (
 func shown(d document) map[string]bool {
 	fields := map[string]bool{}
 	for n := range d.byID["form"].Descendants() {
-		if n.Type == html.ElementNode && slices.Contains([]string{"input", "select", "textarea"}, n.Data) && attribute(n, "type") != "hidden" {
+		if n.Type == html.ElementNode && slices.Contains([]string{"input", "select", "textarea"}, n.Data) && attribute(n, "type") != "hidden" && attribute(n, "name") != trapField {
 			fields[attribute(n, "name")] = slices.ContainsFunc(n.Attr, func(a html.Attribute) bool { return a.Key == "required" })
 		}
 	}
