@@ -118,7 +118,7 @@ func compact(source []byte) string {
 // compactCSS takes out the spaces too that no style sheet needs.
 func compactCSS(source []byte) string {
 	dense := strings.NewReplacer(": ", ":", " {", "{", "{ ", "{", "; ", ";", ", ", ",", " }", "}", ";\n", ";", "{\n", "{").Replace(compact(source))
-	return strings.NewReplacer(";}", "}", "}\n", "}").Replace(dense)
+	return strings.ReplaceAll(strings.ReplaceAll(dense, ";}", "}"), "}\n", "}")
 }
 
 // said is where a template has a text of the catalogue and nothing else.
