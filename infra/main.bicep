@@ -25,6 +25,14 @@ param settings ProgramSettings = {}
 @description('The key by which the form signs its tokens. Made up at the first deployment and kept in the key vault from then on; nobody needs to know it.')
 param formSigningKey string = '${newGuid()}${newGuid()}'
 
+@secure()
+@description('Keys of programs that may send sign-ups as JSON, parted by spaces, to be kept in the key vault. Empty: what is there stays. They count with settings.GUESTLIST_JSON_KEYS.')
+param jsonKeys string = ''
+
+@secure()
+@description('The secret key of the challenge, to be kept in the key vault. Empty: what is there stays. It counts with settings.GUESTLIST_CHALLENGE_SECRET.')
+param challengeSecret string = ''
+
 @description('The public form, the status page and the work behind the queue as three apps with an identity each: the form\'s may only put messages on the queue, the status page\'s may read requests beside that, and nobody can reach the one that invites.')
 param splitIdentities bool = false
 
@@ -73,12 +81,23 @@ var graphUrls = {
 var appSettings = union(programSettings(organisation, settings), {
   GUESTLIST_GRAPH_URL: graphUrls[environment().name]
   GUESTLIST_GRAPH_CREDENTIAL: 'managed-identity'
-  GUESTLIST_FORM_KEYS: ''
 })
-// The app with the form, and no other, may read the key.
+// The app with the form, and no other, may read the secrets. App Service puts the secret where such a reference stands.
 var formSettings = union(appSettings, {
-  GUESTLIST_FORM_KEYS: '@Microsoft.KeyVault(SecretUri=${vault.outputs.keyUrl})'
+  GUESTLIST_FORM_KEYS: '@Microsoft.KeyVault(SecretUri=${vault.outputs.referenceUrl}form-signing-key)'
+  GUESTLIST_JSON_KEYS: empty(settings.?GUESTLIST_JSON_KEYS) ? '' : '@Microsoft.KeyVault(SecretUri=${vault.outputs.referenceUrl}json-keys)'
+  GUESTLIST_CHALLENGE: settings.?GUESTLIST_CHALLENGE ?? 'none'
+  GUESTLIST_CHALLENGE_SECRET: empty(settings.?GUESTLIST_CHALLENGE_SECRET)
+    ? ''
+    : '@Microsoft.KeyVault(SecretUri=${vault.outputs.referenceUrl}challenge-secret)'
 })
+
+var workAppName = 'func-${baseName}-${token}'
+var formAppName = 'func-${baseName}-form-${token}'
+var statusAppName = 'func-${baseName}-status-${token}'
+// The hosts of all apps differ by the apps' names alone. What comes behind is the cloud's, and one app has told it.
+var formHost = entrance.?hostName ?? replace(workApp.outputs.hostName, workAppName, formAppName)
+var statusHost = entrance.?statusHostName ?? replace(workApp.outputs.hostName, workAppName, statusAppName)
 
 var stateGrants = map(stateTables, table => { role: roles.tableDataContributor, on: 'table', name: table })
 var workGrants = concat(stateGrants, [
@@ -176,6 +195,8 @@ module vault 'modules/vault.bicep' = {
     private: private
     protect: protect
     formSigningKey: formSigningKey
+    jsonKeys: jsonKeys
+    challengeSecret: challengeSecret
     readerId: splitIdentities ? formIdentity!.properties.principalId : workIdentity.properties.principalId
     readerRole: roles.keyVaultSecretsUser
     workspaceId: monitoring.outputs.workspaceId
@@ -322,7 +343,7 @@ module workApp 'modules/app.bicep' = {
   params: {
     location: location
     tags: tags
-    appName: 'func-${baseName}-${token}'
+    appName: workAppName
     identityId: workIdentity.id
     clientId: workIdentity.properties.clientId
     storage: storage.outputs.endpoints
@@ -343,7 +364,7 @@ module formApp 'modules/app.bicep' = if (splitIdentities) {
   params: {
     location: location
     tags: tags
-    appName: 'func-${baseName}-form-${token}'
+    appName: formAppName
     identityId: formIdentity!.id
     clientId: formIdentity!.properties.clientId
     storage: {
@@ -354,7 +375,7 @@ module formApp 'modules/app.bicep' = if (splitIdentities) {
     packageUrl: formStorage!.outputs.packageUrl
     zipUrl: empty(packagesUrl) ? '' : '${packagesUrl}/guestlist-form.zip'
     telemetry: monitoring.outputs.telemetry
-    settings: formSettings
+    settings: union(formSettings, { GUESTLIST_STATUS_ORIGIN: 'https://${statusHost}' })
     scale: scale
     reachable: true
     allowedAddresses: entrance.?allowedAddresses ?? []
@@ -368,7 +389,7 @@ module statusApp 'modules/app.bicep' = if (splitIdentities) {
   params: {
     location: location
     tags: tags
-    appName: 'func-${baseName}-status-${token}'
+    appName: statusAppName
     identityId: statusIdentity!.id
     clientId: statusIdentity!.properties.clientId
     storage: {
@@ -379,7 +400,7 @@ module statusApp 'modules/app.bicep' = if (splitIdentities) {
     packageUrl: statusStorage!.outputs.packageUrl
     zipUrl: empty(packagesUrl) ? '' : '${packagesUrl}/guestlist-status.zip'
     telemetry: monitoring.outputs.telemetry
-    settings: appSettings
+    settings: union(appSettings, { GUESTLIST_FORM_ORIGIN: 'https://${formHost}' })
     scale: scale
     reachable: true
     allowedAddresses: entrance.?allowedAddresses ?? []
@@ -441,6 +462,9 @@ output statusAppName string = splitIdentities ? statusApp!.outputs.appName : ''
 
 @description('Name of the storage account with policy rows and requests: the --account of the admin\'s command.')
 output storageAccountName string = storage.outputs.accountName
+
+@description('Name of the key vault.')
+output vaultName string = vault.outputs.vaultName
 
 @description('Object id of the identity that invites: the tenant admin gives it its Graph permissions.')
 output identityPrincipalId string = workIdentity.properties.principalId

@@ -55,8 +55,8 @@ type ProgramSettings = {
   @description('Sites whose pages may send sign-ups as JSON, such as https://www.contoso.com. A program can claim to be any site')
   GUESTLIST_JSON_ORIGINS: string?
 
-  @description('Secret. Keys of programs that may send sign-ups as JSON, each of at least 32 characters, parted by spaces')
-  GUESTLIST_JSON_KEYS: string?
+  @description('vault takes the keys of programs that may send sign-ups as JSON from the secret json-keys of the key vault.')
+  GUESTLIST_JSON_KEYS: 'vault'?
 
   @description('How many forms one network address may send at once, and again in which time, to each instance; off is no limit')
   GUESTLIST_CLIENT_POSTS: string?
@@ -70,8 +70,8 @@ type ProgramSettings = {
   @description('The public site key that the service gave you')
   GUESTLIST_CHALLENGE_SITE_KEY: string?
 
-  @description('Secret. The secret key, or API key, that the service gave you')
-  GUESTLIST_CHALLENGE_SECRET: string?
+  @description('vault takes the secret key, or API key, that the service gave you from the secret challenge-secret of the key vault.')
+  GUESTLIST_CHALLENGE_SECRET: 'vault'?
 
   @description('Scheme and host of the service, where it is not the usual one, such as https://eu.frcapi.com')
   GUESTLIST_CHALLENGE_URL: string?
@@ -99,9 +99,12 @@ type ProgramSettings = {
 }
 
 @export()
-@description('The app settings of the program, but for those about storage, identity and the directory, which main.bicep and app.bicep know.')
+@description('The app settings of the program, but for those about storage, identity and the directory, which main.bicep and app.bicep know. Secrets, and what needs one, are left to the app with the form.')
 func programSettings(organisation string, given ProgramSettings) object => {
   GUESTLIST_ORGANISATION: organisation
+  GUESTLIST_FORM_KEYS: ''
+  GUESTLIST_FORM_ORIGIN: ''
+  GUESTLIST_STATUS_ORIGIN: ''
   GUESTLIST_LOGO: given.?GUESTLIST_LOGO ?? ''
   GUESTLIST_ACCENT: given.?GUESTLIST_ACCENT ?? '#17567f'
   GUESTLIST_ACCENT_DARK: given.?GUESTLIST_ACCENT_DARK ?? ''
@@ -119,12 +122,12 @@ func programSettings(organisation string, given ProgramSettings) object => {
   GUESTLIST_FORM_LIFETIME: given.?GUESTLIST_FORM_LIFETIME ?? '12h'
   GUESTLIST_PUBLIC_ORIGINS: given.?GUESTLIST_PUBLIC_ORIGINS ?? ''
   GUESTLIST_JSON_ORIGINS: given.?GUESTLIST_JSON_ORIGINS ?? ''
-  GUESTLIST_JSON_KEYS: given.?GUESTLIST_JSON_KEYS ?? ''
+  GUESTLIST_JSON_KEYS: ''
   GUESTLIST_CLIENT_POSTS: given.?GUESTLIST_CLIENT_POSTS ?? '30/10m'
   GUESTLIST_PROXIES: given.?GUESTLIST_PROXIES ?? '0'
-  GUESTLIST_CHALLENGE: given.?GUESTLIST_CHALLENGE ?? 'none'
+  GUESTLIST_CHALLENGE: 'none'
   GUESTLIST_CHALLENGE_SITE_KEY: given.?GUESTLIST_CHALLENGE_SITE_KEY ?? ''
-  GUESTLIST_CHALLENGE_SECRET: given.?GUESTLIST_CHALLENGE_SECRET ?? ''
+  GUESTLIST_CHALLENGE_SECRET: ''
   GUESTLIST_CHALLENGE_URL: given.?GUESTLIST_CHALLENGE_URL ?? ''
   GUESTLIST_REDIRECT_URL: given.?GUESTLIST_REDIRECT_URL ?? 'https://myapplications.microsoft.com'
   GUESTLIST_INTENT_LEASE: given.?GUESTLIST_INTENT_LEASE ?? '2m'

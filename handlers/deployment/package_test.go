@@ -292,7 +292,7 @@ func (l locked) Write(p []byte) (int, error) {
 	return l.Writer.Write(p)
 }
 
-// Each part has only what its identity may use: the form the queue, the status page the tables, the work everything and no visitors.
+// Each part has only what its identity may use: the form the queue and nothing else, the work everything and no visitors.
 func TestThePartsDoTogetherWhatTheWholeDoes(t *testing.T) {
 	// Its own: the names of the queues are those of the function.json files.
 	server, err := azurite.Start(t.Context(), azurite.Config{})
@@ -320,15 +320,31 @@ func TestThePartsDoTogetherWhatTheWholeDoes(t *testing.T) {
 	graph := httptest.NewServer(tenant)
 	defer graph.Close()
 
-	status := host(t, "guestlist-status.zip", without(storage, "Queue"))
-	form := host(t, "guestlist-form.zip", without(storage, "Table"), "GUESTLIST_FORM_KEYS="+formKey)
+	status := host(t, "guestlist-status.zip", storage)
+	form := host(t, "guestlist-form.zip", without(storage, "Table"), "GUESTLIST_FORM_KEYS="+formKey, "GUESTLIST_STATUS_ORIGIN="+status.URL())
 	work := host(t, "guestlist-work.zip", storage, "GUESTLIST_GRAPH_URL="+graph.URL)
 
 	location := signUp(t, form.URL()+"/signup", "ana@contoso.com")
-	finished(t, status.URL()+location.Path)
+	if "http://"+location.Host != status.URL() {
+		t.Fatalf("the form leads to %s, and the status page is at %s", location, status.URL())
+	}
+	finished(t, location.String())
 	if invited := len(tenant.Invitations()); invited != 1 {
 		t.Errorf("%d invitations, want one", invited)
 	}
+	response, err := browser.PostForm(status.URL()+location.Path, url.Values{"action": {"withdraw"}, "confirm": {"yes"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	response.Body.Close()
+	if response.StatusCode != http.StatusSeeOther {
+		t.Errorf("a withdrawal is answered with %s", response.Status)
+	}
+	eventually(t, "the request is withdrawn", func() bool {
+		var progress struct{ Outcome string }
+		read(t, location.String(), &progress)
+		return progress.Outcome == "withdrawn"
+	})
 	for link, want := range map[string]int{
 		form.URL() + location.Path: http.StatusNotFound, status.URL() + "/signup": http.StatusNotFound,
 		work.URL() + "/signup": http.StatusNotFound, work.URL() + location.Path: http.StatusNotFound,

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -124,16 +125,6 @@ func declaration(t *testing.T, program *bicep.Program, path string, kind bicep.K
 	return nil
 }
 
-// value computes a variable of main.bicep.
-func value(t *testing.T, program *bicep.Program, variable string, params map[string]any) any {
-	t.Helper()
-	computed, err := program.Value(mainFile, variable, params)
-	if err != nil {
-		t.Fatalf("%s: %v", variable, err)
-	}
-	return computed
-}
-
 func texts(t *testing.T, list any) []string {
 	t.Helper()
 	var result []string
@@ -147,16 +138,44 @@ func texts(t *testing.T, list any) []string {
 	return result
 }
 
-// emitted returns the app settings of the app that does everything, with the values that are known before a deployment.
-func emitted(t *testing.T, program *bicep.Program) map[string]any {
+// emitted returns the app settings that a module of main.bicep gives its app, with the values that are known before a deployment. A
+// reference to the key vault is replaced as App Service replaces it.
+func emitted(t *testing.T, program *bicep.Program, module string, params map[string]any) map[string]any {
 	t.Helper()
-	params := map[string]any{"organisation": "Wingtip Toys", "settings": value(t, program, "appSettings", map[string]any{"organisation": "Wingtip Toys"})}
-	of := declaration(t, program, appFile, bicep.Resource, "app::values").Value.Get("properties")
-	computed, err := program.Compute(appFile, of, params)
+	given := map[string]any{"organisation": "Wingtip Toys"}
+	maps.Copy(given, params)
+	settings, err := program.Compute(mainFile, declaration(t, program, mainFile, bicep.Module, module).Body().Get("params", "settings"), given)
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("%s: %v", module, err)
 	}
-	return computed.(map[string]any)
+	of := declaration(t, program, appFile, bicep.Resource, "app::values").Value.Get("properties")
+	computed, err := program.Compute(appFile, of, map[string]any{"settings": settings})
+	if err != nil {
+		t.Fatalf("%s: %v", module, err)
+	}
+	values := computed.(map[string]any)
+	for name, value := range values {
+		text, _ := value.(string)
+		if strings.HasPrefix(text, "@Microsoft.KeyVault(SecretUri=") && strings.HasSuffix(text, ")") {
+			values[name] = secret
+		}
+	}
+	return values
+}
+
+// secret is what the key vault holds.
+const secret = "sPq4-a0secret1of2letters3and4digits5"
+
+// apps are the apps that a deployment may have, by the modules that make them.
+var apps = []struct {
+	name, module string
+	split        bool
+	form         bool // serves the form, so it must have the key, and no other may
+}{
+	{"everything", "workApp", false, true},
+	{"the work", "workApp", true, false},
+	{"the form", "formApp", true, true},
+	{"the status page", "statusApp", true, false},
 }
 
 // platformSettings are the app settings that others than the program read: the Functions host, and its telemetry.
@@ -170,32 +189,34 @@ var platformSettings = []string{
 var notInAzure = []string{settings.StorageConnection, settings.StorageAccount}
 
 func TestTheAppSettingsAreThoseThatAreRead(t *testing.T) {
+	program := load(t)
 	want := slices.Clone(platformSettings)
 	for _, setting := range settings.All() {
 		if !slices.Contains(notInAzure, setting.Name) {
 			want = append(want, setting.Name)
 		}
 	}
-	var got []string
-	for name := range emitted(t, load(t)) {
-		got = append(got, name)
-	}
 	slices.Sort(want)
-	slices.Sort(got)
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("the app settings differ from what is read; a new one goes into infra/settings.bicep, into the type and into the function (-read +emitted):\n%s", diff)
+	for _, app := range apps {
+		t.Run(app.name, func(t *testing.T) {
+			got := slices.Sorted(maps.Keys(emitted(t, program, app.module, map[string]any{"splitIdentities": app.split})))
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("the app settings differ from what is read; a new one goes into infra/settings.bicep, into the type and into the function (-read +emitted):\n%s", diff)
+			}
+		})
 	}
 }
 
 func TestTheAppSettingsHaveTheDefaultsOfTheProgram(t *testing.T) {
-	got := emitted(t, load(t))
+	got := emitted(t, load(t), "workApp", nil)
 	for _, setting := range settings.All() {
 		text, _ := got[setting.Name].(string)
-		if setting.Name == settings.Organisation || slices.Contains(notInAzure, setting.Name) || strings.HasPrefix(text, "?") {
+		switch setting.Name {
+		case settings.Organisation, settings.FormKeys, settings.GraphURL: // the deployment's own
 			continue
 		}
-		if setting.Name == settings.GraphURL {
-			continue // the cloud's own
+		if slices.Contains(notInAzure, setting.Name) || strings.HasPrefix(text, "?") {
+			continue
 		}
 		if text != setting.Default {
 			t.Errorf("%s is %q where nothing is said, and the program's default is %q", setting.Name, text, setting.Default)
@@ -203,25 +224,57 @@ func TestTheAppSettingsHaveTheDefaultsOfTheProgram(t *testing.T) {
 	}
 }
 
-// An admin's value must arrive, and the type must not offer what arrives nowhere.
-func TestEverySettingThatIsOfferedArrives(t *testing.T) {
-	program := load(t)
+// offered are the settings that an admin may give, each with a value of its own.
+func offered(t *testing.T, program *bicep.Program) map[string]any {
+	t.Helper()
 	given := map[string]any{}
 	for _, property := range declaration(t, program, settingsFile, bicep.Type, "ProgramSettings").Type.Properties {
 		given[property.Name] = "given for " + property.Name
+		if of := property.Type.Of; len(of) == 1 && of[0].Op == bicep.TypeLiteral {
+			given[property.Name] = of[0].Literal.Text
+		}
 	}
-	if len(given) < 5 {
+	if len(given) < 20 {
 		t.Fatalf("only %d settings are offered", len(given))
 	}
-	arrived := value(t, program, "appSettings", map[string]any{"organisation": "Wingtip Toys", "settings": given}).(map[string]any)
-	for name, want := range given {
-		if arrived[name] != want {
-			t.Errorf("%s arrives as %v", name, arrived[name])
+	return given
+}
+
+// An admin's value must arrive, and the type must not offer what arrives nowhere.
+func TestEverySettingThatIsOfferedArrives(t *testing.T) {
+	program := load(t)
+	given := offered(t, program)
+	for _, split := range []bool{false, true} {
+		module := "workApp"
+		if split {
+			module = "formApp"
+		}
+		arrived := emitted(t, program, module, map[string]any{"settings": given, "splitIdentities": split})
+		for name, want := range given {
+			if want == "vault" {
+				want = secret
+			}
+			if arrived[name] != want {
+				t.Errorf("%s arrives at %s as %v", name, module, arrived[name])
+			}
 		}
 	}
 }
 
-// What the template emits in each cloud is what the program accepts.
+// Secrets, and what can't do without one, are for the app with the form alone.
+func TestSecretsReachTheFormOnly(t *testing.T) {
+	program := load(t)
+	for _, app := range apps {
+		values := emitted(t, program, app.module, map[string]any{"settings": offered(t, program), "splitIdentities": app.split})
+		for _, name := range []string{settings.FormKeys, settings.JSONKeys, settings.ChallengeSecret} {
+			if (values[name] == secret) != app.form {
+				t.Errorf("%s has %s = %q", app.name, name, values[name])
+			}
+		}
+	}
+}
+
+// What the template emits, in each cloud and for each app, is what the program accepts.
 func TestTheProgramStartsOnTheAppSettings(t *testing.T) {
 	program := load(t)
 	graph := declaration(t, program, mainFile, bicep.Var, "graphUrls").Value
@@ -229,15 +282,25 @@ func TestTheProgramStartsOnTheAppSettings(t *testing.T) {
 		t.Fatalf("only %d clouds are known", len(graph.Properties))
 	}
 	for _, cloud := range graph.Properties {
-		values := emitted(t, program)
-		values[settings.GraphURL] = cloud.Value.Text
-		values[settings.StorageTablesURL] = "https://account.table.core.windows.net/"
-		_, err := settings.Read(func(name string) string {
-			text, _ := values[name].(string)
-			return text
-		})
-		if err != nil {
-			t.Errorf("in %s: %v", cloud.Key, err)
+		for _, app := range apps {
+			values := emitted(t, program, app.module, map[string]any{"splitIdentities": app.split, "entrance": map[string]any{
+				"hostName": "join.contoso.com", "statusHostName": "status.contoso.com",
+			}})
+			values[settings.GraphURL] = cloud.Value.Text
+			values[settings.StorageTablesURL] = "https://account.table.core.windows.net/"
+			s, err := settings.Read(func(name string) string {
+				text, _ := values[name].(string)
+				return text
+			})
+			if err != nil {
+				t.Errorf("%s, %s: %v", cloud.Key, app.name, err)
+			}
+			if app.split && app.form && s.StatusOrigin != "https://status.contoso.com" {
+				t.Errorf("the form leads to the status page at %q", s.StatusOrigin)
+			}
+			if app.module == "statusApp" && s.FormOrigin != "https://join.contoso.com" {
+				t.Errorf("the status page leads to the form at %q", s.FormOrigin)
+			}
 		}
 	}
 }
@@ -320,7 +383,7 @@ func TestTheTablesAreThoseOfTheProgram(t *testing.T) {
 var settingReference = regexp.MustCompile(`%([^%]+)%`)
 
 func TestTheFunctionsFindTheirSettings(t *testing.T) {
-	got := emitted(t, load(t))
+	got := emitted(t, load(t), "workApp", nil)
 	for name, file := range functionFiles(t) {
 		for _, binding := range file.Bindings {
 			for _, match := range settingReference.FindAllStringSubmatch(binding.Schedule+binding.QueueName, -1) {
@@ -563,7 +626,8 @@ var suspicious = regexp.MustCompile(`(?i)(password|secret|signingkey|accountkey|
 func mayHold(program *bicep.Program, file *bicep.File, d *bicep.Declaration, secret *bicep.Expr) bool {
 	switch {
 	case d.Kind == bicep.Resource && strings.HasPrefix(d.Target.Text, "Microsoft.KeyVault/vaults/secrets@"):
-		return d.Body().Get("properties", "value") == secret
+		// Beside the value itself, it may be asked whether there is one.
+		return d.Body().Get("properties", "value") == secret || d.Value.Op == bicep.Cond && strings.Contains(asked(d.Value.Args[0]), "!empty "+secret.Text)
 	case d.Kind == bicep.Module:
 		target := program.File(filepath.ToSlash(filepath.Join(filepath.Dir(file.Path), d.Target.Text)))
 		for _, property := range d.Body().Get("params").Properties {
@@ -585,6 +649,14 @@ var softRules = map[string]string{
 	"stacks-extensibility-compat": "it only says that the Graph extension and deployment stacks do not go together",
 	"use-recent-api-versions":     "a new version somewhere must not stop a deployment that worked yesterday",
 	"what-if-short-circuiting":    "names of role assignments hold the ids of identities, which exist later than what-if asks",
+}
+
+// asked spells a condition of the form !empty(x).
+func asked(e *bicep.Expr) string {
+	if e.Op == bicep.Unary && e.Args[0].Op == bicep.Call && len(e.Args[0].Args) == 2 {
+		return e.Text + e.Args[0].Args[0].Text + " " + e.Args[0].Args[1].Text
+	}
+	return ""
 }
 
 func TestTheLinterIsStrict(t *testing.T) {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"guestlist/handlers/house"
+	"guestlist/handlers/senders"
 )
 
 // The names of the settings.
@@ -35,6 +36,8 @@ const (
 	DisposableMail    = "GUESTLIST_DISPOSABLE_MAIL"
 	MailDomains       = "GUESTLIST_MAIL_DOMAINS"
 	StatusPage        = "GUESTLIST_STATUS_PAGE"
+	StatusOrigin      = "GUESTLIST_STATUS_ORIGIN"
+	FormOrigin        = "GUESTLIST_FORM_ORIGIN"
 	FormKeys          = "GUESTLIST_FORM_KEYS"
 	FormWait          = "GUESTLIST_FORM_WAIT"
 	FormLifetime      = "GUESTLIST_FORM_LIFETIME"
@@ -99,6 +102,8 @@ func All() []Setting {
 		{DisposableMail, "refuse", "`accept` takes addresses at services for throw-away mailboxes too"},
 		{MailDomains, "", "Exceptions from the built-in lists of such services: `+gmx.de -example.com` takes addresses at the one and refuses those at the other"},
 		{StatusPage, DiscreetStatus, "`detailed` lets the status page tell whether a person decides, and what came of it; whoever has its address has not proved to own the mailbox"},
+		{StatusOrigin, "", "Scheme and host of the status page, such as `https://status.contoso.com`, where another app than the form's serves it"},
+		{FormOrigin, "", "Scheme and host of the form, where another app than the status page's serves it"},
 		{FormKeys, "", "Secret. The keys by which forms are signed, each of at least 32 characters, parted by spaces: the first signs, all count, so a new key is put in front. Needed where the form is served"},
 		{FormWait, "3s", "The least time between opening the form and sending it; 0s to 1m"},
 		{FormLifetime, "12h", "How long an open form may be sent; 10m to 168h. After that it is shown again with all entries"},
@@ -133,6 +138,8 @@ type Settings struct {
 	Fields            house.Fields
 	Mail              house.MailRules
 	DetailedStatus    bool
+	StatusOrigin      string // empty: the form's own
+	FormOrigin        string // empty: the status page's own
 	Guards            Guards
 	RedirectURL       string
 	IntentLease       time.Duration
@@ -233,6 +240,16 @@ func Read(getenv func(string) string) (Settings, error) {
 		s.DetailedStatus = true
 	default:
 		fault(StatusPage, "must be %q or %q", DiscreetStatus, DetailedStatus)
+	}
+	s.StatusOrigin, s.FormOrigin = get(StatusOrigin), get(FormOrigin)
+	for name, origin := range map[string]string{StatusOrigin: s.StatusOrigin, FormOrigin: s.FormOrigin} {
+		if origin == "" {
+			continue
+		}
+		err := senders.CheckOrigin(origin)
+		if err != nil {
+			fault(name, "has %q, which %w", origin, err)
+		}
 	}
 	s.Guards = readGuards(get, fault)
 

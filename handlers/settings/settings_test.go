@@ -95,6 +95,8 @@ func TestEachFaultNamesItsSettingAndTheCure(t *testing.T) {
 		"free mail in other words":        {azure, []string{FreeMail, "no"}, []string{FreeMail, "refuse"}},
 		"throw-away mail in other words":  {azure, []string{DisposableMail, "no"}, []string{DisposableMail, "refuse"}},
 		"mail domain without a sign":      {azure, []string{MailDomains, "gmx.de"}, []string{MailDomains, "+gmx.de"}},
+		"status page with a path":         {azure, []string{StatusOrigin, "https://status.contoso.com/signup"}, []string{StatusOrigin, "without a path"}},
+		"form in the clear":               {azure, []string{FormOrigin, "http://join.contoso.com"}, []string{FormOrigin, "https"}},
 		"status page in other words":      {azure, []string{StatusPage, "all"}, []string{StatusPage, "detailed"}},
 		"redirect not https":              {azure, []string{RedirectURL, "http://example.com"}, []string{RedirectURL}},
 		"lease without a unit":            {azure, []string{IntentLease, "120"}, []string{IntentLease, "2m"}},

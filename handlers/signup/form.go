@@ -5,8 +5,10 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -39,6 +41,8 @@ type FormConfig struct {
 	Guards Guards
 	Fields house.Fields
 	Mail   house.MailRules
+	// StatusOrigin is the scheme and host of the status page, empty where it stands at the form's own.
+	StatusOrigin string
 }
 
 type form struct {
@@ -84,7 +88,15 @@ func NewForm(config FormConfig) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	site, err := newSite(config.Style, config.Log, config.Guards.policy())
+	more := maps.Clone(config.Guards.policy())
+	if config.StatusOrigin != "" {
+		if more == nil {
+			more = map[string][]string{}
+		}
+		// Browsers hold what a sent form leads to against this too.
+		more["form-action"] = append(slices.Clip(more["form-action"]), config.StatusOrigin)
+	}
+	site, err := newSite(config.Style, config.Log, more)
 	if err != nil {
 		return nil, err
 	}
@@ -204,7 +216,7 @@ func (f *form) submit(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		if e.pass.trap != "" {
-			f.pretend(w, r, e)
+			f.pretend(w, r, e, page)
 			return
 		}
 	}
@@ -257,7 +269,7 @@ func (f *form) submit(w http.ResponseWriter, r *http.Request) {
 	}
 
 	f.Log.InfoContext(ctx, "submission accepted", "request", string(id))
-	location := Path + "/" + string(id)
+	location := f.statusPage(id, page)
 	w.Header().Set("Location", location)
 	if kind == jsonKind {
 		f.site.answer(ctx, w, http.StatusAccepted, "application/json", struct {
@@ -268,6 +280,16 @@ func (f *form) submit(w http.ResponseWriter, r *http.Request) {
 	}
 	// Another page, so that reloading sends nothing twice.
 	w.WriteHeader(http.StatusSeeOther)
+}
+
+// statusPage returns the address of a request's status page. Where that is another host's, which the cookie with the language does not reach,
+// the address says the language.
+func (f *form) statusPage(id submission.ID, page reader) string {
+	path := Path + "/" + string(id)
+	if f.StatusOrigin == "" {
+		return path
+	}
+	return f.StatusOrigin + path + "?" + languageQuery + "=" + page.Tag
 }
 
 // mistyped is the name of the one rule that may be broken: the partner is asked once, and sends the same again if it is right.

@@ -136,12 +136,12 @@ func idOf(held formtoken.Token, accepted submission.Submission) (submission.ID, 
 
 // pretend answers whoever filled in the trap as if the submission had been taken. Nothing is enqueued; the status page says "received", as
 // for every id that may still be on its way.
-func (f *form) pretend(w http.ResponseWriter, r *http.Request, e entry) {
+func (f *form) pretend(w http.ResponseWriter, r *http.Request, e entry, page reader) {
 	content, err := json.Marshal(e.Input)
 	if err == nil {
 		var id submission.ID
 		id, err = identify(e.pass.held, content)
-		w.Header().Set("Location", Path+"/"+string(id))
+		w.Header().Set("Location", f.statusPage(id, page))
 	}
 	if err != nil {
 		f.Log.ErrorContext(r.Context(), "an answer could not be made up", logged(err))

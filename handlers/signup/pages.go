@@ -50,6 +50,7 @@ type site struct {
 	script    template.JS
 	policy    string // the Content-Security-Policy
 	referrers string // the Referrer-Policy
+	form      string // the address of the form
 }
 
 // newSite returns the site; more is what its pages may load beside their own, as directives of a Content-Security-Policy.
@@ -73,7 +74,7 @@ func newSite(style house.Style, log *slog.Logger, more map[string][]string) (*si
 		return nil, fmt.Errorf("signup: reading the script: %w", err)
 	}
 	s := &site{
-		referrers: "no-referrer", style: style, shelf: shelf, log: log, templates: map[string]func() (*template.Template, error){},
+		referrers: "no-referrer", form: Path, style: style, shelf: shelf, log: log, templates: map[string]func() (*template.Template, error){},
 		css: template.CSS(colours(style.Accent) + compactCSS(css)), script: template.JS(compact(script)),
 	}
 	// Parsing takes longer than the rest of the start, and nobody waits for a page yet.
@@ -332,7 +333,7 @@ func (s *site) fail(w http.ResponseWriter, r *http.Request, asJSON bool, reader 
 		})
 		return
 	}
-	s.show(r.Context(), w, status, "failure.html", page{reader: reader, Title: reader.Say(about + ".title"), Path: Path, Content: reader.Say(about + ".text")})
+	s.show(r.Context(), w, status, "failure.html", page{reader: reader, Title: reader.Say(about + ".title"), Path: s.form, Content: reader.Say(about + ".text")})
 }
 
 // refuse answers a body that none of the pages sends.

@@ -42,6 +42,8 @@ type StatusConfig struct {
 	Guards   Guards // the page has no use for tokens and challenges
 	// Detailed lets the page tell the outcome of a request. Without it, all requests that are over look the same.
 	Detailed bool
+	// FormOrigin is the scheme and host of the form, empty where it stands at the status page's own.
+	FormOrigin string
 }
 
 type status struct {
@@ -84,6 +86,7 @@ func NewStatus(config StatusConfig) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
+	site.form = config.FormOrigin + Path
 	s := &status{config, site}
 	return site.guarded(s.serve, http.MethodGet, http.MethodHead, http.MethodPost), nil
 }

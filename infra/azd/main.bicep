@@ -26,6 +26,14 @@ param organisation string
 @description('Settings of the program; what is left out keeps its default.')
 param settings ProgramSettings = {}
 
+@secure()
+@description('Keys of programs that may send sign-ups as JSON, to be kept in the key vault.')
+param jsonKeys string = ''
+
+@secure()
+@description('The secret key of the challenge, to be kept in the key vault.')
+param challengeSecret string = ''
+
 @description('The public form, the status page and the work as three apps with an identity each.')
 param splitIdentities bool = false
 
@@ -65,6 +73,8 @@ module guestlist '../main.bicep' = {
     baseName: baseName
     organisation: organisation
     settings: settings
+    jsonKeys: jsonKeys
+    challengeSecret: challengeSecret
     splitIdentities: splitIdentities
     scale: scale
     network: network

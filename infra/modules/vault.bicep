@@ -1,4 +1,4 @@
-metadata description = 'A key vault for the one secret that there is: the key by which the form signs its tokens.'
+metadata description = 'A key vault for the secrets of the form: the key by which it signs, and, where they are used, keys of programs and of a challenge.'
 
 import { Tags } from '../types.bicep'
 
@@ -23,7 +23,15 @@ param protect bool
 @description('The key that is kept if there is none yet. One that is there already stays.')
 param formSigningKey string
 
-@description('Object id of the identity that may read the key.')
+@secure()
+@description('Keys of programs that may send sign-ups; empty leaves what is there.')
+param jsonKeys string
+
+@secure()
+@description('Secret key of the challenge; empty leaves what is there.')
+param challengeSecret string
+
+@description('Object id of the identity that may read the secrets.')
 param readerId string
 
 @description('Id of the role that lets it.')
@@ -65,9 +73,28 @@ resource key 'Microsoft.KeyVault/vaults/secrets@2026-02-01' = {
   }
 }
 
+resource programs 'Microsoft.KeyVault/vaults/secrets@2026-02-01' = if (!empty(jsonKeys)) {
+  parent: vault
+  name: 'json-keys'
+  properties: {
+    value: jsonKeys
+    contentType: 'text/plain'
+  }
+}
+
+resource challenge 'Microsoft.KeyVault/vaults/secrets@2026-02-01' = if (!empty(challengeSecret)) {
+  parent: vault
+  name: 'challenge-secret'
+  properties: {
+    value: challengeSecret
+    contentType: 'text/plain'
+  }
+}
+
+// On the vault, which holds nothing else: a right can't be given on a secret that is not there yet.
 resource reader 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
-  name: guid(key.id, readerId, readerRole)
-  scope: key
+  name: guid(vault.id, readerId, readerRole)
+  scope: vault
   properties: {
     principalId: readerId
     principalType: 'ServicePrincipal'
@@ -89,5 +116,8 @@ resource log 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
 @description('Resource id of the vault.')
 output vaultId string = vault.id
 
-@description('Address of the key, without a version, so that a new version is taken up by itself. It is no secret.')
-output keyUrl string = '${vault.properties.vaultUri}secrets/${key.name}'
+@description('Address that the names of secrets are put behind. Without a version, so that a new one is taken up by itself. It is no secret.')
+output referenceUrl string = '${vault.properties.vaultUri}secrets/'
+
+@description('Name of the vault.')
+output vaultName string = vault.name

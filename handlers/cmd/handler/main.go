@@ -152,6 +152,8 @@ func build(s settings.Settings, withForm bool, log *slog.Logger) (*functions.App
 		Style:    s.Style,
 		Guards:   guards,
 		Detailed: s.DetailedStatus,
+
+		FormOrigin: s.FormOrigin,
 	})
 	if err != nil {
 		return nil, err
@@ -172,6 +174,8 @@ func build(s settings.Settings, withForm bool, log *slog.Logger) (*functions.App
 			Guards: guards,
 			Fields: s.Fields,
 			Mail:   s.Mail,
+
+			StatusOrigin: s.StatusOrigin,
 		})
 		if err != nil {
 			return nil, err
