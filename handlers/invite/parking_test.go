@@ -137,6 +137,84 @@ func TestPressureIsToldToEveryInstance(t *testing.T) {
 	}
 }
 
+func TestPressureIsToldAlsoByWhoHasToWait(t *testing.T) {
+	w := newWorld(t)
+	w.pressure = new(invite.Pressure)
+	w.pace = invite.Pace{Spacing: 10 * time.Minute}
+	w.machine = w.newMachine()
+	w.row("contoso.com", "trusted", "Action", "invite")
+	w.submit("ana@contoso.com")
+	w.deliverAll()
+	w.pressure.Report(1.2)
+	w.submit("bo@contoso.com")
+	w.deliverAll()
+	gate, err := w.store.Gate(t.Context())
+	if err != nil || gate.Pressure != 120 || len(w.tenant.Invitations()) != 1 {
+		t.Errorf("gate %+v, %v, %d invitations", gate, err, len(w.tenant.Invitations()))
+	}
+}
+
+func TestTheBudgetIsToldOnce(t *testing.T) {
+	w := newWorld(t)
+	w.pace = invite.Pace{Daily: 10}
+	w.machine = w.newMachine()
+	w.row("contoso.com", "trusted", "Action", "invite")
+	for i := range 12 {
+		if i == 8 {
+			w.wantLine(invite.LineBudgetLow, 1)
+			w.wantLine(invite.LineBudgetSpent, 0)
+		}
+		w.submit(fmt.Sprintf("partner.%d@contoso.com", i))
+		w.deliverAll()
+	}
+	w.wantLine(invite.LineBudgetLow, 1)
+	w.wantLine(invite.LineBudgetSpent, 1)
+}
+
+func TestParkedRequestsLookAsSoonAsTheyAreWoken(t *testing.T) {
+	w := newWorld(t)
+	w.row("contoso.com", "trusted", "Action", "invite")
+	w.tenantSays(switchedOff)
+	id := w.submit("ana@contoso.com")
+	w.deliverAll()
+	if r := w.wantState(id, invite.Parked); r.Due.Sub(w.now) < 30*time.Minute {
+		t.Errorf("it looks again at %v anyway", r.Due)
+	}
+	w.tenant.ClearFaults()
+	_, err := invite.CloseBreaker(t.Context(), w.store, "desk@wingtiptoys.com", w.now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = w.store.Wait(t.Context(), id, w.now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.settleMinutes(3)
+	w.wantState(id, invite.Done)
+}
+
+func TestGrantsWaitWhileTheDirectoryWantsRest(t *testing.T) {
+	w := newWorld(t)
+	w.row("contoso.com", "trusted", "Action", "invite", "Groups", groupOne)
+	member := graphsim.Match{Method: http.MethodPost, Path: "/v1.0/groups/" + groupOne + "/members/$ref"}
+	w.order(graphsim.Fault{Match: member, Times: 1, Status: 503})
+	first := w.submit("ana@contoso.com")
+	w.deliverAll()
+	w.wantState(first, invite.Granting)
+	w.order(graphsim.Fault{Match: member, Times: 1, Status: 429, Headers: map[string]string{"Retry-After": "600"}})
+	second := w.submit("bo@contoso.com")
+	w.deliverAll()
+	w.wantState(second, invite.Granting)
+	before := w.tenant.Calls()["POST /v1.0/groups/{id}/members/$ref"]
+	w.settleMinutes(8)
+	if after := w.tenant.Calls()["POST /v1.0/groups/{id}/members/$ref"]; after != before {
+		t.Errorf("%d memberships were tried while the directory wants rest", after-before)
+	}
+	w.settleMinutes(20)
+	w.wantState(first, invite.Done)
+	w.wantState(second, invite.Done)
+}
+
 func TestThrottledGrantsStopEveryInstance(t *testing.T) {
 	w := newWorld(t)
 	w.row("contoso.com", "trusted", "Action", "invite", "Groups", groupOne)
