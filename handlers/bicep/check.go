@@ -231,6 +231,9 @@ func (u *unit) checkDeclaration(d *Declaration, s *scope) {
 		}
 	case Type:
 		u.resolve(d.Type)
+		if d.Decorated("sealed") != nil && d.Type.Rest != nil {
+			u.fault(d.Pos, "%s is sealed, and takes any property", d.Name)
+		}
 	case Func:
 		names := map[string]*typ{}
 		for _, param := range d.Params {

@@ -134,6 +134,7 @@ func TestMistakesAreFound(t *testing.T) {
 		"a property in a lambda":           {"import { Box } from 'types.bicep'\nparam boxes Box[]\noutput o array = map(boxes, b => b.hight)\n", "no property hight"},
 		"a property twice":                 {"output o object = { a: 1, a: 2 }\n", "stands in the object twice"},
 		"a literal that is none of them":   {"param a 'x' | 'y' = 'z'\noutput o string = a\n", "must be 'x' or 'y'"},
+		"a sealed type that is open":       {"@sealed()\ntype T = {\n  *: string\n}\nparam a T\noutput o object = a\n", "is sealed"},
 		"a condition that is none":         {"output o int = 'x' ? 1 : 2\n", "the condition must be bool"},
 		"an argument too many":             {"func f(a string) string => a\noutput o string = f('a', 'b')\n", "takes 1 arguments"},
 		"an argument of another type":      {"func f(a string) string => a\noutput o string = f(1)\n", "a must be string"},

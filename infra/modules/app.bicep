@@ -49,7 +49,6 @@ param subnetId string?
 @description('Resource id of the Log Analytics workspace for metrics.')
 param workspaceId string
 
-@sealed()
 @description('Names and values of app settings.')
 type Settings = {
   @description('The value of a setting.')
