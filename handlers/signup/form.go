@@ -1,8 +1,11 @@
 package signup
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"fmt"
+	"html/template"
 	"io"
 	"log/slog"
 	"maps"
@@ -14,6 +17,7 @@ import (
 	"time"
 
 	"guestlist/handlers/challenge"
+	"guestlist/handlers/formtoken"
 	"guestlist/handlers/house"
 	"guestlist/handlers/maildomain"
 	"guestlist/handlers/problem"
@@ -50,6 +54,7 @@ type form struct {
 	site *site
 	// countries are named, and the limits of the rules read, when they are first needed: that takes longer than the rest of the start.
 	countries map[string]func() (countryOptions, error) // by language
+	blanks    map[string]func() (blank, error)          // by language
 	rules     func() map[string]map[string]int
 }
 
@@ -102,7 +107,7 @@ func NewForm(config FormConfig) (http.Handler, error) {
 	}
 	// A browser that tells no referrer hides the form's origin too, and an old one tells nothing else of where a form comes from.
 	site.referrers = "same-origin"
-	f := &form{FormConfig: config, site: site, countries: map[string]func() (countryOptions, error){}, rules: sync.OnceValue(submission.Rules)}
+	f := &form{FormConfig: config, site: site, countries: map[string]func() (countryOptions, error){}, blanks: map[string]func() (blank, error){}, rules: sync.OnceValue(submission.Rules)}
 	for _, l := range words.Languages() {
 		f.countries[l.Tag] = sync.OnceValues(func() (countryOptions, error) {
 			texts, err := site.shelf.In(l.Tag)
@@ -111,6 +116,7 @@ func NewForm(config FormConfig) (http.Handler, error) {
 			}
 			return newCountryOptions(texts)
 		})
+		f.blanks[l.Tag] = sync.OnceValues(func() (blank, error) { return f.newBlank(l.Tag) })
 	}
 	return site.guarded(f.serve, http.MethodGet, http.MethodHead, http.MethodPost, http.MethodOptions), nil
 }
@@ -126,7 +132,12 @@ func (f *form) serve(w http.ResponseWriter, r *http.Request) {
 	}
 	page := f.site.readerOf(r)
 	remember(w, r, page)
-	f.show(w, r, http.StatusOK, prefilled(r), page, nil, alert{})
+	e := prefilled(r)
+	if e.Input == (submission.Input{}) {
+		f.open(w, r, page)
+		return
+	}
+	f.show(w, r, http.StatusOK, e, page, nil, alert{})
 }
 
 // prefilled returns the fields that the query fills in beforehand. What is too long for its field is left out, and so is whatever a person
@@ -334,20 +345,12 @@ type formContent struct {
 	Challenge      *challenge.Widget
 }
 
-// show renders the form with what was typed and what is wrong with it.
-func (f *form) show(w http.ResponseWriter, r *http.Request, status int, e entry, reader reader, wrong []problem.Field, a alert) {
+// content returns what the page shows of an entry.
+func (f *form) content(e entry, reader reader, wrong []problem.Field, a alert) (formContent, error) {
 	fields, err := f.contents(e, reader, wrong)
-	if err != nil {
-		f.Log.ErrorContext(r.Context(), "the form can't be put together", "error", err)
-	}
 	content := formContent{
 		Action: Path, Alert: a, Lead: f.Style.Intro.In(reader.Tag), Fields: fields, Language: e.Language, ConfirmedEmail: e.ConfirmedEmail,
 		Popular: strings.Join(maildomain.Popular(), " "), Challenge: f.Guards.widget(),
-	}
-	content.Token, err = f.Guards.Tokens.Renew(e.pass.held)
-	if err != nil {
-		// The form asks to be sent again then, which is the best that is left.
-		f.Log.ErrorContext(r.Context(), "a form has no token", "error", err)
 	}
 	if content.Lead == "" {
 		content.Lead = reader.Say("form.lead")
@@ -359,6 +362,73 @@ func (f *form) show(w http.ResponseWriter, r *http.Request, status int, e entry,
 		if c.Error != "" {
 			content.Errors = append(content.Errors, c)
 		}
+	}
+	return content, err
+}
+
+// blank is the form as it is opened in a language, in three parts: before the language that the reader would like best, between that and the
+// token, and after the token. Everything else is the same for everybody.
+type blank [3]string
+
+// What stands for the two in the form of which a blank is made. Nothing else that the page says can be the like.
+const (
+	languageMark = "-language-mark-"
+	tokenMark    = "-token-mark-"
+)
+
+// newBlank renders the form once.
+func (f *form) newBlank(tag string) (blank, error) {
+	texts, err := f.site.shelf.In(tag)
+	if err != nil {
+		return blank{}, err
+	}
+	reader := reader{texts, languageMark}
+	content, err := f.content(entry{}, reader, nil, alert{})
+	if err != nil {
+		return blank{}, err
+	}
+	content.Token = tokenMark
+	var body bytes.Buffer
+	err = f.site.render(&body, "form.html", page{reader: reader, Title: reader.Say("form.title"), Path: Path, Content: content})
+	if err != nil {
+		return blank{}, fmt.Errorf("signup: rendering the form: %w", err)
+	}
+	before, rest, hasLanguage := strings.Cut(body.String(), languageMark)
+	between, after, hasToken := strings.Cut(rest, tokenMark)
+	if !hasLanguage || !hasToken || strings.Contains(after, languageMark) || strings.Contains(after, tokenMark) || strings.Contains(between, languageMark) {
+		return blank{}, errors.New("signup: the form has no one place for its language and its token, in that order")
+	}
+	return blank{before, between, after}, nil
+}
+
+// open shows the form as it is opened, without anything filled in.
+func (f *form) open(w http.ResponseWriter, r *http.Request, reader reader) {
+	b, err := f.blanks[reader.Tag]()
+	if err != nil {
+		f.Log.ErrorContext(r.Context(), "the form can't be put together", "error", err)
+		f.show(w, r, http.StatusOK, entry{}, reader, nil, alert{})
+		return
+	}
+	token, err := f.Guards.Tokens.Renew(formtoken.Token{})
+	if err != nil {
+		f.Log.ErrorContext(r.Context(), "a form has no token", "error", err)
+	}
+	body := make([]byte, 0, len(b[0])+len(b[1])+len(b[2])+len(reader.tag)+len(token))
+	body = append(append(body, b[0]...), template.HTMLEscapeString(reader.tag)...)
+	body = append(append(body, b[1]...), template.HTMLEscapeString(token)...)
+	sendPage(w, http.StatusOK, append(body, b[2]...))
+}
+
+// show renders the form with what was typed and what is wrong with it.
+func (f *form) show(w http.ResponseWriter, r *http.Request, status int, e entry, reader reader, wrong []problem.Field, a alert) {
+	content, err := f.content(e, reader, wrong, a)
+	if err != nil {
+		f.Log.ErrorContext(r.Context(), "the form can't be put together", "error", err)
+	}
+	content.Token, err = f.Guards.Tokens.Renew(e.pass.held)
+	if err != nil {
+		// The form asks to be sent again then, which is the best that is left.
+		f.Log.ErrorContext(r.Context(), "a form has no token", "error", err)
 	}
 	title := reader.Say("form.title")
 	if a != (alert{}) {
@@ -379,7 +449,10 @@ func kept(query url.Values) url.Values {
 	keep := url.Values{}
 	for _, d := range definitions {
 		name := d.name
-		if name == codeField {
+		switch name {
+		case termsField:
+			continue
+		case codeField:
 			name = codeQuery
 		}
 		if text := query.Get(name); text != "" && len(text) <= d.limit {

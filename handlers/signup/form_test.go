@@ -726,12 +726,17 @@ func FuzzPost(f *testing.F) {
 }
 
 func BenchmarkForm(b *testing.B) {
-	f := newForm(b)
-	r := httptest.NewRequest(http.MethodGet, Path, nil)
-	for b.Loop() {
-		w := httptest.NewRecorder()
-		f.ServeHTTP(w, r)
-		b.SetBytes(int64(w.Body.Len()))
+	for name, query := range map[string]string{"opened": "lang=de", "in Arabic": "lang=ar", "filled in": "lang=de&company=Contoso&code=x"} {
+		b.Run(name, func(b *testing.B) {
+			f := newForm(b)
+			r := httptest.NewRequest(http.MethodGet, Path+"?"+query, nil)
+			b.ReportAllocs()
+			for b.Loop() {
+				w := httptest.NewRecorder()
+				f.ServeHTTP(w, r)
+				b.SetBytes(int64(w.Body.Len()))
+			}
+		})
 	}
 }
 
@@ -744,6 +749,7 @@ func BenchmarkPost(b *testing.B) {
 	} {
 		b.Run(name, func(b *testing.B) {
 			f := newForm(b)
+			b.ReportAllocs()
 			for b.Loop() {
 				f.queue.messages = f.queue.messages[:0]
 				f.log.Reset()

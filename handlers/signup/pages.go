@@ -256,15 +256,21 @@ func (p page) Languages() template.HTML {
 	return template.HTML(items.String())
 }
 
+// render renders a template.
+func (s *site) render(body *bytes.Buffer, name string, p page) error {
+	p.Style, p.CSS, p.Script = s.style, s.css, s.script
+	templates, err := s.templatesIn(p.Tag)
+	if err != nil {
+		return err
+	}
+	body.Grow(pageSize)
+	return templates.ExecuteTemplate(body, name, p)
+}
+
 // show renders a template as the answer. Nothing is sent before all is rendered.
 func (s *site) show(ctx context.Context, w http.ResponseWriter, status int, name string, p page) {
-	p.Style, p.CSS, p.Script = s.style, s.css, s.script
 	var body bytes.Buffer
-	templates, err := s.templatesIn(p.Tag)
-	if err == nil {
-		body.Grow(pageSize)
-		err = templates.ExecuteTemplate(&body, name, p)
-	}
+	err := s.render(&body, name, p)
 	if err != nil {
 		// A template fails only by a fault of ours. Its text may quote a value.
 		s.log.ErrorContext(ctx, "a page could not be rendered", "page", name)
@@ -272,9 +278,13 @@ func (s *site) show(ctx context.Context, w http.ResponseWriter, status int, name
 		body.Reset()
 		fmt.Fprintf(&body, "<!doctype html><meta charset=\"utf-8\"><title>%[1]s</title><h1>%[1]s</h1><p>%[2]s</p>", p.Say("broken.title"), p.Say("broken.text"))
 	}
+	sendPage(w, status, body.Bytes())
+}
+
+func sendPage(w http.ResponseWriter, status int, body []byte) {
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.WriteHeader(status)
-	_, _ = w.Write(body.Bytes()) // the client is gone; there is nobody to tell
+	_, _ = w.Write(body) // the client is gone; there is nobody to tell
 }
 
 // templatesIn returns the templates in a language of the pages.

@@ -235,7 +235,7 @@ func BenchmarkStatus(b *testing.B) {
 	id := newID(b, morning)
 	handler, err := NewStatus(StatusConfig{
 		Requests: &fakeRequests{known: id, progress: submission.Progress{Stage: submission.StageFinished, Address: "a***@c…"}}, Queue: &fakeQueue{},
-		Now: func() time.Time { return morning }, Log: slog.New(slog.DiscardHandler), Style: styleOf(b, "Contoso"),
+		Now: func() time.Time { return morning }, Log: slog.New(slog.DiscardHandler), Style: styleOf(b, "Contoso"), Guards: guardsOf(b),
 	})
 	if err != nil {
 		b.Fatal(err)

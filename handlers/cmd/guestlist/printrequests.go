@@ -53,7 +53,7 @@ func printRequest(w io.Writer, r admin.RequestDetail) {
 		fmt.Fprintln(w, "The personal data is erased.")
 	} else {
 		s := r.Submission
-		partner := [][]string{{"address", s.Email.String()}, {"name", s.Name()}, {"company", s.Company}, {"country", or(s.Country)}, {"language", or(s.Language)}}
+		partner := [][]string{{"address", s.Email.String()}, {"name", s.Name()}, {"company", or(s.Company)}, {"country", or(s.Country)}, {"language", or(s.Language)}}
 		if r.CodeGiven {
 			partner = append(partner, []string{"invite code", admin.NotShown})
 		}
@@ -63,6 +63,12 @@ func printRequest(w io.Writer, r admin.RequestDetail) {
 				name = ""
 			}
 			partner = append(partner, []string{name, or(line)})
+		}
+		if sponsor := s.Sponsor.String(); sponsor != "" {
+			partner = append(partner, []string{"names as contact", sponsor})
+		}
+		if s.Consent.Terms != "" {
+			partner = append(partner, []string{"accepted terms", s.Consent.Terms + ", " + s.Consent.At.UTC().Format(time.RFC3339) + ", shown in " + or(s.Consent.Language)})
 		}
 		columns(w, "", partner)
 	}
