@@ -606,3 +606,25 @@ func TestAGroupThatTheAppMayNotChangeIsGivenUpAfterADay(t *testing.T) {
 	w.wantState(id, invite.Failed)
 	w.wantTenant(1, 1, 1)
 }
+
+// The partner's language is the invitation's, as a BCP 47 tag, unless the row has another.
+func TestTheInvitationSpeaksThePartnersLanguage(t *testing.T) {
+	tests := []struct{ partner, row, want string }{
+		{"en", "", "en"}, {"ko", "", "ko"}, {"ja", "", "ja"}, {"de-AT", "", "de-AT"}, {"fr", "", "fr"}, {"es-419", "", "es-419"},
+		{"pt-BR", "", "pt-BR"}, {"zh-Hans", "", "zh-Hans"}, {"ar", "", "ar"}, {"", "", ""}, {"ar", "fr", "fr"}, {"", "fr", "fr"},
+	}
+	for _, test := range tests {
+		w := newWorld(t)
+		if test.row == "" {
+			w.row("contoso.com", "row", "Action", "invite")
+		} else {
+			w.row("contoso.com", "row", "Action", "invite", "MessageLanguage", test.row)
+		}
+		w.submit("ana@contoso.com", func(s *submission.Submission) { s.Language = test.partner })
+		w.settle(1)
+		invitations := w.tenant.Invitations()
+		if len(invitations) != 1 || invitations[0].MessageLanguage != test.want {
+			t.Errorf("partner %q, row %q: %+v, want one in %q", test.partner, test.row, invitations, test.want)
+		}
+	}
+}

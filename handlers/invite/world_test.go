@@ -118,7 +118,7 @@ func (w *world) row(partition, name string, columns ...any) {
 }
 
 // submit puts a submission on the queue as the form does, and returns its id.
-func (w *world) submit(email string) submission.ID {
+func (w *world) submit(email string, changes ...func(*submission.Submission)) submission.ID {
 	w.t.Helper()
 	address, err := submission.ParseAddress(email)
 	if err != nil {
@@ -131,6 +131,9 @@ func (w *world) submit(email string) submission.ID {
 	message := submission.Message{ID: id, Submission: &submission.Submission{
 		Email: address, GivenName: "Ana", FamilyName: "Silva", Company: "Contoso", Language: "pt-PT", SubmittedAt: w.now,
 	}}
+	for _, change := range changes {
+		change(message.Submission)
+	}
 	// Through the wire form, as everything that reaches the machine.
 	encoded, err := message.Encode()
 	if err != nil {
