@@ -137,7 +137,7 @@ func (w *work) send(ctx context.Context, claim Claim) (bool, error) {
 	if left := w.held(); left > 0 {
 		return w.heldBack(ctx, claim, admission{wait: left, why: "the directory asked to come back later"})
 	}
-	holder, err := w.findUser(ctx)
+	holder, _, err := w.findUser(ctx)
 	if err != nil {
 		return w.directoryFailed(ctx, claim, err)
 	}
@@ -275,10 +275,10 @@ func (w *work) post(ctx context.Context, terms policy.Terms) (guestID string, er
 	return w.config.Directory.Invite(sending, invitation)
 }
 
-// findUser finds out who holds the address, or held it until lately. Without the right to read users nobody is found, and the answer to the
+// findUser finds out who holds the address, or held it until lately. Without the right to read users nobody is seen, and the answer to the
 // invitation has to tell.
-func (w *work) findUser(ctx context.Context) (User, error) {
-	holder, err := w.config.Users.FindUser(ctx, w.request.Submission.Email)
+func (w *work) findUser(ctx context.Context) (holder User, seen bool, err error) {
+	holder, err = w.config.Users.FindUser(ctx, w.request.Submission.Email)
 	if err == nil && holder.Kind == NoUser {
 		var deleted []string
 		deleted, err = w.config.Users.FindDeletedGuests(ctx, w.request.Submission.Email)
@@ -293,9 +293,9 @@ func (w *work) findUser(ctx context.Context) (User, error) {
 	}
 	if problem.CodeOf(err) == problem.DirectoryReadForbidden {
 		w.tellDegraded(ctx)
-		return User{}, nil
+		return User{}, false, nil
 	}
-	return holder, err
+	return holder, true, err
 }
 
 // tellDegraded says, once, that the app works without the right to read users.

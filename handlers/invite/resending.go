@@ -76,7 +76,7 @@ func (w *work) resend(ctx context.Context) (bool, error) {
 	case r.Resend.By == ThePartner && claim.Mails >= maxMails:
 		return w.resent(ctx, "resend-refused", fmt.Sprintf("the address has had %d mails; a person may send another", claim.Mails))
 	}
-	holder, err := w.findUser(ctx)
+	holder, seen, err := w.findUser(ctx)
 	if err != nil {
 		return w.resendFailed(ctx, err, "resend-refused")
 	}
@@ -86,7 +86,7 @@ func (w *work) resend(ctx context.Context) (bool, error) {
 		r.Joined = w.config.Now()
 		return w.resent(ctx, "resend-needless", "the guest has accepted meanwhile")
 	case NoUser:
-		if !w.degraded.Load() {
+		if seen {
 			return w.resent(ctx, "resend-refused", "the guest is gone from the directory")
 		}
 		// It can't be looked up. The directory sends no mail to a guest who has accepted.

@@ -117,6 +117,27 @@ func TestOnlyAPendingGuestGetsTheMailAgain(t *testing.T) {
 	}
 }
 
+func TestAGuestWhoIsGoneIsNotMadeAnewByAMail(t *testing.T) {
+	w := newWorld(t)
+	w.row("contoso.com", "r", "Action", "invite")
+	w.order(graphsim.Fault{Match: graphsim.Match{Method: http.MethodGet, Path: "/v1.0/users"}, Times: 1, Status: 403,
+		Code: "Authorization_RequestDenied", Message: "Insufficient privileges to complete the operation."})
+	id := w.submit("ana@contoso.com")
+	w.deliverAll()
+	w.wantLine(invite.LineDegraded, 1)
+	// The right to read users has been given since, and the guest is gone without a trace.
+	w.now = w.now.Add(2 * time.Hour)
+	err := w.tenant.ChangeUser(w.load(id).GuestID, func(u *graphsim.User) { u.Mail, u.OtherMails = "other@contoso.com", nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.wish(submission.Resend, id)
+	w.deliverAll()
+	if w.last(id) != "resend-refused" || len(w.tenant.Invitations()) != 1 {
+		t.Errorf("history %v, %d mails", w.whats(id), len(w.tenant.Invitations()))
+	}
+}
+
 func TestAMailWaitsForItsTurn(t *testing.T) {
 	w := newWorld(t)
 	w.pace = invite.Pace{Daily: 1}
