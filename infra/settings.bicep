@@ -94,7 +94,7 @@ type ProgramSettings = {
   @description('When waiting requests are looked at: six fields, seconds first, UTC.')
   GUESTLIST_UPKEEP_SCHEDULE: string?
 
-  @description('debug, info, warn or error.')
+  @description('debug or info. With warn or error the heartbeat is not written, and the alert on its absence is raised.')
   GUESTLIST_LOG_LEVEL: string?
 }
 

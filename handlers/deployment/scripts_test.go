@@ -29,6 +29,27 @@ func TestAzdOffersWhatTheTemplateTakes(t *testing.T) {
 	}
 }
 
+func TestAzdFindsItsTemplateAndItsScripts(t *testing.T) {
+	content, err := os.ReadFile(root + "/azure.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := string(content)
+	folder := regexp.MustCompile(`(?m)^  path: (\S+)$`).FindStringSubmatch(text)
+	module := regexp.MustCompile(`(?m)^  module: (\S+)$`).FindStringSubmatch(text)
+	script := regexp.MustCompile(`(?m)^      run: bash (\S+)$`).FindStringSubmatch(text)
+	if folder == nil || module == nil || script == nil || !strings.Contains(text, "      run: make package\n") {
+		t.Fatalf("azure.yaml names no folder, no module or no script: %v %v %v", folder, module, script)
+	}
+	base := filepath.Join(root, folder[1], module[1])
+	for _, path := range []string{base + ".bicep", base + ".bicepparam", filepath.Join(root, script[1])} {
+		_, err := os.Stat(path)
+		if err != nil {
+			t.Errorf("azure.yaml leads to %v", err)
+		}
+	}
+}
+
 func TestTheOutputsThatScriptsReadAreThere(t *testing.T) {
 	program := load(t)
 	outputs := func(path string) map[string]bool {
