@@ -8,6 +8,7 @@ import (
 	"maps"
 	mathrand "math/rand/v2"
 	"net/http"
+	"path"
 	"slices"
 	"strings"
 	"sync"
@@ -266,6 +267,38 @@ func TestKillingTheHandlerLosesNothing(t *testing.T) {
 	}
 	if n := len(s.tenant.Memberships()); n != partners {
 		t.Errorf("%d memberships, want %d", n, partners)
+	}
+}
+
+// What a partner wishes on the status page, and what an admin reads about the app, both by the whole road.
+func TestAPartnerWithdrawsAndTheAppSaysHowItStands(t *testing.T) {
+	s := newStack(t)
+	s.row("contoso.com", "trusted", "Action", "invite")
+	status := s.signUp("ana@contoso.com")
+	s.finished(status)
+	service, err := azqueue.NewServiceClientFromConnectionString(s.storage.ConnectionString(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	id := submission.ID(path.Base(status))
+	body, err := submission.Message{ID: id, Kind: submission.Withdraw}.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = service.NewQueueClient("signups").EnqueueMessage(t.Context(), base64.StdEncoding.EncodeToString(body), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.eventually("the request is erased", func() bool {
+		r, err := s.store.Load(t.Context(), id)
+		return err == nil && !r.Erased.IsZero() && r.Submission.Email == submission.Address{} && r.GuestID != ""
+	})
+	s.eventually("the app has said how it stands", func() bool {
+		report, err := s.store.Report(t.Context())
+		return err == nil && !report.At.IsZero() && report.Roles == nil && report.Why != ""
+	})
+	for _, line := range []string{`"msg":"withdrawn guest remains"`, `"msg":"upkeep done"`} {
+		s.eventually("the log has "+line, func() bool { return strings.Contains(strings.ReplaceAll(s.log.String(), `\"`, `"`), line) })
 	}
 }
 
