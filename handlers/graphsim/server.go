@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"regexp"
 	"strings"
@@ -41,6 +42,8 @@ type Config struct {
 	VerifiedDomains []string
 	// TenantName is the label before .onmicrosoft.com. Default "standin".
 	TenantName string
+	// Throttle, if set, counts every call and refuses those that are too many, as Graph does. Default: none.
+	Throttle *Throttle
 	// RequireBearer refuses calls without a bearer token. The token itself is not looked at.
 	RequireBearer bool
 }
@@ -217,8 +220,15 @@ func (s *Server) serveGraph(w http.ResponseWriter, r *http.Request) {
 	}
 
 	var answer reply
-	if !faulty || fault.AfterEffect || !fault.fails() {
+	limits, refused := s.throttled(name)
+	switch {
+	case refused:
+		answer = s.tooMany(c)
+	case !faulty || fault.AfterEffect || !fault.fails():
 		answer = s.answer(c, found, id, pathKnown)
+	}
+	if answer.header == nil {
+		answer.header = limits
 	}
 	if faulty {
 		delay(r, fault.DelayMs)
@@ -230,7 +240,9 @@ func (s *Server) serveGraph(w http.ResponseWriter, r *http.Request) {
 		if fault.fails() {
 			answer = fault.reply(c, s.config.Now())
 		} else {
-			answer.header = fault.Headers
+			answer.header = map[string]string{}
+			maps.Copy(answer.header, limits)
+			maps.Copy(answer.header, fault.Headers)
 		}
 	}
 	s.config.Log.Info("graph stand-in", "call", name, "status", answer.status, "ordered", faulty, "requestId", c.requestID)

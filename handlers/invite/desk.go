@@ -216,7 +216,9 @@ func (d *Desk) free(ctx context.Context, r Request) error {
 			return fmt.Errorf("giving the seat back: %w", err)
 		}
 	}
-	if !ours {
+	if !ours || !created && !claim.IntentAt.IsZero() {
+		// What came of an invitation that was begun long ago is not known. Whoever comes next for the address inherits the claim, and asks the
+		// directory first.
 		return nil
 	}
 	err = d.config.Store.Release(ctx, r.Submission.Email, claim)

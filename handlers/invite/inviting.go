@@ -134,8 +134,13 @@ func (w *work) send(ctx context.Context, claim Claim) (bool, error) {
 	if terms == nil {
 		return false, problem.New(problem.Internal, "neither policy nor a person has let the guest in")
 	}
-	if left := w.held(); left > 0 {
+	if left := w.held(); left > w.patience() {
 		return w.heldBack(ctx, claim, admission{wait: left, why: "the directory asked to come back later"})
+	} else if left > 0 {
+		err := w.config.Sleep(ctx, left)
+		if err != nil {
+			return false, fmt.Errorf("leaving the directory alone: %w", err)
+		}
 	}
 	holder, _, err := w.findUser(ctx)
 	if err != nil {
@@ -420,6 +425,10 @@ func (w *work) giveBack(ctx context.Context, claim Claim) error {
 	if err != nil {
 		return err
 	}
+	if !w.doubt.IsZero() {
+		// The guest may exist all the same. Whoever comes next for the address inherits the claim, and asks the directory first.
+		return w.takeBack(ctx, claim)
+	}
 	err = w.config.Store.Release(ctx, w.request.Submission.Email, claim)
 	if err != nil {
 		return fmt.Errorf("giving the claim back: %w", err)
@@ -497,6 +506,9 @@ func (w *work) settle(ctx context.Context) error {
 	_, err = w.unchanged(ctx)
 	if err != nil {
 		return err
+	}
+	if !created {
+		w.doubt = begun
 	}
 	return w.giveBack(ctx, claim)
 }

@@ -8,13 +8,15 @@ import (
 	"guestlist/handlers/problem"
 )
 
-// maxShortWait is the longest time that a step waits in place for its turn; what takes longer is left to the store.
-const maxShortWait = 10 * time.Second
+// maxShortWait is the longest time that a step waits in place for its turn; what takes longer is left to the store. It is long enough for all that
+// a few instances have in hand: what goes to the store comes back a minute later, and meanwhile the next message is taken from the queue only
+// to go the same way.
+const maxShortWait = 30 * time.Second
 
 // admit asks the gate for one invitation, and waits in place if its turn comes soon. The waits stay well below the lease, so that the
 // intent is still ours afterwards.
 func (w *work) admit(ctx context.Context) (admission, error) {
-	patience := min(maxShortWait, w.config.IntentLease/4)
+	patience := w.patience()
 	for {
 		pressure := w.config.Pressure.take()
 		var verdict admission
@@ -24,26 +26,44 @@ func (w *work) admit(ctx context.Context) (admission, error) {
 			if pressure > 0 {
 				gate = gate.press(now, pressure)
 			}
-			after, verdict = gate.admit(now, w.config.Pace)
+			after, verdict = gate.book(now, w.config.Pace, patience)
 			return after, verdict.wait == 0 || pressure > 0
 		})
 		if err != nil {
 			return admission{}, err
 		}
 		w.remember(after)
-		if verdict.wait == 0 {
-			w.tellBudget(ctx, after)
+		if verdict.wait > 0 {
 			return verdict, nil
 		}
-		if verdict.parked || verdict.wait > patience {
+		w.tellBudget(ctx, after)
+		if verdict.turn == 0 {
 			return verdict, nil
 		}
-		patience -= verdict.wait
-		err = w.config.Sleep(ctx, verdict.wait)
-		if err != nil {
-			return admission{}, fmt.Errorf("waiting for the turn to invite: %w", err)
+		patience -= verdict.turn
+		still, err := w.awaitTurn(ctx, verdict)
+		if err != nil || still {
+			return verdict, err
 		}
+		// The turn is lost. Whether there is another one, or the breaker is open, the gate says.
 	}
+}
+
+// patience is how long a step waits in place: well below the lease, so that the intent is still ours afterwards.
+func (m *Machine) patience() time.Duration { return min(maxShortWait, m.config.IntentLease/4) }
+
+// awaitTurn waits for a turn that was booked. It reports whether the gate still lets the invitation through when it has come.
+func (w *work) awaitTurn(ctx context.Context, verdict admission) (bool, error) {
+	err := w.config.Sleep(ctx, verdict.turn)
+	if err != nil {
+		return false, fmt.Errorf("waiting for the turn to invite: %w", err)
+	}
+	gate, err := w.config.Gates.Gate(ctx)
+	if err != nil {
+		return false, fmt.Errorf("reading the gate when the turn has come: %w", err)
+	}
+	w.remember(gate)
+	return gate.Cause == "" && !w.config.Now().Before(gate.HeldUntil), nil
 }
 
 // tellBudget writes the lines about the day's budget, each for the very invitation that made it true.

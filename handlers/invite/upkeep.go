@@ -12,8 +12,9 @@ import (
 )
 
 const (
-	// upkeepBatch is the most requests that one run of upkeep puts back on the queue; the rest is due at the next.
-	upkeepBatch = 500
+	// upkeepBatch is the most requests that one run of upkeep puts back on the queue; the rest is due at the next. By the minute it is as many as the
+	// directory takes: 3,000 writes in 150 s.
+	upkeepBatch = 1200
 	// eraseBatch is the most requests whose personal data one run of upkeep erases.
 	eraseBatch = 100
 	// sweepEvery is how often upkeep looks through all requests for what is old. An instance that has just started looks at once.

@@ -74,6 +74,9 @@ type call struct {
 	begunAt, goneAt int
 	inviting        submission.Address // while an invitation is on its way
 	admitted        int                // admissions by the gate that it has not used yet
+	turn            time.Time          // before which the last one must not be used
+	probing         bool               // the last one was that of a probe
+	gate            invite.Gate        // as it last read it
 	lookedAt        int                // the number of the event at which it last asked for the holder of its address
 	blind           bool               // that look could not show a guest: not visible yet, or not allowed
 	deferred        time.Time          // when the directory, which throttled it, may be asked again

@@ -80,7 +80,7 @@ func (r *run) saved(by *call, before invite.Request, existed bool, after invite.
 	if !before.Erased.IsZero() && after.Erased.IsZero() || before.Withdrawal.Open() && !after.Withdrawal.Open() {
 		r.breach("the withdrawal of %s was forgotten", name)
 	}
-	if after.Withdrawal.Open() && !r.withdrawn[after.ID] || !after.Erased.IsZero() && !after.Withdrawal.Open() && configs[r.config].retention == 0 {
+	if after.Withdrawal.Open() && !r.withdrawn[after.ID] || !after.Erased.IsZero() && !after.Withdrawal.Open() && r.config.retention == 0 {
 		r.breach("%s was erased, and nobody wished it", name)
 	}
 	if !after.Erased.IsZero() && before.Erased.IsZero() {
@@ -215,7 +215,7 @@ func (r *run) wantSeats(limits policy.Limits) {
 
 // gateSaved looks at what became of the gate.
 func (r *run) gateSaved(by *call, before, after invite.Gate) {
-	config := configs[r.config]
+	config := r.config
 	admission := after.Sent == before.Sent+1 && after.Day == before.Day || after.Day != before.Day && after.Sent == 1
 	if after.HeldUntil.Before(before.HeldUntil) {
 		r.breach("the directory's wish to be left alone was forgotten")
@@ -229,16 +229,17 @@ func (r *run) gateSaved(by *call, before, after invite.Gate) {
 	switch {
 	case admission:
 		by.admitted++
+		by.probing = before.Cause != ""
+		by.turn = before.NextAt
+		if r.notBefore.After(by.turn) {
+			by.turn = r.notBefore
+		}
 		r.sentOn[after.Day]++
 		switch {
 		case before.Cause != "" && (before.ProbeAt.IsZero() || r.now.Before(before.ProbeAt)):
 			r.breach("an invitation is let through although the breaker is open")
 		case before.Cause != "" && !after.ProbeAt.After(r.now):
 			r.breach("a probe is let through and the next one may follow at once")
-		case r.now.Before(before.NextAt):
-			r.breach("an invitation is let through before its time")
-		case r.now.Before(r.notBefore):
-			r.breach("an invitation is let through before the directory wants to be asked again")
 		case config.pace.Daily > 0 && r.sentOn[after.Day] > config.pace.Daily:
 			r.breach("%d invitations are let through on a day, and the budget is %d", r.sentOn[after.Day], config.pace.Daily)
 		case config.pace.Spacing > 0 && after.NextAt.Before(before.NextAt.Add(config.pace.Spacing)):
@@ -292,9 +293,8 @@ func (r *run) beginInvitation(by *call, invitation invite.Invitation) {
 		r.breach("%s is invited without an intent", name)
 	case claim.GuestID != "":
 		r.breach("%s is invited although the receipt is there", name)
-	case by.admitted == 0:
-		r.breach("%s is invited past the gate", name)
 	}
+	r.wantTurn(by)
 	if request.Approval == nil && request.Decision != nil && request.Decision.Limits != nil {
 		_, seated := r.seats[seat{request.Decision.Limits.Row, by.about}]
 		if !seated {
@@ -310,6 +310,20 @@ func (r *run) beginInvitation(by *call, invitation invite.Invitation) {
 	by.inviting = invitation.Address
 }
 
+// wantTurn holds that a call which is about to send something was let through by the gate, and still is as far as it knows.
+func (r *run) wantTurn(by *call) {
+	switch {
+	case by.admitted == 0:
+		r.breach("%s: an invitation leaves past the gate", by.name)
+	case r.now.Before(by.turn.Add(-time.Microsecond)):
+		r.breach("%s: an invitation leaves before its turn", by.name)
+	case by.gate.Cause != "" && !by.probing:
+		r.breach("%s: an invitation leaves although the breaker is open", by.name)
+	case r.now.Before(by.gate.HeldUntil.Add(-time.Microsecond)):
+		r.breach("%s: an invitation leaves although the directory wants to be left alone", by.name)
+	}
+}
+
 // beginResend looks at a mail that is about to be sent again.
 func (r *run) beginResend(by *call, request invite.Request, claim invite.Claim) {
 	name := r.nameOf(request.ID)
@@ -320,11 +334,10 @@ func (r *run) beginResend(by *call, request invite.Request, claim invite.Claim) 
 		r.breach("the mail of %s is sent again under no receipt", name)
 	case claim.MailedAt.Add(10 * time.Minute).Before(r.now):
 		r.breach("the mail of %s is sent again without an intent", name)
-	case by.admitted == 0:
-		r.breach("the mail of %s is sent again past the gate", name)
 	case r.wishes[r.address[request.ID]] == 0:
 		r.breach("the mail of %s is sent again, and nobody wished it", name)
 	}
+	r.wantTurn(by)
 	by.admitted--
 	by.resending = true
 	by.inviting = r.address[request.ID]
@@ -515,18 +528,16 @@ func (r *run) judgeSeats() {
 
 // judgeGuests holds that nobody is a guest without a request that says so.
 func (r *run) judgeGuests() {
+	known := map[submission.Address]bool{}
+	for _, id := range r.requests {
+		address := r.address[id]
+		user := r.tenant.users[address]
+		if user != nil && (r.recorded[id].GuestID == user.id || r.poisoned[id] || r.unknown[id] >= 5 || r.unseen[address]) {
+			known[address] = true
+		}
+	}
 	for address, user := range r.tenant.users {
-		if !user.ours {
-			continue
-		}
-		known := false
-		for _, id := range r.requests {
-			request := r.recorded[id]
-			if r.address[id] == address && (request.GuestID == user.id || r.poisoned[id] || r.unknown[id] >= 5 || r.unseen[address]) {
-				known = true
-			}
-		}
-		if !known {
+		if user.ours && !known[address] {
 			r.breach("%s is a guest, and no request says so", address)
 		}
 	}

@@ -32,6 +32,11 @@ func (s store) do(op string, conditional bool, effect func() error) error {
 	r := s.run
 	c := r.current
 	c.pause(op, func() { _ = effect() })
+	if r.load != nil {
+		r.sleep(c, r.load.StorageLatency)
+		r.load.transactions++
+		return effect()
+	}
 	if r.now.Before(r.storageDown) {
 		return errStorage
 	}
@@ -210,8 +215,10 @@ func (s store) ReleaseSeat(_ context.Context, row policy.RowKey, id submission.I
 }
 
 func (s store) Gate(ctx context.Context) (gate invite.Gate, err error) {
+	r, by := s.run, s.run.current
 	err = s.do("Gate", false, func() (err error) {
-		gate, err = s.run.memory.Gate(ctx)
+		gate, err = r.memory.Gate(ctx)
+		by.gate = gate
 		return err
 	})
 	return gate, err
@@ -284,6 +291,13 @@ func (d directory) do(op string, limit time.Duration, effect func() error) error
 	r := d.run
 	c := r.current
 	c.pause(op, func() { _ = effect() })
+	if r.load != nil {
+		err := r.load.take(r, c, op)
+		if err != nil {
+			return err
+		}
+		return effect()
+	}
 	if r.pressed && c.on.pressure != nil && r.chance(3) {
 		c.on.pressure.Report(0.8 + 0.5*r.random.Float64())
 	}

@@ -16,7 +16,7 @@ const admin = "admin@example.com"
 
 // profile is what kind of schedule a seed makes.
 type profile struct {
-	config int // of configs
+	config config
 	// How things take turns.
 	byRank bool // calls go by rank and not by lot
 	eager  int  // of 8 times, how often a running call goes before anything new begins
@@ -24,14 +24,15 @@ type profile struct {
 	faults, kills, rate int
 	instances, people   int  // at most that many instances and submissions
 	acts                int  // of a person
+	meddling            bool // a person comes upon requests just when a message comes for them
 	pressed             bool // the directory says now and then that its limits are near
 }
 
 func newProfile(random *rand.Rand) *profile {
 	p := &profile{
-		config: random.IntN(len(configs)), byRank: random.IntN(3) == 0, eager: 2 + random.IntN(7),
+		config: configs[random.IntN(len(configs))], byRank: random.IntN(3) == 0, eager: 2 + random.IntN(7),
 		faults: random.IntN(5), kills: random.IntN(3), rate: []int{6, 15, 40}[random.IntN(3)],
-		pressed:   random.IntN(8) == 0,
+		pressed: random.IntN(8) == 0, meddling: random.IntN(6) == 0,
 		instances: []int{1, 2, 2, 3, 4}[random.IntN(5)], people: 1 + random.IntN(3), acts: max(0, random.IntN(5)-1),
 	}
 	switch random.IntN(50) {
@@ -62,8 +63,8 @@ func (r *run) prepare() {
 	for r.chance(4) {
 		r.plan(r.now.Add(r.soon(6*time.Hour)), r.wish)
 	}
-	if configs[r.config].retention > 0 && r.chance(4) {
-		r.plan(r.now.Add(configs[r.config].retention+r.soon(100*time.Hour)), func() {
+	if r.config.retention > 0 && r.chance(4) {
+		r.plan(r.now.Add(r.config.retention+r.soon(100*time.Hour)), func() {
 			if !r.upkeep {
 				r.startUpkeep()
 			}
@@ -173,7 +174,10 @@ func (r *run) submit() {
 		domain = unlisted
 	}
 	list := addresses[domain]
-	address := list[min(r.random.IntN(len(list)), r.random.IntN(len(list)))] // the first ones more often
+	r.enqueue(list[min(r.random.IntN(len(list)), r.random.IntN(len(list)))]) // the first ones more often
+}
+
+func (r *run) enqueue(address submission.Address) {
 	id, err := submission.NewID(r.now, source{r.random})
 	if err != nil {
 		r.breach("no id: %v", err)
@@ -183,6 +187,7 @@ func (r *run) submit() {
 		Email: address, GivenName: "Ana", FamilyName: "Silva", Company: "Contoso Ltd", Language: "pt-PT", SubmittedAt: r.now.UTC().Truncate(time.Second),
 	}
 	r.requests = append(r.requests, id)
+	r.numbers[id] = len(r.requests)
 	r.submitted[id], r.address[id] = r.now, address
 	r.counts.Submissions++
 	r.note(fmt.Sprintf("request %d is submitted, for %s", len(r.requests), address))
@@ -222,7 +227,11 @@ func (r *run) act() {
 	if len(r.requests) == 0 {
 		return
 	}
-	id := r.requests[r.random.IntN(len(r.requests))]
+	r.actOn(r.requests[r.random.IntN(len(r.requests))])
+}
+
+// actOn does something that an admin does to a request.
+func (r *run) actOn(id submission.ID) {
 	on := &instance{admin: true}
 	var body func(*invite.Desk) error
 	kind := r.random.IntN(6)

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"time"
 
+	"guestlist/handlers/invite"
 	"guestlist/handlers/submission"
 )
 
@@ -40,6 +41,8 @@ func (r *run) put(content submission.Message, poison bool, visible time.Time) {
 // outbox gathers what upkeep enqueues. As behind the host, it is sent only if upkeep comes to its end.
 type outbox []submission.Message
 
+var _ invite.Queue = (*outbox)(nil)
+
 // Enqueue is invite.Queue's.
 func (o *outbox) Enqueue(_ context.Context, encoded []byte) error {
 	message, err := submission.DecodeMessage(encoded)
@@ -60,6 +63,9 @@ func (r *run) deliver(m *message, on *instance) {
 	if m.dequeued > maxDequeueCount && !m.poison {
 		r.toPoison(m)
 		return
+	}
+	if r.meddling && atRest(r.recorded[m.ID]) && r.chance(3) {
+		r.plan(r.now, func() { r.actOn(m.ID) })
 	}
 	name := fmt.Sprintf("message %d of %s", m.number, r.nameOf(m.ID))
 	if m.Kind != submission.Advance {

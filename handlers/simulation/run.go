@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"time"
 
 	"guestlist/handlers/invite"
@@ -85,6 +86,7 @@ type run struct {
 	current   *call
 	calls     int
 	plans     []plan
+	load      *load     // what a drain is made of; nil in a schedule
 	upkeepAt  time.Time // the next tick of the timer
 	upkeep    bool      // one runs
 
@@ -93,6 +95,7 @@ type run struct {
 	// What the laws know, each by its own account and not by what the machine says.
 	happenings int
 	requests   []submission.ID
+	numbers    map[submission.ID]int // of the requests, from 1
 	submitted  map[submission.ID]time.Time
 	address    map[submission.ID]submission.Address
 	recorded   map[submission.ID]invite.Request
@@ -173,7 +176,7 @@ func (r *run) breach(format string, args ...any) {
 }
 
 func (r *run) nameOf(id submission.ID) string {
-	return fmt.Sprintf("request %d", slices.Index(r.requests, id)+1)
+	return "request " + strconv.Itoa(r.numbers[id])
 }
 
 // Run runs the schedule of a seed to its end, which is when everything has come to rest, or to the first law that is broken. The same seed
@@ -203,19 +206,9 @@ func (s *Simulator) start(seed uint64, tracing bool) Outcome {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	random := rand.New(rand.NewPCG(seed, 0x67756573746c6973))
-	r := &run{
-		profile: newProfile(random), simulator: s, random: random, context: ctx, tracing: tracing,
-		now:       time.Date(2026, 5, 4, 9, 0, 0, 0, time.UTC).Add(time.Duration(random.Int64N(int64(24 * time.Hour)))),
-		memory:    memstore.New(),
-		submitted: map[submission.ID]time.Time{}, address: map[submission.ID]submission.Address{}, recorded: map[submission.ID]invite.Request{},
-		claims: map[submission.Address]invite.Claim{}, notes: map[submission.ID]time.Time{}, seats: map[seat]string{},
-		versions: map[string]version{}, rowOf: map[string]policy.RowKey{}, sentOn: map[string]int{}, mailed: map[submission.Address][]int{}, resent: map[submission.Address]int{}, before: map[submission.Address]invite.UserKind{}, adders: map[membership]*call{},
-		poisoned: map[submission.ID]bool{}, unread: map[submission.ID]int{}, unknown: map[submission.ID]int{},
-		cancelled: map[submission.ID]bool{}, unseen: map[submission.Address]bool{}, wishes: map[submission.Address]int{},
-		withdrawn: map[submission.ID]bool{}, turned: map[submission.ID]bool{},
-	}
-	r.tenant = NewTenant(func() time.Time { return r.now })
-	s.world.run = r
+	r := s.newRun(ctx, random, newProfile(random))
+	r.tracing = tracing
+	r.now = r.now.Add(time.Duration(random.Int64N(int64(24 * time.Hour))))
 	r.prepare()
 	for r.broken == "" && r.counts.Steps < maxSteps && r.advance() {
 		r.counts.Steps++
@@ -231,6 +224,26 @@ func (s *Simulator) start(seed uint64, tracing bool) Outcome {
 	}
 	r.counts.Schedules, r.counts.Alerts = 1, r.alerts
 	return Outcome{Seed: seed, Breach: r.broken, Trace: r.trace, Counts: r.counts}
+}
+
+// newRun returns a run in which nothing has happened yet, and makes it that of the machines.
+func (s *Simulator) newRun(ctx context.Context, random *rand.Rand, p *profile) *run {
+	r := &run{
+		profile: p, simulator: s, random: random, context: ctx,
+		now:       time.Date(2026, 5, 4, 9, 0, 0, 0, time.UTC),
+		memory:    memstore.New(),
+		numbers:   map[submission.ID]int{},
+		submitted: map[submission.ID]time.Time{}, address: map[submission.ID]submission.Address{}, recorded: map[submission.ID]invite.Request{},
+		claims: map[submission.Address]invite.Claim{}, notes: map[submission.ID]time.Time{}, seats: map[seat]string{},
+		versions: map[string]version{}, rowOf: map[string]policy.RowKey{}, sentOn: map[string]int{},
+		mailed: map[submission.Address][]int{}, resent: map[submission.Address]int{}, before: map[submission.Address]invite.UserKind{},
+		adders: map[membership]*call{}, poisoned: map[submission.ID]bool{}, unread: map[submission.ID]int{}, unknown: map[submission.ID]int{},
+		cancelled: map[submission.ID]bool{}, unseen: map[submission.Address]bool{}, wishes: map[submission.Address]int{},
+		withdrawn: map[submission.ID]bool{}, turned: map[submission.ID]bool{},
+	}
+	r.tenant = NewTenant(r.clock)
+	s.world.run = r
+	return r
 }
 
 // advance does one thing that can happen now, or lets time pass to the next that will. It returns false when everything has come to rest.

@@ -68,7 +68,7 @@ func NewSimulator() (*Simulator, error) {
 // boot gives an instance a machine of its own, as every process has one: with what it keeps in mind, which is gone when the process is.
 func (r *run) boot(on *instance) {
 	w := r.simulator.world
-	c := configs[r.config]
+	c := r.config
 	pressure := &invite.Pressure{}
 	machine, err := invite.New(invite.Config{
 		Store: store{w}, Rows: store{w}, Seats: store{w}, Gates: store{w}, Poison: store{w}, Records: store{w},

@@ -79,6 +79,10 @@ func run(ctx context.Context, handler string, rows int) error {
 	if err != nil {
 		return fmt.Errorf("measuring policy look-ups: %w", err)
 	}
+	err = drains()
+	if err != nil {
+		return fmt.Errorf("measuring how a full queue is worked off: %w", err)
+	}
 	return nil
 }
 
