@@ -528,6 +528,35 @@ func TestTheAnswerDependsOnTheFormAlone(t *testing.T) {
 	}
 }
 
+// forgetful is a queue that keeps nothing, and does the same for every message.
+type forgetful struct{}
+
+func (forgetful) Enqueue(context.Context, []byte) error { return nil }
+
+// Time can't be compared in a test that must not fail on a busy machine; the work can. It is the same whoever signs up.
+func TestTheWorkDependsOnTheFormAlone(t *testing.T) {
+	f := newForm(t, func(c *FormConfig) {
+		c.Queue, c.Log = forgetful{}, slog.New(slog.DiscardHandler)
+		c.Mail = house.NewMailRules(true, true, nil)
+	})
+	work := map[string]float64{}
+	for _, email := range []string{"ana@contoso.com", "eve@unknown.com", "bob@denieds.com", "eva@contoso.com"} {
+		values := ana()
+		values.Set("email", email)
+		encoded := values.Encode()
+		work[email] = testing.AllocsPerRun(200, func() {
+			if response := do(f, postAs(formType, encoded)); response.StatusCode != http.StatusSeeOther {
+				t.Fatalf("status %d", response.StatusCode)
+			}
+		})
+	}
+	for email, allocations := range work {
+		if allocations != work["ana@contoso.com"] {
+			t.Errorf("%s costs %v allocations, a known partner %v", email, allocations, work["ana@contoso.com"])
+		}
+	}
+}
+
 func TestTheLanguageIsTheOneAskedFor(t *testing.T) {
 	tests := map[string]struct{ field, accept, want string }{
 		"chosen":                 {"pt_br", "de", "pt-BR"},
