@@ -388,6 +388,29 @@ func TestAlertsAreRaisedInTimeAndWhenTheyShould(t *testing.T) {
 	}
 }
 
+func TestOperatorsAreToldOfEveryAlert(t *testing.T) {
+	page, err := os.ReadFile(root + "/docs/operations.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	computed, err := load(t).Value(alertsFile, "alerts", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want strings.Builder
+	want.WriteString("| alert | severity | asked every | raised when |\n| --- | --- | --- | --- |\n")
+	for _, one := range computed.([]any) {
+		alert := one.(map[string]any)
+		every := map[string]string{"PT5M": "5 minutes", "PT15M": "15 minutes", "PT1H": "hour"}[alert["every"].(string)]
+		fmt.Fprintf(&want, "| `%v` | %v | %s | %v |\n", alert["name"], alert["severity"], every, alert["title"])
+	}
+	_, rest, found := strings.Cut(string(page), "<!-- alerts -->\n")
+	got, _, closed := strings.Cut(rest, "<!-- /alerts -->")
+	if !found || !closed || got != want.String() {
+		t.Errorf("the list of alerts in docs/operations.md should be\n%s", want.String())
+	}
+}
+
 // The portal shows nothing, and says nothing, where the workbook is not what it expects.
 func TestTheWorkbookIsWhatThePortalReads(t *testing.T) {
 	program := load(t)
