@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"golang.org/x/net/html"
 
@@ -51,6 +52,20 @@ func TestTheOrganisationDecidesWhatIsAskedFor(t *testing.T) {
 				t.Errorf("the page shows %v, want %v", got, want)
 			}
 		})
+	}
+}
+
+func TestALinkFillsInAsManyCharactersAsTheFieldTakes(t *testing.T) {
+	f := newForm(t)
+	for name, limit := range map[string]int{"company": submission.MaxCompany, "givenName": submission.MaxName, "reason": submission.MaxReason} {
+		for characters, want := range map[int]int{limit: limit, limit + 1: 0} {
+			query := url.Values{name: {strings.Repeat("漢", characters)}}
+			response := do(f, httptest.NewRequest(http.MethodGet, Path+"?"+query.Encode(), nil))
+			doc := checkPage(t, response, body(t, response))
+			if got := utf8.RuneCountInString(attribute(doc.byID[name], "value") + textOf(doc.byID[name])); got != want {
+				t.Errorf("%d characters of %s: %d are filled in, want %d", characters, name, got, want)
+			}
+		}
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"html/template"
 	"io"
+	"iter"
 	"log/slog"
 	"maps"
 	"net/http"
@@ -15,6 +16,7 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unicode/utf8"
 
 	"guestlist/handlers/challenge"
 	"guestlist/handlers/formtoken"
@@ -147,21 +149,30 @@ func prefilled(r *http.Request) entry {
 	if r.URL.RawQuery == "" {
 		return e
 	}
-	query := r.URL.Query()
-	for _, d := range definitions {
-		name := d.name
-		switch name {
-		case termsField:
-			continue
-		case codeField:
-			name = codeQuery
-		}
-		text := query.Get(name)
-		if len(text) <= d.limit {
-			*fieldOf(&e, d.name) = text
-		}
+	for name, text := range filling(r.URL.Query()) {
+		*fieldOf(&e, name) = text
 	}
 	return e
+}
+
+// filling goes through the fields that a query fills in.
+func filling(query url.Values) iter.Seq2[string, string] {
+	return func(yield func(name, text string) bool) {
+		for _, d := range definitions {
+			text := query.Get(queryName(d.name))
+			if text != "" && utf8.RuneCountInString(text) <= d.limit && d.name != termsField && !yield(d.name, text) {
+				return
+			}
+		}
+	}
+}
+
+// queryName returns the query parameter that fills in a field.
+func queryName(field string) string {
+	if field == codeField {
+		return codeQuery
+	}
+	return field
 }
 
 // preflight answers a browser that asks whether a page of another site may send.
@@ -447,17 +458,8 @@ func (f *form) show(w http.ResponseWriter, r *http.Request, status int, e entry,
 // kept returns the part of a query that fills in the form, for the links to the same page in other languages.
 func kept(query url.Values) url.Values {
 	keep := url.Values{}
-	for _, d := range definitions {
-		name := d.name
-		switch name {
-		case termsField:
-			continue
-		case codeField:
-			name = codeQuery
-		}
-		if text := query.Get(name); text != "" && len(text) <= d.limit {
-			keep.Set(name, text)
-		}
+	for name, text := range filling(query) {
+		keep.Set(queryName(name), text)
 	}
 	return keep
 }

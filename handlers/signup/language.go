@@ -49,13 +49,19 @@ func (s *site) readerOf(r *http.Request, chosen ...string) reader {
 		tag, known := parseLanguage(text)
 		if known {
 			tag = refined(tag, accepted)
-			return reader{s.texts(s.shelf.Best(tag).Tag, r), tag.String()}
+			page, served := s.shelf.Best(tag)
+			if !served || len(accepted) > 0 && tag == accepted[0] {
+				// What the browser likes best is no choice of its own: the page is what it was when it was opened.
+				page, _ = s.shelf.Best(accepted...)
+			}
+			return reader{s.texts(page.Tag, r), tag.String()}
 		}
 	}
 	if len(accepted) == 0 {
 		return reader{s.texts(words.Languages()[0].Tag, r), ""}
 	}
-	return reader{s.texts(s.shelf.Best(accepted...).Tag, r), accepted[0].String()}
+	page, _ := s.shelf.Best(accepted...)
+	return reader{s.texts(page.Tag, r), accepted[0].String()}
 }
 
 // texts returns the texts of a language that the pages have.

@@ -39,7 +39,7 @@ func TestTheLanguageOfAPage(t *testing.T) {
 		"a script of the chosen language":  {"lang=zh-Hans", "", "zh-CN", "zh-Hans", "zh-CN", "zh-Hans"},
 		"another script than the chosen":   {"lang=zh-Hans", "", "zh-TW", "zh-Hans", "zh-Hans", "zh-Hans"},
 		"a region that was chosen":         {"lang=de-AT", "", "de-CH", "de", "de-AT", "de"},
-		"one that the pages do not have":   {"lang=cs", "", "de", "en", "cs", ""},
+		"one that the pages do not have":   {"lang=cs", "", "de", "de", "cs", ""},
 		"one that is none":                 {"lang=%3Cscript%3E", "", "de", "de", "de", ""},
 		"a header in the query":            {"lang=de%0D%0ASet-Cookie:x=1", "", "fr", "fr", "fr", ""},
 		"a cookie that is none":            {"", "<script>", "fr", "fr", "fr", ""},
@@ -66,6 +66,24 @@ func TestTheLanguageOfAPage(t *testing.T) {
 				t.Errorf("remembered: %v, want %q for the form alone", cookies, test.remembers)
 			}
 		})
+	}
+}
+
+func TestAPageKeepsItsLanguageWhenItComesBack(t *testing.T) {
+	for _, accept := range []string{"cs,de;q=0.5", "de-CH", "cs", "zh-TW,ja", ""} {
+		f := newForm(t)
+		response := do(f, get("", "", accept))
+		opened := checkPage(t, response, body(t, response))
+		values := wrongFields()
+		values.Set("language", opened.hidden["language"])
+		r := postAs(formType, values.Encode())
+		r.Header.Set("Accept-Language", accept)
+		response = do(f, r)
+		refused := checkPage(t, response, body(t, response))
+		first, second := attribute(opened.first("html"), "lang"), attribute(refused.first("html"), "lang")
+		if first != second || opened.hidden["language"] != refused.hidden["language"] {
+			t.Errorf("%q: opened in %s and sending %q, then %s and %q", accept, first, opened.hidden["language"], second, refused.hidden["language"])
+		}
 	}
 }
 

@@ -69,14 +69,14 @@ func NewShelf(organisation string) (*Shelf, error) {
 // English returns the English texts, for whoever reads no page. Where they name the organisation, they leave it open.
 func English() (*Texts, error) { return read(Languages()[0], "the organisation") }
 
-// Best returns the language of the pages that serves a reader of the tags best, the tag that the reader likes most first; the first language
-// if none of them is understood.
-func (s *Shelf) Best(tags ...language.Tag) Language {
+// Best returns the language of the pages that serves a reader of the tags best, the tag that the reader likes most first. If the reader of none
+// of them can be served, it is the first language, and false.
+func (s *Shelf) Best(tags ...language.Tag) (Language, bool) {
 	_, index, confidence := s.match().Match(tags...)
 	if confidence == language.No {
-		return s.languages[0]
+		return s.languages[0], false
 	}
-	return s.languages[index]
+	return s.languages[index], true
 }
 
 // In returns the texts of the language with the tag, which must be the tag of one of Languages.

@@ -235,15 +235,18 @@ func TestTheBestLanguage(t *testing.T) {
 	}
 	s := shelf(t)
 	for asked, want := range tests {
-		if got := s.Best(language.MustParse(asked)); got.Tag != want {
+		if got, _ := s.Best(language.MustParse(asked)); got.Tag != want {
 			t.Errorf("for %s: %s, want %s", asked, got.Tag, want)
 		}
 	}
-	if got := s.Best(language.MustParse("cs"), language.MustParse("fr-BE")); got.Tag != "fr" {
+	if got, served := s.Best(language.MustParse("cs"), language.MustParse("fr-BE")); got.Tag != "fr" || !served {
 		t.Errorf("for Czech, else French: %s", got.Tag)
 	}
-	if got := s.Best(); got.Tag != "en" {
-		t.Errorf("for nobody knows what: %s", got.Tag)
+	if got, served := s.Best(language.MustParse("cs")); got.Tag != "en" || served {
+		t.Errorf("for Czech: %s, served: %t", got.Tag, served)
+	}
+	if got, served := s.Best(); got.Tag != "en" || served {
+		t.Errorf("for nobody knows what: %s, served: %t", got.Tag, served)
 	}
 }
 
