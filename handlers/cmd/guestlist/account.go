@@ -84,7 +84,7 @@ func (a account) find() (place, error) {
 		return place{}, fmt.Errorf("there is no local run: no %s in the working directory or above it; make run starts one",
 			runFile)
 	}
-	return place{}, usage("whose rows? Give --account NAME for a deployment, " +
+	return place{}, usage("which deployment? Give --account NAME for a deployment, " +
 		"or start a local run (make run) and stay in its folder")
 }
 
