@@ -160,6 +160,18 @@ func TestOnlyTheTermsThatStandAreAccepted(t *testing.T) {
 	}
 }
 
+func TestALinkAcceptsNoTerms(t *testing.T) {
+	f := newForm(t, everything(t))
+	for _, query := range []string{"terms=2026-11", "terms=2026-11&company=Contoso", "terms=on"} {
+		response := do(f, get(query, "", ""))
+		text := body(t, response)
+		doc := checkPage(t, response, text)
+		if slices.ContainsFunc(doc.byID["terms"].Attr, func(a html.Attribute) bool { return a.Key == "checked" }) || strings.Contains(text, "terms=") {
+			t.Errorf("%s: the box is ticked, or the links to other languages would tick it", query)
+		}
+	}
+}
+
 func TestTermsThatNobodySetAreNotStored(t *testing.T) {
 	f := newForm(t)
 	values := ana()
