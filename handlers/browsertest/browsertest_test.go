@@ -3,16 +3,23 @@ package browsertest
 import (
 	"bufio"
 	"bytes"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"io"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"guestlist/handlers/challenge"
+	"guestlist/handlers/challenge/challengesim"
+	"guestlist/handlers/settings"
 )
 
 // repository is the root of this repository.
@@ -29,13 +36,45 @@ const logTail = 2000
 
 // TestPages drives the form and the status page.
 func TestPages(t *testing.T) {
-	run(t, start(t), "form.mjs")
+	s := start(t, anyPace...)
+	run(t, s, "form.mjs")
+	run(t, s, "languages.mjs")
+}
+
+// anyPace lets tests send forms as fast as they can.
+var anyPace = []string{settings.FormWait + "=0s", settings.ClientPosts + "=off"}
+
+// TestGuards drives the form of an organisation with a style and terms of its own, that is strict about the pace.
+func TestGuards(t *testing.T) {
+	run(t, start(t,
+		settings.FormWait+"=3s", settings.ClientPosts+"=3/24h", settings.StatusPage+"="+settings.DetailedStatus,
+		settings.Accent+"=#7a1f5c", settings.Contact+"=guests@wingtiptoys.com", settings.PrivacyURL+"=https://wingtip.example/privacy",
+		settings.TermsURL+"=https://wingtip.example/terms", settings.TermsVersion+"=2026-11", settings.Intro+"=Welcome to the partners of Wingtip Toys.",
+		settings.Fields+"=company=required country=optional reason=optional sponsor=optional inviteCode=linked",
+		settings.Logo+"=data:image/svg+xml;base64,"+base64.StdEncoding.EncodeToString([]byte(logo)),
+	), "guards.mjs")
+}
+
+const logo = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 40 40"><rect width="40" height="40" rx="8" fill="#7a1f5c"/><circle cx="20" cy="20" r="9" fill="#fff"/></svg>`
+
+// TestChallenge drives the form of an organisation that wants to be sure that people send it.
+func TestChallenge(t *testing.T) {
+	service := httptest.NewServer(challengesim.New(time.Now))
+	defer service.Close()
+	s := start(t, append(slices.Clone(anyPace),
+		settings.Challenge+"="+challenge.Turnstile, settings.ChallengeSiteKey+"="+challengesim.SiteKey, settings.ChallengeSecret+"="+challengesim.Secret,
+		settings.ChallengeURL+"="+service.URL,
+	)...)
+	s.challenge = service.URL
+	run(t, s, "challenge.mjs")
 }
 
 // stack is a running local run.
 type stack struct {
 	Signup string `json:"signup"`
 	Graph  string `json:"graph"`
+	// challenge is the address of a stand-in for the service, if there is one.
+	challenge string
 }
 
 // programs builds the handler and the local run once for all tests of this process.
@@ -60,8 +99,8 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// start starts what "make run" starts, on free ports and with data of its own. settings are added to the environment.
-func start(t *testing.T, settings ...string) stack {
+// start starts what "make run" starts, on free ports and with data of its own. environment is added to that of this process.
+func start(t *testing.T, environment ...string) stack {
 	t.Helper()
 	built, err := programs()
 	if err != nil {
@@ -90,7 +129,7 @@ func start(t *testing.T, settings ...string) stack {
 	write(t, filepath.Join(root, "bin", "handler"), handler, 0o755)
 
 	cmd := exec.Command(filepath.Join(built, "localhost"), "-root", root)
-	cmd.Env = append(append(os.Environ(), "PORT=0", "GUESTLIST_FORM_WAIT=0s", "GUESTLIST_CLIENT_POSTS=off"), settings...)
+	cmd.Env = append(append(os.Environ(), "PORT=0"), environment...)
 	var log lockedBuffer
 	cmd.Stderr = &log
 	stdout, err := cmd.StdoutPipe()
@@ -175,6 +214,7 @@ func run(t *testing.T, s stack, suite string) {
 		"BROWSERTEST_SCREENSHOTS="+screenshots,
 		"BROWSERTEST_FORM="+s.Signup,
 		"BROWSERTEST_GRAPH="+s.Graph,
+		"BROWSERTEST_CHALLENGE="+s.challenge,
 	)
 	var log lockedBuffer
 	cmd.Stderr = &log

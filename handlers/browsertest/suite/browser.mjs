@@ -19,6 +19,7 @@ const screenshots = setting("BROWSERTEST_SCREENSHOTS");
 
 export const form = setting("BROWSERTEST_FORM");
 export const graph = setting("BROWSERTEST_GRAPH");
+export const challenge = process.env.BROWSERTEST_CHALLENGE ?? "";
 const origin = new URL(form).origin;
 
 // patience is how long anything may take. It is there to fail instead of hanging, also on a machine that does ten other things.
@@ -34,8 +35,9 @@ export const smallPhone = { width: 320, height: 568 };
 export const zoomed = { width: 320, height: 256 };
 
 // visit opens a page as a new visitor, hands it to steps, and holds it to what is true of every page: it asks no other place for anything,
-// breaks no rule of its own Content-Security-Policy, and has no errors. statuses are the HTTP errors that the steps bring about.
-export async function visit(steps, { script = true, language = "en", size = desktop, dark = false, statuses = [], ...context } = {}) {
+// breaks no rule of its own Content-Security-Policy, and has no errors. statuses are the HTTP errors that the steps bring about, others the
+// places that the page may ask all the same.
+export async function visit(steps, { script = true, language = "en", size = desktop, dark = false, statuses = [], others = [], ...context } = {}) {
 	const visitor = await browser.newContext({
 		javaScriptEnabled: script, locale: language, viewport: size, colorScheme: dark ? "dark" : "light", ...context,
 	});
@@ -44,7 +46,7 @@ export async function visit(steps, { script = true, language = "en", size = desk
 	const page = await visitor.newPage();
 	page.on("request", (request) => {
 		const url = new URL(request.url());
-		if (url.origin !== origin && url.protocol !== "data:") {
+		if (url.origin !== origin && url.protocol !== "data:" && !others.includes(url.origin)) {
 			faults.push(`a request to ${url.origin}`);
 		}
 	});
@@ -63,6 +65,23 @@ export async function visit(steps, { script = true, language = "en", size = desk
 	assert.deepEqual(faults, [], "what no page of ours may do");
 }
 
+// mostBytes is the most that a page may have over the wire, uncompressed as the Functions host sends it.
+const mostBytes = 30_000;
+
+// complete opens an address and fails unless the page comes in one response, within its size.
+export async function complete(page, address, status = 200) {
+	const requests = [];
+	const note = (request) => requests.push(request.url());
+	page.on("request", note);
+	const response = await page.goto(address, { waitUntil: "load" });
+	page.off("request", note);
+	assert.equal(response.status(), status);
+	const { responseHeadersSize } = await response.request().sizes();
+	const bytes = (await response.body()).length + responseHeadersSize;
+	assert.ok(bytes < mostBytes, `${address} has ${bytes} bytes, at most ${mostBytes} may be`);
+	assert.deepEqual(requests.filter((url) => !url.startsWith("data:")).length, 1, `${address} comes in more than one response: ${requests}`);
+}
+
 // withoutBarriers fails with everything that axe-core finds on the page, and with everything of which it can't be sure.
 export async function withoutBarriers(page, state) {
 	await page.evaluate(axe);
@@ -70,6 +89,9 @@ export async function withoutBarriers(page, state) {
 		const results = await globalThis.axe.run(document, {
 			runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
 			resultTypes: ["violations", "incomplete"],
+			// The frame of a challenge is its service's.
+			iframes: false,
+			rules: { "frame-tested": { enabled: false } },
 		});
 		return [...results.violations, ...results.incomplete].map((rule) => ({
 			rule: rule.id, help: rule.help,

@@ -1,0 +1,163 @@
+// What guards the form, as partners meet it; with a style, terms and the detailed status page of an organisation.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { complete, fill, fits, form, invitations, phone, picture, send, someone, statusPage, untilFinished, visit, withoutBarriers } from "./browser.mjs";
+
+// accept fills in the form of an organisation that asks for everything.
+async function accept(page, partner) {
+	await fill(page, partner);
+	await page.locator("[name=terms]").check();
+}
+
+test("a form that comes back too fast is shown again with all entries, and goes through", async () => {
+	const partner = someone();
+	await visit(async (page) => {
+		await complete(page, form);
+		await accept(page, partner);
+		await send(page);
+		// Nobody types that fast; a slow machine may, and then there is nothing to see.
+		const alert = page.locator("[role=alert]");
+		await alert.or(page.locator("ol.way")).first().waitFor();
+		assert.equal(await alert.count(), 1, "the form was taken at once");
+		for (const [name, value] of Object.entries(partner)) {
+			assert.equal(await page.locator(`[name=${name}]`).inputValue(), value, `${name} is kept`);
+		}
+		assert.ok(await page.locator("[name=terms]").isChecked(), "the box is still ticked");
+		await fits(page, "the form that came too fast");
+		await withoutBarriers(page, "the form that came too fast");
+		await picture(page, "form-again");
+		for (let tries = 0; !statusPage.test(page.url()); tries += 1) {
+			assert.ok(tries < 100, "the form never goes through");
+			await page.waitForTimeout(250);
+			await send(page);
+			await page.locator("[role=alert]").or(page.locator("ol.way")).first().waitFor();
+		}
+		await untilFinished(page);
+		await fits(page, "the detailed status page");
+		await withoutBarriers(page, "the detailed status page");
+		await picture(page, "status-detailed");
+	}, { size: phone, statuses: [403] });
+	assert.equal(await invitations(partner.email), 1);
+});
+
+test("two clicks are one request, and the history leads to no second one", async () => {
+	const partner = someone();
+	await visit(async (page) => {
+		await page.goto(form);
+		await accept(page, partner);
+		await page.waitForTimeout(4000);
+		await page.locator("#form button[type=submit]").dblclick();
+		await page.waitForURL(statusPage);
+		const first = page.url();
+		await page.goBack();
+		await page.goForward();
+		assert.equal(page.url(), first);
+		await untilFinished(page);
+	});
+	assert.equal(await invitations(partner.email), 1);
+});
+
+test("people and their screen readers find no trap", async () => {
+	await visit(async (page) => {
+		await page.goto(form);
+		const trap = page.locator("[name=website]");
+		assert.equal(await trap.count(), 1);
+		assert.equal(await trap.isVisible(), false);
+		assert.doesNotMatch(await page.locator("body").ariaSnapshot(), /empty/i);
+	});
+});
+
+test("a form from another site is not taken, and can be sent from here", async () => {
+	await visit(async (page, visitor) => {
+		const evil = await visitor.newPage();
+		await evil.route("https://evil.example/", (route) => route.fulfill({
+			contentType: "text/html",
+			body: `<form method="post" action="${form}"><input name="email" value="ana@contoso.com"><button>Win</button></form>`,
+		}));
+		await evil.goto("https://evil.example/");
+		await evil.locator("button").click();
+		await evil.locator("[role=alert]").waitFor();
+		assert.equal(await evil.locator("[name=email]").inputValue(), "ana@contoso.com");
+		await page.goto(form);
+	});
+});
+
+test("who sends too much is asked to wait, with all entries kept", async () => {
+	const partner = someone();
+	await visit(async (page) => {
+		await page.goto(form);
+		for (let tries = 0; ; tries += 1) {
+			assert.ok(tries < 20, "nobody is ever asked to wait");
+			await fill(page, { ...partner, company: "" });
+			const [response] = await Promise.all([page.waitForResponse((response) => response.request().method() === "POST"), send(page)]);
+			await page.locator("[role=alert]").waitFor();
+			if (response.status() === 429) {
+				assert.ok(Number(response.headers()["retry-after"]) > 0);
+				break;
+			}
+		}
+		assert.equal(await page.locator("[name=email]").inputValue(), partner.email);
+		await fits(page, "the form of a busy network");
+		await withoutBarriers(page, "the form of a busy network");
+		await picture(page, "form-slow");
+	}, { statuses: [403, 422, 429], extraHTTPHeaders: { "X-Forwarded-For": "203.0.113.7:51234" } });
+});
+
+test("a link fills the form in, and its code does not stay in the address", async () => {
+	await visit(async (page) => {
+		await page.goto(`${form}?company=Contoso&code=SPRING-2026`);
+		assert.equal(await page.locator("[name=company]").inputValue(), "Contoso");
+		assert.equal(await page.locator("[name=inviteCode]").inputValue(), "SPRING-2026");
+		assert.doesNotMatch(page.url(), /SPRING/);
+		await withoutBarriers(page, "the form with an invite code");
+		await picture(page, "form-linked");
+	});
+});
+
+test("a mistyped mail domain gets a hint that mends it", async () => {
+	await visit(async (page) => {
+		await page.goto(form);
+		await page.locator("[name=email]").fill("ana@gmial.com");
+		await page.locator("[name=email]").blur();
+		await page.locator("#suggestion button").waitFor();
+		await withoutBarriers(page, "the form with a suggestion");
+		await picture(page, "form-suggestion");
+		await page.locator("#suggestion button").click();
+		assert.equal(await page.locator("[name=email]").inputValue(), "ana@gmail.com");
+	});
+});
+
+test("a partner withdraws", async () => {
+	const partner = someone("fabrikam-subsidiary.com");
+	await visit(async (page) => {
+		await page.goto(form);
+		await accept(page, partner);
+		await page.waitForTimeout(4000);
+		await send(page);
+		await page.waitForURL(statusPage);
+		await page.locator("details.withdraw summary").click();
+		await page.locator("#withdraw button").click();
+		await page.locator("[role=alert]").waitFor();
+		await withoutBarriers(page, "a withdrawal that is not confirmed");
+		await picture(page, "withdraw-unconfirmed");
+		await page.locator("#confirm").check();
+		await page.locator("#withdraw button").click();
+		await page.locator(".notice").waitFor();
+		await withoutBarriers(page, "a withdrawal");
+		await picture(page, "withdrawn");
+	}, { statuses: [422] });
+	assert.equal(await invitations(partner.email), 0);
+});
+
+test("the pages print, and keep to the colours that a visitor forces on them", async () => {
+	await visit(async (page) => {
+		await page.goto(form);
+		await page.emulateMedia({ media: "print" });
+		await picture(page, "form-printed");
+		await page.emulateMedia({ media: "screen", forcedColors: "active" });
+		await fits(page, "the form in forced colours");
+		await picture(page, "form-forced-colours");
+	});
+});

@@ -1,0 +1,86 @@
+// Every page in every language: without barriers, on a small phone, within its size, in its direction.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import {
+	complete, fill, fits, form, invitations, phone, picture, send, smallPhone, someone, statusPage, untilFinished, visit, withoutBarriers,
+} from "./browser.mjs";
+
+// The languages are those that the pages offer.
+let languages = [];
+await visit(async (page) => {
+	await page.goto(form);
+	languages = await page.locator("nav a[hreflang]").evaluateAll((links) => links.map((link) => ({
+		tag: link.hreflang, name: link.textContent, direction: link.dir || "ltr",
+	})));
+});
+
+test("the pages are in nine languages, one of them from right to left", () => {
+	assert.deepEqual(languages.map((language) => language.tag).sort(), ["ar", "de", "en", "es", "fr", "ja", "ko", "pt", "zh-Hans"]);
+	assert.deepEqual(languages.filter((language) => language.direction === "rtl").map((language) => language.tag), ["ar"]);
+});
+
+for (const { tag, name, direction } of languages) {
+	test(`all pages in ${name}`, async () => {
+		await visit(async (page) => {
+			const look = async (state) => {
+				const root = page.locator("html");
+				assert.equal(await root.getAttribute("lang"), tag, `the language of ${state}`);
+				assert.equal(await root.getAttribute("dir"), direction, `the direction of ${state}`);
+				await fits(page, `${state} in ${name}`);
+				await withoutBarriers(page, `${state} in ${name}`);
+				await picture(page, `${tag}-${state}`);
+			};
+			await complete(page, form);
+			await look("form");
+			await fill(page, { ...someone(), email: "ana+test@contoso.com", company: "" });
+			await send(page);
+			await page.locator("[role=alert]").waitFor();
+			await look("errors");
+			await fill(page, someone());
+			await send(page);
+			await page.waitForURL(statusPage);
+			await look("status");
+			await complete(page, `${form}/${"0".repeat(34)}`, 404);
+			await look("unknown");
+		}, { language: tag, size: smallPhone, statuses: [422, 404] });
+	});
+}
+
+// What a new partner does who reads from right to left, on a phone.
+test("a partner signs up in Arabic on a phone, from the choice of the language to the end", async () => {
+	const partner = someone();
+	await visit(async (page) => {
+		await page.goto(form);
+		await page.locator("nav summary").click();
+		await withoutBarriers(page, "the form with the languages open");
+		await page.locator("nav a[hreflang=ar]").click();
+		await page.locator("html[dir=rtl]").waitFor();
+		await fill(page, partner);
+		const label = await page.locator("label[for=givenName]").boundingBox();
+		assert.ok(label.x + label.width > phone.width / 2, "labels stand on the right");
+		await send(page);
+		await page.waitForURL(statusPage);
+		assert.equal(await page.locator("html").getAttribute("lang"), "ar", "the language is remembered");
+		await untilFinished(page);
+		await fits(page, "the finished status page in Arabic");
+		await withoutBarriers(page, "the finished status page in Arabic");
+		await picture(page, "ar-finished");
+	}, { size: phone });
+	assert.equal(await invitations(partner.email), 1);
+});
+
+test("a partner signs up in Korean on a phone whose browser asks for it", async () => {
+	const partner = someone();
+	await visit(async (page) => {
+		await page.goto(form);
+		assert.equal(await page.locator("html").getAttribute("lang"), "ko");
+		await fill(page, partner);
+		await send(page);
+		await page.waitForURL(statusPage);
+		await untilFinished(page);
+		await picture(page, "ko-finished");
+	}, { size: phone, language: "ko-KR" });
+	assert.equal(await invitations(partner.email), 1);
+});
