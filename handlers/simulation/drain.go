@@ -86,7 +86,7 @@ func (s *Simulator) Drain(l Load) Drained {
 	var measuredTo time.Time
 	var measured graphsim.ThrottleCounts
 	var most time.Duration
-	left := l.SignUps
+	var left int
 	for r.broken == "" && r.drainStep() {
 		left = l.SignUps - len(r.tenant.members)
 		if measuredTo.IsZero() && left <= l.Instances*(l.BatchSize+l.NewBatchThreshold) {
