@@ -133,7 +133,8 @@ func ParseLogo(text string) (Logo, error) {
 	}
 	if strings.HasPrefix(text, "/") {
 		u, err := url.Parse(text)
-		if err != nil || u.Host != "" || u.RawQuery != "" || u.Fragment != "" || strings.ContainsAny(text, "\\ \"'<>") || strings.HasPrefix(u.Path, "/signup") {
+		if err != nil || u.Host != "" || u.RawQuery != "" || u.Fragment != "" || strings.ContainsAny(text, "\\ \"'<>") ||
+			strings.HasPrefix(u.Path, "/signup") {
 			return Logo{}, errors.New("must be a path on the pages' own origin such as /logo.svg, without query, and not below /signup")
 		}
 		return Logo{text, "'self'"}, nil
@@ -145,7 +146,8 @@ func ParseLogo(text string) (Logo, error) {
 		return Logo{}, errors.New(advice)
 	}
 	if len(text) > maxLogo {
-		return Logo{}, fmt.Errorf("has %d bytes, and at most %d go into a page; simplify the image, or give a path on the pages' own origin", len(text), maxLogo)
+		return Logo{}, fmt.Errorf("has %d bytes, and at most %d go into a page; simplify the image, or give a path on the pages' own origin",
+			len(text), maxLogo)
 	}
 	image, err := base64.StdEncoding.DecodeString(encoded)
 	if err != nil {

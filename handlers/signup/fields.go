@@ -114,11 +114,15 @@ func (f *form) check(e entry, page reader) (submission.Submission, []problem.Fie
 		wrong = problem.From(err).Fields
 	case err != nil:
 		return submission.Submission{}, nil, err
-	default:
-		rule := f.Mail.Broken(accepted.Email.Domain())
-		if rule != "" {
-			wrong = append(wrong, problem.Field{Name: emailField, Rule: rule})
-		}
+	}
+	// Also where something else is wrong: nobody is to hear of one thing after the other.
+	address := accepted.Email
+	if len(wrong) > 0 {
+		address, _ = submission.ParseAddress(e.Email) // what is wrong with it is known already
+	}
+	rule := f.Mail.Broken(address.Domain())
+	if rule != "" {
+		wrong = append(wrong, problem.Field{Name: emailField, Rule: rule})
 	}
 	for _, d := range definitions {
 		known := slices.ContainsFunc(wrong, func(field problem.Field) bool { return field.Name == d.name })

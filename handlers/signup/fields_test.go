@@ -249,6 +249,17 @@ func TestMailDomainsThatAreNotTaken(t *testing.T) {
 	}
 }
 
+func TestAMailDomainIsRefusedTogetherWithWhatElseIsWrong(t *testing.T) {
+	f := newForm(t, func(c *FormConfig) { c.Mail = house.NewMailRules(true, true, nil) })
+	response := do(f, postAs(formType, "email=ana@gmail.com&givenName=%3C&familyName=Silva"))
+	doc := checkPage(t, response, body(t, response))
+	for _, name := range []string{"email", "givenName", "company"} {
+		if doc.byID[name+"-error"] == nil {
+			t.Errorf("nothing is said of %s", name)
+		}
+	}
+}
+
 func TestTheIntroductionIsTheOrganisationsOwn(t *testing.T) {
 	intro, err := house.ParseIntro(`{"de": "Nur für <Partner> & {{Freunde}}."}`)
 	if err != nil {

@@ -109,7 +109,10 @@ func NewForm(config FormConfig) (http.Handler, error) {
 	}
 	// A browser that tells no referrer hides the form's origin too, and an old one tells nothing else of where a form comes from.
 	site.referrers = "same-origin"
-	f := &form{FormConfig: config, site: site, countries: map[string]func() (countryOptions, error){}, blanks: map[string]func() (blank, error){}, rules: sync.OnceValue(submission.Rules)}
+	f := &form{
+		FormConfig: config, site: site, rules: sync.OnceValue(submission.Rules),
+		countries: map[string]func() (countryOptions, error){}, blanks: map[string]func() (blank, error){},
+	}
 	for _, l := range words.Languages() {
 		f.countries[l.Tag] = sync.OnceValues(func() (countryOptions, error) {
 			texts, err := site.shelf.In(l.Tag)

@@ -114,7 +114,9 @@ func read(l Language, organisation string) (*Texts, error) {
 	if err != nil {
 		return nil, fmt.Errorf("words: reading the catalogue for %s: %w", l.Tag, err)
 	}
-	t := &Texts{Language: l, organisation: organisation, localizer: i18n.NewLocalizer(bundle, l.Tag), said: make(map[string]string, len(messages))}
+	t := &Texts{
+		Language: l, organisation: organisation, localizer: i18n.NewLocalizer(bundle, l.Tag), said: make(map[string]string, len(messages)),
+	}
 	for _, message := range messages {
 		text, err := t.localizer.Localize(&i18n.LocalizeConfig{MessageID: message.ID, TemplateData: map[string]string{organisationPlaceholder: organisation}})
 		if err != nil {
