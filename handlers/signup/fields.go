@@ -162,17 +162,23 @@ type fieldContent struct {
 	Limit                             int // of a counter; 0 for none
 }
 
-// DescribedBy returns the ids of the texts that explain the field.
-func (c fieldContent) DescribedBy() string {
+// State returns the attributes that say whether the field must be filled in, whether it is wrong, and which texts explain it. They hold nothing
+// that was typed.
+func (c fieldContent) State() template.HTMLAttr {
+	state := ""
+	if c.Required {
+		state = "required "
+	}
+	hint, wrong := c.Name+"-hint", c.Name+"-error"
 	switch {
 	case c.Hint != "" && c.Error != "":
-		return c.Name + "-hint " + c.Name + "-error"
+		state += `aria-invalid="true" aria-describedby="` + hint + " " + wrong + `"`
 	case c.Hint != "":
-		return c.Name + "-hint"
+		state += `aria-describedby="` + hint + `"`
 	case c.Error != "":
-		return c.Name + "-error"
+		state += `aria-invalid="true" aria-describedby="` + wrong + `"`
 	}
-	return ""
+	return template.HTMLAttr(state)
 }
 
 // contents returns the fields that the page shows.
