@@ -46,7 +46,7 @@ type ProgramSettings = {
   @description('The least time between opening the form and sending it; 0s to 1m')
   GUESTLIST_FORM_WAIT: string?
 
-  @description('How long an open form may be sent; 10m to 168h. After that it is shown again with all entries')
+  @description('How long an open form may be sent; 10m to 96h. After that it is shown again with all entries')
   GUESTLIST_FORM_LIFETIME: string?
 
   @description('Scheme and host under which partners reach the pages, such as https://join.contoso.com, where a proxy hides them from the app; several parted by spaces')

@@ -36,8 +36,9 @@ type Guards struct {
 const (
 	maxFormWait     = time.Minute
 	minFormLifetime = 10 * time.Minute
-	// maxFormLifetime leaves a form open over a long weekend, and a stolen token of little use.
-	maxFormLifetime = 7 * 24 * time.Hour
+	// maxFormLifetime leaves a form open over a long weekend. It must stay well below the seven days that a message may lie on the queue: a
+	// request's id is as old as the form that it came by, and for so long the status page takes an id that it does not know for a new one.
+	maxFormLifetime = 4 * 24 * time.Hour
 	maxPosts        = 100_000
 	maxProxies      = 5
 	maxKey          = 512 // characters: more than any way of making a key gives

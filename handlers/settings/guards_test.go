@@ -56,6 +56,7 @@ func TestFaultsOfGuards(t *testing.T) {
 		"a key that is a book":              {[]string{JSONKeys, strings.Repeat(keyOne, 20)}, []string{JSONKeys, "640 characters"}},
 		"too many keys":                     {[]string{JSONKeys, strings.Repeat(keyOne+" ", 11)}, []string{JSONKeys, "11 keys"}},
 		"a wait too long":                   {[]string{FormWait, "10m"}, []string{FormWait, "1m0s"}},
+		"a life too long":                   {[]string{FormLifetime, "97h"}, []string{FormLifetime, "96h"}},
 		"a life too short":                  {[]string{FormLifetime, "1m"}, []string{FormLifetime, "10m"}},
 		"an origin with a path":             {[]string{PublicOrigins, "https://join.contoso.com/signup"}, []string{PublicOrigins, "/signup", "without a path"}},
 		"any site":                          {[]string{JSONOrigins, "*"}, []string{JSONOrigins, "scheme and a host"}},

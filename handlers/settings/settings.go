@@ -106,7 +106,7 @@ func All() []Setting {
 		{FormOrigin, "", "Scheme and host of the form, where another app than the status page's serves it"},
 		{FormKeys, "", "Secret. The keys by which forms are signed, each of at least 32 characters, parted by spaces: the first signs, all count, so a new key is put in front. Needed where the form is served"},
 		{FormWait, "3s", "The least time between opening the form and sending it; 0s to 1m"},
-		{FormLifetime, "12h", "How long an open form may be sent; 10m to 168h. After that it is shown again with all entries"},
+		{FormLifetime, "12h", "How long an open form may be sent; 10m to 96h. After that it is shown again with all entries"},
 		{PublicOrigins, "", "Scheme and host under which partners reach the pages, such as `https://join.contoso.com`, where a proxy hides them from the app; several parted by spaces"},
 		{JSONOrigins, "", "Sites whose pages may send sign-ups as JSON, such as `https://www.contoso.com`. A program can claim to be any site"},
 		{JSONKeys, "", "Secret. Keys of programs that may send sign-ups as JSON, each of at least 32 characters, parted by spaces"},

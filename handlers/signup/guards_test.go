@@ -623,3 +623,51 @@ func TestWishesFromOurOwnPagesOnly(t *testing.T) {
 		t.Errorf("the page does not say so: %s", doc.text())
 	}
 }
+
+func TestAListedSiteMayReadTheProgress(t *testing.T) {
+	id := newID(t, morning)
+	guards := guardsOf(t)
+	var err error
+	guards.Senders, err = senders.New(senders.Config{Sites: []string{"https://www.fabrikam.com"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h, err := NewStatus(StatusConfig{
+		Requests: &fakeRequests{known: id}, Queue: &fakeQueue{}, Now: func() time.Time { return morning }, Log: slog.New(slog.DiscardHandler),
+		Style: styleOf(t, "Contoso"), Guards: guards,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct{ origin, accept, want string }{
+		{"https://www.fabrikam.com", jsonType, "https://www.fabrikam.com"},
+		{"https://evil.example", jsonType, ""},
+		{"https://www.fabrikam.com", "text/html", ""},
+	} {
+		r := httptest.NewRequest(http.MethodGet, Path+"/x", nil)
+		r.SetPathValue("id", string(id))
+		r.Header.Set("Origin", test.origin)
+		r.Header.Set("Accept", test.accept)
+		if got := do(h, r).Header.Get("Access-Control-Allow-Origin"); got != test.want {
+			t.Errorf("%s, %s: shared with %q, want %q", test.origin, test.accept, got, test.want)
+		}
+	}
+}
+
+// BenchmarkWhoSignsUp shows by time what TestTheWorkDependsOnTheFormAlone shows by work: known, unknown and denied partners take the same.
+func BenchmarkWhoSignsUp(b *testing.B) {
+	for name, email := range map[string]string{"known": "ana@contoso.com", "unknown": "eve@unknown.com", "denied": "bob@denieds.com"} {
+		b.Run(name, func(b *testing.B) {
+			f := newForm(b, func(c *FormConfig) { c.Queue, c.Log = forgetful{}, slog.New(slog.DiscardHandler) })
+			values := ana()
+			values.Set("email", email)
+			encoded := values.Encode()
+			b.ReportAllocs()
+			for b.Loop() {
+				if response := do(f, postAs(formType, encoded)); response.StatusCode != http.StatusSeeOther {
+					b.Fatalf("status %d", response.StatusCode)
+				}
+			}
+		})
+	}
+}

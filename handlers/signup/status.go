@@ -136,6 +136,10 @@ func noted(r *http.Request, now time.Time) notice {
 func (s *status) look(w http.ResponseWriter, r *http.Request, page reader, code int, n notice) {
 	ctx := r.Context()
 	asJSON := prefersJSON(r)
+	if asJSON {
+		// A listed site may show how far the sign-ups are that it sent.
+		s.Guards.Senders.Share(w.Header(), r)
+	}
 	id, progress, err := s.progress(ctx, r.PathValue("id"))
 	switch {
 	case problem.CodeOf(err) == problem.NotFound:
