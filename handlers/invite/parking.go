@@ -139,6 +139,8 @@ func (w *work) unpark(ctx context.Context) (bool, error) {
 		return w.park(ctx, verdict.wait, verdict.why)
 	}
 	w.note(Inviting, "resumed", "the way is free again")
+	// It may have looked early. Whoever takes it up after a crash must not wait for the time at which it was to look.
+	w.request.Due = time.Time{}
 	// Saved before anything is done, so that a person who cancelled it meanwhile is not passed over.
 	return true, w.save(ctx)
 }
