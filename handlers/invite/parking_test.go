@@ -215,6 +215,35 @@ func TestGrantsWaitWhileTheDirectoryWantsRest(t *testing.T) {
 	w.wantState(second, invite.Done)
 }
 
+func TestWhoWasWokenEarlyGoesOnAfterACrash(t *testing.T) {
+	w := newWorld(t)
+	w.row("contoso.com", "trusted", "Action", "invite")
+	w.tenantSays(switchedOff)
+	id := w.submit("ana@contoso.com")
+	w.deliverAll()
+	w.wantState(id, invite.Parked)
+	w.tenant.ClearFaults()
+	_, err := invite.CloseBreaker(t.Context(), w.store, "admin@example.com", w.now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.queue = append(w.queue, submission.Message{ID: id})
+	w.interrupt = func(op string, _ bool) error {
+		if op == "Claim" {
+			panic(crash{})
+		}
+		return nil
+	}
+	err = w.deliver()
+	if err == nil {
+		t.Fatal("the process lives")
+	}
+	w.interrupt = nil
+	// Long before the time at which it was to look at the breaker again.
+	w.deliverAll()
+	w.wantState(id, invite.Done)
+}
+
 func TestThrottledGrantsStopEveryInstance(t *testing.T) {
 	w := newWorld(t)
 	w.row("contoso.com", "trusted", "Action", "invite", "Groups", groupOne)

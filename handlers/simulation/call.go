@@ -85,6 +85,9 @@ type call struct {
 	closingsThen int
 	resending    bool
 	invited      bool // an invitation of it was taken
+	// knows says that it has the answer to that, got when the breaker had been opened openingsThen times.
+	knows        bool
+	openingsThen int
 }
 
 // start begins a call. Nothing of it runs before its first step.

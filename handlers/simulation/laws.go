@@ -404,6 +404,9 @@ func (r *run) callEnded(by *call) {
 	if by.tenantWide != "" && r.gate.Cause == "" && r.closings == by.closingsThen {
 		r.breach("the tenant takes no invitations, and the breaker stays closed")
 	}
+	if by.probing && by.knows && r.gate.Cause != "" && r.counts.Openings == by.openingsThen {
+		r.breach("a probe went through, and the breaker stays open")
+	}
 	if by.deferred.After(r.gate.HeldUntil.Add(time.Microsecond)) {
 		r.breach("the directory asks to wait until %s, and the gate does not know", by.deferred)
 	}

@@ -343,7 +343,9 @@ func (d directory) Invite(ctx context.Context, invitation invite.Invitation) (gu
 		return err
 	})
 	by.inviting = submission.Address{}
-	if err != nil {
+	if err == nil {
+		by.knows, by.openingsThen = true, r.counts.Openings
+	} else {
 		guestID = ""
 	}
 	if problem.CodeOf(err).TenantWide() {

@@ -126,7 +126,7 @@ func (r *run) prepareRows() {
 }
 
 func (r *run) prepareTenant() {
-	r.tenant.SearchDelay = []time.Duration{0, 0, 5 * time.Second, 40 * time.Second, 5 * time.Minute, 20 * time.Minute}[r.random.IntN(6)]
+	r.tenant.SearchDelay = []time.Duration{0, 0, 5 * time.Second, 40 * time.Second, 5 * time.Minute, 20 * time.Minute, r.config.lease + r.soon(2*time.Minute)}[r.random.IntN(7)]
 	r.tenant.GroupDelay = []time.Duration{0, 0, 4 * time.Second, 90 * time.Second, 15 * time.Minute}[r.random.IntN(5)]
 	r.tenant.Unreadable = r.chance(10)
 	if r.chance(6) {
