@@ -77,12 +77,16 @@ type stack struct {
 	challenge string
 }
 
+// built is the folder of the programs, once they are built.
+var built string
+
 // programs builds the handler and the local run once for all tests of this process.
 var programs = sync.OnceValues(func() (string, error) {
 	dir, err := os.MkdirTemp("", "guestlist-browsertest-")
 	if err != nil {
 		return "", err
 	}
+	built = dir
 	output, err := exec.Command("go", "build", "-o", dir+string(filepath.Separator), "guestlist/handlers/cmd/handler", "guestlist/handlers/cmd/localhost").CombinedOutput()
 	if err != nil {
 		return "", errors.New("building the programs: " + string(output))
@@ -92,9 +96,8 @@ var programs = sync.OnceValues(func() (string, error) {
 
 func TestMain(m *testing.M) {
 	code := m.Run()
-	dir, err := programs()
-	if err == nil {
-		_ = os.RemoveAll(dir)
+	if built != "" {
+		_ = os.RemoveAll(built)
 	}
 	os.Exit(code)
 }
@@ -102,7 +105,7 @@ func TestMain(m *testing.M) {
 // start starts what "make run" starts, on free ports and with data of its own. environment is added to that of this process.
 func start(t *testing.T, environment ...string) stack {
 	t.Helper()
-	built, err := programs()
+	folder, err := programs()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -122,13 +125,13 @@ func start(t *testing.T, environment ...string) stack {
 		}
 		write(t, filepath.Join(root, name), content, 0o644)
 	}
-	handler, err := os.ReadFile(filepath.Join(built, "handler"))
+	handler, err := os.ReadFile(filepath.Join(folder, "handler"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	write(t, filepath.Join(root, "bin", "handler"), handler, 0o755)
 
-	cmd := exec.Command(filepath.Join(built, "localhost"), "-root", root)
+	cmd := exec.Command(filepath.Join(folder, "localhost"), "-root", root)
 	cmd.Env = append(append(os.Environ(), "PORT=0"), environment...)
 	var log lockedBuffer
 	cmd.Stderr = &log
