@@ -46,12 +46,16 @@ type stack struct {
 	client  *http.Client
 }
 
+// built is where buildHandler has put the program, to be removed at the end.
+var built string
+
 // buildHandler builds the program once for all tests of this process.
 var buildHandler = sync.OnceValues(func() (string, error) {
 	dir, err := os.MkdirTemp("", "guestlist-handler-")
 	if err != nil {
 		return "", err
 	}
+	built = dir
 	path := filepath.Join(dir, "handler")
 	output, err := exec.Command("go", "build", "-o", path, "guestlist/handlers/cmd/handler").CombinedOutput()
 	if err != nil {
@@ -59,6 +63,14 @@ var buildHandler = sync.OnceValues(func() (string, error) {
 	}
 	return path, nil
 })
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if built != "" {
+		_ = os.RemoveAll(built)
+	}
+	os.Exit(code)
+}
 
 // newStack starts the stack with the repository's own host.json and function folders. settings are added to the environment.
 func newStack(t *testing.T, settings ...string) *stack {
