@@ -112,7 +112,12 @@ func (w *work) letGo(ctx context.Context) (wait time.Duration, err error) {
 	if !ours {
 		return 0, nil
 	}
-	err = w.config.Store.Release(ctx, r.Submission.Email, claim)
+	if r.Withdrawal.By == ThePartner {
+		// Whoever withdraws has not proved to own the mailbox.
+		err = w.release(ctx, claim)
+	} else {
+		err = w.config.Store.Release(ctx, r.Submission.Email, claim)
+	}
 	if err != nil {
 		return 0, fmt.Errorf("giving the claim back: %w", err)
 	}

@@ -3,6 +3,7 @@ package invite
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"guestlist/handlers/policy"
 	"guestlist/handlers/problem"
@@ -57,10 +58,12 @@ func (w *work) inherit(ctx context.Context, claim Claim) (taken Claim, free bool
 	if err == nil && !owner.State.ended() {
 		return claim, false, nil
 	}
-	// Its seat is still its own. If a person takes it up again, it is a repeat.
-	err = (&work{Machine: w.Machine, request: owner}).leaveSeat(ctx)
-	if err != nil {
-		return claim, false, err
+	if owner.GuestID == "" {
+		// Its seat is still its own. If a person takes it up again, it is a repeat.
+		err = (&work{Machine: w.Machine, request: owner}).leaveSeat(ctx)
+		if err != nil {
+			return claim, false, err
+		}
 	}
 	claim.Owner = w.request.ID
 	taken, err = w.config.Store.UpdateClaim(ctx, w.request.Submission.Email, claim)
@@ -142,7 +145,7 @@ func (w *work) send(ctx context.Context, claim Claim) (bool, error) {
 			return false, fmt.Errorf("leaving the directory alone: %w", err)
 		}
 	}
-	holder, _, err := w.findUser(ctx)
+	holder, seen, err := w.findUser(ctx)
 	if err != nil {
 		return w.directoryFailed(ctx, claim, err)
 	}
@@ -154,6 +157,12 @@ func (w *work) send(ctx context.Context, claim Claim) (bool, error) {
 			return false, fmt.Errorf("recording the guest that has appeared: %w", err)
 		}
 		return w.invited(ctx, claim, "invited", "the directory shows the guest: the invitation whose answer was lost had succeeded")
+	}
+	if terms.SendInvitation && r.Approval == nil && claim.Mails > 0 && (holder.Kind == NoUser || holder.Kind == PendingGuest) {
+		done, more, err := w.spare(ctx, claim, holder, seen)
+		if done || err != nil {
+			return more, err
+		}
 	}
 	switch holder.Kind {
 	case NoUser, PendingGuest:
@@ -217,6 +226,47 @@ func (w *work) send(ctx context.Context, claim Claim) (bool, error) {
 		}
 	}
 	return w.invited(ctx, claim, "invited", "the invitation was issued")
+}
+
+// spare keeps an address from another mail that has had one by a request which was withdrawn since: otherwise whoever signs somebody up, withdraws and
+// signs up again sends mail at will. done says that the invitation is not to be sent now.
+func (w *work) spare(ctx context.Context, claim Claim, holder User, seen bool) (done, more bool, err error) {
+	rest := claim.MailedAt.Add(mailRest).Sub(w.config.Now())
+	switch {
+	case rest <= 0 && claim.Mails < maxMails:
+		return false, false, nil
+	case holder.Kind == PendingGuest:
+		claim.GuestID = holder.ID
+		claim, err = w.config.Store.UpdateClaim(ctx, w.request.Submission.Email, claim)
+		if err != nil {
+			return true, false, fmt.Errorf("recording the pending guest: %w", err)
+		}
+		more, err = w.invited(ctx, claim, "known", "the guest is pending, and the address has had mail enough; no other is sent")
+		return true, more, err
+	case rest > 0:
+		// The directory may only not show the guest yet.
+		err = w.takeBack(ctx, claim)
+		if err != nil {
+			return true, false, err
+		}
+		more, err = w.wait(ctx, rest, "mail-rests", "the address had a mail lately by a request that was withdrawn; the next one waits")
+		return true, more, err
+	case !seen:
+		more, err = w.turnDown(ctx, claim, Review, "mails-spent", fmt.Sprintf("the address has had %d mails, and who holds it can't be looked up, so a person decides", claim.Mails))
+		return true, more, err
+	}
+	// The guest is gone from the directory, which nobody outside can bring about.
+	return false, false, nil
+}
+
+// release gives the claim back. What is known of the mails stays, without the guest: see spare.
+func (w *work) release(ctx context.Context, claim Claim) error {
+	if claim.Mails == 0 {
+		return w.config.Store.Release(ctx, w.request.Submission.Email, claim)
+	}
+	claim.GuestID, claim.IntentAt = "", time.Time{}
+	_, err := w.config.Store.UpdateClaim(ctx, w.request.Submission.Email, claim)
+	return err
 }
 
 // confirm makes sure, right before the invitation is sent, that it is still up to this call: that the intent is young enough for nobody to
@@ -429,7 +479,7 @@ func (w *work) giveBack(ctx context.Context, claim Claim) error {
 		// The guest may exist all the same. Whoever comes next for the address inherits the claim, and asks the directory first.
 		return w.takeBack(ctx, claim)
 	}
-	err = w.config.Store.Release(ctx, w.request.Submission.Email, claim)
+	err = w.release(ctx, claim)
 	if err != nil {
 		return fmt.Errorf("giving the claim back: %w", err)
 	}

@@ -59,10 +59,10 @@ func (w *work) resend(ctx context.Context) (bool, error) {
 		return false, fmt.Errorf("looking at the claim: %w", err)
 	}
 	switch {
-	case claim.GuestID == "" && !created && claim.Owner != r.ID:
+	case claim.GuestID == "" && !created && claim.Owner != r.ID && claim.Mails == 0:
 		return w.resent(ctx, "resend-needless", "request "+string(claim.Owner)+" for the same address is under way and sends the mail")
 	case claim.GuestID == "":
-		// It went with another request for the address, which was erased.
+		// It went with a request for the address that was withdrawn or erased.
 		claim.GuestID = r.GuestID
 		claim, err = w.config.Store.UpdateClaim(ctx, r.Submission.Email, claim)
 		if err != nil {

@@ -354,9 +354,11 @@ func TestAWithdrawnRequestEndsAndIsErased(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				_, created, err := w.store.Claim(t.Context(), address, id, w.now)
-				if err != nil || !created {
-					t.Error("the claim still tells of the address")
+				claim, created, err := w.store.Claim(t.Context(), address, id, w.now)
+				// A partner who withdraws does not make the address forget its mails.
+				kept := by == "by the partner" && want.invitations > 0
+				if err != nil || created == kept || kept && (claim.Mails != 1 || claim.GuestID != "" || !claim.IntentAt.IsZero()) {
+					t.Errorf("the claim tells %+v, created %v", claim, created)
 				}
 				if strings.Contains(w.log.String(), "wingtiptoys") || strings.Contains(w.log.String(), "ana@") {
 					t.Error("the log names somebody")
@@ -590,4 +592,44 @@ func TestWordsOfPersonsStandInNoEvent(t *testing.T) {
 			t.Errorf("the history has them: %+v", events)
 		}
 	}
+}
+
+func TestWithdrawingIsNoWayToMoreMail(t *testing.T) {
+	for name, gone := range map[string]bool{"the guest is seen": false, "the directory does not show the guest": true} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.row("contoso.com", "r", "Action", "invite")
+			for range 8 {
+				id := w.submit("ana@contoso.com")
+				w.deliverAll()
+				if guest := w.load(id).GuestID; gone && guest != "" {
+					err := w.tenant.DeleteUser(guest)
+					if err != nil {
+						t.Fatal(err)
+					}
+				}
+				w.wish(submission.Withdraw, id)
+				w.deliverAll()
+				w.now = w.now.Add(time.Minute)
+			}
+			if n := len(w.tenant.Invitations()); n != 1 {
+				t.Errorf("%d mails within minutes, want 1", n)
+			}
+		})
+	}
+	t.Run("over days", func(t *testing.T) {
+		w := newWorld(t)
+		w.row("contoso.com", "r", "Action", "invite")
+		for range 8 {
+			id := w.submit("ana@contoso.com")
+			w.deliverAll()
+			w.wantState(id, invite.Done)
+			w.wish(submission.Withdraw, id)
+			w.deliverAll()
+			w.now = w.now.Add(2 * time.Hour)
+		}
+		if n := len(w.tenant.Invitations()); n != 5 {
+			t.Errorf("%d mails, want 5", n)
+		}
+	})
 }

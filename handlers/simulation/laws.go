@@ -167,8 +167,11 @@ func (r *run) claimed(address submission.Address, claim invite.Claim) {
 	switch {
 	case claim.GuestID != "" && (user == nil || user.id != claim.GuestID):
 		r.breach("the receipt of %s names a guest who is not the one of the address", address)
-	case before.GuestID != "" && claim.GuestID == "":
+	case before.GuestID != "" && claim.GuestID == "" && !(r.recorded[claim.Owner].Withdrawal.Open() && before.Mails > 0):
 		r.breach("the receipt of %s was dropped", address)
+	// A mail that was certainly not sent is taken off again.
+	case claim.Mails < before.Mails-1 || claim.GuestID == "" && claim.Mails < before.Mails:
+		r.breach("the claim on %s forgot mails", address)
 	case before.Owner != claim.Owner && before.Owner != "" && !ended(r.recorded[before.Owner].State):
 		r.breach("the claim on %s changed hands while its owner was %s", address, r.recorded[before.Owner].State)
 	}
