@@ -154,7 +154,7 @@ func (w *work) dropPoison(ctx context.Context, address submission.Address) error
 		return fmt.Errorf("looking through the kept messages: %w", err)
 	}
 	for _, poison := range kept {
-		if !bytes.Contains(bytes.ToLower(poison.Body), []byte(address.String())) && !bytes.Contains(poison.Body, []byte(w.request.ID)) {
+		if !names(poison.Body, address) && !bytes.Contains(poison.Body, []byte(w.request.ID)) {
 			continue
 		}
 		err = w.config.Poison.DropPoison(ctx, poison.ID)
@@ -163,6 +163,14 @@ func (w *work) dropPoison(ctx context.Context, address submission.Address) error
 		}
 	}
 	return nil
+}
+
+// names reports whether a message has the address in it, in any case and also behind an escape of JSON, and not only one that ends or begins
+// like it: whoever withdraws must not take away what others sent.
+func names(body []byte, address submission.Address) bool {
+	const rest = `[^a-z0-9.!#$%&'*+/=?^_{|}~\x60-]`
+	form := regexp.MustCompile(`(?i)(^|\\[bfnrt]|\\u[0-9a-f]{4}|` + rest + ")" + regexp.QuoteMeta(address.String()) + `([^a-z0-9.-]|[.]([^a-z0-9]|$)|$)`)
+	return form.Match(body)
 }
 
 // hidden stands in place of what was erased.
