@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -23,7 +24,9 @@ import (
 	"guestlist/handlers/azurite"
 	"guestlist/handlers/graphsim"
 	"guestlist/handlers/hostsim"
+	"guestlist/handlers/invite"
 	"guestlist/handlers/policy"
+	"guestlist/handlers/submission"
 	"guestlist/handlers/tables"
 )
 
@@ -262,10 +265,14 @@ func (s *stack) stage(path string) string {
 	return progress.Stage
 }
 
-// finished waits until the status page says so.
-func (s *stack) finished(path string) {
+// finished waits until the status page says so, and until all is done that follows from the decision, which the page does not show.
+func (s *stack) finished(status string) {
 	s.t.Helper()
-	s.eventually("the status page says finished", func() bool { return s.stage(path) == "finished" })
+	s.eventually("the status page says finished", func() bool { return s.stage(status) == "finished" })
+	s.eventually("nothing is left to do", func() bool {
+		r, err := s.store.Load(s.t.Context(), submission.ID(path.Base(status)))
+		return err == nil && slices.Contains([]invite.State{invite.Done, invite.Denied, invite.Review, invite.Failed}, r.State)
+	})
 }
 
 // eventually waits for what mostly takes seconds. It gives a busy machine time, and a handler that was killed at a bad moment: a request that upkeep

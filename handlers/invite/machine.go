@@ -146,6 +146,8 @@ func (r Request) outcome() submission.Outcome {
 		return submission.OutcomeWithdrawn
 	case r.State == Review:
 		return submission.OutcomeWaiting
+	case r.State == Approved, r.State == Inviting, r.State == Parked, r.State == Granting:
+		return submission.OutcomeInviting
 	case r.State == Done && !r.Joined.IsZero():
 		return submission.OutcomeJoined
 	case r.State == Done:
@@ -157,15 +159,13 @@ func (r Request) outcome() submission.Outcome {
 	}
 }
 
+// stage is over as soon as the request is decided: if the work that only an invitation makes showed, whoever watches the page would learn
+// that a row lets the company in.
 func (s State) stage() submission.Stage {
-	switch s {
-	case Received:
-		return submission.StageReceived
-	case Approved, Inviting, Parked, Granting:
+	if s == Received {
 		return submission.StageInWork
-	default:
-		return submission.StageFinished
 	}
+	return submission.StageFinished
 }
 
 // open loads the request of the message, or starts one from the submission that the message carries. It returns nil if there is

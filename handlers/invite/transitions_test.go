@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"guestlist/handlers/submission"
 )
 
 // TestTheDrawingShowsTheTransitions holds the picture in the documentation to the table in the code.
@@ -41,8 +43,13 @@ func TestTheDrawingShowsTheTransitions(t *testing.T) {
 
 func TestEveryStateHasItsTransitionsAndAStage(t *testing.T) {
 	for from, states := range transitions {
-		if from.stage() == "" {
-			t.Errorf("%s has no stage", from)
+		// A stage that only those pass through who are let in would tell that they are.
+		want := submission.StageFinished
+		if from == Received {
+			want = submission.StageInWork
+		}
+		if from.stage() != want {
+			t.Errorf("%s has the stage %s, want %s", from, from.stage(), want)
 		}
 		// From an ended state only a person leads on.
 		if len(states) == 0 && !from.ended() {

@@ -211,7 +211,7 @@ func TestJSONIsAnsweredInTheReadersLanguage(t *testing.T) {
 func TestAStatusPageInEveryLanguage(t *testing.T) {
 	id := newID(t, morning)
 	for _, l := range words.Languages() {
-		for _, outcome := range []submission.Outcome{"", "waiting", "invited", "joined", "refused", "withdrawn"} {
+		for _, outcome := range []submission.Outcome{"", "waiting", "inviting", "invited", "joined", "refused", "withdrawn"} {
 			for _, stage := range []submission.Stage{submission.StageReceived, submission.StageInWork, submission.StageFinished} {
 				if outcome != "" && stage != submission.StageFinished {
 					continue

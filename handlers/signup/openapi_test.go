@@ -189,7 +189,8 @@ func TestTheContractIsKept(t *testing.T) {
 	}
 	for _, stage := range []submission.Stage{submission.StageReceived, submission.StageInWork, submission.StageFinished} {
 		for _, outcome := range []submission.Outcome{
-			submission.OutcomeOpen, submission.OutcomeWaiting, submission.OutcomeInvited, submission.OutcomeJoined, submission.OutcomeRefused, submission.OutcomeWithdrawn,
+			submission.OutcomeOpen, submission.OutcomeWaiting, submission.OutcomeInviting, submission.OutcomeInvited, submission.OutcomeJoined,
+			submission.OutcomeRefused, submission.OutcomeWithdrawn,
 		} {
 			requests.progress = submission.Progress{Stage: stage, Outcome: outcome, Address: "a***@c…"}
 			c.holds(t, http.MethodGet, status, ask(page, string(id), jsonType))

@@ -324,17 +324,17 @@ func (s *status) page(id submission.ID, progress submission.Progress, reader rea
 	if progress.Outcome != submission.OutcomeOpen {
 		state = string(progress.Outcome)
 	}
-	waiting := progress.Outcome == submission.OutcomeWaiting
+	pending := progress.Outcome == submission.OutcomeWaiting || progress.Outcome == submission.OutcomeInviting
 	over := progress.Outcome == submission.OutcomeWithdrawn
 	content := statusContent{
 		notice: n, ID: id, State: state, Next: reader.Say("next." + state), Over: over, Contact: s.Style.Contact,
-		Again:     progress.Stage != submission.StageFinished || waiting || n.Withdrawn && !over,
+		Again:     progress.Stage != submission.StageFinished || pending || n.Withdrawn && !over,
 		CanResend: n.Resent == 0 && (state == string(submission.StageFinished) || progress.Outcome == submission.OutcomeInvited),
 	}
 	names := []string{string(submission.StageReceived), string(submission.StageInWork), string(submission.StageFinished)}
 	current := 0
 	switch {
-	case waiting:
+	case pending:
 		names[1], current = state, 1
 	case progress.Stage == submission.StageInWork:
 		current = 1

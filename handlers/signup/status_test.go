@@ -85,7 +85,7 @@ func TestStagesOfARequest(t *testing.T) {
 		"received":                 {submission.Progress{Stage: submission.StageReceived, Address: "a***@c…"}, fresh, "has arrived at Contoso", "Received", true},
 		"in work":                  {submission.Progress{Stage: submission.StageInWork, Address: "a***@c…"}, fresh, "is being checked", "Being checked", true},
 		"finished":                 {submission.Progress{Stage: submission.StageFinished, Address: "a***@c…"}, fresh, "If access is possible, an invitation to a***@c… was sent", "Finished", false},
-		"finished, address erased": {submission.Progress{Stage: submission.StageFinished}, fresh, "If access is possible, an invitation was sent to the address", "Finished", false},
+		"finished, address erased": {submission.Progress{Stage: submission.StageFinished}, fresh, "If access is possible, an invitation to the address that you gave was sent or follows", "Finished", false},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

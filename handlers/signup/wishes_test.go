@@ -167,6 +167,8 @@ func TestWhatThePageOffers(t *testing.T) {
 		"withdrawal asked for":       {submission.Progress{Stage: submission.StageInWork}, false, "withdrawn=1", false, false, true, "within a few minutes"},
 		"withdrawn":                  {submission.Progress{Stage: submission.StageFinished, Outcome: submission.OutcomeWithdrawn}, false, "withdrawn=1", false, false, false, "You have withdrawn"},
 		"waiting for a person":       {submission.Progress{Stage: submission.StageFinished, Outcome: submission.OutcomeWaiting}, true, "", false, true, true, "waiting for a person at Contoso"},
+		"being invited":              {submission.Progress{Stage: submission.StageFinished, Outcome: submission.OutcomeInviting, Address: "a***@c…"}, true, "", false, true, true, "An invitation to a***@c… is being prepared"},
+		"being invited, but erased":  {submission.Progress{Stage: submission.StageFinished, Outcome: submission.OutcomeInviting}, true, "", false, true, true, "An invitation to the address that you gave is being prepared"},
 		"invited":                    {submission.Progress{Stage: submission.StageFinished, Outcome: submission.OutcomeInvited, Address: "a***@c…"}, true, "", true, true, false, "An invitation to a***@c… was sent"},
 		"joined":                     {submission.Progress{Stage: submission.StageFinished, Outcome: submission.OutcomeJoined}, true, "", false, true, false, "You have access"},
 		"not possible":               {submission.Progress{Stage: submission.StageFinished, Outcome: submission.OutcomeRefused}, true, "", false, true, false, "not possible at present"},
@@ -192,7 +194,9 @@ func TestWhatThePageOffers(t *testing.T) {
 func TestADiscreetPageTellsNothingOfTheOutcome(t *testing.T) {
 	id := newID(t, morning)
 	var pages, answers []string
-	for _, outcome := range []submission.Outcome{"", submission.OutcomeWaiting, submission.OutcomeInvited, submission.OutcomeJoined, submission.OutcomeRefused} {
+	for _, outcome := range []submission.Outcome{
+		"", submission.OutcomeWaiting, submission.OutcomeInviting, submission.OutcomeInvited, submission.OutcomeJoined, submission.OutcomeRefused,
+	} {
 		h, _ := newStatus(t, &fakeRequests{known: id, progress: submission.Progress{Stage: submission.StageFinished, Outcome: outcome, Address: "a***@c…"}})
 		pages = append(pages, body(t, ask(h, string(id), "text/html")))
 		answers = append(answers, body(t, ask(h, string(id), "application/json")))

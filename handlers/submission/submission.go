@@ -219,8 +219,8 @@ type Stage string
 
 const (
 	StageReceived Stage = "received" // accepted, nothing done yet
-	StageInWork   Stage = "in-work"  // being worked on, or waiting for somebody or something
-	StageFinished Stage = "finished" // over, whichever way
+	StageInWork   Stage = "in-work"  // recorded, and not decided yet
+	StageFinished Stage = "finished" // decided, whichever way, and whatever is left to do
 )
 
 // Outcome is what a request has come to, for pages that may tell whoever holds the link.
@@ -229,6 +229,7 @@ type Outcome string
 const (
 	OutcomeOpen      Outcome = ""          // nothing that the stage does not say
 	OutcomeWaiting   Outcome = "waiting"   // a person decides
+	OutcomeInviting  Outcome = "inviting"  // let in; the invitation or the memberships are under way, or wait for the service
 	OutcomeInvited   Outcome = "invited"   // there is a guest, who may or may not have accepted
 	OutcomeJoined    Outcome = "joined"    // there is a guest who has accepted, as far as is known
 	OutcomeRefused   Outcome = "refused"   // there will be no guest

@@ -158,7 +158,8 @@ export function send(page) {
 
 export const statusPage = /\/signup\/[0-9a-v]{34}(\?.*)?$/;
 
-// untilFinished looks at the status page again and again, until the way is over.
+// untilFinished looks at the status page again and again, until the way is over. That is as soon as the request is decided: an invitation
+// may still be under way.
 export async function untilFinished(page) {
 	for (const end = Date.now() + patience; ; ) {
 		const current = await page.locator("[aria-current=step]").count();
@@ -170,6 +171,18 @@ export async function untilFinished(page) {
 		assert.ok(Date.now() < end, "the sign-up was not finished in time");
 		await page.waitForTimeout(250);
 		await page.reload();
+	}
+}
+
+// untilInvited waits until the directory has received the one invitation of the address.
+export async function untilInvited(email) {
+	for (const end = Date.now() + patience; ; await new Promise((resolve) => setTimeout(resolve, 250))) {
+		const count = await invitations(email);
+		assert.ok(count <= 1, "an address was invited twice");
+		if (count === 1) {
+			return;
+		}
+		assert.ok(Date.now() < end, "the invitation was not sent in time");
 	}
 }
 
