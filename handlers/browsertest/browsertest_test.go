@@ -41,6 +41,11 @@ func TestPages(t *testing.T) {
 	run(t, s, "languages.mjs")
 }
 
+// TestStates looks at all that the status page of an organisation says that lets it tell.
+func TestStates(t *testing.T) {
+	run(t, start(t, append(slices.Clone(anyPace), settings.StatusPage+"="+settings.DetailedStatus)...), "states.mjs")
+}
+
 // anyPace lets tests send forms as fast as they can.
 var anyPace = []string{settings.FormWait + "=0s", settings.ClientPosts + "=off"}
 

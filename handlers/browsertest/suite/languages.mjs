@@ -43,6 +43,11 @@ for (const { tag, name, direction } of languages) {
 			await send(page);
 			await page.waitForURL(statusPage);
 			await look("status");
+			await untilFinished(page);
+			await look("finished");
+			await page.locator("#resend button").click();
+			await page.locator(".notice").waitFor();
+			await look("resent");
 			await complete(page, `${form}/${"0".repeat(34)}`, 404);
 			await look("unknown");
 		}, { language: tag, size: smallPhone, statuses: [422, 404] });
