@@ -1,5 +1,7 @@
 metadata description = 'The settings of the program. A test holds the list to the one that the program reads, and the defaults to its own.'
 
+import { Settings } from 'types.bicep'
+
 @export()
 @sealed()
 @description('Settings that an admin may want to change, by the names and with the meanings of the README. What is left out keeps its default.')
@@ -100,7 +102,7 @@ type ProgramSettings = {
 
 @export()
 @description('The app settings of the program, but for those about storage, identity and the directory, which main.bicep and app.bicep know. Secrets, and what needs one, are left to the app with the form.')
-func programSettings(organisation string, given ProgramSettings) object => {
+func programSettings(organisation string, given ProgramSettings) Settings => {
   GUESTLIST_ORGANISATION: organisation
   GUESTLIST_FORM_KEYS: ''
   GUESTLIST_FORM_ORIGIN: ''

@@ -8,6 +8,13 @@ type Tags = {
 }
 
 @export()
+@description('Names and values of app settings.')
+type Settings = {
+  @description('The value of a setting.')
+  *: string
+}
+
+@export()
 @sealed()
 @description('How the apps scale. What is left out keeps its default.')
 type Scale = {

@@ -498,7 +498,7 @@ func (p *parser) object(open token) *Expr {
 		case t.kind == nameToken:
 			e.Properties = append(e.Properties, Property{Key: t.text, Pos: t.pos, Value: p.value()})
 		case t.kind == stringToken && len(t.parts) == 1:
-			e.Properties = append(e.Properties, Property{Key: t.parts[0].text, Pos: t.pos, Value: p.value()})
+			e.Properties = append(e.Properties, Property{Key: t.parts[0].text, Quoted: true, Pos: t.pos, Value: p.value()})
 		case t.kind == stringToken:
 			key := p.interpolated(t)
 			e.Properties = append(e.Properties, Property{KeyExpr: key, Pos: t.pos, Value: p.value()})

@@ -125,9 +125,10 @@ type Expr struct {
 	Resources  []*Declaration
 }
 
-// Property is one of an object. Key is empty if it is not a plain name or string; then KeyExpr holds it.
+// Property is one of an object. Key is empty if it is not a plain name or string; then KeyExpr holds it. Quoted says that Key is a string.
 type Property struct {
 	Key     string
+	Quoted  bool
 	KeyExpr *Expr
 	Pos     Pos
 	Value   *Expr
@@ -190,6 +191,21 @@ type TypeExpr struct {
 	Of         []*TypeExpr
 	Properties []TypeProperty
 	Rest       *TypeExpr // of all other properties; nil if there may be none
+}
+
+// Walk calls visit for t and every type in it, outer ones first.
+func (t *TypeExpr) Walk(visit func(*TypeExpr)) {
+	if t == nil {
+		return
+	}
+	visit(t)
+	for _, of := range t.Of {
+		of.Walk(visit)
+	}
+	for _, property := range t.Properties {
+		property.Type.Walk(visit)
+	}
+	t.Rest.Walk(visit)
 }
 
 // TypeProperty is one property of an object type.

@@ -1,6 +1,6 @@
 metadata description = 'A function app on the Flex Consumption plan that runs the handler: all of Guestlist, or a part of it.'
 
-import { Tags, Scale, AddressRange, Endpoints } from '../types.bicep'
+import { Tags, Settings, Scale, AddressRange, Endpoints } from '../types.bicep'
 
 @description('Region.')
 param location string
@@ -48,12 +48,6 @@ param subnetId string?
 
 @description('Resource id of the Log Analytics workspace for metrics.')
 param workspaceId string
-
-@description('Names and values of app settings.')
-type Settings = {
-  @description('The value of a setting.')
-  *: string
-}
 
 var rules = [for (address, i) in allowedAddresses: {
   name: address.name
