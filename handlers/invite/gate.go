@@ -98,15 +98,32 @@ func (g Gate) admit(now time.Time, pace Pace) (Gate, admission) {
 		tomorrow := now.UTC().Truncate(24 * time.Hour).Add(24 * time.Hour)
 		return g, admission{wait: tomorrow.Sub(now), parked: true, why: fmt.Sprintf("the day's invitations (%d) are sent", pace.Daily)}
 	}
-	if now.Before(g.HeldUntil) {
-		return g, admission{wait: g.HeldUntil.Sub(now), why: "the directory asked to come back later"}
+	if left := g.heldFor(now); left > 0 {
+		return g, admission{wait: left, why: "the directory asked to come back later"}
 	}
-	if now.Before(g.NextAt) {
-		return g, admission{wait: g.NextAt.Sub(now), why: "invitations keep their distance"}
+	if left := g.NextAt.Sub(now); left > 0 && left <= pace.Spacing+maxSlowdown+maxShortWait+clockError {
+		return g, admission{wait: left, why: "invitations keep their distance"}
 	}
 	g.Sent++
 	g.NextAt = now.Add(max(pace.Spacing, g.slowdown(now)))
 	return g, admission{probe: g.Cause != ""}
+}
+
+const (
+	// longestHold is more than the longest time for which the directory can ask to be left alone: its client listens to a day at most.
+	longestHold = 25 * time.Hour
+	// clockError is by how much the clocks of two instances may honestly differ. A time in the gate that no honest clock can have written comes
+	// from one that was wrong, and stops nobody: it could be years ahead.
+	clockError = time.Minute
+)
+
+// heldFor returns for how long the directory still wants to be left alone.
+func (g Gate) heldFor(now time.Time) time.Duration {
+	left := g.HeldUntil.Sub(now)
+	if left > longestHold {
+		return 0
+	}
+	return max(0, left)
 }
 
 // book is admit for who can wait up to patience: if only the pace or the directory's wish for rest stands in the way, and not for longer, the turn
@@ -160,15 +177,19 @@ func (g Gate) slowdown(now time.Time) time.Duration {
 }
 
 // hold returns the gate as it is after the directory has asked to be left alone until then.
-func (g Gate) hold(until time.Time) Gate {
-	if until.After(g.HeldUntil) {
+func (g Gate) hold(now, until time.Time) Gate {
+	if until.After(g.HeldUntil) || g.HeldUntil.Sub(now) > longestHold {
 		g.HeldUntil = until
 	}
 	return g
 }
 
-// open returns the gate with the breaker opened by the failure. A breaker that is open stays as it is but for the next probe.
+// open returns the gate with the breaker opened by the failure. One that is open takes on the newer failure, with its next probe; but where only a
+// person may close it, it stays as it is: a lesser failure must not let a probe through.
 func (g Gate) open(now time.Time, failure *problem.Error, probe bool) Gate {
+	if g.Cause != "" && g.ProbeAt.IsZero() {
+		return g
+	}
 	if g.Cause == "" {
 		g.OpenedAt = now
 	}

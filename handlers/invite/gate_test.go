@@ -27,7 +27,7 @@ func TestTheGateAdmits(t *testing.T) {
 		"breaker open, to be probed now":     {Gate{Cause: problem.DirectoryForbidden, ProbeAt: noon}, Pace{}, admission{probe: true}, 1},
 		"breaker open until an admin acts":   {Gate{Cause: problem.DirectorySuspicious}, Pace{}, admission{wait: parkedLook, parked: true}, 0},
 		"no probe once the budget is spent":  {Gate{Cause: problem.DirectoryForbidden, ProbeAt: noon, Day: day, Sent: 2}, Pace{Daily: 2}, admission{wait: 12 * time.Hour, parked: true}, 2},
-		"no probe while the directory waits": {Gate{Cause: problem.DirectoryForbidden, ProbeAt: noon, Day: day, NextAt: noon.Add(time.Hour)}, Pace{}, admission{wait: time.Hour}, 0},
+		"no probe while the directory waits": {Gate{Cause: problem.DirectoryForbidden, ProbeAt: noon, Day: day, NextAt: noon.Add(time.Minute)}, Pace{}, admission{wait: time.Minute}, 0},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -93,7 +93,7 @@ func TestPressureSlowsDown(t *testing.T) {
 
 func TestADirectoryThatAsksForRestGetsIt(t *testing.T) {
 	now := time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
-	gate := Gate{}.hold(now.Add(time.Minute)).hold(now.Add(time.Second))
+	gate := Gate{}.hold(now, now.Add(time.Minute)).hold(now, now.Add(time.Second))
 	_, verdict := gate.admit(now, Pace{})
 	if verdict.wait != time.Minute || verdict.parked {
 		t.Errorf("%+v", verdict)
@@ -101,5 +101,42 @@ func TestADirectoryThatAsksForRestGetsIt(t *testing.T) {
 	_, verdict = gate.admit(now.Add(time.Minute), Pace{})
 	if verdict.wait != 0 {
 		t.Errorf("%+v", verdict)
+	}
+}
+
+func TestAnOpenBreakerKeepsTheGraverCause(t *testing.T) {
+	now := time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
+	gate := Gate{}.open(now, &problem.Error{Code: problem.DirectorySuspicious, Ref: "r1"}, false)
+	// An instance that gets no token a minute later must not make it one that a probe may close.
+	after := gate.open(now.Add(time.Minute), &problem.Error{Code: problem.DirectoryForbidden, Ref: "r2"}, true)
+	if after != gate {
+		t.Errorf("opened again: %+v, want %+v", after, gate)
+	}
+}
+
+func TestAWrongClockStopsNobodyForLong(t *testing.T) {
+	noon := time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
+	pace := Pace{Spacing: time.Second}
+	// An instance whose clock was a year ahead has sent one.
+	ahead, _ := Gate{}.admit(noon.AddDate(1, 0, 0), pace)
+	next, verdict := ahead.admit(noon, pace)
+	if verdict.wait != 0 || !next.NextAt.Equal(noon.Add(time.Second)) {
+		t.Errorf("waits %v, the next one may go at %v", verdict.wait, next.NextAt)
+	}
+	// It has been told to leave the directory alone, too.
+	held := Gate{}.hold(noon.AddDate(1, 0, 0), noon.AddDate(1, 0, 0).Add(time.Hour))
+	_, verdict = held.admit(noon, pace)
+	if verdict.wait != 0 {
+		t.Errorf("left alone for %v", verdict.wait)
+	}
+	_, verdict = held.hold(noon, noon.Add(24*time.Hour)).admit(noon, pace)
+	if verdict.wait != 24*time.Hour {
+		t.Errorf("the directory's own word is taken for %v", verdict.wait)
+	}
+	// What was booked by honest clocks counts.
+	booked := Gate{Day: "2026-05-04", NextAt: noon.Add(maxShortWait)}
+	_, verdict = booked.admit(noon, pace)
+	if verdict.wait != maxShortWait {
+		t.Errorf("waits %v", verdict.wait)
 	}
 }

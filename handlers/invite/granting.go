@@ -51,6 +51,7 @@ func (w *work) grant(ctx context.Context) (bool, error) {
 		}
 		switch code := problem.CodeOf(err); {
 		case err == nil:
+			r.Unknown = 0 // the next group's answers are counted for themselves
 		case (code == problem.DirectoryGroupForbidden || code == problem.DirectoryForbidden) && r.Attempt < forbiddenAttempts:
 			w.grantLog(ctx, grant, err)
 			forbidden = grant.Group + "; an admin must look at it" + ref(problem.From(err))
@@ -59,6 +60,7 @@ func (w *work) grant(ctx context.Context) (bool, error) {
 			if waiting || err != nil {
 				return false, err
 			}
+			r.Unknown = 0
 		}
 	}
 	if forbidden != "" {
@@ -139,7 +141,11 @@ func (w *work) granted(ctx context.Context) (bool, error) {
 			failed++
 		}
 	}
-	summary := strconv.Itoa(added) + " memberships added, " + strconv.Itoa(present) + " there before, " + strconv.Itoa(failed) + " refused"
+	memberships := " memberships"
+	if added == 1 {
+		memberships = " membership"
+	}
+	summary := strconv.Itoa(added) + memberships + " added, " + strconv.Itoa(present) + " there before, " + strconv.Itoa(failed) + " refused"
 	if failed > 0 {
 		w.note(Failed, "granted", "the guest is invited, but not every group took the guest: "+summary)
 	} else {

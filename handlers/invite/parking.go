@@ -63,7 +63,7 @@ func (w *work) awaitTurn(ctx context.Context, verdict admission) (bool, error) {
 		return false, fmt.Errorf("reading the gate when the turn has come: %w", err)
 	}
 	w.remember(gate)
-	return gate.Cause == "" && !w.config.Now().Before(gate.HeldUntil), nil
+	return gate.Cause == "" && gate.heldFor(w.config.Now()) == 0, nil
 }
 
 // tellBudget writes the lines about the day's budget, each for the very invitation that made it true.
@@ -90,14 +90,14 @@ func (m *Machine) held() time.Duration {
 	if until <= 0 {
 		return 0
 	}
-	return max(0, time.Unix(0, until).Sub(m.config.Now()))
+	return Gate{HeldUntil: time.Unix(0, until)}.heldFor(m.config.Now())
 }
 
 // holdAll tells every instance to leave the directory alone until then.
 func (m *Machine) holdAll(ctx context.Context, until time.Time) error {
 	var after Gate
 	_, err := changeGate(ctx, m.config.Gates, func(gate Gate) (Gate, bool) {
-		after = gate.hold(until)
+		after = gate.hold(m.config.Now(), until)
 		return after, !after.HeldUntil.Equal(gate.HeldUntil)
 	})
 	if err != nil {
@@ -164,13 +164,15 @@ func (w *work) openBreaker(ctx context.Context, failure *problem.Error) (wait ti
 	return parkedLook, nil
 }
 
-// closeBreaker lets invitations through again after a probe went through.
+// closeBreaker lets invitations through again after a probe went through, unless the tenant has said meanwhile what only a person may take for cured.
 func (w *work) closeBreaker(ctx context.Context) error {
-	before, err := CloseBreaker(ctx, w.config.Gates, AProbe, w.config.Now())
+	before, err := changeGate(ctx, w.config.Gates, func(gate Gate) (Gate, bool) {
+		return gate.Close(AProbe, w.config.Now()), gate.Cause.Probe()
+	})
 	if err != nil {
 		return err
 	}
-	if before.Cause != "" {
+	if before.Cause.Probe() {
 		w.log.WarnContext(ctx, LineBreakerClosed, "cause", before.Cause, "by", AProbe)
 	}
 	return nil

@@ -408,3 +408,56 @@ func (w *world) closeBreaker() {
 		w.t.Fatal(err)
 	}
 }
+
+func TestAProbeClosesNoBreakerThatOnlyAPersonMayClose(t *testing.T) {
+	w := newWorld(t)
+	w.row("contoso.com", "trusted", "Action", "invite")
+	w.tenantSays(switchedOff)
+	id := w.submit("ana@contoso.com")
+	w.deliverAll()
+	w.wantState(id, invite.Parked)
+	w.tenant.ClearFaults()
+	w.now = w.now.Add(2 * time.Hour)
+	w.interrupt = func(op string, after bool) error {
+		if op != "Invite" || !after {
+			return nil
+		}
+		// While the probe is on its way, another instance hears of a block.
+		gate, err := w.store.Gate(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		gate.Cause, gate.ProbeAt = problem.DirectorySuspicious, time.Time{}
+		_, err = w.store.SaveGate(t.Context(), gate)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return nil
+	}
+	w.queue = append(w.queue, submission.Message{ID: id})
+	w.deliverAll()
+	w.interrupt = nil
+	w.wantState(id, invite.Done)
+	gate, err := w.store.Gate(t.Context())
+	if err != nil || gate.Cause != problem.DirectorySuspicious {
+		t.Errorf("gate %+v, %v", gate, err)
+	}
+	w.wantLine(invite.LineBreakerClosed, 0)
+}
+
+func TestOneGroupsOddAnswersDoNotCountAgainstAnother(t *testing.T) {
+	w := newWorld(t)
+	w.row("contoso.com", "trusted", "Action", "invite", "Groups", groupOne+" "+groupTwo)
+	odd := func(group string, times int) {
+		w.order(graphsim.Fault{Match: graphsim.Match{Method: http.MethodPost, Path: "/v1.0/groups/" + group + "/members/$ref"}, Times: times, Status: 403,
+			Body: "<html>No.</html>", ContentType: "text/html"})
+	}
+	odd(groupOne, 1000)
+	odd(groupTwo, 3)
+	id := w.submit("ana@contoso.com")
+	w.settle(6)
+	r := w.wantState(id, invite.Failed)
+	if r.Grants[0].State != invite.GrantFailed || r.Grants[1].State != invite.GrantAdded {
+		t.Errorf("grants %+v", r.Grants)
+	}
+}
