@@ -117,3 +117,43 @@ func TestALostAnswerIsNotForgottenWhileTheDirectoryCantBeAsked(t *testing.T) {
 		}
 	}
 }
+
+// TestAnInvitedGuestWhoIsGone signs up again for an address whose guest an earlier request brought in, and whom somebody has changed since.
+func TestAnInvitedGuestWhoIsGone(t *testing.T) {
+	tests := map[string]struct {
+		change      func(*world, string)
+		want        invite.State
+		what        string
+		invitations int
+	}{
+		"is there as before": {func(*world, string) {}, invite.Done, "granted", 1},
+		"has accepted": {func(w *world, guest string) {
+			_ = w.tenant.ChangeUser(guest, func(u *graphsim.User) { u.ExternalUserState = "Accepted" })
+		}, invite.Done, "granted", 1},
+		"is disabled": {func(w *world, guest string) {
+			_ = w.tenant.ChangeUser(guest, func(u *graphsim.User) { u.Disabled = true })
+		}, invite.Review, "guest-disabled", 1},
+		"is deleted": {func(w *world, guest string) { _ = w.tenant.DeleteUser(guest) }, invite.Review, "guest-deleted", 1},
+		"is gone for good": {func(w *world, guest string) {
+			_ = w.tenant.ChangeUser(guest, func(u *graphsim.User) { u.Mail, u.OtherMails = "other@contoso.com", nil })
+		}, invite.Done, "granted", 2},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.row("contoso.com", "row", "Action", "invite", "Groups", groupOne)
+			first := w.submit("ana@contoso.com")
+			w.settle(2)
+			test.change(w, w.wantState(first, invite.Done).GuestID)
+			again := w.submit("ana@contoso.com")
+			w.settle(1)
+			r := w.wantState(again, test.want)
+			if w.last(again) != test.what || len(w.tenant.Invitations()) != test.invitations {
+				t.Errorf("history %v, %d invitations", w.whats(again), len(w.tenant.Invitations()))
+			}
+			if test.invitations == 2 && (r.GuestID == w.load(first).GuestID || r.RepeatOf != "") {
+				t.Errorf("it is taken for a repeat: %+v", r)
+			}
+		})
+	}
+}

@@ -27,7 +27,7 @@ func (w *work) invite(ctx context.Context) (bool, error) {
 	switch {
 	case claim.GuestID != "":
 		if claim.Owner != r.ID {
-			return w.invited(ctx, claim, "repeat", "the address was invited by request "+string(claim.Owner)+"; no second invitation")
+			return w.repeat(ctx, claim)
 		}
 		return w.invited(ctx, claim, "invited", "the invitation was found recorded after an interruption")
 	case claim.Owner != r.ID:
@@ -43,6 +43,59 @@ func (w *work) invite(ctx context.Context) (bool, error) {
 		return w.send(ctx, claim)
 	}
 	return w.resume(ctx, claim)
+}
+
+// repeat goes on with the guest whom an earlier request for the address brought in. That may be long ago, so the directory is asked whether the guest is
+// still there and may still come in: a guest who was removed since is invited as if for the first time, and one who was shut out is up to a person.
+func (w *work) repeat(ctx context.Context, claim Claim) (bool, error) {
+	const earlier = "the address was invited by request "
+	known := func() (bool, error) {
+		return w.invited(ctx, claim, "repeat", earlier+string(claim.Owner)+"; no second invitation")
+	}
+	since := claim.IntentAt
+	if claim.MailedAt.After(since) {
+		since = claim.MailedAt
+	}
+	if w.config.Now().Sub(since) < patience {
+		return known() // the directory may not show the guest yet
+	}
+	holder, seen, err := w.findUser(ctx)
+	failure := problem.From(err)
+	switch {
+	case err != nil:
+		w.log.ErrorContext(ctx, "the directory could not be asked for the guest", "code", failure.Code, "attempt", w.request.Attempt, "error", err)
+		switch {
+		case failure.Code == problem.DirectoryThrottled:
+			return w.throttled(ctx, failure, "look-up-postponed")
+		case failure.Code.Retryable() && !w.givenUp(failure.Code):
+			return w.wait(ctx, down.after(w.request.Attempt, failure.RetryAfter), "look-up-postponed", "the directory could not say whether the guest is still there"+ref(failure))
+		}
+		return known()
+	case !seen, holder.Kind == SeveralUsers:
+		return known()
+	case holder.Kind == DisabledGuest:
+		// The claim is another's, and no seat was taken.
+		w.note(Review, "guest-disabled", guestDisabled)
+		return w.finish(ctx)
+	case holder.Kind == InternalUser:
+		w.note(Failed, "internal-user", internalUser)
+		return w.finish(ctx)
+	case holder.ID == claim.GuestID:
+		if holder.Kind == AcceptedGuest {
+			w.request.Joined = w.config.Now()
+		}
+		return known()
+	}
+	owner, err := w.config.Store.Load(ctx, claim.Owner)
+	if err != nil && problem.CodeOf(err) != problem.NotFound {
+		return false, fmt.Errorf("looking at the owner of the claim: %w", err)
+	}
+	if err == nil && !owner.State.ended() {
+		return known()
+	}
+	w.note(Inviting, "guest-gone", earlier+string(claim.Owner)+", and that guest is no longer there")
+	claim.Owner, claim.GuestID = w.request.ID, ""
+	return w.begin(ctx, claim)
 }
 
 // inherit takes over the claim of a request that has ended without a guest: it was left behind by a process that ended in between. Whoever asks
@@ -181,7 +234,7 @@ func (w *work) send(ctx context.Context, claim Claim) (bool, error) {
 		w.request.Joined = w.config.Now()
 		return w.invited(ctx, claim, "known", "the guest was there before and has accepted; no invitation is needed")
 	case InternalUser:
-		return w.turnDown(ctx, claim, Failed, "internal-user", "the address belongs to an account of the tenant's own, which can't be invited and needs no invitation")
+		return w.turnDown(ctx, claim, Failed, "internal-user", internalUser)
 	case DisabledGuest:
 		return w.turnDown(ctx, claim, Review, "guest-disabled", guestDisabled)
 	default:
@@ -455,6 +508,7 @@ const (
 	guestDisabled = "the guest exists and the account is disabled; it is never enabled by itself, so a person decides"
 	// guestDeleted is why a deleted one is: somebody has shown the guest out, and can bring the same account back with all its memberships.
 	guestDeleted = "a guest with the address was deleted within the last 30 days, so a person decides: restore that one in the Entra admin center, or approve to invite anew"
+	internalUser = "the address belongs to an account of the tenant's own, which can't be invited and needs no invitation"
 	severalUsers = "more than one user of the tenant holds the address, so a person decides which is meant"
 )
 

@@ -59,7 +59,7 @@ func (w *work) resend(ctx context.Context) (bool, error) {
 		return false, fmt.Errorf("looking at the claim: %w", err)
 	}
 	switch {
-	case claim.GuestID == "" && !created && claim.Owner != r.ID && claim.Mails == 0:
+	case claim.GuestID == "" && !created && claim.Owner != r.ID && (claim.Mails == 0 || !claim.IntentAt.IsZero()):
 		return w.resent(ctx, "resend-needless", "request "+string(claim.Owner)+" for the same address is under way and sends the mail")
 	case claim.GuestID == "":
 		// It went with a request for the address that was withdrawn or erased.

@@ -633,3 +633,86 @@ func TestWithdrawingIsNoWayToMoreMail(t *testing.T) {
 		}
 	})
 }
+
+func TestAMailIsRememberedOverAWithdrawal(t *testing.T) {
+	t.Run("the guest is not visible yet: the next one waits", func(t *testing.T) {
+		w := newWorld(t)
+		w.row("contoso.com", "r", "Action", "invite")
+		first := w.submit("ana@contoso.com")
+		w.deliverAll()
+		mailed := w.now
+		w.wish(submission.Withdraw, first)
+		w.deliverAll()
+		second := w.submit("ana@contoso.com")
+		w.deliverAll()
+		r := w.wantState(second, invite.Inviting)
+		if w.last(second) != "mail-rests" || !r.Due.Equal(mailed.Add(time.Hour)) || len(w.tenant.Invitations()) != 1 {
+			t.Errorf("history %v, due %v, %d mails", w.whats(second), r.Due, len(w.tenant.Invitations()))
+		}
+		w.settle(2)
+		w.wantState(second, invite.Done)
+		w.wantTenant(2, 1, 0)
+	})
+	t.Run("it can't be looked up, and five mails are enough: a person decides", func(t *testing.T) {
+		w := newWorld(t)
+		w.row("contoso.com", "r", "Action", "invite")
+		w.order(graphsim.Fault{Match: graphsim.Match{Method: http.MethodGet, Path: "/v1.0/users"}, Times: 1_000_000, Status: 403,
+			Code: "Authorization_RequestDenied", Message: "Insufficient privileges to complete the operation."})
+		for range 5 {
+			id := w.submit("ana@contoso.com")
+			w.deliverAll()
+			w.wantState(id, invite.Done)
+			w.wish(submission.Withdraw, id)
+			w.deliverAll()
+			w.now = w.now.Add(2 * time.Hour)
+		}
+		id := w.submit("ana@contoso.com")
+		w.deliverAll()
+		r := w.wantState(id, invite.Review)
+		if w.last(id) != "mails-spent" || !strings.Contains(r.Reason, "5 mails") || len(w.tenant.Invitations()) != 5 {
+			t.Errorf("history %v (%s), %d mails", w.whats(id), r.Reason, len(w.tenant.Invitations()))
+		}
+		// Whom a person lets in gets it all the same.
+		_, err := w.desk().Approve(t.Context(), id, letIn, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.settle(1)
+		w.wantState(id, invite.Done)
+		if n := len(w.tenant.Invitations()); n != 6 {
+			t.Errorf("%d mails", n)
+		}
+	})
+}
+
+func TestAWishForMailDoesNotNameAGuestWhoIsGone(t *testing.T) {
+	w := newWorld(t)
+	w.row("contoso.com", "r", "Action", "invite")
+	first := w.submit("ana@contoso.com")
+	w.deliverAll()
+	repeat := w.submit("ana@contoso.com")
+	w.deliverAll()
+	gone := w.wantState(repeat, invite.Done).GuestID
+	w.wish(submission.Withdraw, first)
+	w.deliverAll()
+	w.now = w.now.Add(2 * time.Hour)
+	err := w.tenant.ChangeUser(gone, func(u *graphsim.User) { u.Mail, u.OtherMails = "other@contoso.com", nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+	// While the address is invited anew, the holder of the old link wants the mail again.
+	w.order(graphsim.Fault{Match: graphsim.Match{Method: http.MethodPost, Path: "/v1.0/invitations"}, Times: 1, Status: 502})
+	anew := w.submit("ana@contoso.com")
+	w.deliverAll()
+	w.wantState(anew, invite.Inviting)
+	w.wish(submission.Resend, repeat)
+	w.deliverAll()
+	if w.last(repeat) != "resend-needless" {
+		t.Errorf("history %v", w.whats(repeat))
+	}
+	w.settle(1)
+	r := w.wantState(anew, invite.Done)
+	if r.GuestID == gone || len(w.tenant.Invitations()) != 2 {
+		t.Errorf("guest %s, who is gone is %s; %d invitations", r.GuestID, gone, len(w.tenant.Invitations()))
+	}
+}
