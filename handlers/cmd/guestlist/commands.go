@@ -160,7 +160,7 @@ func (c lintCommand) Run(s *session, p *policyCommand) error {
 	findings, lintErr := lint.Check(s.ctx, config)
 	err = p.print(s, struct {
 		Findings []lint.Finding `json:"findings"`
-	}{findings}, func(w io.Writer) { printFindings(w, findings, len(rows)) })
+	}{findings}, func(w io.Writer) { printFindings(w, findings, len(rows), c.Rows == "") })
 	if err != nil {
 		return err
 	}
@@ -498,9 +498,9 @@ func (s *session) ask(question string) error {
 	}
 	if err != nil && answer == "" {
 		fmt.Fprintln(s.stderr)
-		return usage("nobody answered, and nothing was written; add --yes to write without being asked")
+		return errNobody
 	}
-	fmt.Fprintln(s.stderr, "Nothing was written.")
+	fmt.Fprintln(s.stderr, "Nothing was done.")
 	return errFindings
 }
 

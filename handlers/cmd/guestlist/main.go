@@ -60,6 +60,9 @@ func (e usageError) Error() string { return string(e) }
 
 func usage(format string, args ...any) error { return usageError(fmt.Sprintf(format, args...)) }
 
+// errNobody ends a command with exitUsage that asked a question where nobody can answer.
+var errNobody = errors.New("nobody answered, so nothing was done; where there is nobody to ask, add --yes to say yes beforehand")
+
 // advised is an error with what to do about it, which is printed below it.
 type advised struct {
 	error
@@ -116,6 +119,9 @@ func (s *session) report(err error) int {
 		return exitFine
 	case errors.Is(err, errFindings):
 		return exitFindings
+	case errors.Is(err, errNobody):
+		fmt.Fprintln(s.stderr, "guestlist: "+err.Error())
+		return exitUsage
 	case errors.As(err, &wrong):
 		fmt.Fprintf(s.stderr, "guestlist: %s\nguestlist COMMAND --help tells more.\n", plain(wrong.Error()))
 		return exitUsage

@@ -147,7 +147,7 @@ func printRow(w io.Writer, row admin.RowDetail) {
 	}
 }
 
-func printFindings(w io.Writer, findings []lint.Finding, rows int) {
+func printFindings(w io.Writer, findings []lint.Finding, rows int, table bool) {
 	where := ""
 	for _, f := range findings {
 		here := strings.TrimSpace(f.Partition + " " + quotedName(f.Row))
@@ -174,6 +174,9 @@ func printFindings(w io.Writer, findings []lint.Finding, rows int) {
 	}
 	fmt.Fprintf(w, "%s looked at: %s, %s, %d to know\n", count(rows, "row"),
 		count(severities[lint.Error], "error"), count(severities[lint.Warning], "warning"), severities[lint.Info])
+	if table && rows == 0 {
+		fmt.Fprintln(w, "There are no rows: everybody goes to review. guestlist policy init writes some to begin with.")
+	}
 }
 
 func quotedName(name string) string {
