@@ -25,9 +25,10 @@ const changePatience = 5 * time.Minute
 
 // DeskConfig is what a Desk is made of. All of it is required.
 type DeskConfig struct {
-	Store Store
-	Seats Seats
-	Now   func() time.Time
+	Store   Store
+	Seats   Seats
+	Records Records
+	Now     func() time.Time
 	// By is the identity of the person, as signed in. It is kept with what the person decides.
 	By string
 }
@@ -48,6 +49,8 @@ func NewDesk(config DeskConfig) (*Desk, error) {
 		return nil, errors.New("invite: DeskConfig.Store is missing")
 	case config.Seats == nil:
 		return nil, errors.New("invite: DeskConfig.Seats is missing")
+	case config.Records == nil:
+		return nil, errors.New("invite: DeskConfig.Records is missing")
 	case config.Now == nil:
 		return nil, errors.New("invite: DeskConfig.Now is missing")
 	case strings.TrimSpace(config.By) == "":
@@ -62,7 +65,7 @@ func (d *Desk) Approve(ctx context.Context, id submission.ID, terms policy.Terms
 	if err != nil {
 		return Request{}, err
 	}
-	return d.change(ctx, id, "approve", []State{Review}, func(w *work) error {
+	return d.change(ctx, id, "be approved", []State{Review}, func(w *work) error {
 		w.request.Approval = &Approval{By: d.config.By, At: d.config.Now().UTC(), Note: words, Terms: terms}
 		w.note(Approved, "approved", "approved by "+d.config.By)
 		return nil
@@ -75,7 +78,7 @@ func (d *Desk) Deny(ctx context.Context, id submission.ID, reason string) (Reque
 	if err != nil {
 		return Request{}, err
 	}
-	return d.change(ctx, id, "deny", []State{Review}, func(w *work) error {
+	return d.change(ctx, id, "be denied", []State{Review}, func(w *work) error {
 		w.note(Denied, "denied", "denied by "+d.config.By)
 		w.request.Words = words
 		return nil
@@ -88,7 +91,7 @@ func (d *Desk) Cancel(ctx context.Context, id submission.ID, reason string) (Req
 	if err != nil {
 		return Request{}, err
 	}
-	return d.change(ctx, id, "cancel", []State{Review, Approved, Parked, Failed}, func(w *work) error {
+	return d.change(ctx, id, "be cancelled", []State{Review, Approved, Parked, Failed}, func(w *work) error {
 		if w.request.GuestID != "" {
 			return refuse("request %s has led to a guest already; cancelling it would not undo that", id)
 		}
@@ -104,7 +107,7 @@ func (d *Desk) Cancel(ctx context.Context, id submission.ID, reason string) (Req
 
 // Retry takes up a failed request where it failed: at the decision, the invitation, or the grants that were refused.
 func (d *Desk) Retry(ctx context.Context, id submission.ID) (Request, error) {
-	return d.change(ctx, id, "retry", []State{Failed}, func(w *work) error {
+	return d.change(ctx, id, "be taken up again", []State{Failed}, func(w *work) error {
 		next := Received
 		switch {
 		case w.request.GuestID != "":
@@ -125,7 +128,7 @@ func (d *Desk) Retry(ctx context.Context, id submission.ID) (Request, error) {
 // Resend lets the app send the mail of the invitation again, as soon as the guest's rest from mails and the pace allow: it looks whether the
 // guest is still pending, and the history says what came of it.
 func (d *Desk) Resend(ctx context.Context, id submission.ID) (Request, error) {
-	return d.change(ctx, id, "resend the mail of", []State{Done, Failed}, func(w *work) error {
+	return d.change(ctx, id, "have its mail sent again", []State{Done, Failed}, func(w *work) error {
 		why := w.request.noMail()
 		if why != "" {
 			return refuse("request %s: %s", id, why)
@@ -139,17 +142,48 @@ func (d *Desk) Resend(ctx context.Context, id submission.ID) (Request, error) {
 }
 
 // Erase lets the app end the request, if it has not ended, and erase the personal data in every table. It can't be undone. The decision, and what came
-// of it, stay.
+// of it, stay. Of a request that its partner has withdrawn, it forgets at once which mails the address had.
 func (d *Desk) Erase(ctx context.Context, id submission.ID) (Request, error) {
-	return d.change(ctx, id, "erase", States(), func(w *work) error {
+	r, err := d.config.Store.Load(ctx, id)
+	if err != nil {
+		return Request{}, fmt.Errorf("loading the request: %w", err)
+	}
+	if !r.Erased.IsZero() {
+		forgotten, err := d.config.Records.ForgetMails(ctx, Mails{Owner: id}, 1)
+		if err != nil {
+			return Request{}, fmt.Errorf("forgetting the mails: %w", err)
+		}
+		if forgotten == 0 {
+			return Request{}, refuse("request %s is erased; nothing more is kept of it", id)
+		}
+		w := &work{Machine: &Machine{config: Config{Now: d.config.Now}}, request: r}
+		w.remark("mails-forgotten", "by "+d.config.By+": nothing is kept any more of the mails that the address had")
+		saved, err := d.config.Store.Save(ctx, w.request, w.events)
+		if err != nil {
+			return Request{}, fmt.Errorf("saving the request: %w", err)
+		}
+		return saved, nil
+	}
+	return d.change(ctx, id, "be erased", States(), func(w *work) error {
 		w.request.Withdrawal = Wish{At: d.config.Now().UTC(), By: d.config.By}
 		w.remark("erasure-wished", d.config.By+" wants the personal data erased")
 		return nil
 	})
 }
 
-// change applies decide to the request if it stands in one of the states, and lets the state machine look at it soon.
-func (d *Desk) change(ctx context.Context, id submission.ID, doing string, from []State, decide func(*work) error) (Request, error) {
+// ForgetMails forgets which mails the address had by requests that were withdrawn since, and reports whether there were any. It is for who erases all
+// that is kept of an address: the requests themselves no longer say whose they were.
+func (d *Desk) ForgetMails(ctx context.Context, address submission.Address) (bool, error) {
+	forgotten, err := d.config.Records.ForgetMails(ctx, Mails{Address: address}, 1)
+	if err != nil {
+		return false, fmt.Errorf("forgetting the mails of an address: %w", err)
+	}
+	return forgotten > 0, nil
+}
+
+// change applies decide to the request if it stands in one of the states, and lets the state machine look at it soon. outcome is what it would come to, as
+// the end of a sentence.
+func (d *Desk) change(ctx context.Context, id submission.ID, outcome string, from []State, decide func(*work) error) (Request, error) {
 	r, err := d.config.Store.Load(ctx, id)
 	if err != nil {
 		return Request{}, fmt.Errorf("loading the request: %w", err)
@@ -161,7 +195,7 @@ func (d *Desk) change(ctx context.Context, id submission.ID, doing string, from 
 		return Request{}, refuse("request %s is withdrawn, and is about to be erased", id)
 	}
 	if !slices.Contains(from, r.State) {
-		return Request{}, refuse("request %s is %s; one can %s only what is %s", id, r.State, doing, list(from))
+		return Request{}, refuse("request %s is %s; only one in state %s can %s", id, r.State, list(from), outcome)
 	}
 	// The machine's own way of changing a request, without its effects.
 	w := &work{Machine: &Machine{config: Config{Now: d.config.Now}}, request: r}
@@ -252,5 +286,9 @@ func list(states []State) string {
 	for _, state := range states {
 		texts = append(texts, string(state))
 	}
-	return strings.Join(texts, ", ")
+	last := len(texts) - 1
+	if last < 1 {
+		return strings.Join(texts, "")
+	}
+	return strings.Join(texts[:last], ", ") + " or " + texts[last]
 }

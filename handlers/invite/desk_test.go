@@ -16,7 +16,7 @@ import (
 
 func (w *world) desk() *invite.Desk {
 	w.t.Helper()
-	desk, err := invite.NewDesk(invite.DeskConfig{Store: w.store, Seats: w.store, Now: w.clock, By: "desk@wingtiptoys.com"})
+	desk, err := invite.NewDesk(invite.DeskConfig{Store: w.store, Seats: w.store, Records: w.store, Now: w.clock, By: "desk@wingtiptoys.com"})
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -222,7 +222,7 @@ func TestDecisionsNeedWordsAndAName(t *testing.T) {
 		}
 	}
 	w.wantState(id, invite.Review)
-	_, err := invite.NewDesk(invite.DeskConfig{Store: w.store, Seats: w.store, Now: w.clock, By: " "})
+	_, err := invite.NewDesk(invite.DeskConfig{Store: w.store, Seats: w.store, Records: w.store, Now: w.clock, By: " "})
 	if err == nil {
 		t.Error("a desk without a person")
 	}

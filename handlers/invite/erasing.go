@@ -48,10 +48,10 @@ func (w *work) withdraw(ctx context.Context) (bool, error) {
 			w.remark("withdrawal-waits", "an invitation may be under way; what came of it is seen first")
 			return w.postpone(ctx, left)
 		}
-		err = w.dropPoison(ctx, address)
-		if err != nil {
-			return false, err
-		}
+	}
+	err := w.dropPoison(ctx, address)
+	if err != nil {
+		return false, err
 	}
 	for i := range r.Grants {
 		if r.Grants[i].State == GrantPending {
@@ -67,7 +67,7 @@ func (w *work) withdraw(ctx context.Context) (bool, error) {
 	}
 	w.erase("the personal data was erased, as " + r.Withdrawal.who() + " wished")
 	r.Resend = Wish{}
-	_, err := w.finish(ctx)
+	_, err = w.finish(ctx)
 	if err != nil {
 		return false, err
 	}
@@ -147,14 +147,17 @@ func (w *work) outcome(ctx context.Context, claim Claim) (wait time.Duration, er
 	}
 }
 
-// dropPoison forgets every kept message that names the address.
+// dropPoison forgets every kept message that carries the request's id and, where an admin erases, every one that names the address. A partner who
+// withdraws has not proved to own the mailbox, and must not take away what others sent from it.
 func (w *work) dropPoison(ctx context.Context, address submission.Address) error {
 	kept, err := w.config.Poison.AllPoison(ctx)
 	if err != nil {
 		return fmt.Errorf("looking through the kept messages: %w", err)
 	}
 	for _, poison := range kept {
-		if !names(poison.Body, address) && !bytes.Contains(poison.Body, []byte(w.request.ID)) {
+		ours := bytes.Contains(poison.Body, []byte(w.request.ID))
+		named := w.request.Withdrawal.By != ThePartner && address != (submission.Address{}) && names(poison.Body, address)
+		if !ours && !named {
 			continue
 		}
 		err = w.config.Poison.DropPoison(ctx, poison.ID)

@@ -37,7 +37,7 @@ type Store interface {
 	Due(ctx context.Context, now time.Time, limit int) ([]submission.ID, error)
 }
 
-// Records finds requests by how they stand. Errors are *problem.Error: StorageUnavailable.
+// Records finds what is stored by how it stands. Errors are *problem.Error: StorageUnavailable.
 //
 // Its cost is that of reading every record: it is asked a few times a day.
 type Records interface {
@@ -46,6 +46,28 @@ type Records interface {
 	Expired(ctx context.Context, before time.Time, limit int) ([]submission.ID, error)
 	// Standing counts the requests that have stood in a state since before the time that is given for it. States without such a request are left out.
 	Standing(ctx context.Context, before map[State]time.Time) (map[State]Standing, error)
+	// ForgetMails removes at most limit of the claims that fit and say nothing more than which mails an address has had: with mails, without a
+	// guest, and without an intent. A claim that changes meanwhile stays. It returns how many were removed.
+	ForgetMails(ctx context.Context, which Mails, limit int) (forgotten int, err error)
+}
+
+// Mails says whose mails are to be forgotten. What is zero does not count; the zero Mails are nobody's.
+type Mails struct {
+	// Address is who had them.
+	Address submission.Address
+	// Owner is the request that owns the claim, or owned it last.
+	Owner submission.ID
+	// Before is when the last of them must have been sent before.
+	Before time.Time
+}
+
+// Any reports whether anything counts.
+func (m Mails) Any() bool { return m != Mails{} }
+
+// Fit reports whether the claim on the address says of mails only, of those that are meant.
+func (m Mails) Fit(address submission.Address, claim Claim) bool {
+	return m.Any() && claim.OnlyMails() && (m.Address == submission.Address{} || m.Address == address) &&
+		(m.Owner == "" || m.Owner == claim.Owner) && (m.Before.IsZero() || claim.MailedAt.Before(m.Before))
 }
 
 // Standing is how many requests stand in a state, and which of them was submitted first.

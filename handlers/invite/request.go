@@ -154,3 +154,6 @@ type Claim struct {
 	Mails    int
 	Version  string // the store's mark of this very state of the claim
 }
+
+// OnlyMails reports whether the claim says nothing more than which mails the address has had: nobody is being invited under it, and no guest is known.
+func (c Claim) OnlyMails() bool { return c.Mails > 0 && c.GuestID == "" && c.IntentAt.IsZero() }

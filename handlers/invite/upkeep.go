@@ -109,8 +109,8 @@ func (m *Machine) sweep(ctx context.Context) (erased int, err error) {
 	return erased, nil
 }
 
-// retire erases the personal data of requests that were finished before the retention time, and forgets messages that were kept for as long. more says
-// that there are others.
+// retire erases the personal data of requests that were finished before the retention time, and forgets messages that were kept for as long, and
+// mails of withdrawn requests that were sent as long ago. more says that there are others.
 func (m *Machine) retire(ctx context.Context, now time.Time) (erased int, more bool, err error) {
 	if m.config.Retention == 0 {
 		return 0, false, nil
@@ -153,7 +153,11 @@ func (m *Machine) retire(ctx context.Context, now time.Time) (erased int, more b
 			return erased, false, fmt.Errorf("forgetting a kept message: %w", err)
 		}
 	}
-	return erased, erased == eraseBatch, nil
+	forgotten, err := m.config.Records.ForgetMails(ctx, Mails{Before: before}, eraseBatch)
+	if err != nil {
+		return erased, false, fmt.Errorf("forgetting the mails of withdrawn requests: %w", err)
+	}
+	return erased, erased == eraseBatch || forgotten == eraseBatch, nil
 }
 
 // finished reports whether the request has come to an end, so that only a person could take it up again.

@@ -330,9 +330,9 @@ func TestAWithdrawnRequestEndsAndIsErased(t *testing.T) {
 				id := reached[state](w)
 				w.deliverAll()
 				w.wantState(id, state)
-				err := w.machine.Keep(t.Context(), "m1", []byte(`{"email":"Ana@Contoso.com"}`), problem.New(problem.MalformedMessage, "it is none"))
-				if err != nil {
-					t.Fatal(err)
+				w.keep("m1", `{"id":"`+string(id)+`","version":7,"email":"Ana@Contoso.com"}`)
+				if by == "by an admin" {
+					w.keep("m2", `{"email":"Ana@Contoso.com"}`)
 				}
 				ask(w, id)
 				w.store.FailBefore = w.before
@@ -715,4 +715,150 @@ func TestAWishForMailDoesNotNameAGuestWhoIsGone(t *testing.T) {
 	if r.GuestID == gone || len(w.tenant.Invitations()) != 2 {
 		t.Errorf("guest %s, who is gone is %s; %d invitations", r.GuestID, gone, len(w.tenant.Invitations()))
 	}
+}
+
+// keep keeps a message that nobody could work with.
+func (w *world) keep(messageID, body string) {
+	w.t.Helper()
+	err := w.machine.Keep(w.t.Context(), messageID, []byte(body), problem.New(problem.MalformedMessage, "it is none"))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// kept returns the ids of the messages that are kept.
+func (w *world) kept() []string {
+	w.t.Helper()
+	var ids []string
+	kept, err := w.store.AllPoison(w.t.Context())
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	for _, poison := range kept {
+		ids = append(ids, poison.ID)
+	}
+	return ids
+}
+
+func TestAStrangersWithdrawalTakesNobodysMessageAlong(t *testing.T) {
+	w := newWorld(t)
+	// Ana's own sign-up came from another version of the program, and waits for a person to replay it.
+	hers, err := submission.NewID(w.now, w.random)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.keep("hers", `{"version":2,"id":"`+string(hers)+`","submission":{"email":"ana@contoso.com"}}`)
+	stranger := w.submit("ana@contoso.com")
+	w.deliverAll()
+	w.keep("strange", `{"version":2,"id":"`+string(stranger)+`","kind":"praise"}`)
+	w.wish(submission.Withdraw, stranger)
+	w.deliverAll()
+	w.wantState(stranger, invite.Cancelled)
+	if got := w.kept(); !slices.Equal(got, []string{"hers"}) {
+		t.Errorf("kept are %v", got)
+	}
+	// Whoever holds her link takes hers back, though nothing else is recorded of it.
+	w.wish(submission.Withdraw, hers)
+	w.deliverAll()
+	if got := w.kept(); len(got) > 0 {
+		t.Errorf("kept are %v", got)
+	}
+}
+
+// withdrawnAfterMail brings a request to where its partner has withdrawn it after a mail went out.
+func (w *world) withdrawnAfterMail() submission.ID {
+	w.row("contoso.com", "r", "Action", "invite")
+	id := w.submit("ana@contoso.com")
+	w.deliverAll()
+	w.wish(submission.Withdraw, id)
+	w.deliverAll()
+	w.wantErased(id)
+	return id
+}
+
+// claim returns what is known of the address; created says that it was nothing.
+func (w *world) claim(id submission.ID) (claim invite.Claim, created bool) {
+	w.t.Helper()
+	address, err := submission.ParseAddress("ana@contoso.com")
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	claim, created, err = w.store.Claim(w.t.Context(), address, id, w.now)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return claim, created
+}
+
+func TestRememberedMailsAreForgottenInTheEnd(t *testing.T) {
+	t.Run("after the time for which data is kept", func(t *testing.T) {
+		w := newWorld(t)
+		w.retention = 30 * 24 * time.Hour
+		w.machine = w.newMachine()
+		id := w.withdrawnAfterMail()
+		w.now = w.now.Add(29 * 24 * time.Hour)
+		w.settle(1)
+		if claim, created := w.claim(id); created || claim.Mails != 1 {
+			t.Errorf("forgotten too early: %+v", claim)
+		}
+		w.now = w.now.Add(24 * time.Hour)
+		w.settle(2)
+		if claim, created := w.claim(id); !created {
+			t.Errorf("still there: %+v", claim)
+		}
+	})
+	t.Run("never, where data is kept for ever", func(t *testing.T) {
+		w := newWorld(t)
+		id := w.withdrawnAfterMail()
+		w.now = w.now.AddDate(5, 0, 0)
+		w.settle(2)
+		if _, created := w.claim(id); created {
+			t.Error("it is gone")
+		}
+	})
+	t.Run("at once, if a person erases the withdrawn request", func(t *testing.T) {
+		w := newWorld(t)
+		id := w.withdrawnAfterMail()
+		r, err := w.desk().Erase(t.Context(), id)
+		if err != nil || r.ID != id || w.last(id) != "mails-forgotten" {
+			t.Errorf("%+v, %v, history %v", r, err, w.whats(id))
+		}
+		_, err = w.desk().Erase(t.Context(), id)
+		if problem.CodeOf(err) != problem.InvalidInput {
+			t.Errorf("once more: %v", err)
+		}
+		if claim, created := w.claim(id); !created {
+			t.Errorf("still there: %+v", claim)
+		}
+	})
+	t.Run("at once, if a person erases all of the address", func(t *testing.T) {
+		w := newWorld(t)
+		id := w.withdrawnAfterMail()
+		address, err := submission.ParseAddress("ana@contoso.com")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, want := range []bool{true, false} {
+			forgotten, err := w.desk().ForgetMails(t.Context(), address)
+			if err != nil || forgotten != want {
+				t.Errorf("forgotten %v, %v", forgotten, err)
+			}
+		}
+		if claim, created := w.claim(id); !created {
+			t.Errorf("still there: %+v", claim)
+		}
+	})
+	t.Run("not while the address has a guest or is being invited", func(t *testing.T) {
+		w := newWorld(t)
+		w.retention = 24 * time.Hour
+		w.machine = w.newMachine()
+		w.row("contoso.com", "r", "Action", "invite")
+		id := w.submit("ana@contoso.com")
+		w.deliverAll()
+		w.now = w.now.Add(72 * time.Hour)
+		w.settle(2)
+		if claim, created := w.claim(id); created || claim.GuestID == "" {
+			t.Errorf("the receipt is gone: %+v", claim)
+		}
+	})
 }

@@ -54,3 +54,21 @@ func (s *Store) Standing(ctx context.Context, before map[invite.State]time.Time)
 	}
 	return standing, nil
 }
+
+// ForgetMails is invite.Records'.
+func (s *Store) ForgetMails(ctx context.Context, which invite.Mails, limit int) (int, error) {
+	forgotten := 0
+	err := s.do(ctx, "ForgetMails", func() error {
+		for address, claim := range s.claims {
+			if forgotten < limit && which.Fit(address, claim) {
+				delete(s.claims, address)
+				forgotten++
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return 0, err
+	}
+	return forgotten, nil
+}

@@ -272,6 +272,28 @@ func (s store) Standing(ctx context.Context, before map[invite.State]time.Time) 
 	return standing, err
 }
 
+func (s store) ForgetMails(_ context.Context, which invite.Mails, limit int) (forgotten int, err error) {
+	r := s.run
+	err = s.do("ForgetMails", false, func() (err error) {
+		forgotten, err = r.memory.ForgetMails(r.context, which, limit)
+		if err != nil || forgotten == 0 {
+			return err
+		}
+		gone := 0
+		for address, claim := range r.claims {
+			if which.Fit(address, claim) {
+				r.released(address)
+				gone++
+			}
+		}
+		if gone != forgotten {
+			r.breach("%d claims were forgotten, and %d say of mails only", forgotten, gone)
+		}
+		return nil
+	})
+	return forgotten, err
+}
+
 // directory stands between a machine and the tenant.
 type directory struct{ *world }
 

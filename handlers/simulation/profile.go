@@ -274,7 +274,8 @@ func (r *run) actOn(id submission.ID) {
 	}
 	name := [...]string{"approve", "deny", "cancel", "resend", "erase", "retry"}[kind] + " " + r.nameOf(id)
 	r.start(on, name, id, func() error {
-		desk, err := invite.NewDesk(invite.DeskConfig{Store: store{r.simulator.world}, Seats: store{r.simulator.world}, Now: r.clock, By: admin})
+		at := store{r.simulator.world}
+		desk, err := invite.NewDesk(invite.DeskConfig{Store: at, Seats: at, Records: at, Now: r.clock, By: admin})
 		if err != nil {
 			return err
 		}

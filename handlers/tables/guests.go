@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/data/aztables"
@@ -19,6 +20,7 @@ const (
 	intentAtColumn = "IntentAt"
 	mailedAtColumn = "MailedAt"
 	mailsColumn    = "Mails"
+	onlyColumn     = "MailsOnly" // true where invite.Claim.OnlyMails says so, so that the service can look for it
 	// GuestId is named as in a request.
 )
 
@@ -93,6 +95,57 @@ func (s *Store) Release(ctx context.Context, address submission.Address, claim i
 	return nil
 }
 
+// ForgetMails is invite.Records'.
+func (s *Store) ForgetMails(ctx context.Context, which invite.Mails, limit int) (int, error) {
+	const doing = "forgetting the mails of addresses"
+	if !which.Any() || limit <= 0 || !which.Before.IsZero() && which.Before.Before(firstTime) {
+		return 0, nil
+	}
+	filter := fmt.Sprintf("RowKey eq %s and %s eq true", odataString(claimName), onlyColumn)
+	if which.Address != (submission.Address{}) {
+		key, err := claimKey(which.Address)
+		if err != nil {
+			return 0, failure(doing, err)
+		}
+		filter = fmt.Sprintf("PartitionKey eq %s and %s", odataString(key), filter)
+	}
+	if which.Owner != "" {
+		filter += fmt.Sprintf(" and %s eq %s", ownerColumn, odataString(string(which.Owner)))
+	}
+	if !which.Before.IsZero() {
+		filter += fmt.Sprintf(" and %s le %s", mailedAtColumn, odataTime(which.Before))
+	}
+	var found []row
+	err := s.list(ctx, s.guests, filter, nil, func(r row) error {
+		claim, err := decodeClaim(r)
+		// Which address it is, the key has said; the emulator compares milliseconds only.
+		if err != nil || !which.Fit(which.Address, claim) {
+			return nil
+		}
+		found = append(found, r)
+		if len(found) == limit {
+			return errEnough
+		}
+		return nil
+	})
+	if err != nil && err != errEnough {
+		return 0, failure(doing, err)
+	}
+	forgotten := 0
+	for _, r := range found {
+		_, err = s.guests.DeleteEntity(ctx, r.partition, claimName, &aztables.DeleteEntityOptions{IfMatch: ifMatch(r.etag)})
+		switch {
+		case err == nil:
+			forgotten++
+		case hasCode(err, aztables.ResourceNotFound), problem.CodeOf(failure(doing, err)) == problem.Conflict:
+			// Somebody has work with it.
+		default:
+			return forgotten, failure(doing, err)
+		}
+	}
+	return forgotten, nil
+}
+
 // claimKey returns the key of an address: its SHA-256, because addresses may have characters that keys can't. No
 // address at all would be one key for everybody.
 func claimKey(address submission.Address) (string, error) {
@@ -119,6 +172,9 @@ func encodeClaim(address submission.Address, claim invite.Claim) (encoded []byte
 	r.set(mailedAtColumn, claim.MailedAt)
 	if claim.Mails > 0 {
 		r.set(mailsColumn, int32(claim.Mails))
+	}
+	if claim.OnlyMails() {
+		r.set(onlyColumn, true)
 	}
 	encoded, err = r.encode()
 	return encoded, key, err

@@ -64,6 +64,11 @@ func signUp(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Setenv(args[0], string(id))
 }
 
+// withdraw is the partner's wish on the status page, done by the app at once.
+func withdraw(ts *testscript.TestScript, _ bool, args []string) {
+	ts.Check(machine(ts, store(ts)).Advance(context.Background(), submission.Message{ID: submission.ID(args[0]), Kind: submission.Withdraw}))
+}
+
 // upkeep is a run of upkeep, and all that follows from it.
 func upkeep(ts *testscript.TestScript, _ bool, _ []string) {
 	m := machine(ts, store(ts))

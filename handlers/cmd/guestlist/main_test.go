@@ -66,6 +66,7 @@ func TestScripts(t *testing.T) {
 			"request":    putRequest,
 			"edit":       edit,
 			"sign-up":    signUp,
+			"withdraw":   withdraw,
 			"upkeep":     upkeep,
 			"refuses":    refuses,
 			"heals":      heals,

@@ -198,7 +198,7 @@ func (s *session) desk(store *tables.Store, at place) (*invite.Desk, error) {
 	if err != nil {
 		return nil, fmt.Errorf("finding out who you are, under whose name the decision is recorded: %w", err)
 	}
-	return invite.NewDesk(invite.DeskConfig{Store: store, Seats: store, Now: s.now, By: by})
+	return invite.NewDesk(invite.DeskConfig{Store: store, Seats: store, Records: store, Now: s.now, By: by})
 }
 
 // printChanged prints where a request stands after somebody has decided on it.
@@ -207,10 +207,17 @@ func (r *requestCommand) printChanged(s *session, changed ...invite.Request) err
 	return r.print(s, struct {
 		Requests []admin.RequestSummary `json:"requests"`
 	}{summaries}, func(w io.Writer) {
-		for _, request := range summaries {
+		for i, request := range summaries {
 			fmt.Fprintln(w, plain(fmt.Sprintf("%s is %s: %s", request.ID, request.State, request.Reason)))
-			if request.Due != nil {
+			switch {
+			case changed[i].Withdrawal.Open() && changed[i].Erased.IsZero():
+				fmt.Fprintln(w, "It is recorded that its personal data is to be erased. The app does it within a minute or two, or as soon as it knows what came of an invitation under way.")
+			case changed[i].Resend.Open():
+				fmt.Fprintln(w, "It is recorded that the mail is to be sent again. The app looks at it within a minute or two; guestlist request show tells what came of it.")
+			case request.Due != nil:
 				fmt.Fprintln(w, "The app goes on with it within a minute or two.")
+			case !changed[i].Erased.IsZero():
+				fmt.Fprintln(w, "Its personal data was erased before. That its address has had mails is forgotten now too.")
 			}
 		}
 	})
@@ -367,8 +374,9 @@ func (c requestEraseCommand) Run(s *session, r *requestCommand) error {
 	for _, id := range c.ID {
 		ids = append(ids, id.ID)
 	}
+	var address submission.Address
 	if c.Address != "" {
-		address, err := submission.ParseAddress(c.Address)
+		address, err = submission.ParseAddress(c.Address)
 		if err != nil {
 			return usage("--address: the form takes no such address")
 		}
@@ -379,12 +387,13 @@ func (c requestEraseCommand) Run(s *session, r *requestCommand) error {
 		for _, request := range found {
 			ids = append(ids, request.ID)
 		}
-		if len(ids) == 0 {
-			return problem.New(problem.InvalidInput, "no request of this address holds personal data")
-		}
 	}
 	if !c.Yes {
-		err = s.ask(fmt.Sprintf("Erase the personal data of %s for good?", count(len(ids), "request")))
+		whose := count(len(ids), "request")
+		if c.Address != "" {
+			whose += " and of the address itself"
+		}
+		err = s.ask("Erase the personal data of " + whose + " for good?")
 		if err != nil {
 			return err
 		}
@@ -419,5 +428,20 @@ func (c requestEraseCommand) Run(s *session, r *requestCommand) error {
 		}
 		changed = append(changed, after)
 	}
-	return r.printChanged(s, changed...)
+	forgotten := false
+	if c.Address != "" {
+		// A request that its partner has withdrawn no longer says whose it was; what it left behind is found by the address only.
+		forgotten, err = desk.ForgetMails(s.ctx, address)
+		if err != nil {
+			return errors.Join(r.printChanged(s, changed...), at.unreachable(err))
+		}
+		if !forgotten && len(ids) == 0 {
+			return problem.New(problem.InvalidInput, "no request of this address holds personal data, and nothing else is kept of it")
+		}
+	}
+	err = r.printChanged(s, changed...)
+	if err == nil && forgotten && r.Output == "table" {
+		fmt.Fprintln(s.stdout, "That the address has had mails, by requests that were withdrawn, is forgotten.")
+	}
+	return err
 }

@@ -102,4 +102,72 @@ var recordTests = map[string]func(*testing.T, RecordStore){
 			wantSame(t, fmt.Sprint(before), map[invite.State]invite.Standing{}, got)
 		}
 	},
+
+	"only what is nothing but mails is forgotten": func(t *testing.T, store RecordStore) {
+		before := stored.Add(24 * time.Hour)
+		owner, other := newID(t), newID(t)
+		claims := map[string]struct {
+			claim                   invite.Claim
+			byTime, byOwner, byName bool
+		}{
+			"a@contoso.com": {invite.Claim{Owner: owner, MailedAt: before.Add(-time.Microsecond), Mails: 1}, true, true, true},
+			"b@contoso.com": {invite.Claim{Owner: other, MailedAt: before.Add(-time.Hour), Mails: 5}, true, false, false},
+			"c@contoso.com": {invite.Claim{Owner: owner, MailedAt: before, Mails: 1}, false, true, false},
+			"d@contoso.com": {invite.Claim{Owner: owner, MailedAt: stored, Mails: 1, GuestID: "g"}, false, false, false},
+			"e@contoso.com": {invite.Claim{Owner: owner, MailedAt: stored, Mails: 1, IntentAt: stored}, false, false, false},
+			"f@contoso.com": {invite.Claim{Owner: owner, IntentAt: stored}, false, false, false},
+			"g@contoso.com": {invite.Claim{Owner: owner}, false, false, false},
+		}
+		put := func(text string) {
+			t.Helper()
+			address := newAddress(t, text)
+			claim, _, err := store.Claim(t.Context(), address, claims[text].claim.Owner, start)
+			must(t, err)
+			next := claims[text].claim
+			next.Version = claim.Version
+			_, err = store.UpdateClaim(t.Context(), address, next)
+			must(t, err)
+		}
+		for name, which := range map[string]invite.Mails{
+			"by time": {Before: before}, "by owner": {Owner: owner}, "by address": {Address: newAddress(t, "a@contoso.com")}, "none": {},
+			"all at once": {Address: newAddress(t, "a@contoso.com"), Owner: owner, Before: before},
+			"other owner": {Address: newAddress(t, "a@contoso.com"), Owner: other}, "before all times": {Before: time.Time{}.Add(time.Second)},
+		} {
+			for text := range claims {
+				put(text)
+			}
+			forgotten, err := store.ForgetMails(t.Context(), which, 100)
+			must(t, err)
+			want := 0
+			for text, c := range claims {
+				gone := map[string]bool{"by time": c.byTime, "by owner": c.byOwner, "by address": c.byName, "all at once": c.byName}[name]
+				if gone {
+					want++
+				}
+				_, created, err := store.Claim(t.Context(), newAddress(t, text), c.claim.Owner, start)
+				must(t, err)
+				if created != gone {
+					t.Errorf("%s: the claim on %s is gone: %v", name, text, created)
+				}
+			}
+			if forgotten != want {
+				t.Errorf("%s: %d forgotten, want %d", name, forgotten, want)
+			}
+		}
+		for text := range claims {
+			put(text)
+		}
+		for _, limit := range []int{-1, 0, 1, 1, 1} {
+			forgotten, err := store.ForgetMails(t.Context(), invite.Mails{Before: before}, limit)
+			must(t, err)
+			if forgotten > max(limit, 0) {
+				t.Errorf("%d forgotten with a limit of %d", forgotten, limit)
+			}
+		}
+		forgotten, err := store.ForgetMails(t.Context(), invite.Mails{Before: before}, 100)
+		must(t, err)
+		if forgotten != 0 {
+			t.Errorf("%d are left after one at a time", forgotten)
+		}
+	},
 }
