@@ -184,6 +184,10 @@ func (r *run) released(address submission.Address) {
 	if claim.GuestID != "" && !owner.Withdrawal.Open() {
 		r.breach("the claim on %s was given up with its receipt", address)
 	}
+	if claim.Mails > 0 {
+		// Whoever is invited next begins anew, and may be faster than the erasure for which the claim was given up.
+		delete(r.mailed, address)
+	}
 	delete(r.claims, address)
 }
 
