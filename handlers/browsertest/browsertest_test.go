@@ -2,21 +2,19 @@ package browsertest
 
 import (
 	"bufio"
-	"bytes"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
-	"io"
 	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
+	"guestlist/handlers/apptest"
 	"guestlist/handlers/challenge"
 	"guestlist/handlers/challenge/challengesim"
 	"guestlist/handlers/settings"
@@ -25,14 +23,8 @@ import (
 // repository is the root of this repository.
 const repository = "../.."
 
-// The limits are there to fail instead of hanging: a suite takes less than a minute on an idle machine.
-const (
-	suiteTimeout = 10 * time.Minute
-	stopTimeout  = 30 * time.Second
-)
-
-// logTail is how much of a log is shown when a test fails.
-const logTail = 2000
+// suiteTimeout is there to fail instead of hanging: a suite takes less than a minute on an idle machine.
+const suiteTimeout = 10 * time.Minute
 
 // TestPages drives the form and the status page.
 func TestPages(t *testing.T) {
@@ -76,121 +68,17 @@ func TestChallenge(t *testing.T) {
 
 // stack is a running local run.
 type stack struct {
-	Signup string `json:"signup"`
-	Graph  string `json:"graph"`
+	*apptest.Local
 	// challenge is the address of a stand-in for the service, if there is one.
 	challenge string
 }
 
-// built is the folder of the programs, once they are built.
-var built string
-
-// programs builds the handler and the local run once for all tests of this process.
-var programs = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "guestlist-browsertest-")
-	if err != nil {
-		return "", err
-	}
-	built = dir
-	output, err := exec.Command("go", "build", "-o", dir+string(filepath.Separator), "guestlist/handlers/cmd/handler", "guestlist/handlers/cmd/localhost").CombinedOutput()
-	if err != nil {
-		return "", errors.New("building the programs: " + string(output))
-	}
-	return dir, nil
-})
-
-func TestMain(m *testing.M) {
-	code := m.Run()
-	if built != "" {
-		_ = os.RemoveAll(built)
-	}
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { apptest.Main(m) }
 
 // start starts what "make run" starts, on free ports and with data of its own. environment is added to that of this process.
 func start(t *testing.T, environment ...string) stack {
 	t.Helper()
-	folder, err := programs()
-	if err != nil {
-		t.Fatal(err)
-	}
-	root := t.TempDir()
-	copies := []string{"host.json", "local.settings.sample.json"}
-	functions, err := filepath.Glob(filepath.Join(repository, "*", "function.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, path := range functions {
-		copies = append(copies, filepath.Join(filepath.Base(filepath.Dir(path)), "function.json"))
-	}
-	for _, name := range copies {
-		content, err := os.ReadFile(filepath.Join(repository, name))
-		if err != nil {
-			t.Fatal(err)
-		}
-		write(t, filepath.Join(root, name), content, 0o644)
-	}
-	handler, err := os.ReadFile(filepath.Join(folder, "handler"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	write(t, filepath.Join(root, "bin", "handler"), handler, 0o755)
-
-	cmd := exec.Command(filepath.Join(folder, "localhost"), "-root", root)
-	cmd.Env = append(append(os.Environ(), "PORT=0"), environment...)
-	var log lockedBuffer
-	cmd.Stderr = &log
-	stdout, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	err = cmd.Start()
-	if err != nil {
-		t.Fatal(err)
-	}
-	ended := make(chan struct{})
-	t.Cleanup(func() {
-		_ = cmd.Process.Signal(os.Interrupt)
-		killed := time.AfterFunc(stopTimeout, func() { _ = cmd.Process.Kill() })
-		<-ended
-		killed.Stop()
-		if t.Failed() {
-			text := log.String()
-			t.Logf("the local run's log ends with\n%s", text[max(0, len(text)-logTail):])
-		}
-	})
-	lines := bufio.NewReader(stdout)
-	line, err := lines.ReadString('\n')
-	go func() {
-		_, _ = io.Copy(io.Discard, lines)
-		_ = cmd.Wait()
-		close(ended)
-	}()
-	if err != nil || !strings.HasPrefix(line, "ready ") {
-		t.Fatalf("the local run did not get ready: %q, %v", line, err)
-	}
-	content, err := os.ReadFile(filepath.Join(root, ".local", "run.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var s stack
-	err = json.Unmarshal(content, &s)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s
-}
-
-func write(t *testing.T, path string, content []byte, mode os.FileMode) {
-	t.Helper()
-	err := os.MkdirAll(filepath.Dir(path), 0o755)
-	if err != nil {
-		t.Fatal(err)
-	}
-	err = os.WriteFile(path, content, mode)
-	if err != nil {
-		t.Fatal(err)
-	}
+	return stack{Local: apptest.StartLocal(t, apptest.App(t), t.TempDir(), environment...)}
 }
 
 // run drives one suite against the stack and reports each of its tests as one of t's.
@@ -224,7 +112,7 @@ func run(t *testing.T, s stack, suite string) {
 		"BROWSERTEST_GRAPH="+s.Graph,
 		"BROWSERTEST_CHALLENGE="+s.challenge,
 	)
-	var log lockedBuffer
+	var log apptest.Log
 	cmd.Stderr = &log
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {
@@ -272,22 +160,4 @@ func absolute(t *testing.T, elements ...string) string {
 		t.Fatal(err)
 	}
 	return path
-}
-
-// lockedBuffer is a bytes.Buffer that a child writes while the test reads.
-type lockedBuffer struct {
-	mu     sync.Mutex
-	buffer bytes.Buffer
-}
-
-func (b *lockedBuffer) Write(data []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buffer.Write(data)
-}
-
-func (b *lockedBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buffer.String()
 }

@@ -2,7 +2,6 @@ package deployment
 
 import (
 	"archive/zip"
-	"bufio"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -20,6 +19,7 @@ import (
 	"testing"
 	"time"
 
+	"guestlist/handlers/apptest"
 	"guestlist/handlers/azurite"
 	"guestlist/handlers/graphsim"
 	"guestlist/handlers/hostsim"
@@ -27,46 +27,35 @@ import (
 	"guestlist/handlers/tables"
 )
 
-// zipFolder is where zips has put what it made, to be removed at the end.
-var zipFolder string
+func TestMain(m *testing.M) { apptest.Main(m) }
 
-// zips builds the handler and packs it, once for all tests of this process, and returns the folder of the zips.
-var zips = sync.OnceValues(func() (string, error) {
-	folder, err := os.MkdirTemp("", "guestlist-zips-")
-	if err != nil {
-		return "", err
-	}
-	zipFolder = folder
-	for _, args := range [][]string{
-		{"build", "-ldflags=-s -w", "-o", folder + "/", "guestlist/handlers/cmd/handler", "guestlist/handlers/cmd/localhost"},
-		{"run", "guestlist/handlers/cmd/package", "-root", root, "-handler", folder + "/handler", "-o", folder + "/guestlist.zip"},
-	} {
-		cmd := exec.Command("go", args...)
-		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+// packed is what came of packing the handler, which is done once for all tests of this process.
+var packed struct {
+	sync.Once
+	err error
+}
+
+// zips packs the handler and returns the folder of the zips.
+func zips(t *testing.T) string {
+	t.Helper()
+	folder, handler := apptest.Folder(t), apptest.Program(t, "handler")
+	packed.Do(func() {
+		cmd := exec.Command("go", "run", "guestlist/handlers/cmd/package", "-root", root, "-handler", handler, "-o", filepath.Join(folder, "guestlist.zip"))
 		output, err := cmd.CombinedOutput()
 		if err != nil {
-			return "", fmt.Errorf("go %v: %w: %s", args, err, output)
+			packed.err = fmt.Errorf("packing: %w\n%s", err, output)
 		}
+	})
+	if packed.err != nil {
+		t.Fatal(packed.err)
 	}
-	return folder, nil
-})
-
-func TestMain(m *testing.M) {
-	code := m.Run()
-	if zipFolder != "" {
-		_ = os.RemoveAll(zipFolder)
-	}
-	os.Exit(code)
+	return folder
 }
 
 // unpack makes an empty folder and unpacks a zip there, as Azure does: with the zip's own bits.
 func unpack(t *testing.T, name string) string {
 	t.Helper()
-	folder, err := zips()
-	if err != nil {
-		t.Fatal(err)
-	}
-	archive, err := zip.OpenReader(filepath.Join(folder, name))
+	archive, err := zip.OpenReader(filepath.Join(zips(t), name))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -179,51 +168,7 @@ func finished(t *testing.T, status string) {
 
 func TestTheZipServesASignUpToTheEndInAnEmptyFolder(t *testing.T) {
 	app := unpack(t, "guestlist.zip")
-	folder, err := zips()
-	if err != nil {
-		t.Fatal(err)
-	}
-	data := t.TempDir()
-	cmd := exec.Command(filepath.Join(folder, "localhost"), "-root", app, "-data", data, "-settings", root+"/local.settings.sample.json")
-	cmd.Env = append(os.Environ(), "PORT=0", "GUESTLIST_FORM_WAIT=0s")
-	var log strings.Builder
-	cmd.Stderr = &log
-	stdout, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	err = cmd.Start()
-	if err != nil {
-		t.Fatal(err)
-	}
-	stopped := false
-	stop := func() {
-		if !stopped {
-			stopped = true
-			_ = cmd.Process.Signal(os.Interrupt)
-			_ = cmd.Wait()
-		}
-	}
-	defer func() {
-		stop()
-		if t.Failed() {
-			t.Log(log.String())
-		}
-	}()
-	line, err := bufio.NewReader(stdout).ReadString('\n')
-	if err != nil {
-		t.Fatal("the local run ended before it was ready")
-	}
-	content, err := os.ReadFile(filepath.Join(data, "run.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var at struct{ Signup, Graph string }
-	err = json.Unmarshal(content, &at)
-	if err != nil || line != "ready "+at.Signup+"\n" {
-		t.Fatalf("ready is %q, run.json %s: %v", line, content, err)
-	}
-
+	at := apptest.StartLocal(t, app, t.TempDir(), "GUESTLIST_FORM_WAIT=0s")
 	finished(t, signUp(t, at.Signup, "ana@contoso.com").String())
 	var invitations, memberships []map[string]any
 	eventually(t, "the tenant has an invitation and two memberships", func() bool {
@@ -231,9 +176,9 @@ func TestTheZipServesASignUpToTheEndInAnEmptyFolder(t *testing.T) {
 		read(t, at.Graph+"/stand-in/memberships", &memberships)
 		return len(invitations) == 1 && len(memberships) == 2
 	})
-	stop()
+	at.Stop()
 	// The app's folder may be read-only in Azure.
-	_, err = os.Stat(filepath.Join(app, ".local"))
+	_, err := os.Stat(filepath.Join(app, ".local"))
 	if err == nil {
 		t.Error("the run left something in the app's folder")
 	}
@@ -248,8 +193,8 @@ const nowhere = "http://127.0.0.1:9"
 // host runs one part of the deployment, and tells its log if the test fails.
 func host(t *testing.T, zipped, storage string, settings ...string) *hostsim.Host {
 	t.Helper()
-	log := &strings.Builder{}
-	h := startHost(t, zipped, storage, slog.NewTextHandler(locked{log, &sync.Mutex{}}, nil), settings...)
+	log := &apptest.Log{}
+	h := startHost(t, zipped, storage, slog.NewTextHandler(log, nil), settings...)
 	t.Cleanup(func() {
 		h.Stop()
 		if t.Failed() {
@@ -280,17 +225,6 @@ func startHost(t *testing.T, zipped, storage string, log slog.Handler, settings 
 	}
 	t.Cleanup(h.Stop)
 	return h
-}
-
-type locked struct {
-	io.Writer
-	*sync.Mutex
-}
-
-func (l locked) Write(p []byte) (int, error) {
-	l.Lock()
-	defer l.Unlock()
-	return l.Writer.Write(p)
 }
 
 // Each part has only what its identity may use: the form the queue and nothing else, the work everything and no visitors.

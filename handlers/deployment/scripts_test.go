@@ -86,10 +86,7 @@ func TestTheOutputsThatScriptsReadAreThere(t *testing.T) {
 
 // The template names the zips that the packer makes, and so does the script.
 func TestTheZipsAreNamedAlike(t *testing.T) {
-	folder, err := zips()
-	if err != nil {
-		t.Fatal(err)
-	}
+	folder := zips(t)
 	made, err := filepath.Glob(filepath.Join(folder, "*.zip"))
 	if err != nil {
 		t.Fatal(err)

@@ -1,7 +1,6 @@
 package endtoend
 
 import (
-	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/json"
@@ -11,16 +10,14 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"os"
-	"os/exec"
 	"path"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
+	"guestlist/handlers/apptest"
 	"guestlist/handlers/azurite"
 	"guestlist/handlers/graphsim"
 	"guestlist/handlers/hostsim"
@@ -45,61 +42,20 @@ type stack struct {
 	store   *tables.Store
 	tenant  *graphsim.Server
 	host    *hostsim.Host
-	log     *lockedBuffer
+	log     *apptest.Log
 	client  *http.Client
 }
 
-// built is where buildHandler has put the program, to be removed at the end.
-var built string
-
-// buildHandler builds the program once for all tests of this process.
-var buildHandler = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "guestlist-handler-")
-	if err != nil {
-		return "", err
-	}
-	built = dir
-	path := filepath.Join(dir, "handler")
-	output, err := exec.Command("go", "build", "-o", path, "guestlist/handlers/cmd/handler").CombinedOutput()
-	if err != nil {
-		return "", &exec.Error{Name: string(output), Err: err}
-	}
-	return path, nil
-})
-
-func TestMain(m *testing.M) {
-	code := m.Run()
-	if built != "" {
-		_ = os.RemoveAll(built)
-	}
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { apptest.Main(m) }
 
 // newStack starts the stack with the repository's own host.json and function folders. settings are added to the environment.
 func newStack(t *testing.T, settings ...string) *stack {
 	t.Helper()
-	handler, err := buildHandler()
-	if err != nil {
-		t.Fatal(err)
-	}
-	root := t.TempDir()
-	for _, name := range []string{"signup-http", "status-http", "invite-queue", "invite-poison", "upkeep-timer"} {
-		err = os.CopyFS(filepath.Join(root, name), os.DirFS(filepath.Join("../..", name)))
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	copyFile(t, "../../host.json", filepath.Join(root, "host.json"), 0o644)
-	err = os.Mkdir(filepath.Join(root, "bin"), 0o755)
-	if err != nil {
-		t.Fatal(err)
-	}
-	copyFile(t, handler, filepath.Join(root, "bin", "handler"), 0o755)
-
-	s := &stack{t: t, log: &lockedBuffer{}, client: &http.Client{
+	s := &stack{t: t, log: &apptest.Log{}, client: &http.Client{
 		Timeout:       20 * time.Second,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
+	var err error
 	s.storage, err = azurite.Start(t.Context(), azurite.Config{})
 	if err != nil {
 		t.Fatal(err)
@@ -142,7 +98,7 @@ func newStack(t *testing.T, settings ...string) *stack {
 		"AzureFunctionsJobHost__extensions__queues__maxPollingInterval=00:00:01",
 	)
 	s.host, err = hostsim.New(hostsim.Config{
-		Root: root, Env: append(env, settings...), Storage: s.storage.ConnectionString(), MaxCrashes: 10_000,
+		Root: apptest.App(t), Env: append(env, settings...), Storage: s.storage.ConnectionString(), MaxCrashes: 10_000,
 		Log: slog.New(slog.NewTextHandler(s.log, nil)),
 	})
 	if err != nil {
@@ -157,22 +113,10 @@ func newStack(t *testing.T, settings ...string) *stack {
 	t.Cleanup(func() {
 		s.host.Stop()
 		if t.Failed() {
-			t.Logf("the host's log ends with\n%s", s.log.tail(8000))
+			t.Logf("the host's log ends with\n%s", s.log.Tail())
 		}
 	})
 	return s
-}
-
-func copyFile(t *testing.T, from, to string, mode os.FileMode) {
-	t.Helper()
-	content, err := os.ReadFile(from)
-	if err != nil {
-		t.Fatal(err)
-	}
-	err = os.WriteFile(to, content, mode)
-	if err != nil {
-		t.Fatal(err)
-	}
 }
 
 // row writes a policy row as a storage tool would; columns come in pairs of name and value.
@@ -292,27 +236,4 @@ func (s *stack) eventually(what string, holds func() bool) {
 // invitationsTo returns what the tenant was asked to send to the address.
 func (s *stack) invitationsTo(email string) []graphsim.Invitation {
 	return slices.DeleteFunc(s.tenant.Invitations(), func(i graphsim.Invitation) bool { return i.Email != email })
-}
-
-// lockedBuffer is a buffer that several goroutines may write.
-type lockedBuffer struct {
-	mutex  sync.Mutex
-	buffer bytes.Buffer
-}
-
-func (b *lockedBuffer) Write(p []byte) (int, error) {
-	b.mutex.Lock()
-	defer b.mutex.Unlock()
-	return b.buffer.Write(p)
-}
-
-func (b *lockedBuffer) String() string {
-	b.mutex.Lock()
-	defer b.mutex.Unlock()
-	return b.buffer.String()
-}
-
-func (b *lockedBuffer) tail(n int) string {
-	text := b.String()
-	return text[max(0, len(text)-n):]
 }

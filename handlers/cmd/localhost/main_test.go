@@ -17,6 +17,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"guestlist/handlers/apptest"
 	"guestlist/handlers/formtoken"
 	"guestlist/handlers/policy"
 	"guestlist/handlers/senders"
@@ -31,7 +32,7 @@ func TestMain(m *testing.M) {
 		main()
 		return
 	}
-	os.Exit(m.Run())
+	apptest.Main(m)
 }
 
 // programKey lets these tests sign up as a program.
@@ -39,44 +40,6 @@ const programKey = "Jh2v9QeX7sKd4NwLz0RfTyBu6MgCp1Ao"
 
 // repository is the root of this repository.
 const repository = "../../.."
-
-// app makes a function app of the repository's own files and handler.
-func app(t *testing.T) string {
-	t.Helper()
-	root := t.TempDir()
-	output, err := exec.Command("go", "build", "-o", filepath.Join(root, "bin", "handler"), "guestlist/handlers/cmd/handler").CombinedOutput()
-	if err != nil {
-		t.Fatalf("building the handler: %v\n%s", err, output)
-	}
-	functions, err := filepath.Glob(filepath.Join(repository, "*", "function.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, path := range append(functions, filepath.Join(repository, "host.json"), filepath.Join(repository, "local.settings.sample.json")) {
-		content, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		relative, err := filepath.Rel(repository, path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		write(t, filepath.Join(root, relative), string(content))
-	}
-	return root
-}
-
-func write(t *testing.T, path, content string) {
-	t.Helper()
-	err := os.MkdirAll(filepath.Dir(path), 0o755)
-	if err != nil {
-		t.Fatal(err)
-	}
-	err = os.WriteFile(path, []byte(content), 0o644)
-	if err != nil {
-		t.Fatal(err)
-	}
-}
 
 // program returns the command, which has not been started.
 func program(args ...string) *exec.Cmd {
@@ -211,7 +174,7 @@ func TestTheKeyOfForms(t *testing.T) {
 }
 
 func TestTheWholeRoadOnThisMachine(t *testing.T) {
-	root := app(t)
+	root := apptest.App(t)
 	r := start(t, root)
 	request, err := http.NewRequest(http.MethodPost, r.Signup,
 		strings.NewReader(`{"email":"ana@contoso.com","givenName":"Ana","familyName":"Silva","company":"Contoso Ltd"}`))
@@ -343,6 +306,14 @@ func TestATakenPortIsNamedWithAWayOut(t *testing.T) {
 	err = o.checkPorts()
 	if err == nil || !strings.Contains(err.Error(), strconv.Itoa(number)) || !strings.Contains(err.Error(), "GRAPH_PORT=") {
 		t.Errorf("err = %v", err)
+	}
+}
+
+func write(t *testing.T, path, content string) {
+	t.Helper()
+	err := os.WriteFile(path, []byte(content), 0o644)
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 
