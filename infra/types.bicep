@@ -21,10 +21,14 @@ type Scale = {
   @description('Memory of an instance in MiB. The handler is content with the smallest; the Functions host beside it likes more. Default: 2048.')
   instanceMemoryMB: (512 | 2048 | 4096)?
 
-  @description('The most instances of an app, from 1 to 1000. A low number also bounds the bill. Default: 40.')
+  @description('The most instances that are started for a group of functions, from 1 to 1000: those called by HTTP are one group, every other function is one of its own. A low number also bounds the bill. Default: 40.')
+  @minValue(1)
+  @maxValue(1000)
   maximumInstances: int?
 
   @description('Instances that are always running for the form, so that no partner waits for a cold start. They cost by the hour. Default: 0.')
+  @minValue(0)
+  @maxValue(1000)
   alwaysReady: int?
 
   @description('Spread instances and storage over availability zones, where the region has them. Default: false.')
@@ -78,9 +82,12 @@ type Watch = {
   actionGroupIds: string[]?
 
   @description('Days that logs are kept, from 30 to 730. Default: 30.')
+  @minValue(30)
+  @maxValue(730)
   retentionDays: int?
 
   @description('The most that is logged in a day, in whole GB. It bounds the bill; what goes beyond is not logged. Default: 1.')
+  @minValue(1)
   dailyCapGb: int?
 }
 

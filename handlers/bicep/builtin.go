@@ -5,12 +5,12 @@ package bicep
 var functions = map[string]*typ{
 	"any": nil, "array": aList, "base64": aString, "concat": nil, "contains": aBool, "createArray": aList, "deployer": nil, "deployment": nil,
 	"empty": aBool, "endsWith": aBool, "environment": nil, "filter": nil, "first": nil, "flatten": aList, "format": aString, "groupBy": aMap,
-	"guid": aString, "indexOf": anInt, "int": anInt, "intersection": nil, "items": aList, "join": aString, "json": nil, "last": nil,
+	"guid": ofLength(36), "indexOf": anInt, "int": anInt, "intersection": nil, "items": aList, "join": aString, "json": nil, "last": nil,
 	"length": anInt, "loadJsonContent": nil, "loadTextContent": aString, "managementGroup": nil, "map": aList, "max": anInt, "min": anInt,
-	"newGuid": aString, "objectKeys": aList, "padLeft": aString, "parseCidr": nil, "cidrSubnet": aString, "range": aList,
+	"newGuid": ofLength(36), "objectKeys": aList, "padLeft": aString, "parseCidr": nil, "cidrSubnet": aString, "range": aList,
 	"readEnvironmentVariable": aString, "reduce": nil, "replace": aString, "resourceGroup": nil, "resourceId": aString, "skip": nil, "sort": aList,
 	"split": aList, "startsWith": aBool, "string": aString, "subscription": nil, "subscriptionResourceId": aString, "substring": aString,
-	"take": nil, "tenant": nil, "toLower": aString, "toObject": aMap, "toUpper": aString, "trim": aString, "union": nil, "uniqueString": aString,
+	"take": nil, "tenant": nil, "toLower": aString, "toObject": aMap, "toUpper": aString, "trim": aString, "union": nil, "uniqueString": ofLength(13),
 	"uri": aString, "uriComponent": aString, "utcNow": aString,
 }
 

@@ -218,7 +218,7 @@ func (u *unit) checkDeclaration(d *Declaration, s *scope) {
 	}
 	switch d.Kind {
 	case Param:
-		declared := u.resolve(d.Type)
+		declared := u.parameterType(d)
 		if d.Value != nil {
 			inner := &scope{defaults: true}
 			u.checkExpr(d.Value, inner)
@@ -432,7 +432,7 @@ func (u *unit) checkGiven(pos Pos, target *unit, given *Expr, s *scope, template
 			u.fault(property.Pos, "%s has no parameter %s", template, property.Key)
 			continue
 		}
-		wanted := target.resolve(param.Type)
+		wanted := target.parameterType(param)
 		if param.Value != nil {
 			// Null takes the default.
 			wanted = wanted.withNull()

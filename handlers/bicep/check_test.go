@@ -12,8 +12,10 @@ var others = map[string]string{
 		"output all string = '${size}${label}${key ?? ''}${kind}'\n",
 	"sub.bicep": "targetScope = 'subscription'\noutput x string = 'x'\n",
 	"types.bicep": "@export()\ntype Box = {\n  width: int\n  lid: string?\n}\n@export()\nfunc area(box Box) int => box.width * box.width\n" +
-		"@export()\nvar sizes = {\n  big: 3\n}\ntype Hidden = string\noutput x Hidden = 'x'\n",
-	"note.txt": "x",
+		"@export()\nvar sizes = {\n  big: 3\n}\ntype Hidden = string\noutput x Hidden = 'x'\n" +
+		"@export()\ntype Bounded = {\n  @minValue(2)\n  @maxValue(5)\n  size: int?\n}\n",
+	"bounds.bicep": "@minValue(2)\n@maxValue(5)\nparam size int\n@minLength(3)\n@maxLength(20)\nparam name string\noutput o string = '${name}${size}'\n",
+	"note.txt":     "x",
 }
 
 func faultsOf(t *testing.T, name, content string) []string {
@@ -53,6 +55,8 @@ func TestWhatIsRightHasNoFaults(t *testing.T) {
 		"modules": "param deploy bool\nmodule a 'part.bicep' = {\n  params: { size: 1, key: null }\n}\nmodule b 'part.bicep' = if (deploy) {\n" +
 			"  params: { size: length(a.outputs.all), kind: deploy ? 'a' : 'b' }\n}\nmodule c 'sub.bicep' = {\n  scope: subscription()\n}\n" +
 			"output o string = deploy ? b!.outputs.all : c.outputs.x\noutput p string = b.?outputs.all ?? loadTextContent('note.txt')\n",
+		"bounds": "@minLength(3)\n@maxLength(4)\nparam a string\nparam b string\nparam n int\nmodule m 'bounds.bicep' = {\n" +
+			"  params: { size: n, name: 'abc${take(b, 4)}${uniqueString(a)}' }\n}\nmodule o 'bounds.bicep' = {\n  params: { size: 5, name: b }\n}\n",
 		"functions of its own": "func twice(text string, n int?) string => '${text}${text}${n ?? 0}'\noutput o string = twice('a', null)\n",
 		"a default made anew":  "@secure()\nparam a string = newGuid()\nparam b string = '${a}x'\noutput o bool = empty(b)\n",
 		"comments":             "// a\n/* b\n */\n#disable-next-line no-unused-params\nparam a string\noutput o string = a // c\n",
@@ -134,6 +138,13 @@ func TestMistakesAreFound(t *testing.T) {
 		"a property in a lambda":           {"import { Box } from 'types.bicep'\nparam boxes Box[]\noutput o array = map(boxes, b => b.hight)\n", "no property hight"},
 		"a property twice":                 {"output o object = { a: 1, a: 2 }\n", "stands in the object twice"},
 		"a literal that is none of them":   {"param a 'x' | 'y' = 'z'\noutput o string = a\n", "must be 'x' or 'y'"},
+		"a number below the least":         {"@minValue(2)\n@maxValue(5)\nparam a int = 1\noutput o int = a\n", "must be int of 2 to 5 and is 1"},
+		"a number above the most":          {"import { Bounded } from 'types.bicep'\nparam a Bounded = { size: 6 }\noutput o int? = a.?size\n", "size must be int of 2 to 5 or null and is 6"},
+		"a number that may be too low":     {"import { Bounded } from 'types.bicep'\n@minValue(1)\nparam a int\nparam b Bounded\nmodule m 'bounds.bicep' = {\n  params: { size: b.?size ?? a, name: 'abc' }\n}\n", "size must be int of 2 to 5"},
+		"a text that is too short":         {"module m 'bounds.bicep' = {\n  params: { size: 2, name: 'ab' }\n}\n", "name must be string of 3 to 20 and is 'ab'"},
+		"a text that may be too long":      {"@maxLength(5)\nparam a string\nmodule m 'bounds.bicep' = {\n  params: { size: 2, name: 'abc${a}${uniqueString(a)}' }\n}\n", "and is string of 16 to 21"},
+		"a text that may be too short":     {"param a string\nvar b = take(a, 2)\nmodule m 'bounds.bicep' = {\n  params: { size: 2, name: 'a${b}' }\n}\n", "and is string of 1 to 3"},
+		"an id that is too long":           {"module m 'bounds.bicep' = {\n  params: { size: 2, name: guid('a') }\n}\n", "and is string of 36 to 36"},
 		"a sealed type that is open":       {"@sealed()\ntype T = {\n  *: string\n}\nparam a T\noutput o object = a\n", "is sealed"},
 		"a condition that is none":         {"output o int = 'x' ? 1 : 2\n", "the condition must be bool"},
 		"an argument too many":             {"func f(a string) string => a\noutput o string = f('a', 'b')\n", "takes 1 arguments"},

@@ -2,7 +2,9 @@ package bicep
 
 import (
 	"io/fs"
+	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // resolve returns what a type expression means. A fault is told once, by the declaration that holds it.
@@ -26,7 +28,7 @@ func (u *unit) resolve(t *TypeExpr) *typ {
 			for _, decorator := range property.Decorators {
 				u.checkDecorator(decorator)
 			}
-			o.properties[property.Name] = u.resolve(property.Type)
+			o.properties[property.Name] = u.resolve(property.Type).within(property.Decorators)
 		}
 		if t.Rest != nil {
 			o.open, o.rest = true, u.resolve(t.Rest)
@@ -274,7 +276,7 @@ func (u *unit) infer(e *Expr, s *scope) *typ {
 	case String, Number, Bool:
 		return literal(e)
 	case Template:
-		return aString
+		return u.inferTemplate(e, s)
 	case Null:
 		return onlyNil
 	case Name:
@@ -334,7 +336,7 @@ func (u *unit) inferName(e *Expr, s *scope) *typ {
 	defer delete(home.inferring, d)
 	switch d.Kind {
 	case Param:
-		return home.resolve(d.Type)
+		return home.parameterType(d)
 	case Var:
 		if d.Type != nil {
 			return home.resolve(d.Type)
@@ -343,6 +345,75 @@ func (u *unit) inferName(e *Expr, s *scope) *typ {
 	default:
 		return nil
 	}
+}
+
+// parameterType returns the type of a parameter, with its bounds.
+func (u *unit) parameterType(d *Declaration) *typ { return u.resolve(d.Type).within(d.Decorators) }
+
+// inferTemplate finds how long a string with expressions in it may be.
+func (u *unit) inferTemplate(e *Expr, s *scope) *typ {
+	least, most := 0, 0
+	endless := false
+	for _, arg := range e.Args {
+		shortest, longest := u.length(arg, s)
+		least += shortest
+		most += longest
+		endless = endless || longest < 0
+	}
+	if endless && least == 0 {
+		return aString
+	}
+	if endless {
+		return just(option{shape: text, least: &least})
+	}
+	return just(option{shape: text, least: &least, most: &most})
+}
+
+// length returns how short and how long the text of e may be; the longest is -1 where there is no knowing.
+func (u *unit) length(e *Expr, s *scope) (shortest, longest int) {
+	t := u.infer(e, s)
+	if t == nil || len(t.options) == 0 {
+		return 0, -1
+	}
+	shortest = -1
+	for _, o := range t.options {
+		low, high := 0, -1
+		if o.shape == text && o.literal != "" {
+			low = utf8.RuneCountInString(o.literal) - len("''")
+			high = low
+		} else if o.shape == text {
+			if o.least != nil {
+				low = *o.least
+			}
+			if o.most != nil {
+				high = *o.most
+			}
+		}
+		if shortest < 0 || low < shortest {
+			shortest = low
+		}
+		if high < 0 || longest < 0 {
+			longest = -1
+		} else {
+			longest = max(longest, high)
+		}
+	}
+	return shortest, longest
+}
+
+// inferTake finds how long the beginning of a text may be.
+func (u *unit) inferTake(e *Expr, s *scope) *typ {
+	n, err := strconv.Atoi(e.Args[2].Text)
+	t := u.infer(e.Args[1], s)
+	if err != nil || !fits(t, aString) || t == nil {
+		return nil
+	}
+	shortest, longest := u.length(e.Args[1], s)
+	shortest = min(shortest, n)
+	if longest < 0 || longest > n {
+		longest = n
+	}
+	return just(option{shape: text, least: &shortest, most: &longest})
 }
 
 func (u *unit) inferMember(e *Expr, s *scope) *typ {
@@ -428,6 +499,8 @@ func (u *unit) inferCall(e *Expr, s *scope) *typ {
 		return nil
 	case name == "filter" && len(e.Args) > 1:
 		return u.infer(e.Args[1], s)
+	case name == "take" && len(e.Args) > 2:
+		return u.inferTake(e, s)
 	default:
 		return functions[name]
 	}

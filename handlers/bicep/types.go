@@ -3,7 +3,9 @@ package bicep
 import (
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // shape is what a value is, apart from null.
@@ -28,7 +30,9 @@ type typ struct {
 type option struct {
 	shape   shape
 	literal string // of a literal: its text, in quotes for a string
-	element *typ   // of a list
+	// least and most are the bounds of a number, or of the length of a text, where they are known.
+	least, most *int
+	element     *typ // of a list
 	// Of an object: its properties, and the type of all others. open says that there may be others.
 	properties map[string]*typ
 	rest       *typ
@@ -83,6 +87,8 @@ func (t *typ) String() string {
 		switch {
 		case o.literal != "":
 			word = o.literal
+		case o.least != nil || o.most != nil:
+			word += o.bounds()
 		case o.shape == list && o.element != nil:
 			word = o.element.String() + "[]"
 		case o.shape == object && o.properties != nil:
@@ -139,8 +145,70 @@ func (o option) fits(wanted option) bool {
 		}
 		return true
 	default:
-		return wanted.literal == "" || wanted.literal == o.literal
+		return (wanted.literal == "" || wanted.literal == o.literal) && o.stays(wanted)
 	}
+}
+
+// stays reports whether nothing of what is known of o's bounds is beyond those of wanted.
+func (o option) stays(wanted option) bool {
+	least, most := o.least, o.most
+	switch {
+	case o.literal == "":
+	case o.shape == text:
+		length := utf8.RuneCountInString(o.literal) - len("''")
+		least, most = &length, &length
+	case o.shape == number:
+		value, err := strconv.Atoi(o.literal)
+		if err == nil {
+			least, most = &value, &value
+		}
+	}
+	for _, known := range []*int{least, most} {
+		if known != nil && (wanted.least != nil && *known < *wanted.least || wanted.most != nil && *known > *wanted.most) {
+			return false
+		}
+	}
+	return true
+}
+
+func (o option) bounds() string {
+	say := func(bound *int) string {
+		if bound == nil {
+			return "any"
+		}
+		return strconv.Itoa(*bound)
+	}
+	return " of " + say(o.least) + " to " + say(o.most)
+}
+
+// ofLength is a text whose length is known.
+func ofLength(n int) *typ { return just(option{shape: text, least: &n, most: &n}) }
+
+// within returns the type with the bounds that decorators set.
+func (t *typ) within(decorators []Decorator) *typ {
+	if t == nil {
+		return nil
+	}
+	bounded := &typ{options: slices.Clone(t.options), null: t.null}
+	for i := range bounded.options {
+		o := &bounded.options[i]
+		for _, decorator := range decorators {
+			if len(decorator.Args) != 1 || o.literal != "" {
+				continue
+			}
+			n, err := strconv.Atoi(decorator.Args[0].Text)
+			if err != nil {
+				continue
+			}
+			switch {
+			case o.shape == text && decorator.Name == "minLength", o.shape == number && decorator.Name == "minValue":
+				o.least = &n
+			case o.shape == text && decorator.Name == "maxLength", o.shape == number && decorator.Name == "maxValue":
+				o.most = &n
+			}
+		}
+	}
+	return bounded
 }
 
 // objectOption returns the one object that the value may be, and whether there is one alone.
