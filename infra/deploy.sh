@@ -1,14 +1,13 @@
 #!/usr/bin/env bash
 # Sends the zips of make package to the function apps of a deployment, and waits until the form answers. For whoever may write to the apps
-# (role Website Contributor on each), signed in by az login.
+# (role Website Contributor on the resource group, which also shows the deployment and the plans), signed in by az login.
 #
 #   infra/deploy.sh                     the deployment of this azd environment (AZURE_RESOURCE_GROUP and GUESTLIST_... are set)
 #   infra/deploy.sh GROUP [DEPLOYMENT]  the deployment of that name, guestlist if none is given, in a resource group
 #
 # DIST=folder takes zips from elsewhere than dist, for a rollback: the folder of an earlier release.
 set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")/.."
-dist=${DIST:-dist}
+dist=${DIST:-$(dirname "${BASH_SOURCE[0]}")/../dist}
 
 die() {
   echo "deploy: $*" >&2
@@ -16,6 +15,8 @@ die() {
 }
 
 command -v az >/dev/null || die 'the Azure CLI is needed: https://learn.microsoft.com/cli/azure/install-azure-cli'
+az account show --output none || die 'sign in first, by az login; azd auth login signs azd in and not az'
+subscription=()
 if [ $# -gt 0 ]; then
   group=$1
   deployment=${2:-guestlist}
@@ -28,6 +29,8 @@ if [ $# -gt 0 ]; then
 else
   group=${AZURE_RESOURCE_GROUP:-} work=${GUESTLIST_WORK_APP:-} url=${GUESTLIST_FORM_URL:-}
   form=${GUESTLIST_FORM_APP:--} status=${GUESTLIST_STATUS_APP:--}
+  # The subscription that azd deployed to, whichever az looks at.
+  [ -z "${AZURE_SUBSCRIPTION_ID-}" ] || subscription=(--subscription "$AZURE_SUBSCRIPTION_ID")
 fi
 [ -n "$group" ] && [ -n "${work:-}" ] && [ -n "${url:-}" ] || die 'which deployment? infra/deploy.sh GROUP [DEPLOYMENT], or run it by azd'
 
@@ -37,7 +40,8 @@ send() {
   [ -f "$zip" ] || die "$zip is missing: run make package"
   for attempt in 1 2 3 4 5; do
     echo "sending $2 to $app"
-    if az functionapp deployment source config-zip --resource-group "$group" --name "$app" --src "$zip" --output none; then
+    if az functionapp deployment source config-zip --resource-group "$group" --name "$app" --src "$zip" --output none \
+      ${subscription[@]+"${subscription[@]}"}; then
       return
     fi
     [ "$attempt" = 5 ] || sleep "${PAUSE:-30}"

@@ -111,6 +111,7 @@ func TestTheZipsAreNamedAlike(t *testing.T) {
 const deployAz = `#!/usr/bin/env bash
 echo "$*" >>"$CALLS"
 case "$1 $2 $3" in
+'account show --output') [ -z "$SIGNED_OUT" ] ;;
 'deployment group show') [ -n "$OUTPUTS" ] && printf "$OUTPUTS\n" || exit 3 ;;
 'functionapp deployment source')
   [ -f "$FAILS" ] && { rm "$FAILS"; exit 1; }
@@ -137,8 +138,8 @@ func TestTheScriptSendsEachAppItsZip(t *testing.T) {
 			want: []string{"work guestlist-work.zip", "status guestlist-status.zip", "form guestlist-form.zip"}, says: "the form answers",
 		},
 		"by azd": {
-			env:  []string{"AZURE_RESOURCE_GROUP=rg", "GUESTLIST_WORK_APP=work", "GUESTLIST_FORM_APP=", "GUESTLIST_STATUS_APP=", "GUESTLIST_FORM_URL=https://form/signup"},
-			want: []string{"work guestlist.zip"}, says: "the form answers",
+			env:  []string{"AZURE_SUBSCRIPTION_ID=azds", "AZURE_RESOURCE_GROUP=rg", "GUESTLIST_WORK_APP=work", "GUESTLIST_FORM_APP=", "GUESTLIST_STATUS_APP=", "GUESTLIST_FORM_URL=https://form/signup"},
+			want: []string{"work guestlist.zip --subscription azds"}, says: "the form answers",
 		},
 		"a right that is not known yet": {
 			args: []string{"rg"}, env: []string{`OUTPUTS=work\t-\t-\thttps://form/signup`}, fails: true,
@@ -149,6 +150,7 @@ func TestTheScriptSendsEachAppItsZip(t *testing.T) {
 		},
 		"no deployment": {args: []string{"rg"}, env: []string{"OUTPUTS="}, says: "no deployment guestlist in rg", code: 1},
 		"nothing said":  {says: "which deployment?", code: 1},
+		"not signed in": {args: []string{"rg"}, env: []string{"SIGNED_OUT=yes"}, says: "sign in first", code: 1},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -186,8 +188,8 @@ func TestTheScriptSendsEachAppItsZip(t *testing.T) {
 				t.Fatal(err)
 			}
 			var got []string
-			for _, match := range regexp.MustCompile(`(?m)^functionapp deployment source config-zip --resource-group rg --name (\S+) --src \S+/(\S+) `).FindAllStringSubmatch(string(content), -1) {
-				got = append(got, match[1]+" "+match[2])
+			for _, match := range regexp.MustCompile(`(?m)^functionapp deployment source config-zip --resource-group rg --name (\S+) --src \S+/(\S+) --output none(.*)$`).FindAllStringSubmatch(string(content), -1) {
+				got = append(got, match[1]+" "+match[2]+match[3])
 			}
 			if diff := cmp.Diff(test.want, got); diff != "" {
 				t.Errorf("what was sent differs (-want +got):\n%s", diff)
