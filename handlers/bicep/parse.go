@@ -288,11 +288,9 @@ func (p *parser) choice() *Expr {
 	}
 	p.skipNewlines()
 	p.expect("?")
-	p.skipNewlines()
 	yes := p.choice()
 	p.skipNewlines()
 	p.expect(":")
-	p.skipNewlines()
 	return &Expr{Op: Choice, Pos: left.Pos, Args: []*Expr{left, yes, p.choice()}}
 }
 
@@ -317,7 +315,6 @@ func (p *parser) binary(level int) *Expr {
 			return left
 		}
 		p.next++
-		p.skipNewlines()
 		left = &Expr{Op: Binary, Pos: left.Pos, Text: operator, Args: []*Expr{left, p.binary(level + 1)}}
 	}
 }
@@ -357,7 +354,12 @@ func (p *parser) postfix(e *Expr) *Expr {
 			for p.skipNewlines(); !p.accept(")"); p.skipNewlines() {
 				call.Args = append(call.Args, p.choice())
 				p.skipNewlines()
-				if !p.accept(",") && !p.peek().is(")") {
+				switch {
+				case p.accept(","):
+					if p.afterNewlines().is(")") {
+						p.fail(p.peek(), "no value after the last ','")
+					}
+				case !p.peek().is(")"):
 					p.fail(p.peek(), "%s where ',' or ')' must be", p.peek().describe())
 				}
 			}
@@ -456,7 +458,6 @@ func (p *parser) array(open token) *Expr {
 		}
 		over := p.choice()
 		p.expect(":")
-		p.skipNewlines()
 		loop.Args = []*Expr{over, p.expression()}
 		p.skipNewlines()
 		p.expect("]")
@@ -474,10 +475,15 @@ func (p *parser) array(open token) *Expr {
 	return e
 }
 
-// separator takes what stands between two elements: a comma, a new line or both.
+// separator takes what stands between two elements: a comma or a new line, and not both.
 func (p *parser) separator(end string) {
 	t := p.peek()
-	if !p.accept(",") && t.kind != newlineToken && !t.is(end) {
+	switch {
+	case p.accept(","):
+		if p.peek().kind == newlineToken {
+			p.fail(t, "the line ends after a ','; what stands in lines is parted by these alone")
+		}
+	case t.kind != newlineToken && !t.is(end):
 		p.fail(t, "%s where ',', a new line or '%s' must be", t.describe(), end)
 	}
 }
@@ -512,7 +518,6 @@ func (p *parser) object(open token) *Expr {
 
 func (p *parser) value() *Expr {
 	p.expect(":")
-	p.skipNewlines()
 	return p.choice()
 }
 
