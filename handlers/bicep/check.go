@@ -85,11 +85,21 @@ func newUnit(p *Program, file *File) *unit {
 		}
 		seen[name] = true
 	}
+	// Azure Resource Manager does not tell names of one kind apart by their case.
+	spelled := map[string]string{}
+	distinct := func(d *Declaration) {
+		key := string(d.Kind) + " " + strings.ToLower(d.Name)
+		if other := spelled[key]; other != "" && other != d.Name {
+			u.fault(d.Pos, "%s and %s differ in their case only", other, d.Name)
+		}
+		spelled[key] = d.Name
+	}
 	for _, one := range file.Imports {
 		claim(one.As, one.Pos)
 		u.imported[one.As] = one
 	}
 	for _, d := range file.Declarations {
+		distinct(d)
 		switch d.Kind {
 		case Output, Metadata:
 			claim(string(d.Kind)+" "+d.Name, d.Pos)
@@ -213,11 +223,12 @@ func (u *unit) lookUp(name string) (*unit, *Declaration) {
 var resourceType = regexp.MustCompile(`^[A-Za-z]+(\.[A-Za-z]+)+(/[A-Za-z]+)+@(\d{4}-\d{2}-\d{2}(-preview)?|v1\.0)$`)
 
 func (u *unit) checkDeclaration(d *Declaration, s *scope) {
-	for _, decorator := range d.Decorators {
-		u.checkDecorator(decorator)
-	}
+	u.checkDecorators(d.Decorators, d.Kind, d.Type)
 	switch d.Kind {
 	case Param:
+		if d.Type.Op == TypeNullable && d.Value != nil {
+			u.fault(d.Pos, "%s may be null, so it is null by default and can have no other", d.Name)
+		}
 		declared := u.parameterType(d)
 		if d.Value != nil {
 			inner := &scope{defaults: true}
@@ -226,6 +237,7 @@ func (u *unit) checkDeclaration(d *Declaration, s *scope) {
 		}
 	case Var, Output, Metadata:
 		u.checkExpr(d.Value, s)
+		u.checkLoops(d.Value, d.Kind == Var || d.Kind == Output, false)
 		if d.Type != nil {
 			u.assign(d.Value, u.resolve(d.Type), s, d.Name)
 		}
@@ -271,12 +283,44 @@ func (u *unit) checkClosed(d *Declaration, names map[string]*typ) {
 	})
 }
 
-func (u *unit) checkDecorator(decorator Decorator) {
-	if !decorators[decorator.Name] {
-		u.fault(decorator.Pos, "@%s is no decorator that is known here", decorator.Name)
+// checkDecorators makes sure that the decorators may stand before what they stand before.
+func (u *unit) checkDecorators(list []Decorator, before Kind, t *TypeExpr) {
+	seen := map[string]bool{}
+	for _, one := range list {
+		known, found := decorators[one.Name]
+		switch {
+		case !found:
+			u.fault(one.Pos, "@%s is no decorator that is known here", one.Name)
+		case seen[one.Name]:
+			u.fault(one.Pos, "@%s stands here twice", one.Name)
+		case !slices.Contains(known.kinds, before):
+			u.fault(one.Pos, "@%s may not stand before a %s", one.Name, before)
+		case len(one.Args) != known.args:
+			u.fault(one.Pos, "@%s takes %d arguments", one.Name, known.args)
+		case known.shapes != nil && t != nil:
+			u.checkBounds(one, known.shapes, t)
+		}
+		seen[one.Name] = true
+		for _, arg := range one.Args {
+			u.checkExpr(arg, nil)
+		}
 	}
-	for _, arg := range decorator.Args {
-		u.checkExpr(arg, nil)
+}
+
+// checkBounds makes sure that a decorator that says more about a type stands before one of which it can be said.
+func (u *unit) checkBounds(one Decorator, shapes []shape, t *TypeExpr) {
+	for t.Op == TypeNullable {
+		t = t.Of[0]
+	}
+	_, primitive := primitives[t.Text]
+	length := one.Name == "minLength" || one.Name == "maxLength"
+	switch {
+	case t.Op == TypeName && !primitive:
+		u.fault(one.Pos, "@%s belongs to where %s is declared", one.Name, t.Text)
+	case length && (t.Op == TypeUnion || t.Op == TypeLiteral):
+		u.fault(one.Pos, "@%s says nothing about what is one of a few", one.Name)
+	case slices.ContainsFunc(u.resolve(t).options, func(o option) bool { return !slices.Contains(shapes, o.shape) }):
+		u.fault(one.Pos, "@%s may not stand before a %s", one.Name, u.resolve(t))
 	}
 }
 
@@ -299,12 +343,16 @@ func (u *unit) checkResource(d *Declaration, s *scope) {
 	}
 	inner := &scope{outer: s, resources: nested}
 	for _, resource := range e.Resources {
+		if d.Value.Op == For {
+			u.fault(resource.Pos, "what is deployed in a loop can have no resource nested in it")
+		}
 		u.checkDeclaration(resource, inner)
 	}
 	for _, property := range e.Properties {
 		u.checkExpr(property.Value, inner)
+		u.checkLoops(property.Value, true, true)
 	}
-	for _, key := range []string{"name", "scope", "parent"} {
+	for _, key := range neededAtStart {
 		value := e.Get(key)
 		if value != nil {
 			u.checkKnown(value, "the "+key+" of "+d.Name)
@@ -326,6 +374,25 @@ func (u *unit) checkResource(d *Declaration, s *scope) {
 		u.checkModule(d, e, inner)
 	} else {
 		u.checkResourceType(d, e, inner)
+	}
+}
+
+// checkLoops finds loops where none may stand: they are the whole value of a declaration or of a property, and not one in another.
+func (u *unit) checkLoops(e *Expr, here, properties bool) {
+	if e.Op == For {
+		if !here {
+			u.fault(e.Pos, "a loop may not stand here: it is the value of a declaration, or of a property of a resource or module")
+		}
+		u.checkLoops(e.Args[0], false, false)
+		u.checkLoops(e.Args[1], false, false)
+		return
+	}
+	inside := properties && (e.Op == Object || e.Op == Array)
+	for _, arg := range e.Args {
+		u.checkLoops(arg, false, inside)
+	}
+	for _, property := range e.Properties {
+		u.checkLoops(property.Value, inside, inside)
 	}
 }
 

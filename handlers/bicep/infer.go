@@ -2,6 +2,7 @@ package bicep
 
 import (
 	"io/fs"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -25,9 +26,7 @@ func (u *unit) resolve(t *TypeExpr) *typ {
 	case TypeObject:
 		o := option{shape: object, properties: map[string]*typ{}}
 		for _, property := range t.Properties {
-			for _, decorator := range property.Decorators {
-				u.checkDecorator(decorator)
-			}
+			u.checkDecorators(property.Decorators, typeProperty, property.Type)
 			o.properties[property.Name] = u.resolve(property.Type).within(property.Decorators)
 		}
 		if t.Rest != nil {
@@ -184,8 +183,13 @@ func (u *unit) checkCall(e *Expr, s *scope) {
 		u.fault(e.Pos, "%s is no function that is known here", name)
 	case defaultOnly[name] && !s.inDefault():
 		u.fault(e.Pos, "%s may be called in the default of a parameter only", name)
+	case parametersOnly[name] && u.file.Using == nil, templatesOnly[name] && u.file.Using != nil:
+		u.fault(e.Pos, "%s may not be called in a file of this kind", name)
 	case fileFunctions[name]:
 		u.checkFile(e)
+	}
+	if d == nil {
+		u.checkArguments(e, s)
 	}
 	for i, arg := range args {
 		if arg.Op == Lambda && i > 0 && lambdaFunctions[name] {
@@ -201,6 +205,53 @@ func (u *unit) checkCall(e *Expr, s *scope) {
 		}
 		u.checkExpr(arg, s)
 	}
+}
+
+// checkArguments compares the arguments of a built-in function with what it takes.
+func (u *unit) checkArguments(e *Expr, s *scope) {
+	name := e.Args[0].Text
+	ways := signatures[name]
+	if len(ways) > 0 && !slices.ContainsFunc(ways, func(way string) bool { return u.takes(way, e.Args[1:], s) }) {
+		u.fault(e.Pos, "%s takes (%s)", name, strings.Join(ways, "), ("))
+	}
+}
+
+// takes reports whether the arguments are as the way says.
+func (u *unit) takes(way string, args []*Expr, s *scope) bool {
+	for _, word := range strings.Fields(way) {
+		base, more := strings.CutSuffix(word, "...")
+		base, optional := strings.CutSuffix(base, "?")
+		for len(args) > 0 && u.isA(args[0], base, s) {
+			args = args[1:]
+			optional = true
+			if !more {
+				break
+			}
+		}
+		if !optional && !more {
+			return false
+		}
+	}
+	return len(args) == 0
+}
+
+// isA reports whether the argument may be one of the kinds, parted by |.
+func (u *unit) isA(arg *Expr, kinds string, s *scope) bool {
+	if arg.Op == Lambda || kinds == "lambda" {
+		return arg.Op == Lambda && kinds == "lambda"
+	}
+	if kinds == "any" {
+		return true
+	}
+	wanted := &typ{}
+	for _, kind := range strings.Split(kinds, "|") {
+		if kind == "null" {
+			wanted.null = true
+			continue
+		}
+		wanted = either(wanted, primitives[kind])
+	}
+	return fits(u.infer(arg, s), wanted)
 }
 
 func (u *unit) checkFile(e *Expr) {
