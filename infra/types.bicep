@@ -31,7 +31,7 @@ type Scale = {
   @maxValue(1000)
   alwaysReady: int?
 
-  @description('Spread instances and storage over availability zones, where the region has them. Default: false.')
+  @description('Spread instances and storage over availability zones, where the region has them. Azure then keeps two instances of every group of functions running, at the price of instances that are always ready. Storage can hardly be changed afterwards. Default: false.')
   zoneRedundant: bool?
 }
 

@@ -9,10 +9,12 @@ param settings = {
 
 param splitIdentities = true
 
+// Over availability zones (zoneRedundant: true) Azure keeps two instances of all five groups of functions running, which costs many times what
+// the rest does; and storage can hardly be changed afterwards. So decide before the first deployment.
 param scale = {
   maximumInstances: 10
   alwaysReady: 1
-  zoneRedundant: true
+  zoneRedundant: false
 }
 
 param network = {
