@@ -103,7 +103,7 @@ func NewForm(config FormConfig) (http.Handler, error) {
 		// Browsers hold what a sent form leads to against this too.
 		more["form-action"] = append(slices.Clip(more["form-action"]), config.StatusOrigin)
 	}
-	site, err := newSite(config.Style, config.Log, more)
+	site, err := newSite(config.Style, config.Log, "form.js", more)
 	if err != nil {
 		return nil, err
 	}

@@ -53,8 +53,9 @@ type site struct {
 	form      string // the address of the form
 }
 
-// newSite returns the site; more is what its pages may load beside their own, as directives of a Content-Security-Policy.
-func newSite(style house.Style, log *slog.Logger, more map[string][]string) (*site, error) {
+// newSite returns the site; script is the file of what only its pages need, and more is what they may load beside their own, as directives of a
+// Content-Security-Policy.
+func newSite(style house.Style, log *slog.Logger, script string, more map[string][]string) (*site, error) {
 	if strings.TrimSpace(style.Organisation) == "" {
 		return nil, errors.New("signup: the name of the organisation is missing")
 	}
@@ -69,13 +70,17 @@ func newSite(style house.Style, log *slog.Logger, more map[string][]string) (*si
 	if err != nil {
 		return nil, fmt.Errorf("signup: reading the style: %w", err)
 	}
-	script, err := files.ReadFile("pages/script.js")
-	if err != nil {
-		return nil, fmt.Errorf("signup: reading the script: %w", err)
+	scripts := ""
+	for _, name := range []string{"script.js", script} {
+		source, err := files.ReadFile("pages/" + name)
+		if err != nil {
+			return nil, fmt.Errorf("signup: reading the script: %w", err)
+		}
+		scripts += compact(source)
 	}
 	s := &site{
 		referrers: "no-referrer", form: Path, style: style, shelf: shelf, log: log, templates: map[string]func() (*template.Template, error){},
-		css: template.CSS(colours(style.Accent) + compactCSS(css)), script: template.JS(compact(script)),
+		css: template.CSS(colours(style.Accent) + compactCSS(css)), script: template.JS(scripts),
 	}
 	// Parsing takes longer than the rest of the start, and nobody waits for a page yet.
 	for _, l := range words.Languages() {

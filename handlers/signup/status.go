@@ -82,7 +82,7 @@ func NewStatus(config StatusConfig) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	site, err := newSite(config.Style, config.Log, nil)
+	site, err := newSite(config.Style, config.Log, "status.js", nil)
 	if err != nil {
 		return nil, err
 	}

@@ -90,3 +90,26 @@ test("a partner signs up in Korean on a phone whose browser asks for it", async 
 	}, { size: phone, language: "ko-KR" });
 	await untilInvited(partner.email);
 });
+
+test("another language keeps what was typed, on the form and beside errors", async () => {
+	const partner = { ...someone(), familyName: "" };
+	await visit(async (page) => {
+		const choose = async (tag) => {
+			await page.locator("nav summary").click();
+			await page.locator(`nav a[hreflang=${tag}]`).click();
+			await page.locator(`html[lang=${tag}]`).waitFor();
+			for (const [name, value] of Object.entries(partner)) {
+				assert.equal(await page.locator(`[name=${name}]`).inputValue(), value, `${name} in ${tag}`);
+			}
+			assert.equal(await page.evaluate(() => sessionStorage.length), 0, "nothing is left behind");
+		};
+		await page.goto(form);
+		await fill(page, partner);
+		await choose("de");
+		await send(page);
+		await page.locator("[role=alert]").waitFor();
+		await choose("ja");
+		await page.reload();
+		assert.equal(await page.locator("[name=email]").inputValue(), "", "it is taken along once");
+	}, { statuses: [422] });
+});

@@ -1,0 +1,95 @@
+"use strict";
+(() => {
+	const byId = (id) => document.getElementById(id);
+
+	// A code in a link is a secret: it does not stay in the address bar, in the history, or in what is shared.
+	const here = new URL(location.href);
+	if (here.searchParams.has("code")) {
+		here.searchParams.delete("code");
+		history.replaceState(null, "", here);
+	}
+
+	// The choice of another language takes along what was typed: once, within this tab. A box that was ticked agrees to nothing in another language.
+	const signup = byId("form");
+	if (signup) {
+		const typed = () => [...signup.elements].filter((field) => field.name && !["hidden", "checkbox", "submit"].includes(field.type));
+		try {
+			const kept = JSON.parse(sessionStorage.getItem("typed")) ?? {};
+			sessionStorage.removeItem("typed");
+			for (const field of typed()) {
+				field.value = kept[field.name] ?? field.value;
+			}
+			for (const link of document.querySelectorAll("nav a[hreflang]")) {
+				link.addEventListener("click", () => {
+					sessionStorage.setItem("typed", JSON.stringify(Object.fromEntries(typed().map((field) => [field.name, field.value]))));
+				});
+			}
+		} catch {
+			// Without that storage the form starts empty.
+		}
+	}
+
+	// What is left of a text's room, told aloud only once there is none.
+	const reason = document.querySelector("textarea[data-limit]");
+	if (reason) {
+		const limit = Number(reason.dataset.limit);
+		const counter = document.createElement("p");
+		counter.className = "hint counter";
+		counter.dir = "ltr";
+		const count = () => {
+			const used = [...reason.value].length;
+			const over = used > limit;
+			counter.textContent = `${used} / ${limit}`;
+			counter.classList.toggle("over", over);
+			if (over) {
+				counter.setAttribute("role", "status");
+			} else {
+				counter.removeAttribute("role");
+			}
+		};
+		reason.after(counter);
+		reason.addEventListener("input", count);
+		count();
+	}
+
+	// A domain with one slip gets a question at once, and not only after sending.
+	const email = byId("email");
+	const suggestion = byId("suggestion");
+	if (email && suggestion) {
+		const popular = suggestion.dataset.popular.split(" ");
+		const oneSlip = (typed, meant) => {
+			let i = 0;
+			while (i < typed.length && typed[i] === meant[i]) {
+				i += 1;
+			}
+			const a = typed.slice(i);
+			const b = meant.slice(i);
+			return a.slice(1) === b || a === b.slice(1) || a.length === b.length && a !== "" &&
+				(a.slice(1) === b.slice(1) || a[0] === b[1] && a[1] === b[0] && a.slice(2) === b.slice(2));
+		};
+		const ask = () => {
+			suggestion.replaceChildren();
+			const [local, domain, more] = email.value.trim().toLowerCase().split("@");
+			if (!local || !domain || more !== undefined || popular.includes(domain)) {
+				return;
+			}
+			const meant = popular.find((name) => oneSlip(domain, name));
+			if (!meant || domain === "mail.com") {
+				return;
+			}
+			const address = `${local}@${meant}`;
+			const use = document.createElement("button");
+			use.type = "button";
+			use.className = "link";
+			use.textContent = suggestion.dataset.use;
+			use.addEventListener("click", () => {
+				email.value = address;
+				suggestion.replaceChildren();
+				email.focus();
+			});
+			suggestion.append(`${suggestion.dataset.ask.replace("{}", () => address)} `, use);
+		};
+		email.addEventListener("change", ask);
+		email.addEventListener("input", () => suggestion.replaceChildren());
+	}
+})();
