@@ -139,8 +139,8 @@ module monitoring 'modules/monitoring.bicep' = {
     publisherRole: roles.monitoringMetricsPublisher
     publishers: concat(
       [workIdentity.properties.principalId],
-      splitIdentities ? [formIdentity.?properties.principalId ?? ''] : [],
-      splitIdentities ? [statusIdentity.?properties.principalId ?? ''] : []
+      splitIdentities ? [formIdentity!.properties.principalId] : [],
+      splitIdentities ? [statusIdentity!.properties.principalId] : []
     )
   }
 }

@@ -249,14 +249,23 @@ func (e *evaluation) binary(u *unit, x *Expr, local map[string]any) (any, error)
 	case "<":
 		return a < b, nil
 	case "+":
-		return a + b, nil
+		return counted(a + b)
 	case "-":
-		return a - b, nil
+		return counted(a - b)
 	case "*":
-		return a * b, nil
+		return counted(a * b)
 	default:
 		return nil, fmt.Errorf("the operator %s: %w", x.Text, errUnknown)
 	}
+}
+
+// counted refuses what Azure Resource Manager may not be able to compute, since its numbers need not have more than 32 bits
+// (https://learn.microsoft.com/azure/azure-resource-manager/templates/data-types#integers).
+func counted(n int) (any, error) {
+	if n != int(int32(n)) {
+		return nil, fmt.Errorf("%d is more than can be counted on: write the number itself", n)
+	}
+	return n, nil
 }
 
 func (e *evaluation) loop(u *unit, x *Expr, local map[string]any) (any, error) {

@@ -14,7 +14,6 @@ param displayName string
 @description('Resource id of the Log Analytics workspace that is asked.')
 param workspaceId string
 
-var days = 86400000
 var parts = [
   { title: 'From submission to guest', query: loadTextContent('../queries/workbook/funnel.kql'), visualization: 'barchart' }
   { title: 'What was decided, and by which row', query: loadTextContent('../queries/workbook/decisions.kql'), visualization: 'table' }
@@ -50,9 +49,15 @@ var content = {
               label: 'Time range'
               type: 4
               isRequired: true
-              value: { durationMs: 7 * days }
+              value: { durationMs: 604800000 }
               typeSettings: {
-                selectableValues: map([1, 7, 30, 90], count => { durationMs: count * days })
+                // A day, a week, 30 and 90 days. They are not computed, since Azure Resource Manager may count to 2147483647 only.
+                selectableValues: [
+                  { durationMs: 86400000 }
+                  { durationMs: 604800000 }
+                  { durationMs: 2592000000 }
+                  { durationMs: 7776000000 }
+                ]
                 allowCustom: true
               }
             }
