@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 
@@ -219,6 +220,24 @@ func TestNobodyCanCallHimselfAStopOfAllInvitations(t *testing.T) {
 	got := classifyInvitation(&answerError{status: 403, message: "No mail to " + spelled.Address.String() + "."}, spelled)
 	if got != problem.DirectoryUnknown {
 		t.Errorf("an address that tells of suspicious activity: %s", got)
+	}
+}
+
+// TestNoLanguageStopsAllInvitations: a partner chooses the language, whatever a program sends, and Graph may quote it.
+func TestNoLanguageStopsAllInvitations(t *testing.T) {
+	for _, chosen := range []string{"en-x-invite-blocked-company", "x-invites-disabled-tenant", "de-a-guest-restrict-tenants", "no", "en"} {
+		in := submission.Input{Email: "ana@contoso.com", GivenName: "Ana", FamilyName: "Silva", Language: chosen}
+		s, err := in.Submission(time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		invitation := asked(t, "ana@contoso.com", "Ana Silva")
+		invitation.MessageLanguage = s.Language
+		message := "The language '" + s.Language + "' of the message is not supported."
+		got := classifyInvitation(&answerError{status: 400, message: message}, invitation)
+		if got.TenantWide() {
+			t.Errorf("%q: %s", message, got)
+		}
 	}
 }
 

@@ -179,8 +179,9 @@ func normalProse(text string) string {
 	return strings.TrimSpace(strings.Join(kept, "\n"))
 }
 
-// normalLanguage returns the canonical form of a language tag, "" for one that says nothing ("und", "*"), and any other
-// text as it is.
+// normalLanguage returns the canonical form of a language tag without what only few programs understand and what anybody can make up, variants,
+// extensions and private subtags: the directory gets it, may quote it in a refusal, and is understood by its words. It returns "" for a tag that says
+// nothing then ("und", "*"), and any other text as it is.
 func normalLanguage(text string) string {
 	text = strings.TrimSpace(text)
 	if text == "*" {
@@ -193,7 +194,9 @@ func normalLanguage(text string) string {
 	if err != nil {
 		return text
 	}
-	if tag == language.Und {
+	base, script, region := tag.Raw()
+	tag, err = language.Compose(base, script, region)
+	if err != nil || tag == language.Und {
 		return ""
 	}
 	return tag.String()
