@@ -2,6 +2,8 @@ package invite
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"time"
 
@@ -88,7 +90,13 @@ func (m *Machine) bringBack(ctx context.Context, r Request) error {
 
 // Keep keeps a message that makes no sense, so that a person can look at it; why says what is wrong with it and repeats nothing of it. Once it
 // returns nil, the message may be forgotten: another attempt would find the same.
+//
+// A message of which the host did not say the id goes by what is in it: another one without must not pass for it.
 func (m *Machine) Keep(ctx context.Context, messageID string, body []byte, why error) error {
+	if messageID == "" {
+		sum := sha256.Sum256(body)
+		messageID = "sha256-" + hex.EncodeToString(sum[:])
+	}
 	err := m.config.Poison.KeepPoison(ctx, Poison{ID: messageID, At: m.config.Now(), Body: body, Why: why.Error()})
 	if err != nil {
 		return fmt.Errorf("keeping a message: %w", err)

@@ -113,3 +113,14 @@ func TestAMessageThatIsNoneOfOursIsKeptAndHarmsNothing(t *testing.T) {
 	w.settle(1)
 	w.wantTenant(0, 0, 0)
 }
+
+func TestMessagesWithoutAnIDAreAllKept(t *testing.T) {
+	w := newWorld(t)
+	for _, body := range []string{"one", "another", "one"} {
+		w.keep("", body)
+	}
+	kept := w.kept()
+	if len(kept) != 2 || kept[0] == "" || kept[1] == "" {
+		t.Errorf("kept are %q", kept)
+	}
+}

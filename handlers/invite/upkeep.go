@@ -122,6 +122,11 @@ func (m *Machine) retire(ctx context.Context, now time.Time) (erased int, more b
 	}
 	for _, id := range ids {
 		r, err := m.config.Store.Load(ctx, id)
+		if problem.CodeOf(err) == problem.Internal {
+			// A record that can't be read: a person must look at it, and the others need not wait for that.
+			m.config.Log.ErrorContext(ctx, "a request that was kept long enough can't be read", "request", id, "error", err)
+			continue
+		}
 		if err != nil {
 			return erased, false, fmt.Errorf("loading request %s: %w", id, err)
 		}
@@ -157,7 +162,7 @@ func (m *Machine) retire(ctx context.Context, now time.Time) (erased int, more b
 	if err != nil {
 		return erased, false, fmt.Errorf("forgetting the mails of withdrawn requests: %w", err)
 	}
-	return erased, erased == eraseBatch || forgotten == eraseBatch, nil
+	return erased, len(ids) == eraseBatch && erased > 0 || forgotten == eraseBatch, nil
 }
 
 // finished reports whether the request has come to an end, so that only a person could take it up again.

@@ -541,6 +541,43 @@ func TestManyRequestsAreErasedInSteps(t *testing.T) {
 	w.wantLine(invite.LineOverdue, 2)
 }
 
+func TestARecordThatCantBeReadKeepsNoOtherFromBeingErased(t *testing.T) {
+	w := newWorld(t)
+	w.retention = 30 * 24 * time.Hour
+	w.machine = w.newMachine()
+	w.row("contoso.com", "r", "Action", "deny")
+	broken, other := w.submit("ana@contoso.com"), w.submit("bo@contoso.com")
+	w.review(t, "waits@fabrikam.com")
+	w.now = w.now.Add(31 * 24 * time.Hour)
+	loads := 0
+	w.interrupt = func(op string, after bool) error {
+		if op != "Load" || after {
+			return nil
+		}
+		loads++
+		if loads == 1 {
+			return problem.New(problem.Internal, "loading request: column Decision is no decision")
+		}
+		return nil
+	}
+	var due outbox
+	_, err := w.machine.Upkeep(t.Context(), &due)
+	if err != nil {
+		t.Fatal(err)
+	}
+	erased := 0
+	for _, id := range []submission.ID{broken, other} {
+		if !w.load(id).Erased.IsZero() {
+			erased++
+		}
+	}
+	if erased != 1 {
+		t.Errorf("%d of 2 requests were erased, want the one that can be read", erased)
+	}
+	// Nor from being told of what waits too long.
+	w.wantLine(invite.LineOverdue, 1)
+}
+
 func TestNobodyDecidesOnWhatIsWithdrawn(t *testing.T) {
 	w := newWorld(t)
 	id := w.review(t, "ana@contoso.com")
