@@ -44,6 +44,8 @@ func TestAddressesThatCanBeInvited(t *testing.T) {
 		"kana and Han":               {"ana@コーヒー豆.jp", "ana@xn--tck2c4fb4697i.jp"},
 		"Hangul":                     {"ana@한국.kr", "ana@xn--3e0b707e.kr"},
 		"Arabic with its digits":     {"ana@مثال٣.com", "ana@xn--mgbh0fb7m.com"},
+		"umlaut, hyphen and digits":  {"ana@münchen-2024.de", "ana@xn--mnchen-2024-thb.de"},
+		"umlaut, first and last":     {"ana@größe09.de", "ana@xn--gre09-mqa4n.de"},
 		"Catalan":                    {"ana@paral·lel.cat", "ana@xn--parallel-koa.cat"},
 	}
 	for name, test := range tests {
@@ -168,6 +170,8 @@ func TestAddressesThatAreRefused(t *testing.T) {
 		"the same in punycode":         {"ana@xn--contso-zqf.com", "look-alike"},
 		"Greek within Latin":           {"ana@contοso.com", "look-alike"},
 		"all Cyrillic, reads Latin":    {"ana@аррӏе.com", "look-alike"},
+		"the same with hyphen, digits": {"ana@аррӏе-09.com", "look-alike"},
+		"dot after another letter":     {"ana@contoso·l.com", "look-alike"},
 		"the same, below":              {"ana@аррӏе.contoso.com", "look-alike"},
 		"all Greek, reads Latin":       {"ana@νιο.com", "look-alike"},
 		"phonetic letter":              {"ana@ɑpple.com", "look-alike"},

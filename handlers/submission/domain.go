@@ -237,11 +237,8 @@ func misleading(label string, nativeEnding bool) bool {
 
 // scriptOf returns the name of r's script, "" if it is none of scripts or belongs to no script by itself.
 func scriptOf(r rune) string {
-	switch {
-	case r == '\u30fc':
+	if r == '\u30fc' {
 		return "Katakana" // the long-vowel mark: common to both kana, and a dash to everyone else
-	case '\u0660' <= r && r <= '\u0669':
-		return "Arabic"
 	}
 	for _, script := range scripts {
 		if unicode.Is(script.table, r) {

@@ -150,6 +150,21 @@ func TestNormalForm(t *testing.T) {
 	}
 }
 
+func TestALanguageIsALanguageAScriptAndARegion(t *testing.T) {
+	for typed, want := range map[string]string{
+		"pt_br": "pt-BR", " zh-hant-tw ": "zh-Hant-TW", "es-419": "es-419", "no": "no", "i-klingon": "tlh",
+		"": "", "*": "", "und": "", "x-blocked": "", "und-x-blocked": "",
+		"en-x-invite-blocked-company": "en", "en-u-co-phonebk": "en", "ca-valencia": "ca", "de-DE-1996": "de-DE",
+	} {
+		in := ana()
+		in.Language = typed
+		s, err := in.Submission(morning)
+		if err != nil || s.Language != want {
+			t.Errorf("%q: %q, %v, want %q", typed, s.Language, err, want)
+		}
+	}
+}
+
 func TestSubmittedAtIsARealTime(t *testing.T) {
 	tests := map[string]struct {
 		at   time.Time
@@ -253,6 +268,9 @@ func TestEveryOfferedCountryIsAccepted(t *testing.T) {
 	countries, err := Countries()
 	if err != nil {
 		t.Fatal(err)
+	}
+	if !slices.Contains(countries, "NZ") || !slices.Contains(countries, "ZA") {
+		t.Error("the last letter of the alphabet is missing")
 	}
 	if len(countries) < 240 || !slices.IsSorted(countries) {
 		t.Fatalf("%d countries, sorted: %t", len(countries), slices.IsSorted(countries))
