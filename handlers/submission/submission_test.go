@@ -150,10 +150,29 @@ func TestNormalForm(t *testing.T) {
 	}
 }
 
+func TestProseMayNotDeceive(t *testing.T) {
+	for _, r := range "\x00\x07\x7f\u0080\u009f\ufeff\u202a\u202e\u2066\u2069\ufdd0\uffff\U000e0000\U000e0041\U000e0fff\U0010ffff" {
+		in := ana()
+		in.Reason = "for the " + string(r) + " project"
+		_, err := in.Submission(morning)
+		if diff := cmp.Diff([]string{"reason/prose"}, brokenBy(t, err)); diff != "" {
+			t.Errorf("%U: %s", r, diff)
+		}
+	}
+	for _, r := range "\n\t\u200d\u200c\ufe0f\u00a0é漢👩" {
+		in := ana()
+		in.Reason = "for the " + string(r) + " project"
+		_, err := in.Submission(morning)
+		if err != nil {
+			t.Errorf("%U: %v", r, err)
+		}
+	}
+}
+
 func TestALanguageIsALanguageAScriptAndARegion(t *testing.T) {
 	for typed, want := range map[string]string{
 		"pt_br": "pt-BR", " zh-hant-tw ": "zh-Hant-TW", "es-419": "es-419", "no": "no", "i-klingon": "tlh",
-		"": "", "*": "", "und": "", "x-blocked": "", "und-x-blocked": "",
+		"": "", " * ": "", "und": "", "x-blocked": "", "und-x-blocked": "",
 		"en-x-invite-blocked-company": "en", "en-u-co-phonebk": "en", "ca-valencia": "ca", "de-DE-1996": "de-DE",
 	} {
 		in := ana()
