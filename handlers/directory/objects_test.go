@@ -36,7 +36,7 @@ var answeredObjects = map[string]struct {
 		operations["FindUser"],
 	},
 	"a list": {
-		map[string]any{"value": []any{}, "@odata.nextLink": "https://graph.example/users?$skiptoken=x"},
+		map[string]any{"value": []any{entry(guest)}, "@odata.nextLink": "https://graph.example/users?$skiptoken=x"},
 		func(object map[string]any) any { return object },
 		operations["FindUser"],
 	},

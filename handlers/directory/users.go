@@ -3,6 +3,7 @@ package directory
 import (
 	"context"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -152,37 +153,61 @@ func newSearch(path string, query userQuery) *abs.RequestInformation {
 	return request
 }
 
-// find sends a search, and returns those of the answer who really hold the address: an answer is believed only if it fits the question.
+// maxPages is how many pages of an answer are looked at until one has somebody who holds the address. Graph may look through a part of its objects for
+// each, and find nobody in the first.
+const maxPages = 5
+
+// find sends a search, and returns those of the answer who really hold the address: an answer is believed only if it fits the question. more says that
+// there are others behind them.
 func (c *Client) find(ctx context.Context, doing string, address submission.Address, request *abs.RequestInformation) (holders []*user, more bool, err error) {
 	if (address == submission.Address{}) {
 		return nil, false, problem.New(problem.DirectoryRefused, "%s: without an address", doing)
 	}
+	for range maxPages {
+		page, err := c.page(ctx, doing, address, request)
+		if err != nil {
+			return nil, false, err
+		}
+		for _, holder := range page.users {
+			if holder == nil {
+				return nil, false, problem.New(problem.DirectoryUnavailable, "%s: the list in the answer has a gap", doing)
+			}
+			if !holds(holder, address.String()) {
+				continue
+			}
+			if !guidForm.MatchString(holder.id) {
+				return nil, false, problem.New(problem.DirectoryUnavailable, "%s: a user's id in the answer is no GUID", doing)
+			}
+			holders = append(holders, holder)
+		}
+		if page.nextLink == "" || len(holders) > 0 {
+			return holders, page.nextLink != "", nil
+		}
+		next, err := url.Parse(page.nextLink)
+		if err != nil {
+			return nil, false, problem.New(problem.DirectoryUnavailable, "%s: the answer's link to its next page is none", doing)
+		}
+		request.SetUri(*next) // where it may lead, the guard says
+	}
+	return nil, false, problem.New(problem.DirectoryUnknown, "%s: the first %d pages of the answer have nobody with the address, and there are more", doing, maxPages)
+}
+
+// page gets one page of the answer to a search.
+func (c *Client) page(ctx context.Context, doing string, address submission.Address, request *abs.RequestInformation) (userPage, error) {
 	var page userPage
-	err = c.call(ctx, operation{
+	err := c.call(ctx, operation{
 		doing:    doing,
 		want:     []int{http.StatusOK},
 		classify: classifyRead,
 		private:  []string{address.String()},
 	}, func(ctx context.Context) error { return c.send(ctx, request, &page) })
 	if err != nil {
-		return nil, false, err
+		return userPage{}, err
 	}
 	if page.users == nil {
-		return nil, false, problem.New(problem.DirectoryUnavailable, "%s: the answer has no list", doing)
+		return userPage{}, problem.New(problem.DirectoryUnavailable, "%s: the answer has no list", doing)
 	}
-	for _, holder := range page.users {
-		if holder == nil {
-			return nil, false, problem.New(problem.DirectoryUnavailable, "%s: the list in the answer has a gap", doing)
-		}
-		if !holds(holder, address.String()) {
-			continue
-		}
-		if !guidForm.MatchString(holder.id) {
-			return nil, false, problem.New(problem.DirectoryUnavailable, "%s: a user's id in the answer is no GUID", doing)
-		}
-		holders = append(holders, holder)
-	}
-	return holders, page.nextLink != "", nil
+	return page, nil
 }
 
 // holds reports whether the user really has the address.

@@ -2,7 +2,9 @@ package directory_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
@@ -169,6 +171,79 @@ func TestAFoundUserIsBelievedOnlyIfItFits(t *testing.T) {
 }
 
 // TestEveryKindOfUserOfATenant goes the whole way: what the search tells, and what an invitation to the same user is answered with.
+// TestAnEmptyPageIsNotTheEnd: Graph may look through a part of its objects for each page, and find nobody in the first.
+func TestAnEmptyPageIsNotTheEnd(t *testing.T) {
+	var link func(page int) string
+	pages := [][]map[string]any{{}, {entry(other, "mail", "bo@contoso.com", "proxyAddresses", []string{})}, {entry(guest, "userPrincipalName", "ana_contoso.com#EXT#@fabrikam.com")}}
+	asked := 0
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		page := asked
+		asked++
+		if page > 0 && r.URL.Query().Get("$skiptoken") != fmt.Sprint(page) {
+			t.Errorf("page %d is asked for as %s", page, r.URL)
+		}
+		if strings.Contains(r.URL.Path, "deletedItems") && r.Header.Get("ConsistencyLevel") != "eventual" {
+			t.Errorf("page %d is asked for as %v", page, r.Header)
+		}
+		answer := map[string]any{"value": []any{}}
+		if page < len(pages) {
+			answer["value"] = pages[page]
+		}
+		if next := link(page + 1); next != "" {
+			answer["@odata.nextLink"] = next
+		}
+		w.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(w).Encode(answer)
+	}))
+	t.Cleanup(server.Close)
+	client, log := newClient(t, server.URL, nil)
+	finds := map[string]func() (any, error){
+		"a user":  func() (any, error) { u, err := client.FindUser(t.Context(), address(t, email)); return u.ID, err },
+		"a guest": func() (any, error) { return client.FindGuest(t.Context(), address(t, email)) },
+		"deleted guests": func() (any, error) {
+			ids, err := client.FindDeletedGuests(t.Context(), address(t, email))
+			return strings.Join(ids, " "), err
+		},
+	}
+	for name, find := range finds {
+		t.Run(name, func(t *testing.T) {
+			path := "/v1.0/users"
+			if name == "deleted guests" {
+				path = "/v1.0/directory/deletedItems/microsoft.graph.user"
+			}
+			to := func(base string, pages int) func(int) string {
+				return func(page int) string {
+					if page >= pages {
+						return ""
+					}
+					return base + path + "?$skiptoken=" + fmt.Sprint(page)
+				}
+			}
+			asked, link = 0, to(server.URL, 3)
+			got, err := find()
+			if err != nil || got != guest || asked != 3 {
+				t.Errorf("%v, %v after %d pages", got, err, asked)
+			}
+			// Without an end, it is not known who holds the address.
+			asked, link, pages = 0, to(server.URL, 1_000_000), pages[:2]
+			_, err = find()
+			pages = pages[:3]
+			wantProblem(t, err, problem.DirectoryUnknown, log)
+			if asked > 20 {
+				t.Errorf("%d pages were asked for", asked)
+			}
+			for _, strange := range []string{"https://elsewhere.example", "%zz", "http://127.0.0.1:1"} {
+				asked, link = 0, to(strange, 3)
+				_, err = find()
+				wantProblem(t, err, problem.DirectoryUnavailable, log)
+				if asked != 1 {
+					t.Errorf("%d pages were asked for", asked)
+				}
+			}
+		})
+	}
+}
+
 func TestEveryKindOfUserOfATenant(t *testing.T) {
 	tests := map[string]struct {
 		users  []graphsim.User
