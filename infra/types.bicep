@@ -55,6 +55,9 @@ type AddressRange = {
 
   @description('Addresses in CIDR notation, such as 203.0.113.0/24, or a service tag such as AzureFrontDoor.Backend.')
   range: string
+
+  @description('Id of your Azure Front Door profile (its property frontDoorId). Without it the service tag lets in whoever has any Front Door. Default: none.')
+  frontDoorId: string?
 }
 
 @export()

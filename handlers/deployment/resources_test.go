@@ -110,6 +110,7 @@ var resourceTypes = map[string]string{
 		properties.functionAppConfig.scaleAndConcurrency.maximumInstanceCount:int properties.httpsOnly:bool
 		properties.keyVaultReferenceIdentity properties.publicNetworkAccess properties.serverFarmId properties.siteConfig.http20Enabled:bool
 		properties.siteConfig.ipSecurityRestrictionsDefaultAction=Allow|Deny properties.siteConfig.ipSecurityRestrictions[].action
+		properties.siteConfig.ipSecurityRestrictions[].headers.x-azure-fdid[]
 		properties.siteConfig.ipSecurityRestrictions[].ipAddress properties.siteConfig.ipSecurityRestrictions[].name
 		properties.siteConfig.ipSecurityRestrictions[].priority:int
 		properties.siteConfig.ipSecurityRestrictions[].tag=Default|XffProxy|ServiceTag properties.siteConfig.minTlsVersion=1.0|1.1|1.2|1.3

@@ -568,6 +568,27 @@ func TestNothingOpensByAKey(t *testing.T) {
 	}
 }
 
+// A service tag alone lets in whoever is a customer of that service.
+func TestOnlyTheAllowedMayReachTheApp(t *testing.T) {
+	got, err := load(t).Value(appFile, "rules", map[string]any{"allowedAddresses": []any{
+		map[string]any{"name": "office", "range": "203.0.113.0/24"},
+		map[string]any{"name": "front", "range": "AzureFrontDoor.Backend", "frontDoorId": "12345678-1234-1234-1234-123456789abc"},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []any{
+		map[string]any{"name": "office", "priority": 100, "action": "Allow", "ipAddress": "203.0.113.0/24", "tag": "Default", "headers": nil},
+		map[string]any{
+			"name": "front", "priority": 101, "action": "Allow", "ipAddress": "AzureFrontDoor.Backend", "tag": "ServiceTag",
+			"headers": map[string]any{"x-azure-fdid": []any{"12345678-1234-1234-1234-123456789abc"}},
+		},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("the rules differ (-want +template):\n%s", diff)
+	}
+}
+
 func TestEachResourceTypeHasOneVersion(t *testing.T) {
 	versions := map[string]string{}
 	for _, file := range load(t).Files() {

@@ -55,6 +55,7 @@ var rules = [for (address, i) in allowedAddresses: {
   action: 'Allow'
   ipAddress: address.range
   tag: contains(address.range, '/') ? 'Default' : 'ServiceTag'
+  headers: empty(address.?frontDoorId) ? null : { 'x-azure-fdid': [address.?frontDoorId ?? ''] }
 }]
 
 resource plan 'Microsoft.Web/serverfarms@2025-03-01' = {
