@@ -313,14 +313,15 @@ func (u *unit) checkBounds(one Decorator, shapes []shape, t *TypeExpr) {
 		t = t.Of[0]
 	}
 	_, primitive := primitives[t.Text]
+	is := u.resolve(t)
 	length := one.Name == "minLength" || one.Name == "maxLength"
 	switch {
 	case t.Op == TypeName && !primitive:
 		u.fault(one.Pos, "@%s belongs to where %s is declared", one.Name, t.Text)
 	case length && (t.Op == TypeUnion || t.Op == TypeLiteral):
 		u.fault(one.Pos, "@%s says nothing about what is one of a few", one.Name)
-	case slices.ContainsFunc(u.resolve(t).options, func(o option) bool { return !slices.Contains(shapes, o.shape) }):
-		u.fault(one.Pos, "@%s may not stand before a %s", one.Name, u.resolve(t))
+	case is != nil && slices.ContainsFunc(is.options, func(o option) bool { return !slices.Contains(shapes, o.shape) }):
+		u.fault(one.Pos, "@%s may not stand before a %s", one.Name, is)
 	}
 }
 

@@ -210,6 +210,7 @@ func FuzzParse(f *testing.F) {
 	for _, text := range others {
 		f.Add(text)
 	}
+	f.Add("@secure()\n@metadata()\nparam a ('x' | B)?\nresource r 'A.B/c@2025-01-01' = [for x in y: {\n  name: '${take(a, 3)}'\n  dependsOn: [m]\n}]\n")
 	f.Add("var a = [for (x, i) in b!.c.?d[?0]: if (x) { 'y${z}': a::b(c, d => e) ? -1 : !f }]\n@x()\ntype T = ('a' | 1)[]?\n")
 	f.Fuzz(func(t *testing.T, text string) {
 		// Whatever it is, it is either read or refused, and what is read is checked without an end of its own.
@@ -217,6 +218,7 @@ func FuzzParse(f *testing.F) {
 		if (file == nil) == (fault == nil) {
 			t.Errorf("file = %v and fault = %v", file, fault)
 		}
-		Load(fstest.MapFS{"main.bicep": {Data: []byte(text)}}, "main.bicep")
+		program, _ := Load(fstest.MapFS{"main.bicep": {Data: []byte(text)}}, "main.bicep")
+		program.Lint()
 	})
 }

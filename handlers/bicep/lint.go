@@ -67,7 +67,7 @@ var rules = map[string]func(*unit, tell){
 	"no-conflicting-metadata": func(u *unit, tell tell) {
 		for _, d := range u.file.Declarations {
 			metadata := d.Decorated("metadata")
-			if d.Decorated("description") != nil && metadata != nil && metadata.Args[0].Get("description") != nil {
+			if d.Decorated("description") != nil && metadata != nil && len(metadata.Args) == 1 && metadata.Args[0].Get("description") != nil {
 				tell(metadata.Pos, "%s is described twice", d.Name)
 			}
 		}
