@@ -36,7 +36,8 @@ func (w *work) grant(ctx context.Context) (bool, error) {
 	waited := 0
 	forbidden := "" // a group that the app may not change, which need not keep the others waiting
 	for i := range r.Grants {
-		grant := &r.Grants[i]
+		// Each attempt begins with another group: one whose answer stays away would keep those behind it waiting for ever.
+		grant := &r.Grants[(i+r.Attempt)%len(r.Grants)]
 		if grant.State != GrantPending {
 			continue
 		}
@@ -51,7 +52,6 @@ func (w *work) grant(ctx context.Context) (bool, error) {
 		}
 		switch code := problem.CodeOf(err); {
 		case err == nil:
-			r.Unknown = 0 // the next group's answers are counted for themselves
 		case (code == problem.DirectoryGroupForbidden || code == problem.DirectoryForbidden) && r.Attempt < forbiddenAttempts:
 			w.grantLog(ctx, grant, err)
 			forbidden = grant.Group + "; an admin must look at it" + ref(problem.From(err))
@@ -60,7 +60,6 @@ func (w *work) grant(ctx context.Context) (bool, error) {
 			if waiting || err != nil {
 				return false, err
 			}
-			r.Unknown = 0
 		}
 	}
 	if forbidden != "" {
@@ -116,7 +115,10 @@ func (w *work) grantFailed(ctx context.Context, grant *Grant, cause error) (wait
 		_, err = w.throttled(ctx, failure, "grant-postponed")
 		return true, err
 	case problem.DirectoryUnavailable, problem.DirectoryUnknown:
-		if w.givenUp(failure.Code) {
+		if failure.Code == problem.DirectoryUnknown {
+			grant.Unknown++
+		}
+		if grant.Unknown > maxUnknown {
 			grant.State = GrantFailed
 			grant.Note = "the directory gave no answer that could be understood, in several attempts" + ref(failure)
 			return false, nil

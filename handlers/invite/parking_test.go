@@ -445,6 +445,23 @@ func TestAProbeClosesNoBreakerThatOnlyAPersonMayClose(t *testing.T) {
 	w.wantLine(invite.LineBreakerClosed, 0)
 }
 
+func TestAGroupThatNeverAnswersKeepsNoOtherWaiting(t *testing.T) {
+	w := newWorld(t)
+	const groupThree = "aaaaaaaa-0000-4000-8000-000000000003"
+	w.row("contoso.com", "trusted", "Action", "invite", "Groups", groupOne+" "+groupTwo+" "+groupThree)
+	w.order(graphsim.Fault{Match: graphsim.Match{Method: http.MethodPost, Path: "/v1.0/groups/" + groupTwo + "/members/$ref"}, Times: 1_000_000, Status: 500})
+	id := w.submit("ana@contoso.com")
+	w.settle(1)
+	r := w.wantState(id, invite.Granting)
+	if r.Grants[0].State != invite.GrantAdded || r.Grants[1].State != invite.GrantPending || r.Grants[2].State != invite.GrantAdded {
+		t.Errorf("grants %+v", r.Grants)
+	}
+	w.tenant.ClearFaults()
+	w.settle(1)
+	w.wantState(id, invite.Done)
+	w.wantTenant(1, 1, 3)
+}
+
 func TestOneGroupsOddAnswersDoNotCountAgainstAnother(t *testing.T) {
 	w := newWorld(t)
 	w.row("contoso.com", "trusted", "Action", "invite", "Groups", groupOne+" "+groupTwo)

@@ -47,7 +47,7 @@ type Request struct {
 	Joined time.Time
 	// Attempt counts the tries of the present effect that failed for a passing reason.
 	Attempt int
-	// Unknown counts the answers of the directory in the present state that nobody understood.
+	// Unknown counts the answers of the directory in the present state that nobody understood; those about one group stand with its grant.
 	Unknown int
 	// Due is when the request wants to be looked at again; zero when it waits for nothing or for a person.
 	Due time.Time
@@ -130,6 +130,8 @@ type Grant struct {
 	Group string     `json:"group"` // object id
 	State GrantState `json:"state"`
 	Note  string     `json:"note,omitempty"` // why it failed; no personal data
+	// Unknown counts the answers of the directory about this group that nobody understood.
+	Unknown int `json:"unknown,omitempty"`
 }
 
 // Event is one entry of a request's history. History is only ever added to.
