@@ -154,7 +154,7 @@ func (d *Desk) Erase(ctx context.Context, id submission.ID) (Request, error) {
 			return Request{}, fmt.Errorf("forgetting the mails: %w", err)
 		}
 		if forgotten == 0 {
-			return Request{}, refuse("request %s is erased; nothing more is kept of it", id)
+			return Request{}, refuse("request %s is erased already", id)
 		}
 		w := &work{Machine: &Machine{config: Config{Now: d.config.Now}}, request: r}
 		w.remark("mails-forgotten", "by "+d.config.By+": nothing is kept any more of the mails that the address had")

@@ -356,7 +356,9 @@ type requestEraseCommand struct {
 }
 
 func (requestEraseCommand) Help() string {
-	return `Ends the requests, if they have not ended, and lets the app erase address, names and words in every table. It can't be undone. The decision stays, with its row, its time and who made it, and the object id of the guest if there is one: the guest in the directory is not touched.`
+	return `Ends the requests, if they have not ended, and lets the app erase address, names and words in every table. It can't be undone. The decision stays, with its row, its time and who made it, and the object id of the guest if there is one: the guest in the directory is not touched.
+
+Where a partner withdraws, the hash of the address stays for as long as data is kept, with how many mails it has had, so that nobody sends mail at will by signing somebody up and withdrawing. This removes it at once, by the id of the withdrawn request or by the address.`
 }
 
 func (c requestEraseCommand) Run(s *session, r *requestCommand) error {
@@ -389,11 +391,11 @@ func (c requestEraseCommand) Run(s *session, r *requestCommand) error {
 		}
 	}
 	if !c.Yes {
-		whose := count(len(ids), "request")
+		what := "the personal data of " + count(len(ids), "request")
 		if c.Address != "" {
-			whose += " and of the address itself"
+			what += ", and that the address has had mails,"
 		}
-		err = s.ask("Erase the personal data of " + whose + " for good?")
+		err = s.ask("Erase " + what + " for good?")
 		if err != nil {
 			return err
 		}
@@ -436,7 +438,7 @@ func (c requestEraseCommand) Run(s *session, r *requestCommand) error {
 			return errors.Join(r.printChanged(s, changed...), at.unreachable(err))
 		}
 		if !forgotten && len(ids) == 0 {
-			return problem.New(problem.InvalidInput, "no request of this address holds personal data, and nothing else is kept of it")
+			return problem.New(problem.InvalidInput, "no request of this address holds personal data")
 		}
 	}
 	err = r.printChanged(s, changed...)
