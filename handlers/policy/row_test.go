@@ -141,6 +141,8 @@ func TestParseReadsCells(t *testing.T) {
 			"https://portal.contoso.com/a/b?c=d&e=%20#f"},
 		{"a URL with a port", "RedirectUrl", "https://portal.contoso.com:8443/", redirect,
 			"https://portal.contoso.com:8443/"},
+		{"a URL with the last port", "RedirectUrl", "https://portal.contoso.com:65535/", redirect, "https://portal.contoso.com:65535/"},
+		{"a URL with the first port", "RedirectUrl", "https://portal.contoso.com:1/", redirect, "https://portal.contoso.com:1/"},
 		{"a URL in capitals", "RedirectUrl", "HTTPS://Portal.Contoso.com/A", redirect, "https://Portal.Contoso.com/A"},
 
 		{"a language", "MessageLanguage", "de", messageLanguage, "de"},
@@ -303,7 +305,8 @@ func TestParseRefusesCells(t *testing.T) {
 		{"a URL with a wildcard host", "RedirectUrl", "https://*.contoso.com/", "host name"},
 		{"a URL with an encoded host", "RedirectUrl", "https://portal%2econtoso.com/", "no URL"},
 		{"a URL with a colon only", "RedirectUrl", "https://portal.contoso.com:/", "port"},
-		{"a URL with too large a port", "RedirectUrl", "https://portal.contoso.com:99999/", "port"},
+		{"a URL with too large a port", "RedirectUrl", "https://portal.contoso.com:65536/", "port"},
+		{"a URL with port 0", "RedirectUrl", "https://portal.contoso.com:0/", "port"},
 		{"a long URL", "RedirectUrl", "https://portal.contoso.com/" + long, "longer than"},
 
 		{"the name of a language", "MessageLanguage", "German", "language"},
