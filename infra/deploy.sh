@@ -49,18 +49,44 @@ send() {
   die "$app did not take $2"
 }
 
+# Azure runs only the functions that it knows of. On this plan it does not always look into a new package by itself, nor at the first bidding,
+# before an instance has taken the package up.
+unknown=
+register() {
+  local app=$1 id list missing name
+  shift
+  id=$(az functionapp show --resource-group "$group" --name "$app" --query id --output tsv ${subscription[@]+"${subscription[@]}"})
+  for attempt in 1 2 3 4 5 6 7 8; do
+    echo "asking Azure to look for the functions of $app"
+    az rest --method post --url "$id/host/default/sync?api-version=2025-03-01" --output none || true
+    list=$(az functionapp function list --resource-group "$group" --name "$app" --query '[].name' --output tsv ${subscription[@]+"${subscription[@]}"}) || list=
+    missing=
+    for name in "$@"; do
+      grep -qE "(^|/)$name\$" <<<"$list" || missing="$missing $name"
+    done
+    [ -n "$missing" ] || return 0
+    [ "$attempt" = 8 ] || sleep "${PAUSE:-15}"
+  done
+  unknown="$unknown$missing"
+}
+
 if [ "$form" = - ]; then
   send "$work" guestlist.zip
+  register "$work" signup-http status-http invite-queue invite-poison upkeep-timer
 else
   send "$work" guestlist-work.zip
   send "$status" guestlist-status.zip
   send "$form" guestlist-form.zip
+  register "$work" invite-queue invite-poison upkeep-timer
+  register "$status" status-http
+  register "$form" signup-http
 fi
 
 echo "waiting for $url"
 for attempt in $(seq 20); do
   if curl --fail --silent --show-error --max-time 30 --output /dev/null "$url"; then
     echo "the form answers: $url"
+    [ -z "$unknown" ] || die "Azure does not know of these functions yet, and does not run them:$unknown. Run this again in some minutes"
     exit 0
   fi
   sleep "${PAUSE:-15}"

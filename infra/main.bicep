@@ -275,6 +275,8 @@ module operatorAccess 'modules/access.bicep' = [for operator in operators: {
     grants: concat(stateGrants, [
       { role: roles.tableDataReader, on: 'table', name: policiesTable }
       { role: roles.queueDataMessageSender, on: 'queue', name: queueName }
+      { role: roles.queueDataReader, on: 'queue', name: queueName }
+      { role: roles.queueDataReader, on: 'queue', name: poisonQueueName }
     ])
   }
 }]

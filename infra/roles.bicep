@@ -7,6 +7,8 @@ var roles = {
   blobDataOwner: 'b7e6dc6d-f1e8-4753-8033-0f276bb0955b'
   // Receives, renews and deletes messages, and tells how many there are.
   queueDataContributor: '974c5e8b-45b9-4653-ba55-5f855dd0fb88'
+  // Tells how many messages a queue has, and shows them.
+  queueDataReader: '19e7f393-937e-4f77-808e-94535e297925'
   // Puts messages on a queue and can do nothing else.
   queueDataMessageSender: 'c6a89b2d-59bc-44d0-9896-0f6e12d7b80a'
   tableDataContributor: '0a9a7e1f-b9d0-4cc4-a60d-0319b160aaa3'

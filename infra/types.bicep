@@ -112,7 +112,7 @@ type People = {
   @description('They edit policy rows. Default: nobody.')
   policyEditors: Principal[]?
 
-  @description('They look into requests, approve, retry and erase them, close the breaker, and read policy rows. Default: nobody.')
+  @description('They look into requests, approve, retry and erase them, close the breaker, read policy rows, and see how full the queues are. Default: nobody.')
   operators: Principal[]?
 }
 

@@ -34,6 +34,7 @@ var azCommands = map[string]string{
 	"deployment group what-if":                   "--resource-group --parameters --no-pretty-print --validation-level",
 	"functionapp config appsettings list":        "--resource-group --name",
 	"functionapp deployment source config-zip":   "--resource-group --name --src",
+	"functionapp function list":                  "--resource-group --name",
 	"functionapp list-flexconsumption-locations": "",
 	"functionapp show":                           "--resource-group --name",
 	"group create":                               "--name --location",

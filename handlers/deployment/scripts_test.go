@@ -108,6 +108,38 @@ func TestTheZipsAreNamedAlike(t *testing.T) {
 	}
 }
 
+// Azure is asked to look for the functions that are in the zip.
+func TestTheScriptNamesTheFunctionsOfEachZip(t *testing.T) {
+	script, err := os.ReadFile(root + "/infra/deploy.sh")
+	if err != nil {
+		t.Fatal(err)
+	}
+	sent := regexp.MustCompile(`(?m)^  send "\$(\w+)" (\S+)$`).FindAllStringSubmatch(string(script), -1)
+	asked := regexp.MustCompile(`(?m)^  register "\$(\w+)" (.*)$`).FindAllStringSubmatch(string(script), -1)
+	if len(sent) != 4 || len(asked) != 4 {
+		t.Fatalf("the script sends %d zips and asks for the functions of %d, want 4 of either", len(sent), len(asked))
+	}
+	for i, match := range sent {
+		// The apps of a split deployment are sent first and asked for then, in the same order.
+		if asked[i][1] != match[1] {
+			t.Fatalf("%s is sent at place %d, and the functions of %s are asked for", match[1], i, asked[i][1])
+		}
+		folders, err := filepath.Glob(filepath.Join(unpack(t, match[2]), "*", "function.json"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var want []string
+		for _, path := range folders {
+			want = append(want, filepath.Base(filepath.Dir(path)))
+		}
+		got := strings.Fields(asked[i][2])
+		slices.Sort(got)
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s (-packed +asked for):\n%s", match[2], diff)
+		}
+	}
+}
+
 const deployAz = `#!/usr/bin/env bash
 echo "$*" >>"$CALLS"
 case "$1 $2 $3" in
@@ -116,6 +148,12 @@ case "$1 $2 $3" in
 'functionapp deployment source')
   [ -f "$FAILS" ] && { rm "$FAILS"; exit 1; }
   exit 0 ;;
+'functionapp show --resource-group') echo "/sites/$6" ;;
+'rest --method post') [ -z "$NO_SYNC" ] || exit 1; touch "$KNOWN" ;;
+'functionapp function list')
+  # As the service names them; nothing until it was asked to look.
+  [ -f "$KNOWN" ] || exit 0
+  for function in signup-http status-http invite-queue invite-poison upkeep-timer; do echo "$7/$function"; done ;;
 *) exit 1 ;;
 esac
 `
@@ -144,6 +182,10 @@ func TestTheScriptSendsEachAppItsZip(t *testing.T) {
 		"a right that is not known yet": {
 			args: []string{"rg"}, env: []string{`OUTPUTS=work\t-\t-\thttps://form/signup`}, fails: true,
 			want: []string{"work guestlist.zip", "work guestlist.zip"}, says: "the form answers",
+		},
+		"functions that Azure does not look for": {
+			args: []string{"rg"}, env: []string{`OUTPUTS=work\t-\t-\thttps://form/signup`, "NO_SYNC=yes"},
+			want: []string{"work guestlist.zip"}, says: "does not run them: signup-http status-http invite-queue invite-poison upkeep-timer", code: 1,
 		},
 		"no zip": {
 			args: []string{"rg"}, env: []string{`OUTPUTS=work\t-\t-\thttps://form/signup`}, missing: "guestlist.zip", says: "run make package", code: 1,
@@ -178,7 +220,7 @@ func TestTheScriptSendsEachAppItsZip(t *testing.T) {
 				}
 			}
 			cmd := exec.Command(root+"/infra/deploy.sh", test.args...)
-			cmd.Env = append([]string{"PATH=" + folder + ":" + os.Getenv("PATH"), "CALLS=" + calls, "DIST=" + folder, "PAUSE=0", "FAILS=" + filepath.Join(folder, "fails")}, test.env...)
+			cmd.Env = append([]string{"PATH=" + folder + ":" + os.Getenv("PATH"), "CALLS=" + calls, "DIST=" + folder, "PAUSE=0", "FAILS=" + filepath.Join(folder, "fails"), "KNOWN=" + filepath.Join(folder, "known")}, test.env...)
 			output, _ := cmd.CombinedOutput()
 			if cmd.ProcessState.ExitCode() != test.code || !strings.Contains(string(output), test.says) {
 				t.Errorf("it ended with %d and says %q; want %d and %q", cmd.ProcessState.ExitCode(), output, test.code, test.says)

@@ -403,6 +403,7 @@ func TestTheFunctionsFindTheirSettings(t *testing.T) {
 var allowedRoles = map[string]string{
 	"b7e6dc6d-f1e8-4753-8033-0f276bb0955b": "Storage Blob Data Owner",
 	"974c5e8b-45b9-4653-ba55-5f855dd0fb88": "Storage Queue Data Contributor",
+	"19e7f393-937e-4f77-808e-94535e297925": "Storage Queue Data Reader",
 	"c6a89b2d-59bc-44d0-9896-0f6e12d7b80a": "Storage Queue Data Message Sender",
 	"0a9a7e1f-b9d0-4cc4-a60d-0319b160aaa3": "Storage Table Data Contributor",
 	"76199698-9eea-4c19-bc75-cec21354c6b6": "Storage Table Data Reader",
@@ -461,7 +462,8 @@ func grants(t *testing.T, program *bicep.Program, module string) []grant {
 
 // Nobody gets more than this, at no wider place.
 func TestTheRightsAreTheNarrowestThatWork(t *testing.T) {
-	const contributor, reader, sender = "Storage Table Data Contributor", "Storage Table Data Reader", "Storage Queue Data Message Sender"
+	const contributor, reader = "Storage Table Data Contributor", "Storage Table Data Reader"
+	const sender, counter = "Storage Queue Data Message Sender", "Storage Queue Data Reader"
 	state := func(role string) []grant {
 		var list []grant
 		for _, name := range tables.Names() {
@@ -482,7 +484,8 @@ func TestTheRightsAreTheNarrowestThatWork(t *testing.T) {
 		"statusAccess":     {{sender, "queue", "signups"}, {reader, "table", "Requests"}},
 		"statusHostAccess": {host},
 		"editorAccess":     {{contributor, "table", "Policies"}},
-		"operatorAccess":   slices.Concat([]grant{{sender, "queue", "signups"}}, state(contributor), []grant{{reader, "table", "Policies"}}),
+		"operatorAccess": slices.Concat([]grant{{sender, "queue", "signups"}, {counter, "queue", "signups"}, {counter, "queue", "signups-poison"}},
+			state(contributor), []grant{{reader, "table", "Policies"}}),
 	}
 	for module, want := range tests {
 		t.Run(module, func(t *testing.T) {

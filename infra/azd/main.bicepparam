@@ -13,6 +13,12 @@ param settings = {
   GUESTLIST_DAILY_INVITATIONS: readEnvironmentVariable('GUESTLIST_DAILY_INVITATIONS', '80')
 }
 
+// Who edits policy rows and who works on requests: object ids of people or, better, of a group for each.
+param people = {
+  policyEditors: []
+  operators: []
+}
+
 param watch = {
   emails: empty(readEnvironmentVariable('GUESTLIST_ALERT_EMAIL', '')) ? [] : [readEnvironmentVariable('GUESTLIST_ALERT_EMAIL', '')]
 }

@@ -13,6 +13,12 @@ param scale = {
   maximumInstances: 2
 }
 
+// Who edits policy rows and who works on requests: object ids of people or, better, of a group for each.
+param people = {
+  policyEditors: []
+  operators: []
+}
+
 param tags = {
   environment: 'dev'
 }

@@ -21,6 +21,12 @@ param network = {
   private: false
 }
 
+// Who edits policy rows and who works on requests: object ids of people or, better, of a group for each.
+param people = {
+  policyEditors: []
+  operators: []
+}
+
 param watch = {
   emails: ['guest-access@wingtiptoys.example']
   retentionDays: 90

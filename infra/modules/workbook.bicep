@@ -1,4 +1,4 @@
-metadata description = 'A page of tables and charts about what Guestlist does, in the portal under Monitor, Workbooks.'
+metadata description = 'A page of tables and charts about what Guestlist does, in the portal a resource of the group and below the workspace.'
 
 import { Tags } from '../types.bicep'
 
