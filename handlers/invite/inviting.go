@@ -46,7 +46,7 @@ func (w *work) invite(ctx context.Context) (bool, error) {
 }
 
 // repeat goes on with the guest whom an earlier request for the address brought in. That may be long ago, so the directory is asked whether the guest is
-// still there and may still come in: a guest who was removed since is invited as if for the first time, and one who was shut out is up to a person.
+// still there and may still come in: whom somebody has removed or shut out since is up to a person, as at a first sign-up.
 func (w *work) repeat(ctx context.Context, claim Claim) (bool, error) {
 	const earlier = "the address was invited by request "
 	known := func() (bool, error) {
@@ -73,12 +73,18 @@ func (w *work) repeat(ctx context.Context, claim Claim) (bool, error) {
 		return known()
 	case !seen, holder.Kind == SeveralUsers:
 		return known()
+	// In what follows the claim stays another's, and no seat was taken.
 	case holder.Kind == DisabledGuest:
-		// The claim is another's, and no seat was taken.
 		w.note(Review, "guest-disabled", guestDisabled)
 		return w.finish(ctx)
 	case holder.Kind == InternalUser:
 		w.note(Failed, "internal-user", internalUser)
+		return w.finish(ctx)
+	case holder.Kind == DeletedGuest && w.request.Approval == nil:
+		w.note(Review, "guest-deleted", guestDeleted)
+		return w.finish(ctx)
+	case holder.Kind == NoUser && w.request.Approval == nil:
+		w.note(Review, "guest-gone", guestGone)
 		return w.finish(ctx)
 	case holder.ID == claim.GuestID:
 		if holder.Kind == AcceptedGuest {
@@ -93,7 +99,7 @@ func (w *work) repeat(ctx context.Context, claim Claim) (bool, error) {
 	if err == nil && !owner.State.ended() {
 		return known()
 	}
-	w.note(Inviting, "guest-gone", earlier+string(claim.Owner)+", and that guest is no longer there")
+	w.note(Inviting, "invited-anew", earlier+string(claim.Owner)+", and that guest is no longer there")
 	claim.Owner, claim.GuestID = w.request.ID, ""
 	return w.begin(ctx, claim)
 }
@@ -508,6 +514,7 @@ const (
 	guestDisabled = "the guest exists and the account is disabled; it is never enabled by itself, so a person decides"
 	// guestDeleted is why a deleted one is: somebody has shown the guest out, and can bring the same account back with all its memberships.
 	guestDeleted = "a guest with the address was deleted within the last 30 days, so a person decides: restore that one in the Entra admin center, or approve to invite anew"
+	guestGone    = "the guest whom an earlier request brought in is no longer in the directory, so a person decides: approve to invite anew"
 	internalUser = "the address belongs to an account of the tenant's own, which can't be invited and needs no invitation"
 	severalUsers = "more than one user of the tenant holds the address, so a person decides which is meant"
 )
