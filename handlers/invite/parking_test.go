@@ -445,6 +445,40 @@ func TestAProbeClosesNoBreakerThatOnlyAPersonMayClose(t *testing.T) {
 	w.wantLine(invite.LineBreakerClosed, 0)
 }
 
+func TestAMembershipThatMayBeOursSaysSo(t *testing.T) {
+	for name, killed := range map[string]bool{"there before": false, "added, and the process ended": true} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.row("contoso.com", "trusted", "Action", "invite", "Groups", groupOne)
+			guest, err := w.tenant.AddUser(graphsim.User{Mail: "ana@contoso.com", UserType: "Guest", CreationType: "Invitation", ExternalUserState: "Accepted"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			w.now = w.now.Add(time.Minute)
+			if !killed {
+				_, err = w.client.AddMember(t.Context(), groupOne, guest.ID)
+				if err != nil {
+					t.Fatal(err)
+				}
+			}
+			w.interrupt = func(op string, after bool) error {
+				if op == "AddMember" && after && killed {
+					killed = false
+					panic(crash{})
+				}
+				return nil
+			}
+			id := w.submit("ana@contoso.com")
+			w.settleMinutes(5)
+			r := w.wantState(id, invite.Done)
+			doubtful := strings.Contains(r.Grants[0].Note, "an earlier attempt")
+			if r.Grants[0].State != invite.GrantPresent || doubtful != (name != "there before") {
+				t.Errorf("%+v", r.Grants[0])
+			}
+		})
+	}
+}
+
 func TestAGroupThatNeverAnswersKeepsNoOtherWaiting(t *testing.T) {
 	w := newWorld(t)
 	const groupThree = "aaaaaaaa-0000-4000-8000-000000000003"
