@@ -290,6 +290,9 @@ func TestAGuestIsLookedForForHalfAnHour(t *testing.T) {
 	if waited := w.now.Sub(r.Created); waited < 30*time.Minute || waited > 2*time.Hour {
 		t.Errorf("given up after %v", waited)
 	}
+	if r.Grants[0].State != invite.GrantFailed || !strings.Contains(r.Grants[0].Note, "still did not know the guest") {
+		t.Errorf("grant %+v", r.Grants[0])
+	}
 	w.wantLine(invite.LineFailed, 1)
 }
 
