@@ -211,7 +211,9 @@ func TestGrantsWaitWhileTheDirectoryWantsRest(t *testing.T) {
 		t.Errorf("%d memberships were tried while the directory wants rest", after-before)
 	}
 	w.settleMinutes(20)
-	w.wantState(first, invite.Done)
+	if r := w.wantState(first, invite.Done); r.Reason != "1 membership added, 0 there before, 0 refused" {
+		t.Errorf("reason %q", r.Reason)
+	}
 	w.wantState(second, invite.Done)
 }
 

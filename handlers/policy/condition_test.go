@@ -114,6 +114,13 @@ func TestConditionsThatAreRefused(t *testing.T) {
 		{`request.email.matches(request.company)`, "a pattern that is not written out, at character 30", "in quotation marks"},
 		{`request.email.matches("(")`, "a pattern that can't be read, at character 23", "RE2"},
 		{`request.email.matches("(a{100}){9}")`, "a pattern that is too large, at character 23", "repeat less"},
+		// Inside macros nothing else goes.
+		{`["a"].exists(x, request.email.matches(x))`, "a pattern that is not written out, at character 39", "in quotation marks"},
+		{`["a"].all(x, x.matches("(a{100}){9}"))`, "a pattern that is too large, at character 24", "repeat less"},
+		{`["a"].exists_one(x, x.replace("a", "aa") == "")`, "a function or an operator that does not exist", "substring"},
+		{`[request.email.matches(request.company)].exists(x, x)`, "a pattern that is not written out", "in quotation marks"},
+		{`["a"].exists(x, y == x)`, "an unknown name, at character 17", "quotation marks"},
+		{`["a"].exists(x, ["b"].exists(y, request.email.matches(x + y)))`, "a pattern that is not written out", "in quotation marks"},
 		{`request.reason.split("").all(a, request.reason.split("").all(b, a == b))`, "allowed 20000 units of work", "shorter"},
 		{`["a","b","c"].all(a, ` + strings.Repeat(`["a","b","c"].all(a, `, 9) + `true` + strings.Repeat(")", 10), "units of work", "shorter"},
 		{strings.Repeat("(", 200) + "true" + strings.Repeat(")", 200), "nested more than 50 deep", "lists"},
