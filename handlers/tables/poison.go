@@ -53,16 +53,20 @@ func poisonKey(id string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// AllPoison is invite.PoisonStore's.
+// AllPoison is invite.PoisonStore's. Rows that somebody else put there are passed over with a line in the log: whoever withdraws must not wait for them.
 func (s *Store) AllPoison(ctx context.Context) ([]invite.Poison, error) {
 	const doing = "reading the kept messages"
 	var kept []invite.Poison
 	err := s.list(ctx, s.poison, "PartitionKey eq "+odataString(poisonPartition), nil, func(r row) error {
 		columns := reader{row: r}
 		poison := invite.Poison{ID: columns.text(messageColumn), At: columns.time(atColumn), Why: columns.text(whyColumn)}
+		if columns.err != nil {
+			s.log.WarnContext(ctx, "a row of the table Poison is not of this program's making: delete it", "table", poisonTable)
+			return nil
+		}
 		poison.Body, _ = r.columns[bodyColumn].([]byte)
 		kept = append(kept, poison)
-		return columns.err
+		return nil
 	})
 	if err != nil {
 		return nil, failure(doing, err)

@@ -665,3 +665,25 @@ func TestForeignNotesDoNotStopTheOthers(t *testing.T) {
 		t.Errorf("the log says %q", log.String())
 	}
 }
+
+func TestForeignRowsAmongKeptMessagesDoNotStopTheOthers(t *testing.T) {
+	var log bytes.Buffer
+	store := newTestStore(t, nil)
+	store.log = slog.New(slog.NewTextHandler(&log, nil))
+	ours := invite.Poison{ID: "m1", At: start, Body: []byte("body"), Why: "no JSON"}
+	wantCode(t, "KeepPoison", store.KeepPoison(t.Context(), ours), "")
+	for name, columns := range map[string]map[string]any{
+		"ana@contoso.com": {messageColumn: "m2", atColumn: "yesterday"},
+		"other":           {messageColumn: int32(5), atColumn: start},
+	} {
+		encoded := must(row{partition: poisonPartition, name: name, columns: columns}.encode())(t)
+		must(store.poison.AddEntity(t.Context(), encoded, nil))(t)
+	}
+	kept := must(store.AllPoison(t.Context()))(t)
+	if len(kept) != 1 || kept[0].ID != "m1" {
+		t.Errorf("kept: %+v, want m1 alone", kept)
+	}
+	if !strings.Contains(log.String(), "Poison") || strings.Contains(log.String(), "ana") {
+		t.Errorf("the log says %q", log.String())
+	}
+}
