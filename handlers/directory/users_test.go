@@ -171,6 +171,21 @@ func TestAFoundUserIsBelievedOnlyIfItFits(t *testing.T) {
 }
 
 // TestEveryKindOfUserOfATenant goes the whole way: what the search tells, and what an invitation to the same user is answered with.
+func TestOnlyGuestsAreDeletedGuestsAndEachOnce(t *testing.T) {
+	body, err := json.Marshal(map[string]any{"value": []any{
+		entry(other, "userPrincipalName", "0123ana@fabrikam.com", "creationType", nil), // an employee's, whose name is changed on deletion
+		entry(guest), entry(strings.ToUpper(guest)),
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	client, _ := answering(t, 200, "application/json", string(body))
+	got, err := client.FindDeletedGuests(t.Context(), address(t, email))
+	if diff := cmp.Diff([]string{guest}, got); diff != "" || err != nil {
+		t.Errorf("%v %s", err, diff)
+	}
+}
+
 // TestAnEmptyPageIsNotTheEnd: Graph may look through a part of its objects for each page, and find nobody in the first.
 func TestAnEmptyPageIsNotTheEnd(t *testing.T) {
 	var link func(page int) string
