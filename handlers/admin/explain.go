@@ -20,6 +20,7 @@ type Question struct {
 	Company  string
 	Country  string
 	Reason   string
+	Sponsor  string // the contact's address
 	Language string
 	Code     string // the invite code, as it is typed
 }
@@ -41,7 +42,7 @@ type Explanation struct {
 func (q Question) Submission(now time.Time) (s submission.Submission, missing []string, err error) {
 	const anything = "x" // stands in for a field that is not given while the others are checked
 	in := submission.Input{
-		Email: q.Email, Company: q.Company, Country: q.Country, Reason: q.Reason, Language: q.Language, InviteCode: q.Code,
+		Email: q.Email, Company: q.Company, Country: q.Country, Reason: q.Reason, Sponsor: q.Sponsor, Language: q.Language, InviteCode: q.Code,
 	}
 	words := strings.Fields(q.Name)
 	if len(words) > 0 {

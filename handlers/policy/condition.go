@@ -46,13 +46,13 @@ func (c Condition) String() string { return c.text }
 func (c Condition) Equal(other Condition) bool { return c.text == other.text }
 
 // applicant is what a condition sees as "request": the values of the fields, in their order, as CEL's own texts.
-type applicant [9]ref.Val
+type applicant [10]ref.Val
 
 // applicantOf returns what conditions see of the submission. It is nil if a field is longer than any that passes the form: what a condition
 // would cost then has not been estimated.
 func applicantOf(s submission.Submission) *applicant {
 	texts := [len(applicant{})]string{
-		s.Email.String(), s.Email.Domain(), s.Name(), s.GivenName, s.FamilyName, s.Company, s.Country, s.Reason, s.Language,
+		s.Email.String(), s.Email.Domain(), s.Name(), s.GivenName, s.FamilyName, s.Company, s.Country, s.Reason, s.Sponsor.String(), s.Language,
 	}
 	who := new(applicant)
 	for i, text := range texts {
@@ -84,6 +84,7 @@ var fields = []field{
 	{"company", "the company, in the partner's own words", submission.MaxCompany},
 	{"country", `two capitals such as "PT" (ISO 3166), or ""`, 2},
 	{"reason", `the reason, in the partner's own words, or ""`, submission.MaxReason},
+	{"sponsor", `the address that the partner gave as the contact's, in lower case, or ""; nobody has asked that person`, submission.MaxAddress},
 	{"language", `a language tag such as "de" or "pt-BR", or ""`, submission.MaxLanguage},
 }
 

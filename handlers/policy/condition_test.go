@@ -19,6 +19,7 @@ func silva(t testing.TB) submission.Submission {
 	s := from(t, "ana.silva@eu.contoso.com")
 	s.Company, s.Country, s.Language = "Contoso Ltd", "PT", "pt-PT"
 	s.Reason = "Project Tender: we build the portal with your sales team."
+	s.Sponsor = from(t, "bo@wingtiptoys.com").Email
 	return s
 }
 
@@ -50,6 +51,7 @@ func TestConditions(t *testing.T) {
 		{`request.language.substring(0, 2) == "pt"`, true},
 		{`request.language.indexOf("-") == 2`, true},
 		{`request.reason.trim() != ""`, true},
+		{`request.sponsor.endsWith("@wingtiptoys.com")`, true},
 		{`request.country == "PT" ? request.company != "" : false`, true},
 		{`request.email.split("@")[0] == "ana.silva"`, true},
 		{"request.country == \"PT\" &&\n\trequest.reason.contains('Tender')", true},
@@ -218,7 +220,8 @@ func TestConditionsSeeEveryField(t *testing.T) {
 	}
 	s := silva(t)
 	for name, want := range map[string]string{"email": s.Email.String(), "domain": "eu.contoso.com", "name": "Ana Silva", "givenName": "Ana",
-		"familyName": "Silva", "company": s.Company, "country": "PT", "reason": s.Reason, "language": "pt-PT"} {
+		"familyName": "Silva", "company": s.Company, "country": "PT", "reason": s.Reason, "sponsor": "bo@wingtiptoys.com",
+		"language": "pt-PT"} {
 		got := Decide(s, []Row{row("*", "a", "invite", "Condition", fmt.Sprintf("request.%s == %q", name, want))}, nil, now)
 		if got.Action != Invite {
 			t.Errorf("request.%s is not %q", name, want)

@@ -44,7 +44,7 @@ func machine(ts *testscript.TestScript, store *tables.Store) *invite.Machine {
 	ts.Check(err)
 	m, err := invite.New(invite.Config{
 		Store: store, Rows: store, Seats: store, Gates: store, Poison: store, Records: store, Directory: client, Users: client,
-		RedirectURL: "https://landing.example.com", IntentLease: 2 * time.Second, Now: time.Now,
+		RedirectURL: "https://landing.example.com", IntentLease: time.Minute, Now: time.Now,
 		Sleep:  func(context.Context, time.Duration) error { return nil },
 		Jitter: func(d time.Duration) time.Duration { return d },
 		Log:    slog.New(slog.DiscardHandler),

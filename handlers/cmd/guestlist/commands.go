@@ -186,6 +186,7 @@ type explainCommand struct {
 	Company  string `help:"Company, as the partner would write it."`
 	Country  string `placeholder:"CODE" help:"Country, by its code of two letters."`
 	Reason   string `placeholder:"TEXT" help:"Reason, as the partner would write it."`
+	Sponsor  string `placeholder:"EMAIL" help:"Address of the contact whom the partner names."`
 	Language string `placeholder:"TAG" help:"Language of the partner, such as pt-BR."`
 	Code     string `help:"Invite code, as the partner would type it."`
 	At       moment `placeholder:"TIME" help:"Decide as of this time instead of now: 2026-05-31T18:00:00Z, or a date."`
@@ -199,8 +200,8 @@ func (explainCommand) Help() string {
 
 func (c explainCommand) Run(s *session, p *policyCommand) error {
 	question := admin.Question{
-		Email: c.Email, Name: c.Name, Company: c.Company, Country: c.Country, Reason: c.Reason, Language: c.Language,
-		Code: c.Code,
+		Email: c.Email, Name: c.Name, Company: c.Company, Country: c.Country, Reason: c.Reason, Sponsor: c.Sponsor,
+		Language: c.Language, Code: c.Code,
 	}
 	at := c.At.or(s.now())
 	_, _, err := question.Submission(at)
