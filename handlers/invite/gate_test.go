@@ -140,3 +140,40 @@ func TestAWrongClockStopsNobodyForLong(t *testing.T) {
 		t.Errorf("waits %v", verdict.wait)
 	}
 }
+
+func TestATurnIsBookedForWhoCanWait(t *testing.T) {
+	noon := time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
+	const day, patience = "2026-05-04", 10 * time.Second
+	in := func(d time.Duration) time.Time { return noon.Add(d) }
+	tests := map[string]struct {
+		gate Gate
+		turn time.Duration // 0: none is booked
+		wait time.Duration
+	}{
+		"at once":                        {Gate{Day: day}, 0, 0},
+		"after the pace":                 {Gate{Day: day, NextAt: in(3 * time.Second)}, 3 * time.Second, 0},
+		"after the directory's rest":     {Gate{Day: day, HeldUntil: in(5 * time.Second)}, 5 * time.Second, 0},
+		"after the longer of the two":    {Gate{Day: day, NextAt: in(3 * time.Second), HeldUntil: in(5 * time.Second)}, 5 * time.Second, 0},
+		"the other way round":            {Gate{Day: day, NextAt: in(5 * time.Second), HeldUntil: in(3 * time.Second)}, 5 * time.Second, 0},
+		"as long as there is patience":   {Gate{Day: day, NextAt: in(patience)}, patience, 0},
+		"no longer":                      {Gate{Day: day, NextAt: in(patience + 1)}, 0, patience + 1},
+		"not before a probe":             {Gate{Day: day, NextAt: in(time.Second), Cause: problem.DirectoryQuota, ProbeAt: noon}, 0, time.Second},
+		"not while the breaker is open":  {Gate{Day: day, Cause: problem.DirectorySuspicious}, 0, parkedLook},
+		"not when the budget is spent":   {Gate{Day: day, Sent: 9}, 0, 12 * time.Hour},
+		"the last of the day is the day": {Gate{Day: day, Sent: 8, NextAt: in(time.Second)}, time.Second, 0},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			next, got := test.gate.book(noon, Pace{Daily: 9, Spacing: 2 * time.Second}, patience)
+			if got.turn != test.turn || got.wait != test.wait {
+				t.Errorf("turn %v, wait %v, want %v, %v", got.turn, got.wait, test.turn, test.wait)
+			}
+			if sent := next.Sent - test.gate.Sent; sent != map[bool]int{true: 1}[got.wait == 0] {
+				t.Errorf("%d are counted", sent)
+			}
+			if got.wait == 0 && !next.NextAt.Equal(noon.Add(test.turn+2*time.Second)) {
+				t.Errorf("the next one may go at %v", next.NextAt)
+			}
+		})
+	}
+}
