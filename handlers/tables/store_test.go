@@ -687,3 +687,40 @@ func TestForeignRowsAmongKeptMessagesDoNotStopTheOthers(t *testing.T) {
 		t.Errorf("the log says %q", log.String())
 	}
 }
+
+// meddler does something before the first request of a method.
+type meddler struct {
+	method string
+	meddle func()
+}
+
+func (m *meddler) RoundTrip(r *http.Request) (*http.Response, error) {
+	if meddle := m.meddle; r.Method == m.method && meddle != nil {
+		m.meddle = nil
+		meddle()
+	}
+	return network.RoundTrip(r)
+}
+
+func TestMailsAreNotForgottenOfAClaimThatIsTakenUpMeanwhile(t *testing.T) {
+	line := &meddler{method: http.MethodDelete}
+	store := newTestStore(t, line)
+	address, id := ana(t), newID(t)
+	claim, _, err := store.Claim(t.Context(), address, id, start)
+	wantCode(t, "Claim", err, "")
+	claim.IntentAt, claim.MailedAt, claim.Mails = time.Time{}, start, 5
+	claim, err = store.UpdateClaim(t.Context(), address, claim)
+	wantCode(t, "UpdateClaim", err, "")
+	line.meddle = func() {
+		claim.IntentAt = start
+		_, err := store.UpdateClaim(t.Context(), address, claim)
+		wantCode(t, "UpdateClaim meanwhile", err, "")
+	}
+	if n := must(store.ForgetMails(t.Context(), invite.Mails{Address: address}, 1))(t); n != 0 {
+		t.Errorf("%d are forgotten", n)
+	}
+	claim, created, err := store.Claim(t.Context(), address, id, start)
+	if err != nil || created || claim.Mails != 5 || claim.IntentAt.IsZero() {
+		t.Errorf("%+v, %v, %v", claim, created, err)
+	}
+}
