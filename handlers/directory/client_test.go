@@ -398,6 +398,16 @@ func TestAMembershipOnTheWire(t *testing.T) {
 	}
 }
 
+func TestAsManySponsorsAsEntraTakesAreSent(t *testing.T) {
+	client, seen := recording(t, http.StatusCreated, created)
+	i := invitation(t)
+	i.Sponsors = slices.Repeat([]string{sponsor1}, 5)
+	_, err := client.Invite(t.Context(), i)
+	if err != nil || len(seen()) != 1 || strings.Count(seen()[0].body, sponsor1) != 5 {
+		t.Errorf("%v, sent %v", err, seen())
+	}
+}
+
 func TestNothingIsSentThatMakesNoSense(t *testing.T) {
 	calls := map[string]func(*directory.Client) error{
 		"no address": func(c *directory.Client) error {

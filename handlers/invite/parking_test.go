@@ -450,6 +450,38 @@ func TestAProbeClosesNoBreakerThatOnlyAPersonMayClose(t *testing.T) {
 	w.wantLine(invite.LineBreakerClosed, 0)
 }
 
+func TestATurnThatAnotherTookIsTakenAnew(t *testing.T) {
+	w := newWorld(t)
+	w.row("contoso.com", "trusted", "Action", "invite")
+	conflicts := 3
+	w.interrupt = func(op string, after bool) error {
+		if op != "SaveGate" || after || conflicts == 0 {
+			return nil
+		}
+		conflicts--
+		return problem.New(problem.Conflict, "another was faster")
+	}
+	id := w.submit("ana@contoso.com")
+	w.deliverAll()
+	w.wantState(id, invite.Done)
+	gate, err := w.store.Gate(t.Context())
+	if err != nil || gate.Sent != 1 || conflicts != 0 {
+		t.Errorf("gate %+v, %v, %d conflicts are left", gate, err, conflicts)
+	}
+	// Nothing is sent where the gate can't be written.
+	w.interrupt = func(op string, after bool) error {
+		if op == "SaveGate" && !after {
+			return unavailable
+		}
+		return nil
+	}
+	w.submit("bo@contoso.com")
+	err = w.deliver()
+	if problem.CodeOf(err) != problem.StorageUnavailable || w.attempts() != 1 {
+		t.Errorf("%v, %d invitations", err, w.attempts())
+	}
+}
+
 func TestAMembershipThatMayBeOursSaysSo(t *testing.T) {
 	for name, killed := range map[string]bool{"there before": false, "added, and the process ended": true} {
 		t.Run(name, func(t *testing.T) {
