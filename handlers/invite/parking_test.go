@@ -450,6 +450,51 @@ func TestAProbeClosesNoBreakerThatOnlyAPersonMayClose(t *testing.T) {
 	w.wantLine(invite.LineBreakerClosed, 0)
 }
 
+func TestATurnIsLostIfTheTenantStopsMeanwhile(t *testing.T) {
+	tests := map[string]struct {
+		change func(*invite.Gate, time.Time)
+		state  invite.State
+	}{
+		"the breaker opens":           {func(g *invite.Gate, _ time.Time) { g.Cause = problem.DirectorySuspicious }, invite.Parked},
+		"the directory asks for rest": {func(g *invite.Gate, now time.Time) { g.HeldUntil = now.Add(time.Hour) }, invite.Inviting},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.pace = invite.Pace{Spacing: 20 * time.Second}
+			w.machine = w.newMachine()
+			w.row("contoso.com", "trusted", "Action", "invite")
+			w.submit("ana@contoso.com")
+			w.deliverAll()
+			looks := 0
+			w.interrupt = func(op string, after bool) error {
+				if op != "Gate" || after {
+					return nil
+				}
+				looks++
+				if looks != 2 {
+					return nil
+				}
+				// The turn is booked, and this is the look when it has come.
+				w.interrupt = nil
+				gate, err := w.store.Gate(t.Context())
+				if err != nil {
+					t.Fatal(err)
+				}
+				test.change(&gate, w.now)
+				_, err = w.store.SaveGate(t.Context(), gate)
+				return err
+			}
+			id := w.submit("bo@contoso.com")
+			w.deliverAll()
+			w.wantState(id, test.state)
+			if n := w.attempts(); n != 1 {
+				t.Errorf("%d invitations left", n)
+			}
+		})
+	}
+}
+
 func TestATurnThatAnotherTookIsTakenAnew(t *testing.T) {
 	w := newWorld(t)
 	w.row("contoso.com", "trusted", "Action", "invite")
