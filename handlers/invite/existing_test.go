@@ -173,3 +173,36 @@ func TestAnInvitedGuestWhoIsGone(t *testing.T) {
 		})
 	}
 }
+
+func TestARepeatGoesOnThoughTheDirectoryCantBeAskedForTheGuest(t *testing.T) {
+	tests := map[string]struct {
+		fault graphsim.Fault
+		waits bool
+	}{
+		"for a while":        {graphsim.Fault{Times: 3, Status: 503}, true},
+		"throttled":          {graphsim.Fault{Times: 1, Status: 429, Headers: map[string]string{"Retry-After": "120"}}, true},
+		"not understood":     {graphsim.Fault{Times: 1000, Status: 403, Body: "<html>No.</html>", ContentType: "text/html"}, true},
+		"without the right":  {graphsim.Fault{Times: 1000, Status: 403, Code: "Authorization_RequestDenied", Message: "Insufficient privileges to complete the operation."}, false},
+		"refused altogether": {graphsim.Fault{Times: 1000, Status: 400, Code: "BadRequest", Message: "No."}, false},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.row("contoso.com", "row", "Action", "invite")
+			first := w.submit("ana@contoso.com")
+			w.settle(2)
+			test.fault.Match = graphsim.Match{Method: http.MethodGet, Path: "/v1.0/users"}
+			w.order(test.fault)
+			again := w.submit("ana@contoso.com")
+			w.deliverAll()
+			if waits := w.load(again).State == invite.Inviting; waits != test.waits {
+				t.Errorf("waits: %v; history %v", waits, w.whats(again))
+			}
+			w.settle(3)
+			r := w.wantState(again, invite.Done)
+			if r.RepeatOf != first || len(w.tenant.Invitations()) != 1 {
+				t.Errorf("%+v, %d invitations", r, len(w.tenant.Invitations()))
+			}
+		})
+	}
+}
