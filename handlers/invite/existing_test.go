@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"guestlist/handlers/graphsim"
 	"guestlist/handlers/invite"
@@ -195,6 +196,10 @@ func TestARepeatGoesOnThoughTheDirectoryCantBeAskedForTheGuest(t *testing.T) {
 			w.order(test.fault)
 			again := w.submit("ana@contoso.com")
 			w.deliverAll()
+			gate, err := w.store.Gate(t.Context())
+			if err != nil || gate.HeldUntil.After(w.now) != (name == "throttled") {
+				t.Errorf("gate %+v, %v", gate, err)
+			}
 			if waits := w.load(again).State == invite.Inviting; waits != test.waits {
 				t.Errorf("waits: %v; history %v", waits, w.whats(again))
 			}
@@ -204,5 +209,25 @@ func TestARepeatGoesOnThoughTheDirectoryCantBeAskedForTheGuest(t *testing.T) {
 				t.Errorf("%+v, %d invitations", r, len(w.tenant.Invitations()))
 			}
 		})
+	}
+}
+
+func TestAGuestWhoMayNotBeVisibleYetIsNotAskedFor(t *testing.T) {
+	w := newWorld(t)
+	w.row("contoso.com", "row", "Action", "invite")
+	w.submit("ana@contoso.com")
+	w.deliverAll()
+	for _, test := range []struct {
+		after time.Duration
+		asks  int
+	}{{29 * time.Minute, 0}, {2 * time.Minute, 1}} {
+		w.now = w.now.Add(test.after)
+		before := w.tenant.Calls()["GET /v1.0/users"]
+		id := w.submit("ana@contoso.com")
+		w.deliverAll()
+		w.wantState(id, invite.Done)
+		if asks := w.tenant.Calls()["GET /v1.0/users"] - before; asks != test.asks {
+			t.Errorf("%d look-ups after %v more", asks, test.after)
+		}
 	}
 }

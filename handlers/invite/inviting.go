@@ -52,11 +52,7 @@ func (w *work) repeat(ctx context.Context, claim Claim) (bool, error) {
 	known := func() (bool, error) {
 		return w.invited(ctx, claim, "repeat", earlier+string(claim.Owner)+"; no second invitation")
 	}
-	since := claim.IntentAt
-	if claim.MailedAt.After(since) {
-		since = claim.MailedAt
-	}
-	if w.config.Now().Sub(since) < patience {
+	if w.config.Now().Sub(claim.IntentAt) < patience {
 		return known() // the directory may not show the guest yet
 	}
 	holder, seen, err := w.findUser(ctx)
