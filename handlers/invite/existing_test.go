@@ -135,6 +135,20 @@ func TestAnInvitedGuestWhoIsGone(t *testing.T) {
 			_ = w.tenant.ChangeUser(guest, func(u *graphsim.User) { u.Disabled = true })
 		}, invite.Review, "guest-disabled", 1},
 		"is deleted": {func(w *world, guest string) { _ = w.tenant.DeleteUser(guest) }, invite.Review, "guest-deleted", 1},
+		"is one of two who hold the address now": {func(w *world, _ string) {
+			_, _ = w.tenant.AddUser(graphsim.User{Mail: "old@contoso.com", OtherMails: []string{"ana@contoso.com"}, UserType: "Guest", CreationType: "Invitation"})
+			w.now = w.now.Add(time.Minute)
+		}, invite.Done, "granted", 1},
+		"has been made an employee": {func(w *world, guest string) {
+			_ = w.tenant.ChangeUser(guest, func(u *graphsim.User) {
+				u.UserPrincipalName, u.CreationType, u.UserType, u.ExternalUserState = "ana@fabrikam.com", "", "Member", ""
+			})
+		}, invite.Failed, "internal-user", 1},
+		"is gone, and another has come in": {func(w *world, guest string) {
+			_ = w.tenant.ChangeUser(guest, func(u *graphsim.User) { u.Mail, u.OtherMails = "other@contoso.com", nil })
+			_, _ = w.tenant.AddUser(graphsim.User{Mail: "ana@contoso.com", UserType: "Guest", CreationType: "Invitation", ExternalUserState: "Accepted"})
+			w.now = w.now.Add(time.Minute)
+		}, invite.Done, "granted", 1},
 		"is gone for good": {func(w *world, guest string) {
 			_ = w.tenant.ChangeUser(guest, func(u *graphsim.User) { u.Mail, u.OtherMails = "other@contoso.com", nil })
 		}, invite.Review, "guest-gone", 1},
@@ -151,6 +165,9 @@ func TestAnInvitedGuestWhoIsGone(t *testing.T) {
 			r := w.wantState(again, test.want)
 			if w.last(again) != test.what || len(w.tenant.Invitations()) != test.invitations {
 				t.Errorf("history %v, %d invitations", w.whats(again), len(w.tenant.Invitations()))
+			}
+			if other := r.GuestID != "" && r.GuestID != w.load(first).GuestID; other != (name == "is gone, and another has come in") {
+				t.Errorf("the guest is another: %v", other)
 			}
 			if r.State != invite.Review || test.what == "guest-disabled" {
 				return
