@@ -166,6 +166,10 @@ func TestAnInvitedGuestWhoIsGone(t *testing.T) {
 			if w.last(again) != test.what || len(w.tenant.Invitations()) != test.invitations {
 				t.Errorf("history %v, %d invitations", w.whats(again), len(w.tenant.Invitations()))
 			}
+			accepted := name == "has accepted" || name == "is gone, and another has come in"
+			if r.Joined.IsZero() == accepted {
+				t.Errorf("joined at %v", r.Joined)
+			}
 			if other := r.GuestID != "" && r.GuestID != w.load(first).GuestID; other != (name == "is gone, and another has come in") {
 				t.Errorf("the guest is another: %v", other)
 			}
