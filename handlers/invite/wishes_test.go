@@ -899,3 +899,46 @@ func TestRememberedMailsAreForgottenInTheEnd(t *testing.T) {
 		}
 	})
 }
+
+// TestAWithdrawalLeavesNothingBehindThroughTrouble lets each operation of a withdrawal fail once.
+func TestAWithdrawalLeavesNothingBehindThroughTrouble(t *testing.T) {
+	for state, ops := range map[invite.State][]string{
+		invite.Parked: {"Load", "Save", "Claim", "ReleaseSeat", "Release", "AllPoison", "DropPoison"},
+		invite.Done:   {"Claim", "UpdateClaim", "Save"},
+	} {
+		for _, op := range ops {
+			for _, lost := range []bool{false, true} {
+				t.Run(fmt.Sprintf("%s, %s, only the answer lost: %v", state, op, lost), func(t *testing.T) {
+					w := newWorld(t)
+					id := reached[state](w)
+					w.deliverAll()
+					w.wantState(id, state)
+					w.keep("m1", `{"id":"`+string(id)+`","version":7,"email":"Ana@Contoso.com"}`)
+					failed := false
+					w.interrupt = func(at string, after bool) error {
+						if failed || at != op || after != lost {
+							return nil
+						}
+						failed = true
+						return unavailable
+					}
+					w.wish(submission.Withdraw, id)
+					w.settle(1)
+					if !failed {
+						t.Fatal("nothing failed")
+					}
+					w.wantErased(id)
+					claim, created := w.claim(id)
+					if state == invite.Parked {
+						w.wantSeats("contoso.com", "r", 0)
+						if !created {
+							t.Errorf("the claim tells %+v", claim)
+						}
+					} else if created || !claim.OnlyMails() {
+						t.Errorf("the claim tells %+v", claim)
+					}
+				})
+			}
+		}
+	}
+}
