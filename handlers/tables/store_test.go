@@ -528,21 +528,28 @@ func TestARecordThatIsNotUnderstoodIsNoRequest(t *testing.T) {
 		column string
 		value  any
 	}{
-		"no state":                   {"State", nil},
-		"an unknown state":           {"State", "paused"},
-		"a state that is a number":   {"State", int32(1)},
-		"broken JSON":                {"Decision", `{"action":"invite"`},
-		"a decision of another kind": {"Decision", `{"action":"shrug"}`},
-		"a decision without action":  {"Decision", `{}`},
-		"no decision":                {"Decision", `null`},
-		"broken grants":              {"Grants", `[{"group":1}]`},
-		"an unknown state of grant":  {"Grants", `[{"group":"g","state":"perhaps"}]`},
-		"a time as text":             {"Due", "2026-01-01T00:00:00Z"},
-		"a count below zero":         {"Attempt", int32(-1)},
-		"a count as text":            {"Events", "7"},
-		"a foreign id":               {"RepeatOf", "ana@contoso.com"},
-		"no address":                 {"Email", "ana at contoso"},
-		"an address as a number":     {"Email", 1.5},
+		"no state":                    {"State", nil},
+		"an unknown state":            {"State", "paused"},
+		"a state that is a number":    {"State", int32(1)},
+		"broken JSON":                 {"Decision", `{"action":"invite"`},
+		"a decision of another kind":  {"Decision", `{"action":"shrug"}`},
+		"a decision without action":   {"Decision", `{}`},
+		"no decision":                 {"Decision", `null`},
+		"broken grants":               {"Grants", `[{"group":1}]`},
+		"an unknown state of grant":   {"Grants", `[{"group":"g","state":"perhaps"}]`},
+		"a broken approval":           {"Approval", `{"by":"desk"`},
+		"an approval of another kind": {"Approval", `{"by":"desk","terms":[]}`},
+		"an approval by nobody":       {"Approval", `{"terms":{"userType":"Member"}}`},
+		"no approval":                 {"Approval", `null`},
+		"a sponsor who is none":       {"Sponsor", "the boss"},
+		"a large count":               {"Attempt", int64(1 << 31)},
+		"a large count below zero":    {"Attempt", int64(-1)},
+		"a time as text":              {"Due", "2026-01-01T00:00:00Z"},
+		"a count below zero":          {"Attempt", int32(-1)},
+		"a count as text":             {"Events", "7"},
+		"a foreign id":                {"RepeatOf", "ana@contoso.com"},
+		"no address":                  {"Email", "ana at contoso"},
+		"an address as a number":      {"Email", 1.5},
 	} {
 		t.Run(name, func(t *testing.T) {
 			record := must(encodeRequest(newRequest(t)))(t)
@@ -563,6 +570,18 @@ func TestARecordThatIsNotUnderstoodIsNoRequest(t *testing.T) {
 }
 
 // An admin can read every column and empty those about the person; the record stays one.
+func TestACountIsReadInEitherWholeNumber(t *testing.T) {
+	for _, value := range []any{int32(0), int32(7), int64(0), int64(7), int64(1<<31 - 1)} {
+		record := must(encodeRequest(newRequest(t)))(t)
+		record.columns[attemptColumn] = value
+		request, err := decodeRequest(record)
+		wantCode(t, "decodeRequest", err, "")
+		if fmt.Sprint(request.Attempt) != fmt.Sprint(value) {
+			t.Errorf("%T %v is read as %d", value, value, request.Attempt)
+		}
+	}
+}
+
 func TestPersonalDataHasItsOwnColumns(t *testing.T) {
 	request := newRequest(t)
 	request.Submission.Company, request.Submission.Country, request.Submission.Language = "Contoso", "ES", "es"
