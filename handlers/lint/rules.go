@@ -26,6 +26,7 @@ const (
 	ruleDisposable   = "invites-disposable-mail"
 	ruleUnreachable  = "unreachable"
 	ruleExpired      = "expired"
+	ruleLastDay      = "last-day-left-out"
 	ruleOverlap      = "overlap"
 	ruleSamePriority = "same-priority"
 
@@ -121,6 +122,8 @@ var fixedRules = []Rule{
 		Means: "The row never decides again, because others of its partition always come first."},
 	{ID: ruleExpired, Severity: Warning,
 		Means: "NotAfter has passed. What the row invited or denied, another row decides now, or a person."},
+	{ID: ruleLastDay, Severity: Info,
+		Means: "NotAfter is a midnight in UTC, at which its day has only begun, where the date alone would be that whole day. A table editor makes such a midnight of a date."},
 	{ID: ruleOverlap, Severity: Warning,
 		Means: "For a while two rows of a partition apply that say different things, and neither is an exception inside the other's time."},
 	{ID: ruleSamePriority, Severity: Warning,

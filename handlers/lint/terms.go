@@ -3,6 +3,8 @@ package lint
 import (
 	"fmt"
 	"strconv"
+	"strings"
+	"time"
 	"unicode/utf8"
 
 	"guestlist/handlers/policy"
@@ -16,6 +18,7 @@ const shortestCode = 8
 func (k *checker) checkTerms(e *entry) {
 	if k.live(e) {
 		k.checkCode(e)
+		k.checkEnd(e)
 	}
 	if e.row.Action != policy.Invite || !e.sound("Action") || !k.live(e) {
 		return
@@ -46,6 +49,18 @@ func (k *checker) checkTerms(e *entry) {
 		k.add(e, "MaxPerDay", ruleDayLimit, "MaxPerDay is larger than MaxGuests, so it is never reached.",
 			"Write a smaller number, or remove it; were the two numbers exchanged?")
 	}
+}
+
+// checkEnd tells where a moment was written and a day may have been meant.
+func (k *checker) checkEnd(e *entry) {
+	end := e.row.NotAfter
+	text, isText := e.row.Columns["NotAfter"].(string)
+	if end.IsZero() || !end.Equal(end.Truncate(24*time.Hour)) || isText && !strings.Contains(text, "T") {
+		return
+	}
+	k.add(e, "NotAfter", ruleLastDay,
+		"The row ends when "+end.Format(time.DateOnly)+" begins (UTC): that day is not part of its time.",
+		"Write the date as a text, "+end.Format(time.DateOnly)+" for that whole day, or "+end.AddDate(0, 0, -1).Format(time.DateOnly)+" if it is meant so.")
 }
 
 // checkMail tells which parts of the mail come to nothing.
