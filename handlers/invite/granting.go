@@ -12,9 +12,9 @@ import (
 // forbiddenWait is how long to leave a group alone that the app may not change. Only an admin can change that.
 const forbiddenWait = time.Hour
 
-// forbiddenAttempts is how often such a group is tried before the request fails: a day's worth, so that an admin who mends it soon has nothing
-// more to do, and one who does not sees it among the failed.
-const forbiddenAttempts = 24
+// forbiddenPatience is for how long such a group is tried before the request fails, so that an admin who mends it soon has nothing more to do, and
+// one who does not sees it among the failed.
+const forbiddenPatience = 24 * time.Hour
 
 const (
 	// patience is how long, since the request came to its grants, a guest is looked for whom the directory does not know everywhere yet: several times
@@ -52,7 +52,7 @@ func (w *work) grant(ctx context.Context) (bool, error) {
 		}
 		switch code := problem.CodeOf(err); {
 		case err == nil:
-		case (code == problem.DirectoryGroupForbidden || code == problem.DirectoryForbidden) && r.Attempt < forbiddenAttempts:
+		case (code == problem.DirectoryGroupForbidden || code == problem.DirectoryForbidden) && grant.mayBeForbidden(w.config.Now()):
 			w.grantLog(ctx, grant, err)
 			forbidden = grant.Group + "; an admin must look at it" + ref(problem.From(err))
 		default:
@@ -68,6 +68,14 @@ func (w *work) grant(ctx context.Context) (bool, error) {
 	return w.granted(ctx)
 }
 
+// mayBeForbidden reports whether there is time left for an admin to let the app change the group. A time that a wrong clock wrote leaves none.
+func (g *Grant) mayBeForbidden(now time.Time) bool {
+	if g.Forbidden.IsZero() {
+		g.Forbidden = now.UTC()
+	}
+	return now.Sub(g.Forbidden).Abs() < forbiddenPatience
+}
+
 func (w *work) grantLog(ctx context.Context, grant *Grant, cause error) {
 	w.log.ErrorContext(ctx, "a group membership was not added", "group", grant.Group, "code", problem.CodeOf(cause), "attempt", w.request.Attempt, "error", cause)
 }
@@ -75,9 +83,11 @@ func (w *work) grantLog(ctx context.Context, grant *Grant, cause error) {
 // addMember adds the guest to one group and marks the grant with what came of it.
 func (w *work) addMember(ctx context.Context, grant *Grant) error {
 	added, err := w.config.Directory.AddMember(ctx, grant.Group, w.request.GuestID)
-	switch {
-	case err != nil:
+	if err != nil {
 		return err
+	}
+	grant.Forbidden = time.Time{}
+	switch {
 	case added:
 		grant.State = GrantAdded
 	default:

@@ -325,6 +325,46 @@ func TestAForbiddenGroupKeepsNoOtherWaiting(t *testing.T) {
 	w.wantTenant(1, 1, 2)
 }
 
+func TestAForbiddenGroupIsTriedForADay(t *testing.T) {
+	path := "/v1.0/groups/" + groupOne + "/members/$ref"
+	// What was waited for before does not count, nor how often.
+	for name, before := range map[string]int{"at once": 0, "after an outage": 40} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.row("contoso.com", "trusted", "Action", "invite", "Groups", groupOne)
+			if before > 0 {
+				w.order(graphsim.Fault{Match: graphsim.Match{Method: http.MethodPost, Path: path}, Times: before, Status: 503})
+			}
+			w.order(graphsim.Fault{Match: graphsim.Match{Method: http.MethodPost, Path: path}, Times: 1000, Status: 403,
+				Code: "Authorization_RequestDenied", Message: "Insufficient privileges to complete the operation."})
+			id := w.submit("ana@contoso.com")
+			w.settle(1)
+			for hours := 1; w.load(id).Grants[0].Forbidden.IsZero(); hours++ {
+				if hours > 100 {
+					t.Fatal("the group is never forbidden")
+				}
+				w.settle(1)
+			}
+			w.settle(22)
+			w.wantState(id, invite.Granting)
+			w.settle(4)
+			r := w.wantState(id, invite.Failed)
+			if r.Grants[0].State != invite.GrantFailed {
+				t.Errorf("grants %+v", r.Grants)
+			}
+			w.tenant.ClearFaults()
+			_, err := w.desk().Retry(t.Context(), id)
+			if err != nil {
+				t.Fatal(err)
+			}
+			w.settle(1)
+			if r := w.wantState(id, invite.Done); !r.Grants[0].Forbidden.IsZero() {
+				t.Errorf("grants %+v", r.Grants)
+			}
+		})
+	}
+}
+
 // stateOf returns the request's state, or "" before it is recorded.
 func (w *world) stateOf(id submission.ID) invite.State {
 	r, err := w.store.Load(w.t.Context(), id)

@@ -132,6 +132,8 @@ type Grant struct {
 	Note  string     `json:"note,omitempty"` // why it failed; no personal data
 	// Unknown counts the answers of the directory about this group that nobody understood.
 	Unknown int `json:"unknown,omitempty"`
+	// Forbidden is since when the app may not change the group; zero if it was not told so.
+	Forbidden time.Time `json:"forbidden,omitzero"`
 }
 
 // Event is one entry of a request's history. History is only ever added to.

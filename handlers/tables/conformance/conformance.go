@@ -108,7 +108,7 @@ func fullRequest(t testing.TB) invite.Request {
 		Attempt:    3,
 		Unknown:    2,
 		Due:        start.Add(time.Hour),
-		Grants:     []invite.Grant{{Group: "group-1", State: invite.GrantAdded}, {Group: "group-2", State: invite.GrantFailed, Note: "it is gone", Unknown: 6}},
+		Grants:     []invite.Grant{{Group: "group-1", State: invite.GrantAdded}, {Group: "group-2", State: invite.GrantFailed, Note: "it is gone", Unknown: 6, Forbidden: start}},
 		Resend:     invite.Wish{At: start.Add(2 * time.Second), By: invite.ThePartner},
 		Withdrawal: invite.Wish{At: start.Add(3 * time.Second), By: "desk@fabrikam.com"},
 		Erased:     start.Add(4 * time.Second),
