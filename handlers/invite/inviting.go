@@ -52,7 +52,11 @@ func (w *work) repeat(ctx context.Context, claim Claim) (bool, error) {
 	known := func() (bool, error) {
 		return w.invited(ctx, claim, "repeat", earlier+string(claim.Owner)+"; no second invitation")
 	}
-	if w.config.Now().Sub(claim.IntentAt) < patience {
+	since := claim.IntentAt
+	if since.IsZero() {
+		since = claim.MailedAt // of the invitation is known no more than that, since a request for the address was withdrawn
+	}
+	if w.config.Now().Sub(since) < patience {
 		return known() // the directory may not show the guest yet
 	}
 	holder, seen, err := w.findUser(ctx)
