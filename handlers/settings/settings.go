@@ -117,7 +117,7 @@ func All() []Setting {
 		{ChallengeSecret, "", "Secret. The secret key, or API key, that the service gave you"},
 		{ChallengeURL, "", "Scheme and host of the service, where it is not the usual one, such as `https://eu.frcapi.com`"},
 		{RedirectURL, "https://myapplications.microsoft.com", "Where guests land after they accept, unless the policy row says otherwise"},
-		{IntentLease, "2m", "How long an invitation whose outcome is unknown is left alone before the directory is asked; 2s to 1h"},
+		{IntentLease, "2m", "How long an invitation whose outcome is unknown is left alone before the directory is asked; 2s to 1h, and less than a minute only in tests"},
 		{DailyInvitations, "80", "The most invitations in a day (UTC), by all instances together; 0 is no limit. Microsoft blocks tenants that suddenly invite many"},
 		{InvitationSpacing, "1s", "The least time between two invitations; 0s to 10m"},
 		{RetentionDays, "90", "How many days after a request is finished its personal data is erased; the decision stays. 0 keeps it for ever"},

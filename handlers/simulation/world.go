@@ -43,12 +43,14 @@ type config struct {
 
 const month = 30 * 24 * time.Hour
 
+// configs are not only those that anybody would choose. But every lease is longer than what is left of it when an invitation is sent, a half, and
+// stragglerWait together: whoever sets a shorter one may ask the directory while an invitation is still on its way.
 var configs = []config{
 	{invite.Pace{}, 2 * time.Minute, 0},
 	{invite.Pace{Daily: 1}, 2 * time.Minute, 0},
 	{invite.Pace{Daily: 2, Spacing: time.Second}, 2 * time.Minute, month},
 	{invite.Pace{Spacing: 30 * time.Second}, 2 * time.Minute, 0},
-	{invite.Pace{Daily: 80, Spacing: time.Second}, 10 * time.Second, month},
+	{invite.Pace{Daily: 80, Spacing: time.Second}, 45 * time.Second, month},
 }
 
 // world is what the machines of a Simulator are connected to: the run of the present schedule.
