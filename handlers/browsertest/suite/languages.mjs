@@ -91,6 +91,20 @@ test("a partner signs up in Korean on a phone whose browser asks for it", async 
 	await untilInvited(partner.email);
 });
 
+test("a language in another tab leaves nothing behind for who uses this one next", async () => {
+	await visit(async (page, visitor) => {
+		await page.goto(form);
+		await fill(page, someone());
+		await page.locator("nav summary").click();
+		await Promise.all([visitor.waitForEvent("page"), page.locator("nav a[hreflang=fr]").click({ modifiers: ["Control"] })]);
+		await send(page);
+		await page.waitForURL(statusPage);
+		await page.goto(form);
+		assert.equal(await page.locator("[name=email]").inputValue(), "");
+		assert.equal(await page.evaluate(() => sessionStorage.length), 0);
+	});
+});
+
 test("another language keeps what was typed, on the form and beside errors", async () => {
 	const partner = { ...someone(), familyName: "" };
 	await visit(async (page) => {

@@ -19,6 +19,8 @@
 			for (const field of typed()) {
 				field.value = kept[field.name] ?? field.value;
 			}
+			// A language that was opened in another tab has left it behind here.
+			signup.addEventListener("submit", () => sessionStorage.removeItem("typed"));
 			for (const link of document.querySelectorAll("nav a[hreflang]")) {
 				link.addEventListener("click", () => {
 					sessionStorage.setItem("typed", JSON.stringify(Object.fromEntries(typed().map((field) => [field.name, field.value]))));
