@@ -55,7 +55,8 @@ unknown=
 register() {
   local app=$1 id list missing name
   shift
-  id=$(az functionapp show --resource-group "$group" --name "$app" --query id --output tsv ${subscription[@]+"${subscription[@]}"})
+  id=$(az functionapp show --resource-group "$group" --name "$app" --query id --output tsv ${subscription[@]+"${subscription[@]}"}) ||
+    die "the zips are sent, but $app can't be looked at. That takes the role Website Contributor on $group; with it, run this again"
   for attempt in 1 2 3 4 5 6 7 8; do
     echo "asking Azure to look for the functions of $app"
     az rest --method post --url "$id/host/default/sync?api-version=2025-03-01" --output none || true
