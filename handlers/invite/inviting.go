@@ -60,9 +60,8 @@ func (w *work) repeat(ctx context.Context, claim Claim) (bool, error) {
 		return known() // the directory may not show the guest yet
 	}
 	holder, seen, err := w.findUser(ctx)
-	failure := problem.From(err)
-	switch {
-	case err != nil:
+	if err != nil {
+		failure := problem.From(err)
 		w.log.ErrorContext(ctx, "the directory could not be asked for the guest", "code", failure.Code, "attempt", w.request.Attempt, "error", err)
 		switch {
 		case failure.Code == problem.DirectoryThrottled:
@@ -71,6 +70,8 @@ func (w *work) repeat(ctx context.Context, claim Claim) (bool, error) {
 			return w.wait(ctx, down.after(w.request.Attempt, failure.RetryAfter), "look-up-postponed", "the directory could not say whether the guest is still there"+ref(failure))
 		}
 		return known()
+	}
+	switch {
 	case !seen, holder.Kind == SeveralUsers:
 		return known()
 	// In what follows the claim stays another's, and no seat was taken.
