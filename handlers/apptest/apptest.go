@@ -1,8 +1,6 @@
 package apptest
 
 import (
-	"errors"
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -10,29 +8,21 @@ import (
 	"testing"
 )
 
-// Root returns the root of this repository, found from the folder of the test.
-func Root(t testing.TB) string {
+// root returns the root of this repository, found from the folder of the test.
+func root(t testing.TB) string {
 	t.Helper()
-	dir, err := root()
+	dir, err := os.Getwd()
 	if err != nil {
 		t.Fatal(err)
 	}
-	return dir
-}
-
-func root() (string, error) {
-	dir, err := os.Getwd()
-	if err != nil {
-		return "", err
-	}
 	for {
 		_, err = os.Stat(filepath.Join(dir, "go.mod"))
+		if err == nil {
+			return dir
+		}
 		parent := filepath.Dir(dir)
-		switch {
-		case err == nil:
-			return dir, nil
-		case parent == dir:
-			return "", errors.New("no go.mod in this folder or above it")
+		if parent == dir {
+			t.Fatal("there is no go.mod in this folder or above it")
 		}
 		dir = parent
 	}
@@ -57,56 +47,35 @@ func Main(m *testing.M) {
 // Folder returns a folder that all tests of this process share. It is removed by [Main].
 func Folder(t testing.TB) string {
 	t.Helper()
-	dir, err := folder()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return dir
-}
-
-func folder() (string, error) {
 	builds.Lock()
 	defer builds.Unlock()
-	if builds.dir != "" {
-		return builds.dir, nil
+	if builds.dir == "" {
+		dir, err := os.MkdirTemp("", "guestlist-test-")
+		if err != nil {
+			t.Fatal(err)
+		}
+		builds.dir, builds.done = dir, map[string]bool{}
 	}
-	dir, err := os.MkdirTemp("", "guestlist-test-")
-	if err != nil {
-		return "", err
-	}
-	builds.dir, builds.done = dir, map[string]bool{}
-	return dir, nil
+	return builds.dir
 }
 
 // Program builds handlers/cmd/name as the zip for Azure has it, and returns the path of the executable.
 func Program(t testing.TB, name string) string {
 	t.Helper()
-	path, err := build(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return path
-}
-
-func build(name string) (string, error) {
-	dir, err := folder()
-	if err != nil {
-		return "", err
-	}
+	path := filepath.Join(Folder(t), name)
 	builds.Lock()
 	defer builds.Unlock()
-	path := filepath.Join(dir, name)
 	if builds.done[name] {
-		return path, nil
+		return path
 	}
 	cmd := exec.Command("go", "build", "-ldflags=-s -w", "-o", path, "guestlist/handlers/cmd/"+name)
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	output, err := cmd.CombinedOutput()
 	if err != nil {
-		return "", fmt.Errorf("building %s: %w\n%s", name, err, output)
+		t.Fatalf("building %s: %v\n%s", name, err, output)
 	}
 	builds.done[name] = true
-	return path, nil
+	return path
 }
 
 // settingsFile holds the settings of a local run.
@@ -115,7 +84,7 @@ const settingsFile = "local.settings.sample.json"
 // App makes a folder that holds what the Functions host reads and starts, and the settings of a local run.
 func App(t testing.TB) string {
 	t.Helper()
-	from, app := Root(t), t.TempDir()
+	from, app := root(t), t.TempDir()
 	paths, err := filepath.Glob(filepath.Join(from, "*", "function.json"))
 	if err != nil || len(paths) == 0 {
 		t.Fatalf("no function.json found: %v", err)

@@ -31,7 +31,7 @@ type Local struct {
 // is added to that of this process. The run ends with the test at the latest, and its log is shown if the test fails.
 func StartLocal(t testing.TB, app, data string, environment ...string) *Local {
 	t.Helper()
-	cmd := exec.Command(Program(t, "localhost"), "-root", app, "-data", data, "-settings", filepath.Join(Root(t), settingsFile))
+	cmd := exec.Command(Program(t, "localhost"), "-root", app, "-data", data, "-settings", filepath.Join(root(t), settingsFile))
 	cmd.Env = append(append(os.Environ(), "PORT=0"), environment...)
 	var log Log
 	cmd.Stderr = &log
