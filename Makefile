@@ -30,20 +30,20 @@ define pinned
 endef
 
 emulator: tools
-	$(call pinned,handlers/azurite/npm,.local/npm,the storage emulator)
+	$(call pinned,handlers/dev/azurite/npm,.local/npm,the storage emulator)
 
 browser: tools
-	$(call pinned,handlers/browsertest/npm,.local/browser,the driver of the browser tests)
-	@handlers/browsertest/chromium.sh install >/dev/null
+	$(call pinned,handlers/dev/suite/browser/npm,.local/browser,the driver of the browser tests)
+	@handlers/dev/suite/browser/chromium.sh install >/dev/null
 
 grammar: tools
-	$(call pinned,handlers/bicep/npm,.local/bicep,the Bicep grammar)
-	$(call pinned,handlers/deployment/npm,.local/kusto,the compiler of Kusto queries)
+	$(call pinned,handlers/dev/suite/deployment/bicep/npm,.local/bicep,the Bicep grammar)
+	$(call pinned,handlers/dev/suite/deployment/npm,.local/kusto,the compiler of Kusto queries)
 
 setup: emulator browser grammar ## install what tests need: the storage emulator, a browser driver, the Bicep grammar and the Kusto compiler, pinned, into .local, and Chromium if there is none
 
 build: tools ## build the handler, the admin's command and the local run into bin
-	go build -ldflags='-s -w' -o bin/ ./handlers/cmd/handler ./handlers/cmd/guestlist ./handlers/cmd/localhost
+	go build -ldflags='-s -w' -o bin/ ./handlers/cmd/handler ./handlers/cmd/guestlist ./handlers/dev/cmd/localhost
 
 run: emulator build ## run everything on this machine: PORT=8080 make run takes another port, PORT=0 free ones
 	@bin/localhost
@@ -61,11 +61,11 @@ lint: tools ## what CI checks first: format, vet, staticcheck
 
 bench: emulator build ## print the figures of speed and size
 	go test -run '^$$' -bench . -benchmem ./handlers/...
-	go run ./handlers/cmd/bench
+	go run ./handlers/dev/cmd/bench
 
 package: tools ## build the zips that Azure takes: dist/guestlist.zip, and one for each part
 	GOOS=linux GOARCH=amd64 go build -ldflags='-s -w' -o .local/package/handler ./handlers/cmd/handler
-	go run ./handlers/cmd/package -handler .local/package/handler -o dist/guestlist.zip
+	go run ./handlers/dev/cmd/package -handler .local/package/handler -o dist/guestlist.zip
 
 clean: ## forget builds and everything that local runs have stored
 	rm -rf bin dist .local

@@ -7,9 +7,9 @@ import (
 	"testing"
 	"time"
 
-	"guestlist/handlers/lint"
 	"guestlist/handlers/policy"
-	"guestlist/handlers/rowfile"
+	"guestlist/handlers/policy/lint"
+	"guestlist/handlers/policy/rowfile"
 	"guestlist/handlers/submission"
 )
 

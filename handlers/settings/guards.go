@@ -9,9 +9,9 @@ import (
 	"strings"
 	"time"
 
-	"guestlist/handlers/challenge"
-	"guestlist/handlers/formtoken"
-	"guestlist/handlers/senders"
+	"guestlist/handlers/web/captcha"
+	"guestlist/handlers/web/formtoken"
+	"guestlist/handlers/web/origin"
 )
 
 // NoChallenge is the value of [Challenge] that asks nobody to show to be a person.
@@ -28,8 +28,8 @@ type Guards struct {
 	Burst         int           // posts at once from one client; 0 is no brake
 	Every         time.Duration // the time after which one more may come
 	Proxies       int
-	Challenge     challenge.Config // without a Provider there is none
-	unresolved    []string         // the names of settings whose key vault reference was not replaced by the secret
+	Challenge     captcha.Config // without a Provider there is none
+	unresolved    []string       // the names of settings whose key vault reference was not replaced by the secret
 }
 
 // The limits of the settings.
@@ -76,16 +76,16 @@ func readGuards(get func(string) string, fault func(name, format string, args ..
 	}
 	origins := func(name string) []string {
 		list := fieldsOf(get(name))
-		for _, origin := range list {
-			err := senders.CheckOrigin(origin)
+		for _, text := range list {
+			err := origin.CheckOrigin(text)
 			if err != nil {
-				fault(name, "has %q, which %w", origin, err)
+				fault(name, "has %q, which %w", text, err)
 			}
 		}
 		return list
 	}
 	g.FormKeys = keys(FormKeys, formtoken.MinKey)
-	g.JSONKeys = keys(JSONKeys, senders.MinKey)
+	g.JSONKeys = keys(JSONKeys, origin.MinKey)
 	g.PublicOrigins = origins(PublicOrigins)
 	g.JSONOrigins = origins(JSONOrigins)
 
@@ -113,7 +113,7 @@ func readGuards(get func(string) string, fault func(name, format string, args ..
 // readChallenge reads which service is asked whether a person sends.
 func (g *Guards) readChallenge(get, secret func(string) string, fault func(name, format string, args ...any)) {
 	provider := get(Challenge)
-	c := challenge.Config{Provider: provider, SiteKey: get(ChallengeSiteKey), Secret: secret(ChallengeSecret), URL: strings.TrimSuffix(get(ChallengeURL), "/")}
+	c := captcha.Config{Provider: provider, SiteKey: get(ChallengeSiteKey), Secret: secret(ChallengeSecret), URL: strings.TrimSuffix(get(ChallengeURL), "/")}
 	if provider == NoChallenge {
 		return
 	}
@@ -123,8 +123,8 @@ func (g *Guards) readChallenge(get, secret func(string) string, fault func(name,
 			c.Hosts = append(c.Hosts, u.Hostname())
 		}
 	}
-	if !slices.Contains(challenge.Providers(), provider) {
-		fault(Challenge, "must be %s or one of %s", NoChallenge, strings.Join(challenge.Providers(), ", "))
+	if !slices.Contains(captcha.Providers(), provider) {
+		fault(Challenge, "must be %s or one of %s", NoChallenge, strings.Join(captcha.Providers(), ", "))
 	}
 	if c.SiteKey == "" {
 		fault(ChallengeSiteKey, "is not set, and the challenge needs it")

@@ -7,7 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"guestlist/handlers/challenge"
+	"guestlist/handlers/web/captcha"
 )
 
 const (
@@ -28,7 +28,7 @@ func TestGuardsAsTheyAreSet(t *testing.T) {
 	want := Guards{
 		FormKeys: []string{keyOne, keyTwo}, FormLifetime: 24 * time.Hour, PublicOrigins: []string{"https://join.contoso.com", "https://www.contoso.com:8443"},
 		JSONOrigins: []string{"https://www.fabrikam.com"}, JSONKeys: []string{keyTwo}, Burst: 6, Every: 10 * time.Second, Proxies: 1,
-		Challenge: challenge.Config{
+		Challenge: captcha.Config{
 			Provider: "friendlycaptcha", SiteKey: "FCMST5VUMCBOCGQ9", Secret: "api-key", URL: "https://eu.frcapi.com",
 			Hosts: []string{"join.contoso.com", "www.contoso.com"},
 		},

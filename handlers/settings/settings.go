@@ -10,8 +10,8 @@ import (
 	"strings"
 	"time"
 
-	"guestlist/handlers/house"
-	"guestlist/handlers/senders"
+	"guestlist/handlers/branding"
+	"guestlist/handlers/web/origin"
 )
 
 // The names of the settings.
@@ -97,7 +97,7 @@ func All() []Setting {
 		{TermsURL, "", "https address of the terms of use. With it, partners must accept them"},
 		{TermsVersion, "", "Version of the terms, such as `2026-11`, stored with each request. Change it together with the terms"},
 		{Intro, "", "What the form opens with, for all languages; or by language, as JSON: `{\"en\": \"Welcome.\", \"de\": \"Willkommen.\"}`"},
-		{Fields, house.DefaultFields, "What the form asks for beside names and address, each `required`, `optional`, `linked` (shown if the link fills it in) or `hidden`"},
+		{Fields, branding.DefaultFields, "What the form asks for beside names and address, each `required`, `optional`, `linked` (shown if the link fills it in) or `hidden`"},
 		{FreeMail, "accept", "`refuse` asks partners with an address at gmail.com and the like for the one at work"},
 		{DisposableMail, "refuse", "`accept` takes addresses at services for throw-away mailboxes too"},
 		{MailDomains, "", "Exceptions from the built-in lists of such services: `+gmx.de -example.com` takes addresses at the one and refuses those at the other"},
@@ -134,9 +134,9 @@ type Settings struct {
 	ClientID          string // set whenever an identity is used
 	GraphURL          string // scheme and host
 	GraphCredential   string // ManagedIdentity or NoCredential
-	Style             house.Style
-	Fields            house.Fields
-	Mail              house.MailRules
+	Style             branding.Style
+	Fields            branding.Fields
+	Mail              branding.MailRules
 	DetailedStatus    bool
 	StatusOrigin      string // empty: the form's own
 	FormOrigin        string // empty: the status page's own
@@ -217,23 +217,23 @@ func Read(getenv func(string) string) (Settings, error) {
 	}
 
 	s.Style = readStyle(get, fault)
-	s.Fields, err = house.ParseFields(get(Fields))
+	s.Fields, err = branding.ParseFields(get(Fields))
 	if err != nil {
 		fault(Fields, "%w", err)
 	}
-	refuseFree, err := house.ParseRefusal(get(FreeMail))
+	refuseFree, err := branding.ParseRefusal(get(FreeMail))
 	if err != nil {
 		fault(FreeMail, "%w", err)
 	}
-	refuseDisposable, err := house.ParseRefusal(get(DisposableMail))
+	refuseDisposable, err := branding.ParseRefusal(get(DisposableMail))
 	if err != nil {
 		fault(DisposableMail, "%w", err)
 	}
-	exceptions, err := house.ParseExceptions(get(MailDomains))
+	exceptions, err := branding.ParseExceptions(get(MailDomains))
 	if err != nil {
 		fault(MailDomains, "%w", err)
 	}
-	s.Mail = house.NewMailRules(refuseFree, refuseDisposable, exceptions)
+	s.Mail = branding.NewMailRules(refuseFree, refuseDisposable, exceptions)
 	switch get(StatusPage) {
 	case DiscreetStatus:
 	case DetailedStatus:
@@ -242,13 +242,13 @@ func Read(getenv func(string) string) (Settings, error) {
 		fault(StatusPage, "must be %q or %q", DiscreetStatus, DetailedStatus)
 	}
 	s.StatusOrigin, s.FormOrigin = get(StatusOrigin), get(FormOrigin)
-	for name, origin := range map[string]string{StatusOrigin: s.StatusOrigin, FormOrigin: s.FormOrigin} {
-		if origin == "" {
+	for name, text := range map[string]string{StatusOrigin: s.StatusOrigin, FormOrigin: s.FormOrigin} {
+		if text == "" {
 			continue
 		}
-		err := senders.CheckOrigin(origin)
+		err := origin.CheckOrigin(text)
 		if err != nil {
-			fault(name, "has %q, which %w", origin, err)
+			fault(name, "has %q, which %w", text, err)
 		}
 	}
 	s.Guards = readGuards(get, fault)
@@ -285,30 +285,30 @@ func Read(getenv func(string) string) (Settings, error) {
 }
 
 // readStyle reads how the pages present the organisation.
-func readStyle(get func(string) string, fault func(name, format string, args ...any)) house.Style {
-	style := house.Style{
+func readStyle(get func(string) string, fault func(name, format string, args ...any)) branding.Style {
+	style := branding.Style{
 		Organisation: get(Organisation),
 		PrivacyURL:   get(PrivacyURL),
-		Terms:        house.Terms{URL: get(TermsURL), Version: get(TermsVersion)},
+		Terms:        branding.Terms{URL: get(TermsURL), Version: get(TermsVersion)},
 	}
 	var err error
-	style.Accent.Light, err = house.ParseLight(get(Accent))
+	style.Accent.Light, err = branding.ParseLight(get(Accent))
 	if err != nil {
 		fault(Accent, "%w", err)
 	}
-	style.Accent.Dark, err = house.ParseDark(get(AccentDark), style.Accent.Light)
+	style.Accent.Dark, err = branding.ParseDark(get(AccentDark), style.Accent.Light)
 	if err != nil {
 		fault(AccentDark, "%w", err)
 	}
-	style.Logo, err = house.ParseLogo(get(Logo))
+	style.Logo, err = branding.ParseLogo(get(Logo))
 	if err != nil {
 		fault(Logo, "%w", err)
 	}
-	style.Contact, err = house.ParseContact(get(Contact))
+	style.Contact, err = branding.ParseContact(get(Contact))
 	if err != nil {
 		fault(Contact, "%w", err)
 	}
-	style.Intro, err = house.ParseIntro(get(Intro))
+	style.Intro, err = branding.ParseIntro(get(Intro))
 	if err != nil {
 		fault(Intro, "%w", err)
 	}
@@ -316,16 +316,16 @@ func readStyle(get func(string) string, fault func(name, format string, args ...
 		fault(PrivacyURL, "must be an https address")
 	}
 	switch terms := style.Terms; {
-	case terms == (house.Terms{}):
+	case terms == (branding.Terms{}):
 	case !isHTTPS(terms.URL):
 		fault(TermsURL, "must be an https address where %s is set", TermsVersion)
-	case !house.ValidTerms(terms.Version):
+	case !branding.ValidTerms(terms.Version):
 		fault(TermsVersion, "must be 1 to 32 letters, digits and . _ -, such as 2026-11, so that it is known later what partners accepted")
 	}
 	return style
 }
 
-func isHTTPS(text string) bool { return house.IsLink(text) }
+func isHTTPS(text string) bool { return branding.IsLink(text) }
 
 func isLoopback(host string) bool {
 	ip := net.ParseIP(host)

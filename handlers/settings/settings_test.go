@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"guestlist/handlers/house"
+	"guestlist/handlers/branding"
 )
 
 // azure is what a deployment sets.
@@ -43,11 +43,11 @@ func TestTheTwoUsualEnvironmentsAreEnough(t *testing.T) {
 		IntentLease: 2 * time.Minute, DailyInvitations: 80, InvitationSpacing: time.Second, Retention: 90 * 24 * time.Hour, LogLevel: slog.LevelInfo,
 	}
 	// What the pages look like and take is package house's affair.
-	if s.Style.Organisation != "our organisation" || s.Style.Accent.Light.String() != "#17567f" || s.Fields.Company != house.Required ||
+	if s.Style.Organisation != "our organisation" || s.Style.Accent.Light.String() != "#17567f" || s.Fields.Company != branding.Required ||
 		s.Mail.Broken("mailinator.com") == "" || s.Mail.Broken("gmail.com") != "" {
 		t.Errorf("in Azure: style %+v, fields %+v", s.Style, s.Fields)
 	}
-	s.Style, s.Fields, s.Mail = house.Style{}, house.Fields{}, house.MailRules{}
+	s.Style, s.Fields, s.Mail = branding.Style{}, branding.Fields{}, branding.MailRules{}
 	guards := Guards{FormWait: 3 * time.Second, FormLifetime: 12 * time.Hour, Burst: 30, Every: 20 * time.Second}
 	if !reflect.DeepEqual(s.Guards, guards) {
 		t.Errorf("in Azure: guards %+v", s.Guards)

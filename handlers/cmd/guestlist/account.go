@@ -16,8 +16,8 @@ import (
 	azpolicy "github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
 
+	"guestlist/handlers/azure/tables"
 	"guestlist/handlers/problem"
-	"guestlist/handlers/tables"
 )
 
 // account is which tables are meant.

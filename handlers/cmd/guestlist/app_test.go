@@ -12,11 +12,11 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
-	"guestlist/handlers/directory"
-	"guestlist/handlers/graphsim"
-	"guestlist/handlers/invite"
+	"guestlist/handlers/azure/graph"
+	"guestlist/handlers/azure/tables"
+	"guestlist/handlers/dev/graphsim"
 	"guestlist/handlers/submission"
-	"guestlist/handlers/tables"
+	"guestlist/handlers/workflow"
 )
 
 // tenantKey is under which a script keeps the stand-in of its local run.
@@ -39,10 +39,10 @@ func (o *outbox) Enqueue(_ context.Context, message []byte) error {
 }
 
 // machine returns the app's own state machine on the tables and the stand-in of the script's local run.
-func machine(ts *testscript.TestScript, store *tables.Store) *invite.Machine {
-	client, err := directory.New(directory.Config{URL: tenantOf(ts).url})
+func machine(ts *testscript.TestScript, store *tables.Store) *workflow.Machine {
+	client, err := graph.New(graph.Config{URL: tenantOf(ts).url})
 	ts.Check(err)
-	m, err := invite.New(invite.Config{
+	m, err := workflow.New(workflow.Config{
 		Store: store, Rows: store, Seats: store, Gates: store, Poison: store, Records: store, Directory: client, Users: client,
 		RedirectURL: "https://landing.example.com", IntentLease: time.Minute, Now: time.Now,
 		Sleep:  func(context.Context, time.Duration) error { return nil },
@@ -110,7 +110,7 @@ func invited(ts *testscript.TestScript, _ bool, args []string) {
 
 // keep keeps a message that nobody could work with. $NAME in the text is replaced.
 func keep(ts *testscript.TestScript, _ bool, args []string) {
-	poison := invite.Poison{ID: args[0], At: time.Now(), Body: []byte(args[1]), Why: "malformed-message: the message is no JSON of the known form"}
+	poison := workflow.Poison{ID: args[0], At: time.Now(), Body: []byte(args[1]), Why: "malformed-message: the message is no JSON of the known form"}
 	ts.Check(store(ts).KeepPoison(context.Background(), poison))
 }
 

@@ -6,10 +6,10 @@ import (
 	"io"
 	"time"
 
-	"guestlist/handlers/admin"
-	"guestlist/handlers/invite"
+	"guestlist/handlers/azure/tables"
+	"guestlist/handlers/operate"
 	"guestlist/handlers/problem"
-	"guestlist/handlers/tables"
+	"guestlist/handlers/workflow"
 )
 
 // breakerCommand is the grammar of guestlist breaker.
@@ -33,25 +33,25 @@ const (
 )
 
 // breaker reads how invitations stand.
-func breaker(ctx context.Context, store *tables.Store, now time.Time) (admin.Breaker, []invite.Request, error) {
+func breaker(ctx context.Context, store *tables.Store, now time.Time) (operate.Breaker, []workflow.Request, error) {
 	gate, err := store.Gate(ctx)
 	if err != nil {
-		return admin.Breaker{}, nil, err
+		return operate.Breaker{}, nil, err
 	}
 	back := now.Add(-parkedBack)
-	parked, _, err := store.FindRequests(ctx, now, tables.RequestFilter{States: []invite.State{invite.Parked}, Since: back, Limit: mostParked + 1})
+	parked, _, err := store.FindRequests(ctx, now, tables.RequestFilter{States: []workflow.State{workflow.Parked}, Since: back, Limit: mostParked + 1})
 	if err != nil {
-		return admin.Breaker{}, nil, err
+		return operate.Breaker{}, nil, err
 	}
-	config := admin.BreakerConfig{Gate: gate, Parked: parked, Most: mostParked, LookedBackTo: back, Now: now}
+	config := operate.BreakerConfig{Gate: gate, Parked: parked, Most: mostParked, LookedBackTo: back, Now: now}
 	report, err := store.Report(ctx)
 	if err != nil {
-		return admin.Breaker{}, nil, err
+		return operate.Breaker{}, nil, err
 	}
 	if !report.At.IsZero() {
-		config.Pace = &invite.Pace{Daily: report.Daily, Spacing: report.Spacing}
+		config.Pace = &workflow.Pace{Daily: report.Daily, Spacing: report.Spacing}
 	}
-	return admin.NewBreaker(config), parked, nil
+	return operate.NewBreaker(config), parked, nil
 }
 
 type breakerShowCommand struct{}
@@ -105,7 +105,7 @@ func (c breakerCloseCommand) Run(s *session, b *breakerCommand) error {
 	if err != nil {
 		return fmt.Errorf("finding out who you are, under whose name it is recorded: %w", err)
 	}
-	before, err := invite.CloseBreaker(s.ctx, store, by, s.now())
+	before, err := workflow.CloseBreaker(s.ctx, store, by, s.now())
 	if err != nil {
 		return at.unreachable(err)
 	}

@@ -10,12 +10,12 @@ import (
 	"strings"
 	"time"
 
-	"guestlist/handlers/admin"
-	"guestlist/handlers/invite"
-	"guestlist/handlers/lint"
+	"guestlist/handlers/operate"
 	"guestlist/handlers/policy"
+	"guestlist/handlers/policy/lint"
+	"guestlist/handlers/policy/rowfile"
 	"guestlist/handlers/problem"
-	"guestlist/handlers/rowfile"
+	"guestlist/handlers/workflow"
 )
 
 // policyCommand is the grammar of guestlist policy.
@@ -59,7 +59,7 @@ func (p *policyCommand) rows(s *session, file string) ([]policy.Raw, error) {
 		return p.tableRows(s)
 	}
 	rows, err := s.readFile(file)
-	return admin.Raws(rows), err
+	return operate.Raws(rows), err
 }
 
 // readFile reads a file of rows; "-" is standard input.
@@ -109,9 +109,9 @@ func (listCommand) Run(s *session, p *policyCommand) error {
 	if err != nil {
 		return err
 	}
-	summaries := admin.List(rows)
+	summaries := operate.List(rows)
 	return p.print(s, struct {
-		Rows []admin.RowSummary `json:"rows"`
+		Rows []operate.RowSummary `json:"rows"`
 	}{summaries}, func(w io.Writer) { printList(w, summaries) })
 }
 
@@ -125,7 +125,7 @@ func (c showCommand) Run(s *session, p *policyCommand) error {
 	if err != nil {
 		return err
 	}
-	detail, found := admin.Show(rows, c.Partition, c.Name)
+	detail, found := operate.Show(rows, c.Partition, c.Name)
 	if !found {
 		return fmt.Errorf("there is no row %q in the partition %q; guestlist policy list names all", c.Name, c.Partition)
 	}
@@ -148,7 +148,7 @@ func (c lintCommand) Run(s *session, p *policyCommand) error {
 	if err != nil {
 		return err
 	}
-	config := lint.Config{Rows: admin.Parse(rows), Now: s.now()}
+	config := lint.Config{Rows: operate.Parse(rows), Now: s.now()}
 	if c.Directory {
 		config.Directory, err = s.directory(p.account, c.GraphURL)
 		if err != nil {
@@ -199,13 +199,13 @@ func (explainCommand) Help() string {
 }
 
 func (c explainCommand) Run(s *session, p *policyCommand) error {
-	question := admin.Question{
+	question := operate.Question{
 		Email: c.Email, Name: c.Name, Company: c.Company, Country: c.Country, Reason: c.Reason, Sponsor: c.Sponsor,
 		Language: c.Language, Code: c.Code,
 	}
 	at := c.At.or(s.now())
 	_, _, err := question.Submission(at)
-	refusals := admin.Refusals(err)
+	refusals := operate.Refusals(err)
 	if len(refusals) > 0 {
 		return usage("the form would not take this: %s", strings.Join(refusals, "; "))
 	}
@@ -213,7 +213,7 @@ func (c explainCommand) Run(s *session, p *policyCommand) error {
 	if err != nil {
 		return err
 	}
-	explanation, err := admin.Explain(s.ctx, decider, question, at)
+	explanation, err := operate.Explain(s.ctx, decider, question, at)
 	if err != nil {
 		return hint(err)
 	}
@@ -229,20 +229,20 @@ func (c explainCommand) Run(s *session, p *policyCommand) error {
 }
 
 // decider returns what decides, by the table or by a file, and what adds to its errors where to look.
-func (c explainCommand) decider(s *session, p *policyCommand) (invite.Decider, func(error) error, error) {
+func (c explainCommand) decider(s *session, p *policyCommand) (workflow.Decider, func(error) error, error) {
 	if c.Rows != "" {
 		file, err := s.readFile(c.Rows)
 		if err != nil {
-			return invite.Decider{}, nil, err
+			return workflow.Decider{}, nil, err
 		}
-		decider, err := admin.MemoryDecider(admin.Raws(file))
+		decider, err := operate.MemoryDecider(operate.Raws(file))
 		return decider, func(err error) error { return err }, err
 	}
 	store, at, err := s.open(p.account)
 	if err != nil {
-		return invite.Decider{}, nil, err
+		return workflow.Decider{}, nil, err
 	}
-	return invite.Decider{Rows: store, Seats: store}, at.unreachable, nil
+	return workflow.Decider{Rows: store, Seats: store}, at.unreachable, nil
 }
 
 type replayCommand struct {
@@ -286,20 +286,20 @@ func (c replayCommand) Run(s *session, p *policyCommand) error {
 	if err != nil {
 		return at.unreachable(err)
 	}
-	config := admin.ReplayConfig{Requests: requests, ShowAddresses: c.ShowAddresses}
-	config.Decider, err = admin.MemoryDecider(table)
+	config := operate.ReplayConfig{Requests: requests, ShowAddresses: c.ShowAddresses}
+	config.Decider, err = operate.MemoryDecider(table)
 	if err != nil {
 		return err
 	}
 	if c.Rows != "" {
 		before := config.Decider
 		config.Before = &before
-		config.Decider, err = admin.MemoryDecider(admin.Raws(file))
+		config.Decider, err = operate.MemoryDecider(operate.Raws(file))
 		if err != nil {
 			return err
 		}
 	}
-	replay, err := admin.NewReplay(s.ctx, config)
+	replay, err := operate.NewReplay(s.ctx, config)
 	if err != nil {
 		return err
 	}
@@ -370,16 +370,16 @@ type planFlags struct {
 }
 
 // plan reads the file and compares it with the table.
-func (c planFlags) plan(s *session, table admin.Table, at place) (admin.Plan, error) {
+func (c planFlags) plan(s *session, table operate.Table, at place) (operate.Plan, error) {
 	file, err := s.readFile(c.File)
 	if err != nil {
-		return admin.Plan{}, err
+		return operate.Plan{}, err
 	}
 	rows, err := table.AllRows(s.ctx)
 	if err != nil {
-		return admin.Plan{}, at.unreachable(err)
+		return operate.Plan{}, at.unreachable(err)
 	}
-	return admin.NewPlan(s.ctx, rows, file, admin.Options{Delete: c.Delete, Overwrite: c.Overwrite}, s.now())
+	return operate.NewPlan(s.ctx, rows, file, operate.Options{Delete: c.Delete, Overwrite: c.Overwrite}, s.now())
 }
 
 type planCommand struct{ planFlags }
@@ -437,8 +437,8 @@ func (c applyCommand) Run(s *session, p *policyCommand) error {
 		return err
 	}
 	var result struct {
-		Plan    admin.Plan     `json:"plan"`
-		Applied *admin.Applied `json:"applied"` // null if nothing was tried
+		Plan    operate.Plan     `json:"plan"`
+		Applied *operate.Applied `json:"applied"` // null if nothing was tried
 	}
 	result.Plan = plan
 	if p.Output == "table" {
@@ -458,7 +458,7 @@ func (c applyCommand) Run(s *session, p *policyCommand) error {
 		refusal = s.ask(fmt.Sprintf("Change %s?", count(len(plan.Changes), "row")))
 	}
 	if refusal == nil && len(plan.Changes) > 0 {
-		applied, err := admin.Apply(s.ctx, store, plan)
+		applied, err := operate.Apply(s.ctx, store, plan)
 		result.Applied, refusal = &applied, err
 		if p.Output == "table" {
 			printApplied(s.stdout, applied)
@@ -479,7 +479,7 @@ func (c applyCommand) Run(s *session, p *policyCommand) error {
 }
 
 // conflicted returns the error that names the rows that somebody else changed.
-func conflicted(changes []admin.Change) error {
+func conflicted(changes []operate.Change) error {
 	var text strings.Builder
 	text.WriteString("rows moved under the file; they were not touched:")
 	for _, change := range changes {
@@ -518,16 +518,16 @@ func (c initCommand) Run(s *session, p *policyCommand) error {
 	if err != nil {
 		return err
 	}
-	written, err := admin.Init(s.ctx, store, c.Force)
+	written, err := operate.Init(s.ctx, store, c.Force)
 	if problem.CodeOf(err) == problem.Conflict {
 		return advised{fmt.Errorf("%w; nothing was written", err), "Add --force to add the samples to them."}
 	}
 	if err != nil {
 		return at.unreachable(err)
 	}
-	summaries := admin.List(written)
+	summaries := operate.List(written)
 	return p.print(s, struct {
-		Written []admin.RowSummary `json:"written"`
+		Written []operate.RowSummary `json:"written"`
 	}{summaries}, func(w io.Writer) {
 		printList(w, summaries)
 		fmt.Fprintf(w, "\n%s written\n", count(len(written), "row"))

@@ -3,8 +3,8 @@ package main
 import (
 	"fmt"
 
-	"guestlist/handlers/directory"
-	"guestlist/handlers/lint"
+	"guestlist/handlers/azure/graph"
+	"guestlist/handlers/policy/lint"
 )
 
 // graphURL is Microsoft Graph in the public cloud.
@@ -17,7 +17,7 @@ func (s *session) directory(a account, address string) (lint.Directory, error) {
 	if err != nil {
 		return nil, err
 	}
-	config := directory.Config{URL: at.graph}
+	config := graph.Config{URL: at.graph}
 	if at.config.ServiceURL != "" {
 		config.URL = graphURL
 		if address != "" {
@@ -28,7 +28,7 @@ func (s *session) directory(a account, address string) (lint.Directory, error) {
 			return nil, err
 		}
 	}
-	tenant, err := directory.New(config)
+	tenant, err := graph.New(config)
 	if err != nil {
 		return nil, fmt.Errorf("connecting to the directory: %w", err)
 	}

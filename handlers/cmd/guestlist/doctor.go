@@ -9,14 +9,14 @@ import (
 	"path/filepath"
 	"time"
 
-	"guestlist/handlers/admin"
-	"guestlist/handlers/directory"
-	"guestlist/handlers/invite"
-	"guestlist/handlers/lint"
+	"guestlist/handlers/azure/graph"
+	"guestlist/handlers/azure/tables"
+	"guestlist/handlers/operate"
+	"guestlist/handlers/policy/lint"
 	"guestlist/handlers/problem"
 	"guestlist/handlers/settings"
 	"guestlist/handlers/submission"
-	"guestlist/handlers/tables"
+	"guestlist/handlers/workflow"
 )
 
 // tryTimeout is how long one call to the queue service may take.
@@ -57,29 +57,29 @@ func (c doctorCommand) Run(s *session, _ *doctorCommand) error {
 		return err
 	}
 	for _, check := range checks {
-		if check.Health == admin.Broken || check.Health == admin.Warning && c.FailOn == "warning" {
+		if check.Health == operate.Broken || check.Health == operate.Warning && c.FailOn == "warning" {
 			return errFindings
 		}
 	}
 	return nil
 }
 
-func (c doctorCommand) show(s *session, checks []admin.Check) error {
+func (c doctorCommand) show(s *session, checks []operate.Check) error {
 	return c.print(s, struct {
-		Checks []admin.Check `json:"checks"`
+		Checks []operate.Check `json:"checks"`
 	}{checks}, func(w io.Writer) { printChecks(w, checks) })
 }
 
 // storage looks at each table. reached is false if none can be read.
-func (c doctorCommand) storage(s *session, store *tables.Store) (checks []admin.Check, reached bool) {
+func (c doctorCommand) storage(s *session, store *tables.Store) (checks []operate.Check, reached bool) {
 	for _, table := range store.CheckTables(s.ctx) {
-		check := admin.Check{Part: "table " + table.Table, Health: admin.Fine, Found: "can be read"}
+		check := operate.Check{Part: "table " + table.Table, Health: operate.Fine, Found: "can be read"}
 		switch {
 		case table.Missing:
-			check.Health, check.Found, check.Cure = admin.Broken, "there is no such table", "Deploy infra again: it makes the tables."
+			check.Health, check.Found, check.Cure = operate.Broken, "there is no such table", "Deploy infra again: it makes the tables."
 			reached = true
 		case table.Err != nil:
-			check.Health, check.Found = admin.Broken, "can't be read: "+message(table.Err)
+			check.Health, check.Found = operate.Broken, "can't be read: "+message(table.Err)
 			check.Cure = "You need the role Storage Table Data Reader, or Contributor, on the account."
 		default:
 			reached = true
@@ -89,56 +89,56 @@ func (c doctorCommand) storage(s *session, store *tables.Store) (checks []admin.
 	return checks, reached
 }
 
-func (c doctorCommand) queues(s *session, at place) []admin.Check {
+func (c doctorCommand) queues(s *session, at place) []operate.Check {
 	service, err := at.queues()
 	if err != nil {
-		return []admin.Check{{Part: "queues", Health: admin.Unknown, Found: message(err)}}
+		return []operate.Check{{Part: "queues", Health: operate.Unknown, Found: message(err)}}
 	}
-	var checks []admin.Check
+	var checks []operate.Check
 	for _, name := range []string{signupsQueue, poisonQueue} {
 		n, missing, err := queueLength(s.ctx, service, name)
 		if err != nil {
-			checks = append(checks, admin.Check{Part: "queue " + name, Health: admin.Unknown, Found: message(err),
+			checks = append(checks, operate.Check{Part: "queue " + name, Health: operate.Unknown, Found: message(err),
 				Cure: "You need the role Storage Queue Data Reader on the account to see it."})
 			continue
 		}
-		checks = append(checks, admin.CheckQueue(name, n, missing))
+		checks = append(checks, operate.CheckQueue(name, n, missing))
 	}
 	return checks
 }
 
 // records looks at what the tables say.
-func (c doctorCommand) records(s *session, store *tables.Store) []admin.Check {
-	failed := func(part string, err error) admin.Check {
-		return admin.Check{Part: part, Health: admin.Unknown, Found: message(err), Cure: "Try again later."}
+func (c doctorCommand) records(s *session, store *tables.Store) []operate.Check {
+	failed := func(part string, err error) operate.Check {
+		return operate.Check{Part: part, Health: operate.Unknown, Found: message(err), Cure: "Try again later."}
 	}
-	var checks []admin.Check
+	var checks []operate.Check
 	state, _, err := breaker(s.ctx, store, s.now())
 	if err != nil {
 		checks = append(checks, failed("the tenant", err))
 	} else {
-		checks = append(checks, admin.CheckBreaker(state))
+		checks = append(checks, operate.CheckBreaker(state))
 	}
-	standing, err := store.Standing(s.ctx, invite.Overdue(s.now()))
+	standing, err := store.Standing(s.ctx, workflow.Overdue(s.now()))
 	if err != nil {
 		checks = append(checks, failed("requests", err))
 	} else {
-		checks = append(checks, admin.CheckStanding(standing))
+		checks = append(checks, operate.CheckStanding(standing))
 	}
 	kept, err := store.AllPoison(s.ctx)
 	switch {
 	case err != nil:
 		checks = append(checks, failed("kept messages", err))
 	case len(kept) > 0:
-		checks = append(checks, admin.Check{Part: "kept messages", Health: admin.Warning, Found: count(len(kept), "message"), Cure: "guestlist poison list tells of them."})
+		checks = append(checks, operate.Check{Part: "kept messages", Health: operate.Warning, Found: count(len(kept), "message"), Cure: "guestlist poison list tells of them."})
 	default:
-		checks = append(checks, admin.Check{Part: "kept messages", Health: admin.Fine, Found: "none"})
+		checks = append(checks, operate.Check{Part: "kept messages", Health: operate.Fine, Found: "none"})
 	}
 	rows, err := store.AllRows(s.ctx)
 	if err != nil {
 		return append(checks, failed("policy rows", err))
 	}
-	findings, err := lint.Check(s.ctx, lint.Config{Rows: admin.Parse(rows), Now: s.now()})
+	findings, err := lint.Check(s.ctx, lint.Config{Rows: operate.Parse(rows), Now: s.now()})
 	if err != nil {
 		return append(checks, failed("policy rows", err))
 	}
@@ -148,56 +148,56 @@ func (c doctorCommand) records(s *session, store *tables.Store) []admin.Check {
 			wrong++
 		}
 	}
-	check := admin.Check{Part: "policy rows", Health: admin.Fine, Found: count(len(rows), "row") + " without errors"}
+	check := operate.Check{Part: "policy rows", Health: operate.Fine, Found: count(len(rows), "row") + " without errors"}
 	switch {
 	case wrong > 0:
-		check.Health, check.Found, check.Cure = admin.Warning, fmt.Sprintf("%s in %s", count(wrong, "error"), count(len(rows), "row")), "guestlist policy lint tells which."
+		check.Health, check.Found, check.Cure = operate.Warning, fmt.Sprintf("%s in %s", count(wrong, "error"), count(len(rows), "row")), "guestlist policy lint tells which."
 	case len(rows) == 0:
-		check.Health, check.Found, check.Cure = admin.Warning, "there are none, so everybody waits for a person", "guestlist policy init writes the first."
+		check.Health, check.Found, check.Cure = operate.Warning, "there are none, so everybody waits for a person", "guestlist policy init writes the first."
 	}
 	return append(checks, check)
 }
 
 // permissions says which permissions the app has: as it says itself, or, beside a local run, as harmless calls to the stand-in show.
-func (c doctorCommand) permissions(s *session, store *tables.Store, at place) []admin.Check {
+func (c doctorCommand) permissions(s *session, store *tables.Store, at place) []operate.Check {
 	report, err := store.Report(s.ctx)
 	if err != nil {
-		return []admin.Check{{Part: "the app", Health: admin.Unknown, Found: message(err), Cure: "Try again later."}}
+		return []operate.Check{{Part: "the app", Health: operate.Unknown, Found: message(err), Cure: "Try again later."}}
 	}
-	checks := []admin.Check{admin.CheckReport(report.At, s.now())}
+	checks := []operate.Check{operate.CheckReport(report.At, s.now())}
 	switch {
 	case report.Roles != nil:
-		return append(checks, admin.CheckRoles(report.Roles)...)
+		return append(checks, operate.CheckRoles(report.Roles)...)
 	case at.graph != "":
 		return append(checks, c.probes(s, store, at)...)
 	case report.Why != "":
-		return append(checks, admin.Check{Part: "permissions", Health: admin.Broken, Found: report.Why,
+		return append(checks, operate.Check{Part: "permissions", Health: operate.Broken, Found: report.Why,
 			Cure: "Look whether the managed identity is assigned to the app, and whether AZURE_CLIENT_ID is its client id."})
 	default:
-		return append(checks, admin.Check{Part: "permissions", Health: admin.Unknown, Found: "only the app can tell, and has not yet"})
+		return append(checks, operate.Check{Part: "permissions", Health: operate.Unknown, Found: "only the app can tell, and has not yet"})
 	}
 }
 
 // probes asks the stand-in of a local run by calls that do nothing.
-func (c doctorCommand) probes(s *session, store *tables.Store, at place) []admin.Check {
-	tenant, err := directory.New(directory.Config{URL: at.graph})
+func (c doctorCommand) probes(s *session, store *tables.Store, at place) []operate.Check {
+	tenant, err := graph.New(graph.Config{URL: at.graph})
 	if err != nil {
-		return []admin.Check{{Part: "the directory", Health: admin.Broken, Found: message(err)}}
+		return []operate.Check{{Part: "the directory", Health: operate.Broken, Found: message(err)}}
 	}
 	nobody, err := submission.ParseAddress("nobody@example.com")
 	if err != nil {
-		return []admin.Check{{Part: "the directory", Health: admin.Unknown, Found: message(err)}}
+		return []operate.Check{{Part: "the directory", Health: operate.Unknown, Found: message(err)}}
 	}
 	_, read := tenant.FindUser(s.ctx, nobody)
-	invites := admin.Check{Part: "permission User.Invite.All", Health: admin.Unknown, Found: "not asked while the breaker is open", Cure: "See to the breaker first."}
+	invites := operate.Check{Part: "permission User.Invite.All", Health: operate.Unknown, Found: "not asked while the breaker is open", Cure: "See to the breaker first."}
 	gate, err := store.Gate(s.ctx)
 	if err == nil && gate.Cause == "" {
-		invites = admin.CheckProbe("User.Invite.All", tenant.MayInvite(s.ctx))
+		invites = operate.CheckProbe("User.Invite.All", tenant.MayInvite(s.ctx))
 	}
-	return []admin.Check{
+	return []operate.Check{
 		invites,
-		admin.CheckProbe("GroupMember.ReadWrite.All", tenant.MayAddMembers(s.ctx)),
-		admin.CheckProbe("User.Read.All", read),
+		operate.CheckProbe("GroupMember.ReadWrite.All", tenant.MayAddMembers(s.ctx)),
+		operate.CheckProbe("User.Read.All", read),
 	}
 }
 
@@ -209,7 +209,7 @@ type functionFile struct {
 }
 
 // project holds the queues of the functions together: what one sends to another must be there.
-func (c doctorCommand) project() []admin.Check {
+func (c doctorCommand) project() []operate.Check {
 	folder := c.Project
 	if folder == "" {
 		_, err := os.Stat("host.json")
@@ -219,8 +219,8 @@ func (c doctorCommand) project() []admin.Check {
 		folder = "."
 	}
 	const part = "host.json and functions"
-	broken := func(found, cure string) []admin.Check {
-		return []admin.Check{{Part: part, Health: admin.Broken, Found: found, Cure: cure}}
+	broken := func(found, cure string) []operate.Check {
+		return []operate.Check{{Part: part, Health: operate.Broken, Found: found, Cure: cure}}
 	}
 	text, err := os.ReadFile(filepath.Join(folder, "host.json"))
 	if err != nil {
@@ -258,29 +258,29 @@ func (c doctorCommand) project() []admin.Check {
 			return broken(fmt.Sprintf("%s works with the queue %q", function, found), fmt.Sprintf("It must be %q, or nobody takes what another function sends.", want))
 		}
 	}
-	return []admin.Check{{Part: part, Health: admin.Fine, Found: "the queues fit together"}}
+	return []operate.Check{{Part: part, Health: operate.Fine, Found: "the queues fit together"}}
 }
 
 // settings checks the settings of a file as the app does at its start.
-func (c doctorCommand) settings() []admin.Check {
+func (c doctorCommand) settings() []operate.Check {
 	if c.Settings == "" {
 		return nil
 	}
 	const part = "settings"
 	text, err := os.ReadFile(c.Settings)
 	if err != nil {
-		return []admin.Check{{Part: part, Health: admin.Unknown, Found: c.Settings + " can't be read"}}
+		return []operate.Check{{Part: part, Health: operate.Unknown, Found: c.Settings + " can't be read"}}
 	}
 	values, ok := readSettings(text)
 	if !ok {
-		return []admin.Check{{Part: part, Health: admin.Unknown, Found: c.Settings + " has no settings in a form that is known",
+		return []operate.Check{{Part: part, Health: operate.Unknown, Found: c.Settings + " has no settings in a form that is known",
 			Cure: "Give local.settings.json, an object of names and values, or a list of objects with name and value."}}
 	}
 	_, err = settings.Read(func(name string) string { return values[name] })
 	if err != nil {
-		return []admin.Check{{Part: part, Health: admin.Broken, Found: message(err), Cure: "The README lists the settings. The app does not start like this."}}
+		return []operate.Check{{Part: part, Health: operate.Broken, Found: message(err), Cure: "The README lists the settings. The app does not start like this."}}
 	}
-	return []admin.Check{{Part: part, Health: admin.Fine, Found: "the app would start with them"}}
+	return []operate.Check{{Part: part, Health: operate.Fine, Found: "the app would start with them"}}
 }
 
 func readSettings(text []byte) (map[string]string, bool) {

@@ -10,7 +10,7 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	azpolicy "github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 
-	"guestlist/handlers/tables"
+	"guestlist/handlers/azure/tables"
 )
 
 // signIn is a credential that gives one token for storage.

@@ -17,12 +17,12 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
-	"guestlist/handlers/azurite"
-	"guestlist/handlers/graphsim"
-	"guestlist/handlers/invite"
+	"guestlist/handlers/azure/tables"
+	"guestlist/handlers/dev/azurite"
+	"guestlist/handlers/dev/graphsim"
 	"guestlist/handlers/policy"
 	"guestlist/handlers/submission"
-	"guestlist/handlers/tables"
+	"guestlist/handlers/workflow"
 )
 
 func TestMain(m *testing.M) {
@@ -163,11 +163,11 @@ func putRequest(ts *testscript.TestScript, _ bool, args []string) {
 	s, err := in.Submission(at)
 	ts.Check(err)
 	store := store(ts)
-	decision, err := invite.Decider{Rows: store, Seats: store}.Decide(context.Background(), s, at)
+	decision, err := workflow.Decider{Rows: store, Seats: store}.Decide(context.Background(), s, at)
 	ts.Check(err)
 	id, err := submission.NewID(at, bytes.NewReader(fmt.Appendf(nil, "%-16.16s", args[0])))
 	ts.Check(err)
-	request := invite.Request{ID: id, Submission: s, State: invite.Review, Decision: &decision, Created: at, Changed: at}
+	request := workflow.Request{ID: id, Submission: s, State: workflow.Review, Decision: &decision, Created: at, Changed: at}
 	_, err = store.Save(context.Background(), request, nil)
 	ts.Check(err)
 }

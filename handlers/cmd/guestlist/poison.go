@@ -7,9 +7,9 @@ import (
 	"slices"
 	"time"
 
-	"guestlist/handlers/invite"
 	"guestlist/handlers/problem"
 	"guestlist/handlers/submission"
+	"guestlist/handlers/workflow"
 )
 
 // poisonCommand is the grammar of guestlist poison.
@@ -39,7 +39,7 @@ type keptMessage struct {
 	Readable bool `json:"readable"`
 }
 
-func summary(poison invite.Poison) keptMessage {
+func summary(poison workflow.Poison) keptMessage {
 	_, err := submission.DecodeMessage(poison.Body)
 	return keptMessage{ID: poison.ID, At: poison.At, Bytes: len(poison.Body), Why: poison.Why, Readable: err == nil}
 }
@@ -55,7 +55,7 @@ func (poisonListCommand) Run(s *session, p *poisonCommand) error {
 	if err != nil {
 		return at.unreachable(err)
 	}
-	slices.SortFunc(kept, func(a, b invite.Poison) int { return cmp.Or(b.At.Compare(a.At), cmp.Compare(a.ID, b.ID)) })
+	slices.SortFunc(kept, func(a, b workflow.Poison) int { return cmp.Or(b.At.Compare(a.At), cmp.Compare(a.ID, b.ID)) })
 	messages := []keptMessage{}
 	for _, poison := range kept {
 		messages = append(messages, summary(poison))
@@ -71,18 +71,18 @@ type keptID struct {
 }
 
 // find returns the kept message.
-func (k keptID) find(s *session, p *poisonCommand) (invite.Poison, invite.PoisonStore, place, error) {
+func (k keptID) find(s *session, p *poisonCommand) (workflow.Poison, workflow.PoisonStore, place, error) {
 	store, at, err := s.open(p.account)
 	if err != nil {
-		return invite.Poison{}, nil, place{}, err
+		return workflow.Poison{}, nil, place{}, err
 	}
 	kept, err := store.AllPoison(s.ctx)
 	if err != nil {
-		return invite.Poison{}, nil, place{}, at.unreachable(err)
+		return workflow.Poison{}, nil, place{}, at.unreachable(err)
 	}
-	i := slices.IndexFunc(kept, func(poison invite.Poison) bool { return poison.ID == k.ID })
+	i := slices.IndexFunc(kept, func(poison workflow.Poison) bool { return poison.ID == k.ID })
 	if i < 0 {
-		return invite.Poison{}, nil, place{}, fmt.Errorf("no message %q is kept; guestlist poison list names all", k.ID)
+		return workflow.Poison{}, nil, place{}, fmt.Errorf("no message %q is kept; guestlist poison list names all", k.ID)
 	}
 	return kept[i], store, at, nil
 }

@@ -13,10 +13,10 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"guestlist/handlers/admin"
-	"guestlist/handlers/lint"
+	"guestlist/handlers/operate"
 	"guestlist/handlers/policy"
-	"guestlist/handlers/rowfile"
+	"guestlist/handlers/policy/lint"
+	"guestlist/handlers/policy/rowfile"
 )
 
 // plain returns a text as one line that does nothing to a terminal: partners and whoever edits rows could have put
@@ -84,7 +84,7 @@ func columns(w io.Writer, indent string, lines [][]string) {
 	_ = aligned.Flush() // an error of w shows where the buffer behind it is flushed
 }
 
-func printList(w io.Writer, rows []admin.RowSummary) {
+func printList(w io.Writer, rows []operate.RowSummary) {
 	if len(rows) == 0 {
 		fmt.Fprintln(w, "There are no rows: everybody goes to review.")
 		return
@@ -119,7 +119,7 @@ func applies(from, to *time.Time) string {
 	}
 }
 
-func printRow(w io.Writer, row admin.RowDetail) {
+func printRow(w io.Writer, row operate.RowDetail) {
 	columns(w, "", [][]string{{"partition", row.Partition}, {"name", row.Name}, {"changed", row.Version}})
 	lines := [][]string{{"COLUMN", "IN THE TABLE", "TYPE", "READ AS"}}
 	for _, c := range row.Columns {
@@ -186,7 +186,7 @@ func quotedName(name string) string {
 	return strconv.Quote(name)
 }
 
-func printExplanation(w io.Writer, e admin.Explanation) {
+func printExplanation(w io.Writer, e operate.Explanation) {
 	fmt.Fprintln(w, plain(e.Submission.Email.String()+": "+string(e.Decision.Action)))
 	fmt.Fprintln(w, plain(e.Decision.Reason))
 	fmt.Fprintf(w, "as of %s\n\n", e.Decision.At.Format(time.RFC3339))
@@ -271,7 +271,7 @@ func fieldsOf(terms *policy.Terms) map[string]string {
 // maxListed is how many requests of one change are printed for people.
 const maxListed = 20
 
-func printReplay(w io.Writer, r admin.Replay) {
+func printReplay(w io.Writer, r operate.Replay) {
 	changed := 0
 	for _, change := range r.Changes {
 		changed += len(change.Requests)
@@ -316,7 +316,7 @@ func printReplay(w io.Writer, r admin.Replay) {
 	}
 }
 
-func verdict(v admin.Verdict) string {
+func verdict(v operate.Verdict) string {
 	if v.Row == "" && v.Partition == "" {
 		return string(v.Action) + " (no row)"
 	}
@@ -326,7 +326,7 @@ func verdict(v admin.Verdict) string {
 // marks stand before the rows of a plan.
 var marks = map[rowfile.Kind]string{rowfile.Added: "+", rowfile.Changed: "~", rowfile.Removed: "-"}
 
-func printPlan(w io.Writer, plan admin.Plan) {
+func printPlan(w io.Writer, plan operate.Plan) {
 	kinds := map[rowfile.Kind]int{}
 	for _, change := range plan.Changes {
 		kinds[change.Kind]++
@@ -360,11 +360,11 @@ func printPlan(w io.Writer, plan admin.Plan) {
 }
 
 // cellText returns a cell for a plan, with its type where only that differs from the other.
-func cellText(cell, other *admin.Cell) string {
+func cellText(cell, other *operate.Cell) string {
 	switch {
 	case cell == nil:
 		return "(none)"
-	case cell.Text == admin.NotShown:
+	case cell.Text == operate.NotShown:
 		return cell.Text
 	case other != nil && cell.Text == other.Text:
 		return strconv.Quote(cell.Text) + " (" + cell.Type + ")"
@@ -373,7 +373,7 @@ func cellText(cell, other *admin.Cell) string {
 	}
 }
 
-func printApplied(w io.Writer, applied admin.Applied) {
+func printApplied(w io.Writer, applied operate.Applied) {
 	fmt.Fprintf(w, "%s written", count(len(applied.Written), "row"))
 	if left := len(applied.Moved) + len(applied.Unwritten); left > 0 {
 		fmt.Fprintf(w, ", %d not:", left)

@@ -9,11 +9,11 @@ import (
 	"strings"
 	"time"
 
-	"guestlist/handlers/admin"
-	"guestlist/handlers/invite"
+	"guestlist/handlers/operate"
+	"guestlist/handlers/workflow"
 )
 
-func printRequests(w io.Writer, requests []admin.RequestSummary) {
+func printRequests(w io.Writer, requests []operate.RequestSummary) {
 	if len(requests) == 0 {
 		fmt.Fprintln(w, "There are no such requests.")
 		return
@@ -27,7 +27,7 @@ func printRequests(w io.Writer, requests []admin.RequestSummary) {
 
 func shortTime(t time.Time) string { return t.UTC().Format("2006-01-02 15:04") }
 
-func printRequest(w io.Writer, r admin.RequestDetail) {
+func printRequest(w io.Writer, r operate.RequestDetail) {
 	head := [][]string{{"request", string(r.ID)}, {"state", string(r.State)}, {"", r.Meaning}, {"reason", or(r.Reason)}}
 	add := func(name, value string) {
 		if value != "" {
@@ -55,7 +55,7 @@ func printRequest(w io.Writer, r admin.RequestDetail) {
 		s := r.Submission
 		partner := [][]string{{"address", s.Email.String()}, {"name", s.Name()}, {"company", or(s.Company)}, {"country", or(s.Country)}, {"language", or(s.Language)}}
 		if r.CodeGiven {
-			partner = append(partner, []string{"invite code", admin.NotShown})
+			partner = append(partner, []string{"invite code", operate.NotShown})
 		}
 		for i, line := range strings.Split(s.Reason, "\n") {
 			name := "reason"
@@ -103,7 +103,7 @@ func printRequest(w io.Writer, r admin.RequestDetail) {
 	columns(w, "  ", lines)
 }
 
-func printApproval(w io.Writer, r invite.Request, approval admin.Approval) {
+func printApproval(w io.Writer, r workflow.Request, approval operate.Approval) {
 	fmt.Fprintln(w, plain(fmt.Sprintf("%s, %s (%s)", r.Submission.Email, r.Submission.Name(), r.Submission.Company)))
 	if approval.Row == "" {
 		fmt.Fprintln(w, "on the terms of no row:")
@@ -121,7 +121,7 @@ func printApproval(w io.Writer, r invite.Request, approval admin.Approval) {
 	}
 }
 
-func printBreaker(w io.Writer, b admin.Breaker) {
+func printBreaker(w io.Writer, b operate.Breaker) {
 	var lines [][]string
 	if b.Open {
 		lines = append(lines, []string{"breaker", "open"}, []string{"cause", string(b.Cause)}, []string{"", b.Means}, []string{"cure", b.Cure})
@@ -174,8 +174,8 @@ func printKept(w io.Writer, messages []keptMessage) {
 	columns(w, "", lines)
 }
 
-func printChecks(w io.Writer, checks []admin.Check) {
-	found := map[admin.Health]int{}
+func printChecks(w io.Writer, checks []operate.Check) {
+	found := map[operate.Health]int{}
 	for _, check := range checks {
 		found[check.Health]++
 		for i, line := range strings.Split(check.Found, "\n") {
@@ -186,9 +186,9 @@ func printChecks(w io.Writer, checks []admin.Check) {
 			}
 			fmt.Fprintln(w, plain(line))
 		}
-		if check.Cure != "" && check.Health != admin.Fine {
+		if check.Cure != "" && check.Health != operate.Fine {
 			fmt.Fprintln(w, plain("         "+check.Cure))
 		}
 	}
-	fmt.Fprintf(w, "\n%d fine, %s, %d broken, %d unknown\n", found[admin.Fine], count(found[admin.Warning], "warning"), found[admin.Broken], found[admin.Unknown])
+	fmt.Fprintf(w, "\n%d fine, %s, %d broken, %d unknown\n", found[operate.Fine], count(found[operate.Warning], "warning"), found[operate.Broken], found[operate.Unknown])
 }

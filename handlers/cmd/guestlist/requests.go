@@ -10,12 +10,12 @@ import (
 	"strings"
 	"time"
 
-	"guestlist/handlers/admin"
-	"guestlist/handlers/invite"
+	"guestlist/handlers/azure/tables"
+	"guestlist/handlers/operate"
 	"guestlist/handlers/policy"
 	"guestlist/handlers/problem"
 	"guestlist/handlers/submission"
-	"guestlist/handlers/tables"
+	"guestlist/handlers/workflow"
 )
 
 // requestCommand is the grammar of guestlist request.
@@ -91,9 +91,9 @@ func (c requestListCommand) Run(s *session, r *requestCommand) error {
 		return usage("--limit must be from 1 to %d", maxRequestList)
 	}
 	for _, text := range c.State {
-		state := invite.State(strings.ToLower(text))
+		state := workflow.State(strings.ToLower(text))
 		if !state.Known() {
-			return usage("--state: there is no state %q; there are %s", text, joined(invite.States()))
+			return usage("--state: there is no state %q; there are %s", text, joined(workflow.States()))
 		}
 		filter.States = append(filter.States, state)
 	}
@@ -119,11 +119,11 @@ func (c requestListCommand) Run(s *session, r *requestCommand) error {
 		return at.unreachable(err)
 	}
 	answer := struct {
-		Requests   []admin.RequestSummary `json:"requests"`
-		More       bool                   `json:"more"`
-		Unreadable int                    `json:"unreadable"`
+		Requests   []operate.RequestSummary `json:"requests"`
+		More       bool                     `json:"more"`
+		Unreadable int                      `json:"unreadable"`
 	}{More: len(found) > c.Limit, Unreadable: unreadable}
-	answer.Requests = admin.ListRequests(found[:min(c.Limit, len(found))], c.ShowAddresses)
+	answer.Requests = operate.ListRequests(found[:min(c.Limit, len(found))], c.ShowAddresses)
 	return r.print(s, answer, func(w io.Writer) {
 		printRequests(w, answer.Requests)
 		if answer.More {
@@ -135,7 +135,7 @@ func (c requestListCommand) Run(s *session, r *requestCommand) error {
 	})
 }
 
-func joined(states []invite.State) string {
+func joined(states []workflow.State) string {
 	texts := make([]string, 0, len(states))
 	for _, state := range states {
 		texts = append(texts, string(state))
@@ -164,7 +164,7 @@ func (c requestShowCommand) Run(s *session, r *requestCommand) error {
 	if err != nil {
 		return at.unreachable(err)
 	}
-	detail := admin.ShowRequest(request, history)
+	detail := operate.ShowRequest(request, history)
 	return r.print(s, detail, func(w io.Writer) { printRequest(w, detail) })
 }
 
@@ -177,7 +177,7 @@ func (p place) unknown(id submission.ID, err error) error {
 }
 
 // atDesk opens the tables and lets do act on a request as the person who signed in.
-func (r *requestCommand) atDesk(s *session, id submission.ID, do func(*invite.Desk) (invite.Request, error)) error {
+func (r *requestCommand) atDesk(s *session, id submission.ID, do func(*workflow.Desk) (workflow.Request, error)) error {
 	store, at, err := s.open(r.account)
 	if err != nil {
 		return err
@@ -193,19 +193,19 @@ func (r *requestCommand) atDesk(s *session, id submission.ID, do func(*invite.De
 	return r.printChanged(s, changed)
 }
 
-func (s *session) desk(store *tables.Store, at place) (*invite.Desk, error) {
+func (s *session) desk(store *tables.Store, at place) (*workflow.Desk, error) {
 	by, err := s.whoami(at)
 	if err != nil {
 		return nil, fmt.Errorf("finding out who you are, under whose name the decision is recorded: %w", err)
 	}
-	return invite.NewDesk(invite.DeskConfig{Store: store, Seats: store, Records: store, Now: s.now, By: by})
+	return workflow.NewDesk(workflow.DeskConfig{Store: store, Seats: store, Records: store, Now: s.now, By: by})
 }
 
 // printChanged prints where a request stands after somebody has decided on it.
-func (r *requestCommand) printChanged(s *session, changed ...invite.Request) error {
-	summaries := admin.ListRequests(changed, false)
+func (r *requestCommand) printChanged(s *session, changed ...workflow.Request) error {
+	summaries := operate.ListRequests(changed, false)
 	return r.print(s, struct {
-		Requests []admin.RequestSummary `json:"requests"`
+		Requests []operate.RequestSummary `json:"requests"`
 	}{summaries}, func(w io.Writer) {
 		for i, request := range summaries {
 			fmt.Fprintln(w, plain(fmt.Sprintf("%s is %s: %s", request.ID, request.State, request.Reason)))
@@ -269,7 +269,7 @@ func (c requestApproveCommand) Run(s *session, r *requestCommand) error {
 	if err != nil {
 		return at.unreachable(err)
 	}
-	approval, err := admin.NewApproval(rows, request, named)
+	approval, err := operate.NewApproval(rows, request, named)
 	if err != nil {
 		return problem.New(problem.InvalidInput, "%s", err)
 	}
@@ -283,7 +283,7 @@ func (c requestApproveCommand) Run(s *session, r *requestCommand) error {
 	if r.Output == "table" {
 		printApproval(s.stdout, request, approval)
 	}
-	if !c.Yes && request.State == invite.Review {
+	if !c.Yes && request.State == workflow.Review {
 		err = s.ask("Let this guest in?")
 		if err != nil {
 			return err
@@ -317,7 +317,7 @@ type requestDenyCommand struct {
 }
 
 func (c requestDenyCommand) Run(s *session, r *requestCommand) error {
-	return r.atDesk(s, c.ID.ID, func(d *invite.Desk) (invite.Request, error) { return d.Deny(s.ctx, c.ID.ID, c.Reason) })
+	return r.atDesk(s, c.ID.ID, func(d *workflow.Desk) (workflow.Request, error) { return d.Deny(s.ctx, c.ID.ID, c.Reason) })
 }
 
 type requestRetryCommand struct {
@@ -325,7 +325,7 @@ type requestRetryCommand struct {
 }
 
 func (c requestRetryCommand) Run(s *session, r *requestCommand) error {
-	return r.atDesk(s, c.ID.ID, func(d *invite.Desk) (invite.Request, error) { return d.Retry(s.ctx, c.ID.ID) })
+	return r.atDesk(s, c.ID.ID, func(d *workflow.Desk) (workflow.Request, error) { return d.Retry(s.ctx, c.ID.ID) })
 }
 
 type requestCancelCommand struct {
@@ -334,7 +334,7 @@ type requestCancelCommand struct {
 }
 
 func (c requestCancelCommand) Run(s *session, r *requestCommand) error {
-	return r.atDesk(s, c.ID.ID, func(d *invite.Desk) (invite.Request, error) { return d.Cancel(s.ctx, c.ID.ID, c.Reason) })
+	return r.atDesk(s, c.ID.ID, func(d *workflow.Desk) (workflow.Request, error) { return d.Cancel(s.ctx, c.ID.ID, c.Reason) })
 }
 
 type requestResendCommand struct {
@@ -346,7 +346,7 @@ func (requestResendCommand) Help() string {
 }
 
 func (c requestResendCommand) Run(s *session, r *requestCommand) error {
-	return r.atDesk(s, c.ID.ID, func(d *invite.Desk) (invite.Request, error) { return d.Resend(s.ctx, c.ID.ID) })
+	return r.atDesk(s, c.ID.ID, func(d *workflow.Desk) (workflow.Request, error) { return d.Resend(s.ctx, c.ID.ID) })
 }
 
 type requestEraseCommand struct {
@@ -408,7 +408,7 @@ func (c requestEraseCommand) Run(s *session, r *requestCommand) error {
 	if err != nil {
 		return at.unreachable(err)
 	}
-	var changed []invite.Request
+	var changed []workflow.Request
 	// What is done is told, whatever becomes of the rest.
 	failed := func(id submission.ID, err error) error {
 		return errors.Join(r.printChanged(s, changed...), at.unknown(id, err))

@@ -10,11 +10,11 @@ import (
 	"testing"
 	"time"
 
-	"guestlist/handlers/functions"
-	"guestlist/handlers/house"
-	"guestlist/handlers/senders"
+	"guestlist/handlers/azure/functions"
+	"guestlist/handlers/branding"
 	"guestlist/handlers/settings"
-	"guestlist/handlers/signup"
+	"guestlist/handlers/web/origin"
+	"guestlist/handlers/web/signup"
 )
 
 // BenchmarkSignUp is the processor time of a sign-up in the public function, from envelope to envelope, without the network.
@@ -29,7 +29,7 @@ func BenchmarkSignUp(b *testing.B) {
 		b.Fatal(err)
 	}
 	form, err := signup.NewForm(signup.FormConfig{
-		Queue: functions.QueueOutput{Binding: signupsBinding}, Now: time.Now, Random: rand.Reader, Style: house.Style{Organisation: "Wingtip Toys"}, Log: log,
+		Queue: functions.QueueOutput{Binding: signupsBinding}, Now: time.Now, Random: rand.Reader, Style: branding.Style{Organisation: "Wingtip Toys"}, Log: log,
 		Guards: guards,
 	})
 	if err != nil {
@@ -39,7 +39,7 @@ func BenchmarkSignUp(b *testing.B) {
 	body := `{"email":"ana.silva@contoso.com","givenName":"Ana","familyName":"Silva","company":"Contoso Ltd","country":"PT","language":"pt-PT"}`
 	envelope, err := json.Marshal(map[string]any{"Data": map[string]any{"req": map[string]any{
 		"Url": "https://signup.example.com/signup", "Method": http.MethodPost, "Query": map[string]string{}, "Params": map[string]string{},
-		"Headers": map[string][]string{"Content-Type": {"application/json"}, "Host": {"signup.example.com"}, senders.KeyHeader: {formKey}}, "Body": body,
+		"Headers": map[string][]string{"Content-Type": {"application/json"}, "Host": {"signup.example.com"}, origin.KeyHeader: {formKey}}, "Body": body,
 	}}, "Metadata": map[string]any{}})
 	if err != nil {
 		b.Fatal(err)

@@ -16,17 +16,17 @@ import (
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 
-	"guestlist/handlers/brake"
-	"guestlist/handlers/challenge"
-	"guestlist/handlers/directory"
-	"guestlist/handlers/formtoken"
-	"guestlist/handlers/functions"
-	"guestlist/handlers/invite"
-	"guestlist/handlers/senders"
+	"guestlist/handlers/azure/functions"
+	"guestlist/handlers/azure/graph"
+	"guestlist/handlers/azure/tables"
 	"guestlist/handlers/settings"
-	"guestlist/handlers/signup"
 	"guestlist/handlers/submission"
-	"guestlist/handlers/tables"
+	"guestlist/handlers/web/captcha"
+	"guestlist/handlers/web/formtoken"
+	"guestlist/handlers/web/origin"
+	"guestlist/handlers/web/ratelimit"
+	"guestlist/handlers/web/signup"
+	"guestlist/handlers/workflow"
 )
 
 // The names of the functions are those of their folders, and of the bindings those in their function.json files; a test holds them together.
@@ -112,16 +112,16 @@ func build(s settings.Settings, withForm bool, log *slog.Logger) (*functions.App
 	if err != nil {
 		return nil, fmt.Errorf("connecting to the tables: %w", err)
 	}
-	pressure := new(invite.Pressure)
-	graph := directory.Config{URL: s.GraphURL, Log: log, Pressure: pressure.Report}
+	pressure := new(workflow.Pressure)
+	directoryConfig := graph.Config{URL: s.GraphURL, Log: log, Pressure: pressure.Report}
 	if s.GraphCredential == settings.ManagedIdentity {
-		graph.Credential = credential
+		directoryConfig.Credential = credential
 	}
-	tenant, err := directory.New(graph)
+	tenant, err := graph.New(directoryConfig)
 	if err != nil {
 		return nil, fmt.Errorf("connecting to the directory: %w", err)
 	}
-	machine, err := invite.New(invite.Config{
+	machine, err := workflow.New(workflow.Config{
 		Store:       store,
 		Rows:        store,
 		Seats:       store,
@@ -130,7 +130,7 @@ func build(s settings.Settings, withForm bool, log *slog.Logger) (*functions.App
 		Records:     store,
 		Pressure:    pressure,
 		Retention:   s.Retention,
-		Pace:        invite.Pace{Daily: s.DailyInvitations, Spacing: s.InvitationSpacing},
+		Pace:        workflow.Pace{Daily: s.DailyInvitations, Spacing: s.InvitationSpacing},
 		Directory:   tenant,
 		Users:       tenant,
 		RedirectURL: s.RedirectURL,
@@ -159,7 +159,7 @@ func build(s settings.Settings, withForm bool, log *slog.Logger) (*functions.App
 		return nil, err
 	}
 
-	about := &reporter{store: store, credential: graph.Credential, settings: s, now: time.Now, log: log}
+	about := &reporter{store: store, credential: directoryConfig.Credential, settings: s, now: time.Now, log: log}
 	app, err := functions.New(functions.Config{Log: log})
 	if err != nil {
 		return nil, err
@@ -211,12 +211,12 @@ const brakeClients = 10_000
 func buildGuards(g settings.Guards, withForm bool) (signup.Guards, error) {
 	guards := signup.Guards{Proxies: g.Proxies}
 	var err error
-	guards.Senders, err = senders.New(senders.Config{Own: g.PublicOrigins, Sites: g.JSONOrigins, Keys: g.JSONKeys})
+	guards.Senders, err = origin.New(origin.Config{Own: g.PublicOrigins, Sites: g.JSONOrigins, Keys: g.JSONKeys})
 	if err != nil {
 		return signup.Guards{}, err
 	}
 	if g.Burst > 0 {
-		guards.Brake, err = brake.New(brake.Config{Burst: g.Burst, Every: g.Every, MaxClients: brakeClients, Now: time.Now})
+		guards.Brake, err = ratelimit.New(ratelimit.Config{Burst: g.Burst, Every: g.Every, MaxClients: brakeClients, Now: time.Now})
 		if err != nil {
 			return signup.Guards{}, err
 		}
@@ -235,7 +235,7 @@ func buildGuards(g settings.Guards, withForm bool) (signup.Guards, error) {
 		return signup.Guards{}, err
 	}
 	if g.Challenge.Provider != "" {
-		guards.Challenge, err = challenge.New(g.Challenge)
+		guards.Challenge, err = captcha.New(g.Challenge)
 		if err != nil {
 			return signup.Guards{}, err
 		}
@@ -248,7 +248,7 @@ func identity(s settings.Settings) (azcore.TokenCredential, error) {
 	if s.StorageConnection != "" && s.GraphCredential == settings.NoCredential {
 		return nil, nil
 	}
-	credential, err := directory.ManagedIdentity(s.ClientID)
+	credential, err := graph.ManagedIdentity(s.ClientID)
 	if err != nil {
 		return nil, fmt.Errorf("preparing the managed identity: %w", err)
 	}

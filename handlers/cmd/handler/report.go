@@ -8,10 +8,10 @@ import (
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 
-	"guestlist/handlers/directory"
+	"guestlist/handlers/azure/graph"
+	"guestlist/handlers/azure/tables"
 	"guestlist/handlers/problem"
 	"guestlist/handlers/settings"
-	"guestlist/handlers/tables"
 )
 
 // reportEvery is how often the app says how it stands. A token keeps its permissions for up to a day, so nothing changes faster.
@@ -46,7 +46,7 @@ func (r *reporter) report(ctx context.Context) {
 	if r.credential != nil {
 		var err error
 		report.Why = ""
-		report.Roles, err = directory.Roles(ctx, r.credential, r.settings.GraphURL)
+		report.Roles, err = graph.Roles(ctx, r.credential, r.settings.GraphURL)
 		if err != nil {
 			report.Why = err.Error()
 		}

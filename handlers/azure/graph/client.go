@@ -1,0 +1,322 @@
+package graph
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
+	abs "github.com/microsoft/kiota-abstractions-go"
+	"github.com/microsoft/kiota-abstractions-go/authentication"
+	"github.com/microsoft/kiota-abstractions-go/serialization"
+	kauth "github.com/microsoft/kiota-authentication-azure-go"
+	khttp "github.com/microsoft/kiota-http-go"
+	jsonserialization "github.com/microsoft/kiota-serialization-json-go"
+	core "github.com/microsoftgraph/msgraph-sdk-go-core"
+
+	"guestlist/handlers/problem"
+	"guestlist/handlers/submission"
+	"guestlist/handlers/workflow"
+)
+
+const (
+	// DefaultTimeout is how long a call may take, the token and the answer's last byte included. Graph answers an invitation
+	// within a few seconds; a queue message is hidden for far longer than this.
+	DefaultTimeout = 20 * time.Second
+
+	// sdkVersion is the version of msgraph-sdk-go in go.mod, for Graph's own statistics. A test compares the two.
+	sdkVersion = "1.103.0"
+
+	// maxSponsors is Entra's limit of sponsors for a guest.
+	maxSponsors = 5
+)
+
+// Config is what a [Client] is made of.
+type Config struct {
+	// URL is where Graph is: scheme and host only, without a path. https://graph.microsoft.com, a national cloud's
+	// (https://graph.microsoft.us, https://dod-graph.microsoft.us, https://microsoftgraph.chinacloudapi.cn), or http://127.0.0.1:port
+	// for a stand-in.
+	URL string
+	// Credential gives the tokens; they are sent to exactly the host of URL, which must be https. Without one, URL must
+	// be http on a loopback address. It must cache its tokens: it is asked before every call.
+	Credential azcore.TokenCredential
+	// Log gets one line for each answer, with Graph's request-id and the time in milliseconds: at the level Debug for a success, Info
+	// for everything else. Default: none.
+	Log *slog.Logger
+	// Timeout is how long a call may take. Default DefaultTimeout.
+	Timeout time.Duration
+	// Transport carries the requests. Default: the SDK's own, which is net/http's.
+	Transport http.RoundTripper
+	// Pressure, if set, is told how much of one of Graph's limits is used, from 0.8 on, where 1 is all of it and more is possible: slowing
+	// down now avoids being throttled. It is called before a call returns, and by several goroutines at once.
+	Pressure func(used float64)
+	// Now is the clock by which a Retry-After with a date is read. Default time.Now.
+	Now func() time.Time
+}
+
+// A Client speaks with the directory. It may be used by several goroutines at once.
+//
+// It never tries a call again (but for one new token when Graph asks for it) and never follows a redirect: what to do after a
+// failure is the caller's decision, who knows from the error's code and RetryAfter.
+//
+// The errors of all methods are *problem.Error with a Directory… code and without personal data. They say what an admin can do about
+// it (Detail) and what the partner may read (Public). All methods return:
+//
+//   - DirectoryThrottled: Graph said 429.
+//   - DirectoryUnavailable: no answer in time, a failing server, or an answer that is none of Graph's. What was asked may have
+//     been done all the same.
+//   - DirectoryUnknown: an answer that may pass or may stay; what it means is not known.
+//   - DirectoryForbidden: there is no valid token for the app.
+//   - DirectoryRefused: what was asked for makes no sense, or Graph said no for a reason that has no code of its own.
+//
+// Which others there are, and NotFound, the one without Directory…, stands at the methods.
+type Client struct {
+	adapter abs.RequestAdapter
+	base    string // scheme and host
+	timeout time.Duration
+}
+
+var (
+	_ workflow.Directory = (*Client)(nil)
+	_ workflow.Users     = (*Client)(nil)
+)
+
+// New returns a client, or an error that says which part of config can't be used. It makes no call.
+func New(config Config) (*Client, error) {
+	base, err := parseBase(config.URL, config.Credential != nil)
+	if err != nil {
+		return nil, fmt.Errorf("directory: the URL of Graph: %w", err)
+	}
+	if config.Timeout < 0 {
+		return nil, fmt.Errorf("directory: the timeout is negative: %v", config.Timeout)
+	}
+	if config.Timeout == 0 {
+		config.Timeout = DefaultTimeout
+	}
+	if config.Log == nil {
+		config.Log = slog.New(slog.DiscardHandler)
+	}
+	if config.Now == nil {
+		config.Now = time.Now
+	}
+	if config.Transport == nil {
+		config.Transport = khttp.GetDefaultTransport()
+	}
+	auth, err := authenticator(config.Credential, base)
+	if err != nil {
+		return nil, fmt.Errorf("directory: %w", err)
+	}
+	options := core.GraphClientOptions{GraphServiceVersion: "v1.0", GraphServiceLibraryVersion: sdkVersion}
+	// The list is explicit because the SDK's default one comes in random order, and in some orders sends a repeated POST with a
+	// wrong Content-Encoding. It has no retry, no redirect and no compression.
+	client := &http.Client{
+		Transport: khttp.NewCustomTransportWithParentTransport(config.Transport,
+			core.NewGraphTelemetryHandler(&options),
+			khttp.NewUserAgentHandler(),
+			khttp.NewParametersNameDecodingHandler(),
+			sizedBody{},
+			guard{base: base, bearer: config.Credential != nil},
+			answers{log: config.Log, now: config.Now, pressure: config.Pressure},
+		),
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	// With its own JSON factories the adapter needs nothing from the SDK's global registries.
+	adapter, err := core.NewGraphRequestAdapterBaseWithParseNodeFactoryAndSerializationWriterFactoryAndHttpClient(
+		auth, options, jsonserialization.NewJsonParseNodeFactory(), jsonserialization.NewJsonSerializationWriterFactory(), client)
+	if err != nil {
+		return nil, fmt.Errorf("directory: preparing the SDK: %w", err)
+	}
+	adapter.SetBaseUrl(base.String() + "/v1.0")
+	return &Client{adapter: adapter, base: base.String(), timeout: config.Timeout}, nil
+}
+
+// ManagedIdentity returns the credential of the user-assigned managed identity with that client id. It makes no call; it is an error
+// to leave the client id empty, because the system-assigned identity that would be taken then is another one.
+func ManagedIdentity(clientID string) (azcore.TokenCredential, error) {
+	if !guidForm.MatchString(clientID) {
+		return nil, errors.New("directory: the client id of the user-assigned managed identity is missing or is no GUID")
+	}
+	credential, err := azidentity.NewManagedIdentityCredential(&azidentity.ManagedIdentityCredentialOptions{ID: azidentity.ClientID(clientID)})
+	if err != nil {
+		return nil, fmt.Errorf("directory: preparing the managed identity: %w", err)
+	}
+	return credential, nil
+}
+
+// parseBase returns scheme and host of Graph. A token needs https; without one, only a loopback address is let through,
+// so that a forgotten credential can't send addresses over the network.
+func parseBase(text string, credential bool) (*url.URL, error) {
+	u, err := url.Parse(text)
+	if err != nil {
+		return nil, errors.New("it is no URL")
+	}
+	switch {
+	case u.Hostname() == "" || u.Opaque != "":
+		return nil, errors.New("it has no host; give scheme and host, for example https://graph.microsoft.com")
+	case u.User != nil || u.Path != "" && u.Path != "/" || u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
+		return nil, errors.New("give scheme and host only, for example https://graph.microsoft.com")
+	case credential && u.Scheme != "https":
+		return nil, errors.New("with a credential it must be https")
+	case !credential && (u.Scheme != "http" || !loopback(u.Hostname())):
+		return nil, errors.New("without a credential it must be http on a loopback address, for example http://127.0.0.1:8080")
+	}
+	return &url.URL{Scheme: u.Scheme, Host: strings.ToLower(u.Host)}, nil
+}
+
+func loopback(host string) bool {
+	return strings.EqualFold(host, "localhost") || net.ParseIP(host).IsLoopback()
+}
+
+// authenticator returns what puts tokens on requests to exactly base.
+func authenticator(credential azcore.TokenCredential, base *url.URL) (authentication.AuthenticationProvider, error) {
+	if credential == nil {
+		return &authentication.AnonymousAuthenticationProvider{}, nil
+	}
+	provider, err := kauth.NewAzureIdentityAccessTokenProviderWithScopesAndValidHosts(
+		namedCredential{credential}, []string{base.String() + "/.default"}, []string{base.Hostname()})
+	if err != nil {
+		return nil, fmt.Errorf("preparing the credential: %w", err)
+	}
+	// For a host that it does not list, the SDK sends the request without a token and without an error.
+	if !provider.GetAllowedHostsValidator().IsUrlHostValid(base) {
+		return nil, errors.New("the SDK would send no token to the host of Graph")
+	}
+	return authentication.NewBaseBearerTokenAuthenticationProvider(provider), nil
+}
+
+// Invite creates the guest or finds the one that exists, and returns its object id in lower case. With SendMessage, Graph sends
+// a mail each time.
+//
+// It returns every code of the directory but DirectoryNotReplicated, DirectoryGroupForbidden and DirectoryReadForbidden. Those that are TenantWide
+// are returned only if Graph's words are about the tenant and nothing in them may be about this guest.
+func (c *Client) Invite(ctx context.Context, invitation workflow.Invitation) (string, error) {
+	const doing = "inviting a guest"
+	body, err := newInvitation(invitation)
+	if err != nil {
+		return "", err
+	}
+	request, err := c.newPost(ctx, doing, "/invitations", map[string]string{}, body)
+	if err != nil {
+		return "", err
+	}
+	chosen, ours := quotable(invitation)
+	var created createdInvitation
+	err = c.call(ctx, operation{
+		doing:    doing,
+		want:     []int{http.StatusCreated, http.StatusOK},
+		classify: func(a *answerError) problem.Code { return classifyInvitation(a, invitation) },
+		private:  append(chosen, ours...),
+	}, func(ctx context.Context) error { return c.send(ctx, request, &created) })
+	if err != nil {
+		return "", err
+	}
+	if strings.EqualFold(created.status, "Error") {
+		meaning := meanings[problem.DirectoryInvitationError]
+		return "", &problem.Error{Code: problem.DirectoryInvitationError, Public: meaning.public, Detail: doing + ": " + meaning.admin}
+	}
+	if created.invited == nil {
+		return "", problem.New(problem.DirectoryUnavailable, "%s: the answer names no guest", doing)
+	}
+	id := strings.ToLower(created.invited.id)
+	if !guidForm.MatchString(id) {
+		return "", problem.New(problem.DirectoryUnavailable, "%s: the guest's id in the answer is no GUID", doing)
+	}
+	return id, nil
+}
+
+// newInvitation returns the invitation as it goes over the wire.
+func newInvitation(invitation workflow.Invitation) (*invitationBody, error) {
+	switch {
+	case invitation.Address == submission.Address{}:
+		return nil, problem.New(problem.DirectoryRefused, "an invitation without an address")
+	case invitation.RedirectURL == "":
+		return nil, problem.New(problem.DirectoryRefused, "an invitation without a redirect URL")
+	case invitation.UserType != "" && invitation.UserType != "Guest" && invitation.UserType != "Member":
+		return nil, problem.New(problem.DirectoryRefused, "an invitation for a user type that is neither Guest nor Member")
+	}
+	sponsors, err := newSponsors(invitation.Sponsors)
+	if err != nil {
+		return nil, err
+	}
+	body := &invitationBody{
+		emailAddress: invitation.Address.String(),
+		displayName:  invitation.DisplayName,
+		redirectURL:  invitation.RedirectURL,
+		userType:     invitation.UserType,
+		sendMessage:  invitation.SendMessage,
+		sponsors:     sponsors,
+	}
+	if invitation.MessageLanguage != "" || invitation.Message != "" || invitation.Cc != "" {
+		// Graph uses it only if it sends the mail, takes one copy at most, and has no use for a language beside a message.
+		body.message = &messageInfo{language: invitation.MessageLanguage, body: invitation.Message, cc: invitation.Cc}
+	}
+	return body, nil
+}
+
+// newSponsors returns the sponsors as they go over the wire: [{"id": "…"}]. Graph's documentation shows no example; this form is the one
+// that scripts send to real tenants. It names no type, so that a sponsor may be a user or a group.
+func newSponsors(ids []string) ([]serialization.Parsable, error) {
+	if len(ids) > maxSponsors {
+		return nil, problem.New(problem.DirectoryRefused, "an invitation with %d sponsors; Entra takes at most %d", len(ids), maxSponsors)
+	}
+	var sponsors []serialization.Parsable
+	for i, id := range ids {
+		if !guidForm.MatchString(id) {
+			return nil, problem.New(problem.DirectoryRefused, "sponsor %d of an invitation is no object id", i+1)
+		}
+		sponsors = append(sponsors, &identity{id: id})
+	}
+	return sponsors, nil
+}
+
+// newPost returns a request with a body. The path is a template for the parameters.
+func (c *Client) newPost(ctx context.Context, doing, path string, parameters map[string]string, body serialization.Parsable) (*abs.RequestInformation, error) {
+	request := abs.NewRequestInformationWithMethodAndUrlTemplateAndPathParameters(abs.POST, "{+baseurl}"+path, parameters)
+	request.Headers.TryAdd("Accept", "application/json")
+	err := request.SetContentFromParsable(ctx, c.adapter, "application/json", body)
+	if err != nil {
+		return nil, problem.New(problem.DirectoryUnavailable, "%s: the request can't be encoded", doing)
+	}
+	return request, nil
+}
+
+// AddMember adds the guest to the group; both are object ids. added is false if it was a member before. DirectoryNotReplicated: the
+// guest is not visible to the directory yet. DirectoryRefused: the group does not exist or can't take the guest. DirectoryGroupForbidden: the
+// app may not change this group's members.
+func (c *Client) AddMember(ctx context.Context, groupID, guestID string) (added bool, err error) {
+	const doing = "adding a guest to a group"
+	if !guidForm.MatchString(groupID) || !guidForm.MatchString(guestID) {
+		return false, problem.New(problem.DirectoryRefused, "%s: an id is no GUID", doing)
+	}
+	request, err := c.newPost(ctx, doing, "/groups/{group}/members/$ref", map[string]string{"group": groupID},
+		&reference{url: c.base + "/v1.0/directoryObjects/" + guestID})
+	if err != nil {
+		return false, err
+	}
+	present := false
+	err = c.call(ctx, operation{
+		doing: doing,
+		// Anything but 204 is the answer of somebody else: taking a proxy's page for success would lose the grant.
+		want: []int{http.StatusNoContent},
+		classify: func(a *answerError) problem.Code {
+			present = alreadyMember(a)
+			return classifyMember(a, groupID, guestID)
+		},
+	}, func(ctx context.Context) error {
+		return c.adapter.SendNoContent(ctx, request, nil)
+	})
+	if present {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+var guidForm = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)

@@ -1,0 +1,294 @@
+package graph
+
+import (
+	"context"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"regexp"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
+
+	"guestlist/handlers/problem"
+)
+
+// An answerError is an answer that is not what was asked for.
+type answerError struct {
+	status     int
+	code       string // Graph's code for the error; "" if the answer has none
+	message    string // Graph's text. It may quote anything, so it leaves this package only through scrubbed
+	requestID  string
+	retryAfter time.Duration
+	fault      string // what is wrong with the answer itself; "" if it is an error in Graph's form
+}
+
+// Error says no more than the status: the SDK puts the text of this error into its own.
+func (e *answerError) Error() string { return fmt.Sprintf("status %d", e.status) }
+
+// says reports whether Graph's message holds one of the texts, which are in lower case.
+func (e *answerError) says(texts ...string) bool {
+	message := strings.ToLower(e.message)
+	return slices.ContainsFunc(texts, func(text string) bool { return strings.Contains(message, text) })
+}
+
+// An operation is what a call of the SDK is for.
+type operation struct {
+	doing string // for the log
+	want  []int  // the statuses that are a success
+	// classify says what an error in Graph's form means for this operation. "" if the status says all.
+	classify func(*answerError) problem.Code
+	private  []string // what must not appear in an error's text even if Graph repeats it
+}
+
+// call runs one call of the SDK, and turns whatever goes wrong into a *problem.Error. It is the only place that sees errors of the SDK.
+func (c *Client) call(ctx context.Context, op operation, run func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+	defer cancel()
+	err := guarded(context.WithValue(ctx, exchangeKey{}, &exchange{want: op.want}), run)
+	if err == nil {
+		return nil
+	}
+	return op.problem(ctx, err, c.timeout)
+}
+
+// errPanicked stands for a panic of the SDK. What it panicked with is not kept: it may quote the answer.
+var errPanicked = errors.New("the SDK can't read the answer")
+
+// guarded runs a call of the SDK. Its readers assert types as they go; an answer on which one of them panics costs the call,
+// not the process.
+func guarded(ctx context.Context, run func(context.Context) error) (err error) {
+	defer func() {
+		if recover() != nil {
+			err = errPanicked
+		}
+	}()
+	return run(ctx)
+}
+
+// problem returns the error for the caller. It never calls the Error method of an error of the SDK: some of them panic, others quote
+// addresses and answers.
+func (op operation) problem(ctx context.Context, err error, timeout time.Duration) error {
+	var answer *answerError
+	var token *tokenError
+	unavailable := func(detail string) error {
+		return problem.New(problem.DirectoryUnavailable, "%s: %s", op.doing, detail)
+	}
+	switch {
+	case errors.As(err, &answer):
+		return op.answered(answer)
+	case errors.Is(ctx.Err(), context.DeadlineExceeded):
+		return problem.New(problem.DirectoryUnavailable, "%s: no answer within %v: %w", op.doing, timeout, context.DeadlineExceeded)
+	case ctx.Err() != nil:
+		return problem.New(problem.DirectoryUnavailable, "%s: given up: %w", op.doing, context.Canceled)
+	case errors.As(err, &token):
+		return op.withoutToken(token)
+	case errors.Is(err, errUnsafe):
+		return unavailable(errUnsafe.Error())
+	case errors.Is(err, errPanicked):
+		return unavailable(errPanicked.Error())
+	default:
+		return unavailable(networkFault(err))
+	}
+}
+
+// answered returns the error for an answer that is no success.
+func (op operation) answered(answer *answerError) error {
+	detail := fmt.Sprintf("%s: status %d", op.doing, answer.status)
+	if answer.code != "" {
+		detail += " " + answer.code
+	}
+	if answer.fault != "" {
+		detail += ": " + answer.fault
+	}
+	if text := scrubbed(answer.message, op.private); text != "" {
+		detail += ": " + text
+	}
+	code := op.code(answer)
+	meaning := meanings[code]
+	if meaning.admin != "" {
+		detail = strings.TrimRight(detail, ".") + "; " + meaning.admin
+	}
+	wait := answer.retryAfter
+	if !code.Retryable() && !code.Probe() {
+		wait = 0
+	}
+	failure := &problem.Error{Code: code, Public: meaning.public, Detail: detail, Ref: answer.requestID, RetryAfter: wait}
+	if code == problem.DirectoryGuestDisabled || code == problem.DirectoryInternalUser {
+		failure.Object = namedObject(answer.message, op.private)
+	}
+	return failure
+}
+
+// code returns what an answer means: what a status means everywhere, what the operation makes of Graph's words, and what is left.
+func (op operation) code(answer *answerError) problem.Code {
+	switch {
+	case answer.status == http.StatusTooManyRequests:
+		return problem.DirectoryThrottled
+	case answer.status == http.StatusUnauthorized:
+		return problem.DirectoryForbidden
+	case answer.status < 400:
+		return problem.DirectoryUnavailable
+	case answer.fault != "" && answer.status == http.StatusForbidden:
+		// Somebody between us and Graph forbids it, us or this one request.
+		return problem.DirectoryUnknown
+	case answer.fault != "":
+		// Not Graph's own words: a gateway's page says nothing about this guest.
+		return problem.DirectoryUnavailable
+	}
+	code := op.classify(answer)
+	if code != "" {
+		return code
+	}
+	switch answer.status {
+	case http.StatusRequestTimeout, http.StatusConflict, http.StatusLocked, http.StatusTooEarly:
+		// Somebody else changes the same object right now, or the request came at a bad moment.
+		return problem.DirectoryUnavailable
+	}
+	if answer.status >= 500 {
+		return problem.DirectoryUnavailable
+	}
+	return problem.DirectoryRefused
+}
+
+// classifyRead tells a missing permission from everything else.
+func classifyRead(answer *answerError) problem.Code {
+	if answer.status == http.StatusForbidden {
+		return problem.DirectoryReadForbidden
+	}
+	return ""
+}
+
+// alreadyMember reports whether the answer says that there was nothing to do.
+func alreadyMember(answer *answerError) bool {
+	return answer.status == http.StatusBadRequest && answer.says("added object references already exist")
+}
+
+// classifyMember tells a guest that is not visible yet, which passes, from a group that is not there, which stays. Graph says both in
+// the same words and names the object that it misses; it says them with 404, and at times with 400.
+//
+// None of it is about the tenant: that the app's privileges are insufficient is said of a group that it does not own, or that can have
+// roles, too.
+func classifyMember(answer *answerError, groupID, guestID string) problem.Code {
+	switch answer.status {
+	case http.StatusBadRequest, http.StatusForbidden, http.StatusNotFound:
+	default:
+		return ""
+	}
+	missing := answer.status == http.StatusNotFound || answer.says("does not exist or one of its queried reference-property objects")
+	switch {
+	case missing && answer.says(strings.ToLower(groupID)) && !answer.says(strings.ToLower(guestID)):
+		return problem.DirectoryRefused
+	case missing, answer.says("unable to read the company information"):
+		// The second is seen just after an invitation too.
+		return problem.DirectoryNotReplicated
+	case answer.status == http.StatusForbidden && answer.says("insufficient privilege", "insufficient permission"):
+		return problem.DirectoryGroupForbidden
+	default:
+		return problem.DirectoryRefused
+	}
+}
+
+// withoutToken tells an identity that does not exist or may not be used, which stays, from one that can't be asked now.
+func (op operation) withoutToken(token *tokenError) error {
+	code := problem.DirectoryUnavailable
+	detail := op.doing + ": no token from the app's identity"
+	var failed *azidentity.AuthenticationFailedError
+	if errors.As(token, &failed) && failed.RawResponse != nil {
+		status := failed.RawResponse.StatusCode
+		detail += fmt.Sprintf(": status %d", status)
+		if status == http.StatusBadRequest || status == http.StatusUnauthorized || status == http.StatusForbidden {
+			code = problem.DirectoryForbidden
+			detail += "; is the managed identity assigned to this app, and its client id right?"
+		}
+	}
+	return problem.New(code, "%s", detail)
+}
+
+// networkFault says in our own words why there is no answer.
+func networkFault(err error) string {
+	var dns *net.DNSError
+	var errno syscall.Errno
+	var authority x509.UnknownAuthorityError
+	var hostname x509.HostnameError
+	var network net.Error
+	switch {
+	case errors.As(err, &dns):
+		return "the host's name can't be resolved"
+	case errors.As(err, &authority), errors.As(err, &hostname):
+		return "the host's certificate is not to be trusted"
+	case errors.As(err, &errno):
+		return "no connection: " + errno.Error()
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return "the connection ended before the answer did"
+	case errors.As(err, &network) && network.Timeout():
+		return "the connection timed out"
+	default:
+		return fmt.Sprintf("no answer that can be read (%T)", innermost(err))
+	}
+}
+
+// innermost returns the error at the end of the chain, whose type says most.
+func innermost(err error) error {
+	for {
+		next := errors.Unwrap(err)
+		if next == nil {
+			return err
+		}
+		err = next
+	}
+}
+
+const (
+	// maxMessage is more than any message of Graph, in bytes. A longer one is not looked at.
+	maxMessage = 8 << 10
+	// maxText is how much of Graph's message is repeated, in characters. Its first sentence says what there is to say.
+	maxText = 200
+	// maxWord is longer than a quoted GUID and shorter than a token.
+	maxWord = 45
+
+	removed = "[removed]"
+)
+
+// scrubbed returns a message of Graph in a form that can go to a log: one line, short, without anything that may be an address, a
+// link, a user name or a token, and without the private values.
+func scrubbed(message string, private []string) string {
+	for _, secret := range private {
+		for _, form := range []string{secret, strings.ReplaceAll(secret, "@", "_")} {
+			if form != "" {
+				form = strings.ToValidUTF8(form, string(utf8.RuneError)) // as JSON does it, and as a pattern must be
+				message = regexp.MustCompile("(?i)"+regexp.QuoteMeta(form)).ReplaceAllString(message, " "+removed+" ")
+			}
+		}
+	}
+	// A character that can't be seen could hide a separator from the rules below.
+	message = strings.Map(func(r rune) rune {
+		switch {
+		case unicode.IsSpace(r):
+			return ' '
+		case !unicode.IsPrint(r) || r == utf8.RuneError:
+			return -1
+		}
+		return r
+	}, message)
+	words := strings.Fields(message)
+	for i, word := range words {
+		afterBearer := i > 0 && strings.EqualFold(strings.Trim(words[i-1], ":'\""), "bearer")
+		if afterBearer || strings.ContainsAny(word, "@＠﹫/\\%=#") || utf8.RuneCountInString(word) > maxWord {
+			words[i] = removed
+		}
+	}
+	text := []rune(strings.Join(words, " "))
+	if len(text) > maxText {
+		text = append(text[:maxText-1], '…')
+	}
+	return string(text)
+}

@@ -1,0 +1,110 @@
+package graph
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"strings"
+
+	abs "github.com/microsoft/kiota-abstractions-go"
+	"github.com/microsoft/kiota-abstractions-go/serialization"
+
+	"guestlist/handlers/policy/lint"
+	"guestlist/handlers/problem"
+)
+
+var _ lint.Directory = (*Client)(nil)
+
+// Group returns the group of that object id. The app needs the permission GroupMember.Read.All, or one that includes
+// it. NotFound: there is no such group. DirectoryReadForbidden: also where the app sees the group and not what kind it is.
+func (c *Client) Group(ctx context.Context, id string) (lint.Group, error) {
+	const doing = "reading a group"
+	var found group
+	err := c.look(ctx, doing, "groups", id,
+		[]string{"id", "displayName", "securityEnabled", "mailEnabled", "groupTypes", "isAssignableToRole", "onPremisesSyncEnabled"}, &found)
+	if err != nil {
+		return lint.Group{}, err
+	}
+	if !strings.EqualFold(found.id, id) {
+		return lint.Group{}, problem.New(problem.DirectoryUnavailable, "%s: the answer is about another object", doing)
+	}
+	if found.securityEnabled == nil || found.mailEnabled == nil {
+		// Every group has both.
+		return lint.Group{}, problem.New(problem.DirectoryReadForbidden, "%s: the answer leaves out what kind of group it is", doing)
+	}
+	return lint.Group{
+		ID:              strings.ToLower(id),
+		DisplayName:     found.displayName,
+		SecurityEnabled: *found.securityEnabled,
+		MailEnabled:     *found.mailEnabled,
+		Dynamic:         slices.Contains(found.groupTypes, "DynamicMembership"),
+		Unified:         slices.Contains(found.groupTypes, "Unified"),
+		RoleAssignable:  isTrue(found.isAssignableToRole),
+		OnPremises:      isTrue(found.onPremisesSyncEnabled),
+	}, nil
+}
+
+// Principal returns the user or group of that object id. The app needs the permissions User.Read.All and
+// GroupMember.Read.All, or ones that include them; to ask for an object of any kind at once it would need
+// Directory.Read.All. NotFound: there is neither a user nor a group of that id. DirectoryForbidden: also where the app
+// sees the user and not whether the account is enabled.
+func (c *Client) Principal(ctx context.Context, id string) (lint.Principal, error) {
+	const doing = "reading a user"
+	var found user
+	err := c.look(ctx, doing, "users", id, []string{"id", "displayName", "accountEnabled", "userType"}, &found)
+	if problem.CodeOf(err) == problem.NotFound {
+		group, err := c.Group(ctx, id)
+		if err != nil {
+			return lint.Principal{}, err
+		}
+		return lint.Principal{ID: group.ID, DisplayName: group.DisplayName, Kind: "group"}, nil
+	}
+	if err != nil {
+		return lint.Principal{}, err
+	}
+	if !strings.EqualFold(found.id, id) {
+		return lint.Principal{}, problem.New(problem.DirectoryUnavailable, "%s: the answer is about another object", doing)
+	}
+	if found.accountEnabled == nil {
+		return lint.Principal{}, problem.New(problem.DirectoryReadForbidden, "%s: the answer leaves out whether the account is enabled", doing)
+	}
+	return lint.Principal{
+		ID:          strings.ToLower(id),
+		DisplayName: found.displayName,
+		Kind:        "user",
+		Enabled:     *found.accountEnabled,
+		Guest:       strings.EqualFold(found.userType, "Guest"),
+	}, nil
+}
+
+// look reads some properties of the object of that id in a set, groups or users.
+func (c *Client) look(ctx context.Context, doing, set, id string, properties []string, into serialization.Parsable) error {
+	if !guidForm.MatchString(id) {
+		// In place of an id the path could name something else.
+		return problem.New(problem.DirectoryRefused, "%s: the id is no GUID", doing)
+	}
+	request := abs.NewRequestInformationWithMethodAndUrlTemplateAndPathParameters(
+		abs.GET, "{+baseurl}/"+set+"/{id}{?%24select}", map[string]string{"id": strings.ToLower(id)})
+	request.AddQueryParameters(lookQuery{Select: properties})
+	request.Headers.TryAdd("Accept", "application/json")
+	return c.call(ctx, operation{
+		doing:    doing,
+		want:     []int{http.StatusOK},
+		classify: classifyLook,
+	}, func(ctx context.Context) error { return c.send(ctx, request, into) })
+}
+
+// lookQuery are the query parameters of a look at one object, in the form in which the SDK wants them.
+type lookQuery struct {
+	Select []string `uriparametername:"%24select"`
+}
+
+// classifyLook tells an object that does not exist from everything else that has the status 404, such as a path that does not.
+func classifyLook(answer *answerError) problem.Code {
+	if answer.status == http.StatusNotFound && answer.code == "Request_ResourceNotFound" {
+		return problem.NotFound
+	}
+	return classifyRead(answer)
+}
+
+func isTrue(b *bool) bool { return b != nil && *b }

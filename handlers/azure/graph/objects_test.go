@@ -1,0 +1,131 @@
+package graph_test
+
+import (
+	"context"
+	"encoding/json"
+	"maps"
+	"net/http"
+	"slices"
+	"testing"
+
+	"guestlist/handlers/azure/graph"
+	"guestlist/handlers/problem"
+)
+
+// answeredObjects are the objects that Graph answers with, with every property that is read, and a call that gets each.
+var answeredObjects = map[string]struct {
+	properties map[string]any
+	wrap       func(object map[string]any) any // the whole answer
+	call       func(context.Context, *testing.T, *graph.Client) error
+}{
+	"an invitation": {
+		map[string]any{"status": "PendingAcceptance", "invitedUser": map[string]any{"id": guest}},
+		func(object map[string]any) any { return object },
+		operations["Invite"],
+	},
+	"an invited user": {
+		map[string]any{"id": guest, "displayName": "Ana", "mail": email, "userType": "Guest"},
+		func(object map[string]any) any { return map[string]any{"invitedUser": object} },
+		operations["Invite"],
+	},
+	"a user in a list": {
+		map[string]any{"id": guest, "displayName": "Ana", "mail": email, "otherMails": []string{email}, "proxyAddresses": []string{"smtp:" + email},
+			"userPrincipalName": "ana_contoso.com#EXT#@tenant.example", "userType": "Guest", "creationType": "Invitation",
+			"externalUserState": "Accepted", "accountEnabled": true},
+		func(object map[string]any) any { return map[string]any{"value": []any{object}} },
+		operations["FindUser"],
+	},
+	"a list": {
+		map[string]any{"value": []any{entry(guest)}, "@odata.nextLink": "https://graph.example/users?$skiptoken=x"},
+		func(object map[string]any) any { return object },
+		operations["FindUser"],
+	},
+	"a user": {
+		map[string]any{"id": group, "displayName": "Ana", "userType": "Member", "accountEnabled": true},
+		func(object map[string]any) any { return object },
+		func(ctx context.Context, _ *testing.T, c *graph.Client) error {
+			return looks["Principal"](ctx, c, group)
+		},
+	},
+	"a group": {
+		map[string]any{"id": group, "displayName": "Partners", "groupTypes": []string{}, "securityEnabled": true, "mailEnabled": false,
+			"isAssignableToRole": true, "onPremisesSyncEnabled": true},
+		func(object map[string]any) any { return object },
+		func(ctx context.Context, _ *testing.T, c *graph.Client) error {
+			return looks["Group"](ctx, c, group)
+		},
+	},
+}
+
+func encoded(t *testing.T, value any) string {
+	t.Helper()
+	data, err := json.Marshal(value)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
+
+func TestAPropertyOfTheWrongTypeIsAnError(t *testing.T) {
+	values := []any{"text", true, 5, 5.5, []any{}, []any{"text"}, []any{5}, []any{[]any{}}, map[string]any{}, map[string]any{"id": 5}}
+	fits := func(value, property any) bool {
+		switch property := property.(type) {
+		case []string:
+			list, isList := value.([]any)
+			return isList && !slices.ContainsFunc(list, func(entry any) bool { _, isText := entry.(string); return !isText })
+		case []any:
+			list, isList := value.([]any)
+			return isList && len(list) == len(property)
+		case string:
+			_, isText := value.(string)
+			return isText
+		default:
+			_, isBool := value.(bool)
+			return isBool
+		}
+	}
+	for name, object := range answeredObjects {
+		for property := range object.properties {
+			for _, value := range values {
+				if fits(value, object.properties[property]) {
+					continue
+				}
+				changed := maps.Clone(object.properties)
+				changed[property] = value
+				body := encoded(t, object.wrap(changed))
+				t.Run(name+": "+body, func(t *testing.T) {
+					client, log := answering(t, http.StatusOK, "application/json", body)
+					wantProblem(t, object.call(t.Context(), t, client), problem.DirectoryUnavailable, log)
+				})
+			}
+		}
+	}
+}
+
+func TestAnUnknownPropertyIsIgnored(t *testing.T) {
+	for name, object := range answeredObjects {
+		t.Run(name, func(t *testing.T) {
+			more := maps.Clone(object.properties)
+			for unknown, value := range map[string]any{"@odata.type": "#microsoft.graph.thing", "a": nil, "b": 1.5, "c": true, "d": "text",
+				"e": []any{1, nil, []any{}}, "f": map[string]any{"id": 5}} {
+				more[unknown] = value
+			}
+			client, _ := answering(t, http.StatusOK, "application/json", encoded(t, object.wrap(more)))
+			err := object.call(t.Context(), t, client)
+			if err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+func TestWhatElseAnErrorSaysDoesNotCostItsCode(t *testing.T) {
+	for _, more := range []string{
+		``, `,"details":"x"`, `,"details":[{"code":5}]`, `,"target":[]`, `,"innerError":null`, `,"innerError":"x"`, `,"innerError":[]`,
+		`,"innerError":{"date":"yesterday"}`, `,"innerError":{"date":5,"client-request-id":[]}`, `,"innerError":{"innerError":{"code":"x"}}`,
+	} {
+		client, log := answering(t, http.StatusForbidden, "application/json",
+			`{"error":{"code":"Authorization_RequestDenied","message":"Guest invitations not allowed for your company."`+more+`},"more":1}`)
+		wantProblem(t, second(client.Invite(t.Context(), invitation(t))), problem.DirectoryInvitationsOff, log)
+	}
+}

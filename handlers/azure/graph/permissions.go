@@ -1,0 +1,76 @@
+package graph
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
+	abs "github.com/microsoft/kiota-abstractions-go"
+
+	"guestlist/handlers/problem"
+	"guestlist/handlers/workflow"
+)
+
+// Roles returns the permissions in the token that the credential gives for Graph at the URL: those that an admin has consented to and that the
+// platform already knows of, in alphabetical order. They are what Graph goes by.
+func Roles(ctx context.Context, credential azcore.TokenCredential, url string) ([]string, error) {
+	const doing = "reading the permissions in the app's token"
+	token, err := credential.GetToken(ctx, policy.TokenRequestOptions{Scopes: []string{strings.TrimSuffix(url, "/") + "/.default"}})
+	if err != nil {
+		return nil, operation{doing: doing}.withoutToken(&tokenError{err})
+	}
+	parts := strings.Split(token.Token, ".")
+	if len(parts) != 3 {
+		return nil, problem.New(problem.DirectoryUnavailable, "%s: the token is none that can be read", doing)
+	}
+	payload, err := base64.RawURLEncoding.DecodeString(parts[1])
+	if err != nil {
+		return nil, problem.New(problem.DirectoryUnavailable, "%s: the token is none that can be read", doing)
+	}
+	var claims struct {
+		Roles []string `json:"roles"`
+	}
+	err = json.Unmarshal(payload, &claims)
+	if err != nil {
+		return nil, problem.New(problem.DirectoryUnavailable, "%s: the token is none that can be read", doing)
+	}
+	slices.Sort(claims.Roles)
+	return append([]string{}, claims.Roles...), nil
+}
+
+// MayInvite returns nil if Graph would take an invitation from this app. It sends one without an address, which can reach nobody: Graph looks at the
+// permission first. Errors are as for Invite.
+func (c *Client) MayInvite(ctx context.Context) error {
+	request := abs.NewRequestInformationWithMethodAndUrlTemplateAndPathParameters(abs.POST, "{+baseurl}/invitations", map[string]string{})
+	request.Headers.TryAdd("Accept", "application/json")
+	request.SetStreamContentAndContentType([]byte("{}"), "application/json")
+	let := false
+	err := c.call(ctx, operation{
+		doing: "asking whether the app may invite",
+		classify: func(a *answerError) problem.Code {
+			let = a.status == http.StatusBadRequest
+			return classifyInvitation(a, workflow.Invitation{})
+		},
+	}, func(ctx context.Context) error { return c.adapter.SendNoContent(ctx, request, nil) })
+	if let {
+		return nil
+	}
+	return err
+}
+
+// MayAddMembers returns nil if Graph would let this app add somebody to a group. It asks for a group and a user that do not exist. That an app may not
+// does not mean that it may not for a group that it owns.
+func (c *Client) MayAddMembers(ctx context.Context) error {
+	const nobody = "00000000-0000-0000-0000-000000000000"
+	_, err := c.AddMember(ctx, nobody, nobody)
+	switch problem.CodeOf(err) {
+	case problem.DirectoryRefused, problem.DirectoryNotReplicated:
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,341 @@
+package graph
+
+import (
+	"net/http"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode"
+
+	"guestlist/handlers/problem"
+	"guestlist/handlers/workflow"
+)
+
+// A rule knows one meaning of an answer to an invitation by words that Graph uses for it. Graph gives the same status and code to many
+// things, and words its messages anew from time to time, so a rule asks for a few words in any order and never for a sentence.
+//
+// The words are in the form that plain gives to a text. "block*" stands for every word that begins so.
+type rule struct {
+	code problem.Code
+	// all are lists of words; one of each list must be there. What the message quotes of the invitation does not count:
+	// it was chosen by somebody outside.
+	all []words
+	// none are words that must not be there, quoted or not.
+	none words
+}
+
+// words are words or phrases, separated by "|".
+type words string
+
+const (
+	blocked words = "block*|disable*|deactivated|suspended|locked|not enabled"
+	closed  words = "block*|disable*|disallow*|denied|denies|deny|forbid*|prohibit*|restrict*|turned off|switched off|" +
+		"not allow*|not permit*|not enabled|not accept*|not be allowed|not currently allowed|no longer allowed"
+	lacking words = "insufficient|not|no|missing|lack*|requir*|need*|denied|without|unauthorized"
+	invalid words = "invalid|not valid|not a valid|malformed|badly formed|wrongly formed|not well formed|format|not acceptable|not supported|" +
+		"unsupported|illegal|incorrect|special character*|plus sign"
+	address words = "address|addresses|email|emails|e mail|mail|smtp|emailaddress|inviteduseremailaddress"
+	domain  words = "domain|domains"
+	company words = "company|companys|companies|organization*|tenant*|directory|directories"
+)
+
+// guestRules are the meanings that are about one guest; the first that fits counts.
+var guestRules = []rule{
+	{code: problem.DirectoryGuestDisabled,
+		all: []words{blocked, "sign in|signin|signing in|signed in|sign ins|log in|login|logging in|logon",
+			"account*|user|invited user*|invitee|guest|object id|exist*"},
+		none: "application|service principal|inviter"},
+	{code: problem.DirectoryGuestDisabled,
+		all: []words{"account is|account was|account has been|user account|account of|disabled account|blocked account|account disabled|account blocked",
+			blocked},
+		none: "application|service principal|inviter|invitation policy|cross tenant|domain|domains"},
+	{code: problem.DirectoryCrossCloud,
+		all: []words{"cross cloud|crosscloud|cloud worker|another cloud|different cloud|other cloud|microsoft cloud settings|national cloud*|across clouds"}},
+	{code: problem.DirectoryCrossTenant,
+		all: []words{"cross tenant|crosstenant*|tenant access setting*|tenant access polic*|xtas"}},
+	{code: problem.DirectoryInternalUser,
+		all: []words{"invitee|invited user*|user", "inviter tenant|inviters tenant|inviting tenant|tenant of the inviter|inviter directory|" +
+			"inviters directory|inviter organization|inviters organization|same tenant"}},
+	{code: problem.DirectoryInternalUser,
+		all: []words{"non external|nonexternal|not external|not an external|internal user|internal account|internal member", "exist*|already|belong*|holds|held"}},
+	{code: problem.DirectoryInternalUser,
+		all: []words{"verified domain|verified domains", "user*|invit*|address|email|mail"}},
+	{code: problem.DirectoryAddressTaken,
+		all: []words{"proxy address*|proxyaddress*"}},
+	{code: problem.DirectoryAddressTaken,
+		all: []words{"conflict*|same value|another object|other object|already in use|already used|already taken|duplicate*", address + "|contact"}},
+	{code: problem.DirectoryAddressTaken,
+		all:  []words{"cannot be invited|not be invited|not invitable", "this user|the user|this person|different|another"},
+		none: domain},
+	{code: problem.DirectoryInternalUser,
+		all:  []words{"already exist*|exists already|already a member|already in", "user|invitee|person|account", "object id|directory|tenant|organization*"},
+		none: "conflict*|another object|property|redirect*"},
+	{code: problem.DirectoryDomainBlocked,
+		all:  []words{domain, closed + "|not on|not in|excluded|not included|blocklist|allowlist|denylist"},
+		none: "redirect*"},
+	{code: problem.DirectoryDomainBlocked,
+		all: []words{"invitation policy|invite policy|allow list|allowlist|allowed list|deny list|denylist|block list|blocklist|blocked list|collaboration restrictions"}},
+	{code: problem.DirectoryBadAddress,
+		all:  []words{address, invalid},
+		none: "redirect*|url|uri|cc|ccrecipients|sponsor*|invitedusersponsors|messageinfo|invitedusermessageinfo|language"},
+}
+
+// tenantRules are the meanings that are about the tenant. A wrong one of these would stop everybody's invitations, so each has
+// words that make it doubtful: those that tell of one guest, one row of the policy or one call.
+var tenantRules = []rule{
+	{code: problem.DirectorySuspicious,
+		all: []words{"suspicious activit*|suspicious behavio*|unusual activit*|malicious activit*|fraudulent activit*|abusive activit*",
+			"invitation|invitations|invite|invites|inviting|" + company},
+		none: ofOneGuest + "|sign in|signing in|account|accounts|" + domain + "|" + address},
+	{code: problem.DirectoryQuota,
+		all: []words{"quota*|limit|maximum", "exceed*|reached", "daily|per day|object|objects|invitations|" + company},
+		none: ofOneGuest + "|sponsor*|group|groups|length|character*|recipient*|message|property|" + domain +
+			"|request limit|requests|too many requests|per second|per minute"},
+	{code: problem.DirectoryForbidden,
+		all:  []words{"privilege*|permission|permissions|consent*|scp|scope|scopes|roles claim|not authorized|unauthorized", lacking},
+		none: "invited user*|this user|invitee|sponsor*|usertype|invitedusertype|user type|member|members|group|groups|cross tenant|sign in|" + domain + "|" + address},
+	{code: problem.DirectoryInvitationsOff,
+		all: []words{"invit*|guest|guests|b2b|external collaboration", closed, company},
+		none: ofOneGuest + "|sign in|signing in|account|accounts|cloud|member|members|type|group|groups|sponsor*|cross tenant|redirect*|" +
+			"user|" + quoted + "|" + domain + "|" + address},
+}
+
+const (
+	ofOneGuest words = "invited user*|invitee*|this user|the user|this guest|the guest|person|recipient|object id"
+
+	// quoted stands in a text for what the text repeats of the invitation. A text that quotes is about the guest.
+	quoted = "·"
+)
+
+// classifyInvitation tells what an answer to that invitation means. It returns "" where the status says all.
+//
+// A text is never taken for a verdict on the tenant if it may be about the guest, nor the other way round: in doubt it is unknown.
+func classifyInvitation(answer *answerError, asked workflow.Invitation) problem.Code {
+	switch answer.status {
+	case http.StatusBadRequest, http.StatusForbidden, http.StatusNotFound, http.StatusConflict, http.StatusUnprocessableEntity:
+	case http.StatusRequestTimeout, http.StatusLocked, http.StatusTooEarly:
+		return ""
+	case http.StatusInternalServerError:
+		// Graph's answer to some addresses that nobody can invite, and to some that it can't look up just now.
+		if found(plain(answer.message), "target address|find target|unable to find") {
+			return problem.DirectoryUnknown
+		}
+		return ""
+	default:
+		if answer.status > http.StatusInternalServerError && answer.status != http.StatusNotImplemented {
+			return ""
+		}
+		return problem.DirectoryUnknown
+	}
+	// What is about the tenant is said with one of these two.
+	doubtful := answer.status != http.StatusBadRequest && answer.status != http.StatusForbidden
+	// Two of Graph's codes say all by themselves.
+	switch {
+	case answer.code == "Directory_QuotaExceeded" && !doubtful:
+		return problem.DirectoryQuota
+	case answer.code == "Request_MultipleObjectsWithSameKeyValue":
+		return problem.DirectoryAddressTaken
+	}
+	whole := plain(answer.message)
+	text := withoutQuotes(whole, asked)
+	var guest, tenant problem.Code
+	for _, r := range guestRules {
+		if !r.fits(text) {
+			continue
+		}
+		if !found(whole, r.none) {
+			guest = r.code
+			break
+		}
+		doubtful = true // it may be about the guest
+	}
+	i := slices.IndexFunc(tenantRules, func(r rule) bool { return r.fits(text) })
+	if i >= 0 {
+		tenant = tenantRules[i].code
+		doubtful = doubtful || found(whole, tenantRules[i].none) || found(text, tenantRules[i].none)
+	}
+	switch {
+	case guest != "" && tenant != "" && !doubtful:
+		return problem.DirectoryUnknown
+	case guest == problem.DirectoryCrossTenant:
+		return whoseSettings(text)
+	case guest != "":
+		return guest
+	case tenant != "" && doubtful:
+		return problem.DirectoryUnknown
+	case tenant != "":
+		return tenant
+	case answer.status == http.StatusConflict:
+		// Somebody else changes the same object right now.
+		return ""
+	case answer.status == http.StatusForbidden && answer.code == "Authorization_RequestDenied" && answer.message == "":
+		return problem.DirectoryForbidden
+	case answer.status == http.StatusBadRequest, answer.status == http.StatusUnprocessableEntity:
+		return problem.DirectoryRefused
+	default:
+		return problem.DirectoryUnknown
+	}
+}
+
+// whoseSettings tells whose cross-tenant access settings are in the way, as far as the text says.
+func whoseSettings(text string) problem.Code {
+	ours := found(text, "your organization*|your tenant*|your company*|your directory*|this organization*|this tenant*|our organization*|inbound|resource tenant")
+	theirs := found(text, "invited users|invitees|home tenant*|home organization*|users organization*|users tenant*|guests organization*|"+
+		"guests tenant*|their organization*|their tenant*|outbound")
+	switch {
+	case found(text, "both") || ours == theirs:
+		return problem.DirectoryCrossTenant
+	case ours:
+		return problem.DirectoryCrossTenantOurs
+	default:
+		return problem.DirectoryCrossTenantTheirs
+	}
+}
+
+func (r rule) fits(text string) bool {
+	return !slices.ContainsFunc(r.all, func(list words) bool { return !found(text, list) })
+}
+
+// found reports whether one of the words is in a plain text.
+func found(text string, list words) bool {
+	for word := range strings.SplitSeq(string(list), "|") {
+		stem, isStem := strings.CutSuffix(word, "*")
+		if isStem && strings.Contains(text, " "+stem) || !isStem && word != "" && strings.Contains(text, " "+word+" ") {
+			return true
+		}
+	}
+	return false
+}
+
+// contractions are written out, so that one form of a negation is enough in the rules.
+var contractions = strings.NewReplacer("can't", "cannot", "can not", "cannot", "won't", "will not", "n't", " not",
+	"organisation", "organization", "authoris", "authoriz")
+
+// plain returns a text as its words in lower case, with one space before, between and after them, without punctuation.
+func plain(text string) string { return joined(plainWords(text)) }
+
+func plainWords(text string) []string {
+	text = strings.Map(func(r rune) rune {
+		if unicode.Is(unicode.Cf, r) {
+			return -1
+		}
+		if r == '’' || r == '‘' {
+			return '\''
+		}
+		return unicode.ToLower(r)
+	}, text)
+	text = strings.ReplaceAll(contractions.Replace(text), "'", "")
+	return strings.FieldsFunc(text, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })
+}
+
+func joined(list []string) string { return " " + strings.Join(list, " ") + " " }
+
+// quotable returns what the answer to an invitation may repeat of it: what the partner chose, and what admins did.
+func quotable(asked workflow.Invitation) (chosen, ours []string) {
+	return []string{asked.Address.String(), asked.DisplayName}, []string{asked.RedirectURL, asked.Message, asked.Cc}
+}
+
+// withoutQuotes returns a plain text with a mark in place of each text of the invitation that it quotes. Of what the partner chose, two
+// words in a row are enough: an answer may cut a name short, and nobody must be able to call himself something that stops all invitations.
+func withoutQuotes(text string, asked workflow.Invitation) string {
+	chosen, ours := quotable(asked)
+	rest := strings.Fields(text)
+	for _, secret := range ours {
+		words := plainWords(secret)
+		rest = withoutRuns(rest, words, len(words))
+	}
+	for _, secret := range chosen {
+		rest = withoutRuns(rest, plainWords(secret), 2)
+	}
+	return joined(rest)
+}
+
+// withoutRuns returns the words of text with a mark in place of every run of least or more of them that stands in the secret too; the whole
+// secret is always enough.
+func withoutRuns(text, secret []string, least int) []string {
+	least = min(least, len(secret))
+	if least == 0 {
+		return text
+	}
+	var rest []string
+	for len(text) > 0 {
+		longest := 0
+		for i := range secret {
+			n := 0
+			for n < len(text) && i+n < len(secret) && text[n] == secret[i+n] {
+				n++
+			}
+			longest = max(longest, n)
+		}
+		if longest >= least {
+			rest = append(rest, quoted)
+			text = text[longest:]
+		} else {
+			rest = append(rest, text[0])
+			text = text[1:]
+		}
+	}
+	return rest
+}
+
+// namedObject returns the object id that a message names as such, in lower case, or "".
+func namedObject(message string, private []string) string {
+	match := objectForm.FindStringSubmatch(message)
+	if match == nil || slices.ContainsFunc(private, func(secret string) bool {
+		// Somebody outside could have called himself so.
+		return strings.Contains(strings.ToLower(secret), strings.ToLower(match[1]))
+	}) {
+		return ""
+	}
+	return strings.ToLower(match[1])
+}
+
+var objectForm = regexp.MustCompile(`(?i)\bobject\s*-?id\b[\s:='"(]{0,6}([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\b`)
+
+// A meaning is what a code tells the partner and the admin. The partner has not shown to own the address, so he must not learn
+// from it who has an account here or whom the tenant does not let in.
+type meaning struct{ public, admin string }
+
+const (
+	askYourContact = "This address can't be invited. Please ask the person you work with there."
+	notNow         = "Invitations can't be sent at the moment."
+)
+
+var meanings = map[problem.Code]meaning{
+	problem.DirectoryBadAddress: {
+		"This address can't be invited. Please use another one of yours, without characters such as + in it.",
+		"the directory does not invite addresses of this form or kind"},
+	problem.DirectoryDomainBlocked: {askYourContact,
+		"the tenant's list of allowed or blocked domains says no; see the collaboration restrictions in its external collaboration settings"},
+	problem.DirectoryCrossTenant: {askYourContact,
+		"cross-tenant access settings say no, ours for inbound or the guest's tenant's for outbound B2B collaboration"},
+	problem.DirectoryCrossTenantOurs: {askYourContact,
+		"our cross-tenant access settings for inbound B2B collaboration say no"},
+	problem.DirectoryCrossTenantTheirs: {askYourContact,
+		"the cross-tenant access settings of the guest's own tenant for outbound B2B collaboration say no; only an admin there can change that"},
+	problem.DirectoryCrossCloud: {askYourContact,
+		"the guest's tenant is in another Microsoft cloud; an admin of each side must allow collaboration in the Microsoft cloud settings, and " +
+			"theirs must not have disabled the app Microsoft B2B Cross Cloud Worker"},
+	problem.DirectoryAddressTaken: {askYourContact,
+		"another object of the tenant, a user, contact or group, holds the address; look for it in the Microsoft 365 admin center"},
+	problem.DirectoryInvitationError: {askYourContact,
+		"the invitation was made and has the status Error; look at the guest in the directory"},
+	problem.DirectoryGuestDisabled: {askYourContact,
+		"the guest exists and the account is disabled; enable it if the guest may come back"},
+	problem.DirectoryInternalUser: {askYourContact,
+		"the address belongs to somebody with an account in the tenant, who needs no invitation"},
+	problem.DirectoryRefused: {askYourContact, ""},
+	problem.DirectorySuspicious: {notNow,
+		"Microsoft has stopped the tenant's invitations because of suspicious activity; only Microsoft's support can lift that, and further attempts make it worse"},
+	problem.DirectoryInvitationsOff: {notNow,
+		"the guest invite settings in the tenant's external collaboration settings do not let this app invite"},
+	problem.DirectoryForbidden: {notNow,
+		"the app lacks the permission User.Invite.All with an admin's consent, or its identity gets no valid token"},
+	problem.DirectoryQuota: {notNow,
+		"the tenant has reached the limit of its objects or of its invitations; delete objects, permanently, or have the limit raised"},
+	problem.DirectoryReadForbidden: {notNow,
+		"the app lacks a permission to read, User.Read.All for users and GroupMember.Read.All for groups, with an admin's consent"},
+	problem.DirectoryGroupForbidden: {notNow,
+		"the app may not change the members of this group: it needs GroupMember.ReadWrite.All or must own the group, and a group that can have " +
+			"roles takes no members that way"},
+}

@@ -1,0 +1,346 @@
+package graph_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"guestlist/handlers/azure/graph"
+	"guestlist/handlers/dev/graphsim"
+	"guestlist/handlers/problem"
+	"guestlist/handlers/workflow"
+)
+
+const quotedEmail = "'ana.o''neil@contoso.com'"
+
+func TestASearchOnTheWire(t *testing.T) {
+	whole := url.Values{
+		"$filter": {"mail eq " + quotedEmail + " or otherMails/any(x:x eq " + quotedEmail + ") or proxyAddresses/any(x:x eq 'SMTP:ana.o''neil@contoso.com')" +
+			" or proxyAddresses/any(x:x eq 'smtp:ana.o''neil@contoso.com') or userPrincipalName eq " + quotedEmail},
+		"$select": {"id,userType,mail,otherMails,proxyAddresses,userPrincipalName,accountEnabled,externalUserState,creationType"},
+		"$top":    {"10"},
+	}
+	tests := map[string]struct {
+		find  func(*graph.Client) (any, error)
+		none  any
+		path  string
+		query url.Values
+		level string
+	}{
+		"a guest": {func(c *graph.Client) (any, error) { return c.FindGuest(t.Context(), address(t, email)) }, "", "/v1.0/users", whole, ""},
+		"a user":  {func(c *graph.Client) (any, error) { return c.FindUser(t.Context(), address(t, email)) }, workflow.User{}, "/v1.0/users", whole, ""},
+		"deleted guests": {func(c *graph.Client) (any, error) { return c.FindDeletedGuests(t.Context(), address(t, email)) }, []string(nil),
+			"/v1.0/directory/deletedItems/microsoft.graph.user", url.Values{
+				"$filter": {"mail eq " + quotedEmail + " or otherMails/any(x:x eq " + quotedEmail + ")"},
+				"$select": {"id,mail,otherMails,userPrincipalName,creationType"},
+				"$top":    {"10"},
+				"$count":  {"true"},
+			}, "eventual"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			client, seen := recording(t, http.StatusOK, `{"value":[]}`)
+			got, err := test.find(client)
+			if diff := cmp.Diff(test.none, got); err != nil || diff != "" {
+				t.Fatalf("%v, %s", err, diff)
+			}
+			sent, err := url.Parse(seen()[0].uri)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(test.query, sent.Query()); diff != "" || sent.Path != test.path || len(seen()) != 1 {
+				t.Errorf("%d requests, %s %s", len(seen()), sent.Path, diff)
+			}
+			if level := seen()[0].header.Get("ConsistencyLevel"); level != test.level {
+				t.Errorf("the consistency level is %q", level)
+			}
+		})
+	}
+}
+
+func TestWhatGraphSaysOfASearch(t *testing.T) {
+	for status, want := range map[int]problem.Code{
+		400: problem.DirectoryRefused, 401: problem.DirectoryForbidden, 403: problem.DirectoryReadForbidden, 404: problem.DirectoryRefused,
+		409: problem.DirectoryUnavailable, 429: problem.DirectoryThrottled, 503: problem.DirectoryUnavailable,
+	} {
+		for _, name := range []string{"FindGuest", "FindUser", "FindDeletedGuests"} {
+			client, log := answering(t, status, "application/json", graphError("Code", "About "+email+": suspicious activity in this directory, insufficient privileges"))
+			failure := wantProblem(t, operations[name](t.Context(), t, client), want, log)
+			if status == 403 && (failure.Code.TenantWide() || !strings.Contains(failure.Detail, "User.Read.All")) {
+				t.Errorf("%s: %v", name, failure)
+			}
+		}
+	}
+}
+
+// entry is a user as Graph returns one: an accepted guest with the address as mail, unless changed by pairs of property and value.
+func entry(id string, changes ...any) map[string]any {
+	user := map[string]any{
+		"id": id, "userType": "Guest", "mail": email, "otherMails": []string{}, "proxyAddresses": []string{"SMTP:" + email},
+		"userPrincipalName": "ana_contoso.com#EXT#@fabrikam.onmicrosoft.com", "accountEnabled": true, "externalUserState": "Accepted",
+		"creationType": "Invitation",
+	}
+	for i := 0; i < len(changes); i += 2 {
+		user[changes[i].(string)] = changes[i+1]
+	}
+	return user
+}
+
+func TestAFoundUserIsBelievedOnlyIfItFits(t *testing.T) {
+	internal := []any{"userPrincipalName", "ana@fabrikam.com", "creationType", nil, "externalUserState", nil, "userType", "Member"}
+	with := func(changes []any, more ...any) []any { return append(append([]any{}, changes...), more...) }
+	only := func(property string, value any) []any {
+		return []any{"mail", nil, "proxyAddresses", []string{}, property, value}
+	}
+	is := func(kind workflow.UserKind) workflow.User { return workflow.User{ID: guest, Kind: kind} }
+	several := workflow.User{Kind: workflow.SeveralUsers}
+	type users []map[string]any
+	tests := map[string]struct {
+		users    users
+		nextLink string
+		want     workflow.User
+		code     problem.Code // of FindUser
+		guest    string       // of FindGuest; "several" for its refusal
+	}{
+		"nobody":                           {nil, "", workflow.User{}, "", ""},
+		"an accepted guest":                {users{entry(guest)}, "", is(workflow.AcceptedGuest), "", guest},
+		"in other case":                    {users{entry(strings.ToUpper(guest), "mail", strings.ToUpper(email))}, "", is(workflow.AcceptedGuest), "", guest},
+		"by another mail":                  {users{entry(guest, only("otherMails", []string{"x@y.com", email})...)}, "", is(workflow.AcceptedGuest), "", guest},
+		"by the primary proxy address":     {users{entry(guest, only("proxyAddresses", []string{"SMTP:" + email})...)}, "", is(workflow.AcceptedGuest), "", guest},
+		"by a secondary proxy address":     {users{entry(guest, only("proxyAddresses", []string{"SMTP:x@y.com", "smtp:" + email})...)}, "", is(workflow.AcceptedGuest), "", guest},
+		"a guest of old, without a state":  {users{entry(guest, "externalUserState", nil)}, "", is(workflow.AcceptedGuest), "", guest},
+		"a pending guest":                  {users{entry(guest, "externalUserState", "PendingAcceptance")}, "", is(workflow.PendingGuest), "", guest},
+		"a guest of an unknown state":      {users{entry(guest, "externalUserState", "Thinking")}, "", is(workflow.PendingGuest), "", guest},
+		"a disabled guest":                 {users{entry(guest, "accountEnabled", false)}, "", is(workflow.DisabledGuest), "", guest},
+		"a disabled pending guest":         {users{entry(guest, "accountEnabled", false, "externalUserState", "PendingAcceptance")}, "", is(workflow.DisabledGuest), "", guest},
+		"an invited member":                {users{entry(guest, "userType", "Member")}, "", is(workflow.AcceptedGuest), "", guest},
+		"external by name only":            {users{entry(guest, "userType", "Member", "creationType", nil)}, "", is(workflow.AcceptedGuest), "", guest},
+		"external by creation only":        {users{entry(guest, "userPrincipalName", "ana@fabrikam.com")}, "", is(workflow.AcceptedGuest), "", guest},
+		"an internal member":               {users{entry(guest, internal...)}, "", is(workflow.InternalUser), "", ""},
+		"an internal guest":                {users{entry(guest, with(internal, "userType", "Guest")...)}, "", is(workflow.InternalUser), "", ""},
+		"an internal user who is disabled": {users{entry(guest, with(internal, "accountEnabled", false)...)}, "", is(workflow.InternalUser), "", ""},
+		"an internal user by sign-in name": {users{entry(guest, with(internal, only("userPrincipalName", strings.ToUpper(email))...)...)}, "", is(workflow.InternalUser), "", ""},
+		"an internal user with a strange name": {users{entry(guest, with(internal, "userPrincipalName", "ext#@fabrikam.com")...)}, "",
+			is(workflow.InternalUser), "", ""},
+		"an internal user and a guest":   {users{entry(other, internal...), entry(guest)}, "", several, "", guest},
+		"two guests":                     {users{entry(guest), entry(other)}, "", several, "", "several"},
+		"the same guest twice":           {users{entry(guest), entry(strings.ToUpper(guest))}, "", is(workflow.AcceptedGuest), "", guest},
+		"a guest, and more on next page": {users{entry(guest)}, "https://elsewhere.com/next", several, "", "several"},
+		"somebody else":                  {users{entry(guest, only("mail", "bo@contoso.com")...)}, "", workflow.User{}, "", ""},
+		"somebody with a longer address": {users{entry(guest, "mail", "x"+email, "otherMails", []string{email + "x"}, "proxyAddresses", []string{"smtp:x" + email})}, "",
+			workflow.User{}, "", ""},
+		"a proxy address of another kind":      {users{entry(guest, only("proxyAddresses", []string{"SIP:" + email, email})...)}, "", workflow.User{}, "", ""},
+		"somebody else whose id can't be read": {users{entry("x", only("mail", "bo@contoso.com")...)}, "", workflow.User{}, "", ""},
+		"nobody knows whether enabled":         {users{entry(guest, "accountEnabled", nil)}, "", workflow.User{}, problem.DirectoryReadForbidden, guest},
+		"nobody knows the sign-in name":        {users{entry(guest, "userPrincipalName", nil)}, "", workflow.User{}, problem.DirectoryReadForbidden, guest},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			answer := map[string]any{"value": test.users}
+			if test.users == nil {
+				answer["value"] = []any{}
+			}
+			if test.nextLink != "" {
+				answer["@odata.nextLink"] = test.nextLink
+			}
+			body, err := json.Marshal(answer)
+			if err != nil {
+				t.Fatal(err)
+			}
+			client, log := answering(t, 200, "application/json", string(body))
+			got, err := client.FindUser(t.Context(), address(t, email))
+			if test.code != "" {
+				wantProblem(t, err, test.code, log)
+			} else if err != nil || got != test.want {
+				t.Errorf("%+v, %v, want %+v", got, err, test.want)
+			}
+			id, err := client.FindGuest(t.Context(), address(t, email))
+			if test.guest == "several" {
+				wantProblem(t, err, problem.DirectoryRefused, log)
+			} else if err != nil || id != test.guest {
+				t.Errorf("guest %q, %v, want %q", id, err, test.guest)
+			}
+		})
+	}
+}
+
+// TestEveryKindOfUserOfATenant goes the whole way: what the search tells, and what an invitation to the same user is answered with.
+func TestOnlyGuestsAreDeletedGuestsAndEachOnce(t *testing.T) {
+	body, err := json.Marshal(map[string]any{"value": []any{
+		entry(other, "userPrincipalName", "0123ana@fabrikam.com", "creationType", nil), // an employee's, whose name is changed on deletion
+		entry(guest), entry(strings.ToUpper(guest)),
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	client, _ := answering(t, 200, "application/json", string(body))
+	got, err := client.FindDeletedGuests(t.Context(), address(t, email))
+	if diff := cmp.Diff([]string{guest}, got); diff != "" || err != nil {
+		t.Errorf("%v %s", err, diff)
+	}
+}
+
+// TestAnEmptyPageIsNotTheEnd: Graph may look through a part of its objects for each page, and find nobody in the first.
+func TestAnEmptyPageIsNotTheEnd(t *testing.T) {
+	var link func(page int) string
+	pages := [][]map[string]any{{}, {entry(other, "mail", "bo@contoso.com", "proxyAddresses", []string{})}, {entry(guest, "userPrincipalName", "ana_contoso.com#EXT#@fabrikam.com")}}
+	asked := 0
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		page := asked
+		asked++
+		if page > 0 && r.URL.Query().Get("$skiptoken") != fmt.Sprint(page) {
+			t.Errorf("page %d is asked for as %s", page, r.URL)
+		}
+		if strings.Contains(r.URL.Path, "deletedItems") && r.Header.Get("ConsistencyLevel") != "eventual" {
+			t.Errorf("page %d is asked for as %v", page, r.Header)
+		}
+		answer := map[string]any{"value": []any{}}
+		if page < len(pages) {
+			answer["value"] = pages[page]
+		}
+		if next := link(page + 1); next != "" {
+			answer["@odata.nextLink"] = next
+		}
+		w.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(w).Encode(answer)
+	}))
+	t.Cleanup(server.Close)
+	client, log := newClient(t, server.URL, nil)
+	finds := map[string]func() (any, error){
+		"a user":  func() (any, error) { u, err := client.FindUser(t.Context(), address(t, email)); return u.ID, err },
+		"a guest": func() (any, error) { return client.FindGuest(t.Context(), address(t, email)) },
+		"deleted guests": func() (any, error) {
+			ids, err := client.FindDeletedGuests(t.Context(), address(t, email))
+			return strings.Join(ids, " "), err
+		},
+	}
+	for name, find := range finds {
+		t.Run(name, func(t *testing.T) {
+			path := "/v1.0/users"
+			if name == "deleted guests" {
+				path = "/v1.0/directory/deletedItems/microsoft.graph.user"
+			}
+			to := func(base string, pages int) func(int) string {
+				return func(page int) string {
+					if page >= pages {
+						return ""
+					}
+					return base + path + "?$skiptoken=" + fmt.Sprint(page)
+				}
+			}
+			asked, link = 0, to(server.URL, 3)
+			got, err := find()
+			if err != nil || got != guest || asked != 3 {
+				t.Errorf("%v, %v after %d pages", got, err, asked)
+			}
+			// Without an end, it is not known who holds the address.
+			asked, link, pages = 0, to(server.URL, 1_000_000), pages[:2]
+			_, err = find()
+			pages = pages[:3]
+			wantProblem(t, err, problem.DirectoryUnknown, log)
+			if asked > 20 {
+				t.Errorf("%d pages were asked for", asked)
+			}
+			for _, strange := range []string{"https://elsewhere.example", "%zz", "http://127.0.0.1:1"} {
+				asked, link = 0, to(strange, 3)
+				_, err = find()
+				wantProblem(t, err, problem.DirectoryUnavailable, log)
+				if asked != 1 {
+					t.Errorf("%d pages were asked for", asked)
+				}
+			}
+		})
+	}
+}
+
+func TestEveryKindOfUserOfATenant(t *testing.T) {
+	tests := map[string]struct {
+		users  []graphsim.User
+		kind   workflow.UserKind
+		invite problem.Code
+		names  bool // the refusal names the user
+	}{
+		"nobody":         {nil, workflow.NoUser, "", false},
+		"pending guest":  {[]graphsim.User{{Mail: email, CreationType: "Invitation", ExternalUserState: "PendingAcceptance"}}, workflow.PendingGuest, "", false},
+		"accepted guest": {[]graphsim.User{{Mail: email, CreationType: "Invitation", ExternalUserState: "Accepted"}}, workflow.AcceptedGuest, "", false},
+		"invited member": {[]graphsim.User{{Mail: email, UserType: "Member", CreationType: "Invitation", ExternalUserState: "Accepted"}}, workflow.AcceptedGuest, "", false},
+		"disabled guest": {[]graphsim.User{{Mail: email, CreationType: "Invitation", ExternalUserState: "Accepted", Disabled: true}}, workflow.DisabledGuest,
+			problem.DirectoryGuestDisabled, true},
+		"internal member": {[]graphsim.User{{Mail: email}}, workflow.InternalUser, problem.DirectoryInternalUser, false},
+		"internal guest":  {[]graphsim.User{{Mail: email, UserType: "Guest"}}, workflow.InternalUser, problem.DirectoryInternalUser, false},
+		"internal user by a second address": {[]graphsim.User{{Mail: "ana@brand.com", ProxyAddresses: []string{"smtp:" + email}}}, workflow.InternalUser,
+			problem.DirectoryInternalUser, false},
+		"internal user by the name for signing in": {[]graphsim.User{{UserPrincipalName: email}}, workflow.InternalUser, problem.DirectoryInternalUser, false},
+		"two guests": {[]graphsim.User{{Mail: email, CreationType: "Invitation"}, {OtherMails: []string{email}, CreationType: "Invitation"}}, workflow.SeveralUsers,
+			problem.DirectoryAddressTaken, false},
+		"deleted guest": {[]graphsim.User{{Mail: email, CreationType: "Invitation", Deleted: true}}, workflow.NoUser, "", false},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			sim, url := newSim(t, nil)
+			want := workflow.User{Kind: test.kind}
+			var last string
+			for _, user := range test.users {
+				added, err := sim.AddUser(user)
+				if err != nil {
+					t.Fatal(err)
+				}
+				last = added.ID
+			}
+			if test.kind != workflow.NoUser && test.kind != workflow.SeveralUsers {
+				want.ID = last
+			}
+			client, log := newClient(t, url, nil)
+			got, err := client.FindUser(t.Context(), address(t, email))
+			if err != nil || got != want {
+				t.Errorf("%+v, %v, want %+v", got, err, want)
+			}
+			deleted, err := client.FindDeletedGuests(t.Context(), address(t, email))
+			if err != nil || (len(deleted) == 1 && deleted[0] == last) != (name == "deleted guest") {
+				t.Errorf("deleted %v, %v", deleted, err)
+			}
+			id, err := client.Invite(t.Context(), invitation(t))
+			if test.invite == "" {
+				if err != nil || want.ID != "" && id != want.ID {
+					t.Errorf("invited %q, %v", id, err)
+				}
+				return
+			}
+			failure := wantProblem(t, err, test.invite, log)
+			if wanted := map[bool]string{true: last}[test.names]; failure.Object != wanted {
+				t.Errorf("the refusal names %q, want %q", failure.Object, wanted)
+			}
+		})
+	}
+}
+
+func TestWithoutAPermission(t *testing.T) {
+	tests := map[string]map[string]problem.Code{
+		"User.Read.All":             {"FindGuest": problem.DirectoryReadForbidden, "FindUser": problem.DirectoryReadForbidden, "FindDeletedGuests": problem.DirectoryReadForbidden},
+		"User.Invite.All":           {"Invite": problem.DirectoryForbidden},
+		"GroupMember.ReadWrite.All": {"AddMember": problem.DirectoryGroupForbidden},
+	}
+	for permission, denied := range tests {
+		t.Run(permission, func(t *testing.T) {
+			_, url := newSim(t, func(c *graphsim.Config) {
+				c.Denied, c.KnowsAnyGroup = []string{permission}, true
+				c.Users = []graphsim.User{{ID: guest, CreationType: "Invitation"}}
+			})
+			client, log := newClient(t, url, nil)
+			for name, run := range operations {
+				err := run(t.Context(), t, client)
+				if code, isDenied := denied[name]; isDenied {
+					wantProblem(t, err, code, log)
+				} else if err != nil {
+					t.Errorf("%s: %v", name, err)
+				}
+			}
+		})
+	}
+}

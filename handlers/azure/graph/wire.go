@@ -1,0 +1,297 @@
+package graph
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"math"
+	"mime"
+	"net/http"
+	"net/url"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
+	"github.com/microsoft/kiota-abstractions-go/serialization"
+	khttp "github.com/microsoft/kiota-http-go"
+	jsonserialization "github.com/microsoft/kiota-serialization-json-go"
+	"github.com/microsoftgraph/msgraph-sdk-go/models/odataerrors"
+)
+
+const (
+	// maxAnswerBytes is far more than any answer that is asked for here: the largest, a page of ten users, is a few kilobytes.
+	maxAnswerBytes = 1 << 20
+
+	// leastPressure is from where on Graph speaks of how much of a limit is used; 1 is all of it.
+	// https://learn.microsoft.com/graph/throttling-limits
+	leastPressure = 0.8
+
+	// maxRetryAfter bounds how long a server can make a caller wait.
+	maxRetryAfter = 24 * time.Hour
+)
+
+// exchange is what the middleware must know of the call that a request belongs to. It travels in the request's context.
+type exchange struct {
+	want       []int // the statuses that are a success
+	challenged bool  // Graph has asked for a new token once
+}
+
+type exchangeKey struct{}
+
+// sizedBody sends bodies with a Content-Length. The SDK sets none, and some front ends of Graph answer 411 to a chunked body.
+type sizedBody struct{}
+
+func (sizedBody) Intercept(pipeline khttp.Pipeline, index int, r *http.Request) (*http.Response, error) {
+	if r.Body == nil {
+		return pipeline.Next(r, index)
+	}
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return nil, fmt.Errorf("reading the request's own body: %w", err)
+	}
+	r.Body = khttp.NopCloser(bytes.NewReader(body))
+	r.ContentLength = int64(len(body))
+	return pipeline.Next(r, index)
+}
+
+// errUnsafe is an attempt to send a request where, or as, none may be sent.
+var errUnsafe = errors.New("the request would have gone to another host, or without a token")
+
+// guard is the last look before a request leaves: only to Graph, and only with a token if there is a credential. The SDK sends requests
+// to hosts that it does not know without a token and without an error.
+type guard struct {
+	base   *url.URL
+	bearer bool
+}
+
+func (g guard) Intercept(pipeline khttp.Pipeline, index int, r *http.Request) (*http.Response, error) {
+	token, hasToken := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	if r.URL.Scheme != g.base.Scheme || r.URL.Host != g.base.Host || hasToken != g.bearer || hasToken && token == "" {
+		return nil, errUnsafe
+	}
+	return pipeline.Next(r, index)
+}
+
+// answers lets only answers through that the SDK can read and that are a success, of bounded size. Everything else
+// becomes an *answerError here, with its status: the SDK loses the status of an answer that is not JSON, gives errors that panic while
+// they are printed, and takes any status below 400 for a success.
+type answers struct {
+	log      *slog.Logger
+	now      func() time.Time
+	pressure func(float64)
+}
+
+// report tells the pressure that a header of Graph speaks of, if it does.
+func (a answers) report(header string) {
+	used, err := strconv.ParseFloat(strings.TrimSpace(header), 64)
+	if a.pressure != nil && err == nil && used >= leastPressure && !math.IsInf(used, 0) {
+		a.pressure(used)
+	}
+}
+
+func (a answers) Intercept(pipeline khttp.Pipeline, index int, r *http.Request) (*http.Response, error) {
+	begun := a.now()
+	response, err := pipeline.Next(r, index)
+	if err != nil {
+		return nil, err
+	}
+	body, err := io.ReadAll(io.LimitReader(response.Body, maxAnswerBytes+1))
+	// The body has been read; an error on closing it changes nothing.
+	_ = response.Body.Close()
+	requestID := identifier(response.Header.Get("request-id"))
+	call, known := r.Context().Value(exchangeKey{}).(*exchange)
+	if !known {
+		call = &exchange{want: []int{http.StatusOK}}
+	}
+	level := slog.LevelInfo
+	if slices.Contains(call.want, response.StatusCode) {
+		level = slog.LevelDebug
+	}
+	a.log.LogAttrs(r.Context(), level, "graph answered",
+		slog.String("method", r.Method), slog.String("path", r.URL.Path), slog.Int("status", response.StatusCode),
+		slog.String("requestId", requestID), slog.Float64("duration_ms", float64(a.now().Sub(begun).Microseconds())/1000))
+	a.report(response.Header.Get("x-ms-throttle-limit-percentage"))
+	if err != nil {
+		return nil, fmt.Errorf("reading the answer: %w", err)
+	}
+	failure := &answerError{
+		status:     response.StatusCode,
+		requestID:  requestID,
+		retryAfter: retryAfter(response.Header.Get("Retry-After"), a.now()),
+	}
+	if len(body) > maxAnswerBytes {
+		failure.fault = "the answer is too large"
+		return nil, failure
+	}
+	response.Body = io.NopCloser(bytes.NewReader(body))
+	response.ContentLength = int64(len(body))
+
+	if response.StatusCode == http.StatusUnauthorized && !call.challenged {
+		claims, found := challenge(response.Header.Get("WWW-Authenticate"))
+		if found {
+			// The SDK gets a new token by these claims and asks once more. It reads the header carelessly, so it gets a clean one.
+			call.challenged = true
+			response.Header.Set("WWW-Authenticate", `Bearer claims="`+claims+`"`)
+			return response, nil
+		}
+	}
+	if !slices.Contains(call.want, response.StatusCode) {
+		failure.read(response.Header.Get("Content-Type"), body)
+		return nil, failure
+	}
+	if response.StatusCode != http.StatusNoContent && (!isJSON(response.Header.Get("Content-Type")) || !isObject(body)) {
+		failure.fault = "the answer is not JSON"
+		return nil, failure
+	}
+	return response, nil
+}
+
+// read takes code and message of Graph's error from the body of an answer, if it is one.
+func (e *answerError) read(contentType string, body []byte) {
+	content, err := graphError(body)
+	if !isJSON(contentType) || err != nil || value(content.GetCode()) == "" && value(content.GetMessage()) == "" {
+		e.fault = "the answer is not an error of Graph"
+		return
+	}
+	e.code = identifier(value(content.GetCode()))
+	if len(value(content.GetMessage())) <= maxMessage {
+		e.message = value(content.GetMessage())
+	}
+	if e.requestID == "" && content.GetInnerError() != nil {
+		e.requestID = identifier(value(content.GetInnerError().GetRequestId()))
+	}
+}
+
+// graphError reads Graph's error into the SDK's own models, only as far as it is used: their Error method panics where there is no message,
+// and one odd date or detail would cost the code and the message too.
+func graphError(body []byte) (*odataerrors.MainError, error) {
+	root, err := jsonserialization.NewJsonParseNode(body)
+	if err != nil {
+		return nil, err
+	}
+	content, inner := odataerrors.NewMainError(), odataerrors.NewInnerError()
+	node, err := root.GetChildNode("error")
+	if err != nil || node == nil {
+		return content, err
+	}
+	err = readProperties(node, content, "code", "message")
+	if err != nil {
+		return nil, err
+	}
+	node, err = node.GetChildNode("innerError")
+	if err != nil || node == nil {
+		return content, err
+	}
+	content.SetInnerError(inner)
+	return content, readProperties(node, inner, "request-id")
+}
+
+// readProperties reads the named properties of the node by the model's own readers.
+func readProperties(node serialization.ParseNode, model serialization.Parsable, names ...string) error {
+	readers := model.GetFieldDeserializers()
+	for _, name := range names {
+		property, err := node.GetChildNode(name)
+		if err != nil {
+			return err
+		}
+		if property == nil {
+			continue
+		}
+		err = readers[name](property)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func value(text *string) string {
+	if text == nil {
+		return ""
+	}
+	return *text
+}
+
+func isJSON(contentType string) bool {
+	media, _, err := mime.ParseMediaType(contentType)
+	return err == nil && media == "application/json"
+}
+
+func isObject(body []byte) bool {
+	return json.Valid(body) && bytes.HasPrefix(bytes.TrimLeft(body, " \t\r\n"), []byte("{"))
+}
+
+// identifierForm is what a request id or an error code looks like. Other text of a server is not repeated as one.
+// The length is checked apart: a counted repetition takes long to compile, at every start of the program.
+var identifierForm = regexp.MustCompile(`^[A-Za-z0-9._-]+$`)
+
+const maxIdentifier = 64
+
+func identifier(text string) string {
+	if len(text) > maxIdentifier || !identifierForm.MatchString(text) {
+		return ""
+	}
+	return text
+}
+
+var claimsForm = regexp.MustCompile(`(?i)^Bearer\s(?:.*[\s,])?claims="([A-Za-z0-9+/]+=*)"`)
+
+// challenge returns the claims of a request for a new token (continuous access evaluation), in the base64 in which they came.
+func challenge(header string) (claims string, found bool) {
+	match := claimsForm.FindStringSubmatch(header)
+	if match == nil {
+		return "", false
+	}
+	_, err := base64.StdEncoding.DecodeString(match[1])
+	return match[1], err == nil
+}
+
+// retryAfter reads a Retry-After header, seconds or a date, as a duration between 0 and maxRetryAfter.
+func retryAfter(header string, now time.Time) time.Duration {
+	header = strings.TrimSpace(header)
+	seconds, err := strconv.ParseInt(header, 10, 64)
+	if err == nil {
+		// Compared before multiplying, which could overflow.
+		if seconds > int64(maxRetryAfter/time.Second) {
+			return maxRetryAfter
+		}
+		return max(0, time.Duration(seconds)*time.Second)
+	}
+	if errors.Is(err, strconv.ErrRange) && !strings.HasPrefix(header, "-") {
+		return maxRetryAfter
+	}
+	date, err := http.ParseTime(header)
+	if err != nil {
+		return 0
+	}
+	return min(max(0, date.Sub(now)), maxRetryAfter)
+}
+
+// tokenError is a failure to get a token. Its text says nothing of the cause, which holds raw HTTP answers.
+type tokenError struct{ cause error }
+
+func (*tokenError) Error() string   { return "no token" }
+func (e *tokenError) Unwrap() error { return e.cause }
+
+// namedCredential makes the errors of a credential known as such.
+type namedCredential struct{ credential azcore.TokenCredential }
+
+func (c namedCredential) GetToken(ctx context.Context, options policy.TokenRequestOptions) (azcore.AccessToken, error) {
+	token, err := c.credential.GetToken(ctx, options)
+	if err == nil && token.Token == "" {
+		err = errors.New("the credential gave an empty token")
+	}
+	if err != nil {
+		return azcore.AccessToken{}, &tokenError{err}
+	}
+	return token, nil
+}

@@ -1,0 +1,240 @@
+package tables
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/data/aztables"
+
+	"guestlist/handlers/policy"
+	"guestlist/handlers/problem"
+	"guestlist/handlers/submission"
+	"guestlist/handlers/workflow"
+)
+
+// MaxRowChanges is the most rows that one call of ChangeRows changes.
+const MaxRowChanges = maxActions
+
+// AllRows returns every policy row with its ETag, by partition, then by name. It reads the whole table, a call for each
+// thousand rows, and is for admins: a decision needs [Store.Rows] only.
+func (s *Store) AllRows(ctx context.Context) ([]policy.Raw, error) {
+	var rows []policy.Raw
+	err := s.list(ctx, s.policies, "PartitionKey ge ''", nil, func(r row) error {
+		rows = append(rows, policy.Raw{Partition: r.partition, Name: r.name, ETag: r.etag, Columns: r.columns})
+		return nil
+	})
+	if err != nil {
+		return nil, failure("reading all policy rows", err)
+	}
+	slices.SortFunc(rows, func(a, b policy.Raw) int {
+		return cmp.Or(cmp.Compare(a.Partition, b.Partition), cmp.Compare(a.Name, b.Name))
+	})
+	return rows, nil
+}
+
+// ChangeRows adds, replaces and removes policy rows of one partition, all or none of them, at most [MaxRowChanges]. It
+// is for admins: the deployed app has no right to.
+//
+// Where a row to be replaced or removed has an apostrophe in its keys, the rows are changed one after the other: what
+// went before a failure stays changed.
+//
+// A row to be added must not exist; one to be replaced or removed must still have its ETag. If that does not hold for
+// any of them it is a problem.Conflict. After that, or a problem.StorageUnavailable, the caller must look how the rows
+// stand: this very call may have changed them, and its answer been lost. A row that the service can't hold is a
+// problem.Internal that names the column; nothing is sent then.
+func (s *Store) ChangeRows(ctx context.Context, add, replace, remove []policy.Raw) error {
+	const doing = "changing policy rows"
+	rows := slices.Concat(add, replace, remove)
+	if len(rows) == 0 {
+		return nil
+	}
+	doingThere := doing + " of " + describe(rows[0].Partition)
+	actions := make([]aztables.TransactionAction, 0, len(rows))
+	for i, raw := range rows {
+		if raw.Partition != rows[0].Partition {
+			return problem.New(problem.Internal, "%s: they are of several partitions", doing)
+		}
+		action := aztables.TransactionAction{ActionType: aztables.TransactionTypeAdd}
+		columns := raw.Columns
+		switch {
+		case i >= len(add)+len(replace):
+			action.ActionType, action.IfMatch, columns = aztables.TransactionTypeDelete, ifMatch(raw.ETag), nil
+		case i >= len(add):
+			action.ActionType, action.IfMatch = aztables.TransactionTypeUpdateReplace, ifMatch(raw.ETag)
+		}
+		encoded, err := row{partition: raw.Partition, name: raw.Name, columns: columns}.encode()
+		if err != nil {
+			return failure(doingThere, err)
+		}
+		action.Entity = encoded
+		actions = append(actions, action)
+	}
+	var err error
+	if slices.ContainsFunc(rows[len(add):], hasApostrophe) {
+		err = s.oneByOne(ctx, rows, actions, len(add))
+	} else {
+		_, err = submit(ctx, s.policies, actions)
+	}
+	if hasCode(err, aztables.ResourceNotFound) {
+		return problem.New(problem.Conflict, "%s: one of them is gone", doingThere)
+	}
+	if err != nil {
+		return failure(doingThere, err)
+	}
+	return nil
+}
+
+// hasApostrophe reports whether the SDK would get the address of the row wrong in a transaction: it doubles an apostrophe in a key, as OData
+// asks for, everywhere but there (aztables 1.4.1, transactional_batch.go). The emulator takes it all the same.
+func hasApostrophe(raw policy.Raw) bool { return strings.Contains(raw.Partition+raw.Name, "'") }
+
+// oneByOne does each action by a call of its own, those on rows that may have moved first: mostly a conflict then comes before anything is
+// changed. The first added of the actions add rows.
+func (s *Store) oneByOne(ctx context.Context, rows []policy.Raw, actions []aztables.TransactionAction, added int) error {
+	for n := range actions {
+		i := (n + added) % len(actions)
+		action := actions[i]
+		var err error
+		switch action.ActionType {
+		case aztables.TransactionTypeAdd:
+			_, err = s.policies.AddEntity(ctx, action.Entity, nil)
+		case aztables.TransactionTypeDelete:
+			_, err = s.policies.DeleteEntity(ctx, rows[i].Partition, rows[i].Name, &aztables.DeleteEntityOptions{IfMatch: action.IfMatch})
+		default:
+			_, err = s.policies.UpdateEntity(ctx, action.Entity, &aztables.UpdateEntityOptions{IfMatch: action.IfMatch, UpdateMode: aztables.UpdateModeReplace})
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// The times that FindRequests looks through, each window twice as long as the one after it in time.
+const (
+	firstWindow = time.Hour
+	// farthest is how far back it looks: no submission is older than the program.
+	farthest = 20 * 365 * 24 * time.Hour
+)
+
+// RequestFilter says which requests to find. The zero filter finds none, since its Limit is 0.
+type RequestFilter struct {
+	// States are the states to find; none means any.
+	States []workflow.State
+	// Address is whose requests to find; the zero address means anybody's. Requests whose personal data was erased are nobody's.
+	Address submission.Address
+	// Since is when the oldest of them may have been submitted, to the second; the zero time means at any time.
+	Since time.Time
+	// Until is when the newest of them may have been submitted, to the second; the zero time means at any time.
+	Until time.Time
+	// Limit is how many to find at most.
+	Limit int
+}
+
+// RecentRequests returns the limit requests with the newest ids; see [Store.FindRequests].
+func (s *Store) RecentRequests(ctx context.Context, now time.Time, limit int) (requests []workflow.Request, unreadable int, err error) {
+	return s.FindRequests(ctx, now, RequestFilter{Limit: limit})
+}
+
+// FindRequests returns the requests with the newest ids that pass the filter, the newest first. It is for admins.
+//
+// The service can't read backwards, so the table is searched in windows of time: the hour before now, the two hours
+// before that, the four before that and so on, until there are enough, or until filter.Since. The cost is that of
+// reading every record since the beginning of the last window, a call for each thousand, in which the service passes
+// over events; windows without requests cost a call each, some twenty for all years. Only about filter.Limit requests
+// are kept in memory.
+//
+// States are filtered by the service, which saves the transfer and not the reading: for a state that few requests are
+// in, nothing but Since keeps the search from reading the whole table. Addresses are filtered here, because a filter
+// stands in the URL of the call, and URLs in the logs of the service.
+//
+// Ids that claim to be from after now are found too. A record that can't be understood is passed over; how many is
+// returned beside. By States, those without a known state are passed over unseen.
+func (s *Store) FindRequests(ctx context.Context, now time.Time, filter RequestFilter) (requests []workflow.Request, unreadable int, err error) {
+	const doing = "looking for requests"
+	if filter.Limit <= 0 {
+		return nil, 0, nil
+	}
+	limit := filter.Limit
+	before := "" // the first id after the window; none for the first window
+	if !filter.Until.IsZero() {
+		now = filter.Until
+		before, err = firstID(now.Add(time.Second))
+		if err != nil {
+			return nil, 0, failure(doing, err)
+		}
+	}
+	length := firstWindow
+	for start := now.Add(-length); len(requests) < limit; {
+		last := now.Sub(start) > farthest || start.Unix() <= 0
+		if !start.After(filter.Since) {
+			start, last = filter.Since, true
+		}
+		from, err := firstID(start)
+		if err != nil {
+			return nil, 0, failure(doing, err)
+		}
+		var window []workflow.Request // the oldest first
+		err = s.list(ctx, s.requests, filter.odata(from, before), nil, func(r row) error {
+			request, err := decodeRequest(r)
+			if err != nil {
+				unreadable++
+				return nil
+			}
+			if filter.Address != (submission.Address{}) && request.Submission.Email != filter.Address {
+				return nil
+			}
+			window = append(window, request)
+			// The oldest are dropped, many at once.
+			if len(window) >= 2*limit+pageSize {
+				window = slices.Clone(window[len(window)-limit:])
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, 0, failure(doing, err)
+		}
+		slices.Reverse(window)
+		requests = append(requests, window[:min(len(window), limit-len(requests))]...)
+		if last {
+			break
+		}
+		before = from
+		length *= 2
+		start = start.Add(-length)
+	}
+	return requests, unreadable, nil
+}
+
+// odata returns the filter as the service reads it, for the ids from one on and before another, which may be empty.
+func (f RequestFilter) odata(from, before string) string {
+	text := fmt.Sprintf("PartitionKey ge %s and RowKey eq %s", odataString(from), odataString(recordName))
+	if before != "" {
+		text += " and PartitionKey lt " + odataString(before)
+	}
+	if len(f.States) == 0 {
+		return text
+	}
+	return text + " and (" + anyState(f.States) + ")"
+}
+
+// firstID returns the smallest id of the second.
+func firstID(t time.Time) (string, error) {
+	if t.Unix() < 0 {
+		t = time.Unix(0, 0)
+	}
+	id, err := submission.NewID(t, zeros{})
+	return string(id), err
+}
+
+// zeros reads as zero bytes without end.
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) {
+	clear(p)
+	return len(p), nil
+}

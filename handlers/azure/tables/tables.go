@@ -1,0 +1,235 @@
+package tables
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/url"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	azpolicy "github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
+	"github.com/Azure/azure-sdk-for-go/sdk/data/aztables"
+
+	"guestlist/handlers/problem"
+	"guestlist/handlers/workflow"
+)
+
+// The names of the tables, behind Config.Prefix.
+const (
+	requestsTable = "Requests"
+	guestsTable   = "Guests"
+	waitingTable  = "Waiting"
+	seatsTable    = "Seats"
+	tenantTable   = "Tenant"
+	poisonTable   = "Poison"
+	policiesTable = "Policies"
+)
+
+// Names returns the names of all tables. In Azure the deployment makes them.
+func Names() []string {
+	return []string{requestsTable, guestsTable, waitingTable, seatsTable, tenantTable, poisonTable, policiesTable}
+}
+
+// How long a call may take when the service is slow: three tries of three seconds with at most two seconds between
+// them. The SDK's own values (four tries without a time limit, up to a minute between them) outlast the patience of
+// whoever waits for a page.
+const (
+	maxRetries    = 2
+	tryTimeout    = 3 * time.Second
+	maxRetryDelay = 2 * time.Second
+)
+
+// pageSize is the most rows that the service returns in one answer
+// (https://learn.microsoft.com/rest/api/storageservices/query-timeout-and-pagination).
+const pageSize = 1000
+
+// tableName is what the service takes as a table's name, as far as we use it
+// (https://learn.microsoft.com/rest/api/storageservices/understanding-the-table-service-data-model).
+var tableName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9]*$`)
+
+const minTableName, maxTableName = 3, 63
+
+// Config says which storage account to use, and how: either ConnectionString, or ServiceURL with Credential.
+type Config struct {
+	// ConnectionString names an account by key. For the local run and tests; in Azure the accounts have shared keys
+	// off.
+	ConnectionString string
+	// ServiceURL is the table endpoint, for example https://account.table.core.windows.net. It must be https.
+	ServiceURL string
+	// Credential signs in at ServiceURL. It needs the role Storage Table Data Contributor on the tables Requests,
+	// Guests, Waiting, Seats, Tenant and Poison, and Storage Table Data Reader on Policies.
+	Credential azcore.TokenCredential
+	// Prefix is put before the names of the tables: letters and digits, beginning with a letter. Empty in Azure; tests
+	// that share an account use it to keep apart.
+	Prefix string
+	// Log gets what an admin should know though nothing failed. Nil drops it.
+	Log *slog.Logger
+}
+
+// Store is an [invite.Store], an [invite.Rows], an [invite.Seats] and an [invite.GateStore] in Azure Table Storage. It holds no state of its
+// own and may be used by several goroutines at once.
+//
+// Errors are *problem.Error as invite.Store says. The SDK's own errors are left behind: they hold addresses, payloads
+// and URLs.
+type Store struct {
+	requests, guests, waiting, seats, tenant, poison, policies *aztables.Client
+
+	log      *slog.Logger
+	pageSize int32 // rows per answer; tests use a smaller one
+}
+
+var (
+	_ workflow.Store     = (*Store)(nil)
+	_ workflow.Rows      = (*Store)(nil)
+	_ workflow.Seats     = (*Store)(nil)
+	_ workflow.GateStore = (*Store)(nil)
+	_ workflow.Records   = (*Store)(nil)
+)
+
+// New returns a Store. It calls nobody: an account that can't be reached shows at the first call.
+func New(config Config) (*Store, error) {
+	return newStore(config, nil)
+}
+
+// newStore is New with a transport that tests choose.
+func newStore(config Config, transport azpolicy.Transporter) (*Store, error) {
+	for _, table := range Names() {
+		if !tableName.MatchString(config.Prefix+table) || len(config.Prefix+table) < minTableName || len(config.Prefix+table) > maxTableName {
+			return nil, problem.New(problem.Internal, "the table prefix must be at most 55 letters and digits that begin with a letter")
+		}
+	}
+	service, err := newService(config, &aztables.ClientOptions{ClientOptions: azcore.ClientOptions{
+		Retry:           azpolicy.RetryOptions{MaxRetries: maxRetries, TryTimeout: tryTimeout, MaxRetryDelay: maxRetryDelay},
+		Transport:       transport,
+		PerCallPolicies: []azpolicy.Policy{transactionPolicy{}},
+	}})
+	if err != nil {
+		return nil, err
+	}
+	log := config.Log
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	return &Store{
+		requests: service.NewClient(config.Prefix + requestsTable),
+		guests:   service.NewClient(config.Prefix + guestsTable),
+		waiting:  service.NewClient(config.Prefix + waitingTable),
+		seats:    service.NewClient(config.Prefix + seatsTable),
+		tenant:   service.NewClient(config.Prefix + tenantTable),
+		poison:   service.NewClient(config.Prefix + poisonTable),
+		policies: service.NewClient(config.Prefix + policiesTable),
+		log:      log,
+		pageSize: pageSize,
+	}, nil
+}
+
+func newService(config Config, options *aztables.ClientOptions) (*aztables.ServiceClient, error) {
+	byKey := config.ConnectionString != ""
+	byIdentity := config.ServiceURL != "" || config.Credential != nil
+	switch {
+	case byKey && byIdentity:
+		return nil, problem.New(problem.Internal, "the storage account is named twice: set the connection string, or the table service's URL with a credential, not both")
+	case byKey:
+		service, err := aztables.NewServiceClientFromConnectionString(config.ConnectionString, options)
+		if err != nil {
+			// The SDK's error is left out: what it could quote holds the key.
+			return nil, problem.New(problem.Internal, "the storage account's connection string can't be read: it needs AccountName, AccountKey (base64) and, for the emulator, TableEndpoint")
+		}
+		return service, nil
+	case config.ServiceURL == "" || config.Credential == nil:
+		return nil, problem.New(problem.Internal, "no storage account is named: set a connection string, or the table service's URL with a credential")
+	}
+	endpoint, err := url.Parse(config.ServiceURL)
+	if err != nil || endpoint.Scheme != "https" || endpoint.Host == "" || endpoint.User != nil || endpoint.RawQuery != "" || endpoint.Fragment != "" {
+		return nil, problem.New(problem.Internal, "the table service's URL must look like https://account.table.core.windows.net")
+	}
+	service, err := aztables.NewServiceClient(strings.TrimSuffix(config.ServiceURL, "/"), config.Credential, options)
+	if err != nil {
+		return nil, problem.New(problem.Internal, "setting up the table service's client failed (%T)", err)
+	}
+	return service, nil
+}
+
+// Create makes the tables that are missing. For the local run and tests: in Azure the deployment makes them, and the
+// app has no right to.
+func (s *Store) Create(ctx context.Context) error {
+	for _, table := range []*aztables.Client{s.requests, s.guests, s.waiting, s.seats, s.tenant, s.poison, s.policies} {
+		_, err := table.CreateTable(ctx, nil)
+		var answer *azcore.ResponseError
+		if errors.As(err, &answer) && answer.ErrorCode == string(aztables.TableAlreadyExists) {
+			continue
+		}
+		if err != nil {
+			return failure("creating a table", err)
+		}
+	}
+	return nil
+}
+
+// get reads one row.
+func get(ctx context.Context, table *aztables.Client, partition, name string) (row, error) {
+	answer, err := table.GetEntity(ctx, partition, name, nil)
+	if err != nil {
+		return row{}, err
+	}
+	return decodeRow(answer.Value)
+}
+
+// list calls each for every row that matches the filter, over all pages, and stops at the first error. columns names
+// the columns to read, all if there are none.
+func (s *Store) list(ctx context.Context, table *aztables.Client, filter string, columns []string, each func(row) error) error {
+	size := s.pageSize
+	options := aztables.ListEntitiesOptions{Filter: &filter, Top: &size}
+	if len(columns) > 0 {
+		selected := strings.Join(columns, ",")
+		options.Select = &selected
+	}
+	for pages := table.NewListEntitiesPager(&options); pages.More(); {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return err
+		}
+		for _, encoded := range page.Entities {
+			r, err := decodeRow(encoded)
+			if err != nil {
+				return err
+			}
+			err = each(r)
+			if err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// odataString returns text as a string literal of a filter. Without the doubled quotes a text could end the literal and
+// go on as a filter of its own: aztables does this for keys in URLs, not for filters.
+func odataString(text string) string {
+	return "'" + strings.ReplaceAll(text, "'", "''") + "'"
+}
+
+// odataTime returns t as a time literal of a filter.
+func odataTime(t time.Time) string {
+	return "datetime'" + t.UTC().Format(edmTime) + "'"
+}
+
+// neverMatches is an ETag of the service's own form that no row has: a row's ETag is made of the time of its last
+// change.
+const neverMatches = azcore.ETag(`W/"datetime'1601-01-01T00%3A00%3A00Z'"`)
+
+// entityTag is what an ETag of the service looks like. It goes into headers, so nothing that could end one may pass.
+var entityTag = regexp.MustCompile(`^W/"[\x21\x23-\x7e]+"$`)
+
+// ifMatch returns the condition that a row is still of version. What can't be a version of ours matches no row: an
+// empty one would mean no condition at all, and "*" any row.
+func ifMatch(version string) *azcore.ETag {
+	tag := azcore.ETag(version)
+	if !entityTag.MatchString(version) {
+		tag = neverMatches
+	}
+	return &tag
+}

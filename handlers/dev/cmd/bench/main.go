@@ -1,0 +1,387 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"guestlist/handlers/dev/internal/subprocess"
+	"guestlist/handlers/web/origin"
+)
+
+func main() {
+	handler := flag.String("handler", "bin/handler", "the built handler")
+	rows := flag.Int("rows", 100_000, "policy rows in the large table")
+	flag.Parse()
+	err := run(context.Background(), *handler, *rows)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+// run prints every figure in turn.
+func run(ctx context.Context, handler string, rows int) error {
+	handler, err := filepath.Abs(handler)
+	if err != nil {
+		return err
+	}
+	info, err := os.Stat(handler)
+	if err != nil {
+		return fmt.Errorf("%w (run make build first)", err)
+	}
+	dir, err := os.MkdirTemp("", "guestlist-bench-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	bare := filepath.Join(dir, "bare")
+	build := exec.CommandContext(ctx, "go", "build", "-ldflags=-s -w", "-o", bare, "./handlers/dev/cmd/bench/bare")
+	output, err := build.CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("building the bare program: %w\n%s", err, output)
+	}
+
+	figure("stripped binary", "%.1f MB (at most 45)", float64(info.Size())/1e6)
+	world, err := newWorld(ctx)
+	if err != nil {
+		return err
+	}
+	defer world.stop()
+	err = starts(ctx, handler, bare, world.environment())
+	if err != nil {
+		return fmt.Errorf("measuring starts: %w", err)
+	}
+	err = envelopes(ctx, handler, bare, world.environment())
+	if err != nil {
+		return fmt.Errorf("measuring envelopes: %w", err)
+	}
+	err = signUps(ctx, handler, world)
+	if err != nil {
+		return fmt.Errorf("measuring sign-ups: %w", err)
+	}
+	err = lookups(ctx, world, rows)
+	if err != nil {
+		return fmt.Errorf("measuring policy look-ups: %w", err)
+	}
+	err = drains()
+	if err != nil {
+		return fmt.Errorf("measuring how a full queue is worked off: %w", err)
+	}
+	return nil
+}
+
+func figure(name, format string, args ...any) {
+	fmt.Printf("%-44s %s\n", name, fmt.Sprintf(format, args...))
+}
+
+// process is a started program that answers at address.
+type process struct {
+	*subprocess.Process
+	address string
+}
+
+// start starts a program as the Functions host does and waits for its first answer.
+func start(ctx context.Context, program string, env []string) (process, error) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return process{}, err
+	}
+	port := listener.Addr().(*net.TCPAddr).Port
+	err = listener.Close()
+	if err != nil {
+		return process{}, err
+	}
+	cmd := exec.Command(program)
+	cmd.Env = append(slices.Clone(env), "FUNCTIONS_CUSTOMHANDLER_PORT="+strconv.Itoa(port))
+	cmd.Stderr = os.Stderr // standard output goes to the null device: reading it is the work of the host
+	started, err := subprocess.Start(cmd)
+	if err != nil {
+		return process{}, err
+	}
+	p := process{started, "http://127.0.0.1:" + strconv.Itoa(port)}
+	for {
+		response, err := http.Get(p.address + "/")
+		if err == nil {
+			return p, response.Body.Close()
+		}
+		select {
+		case <-p.Done():
+			return p, errors.New(filepath.Base(program) + " ended before it answered")
+		case <-ctx.Done():
+			return p, ctx.Err()
+		case <-time.After(200 * time.Microsecond):
+		}
+	}
+}
+
+// starts measures from the start of the process to its first answer on GET /, in turns.
+func starts(ctx context.Context, handler, bare string, env []string) error {
+	const runs = 20
+	var ours, theirs []time.Duration
+	for i := range runs + 1 {
+		for _, side := range []struct {
+			program string
+			into    *[]time.Duration
+		}{{handler, &ours}, {bare, &theirs}} {
+			begun := time.Now()
+			p, err := start(ctx, side.program, env)
+			took := time.Since(begun)
+			if err != nil {
+				return err
+			}
+			err = p.Kill()
+			if err != nil {
+				return err
+			}
+			if i > 0 { // the first pair warms the page cache
+				*side.into = append(*side.into, took)
+			}
+		}
+	}
+	a, b := median(ours), median(theirs)
+	figure("process start to first answer", "%.1f ms; bare program %.1f ms; ratio %.2f (at most 3), medians of %d",
+		ms(a), ms(b), float64(a)/float64(b), runs)
+	return nil
+}
+
+// envelopes measures how many sign-up envelopes a second each program answers, in turns.
+func envelopes(ctx context.Context, handler, bare string, env []string) error {
+	const (
+		rounds  = 7
+		each    = 2000
+		clients = 4
+	)
+	ours, err := start(ctx, handler, env)
+	if err != nil {
+		return err
+	}
+	defer ours.Kill()
+	theirs, err := start(ctx, bare, env)
+	if err != nil {
+		return err
+	}
+	defer theirs.Kill()
+	body := signUpEnvelope("ana.silva@contoso.com")
+	first, err := post(http.DefaultClient, ours.address+"/signup-http", body)
+	if err != nil || first.Outputs.Res.StatusCode != http.StatusAccepted {
+		return fmt.Errorf("a sign-up is answered with status %d, error %v", first.Outputs.Res.StatusCode, err)
+	}
+	var a, b, ratios []float64
+	for i := range rounds + 1 {
+		mine, err := rate(ours.address, body, each, clients)
+		if err != nil {
+			return err
+		}
+		other, err := rate(theirs.address, body, each, clients)
+		if err != nil {
+			return err
+		}
+		if i > 0 {
+			a, b, ratios = append(a, mine), append(b, other), append(ratios, mine/other)
+		}
+	}
+	figure("sign-up envelopes answered", "%.0f/s; bare handler %.0f/s; ratio %.2f (at least 0.5), medians of %d rounds of %d",
+		median(a), median(b), median(ratios), rounds, each)
+	return nil
+}
+
+// rate posts the envelope n times from several clients and returns answers per second. What is in them is not looked at: reading JSON would
+// cost as much here as there, and would count as the handler's.
+func rate(address string, body []byte, n, clients int) (float64, error) {
+	transport := &http.Transport{MaxIdleConnsPerHost: clients}
+	defer transport.CloseIdleConnections()
+	client := &http.Client{Transport: transport}
+	var group sync.WaitGroup
+	failures := make([]error, clients)
+	begun := time.Now()
+	for c := range clients {
+		group.Go(func() {
+			for range n / clients {
+				response, err := client.Post(address+"/signup-http", "application/json; charset=utf-8", bytes.NewReader(body))
+				if err != nil {
+					failures[c] = err
+					return
+				}
+				_, err = io.Copy(io.Discard, response.Body)
+				_ = response.Body.Close() // the body has been read
+				if err != nil || response.StatusCode != http.StatusOK {
+					failures[c] = fmt.Errorf("an envelope is answered with %s, error %v", response.Status, err)
+					return
+				}
+			}
+		})
+	}
+	group.Wait()
+	return float64(n) / time.Since(begun).Seconds(), errors.Join(failures...)
+}
+
+// answer is the part of a handler's answer that is needed here.
+type answer struct {
+	Outputs struct {
+		Res struct {
+			StatusCode int `json:"statusCode"`
+		} `json:"res"`
+		Signups string `json:"signups"`
+	}
+}
+
+// post sends an envelope and returns the answer; anything but a 200 is an error.
+func post(client *http.Client, url string, body []byte) (answer, error) {
+	response, err := client.Post(url, "application/json; charset=utf-8", bytes.NewReader(body))
+	if err != nil {
+		return answer{}, err
+	}
+	defer response.Body.Close()
+	data, err := io.ReadAll(response.Body)
+	if err != nil {
+		return answer{}, err
+	}
+	if response.StatusCode != http.StatusOK {
+		return answer{}, fmt.Errorf("POST %s: %s", url, response.Status)
+	}
+	var a answer
+	err = json.Unmarshal(data, &a)
+	return a, err
+}
+
+// key signs the forms of the measured handler, and lets the measuring program send JSON.
+const key = "5CqS0TQ0gfnLOyUg7m4Zt3iVb8rXw1Pa"
+
+// signUpEnvelope is what the Functions host sends for a JSON submission.
+func signUpEnvelope(email string) []byte {
+	body, err := json.Marshal(map[string]string{
+		"email": email, "givenName": "Ana", "familyName": "Silva", "company": "Contoso Ltd", "country": "PT",
+		"reason": "We build the portal for the spring campaign together.", "language": "pt-PT",
+	})
+	if err != nil {
+		panic(err) // strings always encode
+	}
+	headers := map[string][]string{
+		"Content-Type": {"application/json"}, "Content-Length": {strconv.Itoa(len(body))}, "Host": {"signup.example.com"},
+		"Accept": {"application/json"}, "Accept-Language": {"pt-PT,pt;q=0.9,en;q=0.8"}, "User-Agent": {"Mozilla/5.0"},
+		origin.KeyHeader: {key},
+	}
+	envelope, err := json.Marshal(map[string]any{
+		"Data": map[string]any{"req": map[string]any{
+			"Url": "https://signup.example.com/signup", "Method": "POST", "Query": map[string]string{}, "Headers": headers,
+			"Params": map[string]string{}, "Identities": []any{map[string]any{"AuthenticationType": nil, "IsAuthenticated": false, "Claims": []any{}}},
+			"Body": string(body),
+		}},
+		"Metadata": map[string]any{
+			"email": strconv.Quote(email), "Query": map[string]string{}, "Headers": map[string]string{"Host": "signup.example.com"},
+			"sys": map[string]string{"MethodName": "signup-http", "UtcNow": "2026-05-04T09:00:00Z", "RandGuid": "1f3d7d3e-9b0c-4b7e-8a64-0f6f5bb0a001"},
+		},
+	})
+	if err != nil {
+		panic(err)
+	}
+	return envelope
+}
+
+// messageEnvelope is what the host sends for a queue message.
+func messageEnvelope(message []byte) ([]byte, error) {
+	return json.Marshal(map[string]any{
+		"Data": map[string]any{"message": base64.StdEncoding.EncodeToString(message)},
+		"Metadata": map[string]any{
+			"DequeueCount": "1", "Id": `"1f3d7d3e-9b0c-4b7e-8a64-0f6f5bb0a001"`,
+			"sys": map[string]string{"MethodName": "invite-queue", "UtcNow": "2026-05-04T09:00:00Z", "RandGuid": "1f3d7d3e-9b0c-4b7e-8a64-0f6f5bb0a001"},
+		},
+	})
+}
+
+// signUps takes 200 partners from the form to the group and counts what that costs.
+func signUps(ctx context.Context, handler string, w *world) error {
+	const partners = 200
+	p, err := start(ctx, handler, w.environment())
+	if err != nil {
+		return err
+	}
+	defer p.Kill()
+	started, err := memory(p.PID())
+	if err != nil {
+		return err
+	}
+	storageBefore, graphBefore := w.storageCalls.total(), w.graphCalls.total()
+	begun := time.Now()
+	client := &http.Client{}
+	for i := range partners {
+		a, err := post(client, p.address+"/signup-http", signUpEnvelope(fmt.Sprintf("partner.%d@contoso.com", i)))
+		if err != nil {
+			return err
+		}
+		message, err := base64.StdEncoding.DecodeString(a.Outputs.Signups)
+		if err != nil || a.Outputs.Res.StatusCode != http.StatusAccepted {
+			return fmt.Errorf("sign-up %d: status %d, message error %v", i, a.Outputs.Res.StatusCode, err)
+		}
+		envelope, err := messageEnvelope(message)
+		if err != nil {
+			return err
+		}
+		_, err = post(client, p.address+"/invite-queue", envelope)
+		if err != nil {
+			return err
+		}
+	}
+	took := time.Since(begun)
+	resident, err := memory(p.PID())
+	if err != nil {
+		return err
+	}
+	if n := len(w.tenant.Memberships()); n != partners {
+		return fmt.Errorf("%d of %d partners are members of the group", n, partners)
+	}
+	figure("resident memory", "%.1f MB after start, %.1f MB after %d sign-ups (at most 25), of which %.1f MB pages of the program's own file",
+		megabytes(started, "VmRSS"), megabytes(resident, "VmRSS"), partners, megabytes(resident, "RssFile"))
+	figure("storage transactions per invited guest", "%.2f with one group: %s",
+		float64(w.storageCalls.total()-storageBefore)/partners, w.storageCalls.perGuest(partners))
+	figure("Graph calls per invited guest", "%.2f with one group", float64(w.graphCalls.total()-graphBefore)/partners)
+	figure("a sign-up, form to group, one after another", "%.1f ms, emulator included", ms(took)/partners)
+	return nil
+}
+
+// memory returns the memory figures of a process, from /proc, in bytes by name.
+func memory(pid int) (map[string]int64, error) {
+	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		return nil, fmt.Errorf("reading the resident set (Linux only): %w", err)
+	}
+	figures := map[string]int64{}
+	for line := range strings.Lines(string(data)) {
+		name, rest, _ := strings.Cut(line, ":")
+		text, isSize := strings.CutSuffix(strings.TrimSpace(rest), " kB")
+		if !isSize {
+			continue
+		}
+		kilobytes, err := strconv.ParseInt(text, 10, 64)
+		if err != nil {
+			return nil, fmt.Errorf("reading the resident set: %w", err)
+		}
+		figures[name] = kilobytes * 1024
+	}
+	return figures, nil
+}
+
+func megabytes(figures map[string]int64, name string) float64 { return float64(figures[name]) / 1e6 }
+
+func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
+
+func median[T time.Duration | float64](values []T) T {
+	sorted := slices.Sorted(slices.Values(values))
+	return sorted[len(sorted)/2]
+}

@@ -1,0 +1,235 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"maps"
+	"net"
+	"net/http"
+	"net/http/httputil"
+	"net/url"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"guestlist/handlers/azure/tables"
+	"guestlist/handlers/dev/azurite"
+	"guestlist/handlers/dev/graphsim"
+	"guestlist/handlers/policy"
+	"guestlist/handlers/submission"
+)
+
+// calls counts requests by kind.
+type calls struct {
+	mutex sync.Mutex
+	kinds map[string]int
+}
+
+func (c *calls) add(kind string) {
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	if c.kinds == nil {
+		c.kinds = map[string]int{}
+	}
+	c.kinds[kind]++
+}
+
+func (c *calls) total() int {
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	n := 0
+	for _, count := range c.kinds {
+		n += count
+	}
+	return n
+}
+
+// perGuest lists the kinds that were seen for every guest.
+func (c *calls) perGuest(guests int) string {
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	var parts []string
+	for _, kind := range slices.Sorted(maps.Keys(c.kinds)) {
+		if c.kinds[kind] >= guests {
+			parts = append(parts, fmt.Sprintf("%d %s", c.kinds[kind]/guests, kind))
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
+// world is the storage emulator and the Graph stand-in, with a counter before each.
+type world struct {
+	emulator     *azurite.Server
+	tenant       *graphsim.Server
+	store        *tables.Store
+	connection   string // storage, through the counter
+	graphURL     string // the stand-in, through the counter
+	storageCalls calls
+	graphCalls   calls
+}
+
+func newWorld(ctx context.Context) (*world, error) {
+	w := &world{}
+	var err error
+	w.emulator, err = azurite.Start(ctx, azurite.Config{})
+	if err != nil {
+		return nil, err
+	}
+	w.tenant, err = graphsim.New(graphsim.Config{Now: time.Now, Random: rand.Reader, KnowsAnyGroup: true})
+	if err != nil {
+		return nil, err
+	}
+	w.graphURL, err = serve(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		w.graphCalls.add(r.Method)
+		w.tenant.ServeHTTP(rw, r)
+	}))
+	if err != nil {
+		return nil, err
+	}
+
+	original := w.emulator.ConnectionString()
+	found := regexp.MustCompile(`TableEndpoint=([^;]+)`).FindStringSubmatch(original)
+	if found == nil {
+		return nil, fmt.Errorf("the emulator's connection string names no table endpoint")
+	}
+	endpoint, err := url.Parse(found[1])
+	if err != nil {
+		return nil, err
+	}
+	proxy := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
+		r.Out.URL.Scheme, r.Out.URL.Host = endpoint.Scheme, endpoint.Host
+	}}
+	counted, err := serve(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		w.storageCalls.add(r.Method + " " + table(r.URL.Path))
+		proxy.ServeHTTP(rw, r)
+	}))
+	if err != nil {
+		return nil, err
+	}
+	w.connection = strings.Replace(original, found[1], counted+endpoint.Path, 1)
+
+	w.store, err = tables.New(tables.Config{ConnectionString: w.connection})
+	if err != nil {
+		return nil, err
+	}
+	err = w.store.Create(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return w, w.store.PutRow(ctx, policy.Raw{Partition: "contoso.com", Name: "trusted", Columns: map[string]any{
+		"Action": "invite", "Groups": "aaaaaaaa-0000-4000-8000-000000000001", "Sponsors": "bbbbbbbb-0000-4000-8000-000000000001",
+	}})
+}
+
+func (w *world) stop() { _ = w.emulator.Stop() }
+
+// environment is what the handler is started with.
+func (w *world) environment() []string {
+	return append(os.Environ(), "AzureWebJobsStorage="+w.connection, "GUESTLIST_GRAPH_URL="+w.graphURL, "GUESTLIST_GRAPH_CREDENTIAL=none",
+		"GUESTLIST_DAILY_INVITATIONS=0", "GUESTLIST_INVITATION_SPACING=0s",
+		"GUESTLIST_FORM_KEYS="+key, "GUESTLIST_JSON_KEYS="+key)
+}
+
+// table names the table or operation of a request to the table service.
+func table(path string) string {
+	last := path[strings.LastIndex(path, "/")+1:]
+	name, _, _ := strings.Cut(last, "(")
+	return name
+}
+
+// serve serves h on the loopback interface until the program ends, and returns its address.
+func serve(h http.Handler) (string, error) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	go func() { _ = http.Serve(listener, h) }()
+	return "http://" + listener.Addr().String(), nil
+}
+
+// lookups counts the calls of one policy look-up among few rows and among many.
+func lookups(ctx context.Context, w *world, many int) error {
+	address, err := submission.ParseAddress("ana@sales.contoso.com")
+	if err != nil {
+		return err
+	}
+	partitions := policy.Partitions(address)
+	measure := func() (int, time.Duration, error) {
+		const runs = 9
+		before := w.storageCalls.total()
+		var times []time.Duration
+		for range runs {
+			begun := time.Now()
+			_, err := w.store.Rows(ctx, partitions)
+			if err != nil {
+				return 0, 0, err
+			}
+			times = append(times, time.Since(begun))
+		}
+		return (w.storageCalls.total() - before) / runs, median(times), nil
+	}
+	err = fill(ctx, w, 0, 10)
+	if err != nil {
+		return err
+	}
+	fewCalls, fewTook, err := measure()
+	if err != nil {
+		return err
+	}
+	err = fill(ctx, w, 10, many)
+	if err != nil {
+		return err
+	}
+	manyCalls, manyTook, err := measure()
+	if err != nil {
+		return err
+	}
+	figure("policy look-up of a sub-domain's address", "%d calls, %.1f ms among 10 rows; %d calls, %.1f ms among %d", fewCalls, ms(fewTook), manyCalls, ms(manyTook), many)
+	return nil
+}
+
+// fill adds the policy rows of other partners with the numbers from and up to to, a hundred to a partner, in one transaction each: one by
+// one, a hundred thousand rows would take the emulator minutes.
+func fill(ctx context.Context, w *world, from, to int) error {
+	const (
+		workers = 4
+		each    = 100
+	)
+	partners := make(chan int)
+	failed := make(chan error, workers)
+	var group sync.WaitGroup
+	for range workers {
+		group.Go(func() {
+			for partner := range partners {
+				var rows []policy.Raw
+				for n := max(from, partner*each); n < min(to, (partner+1)*each); n++ {
+					rows = append(rows, policy.Raw{
+						Partition: fmt.Sprintf("partner%d.example.com", partner), Name: fmt.Sprintf("row %d", n), Columns: map[string]any{"Action": "deny"},
+					})
+				}
+				err := w.store.ChangeRows(ctx, rows, nil, nil)
+				if err != nil {
+					failed <- err
+					for range partners { // let the feeder end
+					}
+					return
+				}
+			}
+		})
+	}
+	for partner := from / each; partner*each < to; partner++ {
+		partners <- partner
+	}
+	close(partners)
+	group.Wait()
+	select {
+	case err := <-failed:
+		return err
+	default:
+		return nil
+	}
+}

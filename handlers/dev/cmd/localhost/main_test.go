@@ -1,0 +1,376 @@
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"guestlist/handlers/dev/internal/apptest"
+	"guestlist/handlers/policy"
+	"guestlist/handlers/settings"
+	"guestlist/handlers/web/formtoken"
+	"guestlist/handlers/web/origin"
+)
+
+// mainVariable makes this test binary be the program. The Graph stand-in, which it starts from itself, inherits it.
+const mainVariable = "GUESTLIST_TEST_LOCALHOST"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(mainVariable) != "" {
+		main()
+		return
+	}
+	apptest.Main(m)
+}
+
+// programKey lets these tests sign up as a program.
+const programKey = "Jh2v9QeX7sKd4NwLz0RfTyBu6MgCp1Ao"
+
+// repository is the root of this repository.
+const repository = "../../../.."
+
+// program returns the command, which has not been started.
+func program(args ...string) *exec.Cmd {
+	cmd := exec.Command(os.Args[0], args...)
+	cmd.Env = append(os.Environ(), mainVariable+"=1", "PORT=0", settings.JSONKeys+"="+programKey)
+	return cmd
+}
+
+// running is a started program that is ready.
+type running struct {
+	*exec.Cmd
+	addresses
+	stdout *bufio.Reader
+}
+
+func start(t *testing.T, root string) running {
+	t.Helper()
+	cmd := program("-root", root)
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	log := &strings.Builder{}
+	cmd.Stderr = log
+	err = cmd.Start()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = cmd.Process.Kill() })
+	r := running{Cmd: cmd, stdout: bufio.NewReader(stdout)}
+	line, err := r.stdout.ReadString('\n')
+	if err != nil {
+		_ = cmd.Wait()
+		t.Fatalf("not ready: %v\n%s", err, log)
+	}
+	content, err := os.ReadFile(filepath.Join(root, ".local", "run.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = json.Unmarshal(content, &r.addresses)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if line != "ready "+r.Signup+"\n" {
+		t.Errorf("the line %q differs from run.json's %s", line, r.Signup)
+	}
+	return r
+}
+
+// ports returns the host:port of every part.
+func (r running) ports(t *testing.T) []string {
+	t.Helper()
+	var hosts []string
+	links := []string{r.Signup, r.Graph}
+	for part := range strings.SplitSeq(r.Storage, ";") {
+		name, value, _ := strings.Cut(part, "=")
+		if strings.HasSuffix(name, "Endpoint") {
+			links = append(links, value)
+		}
+	}
+	for _, link := range links {
+		parsed, err := url.Parse(link)
+		if err != nil {
+			t.Fatal(err)
+		}
+		hosts = append(hosts, parsed.Host)
+	}
+	if len(hosts) != 5 {
+		t.Fatalf("run.json names %d addresses", len(hosts))
+	}
+	return hosts
+}
+
+// memberships asks the stand-in who is in which group.
+func (r running) memberships(t *testing.T) int {
+	t.Helper()
+	response, err := http.Get(r.Graph + "/stand-in/memberships")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	var list []json.RawMessage
+	err = json.NewDecoder(response.Body).Decode(&list)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(list)
+}
+
+// eventually waits for what other processes do. The limit is there to fail instead of hanging.
+func eventually(t *testing.T, what string, condition func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(time.Minute); !condition(); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("waited in vain for %s", what)
+		}
+	}
+}
+
+func answers(host string) bool {
+	connection, err := net.Dial("tcp", host)
+	if err != nil {
+		return false
+	}
+	_ = connection.Close()
+	return true
+}
+
+// The key outlives a run, stays on this machine, and gives way to one that is set.
+func TestTheKeyOfForms(t *testing.T) {
+	data := t.TempDir()
+	key, err := formKey(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := formKey(data)
+	if err != nil || again != key || len(key) < formtoken.MinKey {
+		t.Errorf("a second run has another key, or the key is short: %v", err)
+	}
+	other, err := formKey(t.TempDir())
+	if err != nil || other == key {
+		t.Errorf("two data folders have one key: %v", err)
+	}
+	info, err := os.Stat(filepath.Join(data, formKeyFile))
+	if err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("others may read the key: %v, %v", info, err)
+	}
+	_, err = formKey(filepath.Join(data, "missing"))
+	if err == nil {
+		t.Error("a key was kept nowhere")
+	}
+}
+
+func TestTheWholeRoadOnThisMachine(t *testing.T) {
+	root := apptest.App(t)
+	r := start(t, root)
+	request, err := http.NewRequest(http.MethodPost, r.Signup,
+		strings.NewReader(`{"email":"ana@contoso.com","givenName":"Ana","familyName":"Silva","company":"Contoso Ltd"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set("Content-Type", "application/json")
+	request.Header.Set(origin.KeyHeader, programKey)
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = response.Body.Close()
+	if response.StatusCode != http.StatusAccepted {
+		t.Fatalf("the sign-up was answered by %s", response.Status)
+	}
+	eventually(t, "the guest in both groups of the sample row", func() bool { return r.memberships(t) == 2 })
+
+	second := program("-root", root)
+	output, err := second.CombinedOutput()
+	if err == nil || !strings.Contains(string(output), "-data") {
+		t.Errorf("a second run on the same data: %v, %s", err, output)
+	}
+
+	err = r.Process.Signal(os.Interrupt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rest, err := io.ReadAll(r.stdout)
+	if err != nil || len(rest) > 0 {
+		t.Errorf("standard output goes on with %q (%v)", rest, err)
+	}
+	err = r.Wait()
+	if err != nil {
+		t.Errorf("after Ctrl-C: %v", err)
+	}
+	for _, host := range r.ports(t) {
+		if answers(host) {
+			t.Errorf("%s still answers after the end", host)
+		}
+	}
+	if _, err := os.Stat(filepath.Join(root, ".local", "run.json")); err == nil {
+		t.Error("run.json names the addresses of a run that has ended")
+	}
+
+	again := start(t, root)
+	if n := again.memberships(t); n != 2 {
+		t.Errorf("after a restart the tenant has %d memberships", n)
+	}
+	// SIGKILL: nobody has a chance to stop anything.
+	err = again.Process.Kill()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, host := range again.ports(t) {
+		eventually(t, "the end of "+host, func() bool { return !answers(host) })
+	}
+}
+
+func TestPortsComeFromFlagsThenTheEnvironment(t *testing.T) {
+	root := t.TempDir()
+	tests := map[string]struct {
+		args, environ []string
+		want          []int
+	}{
+		"nothing said":            {nil, nil, []int{7071, 7090, 10000, 10001, 10002}},
+		"the environment":         {nil, []string{"PORT=8080", "GRAPH_PORT=8081", "AZURITE_TABLE_PORT=1"}, []int{8080, 8081, 10000, 10001, 1}},
+		"a flag wins":             {[]string{"-port", "9"}, []string{"PORT=8080"}, []int{9, 7090, 10000, 10001, 10002}},
+		"0 is for everything":     {nil, []string{"PORT=0"}, []int{0, 0, 0, 0, 0}},
+		"except what is chosen":   {[]string{"-port=0", "-queue-port=5"}, []string{"GRAPH_PORT=7090"}, []int{0, 7090, 0, 5, 0}},
+		"an empty variable":       {nil, []string{"PORT="}, []int{7071, 7090, 10000, 10001, 10002}},
+		"the last of two entries": {nil, []string{"PORT=1", "PORT=2"}, []int{2, 7090, 10000, 10001, 10002}},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			o, err := readOptions(append(test.args, "-root", root), test.environ, io.Discard)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []int
+			for _, p := range o.ports {
+				got = append(got, p.number)
+			}
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Errorf("the ports differ (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestACommandLineThatNeedsAnotherLook(t *testing.T) {
+	tests := map[string]struct {
+		args, environ []string
+		want          string
+	}{
+		"no number":       {nil, []string{"PORT=http"}, "PORT must be a number"},
+		"out of range":    {[]string{"-graph-port", "70000"}, nil, "-graph-port"},
+		"a stray word":    {[]string{"now"}, nil, `"now"`},
+		"an unknown flag": {[]string{"-fast"}, nil, "-fast"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			_, err := readOptions(test.args, test.environ, io.Discard)
+			if err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("err = %v, want one that says %s", err, test.want)
+			}
+		})
+	}
+	t.Run("no project", func(t *testing.T) {
+		t.Chdir(t.TempDir())
+		_, err := readOptions(nil, nil, io.Discard)
+		if err == nil || !strings.Contains(err.Error(), "host.json") {
+			t.Errorf("err = %v", err)
+		}
+	})
+}
+
+func TestATakenPortIsNamedWithAWayOut(t *testing.T) {
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	number := taken.Addr().(*net.TCPAddr).Port
+	o, err := readOptions([]string{"-root", t.TempDir(), "-port=0", "-graph-port", strconv.Itoa(number)}, nil, io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = o.checkPorts()
+	if err == nil || !strings.Contains(err.Error(), strconv.Itoa(number)) || !strings.Contains(err.Error(), "GRAPH_PORT=") {
+		t.Errorf("err = %v", err)
+	}
+}
+
+func write(t *testing.T, path, content string) {
+	t.Helper()
+	err := os.WriteFile(path, []byte(content), 0o644)
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestTheSampleSettingsAreFitForTheHandler(t *testing.T) {
+	// Alone: whoever runs this may have settings of his own beside it.
+	root := t.TempDir()
+	sample, err := os.ReadFile(filepath.Join(repository, "local.settings.sample.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(root, "local.settings.sample.json"), string(sample))
+	env, err := readLocalSettings(root, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = settings.Read(func(name string) string { return variable(env, name) })
+	if err != nil {
+		t.Error(err)
+	}
+	if variable(env, settings.UpkeepSchedule) == "" {
+		t.Errorf("%s is not set, and the host can't do without", settings.UpkeepSchedule)
+	}
+}
+
+func TestLocalSettingsGoBeforeTheSample(t *testing.T) {
+	root := t.TempDir()
+	write(t, filepath.Join(root, "local.settings.sample.json"), `{"Values": {"A": "sample"}}`)
+	tests := map[string]struct{ own, want, fault string }{
+		"none":        {"", "sample", ""},
+		"own":         {`{"Values": {"A": "own"}}`, "own", ""},
+		"encrypted":   {`{"IsEncrypted": true, "Values": {"A": "CfDJ8"}}`, "", "encrypted"},
+		"a number":    {`{"Values": {"A": 1}}`, "", "must be strings"},
+		"broken JSON": {`{`, "", "local.settings.json"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			if test.own != "" {
+				path := filepath.Join(root, "local.settings.json")
+				write(t, path, test.own)
+				defer os.Remove(path)
+			}
+			env, err := readLocalSettings(root, "")
+			if test.fault == "" && err != nil || test.fault != "" && (err == nil || !strings.Contains(err.Error(), test.fault)) {
+				t.Fatalf("err = %v, want %q", err, test.fault)
+			}
+			if got := variable(env, "A"); got != test.want {
+				t.Errorf("A = %q, want %q", got, test.want)
+			}
+		})
+	}
+}
+
+func TestTheSampleRowsAreSound(t *testing.T) {
+	for _, raw := range samples() {
+		row := policy.Parse(raw)
+		if len(row.Faults) > 0 {
+			t.Errorf("row %q of %q: %v", raw.Name, raw.Partition, row.Faults)
+		}
+	}
+}

@@ -1,0 +1,83 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/storage/azqueue/v2"
+	"github.com/Azure/azure-sdk-for-go/sdk/storage/azqueue/v2/queueerror"
+
+	"guestlist/handlers/azure/tables"
+	"guestlist/handlers/policy"
+)
+
+// signupsQueue is the queue of the function.json files.
+const signupsQueue = "signups"
+
+// The objects of the stand-in's tenant that the sample rows name. It knows any group.
+const (
+	projectGroup  = "11111111-1111-4111-8111-111111111111"
+	supplierGroup = "22222222-2222-4222-8222-222222222222"
+	hostPerson    = "99999999-9999-4999-8999-999999999999"
+)
+
+// samples are the policy rows that a new local run begins with: one of each kind.
+func samples() []policy.Raw {
+	return []policy.Raw{
+		{Partition: "contoso.com", Name: "trusted", Columns: map[string]any{
+			"Action": "invite", "Groups": projectGroup + ", " + supplierGroup, "Sponsors": hostPerson,
+			"RedirectUrl": "https://myapplications.microsoft.com", "MessageLanguage": "en-GB",
+			"Note": "The project with Contoso: both groups, at once.",
+		}},
+		{Partition: "fabrikam.com", Name: "suppliers", Columns: map[string]any{
+			"Action": "invite", "Groups": supplierGroup,
+			"Note": "Suppliers. A second row of the domain could narrow it by Priority, NotBefore and NotAfter.",
+		}},
+		{Partition: "*.fabrikam.com", Name: "subsidiaries", Columns: map[string]any{
+			"Action": "review", "Note": "A person looks at whoever writes from a domain below fabrikam.com.",
+		}},
+		{Partition: "mallory@contoso.com", Name: "left", Columns: map[string]any{
+			"Action": "deny", "Note": "An address goes before its domain.",
+		}},
+		{Partition: "*", Name: "everybody else", Columns: map[string]any{
+			"Action": "review", "Note": "Whoever no other row is for.",
+		}},
+	}
+}
+
+// prepareStorage makes the tables and the queue that a deployment would have made, and writes the sample rows on the first run: marker is
+// the file that remembers it, beside the data. What an admin has changed or deleted since stays so.
+func prepareStorage(ctx context.Context, connection, marker string) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	store, err := tables.New(tables.Config{ConnectionString: connection})
+	if err != nil {
+		return err
+	}
+	err = store.Create(ctx)
+	if err != nil {
+		return err
+	}
+	queue, err := azqueue.NewQueueClientFromConnectionString(connection, signupsQueue, nil)
+	if err != nil {
+		return fmt.Errorf("making the queue %s: %w", signupsQueue, err)
+	}
+	_, err = queue.Create(ctx, nil)
+	if err != nil && !queueerror.HasCode(err, queueerror.QueueAlreadyExists) {
+		return fmt.Errorf("making the queue %s: %w", signupsQueue, err)
+	}
+	_, err = os.Stat(marker)
+	if !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	for _, row := range samples() {
+		err = store.PutRow(ctx, row)
+		if err != nil {
+			return err
+		}
+	}
+	return os.WriteFile(marker, nil, 0o644)
+}

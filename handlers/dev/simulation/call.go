@@ -1,0 +1,199 @@
+package simulation
+
+import (
+	"fmt"
+	"iter"
+	"runtime/debug"
+	"time"
+
+	"guestlist/handlers/problem"
+	"guestlist/handlers/submission"
+	"guestlist/handlers/workflow"
+)
+
+// killed is what a call panics with when its process ends.
+type killed struct{}
+
+// A fate is what becomes of the operation before which a call stands.
+type fate uint8
+
+const (
+	proceed   fate = iota
+	refused        // it fails, and nothing happened
+	lost           // it happens, and the answer is an error
+	doubtful       // it happens, and the answer is that of the client's own second attempt, which finds the first one's work
+	straggles      // the answer is an error now, and it happens later
+	slow           // it happens, and takes its time
+)
+
+var fateNames = [...]string{"", "fails", "answer lost", "done, but its second attempt answers", "fails, and arrives later", "slow"}
+
+// An instance is one process: of the handler, or of an admin's command.
+type instance struct {
+	number  int
+	admin   bool
+	machine *workflow.Machine
+	// pressure is where the machine hears of the directory's limits; nil of an admin's command.
+	pressure *workflow.Pressure
+}
+
+func (i *instance) String() string {
+	if i.admin {
+		return "admin"
+	}
+	return fmt.Sprintf("instance %d", i.number)
+}
+
+// A call is one run of a function in an instance. It stands before an operation, or waits until wake, or is gone.
+type call struct {
+	number  int
+	on      *instance
+	name    string
+	started time.Time
+	rank    int // in a schedule that goes by ranks, the highest goes first
+	about   submission.ID
+
+	next  func() (struct{}, bool)
+	stop  func()
+	yield func(struct{}) bool
+
+	op     string    // the operation before which it stands
+	effect func()    // what the operation does, should it arrive although nobody waits for it
+	wake   time.Time // not before
+	fate   fate
+	delay  time.Duration // of a slow operation
+
+	result error
+	panics string
+	over   bool // it returned: result is valid
+
+	done func(result error) // what the host does with the result
+	dies func()             // what the host does when the process ends
+
+	// What the laws want to know of it. The times are numbers of happenings.
+	begunAt, goneAt int
+	inviting        submission.Address // while an invitation is on its way
+	admitted        int                // admissions by the gate that it has not used yet
+	turn            time.Time          // before which the last one must not be used
+	probing         bool               // the last one was that of a probe
+	gate            workflow.Gate      // as it last read it
+	lookedAt        int                // the number of the event at which it last asked for the holder of its address
+	blind           bool               // that look could not show a guest: not visible yet, or not allowed
+	deferred        time.Time          // when the directory, which throttled it, may be asked again
+	// tenantWide is what the tenant told it about everybody, when the breaker had been closed closingsThen times.
+	tenantWide   problem.Code
+	closingsThen int
+	resending    bool
+	invited      bool // an invitation of it was taken
+	// knows says that it has the answer to that, got when the breaker had been opened openingsThen times.
+	knows        bool
+	openingsThen int
+}
+
+// start begins a call. Nothing of it runs before its first step.
+func (r *run) start(on *instance, name string, about submission.ID, body func() error, done func(error), dies func()) {
+	r.calls++
+	c := &call{
+		number: r.calls, on: on, name: name, about: about, started: r.now, op: "start", rank: r.random.IntN(1 << 20), done: done, dies: dies,
+	}
+	c.next, c.stop = iter.Pull(func(yield func(struct{}) bool) {
+		c.yield = yield
+		defer func() {
+			switch reason := recover().(type) {
+			case nil, killed:
+			default:
+				c.panics = fmt.Sprintf("%v\n%s", reason, debug.Stack())
+			}
+		}()
+		c.result = body()
+		c.pause("answer", nil) // its process may end before the host has the answer
+		c.over = true
+	})
+	r.running = append(r.running, c)
+	c.begunAt = r.happenings
+	r.event(c, "begins "+name)
+}
+
+// pause hands over. It returns when the scheduler lets the call go on, and never if its process ends.
+func (c *call) pause(op string, effect func()) {
+	c.op, c.effect = op, effect
+	if !c.yield(struct{}{}) {
+		panic(killed{})
+	}
+	c.effect = nil
+}
+
+// step lets a call go on to its next stop.
+func (r *run) step(c *call, f fate) {
+	c.fate, c.wake = f, time.Time{}
+	if r.tracing {
+		text := c.op
+		if f != proceed {
+			text += ": " + fateNames[f]
+		}
+		r.event(c, text)
+	}
+	r.current = c
+	_, more := c.next()
+	r.current = nil
+	if more {
+		return
+	}
+	r.remove(c)
+	switch {
+	case c.panics != "":
+		r.breach("%s panicked: %s", c.name, c.panics)
+	case c.over:
+		if r.tracing {
+			r.event(c, fmt.Sprintf("ends: %v", c.result))
+		}
+		if c.result == nil {
+			r.callEnded(c)
+		}
+		c.done(c.result)
+	}
+}
+
+// kill ends the process of an instance, with everything that runs in it. What was on its way to a server may still arrive.
+func (r *run) kill(on *instance) {
+	r.counts.Kills++
+	for i := len(r.running) - 1; i >= 0; i-- {
+		c := r.running[i]
+		if c.on != on {
+			continue
+		}
+		r.event(c, "killed before "+c.op)
+		r.remove(c)
+		if c.effect != nil && r.chance(3) {
+			r.arriveLater(c.name+": "+c.op, c.effect)
+		}
+		c.stop()
+		c.dies()
+	}
+	if !on.admin {
+		r.boot(on)
+	}
+}
+
+// stragglerWait is the longest that an operation is under way after its sender has given up or died.
+const stragglerWait = 20 * time.Second
+
+// arriveLater lets an operation happen of which nobody waits for the answer any more.
+func (r *run) arriveLater(name string, effect func()) {
+	at := r.now.Add(time.Duration(r.random.Int64N(int64(stragglerWait))))
+	r.plan(at, func() {
+		r.note("arrives late: " + name)
+		effect()
+	})
+}
+
+func (r *run) remove(c *call) {
+	r.happenings++
+	c.goneAt = r.happenings
+	for i, other := range r.running {
+		if other == c {
+			r.running = append(r.running[:i], r.running[i+1:]...)
+			return
+		}
+	}
+}

@@ -1,0 +1,178 @@
+package simulation
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"guestlist/handlers/dev/graphsim"
+	"guestlist/handlers/problem"
+	"guestlist/handlers/submission"
+)
+
+// Load is what a drain is made of.
+type Load struct {
+	SignUps, Instances int
+	// Limits are those of the directory. All of them are used when the drain begins, as if it had gone on for long.
+	Limits graphsim.Limits
+	// How long an operation on storage and the calls of the directory take.
+	StorageLatency, LookUpLatency, InviteLatency, JoinLatency time.Duration
+	// BatchSize and NewBatchThreshold are those of host.json.
+	BatchSize, NewBatchThreshold int
+}
+
+// Drained is what came of it.
+type Drained struct {
+	// Most and Took are how long it took by the simulated clock until 99 of 100 guests were members of their group, and until all were: who was
+	// refused several times waits for long.
+	Most, Took time.Duration
+	// Rate is what was written in the directory while more than a batch for each instance was still to be done, as a share of what its limits allow.
+	Rate float64
+	// Refused is which share of all calls of the directory it answered with 429.
+	Refused float64
+	// Transactions is the number of operations on storage for each guest.
+	Transactions float64
+	Breach       string
+}
+
+// load is a Load on its way.
+type load struct {
+	Load
+	throttle     *graphsim.Throttle
+	transactions int
+}
+
+// take lets a call of the directory take its time, and be refused.
+func (l *load) take(r *run, c *call, op string) error {
+	latency, units, writes := l.LookUpLatency, 1, 0
+	switch op {
+	case "Invite":
+		latency, writes = l.InviteLatency, 1
+	case "AddMember":
+		latency, writes = l.JoinLatency, 1
+	}
+	r.sleep(c, latency/2)
+	used, wait := l.throttle.Take(r.now, units, writes)
+	r.sleep(c, latency/2)
+	if used >= 0.8 {
+		c.on.pressure.Report(used)
+	}
+	if wait > 0 {
+		return &problem.Error{Code: problem.DirectoryThrottled, Detail: "the simulated directory throttles", RetryAfter: wait}
+	}
+	return nil
+}
+
+// Drain lets instances work off sign-ups that lie on the queue, with one group each, against a directory that throttles. Everything but the clock,
+// the storage, the queue and the directory is real. The laws of [Run] are watched as in a schedule.
+func (s *Simulator) Drain(l Load) Drained {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	random := rand.New(rand.NewPCG(1, 1))
+	r := s.newRun(ctx, random, &profile{config: config{lease: 2 * time.Minute}})
+	r.load = &load{Load: l, throttle: graphsim.NewThrottle(l.Limits)}
+	r.load.throttle.Fill(r.now, 1)
+	r.row(trusted, "trusted", map[string]any{"Action": "invite", "Groups": groupOne})
+	for i := range l.Instances {
+		on := &instance{number: i + 1}
+		r.boot(on)
+		r.instances = append(r.instances, on)
+	}
+	for i := range l.SignUps {
+		r.submitFor(fmt.Sprintf("partner%d@%s", i, trusted))
+	}
+	begun := r.now
+	var measuredTo time.Time
+	var measured graphsim.ThrottleCounts
+	var most time.Duration
+	var left int
+	for r.broken == "" && r.drainStep() {
+		left = l.SignUps - len(r.tenant.members)
+		if measuredTo.IsZero() && left <= l.Instances*(l.BatchSize+l.NewBatchThreshold) {
+			measuredTo, measured = r.now, r.load.throttle.Counts()
+		}
+		if most == 0 && left <= l.SignUps/100 {
+			most = r.now.Sub(begun)
+		}
+		if left == 0 && len(r.running) == 0 {
+			break
+		}
+	}
+	if r.broken == "" {
+		r.judge()
+	}
+	for _, c := range r.running {
+		c.stop()
+	}
+	counts := r.load.throttle.Counts()
+	allowed := measuredTo.Sub(begun).Seconds() * float64(l.Limits.WritesPer150s) / 150
+	return Drained{
+		Most:         most,
+		Took:         r.now.Sub(begun),
+		Rate:         float64(measured.Writes) / allowed,
+		Refused:      float64(counts.Refused) / float64(counts.Calls),
+		Transactions: float64(r.load.transactions) / float64(l.SignUps),
+		Breach:       r.broken,
+	}
+}
+
+// submitFor puts a submission for the address on the queue.
+func (r *run) submitFor(text string) {
+	address, err := submission.ParseAddress(text)
+	if err != nil {
+		r.breach("no address: %v", err)
+		return
+	}
+	r.enqueue(address)
+}
+
+// drainStep does the next thing in time. It returns false if there is none.
+func (r *run) drainStep() bool {
+	for _, on := range r.instances {
+		r.receive(on)
+	}
+	if !r.upkeep && !r.upkeepAt.After(r.now) {
+		r.startUpkeep()
+	}
+	var next *call
+	for _, c := range r.running {
+		if next == nil || c.wake.Before(next.wake) {
+			next = c
+		}
+	}
+	at := r.upkeepAt
+	if r.upkeep || next != nil && next.wake.Before(at) {
+		if next == nil {
+			return false
+		}
+		if next.wake.After(r.now) {
+			r.now = next.wake
+		}
+		r.step(next, proceed)
+		return true
+	}
+	r.now = at
+	return true
+}
+
+// receive takes messages as a host does: a batch, whenever no more than the threshold are being worked on.
+func (r *run) receive(on *instance) {
+	running := 0
+	for _, c := range r.running {
+		if c.on == on {
+			running++
+		}
+	}
+	if running > r.load.NewBatchThreshold {
+		return
+	}
+	taken := 0
+	for i := 0; i < len(r.messages) && taken < r.load.BatchSize; i++ {
+		m := r.messages[i]
+		if m.held == nil && !m.visible.After(r.now) {
+			r.deliver(m, on)
+			taken++
+		}
+	}
+}

@@ -1,0 +1,554 @@
+package simulation
+
+import (
+	"slices"
+	"time"
+
+	"guestlist/handlers/policy"
+	"guestlist/handlers/submission"
+	"guestlist/handlers/workflow"
+)
+
+// ended reports whether nothing happens to a request by itself any more.
+func ended(state workflow.State) bool {
+	switch state {
+	case workflow.Review, workflow.Done, workflow.Denied, workflow.Failed, workflow.Cancelled:
+		return true
+	default:
+		return false
+	}
+}
+
+// atRest reports whether nothing happens to a request by itself any more, nor to what is wished of it.
+func atRest(request workflow.Request) bool {
+	return ended(request.State) && !request.Resend.Open() && (!request.Withdrawal.Open() || !request.Erased.IsZero())
+}
+
+func terms(request workflow.Request) *policy.Terms {
+	switch {
+	case request.Approval != nil:
+		return &request.Approval.Terms
+	case request.Decision != nil && request.Decision.Action == policy.Invite:
+		return request.Decision.Terms
+	default:
+		return nil
+	}
+}
+
+// wantAccounted holds that a submission is not lost: it has ended, or something will bring it back.
+func (r *run) wantAccounted(id submission.ID) {
+	_, known := r.submitted[id]
+	if !known {
+		return
+	}
+	request, exists := r.recorded[id]
+	if exists && atRest(request) {
+		return
+	}
+	_, noted := r.notes[id]
+	if exists && noted {
+		return
+	}
+	for _, m := range r.messages {
+		if m.ID == id && (exists || m.Submission != nil) {
+			return
+		}
+	}
+	state := workflow.State("not recorded")
+	if exists {
+		state = request.State
+	}
+	r.breach("%s is lost: it is %s, and neither a note nor a message will bring it back", r.nameOf(id), state)
+}
+
+// saved looks at a request that was just stored.
+func (r *run) saved(by *call, before workflow.Request, existed bool, after workflow.Request, events []workflow.Event) {
+	name := r.nameOf(after.ID)
+	if _, known := r.submitted[after.ID]; !known {
+		r.breach("a request is recorded that nobody submitted")
+		return
+	}
+	if after.Events != before.Events+len(events) {
+		r.breach("the history of %s has %d entries after %d and %d more", name, after.Events, before.Events, len(events))
+	}
+	if len(events) > 0 && events[len(events)-1].State != after.State || len(events) == 0 && existed && before.State != after.State {
+		r.breach("%s is %s, and its history does not say so", name, after.State)
+	}
+	if existed && ended(before.State) && before.State != after.State && !by.on.admin && !after.Withdrawal.Open() {
+		r.breach("%s was %s and goes on by itself", name, before.State)
+	}
+	if !before.Erased.IsZero() && after.Erased.IsZero() || before.Withdrawal.Open() && !after.Withdrawal.Open() {
+		r.breach("the withdrawal of %s was forgotten", name)
+	}
+	if after.Withdrawal.Open() && !r.withdrawn[after.ID] || !after.Erased.IsZero() && !after.Withdrawal.Open() && r.config.retention == 0 {
+		r.breach("%s was erased, and nobody wished it", name)
+	}
+	if !after.Erased.IsZero() && before.Erased.IsZero() {
+		// With the claim goes what is known of mails: a new request for the address begins anew.
+		delete(r.mailed, r.address[after.ID])
+		if after.Submission.Email != (submission.Address{}) || after.Submission.GivenName != "" {
+			r.breach("%s was erased, and tells who it was", name)
+		}
+	}
+	if existed && before.Decision != nil && (after.Decision == nil || !after.Decision.At.Equal(before.Decision.At)) {
+		r.breach("the decision on %s was changed", name)
+	}
+	if (!existed || before.Decision == nil) && after.Decision != nil {
+		r.decided(after)
+	}
+	if after.Approval != nil && before.Approval == nil && !by.on.admin {
+		r.breach("%s was approved by nobody", name)
+	}
+	if by.on.admin && after.State == workflow.Cancelled {
+		r.cancelled[after.ID] = true
+	}
+	if by.on.admin && after.State == workflow.Denied {
+		r.turned[after.ID] = true
+	}
+	if after.GuestID != "" {
+		user := r.tenant.users[r.address[after.ID]]
+		if user == nil || user.id != after.GuestID {
+			r.breach("%s has a guest who is not the one of its address", name)
+		}
+	}
+	_, noted := r.notes[after.ID]
+	if !after.Due.IsZero() && !noted {
+		r.breach("%s waits and no note says so", name)
+	}
+	if after.Due.Sub(r.now) > 30*time.Hour {
+		r.breach("%s waits until %s", name, after.Due)
+	}
+	for i, grant := range after.Grants {
+		if grant.State != workflow.GrantPresent || grant.Note != "" || i < len(before.Grants) && before.Grants[i].State == workflow.GrantPresent {
+			continue
+		}
+		adder := r.adders[membership{grant.Group, after.GuestID}]
+		if adder != nil && adder.about == after.ID && adder.goneAt != 0 && adder.goneAt < by.begunAt {
+			r.breach("%s added a membership, and takes it for another's without a word", name)
+		}
+	}
+	for i, grant := range before.Grants {
+		settled := grant.State == workflow.GrantAdded || grant.State == workflow.GrantPresent
+		if settled && (i >= len(after.Grants) || after.Grants[i] != grant) {
+			r.breach("a grant of %s that was settled has changed", name)
+		}
+	}
+}
+
+// decided holds a decision to the rows.
+func (r *run) decided(request workflow.Request) {
+	name, decision := r.nameOf(request.ID), request.Decision
+	if decision.Row == nil {
+		if decision.Action != policy.Review {
+			r.breach("%s: no row, and the decision is %s", name, decision.Action)
+		}
+		return
+	}
+	row, known := r.versions[decision.Row.ETag]
+	switch {
+	case !known || r.rowOf[decision.Row.ETag].Partition != r.address[request.ID].Domain():
+		r.breach("%s was decided by a row that is not its own", name)
+	case !row.to.IsZero() && row.to.Before(r.submitted[request.ID]):
+		r.breach("%s was decided by a row that had been changed before it was submitted", name)
+	case decision.Action != row.action && !(decision.Action == policy.Review && row.limited):
+		r.breach("%s: the row says %s, the decision %s", name, row.action, decision.Action)
+	case decision.Action == policy.Invite && (!slices.Equal(decision.Terms.Groups, row.groups) || decision.Terms.SendInvitation != row.send):
+		r.breach("%s: the terms are not those of the row", name)
+	case decision.Action == policy.Invite && (decision.Limits != nil) != row.limited:
+		r.breach("%s: the limits are not those of the row", name)
+	}
+}
+
+// claimed looks at a claim that was just changed.
+func (r *run) claimed(address submission.Address, claim workflow.Claim) {
+	before := r.claims[address]
+	r.claims[address] = claim
+	user := r.tenant.users[address]
+	switch {
+	case claim.GuestID != "" && (user == nil || user.id != claim.GuestID):
+		r.breach("the receipt of %s names a guest who is not the one of the address", address)
+	case before.GuestID != "" && claim.GuestID == "" && !(r.recorded[claim.Owner].Withdrawal.Open() && before.Mails > 0):
+		r.breach("the receipt of %s was dropped", address)
+	// A mail that was certainly not sent is taken off again.
+	case claim.Mails < before.Mails-1 || claim.GuestID == "" && claim.Mails < before.Mails:
+		r.breach("the claim on %s forgot mails", address)
+	case before.Owner != claim.Owner && before.Owner != "" && !ended(r.recorded[before.Owner].State):
+		r.breach("the claim on %s changed hands while its owner was %s", address, r.recorded[before.Owner].State)
+	}
+}
+
+// released looks at a claim that was just removed.
+func (r *run) released(address submission.Address) {
+	claim := r.claims[address]
+	owner := r.recorded[claim.Owner]
+	if claim.GuestID != "" && !owner.Withdrawal.Open() {
+		r.breach("the claim on %s was given up with its receipt", address)
+	}
+	if claim.Mails > 0 {
+		// Whoever is invited next begins anew, and may be faster than the erasure for which the claim was given up.
+		delete(r.mailed, address)
+	}
+	delete(r.claims, address)
+}
+
+// wantWished holds that what a message wished is done or recorded once the message goes.
+func (r *run) wantWished(m *message) {
+	request, exists := r.recorded[m.ID]
+	if m.Kind == submission.Withdraw && !m.poison && (!exists || !request.Withdrawal.Open() && request.Erased.IsZero()) {
+		r.breach("the withdrawal of %s is not recorded, and its message goes", r.nameOf(m.ID))
+	}
+}
+
+func (r *run) wantSeats(limits policy.Limits) {
+	if r.edited {
+		return // the row had other limits
+	}
+	taken, days := 0, map[string]int{}
+	for seat, day := range r.seats {
+		if seat.row == limits.Row {
+			taken++
+			days[day]++
+		}
+	}
+	if limits.MaxGuests > 0 && taken > limits.MaxGuests {
+		r.breach("%d seats of a row are taken, and it has %d", taken, limits.MaxGuests)
+	}
+	for day, n := range days {
+		if limits.MaxPerDay > 0 && n > limits.MaxPerDay {
+			r.breach("%d seats of a row are taken on %s, and it has %d for a day", n, day, limits.MaxPerDay)
+		}
+	}
+}
+
+// gateSaved looks at what became of the gate.
+func (r *run) gateSaved(by *call, before, after workflow.Gate) {
+	config := r.config
+	admission := after.Sent == before.Sent+1 && after.Day == before.Day || after.Day != before.Day && after.Sent == 1
+	if after.HeldUntil.Before(before.HeldUntil) {
+		r.breach("the directory's wish to be left alone was forgotten")
+	}
+	if after.NextAt.Before(before.NextAt) {
+		r.breach("the gate was moved to an earlier time")
+	}
+	if by.deferred.After(r.notBefore) {
+		r.notBefore = by.deferred
+	}
+	switch {
+	case admission:
+		by.admitted++
+		by.probing = before.Cause != ""
+		by.turn = before.NextAt
+		if r.notBefore.After(by.turn) {
+			by.turn = r.notBefore
+		}
+		r.sentOn[after.Day]++
+		switch {
+		case before.Cause != "" && (before.ProbeAt.IsZero() || r.now.Before(before.ProbeAt)):
+			r.breach("an invitation is let through although the breaker is open")
+		case before.Cause != "" && !after.ProbeAt.After(r.now):
+			r.breach("a probe is let through and the next one may follow at once")
+		case config.pace.Daily > 0 && r.sentOn[after.Day] > config.pace.Daily:
+			r.breach("%d invitations are let through on a day, and the budget is %d", r.sentOn[after.Day], config.pace.Daily)
+		case config.pace.Spacing > 0 && after.NextAt.Before(before.NextAt.Add(config.pace.Spacing)):
+			r.breach("the gate keeps no distance")
+		}
+		if before.Cause != "" {
+			r.counts.Probes++
+		}
+	case before.Cause == "" && after.Cause != "":
+		r.counts.Openings++
+		if by.tenantWide != after.Cause {
+			r.breach("the breaker was opened for %s, and nobody said so", after.Cause)
+		}
+		if after.Cause.Probe() == after.ProbeAt.IsZero() {
+			r.breach("the breaker was opened for %s with a wrong probe", after.Cause)
+		}
+		if after.ProbeAt.IsZero() {
+			// Nobody but a person ends it.
+			at := r.now.Add(r.soon(10 * time.Hour))
+			r.plan(at, func() { r.lift(); r.closeBreaker() })
+		}
+	case before.Cause != "" && after.Cause == "":
+		r.closings++
+		if !by.on.admin && !by.invited {
+			r.breach("the breaker was closed by nobody")
+		}
+	}
+}
+
+// beginInvitation looks at an invitation that is about to leave the house.
+func (r *run) beginInvitation(by *call, invitation workflow.Invitation) {
+	name := r.nameOf(by.about)
+	request, stored := r.recorded[by.about]
+	claim, claimed := r.claims[invitation.Address]
+	granted := terms(request)
+	switch {
+	case !stored || granted == nil:
+		r.breach("%s is invited without a stored decision or approval", name)
+	case request.Resend.Open() && ended(request.State):
+		r.beginResend(by, request, claim)
+		return
+	case request.State != workflow.Inviting && !(request.State == workflow.Failed && r.poisoned[by.about]):
+		r.breach("%s is invited while it is %s", name, request.State)
+	case invitation.Address != r.address[by.about]:
+		r.breach("%s invites another address", name)
+	case invitation.SendMessage != granted.SendInvitation:
+		r.breach("%s is not invited on its terms", name)
+	case !claimed || claim.Owner != by.about:
+		r.breach("%s is invited under no claim of its own", name)
+	case claim.IntentAt.IsZero():
+		r.breach("%s is invited without an intent", name)
+	case claim.GuestID != "":
+		r.breach("%s is invited although the receipt is there", name)
+	}
+	r.wantTurn(by)
+	if request.Approval == nil && request.Decision != nil && request.Decision.Limits != nil {
+		_, seated := r.seats[seat{request.Decision.Limits.Row, by.about}]
+		if !seated {
+			r.breach("%s is invited without a seat", name)
+		}
+	}
+	for _, other := range r.running {
+		if other != by && other.inviting == invitation.Address {
+			r.breach("two invitations of %s are on their way at once", invitation.Address)
+		}
+	}
+	by.admitted--
+	by.inviting = invitation.Address
+}
+
+// wantTurn holds that a call which is about to send something was let through by the gate, and still is as far as it knows.
+func (r *run) wantTurn(by *call) {
+	switch {
+	case by.admitted == 0:
+		r.breach("%s: an invitation leaves past the gate", by.name)
+	case r.now.Before(by.turn.Add(-time.Microsecond)):
+		r.breach("%s: an invitation leaves before its turn", by.name)
+	case by.gate.Cause != "" && !by.probing:
+		r.breach("%s: an invitation leaves although the breaker is open", by.name)
+	case r.now.Before(by.gate.HeldUntil.Add(-time.Microsecond)):
+		r.breach("%s: an invitation leaves although the directory wants to be left alone", by.name)
+	}
+}
+
+// beginResend looks at a mail that is about to be sent again.
+func (r *run) beginResend(by *call, request workflow.Request, claim workflow.Claim) {
+	name := r.nameOf(request.ID)
+	switch {
+	case request.GuestID == "" || !terms(request).SendInvitation:
+		r.breach("%s has no mail to be sent again", name)
+	case claim.GuestID == "" || claim.Owner != request.ID && claim.GuestID != request.GuestID:
+		r.breach("the mail of %s is sent again under no receipt", name)
+	case claim.MailedAt.Add(10 * time.Minute).Before(r.now):
+		r.breach("the mail of %s is sent again without an intent", name)
+	case r.wishes[r.address[request.ID]] == 0:
+		r.breach("the mail of %s is sent again, and nobody wished it", name)
+	}
+	r.wantTurn(by)
+	by.admitted--
+	by.resending = true
+	by.inviting = r.address[request.ID]
+}
+
+// invitationArrived looks at what the tenant made of an invitation.
+func (r *run) invitationArrived(by *call, invitation workflow.Invitation, err error) {
+	r.counts.Invitations++
+	if err != nil {
+		return
+	}
+	by.invited = true
+	if !invitation.SendMessage {
+		return
+	}
+	r.counts.Mails++
+	if by.resending {
+		r.counts.Resends++
+		r.resent[invitation.Address]++
+		if r.resent[invitation.Address] > r.wishes[invitation.Address] {
+			r.breach("%s has had %d mails again, and %d were wished", invitation.Address, r.resent[invitation.Address], r.wishes[invitation.Address])
+		}
+		return
+	}
+	earlier := r.mailed[invitation.Address]
+	r.mailed[invitation.Address] = append(earlier, r.happenings)
+	if len(earlier) == 0 {
+		return
+	}
+	if !by.blind && earlier[len(earlier)-1] <= by.lookedAt {
+		r.breach("%s gets a second mail although the directory shows the guest", invitation.Address)
+	}
+	r.counts.SecondMails++
+}
+
+// looked notes what a call saw of the holder of its address.
+func (r *run) looked(by *call, address submission.Address, id string) {
+	by.lookedAt, by.blind = r.happenings, id == ""
+	if id == "" && r.tenant.users[address] != nil {
+		r.unseen[address] = true
+	}
+}
+
+// beginMembership looks at a membership that is about to be added.
+func (r *run) beginMembership(by *call, group, guest string) {
+	name := r.nameOf(by.about)
+	request, stored := r.recorded[by.about]
+	granted := terms(request)
+	user := r.tenant.users[r.address[by.about]]
+	switch {
+	case !stored || granted == nil || !slices.Contains(granted.Groups, group):
+		r.breach("%s joins a group that nobody granted", name)
+	case !slices.ContainsFunc(request.Grants, func(grant workflow.Grant) bool { return grant.Group == group }):
+		r.breach("%s joins a group before that is recorded", name)
+	case user == nil || user.id != guest || request.GuestID != guest:
+		r.breach("%s lets somebody else join a group", name)
+	case request.State != workflow.Granting && !(request.State == workflow.Failed || request.State == workflow.Done):
+		r.breach("%s joins a group while it is %s", name, request.State)
+	}
+}
+
+// callEnded looks at a call that ended well.
+func (r *run) callEnded(by *call) {
+	if by.tenantWide != "" && r.gate.Cause == "" && r.closings == by.closingsThen {
+		r.breach("the tenant takes no invitations, and the breaker stays closed")
+	}
+	if by.probing && by.knows && r.gate.Cause != "" && r.counts.Openings == by.openingsThen {
+		r.breach("a probe went through, and the breaker stays open")
+	}
+	if by.deferred.After(r.gate.HeldUntil.Add(time.Microsecond)) {
+		r.breach("the directory asks to wait until %s, and the gate does not know", by.deferred)
+	}
+}
+
+// judge looks at the world once it has come to rest.
+func (r *run) judge() {
+	if r.gate.Cause != "" && r.tenant.Stopped != "" {
+		r.breach("it came to rest with the breaker open")
+	}
+	for _, id := range r.requests {
+		request, exists := r.recorded[id]
+		name := r.nameOf(id)
+		if !exists {
+			r.breach("%s is not recorded in the end", name)
+			return
+		}
+		stored, err := r.memory.Load(r.context, id)
+		if err != nil || stored.Version != request.Version {
+			r.breach("%s is not stored as it was saved: %v", name, err)
+		}
+		if r.withdrawn[id] && request.Withdrawal.Open() && request.Erased.IsZero() {
+			r.breach("%s was withdrawn and is not erased", name)
+		}
+		if !atRest(request) {
+			r.breach("%s is %s in the end, and nothing moves it", name, request.State)
+		}
+		r.judgeHistory(id, request)
+		r.judgeEnd(name, request)
+	}
+	r.judgeSeats()
+	r.judgeGuests()
+	if r.alerts > r.counts.Openings || r.alerts < r.counts.Openings-r.counts.Kills-r.counts.Faults {
+		r.breach("the breaker was opened %d times, with %d alerts", r.counts.Openings, r.alerts)
+	}
+}
+
+func (r *run) judgeHistory(id submission.ID, request workflow.Request) {
+	events, err := r.memory.History(r.context, id)
+	if err != nil || len(events) != request.Events || len(events) == 0 {
+		r.breach("%s has %d entries of history, and says %d: %v", r.nameOf(id), len(events), request.Events, err)
+		return
+	}
+	if events[len(events)-1].State != request.State {
+		r.breach("%s is %s, and its history ends with %s", r.nameOf(id), request.State, events[len(events)-1].State)
+	}
+}
+
+// judgeEnd holds the end of a request to its row and its misfortunes.
+func (r *run) judgeEnd(name string, request workflow.Request) {
+	id, address := request.ID, r.address[request.ID]
+	user := r.tenant.users[address]
+	kind := r.before[address]
+	barred := r.tenant.bars[address] != ""
+	groupRefused := len(r.tenant.refuses) > 0
+	erased := !request.Erased.IsZero()
+	switch request.State {
+	case workflow.Done:
+		r.counts.Done++
+		if user == nil || request.GuestID != user.id {
+			r.breach("%s is done without a guest", name)
+			return
+		}
+		for _, grant := range request.Grants {
+			by, member := r.tenant.members[membership{grant.Group, user.id}]
+			switch {
+			case grant.State == workflow.GrantFailed && erased:
+			case !member || grant.State != workflow.GrantAdded && grant.State != workflow.GrantPresent:
+				r.breach("%s is done and no member of %s", name, grant.Group)
+			case grant.State == workflow.GrantAdded && by != string(id):
+				r.breach("%s takes a membership for its own that it did not add", name)
+			}
+		}
+	case workflow.Review:
+		r.counts.Review++
+		switch {
+		case request.Decision == nil:
+			r.breach("%s is with a person and nothing was decided", name)
+		case request.Decision.Action == policy.Invite || request.Approval != nil:
+			full := request.Decision.Limits != nil
+			if !full && kind != workflow.DisabledGuest && kind != workflow.DeletedGuest {
+				r.breach("%s is with a person for no reason: %s", name, request.Reason)
+			}
+		case request.Decision.Row == nil && address.Domain() != unlisted && r.unread[id] < 5:
+			r.breach("%s is with a person although it has a row that was read", name)
+		}
+	case workflow.Denied:
+		r.counts.Denied++
+		if (request.Decision == nil || request.Decision.Action != policy.Deny) && !r.turned[id] {
+			r.breach("%s is denied by nobody", name)
+		}
+	case workflow.Cancelled:
+		r.counts.Cancelled++
+		if !r.cancelled[id] && !r.withdrawn[id] {
+			r.breach("%s is cancelled by nobody", name)
+		}
+	case workflow.Failed:
+		r.counts.Failed++
+		excused := r.poisoned[id] || barred || kind == workflow.InternalUser || groupRefused || r.unknown[id] >= 5
+		if !excused {
+			r.breach("%s failed for no reason of the simulation's making: %s", name, request.Reason)
+		}
+	}
+}
+
+// judgeSeats holds that seats are with those who brought a guest in.
+func (r *run) judgeSeats() {
+	holders := map[submission.Address]int{}
+	for seat := range r.seats {
+		request := r.recorded[seat.id]
+		if request.Erased.IsZero() {
+			holders[r.address[seat.id]]++
+		}
+		if request.GuestID == "" && !r.poisoned[seat.id] && !r.tenant.Unreadable {
+			r.breach("%s has no guest and keeps a seat", r.nameOf(seat.id))
+		}
+		if holders[r.address[seat.id]] > 1 && !r.edited {
+			r.breach("%s has two seats", r.address[seat.id])
+		}
+	}
+}
+
+// judgeGuests holds that nobody is a guest without a request that says so.
+func (r *run) judgeGuests() {
+	known := map[submission.Address]bool{}
+	for _, id := range r.requests {
+		address := r.address[id]
+		user := r.tenant.users[address]
+		if user != nil && (r.recorded[id].GuestID == user.id || r.poisoned[id] || r.unknown[id] >= 5 || r.unseen[address]) {
+			known[address] = true
+		}
+	}
+	for address, user := range r.tenant.users {
+		if user.ours && !known[address] {
+			r.breach("%s is a guest, and no request says so", address)
+		}
+	}
+}

@@ -1,0 +1,324 @@
+package simulation
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"guestlist/handlers/policy"
+	"guestlist/handlers/problem"
+	"guestlist/handlers/submission"
+	"guestlist/handlers/workflow"
+)
+
+// admin is the person at the desk.
+const admin = "admin@example.com"
+
+// profile is what kind of schedule a seed makes.
+type profile struct {
+	config config
+	// How things take turns.
+	byRank bool // calls go by rank and not by lot
+	eager  int  // of 8 times, how often a running call goes before anything new begins
+	// What goes wrong: how often at most, and once in how many operations.
+	faults, kills, rate int
+	instances, people   int  // at most that many instances and submissions
+	acts                int  // of a person
+	meddling            bool // a person comes upon requests just when a message comes for them
+	pressed             bool // the directory says now and then that its limits are near
+}
+
+func newProfile(random *rand.Rand) *profile {
+	p := &profile{
+		config: configs[random.IntN(len(configs))], byRank: random.IntN(3) == 0, eager: 2 + random.IntN(7),
+		faults: random.IntN(5), kills: random.IntN(3), rate: []int{6, 15, 40}[random.IntN(3)],
+		pressed: random.IntN(8) == 0, meddling: random.IntN(6) == 0,
+		instances: []int{1, 2, 2, 3, 4}[random.IntN(5)], people: 1 + random.IntN(3), acts: max(0, random.IntN(5)-1),
+	}
+	switch random.IntN(50) {
+	case 0: // a long one
+		p.faults, p.kills, p.people, p.acts = 8+random.IntN(20), random.IntN(8), 4+random.IntN(6), random.IntN(10)
+	case 1: // one in which nothing goes wrong
+		p.faults, p.kills = 0, 0
+	}
+	return p
+}
+
+// prepare sets the world up and plans what comes from outside.
+func (r *run) prepare() {
+	r.upkeepAt = r.now.Truncate(time.Minute).Add(time.Minute)
+	for i := range r.profile.instances {
+		on := &instance{number: i + 1}
+		r.boot(on)
+		r.instances = append(r.instances, on)
+	}
+	r.prepareRows()
+	r.prepareTenant()
+	for range r.people {
+		r.plan(r.now.Add(r.soon(time.Minute)), r.submit)
+	}
+	if r.chance(4) { // a repeat, some time later
+		r.plan(r.now.Add(r.soon(2*time.Hour)), r.submit)
+	}
+	for r.chance(4) {
+		r.plan(r.now.Add(r.soon(6*time.Hour)), r.wish)
+	}
+	if r.config.retention > 0 && r.chance(4) {
+		r.plan(r.now.Add(r.config.retention+r.soon(100*time.Hour)), func() {
+			if !r.upkeep {
+				r.startUpkeep()
+			}
+		})
+	}
+	for range r.acts {
+		r.plan(r.now.Add(r.soon(4*time.Hour)), r.act)
+	}
+	if r.chance(12) {
+		at := r.now.Add(r.soon(10 * time.Minute))
+		r.plan(at, func() {
+			r.storageDown = r.now.Add(r.soon(20 * time.Minute))
+			r.note("storage fails for a while")
+		})
+	}
+	if r.chance(12) {
+		at := r.now.Add(r.soon(10 * time.Minute))
+		r.plan(at, func() {
+			r.outage = r.now.Add(r.soon(3 * time.Hour))
+			r.note("the directory fails for a while")
+		})
+	}
+}
+
+// soon is a time that is mostly short, and at most longest.
+func (r *run) soon(longest time.Duration) time.Duration {
+	d := longest
+	for range r.random.IntN(6) {
+		d /= 4
+	}
+	return time.Duration(r.random.Int64N(int64(d)))
+}
+
+func (r *run) prepareRows() {
+	columns := map[string]any{"Action": "invite"}
+	switch r.random.IntN(4) {
+	case 0:
+		columns["Groups"] = groupOne
+	case 1, 2:
+		columns["Groups"] = groupOne + " " + groupTwo
+	}
+	switch r.random.IntN(5) {
+	case 0:
+		columns["MaxGuests"] = int32(1)
+	case 1:
+		columns["MaxGuests"] = int32(2)
+	case 2:
+		columns["MaxPerDay"] = int32(1)
+	}
+	if r.chance(4) {
+		columns["Condition"] = `request.company == "Contoso Ltd"`
+	}
+	if r.chance(8) {
+		columns["SendInvitation"] = false
+	}
+	r.row(trusted, "trusted", columns)
+	r.row(reviewed, "reviewed", map[string]any{"Action": "review"})
+	r.row(denied, "denied", map[string]any{"Action": "deny"})
+}
+
+func (r *run) prepareTenant() {
+	r.tenant.SearchDelay = []time.Duration{0, 0, 5 * time.Second, 40 * time.Second, 5 * time.Minute, 20 * time.Minute, r.config.lease + r.soon(2*time.Minute)}[r.random.IntN(7)]
+	r.tenant.GroupDelay = []time.Duration{0, 0, 4 * time.Second, 90 * time.Second, 15 * time.Minute}[r.random.IntN(5)]
+	r.tenant.Unreadable = r.chance(10)
+	if r.chance(6) {
+		kinds := []workflow.UserKind{workflow.InternalUser, workflow.AcceptedGuest, workflow.PendingGuest, workflow.DisabledGuest, workflow.DeletedGuest}
+		address, kind := addresses[trusted][r.random.IntN(2)], kinds[r.random.IntN(len(kinds))]
+		id := r.tenant.AddUser(address, kind)
+		r.before[address] = kind
+		if r.chance(2) {
+			r.tenant.AddMembership(groupOne, id)
+		}
+	}
+	if r.chance(10) {
+		codes := []problem.Code{problem.DirectoryRefused, problem.DirectoryDomainBlocked, problem.DirectoryAddressTaken, problem.DirectoryCrossTenant}
+		r.tenant.Bar(addresses[trusted][r.random.IntN(2)], codes[r.random.IntN(len(codes))])
+	}
+	if r.chance(10) {
+		codes := []problem.Code{problem.DirectoryRefused, problem.DirectoryGroupForbidden}
+		r.tenant.Refuse([]string{groupOne, groupTwo}[r.random.IntN(2)], codes[r.random.IntN(len(codes))])
+	}
+	if r.chance(5) {
+		codes := []problem.Code{problem.DirectorySuspicious, problem.DirectoryInvitationsOff, problem.DirectoryForbidden, problem.DirectoryQuota}
+		code := codes[r.random.IntN(len(codes))]
+		r.plan(r.now.Add(r.soon(time.Minute)), func() {
+			r.tenant.Stopped = code
+			r.note("the tenant takes no invitations any more: " + string(code))
+			r.plan(r.now.Add(r.soon(9*time.Hour)), r.lift)
+		})
+	}
+}
+
+func (r *run) lift() {
+	r.tenant.Stopped = ""
+	r.note("the tenant takes invitations again")
+}
+
+// submit puts a submission on the queue, as the host does for the form.
+func (r *run) submit() {
+	domain := trusted
+	switch r.random.IntN(10) {
+	case 0:
+		domain = reviewed
+	case 1:
+		domain = denied
+	case 2:
+		domain = unlisted
+	}
+	list := addresses[domain]
+	r.enqueue(list[min(r.random.IntN(len(list)), r.random.IntN(len(list)))]) // the first ones more often
+}
+
+func (r *run) enqueue(address submission.Address) {
+	id, err := submission.NewID(r.now, source{r.random})
+	if err != nil {
+		r.breach("no id: %v", err)
+		return
+	}
+	first := &submission.Submission{
+		Email: address, GivenName: "Ana", FamilyName: "Silva", Company: "Contoso Ltd", Language: "pt-PT", SubmittedAt: r.now.UTC().Truncate(time.Second),
+	}
+	r.requests = append(r.requests, id)
+	r.numbers[id] = len(r.requests)
+	r.submitted[id], r.address[id] = r.now, address
+	r.counts.Submissions++
+	r.note(fmt.Sprintf("request %d is submitted, for %s", len(r.requests), address))
+	r.put(submission.Message{ID: id, Submission: first}, false, r.now.Add(r.lateness()))
+	if r.misfortune(15) {
+		r.put(submission.Message{ID: id, Submission: first}, false, r.now.Add(r.lateness())) // the host was not sure whether it had sent it
+	}
+}
+
+// wish puts on the queue what a partner wishes on the status page.
+func (r *run) wish() {
+	if len(r.requests) == 0 {
+		return
+	}
+	id := r.requests[r.random.IntN(len(r.requests))]
+	kind := submission.Resend
+	if r.chance(4) {
+		kind = submission.Withdraw
+		r.withdrawn[id] = true
+	} else {
+		r.wishes[r.address[id]]++
+	}
+	r.note(fmt.Sprintf("the partner wishes: %s %s", kind, r.nameOf(id)))
+	r.put(submission.Message{ID: id, Kind: kind}, false, r.now.Add(r.lateness()))
+}
+
+// act does something that admins do.
+func (r *run) act() {
+	if r.chance(6) {
+		r.editRow()
+		return
+	}
+	if r.chance(6) {
+		r.closeBreaker()
+		return
+	}
+	if len(r.requests) == 0 {
+		return
+	}
+	r.actOn(r.requests[r.random.IntN(len(r.requests))])
+}
+
+// actOn does something that an admin does to a request.
+func (r *run) actOn(id submission.ID) {
+	on := &instance{admin: true}
+	var body func(*workflow.Desk) error
+	kind := r.random.IntN(6)
+	switch kind {
+	case 0:
+		body = func(desk *workflow.Desk) error {
+			_, err := desk.Approve(r.context, id, policy.Terms{Groups: []string{groupTwo}, SendInvitation: true, UserType: "Guest"}, "")
+			return err
+		}
+	case 1:
+		body = func(desk *workflow.Desk) error {
+			_, err := desk.Deny(r.context, id, "not known here")
+			return err
+		}
+	case 2:
+		body = func(desk *workflow.Desk) error {
+			_, err := desk.Cancel(r.context, id, "no longer needed")
+			return err
+		}
+	case 3:
+		body = func(desk *workflow.Desk) error {
+			r.wishes[r.address[id]]++
+			_, err := desk.Resend(r.context, id)
+			return err
+		}
+	case 4:
+		if !r.chance(3) {
+			return
+		}
+		r.withdrawn[id] = true
+		body = func(desk *workflow.Desk) error {
+			_, err := desk.Erase(r.context, id)
+			return err
+		}
+	default:
+		body = func(desk *workflow.Desk) error {
+			_, err := desk.Retry(r.context, id)
+			return err
+		}
+	}
+	name := [...]string{"approve", "deny", "cancel", "resend", "erase", "retry"}[kind] + " " + r.nameOf(id)
+	r.start(on, name, id, func() error {
+		at := store{r.simulator.world}
+		desk, err := workflow.NewDesk(workflow.DeskConfig{Store: at, Seats: at, Records: at, Now: r.clock, By: admin})
+		if err != nil {
+			return err
+		}
+		return body(desk)
+	}, func(err error) { r.judgeFailure(name, err) }, func() {})
+}
+
+func (r *run) clock() time.Time { return r.now }
+
+// editRow changes the row of the trusted partner.
+func (r *run) editRow() {
+	r.edited = true
+	action := []string{"invite", "invite", "review", "deny"}[r.random.IntN(4)]
+	columns := map[string]any{"Action": action, "Groups": []string{groupOne, groupTwo}[r.random.IntN(2)]}
+	if r.chance(3) {
+		columns["MaxGuests"] = int32(1 + r.random.IntN(2))
+	}
+	r.row(trusted, "trusted", columns)
+	r.note("the row is edited: " + action)
+}
+
+// closeBreaker does what an admin does to close the breaker.
+func (r *run) closeBreaker() {
+	on := &instance{admin: true}
+	r.start(on, "close breaker", "", func() error {
+		tables := store{r.simulator.world}
+		_, err := workflow.CloseBreaker(r.context, tables, admin, r.now)
+		if err != nil {
+			return err
+		}
+		for _, id := range r.requests {
+			if r.recorded[id].State != workflow.Parked {
+				continue
+			}
+			err = tables.Wait(r.context, id, r.now)
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	}, func(err error) {
+		if err != nil {
+			r.plan(r.now.Add(time.Minute), r.closeBreaker) // a person tries again
+		}
+	}, func() { r.plan(r.now.Add(time.Minute), r.closeBreaker) })
+}

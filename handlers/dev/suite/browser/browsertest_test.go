@@ -1,0 +1,163 @@
+package browser
+
+import (
+	"bufio"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"guestlist/handlers/dev/captchasim"
+	"guestlist/handlers/dev/internal/apptest"
+	"guestlist/handlers/settings"
+	"guestlist/handlers/web/captcha"
+)
+
+// repository is the root of this repository.
+const repository = "../../../.."
+
+// suiteTimeout is there to fail instead of hanging: a suite takes less than a minute on an idle machine.
+const suiteTimeout = 10 * time.Minute
+
+// TestPages drives the form and the status page.
+func TestPages(t *testing.T) {
+	s := start(t, anyPace...)
+	run(t, s, "form.mjs")
+	run(t, s, "languages.mjs")
+}
+
+// TestStates looks at all that the status page of an organisation says that lets it tell.
+func TestStates(t *testing.T) {
+	run(t, start(t, append(slices.Clone(anyPace), settings.StatusPage+"="+settings.DetailedStatus)...), "states.mjs")
+}
+
+// anyPace lets tests send forms as fast as they can.
+var anyPace = []string{settings.FormWait + "=0s", settings.ClientPosts + "=off"}
+
+// TestGuards drives the form of an organisation with a style and terms of its own, that is strict about the pace.
+func TestGuards(t *testing.T) {
+	run(t, start(t,
+		settings.FormWait+"=3s", settings.ClientPosts+"=3/24h", settings.StatusPage+"="+settings.DetailedStatus,
+		settings.Accent+"=#7a1f5c", settings.Contact+"=guests@wingtiptoys.com", settings.PrivacyURL+"=https://wingtip.example/privacy",
+		settings.TermsURL+"=https://wingtip.example/terms", settings.TermsVersion+"=2026-11", settings.Intro+"=Welcome to the partners of Wingtip Toys.",
+		settings.Fields+"=company=required country=optional reason=optional sponsor=optional inviteCode=linked",
+		settings.Logo+"=data:image/svg+xml;base64,"+base64.StdEncoding.EncodeToString([]byte(logo)),
+	), "guards.mjs")
+}
+
+const logo = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 40 40"><rect width="40" height="40" rx="8" fill="#7a1f5c"/><circle cx="20" cy="20" r="9" fill="#fff"/></svg>`
+
+// TestChallenge drives the form of an organisation that wants to be sure that people send it.
+func TestChallenge(t *testing.T) {
+	service := httptest.NewServer(captchasim.New(time.Now))
+	defer service.Close()
+	s := start(t, append(slices.Clone(anyPace),
+		settings.Challenge+"="+captcha.Turnstile, settings.ChallengeSiteKey+"="+captchasim.SiteKey, settings.ChallengeSecret+"="+captchasim.Secret,
+		settings.ChallengeURL+"="+service.URL,
+	)...)
+	s.challenge = service.URL
+	run(t, s, "challenge.mjs")
+}
+
+// stack is a running local run.
+type stack struct {
+	*apptest.Local
+	// challenge is the address of a stand-in for the service, if there is one.
+	challenge string
+}
+
+func TestMain(m *testing.M) { apptest.Main(m) }
+
+// start starts what "make run" starts, on free ports and with data of its own. environment is added to that of this process.
+func start(t *testing.T, environment ...string) stack {
+	t.Helper()
+	return stack{Local: apptest.StartLocal(t, apptest.App(t), t.TempDir(), environment...)}
+}
+
+// run drives one suite against the stack and reports each of its tests as one of t's.
+func run(t *testing.T, s stack, suite string) {
+	t.Helper()
+	found, err := exec.Command("./chromium.sh").Output()
+	if err != nil {
+		var exit *exec.ExitError
+		if errors.As(err, &exit) {
+			t.Fatalf("%s", exit.Stderr)
+		}
+		t.Fatal(err)
+	}
+	modules := absolute(t, repository, ".local", "browser")
+	_, err = os.Stat(filepath.Join(modules, "node_modules", "playwright-core"))
+	if err != nil {
+		t.Fatal("the driver of the browser is not installed: run make setup")
+	}
+	screenshots := absolute(t, repository, ".local", "screenshots")
+	err = os.MkdirAll(screenshots, 0o755)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	cmd := exec.Command("node", "--test-reporter="+absolute(t, "suite", "reporter.mjs"), "--test-reporter-destination=stdout", absolute(t, "suite", suite))
+	cmd.Env = append(os.Environ(),
+		"BROWSERTEST_CHROMIUM="+strings.TrimSpace(string(found)),
+		"BROWSERTEST_MODULES="+modules,
+		"BROWSERTEST_SCREENSHOTS="+screenshots,
+		"BROWSERTEST_FORM="+s.Signup,
+		"BROWSERTEST_GRAPH="+s.Graph,
+		"BROWSERTEST_CHALLENGE="+s.challenge,
+	)
+	var log apptest.Log
+	cmd.Stderr = &log
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = cmd.Start()
+	if err != nil {
+		t.Fatal(err)
+	}
+	killed := time.AfterFunc(suiteTimeout, func() { _ = cmd.Process.Kill() })
+	defer killed.Stop()
+	count := 0
+	lines := bufio.NewScanner(stdout)
+	lines.Buffer(nil, 1<<20)
+	for lines.Scan() {
+		var result struct {
+			Name    string
+			Passed  bool
+			Seconds float64
+			Error   string
+		}
+		err := json.Unmarshal(lines.Bytes(), &result)
+		if err != nil {
+			t.Logf("%s", lines.Bytes())
+			continue
+		}
+		count++
+		t.Run(result.Name, func(t *testing.T) {
+			t.Logf("%.1f s in the browser", result.Seconds)
+			if !result.Passed {
+				t.Error(result.Error)
+			}
+		})
+	}
+	err = cmd.Wait()
+	if err != nil && !t.Failed() || count == 0 {
+		t.Errorf("%s reported %d tests and ended with %v\n%s", suite, count, err, log.String())
+	}
+}
+
+func absolute(t *testing.T, elements ...string) string {
+	t.Helper()
+	path, err := filepath.Abs(filepath.Join(elements...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}

@@ -1,0 +1,505 @@
+package deployment
+
+import (
+	"context"
+	"crypto/rand"
+	_ "embed"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"maps"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/storage/azqueue/v2"
+
+	"guestlist/handlers/azure/tables"
+	"guestlist/handlers/dev/azurite"
+	"guestlist/handlers/dev/graphsim"
+	"guestlist/handlers/dev/suite/deployment/bicep"
+	"guestlist/handlers/policy"
+	"guestlist/handlers/submission"
+	"guestlist/handlers/workflow"
+)
+
+const (
+	alertsFile   = "infra/modules/alerts.bicep"
+	workbookFile = "infra/modules/workbook.bicep"
+)
+
+// query is one file of queries.
+type query struct {
+	path, text string
+	// messages are those of the lines that it asks for; one that ends in a space stands for all that begin so.
+	messages []string
+	// fields are those that it reads of the lines.
+	fields []string
+	// tables are the tables that it reads.
+	tables []string
+}
+
+var (
+	messageClause = regexp.MustCompile(`\bmsg (?:==|startswith|in) ?(\([^)]*\)|"[^"]*")`)
+	quoted        = regexp.MustCompile(`"([^"]*)"`)
+	fieldOfLine   = regexp.MustCompile(`\bline(?:\.(\w+)|\["(\w+)"\])`)
+	tableName     = regexp.MustCompile(`(?m)^\s*([A-Z]\w+)$`)
+)
+
+func queries(t *testing.T, folder string) []query {
+	t.Helper()
+	paths, err := filepath.Glob(filepath.Join(root, "infra", "queries", folder, "*.kql"))
+	if err != nil || len(paths) == 0 {
+		t.Fatalf("no queries in %s: %v", folder, err)
+	}
+	var list []query
+	for _, path := range paths {
+		content, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		q := query{path: path, text: string(content)}
+		for _, clause := range messageClause.FindAllStringSubmatch(q.text, -1) {
+			for _, match := range quoted.FindAllStringSubmatch(clause[1], -1) {
+				q.messages = append(q.messages, match[1])
+			}
+		}
+		for _, match := range fieldOfLine.FindAllStringSubmatch(q.text, -1) {
+			q.fields = append(q.fields, match[1]+match[2])
+		}
+		for _, match := range tableName.FindAllStringSubmatch(q.text, -1) {
+			q.tables = append(q.tables, match[1])
+		}
+		list = append(list, q)
+	}
+	return list
+}
+
+// handlerLines keeps what the handler prints, as the host has it.
+type handlerLines struct {
+	mu    sync.Mutex
+	lines []map[string]any
+}
+
+func (h *handlerLines) Enabled(context.Context, slog.Level) bool { return true }
+
+func (h *handlerLines) WithAttrs([]slog.Attr) slog.Handler { return h }
+
+func (h *handlerLines) WithGroup(string) slog.Handler { return h }
+
+func (h *handlerLines) Handle(_ context.Context, record slog.Record) error {
+	var line map[string]any
+	if json.Unmarshal([]byte(record.Message), &line) == nil {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		h.lines = append(h.lines, line)
+	}
+	return nil
+}
+
+// with returns the lines that have the message, or begin with it if it ends in a space.
+func (h *handlerLines) with(message string) []map[string]any {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	var found []map[string]any
+	for _, line := range h.lines {
+		text, _ := line["msg"].(string)
+		if text == message || strings.HasSuffix(message, " ") && strings.HasPrefix(text, message) {
+			found = append(found, line)
+		}
+	}
+	return found
+}
+
+// eventfulDay runs the packed app on real storage through everything that an operator should hear of, and returns what the handler printed.
+func eventfulDay(t *testing.T) *handlerLines {
+	server, err := azurite.Start(t.Context(), azurite.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = server.Stop() })
+	store, err := tables.New(tables.Config{ConnectionString: server.ConnectionString()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	try := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	try(store.Create(t.Context()))
+	const badGroup = "aaaaaaaa-0000-4000-8000-000000000001"
+	for domain, columns := range map[string]map[string]any{
+		"contoso.com": {"Action": "invite"}, "fabrikam.com": {"Action": "review"}, "northwind.com": {"Action": "deny"},
+		"adatum.com": {"Action": "invite", "Groups": badGroup},
+	} {
+		try(store.PutRow(t.Context(), policy.Raw{Partition: domain, Name: "row", Columns: columns}))
+	}
+	// Somebody has waited for a person for a long time.
+	long := time.Now().Add(-100 * time.Hour)
+	_, err = store.Save(t.Context(), workflow.Request{
+		ID: newID(t, long), State: workflow.Review, Since: long, Created: long, Changed: long,
+		Submission: submission.Submission{Email: address(t, "old@fabrikam.com")},
+	}, nil)
+	try(err)
+
+	tenant, err := graphsim.New(graphsim.Config{})
+	try(err)
+	graph := httptest.NewServer(tenant)
+	t.Cleanup(graph.Close)
+	lines := &handlerLines{}
+	h := startHost(t, "guestlist.zip", server.ConnectionString(), lines, "GUESTLIST_GRAPH_URL="+graph.URL, "GUESTLIST_DAILY_INVITATIONS=5", "GUESTLIST_FORM_KEYS="+formKey)
+
+	// A message of nobody's, and one of ours that failed too often.
+	queue := func(name string) *azqueue.QueueClient {
+		client, err := azqueue.NewQueueClientFromConnectionString(server.ConnectionString(), name, nil)
+		try(err)
+		_, err = client.Create(t.Context(), nil)
+		try(err)
+		return client
+	}
+	poison := queue("signups-poison")
+	put := func(body []byte) {
+		_, err := poison.EnqueueMessage(t.Context(), base64.StdEncoding.EncodeToString(body), nil)
+		try(err)
+	}
+	put([]byte("none of ours"))
+	stuck := submission.Submission{
+		Email: address(t, "stuck@contoso.com"), GivenName: "A", FamilyName: "B", Company: "C", Country: "PT", Reason: "D", Language: "en", SubmittedAt: time.Now().UTC(),
+	}
+	ours, err := submission.Message{ID: newID(t, time.Now()), Submission: &stuck}.Encode()
+	try(err)
+	put(ours)
+
+	try(tenant.Deny("User.Read.All")) // the app goes on without
+	form := h.URL() + "/signup"
+	first := signUp(t, form, "first@contoso.com")
+	signUp(t, form, "a@fabrikam.com")
+	signUp(t, form, "a@northwind.com")
+	eventually(t, "the first guest is there", func() bool { return len(tenant.Invitations()) == 1 })
+	// The first one's mail is not wanted any more.
+	eventually(t, "the first request is done", func() bool {
+		return slices.ContainsFunc(lines.with("request "), func(line map[string]any) bool { return line["state"] == "done" })
+	})
+	withdrawal, err := submission.Message{ID: submission.ID(filepath.Base(first.Path)), Kind: submission.Withdraw}.Encode()
+	try(err)
+	signups, err := azqueue.NewQueueClientFromConnectionString(server.ConnectionString(), "signups", nil)
+	try(err)
+	_, err = signups.EnqueueMessage(t.Context(), base64.StdEncoding.EncodeToString(withdrawal), nil)
+	try(err)
+	// A group that is not there: the request fails. The second of five.
+	signUp(t, form, "a@adatum.com")
+	eventually(t, "a request failed", func() bool { return len(lines.with("request failed")) > 1 })
+	// A blocked tenant, for the time of one probe.
+	try(tenant.Order(graphsim.Fault{
+		Match: graphsim.Match{Method: "POST", Path: "/v1.0/invitations"}, Status: 403, Message: "Guest invitations not allowed for your company. Contact your company administrator.",
+	}))
+	signUp(t, form, "third@contoso.com")
+	eventually(t, "the breaker is open", func() bool { return len(lines.with("breaker opened")) > 0 })
+	gate, err := store.Gate(t.Context())
+	try(err)
+	gate.ProbeAt = time.Now().Add(-time.Second)
+	_, err = store.SaveGate(t.Context(), gate)
+	try(err)
+	signUp(t, form, "fourth@contoso.com")
+	eventually(t, "the breaker is closed", func() bool { return len(lines.with("breaker closed")) > 0 })
+	for i := range 4 {
+		signUp(t, form, fmt.Sprintf("more-%d@contoso.com", i))
+	}
+	for _, line := range workflow.Lines() {
+		eventually(t, "there is a line "+line.Message, func() bool { return len(lines.with(line.Message)) > 0 })
+	}
+	return lines
+}
+
+func address(t *testing.T, text string) submission.Address {
+	t.Helper()
+	address, err := submission.ParseAddress(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return address
+}
+
+func newID(t *testing.T, at time.Time) submission.ID {
+	t.Helper()
+	id, err := submission.NewID(at, rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return id
+}
+
+// The queries are worth what they find: every message and field in them is one of a line that the handler really prints.
+func TestTheQueriesFindWhatTheHandlerPrints(t *testing.T) {
+	lines := eventfulDay(t)
+	for _, q := range append(queries(t, "alerts"), queries(t, "workbook")...) {
+		if len(q.messages) == 0 || len(q.tables) == 0 {
+			t.Errorf("%s asks for no message or reads no table", q.path)
+		}
+		for _, table := range q.tables {
+			if !slices.Contains([]string{"AppTraces", "AppRequests", "StorageQueueLogs"}, table) {
+				t.Errorf("%s reads the table %s, which nobody fills", q.path, table)
+			}
+		}
+		fields := map[string]bool{}
+		for _, message := range q.messages {
+			found := lines.with(message)
+			if len(found) == 0 {
+				t.Errorf("%s asks for %q, which the handler did not print", q.path, message)
+			}
+			for _, line := range found {
+				for name := range maps.Keys(line) {
+					fields[name] = true
+				}
+			}
+		}
+		for _, field := range q.fields {
+			if !fields[field] {
+				t.Errorf("%s reads the field %s, which lines with the messages %q do not have", q.path, field, q.messages)
+			}
+		}
+	}
+}
+
+//go:embed kusto.cjs
+var kustoScript string
+
+// compile asks Kusto's own language service about queries, and returns what it says.
+func compile(t *testing.T, paths ...string) []string {
+	t.Helper()
+	home, err := filepath.Abs(filepath.Join(root, ".local", "kusto"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command("node", append([]string{"-e", kustoScript, "--", home}, paths...)...)
+	output, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("the compiler of queries does not run; is it installed, by make setup? %v", err)
+	}
+	var faults []string
+	for line := range strings.Lines(string(output)) {
+		var said struct {
+			Path, Text, At string
+			Queries        int
+		}
+		err = json.Unmarshal([]byte(line), &said)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if said.Queries == len(paths) {
+			return faults
+		}
+		faults = append(faults, fmt.Sprintf("%s: at %q: %s", said.Path, said.At, said.Text))
+	}
+	t.Fatalf("the compiler of queries broke off:\n%s", output)
+	return nil
+}
+
+func TestTheQueriesCompile(t *testing.T) {
+	var paths []string
+	for _, q := range append(queries(t, "alerts"), queries(t, "workbook")...) {
+		paths = append(paths, q.path)
+	}
+	for _, fault := range compile(t, paths...) {
+		t.Error(fault)
+	}
+	wrong := filepath.Join(t.TempDir(), "wrong.kql")
+	err := os.WriteFile(wrong, []byte("AppTraces | where Mesage == 'x' | summarise n = count()"), 0o644)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(compile(t, wrong)) == 0 {
+		t.Error("a query with two mistakes compiles, so nothing was tested")
+	}
+}
+
+// unwatched are the stable lines that need nobody.
+var unwatched = []string{workflow.LineBreakerClosed}
+
+func TestEveryLineThatNeedsSomebodyRaisesAnAlert(t *testing.T) {
+	watched := map[string]bool{}
+	for _, q := range queries(t, "alerts") {
+		for _, message := range q.messages {
+			watched[message] = true
+		}
+	}
+	for _, line := range workflow.Lines() {
+		if !watched[line.Message] && !slices.Contains(unwatched, line.Message) {
+			t.Errorf("no alert looks for the line %q", line.Message)
+		}
+	}
+}
+
+func TestEveryQueryIsLoadedOnce(t *testing.T) {
+	program := load(t)
+	texts := func(file, variable string) map[string]int {
+		computed, err := program.Value(file, variable, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		found := map[string]int{}
+		for _, one := range computed.([]any) {
+			found[one.(map[string]any)["query"].(string)]++
+		}
+		return found
+	}
+	for folder, got := range map[string]map[string]int{"alerts": texts(alertsFile, "alerts"), "workbook": texts(workbookFile, "parts")} {
+		all := queries(t, folder)
+		for _, q := range all {
+			if got[q.text] != 1 {
+				t.Errorf("%s is loaded %d times", q.path, got[q.text])
+			}
+		}
+		if len(got) != len(all) {
+			t.Errorf("%d queries are loaded, and %s has %d", len(got), folder, len(all))
+		}
+	}
+}
+
+func TestAlertsAreRaisedInTimeAndWhenTheyShould(t *testing.T) {
+	computed, err := load(t).Value(alertsFile, "alerts", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	minutes := map[string]int{"PT5M": 5, "PT10M": 10, "PT15M": 15, "PT1H": 60, "PT2H": 120}
+	for _, one := range computed.([]any) {
+		alert := one.(map[string]any)
+		every, window := minutes[alert["every"].(string)], minutes[alert["window"].(string)]
+		if every == 0 || window < every {
+			t.Errorf("%v looks every %v at the last %v: something goes by unseen", alert["name"], alert["every"], alert["window"])
+		}
+		silence := alert["name"] == "no-heartbeat"
+		if silence != (alert["operator"] == "LessThan") || silence && alert["threshold"] != 1 {
+			t.Errorf("%v is raised at %v %v", alert["name"], alert["operator"], alert["threshold"])
+		}
+		if severity := alert["severity"].(int); severity < 1 || severity > 3 {
+			t.Errorf("%v has the severity %d", alert["name"], severity)
+		}
+	}
+}
+
+func TestOperatorsAreToldOfEveryAlert(t *testing.T) {
+	page, err := os.ReadFile(root + "/docs/operations.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	computed, err := load(t).Value(alertsFile, "alerts", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want strings.Builder
+	want.WriteString("| alert | severity | asked every | raised when |\n| --- | --- | --- | --- |\n")
+	for _, one := range computed.([]any) {
+		alert := one.(map[string]any)
+		every := map[string]string{"PT5M": "5 minutes", "PT15M": "15 minutes", "PT1H": "hour"}[alert["every"].(string)]
+		fmt.Fprintf(&want, "| `%v` | %v | %s | %v |\n", alert["name"], alert["severity"], every, alert["title"])
+	}
+	_, rest, found := strings.Cut(string(page), "<!-- alerts -->\n")
+	got, _, closed := strings.Cut(rest, "<!-- /alerts -->")
+	if !found || !closed || got != want.String() {
+		t.Errorf("the list of alerts in docs/operations.md should be\n%s", want.String())
+	}
+}
+
+// The portal shows nothing, and says nothing, where the workbook is not what it expects.
+func TestTheWorkbookIsWhatThePortalReads(t *testing.T) {
+	program := load(t)
+	computed, err := program.Value(workbookFile, "content", map[string]any{"workspaceId": "/subscriptions/x"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	encoded, err := json.Marshal(computed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var workbook struct {
+		Version string
+		Items   []struct {
+			Type    int
+			Name    string
+			Content struct {
+				Version, Query, JSON, TimeContextFromParameter, Visualization string
+				QueryType                                                     int
+				Parameters                                                    []struct {
+					Name  string
+					Type  int
+					Value struct{ DurationMs int }
+				}
+			}
+		}
+	}
+	err = json.Unmarshal(encoded, &workbook)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if workbook.Version != "Notebook/1.0" {
+		t.Errorf("the version is %q", workbook.Version)
+	}
+	kinds := map[int]int{}
+	for _, item := range workbook.Items {
+		kinds[item.Type]++
+		switch item.Type {
+		case 1:
+			if item.Content.JSON == "" {
+				t.Errorf("%s has no text", item.Name)
+			}
+		case 3:
+			if item.Content.Version != "KqlItem/1.0" || item.Content.Query == "" || item.Content.TimeContextFromParameter != "TimeRange" || item.Content.Visualization == "" {
+				t.Errorf("%s is no query that is shown: %+v", item.Name, item.Content)
+			}
+		case 9:
+			if len(item.Content.Parameters) != 1 || item.Content.Parameters[0].Name != "TimeRange" || item.Content.Parameters[0].Value.DurationMs == 0 {
+				t.Errorf("%s has no time range: %+v", item.Name, item.Content)
+			}
+		default:
+			t.Errorf("%s is of type %d", item.Name, item.Type)
+		}
+	}
+	if kinds[3] != len(queries(t, "workbook")) || kinds[9] != 1 {
+		t.Errorf("the workbook has items %v", kinds)
+	}
+	serialized := declaration(t, program, workbookFile, bicep.Resource, "workbook").Body().Get("properties", "serializedData")
+	if serialized.Op != bicep.Call || serialized.Args[0].Text != "string" {
+		t.Error("the content must be a string")
+	}
+}
+
+// Sampling drops lines at random: fine for charts, not for an alert that rests on one line.
+func TestTheHostKeepsEveryLine(t *testing.T) {
+	content, err := os.ReadFile(root + "/host.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var host struct {
+		Logging struct {
+			LogLevel            map[string]string
+			ApplicationInsights struct {
+				SamplingSettings struct {
+					IsEnabled     bool
+					ExcludedTypes string
+				}
+			}
+		}
+	}
+	err = json.Unmarshal(content, &host)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sampling := host.Logging.ApplicationInsights.SamplingSettings
+	if sampling.IsEnabled && !slices.Contains(strings.Split(sampling.ExcludedTypes, ";"), "Trace") {
+		t.Error("the host samples traces")
+	}
+	if host.Logging.LogLevel["default"] != "Information" {
+		t.Error("the host drops the handler's lines, which it takes for information")
+	}
+}

@@ -1,0 +1,287 @@
+package deployment
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"guestlist/handlers/dev/suite/deployment/bicep"
+)
+
+// The azd template hands everything on, so that nothing can be set one way and not the other.
+func TestAzdOffersWhatTheTemplateTakes(t *testing.T) {
+	program := load(t)
+	given := map[string]bool{}
+	for _, property := range declaration(t, program, "infra/azd/main.bicep", bicep.Module, "guestlist").Body().Get("params").Properties {
+		given[property.Key] = true
+	}
+	for _, d := range program.File(mainFile).Declarations {
+		// The key is made up anew wherever it is not given.
+		if d.Kind == bicep.Param && !given[d.Name] && d.Decorated("secure") == nil {
+			t.Errorf("infra/azd/main.bicep does not hand %s on", d.Name)
+		}
+	}
+}
+
+func TestAzdFindsItsTemplateAndItsScripts(t *testing.T) {
+	content, err := os.ReadFile(root + "/azure.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := string(content)
+	folder := regexp.MustCompile(`(?m)^  path: (\S+)$`).FindStringSubmatch(text)
+	module := regexp.MustCompile(`(?m)^  module: (\S+)$`).FindStringSubmatch(text)
+	script := regexp.MustCompile(`(?m)^      run: bash (\S+)$`).FindStringSubmatch(text)
+	if folder == nil || module == nil || script == nil || !strings.Contains(text, "      run: make package\n") {
+		t.Fatalf("azure.yaml names no folder, no module or no script: %v %v %v", folder, module, script)
+	}
+	base := filepath.Join(root, folder[1], module[1])
+	for _, path := range []string{base + ".bicep", base + ".bicepparam", filepath.Join(root, script[1])} {
+		_, err := os.Stat(path)
+		if err != nil {
+			t.Errorf("azure.yaml leads to %v", err)
+		}
+	}
+}
+
+func TestTheOutputsThatScriptsReadAreThere(t *testing.T) {
+	program := load(t)
+	outputs := func(path string) map[string]bool {
+		names := map[string]bool{}
+		for _, d := range program.File(path).Declarations {
+			if d.Kind == bicep.Output {
+				names[d.Name] = true
+			}
+		}
+		return names
+	}
+	script, err := os.ReadFile(root + "/infra/deploy.sh")
+	if err != nil {
+		t.Fatal(err)
+	}
+	plain, azd := outputs(mainFile), outputs("infra/azd/main.bicep")
+	read := 0
+	for _, match := range regexp.MustCompile(`\$outputs\.(\w+)\.value`).FindAllStringSubmatch(string(script), -1) {
+		read++
+		if !plain[match[1]] {
+			t.Errorf("deploy.sh reads the output %s, which main.bicep does not have", match[1])
+		}
+	}
+	for _, match := range regexp.MustCompile(`\$\{((?:AZURE|GUESTLIST)_\w+):-`).FindAllStringSubmatch(string(script), -1) {
+		read++
+		if !azd[match[1]] {
+			t.Errorf("deploy.sh reads %s, which azd does not get from infra/azd/main.bicep", match[1])
+		}
+	}
+	if read < 9 {
+		t.Errorf("only %d reads were found", read)
+	}
+}
+
+// The template names the zips that the packer makes, and so does the script.
+func TestTheZipsAreNamedAlike(t *testing.T) {
+	folder := zips(t)
+	made, err := filepath.Glob(filepath.Join(folder, "*.zip"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want []string
+	for _, path := range made {
+		want = append(want, filepath.Base(path))
+	}
+	for _, path := range []string{"infra/main.bicep", "infra/deploy.sh"} {
+		content, err := os.ReadFile(filepath.Join(root, path))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := regexp.MustCompile(`guestlist(-\w+)?\.zip`).FindAllString(string(content), -1)
+		slices.Sort(got)
+		if diff := cmp.Diff(want, slices.Compact(got)); diff != "" {
+			t.Errorf("%s names other zips (-made +named):\n%s", path, diff)
+		}
+	}
+}
+
+// Azure is asked to look for the functions that are in the zip.
+func TestTheScriptNamesTheFunctionsOfEachZip(t *testing.T) {
+	script, err := os.ReadFile(root + "/infra/deploy.sh")
+	if err != nil {
+		t.Fatal(err)
+	}
+	sent := regexp.MustCompile(`(?m)^  send "\$(\w+)" (\S+)$`).FindAllStringSubmatch(string(script), -1)
+	asked := regexp.MustCompile(`(?m)^  register "\$(\w+)" (.*)$`).FindAllStringSubmatch(string(script), -1)
+	if len(sent) != 4 || len(asked) != 4 {
+		t.Fatalf("the script sends %d zips and asks for the functions of %d, want 4 of either", len(sent), len(asked))
+	}
+	for i, match := range sent {
+		// The apps of a split deployment are sent first and asked for then, in the same order.
+		if asked[i][1] != match[1] {
+			t.Fatalf("%s is sent at place %d, and the functions of %s are asked for", match[1], i, asked[i][1])
+		}
+		folders, err := filepath.Glob(filepath.Join(unpack(t, match[2]), "*", "function.json"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var want []string
+		for _, path := range folders {
+			want = append(want, filepath.Base(filepath.Dir(path)))
+		}
+		got := strings.Fields(asked[i][2])
+		slices.Sort(got)
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s (-packed +asked for):\n%s", match[2], diff)
+		}
+	}
+}
+
+const deployAz = `#!/usr/bin/env bash
+echo "$*" >>"$CALLS"
+case "$1 $2 $3" in
+'account show --output') [ -z "$SIGNED_OUT" ] ;;
+'deployment group show') [ -n "$OUTPUTS" ] && printf "$OUTPUTS\n" || exit 3 ;;
+'functionapp deployment source')
+  [ -f "$FAILS" ] && { rm "$FAILS"; exit 1; }
+  exit 0 ;;
+'functionapp show --resource-group') echo "/sites/$6" ;;
+'rest --method post') [ -z "$NO_SYNC" ] || exit 1; touch "$KNOWN" ;;
+'functionapp function list')
+  # As the service names them; nothing until it was asked to look.
+  [ -f "$KNOWN" ] || exit 0
+  for function in signup-http status-http invite-queue invite-poison upkeep-timer; do echo "$7/$function"; done ;;
+*) exit 1 ;;
+esac
+`
+
+func TestTheScriptSendsEachAppItsZip(t *testing.T) {
+	tests := map[string]struct {
+		args, env []string
+		missing   string // a zip that is not there
+		fails     bool   // the first sending is refused
+		want      []string
+		says      string
+		code      int
+	}{
+		"one app": {
+			args: []string{"rg"}, env: []string{`OUTPUTS=work\t-\t-\thttps://form/signup`},
+			want: []string{"work guestlist.zip"}, says: "the form answers: https://form/signup",
+		},
+		"three apps": {
+			args: []string{"rg", "other"}, env: []string{`OUTPUTS=work\tform\tstatus\thttps://form/signup`},
+			want: []string{"work guestlist-work.zip", "status guestlist-status.zip", "form guestlist-form.zip"}, says: "the form answers",
+		},
+		"by azd": {
+			env:  []string{"AZURE_SUBSCRIPTION_ID=azds", "AZURE_RESOURCE_GROUP=rg", "GUESTLIST_WORK_APP=work", "GUESTLIST_FORM_APP=", "GUESTLIST_STATUS_APP=", "GUESTLIST_FORM_URL=https://form/signup"},
+			want: []string{"work guestlist.zip --subscription azds"}, says: "the form answers",
+		},
+		"a right that is not known yet": {
+			args: []string{"rg"}, env: []string{`OUTPUTS=work\t-\t-\thttps://form/signup`}, fails: true,
+			want: []string{"work guestlist.zip", "work guestlist.zip"}, says: "the form answers",
+		},
+		"functions that Azure does not look for": {
+			args: []string{"rg"}, env: []string{`OUTPUTS=work\t-\t-\thttps://form/signup`, "NO_SYNC=yes"},
+			want: []string{"work guestlist.zip"}, says: "does not run them: signup-http status-http invite-queue invite-poison upkeep-timer", code: 1,
+		},
+		"no zip": {
+			args: []string{"rg"}, env: []string{`OUTPUTS=work\t-\t-\thttps://form/signup`}, missing: "guestlist.zip", says: "run make package", code: 1,
+		},
+		"no deployment": {args: []string{"rg"}, env: []string{"OUTPUTS="}, says: "no deployment guestlist in rg", code: 1},
+		"nothing said":  {says: "which deployment?", code: 1},
+		"not signed in": {args: []string{"rg"}, env: []string{"SIGNED_OUT=yes"}, says: "sign in first", code: 1},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			folder := t.TempDir()
+			calls := filepath.Join(folder, "calls")
+			for path, content := range map[string]string{"az": deployAz, "curl": "#!/bin/sh\nexit 0\n", "calls": ""} {
+				err := os.WriteFile(filepath.Join(folder, path), []byte(content), 0o755)
+				if err != nil {
+					t.Fatal(err)
+				}
+			}
+			for _, zip := range []string{"guestlist.zip", "guestlist-work.zip", "guestlist-form.zip", "guestlist-status.zip"} {
+				if zip == test.missing {
+					continue
+				}
+				err := os.WriteFile(filepath.Join(folder, zip), nil, 0o644)
+				if err != nil {
+					t.Fatal(err)
+				}
+			}
+			if test.fails {
+				err := os.WriteFile(filepath.Join(folder, "fails"), nil, 0o644)
+				if err != nil {
+					t.Fatal(err)
+				}
+			}
+			cmd := exec.Command(root+"/infra/deploy.sh", test.args...)
+			cmd.Env = append([]string{"PATH=" + folder + ":" + os.Getenv("PATH"), "CALLS=" + calls, "DIST=" + folder, "PAUSE=0", "FAILS=" + filepath.Join(folder, "fails"), "KNOWN=" + filepath.Join(folder, "known")}, test.env...)
+			output, _ := cmd.CombinedOutput()
+			if cmd.ProcessState.ExitCode() != test.code || !strings.Contains(string(output), test.says) {
+				t.Errorf("it ended with %d and says %q; want %d and %q", cmd.ProcessState.ExitCode(), output, test.code, test.says)
+			}
+			content, err := os.ReadFile(calls)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			for _, match := range regexp.MustCompile(`(?m)^functionapp deployment source config-zip --resource-group rg --name (\S+) --src \S+/(\S+) --output none(.*)$`).FindAllStringSubmatch(string(content), -1) {
+				got = append(got, match[1]+" "+match[2]+match[3])
+			}
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Errorf("what was sent differs (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+var (
+	action = regexp.MustCompile(`(?m)^\s*-? ?uses: (\S+)$`)
+	pinned = regexp.MustCompile(`^[\w-]+/[\w-]+@(v\d+|[0-9a-f]{40})$`)
+)
+
+func TestTheWorkflowIsSafe(t *testing.T) {
+	content, err := os.ReadFile(root + "/.github/workflows/azure.yml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	workflow := string(content)
+	actions := action.FindAllStringSubmatch(workflow, -1)
+	if len(actions) < 10 {
+		t.Errorf("only %d actions were found", len(actions))
+	}
+	for _, match := range actions {
+		if !pinned.MatchString(match[1]) {
+			t.Errorf("%s is not pinned to a major version or a commit", match[1])
+		}
+	}
+	if strings.Contains(workflow, "pull_request_target") || strings.Contains(workflow, "secrets.") {
+		t.Error("the workflow runs others' code with rights, or knows a secret: it signs in by OpenID Connect")
+	}
+	// What others choose (branch names, titles) must not become part of a script: scripts get values by their environment.
+	steps := regexp.MustCompile(`(?m)^ +(?:- )?run: (?:\|\n(?: {10}.*\n| *\n)+|.*\n)`).FindAllString(workflow, -1)
+	if len(steps) < 8 {
+		t.Errorf("only %d scripts were found", len(steps))
+	}
+	for _, step := range steps {
+		if strings.Contains(step, "${{") {
+			t.Errorf("a script holds an expression:\n%s", step)
+		}
+	}
+	for _, job := range []string{"deploy", "what-if"} {
+		if !regexp.MustCompile(`(?ms)^  ` + job + `:\n.*?^    environment: [\w-]+\n`).MatchString(workflow) {
+			t.Errorf("the job %s has no environment that could hold it back", job)
+		}
+	}
+	for _, path := range regexp.MustCompile(`infra/[\w./-]+\.(?:bicep|sh|bicepparam)\b`).FindAllString(workflow, -1) {
+		_, err := os.Stat(filepath.Join(root, path))
+		if err != nil {
+			t.Errorf("the workflow names %s: %v", path, err)
+		}
+	}
+}

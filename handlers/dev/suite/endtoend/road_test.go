@@ -1,0 +1,313 @@
+package endtoend
+
+import (
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/json"
+	"maps"
+	mathrand "math/rand/v2"
+	"net/http"
+	"path"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/storage/azqueue/v2"
+
+	"guestlist/handlers/submission"
+	"guestlist/handlers/web/origin"
+	"guestlist/handlers/workflow"
+)
+
+func TestAPartnerSignsUpAndIsInvited(t *testing.T) {
+	s := newStack(t)
+	s.row("contoso.com", "trusted", "Action", "invite", "Groups", groupOne+","+groupTwo, "Sponsors", sponsor,
+		"RedirectUrl", "https://portal.example.com/start", "MessageLanguage", "pt-PT")
+
+	page := s.do(http.MethodGet, "/signup", "", "")
+	if page.status != http.StatusOK || !strings.Contains(page.body, "<form") {
+		t.Fatalf("the form: %d\n%s", page.status, page.body)
+	}
+	status := s.signUp("ana@contoso.com")
+	if stage := s.stage(status); stage == "" {
+		t.Error("right after the submission the status page knows nothing of it")
+	}
+	s.finished(status)
+	shown := s.do(http.MethodGet, status, "", "", "Accept", "text/html")
+	if shown.status != http.StatusOK || strings.Contains(shown.body, "ana@contoso.com") {
+		t.Errorf("the status page: %d, or it shows the whole address:\n%s", shown.status, shown.body)
+	}
+
+	sent := s.tenant.Invitations()
+	if len(sent) != 1 {
+		t.Fatalf("%d invitations", len(sent))
+	}
+	if i := sent[0]; i.Email != "ana@contoso.com" || i.DisplayName != "Ana Silva" || i.RedirectURL != "https://portal.example.com/start" ||
+		i.MessageLanguage != "pt-PT" || !i.SendInvitation || !slices.Equal(i.Sponsors, []string{sponsor}) {
+		t.Errorf("the invitation is %+v", i)
+	}
+	var groups []string
+	for _, m := range s.tenant.Memberships() {
+		groups = append(groups, m.GroupID)
+	}
+	slices.Sort(groups)
+	if !slices.Equal(groups, []string{groupOne, groupTwo}) {
+		t.Errorf("memberships %v", groups)
+	}
+
+	s.finished(s.signUp("ANA@contoso.com"))
+	if n, guests := len(s.tenant.Invitations()), len(s.tenant.Guests()); n != 1 || guests != 1 {
+		t.Errorf("after a second sign-up of the address: %d invitations, %d guests", n, guests)
+	}
+
+	s.row("contoso.com", "trusted", "Action", "deny")
+	s.finished(s.signUp("bo@contoso.com"))
+	s.row("contoso.com", "trusted", "Action", "invite")
+	s.finished(s.signUp("cy@contoso.com"))
+	if len(s.invitationsTo("bo@contoso.com")) != 0 || len(s.invitationsTo("cy@contoso.com")) != 1 {
+		t.Error("an edited row did not count at the next decision")
+	}
+
+	for _, personal := range []string{"ana@", "ANA@", "bo@", "Silva", "Contoso Ltd"} {
+		if strings.Contains(s.log.String(), personal) {
+			t.Errorf("%q stands in the log", personal)
+		}
+	}
+}
+
+func TestAProgramSignsUpByJSON(t *testing.T) {
+	s := newStack(t)
+	s.row("contoso.com", "trusted", "Action", "invite")
+	r := s.do(http.MethodPost, "/signup", "application/json",
+		`{"email":"ana@contoso.com","givenName":"Ana","familyName":"Silva","company":"Contoso Ltd"}`, origin.KeyHeader, programKey)
+	var accepted struct{ ID, Status string }
+	err := json.Unmarshal([]byte(r.body), &accepted)
+	if r.status != http.StatusAccepted || err != nil || accepted.Status != "/signup/"+accepted.ID {
+		t.Fatalf("%d %v\n%s", r.status, err, r.body)
+	}
+	s.finished(accepted.Status)
+	if len(s.invitationsTo("ana@contoso.com")) != 1 {
+		t.Error("no invitation")
+	}
+}
+
+func TestOneAnswerForKnownUnknownAndDenied(t *testing.T) {
+	s := newStack(t)
+	s.row("contoso.com", "trusted", "Action", "invite")
+	s.row("fabrikam.com", "barred", "Action", "deny")
+	answers := map[string]bool{}
+	for _, email := range []string{"ana@contoso.com", "ana@fabrikam.com", "ana@wingtip.com"} {
+		status := s.signUp(email)
+		s.finished(status)
+		r := s.do(http.MethodGet, status, "", "", "Accept", "text/html")
+		text := strings.ReplaceAll(r.body, strings.TrimPrefix(status, "/signup/"), "ID")
+		// The first letter of the domain is all that the page shows of it.
+		for _, masked := range []string{"@c", "@f", "@w"} {
+			text = strings.ReplaceAll(text, masked, "@")
+		}
+		answers[text] = true
+	}
+	if len(answers) != 1 {
+		t.Errorf("%d different pages:\n%s", len(answers), strings.Join(slices.Sorted(maps.Keys(answers)), "\n----\n"))
+	}
+}
+
+// TestBadInputNeverReachesTheQueue leaves messages lying on the queue, so that each would be seen.
+func TestBadInputNeverReachesTheQueue(t *testing.T) {
+	s := newStack(t, "AzureWebJobs.invite-queue.Disabled=true", "AzureWebJobs.upkeep-timer.Disabled=true")
+	valid := `{"email":"ana@contoso.com","givenName":"Ana","familyName":"Silva","company":"Contoso Ltd"}`
+	token := s.token()
+	const formType, jsonType = "application/x-www-form-urlencoded", "application/json"
+	tests := map[string]struct {
+		contentType, body string
+		want              int
+	}{
+		"nothing":                {formType, "", 403},
+		"no token":               {formType, form("", "ana@contoso.com"), 403},
+		"forged token":           {formType, form(token[:len(token)-2]+"AA", "ana@contoso.com"), 403},
+		"the trap":               {formType, form(token, "ana@contoso.com") + "&website=https%3A%2F%2Fspam.example", 303},
+		"doubled token":          {formType, form(token, "ana@contoso.com") + "&token=" + token, 400},
+		"no address":             {formType, strings.Replace(form(token, ""), "email=", "", 1), 422},
+		"address with a plus":    {formType, form(token, "ana+test@contoso.com"), 422},
+		"two addresses":          {formType, form(token, "ana@contoso.com,bo@contoso.com"), 422},
+		"address with a header":  {formType, form(token, "ana@contoso.com\r\nBcc: x@y.example"), 422},
+		"look-alike domain":      {formType, form(token, "ana@cont\u043eso.com"), 422},
+		"invisible character":    {formType, form(token, "ana@con\u200btoso.com"), 422},
+		"unknown top level":      {formType, form(token, "ana@contoso.invalidtld"), 422},
+		"doubled field":          {formType, form(token, "ana@contoso.com") + "&email=bo%40contoso.com", 400},
+		"field that nobody asks": {formType, form(token, "ana@contoso.com") + "&admin=true", 400},
+		"broken JSON":            {jsonType, `{"email":`, 400},
+		"JSON of another shape":  {jsonType, `["ana@contoso.com"]`, 400},
+		"unknown property":       {jsonType, strings.Replace(valid, `{`, `{"role":"admin",`, 1), 400},
+		"two JSON values":        {jsonType, valid + valid, 400},
+		"wrong type of a value":  {jsonType, strings.Replace(valid, `"Ana"`, `5`, 1), 400},
+		"XML":                    {"application/xml", "<email>ana@contoso.com</email>", 415},
+		"no content type":        {"", form(token, "ana@contoso.com"), 415},
+		"multipart":              {"multipart/form-data; boundary=x", "--x--", 415},
+		"very long":              {formType, form(token, "ana@contoso.com") + strings.Repeat("x", 200_000), 413},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			r := s.do(http.MethodPost, "/signup", test.contentType, test.body, origin.KeyHeader, programKey)
+			if r.status != test.want {
+				t.Errorf("answered with %d, want %d:\n%.600s", r.status, test.want, r.body)
+			}
+			if r.body == "" && r.status != http.StatusSeeOther {
+				t.Error("the answer says nothing")
+			}
+		})
+	}
+	if r := s.do(http.MethodPost, "/signup", jsonType, valid); r.status != http.StatusForbidden {
+		t.Errorf("JSON without a key is answered with %d", r.status)
+	}
+	for _, method := range []string{http.MethodPut, http.MethodDelete, http.MethodPatch} {
+		if r := s.do(method, "/signup", jsonType, valid, origin.KeyHeader, programKey); r.status < 400 {
+			t.Errorf("%s is answered with %d", method, r.status)
+		}
+	}
+	if n := s.waiting("signups"); n != 0 {
+		t.Errorf("%d messages reached the queue", n)
+	}
+	s.signUp("ana@contoso.com")
+	if n := s.waiting("signups"); n != 1 {
+		t.Errorf("%d messages after a good submission, want 1: the count above proves nothing", n)
+	}
+}
+
+// waiting returns how many messages lie on a queue; 0 for one that does not exist.
+func (s *stack) waiting(queue string) int64 {
+	s.t.Helper()
+	service, err := azqueue.NewServiceClientFromConnectionString(s.storage.ConnectionString(), nil)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	properties, err := service.NewQueueClient(queue).GetProperties(s.t.Context(), nil)
+	if err != nil {
+		if strings.Contains(err.Error(), "QueueNotFound") {
+			return 0
+		}
+		s.t.Fatal(err)
+	}
+	return *properties.ApproximateMessagesCount
+}
+
+// TestKillingTheHandlerLosesNothing kills the handler again and again while 120 partners sign up. Whoever was told "accepted" must be
+// invited, once; whoever was not may try again, as a person would.
+func TestKillingTheHandlerLosesNothing(t *testing.T) {
+	// Ten deaths within seconds can fail one message more often than the host allows before it counts as poison. That is the host's rule
+	// for messages that kill; here the handler dies of other causes, so the rule is put aside.
+	s := newStack(t, "AzureFunctionsJobHost__extensions__queues__maxDequeueCount=100")
+	s.row("contoso.com", "trusted", "Action", "invite", "Groups", groupOne)
+	const (
+		partners = 120
+		deaths   = 20
+	)
+
+	// The killer and the partners keep pace with each other, so that deaths come all along the way.
+	var killed atomic.Int32
+	var killer sync.WaitGroup
+	killer.Go(func() {
+		for killed.Load() < deaths && t.Context().Err() == nil {
+			time.Sleep(time.Duration(20+mathrand.IntN(300)) * time.Millisecond)
+			err := s.host.KillHandler()
+			if err == nil {
+				killed.Add(1)
+			}
+		}
+	})
+	accepted := s.signUpAll("partner", partners, func(i int) {
+		for int(killed.Load()) < i*deaths/partners {
+			time.Sleep(5 * time.Millisecond)
+		}
+	})
+	killer.Wait()
+	s.allAre(workflow.Done, accepted)
+	for _, p := range accepted {
+		if n := len(s.invitationsTo(p.email)); n != 1 {
+			t.Errorf("%s was invited %d times", p.email, n)
+		}
+	}
+	if n := len(s.tenant.Guests()); n != partners {
+		t.Errorf("%d guests, want %d", n, partners)
+	}
+	if n := len(s.tenant.Memberships()); n != partners {
+		t.Errorf("%d memberships, want %d", n, partners)
+	}
+}
+
+// What a partner wishes on the status page, and what an admin reads about the app, both by the whole road.
+func TestAPartnerWithdrawsAndTheAppSaysHowItStands(t *testing.T) {
+	s := newStack(t)
+	s.row("contoso.com", "trusted", "Action", "invite")
+	status := s.signUp("ana@contoso.com")
+	s.finished(status)
+	service, err := azqueue.NewServiceClientFromConnectionString(s.storage.ConnectionString(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	id := submission.ID(path.Base(status))
+	body, err := submission.Message{ID: id, Kind: submission.Withdraw}.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = service.NewQueueClient("signups").EnqueueMessage(t.Context(), base64.StdEncoding.EncodeToString(body), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.eventually("the request is erased", func() bool {
+		r, err := s.store.Load(t.Context(), id)
+		return err == nil && !r.Erased.IsZero() && r.Submission.Email == submission.Address{} && r.GuestID != ""
+	})
+	s.eventually("the app has said how it stands", func() bool {
+		report, err := s.store.Report(t.Context())
+		return err == nil && !report.At.IsZero() && report.Roles == nil && report.Why != ""
+	})
+	for _, line := range []string{`"msg":"withdrawn guest remains"`, `"msg":"upkeep done"`} {
+		s.eventually("the log has "+line, func() bool { return strings.Contains(strings.ReplaceAll(s.log.String(), `\"`, `"`), line) })
+	}
+}
+
+func TestAForeignMessageEndsVisibleAndHarmsNothing(t *testing.T) {
+	s := newStack(t)
+	s.row("contoso.com", "trusted", "Action", "invite")
+	s.finished(s.signUp("ana@contoso.com"))
+
+	service, err := azqueue.NewServiceClientFromConnectionString(s.storage.ConnectionString(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	id, err := submission.NewID(time.Now(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	foreign := []string{
+		"hello",
+		`{"version":1,"id":"../../x"}`,
+		`{"version":1,"id":"` + string(id) + `","submission":{"email":"ana+x@contoso.com"}}`,
+		`{"version":2,"id":"` + string(id) + `"}`,
+	}
+	for _, text := range foreign {
+		_, err = service.NewQueueClient("signups").EnqueueMessage(t.Context(), base64.StdEncoding.EncodeToString([]byte(text)), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.eventually("every foreign message is kept", func() bool {
+		kept, err := s.store.AllPoison(t.Context())
+		return err == nil && len(kept) == len(foreign)
+	})
+	s.finished(s.signUp("bo@contoso.com"))
+	if n := len(s.tenant.Invitations()); n != 2 {
+		t.Errorf("%d invitations, want 2", n)
+	}
+	if strings.Contains(s.log.String(), "ana+x") {
+		t.Error("the log repeats a message")
+	}
+	// Another attempt would have found the same, so there was none.
+	if strings.Contains(s.log.String(), "invite-poison") {
+		t.Error("a message that makes no sense was tried until the host gave it up")
+	}
+}

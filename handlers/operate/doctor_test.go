@@ -1,0 +1,97 @@
+package operate
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"guestlist/handlers/policy"
+	"guestlist/handlers/problem"
+	"guestlist/handlers/workflow"
+)
+
+// wantCheck fails unless the check is of the health, and says what to do wherever something is to be done.
+func wantCheck(t *testing.T, check Check, health Health, found string) {
+	t.Helper()
+	if check.Health != health || !strings.Contains(check.Found, found) {
+		t.Errorf("%+v, want %s with %q", check, health, found)
+	}
+	if check.Part == "" || (check.Health != Fine) != (check.Cure != "") {
+		t.Errorf("%+v: a cure is for what is not fine, and for nothing else", check)
+	}
+}
+
+func TestPermissionsAreTold(t *testing.T) {
+	all := []string{"GroupMember.ReadWrite.All", "User.Invite.All", "User.Read.All"}
+	for _, check := range CheckRoles(all) {
+		wantCheck(t, check, Fine, "granted")
+	}
+	checks := CheckRoles([]string{"AppRoleAssignment.ReadWrite.All", "Policy.Read.All"})
+	if len(checks) != 4 {
+		t.Fatalf("%+v", checks)
+	}
+	wantCheck(t, checks[0], Broken, "to invite guests")
+	wantCheck(t, checks[1], Warning, "groups that the app does not own")
+	wantCheck(t, checks[2], Warning, "who holds an address")
+	wantCheck(t, checks[3], Warning, "no use for it")
+}
+
+func TestProbesAreRead(t *testing.T) {
+	wantCheck(t, CheckProbe("User.Invite.All", nil), Fine, "granted")
+	wantCheck(t, CheckProbe("User.Invite.All", problem.New(problem.DirectoryForbidden, "no")), Broken, "missing")
+	wantCheck(t, CheckProbe("User.Read.All", problem.New(problem.DirectoryReadForbidden, "no")), Warning, "missing")
+	wantCheck(t, CheckProbe("GroupMember.ReadWrite.All", problem.New(problem.DirectoryGroupForbidden, "no")), Warning, "missing")
+	wantCheck(t, CheckProbe("User.Invite.All", problem.New(problem.DirectoryUnavailable, "down")), Unknown, "could not be asked")
+	wantCheck(t, CheckProbe("User.Invite.All", errors.New("odd")), Unknown, "could not be asked")
+}
+
+func TestHowEachPartStands(t *testing.T) {
+	now := time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
+	wantCheck(t, CheckReport(time.Time{}, now), Broken, "never")
+	wantCheck(t, CheckReport(now.Add(-4*time.Hour), now), Broken, "4h0m0s ago")
+	wantCheck(t, CheckReport(now.Add(-time.Hour), now), Fine, "1h0m0s ago")
+
+	wantCheck(t, CheckBreaker(NewBreaker(BreakerConfig{Gate: workflow.Gate{Cause: problem.DirectorySuspicious}, Now: now})), Broken, "suspicious")
+	spent := workflow.Gate{Day: policy.Day(now), Sent: 80}
+	wantCheck(t, CheckBreaker(NewBreaker(BreakerConfig{Gate: spent, Pace: &workflow.Pace{Daily: 80}, Now: now})), Warning, "80")
+	wantCheck(t, CheckBreaker(NewBreaker(BreakerConfig{Gate: spent, Now: now})), Fine, "80 sent today")
+
+	wantCheck(t, CheckStanding(nil), Fine, "none")
+	wantCheck(t, CheckStanding(map[workflow.State]workflow.Standing{workflow.Review: {Requests: 2}, workflow.Parked: {Requests: 1}}), Warning, "1 in parked, 2 in review")
+
+	wantCheck(t, CheckQueue("signups", 0, true), Fine, "not there yet")
+	wantCheck(t, CheckQueue("signups", 12, false), Fine, "12")
+	wantCheck(t, CheckQueue("signups", 2000, false), Warning, "2000")
+	wantCheck(t, CheckQueue("signups-poison", 0, true), Fine, "not there yet")
+	wantCheck(t, CheckQueue("signups-poison", 1, false), Warning, "1")
+}
+
+func TestTheTermsOfAnApproval(t *testing.T) {
+	group := "11111111-1111-4111-8111-111111111111"
+	rows := []policy.Raw{
+		{Partition: "contoso.com", Name: "decided", Columns: map[string]any{"Action": "review", "Groups": group}},
+		{Partition: "contoso.com", Name: "misspelt", Columns: map[string]any{"Action": "reveiw"}},
+	}
+	by := func(name string) workflow.Request {
+		return workflow.Request{Decision: &policy.Decision{Action: policy.Review, Row: &policy.RowSnapshot{Partition: "contoso.com", Name: name}}}
+	}
+	approval, err := NewApproval(rows, by("decided"), nil)
+	if err != nil || len(approval.Terms.Groups) != 1 || approval.Row != "decided" {
+		t.Errorf("%+v, %v", approval, err)
+	}
+	approval, err = NewApproval(rows, by("gone"), &policy.RowKey{Partition: "contoso.com", Name: "decided"})
+	if err != nil || approval.Row != "decided" {
+		t.Errorf("the named row does not win: %+v, %v", approval, err)
+	}
+	approval, err = NewApproval(rows, workflow.Request{}, nil)
+	if err != nil || len(approval.Terms.Groups) != 0 || !approval.Terms.SendInvitation || approval.Terms.UserType != "Guest" {
+		t.Errorf("without a row: %+v, %v", approval, err)
+	}
+	for _, name := range []string{"gone", "misspelt"} {
+		_, err = NewApproval(rows, by(name), nil)
+		if err == nil || !strings.Contains(err.Error(), "--row") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}

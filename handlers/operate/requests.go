@@ -1,0 +1,136 @@
+package operate
+
+import (
+	"time"
+
+	"guestlist/handlers/policy"
+	"guestlist/handlers/submission"
+	"guestlist/handlers/workflow"
+)
+
+// RequestSummary is what a list of requests tells of one.
+type RequestSummary struct {
+	ID    submission.ID  `json:"id"`
+	State workflow.State `json:"state"`
+	// Address is masked unless whole addresses were asked for, and empty once the personal data is erased.
+	Address string    `json:"address"`
+	Company string    `json:"company"`
+	Created time.Time `json:"created"`
+	Changed time.Time `json:"changed"`
+	// Due is when the request looks again by itself; nil where it waits for a person or for nothing.
+	Due *time.Time `json:"due,omitempty"`
+	// Reason is one sentence on why the request stands where it stands.
+	Reason string `json:"reason"`
+}
+
+// ListRequests returns what a list tells of the requests, in their order.
+func ListRequests(requests []workflow.Request, showAddresses bool) []RequestSummary {
+	summaries := make([]RequestSummary, 0, len(requests))
+	for _, r := range requests {
+		address := r.Submission.Email.Masked()
+		if showAddresses {
+			address = r.Submission.Email.String()
+		}
+		summaries = append(summaries, RequestSummary{
+			ID: r.ID, State: r.State, Address: address, Company: r.Submission.Company,
+			Created: r.Created, Changed: r.Changed, Due: moment(r.Due), Reason: r.Reason,
+		})
+	}
+	return summaries
+}
+
+// RequestDetail is all that an admin may need to know of one request, with the partner's address and words.
+type RequestDetail struct {
+	ID    submission.ID  `json:"id"`
+	State workflow.State `json:"state"`
+	// Meaning says what the state means and what an admin can do.
+	Meaning string `json:"meaning"`
+	Reason  string `json:"reason"`
+	// Words are those of the person who brought it to its state, if there are any.
+	Words string `json:"words,omitempty"`
+	// Since is when it came to its state.
+	Since *time.Time `json:"since,omitempty"`
+	// Submission is without the invite code, from whose hash a short code can be found; CodeGiven says whether there is one.
+	Submission submission.Submission `json:"submission"`
+	CodeGiven  bool                  `json:"codeGiven"`
+	// Erased says that the personal data is gone from Submission.
+	Erased bool `json:"erased"`
+	// ResendWished and ErasureWished say who wants the mail sent again, or the request erased; both are done by the app within minutes.
+	ResendWished  string `json:"resendWished,omitempty"`
+	ErasureWished string `json:"erasureWished,omitempty"`
+	// Decision is policy's, nil before there is one. An invite code does not stand in it.
+	Decision *policy.Decision `json:"decision,omitempty"`
+	// Approval is a person's, nil if there is none.
+	Approval *workflow.Approval `json:"approval,omitempty"`
+	RepeatOf submission.ID      `json:"repeatOf,omitempty"`
+	GuestID  string             `json:"guestId,omitempty"`
+	// Attempt counts the tries of the present step that failed for a passing reason.
+	Attempt int              `json:"attempt"`
+	Grants  []workflow.Grant `json:"grants"`
+	Created time.Time        `json:"created"`
+	Changed time.Time        `json:"changed"`
+	// Due is when the request looks again by itself; nil where it waits for a person or for nothing.
+	Due     *time.Time     `json:"due,omitempty"`
+	History []HistoryEntry `json:"history"`
+}
+
+// HistoryEntry is one event of a request's history; see [invite.Event].
+type HistoryEntry struct {
+	At     time.Time      `json:"at"`
+	State  workflow.State `json:"state"`
+	What   string         `json:"what"`
+	Detail string         `json:"detail"`
+}
+
+// ShowRequest returns all that an admin may need to know of the request.
+func ShowRequest(r workflow.Request, history []workflow.Event) RequestDetail {
+	detail := RequestDetail{
+		ID: r.ID, State: r.State, Meaning: StateMeaning(r.State), Reason: r.Reason, Words: r.Words, Since: moment(r.Since),
+		Submission: r.Submission, CodeGiven: r.Submission.InviteCode != "", Erased: r.Submission.Email == submission.Address{},
+		Decision: withoutCode(r.Decision), Approval: r.Approval, RepeatOf: r.RepeatOf, GuestID: r.GuestID, Attempt: r.Attempt,
+		Grants: append([]workflow.Grant{}, r.Grants...), Created: r.Created, Changed: r.Changed, Due: moment(r.Due),
+		History: make([]HistoryEntry, 0, len(history)),
+	}
+	detail.Submission.InviteCode = ""
+	if r.Resend.Open() {
+		detail.ResendWished = r.Resend.By
+	}
+	if r.Withdrawal.Open() && r.Erased.IsZero() {
+		detail.ErasureWished = r.Withdrawal.By
+	}
+	for _, event := range history {
+		detail.History = append(detail.History, HistoryEntry(event))
+	}
+	return detail
+}
+
+// withoutCode returns the decision with a row in which no invite code is to be seen.
+func withoutCode(decision *policy.Decision) *policy.Decision {
+	if decision == nil || decision.Row == nil {
+		return decision
+	}
+	copied, row := *decision, *decision.Row
+	row.Columns = map[string]string{}
+	for name, text := range decision.Row.Columns {
+		row.Columns[name] = shown(name, text)
+	}
+	copied.Row = &row
+	return &copied
+}
+
+// stateMeanings is what each state means, and what an admin can do, in one place.
+var stateMeanings = map[workflow.State]string{
+	workflow.Received:  "It is recorded and not decided yet. It goes on by itself.",
+	workflow.Review:    "A person decides: guestlist request approve, or deny with a reason.",
+	workflow.Approved:  "A person has let the guest in. It goes on by itself.",
+	workflow.Inviting:  "It is decided; the invitation is the next step or under way. It goes on by itself.",
+	workflow.Parked:    "It waits for the tenant or for the next day's budget, and goes on by itself then: guestlist breaker show tells more.",
+	workflow.Granting:  "The guest exists; group memberships are being added. It goes on by itself.",
+	workflow.Done:      "The guest is invited, with all grants. There is nothing to do.",
+	workflow.Denied:    "Policy or a person said no. There is nothing to do; the partner can sign up again.",
+	workflow.Cancelled: "A person ended it. There is nothing to do; the partner can sign up again.",
+	workflow.Failed:    "The directory said no for good. Cure what the reason tells, then guestlist request retry; or cancel.",
+}
+
+// StateMeaning returns what the state means and what an admin can do, in whole sentences; empty for an unknown state.
+func StateMeaning(state workflow.State) string { return stateMeanings[state] }

@@ -1,0 +1,154 @@
+package operate
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"guestlist/handlers/policy"
+	"guestlist/handlers/problem"
+	"guestlist/handlers/submission"
+	"guestlist/handlers/workflow"
+)
+
+func address(t *testing.T, text string) submission.Address {
+	t.Helper()
+	a, err := submission.ParseAddress(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
+func TestEveryStateSaysWhatToDo(t *testing.T) {
+	for _, state := range workflow.States() {
+		if !strings.HasSuffix(StateMeaning(state), ".") {
+			t.Errorf("the state %s has the meaning %q", state, StateMeaning(state))
+		}
+	}
+	if len(stateMeanings) != len(workflow.States()) {
+		t.Error("there is a meaning without a state")
+	}
+}
+
+func TestAListOfRequestsMasksAddresses(t *testing.T) {
+	due := time.Date(2026, time.November, 23, 9, 0, 0, 0, time.UTC)
+	requests := []workflow.Request{
+		{ID: "a", State: workflow.Parked, Submission: submission.Submission{Email: address(t, "ana@contoso.com"), Company: "Contoso"}, Due: due},
+		{ID: "b", State: workflow.Review},
+	}
+	want := []RequestSummary{
+		{ID: "a", State: workflow.Parked, Address: "a***@c…", Company: "Contoso", Due: &due},
+		{ID: "b", State: workflow.Review},
+	}
+	if diff := cmp.Diff(want, ListRequests(requests, false)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if got := ListRequests(requests, true)[0].Address; got != "ana@contoso.com" {
+		t.Errorf("the whole address is %q", got)
+	}
+}
+
+func TestARequestIsShownWithoutItsInviteCode(t *testing.T) {
+	const hash = "5e884898da28047151d0e56f8dc6292773603d0d6aabbd"
+	r := workflow.Request{
+		ID: "a", State: workflow.Done, Submission: submission.Submission{Email: address(t, "ana@contoso.com"), InviteCode: hash},
+		Decision: &policy.Decision{Row: &policy.RowSnapshot{Columns: map[string]string{"InviteCode": hash, "Action": "invite"}}},
+	}
+	detail := ShowRequest(r, []workflow.Event{{What: "received", State: workflow.Received, Detail: "taken"}})
+	text, err := json.Marshal(detail)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(string(text), hash) {
+		t.Errorf("the hash of the code is shown: %s", text)
+	}
+	if !detail.CodeGiven || detail.Decision.Row.Columns["InviteCode"] != NotShown || detail.Decision.Row.Columns["Action"] != "invite" {
+		t.Errorf("got %+v", detail.Decision.Row)
+	}
+	if r.Decision.Row.Columns["InviteCode"] != hash {
+		t.Error("the request itself was changed")
+	}
+	if diff := cmp.Diff([]HistoryEntry{{What: "received", State: workflow.Received, Detail: "taken"}}, detail.History); diff != "" {
+		t.Errorf("history (-want +got):\n%s", diff)
+	}
+	if !ShowRequest(workflow.Request{}, nil).Erased || detail.Erased {
+		t.Error("whether the personal data is erased is told wrong")
+	}
+}
+
+func TestEveryCauseOfABreakerHasACure(t *testing.T) {
+	known := 0
+	for _, code := range problem.Codes() {
+		_, has := causes[code]
+		if has != code.TenantWide() {
+			t.Errorf("%s: it has a text: %t; it opens the breaker: %t", code, has, code.TenantWide())
+		}
+		if has {
+			known++
+		}
+		cause := CauseOf(code)
+		if !strings.HasSuffix(cause.Means, ".") || !strings.HasSuffix(cause.Cure, ".") {
+			t.Errorf("%s has no whole sentences: %+v", code, cause)
+		}
+	}
+	if known != len(causes) {
+		t.Error("there is a text without a code")
+	}
+}
+
+func TestBreaker(t *testing.T) {
+	now := time.Date(2026, time.November, 23, 9, 0, 0, 0, time.UTC)
+	at := func(d time.Duration) *time.Time { t := now.Add(d); return &t }
+	parked := []workflow.Request{{Due: now.Add(20 * time.Minute)}, {Due: now.Add(5 * time.Minute)}, {}, {Due: now.Add(10 * time.Minute)}}
+	tests := map[string]struct {
+		config BreakerConfig
+		want   Breaker
+		spent  bool
+	}{
+		"nothing was ever sent": {BreakerConfig{}, Breaker{Day: "2026-11-23"}, false},
+		"yesterday's count is not today's": {
+			BreakerConfig{Gate: workflow.Gate{Day: "2026-11-22", Sent: 80}, Pace: &workflow.Pace{Daily: 80, Spacing: time.Second}},
+			Breaker{Day: "2026-11-23", Pace: &BreakerPace{80, "1s"}}, false,
+		},
+		"the budget is spent": {
+			BreakerConfig{Gate: workflow.Gate{Day: "2026-11-23", Sent: 80, NextAt: now.Add(time.Second)}, Pace: &workflow.Pace{Daily: 80}},
+			Breaker{Day: "2026-11-23", SentToday: 80, Pace: &BreakerPace{80, "0s"}, NextInvitation: at(time.Second)}, true,
+		},
+		"no budget is never spent": {
+			BreakerConfig{Gate: workflow.Gate{Day: "2026-11-23", Sent: 80, NextAt: now}, Pace: &workflow.Pace{}},
+			Breaker{Day: "2026-11-23", SentToday: 80, Pace: &BreakerPace{0, "0s"}}, false,
+		},
+		"open, and only an admin closes it": {
+			BreakerConfig{Gate: workflow.Gate{Cause: problem.DirectorySuspicious, Ref: "ref", OpenedAt: now.Add(-time.Hour)}, Parked: parked, Most: 4},
+			Breaker{
+				Day: "2026-11-23", Open: true, Cause: problem.DirectorySuspicious, Ref: "ref", Since: at(-time.Hour),
+				Means: causes[problem.DirectorySuspicious].Means, Cure: causes[problem.DirectorySuspicious].Cure,
+				Parked: Parked{Requests: 4, FirstDue: at(5 * time.Minute), LastDue: at(20 * time.Minute)},
+			}, false,
+		},
+		"open, and a probe may close it": {
+			BreakerConfig{Gate: workflow.Gate{Cause: problem.DirectoryQuota, OpenedAt: now, ProbeAt: now.Add(time.Hour)}, Parked: parked, Most: 3},
+			Breaker{
+				Day: "2026-11-23", Open: true, Cause: problem.DirectoryQuota, Since: at(0), ClosesItself: true, NextProbe: at(time.Hour),
+				Means: causes[problem.DirectoryQuota].Means, Cure: causes[problem.DirectoryQuota].Cure,
+				Parked: Parked{Requests: 3, More: true, FirstDue: at(5 * time.Minute), LastDue: at(20 * time.Minute)},
+			}, false,
+		},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			test.config.Now = now
+			got := NewBreaker(test.config)
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+			if got.BudgetSpent() != test.spent {
+				t.Errorf("the budget is spent: %t", got.BudgetSpent())
+			}
+		})
+	}
+}

@@ -1,0 +1,115 @@
+package memstore_test
+
+import (
+	"errors"
+	"sync"
+	"testing"
+
+	"guestlist/handlers/problem"
+	"guestlist/handlers/request/memstore"
+	"guestlist/handlers/request/storetest"
+	"guestlist/handlers/submission"
+	"guestlist/handlers/workflow"
+)
+
+func TestStoreConforms(t *testing.T) {
+	storetest.Run(t, func(*testing.T) workflow.Store { return memstore.New() })
+}
+
+func TestRowsConform(t *testing.T) {
+	storetest.RunRows(t, func(*testing.T) storetest.RowStore { return memstore.New() })
+}
+
+func TestGateConforms(t *testing.T) {
+	storetest.RunGate(t, func(*testing.T) workflow.GateStore { return memstore.New() })
+}
+
+func TestRecordsConform(t *testing.T) {
+	storetest.RunRecords(t, func(*testing.T) storetest.RecordStore { return memstore.New() })
+}
+
+func TestPoisonConforms(t *testing.T) {
+	storetest.RunPoison(t, func(*testing.T) workflow.PoisonStore { return memstore.New() })
+}
+
+func TestSeatsConform(t *testing.T) {
+	storetest.RunSeats(t, func(*testing.T) workflow.Seats { return memstore.New() })
+}
+
+// The suite's own crowds are too small and too quick to meet each other in memory.
+func TestNothingIsLostInACrowd(t *testing.T) {
+	const callers, saves = 8, 500
+	store := memstore.New()
+	id := submission.ID("0000000000000000000000000000000000")
+	_, err := store.Save(t.Context(), workflow.Request{ID: id, State: workflow.Received}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var group sync.WaitGroup
+	for range callers {
+		group.Go(func() {
+			for done := 0; done < saves; {
+				request, err := store.Load(t.Context(), id)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				request.Attempt++
+				_, err = store.Save(t.Context(), request, []workflow.Event{{What: "counted"}})
+				switch problem.CodeOf(err) {
+				case "":
+					done++
+				case problem.Conflict:
+				default:
+					t.Error(err)
+					return
+				}
+			}
+		})
+	}
+	group.Wait()
+	request, err := store.Load(t.Context(), id)
+	if err != nil || request.Attempt != callers*saves || request.Events != callers*saves {
+		t.Errorf("%d saves and %d events are kept (%v), want %d", request.Attempt, request.Events, err, callers*saves)
+	}
+}
+
+func TestOrderedFailures(t *testing.T) {
+	tests := map[string]struct {
+		order  func(*memstore.Store, func(string) error)
+		stored bool
+	}{
+		"before: nothing happened":       {func(s *memstore.Store, fail func(string) error) { s.FailBefore = fail }, false},
+		"after: only the answer is lost": {func(s *memstore.Store, fail func(string) error) { s.FailAfter = fail }, true},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			store := memstore.New()
+			cause := errors.New("the cable was pulled")
+			test.order(store, func(op string) error {
+				if op == "Save" {
+					return cause
+				}
+				return nil
+			})
+			request := workflow.Request{ID: submission.ID("0000000000000000000000000000000000"), State: workflow.Received}
+			_, err := store.Save(t.Context(), request, nil)
+			if problem.CodeOf(err) != problem.StorageUnavailable || !errors.Is(err, cause) {
+				t.Errorf("Save = %v, want a StorageUnavailable that wraps the ordered failure", err)
+			}
+			_, err = store.Load(t.Context(), request.ID)
+			if stored := err == nil; stored != test.stored {
+				t.Errorf("stored = %t (%v), want %t", stored, err, test.stored)
+			}
+		})
+	}
+}
+
+func TestAnOrderedProblemKeepsItsCode(t *testing.T) {
+	store := memstore.New()
+	store.FailBefore = func(string) error { return problem.New(problem.Conflict, "ordered") }
+	_, err := store.Due(t.Context(), submission.ID("").Issued(), 1)
+	if problem.CodeOf(err) != problem.Conflict {
+		t.Errorf("Due = %v, want the ordered Conflict", err)
+	}
+}

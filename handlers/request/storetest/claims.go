@@ -1,0 +1,294 @@
+package storetest
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"guestlist/handlers/problem"
+	"guestlist/handlers/submission"
+	"guestlist/handlers/workflow"
+)
+
+var claimTests = map[string]func(*testing.T, workflow.Store){
+	"the mails of a claim are kept": func(t *testing.T, store workflow.Store) {
+		address := newAddress(t, "ana@contoso.com")
+		claim, _, err := store.Claim(t.Context(), address, newID(t), start)
+		must(t, err)
+		claim.GuestID, claim.MailedAt, claim.Mails = "guest", start, 3
+		updated, err := store.UpdateClaim(t.Context(), address, claim)
+		must(t, err)
+		claim.MailedAt, claim.Version = stored, updated.Version
+		wantSame(t, "the updated claim", claim, updated)
+		read, _, err := store.Claim(t.Context(), address, newID(t), start)
+		must(t, err)
+		wantSame(t, "the claim", updated, read)
+	},
+
+	"the first who claims is the owner": func(t *testing.T, store workflow.Store) {
+		address, first, second := newAddress(t, "ana@contoso.com"), newID(t), newID(t)
+		claim, created, err := store.Claim(t.Context(), address, first, start)
+		must(t, err)
+		if !created || claim.Version == "" {
+			t.Errorf("the first claim: created = %t, version = %q", created, claim.Version)
+		}
+		want := workflow.Claim{Owner: first, IntentAt: stored, Version: claim.Version}
+		wantSame(t, "the first claim", want, claim)
+		for _, id := range []submission.ID{second, first} {
+			claim, created, err = store.Claim(t.Context(), address, id, start.Add(time.Hour))
+			must(t, err)
+			if created {
+				t.Errorf("a later claim by %s was created", id)
+			}
+			wantSame(t, "a later claim", want, claim)
+		}
+	},
+
+	"a claim needs no intent": func(t *testing.T, store workflow.Store) {
+		address := newAddress(t, "ana@contoso.com")
+		for range 2 {
+			claim, _, err := store.Claim(t.Context(), address, newID(t), time.Time{})
+			must(t, err)
+			if !claim.IntentAt.IsZero() {
+				t.Errorf("the intent is of %s, want none", claim.IntentAt)
+			}
+		}
+	},
+
+	"every address has a claim of its own": func(t *testing.T, store workflow.Store) {
+		for _, text := range []string{"ana@contoso.com", "ana.a@contoso.com", "ana@sub.contoso.com", "an@contoso.com", "o'hara@contoso.com", "a_b-c@contoso.com"} {
+			id := newID(t)
+			claim, created, err := store.Claim(t.Context(), newAddress(t, text), id, start)
+			must(t, err)
+			if !created || claim.Owner != id {
+				t.Errorf("the claim on %s: created = %t, owner %s, want %s", text, created, claim.Owner, id)
+			}
+		}
+	},
+
+	"nobody claims what is no address": func(t *testing.T, store workflow.Store) {
+		_, _, err := store.Claim(t.Context(), submission.Address{}, newID(t), start)
+		wantCode(t, "Claim", err, problem.Internal)
+		_, err = store.UpdateClaim(t.Context(), submission.Address{}, workflow.Claim{Owner: newID(t), Version: "other"})
+		wantCode(t, "UpdateClaim", err, problem.Internal)
+		err = store.Release(t.Context(), submission.Address{}, workflow.Claim{Owner: newID(t), Version: "other"})
+		wantCode(t, "Release", err, problem.Internal)
+	},
+
+	"what is no id owns nothing": func(t *testing.T, store workflow.Store) {
+		address := newAddress(t, "ana@contoso.com")
+		for _, id := range malformedIDs {
+			_, _, err := store.Claim(t.Context(), address, id, start)
+			wantCode(t, fmt.Sprintf("Claim by %q", id), err, problem.NotFound)
+		}
+		claim, created, err := store.Claim(t.Context(), address, newID(t), start)
+		must(t, err)
+		if !created {
+			t.Error("the address was claimed after all")
+		}
+		claim.Owner = "x"
+		_, err = store.UpdateClaim(t.Context(), address, claim)
+		wantCode(t, "UpdateClaim", err, problem.NotFound)
+	},
+
+	"an update replaces all of the claim": func(t *testing.T, store workflow.Store) {
+		address := newAddress(t, "ana@contoso.com")
+		claim, _, err := store.Claim(t.Context(), address, newID(t), start)
+		must(t, err)
+		for _, want := range []workflow.Claim{
+			{Owner: claim.Owner, IntentAt: start.Add(time.Hour), GuestID: "guest"},
+			{Owner: newID(t)},
+			{Owner: newID(t), IntentAt: start},
+		} {
+			want.Version = claim.Version
+			updated, err := store.UpdateClaim(t.Context(), address, want)
+			must(t, err)
+			if updated.Version == claim.Version || updated.Version == "" {
+				t.Errorf("version %q came after %q", updated.Version, claim.Version)
+			}
+			want.Version = updated.Version
+			want.IntentAt = want.IntentAt.UTC().Truncate(100 * time.Nanosecond)
+			wantSame(t, "UpdateClaim", want, updated)
+			claim, _, err = store.Claim(t.Context(), address, newID(t), start)
+			must(t, err)
+			wantSame(t, "Claim", want, claim)
+		}
+	},
+
+	"an update needs the present version": func(t *testing.T, store workflow.Store) {
+		address, other := newAddress(t, "ana@contoso.com"), newAddress(t, "bo@contoso.com")
+		first, _, err := store.Claim(t.Context(), address, newID(t), start)
+		must(t, err)
+		foreign, _, err := store.Claim(t.Context(), other, newID(t), start)
+		must(t, err)
+		second, err := store.UpdateClaim(t.Context(), address, first)
+		must(t, err)
+		for _, version := range append(foreignVersions, "", first.Version, foreign.Version) {
+			changed := second
+			changed.Version, changed.GuestID = version, "stolen"
+			_, err := store.UpdateClaim(t.Context(), address, changed)
+			wantCode(t, fmt.Sprintf("UpdateClaim of version %q", version), err, problem.Conflict)
+		}
+		claim, _, err := store.Claim(t.Context(), address, newID(t), start)
+		must(t, err)
+		wantSame(t, "the claim", second, claim)
+	},
+
+	"a claim that is gone is not updated": func(t *testing.T, store workflow.Store) {
+		address := newAddress(t, "ana@contoso.com")
+		claim, _, err := store.Claim(t.Context(), address, newID(t), start)
+		must(t, err)
+		must(t, store.Release(t.Context(), address, claim))
+		_, err = store.UpdateClaim(t.Context(), address, claim)
+		wantCode(t, "UpdateClaim", err, problem.Conflict)
+		next, created, err := store.Claim(t.Context(), address, newID(t), start)
+		must(t, err)
+		if !created {
+			t.Error("the update brought the claim back")
+		}
+		// A claim made anew is another one, whatever its time and owner.
+		_, err = store.UpdateClaim(t.Context(), address, claim)
+		wantCode(t, "UpdateClaim with the version of the former claim", err, problem.Conflict)
+		err = store.Release(t.Context(), address, claim)
+		wantCode(t, "Release with the version of the former claim", err, problem.Conflict)
+		again, _, err := store.Claim(t.Context(), address, newID(t), start)
+		must(t, err)
+		wantSame(t, "the new claim", next, again)
+	},
+
+	"a released address is free": func(t *testing.T, store workflow.Store) {
+		address, second := newAddress(t, "ana@contoso.com"), newID(t)
+		claim, _, err := store.Claim(t.Context(), address, newID(t), start)
+		must(t, err)
+		must(t, store.Release(t.Context(), address, claim))
+		claim, created, err := store.Claim(t.Context(), address, second, start)
+		must(t, err)
+		if !created || claim.Owner != second {
+			t.Errorf("created = %t, owner %s, want %s", created, claim.Owner, second)
+		}
+	},
+
+	"a release needs the present version": func(t *testing.T, store workflow.Store) {
+		address := newAddress(t, "ana@contoso.com")
+		first, _, err := store.Claim(t.Context(), address, newID(t), start)
+		must(t, err)
+		second, err := store.UpdateClaim(t.Context(), address, first)
+		must(t, err)
+		for _, version := range append(foreignVersions, "", first.Version) {
+			stale := second
+			stale.Version = version
+			err = store.Release(t.Context(), address, stale)
+			wantCode(t, fmt.Sprintf("Release of version %q", version), err, problem.Conflict)
+		}
+		claim, created, err := store.Claim(t.Context(), address, newID(t), start)
+		must(t, err)
+		if created {
+			t.Error("the claim was released")
+		}
+		wantSame(t, "the claim", second, claim)
+	},
+
+	"what is gone may be released": func(t *testing.T, store workflow.Store) {
+		address := newAddress(t, "ana@contoso.com")
+		claim, _, err := store.Claim(t.Context(), address, newID(t), start)
+		must(t, err)
+		for range 2 {
+			must(t, store.Release(t.Context(), address, claim))
+		}
+		for _, version := range append(foreignVersions, "") {
+			must(t, store.Release(t.Context(), newAddress(t, "nobody@contoso.com"), workflow.Claim{Owner: newID(t), Version: version}))
+		}
+	},
+
+	"of several claimers one is the owner": func(t *testing.T, store workflow.Store) {
+		address := newAddress(t, "ana@contoso.com")
+		ids, claims, created, errs := make([]submission.ID, callers), make([]workflow.Claim, callers), make([]bool, callers), make([]error, callers)
+		for i := range ids {
+			ids[i] = newID(t)
+		}
+		atOnce(func(caller int) {
+			claims[caller], created[caller], errs[caller] = store.Claim(t.Context(), address, ids[caller], start.Add(time.Duration(caller)*time.Second))
+		})
+		owners := 0
+		for i := range callers {
+			must(t, errs[i])
+			if created[i] {
+				owners++
+				if claims[i].Owner != ids[i] {
+					t.Errorf("caller %d made the claim of another", i)
+				}
+			}
+			wantSame(t, fmt.Sprintf("the claim that caller %d saw", i), claims[0], claims[i])
+		}
+		if owners != 1 {
+			t.Errorf("%d callers made the claim, want one", owners)
+		}
+	},
+
+	"of several claims by the same request one is made": func(t *testing.T, store workflow.Store) {
+		address, id := newAddress(t, "ana@contoso.com"), newID(t)
+		created, errs := make([]bool, callers), make([]error, callers)
+		atOnce(func(caller int) {
+			_, created[caller], errs[caller] = store.Claim(t.Context(), address, id, start)
+		})
+		made := 0
+		for i := range callers {
+			must(t, errs[i])
+			if created[i] {
+				made++
+			}
+		}
+		if made != 1 {
+			t.Errorf("%d callers made the claim, want one", made)
+		}
+	},
+
+	"of several updates and releases one wins": func(t *testing.T, store workflow.Store) {
+		for round := range 5 {
+			address := newAddress(t, fmt.Sprintf("ana%d@contoso.com", round))
+			claim, _, err := store.Claim(t.Context(), address, newID(t), start)
+			must(t, err)
+			updates := make([]error, callers)
+			var released error
+			atOnce(func(caller int) {
+				if caller == 0 {
+					released = store.Release(t.Context(), address, claim)
+					return
+				}
+				changed := claim
+				changed.GuestID = fmt.Sprint(caller)
+				_, updates[caller] = store.UpdateClaim(t.Context(), address, changed)
+			})
+			updates[0] = released
+			winner := onlyWinner(t, updates)
+			after, created, err := store.Claim(t.Context(), address, newID(t), start)
+			must(t, err)
+			if created != (winner == 0) || !created && after.GuestID != fmt.Sprint(winner) {
+				t.Errorf("caller %d won, and then created = %t, guest = %q", winner, created, after.GuestID)
+			}
+		}
+	},
+
+	"nothing is claimed under a context that is over": func(t *testing.T, store workflow.Store) {
+		address, free := newAddress(t, "ana@contoso.com"), newAddress(t, "bo@contoso.com")
+		claim, _, err := store.Claim(t.Context(), address, newID(t), start)
+		must(t, err)
+		_, created, err := store.Claim(ended(t), free, newID(t), start)
+		wantCode(t, "Claim", err, problem.StorageUnavailable)
+		if created {
+			t.Error("Claim failed and says that it made the claim")
+		}
+		_, err = store.UpdateClaim(ended(t), address, claim)
+		wantCode(t, "UpdateClaim", err, problem.StorageUnavailable)
+		err = store.Release(ended(t), address, claim)
+		wantCode(t, "Release", err, problem.StorageUnavailable)
+		after, _, err := store.Claim(t.Context(), address, newID(t), start)
+		must(t, err)
+		wantSame(t, "the claim", claim, after)
+		_, created, err = store.Claim(t.Context(), free, newID(t), start)
+		must(t, err)
+		if !created {
+			t.Error("the free address was claimed")
+		}
+	},
+}

@@ -1,0 +1,194 @@
+package storetest
+
+import (
+	"context"
+	"crypto/rand"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"guestlist/handlers/policy"
+	"guestlist/handlers/problem"
+	"guestlist/handlers/submission"
+	"guestlist/handlers/workflow"
+)
+
+// callers is how many goroutines compete where the tests let several compete.
+const callers = 8
+
+// Run tests that the stores which newStore returns keep the promises of invite.Store. Every call of newStore must
+// return an empty store.
+func Run(t *testing.T, newStore func(t *testing.T) workflow.Store) {
+	groups := map[string]map[string]func(*testing.T, workflow.Store){
+		"requests": requestTests,
+		"claims":   claimTests,
+		"waiting":  waitingTests,
+	}
+	for name, tests := range groups {
+		t.Run(name, func(t *testing.T) {
+			for name, test := range tests {
+				t.Run(name, func(t *testing.T) { test(t, newStore(t)) })
+			}
+		})
+	}
+}
+
+// start is the time at which the tests begin. It has more digits than a store can hold, and is not in UTC.
+var start = time.Date(2026, time.March, 1, 12, 30, 15, 123456789, time.FixedZone("", 2*60*60))
+
+// stored is start as a store holds it.
+var stored = time.Date(2026, time.March, 1, 10, 30, 15, 123456700, time.UTC)
+
+// newID returns an id that nobody else has.
+func newID(t testing.TB) submission.ID {
+	t.Helper()
+	id, err := submission.NewID(start, rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return id
+}
+
+func newAddress(t testing.TB, text string) submission.Address {
+	t.Helper()
+	address, err := submission.ParseAddress(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return address
+}
+
+// fullRequest returns a request that has every field set.
+func fullRequest(t testing.TB) workflow.Request {
+	t.Helper()
+	return workflow.Request{
+		ID: newID(t),
+		Submission: submission.Submission{
+			Email:       newAddress(t, "ana@contoso.com"),
+			GivenName:   "Ana María",
+			FamilyName:  "O'Hara",
+			Company:     `Contoso "Ltd" <&> \ 會社 🏢`,
+			Country:     "ES",
+			Reason:      "line one\r\nline two\n\ttabbed",
+			Language:    "es-ES",
+			Sponsor:     newAddress(t, "bob@wingtip.com"),
+			Consent:     submission.Consent{Terms: "2026-11", At: start, Language: "pt"},
+			InviteCode:  submission.HashCode("spring-2026"),
+			SubmittedAt: start,
+		},
+		State:  workflow.Granting,
+		Reason: "two groups to go",
+		Words:  "Ana is\nknown",
+		Since:  start.Add(time.Second),
+		Decision: &policy.Decision{
+			Action: policy.Invite,
+			Reason: "row trusted of contoso.com",
+			Row: &policy.RowSnapshot{
+				Partition: "contoso.com", Name: "trusted", ETag: `W/"datetime'2026-01-01T00%3A00%3A00Z'"`,
+				Columns: map[string]string{"Action": "invite", "Condition": `request.company == "<&>"`},
+			},
+			Terms: &policy.Terms{
+				Groups: []string{"group-1", "group-2"}, Sponsors: []string{"sponsor"}, RedirectURL: "https://apps.example/?a=1&b=2",
+				MessageLanguage: "es-ES", SendInvitation: true, Message: "line one\n\"line two\" <&>", Cc: "desk@contoso.com", UserType: "Guest",
+			},
+			Limits: &policy.Limits{Row: policy.RowKey{Partition: "contoso.com", Name: "trusted"}, MaxGuests: 20, MaxPerDay: 5},
+			Looked: []policy.Look{{Partition: "contoso.com", Name: "trusted", Outcome: policy.Decided, Why: "its condition holds"}},
+			At:     start,
+		},
+		Approval: &workflow.Approval{
+			By: "desk@fabrikam.com", At: stored, Note: "a \"known\" partner <&>",
+			Terms: policy.Terms{Groups: []string{"group-3"}, Sponsors: []string{"sponsor"}, SendInvitation: true, UserType: "Guest"},
+		},
+		RepeatOf:   newID(t),
+		GuestID:    "00000000-0000-0000-0000-000000000001",
+		Joined:     start,
+		Attempt:    3,
+		Unknown:    2,
+		Due:        start.Add(time.Hour),
+		Grants:     []workflow.Grant{{Group: "group-1", State: workflow.GrantAdded}, {Group: "group-2", State: workflow.GrantFailed, Note: "it is gone", Unknown: 6, Forbidden: start}},
+		Resend:     workflow.Wish{At: start.Add(2 * time.Second), By: workflow.ThePartner},
+		Withdrawal: workflow.Wish{At: start.Add(3 * time.Second), By: "desk@fabrikam.com"},
+		Erased:     start.Add(4 * time.Second),
+		Created:    start,
+		Changed:    start.Add(time.Minute),
+	}
+}
+
+// asStored returns r as a store gives it back, but for Events and Version.
+func asStored(r workflow.Request) workflow.Request {
+	for _, t := range []*time.Time{
+		&r.Submission.SubmittedAt, &r.Submission.Consent.At, &r.Joined, &r.Due, &r.Since, &r.Resend.At, &r.Withdrawal.At, &r.Erased, &r.Created, &r.Changed,
+	} {
+		*t = t.UTC().Truncate(100 * time.Nanosecond)
+	}
+	return r
+}
+
+// equal compares times by instant, addresses by value, and takes an empty list for a missing one.
+var equal = cmp.Options{
+	cmpopts.EquateEmpty(),
+	cmp.Comparer(func(a, b submission.Address) bool { return a == b }),
+}
+
+// reporter is the part of testing.TB that property tests have too.
+type reporter interface {
+	Helper()
+	Errorf(format string, args ...any)
+}
+
+// wantSame fails if got is not want.
+func wantSame(t reporter, what string, want, got any) {
+	t.Helper()
+	diff := cmp.Diff(want, got, equal)
+	if diff != "" {
+		t.Errorf("%s (-want +got):\n%s", what, diff)
+	}
+}
+
+// wantCode fails if err is not an error of the code.
+func wantCode(t testing.TB, what string, err error, want problem.Code) {
+	t.Helper()
+	got := problem.CodeOf(err)
+	if got != want {
+		t.Errorf("%s: got %q (%v), want %q", what, got, err, want)
+	}
+}
+
+// must fails the test at once if err is one.
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// atOnce runs call in several goroutines that start together, and returns when all have.
+func atOnce(call func(caller int)) {
+	var group sync.WaitGroup
+	gate := make(chan struct{})
+	for caller := range callers {
+		group.Go(func() {
+			<-gate
+			call(caller)
+		})
+	}
+	close(gate)
+	group.Wait()
+}
+
+// ended returns a context that is over.
+func ended(t testing.TB) context.Context {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	return ctx
+}
+
+// foreignVersions are texts that no store gives out for a record that is there. "*" and the quotes mean something to a
+// service behind HTTP.
+var foreignVersions = []string{"*", "other", `"other"`, `W/"other"`, "a\r\nIf-Match: *"}
+
+// malformedIDs can't be ids; some of them mean something in a path or a filter.
+var malformedIDs = []submission.ID{"", "x", "../request", "' or PartitionKey ne '", "00000000000000000000000000000000/0", "ZZZZZZZZZZZZZZZZZZZZZZZZZZZZZZZZZZ"}

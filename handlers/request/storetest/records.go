@@ -1,0 +1,173 @@
+package storetest
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"guestlist/handlers/submission"
+	"guestlist/handlers/workflow"
+)
+
+// RecordStore is what RunRecords tests.
+type RecordStore interface {
+	workflow.Store
+	workflow.Records
+}
+
+// RunRecords tests that the stores which newStore returns keep the promises of invite.Records. Every call of newStore must return an empty store.
+func RunRecords(t *testing.T, newStore func(t *testing.T) RecordStore) {
+	for name, test := range recordTests {
+		t.Run(name, func(t *testing.T) { test(t, newStore(t)) })
+	}
+}
+
+// putRequest saves a request in the state, that came into it at and was last changed then.
+func putRequest(t *testing.T, store RecordStore, state workflow.State, at time.Time, erased bool) submission.ID {
+	t.Helper()
+	r := fullRequest(t)
+	r.State, r.Since, r.Changed = state, at, at
+	if erased {
+		r.Submission = submission.Submission{}
+	}
+	_, err := store.Save(t.Context(), r, []workflow.Event{{At: at, State: state, What: "put"}})
+	must(t, err)
+	return r.ID
+}
+
+var recordTests = map[string]func(*testing.T, RecordStore){
+	"what is finished, old and not erased has expired": func(t *testing.T, store RecordStore) {
+		before := stored.Add(90 * 24 * time.Hour)
+		want := map[submission.ID]bool{}
+		for _, state := range states {
+			id := putRequest(t, store, state, before.Add(-time.Microsecond), false)
+			switch state {
+			case workflow.Done, workflow.Denied, workflow.Failed, workflow.Cancelled:
+				want[id] = true
+			}
+			putRequest(t, store, state, before, false)
+			putRequest(t, store, state, before.Add(-time.Hour), true)
+		}
+		got, err := store.Expired(t.Context(), before, 100)
+		must(t, err)
+		for _, id := range got {
+			if !want[id] {
+				t.Errorf("%s has not expired, or came twice", id)
+			}
+			delete(want, id)
+		}
+		if len(want) > 0 {
+			t.Errorf("%d expired requests were not found", len(want))
+		}
+	},
+
+	"no more expire than were asked for": func(t *testing.T, store RecordStore) {
+		for range 5 {
+			putRequest(t, store, workflow.Done, start, false)
+		}
+		for _, limit := range []int{-1, 0, 1, 4, 5, 6} {
+			got, err := store.Expired(t.Context(), start.Add(time.Hour), limit)
+			must(t, err)
+			if len(got) != min(max(limit, 0), 5) {
+				t.Errorf("%d of 5 with a limit of %d", len(got), limit)
+			}
+		}
+		got, err := store.Expired(t.Context(), time.Time{}, 5)
+		must(t, err)
+		wantSame(t, "before all times", []submission.ID(nil), got)
+	},
+
+	"what stands too long is counted by state": func(t *testing.T, store RecordStore) {
+		limit := stored.Add(3 * time.Hour)
+		first := putRequest(t, store, workflow.Review, limit.Add(-time.Microsecond), false)
+		second := putRequest(t, store, workflow.Review, limit.Add(-2*time.Hour), false)
+		putRequest(t, store, workflow.Review, limit, false)
+		parked := putRequest(t, store, workflow.Parked, limit.Add(-time.Hour), false)
+		putRequest(t, store, workflow.Parked, limit.Add(-time.Microsecond), false) // its own limit is earlier
+		putRequest(t, store, workflow.Done, start, false)
+		got, err := store.Standing(t.Context(), map[workflow.State]time.Time{
+			workflow.Review: limit, workflow.Parked: limit.Add(-30 * time.Minute), workflow.Granting: limit, workflow.Received: {},
+		})
+		must(t, err)
+		wantSame(t, "Standing", map[workflow.State]workflow.Standing{
+			workflow.Review: {Requests: 2, Oldest: min(first, second)}, workflow.Parked: {Requests: 1, Oldest: parked},
+		}, got)
+	},
+
+	"nothing asked is nothing counted": func(t *testing.T, store RecordStore) {
+		putRequest(t, store, workflow.Review, start, false)
+		for _, before := range []map[workflow.State]time.Time{nil, {workflow.Review: {}}} {
+			got, err := store.Standing(t.Context(), before)
+			must(t, err)
+			wantSame(t, fmt.Sprint(before), map[workflow.State]workflow.Standing{}, got)
+		}
+	},
+
+	"only what is nothing but mails is forgotten": func(t *testing.T, store RecordStore) {
+		before := stored.Add(24 * time.Hour)
+		owner, other := newID(t), newID(t)
+		claims := map[string]struct {
+			claim                   workflow.Claim
+			byTime, byOwner, byName bool
+		}{
+			"a@contoso.com": {workflow.Claim{Owner: owner, MailedAt: before.Add(-time.Microsecond), Mails: 1}, true, true, true},
+			"b@contoso.com": {workflow.Claim{Owner: other, MailedAt: before.Add(-time.Hour), Mails: 5}, true, false, false},
+			"c@contoso.com": {workflow.Claim{Owner: owner, MailedAt: before, Mails: 1}, false, true, false},
+			"d@contoso.com": {workflow.Claim{Owner: owner, MailedAt: stored, Mails: 1, GuestID: "g"}, false, false, false},
+			"e@contoso.com": {workflow.Claim{Owner: owner, MailedAt: stored, Mails: 1, IntentAt: stored}, false, false, false},
+			"f@contoso.com": {workflow.Claim{Owner: owner, IntentAt: stored}, false, false, false},
+			"g@contoso.com": {workflow.Claim{Owner: owner}, false, false, false},
+		}
+		put := func(text string) {
+			t.Helper()
+			address := newAddress(t, text)
+			claim, _, err := store.Claim(t.Context(), address, claims[text].claim.Owner, start)
+			must(t, err)
+			next := claims[text].claim
+			next.Version = claim.Version
+			_, err = store.UpdateClaim(t.Context(), address, next)
+			must(t, err)
+		}
+		for name, which := range map[string]workflow.Mails{
+			"by time": {Before: before}, "by owner": {Owner: owner}, "by address": {Address: newAddress(t, "a@contoso.com")}, "none": {},
+			"all at once": {Address: newAddress(t, "a@contoso.com"), Owner: owner, Before: before},
+			"other owner": {Address: newAddress(t, "a@contoso.com"), Owner: other}, "before all times": {Before: time.Time{}.Add(time.Second)},
+		} {
+			for text := range claims {
+				put(text)
+			}
+			forgotten, err := store.ForgetMails(t.Context(), which, 100)
+			must(t, err)
+			want := 0
+			for text, c := range claims {
+				gone := map[string]bool{"by time": c.byTime, "by owner": c.byOwner, "by address": c.byName, "all at once": c.byName}[name]
+				if gone {
+					want++
+				}
+				_, created, err := store.Claim(t.Context(), newAddress(t, text), c.claim.Owner, start)
+				must(t, err)
+				if created != gone {
+					t.Errorf("%s: the claim on %s is gone: %v", name, text, created)
+				}
+			}
+			if forgotten != want {
+				t.Errorf("%s: %d forgotten, want %d", name, forgotten, want)
+			}
+		}
+		for text := range claims {
+			put(text)
+		}
+		for _, limit := range []int{-1, 0, 1, 1, 1} {
+			forgotten, err := store.ForgetMails(t.Context(), workflow.Mails{Before: before}, limit)
+			must(t, err)
+			if forgotten > max(limit, 0) {
+				t.Errorf("%d forgotten with a limit of %d", forgotten, limit)
+			}
+		}
+		forgotten, err := store.ForgetMails(t.Context(), workflow.Mails{Before: before}, 100)
+		must(t, err)
+		if forgotten != 0 {
+			t.Errorf("%d are left after one at a time", forgotten)
+		}
+	},
+}

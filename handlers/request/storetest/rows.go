@@ -1,0 +1,200 @@
+package storetest
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"guestlist/handlers/policy"
+	"guestlist/handlers/problem"
+	"guestlist/handlers/workflow"
+)
+
+// RowStore is an invite.Rows that tests can fill.
+type RowStore interface {
+	workflow.Rows
+	// PutRow writes a row in place of any that has its partition and name. row.ETag does not matter.
+	PutRow(ctx context.Context, row policy.Raw) error
+}
+
+// RunRows tests that the stores which newStore returns keep the promises of invite.Rows. Every call of newStore must
+// return an empty store.
+func RunRows(t *testing.T, newStore func(t *testing.T) RowStore) {
+	for name, test := range rowTests {
+		t.Run(name, func(t *testing.T) { test(t, newStore(t)) })
+	}
+}
+
+var rowTests = map[string]func(*testing.T, RowStore){
+	"no rows in an empty table": func(t *testing.T, store RowStore) {
+		wantRows(t, store, []string{"contoso.com", "*"})
+		wantRows(t, store, nil)
+	},
+
+	"all rows of the partitions, and no others": func(t *testing.T, store RowStore) {
+		for _, partition := range []string{"ana@contoso.com", "contoso.com", "*.contoso.com", "*", "fabrikam.com"} {
+			for _, name := range []string{"one", "two"} {
+				put(t, store, partition, name, map[string]any{"Note": partition + " " + name})
+			}
+		}
+		wantRows(t, store, []string{"contoso.com"}, "contoso.com one", "contoso.com two")
+		wantRows(t, store, []string{"ana@contoso.com", "nobody.com", "*"}, "ana@contoso.com one", "ana@contoso.com two", "* one", "* two")
+		wantRows(t, store, []string{"nobody.com"})
+	},
+
+	"a partition that is named twice is read once": func(t *testing.T, store RowStore) {
+		put(t, store, "contoso.com", "one", map[string]any{"Note": "contoso.com one"})
+		wantRows(t, store, []string{"contoso.com", "*", "contoso.com"}, "contoso.com one")
+	},
+
+	"a partition is its exact name": func(t *testing.T, store RowStore) {
+		for _, partition := range []string{"contoso.com", "Contoso.com", "contoso.co", "contoso.comm", " contoso.com", "o'brien@contoso.com", "o''brien@contoso.com", "%2A", "ü.example"} {
+			put(t, store, partition, "it's one", map[string]any{"Note": partition})
+		}
+		for _, partition := range []string{"contoso.com", "Contoso.com", "o'brien@contoso.com", "o''brien@contoso.com", "%2A", "ü.example"} {
+			wantRows(t, store, []string{partition}, partition)
+		}
+		for _, partition := range []string{"CONTOSO.COM", "*", "", "contoso.com "} {
+			wantRows(t, store, []string{partition})
+		}
+	},
+
+	"a name can't widen the question": func(t *testing.T, store RowStore) {
+		put(t, store, "contoso.com", "one", map[string]any{"Note": "contoso.com"})
+		put(t, store, "*", "one", map[string]any{"Note": "*"})
+		for _, partition := range []string{
+			"x' or PartitionKey ne '", "x' or PartitionKey eq 'contoso.com", "' or '' eq '", "x' or true or PartitionKey eq '", "x'' or PartitionKey ne ''",
+			`x\' or PartitionKey ne \'`, "%27 or PartitionKey ne %27", "’ or PartitionKey ne ’", "'", "''", "'''", "x&$filter=true", "x#", "x/y?z", "x\x00y", "x\ny",
+		} {
+			wantRows(t, store, []string{partition})
+		}
+	},
+
+	"every type of column is kept": func(t *testing.T, store RowStore) {
+		want := map[string]any{
+			"Text": "it's \"text\" <&> 會 🏢\n", "Empty": "", "NumberText": "12", "True": true, "False": false,
+			"Small": int32(-7), "Big": int64(1) << 60, "SmallInt64": int64(5), "Double": 1.5, "Tiny": 1e-9,
+			"Time": stored, "Bytes": []byte{0, 1, 254, 255},
+		}
+		put(t, store, "contoso.com", "one", want)
+		rows, err := store.Rows(t.Context(), []string{"contoso.com"})
+		must(t, err)
+		if len(rows) != 1 {
+			t.Fatalf("%d rows, want one", len(rows))
+		}
+		wantSame(t, "the columns", want, rows[0].Columns)
+		if rows[0].Partition != "contoso.com" || rows[0].Name != "one" || rows[0].ETag == "" {
+			t.Errorf("the row is %q %q, version %q", rows[0].Partition, rows[0].Name, rows[0].ETag)
+		}
+	},
+
+	"times come in UTC": func(t *testing.T, store RowStore) {
+		put(t, store, "contoso.com", "one", map[string]any{"NotBefore": start})
+		rows, err := store.Rows(t.Context(), []string{"contoso.com"})
+		must(t, err)
+		if len(rows) != 1 {
+			t.Fatalf("%d rows, want one", len(rows))
+		}
+		got, ok := rows[0].Columns["NotBefore"].(time.Time)
+		if !ok || !got.Equal(stored) || got.Location() != time.UTC {
+			t.Errorf("got %v, want %v", rows[0].Columns["NotBefore"], stored)
+		}
+	},
+
+	"a row has its own columns and no more": func(t *testing.T, store RowStore) {
+		put(t, store, "contoso.com", "one", map[string]any{"Action": "invite", "Priority": int32(1)})
+		put(t, store, "contoso.com", "one", map[string]any{"Action": "deny"})
+		put(t, store, "contoso.com", "two", nil)
+		rows, err := store.Rows(t.Context(), []string{"contoso.com"})
+		must(t, err)
+		slices.SortFunc(rows, func(a, b policy.Raw) int { return cmp.Compare(a.Name, b.Name) })
+		if len(rows) != 2 {
+			t.Fatalf("%d rows, want two", len(rows))
+		}
+		wantSame(t, "the columns of one", map[string]any{"Action": "deny"}, rows[0].Columns)
+		wantSame(t, "the columns of two", map[string]any{}, rows[1].Columns)
+	},
+
+	"an edit changes the ETag": func(t *testing.T, store RowStore) {
+		seen := map[string]bool{}
+		for range 3 {
+			put(t, store, "contoso.com", "one", map[string]any{"Action": "invite"})
+			rows, err := store.Rows(t.Context(), []string{"contoso.com"})
+			must(t, err)
+			if len(rows) != 1 || rows[0].ETag == "" || seen[rows[0].ETag] {
+				t.Fatalf("after an edit: %+v", rows)
+			}
+			seen[rows[0].ETag] = true
+		}
+	},
+
+	"many partitions at once": func(t *testing.T, store RowStore) {
+		var partitions, want []string
+		for i := range 30 {
+			partition := fmt.Sprintf("p%d.contoso.com", i)
+			partitions = append(partitions, partition)
+			if i%3 == 0 {
+				put(t, store, partition, "one", map[string]any{"Note": partition})
+				want = append(want, partition)
+			}
+		}
+		wantRows(t, store, partitions, want...)
+	},
+
+	"callers share no memory with the store": func(t *testing.T, store RowStore) {
+		columns := map[string]any{"Note": "contoso.com", "Bytes": []byte("abc")}
+		put(t, store, "contoso.com", "one", columns)
+		columns["Note"] = "changed"
+		columns["Bytes"].([]byte)[0] = 'X'
+		rows, err := store.Rows(t.Context(), []string{"contoso.com"})
+		must(t, err)
+		for _, row := range rows {
+			row.Columns["Note"] = "changed"
+			bytes, ok := row.Columns["Bytes"].([]byte)
+			if !ok || string(bytes) != "abc" {
+				t.Fatalf("the bytes are %v", row.Columns["Bytes"])
+			}
+			bytes[0] = 'X'
+		}
+		rows, err = store.Rows(t.Context(), []string{"contoso.com"})
+		must(t, err)
+		if len(rows) != 1 {
+			t.Fatalf("%d rows, want one", len(rows))
+		}
+		wantSame(t, "the columns", map[string]any{"Note": "contoso.com", "Bytes": []byte("abc")}, rows[0].Columns)
+	},
+
+	"half the rows are an error": func(t *testing.T, store RowStore) {
+		put(t, store, "contoso.com", "one", map[string]any{"Note": "contoso.com"})
+		rows, err := store.Rows(ended(t), []string{"contoso.com", "*"})
+		wantCode(t, "Rows", err, problem.StorageUnavailable)
+		if len(rows) != 0 {
+			t.Errorf("%d rows came with the error", len(rows))
+		}
+	},
+}
+
+func put(t testing.TB, store RowStore, partition, name string, columns map[string]any) {
+	t.Helper()
+	must(t, store.PutRow(t.Context(), policy.Raw{Partition: partition, Name: name, Columns: columns}))
+}
+
+// wantRows fails if the notes of the rows of the partitions are not want, in any order.
+func wantRows(t testing.TB, store RowStore, partitions []string, want ...string) {
+	t.Helper()
+	rows, err := store.Rows(t.Context(), partitions)
+	must(t, err)
+	var got []string
+	for _, row := range rows {
+		note, _ := row.Columns["Note"].(string)
+		got = append(got, note)
+	}
+	slices.Sort(got)
+	slices.Sort(want)
+	if !slices.Equal(got, want) {
+		t.Errorf("the rows of %q are %q, want %q", partitions, got, want)
+	}
+}

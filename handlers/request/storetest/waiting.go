@@ -1,0 +1,145 @@
+package storetest
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"guestlist/handlers/problem"
+	"guestlist/handlers/submission"
+	"guestlist/handlers/workflow"
+)
+
+var waitingTests = map[string]func(*testing.T, workflow.Store){
+	"nobody waits at first": func(t *testing.T, store workflow.Store) {
+		wantDue(t, store, start.AddDate(100, 0, 0), 10)
+	},
+
+	"what is due comes, the longest due first": func(t *testing.T, store workflow.Store) {
+		a, b, c := newID(t), newID(t), newID(t)
+		must(t, store.Wait(t.Context(), a, stored))
+		must(t, store.Wait(t.Context(), b, stored.Add(-time.Hour)))
+		must(t, store.Wait(t.Context(), c, stored.Add(-time.Millisecond)))
+		wantDue(t, store, stored, 10, b, c, a) // a time that is now is not after now
+		wantDue(t, store, stored.Add(-100*time.Nanosecond), 10, b, c)
+		wantDue(t, store, stored.Add(-2*time.Hour), 10)
+		wantDue(t, store, time.Time{}, 10)
+		// The same instants as another clock writes them.
+		wantDue(t, store, start, 10, b, c, a)
+	},
+
+	"what is due is due in every zone": func(t *testing.T, store workflow.Store) {
+		a := newID(t)
+		must(t, store.Wait(t.Context(), a, start))
+		wantDue(t, store, stored, 10, a)
+		wantDue(t, store, stored.Add(-time.Second), 10)
+	},
+
+	"equals come by id": func(t *testing.T, store workflow.Store) {
+		ids := []submission.ID{newID(t), newID(t), newID(t), newID(t)}
+		for _, id := range ids {
+			must(t, store.Wait(t.Context(), id, start))
+		}
+		slices.Sort(ids)
+		wantDue(t, store, start, 10, ids...)
+	},
+
+	"no more than asked for come": func(t *testing.T, store workflow.Store) {
+		var ids []submission.ID
+		for i := range 7 {
+			ids = append(ids, newID(t))
+			must(t, store.Wait(t.Context(), ids[i], start.Add(-time.Duration(i)*time.Minute)))
+		}
+		slices.Reverse(ids)
+		for _, limit := range []int{0, 1, 3, 7, 8, 1000} {
+			wantDue(t, store, start, limit, ids[:min(limit, 7)]...)
+		}
+		wantDue(t, store, start, -1)
+	},
+
+	"a later note replaces an earlier": func(t *testing.T, store workflow.Store) {
+		a, b := newID(t), newID(t)
+		must(t, store.Wait(t.Context(), a, start))
+		must(t, store.Wait(t.Context(), b, start.Add(-time.Second)))
+		must(t, store.Wait(t.Context(), a, start.Add(time.Hour)))
+		wantDue(t, store, start, 10, b)
+		must(t, store.Wait(t.Context(), a, start.Add(-time.Hour)))
+		wantDue(t, store, start, 10, a, b)
+	},
+
+	"who stops waiting is not due": func(t *testing.T, store workflow.Store) {
+		a, b := newID(t), newID(t)
+		must(t, store.Wait(t.Context(), a, start))
+		must(t, store.Wait(t.Context(), b, start))
+		for range 2 {
+			must(t, store.StopWaiting(t.Context(), a, stored))
+		}
+		must(t, store.StopWaiting(t.Context(), newID(t), start))
+		for _, id := range malformedIDs {
+			must(t, store.StopWaiting(t.Context(), id, start))
+		}
+		wantDue(t, store, start, 10, b)
+	},
+
+	"a note that somebody has written since stays": func(t *testing.T, store workflow.Store) {
+		a := newID(t)
+		must(t, store.Wait(t.Context(), a, start))
+		must(t, store.Wait(t.Context(), a, start.Add(-time.Second)))
+		for _, other := range []time.Time{start, start.Add(-time.Second - 100*time.Nanosecond), {}} {
+			must(t, store.StopWaiting(t.Context(), a, other))
+		}
+		wantDue(t, store, start, 10, a)
+		must(t, store.StopWaiting(t.Context(), a, start.Add(-time.Second)))
+		wantDue(t, store, start, 10)
+	},
+
+	"a note needs an id and a time": func(t *testing.T, store workflow.Store) {
+		for _, id := range malformedIDs {
+			wantCode(t, fmt.Sprintf("Wait(%q)", id), store.Wait(t.Context(), id, start), problem.NotFound)
+		}
+		wantCode(t, "Wait without a time", store.Wait(t.Context(), newID(t), time.Time{}), problem.Internal)
+		wantDue(t, store, start, 10)
+	},
+
+	"several may wait and stop at once": func(t *testing.T, store workflow.Store) {
+		ids := make([]submission.ID, callers)
+		for i := range ids {
+			ids[i] = newID(t)
+		}
+		atOnce(func(caller int) {
+			for i, id := range ids {
+				err := store.Wait(t.Context(), id, start.Add(time.Duration(i)*time.Second))
+				if err == nil && i < caller && caller < callers/2 {
+					err = store.StopWaiting(t.Context(), id, start.Add(time.Duration(i)*time.Second))
+				}
+				if err != nil {
+					t.Error(err)
+				}
+			}
+		})
+		for i, id := range ids {
+			must(t, store.Wait(t.Context(), id, start.Add(time.Duration(i)*time.Second)))
+		}
+		wantDue(t, store, start.Add(time.Hour), 2*callers, ids...)
+	},
+
+	"nothing is noted under a context that is over": func(t *testing.T, store workflow.Store) {
+		a, b := newID(t), newID(t)
+		must(t, store.Wait(t.Context(), a, start))
+		wantCode(t, "Wait", store.Wait(ended(t), b, start), problem.StorageUnavailable)
+		wantCode(t, "StopWaiting", store.StopWaiting(ended(t), a, start), problem.StorageUnavailable)
+		_, err := store.Due(ended(t), start, 10)
+		wantCode(t, "Due", err, problem.StorageUnavailable)
+		wantDue(t, store, start, 10, a)
+	},
+}
+
+func wantDue(t testing.TB, store workflow.Store, now time.Time, limit int, want ...submission.ID) {
+	t.Helper()
+	got, err := store.Due(t.Context(), now, limit)
+	must(t, err)
+	if !slices.Equal(got, want) {
+		t.Errorf("due at %s, at most %d: %q, want %q", now, limit, got, want)
+	}
+}

@@ -1,0 +1,236 @@
+package captcha_test
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"guestlist/handlers/dev/captchasim"
+	"guestlist/handlers/problem"
+	"guestlist/handlers/web/captcha"
+)
+
+var morning = time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC)
+
+// world is a stand-in for all three services with a clock that a test sets.
+type world struct {
+	now time.Time
+	sim *captchasim.Server
+	url string
+}
+
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	w := &world{now: morning}
+	w.sim = captchasim.New(func() time.Time { return w.now })
+	server := httptest.NewServer(w.sim)
+	t.Cleanup(server.Close)
+	w.url = server.URL
+	return w
+}
+
+func (w *world) config(provider string) captcha.Config {
+	return captcha.Config{
+		Provider: provider, SiteKey: captchasim.SiteKey, Secret: captchasim.Secret, URL: w.url, Hosts: []string{"signup.contoso.com"},
+	}
+}
+
+func newChallenge(t *testing.T, config captcha.Config) *captcha.Challenge {
+	t.Helper()
+	c, err := captcha.New(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// check fails unless the error has the code ("" for none) and says nothing of the secret or the answer.
+func check(t *testing.T, err error, want problem.Code, answer string) {
+	t.Helper()
+	if problem.CodeOf(err) != want {
+		t.Errorf("got %v, want %q", err, want)
+	}
+	if err == nil {
+		return
+	}
+	text := err.Error() + problem.From(err).Public
+	if strings.Contains(text, captchasim.Secret) || answer != "" && strings.Contains(text, answer) {
+		t.Errorf("the error tells a secret: %v", err)
+	}
+}
+
+func TestAnswers(t *testing.T) {
+	for _, provider := range captcha.Providers() {
+		other := captcha.Providers()[0]
+		if provider == other {
+			other = captcha.Providers()[1]
+		}
+		for name, test := range map[string]struct {
+			answer func(w *world) string
+			want   problem.Code
+		}{
+			"solved":            {func(w *world) string { return w.sim.Solve(provider, "signup.contoso.com") }, ""},
+			"made up":           {func(*world) string { return "made-up-answer" }, problem.ChallengeFailed},
+			"missing":           {func(*world) string { return "" }, problem.ChallengeFailed},
+			"very long":         {func(*world) string { return strings.Repeat("a", 10_001) }, problem.ChallengeFailed},
+			"of another server": {func(w *world) string { return w.sim.Solve(other, "signup.contoso.com") }, problem.ChallengeFailed},
+			"too old": {func(w *world) string {
+				answer := w.sim.Solve(provider, "signup.contoso.com")
+				w.now = w.now.Add(time.Hour)
+				return answer
+			}, problem.ChallengeFailed},
+		} {
+			t.Run(provider+"/"+name, func(t *testing.T) {
+				w := newWorld(t)
+				answer := test.answer(w)
+				check(t, newChallenge(t, w.config(provider)).Verify(t.Context(), answer), test.want, answer)
+			})
+		}
+		t.Run(provider+"/twice", func(t *testing.T) {
+			w := newWorld(t)
+			c := newChallenge(t, w.config(provider))
+			answer := w.sim.Solve(provider, "signup.contoso.com")
+			check(t, c.Verify(t.Context(), answer), "", answer)
+			check(t, c.Verify(t.Context(), answer), problem.ChallengeFailed, answer)
+		})
+		t.Run(provider+"/what can't be an answer costs no call", func(t *testing.T) {
+			w := newWorld(t)
+			c := newChallenge(t, w.config(provider))
+			check(t, c.Verify(t.Context(), ""), problem.ChallengeFailed, "")
+			check(t, c.Verify(t.Context(), strings.Repeat("a", 100_000)), problem.ChallengeFailed, "")
+			if w.sim.Asked() != 0 {
+				t.Errorf("the service was asked %d times", w.sim.Asked())
+			}
+		})
+	}
+}
+
+func TestAnAnswerFromAnotherPage(t *testing.T) {
+	for _, provider := range []string{captcha.Turnstile, captcha.HCaptcha} {
+		w := newWorld(t)
+		answer := w.sim.Solve(provider, "evil.example")
+		check(t, newChallenge(t, w.config(provider)).Verify(t.Context(), answer), problem.ChallengeFailed, answer)
+		config := w.config(provider)
+		config.Hosts = nil
+		answer = w.sim.Solve(provider, "evil.example")
+		check(t, newChallenge(t, config).Verify(t.Context(), answer), "", answer)
+	}
+}
+
+// Whatever is not a clear yes takes nobody in.
+func TestItFailsClosed(t *testing.T) {
+	reply := func(status int, text string) http.HandlerFunc {
+		return func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(status)
+			fmt.Fprint(w, text)
+		}
+	}
+	for _, provider := range captcha.Providers() {
+		for name, failure := range map[string]http.HandlerFunc{
+			"a server error":          reply(500, `{"success":true}`),
+			"refused":                 reply(403, `{"success":true}`),
+			"an empty answer":         reply(200, ""),
+			"a page":                  reply(200, "<html>success</html>"),
+			"no verdict":              reply(200, `{}`),
+			"null":                    reply(200, `null`),
+			"a verdict in words":      reply(200, `{"success":"true"}`),
+			"a verdict of one":        reply(200, `{"success":1}`),
+			"a list":                  reply(200, `[{"success":true}]`),
+			"two verdicts, one after": reply(200, `{"success":true}{"success":false}`),
+			"an endless answer":       reply(200, `{"success":true,"x":"`+strings.Repeat("x", 100_000)+`"}`),
+			"a redirection": func(w http.ResponseWriter, r *http.Request) {
+				http.Redirect(w, r, "/elsewhere", http.StatusTemporaryRedirect)
+			},
+			"a connection that is cut":   func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
+			"a fault of ours":            reply(200, `{"success":false,"error-codes":["invalid-input-secret"],"error":{"error_code":"auth_invalid"}}`),
+			"a no in an unknown form":    nil,
+			"a no with an unknown cause": nil,
+		} {
+			want := problem.ChallengeUnavailable
+			switch name {
+			case "a no in an unknown form":
+				failure, want = reply(200, `{"success":false}`), problem.ChallengeFailed
+			case "a no with an unknown cause":
+				failure, want = reply(200, `{"success":false,"error-codes":["new-code"],"error":{"error_code":"new_code"}}`), problem.ChallengeFailed
+			}
+			t.Run(provider+"/"+name, func(t *testing.T) {
+				w := newWorld(t)
+				w.sim.Fail(failure)
+				answer := w.sim.Solve(provider, "signup.contoso.com")
+				check(t, newChallenge(t, w.config(provider)).Verify(t.Context(), answer), want, answer)
+			})
+		}
+		t.Run(provider+"/nobody there", func(t *testing.T) {
+			config := newWorld(t).config(provider)
+			config.URL = "http://127.0.0.1:1"
+			check(t, newChallenge(t, config).Verify(t.Context(), "some-answer"), problem.ChallengeUnavailable, "some-answer")
+		})
+		for name, breakIt := range map[string]func(*captcha.Config){
+			"a wrong secret":   func(c *captcha.Config) { c.Secret = "wrong-secret" },
+			"a wrong site key": func(c *captcha.Config) { c.SiteKey = "wrong-site-key" },
+		} {
+			if provider == captcha.Turnstile && name == "a wrong site key" {
+				// Turnstile is not told the site key: the secret stands for one widget.
+				continue
+			}
+			t.Run(provider+"/"+name, func(t *testing.T) {
+				w := newWorld(t)
+				config := w.config(provider)
+				breakIt(&config)
+				answer := w.sim.Solve(provider, "signup.contoso.com")
+				check(t, newChallenge(t, config).Verify(t.Context(), answer), problem.ChallengeUnavailable, answer)
+			})
+		}
+	}
+}
+
+// The page may load what the chosen service needs and nothing of the others.
+func TestWhatThePageMayLoad(t *testing.T) {
+	hosts := map[string]string{captcha.Turnstile: "cloudflare.com", captcha.HCaptcha: "hcaptcha.com", captcha.FriendlyCaptcha: "friendlycaptcha"}
+	for _, provider := range captcha.Providers() {
+		c := newChallenge(t, captcha.Config{Provider: provider, SiteKey: "site", Secret: "secret"})
+		policy := fmt.Sprint(c.Policy())
+		for other, host := range hosts {
+			if strings.Contains(policy, host) != (other == provider) {
+				t.Errorf("%s: %s", provider, policy)
+			}
+		}
+		if strings.Contains(policy, "unsafe") || strings.Contains(policy, "http:") || strings.Contains(policy, " *") {
+			t.Errorf("%s asks for too much: %s", provider, policy)
+		}
+		widget := c.Widget()
+		if widget.Class == "" || widget.SiteKey != "site" || !strings.HasPrefix(widget.Script, "https://") || c.Field() == "" {
+			t.Errorf("%s: %+v, field %q", provider, widget, c.Field())
+		}
+	}
+	eu := newChallenge(t, captcha.Config{Provider: captcha.FriendlyCaptcha, SiteKey: "site", Secret: "secret", URL: "https://eu.frcapi.com"})
+	if frames := eu.Policy()["frame-src"]; len(frames) != 1 || frames[0] != "https://eu.frcapi.com" || eu.Widget().Endpoint != "https://eu.frcapi.com" {
+		t.Errorf("in the EU: frames %v, endpoint %q", frames, eu.Widget().Endpoint)
+	}
+	usual := newChallenge(t, captcha.Config{Provider: captcha.FriendlyCaptcha, SiteKey: "site", Secret: "secret"})
+	if frames := usual.Policy()["frame-src"]; len(frames) != 1 || frames[0] != "https://global.frcapi.com" {
+		t.Errorf("elsewhere after that: frames %v", frames)
+	}
+}
+
+func TestAChallengeNeedsAllItsParts(t *testing.T) {
+	good := captcha.Config{Provider: captcha.Turnstile, SiteKey: "site", Secret: "a-secret-of-some-length"}
+	for name, breakIt := range map[string]func(*captcha.Config){
+		"service":               func(c *captcha.Config) { c.Provider = "recaptcha" },
+		"site key":              func(c *captcha.Config) { c.SiteKey = "" },
+		"secret":                func(c *captcha.Config) { c.Secret = "" },
+		"address":               func(c *captcha.Config) { c.URL = "eu.frcapi.com" },
+		"address without path":  func(c *captcha.Config) { c.URL = "https://eu.frcapi.com/api" },
+		"address without owner": func(c *captcha.Config) { c.URL = "https://user@eu.frcapi.com" },
+	} {
+		config := good
+		breakIt(&config)
+		_, err := captcha.New(config)
+		if err == nil || strings.Contains(err.Error(), good.Secret) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}

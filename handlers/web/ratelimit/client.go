@@ -1,0 +1,68 @@
+package ratelimit
+
+import (
+	"net/http"
+	"net/netip"
+	"strings"
+)
+
+// forwardedFor is the header to which each proxy adds, at the end, whom it got the request from. App Service's front ends do so with address
+// and port; what stands before their entry came with the request and may be made up.
+const forwardedFor = "X-Forwarded-For"
+
+// maxHops bounds the work on a header that a client can make long.
+const maxHops = 50
+
+// The networks that count as one client. An IPv6 user is given a /64 at least (RFC 6177) and can send from any address in it.
+const (
+	ipv4Bits = 32
+	ipv6Bits = 64
+)
+
+// Client names the client that a request is from, as text for [Brake.Take]: an IPv4 address or an IPv6 network.
+//
+// proxies is the number of our own proxies before the platform's front end, such as 1 for Azure Front Door: so many entries of the
+// header, from the last one on, are theirs. With too many the name would be the client's to choose, so a header with fewer entries
+// names nobody.
+//
+// It returns "" where the header is missing or no address stands in its place. On App Service it never is: the front end writes it whatever
+// the client sent. Without a front end, on a laptop, there is nobody to tell apart, and slowing down everybody as one would be worse.
+func Client(r *http.Request, proxies int) string {
+	hops := strings.Split(lastHops(r.Header.Values(forwardedFor)), ",")
+	if proxies < 0 || len(hops) <= proxies {
+		return ""
+	}
+	return network(strings.TrimSpace(hops[len(hops)-1-proxies]))
+}
+
+// lastHops returns the header's text from about the last maxHops entries on. Repeated headers are one list (RFC 9110, 5.3).
+func lastHops(values []string) string {
+	text := strings.Join(values, ",")
+	const longest = maxHops * len("[ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255%interface]:65535, ")
+	if len(text) > longest {
+		text = text[len(text)-longest:]
+	}
+	return text
+}
+
+// network returns the network of an address with or without a port, "" for anything else.
+func network(text string) string {
+	address, err := netip.ParseAddr(strings.Trim(text, "[]"))
+	if err != nil {
+		port, err := netip.ParseAddrPort(text)
+		if err != nil {
+			return ""
+		}
+		address = port.Addr()
+	}
+	address = address.Unmap().WithZone("")
+	bits := ipv4Bits
+	if address.Is6() {
+		bits = ipv6Bits
+	}
+	prefix, err := address.Prefix(bits)
+	if err != nil {
+		return ""
+	}
+	return prefix.String()
+}

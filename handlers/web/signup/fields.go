@@ -1,0 +1,232 @@
+package signup
+
+import (
+	"html/template"
+	"slices"
+	"strings"
+
+	"guestlist/handlers/branding"
+	"guestlist/handlers/problem"
+	"guestlist/handlers/submission"
+)
+
+// maxTyped is how much longer than allowed a text may be in the browser: cut in silence, a pasted text would be sent half;
+// twice the limit comes back with an explanation instead.
+const maxTyped = 2
+
+// The names of fields that are treated by themselves.
+const (
+	emailField = "email"
+	codeField  = "inviteCode"
+	termsField = "terms"
+	// codeQuery is the query parameter that fills in the code. Links with it are as secret as the code: nothing of ours logs or keeps them.
+	codeQuery = "code"
+)
+
+// entry is what a client sent: a submission and what only the form has.
+type entry struct {
+	submission.Input
+	// Terms is the version of the terms of use that were accepted.
+	Terms string
+	// ConfirmedEmail is an address that looked mistyped, and that the partner was asked about.
+	ConfirmedEmail string
+	pass           pass
+}
+
+// fieldOf returns the field of the name, nil if there is none.
+func fieldOf(e *entry, name string) *string {
+	switch name {
+	case emailField:
+		return &e.Email
+	case "givenName":
+		return &e.GivenName
+	case "familyName":
+		return &e.FamilyName
+	case "company":
+		return &e.Company
+	case "country":
+		return &e.Country
+	case "reason":
+		return &e.Reason
+	case "sponsor":
+		return &e.Sponsor
+	case "language":
+		return &e.Language
+	case codeField:
+		return &e.InviteCode
+	case termsField:
+		return &e.Terms
+	}
+	return nil
+}
+
+// fieldNames are the fields of a submission, for the client that used another one.
+const fieldNames = "email, givenName, familyName, company, country, reason, sponsor, inviteCode, terms and language, and for JSON challenge"
+
+// definition is one visible field of the form.
+type definition struct {
+	name, control, inputType, autocomplete string
+	limit                                  int // characters
+}
+
+// definitions are the visible fields in the order of the page.
+var definitions = []definition{
+	{"givenName", "input", "text", "given-name", submission.MaxName},
+	{"familyName", "input", "text", "family-name", submission.MaxName},
+	{emailField, "input", "email", "email", submission.MaxAddress},
+	{"company", "input", "text", "organization", submission.MaxCompany},
+	{"country", "select", "", "country", 2},
+	{"reason", "textarea", "", "off", submission.MaxReason},
+	{"sponsor", "input", "email", "off", submission.MaxAddress},
+	{codeField, "input", "text", "off", submission.MaxCode},
+	{termsField, "checkbox", "", "off", submission.MaxTerms},
+}
+
+// inOrder returns the definitions in the order of a page: whoever writes family names first finds them first.
+func inOrder(page reader) []definition {
+	if !page.FamilyFirst {
+		return definitions
+	}
+	ordered := slices.Clone(definitions)
+	ordered[0], ordered[1] = ordered[1], ordered[0]
+	return ordered
+}
+
+// presence says whether the form asks for a field.
+func (f *form) presence(name string) branding.Presence {
+	if name == termsField {
+		if f.Style.Terms == (branding.Terms{}) {
+			return branding.Hidden
+		}
+		return branding.Required
+	}
+	return f.Fields.Of(name)
+}
+
+// check returns the submission, and every rule that the entry breaks, in the order of the page: those of package submission, and those of the
+// inviting organisation.
+func (f *form) check(e entry, page reader) (submission.Submission, []problem.Field, error) {
+	now := f.Now()
+	accepted, err := e.Submission(now)
+	var wrong []problem.Field
+	switch {
+	case problem.CodeOf(err) == problem.InvalidInput:
+		wrong = problem.From(err).Fields
+	case err != nil:
+		return submission.Submission{}, nil, err
+	}
+	// Also where something else is wrong: nobody is to hear of one thing after the other.
+	address := accepted.Email
+	if len(wrong) > 0 {
+		address, _ = submission.ParseAddress(e.Email) // what is wrong with it is known already
+	}
+	rule := f.Mail.Broken(address.Domain())
+	if rule != "" {
+		wrong = append(wrong, problem.Field{Name: emailField, Rule: rule})
+	}
+	for _, d := range definitions {
+		known := slices.ContainsFunc(wrong, func(field problem.Field) bool { return field.Name == d.name })
+		if !known && f.presence(d.name) == branding.Required && strings.TrimSpace(*fieldOf(&e, d.name)) == "" {
+			wrong = append(wrong, problem.Field{Name: d.name, Rule: "required"})
+		}
+	}
+	switch terms := f.Style.Terms; {
+	case terms == (branding.Terms{}) || e.Terms == "":
+	case e.Terms != terms.Version:
+		wrong = append(wrong, problem.Field{Name: termsField, Rule: "changed"})
+	default:
+		accepted.Consent = submission.Consent{Terms: terms.Version, At: accepted.SubmittedAt, Language: page.Tag}
+	}
+	if len(wrong) == 0 {
+		return accepted, nil, nil
+	}
+	order := inOrder(page)
+	place := func(name string) int {
+		return slices.IndexFunc(order, func(d definition) bool { return d.name == name })
+	}
+	slices.SortStableFunc(wrong, func(a, b problem.Field) int { return place(a.Name) - place(b.Name) })
+	for i, field := range wrong {
+		wrong[i].Message, _ = page.Fault(field.Name, field.Rule, f.rules()[field.Name][field.Rule])
+	}
+	return submission.Submission{}, wrong, nil
+}
+
+// fieldContent is one field with what was typed and what is wrong with it.
+type fieldContent struct {
+	Name, Control, Type, Autocomplete string
+	Label, Hint, Value, Error         string
+	Summary                           string // what the box above the form says of the error
+	MaxLength                         int
+	Required, Checked                 bool
+	Options                           template.HTML
+	Limit                             int // of a counter; 0 for none
+}
+
+// State returns the attributes that say whether the field must be filled in, whether it is wrong, and which texts explain it. They hold nothing
+// that was typed.
+func (c fieldContent) State() template.HTMLAttr {
+	state := ""
+	if c.Required {
+		state = "required "
+	}
+	hint, wrong := c.Name+"-hint", c.Name+"-error"
+	switch {
+	case c.Hint != "" && c.Error != "":
+		state += `aria-invalid="true" aria-describedby="` + hint + " " + wrong + `"`
+	case c.Hint != "":
+		state += `aria-describedby="` + hint + `"`
+	case c.Error != "":
+		state += `aria-invalid="true" aria-describedby="` + wrong + `"`
+	}
+	return template.HTMLAttr(state)
+}
+
+// contents returns the fields that the page shows.
+func (f *form) contents(e entry, page reader, wrong []problem.Field) ([]fieldContent, error) {
+	contents := make([]fieldContent, 0, len(definitions))
+	for _, d := range inOrder(page) {
+		value := *fieldOf(&e, d.name)
+		at := slices.IndexFunc(wrong, func(field problem.Field) bool { return field.Name == d.name })
+		presence := f.presence(d.name)
+		if at < 0 && (presence == branding.Hidden || presence == branding.Linked && value == "") {
+			continue
+		}
+		c := fieldContent{
+			Name: d.name, Control: d.control, Type: d.inputType, Autocomplete: d.autocomplete, Label: page.Say("label." + d.name),
+			MaxLength: maxTyped * d.limit, Required: presence == branding.Required,
+		}
+		// Only valid UTF-8 passes the Functions host; the rules have refused anything else by now.
+		c.Value = strings.ToValidUTF8(value, "\ufffd")
+		if at >= 0 {
+			c.Error, c.Summary = wrong[at].Message, wrong[at].Message
+			_, named := page.Fault(d.name, wrong[at].Rule, 0)
+			if !named && wrong[at].Rule != mistyped {
+				name := c.Label
+				if page.Has("name." + d.name) {
+					name = page.Say("name." + d.name) // the label is a whole sentence
+				}
+				c.Summary = page.With("form.errorItem", "Field", name, "Error", c.Error)
+			}
+		}
+		switch d.name {
+		case "reason":
+			c.Hint, c.Limit = page.Count("hint.reason", d.limit), d.limit
+		case termsField:
+			c.Checked = e.Terms == f.Style.Terms.Version
+			c.Value = f.Style.Terms.Version
+		default:
+			if page.Has("hint." + d.name) {
+				c.Hint = page.Say("hint." + d.name)
+			}
+		}
+		if d.control == "select" {
+			options, err := f.countries[page.Tag]()
+			if err != nil {
+				return nil, err
+			}
+			c.Options = options.selecting(c.Value)
+		}
+		contents = append(contents, c)
+	}
+	return contents, nil
+}

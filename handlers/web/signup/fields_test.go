@@ -1,0 +1,407 @@
+package signup
+
+import (
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"golang.org/x/net/html"
+
+	"guestlist/handlers/branding"
+	"guestlist/handlers/submission"
+)
+
+// shown returns the names of the fields that a page shows, those that are required first in their value.
+func shown(d document) map[string]bool {
+	fields := map[string]bool{}
+	for n := range d.byID["form"].Descendants() {
+		if n.Type == html.ElementNode && slices.Contains([]string{"input", "select", "textarea"}, n.Data) && attribute(n, "type") != "hidden" && attribute(n, "name") != trapField {
+			fields[attribute(n, "name")] = slices.ContainsFunc(n.Attr, func(a html.Attribute) bool { return a.Key == "required" })
+		}
+	}
+	return fields
+}
+
+func TestTheOrganisationDecidesWhatIsAskedFor(t *testing.T) {
+	always := map[string]bool{"givenName": true, "familyName": true, "email": true}
+	tests := map[string]struct {
+		fields, query string
+		more          map[string]bool
+	}{
+		"by default":               {"", "", map[string]bool{"company": true, "country": false, "reason": false}},
+		"with a code in the link":  {"", "code=x", map[string]bool{"company": true, "country": false, "reason": false, "inviteCode": false}},
+		"everything":               {"country=required reason=required sponsor=required inviteCode=required", "", map[string]bool{"company": true, "country": true, "reason": true, "sponsor": true, "inviteCode": true}},
+		"nothing":                  {"company=hidden country=hidden reason=hidden inviteCode=hidden", "code=x&company=y", nil},
+		"a company from the link":  {"company=linked country=hidden reason=hidden", "company=Contoso", map[string]bool{"company": false}},
+		"a sponsor from the link":  {"country=hidden reason=hidden sponsor=linked", "sponsor=bob@contoso.com", map[string]bool{"company": true, "sponsor": false}},
+		"a link that has too much": {"", "code=" + strings.Repeat("x", 65), map[string]bool{"company": true, "country": false, "reason": false}},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			f := newForm(t, func(c *FormConfig) { c.Fields = fieldsOf(t, test.fields) })
+			response := do(f, httptest.NewRequest(http.MethodGet, Path+"?"+test.query, nil))
+			want := maps.Clone(always)
+			maps.Copy(want, test.more)
+			if got := shown(checkPage(t, response, body(t, response))); !maps.Equal(got, want) {
+				t.Errorf("the page shows %v, want %v", got, want)
+			}
+		})
+	}
+}
+
+func TestALinkFillsInAsManyCharactersAsTheFieldTakes(t *testing.T) {
+	f := newForm(t)
+	for name, limit := range map[string]int{"company": submission.MaxCompany, "givenName": submission.MaxName, "reason": submission.MaxReason} {
+		for characters, want := range map[int]int{limit: limit, limit + 1: 0} {
+			query := url.Values{name: {strings.Repeat("漢", characters)}}
+			response := do(f, httptest.NewRequest(http.MethodGet, Path+"?"+query.Encode(), nil))
+			doc := checkPage(t, response, body(t, response))
+			if got := utf8.RuneCountInString(attribute(doc.byID[name], "value") + textOf(doc.byID[name])); got != want {
+				t.Errorf("%d characters of %s: %d are filled in, want %d", characters, name, got, want)
+			}
+		}
+	}
+}
+
+func TestWhatIsRequiredIsRequired(t *testing.T) {
+	for _, contentType := range []string{formType, jsonType} {
+		f := newForm(t, everything(t))
+		text := `{"email":"ana@contoso.com","givenName":"Ana","familyName":"Silva","reason":" \n "}`
+		if contentType == formType {
+			text = "email=ana@contoso.com&givenName=Ana&familyName=Silva&reason=+%0A+"
+		}
+		response := do(f, postAs(contentType, text))
+		answer := body(t, response)
+		if response.StatusCode != http.StatusUnprocessableEntity || len(f.queue.messages) != 0 {
+			t.Fatalf("%s: status %d", contentType, response.StatusCode)
+		}
+		for _, name := range []string{"company", "country", "reason", "sponsor", "inviteCode", "terms"} {
+			inPage := strings.Contains(answer, `id="`+name+`-error"`)
+			inJSON := strings.Contains(answer, `{"name":"`+name+`","rule":"required"`)
+			if !inPage && !inJSON {
+				t.Errorf("%s: %s is not asked for", contentType, name)
+			}
+		}
+	}
+}
+
+func TestWhatIsNotShownIsStillTaken(t *testing.T) {
+	f := newForm(t, func(c *FormConfig) {
+		c.Fields = fieldsOf(t, "company=hidden reason=hidden sponsor=hidden inviteCode=hidden")
+	})
+	response := do(f, postAs(formType, ana().Encode()))
+	if response.StatusCode != http.StatusSeeOther {
+		t.Fatalf("status %d", response.StatusCode)
+	}
+	if s := f.only(t).Submission; s.Company == "" || s.Sponsor == (submission.Address{}) || s.InviteCode == "" {
+		t.Errorf("taken: %+v", s)
+	}
+}
+
+func TestAFieldThatIsHiddenIsShownWithItsError(t *testing.T) {
+	f := newForm(t, func(c *FormConfig) { c.Fields = fieldsOf(t, "sponsor=hidden") })
+	values := ana()
+	values.Set("sponsor", "bob")
+	response := do(f, postAs(formType, values.Encode()))
+	doc := checkPage(t, response, body(t, response))
+	if attribute(doc.byID["sponsor"], "value") != "bob" || doc.byID["sponsor-error"] == nil {
+		t.Error("nobody could correct the sponsor")
+	}
+}
+
+func TestConsentIsStoredWithVersionTimeAndLanguage(t *testing.T) {
+	f := newForm(t, everything(t))
+	values := ana()
+	values.Set("terms", "2026-11")
+	values.Set("language", "de-AT")
+	response := do(f, postAs(formType, values.Encode()))
+	if response.StatusCode != http.StatusSeeOther {
+		t.Fatalf("status %d", response.StatusCode)
+	}
+	want := submission.Consent{Terms: "2026-11", At: morning.Truncate(time.Second), Language: "de"}
+	if got := f.only(t).Submission.Consent; got != want {
+		t.Errorf("consent %+v, want %+v", got, want)
+	}
+}
+
+func TestOnlyTheTermsThatStandAreAccepted(t *testing.T) {
+	tests := map[string]struct{ terms, rule string }{
+		"not ticked":           {"", "tick the box"},
+		"an older version":     {"2025-01", "have changed"},
+		"what browsers send":   {"on", "have changed"},
+		"script":               {"<script>", "have changed"},
+		"with a line break":    {"2026-11\r\n", "have changed"},
+		"a longer one":         {"2026-11-x", "have changed"},
+		"the version in words": {"zweitausendsechsundzwanzig", "have changed"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			f := newForm(t, everything(t))
+			values := ana()
+			values.Set("terms", test.terms)
+			values.Set("language", "en")
+			response := do(f, postAs(formType, values.Encode()))
+			doc := checkPage(t, response, body(t, response))
+			if response.StatusCode != http.StatusUnprocessableEntity || !strings.Contains(textOf(doc.byID["terms-error"]), test.rule) || len(f.queue.messages) != 0 {
+				t.Errorf("status %d, error %q", response.StatusCode, textOf(doc.byID["terms-error"]))
+			}
+			box := doc.byID["terms"]
+			checked := slices.ContainsFunc(box.Attr, func(a html.Attribute) bool { return a.Key == "checked" })
+			if attribute(box, "value") != "2026-11" || checked {
+				t.Errorf("the box is for %q, ticked %t", attribute(box, "value"), checked)
+			}
+		})
+	}
+}
+
+func TestALinkAcceptsNoTerms(t *testing.T) {
+	f := newForm(t, everything(t))
+	for _, query := range []string{"terms=2026-11", "terms=2026-11&company=Contoso", "terms=on"} {
+		response := do(f, get(query, "", ""))
+		text := body(t, response)
+		doc := checkPage(t, response, text)
+		if slices.ContainsFunc(doc.byID["terms"].Attr, func(a html.Attribute) bool { return a.Key == "checked" }) || strings.Contains(text, "terms=") {
+			t.Errorf("%s: the box is ticked, or the links to other languages would tick it", query)
+		}
+	}
+}
+
+func TestTermsThatNobodySetAreNotStored(t *testing.T) {
+	f := newForm(t)
+	values := ana()
+	values.Set("terms", "2026-11")
+	do(f, postAs(formType, values.Encode()))
+	if got := f.only(t).Submission.Consent; got != (submission.Consent{}) {
+		t.Errorf("consent %+v to terms that nobody has shown", got)
+	}
+}
+
+func TestAMistypedDomainIsAskedAboutOnce(t *testing.T) {
+	f := newForm(t)
+	values := ana()
+	values.Set("language", "en")
+	values.Set("email", "Ana@Gmial.com")
+	response := do(f, postAs(formType, values.Encode()))
+	doc := checkPage(t, response, body(t, response))
+	if response.StatusCode != http.StatusUnprocessableEntity || !strings.Contains(textOf(doc.byID["email-error"]), "Did you mean ana@gmail.com?") || len(f.queue.messages) != 0 {
+		t.Fatalf("status %d, error %q", response.StatusCode, textOf(doc.byID["email-error"]))
+	}
+	if got := attribute(doc.byID["email"], "value"); got != "Ana@Gmial.com" {
+		t.Errorf("the field holds %q", got)
+	}
+	again := maps.Clone(values)
+	again.Set("confirmedEmail", doc.hidden["confirmedEmail"])
+	if do(f, postAs(formType, again.Encode())); len(f.queue.messages) != 1 {
+		t.Error("the address that is right was asked about twice")
+	}
+	other := maps.Clone(again)
+	other.Set("email", "ana@hotmal.com")
+	if response := do(f, postAs(formType, other.Encode())); response.StatusCode != http.StatusUnprocessableEntity {
+		t.Error("another slip was not asked about")
+	}
+	right := maps.Clone(values)
+	right.Set("email", "ana@gmail.com")
+	if response := do(f, postAs(formType, right.Encode())); response.StatusCode != http.StatusSeeOther {
+		t.Error("the right address was asked about")
+	}
+}
+
+func TestProgramsAreAskedNothing(t *testing.T) {
+	f := newForm(t)
+	response := do(f, postAs(jsonType, strings.Replace(anaJSON(t), "Ana@Contoso.com", "ana@gmial.com", 1)))
+	if response.StatusCode != http.StatusAccepted {
+		t.Errorf("status %d", response.StatusCode)
+	}
+	response = do(f, postAs(jsonType, strings.Replace(anaJSON(t), `"email"`, `"confirmedEmail":"x","email"`, 1)))
+	if response.StatusCode != http.StatusBadRequest {
+		t.Errorf("a field of the page alone: status %d", response.StatusCode)
+	}
+}
+
+func TestMailDomainsThatAreNotTaken(t *testing.T) {
+	f := newForm(t, func(c *FormConfig) {
+		c.Mail = branding.NewMailRules(true, true, map[string]bool{"gmx.de": true, "fabrikam.com": false})
+	})
+	for domain, says := range map[string]string{
+		"gmail.com": "your address at work", "mailinator.com": "throw-away", "fabrikam.com": "throw-away", "gmx.de": "", "contoso.com": "",
+	} {
+		f.queue.messages = nil
+		values := ana()
+		values.Set("language", "en")
+		values.Set("email", "ana@"+domain)
+		response := do(f, postAs(formType, values.Encode()))
+		doc := body(t, response)
+		if says == "" {
+			if response.StatusCode != http.StatusSeeOther {
+				t.Errorf("%s is not taken", domain)
+			}
+			continue
+		}
+		if response.StatusCode != http.StatusUnprocessableEntity || !strings.Contains(doc, says) || len(f.queue.messages) != 0 {
+			t.Errorf("%s: status %d", domain, response.StatusCode)
+		}
+	}
+}
+
+func TestAMailDomainIsRefusedTogetherWithWhatElseIsWrong(t *testing.T) {
+	f := newForm(t, func(c *FormConfig) { c.Mail = branding.NewMailRules(true, true, nil) })
+	response := do(f, postAs(formType, "email=ana@gmail.com&givenName=%3C&familyName=Silva"))
+	doc := checkPage(t, response, body(t, response))
+	for _, name := range []string{"email", "givenName", "company"} {
+		if doc.byID[name+"-error"] == nil {
+			t.Errorf("nothing is said of %s", name)
+		}
+	}
+}
+
+func TestTheIntroductionIsTheOrganisationsOwn(t *testing.T) {
+	intro, err := branding.ParseIntro(`{"de": "Nur für <Partner> & {{Freunde}}."}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := newForm(t, func(c *FormConfig) { c.Style.Intro = intro })
+	for tag, want := range map[string]string{"de": "Nur für <Partner> & {{Freunde}}.", "en": "Sign up here if you work with Contoso & Partners"} {
+		response := do(f, get("lang="+tag, "", ""))
+		if doc := checkPage(t, response, body(t, response)); !strings.Contains(doc.text(), want) {
+			t.Errorf("%s does not open with %q", tag, want)
+		}
+	}
+}
+
+func TestAnOrganisationMayHaveAnyName(t *testing.T) {
+	const name = `{{.Secret}} <b>"Söhne" & 'Co'</b> {{ "x" }}`
+	f := newForm(t, func(c *FormConfig) { c.Style.Organisation = name })
+	response := do(f, get("", "", ""))
+	doc := checkPage(t, response, body(t, response))
+	if doc.title != "Guest access to "+name || !strings.Contains(doc.text(), name) {
+		t.Errorf("the title is %q", doc.title)
+	}
+}
+
+// hostile are texts that mean harm, wherever they are shown or stored.
+func hostile() map[string]string {
+	return map[string]string{
+		"script":            `<script>alert(1)</script>`,
+		"attribute":         `" autofocus onfocus="alert(1)`,
+		"single quotes":     `' onmouseover='alert(1)`,
+		"end of a textarea": `</textarea><svg onload=alert(1)>`,
+		"Go template":       `{{.Log}}{{template "head" .}}{{printf "%v" .}}`,
+		"other templates":   `${7*7} #{7*7} <%= 7*7 %> {{7*7}} {%debug%}`,
+		"header":            "x\r\nSet-Cookie: a=b\r\n\r\n<html>",
+		"formula":           `=HYPERLINK("http://evil.example","click")`,
+		"formula with a +":  `+cmd|'/C calc'!A0`,
+		"formula with a -":  `-2+3+cmd|'/C calc'!A0`,
+		"formula with an @": `@SUM(1+1)*cmd|'/C calc'!A0`,
+		"formula by a tab":  "\t=1+1",
+		"null":              "x\x00y",
+		"escape":            "x\x1b[2Jy",
+		"right to left":     "x\u202egnp.exe",
+		"isolate":           "x\u2066y",
+		"zero width":        "x\u200by",
+		"byte order":        "\ufeffx",
+		"tags":              "x\U000e0041y",
+		"no character":      "x\uffffy",
+		"invalid UTF-8":     "x\xff\xfe\xed\xa0\x80y",
+		"replacement":       "x\ufffdy",
+		"very long":         strings.Repeat("xy ", 5000),
+		"many marks":        "x" + strings.Repeat("\u0301", 3000),
+		"JSON":              `","approved":true,"x":"`,
+		"OData":             `' or PartitionKey ne '`,
+		"path":              `../../../etc/passwd`,
+		"address list":      `ana@contoso.com,eve@evil.example`,
+	}
+}
+
+// Every field takes what means harm as text, or refuses it. What it takes is stored as it was typed, and shown as text.
+func TestHostileTextInEveryField(t *testing.T) {
+	names := []string{"language", "confirmedEmail"}
+	for _, d := range definitions {
+		names = append(names, d.name)
+	}
+	for kind, text := range hostile() {
+		for _, name := range names {
+			t.Run(kind+" in "+name, func(t *testing.T) {
+				f := newForm(t)
+				values := ana()
+				values.Set(name, text)
+				response := do(f, postAs(formType, values.Encode()))
+				answer := body(t, response)
+				for header, values := range response.Header {
+					if strings.ContainsAny(strings.Join(values, ""), "\r\n\x00") || header == "Set-Cookie" {
+						t.Errorf("header %s: %q", header, values)
+					}
+				}
+				switch response.StatusCode {
+				case http.StatusSeeOther:
+					checkHarmless(t, *f.only(t).Submission)
+				case http.StatusUnprocessableEntity, http.StatusRequestEntityTooLarge:
+					checkPage(t, response, answer) // holds it to the elements that a page may have
+					if len(f.queue.messages) != 0 {
+						t.Error("a refused submission is on the queue")
+					}
+				default:
+					t.Errorf("status %d", response.StatusCode)
+				}
+				if strings.Contains(f.log.String(), "evil") || strings.Contains(f.log.String(), "alert") {
+					t.Errorf("logged: %s", f.log)
+				}
+			})
+		}
+	}
+}
+
+// checkHarmless holds a stored submission to what its readers rely on.
+func checkHarmless(t *testing.T, s submission.Submission) {
+	t.Helper()
+	err := s.Check()
+	if err != nil {
+		t.Errorf("what was taken is refused: %v", err)
+	}
+	for _, line := range []string{s.GivenName, s.FamilyName, s.Company, s.Country, s.Language, s.Email.String(), s.Sponsor.String()} {
+		if strings.ContainsAny(line, "<>\r\n\t\x00\x1b\u202e\u2066\u200b\ufeff\ufffd") {
+			t.Errorf("stored: %q", line)
+		}
+	}
+	if strings.ContainsAny(s.Reason, "\x00\x1b\u202e\u2066\ufeff\ufffd\t\r") {
+		t.Errorf("stored: %q", s.Reason)
+	}
+}
+
+// The same in a link: it is shown as text, sends nothing, and sets nothing.
+func TestHostileTextInALink(t *testing.T) {
+	f := newForm(t, everything(t))
+	for kind, text := range hostile() {
+		query := url.Values{"lang": {text}, codeQuery: {text}, "unknown": {text}, "confirmedEmail": {text}, "language": {text}}
+		for _, d := range definitions {
+			query.Add(d.name, text)
+		}
+		response := do(f, httptest.NewRequest(http.MethodGet, Path+"?"+query.Encode(), nil))
+		doc := checkPage(t, response, body(t, response))
+		if response.StatusCode != http.StatusOK || len(f.queue.messages) != 0 || doc.hidden["confirmedEmail"] != "" || len(response.Cookies()) > 0 {
+			t.Errorf("%s: status %d, hidden %v, cookies %v", kind, response.StatusCode, doc.hidden, response.Cookies())
+		}
+		if slices.ContainsFunc(doc.byID["terms"].Attr, func(a html.Attribute) bool { return a.Key == "checked" }) {
+			t.Errorf("%s: a link has accepted the terms", kind)
+		}
+	}
+	if f.log.Len() != 0 {
+		t.Errorf("logged: %s", f.log)
+	}
+}
+
+func TestALinkWithACodeIsNeverLogged(t *testing.T) {
+	f := newForm(t)
+	do(f, get("code=Tulip-Spring-2026", "", ""))
+	values := ana()
+	values.Set("inviteCode", "Tulip-Spring-2026")
+	do(f, postAs(formType, values.Encode()))
+	if log := strings.ToLower(f.log.String()); strings.Contains(log, "tulip") || strings.Contains(log, "code") {
+		t.Errorf("logged: %s", f.log)
+	}
+}

@@ -1,0 +1,673 @@
+package signup
+
+import (
+	"bytes"
+	"crypto/rand"
+	"encoding/json"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"guestlist/handlers/dev/captchasim"
+	"guestlist/handlers/problem"
+	"guestlist/handlers/web/captcha"
+	"guestlist/handlers/web/formtoken"
+	"guestlist/handlers/web/origin"
+	"guestlist/handlers/web/ratelimit"
+)
+
+const (
+	formKey    = "5CqS0TQ0gfnLOyUg7m4Zt3iVb8rXw1Pa"
+	programKey = "Jh2v9QeX7sKd4NwLz0RfTyBu6MgCp1Ao"
+)
+
+// signer issues and checks tokens at the time now. A form may be sent at once, and for an hour.
+func signer(now func() time.Time, wait time.Duration) (*formtoken.Signer, error) {
+	return formtoken.New(formtoken.Config{Keys: []string{formKey}, Wait: wait, Lifetime: time.Hour, Now: now, Random: rand.Reader})
+}
+
+// goodToken returns a token that counts in the morning.
+var goodToken = sync.OnceValue(func() string {
+	tokens, err := signer(func() time.Time { return morning }, 0)
+	if err != nil {
+		panic(err)
+	}
+	token, err := tokens.Issue()
+	if err != nil {
+		panic(err)
+	}
+	return token
+})
+
+// guardsOf returns guards that take forms with a token of the morning and JSON with programKey.
+func guardsOf(t testing.TB) Guards {
+	t.Helper()
+	tokens, err := signer(func() time.Time { return morning }, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	who, err := origin.New(origin.Config{Keys: []string{programKey}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return Guards{Tokens: tokens, Senders: who}
+}
+
+// guardedForm is a form with all guards, on a clock that a test sets.
+type guardedForm struct {
+	formUnderTest
+	now *time.Time
+	sim *captchasim.Server
+}
+
+// newGuardedForm returns a form that takes five posts at once from a client, waits three seconds for each form, and asks for a challenge if
+// there is a provider.
+func newGuardedForm(t *testing.T, provider string) guardedForm {
+	t.Helper()
+	now := morning
+	g := guardedForm{now: &now}
+	clock := func() time.Time { return *g.now }
+	tokens, err := signer(clock, 3*time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	who, err := origin.New(origin.Config{Own: []string{"https://join.contoso.com"}, Sites: []string{"https://www.fabrikam.com"}, Keys: []string{programKey}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	slow, err := ratelimit.New(ratelimit.Config{Burst: 5, Every: time.Minute, MaxClients: 100, Now: clock})
+	if err != nil {
+		t.Fatal(err)
+	}
+	guards := Guards{Tokens: tokens, Senders: who, Brake: slow}
+	if provider != "" {
+		g.sim = captchasim.New(clock)
+		server := httptest.NewServer(g.sim)
+		t.Cleanup(server.Close)
+		guards.Challenge, err = captcha.New(captcha.Config{
+			Provider: provider, SiteKey: captchasim.SiteKey, Secret: captchasim.Secret, URL: server.URL, Hosts: []string{"join.contoso.com"},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	g.formUnderTest = newForm(t, func(c *FormConfig) { c.Now, c.Guards = clock, guards })
+	return g
+}
+
+// open fetches the form and returns the token in it.
+func (g guardedForm) open(t *testing.T) string {
+	t.Helper()
+	match := tokenInput.FindStringSubmatch(body(t, do(g, httptest.NewRequest(http.MethodGet, Path, nil))))
+	if match == nil {
+		t.Fatal("the form has no token")
+	}
+	return match[1]
+}
+
+var tokenInput = regexp.MustCompile(`<input type="hidden" name="token" value="([^"]+)">`)
+
+// send sends a form as a browser does, after the changes of the request.
+func (g guardedForm) send(values url.Values, changes ...func(*http.Request)) *http.Response {
+	r := httptest.NewRequest(http.MethodPost, Path, strings.NewReader(values.Encode()))
+	r.Header.Set("Content-Type", formType)
+	r.Header.Set("Sec-Fetch-Site", "same-origin")
+	r.Header.Set("X-Forwarded-For", "203.0.113.7:51234")
+	for _, change := range changes {
+		change(r)
+	}
+	return do(g, r)
+}
+
+func with(token string, more ...string) url.Values {
+	values := ana()
+	values.Set("language", "en")
+	values.Set(tokenField, token)
+	for i := 0; i < len(more); i += 2 {
+		values.Set(more[i], more[i+1])
+	}
+	return values
+}
+
+// Whatever is wrong with a form's token or origin, nothing is lost: the form comes back with all that was typed and a token that will do.
+func TestAFormThatIsHeldUpLosesNothing(t *testing.T) {
+	for name, test := range map[string]struct {
+		token   func(t *testing.T, g guardedForm) string
+		change  func(*http.Request)
+		waits   bool // whether a form that is sent again at once is held up once more
+		because string
+	}{
+		"no token":  {func(*testing.T, guardedForm) string { return "" }, nil, true, "missing or not signed"},
+		"forged":    {func(t *testing.T, g guardedForm) string { return strings.Repeat("A", formtoken.Length) }, nil, true, "missing or not signed"},
+		"truncated": {func(t *testing.T, g guardedForm) string { return g.open(t)[:40] }, nil, true, "missing or not signed"},
+		"a script":  {func(*testing.T, guardedForm) string { return `"><script>alert(1)</script>` }, nil, true, "missing or not signed"},
+		"megabytes": {func(*testing.T, guardedForm) string { return strings.Repeat("A", 30_000) }, nil, true, "missing or not signed"},
+		"too early": {func(t *testing.T, g guardedForm) string {
+			token := g.open(t)
+			*g.now = g.now.Add(time.Second)
+			return token
+		}, nil, true, "too early"},
+		"expired": {func(t *testing.T, g guardedForm) string {
+			token := g.open(t)
+			*g.now = g.now.Add(2 * time.Hour)
+			return token
+		}, nil, false, "expired"},
+		"from another site": {func(t *testing.T, g guardedForm) string {
+			token := g.open(t)
+			*g.now = g.now.Add(time.Minute)
+			return token
+		}, func(r *http.Request) {
+			r.Header.Set("Sec-Fetch-Site", "cross-site")
+			r.Header.Set("Origin", "https://evil.example")
+		}, false, "another site"},
+		"from another site in an old browser": {func(t *testing.T, g guardedForm) string {
+			token := g.open(t)
+			*g.now = g.now.Add(time.Minute)
+			return token
+		}, func(r *http.Request) {
+			r.Header.Del("Sec-Fetch-Site")
+			r.Header.Set("Origin", "https://evil.example")
+		}, false, "another site"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := newGuardedForm(t, "")
+			change := test.change
+			if change == nil {
+				change = func(*http.Request) {}
+			}
+			response := g.send(with(test.token(t, g)), change)
+			if response.StatusCode != http.StatusForbidden || len(g.queue.messages) != 0 {
+				t.Fatalf("status %d, %d messages", response.StatusCode, len(g.queue.messages))
+			}
+			doc := checkPage(t, response, body(t, response))
+			for field, texts := range ana() {
+				if field == "language" {
+					continue
+				}
+				got := attribute(doc.byID[field], "value")
+				switch field {
+				case "reason":
+					got = strings.TrimPrefix(textOf(doc.byID[field]), "\n")
+					texts = []string{strings.ReplaceAll(texts[0], "\r\n", "\n")}
+				case "country":
+					got = doc.selected
+				}
+				if got != texts[0] {
+					t.Errorf("%s is lost: %q", field, got)
+				}
+			}
+			if !strings.Contains(doc.text(), "send them again") || doc.byID["alert"] == nil {
+				t.Errorf("the page does not say what to do: %s", doc.text())
+			}
+			checkLog(t, g.log.String(), 1)
+			if !strings.Contains(g.log.String(), test.because) {
+				t.Errorf("the log does not say why: %s", g.log)
+			}
+
+			token := doc.hidden[tokenField]
+			again := g.send(with(token)).StatusCode
+			if want := map[bool]int{true: http.StatusForbidden, false: http.StatusSeeOther}[test.waits]; again != want {
+				t.Errorf("sent again at once: status %d, want %d", again, want)
+			}
+			*g.now = g.now.Add(3 * time.Second)
+			if again := g.send(with(token)).StatusCode; again != http.StatusSeeOther {
+				t.Errorf("sent again: status %d", again)
+			}
+		})
+	}
+}
+
+func TestAFormThatIsSentTwiceIsOneRequest(t *testing.T) {
+	g := newGuardedForm(t, "")
+	token := g.open(t)
+	*g.now = g.now.Add(10 * time.Second)
+	first := g.send(with(token)).Header.Get("Location")
+	*g.now = g.now.Add(5 * time.Second)
+	again := g.send(with(token)).Header.Get("Location")
+	if first == "" || again != first {
+		t.Errorf("sent twice: %q and %q", first, again)
+	}
+	*g.now = g.now.Add(5 * time.Second)
+	mended := g.send(with(token, "email", "anna@contoso.com")).Header.Get("Location")
+	if mended == "" || mended == first {
+		t.Errorf("a form that was mended after going back counts as the first: %q and %q", first, mended)
+	}
+	other := g.open(t)
+	*g.now = g.now.Add(10 * time.Second)
+	if elsewhere := g.send(with(other)).Header.Get("Location"); elsewhere == "" || elsewhere == first {
+		t.Errorf("the same entries in another form count as the first: %q and %q", first, elsewhere)
+	}
+	if len(g.queue.messages) != 4 {
+		t.Errorf("%d messages on the queue, want all four: the worker knows which are one", len(g.queue.messages))
+	}
+}
+
+// The answer to a program that falls into the trap looks in nothing other than the answer to a partner.
+func TestTheTrap(t *testing.T) {
+	g := newGuardedForm(t, "")
+	token := g.open(t)
+	*g.now = g.now.Add(10 * time.Second)
+	honest := g.send(with(token))
+	taken := len(g.queue.messages)
+	trapped := g.send(with(token, trapField, "https://spam.example", "email", "bot@spam.example"))
+	if trapped.StatusCode != honest.StatusCode || len(trapped.Header) != len(honest.Header) || body(t, trapped) != body(t, honest) {
+		t.Errorf("the trap answers %d %v, the form %d %v", trapped.StatusCode, trapped.Header, honest.StatusCode, honest.Header)
+	}
+	if len(g.queue.messages) != taken {
+		t.Error("what fell into the trap is on the queue")
+	}
+	for name := range honest.Header {
+		if name != "Location" && trapped.Header.Get(name) != honest.Header.Get(name) {
+			t.Errorf("%s tells the trap", name)
+		}
+	}
+	id := strings.TrimPrefix(trapped.Header.Get("Location"), Path+"/")
+	status, _ := newStatus(t, &fakeRequests{})
+	if response := ask(status, id, "text/html"); response.StatusCode != http.StatusOK {
+		t.Errorf("the page that the trap leads to is answered with %d", response.StatusCode)
+	}
+	if again := g.send(with(token, trapField, "https://spam.example", "email", "bot@spam.example")); again.Header.Get("Location") != trapped.Header.Get("Location") {
+		t.Error("sent twice, the trap leads to two pages, and the form to one")
+	}
+	if nonsense := g.send(with(token, trapField, "x", "email", "")); nonsense.StatusCode != http.StatusSeeOther {
+		t.Errorf("with an error in the form the trap answers %d", nonsense.StatusCode)
+	}
+	checkLog(t, g.log.String(), 4)
+}
+
+func TestTheTrapIsSetForProgramsOnly(t *testing.T) {
+	g := newGuardedForm(t, "")
+	response := do(g, httptest.NewRequest(http.MethodGet, Path+"?"+trapField+"=filled", nil))
+	doc := checkPage(t, response, body(t, response))
+	trap := doc.byID[trapField]
+	if trap == nil {
+		t.Fatal("there is no trap")
+	}
+	if attribute(trap, "tabindex") != "-1" || attribute(trap, "autocomplete") != "off" || attribute(trap.Parent, "aria-hidden") != "true" || attribute(trap, "value") != "" {
+		t.Error("people can get into the trap")
+	}
+	css, err := files.ReadFile("pages/style.css")
+	if err != nil || !strings.Contains(string(css), "."+attribute(trap.Parent, "class")+" { display: none; }") {
+		t.Errorf("the trap is seen: %v", err)
+	}
+}
+
+func TestWhoSendsTooMuchWaits(t *testing.T) {
+	g := newGuardedForm(t, "")
+	token := g.open(t)
+	*g.now = g.now.Add(10 * time.Second)
+	for i := range 5 {
+		if status := g.send(with(token, "email", "ana"+strconv.Itoa(i)+"@contoso.com")).StatusCode; status != http.StatusSeeOther {
+			t.Fatalf("number %d: status %d", i+1, status)
+		}
+	}
+	response := g.send(with(token))
+	if response.StatusCode != http.StatusTooManyRequests || response.Header.Get("Retry-After") != "60" || len(g.queue.messages) != 5 {
+		t.Fatalf("the sixth: status %d, Retry-After %q, %d messages", response.StatusCode, response.Header.Get("Retry-After"), len(g.queue.messages))
+	}
+	doc := checkPage(t, response, body(t, response))
+	if !strings.Contains(doc.text(), "in 1 minute") || attribute(doc.byID["email"], "value") != "Ana@Contoso.com" {
+		t.Errorf("the page loses the entries or does not say how long: %s", doc.text())
+	}
+	elsewhere := g.send(with(token), func(r *http.Request) { r.Header.Set("X-Forwarded-For", "203.0.113.7, 198.51.100.1:443") })
+	if elsewhere.StatusCode != http.StatusSeeOther {
+		t.Errorf("another client: status %d", elsewhere.StatusCode)
+	}
+	claiming := g.send(with(token), func(r *http.Request) { r.Header.Set("X-Forwarded-For", "198.51.100.99, 203.0.113.7:40000") })
+	if claiming.StatusCode != http.StatusTooManyRequests {
+		t.Errorf("who claims to be another client: status %d", claiming.StatusCode)
+	}
+	*g.now = g.now.Add(time.Minute)
+	if status := g.send(with(doc.hidden[tokenField])).StatusCode; status != http.StatusSeeOther {
+		t.Errorf("after the wait: status %d", status)
+	}
+}
+
+// sendJSON sends a submission as a program does.
+func (g guardedForm) sendJSON(t *testing.T, header http.Header, more ...string) *http.Response {
+	t.Helper()
+	var properties map[string]string
+	err := json.Unmarshal([]byte(anaJSON(t)), &properties)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := 0; i < len(more); i += 2 {
+		properties[more[i]] = more[i+1]
+	}
+	encoded, err := json.Marshal(properties)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := httptest.NewRequest(http.MethodPost, Path, bytes.NewReader(encoded))
+	r.Header = header.Clone()
+	r.Header.Set("Content-Type", jsonType)
+	r.Header.Set("X-Forwarded-For", "203.0.113.7:51234")
+	return do(g, r)
+}
+
+var (
+	byKey     = http.Header{origin.KeyHeader: {programKey}}
+	bySite    = http.Header{"Origin": {"https://www.fabrikam.com"}, "Sec-Fetch-Site": {"cross-site"}}
+	byNobody  = http.Header{}
+	byWrong   = http.Header{origin.KeyHeader: {formKey}}
+	byOwnPage = http.Header{"Origin": {"https://join.contoso.com"}, "Sec-Fetch-Site": {"same-origin"}}
+)
+
+func TestWhoMaySendJSON(t *testing.T) {
+	for name, test := range map[string]struct {
+		header http.Header
+		status int
+		shared string
+	}{
+		"a program":        {byKey, http.StatusAccepted, ""},
+		"a listed site":    {bySite, http.StatusAccepted, "https://www.fabrikam.com"},
+		"nobody":           {byNobody, http.StatusForbidden, ""},
+		"a wrong key":      {byWrong, http.StatusForbidden, ""},
+		"our own page":     {byOwnPage, http.StatusForbidden, ""},
+		"an unlisted site": {http.Header{"Origin": {"https://evil.example"}}, http.StatusForbidden, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := newGuardedForm(t, "")
+			response := g.sendJSON(t, test.header)
+			if response.StatusCode != test.status || (len(g.queue.messages) == 1) != (test.status == http.StatusAccepted) {
+				t.Errorf("status %d, %d messages", response.StatusCode, len(g.queue.messages))
+			}
+			if got := response.Header.Get("Access-Control-Allow-Origin"); got != test.shared {
+				t.Errorf("shared with %q", got)
+			}
+			if test.status == http.StatusForbidden {
+				checkProblem(t, response, body(t, response), problem.SenderRefused, "")
+			}
+		})
+	}
+}
+
+func TestPreflightOfTheForm(t *testing.T) {
+	g := newGuardedForm(t, "")
+	for origin, status := range map[string]int{"https://www.fabrikam.com": http.StatusNoContent, "https://evil.example": http.StatusForbidden} {
+		r := httptest.NewRequest(http.MethodOptions, Path, nil)
+		r.Header.Set("Origin", origin)
+		r.Header.Set("Access-Control-Request-Method", "POST")
+		r.Header.Set("Access-Control-Request-Headers", "content-type")
+		response := do(g, r)
+		if response.StatusCode != status || (response.Header.Get("Access-Control-Allow-Methods") != "") != (status == http.StatusNoContent) {
+			t.Errorf("%s: status %d, header %v", origin, response.StatusCode, response.Header)
+		}
+	}
+}
+
+func TestTheBrakeOfJSON(t *testing.T) {
+	g := newGuardedForm(t, "")
+	for range 5 {
+		g.sendJSON(t, bySite)
+	}
+	response := g.sendJSON(t, bySite)
+	if response.Header.Get("Retry-After") != "60" {
+		t.Errorf("Retry-After %q", response.Header.Get("Retry-After"))
+	}
+	checkProblem(t, response, body(t, response), problem.TooManyRequests, "60 seconds")
+	for range 20 {
+		if status := g.sendJSON(t, byKey).StatusCode; status != http.StatusAccepted {
+			t.Fatalf("a program with a key: status %d", status)
+		}
+	}
+	if status := g.sendJSON(t, byWrong).StatusCode; status != http.StatusTooManyRequests {
+		t.Errorf("who tries out keys is not slowed down: status %d", status)
+	}
+}
+
+func TestTheChallenge(t *testing.T) {
+	for _, provider := range captcha.Providers() {
+		t.Run(provider, func(t *testing.T) {
+			g := newGuardedForm(t, provider)
+			opened := do(g, httptest.NewRequest(http.MethodGet, Path, nil))
+			policy := opened.Header.Get("Content-Security-Policy")
+			page := body(t, opened)
+			for _, part := range []string{`data-sitekey="` + captchasim.SiteKey + `"`, "<noscript>", `<script src="https://`} {
+				if !strings.Contains(page, part) {
+					t.Errorf("the page lacks %s", part)
+				}
+			}
+			token := g.open(t)
+			*g.now = g.now.Add(10 * time.Second)
+			c, err := captcha.New(captcha.Config{Provider: provider, SiteKey: "x", Secret: "x"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for directive, sources := range c.Policy() {
+				for _, source := range sources {
+					if directive != "frame-src" && !strings.Contains(policy, source) {
+						t.Errorf("the policy lacks %s of %s: %s", source, directive, policy)
+					}
+				}
+			}
+			field := c.Field()
+
+			without := g.send(with(token))
+			text := body(t, without)
+			if without.StatusCode != http.StatusForbidden || !strings.Contains(text, "Ana@Contoso.com") || !strings.Contains(text, "are a person") {
+				t.Errorf("without an answer: status %d", without.StatusCode)
+			}
+			if g.sim.Asked() != 0 {
+				t.Error("the service was asked about no answer")
+			}
+			answer := g.sim.Solve(provider, "join.contoso.com")
+			broken := g.send(with(token, field, answer, "email", "nonsense"))
+			if broken.StatusCode != http.StatusUnprocessableEntity || g.sim.Asked() != 0 {
+				t.Errorf("an answer was used up for a form with an error: status %d", broken.StatusCode)
+			}
+			if status := g.send(with(token, field, answer)).StatusCode; status != http.StatusSeeOther || len(g.queue.messages) != 1 {
+				t.Errorf("with an answer: status %d", status)
+			}
+			if status := g.send(with(token, field, answer)).StatusCode; status != http.StatusForbidden {
+				t.Errorf("with a used answer: status %d", status)
+			}
+			g.sim.Fail(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) })
+			*g.now = g.now.Add(10 * time.Minute)
+			down := g.send(with(g.open(t), field, answer), func(r *http.Request) { *g.now = g.now.Add(time.Minute) })
+			text = body(t, down)
+			if down.StatusCode != http.StatusServiceUnavailable || down.Header.Get("Retry-After") == "" || !strings.Contains(text, "Ana@Contoso.com") {
+				t.Errorf("while the service is down: status %d", down.StatusCode)
+			}
+			g.sim.Fail(nil)
+
+			if status := g.sendJSON(t, byKey).StatusCode; status != http.StatusAccepted {
+				t.Errorf("a program with a key is asked for an answer: status %d", status)
+			}
+			missing := g.sendJSON(t, bySite)
+			checkProblem(t, missing, body(t, missing), problem.ChallengeFailed, answerProperty)
+			given := g.sendJSON(t, bySite, answerProperty, g.sim.Solve(provider, "join.contoso.com"))
+			if given.StatusCode != http.StatusAccepted {
+				t.Errorf("a site with an answer: status %d", given.StatusCode)
+			}
+			if len(g.queue.messages) != 3 {
+				t.Errorf("%d messages on the queue, want 3", len(g.queue.messages))
+			}
+		})
+	}
+}
+
+func TestOnlyOverTLSBrowsersAreToldToKeepToIt(t *testing.T) {
+	for proto, want := range map[string]string{"https": "max-age=31536000", "http": "", "": ""} {
+		r := httptest.NewRequest(http.MethodGet, Path, nil)
+		r.Header.Set("X-Forwarded-Proto", proto)
+		if got := do(newForm(t), r).Header.Get("Strict-Transport-Security"); got != want {
+			t.Errorf("by %q: %q, want %q", proto, got, want)
+		}
+	}
+}
+
+func TestTheAddressOfAStatusPageIsForNobody(t *testing.T) {
+	h, _ := newStatus(t, &fakeRequests{})
+	if got := ask(h, string(newID(t, morning)), "text/html").Header.Get("Referrer-Policy"); got != "no-referrer" {
+		t.Errorf("Referrer-Policy %q", got)
+	}
+}
+
+// Large and doubled headers that the guards read change nothing for whoever sends them.
+func TestHeadersThatNoBrowserSends(t *testing.T) {
+	for name, change := range map[string]func(http.Header){
+		"a long list of hops": func(h http.Header) {
+			h.Set("X-Forwarded-For", strings.Repeat("198.51.100.1, ", 50_000)+"203.0.113.7:1")
+		},
+		"a hop that is no hop":  func(h http.Header) { h.Set("X-Forwarded-For", strings.Repeat("x", 500_000)) },
+		"a long origin":         func(h http.Header) { h.Set("Origin", "https://"+strings.Repeat("x", 500_000)) },
+		"a long cookie":         func(h http.Header) { h.Set("Cookie", "language="+strings.Repeat("x", 500_000)) },
+		"a long key":            func(h http.Header) { h.Set(origin.KeyHeader, strings.Repeat("x", 500_000)) },
+		"a long accept":         func(h http.Header) { h.Set("Accept-Language", strings.Repeat("en,", 200_000)) },
+		"a forwarded protocol":  func(h http.Header) { h.Set("X-Forwarded-Proto", "https\r\nSet-Cookie: x=1") },
+		"a hop with a new line": func(h http.Header) { h.Set("X-Forwarded-For", "203.0.113.7\r\nX: y") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := newGuardedForm(t, "")
+			token := g.open(t)
+			*g.now = g.now.Add(10 * time.Second)
+			response := g.send(with(token), func(r *http.Request) { change(r.Header) })
+			if response.StatusCode != http.StatusSeeOther {
+				t.Errorf("status %d", response.StatusCode)
+			}
+			if response.Header.Get("Set-Cookie") != "" {
+				t.Error("a header was put into the answer")
+			}
+		})
+	}
+	for name, values := range map[string]url.Values{
+		"a doubled token": {tokenField: {"a", "b"}},
+		"a doubled trap":  {trapField: {"", ""}},
+	} {
+		g := newGuardedForm(t, "")
+		merged := ana()
+		for field, texts := range values {
+			merged[field] = texts
+		}
+		if status := g.send(merged).StatusCode; status != http.StatusBadRequest {
+			t.Errorf("%s: status %d", name, status)
+		}
+	}
+}
+
+func TestAFormNeedsItsGuards(t *testing.T) {
+	for name, breakIt := range map[string]func(*Guards){
+		"tokens":  func(g *Guards) { g.Tokens = nil },
+		"senders": func(g *Guards) { g.Senders = nil },
+	} {
+		guards := guardsOf(t)
+		breakIt(&guards)
+		_, err := NewForm(FormConfig{
+			Queue: &fakeQueue{}, Now: time.Now, Random: rand.Reader, Log: slog.New(slog.DiscardHandler), Style: styleOf(t, "Contoso"), Guards: guards,
+		})
+		if err == nil {
+			t.Errorf("a form without %s was made", name)
+		}
+	}
+}
+
+// Whoever lures a partner to another page can't withdraw the partner's sign-up by it, address or not.
+func TestWishesFromOurOwnPagesOnly(t *testing.T) {
+	id := newID(t, morning)
+	queue := &fakeQueue{}
+	guards := guardsOf(t)
+	var err error
+	guards.Brake, err = ratelimit.New(ratelimit.Config{Burst: 3, Every: time.Minute, MaxClients: 10, Now: func() time.Time { return morning }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h, err := NewStatus(StatusConfig{
+		Requests: &fakeRequests{}, Queue: queue, Now: func() time.Time { return morning }, Log: slog.New(slog.DiscardHandler), Style: styleOf(t, "Contoso"), Guards: guards,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	send := func(contentType, text string, header ...string) *http.Response {
+		r := httptest.NewRequest(http.MethodPost, Path+"/"+string(id), strings.NewReader(text))
+		r.SetPathValue("id", string(id))
+		r.Header.Set("Content-Type", contentType)
+		for i := 0; i < len(header); i += 2 {
+			r.Header.Set(header[i], header[i+1])
+		}
+		return do(h, r)
+	}
+	const withdraw = "action=withdraw&confirm=yes"
+	for name, test := range map[string]struct {
+		contentType, text, site string
+		status                  int
+	}{
+		"our page":                  {formType, withdraw, "same-origin", http.StatusSeeOther},
+		"a program":                 {jsonType, `{"action":"resend"}`, "", http.StatusAccepted},
+		"another site":              {formType, withdraw, "cross-site", http.StatusForbidden},
+		"a neighbour":               {formType, withdraw, "same-site", http.StatusForbidden},
+		"another site's JSON":       {jsonType, `{"action":"withdraw","confirm":"yes"}`, "cross-site", http.StatusForbidden},
+		"another site's plain text": {"text/plain", `{"action":"withdraw","confirm":"yes"}`, "cross-site", http.StatusUnsupportedMediaType},
+	} {
+		queue.messages = nil
+		response := send(test.contentType, test.text, "Sec-Fetch-Site", test.site)
+		if response.StatusCode != test.status || (len(queue.messages) == 1) != (test.status < 400) {
+			t.Errorf("%s: status %d, %d messages", name, response.StatusCode, len(queue.messages))
+		}
+	}
+	for range 3 {
+		send(formType, withdraw, "X-Forwarded-For", "203.0.113.7:1")
+	}
+	response := send(formType, withdraw, "X-Forwarded-For", "203.0.113.7:1")
+	if response.StatusCode != http.StatusTooManyRequests || response.Header.Get("Retry-After") != "60" {
+		t.Errorf("who sends too much: status %d, Retry-After %q", response.StatusCode, response.Header.Get("Retry-After"))
+	}
+	if doc := checkPage(t, response, body(t, response)); !strings.Contains(doc.text(), "Nothing has changed") {
+		t.Errorf("the page does not say so: %s", doc.text())
+	}
+}
+
+func TestAListedSiteMayReadTheProgress(t *testing.T) {
+	id := newID(t, morning)
+	guards := guardsOf(t)
+	var err error
+	guards.Senders, err = origin.New(origin.Config{Sites: []string{"https://www.fabrikam.com"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h, err := NewStatus(StatusConfig{
+		Requests: &fakeRequests{known: id}, Queue: &fakeQueue{}, Now: func() time.Time { return morning }, Log: slog.New(slog.DiscardHandler),
+		Style: styleOf(t, "Contoso"), Guards: guards,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct{ origin, accept, want string }{
+		{"https://www.fabrikam.com", jsonType, "https://www.fabrikam.com"},
+		{"https://evil.example", jsonType, ""},
+		{"https://www.fabrikam.com", "text/html", ""},
+	} {
+		r := httptest.NewRequest(http.MethodGet, Path+"/x", nil)
+		r.SetPathValue("id", string(id))
+		r.Header.Set("Origin", test.origin)
+		r.Header.Set("Accept", test.accept)
+		if got := do(h, r).Header.Get("Access-Control-Allow-Origin"); got != test.want {
+			t.Errorf("%s, %s: shared with %q, want %q", test.origin, test.accept, got, test.want)
+		}
+	}
+}
+
+// BenchmarkWhoSignsUp shows by time what TestTheWorkDependsOnTheFormAlone shows by work: known, unknown and denied partners take the same.
+func BenchmarkWhoSignsUp(b *testing.B) {
+	for name, email := range map[string]string{"known": "ana@contoso.com", "unknown": "eve@unknown.com", "denied": "bob@denieds.com"} {
+		b.Run(name, func(b *testing.B) {
+			f := newForm(b, func(c *FormConfig) { c.Queue, c.Log = forgetful{}, slog.New(slog.DiscardHandler) })
+			values := ana()
+			values.Set("email", email)
+			encoded := values.Encode()
+			b.ReportAllocs()
+			for b.Loop() {
+				if response := do(f, postAs(formType, encoded)); response.StatusCode != http.StatusSeeOther {
+					b.Fatalf("status %d", response.StatusCode)
+				}
+			}
+		})
+	}
+}

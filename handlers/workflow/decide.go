@@ -1,0 +1,63 @@
+package workflow
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"guestlist/handlers/policy"
+	"guestlist/handlers/problem"
+	"guestlist/handlers/submission"
+)
+
+// Decider asks policy for a decision: it reads what policy needs, and writes nothing. The state machine and the command line decide by the
+// same Decider, so they can't disagree.
+type Decider struct {
+	Rows Rows
+	// Seats tells how full rows with limits are. Without it such a row sends to review.
+	Seats Seats
+	// Parse reads a row; nil is policy.Parse. With a policy.Cache conditions are compiled once.
+	Parse func(policy.Raw) policy.Row
+}
+
+// Decide lets policy decide on the submission as of now.
+//
+// The error means that not all rows could be read: there is no decision. Counters that can't be read are no error; policy decides what becomes
+// of a row whose seats are unknown.
+func (d Decider) Decide(ctx context.Context, s submission.Submission, now time.Time) (policy.Decision, error) {
+	raws, err := d.Rows.Rows(ctx, policy.Partitions(s.Email))
+	if err != nil {
+		return policy.Decision{}, fmt.Errorf("reading policy rows: %w", err)
+	}
+	parse := d.Parse
+	if parse == nil {
+		parse = policy.Parse
+	}
+	rows := make([]policy.Row, 0, len(raws))
+	for _, raw := range raws {
+		rows = append(rows, parse(raw))
+	}
+	usage, err := d.usage(ctx, policy.Limited(rows, s), now)
+	if err != nil {
+		return policy.Decision{}, err
+	}
+	return policy.Decide(s, rows, usage, now), nil
+}
+
+// usage reads the counters of the rows. What can't be read for a passing reason is an error, so that it is tried again.
+func (d Decider) usage(ctx context.Context, keys []policy.RowKey, now time.Time) (policy.Usage, error) {
+	usage := policy.Usage{}
+	if d.Seats == nil {
+		return usage, nil
+	}
+	for _, key := range keys {
+		used, err := d.Seats.Used(ctx, key, policy.Day(now))
+		switch {
+		case err == nil:
+			usage[key] = used
+		case problem.CodeOf(err).Retryable():
+			return nil, fmt.Errorf("reading the seats of a policy row: %w", err)
+		}
+	}
+	return usage, nil
+}

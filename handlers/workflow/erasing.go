@@ -1,0 +1,235 @@
+package workflow
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"strings"
+	"time"
+
+	"guestlist/handlers/problem"
+	"guestlist/handlers/submission"
+)
+
+// messagesLive is how long a message can be on the queue: the host's default.
+const messagesLive = 7 * 24 * time.Hour
+
+// tombstone returns a request that was withdrawn before it was recorded: its submission may still be on the way, and finds an end here.
+func (m *Machine) tombstone(id submission.ID) *work {
+	now := m.config.Now()
+	w := &work{Machine: m, log: m.config.Log.With("request", id)}
+	w.request = Request{ID: id, State: Received, Since: now, Created: now}
+	return w
+}
+
+// wishWithdrawal notes that the partner withdraws the request. The message comes again until that is stored; then it is done by the step.
+func (w *work) wishWithdrawal(ctx context.Context) error {
+	if w.request.Withdrawal.Open() || !w.request.Erased.IsZero() {
+		return nil
+	}
+	w.request.Withdrawal = Wish{At: w.config.Now(), By: ThePartner}
+	w.remark("withdrawal-wished", "the partner withdraws the request")
+	return w.save(ctx)
+}
+
+// withdraw ends the request, gives back what it holds, and erases the personal data in it. A guest who exists stays: the app has no right to
+// remove anybody, and says so.
+func (w *work) withdraw(ctx context.Context) (bool, error) {
+	r := &w.request
+	address := r.Submission.Email
+	if address != (submission.Address{}) {
+		left, err := w.letGo(ctx)
+		if err != nil {
+			return false, err
+		}
+		if left > 0 {
+			w.remark("withdrawal-waits", "an invitation may be under way; what came of it is seen first")
+			return w.postpone(ctx, left)
+		}
+	}
+	err := w.dropPoison(ctx, address)
+	if err != nil {
+		return false, err
+	}
+	for i := range r.Grants {
+		if r.Grants[i].State == GrantPending {
+			r.Grants[i].State, r.Grants[i].Note = GrantFailed, "withdrawn before it was made"
+		}
+	}
+	why := "withdrawn by " + r.Withdrawal.who()
+	switch {
+	case r.State == Granting, r.State == Inviting && r.GuestID != "":
+		w.note(Done, "withdrawn", why+"; the guest exists")
+	case !r.State.ended(), r.State == Review, r.State == Failed && r.GuestID == "":
+		w.note(Cancelled, "withdrawn", why)
+	}
+	w.erase("the personal data was erased, as " + r.Withdrawal.who() + " wished")
+	r.Resend = Wish{}
+	_, err = w.finish(ctx)
+	if err != nil {
+		return false, err
+	}
+	if r.GuestID != "" {
+		w.log.WarnContext(ctx, LineRemains, "guest", r.GuestID)
+	}
+	return false, nil
+}
+
+// letGo gives back the claim and the seat of a request that is withdrawn. If an invitation of it may be under way, it returns how long to wait until
+// that can be said; if one was sent, the request knows its guest afterwards. A second call finds what the first one left.
+func (w *work) letGo(ctx context.Context) (wait time.Duration, err error) {
+	r := &w.request
+	claim, created, err := w.config.Store.Claim(ctx, r.Submission.Email, r.ID, w.config.Now())
+	if err != nil {
+		return 0, fmt.Errorf("looking at the claim: %w", err)
+	}
+	ours := claim.Owner == r.ID
+	if ours && !created && r.GuestID == "" {
+		r.GuestID = claim.GuestID
+		if r.GuestID == "" && !claim.IntentAt.IsZero() {
+			wait, err = w.outcome(ctx, claim)
+			if wait > 0 || err != nil {
+				return wait, err
+			}
+		}
+		if r.GuestID != "" {
+			// With the claim goes what it knows.
+			err = w.save(ctx)
+			if err != nil {
+				return 0, err
+			}
+		}
+	}
+	limits := r.limits()
+	if limits != nil && r.GuestID == "" {
+		err = w.config.Seats.ReleaseSeat(ctx, limits.Row, r.ID)
+		if err != nil {
+			return 0, fmt.Errorf("giving the seat back: %w", err)
+		}
+	}
+	if !ours {
+		return 0, nil
+	}
+	if r.Withdrawal.By == ThePartner {
+		// Whoever withdraws has not proved to own the mailbox.
+		err = w.release(ctx, claim)
+	} else {
+		err = w.config.Store.Release(ctx, r.Submission.Email, claim)
+	}
+	if err != nil {
+		return 0, fmt.Errorf("giving the claim back: %w", err)
+	}
+	return 0, nil
+}
+
+// outcome finds out what came of an invitation that was begun, or returns how long to wait before it can be asked.
+func (w *work) outcome(ctx context.Context, claim Claim) (wait time.Duration, err error) {
+	left := claim.IntentAt.Add(w.config.IntentLease).Sub(w.config.Now())
+	if left > 0 {
+		return left, nil
+	}
+	guestID, err := w.config.Directory.FindGuest(ctx, w.request.Submission.Email)
+	switch code := problem.CodeOf(err); code {
+	case "":
+		w.request.GuestID = guestID
+		return 0, nil
+	case problem.DirectoryReadForbidden, problem.DirectoryForbidden, problem.DirectoryRefused:
+		// It can't be known, and the partner's wish counts all the same.
+		return 0, nil
+	default:
+		w.log.ErrorContext(ctx, "the directory could not be asked for the guest", "code", code, "attempt", w.request.Attempt, "error", err)
+		if w.givenUp(code) {
+			return 0, nil
+		}
+		return down.after(w.request.Attempt, problem.From(err).RetryAfter), nil
+	}
+}
+
+// dropPoison forgets every kept message that carries the request's id and, where an admin erases, every one that names the address. A partner who
+// withdraws has not proved to own the mailbox, and must not take away what others sent from it.
+func (w *work) dropPoison(ctx context.Context, address submission.Address) error {
+	kept, err := w.config.Poison.AllPoison(ctx)
+	if err != nil {
+		return fmt.Errorf("looking through the kept messages: %w", err)
+	}
+	for _, poison := range kept {
+		ours := bytes.Contains(poison.Body, []byte(w.request.ID))
+		named := w.request.Withdrawal.By != ThePartner && address != (submission.Address{}) && names(poison.Body, address)
+		if !ours && !named {
+			continue
+		}
+		err = w.config.Poison.DropPoison(ctx, poison.ID)
+		if err != nil {
+			return fmt.Errorf("forgetting a kept message: %w", err)
+		}
+	}
+	return nil
+}
+
+// names reports whether a message has the address in it, in any case and also behind an escape of JSON, and not only one that ends or begins
+// like it: whoever withdraws must not take away what others sent.
+func names(body []byte, address submission.Address) bool {
+	const rest = `[^a-z0-9.!#$%&'*+/=?^_{|}~\x60-]`
+	form := regexp.MustCompile(`(?i)(^|\\[bfnrt]|\\u[0-9a-f]{4}|` + rest + ")" + regexp.QuoteMeta(address.String()) + `([^a-z0-9.-]|[.]([^a-z0-9]|$)|$)`)
+	return form.Match(body)
+}
+
+// hidden stands in place of what was erased.
+const hidden = "(erased)"
+
+// erase takes the personal data out of the request and notes that it did. What stays is the decision, with the row and the terms, what came
+// of it with the guest's object id, to which terms somebody agreed and when, and the history, in which there never was any.
+func (w *work) erase(why string) {
+	r := &w.request
+	if !r.Erased.IsZero() {
+		return
+	}
+	hide := hider(r.Submission.Email)
+	consent := submission.Consent{Terms: r.Submission.Consent.Terms, At: r.Submission.Consent.At}
+	r.Submission = submission.Submission{SubmittedAt: r.Submission.SubmittedAt, Consent: consent}
+	r.Reason, r.Words = hide(r.Reason), ""
+	rewrite(hide, &r.Decision)
+	rewrite(hide, &r.Approval)
+	if r.Approval != nil {
+		r.Approval.Note = ""
+	}
+	for i := range r.Grants {
+		r.Grants[i].Note = hide(r.Grants[i].Note)
+	}
+	r.Erased = w.config.Now()
+	w.remark("erased", why)
+}
+
+// hider returns what takes the address out of a text, in whatever case it is written.
+func hider(address submission.Address) func(string) string {
+	if address == (submission.Address{}) {
+		return func(text string) string { return text }
+	}
+	form := regexp.MustCompile("(?i)" + regexp.QuoteMeta(address.String()))
+	return func(text string) string { return form.ReplaceAllLiteralString(text, hidden) }
+}
+
+// rewrite takes the address out of every text of a value that is stored as JSON: a row that is for one address has it in many places.
+func rewrite[T any](hide func(string) string, value **T) {
+	if *value == nil {
+		return
+	}
+	var text strings.Builder
+	encoder := json.NewEncoder(&text)
+	encoder.SetEscapeHTML(false)
+	err := encoder.Encode(*value)
+	if err != nil {
+		// It came from JSON, or will not go there: better nothing than a name.
+		*value = nil
+		return
+	}
+	copied := new(T)
+	err = json.Unmarshal([]byte(hide(text.String())), copied)
+	if err != nil {
+		*value = nil
+		return
+	}
+	*value = copied
+}

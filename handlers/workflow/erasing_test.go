@@ -1,0 +1,84 @@
+package workflow
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"guestlist/handlers/policy"
+	"guestlist/handlers/submission"
+)
+
+// TestNothingOfTheAddressIsLeft puts the address, in any case, into every text of a request that may come to hold it.
+func TestNothingOfTheAddressIsLeft(t *testing.T) {
+	address, err := submission.ParseAddress("o'hara.ana@sub-domain.contoso.com")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		text := func(label string) string {
+			written := []rune(address.String())
+			for i := range written {
+				if rapid.Bool().Draw(t, label) {
+					written[i] = []rune(strings.ToUpper(string(written[i])))[0]
+				}
+			}
+			around := rapid.StringMatching(`[a-z<>&"\\ é漢]{0,8}`)
+			return around.Draw(t, label+" before") + string(written) + around.Draw(t, label+" after")
+		}
+		now := time.Date(2026, 5, 4, 9, 0, 0, 0, time.UTC)
+		terms := policy.Terms{Message: text("message"), Cc: text("cc"), UserType: "Guest"}
+		w := &work{Machine: &Machine{config: Config{Now: func() time.Time { return now }}}, request: Request{
+			State:      Done,
+			Submission: submission.Submission{Email: address, GivenName: "Ana", Reason: text("reason"), SubmittedAt: now},
+			Reason:     text("state"), Words: text("words"), GuestID: "g",
+			Decision: &policy.Decision{
+				Action: policy.Invite, Reason: text("decision"), Terms: &terms, At: now,
+				Row:    &policy.RowSnapshot{Partition: address.String(), Name: text("row"), Columns: map[string]string{"Note": text("note")}},
+				Limits: &policy.Limits{Row: policy.RowKey{Partition: address.String(), Name: text("limits")}, MaxGuests: 1},
+				Looked: []policy.Look{{Partition: address.String(), Name: text("look"), Outcome: policy.Decided, Why: text("why")}},
+			},
+			Approval: &Approval{By: "desk", At: now, Note: "Ana is known", Terms: terms},
+			Grants:   []Grant{{Group: "group", State: GrantAdded, Note: text("grant")}},
+		}}
+		w.erase("it was time")
+		left, err := json.Marshal([]any{w.request, w.events})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if low := strings.ToLower(string(left)); strings.Contains(low, "o'hara") || strings.Contains(low, "sub-domain") || strings.Contains(low, "is known") {
+			t.Errorf("left: %s", left)
+		}
+		r := w.request
+		if r.Decision == nil || r.Decision.Action != policy.Invite || r.Approval == nil || r.Approval.By != "desk" || r.GuestID != "g" || !r.Erased.Equal(now) {
+			t.Errorf("the decision is gone: %+v", r)
+		}
+	})
+}
+
+func TestOnlyMessagesThatNameTheVeryAddressAreForgotten(t *testing.T) {
+	address, err := submission.ParseAddress("a@contoso.com")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for body, want := range map[string]bool{
+		`{"email":"a@contoso.com"}`:       true,
+		`{"email":"A@Contoso.com"}`:       true,
+		"a@contoso.com":                   true,
+		"write to a@contoso.com.":         true,
+		`{"reason":"hi\na@contoso.com"}`:  true,
+		`{"email":"ana@contoso.com"}`:     false,
+		`a@contoso.com.evil.example`:      false,
+		`{"email":"an.a@contoso.com"}`:    false,
+		`{"email":"o'a@contoso.com"}`:     false,
+		`{"email":"a@contoso.community"}`: false,
+		`{"email":"a@contosoXcom"}`:       false,
+	} {
+		if names([]byte(body), address) != want {
+			t.Errorf("%s: want %v", body, want)
+		}
+	}
+}

@@ -1,0 +1,254 @@
+package workflow_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"guestlist/handlers/dev/graphsim"
+	"guestlist/handlers/workflow"
+)
+
+func TestWhoeverHoldsTheAddressAlready(t *testing.T) {
+	const address = "ana@contoso.com"
+	guest := func(state string, disabled bool) graphsim.User {
+		return graphsim.User{Mail: address, UserType: "Guest", CreationType: "Invitation", ExternalUserState: state, Disabled: disabled}
+	}
+	tests := map[string]struct {
+		users       []graphsim.User
+		want        workflow.State
+		what        string
+		invitations int
+		memberships int
+		seats       int
+	}{
+		"nobody":              {nil, workflow.Done, "granted", 1, 1, 1},
+		"an accepted guest":   {[]graphsim.User{guest("Accepted", false)}, workflow.Done, "granted", 0, 1, 0},
+		"a pending guest":     {[]graphsim.User{guest("PendingAcceptance", false)}, workflow.Done, "granted", 1, 1, 1},
+		"a disabled guest":    {[]graphsim.User{guest("Accepted", true)}, workflow.Review, "guest-disabled", 0, 0, 0},
+		"a deleted guest":     {[]graphsim.User{{Mail: address, UserType: "Guest", CreationType: "Invitation", ExternalUserState: "Accepted", Deleted: true}}, workflow.Review, "guest-deleted", 0, 0, 0},
+		"an internal user":    {[]graphsim.User{{Mail: address, UserType: "Member"}}, workflow.Failed, "internal-user", 0, 0, 0},
+		"more than one guest": {[]graphsim.User{guest("Accepted", false), {Mail: "old@contoso.com", OtherMails: []string{address}, UserType: "Guest", CreationType: "Invitation", ExternalUserState: "Accepted"}}, workflow.Review, "several-users", 0, 0, 0},
+	}
+	for name, test := range tests {
+		for _, mayRead := range []bool{true, false} {
+			t.Run(name+map[bool]string{true: "", false: ", without the right to read users"}[mayRead], func(t *testing.T) {
+				if !mayRead && (name == "more than one guest" || name == "a deleted guest") {
+					return // what the directory makes of that, only it knows
+				}
+				w := newWorld(t)
+				w.row("contoso.com", "row", "Action", "invite", "Groups", groupOne, "MaxGuests", int32(5))
+				for _, user := range test.users {
+					_, err := w.tenant.AddUser(user)
+					if err != nil {
+						t.Fatal(err)
+					}
+				}
+				if !mayRead {
+					w.order(graphsim.Fault{Match: graphsim.Match{Method: http.MethodGet, Path: "/v1.0/users"}, Times: 1000, Status: 403,
+						Code: "Authorization_RequestDenied", Message: "Insufficient privileges to complete the operation."})
+				}
+				id := w.submit(address)
+				w.settle(1)
+				w.wantState(id, test.want)
+				if !mayRead {
+					w.wantLine(workflow.LineDegraded, 1)
+				}
+				history := w.whats(id)
+				if last := history[len(history)-1]; mayRead && last != test.what {
+					t.Errorf("history %v, want it to end with %s", history, test.what)
+				}
+				if mayRead {
+					if n := len(w.tenant.Invitations()); n != test.invitations {
+						t.Errorf("%d invitations, want %d", n, test.invitations)
+					}
+					w.wantSeats("contoso.com", "row", test.seats)
+				}
+				if n := len(w.tenant.Memberships()); n != test.memberships {
+					t.Errorf("%d memberships, want %d", n, test.memberships)
+				}
+			})
+		}
+	}
+}
+
+func TestAPersonLetsADeletedGuestInAnew(t *testing.T) {
+	w := newWorld(t)
+	w.row("contoso.com", "row", "Action", "invite")
+	_, err := w.tenant.AddUser(graphsim.User{Mail: "ana@contoso.com", UserType: "Guest", CreationType: "Invitation", Deleted: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	id := w.submit("ana@contoso.com")
+	w.settle(1)
+	w.wantState(id, workflow.Review)
+	_, err = w.desk().Approve(t.Context(), id, letIn, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.settle(1)
+	w.wantState(id, workflow.Done)
+	w.wantTenant(1, 1, 1)
+}
+
+func TestNobodyWaitsForADirectoryThatCantSearchTheDeleted(t *testing.T) {
+	w := newWorld(t)
+	w.row("contoso.com", "row", "Action", "invite")
+	w.order(graphsim.Fault{Match: graphsim.Match{Method: http.MethodGet, Path: "/v1.0/directory/deletedItems/microsoft.graph.user"}, Times: 1000,
+		Status: 400, Code: "Request_UnsupportedQuery", Message: "Unsupported query."})
+	id := w.submit("ana@contoso.com")
+	w.deliverAll()
+	w.wantState(id, workflow.Done)
+}
+
+func TestALostAnswerIsNotForgottenWhileTheDirectoryCantBeAsked(t *testing.T) {
+	for _, status := range []int{429, 500, 418} {
+		w := newWorld(t)
+		w.row("contoso.com", "row", "Action", "invite")
+		w.order(graphsim.Fault{Match: graphsim.Match{Method: http.MethodPost, Path: "/v1.0/invitations"}, Times: 1, Status: 502, AfterEffect: true})
+		id := w.submit("ana@contoso.com")
+		w.deliverAll()
+		w.order(graphsim.Fault{Match: graphsim.Match{Method: http.MethodGet, Path: "/v1.0/users"}, Times: 5, Status: status, Message: "Not now."})
+		w.settle(3)
+		w.wantState(id, workflow.Done)
+		w.wantTenant(1, 1, 0)
+		if !strings.Contains(strings.Join(w.whats(id), " "), "look-up-postponed") {
+			t.Errorf("%d: history %v", status, w.whats(id))
+		}
+	}
+}
+
+// TestAnInvitedGuestWhoIsGone signs up again for an address whose guest an earlier request brought in, and whom somebody has changed since.
+func TestAnInvitedGuestWhoIsGone(t *testing.T) {
+	tests := map[string]struct {
+		change      func(*world, string)
+		want        workflow.State
+		what        string
+		invitations int
+	}{
+		"is there as before": {func(*world, string) {}, workflow.Done, "granted", 1},
+		"has accepted": {func(w *world, guest string) {
+			_ = w.tenant.ChangeUser(guest, func(u *graphsim.User) { u.ExternalUserState = "Accepted" })
+		}, workflow.Done, "granted", 1},
+		"is disabled": {func(w *world, guest string) {
+			_ = w.tenant.ChangeUser(guest, func(u *graphsim.User) { u.Disabled = true })
+		}, workflow.Review, "guest-disabled", 1},
+		"is deleted": {func(w *world, guest string) { _ = w.tenant.DeleteUser(guest) }, workflow.Review, "guest-deleted", 1},
+		"is one of two who hold the address now": {func(w *world, _ string) {
+			_, _ = w.tenant.AddUser(graphsim.User{Mail: "old@contoso.com", OtherMails: []string{"ana@contoso.com"}, UserType: "Guest", CreationType: "Invitation"})
+			w.now = w.now.Add(time.Minute)
+		}, workflow.Done, "granted", 1},
+		"has been made an employee": {func(w *world, guest string) {
+			_ = w.tenant.ChangeUser(guest, func(u *graphsim.User) {
+				u.UserPrincipalName, u.CreationType, u.UserType, u.ExternalUserState = "ana@fabrikam.com", "", "Member", ""
+			})
+		}, workflow.Failed, "internal-user", 1},
+		"is gone, and another has come in": {func(w *world, guest string) {
+			_ = w.tenant.ChangeUser(guest, func(u *graphsim.User) { u.Mail, u.OtherMails = "other@contoso.com", nil })
+			_, _ = w.tenant.AddUser(graphsim.User{Mail: "ana@contoso.com", UserType: "Guest", CreationType: "Invitation", ExternalUserState: "Accepted"})
+			w.now = w.now.Add(time.Minute)
+		}, workflow.Done, "granted", 1},
+		"is gone for good": {func(w *world, guest string) {
+			_ = w.tenant.ChangeUser(guest, func(u *graphsim.User) { u.Mail, u.OtherMails = "other@contoso.com", nil })
+		}, workflow.Review, "guest-gone", 1},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.row("contoso.com", "row", "Action", "invite", "Groups", groupOne)
+			first := w.submit("ana@contoso.com")
+			w.settle(2)
+			test.change(w, w.wantState(first, workflow.Done).GuestID)
+			again := w.submit("ana@contoso.com")
+			w.settle(1)
+			r := w.wantState(again, test.want)
+			if w.last(again) != test.what || len(w.tenant.Invitations()) != test.invitations {
+				t.Errorf("history %v, %d invitations", w.whats(again), len(w.tenant.Invitations()))
+			}
+			accepted := name == "has accepted" || name == "is gone, and another has come in"
+			if r.Joined.IsZero() == accepted {
+				t.Errorf("joined at %v", r.Joined)
+			}
+			if other := r.GuestID != "" && r.GuestID != w.load(first).GuestID; other != (name == "is gone, and another has come in") {
+				t.Errorf("the guest is another: %v", other)
+			}
+			if r.State != workflow.Review || test.what == "guest-disabled" {
+				return
+			}
+			// A person lets the guest in anew.
+			_, err := w.desk().Approve(t.Context(), again, letIn, "")
+			if err != nil {
+				t.Fatal(err)
+			}
+			w.settle(1)
+			r = w.wantState(again, workflow.Done)
+			if r.GuestID == w.load(first).GuestID || r.RepeatOf != "" || len(w.tenant.Invitations()) != 2 {
+				t.Errorf("it is taken for a repeat: %+v, %d invitations", r, len(w.tenant.Invitations()))
+			}
+			// Whoever comes then is a repeat of that one.
+			third := w.submit("ana@contoso.com")
+			w.settle(2)
+			if r := w.wantState(third, workflow.Done); r.RepeatOf != again || len(w.tenant.Invitations()) != 2 {
+				t.Errorf("%+v, %d invitations", r, len(w.tenant.Invitations()))
+			}
+		})
+	}
+}
+
+func TestARepeatGoesOnThoughTheDirectoryCantBeAskedForTheGuest(t *testing.T) {
+	tests := map[string]struct {
+		fault graphsim.Fault
+		waits bool
+	}{
+		"for a while":        {graphsim.Fault{Times: 3, Status: 503}, true},
+		"throttled":          {graphsim.Fault{Times: 1, Status: 429, Headers: map[string]string{"Retry-After": "120"}}, true},
+		"not understood":     {graphsim.Fault{Times: 1000, Status: 403, Body: "<html>No.</html>", ContentType: "text/html"}, true},
+		"without the right":  {graphsim.Fault{Times: 1000, Status: 403, Code: "Authorization_RequestDenied", Message: "Insufficient privileges to complete the operation."}, false},
+		"refused altogether": {graphsim.Fault{Times: 1000, Status: 400, Code: "BadRequest", Message: "No."}, false},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.row("contoso.com", "row", "Action", "invite")
+			first := w.submit("ana@contoso.com")
+			w.settle(2)
+			test.fault.Match = graphsim.Match{Method: http.MethodGet, Path: "/v1.0/users"}
+			w.order(test.fault)
+			again := w.submit("ana@contoso.com")
+			w.deliverAll()
+			gate, err := w.store.Gate(t.Context())
+			if err != nil || gate.HeldUntil.After(w.now) != (name == "throttled") {
+				t.Errorf("gate %+v, %v", gate, err)
+			}
+			if waits := w.load(again).State == workflow.Inviting; waits != test.waits {
+				t.Errorf("waits: %v; history %v", waits, w.whats(again))
+			}
+			w.settle(3)
+			r := w.wantState(again, workflow.Done)
+			if r.RepeatOf != first || len(w.tenant.Invitations()) != 1 {
+				t.Errorf("%+v, %d invitations", r, len(w.tenant.Invitations()))
+			}
+		})
+	}
+}
+
+func TestAGuestWhoMayNotBeVisibleYetIsNotAskedFor(t *testing.T) {
+	w := newWorld(t)
+	w.row("contoso.com", "row", "Action", "invite")
+	w.submit("ana@contoso.com")
+	w.deliverAll()
+	for _, test := range []struct {
+		after time.Duration
+		asks  int
+	}{{29 * time.Minute, 0}, {2 * time.Minute, 1}} {
+		w.now = w.now.Add(test.after)
+		before := w.tenant.Calls()["GET /v1.0/users"]
+		id := w.submit("ana@contoso.com")
+		w.deliverAll()
+		w.wantState(id, workflow.Done)
+		if asks := w.tenant.Calls()["GET /v1.0/users"] - before; asks != test.asks {
+			t.Errorf("%d look-ups after %v more", asks, test.after)
+		}
+	}
+}

@@ -1,0 +1,90 @@
+package workflow_test
+
+import (
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"guestlist/handlers/workflow"
+)
+
+// TestTheManualKnowsTheLines holds the table for operators to the lines that the program promises.
+func TestTheManualKnowsTheLines(t *testing.T) {
+	page, err := os.ReadFile("../../docs/operations.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, found := strings.Cut(string(page), "<!-- lines -->\n")
+	table, _, closed := strings.Cut(rest, "<!-- /lines -->")
+	if !found || !closed {
+		t.Fatal("the page has no table of lines")
+	}
+	var documented []workflow.Line
+	for i, line := range strings.Split(strings.TrimSpace(table), "\n") {
+		if i < 2 {
+			continue
+		}
+		cells := strings.Split(strings.Trim(line, "|"), "|")
+		if len(cells) != 4 || len(strings.TrimSpace(cells[3])) < 20 {
+			t.Fatalf("line %d of the table has no four cells with something to do in the last", i+1)
+		}
+		var row workflow.Line
+		row.Message = strings.Trim(strings.TrimSpace(cells[0]), "`")
+		err = row.Level.UnmarshalText([]byte(strings.TrimSpace(cells[1])))
+		if err != nil {
+			t.Fatalf("line %d: %v", i+1, err)
+		}
+		for field := range strings.SplitSeq(cells[2], ",") {
+			row.Fields = append(row.Fields, strings.Trim(strings.TrimSpace(field), "`"))
+		}
+		documented = append(documented, row)
+	}
+	if diff := cmp.Diff(workflow.Lines(), documented); diff != "" {
+		t.Errorf("(-program +manual):\n%s", diff)
+	}
+}
+
+// wantLine fails unless the log has the stable line, with its level and all its fields.
+func (w *world) wantLine(message string, times int) {
+	w.t.Helper()
+	i := slices.IndexFunc(workflow.Lines(), func(line workflow.Line) bool { return line.Message == message })
+	if i < 0 {
+		w.t.Fatalf("%q is no stable line", message)
+	}
+	line := workflow.Lines()[i]
+	seen := 0
+	for text := range strings.Lines(w.log.String()) {
+		if !strings.Contains(text, "msg="+quotedForLog(message)+" ") && !strings.HasSuffix(strings.TrimSpace(text), "msg="+quotedForLog(message)) {
+			continue
+		}
+		seen++
+		if !strings.Contains(text, "level="+line.Level.String()+" ") {
+			w.t.Errorf("not of level %s: %s", line.Level, text)
+		}
+		for _, field := range line.Fields {
+			if !strings.Contains(text, " "+field+"=") {
+				w.t.Errorf("without the field %s: %s", field, text)
+			}
+		}
+	}
+	if seen != times {
+		w.t.Errorf("the line %q came %d times, want %d:\n%s", message, seen, times, w.log)
+	}
+}
+
+// quotedForLog returns the message as slog's text form has it.
+func quotedForLog(message string) string {
+	if strings.Contains(message, " ") {
+		return `"` + message + `"`
+	}
+	return message
+}
+
+func TestEachRunOfUpkeepSaysSo(t *testing.T) {
+	w := newWorld(t)
+	w.settleMinutes(3)
+	w.wantLine(workflow.LineUpkeep, 3)
+}

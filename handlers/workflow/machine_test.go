@@ -1,0 +1,624 @@
+package workflow_test
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"guestlist/handlers/dev/graphsim"
+	"guestlist/handlers/policy"
+	"guestlist/handlers/problem"
+	"guestlist/handlers/submission"
+	"guestlist/handlers/workflow"
+)
+
+func TestATrustedPartnerIsInvitedWithWhatTheRowGrants(t *testing.T) {
+	w := newWorld(t)
+	w.row("contoso.com", "trusted", "Action", "invite", "Groups", groupOne+", "+groupTwo, "Sponsors", sponsor,
+		"RedirectUrl", "https://portal.example.com/start", "MessageLanguage", "fr-FR")
+	id := w.submit("ana@contoso.com")
+	w.settle(1)
+
+	r := w.wantState(id, workflow.Done)
+	w.wantTenant(1, 1, 2)
+	sent := w.tenant.Invitations()[0]
+	if sent.Email != "ana@contoso.com" || sent.DisplayName != "Ana Silva" || sent.RedirectURL != "https://portal.example.com/start" ||
+		sent.MessageLanguage != "fr-FR" || !sent.SendInvitation || sent.UserType != "Guest" || !slices.Equal(sent.Sponsors, []string{sponsor}) {
+		t.Errorf("the invitation is %+v", sent)
+	}
+	for _, grant := range r.Grants {
+		if grant.State != workflow.GrantAdded {
+			t.Errorf("grant %+v", grant)
+		}
+	}
+	if r.Decision == nil || r.Decision.Row == nil || r.Decision.Row.Name != "trusted" {
+		t.Errorf("the decision does not keep the deciding row: %+v", r.Decision)
+	}
+	if want := []string{"received", "decided", "invited", "granted"}; !slices.Equal(w.whats(id), want) {
+		t.Errorf("history %v, want %v", w.whats(id), want)
+	}
+}
+
+func TestDefaultsComeFromTheSubmissionAndTheSettings(t *testing.T) {
+	w := newWorld(t)
+	w.row("contoso.com", "trusted", "Action", "invite")
+	id := w.submit("ana@contoso.com")
+	w.settle(1)
+	w.wantState(id, workflow.Done)
+	sent := w.tenant.Invitations()[0]
+	if sent.RedirectURL != "https://landing.example.com" || sent.MessageLanguage != "pt-PT" {
+		t.Errorf("the invitation is %+v", sent)
+	}
+}
+
+func TestOnlyAnInviteDecisionReachesTheDirectory(t *testing.T) {
+	tests := map[string]struct {
+		columns []any
+		want    workflow.State
+	}{
+		"no row":         {nil, workflow.Review},
+		"review":         {[]any{"Action", "review"}, workflow.Review},
+		"deny":           {[]any{"Action", "deny"}, workflow.Denied},
+		"typing error":   {[]any{"Action", "invite", "AutoAprove", true}, workflow.Review},
+		"unknown action": {[]any{"Action", "invites"}, workflow.Review},
+		"no action":      {[]any{"Note", "to be filled in"}, workflow.Review},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			if test.columns != nil {
+				w.row("contoso.com", "row", test.columns...)
+			}
+			id := w.submit("ana@contoso.com")
+			w.settle(1)
+			w.wantState(id, test.want)
+			w.wantTenant(0, 0, 0)
+			if calls := w.tenant.Calls(); len(calls) != 0 {
+				t.Errorf("the directory was called: %v", calls)
+			}
+		})
+	}
+}
+
+func TestUnreadableRowsAreTriedAgainAndThenAPersonDecides(t *testing.T) {
+	t.Run("passing", func(t *testing.T) {
+		w := newWorld(t)
+		w.row("contoso.com", "trusted", "Action", "invite")
+		failures := 2
+		w.interrupt = func(op string, after bool) error {
+			if op == "Rows" && !after && failures > 0 {
+				failures--
+				return unavailable
+			}
+			return nil
+		}
+		id := w.submit("ana@contoso.com")
+		w.settle(1)
+		w.wantState(id, workflow.Done)
+		w.wantTenant(1, 1, 0)
+	})
+	t.Run("lasting", func(t *testing.T) {
+		w := newWorld(t)
+		w.row("contoso.com", "trusted", "Action", "invite")
+		w.interrupt = func(op string, _ bool) error {
+			if op == "Rows" {
+				return unavailable
+			}
+			return nil
+		}
+		id := w.submit("ana@contoso.com")
+		w.settle(2)
+		w.wantState(id, workflow.Review)
+		w.wantTenant(0, 0, 0)
+	})
+}
+
+func TestASecondSignUpOfTheAddressMakesNoSecondGuest(t *testing.T) {
+	t.Run("later", func(t *testing.T) {
+		w := newWorld(t)
+		w.row("contoso.com", "trusted", "Action", "invite", "Groups", groupOne)
+		first := w.submit("ana@contoso.com")
+		w.settle(1)
+		w.row("contoso.com", "trusted", "Action", "invite", "Groups", groupTwo)
+		second := w.submit("Ana@Contoso.COM")
+		w.settle(1)
+		w.wantState(first, workflow.Done)
+		r := w.wantState(second, workflow.Done)
+		if r.RepeatOf != first {
+			t.Errorf("the second request is a repeat of %q, want %q", r.RepeatOf, first)
+		}
+		// One mail and one guest; the second row's group is granted to the guest that is there.
+		w.wantTenant(1, 1, 2)
+	})
+	t.Run("at the same time", func(t *testing.T) {
+		w := newWorld(t)
+		w.row("contoso.com", "trusted", "Action", "invite", "Groups", groupOne)
+		first := w.submit("ana@contoso.com")
+		second := w.submit("ana@contoso.com")
+		// The second one runs to its wait in the middle of the first one's call to the directory.
+		nested := false
+		w.interrupt = func(op string, after bool) error {
+			if op == "Invite" && !after && !nested {
+				nested = true
+				err := w.deliver()
+				if err != nil {
+					t.Errorf("the second delivery: %v", err)
+				}
+			}
+			return nil
+		}
+		w.settle(1)
+		w.wantState(first, workflow.Done)
+		if r := w.wantState(second, workflow.Done); r.RepeatOf != first {
+			t.Errorf("repeat of %q, want %q", r.RepeatOf, first)
+		}
+		w.wantTenant(1, 1, 1)
+	})
+	t.Run("after the first was refused for good", func(t *testing.T) {
+		w := newWorld(t)
+		w.row("contoso.com", "trusted", "Action", "invite")
+		w.order(graphsim.Fault{Match: graphsim.Match{Method: http.MethodPost, Path: "/v1.0/invitations"}, Times: 1,
+			Status: 400, Code: "BadRequest", Message: "This user can't be invited to this directory."})
+		first := w.submit("ana@contoso.com")
+		w.settle(1)
+		w.wantState(first, workflow.Failed)
+		second := w.submit("ana@contoso.com")
+		w.settle(1)
+		if r := w.wantState(second, workflow.Done); r.RepeatOf != "" {
+			t.Errorf("the request counts as a repeat of one that came to nothing: %q", r.RepeatOf)
+		}
+		w.wantTenant(1, 1, 0)
+	})
+}
+
+func TestADoubledMessageDoesNothingTwice(t *testing.T) {
+	w := newWorld(t)
+	w.row("contoso.com", "trusted", "Action", "invite", "Groups", groupOne)
+	id := w.submit("ana@contoso.com")
+	w.queue = append(w.queue, w.queue[0], w.queue[0])
+	w.settle(1)
+	w.queue = append(w.queue, submission.Message{ID: id})
+	w.settle(1)
+	w.wantState(id, workflow.Done)
+	w.wantTenant(1, 1, 1)
+	if n := len(w.whats(id)); n != 4 {
+		t.Errorf("history has %d entries: %v", n, w.whats(id))
+	}
+}
+
+func TestAMessageForAnUnknownRequestEnds(t *testing.T) {
+	w := newWorld(t)
+	id, err := submission.NewID(w.now, w.random)
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = w.store.Wait(t.Context(), id, w.now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.settle(1)
+	due, err := w.store.Due(t.Context(), w.now.Add(24*time.Hour), 10)
+	if err != nil || len(due) != 0 {
+		t.Errorf("due %v, error %v: the note of a request that does not exist is never removed", due, err)
+	}
+}
+
+// TestTheDirectorysFaults orders each kind of fault and looks at how it ends.
+func TestTheDirectorysFaults(t *testing.T) {
+	invitations := graphsim.Match{Method: http.MethodPost, Path: "/v1.0/invitations"}
+	members := graphsim.Match{Method: http.MethodPost, Path: "/v1.0/groups/" + groupOne + "/members/$ref"}
+	tests := map[string]struct {
+		fault       graphsim.Fault
+		want        workflow.State
+		invitations int
+		memberships int
+	}{
+		"throttled invitation":             {graphsim.Fault{Match: invitations, Times: 3, Status: 429, Headers: map[string]string{"Retry-After": "7"}}, workflow.Done, 1, 1},
+		"unavailable before the effect":    {graphsim.Fault{Match: invitations, Times: 2, Status: 503}, workflow.Done, 1, 1},
+		"answer lost after the effect":     {graphsim.Fault{Match: invitations, Times: 1, Status: 502, AfterEffect: true}, workflow.Done, 1, 1},
+		"connection dropped after effect":  {graphsim.Fault{Match: invitations, Times: 1, DropConnection: true, AfterEffect: true}, workflow.Done, 1, 1},
+		"page of a gateway":                {graphsim.Fault{Match: invitations, Times: 1, Status: 502, Body: "<html>bad gateway</html>", ContentType: "text/html"}, workflow.Done, 1, 1},
+		"forbidden for an hour":            {graphsim.Fault{Match: invitations, Times: 1, Status: 403, Code: "Authorization_RequestDenied", Message: "Insufficient privileges to complete the operation."}, workflow.Done, 1, 1},
+		"refused":                          {graphsim.Fault{Match: invitations, Times: 1, Status: 400, Code: "BadRequest", Message: "Invitee is in inviter tenant"}, workflow.Failed, 0, 0},
+		"throttled membership":             {graphsim.Fault{Match: members, Times: 3, Status: 429, Headers: map[string]string{"Retry-After": "30"}}, workflow.Done, 1, 1},
+		"membership added, answer lost":    {graphsim.Fault{Match: members, Times: 1, Status: 504, AfterEffect: true}, workflow.Done, 1, 1},
+		"group gone":                       {graphsim.Fault{Match: members, Times: 1, Status: 404, Code: "Request_ResourceNotFound", Message: "Resource '" + groupOne + "' does not exist or one of its queried reference-property objects are not present."}, workflow.Failed, 1, 0},
+		"guest visible after half an hour": {graphsim.Fault{Match: members, Times: 8, Status: 404, Code: "Request_ResourceNotFound", Message: "Resource 'x' does not exist or one of its queried reference-property objects are not present."}, workflow.Done, 1, 1},
+		"guest never visible":              {graphsim.Fault{Match: members, Times: 1000, Status: 404, Code: "Request_ResourceNotFound", Message: "Resource 'x' does not exist or one of its queried reference-property objects are not present."}, workflow.Failed, 1, 0},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.row("contoso.com", "trusted", "Action", "invite", "Groups", groupOne)
+			w.order(test.fault)
+			id := w.submit("ana@contoso.com")
+			w.settle(4)
+			r := w.wantState(id, test.want)
+			if got := [2]int{len(w.tenant.Invitations()), len(w.tenant.Memberships())}; got != [2]int{test.invitations, test.memberships} {
+				t.Errorf("invitations and memberships %v, want %d and %d; history %v", got, test.invitations, test.memberships, w.whats(id))
+			}
+			if !r.Due.IsZero() {
+				t.Errorf("an ended request is due at %v", r.Due)
+			}
+			due, err := w.store.Due(t.Context(), w.now.Add(1000*time.Hour), 10)
+			if err != nil || len(due) != 0 {
+				t.Errorf("still due: %v, %v", due, err)
+			}
+		})
+	}
+}
+
+// TestAnEndAtEveryInstructionIsRepaired ends the process before and after every single operation, one after the other, and looks at
+// what the next deliveries make of it: always one guest, one mail, each membership once, and the request done.
+func TestAnEndAtEveryInstructionIsRepaired(t *testing.T) {
+	kinds := map[string]func() error{
+		"killed":      func() error { panic(crash{}) },
+		"unavailable": func() error { return unavailable },
+	}
+	for kind, end := range kinds {
+		t.Run(kind, func(t *testing.T) {
+			for k := 0; ; k++ {
+				reached := false
+				t.Run(fmt.Sprintf("operation %d", k), func(t *testing.T) {
+					w := newWorld(t)
+					w.row("contoso.com", "trusted", "Action", "invite", "Groups", groupOne+" "+groupTwo, "MaxGuests", int32(5))
+					n := 0
+					w.interrupt = func(op string, after bool) error {
+						n++
+						if n-1 != k {
+							return nil
+						}
+						reached = true
+						t.Logf("ends at %s, after its effect: %v", op, after)
+						directory := op == "Invite" || op == "AddMember" || op == "FindGuest" || op == "FindUser"
+						if directory && kind == "unavailable" {
+							return problem.New(problem.DirectoryUnavailable, "the test lost the answer")
+						}
+						return end()
+					}
+					first := w.submit("ana@contoso.com")
+					second := w.submit("ana@contoso.com")
+					w.settle(2)
+					w.wantState(first, workflow.Done)
+					w.wantState(second, workflow.Done)
+					w.wantTenant(1, 1, 2)
+					w.wantSeats("contoso.com", "trusted", 1)
+					due, err := w.store.Due(t.Context(), w.now.Add(1000*time.Hour), 10)
+					if err != nil || len(due) != 0 {
+						t.Errorf("still due: %v, %v", due, err)
+					}
+				})
+				if !reached {
+					if k < 20 {
+						t.Fatalf("only %d operations were seen; the test does not reach what it is about", k)
+					}
+					return
+				}
+			}
+		})
+	}
+}
+
+func TestTwoInstancesOnOneMessageInviteOnce(t *testing.T) {
+	// The same message is delivered to a second instance in the middle of every operation of the first.
+	for k := 0; ; k++ {
+		reached := false
+		t.Run(fmt.Sprintf("operation %d", k), func(t *testing.T) {
+			w := newWorld(t)
+			w.row("contoso.com", "trusted", "Action", "invite", "Groups", groupOne)
+			id := w.submit("ana@contoso.com")
+			message := w.queue[0]
+			n := 0
+			w.interrupt = func(op string, after bool) error {
+				n++
+				if n-1 != k {
+					return nil
+				}
+				reached = true
+				err := w.newMachine().Advance(t.Context(), message)
+				if err != nil {
+					t.Logf("the second instance at %s (after: %v): %v", op, after, err)
+					w.queue = append(w.queue, message)
+				}
+				return nil
+			}
+			w.settle(2)
+			w.wantState(id, workflow.Done)
+			w.wantTenant(1, 1, 1)
+		})
+		if !reached {
+			return
+		}
+	}
+}
+
+func TestLogsAndHistoryHoldNoPersonalData(t *testing.T) {
+	w := newWorld(t)
+	w.row("ana@contoso.com", "ana herself", "Action", "invite", "Groups", groupOne)
+	w.order(graphsim.Fault{Match: graphsim.Match{Method: http.MethodPost, Path: "/v1.0/invitations"}, Times: 1, Status: 400,
+		Code: "BadRequest", Message: "The invited user ana@contoso.com already exists. https://login.microsoftonline.com/redeem?rd=secret"})
+	id := w.submit("ana@contoso.com")
+	w.settle(1)
+	w.submit("ana@contoso.com")
+	w.settle(1)
+	text := w.log.String()
+	events, err := w.store.History(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, event := range events {
+		text += event.Detail
+	}
+	text += w.load(id).Reason
+	for _, secret := range []string{"ana@contoso.com", "Silva", "redeem"} {
+		if strings.Contains(text, secret) {
+			t.Errorf("%q stands in the log or the history:\n%s", secret, text)
+		}
+	}
+}
+
+func TestProgressTellsNothingOfTheDecision(t *testing.T) {
+	outcomes := map[workflow.State]submission.Outcome{
+		workflow.Review: submission.OutcomeWaiting, workflow.Denied: submission.OutcomeRefused, workflow.Failed: submission.OutcomeRefused,
+		workflow.Inviting: submission.OutcomeInviting, workflow.Parked: submission.OutcomeInviting, workflow.Granting: submission.OutcomeInviting,
+		workflow.Done: submission.OutcomeInvited,
+	}
+	for state, outcome := range outcomes {
+		w := newWorld(t)
+		id := reached[state](w)
+		w.deliverAll()
+		w.wantState(id, state)
+		progress, err := w.machine.Progress(t.Context(), id)
+		// The outcome tells; whether it is shown is for the page to decide. All else is the same, even while work is left to do.
+		want := submission.Progress{Stage: submission.StageFinished, Outcome: outcome, Address: "a***@c…"}
+		if err != nil || progress != want {
+			t.Errorf("%s: progress %+v, want %+v, error %v", state, progress, want, err)
+		}
+	}
+	w := newWorld(t)
+	id, err := submission.NewID(w.now, w.random)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = w.machine.Progress(t.Context(), id)
+	if problem.CodeOf(err) != problem.NotFound {
+		t.Errorf("an unknown id gives %v", err)
+	}
+}
+
+func TestAnEditedRowCountsAtTheNextDecision(t *testing.T) {
+	w := newWorld(t)
+	w.row("contoso.com", "row", "Action", "deny")
+	first := w.submit("ana@contoso.com")
+	w.settle(1)
+	w.row("contoso.com", "row", "Action", "invite")
+	second := w.submit("bo@contoso.com")
+	w.settle(1)
+	w.wantState(first, workflow.Denied)
+	w.wantState(second, workflow.Done)
+}
+
+func TestNewNamesWhatIsMissing(t *testing.T) {
+	_, err := workflow.New(workflow.Config{})
+	for _, name := range []string{"Store", "Rows", "Seats", "Gates", "Poison", "Directory", "Users", "RedirectURL", "IntentLease", "Now", "Sleep", "Jitter"} {
+		if err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("%v does not name %s", err, name)
+		}
+	}
+}
+
+func (w *world) order(fault graphsim.Fault) {
+	w.t.Helper()
+	err := w.tenant.Order(fault)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func TestARepeatNeverInvitesInTheOwnersPlace(t *testing.T) {
+	w := newWorld(t)
+	w.row("contoso.com", "trusted", "Action", "invite")
+	w.order(graphsim.Fault{Match: graphsim.Match{Method: http.MethodPost, Path: "/v1.0/invitations"}, Times: 1, Status: 403,
+		Code: "Authorization_RequestDenied", Message: "Insufficient privileges to complete the operation."})
+	first := w.submit("ana@contoso.com")
+	w.deliverAll()
+	second := w.submit("ana@contoso.com")
+	w.deliverAll()
+	// The owner waits for the tenant and has no intent: the repeat must wait for it all the same.
+	w.wantState(first, workflow.Parked)
+	w.wantState(second, workflow.Inviting)
+	w.wantTenant(0, 0, 0)
+	w.settle(2)
+	w.wantState(first, workflow.Done)
+	if r := w.wantState(second, workflow.Done); r.RepeatOf != first {
+		t.Errorf("repeat of %q, want %q", r.RepeatOf, first)
+	}
+	w.wantTenant(1, 1, 0)
+}
+
+func TestADoubledMessageDoesNotCutAWaitShort(t *testing.T) {
+	w := newWorld(t)
+	w.row("contoso.com", "trusted", "Action", "invite")
+	w.order(graphsim.Fault{Match: graphsim.Match{Method: http.MethodPost, Path: "/v1.0/invitations"}, Times: 1, Status: 429,
+		Headers: map[string]string{"Retry-After": "600"}})
+	id := w.submit("ana@contoso.com")
+	w.queue = append(w.queue, w.queue[0], submission.Message{ID: id})
+	w.deliverAll()
+	r := w.wantState(id, workflow.Inviting)
+	w.wantTenant(0, 0, 0)
+	if wait := r.Due.Sub(w.now); wait < 600*time.Second {
+		t.Errorf("the request comes back after %v, though the directory asked for 10 minutes", wait)
+	}
+	w.settle(1)
+	w.wantState(id, workflow.Done)
+}
+
+func TestUpkeepDoesNotFillASlowQueueWithCopies(t *testing.T) {
+	w := newWorld(t)
+	id := w.submit("ana@contoso.com")
+	err := w.store.Wait(t.Context(), id, w.now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var sent outbox
+	for range 10 {
+		w.now = w.now.Add(lease / 11)
+		_, err := w.machine.Upkeep(t.Context(), &sent)
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(sent) != 1 {
+		t.Errorf("%d messages within the lease, want 1", len(sent))
+	}
+	w.now = w.now.Add(lease)
+	n, err := w.machine.Upkeep(t.Context(), &sent)
+	if err != nil || n != 1 {
+		t.Errorf("a lost message is not sent again: %d, %v", n, err)
+	}
+}
+
+// deliverAll delivers what is on the queue now; the clock stands still.
+func (w *world) deliverAll() {
+	w.t.Helper()
+	for len(w.queue) > 0 {
+		err := w.deliver()
+		if err != nil {
+			w.t.Fatal(err)
+		}
+	}
+}
+
+func TestARowsLimitsHold(t *testing.T) {
+	t.Run("in all", func(t *testing.T) {
+		w := newWorld(t)
+		w.row("contoso.com", "campaign", "Action", "invite", "MaxGuests", int32(2))
+		first, second, third := w.submit("ana@contoso.com"), w.submit("bo@contoso.com"), w.submit("cy@contoso.com")
+		w.settle(1)
+		w.wantState(first, workflow.Done)
+		w.wantState(second, workflow.Done)
+		if r := w.wantState(third, workflow.Review); !strings.Contains(r.Reason, "seats") {
+			t.Errorf("the reason is %q", r.Reason)
+		}
+		w.wantTenant(2, 2, 0)
+		w.wantSeats("contoso.com", "campaign", 2)
+	})
+	t.Run("by the day", func(t *testing.T) {
+		w := newWorld(t)
+		w.row("contoso.com", "campaign", "Action", "invite", "MaxPerDay", int32(1))
+		first, second := w.submit("ana@contoso.com"), w.submit("bo@contoso.com")
+		w.settle(24)
+		third := w.submit("cy@contoso.com")
+		w.settle(1)
+		w.wantState(first, workflow.Done)
+		w.wantState(second, workflow.Review)
+		w.wantState(third, workflow.Done)
+	})
+	t.Run("a repeat takes no second seat", func(t *testing.T) {
+		w := newWorld(t)
+		w.row("contoso.com", "campaign", "Action", "invite", "MaxGuests", int32(2))
+		w.submit("ana@contoso.com")
+		w.submit("ana@contoso.com")
+		w.settle(1)
+		w.wantSeats("contoso.com", "campaign", 1)
+	})
+	t.Run("a refused invitation gives its seat back", func(t *testing.T) {
+		w := newWorld(t)
+		w.row("contoso.com", "campaign", "Action", "invite", "MaxGuests", int32(1))
+		w.order(graphsim.Fault{Match: graphsim.Match{Method: http.MethodPost, Path: "/v1.0/invitations"}, Times: 1, Status: 400,
+			Code: "BadRequest", Message: "This user can't be invited to this directory."})
+		first := w.submit("ana@contoso.com")
+		w.settle(1)
+		w.wantState(first, workflow.Failed)
+		w.wantSeats("contoso.com", "campaign", 0)
+		second := w.submit("bo@contoso.com")
+		w.settle(1)
+		w.wantState(second, workflow.Done)
+	})
+	t.Run("two at once for the last seat", func(t *testing.T) {
+		w := newWorld(t)
+		w.row("contoso.com", "campaign", "Action", "invite", "MaxGuests", int32(1))
+		first, second := w.submit("ana@contoso.com"), w.submit("bo@contoso.com")
+		// The second one runs to its end between the first one's decision and its seat.
+		nested := false
+		w.interrupt = func(op string, after bool) error {
+			if op == "TakeSeat" && !after && !nested {
+				nested = true
+				return w.deliver()
+			}
+			return nil
+		}
+		w.settle(1)
+		w.wantState(first, workflow.Review)
+		w.wantState(second, workflow.Done)
+		w.wantTenant(1, 1, 0)
+		w.wantSeats("contoso.com", "campaign", 1)
+		// The address of the one that lost is free for a person's decision or a later sign-up.
+		w.row("contoso.com", "campaign", "Action", "invite", "MaxGuests", int32(2))
+		third := w.submit("ana@contoso.com")
+		w.settle(1)
+		if r := w.wantState(third, workflow.Done); r.RepeatOf != "" {
+			t.Errorf("a repeat of %s, which was not invited", r.RepeatOf)
+		}
+	})
+	t.Run("counters that can't be read", func(t *testing.T) {
+		w := newWorld(t)
+		w.row("contoso.com", "campaign", "Action", "invite", "MaxGuests", int32(1))
+		w.interrupt = func(op string, _ bool) error {
+			if op == "Used" {
+				return unavailable
+			}
+			return nil
+		}
+		id := w.submit("ana@contoso.com")
+		w.settle(2)
+		w.wantState(id, workflow.Review)
+		w.wantTenant(0, 0, 0)
+	})
+}
+
+func (w *world) wantSeats(partition, name string, want int) {
+	w.t.Helper()
+	used, err := w.store.Used(w.t.Context(), policy.RowKey{Partition: partition, Name: name}, policy.Day(w.now))
+	if err != nil || used.Guests != want {
+		w.t.Errorf("%d seats are taken, error %v, want %d", used.Guests, err, want)
+	}
+}
+
+func TestAGroupThatTheAppMayNotChangeIsGivenUpAfterADay(t *testing.T) {
+	w := newWorld(t)
+	w.row("contoso.com", "trusted", "Action", "invite", "Groups", groupOne+" "+groupTwo)
+	w.order(graphsim.Fault{Match: graphsim.Match{Method: http.MethodPost, Path: "/v1.0/groups/" + groupOne + "/members/$ref"}, Times: 1000, Status: 403,
+		Code: "Authorization_RequestDenied", Message: "Insufficient privileges to complete the operation."})
+	id := w.submit("ana@contoso.com")
+	w.settle(12)
+	w.wantState(id, workflow.Granting)
+	w.settle(18)
+	w.wantState(id, workflow.Failed)
+	w.wantTenant(1, 1, 1)
+}
+
+// The partner's language is the invitation's, as a BCP 47 tag, unless the row has another.
+func TestTheInvitationSpeaksThePartnersLanguage(t *testing.T) {
+	tests := []struct{ partner, row, want string }{
+		{"en", "", "en"}, {"ko", "", "ko"}, {"ja", "", "ja"}, {"de-AT", "", "de-AT"}, {"fr", "", "fr"}, {"es-419", "", "es-419"},
+		{"pt-BR", "", "pt-BR"}, {"zh-Hans", "", "zh-Hans"}, {"ar", "", "ar"}, {"", "", ""}, {"ar", "fr", "fr"}, {"", "fr", "fr"},
+	}
+	for _, test := range tests {
+		w := newWorld(t)
+		if test.row == "" {
+			w.row("contoso.com", "row", "Action", "invite")
+		} else {
+			w.row("contoso.com", "row", "Action", "invite", "MessageLanguage", test.row)
+		}
+		w.submit("ana@contoso.com", func(s *submission.Submission) { s.Language = test.partner })
+		w.settle(1)
+		invitations := w.tenant.Invitations()
+		if len(invitations) != 1 || invitations[0].MessageLanguage != test.want {
+			t.Errorf("partner %q, row %q: %+v, want one in %q", test.partner, test.row, invitations, test.want)
+		}
+	}
+}

@@ -1,0 +1,636 @@
+package workflow_test
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"guestlist/handlers/dev/graphsim"
+	"guestlist/handlers/problem"
+	"guestlist/handlers/submission"
+	"guestlist/handlers/workflow"
+)
+
+// tenantSays makes the directory refuse every invitation until it is told otherwise.
+func (w *world) tenantSays(message string) {
+	w.t.Helper()
+	w.order(graphsim.Fault{Match: graphsim.Match{Method: http.MethodPost, Path: "/v1.0/invitations"}, Times: 1_000_000, Status: 403,
+		Code: "Forbidden", Message: message})
+}
+
+const (
+	suspicious  = "Invitations are blocked for this directory due to suspicious activity. Please contact Microsoft support."
+	switchedOff = "Guest invitations not allowed for your company. Contact your company administrator for more details."
+)
+
+// attempts counts the invitations that reached the directory, refused ones included.
+func (w *world) attempts() int { return w.tenant.Calls()["POST /v1.0/invitations"] }
+
+func TestABlockedTenantIsLeftAloneUntilAnAdminActs(t *testing.T) {
+	w := newWorld(t)
+	w.row("contoso.com", "trusted", "Action", "invite", "Groups", groupOne)
+	w.tenantSays(suspicious)
+	var ids []submission.ID
+	for i := range 10 {
+		ids = append(ids, w.submit(fmt.Sprintf("partner.%d@contoso.com", i)))
+	}
+	w.settle(48)
+	if n := w.attempts(); n != 1 {
+		t.Errorf("%d invitations were tried against a blocked tenant, want 1", n)
+	}
+	for _, id := range ids {
+		w.wantState(id, workflow.Parked)
+		if n := len(w.whats(id)); n > 4 {
+			t.Errorf("two days of waiting left %d entries: %v", n, w.whats(id))
+		}
+	}
+	w.wantLine(workflow.LineBreakerOpened, 1)
+
+	w.tenant.ClearFaults()
+	w.settle(2)
+	if n := w.attempts(); n != 1 {
+		t.Errorf("%d invitations were tried before an admin closed the breaker", n)
+	}
+	w.closeBreaker()
+	w.settle(2)
+	for _, id := range ids {
+		w.wantState(id, workflow.Done)
+	}
+	w.wantTenant(10, 10, 10)
+}
+
+func TestAProbeFindsOutThatATenantTakesInvitationsAgain(t *testing.T) {
+	w := newWorld(t)
+	w.row("contoso.com", "trusted", "Action", "invite")
+	w.tenantSays(switchedOff)
+	var ids []submission.ID
+	for i := range 10 {
+		ids = append(ids, w.submit(fmt.Sprintf("partner.%d@contoso.com", i)))
+	}
+	w.settle(5)
+	if n := w.attempts(); n < 3 || n > 7 {
+		t.Errorf("%d attempts in five hours, want about one an hour", n)
+	}
+	w.tenant.ClearFaults()
+	w.settle(4)
+	for _, id := range ids {
+		w.wantState(id, workflow.Done)
+	}
+	w.wantTenant(10, 10, 0)
+	gate, err := w.store.Gate(t.Context())
+	if err != nil || gate.Cause != "" {
+		t.Errorf("the breaker is still open: %+v, %v", gate, err)
+	}
+	w.wantLine(workflow.LineBreakerClosed, 1)
+}
+
+func TestTheDaysBudgetHoldsAndTomorrowGoesOn(t *testing.T) {
+	w := newWorld(t)
+	w.pace = workflow.Pace{Daily: 3}
+	w.machine = w.newMachine()
+	w.row("contoso.com", "trusted", "Action", "invite")
+	var ids []submission.ID
+	for i := range 8 {
+		ids = append(ids, w.submit(fmt.Sprintf("partner.%d@contoso.com", i)))
+	}
+	for day, want := range []int{3, 6, 8} {
+		w.settle(14) // from 9 to 23 o'clock
+		if n := len(w.tenant.Invitations()); n != want {
+			t.Errorf("%d invitations by the end of day %d, want %d", n, day+1, want)
+		}
+		w.settle(10)
+	}
+	for _, id := range ids {
+		w.wantState(id, workflow.Done)
+	}
+	// Once a day, and not on the third.
+	w.wantLine(workflow.LineBudgetLow, 2)
+	w.wantLine(workflow.LineBudgetSpent, 2)
+}
+
+func TestPressureIsToldToEveryInstance(t *testing.T) {
+	w := newWorld(t)
+	w.pressure = new(workflow.Pressure)
+	w.machine = w.newMachine()
+	w.row("contoso.com", "trusted", "Action", "invite")
+	w.submit("ana@contoso.com")
+	for _, used := range []float64{0.85, 1.05, 0.9} {
+		w.pressure.Report(used)
+	}
+	w.deliverAll()
+	gate, err := w.store.Gate(t.Context())
+	if err != nil || gate.Pressure != 105 || gate.NextAt.Sub(w.now) < 500*time.Millisecond {
+		t.Errorf("gate %+v, %v", gate, err)
+	}
+	// Another instance, which has heard nothing of it, keeps the distance.
+	w.pressure = new(workflow.Pressure)
+	w.machine = w.newMachine()
+	before := w.now
+	w.submit("bo@contoso.com")
+	w.deliverAll()
+	w.wantTenant(2, 2, 0)
+	if w.now.Sub(before) < 500*time.Millisecond {
+		t.Errorf("it waited for %v", w.now.Sub(before))
+	}
+}
+
+func TestPressureIsToldAlsoByWhoHasToWait(t *testing.T) {
+	w := newWorld(t)
+	w.pressure = new(workflow.Pressure)
+	w.pace = workflow.Pace{Spacing: 10 * time.Minute}
+	w.machine = w.newMachine()
+	w.row("contoso.com", "trusted", "Action", "invite")
+	w.submit("ana@contoso.com")
+	w.deliverAll()
+	w.pressure.Report(1.2)
+	w.submit("bo@contoso.com")
+	w.deliverAll()
+	gate, err := w.store.Gate(t.Context())
+	if err != nil || gate.Pressure != 120 || len(w.tenant.Invitations()) != 1 {
+		t.Errorf("gate %+v, %v, %d invitations", gate, err, len(w.tenant.Invitations()))
+	}
+}
+
+func TestTheBudgetIsToldOnce(t *testing.T) {
+	w := newWorld(t)
+	w.pace = workflow.Pace{Daily: 10}
+	w.machine = w.newMachine()
+	w.row("contoso.com", "trusted", "Action", "invite")
+	for i := range 12 {
+		if i == 8 {
+			w.wantLine(workflow.LineBudgetLow, 1)
+			w.wantLine(workflow.LineBudgetSpent, 0)
+		}
+		w.submit(fmt.Sprintf("partner.%d@contoso.com", i))
+		w.deliverAll()
+	}
+	w.wantLine(workflow.LineBudgetLow, 1)
+	w.wantLine(workflow.LineBudgetSpent, 1)
+}
+
+func TestParkedRequestsLookAsSoonAsTheyAreWoken(t *testing.T) {
+	w := newWorld(t)
+	w.row("contoso.com", "trusted", "Action", "invite")
+	w.tenantSays(switchedOff)
+	id := w.submit("ana@contoso.com")
+	w.deliverAll()
+	if r := w.wantState(id, workflow.Parked); r.Due.Sub(w.now) < 30*time.Minute {
+		t.Errorf("it looks again at %v anyway", r.Due)
+	}
+	w.tenant.ClearFaults()
+	_, err := workflow.CloseBreaker(t.Context(), w.store, "desk@wingtiptoys.com", w.now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = w.store.Wait(t.Context(), id, w.now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.settleMinutes(3)
+	w.wantState(id, workflow.Done)
+}
+
+func TestGrantsWaitWhileTheDirectoryWantsRest(t *testing.T) {
+	w := newWorld(t)
+	w.row("contoso.com", "trusted", "Action", "invite", "Groups", groupOne)
+	member := graphsim.Match{Method: http.MethodPost, Path: "/v1.0/groups/" + groupOne + "/members/$ref"}
+	w.order(graphsim.Fault{Match: member, Times: 1, Status: 503})
+	first := w.submit("ana@contoso.com")
+	w.deliverAll()
+	w.wantState(first, workflow.Granting)
+	w.order(graphsim.Fault{Match: member, Times: 1, Status: 429, Headers: map[string]string{"Retry-After": "600"}})
+	second := w.submit("bo@contoso.com")
+	w.deliverAll()
+	w.wantState(second, workflow.Granting)
+	before := w.tenant.Calls()["POST /v1.0/groups/{id}/members/$ref"]
+	w.settleMinutes(8)
+	if after := w.tenant.Calls()["POST /v1.0/groups/{id}/members/$ref"]; after != before {
+		t.Errorf("%d memberships were tried while the directory wants rest", after-before)
+	}
+	w.settleMinutes(20)
+	if r := w.wantState(first, workflow.Done); r.Reason != "1 membership added, 0 there before, 0 refused" {
+		t.Errorf("reason %q", r.Reason)
+	}
+	w.wantState(second, workflow.Done)
+}
+
+func TestWhoWasWokenEarlyGoesOnAfterACrash(t *testing.T) {
+	w := newWorld(t)
+	w.row("contoso.com", "trusted", "Action", "invite")
+	w.tenantSays(switchedOff)
+	id := w.submit("ana@contoso.com")
+	w.deliverAll()
+	w.wantState(id, workflow.Parked)
+	w.tenant.ClearFaults()
+	_, err := workflow.CloseBreaker(t.Context(), w.store, "admin@example.com", w.now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.queue = append(w.queue, submission.Message{ID: id})
+	w.interrupt = func(op string, _ bool) error {
+		if op == "Claim" {
+			panic(crash{})
+		}
+		return nil
+	}
+	err = w.deliver()
+	if err == nil {
+		t.Fatal("the process lives")
+	}
+	w.interrupt = nil
+	// Long before the time at which it was to look at the breaker again.
+	w.deliverAll()
+	w.wantState(id, workflow.Done)
+}
+
+func TestThrottledGrantsStopEveryInstance(t *testing.T) {
+	w := newWorld(t)
+	w.row("contoso.com", "trusted", "Action", "invite", "Groups", groupOne)
+	w.order(graphsim.Fault{Match: graphsim.Match{Method: http.MethodPost, Path: "/v1.0/groups/" + groupOne + "/members/$ref"}, Times: 1, Status: 429,
+		Headers: map[string]string{"Retry-After": "600"}})
+	first := w.submit("ana@contoso.com")
+	w.deliverAll()
+	calls := func() (n int) {
+		for _, count := range w.tenant.Calls() {
+			n += count
+		}
+		return n
+	}
+	before := calls()
+	second := w.submit("bo@contoso.com")
+	w.deliverAll()
+	if calls() != before {
+		t.Errorf("%d calls while the directory asked to be left alone", calls()-before)
+	}
+	// Another instance learns of it at the gate, before it invites.
+	w.machine = w.newMachine()
+	w.submit("cy@contoso.com")
+	w.deliverAll()
+	if n := w.attempts(); n != 1 {
+		t.Errorf("%d invitations while the directory asked to be left alone", n)
+	}
+	w.settle(1)
+	w.wantState(first, workflow.Done)
+	w.wantState(second, workflow.Done)
+	w.wantTenant(3, 3, 3)
+}
+
+func TestAGuestIsLookedForForHalfAnHour(t *testing.T) {
+	w := newWorld(t)
+	w.row("contoso.com", "trusted", "Action", "invite", "Groups", groupOne)
+	id := w.submit("ana@contoso.com")
+	w.order(graphsim.Fault{Match: graphsim.Match{Method: http.MethodPost, Path: "/v1.0/groups/" + groupOne + "/members/$ref"}, Times: 1000, Status: 404,
+		Code: "Request_ResourceNotFound", Message: "Resource 'aaaaaaaa-1111-4000-8000-000000000001' does not exist or one of its queried reference-property objects are not present."})
+	start := w.now
+	for w.stateOf(id) != workflow.Failed && w.now.Sub(start) < 6*time.Hour {
+		w.settleMinutes(1)
+	}
+	r := w.wantState(id, workflow.Failed)
+	if waited := w.now.Sub(r.Created); waited < 30*time.Minute || waited > 2*time.Hour {
+		t.Errorf("given up after %v", waited)
+	}
+	if r.Grants[0].State != workflow.GrantFailed || !strings.Contains(r.Grants[0].Note, "still did not know the guest") {
+		t.Errorf("grant %+v", r.Grants[0])
+	}
+	w.wantLine(workflow.LineFailed, 1)
+}
+
+func TestAGroupWhoseAnswerNobodyUnderstandsIsGivenUp(t *testing.T) {
+	w := newWorld(t)
+	w.row("contoso.com", "trusted", "Action", "invite", "Groups", groupOne+" "+groupTwo)
+	w.order(graphsim.Fault{Match: graphsim.Match{Method: http.MethodPost, Path: "/v1.0/groups/" + groupOne + "/members/$ref"}, Times: 1000, Status: 403,
+		Body: "<html>No.</html>", ContentType: "text/html", Headers: map[string]string{"request-id": "5f1c3cd2-0000-4000-8000-000000000001"}})
+	id := w.submit("ana@contoso.com")
+	w.settle(4)
+	r := w.wantState(id, workflow.Failed)
+	if len(r.Grants) != 2 || !strings.Contains(r.Grants[0].Note, "request-id") || r.Grants[1].State != workflow.GrantAdded {
+		t.Errorf("grants %+v", r.Grants)
+	}
+}
+
+func TestAForbiddenGroupKeepsNoOtherWaiting(t *testing.T) {
+	w := newWorld(t)
+	w.row("contoso.com", "trusted", "Action", "invite", "Groups", groupOne+" "+groupTwo)
+	w.order(graphsim.Fault{Match: graphsim.Match{Method: http.MethodPost, Path: "/v1.0/groups/" + groupOne + "/members/$ref"}, Times: 2, Status: 403,
+		Code: "Authorization_RequestDenied", Message: "Insufficient privileges to complete the operation."})
+	id := w.submit("ana@contoso.com")
+	w.settleMinutes(5)
+	w.wantState(id, workflow.Granting)
+	w.wantTenant(1, 1, 1)
+	w.settle(3)
+	w.wantState(id, workflow.Done)
+	w.wantTenant(1, 1, 2)
+}
+
+func TestAForbiddenGroupIsTriedForADay(t *testing.T) {
+	path := "/v1.0/groups/" + groupOne + "/members/$ref"
+	// What was waited for before does not count, nor how often.
+	for name, before := range map[string]int{"at once": 0, "after an outage": 40} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.row("contoso.com", "trusted", "Action", "invite", "Groups", groupOne)
+			if before > 0 {
+				w.order(graphsim.Fault{Match: graphsim.Match{Method: http.MethodPost, Path: path}, Times: before, Status: 503})
+			}
+			w.order(graphsim.Fault{Match: graphsim.Match{Method: http.MethodPost, Path: path}, Times: 1000, Status: 403,
+				Code: "Authorization_RequestDenied", Message: "Insufficient privileges to complete the operation."})
+			id := w.submit("ana@contoso.com")
+			w.settle(1)
+			for hours := 1; w.load(id).Grants[0].Forbidden.IsZero(); hours++ {
+				if hours > 100 {
+					t.Fatal("the group is never forbidden")
+				}
+				w.settle(1)
+			}
+			w.settle(22)
+			w.wantState(id, workflow.Granting)
+			w.settle(4)
+			r := w.wantState(id, workflow.Failed)
+			if r.Grants[0].State != workflow.GrantFailed {
+				t.Errorf("grants %+v", r.Grants)
+			}
+			w.tenant.ClearFaults()
+			_, err := w.desk().Retry(t.Context(), id)
+			if err != nil {
+				t.Fatal(err)
+			}
+			w.settle(1)
+			if r := w.wantState(id, workflow.Done); !r.Grants[0].Forbidden.IsZero() {
+				t.Errorf("grants %+v", r.Grants)
+			}
+		})
+	}
+}
+
+// stateOf returns the request's state, or "" before it is recorded.
+func (w *world) stateOf(id submission.ID) workflow.State {
+	r, err := w.store.Load(w.t.Context(), id)
+	if err != nil {
+		return ""
+	}
+	return r.State
+}
+
+func TestInvitationsKeepTheirDistance(t *testing.T) {
+	w := newWorld(t)
+	w.pace = workflow.Pace{Spacing: 30 * time.Second}
+	w.machine = w.newMachine()
+	w.row("contoso.com", "trusted", "Action", "invite")
+	for i := range 5 {
+		w.submit(fmt.Sprintf("partner.%d@contoso.com", i))
+	}
+	w.settle(1)
+	var sent []time.Time
+	for _, invitation := range w.tenant.Invitations() {
+		at, err := time.Parse(time.RFC3339, invitation.At)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sent = append(sent, at)
+	}
+	slices.SortFunc(sent, time.Time.Compare)
+	if len(sent) != 5 {
+		t.Fatalf("%d invitations", len(sent))
+	}
+	for i := range sent[1:] {
+		if gap := sent[i+1].Sub(sent[i]); gap < 30*time.Second {
+			t.Errorf("%v between two invitations", gap)
+		}
+	}
+}
+
+func TestThrottlingStopsEveryInstance(t *testing.T) {
+	w := newWorld(t)
+	w.row("contoso.com", "trusted", "Action", "invite")
+	w.order(graphsim.Fault{Match: graphsim.Match{Method: http.MethodPost, Path: "/v1.0/invitations"}, Times: 1, Status: 429,
+		Headers: map[string]string{"Retry-After": "600"}})
+	first := w.submit("ana@contoso.com")
+	w.deliverAll()
+	second := w.submit("bo@contoso.com")
+	w.machine = w.newMachine()
+	w.deliverAll()
+	if n := w.attempts(); n != 1 {
+		t.Errorf("%d attempts while the directory asked for ten minutes of rest", n)
+	}
+	w.settle(1)
+	w.wantState(first, workflow.Done)
+	w.wantState(second, workflow.Done)
+	w.wantTenant(2, 2, 0)
+}
+
+func TestAnAnswerThatNobodyUnderstandsIsGivenUp(t *testing.T) {
+	w := newWorld(t)
+	w.row("contoso.com", "trusted", "Action", "invite", "MaxGuests", int32(1))
+	w.order(graphsim.Fault{Match: graphsim.Match{Method: http.MethodPost, Path: "/v1.0/invitations"}, Times: 1000, Status: 418,
+		Code: "Teapot", Message: "Short and stout."})
+	id := w.submit("ana@contoso.com")
+	w.settle(6)
+	r := w.wantState(id, workflow.Failed)
+	if !strings.Contains(r.Reason, "request-id") {
+		t.Errorf("the reason does not name the directory's id of the call: %q", r.Reason)
+	}
+	if n := w.attempts(); n < 3 || n > 10 {
+		t.Errorf("%d attempts, want a few", n)
+	}
+	w.wantSeats("contoso.com", "trusted", 0)
+}
+
+// closeBreaker is what an admin does.
+func (w *world) closeBreaker() {
+	w.t.Helper()
+	gate, err := w.store.Gate(w.t.Context())
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	if gate.Cause != problem.DirectorySuspicious {
+		w.t.Errorf("the breaker is open because of %q", gate.Cause)
+	}
+	_, err = workflow.CloseBreaker(w.t.Context(), w.store, "desk@wingtiptoys.com", w.now)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func TestAProbeClosesNoBreakerThatOnlyAPersonMayClose(t *testing.T) {
+	w := newWorld(t)
+	w.row("contoso.com", "trusted", "Action", "invite")
+	w.tenantSays(switchedOff)
+	id := w.submit("ana@contoso.com")
+	w.deliverAll()
+	w.wantState(id, workflow.Parked)
+	w.tenant.ClearFaults()
+	w.now = w.now.Add(2 * time.Hour)
+	w.interrupt = func(op string, after bool) error {
+		if op != "Invite" || !after {
+			return nil
+		}
+		// While the probe is on its way, another instance hears of a block.
+		gate, err := w.store.Gate(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		gate.Cause, gate.ProbeAt = problem.DirectorySuspicious, time.Time{}
+		_, err = w.store.SaveGate(t.Context(), gate)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return nil
+	}
+	w.queue = append(w.queue, submission.Message{ID: id})
+	w.deliverAll()
+	w.interrupt = nil
+	w.wantState(id, workflow.Done)
+	gate, err := w.store.Gate(t.Context())
+	if err != nil || gate.Cause != problem.DirectorySuspicious {
+		t.Errorf("gate %+v, %v", gate, err)
+	}
+	w.wantLine(workflow.LineBreakerClosed, 0)
+}
+
+func TestATurnIsLostIfTheTenantStopsMeanwhile(t *testing.T) {
+	tests := map[string]struct {
+		change func(*workflow.Gate, time.Time)
+		state  workflow.State
+	}{
+		"the breaker opens":           {func(g *workflow.Gate, _ time.Time) { g.Cause = problem.DirectorySuspicious }, workflow.Parked},
+		"the directory asks for rest": {func(g *workflow.Gate, now time.Time) { g.HeldUntil = now.Add(time.Hour) }, workflow.Inviting},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.pace = workflow.Pace{Spacing: 20 * time.Second}
+			w.machine = w.newMachine()
+			w.row("contoso.com", "trusted", "Action", "invite")
+			w.submit("ana@contoso.com")
+			w.deliverAll()
+			looks := 0
+			w.interrupt = func(op string, after bool) error {
+				if op != "Gate" || after {
+					return nil
+				}
+				looks++
+				if looks != 2 {
+					return nil
+				}
+				// The turn is booked, and this is the look when it has come.
+				w.interrupt = nil
+				gate, err := w.store.Gate(t.Context())
+				if err != nil {
+					t.Fatal(err)
+				}
+				test.change(&gate, w.now)
+				_, err = w.store.SaveGate(t.Context(), gate)
+				return err
+			}
+			id := w.submit("bo@contoso.com")
+			w.deliverAll()
+			w.wantState(id, test.state)
+			if n := w.attempts(); n != 1 {
+				t.Errorf("%d invitations left", n)
+			}
+		})
+	}
+}
+
+func TestATurnThatAnotherTookIsTakenAnew(t *testing.T) {
+	w := newWorld(t)
+	w.row("contoso.com", "trusted", "Action", "invite")
+	conflicts := 3
+	w.interrupt = func(op string, after bool) error {
+		if op != "SaveGate" || after || conflicts == 0 {
+			return nil
+		}
+		conflicts--
+		return problem.New(problem.Conflict, "another was faster")
+	}
+	id := w.submit("ana@contoso.com")
+	w.deliverAll()
+	w.wantState(id, workflow.Done)
+	gate, err := w.store.Gate(t.Context())
+	if err != nil || gate.Sent != 1 || conflicts != 0 {
+		t.Errorf("gate %+v, %v, %d conflicts are left", gate, err, conflicts)
+	}
+	// Nothing is sent where the gate can't be written.
+	w.interrupt = func(op string, after bool) error {
+		if op == "SaveGate" && !after {
+			return unavailable
+		}
+		return nil
+	}
+	w.submit("bo@contoso.com")
+	err = w.deliver()
+	if problem.CodeOf(err) != problem.StorageUnavailable || w.attempts() != 1 {
+		t.Errorf("%v, %d invitations", err, w.attempts())
+	}
+}
+
+func TestAMembershipThatMayBeOursSaysSo(t *testing.T) {
+	for name, killed := range map[string]bool{"there before": false, "added, and the process ended": true} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.row("contoso.com", "trusted", "Action", "invite", "Groups", groupOne)
+			guest, err := w.tenant.AddUser(graphsim.User{Mail: "ana@contoso.com", UserType: "Guest", CreationType: "Invitation", ExternalUserState: "Accepted"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			w.now = w.now.Add(time.Minute)
+			if !killed {
+				_, err = w.client.AddMember(t.Context(), groupOne, guest.ID)
+				if err != nil {
+					t.Fatal(err)
+				}
+			}
+			w.interrupt = func(op string, after bool) error {
+				if op == "AddMember" && after && killed {
+					killed = false
+					panic(crash{})
+				}
+				return nil
+			}
+			id := w.submit("ana@contoso.com")
+			w.settleMinutes(5)
+			r := w.wantState(id, workflow.Done)
+			doubtful := strings.Contains(r.Grants[0].Note, "an earlier attempt")
+			if r.Grants[0].State != workflow.GrantPresent || doubtful != (name != "there before") {
+				t.Errorf("%+v", r.Grants[0])
+			}
+		})
+	}
+}
+
+func TestAGroupThatNeverAnswersKeepsNoOtherWaiting(t *testing.T) {
+	w := newWorld(t)
+	const groupThree = "aaaaaaaa-0000-4000-8000-000000000003"
+	w.row("contoso.com", "trusted", "Action", "invite", "Groups", groupOne+" "+groupTwo+" "+groupThree)
+	w.order(graphsim.Fault{Match: graphsim.Match{Method: http.MethodPost, Path: "/v1.0/groups/" + groupTwo + "/members/$ref"}, Times: 1_000_000, Status: 500})
+	id := w.submit("ana@contoso.com")
+	w.settle(1)
+	r := w.wantState(id, workflow.Granting)
+	if r.Grants[0].State != workflow.GrantAdded || r.Grants[1].State != workflow.GrantPending || r.Grants[2].State != workflow.GrantAdded {
+		t.Errorf("grants %+v", r.Grants)
+	}
+	w.tenant.ClearFaults()
+	w.settle(1)
+	w.wantState(id, workflow.Done)
+	w.wantTenant(1, 1, 3)
+}
+
+func TestOneGroupsOddAnswersDoNotCountAgainstAnother(t *testing.T) {
+	w := newWorld(t)
+	w.row("contoso.com", "trusted", "Action", "invite", "Groups", groupOne+" "+groupTwo)
+	odd := func(group string, times int) {
+		w.order(graphsim.Fault{Match: graphsim.Match{Method: http.MethodPost, Path: "/v1.0/groups/" + group + "/members/$ref"}, Times: times, Status: 403,
+			Body: "<html>No.</html>", ContentType: "text/html"})
+	}
+	odd(groupOne, 1000)
+	odd(groupTwo, 3)
+	id := w.submit("ana@contoso.com")
+	w.settle(6)
+	r := w.wantState(id, workflow.Failed)
+	if r.Grants[0].State != workflow.GrantFailed || r.Grants[1].State != workflow.GrantAdded {
+		t.Errorf("grants %+v", r.Grants)
+	}
+}

@@ -1,0 +1,106 @@
+package workflow
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"time"
+
+	"guestlist/handlers/problem"
+	"guestlist/handlers/submission"
+)
+
+// Poison is a queue message that is none of ours, kept so that a person can look at it.
+type Poison struct {
+	// ID is the queue's id of the message. Keeping the same one again changes nothing.
+	ID string
+	// At is when it was kept.
+	At time.Time
+	// Body is the message as it came, at most 64 KiB.
+	Body []byte
+	// Why is what is wrong with it. It repeats nothing of the body.
+	Why string
+}
+
+// PoisonStore keeps messages that nobody could work with. Errors are *problem.Error: StorageUnavailable.
+type PoisonStore interface {
+	KeepPoison(ctx context.Context, poison Poison) error
+	// AllPoison returns every message that is kept, in any order.
+	AllPoison(ctx context.Context) ([]Poison, error)
+	// DropPoison forgets the message of that id, if it is kept.
+	DropPoison(ctx context.Context, id string) error
+}
+
+// Poisoned records what becomes of a message that failed too often: its request failed, with all that was submitted, so that a person can
+// take it up again. A message that is none of ours is kept for people to look at. An error means that the message must come again.
+func (m *Machine) Poisoned(ctx context.Context, messageID string, body []byte) error {
+	message, err := submission.DecodeMessage(body)
+	if err != nil {
+		return m.Keep(ctx, messageID, body, err)
+	}
+	m.config.Log.ErrorContext(ctx, LinePoisoned, "request", message.ID, "message", messageID)
+	if message.Kind != submission.Advance {
+		// What was wished is kept as a wish, and the request stands as it stood. If the wish was recorded, it is fulfilled all the same.
+		r, err := m.config.Store.Load(ctx, message.ID)
+		if err == nil {
+			err = m.bringBack(ctx, r)
+		}
+		if err != nil && problem.CodeOf(err) != problem.NotFound {
+			return fmt.Errorf("looking at what is wished of request %s: %w", message.ID, err)
+		}
+		return m.Keep(ctx, messageID, body, problem.New(problem.Internal, "the %s of request %s failed too often; replay it once the cause is gone", message.Kind, message.ID))
+	}
+	w := &work{Machine: m, log: m.config.Log.With("request", message.ID), broughtBy: message.Note}
+	w.request, err = m.config.Store.Load(ctx, message.ID)
+	switch {
+	case err == nil:
+		if w.request.State.ended() {
+			return m.bringBack(ctx, w.request)
+		}
+	case problem.CodeOf(err) != problem.NotFound:
+		return fmt.Errorf("loading request %s: %w", message.ID, err)
+	case message.Submission == nil:
+		w.log.WarnContext(ctx, "a message failed too often, and its request is not recorded; nothing to do")
+		return nil
+	default:
+		w.request = Request{ID: message.ID, Submission: *message.Submission, State: Received, Since: m.config.Now(), Created: m.config.Now()}
+		w.note(Received, "received", "the submission was taken from the poison queue")
+	}
+	w.note(Failed, "poisoned", "its message failed too often; the log tells why. Once the cause is gone, take the request up again")
+	err = m.bringBack(ctx, w.request)
+	if err != nil {
+		return err
+	}
+	_, err = w.finish(ctx)
+	return err
+}
+
+// bringBack notes that a request is due soon of which something is still wished that no message asks for any more.
+func (m *Machine) bringBack(ctx context.Context, r Request) error {
+	if r.atRest() {
+		return nil
+	}
+	err := m.config.Store.Wait(ctx, r.ID, m.config.Now().Add(m.config.IntentLease))
+	if err != nil {
+		return fmt.Errorf("noting when request %s is due: %w", r.ID, err)
+	}
+	return nil
+}
+
+// Keep keeps a message that makes no sense, so that a person can look at it; why says what is wrong with it and repeats nothing of it. Once it
+// returns nil, the message may be forgotten: another attempt would find the same.
+//
+// A message of which the host did not say the id goes by what is in it: another one without must not pass for it.
+func (m *Machine) Keep(ctx context.Context, messageID string, body []byte, why error) error {
+	if messageID == "" {
+		sum := sha256.Sum256(body)
+		messageID = "sha256-" + hex.EncodeToString(sum[:])
+	}
+	err := m.config.Poison.KeepPoison(ctx, Poison{ID: messageID, At: m.config.Now(), Body: body, Why: why.Error()})
+	if err != nil {
+		return fmt.Errorf("keeping a message: %w", err)
+	}
+	m.config.Log.ErrorContext(ctx, LineKept, "message", messageID, "error", why)
+	return nil
+}

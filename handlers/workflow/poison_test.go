@@ -1,0 +1,126 @@
+package workflow_test
+
+import (
+	"strings"
+	"testing"
+
+	"guestlist/handlers/submission"
+	"guestlist/handlers/workflow"
+)
+
+func (w *world) poisoned(body []byte) {
+	w.t.Helper()
+	for range 2 { // delivered twice, as any message may be
+		err := w.machine.Poisoned(w.t.Context(), "800ae4b3-0000-4000-8000-000000000001", body)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+	}
+}
+
+func TestAMessageThatFailedTooOftenIsNotLost(t *testing.T) {
+	w := newWorld(t)
+	w.row("contoso.com", "row", "Action", "invite")
+	id := w.submit("ana@contoso.com")
+	body, err := w.queue[0].Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.queue = nil
+	w.poisoned(body)
+	r := w.wantState(id, workflow.Failed)
+	if r.Submission.Email.String() != "ana@contoso.com" {
+		t.Error("what was submitted is gone")
+	}
+	if n := len(w.whats(id)); n != 2 {
+		t.Errorf("history %v", w.whats(id))
+	}
+	_, err = w.desk().Retry(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.settle(1)
+	w.wantState(id, workflow.Done)
+	w.wantTenant(1, 1, 0)
+
+	// What has come to an end otherwise stays as it is.
+	w.poisoned(body)
+	w.wantState(id, workflow.Done)
+	w.wantLine(workflow.LinePoisoned, 4)
+	w.wantLine(workflow.LineFailed, 1)
+}
+
+func TestAWishThatFailedTooOftenIsKept(t *testing.T) {
+	w := newWorld(t)
+	w.row("contoso.com", "row", "Action", "invite")
+	id := w.submit("ana@contoso.com")
+	w.deliverAll()
+	body, err := submission.Message{ID: id, Kind: submission.Withdraw}.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.poisoned(body)
+	w.wantState(id, workflow.Done)
+	kept, err := w.store.AllPoison(t.Context())
+	if err != nil || len(kept) != 1 || string(kept[0].Body) != string(body) {
+		t.Errorf("kept %+v, %v", kept, err)
+	}
+}
+
+func TestARequestThatWaitedIsFailedAndNoLongerDue(t *testing.T) {
+	w := newWorld(t)
+	w.row("contoso.com", "row", "Action", "invite")
+	w.tenantSays(suspicious)
+	id := w.submit("ana@contoso.com")
+	w.settle(1)
+	w.wantState(id, workflow.Parked)
+	body, err := submission.Message{ID: id}.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.poisoned(body)
+	// The note that is still there brings a message, which finds nothing to do and removes it.
+	w.settle(1)
+	w.wantState(id, workflow.Failed)
+	due, err := w.store.Due(t.Context(), w.now.AddDate(1, 0, 0), 10)
+	if err != nil || len(due) != 0 {
+		t.Errorf("due %v, %v", due, err)
+	}
+}
+
+func TestAMessageThatIsNoneOfOursIsKeptAndHarmsNothing(t *testing.T) {
+	w := newWorld(t)
+	w.poisoned([]byte(`{"email":"ana@contoso.com"}`))
+	kept, err := w.store.AllPoison(t.Context())
+	if err != nil || len(kept) != 1 || string(kept[0].Body) != `{"email":"ana@contoso.com"}` || kept[0].Why == "" {
+		t.Errorf("kept %+v, %v", kept, err)
+	}
+	w.wantLine(workflow.LineKept, 2)
+	if strings.Contains(w.log.String(), "ana@") || strings.Contains(kept[0].Why, "ana@") {
+		t.Error("the log repeats the message")
+	}
+
+	// Nor is one for a request that was never recorded.
+	id, err := submission.NewID(w.now, w.random)
+	if err != nil {
+		t.Fatal(err)
+	}
+	body, err := submission.Message{ID: id}.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.poisoned(body)
+	w.settle(1)
+	w.wantTenant(0, 0, 0)
+}
+
+func TestMessagesWithoutAnIDAreAllKept(t *testing.T) {
+	w := newWorld(t)
+	for _, body := range []string{"one", "another", "one"} {
+		w.keep("", body)
+	}
+	kept := w.kept()
+	if len(kept) != 2 || kept[0] == "" || kept[1] == "" {
+		t.Errorf("kept are %q", kept)
+	}
+}

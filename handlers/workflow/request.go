@@ -1,0 +1,163 @@
+package workflow
+
+import (
+	"time"
+
+	"guestlist/handlers/policy"
+	"guestlist/handlers/submission"
+)
+
+// State is where a request stands.
+type State string
+
+const (
+	Received  State = "received"  // recorded, not decided yet
+	Review    State = "review"    // waits for a person
+	Approved  State = "approved"  // a person let the guest in; goes on by itself
+	Inviting  State = "inviting"  // decided; the invitation is the next effect, or is under way
+	Parked    State = "parked"    // waits for the tenant or for tomorrow's budget; the invitation is still to be sent
+	Granting  State = "granting"  // the guest exists; group memberships are being added
+	Done      State = "done"      // invited, with all grants
+	Denied    State = "denied"    // policy or a person said no
+	Cancelled State = "cancelled" // a person ended it
+	Failed    State = "failed"    // the directory said no for good; Reason says why
+)
+
+// Request is the record of a submission. Everything in it is stored; nothing of it is public (see submission.Progress).
+type Request struct {
+	ID         submission.ID
+	Submission submission.Submission
+	State      State
+	// Reason is one sentence for an admin on why the request stands where it stands. No personal data.
+	Reason string
+	// Words are what the person who brought the request to its state said about it, or empty. They may hold personal data, so they stand here
+	// and in no event.
+	Words string
+	// Since is when the request came into its state.
+	Since time.Time
+	// Decision is set once policy has decided.
+	Decision *policy.Decision
+	// Approval is set once a person has let the guest in where policy did not.
+	Approval *Approval
+	// RepeatOf is the earlier request for the same address, if that one owns the invitation.
+	RepeatOf submission.ID
+	// GuestID is the object id of the guest, once known.
+	GuestID string
+	// Joined is when the directory was found to say that the guest has accepted; zero if that is not known.
+	Joined time.Time
+	// Attempt counts the tries of the present effect that failed for a passing reason.
+	Attempt int
+	// Unknown counts the answers of the directory in the present state that nobody understood; those about one group stand with its grant.
+	Unknown int
+	// Due is when the request wants to be looked at again; zero when it waits for nothing or for a person.
+	Due time.Time
+	// Grants are the group memberships that the decision grants, each with its outcome.
+	Grants []Grant
+	// Resend is the wish to send the mail of the invitation again; zero when nobody wishes it, or it is done.
+	Resend Wish
+	// Withdrawal is the wish to end the request and to erase it. Once made, it stays.
+	Withdrawal Wish
+	// Erased is when the personal data was erased; zero as long as it is there.
+	Erased time.Time
+	// Created and Changed are when the record was first and last written.
+	Created, Changed time.Time
+	// Events is the number of history entries written so far. The store keeps it.
+	Events int
+	// Version is the store's mark of this very state of the record; empty for one that is not stored yet.
+	Version string
+}
+
+// Wish is what somebody outside the state machine wants of it.
+type Wish struct {
+	At time.Time
+	By string // the identity that a person signed in with, or ThePartner
+}
+
+// Open reports whether there is a wish.
+func (w Wish) Open() bool { return !w.At.IsZero() }
+
+// who tells the two kinds of people apart. The log gets it, and must not name anybody.
+func (w Wish) who() string {
+	if w.By == ThePartner {
+		return ThePartner
+	}
+	return "an admin"
+}
+
+// ThePartner is who wishes something on the status page: whoever holds the link.
+const ThePartner = "the partner"
+
+// Approval is a person's word that a guest is let in.
+type Approval struct {
+	By    string       `json:"by"` // the identity that the person signed in with
+	At    time.Time    `json:"at"` // UTC
+	Note  string       `json:"note,omitempty"`
+	Terms policy.Terms `json:"terms"`
+}
+
+// terms returns what the guest is invited with, nil if neither policy nor a person has let the guest in.
+func (r Request) terms() *policy.Terms {
+	switch {
+	case r.Approval != nil:
+		return &r.Approval.Terms
+	case r.Decision != nil && r.Decision.Action == policy.Invite:
+		return r.Decision.Terms
+	default:
+		return nil
+	}
+}
+
+// limits returns the limits under which policy lets the guest in. A person who lets somebody in is not bound by them and takes no seat.
+func (r Request) limits() *policy.Limits {
+	if r.Approval != nil || r.Decision == nil {
+		return nil
+	}
+	return r.Decision.Limits
+}
+
+// GrantState is what came of one group membership.
+type GrantState string
+
+const (
+	GrantPending GrantState = "pending" // not yet added
+	GrantAdded   GrantState = "added"   // added by us: ours to take away again
+	GrantPresent GrantState = "present" // was there before: not ours
+	GrantFailed  GrantState = "failed"  // refused for good
+)
+
+// Grant is one group membership.
+type Grant struct {
+	Group string     `json:"group"` // object id
+	State GrantState `json:"state"`
+	Note  string     `json:"note,omitempty"` // why it failed; no personal data
+	// Unknown counts the answers of the directory about this group that nobody understood.
+	Unknown int `json:"unknown,omitempty"`
+	// Forbidden is since when the app may not change the group; zero if it was not told so.
+	Forbidden time.Time `json:"forbidden,omitzero"`
+}
+
+// Event is one entry of a request's history. History is only ever added to.
+type Event struct {
+	At     time.Time
+	State  State  // the state after the event
+	What   string // stable short name, for example "decided" or "invited"
+	Detail string // one sentence for an admin; no personal data
+}
+
+// Claim is the record that an address has one owner among the requests: the one that invites. It is also where the intent and the receipt
+// of the invitation stand, so that no two requests and no two instances can be at it at the same time.
+type Claim struct {
+	Owner submission.ID
+	// IntentAt is when the invitation that is under way was begun; zero when none is. An intent without a GuestID means that the
+	// process ended in between, or that another instance is at it right now.
+	IntentAt time.Time
+	GuestID  string // the receipt: empty until the invitation is known to exist
+	// MailedAt is when the directory was last asked to send its mail to the address, and Mails how often it was. Before a mail is sent again,
+	// both are written: they are the intent.
+	MailedAt time.Time
+	Mails    int
+	Version  string // the store's mark of this very state of the claim
+}
+
+// OnlyMails reports whether the claim says nothing more than which mails the address has had: nobody is being invited under it, and no guest is known.
+func (c Claim) OnlyMails() bool { return c.Mails > 0 && c.GuestID == "" && c.IntentAt.IsZero() }
