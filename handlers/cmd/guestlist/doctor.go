@@ -278,7 +278,7 @@ func (c doctorCommand) settings() []operate.Check {
 	}
 	_, err = settings.Read(func(name string) string { return values[name] })
 	if err != nil {
-		return []operate.Check{{Part: part, Health: operate.Broken, Found: message(err), Cure: "The README lists the settings. The app does not start like this."}}
+		return []operate.Check{{Part: part, Health: operate.Broken, Found: message(err), Cure: "docs/settings.md lists the settings. The app does not start like this."}}
 	}
 	return []operate.Check{{Part: part, Health: operate.Fine, Found: "the app would start with them"}}
 }
