@@ -82,7 +82,7 @@ func TestARequestIsShownWithoutItsInviteCode(t *testing.T) {
 
 func TestEveryCauseOfABreakerHasACure(t *testing.T) {
 	known := 0
-	for _, code := range problem.Codes() {
+	for _, code := range append(problem.Codes(), problem.DirectoryCodes()...) {
 		_, has := causes[code]
 		if has != code.TenantWide() {
 			t.Errorf("%s: it has a text: %t; it opens the breaker: %t", code, has, code.TenantWide())

@@ -3,7 +3,6 @@ package problem
 import (
 	"errors"
 	"fmt"
-	"net/http"
 	"time"
 )
 
@@ -48,162 +47,14 @@ const (
 	ChallengeUnavailable Code = "challenge-unavailable"
 )
 
-// The codes of the directory (Microsoft Graph) that pass by themselves.
-const (
-	// DirectoryThrottled: too many calls; the error's RetryAfter says how long to wait. Nothing was done.
-	DirectoryThrottled Code = "directory-throttled"
-	// DirectoryUnavailable: no answer, or an answer that says nothing about the request itself. It may have been done all the same.
-	DirectoryUnavailable Code = "directory-unavailable"
-	// DirectoryUnknown: an answer whose meaning is not known. It may pass, so it is worth a few attempts and no more; until it is given up
-	// it counts as DirectoryUnavailable.
-	DirectoryUnknown Code = "directory-unknown"
-	// DirectoryNotReplicated: an object that was just created is not visible everywhere yet.
-	DirectoryNotReplicated Code = "directory-not-replicated"
-)
-
-// The codes of the directory that are about one request: asking again gives the same answer, and other requests are not concerned.
-const (
-	// DirectoryRefused: the directory said no to this very request, for a reason that has no code of its own.
-	DirectoryRefused Code = "directory-refused"
-	// DirectoryBadAddress: the directory can't invite an address of this form, or of this kind, such as a group's.
-	DirectoryBadAddress Code = "directory-bad-address"
-	// DirectoryDomainBlocked: the address's domain is on the tenant's block list, or not on its allow list.
-	DirectoryDomainBlocked Code = "directory-domain-blocked"
-	// DirectoryCrossTenant: the cross-tenant access settings of our tenant or of the guest's do not let the guest in; which of the two is not said.
-	DirectoryCrossTenant Code = "directory-cross-tenant"
-	// DirectoryCrossTenantOurs: the inbound cross-tenant access settings of our tenant do not let the guest in.
-	DirectoryCrossTenantOurs Code = "directory-cross-tenant-ours"
-	// DirectoryCrossTenantTheirs: the outbound cross-tenant access settings of the guest's tenant do not let the guest out.
-	DirectoryCrossTenantTheirs Code = "directory-cross-tenant-theirs"
-	// DirectoryCrossCloud: the guest's tenant is in another Microsoft cloud, and collaboration between the two is not set up on both sides.
-	DirectoryCrossCloud Code = "directory-cross-cloud"
-	// DirectoryAddressTaken: another object of the tenant, such as a contact, a group or a user's second address, holds the address.
-	DirectoryAddressTaken Code = "directory-address-taken"
-	// DirectoryInvitationError: the invitation was made and has the status Error.
-	DirectoryInvitationError Code = "directory-invitation-error"
-	// DirectoryGuestDisabled: the guest exists, and the account is blocked from signing in. The error's Object is the guest, if the
-	// directory named it.
-	DirectoryGuestDisabled Code = "directory-guest-disabled"
-	// DirectoryInternalUser: the address belongs to somebody who has an account in the tenant and needs no invitation. The error's Object
-	// is that account, if the directory named it.
-	DirectoryInternalUser Code = "directory-internal-user"
-	// DirectoryGroupForbidden: the app may not change the members of this group. Groups differ: the app may own one and not the
-	// other, and some take members only by rights that no app should have.
-	DirectoryGroupForbidden Code = "directory-group-forbidden"
-	// DirectoryReadForbidden: the app may not read users or groups. It may well be able to invite.
-	DirectoryReadForbidden Code = "directory-read-forbidden"
-)
-
-// The codes of the directory that are about the whole tenant: every other invitation would fail in the same way. See Code.TenantWide.
-const (
-	// DirectorySuspicious: Microsoft has stopped the tenant's invitations because of suspicious activity. Only Microsoft's support lifts
-	// that, and further attempts make it worse.
-	DirectorySuspicious Code = "directory-suspicious-activity"
-	// DirectoryInvitationsOff: the tenant's settings let nobody invite, or not this app.
-	DirectoryInvitationsOff Code = "directory-invitations-off"
-	// DirectoryForbidden: the app has no valid token, or lacks the permission to invite.
-	DirectoryForbidden Code = "directory-forbidden"
-	// DirectoryQuota: the tenant may hold no more objects, or may invite no more guests for now.
-	DirectoryQuota Code = "directory-quota-exceeded"
-)
-
-// kind is what a code means outside.
-type kind struct {
-	status int
-	title  string
-	traits traits
-}
-
-// traits are what a code says of other attempts.
-type traits uint8
-
-const (
-	retry      traits = 1 << iota // the same attempt may succeed later
-	tenantWide                    // every other guest's attempt would fail too
-	probe                         // one attempt from time to time may find it cured
-)
-
-// kinds is the one place where codes become HTTP statuses, titles and what to do with further attempts.
-var kinds = map[Code]kind{
-	InvalidInput:         {http.StatusUnprocessableEntity, "Some fields need another look", 0},
-	MalformedBody:        {http.StatusBadRequest, "The request can't be read", 0},
-	BodyTooLarge:         {http.StatusRequestEntityTooLarge, "The request is too large", 0},
-	UnsupportedMediaType: {http.StatusUnsupportedMediaType, "The content type is not supported", 0},
-	MethodNotAllowed:     {http.StatusMethodNotAllowed, "The method is not allowed here", 0},
-	NotFound:             {http.StatusNotFound, "Nothing is here", 0},
-	SenderRefused:        {http.StatusForbidden, "The sender is not allowed", 0},
-	FormStale:            {http.StatusForbidden, "The form must be sent again", 0},
-	ChallengeFailed:      {http.StatusForbidden, "The challenge was not passed", 0},
-	TooManyRequests:      {http.StatusTooManyRequests, "Too many requests", retry},
-
-	Internal:           {http.StatusInternalServerError, "Something went wrong on our side", retry},
-	Conflict:           {http.StatusConflict, "Somebody else changed this first", retry},
-	StorageUnavailable: {http.StatusServiceUnavailable, "The service is busy", retry},
-	MalformedMessage:   {http.StatusBadRequest, "The message can't be read", 0},
-
-	ChallengeUnavailable: {http.StatusServiceUnavailable, "The service is busy", retry},
-
-	DirectoryThrottled:     {http.StatusServiceUnavailable, "The service is busy", retry},
-	DirectoryUnavailable:   {http.StatusServiceUnavailable, "The service is busy", retry},
-	DirectoryUnknown:       {http.StatusServiceUnavailable, "The service is busy", retry},
-	DirectoryNotReplicated: {http.StatusServiceUnavailable, "The service is busy", retry},
-
-	// To the public these are one and the same: which it is tells who has an account here, and whom the tenant does not let in.
-	DirectoryRefused:           {http.StatusUnprocessableEntity, refusedTitle, 0},
-	DirectoryBadAddress:        {http.StatusUnprocessableEntity, refusedTitle, 0},
-	DirectoryDomainBlocked:     {http.StatusUnprocessableEntity, refusedTitle, 0},
-	DirectoryCrossTenant:       {http.StatusUnprocessableEntity, refusedTitle, 0},
-	DirectoryCrossTenantOurs:   {http.StatusUnprocessableEntity, refusedTitle, 0},
-	DirectoryCrossTenantTheirs: {http.StatusUnprocessableEntity, refusedTitle, 0},
-	DirectoryCrossCloud:        {http.StatusUnprocessableEntity, refusedTitle, 0},
-	DirectoryAddressTaken:      {http.StatusUnprocessableEntity, refusedTitle, 0},
-	DirectoryInvitationError:   {http.StatusUnprocessableEntity, refusedTitle, 0},
-	DirectoryGuestDisabled:     {http.StatusUnprocessableEntity, refusedTitle, 0},
-	DirectoryInternalUser:      {http.StatusUnprocessableEntity, refusedTitle, 0},
-
-	DirectoryGroupForbidden: {http.StatusServiceUnavailable, "The service is not available", 0},
-	DirectoryReadForbidden:  {http.StatusServiceUnavailable, "The service is not available", 0},
-
-	DirectorySuspicious:     {http.StatusServiceUnavailable, "The service is not available", tenantWide},
-	DirectoryInvitationsOff: {http.StatusServiceUnavailable, "The service is not available", tenantWide | probe},
-	DirectoryForbidden:      {http.StatusServiceUnavailable, "The service is not available", tenantWide | probe},
-	DirectoryQuota:          {http.StatusServiceUnavailable, "The service is not available", tenantWide | probe},
-}
-
-const refusedTitle = "The directory refused the request"
-
-// Codes returns every code that exists, for tests and documentation. The order is not defined.
+// Codes returns every code of this package, for tests and documentation. A code that another package
+// adds, such as those of the directory in package request, is not among them.
 func Codes() []Code {
-	codes := make([]Code, 0, len(kinds))
-	for code := range kinds {
-		codes = append(codes, code)
+	return []Code{
+		InvalidInput, MalformedBody, BodyTooLarge, UnsupportedMediaType, MethodNotAllowed, NotFound,
+		SenderRefused, FormStale, ChallengeFailed, TooManyRequests,
+		Internal, Conflict, StorageUnavailable, MalformedMessage, ChallengeUnavailable,
 	}
-	return codes
-}
-
-// Status returns the HTTP status for the code; an unknown code is a fault of ours.
-func (c Code) Status() int { return c.kind().status }
-
-// Title returns a short text for the public that is the same for every occurrence of the code.
-func (c Code) Title() string { return c.kind().title }
-
-// Retryable reports whether the same attempt may succeed later without anybody changing anything.
-func (c Code) Retryable() bool { return c.kind().traits&retry != 0 }
-
-// TenantWide reports whether every other guest's invitation would fail in the same way, so that it makes no sense, or does harm, to go on
-// inviting until that is cured.
-func (c Code) TenantWide() bool { return c.kind().traits&tenantWide != 0 }
-
-// Probe reports whether a single attempt from time to time may find a failure that is TenantWide cured without an admin saying so. It is
-// false where an attempt does harm.
-func (c Code) Probe() bool { return c.kind().traits&probe != 0 }
-
-func (c Code) kind() kind {
-	k, known := kinds[c]
-	if !known {
-		return kinds[Internal]
-	}
-	return k
 }
 
 // Field is what is wrong with one field of the input.

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"guestlist/handlers/problem"
+	"guestlist/handlers/web/problemdetails"
 )
 
 const (
@@ -168,7 +169,7 @@ func (a *App) serve(w http.ResponseWriter, r *http.Request) {
 
 // refuse answers a request that is no invocation. The path is not logged: anything can stand in it.
 func (a *App) refuse(w http.ResponseWriter, r *http.Request, code problem.Code, detail string) {
-	a.log.LogAttrs(r.Context(), slog.LevelWarn, "no invocation", slog.Int("status", code.Status()), slog.String("error", detail))
+	a.log.LogAttrs(r.Context(), slog.LevelWarn, "no invocation", slog.Int("status", problemdetails.Status(code)), slog.String("error", detail))
 	a.reply(r.Context(), w, refusal(code, detail))
 }
 
@@ -285,15 +286,15 @@ func finish(call *invocation, err error) outcome {
 // nothing of an envelope.
 func refusal(code problem.Code, detail string) outcome {
 	return outcome{
-		code:   code.Status(),
-		body:   newFailure(code, code.Status(), detail),
-		status: code.Status(),
+		code:   problemdetails.Status(code),
+		body:   newFailure(code, problemdetails.Status(code), detail),
+		status: problemdetails.Status(code),
 		err:    problem.New(code, "%s", detail),
 	}
 }
 
 func newFailure(code problem.Code, status int, detail string) failure {
-	return failure{Title: code.Title(), Status: status, Code: code, Detail: detail}
+	return failure{Title: problemdetails.Title(code), Status: status, Code: code, Detail: detail}
 }
 
 // safeText returns what the log may know of an error: the text of an error with a code, which is made for the log, and

@@ -14,6 +14,7 @@ import (
 	"unicode/utf8"
 
 	"guestlist/handlers/problem"
+	"guestlist/handlers/web/problemdetails"
 )
 
 // The bindings of an HTTP function.
@@ -88,9 +89,9 @@ func (a *App) answered(ctx context.Context, call *invocation, result *httpResult
 // failurePage is an answer that the handler could not give, as RFC 9457 problem details.
 func failurePage(code problem.Code) *httpResult {
 	// A failure has strings and a number, which can always be encoded.
-	body, _ := json.Marshal(newFailure(code, code.Status(), ""))
+	body, _ := json.Marshal(newFailure(code, problemdetails.Status(code), ""))
 	return &httpResult{
-		status:  code.Status(),
+		status:  problemdetails.Status(code),
 		headers: []headerLine{{"Cache-Control", "no-store"}, {contentType, "application/problem+json"}},
 		body:    string(body),
 	}

@@ -276,7 +276,7 @@ func TestEveryTextHasAMeaning(t *testing.T) {
 		},
 			private: []string{"ana@contoso.com", "Ana Silva"}}
 		failure := problem.From(op.answered(&answerError{status: status, code: code, message: message}))
-		if !strings.HasPrefix(string(failure.Code), "directory-") || !slices.Contains(problem.Codes(), failure.Code) {
+		if !strings.HasPrefix(string(failure.Code), "directory-") || !slices.Contains(problem.DirectoryCodes(), failure.Code) {
 			t.Fatalf("%d %q: %s", status, message, failure.Code)
 		}
 		if failure.Code.TenantWide() && status != 400 && status != 401 && status != 403 {
@@ -331,7 +331,7 @@ func TestTheWordsOfTheRulesCanBeFound(t *testing.T) {
 }
 
 func TestEveryRefusalTellsAdminAndPartnerWhatToDo(t *testing.T) {
-	for _, code := range problem.Codes() {
+	for _, code := range problem.DirectoryCodes() {
 		if !strings.HasPrefix(string(code), "directory-") || code.Retryable() {
 			continue
 		}

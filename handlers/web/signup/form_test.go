@@ -26,6 +26,7 @@ import (
 	"guestlist/handlers/problem"
 	"guestlist/handlers/submission"
 	"guestlist/handlers/web/origin"
+	"guestlist/handlers/web/problemdetails"
 )
 
 var morning = time.Date(2026, 11, 23, 8, 30, 15, 500, time.UTC)
@@ -311,8 +312,8 @@ func TestBodiesThatAreRefused(t *testing.T) {
 				r.Header.Del("Content-Type")
 			}
 			response := do(f, r)
-			if response.StatusCode != test.code.Status() {
-				t.Errorf("status %d, want %d", response.StatusCode, test.code.Status())
+			if response.StatusCode != problemdetails.Status(test.code) {
+				t.Errorf("status %d, want %d", response.StatusCode, problemdetails.Status(test.code))
 			}
 			if len(f.queue.messages) != 0 {
 				t.Error("a refused submission is on the queue")
@@ -356,7 +357,7 @@ func checkProblem(t *testing.T, response *http.Response, text string, code probl
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got.Type != "urn:guestlist:problem:"+string(code) || got.Code != code || got.Status != code.Status() || got.Title != code.Title() || got.Detail == "" {
+	if got.Type != "urn:guestlist:problem:"+string(code) || got.Code != code || got.Status != problemdetails.Status(code) || got.Title != problemdetails.Title(code) || got.Detail == "" {
 		t.Errorf("problem %+v", got)
 	}
 	if code != problem.InvalidInput {

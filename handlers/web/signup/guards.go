@@ -15,6 +15,7 @@ import (
 	"guestlist/handlers/web/captcha"
 	"guestlist/handlers/web/formtoken"
 	"guestlist/handlers/web/origin"
+	"guestlist/handlers/web/problemdetails"
 	"guestlist/handlers/web/ratelimit"
 )
 
@@ -98,7 +99,7 @@ func (f *form) hold(w http.ResponseWriter, r *http.Request, e entry, page reader
 	if text == "" {
 		text = page.Say(about + ".text")
 	}
-	f.show(w, r, failure.Code.Status(), e, page, nil, alert{page.Say(about + ".title"), text})
+	f.show(w, r, problemdetails.Status(failure.Code), e, page, nil, alert{page.Say(about + ".title"), text})
 }
 
 // seconds returns a wait for the header Retry-After: rounded up, since who comes too early waits again.

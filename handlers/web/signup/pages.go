@@ -26,6 +26,7 @@ import (
 	"guestlist/handlers/branding"
 	"guestlist/handlers/i18n"
 	"guestlist/handlers/problem"
+	"guestlist/handlers/web/problemdetails"
 )
 
 //go:embed pages
@@ -326,11 +327,11 @@ type problemDetails struct {
 // fail answers with what the public may know of an error: problem details, or a page that the texts of about are for. A failure without a public
 // text of its own has that of about.
 func (s *site) fail(w http.ResponseWriter, r *http.Request, asJSON bool, reader reader, failure *problem.Error, about string) {
-	status := failure.Code.Status()
+	status := problemdetails.Status(failure.Code)
 	switch {
 	case failure.RetryAfter > 0:
 		w.Header().Set("Retry-After", seconds(failure.RetryAfter))
-	case failure.Code.Retryable():
+	case problemdetails.Passes(failure.Code):
 		w.Header().Set("Retry-After", retryAfter)
 	}
 	if asJSON {
@@ -340,7 +341,7 @@ func (s *site) fail(w http.ResponseWriter, r *http.Request, asJSON bool, reader 
 		}
 		s.answer(r.Context(), w, status, "application/problem+json", problemDetails{
 			Type:   "urn:guestlist:problem:" + string(failure.Code),
-			Title:  failure.Code.Title(),
+			Title:  problemdetails.Title(failure.Code),
 			Status: status,
 			Detail: detail,
 			Code:   failure.Code,

@@ -15,6 +15,7 @@ import (
 
 	"guestlist/handlers/problem"
 	"guestlist/handlers/submission"
+	"guestlist/handlers/web/problemdetails"
 )
 
 // wish posts to the status page of what stands where an id should.
@@ -103,8 +104,8 @@ func TestWishesThatAreNoneOfOurs(t *testing.T) {
 			queue := &fakeQueue{}
 			h, log := newStatus(t, &fakeRequests{}, func(c *StatusConfig) { c.Queue = queue })
 			response := wish(h, test.id, test.contentType, test.body)
-			if response.StatusCode != test.code.Status() || len(queue.messages) != 0 || log.Len() != 0 {
-				t.Errorf("status %d, want %d; %d messages; logged: %s", response.StatusCode, test.code.Status(), len(queue.messages), log)
+			if response.StatusCode != problemdetails.Status(test.code) || len(queue.messages) != 0 || log.Len() != 0 {
+				t.Errorf("status %d, want %d; %d messages; logged: %s", response.StatusCode, problemdetails.Status(test.code), len(queue.messages), log)
 			}
 			text := body(t, response)
 			if test.contentType != jsonType {
