@@ -1,19 +1,21 @@
 package policy
 
 import (
+	"encoding/json"
 	"maps"
 	"slices"
-	"strconv"
+	"sort"
 	"strings"
 	"unicode/utf8"
 )
 
-// MaxDecisionBytes is the most that a [Decision] takes as JSON. A property of Table Storage holds 32,768 UTF-16 units,
-// and JSON has no more units than bytes; the rest is room for columns to come.
+// MaxDecisionBytes is the limit on a [Decision] as JSON. A property in Table Storage holds 32,768
+// UTF-16 units, and JSON has no more units than bytes; the rest is room for future columns.
 const MaxDecisionBytes = 28 * 1024
 
-// The parts of a decision, in bytes of JSON. Together with the longest Terms (MaxMessage characters and maxURL bytes, each up to
-// six in JSON, and 25 ids) they stay under MaxDecisionBytes, so that there is always room for the row that decided.
+// Limits on the parts of a decision, in bytes of JSON. With the longest Terms (MaxMessage characters
+// and maxURL bytes, each up to six in JSON, and 25 ids) they stay below MaxDecisionBytes, so there is
+// always room for the deciding row.
 const (
 	maxReason    = 1024
 	maxWhy       = 1024
@@ -21,102 +23,64 @@ const (
 	maxName      = 512
 	maxETag      = 256
 	maxValue     = 2048 // one column of a snapshot
-	maxColumns   = 8192 // all columns of a snapshot, fewer where the terms are long
+	maxColumns   = 8192 // all columns of a snapshot
 )
 
-// maxLooks is the most rows that a decision lists.
+// maxLooks limits how many rows a decision lists.
 const maxLooks = 200
-
-// Room in a decision beside its parts: the time, Unlisted and their names; and the look that decided.
-const (
-	restRoom = 128
-	lookRoom = maxPartition + maxName + maxWhy + len(lookFrame) + len(Unneeded)
-)
 
 // cutMark ends a text that was cut.
 const cutMark = "… (cut)"
 
+// escaped is the most bytes that one byte of text takes in JSON.
 const escaped = len(`\u0000`)
 
-// jsonSizes has the most bytes that encoding/json needs for a byte of valid UTF-8 inside a string. U+2028, U+2029 and U+FFFD,
-// which it may write as six, are counted at their first byte.
-var jsonSizes = func() (sizes [256]int) {
-	for b := range sizes {
-		sizes[b] = 1
-		if b < ' ' {
-			sizes[b] = escaped
-		}
-	}
-	for _, b := range []byte("<>&") {
-		sizes[b] = escaped
-	}
-	for _, b := range []byte(`"\`) {
-		sizes[b] = 2
-	}
-	for _, r := range "\u2028\ufffd" {
-		sizes[utf8.AppendRune(nil, r)[0]] = escaped - 2
-	}
-	return sizes
-}()
-
-// textSize returns at least the bytes that text takes as a JSON string, without the quotes; at most five too many for some characters
-// of three bytes. The text must be valid UTF-8.
-func textSize(text string) int {
-	size := 0
-	for i := range len(text) {
-		size += jsonSizes[text[i]]
-	}
-	return size
+// jsonSize returns how many bytes v takes as JSON.
+func jsonSize(v any) int {
+	encoded, _ := json.Marshal(v) // decisions and texts can always be encoded
+	return len(encoded)
 }
 
-// clip returns text in valid UTF-8, cut and marked if it would take more than most bytes inside a JSON string. It reads
-// no more than that of the text.
+// clip returns text as valid UTF-8. It cuts and marks a text that takes more than most bytes inside
+// a JSON string.
 func clip(text string, most int) string {
-	if len(text) <= most/escaped && utf8.ValidString(text) || len(text) <= most && utf8.ValidString(text) && textSize(text) <= most {
-		return text
-	}
-	size, cut := 0, 0
-	for i, r := range text {
-		if size <= most-len(cutMark) {
-			cut = i
-		}
-		if r == utf8.RuneError {
-			size += escaped // whether it stands there, or for what is no rune
-		} else {
-			size += textSize(text[i : i+utf8.RuneLen(r)])
-		}
-		if size > most {
-			return strings.ToValidUTF8(text[:cut], "\ufffd") + cutMark
+	if len(text) > most/escaped || !utf8.ValidString(text) {
+		text = strings.ToValidUTF8(text, "\ufffd")
+		if len(text) > most || jsonSize(text)-len(`""`) > most {
+			runes := []rune(text[:min(len(text), most)])
+			cut := sort.Search(len(runes), func(i int) bool {
+				return jsonSize(string(runes[:i+1]))-len(`""`) > most-len(cutMark)
+			})
+			return string(runes[:cut]) + cutMark
 		}
 	}
-	return strings.ToValidUTF8(text, "\ufffd")
+	return text
 }
 
-// notShown stands in a snapshot for what may be an invite code.
+// notShown replaces a value that may be an invite code.
 const notShown = "(not shown)"
 
-// snapshot returns the row for the record, with at most room bytes of columns. Known columns come first if there is not room for all,
-// since they say what the row meant.
-func snapshot(row *Row, room int) *RowSnapshot {
+// snapshot returns the row as it is recorded. Known columns come first, since they say what the row
+// meant; unknown ones are left out if there is not enough room.
+func snapshot(row *Row) *RowSnapshot {
 	shot := &RowSnapshot{
 		Partition: clip(row.Partition, maxPartition),
 		Name:      clip(row.Name, maxName),
 		ETag:      clip(row.ETag, maxETag),
 		Columns:   make(map[string]string, len(row.Columns)),
 	}
-	left := min(room, maxColumns)
+	left := maxColumns
 	add := func(column, text string) {
-		const frame = len(`"":"",`)
 		name := clip(column, maxName)
-		_, taken := shot.Columns[name] // only by another that was cut to the same
-		room := min(left-frame-textSize(name), maxValue)
+		_, taken := shot.Columns[name] // by another name that was cut to the same text
+		room := min(left-escaped*len(name), maxValue)
 		if taken || room < len(cutMark) {
 			shot.Unlisted++
 			return
 		}
 		value := clip(text, room)
 		shot.Columns[name] = value
-		left -= frame + textSize(name) + textSize(value)
+		left -= jsonSize(name) + jsonSize(value)
 	}
 	for _, c := range columns {
 		cell, found := row.Columns[c.Name]
@@ -134,7 +98,7 @@ func snapshot(row *Row, room int) *RowSnapshot {
 		switch {
 		case known(name):
 		case strings.Contains(strings.ToLower(name), "code") || nearest(name) == inviteCode:
-			add(name, notShown) // a misspelt one
+			add(name, notShown) // a misspelt InviteCode
 		default:
 			add(name, cellText(row.Columns[name]))
 		}
@@ -142,79 +106,66 @@ func snapshot(row *Row, room int) *RowSnapshot {
 	return shot
 }
 
-const lookFrame = `{"partition":"","name":"","outcome":"","why":""},`
-
-// size returns at least the bytes of the look as JSON.
-func (l Look) size() int {
-	return len(lookFrame) + textSize(l.Partition) + textSize(l.Name) + len(l.Outcome) + textSize(l.Why)
-}
-
-// list puts as many looks into the decision as it has room for. The look at index decided, if it is not negative, is
-// one of them.
+// list puts the first of the looks into the decision, as many as fit, and always the look at index
+// decided unless that is negative. Columns are dropped only if that look would not fit otherwise.
 func (d *Decision) list(looks []Look, decided int) {
-	left, places := MaxDecisionBytes-restRoom-d.size(), maxLooks
+	show := func(n int) {
+		d.Looked, d.Unlisted = looks[:n], len(looks)-n
+		if decided >= n && n > 0 {
+			d.Looked = append(slices.Clone(looks[:n-1]), looks[decided])
+		}
+	}
+	n := min(len(looks), maxLooks)
+	show(n)
+	if d.atMost() <= MaxDecisionBytes || jsonSize(d) <= MaxDecisionBytes {
+		return
+	}
+	least := 0
 	if decided >= 0 {
-		left, places = left-looks[decided].size(), places-1
-	}
-	// What follows the first that does not fit is left out: it would stand as if it came right after.
-	listed, full := 0, false
-	var lastPartition, lastWhy string // most rows have the partition and the reason of the one before
-	var partitionSize, whySize int
-	keep := func(i int) {
-		if listed < i {
-			looks[listed] = looks[i]
-		}
-		listed++
-	}
-	for i := range looks {
-		if i == decided {
-			keep(i)
-			continue
-		}
-		look := &looks[i]
-		if look.Partition != lastPartition {
-			lastPartition, partitionSize = look.Partition, textSize(look.Partition)
-		}
-		if look.Why != lastWhy {
-			lastWhy, whySize = look.Why, textSize(look.Why)
-		}
-		size := len(lookFrame) + partitionSize + textSize(look.Name) + len(look.Outcome) + whySize
-		full = full || places == 0 || left < size
-		if full {
-			d.Unlisted++
-			continue
-		}
-		left, places = left-size, places-1
-		keep(i)
-	}
-	d.Looked = looks[:listed]
-}
-
-// size returns at least the bytes of the decision as JSON with neither time nor looks. It is arithmetic because to encode the decision
-// would take longer than to make it.
-func (d *Decision) size() int {
-	const digits = 20
-	size := len(`{"action":"","reason":"",`) + len(d.Action) + textSize(d.Reason)
-	if d.Row != nil {
-		size += len(`"row":{"partition":"","name":"","etag":"","columns":{},"unlisted":},`) + digits +
-			textSize(d.Row.Partition) + textSize(d.Row.Name) + textSize(d.Row.ETag)
-		for name, value := range d.Row.Columns {
-			size += len(`"":"",`) + textSize(name) + textSize(value)
-		}
-	}
-	if d.Terms != nil {
-		size += len(`"terms":{"groups":[],"sponsors":[],"redirectUrl":"","messageLanguage":"","sendInvitation":false,"message":"","cc":"","userType":""},`) +
-			textSize(d.Terms.RedirectURL) + textSize(d.Terms.MessageLanguage) + textSize(d.Terms.Message) + textSize(d.Terms.Cc) + textSize(d.Terms.UserType)
-		for _, ids := range [][]string{d.Terms.Groups, d.Terms.Sponsors} {
-			for _, id := range ids {
-				size += len(`"",`) + textSize(id)
+		least = 1
+		show(least)
+		for i := len(columns) - 1; i >= 0 && jsonSize(d) > MaxDecisionBytes; i-- {
+			_, found := d.Row.Columns[columns[i].Name]
+			if found {
+				delete(d.Row.Columns, columns[i].Name)
+				d.Row.Unlisted++
 			}
 		}
 	}
+	show(least + sort.Search(n-least, func(i int) bool {
+		show(least + i + 1)
+		return jsonSize(d) > MaxDecisionBytes
+	}))
+}
+
+// atMost returns an upper bound of jsonSize that costs a small part of the time: a byte of text takes
+// up to six bytes, except in the reasons of rows that did not decide, which are plain ASCII.
+func (d *Decision) atMost() int {
+	const frame, lookFrame = 512, 64 // names of properties, punctuation, numbers, the time
+	texts := []string{d.Reason}
+	if d.Row != nil {
+		texts = append(texts, d.Row.Partition, d.Row.Name, d.Row.ETag)
+		for name, value := range d.Row.Columns {
+			texts = append(texts, name, value)
+		}
+	}
+	if t := d.Terms; t != nil {
+		texts = append(texts, t.RedirectURL, t.MessageLanguage, t.Message, t.Cc, t.UserType)
+		texts = append(append(texts, t.Groups...), t.Sponsors...)
+	}
 	if d.Limits != nil {
-		size += len(`"limits":{"row":{"partition":"","name":""},"maxGuests":,"maxPerDay":},`) +
-			len(strconv.Itoa(d.Limits.MaxGuests)) + len(strconv.Itoa(d.Limits.MaxPerDay)) +
-			textSize(d.Limits.Row.Partition) + textSize(d.Limits.Row.Name)
+		texts = append(texts, d.Limits.Row.Partition, d.Limits.Row.Name)
+	}
+	size := frame
+	for _, text := range texts {
+		size += escaped*len(text) + len(`"":`)
+	}
+	for i := range d.Looked {
+		look := &d.Looked[i]
+		size += lookFrame + escaped*(len(look.Partition)+len(look.Name)) + len(look.Why)
+		if look.Outcome == Decided || look.Outcome == Audited {
+			size += (escaped - 1) * len(look.Why)
+		}
 	}
 	return size
 }

@@ -186,9 +186,7 @@ func (d *Decision) decideBy(c candidate, v verdict) {
 		d.Terms = &terms
 		d.Limits = c.row.limits()
 	}
-	d.Row = new(RowSnapshot) // to count what it takes beside its texts
-	used := d.size() + maxPartition + maxName + maxETag
-	d.Row = snapshot(c.row, MaxDecisionBytes-restRoom-lookRoom-used)
+	d.Row = snapshot(c.row)
 }
 
 // candidate is a row that may decide, with the faults that count.
