@@ -1,91 +1,77 @@
 package rowfile
 
 import (
+	"encoding/csv"
+	"errors"
+	"io"
 	"strings"
 
 	"guestlist/handlers/problem"
 )
 
-// encoding/csv is not used: it drops the carriage return of a line break inside a cell, and does not say so in the
-// cell's value.
-
-// quoted returns a field as RFC 4180 writes it.
+// quoted returns a field as RFC 4180 writes it. csv.Writer can't be used: with line ends of \r\n, it
+// changes the line breaks inside fields.
 func quoted(field string) string {
-	// The semicolon and the tab are for spreadsheets that part fields by them.
+	// The semicolon and the tab are for spreadsheets that take them for separators.
 	if !strings.ContainsAny(field, "\",;\t\r\n") && strings.TrimSpace(field) == field {
 		return field
 	}
 	return `"` + strings.ReplaceAll(field, `"`, `""`) + `"`
 }
 
-// scanner reads the records of a CSV text. A quoted field may hold anything; a record ends at \n, \r\n or \r.
-type scanner struct {
-	rest  string
-	comma byte // what parts fields
-	line  int  // of the text that comes next, from 1
+// lineEnds returns the text in a form of which csv.Reader makes the same records, and in which a
+// record may end at \r too: csv.Reader reads \r\n as \n everywhere, and knows no other line end.
+func lineEnds(text string) string {
+	if !strings.Contains(text, "\r") {
+		return text
+	}
+	outside := strings.NewReplacer("\r\n", "\n", "\r", "\n")
+	inside := strings.NewReplacer("\r\n", "\r\r\n")
+	parts := strings.Split(text, `"`)
+	for i, part := range parts {
+		if i%2 == 0 {
+			parts[i] = outside.Replace(part)
+		} else {
+			parts[i] = inside.Replace(part)
+		}
+	}
+	return strings.Join(parts, `"`)
 }
 
-// record returns the next record and the line that it begins on; nil at the end of the text.
-func (s *scanner) record() (fields []string, line int, err error) {
-	if s.rest == "" {
-		return nil, s.line, nil
-	}
-	line = s.line
-	for {
-		field, err := s.field()
-		if err != nil {
-			return nil, line, err
-		}
-		fields = append(fields, field)
-		switch {
-		case s.rest == "":
-			return fields, line, nil
-		case s.rest[0] == s.comma:
-			s.rest = s.rest[1:]
-		default: // a line break
-			s.rest = strings.TrimPrefix(strings.TrimPrefix(s.rest, "\r"), "\n")
-			s.line++
-			return fields, line, nil
-		}
-	}
+// records reads the records of a CSV text.
+type records struct {
+	csv  *csv.Reader
+	text string // what csv reads
+	skip int    // lines before it
 }
 
-// field returns the next field, and leaves the scanner at what ends it.
-func (s *scanner) field() (string, error) {
-	if !strings.HasPrefix(s.rest, `"`) {
-		end := strings.IndexFunc(s.rest, func(r rune) bool { return r == '\r' || r == '\n' || r == rune(s.comma) })
-		if end < 0 {
-			end = len(s.rest)
-		}
-		field := s.rest[:end]
-		s.rest = s.rest[end:]
-		return field, nil
-	}
-	opened := s.line
-	s.rest = s.rest[1:]
-	var field strings.Builder
-	for {
-		part, after, closed := strings.Cut(s.rest, `"`)
-		if !closed {
-			return "", problem.New(problem.MalformedBody, "line %d: a quote is opened and never closed", opened)
-		}
-		field.WriteString(part)
-		s.line += breaks(part)
-		s.rest = after
-		if !strings.HasPrefix(s.rest, `"`) {
-			break
-		}
-		field.WriteByte('"')
-		s.rest = s.rest[1:]
-	}
-	if s.rest != "" && s.rest[0] != s.comma && s.rest[0] != '\r' && s.rest[0] != '\n' {
-		return "", problem.New(problem.MalformedBody,
-			"line %d: something follows a closing quote; a quote inside a quoted cell is written twice", s.line)
-	}
-	return field.String(), nil
+func newRecords(text string, comma rune, skip int) *records {
+	r := &records{csv: csv.NewReader(strings.NewReader(text)), text: text, skip: skip}
+	r.csv.Comma = comma
+	r.csv.FieldsPerRecord = -1
+	return r
 }
 
-// breaks counts the line breaks in text.
-func breaks(text string) int {
-	return strings.Count(text, "\n") + strings.Count(text, "\r") - strings.Count(text, "\r\n")
+// next returns the next record that is not empty and the line on which it begins; nil at the end.
+func (r *records) next() (fields []string, line int, err error) {
+	start := r.csv.InputOffset()
+	fields, err = r.csv.Read()
+	var wrong *csv.ParseError
+	switch {
+	case errors.Is(err, io.EOF):
+		return nil, 0, nil
+	case !errors.As(err, &wrong):
+		line, _ = r.csv.FieldPos(0)
+		return fields, line + r.skip, err
+	case errors.Is(err, csv.ErrBareQuote):
+		return nil, 0, problem.New(problem.MalformedBody,
+			"line %d: there is a quote in a cell that is not quoted", wrong.Line+r.skip)
+	case strings.Count(r.text[start:r.csv.InputOffset()], `"`)%2 == 1:
+		return nil, 0, problem.New(problem.MalformedBody,
+			"line %d: a quote is opened and never closed", wrong.StartLine+r.skip)
+	default:
+		return nil, 0, problem.New(problem.MalformedBody,
+			"line %d: something follows a closing quote; a quote inside a quoted cell is written twice",
+			wrong.Line+r.skip)
+	}
 }

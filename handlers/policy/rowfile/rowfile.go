@@ -168,61 +168,58 @@ func Read(r io.Reader) ([]Row, error) {
 	case !utf8.ValidString(text):
 		return nil, problem.New(problem.MalformedBody, "the file is not UTF-8; save it as CSV UTF-8")
 	}
-	text = strings.TrimPrefix(text, byteOrderMark)
-	records, err := open(text)
+	file, err := open(lineEnds(strings.TrimPrefix(text, byteOrderMark)))
 	if err != nil {
 		return nil, err
 	}
-	return records.rows()
+	return file.rows()
 }
 
-// reading is a file of which the first line has been read.
+// reading is a file whose first line has been read.
 type reading struct {
-	scanner
+	*records
 	columns []string       // by position; "" for one that is empty throughout
 	at      map[string]int // the position of a column
 	types   map[string]string
 	seen    map[[2]string]int // the line of a row
 }
 
-// open reads the first line, and tells by it what parts fields.
+// open reads the first line, and tells the separator by it.
 func open(text string) (*reading, error) {
-	line := 1
+	skip := 0
 	first, rest, _ := strings.Cut(text, "\n")
-	if strings.HasPrefix(first, "sep=") { // by which Excel is told what parts fields
-		text, line = rest, 2
+	if strings.HasPrefix(first, "sep=") { // Excel's line for the separator
+		text, skip = rest, 1
 	}
-	for _, comma := range []byte{',', ';', '\t'} {
-		records := &reading{
-			scanner: scanner{rest: text, comma: comma, line: line},
+	for _, comma := range ",;\t" {
+		r := &reading{
+			records: newRecords(text, comma, skip),
 			at:      map[string]int{}, types: map[string]string{}, seen: map[[2]string]int{},
 		}
-		names, _, err := records.record()
+		names, line, err := r.next()
 		if err != nil {
 			continue
 		}
 		for i, name := range names {
-			name = strings.TrimSpace(name)
-			before, isType := strings.CutSuffix(name, typeSuffix)
+			before, isType := strings.CutSuffix(strings.TrimSpace(name), typeSuffix)
+			names[i] = strings.TrimSpace(before)
 			if isType {
-				name = strings.TrimSpace(before) + typeSuffix
+				names[i] += typeSuffix
 			}
-			names[i] = name
 		}
 		if slices.Contains(names, partitionHeader) && slices.Contains(names, nameHeader) {
-			return records, records.setColumns(names)
+			return r, r.setColumns(names, line)
 		}
 	}
 	return nil, problem.New(problem.MalformedBody,
 		"line %d: the first line must name the columns, %s and %s among them, in just this spelling",
-		line, partitionHeader, nameHeader)
+		skip+1, partitionHeader, nameHeader)
 }
 
 // columnName is a name that a column of a table can have.
 var columnName = regexp.MustCompile(`^[\pL_][\pL\pN_]*$`)
 
-func (r *reading) setColumns(names []string) error {
-	line := r.line - 1
+func (r *reading) setColumns(names []string, line int) error {
 	for i, name := range names {
 		_, twice := r.at[name]
 		switch {
@@ -251,7 +248,7 @@ func (r *reading) cell(record []string, column string) string {
 func (r *reading) rows() ([]Row, error) {
 	rows := []Row{}
 	for {
-		record, line, err := r.record()
+		record, line, err := r.next()
 		if err != nil || record == nil {
 			return rows, err
 		}

@@ -228,6 +228,13 @@ func TestReadShapes(t *testing.T) {
 				{Partition: "*", Name: "d", Columns: map[string]any{"Note": "'"}},
 			},
 		},
+		"carriage returns as line ends and inside cells": {
+			"PartitionKey,RowKey,Note\r*,all,\"a\rb\r\nc\"\r*,b,d\r",
+			[]policy.Raw{
+				{Partition: "*", Name: "all", Columns: map[string]any{"Note": "a\rb\r\nc"}},
+				{Partition: "*", Name: "b", Columns: map[string]any{"Note": "d"}},
+			},
+		},
 		"no rows": {"PartitionKey,RowKey\n", []policy.Raw{}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -248,6 +255,7 @@ func TestReadRefuses(t *testing.T) {
 		"a cell without a column":       {"PartitionKey,RowKey\n*,all\n*,b,x\n", "line 3: there is a cell in position 3"},
 		"a row twice":                   {"PartitionKey,RowKey,Note\n*,all,\"1\n2\"\n*,b,\n*,all,\n", "line 5: there is a row of the same PartitionKey and RowKey on line 2"},
 		"an open quote":                 {"PartitionKey,RowKey\n*,\"all\n", "line 2: a quote is opened and never closed"},
+		"a quote inside a cell":         {"PartitionKey,RowKey\n*,5\" pipe\n", "line 2: there is a quote in a cell that is not quoted"},
 		"something after a quote":       {"PartitionKey,RowKey\n*,\"all\"x\n", "line 2: something follows a closing quote"},
 		"UTF-16":                        {"\xff\xfeP\x00", "UTF-16"},
 		"the code page of old Windows":  {"PartitionKey,RowKey,Note\n*,all,f\xfcr\n", "not UTF-8"},
