@@ -32,8 +32,8 @@ func List(rows []policy.Raw) []RowSummary {
 	parsed := Parse(rows)
 	slices.SortStableFunc(parsed, func(a, b policy.Row) int {
 		return cmp.Or(
-			cmp.Compare(breadth(a.Partition), breadth(b.Partition)), cmp.Compare(a.Partition, b.Partition),
-			cmp.Compare(rank(a), rank(b)), cmp.Compare(a.Name, b.Name))
+			cmp.Compare(policy.Breadth(a.Partition), policy.Breadth(b.Partition)), cmp.Compare(a.Partition, b.Partition),
+			cmp.Compare(a.Rank(false), b.Rank(false)), cmp.Compare(a.Name, b.Name))
 	})
 	summaries := []RowSummary{}
 	for _, row := range parsed {
@@ -51,26 +51,6 @@ func moment(t time.Time) *time.Time {
 		return nil
 	}
 	return &t
-}
-
-func breadth(partition string) int {
-	switch {
-	case strings.Contains(partition, "@"):
-		return 0
-	case partition == "*":
-		return 3
-	case strings.HasPrefix(partition, "*"):
-		return 2
-	default:
-		return 1
-	}
-}
-
-func rank(row policy.Row) int {
-	if len(row.Faults) > 0 && !row.Disabled() {
-		return -1
-	}
-	return row.Priority
 }
 
 // RowDetail is all there is to know of one row.

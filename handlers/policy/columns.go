@@ -378,8 +378,8 @@ func idsReader(most int, field func(*Row) *[]string) func(any, *Row) *wrong {
 		}
 		var ids []string
 		for i, entry := range entries {
-			id, understood := asObjectID(strings.TrimSpace(entry))
-			if !understood {
+			id, understood := ParseGUID(strings.TrimSpace(entry))
+			if !understood || id == zeroGUID {
 				return &wrong{fmt.Sprintf("has an entry that is no object id, number %d", i+1), advice}
 			}
 			if slices.Contains(ids, id) {
@@ -395,26 +395,24 @@ func idsReader(most int, field func(*Row) *[]string) func(any, *Row) *wrong {
 	}
 }
 
-// asObjectID returns an object id of the directory in lower case: 32 hexadecimal digits in groups of 8, 4, 4, 4 and 12.
-// The id of zeros only is no object's.
-func asObjectID(text string) (string, bool) {
-	const form = "00000000-0000-0000-0000-000000000000"
-	if len(text) != len(form) {
+// ParseGUID returns a GUID in lower case: 32 hexadecimal digits in groups of 8, 4, 4, 4 and 12. The
+// directory names its objects by GUIDs, in either case. It is not a regular expression because it
+// runs for every entry of every row.
+func ParseGUID(text string) (guid string, ok bool) {
+	if len(text) != len(zeroGUID) {
 		return "", false
 	}
-	id := []byte(text)
-	for i, c := range id {
-		if 'A' <= c && c <= 'F' {
-			c += 'a' - 'A'
-			id[i] = c
-		}
-		isDigit := '0' <= c && c <= '9' || 'a' <= c && c <= 'f'
-		if form[i] == '-' && c != '-' || form[i] == '0' && !isDigit {
+	for i, c := range []byte(text) {
+		isDigit := '0' <= c && c <= '9' || 'a' <= c && c <= 'f' || 'A' <= c && c <= 'F'
+		if zeroGUID[i] == '-' && c != '-' || zeroGUID[i] == '0' && !isDigit {
 			return "", false
 		}
 	}
-	return string(id), string(id) != form
+	return strings.ToLower(text), true
 }
+
+// zeroGUID is the GUID of no object.
+const zeroGUID = "00000000-0000-0000-0000-000000000000"
 
 func readRedirectURL(cell any, row *Row) *wrong {
 	const advice = "write the whole URL as the browser shows it, such as https://portal.contoso.com/welcome"

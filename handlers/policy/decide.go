@@ -228,10 +228,7 @@ func placesOf(partitions []string, rows []Row) []place {
 	}
 	for i := range places {
 		row := &rows[places[i].index]
-		places[i].byName, places[i].rank = int32(i), int32(row.Priority)
-		if !row.Disabled() && (places[i].twice || !row.sound()) {
-			places[i].rank = -1 // before every Priority
-		}
+		places[i].byName, places[i].rank = int32(i), int32(row.Rank(places[i].twice))
 	}
 	slices.SortFunc(places, func(a, b place) int {
 		switch {

@@ -425,8 +425,8 @@ func checkUnderstood(t fataler, r Row) {
 		t.Fatalf("the row applies from %s to %s", r.NotBefore, r.NotAfter)
 	}
 	for _, id := range slices.Concat(r.Terms.Groups, r.Terms.Sponsors) {
-		_, understood := asObjectID(id)
-		if !understood || id != strings.ToLower(id) {
+		_, understood := ParseGUID(id)
+		if !understood || id != strings.ToLower(id) || id == zeroGUID {
 			t.Fatalf("%q is no object id in lower case", id)
 		}
 	}

@@ -1,7 +1,6 @@
 package tables
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -30,9 +29,7 @@ func (s *Store) AllRows(ctx context.Context) ([]policy.Raw, error) {
 	if err != nil {
 		return nil, failure("reading all policy rows", err)
 	}
-	slices.SortFunc(rows, func(a, b policy.Raw) int {
-		return cmp.Or(cmp.Compare(a.Partition, b.Partition), cmp.Compare(a.Name, b.Name))
-	})
+	slices.SortFunc(rows, func(a, b policy.Raw) int { return a.Key().Compare(b.Key()) })
 	return rows, nil
 }
 

@@ -14,12 +14,8 @@ import (
 	"guestlist/handlers/problem"
 )
 
-const (
-	// maxRows is the most policy rows of one partition. They are all read for every decision.
-	maxRows = 1000
-	// parallelQueries is how many partitions are read at the same time.
-	parallelQueries = 4
-)
+// parallelQueries is how many partitions are read at the same time.
+const parallelQueries = 4
 
 // Rows is invite.Rows'. It sends one query for each partition, whatever else the table holds. A partition that is named
 // twice is read once. A partition of more than 1,000 rows is an error, as is any answer that can't be understood in
@@ -65,8 +61,8 @@ func (s *Store) partition(ctx context.Context, partition string) ([]policy.Raw, 
 		if r.partition != partition {
 			return problem.New(problem.Internal, "the table service sent a row of another partition")
 		}
-		if len(rows) == maxRows {
-			return problem.New(problem.Internal, "there are more than %d rows: delete those that no longer matter, or move some to partitions of narrower names", maxRows)
+		if len(rows) == policy.MaxRows {
+			return problem.New(problem.Internal, "there are more than %d rows: delete those that no longer matter, or move some to partitions of narrower names", policy.MaxRows)
 		}
 		rows = append(rows, policy.Raw{Partition: r.partition, Name: r.name, ETag: r.etag, Columns: r.columns})
 		return nil

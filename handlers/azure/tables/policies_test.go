@@ -35,11 +35,11 @@ func fill(t testing.TB, store *Store, partition string, count int) {
 func TestAPartitionHasAtMostAThousandRows(t *testing.T) {
 	store := newTestStore(t, nil)
 	const partition = "ana@full.example"
-	fill(t, store, partition, maxRows)
+	fill(t, store, partition, policy.MaxRows)
 	rows, err := store.Rows(t.Context(), []string{partition})
 	wantCode(t, "Rows of a full partition", err, "")
-	if len(rows) != maxRows {
-		t.Errorf("%d rows, want %d", len(rows), maxRows)
+	if len(rows) != policy.MaxRows {
+		t.Errorf("%d rows, want %d", len(rows), policy.MaxRows)
 	}
 	wantCode(t, "PutRow", store.PutRow(t.Context(), policy.Raw{Partition: partition, Name: "one more"}), "")
 	rows, err = store.Rows(t.Context(), []string{"*", partition})

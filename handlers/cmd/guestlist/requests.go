@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -38,9 +37,6 @@ func (requestCommand) Help() string {
 
 Exit codes: 0 fine; 1 what was asked for can't be done as the request stands; 2 the command was not understood; 3 something could not be reached, read or written; 4 the request was changed by somebody else in the meantime.`
 }
-
-// objectID is what the directory's ids look like.
-var objectID = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
 
 // age is a length of time on the command line: 90m, 12h, 3d.
 type age struct{ time.Duration }
@@ -250,7 +246,8 @@ func (c requestApproveCommand) Run(s *session, r *requestCommand) error {
 		named = &policy.RowKey{Partition: partition, Name: name}
 	}
 	for _, id := range slices.Concat(c.Group, c.Sponsor) {
-		if !objectID.MatchString(id) {
+		_, valid := policy.ParseGUID(id)
+		if !valid {
 			return usage("--group and --sponsor: %q is no object id; it looks like 11111111-1111-4111-8111-111111111111", id)
 		}
 	}

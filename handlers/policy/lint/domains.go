@@ -14,15 +14,12 @@ import (
 // initial domains of the tenants of Entra and its national clouds.
 var sharedDomains = []string{"onmicrosoft.com", "onmicrosoft.us", "partner.onmschina.cn", "onmicrosoft.de"}
 
-// maxRows is the most rows of one partition that are read for a decision. Package tables refuses to read more.
-const maxRows = 1000
-
 // checkKey tells whom the rows of a partition are for, where that is nobody or too many.
 func (k *checker) checkKey(p *partition) {
 	const column = "PartitionKey"
-	if len(p.entries) > maxRows {
+	if len(p.entries) > policy.MaxRows {
 		k.record(p.key, "", column, ruleTooManyRows,
-			fmt.Sprintf("The partition has %d rows, and no more than %d are read for a decision. Everybody it is for goes to review.", len(p.entries), maxRows),
+			fmt.Sprintf("The partition has %d rows, and no more than %d are read for a decision. Everybody it is for goes to review.", len(p.entries), policy.MaxRows),
 			"Delete the rows that no longer matter, or move some to narrower partitions.")
 	}
 	below, wildcard := strings.CutPrefix(p.key, "*.")

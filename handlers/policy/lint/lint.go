@@ -71,7 +71,7 @@ func Check(ctx context.Context, c Config) ([]Finding, error) {
 	for _, p := range k.partitions {
 		k.checkFaults(p)
 		k.checkKey(p)
-		if len(p.entries) <= maxRows { // of more, none decides
+		if len(p.entries) <= policy.MaxRows { // of more, none decides
 			k.checkOrder(p)
 		}
 		for _, e := range p.entries {
@@ -143,17 +143,9 @@ func newChecker(c Config) *checker {
 				before.copy, e.copy = true, true
 			}
 		}
-		slices.SortStableFunc(p.entries, func(a, b *entry) int { return cmp.Compare(a.rank(), b.rank()) })
+		slices.SortStableFunc(p.entries, func(a, b *entry) int { return cmp.Compare(a.row.Rank(a.copy), b.row.Rank(b.copy)) })
 	}
 	return k
-}
-
-// rank returns the row's place inside its partition before its name counts. It is the order of [policy.Decide].
-func (e *entry) rank() int {
-	if e.faulty() && !e.row.Disabled() {
-		return -1
-	}
-	return e.row.Priority
 }
 
 // faulty reports whether the row can decide nothing but review.
@@ -229,30 +221,14 @@ func sortFindings(findings []Finding) {
 // compareKeys orders partition keys, the most specific first.
 func compareKeys(a, b string) int {
 	return cmp.Or(
-		cmp.Compare(breadth(a), breadth(b)),
+		cmp.Compare(policy.Breadth(a), policy.Breadth(b)),
 		cmp.Compare(strings.Count(b, "."), strings.Count(a, "."))*wildcards(a, b),
 		strings.Compare(a, b))
 }
 
-// breadth ranks the kinds of partition keys. One that is none has the rank of what it resembles.
-func breadth(key string) int {
-	switch {
-	case key == "":
-		return 4
-	case key == "*":
-		return 3
-	case strings.HasPrefix(key, "*"):
-		return 2
-	case strings.Contains(key, "@"):
-		return 0
-	default:
-		return 1
-	}
-}
-
 // wildcards returns 1 if both keys are wildcards, whose depth counts, and 0 otherwise.
 func wildcards(a, b string) int {
-	if breadth(a) == 2 && breadth(b) == 2 {
+	if policy.Breadth(a) == policy.ForWildcard && policy.Breadth(b) == policy.ForWildcard {
 		return 1
 	}
 	return 0

@@ -208,7 +208,7 @@ func BenchmarkCheck10000(b *testing.B) {
 	}
 	crowded := make([]policy.Raw, 0, 10_000)
 	for i := range 10_000 {
-		raw := invite(fmt.Sprintf("contoso%d.com", i/maxRows), fmt.Sprint("row ", i), columns{"InviteCode": fmt.Sprint("code-", i)})
+		raw := invite(fmt.Sprintf("contoso%d.com", i/policy.MaxRows), fmt.Sprint("row ", i), columns{"InviteCode": fmt.Sprint("code-", i)})
 		if i%2 == 0 {
 			raw.Columns["Action"] = "review"
 		}

@@ -1,7 +1,6 @@
 package rowfile
 
 import (
-	"cmp"
 	"maps"
 	"slices"
 	"time"
@@ -103,7 +102,7 @@ func Compare(table []policy.Raw, file []Row) []Difference {
 		differences = append(differences, d)
 	}
 	slices.SortStableFunc(differences, func(a, b Difference) int {
-		return cmp.Or(cmp.Compare(a.Partition, b.Partition), cmp.Compare(a.Name, b.Name))
+		return policy.RowKey{Partition: a.Partition, Name: a.Name}.Compare(policy.RowKey{Partition: b.Partition, Name: b.Name})
 	})
 	return differences
 }

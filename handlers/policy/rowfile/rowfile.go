@@ -1,7 +1,6 @@
 package rowfile
 
 import (
-	"cmp"
 	"io"
 	"maps"
 	"net/url"
@@ -67,9 +66,7 @@ func Version(etag string) string {
 // The error is that of w, or problem.Internal for a value that no table can hold.
 func Write(w io.Writer, rows []policy.Raw) error {
 	rows = slices.Clone(rows)
-	slices.SortStableFunc(rows, func(a, b policy.Raw) int {
-		return cmp.Or(cmp.Compare(a.Partition, b.Partition), cmp.Compare(a.Name, b.Name))
-	})
+	slices.SortStableFunc(rows, func(a, b policy.Raw) int { return a.Key().Compare(b.Key()) })
 	names, used := header(rows)
 	var file strings.Builder
 	line := func(fields []string) {
