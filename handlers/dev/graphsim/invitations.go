@@ -2,6 +2,7 @@ package graphsim
 
 import (
 	"bytes"
+	"cmp"
 	"compress/gzip"
 	"encoding/json"
 	"fmt"
@@ -85,110 +86,29 @@ type invitationAnswer struct {
 
 // invite serves POST /v1.0/invitations. The caller holds s.mu.
 func (s *Server) invite(c *call, _ string) reply {
-	bad := func(format string, args ...any) reply {
-		return s.refuse(c, http.StatusBadRequest, "BadRequest", fmt.Sprintf(format, args...))
-	}
+	bad := func(message string) reply { return s.refuse(c, http.StatusBadRequest, "BadRequest", message) }
 	if c.URL.RawQuery != "" {
 		return bad("Query options are not allowed here.")
 	}
 	var body invitationBody
 	err := decodeProperties(c.body, &body)
 	if err != nil {
-		return bad("The body can't be read as an invitation: %v.", err)
+		return bad("The body can't be read as an invitation: " + err.Error() + ".")
 	}
-	if body.Type != "" && body.Type != "#microsoft.graph.invitation" {
-		return bad("Invalid type '%s'.", body.Type)
-	}
-	if body.EmailAddress == nil || *body.EmailAddress == "" {
-		return bad("The property invitedUserEmailAddress is required.")
-	}
-	if body.RedirectURL == nil || *body.RedirectURL == "" {
-		return bad("The property inviteRedirectUrl is required.")
-	}
-	email := *body.EmailAddress
-	if !invitable(email) {
-		// Graph quotes what it was sent, and so does the stand-in: whoever logs messages of Graph logs addresses.
-		return bad("The invited user email address '%s' is not valid.", email)
-	}
-	if !absoluteWebURL(*body.RedirectURL) {
-		return bad("The redirect URL '%s' is not valid.", *body.RedirectURL)
-	}
-	if body.DisplayName != nil && utf8.RuneCountInString(*body.DisplayName) > maxDisplayName {
-		return bad("The property invitedUserDisplayName is longer than %d characters.", maxDisplayName)
-	}
-	userType := "Guest"
-	if body.UserType != nil {
-		userType = *body.UserType
-	}
-	if userType != "Guest" && userType != "Member" {
-		return bad("Invalid value '%s' for the property invitedUserType.", userType)
-	}
-	if body.MessageInfo != nil && len(body.MessageInfo.CcRecipients) > 1 {
-		return bad("Only one recipient is supported in ccRecipients.")
-	}
-	sponsors, problem := sponsorIDs(body)
-	if problem != "" {
-		return bad("%s", problem)
+	sponsors, fault := sponsorIDs(body)
+	fault = cmp.Or(body.fault(), fault)
+	if fault != "" {
+		return bad(fault)
 	}
 	if len(body.InvitedUser) > 0 || body.ResetRedemption != nil && *body.ResetRedemption {
 		return s.refuse(c, http.StatusNotImplemented, "NotImplemented", "The stand-in can't reset a redemption.")
 	}
-	_, domain, _ := strings.Cut(email, "@")
-	if slices.ContainsFunc(s.config.VerifiedDomains, func(own string) bool { return strings.EqualFold(own, domain) }) {
-		return bad("Invitee is in inviter tenant.")
+	invitation := body.invitation(sponsors)
+	guest, obstacle := s.guest(&invitation)
+	if obstacle != "" {
+		return bad(obstacle)
 	}
-
-	now := s.config.Now().UTC()
-	holders := s.tenant.holders(email)
-	var guest *User
-	switch {
-	case slices.ContainsFunc(holders, func(u *User) bool { return !u.external() }):
-		return bad("A non-external user already exists with the given mail address and can't be invited.")
-	case len(holders) > 1:
-		return bad("This user can't be invited to this directory. Please try a different email address for the user.")
-	case len(holders) == 1 && holders[0].Disabled:
-		return bad("The invited user already exists in the directory as object ID: %s, but the account is blocked from signing in. "+
-			"If the account is unblocked, they can use that account to sign in to shared apps and resources.", holders[0].ID)
-	case len(holders) == 1:
-		guest = holders[0]
-	}
-	isNew := guest == nil
-	if isNew {
-		s.tenant.Users = append(s.tenant.Users, User{
-			ID:                s.newGUID(),
-			Mail:              email,
-			OtherMails:        []string{email},
-			DisplayName:       valueOr(body.DisplayName, strings.Split(email, "@")[0]),
-			UserPrincipalName: s.externalName(email),
-			UserType:          userType,
-			ExternalUserState: "PendingAcceptance",
-			CreationType:      "Invitation",
-			Sponsors:          sponsors,
-			CreatedAt:         now,
-		})
-		guest = &s.tenant.Users[len(s.tenant.Users)-1]
-	}
-
-	invitation := Invitation{
-		ID:             s.newGUID(),
-		At:             now.Format(time.RFC3339),
-		GuestID:        guest.ID,
-		NewGuest:       isNew,
-		Email:          email,
-		DisplayName:    valueOr(body.DisplayName, ""),
-		RedirectURL:    *body.RedirectURL,
-		UserType:       userType,
-		SendInvitation: body.SendMessage != nil && *body.SendMessage,
-		Cc:             []string{},
-		Sponsors:       sponsors,
-	}
-	if body.MessageInfo != nil {
-		invitation.MessageLanguage = valueOr(body.MessageInfo.Language, "")
-		invitation.CustomMessage = valueOr(body.MessageInfo.CustomBody, "")
-		for _, cc := range body.MessageInfo.CcRecipients {
-			invitation.Cc = append(invitation.Cc, valueOr(cc.EmailAddress.Address, ""))
-		}
-	}
+	invitation.ID, invitation.GuestID = s.newGUID(), guest.ID
 	invitation.RedeemURL = "https://login.microsoftonline.com/redeem?rd=https%3a%2f%2finvitations.microsoft.com%2fredeem%2f%3ftenant%3d" +
 		s.config.TenantName + "%26user%3d" + guest.ID + "%26ticket%3d" + invitation.ID + "%26ver%3d2.0"
 	s.tenant.Invitations = append(s.tenant.Invitations, invitation)
@@ -198,8 +118,8 @@ func (s *Server) invite(c *call, _ string) reply {
 		ID:           invitation.ID,
 		RedeemURL:    invitation.RedeemURL,
 		DisplayName:  body.DisplayName,
-		UserType:     userType,
-		EmailAddress: email,
+		UserType:     invitation.UserType,
+		EmailAddress: invitation.Email,
 		SendMessage:  invitation.SendInvitation,
 		RedirectURL:  invitation.RedirectURL,
 		Status:       "PendingAcceptance",
@@ -210,6 +130,89 @@ func (s *Server) invite(c *call, _ string) reply {
 		answer.Status = "Completed"
 	}
 	return s.saved(c, reply{status: http.StatusCreated, body: answer})
+}
+
+// fault returns what is wrong with the body, sponsors apart, or "". Graph quotes the address that it
+// was sent, and so does the stand-in: a program that logs these messages logs addresses.
+func (b *invitationBody) fault() string {
+	email, redirect, userType := valueOr(b.EmailAddress, ""), valueOr(b.RedirectURL, ""), valueOr(b.UserType, "Guest")
+	switch {
+	case b.Type != "" && b.Type != "#microsoft.graph.invitation":
+		return "Invalid type '" + b.Type + "'."
+	case email == "":
+		return "The property invitedUserEmailAddress is required."
+	case redirect == "":
+		return "The property inviteRedirectUrl is required."
+	case !invitable(email):
+		return "The invited user email address '" + email + "' is not valid."
+	case !absoluteWebURL(redirect):
+		return "The redirect URL '" + redirect + "' is not valid."
+	case utf8.RuneCountInString(valueOr(b.DisplayName, "")) > maxDisplayName:
+		return fmt.Sprintf("The property invitedUserDisplayName is longer than %d characters.", maxDisplayName)
+	case userType != "Guest" && userType != "Member":
+		return "Invalid value '" + userType + "' for the property invitedUserType."
+	case b.MessageInfo != nil && len(b.MessageInfo.CcRecipients) > 1:
+		return "Only one recipient is supported in ccRecipients."
+	default:
+		return ""
+	}
+}
+
+// invitation returns what a body without a fault asks for.
+func (b *invitationBody) invitation(sponsors []string) Invitation {
+	asked := Invitation{
+		Email:          *b.EmailAddress,
+		DisplayName:    valueOr(b.DisplayName, ""),
+		RedirectURL:    *b.RedirectURL,
+		UserType:       valueOr(b.UserType, "Guest"),
+		SendInvitation: b.SendMessage != nil && *b.SendMessage,
+		Cc:             []string{},
+		Sponsors:       sponsors,
+	}
+	if b.MessageInfo != nil {
+		asked.MessageLanguage = valueOr(b.MessageInfo.Language, "")
+		asked.CustomMessage = valueOr(b.MessageInfo.CustomBody, "")
+		for _, cc := range b.MessageInfo.CcRecipients {
+			asked.Cc = append(asked.Cc, valueOr(cc.EmailAddress.Address, ""))
+		}
+	}
+	return asked
+}
+
+// guest returns the guest that has the invitation's address, visible or not, or creates it, and
+// completes the invitation accordingly. If the address can't be invited, it returns Graph's message.
+func (s *Server) guest(asked *Invitation) (guest *User, obstacle string) {
+	local, domain, _ := strings.Cut(asked.Email, "@")
+	holders := s.tenant.holders(asked.Email)
+	now := s.config.Now().UTC()
+	asked.At = now.Format(time.RFC3339)
+	switch {
+	case slices.ContainsFunc(s.config.VerifiedDomains, func(own string) bool { return strings.EqualFold(own, domain) }):
+		return nil, "Invitee is in inviter tenant."
+	case slices.ContainsFunc(holders, func(u *User) bool { return !u.external() }):
+		return nil, "A non-external user already exists with the given mail address and can't be invited."
+	case len(holders) > 1:
+		return nil, "This user can't be invited to this directory. Please try a different email address for the user."
+	case len(holders) == 1 && holders[0].Disabled:
+		return nil, "The invited user already exists in the directory as object ID: " + holders[0].ID + ", but the account is blocked from signing in. " +
+			"If the account is unblocked, they can use that account to sign in to shared apps and resources."
+	case len(holders) == 1:
+		return holders[0], ""
+	}
+	asked.NewGuest = true
+	s.tenant.Users = append(s.tenant.Users, User{
+		ID:                s.newGUID(),
+		Mail:              asked.Email,
+		OtherMails:        []string{asked.Email},
+		DisplayName:       cmp.Or(asked.DisplayName, local),
+		UserPrincipalName: s.externalName(asked.Email),
+		UserType:          asked.UserType,
+		ExternalUserState: "PendingAcceptance",
+		CreationType:      "Invitation",
+		Sponsors:          asked.Sponsors,
+		CreatedAt:         now,
+	})
+	return &s.tenant.Users[len(s.tenant.Users)-1], ""
 }
 
 // invitable reports whether Graph takes the address, by the rules that its documentation gives.
