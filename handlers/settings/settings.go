@@ -1,19 +1,5 @@
 package settings
 
-import (
-	"errors"
-	"fmt"
-	"log/slog"
-	"net"
-	"net/url"
-	"strconv"
-	"strings"
-	"time"
-
-	"guestlist/handlers/branding"
-	"guestlist/handlers/web/origin"
-)
-
 // The names of the settings.
 const (
 	StorageConnection = "AzureWebJobsStorage"
@@ -65,12 +51,6 @@ const (
 	NoCredential    = "none"             // no token at all: only towards a stand-in on this machine
 )
 
-// How much the status page tells whoever has its address.
-const (
-	DiscreetStatus = "discreet" // received, in work, finished: the same for everybody
-	DetailedStatus = "detailed" // also whether a person decides, and what came of it
-)
-
 // Setting describes one setting for people.
 type Setting struct {
 	Name    string
@@ -97,11 +77,11 @@ func All() []Setting {
 		{TermsURL, "", "https address of the terms of use. With it, partners must accept them"},
 		{TermsVersion, "", "Version of the terms, such as `2026-11`, stored with each request. Change it together with the terms"},
 		{Intro, "", "What the form opens with, for all languages; or by language, as JSON: `{\"en\": \"Welcome.\", \"de\": \"Willkommen.\"}`"},
-		{Fields, branding.DefaultFields, "What the form asks for beside names and address, each `required`, `optional`, `linked` (shown if the link fills it in) or `hidden`"},
+		{Fields, "company=required country=optional reason=optional sponsor=hidden inviteCode=linked", "What the form asks for beside names and address, each `required`, `optional`, `linked` (shown if the link fills it in) or `hidden`"},
 		{FreeMail, "accept", "`refuse` asks partners with an address at gmail.com and the like for the one at work"},
 		{DisposableMail, "refuse", "`accept` takes addresses at services for throw-away mailboxes too"},
 		{MailDomains, "", "Exceptions from the built-in lists of such services: `+gmx.de -example.com` takes addresses at the one and refuses those at the other"},
-		{StatusPage, DiscreetStatus, "`detailed` lets the status page tell whether a person decides, and what came of it; whoever has its address has not proved to own the mailbox"},
+		{StatusPage, "discreet", "`detailed` lets the status page tell whether a person decides, and what came of it; whoever has its address has not proved to own the mailbox"},
 		{StatusOrigin, "", "Scheme and host of the status page, such as `https://status.contoso.com`, where another app than the form's serves it"},
 		{FormOrigin, "", "Scheme and host of the form, where another app than the status page's serves it"},
 		{FormKeys, "", "Secret. The keys by which forms are signed, each of at least 32 characters, parted by spaces: the first signs, all count, so a new key is put in front. Needed where the form is served"},
@@ -124,210 +104,4 @@ func All() []Setting {
 		{UpkeepSchedule, "0 * * * * *", "When waiting requests are looked at: six fields, seconds first, UTC. Read by the Functions host; it must be set"},
 		{LogLevel, "info", "`debug`, `info`, `warn` or `error`"},
 	}
-}
-
-// Settings is what the environment says, checked.
-type Settings struct {
-	// Exactly one of StorageConnection and TablesURL is set.
-	StorageConnection string
-	TablesURL         string
-	ClientID          string // set whenever an identity is used
-	GraphURL          string // scheme and host
-	GraphCredential   string // ManagedIdentity or NoCredential
-	Style             branding.Style
-	Fields            branding.Fields
-	Mail              branding.MailRules
-	DetailedStatus    bool
-	StatusOrigin      string // empty: the form's own
-	FormOrigin        string // empty: the status page's own
-	Guards            Guards
-	RedirectURL       string
-	IntentLease       time.Duration
-	DailyInvitations  int // 0 is no limit
-	InvitationSpacing time.Duration
-	Retention         time.Duration // whole days; 0 is for ever
-	LogLevel          slog.Level
-}
-
-const (
-	minIntentLease = 2 * time.Second
-	maxIntentLease = time.Hour
-	// maxSpacing keeps a typing error such as 10h from stopping everything in silence.
-	maxSpacing = 10 * time.Minute
-	// maxRetentionDays is ten years.
-	maxRetentionDays = 3650
-)
-
-// Read returns the settings, or one error that tells every fault. No error repeats a secret.
-func Read(getenv func(string) string) (Settings, error) {
-	var faults []error
-	fault := func(name, format string, args ...any) {
-		faults = append(faults, fmt.Errorf("%s %w", name, fmt.Errorf(format, args...)))
-	}
-	get := func(name string) string {
-		value := strings.TrimSpace(getenv(name))
-		if value != "" {
-			return value
-		}
-		for _, setting := range All() {
-			if setting.Name == name {
-				return setting.Default
-			}
-		}
-		return ""
-	}
-
-	s := Settings{
-		StorageConnection: get(StorageConnection),
-		TablesURL:         get(StorageTablesURL),
-		ClientID:          get(ClientID),
-		GraphURL:          strings.TrimSuffix(get(GraphURL), "/"),
-		GraphCredential:   get(GraphCredential),
-		RedirectURL:       get(RedirectURL),
-	}
-
-	account := get(StorageAccount)
-	switch {
-	case s.StorageConnection != "" && (s.TablesURL != "" || account != ""):
-		fault(StorageConnection, "and %s or %s are both set; in Azure leave the connection string out, on a laptop leave the others out", StorageAccount, StorageTablesURL)
-	case s.StorageConnection != "" || s.TablesURL != "":
-	case account != "":
-		s.TablesURL = "https://" + account + ".table.core.windows.net"
-	default:
-		fault(StorageAccount, "is not set; set it to the storage account's name (on a laptop set %s to a connection string)", StorageConnection)
-	}
-	if s.TablesURL != "" && !isHTTPS(s.TablesURL) {
-		fault(StorageTablesURL, "is no https address; it looks like https://NAME.table.core.windows.net")
-	}
-
-	graph, err := url.Parse(s.GraphURL)
-	graphFine := err == nil && graph.Host != "" && graph.User == nil && graph.Path == "" && graph.RawQuery == "" && graph.Fragment == ""
-	switch {
-	case !graphFine:
-		fault(GraphURL, "must be a scheme and a host and nothing else, such as https://graph.microsoft.com")
-	case s.GraphCredential == NoCredential && !isLoopback(graph.Hostname()):
-		fault(GraphCredential, "is %q, which is for a stand-in on 127.0.0.1 only; set it to %q", NoCredential, ManagedIdentity)
-	case s.GraphCredential == ManagedIdentity && graph.Scheme != "https":
-		fault(GraphURL, "must be https: a token must not travel in the clear")
-	case s.GraphCredential != NoCredential && s.GraphCredential != ManagedIdentity:
-		fault(GraphCredential, "must be %q or %q", ManagedIdentity, NoCredential)
-	}
-	if s.ClientID == "" && (s.TablesURL != "" || s.GraphCredential == ManagedIdentity) {
-		fault(ClientID, "is not set; set it to the client id of the user-assigned managed identity")
-	}
-
-	s.Style = readStyle(get, fault)
-	s.Fields, err = branding.ParseFields(get(Fields))
-	if err != nil {
-		fault(Fields, "%w", err)
-	}
-	refuseFree, err := branding.ParseRefusal(get(FreeMail))
-	if err != nil {
-		fault(FreeMail, "%w", err)
-	}
-	refuseDisposable, err := branding.ParseRefusal(get(DisposableMail))
-	if err != nil {
-		fault(DisposableMail, "%w", err)
-	}
-	exceptions, err := branding.ParseExceptions(get(MailDomains))
-	if err != nil {
-		fault(MailDomains, "%w", err)
-	}
-	s.Mail = branding.NewMailRules(refuseFree, refuseDisposable, exceptions)
-	switch get(StatusPage) {
-	case DiscreetStatus:
-	case DetailedStatus:
-		s.DetailedStatus = true
-	default:
-		fault(StatusPage, "must be %q or %q", DiscreetStatus, DetailedStatus)
-	}
-	s.StatusOrigin, s.FormOrigin = get(StatusOrigin), get(FormOrigin)
-	for name, text := range map[string]string{StatusOrigin: s.StatusOrigin, FormOrigin: s.FormOrigin} {
-		if text == "" {
-			continue
-		}
-		err := origin.CheckOrigin(text)
-		if err != nil {
-			fault(name, "has %q, which %w", text, err)
-		}
-	}
-	s.Guards = readGuards(get, fault)
-
-	if !isHTTPS(s.RedirectURL) {
-		fault(RedirectURL, "must be an https address")
-	}
-	s.IntentLease, err = time.ParseDuration(get(IntentLease))
-	if err != nil || s.IntentLease < minIntentLease || s.IntentLease > maxIntentLease {
-		fault(IntentLease, "must be a duration from %s to %s, such as 2m", minIntentLease, maxIntentLease)
-	}
-	s.DailyInvitations, err = strconv.Atoi(get(DailyInvitations))
-	if err != nil || s.DailyInvitations < 0 {
-		fault(DailyInvitations, "must be a whole number such as 80, or 0 for no limit")
-	}
-	s.InvitationSpacing, err = time.ParseDuration(get(InvitationSpacing))
-	if err != nil || s.InvitationSpacing < 0 || s.InvitationSpacing > maxSpacing {
-		fault(InvitationSpacing, "must be a duration from 0s to %s, such as 1s", maxSpacing)
-	}
-	days, err := strconv.Atoi(get(RetentionDays))
-	if err != nil || days < 0 || days > maxRetentionDays {
-		fault(RetentionDays, "must be a whole number of days up to %d, such as 90, or 0 to keep personal data for ever", maxRetentionDays)
-	}
-	s.Retention = time.Duration(days) * 24 * time.Hour
-	err = s.LogLevel.UnmarshalText([]byte(get(LogLevel)))
-	if err != nil {
-		fault(LogLevel, "must be debug, info, warn or error")
-	}
-
-	if len(faults) > 0 {
-		return Settings{}, fmt.Errorf("the settings need another look:\n%w", errors.Join(faults...))
-	}
-	return s, nil
-}
-
-// readStyle reads how the pages present the organisation.
-func readStyle(get func(string) string, fault func(name, format string, args ...any)) branding.Style {
-	style := branding.Style{
-		Organisation: get(Organisation),
-		PrivacyURL:   get(PrivacyURL),
-		Terms:        branding.Terms{URL: get(TermsURL), Version: get(TermsVersion)},
-	}
-	var err error
-	style.Accent.Light, err = branding.ParseLight(get(Accent))
-	if err != nil {
-		fault(Accent, "%w", err)
-	}
-	style.Accent.Dark, err = branding.ParseDark(get(AccentDark), style.Accent.Light)
-	if err != nil {
-		fault(AccentDark, "%w", err)
-	}
-	style.Logo, err = branding.ParseLogo(get(Logo))
-	if err != nil {
-		fault(Logo, "%w", err)
-	}
-	style.Contact, err = branding.ParseContact(get(Contact))
-	if err != nil {
-		fault(Contact, "%w", err)
-	}
-	style.Intro, err = branding.ParseIntro(get(Intro))
-	if err != nil {
-		fault(Intro, "%w", err)
-	}
-	if style.PrivacyURL != "" && !isHTTPS(style.PrivacyURL) {
-		fault(PrivacyURL, "must be an https address")
-	}
-	switch terms := style.Terms; {
-	case terms == (branding.Terms{}):
-	case !isHTTPS(terms.URL):
-		fault(TermsURL, "must be an https address where %s is set", TermsVersion)
-	case !branding.ValidTerms(terms.Version):
-		fault(TermsVersion, "must be 1 to 32 letters, digits and . _ -, such as 2026-11, so that it is known later what partners accepted")
-	}
-	return style
-}
-
-func isHTTPS(text string) bool { return branding.IsLink(text) }
-
-func isLoopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || (ip != nil && ip.IsLoopback())
 }

@@ -16,6 +16,7 @@ import (
 	"guestlist/handlers/problem"
 	"guestlist/handlers/settings"
 	"guestlist/handlers/submission"
+	"guestlist/handlers/web"
 	"guestlist/handlers/workflow"
 )
 
@@ -276,7 +277,7 @@ func (c doctorCommand) settings() []operate.Check {
 		return []operate.Check{{Part: part, Health: operate.Unknown, Found: c.Settings + " has no settings in a form that is known",
 			Cure: "Give local.settings.json, an object of names and values, or a list of objects with name and value."}}
 	}
-	_, err = settings.Read(func(name string) string { return values[name] })
+	_, err = settings.Read(func(name string) string { return values[name] }, new(web.Config).Read)
 	if err != nil {
 		return []operate.Check{{Part: part, Health: operate.Broken, Found: message(err), Cure: "docs/settings.md lists the settings. The app does not start like this."}}
 	}

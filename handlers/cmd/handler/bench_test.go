@@ -12,8 +12,7 @@ import (
 
 	"guestlist/handlers/azure/functions"
 	"guestlist/handlers/branding"
-	"guestlist/handlers/settings"
-	"guestlist/handlers/web/origin"
+	"guestlist/handlers/web/guard"
 	"guestlist/handlers/web/signup"
 )
 
@@ -24,7 +23,9 @@ func BenchmarkSignUp(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	guards, err := buildGuards(settings.Guards{FormKeys: []string{formKey}, FormLifetime: time.Hour, JSONKeys: []string{formKey}, Burst: 1, Every: time.Hour}, true)
+	guards, err := guard.New(guard.Config{
+		FormKeys: []string{formKey}, FormLifetime: time.Hour, JSONKeys: []string{formKey}, Limit: guard.Limit{Burst: 1, Every: time.Hour},
+	}, time.Now, rand.Reader)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -39,7 +40,7 @@ func BenchmarkSignUp(b *testing.B) {
 	body := `{"email":"ana.silva@contoso.com","givenName":"Ana","familyName":"Silva","company":"Contoso Ltd","country":"PT","language":"pt-PT"}`
 	envelope, err := json.Marshal(map[string]any{"Data": map[string]any{"req": map[string]any{
 		"Url": "https://signup.example.com/signup", "Method": http.MethodPost, "Query": map[string]string{}, "Params": map[string]string{},
-		"Headers": map[string][]string{"Content-Type": {"application/json"}, "Host": {"signup.example.com"}, origin.KeyHeader: {formKey}}, "Body": body,
+		"Headers": map[string][]string{"Content-Type": {"application/json"}, "Host": {"signup.example.com"}, guard.KeyHeader: {formKey}}, "Body": body,
 	}}, "Metadata": map[string]any{}})
 	if err != nil {
 		b.Fatal(err)

@@ -21,10 +21,8 @@ import (
 	"guestlist/handlers/azure/tables"
 	"guestlist/handlers/settings"
 	"guestlist/handlers/submission"
-	"guestlist/handlers/web/captcha"
-	"guestlist/handlers/web/formtoken"
-	"guestlist/handlers/web/origin"
-	"guestlist/handlers/web/ratelimit"
+	"guestlist/handlers/web"
+	"guestlist/handlers/web/guard"
 	"guestlist/handlers/web/signup"
 	"guestlist/handlers/workflow"
 )
@@ -64,12 +62,13 @@ func run(ctx context.Context, getenv func(string) string, stdout io.Writer) erro
 	if err != nil {
 		return err
 	}
-	s, err := settings.Read(getenv)
+	pages := web.Config{Form: serves(getenv, signupHTTP)}
+	s, err := settings.Read(getenv, pages.Read)
 	if err != nil {
 		return err
 	}
 	log := slog.New(functions.NewLogHandler(slog.NewJSONHandler(stdout, &slog.HandlerOptions{Level: s.LogLevel})))
-	app, err := build(s, serves(getenv, signupHTTP), log)
+	app, err := build(s, pages, log)
 	if err != nil {
 		return err
 	}
@@ -94,8 +93,8 @@ func serves(getenv func(string) string, function string) bool {
 }
 
 // build puts the parts together, the form if it is served.
-func build(s settings.Settings, withForm bool, log *slog.Logger) (*functions.App, error) {
-	guards, err := buildGuards(s.Guards, withForm)
+func build(s settings.Settings, pages web.Config, log *slog.Logger) (*functions.App, error) {
+	guards, err := guard.New(pages.Guards, time.Now, rand.Reader)
 	if err != nil {
 		return nil, err
 	}
@@ -149,11 +148,11 @@ func build(s settings.Settings, withForm bool, log *slog.Logger) (*functions.App
 		Queue:    signups,
 		Now:      time.Now,
 		Log:      log,
-		Style:    s.Style,
+		Style:    pages.Style,
 		Guards:   guards,
-		Detailed: s.DetailedStatus,
+		Detailed: pages.DetailedStatus,
 
-		FormOrigin: s.FormOrigin,
+		FormOrigin: pages.FormOrigin,
 	})
 	if err != nil {
 		return nil, err
@@ -164,18 +163,18 @@ func build(s settings.Settings, withForm bool, log *slog.Logger) (*functions.App
 	if err != nil {
 		return nil, err
 	}
-	if withForm {
+	if pages.Form {
 		form, err := signup.NewForm(signup.FormConfig{
 			Queue:  signups,
 			Now:    time.Now,
 			Random: rand.Reader,
 			Log:    log,
-			Style:  s.Style,
+			Style:  pages.Style,
 			Guards: guards,
-			Fields: s.Fields,
-			Mail:   s.Mail,
+			Fields: pages.Fields,
+			Mail:   pages.Mail,
 
-			StatusOrigin: s.StatusOrigin,
+			StatusOrigin: pages.StatusOrigin,
 		})
 		if err != nil {
 			return nil, err
@@ -202,45 +201,6 @@ func build(s settings.Settings, withForm bool, log *slog.Logger) (*functions.App
 		return err
 	})
 	return app, nil
-}
-
-// brakeClients is how many clients the brake knows at once: about a megabyte, and more than any honest campaign brings in ten minutes.
-const brakeClients = 10_000
-
-// buildGuards makes the guards of the pages. Only the form needs tokens and a challenge.
-func buildGuards(g settings.Guards, withForm bool) (signup.Guards, error) {
-	guards := signup.Guards{Proxies: g.Proxies}
-	var err error
-	guards.Senders, err = origin.New(origin.Config{Own: g.PublicOrigins, Sites: g.JSONOrigins, Keys: g.JSONKeys})
-	if err != nil {
-		return signup.Guards{}, err
-	}
-	if g.Burst > 0 {
-		guards.Brake, err = ratelimit.New(ratelimit.Config{Burst: g.Burst, Every: g.Every, MaxClients: brakeClients, Now: time.Now})
-		if err != nil {
-			return signup.Guards{}, err
-		}
-	}
-	if !withForm {
-		return guards, nil
-	}
-	err = g.NeedForm()
-	if err != nil {
-		return signup.Guards{}, err
-	}
-	guards.Tokens, err = formtoken.New(formtoken.Config{
-		Keys: g.FormKeys, Wait: g.FormWait, Lifetime: g.FormLifetime, Now: time.Now, Random: rand.Reader,
-	})
-	if err != nil {
-		return signup.Guards{}, err
-	}
-	if g.Challenge.Provider != "" {
-		guards.Challenge, err = captcha.New(g.Challenge)
-		if err != nil {
-			return signup.Guards{}, err
-		}
-	}
-	return guards, nil
 }
 
 // identity returns the managed identity, or nil where no part needs one.

@@ -10,14 +10,19 @@ import (
 	"strconv"
 	"sync"
 	"time"
-
-	"guestlist/handlers/web/captcha"
 )
 
 // The keys that the stand-in knows, for every service.
 const (
 	SiteKey = "site-key-of-the-stand-in"
 	Secret  = "secret-of-the-stand-in"
+)
+
+// The services, by the names that the setting has.
+const (
+	turnstile       = "turnstile"
+	hcaptcha        = "hcaptcha"
+	friendlycaptcha = "friendlycaptcha"
 )
 
 // lifetime is how long an answer counts: five minutes for Turnstile, two for hCaptcha; the shorter one for all.
@@ -45,8 +50,8 @@ type answer struct {
 // New returns a Server.
 func New(now func() time.Time) *Server {
 	s := &Server{now: now, answers: map[string]answer{}, mux: http.NewServeMux()}
-	s.mux.HandleFunc("/turnstile/v0/siteverify", func(w http.ResponseWriter, r *http.Request) { s.verifyForm(w, r, captcha.Turnstile) })
-	s.mux.HandleFunc("/siteverify", func(w http.ResponseWriter, r *http.Request) { s.verifyForm(w, r, captcha.HCaptcha) })
+	s.mux.HandleFunc("/turnstile/v0/siteverify", func(w http.ResponseWriter, r *http.Request) { s.verifyForm(w, r, turnstile) })
+	s.mux.HandleFunc("/siteverify", func(w http.ResponseWriter, r *http.Request) { s.verifyForm(w, r, hcaptcha) })
 	s.mux.HandleFunc("/api/v2/captcha/siteverify", s.verifyFriendly)
 	return s
 }
@@ -134,7 +139,7 @@ func (s *Server) verifyForm(w http.ResponseWriter, r *http.Request, provider str
 	case values.Get("response") == "":
 		refuse("missing-input-response")
 		return
-	case provider == captcha.HCaptcha && values.Get("sitekey") != SiteKey:
+	case provider == hcaptcha && values.Get("sitekey") != SiteKey:
 		refuse("sitekey-secret-mismatch")
 		return
 	}
@@ -167,7 +172,7 @@ func (s *Server) verifyFriendly(w http.ResponseWriter, r *http.Request) {
 	case in.Response == "":
 		refuse(http.StatusBadRequest, "response_missing")
 	default:
-		host, fault := s.use(captcha.FriendlyCaptcha, in.Response)
+		host, fault := s.use(friendlycaptcha, in.Response)
 		switch fault {
 		case "invalid-input-response":
 			refuse(http.StatusOK, "response_invalid")

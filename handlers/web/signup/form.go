@@ -9,7 +9,6 @@ import (
 	"io"
 	"iter"
 	"log/slog"
-	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -25,6 +24,7 @@ import (
 	"guestlist/handlers/submission"
 	"guestlist/handlers/web/captcha"
 	"guestlist/handlers/web/formtoken"
+	"guestlist/handlers/web/guard"
 	"guestlist/handlers/web/origin"
 )
 
@@ -44,7 +44,7 @@ type FormConfig struct {
 	Random io.Reader // for ids: crypto/rand.Reader
 	Log    *slog.Logger
 	Style  branding.Style
-	Guards Guards
+	Guards *guard.Guards
 	Fields branding.Fields
 	Mail   branding.MailRules
 	// StatusOrigin is the scheme and host of the status page, empty where it stands at the form's own.
@@ -90,12 +90,10 @@ func NewForm(config FormConfig) (http.Handler, error) {
 		return nil, errors.New("signup: the clock is missing")
 	case config.Random == nil:
 		return nil, errors.New("signup: the source of randomness is missing")
+	case config.Guards == nil || !config.Guards.HasTokens():
+		return nil, errors.New("signup: the guards, or their form tokens, are missing")
 	}
-	err := config.Guards.complete(true)
-	if err != nil {
-		return nil, err
-	}
-	more := maps.Clone(config.Guards.policy())
+	more := config.Guards.Policy()
 	if config.StatusOrigin != "" {
 		if more == nil {
 			more = map[string][]string{}
@@ -180,7 +178,7 @@ func queryName(field string) string {
 
 // preflight answers a browser that asks whether a page of another site may send.
 func (f *form) preflight(w http.ResponseWriter, r *http.Request) {
-	err := f.Guards.Senders.Preflight(w.Header(), r, http.MethodGet, http.MethodPost)
+	err := f.Guards.Preflight(w.Header(), r, http.MethodGet, http.MethodPost)
 	if err != nil {
 		f.site.fail(w, r, true, f.site.readerOf(r), problem.From(err), "")
 		return
@@ -200,15 +198,14 @@ func (f *form) submit(w http.ResponseWriter, r *http.Request) {
 	var wait time.Duration
 	var sender origin.Sender
 	if kind == jsonKind {
-		f.Guards.Senders.Share(w.Header(), r)
-		var failure *problem.Error
-		sender, failure = f.Guards.json(r)
-		if failure != nil {
-			f.site.fail(w, r, true, page, failure, "")
+		f.Guards.Share(w.Header(), r)
+		sender, err = f.Guards.JSON(r)
+		if err != nil {
+			f.site.fail(w, r, true, page, explained(err), "")
 			return
 		}
 	} else {
-		wait = f.Guards.wait(r)
+		wait = f.Guards.Count(r)
 	}
 	body, err := readBody(w, r)
 	if err != nil {
@@ -219,7 +216,7 @@ func (f *form) submit(w http.ResponseWriter, r *http.Request) {
 	if kind == jsonKind {
 		e, err = readJSON(body)
 	} else {
-		e, err = readForm(body, f.Guards.answerField())
+		e, err = readForm(body, f.Guards.AnswerField())
 	}
 	if err != nil {
 		f.site.refuse(w, r, kind, page, err)
@@ -235,9 +232,9 @@ func (f *form) submit(w http.ResponseWriter, r *http.Request) {
 	}
 
 	if kind == formKind {
-		failure := f.Guards.form(r, &e.pass, wait)
-		if failure != nil {
-			f.hold(w, r, e, page, failure)
+		e.pass.held, err = f.Guards.Form(r, e.pass.token, wait)
+		if err != nil {
+			f.hold(w, r, e, page, err)
 			return
 		}
 		if e.pass.trap != "" {
@@ -264,7 +261,7 @@ func (f *form) submit(w http.ResponseWriter, r *http.Request) {
 	}
 	// Last of all, since an answer to the challenge counts once. A program with a key is no person and need not be one.
 	if err == nil && sender != origin.Program {
-		failure := f.challenged(r, e.pass)
+		failure := f.Guards.Person(ctx, e.pass.answer)
 		switch {
 		case failure != nil && kind == jsonKind:
 			f.site.fail(w, r, true, page, explained(failure), "")
@@ -364,7 +361,7 @@ func (f *form) content(e entry, reader reader, wrong []problem.Field, a alert) (
 	fields, err := f.contents(e, reader, wrong)
 	content := formContent{
 		Action: Path, Alert: a, Lead: f.Style.Intro.In(reader.Tag), Fields: fields, Language: e.Language, ConfirmedEmail: e.ConfirmedEmail,
-		Popular: strings.Join(maildomain.Popular(), " "), Challenge: f.Guards.widget(),
+		Popular: strings.Join(maildomain.Popular(), " "), Challenge: f.Guards.Widget(),
 	}
 	if content.Lead == "" {
 		content.Lead = reader.Say("form.lead")
@@ -423,7 +420,7 @@ func (f *form) open(w http.ResponseWriter, r *http.Request, reader reader) {
 		f.show(w, r, http.StatusOK, entry{}, reader, nil, alert{})
 		return
 	}
-	token, err := f.Guards.Tokens.Renew(formtoken.Token{})
+	token, err := f.Guards.Token(formtoken.Token{})
 	if err != nil {
 		f.Log.ErrorContext(r.Context(), "a form has no token", "error", err)
 	}
@@ -439,7 +436,7 @@ func (f *form) show(w http.ResponseWriter, r *http.Request, status int, e entry,
 	if err != nil {
 		f.Log.ErrorContext(r.Context(), "the form can't be put together", "error", err)
 	}
-	content.Token, err = f.Guards.Tokens.Renew(e.pass.held)
+	content.Token, err = f.Guards.Token(e.pass.held)
 	if err != nil {
 		// The form asks to be sent again then, which is the best that is left.
 		f.Log.ErrorContext(r.Context(), "a form has no token", "error", err)

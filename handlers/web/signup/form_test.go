@@ -25,7 +25,7 @@ import (
 	"guestlist/handlers/branding"
 	"guestlist/handlers/problem"
 	"guestlist/handlers/submission"
-	"guestlist/handlers/web/origin"
+	"guestlist/handlers/web/guard"
 	"guestlist/handlers/web/problemdetails"
 )
 
@@ -122,7 +122,7 @@ func postAs(contentType, text string) *http.Request {
 	r := httptest.NewRequest(http.MethodPost, Path, strings.NewReader(text))
 	r.Header.Set("Content-Type", contentType)
 	if media == jsonType {
-		r.Header.Set(origin.KeyHeader, programKey)
+		r.Header.Set(guard.KeyHeader, programKey)
 	}
 	return r
 }

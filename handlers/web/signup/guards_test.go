@@ -19,8 +19,7 @@ import (
 	"guestlist/handlers/problem"
 	"guestlist/handlers/web/captcha"
 	"guestlist/handlers/web/formtoken"
-	"guestlist/handlers/web/origin"
-	"guestlist/handlers/web/ratelimit"
+	"guestlist/handlers/web/guard"
 )
 
 const (
@@ -28,14 +27,11 @@ const (
 	programKey = "Jh2v9QeX7sKd4NwLz0RfTyBu6MgCp1Ao"
 )
 
-// signer issues and checks tokens at the time now. A form may be sent at once, and for an hour.
-func signer(now func() time.Time, wait time.Duration) (*formtoken.Signer, error) {
-	return formtoken.New(formtoken.Config{Keys: []string{formKey}, Wait: wait, Lifetime: time.Hour, Now: now, Random: rand.Reader})
-}
-
 // goodToken returns a token that counts in the morning.
 var goodToken = sync.OnceValue(func() string {
-	tokens, err := signer(func() time.Time { return morning }, 0)
+	tokens, err := formtoken.New(formtoken.Config{
+		Keys: []string{formKey}, Lifetime: time.Hour, Now: func() time.Time { return morning }, Random: rand.Reader,
+	})
 	if err != nil {
 		panic(err)
 	}
@@ -46,18 +42,24 @@ var goodToken = sync.OnceValue(func() string {
 	return token
 })
 
-// guardsOf returns guards that take forms with a token of the morning and JSON with programKey.
-func guardsOf(t testing.TB) Guards {
+// guardsOf returns guards that take forms with a token of the morning and JSON with programKey, after
+// the changes.
+func guardsOf(t testing.TB, changes ...func(*guard.Config)) *guard.Guards {
 	t.Helper()
-	tokens, err := signer(func() time.Time { return morning }, 0)
+	config := guard.Config{FormKeys: []string{formKey}, FormLifetime: time.Hour, JSONKeys: []string{programKey}}
+	for _, change := range changes {
+		change(&config)
+	}
+	return newGuards(t, config, func() time.Time { return morning })
+}
+
+func newGuards(t testing.TB, config guard.Config, now func() time.Time) *guard.Guards {
+	t.Helper()
+	guards, err := guard.New(config, now, rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
-	who, err := origin.New(origin.Config{Keys: []string{programKey}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return Guards{Tokens: tokens, Senders: who}
+	return guards
 }
 
 // guardedForm is a form with all guards, on a clock that a test sets.
@@ -74,30 +76,19 @@ func newGuardedForm(t *testing.T, provider string) guardedForm {
 	now := morning
 	g := guardedForm{now: &now}
 	clock := func() time.Time { return *g.now }
-	tokens, err := signer(clock, 3*time.Second)
-	if err != nil {
-		t.Fatal(err)
+	config := guard.Config{
+		FormKeys: []string{formKey}, FormWait: 3 * time.Second, FormLifetime: time.Hour, PublicOrigins: []string{"https://join.contoso.com"},
+		JSONOrigins: []string{"https://www.fabrikam.com"}, JSONKeys: []string{programKey}, Limit: guard.Limit{Burst: 5, Every: time.Minute},
 	}
-	who, err := origin.New(origin.Config{Own: []string{"https://join.contoso.com"}, Sites: []string{"https://www.fabrikam.com"}, Keys: []string{programKey}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	slow, err := ratelimit.New(ratelimit.Config{Burst: 5, Every: time.Minute, MaxClients: 100, Now: clock})
-	if err != nil {
-		t.Fatal(err)
-	}
-	guards := Guards{Tokens: tokens, Senders: who, Brake: slow}
 	if provider != "" {
 		g.sim = captchasim.New(clock)
 		server := httptest.NewServer(g.sim)
 		t.Cleanup(server.Close)
-		guards.Challenge, err = captcha.New(captcha.Config{
+		config.Captcha = guard.Captcha{
 			Provider: provider, SiteKey: captchasim.SiteKey, Secret: captchasim.Secret, URL: server.URL, Hosts: []string{"join.contoso.com"},
-		})
-		if err != nil {
-			t.Fatal(err)
 		}
 	}
+	guards := newGuards(t, config, clock)
 	g.formUnderTest = newForm(t, func(c *FormConfig) { c.Now, c.Guards = clock, guards })
 	return g
 }
@@ -353,10 +344,10 @@ func (g guardedForm) sendJSON(t *testing.T, header http.Header, more ...string) 
 }
 
 var (
-	byKey     = http.Header{origin.KeyHeader: {programKey}}
+	byKey     = http.Header{guard.KeyHeader: {programKey}}
 	bySite    = http.Header{"Origin": {"https://www.fabrikam.com"}, "Sec-Fetch-Site": {"cross-site"}}
 	byNobody  = http.Header{}
-	byWrong   = http.Header{origin.KeyHeader: {formKey}}
+	byWrong   = http.Header{guard.KeyHeader: {formKey}}
 	byOwnPage = http.Header{"Origin": {"https://join.contoso.com"}, "Sec-Fetch-Site": {"same-origin"}}
 )
 
@@ -520,7 +511,7 @@ func TestHeadersThatNoBrowserSends(t *testing.T) {
 		"a hop that is no hop":  func(h http.Header) { h.Set("X-Forwarded-For", strings.Repeat("x", 500_000)) },
 		"a long origin":         func(h http.Header) { h.Set("Origin", "https://"+strings.Repeat("x", 500_000)) },
 		"a long cookie":         func(h http.Header) { h.Set("Cookie", "language="+strings.Repeat("x", 500_000)) },
-		"a long key":            func(h http.Header) { h.Set(origin.KeyHeader, strings.Repeat("x", 500_000)) },
+		"a long key":            func(h http.Header) { h.Set(guard.KeyHeader, strings.Repeat("x", 500_000)) },
 		"a long accept":         func(h http.Header) { h.Set("Accept-Language", strings.Repeat("en,", 200_000)) },
 		"a forwarded protocol":  func(h http.Header) { h.Set("X-Forwarded-Proto", "https\r\nSet-Cookie: x=1") },
 		"a hop with a new line": func(h http.Header) { h.Set("X-Forwarded-For", "203.0.113.7\r\nX: y") },
@@ -554,12 +545,10 @@ func TestHeadersThatNoBrowserSends(t *testing.T) {
 }
 
 func TestAFormNeedsItsGuards(t *testing.T) {
-	for name, breakIt := range map[string]func(*Guards){
-		"tokens":  func(g *Guards) { g.Tokens = nil },
-		"senders": func(g *Guards) { g.Senders = nil },
+	for name, guards := range map[string]*guard.Guards{
+		"tokens": guardsOf(t, func(c *guard.Config) { c.FormKeys = nil }),
+		"guards": nil,
 	} {
-		guards := guardsOf(t)
-		breakIt(&guards)
 		_, err := NewForm(FormConfig{
 			Queue: &fakeQueue{}, Now: time.Now, Random: rand.Reader, Log: slog.New(slog.DiscardHandler), Style: styleOf(t, "Contoso"), Guards: guards,
 		})
@@ -573,12 +562,7 @@ func TestAFormNeedsItsGuards(t *testing.T) {
 func TestWishesFromOurOwnPagesOnly(t *testing.T) {
 	id := newID(t, morning)
 	queue := &fakeQueue{}
-	guards := guardsOf(t)
-	var err error
-	guards.Brake, err = ratelimit.New(ratelimit.Config{Burst: 3, Every: time.Minute, MaxClients: 10, Now: func() time.Time { return morning }})
-	if err != nil {
-		t.Fatal(err)
-	}
+	guards := guardsOf(t, func(c *guard.Config) { c.Limit = guard.Limit{Burst: 3, Every: time.Minute} })
 	h, err := NewStatus(StatusConfig{
 		Requests: &fakeRequests{}, Queue: queue, Now: func() time.Time { return morning }, Log: slog.New(slog.DiscardHandler), Style: styleOf(t, "Contoso"), Guards: guards,
 	})
@@ -626,12 +610,7 @@ func TestWishesFromOurOwnPagesOnly(t *testing.T) {
 
 func TestAListedSiteMayReadTheProgress(t *testing.T) {
 	id := newID(t, morning)
-	guards := guardsOf(t)
-	var err error
-	guards.Senders, err = origin.New(origin.Config{Sites: []string{"https://www.fabrikam.com"}})
-	if err != nil {
-		t.Fatal(err)
-	}
+	guards := guardsOf(t, func(c *guard.Config) { c.JSONOrigins = []string{"https://www.fabrikam.com"} })
 	h, err := NewStatus(StatusConfig{
 		Requests: &fakeRequests{known: id}, Queue: &fakeQueue{}, Now: func() time.Time { return morning }, Log: slog.New(slog.DiscardHandler),
 		Style: styleOf(t, "Contoso"), Guards: guards,

@@ -23,8 +23,7 @@ import (
 	"guestlist/handlers/problem"
 	"guestlist/handlers/submission"
 	"guestlist/handlers/web/captcha"
-	"guestlist/handlers/web/origin"
-	"guestlist/handlers/web/ratelimit"
+	"guestlist/handlers/web/guard"
 )
 
 // contract is docs/openapi.yaml.
@@ -175,11 +174,7 @@ func TestTheContractIsKept(t *testing.T) {
 	const status = "/signup/{id}"
 	id := newID(t, morning)
 	requests, queue := &fakeRequests{known: id}, &fakeQueue{}
-	guards := guardsOf(t)
-	guards.Brake, err = ratelimit.New(ratelimit.Config{Burst: 1, Every: time.Hour, MaxClients: 10, Now: func() time.Time { return morning }})
-	if err != nil {
-		t.Fatal(err)
-	}
+	guards := guardsOf(t, func(c *guard.Config) { c.Limit = guard.Limit{Burst: 1, Every: time.Hour} })
 	page, err := NewStatus(StatusConfig{
 		Requests: requests, Queue: queue, Now: func() time.Time { return morning }, Log: slog.New(slog.DiscardHandler), Style: styleOf(t, "Contoso"), Guards: guards,
 		Detailed: true,
@@ -262,7 +257,7 @@ func TestTheContractNamesWhatThereIs(t *testing.T) {
 		}
 	}
 	header, _ := c.at("components", "securitySchemes", "programKey")
-	if header["name"] != origin.KeyHeader {
+	if header["name"] != guard.KeyHeader {
 		t.Errorf("the contract's header is %v", header["name"])
 	}
 	code, _ := c.at("components", "schemas", "Problem", "properties", "code")

@@ -13,6 +13,7 @@ import (
 	"guestlist/handlers/branding"
 	"guestlist/handlers/problem"
 	"guestlist/handlers/submission"
+	"guestlist/handlers/web/guard"
 )
 
 const (
@@ -39,7 +40,7 @@ type StatusConfig struct {
 	Now      func() time.Time
 	Log      *slog.Logger
 	Style    branding.Style
-	Guards   Guards // the page has no use for tokens and challenges
+	Guards   *guard.Guards
 	// Detailed lets the page tell the outcome of a request. Without it, all requests that are over look the same.
 	Detailed bool
 	// FormOrigin is the scheme and host of the form, empty where it stands at the status page's own.
@@ -77,10 +78,8 @@ func NewStatus(config StatusConfig) (http.Handler, error) {
 		return nil, errors.New("signup: the queue is missing")
 	case config.Now == nil:
 		return nil, errors.New("signup: the clock is missing")
-	}
-	err := config.Guards.complete(false)
-	if err != nil {
-		return nil, err
+	case config.Guards == nil:
+		return nil, errors.New("signup: the guards are missing")
 	}
 	site, err := newSite(config.Style, config.Log, "status.js", nil)
 	if err != nil {
@@ -138,7 +137,7 @@ func (s *status) look(w http.ResponseWriter, r *http.Request, page reader, code 
 	asJSON := prefersJSON(r)
 	if asJSON {
 		// A listed site may show how far the sign-ups are that it sent.
-		s.Guards.Senders.Share(w.Header(), r)
+		s.Guards.Share(w.Header(), r)
 	}
 	id, progress, err := s.progress(ctx, r.PathValue("id"))
 	switch {
@@ -190,10 +189,10 @@ func (s *status) wish(w http.ResponseWriter, r *http.Request, page reader) {
 		return
 	}
 	asJSON := kind == jsonKind
-	failure := s.Guards.wish(r)
-	if failure != nil {
-		s.Log.InfoContext(ctx, "a wish was not taken", logged(failure))
-		s.site.fail(w, r, asJSON, page, failure, "held")
+	err = s.Guards.Instruction(r)
+	if err != nil {
+		s.Log.InfoContext(ctx, "a wish was not taken", logged(err))
+		s.site.fail(w, r, asJSON, page, problem.From(err), "held")
 		return
 	}
 	id, err := submission.ParseID(r.PathValue("id"))

@@ -238,7 +238,7 @@ func TestAStatusPageNeedsAllItsParts(t *testing.T) {
 		"requests":     func(c *StatusConfig) { c.Requests = nil },
 		"queue":        func(c *StatusConfig) { c.Queue = nil },
 		"clock":        func(c *StatusConfig) { c.Now = nil },
-		"senders":      func(c *StatusConfig) { c.Guards.Senders = nil },
+		"guards":       func(c *StatusConfig) { c.Guards = nil },
 		"log":          func(c *StatusConfig) { c.Log = nil },
 		"organisation": func(c *StatusConfig) { c.Style.Organisation = "" },
 	} {

@@ -21,7 +21,7 @@ import (
 	"time"
 
 	"guestlist/handlers/dev/internal/subprocess"
-	"guestlist/handlers/web/origin"
+	"guestlist/handlers/web/guard"
 )
 
 func main() {
@@ -275,7 +275,7 @@ func signUpEnvelope(email string) []byte {
 	headers := map[string][]string{
 		"Content-Type": {"application/json"}, "Content-Length": {strconv.Itoa(len(body))}, "Host": {"signup.example.com"},
 		"Accept": {"application/json"}, "Accept-Language": {"pt-PT,pt;q=0.9,en;q=0.8"}, "User-Agent": {"Mozilla/5.0"},
-		origin.KeyHeader: {key},
+		guard.KeyHeader: {key},
 	}
 	envelope, err := json.Marshal(map[string]any{
 		"Data": map[string]any{"req": map[string]any{

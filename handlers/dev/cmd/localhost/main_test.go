@@ -20,8 +20,8 @@ import (
 	"guestlist/handlers/dev/internal/apptest"
 	"guestlist/handlers/policy"
 	"guestlist/handlers/settings"
-	"guestlist/handlers/web/formtoken"
-	"guestlist/handlers/web/origin"
+	"guestlist/handlers/web"
+	"guestlist/handlers/web/guard"
 )
 
 // mainVariable makes this test binary be the program. The Graph stand-in, which it starts from itself, inherits it.
@@ -156,7 +156,7 @@ func TestTheKeyOfForms(t *testing.T) {
 		t.Fatal(err)
 	}
 	again, err := formKey(data)
-	if err != nil || again != key || len(key) < formtoken.MinKey {
+	if err != nil || again != key || len(key) < guard.MinKey {
 		t.Errorf("a second run has another key, or the key is short: %v", err)
 	}
 	other, err := formKey(t.TempDir())
@@ -182,7 +182,7 @@ func TestTheWholeRoadOnThisMachine(t *testing.T) {
 		t.Fatal(err)
 	}
 	request.Header.Set("Content-Type", "application/json")
-	request.Header.Set(origin.KeyHeader, programKey)
+	request.Header.Set(guard.KeyHeader, programKey)
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
 		t.Fatal(err)
@@ -329,7 +329,7 @@ func TestTheSampleSettingsAreFitForTheHandler(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = settings.Read(func(name string) string { return variable(env, name) })
+	_, err = settings.Read(func(name string) string { return variable(env, name) }, new(web.Config).Read)
 	if err != nil {
 		t.Error(err)
 	}

@@ -17,7 +17,6 @@ import (
 	"guestlist/handlers/dev/captchasim"
 	"guestlist/handlers/dev/internal/apptest"
 	"guestlist/handlers/settings"
-	"guestlist/handlers/web/captcha"
 )
 
 // repository is the root of this repository.
@@ -35,7 +34,7 @@ func TestPages(t *testing.T) {
 
 // TestStates looks at all that the status page of an organisation says that lets it tell.
 func TestStates(t *testing.T) {
-	run(t, start(t, append(slices.Clone(anyPace), settings.StatusPage+"="+settings.DetailedStatus)...), "states.mjs")
+	run(t, start(t, append(slices.Clone(anyPace), settings.StatusPage+"=detailed")...), "states.mjs")
 }
 
 // anyPace lets tests send forms as fast as they can.
@@ -44,7 +43,7 @@ var anyPace = []string{settings.FormWait + "=0s", settings.ClientPosts + "=off"}
 // TestGuards drives the form of an organisation with a style and terms of its own, that is strict about the pace.
 func TestGuards(t *testing.T) {
 	run(t, start(t,
-		settings.FormWait+"=3s", settings.ClientPosts+"=3/24h", settings.StatusPage+"="+settings.DetailedStatus,
+		settings.FormWait+"=3s", settings.ClientPosts+"=3/24h", settings.StatusPage+"=detailed",
 		settings.Accent+"=#7a1f5c", settings.Contact+"=guests@wingtiptoys.com", settings.PrivacyURL+"=https://wingtip.example/privacy",
 		settings.TermsURL+"=https://wingtip.example/terms", settings.TermsVersion+"=2026-11", settings.Intro+"=Welcome to the partners of Wingtip Toys.",
 		settings.Fields+"=company=required country=optional reason=optional sponsor=optional inviteCode=linked",
@@ -59,7 +58,7 @@ func TestChallenge(t *testing.T) {
 	service := httptest.NewServer(captchasim.New(time.Now))
 	defer service.Close()
 	s := start(t, append(slices.Clone(anyPace),
-		settings.Challenge+"="+captcha.Turnstile, settings.ChallengeSiteKey+"="+captchasim.SiteKey, settings.ChallengeSecret+"="+captchasim.Secret,
+		settings.Challenge+"=turnstile", settings.ChallengeSiteKey+"="+captchasim.SiteKey, settings.ChallengeSecret+"="+captchasim.Secret,
 		settings.ChallengeURL+"="+service.URL,
 	)...)
 	s.challenge = service.URL

@@ -17,6 +17,7 @@ import (
 	"guestlist/handlers/azure/tables"
 	"guestlist/handlers/dev/suite/deployment/bicep"
 	"guestlist/handlers/settings"
+	"guestlist/handlers/web"
 )
 
 const root = "../../../.."
@@ -288,18 +289,19 @@ func TestTheProgramStartsOnTheAppSettings(t *testing.T) {
 			}})
 			values[settings.GraphURL] = cloud.Value.Text
 			values[settings.StorageTablesURL] = "https://account.table.core.windows.net/"
-			s, err := settings.Read(func(name string) string {
+			var pages web.Config
+			_, err := settings.Read(func(name string) string {
 				text, _ := values[name].(string)
 				return text
-			})
+			}, pages.Read)
 			if err != nil {
 				t.Errorf("%s, %s: %v", cloud.Key, app.name, err)
 			}
-			if app.split && app.form && s.StatusOrigin != "https://status.contoso.com" {
-				t.Errorf("the form leads to the status page at %q", s.StatusOrigin)
+			if app.split && app.form && pages.StatusOrigin != "https://status.contoso.com" {
+				t.Errorf("the form leads to the status page at %q", pages.StatusOrigin)
 			}
-			if app.module == "statusApp" && s.FormOrigin != "https://join.contoso.com" {
-				t.Errorf("the status page leads to the form at %q", s.FormOrigin)
+			if app.module == "statusApp" && pages.FormOrigin != "https://join.contoso.com" {
+				t.Errorf("the status page leads to the form at %q", pages.FormOrigin)
 			}
 		}
 	}

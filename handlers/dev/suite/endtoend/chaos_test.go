@@ -16,7 +16,7 @@ import (
 	"guestlist/handlers/dev/graphsim"
 	"guestlist/handlers/problem"
 	"guestlist/handlers/submission"
-	"guestlist/handlers/web/origin"
+	"guestlist/handlers/web/guard"
 	"guestlist/handlers/workflow"
 )
 
@@ -106,7 +106,7 @@ func (s *stack) signUpAll(names string, n int, pace func(i int)) []partner {
 				email := fmt.Sprintf("%s.%d@contoso.com", names, i)
 				for partners[i].id == "" && s.t.Context().Err() == nil {
 					r := s.do(http.MethodPost, "/signup", "application/json",
-						`{"email":"`+email+`","givenName":"Ana","familyName":"Silva","company":"Contoso Ltd"}`, origin.KeyHeader, programKey)
+						`{"email":"`+email+`","givenName":"Ana","familyName":"Silva","company":"Contoso Ltd"}`, guard.KeyHeader, programKey)
 					var answer struct{ ID submission.ID }
 					err := json.Unmarshal([]byte(r.body), &answer)
 					if r.status == http.StatusAccepted && err == nil {

@@ -18,7 +18,7 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azqueue/v2"
 
 	"guestlist/handlers/submission"
-	"guestlist/handlers/web/origin"
+	"guestlist/handlers/web/guard"
 	"guestlist/handlers/workflow"
 )
 
@@ -82,7 +82,7 @@ func TestAProgramSignsUpByJSON(t *testing.T) {
 	s := newStack(t)
 	s.row("contoso.com", "trusted", "Action", "invite")
 	r := s.do(http.MethodPost, "/signup", "application/json",
-		`{"email":"ana@contoso.com","givenName":"Ana","familyName":"Silva","company":"Contoso Ltd"}`, origin.KeyHeader, programKey)
+		`{"email":"ana@contoso.com","givenName":"Ana","familyName":"Silva","company":"Contoso Ltd"}`, guard.KeyHeader, programKey)
 	var accepted struct{ ID, Status string }
 	err := json.Unmarshal([]byte(r.body), &accepted)
 	if r.status != http.StatusAccepted || err != nil || accepted.Status != "/signup/"+accepted.ID {
@@ -151,7 +151,7 @@ func TestBadInputNeverReachesTheQueue(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			r := s.do(http.MethodPost, "/signup", test.contentType, test.body, origin.KeyHeader, programKey)
+			r := s.do(http.MethodPost, "/signup", test.contentType, test.body, guard.KeyHeader, programKey)
 			if r.status != test.want {
 				t.Errorf("answered with %d, want %d:\n%.600s", r.status, test.want, r.body)
 			}
@@ -164,7 +164,7 @@ func TestBadInputNeverReachesTheQueue(t *testing.T) {
 		t.Errorf("JSON without a key is answered with %d", r.status)
 	}
 	for _, method := range []string{http.MethodPut, http.MethodDelete, http.MethodPatch} {
-		if r := s.do(method, "/signup", jsonType, valid, origin.KeyHeader, programKey); r.status < 400 {
+		if r := s.do(method, "/signup", jsonType, valid, guard.KeyHeader, programKey); r.status < 400 {
 			t.Errorf("%s is answered with %d", method, r.status)
 		}
 	}

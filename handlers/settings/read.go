@@ -1,0 +1,245 @@
+package settings
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Settings are the checked settings of everything but the pages, which read theirs with a [Reader].
+type Settings struct {
+	// Exactly one of StorageConnection and TablesURL is set.
+	StorageConnection string
+	TablesURL         string
+	ClientID          string // set whenever an identity is used
+	GraphURL          string // scheme and host
+	GraphCredential   string // ManagedIdentity or NoCredential
+	RedirectURL       string
+	IntentLease       time.Duration
+	DailyInvitations  int // 0 is no limit
+	InvitationSpacing time.Duration
+	Retention         time.Duration // whole days; 0 is for ever
+	LogLevel          slog.Level
+}
+
+const (
+	minIntentLease = 2 * time.Second
+	maxIntentLease = time.Hour
+	// maxSpacing keeps a typing error such as 10h from stopping everything without a word.
+	maxSpacing = 10 * time.Minute
+	// maxRetentionDays is ten years.
+	maxRetentionDays = 3650
+)
+
+// Read returns the settings. Each of parts reads settings of its own. The error names every fault
+// that Read or a part found, and repeats no secret.
+func Read(getenv func(string) string, parts ...func(*Reader)) (Settings, error) {
+	r := &Reader{getenv: getenv}
+	var s Settings
+	s.readStorage(r)
+	s.readGraph(r)
+	s.readInvitations(r)
+	err := s.LogLevel.UnmarshalText([]byte(r.Text(LogLevel)))
+	if err != nil {
+		r.Fault(LogLevel, "must be debug, info, warn or error")
+	}
+	for _, read := range parts {
+		read(r)
+	}
+	if len(r.faults) > 0 {
+		return Settings{}, fmt.Errorf("the settings need another look:\n%w", errors.Join(r.faults...))
+	}
+	return s, nil
+}
+
+func (s *Settings) readStorage(r *Reader) {
+	s.StorageConnection, s.TablesURL = r.Text(StorageConnection), r.Text(StorageTablesURL)
+	account := r.Text(StorageAccount)
+	switch {
+	case s.StorageConnection != "" && (s.TablesURL != "" || account != ""):
+		r.Fault(StorageConnection, "and %s or %s are both set; in Azure leave the connection string out, on a laptop leave the others out", StorageAccount, StorageTablesURL)
+	case s.StorageConnection != "" || s.TablesURL != "":
+	case account != "":
+		s.TablesURL = "https://" + account + ".table.core.windows.net"
+	default:
+		r.Fault(StorageAccount, "is not set; set it to the storage account's name (on a laptop set %s to a connection string)", StorageConnection)
+	}
+	if s.TablesURL != "" && !isLink(s.TablesURL) {
+		r.Fault(StorageTablesURL, "is not an https address; it looks like https://NAME.table.core.windows.net")
+	}
+}
+
+// readGraph follows readStorage: a client id is needed for either.
+func (s *Settings) readGraph(r *Reader) {
+	s.GraphURL = strings.TrimSuffix(r.Text(GraphURL), "/")
+	s.GraphCredential, s.ClientID = r.Text(GraphCredential), r.Text(ClientID)
+	graph, err := parseHost(s.GraphURL)
+	switch {
+	case err != nil:
+		r.Fault(GraphURL, "must be a scheme and a host and nothing else, such as https://graph.microsoft.com")
+	case s.GraphCredential == NoCredential && !isLoopback(graph.Hostname()):
+		r.Fault(GraphCredential, "is %q, which is for a stand-in on 127.0.0.1 only; set it to %q", NoCredential, ManagedIdentity)
+	case s.GraphCredential == ManagedIdentity && graph.Scheme != "https":
+		r.Fault(GraphURL, "must be https: a token must not travel in the clear")
+	case s.GraphCredential != NoCredential && s.GraphCredential != ManagedIdentity:
+		r.Fault(GraphCredential, "must be %q or %q", ManagedIdentity, NoCredential)
+	}
+	if s.ClientID == "" && (s.TablesURL != "" || s.GraphCredential == ManagedIdentity) {
+		r.Fault(ClientID, "is not set; set it to the client id of the user-assigned managed identity")
+	}
+}
+
+func (s *Settings) readInvitations(r *Reader) {
+	s.RedirectURL = r.Text(RedirectURL)
+	if !isLink(s.RedirectURL) {
+		r.Fault(RedirectURL, "must be an https address")
+	}
+	s.IntentLease = r.Duration(IntentLease, minIntentLease, maxIntentLease, "2m")
+	s.InvitationSpacing = r.Duration(InvitationSpacing, 0, maxSpacing, "1s")
+	var err error
+	s.DailyInvitations, err = strconv.Atoi(r.Text(DailyInvitations))
+	if err != nil || s.DailyInvitations < 0 {
+		r.Fault(DailyInvitations, "must be a whole number such as 80, or 0 for no limit")
+	}
+	days, err := strconv.Atoi(r.Text(RetentionDays))
+	if err != nil || days < 0 || days > maxRetentionDays {
+		r.Fault(RetentionDays, "must be a whole number of days up to %d, such as 90, or 0 to keep personal data for ever", maxRetentionDays)
+	}
+	s.Retention = time.Duration(days) * 24 * time.Hour
+}
+
+// Reader reads the texts of settings and collects their faults.
+type Reader struct {
+	getenv func(string) string
+	faults []error
+}
+
+// Text returns the text of a setting without space around it, or the setting's default if unset.
+func (r *Reader) Text(name string) string {
+	value := strings.TrimSpace(r.getenv(name))
+	if value != "" {
+		return value
+	}
+	for _, setting := range All() {
+		if setting.Name == name {
+			return setting.Default
+		}
+	}
+	return ""
+}
+
+// Fault records what is wrong with a setting, formatted as by [fmt.Errorf]. The text must not repeat
+// a secret.
+func (r *Reader) Fault(name, format string, args ...any) {
+	r.faults = append(r.faults, fmt.Errorf("%s %w", name, fmt.Errorf(format, args...)))
+}
+
+// Check records err, unless it is nil, as the fault of a setting.
+func (r *Reader) Check(name string, err error) {
+	if err != nil {
+		r.Fault(name, "%w", err)
+	}
+}
+
+// Duration returns a duration from least to most. The fault names example.
+func (r *Reader) Duration(name string, least, most time.Duration, example string) time.Duration {
+	d, err := time.ParseDuration(r.Text(name))
+	if err != nil || d < least || d > most {
+		r.Fault(name, "must be a duration from %s to %s, such as %s", least, most, example)
+	}
+	return d
+}
+
+// Origins returns a list of origins.
+func (r *Reader) Origins(name string) []string {
+	list := Split(r.Text(name))
+	for _, text := range list {
+		r.checkOrigin(name, text)
+	}
+	return list
+}
+
+// Origin returns one origin, or "".
+func (r *Reader) Origin(name string) string {
+	text := r.Text(name)
+	if text != "" {
+		r.checkOrigin(name, text)
+	}
+	return text
+}
+
+func (r *Reader) checkOrigin(name, text string) {
+	err := checkOrigin(text)
+	if err != nil {
+		r.Fault(name, "has %q, which %w", text, err)
+	}
+}
+
+// Split splits a list at spaces and commas.
+func Split(text string) []string {
+	if text == "" {
+		return nil
+	}
+	return strings.FieldsFunc(text, func(c rune) bool { return strings.ContainsRune(", \t\n\r", c) })
+}
+
+// isLink reports whether text is an https address without a user.
+func isLink(text string) bool {
+	u, err := url.Parse(text)
+	return err == nil && u.Scheme == "https" && u.Host != "" && u.User == nil
+}
+
+// CheckHost returns an error unless text is a scheme and a host and nothing else: https, or http for
+// this machine.
+func CheckHost(text string) error {
+	u, err := parseHost(text)
+	if err != nil {
+		return err
+	}
+	if u.Scheme != "https" && (u.Scheme != "http" || !isLoopback(u.Hostname())) {
+		return errNoHost
+	}
+	return nil
+}
+
+var errNoHost = errors.New("must be a scheme and a host and nothing else")
+
+func parseHost(text string) (*url.URL, error) {
+	u, err := url.Parse(text)
+	if err != nil || u.Host == "" || u.User != nil || u.Path != "" || u.RawQuery != "" || u.Fragment != "" {
+		return nil, errNoHost
+	}
+	return u, nil
+}
+
+func isLoopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || (ip != nil && ip.IsLoopback())
+}
+
+var errNoOrigin = errors.New("must be a scheme and a host, such as https://www.contoso.com, in lower case and without a path")
+
+// checkOrigin returns an error unless text is an origin as browsers write it, of https, or of http on
+// this machine.
+func checkOrigin(text string) error {
+	host, https := strings.CutPrefix(text, "https://")
+	if !https {
+		var plain bool
+		host, plain = strings.CutPrefix(text, "http://")
+		name, _, _ := strings.Cut(host, ":")
+		if !plain || name != "localhost" && name != "127.0.0.1" {
+			return errNoOrigin
+		}
+	}
+	err := http.NewCrossOriginProtection().AddTrustedOrigin(text)
+	if err != nil || text != strings.ToLower(text) || strings.ContainsAny(host, "@*, \t") || strings.HasSuffix(host, ":443") && https {
+		return errNoOrigin
+	}
+	return nil
+}

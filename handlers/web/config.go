@@ -1,0 +1,238 @@
+package web
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"guestlist/handlers/branding"
+	"guestlist/handlers/settings"
+	"guestlist/handlers/web/guard"
+)
+
+// Config is what the pages are built from.
+type Config struct {
+	// Form says whether the app serves the form. It is set before Read: without the form, the keys
+	// that only the form needs may be missing.
+	Form bool
+
+	Style          branding.Style
+	Fields         branding.Fields
+	Mail           branding.MailRules
+	DetailedStatus bool
+	StatusOrigin   string // empty: the form's own
+	FormOrigin     string // empty: the status page's own
+	Guards         guard.Config
+}
+
+// The values of the settings that are chosen from a list.
+const (
+	discreetStatus = "discreet" // received, in work, finished: the same for everybody
+	detailedStatus = "detailed" // also whether a person decides, and the outcome
+	noCaptcha      = "none"
+)
+
+// Read reads the settings of the pages.
+func (c *Config) Read(r *settings.Reader) {
+	c.readStyle(r)
+	c.readForm(r)
+	c.readStatus(r)
+	c.readGuards(r)
+}
+
+func (c *Config) readStyle(r *settings.Reader) {
+	c.Style.Organisation = r.Text(settings.Organisation)
+	c.Style.PrivacyURL = r.Text(settings.PrivacyURL)
+	c.Style.Terms = branding.Terms{URL: r.Text(settings.TermsURL), Version: r.Text(settings.TermsVersion)}
+	c.Style.Accent.Light = parse(r, settings.Accent, branding.ParseLight)
+	c.Style.Accent.Dark = parse(r, settings.AccentDark, func(text string) (branding.Colour, error) {
+		return branding.ParseDark(text, c.Style.Accent.Light)
+	})
+	c.Style.Logo = parse(r, settings.Logo, branding.ParseLogo)
+	c.Style.Contact = parse(r, settings.Contact, branding.ParseContact)
+	c.Style.Intro = parse(r, settings.Intro, branding.ParseIntro)
+	if c.Style.PrivacyURL != "" && !branding.IsLink(c.Style.PrivacyURL) {
+		r.Fault(settings.PrivacyURL, "must be an https address")
+	}
+	switch terms := c.Style.Terms; {
+	case terms == (branding.Terms{}):
+	case !branding.IsLink(terms.URL):
+		r.Fault(settings.TermsURL, "must be an https address where %s is set", settings.TermsVersion)
+	case !branding.ValidTerms(terms.Version):
+		r.Fault(settings.TermsVersion, "must be 1 to 32 letters, digits and . _ -, such as 2026-11, so that it is known later what partners accepted")
+	}
+}
+
+// parse reads a setting with the part that knows what it may be.
+func parse[T any](r *settings.Reader, name string, read func(string) (T, error)) T {
+	value, err := read(r.Text(name))
+	r.Check(name, err)
+	return value
+}
+
+func (c *Config) readForm(r *settings.Reader) {
+	c.Fields = parse(r, settings.Fields, branding.ParseFields)
+	c.Mail = branding.NewMailRules(
+		parse(r, settings.FreeMail, branding.ParseRefusal),
+		parse(r, settings.DisposableMail, branding.ParseRefusal),
+		parse(r, settings.MailDomains, branding.ParseExceptions),
+	)
+}
+
+func (c *Config) readStatus(r *settings.Reader) {
+	switch r.Text(settings.StatusPage) {
+	case discreetStatus:
+	case detailedStatus:
+		c.DetailedStatus = true
+	default:
+		r.Fault(settings.StatusPage, "must be %q or %q", discreetStatus, detailedStatus)
+	}
+	c.StatusOrigin, c.FormOrigin = r.Origin(settings.StatusOrigin), r.Origin(settings.FormOrigin)
+}
+
+// The limits of the settings.
+const (
+	maxFormWait     = time.Minute
+	minFormLifetime = 10 * time.Minute
+	// maxFormLifetime leaves a form open over a long weekend. It must stay well below the seven days
+	// that a message may lie on the queue: a request's id is as old as its form, and for so long the
+	// status page takes an unknown id for a new one.
+	maxFormLifetime = 4 * 24 * time.Hour
+	maxPosts        = 100_000
+	maxProxies      = 5
+	maxKey          = 512 // characters: more than any way of making a key gives
+	maxKeys         = 10  // each is tried
+	// minDifferent catches placeholders, not weak generators: of 32 random hexadecimal digits, fewer
+	// different ones come up three times in a million.
+	minDifferent = 9
+)
+
+const makeKey = "one is made by: openssl rand -base64 48"
+
+// keyVaultReference begins a reference that App Service replaces by the secret. Where it can't, the
+// program gets the reference itself, which anybody could guess.
+const keyVaultReference = "@Microsoft.KeyVault("
+
+func (c *Config) readGuards(r *settings.Reader) {
+	c.Guards = guard.Config{
+		FormKeys:      c.keys(r, settings.FormKeys),
+		FormWait:      r.Duration(settings.FormWait, 0, maxFormWait, "3s"),
+		FormLifetime:  r.Duration(settings.FormLifetime, minFormLifetime, maxFormLifetime, "12h"),
+		PublicOrigins: r.Origins(settings.PublicOrigins),
+		JSONOrigins:   r.Origins(settings.JSONOrigins),
+		JSONKeys:      c.keys(r, settings.JSONKeys),
+		Limit:         parse(r, settings.ClientPosts, parseLimit),
+	}
+	var err error
+	c.Guards.Proxies, err = strconv.Atoi(r.Text(settings.Proxies))
+	if err != nil || c.Guards.Proxies < 0 || c.Guards.Proxies > maxProxies {
+		r.Fault(settings.Proxies, "must be a whole number from 0 to %d", maxProxies)
+	}
+	c.readCaptcha(r)
+	switch {
+	case !c.Form:
+		c.Guards.FormKeys, c.Guards.Captcha = nil, guard.Captcha{}
+	case len(c.Guards.FormKeys) == 0 && !unresolved(r, settings.FormKeys):
+		r.Fault(settings.FormKeys, "is not set; set it to a key by which forms are signed, the same for all instances; %s", makeKey)
+	}
+}
+
+// readCaptcha follows the public origins: their hosts are those on which a captcha may be solved.
+func (c *Config) readCaptcha(r *settings.Reader) {
+	provider := r.Text(settings.Challenge)
+	config := guard.Captcha{
+		Provider: provider, SiteKey: r.Text(settings.ChallengeSiteKey), Secret: c.secret(r, settings.ChallengeSecret),
+		URL: strings.TrimSuffix(r.Text(settings.ChallengeURL), "/"),
+	}
+	if provider == noCaptcha {
+		return
+	}
+	for _, origin := range c.Guards.PublicOrigins {
+		u, err := url.Parse(origin)
+		if err == nil {
+			config.Hosts = append(config.Hosts, u.Hostname())
+		}
+	}
+	if providers := guard.Providers(); !slices.Contains(providers, provider) {
+		r.Fault(settings.Challenge, "must be %s or one of %s", noCaptcha, strings.Join(providers, ", "))
+	}
+	if config.SiteKey == "" {
+		r.Fault(settings.ChallengeSiteKey, "is not set, and the challenge needs it")
+	}
+	if config.Secret == "" && !unresolved(r, settings.ChallengeSecret) {
+		r.Fault(settings.ChallengeSecret, "is not set, and the challenge needs it")
+	}
+	if config.URL != "" && settings.CheckHost(config.URL) != nil {
+		r.Fault(settings.ChallengeURL, "must be https and a host and nothing else, such as https://eu.frcapi.com")
+	}
+	c.Guards.Captcha = config
+}
+
+// secret returns the text of a secret. It is "" for a reference that was not replaced, which is a
+// fault only where the form needs the secret.
+func (c *Config) secret(r *settings.Reader, name string) string {
+	if !unresolved(r, name) {
+		return r.Text(name)
+	}
+	if c.Form {
+		r.Fault(name, "is a reference to a key vault that was not replaced by the secret: give the app's identity the right to read it, and set keyVaultReferenceIdentity")
+	}
+	return ""
+}
+
+func unresolved(r *settings.Reader, name string) bool {
+	return strings.HasPrefix(r.Text(name), keyVaultReference)
+}
+
+func (c *Config) keys(r *settings.Reader, name string) []string {
+	keys := settings.Split(c.secret(r, name))
+	r.Check(name, checkKeys(keys))
+	return keys
+}
+
+// checkKeys returns an error that says what is wrong with keys, never what they are. No keys are fine.
+func checkKeys(keys []string) error {
+	if len(keys) > maxKeys {
+		return fmt.Errorf("has %d keys, more than %d; take away those that are no longer in use", len(keys), maxKeys)
+	}
+	seen := map[string]bool{}
+	for i, key := range keys {
+		different := map[rune]bool{}
+		for _, c := range key {
+			different[c] = true
+		}
+		switch {
+		case len(key) < guard.MinKey || len(key) > maxKey:
+			return fmt.Errorf("has %d characters in key %d, and a key has from %d to %d; %s", len(key), i+1, guard.MinKey, maxKey, makeKey)
+		case len(different) < minDifferent:
+			return fmt.Errorf("has a key %d that anybody could guess; %s", i+1, makeKey)
+		case seen[key]:
+			return fmt.Errorf("has key %d twice; a new key is another one, in front of the old ones", i+1)
+		}
+		seen[key] = true
+	}
+	return nil
+}
+
+var errLimit = errors.New("must be a number of posts and a time, such as 30/10m, or off")
+
+// parseLimit reads "30/10m": so many posts at once, and as many again in each such time.
+func parseLimit(text string) (guard.Limit, error) {
+	if text == "off" {
+		return guard.Limit{}, nil
+	}
+	count, during, found := strings.Cut(text, "/")
+	burst, err := strconv.Atoi(strings.TrimSpace(count))
+	if !found || err != nil || burst < 1 || burst > maxPosts {
+		return guard.Limit{}, errLimit
+	}
+	span, err := time.ParseDuration(strings.TrimSpace(during))
+	if err != nil || span < time.Second || span > 24*time.Hour {
+		return guard.Limit{}, errLimit
+	}
+	return guard.Limit{Burst: burst, Every: span / time.Duration(burst)}, nil
+}

@@ -1,0 +1,183 @@
+package web
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"guestlist/handlers/branding"
+	"guestlist/handlers/settings"
+	"guestlist/handlers/web/guard"
+)
+
+const (
+	keyOne = "5CqS0TQ0gfnLOyUg7m4Zt3iVb8rXw1Pa"
+	keyTwo = "Jh2v9QeX7sKd4NwLz0RfTyBu6MgCp1Ao"
+)
+
+// read reads the settings of a deployment, and of the pages, after the changes.
+func read(form bool, changes ...string) (Config, error) {
+	env := map[string]string{settings.StorageAccount: "guestlist", settings.ClientID: "11111111-1111-1111-1111-111111111111"}
+	for i := 0; i < len(changes); i += 2 {
+		env[changes[i]] = changes[i+1]
+	}
+	c := Config{Form: form}
+	_, err := settings.Read(func(name string) string { return env[name] }, c.Read)
+	return c, err
+}
+
+func TestDefaultsOfThePages(t *testing.T) {
+	c, err := read(false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Style.Organisation != "our organisation" || c.Style.Accent.Light.String() != "#17567f" || c.Fields.Company != branding.Required ||
+		c.Mail.Broken("mailinator.com") == "" || c.Mail.Broken("gmail.com") != "" || c.DetailedStatus {
+		t.Errorf("got %+v", c)
+	}
+	want := guard.Config{FormWait: 3 * time.Second, FormLifetime: 12 * time.Hour, Limit: guard.Limit{Burst: 30, Every: 20 * time.Second}}
+	if diff := cmp.Diff(want, c.Guards); diff != "" {
+		t.Errorf("guards (-want +got):\n%s", diff)
+	}
+	for _, setting := range settings.All() {
+		if setting.Name == settings.Fields && setting.Default != branding.DefaultFields {
+			t.Errorf("the default of %s is %q, and package branding starts from %q", setting.Name, setting.Default, branding.DefaultFields)
+		}
+	}
+}
+
+func TestGuardsAsTheyAreSet(t *testing.T) {
+	c, err := read(true,
+		settings.FormKeys, keyOne+"\n "+keyTwo, settings.FormWait, "0s", settings.FormLifetime, "24h",
+		settings.PublicOrigins, "https://join.contoso.com,https://www.contoso.com:8443", settings.JSONOrigins, "https://www.fabrikam.com", settings.JSONKeys, keyTwo,
+		settings.ClientPosts, "6/1m", settings.Proxies, "1",
+		settings.Challenge, "friendlycaptcha", settings.ChallengeSiteKey, "FCMST5VUMCBOCGQ9", settings.ChallengeSecret, "api-key", settings.ChallengeURL, "https://eu.frcapi.com/",
+	)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := guard.Config{
+		FormKeys: []string{keyOne, keyTwo}, FormLifetime: 24 * time.Hour, PublicOrigins: []string{"https://join.contoso.com", "https://www.contoso.com:8443"},
+		JSONOrigins: []string{"https://www.fabrikam.com"}, JSONKeys: []string{keyTwo}, Limit: guard.Limit{Burst: 6, Every: 10 * time.Second}, Proxies: 1,
+		Captcha: guard.Captcha{
+			Provider: "friendlycaptcha", SiteKey: "FCMST5VUMCBOCGQ9", Secret: "api-key", URL: "https://eu.frcapi.com",
+			Hosts: []string{"join.contoso.com", "www.contoso.com"},
+		},
+	}
+	if diff := cmp.Diff(want, c.Guards); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+	c, err = read(false, settings.ClientPosts, "off")
+	if err != nil || c.Guards.Limit != (guard.Limit{}) {
+		t.Errorf("without a limit: %+v, %v", c.Guards, err)
+	}
+}
+
+func TestEachFaultNamesItsSettingAndTheCure(t *testing.T) {
+	for name, test := range map[string]struct {
+		changes []string
+		says    []string
+	}{
+		"accent that can't be read":         {[]string{settings.Accent, "#ffcc00"}, []string{settings.Accent, "4.5", "#"}},
+		"accent that is none":               {[]string{settings.Accent, "blue"}, []string{settings.Accent, "#17567f"}},
+		"dark accent on a dark ground":      {[]string{settings.AccentDark, "#17567f"}, []string{settings.AccentDark, "dark", "4.5"}},
+		"logo from elsewhere":               {[]string{settings.Logo, "https://cdn.example.com/logo.svg"}, []string{settings.Logo, "own origin"}},
+		"contact that is none":              {[]string{settings.Contact, "ask Bob"}, []string{settings.Contact, "e-mail"}},
+		"privacy notice in the clear":       {[]string{settings.PrivacyURL, "http://example.com"}, []string{settings.PrivacyURL, "https"}},
+		"terms without a version":           {[]string{settings.TermsURL, "https://example.com/terms"}, []string{settings.TermsVersion, "2026-11"}},
+		"a version without terms":           {[]string{settings.TermsVersion, "1"}, []string{settings.TermsURL, "https"}},
+		"introduction in no JSON":           {[]string{settings.Intro, "{en: Hello}"}, []string{settings.Intro, "JSON"}},
+		"field that can't be chosen":        {[]string{settings.Fields, "email=hidden"}, []string{settings.Fields, "company"}},
+		"free mail in other words":          {[]string{settings.FreeMail, "no"}, []string{settings.FreeMail, "refuse"}},
+		"throw-away mail in other words":    {[]string{settings.DisposableMail, "no"}, []string{settings.DisposableMail, "refuse"}},
+		"mail domain without a sign":        {[]string{settings.MailDomains, "gmx.de"}, []string{settings.MailDomains, "+gmx.de"}},
+		"status page with a path":           {[]string{settings.StatusOrigin, "https://status.contoso.com/signup"}, []string{settings.StatusOrigin, "without a path"}},
+		"form in the clear":                 {[]string{settings.FormOrigin, "http://join.contoso.com"}, []string{settings.FormOrigin, "https"}},
+		"status page in other words":        {[]string{settings.StatusPage, "all"}, []string{settings.StatusPage, "detailed"}},
+		"a short form key":                  {[]string{settings.FormKeys, keyOne + " " + keyTwo[:31]}, []string{settings.FormKeys, "31 characters in key 2", "openssl"}},
+		"a placeholder":                     {[]string{settings.FormKeys, strings.Repeat("change-me", 4)}, []string{settings.FormKeys, "guess"}},
+		"a key twice":                       {[]string{settings.JSONKeys, keyOne + "," + keyOne}, []string{settings.JSONKeys, "key 2 twice"}},
+		"a key that is a book":              {[]string{settings.JSONKeys, strings.Repeat(keyOne, 20)}, []string{settings.JSONKeys, "640 characters"}},
+		"too many keys":                     {[]string{settings.JSONKeys, strings.Repeat(keyOne+" ", 11)}, []string{settings.JSONKeys, "11 keys"}},
+		"a wait too long":                   {[]string{settings.FormWait, "10m"}, []string{settings.FormWait, "1m0s"}},
+		"a life too long":                   {[]string{settings.FormLifetime, "97h"}, []string{settings.FormLifetime, "96h"}},
+		"a life too short":                  {[]string{settings.FormLifetime, "1m"}, []string{settings.FormLifetime, "10m"}},
+		"an origin with a path":             {[]string{settings.PublicOrigins, "https://join.contoso.com/signup"}, []string{settings.PublicOrigins, "/signup", "without a path"}},
+		"any site":                          {[]string{settings.JSONOrigins, "*"}, []string{settings.JSONOrigins, "scheme and a host"}},
+		"posts without a time":              {[]string{settings.ClientPosts, "30"}, []string{settings.ClientPosts, "30/10m"}},
+		"no posts":                          {[]string{settings.ClientPosts, "0/10m"}, []string{settings.ClientPosts, "off"}},
+		"posts in no time":                  {[]string{settings.ClientPosts, "5/0s"}, []string{settings.ClientPosts}},
+		"proxies below zero":                {[]string{settings.Proxies, "-1"}, []string{settings.Proxies, "0 to 5"}},
+		"an unknown challenge":              {[]string{settings.Challenge, "recaptcha", settings.ChallengeSiteKey, "x", settings.ChallengeSecret, "y"}, []string{settings.Challenge, "turnstile"}},
+		"a challenge without keys":          {[]string{settings.Challenge, "turnstile"}, []string{settings.ChallengeSiteKey, settings.ChallengeSecret}},
+		"a challenge in the clear":          {[]string{settings.Challenge, "turnstile", settings.ChallengeSiteKey, "x", settings.ChallengeSecret, "secret-of-ours", settings.ChallengeURL, "http://challenges.cloudflare.com"}, []string{settings.ChallengeURL, "https"}},
+		"a challenge's address with a path": {[]string{settings.Challenge, "turnstile", settings.ChallengeSiteKey, "x", settings.ChallengeSecret, "y", settings.ChallengeURL, "https://a.example/x"}, []string{settings.ChallengeURL}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := read(false, test.changes...)
+			if err == nil {
+				t.Fatal("no fault was found")
+			}
+			for _, part := range test.says {
+				if !strings.Contains(err.Error(), part) {
+					t.Errorf("the fault lacks %q: %v", part, err)
+				}
+			}
+			for _, secret := range []string{keyOne, keyTwo[:31], "change-mechange-me", "secret-of-ours"} {
+				if strings.Contains(err.Error(), secret) {
+					t.Errorf("the fault repeats a secret: %v", err)
+				}
+			}
+		})
+	}
+}
+
+// An app that serves no form has no right to its key, and must start without; the one that serves it must not.
+func TestWhoServesTheFormNeedsItsKey(t *testing.T) {
+	for name, test := range map[string]struct {
+		changes []string
+		says    string
+	}{
+		"not set": {nil, settings.FormKeys + " is not set"},
+		"a reference that was not replaced": {
+			[]string{settings.FormKeys, "@Microsoft.KeyVault(SecretUri=https://kv.vault.azure.net/secrets/form-signing-key)"}, settings.FormKeys + " is a reference",
+		},
+		"another reference that was not replaced": {
+			[]string{settings.FormKeys, keyOne, settings.JSONKeys, "@Microsoft.KeyVault(VaultName=kv;SecretName=json-keys)"}, settings.JSONKeys + " is a reference",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := read(false, test.changes...)
+			if err != nil {
+				t.Fatalf("an app without the form does not start: %v", err)
+			}
+			_, err = read(true, test.changes...)
+			if err == nil || !strings.Contains(err.Error(), test.says) {
+				t.Errorf("got %v", err)
+			}
+		})
+	}
+}
+
+func TestEverySettingIsDescribed(t *testing.T) {
+	seen := map[string]bool{}
+	_, err := settings.Read(func(name string) string { seen[name] = true; return "" }, new(Config).Read)
+	if err == nil {
+		t.Fatal("an empty environment was accepted")
+	}
+	for _, setting := range settings.All() {
+		if setting.Meaning == "" {
+			t.Errorf("%s has no meaning", setting.Name)
+		}
+		// The host alone reads the schedule, out of function.json.
+		if !seen[setting.Name] && setting.Name != settings.UpkeepSchedule {
+			t.Errorf("%s is described and not read", setting.Name)
+		}
+		delete(seen, setting.Name)
+	}
+	for name := range seen {
+		t.Errorf("%s is read and not described", name)
+	}
+}

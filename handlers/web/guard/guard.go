@@ -1,0 +1,195 @@
+// Package guard keeps out what is not a partner's own sign-up: too many posts, forms of other sites,
+// forms that were not fetched first, JSON of unknown senders, and bots.
+//
+// It builds the guards from plain values and is the only user of web/internal outside the pages. It
+// must not know the pages.
+package guard
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"time"
+
+	"guestlist/handlers/problem"
+	"guestlist/handlers/web/captcha"
+	"guestlist/handlers/web/formtoken"
+	"guestlist/handlers/web/origin"
+	"guestlist/handlers/web/ratelimit"
+)
+
+const (
+	// KeyHeader is the header in which a program sends its key.
+	KeyHeader = origin.KeyHeader
+	// MinKey is the least number of characters in a key.
+	MinKey = formtoken.MinKey
+)
+
+// Captcha configures the captcha; without a Provider there is none.
+type Captcha = captcha.Config
+
+// Providers returns the names of the captcha services.
+func Providers() []string { return captcha.Providers() }
+
+// Limit is how much a client may post: Burst at once, then one more after each Every. The zero value
+// is no limit.
+type Limit struct {
+	Burst int
+	Every time.Duration
+}
+
+// maxClients is how many clients the rate limiter knows at once: about a megabyte, and more than a
+// campaign brings in ten minutes.
+const maxClients = 10_000
+
+// Config is what the guards are built from.
+type Config struct {
+	FormKeys      []string      // the first signs; none where the app serves no form
+	FormWait      time.Duration // between fetching a form and sending it
+	FormLifetime  time.Duration
+	PublicOrigins []string // of our own pages, where a proxy hides them from us
+	JSONOrigins   []string // sites whose pages may send JSON
+	JSONKeys      []string // of programs that may send JSON
+	Limit         Limit
+	Proxies       int // our own, before the platform's front end
+	Captcha       Captcha
+}
+
+// Guards are safe for concurrent use.
+type Guards struct {
+	tokens  *formtoken.Signer // nil without a form
+	origins *origin.Senders
+	limiter *ratelimit.Brake   // nil without a limit
+	captcha *captcha.Challenge // nil without one
+	proxies int
+}
+
+// New returns the guards. Its errors repeat no key.
+func New(c Config, now func() time.Time, random io.Reader) (*Guards, error) {
+	g := &Guards{proxies: c.Proxies}
+	var err error
+	g.origins, err = origin.New(origin.Config{Own: c.PublicOrigins, Sites: c.JSONOrigins, Keys: c.JSONKeys})
+	if err != nil {
+		return nil, err
+	}
+	if c.Limit != (Limit{}) {
+		g.limiter, err = ratelimit.New(ratelimit.Config{Burst: c.Limit.Burst, Every: c.Limit.Every, MaxClients: maxClients, Now: now})
+		if err != nil {
+			return nil, err
+		}
+	}
+	if len(c.FormKeys) > 0 {
+		g.tokens, err = formtoken.New(formtoken.Config{Keys: c.FormKeys, Wait: c.FormWait, Lifetime: c.FormLifetime, Now: now, Random: random})
+		if err != nil {
+			return nil, err
+		}
+	}
+	if c.Captcha.Provider != "" {
+		g.captcha, err = captcha.New(c.Captcha)
+		if err != nil {
+			return nil, err
+		}
+	}
+	return g, nil
+}
+
+// HasTokens reports whether forms can be served: every form needs a token.
+func (g *Guards) HasTokens() bool { return g.tokens != nil }
+
+// Token returns a token for a form that is shown: for the first time, or again after held.
+func (g *Guards) Token(held formtoken.Token) (string, error) { return g.tokens.Renew(held) }
+
+// Count counts one post of the client. It returns how long the client has to wait before the next, or
+// zero if this one may pass.
+func (g *Guards) Count(r *http.Request) time.Duration {
+	if g.limiter == nil {
+		return 0
+	}
+	return g.limiter.Take(ratelimit.Client(r, g.proxies))
+}
+
+func tooMany(wait time.Duration) error {
+	return &problem.Error{Code: problem.TooManyRequests, RetryAfter: wait, Detail: "a client sent too much"}
+}
+
+// Form returns why a form can't be taken as it came. wait is what Count returned for it. The token that
+// was held counts for Token even where the form is refused.
+func (g *Guards) Form(r *http.Request, token string, wait time.Duration) (formtoken.Token, error) {
+	held, err := g.tokens.Check(token)
+	switch {
+	case wait > 0:
+		return held, tooMany(wait)
+	case err != nil:
+		return held, problem.New(problem.FormStale, "%w", err)
+	}
+	return held, g.origins.OwnPage(r)
+}
+
+// Instruction returns why an instruction that a status page or a program sent can't be taken.
+func (g *Guards) Instruction(r *http.Request) error {
+	wait := g.Count(r)
+	if wait > 0 {
+		return tooMany(wait)
+	}
+	err := g.origins.OwnPage(r)
+	if err != nil {
+		// Without the text for a form: the page has its own.
+		return &problem.Error{Code: problem.SenderRefused, Detail: "a wish from another site"}
+	}
+	return nil
+}
+
+// JSON returns who sends a submission as JSON, or why it can't be taken. Programs with a key are not
+// limited: they may bring many partners at once.
+func (g *Guards) JSON(r *http.Request) (origin.Sender, error) {
+	sender, err := g.origins.JSON(r)
+	if sender == origin.Program {
+		return sender, nil
+	}
+	wait := g.Count(r)
+	if wait > 0 {
+		return 0, tooMany(wait)
+	}
+	return sender, err
+}
+
+// Preflight answers a browser that asks whether a page of another site may send.
+func (g *Guards) Preflight(header http.Header, r *http.Request, methods ...string) error {
+	return g.origins.Preflight(header, r, methods...)
+}
+
+// Share lets a page of a listed site read the answer.
+func (g *Guards) Share(header http.Header, r *http.Request) { g.origins.Share(header, r) }
+
+// Person returns nil if the answer to the captcha shows that a person sends, or if there is no captcha.
+func (g *Guards) Person(ctx context.Context, answer string) error {
+	if g.captcha == nil {
+		return nil
+	}
+	return g.captcha.Verify(ctx, answer)
+}
+
+// Policy returns what the captcha needs in the Content-Security-Policy, by directive.
+func (g *Guards) Policy() map[string][]string {
+	if g.captcha == nil {
+		return nil
+	}
+	return g.captcha.Policy()
+}
+
+// Widget returns what the page shows of the captcha, or nil.
+func (g *Guards) Widget() *captcha.Widget {
+	if g.captcha == nil {
+		return nil
+	}
+	w := g.captcha.Widget()
+	return &w
+}
+
+// AnswerField returns the name of the form's field with the answer to the captcha, or "".
+func (g *Guards) AnswerField() string {
+	if g.captcha == nil {
+		return ""
+	}
+	return g.captcha.Field()
+}
