@@ -12,10 +12,10 @@ import (
 	"time"
 
 	"guestlist/handlers/problem"
-	"guestlist/handlers/web/captcha"
-	"guestlist/handlers/web/formtoken"
-	"guestlist/handlers/web/origin"
-	"guestlist/handlers/web/ratelimit"
+	"guestlist/handlers/web/internal/captcha"
+	"guestlist/handlers/web/internal/formtoken"
+	"guestlist/handlers/web/internal/origin"
+	"guestlist/handlers/web/internal/ratelimit"
 )
 
 const (

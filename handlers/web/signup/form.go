@@ -22,10 +22,10 @@ import (
 	"guestlist/handlers/maildomain"
 	"guestlist/handlers/problem"
 	"guestlist/handlers/submission"
-	"guestlist/handlers/web/captcha"
-	"guestlist/handlers/web/formtoken"
 	"guestlist/handlers/web/guard"
-	"guestlist/handlers/web/origin"
+	"guestlist/handlers/web/internal/captcha"
+	"guestlist/handlers/web/internal/formtoken"
+	"guestlist/handlers/web/internal/origin"
 )
 
 // Path is where the form stands. The status page of a submission stands below it, at Path/{id}.

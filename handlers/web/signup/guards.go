@@ -11,7 +11,7 @@ import (
 
 	"guestlist/handlers/problem"
 	"guestlist/handlers/submission"
-	"guestlist/handlers/web/formtoken"
+	"guestlist/handlers/web/internal/formtoken"
 	"guestlist/handlers/web/problemdetails"
 )
 

@@ -17,9 +17,9 @@ import (
 
 	"guestlist/handlers/dev/captchasim"
 	"guestlist/handlers/problem"
-	"guestlist/handlers/web/captcha"
-	"guestlist/handlers/web/formtoken"
 	"guestlist/handlers/web/guard"
+	"guestlist/handlers/web/internal/captcha"
+	"guestlist/handlers/web/internal/formtoken"
 )
 
 const (

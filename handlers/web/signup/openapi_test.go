@@ -22,8 +22,8 @@ import (
 
 	"guestlist/handlers/problem"
 	"guestlist/handlers/submission"
-	"guestlist/handlers/web/captcha"
 	"guestlist/handlers/web/guard"
+	"guestlist/handlers/web/internal/captcha"
 )
 
 // contract is docs/openapi.yaml.

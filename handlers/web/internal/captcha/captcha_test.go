@@ -10,7 +10,7 @@ import (
 
 	"guestlist/handlers/dev/captchasim"
 	"guestlist/handlers/problem"
-	"guestlist/handlers/web/captcha"
+	"guestlist/handlers/web/internal/captcha"
 )
 
 var morning = time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC)

@@ -62,7 +62,7 @@ func TestChallenge(t *testing.T) {
 		settings.ChallengeURL+"="+service.URL,
 	)...)
 	s.challenge = service.URL
-	run(t, s, "challenge.mjs")
+	run(t, s, "captcha.mjs")
 }
 
 // stack is a running local run.
