@@ -9,6 +9,7 @@ import (
 
 	abs "github.com/microsoft/kiota-abstractions-go"
 
+	"guestlist/handlers/azure/internal/rest"
 	"guestlist/handlers/problem"
 	"guestlist/handlers/submission"
 	"guestlist/handlers/workflow"
@@ -107,7 +108,7 @@ func (c *Client) FindGuest(ctx context.Context, address submission.Address) (str
 // FindUser.
 func (c *Client) FindDeletedGuests(ctx context.Context, address submission.Address) ([]string, error) {
 	const doing = "looking for deleted guests"
-	quoted := odataString(address.String())
+	quoted := rest.String(address.String())
 	request := newSearch("/directory/deletedItems/microsoft.graph.user", userQuery{
 		// A deleted user keeps these two; the name for signing in is changed.
 		Filter: new("mail eq " + quoted + " or otherMails/any(x:x eq " + quoted + ")"),
@@ -133,7 +134,7 @@ func (c *Client) FindDeletedGuests(ctx context.Context, address submission.Addre
 
 // search returns the users who hold the address, each with a valid id. more says that there are others.
 func (c *Client) search(ctx context.Context, doing string, address submission.Address) (holders []*user, more bool, err error) {
-	quoted, smtp, primary := odataString(address.String()), odataString("smtp:"+address.String()), odataString("SMTP:"+address.String())
+	quoted, smtp, primary := rest.String(address.String()), rest.String("smtp:"+address.String()), rest.String("SMTP:"+address.String())
 	// All clauses work on the directory itself, without the eventually consistent index of advanced queries: a new guest is seen earlier.
 	// The two forms of a proxy address are a secondary and the primary one.
 	filter := "mail eq " + quoted + " or otherMails/any(x:x eq " + quoted + ") or proxyAddresses/any(x:x eq " + primary +
@@ -225,6 +226,3 @@ func holds(holder *user, address string) bool {
 func external(holder *user) bool {
 	return holder.creationType == "Invitation" || strings.Contains(strings.ToUpper(holder.userPrincipalName), "#EXT#@")
 }
-
-// odataString returns text as a string of an OData expression.
-func odataString(text string) string { return "'" + strings.ReplaceAll(text, "'", "''") + "'" }

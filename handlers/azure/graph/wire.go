@@ -19,6 +19,8 @@ import (
 	"strings"
 	"time"
 
+	"guestlist/handlers/azure/internal/rest"
+
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 	"github.com/microsoft/kiota-abstractions-go/serialization"
@@ -34,9 +36,6 @@ const (
 	// leastPressure is from where on Graph speaks of how much of a limit is used; 1 is all of it.
 	// https://learn.microsoft.com/graph/throttling-limits
 	leastPressure = 0.8
-
-	// maxRetryAfter bounds how long a server can make a caller wait.
-	maxRetryAfter = 24 * time.Hour
 )
 
 // exchange is what the middleware must know of the call that a request belongs to. It travels in the request's context.
@@ -107,7 +106,7 @@ func (a answers) Intercept(pipeline khttp.Pipeline, index int, r *http.Request) 
 	body, err := io.ReadAll(io.LimitReader(response.Body, maxAnswerBytes+1))
 	// The body has been read; an error on closing it changes nothing.
 	_ = response.Body.Close()
-	requestID := identifier(response.Header.Get("request-id"))
+	requestID := rest.Identifier(response.Header.Get("request-id"))
 	call, known := r.Context().Value(exchangeKey{}).(*exchange)
 	if !known {
 		call = &exchange{want: []int{http.StatusOK}}
@@ -126,7 +125,7 @@ func (a answers) Intercept(pipeline khttp.Pipeline, index int, r *http.Request) 
 	failure := &answerError{
 		status:     response.StatusCode,
 		requestID:  requestID,
-		retryAfter: retryAfter(response.Header.Get("Retry-After"), a.now()),
+		retryAfter: rest.RetryAfter(response.Header, a.now()),
 	}
 	if len(body) > maxAnswerBytes {
 		failure.fault = "the answer is too large"
@@ -162,12 +161,12 @@ func (e *answerError) read(contentType string, body []byte) {
 		e.fault = "the answer is not an error of Graph"
 		return
 	}
-	e.code = identifier(value(content.GetCode()))
+	e.code = rest.Identifier(value(content.GetCode()))
 	if len(value(content.GetMessage())) <= maxMessage {
 		e.message = value(content.GetMessage())
 	}
 	if e.requestID == "" && content.GetInnerError() != nil {
-		e.requestID = identifier(value(content.GetInnerError().GetRequestId()))
+		e.requestID = rest.Identifier(value(content.GetInnerError().GetRequestId()))
 	}
 }
 
@@ -230,19 +229,6 @@ func isObject(body []byte) bool {
 	return json.Valid(body) && bytes.HasPrefix(bytes.TrimLeft(body, " \t\r\n"), []byte("{"))
 }
 
-// identifierForm is what a request id or an error code looks like. Other text of a server is not repeated as one.
-// The length is checked apart: a counted repetition takes long to compile, at every start of the program.
-var identifierForm = regexp.MustCompile(`^[A-Za-z0-9._-]+$`)
-
-const maxIdentifier = 64
-
-func identifier(text string) string {
-	if len(text) > maxIdentifier || !identifierForm.MatchString(text) {
-		return ""
-	}
-	return text
-}
-
 var claimsForm = regexp.MustCompile(`(?i)^Bearer\s(?:.*[\s,])?claims="([A-Za-z0-9+/]+=*)"`)
 
 // challenge returns the claims of a request for a new token (continuous access evaluation), in the base64 in which they came.
@@ -253,27 +239,6 @@ func challenge(header string) (claims string, found bool) {
 	}
 	_, err := base64.StdEncoding.DecodeString(match[1])
 	return match[1], err == nil
-}
-
-// retryAfter reads a Retry-After header, seconds or a date, as a duration between 0 and maxRetryAfter.
-func retryAfter(header string, now time.Time) time.Duration {
-	header = strings.TrimSpace(header)
-	seconds, err := strconv.ParseInt(header, 10, 64)
-	if err == nil {
-		// Compared before multiplying, which could overflow.
-		if seconds > int64(maxRetryAfter/time.Second) {
-			return maxRetryAfter
-		}
-		return max(0, time.Duration(seconds)*time.Second)
-	}
-	if errors.Is(err, strconv.ErrRange) && !strings.HasPrefix(header, "-") {
-		return maxRetryAfter
-	}
-	date, err := http.ParseTime(header)
-	if err != nil {
-		return 0
-	}
-	return min(max(0, date.Sub(now)), maxRetryAfter)
 }
 
 // tokenError is a failure to get a token. Its text says nothing of the cause, which holds raw HTTP answers.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/Azure/azure-sdk-for-go/sdk/data/aztables"
 
+	"guestlist/handlers/azure/internal/rest"
 	"guestlist/handlers/policy"
 	"guestlist/handlers/problem"
 	"guestlist/handlers/submission"
@@ -209,9 +210,9 @@ func (s *Store) FindRequests(ctx context.Context, now time.Time, filter RequestF
 
 // odata returns the filter as the service reads it, for the ids from one on and before another, which may be empty.
 func (f RequestFilter) odata(from, before string) string {
-	text := fmt.Sprintf("PartitionKey ge %s and RowKey eq %s", odataString(from), odataString(recordName))
+	text := fmt.Sprintf("PartitionKey ge %s and RowKey eq %s", rest.String(from), rest.String(recordName))
 	if before != "" {
-		text += " and PartitionKey lt " + odataString(before)
+		text += " and PartitionKey lt " + rest.String(before)
 	}
 	if len(f.States) == 0 {
 		return text

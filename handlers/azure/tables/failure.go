@@ -1,28 +1,20 @@
 package tables
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net"
 	"net/http"
 	"net/url"
-	"regexp"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/data/aztables"
 
+	"guestlist/handlers/azure/internal/rest"
 	"guestlist/handlers/problem"
 )
-
-// maxRepeated is the most characters of the service's own words that are repeated. It is not part of the expressions: a counted repetition
-// takes long to compile, at every start of the program.
-const maxRepeated = 64
-
-// errorCode is what an error code of the service looks like; anything else is not repeated.
-var errorCode = regexp.MustCompile(`^[A-Za-z]+$`)
 
 // failure turns an error of the SDK into a *problem.Error; doing says what was being done. An error that is one already
 // keeps its code.
@@ -66,37 +58,13 @@ func answered(doing string, answer *azcore.ResponseError) error {
 		answer.StatusCode == http.StatusPreconditionFailed:
 		code = problem.Conflict
 	}
-	said := "without an error code"
-	if len(answer.ErrorCode) <= maxRepeated && errorCode.MatchString(answer.ErrorCode) {
-		said = answer.ErrorCode
-	}
+	said := cmp.Or(rest.Identifier(answer.ErrorCode), "without an error code")
 	e := problem.New(code, "%s: the table service answered %d %s", doing, answer.StatusCode, said)
 	if answer.RawResponse != nil {
-		e.RetryAfter = retryAfter(answer.RawResponse.Header)
-		e.Ref = reference(answer.RawResponse.Header)
+		e.RetryAfter = rest.RetryAfter(answer.RawResponse.Header, time.Now())
+		e.Ref = rest.Identifier(answer.RawResponse.Header.Get("x-ms-request-id"))
 	}
 	return e
-}
-
-// requestID is what the service's own id of a call looks like.
-var requestID = regexp.MustCompile(`^[0-9A-Za-z-]+$`)
-
-func reference(header http.Header) string {
-	id := header.Get("x-ms-request-id")
-	if len(id) > maxRepeated || !requestID.MatchString(id) {
-		return ""
-	}
-	return id
-}
-
-// retryAfter returns how long the service asks to wait, zero if it does not. The table service speaks in seconds, not
-// in dates.
-func retryAfter(header http.Header) time.Duration {
-	seconds, err := strconv.Atoi(strings.TrimSpace(header.Get("Retry-After")))
-	if err != nil || seconds < 0 || seconds > 24*60*60 {
-		return 0
-	}
-	return time.Duration(seconds) * time.Second
 }
 
 // hasCode reports whether err, as the SDK returned it, is an answer with the code.

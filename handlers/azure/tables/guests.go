@@ -9,6 +9,7 @@ import (
 
 	"github.com/Azure/azure-sdk-for-go/sdk/data/aztables"
 
+	"guestlist/handlers/azure/internal/rest"
 	"guestlist/handlers/problem"
 	"guestlist/handlers/submission"
 	"guestlist/handlers/workflow"
@@ -101,16 +102,16 @@ func (s *Store) ForgetMails(ctx context.Context, which workflow.Mails, limit int
 	if !which.Any() || limit <= 0 || !which.Before.IsZero() && which.Before.Before(firstTime) {
 		return 0, nil
 	}
-	filter := fmt.Sprintf("RowKey eq %s and %s eq true", odataString(claimName), onlyColumn)
+	filter := fmt.Sprintf("RowKey eq %s and %s eq true", rest.String(claimName), onlyColumn)
 	if which.Address != (submission.Address{}) {
 		key, err := claimKey(which.Address)
 		if err != nil {
 			return 0, failure(doing, err)
 		}
-		filter = fmt.Sprintf("PartitionKey eq %s and %s", odataString(key), filter)
+		filter = fmt.Sprintf("PartitionKey eq %s and %s", rest.String(key), filter)
 	}
 	if which.Owner != "" {
-		filter += fmt.Sprintf(" and %s eq %s", ownerColumn, odataString(string(which.Owner)))
+		filter += fmt.Sprintf(" and %s eq %s", ownerColumn, rest.String(string(which.Owner)))
 	}
 	if !which.Before.IsZero() {
 		filter += fmt.Sprintf(" and %s le %s", mailedAtColumn, odataTime(which.Before))

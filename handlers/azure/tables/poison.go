@@ -7,6 +7,7 @@ import (
 
 	"github.com/Azure/azure-sdk-for-go/sdk/data/aztables"
 
+	"guestlist/handlers/azure/internal/rest"
 	"guestlist/handlers/workflow"
 )
 
@@ -57,7 +58,7 @@ func poisonKey(id string) string {
 func (s *Store) AllPoison(ctx context.Context) ([]workflow.Poison, error) {
 	const doing = "reading the kept messages"
 	var kept []workflow.Poison
-	err := s.list(ctx, s.poison, "PartitionKey eq "+odataString(poisonPartition), nil, func(r row) error {
+	err := s.list(ctx, s.poison, "PartitionKey eq "+rest.String(poisonPartition), nil, func(r row) error {
 		columns := reader{row: r}
 		poison := workflow.Poison{ID: columns.text(messageColumn), At: columns.time(atColumn), Why: columns.text(whyColumn)}
 		if columns.err != nil {

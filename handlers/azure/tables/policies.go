@@ -10,6 +10,7 @@ import (
 
 	"github.com/Azure/azure-sdk-for-go/sdk/data/aztables"
 
+	"guestlist/handlers/azure/internal/rest"
 	"guestlist/handlers/policy"
 	"guestlist/handlers/problem"
 )
@@ -57,7 +58,7 @@ func (s *Store) Rows(ctx context.Context, partitions []string) ([]policy.Raw, er
 func (s *Store) partition(ctx context.Context, partition string) ([]policy.Raw, error) {
 	doing := "reading the policy rows of " + describe(partition)
 	var rows []policy.Raw
-	err := s.list(ctx, s.policies, "PartitionKey eq "+odataString(partition), nil, func(r row) error {
+	err := s.list(ctx, s.policies, "PartitionKey eq "+rest.String(partition), nil, func(r row) error {
 		if r.partition != partition {
 			return problem.New(problem.Internal, "the table service sent a row of another partition")
 		}

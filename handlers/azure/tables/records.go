@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"guestlist/handlers/azure/internal/rest"
 	"guestlist/handlers/submission"
 	"guestlist/handlers/workflow"
 )
@@ -31,7 +32,7 @@ func (s *Store) Expired(ctx context.Context, before time.Time, limit int) ([]sub
 	}
 	// No request is finished before it is submitted, so newer ids need no look. A row without the column has no address.
 	filter := fmt.Sprintf("PartitionKey lt %s and RowKey eq %s and %s le %s and %s gt '' and (%s)",
-		odataString(end), odataString(recordName), changedColumn, odataTime(before), emailColumn, anyState(finishedStates))
+		rest.String(end), rest.String(recordName), changedColumn, odataTime(before), emailColumn, anyState(finishedStates))
 	var ids []submission.ID
 	err = s.list(ctx, s.requests, filter, []string{"PartitionKey", "RowKey", changedColumn}, func(r row) error {
 		columns := reader{row: r}
@@ -65,7 +66,7 @@ func (s *Store) Standing(ctx context.Context, before map[workflow.State]time.Tim
 		if before[state].Before(firstTime) {
 			continue
 		}
-		clauses = append(clauses, fmt.Sprintf("(%s eq %s and %s le %s)", stateColumn, odataString(string(state)), sinceColumn, odataTime(before[state])))
+		clauses = append(clauses, fmt.Sprintf("(%s eq %s and %s le %s)", stateColumn, rest.String(string(state)), sinceColumn, odataTime(before[state])))
 		if before[state].After(latest) {
 			latest = before[state]
 		}
@@ -77,7 +78,7 @@ func (s *Store) Standing(ctx context.Context, before map[workflow.State]time.Tim
 	if err != nil {
 		return nil, failure(doing, err)
 	}
-	filter := fmt.Sprintf("PartitionKey lt %s and RowKey eq %s and (%s)", odataString(end), odataString(recordName), strings.Join(clauses, " or "))
+	filter := fmt.Sprintf("PartitionKey lt %s and RowKey eq %s and (%s)", rest.String(end), rest.String(recordName), strings.Join(clauses, " or "))
 	standing := map[workflow.State]workflow.Standing{}
 	err = s.list(ctx, s.requests, filter, []string{"PartitionKey", "RowKey", stateColumn, sinceColumn}, func(r row) error {
 		columns := reader{row: r}
@@ -106,7 +107,7 @@ func endOf(t time.Time) (string, error) { return firstID(t.Add(time.Minute)) }
 func anyState(states []workflow.State) string {
 	clauses := make([]string, 0, len(states))
 	for _, state := range states {
-		clauses = append(clauses, stateColumn+" eq "+odataString(string(state)))
+		clauses = append(clauses, stateColumn+" eq "+rest.String(string(state)))
 	}
 	return strings.Join(clauses, " or ")
 }

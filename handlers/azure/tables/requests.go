@@ -12,6 +12,7 @@ import (
 
 	"github.com/Azure/azure-sdk-for-go/sdk/data/aztables"
 
+	"guestlist/handlers/azure/internal/rest"
 	"guestlist/handlers/policy"
 	"guestlist/handlers/problem"
 	"guestlist/handlers/submission"
@@ -168,7 +169,7 @@ func (s *Store) History(ctx context.Context, id submission.ID) ([]workflow.Event
 	if err != nil {
 		return nil, nil // a text that is no id is an unknown id
 	}
-	filter := fmt.Sprintf("PartitionKey eq %s and RowKey ge %s and RowKey lt %s", odataString(string(id)), odataString(eventPrefix), odataString(eventAfter))
+	filter := fmt.Sprintf("PartitionKey eq %s and RowKey ge %s and RowKey lt %s", rest.String(string(id)), rest.String(eventPrefix), rest.String(eventAfter))
 	var events []workflow.Event
 	// The service returns the rows of a partition by RowKey, page after page.
 	err = s.list(ctx, s.requests, filter, nil, func(r row) error {

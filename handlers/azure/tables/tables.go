@@ -206,12 +206,6 @@ func (s *Store) list(ctx context.Context, table *aztables.Client, filter string,
 	return nil
 }
 
-// odataString returns text as a string literal of a filter. Without the doubled quotes a text could end the literal and
-// go on as a filter of its own: aztables does this for keys in URLs, not for filters.
-func odataString(text string) string {
-	return "'" + strings.ReplaceAll(text, "'", "''") + "'"
-}
-
 // odataTime returns t as a time literal of a filter.
 func odataTime(t time.Time) string {
 	return "datetime'" + t.UTC().Format(edmTime) + "'"

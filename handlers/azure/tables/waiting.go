@@ -9,6 +9,7 @@ import (
 
 	"github.com/Azure/azure-sdk-for-go/sdk/data/aztables"
 
+	"guestlist/handlers/azure/internal/rest"
 	"guestlist/handlers/problem"
 	"guestlist/handlers/submission"
 )
@@ -75,7 +76,7 @@ func (s *Store) Due(ctx context.Context, now time.Time, limit int) ([]submission
 		id  submission.ID
 	}
 	var notes []note
-	filter := fmt.Sprintf("PartitionKey eq %s and %s le %s", odataString(waitingPartition), dueColumn, odataTime(now))
+	filter := fmt.Sprintf("PartitionKey eq %s and %s le %s", rest.String(waitingPartition), dueColumn, odataTime(now))
 	err := s.list(ctx, s.waiting, filter, []string{"PartitionKey", "RowKey", dueColumn}, func(r row) error {
 		columns := reader{row: r}
 		due := columns.time(dueColumn)
