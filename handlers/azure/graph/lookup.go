@@ -9,30 +9,46 @@ import (
 	abs "github.com/microsoft/kiota-abstractions-go"
 	"github.com/microsoft/kiota-abstractions-go/serialization"
 
-	"guestlist/handlers/policy/lint"
 	"guestlist/handlers/problem"
 )
 
-var _ lint.Directory = (*Client)(nil)
+// Group is a group of the directory as far as it matters for guests.
+type Group struct {
+	ID, DisplayName string
+	SecurityEnabled bool
+	MailEnabled     bool
+	Dynamic         bool // a rule chooses the members
+	RoleAssignable  bool // it can hold directory roles
+	OnPremises      bool // it is mastered on-premises
+	Unified         bool // a Microsoft 365 group
+}
+
+// Principal is an object that may be a sponsor.
+type Principal struct {
+	ID, DisplayName string
+	Kind            string // "user", "group" or "other"
+	Enabled         bool   // of a user: may sign in
+	Guest           bool   // of a user: is a guest
+}
 
 // Group returns the group of that object id. The app needs the permission GroupMember.Read.All, or one that includes
 // it. NotFound: there is no such group. DirectoryReadForbidden: also where the app sees the group and not what kind it is.
-func (c *Client) Group(ctx context.Context, id string) (lint.Group, error) {
+func (c *Client) Group(ctx context.Context, id string) (Group, error) {
 	const doing = "reading a group"
 	var found group
 	err := c.look(ctx, doing, "groups", id,
 		[]string{"id", "displayName", "securityEnabled", "mailEnabled", "groupTypes", "isAssignableToRole", "onPremisesSyncEnabled"}, &found)
 	if err != nil {
-		return lint.Group{}, err
+		return Group{}, err
 	}
 	if !strings.EqualFold(found.id, id) {
-		return lint.Group{}, problem.New(problem.DirectoryUnavailable, "%s: the answer is about another object", doing)
+		return Group{}, problem.New(problem.DirectoryUnavailable, "%s: the answer is about another object", doing)
 	}
 	if found.securityEnabled == nil || found.mailEnabled == nil {
 		// Every group has both.
-		return lint.Group{}, problem.New(problem.DirectoryReadForbidden, "%s: the answer leaves out what kind of group it is", doing)
+		return Group{}, problem.New(problem.DirectoryReadForbidden, "%s: the answer leaves out what kind of group it is", doing)
 	}
-	return lint.Group{
+	return Group{
 		ID:              strings.ToLower(id),
 		DisplayName:     found.displayName,
 		SecurityEnabled: *found.securityEnabled,
@@ -48,27 +64,27 @@ func (c *Client) Group(ctx context.Context, id string) (lint.Group, error) {
 // GroupMember.Read.All, or ones that include them; to ask for an object of any kind at once it would need
 // Directory.Read.All. NotFound: there is neither a user nor a group of that id. DirectoryForbidden: also where the app
 // sees the user and not whether the account is enabled.
-func (c *Client) Principal(ctx context.Context, id string) (lint.Principal, error) {
+func (c *Client) Principal(ctx context.Context, id string) (Principal, error) {
 	const doing = "reading a user"
 	var found user
 	err := c.look(ctx, doing, "users", id, []string{"id", "displayName", "accountEnabled", "userType"}, &found)
 	if problem.CodeOf(err) == problem.NotFound {
 		group, err := c.Group(ctx, id)
 		if err != nil {
-			return lint.Principal{}, err
+			return Principal{}, err
 		}
-		return lint.Principal{ID: group.ID, DisplayName: group.DisplayName, Kind: "group"}, nil
+		return Principal{ID: group.ID, DisplayName: group.DisplayName, Kind: "group"}, nil
 	}
 	if err != nil {
-		return lint.Principal{}, err
+		return Principal{}, err
 	}
 	if !strings.EqualFold(found.id, id) {
-		return lint.Principal{}, problem.New(problem.DirectoryUnavailable, "%s: the answer is about another object", doing)
+		return Principal{}, problem.New(problem.DirectoryUnavailable, "%s: the answer is about another object", doing)
 	}
 	if found.accountEnabled == nil {
-		return lint.Principal{}, problem.New(problem.DirectoryReadForbidden, "%s: the answer leaves out whether the account is enabled", doing)
+		return Principal{}, problem.New(problem.DirectoryReadForbidden, "%s: the answer leaves out whether the account is enabled", doing)
 	}
-	return lint.Principal{
+	return Principal{
 		ID:          strings.ToLower(id),
 		DisplayName: found.displayName,
 		Kind:        "user",

@@ -11,8 +11,6 @@ import (
 
 	"guestlist/handlers/azure/graph"
 	"guestlist/handlers/dev/graphsim"
-	"guestlist/handlers/policy"
-	"guestlist/handlers/policy/lint"
 	"guestlist/handlers/problem"
 )
 
@@ -21,7 +19,7 @@ func objectID(n int) string { return fmt.Sprintf("eeeeeeee-0000-4000-8000-%012d"
 
 func TestEveryKindOfGroupIsRead(t *testing.T) {
 	const mine = "Partners of Contoso"
-	tests := map[graphsim.GroupKind]lint.Group{
+	tests := map[graphsim.GroupKind]graph.Group{
 		"":                           {SecurityEnabled: true},
 		graphsim.SecurityGroup:       {SecurityEnabled: true},
 		graphsim.DynamicGroup:        {SecurityEnabled: true, Dynamic: true},
@@ -63,7 +61,7 @@ func TestEveryKindOfSponsorIsRead(t *testing.T) {
 		c.Groups = []graphsim.Group{{ID: group, DisplayName: "Sponsors"}}
 	})
 	client, log := newClient(t, url, nil)
-	tests := map[string]lint.Principal{
+	tests := map[string]graph.Principal{
 		objectID(1): {DisplayName: "Bo", Kind: "user", Enabled: true},
 		objectID(2): {DisplayName: "Cy", Kind: "user"},
 		objectID(3): {DisplayName: "Di", Kind: "user", Enabled: true, Guest: true},
@@ -161,45 +159,5 @@ func TestOnlyObjectIDsAreLookedUp(t *testing.T) {
 				t.Fatalf("%s asked for %q: %v", name, id, sim.Calls())
 			}
 		}
-	}
-}
-
-// TestRowsAreCheckedAgainstATenant is the way that the command line goes.
-func TestRowsAreCheckedAgainstATenant(t *testing.T) {
-	sim, url := newSim(t, func(c *graphsim.Config) {
-		c.Groups = []graphsim.Group{{ID: objectID(1)}, {ID: objectID(2), Kind: graphsim.DynamicGroup}}
-		c.Users = []graphsim.User{{ID: objectID(3), UserType: "Member"}, {ID: objectID(4), UserType: "Member", Disabled: true}}
-	})
-	client, _ := newClient(t, url, nil)
-	ids := func(numbers ...int) string {
-		var list []string
-		for _, n := range numbers {
-			list = append(list, objectID(n))
-		}
-		return strings.Join(list, " ")
-	}
-	row := func(domain, groups, sponsors string) policy.Row {
-		return policy.Parse(policy.Raw{Partition: domain, Name: "partners", Columns: map[string]any{"Action": "invite", "Groups": groups, "Sponsors": sponsors}})
-	}
-	rows := []policy.Row{
-		row("contoso.com", ids(1), ids(1, 3)),
-		row("fabrikam.com", ids(1, 2, 8), ids(3, 4, 9)),
-	}
-	findings, err := lint.Check(t.Context(), lint.Config{Rows: rows, Now: time.Date(2026, 5, 4, 9, 0, 0, 0, time.UTC), Directory: client})
-	if err != nil {
-		t.Fatal(err)
-	}
-	var got []string
-	for _, f := range findings {
-		got = append(got, f.Partition+" "+f.Column+": "+f.Rule)
-	}
-	want := []string{"fabrikam.com Groups: group-dynamic", "fabrikam.com Groups: group-missing", "fabrikam.com Sponsors: sponsor-disabled", "fabrikam.com Sponsors: sponsor-missing"}
-	diff := cmp.Diff(want, got)
-	if diff != "" {
-		t.Errorf("findings (-want +got):\n%s", diff)
-	}
-	// Three groups; four sponsors, of whom two are no users and are looked for among the groups.
-	if users, groups := sim.Calls()["GET /v1.0/users/{id}"], sim.Calls()["GET /v1.0/groups/{id}"]; users != 4 || groups != 5 {
-		t.Errorf("asked for %d users and %d groups, want 4 and 5", users, groups)
 	}
 }
