@@ -46,15 +46,15 @@ type Desk struct {
 func NewDesk(config DeskConfig) (*Desk, error) {
 	switch {
 	case config.Store == nil:
-		return nil, errors.New("invite: DeskConfig.Store is missing")
+		return nil, errors.New("review: DeskConfig.Store is missing")
 	case config.Seats == nil:
-		return nil, errors.New("invite: DeskConfig.Seats is missing")
+		return nil, errors.New("review: DeskConfig.Seats is missing")
 	case config.Records == nil:
-		return nil, errors.New("invite: DeskConfig.Records is missing")
+		return nil, errors.New("review: DeskConfig.Records is missing")
 	case config.Now == nil:
-		return nil, errors.New("invite: DeskConfig.Now is missing")
+		return nil, errors.New("review: DeskConfig.Now is missing")
 	case strings.TrimSpace(config.By) == "":
-		return nil, errors.New("invite: DeskConfig.By is missing: a decision needs the name of who made it")
+		return nil, errors.New("review: DeskConfig.By is missing: a decision needs the name of who made it")
 	}
 	return &Desk{config}, nil
 }
@@ -65,9 +65,9 @@ func (d *Desk) Approve(ctx context.Context, id submission.ID, terms policy.Terms
 	if err != nil {
 		return Request{}, err
 	}
-	return d.change(ctx, id, "be approved", []State{Review}, func(w *work) error {
-		w.request.Approval = &Approval{By: d.config.By, At: d.config.Now().UTC(), Note: words, Terms: terms}
-		w.note(Approved, "approved", "approved by "+d.config.By)
+	return d.change(ctx, id, "be approved", []State{Review}, func(c *Change) error {
+		c.Request.Approval = &Approval{By: d.config.By, At: d.config.Now().UTC(), Note: words, Terms: terms}
+		c.Transition(Approved, "approved", "approved by "+d.config.By)
 		return nil
 	})
 }
@@ -78,9 +78,9 @@ func (d *Desk) Deny(ctx context.Context, id submission.ID, reason string) (Reque
 	if err != nil {
 		return Request{}, err
 	}
-	return d.change(ctx, id, "be denied", []State{Review}, func(w *work) error {
-		w.note(Denied, "denied", "denied by "+d.config.By)
-		w.request.Words = words
+	return d.change(ctx, id, "be denied", []State{Review}, func(c *Change) error {
+		c.Transition(Denied, "denied", "denied by "+d.config.By)
+		c.Request.Words = words
 		return nil
 	})
 }
@@ -91,36 +91,36 @@ func (d *Desk) Cancel(ctx context.Context, id submission.ID, reason string) (Req
 	if err != nil {
 		return Request{}, err
 	}
-	return d.change(ctx, id, "be cancelled", []State{Review, Approved, Parked, Failed}, func(w *work) error {
-		if w.request.GuestID != "" {
+	return d.change(ctx, id, "be cancelled", []State{Review, Approved, Parked, Failed}, func(c *Change) error {
+		if c.Request.GuestID != "" {
 			return refuse("request %s has led to a guest already; cancelling it would not undo that", id)
 		}
-		err := d.free(ctx, w.request)
+		err := d.free(ctx, c.Request)
 		if err != nil {
 			return err
 		}
-		w.note(Cancelled, "cancelled", "cancelled by "+d.config.By)
-		w.request.Words = words
+		c.Transition(Cancelled, "cancelled", "cancelled by "+d.config.By)
+		c.Request.Words = words
 		return nil
 	})
 }
 
 // Retry takes up a failed request where it failed: at the decision, the invitation, or the grants that were refused.
 func (d *Desk) Retry(ctx context.Context, id submission.ID) (Request, error) {
-	return d.change(ctx, id, "be taken up again", []State{Failed}, func(w *work) error {
+	return d.change(ctx, id, "be taken up again", []State{Failed}, func(c *Change) error {
 		next := Received
 		switch {
-		case w.request.GuestID != "":
+		case c.Request.GuestID != "":
 			next = Granting
-			for i, grant := range w.request.Grants {
+			for i, grant := range c.Request.Grants {
 				if grant.State == GrantFailed {
-					w.request.Grants[i] = Grant{Group: grant.Group, State: GrantPending}
+					c.Request.Grants[i] = Grant{Group: grant.Group, State: GrantPending}
 				}
 			}
-		case w.request.terms() != nil:
+		case c.Request.Terms() != nil:
 			next = Inviting
 		}
-		w.note(next, "retried", "taken up again by "+d.config.By)
+		c.Transition(next, "retried", "taken up again by "+d.config.By)
 		return nil
 	})
 }
@@ -128,14 +128,14 @@ func (d *Desk) Retry(ctx context.Context, id submission.ID) (Request, error) {
 // Resend lets the app send the mail of the invitation again, as soon as the guest's rest from mails and the pace allow: it looks whether the
 // guest is still pending, and the history says what came of it.
 func (d *Desk) Resend(ctx context.Context, id submission.ID) (Request, error) {
-	return d.change(ctx, id, "have its mail sent again", []State{Done, Failed}, func(w *work) error {
-		why := w.request.noMail()
+	return d.change(ctx, id, "have its mail sent again", []State{Done, Failed}, func(c *Change) error {
+		why := c.Request.NoMail()
 		if why != "" {
 			return refuse("request %s: %s", id, why)
 		}
-		if !w.request.Resend.Open() {
-			w.request.Resend = Wish{At: d.config.Now().UTC(), By: d.config.By}
-			w.remark("resend-wished", d.config.By+" wants the mail sent again")
+		if !c.Request.Resend.Open() {
+			c.Request.Resend = Wish{At: d.config.Now().UTC(), By: d.config.By}
+			c.Record("resend-wished", d.config.By+" wants the mail sent again")
 		}
 		return nil
 	})
@@ -156,17 +156,17 @@ func (d *Desk) Erase(ctx context.Context, id submission.ID) (Request, error) {
 		if forgotten == 0 {
 			return Request{}, refuse("request %s is erased already", id)
 		}
-		w := &work{Machine: &Machine{config: Config{Now: d.config.Now}}, request: r}
-		w.remark("mails-forgotten", "by "+d.config.By+": nothing is kept any more of the mails that the address had")
-		saved, err := d.config.Store.Save(ctx, w.request, w.events)
+		c := &Change{Request: r, Now: d.config.Now}
+		c.Record("mails-forgotten", "by "+d.config.By+": nothing is kept any more of the mails that the address had")
+		saved, err := d.config.Store.Save(ctx, c.Request, c.Events)
 		if err != nil {
 			return Request{}, fmt.Errorf("saving the request: %w", err)
 		}
 		return saved, nil
 	}
-	return d.change(ctx, id, "be erased", States(), func(w *work) error {
-		w.request.Withdrawal = Wish{At: d.config.Now().UTC(), By: d.config.By}
-		w.remark("erasure-wished", d.config.By+" wants the personal data erased")
+	return d.change(ctx, id, "be erased", States(), func(c *Change) error {
+		c.Request.Withdrawal = Wish{At: d.config.Now().UTC(), By: d.config.By}
+		c.Record("erasure-wished", d.config.By+" wants the personal data erased")
 		return nil
 	})
 }
@@ -183,7 +183,7 @@ func (d *Desk) ForgetMails(ctx context.Context, address submission.Address) (boo
 
 // change applies decide to the request if it stands in one of the states, and lets the state machine look at it soon. outcome is what it would come to, as
 // the end of a sentence.
-func (d *Desk) change(ctx context.Context, id submission.ID, outcome string, from []State, decide func(*work) error) (Request, error) {
+func (d *Desk) change(ctx context.Context, id submission.ID, outcome string, from []State, decide func(*Change) error) (Request, error) {
 	r, err := d.config.Store.Load(ctx, id)
 	if err != nil {
 		return Request{}, fmt.Errorf("loading the request: %w", err)
@@ -197,18 +197,17 @@ func (d *Desk) change(ctx context.Context, id submission.ID, outcome string, fro
 	if !slices.Contains(from, r.State) {
 		return Request{}, refuse("request %s is %s; only one in state %s can %s", id, r.State, list(from), outcome)
 	}
-	// The machine's own way of changing a request, without its effects.
-	w := &work{Machine: &Machine{config: Config{Now: d.config.Now}}, request: r}
-	err = decide(w)
+	c := &Change{Request: r, Now: d.config.Now}
+	err = decide(c)
 	if err != nil {
 		return Request{}, err
 	}
 	now := d.config.Now()
-	w.request.Changed, w.request.Due = now, time.Time{}
-	goesOn := !w.request.atRest()
+	c.Request.Due = time.Time{}
+	goesOn := !c.Request.AtRest()
 	if goesOn {
 		// First, as in every wait, and for later: what this note brings must find the change. It counts only if the command ends in between.
-		w.request.Due = now
+		c.Request.Due = now
 		err = d.config.Store.Wait(ctx, id, now.Add(changePatience))
 		if err != nil {
 			return Request{}, fmt.Errorf("noting the due time: %w", err)
@@ -219,9 +218,9 @@ func (d *Desk) change(ctx context.Context, id submission.ID, outcome string, fro
 	}
 	saving, cancel := context.WithTimeout(ctx, changePatience/2)
 	defer cancel()
-	saved, err := d.config.Store.Save(saving, w.request, w.events)
+	err = c.Save(saving, d.config.Store)
 	if err != nil {
-		return Request{}, fmt.Errorf("saving the request: %w", err)
+		return Request{}, err
 	}
 	if goesOn {
 		err = d.config.Store.Wait(ctx, id, now)
@@ -229,7 +228,7 @@ func (d *Desk) change(ctx context.Context, id submission.ID, outcome string, fro
 			return Request{}, fmt.Errorf("noting that the request is due now (it is changed, and goes on within %v): %w", changePatience, err)
 		}
 	}
-	return saved, nil
+	return c.Request, nil
 }
 
 // free gives back the claim and the seat of a request that will invite nobody. The claim is looked at first and goes last: while it
@@ -243,7 +242,7 @@ func (d *Desk) free(ctx context.Context, r Request) error {
 	if ours && !created && (claim.GuestID != "" || d.config.Now().Sub(claim.IntentAt) < underWay) {
 		return refuse("an invitation of request %s may be under way or sent; try again in an hour", r.ID)
 	}
-	limits := r.limits()
+	limits := r.Limits()
 	if limits != nil {
 		err = d.config.Seats.ReleaseSeat(ctx, limits.Row, r.ID)
 		if err != nil {

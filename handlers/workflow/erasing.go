@@ -3,10 +3,8 @@ package workflow
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"regexp"
-	"strings"
 	"time"
 
 	"guestlist/handlers/problem"
@@ -19,25 +17,23 @@ const messagesLive = 7 * 24 * time.Hour
 // tombstone returns a request that was withdrawn before it was recorded: its submission may still be on the way, and finds an end here.
 func (m *Machine) tombstone(id submission.ID) *work {
 	now := m.config.Now()
-	w := &work{Machine: m, log: m.config.Log.With("request", id)}
-	w.request = Request{ID: id, State: Received, Since: now, Created: now}
-	return w
+	return m.change(Request{ID: id, State: Received, Since: now, Created: now})
 }
 
 // wishWithdrawal notes that the partner withdraws the request. The message comes again until that is stored; then it is done by the step.
 func (w *work) wishWithdrawal(ctx context.Context) error {
-	if w.request.Withdrawal.Open() || !w.request.Erased.IsZero() {
+	if w.Request.Withdrawal.Open() || !w.Request.Erased.IsZero() {
 		return nil
 	}
-	w.request.Withdrawal = Wish{At: w.config.Now(), By: ThePartner}
-	w.remark("withdrawal-wished", "the partner withdraws the request")
+	w.Request.Withdrawal = Wish{At: w.config.Now(), By: ThePartner}
+	w.Record("withdrawal-wished", "the partner withdraws the request")
 	return w.save(ctx)
 }
 
 // withdraw ends the request, gives back what it holds, and erases the personal data in it. A guest who exists stays: the app has no right to
 // remove anybody, and says so.
 func (w *work) withdraw(ctx context.Context) (bool, error) {
-	r := &w.request
+	r := &w.Request
 	address := r.Submission.Email
 	if address != (submission.Address{}) {
 		left, err := w.letGo(ctx)
@@ -45,7 +41,7 @@ func (w *work) withdraw(ctx context.Context) (bool, error) {
 			return false, err
 		}
 		if left > 0 {
-			w.remark("withdrawal-waits", "an invitation may be under way; what came of it is seen first")
+			w.Record("withdrawal-waits", "an invitation may be under way; what came of it is seen first")
 			return w.postpone(ctx, left)
 		}
 	}
@@ -58,14 +54,14 @@ func (w *work) withdraw(ctx context.Context) (bool, error) {
 			r.Grants[i].State, r.Grants[i].Note = GrantFailed, "withdrawn before it was made"
 		}
 	}
-	why := "withdrawn by " + r.Withdrawal.who()
+	why := "withdrawn by " + r.Withdrawal.Who()
 	switch {
 	case r.State == Granting, r.State == Inviting && r.GuestID != "":
-		w.note(Done, "withdrawn", why+"; the guest exists")
-	case !r.State.ended(), r.State == Review, r.State == Failed && r.GuestID == "":
-		w.note(Cancelled, "withdrawn", why)
+		w.transition(Done, "withdrawn", why+"; the guest exists")
+	case !r.State.Ended(), r.State == Review, r.State == Failed && r.GuestID == "":
+		w.transition(Cancelled, "withdrawn", why)
 	}
-	w.erase("the personal data was erased, as " + r.Withdrawal.who() + " wished")
+	w.Erase("the personal data was erased, as " + r.Withdrawal.Who() + " wished")
 	r.Resend = Wish{}
 	_, err = w.finish(ctx)
 	if err != nil {
@@ -80,7 +76,7 @@ func (w *work) withdraw(ctx context.Context) (bool, error) {
 // letGo gives back the claim and the seat of a request that is withdrawn. If an invitation of it may be under way, it returns how long to wait until
 // that can be said; if one was sent, the request knows its guest afterwards. A second call finds what the first one left.
 func (w *work) letGo(ctx context.Context) (wait time.Duration, err error) {
-	r := &w.request
+	r := &w.Request
 	claim, created, err := w.config.Store.Claim(ctx, r.Submission.Email, r.ID, w.config.Now())
 	if err != nil {
 		return 0, fmt.Errorf("looking at the claim: %w", err)
@@ -102,7 +98,7 @@ func (w *work) letGo(ctx context.Context) (wait time.Duration, err error) {
 			}
 		}
 	}
-	limits := r.limits()
+	limits := r.Limits()
 	if limits != nil && r.GuestID == "" {
 		err = w.config.Seats.ReleaseSeat(ctx, limits.Row, r.ID)
 		if err != nil {
@@ -130,20 +126,20 @@ func (w *work) outcome(ctx context.Context, claim Claim) (wait time.Duration, er
 	if left > 0 {
 		return left, nil
 	}
-	guestID, err := w.config.Directory.FindGuest(ctx, w.request.Submission.Email)
+	guestID, err := w.config.Directory.FindGuest(ctx, w.Request.Submission.Email)
 	switch code := problem.CodeOf(err); code {
 	case "":
-		w.request.GuestID = guestID
+		w.Request.GuestID = guestID
 		return 0, nil
 	case problem.DirectoryReadForbidden, problem.DirectoryForbidden, problem.DirectoryRefused:
 		// It can't be known, and the partner's wish counts all the same.
 		return 0, nil
 	default:
-		w.log.ErrorContext(ctx, "the directory could not be asked for the guest", "code", code, "attempt", w.request.Attempt, "error", err)
+		w.log.ErrorContext(ctx, "the directory could not be asked for the guest", "code", code, "attempt", w.Request.Attempt, "error", err)
 		if w.givenUp(code) {
 			return 0, nil
 		}
-		return down.after(w.request.Attempt, problem.From(err).RetryAfter), nil
+		return down.after(w.Request.Attempt, problem.From(err).RetryAfter), nil
 	}
 }
 
@@ -155,8 +151,8 @@ func (w *work) dropPoison(ctx context.Context, address submission.Address) error
 		return fmt.Errorf("looking through the kept messages: %w", err)
 	}
 	for _, poison := range kept {
-		ours := bytes.Contains(poison.Body, []byte(w.request.ID))
-		named := w.request.Withdrawal.By != ThePartner && address != (submission.Address{}) && names(poison.Body, address)
+		ours := bytes.Contains(poison.Body, []byte(w.Request.ID))
+		named := w.Request.Withdrawal.By != ThePartner && address != (submission.Address{}) && names(poison.Body, address)
 		if !ours && !named {
 			continue
 		}
@@ -174,62 +170,4 @@ func names(body []byte, address submission.Address) bool {
 	const rest = `[^a-z0-9.!#$%&'*+/=?^_{|}~\x60-]`
 	form := regexp.MustCompile(`(?i)(^|\\[bfnrt]|\\u[0-9a-f]{4}|` + rest + ")" + regexp.QuoteMeta(address.String()) + `([^a-z0-9.-]|[.]([^a-z0-9]|$)|$)`)
 	return form.Match(body)
-}
-
-// hidden stands in place of what was erased.
-const hidden = "(erased)"
-
-// erase takes the personal data out of the request and notes that it did. What stays is the decision, with the row and the terms, what came
-// of it with the guest's object id, to which terms somebody agreed and when, and the history, in which there never was any.
-func (w *work) erase(why string) {
-	r := &w.request
-	if !r.Erased.IsZero() {
-		return
-	}
-	hide := hider(r.Submission.Email)
-	consent := submission.Consent{Terms: r.Submission.Consent.Terms, At: r.Submission.Consent.At}
-	r.Submission = submission.Submission{SubmittedAt: r.Submission.SubmittedAt, Consent: consent}
-	r.Reason, r.Words = hide(r.Reason), ""
-	rewrite(hide, &r.Decision)
-	rewrite(hide, &r.Approval)
-	if r.Approval != nil {
-		r.Approval.Note = ""
-	}
-	for i := range r.Grants {
-		r.Grants[i].Note = hide(r.Grants[i].Note)
-	}
-	r.Erased = w.config.Now()
-	w.remark("erased", why)
-}
-
-// hider returns what takes the address out of a text, in whatever case it is written.
-func hider(address submission.Address) func(string) string {
-	if address == (submission.Address{}) {
-		return func(text string) string { return text }
-	}
-	form := regexp.MustCompile("(?i)" + regexp.QuoteMeta(address.String()))
-	return func(text string) string { return form.ReplaceAllLiteralString(text, hidden) }
-}
-
-// rewrite takes the address out of every text of a value that is stored as JSON: a row that is for one address has it in many places.
-func rewrite[T any](hide func(string) string, value **T) {
-	if *value == nil {
-		return
-	}
-	var text strings.Builder
-	encoder := json.NewEncoder(&text)
-	encoder.SetEscapeHTML(false)
-	err := encoder.Encode(*value)
-	if err != nil {
-		// It came from JSON, or will not go there: better nothing than a name.
-		*value = nil
-		return
-	}
-	copied := new(T)
-	err = json.Unmarshal([]byte(hide(text.String())), copied)
-	if err != nil {
-		*value = nil
-		return
-	}
-	*value = copied
 }

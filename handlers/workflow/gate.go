@@ -1,7 +1,6 @@
 package workflow
 
 import (
-	"context"
 	"fmt"
 	"math"
 	"sync/atomic"
@@ -11,59 +10,11 @@ import (
 	"guestlist/handlers/problem"
 )
 
-// Gate is what all instances share about sending invitations: the breaker, the pace and the day's budget. There is one for a tenant.
-//
-// The breaker is open while Cause is set: nothing is sent, because the tenant takes no invitations from anybody, and to go on trying makes
-// it worse.
-type Gate struct {
-	// Cause is the tenant-wide failure that opened the breaker; empty while it is closed.
-	Cause problem.Code
-	// Ref is the directory's own id of the call that failed.
-	Ref string
-	// OpenedAt is when the breaker was opened.
-	OpenedAt time.Time
-	// ProbeAt is when a single invitation may try whether the cause is gone; zero where only an admin can say so.
-	ProbeAt time.Time
-	// ClosedBy is who closed the breaker last, at ClosedAt: the identity of a person, or AProbe.
-	ClosedBy string
-	ClosedAt time.Time
-	// Day and Sent count the invitations of a day in UTC, see policy.Day.
-	Day  string
-	Sent int
-	// NextAt is when the next invitation may be sent.
-	NextAt time.Time
-	// HeldUntil is until when the directory asked to be left alone, by everybody.
-	HeldUntil time.Time
-	// Pressure is how much of one of the directory's limits was used, in percent, when it was last said, at PressedAt. It is said from 80 on.
-	Pressure  int
-	PressedAt time.Time
-	// Version is the store's mark of this very state; empty for a gate that is not stored yet.
-	Version string
-}
-
-// GateStore keeps the Gate. Errors are *problem.Error: Conflict as said below, StorageUnavailable otherwise.
-type GateStore interface {
-	// Gate returns the gate as last saved; the zero Gate if none was.
-	Gate(ctx context.Context) (Gate, error)
-	// SaveGate replaces the gate and returns it with its new Version. Conflict if it is no longer of gate.Version.
-	SaveGate(ctx context.Context, gate Gate) (Gate, error)
-}
-
-// Pace is how fast invitations may be sent, by all instances together.
-type Pace struct {
-	// Daily is the most invitations in a day (UTC); 0 is no limit.
-	Daily int
-	// Spacing is the least time between two invitations; 0 is none.
-	Spacing time.Duration
-}
-
 const (
 	// probeEvery is how long an open breaker rests between two probes.
 	probeEvery = time.Hour
 	// parkedLook is how often a parked request looks at a breaker that only an admin closes.
 	parkedLook = 15 * time.Minute
-	// gateRounds is how often a change of the gate is tried while others change it too.
-	gateRounds = 16
 )
 
 // admission is the gate's answer to one invitation.
@@ -81,7 +32,7 @@ type admission struct {
 }
 
 // admit returns the gate as it is after one more invitation, or why there may not be one now. It is a pure function.
-func (g Gate) admit(now time.Time, pace Pace) (Gate, admission) {
+func admit(g Gate, now time.Time, pace Pace) (Gate, admission) {
 	if g.Cause != "" {
 		if g.ProbeAt.IsZero() {
 			return g, admission{wait: parkedLook, parked: true, why: "the breaker is open (" + string(g.Cause) + "): an admin must close it"}
@@ -98,14 +49,14 @@ func (g Gate) admit(now time.Time, pace Pace) (Gate, admission) {
 		tomorrow := now.UTC().Truncate(24 * time.Hour).Add(24 * time.Hour)
 		return g, admission{wait: tomorrow.Sub(now), parked: true, why: fmt.Sprintf("the day's invitations (%d) are sent", pace.Daily)}
 	}
-	if left := g.heldFor(now); left > 0 {
+	if left := heldFor(g, now); left > 0 {
 		return g, admission{wait: left, why: "the directory asked to come back later"}
 	}
 	if left := g.NextAt.Sub(now); left > 0 && left <= pace.Spacing+maxSlowdown+maxShortWait+clockError {
 		return g, admission{wait: left, why: "invitations keep their distance"}
 	}
 	g.Sent++
-	g.NextAt = now.Add(max(pace.Spacing, g.slowdown(now)))
+	g.NextAt = now.Add(max(pace.Spacing, slowdown(g, now)))
 	return g, admission{probe: g.Cause != ""}
 }
 
@@ -118,7 +69,7 @@ const (
 )
 
 // heldFor returns for how long the directory still wants to be left alone.
-func (g Gate) heldFor(now time.Time) time.Duration {
+func heldFor(g Gate, now time.Time) time.Duration {
 	left := g.HeldUntil.Sub(now)
 	if left > longestHold {
 		return 0
@@ -128,8 +79,8 @@ func (g Gate) heldFor(now time.Time) time.Duration {
 
 // book is admit for who can wait up to patience: if only the pace or the directory's wish for rest stands in the way, and not for longer, the turn
 // after that is taken now. All who wait would otherwise ask again at the same moment, and all but one in vain.
-func (g Gate) book(now time.Time, pace Pace, patience time.Duration) (Gate, admission) {
-	next, verdict := g.admit(now, pace)
+func book(g Gate, now time.Time, pace Pace, patience time.Duration) (Gate, admission) {
+	next, verdict := admit(g, now, pace)
 	if verdict.wait == 0 || verdict.parked {
 		return next, verdict
 	}
@@ -140,7 +91,7 @@ func (g Gate) book(now time.Time, pace Pace, patience time.Duration) (Gate, admi
 	if g.Cause != "" || at.Sub(now) > patience {
 		return g, verdict
 	}
-	next, then := g.admit(at, pace)
+	next, then := admit(g, at, pace)
 	if then.wait > 0 {
 		return g, verdict
 	}
@@ -149,7 +100,7 @@ func (g Gate) book(now time.Time, pace Pace, patience time.Duration) (Gate, admi
 }
 
 // press returns the gate as it is after the directory has said how much of a limit is used.
-func (g Gate) press(now time.Time, percent int) Gate {
+func press(g Gate, now time.Time, percent int) Gate {
 	g.Pressure, g.PressedAt = min(percent, maxPressure), now
 	return g
 }
@@ -168,7 +119,7 @@ const (
 // that nobody notices, and past any rate that the directory takes at 100 %. Between the two lies the rate at which the pressure stays as it
 // is, whatever the limit and however many calls a guest costs: for 3,000 writes in 150 s and two for a guest that is at 97 %. A steeper slope
 // would leave too little room for what is under way already.
-func (g Gate) slowdown(now time.Time) time.Duration {
+func slowdown(g Gate, now time.Time) time.Duration {
 	if g.Pressure == 0 || now.Sub(g.PressedAt) > pressureLasts {
 		return 0
 	}
@@ -177,7 +128,7 @@ func (g Gate) slowdown(now time.Time) time.Duration {
 }
 
 // hold returns the gate as it is after the directory has asked to be left alone until then.
-func (g Gate) hold(now, until time.Time) Gate {
+func hold(g Gate, now, until time.Time) Gate {
 	if until.After(g.HeldUntil) || g.HeldUntil.Sub(now) > longestHold {
 		g.HeldUntil = until
 	}
@@ -186,7 +137,7 @@ func (g Gate) hold(now, until time.Time) Gate {
 
 // open returns the gate with the breaker opened by the failure. One that is open takes on the newer failure, with its next probe; but where only a
 // person may close it, it stays as it is: a lesser failure must not let a probe through.
-func (g Gate) open(now time.Time, failure *problem.Error, probe bool) Gate {
+func open(g Gate, now time.Time, failure *problem.Error, probe bool) Gate {
 	if g.Cause != "" && g.ProbeAt.IsZero() {
 		return g
 	}
@@ -202,42 +153,6 @@ func (g Gate) open(now time.Time, failure *problem.Error, probe bool) Gate {
 
 // AProbe is who closes the breaker when an invitation that tried went through.
 const AProbe = "a probe that went through"
-
-// Close returns the gate with the breaker closed, by whom and when; what is counted stays counted.
-func (g Gate) Close(by string, now time.Time) Gate {
-	g.Cause, g.Ref, g.OpenedAt, g.ProbeAt = "", "", time.Time{}, time.Time{}
-	g.ClosedBy, g.ClosedAt = by, now
-	return g
-}
-
-// CloseBreaker closes the breaker, as an admin does once the cause is gone, and returns the gate as it was before. It is no error if it is closed.
-// Errors are *problem.Error: Conflict, StorageUnavailable.
-func CloseBreaker(ctx context.Context, gates GateStore, by string, now time.Time) (before Gate, err error) {
-	return changeGate(ctx, gates, func(gate Gate) (Gate, bool) { return gate.Close(by, now), gate.Cause != "" })
-}
-
-// changeGate saves what change makes of the gate. change may be called several times; changed false leaves the gate as it is. The gate that
-// it last saw is returned.
-func changeGate(ctx context.Context, gates GateStore, change func(Gate) (next Gate, changed bool)) (before Gate, err error) {
-	for range gateRounds {
-		before, err = gates.Gate(ctx)
-		if err != nil {
-			return before, fmt.Errorf("reading the gate: %w", err)
-		}
-		next, changed := change(before)
-		if !changed {
-			return before, nil
-		}
-		_, err = gates.SaveGate(ctx, next)
-		if err == nil {
-			return before, nil
-		}
-		if problem.CodeOf(err) != problem.Conflict {
-			return before, fmt.Errorf("saving the gate: %w", err)
-		}
-	}
-	return before, problem.New(problem.Conflict, "others changed the gate %d times", gateRounds)
-}
 
 // Pressure takes what the directory says of its limits, until the gate is next written: then all instances know. It may be used by several
 // goroutines at once.

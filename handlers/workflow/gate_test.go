@@ -32,7 +32,7 @@ func TestTheGateAdmits(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			test.pace.Spacing = 3 * time.Second
-			next, got := test.gate.admit(noon, test.pace)
+			next, got := admit(test.gate, noon, test.pace)
 			if (got.why != "") != (got.wait > 0) {
 				t.Errorf("waits %v because %q", got.wait, got.why)
 			}
@@ -53,11 +53,11 @@ func TestTheGateAdmits(t *testing.T) {
 func TestABreakerOpensOnceAndCloses(t *testing.T) {
 	now := time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
 	gate := Gate{Day: "2026-05-04", Sent: 7, Version: "v"}
-	gate = gate.open(now, &problem.Error{Code: problem.DirectoryQuota, Ref: "r1"}, true)
+	gate = open(gate, now, &problem.Error{Code: problem.DirectoryQuota, Ref: "r1"}, true)
 	if gate.Cause != problem.DirectoryQuota || !gate.OpenedAt.Equal(now) || !gate.ProbeAt.Equal(now.Add(probeEvery)) {
 		t.Errorf("opened: %+v", gate)
 	}
-	gate = gate.open(now.Add(time.Hour), &problem.Error{Code: problem.DirectorySuspicious, Ref: "r2"}, false)
+	gate = open(gate, now.Add(time.Hour), &problem.Error{Code: problem.DirectorySuspicious, Ref: "r2"}, false)
 	if gate.Cause != problem.DirectorySuspicious || !gate.OpenedAt.Equal(now) || !gate.ProbeAt.IsZero() {
 		t.Errorf("opened again: %+v", gate)
 	}
@@ -70,35 +70,35 @@ func TestPressureSlowsDown(t *testing.T) {
 	now := time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
 	last := time.Duration(0)
 	for percent := 80; percent <= 180; percent += 5 {
-		got := Gate{}.press(now, percent).slowdown(now.Add(time.Second))
+		got := slowdown(press(Gate{}, now, percent), now.Add(time.Second))
 		if got <= last && got < maxSlowdown || got > maxSlowdown {
 			t.Errorf("at %d %%: %v after %v", percent, got, last)
 		}
 		last = got
 	}
-	if d := (Gate{}).press(now, 80).slowdown(now); d > 5*time.Millisecond {
+	if d := slowdown(press(Gate{}, now, 80), now); d > 5*time.Millisecond {
 		t.Errorf("the first word on a limit costs %v", d)
 	}
 	// At the limit it is slower than any limit of writes that the directory publishes (3,000 in 150 s).
-	if d := (Gate{}).press(now, 100).slowdown(now); d < 50*time.Millisecond {
+	if d := slowdown(press(Gate{}, now, 100), now); d < 50*time.Millisecond {
 		t.Errorf("at the limit it still sends one every %v", d)
 	}
-	if d := (Gate{}).press(now, 150).slowdown(now.Add(pressureLasts + time.Second)); d != 0 {
+	if d := slowdown(press(Gate{}, now, 150), now.Add(pressureLasts+time.Second)); d != 0 {
 		t.Errorf("an old word on a limit costs %v", d)
 	}
-	if got := (Gate{}).press(now, 1_000_000).Pressure; got != maxPressure {
+	if got := press(Gate{}, now, 1_000_000).Pressure; got != maxPressure {
 		t.Errorf("pressure %d", got)
 	}
 }
 
 func TestADirectoryThatAsksForRestGetsIt(t *testing.T) {
 	now := time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
-	gate := Gate{}.hold(now, now.Add(time.Minute)).hold(now, now.Add(time.Second))
-	_, verdict := gate.admit(now, Pace{})
+	gate := hold(hold(Gate{}, now, now.Add(time.Minute)), now, now.Add(time.Second))
+	_, verdict := admit(gate, now, Pace{})
 	if verdict.wait != time.Minute || verdict.parked {
 		t.Errorf("%+v", verdict)
 	}
-	_, verdict = gate.admit(now.Add(time.Minute), Pace{})
+	_, verdict = admit(gate, now.Add(time.Minute), Pace{})
 	if verdict.wait != 0 {
 		t.Errorf("%+v", verdict)
 	}
@@ -106,9 +106,9 @@ func TestADirectoryThatAsksForRestGetsIt(t *testing.T) {
 
 func TestAnOpenBreakerKeepsTheGraverCause(t *testing.T) {
 	now := time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
-	gate := Gate{}.open(now, &problem.Error{Code: problem.DirectorySuspicious, Ref: "r1"}, false)
+	gate := open(Gate{}, now, &problem.Error{Code: problem.DirectorySuspicious, Ref: "r1"}, false)
 	// An instance that gets no token a minute later must not make it one that a probe may close.
-	after := gate.open(now.Add(time.Minute), &problem.Error{Code: problem.DirectoryForbidden, Ref: "r2"}, true)
+	after := open(gate, now.Add(time.Minute), &problem.Error{Code: problem.DirectoryForbidden, Ref: "r2"}, true)
 	if after != gate {
 		t.Errorf("opened again: %+v, want %+v", after, gate)
 	}
@@ -118,24 +118,24 @@ func TestAWrongClockStopsNobodyForLong(t *testing.T) {
 	noon := time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
 	pace := Pace{Spacing: time.Second}
 	// An instance whose clock was a year ahead has sent one.
-	ahead, _ := Gate{}.admit(noon.AddDate(1, 0, 0), pace)
-	next, verdict := ahead.admit(noon, pace)
+	ahead, _ := admit(Gate{}, noon.AddDate(1, 0, 0), pace)
+	next, verdict := admit(ahead, noon, pace)
 	if verdict.wait != 0 || !next.NextAt.Equal(noon.Add(time.Second)) {
 		t.Errorf("waits %v, the next one may go at %v", verdict.wait, next.NextAt)
 	}
 	// It has been told to leave the directory alone, too.
-	held := Gate{}.hold(noon.AddDate(1, 0, 0), noon.AddDate(1, 0, 0).Add(time.Hour))
-	_, verdict = held.admit(noon, pace)
+	held := hold(Gate{}, noon.AddDate(1, 0, 0), noon.AddDate(1, 0, 0).Add(time.Hour))
+	_, verdict = admit(held, noon, pace)
 	if verdict.wait != 0 {
 		t.Errorf("left alone for %v", verdict.wait)
 	}
-	_, verdict = held.hold(noon, noon.Add(24*time.Hour)).admit(noon, pace)
+	_, verdict = admit(hold(held, noon, noon.Add(24*time.Hour)), noon, pace)
 	if verdict.wait != 24*time.Hour {
 		t.Errorf("the directory's own word is taken for %v", verdict.wait)
 	}
 	// What was booked by honest clocks counts.
 	booked := Gate{Day: "2026-05-04", NextAt: noon.Add(maxShortWait)}
-	_, verdict = booked.admit(noon, pace)
+	_, verdict = admit(booked, noon, pace)
 	if verdict.wait != maxShortWait {
 		t.Errorf("waits %v", verdict.wait)
 	}
@@ -164,7 +164,7 @@ func TestATurnIsBookedForWhoCanWait(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			next, got := test.gate.book(noon, Pace{Daily: 9, Spacing: 2 * time.Second}, patience)
+			next, got := book(test.gate, noon, Pace{Daily: 9, Spacing: 2 * time.Second}, patience)
 			if got.turn != test.turn || got.wait != test.wait {
 				t.Errorf("turn %v, wait %v, want %v, %v", got.turn, got.wait, test.turn, test.wait)
 			}

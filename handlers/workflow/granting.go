@@ -29,7 +29,7 @@ const (
 
 // grant adds the guest to the groups of the decision. The request was saved in state Granting before, which is the intent of all grants.
 func (w *work) grant(ctx context.Context) (bool, error) {
-	r := &w.request
+	r := &w.Request
 	if left := w.held(); left > 0 {
 		return w.wait(ctx, left, "grant-postponed", "the directory asked to come back later")
 	}
@@ -77,12 +77,12 @@ func (g *Grant) mayBeForbidden(now time.Time) bool {
 }
 
 func (w *work) grantLog(ctx context.Context, grant *Grant, cause error) {
-	w.log.ErrorContext(ctx, "a group membership was not added", "group", grant.Group, "code", problem.CodeOf(cause), "attempt", w.request.Attempt, "error", cause)
+	w.log.ErrorContext(ctx, "a group membership was not added", "group", grant.Group, "code", problem.CodeOf(cause), "attempt", w.Request.Attempt, "error", cause)
 }
 
 // addMember adds the guest to one group and marks the grant with what came of it.
 func (w *work) addMember(ctx context.Context, grant *Grant) error {
-	added, err := w.config.Directory.AddMember(ctx, grant.Group, w.request.GuestID)
+	added, err := w.config.Directory.AddMember(ctx, grant.Group, w.Request.GuestID)
 	if err != nil {
 		return err
 	}
@@ -102,7 +102,7 @@ func (w *work) addMember(ctx context.Context, grant *Grant) error {
 // grantFailed records why one grant did not come about. It reports whether the request now waits.
 func (w *work) grantFailed(ctx context.Context, grant *Grant, cause error) (waiting bool, err error) {
 	failure := problem.From(cause)
-	r := &w.request
+	r := &w.Request
 	w.grantLog(ctx, grant, cause)
 	switch failure.Code {
 	case problem.DirectoryRefused:
@@ -143,7 +143,7 @@ func (w *work) grantFailed(ctx context.Context, grant *Grant, cause error) (wait
 // granted ends the request once every grant has its outcome.
 func (w *work) granted(ctx context.Context) (bool, error) {
 	var added, present, failed int
-	for _, grant := range w.request.Grants {
+	for _, grant := range w.Request.Grants {
 		switch grant.State {
 		case GrantAdded:
 			added++
@@ -159,9 +159,9 @@ func (w *work) granted(ctx context.Context) (bool, error) {
 	}
 	summary := strconv.Itoa(added) + memberships + " added, " + strconv.Itoa(present) + " there before, " + strconv.Itoa(failed) + " refused"
 	if failed > 0 {
-		w.note(Failed, "granted", "the guest is invited, but not every group took the guest: "+summary)
+		w.transition(Failed, "granted", "the guest is invited, but not every group took the guest: "+summary)
 	} else {
-		w.note(Done, "granted", summary)
+		w.transition(Done, "granted", summary)
 	}
 	return w.finish(ctx)
 }

@@ -19,7 +19,7 @@ const maxUnknown = 5
 // the next call repairs: no claim (nothing happened yet), a claim of ours with an intent (the invitation may or may not have been sent:
 // left alone for the lease, then looked up), a claim with a guest id (it was sent; go on to the grants).
 func (w *work) invite(ctx context.Context) (bool, error) {
-	r := &w.request
+	r := &w.Request
 	claim, created, err := w.config.Store.Claim(ctx, r.Submission.Email, r.ID, w.config.Now())
 	if err != nil {
 		return false, fmt.Errorf("claiming the address: %w", err)
@@ -62,12 +62,12 @@ func (w *work) repeat(ctx context.Context, claim Claim) (bool, error) {
 	holder, seen, err := w.findUser(ctx)
 	if err != nil {
 		failure := problem.From(err)
-		w.log.ErrorContext(ctx, "the directory could not be asked for the guest", "code", failure.Code, "attempt", w.request.Attempt, "error", err)
+		w.log.ErrorContext(ctx, "the directory could not be asked for the guest", "code", failure.Code, "attempt", w.Request.Attempt, "error", err)
 		switch {
 		case failure.Code == problem.DirectoryThrottled:
 			return w.throttled(ctx, failure, "look-up-postponed")
 		case failure.Code.Retryable() && !w.givenUp(failure.Code):
-			return w.wait(ctx, down.after(w.request.Attempt, failure.RetryAfter), "look-up-postponed", "the directory could not say whether the guest is still there"+ref(failure))
+			return w.wait(ctx, down.after(w.Request.Attempt, failure.RetryAfter), "look-up-postponed", "the directory could not say whether the guest is still there"+ref(failure))
 		}
 		return known()
 	}
@@ -76,20 +76,20 @@ func (w *work) repeat(ctx context.Context, claim Claim) (bool, error) {
 		return known()
 	// In what follows the claim stays another's, and no seat was taken.
 	case holder.Kind == DisabledGuest:
-		w.note(Review, "guest-disabled", guestDisabled)
+		w.transition(Review, "guest-disabled", guestDisabled)
 		return w.finish(ctx)
 	case holder.Kind == InternalUser:
-		w.note(Failed, "internal-user", internalUser)
+		w.transition(Failed, "internal-user", internalUser)
 		return w.finish(ctx)
-	case holder.Kind == DeletedGuest && w.request.Approval == nil:
-		w.note(Review, "guest-deleted", guestDeleted)
+	case holder.Kind == DeletedGuest && w.Request.Approval == nil:
+		w.transition(Review, "guest-deleted", guestDeleted)
 		return w.finish(ctx)
-	case holder.Kind == NoUser && w.request.Approval == nil:
-		w.note(Review, "guest-gone", guestGone)
+	case holder.Kind == NoUser && w.Request.Approval == nil:
+		w.transition(Review, "guest-gone", guestGone)
 		return w.finish(ctx)
 	case holder.ID == claim.GuestID:
 		if holder.Kind == AcceptedGuest {
-			w.request.Joined = w.config.Now()
+			w.Request.Joined = w.config.Now()
 		}
 		return known()
 	}
@@ -97,11 +97,11 @@ func (w *work) repeat(ctx context.Context, claim Claim) (bool, error) {
 	if err != nil && problem.CodeOf(err) != problem.NotFound {
 		return false, fmt.Errorf("looking at the owner of the claim: %w", err)
 	}
-	if err == nil && !owner.State.ended() {
+	if err == nil && !owner.State.Ended() {
 		return known()
 	}
-	w.note(Inviting, "invited-anew", earlier+string(claim.Owner)+", and that guest is no longer there")
-	claim.Owner, claim.GuestID = w.request.ID, ""
+	w.transition(Inviting, "invited-anew", earlier+string(claim.Owner)+", and that guest is no longer there")
+	claim.Owner, claim.GuestID = w.Request.ID, ""
 	return w.begin(ctx, claim)
 }
 
@@ -115,18 +115,18 @@ func (w *work) inherit(ctx context.Context, claim Claim) (taken Claim, free bool
 	if err != nil && problem.CodeOf(err) != problem.NotFound {
 		return claim, false, fmt.Errorf("looking at the owner of the claim: %w", err)
 	}
-	if err == nil && !owner.State.ended() {
+	if err == nil && !owner.State.Ended() {
 		return claim, false, nil
 	}
 	if owner.GuestID == "" {
 		// Its seat is still its own. If a person takes it up again, it is a repeat.
-		err = (&work{Machine: w.Machine, request: owner}).leaveSeat(ctx)
+		err = w.Machine.change(owner).leaveSeat(ctx)
 		if err != nil {
 			return claim, false, err
 		}
 	}
-	claim.Owner = w.request.ID
-	taken, err = w.config.Store.UpdateClaim(ctx, w.request.Submission.Email, claim)
+	claim.Owner = w.Request.ID
+	taken, err = w.config.Store.UpdateClaim(ctx, w.Request.Submission.Email, claim)
 	if err != nil {
 		return claim, false, fmt.Errorf("taking the claim over: %w", err)
 	}
@@ -147,34 +147,34 @@ func (w *work) resume(ctx context.Context, claim Claim) (bool, error) {
 
 // lookUp finds out what came of an invitation whose answer was lost.
 func (w *work) lookUp(ctx context.Context, claim Claim) (bool, error) {
-	guestID, err := w.config.Directory.FindGuest(ctx, w.request.Submission.Email)
+	guestID, err := w.config.Directory.FindGuest(ctx, w.Request.Submission.Email)
 	switch code := problem.CodeOf(err); {
 	case err == nil && guestID != "":
 		claim.GuestID = guestID
-		claim, err = w.config.Store.UpdateClaim(ctx, w.request.Submission.Email, claim)
+		claim, err = w.config.Store.UpdateClaim(ctx, w.Request.Submission.Email, claim)
 		if err != nil {
 			return false, fmt.Errorf("recording the guest that was found: %w", err)
 		}
 		return w.invited(ctx, claim, "invited", "the directory shows the guest: the invitation whose answer was lost had succeeded")
 	case err == nil:
-		w.note(Inviting, "not-found", "the directory shows no guest; the invitation is sent again")
+		w.transition(Inviting, "not-found", "the directory shows no guest; the invitation is sent again")
 	case code == problem.DirectoryReadForbidden, code == problem.DirectoryForbidden:
 		// Without the right to read users a second mail is possible here, a second guest is not: the directory keeps one per address.
 		w.tellDegraded(ctx)
-		w.note(Inviting, "not-looked-up", "the app may not read users; the invitation is sent again")
+		w.transition(Inviting, "not-looked-up", "the app may not read users; the invitation is sent again")
 	default:
 		// The intent stays: without an answer nobody knows whether the guest has a mail already.
 		failure := problem.From(err)
-		w.log.ErrorContext(ctx, "the directory could not be asked for the guest", "code", code, "attempt", w.request.Attempt, "error", err)
+		w.log.ErrorContext(ctx, "the directory could not be asked for the guest", "code", code, "attempt", w.Request.Attempt, "error", err)
 		if w.givenUp(code) {
 			// So does the claim: when a person takes the request up again, the directory is asked again.
-			w.note(Failed, "not-looked-up", "an invitation was begun, and what came of it the directory did not say in several attempts: "+failure.Detail+ref(failure))
+			w.transition(Failed, "not-looked-up", "an invitation was begun, and what came of it the directory did not say in several attempts: "+failure.Detail+ref(failure))
 			return w.finish(ctx)
 		}
 		if code == problem.DirectoryThrottled {
 			return w.throttled(ctx, failure, "look-up-postponed")
 		}
-		return w.wait(ctx, down.after(w.request.Attempt, failure.RetryAfter), "look-up-postponed", "the directory could not say what came of the invitation"+ref(failure))
+		return w.wait(ctx, down.after(w.Request.Attempt, failure.RetryAfter), "look-up-postponed", "the directory could not say what came of the invitation"+ref(failure))
 	}
 	w.doubt = claim.IntentAt
 	return w.begin(ctx, claim)
@@ -183,7 +183,7 @@ func (w *work) lookUp(ctx context.Context, claim Claim) (bool, error) {
 // begin renews the intent. Of two instances that try, one gets a Conflict.
 func (w *work) begin(ctx context.Context, claim Claim) (bool, error) {
 	claim.IntentAt = w.config.Now()
-	claim, err := w.config.Store.UpdateClaim(ctx, w.request.Submission.Email, claim)
+	claim, err := w.config.Store.UpdateClaim(ctx, w.Request.Submission.Email, claim)
 	if err != nil {
 		return false, fmt.Errorf("renewing the intent: %w", err)
 	}
@@ -192,8 +192,8 @@ func (w *work) begin(ctx context.Context, claim Claim) (bool, error) {
 
 // send issues the invitation under an intent that is ours, and records what came of it.
 func (w *work) send(ctx context.Context, claim Claim) (bool, error) {
-	r := &w.request
-	terms := r.terms()
+	r := &w.Request
+	terms := r.Terms()
 	if terms == nil {
 		return false, problem.New(problem.Internal, "neither policy nor a person has let the guest in")
 	}
@@ -238,7 +238,7 @@ func (w *work) send(ctx context.Context, claim Claim) (bool, error) {
 		if err != nil {
 			return false, fmt.Errorf("recording the guest that was there before: %w", err)
 		}
-		w.request.Joined = w.config.Now()
+		w.Request.Joined = w.config.Now()
 		return w.invited(ctx, claim, "known", "the guest was there before and has accepted; no invitation is needed")
 	case InternalUser:
 		return w.turnDown(ctx, claim, Failed, "internal-user", internalUser)
@@ -297,7 +297,7 @@ func (w *work) spare(ctx context.Context, claim Claim, holder User, seen bool) (
 		return false, false, nil
 	case holder.Kind == PendingGuest:
 		claim.GuestID = holder.ID
-		claim, err = w.config.Store.UpdateClaim(ctx, w.request.Submission.Email, claim)
+		claim, err = w.config.Store.UpdateClaim(ctx, w.Request.Submission.Email, claim)
 		if err != nil {
 			return true, false, fmt.Errorf("recording the pending guest: %w", err)
 		}
@@ -322,10 +322,10 @@ func (w *work) spare(ctx context.Context, claim Claim, holder User, seen bool) (
 // release gives the claim back. What is known of the mails stays, without the guest: see spare.
 func (w *work) release(ctx context.Context, claim Claim) error {
 	if claim.Mails == 0 {
-		return w.config.Store.Release(ctx, w.request.Submission.Email, claim)
+		return w.config.Store.Release(ctx, w.Request.Submission.Email, claim)
 	}
 	claim.GuestID, claim.IntentAt = "", time.Time{}
-	_, err := w.config.Store.UpdateClaim(ctx, w.request.Submission.Email, claim)
+	_, err := w.config.Store.UpdateClaim(ctx, w.Request.Submission.Email, claim)
 	return err
 }
 
@@ -335,14 +335,14 @@ func (w *work) release(ctx context.Context, claim Claim) error {
 func (w *work) confirm(ctx context.Context, claim Claim) (Claim, error) {
 	if w.config.Now().Sub(claim.IntentAt) > w.config.IntentLease/4 {
 		claim.IntentAt = w.config.Now()
-		renewed, err := w.config.Store.UpdateClaim(ctx, w.request.Submission.Email, claim)
+		renewed, err := w.config.Store.UpdateClaim(ctx, w.Request.Submission.Email, claim)
 		if err != nil {
 			return claim, fmt.Errorf("renewing the intent: %w", err)
 		}
 		claim = renewed
 	}
 	present, err := w.unchanged(ctx)
-	if problem.CodeOf(err) == problem.Conflict && present.State.ended() && present.GuestID == "" {
+	if problem.CodeOf(err) == problem.Conflict && present.State.Ended() && present.GuestID == "" {
 		// What this call has taken since is nobody's.
 		freed := w.giveBack(ctx, claim)
 		if freed != nil {
@@ -360,19 +360,19 @@ func (w *work) confirm(ctx context.Context, claim Claim) (Claim, error) {
 
 // unchanged returns the request as it is stored now, with a Conflict if it is not as this call knows it.
 func (w *work) unchanged(ctx context.Context) (Request, error) {
-	present, err := w.config.Store.Load(ctx, w.request.ID)
+	present, err := w.config.Store.Load(ctx, w.Request.ID)
 	if err != nil {
 		return Request{}, fmt.Errorf("looking at the request again: %w", err)
 	}
-	if present.Version != w.request.Version {
-		return present, problem.New(problem.Conflict, "request %s was changed meanwhile", w.request.ID)
+	if present.Version != w.Request.Version {
+		return present, problem.New(problem.Conflict, "request %s was changed meanwhile", w.Request.ID)
 	}
 	return present, nil
 }
 
 // post asks the directory to invite the guest on the terms.
 func (w *work) post(ctx context.Context, terms policy.Terms) (guestID string, err error) {
-	s := w.request.Submission
+	s := w.Request.Submission
 	invitation := Invitation{
 		Address:         s.Email,
 		DisplayName:     s.Name(),
@@ -393,10 +393,10 @@ func (w *work) post(ctx context.Context, terms policy.Terms) (guestID string, er
 // findUser finds out who holds the address, or held it until lately. Without the right to read users nobody is seen, and the answer to the
 // invitation has to tell.
 func (w *work) findUser(ctx context.Context) (holder User, seen bool, err error) {
-	holder, err = w.config.Users.FindUser(ctx, w.request.Submission.Email)
+	holder, err = w.config.Users.FindUser(ctx, w.Request.Submission.Email)
 	if err == nil && holder.Kind == NoUser {
 		var deleted []string
-		deleted, err = w.config.Users.FindDeletedGuests(ctx, w.request.Submission.Email)
+		deleted, err = w.config.Users.FindDeletedGuests(ctx, w.Request.Submission.Email)
 		switch code := problem.CodeOf(err); {
 		case len(deleted) > 0:
 			holder = User{Kind: DeletedGuest}
@@ -427,14 +427,14 @@ func (w *work) givenUp(code problem.Code) bool {
 	if code != problem.DirectoryUnknown && code != problem.DirectoryRefused {
 		return false
 	}
-	w.request.Unknown++
-	return w.request.Unknown > maxUnknown
+	w.Request.Unknown++
+	return w.Request.Unknown > maxUnknown
 }
 
 // directoryFailed records a failed attempt to invite or to look a guest up.
 func (w *work) directoryFailed(ctx context.Context, claim Claim, cause error) (bool, error) {
 	failure := problem.From(cause)
-	w.log.ErrorContext(ctx, "the directory did not take the invitation", "code", failure.Code, "attempt", w.request.Attempt, "error", cause)
+	w.log.ErrorContext(ctx, "the directory did not take the invitation", "code", failure.Code, "attempt", w.Request.Attempt, "error", cause)
 	code := failure.Code
 	if w.givenUp(code) {
 		// The directory was asked each time whether it had happened after all.
@@ -444,7 +444,7 @@ func (w *work) directoryFailed(ctx context.Context, claim Claim, cause error) (b
 	case problem.DirectoryUnavailable, problem.DirectoryUnknown:
 		// It may have happened all the same: the intent stays, and the directory is asked once the lease is over.
 		left := claim.IntentAt.Add(w.config.IntentLease).Sub(w.config.Now())
-		return w.wait(ctx, max(left, down.after(w.request.Attempt, failure.RetryAfter)), "unanswered", "the directory gave no usable answer; it will be asked what came of it")
+		return w.wait(ctx, max(left, down.after(w.Request.Attempt, failure.RetryAfter)), "unanswered", "the directory gave no usable answer; it will be asked what came of it")
 	case problem.DirectoryThrottled, problem.DirectoryNotReplicated, problem.DirectoryForbidden, problem.DirectoryInvitationsOff,
 		problem.DirectorySuspicious, problem.DirectoryQuota:
 		// Certainly nothing happened.
@@ -475,7 +475,7 @@ func (w *work) directoryFailed(ctx context.Context, claim Claim, cause error) (b
 // one may have been sent, that one's intent is put back, and the directory is asked again before the next.
 func (w *work) takeBack(ctx context.Context, claim Claim) error {
 	claim.IntentAt = w.doubt
-	_, err := w.config.Store.UpdateClaim(ctx, w.request.Submission.Email, claim)
+	_, err := w.config.Store.UpdateClaim(ctx, w.Request.Submission.Email, claim)
 	if err != nil {
 		return fmt.Errorf("taking the intent back: %w", err)
 	}
@@ -484,26 +484,26 @@ func (w *work) takeBack(ctx context.Context, claim Claim) error {
 
 // invited moves the request on once the guest's id stands on the claim.
 func (w *work) invited(ctx context.Context, claim Claim, what, detail string) (bool, error) {
-	w.request.GuestID = claim.GuestID
-	if claim.Owner != w.request.ID {
-		w.request.RepeatOf = claim.Owner
+	w.Request.GuestID = claim.GuestID
+	if claim.Owner != w.Request.ID {
+		w.Request.RepeatOf = claim.Owner
 	}
-	if len(w.request.Grants) == 0 {
-		w.note(Done, what, detail)
+	if len(w.Request.Grants) == 0 {
+		w.transition(Done, what, detail)
 		return w.finish(ctx)
 	}
-	w.note(Granting, what, detail)
+	w.transition(Granting, what, detail)
 	return true, w.save(ctx)
 }
 
 // takeSeat takes the seat that the deciding row's limits ask for; true also where there are none. It is done under the claim, so an address
 // takes no more than one.
 func (w *work) takeSeat(ctx context.Context) (bool, error) {
-	limits := w.request.limits()
+	limits := w.Request.Limits()
 	if limits == nil {
 		return true, nil
 	}
-	taken, err := w.config.Seats.TakeSeat(ctx, *limits, policy.Day(w.config.Now()), w.request.ID)
+	taken, err := w.config.Seats.TakeSeat(ctx, *limits, policy.Day(w.config.Now()), w.Request.ID)
 	if err != nil {
 		return false, fmt.Errorf("taking a seat: %w", err)
 	}
@@ -526,7 +526,7 @@ func (w *work) turnDown(ctx context.Context, claim Claim, state State, what, why
 	if err != nil {
 		return false, err
 	}
-	w.note(state, what, why)
+	w.transition(state, what, why)
 	return w.finish(ctx)
 }
 
@@ -550,11 +550,11 @@ func (w *work) giveBack(ctx context.Context, claim Claim) error {
 
 // leaveSeat gives the seat of the request back, if there is one.
 func (w *work) leaveSeat(ctx context.Context) error {
-	limits := w.request.limits()
+	limits := w.Request.Limits()
 	if limits == nil {
 		return nil
 	}
-	err := w.config.Seats.ReleaseSeat(ctx, limits.Row, w.request.ID)
+	err := w.config.Seats.ReleaseSeat(ctx, limits.Row, w.Request.ID)
 	if err != nil {
 		return fmt.Errorf("giving the seat back: %w", err)
 	}
@@ -565,10 +565,10 @@ func (w *work) leaveSeat(ctx context.Context) error {
 // another had given them back. The intent is taken first, so that nobody invites under the claim meanwhile; where an invitation may have been
 // sent, the directory is asked, and a guest that it shows keeps the seat.
 func (w *work) settle(ctx context.Context) error {
-	r := w.request
+	r := w.Request
 	address := r.Submission.Email
 	switch {
-	case r.GuestID != "" || r.limits() == nil:
+	case r.GuestID != "" || r.Limits() == nil:
 		return nil
 	case address == (submission.Address{}):
 		// Erased: nobody invites for it any more, and whoever has the address next inherits the claim.

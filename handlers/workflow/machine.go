@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
-	"slices"
 	"sync/atomic"
 	"time"
 
@@ -64,7 +62,7 @@ func New(config Config) (*Machine, error) {
 	var missing []error
 	need := func(present bool, name string) {
 		if !present {
-			missing = append(missing, fmt.Errorf("invite: Config.%s is missing", name))
+			missing = append(missing, fmt.Errorf("workflow: Config.%s is missing", name))
 		}
 	}
 	need(config.Store != nil, "Store")
@@ -89,7 +87,7 @@ func New(config Config) (*Machine, error) {
 	if config.Parse == nil {
 		cache, err := policy.NewCache(cachedRows)
 		if err != nil {
-			return nil, fmt.Errorf("invite: preparing to read policy rows: %w", err)
+			return nil, fmt.Errorf("workflow: preparing to read policy rows: %w", err)
 		}
 		config.Parse = cache.Parse
 	}
@@ -113,13 +111,13 @@ func (m *Machine) Advance(ctx context.Context, message submission.Message) error
 	if err != nil {
 		return fmt.Errorf("noting what is wished of request %s: %w", message.ID, err)
 	}
-	if w.request.atRest() {
+	if w.Request.AtRest() {
 		return nil
 	}
 	for {
 		next, err := w.step(ctx)
 		if err != nil {
-			return fmt.Errorf("advancing request %s in state %s: %w", message.ID, w.request.State, err)
+			return fmt.Errorf("advancing request %s in state %s: %w", message.ID, w.Request.State, err)
 		}
 		if !next {
 			return nil
@@ -136,36 +134,7 @@ func (m *Machine) Progress(ctx context.Context, id submission.ID) (submission.Pr
 	if err != nil {
 		return submission.Progress{}, fmt.Errorf("loading request %s: %w", id, err)
 	}
-	return submission.Progress{Stage: r.State.stage(), Outcome: r.outcome(), Address: r.Submission.Email.Masked()}, nil
-}
-
-// outcome returns what the request has come to.
-func (r Request) outcome() submission.Outcome {
-	switch {
-	case !r.Erased.IsZero() && r.Withdrawal.By == ThePartner:
-		return submission.OutcomeWithdrawn
-	case r.State == Review:
-		return submission.OutcomeWaiting
-	case r.State == Approved, r.State == Inviting, r.State == Parked, r.State == Granting:
-		return submission.OutcomeInviting
-	case r.State == Done && !r.Joined.IsZero():
-		return submission.OutcomeJoined
-	case r.State == Done:
-		return submission.OutcomeInvited
-	case r.State == Denied, r.State == Failed, r.State == Cancelled:
-		return submission.OutcomeRefused
-	default:
-		return submission.OutcomeOpen
-	}
-}
-
-// stage is over as soon as the request is decided: if the work that only an invitation makes showed, whoever watches the page would learn
-// that a row lets the company in.
-func (s State) stage() submission.Stage {
-	if s == Received {
-		return submission.StageInWork
-	}
-	return submission.StageFinished
+	return r.Progress(), nil
 }
 
 // open loads the request of the message, or starts one from the submission that the message carries. It returns nil if there is
@@ -175,11 +144,13 @@ func (m *Machine) open(ctx context.Context, message submission.Message) (*work, 
 	r, err := m.config.Store.Load(ctx, message.ID)
 	switch {
 	case err == nil && message.Kind != submission.Advance:
-		return &work{Machine: m, request: r, log: m.config.Log.With("request", r.ID), resumed: true}, nil
+		w := m.change(r)
+		w.resumed = true
+		return w, nil
 	case err == nil:
-		if r.atRest() {
+		if r.AtRest() {
 			// A process that ended between two writes may have left a seat, and a note.
-			err = (&work{Machine: m, request: r, log: m.config.Log.With("request", r.ID)}).settle(ctx)
+			err = m.change(r).settle(ctx)
 			if err != nil {
 				return nil, err
 			}
@@ -190,7 +161,9 @@ func (m *Machine) open(ctx context.Context, message submission.Message) (*work, 
 			// closed the breaker, and to look costs nothing else.
 			return nil, nil
 		}
-		return &work{Machine: m, request: r, log: m.config.Log.With("request", r.ID), resumed: true, broughtBy: message.Note}, nil
+		w := m.change(r)
+		w.resumed, w.broughtBy = true, message.Note
+		return w, nil
 	case problem.CodeOf(err) != problem.NotFound:
 		return nil, fmt.Errorf("loading request %s: %w", message.ID, err)
 	case message.Kind == submission.Withdraw && now.Sub(message.ID.Issued()).Abs() < messagesLive:
@@ -199,9 +172,8 @@ func (m *Machine) open(ctx context.Context, message submission.Message) (*work, 
 		m.config.Log.WarnContext(ctx, "a message asks to advance a request that is not recorded; nothing to do", "request", message.ID)
 		return nil, m.stopWaiting(ctx, message)
 	}
-	w := &work{Machine: m, log: m.config.Log.With("request", message.ID)}
-	w.request = Request{ID: message.ID, Submission: *message.Submission, State: Received, Since: now, Created: now}
-	w.note(Received, "received", "the submission was taken from the queue")
+	w := m.change(Request{ID: message.ID, Submission: *message.Submission, State: Received, Since: now, Created: now})
+	w.transition(Received, "received", "the submission was taken from the queue")
 	return w, nil
 }
 
@@ -217,60 +189,11 @@ func (m *Machine) stopWaiting(ctx context.Context, message submission.Message) e
 	return nil
 }
 
-// ended reports whether nothing happens to the request by itself any more.
-func (s State) ended() bool {
-	switch s {
-	case Review, Done, Denied, Failed, Cancelled:
-		return true
-	default:
-		return false
-	}
-}
-
-// atRest reports whether nothing happens to the request by itself any more, nor to what is wished of it.
-func (r Request) atRest() bool {
-	return r.State.ended() && !r.Resend.Open() && (!r.Withdrawal.Open() || !r.Erased.IsZero())
-}
-
-// transitions is every legal change of state. A request that would take another one is a fault of this package.
-var transitions = map[State][]State{
-	Received:  {Received, Review, Denied, Inviting, Failed, Cancelled},
-	Review:    {Approved, Denied, Cancelled},
-	Approved:  {Inviting, Failed, Cancelled},
-	Inviting:  {Inviting, Review, Parked, Granting, Done, Failed, Cancelled},
-	Parked:    {Parked, Inviting, Failed, Cancelled},
-	Granting:  {Granting, Done, Failed},
-	Failed:    {Received, Inviting, Granting, Cancelled},
-	Done:      {},
-	Denied:    {},
-	Cancelled: {},
-}
-
-// States returns every state, in alphabetical order.
-func States() []State { return slices.Sorted(maps.Keys(transitions)) }
-
-// Known reports whether there is such a state.
-func (s State) Known() bool {
-	_, known := transitions[s]
-	return known
-}
-
-// legal reports whether a request may go from one state to another.
-func legal(from, to State) bool {
-	for _, state := range transitions[from] {
-		if state == to {
-			return true
-		}
-	}
-	return false
-}
-
 // work is one request in the hands of one call of Advance. Events gather in memory until the next save, which every effect is
 // preceded by: nothing leaves the process before what led to it is stored.
 type work struct {
 	*Machine
-	request Request
-	events  []Event
+	Change
 	// resumed says that the request stood in its present state when this call began, so an effect of that state may have been tried before.
 	resumed bool
 	// failed is the event by which the request came to fail, until it is saved.
@@ -283,62 +206,57 @@ type work struct {
 	log   *slog.Logger
 }
 
-// note adds an event and moves the request to the state.
-func (w *work) note(state State, what, detail string) {
-	if !legal(w.request.State, state) {
-		panic(fmt.Sprintf("invite: a request can't go from %s to %s", w.request.State, state))
+// change returns the work of one call of Advance on the request.
+func (m *Machine) change(r Request) *work {
+	return &work{
+		Machine: m, Change: Change{Request: r, Now: m.config.Now}, log: m.config.Log.With("request", r.ID),
 	}
-	if state != w.request.State {
+}
+
+// transition moves the request to the state, and records an event.
+func (w *work) transition(state State, what, detail string) {
+	if state != w.Request.State {
 		w.resumed = false
-		w.request.Attempt, w.request.Unknown = 0, 0
-		w.request.Since, w.request.Words = w.config.Now(), ""
 	}
-	failed := state == Failed && w.request.State != Failed
-	w.request.State = state
-	w.request.Reason = detail
-	w.remark(what, detail)
+	failed := state == Failed && w.Request.State != Failed
+	w.Transition(state, what, detail)
 	if failed {
-		w.failed = &w.events[len(w.events)-1]
+		w.failed = &w.Events[len(w.Events)-1]
 	}
 }
 
-// remark adds an event that changes nothing about where the request stands.
-func (w *work) remark(what, detail string) {
-	w.events = append(w.events, Event{At: w.config.Now(), State: w.request.State, What: what, Detail: detail})
-}
-
-// save stores the request with the events noted since the last save. Conflict means that somebody else advanced it meanwhile:
+// save stores the request with the events since the last save. Conflict means that somebody else advanced it meanwhile:
 // the message comes again and finds what they did.
 func (w *work) save(ctx context.Context) error {
-	w.request.Changed = w.config.Now()
-	saved, err := w.config.Store.Save(ctx, w.request, w.events)
+	events := w.Events
+	err := w.Save(ctx, w.config.Store)
 	if err != nil {
-		return fmt.Errorf("saving the request: %w", err)
+		return err
 	}
-	for _, event := range w.events {
+	for _, event := range events {
 		w.log.InfoContext(ctx, "request "+event.What, "state", event.State, "detail", event.Detail)
 	}
 	if w.failed != nil {
 		w.log.ErrorContext(ctx, LineFailed, "what", w.failed.What, "detail", w.failed.Detail)
 	}
-	w.request, w.events, w.failed = saved, nil, nil
+	w.failed = nil
 	return nil
 }
 
 // finish saves the request in an ended state and removes the note that brought it here. Any other note brings one more message, which then
 // removes it: it may be that of a person who is just taking the request up again.
 func (w *work) finish(ctx context.Context) (bool, error) {
-	w.request.Due = time.Time{}
+	w.Request.Due = time.Time{}
 	err := w.save(ctx)
 	if err != nil {
 		return false, err
 	}
-	if !w.request.atRest() {
+	if !w.Request.AtRest() {
 		// The request has ended, and a mail that is wished is still to be sent.
 		return true, nil
 	}
 	if !w.broughtBy.IsZero() {
-		err = w.config.Store.StopWaiting(ctx, w.request.ID, w.broughtBy)
+		err = w.config.Store.StopWaiting(ctx, w.Request.ID, w.broughtBy)
 		if err != nil {
 			return false, fmt.Errorf("removing the due time: %w", err)
 		}
@@ -348,14 +266,14 @@ func (w *work) finish(ctx context.Context) (bool, error) {
 
 // wait adds an event and lets the request come back after d.
 func (w *work) wait(ctx context.Context, d time.Duration, what, detail string) (bool, error) {
-	w.note(w.request.State, what, detail)
+	w.transition(w.Request.State, what, detail)
 	return w.postpone(ctx, d)
 }
 
 // postpone saves the request so that it comes back after d. The note is written first: a note without a wait does no harm, a wait without a
 // note would never end.
 func (w *work) postpone(ctx context.Context, d time.Duration) (bool, error) {
-	if w.request.Version == "" {
+	if w.Request.Version == "" {
 		// A message for what is not recorded finds nothing to do and removes the note.
 		err := w.save(ctx)
 		if err != nil {
@@ -363,9 +281,9 @@ func (w *work) postpone(ctx context.Context, d time.Duration) (bool, error) {
 		}
 	}
 	due := w.config.Now().Add(w.config.Jitter(d))
-	w.request.Attempt++
-	w.request.Due = due
-	err := w.config.Store.Wait(ctx, w.request.ID, due)
+	w.Request.Attempt++
+	w.Request.Due = due
+	err := w.config.Store.Wait(ctx, w.Request.ID, due)
 	if err != nil {
 		return false, fmt.Errorf("noting the due time: %w", err)
 	}
@@ -375,12 +293,12 @@ func (w *work) postpone(ctx context.Context, d time.Duration) (bool, error) {
 // step takes the request one state further. It reports whether there is more to do now.
 func (w *work) step(ctx context.Context) (bool, error) {
 	switch {
-	case w.request.Withdrawal.Open():
+	case w.Request.Withdrawal.Open():
 		return w.withdraw(ctx)
-	case w.request.State.ended() && w.request.Resend.Open():
+	case w.Request.State.Ended() && w.Request.Resend.Open():
 		return w.resend(ctx)
 	}
-	switch w.request.State {
+	switch w.Request.State {
 	case Received:
 		return w.decide(ctx)
 	case Approved:
@@ -392,7 +310,7 @@ func (w *work) step(ctx context.Context) (bool, error) {
 	case Granting:
 		return w.grant(ctx)
 	default:
-		return false, problem.New(problem.Internal, "no step leads on from state %s", w.request.State)
+		return false, problem.New(problem.Internal, "no step leads on from state %s", w.Request.State)
 	}
 }
 
@@ -401,47 +319,38 @@ const maxDecideAttempts = 5
 
 // decide reads the rows that can apply and lets policy decide.
 func (w *work) decide(ctx context.Context) (bool, error) {
-	decision, err := w.decider.Decide(ctx, w.request.Submission, w.config.Now())
+	decision, err := w.decider.Decide(ctx, w.Request.Submission, w.config.Now())
 	if err != nil {
-		w.log.ErrorContext(ctx, "the policy rows can't be read", "attempt", w.request.Attempt, "error", err)
-		if problem.CodeOf(err).Retryable() && w.request.Attempt+1 < maxDecideAttempts {
-			return w.wait(ctx, down.after(w.request.Attempt, problem.From(err).RetryAfter), "rows-unreadable", "the policy rows could not be read; they will be tried again")
+		w.log.ErrorContext(ctx, "the policy rows can't be read", "attempt", w.Request.Attempt, "error", err)
+		if problem.CodeOf(err).Retryable() && w.Request.Attempt+1 < maxDecideAttempts {
+			return w.wait(ctx, down.after(w.Request.Attempt, problem.From(err).RetryAfter), "rows-unreadable", "the policy rows could not be read; they will be tried again")
 		}
 		decision = policy.Unreadable(w.config.Now())
 	}
-	w.request.Decision = &decision
+	w.Request.Decision = &decision
 	switch decision.Action {
 	case policy.Invite:
 		if decision.Terms == nil {
 			return false, problem.New(problem.Internal, "policy decided to invite without terms")
 		}
-		w.note(Inviting, "decided", decision.Reason)
-		w.request.Grants = pending(decision.Terms.Groups)
+		w.transition(Inviting, "decided", decision.Reason)
+		w.Request.Grants = NewGrants(decision.Terms.Groups)
 		return true, w.save(ctx)
 	case policy.Deny:
-		w.note(Denied, "decided", decision.Reason)
+		w.transition(Denied, "decided", decision.Reason)
 		return w.finish(ctx)
 	default:
-		w.note(Review, "decided", decision.Reason)
+		w.transition(Review, "decided", decision.Reason)
 		return w.finish(ctx)
 	}
 }
 
 // approved goes on with what a person let in.
 func (w *work) approved(ctx context.Context) (bool, error) {
-	if w.request.Approval == nil {
+	if w.Request.Approval == nil {
 		return false, problem.New(problem.Internal, "the request is approved without an approval")
 	}
-	w.request.Grants = pending(w.request.Approval.Terms.Groups)
-	w.note(Inviting, "resumed", "the approved invitation is under way")
+	w.Request.Grants = NewGrants(w.Request.Approval.Terms.Groups)
+	w.transition(Inviting, "resumed", "the approved invitation is under way")
 	return true, w.save(ctx)
-}
-
-// pending returns the grants of the groups, none of them made.
-func pending(groups []string) []Grant {
-	grants := make([]Grant, 0, len(groups))
-	for _, group := range groups {
-		grants = append(grants, Grant{Group: group, State: GrantPending})
-	}
-	return grants
 }

@@ -21,12 +21,12 @@ func (w *work) admit(ctx context.Context) (admission, error) {
 		pressure := w.config.Pressure.take()
 		var verdict admission
 		var after Gate
-		_, err := changeGate(ctx, w.config.Gates, func(gate Gate) (Gate, bool) {
+		_, err := ChangeGate(ctx, w.config.Gates, func(gate Gate) (Gate, bool) {
 			now := w.config.Now()
 			if pressure > 0 {
-				gate = gate.press(now, pressure)
+				gate = press(gate, now, pressure)
 			}
-			after, verdict = gate.book(now, w.config.Pace, patience)
+			after, verdict = book(gate, now, w.config.Pace, patience)
 			return after, verdict.wait == 0 || pressure > 0
 		})
 		if err != nil {
@@ -63,7 +63,7 @@ func (w *work) awaitTurn(ctx context.Context, verdict admission) (bool, error) {
 		return false, fmt.Errorf("reading the gate when the turn has come: %w", err)
 	}
 	w.remember(gate)
-	return gate.Cause == "" && gate.heldFor(w.config.Now()) == 0, nil
+	return gate.Cause == "" && heldFor(gate, w.config.Now()) == 0, nil
 }
 
 // tellBudget writes the lines about the day's budget, each for the very invitation that made it true.
@@ -90,14 +90,14 @@ func (m *Machine) held() time.Duration {
 	if until <= 0 {
 		return 0
 	}
-	return Gate{HeldUntil: time.Unix(0, until)}.heldFor(m.config.Now())
+	return heldFor(Gate{HeldUntil: time.Unix(0, until)}, m.config.Now())
 }
 
 // holdAll tells every instance to leave the directory alone until then.
 func (m *Machine) holdAll(ctx context.Context, until time.Time) error {
 	var after Gate
-	_, err := changeGate(ctx, m.config.Gates, func(gate Gate) (Gate, bool) {
-		after = gate.hold(m.config.Now(), until)
+	_, err := ChangeGate(ctx, m.config.Gates, func(gate Gate) (Gate, bool) {
+		after = hold(gate, m.config.Now(), until)
 		return after, !after.HeldUntil.Equal(gate.HeldUntil)
 	})
 	if err != nil {
@@ -121,8 +121,8 @@ func (w *work) heldBack(ctx context.Context, claim Claim, verdict admission) (bo
 
 // park lets the request wait for the tenant or for another day.
 func (w *work) park(ctx context.Context, d time.Duration, why string) (bool, error) {
-	if w.request.State != Parked {
-		w.note(Parked, "parked", why)
+	if w.Request.State != Parked {
+		w.transition(Parked, "parked", why)
 	}
 	return w.postpone(ctx, d)
 }
@@ -134,13 +134,13 @@ func (w *work) unpark(ctx context.Context) (bool, error) {
 	if err != nil {
 		return false, fmt.Errorf("reading the gate: %w", err)
 	}
-	_, verdict := gate.admit(w.config.Now(), w.config.Pace)
+	_, verdict := admit(gate, w.config.Now(), w.config.Pace)
 	if verdict.parked {
 		return w.park(ctx, verdict.wait, verdict.why)
 	}
-	w.note(Inviting, "resumed", "the way is free again")
+	w.transition(Inviting, "resumed", "the way is free again")
 	// It may have looked early. Whoever takes it up after a crash must not wait for the time at which it was to look.
-	w.request.Due = time.Time{}
+	w.Request.Due = time.Time{}
 	// Saved before anything is done, so that a person who cancelled it meanwhile is not passed over.
 	return true, w.save(ctx)
 }
@@ -149,8 +149,8 @@ func (w *work) unpark(ctx context.Context) (bool, error) {
 // other, writes the line that alerts look for.
 func (w *work) openBreaker(ctx context.Context, failure *problem.Error) (wait time.Duration, err error) {
 	now := w.config.Now()
-	before, err := changeGate(ctx, w.config.Gates, func(gate Gate) (Gate, bool) {
-		return gate.open(now, failure, failure.Code.Probe()), true
+	before, err := ChangeGate(ctx, w.config.Gates, func(gate Gate) (Gate, bool) {
+		return open(gate, now, failure, failure.Code.Probe()), true
 	})
 	if err != nil {
 		return 0, err
@@ -166,7 +166,7 @@ func (w *work) openBreaker(ctx context.Context, failure *problem.Error) (wait ti
 
 // closeBreaker lets invitations through again after a probe went through, unless the tenant has said meanwhile what only a person may take for cured.
 func (w *work) closeBreaker(ctx context.Context) error {
-	before, err := changeGate(ctx, w.config.Gates, func(gate Gate) (Gate, bool) {
+	before, err := ChangeGate(ctx, w.config.Gates, func(gate Gate) (Gate, bool) {
 		return gate.Close(AProbe, w.config.Now()), gate.Cause.Probe()
 	})
 	if err != nil {
@@ -180,7 +180,7 @@ func (w *work) closeBreaker(ctx context.Context) error {
 
 // throttled puts the step off for as long as the directory asks, for all instances: calls made meanwhile still count against us.
 func (w *work) throttled(ctx context.Context, failure *problem.Error, what string) (bool, error) {
-	d := busy.after(w.request.Attempt, failure.RetryAfter)
+	d := busy.after(w.Request.Attempt, failure.RetryAfter)
 	err := w.holdAll(ctx, w.config.Now().Add(d))
 	if err != nil {
 		return false, err

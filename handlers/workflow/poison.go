@@ -5,32 +5,10 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"time"
 
 	"guestlist/handlers/problem"
 	"guestlist/handlers/submission"
 )
-
-// Poison is a queue message that is none of ours, kept so that a person can look at it.
-type Poison struct {
-	// ID is the queue's id of the message. Keeping the same one again changes nothing.
-	ID string
-	// At is when it was kept.
-	At time.Time
-	// Body is the message as it came, at most 64 KiB.
-	Body []byte
-	// Why is what is wrong with it. It repeats nothing of the body.
-	Why string
-}
-
-// PoisonStore keeps messages that nobody could work with. Errors are *problem.Error: StorageUnavailable.
-type PoisonStore interface {
-	KeepPoison(ctx context.Context, poison Poison) error
-	// AllPoison returns every message that is kept, in any order.
-	AllPoison(ctx context.Context) ([]Poison, error)
-	// DropPoison forgets the message of that id, if it is kept.
-	DropPoison(ctx context.Context, id string) error
-}
 
 // Poisoned records what becomes of a message that failed too often: its request failed, with all that was submitted, so that a person can
 // take it up again. A message that is none of ours is kept for people to look at. An error means that the message must come again.
@@ -51,24 +29,28 @@ func (m *Machine) Poisoned(ctx context.Context, messageID string, body []byte) e
 		}
 		return m.Keep(ctx, messageID, body, problem.New(problem.Internal, "the %s of request %s failed too often; replay it once the cause is gone", message.Kind, message.ID))
 	}
-	w := &work{Machine: m, log: m.config.Log.With("request", message.ID), broughtBy: message.Note}
-	w.request, err = m.config.Store.Load(ctx, message.ID)
+	r, err := m.config.Store.Load(ctx, message.ID)
 	switch {
 	case err == nil:
-		if w.request.State.ended() {
-			return m.bringBack(ctx, w.request)
+		if r.State.Ended() {
+			return m.bringBack(ctx, r)
 		}
 	case problem.CodeOf(err) != problem.NotFound:
 		return fmt.Errorf("loading request %s: %w", message.ID, err)
 	case message.Submission == nil:
-		w.log.WarnContext(ctx, "a message failed too often, and its request is not recorded; nothing to do")
+		m.config.Log.WarnContext(ctx, "a message failed too often, and its request is not recorded; nothing to do", "request", message.ID)
 		return nil
 	default:
-		w.request = Request{ID: message.ID, Submission: *message.Submission, State: Received, Since: m.config.Now(), Created: m.config.Now()}
-		w.note(Received, "received", "the submission was taken from the poison queue")
+		now := m.config.Now()
+		r = Request{ID: message.ID, Submission: *message.Submission, State: Received, Since: now, Created: now}
 	}
-	w.note(Failed, "poisoned", "its message failed too often; the log tells why. Once the cause is gone, take the request up again")
-	err = m.bringBack(ctx, w.request)
+	w := m.change(r)
+	w.broughtBy = message.Note
+	if r.Version == "" {
+		w.transition(Received, "received", "the submission was taken from the poison queue")
+	}
+	w.transition(Failed, "poisoned", "its message failed too often; the log tells why. Once the cause is gone, take the request up again")
+	err = m.bringBack(ctx, w.Request)
 	if err != nil {
 		return err
 	}
@@ -78,7 +60,7 @@ func (m *Machine) Poisoned(ctx context.Context, messageID string, body []byte) e
 
 // bringBack notes that a request is due soon of which something is still wished that no message asks for any more.
 func (m *Machine) bringBack(ctx context.Context, r Request) error {
-	if r.atRest() {
+	if r.AtRest() {
 		return nil
 	}
 	err := m.config.Store.Wait(ctx, r.ID, m.config.Now().Add(m.config.IntentLease))

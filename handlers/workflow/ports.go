@@ -153,3 +153,24 @@ type Users interface {
 	// restored. Errors are as for FindUser.
 	FindDeletedGuests(ctx context.Context, address submission.Address) ([]string, error)
 }
+
+// Poison is a queue message that is none of ours, kept so that a person can look at it.
+type Poison struct {
+	// ID is the queue's id of the message. Keeping the same one again changes nothing.
+	ID string
+	// At is when it was kept.
+	At time.Time
+	// Body is the message as it came, at most 64 KiB.
+	Body []byte
+	// Why is what is wrong with it. It repeats nothing of the body.
+	Why string
+}
+
+// PoisonStore keeps messages that nobody could work with. Errors are *problem.Error: StorageUnavailable.
+type PoisonStore interface {
+	KeepPoison(ctx context.Context, poison Poison) error
+	// AllPoison returns every message that is kept, in any order.
+	AllPoison(ctx context.Context) ([]Poison, error)
+	// DropPoison forgets the message of that id, if it is kept.
+	DropPoison(ctx context.Context, id string) error
+}

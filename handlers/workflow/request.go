@@ -7,22 +7,6 @@ import (
 	"guestlist/handlers/submission"
 )
 
-// State is where a request stands.
-type State string
-
-const (
-	Received  State = "received"  // recorded, not decided yet
-	Review    State = "review"    // waits for a person
-	Approved  State = "approved"  // a person let the guest in; goes on by itself
-	Inviting  State = "inviting"  // decided; the invitation is the next effect, or is under way
-	Parked    State = "parked"    // waits for the tenant or for tomorrow's budget; the invitation is still to be sent
-	Granting  State = "granting"  // the guest exists; group memberships are being added
-	Done      State = "done"      // invited, with all grants
-	Denied    State = "denied"    // policy or a person said no
-	Cancelled State = "cancelled" // a person ended it
-	Failed    State = "failed"    // the directory said no for good; Reason says why
-)
-
 // Request is the record of a submission. Everything in it is stored; nothing of it is public (see submission.Progress).
 type Request struct {
 	ID         submission.ID
@@ -77,7 +61,7 @@ type Wish struct {
 func (w Wish) Open() bool { return !w.At.IsZero() }
 
 // who tells the two kinds of people apart. The log gets it, and must not name anybody.
-func (w Wish) who() string {
+func (w Wish) Who() string {
 	if w.By == ThePartner {
 		return ThePartner
 	}
@@ -96,7 +80,7 @@ type Approval struct {
 }
 
 // terms returns what the guest is invited with, nil if neither policy nor a person has let the guest in.
-func (r Request) terms() *policy.Terms {
+func (r Request) Terms() *policy.Terms {
 	switch {
 	case r.Approval != nil:
 		return &r.Approval.Terms
@@ -108,7 +92,7 @@ func (r Request) terms() *policy.Terms {
 }
 
 // limits returns the limits under which policy lets the guest in. A person who lets somebody in is not bound by them and takes no seat.
-func (r Request) limits() *policy.Limits {
+func (r Request) Limits() *policy.Limits {
 	if r.Approval != nil || r.Decision == nil {
 		return nil
 	}
@@ -161,3 +145,25 @@ type Claim struct {
 
 // OnlyMails reports whether the claim says nothing more than which mails the address has had: nobody is being invited under it, and no guest is known.
 func (c Claim) OnlyMails() bool { return c.Mails > 0 && c.GuestID == "" && c.IntentAt.IsZero() }
+
+// NewGrants returns the grants of the groups, none of them made.
+func NewGrants(groups []string) []Grant {
+	grants := make([]Grant, 0, len(groups))
+	for _, group := range groups {
+		grants = append(grants, Grant{Group: group, State: GrantPending})
+	}
+	return grants
+}
+
+// NoMail returns why there is no mail of the directory's to send again, "" if there is one.
+func (r Request) NoMail() string {
+	terms := r.Terms()
+	switch {
+	case r.GuestID == "" || terms == nil:
+		return "nobody was invited"
+	case !terms.SendInvitation:
+		return "the deciding row lets the directory send no mail"
+	default:
+		return ""
+	}
+}

@@ -17,37 +17,24 @@ const (
 	maxResendAttempts = 8
 )
 
-// noMail returns why there is no mail of the directory's to send again, "" if there is one.
-func (r Request) noMail() string {
-	terms := r.terms()
-	switch {
-	case r.GuestID == "" || terms == nil:
-		return "nobody was invited"
-	case !terms.SendInvitation:
-		return "the deciding row lets the directory send no mail"
-	default:
-		return ""
-	}
-}
-
 // wishResend notes that the partner wants the mail again, if that makes any sense. The message comes again until that is stored.
 func (w *work) wishResend(ctx context.Context) error {
-	r := &w.request
-	if !r.State.ended() || r.noMail() != "" || r.Resend.Open() || r.Withdrawal.Open() || !r.Erased.IsZero() {
+	r := &w.Request
+	if !r.State.Ended() || r.NoMail() != "" || r.Resend.Open() || r.Withdrawal.Open() || !r.Erased.IsZero() {
 		w.log.InfoContext(ctx, "the mail of the invitation is not sent again: there is none, or it is under way", "state", r.State)
 		return nil
 	}
 	r.Resend = Wish{At: w.config.Now(), By: ThePartner}
-	w.remark("resend-wished", "the partner wants the mail sent again")
+	w.Record("resend-wished", "the partner wants the mail sent again")
 	return w.save(ctx)
 }
 
 // resend sends the mail of an invitation again. The time of the mail on the claim is the intent: it is written before, and nobody sends another
 // within its rest, so a process that ends in between costs a mail and never sends two. Like every invitation it takes a turn at the gate.
 func (w *work) resend(ctx context.Context) (bool, error) {
-	r := &w.request
-	terms := r.terms()
-	why := r.noMail()
+	r := &w.Request
+	terms := r.Terms()
+	why := r.NoMail()
 	if why != "" {
 		return w.resent(ctx, "resend-refused", why)
 	}
@@ -138,9 +125,9 @@ func (w *work) resend(ctx context.Context) (bool, error) {
 // resendFailed puts a mail off that the directory did not send for a passing reason, and gives up what it refuses.
 func (w *work) resendFailed(ctx context.Context, cause error, what string) (bool, error) {
 	failure := problem.From(cause)
-	w.log.ErrorContext(ctx, "the directory did not send the mail again", "code", failure.Code, "attempt", w.request.Attempt, "error", cause)
+	w.log.ErrorContext(ctx, "the directory did not send the mail again", "code", failure.Code, "attempt", w.Request.Attempt, "error", cause)
 	switch {
-	case w.request.Attempt >= maxResendAttempts, w.givenUp(failure.Code):
+	case w.Request.Attempt >= maxResendAttempts, w.givenUp(failure.Code):
 		return w.resent(ctx, "resend-given-up", "the directory could not be asked to send it for too long"+ref(failure))
 	case failure.Code.TenantWide():
 		d, err := w.openBreaker(ctx, failure)
@@ -149,14 +136,14 @@ func (w *work) resendFailed(ctx context.Context, cause error, what string) (bool
 		}
 		return w.postpone(ctx, d)
 	case failure.Code == problem.DirectoryThrottled:
-		d := busy.after(w.request.Attempt, failure.RetryAfter)
+		d := busy.after(w.Request.Attempt, failure.RetryAfter)
 		err := w.holdAll(ctx, w.config.Now().Add(d))
 		if err != nil {
 			return false, err
 		}
 		return w.postpone(ctx, d)
 	case failure.Code.Retryable():
-		return w.postpone(ctx, down.after(w.request.Attempt, failure.RetryAfter))
+		return w.postpone(ctx, down.after(w.Request.Attempt, failure.RetryAfter))
 	default:
 		return w.resent(ctx, what, "the directory refused: "+failure.Detail+ref(failure))
 	}
@@ -164,8 +151,8 @@ func (w *work) resendFailed(ctx context.Context, cause error, what string) (bool
 
 // resent ends the wish, with what came of it.
 func (w *work) resent(ctx context.Context, what, detail string) (bool, error) {
-	w.request.Resend = Wish{}
-	w.request.Attempt, w.request.Unknown = 0, 0
-	w.remark(what, detail)
+	w.Request.Resend = Wish{}
+	w.Request.Attempt, w.Request.Unknown = 0, 0
+	w.Record(what, detail)
 	return w.finish(ctx)
 }

@@ -26,7 +26,8 @@ func TestTheDrawingShowsTheTransitions(t *testing.T) {
 		drawn[[2]State{State(edge[1]), State(edge[2])}] = true
 	}
 	want := map[[2]State]bool{{"[*]", Received}: true}
-	for from, states := range transitions {
+	for _, from := range States() {
+		states := from.Next()
 		if len(states) == 0 {
 			want[[2]State{from, "[*]"}] = true
 		}
@@ -42,22 +43,22 @@ func TestTheDrawingShowsTheTransitions(t *testing.T) {
 }
 
 func TestEveryStateHasItsTransitionsAndAStage(t *testing.T) {
-	for from, states := range transitions {
+	for _, from := range States() {
+		states := from.Next()
 		// A stage that only those pass through who are let in would tell that they are.
 		want := submission.StageFinished
 		if from == Received {
 			want = submission.StageInWork
 		}
-		if from.stage() != want {
-			t.Errorf("%s has the stage %s, want %s", from, from.stage(), want)
+		if from.Stage() != want {
+			t.Errorf("%s has the stage %s, want %s", from, from.Stage(), want)
 		}
 		// From an ended state only a person leads on.
-		if len(states) == 0 && !from.ended() {
+		if len(states) == 0 && !from.Ended() {
 			t.Errorf("%s leads nowhere and is not ended", from)
 		}
 		for _, to := range states {
-			_, known := transitions[to]
-			if !known {
+			if !to.Known() {
 				t.Errorf("%s leads on to %s, which is no state", from, to)
 			}
 		}

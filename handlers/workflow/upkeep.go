@@ -21,25 +21,6 @@ const (
 	sweepEvery = time.Hour
 )
 
-// overdue is how long a request may stand in a state before somebody should look. In the states that are not listed it may stand for ever.
-var overdue = map[State]time.Duration{
-	Received: 6 * time.Hour,
-	Review:   72 * time.Hour,
-	Approved: 6 * time.Hour,
-	Inviting: 6 * time.Hour,
-	Parked:   24 * time.Hour,
-	Granting: 6 * time.Hour,
-}
-
-// Overdue returns, for each state in which a request may not stand for ever, since when it must have come there.
-func Overdue(now time.Time) map[State]time.Time {
-	before := map[State]time.Time{}
-	for state, patience := range overdue {
-		before[state] = now.Add(-patience)
-	}
-	return before
-}
-
 // Queue takes a message that asks to advance a request.
 type Queue interface {
 	Enqueue(ctx context.Context, message []byte) error
@@ -130,12 +111,12 @@ func (m *Machine) retire(ctx context.Context, now time.Time) (erased int, more b
 		if err != nil {
 			return erased, false, fmt.Errorf("loading request %s: %w", id, err)
 		}
-		if !r.finished() || !r.Erased.IsZero() || !r.Changed.Before(before) {
+		if !r.State.Finished() || !r.Erased.IsZero() || !r.Changed.Before(before) {
 			continue
 		}
-		w := &work{Machine: m, request: r, log: m.config.Log.With("request", id)}
-		w.erase("the personal data was erased, since it was kept for " + fmt.Sprint(int(m.config.Retention/(24*time.Hour))) + " days")
-		w.request.Resend = Wish{}
+		w := m.change(r)
+		w.Erase("the personal data was erased, since it was kept for " + fmt.Sprint(int(m.config.Retention/(24*time.Hour))) + " days")
+		w.Request.Resend = Wish{}
 		err = w.save(ctx)
 		if problem.CodeOf(err) == problem.Conflict {
 			continue // somebody has work with it after all
@@ -164,6 +145,3 @@ func (m *Machine) retire(ctx context.Context, now time.Time) (erased int, more b
 	}
 	return erased, len(ids) == eraseBatch && erased > 0 || forgotten == eraseBatch, nil
 }
-
-// finished reports whether the request has come to an end, so that only a person could take it up again.
-func (r Request) finished() bool { return r.State.ended() && r.State != Review }

@@ -31,7 +31,7 @@ func TestNothingOfTheAddressIsLeft(t *testing.T) {
 		}
 		now := time.Date(2026, 5, 4, 9, 0, 0, 0, time.UTC)
 		terms := policy.Terms{Message: text("message"), Cc: text("cc"), UserType: "Guest"}
-		w := &work{Machine: &Machine{config: Config{Now: func() time.Time { return now }}}, request: Request{
+		c := &Change{Now: func() time.Time { return now }, Request: Request{
 			State:      Done,
 			Submission: submission.Submission{Email: address, GivenName: "Ana", Reason: text("reason"), SubmittedAt: now},
 			Reason:     text("state"), Words: text("words"), GuestID: "g",
@@ -44,15 +44,15 @@ func TestNothingOfTheAddressIsLeft(t *testing.T) {
 			Approval: &Approval{By: "desk", At: now, Note: "Ana is known", Terms: terms},
 			Grants:   []Grant{{Group: "group", State: GrantAdded, Note: text("grant")}},
 		}}
-		w.erase("it was time")
-		left, err := json.Marshal([]any{w.request, w.events})
+		c.Erase("it was time")
+		left, err := json.Marshal([]any{c.Request, c.Events})
 		if err != nil {
 			t.Fatal(err)
 		}
 		if low := strings.ToLower(string(left)); strings.Contains(low, "o'hara") || strings.Contains(low, "sub-domain") || strings.Contains(low, "is known") {
 			t.Errorf("left: %s", left)
 		}
-		r := w.request
+		r := c.Request
 		if r.Decision == nil || r.Decision.Action != policy.Invite || r.Approval == nil || r.Approval.By != "desk" || r.GuestID != "g" || !r.Erased.Equal(now) {
 			t.Errorf("the decision is gone: %+v", r)
 		}

@@ -1,0 +1,48 @@
+package workflow
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// Change is a request that is being changed: the record, and the events that explain the change. Both gather in memory and
+// are saved together.
+type Change struct {
+	Request Request
+	// Events are the events since the last save.
+	Events []Event
+	// Now is the clock.
+	Now func() time.Time
+}
+
+// Transition moves the request to the state, and records an event. A transition that is not legal panics: it is a fault of the caller.
+func (c *Change) Transition(state State, what, detail string) {
+	r := &c.Request
+	if !slices.Contains(states[r.State].next, state) {
+		panic(fmt.Sprintf("request: a request can't go from %s to %s", r.State, state))
+	}
+	if state != r.State {
+		r.Attempt, r.Unknown = 0, 0
+		r.Since, r.Words = c.Now(), ""
+	}
+	r.State, r.Reason = state, detail
+	c.Record(what, detail)
+}
+
+// Record adds an event that leaves the request in its state.
+func (c *Change) Record(what, detail string) {
+	c.Events = append(c.Events, Event{At: c.Now(), State: c.Request.State, What: what, Detail: detail})
+}
+
+// Save stores the request with its events. Conflict means that somebody else changed it meanwhile.
+func (c *Change) Save(ctx context.Context, store Store) error {
+	c.Request.Changed = c.Now()
+	saved, err := store.Save(ctx, c.Request, c.Events)
+	if err != nil {
+		return fmt.Errorf("saving the request: %w", err)
+	}
+	c.Request, c.Events = saved, nil
+	return nil
+}

@@ -1,0 +1,155 @@
+package workflow
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"guestlist/handlers/submission"
+)
+
+// State is where a request stands.
+type State string
+
+const (
+	Received  State = "received"
+	Review    State = "review"
+	Approved  State = "approved"
+	Inviting  State = "inviting"
+	Parked    State = "parked"
+	Granting  State = "granting"
+	Done      State = "done"
+	Denied    State = "denied"
+	Cancelled State = "cancelled"
+	Failed    State = "failed"
+)
+
+// traits are all that is known about a state.
+type traits struct {
+	meaning string // one sentence for an admin
+	// ended: nothing happens to the request by itself any more.
+	ended bool
+	// finished: ended, and nobody is expected to act.
+	finished bool
+	// overdue is how long a request may stand in the state before somebody should look; 0 is for ever.
+	overdue time.Duration
+	stage   submission.Stage
+	outcome submission.Outcome
+	// next lists the states that a request may change to.
+	next []State
+}
+
+// states is the one table of the states.
+//
+// Every state but Received has the public stage "finished": if the work that only an invitation makes showed, anybody who
+// watches the status page would learn that a row lets the company in.
+var states = map[State]traits{
+	Received: {
+		meaning: "Recorded, and not decided yet.",
+		overdue: 6 * time.Hour, stage: submission.StageInWork, outcome: submission.OutcomeOpen,
+		next: []State{Received, Review, Denied, Inviting, Failed, Cancelled},
+	},
+	Review: {
+		meaning: "A person has to decide.",
+		ended:   true,
+		overdue: 72 * time.Hour, stage: submission.StageFinished, outcome: submission.OutcomeWaiting,
+		next: []State{Approved, Denied, Cancelled},
+	},
+	Approved: {
+		meaning: "A person let the guest in; the next upkeep goes on with the invitation.",
+		overdue: 6 * time.Hour, stage: submission.StageFinished, outcome: submission.OutcomeInviting,
+		next: []State{Inviting, Failed, Cancelled},
+	},
+	Inviting: {
+		meaning: "Decided; the invitation is sent next, or is under way.",
+		overdue: 6 * time.Hour, stage: submission.StageFinished, outcome: submission.OutcomeInviting,
+		next: []State{Inviting, Review, Parked, Granting, Done, Failed, Cancelled},
+	},
+	Parked: {
+		meaning: "Waits for the tenant or for tomorrow's budget; the invitation is still to be sent.",
+		overdue: 24 * time.Hour, stage: submission.StageFinished, outcome: submission.OutcomeInviting,
+		next: []State{Parked, Inviting, Failed, Cancelled},
+	},
+	Granting: {
+		meaning: "The guest exists; the group memberships are being added.",
+		overdue: 6 * time.Hour, stage: submission.StageFinished, outcome: submission.OutcomeInviting,
+		next: []State{Granting, Done, Failed},
+	},
+	Done: {
+		meaning: "Invited, with all grants.",
+		ended:   true, finished: true, stage: submission.StageFinished, outcome: submission.OutcomeInvited,
+	},
+	Denied: {
+		meaning: "Policy or a person said no.",
+		ended:   true, finished: true, stage: submission.StageFinished, outcome: submission.OutcomeRefused,
+	},
+	Failed: {
+		meaning: "The directory refused for good; the reason says why. A person can take the request up again.",
+		ended:   true, finished: true, stage: submission.StageFinished, outcome: submission.OutcomeRefused,
+		next: []State{Received, Inviting, Granting, Cancelled},
+	},
+	Cancelled: {
+		meaning: "A person or the partner ended the request.",
+		ended:   true, finished: true, stage: submission.StageFinished, outcome: submission.OutcomeRefused,
+	},
+}
+
+// States returns every state, in alphabetical order.
+func States() []State { return slices.Sorted(maps.Keys(states)) }
+
+// StatesThat returns the states with a trait, in alphabetical order: StatesThat(State.Finished).
+func StatesThat(trait func(State) bool) []State {
+	return slices.DeleteFunc(States(), func(s State) bool { return !trait(s) })
+}
+
+// Known reports whether there is such a state.
+func (s State) Known() bool {
+	_, known := states[s]
+	return known
+}
+
+// Meaning returns one sentence for an admin about the state.
+func (s State) Meaning() string { return states[s].meaning }
+
+// Ended reports whether nothing happens to a request in this state by itself any more.
+func (s State) Ended() bool { return states[s].ended }
+
+// Finished reports whether a request in this state has ended and waits for nobody. A person may still take a failed one up again.
+func (s State) Finished() bool { return states[s].finished }
+
+// Stage returns the public stage of a request in this state.
+func (s State) Stage() submission.Stage { return states[s].stage }
+
+// Next returns the states that a request may change to.
+func (s State) Next() []State { return slices.Clone(states[s].next) }
+
+// Overdue returns, for each state in which a request may not stand for ever, since when it must have come there to be overdue now.
+func Overdue(now time.Time) map[State]time.Time {
+	before := map[State]time.Time{}
+	for state, traits := range states {
+		if traits.overdue > 0 {
+			before[state] = now.Add(-traits.overdue)
+		}
+	}
+	return before
+}
+
+// AtRest reports whether nothing happens to the request by itself any more, nor to what somebody asked for.
+func (r Request) AtRest() bool {
+	return r.State.Ended() && !r.Resend.Open() && (!r.Withdrawal.Open() || !r.Erased.IsZero())
+}
+
+// Progress returns what anybody who holds the link may know of the request.
+//
+// Review, denial, failure and success are one stage: the person who asks has not proved to own the mailbox, and must not learn from
+// the page whether a company or an address is known here. The outcome tells them apart; whether it is shown is up to the page.
+func (r Request) Progress() submission.Progress {
+	outcome := states[r.State].outcome
+	switch {
+	case !r.Erased.IsZero() && r.Withdrawal.By == ThePartner:
+		outcome = submission.OutcomeWithdrawn
+	case r.State == Done && !r.Joined.IsZero():
+		outcome = submission.OutcomeJoined
+	}
+	return submission.Progress{Stage: r.State.Stage(), Outcome: outcome, Address: r.Submission.Email.Masked()}
+}
