@@ -20,8 +20,8 @@ import (
 	"guestlist/handlers/policy/lint"
 	"guestlist/handlers/policy/rowfile"
 	"guestlist/handlers/problem"
+	"guestlist/handlers/request"
 	"guestlist/handlers/submission"
-	"guestlist/handlers/workflow"
 )
 
 var now = time.Date(2026, time.November, 23, 8, 0, 0, 0, time.UTC)
@@ -96,7 +96,7 @@ func plan(t *testing.T, table operate.Table, file []rowfile.Row, options operate
 	return plan
 }
 
-func memory(t *testing.T, rows []policy.Raw) workflow.Decider {
+func memory(t *testing.T, rows []policy.Raw) request.Decider {
 	t.Helper()
 	decider, err := operate.MemoryDecider(rows)
 	must(t, err)
@@ -227,10 +227,10 @@ func TestExplainDecidesAsTheQueueDoes(t *testing.T) {
 		for _, at := range []time.Time{now, now.AddDate(0, 1, 0)} {
 			s, _, err := operate.Question{Email: address}.Submission(at)
 			must(t, err)
-			queue := workflow.Decider{Rows: table, Seats: table}
+			queue := request.Decider{Rows: table, Seats: table}
 			want, err := queue.Decide(t.Context(), s, at)
 			must(t, err)
-			for name, decider := range map[string]workflow.Decider{"the table": queue, "memory": memory(t, rows)} {
+			for name, decider := range map[string]request.Decider{"the table": queue, "memory": memory(t, rows)} {
 				got, err := operate.Explain(t.Context(), decider, operate.Question{Email: address}, at)
 				must(t, err)
 				same(t, address+" by "+name, want, got.Decision, cmpopts.IgnoreFields(policy.RowSnapshot{}, "ETag"))
@@ -252,10 +252,10 @@ func TestExplainCountsSeats(t *testing.T) {
 		t.Fatal("the first seat is taken already")
 	}
 	for name, test := range map[string]struct {
-		decider workflow.Decider
+		decider request.Decider
 		want    policy.Action
 	}{
-		"the table's":                      {workflow.Decider{Rows: table, Seats: table}, policy.Review},
+		"the table's":                      {request.Decider{Rows: table, Seats: table}, policy.Review},
 		"a file's, which are free for all": {memory(t, []policy.Raw{limited}), policy.Invite},
 	} {
 		e, err := operate.Explain(t.Context(), test.decider, operate.Question{Email: "ana@contoso.com"}, now)
@@ -273,20 +273,20 @@ func TestReplay(t *testing.T) {
 		row("*", "everybody", "Action", "review"),
 		row("fabrikam.com", "until spring", "Action", "invite", "NotAfter", "2026-03-31"),
 	}
-	past := func(address string, at time.Time) workflow.Request {
+	past := func(address string, at time.Time) request.Request {
 		s, _, err := operate.Question{Email: address}.Submission(at)
 		must(t, err)
 		decision, err := memory(t, before).Decide(t.Context(), s, at)
 		must(t, err)
 		id, err := submission.NewID(at, strings.NewReader(fmt.Sprintf("%-16.16s", address)))
 		must(t, err)
-		return workflow.Request{ID: id, Submission: s, Decision: &decision}
+		return request.Request{ID: id, Submission: s, Decision: &decision}
 	}
 	erased := past("gone@contoso.com", now)
 	erased.Submission = submission.Submission{}
 	undecided := past("new@contoso.com", now)
 	undecided.Decision = nil
-	requests := []workflow.Request{
+	requests := []request.Request{
 		undecided, erased, past("ana@contoso.com", now), past("mallory@contoso.com", now), past("bob@contoso.com", now), past("carla@adatum.com", now),
 		past("dora@fabrikam.com", time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)),
 	}
@@ -299,8 +299,8 @@ func TestReplay(t *testing.T) {
 		for _, change := range replay.Changes {
 			line := fmt.Sprintf("%s %s/%s -> %s %s/%s:", change.Was.Action, change.Was.Partition, change.Was.Row,
 				change.Becomes.Action, change.Becomes.Partition, change.Becomes.Row)
-			for _, request := range change.Requests {
-				line += " " + request.Address
+			for _, record := range change.Requests {
+				line += " " + record.Address
 			}
 			lines = append(lines, line)
 		}

@@ -4,7 +4,7 @@ import (
 	"fmt"
 
 	"guestlist/handlers/policy"
-	"guestlist/handlers/workflow"
+	"guestlist/handlers/request"
 )
 
 // Approval is what a person is about to let a guest in with.
@@ -17,7 +17,7 @@ type Approval struct {
 
 // NewApproval returns the terms for the request: those of the named row, else those of the row that decided, as it stands now. Where neither is given
 // it is a plain invitation that grants nothing. The error says in a whole sentence why a row can't be used.
-func NewApproval(rows []policy.Raw, r workflow.Request, named *policy.RowKey) (Approval, error) {
+func NewApproval(rows []policy.Raw, r request.Request, named *policy.RowKey) (Approval, error) {
 	key := named
 	if key == nil && r.Decision != nil && r.Decision.Row != nil {
 		key = &policy.RowKey{Partition: r.Decision.Row.Partition, Name: r.Decision.Row.Name}

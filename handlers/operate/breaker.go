@@ -5,7 +5,7 @@ import (
 
 	"guestlist/handlers/policy"
 	"guestlist/handlers/problem"
-	"guestlist/handlers/workflow"
+	"guestlist/handlers/request"
 )
 
 // Breaker is how invitations stand for the whole tenant.
@@ -58,11 +58,11 @@ type Parked struct {
 
 // BreakerConfig is what is known.
 type BreakerConfig struct {
-	Gate workflow.Gate
+	Gate request.Gate
 	// Pace is how fast invitations may be sent; nil if that is not known.
-	Pace *workflow.Pace
+	Pace *request.Pace
 	// Parked are the parked requests since LookedBackTo, at most Most of them. One more says that there are more.
-	Parked       []workflow.Request
+	Parked       []request.Request
 	Most         int
 	LookedBackTo time.Time
 	Now          time.Time

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"guestlist/handlers/problem"
-	"guestlist/handlers/workflow"
+	"guestlist/handlers/request"
 )
 
 // Health is how one part stands.
@@ -123,13 +123,13 @@ func CheckBreaker(b Breaker) Check {
 }
 
 // CheckStanding says which requests wait longer than they should.
-func CheckStanding(standing map[workflow.State]workflow.Standing) Check {
+func CheckStanding(standing map[request.State]request.Standing) Check {
 	const part = "requests"
 	if len(standing) == 0 {
 		return Check{part, Fine, "none waits longer than it should", ""}
 	}
 	var texts []string
-	for _, state := range workflow.States() {
+	for _, state := range request.States() {
 		if standing[state].Requests > 0 {
 			texts = append(texts, fmt.Sprintf("%d in %s", standing[state].Requests, state))
 		}

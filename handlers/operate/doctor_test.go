@@ -8,7 +8,7 @@ import (
 
 	"guestlist/handlers/policy"
 	"guestlist/handlers/problem"
-	"guestlist/handlers/workflow"
+	"guestlist/handlers/request"
 )
 
 // wantCheck fails unless the check is of the health, and says what to do wherever something is to be done.
@@ -52,13 +52,13 @@ func TestHowEachPartStands(t *testing.T) {
 	wantCheck(t, CheckReport(now.Add(-4*time.Hour), now), Broken, "4h0m0s ago")
 	wantCheck(t, CheckReport(now.Add(-time.Hour), now), Fine, "1h0m0s ago")
 
-	wantCheck(t, CheckBreaker(NewBreaker(BreakerConfig{Gate: workflow.Gate{Cause: problem.DirectorySuspicious}, Now: now})), Broken, "suspicious")
-	spent := workflow.Gate{Day: policy.Day(now), Sent: 80}
-	wantCheck(t, CheckBreaker(NewBreaker(BreakerConfig{Gate: spent, Pace: &workflow.Pace{Daily: 80}, Now: now})), Warning, "80")
+	wantCheck(t, CheckBreaker(NewBreaker(BreakerConfig{Gate: request.Gate{Cause: problem.DirectorySuspicious}, Now: now})), Broken, "suspicious")
+	spent := request.Gate{Day: policy.Day(now), Sent: 80}
+	wantCheck(t, CheckBreaker(NewBreaker(BreakerConfig{Gate: spent, Pace: &request.Pace{Daily: 80}, Now: now})), Warning, "80")
 	wantCheck(t, CheckBreaker(NewBreaker(BreakerConfig{Gate: spent, Now: now})), Fine, "80 sent today")
 
 	wantCheck(t, CheckStanding(nil), Fine, "none")
-	wantCheck(t, CheckStanding(map[workflow.State]workflow.Standing{workflow.Review: {Requests: 2}, workflow.Parked: {Requests: 1}}), Warning, "1 in parked, 2 in review")
+	wantCheck(t, CheckStanding(map[request.State]request.Standing{request.Review: {Requests: 2}, request.Parked: {Requests: 1}}), Warning, "1 in parked, 2 in review")
 
 	wantCheck(t, CheckQueue("signups", 0, true), Fine, "not there yet")
 	wantCheck(t, CheckQueue("signups", 12, false), Fine, "12")
@@ -73,8 +73,8 @@ func TestTheTermsOfAnApproval(t *testing.T) {
 		{Partition: "contoso.com", Name: "decided", Columns: map[string]any{"Action": "review", "Groups": group}},
 		{Partition: "contoso.com", Name: "misspelt", Columns: map[string]any{"Action": "reveiw"}},
 	}
-	by := func(name string) workflow.Request {
-		return workflow.Request{Decision: &policy.Decision{Action: policy.Review, Row: &policy.RowSnapshot{Partition: "contoso.com", Name: name}}}
+	by := func(name string) request.Request {
+		return request.Request{Decision: &policy.Decision{Action: policy.Review, Row: &policy.RowSnapshot{Partition: "contoso.com", Name: name}}}
 	}
 	approval, err := NewApproval(rows, by("decided"), nil)
 	if err != nil || len(approval.Terms.Groups) != 1 || approval.Row != "decided" {
@@ -84,7 +84,7 @@ func TestTheTermsOfAnApproval(t *testing.T) {
 	if err != nil || approval.Row != "decided" {
 		t.Errorf("the named row does not win: %+v, %v", approval, err)
 	}
-	approval, err = NewApproval(rows, workflow.Request{}, nil)
+	approval, err = NewApproval(rows, request.Request{}, nil)
 	if err != nil || len(approval.Terms.Groups) != 0 || !approval.Terms.SendInvitation || approval.Terms.UserType != "Guest" {
 		t.Errorf("without a row: %+v, %v", approval, err)
 	}

@@ -9,8 +9,8 @@ import (
 	"guestlist/handlers/i18n"
 	"guestlist/handlers/policy"
 	"guestlist/handlers/problem"
+	"guestlist/handlers/request"
 	"guestlist/handlers/submission"
-	"guestlist/handlers/workflow"
 )
 
 // Question is a submission that nobody made, as far as the admin has thought it up. Only Email is needed.
@@ -73,7 +73,7 @@ func (q Question) Submission(now time.Time) (s submission.Submission, missing []
 
 // Explain answers the question as of now, exactly as the decider decides on a submission. Errors are those of
 // [Question.Submission] and of the decider.
-func Explain(ctx context.Context, decider workflow.Decider, q Question, now time.Time) (Explanation, error) {
+func Explain(ctx context.Context, decider request.Decider, q Question, now time.Time) (Explanation, error) {
 	s, missing, err := q.Submission(now)
 	if err != nil {
 		return Explanation{}, err

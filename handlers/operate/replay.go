@@ -8,8 +8,8 @@ import (
 	"time"
 
 	"guestlist/handlers/policy"
+	"guestlist/handlers/request"
 	"guestlist/handlers/submission"
-	"guestlist/handlers/workflow"
 )
 
 // Replay is how decisions on past submissions would turn out by other rows.
@@ -56,12 +56,12 @@ type ReplayRequest struct {
 
 // ReplayConfig says what to replay against what.
 type ReplayConfig struct {
-	Requests []workflow.Request
+	Requests []request.Request
 	// Decider decides anew, each time as of the moment of the decision that was made.
-	Decider workflow.Decider
+	Decider request.Decider
 	// Before is whose decisions the new ones are compared with. If nil, those are the decisions that were made and
 	// recorded.
-	Before *workflow.Decider
+	Before *request.Decider
 	// Addresses are shown whole; else they are masked, also where a row is for one.
 	ShowAddresses bool
 }
@@ -71,25 +71,25 @@ type ReplayConfig struct {
 func NewReplay(ctx context.Context, c ReplayConfig) (Replay, error) {
 	replay := Replay{Requests: len(c.Requests), Changes: []ReplayChange{}}
 	places := map[string]int{} // of a change in replay.Changes
-	for _, request := range c.Requests {
-		if request.Decision == nil {
+	for _, record := range c.Requests {
+		if record.Decision == nil {
 			replay.Undecided++
 			continue
 		}
-		if request.Submission.Email == (submission.Address{}) {
+		if record.Submission.Email == (submission.Address{}) {
 			replay.Erased++
 			continue
 		}
-		was := *request.Decision
+		was := *record.Decision
 		at := was.At
 		var err error
 		if c.Before != nil {
-			was, err = c.Before.Decide(ctx, request.Submission, at)
+			was, err = c.Before.Decide(ctx, record.Submission, at)
 			if err != nil {
 				return Replay{}, err
 			}
 		}
-		becomes, err := c.Decider.Decide(ctx, request.Submission, at)
+		becomes, err := c.Decider.Decide(ctx, record.Submission, at)
 		if err != nil {
 			return Replay{}, err
 		}
@@ -98,8 +98,8 @@ func NewReplay(ctx context.Context, c ReplayConfig) (Replay, error) {
 			continue
 		}
 		change := ReplayChange{Was: c.verdict(was), Becomes: c.verdict(becomes)}
-		entry := ReplayRequest{ID: request.ID, DecidedAt: at, Reason: becomes.Reason}
-		entry.Address = c.address(request.Submission.Email.String())
+		entry := ReplayRequest{ID: record.ID, DecidedAt: at, Reason: becomes.Reason}
+		entry.Address = c.address(record.Submission.Email.String())
 		place, known := places[change.key()]
 		if !known {
 			place = len(replay.Changes)

@@ -4,14 +4,14 @@ import (
 	"time"
 
 	"guestlist/handlers/policy"
+	"guestlist/handlers/request"
 	"guestlist/handlers/submission"
-	"guestlist/handlers/workflow"
 )
 
 // RequestSummary is what a list of requests tells of one.
 type RequestSummary struct {
-	ID    submission.ID  `json:"id"`
-	State workflow.State `json:"state"`
+	ID    submission.ID `json:"id"`
+	State request.State `json:"state"`
 	// Address is masked unless whole addresses were asked for, and empty once the personal data is erased.
 	Address string    `json:"address"`
 	Company string    `json:"company"`
@@ -24,7 +24,7 @@ type RequestSummary struct {
 }
 
 // ListRequests returns what a list tells of the requests, in their order.
-func ListRequests(requests []workflow.Request, showAddresses bool) []RequestSummary {
+func ListRequests(requests []request.Request, showAddresses bool) []RequestSummary {
 	summaries := make([]RequestSummary, 0, len(requests))
 	for _, r := range requests {
 		address := r.Submission.Email.Masked()
@@ -41,8 +41,8 @@ func ListRequests(requests []workflow.Request, showAddresses bool) []RequestSumm
 
 // RequestDetail is all that an admin may need to know of one request, with the partner's address and words.
 type RequestDetail struct {
-	ID    submission.ID  `json:"id"`
-	State workflow.State `json:"state"`
+	ID    submission.ID `json:"id"`
+	State request.State `json:"state"`
 	// Meaning says what the state means and what an admin can do.
 	Meaning string `json:"meaning"`
 	Reason  string `json:"reason"`
@@ -61,14 +61,14 @@ type RequestDetail struct {
 	// Decision is policy's, nil before there is one. An invite code does not stand in it.
 	Decision *policy.Decision `json:"decision,omitempty"`
 	// Approval is a person's, nil if there is none.
-	Approval *workflow.Approval `json:"approval,omitempty"`
-	RepeatOf submission.ID      `json:"repeatOf,omitempty"`
-	GuestID  string             `json:"guestId,omitempty"`
+	Approval *request.Approval `json:"approval,omitempty"`
+	RepeatOf submission.ID     `json:"repeatOf,omitempty"`
+	GuestID  string            `json:"guestId,omitempty"`
 	// Attempt counts the tries of the present step that failed for a passing reason.
-	Attempt int              `json:"attempt"`
-	Grants  []workflow.Grant `json:"grants"`
-	Created time.Time        `json:"created"`
-	Changed time.Time        `json:"changed"`
+	Attempt int             `json:"attempt"`
+	Grants  []request.Grant `json:"grants"`
+	Created time.Time       `json:"created"`
+	Changed time.Time       `json:"changed"`
 	// Due is when the request looks again by itself; nil where it waits for a person or for nothing.
 	Due     *time.Time     `json:"due,omitempty"`
 	History []HistoryEntry `json:"history"`
@@ -76,19 +76,19 @@ type RequestDetail struct {
 
 // HistoryEntry is one event of a request's history; see [invite.Event].
 type HistoryEntry struct {
-	At     time.Time      `json:"at"`
-	State  workflow.State `json:"state"`
-	What   string         `json:"what"`
-	Detail string         `json:"detail"`
+	At     time.Time     `json:"at"`
+	State  request.State `json:"state"`
+	What   string        `json:"what"`
+	Detail string        `json:"detail"`
 }
 
 // ShowRequest returns all that an admin may need to know of the request.
-func ShowRequest(r workflow.Request, history []workflow.Event) RequestDetail {
+func ShowRequest(r request.Request, history []request.Event) RequestDetail {
 	detail := RequestDetail{
 		ID: r.ID, State: r.State, Meaning: StateMeaning(r.State), Reason: r.Reason, Words: r.Words, Since: moment(r.Since),
 		Submission: r.Submission, CodeGiven: r.Submission.InviteCode != "", Erased: r.Submission.Email == submission.Address{},
 		Decision: withoutCode(r.Decision), Approval: r.Approval, RepeatOf: r.RepeatOf, GuestID: r.GuestID, Attempt: r.Attempt,
-		Grants: append([]workflow.Grant{}, r.Grants...), Created: r.Created, Changed: r.Changed, Due: moment(r.Due),
+		Grants: append([]request.Grant{}, r.Grants...), Created: r.Created, Changed: r.Changed, Due: moment(r.Due),
 		History: make([]HistoryEntry, 0, len(history)),
 	}
 	detail.Submission.InviteCode = ""
@@ -119,18 +119,18 @@ func withoutCode(decision *policy.Decision) *policy.Decision {
 }
 
 // stateMeanings is what each state means, and what an admin can do, in one place.
-var stateMeanings = map[workflow.State]string{
-	workflow.Received:  "It is recorded and not decided yet. It goes on by itself.",
-	workflow.Review:    "A person decides: guestlist request approve, or deny with a reason.",
-	workflow.Approved:  "A person has let the guest in. It goes on by itself.",
-	workflow.Inviting:  "It is decided; the invitation is the next step or under way. It goes on by itself.",
-	workflow.Parked:    "It waits for the tenant or for the next day's budget, and goes on by itself then: guestlist breaker show tells more.",
-	workflow.Granting:  "The guest exists; group memberships are being added. It goes on by itself.",
-	workflow.Done:      "The guest is invited, with all grants. There is nothing to do.",
-	workflow.Denied:    "Policy or a person said no. There is nothing to do; the partner can sign up again.",
-	workflow.Cancelled: "A person ended it. There is nothing to do; the partner can sign up again.",
-	workflow.Failed:    "The directory said no for good. Cure what the reason tells, then guestlist request retry; or cancel.",
+var stateMeanings = map[request.State]string{
+	request.Received:  "It is recorded and not decided yet. It goes on by itself.",
+	request.Review:    "A person decides: guestlist request approve, or deny with a reason.",
+	request.Approved:  "A person has let the guest in. It goes on by itself.",
+	request.Inviting:  "It is decided; the invitation is the next step or under way. It goes on by itself.",
+	request.Parked:    "It waits for the tenant or for the next day's budget, and goes on by itself then: guestlist breaker show tells more.",
+	request.Granting:  "The guest exists; group memberships are being added. It goes on by itself.",
+	request.Done:      "The guest is invited, with all grants. There is nothing to do.",
+	request.Denied:    "Policy or a person said no. There is nothing to do; the partner can sign up again.",
+	request.Cancelled: "A person ended it. There is nothing to do; the partner can sign up again.",
+	request.Failed:    "The directory said no for good. Cure what the reason tells, then guestlist request retry; or cancel.",
 }
 
 // StateMeaning returns what the state means and what an admin can do, in whole sentences; empty for an unknown state.
-func StateMeaning(state workflow.State) string { return stateMeanings[state] }
+func StateMeaning(state request.State) string { return stateMeanings[state] }

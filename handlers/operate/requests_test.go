@@ -10,8 +10,8 @@ import (
 
 	"guestlist/handlers/policy"
 	"guestlist/handlers/problem"
+	"guestlist/handlers/request"
 	"guestlist/handlers/submission"
-	"guestlist/handlers/workflow"
 )
 
 func address(t *testing.T, text string) submission.Address {
@@ -24,25 +24,25 @@ func address(t *testing.T, text string) submission.Address {
 }
 
 func TestEveryStateSaysWhatToDo(t *testing.T) {
-	for _, state := range workflow.States() {
+	for _, state := range request.States() {
 		if !strings.HasSuffix(StateMeaning(state), ".") {
 			t.Errorf("the state %s has the meaning %q", state, StateMeaning(state))
 		}
 	}
-	if len(stateMeanings) != len(workflow.States()) {
+	if len(stateMeanings) != len(request.States()) {
 		t.Error("there is a meaning without a state")
 	}
 }
 
 func TestAListOfRequestsMasksAddresses(t *testing.T) {
 	due := time.Date(2026, time.November, 23, 9, 0, 0, 0, time.UTC)
-	requests := []workflow.Request{
-		{ID: "a", State: workflow.Parked, Submission: submission.Submission{Email: address(t, "ana@contoso.com"), Company: "Contoso"}, Due: due},
-		{ID: "b", State: workflow.Review},
+	requests := []request.Request{
+		{ID: "a", State: request.Parked, Submission: submission.Submission{Email: address(t, "ana@contoso.com"), Company: "Contoso"}, Due: due},
+		{ID: "b", State: request.Review},
 	}
 	want := []RequestSummary{
-		{ID: "a", State: workflow.Parked, Address: "a***@c…", Company: "Contoso", Due: &due},
-		{ID: "b", State: workflow.Review},
+		{ID: "a", State: request.Parked, Address: "a***@c…", Company: "Contoso", Due: &due},
+		{ID: "b", State: request.Review},
 	}
 	if diff := cmp.Diff(want, ListRequests(requests, false)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -54,11 +54,11 @@ func TestAListOfRequestsMasksAddresses(t *testing.T) {
 
 func TestARequestIsShownWithoutItsInviteCode(t *testing.T) {
 	const hash = "5e884898da28047151d0e56f8dc6292773603d0d6aabbd"
-	r := workflow.Request{
-		ID: "a", State: workflow.Done, Submission: submission.Submission{Email: address(t, "ana@contoso.com"), InviteCode: hash},
+	r := request.Request{
+		ID: "a", State: request.Done, Submission: submission.Submission{Email: address(t, "ana@contoso.com"), InviteCode: hash},
 		Decision: &policy.Decision{Row: &policy.RowSnapshot{Columns: map[string]string{"InviteCode": hash, "Action": "invite"}}},
 	}
-	detail := ShowRequest(r, []workflow.Event{{What: "received", State: workflow.Received, Detail: "taken"}})
+	detail := ShowRequest(r, []request.Event{{What: "received", State: request.Received, Detail: "taken"}})
 	text, err := json.Marshal(detail)
 	if err != nil {
 		t.Fatal(err)
@@ -72,10 +72,10 @@ func TestARequestIsShownWithoutItsInviteCode(t *testing.T) {
 	if r.Decision.Row.Columns["InviteCode"] != hash {
 		t.Error("the request itself was changed")
 	}
-	if diff := cmp.Diff([]HistoryEntry{{What: "received", State: workflow.Received, Detail: "taken"}}, detail.History); diff != "" {
+	if diff := cmp.Diff([]HistoryEntry{{What: "received", State: request.Received, Detail: "taken"}}, detail.History); diff != "" {
 		t.Errorf("history (-want +got):\n%s", diff)
 	}
-	if !ShowRequest(workflow.Request{}, nil).Erased || detail.Erased {
+	if !ShowRequest(request.Request{}, nil).Erased || detail.Erased {
 		t.Error("whether the personal data is erased is told wrong")
 	}
 }
@@ -103,7 +103,7 @@ func TestEveryCauseOfABreakerHasACure(t *testing.T) {
 func TestBreaker(t *testing.T) {
 	now := time.Date(2026, time.November, 23, 9, 0, 0, 0, time.UTC)
 	at := func(d time.Duration) *time.Time { t := now.Add(d); return &t }
-	parked := []workflow.Request{{Due: now.Add(20 * time.Minute)}, {Due: now.Add(5 * time.Minute)}, {}, {Due: now.Add(10 * time.Minute)}}
+	parked := []request.Request{{Due: now.Add(20 * time.Minute)}, {Due: now.Add(5 * time.Minute)}, {}, {Due: now.Add(10 * time.Minute)}}
 	tests := map[string]struct {
 		config BreakerConfig
 		want   Breaker
@@ -111,19 +111,19 @@ func TestBreaker(t *testing.T) {
 	}{
 		"nothing was ever sent": {BreakerConfig{}, Breaker{Day: "2026-11-23"}, false},
 		"yesterday's count is not today's": {
-			BreakerConfig{Gate: workflow.Gate{Day: "2026-11-22", Sent: 80}, Pace: &workflow.Pace{Daily: 80, Spacing: time.Second}},
+			BreakerConfig{Gate: request.Gate{Day: "2026-11-22", Sent: 80}, Pace: &request.Pace{Daily: 80, Spacing: time.Second}},
 			Breaker{Day: "2026-11-23", Pace: &BreakerPace{80, "1s"}}, false,
 		},
 		"the budget is spent": {
-			BreakerConfig{Gate: workflow.Gate{Day: "2026-11-23", Sent: 80, NextAt: now.Add(time.Second)}, Pace: &workflow.Pace{Daily: 80}},
+			BreakerConfig{Gate: request.Gate{Day: "2026-11-23", Sent: 80, NextAt: now.Add(time.Second)}, Pace: &request.Pace{Daily: 80}},
 			Breaker{Day: "2026-11-23", SentToday: 80, Pace: &BreakerPace{80, "0s"}, NextInvitation: at(time.Second)}, true,
 		},
 		"no budget is never spent": {
-			BreakerConfig{Gate: workflow.Gate{Day: "2026-11-23", Sent: 80, NextAt: now}, Pace: &workflow.Pace{}},
+			BreakerConfig{Gate: request.Gate{Day: "2026-11-23", Sent: 80, NextAt: now}, Pace: &request.Pace{}},
 			Breaker{Day: "2026-11-23", SentToday: 80, Pace: &BreakerPace{0, "0s"}}, false,
 		},
 		"open, and only an admin closes it": {
-			BreakerConfig{Gate: workflow.Gate{Cause: problem.DirectorySuspicious, Ref: "ref", OpenedAt: now.Add(-time.Hour)}, Parked: parked, Most: 4},
+			BreakerConfig{Gate: request.Gate{Cause: problem.DirectorySuspicious, Ref: "ref", OpenedAt: now.Add(-time.Hour)}, Parked: parked, Most: 4},
 			Breaker{
 				Day: "2026-11-23", Open: true, Cause: problem.DirectorySuspicious, Ref: "ref", Since: at(-time.Hour),
 				Means: causes[problem.DirectorySuspicious].Means, Cure: causes[problem.DirectorySuspicious].Cure,
@@ -131,7 +131,7 @@ func TestBreaker(t *testing.T) {
 			}, false,
 		},
 		"open, and a probe may close it": {
-			BreakerConfig{Gate: workflow.Gate{Cause: problem.DirectoryQuota, OpenedAt: now, ProbeAt: now.Add(time.Hour)}, Parked: parked, Most: 3},
+			BreakerConfig{Gate: request.Gate{Cause: problem.DirectoryQuota, OpenedAt: now, ProbeAt: now.Add(time.Hour)}, Parked: parked, Most: 3},
 			Breaker{
 				Day: "2026-11-23", Open: true, Cause: problem.DirectoryQuota, Since: at(0), ClosesItself: true, NextProbe: at(time.Hour),
 				Means: causes[problem.DirectoryQuota].Means, Cure: causes[problem.DirectoryQuota].Cure,

@@ -8,7 +8,7 @@ import (
 
 	"guestlist/handlers/policy"
 	"guestlist/handlers/policy/rowfile"
-	"guestlist/handlers/workflow"
+	"guestlist/handlers/request"
 )
 
 // Table is the policy rows where they are kept. Its errors are *problem.Error.
@@ -27,21 +27,21 @@ const MaxChanges = 100
 // Requests is what partners have asked for.
 type Requests interface {
 	// RecentRequests returns the limit newest requests, the newest first, and how many records could not be read.
-	RecentRequests(ctx context.Context, now time.Time, limit int) (requests []workflow.Request, unreadable int, err error)
+	RecentRequests(ctx context.Context, now time.Time, limit int) (requests []request.Request, unreadable int, err error)
 }
 
 // MemoryDecider decides by rows that are already read, such as those of a file. Rows with limits count as if none of
 // their seats were taken.
-func MemoryDecider(rows []policy.Raw) (workflow.Decider, error) {
+func MemoryDecider(rows []policy.Raw) (request.Decider, error) {
 	byPartition := memory{}
 	for _, row := range rows {
 		byPartition[row.Partition] = append(byPartition[row.Partition], row)
 	}
 	cache, err := policy.NewCache(max(1, len(rows)))
 	if err != nil {
-		return workflow.Decider{}, fmt.Errorf("preparing to read rows: %w", err)
+		return request.Decider{}, fmt.Errorf("preparing to read rows: %w", err)
 	}
-	return workflow.Decider{Rows: byPartition, Seats: freeSeats{}, Parse: cache.Parse}, nil
+	return request.Decider{Rows: byPartition, Seats: freeSeats{}, Parse: cache.Parse}, nil
 }
 
 // memory is rows by partition, as an invite.Rows.
@@ -56,7 +56,7 @@ func (m memory) Rows(_ context.Context, partitions []string) ([]policy.Raw, erro
 }
 
 // freeSeats is an invite.Seats of which no seat is ever taken. Nobody takes one to ask a question.
-type freeSeats struct{ workflow.Seats }
+type freeSeats struct{ request.Seats }
 
 func (freeSeats) Used(context.Context, policy.RowKey, string) (policy.Used, error) {
 	return policy.Used{}, nil

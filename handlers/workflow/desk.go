@@ -11,6 +11,7 @@ import (
 
 	"guestlist/handlers/policy"
 	"guestlist/handlers/problem"
+	"guestlist/handlers/request"
 	"guestlist/handlers/submission"
 )
 
@@ -25,9 +26,9 @@ const changePatience = 5 * time.Minute
 
 // DeskConfig is what a Desk is made of. All of it is required.
 type DeskConfig struct {
-	Store   Store
-	Seats   Seats
-	Records Records
+	Store   request.Store
+	Seats   request.Seats
+	Records request.Records
 	Now     func() time.Time
 	// By is the identity of the person, as signed in. It is kept with what the person decides.
 	By string
@@ -60,38 +61,38 @@ func NewDesk(config DeskConfig) (*Desk, error) {
 }
 
 // Approve lets the guest of a request in Review in, on the given terms. note may be empty.
-func (d *Desk) Approve(ctx context.Context, id submission.ID, terms policy.Terms, note string) (Request, error) {
+func (d *Desk) Approve(ctx context.Context, id submission.ID, terms policy.Terms, note string) (request.Request, error) {
 	words, err := said("note", note, false)
 	if err != nil {
-		return Request{}, err
+		return request.Request{}, err
 	}
-	return d.change(ctx, id, "be approved", []State{Review}, func(c *Change) error {
-		c.Request.Approval = &Approval{By: d.config.By, At: d.config.Now().UTC(), Note: words, Terms: terms}
-		c.Transition(Approved, "approved", "approved by "+d.config.By)
+	return d.change(ctx, id, "be approved", []request.State{request.Review}, func(c *request.Change) error {
+		c.Request.Approval = &request.Approval{By: d.config.By, At: d.config.Now().UTC(), Note: words, Terms: terms}
+		c.Transition(request.Approved, "approved", "approved by "+d.config.By)
 		return nil
 	})
 }
 
 // Deny ends a request in Review without an invitation.
-func (d *Desk) Deny(ctx context.Context, id submission.ID, reason string) (Request, error) {
+func (d *Desk) Deny(ctx context.Context, id submission.ID, reason string) (request.Request, error) {
 	words, err := said("reason", reason, true)
 	if err != nil {
-		return Request{}, err
+		return request.Request{}, err
 	}
-	return d.change(ctx, id, "be denied", []State{Review}, func(c *Change) error {
-		c.Transition(Denied, "denied", "denied by "+d.config.By)
+	return d.change(ctx, id, "be denied", []request.State{request.Review}, func(c *request.Change) error {
+		c.Transition(request.Denied, "denied", "denied by "+d.config.By)
 		c.Request.Words = words
 		return nil
 	})
 }
 
 // Cancel ends a request that has not led to a guest and is not being worked on.
-func (d *Desk) Cancel(ctx context.Context, id submission.ID, reason string) (Request, error) {
+func (d *Desk) Cancel(ctx context.Context, id submission.ID, reason string) (request.Request, error) {
 	words, err := said("reason", reason, true)
 	if err != nil {
-		return Request{}, err
+		return request.Request{}, err
 	}
-	return d.change(ctx, id, "be cancelled", []State{Review, Approved, Parked, Failed}, func(c *Change) error {
+	return d.change(ctx, id, "be cancelled", []request.State{request.Review, request.Approved, request.Parked, request.Failed}, func(c *request.Change) error {
 		if c.Request.GuestID != "" {
 			return refuse("request %s has led to a guest already; cancelling it would not undo that", id)
 		}
@@ -99,26 +100,26 @@ func (d *Desk) Cancel(ctx context.Context, id submission.ID, reason string) (Req
 		if err != nil {
 			return err
 		}
-		c.Transition(Cancelled, "cancelled", "cancelled by "+d.config.By)
+		c.Transition(request.Cancelled, "cancelled", "cancelled by "+d.config.By)
 		c.Request.Words = words
 		return nil
 	})
 }
 
 // Retry takes up a failed request where it failed: at the decision, the invitation, or the grants that were refused.
-func (d *Desk) Retry(ctx context.Context, id submission.ID) (Request, error) {
-	return d.change(ctx, id, "be taken up again", []State{Failed}, func(c *Change) error {
-		next := Received
+func (d *Desk) Retry(ctx context.Context, id submission.ID) (request.Request, error) {
+	return d.change(ctx, id, "be taken up again", []request.State{request.Failed}, func(c *request.Change) error {
+		next := request.Received
 		switch {
 		case c.Request.GuestID != "":
-			next = Granting
+			next = request.Granting
 			for i, grant := range c.Request.Grants {
-				if grant.State == GrantFailed {
-					c.Request.Grants[i] = Grant{Group: grant.Group, State: GrantPending}
+				if grant.State == request.GrantFailed {
+					c.Request.Grants[i] = request.Grant{Group: grant.Group, State: request.GrantPending}
 				}
 			}
 		case c.Request.Terms() != nil:
-			next = Inviting
+			next = request.Inviting
 		}
 		c.Transition(next, "retried", "taken up again by "+d.config.By)
 		return nil
@@ -127,14 +128,14 @@ func (d *Desk) Retry(ctx context.Context, id submission.ID) (Request, error) {
 
 // Resend lets the app send the mail of the invitation again, as soon as the guest's rest from mails and the pace allow: it looks whether the
 // guest is still pending, and the history says what came of it.
-func (d *Desk) Resend(ctx context.Context, id submission.ID) (Request, error) {
-	return d.change(ctx, id, "have its mail sent again", []State{Done, Failed}, func(c *Change) error {
+func (d *Desk) Resend(ctx context.Context, id submission.ID) (request.Request, error) {
+	return d.change(ctx, id, "have its mail sent again", []request.State{request.Done, request.Failed}, func(c *request.Change) error {
 		why := c.Request.NoMail()
 		if why != "" {
 			return refuse("request %s: %s", id, why)
 		}
 		if !c.Request.Resend.Open() {
-			c.Request.Resend = Wish{At: d.config.Now().UTC(), By: d.config.By}
+			c.Request.Resend = request.Wish{At: d.config.Now().UTC(), By: d.config.By}
 			c.Record("resend-wished", d.config.By+" wants the mail sent again")
 		}
 		return nil
@@ -143,29 +144,29 @@ func (d *Desk) Resend(ctx context.Context, id submission.ID) (Request, error) {
 
 // Erase lets the app end the request, if it has not ended, and erase the personal data in every table. It can't be undone. The decision, and what came
 // of it, stay. Of a request that its partner has withdrawn, it forgets at once which mails the address had.
-func (d *Desk) Erase(ctx context.Context, id submission.ID) (Request, error) {
+func (d *Desk) Erase(ctx context.Context, id submission.ID) (request.Request, error) {
 	r, err := d.config.Store.Load(ctx, id)
 	if err != nil {
-		return Request{}, fmt.Errorf("loading the request: %w", err)
+		return request.Request{}, fmt.Errorf("loading the request: %w", err)
 	}
 	if !r.Erased.IsZero() {
-		forgotten, err := d.config.Records.ForgetMails(ctx, Mails{Owner: id}, 1)
+		forgotten, err := d.config.Records.ForgetMails(ctx, request.Mails{Owner: id}, 1)
 		if err != nil {
-			return Request{}, fmt.Errorf("forgetting the mails: %w", err)
+			return request.Request{}, fmt.Errorf("forgetting the mails: %w", err)
 		}
 		if forgotten == 0 {
-			return Request{}, refuse("request %s is erased already", id)
+			return request.Request{}, refuse("request %s is erased already", id)
 		}
-		c := &Change{Request: r, Now: d.config.Now}
+		c := &request.Change{Request: r, Now: d.config.Now}
 		c.Record("mails-forgotten", "by "+d.config.By+": nothing is kept any more of the mails that the address had")
 		saved, err := d.config.Store.Save(ctx, c.Request, c.Events)
 		if err != nil {
-			return Request{}, fmt.Errorf("saving the request: %w", err)
+			return request.Request{}, fmt.Errorf("saving the request: %w", err)
 		}
 		return saved, nil
 	}
-	return d.change(ctx, id, "be erased", States(), func(c *Change) error {
-		c.Request.Withdrawal = Wish{At: d.config.Now().UTC(), By: d.config.By}
+	return d.change(ctx, id, "be erased", request.States(), func(c *request.Change) error {
+		c.Request.Withdrawal = request.Wish{At: d.config.Now().UTC(), By: d.config.By}
 		c.Record("erasure-wished", d.config.By+" wants the personal data erased")
 		return nil
 	})
@@ -174,7 +175,7 @@ func (d *Desk) Erase(ctx context.Context, id submission.ID) (Request, error) {
 // ForgetMails forgets which mails the address had by requests that were withdrawn since, and reports whether there were any. It is for who erases all
 // that is kept of an address: the requests themselves no longer say whose they were.
 func (d *Desk) ForgetMails(ctx context.Context, address submission.Address) (bool, error) {
-	forgotten, err := d.config.Records.ForgetMails(ctx, Mails{Address: address}, 1)
+	forgotten, err := d.config.Records.ForgetMails(ctx, request.Mails{Address: address}, 1)
 	if err != nil {
 		return false, fmt.Errorf("forgetting the mails of an address: %w", err)
 	}
@@ -183,24 +184,24 @@ func (d *Desk) ForgetMails(ctx context.Context, address submission.Address) (boo
 
 // change applies decide to the request if it stands in one of the states, and lets the state machine look at it soon. outcome is what it would come to, as
 // the end of a sentence.
-func (d *Desk) change(ctx context.Context, id submission.ID, outcome string, from []State, decide func(*Change) error) (Request, error) {
+func (d *Desk) change(ctx context.Context, id submission.ID, outcome string, from []request.State, decide func(*request.Change) error) (request.Request, error) {
 	r, err := d.config.Store.Load(ctx, id)
 	if err != nil {
-		return Request{}, fmt.Errorf("loading the request: %w", err)
+		return request.Request{}, fmt.Errorf("loading the request: %w", err)
 	}
 	switch {
 	case !r.Erased.IsZero():
-		return Request{}, refuse("the personal data of request %s is erased, so nothing more can be done with it", id)
+		return request.Request{}, refuse("the personal data of request %s is erased, so nothing more can be done with it", id)
 	case r.Withdrawal.Open():
-		return Request{}, refuse("request %s is withdrawn, and is about to be erased", id)
+		return request.Request{}, refuse("request %s is withdrawn, and is about to be erased", id)
 	}
 	if !slices.Contains(from, r.State) {
-		return Request{}, refuse("request %s is %s; only one in state %s can %s", id, r.State, list(from), outcome)
+		return request.Request{}, refuse("request %s is %s; only one in state %s can %s", id, r.State, list(from), outcome)
 	}
-	c := &Change{Request: r, Now: d.config.Now}
+	c := &request.Change{Request: r, Now: d.config.Now}
 	err = decide(c)
 	if err != nil {
-		return Request{}, err
+		return request.Request{}, err
 	}
 	now := d.config.Now()
 	c.Request.Due = time.Time{}
@@ -210,22 +211,22 @@ func (d *Desk) change(ctx context.Context, id submission.ID, outcome string, fro
 		c.Request.Due = now
 		err = d.config.Store.Wait(ctx, id, now.Add(changePatience))
 		if err != nil {
-			return Request{}, fmt.Errorf("noting the due time: %w", err)
+			return request.Request{}, fmt.Errorf("noting the due time: %w", err)
 		}
 	}
 	if d.config.Now().Sub(now) > changePatience/2 {
-		return Request{}, problem.New(problem.StorageUnavailable, "noting the due time took too long; try again")
+		return request.Request{}, problem.New(problem.StorageUnavailable, "noting the due time took too long; try again")
 	}
 	saving, cancel := context.WithTimeout(ctx, changePatience/2)
 	defer cancel()
 	err = c.Save(saving, d.config.Store)
 	if err != nil {
-		return Request{}, err
+		return request.Request{}, err
 	}
 	if goesOn {
 		err = d.config.Store.Wait(ctx, id, now)
 		if err != nil {
-			return Request{}, fmt.Errorf("noting that the request is due now (it is changed, and goes on within %v): %w", changePatience, err)
+			return request.Request{}, fmt.Errorf("noting that the request is due now (it is changed, and goes on within %v): %w", changePatience, err)
 		}
 	}
 	return c.Request, nil
@@ -233,7 +234,7 @@ func (d *Desk) change(ctx context.Context, id submission.ID, outcome string, fro
 
 // free gives back the claim and the seat of a request that will invite nobody. The claim is looked at first and goes last: while it
 // stands without an intent, the state machine sends nothing for the request without changing it, and then giving it back fails.
-func (d *Desk) free(ctx context.Context, r Request) error {
+func (d *Desk) free(ctx context.Context, r request.Request) error {
 	claim, created, err := d.config.Store.Claim(ctx, r.Submission.Email, r.ID, d.config.Now())
 	if err != nil {
 		return fmt.Errorf("looking at the claim: %w", err)
@@ -280,7 +281,7 @@ func refuse(format string, args ...any) error {
 	return &problem.Error{Code: problem.InvalidInput, Public: text, Detail: text}
 }
 
-func list(states []State) string {
+func list(states []request.State) string {
 	texts := make([]string, 0, len(states))
 	for _, state := range states {
 		texts = append(texts, string(state))

@@ -10,6 +10,7 @@ import (
 	"guestlist/handlers/dev/graphsim"
 	"guestlist/handlers/policy"
 	"guestlist/handlers/problem"
+	"guestlist/handlers/request"
 	"guestlist/handlers/submission"
 	"guestlist/handlers/workflow"
 )
@@ -29,14 +30,14 @@ func TestAPersonLetsAGuestIn(t *testing.T) {
 	w := newWorld(t)
 	id := w.submit("ana@contoso.com")
 	w.settle(1)
-	w.wantState(id, workflow.Review)
+	w.wantState(id, request.Review)
 	_, err := w.desk().Approve(t.Context(), id, letIn, "we know\nher")
 	if err != nil {
 		t.Fatal(err)
 	}
 	w.wantTenant(0, 0, 0)
 	w.settle(1)
-	r := w.wantState(id, workflow.Done)
+	r := w.wantState(id, request.Done)
 	w.wantTenant(1, 1, 1)
 	if sent := w.tenant.Invitations()[0]; !slices.Equal(sent.Sponsors, letIn.Sponsors) {
 		t.Errorf("sent %+v", sent)
@@ -72,34 +73,34 @@ func TestWhatAPersonMayDoInWhichState(t *testing.T) {
 			return err
 		},
 	}
-	reach := map[workflow.State]func(*world) submission.ID{
-		workflow.Review: func(w *world) submission.ID { return w.submit("ana@contoso.com") },
-		workflow.Denied: func(w *world) submission.ID {
+	reach := map[request.State]func(*world) submission.ID{
+		request.Review: func(w *world) submission.ID { return w.submit("ana@contoso.com") },
+		request.Denied: func(w *world) submission.ID {
 			w.row("contoso.com", "r", "Action", "deny")
 			return w.submit("ana@contoso.com")
 		},
-		workflow.Done: func(w *world) submission.ID {
+		request.Done: func(w *world) submission.ID {
 			w.row("contoso.com", "r", "Action", "invite")
 			return w.submit("ana@contoso.com")
 		},
-		workflow.Parked: func(w *world) submission.ID {
+		request.Parked: func(w *world) submission.ID {
 			w.row("contoso.com", "r", "Action", "invite", "MaxGuests", int32(3))
 			w.tenantSays(suspicious)
 			return w.submit("ana@contoso.com")
 		},
-		workflow.Failed: func(w *world) submission.ID {
+		request.Failed: func(w *world) submission.ID {
 			w.row("contoso.com", "r", "Action", "invite", "MaxGuests", int32(3))
 			w.order(graphsim.Fault{Match: graphsim.Match{Method: http.MethodPost, Path: "/v1.0/invitations"}, Times: 1, Status: 400,
 				Code: "BadRequest", Message: "This user can't be invited to this directory."})
 			return w.submit("ana@contoso.com")
 		},
 	}
-	allowed := map[workflow.State]map[string]workflow.State{
-		workflow.Review: {"approve": workflow.Done, "deny": workflow.Denied, "cancel": workflow.Cancelled},
-		workflow.Parked: {"cancel": workflow.Cancelled},
-		workflow.Failed: {"retry": workflow.Done, "cancel": workflow.Cancelled},
-		workflow.Denied: {},
-		workflow.Done:   {},
+	allowed := map[request.State]map[string]request.State{
+		request.Review: {"approve": request.Done, "deny": request.Denied, "cancel": request.Cancelled},
+		request.Parked: {"cancel": request.Cancelled},
+		request.Failed: {"retry": request.Done, "cancel": request.Cancelled},
+		request.Denied: {},
+		request.Done:   {},
 	}
 	for state, ends := range allowed {
 		for name, act := range actions {
@@ -125,7 +126,7 @@ func TestWhatAPersonMayDoInWhichState(t *testing.T) {
 				w.tenant.ClearFaults()
 				w.settle(2)
 				w.wantState(id, end)
-				if end == workflow.Cancelled {
+				if end == request.Cancelled {
 					w.wantTenant(0, 0, 0)
 					w.wantSeats("contoso.com", "r", 0)
 					// The address is free for a later sign-up.
@@ -146,7 +147,7 @@ func TestARefusedGroupIsTriedAgain(t *testing.T) {
 		Code: "Request_ResourceNotFound", Message: "Resource '" + groupOne + "' does not exist or one of its queried reference-property objects are not present."})
 	id := w.submit("ana@contoso.com")
 	w.settle(1)
-	w.wantState(id, workflow.Failed)
+	w.wantState(id, request.Failed)
 	w.wantTenant(1, 1, 1)
 	_, err := w.desk().Cancel(t.Context(), id, "too late")
 	if problem.CodeOf(err) != problem.InvalidInput {
@@ -157,7 +158,7 @@ func TestARefusedGroupIsTriedAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.settle(1)
-	w.wantState(id, workflow.Done)
+	w.wantState(id, request.Done)
 	w.wantTenant(1, 1, 2)
 }
 
@@ -172,7 +173,7 @@ func TestAPersonAndTheMachineAtOnce(t *testing.T) {
 			w.tenantSays(switchedOff)
 			id := w.submit("ana@contoso.com")
 			w.settle(1)
-			w.wantState(id, workflow.Parked)
+			w.wantState(id, request.Parked)
 			w.tenant.ClearFaults()
 			n, inside := 0, false
 			var cancelled error
@@ -194,9 +195,9 @@ func TestAPersonAndTheMachineAtOnce(t *testing.T) {
 				return
 			}
 			switch r := w.load(id); r.State {
-			case workflow.Cancelled:
+			case request.Cancelled:
 				w.wantTenant(0, 0, 0)
-			case workflow.Done:
+			case request.Done:
 				w.wantTenant(1, 1, 0)
 				if cancelled == nil {
 					t.Error("the person was told that it is cancelled, and the guest was invited")
@@ -221,7 +222,7 @@ func TestDecisionsNeedWordsAndAName(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	w.wantState(id, workflow.Review)
+	w.wantState(id, request.Review)
 	_, err := workflow.NewDesk(workflow.DeskConfig{Store: w.store, Seats: w.store, Records: w.store, Now: w.clock, By: " "})
 	if err == nil {
 		t.Error("a desk without a person")

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"guestlist/handlers/problem"
+	"guestlist/handlers/request"
 	"guestlist/handlers/submission"
 )
 
@@ -17,7 +18,7 @@ const messagesLive = 7 * 24 * time.Hour
 // tombstone returns a request that was withdrawn before it was recorded: its submission may still be on the way, and finds an end here.
 func (m *Machine) tombstone(id submission.ID) *work {
 	now := m.config.Now()
-	return m.change(Request{ID: id, State: Received, Since: now, Created: now})
+	return m.change(request.Request{ID: id, State: request.Received, Since: now, Created: now})
 }
 
 // wishWithdrawal notes that the partner withdraws the request. The message comes again until that is stored; then it is done by the step.
@@ -25,7 +26,7 @@ func (w *work) wishWithdrawal(ctx context.Context) error {
 	if w.Request.Withdrawal.Open() || !w.Request.Erased.IsZero() {
 		return nil
 	}
-	w.Request.Withdrawal = Wish{At: w.config.Now(), By: ThePartner}
+	w.Request.Withdrawal = request.Wish{At: w.config.Now(), By: request.ThePartner}
 	w.Record("withdrawal-wished", "the partner withdraws the request")
 	return w.save(ctx)
 }
@@ -50,19 +51,19 @@ func (w *work) withdraw(ctx context.Context) (bool, error) {
 		return false, err
 	}
 	for i := range r.Grants {
-		if r.Grants[i].State == GrantPending {
-			r.Grants[i].State, r.Grants[i].Note = GrantFailed, "withdrawn before it was made"
+		if r.Grants[i].State == request.GrantPending {
+			r.Grants[i].State, r.Grants[i].Note = request.GrantFailed, "withdrawn before it was made"
 		}
 	}
 	why := "withdrawn by " + r.Withdrawal.Who()
 	switch {
-	case r.State == Granting, r.State == Inviting && r.GuestID != "":
-		w.transition(Done, "withdrawn", why+"; the guest exists")
-	case !r.State.Ended(), r.State == Review, r.State == Failed && r.GuestID == "":
-		w.transition(Cancelled, "withdrawn", why)
+	case r.State == request.Granting, r.State == request.Inviting && r.GuestID != "":
+		w.transition(request.Done, "withdrawn", why+"; the guest exists")
+	case !r.State.Ended(), r.State == request.Review, r.State == request.Failed && r.GuestID == "":
+		w.transition(request.Cancelled, "withdrawn", why)
 	}
 	w.Erase("the personal data was erased, as " + r.Withdrawal.Who() + " wished")
-	r.Resend = Wish{}
+	r.Resend = request.Wish{}
 	_, err = w.finish(ctx)
 	if err != nil {
 		return false, err
@@ -108,7 +109,7 @@ func (w *work) letGo(ctx context.Context) (wait time.Duration, err error) {
 	if !ours {
 		return 0, nil
 	}
-	if r.Withdrawal.By == ThePartner {
+	if r.Withdrawal.By == request.ThePartner {
 		// Whoever withdraws has not proved to own the mailbox.
 		err = w.release(ctx, claim)
 	} else {
@@ -121,7 +122,7 @@ func (w *work) letGo(ctx context.Context) (wait time.Duration, err error) {
 }
 
 // outcome finds out what came of an invitation that was begun, or returns how long to wait before it can be asked.
-func (w *work) outcome(ctx context.Context, claim Claim) (wait time.Duration, err error) {
+func (w *work) outcome(ctx context.Context, claim request.Claim) (wait time.Duration, err error) {
 	left := claim.IntentAt.Add(w.config.IntentLease).Sub(w.config.Now())
 	if left > 0 {
 		return left, nil
@@ -152,7 +153,7 @@ func (w *work) dropPoison(ctx context.Context, address submission.Address) error
 	}
 	for _, poison := range kept {
 		ours := bytes.Contains(poison.Body, []byte(w.Request.ID))
-		named := w.Request.Withdrawal.By != ThePartner && address != (submission.Address{}) && names(poison.Body, address)
+		named := w.Request.Withdrawal.By != request.ThePartner && address != (submission.Address{}) && names(poison.Body, address)
 		if !ours && !named {
 			continue
 		}

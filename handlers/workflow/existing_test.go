@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"guestlist/handlers/dev/graphsim"
+	"guestlist/handlers/request"
 	"guestlist/handlers/workflow"
 )
 
@@ -17,19 +18,19 @@ func TestWhoeverHoldsTheAddressAlready(t *testing.T) {
 	}
 	tests := map[string]struct {
 		users       []graphsim.User
-		want        workflow.State
+		want        request.State
 		what        string
 		invitations int
 		memberships int
 		seats       int
 	}{
-		"nobody":              {nil, workflow.Done, "granted", 1, 1, 1},
-		"an accepted guest":   {[]graphsim.User{guest("Accepted", false)}, workflow.Done, "granted", 0, 1, 0},
-		"a pending guest":     {[]graphsim.User{guest("PendingAcceptance", false)}, workflow.Done, "granted", 1, 1, 1},
-		"a disabled guest":    {[]graphsim.User{guest("Accepted", true)}, workflow.Review, "guest-disabled", 0, 0, 0},
-		"a deleted guest":     {[]graphsim.User{{Mail: address, UserType: "Guest", CreationType: "Invitation", ExternalUserState: "Accepted", Deleted: true}}, workflow.Review, "guest-deleted", 0, 0, 0},
-		"an internal user":    {[]graphsim.User{{Mail: address, UserType: "Member"}}, workflow.Failed, "internal-user", 0, 0, 0},
-		"more than one guest": {[]graphsim.User{guest("Accepted", false), {Mail: "old@contoso.com", OtherMails: []string{address}, UserType: "Guest", CreationType: "Invitation", ExternalUserState: "Accepted"}}, workflow.Review, "several-users", 0, 0, 0},
+		"nobody":              {nil, request.Done, "granted", 1, 1, 1},
+		"an accepted guest":   {[]graphsim.User{guest("Accepted", false)}, request.Done, "granted", 0, 1, 0},
+		"a pending guest":     {[]graphsim.User{guest("PendingAcceptance", false)}, request.Done, "granted", 1, 1, 1},
+		"a disabled guest":    {[]graphsim.User{guest("Accepted", true)}, request.Review, "guest-disabled", 0, 0, 0},
+		"a deleted guest":     {[]graphsim.User{{Mail: address, UserType: "Guest", CreationType: "Invitation", ExternalUserState: "Accepted", Deleted: true}}, request.Review, "guest-deleted", 0, 0, 0},
+		"an internal user":    {[]graphsim.User{{Mail: address, UserType: "Member"}}, request.Failed, "internal-user", 0, 0, 0},
+		"more than one guest": {[]graphsim.User{guest("Accepted", false), {Mail: "old@contoso.com", OtherMails: []string{address}, UserType: "Guest", CreationType: "Invitation", ExternalUserState: "Accepted"}}, request.Review, "several-users", 0, 0, 0},
 	}
 	for name, test := range tests {
 		for _, mayRead := range []bool{true, false} {
@@ -82,13 +83,13 @@ func TestAPersonLetsADeletedGuestInAnew(t *testing.T) {
 	}
 	id := w.submit("ana@contoso.com")
 	w.settle(1)
-	w.wantState(id, workflow.Review)
+	w.wantState(id, request.Review)
 	_, err = w.desk().Approve(t.Context(), id, letIn, "")
 	if err != nil {
 		t.Fatal(err)
 	}
 	w.settle(1)
-	w.wantState(id, workflow.Done)
+	w.wantState(id, request.Done)
 	w.wantTenant(1, 1, 1)
 }
 
@@ -99,7 +100,7 @@ func TestNobodyWaitsForADirectoryThatCantSearchTheDeleted(t *testing.T) {
 		Status: 400, Code: "Request_UnsupportedQuery", Message: "Unsupported query."})
 	id := w.submit("ana@contoso.com")
 	w.deliverAll()
-	w.wantState(id, workflow.Done)
+	w.wantState(id, request.Done)
 }
 
 func TestALostAnswerIsNotForgottenWhileTheDirectoryCantBeAsked(t *testing.T) {
@@ -111,7 +112,7 @@ func TestALostAnswerIsNotForgottenWhileTheDirectoryCantBeAsked(t *testing.T) {
 		w.deliverAll()
 		w.order(graphsim.Fault{Match: graphsim.Match{Method: http.MethodGet, Path: "/v1.0/users"}, Times: 5, Status: status, Message: "Not now."})
 		w.settle(3)
-		w.wantState(id, workflow.Done)
+		w.wantState(id, request.Done)
 		w.wantTenant(1, 1, 0)
 		if !strings.Contains(strings.Join(w.whats(id), " "), "look-up-postponed") {
 			t.Errorf("%d: history %v", status, w.whats(id))
@@ -123,35 +124,35 @@ func TestALostAnswerIsNotForgottenWhileTheDirectoryCantBeAsked(t *testing.T) {
 func TestAnInvitedGuestWhoIsGone(t *testing.T) {
 	tests := map[string]struct {
 		change      func(*world, string)
-		want        workflow.State
+		want        request.State
 		what        string
 		invitations int
 	}{
-		"is there as before": {func(*world, string) {}, workflow.Done, "granted", 1},
+		"is there as before": {func(*world, string) {}, request.Done, "granted", 1},
 		"has accepted": {func(w *world, guest string) {
 			_ = w.tenant.ChangeUser(guest, func(u *graphsim.User) { u.ExternalUserState = "Accepted" })
-		}, workflow.Done, "granted", 1},
+		}, request.Done, "granted", 1},
 		"is disabled": {func(w *world, guest string) {
 			_ = w.tenant.ChangeUser(guest, func(u *graphsim.User) { u.Disabled = true })
-		}, workflow.Review, "guest-disabled", 1},
-		"is deleted": {func(w *world, guest string) { _ = w.tenant.DeleteUser(guest) }, workflow.Review, "guest-deleted", 1},
+		}, request.Review, "guest-disabled", 1},
+		"is deleted": {func(w *world, guest string) { _ = w.tenant.DeleteUser(guest) }, request.Review, "guest-deleted", 1},
 		"is one of two who hold the address now": {func(w *world, _ string) {
 			_, _ = w.tenant.AddUser(graphsim.User{Mail: "old@contoso.com", OtherMails: []string{"ana@contoso.com"}, UserType: "Guest", CreationType: "Invitation"})
 			w.now = w.now.Add(time.Minute)
-		}, workflow.Done, "granted", 1},
+		}, request.Done, "granted", 1},
 		"has been made an employee": {func(w *world, guest string) {
 			_ = w.tenant.ChangeUser(guest, func(u *graphsim.User) {
 				u.UserPrincipalName, u.CreationType, u.UserType, u.ExternalUserState = "ana@fabrikam.com", "", "Member", ""
 			})
-		}, workflow.Failed, "internal-user", 1},
+		}, request.Failed, "internal-user", 1},
 		"is gone, and another has come in": {func(w *world, guest string) {
 			_ = w.tenant.ChangeUser(guest, func(u *graphsim.User) { u.Mail, u.OtherMails = "other@contoso.com", nil })
 			_, _ = w.tenant.AddUser(graphsim.User{Mail: "ana@contoso.com", UserType: "Guest", CreationType: "Invitation", ExternalUserState: "Accepted"})
 			w.now = w.now.Add(time.Minute)
-		}, workflow.Done, "granted", 1},
+		}, request.Done, "granted", 1},
 		"is gone for good": {func(w *world, guest string) {
 			_ = w.tenant.ChangeUser(guest, func(u *graphsim.User) { u.Mail, u.OtherMails = "other@contoso.com", nil })
-		}, workflow.Review, "guest-gone", 1},
+		}, request.Review, "guest-gone", 1},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -159,7 +160,7 @@ func TestAnInvitedGuestWhoIsGone(t *testing.T) {
 			w.row("contoso.com", "row", "Action", "invite", "Groups", groupOne)
 			first := w.submit("ana@contoso.com")
 			w.settle(2)
-			test.change(w, w.wantState(first, workflow.Done).GuestID)
+			test.change(w, w.wantState(first, request.Done).GuestID)
 			again := w.submit("ana@contoso.com")
 			w.settle(1)
 			r := w.wantState(again, test.want)
@@ -173,7 +174,7 @@ func TestAnInvitedGuestWhoIsGone(t *testing.T) {
 			if other := r.GuestID != "" && r.GuestID != w.load(first).GuestID; other != (name == "is gone, and another has come in") {
 				t.Errorf("the guest is another: %v", other)
 			}
-			if r.State != workflow.Review || test.what == "guest-disabled" {
+			if r.State != request.Review || test.what == "guest-disabled" {
 				return
 			}
 			// A person lets the guest in anew.
@@ -182,14 +183,14 @@ func TestAnInvitedGuestWhoIsGone(t *testing.T) {
 				t.Fatal(err)
 			}
 			w.settle(1)
-			r = w.wantState(again, workflow.Done)
+			r = w.wantState(again, request.Done)
 			if r.GuestID == w.load(first).GuestID || r.RepeatOf != "" || len(w.tenant.Invitations()) != 2 {
 				t.Errorf("it is taken for a repeat: %+v, %d invitations", r, len(w.tenant.Invitations()))
 			}
 			// Whoever comes then is a repeat of that one.
 			third := w.submit("ana@contoso.com")
 			w.settle(2)
-			if r := w.wantState(third, workflow.Done); r.RepeatOf != again || len(w.tenant.Invitations()) != 2 {
+			if r := w.wantState(third, request.Done); r.RepeatOf != again || len(w.tenant.Invitations()) != 2 {
 				t.Errorf("%+v, %d invitations", r, len(w.tenant.Invitations()))
 			}
 		})
@@ -221,11 +222,11 @@ func TestARepeatGoesOnThoughTheDirectoryCantBeAskedForTheGuest(t *testing.T) {
 			if err != nil || gate.HeldUntil.After(w.now) != (name == "throttled") {
 				t.Errorf("gate %+v, %v", gate, err)
 			}
-			if waits := w.load(again).State == workflow.Inviting; waits != test.waits {
+			if waits := w.load(again).State == request.Inviting; waits != test.waits {
 				t.Errorf("waits: %v; history %v", waits, w.whats(again))
 			}
 			w.settle(3)
-			r := w.wantState(again, workflow.Done)
+			r := w.wantState(again, request.Done)
 			if r.RepeatOf != first || len(w.tenant.Invitations()) != 1 {
 				t.Errorf("%+v, %d invitations", r, len(w.tenant.Invitations()))
 			}
@@ -246,7 +247,7 @@ func TestAGuestWhoMayNotBeVisibleYetIsNotAskedFor(t *testing.T) {
 		before := w.tenant.Calls()["GET /v1.0/users"]
 		id := w.submit("ana@contoso.com")
 		w.deliverAll()
-		w.wantState(id, workflow.Done)
+		w.wantState(id, request.Done)
 		if asks := w.tenant.Calls()["GET /v1.0/users"] - before; asks != test.asks {
 			t.Errorf("%d look-ups after %v more", asks, test.after)
 		}

@@ -8,6 +8,7 @@ import (
 
 	"guestlist/handlers/policy"
 	"guestlist/handlers/problem"
+	"guestlist/handlers/request"
 )
 
 const (
@@ -32,7 +33,7 @@ type admission struct {
 }
 
 // admit returns the gate as it is after one more invitation, or why there may not be one now. It is a pure function.
-func admit(g Gate, now time.Time, pace Pace) (Gate, admission) {
+func admit(g request.Gate, now time.Time, pace request.Pace) (request.Gate, admission) {
 	if g.Cause != "" {
 		if g.ProbeAt.IsZero() {
 			return g, admission{wait: parkedLook, parked: true, why: "the breaker is open (" + string(g.Cause) + "): an admin must close it"}
@@ -69,7 +70,7 @@ const (
 )
 
 // heldFor returns for how long the directory still wants to be left alone.
-func heldFor(g Gate, now time.Time) time.Duration {
+func heldFor(g request.Gate, now time.Time) time.Duration {
 	left := g.HeldUntil.Sub(now)
 	if left > longestHold {
 		return 0
@@ -79,7 +80,7 @@ func heldFor(g Gate, now time.Time) time.Duration {
 
 // book is admit for who can wait up to patience: if only the pace or the directory's wish for rest stands in the way, and not for longer, the turn
 // after that is taken now. All who wait would otherwise ask again at the same moment, and all but one in vain.
-func book(g Gate, now time.Time, pace Pace, patience time.Duration) (Gate, admission) {
+func book(g request.Gate, now time.Time, pace request.Pace, patience time.Duration) (request.Gate, admission) {
 	next, verdict := admit(g, now, pace)
 	if verdict.wait == 0 || verdict.parked {
 		return next, verdict
@@ -100,7 +101,7 @@ func book(g Gate, now time.Time, pace Pace, patience time.Duration) (Gate, admis
 }
 
 // press returns the gate as it is after the directory has said how much of a limit is used.
-func press(g Gate, now time.Time, percent int) Gate {
+func press(g request.Gate, now time.Time, percent int) request.Gate {
 	g.Pressure, g.PressedAt = min(percent, maxPressure), now
 	return g
 }
@@ -119,7 +120,7 @@ const (
 // that nobody notices, and past any rate that the directory takes at 100 %. Between the two lies the rate at which the pressure stays as it
 // is, whatever the limit and however many calls a guest costs: for 3,000 writes in 150 s and two for a guest that is at 97 %. A steeper slope
 // would leave too little room for what is under way already.
-func slowdown(g Gate, now time.Time) time.Duration {
+func slowdown(g request.Gate, now time.Time) time.Duration {
 	if g.Pressure == 0 || now.Sub(g.PressedAt) > pressureLasts {
 		return 0
 	}
@@ -128,7 +129,7 @@ func slowdown(g Gate, now time.Time) time.Duration {
 }
 
 // hold returns the gate as it is after the directory has asked to be left alone until then.
-func hold(g Gate, now, until time.Time) Gate {
+func hold(g request.Gate, now, until time.Time) request.Gate {
 	if until.After(g.HeldUntil) || g.HeldUntil.Sub(now) > longestHold {
 		g.HeldUntil = until
 	}
@@ -137,7 +138,7 @@ func hold(g Gate, now, until time.Time) Gate {
 
 // open returns the gate with the breaker opened by the failure. One that is open takes on the newer failure, with its next probe; but where only a
 // person may close it, it stays as it is: a lesser failure must not let a probe through.
-func open(g Gate, now time.Time, failure *problem.Error, probe bool) Gate {
+func open(g request.Gate, now time.Time, failure *problem.Error, probe bool) request.Gate {
 	if g.Cause != "" && g.ProbeAt.IsZero() {
 		return g
 	}

@@ -5,29 +5,30 @@ import (
 	"time"
 
 	"guestlist/handlers/problem"
+	"guestlist/handlers/request"
 )
 
 func TestTheGateAdmits(t *testing.T) {
 	noon := time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
 	const day = "2026-05-04"
 	tests := map[string]struct {
-		gate Gate
-		pace Pace
+		gate request.Gate
+		pace request.Pace
 		want admission // Why is not compared
 		sent int
 	}{
-		"the first invitation ever":          {Gate{}, Pace{Daily: 2}, admission{}, 1},
-		"the last of the day":                {Gate{Day: day, Sent: 1}, Pace{Daily: 2}, admission{}, 2},
-		"one more than the day has":          {Gate{Day: day, Sent: 2}, Pace{Daily: 2}, admission{wait: 12 * time.Hour, parked: true}, 2},
-		"the first of a new day":             {Gate{Day: "2026-05-03", Sent: 2}, Pace{Daily: 2}, admission{}, 1},
-		"any number":                         {Gate{Day: day, Sent: 9999}, Pace{}, admission{}, 10000},
-		"too close to the one before":        {Gate{Day: day, Sent: 1, NextAt: noon.Add(time.Second)}, Pace{}, admission{wait: time.Second}, 1},
-		"just far enough from it":            {Gate{Day: day, Sent: 1, NextAt: noon}, Pace{}, admission{}, 2},
-		"breaker open, to be probed later":   {Gate{Cause: problem.DirectoryForbidden, ProbeAt: noon.Add(time.Minute)}, Pace{}, admission{wait: time.Minute, parked: true}, 0},
-		"breaker open, to be probed now":     {Gate{Cause: problem.DirectoryForbidden, ProbeAt: noon}, Pace{}, admission{probe: true}, 1},
-		"breaker open until an admin acts":   {Gate{Cause: problem.DirectorySuspicious}, Pace{}, admission{wait: parkedLook, parked: true}, 0},
-		"no probe once the budget is spent":  {Gate{Cause: problem.DirectoryForbidden, ProbeAt: noon, Day: day, Sent: 2}, Pace{Daily: 2}, admission{wait: 12 * time.Hour, parked: true}, 2},
-		"no probe while the directory waits": {Gate{Cause: problem.DirectoryForbidden, ProbeAt: noon, Day: day, NextAt: noon.Add(time.Minute)}, Pace{}, admission{wait: time.Minute}, 0},
+		"the first invitation ever":          {request.Gate{}, request.Pace{Daily: 2}, admission{}, 1},
+		"the last of the day":                {request.Gate{Day: day, Sent: 1}, request.Pace{Daily: 2}, admission{}, 2},
+		"one more than the day has":          {request.Gate{Day: day, Sent: 2}, request.Pace{Daily: 2}, admission{wait: 12 * time.Hour, parked: true}, 2},
+		"the first of a new day":             {request.Gate{Day: "2026-05-03", Sent: 2}, request.Pace{Daily: 2}, admission{}, 1},
+		"any number":                         {request.Gate{Day: day, Sent: 9999}, request.Pace{}, admission{}, 10000},
+		"too close to the one before":        {request.Gate{Day: day, Sent: 1, NextAt: noon.Add(time.Second)}, request.Pace{}, admission{wait: time.Second}, 1},
+		"just far enough from it":            {request.Gate{Day: day, Sent: 1, NextAt: noon}, request.Pace{}, admission{}, 2},
+		"breaker open, to be probed later":   {request.Gate{Cause: problem.DirectoryForbidden, ProbeAt: noon.Add(time.Minute)}, request.Pace{}, admission{wait: time.Minute, parked: true}, 0},
+		"breaker open, to be probed now":     {request.Gate{Cause: problem.DirectoryForbidden, ProbeAt: noon}, request.Pace{}, admission{probe: true}, 1},
+		"breaker open until an admin acts":   {request.Gate{Cause: problem.DirectorySuspicious}, request.Pace{}, admission{wait: parkedLook, parked: true}, 0},
+		"no probe once the budget is spent":  {request.Gate{Cause: problem.DirectoryForbidden, ProbeAt: noon, Day: day, Sent: 2}, request.Pace{Daily: 2}, admission{wait: 12 * time.Hour, parked: true}, 2},
+		"no probe while the directory waits": {request.Gate{Cause: problem.DirectoryForbidden, ProbeAt: noon, Day: day, NextAt: noon.Add(time.Minute)}, request.Pace{}, admission{wait: time.Minute}, 0},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -52,7 +53,7 @@ func TestTheGateAdmits(t *testing.T) {
 
 func TestABreakerOpensOnceAndCloses(t *testing.T) {
 	now := time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
-	gate := Gate{Day: "2026-05-04", Sent: 7, Version: "v"}
+	gate := request.Gate{Day: "2026-05-04", Sent: 7, Version: "v"}
 	gate = open(gate, now, &problem.Error{Code: problem.DirectoryQuota, Ref: "r1"}, true)
 	if gate.Cause != problem.DirectoryQuota || !gate.OpenedAt.Equal(now) || !gate.ProbeAt.Equal(now.Add(probeEvery)) {
 		t.Errorf("opened: %+v", gate)
@@ -61,7 +62,7 @@ func TestABreakerOpensOnceAndCloses(t *testing.T) {
 	if gate.Cause != problem.DirectorySuspicious || !gate.OpenedAt.Equal(now) || !gate.ProbeAt.IsZero() {
 		t.Errorf("opened again: %+v", gate)
 	}
-	if got, want := gate.Close("desk", now), (Gate{Day: "2026-05-04", Sent: 7, Version: "v", ClosedBy: "desk", ClosedAt: now}); got != want {
+	if got, want := gate.Close("desk", now), (request.Gate{Day: "2026-05-04", Sent: 7, Version: "v", ClosedBy: "desk", ClosedAt: now}); got != want {
 		t.Errorf("closed: %+v, want %+v", got, want)
 	}
 }
@@ -70,35 +71,35 @@ func TestPressureSlowsDown(t *testing.T) {
 	now := time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
 	last := time.Duration(0)
 	for percent := 80; percent <= 180; percent += 5 {
-		got := slowdown(press(Gate{}, now, percent), now.Add(time.Second))
+		got := slowdown(press(request.Gate{}, now, percent), now.Add(time.Second))
 		if got <= last && got < maxSlowdown || got > maxSlowdown {
 			t.Errorf("at %d %%: %v after %v", percent, got, last)
 		}
 		last = got
 	}
-	if d := slowdown(press(Gate{}, now, 80), now); d > 5*time.Millisecond {
+	if d := slowdown(press(request.Gate{}, now, 80), now); d > 5*time.Millisecond {
 		t.Errorf("the first word on a limit costs %v", d)
 	}
 	// At the limit it is slower than any limit of writes that the directory publishes (3,000 in 150 s).
-	if d := slowdown(press(Gate{}, now, 100), now); d < 50*time.Millisecond {
+	if d := slowdown(press(request.Gate{}, now, 100), now); d < 50*time.Millisecond {
 		t.Errorf("at the limit it still sends one every %v", d)
 	}
-	if d := slowdown(press(Gate{}, now, 150), now.Add(pressureLasts+time.Second)); d != 0 {
+	if d := slowdown(press(request.Gate{}, now, 150), now.Add(pressureLasts+time.Second)); d != 0 {
 		t.Errorf("an old word on a limit costs %v", d)
 	}
-	if got := press(Gate{}, now, 1_000_000).Pressure; got != maxPressure {
+	if got := press(request.Gate{}, now, 1_000_000).Pressure; got != maxPressure {
 		t.Errorf("pressure %d", got)
 	}
 }
 
 func TestADirectoryThatAsksForRestGetsIt(t *testing.T) {
 	now := time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
-	gate := hold(hold(Gate{}, now, now.Add(time.Minute)), now, now.Add(time.Second))
-	_, verdict := admit(gate, now, Pace{})
+	gate := hold(hold(request.Gate{}, now, now.Add(time.Minute)), now, now.Add(time.Second))
+	_, verdict := admit(gate, now, request.Pace{})
 	if verdict.wait != time.Minute || verdict.parked {
 		t.Errorf("%+v", verdict)
 	}
-	_, verdict = admit(gate, now.Add(time.Minute), Pace{})
+	_, verdict = admit(gate, now.Add(time.Minute), request.Pace{})
 	if verdict.wait != 0 {
 		t.Errorf("%+v", verdict)
 	}
@@ -106,7 +107,7 @@ func TestADirectoryThatAsksForRestGetsIt(t *testing.T) {
 
 func TestAnOpenBreakerKeepsTheGraverCause(t *testing.T) {
 	now := time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
-	gate := open(Gate{}, now, &problem.Error{Code: problem.DirectorySuspicious, Ref: "r1"}, false)
+	gate := open(request.Gate{}, now, &problem.Error{Code: problem.DirectorySuspicious, Ref: "r1"}, false)
 	// An instance that gets no token a minute later must not make it one that a probe may close.
 	after := open(gate, now.Add(time.Minute), &problem.Error{Code: problem.DirectoryForbidden, Ref: "r2"}, true)
 	if after != gate {
@@ -116,15 +117,15 @@ func TestAnOpenBreakerKeepsTheGraverCause(t *testing.T) {
 
 func TestAWrongClockStopsNobodyForLong(t *testing.T) {
 	noon := time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
-	pace := Pace{Spacing: time.Second}
+	pace := request.Pace{Spacing: time.Second}
 	// An instance whose clock was a year ahead has sent one.
-	ahead, _ := admit(Gate{}, noon.AddDate(1, 0, 0), pace)
+	ahead, _ := admit(request.Gate{}, noon.AddDate(1, 0, 0), pace)
 	next, verdict := admit(ahead, noon, pace)
 	if verdict.wait != 0 || !next.NextAt.Equal(noon.Add(time.Second)) {
 		t.Errorf("waits %v, the next one may go at %v", verdict.wait, next.NextAt)
 	}
 	// It has been told to leave the directory alone, too.
-	held := hold(Gate{}, noon.AddDate(1, 0, 0), noon.AddDate(1, 0, 0).Add(time.Hour))
+	held := hold(request.Gate{}, noon.AddDate(1, 0, 0), noon.AddDate(1, 0, 0).Add(time.Hour))
 	_, verdict = admit(held, noon, pace)
 	if verdict.wait != 0 {
 		t.Errorf("left alone for %v", verdict.wait)
@@ -134,7 +135,7 @@ func TestAWrongClockStopsNobodyForLong(t *testing.T) {
 		t.Errorf("the directory's own word is taken for %v", verdict.wait)
 	}
 	// What was booked by honest clocks counts.
-	booked := Gate{Day: "2026-05-04", NextAt: noon.Add(maxShortWait)}
+	booked := request.Gate{Day: "2026-05-04", NextAt: noon.Add(maxShortWait)}
 	_, verdict = admit(booked, noon, pace)
 	if verdict.wait != maxShortWait {
 		t.Errorf("waits %v", verdict.wait)
@@ -146,25 +147,25 @@ func TestATurnIsBookedForWhoCanWait(t *testing.T) {
 	const day, patience = "2026-05-04", 10 * time.Second
 	in := func(d time.Duration) time.Time { return noon.Add(d) }
 	tests := map[string]struct {
-		gate Gate
+		gate request.Gate
 		turn time.Duration // 0: none is booked
 		wait time.Duration
 	}{
-		"at once":                        {Gate{Day: day}, 0, 0},
-		"after the pace":                 {Gate{Day: day, NextAt: in(3 * time.Second)}, 3 * time.Second, 0},
-		"after the directory's rest":     {Gate{Day: day, HeldUntil: in(5 * time.Second)}, 5 * time.Second, 0},
-		"after the longer of the two":    {Gate{Day: day, NextAt: in(3 * time.Second), HeldUntil: in(5 * time.Second)}, 5 * time.Second, 0},
-		"the other way round":            {Gate{Day: day, NextAt: in(5 * time.Second), HeldUntil: in(3 * time.Second)}, 5 * time.Second, 0},
-		"as long as there is patience":   {Gate{Day: day, NextAt: in(patience)}, patience, 0},
-		"no longer":                      {Gate{Day: day, NextAt: in(patience + 1)}, 0, patience + 1},
-		"not before a probe":             {Gate{Day: day, NextAt: in(time.Second), Cause: problem.DirectoryQuota, ProbeAt: noon}, 0, time.Second},
-		"not while the breaker is open":  {Gate{Day: day, Cause: problem.DirectorySuspicious}, 0, parkedLook},
-		"not when the budget is spent":   {Gate{Day: day, Sent: 9}, 0, 12 * time.Hour},
-		"the last of the day is the day": {Gate{Day: day, Sent: 8, NextAt: in(time.Second)}, time.Second, 0},
+		"at once":                        {request.Gate{Day: day}, 0, 0},
+		"after the pace":                 {request.Gate{Day: day, NextAt: in(3 * time.Second)}, 3 * time.Second, 0},
+		"after the directory's rest":     {request.Gate{Day: day, HeldUntil: in(5 * time.Second)}, 5 * time.Second, 0},
+		"after the longer of the two":    {request.Gate{Day: day, NextAt: in(3 * time.Second), HeldUntil: in(5 * time.Second)}, 5 * time.Second, 0},
+		"the other way round":            {request.Gate{Day: day, NextAt: in(5 * time.Second), HeldUntil: in(3 * time.Second)}, 5 * time.Second, 0},
+		"as long as there is patience":   {request.Gate{Day: day, NextAt: in(patience)}, patience, 0},
+		"no longer":                      {request.Gate{Day: day, NextAt: in(patience + 1)}, 0, patience + 1},
+		"not before a probe":             {request.Gate{Day: day, NextAt: in(time.Second), Cause: problem.DirectoryQuota, ProbeAt: noon}, 0, time.Second},
+		"not while the breaker is open":  {request.Gate{Day: day, Cause: problem.DirectorySuspicious}, 0, parkedLook},
+		"not when the budget is spent":   {request.Gate{Day: day, Sent: 9}, 0, 12 * time.Hour},
+		"the last of the day is the day": {request.Gate{Day: day, Sent: 8, NextAt: in(time.Second)}, time.Second, 0},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			next, got := book(test.gate, noon, Pace{Daily: 9, Spacing: 2 * time.Second}, patience)
+			next, got := book(test.gate, noon, request.Pace{Daily: 9, Spacing: 2 * time.Second}, patience)
 			if got.turn != test.turn || got.wait != test.wait {
 				t.Errorf("turn %v, wait %v, want %v, %v", got.turn, got.wait, test.turn, test.wait)
 			}

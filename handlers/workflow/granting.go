@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"guestlist/handlers/problem"
+	"guestlist/handlers/request"
 )
 
 // forbiddenWait is how long to leave a group alone that the app may not change. Only an admin can change that.
@@ -38,7 +39,7 @@ func (w *work) grant(ctx context.Context) (bool, error) {
 	for i := range r.Grants {
 		// Each attempt begins with another group: one whose answer stays away would keep those behind it waiting for ever.
 		grant := &r.Grants[(i+r.Attempt)%len(r.Grants)]
-		if grant.State != GrantPending {
+		if grant.State != request.GrantPending {
 			continue
 		}
 		err := w.addMember(ctx, grant)
@@ -52,7 +53,7 @@ func (w *work) grant(ctx context.Context) (bool, error) {
 		}
 		switch code := problem.CodeOf(err); {
 		case err == nil:
-		case (code == problem.DirectoryGroupForbidden || code == problem.DirectoryForbidden) && grant.mayBeForbidden(w.config.Now()):
+		case (code == problem.DirectoryGroupForbidden || code == problem.DirectoryForbidden) && mayBeForbidden(grant, w.config.Now()):
 			w.grantLog(ctx, grant, err)
 			forbidden = grant.Group + "; an admin must look at it" + ref(problem.From(err))
 		default:
@@ -69,19 +70,19 @@ func (w *work) grant(ctx context.Context) (bool, error) {
 }
 
 // mayBeForbidden reports whether there is time left for an admin to let the app change the group. A time that a wrong clock wrote leaves none.
-func (g *Grant) mayBeForbidden(now time.Time) bool {
+func mayBeForbidden(g *request.Grant, now time.Time) bool {
 	if g.Forbidden.IsZero() {
 		g.Forbidden = now.UTC()
 	}
 	return now.Sub(g.Forbidden).Abs() < forbiddenPatience
 }
 
-func (w *work) grantLog(ctx context.Context, grant *Grant, cause error) {
+func (w *work) grantLog(ctx context.Context, grant *request.Grant, cause error) {
 	w.log.ErrorContext(ctx, "a group membership was not added", "group", grant.Group, "code", problem.CodeOf(cause), "attempt", w.Request.Attempt, "error", cause)
 }
 
 // addMember adds the guest to one group and marks the grant with what came of it.
-func (w *work) addMember(ctx context.Context, grant *Grant) error {
+func (w *work) addMember(ctx context.Context, grant *request.Grant) error {
 	added, err := w.config.Directory.AddMember(ctx, grant.Group, w.Request.GuestID)
 	if err != nil {
 		return err
@@ -89,9 +90,9 @@ func (w *work) addMember(ctx context.Context, grant *Grant) error {
 	grant.Forbidden = time.Time{}
 	switch {
 	case added:
-		grant.State = GrantAdded
+		grant.State = request.GrantAdded
 	default:
-		grant.State = GrantPresent
+		grant.State = request.GrantPresent
 		if w.resumed {
 			grant.Note = "found present on a second look: an earlier attempt whose answer was lost may have added it"
 		}
@@ -100,25 +101,25 @@ func (w *work) addMember(ctx context.Context, grant *Grant) error {
 }
 
 // grantFailed records why one grant did not come about. It reports whether the request now waits.
-func (w *work) grantFailed(ctx context.Context, grant *Grant, cause error) (waiting bool, err error) {
+func (w *work) grantFailed(ctx context.Context, grant *request.Grant, cause error) (waiting bool, err error) {
 	failure := problem.From(cause)
 	r := &w.Request
 	w.grantLog(ctx, grant, cause)
 	switch failure.Code {
 	case problem.DirectoryRefused:
-		grant.State = GrantFailed
+		grant.State = request.GrantFailed
 		grant.Note = failure.Detail + ref(failure)
 		return false, nil
 	case problem.DirectoryNotReplicated:
 		if r.Attempt >= minTries && w.config.Now().Sub(r.Since) >= patience {
-			grant.State = GrantFailed
+			grant.State = request.GrantFailed
 			grant.Note = "the directory still did not know the guest when it was given up" + ref(failure)
 			return false, nil
 		}
 		_, err = w.wait(ctx, replicating.after(r.Attempt, failure.RetryAfter), "not-visible", "the directory does not know the guest everywhere yet")
 		return true, err
 	case problem.DirectoryGroupForbidden, problem.DirectoryForbidden:
-		grant.State = GrantFailed
+		grant.State = request.GrantFailed
 		grant.Note = "the app may not add members to this group" + ref(failure)
 		return false, nil
 	case problem.DirectoryThrottled:
@@ -129,7 +130,7 @@ func (w *work) grantFailed(ctx context.Context, grant *Grant, cause error) (wait
 			grant.Unknown++
 		}
 		if grant.Unknown > maxUnknown {
-			grant.State = GrantFailed
+			grant.State = request.GrantFailed
 			grant.Note = "the directory gave no answer that could be understood, in several attempts" + ref(failure)
 			return false, nil
 		}
@@ -145,9 +146,9 @@ func (w *work) granted(ctx context.Context) (bool, error) {
 	var added, present, failed int
 	for _, grant := range w.Request.Grants {
 		switch grant.State {
-		case GrantAdded:
+		case request.GrantAdded:
 			added++
-		case GrantPresent:
+		case request.GrantPresent:
 			present++
 		default:
 			failed++
@@ -159,9 +160,9 @@ func (w *work) granted(ctx context.Context) (bool, error) {
 	}
 	summary := strconv.Itoa(added) + memberships + " added, " + strconv.Itoa(present) + " there before, " + strconv.Itoa(failed) + " refused"
 	if failed > 0 {
-		w.transition(Failed, "granted", "the guest is invited, but not every group took the guest: "+summary)
+		w.transition(request.Failed, "granted", "the guest is invited, but not every group took the guest: "+summary)
 	} else {
-		w.transition(Done, "granted", summary)
+		w.transition(request.Done, "granted", summary)
 	}
 	return w.finish(ctx)
 }

@@ -7,6 +7,7 @@ import (
 
 	"guestlist/handlers/policy"
 	"guestlist/handlers/problem"
+	"guestlist/handlers/request"
 	"guestlist/handlers/submission"
 )
 
@@ -47,7 +48,7 @@ func (w *work) invite(ctx context.Context) (bool, error) {
 
 // repeat goes on with the guest whom an earlier request for the address brought in. That may be long ago, so the directory is asked whether the guest is
 // still there and may still come in: whom somebody has removed or shut out since is up to a person, as at a first sign-up.
-func (w *work) repeat(ctx context.Context, claim Claim) (bool, error) {
+func (w *work) repeat(ctx context.Context, claim request.Claim) (bool, error) {
 	const earlier = "the address was invited by request "
 	known := func() (bool, error) {
 		return w.invited(ctx, claim, "repeat", earlier+string(claim.Owner)+"; no second invitation")
@@ -72,23 +73,23 @@ func (w *work) repeat(ctx context.Context, claim Claim) (bool, error) {
 		return known()
 	}
 	switch {
-	case !seen, holder.Kind == SeveralUsers:
+	case !seen, holder.Kind == request.SeveralUsers:
 		return known()
 	// In what follows the claim stays another's, and no seat was taken.
-	case holder.Kind == DisabledGuest:
-		w.transition(Review, "guest-disabled", guestDisabled)
+	case holder.Kind == request.DisabledGuest:
+		w.transition(request.Review, "guest-disabled", guestDisabled)
 		return w.finish(ctx)
-	case holder.Kind == InternalUser:
-		w.transition(Failed, "internal-user", internalUser)
+	case holder.Kind == request.InternalUser:
+		w.transition(request.Failed, "internal-user", internalUser)
 		return w.finish(ctx)
-	case holder.Kind == DeletedGuest && w.Request.Approval == nil:
-		w.transition(Review, "guest-deleted", guestDeleted)
+	case holder.Kind == request.DeletedGuest && w.Request.Approval == nil:
+		w.transition(request.Review, "guest-deleted", guestDeleted)
 		return w.finish(ctx)
-	case holder.Kind == NoUser && w.Request.Approval == nil:
-		w.transition(Review, "guest-gone", guestGone)
+	case holder.Kind == request.NoUser && w.Request.Approval == nil:
+		w.transition(request.Review, "guest-gone", guestGone)
 		return w.finish(ctx)
 	case holder.ID == claim.GuestID:
-		if holder.Kind == AcceptedGuest {
+		if holder.Kind == request.AcceptedGuest {
 			w.Request.Joined = w.config.Now()
 		}
 		return known()
@@ -100,14 +101,14 @@ func (w *work) repeat(ctx context.Context, claim Claim) (bool, error) {
 	if err == nil && !owner.State.Ended() {
 		return known()
 	}
-	w.transition(Inviting, "invited-anew", earlier+string(claim.Owner)+", and that guest is no longer there")
+	w.transition(request.Inviting, "invited-anew", earlier+string(claim.Owner)+", and that guest is no longer there")
 	claim.Owner, claim.GuestID = w.Request.ID, ""
 	return w.begin(ctx, claim)
 }
 
 // inherit takes over the claim of a request that has ended without a guest: it was left behind by a process that ended in between. Whoever asks
 // for the address next would wait for ever. free says that the claim is ours now.
-func (w *work) inherit(ctx context.Context, claim Claim) (taken Claim, free bool, err error) {
+func (w *work) inherit(ctx context.Context, claim request.Claim) (taken request.Claim, free bool, err error) {
 	if w.config.Now().Sub(claim.IntentAt) < w.config.IntentLease {
 		return claim, false, nil
 	}
@@ -134,7 +135,7 @@ func (w *work) inherit(ctx context.Context, claim Claim) (taken Claim, free bool
 }
 
 // resume goes on under a claim of ours that an earlier call made.
-func (w *work) resume(ctx context.Context, claim Claim) (bool, error) {
+func (w *work) resume(ctx context.Context, claim request.Claim) (bool, error) {
 	if claim.IntentAt.IsZero() {
 		return w.begin(ctx, claim)
 	}
@@ -146,7 +147,7 @@ func (w *work) resume(ctx context.Context, claim Claim) (bool, error) {
 }
 
 // lookUp finds out what came of an invitation whose answer was lost.
-func (w *work) lookUp(ctx context.Context, claim Claim) (bool, error) {
+func (w *work) lookUp(ctx context.Context, claim request.Claim) (bool, error) {
 	guestID, err := w.config.Directory.FindGuest(ctx, w.Request.Submission.Email)
 	switch code := problem.CodeOf(err); {
 	case err == nil && guestID != "":
@@ -157,18 +158,18 @@ func (w *work) lookUp(ctx context.Context, claim Claim) (bool, error) {
 		}
 		return w.invited(ctx, claim, "invited", "the directory shows the guest: the invitation whose answer was lost had succeeded")
 	case err == nil:
-		w.transition(Inviting, "not-found", "the directory shows no guest; the invitation is sent again")
+		w.transition(request.Inviting, "not-found", "the directory shows no guest; the invitation is sent again")
 	case code == problem.DirectoryReadForbidden, code == problem.DirectoryForbidden:
 		// Without the right to read users a second mail is possible here, a second guest is not: the directory keeps one per address.
 		w.tellDegraded(ctx)
-		w.transition(Inviting, "not-looked-up", "the app may not read users; the invitation is sent again")
+		w.transition(request.Inviting, "not-looked-up", "the app may not read users; the invitation is sent again")
 	default:
 		// The intent stays: without an answer nobody knows whether the guest has a mail already.
 		failure := problem.From(err)
 		w.log.ErrorContext(ctx, "the directory could not be asked for the guest", "code", code, "attempt", w.Request.Attempt, "error", err)
 		if w.givenUp(code) {
 			// So does the claim: when a person takes the request up again, the directory is asked again.
-			w.transition(Failed, "not-looked-up", "an invitation was begun, and what came of it the directory did not say in several attempts: "+failure.Detail+ref(failure))
+			w.transition(request.Failed, "not-looked-up", "an invitation was begun, and what came of it the directory did not say in several attempts: "+failure.Detail+ref(failure))
 			return w.finish(ctx)
 		}
 		if code == problem.DirectoryThrottled {
@@ -181,7 +182,7 @@ func (w *work) lookUp(ctx context.Context, claim Claim) (bool, error) {
 }
 
 // begin renews the intent. Of two instances that try, one gets a Conflict.
-func (w *work) begin(ctx context.Context, claim Claim) (bool, error) {
+func (w *work) begin(ctx context.Context, claim request.Claim) (bool, error) {
 	claim.IntentAt = w.config.Now()
 	claim, err := w.config.Store.UpdateClaim(ctx, w.Request.Submission.Email, claim)
 	if err != nil {
@@ -191,7 +192,7 @@ func (w *work) begin(ctx context.Context, claim Claim) (bool, error) {
 }
 
 // send issues the invitation under an intent that is ours, and records what came of it.
-func (w *work) send(ctx context.Context, claim Claim) (bool, error) {
+func (w *work) send(ctx context.Context, claim request.Claim) (bool, error) {
 	r := &w.Request
 	terms := r.Terms()
 	if terms == nil {
@@ -209,7 +210,7 @@ func (w *work) send(ctx context.Context, claim Claim) (bool, error) {
 	if err != nil {
 		return w.directoryFailed(ctx, claim, err)
 	}
-	if holder.Kind == PendingGuest && !w.doubt.IsZero() {
+	if holder.Kind == request.PendingGuest && !w.doubt.IsZero() {
 		// The guest of the attempt whose answer was lost has become visible since.
 		claim.GuestID = holder.ID
 		claim, err = w.config.Store.UpdateClaim(ctx, r.Submission.Email, claim)
@@ -218,21 +219,21 @@ func (w *work) send(ctx context.Context, claim Claim) (bool, error) {
 		}
 		return w.invited(ctx, claim, "invited", "the directory shows the guest: the invitation whose answer was lost had succeeded")
 	}
-	if terms.SendInvitation && r.Approval == nil && claim.Mails > 0 && (holder.Kind == NoUser || holder.Kind == PendingGuest) {
+	if terms.SendInvitation && r.Approval == nil && claim.Mails > 0 && (holder.Kind == request.NoUser || holder.Kind == request.PendingGuest) {
 		done, more, err := w.spare(ctx, claim, holder, seen)
 		if done || err != nil {
 			return more, err
 		}
 	}
 	switch holder.Kind {
-	case NoUser, PendingGuest:
+	case request.NoUser, request.PendingGuest:
 		// Inviting again finds the pending guest and sends the mail once more.
-	case DeletedGuest:
+	case request.DeletedGuest:
 		if r.Approval == nil {
-			return w.turnDown(ctx, claim, Review, "guest-deleted", guestDeleted)
+			return w.turnDown(ctx, claim, request.Review, "guest-deleted", guestDeleted)
 		}
 		// A person has seen that and lets the guest in all the same.
-	case AcceptedGuest:
+	case request.AcceptedGuest:
 		claim.GuestID = holder.ID
 		claim, err = w.config.Store.UpdateClaim(ctx, r.Submission.Email, claim)
 		if err != nil {
@@ -240,12 +241,12 @@ func (w *work) send(ctx context.Context, claim Claim) (bool, error) {
 		}
 		w.Request.Joined = w.config.Now()
 		return w.invited(ctx, claim, "known", "the guest was there before and has accepted; no invitation is needed")
-	case InternalUser:
-		return w.turnDown(ctx, claim, Failed, "internal-user", internalUser)
-	case DisabledGuest:
-		return w.turnDown(ctx, claim, Review, "guest-disabled", guestDisabled)
+	case request.InternalUser:
+		return w.turnDown(ctx, claim, request.Failed, "internal-user", internalUser)
+	case request.DisabledGuest:
+		return w.turnDown(ctx, claim, request.Review, "guest-disabled", guestDisabled)
 	default:
-		return w.turnDown(ctx, claim, Review, "several-users", severalUsers)
+		return w.turnDown(ctx, claim, request.Review, "several-users", severalUsers)
 	}
 	seated, err := w.takeSeat(ctx)
 	if err != nil {
@@ -253,7 +254,7 @@ func (w *work) send(ctx context.Context, claim Claim) (bool, error) {
 	}
 	if !seated {
 		// As over any limit, a person decides.
-		return w.turnDown(ctx, claim, Review, "full", "the last seat of the deciding row went to somebody else, so a person decides")
+		return w.turnDown(ctx, claim, request.Review, "full", "the last seat of the deciding row went to somebody else, so a person decides")
 	}
 	admitted, err := w.admit(ctx)
 	if err != nil {
@@ -290,12 +291,12 @@ func (w *work) send(ctx context.Context, claim Claim) (bool, error) {
 
 // spare keeps an address from another mail that has had one by a request which was withdrawn since: otherwise whoever signs somebody up, withdraws and
 // signs up again sends mail at will. done says that the invitation is not to be sent now.
-func (w *work) spare(ctx context.Context, claim Claim, holder User, seen bool) (done, more bool, err error) {
+func (w *work) spare(ctx context.Context, claim request.Claim, holder request.User, seen bool) (done, more bool, err error) {
 	rest := claim.MailedAt.Add(mailRest).Sub(w.config.Now())
 	switch {
 	case rest <= 0 && claim.Mails < maxMails:
 		return false, false, nil
-	case holder.Kind == PendingGuest:
+	case holder.Kind == request.PendingGuest:
 		claim.GuestID = holder.ID
 		claim, err = w.config.Store.UpdateClaim(ctx, w.Request.Submission.Email, claim)
 		if err != nil {
@@ -312,7 +313,7 @@ func (w *work) spare(ctx context.Context, claim Claim, holder User, seen bool) (
 		more, err = w.wait(ctx, rest, "mail-rests", "the address had a mail lately by a request that was withdrawn; the next one waits")
 		return true, more, err
 	case !seen:
-		more, err = w.turnDown(ctx, claim, Review, "mails-spent", fmt.Sprintf("the address has had %d mails, and who holds it can't be looked up, so a person decides", claim.Mails))
+		more, err = w.turnDown(ctx, claim, request.Review, "mails-spent", fmt.Sprintf("the address has had %d mails, and who holds it can't be looked up, so a person decides", claim.Mails))
 		return true, more, err
 	}
 	// The guest is gone from the directory, which nobody outside can bring about.
@@ -320,7 +321,7 @@ func (w *work) spare(ctx context.Context, claim Claim, holder User, seen bool) (
 }
 
 // release gives the claim back. What is known of the mails stays, without the guest: see spare.
-func (w *work) release(ctx context.Context, claim Claim) error {
+func (w *work) release(ctx context.Context, claim request.Claim) error {
 	if claim.Mails == 0 {
 		return w.config.Store.Release(ctx, w.Request.Submission.Email, claim)
 	}
@@ -332,7 +333,7 @@ func (w *work) release(ctx context.Context, claim Claim) error {
 // confirm makes sure, right before the invitation is sent, that it is still up to this call: that the intent is young enough for nobody to
 // take over while it is on its way, and that the request stands as this call knows it. A call can be slow, and its message come twice: meanwhile
 // another may have done it all, and a person may have ended the request. It is a Conflict if so.
-func (w *work) confirm(ctx context.Context, claim Claim) (Claim, error) {
+func (w *work) confirm(ctx context.Context, claim request.Claim) (request.Claim, error) {
 	if w.config.Now().Sub(claim.IntentAt) > w.config.IntentLease/4 {
 		claim.IntentAt = w.config.Now()
 		renewed, err := w.config.Store.UpdateClaim(ctx, w.Request.Submission.Email, claim)
@@ -359,10 +360,10 @@ func (w *work) confirm(ctx context.Context, claim Claim) (Claim, error) {
 }
 
 // unchanged returns the request as it is stored now, with a Conflict if it is not as this call knows it.
-func (w *work) unchanged(ctx context.Context) (Request, error) {
+func (w *work) unchanged(ctx context.Context) (request.Request, error) {
 	present, err := w.config.Store.Load(ctx, w.Request.ID)
 	if err != nil {
-		return Request{}, fmt.Errorf("looking at the request again: %w", err)
+		return request.Request{}, fmt.Errorf("looking at the request again: %w", err)
 	}
 	if present.Version != w.Request.Version {
 		return present, problem.New(problem.Conflict, "request %s was changed meanwhile", w.Request.ID)
@@ -373,7 +374,7 @@ func (w *work) unchanged(ctx context.Context) (Request, error) {
 // post asks the directory to invite the guest on the terms.
 func (w *work) post(ctx context.Context, terms policy.Terms) (guestID string, err error) {
 	s := w.Request.Submission
-	invitation := Invitation{
+	invitation := request.Invitation{
 		Address:         s.Email,
 		DisplayName:     s.Name(),
 		RedirectURL:     firstNonEmpty(terms.RedirectURL, w.config.RedirectURL),
@@ -392,14 +393,14 @@ func (w *work) post(ctx context.Context, terms policy.Terms) (guestID string, er
 
 // findUser finds out who holds the address, or held it until lately. Without the right to read users nobody is seen, and the answer to the
 // invitation has to tell.
-func (w *work) findUser(ctx context.Context) (holder User, seen bool, err error) {
+func (w *work) findUser(ctx context.Context) (holder request.User, seen bool, err error) {
 	holder, err = w.config.Users.FindUser(ctx, w.Request.Submission.Email)
-	if err == nil && holder.Kind == NoUser {
+	if err == nil && holder.Kind == request.NoUser {
 		var deleted []string
 		deleted, err = w.config.Users.FindDeletedGuests(ctx, w.Request.Submission.Email)
 		switch code := problem.CodeOf(err); {
 		case len(deleted) > 0:
-			holder = User{Kind: DeletedGuest}
+			holder = request.User{Kind: request.DeletedGuest}
 		case code == problem.DirectoryRefused, code == problem.DirectoryUnknown:
 			// The one question that is only asked to be on the safe side, and in a form that not every tenant need take: nobody waits for it.
 			w.log.WarnContext(ctx, "deleted guests could not be looked for", "code", code, "error", err)
@@ -408,7 +409,7 @@ func (w *work) findUser(ctx context.Context) (holder User, seen bool, err error)
 	}
 	if problem.CodeOf(err) == problem.DirectoryReadForbidden {
 		w.tellDegraded(ctx)
-		return User{}, false, nil
+		return request.User{}, false, nil
 	}
 	return holder, true, err
 }
@@ -432,7 +433,7 @@ func (w *work) givenUp(code problem.Code) bool {
 }
 
 // directoryFailed records a failed attempt to invite or to look a guest up.
-func (w *work) directoryFailed(ctx context.Context, claim Claim, cause error) (bool, error) {
+func (w *work) directoryFailed(ctx context.Context, claim request.Claim, cause error) (bool, error) {
 	failure := problem.From(cause)
 	w.log.ErrorContext(ctx, "the directory did not take the invitation", "code", failure.Code, "attempt", w.Request.Attempt, "error", cause)
 	code := failure.Code
@@ -463,9 +464,9 @@ func (w *work) directoryFailed(ctx context.Context, claim Claim, cause error) (b
 	case problem.DirectoryRefused, problem.DirectoryBadAddress, problem.DirectoryDomainBlocked, problem.DirectoryCrossTenant,
 		problem.DirectoryCrossTenantOurs, problem.DirectoryCrossTenantTheirs, problem.DirectoryCrossCloud, problem.DirectoryAddressTaken,
 		problem.DirectoryInvitationError, problem.DirectoryInternalUser:
-		return w.turnDown(ctx, claim, Failed, "refused", "the directory refused the invitation: "+failure.Detail+ref(failure))
+		return w.turnDown(ctx, claim, request.Failed, "refused", "the directory refused the invitation: "+failure.Detail+ref(failure))
 	case problem.DirectoryGuestDisabled:
-		return w.turnDown(ctx, claim, Review, "guest-disabled", guestDisabled)
+		return w.turnDown(ctx, claim, request.Review, "guest-disabled", guestDisabled)
 	default:
 		return false, fmt.Errorf("inviting: %w", cause)
 	}
@@ -473,7 +474,7 @@ func (w *work) directoryFailed(ctx context.Context, claim Claim, cause error) (b
 
 // takeBack clears the intent of an invitation that was not sent, so that the next attempt need not wait for the lease. Where an earlier
 // one may have been sent, that one's intent is put back, and the directory is asked again before the next.
-func (w *work) takeBack(ctx context.Context, claim Claim) error {
+func (w *work) takeBack(ctx context.Context, claim request.Claim) error {
 	claim.IntentAt = w.doubt
 	_, err := w.config.Store.UpdateClaim(ctx, w.Request.Submission.Email, claim)
 	if err != nil {
@@ -483,16 +484,16 @@ func (w *work) takeBack(ctx context.Context, claim Claim) error {
 }
 
 // invited moves the request on once the guest's id stands on the claim.
-func (w *work) invited(ctx context.Context, claim Claim, what, detail string) (bool, error) {
+func (w *work) invited(ctx context.Context, claim request.Claim, what, detail string) (bool, error) {
 	w.Request.GuestID = claim.GuestID
 	if claim.Owner != w.Request.ID {
 		w.Request.RepeatOf = claim.Owner
 	}
 	if len(w.Request.Grants) == 0 {
-		w.transition(Done, what, detail)
+		w.transition(request.Done, what, detail)
 		return w.finish(ctx)
 	}
-	w.transition(Granting, what, detail)
+	w.transition(request.Granting, what, detail)
 	return true, w.save(ctx)
 }
 
@@ -521,7 +522,7 @@ const (
 )
 
 // turnDown ends an invitation that will not be sent. The seat and the address are free again, for others and for a later request.
-func (w *work) turnDown(ctx context.Context, claim Claim, state State, what, why string) (bool, error) {
+func (w *work) turnDown(ctx context.Context, claim request.Claim, state request.State, what, why string) (bool, error) {
 	err := w.giveBack(ctx, claim)
 	if err != nil {
 		return false, err
@@ -532,7 +533,7 @@ func (w *work) turnDown(ctx context.Context, claim Claim, state State, what, why
 
 // giveBack frees the seat and the address of a request that invites nobody. The claim goes last: while it stands, nobody else acts for
 // the address, and a repeated try finds the seat again.
-func (w *work) giveBack(ctx context.Context, claim Claim) error {
+func (w *work) giveBack(ctx context.Context, claim request.Claim) error {
 	err := w.leaveSeat(ctx)
 	if err != nil {
 		return err

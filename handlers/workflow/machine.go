@@ -10,21 +10,22 @@ import (
 
 	"guestlist/handlers/policy"
 	"guestlist/handlers/problem"
+	"guestlist/handlers/request"
 	"guestlist/handlers/submission"
 )
 
 // Config is what a Machine is made of. Everything is required but Log, Pressure, Pace and Retention.
 type Config struct {
-	Store     Store
-	Rows      Rows
-	Seats     Seats
-	Gates     GateStore
-	Poison    PoisonStore
-	Records   Records
-	Directory Directory
-	Users     Users
+	Store     request.Store
+	Rows      request.Rows
+	Seats     request.Seats
+	Gates     request.GateStore
+	Poison    request.PoisonStore
+	Records   request.Records
+	Directory request.Directory
+	Users     request.Users
 	// Pace is how fast invitations may be sent. The zero Pace has no limits.
-	Pace Pace
+	Pace request.Pace
 	// Pressure is told by the directory how much of its limits is used; nil where it tells nobody.
 	Pressure *Pressure
 	// Retention is how long a finished request keeps its personal data; 0 is for ever.
@@ -50,7 +51,7 @@ const cachedRows = 1000
 // Machine advances requests. What it holds of its own is only there to save work: any number of them may work on the same store.
 type Machine struct {
 	config  Config
-	decider Decider
+	decider request.Decider
 
 	heldUntil atomic.Int64 // until when the directory wants to be left alone, in nanoseconds; see held
 	sweepAt   atomic.Int64 // when upkeep next looks for what is old, in nanoseconds
@@ -91,7 +92,7 @@ func New(config Config) (*Machine, error) {
 		}
 		config.Parse = cache.Parse
 	}
-	return &Machine{config: config, decider: Decider{Rows: config.Rows, Seats: config.Seats, Parse: config.Parse}}, nil
+	return &Machine{config: config, decider: request.Decider{Rows: config.Rows, Seats: config.Seats, Parse: config.Parse}}, nil
 }
 
 // Advance takes the request of the message as far as it will go now: to an end, to a wait that is noted in the store, or to a person.
@@ -156,7 +157,7 @@ func (m *Machine) open(ctx context.Context, message submission.Message) (*work, 
 			}
 			return nil, m.stopWaiting(ctx, message)
 		}
-		if r.Due.After(now) && r.State != Parked {
+		if r.Due.After(now) && r.State != request.Parked {
 			// An early or doubled message. The note in the store brings the request back in time. A parked request may look early: an admin has
 			// closed the breaker, and to look costs nothing else.
 			return nil, nil
@@ -172,8 +173,8 @@ func (m *Machine) open(ctx context.Context, message submission.Message) (*work, 
 		m.config.Log.WarnContext(ctx, "a message asks to advance a request that is not recorded; nothing to do", "request", message.ID)
 		return nil, m.stopWaiting(ctx, message)
 	}
-	w := m.change(Request{ID: message.ID, Submission: *message.Submission, State: Received, Since: now, Created: now})
-	w.transition(Received, "received", "the submission was taken from the queue")
+	w := m.change(request.Request{ID: message.ID, Submission: *message.Submission, State: request.Received, Since: now, Created: now})
+	w.transition(request.Received, "received", "the submission was taken from the queue")
 	return w, nil
 }
 
@@ -193,11 +194,11 @@ func (m *Machine) stopWaiting(ctx context.Context, message submission.Message) e
 // preceded by: nothing leaves the process before what led to it is stored.
 type work struct {
 	*Machine
-	Change
+	request.Change
 	// resumed says that the request stood in its present state when this call began, so an effect of that state may have been tried before.
 	resumed bool
 	// failed is the event by which the request came to fail, until it is saved.
-	failed *Event
+	failed *request.Event
 	// broughtBy is the due time of the note that brought the message; zero if none did.
 	broughtBy time.Time
 	// doubt is the intent of an earlier attempt to invite whose answer was lost, where the directory shows no guest yet; zero without one. Until
@@ -207,18 +208,18 @@ type work struct {
 }
 
 // change returns the work of one call of Advance on the request.
-func (m *Machine) change(r Request) *work {
+func (m *Machine) change(r request.Request) *work {
 	return &work{
-		Machine: m, Change: Change{Request: r, Now: m.config.Now}, log: m.config.Log.With("request", r.ID),
+		Machine: m, Change: request.Change{Request: r, Now: m.config.Now}, log: m.config.Log.With("request", r.ID),
 	}
 }
 
 // transition moves the request to the state, and records an event.
-func (w *work) transition(state State, what, detail string) {
+func (w *work) transition(state request.State, what, detail string) {
 	if state != w.Request.State {
 		w.resumed = false
 	}
-	failed := state == Failed && w.Request.State != Failed
+	failed := state == request.Failed && w.Request.State != request.Failed
 	w.Transition(state, what, detail)
 	if failed {
 		w.failed = &w.Events[len(w.Events)-1]
@@ -299,15 +300,15 @@ func (w *work) step(ctx context.Context) (bool, error) {
 		return w.resend(ctx)
 	}
 	switch w.Request.State {
-	case Received:
+	case request.Received:
 		return w.decide(ctx)
-	case Approved:
+	case request.Approved:
 		return w.approved(ctx)
-	case Inviting:
+	case request.Inviting:
 		return w.invite(ctx)
-	case Parked:
+	case request.Parked:
 		return w.unpark(ctx)
-	case Granting:
+	case request.Granting:
 		return w.grant(ctx)
 	default:
 		return false, problem.New(problem.Internal, "no step leads on from state %s", w.Request.State)
@@ -333,14 +334,14 @@ func (w *work) decide(ctx context.Context) (bool, error) {
 		if decision.Terms == nil {
 			return false, problem.New(problem.Internal, "policy decided to invite without terms")
 		}
-		w.transition(Inviting, "decided", decision.Reason)
-		w.Request.Grants = NewGrants(decision.Terms.Groups)
+		w.transition(request.Inviting, "decided", decision.Reason)
+		w.Request.Grants = request.NewGrants(decision.Terms.Groups)
 		return true, w.save(ctx)
 	case policy.Deny:
-		w.transition(Denied, "decided", decision.Reason)
+		w.transition(request.Denied, "decided", decision.Reason)
 		return w.finish(ctx)
 	default:
-		w.transition(Review, "decided", decision.Reason)
+		w.transition(request.Review, "decided", decision.Reason)
 		return w.finish(ctx)
 	}
 }
@@ -350,7 +351,7 @@ func (w *work) approved(ctx context.Context) (bool, error) {
 	if w.Request.Approval == nil {
 		return false, problem.New(problem.Internal, "the request is approved without an approval")
 	}
-	w.Request.Grants = NewGrants(w.Request.Approval.Terms.Groups)
-	w.transition(Inviting, "resumed", "the approved invitation is under way")
+	w.Request.Grants = request.NewGrants(w.Request.Approval.Terms.Groups)
+	w.transition(request.Inviting, "resumed", "the approved invitation is under way")
 	return true, w.save(ctx)
 }

@@ -11,6 +11,7 @@ import (
 	"guestlist/handlers/dev/graphsim"
 	"guestlist/handlers/policy"
 	"guestlist/handlers/problem"
+	"guestlist/handlers/request"
 	"guestlist/handlers/submission"
 	"guestlist/handlers/workflow"
 )
@@ -22,7 +23,7 @@ func TestATrustedPartnerIsInvitedWithWhatTheRowGrants(t *testing.T) {
 	id := w.submit("ana@contoso.com")
 	w.settle(1)
 
-	r := w.wantState(id, workflow.Done)
+	r := w.wantState(id, request.Done)
 	w.wantTenant(1, 1, 2)
 	sent := w.tenant.Invitations()[0]
 	if sent.Email != "ana@contoso.com" || sent.DisplayName != "Ana Silva" || sent.RedirectURL != "https://portal.example.com/start" ||
@@ -30,7 +31,7 @@ func TestATrustedPartnerIsInvitedWithWhatTheRowGrants(t *testing.T) {
 		t.Errorf("the invitation is %+v", sent)
 	}
 	for _, grant := range r.Grants {
-		if grant.State != workflow.GrantAdded {
+		if grant.State != request.GrantAdded {
 			t.Errorf("grant %+v", grant)
 		}
 	}
@@ -47,7 +48,7 @@ func TestDefaultsComeFromTheSubmissionAndTheSettings(t *testing.T) {
 	w.row("contoso.com", "trusted", "Action", "invite")
 	id := w.submit("ana@contoso.com")
 	w.settle(1)
-	w.wantState(id, workflow.Done)
+	w.wantState(id, request.Done)
 	sent := w.tenant.Invitations()[0]
 	if sent.RedirectURL != "https://landing.example.com" || sent.MessageLanguage != "pt-PT" {
 		t.Errorf("the invitation is %+v", sent)
@@ -57,14 +58,14 @@ func TestDefaultsComeFromTheSubmissionAndTheSettings(t *testing.T) {
 func TestOnlyAnInviteDecisionReachesTheDirectory(t *testing.T) {
 	tests := map[string]struct {
 		columns []any
-		want    workflow.State
+		want    request.State
 	}{
-		"no row":         {nil, workflow.Review},
-		"review":         {[]any{"Action", "review"}, workflow.Review},
-		"deny":           {[]any{"Action", "deny"}, workflow.Denied},
-		"typing error":   {[]any{"Action", "invite", "AutoAprove", true}, workflow.Review},
-		"unknown action": {[]any{"Action", "invites"}, workflow.Review},
-		"no action":      {[]any{"Note", "to be filled in"}, workflow.Review},
+		"no row":         {nil, request.Review},
+		"review":         {[]any{"Action", "review"}, request.Review},
+		"deny":           {[]any{"Action", "deny"}, request.Denied},
+		"typing error":   {[]any{"Action", "invite", "AutoAprove", true}, request.Review},
+		"unknown action": {[]any{"Action", "invites"}, request.Review},
+		"no action":      {[]any{"Note", "to be filled in"}, request.Review},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -97,7 +98,7 @@ func TestUnreadableRowsAreTriedAgainAndThenAPersonDecides(t *testing.T) {
 		}
 		id := w.submit("ana@contoso.com")
 		w.settle(1)
-		w.wantState(id, workflow.Done)
+		w.wantState(id, request.Done)
 		w.wantTenant(1, 1, 0)
 	})
 	t.Run("lasting", func(t *testing.T) {
@@ -111,7 +112,7 @@ func TestUnreadableRowsAreTriedAgainAndThenAPersonDecides(t *testing.T) {
 		}
 		id := w.submit("ana@contoso.com")
 		w.settle(2)
-		w.wantState(id, workflow.Review)
+		w.wantState(id, request.Review)
 		w.wantTenant(0, 0, 0)
 	})
 }
@@ -125,8 +126,8 @@ func TestASecondSignUpOfTheAddressMakesNoSecondGuest(t *testing.T) {
 		w.row("contoso.com", "trusted", "Action", "invite", "Groups", groupTwo)
 		second := w.submit("Ana@Contoso.COM")
 		w.settle(1)
-		w.wantState(first, workflow.Done)
-		r := w.wantState(second, workflow.Done)
+		w.wantState(first, request.Done)
+		r := w.wantState(second, request.Done)
 		if r.RepeatOf != first {
 			t.Errorf("the second request is a repeat of %q, want %q", r.RepeatOf, first)
 		}
@@ -151,8 +152,8 @@ func TestASecondSignUpOfTheAddressMakesNoSecondGuest(t *testing.T) {
 			return nil
 		}
 		w.settle(1)
-		w.wantState(first, workflow.Done)
-		if r := w.wantState(second, workflow.Done); r.RepeatOf != first {
+		w.wantState(first, request.Done)
+		if r := w.wantState(second, request.Done); r.RepeatOf != first {
 			t.Errorf("repeat of %q, want %q", r.RepeatOf, first)
 		}
 		w.wantTenant(1, 1, 1)
@@ -164,10 +165,10 @@ func TestASecondSignUpOfTheAddressMakesNoSecondGuest(t *testing.T) {
 			Status: 400, Code: "BadRequest", Message: "This user can't be invited to this directory."})
 		first := w.submit("ana@contoso.com")
 		w.settle(1)
-		w.wantState(first, workflow.Failed)
+		w.wantState(first, request.Failed)
 		second := w.submit("ana@contoso.com")
 		w.settle(1)
-		if r := w.wantState(second, workflow.Done); r.RepeatOf != "" {
+		if r := w.wantState(second, request.Done); r.RepeatOf != "" {
 			t.Errorf("the request counts as a repeat of one that came to nothing: %q", r.RepeatOf)
 		}
 		w.wantTenant(1, 1, 0)
@@ -182,7 +183,7 @@ func TestADoubledMessageDoesNothingTwice(t *testing.T) {
 	w.settle(1)
 	w.queue = append(w.queue, submission.Message{ID: id})
 	w.settle(1)
-	w.wantState(id, workflow.Done)
+	w.wantState(id, request.Done)
 	w.wantTenant(1, 1, 1)
 	if n := len(w.whats(id)); n != 4 {
 		t.Errorf("history has %d entries: %v", n, w.whats(id))
@@ -212,22 +213,22 @@ func TestTheDirectorysFaults(t *testing.T) {
 	members := graphsim.Match{Method: http.MethodPost, Path: "/v1.0/groups/" + groupOne + "/members/$ref"}
 	tests := map[string]struct {
 		fault       graphsim.Fault
-		want        workflow.State
+		want        request.State
 		invitations int
 		memberships int
 	}{
-		"throttled invitation":             {graphsim.Fault{Match: invitations, Times: 3, Status: 429, Headers: map[string]string{"Retry-After": "7"}}, workflow.Done, 1, 1},
-		"unavailable before the effect":    {graphsim.Fault{Match: invitations, Times: 2, Status: 503}, workflow.Done, 1, 1},
-		"answer lost after the effect":     {graphsim.Fault{Match: invitations, Times: 1, Status: 502, AfterEffect: true}, workflow.Done, 1, 1},
-		"connection dropped after effect":  {graphsim.Fault{Match: invitations, Times: 1, DropConnection: true, AfterEffect: true}, workflow.Done, 1, 1},
-		"page of a gateway":                {graphsim.Fault{Match: invitations, Times: 1, Status: 502, Body: "<html>bad gateway</html>", ContentType: "text/html"}, workflow.Done, 1, 1},
-		"forbidden for an hour":            {graphsim.Fault{Match: invitations, Times: 1, Status: 403, Code: "Authorization_RequestDenied", Message: "Insufficient privileges to complete the operation."}, workflow.Done, 1, 1},
-		"refused":                          {graphsim.Fault{Match: invitations, Times: 1, Status: 400, Code: "BadRequest", Message: "Invitee is in inviter tenant"}, workflow.Failed, 0, 0},
-		"throttled membership":             {graphsim.Fault{Match: members, Times: 3, Status: 429, Headers: map[string]string{"Retry-After": "30"}}, workflow.Done, 1, 1},
-		"membership added, answer lost":    {graphsim.Fault{Match: members, Times: 1, Status: 504, AfterEffect: true}, workflow.Done, 1, 1},
-		"group gone":                       {graphsim.Fault{Match: members, Times: 1, Status: 404, Code: "Request_ResourceNotFound", Message: "Resource '" + groupOne + "' does not exist or one of its queried reference-property objects are not present."}, workflow.Failed, 1, 0},
-		"guest visible after half an hour": {graphsim.Fault{Match: members, Times: 8, Status: 404, Code: "Request_ResourceNotFound", Message: "Resource 'x' does not exist or one of its queried reference-property objects are not present."}, workflow.Done, 1, 1},
-		"guest never visible":              {graphsim.Fault{Match: members, Times: 1000, Status: 404, Code: "Request_ResourceNotFound", Message: "Resource 'x' does not exist or one of its queried reference-property objects are not present."}, workflow.Failed, 1, 0},
+		"throttled invitation":             {graphsim.Fault{Match: invitations, Times: 3, Status: 429, Headers: map[string]string{"Retry-After": "7"}}, request.Done, 1, 1},
+		"unavailable before the effect":    {graphsim.Fault{Match: invitations, Times: 2, Status: 503}, request.Done, 1, 1},
+		"answer lost after the effect":     {graphsim.Fault{Match: invitations, Times: 1, Status: 502, AfterEffect: true}, request.Done, 1, 1},
+		"connection dropped after effect":  {graphsim.Fault{Match: invitations, Times: 1, DropConnection: true, AfterEffect: true}, request.Done, 1, 1},
+		"page of a gateway":                {graphsim.Fault{Match: invitations, Times: 1, Status: 502, Body: "<html>bad gateway</html>", ContentType: "text/html"}, request.Done, 1, 1},
+		"forbidden for an hour":            {graphsim.Fault{Match: invitations, Times: 1, Status: 403, Code: "Authorization_RequestDenied", Message: "Insufficient privileges to complete the operation."}, request.Done, 1, 1},
+		"refused":                          {graphsim.Fault{Match: invitations, Times: 1, Status: 400, Code: "BadRequest", Message: "Invitee is in inviter tenant"}, request.Failed, 0, 0},
+		"throttled membership":             {graphsim.Fault{Match: members, Times: 3, Status: 429, Headers: map[string]string{"Retry-After": "30"}}, request.Done, 1, 1},
+		"membership added, answer lost":    {graphsim.Fault{Match: members, Times: 1, Status: 504, AfterEffect: true}, request.Done, 1, 1},
+		"group gone":                       {graphsim.Fault{Match: members, Times: 1, Status: 404, Code: "Request_ResourceNotFound", Message: "Resource '" + groupOne + "' does not exist or one of its queried reference-property objects are not present."}, request.Failed, 1, 0},
+		"guest visible after half an hour": {graphsim.Fault{Match: members, Times: 8, Status: 404, Code: "Request_ResourceNotFound", Message: "Resource 'x' does not exist or one of its queried reference-property objects are not present."}, request.Done, 1, 1},
+		"guest never visible":              {graphsim.Fault{Match: members, Times: 1000, Status: 404, Code: "Request_ResourceNotFound", Message: "Resource 'x' does not exist or one of its queried reference-property objects are not present."}, request.Failed, 1, 0},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -282,8 +283,8 @@ func TestAnEndAtEveryInstructionIsRepaired(t *testing.T) {
 					first := w.submit("ana@contoso.com")
 					second := w.submit("ana@contoso.com")
 					w.settle(2)
-					w.wantState(first, workflow.Done)
-					w.wantState(second, workflow.Done)
+					w.wantState(first, request.Done)
+					w.wantState(second, request.Done)
 					w.wantTenant(1, 1, 2)
 					w.wantSeats("contoso.com", "trusted", 1)
 					due, err := w.store.Due(t.Context(), w.now.Add(1000*time.Hour), 10)
@@ -326,7 +327,7 @@ func TestTwoInstancesOnOneMessageInviteOnce(t *testing.T) {
 				return nil
 			}
 			w.settle(2)
-			w.wantState(id, workflow.Done)
+			w.wantState(id, request.Done)
 			w.wantTenant(1, 1, 1)
 		})
 		if !reached {
@@ -361,10 +362,10 @@ func TestLogsAndHistoryHoldNoPersonalData(t *testing.T) {
 }
 
 func TestProgressTellsNothingOfTheDecision(t *testing.T) {
-	outcomes := map[workflow.State]submission.Outcome{
-		workflow.Review: submission.OutcomeWaiting, workflow.Denied: submission.OutcomeRefused, workflow.Failed: submission.OutcomeRefused,
-		workflow.Inviting: submission.OutcomeInviting, workflow.Parked: submission.OutcomeInviting, workflow.Granting: submission.OutcomeInviting,
-		workflow.Done: submission.OutcomeInvited,
+	outcomes := map[request.State]submission.Outcome{
+		request.Review: submission.OutcomeWaiting, request.Denied: submission.OutcomeRefused, request.Failed: submission.OutcomeRefused,
+		request.Inviting: submission.OutcomeInviting, request.Parked: submission.OutcomeInviting, request.Granting: submission.OutcomeInviting,
+		request.Done: submission.OutcomeInvited,
 	}
 	for state, outcome := range outcomes {
 		w := newWorld(t)
@@ -397,8 +398,8 @@ func TestAnEditedRowCountsAtTheNextDecision(t *testing.T) {
 	w.row("contoso.com", "row", "Action", "invite")
 	second := w.submit("bo@contoso.com")
 	w.settle(1)
-	w.wantState(first, workflow.Denied)
-	w.wantState(second, workflow.Done)
+	w.wantState(first, request.Denied)
+	w.wantState(second, request.Done)
 }
 
 func TestNewNamesWhatIsMissing(t *testing.T) {
@@ -428,12 +429,12 @@ func TestARepeatNeverInvitesInTheOwnersPlace(t *testing.T) {
 	second := w.submit("ana@contoso.com")
 	w.deliverAll()
 	// The owner waits for the tenant and has no intent: the repeat must wait for it all the same.
-	w.wantState(first, workflow.Parked)
-	w.wantState(second, workflow.Inviting)
+	w.wantState(first, request.Parked)
+	w.wantState(second, request.Inviting)
 	w.wantTenant(0, 0, 0)
 	w.settle(2)
-	w.wantState(first, workflow.Done)
-	if r := w.wantState(second, workflow.Done); r.RepeatOf != first {
+	w.wantState(first, request.Done)
+	if r := w.wantState(second, request.Done); r.RepeatOf != first {
 		t.Errorf("repeat of %q, want %q", r.RepeatOf, first)
 	}
 	w.wantTenant(1, 1, 0)
@@ -447,13 +448,13 @@ func TestADoubledMessageDoesNotCutAWaitShort(t *testing.T) {
 	id := w.submit("ana@contoso.com")
 	w.queue = append(w.queue, w.queue[0], submission.Message{ID: id})
 	w.deliverAll()
-	r := w.wantState(id, workflow.Inviting)
+	r := w.wantState(id, request.Inviting)
 	w.wantTenant(0, 0, 0)
 	if wait := r.Due.Sub(w.now); wait < 600*time.Second {
 		t.Errorf("the request comes back after %v, though the directory asked for 10 minutes", wait)
 	}
 	w.settle(1)
-	w.wantState(id, workflow.Done)
+	w.wantState(id, request.Done)
 }
 
 func TestUpkeepDoesNotFillASlowQueueWithCopies(t *testing.T) {
@@ -498,9 +499,9 @@ func TestARowsLimitsHold(t *testing.T) {
 		w.row("contoso.com", "campaign", "Action", "invite", "MaxGuests", int32(2))
 		first, second, third := w.submit("ana@contoso.com"), w.submit("bo@contoso.com"), w.submit("cy@contoso.com")
 		w.settle(1)
-		w.wantState(first, workflow.Done)
-		w.wantState(second, workflow.Done)
-		if r := w.wantState(third, workflow.Review); !strings.Contains(r.Reason, "seats") {
+		w.wantState(first, request.Done)
+		w.wantState(second, request.Done)
+		if r := w.wantState(third, request.Review); !strings.Contains(r.Reason, "seats") {
 			t.Errorf("the reason is %q", r.Reason)
 		}
 		w.wantTenant(2, 2, 0)
@@ -513,9 +514,9 @@ func TestARowsLimitsHold(t *testing.T) {
 		w.settle(24)
 		third := w.submit("cy@contoso.com")
 		w.settle(1)
-		w.wantState(first, workflow.Done)
-		w.wantState(second, workflow.Review)
-		w.wantState(third, workflow.Done)
+		w.wantState(first, request.Done)
+		w.wantState(second, request.Review)
+		w.wantState(third, request.Done)
 	})
 	t.Run("a repeat takes no second seat", func(t *testing.T) {
 		w := newWorld(t)
@@ -532,11 +533,11 @@ func TestARowsLimitsHold(t *testing.T) {
 			Code: "BadRequest", Message: "This user can't be invited to this directory."})
 		first := w.submit("ana@contoso.com")
 		w.settle(1)
-		w.wantState(first, workflow.Failed)
+		w.wantState(first, request.Failed)
 		w.wantSeats("contoso.com", "campaign", 0)
 		second := w.submit("bo@contoso.com")
 		w.settle(1)
-		w.wantState(second, workflow.Done)
+		w.wantState(second, request.Done)
 	})
 	t.Run("two at once for the last seat", func(t *testing.T) {
 		w := newWorld(t)
@@ -552,15 +553,15 @@ func TestARowsLimitsHold(t *testing.T) {
 			return nil
 		}
 		w.settle(1)
-		w.wantState(first, workflow.Review)
-		w.wantState(second, workflow.Done)
+		w.wantState(first, request.Review)
+		w.wantState(second, request.Done)
 		w.wantTenant(1, 1, 0)
 		w.wantSeats("contoso.com", "campaign", 1)
 		// The address of the one that lost is free for a person's decision or a later sign-up.
 		w.row("contoso.com", "campaign", "Action", "invite", "MaxGuests", int32(2))
 		third := w.submit("ana@contoso.com")
 		w.settle(1)
-		if r := w.wantState(third, workflow.Done); r.RepeatOf != "" {
+		if r := w.wantState(third, request.Done); r.RepeatOf != "" {
 			t.Errorf("a repeat of %s, which was not invited", r.RepeatOf)
 		}
 	})
@@ -575,7 +576,7 @@ func TestARowsLimitsHold(t *testing.T) {
 		}
 		id := w.submit("ana@contoso.com")
 		w.settle(2)
-		w.wantState(id, workflow.Review)
+		w.wantState(id, request.Review)
 		w.wantTenant(0, 0, 0)
 	})
 }
@@ -595,9 +596,9 @@ func TestAGroupThatTheAppMayNotChangeIsGivenUpAfterADay(t *testing.T) {
 		Code: "Authorization_RequestDenied", Message: "Insufficient privileges to complete the operation."})
 	id := w.submit("ana@contoso.com")
 	w.settle(12)
-	w.wantState(id, workflow.Granting)
+	w.wantState(id, request.Granting)
 	w.settle(18)
-	w.wantState(id, workflow.Failed)
+	w.wantState(id, request.Failed)
 	w.wantTenant(1, 1, 1)
 }
 

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"guestlist/handlers/problem"
+	"guestlist/handlers/request"
 )
 
 // maxShortWait is the longest time that a step waits in place for its turn; what takes longer is left to the store. It is long enough for all that
@@ -20,8 +21,8 @@ func (w *work) admit(ctx context.Context) (admission, error) {
 	for {
 		pressure := w.config.Pressure.take()
 		var verdict admission
-		var after Gate
-		_, err := ChangeGate(ctx, w.config.Gates, func(gate Gate) (Gate, bool) {
+		var after request.Gate
+		_, err := request.ChangeGate(ctx, w.config.Gates, func(gate request.Gate) (request.Gate, bool) {
 			now := w.config.Now()
 			if pressure > 0 {
 				gate = press(gate, now, pressure)
@@ -67,7 +68,7 @@ func (w *work) awaitTurn(ctx context.Context, verdict admission) (bool, error) {
 }
 
 // tellBudget writes the lines about the day's budget, each for the very invitation that made it true.
-func (w *work) tellBudget(ctx context.Context, gate Gate) {
+func (w *work) tellBudget(ctx context.Context, gate request.Gate) {
 	daily := w.config.Pace.Daily
 	if daily == 0 {
 		return
@@ -81,7 +82,7 @@ func (w *work) tellBudget(ctx context.Context, gate Gate) {
 }
 
 // remember keeps in mind until when the directory wants to be left alone, so that nothing has to be read to know it.
-func (m *Machine) remember(gate Gate) { m.heldUntil.Store(gate.HeldUntil.UnixNano()) }
+func (m *Machine) remember(gate request.Gate) { m.heldUntil.Store(gate.HeldUntil.UnixNano()) }
 
 // held returns for how long the directory is still to be left alone, as far as this instance knows: it has looked at the gate for its last
 // invitation.
@@ -90,13 +91,13 @@ func (m *Machine) held() time.Duration {
 	if until <= 0 {
 		return 0
 	}
-	return heldFor(Gate{HeldUntil: time.Unix(0, until)}, m.config.Now())
+	return heldFor(request.Gate{HeldUntil: time.Unix(0, until)}, m.config.Now())
 }
 
 // holdAll tells every instance to leave the directory alone until then.
 func (m *Machine) holdAll(ctx context.Context, until time.Time) error {
-	var after Gate
-	_, err := ChangeGate(ctx, m.config.Gates, func(gate Gate) (Gate, bool) {
+	var after request.Gate
+	_, err := request.ChangeGate(ctx, m.config.Gates, func(gate request.Gate) (request.Gate, bool) {
 		after = hold(gate, m.config.Now(), until)
 		return after, !after.HeldUntil.Equal(gate.HeldUntil)
 	})
@@ -108,7 +109,7 @@ func (m *Machine) holdAll(ctx context.Context, until time.Time) error {
 }
 
 // heldBack puts an invitation off that the gate does not let through.
-func (w *work) heldBack(ctx context.Context, claim Claim, verdict admission) (bool, error) {
+func (w *work) heldBack(ctx context.Context, claim request.Claim, verdict admission) (bool, error) {
 	err := w.takeBack(ctx, claim)
 	if err != nil {
 		return false, err
@@ -121,8 +122,8 @@ func (w *work) heldBack(ctx context.Context, claim Claim, verdict admission) (bo
 
 // park lets the request wait for the tenant or for another day.
 func (w *work) park(ctx context.Context, d time.Duration, why string) (bool, error) {
-	if w.Request.State != Parked {
-		w.transition(Parked, "parked", why)
+	if w.Request.State != request.Parked {
+		w.transition(request.Parked, "parked", why)
 	}
 	return w.postpone(ctx, d)
 }
@@ -138,7 +139,7 @@ func (w *work) unpark(ctx context.Context) (bool, error) {
 	if verdict.parked {
 		return w.park(ctx, verdict.wait, verdict.why)
 	}
-	w.transition(Inviting, "resumed", "the way is free again")
+	w.transition(request.Inviting, "resumed", "the way is free again")
 	// It may have looked early. Whoever takes it up after a crash must not wait for the time at which it was to look.
 	w.Request.Due = time.Time{}
 	// Saved before anything is done, so that a person who cancelled it meanwhile is not passed over.
@@ -149,7 +150,7 @@ func (w *work) unpark(ctx context.Context) (bool, error) {
 // other, writes the line that alerts look for.
 func (w *work) openBreaker(ctx context.Context, failure *problem.Error) (wait time.Duration, err error) {
 	now := w.config.Now()
-	before, err := ChangeGate(ctx, w.config.Gates, func(gate Gate) (Gate, bool) {
+	before, err := request.ChangeGate(ctx, w.config.Gates, func(gate request.Gate) (request.Gate, bool) {
 		return open(gate, now, failure, failure.Code.Probe()), true
 	})
 	if err != nil {
@@ -166,7 +167,7 @@ func (w *work) openBreaker(ctx context.Context, failure *problem.Error) (wait ti
 
 // closeBreaker lets invitations through again after a probe went through, unless the tenant has said meanwhile what only a person may take for cured.
 func (w *work) closeBreaker(ctx context.Context) error {
-	before, err := ChangeGate(ctx, w.config.Gates, func(gate Gate) (Gate, bool) {
+	before, err := request.ChangeGate(ctx, w.config.Gates, func(gate request.Gate) (request.Gate, bool) {
 		return gate.Close(AProbe, w.config.Now()), gate.Cause.Probe()
 	})
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 
 	"guestlist/handlers/dev/graphsim"
 	"guestlist/handlers/problem"
+	"guestlist/handlers/request"
 	"guestlist/handlers/submission"
 	"guestlist/handlers/workflow"
 )
@@ -42,7 +43,7 @@ func TestABlockedTenantIsLeftAloneUntilAnAdminActs(t *testing.T) {
 		t.Errorf("%d invitations were tried against a blocked tenant, want 1", n)
 	}
 	for _, id := range ids {
-		w.wantState(id, workflow.Parked)
+		w.wantState(id, request.Parked)
 		if n := len(w.whats(id)); n > 4 {
 			t.Errorf("two days of waiting left %d entries: %v", n, w.whats(id))
 		}
@@ -57,7 +58,7 @@ func TestABlockedTenantIsLeftAloneUntilAnAdminActs(t *testing.T) {
 	w.closeBreaker()
 	w.settle(2)
 	for _, id := range ids {
-		w.wantState(id, workflow.Done)
+		w.wantState(id, request.Done)
 	}
 	w.wantTenant(10, 10, 10)
 }
@@ -77,7 +78,7 @@ func TestAProbeFindsOutThatATenantTakesInvitationsAgain(t *testing.T) {
 	w.tenant.ClearFaults()
 	w.settle(4)
 	for _, id := range ids {
-		w.wantState(id, workflow.Done)
+		w.wantState(id, request.Done)
 	}
 	w.wantTenant(10, 10, 0)
 	gate, err := w.store.Gate(t.Context())
@@ -89,7 +90,7 @@ func TestAProbeFindsOutThatATenantTakesInvitationsAgain(t *testing.T) {
 
 func TestTheDaysBudgetHoldsAndTomorrowGoesOn(t *testing.T) {
 	w := newWorld(t)
-	w.pace = workflow.Pace{Daily: 3}
+	w.pace = request.Pace{Daily: 3}
 	w.machine = w.newMachine()
 	w.row("contoso.com", "trusted", "Action", "invite")
 	var ids []submission.ID
@@ -104,7 +105,7 @@ func TestTheDaysBudgetHoldsAndTomorrowGoesOn(t *testing.T) {
 		w.settle(10)
 	}
 	for _, id := range ids {
-		w.wantState(id, workflow.Done)
+		w.wantState(id, request.Done)
 	}
 	// Once a day, and not on the third.
 	w.wantLine(workflow.LineBudgetLow, 2)
@@ -140,7 +141,7 @@ func TestPressureIsToldToEveryInstance(t *testing.T) {
 func TestPressureIsToldAlsoByWhoHasToWait(t *testing.T) {
 	w := newWorld(t)
 	w.pressure = new(workflow.Pressure)
-	w.pace = workflow.Pace{Spacing: 10 * time.Minute}
+	w.pace = request.Pace{Spacing: 10 * time.Minute}
 	w.machine = w.newMachine()
 	w.row("contoso.com", "trusted", "Action", "invite")
 	w.submit("ana@contoso.com")
@@ -156,7 +157,7 @@ func TestPressureIsToldAlsoByWhoHasToWait(t *testing.T) {
 
 func TestTheBudgetIsToldOnce(t *testing.T) {
 	w := newWorld(t)
-	w.pace = workflow.Pace{Daily: 10}
+	w.pace = request.Pace{Daily: 10}
 	w.machine = w.newMachine()
 	w.row("contoso.com", "trusted", "Action", "invite")
 	for i := range 12 {
@@ -177,11 +178,11 @@ func TestParkedRequestsLookAsSoonAsTheyAreWoken(t *testing.T) {
 	w.tenantSays(switchedOff)
 	id := w.submit("ana@contoso.com")
 	w.deliverAll()
-	if r := w.wantState(id, workflow.Parked); r.Due.Sub(w.now) < 30*time.Minute {
+	if r := w.wantState(id, request.Parked); r.Due.Sub(w.now) < 30*time.Minute {
 		t.Errorf("it looks again at %v anyway", r.Due)
 	}
 	w.tenant.ClearFaults()
-	_, err := workflow.CloseBreaker(t.Context(), w.store, "desk@wingtiptoys.com", w.now)
+	_, err := request.CloseBreaker(t.Context(), w.store, "desk@wingtiptoys.com", w.now)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -190,7 +191,7 @@ func TestParkedRequestsLookAsSoonAsTheyAreWoken(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.settleMinutes(3)
-	w.wantState(id, workflow.Done)
+	w.wantState(id, request.Done)
 }
 
 func TestGrantsWaitWhileTheDirectoryWantsRest(t *testing.T) {
@@ -200,21 +201,21 @@ func TestGrantsWaitWhileTheDirectoryWantsRest(t *testing.T) {
 	w.order(graphsim.Fault{Match: member, Times: 1, Status: 503})
 	first := w.submit("ana@contoso.com")
 	w.deliverAll()
-	w.wantState(first, workflow.Granting)
+	w.wantState(first, request.Granting)
 	w.order(graphsim.Fault{Match: member, Times: 1, Status: 429, Headers: map[string]string{"Retry-After": "600"}})
 	second := w.submit("bo@contoso.com")
 	w.deliverAll()
-	w.wantState(second, workflow.Granting)
+	w.wantState(second, request.Granting)
 	before := w.tenant.Calls()["POST /v1.0/groups/{id}/members/$ref"]
 	w.settleMinutes(8)
 	if after := w.tenant.Calls()["POST /v1.0/groups/{id}/members/$ref"]; after != before {
 		t.Errorf("%d memberships were tried while the directory wants rest", after-before)
 	}
 	w.settleMinutes(20)
-	if r := w.wantState(first, workflow.Done); r.Reason != "1 membership added, 0 there before, 0 refused" {
+	if r := w.wantState(first, request.Done); r.Reason != "1 membership added, 0 there before, 0 refused" {
 		t.Errorf("reason %q", r.Reason)
 	}
-	w.wantState(second, workflow.Done)
+	w.wantState(second, request.Done)
 }
 
 func TestWhoWasWokenEarlyGoesOnAfterACrash(t *testing.T) {
@@ -223,9 +224,9 @@ func TestWhoWasWokenEarlyGoesOnAfterACrash(t *testing.T) {
 	w.tenantSays(switchedOff)
 	id := w.submit("ana@contoso.com")
 	w.deliverAll()
-	w.wantState(id, workflow.Parked)
+	w.wantState(id, request.Parked)
 	w.tenant.ClearFaults()
-	_, err := workflow.CloseBreaker(t.Context(), w.store, "admin@example.com", w.now)
+	_, err := request.CloseBreaker(t.Context(), w.store, "admin@example.com", w.now)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -243,7 +244,7 @@ func TestWhoWasWokenEarlyGoesOnAfterACrash(t *testing.T) {
 	w.interrupt = nil
 	// Long before the time at which it was to look at the breaker again.
 	w.deliverAll()
-	w.wantState(id, workflow.Done)
+	w.wantState(id, request.Done)
 }
 
 func TestThrottledGrantsStopEveryInstance(t *testing.T) {
@@ -273,8 +274,8 @@ func TestThrottledGrantsStopEveryInstance(t *testing.T) {
 		t.Errorf("%d invitations while the directory asked to be left alone", n)
 	}
 	w.settle(1)
-	w.wantState(first, workflow.Done)
-	w.wantState(second, workflow.Done)
+	w.wantState(first, request.Done)
+	w.wantState(second, request.Done)
 	w.wantTenant(3, 3, 3)
 }
 
@@ -285,14 +286,14 @@ func TestAGuestIsLookedForForHalfAnHour(t *testing.T) {
 	w.order(graphsim.Fault{Match: graphsim.Match{Method: http.MethodPost, Path: "/v1.0/groups/" + groupOne + "/members/$ref"}, Times: 1000, Status: 404,
 		Code: "Request_ResourceNotFound", Message: "Resource 'aaaaaaaa-1111-4000-8000-000000000001' does not exist or one of its queried reference-property objects are not present."})
 	start := w.now
-	for w.stateOf(id) != workflow.Failed && w.now.Sub(start) < 6*time.Hour {
+	for w.stateOf(id) != request.Failed && w.now.Sub(start) < 6*time.Hour {
 		w.settleMinutes(1)
 	}
-	r := w.wantState(id, workflow.Failed)
+	r := w.wantState(id, request.Failed)
 	if waited := w.now.Sub(r.Created); waited < 30*time.Minute || waited > 2*time.Hour {
 		t.Errorf("given up after %v", waited)
 	}
-	if r.Grants[0].State != workflow.GrantFailed || !strings.Contains(r.Grants[0].Note, "still did not know the guest") {
+	if r.Grants[0].State != request.GrantFailed || !strings.Contains(r.Grants[0].Note, "still did not know the guest") {
 		t.Errorf("grant %+v", r.Grants[0])
 	}
 	w.wantLine(workflow.LineFailed, 1)
@@ -305,8 +306,8 @@ func TestAGroupWhoseAnswerNobodyUnderstandsIsGivenUp(t *testing.T) {
 		Body: "<html>No.</html>", ContentType: "text/html", Headers: map[string]string{"request-id": "5f1c3cd2-0000-4000-8000-000000000001"}})
 	id := w.submit("ana@contoso.com")
 	w.settle(4)
-	r := w.wantState(id, workflow.Failed)
-	if len(r.Grants) != 2 || !strings.Contains(r.Grants[0].Note, "request-id") || r.Grants[1].State != workflow.GrantAdded {
+	r := w.wantState(id, request.Failed)
+	if len(r.Grants) != 2 || !strings.Contains(r.Grants[0].Note, "request-id") || r.Grants[1].State != request.GrantAdded {
 		t.Errorf("grants %+v", r.Grants)
 	}
 }
@@ -318,10 +319,10 @@ func TestAForbiddenGroupKeepsNoOtherWaiting(t *testing.T) {
 		Code: "Authorization_RequestDenied", Message: "Insufficient privileges to complete the operation."})
 	id := w.submit("ana@contoso.com")
 	w.settleMinutes(5)
-	w.wantState(id, workflow.Granting)
+	w.wantState(id, request.Granting)
 	w.wantTenant(1, 1, 1)
 	w.settle(3)
-	w.wantState(id, workflow.Done)
+	w.wantState(id, request.Done)
 	w.wantTenant(1, 1, 2)
 }
 
@@ -346,10 +347,10 @@ func TestAForbiddenGroupIsTriedForADay(t *testing.T) {
 				w.settle(1)
 			}
 			w.settle(22)
-			w.wantState(id, workflow.Granting)
+			w.wantState(id, request.Granting)
 			w.settle(4)
-			r := w.wantState(id, workflow.Failed)
-			if r.Grants[0].State != workflow.GrantFailed {
+			r := w.wantState(id, request.Failed)
+			if r.Grants[0].State != request.GrantFailed {
 				t.Errorf("grants %+v", r.Grants)
 			}
 			w.tenant.ClearFaults()
@@ -358,7 +359,7 @@ func TestAForbiddenGroupIsTriedForADay(t *testing.T) {
 				t.Fatal(err)
 			}
 			w.settle(1)
-			if r := w.wantState(id, workflow.Done); !r.Grants[0].Forbidden.IsZero() {
+			if r := w.wantState(id, request.Done); !r.Grants[0].Forbidden.IsZero() {
 				t.Errorf("grants %+v", r.Grants)
 			}
 		})
@@ -366,7 +367,7 @@ func TestAForbiddenGroupIsTriedForADay(t *testing.T) {
 }
 
 // stateOf returns the request's state, or "" before it is recorded.
-func (w *world) stateOf(id submission.ID) workflow.State {
+func (w *world) stateOf(id submission.ID) request.State {
 	r, err := w.store.Load(w.t.Context(), id)
 	if err != nil {
 		return ""
@@ -376,7 +377,7 @@ func (w *world) stateOf(id submission.ID) workflow.State {
 
 func TestInvitationsKeepTheirDistance(t *testing.T) {
 	w := newWorld(t)
-	w.pace = workflow.Pace{Spacing: 30 * time.Second}
+	w.pace = request.Pace{Spacing: 30 * time.Second}
 	w.machine = w.newMachine()
 	w.row("contoso.com", "trusted", "Action", "invite")
 	for i := range 5 {
@@ -416,8 +417,8 @@ func TestThrottlingStopsEveryInstance(t *testing.T) {
 		t.Errorf("%d attempts while the directory asked for ten minutes of rest", n)
 	}
 	w.settle(1)
-	w.wantState(first, workflow.Done)
-	w.wantState(second, workflow.Done)
+	w.wantState(first, request.Done)
+	w.wantState(second, request.Done)
 	w.wantTenant(2, 2, 0)
 }
 
@@ -428,7 +429,7 @@ func TestAnAnswerThatNobodyUnderstandsIsGivenUp(t *testing.T) {
 		Code: "Teapot", Message: "Short and stout."})
 	id := w.submit("ana@contoso.com")
 	w.settle(6)
-	r := w.wantState(id, workflow.Failed)
+	r := w.wantState(id, request.Failed)
 	if !strings.Contains(r.Reason, "request-id") {
 		t.Errorf("the reason does not name the directory's id of the call: %q", r.Reason)
 	}
@@ -448,7 +449,7 @@ func (w *world) closeBreaker() {
 	if gate.Cause != problem.DirectorySuspicious {
 		w.t.Errorf("the breaker is open because of %q", gate.Cause)
 	}
-	_, err = workflow.CloseBreaker(w.t.Context(), w.store, "desk@wingtiptoys.com", w.now)
+	_, err = request.CloseBreaker(w.t.Context(), w.store, "desk@wingtiptoys.com", w.now)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -460,7 +461,7 @@ func TestAProbeClosesNoBreakerThatOnlyAPersonMayClose(t *testing.T) {
 	w.tenantSays(switchedOff)
 	id := w.submit("ana@contoso.com")
 	w.deliverAll()
-	w.wantState(id, workflow.Parked)
+	w.wantState(id, request.Parked)
 	w.tenant.ClearFaults()
 	w.now = w.now.Add(2 * time.Hour)
 	w.interrupt = func(op string, after bool) error {
@@ -482,7 +483,7 @@ func TestAProbeClosesNoBreakerThatOnlyAPersonMayClose(t *testing.T) {
 	w.queue = append(w.queue, submission.Message{ID: id})
 	w.deliverAll()
 	w.interrupt = nil
-	w.wantState(id, workflow.Done)
+	w.wantState(id, request.Done)
 	gate, err := w.store.Gate(t.Context())
 	if err != nil || gate.Cause != problem.DirectorySuspicious {
 		t.Errorf("gate %+v, %v", gate, err)
@@ -492,16 +493,16 @@ func TestAProbeClosesNoBreakerThatOnlyAPersonMayClose(t *testing.T) {
 
 func TestATurnIsLostIfTheTenantStopsMeanwhile(t *testing.T) {
 	tests := map[string]struct {
-		change func(*workflow.Gate, time.Time)
-		state  workflow.State
+		change func(*request.Gate, time.Time)
+		state  request.State
 	}{
-		"the breaker opens":           {func(g *workflow.Gate, _ time.Time) { g.Cause = problem.DirectorySuspicious }, workflow.Parked},
-		"the directory asks for rest": {func(g *workflow.Gate, now time.Time) { g.HeldUntil = now.Add(time.Hour) }, workflow.Inviting},
+		"the breaker opens":           {func(g *request.Gate, _ time.Time) { g.Cause = problem.DirectorySuspicious }, request.Parked},
+		"the directory asks for rest": {func(g *request.Gate, now time.Time) { g.HeldUntil = now.Add(time.Hour) }, request.Inviting},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
-			w.pace = workflow.Pace{Spacing: 20 * time.Second}
+			w.pace = request.Pace{Spacing: 20 * time.Second}
 			w.machine = w.newMachine()
 			w.row("contoso.com", "trusted", "Action", "invite")
 			w.submit("ana@contoso.com")
@@ -548,7 +549,7 @@ func TestATurnThatAnotherTookIsTakenAnew(t *testing.T) {
 	}
 	id := w.submit("ana@contoso.com")
 	w.deliverAll()
-	w.wantState(id, workflow.Done)
+	w.wantState(id, request.Done)
 	gate, err := w.store.Gate(t.Context())
 	if err != nil || gate.Sent != 1 || conflicts != 0 {
 		t.Errorf("gate %+v, %v, %d conflicts are left", gate, err, conflicts)
@@ -592,9 +593,9 @@ func TestAMembershipThatMayBeOursSaysSo(t *testing.T) {
 			}
 			id := w.submit("ana@contoso.com")
 			w.settleMinutes(5)
-			r := w.wantState(id, workflow.Done)
+			r := w.wantState(id, request.Done)
 			doubtful := strings.Contains(r.Grants[0].Note, "an earlier attempt")
-			if r.Grants[0].State != workflow.GrantPresent || doubtful != (name != "there before") {
+			if r.Grants[0].State != request.GrantPresent || doubtful != (name != "there before") {
 				t.Errorf("%+v", r.Grants[0])
 			}
 		})
@@ -608,13 +609,13 @@ func TestAGroupThatNeverAnswersKeepsNoOtherWaiting(t *testing.T) {
 	w.order(graphsim.Fault{Match: graphsim.Match{Method: http.MethodPost, Path: "/v1.0/groups/" + groupTwo + "/members/$ref"}, Times: 1_000_000, Status: 500})
 	id := w.submit("ana@contoso.com")
 	w.settle(1)
-	r := w.wantState(id, workflow.Granting)
-	if r.Grants[0].State != workflow.GrantAdded || r.Grants[1].State != workflow.GrantPending || r.Grants[2].State != workflow.GrantAdded {
+	r := w.wantState(id, request.Granting)
+	if r.Grants[0].State != request.GrantAdded || r.Grants[1].State != request.GrantPending || r.Grants[2].State != request.GrantAdded {
 		t.Errorf("grants %+v", r.Grants)
 	}
 	w.tenant.ClearFaults()
 	w.settle(1)
-	w.wantState(id, workflow.Done)
+	w.wantState(id, request.Done)
 	w.wantTenant(1, 1, 3)
 }
 
@@ -629,8 +630,8 @@ func TestOneGroupsOddAnswersDoNotCountAgainstAnother(t *testing.T) {
 	odd(groupTwo, 3)
 	id := w.submit("ana@contoso.com")
 	w.settle(6)
-	r := w.wantState(id, workflow.Failed)
-	if r.Grants[0].State != workflow.GrantFailed || r.Grants[1].State != workflow.GrantAdded {
+	r := w.wantState(id, request.Failed)
+	if r.Grants[0].State != request.GrantFailed || r.Grants[1].State != request.GrantAdded {
 		t.Errorf("grants %+v", r.Grants)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"guestlist/handlers/problem"
+	"guestlist/handlers/request"
 	"guestlist/handlers/submission"
 )
 
@@ -42,14 +43,14 @@ func (m *Machine) Poisoned(ctx context.Context, messageID string, body []byte) e
 		return nil
 	default:
 		now := m.config.Now()
-		r = Request{ID: message.ID, Submission: *message.Submission, State: Received, Since: now, Created: now}
+		r = request.Request{ID: message.ID, Submission: *message.Submission, State: request.Received, Since: now, Created: now}
 	}
 	w := m.change(r)
 	w.broughtBy = message.Note
 	if r.Version == "" {
-		w.transition(Received, "received", "the submission was taken from the poison queue")
+		w.transition(request.Received, "received", "the submission was taken from the poison queue")
 	}
-	w.transition(Failed, "poisoned", "its message failed too often; the log tells why. Once the cause is gone, take the request up again")
+	w.transition(request.Failed, "poisoned", "its message failed too often; the log tells why. Once the cause is gone, take the request up again")
 	err = m.bringBack(ctx, w.Request)
 	if err != nil {
 		return err
@@ -59,7 +60,7 @@ func (m *Machine) Poisoned(ctx context.Context, messageID string, body []byte) e
 }
 
 // bringBack notes that a request is due soon of which something is still wished that no message asks for any more.
-func (m *Machine) bringBack(ctx context.Context, r Request) error {
+func (m *Machine) bringBack(ctx context.Context, r request.Request) error {
 	if r.AtRest() {
 		return nil
 	}
@@ -79,7 +80,7 @@ func (m *Machine) Keep(ctx context.Context, messageID string, body []byte, why e
 		sum := sha256.Sum256(body)
 		messageID = "sha256-" + hex.EncodeToString(sum[:])
 	}
-	err := m.config.Poison.KeepPoison(ctx, Poison{ID: messageID, At: m.config.Now(), Body: body, Why: why.Error()})
+	err := m.config.Poison.KeepPoison(ctx, request.Poison{ID: messageID, At: m.config.Now(), Body: body, Why: why.Error()})
 	if err != nil {
 		return fmt.Errorf("keeping a message: %w", err)
 	}

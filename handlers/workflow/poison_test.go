@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"guestlist/handlers/request"
 	"guestlist/handlers/submission"
 	"guestlist/handlers/workflow"
 )
@@ -28,7 +29,7 @@ func TestAMessageThatFailedTooOftenIsNotLost(t *testing.T) {
 	}
 	w.queue = nil
 	w.poisoned(body)
-	r := w.wantState(id, workflow.Failed)
+	r := w.wantState(id, request.Failed)
 	if r.Submission.Email.String() != "ana@contoso.com" {
 		t.Error("what was submitted is gone")
 	}
@@ -40,12 +41,12 @@ func TestAMessageThatFailedTooOftenIsNotLost(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.settle(1)
-	w.wantState(id, workflow.Done)
+	w.wantState(id, request.Done)
 	w.wantTenant(1, 1, 0)
 
 	// What has come to an end otherwise stays as it is.
 	w.poisoned(body)
-	w.wantState(id, workflow.Done)
+	w.wantState(id, request.Done)
 	w.wantLine(workflow.LinePoisoned, 4)
 	w.wantLine(workflow.LineFailed, 1)
 }
@@ -60,7 +61,7 @@ func TestAWishThatFailedTooOftenIsKept(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.poisoned(body)
-	w.wantState(id, workflow.Done)
+	w.wantState(id, request.Done)
 	kept, err := w.store.AllPoison(t.Context())
 	if err != nil || len(kept) != 1 || string(kept[0].Body) != string(body) {
 		t.Errorf("kept %+v, %v", kept, err)
@@ -73,7 +74,7 @@ func TestARequestThatWaitedIsFailedAndNoLongerDue(t *testing.T) {
 	w.tenantSays(suspicious)
 	id := w.submit("ana@contoso.com")
 	w.settle(1)
-	w.wantState(id, workflow.Parked)
+	w.wantState(id, request.Parked)
 	body, err := submission.Message{ID: id}.Encode()
 	if err != nil {
 		t.Fatal(err)
@@ -81,7 +82,7 @@ func TestARequestThatWaitedIsFailedAndNoLongerDue(t *testing.T) {
 	w.poisoned(body)
 	// The note that is still there brings a message, which finds nothing to do and removes it.
 	w.settle(1)
-	w.wantState(id, workflow.Failed)
+	w.wantState(id, request.Failed)
 	due, err := w.store.Due(t.Context(), w.now.AddDate(1, 0, 0), 10)
 	if err != nil || len(due) != 0 {
 		t.Errorf("due %v, %v", due, err)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"guestlist/handlers/problem"
+	"guestlist/handlers/request"
 )
 
 const (
@@ -24,7 +25,7 @@ func (w *work) wishResend(ctx context.Context) error {
 		w.log.InfoContext(ctx, "the mail of the invitation is not sent again: there is none, or it is under way", "state", r.State)
 		return nil
 	}
-	r.Resend = Wish{At: w.config.Now(), By: ThePartner}
+	r.Resend = request.Wish{At: w.config.Now(), By: request.ThePartner}
 	w.Record("resend-wished", "the partner wants the mail sent again")
 	return w.save(ctx)
 }
@@ -60,7 +61,7 @@ func (w *work) resend(ctx context.Context) (bool, error) {
 	switch {
 	case now.Sub(claim.MailedAt) < mailRest:
 		return w.resent(ctx, "resend-too-soon", "the last mail went out at "+claim.MailedAt.UTC().Format(time.RFC3339)+", less than "+mailRest.String()+" before")
-	case r.Resend.By == ThePartner && claim.Mails >= maxMails:
+	case r.Resend.By == request.ThePartner && claim.Mails >= maxMails:
 		return w.resent(ctx, "resend-refused", fmt.Sprintf("the address has had %d mails; a person may send another", claim.Mails))
 	}
 	holder, seen, err := w.findUser(ctx)
@@ -68,11 +69,11 @@ func (w *work) resend(ctx context.Context) (bool, error) {
 		return w.resendFailed(ctx, err, "resend-refused")
 	}
 	switch holder.Kind {
-	case PendingGuest:
-	case AcceptedGuest:
+	case request.PendingGuest:
+	case request.AcceptedGuest:
 		r.Joined = w.config.Now()
 		return w.resent(ctx, "resend-needless", "the guest has accepted meanwhile")
-	case NoUser:
+	case request.NoUser:
 		if seen {
 			return w.resent(ctx, "resend-refused", "the guest is gone from the directory")
 		}
@@ -151,7 +152,7 @@ func (w *work) resendFailed(ctx context.Context, cause error, what string) (bool
 
 // resent ends the wish, with what came of it.
 func (w *work) resent(ctx context.Context, what, detail string) (bool, error) {
-	w.Request.Resend = Wish{}
+	w.Request.Resend = request.Wish{}
 	w.Request.Attempt, w.Request.Unknown = 0, 0
 	w.Record(what, detail)
 	return w.finish(ctx)

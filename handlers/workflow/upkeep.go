@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"guestlist/handlers/problem"
+	"guestlist/handlers/request"
 	"guestlist/handlers/submission"
 )
 
@@ -79,7 +80,7 @@ func (m *Machine) sweep(ctx context.Context) (erased int, err error) {
 	if err != nil || more {
 		return erased, err
 	}
-	standing, err := m.config.Records.Standing(ctx, Overdue(now))
+	standing, err := m.config.Records.Standing(ctx, request.Overdue(now))
 	if err != nil {
 		return erased, fmt.Errorf("counting what waits too long: %w", err)
 	}
@@ -116,7 +117,7 @@ func (m *Machine) retire(ctx context.Context, now time.Time) (erased int, more b
 		}
 		w := m.change(r)
 		w.Erase("the personal data was erased, since it was kept for " + fmt.Sprint(int(m.config.Retention/(24*time.Hour))) + " days")
-		w.Request.Resend = Wish{}
+		w.Request.Resend = request.Wish{}
 		err = w.save(ctx)
 		if problem.CodeOf(err) == problem.Conflict {
 			continue // somebody has work with it after all
@@ -139,7 +140,7 @@ func (m *Machine) retire(ctx context.Context, now time.Time) (erased int, more b
 			return erased, false, fmt.Errorf("forgetting a kept message: %w", err)
 		}
 	}
-	forgotten, err := m.config.Records.ForgetMails(ctx, Mails{Before: before}, eraseBatch)
+	forgotten, err := m.config.Records.ForgetMails(ctx, request.Mails{Before: before}, eraseBatch)
 	if err != nil {
 		return erased, false, fmt.Errorf("forgetting the mails of withdrawn requests: %w", err)
 	}

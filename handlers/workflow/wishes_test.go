@@ -11,6 +11,7 @@ import (
 
 	"guestlist/handlers/dev/graphsim"
 	"guestlist/handlers/problem"
+	"guestlist/handlers/request"
 	"guestlist/handlers/submission"
 	"guestlist/handlers/workflow"
 )
@@ -33,7 +34,7 @@ func TestTheMailIsSentAgainOnceItIsTime(t *testing.T) {
 	w.row("contoso.com", "r", "Action", "invite")
 	id := w.submit("ana@contoso.com")
 	w.deliverAll()
-	w.wantState(id, workflow.Done)
+	w.wantState(id, request.Done)
 
 	w.wish(submission.Resend, id)
 	w.deliverAll()
@@ -50,7 +51,7 @@ func TestTheMailIsSentAgainOnceItIsTime(t *testing.T) {
 		t.Errorf("%d mails, want 2; history %v", n, w.whats(id))
 	}
 	w.wantTenant(2, 1, 0)
-	r := w.wantState(id, workflow.Done)
+	r := w.wantState(id, request.Done)
 	if r.Resend.Open() || !r.Due.IsZero() {
 		t.Errorf("something is still to be done: %+v", r)
 	}
@@ -140,7 +141,7 @@ func TestAGuestWhoIsGoneIsNotMadeAnewByAMail(t *testing.T) {
 
 func TestAMailWaitsForItsTurn(t *testing.T) {
 	w := newWorld(t)
-	w.pace = workflow.Pace{Daily: 1}
+	w.pace = request.Pace{Daily: 1}
 	w.machine = w.newMachine()
 	w.row("contoso.com", "r", "Action", "invite")
 	id := w.submit("ana@contoso.com")
@@ -151,7 +152,7 @@ func TestAMailWaitsForItsTurn(t *testing.T) {
 	w.wantTenant(1, 1, 0)
 	w.settle(24)
 	w.wantTenant(2, 1, 0)
-	w.wantState(id, workflow.Done)
+	w.wantState(id, request.Done)
 	due, err := w.store.Due(t.Context(), w.now.AddDate(1, 0, 0), 10)
 	if err != nil || len(due) != 0 {
 		t.Errorf("due %v, %v", due, err)
@@ -184,7 +185,7 @@ func TestAMailIsSentAgainThroughTrouble(t *testing.T) {
 			if n := len(w.tenant.Invitations()); n != test.mails || w.last(id) != test.what {
 				t.Errorf("%d mails, want %d; history %v, want it to end with %s", n, test.mails, w.whats(id), test.what)
 			}
-			w.wantState(id, workflow.Done)
+			w.wantState(id, request.Done)
 		})
 	}
 }
@@ -214,7 +215,7 @@ func TestAMailIsNotDoubledByACrash(t *testing.T) {
 			if n := len(w.tenant.Invitations()); n > 2 {
 				t.Errorf("%d mails", n)
 			}
-			if r := w.wantState(id, workflow.Done); r.Resend.Open() {
+			if r := w.wantState(id, request.Done); r.Resend.Open() {
 				t.Errorf("the wish is still open; history %v", w.whats(id))
 			}
 		})
@@ -225,8 +226,8 @@ func TestAMailIsNotDoubledByACrash(t *testing.T) {
 }
 
 // reached are ways to bring a request into a state, for address ana@contoso.com.
-var reached = map[workflow.State]func(*world) submission.ID{
-	workflow.Received: func(w *world) submission.ID {
+var reached = map[request.State]func(*world) submission.ID{
+	request.Received: func(w *world) submission.ID {
 		w.store.FailBefore = func(op string) error {
 			if op == "Rows" {
 				return unavailable
@@ -235,31 +236,31 @@ var reached = map[workflow.State]func(*world) submission.ID{
 		}
 		return w.submit("ana@contoso.com")
 	},
-	workflow.Review: func(w *world) submission.ID { return w.submit("ana@contoso.com") },
-	workflow.Denied: func(w *world) submission.ID {
+	request.Review: func(w *world) submission.ID { return w.submit("ana@contoso.com") },
+	request.Denied: func(w *world) submission.ID {
 		w.row("ana@contoso.com", "r", "Action", "deny", "Note", "Ana@Contoso.com left")
 		return w.submit("ana@contoso.com")
 	},
-	workflow.Done: func(w *world) submission.ID {
+	request.Done: func(w *world) submission.ID {
 		w.row("ana@contoso.com", "r", "Action", "invite", "MaxGuests", int32(3))
 		return w.submit("ana@contoso.com")
 	},
-	workflow.Parked: func(w *world) submission.ID {
+	request.Parked: func(w *world) submission.ID {
 		w.row("contoso.com", "r", "Action", "invite", "MaxGuests", int32(3))
 		w.tenantSays(suspicious)
 		return w.submit("ana@contoso.com")
 	},
-	workflow.Inviting: func(w *world) submission.ID {
+	request.Inviting: func(w *world) submission.ID {
 		w.row("contoso.com", "r", "Action", "invite", "MaxGuests", int32(3))
 		w.order(graphsim.Fault{Match: graphsim.Match{Method: http.MethodPost, Path: "/v1.0/invitations"}, Times: 1, Status: 502})
 		return w.submit("ana@contoso.com")
 	},
-	workflow.Granting: func(w *world) submission.ID {
+	request.Granting: func(w *world) submission.ID {
 		w.row("contoso.com", "r", "Action", "invite", "MaxGuests", int32(3), "Groups", groupOne)
 		w.order(graphsim.Fault{Match: graphsim.Match{Method: http.MethodPost, Path: "/v1.0/groups/" + groupOne + "/members/$ref"}, Times: 1, Status: 503})
 		return w.submit("ana@contoso.com")
 	},
-	workflow.Failed: func(w *world) submission.ID {
+	request.Failed: func(w *world) submission.ID {
 		w.row("contoso.com", "r", "Action", "invite", "MaxGuests", int32(3))
 		w.order(graphsim.Fault{Match: graphsim.Match{Method: http.MethodPost, Path: "/v1.0/invitations"}, Times: 1, Status: 400,
 			Code: "BadRequest", Message: "This user can't be invited to this directory."})
@@ -301,18 +302,18 @@ func (w *world) wantErased(id submission.ID) {
 }
 
 func TestAWithdrawnRequestEndsAndIsErased(t *testing.T) {
-	ends := map[workflow.State]struct {
-		end                workflow.State
+	ends := map[request.State]struct {
+		end                request.State
 		invitations, seats int
 	}{
-		workflow.Received: {workflow.Cancelled, 0, 0},
-		workflow.Review:   {workflow.Cancelled, 0, 0},
-		workflow.Denied:   {workflow.Denied, 0, 0},
-		workflow.Parked:   {workflow.Cancelled, 0, 0},
-		workflow.Inviting: {workflow.Cancelled, 0, 0},
-		workflow.Failed:   {workflow.Cancelled, 0, 0},
-		workflow.Granting: {workflow.Done, 1, 1},
-		workflow.Done:     {workflow.Done, 1, 1},
+		request.Received: {request.Cancelled, 0, 0},
+		request.Review:   {request.Cancelled, 0, 0},
+		request.Denied:   {request.Denied, 0, 0},
+		request.Parked:   {request.Cancelled, 0, 0},
+		request.Inviting: {request.Cancelled, 0, 0},
+		request.Failed:   {request.Cancelled, 0, 0},
+		request.Granting: {request.Done, 1, 1},
+		request.Done:     {request.Done, 1, 1},
 	}
 	asks := map[string]func(*world, submission.ID){
 		"by the partner": func(w *world, id submission.ID) { w.wish(submission.Withdraw, id) },
@@ -343,7 +344,7 @@ func TestAWithdrawnRequestEndsAndIsErased(t *testing.T) {
 					t.Errorf("%d invitations", n)
 				}
 				partition := "contoso.com"
-				if state == workflow.Done {
+				if state == request.Done {
 					partition = "ana@contoso.com"
 				}
 				w.wantSeats(partition, "r", want.seats)
@@ -388,7 +389,7 @@ func TestAWithdrawalAfterALostAnswerKnowsTheGuest(t *testing.T) {
 	w.deliverAll()
 	w.wish(submission.Withdraw, id)
 	w.settle(1)
-	r := w.wantState(id, workflow.Done)
+	r := w.wantState(id, request.Done)
 	w.wantErased(id)
 	w.wantLine(workflow.LineRemains, 1)
 	if r.GuestID == "" {
@@ -405,10 +406,10 @@ func TestAWithdrawalThatOvertakesItsSubmission(t *testing.T) {
 	w.queue = nil
 	w.wish(submission.Withdraw, id)
 	w.deliverAll()
-	w.wantState(id, workflow.Cancelled)
+	w.wantState(id, request.Cancelled)
 	w.queue = append(w.queue, first)
 	w.settle(1)
-	w.wantState(id, workflow.Cancelled)
+	w.wantState(id, request.Cancelled)
 	w.wantErased(id)
 	w.wantTenant(0, 0, 0)
 
@@ -502,7 +503,7 @@ func TestFinishedRequestsLoseTheirPersonalData(t *testing.T) {
 		}
 	}
 	w.wantSeats("ana@contoso.com", "r", 1)
-	if r := w.wantState(reviewed, workflow.Review); r.Submission.GivenName == "" {
+	if r := w.wantState(reviewed, request.Review); r.Submission.GivenName == "" {
 		t.Error("a request that waits for a person lost its data")
 	}
 	w.wantLine(workflow.LineOverdue, strings.Count(w.log.String(), `"requests wait too long"`))
@@ -512,7 +513,7 @@ func TestFinishedRequestsLoseTheirPersonalData(t *testing.T) {
 	// The address is still known to have a guest: no second mail.
 	again := w.submit("ana@contoso.com")
 	w.settle(1)
-	w.wantState(again, workflow.Done)
+	w.wantState(again, request.Done)
 	w.wantTenant(1, 1, 0)
 }
 
@@ -590,7 +591,7 @@ func TestNobodyDecidesOnWhatIsWithdrawn(t *testing.T) {
 		t.Errorf("approving what is withdrawn gives %v", err)
 	}
 	w.settle(1)
-	w.wantState(id, workflow.Cancelled)
+	w.wantState(id, request.Cancelled)
 	w.wantTenant(0, 0, 0)
 }
 
@@ -599,7 +600,7 @@ func (w *world) review(t *testing.T, address string) submission.ID {
 	t.Helper()
 	id := w.submit(address)
 	w.deliverAll()
-	w.wantState(id, workflow.Review)
+	w.wantState(id, request.Review)
 	return id
 }
 
@@ -625,7 +626,7 @@ func TestWordsOfPersonsStandInNoEvent(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if slices.ContainsFunc(events, func(e workflow.Event) bool { return strings.Contains(e.Detail, "secret") }) {
+		if slices.ContainsFunc(events, func(e request.Event) bool { return strings.Contains(e.Detail, "secret") }) {
 			t.Errorf("the history has them: %+v", events)
 		}
 	}
@@ -660,7 +661,7 @@ func TestWithdrawingIsNoWayToMoreMail(t *testing.T) {
 		for range 8 {
 			id := w.submit("ana@contoso.com")
 			w.deliverAll()
-			w.wantState(id, workflow.Done)
+			w.wantState(id, request.Done)
 			w.wish(submission.Withdraw, id)
 			w.deliverAll()
 			w.now = w.now.Add(2 * time.Hour)
@@ -682,12 +683,12 @@ func TestAMailIsRememberedOverAWithdrawal(t *testing.T) {
 		w.deliverAll()
 		second := w.submit("ana@contoso.com")
 		w.deliverAll()
-		r := w.wantState(second, workflow.Inviting)
+		r := w.wantState(second, request.Inviting)
 		if w.last(second) != "mail-rests" || !r.Due.Equal(mailed.Add(time.Hour)) || len(w.tenant.Invitations()) != 1 {
 			t.Errorf("history %v, due %v, %d mails", w.whats(second), r.Due, len(w.tenant.Invitations()))
 		}
 		w.settle(2)
-		w.wantState(second, workflow.Done)
+		w.wantState(second, request.Done)
 		w.wantTenant(2, 1, 0)
 	})
 	t.Run("it can't be looked up, and five mails are enough: a person decides", func(t *testing.T) {
@@ -698,14 +699,14 @@ func TestAMailIsRememberedOverAWithdrawal(t *testing.T) {
 		for range 5 {
 			id := w.submit("ana@contoso.com")
 			w.deliverAll()
-			w.wantState(id, workflow.Done)
+			w.wantState(id, request.Done)
 			w.wish(submission.Withdraw, id)
 			w.deliverAll()
 			w.now = w.now.Add(2 * time.Hour)
 		}
 		id := w.submit("ana@contoso.com")
 		w.deliverAll()
-		r := w.wantState(id, workflow.Review)
+		r := w.wantState(id, request.Review)
 		if w.last(id) != "mails-spent" || !strings.Contains(r.Reason, "5 mails") || len(w.tenant.Invitations()) != 5 {
 			t.Errorf("history %v (%s), %d mails", w.whats(id), r.Reason, len(w.tenant.Invitations()))
 		}
@@ -715,7 +716,7 @@ func TestAMailIsRememberedOverAWithdrawal(t *testing.T) {
 			t.Fatal(err)
 		}
 		w.settle(1)
-		w.wantState(id, workflow.Done)
+		w.wantState(id, request.Done)
 		if n := len(w.tenant.Invitations()); n != 6 {
 			t.Errorf("%d mails", n)
 		}
@@ -729,7 +730,7 @@ func TestAWishForMailDoesNotNameAGuestWhoIsGone(t *testing.T) {
 	w.deliverAll()
 	repeat := w.submit("ana@contoso.com")
 	w.deliverAll()
-	gone := w.wantState(repeat, workflow.Done).GuestID
+	gone := w.wantState(repeat, request.Done).GuestID
 	w.wish(submission.Withdraw, first)
 	w.deliverAll()
 	w.now = w.now.Add(2 * time.Hour)
@@ -741,14 +742,14 @@ func TestAWishForMailDoesNotNameAGuestWhoIsGone(t *testing.T) {
 	w.order(graphsim.Fault{Match: graphsim.Match{Method: http.MethodPost, Path: "/v1.0/invitations"}, Times: 1, Status: 502})
 	anew := w.submit("ana@contoso.com")
 	w.deliverAll()
-	w.wantState(anew, workflow.Inviting)
+	w.wantState(anew, request.Inviting)
 	w.wish(submission.Resend, repeat)
 	w.deliverAll()
 	if w.last(repeat) != "resend-needless" {
 		t.Errorf("history %v", w.whats(repeat))
 	}
 	w.settle(1)
-	r := w.wantState(anew, workflow.Done)
+	r := w.wantState(anew, request.Done)
 	if r.GuestID == gone || len(w.tenant.Invitations()) != 2 {
 		t.Errorf("guest %s, who is gone is %s; %d invitations", r.GuestID, gone, len(w.tenant.Invitations()))
 	}
@@ -790,7 +791,7 @@ func TestAStrangersWithdrawalTakesNobodysMessageAlong(t *testing.T) {
 	w.keep("strange", `{"version":2,"id":"`+string(stranger)+`","kind":"praise"}`)
 	w.wish(submission.Withdraw, stranger)
 	w.deliverAll()
-	w.wantState(stranger, workflow.Cancelled)
+	w.wantState(stranger, request.Cancelled)
 	if got := w.kept(); !slices.Equal(got, []string{"hers"}) {
 		t.Errorf("kept are %v", got)
 	}
@@ -814,7 +815,7 @@ func (w *world) withdrawnAfterMail() submission.ID {
 }
 
 // claim returns what is known of the address; created says that it was nothing.
-func (w *world) claim(id submission.ID) (claim workflow.Claim, created bool) {
+func (w *world) claim(id submission.ID) (claim request.Claim, created bool) {
 	w.t.Helper()
 	address, err := submission.ParseAddress("ana@contoso.com")
 	if err != nil {
@@ -902,9 +903,9 @@ func TestRememberedMailsAreForgottenInTheEnd(t *testing.T) {
 
 // TestAWithdrawalLeavesNothingBehindThroughTrouble lets each operation of a withdrawal fail once.
 func TestAWithdrawalLeavesNothingBehindThroughTrouble(t *testing.T) {
-	for state, ops := range map[workflow.State][]string{
-		workflow.Parked: {"Load", "Save", "Claim", "ReleaseSeat", "Release", "AllPoison", "DropPoison"},
-		workflow.Done:   {"Claim", "UpdateClaim", "Save"},
+	for state, ops := range map[request.State][]string{
+		request.Parked: {"Load", "Save", "Claim", "ReleaseSeat", "Release", "AllPoison", "DropPoison"},
+		request.Done:   {"Claim", "UpdateClaim", "Save"},
 	} {
 		for _, op := range ops {
 			for _, lost := range []bool{false, true} {
@@ -929,7 +930,7 @@ func TestAWithdrawalLeavesNothingBehindThroughTrouble(t *testing.T) {
 					}
 					w.wantErased(id)
 					claim, created := w.claim(id)
-					if state == workflow.Parked {
+					if state == request.Parked {
 						w.wantSeats("contoso.com", "r", 0)
 						if !created {
 							t.Errorf("the claim tells %+v", claim)

@@ -15,6 +15,7 @@ import (
 	"guestlist/handlers/dev/graphsim"
 	"guestlist/handlers/policy"
 	"guestlist/handlers/problem"
+	"guestlist/handlers/request"
 	"guestlist/handlers/request/memstore"
 	"guestlist/handlers/submission"
 	"guestlist/handlers/workflow"
@@ -39,7 +40,7 @@ type world struct {
 	client  *graph.Client
 	log     *bytes.Buffer
 	machine *workflow.Machine
-	pace    workflow.Pace
+	pace    request.Pace
 
 	pressure  *workflow.Pressure
 	retention time.Duration
@@ -219,7 +220,7 @@ func (w *world) settleMinutes(minutes int) {
 	w.interrupt = nil
 }
 
-func (w *world) load(id submission.ID) workflow.Request {
+func (w *world) load(id submission.ID) request.Request {
 	w.t.Helper()
 	r, err := w.store.Load(w.t.Context(), id)
 	if err != nil {
@@ -242,7 +243,7 @@ func (w *world) whats(id submission.ID) []string {
 	return names
 }
 
-func (w *world) wantState(id submission.ID, want workflow.State) workflow.Request {
+func (w *world) wantState(id submission.ID, want request.State) request.Request {
 	w.t.Helper()
 	r := w.load(id)
 	if r.State != want {
@@ -282,7 +283,7 @@ type interruptedDirectory struct {
 	directory *graph.Client
 }
 
-func (d interruptedDirectory) Invite(ctx context.Context, invitation workflow.Invitation) (string, error) {
+func (d interruptedDirectory) Invite(ctx context.Context, invitation request.Invitation) (string, error) {
 	err := d.w.before("Invite")
 	if err != nil {
 		return "", err
@@ -300,10 +301,10 @@ func (d interruptedDirectory) FindGuest(ctx context.Context, a submission.Addres
 	return guest, d.w.after("FindGuest", err)
 }
 
-func (d interruptedDirectory) FindUser(ctx context.Context, a submission.Address) (workflow.User, error) {
+func (d interruptedDirectory) FindUser(ctx context.Context, a submission.Address) (request.User, error) {
 	err := d.w.before("FindUser")
 	if err != nil {
-		return workflow.User{}, err
+		return request.User{}, err
 	}
 	user, err := d.directory.FindUser(ctx, a)
 	return user, d.w.after("FindUser", err)

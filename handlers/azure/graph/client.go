@@ -23,8 +23,8 @@ import (
 	core "github.com/microsoftgraph/msgraph-sdk-go-core"
 
 	"guestlist/handlers/problem"
+	"guestlist/handlers/request"
 	"guestlist/handlers/submission"
-	"guestlist/handlers/workflow"
 )
 
 const (
@@ -85,8 +85,8 @@ type Client struct {
 }
 
 var (
-	_ workflow.Directory = (*Client)(nil)
-	_ workflow.Users     = (*Client)(nil)
+	_ request.Directory = (*Client)(nil)
+	_ request.Users     = (*Client)(nil)
 )
 
 // New returns a client, or an error that says which part of config can't be used. It makes no call.
@@ -197,13 +197,13 @@ func authenticator(credential azcore.TokenCredential, base *url.URL) (authentica
 //
 // It returns every code of the directory but DirectoryNotReplicated, DirectoryGroupForbidden and DirectoryReadForbidden. Those that are TenantWide
 // are returned only if Graph's words are about the tenant and nothing in them may be about this guest.
-func (c *Client) Invite(ctx context.Context, invitation workflow.Invitation) (string, error) {
+func (c *Client) Invite(ctx context.Context, invitation request.Invitation) (string, error) {
 	const doing = "inviting a guest"
 	body, err := newInvitation(invitation)
 	if err != nil {
 		return "", err
 	}
-	request, err := c.newPost(ctx, doing, "/invitations", map[string]string{}, body)
+	call, err := c.newPost(ctx, doing, "/invitations", map[string]string{}, body)
 	if err != nil {
 		return "", err
 	}
@@ -214,7 +214,7 @@ func (c *Client) Invite(ctx context.Context, invitation workflow.Invitation) (st
 		want:     []int{http.StatusCreated, http.StatusOK},
 		classify: func(a *answerError) problem.Code { return classifyInvitation(a, invitation) },
 		private:  append(chosen, ours...),
-	}, func(ctx context.Context) error { return c.send(ctx, request, &created) })
+	}, func(ctx context.Context) error { return c.send(ctx, call, &created) })
 	if err != nil {
 		return "", err
 	}
@@ -233,7 +233,7 @@ func (c *Client) Invite(ctx context.Context, invitation workflow.Invitation) (st
 }
 
 // newInvitation returns the invitation as it goes over the wire.
-func newInvitation(invitation workflow.Invitation) (*invitationBody, error) {
+func newInvitation(invitation request.Invitation) (*invitationBody, error) {
 	switch {
 	case invitation.Address == submission.Address{}:
 		return nil, problem.New(problem.DirectoryRefused, "an invitation without an address")
@@ -279,13 +279,13 @@ func newSponsors(ids []string) ([]serialization.Parsable, error) {
 
 // newPost returns a request with a body. The path is a template for the parameters.
 func (c *Client) newPost(ctx context.Context, doing, path string, parameters map[string]string, body serialization.Parsable) (*abs.RequestInformation, error) {
-	request := abs.NewRequestInformationWithMethodAndUrlTemplateAndPathParameters(abs.POST, "{+baseurl}"+path, parameters)
-	request.Headers.TryAdd("Accept", "application/json")
-	err := request.SetContentFromParsable(ctx, c.adapter, "application/json", body)
+	call := abs.NewRequestInformationWithMethodAndUrlTemplateAndPathParameters(abs.POST, "{+baseurl}"+path, parameters)
+	call.Headers.TryAdd("Accept", "application/json")
+	err := call.SetContentFromParsable(ctx, c.adapter, "application/json", body)
 	if err != nil {
 		return nil, problem.New(problem.DirectoryUnavailable, "%s: the request can't be encoded", doing)
 	}
-	return request, nil
+	return call, nil
 }
 
 // AddMember adds the guest to the group; both are object ids. added is false if it was a member before. DirectoryNotReplicated: the
@@ -296,7 +296,7 @@ func (c *Client) AddMember(ctx context.Context, groupID, guestID string) (added 
 	if !guidForm.MatchString(groupID) || !guidForm.MatchString(guestID) {
 		return false, problem.New(problem.DirectoryRefused, "%s: an id is no GUID", doing)
 	}
-	request, err := c.newPost(ctx, doing, "/groups/{group}/members/$ref", map[string]string{"group": groupID},
+	call, err := c.newPost(ctx, doing, "/groups/{group}/members/$ref", map[string]string{"group": groupID},
 		&reference{url: c.base + "/v1.0/directoryObjects/" + guestID})
 	if err != nil {
 		return false, err
@@ -311,7 +311,7 @@ func (c *Client) AddMember(ctx context.Context, groupID, guestID string) (added 
 			return classifyMember(a, groupID, guestID)
 		},
 	}, func(ctx context.Context) error {
-		return c.adapter.SendNoContent(ctx, request, nil)
+		return c.adapter.SendNoContent(ctx, call, nil)
 	})
 	if present {
 		return false, nil

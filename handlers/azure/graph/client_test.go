@@ -27,8 +27,8 @@ import (
 	"guestlist/handlers/azure/graph"
 	"guestlist/handlers/dev/graphsim"
 	"guestlist/handlers/problem"
+	"guestlist/handlers/request"
 	"guestlist/handlers/submission"
-	"guestlist/handlers/workflow"
 )
 
 const (
@@ -56,8 +56,8 @@ func address(t *testing.T, text string) submission.Address {
 	return parsed
 }
 
-func invitation(t *testing.T) workflow.Invitation {
-	return workflow.Invitation{Address: address(t, email), DisplayName: fullName, RedirectURL: "https://portal.example.com/", UserType: "Guest"}
+func invitation(t *testing.T) request.Invitation {
+	return request.Invitation{Address: address(t, email), DisplayName: fullName, RedirectURL: "https://portal.example.com/", UserType: "Guest"}
 }
 
 // newClient returns a client of the server, and its log.
@@ -342,17 +342,17 @@ const created = `{"id":"x","inviteRedeemUrl":"` + redeem + `","status":"PendingA
 
 func TestAnInvitationOnTheWire(t *testing.T) {
 	tests := map[string]struct {
-		change func(*workflow.Invitation)
+		change func(*request.Invitation)
 		want   string
 	}{
-		"as little as possible": {func(i *workflow.Invitation) { i.DisplayName, i.UserType = "", "" },
+		"as little as possible": {func(i *request.Invitation) { i.DisplayName, i.UserType = "", "" },
 			`{"invitedUserEmailAddress":"ana.o'neil@contoso.com","inviteRedirectUrl":"https://portal.example.com/","sendInvitationMessage":false}`},
-		"everything": {func(i *workflow.Invitation) {
+		"everything": {func(i *request.Invitation) {
 			i.SendMessage, i.MessageLanguage, i.UserType, i.Sponsors = true, "fr-FR", "Member", []string{sponsor1, sponsor2}
 		}, `{"invitedUserDisplayName":"Ana O'Neil","invitedUserEmailAddress":"ana.o'neil@contoso.com","invitedUserMessageInfo":{"messageLanguage":"fr-FR"},` +
 			`"invitedUserSponsors":[{"id":"` + sponsor1 + `"},{"id":"` + sponsor2 + `"}],"invitedUserType":"Member",` +
 			`"inviteRedirectUrl":"https://portal.example.com/","sendInvitationMessage":true}`},
-		"a message and a copy of it": {func(i *workflow.Invitation) {
+		"a message and a copy of it": {func(i *request.Invitation) {
 			i.SendMessage, i.Message, i.Cc = true, "one\ntwo", "desk@brand.example"
 		}, `{"invitedUserDisplayName":"Ana O'Neil","invitedUserEmailAddress":"ana.o'neil@contoso.com","invitedUserMessageInfo":` +
 			`{"ccRecipients":[{"emailAddress":{"address":"desk@brand.example"}}],"customizedMessageBody":"one\ntwo"},"invitedUserType":"Guest",` +
@@ -1027,7 +1027,7 @@ func noAnswerBreaksTheClient() func(*rapid.T) {
 			t.Fatal(err)
 		}
 		errs := []error{
-			second(client.Invite(context.Background(), workflow.Invitation{Address: one, RedirectURL: "https://portal.example.com/"})),
+			second(client.Invite(context.Background(), request.Invitation{Address: one, RedirectURL: "https://portal.example.com/"})),
 			second(client.FindGuest(context.Background(), one)),
 			second(client.FindUser(context.Background(), one)),
 			second(client.FindDeletedGuests(context.Background(), one)),

@@ -13,7 +13,7 @@ import (
 	abs "github.com/microsoft/kiota-abstractions-go"
 
 	"guestlist/handlers/problem"
-	"guestlist/handlers/workflow"
+	"guestlist/handlers/request"
 )
 
 // Roles returns the permissions in the token that the credential gives for Graph at the URL: those that an admin has consented to and that the
@@ -46,17 +46,17 @@ func Roles(ctx context.Context, credential azcore.TokenCredential, url string) (
 // MayInvite returns nil if Graph would take an invitation from this app. It sends one without an address, which can reach nobody: Graph looks at the
 // permission first. Errors are as for Invite.
 func (c *Client) MayInvite(ctx context.Context) error {
-	request := abs.NewRequestInformationWithMethodAndUrlTemplateAndPathParameters(abs.POST, "{+baseurl}/invitations", map[string]string{})
-	request.Headers.TryAdd("Accept", "application/json")
-	request.SetStreamContentAndContentType([]byte("{}"), "application/json")
+	call := abs.NewRequestInformationWithMethodAndUrlTemplateAndPathParameters(abs.POST, "{+baseurl}/invitations", map[string]string{})
+	call.Headers.TryAdd("Accept", "application/json")
+	call.SetStreamContentAndContentType([]byte("{}"), "application/json")
 	let := false
 	err := c.call(ctx, operation{
 		doing: "asking whether the app may invite",
 		classify: func(a *answerError) problem.Code {
 			let = a.status == http.StatusBadRequest
-			return classifyInvitation(a, workflow.Invitation{})
+			return classifyInvitation(a, request.Invitation{})
 		},
-	}, func(ctx context.Context) error { return c.adapter.SendNoContent(ctx, request, nil) })
+	}, func(ctx context.Context) error { return c.adapter.SendNoContent(ctx, call, nil) })
 	if let {
 		return nil
 	}

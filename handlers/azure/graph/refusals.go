@@ -8,7 +8,7 @@ import (
 	"unicode"
 
 	"guestlist/handlers/problem"
-	"guestlist/handlers/workflow"
+	"guestlist/handlers/request"
 )
 
 // A rule knows one meaning of an answer to an invitation by words that Graph uses for it. Graph gives the same status and code to many
@@ -110,7 +110,7 @@ const (
 // classifyInvitation tells what an answer to that invitation means. It returns "" where the status says all.
 //
 // A text is never taken for a verdict on the tenant if it may be about the guest, nor the other way round: in doubt it is unknown.
-func classifyInvitation(answer *answerError, asked workflow.Invitation) problem.Code {
+func classifyInvitation(answer *answerError, asked request.Invitation) problem.Code {
 	switch answer.status {
 	case http.StatusBadRequest, http.StatusForbidden, http.StatusNotFound, http.StatusConflict, http.StatusUnprocessableEntity:
 	case http.StatusRequestTimeout, http.StatusLocked, http.StatusTooEarly:
@@ -231,13 +231,13 @@ func plainWords(text string) []string {
 func joined(list []string) string { return " " + strings.Join(list, " ") + " " }
 
 // quotable returns what the answer to an invitation may repeat of it: what the partner chose, and what admins did.
-func quotable(asked workflow.Invitation) (chosen, ours []string) {
+func quotable(asked request.Invitation) (chosen, ours []string) {
 	return []string{asked.Address.String(), asked.DisplayName}, []string{asked.RedirectURL, asked.Message, asked.Cc}
 }
 
 // withoutQuotes returns a plain text with a mark in place of each text of the invitation that it quotes. Of what the partner chose, two
 // words in a row are enough: an answer may cut a name short, and nobody must be able to call himself something that stops all invitations.
-func withoutQuotes(text string, asked workflow.Invitation) string {
+func withoutQuotes(text string, asked request.Invitation) string {
 	chosen, ours := quotable(asked)
 	rest := strings.Fields(text)
 	for _, secret := range ours {

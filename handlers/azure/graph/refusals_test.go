@@ -9,19 +9,19 @@ import (
 	"pgregory.net/rapid"
 
 	"guestlist/handlers/problem"
+	"guestlist/handlers/request"
 	"guestlist/handlers/submission"
-	"guestlist/handlers/workflow"
 )
 
 const named = "cccccccc-0000-4000-8000-00000000000a"
 
 // asked is an invitation whose parts an answer may repeat.
-func asked(t interface{ Fatal(...any) }, address, name string) workflow.Invitation {
+func asked(t interface{ Fatal(...any) }, address, name string) request.Invitation {
 	parsed, err := submission.ParseAddress(address)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return workflow.Invitation{
+	return request.Invitation{
 		Address: parsed, DisplayName: name, RedirectURL: "https://portal.example.com/start", Message: "Welcome to our directory.", Cc: "desk@brand.example",
 	}
 }

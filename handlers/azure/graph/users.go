@@ -11,8 +11,8 @@ import (
 
 	"guestlist/handlers/azure/internal/rest"
 	"guestlist/handlers/problem"
+	"guestlist/handlers/request"
 	"guestlist/handlers/submission"
-	"guestlist/handlers/workflow"
 )
 
 // maxFound is how many users with one address are looked at. Two are one too many already; the rest is for internal users who hold the
@@ -32,48 +32,48 @@ type userQuery struct {
 //
 // A user who was just created may not be visible yet; one who was deleted never is, see FindDeletedGuests. Contacts and groups
 // can hold an address too, and are not looked for.
-func (c *Client) FindUser(ctx context.Context, address submission.Address) (workflow.User, error) {
+func (c *Client) FindUser(ctx context.Context, address submission.Address) (request.User, error) {
 	const doing = "looking for a user"
 	holders, more, err := c.search(ctx, doing, address)
 	if err != nil {
-		return workflow.User{}, err
+		return request.User{}, err
 	}
 	if more {
-		return workflow.User{Kind: workflow.SeveralUsers}, nil
+		return request.User{Kind: request.SeveralUsers}, nil
 	}
-	var found workflow.User
+	var found request.User
 	for _, holder := range holders {
 		kind, err := kindOf(doing, holder)
 		if err != nil {
-			return workflow.User{}, err
+			return request.User{}, err
 		}
 		id := strings.ToLower(holder.id)
 		if found.ID != "" && found.ID != id {
-			return workflow.User{Kind: workflow.SeveralUsers}, nil
+			return request.User{Kind: request.SeveralUsers}, nil
 		}
-		found = workflow.User{ID: id, Kind: kind}
+		found = request.User{ID: id, Kind: kind}
 	}
 	return found, nil
 }
 
 // kindOf returns what a user is. That the account is not enabled counts only for guests: an internal user is nobody to invite in any case.
-func kindOf(doing string, holder *user) (workflow.UserKind, error) {
+func kindOf(doing string, holder *user) (request.UserKind, error) {
 	if holder.accountEnabled == nil || holder.userPrincipalName == "" {
 		// Every user has both.
 		return "", problem.New(problem.DirectoryReadForbidden, "%s: the answer leaves out what kind of user it is; the app needs the permission User.Read.All", doing)
 	}
 	switch {
 	case !external(holder):
-		return workflow.InternalUser, nil
+		return request.InternalUser, nil
 	case !*holder.accountEnabled:
-		return workflow.DisabledGuest, nil
+		return request.DisabledGuest, nil
 	}
 	switch holder.externalUserState {
 	case "Accepted", "":
 		// Guests of the time before there was this state have none, and sign in all the same.
-		return workflow.AcceptedGuest, nil
+		return request.AcceptedGuest, nil
 	default:
-		return workflow.PendingGuest, nil
+		return request.PendingGuest, nil
 	}
 }
 

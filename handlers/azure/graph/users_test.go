@@ -14,7 +14,7 @@ import (
 	"guestlist/handlers/azure/graph"
 	"guestlist/handlers/dev/graphsim"
 	"guestlist/handlers/problem"
-	"guestlist/handlers/workflow"
+	"guestlist/handlers/request"
 )
 
 const quotedEmail = "'ana.o''neil@contoso.com'"
@@ -34,7 +34,7 @@ func TestASearchOnTheWire(t *testing.T) {
 		level string
 	}{
 		"a guest": {func(c *graph.Client) (any, error) { return c.FindGuest(t.Context(), address(t, email)) }, "", "/v1.0/users", whole, ""},
-		"a user":  {func(c *graph.Client) (any, error) { return c.FindUser(t.Context(), address(t, email)) }, workflow.User{}, "/v1.0/users", whole, ""},
+		"a user":  {func(c *graph.Client) (any, error) { return c.FindUser(t.Context(), address(t, email)) }, request.User{}, "/v1.0/users", whole, ""},
 		"deleted guests": {func(c *graph.Client) (any, error) { return c.FindDeletedGuests(t.Context(), address(t, email)) }, []string(nil),
 			"/v1.0/directory/deletedItems/microsoft.graph.user", url.Values{
 				"$filter": {"mail eq " + quotedEmail + " or otherMails/any(x:x eq " + quotedEmail + ")"},
@@ -98,47 +98,47 @@ func TestAFoundUserIsBelievedOnlyIfItFits(t *testing.T) {
 	only := func(property string, value any) []any {
 		return []any{"mail", nil, "proxyAddresses", []string{}, property, value}
 	}
-	is := func(kind workflow.UserKind) workflow.User { return workflow.User{ID: guest, Kind: kind} }
-	several := workflow.User{Kind: workflow.SeveralUsers}
+	is := func(kind request.UserKind) request.User { return request.User{ID: guest, Kind: kind} }
+	several := request.User{Kind: request.SeveralUsers}
 	type users []map[string]any
 	tests := map[string]struct {
 		users    users
 		nextLink string
-		want     workflow.User
+		want     request.User
 		code     problem.Code // of FindUser
 		guest    string       // of FindGuest; "several" for its refusal
 	}{
-		"nobody":                           {nil, "", workflow.User{}, "", ""},
-		"an accepted guest":                {users{entry(guest)}, "", is(workflow.AcceptedGuest), "", guest},
-		"in other case":                    {users{entry(strings.ToUpper(guest), "mail", strings.ToUpper(email))}, "", is(workflow.AcceptedGuest), "", guest},
-		"by another mail":                  {users{entry(guest, only("otherMails", []string{"x@y.com", email})...)}, "", is(workflow.AcceptedGuest), "", guest},
-		"by the primary proxy address":     {users{entry(guest, only("proxyAddresses", []string{"SMTP:" + email})...)}, "", is(workflow.AcceptedGuest), "", guest},
-		"by a secondary proxy address":     {users{entry(guest, only("proxyAddresses", []string{"SMTP:x@y.com", "smtp:" + email})...)}, "", is(workflow.AcceptedGuest), "", guest},
-		"a guest of old, without a state":  {users{entry(guest, "externalUserState", nil)}, "", is(workflow.AcceptedGuest), "", guest},
-		"a pending guest":                  {users{entry(guest, "externalUserState", "PendingAcceptance")}, "", is(workflow.PendingGuest), "", guest},
-		"a guest of an unknown state":      {users{entry(guest, "externalUserState", "Thinking")}, "", is(workflow.PendingGuest), "", guest},
-		"a disabled guest":                 {users{entry(guest, "accountEnabled", false)}, "", is(workflow.DisabledGuest), "", guest},
-		"a disabled pending guest":         {users{entry(guest, "accountEnabled", false, "externalUserState", "PendingAcceptance")}, "", is(workflow.DisabledGuest), "", guest},
-		"an invited member":                {users{entry(guest, "userType", "Member")}, "", is(workflow.AcceptedGuest), "", guest},
-		"external by name only":            {users{entry(guest, "userType", "Member", "creationType", nil)}, "", is(workflow.AcceptedGuest), "", guest},
-		"external by creation only":        {users{entry(guest, "userPrincipalName", "ana@fabrikam.com")}, "", is(workflow.AcceptedGuest), "", guest},
-		"an internal member":               {users{entry(guest, internal...)}, "", is(workflow.InternalUser), "", ""},
-		"an internal guest":                {users{entry(guest, with(internal, "userType", "Guest")...)}, "", is(workflow.InternalUser), "", ""},
-		"an internal user who is disabled": {users{entry(guest, with(internal, "accountEnabled", false)...)}, "", is(workflow.InternalUser), "", ""},
-		"an internal user by sign-in name": {users{entry(guest, with(internal, only("userPrincipalName", strings.ToUpper(email))...)...)}, "", is(workflow.InternalUser), "", ""},
+		"nobody":                           {nil, "", request.User{}, "", ""},
+		"an accepted guest":                {users{entry(guest)}, "", is(request.AcceptedGuest), "", guest},
+		"in other case":                    {users{entry(strings.ToUpper(guest), "mail", strings.ToUpper(email))}, "", is(request.AcceptedGuest), "", guest},
+		"by another mail":                  {users{entry(guest, only("otherMails", []string{"x@y.com", email})...)}, "", is(request.AcceptedGuest), "", guest},
+		"by the primary proxy address":     {users{entry(guest, only("proxyAddresses", []string{"SMTP:" + email})...)}, "", is(request.AcceptedGuest), "", guest},
+		"by a secondary proxy address":     {users{entry(guest, only("proxyAddresses", []string{"SMTP:x@y.com", "smtp:" + email})...)}, "", is(request.AcceptedGuest), "", guest},
+		"a guest of old, without a state":  {users{entry(guest, "externalUserState", nil)}, "", is(request.AcceptedGuest), "", guest},
+		"a pending guest":                  {users{entry(guest, "externalUserState", "PendingAcceptance")}, "", is(request.PendingGuest), "", guest},
+		"a guest of an unknown state":      {users{entry(guest, "externalUserState", "Thinking")}, "", is(request.PendingGuest), "", guest},
+		"a disabled guest":                 {users{entry(guest, "accountEnabled", false)}, "", is(request.DisabledGuest), "", guest},
+		"a disabled pending guest":         {users{entry(guest, "accountEnabled", false, "externalUserState", "PendingAcceptance")}, "", is(request.DisabledGuest), "", guest},
+		"an invited member":                {users{entry(guest, "userType", "Member")}, "", is(request.AcceptedGuest), "", guest},
+		"external by name only":            {users{entry(guest, "userType", "Member", "creationType", nil)}, "", is(request.AcceptedGuest), "", guest},
+		"external by creation only":        {users{entry(guest, "userPrincipalName", "ana@fabrikam.com")}, "", is(request.AcceptedGuest), "", guest},
+		"an internal member":               {users{entry(guest, internal...)}, "", is(request.InternalUser), "", ""},
+		"an internal guest":                {users{entry(guest, with(internal, "userType", "Guest")...)}, "", is(request.InternalUser), "", ""},
+		"an internal user who is disabled": {users{entry(guest, with(internal, "accountEnabled", false)...)}, "", is(request.InternalUser), "", ""},
+		"an internal user by sign-in name": {users{entry(guest, with(internal, only("userPrincipalName", strings.ToUpper(email))...)...)}, "", is(request.InternalUser), "", ""},
 		"an internal user with a strange name": {users{entry(guest, with(internal, "userPrincipalName", "ext#@fabrikam.com")...)}, "",
-			is(workflow.InternalUser), "", ""},
+			is(request.InternalUser), "", ""},
 		"an internal user and a guest":   {users{entry(other, internal...), entry(guest)}, "", several, "", guest},
 		"two guests":                     {users{entry(guest), entry(other)}, "", several, "", "several"},
-		"the same guest twice":           {users{entry(guest), entry(strings.ToUpper(guest))}, "", is(workflow.AcceptedGuest), "", guest},
+		"the same guest twice":           {users{entry(guest), entry(strings.ToUpper(guest))}, "", is(request.AcceptedGuest), "", guest},
 		"a guest, and more on next page": {users{entry(guest)}, "https://elsewhere.com/next", several, "", "several"},
-		"somebody else":                  {users{entry(guest, only("mail", "bo@contoso.com")...)}, "", workflow.User{}, "", ""},
+		"somebody else":                  {users{entry(guest, only("mail", "bo@contoso.com")...)}, "", request.User{}, "", ""},
 		"somebody with a longer address": {users{entry(guest, "mail", "x"+email, "otherMails", []string{email + "x"}, "proxyAddresses", []string{"smtp:x" + email})}, "",
-			workflow.User{}, "", ""},
-		"a proxy address of another kind":      {users{entry(guest, only("proxyAddresses", []string{"SIP:" + email, email})...)}, "", workflow.User{}, "", ""},
-		"somebody else whose id can't be read": {users{entry("x", only("mail", "bo@contoso.com")...)}, "", workflow.User{}, "", ""},
-		"nobody knows whether enabled":         {users{entry(guest, "accountEnabled", nil)}, "", workflow.User{}, problem.DirectoryReadForbidden, guest},
-		"nobody knows the sign-in name":        {users{entry(guest, "userPrincipalName", nil)}, "", workflow.User{}, problem.DirectoryReadForbidden, guest},
+			request.User{}, "", ""},
+		"a proxy address of another kind":      {users{entry(guest, only("proxyAddresses", []string{"SIP:" + email, email})...)}, "", request.User{}, "", ""},
+		"somebody else whose id can't be read": {users{entry("x", only("mail", "bo@contoso.com")...)}, "", request.User{}, "", ""},
+		"nobody knows whether enabled":         {users{entry(guest, "accountEnabled", nil)}, "", request.User{}, problem.DirectoryReadForbidden, guest},
+		"nobody knows the sign-in name":        {users{entry(guest, "userPrincipalName", nil)}, "", request.User{}, problem.DirectoryReadForbidden, guest},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -262,29 +262,29 @@ func TestAnEmptyPageIsNotTheEnd(t *testing.T) {
 func TestEveryKindOfUserOfATenant(t *testing.T) {
 	tests := map[string]struct {
 		users  []graphsim.User
-		kind   workflow.UserKind
+		kind   request.UserKind
 		invite problem.Code
 		names  bool // the refusal names the user
 	}{
-		"nobody":         {nil, workflow.NoUser, "", false},
-		"pending guest":  {[]graphsim.User{{Mail: email, CreationType: "Invitation", ExternalUserState: "PendingAcceptance"}}, workflow.PendingGuest, "", false},
-		"accepted guest": {[]graphsim.User{{Mail: email, CreationType: "Invitation", ExternalUserState: "Accepted"}}, workflow.AcceptedGuest, "", false},
-		"invited member": {[]graphsim.User{{Mail: email, UserType: "Member", CreationType: "Invitation", ExternalUserState: "Accepted"}}, workflow.AcceptedGuest, "", false},
-		"disabled guest": {[]graphsim.User{{Mail: email, CreationType: "Invitation", ExternalUserState: "Accepted", Disabled: true}}, workflow.DisabledGuest,
+		"nobody":         {nil, request.NoUser, "", false},
+		"pending guest":  {[]graphsim.User{{Mail: email, CreationType: "Invitation", ExternalUserState: "PendingAcceptance"}}, request.PendingGuest, "", false},
+		"accepted guest": {[]graphsim.User{{Mail: email, CreationType: "Invitation", ExternalUserState: "Accepted"}}, request.AcceptedGuest, "", false},
+		"invited member": {[]graphsim.User{{Mail: email, UserType: "Member", CreationType: "Invitation", ExternalUserState: "Accepted"}}, request.AcceptedGuest, "", false},
+		"disabled guest": {[]graphsim.User{{Mail: email, CreationType: "Invitation", ExternalUserState: "Accepted", Disabled: true}}, request.DisabledGuest,
 			problem.DirectoryGuestDisabled, true},
-		"internal member": {[]graphsim.User{{Mail: email}}, workflow.InternalUser, problem.DirectoryInternalUser, false},
-		"internal guest":  {[]graphsim.User{{Mail: email, UserType: "Guest"}}, workflow.InternalUser, problem.DirectoryInternalUser, false},
-		"internal user by a second address": {[]graphsim.User{{Mail: "ana@brand.com", ProxyAddresses: []string{"smtp:" + email}}}, workflow.InternalUser,
+		"internal member": {[]graphsim.User{{Mail: email}}, request.InternalUser, problem.DirectoryInternalUser, false},
+		"internal guest":  {[]graphsim.User{{Mail: email, UserType: "Guest"}}, request.InternalUser, problem.DirectoryInternalUser, false},
+		"internal user by a second address": {[]graphsim.User{{Mail: "ana@brand.com", ProxyAddresses: []string{"smtp:" + email}}}, request.InternalUser,
 			problem.DirectoryInternalUser, false},
-		"internal user by the name for signing in": {[]graphsim.User{{UserPrincipalName: email}}, workflow.InternalUser, problem.DirectoryInternalUser, false},
-		"two guests": {[]graphsim.User{{Mail: email, CreationType: "Invitation"}, {OtherMails: []string{email}, CreationType: "Invitation"}}, workflow.SeveralUsers,
+		"internal user by the name for signing in": {[]graphsim.User{{UserPrincipalName: email}}, request.InternalUser, problem.DirectoryInternalUser, false},
+		"two guests": {[]graphsim.User{{Mail: email, CreationType: "Invitation"}, {OtherMails: []string{email}, CreationType: "Invitation"}}, request.SeveralUsers,
 			problem.DirectoryAddressTaken, false},
-		"deleted guest": {[]graphsim.User{{Mail: email, CreationType: "Invitation", Deleted: true}}, workflow.NoUser, "", false},
+		"deleted guest": {[]graphsim.User{{Mail: email, CreationType: "Invitation", Deleted: true}}, request.NoUser, "", false},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			sim, url := newSim(t, nil)
-			want := workflow.User{Kind: test.kind}
+			want := request.User{Kind: test.kind}
 			var last string
 			for _, user := range test.users {
 				added, err := sim.AddUser(user)
@@ -293,7 +293,7 @@ func TestEveryKindOfUserOfATenant(t *testing.T) {
 				}
 				last = added.ID
 			}
-			if test.kind != workflow.NoUser && test.kind != workflow.SeveralUsers {
+			if test.kind != request.NoUser && test.kind != request.SeveralUsers {
 				want.ID = last
 			}
 			client, log := newClient(t, url, nil)

@@ -12,8 +12,8 @@ import (
 	"guestlist/handlers/azure/internal/rest"
 	"guestlist/handlers/policy"
 	"guestlist/handlers/problem"
+	"guestlist/handlers/request"
 	"guestlist/handlers/submission"
-	"guestlist/handlers/workflow"
 )
 
 // MaxRowChanges is the most rows that one call of ChangeRows changes.
@@ -122,7 +122,7 @@ const (
 // RequestFilter says which requests to find. The zero filter finds none, since its Limit is 0.
 type RequestFilter struct {
 	// States are the states to find; none means any.
-	States []workflow.State
+	States []request.State
 	// Address is whose requests to find; the zero address means anybody's. Requests whose personal data was erased are nobody's.
 	Address submission.Address
 	// Since is when the oldest of them may have been submitted, to the second; the zero time means at any time.
@@ -134,7 +134,7 @@ type RequestFilter struct {
 }
 
 // RecentRequests returns the limit requests with the newest ids; see [Store.FindRequests].
-func (s *Store) RecentRequests(ctx context.Context, now time.Time, limit int) (requests []workflow.Request, unreadable int, err error) {
+func (s *Store) RecentRequests(ctx context.Context, now time.Time, limit int) (requests []request.Request, unreadable int, err error) {
 	return s.FindRequests(ctx, now, RequestFilter{Limit: limit})
 }
 
@@ -152,7 +152,7 @@ func (s *Store) RecentRequests(ctx context.Context, now time.Time, limit int) (r
 //
 // Ids that claim to be from after now are found too. A record that can't be understood is passed over; how many is
 // returned beside. By States, those without a known state are passed over unseen.
-func (s *Store) FindRequests(ctx context.Context, now time.Time, filter RequestFilter) (requests []workflow.Request, unreadable int, err error) {
+func (s *Store) FindRequests(ctx context.Context, now time.Time, filter RequestFilter) (requests []request.Request, unreadable int, err error) {
 	const doing = "looking for requests"
 	if filter.Limit <= 0 {
 		return nil, 0, nil
@@ -176,17 +176,17 @@ func (s *Store) FindRequests(ctx context.Context, now time.Time, filter RequestF
 		if err != nil {
 			return nil, 0, failure(doing, err)
 		}
-		var window []workflow.Request // the oldest first
+		var window []request.Request // the oldest first
 		err = s.list(ctx, s.requests, filter.odata(from, before), nil, func(r row) error {
-			request, err := decodeRequest(r)
+			record, err := decodeRequest(r)
 			if err != nil {
 				unreadable++
 				return nil
 			}
-			if filter.Address != (submission.Address{}) && request.Submission.Email != filter.Address {
+			if filter.Address != (submission.Address{}) && record.Submission.Email != filter.Address {
 				return nil
 			}
-			window = append(window, request)
+			window = append(window, record)
 			// The oldest are dropped, many at once.
 			if len(window) >= 2*limit+pageSize {
 				window = slices.Clone(window[len(window)-limit:])

@@ -14,8 +14,8 @@ import (
 
 	"guestlist/handlers/policy"
 	"guestlist/handlers/problem"
+	"guestlist/handlers/request"
 	"guestlist/handlers/submission"
-	"guestlist/handlers/workflow"
 )
 
 func allRows(t *testing.T, store *Store) []policy.Raw {
@@ -152,8 +152,8 @@ func TestRecentRequests(t *testing.T) {
 			t.Fatalf("got %v and %d unreadable", err, unreadable)
 		}
 		ids := []submission.ID{}
-		for _, request := range requests {
-			ids = append(ids, request.ID)
+		for _, record := range requests {
+			ids = append(ids, record.ID)
 		}
 		return ids
 	}
@@ -169,8 +169,8 @@ func TestRecentRequests(t *testing.T) {
 			t.Fatal(err)
 		}
 		ids = append(ids, id)
-		request := workflow.Request{ID: id, State: workflow.Review, Reason: fmt.Sprint(age), Created: now.Add(-age), Changed: now}
-		_, err = store.Save(t.Context(), request, []workflow.Event{{At: now, State: workflow.Review, What: "received"}, {At: now, State: workflow.Review, What: "decided"}})
+		record := request.Request{ID: id, State: request.Review, Reason: fmt.Sprint(age), Created: now.Add(-age), Changed: now}
+		_, err = store.Save(t.Context(), record, []request.Event{{At: now, State: request.Review, What: "received"}, {At: now, State: request.Review, What: "decided"}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -218,23 +218,23 @@ func TestFindRequests(t *testing.T) {
 	for i, r := range []struct {
 		name    string
 		age     time.Duration
-		state   workflow.State
+		state   request.State
 		address submission.Address
 	}{
-		{"a", time.Minute, workflow.Review, ana},
-		{"b", 30 * time.Minute, workflow.Failed, submission.Address{}},
-		{"c", 5 * time.Hour, workflow.Parked, ana},
-		{"d", 6 * time.Hour, workflow.Review, submission.Address{}},
-		{"e", 48 * time.Hour, workflow.Parked, submission.Address{}},
-		{"f", 400 * 24 * time.Hour, workflow.Failed, ana},
+		{"a", time.Minute, request.Review, ana},
+		{"b", 30 * time.Minute, request.Failed, submission.Address{}},
+		{"c", 5 * time.Hour, request.Parked, ana},
+		{"d", 6 * time.Hour, request.Review, submission.Address{}},
+		{"e", 48 * time.Hour, request.Parked, submission.Address{}},
+		{"f", 400 * 24 * time.Hour, request.Failed, ana},
 	} {
 		id, err := submission.NewID(now.Add(-r.age), bytes.NewReader(bytes.Repeat([]byte{byte(i)}, 16)))
 		if err != nil {
 			t.Fatal(err)
 		}
 		names[id] = r.name
-		request := workflow.Request{ID: id, State: r.state, Submission: submission.Submission{Email: r.address}, Created: now, Changed: now}
-		_, err = store.Save(t.Context(), request, []workflow.Event{{At: now, State: r.state, What: "decided"}})
+		record := request.Request{ID: id, State: r.state, Submission: submission.Submission{Email: r.address}, Created: now, Changed: now}
+		_, err = store.Save(t.Context(), record, []request.Event{{At: now, State: r.state, What: "decided"}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -245,21 +245,21 @@ func TestFindRequests(t *testing.T) {
 	}{
 		"nothing is asked for":         {RequestFilter{}, ""},
 		"everything":                   {RequestFilter{Limit: 100}, "abcdef"},
-		"one state":                    {RequestFilter{States: []workflow.State{workflow.Parked}, Limit: 100}, "ce"},
-		"two states":                   {RequestFilter{States: []workflow.State{workflow.Parked, workflow.Failed}, Limit: 100}, "bcef"},
-		"the newest of two states":     {RequestFilter{States: []workflow.State{workflow.Parked, workflow.Failed}, Limit: 2}, "bc"},
-		"a state that nobody is in":    {RequestFilter{States: []workflow.State{workflow.Done}, Limit: 100}, ""},
+		"one state":                    {RequestFilter{States: []request.State{request.Parked}, Limit: 100}, "ce"},
+		"two states":                   {RequestFilter{States: []request.State{request.Parked, request.Failed}, Limit: 100}, "bcef"},
+		"the newest of two states":     {RequestFilter{States: []request.State{request.Parked, request.Failed}, Limit: 2}, "bc"},
+		"a state that nobody is in":    {RequestFilter{States: []request.State{request.Done}, Limit: 100}, ""},
 		"an address":                   {RequestFilter{Address: ana, Limit: 100}, "acf"},
 		"the newest of an address":     {RequestFilter{Address: ana, Limit: 1}, "a"},
-		"an address and a state":       {RequestFilter{Address: ana, States: []workflow.State{workflow.Failed}, Limit: 100}, "f"},
+		"an address and a state":       {RequestFilter{Address: ana, States: []request.State{request.Failed}, Limit: 100}, "f"},
 		"within the first window":      {RequestFilter{Since: now.Add(-10 * time.Minute), Limit: 100}, "a"},
 		"within a later window":        {RequestFilter{Since: now.Add(-330 * time.Minute), Limit: 100}, "abc"},
 		"to the second":                {RequestFilter{Since: now.Add(-6 * time.Hour), Limit: 100}, "abcd"},
 		"a second less":                {RequestFilter{Since: now.Add(-6*time.Hour + time.Second), Limit: 100}, "abc"},
 		"since after now":              {RequestFilter{Since: now.Add(time.Hour), Limit: 100}, ""},
 		"since before there was time":  {RequestFilter{Since: time.Unix(-5, 0), Limit: 100}, "abcdef"},
-		"a state and a time":           {RequestFilter{States: []workflow.State{workflow.Parked}, Since: now.Add(-24 * time.Hour), Limit: 100}, "c"},
-		"a state that would end early": {RequestFilter{States: []workflow.State{"x' or State ne 'x"}, Limit: 100}, ""},
+		"a state and a time":           {RequestFilter{States: []request.State{request.Parked}, Since: now.Add(-24 * time.Hour), Limit: 100}, "c"},
+		"a state that would end early": {RequestFilter{States: []request.State{"x' or State ne 'x"}, Limit: 100}, ""},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -268,8 +268,8 @@ func TestFindRequests(t *testing.T) {
 				t.Fatalf("got %v and %d unreadable", err, unreadable)
 			}
 			got := ""
-			for _, request := range found {
-				got += names[request.ID]
+			for _, record := range found {
+				got += names[record.ID]
 			}
 			if got != test.want {
 				t.Errorf("got %q, want %q", got, test.want)

@@ -7,7 +7,7 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/data/aztables"
 
 	"guestlist/handlers/problem"
-	"guestlist/handlers/workflow"
+	"guestlist/handlers/request"
 )
 
 // The one row of table Tenant.
@@ -31,17 +31,17 @@ const (
 )
 
 // Gate is invite.GateStore's.
-func (s *Store) Gate(ctx context.Context) (workflow.Gate, error) {
+func (s *Store) Gate(ctx context.Context) (request.Gate, error) {
 	const doing = "reading the gate"
 	stored, err := get(ctx, s.tenant, gatePartition, gateName)
 	if hasCode(err, aztables.ResourceNotFound) {
-		return workflow.Gate{}, nil
+		return request.Gate{}, nil
 	}
 	if err != nil {
-		return workflow.Gate{}, failure(doing, err)
+		return request.Gate{}, failure(doing, err)
 	}
 	columns := reader{row: stored}
-	gate := workflow.Gate{
+	gate := request.Gate{
 		Cause:    problem.Code(columns.text(causeColumn)),
 		Ref:      columns.text(refColumn),
 		OpenedAt: columns.time(openedAtColumn),
@@ -59,14 +59,14 @@ func (s *Store) Gate(ctx context.Context) (workflow.Gate, error) {
 		Version: stored.etag,
 	}
 	if columns.err != nil {
-		return workflow.Gate{}, failure(doing, columns.err)
+		return request.Gate{}, failure(doing, columns.err)
 	}
 	return gate, nil
 }
 
 // SaveGate is invite.GateStore's. After a problem.Conflict or a problem.StorageUnavailable the caller must read the gate again: this very
 // call may have written it, and its answer been lost.
-func (s *Store) SaveGate(ctx context.Context, gate workflow.Gate) (workflow.Gate, error) {
+func (s *Store) SaveGate(ctx context.Context, gate request.Gate) (request.Gate, error) {
 	const doing = "saving the gate"
 	gate.OpenedAt, gate.ProbeAt, gate.NextAt = toTick(gate.OpenedAt), toTick(gate.ProbeAt), toTick(gate.NextAt)
 	gate.HeldUntil, gate.PressedAt, gate.ClosedAt = toTick(gate.HeldUntil), toTick(gate.PressedAt), toTick(gate.ClosedAt)
@@ -85,7 +85,7 @@ func (s *Store) SaveGate(ctx context.Context, gate workflow.Gate) (workflow.Gate
 	r.set(pressedAtColumn, gate.PressedAt)
 	encoded, err := r.encode()
 	if err != nil {
-		return workflow.Gate{}, failure(doing, err)
+		return request.Gate{}, failure(doing, err)
 	}
 	var etag azcore.ETag
 	if gate.Version == "" {
@@ -98,10 +98,10 @@ func (s *Store) SaveGate(ctx context.Context, gate workflow.Gate) (workflow.Gate
 		etag = updated.ETag
 	}
 	if hasCode(err, aztables.ResourceNotFound) {
-		return workflow.Gate{}, problem.New(problem.Conflict, "%s: it is gone", doing)
+		return request.Gate{}, problem.New(problem.Conflict, "%s: it is gone", doing)
 	}
 	if err != nil {
-		return workflow.Gate{}, failure(doing, err)
+		return request.Gate{}, failure(doing, err)
 	}
 	gate.Version = string(etag)
 	return gate, nil

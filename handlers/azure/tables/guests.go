@@ -11,8 +11,8 @@ import (
 
 	"guestlist/handlers/azure/internal/rest"
 	"guestlist/handlers/problem"
+	"guestlist/handlers/request"
 	"guestlist/handlers/submission"
-	"guestlist/handlers/workflow"
 )
 
 const (
@@ -30,12 +30,12 @@ const claimRounds = 3
 
 // Claim is invite.Store's. created is false also where this call's answer was lost and the SDK's second try found the
 // row. The address itself is not stored.
-func (s *Store) Claim(ctx context.Context, address submission.Address, id submission.ID, intentAt time.Time) (workflow.Claim, bool, error) {
+func (s *Store) Claim(ctx context.Context, address submission.Address, id submission.ID, intentAt time.Time) (request.Claim, bool, error) {
 	const doing = "claiming an address"
-	claim := workflow.Claim{Owner: id, IntentAt: toTick(intentAt)}
+	claim := request.Claim{Owner: id, IntentAt: toTick(intentAt)}
 	encoded, key, err := encodeClaim(address, claim)
 	if err != nil {
-		return workflow.Claim{}, false, failure(doing, err)
+		return request.Claim{}, false, failure(doing, err)
 	}
 	for range claimRounds {
 		added, err := s.guests.AddEntity(ctx, encoded, nil)
@@ -44,46 +44,46 @@ func (s *Store) Claim(ctx context.Context, address submission.Address, id submis
 			return claim, true, nil
 		}
 		if !hasCode(err, aztables.EntityAlreadyExists) {
-			return workflow.Claim{}, false, failure(doing, err)
+			return request.Claim{}, false, failure(doing, err)
 		}
 		stored, err := get(ctx, s.guests, key, claimName)
 		if hasCode(err, aztables.ResourceNotFound) {
 			continue
 		}
 		if err != nil {
-			return workflow.Claim{}, false, failure(doing, err)
+			return request.Claim{}, false, failure(doing, err)
 		}
 		claim, err := decodeClaim(stored)
 		if err != nil {
-			return workflow.Claim{}, false, failure(doing, err)
+			return request.Claim{}, false, failure(doing, err)
 		}
 		return claim, false, nil
 	}
-	return workflow.Claim{}, false, problem.New(problem.StorageUnavailable, "%s: others claim it and give it back all the time", doing)
+	return request.Claim{}, false, problem.New(problem.StorageUnavailable, "%s: others claim it and give it back all the time", doing)
 }
 
 // UpdateClaim is invite.Store's. After a problem.Conflict or a problem.StorageUnavailable the caller must ask Claim how
 // it stands: this very call may have written it, and its answer been lost.
-func (s *Store) UpdateClaim(ctx context.Context, address submission.Address, claim workflow.Claim) (workflow.Claim, error) {
+func (s *Store) UpdateClaim(ctx context.Context, address submission.Address, claim request.Claim) (request.Claim, error) {
 	const doing = "updating a claim"
 	claim.IntentAt, claim.MailedAt = toTick(claim.IntentAt), toTick(claim.MailedAt)
 	encoded, _, err := encodeClaim(address, claim)
 	if err != nil {
-		return workflow.Claim{}, failure(doing, err)
+		return request.Claim{}, failure(doing, err)
 	}
 	updated, err := s.guests.UpdateEntity(ctx, encoded, &aztables.UpdateEntityOptions{IfMatch: ifMatch(claim.Version), UpdateMode: aztables.UpdateModeReplace})
 	if hasCode(err, aztables.ResourceNotFound) {
-		return workflow.Claim{}, problem.New(problem.Conflict, "%s: it is gone", doing)
+		return request.Claim{}, problem.New(problem.Conflict, "%s: it is gone", doing)
 	}
 	if err != nil {
-		return workflow.Claim{}, failure(doing, err)
+		return request.Claim{}, failure(doing, err)
 	}
 	claim.Version = string(updated.ETag)
 	return claim, nil
 }
 
 // Release is invite.Store's.
-func (s *Store) Release(ctx context.Context, address submission.Address, claim workflow.Claim) error {
+func (s *Store) Release(ctx context.Context, address submission.Address, claim request.Claim) error {
 	const doing = "releasing a claim"
 	key, err := claimKey(address)
 	if err != nil {
@@ -97,7 +97,7 @@ func (s *Store) Release(ctx context.Context, address submission.Address, claim w
 }
 
 // ForgetMails is invite.Records'.
-func (s *Store) ForgetMails(ctx context.Context, which workflow.Mails, limit int) (int, error) {
+func (s *Store) ForgetMails(ctx context.Context, which request.Mails, limit int) (int, error) {
 	const doing = "forgetting the mails of addresses"
 	if !which.Any() || limit <= 0 || !which.Before.IsZero() && which.Before.Before(firstTime) {
 		return 0, nil
@@ -157,7 +157,7 @@ func claimKey(address submission.Address) (string, error) {
 	return hex.EncodeToString(sum[:]), nil
 }
 
-func encodeClaim(address submission.Address, claim workflow.Claim) (encoded []byte, key string, err error) {
+func encodeClaim(address submission.Address, claim request.Claim) (encoded []byte, key string, err error) {
 	_, err = submission.ParseID(string(claim.Owner))
 	if err != nil {
 		return nil, "", err
@@ -181,9 +181,9 @@ func encodeClaim(address submission.Address, claim workflow.Claim) (encoded []by
 	return encoded, key, err
 }
 
-func decodeClaim(r row) (workflow.Claim, error) {
+func decodeClaim(r row) (request.Claim, error) {
 	columns := reader{row: r}
-	claim := workflow.Claim{
+	claim := request.Claim{
 		Owner:    submission.ID(columns.text(ownerColumn)),
 		IntentAt: columns.time(intentAtColumn),
 		GuestID:  columns.text(guestIDColumn),
@@ -196,7 +196,7 @@ func decodeClaim(r row) (workflow.Claim, error) {
 		columns.fail(ownerColumn, "no id of a request")
 	}
 	if columns.err != nil {
-		return workflow.Claim{}, columns.err
+		return request.Claim{}, columns.err
 	}
 	return claim, nil
 }

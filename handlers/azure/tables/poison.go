@@ -8,7 +8,7 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/data/aztables"
 
 	"guestlist/handlers/azure/internal/rest"
-	"guestlist/handlers/workflow"
+	"guestlist/handlers/request"
 )
 
 const (
@@ -21,7 +21,7 @@ const (
 )
 
 // KeepPoison is invite.PoisonStore's.
-func (s *Store) KeepPoison(ctx context.Context, poison workflow.Poison) error {
+func (s *Store) KeepPoison(ctx context.Context, poison request.Poison) error {
 	const doing = "keeping a message that is none of ours"
 	r := row{partition: poisonPartition, name: poisonKey(poison.ID), columns: map[string]any{}}
 	r.set(messageColumn, poison.ID)
@@ -55,12 +55,12 @@ func poisonKey(id string) string {
 }
 
 // AllPoison is invite.PoisonStore's. Rows that somebody else put there are passed over with a line in the log: whoever withdraws must not wait for them.
-func (s *Store) AllPoison(ctx context.Context) ([]workflow.Poison, error) {
+func (s *Store) AllPoison(ctx context.Context) ([]request.Poison, error) {
 	const doing = "reading the kept messages"
-	var kept []workflow.Poison
+	var kept []request.Poison
 	err := s.list(ctx, s.poison, "PartitionKey eq "+rest.String(poisonPartition), nil, func(r row) error {
 		columns := reader{row: r}
-		poison := workflow.Poison{ID: columns.text(messageColumn), At: columns.time(atColumn), Why: columns.text(whyColumn)}
+		poison := request.Poison{ID: columns.text(messageColumn), At: columns.time(atColumn), Why: columns.text(whyColumn)}
 		if columns.err != nil {
 			s.log.WarnContext(ctx, "a row of the table Poison is not of this program's making: delete it", "table", poisonTable)
 			return nil

@@ -10,12 +10,12 @@ import (
 	"time"
 
 	"guestlist/handlers/azure/internal/rest"
+	"guestlist/handlers/request"
 	"guestlist/handlers/submission"
-	"guestlist/handlers/workflow"
 )
 
 // finishedStates are those whose requests need no personal data any more.
-var finishedStates = []workflow.State{workflow.Done, workflow.Denied, workflow.Failed, workflow.Cancelled}
+var finishedStates = []request.State{request.Done, request.Denied, request.Failed, request.Cancelled}
 
 // errEnough ends a list early.
 var errEnough = errors.New("enough")
@@ -55,7 +55,7 @@ func (s *Store) Expired(ctx context.Context, before time.Time, limit int) ([]sub
 }
 
 // Standing is invite.Records'. Records that can't be understood are passed over.
-func (s *Store) Standing(ctx context.Context, before map[workflow.State]time.Time) (map[workflow.State]workflow.Standing, error) {
+func (s *Store) Standing(ctx context.Context, before map[request.State]time.Time) (map[request.State]request.Standing, error) {
 	const doing = "counting the requests that wait"
 	if len(before) == 0 {
 		return nil, nil
@@ -79,10 +79,10 @@ func (s *Store) Standing(ctx context.Context, before map[workflow.State]time.Tim
 		return nil, failure(doing, err)
 	}
 	filter := fmt.Sprintf("PartitionKey lt %s and RowKey eq %s and (%s)", rest.String(end), rest.String(recordName), strings.Join(clauses, " or "))
-	standing := map[workflow.State]workflow.Standing{}
+	standing := map[request.State]request.Standing{}
 	err = s.list(ctx, s.requests, filter, []string{"PartitionKey", "RowKey", stateColumn, sinceColumn}, func(r row) error {
 		columns := reader{row: r}
-		state, since := workflow.State(columns.text(stateColumn)), columns.time(sinceColumn)
+		state, since := request.State(columns.text(stateColumn)), columns.time(sinceColumn)
 		id, err := submission.ParseID(r.partition)
 		if err != nil || columns.err != nil || !since.Before(before[state]) {
 			return nil
@@ -104,7 +104,7 @@ func (s *Store) Standing(ctx context.Context, before map[workflow.State]time.Tim
 // endOf returns the first id after all that were issued until the time. Clocks of instances differ, so it is a minute generous.
 func endOf(t time.Time) (string, error) { return firstID(t.Add(time.Minute)) }
 
-func anyState(states []workflow.State) string {
+func anyState(states []request.State) string {
 	clauses := make([]string, 0, len(states))
 	for _, state := range states {
 		clauses = append(clauses, stateColumn+" eq "+rest.String(string(state)))

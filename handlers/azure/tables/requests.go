@@ -15,8 +15,8 @@ import (
 	"guestlist/handlers/azure/internal/rest"
 	"guestlist/handlers/policy"
 	"guestlist/handlers/problem"
+	"guestlist/handlers/request"
 	"guestlist/handlers/submission"
-	"guestlist/handlers/workflow"
 )
 
 const (
@@ -72,21 +72,21 @@ const (
 )
 
 // Load is invite.Store's. A row that can't be understood is a problem.Internal.
-func (s *Store) Load(ctx context.Context, id submission.ID) (workflow.Request, error) {
+func (s *Store) Load(ctx context.Context, id submission.ID) (request.Request, error) {
 	doing := fmt.Sprintf("loading request %s", id)
 	_, err := submission.ParseID(string(id))
 	if err != nil {
-		return workflow.Request{}, failure("loading a request", err)
+		return request.Request{}, failure("loading a request", err)
 	}
 	r, err := get(ctx, s.requests, string(id), recordName)
 	if err != nil {
-		return workflow.Request{}, failure(doing, err)
+		return request.Request{}, failure(doing, err)
 	}
-	request, err := decodeRequest(r)
+	record, err := decodeRequest(r)
 	if err != nil {
-		return workflow.Request{}, failure(doing, err)
+		return request.Request{}, failure(doing, err)
 	}
-	return request, nil
+	return record, nil
 }
 
 // Save is invite.Store's. Times come back in UTC, cut to 100 ns. At most 99 events can be added at once. r.Events must
@@ -95,34 +95,34 @@ func (s *Store) Load(ctx context.Context, id submission.ID) (workflow.Request, e
 // What does not fit a row is a problem.Internal that names the column; nothing is sent then. After a problem.Conflict
 // or a problem.StorageUnavailable the caller must load the request again: this very call may have written it, and its
 // answer been lost.
-func (s *Store) Save(ctx context.Context, r workflow.Request, events []workflow.Event) (workflow.Request, error) {
+func (s *Store) Save(ctx context.Context, r request.Request, events []request.Event) (request.Request, error) {
 	_, err := submission.ParseID(string(r.ID))
 	if err != nil {
-		return workflow.Request{}, failure("saving a request", err)
+		return request.Request{}, failure("saving a request", err)
 	}
 	doing := fmt.Sprintf("saving request %s", r.ID)
 	if r.Version == "" {
 		r.Events = 0
 	}
 	if r.Events < 0 || r.Events+len(events) > maxEvents {
-		return workflow.Request{}, problem.New(problem.Internal, "%s: the history would have %d events, more than %d", doing, r.Events+len(events), maxEvents)
+		return request.Request{}, problem.New(problem.Internal, "%s: the history would have %d events, more than %d", doing, r.Events+len(events), maxEvents)
 	}
 	actions := make([]aztables.TransactionAction, 1, 1+len(events))
 	for _, event := range events {
 		r.Events++
 		encoded, err := encodeEvent(r.ID, r.Events, event).encode()
 		if err != nil {
-			return workflow.Request{}, failure(fmt.Sprintf("%s: event %d", doing, r.Events), err)
+			return request.Request{}, failure(fmt.Sprintf("%s: event %d", doing, r.Events), err)
 		}
 		actions = append(actions, aztables.TransactionAction{ActionType: aztables.TransactionTypeAdd, Entity: encoded})
 	}
 	record, err := encodeRequest(r)
 	if err != nil {
-		return workflow.Request{}, failure(doing, err)
+		return request.Request{}, failure(doing, err)
 	}
 	encoded, err := record.encode()
 	if err != nil {
-		return workflow.Request{}, failure(doing, err)
+		return request.Request{}, failure(doing, err)
 	}
 	actions[0] = aztables.TransactionAction{ActionType: aztables.TransactionTypeAdd, Entity: encoded}
 	if r.Version != "" {
@@ -133,44 +133,44 @@ func (s *Store) Save(ctx context.Context, r workflow.Request, events []workflow.
 	case errors.Is(err, errUnreadable), err == nil && !entityTag.MatchString(etags[0]):
 		return s.reread(ctx, doing, record)
 	case r.Version != "" && hasCode(err, aztables.ResourceNotFound):
-		return workflow.Request{}, problem.New(problem.Conflict, "%s: it has a version but is not stored", doing)
+		return request.Request{}, problem.New(problem.Conflict, "%s: it has a version but is not stored", doing)
 	case err != nil:
-		return workflow.Request{}, failure(doing, err)
+		return request.Request{}, failure(doing, err)
 	}
 	record.etag = etags[0]
 	// What was written is read as Load would read it, so that both return the same.
 	saved, err := decodeRequest(record)
 	if err != nil {
-		return workflow.Request{}, failure(doing, err)
+		return request.Request{}, failure(doing, err)
 	}
 	return saved, nil
 }
 
 // reread finds out by what is stored whether record was written.
-func (s *Store) reread(ctx context.Context, doing string, record row) (workflow.Request, error) {
+func (s *Store) reread(ctx context.Context, doing string, record row) (request.Request, error) {
 	stored, err := get(ctx, s.requests, record.partition, record.name)
 	if err != nil {
-		return workflow.Request{}, problem.New(problem.StorageUnavailable, "%s: the answer can't be read, so whether it happened is not known: %w",
+		return request.Request{}, problem.New(problem.StorageUnavailable, "%s: the answer can't be read, so whether it happened is not known: %w",
 			doing, failure("reading it again", err))
 	}
 	if !reflect.DeepEqual(stored.columns, record.columns) {
-		return workflow.Request{}, problem.New(problem.StorageUnavailable, "%s: the answer can't be read, and what is stored is something else", doing)
+		return request.Request{}, problem.New(problem.StorageUnavailable, "%s: the answer can't be read, and what is stored is something else", doing)
 	}
 	saved, err := decodeRequest(stored)
 	if err != nil {
-		return workflow.Request{}, failure(doing, err)
+		return request.Request{}, failure(doing, err)
 	}
 	return saved, nil
 }
 
 // History is invite.Store's.
-func (s *Store) History(ctx context.Context, id submission.ID) ([]workflow.Event, error) {
+func (s *Store) History(ctx context.Context, id submission.ID) ([]request.Event, error) {
 	_, err := submission.ParseID(string(id))
 	if err != nil {
 		return nil, nil // a text that is no id is an unknown id
 	}
 	filter := fmt.Sprintf("PartitionKey eq %s and RowKey ge %s and RowKey lt %s", rest.String(string(id)), rest.String(eventPrefix), rest.String(eventAfter))
-	var events []workflow.Event
+	var events []request.Event
 	// The service returns the rows of a partition by RowKey, page after page.
 	err = s.list(ctx, s.requests, filter, nil, func(r row) error {
 		event, err := decodeEvent(r)
@@ -183,7 +183,7 @@ func (s *Store) History(ctx context.Context, id submission.ID) ([]workflow.Event
 	return events, nil
 }
 
-func encodeRequest(r workflow.Request) (row, error) {
+func encodeRequest(r request.Request) (row, error) {
 	if !r.State.Known() {
 		return row{}, problem.New(problem.Internal, "column %s: %.40q is no state", stateColumn, r.State)
 	}
@@ -259,9 +259,9 @@ func encodeRequest(r workflow.Request) (row, error) {
 // decodeRequest reads the record of a request. Missing columns are zero values, so that emptying the columns with
 // personal data leaves a record that can be read; without a known state, or with JSON or an id that can't be read,
 // there is no request.
-func decodeRequest(record row) (workflow.Request, error) {
+func decodeRequest(record row) (request.Request, error) {
 	columns := reader{row: record}
-	r := workflow.Request{
+	r := request.Request{
 		ID: submission.ID(record.partition),
 		Submission: submission.Submission{
 			GivenName:   columns.text(givenNameColumn),
@@ -276,7 +276,7 @@ func decodeRequest(record row) (workflow.Request, error) {
 				Terms: columns.text(termsColumn), At: columns.time(termsAtColumn), Language: columns.text(termsLanguageColumn),
 			},
 		},
-		State:      workflow.State(columns.text(stateColumn)),
+		State:      request.State(columns.text(stateColumn)),
 		Reason:     columns.text(stateReasonColumn),
 		Words:      columns.text(wordsColumn),
 		Since:      columns.time(sinceColumn),
@@ -286,8 +286,8 @@ func decodeRequest(record row) (workflow.Request, error) {
 		Attempt:    columns.count(attemptColumn),
 		Unknown:    columns.count(unknownColumn),
 		Due:        columns.time(dueColumn),
-		Resend:     workflow.Wish{At: columns.time(resendAtColumn), By: columns.text(resendByColumn)},
-		Withdrawal: workflow.Wish{At: columns.time(withdrawAtColumn), By: columns.text(withdrawByColumn)},
+		Resend:     request.Wish{At: columns.time(resendAtColumn), By: columns.text(resendByColumn)},
+		Withdrawal: request.Wish{At: columns.time(withdrawAtColumn), By: columns.text(withdrawByColumn)},
 		Erased:     columns.time(erasedColumn),
 		Created:    columns.time(createdColumn),
 		Changed:    columns.time(changedColumn),
@@ -329,7 +329,7 @@ func decodeRequest(record row) (workflow.Request, error) {
 	}
 	approval := columns.text(approvalColumn)
 	if approval != "" {
-		r.Approval = new(workflow.Approval)
+		r.Approval = new(request.Approval)
 		err := json.Unmarshal([]byte(approval), r.Approval)
 		if err != nil || r.Approval.By == "" {
 			columns.fail(approvalColumn, "no approval")
@@ -338,17 +338,17 @@ func decodeRequest(record row) (workflow.Request, error) {
 	grants := columns.text(grantsColumn)
 	if grants != "" {
 		err := json.Unmarshal([]byte(grants), &r.Grants)
-		if err != nil || slices.ContainsFunc(r.Grants, func(grant workflow.Grant) bool { return !knownGrantState(grant.State) }) {
+		if err != nil || slices.ContainsFunc(r.Grants, func(grant request.Grant) bool { return !knownGrantState(grant.State) }) {
 			columns.fail(grantsColumn, "no list of grants")
 		}
 	}
 	if columns.err != nil {
-		return workflow.Request{}, columns.err
+		return request.Request{}, columns.err
 	}
 	return r, nil
 }
 
-func encodeEvent(id submission.ID, number int, event workflow.Event) row {
+func encodeEvent(id submission.ID, number int, event request.Event) row {
 	r := row{partition: string(id), name: fmt.Sprintf("%s%06d", eventPrefix, number), columns: map[string]any{}}
 	r.set(atColumn, toTick(event.At))
 	r.set(stateColumn, string(event.State))
@@ -358,20 +358,20 @@ func encodeEvent(id submission.ID, number int, event workflow.Event) row {
 }
 
 // decodeEvent takes any state: a history is read by people, also by those who run an older version.
-func decodeEvent(r row) (workflow.Event, error) {
+func decodeEvent(r row) (request.Event, error) {
 	columns := reader{row: r}
-	event := workflow.Event{
+	event := request.Event{
 		At:     columns.time(atColumn),
-		State:  workflow.State(columns.text(stateColumn)),
+		State:  request.State(columns.text(stateColumn)),
 		What:   columns.text(whatColumn),
 		Detail: columns.text(detailColumn),
 	}
 	return event, columns.err
 }
 
-func knownGrantState(state workflow.GrantState) bool {
+func knownGrantState(state request.GrantState) bool {
 	switch state {
-	case workflow.GrantPending, workflow.GrantAdded, workflow.GrantPresent, workflow.GrantFailed:
+	case request.GrantPending, request.GrantAdded, request.GrantPresent, request.GrantFailed:
 		return true
 	}
 	return false

@@ -24,8 +24,8 @@ import (
 
 	"guestlist/handlers/policy"
 	"guestlist/handlers/problem"
+	"guestlist/handlers/request"
 	"guestlist/handlers/submission"
-	"guestlist/handlers/workflow"
 )
 
 var start = time.Date(2026, time.March, 1, 10, 30, 15, 123456700, time.UTC)
@@ -47,12 +47,12 @@ func newID(t testing.TB) submission.ID {
 	}
 }
 
-func newRequest(t testing.TB) workflow.Request {
+func newRequest(t testing.TB) request.Request {
 	t.Helper()
-	return workflow.Request{
+	return request.Request{
 		ID:         newID(t),
 		Submission: submission.Submission{Email: ana(t), GivenName: "Ana", FamilyName: "O'Hara", Reason: "line one", SubmittedAt: start},
-		State:      workflow.Received,
+		State:      request.Received,
 		Created:    start,
 	}
 }
@@ -66,7 +66,7 @@ func ana(t testing.TB) submission.Address {
 	return address
 }
 
-var events = []workflow.Event{{At: start, State: workflow.Received, What: "received"}, {At: start, State: workflow.Received, What: "decided"}}
+var events = []request.Event{{At: start, State: request.Received, What: "received"}, {At: start, State: request.Received, What: "decided"}}
 
 // atOnce makes the SDK's retries come without a pause. (No delay at all, -1, overflows in azcore 1.24 and is the
 // longest.)
@@ -100,7 +100,7 @@ func wantCode(t *testing.T, what string, err error, want problem.Code) {
 	}
 }
 
-func wantRequest(t *testing.T, store *Store, want workflow.Request, history int) {
+func wantRequest(t *testing.T, store *Store, want request.Request, history int) {
 	t.Helper()
 	got := must(store.Load(t.Context(), want.ID))(t)
 	diff := cmp.Diff(want, got, cmpopts.EquateEmpty(), cmp.Comparer(func(a, b submission.Address) bool { return a == b }))
@@ -167,33 +167,33 @@ func TestCreateTwice(t *testing.T) {
 func TestCallsPerOperation(t *testing.T) {
 	var count counter
 	store := newTestStore(t, &count)
-	request, address := newRequest(t), ana(t)
-	var claim workflow.Claim
+	record, address := newRequest(t), ana(t)
+	var claim request.Claim
 	steps := []struct {
 		name string
 		want int64
 		call func(context.Context) error
 	}{
-		{"insert with events", 1, func(ctx context.Context) (err error) { request, err = store.Save(ctx, request, events); return err }},
+		{"insert with events", 1, func(ctx context.Context) (err error) { record, err = store.Save(ctx, record, events); return err }},
 		{"insert without events", 1, func(ctx context.Context) error { _, err := store.Save(ctx, newRequest(t), nil); return err }},
-		{"update with events", 1, func(ctx context.Context) (err error) { request, err = store.Save(ctx, request, events); return err }},
-		{"update without events", 1, func(ctx context.Context) (err error) { request, err = store.Save(ctx, request, nil); return err }},
-		{"load", 1, func(ctx context.Context) error { _, err := store.Load(ctx, request.ID); return err }},
-		{"history", 1, func(ctx context.Context) error { _, err := store.History(ctx, request.ID); return err }},
+		{"update with events", 1, func(ctx context.Context) (err error) { record, err = store.Save(ctx, record, events); return err }},
+		{"update without events", 1, func(ctx context.Context) (err error) { record, err = store.Save(ctx, record, nil); return err }},
+		{"load", 1, func(ctx context.Context) error { _, err := store.Load(ctx, record.ID); return err }},
+		{"history", 1, func(ctx context.Context) error { _, err := store.History(ctx, record.ID); return err }},
 		{"claim", 1, func(ctx context.Context) (err error) {
-			claim, _, err = store.Claim(ctx, address, request.ID, start)
+			claim, _, err = store.Claim(ctx, address, record.ID, start)
 			return err
 		}},
 		{"claim what is claimed", 2, func(ctx context.Context) (err error) {
-			claim, _, err = store.Claim(ctx, address, request.ID, start)
+			claim, _, err = store.Claim(ctx, address, record.ID, start)
 			return err
 		}},
 		{"update a claim", 1, func(ctx context.Context) (err error) { claim, err = store.UpdateClaim(ctx, address, claim); return err }},
 		{"release", 1, func(ctx context.Context) error { return store.Release(ctx, address, claim) }},
-		{"wait", 1, func(ctx context.Context) error { return store.Wait(ctx, request.ID, start) }},
+		{"wait", 1, func(ctx context.Context) error { return store.Wait(ctx, record.ID, start) }},
 		{"due", 1, func(ctx context.Context) error { _, err := store.Due(ctx, start, 10); return err }},
 		{"due, nothing asked for", 0, func(ctx context.Context) error { _, err := store.Due(ctx, start, 0); return err }},
-		{"stop waiting", 2, func(ctx context.Context) error { return store.StopWaiting(ctx, request.ID, start) }},
+		{"stop waiting", 2, func(ctx context.Context) error { return store.StopWaiting(ctx, record.ID, start) }},
 		{"rows of three partitions", 3, func(ctx context.Context) error { _, err := store.Rows(ctx, []string{"a", "b", "a", "c"}); return err }},
 		{"rows of none", 0, func(ctx context.Context) error { _, err := store.Rows(ctx, nil); return err }},
 	}
@@ -214,7 +214,7 @@ func TestAnInvalidIDCostsNoCall(t *testing.T) {
 	for _, id := range []submission.ID{"", "x", "' or PartitionKey ne '", "../../x", submission.ID(strings.Repeat("Z", 34))} {
 		_, err := store.Load(t.Context(), id)
 		wantCode(t, "Load", err, problem.NotFound)
-		_, err = store.Save(t.Context(), workflow.Request{ID: id, State: workflow.Received}, nil)
+		_, err = store.Save(t.Context(), request.Request{ID: id, State: request.Received}, nil)
 		wantCode(t, "Save", err, problem.NotFound)
 		_, err = store.History(t.Context(), id)
 		wantCode(t, "History", err, "")
@@ -233,35 +233,35 @@ func TestWhatDoesNotFitIsNotSent(t *testing.T) {
 	store := newTestStore(t, &count)
 	long := strings.Repeat("x", maxTextUnits+1)
 	tests := map[string]struct {
-		change func(*workflow.Request)
-		events []workflow.Event
+		change func(*request.Request)
+		events []request.Event
 		column string
 	}{
-		"the partner's reason": {func(r *workflow.Request) { r.Submission.Reason = long }, nil, "column PartnerReason"},
-		"our reason":           {func(r *workflow.Request) { r.Reason = long }, nil, "column StateReason"},
-		"the decision":         {func(r *workflow.Request) { r.Decision = &policy.Decision{Action: policy.Deny, Reason: long} }, nil, "column Decision"},
-		"the grants":           {func(r *workflow.Request) { r.Grants = []workflow.Grant{{State: workflow.GrantFailed, Note: long}} }, nil, "column Grants"},
-		"a state":              {func(r *workflow.Request) { r.State = "unheard-of" }, nil, "column State"},
-		"a grant's state":      {func(r *workflow.Request) { r.Grants = []workflow.Grant{{}} }, nil, "column Grants"},
-		"a time":               {func(r *workflow.Request) { r.Due = time.Date(1500, 1, 1, 0, 0, 0, 0, time.UTC) }, nil, "column Due"},
-		"a count":              {func(r *workflow.Request) { r.Attempt = -1 }, nil, "column Attempt"},
-		"an event":             {func(*workflow.Request) {}, []workflow.Event{{}, {Detail: long}}, "event 2: internal: column Detail"},
-		"many events":          {func(*workflow.Request) {}, make([]workflow.Event, 100), "101 rows"},
-		"large events": {func(*workflow.Request) {}, func() []workflow.Event {
-			events := make([]workflow.Event, 99)
+		"the partner's reason": {func(r *request.Request) { r.Submission.Reason = long }, nil, "column PartnerReason"},
+		"our reason":           {func(r *request.Request) { r.Reason = long }, nil, "column StateReason"},
+		"the decision":         {func(r *request.Request) { r.Decision = &policy.Decision{Action: policy.Deny, Reason: long} }, nil, "column Decision"},
+		"the grants":           {func(r *request.Request) { r.Grants = []request.Grant{{State: request.GrantFailed, Note: long}} }, nil, "column Grants"},
+		"a state":              {func(r *request.Request) { r.State = "unheard-of" }, nil, "column State"},
+		"a grant's state":      {func(r *request.Request) { r.Grants = []request.Grant{{}} }, nil, "column Grants"},
+		"a time":               {func(r *request.Request) { r.Due = time.Date(1500, 1, 1, 0, 0, 0, 0, time.UTC) }, nil, "column Due"},
+		"a count":              {func(r *request.Request) { r.Attempt = -1 }, nil, "column Attempt"},
+		"an event":             {func(*request.Request) {}, []request.Event{{}, {Detail: long}}, "event 2: internal: column Detail"},
+		"many events":          {func(*request.Request) {}, make([]request.Event, 100), "101 rows"},
+		"large events": {func(*request.Request) {}, func() []request.Event {
+			events := make([]request.Event, 99)
 			for i := range events {
 				events[i].Detail = strings.Repeat("會", maxTextUnits/2)
 			}
 			return events
 		}(), "100 rows"},
-		"a long history": {func(r *workflow.Request) { r.Events, r.Version = maxEvents, `W/"1"` }, events, "1000001 events"},
+		"a long history": {func(r *request.Request) { r.Events, r.Version = maxEvents, `W/"1"` }, events, "1000001 events"},
 	}
 	before := count.calls.Load()
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			request := newRequest(t)
-			test.change(&request)
-			_, err := store.Save(t.Context(), request, test.events)
+			record := newRequest(t)
+			test.change(&record)
+			_, err := store.Save(t.Context(), record, test.events)
 			wantCode(t, "Save", err, problem.Internal)
 			if err != nil && !strings.Contains(err.Error(), test.column) {
 				t.Errorf("got %v, want it to name %q", err, test.column)
@@ -290,27 +290,27 @@ func (l *losing) RoundTrip(req *http.Request) (*http.Response, error) {
 func TestALostAnswer(t *testing.T) {
 	var line losing
 	store := newTestStore(t, &line)
-	request, address := newRequest(t), ana(t)
+	record, address := newRequest(t), ana(t)
 
 	line.lost = 1
-	_, err := store.Save(atOnce(t.Context()), request, events)
+	_, err := store.Save(atOnce(t.Context()), record, events)
 	wantCode(t, "insert", err, problem.Conflict)
-	saved := must(store.Load(t.Context(), request.ID))(t)
-	request.Version, request.Events = saved.Version, 2
-	wantRequest(t, store, request, 2)
+	saved := must(store.Load(t.Context(), record.ID))(t)
+	record.Version, record.Events = saved.Version, 2
+	wantRequest(t, store, record, 2)
 
 	line.lost = 1
-	saved.State = workflow.Review
+	saved.State = request.Review
 	_, err = store.Save(atOnce(t.Context()), saved, events)
 	wantCode(t, "update", err, problem.Conflict)
-	loaded := must(store.Load(t.Context(), request.ID))(t)
+	loaded := must(store.Load(t.Context(), record.ID))(t)
 	saved.Version, saved.Events = loaded.Version, 4
 	wantRequest(t, store, saved, 4)
 
 	line.lost = 1
-	claim, created, err := store.Claim(atOnce(t.Context()), address, request.ID, start)
+	claim, created, err := store.Claim(atOnce(t.Context()), address, record.ID, start)
 	wantCode(t, "Claim", err, "")
-	if created || claim.Owner != request.ID || !claim.IntentAt.Equal(start) || claim.Version == "" {
+	if created || claim.Owner != record.ID || !claim.IntentAt.Equal(start) || claim.Version == "" {
 		t.Errorf("Claim: %+v, created = %t", claim, created)
 	}
 
@@ -318,7 +318,7 @@ func TestALostAnswer(t *testing.T) {
 	claim.GuestID = "guest"
 	_, err = store.UpdateClaim(atOnce(t.Context()), address, claim)
 	wantCode(t, "UpdateClaim", err, problem.Conflict)
-	claim, _, err = store.Claim(t.Context(), address, request.ID, start)
+	claim, _, err = store.Claim(t.Context(), address, record.ID, start)
 	wantCode(t, "Claim", err, "")
 	if claim.GuestID != "guest" {
 		t.Errorf("the update is not stored: %+v", claim)
@@ -327,11 +327,11 @@ func TestALostAnswer(t *testing.T) {
 	line.lost = 1
 	wantCode(t, "Release", store.Release(atOnce(t.Context()), address, claim), "")
 	line.lost = 1
-	wantCode(t, "Wait", store.Wait(atOnce(t.Context()), request.ID, start), "")
+	wantCode(t, "Wait", store.Wait(atOnce(t.Context()), record.ID, start), "")
 	line.lost = 1
-	wantCode(t, "StopWaiting", store.StopWaiting(atOnce(t.Context()), request.ID, start), "")
+	wantCode(t, "StopWaiting", store.StopWaiting(atOnce(t.Context()), record.ID, start), "")
 	line.lost = maxRetries + 1
-	_, err = store.Load(atOnce(t.Context()), request.ID)
+	_, err = store.Load(atOnce(t.Context()), record.ID)
 	wantCode(t, "Load without any answer", err, problem.StorageUnavailable)
 }
 
@@ -392,14 +392,14 @@ func TestAnAnswerThatCantBeRead(t *testing.T) {
 			line := &spoiling{send: true}
 			store := newTestStore(t, line)
 			line.spoil, line.calls = spoil, 0
-			request := newRequest(t)
-			saved, err := store.Save(t.Context(), request, events)
+			record := newRequest(t)
+			saved, err := store.Save(t.Context(), record, events)
 			wantCode(t, "Save", err, "")
 			if line.calls != 2 {
 				t.Errorf("%d calls, want the write and one read", line.calls)
 			}
-			request.Version, request.Events = saved.Version, 2
-			wantRequest(t, store, request, 2)
+			record.Version, record.Events = saved.Version, 2
+			wantRequest(t, store, record, 2)
 		})
 	}
 	t.Run("to a write that did not happen", func(t *testing.T) {
@@ -413,7 +413,7 @@ func TestAnAnswerThatCantBeRead(t *testing.T) {
 		saved := must(store.Save(t.Context(), newRequest(t), events))(t)
 		line.spoil = body("")
 		changed := saved
-		changed.State = workflow.Denied
+		changed.State = request.Denied
 		_, err = store.Save(t.Context(), changed, events)
 		wantCode(t, "update", err, problem.StorageUnavailable)
 		wantRequest(t, store, saved, 2)
@@ -489,7 +489,7 @@ func TestEveryFailureHasACode(t *testing.T) {
 			}
 			wantCode(t, "Rows", err, problem.CodeOf(err)) // says nothing about ana
 			if test.update != "" {
-				_, err = store.UpdateClaim(atOnce(t.Context()), ana(t), workflow.Claim{Owner: newID(t), Version: `W/"1"`})
+				_, err = store.UpdateClaim(atOnce(t.Context()), ana(t), request.Claim{Owner: newID(t), Version: `W/"1"`})
 				wantCode(t, "UpdateClaim", err, test.update)
 			}
 		})
@@ -515,9 +515,9 @@ func TestARefusedTransactionIsNoSuccess(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			store := offline(t, answering(http.StatusAccepted, http.Header{"Content-Type": {answerType}}, test.body))
-			request := newRequest(t)
-			request.Version = `W/"1"`
-			_, err := store.Save(t.Context(), request, events)
+			record := newRequest(t)
+			record.Version = `W/"1"`
+			_, err := store.Save(t.Context(), record, events)
 			wantCode(t, "Save", err, test.want)
 		})
 	}
@@ -557,9 +557,9 @@ func TestARecordThatIsNotUnderstoodIsNoRequest(t *testing.T) {
 			if test.value == nil {
 				delete(record.columns, test.column)
 			}
-			request, err := decodeRequest(record)
+			decoded, err := decodeRequest(record)
 			wantCode(t, "decodeRequest", err, problem.Internal)
-			if request.ID != "" {
+			if decoded.ID != "" {
 				t.Error("a request came with the error")
 			}
 			if err != nil && !strings.Contains(err.Error(), "column "+test.column) {
@@ -574,19 +574,19 @@ func TestACountIsReadInEitherWholeNumber(t *testing.T) {
 	for _, value := range []any{int32(0), int32(7), int64(0), int64(7), int64(1<<31 - 1)} {
 		record := must(encodeRequest(newRequest(t)))(t)
 		record.columns[attemptColumn] = value
-		request, err := decodeRequest(record)
+		decoded, err := decodeRequest(record)
 		wantCode(t, "decodeRequest", err, "")
-		if fmt.Sprint(request.Attempt) != fmt.Sprint(value) {
-			t.Errorf("%T %v is read as %d", value, value, request.Attempt)
+		if fmt.Sprint(decoded.Attempt) != fmt.Sprint(value) {
+			t.Errorf("%T %v is read as %d", value, value, decoded.Attempt)
 		}
 	}
 }
 
 func TestPersonalDataHasItsOwnColumns(t *testing.T) {
-	request := newRequest(t)
-	request.Submission.Company, request.Submission.Country, request.Submission.Language = "Contoso", "ES", "es"
-	request.Reason, request.Decision, request.Grants = "waits", &policy.Decision{Action: policy.Review}, []workflow.Grant{{State: workflow.GrantPending}}
-	record := must(encodeRequest(request))(t)
+	decoded := newRequest(t)
+	decoded.Submission.Company, decoded.Submission.Country, decoded.Submission.Language = "Contoso", "ES", "es"
+	decoded.Reason, decoded.Decision, decoded.Grants = "waits", &policy.Decision{Action: policy.Review}, []request.Grant{{State: request.GrantPending}}
+	record := must(encodeRequest(decoded))(t)
 	personal := map[string]any{
 		"Email": "ana@contoso.com", "GivenName": "Ana", "FamilyName": "O'Hara", "Company": "Contoso", "Country": "ES", "PartnerReason": "line one", "Language": "es",
 	}
@@ -603,9 +603,9 @@ func TestPersonalDataHasItsOwnColumns(t *testing.T) {
 			}
 		}
 	}
-	request.Submission = submission.Submission{SubmittedAt: start}
+	decoded.Submission = submission.Submission{SubmittedAt: start}
 	got := must(decodeRequest(record))(t)
-	diff := cmp.Diff(request, got, cmpopts.EquateEmpty(), cmp.Comparer(func(a, b submission.Address) bool { return a == b }))
+	diff := cmp.Diff(decoded, got, cmpopts.EquateEmpty(), cmp.Comparer(func(a, b submission.Address) bool { return a == b }))
 	if diff != "" {
 		t.Errorf("without the personal columns (-want +got):\n%s", diff)
 	}
@@ -659,7 +659,7 @@ func TestAClaimThatIsNotUnderstoodOwnsNothing(t *testing.T) {
 			must(store.guests.UpsertEntity(t.Context(), encoded, &aztables.UpsertEntityOptions{UpdateMode: aztables.UpdateModeReplace}))(t)
 			claim, created, err := store.Claim(t.Context(), ana(t), newID(t), start)
 			wantCode(t, "Claim", err, problem.Internal)
-			if created || claim != (workflow.Claim{}) {
+			if created || claim != (request.Claim{}) {
 				t.Errorf("got %+v, created = %t", claim, created)
 			}
 		})
@@ -689,7 +689,7 @@ func TestForeignRowsAmongKeptMessagesDoNotStopTheOthers(t *testing.T) {
 	var log bytes.Buffer
 	store := newTestStore(t, nil)
 	store.log = slog.New(slog.NewTextHandler(&log, nil))
-	ours := workflow.Poison{ID: "m1", At: start, Body: []byte("body"), Why: "no JSON"}
+	ours := request.Poison{ID: "m1", At: start, Body: []byte("body"), Why: "no JSON"}
 	wantCode(t, "KeepPoison", store.KeepPoison(t.Context(), ours), "")
 	for name, columns := range map[string]map[string]any{
 		"ana@contoso.com": {messageColumn: "m2", atColumn: "yesterday"},
@@ -735,7 +735,7 @@ func TestMailsAreNotForgottenOfAClaimThatIsTakenUpMeanwhile(t *testing.T) {
 		_, err := store.UpdateClaim(t.Context(), address, claim)
 		wantCode(t, "UpdateClaim meanwhile", err, "")
 	}
-	if n := must(store.ForgetMails(t.Context(), workflow.Mails{Address: address}, 1))(t); n != 0 {
+	if n := must(store.ForgetMails(t.Context(), request.Mails{Address: address}, 1))(t); n != 0 {
 		t.Errorf("%d are forgotten", n)
 	}
 	claim, created, err := store.Claim(t.Context(), address, id, start)

@@ -14,7 +14,7 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/data/aztables"
 
 	"guestlist/handlers/problem"
-	"guestlist/handlers/workflow"
+	"guestlist/handlers/request"
 )
 
 // The names of the tables, behind Config.Prefix.
@@ -82,11 +82,11 @@ type Store struct {
 }
 
 var (
-	_ workflow.Store     = (*Store)(nil)
-	_ workflow.Rows      = (*Store)(nil)
-	_ workflow.Seats     = (*Store)(nil)
-	_ workflow.GateStore = (*Store)(nil)
-	_ workflow.Records   = (*Store)(nil)
+	_ request.Store     = (*Store)(nil)
+	_ request.Rows      = (*Store)(nil)
+	_ request.Seats     = (*Store)(nil)
+	_ request.GateStore = (*Store)(nil)
+	_ request.Records   = (*Store)(nil)
 )
 
 // New returns a Store. It calls nobody: an account that can't be reached shows at the first call.

@@ -6,12 +6,12 @@ import (
 	"testing"
 
 	"guestlist/handlers/dev/azurite/azuritetest"
+	"guestlist/handlers/request"
 	"guestlist/handlers/request/storetest"
-	"guestlist/handlers/workflow"
 )
 
 func TestStoreConforms(t *testing.T) {
-	storetest.Run(t, func(t *testing.T) workflow.Store { return newTestStore(t, nil) })
+	storetest.Run(t, func(t *testing.T) request.Store { return newTestStore(t, nil) })
 }
 
 func TestRowsConform(t *testing.T) {
@@ -19,7 +19,7 @@ func TestRowsConform(t *testing.T) {
 }
 
 func TestGateConforms(t *testing.T) {
-	storetest.RunGate(t, func(t *testing.T) workflow.GateStore { return newTestStore(t, nil) })
+	storetest.RunGate(t, func(t *testing.T) request.GateStore { return newTestStore(t, nil) })
 }
 
 func TestRecordsConform(t *testing.T) {
@@ -27,16 +27,16 @@ func TestRecordsConform(t *testing.T) {
 }
 
 func TestPoisonConforms(t *testing.T) {
-	storetest.RunPoison(t, func(t *testing.T) workflow.PoisonStore { return newTestStore(t, nil) })
+	storetest.RunPoison(t, func(t *testing.T) request.PoisonStore { return newTestStore(t, nil) })
 }
 
 func TestSeatsConform(t *testing.T) {
-	storetest.RunSeats(t, func(t *testing.T) workflow.Seats { return newTestStore(t, nil) })
+	storetest.RunSeats(t, func(t *testing.T) request.Seats { return newTestStore(t, nil) })
 }
 
 // The whole suite once more with answers of two rows, so that every list runs over several pages.
 func TestStoreConformsOverManyPages(t *testing.T) {
-	storetest.Run(t, func(t *testing.T) workflow.Store {
+	storetest.Run(t, func(t *testing.T) request.Store {
 		store := newTestStore(t, nil)
 		store.pageSize = 2
 		return store

@@ -15,6 +15,7 @@ import (
 	"guestlist/handlers/azure/graph"
 	"guestlist/handlers/azure/tables"
 	"guestlist/handlers/dev/graphsim"
+	"guestlist/handlers/request"
 	"guestlist/handlers/submission"
 	"guestlist/handlers/workflow"
 )
@@ -110,7 +111,7 @@ func invited(ts *testscript.TestScript, _ bool, args []string) {
 
 // keep keeps a message that nobody could work with. $NAME in the text is replaced.
 func keep(ts *testscript.TestScript, _ bool, args []string) {
-	poison := workflow.Poison{ID: args[0], At: time.Now(), Body: []byte(args[1]), Why: "malformed-message: the message is no JSON of the known form"}
+	poison := request.Poison{ID: args[0], At: time.Now(), Body: []byte(args[1]), Why: "malformed-message: the message is no JSON of the known form"}
 	ts.Check(store(ts).KeepPoison(context.Background(), poison))
 }
 

@@ -9,7 +9,7 @@ import (
 	"guestlist/handlers/azure/tables"
 	"guestlist/handlers/operate"
 	"guestlist/handlers/problem"
-	"guestlist/handlers/workflow"
+	"guestlist/handlers/request"
 )
 
 // breakerCommand is the grammar of guestlist breaker.
@@ -33,13 +33,13 @@ const (
 )
 
 // breaker reads how invitations stand.
-func breaker(ctx context.Context, store *tables.Store, now time.Time) (operate.Breaker, []workflow.Request, error) {
+func breaker(ctx context.Context, store *tables.Store, now time.Time) (operate.Breaker, []request.Request, error) {
 	gate, err := store.Gate(ctx)
 	if err != nil {
 		return operate.Breaker{}, nil, err
 	}
 	back := now.Add(-parkedBack)
-	parked, _, err := store.FindRequests(ctx, now, tables.RequestFilter{States: []workflow.State{workflow.Parked}, Since: back, Limit: mostParked + 1})
+	parked, _, err := store.FindRequests(ctx, now, tables.RequestFilter{States: []request.State{request.Parked}, Since: back, Limit: mostParked + 1})
 	if err != nil {
 		return operate.Breaker{}, nil, err
 	}
@@ -49,7 +49,7 @@ func breaker(ctx context.Context, store *tables.Store, now time.Time) (operate.B
 		return operate.Breaker{}, nil, err
 	}
 	if !report.At.IsZero() {
-		config.Pace = &workflow.Pace{Daily: report.Daily, Spacing: report.Spacing}
+		config.Pace = &request.Pace{Daily: report.Daily, Spacing: report.Spacing}
 	}
 	return operate.NewBreaker(config), parked, nil
 }
@@ -105,7 +105,7 @@ func (c breakerCloseCommand) Run(s *session, b *breakerCommand) error {
 	if err != nil {
 		return fmt.Errorf("finding out who you are, under whose name it is recorded: %w", err)
 	}
-	before, err := workflow.CloseBreaker(s.ctx, store, by, s.now())
+	before, err := request.CloseBreaker(s.ctx, store, by, s.now())
 	if err != nil {
 		return at.unreachable(err)
 	}
@@ -114,8 +114,8 @@ func (c breakerCloseCommand) Run(s *session, b *breakerCommand) error {
 		fmt.Fprintln(s.stderr, plain(fmt.Sprintf("Meanwhile the cause had changed to %q.", before.Cause)))
 	}
 	woken := 0
-	for _, request := range parked[:min(len(parked), mostParked)] {
-		err = store.Wait(s.ctx, request.ID, s.now())
+	for _, record := range parked[:min(len(parked), mostParked)] {
+		err = store.Wait(s.ctx, record.ID, s.now())
 		if err != nil {
 			return advised{problem.New(problem.CodeOf(err), "the breaker is closed, but not all parked requests were woken: %w", err),
 				"They go on by themselves within the hour; run this again to have it sooner."}

@@ -15,7 +15,7 @@ import (
 	"guestlist/handlers/policy/lint"
 	"guestlist/handlers/policy/rowfile"
 	"guestlist/handlers/problem"
-	"guestlist/handlers/workflow"
+	"guestlist/handlers/request"
 )
 
 // policyCommand is the grammar of guestlist policy.
@@ -229,20 +229,20 @@ func (c explainCommand) Run(s *session, p *policyCommand) error {
 }
 
 // decider returns what decides, by the table or by a file, and what adds to its errors where to look.
-func (c explainCommand) decider(s *session, p *policyCommand) (workflow.Decider, func(error) error, error) {
+func (c explainCommand) decider(s *session, p *policyCommand) (request.Decider, func(error) error, error) {
 	if c.Rows != "" {
 		file, err := s.readFile(c.Rows)
 		if err != nil {
-			return workflow.Decider{}, nil, err
+			return request.Decider{}, nil, err
 		}
 		decider, err := operate.MemoryDecider(operate.Raws(file))
 		return decider, func(err error) error { return err }, err
 	}
 	store, at, err := s.open(p.account)
 	if err != nil {
-		return workflow.Decider{}, nil, err
+		return request.Decider{}, nil, err
 	}
-	return workflow.Decider{Rows: store, Seats: store}, at.unreachable, nil
+	return request.Decider{Rows: store, Seats: store}, at.unreachable, nil
 }
 
 type replayCommand struct {

@@ -14,10 +14,10 @@ import (
 	"guestlist/handlers/operate"
 	"guestlist/handlers/policy/lint"
 	"guestlist/handlers/problem"
+	"guestlist/handlers/request"
 	"guestlist/handlers/settings"
 	"guestlist/handlers/submission"
 	"guestlist/handlers/web"
-	"guestlist/handlers/workflow"
 )
 
 // tryTimeout is how long one call to the queue service may take.
@@ -120,7 +120,7 @@ func (c doctorCommand) records(s *session, store *tables.Store) []operate.Check 
 	} else {
 		checks = append(checks, operate.CheckBreaker(state))
 	}
-	standing, err := store.Standing(s.ctx, workflow.Overdue(s.now()))
+	standing, err := store.Standing(s.ctx, request.Overdue(s.now()))
 	if err != nil {
 		checks = append(checks, failed("requests", err))
 	} else {

@@ -21,8 +21,8 @@ import (
 	"guestlist/handlers/dev/azurite"
 	"guestlist/handlers/dev/graphsim"
 	"guestlist/handlers/policy"
+	"guestlist/handlers/request"
 	"guestlist/handlers/submission"
-	"guestlist/handlers/workflow"
 )
 
 func TestMain(m *testing.M) {
@@ -163,12 +163,12 @@ func putRequest(ts *testscript.TestScript, _ bool, args []string) {
 	s, err := in.Submission(at)
 	ts.Check(err)
 	store := store(ts)
-	decision, err := workflow.Decider{Rows: store, Seats: store}.Decide(context.Background(), s, at)
+	decision, err := request.Decider{Rows: store, Seats: store}.Decide(context.Background(), s, at)
 	ts.Check(err)
 	id, err := submission.NewID(at, bytes.NewReader(fmt.Appendf(nil, "%-16.16s", args[0])))
 	ts.Check(err)
-	request := workflow.Request{ID: id, Submission: s, State: workflow.Review, Decision: &decision, Created: at, Changed: at}
-	_, err = store.Save(context.Background(), request, nil)
+	record := request.Request{ID: id, Submission: s, State: request.Review, Decision: &decision, Created: at, Changed: at}
+	_, err = store.Save(context.Background(), record, nil)
 	ts.Check(err)
 }
 

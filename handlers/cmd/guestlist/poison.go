@@ -8,8 +8,8 @@ import (
 	"time"
 
 	"guestlist/handlers/problem"
+	"guestlist/handlers/request"
 	"guestlist/handlers/submission"
-	"guestlist/handlers/workflow"
 )
 
 // poisonCommand is the grammar of guestlist poison.
@@ -39,7 +39,7 @@ type keptMessage struct {
 	Readable bool `json:"readable"`
 }
 
-func summary(poison workflow.Poison) keptMessage {
+func summary(poison request.Poison) keptMessage {
 	_, err := submission.DecodeMessage(poison.Body)
 	return keptMessage{ID: poison.ID, At: poison.At, Bytes: len(poison.Body), Why: poison.Why, Readable: err == nil}
 }
@@ -55,7 +55,7 @@ func (poisonListCommand) Run(s *session, p *poisonCommand) error {
 	if err != nil {
 		return at.unreachable(err)
 	}
-	slices.SortFunc(kept, func(a, b workflow.Poison) int { return cmp.Or(b.At.Compare(a.At), cmp.Compare(a.ID, b.ID)) })
+	slices.SortFunc(kept, func(a, b request.Poison) int { return cmp.Or(b.At.Compare(a.At), cmp.Compare(a.ID, b.ID)) })
 	messages := []keptMessage{}
 	for _, poison := range kept {
 		messages = append(messages, summary(poison))
@@ -71,18 +71,18 @@ type keptID struct {
 }
 
 // find returns the kept message.
-func (k keptID) find(s *session, p *poisonCommand) (workflow.Poison, workflow.PoisonStore, place, error) {
+func (k keptID) find(s *session, p *poisonCommand) (request.Poison, request.PoisonStore, place, error) {
 	store, at, err := s.open(p.account)
 	if err != nil {
-		return workflow.Poison{}, nil, place{}, err
+		return request.Poison{}, nil, place{}, err
 	}
 	kept, err := store.AllPoison(s.ctx)
 	if err != nil {
-		return workflow.Poison{}, nil, place{}, at.unreachable(err)
+		return request.Poison{}, nil, place{}, at.unreachable(err)
 	}
-	i := slices.IndexFunc(kept, func(poison workflow.Poison) bool { return poison.ID == k.ID })
+	i := slices.IndexFunc(kept, func(poison request.Poison) bool { return poison.ID == k.ID })
 	if i < 0 {
-		return workflow.Poison{}, nil, place{}, fmt.Errorf("no message %q is kept; guestlist poison list names all", k.ID)
+		return request.Poison{}, nil, place{}, fmt.Errorf("no message %q is kept; guestlist poison list names all", k.ID)
 	}
 	return kept[i], store, at, nil
 }

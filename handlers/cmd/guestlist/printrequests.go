@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"guestlist/handlers/operate"
-	"guestlist/handlers/workflow"
+	"guestlist/handlers/request"
 )
 
 func printRequests(w io.Writer, requests []operate.RequestSummary) {
@@ -103,7 +103,7 @@ func printRequest(w io.Writer, r operate.RequestDetail) {
 	columns(w, "  ", lines)
 }
 
-func printApproval(w io.Writer, r workflow.Request, approval operate.Approval) {
+func printApproval(w io.Writer, r request.Request, approval operate.Approval) {
 	fmt.Fprintln(w, plain(fmt.Sprintf("%s, %s (%s)", r.Submission.Email, r.Submission.Name(), r.Submission.Company)))
 	if approval.Row == "" {
 		fmt.Fprintln(w, "on the terms of no row:")

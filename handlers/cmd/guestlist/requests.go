@@ -13,6 +13,7 @@ import (
 	"guestlist/handlers/operate"
 	"guestlist/handlers/policy"
 	"guestlist/handlers/problem"
+	"guestlist/handlers/request"
 	"guestlist/handlers/submission"
 	"guestlist/handlers/workflow"
 )
@@ -87,9 +88,9 @@ func (c requestListCommand) Run(s *session, r *requestCommand) error {
 		return usage("--limit must be from 1 to %d", maxRequestList)
 	}
 	for _, text := range c.State {
-		state := workflow.State(strings.ToLower(text))
+		state := request.State(strings.ToLower(text))
 		if !state.Known() {
-			return usage("--state: there is no state %q; there are %s", text, joined(workflow.States()))
+			return usage("--state: there is no state %q; there are %s", text, joined(request.States()))
 		}
 		filter.States = append(filter.States, state)
 	}
@@ -131,7 +132,7 @@ func (c requestListCommand) Run(s *session, r *requestCommand) error {
 	})
 }
 
-func joined(states []workflow.State) string {
+func joined(states []request.State) string {
 	texts := make([]string, 0, len(states))
 	for _, state := range states {
 		texts = append(texts, string(state))
@@ -152,7 +153,7 @@ func (c requestShowCommand) Run(s *session, r *requestCommand) error {
 	if err != nil {
 		return err
 	}
-	request, err := store.Load(s.ctx, c.ID.ID)
+	record, err := store.Load(s.ctx, c.ID.ID)
 	if err != nil {
 		return at.unknown(c.ID.ID, err)
 	}
@@ -160,7 +161,7 @@ func (c requestShowCommand) Run(s *session, r *requestCommand) error {
 	if err != nil {
 		return at.unreachable(err)
 	}
-	detail := operate.ShowRequest(request, history)
+	detail := operate.ShowRequest(record, history)
 	return r.print(s, detail, func(w io.Writer) { printRequest(w, detail) })
 }
 
@@ -173,7 +174,7 @@ func (p place) unknown(id submission.ID, err error) error {
 }
 
 // atDesk opens the tables and lets do act on a request as the person who signed in.
-func (r *requestCommand) atDesk(s *session, id submission.ID, do func(*workflow.Desk) (workflow.Request, error)) error {
+func (r *requestCommand) atDesk(s *session, id submission.ID, do func(*workflow.Desk) (request.Request, error)) error {
 	store, at, err := s.open(r.account)
 	if err != nil {
 		return err
@@ -198,19 +199,19 @@ func (s *session) desk(store *tables.Store, at place) (*workflow.Desk, error) {
 }
 
 // printChanged prints where a request stands after somebody has decided on it.
-func (r *requestCommand) printChanged(s *session, changed ...workflow.Request) error {
+func (r *requestCommand) printChanged(s *session, changed ...request.Request) error {
 	summaries := operate.ListRequests(changed, false)
 	return r.print(s, struct {
 		Requests []operate.RequestSummary `json:"requests"`
 	}{summaries}, func(w io.Writer) {
-		for i, request := range summaries {
-			fmt.Fprintln(w, plain(fmt.Sprintf("%s is %s: %s", request.ID, request.State, request.Reason)))
+		for i, record := range summaries {
+			fmt.Fprintln(w, plain(fmt.Sprintf("%s is %s: %s", record.ID, record.State, record.Reason)))
 			switch {
 			case changed[i].Withdrawal.Open() && changed[i].Erased.IsZero():
 				fmt.Fprintln(w, "It is recorded that its personal data is to be erased. The app does it within a minute or two, or as soon as it knows what came of an invitation under way.")
 			case changed[i].Resend.Open():
 				fmt.Fprintln(w, "It is recorded that the mail is to be sent again. The app looks at it within a minute or two; guestlist request show tells what came of it.")
-			case request.Due != nil:
+			case record.Due != nil:
 				fmt.Fprintln(w, "The app goes on with it within a minute or two.")
 			case !changed[i].Erased.IsZero():
 				fmt.Fprintln(w, "Its personal data was erased before. That its address has had mails is forgotten now too.")
@@ -258,7 +259,7 @@ func (c requestApproveCommand) Run(s *session, r *requestCommand) error {
 	if err != nil {
 		return err
 	}
-	request, err := store.Load(s.ctx, c.ID.ID)
+	record, err := store.Load(s.ctx, c.ID.ID)
 	if err != nil {
 		return at.unknown(c.ID.ID, err)
 	}
@@ -266,7 +267,7 @@ func (c requestApproveCommand) Run(s *session, r *requestCommand) error {
 	if err != nil {
 		return at.unreachable(err)
 	}
-	approval, err := operate.NewApproval(rows, request, named)
+	approval, err := operate.NewApproval(rows, record, named)
 	if err != nil {
 		return problem.New(problem.InvalidInput, "%s", err)
 	}
@@ -278,9 +279,9 @@ func (c requestApproveCommand) Run(s *session, r *requestCommand) error {
 	}
 	approval.Terms.SendInvitation = approval.Terms.SendInvitation && !c.NoMail
 	if r.Output == "table" {
-		printApproval(s.stdout, request, approval)
+		printApproval(s.stdout, record, approval)
 	}
-	if !c.Yes && request.State == workflow.Review {
+	if !c.Yes && record.State == request.Review {
 		err = s.ask("Let this guest in?")
 		if err != nil {
 			return err
@@ -314,7 +315,7 @@ type requestDenyCommand struct {
 }
 
 func (c requestDenyCommand) Run(s *session, r *requestCommand) error {
-	return r.atDesk(s, c.ID.ID, func(d *workflow.Desk) (workflow.Request, error) { return d.Deny(s.ctx, c.ID.ID, c.Reason) })
+	return r.atDesk(s, c.ID.ID, func(d *workflow.Desk) (request.Request, error) { return d.Deny(s.ctx, c.ID.ID, c.Reason) })
 }
 
 type requestRetryCommand struct {
@@ -322,7 +323,7 @@ type requestRetryCommand struct {
 }
 
 func (c requestRetryCommand) Run(s *session, r *requestCommand) error {
-	return r.atDesk(s, c.ID.ID, func(d *workflow.Desk) (workflow.Request, error) { return d.Retry(s.ctx, c.ID.ID) })
+	return r.atDesk(s, c.ID.ID, func(d *workflow.Desk) (request.Request, error) { return d.Retry(s.ctx, c.ID.ID) })
 }
 
 type requestCancelCommand struct {
@@ -331,7 +332,7 @@ type requestCancelCommand struct {
 }
 
 func (c requestCancelCommand) Run(s *session, r *requestCommand) error {
-	return r.atDesk(s, c.ID.ID, func(d *workflow.Desk) (workflow.Request, error) { return d.Cancel(s.ctx, c.ID.ID, c.Reason) })
+	return r.atDesk(s, c.ID.ID, func(d *workflow.Desk) (request.Request, error) { return d.Cancel(s.ctx, c.ID.ID, c.Reason) })
 }
 
 type requestResendCommand struct {
@@ -343,7 +344,7 @@ func (requestResendCommand) Help() string {
 }
 
 func (c requestResendCommand) Run(s *session, r *requestCommand) error {
-	return r.atDesk(s, c.ID.ID, func(d *workflow.Desk) (workflow.Request, error) { return d.Resend(s.ctx, c.ID.ID) })
+	return r.atDesk(s, c.ID.ID, func(d *workflow.Desk) (request.Request, error) { return d.Resend(s.ctx, c.ID.ID) })
 }
 
 type requestEraseCommand struct {
@@ -383,8 +384,8 @@ func (c requestEraseCommand) Run(s *session, r *requestCommand) error {
 		if err != nil {
 			return at.unreachable(err)
 		}
-		for _, request := range found {
-			ids = append(ids, request.ID)
+		for _, record := range found {
+			ids = append(ids, record.ID)
 		}
 	}
 	if !c.Yes {
@@ -405,7 +406,7 @@ func (c requestEraseCommand) Run(s *session, r *requestCommand) error {
 	if err != nil {
 		return at.unreachable(err)
 	}
-	var changed []workflow.Request
+	var changed []request.Request
 	// What is done is told, whatever becomes of the rest.
 	failed := func(id submission.ID, err error) error {
 		return errors.Join(r.printChanged(s, changed...), at.unknown(id, err))

@@ -19,6 +19,7 @@ import (
 	"guestlist/handlers/azure/functions"
 	"guestlist/handlers/azure/graph"
 	"guestlist/handlers/azure/tables"
+	"guestlist/handlers/request"
 	"guestlist/handlers/settings"
 	"guestlist/handlers/submission"
 	"guestlist/handlers/web"
@@ -129,7 +130,7 @@ func build(s settings.Settings, pages web.Config, log *slog.Logger) (*functions.
 		Records:     store,
 		Pressure:    pressure,
 		Retention:   s.Retention,
-		Pace:        workflow.Pace{Daily: s.DailyInvitations, Spacing: s.InvitationSpacing},
+		Pace:        request.Pace{Daily: s.DailyInvitations, Spacing: s.InvitationSpacing},
 		Directory:   tenant,
 		Users:       tenant,
 		RedirectURL: s.RedirectURL,

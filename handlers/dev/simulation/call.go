@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"guestlist/handlers/problem"
+	"guestlist/handlers/request"
 	"guestlist/handlers/submission"
 	"guestlist/handlers/workflow"
 )
@@ -76,7 +77,7 @@ type call struct {
 	admitted        int                // admissions by the gate that it has not used yet
 	turn            time.Time          // before which the last one must not be used
 	probing         bool               // the last one was that of a probe
-	gate            workflow.Gate      // as it last read it
+	gate            request.Gate       // as it last read it
 	lookedAt        int                // the number of the event at which it last asked for the holder of its address
 	blind           bool               // that look could not show a guest: not visible yet, or not allowed
 	deferred        time.Time          // when the directory, which throttled it, may be asked again

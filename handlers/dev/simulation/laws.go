@@ -5,14 +5,14 @@ import (
 	"time"
 
 	"guestlist/handlers/policy"
+	"guestlist/handlers/request"
 	"guestlist/handlers/submission"
-	"guestlist/handlers/workflow"
 )
 
 // ended reports whether nothing happens to a request by itself any more.
-func ended(state workflow.State) bool {
+func ended(state request.State) bool {
 	switch state {
-	case workflow.Review, workflow.Done, workflow.Denied, workflow.Failed, workflow.Cancelled:
+	case request.Review, request.Done, request.Denied, request.Failed, request.Cancelled:
 		return true
 	default:
 		return false
@@ -20,16 +20,16 @@ func ended(state workflow.State) bool {
 }
 
 // atRest reports whether nothing happens to a request by itself any more, nor to what is wished of it.
-func atRest(request workflow.Request) bool {
-	return ended(request.State) && !request.Resend.Open() && (!request.Withdrawal.Open() || !request.Erased.IsZero())
+func atRest(record request.Request) bool {
+	return ended(record.State) && !record.Resend.Open() && (!record.Withdrawal.Open() || !record.Erased.IsZero())
 }
 
-func terms(request workflow.Request) *policy.Terms {
+func terms(record request.Request) *policy.Terms {
 	switch {
-	case request.Approval != nil:
-		return &request.Approval.Terms
-	case request.Decision != nil && request.Decision.Action == policy.Invite:
-		return request.Decision.Terms
+	case record.Approval != nil:
+		return &record.Approval.Terms
+	case record.Decision != nil && record.Decision.Action == policy.Invite:
+		return record.Decision.Terms
 	default:
 		return nil
 	}
@@ -41,8 +41,8 @@ func (r *run) wantAccounted(id submission.ID) {
 	if !known {
 		return
 	}
-	request, exists := r.recorded[id]
-	if exists && atRest(request) {
+	record, exists := r.recorded[id]
+	if exists && atRest(record) {
 		return
 	}
 	_, noted := r.notes[id]
@@ -54,15 +54,15 @@ func (r *run) wantAccounted(id submission.ID) {
 			return
 		}
 	}
-	state := workflow.State("not recorded")
+	state := request.State("not recorded")
 	if exists {
-		state = request.State
+		state = record.State
 	}
 	r.breach("%s is lost: it is %s, and neither a note nor a message will bring it back", r.nameOf(id), state)
 }
 
 // saved looks at a request that was just stored.
-func (r *run) saved(by *call, before workflow.Request, existed bool, after workflow.Request, events []workflow.Event) {
+func (r *run) saved(by *call, before request.Request, existed bool, after request.Request, events []request.Event) {
 	name := r.nameOf(after.ID)
 	if _, known := r.submitted[after.ID]; !known {
 		r.breach("a request is recorded that nobody submitted")
@@ -99,10 +99,10 @@ func (r *run) saved(by *call, before workflow.Request, existed bool, after workf
 	if after.Approval != nil && before.Approval == nil && !by.on.admin {
 		r.breach("%s was approved by nobody", name)
 	}
-	if by.on.admin && after.State == workflow.Cancelled {
+	if by.on.admin && after.State == request.Cancelled {
 		r.cancelled[after.ID] = true
 	}
-	if by.on.admin && after.State == workflow.Denied {
+	if by.on.admin && after.State == request.Denied {
 		r.turned[after.ID] = true
 	}
 	if after.GuestID != "" {
@@ -119,7 +119,7 @@ func (r *run) saved(by *call, before workflow.Request, existed bool, after workf
 		r.breach("%s waits until %s", name, after.Due)
 	}
 	for i, grant := range after.Grants {
-		if grant.State != workflow.GrantPresent || grant.Note != "" || i < len(before.Grants) && before.Grants[i].State == workflow.GrantPresent {
+		if grant.State != request.GrantPresent || grant.Note != "" || i < len(before.Grants) && before.Grants[i].State == request.GrantPresent {
 			continue
 		}
 		adder := r.adders[membership{grant.Group, after.GuestID}]
@@ -128,7 +128,7 @@ func (r *run) saved(by *call, before workflow.Request, existed bool, after workf
 		}
 	}
 	for i, grant := range before.Grants {
-		settled := grant.State == workflow.GrantAdded || grant.State == workflow.GrantPresent
+		settled := grant.State == request.GrantAdded || grant.State == request.GrantPresent
 		if settled && (i >= len(after.Grants) || after.Grants[i] != grant) {
 			r.breach("a grant of %s that was settled has changed", name)
 		}
@@ -136,8 +136,8 @@ func (r *run) saved(by *call, before workflow.Request, existed bool, after workf
 }
 
 // decided holds a decision to the rows.
-func (r *run) decided(request workflow.Request) {
-	name, decision := r.nameOf(request.ID), request.Decision
+func (r *run) decided(record request.Request) {
+	name, decision := r.nameOf(record.ID), record.Decision
 	if decision.Row == nil {
 		if decision.Action != policy.Review {
 			r.breach("%s: no row, and the decision is %s", name, decision.Action)
@@ -146,9 +146,9 @@ func (r *run) decided(request workflow.Request) {
 	}
 	row, known := r.versions[decision.Row.ETag]
 	switch {
-	case !known || r.rowOf[decision.Row.ETag].Partition != r.address[request.ID].Domain():
+	case !known || r.rowOf[decision.Row.ETag].Partition != r.address[record.ID].Domain():
 		r.breach("%s was decided by a row that is not its own", name)
-	case !row.to.IsZero() && row.to.Before(r.submitted[request.ID]):
+	case !row.to.IsZero() && row.to.Before(r.submitted[record.ID]):
 		r.breach("%s was decided by a row that had been changed before it was submitted", name)
 	case decision.Action != row.action && !(decision.Action == policy.Review && row.limited):
 		r.breach("%s: the row says %s, the decision %s", name, row.action, decision.Action)
@@ -160,7 +160,7 @@ func (r *run) decided(request workflow.Request) {
 }
 
 // claimed looks at a claim that was just changed.
-func (r *run) claimed(address submission.Address, claim workflow.Claim) {
+func (r *run) claimed(address submission.Address, claim request.Claim) {
 	before := r.claims[address]
 	r.claims[address] = claim
 	user := r.tenant.users[address]
@@ -193,8 +193,8 @@ func (r *run) released(address submission.Address) {
 
 // wantWished holds that what a message wished is done or recorded once the message goes.
 func (r *run) wantWished(m *message) {
-	request, exists := r.recorded[m.ID]
-	if m.Kind == submission.Withdraw && !m.poison && (!exists || !request.Withdrawal.Open() && request.Erased.IsZero()) {
+	record, exists := r.recorded[m.ID]
+	if m.Kind == submission.Withdraw && !m.poison && (!exists || !record.Withdrawal.Open() && record.Erased.IsZero()) {
 		r.breach("the withdrawal of %s is not recorded, and its message goes", r.nameOf(m.ID))
 	}
 }
@@ -221,7 +221,7 @@ func (r *run) wantSeats(limits policy.Limits) {
 }
 
 // gateSaved looks at what became of the gate.
-func (r *run) gateSaved(by *call, before, after workflow.Gate) {
+func (r *run) gateSaved(by *call, before, after request.Gate) {
 	config := r.config
 	admission := after.Sent == before.Sent+1 && after.Day == before.Day || after.Day != before.Day && after.Sent == 1
 	if after.HeldUntil.Before(before.HeldUntil) {
@@ -277,19 +277,19 @@ func (r *run) gateSaved(by *call, before, after workflow.Gate) {
 }
 
 // beginInvitation looks at an invitation that is about to leave the house.
-func (r *run) beginInvitation(by *call, invitation workflow.Invitation) {
+func (r *run) beginInvitation(by *call, invitation request.Invitation) {
 	name := r.nameOf(by.about)
-	request, stored := r.recorded[by.about]
+	record, stored := r.recorded[by.about]
 	claim, claimed := r.claims[invitation.Address]
-	granted := terms(request)
+	granted := terms(record)
 	switch {
 	case !stored || granted == nil:
 		r.breach("%s is invited without a stored decision or approval", name)
-	case request.Resend.Open() && ended(request.State):
-		r.beginResend(by, request, claim)
+	case record.Resend.Open() && ended(record.State):
+		r.beginResend(by, record, claim)
 		return
-	case request.State != workflow.Inviting && !(request.State == workflow.Failed && r.poisoned[by.about]):
-		r.breach("%s is invited while it is %s", name, request.State)
+	case record.State != request.Inviting && !(record.State == request.Failed && r.poisoned[by.about]):
+		r.breach("%s is invited while it is %s", name, record.State)
 	case invitation.Address != r.address[by.about]:
 		r.breach("%s invites another address", name)
 	case invitation.SendMessage != granted.SendInvitation:
@@ -302,8 +302,8 @@ func (r *run) beginInvitation(by *call, invitation workflow.Invitation) {
 		r.breach("%s is invited although the receipt is there", name)
 	}
 	r.wantTurn(by)
-	if request.Approval == nil && request.Decision != nil && request.Decision.Limits != nil {
-		_, seated := r.seats[seat{request.Decision.Limits.Row, by.about}]
+	if record.Approval == nil && record.Decision != nil && record.Decision.Limits != nil {
+		_, seated := r.seats[seat{record.Decision.Limits.Row, by.about}]
 		if !seated {
 			r.breach("%s is invited without a seat", name)
 		}
@@ -332,26 +332,26 @@ func (r *run) wantTurn(by *call) {
 }
 
 // beginResend looks at a mail that is about to be sent again.
-func (r *run) beginResend(by *call, request workflow.Request, claim workflow.Claim) {
-	name := r.nameOf(request.ID)
+func (r *run) beginResend(by *call, record request.Request, claim request.Claim) {
+	name := r.nameOf(record.ID)
 	switch {
-	case request.GuestID == "" || !terms(request).SendInvitation:
+	case record.GuestID == "" || !terms(record).SendInvitation:
 		r.breach("%s has no mail to be sent again", name)
-	case claim.GuestID == "" || claim.Owner != request.ID && claim.GuestID != request.GuestID:
+	case claim.GuestID == "" || claim.Owner != record.ID && claim.GuestID != record.GuestID:
 		r.breach("the mail of %s is sent again under no receipt", name)
 	case claim.MailedAt.Add(10 * time.Minute).Before(r.now):
 		r.breach("the mail of %s is sent again without an intent", name)
-	case r.wishes[r.address[request.ID]] == 0:
+	case r.wishes[r.address[record.ID]] == 0:
 		r.breach("the mail of %s is sent again, and nobody wished it", name)
 	}
 	r.wantTurn(by)
 	by.admitted--
 	by.resending = true
-	by.inviting = r.address[request.ID]
+	by.inviting = r.address[record.ID]
 }
 
 // invitationArrived looks at what the tenant made of an invitation.
-func (r *run) invitationArrived(by *call, invitation workflow.Invitation, err error) {
+func (r *run) invitationArrived(by *call, invitation request.Invitation, err error) {
 	r.counts.Invitations++
 	if err != nil {
 		return
@@ -391,18 +391,18 @@ func (r *run) looked(by *call, address submission.Address, id string) {
 // beginMembership looks at a membership that is about to be added.
 func (r *run) beginMembership(by *call, group, guest string) {
 	name := r.nameOf(by.about)
-	request, stored := r.recorded[by.about]
-	granted := terms(request)
+	record, stored := r.recorded[by.about]
+	granted := terms(record)
 	user := r.tenant.users[r.address[by.about]]
 	switch {
 	case !stored || granted == nil || !slices.Contains(granted.Groups, group):
 		r.breach("%s joins a group that nobody granted", name)
-	case !slices.ContainsFunc(request.Grants, func(grant workflow.Grant) bool { return grant.Group == group }):
+	case !slices.ContainsFunc(record.Grants, func(grant request.Grant) bool { return grant.Group == group }):
 		r.breach("%s joins a group before that is recorded", name)
-	case user == nil || user.id != guest || request.GuestID != guest:
+	case user == nil || user.id != guest || record.GuestID != guest:
 		r.breach("%s lets somebody else join a group", name)
-	case request.State != workflow.Granting && !(request.State == workflow.Failed || request.State == workflow.Done):
-		r.breach("%s joins a group while it is %s", name, request.State)
+	case record.State != request.Granting && !(record.State == request.Failed || record.State == request.Done):
+		r.breach("%s joins a group while it is %s", name, record.State)
 	}
 }
 
@@ -425,24 +425,24 @@ func (r *run) judge() {
 		r.breach("it came to rest with the breaker open")
 	}
 	for _, id := range r.requests {
-		request, exists := r.recorded[id]
+		record, exists := r.recorded[id]
 		name := r.nameOf(id)
 		if !exists {
 			r.breach("%s is not recorded in the end", name)
 			return
 		}
 		stored, err := r.memory.Load(r.context, id)
-		if err != nil || stored.Version != request.Version {
+		if err != nil || stored.Version != record.Version {
 			r.breach("%s is not stored as it was saved: %v", name, err)
 		}
-		if r.withdrawn[id] && request.Withdrawal.Open() && request.Erased.IsZero() {
+		if r.withdrawn[id] && record.Withdrawal.Open() && record.Erased.IsZero() {
 			r.breach("%s was withdrawn and is not erased", name)
 		}
-		if !atRest(request) {
-			r.breach("%s is %s in the end, and nothing moves it", name, request.State)
+		if !atRest(record) {
+			r.breach("%s is %s in the end, and nothing moves it", name, record.State)
 		}
-		r.judgeHistory(id, request)
-		r.judgeEnd(name, request)
+		r.judgeHistory(id, record)
+		r.judgeEnd(name, record)
 	}
 	r.judgeSeats()
 	r.judgeGuests()
@@ -451,70 +451,70 @@ func (r *run) judge() {
 	}
 }
 
-func (r *run) judgeHistory(id submission.ID, request workflow.Request) {
+func (r *run) judgeHistory(id submission.ID, record request.Request) {
 	events, err := r.memory.History(r.context, id)
-	if err != nil || len(events) != request.Events || len(events) == 0 {
-		r.breach("%s has %d entries of history, and says %d: %v", r.nameOf(id), len(events), request.Events, err)
+	if err != nil || len(events) != record.Events || len(events) == 0 {
+		r.breach("%s has %d entries of history, and says %d: %v", r.nameOf(id), len(events), record.Events, err)
 		return
 	}
-	if events[len(events)-1].State != request.State {
-		r.breach("%s is %s, and its history ends with %s", r.nameOf(id), request.State, events[len(events)-1].State)
+	if events[len(events)-1].State != record.State {
+		r.breach("%s is %s, and its history ends with %s", r.nameOf(id), record.State, events[len(events)-1].State)
 	}
 }
 
 // judgeEnd holds the end of a request to its row and its misfortunes.
-func (r *run) judgeEnd(name string, request workflow.Request) {
-	id, address := request.ID, r.address[request.ID]
+func (r *run) judgeEnd(name string, record request.Request) {
+	id, address := record.ID, r.address[record.ID]
 	user := r.tenant.users[address]
 	kind := r.before[address]
 	barred := r.tenant.bars[address] != ""
 	groupRefused := len(r.tenant.refuses) > 0
-	erased := !request.Erased.IsZero()
-	switch request.State {
-	case workflow.Done:
+	erased := !record.Erased.IsZero()
+	switch record.State {
+	case request.Done:
 		r.counts.Done++
-		if user == nil || request.GuestID != user.id {
+		if user == nil || record.GuestID != user.id {
 			r.breach("%s is done without a guest", name)
 			return
 		}
-		for _, grant := range request.Grants {
+		for _, grant := range record.Grants {
 			by, member := r.tenant.members[membership{grant.Group, user.id}]
 			switch {
-			case grant.State == workflow.GrantFailed && erased:
-			case !member || grant.State != workflow.GrantAdded && grant.State != workflow.GrantPresent:
+			case grant.State == request.GrantFailed && erased:
+			case !member || grant.State != request.GrantAdded && grant.State != request.GrantPresent:
 				r.breach("%s is done and no member of %s", name, grant.Group)
-			case grant.State == workflow.GrantAdded && by != string(id):
+			case grant.State == request.GrantAdded && by != string(id):
 				r.breach("%s takes a membership for its own that it did not add", name)
 			}
 		}
-	case workflow.Review:
+	case request.Review:
 		r.counts.Review++
 		switch {
-		case request.Decision == nil:
+		case record.Decision == nil:
 			r.breach("%s is with a person and nothing was decided", name)
-		case request.Decision.Action == policy.Invite || request.Approval != nil:
-			full := request.Decision.Limits != nil
-			if !full && kind != workflow.DisabledGuest && kind != workflow.DeletedGuest {
-				r.breach("%s is with a person for no reason: %s", name, request.Reason)
+		case record.Decision.Action == policy.Invite || record.Approval != nil:
+			full := record.Decision.Limits != nil
+			if !full && kind != request.DisabledGuest && kind != request.DeletedGuest {
+				r.breach("%s is with a person for no reason: %s", name, record.Reason)
 			}
-		case request.Decision.Row == nil && address.Domain() != unlisted && r.unread[id] < 5:
+		case record.Decision.Row == nil && address.Domain() != unlisted && r.unread[id] < 5:
 			r.breach("%s is with a person although it has a row that was read", name)
 		}
-	case workflow.Denied:
+	case request.Denied:
 		r.counts.Denied++
-		if (request.Decision == nil || request.Decision.Action != policy.Deny) && !r.turned[id] {
+		if (record.Decision == nil || record.Decision.Action != policy.Deny) && !r.turned[id] {
 			r.breach("%s is denied by nobody", name)
 		}
-	case workflow.Cancelled:
+	case request.Cancelled:
 		r.counts.Cancelled++
 		if !r.cancelled[id] && !r.withdrawn[id] {
 			r.breach("%s is cancelled by nobody", name)
 		}
-	case workflow.Failed:
+	case request.Failed:
 		r.counts.Failed++
-		excused := r.poisoned[id] || barred || kind == workflow.InternalUser || groupRefused || r.unknown[id] >= 5
+		excused := r.poisoned[id] || barred || kind == request.InternalUser || groupRefused || r.unknown[id] >= 5
 		if !excused {
-			r.breach("%s failed for no reason of the simulation's making: %s", name, request.Reason)
+			r.breach("%s failed for no reason of the simulation's making: %s", name, record.Reason)
 		}
 	}
 }
@@ -523,11 +523,11 @@ func (r *run) judgeEnd(name string, request workflow.Request) {
 func (r *run) judgeSeats() {
 	holders := map[submission.Address]int{}
 	for seat := range r.seats {
-		request := r.recorded[seat.id]
-		if request.Erased.IsZero() {
+		record := r.recorded[seat.id]
+		if record.Erased.IsZero() {
 			holders[r.address[seat.id]]++
 		}
-		if request.GuestID == "" && !r.poisoned[seat.id] && !r.tenant.Unreadable {
+		if record.GuestID == "" && !r.poisoned[seat.id] && !r.tenant.Unreadable {
 			r.breach("%s has no guest and keeps a seat", r.nameOf(seat.id))
 		}
 		if holders[r.address[seat.id]] > 1 && !r.edited {

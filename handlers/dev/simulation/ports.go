@@ -8,8 +8,8 @@ import (
 
 	"guestlist/handlers/policy"
 	"guestlist/handlers/problem"
+	"guestlist/handlers/request"
 	"guestlist/handlers/submission"
-	"guestlist/handlers/workflow"
 )
 
 // errStorage is what a failed operation on storage returns.
@@ -19,12 +19,12 @@ var errStorage = &problem.Error{Code: problem.StorageUnavailable, Detail: "the s
 type store struct{ *world }
 
 var (
-	_ workflow.Store       = store{}
-	_ workflow.Rows        = store{}
-	_ workflow.Seats       = store{}
-	_ workflow.GateStore   = store{}
-	_ workflow.PoisonStore = store{}
-	_ workflow.Records     = store{}
+	_ request.Store       = store{}
+	_ request.Rows        = store{}
+	_ request.Seats       = store{}
+	_ request.GateStore   = store{}
+	_ request.PoisonStore = store{}
+	_ request.Records     = store{}
 )
 
 // do runs one operation on storage. conditional says that the client's second attempt, after a lost answer, is told that somebody was faster.
@@ -64,7 +64,7 @@ func (s store) do(op string, conditional bool, effect func() error) error {
 	return effect()
 }
 
-func (s store) Load(ctx context.Context, id submission.ID) (loaded workflow.Request, err error) {
+func (s store) Load(ctx context.Context, id submission.ID) (loaded request.Request, err error) {
 	err = s.do("Load", false, func() (err error) {
 		loaded, err = s.run.memory.Load(ctx, id)
 		return err
@@ -72,15 +72,15 @@ func (s store) Load(ctx context.Context, id submission.ID) (loaded workflow.Requ
 	return loaded, err
 }
 
-func (s store) Save(ctx context.Context, request workflow.Request, events []workflow.Event) (saved workflow.Request, err error) {
+func (s store) Save(ctx context.Context, record request.Request, events []request.Event) (saved request.Request, err error) {
 	r, by := s.run, s.run.current
-	err = s.do("Save "+string(request.State), true, func() (err error) {
-		before, exists := r.recorded[request.ID]
-		saved, err = r.memory.Save(r.context, request, events)
+	err = s.do("Save "+string(record.State), true, func() (err error) {
+		before, exists := r.recorded[record.ID]
+		saved, err = r.memory.Save(r.context, record, events)
 		if err == nil {
 			own := saved
 			own.Grants = slices.Clone(saved.Grants)
-			r.recorded[request.ID] = own
+			r.recorded[record.ID] = own
 			r.saved(by, before, exists, own, events)
 		}
 		return err
@@ -88,7 +88,7 @@ func (s store) Save(ctx context.Context, request workflow.Request, events []work
 	return saved, err
 }
 
-func (s store) History(ctx context.Context, id submission.ID) (events []workflow.Event, err error) {
+func (s store) History(ctx context.Context, id submission.ID) (events []request.Event, err error) {
 	err = s.do("History", false, func() (err error) {
 		events, err = s.run.memory.History(ctx, id)
 		return err
@@ -96,7 +96,7 @@ func (s store) History(ctx context.Context, id submission.ID) (events []workflow
 	return events, err
 }
 
-func (s store) Claim(_ context.Context, address submission.Address, id submission.ID, intentAt time.Time) (claim workflow.Claim, created bool, err error) {
+func (s store) Claim(_ context.Context, address submission.Address, id submission.ID, intentAt time.Time) (claim request.Claim, created bool, err error) {
 	r, by := s.run, s.run.current
 	err = s.do("Claim", false, func() (err error) {
 		claim, created, err = r.memory.Claim(r.context, address, id, intentAt)
@@ -111,7 +111,7 @@ func (s store) Claim(_ context.Context, address submission.Address, id submissio
 	return claim, created, err
 }
 
-func (s store) UpdateClaim(_ context.Context, address submission.Address, claim workflow.Claim) (updated workflow.Claim, err error) {
+func (s store) UpdateClaim(_ context.Context, address submission.Address, claim request.Claim) (updated request.Claim, err error) {
 	r := s.run
 	err = s.do("UpdateClaim", true, func() (err error) {
 		updated, err = r.memory.UpdateClaim(r.context, address, claim)
@@ -123,7 +123,7 @@ func (s store) UpdateClaim(_ context.Context, address submission.Address, claim 
 	return updated, err
 }
 
-func (s store) Release(_ context.Context, address submission.Address, claim workflow.Claim) error {
+func (s store) Release(_ context.Context, address submission.Address, claim request.Claim) error {
 	r := s.run
 	return s.do("Release", false, func() error {
 		err := r.memory.Release(r.context, address, claim)
@@ -214,7 +214,7 @@ func (s store) ReleaseSeat(_ context.Context, row policy.RowKey, id submission.I
 	})
 }
 
-func (s store) Gate(ctx context.Context) (gate workflow.Gate, err error) {
+func (s store) Gate(ctx context.Context) (gate request.Gate, err error) {
 	r, by := s.run, s.run.current
 	err = s.do("Gate", false, func() (err error) {
 		gate, err = r.memory.Gate(ctx)
@@ -224,7 +224,7 @@ func (s store) Gate(ctx context.Context) (gate workflow.Gate, err error) {
 	return gate, err
 }
 
-func (s store) SaveGate(_ context.Context, gate workflow.Gate) (saved workflow.Gate, err error) {
+func (s store) SaveGate(_ context.Context, gate request.Gate) (saved request.Gate, err error) {
 	r, by := s.run, s.run.current
 	err = s.do("SaveGate", true, func() (err error) {
 		before := r.gate
@@ -238,12 +238,12 @@ func (s store) SaveGate(_ context.Context, gate workflow.Gate) (saved workflow.G
 	return saved, err
 }
 
-func (s store) KeepPoison(_ context.Context, poison workflow.Poison) error {
+func (s store) KeepPoison(_ context.Context, poison request.Poison) error {
 	r := s.run
 	return s.do("KeepPoison", false, func() error { return r.memory.KeepPoison(r.context, poison) })
 }
 
-func (s store) AllPoison(ctx context.Context) (kept []workflow.Poison, err error) {
+func (s store) AllPoison(ctx context.Context) (kept []request.Poison, err error) {
 	err = s.do("AllPoison", false, func() (err error) {
 		kept, err = s.run.memory.AllPoison(ctx)
 		return err
@@ -264,7 +264,7 @@ func (s store) Expired(ctx context.Context, before time.Time, limit int) (ids []
 	return ids, err
 }
 
-func (s store) Standing(ctx context.Context, before map[workflow.State]time.Time) (standing map[workflow.State]workflow.Standing, err error) {
+func (s store) Standing(ctx context.Context, before map[request.State]time.Time) (standing map[request.State]request.Standing, err error) {
 	err = s.do("Standing", false, func() (err error) {
 		standing, err = s.run.memory.Standing(ctx, before)
 		return err
@@ -272,7 +272,7 @@ func (s store) Standing(ctx context.Context, before map[workflow.State]time.Time
 	return standing, err
 }
 
-func (s store) ForgetMails(_ context.Context, which workflow.Mails, limit int) (forgotten int, err error) {
+func (s store) ForgetMails(_ context.Context, which request.Mails, limit int) (forgotten int, err error) {
 	r := s.run
 	err = s.do("ForgetMails", false, func() (err error) {
 		forgotten, err = r.memory.ForgetMails(r.context, which, limit)
@@ -298,8 +298,8 @@ func (s store) ForgetMails(_ context.Context, which workflow.Mails, limit int) (
 type directory struct{ *world }
 
 var (
-	_ workflow.Directory = directory{}
-	_ workflow.Users     = directory{}
+	_ request.Directory = directory{}
+	_ request.Users     = directory{}
 )
 
 // callTimeout is how long the client waits for an answer of the directory.
@@ -350,7 +350,7 @@ func (d directory) do(op string, limit time.Duration, effect func() error) error
 	return effect()
 }
 
-func (d directory) Invite(ctx context.Context, invitation workflow.Invitation) (guestID string, err error) {
+func (d directory) Invite(ctx context.Context, invitation request.Invitation) (guestID string, err error) {
 	r, by := d.run, d.run.current
 	limit := callTimeout
 	deadline, bounded := ctx.Deadline()
@@ -392,7 +392,7 @@ func (d directory) FindGuest(_ context.Context, address submission.Address) (gue
 	return guestID, err
 }
 
-func (d directory) FindUser(_ context.Context, address submission.Address) (user workflow.User, err error) {
+func (d directory) FindUser(_ context.Context, address submission.Address) (user request.User, err error) {
 	r, by := d.run, d.run.current
 	err = d.do("FindUser", callTimeout, func() (err error) {
 		user, err = r.tenant.FindUser(address)
@@ -400,7 +400,7 @@ func (d directory) FindUser(_ context.Context, address submission.Address) (user
 		return err
 	})
 	if err != nil {
-		user = workflow.User{}
+		user = request.User{}
 	}
 	return user, err
 }

@@ -7,6 +7,7 @@ import (
 
 	"guestlist/handlers/policy"
 	"guestlist/handlers/problem"
+	"guestlist/handlers/request"
 	"guestlist/handlers/submission"
 	"guestlist/handlers/workflow"
 )
@@ -130,7 +131,7 @@ func (r *run) prepareTenant() {
 	r.tenant.GroupDelay = []time.Duration{0, 0, 4 * time.Second, 90 * time.Second, 15 * time.Minute}[r.random.IntN(5)]
 	r.tenant.Unreadable = r.chance(10)
 	if r.chance(6) {
-		kinds := []workflow.UserKind{workflow.InternalUser, workflow.AcceptedGuest, workflow.PendingGuest, workflow.DisabledGuest, workflow.DeletedGuest}
+		kinds := []request.UserKind{request.InternalUser, request.AcceptedGuest, request.PendingGuest, request.DisabledGuest, request.DeletedGuest}
 		address, kind := addresses[trusted][r.random.IntN(2)], kinds[r.random.IntN(len(kinds))]
 		id := r.tenant.AddUser(address, kind)
 		r.before[address] = kind
@@ -302,12 +303,12 @@ func (r *run) closeBreaker() {
 	on := &instance{admin: true}
 	r.start(on, "close breaker", "", func() error {
 		tables := store{r.simulator.world}
-		_, err := workflow.CloseBreaker(r.context, tables, admin, r.now)
+		_, err := request.CloseBreaker(r.context, tables, admin, r.now)
 		if err != nil {
 			return err
 		}
 		for _, id := range r.requests {
-			if r.recorded[id].State != workflow.Parked {
+			if r.recorded[id].State != request.Parked {
 				continue
 			}
 			err = tables.Wait(r.context, id, r.now)

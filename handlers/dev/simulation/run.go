@@ -10,9 +10,9 @@ import (
 
 	"guestlist/handlers/policy"
 	"guestlist/handlers/problem"
+	"guestlist/handlers/request"
 	"guestlist/handlers/request/memstore"
 	"guestlist/handlers/submission"
-	"guestlist/handlers/workflow"
 )
 
 // Counts are what happened in one schedule or in many.
@@ -98,11 +98,11 @@ type run struct {
 	numbers    map[submission.ID]int // of the requests, from 1
 	submitted  map[submission.ID]time.Time
 	address    map[submission.ID]submission.Address
-	recorded   map[submission.ID]workflow.Request
-	claims     map[submission.Address]workflow.Claim
+	recorded   map[submission.ID]request.Request
+	claims     map[submission.Address]request.Claim
 	notes      map[submission.ID]time.Time
 	seats      map[seat]string
-	gate       workflow.Gate
+	gate       request.Gate
 	versions   map[string]version
 	rowOf      map[string]policy.RowKey
 	sentOn     map[string]int
@@ -112,7 +112,7 @@ type run struct {
 	adders     map[membership]*call
 	closings   int
 	alerts     int
-	before     map[submission.Address]workflow.UserKind // who was there before
+	before     map[submission.Address]request.UserKind // who was there before
 	// Excuses of requests that did not end well.
 	poisoned  map[submission.ID]bool
 	unread    map[submission.ID]int
@@ -233,10 +233,10 @@ func (s *Simulator) newRun(ctx context.Context, random *rand.Rand, p *profile) *
 		now:       time.Date(2026, 5, 4, 9, 0, 0, 0, time.UTC),
 		memory:    memstore.New(),
 		numbers:   map[submission.ID]int{},
-		submitted: map[submission.ID]time.Time{}, address: map[submission.ID]submission.Address{}, recorded: map[submission.ID]workflow.Request{},
-		claims: map[submission.Address]workflow.Claim{}, notes: map[submission.ID]time.Time{}, seats: map[seat]string{},
+		submitted: map[submission.ID]time.Time{}, address: map[submission.ID]submission.Address{}, recorded: map[submission.ID]request.Request{},
+		claims: map[submission.Address]request.Claim{}, notes: map[submission.ID]time.Time{}, seats: map[seat]string{},
 		versions: map[string]version{}, rowOf: map[string]policy.RowKey{}, sentOn: map[string]int{},
-		mailed: map[submission.Address][]int{}, resent: map[submission.Address]int{}, before: map[submission.Address]workflow.UserKind{},
+		mailed: map[submission.Address][]int{}, resent: map[submission.Address]int{}, before: map[submission.Address]request.UserKind{},
 		adders: map[membership]*call{}, poisoned: map[submission.ID]bool{}, unread: map[submission.ID]int{}, unknown: map[submission.ID]int{},
 		cancelled: map[submission.ID]bool{}, unseen: map[submission.Address]bool{}, wishes: map[submission.Address]int{},
 		withdrawn: map[submission.ID]bool{}, turned: map[submission.ID]bool{},

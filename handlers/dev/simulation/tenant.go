@@ -5,8 +5,8 @@ import (
 	"time"
 
 	"guestlist/handlers/problem"
+	"guestlist/handlers/request"
 	"guestlist/handlers/submission"
-	"guestlist/handlers/workflow"
 )
 
 // A Tenant is a directory as strict as Microsoft Graph where it matters to the state machine: whoever was just invited is not visible for a
@@ -32,7 +32,7 @@ type Tenant struct {
 
 type tenantUser struct {
 	id      string
-	kind    workflow.UserKind
+	kind    request.UserKind
 	ours    bool // invited by us
 	created time.Time
 }
@@ -48,7 +48,7 @@ func NewTenant(now func() time.Time) *Tenant {
 }
 
 // AddUser adds somebody who was there before and is visible everywhere. It returns the object id.
-func (t *Tenant) AddUser(address submission.Address, kind workflow.UserKind) string {
+func (t *Tenant) AddUser(address submission.Address, kind request.UserKind) string {
 	t.guests++
 	id := fmt.Sprintf("%08x-0000-4000-8000-000000000000", t.guests)
 	t.users[address] = &tenantUser{id: id, kind: kind}
@@ -68,19 +68,19 @@ func (t *Tenant) Bar(address submission.Address, code problem.Code) { t.bars[add
 func (t *Tenant) Mails(address submission.Address) int { return t.mails[address] }
 
 // Invite creates the guest or finds the one that exists.
-func (t *Tenant) Invite(invitation workflow.Invitation) (string, error) {
+func (t *Tenant) Invite(invitation request.Invitation) (string, error) {
 	user := t.users[invitation.Address]
 	switch {
 	case t.Stopped != "":
 		return "", problem.New(t.Stopped, "the tenant takes no invitations")
 	case t.bars[invitation.Address] != "":
 		return "", problem.New(t.bars[invitation.Address], "the address can't be invited")
-	case user != nil && user.kind == workflow.InternalUser:
+	case user != nil && user.kind == request.InternalUser:
 		return "", problem.New(problem.DirectoryInternalUser, "the address belongs to an account of the tenant's own")
-	case user != nil && user.kind == workflow.DisabledGuest:
+	case user != nil && user.kind == request.DisabledGuest:
 		return "", problem.New(problem.DirectoryGuestDisabled, "the guest exists and the account is disabled")
-	case user == nil || user.kind == workflow.DeletedGuest:
-		t.AddUser(invitation.Address, workflow.PendingGuest)
+	case user == nil || user.kind == request.DeletedGuest:
+		t.AddUser(invitation.Address, request.PendingGuest)
 		user = t.users[invitation.Address]
 		user.ours, user.created = true, t.Now()
 	}
@@ -93,7 +93,7 @@ func (t *Tenant) Invite(invitation workflow.Invitation) (string, error) {
 // visible returns the holder of an address if searches show it.
 func (t *Tenant) visible(address submission.Address) *tenantUser {
 	user := t.users[address]
-	if user == nil || user.kind == workflow.DeletedGuest || user.ours && t.Now().Before(user.created.Add(t.SearchDelay)) {
+	if user == nil || user.kind == request.DeletedGuest || user.ours && t.Now().Before(user.created.Add(t.SearchDelay)) {
 		return nil
 	}
 	return user
@@ -105,7 +105,7 @@ func (t *Tenant) FindDeletedGuests(address submission.Address) ([]string, error)
 		return nil, problem.New(problem.DirectoryReadForbidden, "the app may not read users")
 	}
 	user := t.users[address]
-	if user == nil || user.kind != workflow.DeletedGuest {
+	if user == nil || user.kind != request.DeletedGuest {
 		return nil, nil
 	}
 	return []string{user.id}, nil
@@ -117,25 +117,25 @@ func (t *Tenant) FindGuest(address submission.Address) (string, error) {
 		return "", problem.New(problem.DirectoryReadForbidden, "the app may not read users")
 	}
 	user := t.visible(address)
-	if user == nil || user.kind == workflow.InternalUser {
+	if user == nil || user.kind == request.InternalUser {
 		return "", nil
 	}
 	return user.id, nil
 }
 
 // FindUser returns who holds the address, as far as visible.
-func (t *Tenant) FindUser(address submission.Address) (workflow.User, error) {
+func (t *Tenant) FindUser(address submission.Address) (request.User, error) {
 	if t.Unreadable {
-		return workflow.User{}, problem.New(problem.DirectoryReadForbidden, "the app may not read users")
+		return request.User{}, problem.New(problem.DirectoryReadForbidden, "the app may not read users")
 	}
 	user := t.visible(address)
 	switch {
 	case user == nil:
-		return workflow.User{}, nil
-	case user.kind == workflow.SeveralUsers:
-		return workflow.User{Kind: workflow.SeveralUsers}, nil
+		return request.User{}, nil
+	case user.kind == request.SeveralUsers:
+		return request.User{Kind: request.SeveralUsers}, nil
 	default:
-		return workflow.User{ID: user.id, Kind: user.kind}, nil
+		return request.User{ID: user.id, Kind: user.kind}, nil
 	}
 }
 

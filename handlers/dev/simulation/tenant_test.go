@@ -14,8 +14,8 @@ import (
 	"guestlist/handlers/dev/graphsim"
 	"guestlist/handlers/dev/simulation"
 	"guestlist/handlers/problem"
+	"guestlist/handlers/request"
 	"guestlist/handlers/submission"
-	"guestlist/handlers/workflow"
 )
 
 const (
@@ -29,10 +29,10 @@ const (
 type actor struct {
 	directory interface {
 		FindGuest(address submission.Address) (string, error)
-		FindUser(address submission.Address) (workflow.User, error)
+		FindUser(address submission.Address) (request.User, error)
 		FindDeletedGuests(address submission.Address) ([]string, error)
 		AddMember(group, guest string) (bool, error)
-		Invite(invitation workflow.Invitation) (string, error)
+		Invite(invitation request.Invitation) (string, error)
 	}
 	pass    func(time.Duration)
 	forbid  func()
@@ -63,7 +63,7 @@ func (a *actor) say(what string, err error) {
 }
 
 func (a *actor) invite() string {
-	id, err := a.directory.Invite(workflow.Invitation{Address: a.address, RedirectURL: "https://landing.example.com", SendMessage: true, UserType: "Guest"})
+	id, err := a.directory.Invite(request.Invitation{Address: a.address, RedirectURL: "https://landing.example.com", SendMessage: true, UserType: "Guest"})
 	a.say(fmt.Sprintf("invited %s, %d mails", a.id(id), a.mails()), err)
 	return id
 }
@@ -85,10 +85,10 @@ func (a *actor) join(group, guest string) {
 // TestTheTenantIsAsStrictAsTheStandIn holds the simulated tenant to the stand-in for Microsoft Graph, as the real client sees it.
 func TestTheTenantIsAsStrictAsTheStandIn(t *testing.T) {
 	scripts := map[string]struct {
-		before workflow.UserKind
+		before request.UserKind
 		play   func(*actor)
 	}{
-		"a new guest is invisible at first, to searches and to groups": {workflow.NoUser, func(a *actor) {
+		"a new guest is invisible at first, to searches and to groups": {request.NoUser, func(a *actor) {
 			a.look()
 			id := a.invite()
 			a.look()
@@ -100,26 +100,26 @@ func TestTheTenantIsAsStrictAsTheStandIn(t *testing.T) {
 			a.look()
 			a.join(group, id)
 		}},
-		"inviting again finds the same guest and sends another mail": {workflow.NoUser, func(a *actor) {
+		"inviting again finds the same guest and sends another mail": {request.NoUser, func(a *actor) {
 			a.invite()
 			a.invite()
 			a.pass(time.Hour)
 			a.invite()
 			a.look()
 		}},
-		"a membership is added once": {workflow.PendingGuest, func(a *actor) {
+		"a membership is added once": {request.PendingGuest, func(a *actor) {
 			id := a.invite()
 			a.join(group, id)
 			a.join(group, id)
 		}},
-		"who is not there joins nothing":          {workflow.NoUser, func(a *actor) { a.join(group, nobody) }},
-		"a group that a rule fills takes nobody":  {workflow.PendingGuest, func(a *actor) { a.join(dynamicGroup, a.invite()) }},
-		"an account of the tenant's own":          {workflow.InternalUser, func(a *actor) { a.look(); a.invite() }},
-		"a guest who has accepted":                {workflow.AcceptedGuest, func(a *actor) { a.look(); a.invite(); a.look() }},
-		"a guest who has not":                     {workflow.PendingGuest, func(a *actor) { a.look(); a.invite(); a.look() }},
-		"a guest who was shut out":                {workflow.DisabledGuest, func(a *actor) { a.look(); a.invite(); a.look() }},
-		"a guest who was deleted is another then": {workflow.DeletedGuest, func(a *actor) { a.look(); a.invite(); a.pass(time.Hour); a.invite() }},
-		"without the right to read users": {workflow.NoUser, func(a *actor) {
+		"who is not there joins nothing":          {request.NoUser, func(a *actor) { a.join(group, nobody) }},
+		"a group that a rule fills takes nobody":  {request.PendingGuest, func(a *actor) { a.join(dynamicGroup, a.invite()) }},
+		"an account of the tenant's own":          {request.InternalUser, func(a *actor) { a.look(); a.invite() }},
+		"a guest who has accepted":                {request.AcceptedGuest, func(a *actor) { a.look(); a.invite(); a.look() }},
+		"a guest who has not":                     {request.PendingGuest, func(a *actor) { a.look(); a.invite(); a.look() }},
+		"a guest who was shut out":                {request.DisabledGuest, func(a *actor) { a.look(); a.invite(); a.look() }},
+		"a guest who was deleted is another then": {request.DeletedGuest, func(a *actor) { a.look(); a.invite(); a.pass(time.Hour); a.invite() }},
+		"without the right to read users": {request.NoUser, func(a *actor) {
 			a.forbid()
 			a.look()
 			id := a.invite()
@@ -156,13 +156,13 @@ func (t tenant) AddMember(group, guest string) (bool, error) {
 	return t.Tenant.AddMember(group, guest, "somebody")
 }
 
-func newSimulated(t *testing.T, before workflow.UserKind) *actor {
+func newSimulated(t *testing.T, before request.UserKind) *actor {
 	t.Helper()
 	now := time.Date(2026, 5, 4, 9, 0, 0, 0, time.UTC)
 	simulated := simulation.NewTenant(func() time.Time { return now })
 	simulated.SearchDelay, simulated.GroupDelay = replication, replication
 	simulated.Refuse(dynamicGroup, problem.DirectoryRefused)
-	if before != workflow.NoUser {
+	if before != request.NoUser {
 		simulated.AddUser(ana(t), before)
 	}
 	return &actor{
@@ -180,7 +180,7 @@ type client struct {
 	ctx context.Context
 }
 
-func (c client) Invite(invitation workflow.Invitation) (string, error) {
+func (c client) Invite(invitation request.Invitation) (string, error) {
 	return c.Client.Invite(c.ctx, invitation)
 }
 
@@ -188,7 +188,7 @@ func (c client) FindGuest(address submission.Address) (string, error) {
 	return c.Client.FindGuest(c.ctx, address)
 }
 
-func (c client) FindUser(address submission.Address) (workflow.User, error) {
+func (c client) FindUser(address submission.Address) (request.User, error) {
 	return c.Client.FindUser(c.ctx, address)
 }
 
@@ -200,7 +200,7 @@ func (c client) AddMember(group, guest string) (bool, error) {
 	return c.Client.AddMember(c.ctx, group, guest)
 }
 
-func newStandIn(t *testing.T, before workflow.UserKind) *actor {
+func newStandIn(t *testing.T, before request.UserKind) *actor {
 	t.Helper()
 	now := time.Date(2026, 5, 4, 9, 0, 0, 0, time.UTC)
 	sim, err := graphsim.New(graphsim.Config{
@@ -212,20 +212,20 @@ func newStandIn(t *testing.T, before workflow.UserKind) *actor {
 	}
 	user := graphsim.User{Mail: "ana@contoso.com", CreationType: "Invitation", ExternalUserState: "PendingAcceptance"}
 	switch before {
-	case workflow.InternalUser:
+	case request.InternalUser:
 		user = graphsim.User{Mail: "ana@contoso.com"}
-	case workflow.AcceptedGuest:
+	case request.AcceptedGuest:
 		user.ExternalUserState = "Accepted"
-	case workflow.DisabledGuest:
+	case request.DisabledGuest:
 		user.Disabled = true
 	}
-	if before != workflow.NoUser {
+	if before != request.NoUser {
 		user, err = sim.AddUser(user)
 		if err != nil {
 			t.Fatal(err)
 		}
 	}
-	if before == workflow.DeletedGuest {
+	if before == request.DeletedGuest {
 		err = sim.DeleteUser(user.ID)
 		if err != nil {
 			t.Fatal(err)

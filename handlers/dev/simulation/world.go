@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"guestlist/handlers/policy"
+	"guestlist/handlers/request"
 	"guestlist/handlers/submission"
 	"guestlist/handlers/workflow"
 )
@@ -36,7 +37,7 @@ type Simulator struct {
 
 // config is what of a machine differs between schedules.
 type config struct {
-	pace      workflow.Pace
+	pace      request.Pace
 	lease     time.Duration
 	retention time.Duration
 }
@@ -46,11 +47,11 @@ const month = 30 * 24 * time.Hour
 // configs are not only those that anybody would choose. But every lease is longer than what is left of it when an invitation is sent, a half, and
 // stragglerWait together: whoever sets a shorter one may ask the directory while an invitation is still on its way.
 var configs = []config{
-	{workflow.Pace{}, 2 * time.Minute, 0},
-	{workflow.Pace{Daily: 1}, 2 * time.Minute, 0},
-	{workflow.Pace{Daily: 2, Spacing: time.Second}, 2 * time.Minute, month},
-	{workflow.Pace{Spacing: 30 * time.Second}, 2 * time.Minute, 0},
-	{workflow.Pace{Daily: 80, Spacing: time.Second}, 45 * time.Second, month},
+	{request.Pace{}, 2 * time.Minute, 0},
+	{request.Pace{Daily: 1}, 2 * time.Minute, 0},
+	{request.Pace{Daily: 2, Spacing: time.Second}, 2 * time.Minute, month},
+	{request.Pace{Spacing: 30 * time.Second}, 2 * time.Minute, 0},
+	{request.Pace{Daily: 80, Spacing: time.Second}, 45 * time.Second, month},
 }
 
 // world is what the machines of a Simulator are connected to: the run of the present schedule.

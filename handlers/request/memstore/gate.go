@@ -4,25 +4,25 @@ import (
 	"context"
 
 	"guestlist/handlers/problem"
-	"guestlist/handlers/workflow"
+	"guestlist/handlers/request"
 )
 
 // Gate is invite.GateStore's.
-func (s *Store) Gate(ctx context.Context) (workflow.Gate, error) {
-	var gate workflow.Gate
+func (s *Store) Gate(ctx context.Context) (request.Gate, error) {
+	var gate request.Gate
 	err := s.do(ctx, "Gate", func() error {
 		gate = s.gate
 		return nil
 	})
 	if err != nil {
-		return workflow.Gate{}, err
+		return request.Gate{}, err
 	}
 	return gate, nil
 }
 
 // SaveGate is invite.GateStore's. Times come back in UTC, cut to 100 ns.
-func (s *Store) SaveGate(ctx context.Context, gate workflow.Gate) (workflow.Gate, error) {
-	var saved workflow.Gate
+func (s *Store) SaveGate(ctx context.Context, gate request.Gate) (request.Gate, error) {
+	var saved request.Gate
 	err := s.do(ctx, "SaveGate", func() error {
 		if gate.Version != s.gate.Version {
 			return problem.New(problem.Conflict, "the gate is saved as version %q, stored is %q", gate.Version, s.gate.Version)
@@ -35,7 +35,7 @@ func (s *Store) SaveGate(ctx context.Context, gate workflow.Gate) (workflow.Gate
 		return nil
 	})
 	if err != nil {
-		return workflow.Gate{}, err
+		return request.Gate{}, err
 	}
 	return saved, nil
 }

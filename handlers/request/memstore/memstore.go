@@ -14,8 +14,8 @@ import (
 
 	"guestlist/handlers/policy"
 	"guestlist/handlers/problem"
+	"guestlist/handlers/request"
 	"guestlist/handlers/submission"
-	"guestlist/handlers/workflow"
 )
 
 // tick is the resolution of stored times, the one of Table Storage.
@@ -34,17 +34,17 @@ type Store struct {
 	mutex    sync.Mutex // guards what follows
 	versions int        // the number of versions given out
 	requests map[submission.ID]*record
-	claims   map[submission.Address]workflow.Claim
+	claims   map[submission.Address]request.Claim
 	waiting  map[submission.ID]time.Time
 	rows     map[rowKey]policy.Raw
 	seats    map[policy.RowKey]map[submission.ID]string // the day on which each request took its seat
-	gate     workflow.Gate
-	poison   map[string]workflow.Poison // by the message's id
+	gate     request.Gate
+	poison   map[string]request.Poison // by the message's id
 }
 
 type record struct {
-	request workflow.Request
-	events  []workflow.Event
+	request request.Request
+	events  []request.Event
 }
 
 type rowKey struct {
@@ -52,22 +52,22 @@ type rowKey struct {
 }
 
 var (
-	_ workflow.Store     = (*Store)(nil)
-	_ workflow.Rows      = (*Store)(nil)
-	_ workflow.Seats     = (*Store)(nil)
-	_ workflow.GateStore = (*Store)(nil)
-	_ workflow.Records   = (*Store)(nil)
+	_ request.Store     = (*Store)(nil)
+	_ request.Rows      = (*Store)(nil)
+	_ request.Seats     = (*Store)(nil)
+	_ request.GateStore = (*Store)(nil)
+	_ request.Records   = (*Store)(nil)
 )
 
 // New returns an empty Store.
 func New() *Store {
 	return &Store{
 		requests: map[submission.ID]*record{},
-		claims:   map[submission.Address]workflow.Claim{},
+		claims:   map[submission.Address]request.Claim{},
 		waiting:  map[submission.ID]time.Time{},
 		rows:     map[rowKey]policy.Raw{},
 		seats:    map[policy.RowKey]map[submission.ID]string{},
-		poison:   map[string]workflow.Poison{},
+		poison:   map[string]request.Poison{},
 	}
 }
 
@@ -112,8 +112,8 @@ func (s *Store) newVersion() string {
 }
 
 // Load is invite.Store's.
-func (s *Store) Load(ctx context.Context, id submission.ID) (workflow.Request, error) {
-	var loaded workflow.Request
+func (s *Store) Load(ctx context.Context, id submission.ID) (request.Request, error) {
+	var loaded request.Request
 	err := s.do(ctx, "Load", func() error {
 		stored, exists := s.requests[id]
 		if !exists {
@@ -123,22 +123,22 @@ func (s *Store) Load(ctx context.Context, id submission.ID) (workflow.Request, e
 		return nil
 	})
 	if err != nil {
-		return workflow.Request{}, err
+		return request.Request{}, err
 	}
 	return loaded, nil
 }
 
 // Save is invite.Store's. Times come back in UTC, cut to 100 ns.
-func (s *Store) Save(ctx context.Context, r workflow.Request, events []workflow.Event) (workflow.Request, error) {
+func (s *Store) Save(ctx context.Context, r request.Request, events []request.Event) (request.Request, error) {
 	_, err := submission.ParseID(string(r.ID))
 	if err != nil {
-		return workflow.Request{}, fmt.Errorf("saving a request: %w", err)
+		return request.Request{}, fmt.Errorf("saving a request: %w", err)
 	}
 	r = copyRequest(r)
 	if !known(r) {
-		return workflow.Request{}, problem.New(problem.Internal, "request %s, or a grant of it, has no known state", r.ID)
+		return request.Request{}, problem.New(problem.Internal, "request %s, or a grant of it, has no known state", r.ID)
 	}
-	var saved workflow.Request
+	var saved request.Request
 	err = s.do(ctx, "Save", func() error {
 		stored, exists := s.requests[r.ID]
 		switch {
@@ -168,14 +168,14 @@ func (s *Store) Save(ctx context.Context, r workflow.Request, events []workflow.
 		return nil
 	})
 	if err != nil {
-		return workflow.Request{}, err
+		return request.Request{}, err
 	}
 	return saved, nil
 }
 
 // History is invite.Store's.
-func (s *Store) History(ctx context.Context, id submission.ID) ([]workflow.Event, error) {
-	var events []workflow.Event
+func (s *Store) History(ctx context.Context, id submission.ID) ([]request.Event, error) {
+	var events []request.Event
 	err := s.do(ctx, "History", func() error {
 		stored, exists := s.requests[id]
 		if exists {
@@ -190,33 +190,33 @@ func (s *Store) History(ctx context.Context, id submission.ID) ([]workflow.Event
 }
 
 // Claim is invite.Store's.
-func (s *Store) Claim(ctx context.Context, address submission.Address, id submission.ID, intentAt time.Time) (workflow.Claim, bool, error) {
+func (s *Store) Claim(ctx context.Context, address submission.Address, id submission.ID, intentAt time.Time) (request.Claim, bool, error) {
 	err := checkClaim(address, id)
 	if err != nil {
-		return workflow.Claim{}, false, err
+		return request.Claim{}, false, err
 	}
-	var claim workflow.Claim
+	var claim request.Claim
 	var created bool
 	err = s.do(ctx, "Claim", func() error {
 		stored, exists := s.claims[address]
 		if !exists {
-			stored = workflow.Claim{Owner: id, IntentAt: toTick(intentAt), Version: s.newVersion()}
+			stored = request.Claim{Owner: id, IntentAt: toTick(intentAt), Version: s.newVersion()}
 			s.claims[address] = stored
 		}
 		claim, created = stored, !exists
 		return nil
 	})
 	if err != nil {
-		return workflow.Claim{}, false, err
+		return request.Claim{}, false, err
 	}
 	return claim, created, nil
 }
 
 // UpdateClaim is invite.Store's.
-func (s *Store) UpdateClaim(ctx context.Context, address submission.Address, claim workflow.Claim) (workflow.Claim, error) {
+func (s *Store) UpdateClaim(ctx context.Context, address submission.Address, claim request.Claim) (request.Claim, error) {
 	err := checkClaim(address, claim.Owner)
 	if err != nil {
-		return workflow.Claim{}, err
+		return request.Claim{}, err
 	}
 	err = s.do(ctx, "UpdateClaim", func() error {
 		stored, exists := s.claims[address]
@@ -229,13 +229,13 @@ func (s *Store) UpdateClaim(ctx context.Context, address submission.Address, cla
 		return nil
 	})
 	if err != nil {
-		return workflow.Claim{}, err
+		return request.Claim{}, err
 	}
 	return claim, nil
 }
 
 // Release is invite.Store's.
-func (s *Store) Release(ctx context.Context, address submission.Address, claim workflow.Claim) error {
+func (s *Store) Release(ctx context.Context, address submission.Address, claim request.Claim) error {
 	if address == (submission.Address{}) {
 		return problem.New(problem.Internal, "there is no address")
 	}
@@ -334,9 +334,9 @@ func checkClaim(address submission.Address, owner submission.ID) error {
 	return nil
 }
 
-func known(r workflow.Request) bool {
-	grantStates := []workflow.GrantState{workflow.GrantPending, workflow.GrantAdded, workflow.GrantPresent, workflow.GrantFailed}
-	return r.State.Known() && !slices.ContainsFunc(r.Grants, func(grant workflow.Grant) bool {
+func known(r request.Request) bool {
+	grantStates := []request.GrantState{request.GrantPending, request.GrantAdded, request.GrantPresent, request.GrantFailed}
+	return r.State.Known() && !slices.ContainsFunc(r.Grants, func(grant request.Grant) bool {
 		return !slices.Contains(grantStates, grant.State)
 	})
 }
@@ -344,7 +344,7 @@ func known(r workflow.Request) bool {
 func toTick(t time.Time) time.Time { return t.UTC().Truncate(tick) }
 
 // copyRequest returns a copy that shares no memory with r.
-func copyRequest(r workflow.Request) workflow.Request {
+func copyRequest(r request.Request) request.Request {
 	r.Submission.SubmittedAt = toTick(r.Submission.SubmittedAt)
 	r.Submission.Consent.At = toTick(r.Submission.Consent.At)
 	r.Joined = toTick(r.Joined)

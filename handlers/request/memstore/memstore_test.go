@@ -6,14 +6,14 @@ import (
 	"testing"
 
 	"guestlist/handlers/problem"
+	"guestlist/handlers/request"
 	"guestlist/handlers/request/memstore"
 	"guestlist/handlers/request/storetest"
 	"guestlist/handlers/submission"
-	"guestlist/handlers/workflow"
 )
 
 func TestStoreConforms(t *testing.T) {
-	storetest.Run(t, func(*testing.T) workflow.Store { return memstore.New() })
+	storetest.Run(t, func(*testing.T) request.Store { return memstore.New() })
 }
 
 func TestRowsConform(t *testing.T) {
@@ -21,7 +21,7 @@ func TestRowsConform(t *testing.T) {
 }
 
 func TestGateConforms(t *testing.T) {
-	storetest.RunGate(t, func(*testing.T) workflow.GateStore { return memstore.New() })
+	storetest.RunGate(t, func(*testing.T) request.GateStore { return memstore.New() })
 }
 
 func TestRecordsConform(t *testing.T) {
@@ -29,11 +29,11 @@ func TestRecordsConform(t *testing.T) {
 }
 
 func TestPoisonConforms(t *testing.T) {
-	storetest.RunPoison(t, func(*testing.T) workflow.PoisonStore { return memstore.New() })
+	storetest.RunPoison(t, func(*testing.T) request.PoisonStore { return memstore.New() })
 }
 
 func TestSeatsConform(t *testing.T) {
-	storetest.RunSeats(t, func(*testing.T) workflow.Seats { return memstore.New() })
+	storetest.RunSeats(t, func(*testing.T) request.Seats { return memstore.New() })
 }
 
 // The suite's own crowds are too small and too quick to meet each other in memory.
@@ -41,7 +41,7 @@ func TestNothingIsLostInACrowd(t *testing.T) {
 	const callers, saves = 8, 500
 	store := memstore.New()
 	id := submission.ID("0000000000000000000000000000000000")
-	_, err := store.Save(t.Context(), workflow.Request{ID: id, State: workflow.Received}, nil)
+	_, err := store.Save(t.Context(), request.Request{ID: id, State: request.Received}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,13 +49,13 @@ func TestNothingIsLostInACrowd(t *testing.T) {
 	for range callers {
 		group.Go(func() {
 			for done := 0; done < saves; {
-				request, err := store.Load(t.Context(), id)
+				record, err := store.Load(t.Context(), id)
 				if err != nil {
 					t.Error(err)
 					return
 				}
-				request.Attempt++
-				_, err = store.Save(t.Context(), request, []workflow.Event{{What: "counted"}})
+				record.Attempt++
+				_, err = store.Save(t.Context(), record, []request.Event{{What: "counted"}})
 				switch problem.CodeOf(err) {
 				case "":
 					done++
@@ -68,9 +68,9 @@ func TestNothingIsLostInACrowd(t *testing.T) {
 		})
 	}
 	group.Wait()
-	request, err := store.Load(t.Context(), id)
-	if err != nil || request.Attempt != callers*saves || request.Events != callers*saves {
-		t.Errorf("%d saves and %d events are kept (%v), want %d", request.Attempt, request.Events, err, callers*saves)
+	record, err := store.Load(t.Context(), id)
+	if err != nil || record.Attempt != callers*saves || record.Events != callers*saves {
+		t.Errorf("%d saves and %d events are kept (%v), want %d", record.Attempt, record.Events, err, callers*saves)
 	}
 }
 
@@ -92,12 +92,12 @@ func TestOrderedFailures(t *testing.T) {
 				}
 				return nil
 			})
-			request := workflow.Request{ID: submission.ID("0000000000000000000000000000000000"), State: workflow.Received}
-			_, err := store.Save(t.Context(), request, nil)
+			record := request.Request{ID: submission.ID("0000000000000000000000000000000000"), State: request.Received}
+			_, err := store.Save(t.Context(), record, nil)
 			if problem.CodeOf(err) != problem.StorageUnavailable || !errors.Is(err, cause) {
 				t.Errorf("Save = %v, want a StorageUnavailable that wraps the ordered failure", err)
 			}
-			_, err = store.Load(t.Context(), request.ID)
+			_, err = store.Load(t.Context(), record.ID)
 			if stored := err == nil; stored != test.stored {
 				t.Errorf("stored = %t (%v), want %t", stored, err, test.stored)
 			}

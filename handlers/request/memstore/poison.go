@@ -6,11 +6,11 @@ import (
 	"context"
 	"slices"
 
-	"guestlist/handlers/workflow"
+	"guestlist/handlers/request"
 )
 
 // KeepPoison is invite.PoisonStore's.
-func (s *Store) KeepPoison(ctx context.Context, poison workflow.Poison) error {
+func (s *Store) KeepPoison(ctx context.Context, poison request.Poison) error {
 	return s.do(ctx, "KeepPoison", func() error {
 		_, exists := s.poison[poison.ID]
 		if !exists {
@@ -30,14 +30,14 @@ func (s *Store) DropPoison(ctx context.Context, id string) error {
 }
 
 // AllPoison is invite.PoisonStore's.
-func (s *Store) AllPoison(ctx context.Context) ([]workflow.Poison, error) {
-	var kept []workflow.Poison
+func (s *Store) AllPoison(ctx context.Context) ([]request.Poison, error) {
+	var kept []request.Poison
 	err := s.do(ctx, "AllPoison", func() error {
 		for _, poison := range s.poison {
 			poison.Body = bytes.Clone(poison.Body)
 			kept = append(kept, poison)
 		}
-		slices.SortFunc(kept, func(a, b workflow.Poison) int { return cmp.Compare(a.ID, b.ID) })
+		slices.SortFunc(kept, func(a, b request.Poison) int { return cmp.Compare(a.ID, b.ID) })
 		return nil
 	})
 	if err != nil {

@@ -5,13 +5,13 @@ import (
 	"slices"
 	"time"
 
+	"guestlist/handlers/request"
 	"guestlist/handlers/submission"
-	"guestlist/handlers/workflow"
 )
 
 // Expired is invite.Records'. The ids are those of the oldest submissions.
 func (s *Store) Expired(ctx context.Context, before time.Time, limit int) ([]submission.ID, error) {
-	finished := []workflow.State{workflow.Done, workflow.Denied, workflow.Failed, workflow.Cancelled}
+	finished := []request.State{request.Done, request.Denied, request.Failed, request.Cancelled}
 	var ids []submission.ID
 	err := s.do(ctx, "Expired", func() error {
 		for id, stored := range s.requests {
@@ -31,8 +31,8 @@ func (s *Store) Expired(ctx context.Context, before time.Time, limit int) ([]sub
 }
 
 // Standing is invite.Records'.
-func (s *Store) Standing(ctx context.Context, before map[workflow.State]time.Time) (map[workflow.State]workflow.Standing, error) {
-	standing := map[workflow.State]workflow.Standing{}
+func (s *Store) Standing(ctx context.Context, before map[request.State]time.Time) (map[request.State]request.Standing, error) {
+	standing := map[request.State]request.Standing{}
 	err := s.do(ctx, "Standing", func() error {
 		for id, stored := range s.requests {
 			state := stored.request.State
@@ -56,7 +56,7 @@ func (s *Store) Standing(ctx context.Context, before map[workflow.State]time.Tim
 }
 
 // ForgetMails is invite.Records'.
-func (s *Store) ForgetMails(ctx context.Context, which workflow.Mails, limit int) (int, error) {
+func (s *Store) ForgetMails(ctx context.Context, which request.Mails, limit int) (int, error) {
 	forgotten := 0
 	err := s.do(ctx, "ForgetMails", func() error {
 		for address, claim := range s.claims {

@@ -6,12 +6,12 @@ import (
 	"time"
 
 	"guestlist/handlers/problem"
+	"guestlist/handlers/request"
 	"guestlist/handlers/submission"
-	"guestlist/handlers/workflow"
 )
 
-var claimTests = map[string]func(*testing.T, workflow.Store){
-	"the mails of a claim are kept": func(t *testing.T, store workflow.Store) {
+var claimTests = map[string]func(*testing.T, request.Store){
+	"the mails of a claim are kept": func(t *testing.T, store request.Store) {
 		address := newAddress(t, "ana@contoso.com")
 		claim, _, err := store.Claim(t.Context(), address, newID(t), start)
 		must(t, err)
@@ -25,14 +25,14 @@ var claimTests = map[string]func(*testing.T, workflow.Store){
 		wantSame(t, "the claim", updated, read)
 	},
 
-	"the first who claims is the owner": func(t *testing.T, store workflow.Store) {
+	"the first who claims is the owner": func(t *testing.T, store request.Store) {
 		address, first, second := newAddress(t, "ana@contoso.com"), newID(t), newID(t)
 		claim, created, err := store.Claim(t.Context(), address, first, start)
 		must(t, err)
 		if !created || claim.Version == "" {
 			t.Errorf("the first claim: created = %t, version = %q", created, claim.Version)
 		}
-		want := workflow.Claim{Owner: first, IntentAt: stored, Version: claim.Version}
+		want := request.Claim{Owner: first, IntentAt: stored, Version: claim.Version}
 		wantSame(t, "the first claim", want, claim)
 		for _, id := range []submission.ID{second, first} {
 			claim, created, err = store.Claim(t.Context(), address, id, start.Add(time.Hour))
@@ -44,7 +44,7 @@ var claimTests = map[string]func(*testing.T, workflow.Store){
 		}
 	},
 
-	"a claim needs no intent": func(t *testing.T, store workflow.Store) {
+	"a claim needs no intent": func(t *testing.T, store request.Store) {
 		address := newAddress(t, "ana@contoso.com")
 		for range 2 {
 			claim, _, err := store.Claim(t.Context(), address, newID(t), time.Time{})
@@ -55,7 +55,7 @@ var claimTests = map[string]func(*testing.T, workflow.Store){
 		}
 	},
 
-	"every address has a claim of its own": func(t *testing.T, store workflow.Store) {
+	"every address has a claim of its own": func(t *testing.T, store request.Store) {
 		for _, text := range []string{"ana@contoso.com", "ana.a@contoso.com", "ana@sub.contoso.com", "an@contoso.com", "o'hara@contoso.com", "a_b-c@contoso.com"} {
 			id := newID(t)
 			claim, created, err := store.Claim(t.Context(), newAddress(t, text), id, start)
@@ -66,16 +66,16 @@ var claimTests = map[string]func(*testing.T, workflow.Store){
 		}
 	},
 
-	"nobody claims what is no address": func(t *testing.T, store workflow.Store) {
+	"nobody claims what is no address": func(t *testing.T, store request.Store) {
 		_, _, err := store.Claim(t.Context(), submission.Address{}, newID(t), start)
 		wantCode(t, "Claim", err, problem.Internal)
-		_, err = store.UpdateClaim(t.Context(), submission.Address{}, workflow.Claim{Owner: newID(t), Version: "other"})
+		_, err = store.UpdateClaim(t.Context(), submission.Address{}, request.Claim{Owner: newID(t), Version: "other"})
 		wantCode(t, "UpdateClaim", err, problem.Internal)
-		err = store.Release(t.Context(), submission.Address{}, workflow.Claim{Owner: newID(t), Version: "other"})
+		err = store.Release(t.Context(), submission.Address{}, request.Claim{Owner: newID(t), Version: "other"})
 		wantCode(t, "Release", err, problem.Internal)
 	},
 
-	"what is no id owns nothing": func(t *testing.T, store workflow.Store) {
+	"what is no id owns nothing": func(t *testing.T, store request.Store) {
 		address := newAddress(t, "ana@contoso.com")
 		for _, id := range malformedIDs {
 			_, _, err := store.Claim(t.Context(), address, id, start)
@@ -91,11 +91,11 @@ var claimTests = map[string]func(*testing.T, workflow.Store){
 		wantCode(t, "UpdateClaim", err, problem.NotFound)
 	},
 
-	"an update replaces all of the claim": func(t *testing.T, store workflow.Store) {
+	"an update replaces all of the claim": func(t *testing.T, store request.Store) {
 		address := newAddress(t, "ana@contoso.com")
 		claim, _, err := store.Claim(t.Context(), address, newID(t), start)
 		must(t, err)
-		for _, want := range []workflow.Claim{
+		for _, want := range []request.Claim{
 			{Owner: claim.Owner, IntentAt: start.Add(time.Hour), GuestID: "guest"},
 			{Owner: newID(t)},
 			{Owner: newID(t), IntentAt: start},
@@ -115,7 +115,7 @@ var claimTests = map[string]func(*testing.T, workflow.Store){
 		}
 	},
 
-	"an update needs the present version": func(t *testing.T, store workflow.Store) {
+	"an update needs the present version": func(t *testing.T, store request.Store) {
 		address, other := newAddress(t, "ana@contoso.com"), newAddress(t, "bo@contoso.com")
 		first, _, err := store.Claim(t.Context(), address, newID(t), start)
 		must(t, err)
@@ -134,7 +134,7 @@ var claimTests = map[string]func(*testing.T, workflow.Store){
 		wantSame(t, "the claim", second, claim)
 	},
 
-	"a claim that is gone is not updated": func(t *testing.T, store workflow.Store) {
+	"a claim that is gone is not updated": func(t *testing.T, store request.Store) {
 		address := newAddress(t, "ana@contoso.com")
 		claim, _, err := store.Claim(t.Context(), address, newID(t), start)
 		must(t, err)
@@ -156,7 +156,7 @@ var claimTests = map[string]func(*testing.T, workflow.Store){
 		wantSame(t, "the new claim", next, again)
 	},
 
-	"a released address is free": func(t *testing.T, store workflow.Store) {
+	"a released address is free": func(t *testing.T, store request.Store) {
 		address, second := newAddress(t, "ana@contoso.com"), newID(t)
 		claim, _, err := store.Claim(t.Context(), address, newID(t), start)
 		must(t, err)
@@ -168,7 +168,7 @@ var claimTests = map[string]func(*testing.T, workflow.Store){
 		}
 	},
 
-	"a release needs the present version": func(t *testing.T, store workflow.Store) {
+	"a release needs the present version": func(t *testing.T, store request.Store) {
 		address := newAddress(t, "ana@contoso.com")
 		first, _, err := store.Claim(t.Context(), address, newID(t), start)
 		must(t, err)
@@ -188,7 +188,7 @@ var claimTests = map[string]func(*testing.T, workflow.Store){
 		wantSame(t, "the claim", second, claim)
 	},
 
-	"what is gone may be released": func(t *testing.T, store workflow.Store) {
+	"what is gone may be released": func(t *testing.T, store request.Store) {
 		address := newAddress(t, "ana@contoso.com")
 		claim, _, err := store.Claim(t.Context(), address, newID(t), start)
 		must(t, err)
@@ -196,13 +196,13 @@ var claimTests = map[string]func(*testing.T, workflow.Store){
 			must(t, store.Release(t.Context(), address, claim))
 		}
 		for _, version := range append(foreignVersions, "") {
-			must(t, store.Release(t.Context(), newAddress(t, "nobody@contoso.com"), workflow.Claim{Owner: newID(t), Version: version}))
+			must(t, store.Release(t.Context(), newAddress(t, "nobody@contoso.com"), request.Claim{Owner: newID(t), Version: version}))
 		}
 	},
 
-	"of several claimers one is the owner": func(t *testing.T, store workflow.Store) {
+	"of several claimers one is the owner": func(t *testing.T, store request.Store) {
 		address := newAddress(t, "ana@contoso.com")
-		ids, claims, created, errs := make([]submission.ID, callers), make([]workflow.Claim, callers), make([]bool, callers), make([]error, callers)
+		ids, claims, created, errs := make([]submission.ID, callers), make([]request.Claim, callers), make([]bool, callers), make([]error, callers)
 		for i := range ids {
 			ids[i] = newID(t)
 		}
@@ -225,7 +225,7 @@ var claimTests = map[string]func(*testing.T, workflow.Store){
 		}
 	},
 
-	"of several claims by the same request one is made": func(t *testing.T, store workflow.Store) {
+	"of several claims by the same request one is made": func(t *testing.T, store request.Store) {
 		address, id := newAddress(t, "ana@contoso.com"), newID(t)
 		created, errs := make([]bool, callers), make([]error, callers)
 		atOnce(func(caller int) {
@@ -243,7 +243,7 @@ var claimTests = map[string]func(*testing.T, workflow.Store){
 		}
 	},
 
-	"of several updates and releases one wins": func(t *testing.T, store workflow.Store) {
+	"of several updates and releases one wins": func(t *testing.T, store request.Store) {
 		for round := range 5 {
 			address := newAddress(t, fmt.Sprintf("ana%d@contoso.com", round))
 			claim, _, err := store.Claim(t.Context(), address, newID(t), start)
@@ -269,7 +269,7 @@ var claimTests = map[string]func(*testing.T, workflow.Store){
 		}
 	},
 
-	"nothing is claimed under a context that is over": func(t *testing.T, store workflow.Store) {
+	"nothing is claimed under a context that is over": func(t *testing.T, store request.Store) {
 		address, free := newAddress(t, "ana@contoso.com"), newAddress(t, "bo@contoso.com")
 		claim, _, err := store.Claim(t.Context(), address, newID(t), start)
 		must(t, err)

@@ -12,8 +12,8 @@ import (
 
 	"guestlist/handlers/policy"
 	"guestlist/handlers/problem"
+	"guestlist/handlers/request"
 	"guestlist/handlers/submission"
-	"guestlist/handlers/workflow"
 )
 
 // callers is how many goroutines compete where the tests let several compete.
@@ -21,8 +21,8 @@ const callers = 8
 
 // Run tests that the stores which newStore returns keep the promises of invite.Store. Every call of newStore must
 // return an empty store.
-func Run(t *testing.T, newStore func(t *testing.T) workflow.Store) {
-	groups := map[string]map[string]func(*testing.T, workflow.Store){
+func Run(t *testing.T, newStore func(t *testing.T) request.Store) {
+	groups := map[string]map[string]func(*testing.T, request.Store){
 		"requests": requestTests,
 		"claims":   claimTests,
 		"waiting":  waitingTests,
@@ -62,9 +62,9 @@ func newAddress(t testing.TB, text string) submission.Address {
 }
 
 // fullRequest returns a request that has every field set.
-func fullRequest(t testing.TB) workflow.Request {
+func fullRequest(t testing.TB) request.Request {
 	t.Helper()
-	return workflow.Request{
+	return request.Request{
 		ID: newID(t),
 		Submission: submission.Submission{
 			Email:       newAddress(t, "ana@contoso.com"),
@@ -79,7 +79,7 @@ func fullRequest(t testing.TB) workflow.Request {
 			InviteCode:  submission.HashCode("spring-2026"),
 			SubmittedAt: start,
 		},
-		State:  workflow.Granting,
+		State:  request.Granting,
 		Reason: "two groups to go",
 		Words:  "Ana is\nknown",
 		Since:  start.Add(time.Second),
@@ -98,7 +98,7 @@ func fullRequest(t testing.TB) workflow.Request {
 			Looked: []policy.Look{{Partition: "contoso.com", Name: "trusted", Outcome: policy.Decided, Why: "its condition holds"}},
 			At:     start,
 		},
-		Approval: &workflow.Approval{
+		Approval: &request.Approval{
 			By: "desk@fabrikam.com", At: stored, Note: "a \"known\" partner <&>",
 			Terms: policy.Terms{Groups: []string{"group-3"}, Sponsors: []string{"sponsor"}, SendInvitation: true, UserType: "Guest"},
 		},
@@ -108,9 +108,9 @@ func fullRequest(t testing.TB) workflow.Request {
 		Attempt:    3,
 		Unknown:    2,
 		Due:        start.Add(time.Hour),
-		Grants:     []workflow.Grant{{Group: "group-1", State: workflow.GrantAdded}, {Group: "group-2", State: workflow.GrantFailed, Note: "it is gone", Unknown: 6, Forbidden: start}},
-		Resend:     workflow.Wish{At: start.Add(2 * time.Second), By: workflow.ThePartner},
-		Withdrawal: workflow.Wish{At: start.Add(3 * time.Second), By: "desk@fabrikam.com"},
+		Grants:     []request.Grant{{Group: "group-1", State: request.GrantAdded}, {Group: "group-2", State: request.GrantFailed, Note: "it is gone", Unknown: 6, Forbidden: start}},
+		Resend:     request.Wish{At: start.Add(2 * time.Second), By: request.ThePartner},
+		Withdrawal: request.Wish{At: start.Add(3 * time.Second), By: "desk@fabrikam.com"},
 		Erased:     start.Add(4 * time.Second),
 		Created:    start,
 		Changed:    start.Add(time.Minute),
@@ -118,7 +118,7 @@ func fullRequest(t testing.TB) workflow.Request {
 }
 
 // asStored returns r as a store gives it back, but for Events and Version.
-func asStored(r workflow.Request) workflow.Request {
+func asStored(r request.Request) request.Request {
 	for _, t := range []*time.Time{
 		&r.Submission.SubmittedAt, &r.Submission.Consent.At, &r.Joined, &r.Due, &r.Since, &r.Resend.At, &r.Withdrawal.At, &r.Erased, &r.Created, &r.Changed,
 	} {

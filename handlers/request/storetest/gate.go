@@ -10,25 +10,25 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"guestlist/handlers/problem"
-	"guestlist/handlers/workflow"
+	"guestlist/handlers/request"
 )
 
 // RunGate tests that the stores which newGate returns keep the promises of invite.GateStore. Every call of newGate must return an empty store.
-func RunGate(t *testing.T, newGate func(t *testing.T) workflow.GateStore) {
+func RunGate(t *testing.T, newGate func(t *testing.T) request.GateStore) {
 	for name, test := range gateTests {
 		t.Run(name, func(t *testing.T) { test(t, newGate(t)) })
 	}
 }
 
-var gateTests = map[string]func(*testing.T, workflow.GateStore){
-	"before the first save it is the zero gate": func(t *testing.T, gates workflow.GateStore) {
+var gateTests = map[string]func(*testing.T, request.GateStore){
+	"before the first save it is the zero gate": func(t *testing.T, gates request.GateStore) {
 		gate, err := gates.Gate(t.Context())
-		if err != nil || gate != (workflow.Gate{}) {
+		if err != nil || gate != (request.Gate{}) {
 			t.Errorf("%+v, %v", gate, err)
 		}
 	},
-	"what was saved is read": func(t *testing.T, gates workflow.GateStore) {
-		full := workflow.Gate{
+	"what was saved is read": func(t *testing.T, gates request.GateStore) {
+		full := request.Gate{
 			Cause: problem.DirectoryForbidden, Ref: "a ref", OpenedAt: start, ProbeAt: start.Add(time.Hour), Day: "2026-03-01", Sent: 7, NextAt: start.Add(time.Second),
 			HeldUntil: start.Add(2 * time.Second), Pressure: 97, PressedAt: start.Add(3 * time.Second), ClosedBy: "desk@fabrikam.com", ClosedAt: start.Add(4 * time.Second),
 		}
@@ -47,10 +47,10 @@ var gateTests = map[string]func(*testing.T, workflow.GateStore){
 		if diff := cmp.Diff(saved, read); diff != "" {
 			t.Errorf("saved and read differ (-saved +read):\n%s", diff)
 		}
-		if diff := cmp.Diff(want, read, cmpopts.IgnoreFields(workflow.Gate{}, "Version")); diff != "" {
+		if diff := cmp.Diff(want, read, cmpopts.IgnoreFields(request.Gate{}, "Version")); diff != "" {
 			t.Errorf("(-want +got):\n%s", diff)
 		}
-		empty, err := gates.SaveGate(t.Context(), workflow.Gate{Version: read.Version})
+		empty, err := gates.SaveGate(t.Context(), request.Gate{Version: read.Version})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -59,8 +59,8 @@ var gateTests = map[string]func(*testing.T, workflow.GateStore){
 			t.Errorf("after it was emptied: %+v, %v", read, err)
 		}
 	},
-	"a gate that has moved is not overwritten": func(t *testing.T, gates workflow.GateStore) {
-		first, err := gates.SaveGate(t.Context(), workflow.Gate{Sent: 1})
+	"a gate that has moved is not overwritten": func(t *testing.T, gates request.GateStore) {
+		first, err := gates.SaveGate(t.Context(), request.Gate{Sent: 1})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -70,7 +70,7 @@ var gateTests = map[string]func(*testing.T, workflow.GateStore){
 		if err != nil {
 			t.Fatal(err)
 		}
-		for name, stale := range map[string]workflow.Gate{"of the older version": first, "as if there were none": {Sent: 9}} {
+		for name, stale := range map[string]request.Gate{"of the older version": first, "as if there were none": {Sent: 9}} {
 			_, err = gates.SaveGate(t.Context(), stale)
 			if problem.CodeOf(err) != problem.Conflict {
 				t.Errorf("saving one %s gives %v", name, err)
@@ -81,7 +81,7 @@ var gateTests = map[string]func(*testing.T, workflow.GateStore){
 			t.Errorf("%+v, %v", read, err)
 		}
 	},
-	"of several savers of one version exactly one wins": func(t *testing.T, gates workflow.GateStore) {
+	"of several savers of one version exactly one wins": func(t *testing.T, gates request.GateStore) {
 		for _, version := range []string{"none stored", "stored"} {
 			gate, err := gates.Gate(t.Context())
 			if err != nil {

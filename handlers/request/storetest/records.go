@@ -5,14 +5,14 @@ import (
 	"testing"
 	"time"
 
+	"guestlist/handlers/request"
 	"guestlist/handlers/submission"
-	"guestlist/handlers/workflow"
 )
 
 // RecordStore is what RunRecords tests.
 type RecordStore interface {
-	workflow.Store
-	workflow.Records
+	request.Store
+	request.Records
 }
 
 // RunRecords tests that the stores which newStore returns keep the promises of invite.Records. Every call of newStore must return an empty store.
@@ -23,14 +23,14 @@ func RunRecords(t *testing.T, newStore func(t *testing.T) RecordStore) {
 }
 
 // putRequest saves a request in the state, that came into it at and was last changed then.
-func putRequest(t *testing.T, store RecordStore, state workflow.State, at time.Time, erased bool) submission.ID {
+func putRequest(t *testing.T, store RecordStore, state request.State, at time.Time, erased bool) submission.ID {
 	t.Helper()
 	r := fullRequest(t)
 	r.State, r.Since, r.Changed = state, at, at
 	if erased {
 		r.Submission = submission.Submission{}
 	}
-	_, err := store.Save(t.Context(), r, []workflow.Event{{At: at, State: state, What: "put"}})
+	_, err := store.Save(t.Context(), r, []request.Event{{At: at, State: state, What: "put"}})
 	must(t, err)
 	return r.ID
 }
@@ -42,7 +42,7 @@ var recordTests = map[string]func(*testing.T, RecordStore){
 		for _, state := range states {
 			id := putRequest(t, store, state, before.Add(-time.Microsecond), false)
 			switch state {
-			case workflow.Done, workflow.Denied, workflow.Failed, workflow.Cancelled:
+			case request.Done, request.Denied, request.Failed, request.Cancelled:
 				want[id] = true
 			}
 			putRequest(t, store, state, before, false)
@@ -63,7 +63,7 @@ var recordTests = map[string]func(*testing.T, RecordStore){
 
 	"no more expire than were asked for": func(t *testing.T, store RecordStore) {
 		for range 5 {
-			putRequest(t, store, workflow.Done, start, false)
+			putRequest(t, store, request.Done, start, false)
 		}
 		for _, limit := range []int{-1, 0, 1, 4, 5, 6} {
 			got, err := store.Expired(t.Context(), start.Add(time.Hour), limit)
@@ -79,27 +79,27 @@ var recordTests = map[string]func(*testing.T, RecordStore){
 
 	"what stands too long is counted by state": func(t *testing.T, store RecordStore) {
 		limit := stored.Add(3 * time.Hour)
-		first := putRequest(t, store, workflow.Review, limit.Add(-time.Microsecond), false)
-		second := putRequest(t, store, workflow.Review, limit.Add(-2*time.Hour), false)
-		putRequest(t, store, workflow.Review, limit, false)
-		parked := putRequest(t, store, workflow.Parked, limit.Add(-time.Hour), false)
-		putRequest(t, store, workflow.Parked, limit.Add(-time.Microsecond), false) // its own limit is earlier
-		putRequest(t, store, workflow.Done, start, false)
-		got, err := store.Standing(t.Context(), map[workflow.State]time.Time{
-			workflow.Review: limit, workflow.Parked: limit.Add(-30 * time.Minute), workflow.Granting: limit, workflow.Received: {},
+		first := putRequest(t, store, request.Review, limit.Add(-time.Microsecond), false)
+		second := putRequest(t, store, request.Review, limit.Add(-2*time.Hour), false)
+		putRequest(t, store, request.Review, limit, false)
+		parked := putRequest(t, store, request.Parked, limit.Add(-time.Hour), false)
+		putRequest(t, store, request.Parked, limit.Add(-time.Microsecond), false) // its own limit is earlier
+		putRequest(t, store, request.Done, start, false)
+		got, err := store.Standing(t.Context(), map[request.State]time.Time{
+			request.Review: limit, request.Parked: limit.Add(-30 * time.Minute), request.Granting: limit, request.Received: {},
 		})
 		must(t, err)
-		wantSame(t, "Standing", map[workflow.State]workflow.Standing{
-			workflow.Review: {Requests: 2, Oldest: min(first, second)}, workflow.Parked: {Requests: 1, Oldest: parked},
+		wantSame(t, "Standing", map[request.State]request.Standing{
+			request.Review: {Requests: 2, Oldest: min(first, second)}, request.Parked: {Requests: 1, Oldest: parked},
 		}, got)
 	},
 
 	"nothing asked is nothing counted": func(t *testing.T, store RecordStore) {
-		putRequest(t, store, workflow.Review, start, false)
-		for _, before := range []map[workflow.State]time.Time{nil, {workflow.Review: {}}} {
+		putRequest(t, store, request.Review, start, false)
+		for _, before := range []map[request.State]time.Time{nil, {request.Review: {}}} {
 			got, err := store.Standing(t.Context(), before)
 			must(t, err)
-			wantSame(t, fmt.Sprint(before), map[workflow.State]workflow.Standing{}, got)
+			wantSame(t, fmt.Sprint(before), map[request.State]request.Standing{}, got)
 		}
 	},
 
@@ -107,16 +107,16 @@ var recordTests = map[string]func(*testing.T, RecordStore){
 		before := stored.Add(24 * time.Hour)
 		owner, other := newID(t), newID(t)
 		claims := map[string]struct {
-			claim                   workflow.Claim
+			claim                   request.Claim
 			byTime, byOwner, byName bool
 		}{
-			"a@contoso.com": {workflow.Claim{Owner: owner, MailedAt: before.Add(-time.Microsecond), Mails: 1}, true, true, true},
-			"b@contoso.com": {workflow.Claim{Owner: other, MailedAt: before.Add(-time.Hour), Mails: 5}, true, false, false},
-			"c@contoso.com": {workflow.Claim{Owner: owner, MailedAt: before, Mails: 1}, false, true, false},
-			"d@contoso.com": {workflow.Claim{Owner: owner, MailedAt: stored, Mails: 1, GuestID: "g"}, false, false, false},
-			"e@contoso.com": {workflow.Claim{Owner: owner, MailedAt: stored, Mails: 1, IntentAt: stored}, false, false, false},
-			"f@contoso.com": {workflow.Claim{Owner: owner, IntentAt: stored}, false, false, false},
-			"g@contoso.com": {workflow.Claim{Owner: owner}, false, false, false},
+			"a@contoso.com": {request.Claim{Owner: owner, MailedAt: before.Add(-time.Microsecond), Mails: 1}, true, true, true},
+			"b@contoso.com": {request.Claim{Owner: other, MailedAt: before.Add(-time.Hour), Mails: 5}, true, false, false},
+			"c@contoso.com": {request.Claim{Owner: owner, MailedAt: before, Mails: 1}, false, true, false},
+			"d@contoso.com": {request.Claim{Owner: owner, MailedAt: stored, Mails: 1, GuestID: "g"}, false, false, false},
+			"e@contoso.com": {request.Claim{Owner: owner, MailedAt: stored, Mails: 1, IntentAt: stored}, false, false, false},
+			"f@contoso.com": {request.Claim{Owner: owner, IntentAt: stored}, false, false, false},
+			"g@contoso.com": {request.Claim{Owner: owner}, false, false, false},
 		}
 		put := func(text string) {
 			t.Helper()
@@ -128,7 +128,7 @@ var recordTests = map[string]func(*testing.T, RecordStore){
 			_, err = store.UpdateClaim(t.Context(), address, next)
 			must(t, err)
 		}
-		for name, which := range map[string]workflow.Mails{
+		for name, which := range map[string]request.Mails{
 			"by time": {Before: before}, "by owner": {Owner: owner}, "by address": {Address: newAddress(t, "a@contoso.com")}, "none": {},
 			"all at once": {Address: newAddress(t, "a@contoso.com"), Owner: owner, Before: before},
 			"other owner": {Address: newAddress(t, "a@contoso.com"), Owner: other}, "before all times": {Before: time.Time{}.Add(time.Second)},
@@ -158,13 +158,13 @@ var recordTests = map[string]func(*testing.T, RecordStore){
 			put(text)
 		}
 		for _, limit := range []int{-1, 0, 1, 1, 1} {
-			forgotten, err := store.ForgetMails(t.Context(), workflow.Mails{Before: before}, limit)
+			forgotten, err := store.ForgetMails(t.Context(), request.Mails{Before: before}, limit)
 			must(t, err)
 			if forgotten > max(limit, 0) {
 				t.Errorf("%d forgotten with a limit of %d", forgotten, limit)
 			}
 		}
-		forgotten, err := store.ForgetMails(t.Context(), workflow.Mails{Before: before}, 100)
+		forgotten, err := store.ForgetMails(t.Context(), request.Mails{Before: before}, 100)
 		must(t, err)
 		if forgotten != 0 {
 			t.Errorf("%d are left after one at a time", forgotten)

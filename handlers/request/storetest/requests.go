@@ -11,60 +11,60 @@ import (
 
 	"guestlist/handlers/policy"
 	"guestlist/handlers/problem"
+	"guestlist/handlers/request"
 	"guestlist/handlers/submission"
-	"guestlist/handlers/workflow"
 )
 
-var states = workflow.States()
+var states = request.States()
 
-var requestTests = map[string]func(*testing.T, workflow.Store){
-	"an unknown request is not found": func(t *testing.T, store workflow.Store) {
+var requestTests = map[string]func(*testing.T, request.Store){
+	"an unknown request is not found": func(t *testing.T, store request.Store) {
 		_, err := store.Load(t.Context(), newID(t))
 		wantCode(t, "Load", err, problem.NotFound)
 		events, err := store.History(t.Context(), newID(t))
 		must(t, err)
-		wantSame(t, "History", []workflow.Event(nil), events)
+		wantSame(t, "History", []request.Event(nil), events)
 	},
 
-	"a text that is no id is not found": func(t *testing.T, store workflow.Store) {
-		_, err := store.Save(t.Context(), fullRequest(t), []workflow.Event{{At: start, What: "received"}})
+	"a text that is no id is not found": func(t *testing.T, store request.Store) {
+		_, err := store.Save(t.Context(), fullRequest(t), []request.Event{{At: start, What: "received"}})
 		must(t, err)
 		for _, id := range malformedIDs {
 			_, err := store.Load(t.Context(), id)
 			wantCode(t, fmt.Sprintf("Load(%q)", id), err, problem.NotFound)
-			_, err = store.Save(t.Context(), workflow.Request{ID: id, State: workflow.Received}, nil)
+			_, err = store.Save(t.Context(), request.Request{ID: id, State: request.Received}, nil)
 			wantCode(t, fmt.Sprintf("Save(%q)", id), err, problem.NotFound)
 			events, err := store.History(t.Context(), id)
 			must(t, err)
-			wantSame(t, fmt.Sprintf("History(%q)", id), []workflow.Event(nil), events)
+			wantSame(t, fmt.Sprintf("History(%q)", id), []request.Event(nil), events)
 		}
 	},
 
-	"every field is kept": func(t *testing.T, store workflow.Store) {
-		request := fullRequest(t)
-		want := asStored(request)
-		saved, err := store.Save(t.Context(), request, []workflow.Event{{At: start, State: workflow.Granting, What: "invited", Detail: "done"}})
+	"every field is kept": func(t *testing.T, store request.Store) {
+		record := fullRequest(t)
+		want := asStored(record)
+		saved, err := store.Save(t.Context(), record, []request.Event{{At: start, State: request.Granting, What: "invited", Detail: "done"}})
 		must(t, err)
 		if saved.Version == "" {
 			t.Error("Save returned no version")
 		}
 		want.Version, want.Events = saved.Version, 1
 		wantSame(t, "Save", want, saved)
-		loaded, err := store.Load(t.Context(), request.ID)
+		loaded, err := store.Load(t.Context(), record.ID)
 		must(t, err)
 		wantSame(t, "Load", want, loaded)
 		if loaded.Created.Location() != time.UTC {
 			t.Errorf("a time came back in %s, want UTC", loaded.Created.Location())
 		}
-		events, err := store.History(t.Context(), request.ID)
+		events, err := store.History(t.Context(), record.ID)
 		must(t, err)
-		wantSame(t, "History", []workflow.Event{{At: stored, State: workflow.Granting, What: "invited", Detail: "done"}}, events)
+		wantSame(t, "History", []request.Event{{At: stored, State: request.Granting, What: "invited", Detail: "done"}}, events)
 	},
 
-	"what is emptied is empty": func(t *testing.T, store workflow.Store) {
+	"what is emptied is empty": func(t *testing.T, store request.Store) {
 		full, err := store.Save(t.Context(), fullRequest(t), nil)
 		must(t, err)
-		want := workflow.Request{ID: full.ID, State: workflow.Review, Version: full.Version}
+		want := request.Request{ID: full.ID, State: request.Review, Version: full.Version}
 		saved, err := store.Save(t.Context(), want, nil)
 		must(t, err)
 		want.Version = saved.Version
@@ -73,30 +73,30 @@ var requestTests = map[string]func(*testing.T, workflow.Store){
 		wantSame(t, "Load", want, loaded)
 	},
 
-	"every state is kept, and no other": func(t *testing.T, store workflow.Store) {
+	"every state is kept, and no other": func(t *testing.T, store request.Store) {
 		for _, state := range states {
-			request := workflow.Request{ID: newID(t), State: state}
-			_, err := store.Save(t.Context(), request, nil)
+			record := request.Request{ID: newID(t), State: state}
+			_, err := store.Save(t.Context(), record, nil)
 			must(t, err)
-			loaded, err := store.Load(t.Context(), request.ID)
+			loaded, err := store.Load(t.Context(), record.ID)
 			must(t, err)
 			if loaded.State != state {
 				t.Errorf("saved %q, loaded %q", state, loaded.State)
 			}
 		}
-		for _, state := range []workflow.State{"", "Done", "unheard-of"} {
-			request := workflow.Request{ID: newID(t), State: state}
-			_, err := store.Save(t.Context(), request, nil)
+		for _, state := range []request.State{"", "Done", "unheard-of"} {
+			record := request.Request{ID: newID(t), State: state}
+			_, err := store.Save(t.Context(), record, nil)
 			wantCode(t, fmt.Sprintf("Save in state %q", state), err, problem.Internal)
-			_, err = store.Load(t.Context(), request.ID)
+			_, err = store.Load(t.Context(), record.ID)
 			wantCode(t, fmt.Sprintf("Load after a Save in state %q", state), err, problem.NotFound)
 		}
 	},
 
-	"whatever is saved is loaded": func(t *testing.T, store workflow.Store) {
+	"whatever is saved is loaded": func(t *testing.T, store request.Store) {
 		text := rapid.StringN(0, 40, -1)
 		rapid.Check(t, func(rt *rapid.T) {
-			request := workflow.Request{
+			record := request.Request{
 				ID: newID(t),
 				Submission: submission.Submission{
 					GivenName: text.Draw(rt, "given"), FamilyName: text.Draw(rt, "family"), Company: text.Draw(rt, "company"),
@@ -113,19 +113,19 @@ var requestTests = map[string]func(*testing.T, workflow.Store){
 				Changed: drawTime(rt, "changed"),
 			}
 			for range rapid.IntRange(0, 3).Draw(rt, "grants") {
-				request.Grants = append(request.Grants, workflow.Grant{Group: text.Draw(rt, "group"), State: workflow.GrantPending, Note: text.Draw(rt, "note")})
+				record.Grants = append(record.Grants, request.Grant{Group: text.Draw(rt, "group"), State: request.GrantPending, Note: text.Draw(rt, "note")})
 			}
 			if rapid.Bool().Draw(rt, "decided") {
-				request.Decision = &policy.Decision{Action: policy.Deny, Reason: text.Draw(rt, "reason"), Looked: []policy.Look{{Why: text.Draw(rt, "look")}}}
+				record.Decision = &policy.Decision{Action: policy.Deny, Reason: text.Draw(rt, "reason"), Looked: []policy.Look{{Why: text.Draw(rt, "look")}}}
 			}
-			saved, err := store.Save(t.Context(), request, nil)
+			saved, err := store.Save(t.Context(), record, nil)
 			if err != nil {
 				rt.Fatal(err)
 			}
-			want := asStored(request)
+			want := asStored(record)
 			want.Version = saved.Version
 			wantSame(rt, "Save", want, saved)
-			loaded, err := store.Load(t.Context(), request.ID)
+			loaded, err := store.Load(t.Context(), record.ID)
 			if err != nil {
 				rt.Fatal(err)
 			}
@@ -133,107 +133,107 @@ var requestTests = map[string]func(*testing.T, workflow.Store){
 		})
 	},
 
-	"a request that exists is not inserted again": func(t *testing.T, store workflow.Store) {
-		first, err := store.Save(t.Context(), fullRequest(t), []workflow.Event{{At: start, What: "first"}})
+	"a request that exists is not inserted again": func(t *testing.T, store request.Store) {
+		first, err := store.Save(t.Context(), fullRequest(t), []request.Event{{At: start, What: "first"}})
 		must(t, err)
-		_, err = store.Save(t.Context(), workflow.Request{ID: first.ID, State: workflow.Denied}, []workflow.Event{{At: start, What: "second"}})
+		_, err = store.Save(t.Context(), request.Request{ID: first.ID, State: request.Denied}, []request.Event{{At: start, What: "second"}})
 		wantCode(t, "the second insert", err, problem.Conflict)
 		wantRecord(t, store, first, "first")
 	},
 
-	"an older version is not saved over a newer": func(t *testing.T, store workflow.Store) {
-		first, err := store.Save(t.Context(), fullRequest(t), []workflow.Event{{At: start, What: "first"}})
+	"an older version is not saved over a newer": func(t *testing.T, store request.Store) {
+		first, err := store.Save(t.Context(), fullRequest(t), []request.Event{{At: start, What: "first"}})
 		must(t, err)
-		second, err := store.Save(t.Context(), first, []workflow.Event{{At: start, What: "second"}})
+		second, err := store.Save(t.Context(), first, []request.Event{{At: start, What: "second"}})
 		must(t, err)
-		first.State = workflow.Denied
-		_, err = store.Save(t.Context(), first, []workflow.Event{{At: start, What: "stale"}})
+		first.State = request.Denied
+		_, err = store.Save(t.Context(), first, []request.Event{{At: start, What: "stale"}})
 		wantCode(t, "the stale Save", err, problem.Conflict)
 		_, err = store.Save(t.Context(), first, nil)
 		wantCode(t, "the stale Save without events", err, problem.Conflict)
 		wantRecord(t, store, second, "first", "second")
 	},
 
-	"a version of nobody's is not saved": func(t *testing.T, store workflow.Store) {
+	"a version of nobody's is not saved": func(t *testing.T, store request.Store) {
 		first, err := store.Save(t.Context(), fullRequest(t), nil)
 		must(t, err)
 		other, err := store.Save(t.Context(), fullRequest(t), nil)
 		must(t, err)
 		for _, version := range append(foreignVersions, other.Version) {
 			changed := first
-			changed.State, changed.Version = workflow.Denied, version
-			_, err = store.Save(t.Context(), changed, []workflow.Event{{At: start, What: "foreign"}})
+			changed.State, changed.Version = request.Denied, version
+			_, err = store.Save(t.Context(), changed, []request.Event{{At: start, What: "foreign"}})
 			wantCode(t, fmt.Sprintf("Save of version %q", version), err, problem.Conflict)
 		}
 		wantRecord(t, store, first)
 	},
 
-	"a request that is not stored has no version to save": func(t *testing.T, store workflow.Store) {
+	"a request that is not stored has no version to save": func(t *testing.T, store request.Store) {
 		other, err := store.Save(t.Context(), fullRequest(t), nil)
 		must(t, err)
-		request := fullRequest(t)
-		request.Version = other.Version
-		_, err = store.Save(t.Context(), request, []workflow.Event{{At: start, What: "first"}})
+		record := fullRequest(t)
+		record.Version = other.Version
+		_, err = store.Save(t.Context(), record, []request.Event{{At: start, What: "first"}})
 		wantCode(t, "Save", err, problem.Conflict)
-		_, err = store.Load(t.Context(), request.ID)
+		_, err = store.Load(t.Context(), record.ID)
 		wantCode(t, "Load", err, problem.NotFound)
-		events, err := store.History(t.Context(), request.ID)
+		events, err := store.History(t.Context(), record.ID)
 		must(t, err)
-		wantSame(t, "History", []workflow.Event(nil), events)
+		wantSame(t, "History", []request.Event(nil), events)
 	},
 
-	"every save makes a new version": func(t *testing.T, store workflow.Store) {
-		request := fullRequest(t)
+	"every save makes a new version": func(t *testing.T, store request.Store) {
+		record := fullRequest(t)
 		seen := map[string]bool{}
 		for range 5 {
-			saved, err := store.Save(t.Context(), request, nil)
+			saved, err := store.Save(t.Context(), record, nil)
 			must(t, err)
 			if seen[saved.Version] {
 				t.Fatalf("version %q came twice", saved.Version)
 			}
 			seen[saved.Version] = true
-			request = saved
+			record = saved
 		}
 	},
 
-	"history is kept in order": func(t *testing.T, store workflow.Store) {
-		request := fullRequest(t)
-		request.Events = 17 // what a caller says of a request that is not stored does not count
-		var want []workflow.Event
+	"history is kept in order": func(t *testing.T, store request.Store) {
+		record := fullRequest(t)
+		record.Events = 17 // what a caller says of a request that is not stored does not count
+		var want []request.Event
 		for _, count := range []int{0, 1, 8, 3, 90, 2} { // past 9, past 99, and past a page of most lists
-			var events []workflow.Event
+			var events []request.Event
 			for range count {
 				// The same times, and times that go back: order is that of saving.
-				event := workflow.Event{At: stored.Add(-time.Duration(len(want)/2) * time.Second), State: workflow.Inviting, What: "step", Detail: fmt.Sprintf("number %d", len(want))}
+				event := request.Event{At: stored.Add(-time.Duration(len(want)/2) * time.Second), State: request.Inviting, What: "step", Detail: fmt.Sprintf("number %d", len(want))}
 				events, want = append(events, event), append(want, event)
 			}
-			saved, err := store.Save(t.Context(), request, events)
+			saved, err := store.Save(t.Context(), record, events)
 			must(t, err)
 			if saved.Events != len(want) {
 				t.Errorf("Events = %d after %d events", saved.Events, len(want))
 			}
-			request = saved
+			record = saved
 		}
-		got, err := store.History(t.Context(), request.ID)
+		got, err := store.History(t.Context(), record.ID)
 		must(t, err)
 		wantSame(t, "History", want, got)
 	},
 
-	"the history of one request is not that of another": func(t *testing.T, store workflow.Store) {
-		one, err := store.Save(t.Context(), fullRequest(t), []workflow.Event{{At: start, What: "one"}})
+	"the history of one request is not that of another": func(t *testing.T, store request.Store) {
+		one, err := store.Save(t.Context(), fullRequest(t), []request.Event{{At: start, What: "one"}})
 		must(t, err)
-		two, err := store.Save(t.Context(), fullRequest(t), []workflow.Event{{At: start, What: "two"}})
+		two, err := store.Save(t.Context(), fullRequest(t), []request.Event{{At: start, What: "two"}})
 		must(t, err)
 		wantRecord(t, store, one, "one")
 		wantRecord(t, store, two, "two")
 	},
 
-	"of several inserts one wins": func(t *testing.T, store workflow.Store) {
+	"of several inserts one wins": func(t *testing.T, store request.Store) {
 		id := newID(t)
 		errs := make([]error, callers)
 		atOnce(func(caller int) {
-			request := workflow.Request{ID: id, State: workflow.Received, Attempt: caller}
-			_, errs[caller] = store.Save(t.Context(), request, []workflow.Event{{At: start, What: fmt.Sprint(caller)}})
+			record := request.Request{ID: id, State: request.Received, Attempt: caller}
+			_, errs[caller] = store.Save(t.Context(), record, []request.Event{{At: start, What: fmt.Sprint(caller)}})
 		})
 		winner := onlyWinner(t, errs)
 		loaded, err := store.Load(t.Context(), id)
@@ -244,33 +244,33 @@ var requestTests = map[string]func(*testing.T, workflow.Store){
 		wantRecord(t, store, loaded, fmt.Sprint(winner))
 	},
 
-	"of several savers of one version one wins": func(t *testing.T, store workflow.Store) {
-		first, err := store.Save(t.Context(), fullRequest(t), []workflow.Event{{At: start, What: "first"}})
+	"of several savers of one version one wins": func(t *testing.T, store request.Store) {
+		first, err := store.Save(t.Context(), fullRequest(t), []request.Event{{At: start, What: "first"}})
 		must(t, err)
-		errs, saved := make([]error, callers), make([]workflow.Request, callers)
+		errs, saved := make([]error, callers), make([]request.Request, callers)
 		atOnce(func(caller int) {
-			request := first
-			request.Attempt = caller
-			saved[caller], errs[caller] = store.Save(t.Context(), request, []workflow.Event{{At: start, What: fmt.Sprint(caller)}})
+			record := first
+			record.Attempt = caller
+			saved[caller], errs[caller] = store.Save(t.Context(), record, []request.Event{{At: start, What: fmt.Sprint(caller)}})
 		})
 		winner := onlyWinner(t, errs)
 		wantRecord(t, store, saved[winner], "first", fmt.Sprint(winner))
 	},
 
-	"no save is lost among callers that load again after a conflict": func(t *testing.T, store workflow.Store) {
-		request := fullRequest(t)
-		request.Attempt = 0
-		request, err := store.Save(t.Context(), request, nil)
+	"no save is lost among callers that load again after a conflict": func(t *testing.T, store request.Store) {
+		record := fullRequest(t)
+		record.Attempt = 0
+		record, err := store.Save(t.Context(), record, nil)
 		must(t, err)
 		atOnce(func(caller int) {
 			for {
-				loaded, err := store.Load(t.Context(), request.ID)
+				loaded, err := store.Load(t.Context(), record.ID)
 				if err != nil {
 					t.Error(err)
 					return
 				}
 				loaded.Attempt++
-				_, err = store.Save(t.Context(), loaded, []workflow.Event{{At: start, What: fmt.Sprint(loaded.Attempt)}})
+				_, err = store.Save(t.Context(), loaded, []request.Event{{At: start, What: fmt.Sprint(loaded.Attempt)}})
 				if err == nil {
 					return
 				}
@@ -280,7 +280,7 @@ var requestTests = map[string]func(*testing.T, workflow.Store){
 				}
 			}
 		})
-		loaded, err := store.Load(t.Context(), request.ID)
+		loaded, err := store.Load(t.Context(), record.ID)
 		must(t, err)
 		if loaded.Attempt != callers {
 			t.Errorf("%d of %d saves are in the record", loaded.Attempt, callers)
@@ -292,24 +292,24 @@ var requestTests = map[string]func(*testing.T, workflow.Store){
 		wantRecord(t, store, loaded, whats...)
 	},
 
-	"callers share no memory with the store": func(t *testing.T, store workflow.Store) {
-		request, events := fullRequest(t), []workflow.Event{{At: start, What: "first"}}
+	"callers share no memory with the store": func(t *testing.T, store request.Store) {
+		record, events := fullRequest(t), []request.Event{{At: start, What: "first"}}
 		want := asStored(fullRequest(t))
-		want.ID, want.RepeatOf = request.ID, request.RepeatOf
-		saved, err := store.Save(t.Context(), request, events)
+		want.ID, want.RepeatOf = record.ID, record.RepeatOf
+		saved, err := store.Save(t.Context(), record, events)
 		must(t, err)
 		want.Version, want.Events = saved.Version, saved.Events
-		loaded, err := store.Load(t.Context(), request.ID)
+		loaded, err := store.Load(t.Context(), record.ID)
 		must(t, err)
-		for _, r := range []workflow.Request{request, saved, loaded} {
-			r.Grants[0].State = workflow.GrantFailed
+		for _, r := range []request.Request{record, saved, loaded} {
+			r.Grants[0].State = request.GrantFailed
 			r.Decision.Action = policy.Deny
 			r.Decision.Terms.Groups[0] = "changed"
 			r.Decision.Row.Columns["Action"] = "changed"
 			r.Decision.Looked[0].Why = "changed"
 		}
 		events[0].What = "changed"
-		history, err := store.History(t.Context(), request.ID)
+		history, err := store.History(t.Context(), record.ID)
 		must(t, err)
 		if len(history) == 1 {
 			history[0].What = "changed"
@@ -317,12 +317,12 @@ var requestTests = map[string]func(*testing.T, workflow.Store){
 		wantRecord(t, store, want, "first")
 	},
 
-	"nothing is written under a context that is over": func(t *testing.T, store workflow.Store) {
-		first, err := store.Save(t.Context(), fullRequest(t), []workflow.Event{{At: start, What: "first"}})
+	"nothing is written under a context that is over": func(t *testing.T, store request.Store) {
+		first, err := store.Save(t.Context(), fullRequest(t), []request.Event{{At: start, What: "first"}})
 		must(t, err)
 		changed := first
-		changed.State = workflow.Denied
-		_, err = store.Save(ended(t), changed, []workflow.Event{{At: start, What: "second"}})
+		changed.State = request.Denied
+		_, err = store.Save(ended(t), changed, []request.Event{{At: start, What: "second"}})
 		wantCode(t, "Save", err, problem.StorageUnavailable)
 		_, err = store.Load(ended(t), first.ID)
 		wantCode(t, "Load", err, problem.StorageUnavailable)
@@ -331,7 +331,7 @@ var requestTests = map[string]func(*testing.T, workflow.Store){
 		wantRecord(t, store, first, "first")
 	},
 
-	"errors repeat nothing of the partner's": func(t *testing.T, store workflow.Store) {
+	"errors repeat nothing of the partner's": func(t *testing.T, store request.Store) {
 		first, err := store.Save(t.Context(), fullRequest(t), nil)
 		must(t, err)
 		first.Version = "other"
@@ -350,7 +350,7 @@ var requestTests = map[string]func(*testing.T, workflow.Store){
 }
 
 // wantRecord fails if want is not what is stored, or its history is not of the events that whats names.
-func wantRecord(t testing.TB, store workflow.Store, want workflow.Request, whats ...string) {
+func wantRecord(t testing.TB, store request.Store, want request.Request, whats ...string) {
 	t.Helper()
 	loaded, err := store.Load(t.Context(), want.ID)
 	must(t, err)

@@ -10,12 +10,12 @@ import (
 
 	"guestlist/handlers/policy"
 	"guestlist/handlers/problem"
-	"guestlist/handlers/workflow"
+	"guestlist/handlers/request"
 )
 
 // RowStore is an invite.Rows that tests can fill.
 type RowStore interface {
-	workflow.Rows
+	request.Rows
 	// PutRow writes a row in place of any that has its partition and name. row.ETag does not matter.
 	PutRow(ctx context.Context, row policy.Raw) error
 }

@@ -8,8 +8,8 @@ import (
 
 	"guestlist/handlers/policy"
 	"guestlist/handlers/problem"
+	"guestlist/handlers/request"
 	"guestlist/handlers/submission"
-	"guestlist/handlers/workflow"
 )
 
 var (
@@ -24,17 +24,17 @@ const (
 )
 
 // RunSeats tests that the stores which newSeats returns keep the promises of invite.Seats. Every call of newSeats must return an empty store.
-func RunSeats(t *testing.T, newSeats func(t *testing.T) workflow.Seats) {
+func RunSeats(t *testing.T, newSeats func(t *testing.T) request.Seats) {
 	for name, test := range seatTests {
 		t.Run(name, func(t *testing.T) { test(t, newSeats(t)) })
 	}
 }
 
-var seatTests = map[string]func(*testing.T, workflow.Seats){
-	"a row that nobody came by has no seat taken": func(t *testing.T, seats workflow.Seats) {
+var seatTests = map[string]func(*testing.T, request.Seats){
+	"a row that nobody came by has no seat taken": func(t *testing.T, seats request.Seats) {
 		wantUsed(t, seats, campaign, monday, policy.Used{})
 	},
-	"seats are counted in all and by the day": func(t *testing.T, seats workflow.Seats) {
+	"seats are counted in all and by the day": func(t *testing.T, seats request.Seats) {
 		limits := policy.Limits{Row: campaign, MaxGuests: 100}
 		take(t, seats, limits, monday, newID(t), true)
 		take(t, seats, limits, monday, newID(t), true)
@@ -43,20 +43,20 @@ var seatTests = map[string]func(*testing.T, workflow.Seats){
 		wantUsed(t, seats, campaign, tuesday, policy.Used{Guests: 3, Today: 1})
 		wantUsed(t, seats, neighbour, monday, policy.Used{})
 	},
-	"a full row gives no seat": func(t *testing.T, seats workflow.Seats) {
+	"a full row gives no seat": func(t *testing.T, seats request.Seats) {
 		limits := policy.Limits{Row: campaign, MaxGuests: 2}
 		take(t, seats, limits, monday, newID(t), true)
 		take(t, seats, limits, tuesday, newID(t), true)
 		take(t, seats, limits, tuesday, newID(t), false)
 		wantUsed(t, seats, campaign, tuesday, policy.Used{Guests: 2, Today: 1})
 	},
-	"a full day gives no seat, the next one does": func(t *testing.T, seats workflow.Seats) {
+	"a full day gives no seat, the next one does": func(t *testing.T, seats request.Seats) {
 		limits := policy.Limits{Row: campaign, MaxPerDay: 1}
 		take(t, seats, limits, monday, newID(t), true)
 		take(t, seats, limits, monday, newID(t), false)
 		take(t, seats, limits, tuesday, newID(t), true)
 	},
-	"a request holds one seat, however often it asks, also in a full row": func(t *testing.T, seats workflow.Seats) {
+	"a request holds one seat, however often it asks, also in a full row": func(t *testing.T, seats request.Seats) {
 		limits := policy.Limits{Row: campaign, MaxGuests: 2, MaxPerDay: 2}
 		id := newID(t)
 		take(t, seats, limits, monday, id, true)
@@ -66,7 +66,7 @@ var seatTests = map[string]func(*testing.T, workflow.Seats){
 		take(t, seats, limits, monday, newID(t), true)
 		take(t, seats, limits, monday, id, true)
 	},
-	"a seat that is given back is free again, on its day": func(t *testing.T, seats workflow.Seats) {
+	"a seat that is given back is free again, on its day": func(t *testing.T, seats request.Seats) {
 		limits := policy.Limits{Row: campaign, MaxGuests: 1, MaxPerDay: 1}
 		first, second := newID(t), newID(t)
 		take(t, seats, limits, monday, first, true)
@@ -85,7 +85,7 @@ var seatTests = map[string]func(*testing.T, workflow.Seats){
 		}
 		wantUsed(t, seats, campaign, monday, policy.Used{Guests: 1, Today: 1})
 	},
-	"of many at once exactly as many get a seat as there are": func(t *testing.T, seats workflow.Seats) {
+	"of many at once exactly as many get a seat as there are": func(t *testing.T, seats request.Seats) {
 		const free = 3
 		limits := policy.Limits{Row: campaign, MaxGuests: free}
 		var got atomic.Int32
@@ -115,13 +115,13 @@ var seatTests = map[string]func(*testing.T, workflow.Seats){
 		}
 		wantUsed(t, seats, campaign, monday, policy.Used{Guests: free, Today: free})
 	},
-	"an id that is none takes no seat": func(t *testing.T, seats workflow.Seats) {
+	"an id that is none takes no seat": func(t *testing.T, seats request.Seats) {
 		_, err := seats.TakeSeat(t.Context(), policy.Limits{Row: campaign}, monday, "total")
 		if err == nil {
 			t.Error("it was accepted")
 		}
 	},
-	"an ended context is no answer": func(t *testing.T, seats workflow.Seats) {
+	"an ended context is no answer": func(t *testing.T, seats request.Seats) {
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		_, err := seats.TakeSeat(ctx, policy.Limits{Row: campaign}, monday, newID(t))
@@ -131,7 +131,7 @@ var seatTests = map[string]func(*testing.T, workflow.Seats){
 	},
 }
 
-func take(t *testing.T, seats workflow.Seats, limits policy.Limits, day string, id submission.ID, want bool) {
+func take(t *testing.T, seats request.Seats, limits policy.Limits, day string, id submission.ID, want bool) {
 	t.Helper()
 	taken, err := seats.TakeSeat(t.Context(), limits, day, id)
 	if err != nil || taken != want {
@@ -139,7 +139,7 @@ func take(t *testing.T, seats workflow.Seats, limits policy.Limits, day string, 
 	}
 }
 
-func wantUsed(t *testing.T, seats workflow.Seats, row policy.RowKey, day string, want policy.Used) {
+func wantUsed(t *testing.T, seats request.Seats, row policy.RowKey, day string, want policy.Used) {
 	t.Helper()
 	used, err := seats.Used(t.Context(), row, day)
 	if err != nil || used != want {

@@ -27,6 +27,7 @@ import (
 	"guestlist/handlers/dev/graphsim"
 	"guestlist/handlers/dev/suite/deployment/bicep"
 	"guestlist/handlers/policy"
+	"guestlist/handlers/request"
 	"guestlist/handlers/submission"
 	"guestlist/handlers/workflow"
 )
@@ -146,8 +147,8 @@ func eventfulDay(t *testing.T) *handlerLines {
 	}
 	// Somebody has waited for a person for a long time.
 	long := time.Now().Add(-100 * time.Hour)
-	_, err = store.Save(t.Context(), workflow.Request{
-		ID: newID(t, long), State: workflow.Review, Since: long, Created: long, Changed: long,
+	_, err = store.Save(t.Context(), request.Request{
+		ID: newID(t, long), State: request.Review, Since: long, Created: long, Changed: long,
 		Submission: submission.Submission{Email: address(t, "old@fabrikam.com")},
 	}, nil)
 	try(err)

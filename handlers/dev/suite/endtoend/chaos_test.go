@@ -15,9 +15,9 @@ import (
 
 	"guestlist/handlers/dev/graphsim"
 	"guestlist/handlers/problem"
+	"guestlist/handlers/request"
 	"guestlist/handlers/submission"
 	"guestlist/handlers/web/guard"
-	"guestlist/handlers/workflow"
 )
 
 // seedVariable chooses what TestDeathsAndFaultsInviteEachPartnerOnce does; without it every run does something else, and says what. The course of
@@ -126,7 +126,7 @@ func (s *stack) signUpAll(names string, n int, pace func(i int)) []partner {
 }
 
 // allAre waits until every request stands in the state.
-func (s *stack) allAre(state workflow.State, partners []partner) {
+func (s *stack) allAre(state request.State, partners []partner) {
 	s.t.Helper()
 	left := slices.Clone(partners)
 	s.eventually(fmt.Sprintf("all of %d requests are %s", len(partners), state), func() bool {
@@ -161,7 +161,7 @@ func TestDeathsAndFaultsInviteEachPartnerOnce(t *testing.T) {
 	})
 	close(stop)
 	killer.Wait()
-	s.allAre(workflow.Done, partners)
+	s.allAre(request.Done, partners)
 
 	// Microsoft blocks the tenant, and only its support and an admin can end that.
 	s.tenant.ClearFaults()
@@ -174,7 +174,7 @@ func TestDeathsAndFaultsInviteEachPartnerOnce(t *testing.T) {
 	}
 	before := s.tenant.Calls()["POST /v1.0/invitations"]
 	blocked := s.signUpAll("blocked", 1, func(int) {})
-	s.allAre(workflow.Parked, blocked)
+	s.allAre(request.Parked, blocked)
 	gate, err := s.store.Gate(t.Context())
 	if err != nil || gate.Cause != problem.DirectorySuspicious {
 		t.Errorf("the breaker's cause is %q, error %v", gate.Cause, err)
@@ -184,13 +184,13 @@ func TestDeathsAndFaultsInviteEachPartnerOnce(t *testing.T) {
 		t.Error(err)
 	}
 	blocked = append(blocked, s.signUpAll("later", 6, func(int) {})...)
-	s.allAre(workflow.Parked, blocked)
+	s.allAre(request.Parked, blocked)
 	if asked := s.tenant.Calls()["POST /v1.0/invitations"] - before; asked != 1 {
 		t.Errorf("the blocked tenant was asked %d times, want once", asked)
 	}
 
 	s.tenant.ClearFaults()
-	_, err = workflow.CloseBreaker(t.Context(), s.store, "admin@example.com", time.Now())
+	_, err = request.CloseBreaker(t.Context(), s.store, "admin@example.com", time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -204,7 +204,7 @@ func TestDeathsAndFaultsInviteEachPartnerOnce(t *testing.T) {
 	}
 	time.AfterFunc(3*time.Second, func() { close(stop) })
 	killer.Wait()
-	s.allAre(workflow.Done, blocked)
+	s.allAre(request.Done, blocked)
 
 	partners = append(partners, blocked...)
 	seconds := 0

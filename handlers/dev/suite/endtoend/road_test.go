@@ -17,9 +17,9 @@ import (
 
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azqueue/v2"
 
+	"guestlist/handlers/request"
 	"guestlist/handlers/submission"
 	"guestlist/handlers/web/guard"
-	"guestlist/handlers/workflow"
 )
 
 func TestAPartnerSignsUpAndIsInvited(t *testing.T) {
@@ -224,7 +224,7 @@ func TestKillingTheHandlerLosesNothing(t *testing.T) {
 		}
 	})
 	killer.Wait()
-	s.allAre(workflow.Done, accepted)
+	s.allAre(request.Done, accepted)
 	for _, p := range accepted {
 		if n := len(s.invitationsTo(p.email)); n != 1 {
 			t.Errorf("%s was invited %d times", p.email, n)

@@ -23,8 +23,8 @@ import (
 	"guestlist/handlers/dev/hostsim"
 	"guestlist/handlers/dev/internal/apptest"
 	"guestlist/handlers/policy"
+	"guestlist/handlers/request"
 	"guestlist/handlers/submission"
-	"guestlist/handlers/workflow"
 )
 
 const (
@@ -142,17 +142,17 @@ type reply struct {
 // do sends a request; one that gets no answer at all has status 0.
 func (s *stack) do(method, path, contentType, body string, header ...string) reply {
 	s.t.Helper()
-	request, err := http.NewRequestWithContext(s.t.Context(), method, s.host.URL()+path, strings.NewReader(body))
+	record, err := http.NewRequestWithContext(s.t.Context(), method, s.host.URL()+path, strings.NewReader(body))
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	if contentType != "" {
-		request.Header.Set("Content-Type", contentType)
+		record.Header.Set("Content-Type", contentType)
 	}
 	for i := 0; i < len(header); i += 2 {
-		request.Header.Set(header[i], header[i+1])
+		record.Header.Set(header[i], header[i+1])
 	}
-	response, err := s.client.Do(request)
+	response, err := s.client.Do(record)
 	if err != nil {
 		return reply{}
 	}
@@ -215,7 +215,7 @@ func (s *stack) finished(status string) {
 	s.eventually("the status page says finished", func() bool { return s.stage(status) == "finished" })
 	s.eventually("nothing is left to do", func() bool {
 		r, err := s.store.Load(s.t.Context(), submission.ID(path.Base(status)))
-		return err == nil && slices.Contains([]workflow.State{workflow.Done, workflow.Denied, workflow.Review, workflow.Failed}, r.State)
+		return err == nil && slices.Contains([]request.State{request.Done, request.Denied, request.Review, request.Failed}, r.State)
 	})
 }
 
