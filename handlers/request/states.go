@@ -4,8 +4,6 @@ import (
 	"maps"
 	"slices"
 	"time"
-
-	"guestlist/handlers/submission"
 )
 
 // State is where a request stands.
@@ -33,8 +31,8 @@ type traits struct {
 	finished bool
 	// overdue is how long a request may stand in the state before somebody should look; 0 is for ever.
 	overdue time.Duration
-	stage   submission.Stage
-	outcome submission.Outcome
+	stage   Stage
+	outcome Outcome
 	// next lists the states that a request may change to.
 	next []State
 }
@@ -46,51 +44,51 @@ type traits struct {
 var states = map[State]traits{
 	Received: {
 		meaning: "Recorded, and not decided yet.",
-		overdue: 6 * time.Hour, stage: submission.StageInWork, outcome: submission.OutcomeOpen,
+		overdue: 6 * time.Hour, stage: StageInWork, outcome: OutcomeOpen,
 		next: []State{Received, Review, Denied, Inviting, Failed, Cancelled},
 	},
 	Review: {
 		meaning: "A person has to decide.",
 		ended:   true,
-		overdue: 72 * time.Hour, stage: submission.StageFinished, outcome: submission.OutcomeWaiting,
+		overdue: 72 * time.Hour, stage: StageFinished, outcome: OutcomeWaiting,
 		next: []State{Approved, Denied, Cancelled},
 	},
 	Approved: {
 		meaning: "A person let the guest in; the next upkeep goes on with the invitation.",
-		overdue: 6 * time.Hour, stage: submission.StageFinished, outcome: submission.OutcomeInviting,
+		overdue: 6 * time.Hour, stage: StageFinished, outcome: OutcomeInviting,
 		next: []State{Inviting, Failed, Cancelled},
 	},
 	Inviting: {
 		meaning: "Decided; the invitation is sent next, or is under way.",
-		overdue: 6 * time.Hour, stage: submission.StageFinished, outcome: submission.OutcomeInviting,
+		overdue: 6 * time.Hour, stage: StageFinished, outcome: OutcomeInviting,
 		next: []State{Inviting, Review, Parked, Granting, Done, Failed, Cancelled},
 	},
 	Parked: {
 		meaning: "Waits for the tenant or for tomorrow's budget; the invitation is still to be sent.",
-		overdue: 24 * time.Hour, stage: submission.StageFinished, outcome: submission.OutcomeInviting,
+		overdue: 24 * time.Hour, stage: StageFinished, outcome: OutcomeInviting,
 		next: []State{Parked, Inviting, Failed, Cancelled},
 	},
 	Granting: {
 		meaning: "The guest exists; the group memberships are being added.",
-		overdue: 6 * time.Hour, stage: submission.StageFinished, outcome: submission.OutcomeInviting,
+		overdue: 6 * time.Hour, stage: StageFinished, outcome: OutcomeInviting,
 		next: []State{Granting, Done, Failed},
 	},
 	Done: {
 		meaning: "Invited, with all grants.",
-		ended:   true, finished: true, stage: submission.StageFinished, outcome: submission.OutcomeInvited,
+		ended:   true, finished: true, stage: StageFinished, outcome: OutcomeInvited,
 	},
 	Denied: {
 		meaning: "Policy or a person said no.",
-		ended:   true, finished: true, stage: submission.StageFinished, outcome: submission.OutcomeRefused,
+		ended:   true, finished: true, stage: StageFinished, outcome: OutcomeRefused,
 	},
 	Failed: {
 		meaning: "The directory refused for good; the reason says why. A person can take the request up again.",
-		ended:   true, finished: true, stage: submission.StageFinished, outcome: submission.OutcomeRefused,
+		ended:   true, finished: true, stage: StageFinished, outcome: OutcomeRefused,
 		next: []State{Received, Inviting, Granting, Cancelled},
 	},
 	Cancelled: {
 		meaning: "A person or the partner ended the request.",
-		ended:   true, finished: true, stage: submission.StageFinished, outcome: submission.OutcomeRefused,
+		ended:   true, finished: true, stage: StageFinished, outcome: OutcomeRefused,
 	},
 }
 
@@ -118,7 +116,7 @@ func (s State) Ended() bool { return states[s].ended }
 func (s State) Finished() bool { return states[s].finished }
 
 // Stage returns the public stage of a request in this state.
-func (s State) Stage() submission.Stage { return states[s].stage }
+func (s State) Stage() Stage { return states[s].stage }
 
 // Next returns the states that a request may change to.
 func (s State) Next() []State { return slices.Clone(states[s].next) }
@@ -137,19 +135,4 @@ func Overdue(now time.Time) map[State]time.Time {
 // AtRest reports whether nothing happens to the request by itself any more, nor to what somebody asked for.
 func (r Request) AtRest() bool {
 	return r.State.Ended() && !r.Resend.Open() && (!r.Withdrawal.Open() || !r.Erased.IsZero())
-}
-
-// Progress returns what anybody who holds the link may know of the request.
-//
-// Review, denial, failure and success are one stage: the person who asks has not proved to own the mailbox, and must not learn from
-// the page whether a company or an address is known here. The outcome tells them apart; whether it is shown is up to the page.
-func (r Request) Progress() submission.Progress {
-	outcome := states[r.State].outcome
-	switch {
-	case !r.Erased.IsZero() && r.Withdrawal.By == ThePartner:
-		outcome = submission.OutcomeWithdrawn
-	case r.State == Done && !r.Joined.IsZero():
-		outcome = submission.OutcomeJoined
-	}
-	return submission.Progress{Stage: r.State.Stage(), Outcome: outcome, Address: r.Submission.Email.Masked()}
 }

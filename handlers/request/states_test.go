@@ -6,8 +6,6 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-
-	"guestlist/handlers/submission"
 )
 
 // TestTheDrawingShowsTheTransitions holds the picture in the documentation to the table in the code.
@@ -46,9 +44,9 @@ func TestEveryStateHasItsTransitionsAndAStage(t *testing.T) {
 	for _, from := range States() {
 		states := from.Next()
 		// A stage that only those pass through who are let in would tell that they are.
-		want := submission.StageFinished
+		want := StageFinished
 		if from == Received {
-			want = submission.StageInWork
+			want = StageInWork
 		}
 		if from.Stage() != want {
 			t.Errorf("%s has the stage %s, want %s", from, from.Stage(), want)

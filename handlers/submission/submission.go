@@ -212,34 +212,3 @@ func brokenRules(err error) string {
 	}
 	return refused.Detail
 }
-
-// Stage is as much of a request's state as whoever holds the link to it may know. The person who submits has not
-// proved to own the mailbox, so invited, refused and repeated look the same.
-type Stage string
-
-const (
-	StageReceived Stage = "received" // accepted, nothing done yet
-	StageInWork   Stage = "in-work"  // recorded, and not decided yet
-	StageFinished Stage = "finished" // decided, whichever way, and whatever is left to do
-)
-
-// Outcome is what a request has come to, for pages that may tell whoever holds the link.
-type Outcome string
-
-const (
-	OutcomeOpen      Outcome = ""          // nothing that the stage does not say
-	OutcomeWaiting   Outcome = "waiting"   // a person decides
-	OutcomeInviting  Outcome = "inviting"  // let in; the invitation or the memberships are under way, or wait for the service
-	OutcomeInvited   Outcome = "invited"   // there is a guest, who may or may not have accepted
-	OutcomeJoined    Outcome = "joined"    // there is a guest who has accepted, as far as is known
-	OutcomeRefused   Outcome = "refused"   // there will be no guest
-	OutcomeWithdrawn Outcome = "withdrawn" // the partner has withdrawn, and the personal data is erased. Every page may tell
-)
-
-// Progress is what the status page shows.
-type Progress struct {
-	Stage   Stage
-	Outcome Outcome
-	// Address is the masked address, for example "a***@c…"; empty while nothing is recorded.
-	Address string
-}

@@ -130,10 +130,10 @@ func (m *Machine) Advance(ctx context.Context, message submission.Message) error
 //
 // Review, denial, failure and success are one stage: the person who asks has not proved to own the mailbox, and must not learn from
 // the page whether a company or an address is known here. The outcome tells them apart; whether it is shown is up to the page.
-func (m *Machine) Progress(ctx context.Context, id submission.ID) (submission.Progress, error) {
+func (m *Machine) Progress(ctx context.Context, id submission.ID) (request.Progress, error) {
 	r, err := m.config.Store.Load(ctx, id)
 	if err != nil {
-		return submission.Progress{}, fmt.Errorf("loading request %s: %w", id, err)
+		return request.Progress{}, fmt.Errorf("loading request %s: %w", id, err)
 	}
 	return r.Progress(), nil
 }

@@ -362,10 +362,10 @@ func TestLogsAndHistoryHoldNoPersonalData(t *testing.T) {
 }
 
 func TestProgressTellsNothingOfTheDecision(t *testing.T) {
-	outcomes := map[request.State]submission.Outcome{
-		request.Review: submission.OutcomeWaiting, request.Denied: submission.OutcomeRefused, request.Failed: submission.OutcomeRefused,
-		request.Inviting: submission.OutcomeInviting, request.Parked: submission.OutcomeInviting, request.Granting: submission.OutcomeInviting,
-		request.Done: submission.OutcomeInvited,
+	outcomes := map[request.State]request.Outcome{
+		request.Review: request.OutcomeWaiting, request.Denied: request.OutcomeRefused, request.Failed: request.OutcomeRefused,
+		request.Inviting: request.OutcomeInviting, request.Parked: request.OutcomeInviting, request.Granting: request.OutcomeInviting,
+		request.Done: request.OutcomeInvited,
 	}
 	for state, outcome := range outcomes {
 		w := newWorld(t)
@@ -374,7 +374,7 @@ func TestProgressTellsNothingOfTheDecision(t *testing.T) {
 		w.wantState(id, state)
 		progress, err := w.machine.Progress(t.Context(), id)
 		// The outcome tells; whether it is shown is for the page to decide. All else is the same, even while work is left to do.
-		want := submission.Progress{Stage: submission.StageFinished, Outcome: outcome, Address: "a***@c…"}
+		want := request.Progress{Stage: request.StageFinished, Outcome: outcome, Address: "a***@c…"}
 		if err != nil || progress != want {
 			t.Errorf("%s: progress %+v, want %+v, error %v", state, progress, want, err)
 		}

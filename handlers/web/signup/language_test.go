@@ -12,7 +12,7 @@ import (
 
 	"guestlist/handlers/branding"
 	"guestlist/handlers/i18n"
-	"guestlist/handlers/submission"
+	"guestlist/handlers/request"
 )
 
 // get asks for the form.
@@ -211,12 +211,12 @@ func TestJSONIsAnsweredInTheReadersLanguage(t *testing.T) {
 func TestAStatusPageInEveryLanguage(t *testing.T) {
 	id := newID(t, morning)
 	for _, l := range i18n.Languages() {
-		for _, outcome := range []submission.Outcome{"", "waiting", "inviting", "invited", "joined", "refused", "withdrawn"} {
-			for _, stage := range []submission.Stage{submission.StageReceived, submission.StageInWork, submission.StageFinished} {
-				if outcome != "" && stage != submission.StageFinished {
+		for _, outcome := range []request.Outcome{"", "waiting", "inviting", "invited", "joined", "refused", "withdrawn"} {
+			for _, stage := range []request.Stage{request.StageReceived, request.StageInWork, request.StageFinished} {
+				if outcome != "" && stage != request.StageFinished {
 					continue
 				}
-				h, _ := newStatus(t, &fakeRequests{known: id, progress: submission.Progress{Stage: stage, Outcome: outcome, Address: "a***@c…"}},
+				h, _ := newStatus(t, &fakeRequests{known: id, progress: request.Progress{Stage: stage, Outcome: outcome, Address: "a***@c…"}},
 					func(c *StatusConfig) { c.Detailed = true })
 				r := httptest.NewRequest(http.MethodGet, Path+"/x?lang="+l.Tag, nil)
 				r.SetPathValue("id", string(id))

@@ -21,7 +21,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"guestlist/handlers/problem"
-	"guestlist/handlers/submission"
+	"guestlist/handlers/request"
 	"guestlist/handlers/web/guard"
 	"guestlist/handlers/web/internal/captcha"
 )
@@ -182,12 +182,12 @@ func TestTheContractIsKept(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, stage := range []submission.Stage{submission.StageReceived, submission.StageInWork, submission.StageFinished} {
-		for _, outcome := range []submission.Outcome{
-			submission.OutcomeOpen, submission.OutcomeWaiting, submission.OutcomeInviting, submission.OutcomeInvited, submission.OutcomeJoined,
-			submission.OutcomeRefused, submission.OutcomeWithdrawn,
+	for _, stage := range []request.Stage{request.StageReceived, request.StageInWork, request.StageFinished} {
+		for _, outcome := range []request.Outcome{
+			request.OutcomeOpen, request.OutcomeWaiting, request.OutcomeInviting, request.OutcomeInvited, request.OutcomeJoined,
+			request.OutcomeRefused, request.OutcomeWithdrawn,
 		} {
-			requests.progress = submission.Progress{Stage: stage, Outcome: outcome, Address: "a***@c…"}
+			requests.progress = request.Progress{Stage: stage, Outcome: outcome, Address: "a***@c…"}
 			c.holds(t, http.MethodGet, status, ask(page, string(id), jsonType))
 		}
 	}

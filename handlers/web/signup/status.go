@@ -12,6 +12,7 @@ import (
 	"guestlist/handlers/azure/functions/jsonwalk"
 	"guestlist/handlers/branding"
 	"guestlist/handlers/problem"
+	"guestlist/handlers/request"
 	"guestlist/handlers/submission"
 	"guestlist/handlers/web/guard"
 )
@@ -30,7 +31,7 @@ const (
 
 // Requests tells how far a request is. It fails with problem.NotFound where nothing is recorded.
 type Requests interface {
-	Progress(ctx context.Context, id submission.ID) (submission.Progress, error)
+	Progress(ctx context.Context, id submission.ID) (request.Progress, error)
 }
 
 // StatusConfig is what the status page needs. All fields but Detailed are required.
@@ -149,14 +150,14 @@ func (s *status) look(w http.ResponseWriter, r *http.Request, page reader, code 
 		s.site.fail(w, r, asJSON, page, &problem.Error{Code: problem.StorageUnavailable}, "lookup")
 		return
 	}
-	if !s.Detailed && progress.Outcome != submission.OutcomeWithdrawn {
-		progress.Outcome = submission.OutcomeOpen
+	if !s.Detailed && progress.Outcome != request.OutcomeWithdrawn {
+		progress.Outcome = request.OutcomeOpen
 	}
 	if asJSON {
 		s.site.answer(ctx, w, http.StatusOK, "application/json", struct {
-			Stage   submission.Stage   `json:"stage"`
-			Outcome submission.Outcome `json:"outcome,omitempty"`
-			Address string             `json:"address,omitempty"`
+			Stage   request.Stage   `json:"stage"`
+			Outcome request.Outcome `json:"outcome,omitempty"`
+			Address string          `json:"address,omitempty"`
 		}{progress.Stage, progress.Outcome, progress.Address})
 		return
 	}
@@ -164,10 +165,10 @@ func (s *status) look(w http.ResponseWriter, r *http.Request, page reader, code 
 }
 
 // progress returns how far the request is whose id a client sent. It returns NotFound for an id that can't be one of ours.
-func (s *status) progress(ctx context.Context, text string) (submission.ID, submission.Progress, error) {
+func (s *status) progress(ctx context.Context, text string) (submission.ID, request.Progress, error) {
 	id, err := submission.ParseID(text)
 	if err != nil {
-		return "", submission.Progress{}, err
+		return "", request.Progress{}, err
 	}
 	progress, err := s.Requests.Progress(ctx, id)
 	if problem.CodeOf(err) != problem.NotFound {
@@ -175,9 +176,9 @@ func (s *status) progress(ctx context.Context, text string) (submission.ID, subm
 	}
 	age := s.Now().Sub(id.Issued())
 	if age > messageLifetime || age < -clockSkew {
-		return id, submission.Progress{}, err
+		return id, request.Progress{}, err
 	}
-	return id, submission.Progress{Stage: submission.StageReceived}, nil
+	return id, request.Progress{Stage: request.StageReceived}, nil
 }
 
 // wish puts what the partner wants on the queue.
@@ -318,26 +319,26 @@ type stageContent struct {
 	Past, Current bool
 }
 
-func (s *status) page(id submission.ID, progress submission.Progress, reader reader, n notice) page {
+func (s *status) page(id submission.ID, progress request.Progress, reader reader, n notice) page {
 	state := string(progress.Stage)
-	if progress.Outcome != submission.OutcomeOpen {
+	if progress.Outcome != request.OutcomeOpen {
 		state = string(progress.Outcome)
 	}
-	pending := progress.Outcome == submission.OutcomeWaiting || progress.Outcome == submission.OutcomeInviting
-	over := progress.Outcome == submission.OutcomeWithdrawn
+	pending := progress.Outcome == request.OutcomeWaiting || progress.Outcome == request.OutcomeInviting
+	over := progress.Outcome == request.OutcomeWithdrawn
 	content := statusContent{
 		notice: n, ID: id, State: state, Next: reader.Say("next." + state), Over: over, Contact: s.Style.Contact,
-		Again:     progress.Stage != submission.StageFinished || pending || n.Withdrawn && !over,
-		CanResend: n.Resent == 0 && (state == string(submission.StageFinished) || progress.Outcome == submission.OutcomeInvited),
+		Again:     progress.Stage != request.StageFinished || pending || n.Withdrawn && !over,
+		CanResend: n.Resent == 0 && (state == string(request.StageFinished) || progress.Outcome == request.OutcomeInvited),
 	}
-	names := []string{string(submission.StageReceived), string(submission.StageInWork), string(submission.StageFinished)}
+	names := []string{string(request.StageReceived), string(request.StageInWork), string(request.StageFinished)}
 	current := 0
 	switch {
 	case pending:
 		names[1], current = state, 1
-	case progress.Stage == submission.StageInWork:
+	case progress.Stage == request.StageInWork:
 		current = 1
-	case progress.Stage == submission.StageFinished:
+	case progress.Stage == request.StageFinished:
 		names[2], current = state, 2
 	}
 	for i, name := range names {

@@ -17,24 +17,25 @@ import (
 	"golang.org/x/net/html"
 
 	"guestlist/handlers/problem"
+	"guestlist/handlers/request"
 	"guestlist/handlers/submission"
 )
 
 // fakeRequests answers with progress, or with err; known says for which id.
 type fakeRequests struct {
 	known    submission.ID
-	progress submission.Progress
+	progress request.Progress
 	err      error
 	asked    int
 }
 
-func (f *fakeRequests) Progress(_ context.Context, id submission.ID) (submission.Progress, error) {
+func (f *fakeRequests) Progress(_ context.Context, id submission.ID) (request.Progress, error) {
 	f.asked++
 	switch {
 	case f.err != nil:
-		return submission.Progress{}, f.err
+		return request.Progress{}, f.err
 	case id != f.known:
-		return submission.Progress{}, problem.New(problem.NotFound, "no request %s", id)
+		return request.Progress{}, problem.New(problem.NotFound, "no request %s", id)
 	}
 	return f.progress, nil
 }
@@ -76,16 +77,16 @@ func ask(h http.Handler, id, accept string) *http.Response {
 func TestStagesOfARequest(t *testing.T) {
 	fresh := morning.Add(-time.Minute)
 	tests := map[string]struct {
-		progress submission.Progress
+		progress request.Progress
 		issued   time.Time
 		says     string
 		current  string
 		again    bool // whether there is a link to look again
 	}{
-		"received":                 {submission.Progress{Stage: submission.StageReceived, Address: "a***@c…"}, fresh, "has arrived at Contoso", "Received", true},
-		"in work":                  {submission.Progress{Stage: submission.StageInWork, Address: "a***@c…"}, fresh, "is being checked", "Being checked", true},
-		"finished":                 {submission.Progress{Stage: submission.StageFinished, Address: "a***@c…"}, fresh, "If access is possible, an invitation to a***@c… was sent", "Finished", false},
-		"finished, address erased": {submission.Progress{Stage: submission.StageFinished}, fresh, "If access is possible, an invitation to the address that you gave was sent or follows", "Finished", false},
+		"received":                 {request.Progress{Stage: request.StageReceived, Address: "a***@c…"}, fresh, "has arrived at Contoso", "Received", true},
+		"in work":                  {request.Progress{Stage: request.StageInWork, Address: "a***@c…"}, fresh, "is being checked", "Being checked", true},
+		"finished":                 {request.Progress{Stage: request.StageFinished, Address: "a***@c…"}, fresh, "If access is possible, an invitation to a***@c… was sent", "Finished", false},
+		"finished, address erased": {request.Progress{Stage: request.StageFinished}, fresh, "If access is possible, an invitation to the address that you gave was sent or follows", "Finished", false},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -213,7 +214,7 @@ func TestAStoreThatFails(t *testing.T) {
 
 func TestMethodsOfTheStatusPage(t *testing.T) {
 	id := newID(t, morning)
-	h, _ := newStatus(t, &fakeRequests{known: id, progress: submission.Progress{Stage: submission.StageInWork}})
+	h, _ := newStatus(t, &fakeRequests{known: id, progress: request.Progress{Stage: request.StageInWork}})
 	r := httptest.NewRequest(http.MethodHead, Path+"/x", nil)
 	r.SetPathValue("id", string(id))
 	response := do(h, r)

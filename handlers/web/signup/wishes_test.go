@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"guestlist/handlers/problem"
+	"guestlist/handlers/request"
 	"guestlist/handlers/submission"
 	"guestlist/handlers/web/problemdetails"
 )
@@ -122,7 +123,7 @@ func TestWishesThatAreNoneOfOurs(t *testing.T) {
 
 func TestAWithdrawalAsksForConfirmation(t *testing.T) {
 	id := newID(t, morning)
-	h, _ := newStatus(t, &fakeRequests{known: id, progress: submission.Progress{Stage: submission.StageInWork}})
+	h, _ := newStatus(t, &fakeRequests{known: id, progress: request.Progress{Stage: request.StageInWork}})
 	response := wish(h, string(id), formType, "action=withdraw")
 	doc := checkPage(t, response, body(t, response))
 	box := doc.byID["confirm"]
@@ -150,30 +151,30 @@ func TestWhatThePageOffers(t *testing.T) {
 	at := strconv.FormatInt(morning.Add(-10*time.Minute).Unix(), 10)
 	long := strconv.FormatInt(morning.Add(-time.Hour).Unix(), 10)
 	tests := map[string]struct {
-		progress         submission.Progress
+		progress         request.Progress
 		detailed         bool
 		query            string
 		resend, withdraw bool
 		again            bool
 		says             string
 	}{
-		"received":                   {submission.Progress{Stage: submission.StageReceived}, false, "", false, true, true, "has arrived at Contoso"},
-		"in work":                    {submission.Progress{Stage: submission.StageInWork}, false, "", false, true, true, "is being checked"},
-		"finished":                   {submission.Progress{Stage: submission.StageFinished}, false, "", true, true, false, "looks the same whatever was decided"},
-		"just asked":                 {submission.Progress{Stage: submission.StageFinished}, false, "resent=" + strconv.FormatInt(morning.Unix(), 10), false, true, false, "in 60 minutes"},
-		"asked ten minutes ago":      {submission.Progress{Stage: submission.StageFinished}, false, "resent=" + at, false, true, false, "in 50 minutes"},
-		"asked long ago":             {submission.Progress{Stage: submission.StageFinished}, false, "resent=" + long, true, true, false, "looks the same"},
-		"asked tomorrow":             {submission.Progress{Stage: submission.StageFinished}, false, "resent=99999999999", true, true, false, "looks the same"},
-		"asked in words":             {submission.Progress{Stage: submission.StageFinished}, false, "resent=%3Cb%3E", true, true, false, "looks the same"},
-		"withdrawal asked for":       {submission.Progress{Stage: submission.StageInWork}, false, "withdrawn=1", false, false, true, "within a few minutes"},
-		"withdrawn":                  {submission.Progress{Stage: submission.StageFinished, Outcome: submission.OutcomeWithdrawn}, false, "withdrawn=1", false, false, false, "You have withdrawn"},
-		"waiting for a person":       {submission.Progress{Stage: submission.StageFinished, Outcome: submission.OutcomeWaiting}, true, "", false, true, true, "waiting for a person at Contoso"},
-		"being invited":              {submission.Progress{Stage: submission.StageFinished, Outcome: submission.OutcomeInviting, Address: "a***@c…"}, true, "", false, true, true, "An invitation to a***@c… is being prepared"},
-		"being invited, but erased":  {submission.Progress{Stage: submission.StageFinished, Outcome: submission.OutcomeInviting}, true, "", false, true, true, "An invitation to the address that you gave is being prepared"},
-		"invited":                    {submission.Progress{Stage: submission.StageFinished, Outcome: submission.OutcomeInvited, Address: "a***@c…"}, true, "", true, true, false, "An invitation to a***@c… was sent"},
-		"joined":                     {submission.Progress{Stage: submission.StageFinished, Outcome: submission.OutcomeJoined}, true, "", false, true, false, "You have access"},
-		"not possible":               {submission.Progress{Stage: submission.StageFinished, Outcome: submission.OutcomeRefused}, true, "", false, true, false, "not possible at present"},
-		"not possible, but discreet": {submission.Progress{Stage: submission.StageFinished, Outcome: submission.OutcomeRefused}, false, "", true, true, false, "looks the same"},
+		"received":                   {request.Progress{Stage: request.StageReceived}, false, "", false, true, true, "has arrived at Contoso"},
+		"in work":                    {request.Progress{Stage: request.StageInWork}, false, "", false, true, true, "is being checked"},
+		"finished":                   {request.Progress{Stage: request.StageFinished}, false, "", true, true, false, "looks the same whatever was decided"},
+		"just asked":                 {request.Progress{Stage: request.StageFinished}, false, "resent=" + strconv.FormatInt(morning.Unix(), 10), false, true, false, "in 60 minutes"},
+		"asked ten minutes ago":      {request.Progress{Stage: request.StageFinished}, false, "resent=" + at, false, true, false, "in 50 minutes"},
+		"asked long ago":             {request.Progress{Stage: request.StageFinished}, false, "resent=" + long, true, true, false, "looks the same"},
+		"asked tomorrow":             {request.Progress{Stage: request.StageFinished}, false, "resent=99999999999", true, true, false, "looks the same"},
+		"asked in words":             {request.Progress{Stage: request.StageFinished}, false, "resent=%3Cb%3E", true, true, false, "looks the same"},
+		"withdrawal asked for":       {request.Progress{Stage: request.StageInWork}, false, "withdrawn=1", false, false, true, "within a few minutes"},
+		"withdrawn":                  {request.Progress{Stage: request.StageFinished, Outcome: request.OutcomeWithdrawn}, false, "withdrawn=1", false, false, false, "You have withdrawn"},
+		"waiting for a person":       {request.Progress{Stage: request.StageFinished, Outcome: request.OutcomeWaiting}, true, "", false, true, true, "waiting for a person at Contoso"},
+		"being invited":              {request.Progress{Stage: request.StageFinished, Outcome: request.OutcomeInviting, Address: "a***@c…"}, true, "", false, true, true, "An invitation to a***@c… is being prepared"},
+		"being invited, but erased":  {request.Progress{Stage: request.StageFinished, Outcome: request.OutcomeInviting}, true, "", false, true, true, "An invitation to the address that you gave is being prepared"},
+		"invited":                    {request.Progress{Stage: request.StageFinished, Outcome: request.OutcomeInvited, Address: "a***@c…"}, true, "", true, true, false, "An invitation to a***@c… was sent"},
+		"joined":                     {request.Progress{Stage: request.StageFinished, Outcome: request.OutcomeJoined}, true, "", false, true, false, "You have access"},
+		"not possible":               {request.Progress{Stage: request.StageFinished, Outcome: request.OutcomeRefused}, true, "", false, true, false, "not possible at present"},
+		"not possible, but discreet": {request.Progress{Stage: request.StageFinished, Outcome: request.OutcomeRefused}, false, "", true, true, false, "looks the same"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -195,10 +196,10 @@ func TestWhatThePageOffers(t *testing.T) {
 func TestADiscreetPageTellsNothingOfTheOutcome(t *testing.T) {
 	id := newID(t, morning)
 	var pages, answers []string
-	for _, outcome := range []submission.Outcome{
-		"", submission.OutcomeWaiting, submission.OutcomeInviting, submission.OutcomeInvited, submission.OutcomeJoined, submission.OutcomeRefused,
+	for _, outcome := range []request.Outcome{
+		"", request.OutcomeWaiting, request.OutcomeInviting, request.OutcomeInvited, request.OutcomeJoined, request.OutcomeRefused,
 	} {
-		h, _ := newStatus(t, &fakeRequests{known: id, progress: submission.Progress{Stage: submission.StageFinished, Outcome: outcome, Address: "a***@c…"}})
+		h, _ := newStatus(t, &fakeRequests{known: id, progress: request.Progress{Stage: request.StageFinished, Outcome: outcome, Address: "a***@c…"}})
 		pages = append(pages, body(t, ask(h, string(id), "text/html")))
 		answers = append(answers, body(t, ask(h, string(id), "application/json")))
 	}
@@ -211,7 +212,7 @@ func TestADiscreetPageTellsNothingOfTheOutcome(t *testing.T) {
 
 func TestADetailedPageTellsProgramsToo(t *testing.T) {
 	id := newID(t, morning)
-	h, _ := newStatus(t, &fakeRequests{known: id, progress: submission.Progress{Stage: submission.StageFinished, Outcome: submission.OutcomeWaiting, Address: "a***@c…"}},
+	h, _ := newStatus(t, &fakeRequests{known: id, progress: request.Progress{Stage: request.StageFinished, Outcome: request.OutcomeWaiting, Address: "a***@c…"}},
 		func(c *StatusConfig) { c.Detailed = true })
 	var got map[string]string
 	err := json.Unmarshal([]byte(body(t, ask(h, string(id), "application/json"))), &got)
@@ -222,7 +223,7 @@ func TestADetailedPageTellsProgramsToo(t *testing.T) {
 
 func TestThePageNamesWhomToAsk(t *testing.T) {
 	id := newID(t, morning)
-	requests := &fakeRequests{known: id, progress: submission.Progress{Stage: submission.StageFinished}}
+	requests := &fakeRequests{known: id, progress: request.Progress{Stage: request.StageFinished}}
 	h, _ := newStatus(t, requests)
 	if text := body(t, ask(h, string(id), "text/html")); !strings.Contains(text, "Ask your contact person at Contoso") {
 		t.Error("without a contact, nobody is named")
@@ -239,7 +240,7 @@ func TestThePageNamesWhomToAsk(t *testing.T) {
 func BenchmarkStatus(b *testing.B) {
 	id := newID(b, morning)
 	handler, err := NewStatus(StatusConfig{
-		Requests: &fakeRequests{known: id, progress: submission.Progress{Stage: submission.StageFinished, Address: "a***@c…"}}, Queue: &fakeQueue{},
+		Requests: &fakeRequests{known: id, progress: request.Progress{Stage: request.StageFinished, Address: "a***@c…"}}, Queue: &fakeQueue{},
 		Now: func() time.Time { return morning }, Log: slog.New(slog.DiscardHandler), Style: styleOf(b, "Contoso"), Guards: guardsOf(b),
 	})
 	if err != nil {

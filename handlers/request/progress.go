@@ -1,0 +1,47 @@
+package request
+
+// Stage is as much of a request's state as whoever holds the link to it may know. The person who submits has not
+// proved to own the mailbox, so invited, refused and repeated look the same.
+type Stage string
+
+const (
+	StageReceived Stage = "received" // accepted, nothing done yet
+	StageInWork   Stage = "in-work"  // recorded, and not decided yet
+	StageFinished Stage = "finished" // decided, whichever way, and whatever is left to do
+)
+
+// Outcome is what a request has come to, for pages that may tell whoever holds the link.
+type Outcome string
+
+const (
+	OutcomeOpen      Outcome = ""          // nothing that the stage does not say
+	OutcomeWaiting   Outcome = "waiting"   // a person decides
+	OutcomeInviting  Outcome = "inviting"  // let in; the invitation or the memberships are under way, or wait for the service
+	OutcomeInvited   Outcome = "invited"   // there is a guest, who may or may not have accepted
+	OutcomeJoined    Outcome = "joined"    // there is a guest who has accepted, as far as is known
+	OutcomeRefused   Outcome = "refused"   // there will be no guest
+	OutcomeWithdrawn Outcome = "withdrawn" // the partner has withdrawn, and the personal data is erased. Every page may tell
+)
+
+// Progress is what the status page shows.
+type Progress struct {
+	Stage   Stage
+	Outcome Outcome
+	// Address is the masked address, for example "a***@c…"; empty while nothing is recorded.
+	Address string
+}
+
+// Progress returns what anybody who holds the link may know of the request.
+//
+// Review, denial, failure and success are one stage: the person who asks has not proved to own the mailbox, and must not learn from
+// the page whether a company or an address is known here. The outcome tells them apart; whether it is shown is up to the page.
+func (r Request) Progress() Progress {
+	outcome := states[r.State].outcome
+	switch {
+	case !r.Erased.IsZero() && r.Withdrawal.By == ThePartner:
+		outcome = OutcomeWithdrawn
+	case r.State == Done && !r.Joined.IsZero():
+		outcome = OutcomeJoined
+	}
+	return Progress{Stage: r.State.Stage(), Outcome: outcome, Address: r.Submission.Email.Masked()}
+}
