@@ -7,6 +7,9 @@ import (
 	"time"
 )
 
+// ChangeTimeout is how long a person's change may take, from its first write to its last.
+const ChangeTimeout = 5 * time.Minute
+
 // Change is a request that is being changed: the record, and the events that explain the change. Both gather in memory and
 // are saved together.
 type Change struct {

@@ -21,9 +21,6 @@ const underWay = time.Hour
 // maxWords is the longest reason or note of a person, in characters.
 const maxWords = 500
 
-// changePatience is how long a change may be under way.
-const changePatience = 5 * time.Minute
-
 // DeskConfig is what a Desk is made of. All of it is required.
 type DeskConfig struct {
 	Store   request.Store
@@ -209,15 +206,15 @@ func (d *Desk) change(ctx context.Context, id submission.ID, outcome string, fro
 	if goesOn {
 		// First, as in every wait, and for later: what this note brings must find the change. It counts only if the command ends in between.
 		c.Request.Due = now
-		err = d.config.Store.Wait(ctx, id, now.Add(changePatience))
+		err = d.config.Store.Wait(ctx, id, now.Add(request.ChangeTimeout))
 		if err != nil {
 			return request.Request{}, fmt.Errorf("noting the due time: %w", err)
 		}
 	}
-	if d.config.Now().Sub(now) > changePatience/2 {
+	if d.config.Now().Sub(now) > request.ChangeTimeout/2 {
 		return request.Request{}, problem.New(problem.StorageUnavailable, "noting the due time took too long; try again")
 	}
-	saving, cancel := context.WithTimeout(ctx, changePatience/2)
+	saving, cancel := context.WithTimeout(ctx, request.ChangeTimeout/2)
 	defer cancel()
 	err = c.Save(saving, d.config.Store)
 	if err != nil {
@@ -226,7 +223,7 @@ func (d *Desk) change(ctx context.Context, id submission.ID, outcome string, fro
 	if goesOn {
 		err = d.config.Store.Wait(ctx, id, now)
 		if err != nil {
-			return request.Request{}, fmt.Errorf("noting that the request is due now (it is changed, and goes on within %v): %w", changePatience, err)
+			return request.Request{}, fmt.Errorf("noting that the request is due now (it is changed, and goes on within %v): %w", request.ChangeTimeout, err)
 		}
 	}
 	return c.Request, nil

@@ -588,7 +588,7 @@ func (w *work) settle(ctx context.Context) error {
 		return nil
 	case !begun.IsZero() && w.config.Now().Sub(begun) < w.config.IntentLease:
 		// Somebody may be at it. Not before a person's change that is under way has come to its end: a note that it counts on is in the same place.
-		err = w.config.Store.Wait(ctx, r.ID, w.config.Now().Add(max(w.config.IntentLease, changePatience)))
+		err = w.config.Store.Wait(ctx, r.ID, w.config.Now().Add(max(w.config.IntentLease, request.ChangeTimeout)))
 		if err != nil {
 			return fmt.Errorf("noting when an ended request is looked at again: %w", err)
 		}
