@@ -38,9 +38,9 @@ type Request struct {
 	// Grants are the group memberships that the decision grants, each with its outcome.
 	Grants []Grant
 	// Resend is the wish to send the mail of the invitation again; zero when nobody wishes it, or it is done.
-	Resend Wish
+	Resend Instruction
 	// Withdrawal is the wish to end the request and to erase it. Once made, it stays.
-	Withdrawal Wish
+	Withdrawal Instruction
 	// Erased is when the personal data was erased; zero as long as it is there.
 	Erased time.Time
 	// Created and Changed are when the record was first and last written.
@@ -51,17 +51,17 @@ type Request struct {
 	Version string
 }
 
-// Wish is what somebody outside the state machine wants of it.
-type Wish struct {
+// Instruction is what somebody outside the state machine wants of it.
+type Instruction struct {
 	At time.Time
 	By string // the identity that a person signed in with, or ThePartner
 }
 
 // Open reports whether there is a wish.
-func (w Wish) Open() bool { return !w.At.IsZero() }
+func (w Instruction) Open() bool { return !w.At.IsZero() }
 
 // who tells the two kinds of people apart. The log gets it, and must not name anybody.
-func (w Wish) Who() string {
+func (w Instruction) Who() string {
 	if w.By == ThePartner {
 		return ThePartner
 	}

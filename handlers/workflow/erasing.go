@@ -16,7 +16,7 @@ import (
 const messagesLive = 7 * 24 * time.Hour
 
 // tombstone returns a request that was withdrawn before it was recorded: its submission may still be on the way, and finds an end here.
-func (m *Machine) tombstone(id submission.ID) *work {
+func (m *Worker) tombstone(id submission.ID) *work {
 	now := m.config.Now()
 	return m.change(request.Request{ID: id, State: request.Received, Since: now, Created: now})
 }
@@ -26,7 +26,7 @@ func (w *work) wishWithdrawal(ctx context.Context) error {
 	if w.Request.Withdrawal.Open() || !w.Request.Erased.IsZero() {
 		return nil
 	}
-	w.Request.Withdrawal = request.Wish{At: w.config.Now(), By: request.ThePartner}
+	w.Request.Withdrawal = request.Instruction{At: w.config.Now(), By: request.ThePartner}
 	w.Record("withdrawal-wished", "the partner withdraws the request")
 	return w.save(ctx)
 }
@@ -63,13 +63,13 @@ func (w *work) withdraw(ctx context.Context) (bool, error) {
 		w.transition(request.Cancelled, "withdrawn", why)
 	}
 	w.Erase("the personal data was erased, as " + r.Withdrawal.Who() + " wished")
-	r.Resend = request.Wish{}
+	r.Resend = request.Instruction{}
 	_, err = w.finish(ctx)
 	if err != nil {
 		return false, err
 	}
 	if r.GuestID != "" {
-		w.log.WarnContext(ctx, LineRemains, "guest", r.GuestID)
+		w.log.WarnContext(ctx, LogRemains, "guest", r.GuestID)
 	}
 	return false, nil
 }

@@ -54,7 +54,7 @@ func TestWhoeverHoldsTheAddressAlready(t *testing.T) {
 				w.settle(1)
 				w.wantState(id, test.want)
 				if !mayRead {
-					w.wantLine(workflow.LineDegraded, 1)
+					w.wantLine(workflow.LogDegraded, 1)
 				}
 				history := w.whats(id)
 				if last := history[len(history)-1]; mayRead && last != test.what {

@@ -121,7 +121,7 @@ func (w *work) inherit(ctx context.Context, claim request.Claim) (taken request.
 	}
 	if owner.GuestID == "" {
 		// Its seat is still its own. If a person takes it up again, it is a repeat.
-		err = w.Machine.change(owner).leaveSeat(ctx)
+		err = w.Worker.change(owner).leaveSeat(ctx)
 		if err != nil {
 			return claim, false, err
 		}
@@ -417,7 +417,7 @@ func (w *work) findUser(ctx context.Context) (holder request.User, seen bool, er
 // tellDegraded says, once, that the app works without the right to read users.
 func (w *work) tellDegraded(ctx context.Context) {
 	if !w.degraded.Swap(true) {
-		w.config.Log.WarnContext(ctx, LineDegraded, "permission", "User.Read.All",
+		w.config.Log.WarnContext(ctx, LogDegraded, "permission", "User.Read.All",
 			"effect", "who holds an address is not known before the invitation, and what came of one whose answer was lost is not known at all")
 	}
 }

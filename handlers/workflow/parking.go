@@ -51,7 +51,7 @@ func (w *work) admit(ctx context.Context) (admission, error) {
 }
 
 // patience is how long a step waits in place: well below the lease, so that the intent is still ours afterwards.
-func (m *Machine) patience() time.Duration { return min(maxShortWait, m.config.IntentLease/4) }
+func (m *Worker) patience() time.Duration { return min(maxShortWait, m.config.IntentLease/4) }
 
 // awaitTurn waits for a turn that was booked. It reports whether the gate still lets the invitation through when it has come.
 func (w *work) awaitTurn(ctx context.Context, verdict admission) (bool, error) {
@@ -74,19 +74,19 @@ func (w *work) tellBudget(ctx context.Context, gate request.Gate) {
 		return
 	}
 	if gate.Sent == (4*daily+4)/5 {
-		w.log.WarnContext(ctx, LineBudgetLow, "sent", gate.Sent, "daily", daily)
+		w.log.WarnContext(ctx, LogBudgetLow, "sent", gate.Sent, "daily", daily)
 	}
 	if gate.Sent == daily {
-		w.log.WarnContext(ctx, LineBudgetSpent, "sent", gate.Sent, "daily", daily)
+		w.log.WarnContext(ctx, LogBudgetSpent, "sent", gate.Sent, "daily", daily)
 	}
 }
 
 // remember keeps in mind until when the directory wants to be left alone, so that nothing has to be read to know it.
-func (m *Machine) remember(gate request.Gate) { m.heldUntil.Store(gate.HeldUntil.UnixNano()) }
+func (m *Worker) remember(gate request.Gate) { m.heldUntil.Store(gate.HeldUntil.UnixNano()) }
 
 // held returns for how long the directory is still to be left alone, as far as this instance knows: it has looked at the gate for its last
 // invitation.
-func (m *Machine) held() time.Duration {
+func (m *Worker) held() time.Duration {
 	until := m.heldUntil.Load()
 	if until <= 0 {
 		return 0
@@ -95,7 +95,7 @@ func (m *Machine) held() time.Duration {
 }
 
 // holdAll tells every instance to leave the directory alone until then.
-func (m *Machine) holdAll(ctx context.Context, until time.Time) error {
+func (m *Worker) holdAll(ctx context.Context, until time.Time) error {
 	var after request.Gate
 	_, err := request.ChangeGate(ctx, m.config.Gates, func(gate request.Gate) (request.Gate, bool) {
 		after = hold(gate, m.config.Now(), until)
@@ -157,7 +157,7 @@ func (w *work) openBreaker(ctx context.Context, failure *problem.Error) (wait ti
 		return 0, err
 	}
 	if before.Cause == "" {
-		w.log.ErrorContext(ctx, LineBreakerOpened, "cause", failure.Code, "ref", failure.Ref)
+		w.log.ErrorContext(ctx, LogBreakerOpened, "cause", failure.Code, "ref", failure.Ref)
 	}
 	if failure.Code.Probe() {
 		return max(probeEvery, failure.RetryAfter), nil
@@ -174,7 +174,7 @@ func (w *work) closeBreaker(ctx context.Context) error {
 		return err
 	}
 	if before.Cause.Probe() {
-		w.log.WarnContext(ctx, LineBreakerClosed, "cause", before.Cause, "by", AProbe)
+		w.log.WarnContext(ctx, LogBreakerClosed, "cause", before.Cause, "by", AProbe)
 	}
 	return nil
 }

@@ -48,7 +48,7 @@ func TestABlockedTenantIsLeftAloneUntilAnAdminActs(t *testing.T) {
 			t.Errorf("two days of waiting left %d entries: %v", n, w.whats(id))
 		}
 	}
-	w.wantLine(workflow.LineBreakerOpened, 1)
+	w.wantLine(workflow.LogBreakerOpened, 1)
 
 	w.tenant.ClearFaults()
 	w.settle(2)
@@ -85,7 +85,7 @@ func TestAProbeFindsOutThatATenantTakesInvitationsAgain(t *testing.T) {
 	if err != nil || gate.Cause != "" {
 		t.Errorf("the breaker is still open: %+v, %v", gate, err)
 	}
-	w.wantLine(workflow.LineBreakerClosed, 1)
+	w.wantLine(workflow.LogBreakerClosed, 1)
 }
 
 func TestTheDaysBudgetHoldsAndTomorrowGoesOn(t *testing.T) {
@@ -108,8 +108,8 @@ func TestTheDaysBudgetHoldsAndTomorrowGoesOn(t *testing.T) {
 		w.wantState(id, request.Done)
 	}
 	// Once a day, and not on the third.
-	w.wantLine(workflow.LineBudgetLow, 2)
-	w.wantLine(workflow.LineBudgetSpent, 2)
+	w.wantLine(workflow.LogBudgetLow, 2)
+	w.wantLine(workflow.LogBudgetSpent, 2)
 }
 
 func TestPressureIsToldToEveryInstance(t *testing.T) {
@@ -162,14 +162,14 @@ func TestTheBudgetIsToldOnce(t *testing.T) {
 	w.row("contoso.com", "trusted", "Action", "invite")
 	for i := range 12 {
 		if i == 8 {
-			w.wantLine(workflow.LineBudgetLow, 1)
-			w.wantLine(workflow.LineBudgetSpent, 0)
+			w.wantLine(workflow.LogBudgetLow, 1)
+			w.wantLine(workflow.LogBudgetSpent, 0)
 		}
 		w.submit(fmt.Sprintf("partner.%d@contoso.com", i))
 		w.deliverAll()
 	}
-	w.wantLine(workflow.LineBudgetLow, 1)
-	w.wantLine(workflow.LineBudgetSpent, 1)
+	w.wantLine(workflow.LogBudgetLow, 1)
+	w.wantLine(workflow.LogBudgetSpent, 1)
 }
 
 func TestParkedRequestsLookAsSoonAsTheyAreWoken(t *testing.T) {
@@ -296,7 +296,7 @@ func TestAGuestIsLookedForForHalfAnHour(t *testing.T) {
 	if r.Grants[0].State != request.GrantFailed || !strings.Contains(r.Grants[0].Note, "still did not know the guest") {
 		t.Errorf("grant %+v", r.Grants[0])
 	}
-	w.wantLine(workflow.LineFailed, 1)
+	w.wantLine(workflow.LogFailed, 1)
 }
 
 func TestAGroupWhoseAnswerNobodyUnderstandsIsGivenUp(t *testing.T) {
@@ -488,7 +488,7 @@ func TestAProbeClosesNoBreakerThatOnlyAPersonMayClose(t *testing.T) {
 	if err != nil || gate.Cause != problem.DirectorySuspicious {
 		t.Errorf("gate %+v, %v", gate, err)
 	}
-	w.wantLine(workflow.LineBreakerClosed, 0)
+	w.wantLine(workflow.LogBreakerClosed, 0)
 }
 
 func TestATurnIsLostIfTheTenantStopsMeanwhile(t *testing.T) {

@@ -13,12 +13,12 @@ import (
 
 // Poisoned records what becomes of a message that failed too often: its request failed, with all that was submitted, so that a person can
 // take it up again. A message that is none of ours is kept for people to look at. An error means that the message must come again.
-func (m *Machine) Poisoned(ctx context.Context, messageID string, body []byte) error {
+func (m *Worker) Poisoned(ctx context.Context, messageID string, body []byte) error {
 	message, err := submission.DecodeMessage(body)
 	if err != nil {
 		return m.Keep(ctx, messageID, body, err)
 	}
-	m.config.Log.ErrorContext(ctx, LinePoisoned, "request", message.ID, "message", messageID)
+	m.config.Log.ErrorContext(ctx, LogPoisoned, "request", message.ID, "message", messageID)
 	if message.Kind != submission.Advance {
 		// What was wished is kept as a wish, and the request stands as it stood. If the wish was recorded, it is fulfilled all the same.
 		r, err := m.config.Store.Load(ctx, message.ID)
@@ -60,7 +60,7 @@ func (m *Machine) Poisoned(ctx context.Context, messageID string, body []byte) e
 }
 
 // bringBack notes that a request is due soon of which something is still wished that no message asks for any more.
-func (m *Machine) bringBack(ctx context.Context, r request.Request) error {
+func (m *Worker) bringBack(ctx context.Context, r request.Request) error {
 	if r.AtRest() {
 		return nil
 	}
@@ -75,7 +75,7 @@ func (m *Machine) bringBack(ctx context.Context, r request.Request) error {
 // returns nil, the message may be forgotten: another attempt would find the same.
 //
 // A message of which the host did not say the id goes by what is in it: another one without must not pass for it.
-func (m *Machine) Keep(ctx context.Context, messageID string, body []byte, why error) error {
+func (m *Worker) Keep(ctx context.Context, messageID string, body []byte, why error) error {
 	if messageID == "" {
 		sum := sha256.Sum256(body)
 		messageID = "sha256-" + hex.EncodeToString(sum[:])
@@ -84,6 +84,6 @@ func (m *Machine) Keep(ctx context.Context, messageID string, body []byte, why e
 	if err != nil {
 		return fmt.Errorf("keeping a message: %w", err)
 	}
-	m.config.Log.ErrorContext(ctx, LineKept, "message", messageID, "error", why)
+	m.config.Log.ErrorContext(ctx, LogKept, "message", messageID, "error", why)
 	return nil
 }

@@ -47,8 +47,8 @@ func TestAMessageThatFailedTooOftenIsNotLost(t *testing.T) {
 	// What has come to an end otherwise stays as it is.
 	w.poisoned(body)
 	w.wantState(id, request.Done)
-	w.wantLine(workflow.LinePoisoned, 4)
-	w.wantLine(workflow.LineFailed, 1)
+	w.wantLine(workflow.LogPoisoned, 4)
+	w.wantLine(workflow.LogFailed, 1)
 }
 
 func TestAWishThatFailedTooOftenIsKept(t *testing.T) {
@@ -96,7 +96,7 @@ func TestAMessageThatIsNoneOfOursIsKeptAndHarmsNothing(t *testing.T) {
 	if err != nil || len(kept) != 1 || string(kept[0].Body) != `{"email":"ana@contoso.com"}` || kept[0].Why == "" {
 		t.Errorf("kept %+v, %v", kept, err)
 	}
-	w.wantLine(workflow.LineKept, 2)
+	w.wantLine(workflow.LogKept, 2)
 	if strings.Contains(w.log.String(), "ana@") || strings.Contains(kept[0].Why, "ana@") {
 		t.Error("the log repeats the message")
 	}

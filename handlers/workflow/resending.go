@@ -25,7 +25,7 @@ func (w *work) wishResend(ctx context.Context) error {
 		w.log.InfoContext(ctx, "the mail of the invitation is not sent again: there is none, or it is under way", "state", r.State)
 		return nil
 	}
-	r.Resend = request.Wish{At: w.config.Now(), By: request.ThePartner}
+	r.Resend = request.Instruction{At: w.config.Now(), By: request.ThePartner}
 	w.Record("resend-wished", "the partner wants the mail sent again")
 	return w.save(ctx)
 }
@@ -152,7 +152,7 @@ func (w *work) resendFailed(ctx context.Context, cause error, what string) (bool
 
 // resent ends the wish, with what came of it.
 func (w *work) resent(ctx context.Context, what, detail string) (bool, error) {
-	w.Request.Resend = request.Wish{}
+	w.Request.Resend = request.Instruction{}
 	w.Request.Attempt, w.Request.Unknown = 0, 0
 	w.Record(what, detail)
 	return w.finish(ctx)

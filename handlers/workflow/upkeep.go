@@ -32,7 +32,7 @@ type Queue interface {
 //
 // Each is postponed by the lease before it is enqueued: if the message is lost, because the process ends before the host has it, the request
 // comes up again, and a slow queue does not fill with copies.
-func (m *Machine) Upkeep(ctx context.Context, queue Queue) (int, error) {
+func (m *Worker) Upkeep(ctx context.Context, queue Queue) (int, error) {
 	due, err := m.enqueueDue(ctx, queue)
 	if err != nil {
 		return due, err
@@ -42,11 +42,11 @@ func (m *Machine) Upkeep(ctx context.Context, queue Queue) (int, error) {
 		// What is due is enqueued, and must reach the queue. The sweep is done again at the next run.
 		m.config.Log.ErrorContext(ctx, "what is old could not be looked through", "code", problem.CodeOf(err), "error", err)
 	}
-	m.config.Log.InfoContext(ctx, LineUpkeep, "due", due, "erased", erased)
+	m.config.Log.InfoContext(ctx, LogUpkeep, "due", due, "erased", erased)
 	return due, nil
 }
 
-func (m *Machine) enqueueDue(ctx context.Context, queue Queue) (int, error) {
+func (m *Worker) enqueueDue(ctx context.Context, queue Queue) (int, error) {
 	now := m.config.Now()
 	ids, err := m.config.Store.Due(ctx, now, upkeepBatch)
 	if err != nil {
@@ -71,7 +71,7 @@ func (m *Machine) enqueueDue(ctx context.Context, queue Queue) (int, error) {
 }
 
 // sweep erases what was kept long enough, in bounded steps, and tells of what waits too long. It returns how many requests it erased.
-func (m *Machine) sweep(ctx context.Context) (erased int, err error) {
+func (m *Worker) sweep(ctx context.Context) (erased int, err error) {
 	now := m.config.Now()
 	if now.UnixNano() < m.sweepAt.Load() {
 		return 0, nil
@@ -85,7 +85,7 @@ func (m *Machine) sweep(ctx context.Context) (erased int, err error) {
 		return erased, fmt.Errorf("counting what waits too long: %w", err)
 	}
 	for _, state := range slices.Sorted(maps.Keys(standing)) {
-		m.config.Log.WarnContext(ctx, LineOverdue, "state", state, "requests", standing[state].Requests, "oldest", standing[state].Oldest.Issued())
+		m.config.Log.WarnContext(ctx, LogOverdue, "state", state, "requests", standing[state].Requests, "oldest", standing[state].Oldest.Issued())
 	}
 	m.sweepAt.Store(now.Add(sweepEvery).UnixNano())
 	return erased, nil
@@ -93,7 +93,7 @@ func (m *Machine) sweep(ctx context.Context) (erased int, err error) {
 
 // retire erases the personal data of requests that were finished before the retention time, and forgets messages that were kept for as long, and
 // mails of withdrawn requests that were sent as long ago. more says that there are others.
-func (m *Machine) retire(ctx context.Context, now time.Time) (erased int, more bool, err error) {
+func (m *Worker) retire(ctx context.Context, now time.Time) (erased int, more bool, err error) {
 	if m.config.Retention == 0 {
 		return 0, false, nil
 	}
@@ -117,7 +117,7 @@ func (m *Machine) retire(ctx context.Context, now time.Time) (erased int, more b
 		}
 		w := m.change(r)
 		w.Erase("the personal data was erased, since it was kept for " + fmt.Sprint(int(m.config.Retention/(24*time.Hour))) + " days")
-		w.Request.Resend = request.Wish{}
+		w.Request.Resend = request.Instruction{}
 		err = w.save(ctx)
 		if problem.CodeOf(err) == problem.Conflict {
 			continue // somebody has work with it after all

@@ -125,7 +125,7 @@ func TestAGuestWhoIsGoneIsNotMadeAnewByAMail(t *testing.T) {
 		Code: "Authorization_RequestDenied", Message: "Insufficient privileges to complete the operation."})
 	id := w.submit("ana@contoso.com")
 	w.deliverAll()
-	w.wantLine(workflow.LineDegraded, 1)
+	w.wantLine(workflow.LogDegraded, 1)
 	// The right to read users has been given since, and the guest is gone without a trace.
 	w.now = w.now.Add(2 * time.Hour)
 	err := w.tenant.ChangeUser(w.load(id).GuestID, func(u *graphsim.User) { u.Mail, u.OtherMails = "other@contoso.com", nil })
@@ -349,7 +349,7 @@ func TestAWithdrawnRequestEndsAndIsErased(t *testing.T) {
 				}
 				w.wantSeats(partition, "r", want.seats)
 				if want.seats > 0 {
-					w.wantLine(workflow.LineRemains, 1)
+					w.wantLine(workflow.LogRemains, 1)
 				}
 				address, err := submission.ParseAddress("ana@contoso.com")
 				if err != nil {
@@ -391,7 +391,7 @@ func TestAWithdrawalAfterALostAnswerKnowsTheGuest(t *testing.T) {
 	w.settle(1)
 	r := w.wantState(id, request.Done)
 	w.wantErased(id)
-	w.wantLine(workflow.LineRemains, 1)
+	w.wantLine(workflow.LogRemains, 1)
 	if r.GuestID == "" {
 		t.Error("the guest's id is not known")
 	}
@@ -506,7 +506,7 @@ func TestFinishedRequestsLoseTheirPersonalData(t *testing.T) {
 	if r := w.wantState(reviewed, request.Review); r.Submission.GivenName == "" {
 		t.Error("a request that waits for a person lost its data")
 	}
-	w.wantLine(workflow.LineOverdue, strings.Count(w.log.String(), `"requests wait too long"`))
+	w.wantLine(workflow.LogOverdue, strings.Count(w.log.String(), `"requests wait too long"`))
 	if !strings.Contains(w.log.String(), `state=review requests=1 oldest=`+reviewed.Issued().Format("2006-01-02T15:04:05")) {
 		t.Error("nobody is told that a request waits for a person for a month")
 	}
@@ -537,9 +537,9 @@ func TestManyRequestsAreErasedInSteps(t *testing.T) {
 	}
 	// What waits too long is told once an hour, not at every run.
 	w.settleMinutes(50)
-	w.wantLine(workflow.LineOverdue, 1)
+	w.wantLine(workflow.LogOverdue, 1)
 	w.settleMinutes(60)
-	w.wantLine(workflow.LineOverdue, 2)
+	w.wantLine(workflow.LogOverdue, 2)
 }
 
 func TestARecordThatCantBeReadKeepsNoOtherFromBeingErased(t *testing.T) {
@@ -576,7 +576,7 @@ func TestARecordThatCantBeReadKeepsNoOtherFromBeingErased(t *testing.T) {
 		t.Errorf("%d of 2 requests were erased, want the one that can be read", erased)
 	}
 	// Nor from being told of what waits too long.
-	w.wantLine(workflow.LineOverdue, 1)
+	w.wantLine(workflow.LogOverdue, 1)
 }
 
 func TestNobodyDecidesOnWhatIsWithdrawn(t *testing.T) {

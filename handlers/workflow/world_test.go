@@ -39,7 +39,7 @@ type world struct {
 	tenant  *graphsim.Server
 	client  *graph.Client
 	log     *bytes.Buffer
-	machine *workflow.Machine
+	machine *workflow.Worker
 	pace    request.Pace
 
 	pressure  *workflow.Pressure
@@ -75,7 +75,7 @@ func newWorld(t *testing.T) *world {
 
 func (w *world) clock() time.Time { return w.now }
 
-func (w *world) newMachine() *workflow.Machine {
+func (w *world) newMachine() *workflow.Worker {
 	w.t.Helper()
 	machine, err := workflow.New(workflow.Config{
 		Store:       w.store,

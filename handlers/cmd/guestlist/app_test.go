@@ -40,7 +40,7 @@ func (o *outbox) Enqueue(_ context.Context, message []byte) error {
 }
 
 // machine returns the app's own state machine on the tables and the stand-in of the script's local run.
-func machine(ts *testscript.TestScript, store *tables.Store) *workflow.Machine {
+func machine(ts *testscript.TestScript, store *tables.Store) *workflow.Worker {
 	client, err := graph.New(graph.Config{URL: tenantOf(ts).url})
 	ts.Check(err)
 	m, err := workflow.New(workflow.Config{

@@ -174,7 +174,7 @@ func (p place) unknown(id submission.ID, err error) error {
 }
 
 // atDesk opens the tables and lets do act on a request as the person who signed in.
-func (r *requestCommand) atDesk(s *session, id submission.ID, do func(*review.Desk) (request.Request, error)) error {
+func (r *requestCommand) atDesk(s *session, id submission.ID, do func(*review.Reviewer) (request.Request, error)) error {
 	store, at, err := s.open(r.account)
 	if err != nil {
 		return err
@@ -190,12 +190,12 @@ func (r *requestCommand) atDesk(s *session, id submission.ID, do func(*review.De
 	return r.printChanged(s, changed)
 }
 
-func (s *session) desk(store *tables.Store, at place) (*review.Desk, error) {
+func (s *session) desk(store *tables.Store, at place) (*review.Reviewer, error) {
 	by, err := s.whoami(at)
 	if err != nil {
 		return nil, fmt.Errorf("finding out who you are, under whose name the decision is recorded: %w", err)
 	}
-	return review.NewDesk(review.DeskConfig{Store: store, Seats: store, Records: store, Now: s.now, By: by})
+	return review.New(review.Config{Store: store, Seats: store, Records: store, Now: s.now, By: by})
 }
 
 // printChanged prints where a request stands after somebody has decided on it.
@@ -315,7 +315,7 @@ type requestDenyCommand struct {
 }
 
 func (c requestDenyCommand) Run(s *session, r *requestCommand) error {
-	return r.atDesk(s, c.ID.ID, func(d *review.Desk) (request.Request, error) { return d.Deny(s.ctx, c.ID.ID, c.Reason) })
+	return r.atDesk(s, c.ID.ID, func(d *review.Reviewer) (request.Request, error) { return d.Deny(s.ctx, c.ID.ID, c.Reason) })
 }
 
 type requestRetryCommand struct {
@@ -323,7 +323,7 @@ type requestRetryCommand struct {
 }
 
 func (c requestRetryCommand) Run(s *session, r *requestCommand) error {
-	return r.atDesk(s, c.ID.ID, func(d *review.Desk) (request.Request, error) { return d.Retry(s.ctx, c.ID.ID) })
+	return r.atDesk(s, c.ID.ID, func(d *review.Reviewer) (request.Request, error) { return d.Retry(s.ctx, c.ID.ID) })
 }
 
 type requestCancelCommand struct {
@@ -332,7 +332,7 @@ type requestCancelCommand struct {
 }
 
 func (c requestCancelCommand) Run(s *session, r *requestCommand) error {
-	return r.atDesk(s, c.ID.ID, func(d *review.Desk) (request.Request, error) { return d.Cancel(s.ctx, c.ID.ID, c.Reason) })
+	return r.atDesk(s, c.ID.ID, func(d *review.Reviewer) (request.Request, error) { return d.Cancel(s.ctx, c.ID.ID, c.Reason) })
 }
 
 type requestResendCommand struct {
@@ -344,7 +344,7 @@ func (requestResendCommand) Help() string {
 }
 
 func (c requestResendCommand) Run(s *session, r *requestCommand) error {
-	return r.atDesk(s, c.ID.ID, func(d *review.Desk) (request.Request, error) { return d.Resend(s.ctx, c.ID.ID) })
+	return r.atDesk(s, c.ID.ID, func(d *review.Reviewer) (request.Request, error) { return d.Resend(s.ctx, c.ID.ID) })
 }
 
 type requestEraseCommand struct {

@@ -33,7 +33,7 @@ var fateNames = [...]string{"", "fails", "answer lost", "done, but its second at
 type instance struct {
 	number  int
 	admin   bool
-	machine *workflow.Machine
+	machine *workflow.Worker
 	// pressure is where the machine hears of the directory's limits; nil of an admin's command.
 	pressure *workflow.Pressure
 }

@@ -234,26 +234,26 @@ func (r *run) act() {
 // actOn does something that an admin does to a request.
 func (r *run) actOn(id submission.ID) {
 	on := &instance{admin: true}
-	var body func(*review.Desk) error
+	var body func(*review.Reviewer) error
 	kind := r.random.IntN(6)
 	switch kind {
 	case 0:
-		body = func(desk *review.Desk) error {
+		body = func(desk *review.Reviewer) error {
 			_, err := desk.Approve(r.context, id, policy.Terms{Groups: []string{groupTwo}, SendInvitation: true, UserType: "Guest"}, "")
 			return err
 		}
 	case 1:
-		body = func(desk *review.Desk) error {
+		body = func(desk *review.Reviewer) error {
 			_, err := desk.Deny(r.context, id, "not known here")
 			return err
 		}
 	case 2:
-		body = func(desk *review.Desk) error {
+		body = func(desk *review.Reviewer) error {
 			_, err := desk.Cancel(r.context, id, "no longer needed")
 			return err
 		}
 	case 3:
-		body = func(desk *review.Desk) error {
+		body = func(desk *review.Reviewer) error {
 			r.wishes[r.address[id]]++
 			_, err := desk.Resend(r.context, id)
 			return err
@@ -263,12 +263,12 @@ func (r *run) actOn(id submission.ID) {
 			return
 		}
 		r.withdrawn[id] = true
-		body = func(desk *review.Desk) error {
+		body = func(desk *review.Reviewer) error {
 			_, err := desk.Erase(r.context, id)
 			return err
 		}
 	default:
-		body = func(desk *review.Desk) error {
+		body = func(desk *review.Reviewer) error {
 			_, err := desk.Retry(r.context, id)
 			return err
 		}
@@ -276,7 +276,7 @@ func (r *run) actOn(id submission.ID) {
 	name := [...]string{"approve", "deny", "cancel", "resend", "erase", "retry"}[kind] + " " + r.nameOf(id)
 	r.start(on, name, id, func() error {
 		at := store{r.simulator.world}
-		desk, err := review.NewDesk(review.DeskConfig{Store: at, Seats: at, Records: at, Now: r.clock, By: admin})
+		desk, err := review.New(review.Config{Store: at, Seats: at, Records: at, Now: r.clock, By: admin})
 		if err != nil {
 			return err
 		}

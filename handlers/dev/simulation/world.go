@@ -101,7 +101,7 @@ func (e ear) Enabled(_ context.Context, level slog.Level) bool { return level >=
 func (e ear) WithAttrs([]slog.Attr) slog.Handler               { return e }
 func (e ear) WithGroup(string) slog.Handler                    { return e }
 func (e ear) Handle(_ context.Context, record slog.Record) error {
-	if record.Message == workflow.LineBreakerOpened {
+	if record.Message == workflow.LogBreakerOpened {
 		e.run.alerts++
 	}
 	return nil

@@ -216,7 +216,7 @@ func eventfulDay(t *testing.T) *handlerLines {
 	for i := range 4 {
 		signUp(t, form, fmt.Sprintf("more-%d@contoso.com", i))
 	}
-	for _, line := range workflow.Lines() {
+	for _, line := range workflow.LogLines() {
 		eventually(t, "there is a line "+line.Message, func() bool { return len(lines.with(line.Message)) > 0 })
 	}
 	return lines
@@ -325,7 +325,7 @@ func TestTheQueriesCompile(t *testing.T) {
 }
 
 // unwatched are the stable lines that need nobody.
-var unwatched = []string{workflow.LineBreakerClosed}
+var unwatched = []string{workflow.LogBreakerClosed}
 
 func TestEveryLineThatNeedsSomebodyRaisesAnAlert(t *testing.T) {
 	watched := map[string]bool{}
@@ -334,7 +334,7 @@ func TestEveryLineThatNeedsSomebodyRaisesAnAlert(t *testing.T) {
 			watched[message] = true
 		}
 	}
-	for _, line := range workflow.Lines() {
+	for _, line := range workflow.LogLines() {
 		if !watched[line.Message] && !slices.Contains(unwatched, line.Message) {
 			t.Errorf("no alert looks for the line %q", line.Message)
 		}

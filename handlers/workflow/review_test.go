@@ -15,9 +15,9 @@ import (
 	"guestlist/handlers/submission"
 )
 
-func (w *world) desk() *review.Desk {
+func (w *world) desk() *review.Reviewer {
 	w.t.Helper()
-	desk, err := review.NewDesk(review.DeskConfig{Store: w.store, Seats: w.store, Records: w.store, Now: w.clock, By: "desk@wingtiptoys.com"})
+	desk, err := review.New(review.Config{Store: w.store, Seats: w.store, Records: w.store, Now: w.clock, By: "desk@wingtiptoys.com"})
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -55,20 +55,20 @@ func TestAPersonLetsAGuestIn(t *testing.T) {
 }
 
 func TestWhatAPersonMayDoInWhichState(t *testing.T) {
-	actions := map[string]func(*review.Desk, submission.ID, *testing.T) error{
-		"approve": func(d *review.Desk, id submission.ID, t *testing.T) error {
+	actions := map[string]func(*review.Reviewer, submission.ID, *testing.T) error{
+		"approve": func(d *review.Reviewer, id submission.ID, t *testing.T) error {
 			_, err := d.Approve(t.Context(), id, letIn, "")
 			return err
 		},
-		"deny": func(d *review.Desk, id submission.ID, t *testing.T) error {
+		"deny": func(d *review.Reviewer, id submission.ID, t *testing.T) error {
 			_, err := d.Deny(t.Context(), id, "not a partner")
 			return err
 		},
-		"cancel": func(d *review.Desk, id submission.ID, t *testing.T) error {
+		"cancel": func(d *review.Reviewer, id submission.ID, t *testing.T) error {
 			_, err := d.Cancel(t.Context(), id, "asked to")
 			return err
 		},
-		"retry": func(d *review.Desk, id submission.ID, t *testing.T) error {
+		"retry": func(d *review.Reviewer, id submission.ID, t *testing.T) error {
 			_, err := d.Retry(t.Context(), id)
 			return err
 		},
@@ -223,7 +223,7 @@ func TestDecisionsNeedWordsAndAName(t *testing.T) {
 		}
 	}
 	w.wantState(id, request.Review)
-	_, err := review.NewDesk(review.DeskConfig{Store: w.store, Seats: w.store, Records: w.store, Now: w.clock, By: " "})
+	_, err := review.New(review.Config{Store: w.store, Seats: w.store, Records: w.store, Now: w.clock, By: " "})
 	if err == nil {
 		t.Error("a desk without a person")
 	}

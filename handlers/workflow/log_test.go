@@ -22,7 +22,7 @@ func TestTheManualKnowsTheLines(t *testing.T) {
 	if !found || !closed {
 		t.Fatal("the page has no table of lines")
 	}
-	var documented []workflow.Line
+	var documented []workflow.LogLine
 	for i, line := range strings.Split(strings.TrimSpace(table), "\n") {
 		if i < 2 {
 			continue
@@ -31,7 +31,7 @@ func TestTheManualKnowsTheLines(t *testing.T) {
 		if len(cells) != 4 || len(strings.TrimSpace(cells[3])) < 20 {
 			t.Fatalf("line %d of the table has no four cells with something to do in the last", i+1)
 		}
-		var row workflow.Line
+		var row workflow.LogLine
 		row.Message = strings.Trim(strings.TrimSpace(cells[0]), "`")
 		err = row.Level.UnmarshalText([]byte(strings.TrimSpace(cells[1])))
 		if err != nil {
@@ -42,7 +42,7 @@ func TestTheManualKnowsTheLines(t *testing.T) {
 		}
 		documented = append(documented, row)
 	}
-	if diff := cmp.Diff(workflow.Lines(), documented); diff != "" {
+	if diff := cmp.Diff(workflow.LogLines(), documented); diff != "" {
 		t.Errorf("(-program +manual):\n%s", diff)
 	}
 }
@@ -50,11 +50,11 @@ func TestTheManualKnowsTheLines(t *testing.T) {
 // wantLine fails unless the log has the stable line, with its level and all its fields.
 func (w *world) wantLine(message string, times int) {
 	w.t.Helper()
-	i := slices.IndexFunc(workflow.Lines(), func(line workflow.Line) bool { return line.Message == message })
+	i := slices.IndexFunc(workflow.LogLines(), func(line workflow.LogLine) bool { return line.Message == message })
 	if i < 0 {
 		w.t.Fatalf("%q is no stable line", message)
 	}
-	line := workflow.Lines()[i]
+	line := workflow.LogLines()[i]
 	seen := 0
 	for text := range strings.Lines(w.log.String()) {
 		if !strings.Contains(text, "msg="+quotedForLog(message)+" ") && !strings.HasSuffix(strings.TrimSpace(text), "msg="+quotedForLog(message)) {
@@ -86,5 +86,5 @@ func quotedForLog(message string) string {
 func TestEachRunOfUpkeepSaysSo(t *testing.T) {
 	w := newWorld(t)
 	w.settleMinutes(3)
-	w.wantLine(workflow.LineUpkeep, 3)
+	w.wantLine(workflow.LogUpkeep, 3)
 }

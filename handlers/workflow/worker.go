@@ -14,7 +14,7 @@ import (
 	"guestlist/handlers/submission"
 )
 
-// Config is what a Machine is made of. Everything is required but Log, Pressure, Pace and Retention.
+// Config is what a Worker is made of. Everything is required but Log, Pressure, Pace and Retention.
 type Config struct {
 	Store     request.Store
 	Rows      request.Rows
@@ -30,7 +30,7 @@ type Config struct {
 	Pressure *Pressure
 	// Retention is how long a finished request keeps its personal data; 0 is for ever.
 	Retention time.Duration
-	// Parse reads a policy row. Default: by a cache of the Machine's own.
+	// Parse reads a policy row. Default: by a cache of the Worker's own.
 	Parse func(policy.Raw) policy.Row
 	// RedirectURL is where guests land whose row names no address.
 	RedirectURL string
@@ -45,21 +45,21 @@ type Config struct {
 	Log    *slog.Logger
 }
 
-// cachedRows is how many policy rows a Machine remembers as read, with their conditions compiled: more than most tenants have.
+// cachedRows is how many policy rows a Worker remembers as read, with their conditions compiled: more than most tenants have.
 const cachedRows = 1000
 
-// Machine advances requests. What it holds of its own is only there to save work: any number of them may work on the same store.
-type Machine struct {
+// Worker advances requests. What it holds of its own is only there to save work: any number of them may work on the same store.
+type Worker struct {
 	config  Config
 	decider request.Decider
 
 	heldUntil atomic.Int64 // until when the directory wants to be left alone, in nanoseconds; see held
 	sweepAt   atomic.Int64 // when upkeep next looks for what is old, in nanoseconds
-	degraded  atomic.Bool  // whether LineDegraded is written
+	degraded  atomic.Bool  // whether LogDegraded is written
 }
 
-// New returns a Machine, or an error that names what is missing.
-func New(config Config) (*Machine, error) {
+// New returns a Worker, or an error that names what is missing.
+func New(config Config) (*Worker, error) {
 	var missing []error
 	need := func(present bool, name string) {
 		if !present {
@@ -92,13 +92,13 @@ func New(config Config) (*Machine, error) {
 		}
 		config.Parse = cache.Parse
 	}
-	return &Machine{config: config, decider: request.Decider{Rows: config.Rows, Seats: config.Seats, Parse: config.Parse}}, nil
+	return &Worker{config: config, decider: request.Decider{Rows: config.Rows, Seats: config.Seats, Parse: config.Parse}}, nil
 }
 
 // Advance takes the request of the message as far as it will go now: to an end, to a wait that is noted in the store, or to a person.
 // When it returns nil, nothing depends on the message any more. An error means that the message must come again; whatever was done
 // until then is stored, and doing it again does no harm.
-func (m *Machine) Advance(ctx context.Context, message submission.Message) error {
+func (m *Worker) Advance(ctx context.Context, message submission.Message) error {
 	w, err := m.open(ctx, message)
 	if err != nil || w == nil {
 		return err
@@ -130,7 +130,7 @@ func (m *Machine) Advance(ctx context.Context, message submission.Message) error
 //
 // Review, denial, failure and success are one stage: the person who asks has not proved to own the mailbox, and must not learn from
 // the page whether a company or an address is known here. The outcome tells them apart; whether it is shown is up to the page.
-func (m *Machine) Progress(ctx context.Context, id submission.ID) (request.Progress, error) {
+func (m *Worker) Progress(ctx context.Context, id submission.ID) (request.Progress, error) {
 	r, err := m.config.Store.Load(ctx, id)
 	if err != nil {
 		return request.Progress{}, fmt.Errorf("loading request %s: %w", id, err)
@@ -140,7 +140,7 @@ func (m *Machine) Progress(ctx context.Context, id submission.ID) (request.Progr
 
 // open loads the request of the message, or starts one from the submission that the message carries. It returns nil if there is
 // nothing to be done now.
-func (m *Machine) open(ctx context.Context, message submission.Message) (*work, error) {
+func (m *Worker) open(ctx context.Context, message submission.Message) (*work, error) {
 	now := m.config.Now()
 	r, err := m.config.Store.Load(ctx, message.ID)
 	switch {
@@ -179,7 +179,7 @@ func (m *Machine) open(ctx context.Context, message submission.Message) (*work, 
 }
 
 // stopWaiting removes the note that brought a message for which there is nothing to do.
-func (m *Machine) stopWaiting(ctx context.Context, message submission.Message) error {
+func (m *Worker) stopWaiting(ctx context.Context, message submission.Message) error {
 	if message.Note.IsZero() {
 		return nil
 	}
@@ -193,7 +193,7 @@ func (m *Machine) stopWaiting(ctx context.Context, message submission.Message) e
 // work is one request in the hands of one call of Advance. Events gather in memory until the next save, which every effect is
 // preceded by: nothing leaves the process before what led to it is stored.
 type work struct {
-	*Machine
+	*Worker
 	request.Change
 	// resumed says that the request stood in its present state when this call began, so an effect of that state may have been tried before.
 	resumed bool
@@ -208,9 +208,9 @@ type work struct {
 }
 
 // change returns the work of one call of Advance on the request.
-func (m *Machine) change(r request.Request) *work {
+func (m *Worker) change(r request.Request) *work {
 	return &work{
-		Machine: m, Change: request.Change{Request: r, Now: m.config.Now}, log: m.config.Log.With("request", r.ID),
+		Worker: m, Change: request.Change{Request: r, Now: m.config.Now}, log: m.config.Log.With("request", r.ID),
 	}
 }
 
@@ -238,7 +238,7 @@ func (w *work) save(ctx context.Context) error {
 		w.log.InfoContext(ctx, "request "+event.What, "state", event.State, "detail", event.Detail)
 	}
 	if w.failed != nil {
-		w.log.ErrorContext(ctx, LineFailed, "what", w.failed.What, "detail", w.failed.Detail)
+		w.log.ErrorContext(ctx, LogFailed, "what", w.failed.What, "detail", w.failed.Detail)
 	}
 	w.failed = nil
 	return nil
