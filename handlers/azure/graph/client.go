@@ -8,12 +8,10 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"regexp"
 	"strings"
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
-	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
 	abs "github.com/microsoft/kiota-abstractions-go"
 	"github.com/microsoft/kiota-abstractions-go/authentication"
 	"github.com/microsoft/kiota-abstractions-go/serialization"
@@ -22,6 +20,7 @@ import (
 	jsonserialization "github.com/microsoft/kiota-serialization-json-go"
 	core "github.com/microsoftgraph/msgraph-sdk-go-core"
 
+	"guestlist/handlers/policy"
 	"guestlist/handlers/problem"
 	"guestlist/handlers/request"
 	"guestlist/handlers/submission"
@@ -34,9 +33,6 @@ const (
 
 	// sdkVersion is the version of msgraph-sdk-go in go.mod, for Graph's own statistics. A test compares the two.
 	sdkVersion = "1.103.0"
-
-	// maxSponsors is Entra's limit of sponsors for a guest.
-	maxSponsors = 5
 )
 
 // Config is what a [Client] is made of.
@@ -138,19 +134,6 @@ func New(config Config) (*Client, error) {
 	return &Client{adapter: adapter, base: base.String(), timeout: config.Timeout}, nil
 }
 
-// ManagedIdentity returns the credential of the user-assigned managed identity with that client id. It makes no call; it is an error
-// to leave the client id empty, because the system-assigned identity that would be taken then is another one.
-func ManagedIdentity(clientID string) (azcore.TokenCredential, error) {
-	if !guidForm.MatchString(clientID) {
-		return nil, errors.New("directory: the client id of the user-assigned managed identity is missing or is no GUID")
-	}
-	credential, err := azidentity.NewManagedIdentityCredential(&azidentity.ManagedIdentityCredentialOptions{ID: azidentity.ClientID(clientID)})
-	if err != nil {
-		return nil, fmt.Errorf("directory: preparing the managed identity: %w", err)
-	}
-	return credential, nil
-}
-
 // parseBase returns scheme and host of Graph. A token needs https; without one, only a loopback address is let through,
 // so that a forgotten credential can't send addresses over the network.
 func parseBase(text string, credential bool) (*url.URL, error) {
@@ -225,9 +208,9 @@ func (c *Client) Invite(ctx context.Context, invitation request.Invitation) (str
 	if created.invited == nil {
 		return "", problem.New(problem.DirectoryUnavailable, "%s: the answer names no guest", doing)
 	}
-	id := strings.ToLower(created.invited.id)
-	if !guidForm.MatchString(id) {
-		return "", problem.New(problem.DirectoryUnavailable, "%s: the guest's id in the answer is no GUID", doing)
+	id, valid := policy.ParseGUID(created.invited.id)
+	if !valid {
+		return "", problem.New(problem.DirectoryUnavailable, "%s: the guest's id in the answer is not a GUID", doing)
 	}
 	return id, nil
 }
@@ -264,15 +247,16 @@ func newInvitation(invitation request.Invitation) (*invitationBody, error) {
 // newSponsors returns the sponsors as they go over the wire: [{"id": "…"}]. Graph's documentation shows no example; this form is the one
 // that scripts send to real tenants. It names no type, so that a sponsor may be a user or a group.
 func newSponsors(ids []string) ([]serialization.Parsable, error) {
-	if len(ids) > maxSponsors {
-		return nil, problem.New(problem.DirectoryRefused, "an invitation with %d sponsors; Entra takes at most %d", len(ids), maxSponsors)
+	if len(ids) > policy.MaxSponsors {
+		return nil, problem.New(problem.DirectoryRefused, "an invitation with %d sponsors; Entra takes at most %d", len(ids), policy.MaxSponsors)
 	}
 	var sponsors []serialization.Parsable
 	for i, id := range ids {
-		if !guidForm.MatchString(id) {
-			return nil, problem.New(problem.DirectoryRefused, "sponsor %d of an invitation is no object id", i+1)
+		_, valid := policy.ParseGUID(id)
+		if !valid {
+			return nil, problem.New(problem.DirectoryRefused, "sponsor %d of an invitation is not an object id", i+1)
 		}
-		sponsors = append(sponsors, &identity{id: id})
+		sponsors = append(sponsors, &objectID{id: id})
 	}
 	return sponsors, nil
 }
@@ -293,8 +277,10 @@ func (c *Client) newPost(ctx context.Context, doing, path string, parameters map
 // app may not change this group's members.
 func (c *Client) AddMember(ctx context.Context, groupID, guestID string) (added bool, err error) {
 	const doing = "adding a guest to a group"
-	if !guidForm.MatchString(groupID) || !guidForm.MatchString(guestID) {
-		return false, problem.New(problem.DirectoryRefused, "%s: an id is no GUID", doing)
+	_, isGroup := policy.ParseGUID(groupID)
+	_, isGuest := policy.ParseGUID(guestID)
+	if !isGroup || !isGuest {
+		return false, problem.New(problem.DirectoryRefused, "%s: an id is not a GUID", doing)
 	}
 	call, err := c.newPost(ctx, doing, "/groups/{group}/members/$ref", map[string]string{"group": groupID},
 		&reference{url: c.base + "/v1.0/directoryObjects/" + guestID})
@@ -318,5 +304,3 @@ func (c *Client) AddMember(ctx context.Context, groupID, guestID string) (added 
 	}
 	return err == nil, err
 }
-
-var guidForm = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)

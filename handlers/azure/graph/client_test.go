@@ -948,18 +948,6 @@ func TestABadConfigurationIsRefused(t *testing.T) {
 	}
 }
 
-func TestAManagedIdentityNeedsItsClientID(t *testing.T) {
-	for id, ok := range map[string]bool{sponsor1: true, "": false, "guestlist-identity": false} {
-		credential, err := graph.ManagedIdentity(id)
-		if (err == nil) != ok || (credential != nil) != ok {
-			t.Errorf("%q: %v, %v", id, credential, err)
-		}
-		if err != nil && !strings.Contains(err.Error(), "client id") {
-			t.Errorf("%q: %v does not say what is missing", id, err)
-		}
-	}
-}
-
 func TestGraphIsToldTheSDKsVersion(t *testing.T) {
 	client, seen := recording(t, http.StatusNoContent, "")
 	_, err := client.AddMember(t.Context(), group, guest)

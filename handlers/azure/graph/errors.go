@@ -16,8 +16,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
-
+	"guestlist/handlers/azure/identity"
 	"guestlist/handlers/problem"
 )
 
@@ -201,9 +200,8 @@ func classifyMember(answer *answerError, groupID, guestID string) problem.Code {
 func (op operation) withoutToken(token *tokenError) error {
 	code := problem.DirectoryUnavailable
 	detail := op.doing + ": no token from the app's identity"
-	var failed *azidentity.AuthenticationFailedError
-	if errors.As(token, &failed) && failed.RawResponse != nil {
-		status := failed.RawResponse.StatusCode
+	status := identity.RefusalStatus(token)
+	if status != 0 {
 		detail += fmt.Sprintf(": status %d", status)
 		if status == http.StatusBadRequest || status == http.StatusUnauthorized || status == http.StatusForbidden {
 			code = problem.DirectoryForbidden

@@ -9,6 +9,7 @@ import (
 	abs "github.com/microsoft/kiota-abstractions-go"
 	"github.com/microsoft/kiota-abstractions-go/serialization"
 
+	"guestlist/handlers/policy"
 	"guestlist/handlers/problem"
 )
 
@@ -95,12 +96,13 @@ func (c *Client) Principal(ctx context.Context, id string) (Principal, error) {
 
 // look reads some properties of the object of that id in a set, groups or users.
 func (c *Client) look(ctx context.Context, doing, set, id string, properties []string, into serialization.Parsable) error {
-	if !guidForm.MatchString(id) {
+	id, valid := policy.ParseGUID(id)
+	if !valid {
 		// In place of an id the path could name something else.
-		return problem.New(problem.DirectoryRefused, "%s: the id is no GUID", doing)
+		return problem.New(problem.DirectoryRefused, "%s: the id is not a GUID", doing)
 	}
 	request := abs.NewRequestInformationWithMethodAndUrlTemplateAndPathParameters(
-		abs.GET, "{+baseurl}/"+set+"/{id}{?%24select}", map[string]string{"id": strings.ToLower(id)})
+		abs.GET, "{+baseurl}/"+set+"/{id}{?%24select}", map[string]string{"id": id})
 	request.AddQueryParameters(lookQuery{Select: properties})
 	request.Headers.TryAdd("Accept", "application/json")
 	return c.call(ctx, operation{

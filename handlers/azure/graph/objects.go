@@ -99,13 +99,13 @@ func (a *emailAddress) Serialize(w serialization.SerializationWriter) error {
 	return writeText(w, "address", a.address)
 }
 
-// identity names an object of the directory by its id, without a type.
-type identity struct {
+// objectID names an object of the directory by its id, without a type.
+type objectID struct {
 	written
 	id string
 }
 
-func (i *identity) Serialize(w serialization.SerializationWriter) error {
+func (i *objectID) Serialize(w serialization.SerializationWriter) error {
 	return writeText(w, "id", i.id)
 }
 

@@ -2,16 +2,15 @@ package graph
 
 import (
 	"context"
-	"encoding/base64"
-	"encoding/json"
 	"net/http"
 	"slices"
 	"strings"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
-	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
+	azpolicy "github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 	abs "github.com/microsoft/kiota-abstractions-go"
 
+	"guestlist/handlers/azure/identity"
 	"guestlist/handlers/problem"
 	"guestlist/handlers/request"
 )
@@ -20,24 +19,13 @@ import (
 // platform already knows of, in alphabetical order. They are what Graph goes by.
 func Roles(ctx context.Context, credential azcore.TokenCredential, url string) ([]string, error) {
 	const doing = "reading the permissions in the app's token"
-	token, err := credential.GetToken(ctx, policy.TokenRequestOptions{Scopes: []string{strings.TrimSuffix(url, "/") + "/.default"}})
+	token, err := credential.GetToken(ctx, azpolicy.TokenRequestOptions{Scopes: []string{strings.TrimSuffix(url, "/") + "/.default"}})
 	if err != nil {
 		return nil, operation{doing: doing}.withoutToken(&tokenError{err})
 	}
-	parts := strings.Split(token.Token, ".")
-	if len(parts) != 3 {
-		return nil, problem.New(problem.DirectoryUnavailable, "%s: the token is none that can be read", doing)
-	}
-	payload, err := base64.RawURLEncoding.DecodeString(parts[1])
+	claims, err := identity.ParseClaims(token.Token)
 	if err != nil {
-		return nil, problem.New(problem.DirectoryUnavailable, "%s: the token is none that can be read", doing)
-	}
-	var claims struct {
-		Roles []string `json:"roles"`
-	}
-	err = json.Unmarshal(payload, &claims)
-	if err != nil {
-		return nil, problem.New(problem.DirectoryUnavailable, "%s: the token is none that can be read", doing)
+		return nil, problem.New(problem.DirectoryUnavailable, "%s: %w", doing, err)
 	}
 	slices.Sort(claims.Roles)
 	return append([]string{}, claims.Roles...), nil

@@ -10,6 +10,7 @@ import (
 	abs "github.com/microsoft/kiota-abstractions-go"
 
 	"guestlist/handlers/azure/internal/rest"
+	"guestlist/handlers/policy"
 	"guestlist/handlers/problem"
 	"guestlist/handlers/request"
 	"guestlist/handlers/submission"
@@ -47,7 +48,7 @@ func (c *Client) FindUser(ctx context.Context, address submission.Address) (requ
 		if err != nil {
 			return request.User{}, err
 		}
-		id := strings.ToLower(holder.id)
+		id := holder.id
 		if found.ID != "" && found.ID != id {
 			return request.User{Kind: request.SeveralUsers}, nil
 		}
@@ -88,7 +89,7 @@ func (c *Client) FindGuest(ctx context.Context, address submission.Address) (str
 	}
 	var found string
 	for _, holder := range holders {
-		id := strings.ToLower(holder.id)
+		id := holder.id
 		if !external(holder) {
 			continue
 		}
@@ -124,7 +125,7 @@ func (c *Client) FindDeletedGuests(ctx context.Context, address submission.Addre
 	}
 	var found []string
 	for _, holder := range holders {
-		id := strings.ToLower(holder.id)
+		id := holder.id
 		if external(holder) && !slices.Contains(found, id) {
 			found = append(found, id)
 		}
@@ -176,9 +177,11 @@ func (c *Client) find(ctx context.Context, doing string, address submission.Addr
 			if !holds(holder, address.String()) {
 				continue
 			}
-			if !guidForm.MatchString(holder.id) {
-				return nil, false, problem.New(problem.DirectoryUnavailable, "%s: a user's id in the answer is no GUID", doing)
+			id, valid := policy.ParseGUID(holder.id)
+			if !valid {
+				return nil, false, problem.New(problem.DirectoryUnavailable, "%s: a user's id in the answer is not a GUID", doing)
 			}
+			holder.id = id
 			holders = append(holders, holder)
 		}
 		if page.nextLink == "" || len(holders) > 0 {

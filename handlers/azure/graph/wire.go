@@ -22,7 +22,7 @@ import (
 	"guestlist/handlers/azure/internal/rest"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
-	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
+	azpolicy "github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 	"github.com/microsoft/kiota-abstractions-go/serialization"
 	khttp "github.com/microsoft/kiota-http-go"
 	jsonserialization "github.com/microsoft/kiota-serialization-json-go"
@@ -250,7 +250,7 @@ func (e *tokenError) Unwrap() error { return e.cause }
 // namedCredential makes the errors of a credential known as such.
 type namedCredential struct{ credential azcore.TokenCredential }
 
-func (c namedCredential) GetToken(ctx context.Context, options policy.TokenRequestOptions) (azcore.AccessToken, error) {
+func (c namedCredential) GetToken(ctx context.Context, options azpolicy.TokenRequestOptions) (azcore.AccessToken, error) {
 	token, err := c.credential.GetToken(ctx, options)
 	if err == nil && token.Token == "" {
 		err = errors.New("the credential gave an empty token")

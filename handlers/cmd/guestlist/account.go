@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -9,13 +8,10 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"strings"
-	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
-	azpolicy "github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
-	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
 
+	"guestlist/handlers/azure/identity"
 	"guestlist/handlers/azure/tables"
 	"guestlist/handlers/problem"
 )
@@ -29,14 +25,6 @@ type account struct {
 
 // runFile is where a local run says where its parts are.
 const runFile = ".local/run.json"
-
-// signInTimeout is how long the Azure CLI may take to hand out a token: it is a slow starter, and may have to renew its
-// own first.
-const signInTimeout = 30 * time.Second
-
-// storageScope is the audience of tokens for storage, in every cloud
-// (https://learn.microsoft.com/azure/storage/common/storage-auth-aad-app).
-const storageScope = "https://storage.azure.com/.default"
 
 // accountName is what a storage account can be called
 // (https://learn.microsoft.com/azure/azure-resource-manager/management/resource-name-rules#microsoftstorage).
@@ -143,7 +131,7 @@ func (s *session) open(a account) (*tables.Store, place, error) {
 	}
 	fmt.Fprintln(s.stderr, "using "+plain(at.name))
 	if at.config.ServiceURL != "" {
-		at.config.Credential, err = s.signIn(storageScope)
+		at.config.Credential, err = s.signIn(identity.StorageScope)
 		if err != nil {
 			return nil, place{}, err
 		}
@@ -157,17 +145,9 @@ func (s *session) open(a account) (*tables.Store, place, error) {
 
 // signIn returns the sign-in of the Azure CLI, once it has handed out a token for the scope.
 func (s *session) signIn(scope string) (azcore.TokenCredential, error) {
-	credential, err := azidentity.NewAzureCLICredential(nil)
+	credential, err := identity.AzureCLI(s.ctx, scope)
 	if err != nil {
-		return nil, fmt.Errorf("preparing the sign-in by the Azure CLI: %w", err)
-	}
-	ctx, cancel := context.WithTimeout(s.ctx, signInTimeout)
-	defer cancel()
-	_, err = credential.GetToken(ctx, azpolicy.TokenRequestOptions{Scopes: []string{scope}})
-	if err != nil {
-		text, _, _ := strings.Cut(err.Error(), "\n")
-		return nil, advised{fmt.Errorf("signing in by the Azure CLI: %s", text),
-			"Sign in by az login, in the tenant of the deployment."}
+		return nil, advised{err, "Sign in by az login, in the tenant of the deployment."}
 	}
 	return credential, nil
 }

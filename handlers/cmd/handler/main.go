@@ -18,6 +18,7 @@ import (
 
 	"guestlist/handlers/azure/functions"
 	"guestlist/handlers/azure/graph"
+	"guestlist/handlers/azure/identity"
 	"guestlist/handlers/azure/tables"
 	"guestlist/handlers/request"
 	"guestlist/handlers/settings"
@@ -99,7 +100,7 @@ func build(s settings.Settings, pages web.Config, log *slog.Logger) (*functions.
 	if err != nil {
 		return nil, err
 	}
-	credential, err := identity(s)
+	credential, err := managedIdentity(s)
 	if err != nil {
 		return nil, err
 	}
@@ -204,16 +205,12 @@ func build(s settings.Settings, pages web.Config, log *slog.Logger) (*functions.
 	return app, nil
 }
 
-// identity returns the managed identity, or nil where no part needs one.
-func identity(s settings.Settings) (azcore.TokenCredential, error) {
+// managedIdentity returns the managed identity, or nil where no part needs one.
+func managedIdentity(s settings.Settings) (azcore.TokenCredential, error) {
 	if s.StorageConnection != "" && s.GraphCredential == settings.NoCredential {
 		return nil, nil
 	}
-	credential, err := graph.ManagedIdentity(s.ClientID)
-	if err != nil {
-		return nil, fmt.Errorf("preparing the managed identity: %w", err)
-	}
-	return credential, nil
+	return identity.Managed(s.ClientID)
 }
 
 func sleep(ctx context.Context, d time.Duration) error {
