@@ -1,9 +1,13 @@
-// Package graphsim stands in for Microsoft Graph, in tests and in the local run: one implementation, served over plain
-// HTTP on the loopback interface.
+// Package graphsim is a stand-in for Microsoft Graph, for tests and for the local run. A [Server]
+// is one tenant behind HTTP:
 //
-// It is strict where Graph is strict (required fields, forbidden characters, unknown properties, sponsors, filters), late
-// where Graph is late (replication), and fails the way Graph fails, when a test orders it to ([Server.Order]). It sends no
-// mail; what it received can be read as a Go value, or as JSON under /stand-in/.
+//	/v1.0/…      what Graph serves: invitations, users, deleted users, groups, members
+//	/stand-in/…  what Graph does not: what was received, faults to order, users to change
 //
-// It must not know any other package of this program: what it accepts is what Graph accepts, not what we send.
+// It is as strict as Graph (required fields, forbidden characters, unknown properties, sponsors,
+// filters) and as late (replication), and it fails as Graph does: when a test orders it
+// ([Server.Order]), or when the calls exceed a [Throttle]. It sends no mail.
+//
+// It must not import any other package of this program: what it accepts is what Graph accepts,
+// not what we send.
 package graphsim

@@ -1,54 +1,54 @@
 package graphsim
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
 	"time"
 )
 
-// Match says which calls a fault hits.
+// Match says which calls a fault hits. An empty field matches any.
 type Match struct {
-	// Method is an HTTP method; empty for any.
 	Method string `json:"method"`
-	// Path is the path without the query, or a prefix of it followed by "*". Empty for any.
+	// Path is the path without the query, or a prefix of it followed by "*".
 	Path string `json:"path"`
 }
 
-// Fault is an order to fail.
-//
-// The oldest order that matches a call and is not used up hits it; only one does. Without an own Body, a Status of 400 and above
-// has an error in Graph's shape.
+// Fault is an order to fail. Only the oldest one that matches a call hits it. From a Status of
+// 400 on, the answer has an error in Graph's form, unless the fault has its own Body.
 type Fault struct {
 	Match Match `json:"match"`
-	// Times is how many calls it hits. 0 counts as 1.
+	// Times is how many calls it hits. Default 1.
 	Times int `json:"times"`
-	// Status is the HTTP status of the answer, 200 to 599. 0 lets the call pass, after DelayMs, or with DropConnection ends it.
+	// Status is the HTTP status of the answer, 200 to 599. With 0 the call gets the tenant's own
+	// answer, unless DropConnection is set.
 	Status int `json:"status"`
-	// Headers are added to the answer, with a Status of 0 to the tenant's own.
+	// Headers are added to the answer.
 	Headers map[string]string `json:"headers,omitempty"`
-	// Code and Message fill Graph's error. Default: those that fit the status.
+	// Code and Message are those of Graph's error. Default: those that fit the status.
 	Code    string `json:"code,omitempty"`
 	Message string `json:"message,omitempty"`
-	// Body is sent as it is, with ContentType, in place of Graph's error.
+	// Body is sent with ContentType in place of Graph's error.
 	Body        string `json:"body,omitempty"`
 	ContentType string `json:"contentType,omitempty"`
 	// EmptyBody sends no body at all.
 	EmptyBody bool `json:"emptyBody,omitempty"`
-	// DelayMs is how many milliseconds the answer waits, unless the client leaves before.
+	// DelayMs is how many milliseconds the answer waits, at most until the client leaves.
 	DelayMs int `json:"delayMs,omitempty"`
 	// DropConnection ends the connection without an answer.
 	DropConnection bool `json:"dropConnection,omitempty"`
-	// AfterEffect does what was asked and then fails: the answer is lost.
+	// AfterEffect lets the call have its effect before it fails: only the answer is lost.
 	AfterEffect bool `json:"afterEffect,omitempty"`
 }
 
-// maxDelayMs is ten minutes: no client waits longer, and a slip of the keyboard should not hang a test run.
+// maxDelayMs is ten minutes: no client waits longer.
 const maxDelayMs = 10 * 60 * 1000
 
-// Order makes later calls fail as the fault says. It returns an error that says what is wrong with an order that makes no sense.
+// Order makes later calls fail as the fault says. It fails if the fault contradicts itself.
 func (s *Server) Order(fault Fault) error {
 	if fault.Times == 0 {
 		fault.Times = 1
@@ -94,7 +94,7 @@ func (f Fault) check() error {
 	return nil
 }
 
-// fails reports whether the client gets something else than the tenant's own answer.
+// fails reports whether the client does not get the tenant's own answer.
 func (f Fault) fails() bool { return f.Status != 0 || f.DropConnection }
 
 func (m Match) hits(r *http.Request) bool {
@@ -108,7 +108,7 @@ func (m Match) hits(r *http.Request) bool {
 	return m.Path == "" || m.Path == r.URL.Path
 }
 
-// takeFault uses up one time of the first fault that hits the request. The caller holds s.mu.
+// takeFault uses up one time of the oldest fault that hits the request. The caller holds s.mu.
 func (s *Server) takeFault(r *http.Request) (Fault, bool) {
 	for i := range s.faults {
 		if !s.faults[i].Match.hits(r) {
@@ -124,7 +124,7 @@ func (s *Server) takeFault(r *http.Request) (Fault, bool) {
 	return Fault{}, false
 }
 
-// faultTexts are codes and messages that Graph gives with a status.
+// faultTexts are Graph's code and message for each status.
 var faultTexts = map[int][2]string{
 	http.StatusBadRequest:          {"Request_BadRequest", "The request is not valid."},
 	http.StatusUnauthorized:        {"InvalidAuthenticationToken", "Access token validation failure."},
@@ -137,32 +137,22 @@ var faultTexts = map[int][2]string{
 	http.StatusGatewayTimeout:      {"GatewayTimeout", "The gateway got no answer in time."},
 }
 
-func (f Fault) reply(c *call, now time.Time) reply {
+// fail returns the answer of a fault with a status.
+func (s *Server) fail(c *call, f Fault) reply {
 	answer := reply{status: f.Status, header: map[string]string{}}
 	switch {
 	case f.Body != "":
 		answer.body = f.Body
-		answer.header["Content-Type"] = f.ContentType
-		if f.ContentType == "" {
-			answer.header["Content-Type"] = "application/json"
-		}
+		answer.header["Content-Type"] = cmp.Or(f.ContentType, "application/json")
 	case f.EmptyBody || f.Status < 400:
 	default:
 		texts, known := faultTexts[f.Status]
 		if !known {
 			texts = [2]string{"UnknownError", "The stand-in was told to fail."}
 		}
-		if f.Code != "" {
-			texts[0] = f.Code
-		}
-		if f.Message != "" {
-			texts[1] = f.Message
-		}
-		answer.body = refusal(c, now, f.Status, texts[0], texts[1]).body
+		answer.body = s.refuse(c, f.Status, cmp.Or(f.Code, texts[0]), cmp.Or(f.Message, texts[1])).body
 	}
-	for name, value := range f.Headers {
-		answer.header[name] = value
-	}
+	maps.Copy(answer.header, f.Headers)
 	return answer
 }
 

@@ -10,11 +10,12 @@ import (
 // GroupKind is what a group is, as far as it matters for taking guests.
 type GroupKind string
 
+// The kinds of groups.
 const (
 	SecurityGroup       GroupKind = "security"
 	DynamicGroup        GroupKind = "dynamic"         // a rule chooses the members
 	MailEnabledGroup    GroupKind = "mail-enabled"    // Exchange owns the members
-	RoleAssignableGroup GroupKind = "role-assignable" // needs a right that nobody gives away for this
+	RoleAssignableGroup GroupKind = "role-assignable" // needs a permission that no app should have
 	OnPremisesGroup     GroupKind = "on-premises"     // mastered in a directory on-premises
 	UnifiedGroup        GroupKind = "microsoft-365"   // takes members, and writes to them
 )
@@ -28,7 +29,7 @@ type Group struct {
 
 func (g Group) check() error {
 	if !isGUID(g.ID) {
-		return fmt.Errorf("a group has the id %q, which is no GUID", g.ID)
+		return fmt.Errorf("a group has the id %q, which is not a GUID", g.ID)
 	}
 	switch g.Kind {
 	case "", SecurityGroup, DynamicGroup, MailEnabledGroup, RoleAssignableGroup, OnPremisesGroup, UnifiedGroup:
@@ -38,7 +39,7 @@ func (g Group) check() error {
 	}
 }
 
-// refusals are the answers of the groups that can't take members this way.
+// refusals are the answers for groups that do not take members from an app.
 var refusals = map[GroupKind]struct {
 	status        int
 	code, message string
@@ -89,7 +90,7 @@ func (s *Server) addMember(c *call, groupID string) reply {
 	return s.saved(c, reply{status: http.StatusNoContent})
 }
 
-// missing is Graph's answer for an object that it can't see, whether or not it exists.
+// missing returns Graph's answer for an object that does not exist or is not visible yet.
 func (s *Server) missing(c *call, id string) reply {
 	return s.refuse(c, http.StatusNotFound, "Request_ResourceNotFound",
 		"Resource '"+id+"' does not exist or one of its queried reference-property objects are not present.")

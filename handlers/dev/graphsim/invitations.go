@@ -18,14 +18,11 @@ import (
 )
 
 const (
-	// forbiddenCharacters can't stand in an invited address, by the documentation of the invitation resource.
+	// forbiddenCharacters, maxSponsors and maxDisplayName are documented with Graph's resources.
 	forbiddenCharacters = "~!#$%^&*()+=[]{}\\/|;:\"<>?,"
-	// maxSponsors is the documented number of sponsors that a guest can have.
-	maxSponsors = 5
-	// maxDisplayName is the documented length of a user's displayName.
-	maxDisplayName = 256
-	// maxAddress is the longest address that mail can carry (RFC 5321 with its erratum).
-	maxAddress = 254
+	maxSponsors         = 5
+	maxDisplayName      = 256
+	maxAddress          = 254 // RFC 5321 with its erratum
 )
 
 // invitationBody is the body of POST /invitations: the writable properties of the resource.
@@ -132,8 +129,8 @@ func (s *Server) invite(c *call, _ string) reply {
 	return s.saved(c, reply{status: http.StatusCreated, body: answer})
 }
 
-// fault returns what is wrong with the body, sponsors apart, or "". Graph quotes the address that it
-// was sent, and so does the stand-in: a program that logs these messages logs addresses.
+// fault returns what is wrong with the body, sponsors apart, or "". Graph quotes the address that
+// it was sent, and so does the stand-in: a program that logs these messages logs addresses.
 func (b *invitationBody) fault() string {
 	email, redirect, userType := valueOr(b.EmailAddress, ""), valueOr(b.RedirectURL, ""), valueOr(b.UserType, "Guest")
 	switch {
@@ -180,7 +177,8 @@ func (b *invitationBody) invitation(sponsors []string) Invitation {
 }
 
 // guest returns the guest that has the invitation's address, visible or not, or creates it, and
-// completes the invitation accordingly. If the address can't be invited, it returns Graph's message.
+// completes the invitation accordingly. If the address can't be invited, it returns Graph's
+// message.
 func (s *Server) guest(asked *Invitation) (guest *User, obstacle string) {
 	local, domain, _ := strings.Cut(asked.Email, "@")
 	holders := s.tenant.holders(asked.Email)
@@ -215,7 +213,7 @@ func (s *Server) guest(asked *Invitation) (guest *User, obstacle string) {
 	return &s.tenant.Users[len(s.tenant.Users)-1], ""
 }
 
-// invitable reports whether Graph takes the address, by the rules that its documentation gives.
+// invitable reports whether Graph accepts the address, by the rules of its documentation.
 func invitable(email string) bool {
 	local, domain, found := strings.Cut(email, "@")
 	if !found || local == "" || len(email) > maxAddress {
@@ -239,8 +237,8 @@ func absoluteWebURL(text string) bool {
 	return err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Hostname() != ""
 }
 
-// sponsorIDs returns the sponsors in either of the two forms in which clients send them, or what is wrong with them.
-func sponsorIDs(body invitationBody) (ids []string, problem string) {
+// sponsorIDs returns the sponsors, which have two forms, or what is wrong with them.
+func sponsorIDs(body invitationBody) (ids []string, fault string) {
 	ids = []string{}
 	if body.Sponsors != nil && body.SponsorsBind != nil {
 		return nil, "The property invitedUserSponsors is given twice."
@@ -271,8 +269,9 @@ func sponsorIDs(body invitationBody) (ids []string, problem string) {
 	return ids, ""
 }
 
-// linkedObject returns the object id at the end of a link such as https://graph.microsoft.com/v1.0/users/{id}, or "" if the link
-// leads to no collection of the given ones.
+// linkedObject returns the object id of a link such as
+// https://graph.microsoft.com/v1.0/users/{id}, or "" if the link does not lead to one of the
+// collections.
 func linkedObject(link string, collections ...string) string {
 	u, err := url.Parse(link)
 	if err != nil || u.Host == "" || u.RawQuery != "" || u.Fragment != "" {
@@ -287,8 +286,8 @@ func linkedObject(link string, collections ...string) string {
 	return ""
 }
 
-// decodeProperties reads a JSON object of which every property must be known, by exactly that name: encoding/json
-// alone would take any case, and the last of two.
+// decodeProperties decodes a JSON object whose properties must be known by exactly their names,
+// and given once: encoding/json alone ignores case and takes the last of two.
 func decodeProperties(data []byte, target any) error {
 	err := decodeStrict(data, target)
 	if err != nil {

@@ -1,16 +1,17 @@
 package graphsim
 
 import (
+	"cmp"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 )
 
-// groupProperties are the properties of a group that can be selected. Graph returns all of these without a $select too.
+// groupProperties are the properties of a group that can be selected. Without $select, Graph
+// returns them all.
 var groupProperties = map[string]func(Group) any{
 	"id":                    func(g Group) any { return strings.ToLower(g.ID) },
-	"displayName":           func(g Group) any { return g.displayName() },
+	"displayName":           func(g Group) any { return cmp.Or(g.DisplayName, "Group "+strings.ToLower(g.ID)) },
 	"securityEnabled":       func(g Group) any { return g.Kind != UnifiedGroup },
 	"mailEnabled":           func(g Group) any { return g.Kind == MailEnabledGroup || g.Kind == UnifiedGroup },
 	"groupTypes":            func(g Group) any { return g.groupTypes() },
@@ -20,13 +21,6 @@ var groupProperties = map[string]func(Group) any{
 
 var defaultGroupProperties = []string{
 	"id", "displayName", "securityEnabled", "mailEnabled", "groupTypes", "isAssignableToRole", "onPremisesSyncEnabled",
-}
-
-func (g Group) displayName() string {
-	if g.DisplayName == "" {
-		return "Group " + strings.ToLower(g.ID)
-	}
-	return g.DisplayName
 }
 
 func (g Group) groupTypes() []string {
@@ -58,7 +52,7 @@ func (s *Server) group(id string) (Group, bool) {
 
 // getGroup serves GET /v1.0/groups/{id}. The caller holds s.mu.
 func (s *Server) getGroup(c *call, id string) reply {
-	selected, fault := selection(c.URL.RawQuery, "group", defaultGroupProperties, func(name string) bool { return groupProperties[name] != nil })
+	selected, fault := selection(c, "group", defaultGroupProperties, groupProperties)
 	if fault != "" {
 		return s.refuse(c, http.StatusBadRequest, "BadRequest", fault)
 	}
@@ -66,12 +60,12 @@ func (s *Server) getGroup(c *call, id string) reply {
 	if !known {
 		return s.missing(c, id)
 	}
-	return entity(c, "groups", selected, func(name string) any { return groupProperties[name](group) })
+	return entity(c, "groups", selected, groupProperties, group)
 }
 
 // getUser serves GET /v1.0/users/{id}, by object id only. The caller holds s.mu.
 func (s *Server) getUser(c *call, id string) reply {
-	selected, fault := selection(c.URL.RawQuery, "user", defaultProperties, func(name string) bool { return userProperties[name] != nil })
+	selected, fault := selection(c, "user", defaultProperties, userProperties)
 	if fault != "" {
 		return s.refuse(c, http.StatusBadRequest, "BadRequest", fault)
 	}
@@ -79,37 +73,56 @@ func (s *Server) getUser(c *call, id string) reply {
 	if user == nil || !s.visible(user) {
 		return s.missing(c, id)
 	}
-	return entity(c, "users", selected, func(name string) any { return userProperties[name](user) })
+	return entity(c, "users", selected, userProperties, user)
 }
 
-// selection returns the properties that a query for one object asks for, or what is wrong with it.
-func selection(query, kind string, all []string, known func(string) bool) (selected []string, fault string) {
-	options, err := url.ParseQuery(query)
+// options returns the options of the call's query, or what is wrong with them. Each may be given
+// once.
+func (c *call) options() (options map[string]string, fault string) {
+	query, err := url.ParseQuery(c.URL.RawQuery)
 	if err != nil {
 		return nil, "The query can't be read."
 	}
-	selected = all
-	for name, values := range options {
-		switch {
-		case name != "$select":
-			return nil, "The stand-in does not know the query option " + name + " here."
-		case len(values) > 1:
+	options = map[string]string{}
+	for name, values := range query {
+		if len(values) > 1 {
 			return nil, "The query option " + name + " is given twice."
 		}
-		selected = strings.Split(values[0], ",")
-		unknown := slices.IndexFunc(selected, func(name string) bool { return !known(name) })
-		if unknown >= 0 {
-			return nil, "Could not find a property named '" + selected[unknown] + "' on type 'microsoft.graph." + kind + "'."
+		options[name] = values[0]
+	}
+	return options, ""
+}
+
+// selection returns the properties that a query for one object asks for, or what is wrong with
+// it.
+func selection[T any](c *call, kind string, all []string, known map[string]func(T) any) (selected []string, fault string) {
+	options, fault := c.options()
+	selected = all
+	for name, value := range options {
+		if name != "$select" {
+			return nil, "The stand-in does not know the query option " + name + " here."
+		}
+		selected, fault = parseSelect(value, kind, known)
+	}
+	return selected, fault
+}
+
+// parseSelect returns the properties in the value of $select, or what is wrong with it.
+func parseSelect[T any](value, kind string, known map[string]func(T) any) (selected []string, fault string) {
+	selected = strings.Split(value, ",")
+	for _, name := range selected {
+		if known[name] == nil {
+			return nil, "Could not find a property named '" + name + "' on type 'microsoft.graph." + kind + "'."
 		}
 	}
 	return selected, ""
 }
 
 // entity returns the answer that is one object.
-func entity(c *call, set string, selected []string, property func(name string) any) reply {
+func entity[T any](c *call, set string, selected []string, properties map[string]func(T) any, object T) reply {
 	body := map[string]any{"@odata.context": c.base + "/v1.0/$metadata#" + set + "(" + strings.Join(selected, ",") + ")/$entity"}
 	for _, name := range selected {
-		body[name] = property(name)
+		body[name] = properties[name](object)
 	}
 	return reply{status: http.StatusOK, body: body}
 }

@@ -27,7 +27,7 @@ func (a answer) properties(t *testing.T) map[string]any {
 	return object
 }
 
-func TestEachKindOfGroupCanBeRead(t *testing.T) {
+func TestGroupPropertiesByKind(t *testing.T) {
 	plain := map[string]any{
 		"displayName": "Partners", "securityEnabled": true, "mailEnabled": false, "groupTypes": []any{},
 		"isAssignableToRole": nil, "onPremisesSyncEnabled": nil,
@@ -60,7 +60,7 @@ func TestEachKindOfGroupCanBeRead(t *testing.T) {
 	}
 }
 
-func TestEachRuleOfLookups(t *testing.T) {
+func TestLookupRules(t *testing.T) {
 	tests := map[string]struct {
 		path   string
 		status int
@@ -76,9 +76,9 @@ func TestEachRuleOfLookups(t *testing.T) {
 		"group by name":               {"/v1.0/groups/partners", 404, "Request_ResourceNotFound"},
 		"a part of a group":           {"/v1.0/groups/" + plainGroup + "?$select=groupTypes", 200, `"groupTypes":[]`},
 		"property of another kind":    {"/v1.0/groups/" + plainGroup + "?$select=id,accountEnabled", 400, "'accountEnabled' on type 'microsoft.graph.group'"},
-		"property that is none":       {"/v1.0/users/" + internal + "?$select=id,mial", 400, "'mial' on type 'microsoft.graph.user'"},
+		"unknown property":            {"/v1.0/users/" + internal + "?$select=id,mial", 400, "'mial' on type 'microsoft.graph.user'"},
 		"selection twice":             {"/v1.0/users/" + internal + "?$select=id&$select=mail", 400, "given twice"},
-		"option that is none":         {"/v1.0/groups/" + plainGroup + "?$expand=members", 400, "$expand"},
+		"unknown option":              {"/v1.0/groups/" + plainGroup + "?$expand=members", 400, "$expand"},
 		"filter":                      {"/v1.0/users/" + internal + "?$filter=x", 400, "$filter"},
 		"broken query":                {"/v1.0/users/" + internal + "?%zz", 400, "can't be read"},
 	}
@@ -93,7 +93,7 @@ func TestEachRuleOfLookups(t *testing.T) {
 	}
 }
 
-func TestAnyGroupCanBeReadAsAPlainOne(t *testing.T) {
+func TestKnowsAnyGroupReadsAsSecurityGroup(t *testing.T) {
 	n := newTenant(t, func(c *graphsim.Config) { c.KnowsAnyGroup = true })
 	got := n.send("GET", "/v1.0/groups/"+unknownGroup+"?$select=id,securityEnabled", "").properties(t)
 	if diff := cmp.Diff(map[string]any{"id": unknownGroup, "securityEnabled": true}, got); diff != "" {
@@ -104,7 +104,7 @@ func TestAnyGroupCanBeReadAsAPlainOne(t *testing.T) {
 	}
 }
 
-func TestANewGuestCanBeReadOnlyAfterReplication(t *testing.T) {
+func TestNewGuestIsReadOnlyAfterReplication(t *testing.T) {
 	n := newTenant(t, nil)
 	id := n.invite("ana@contoso.com")
 	path := "/v1.0/users/" + id + "?$select=userType"
@@ -117,7 +117,7 @@ func TestANewGuestCanBeReadOnlyAfterReplication(t *testing.T) {
 	}
 }
 
-func TestGroupsFromOnPremisesAndOfMicrosoft365(t *testing.T) {
+func TestMembersOfOnPremisesAndMicrosoft365Groups(t *testing.T) {
 	n := newTenant(t, func(c *graphsim.Config) {
 		c.Groups = []graphsim.Group{{ID: plainGroup, Kind: graphsim.UnifiedGroup}, {ID: mailGroup, Kind: graphsim.OnPremisesGroup}}
 	})

@@ -8,16 +8,15 @@ import (
 	"strings"
 )
 
-// errNobody is what a user who does not exist is.
-var errNobody = errors.New("there is no such user")
+// errNoUser is the error for a user who does not exist.
+var errNoUser = errors.New("there is no such user")
 
-// AddUser adds a user who is visible at once, and returns the user as added. What is left out is filled in: an id; the user type
-// Guest for who came by an invitation and Member for others; the name for signing in.
+// AddUser adds a user who is visible at once, and returns it. It fills in what is left out: an
+// id; the user type, Guest for an external user and Member for others; the name for signing in.
+// It fails if a property has an unknown value, or if the id is taken.
 //
-// By CreationType "Invitation" a user is external. An accepted guest has the ExternalUserState "Accepted", a pending one
-// "PendingAcceptance"; either is shut out by Disabled. Without a CreationType the user is the tenant's own, whatever the user type.
-//
-// It returns an error if a property has a value that none has, or the id is taken.
+// An external user has the CreationType "Invitation", and the ExternalUserState "Accepted" or
+// "PendingAcceptance". Without a CreationType the user is internal, whatever the user type.
 func (s *Server) AddUser(user User) (User, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -32,35 +31,36 @@ func (s *Server) AddUser(user User) (User, error) {
 	return user, s.save()
 }
 
-// ChangeUser lets change change the user of that id, as an admin or the guest does from outside: accept the invitation, disable the account,
-// take another address. It returns an error if there is no such user, or the user could not be added as changed.
+// ChangeUser changes the user of that id, as an admin or the guest does: accept the invitation,
+// disable the account, take another address. It fails, and changes nothing, if there is no such
+// user, or if the user could not be added as changed.
 func (s *Server) ChangeUser(id string, change func(*User)) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	user := s.tenant.user(id)
 	if user == nil {
-		return errNobody
+		return errNoUser
 	}
 	changed := user.clone()
 	change(&changed)
 	return s.replace(user, changed)
 }
 
-// DeleteUser deletes the user of that id, with the memberships. The user can be found among the deleted ones from then on, and the address is
-// free for a new guest.
+// DeleteUser deletes the user of that id, with the memberships. From then on the user is found
+// among the deleted ones, and the address is free for a new guest.
 func (s *Server) DeleteUser(id string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	user := s.tenant.user(id)
 	if user == nil || user.Deleted {
-		return errNobody
+		return errNoUser
 	}
 	user.Deleted = true
 	s.tenant.Memberships = slices.DeleteFunc(s.tenant.Memberships, func(m Membership) bool { return strings.EqualFold(m.GuestID, id) })
 	return s.save()
 }
 
-// replace puts changed in the place of user. The caller holds s.mu.
+// replace replaces user by changed. The caller holds s.mu.
 func (s *Server) replace(user *User, changed User) error {
 	if !strings.EqualFold(changed.ID, user.ID) {
 		return errors.New("the id of a user can't be changed")
@@ -73,7 +73,7 @@ func (s *Server) replace(user *User, changed User) error {
 	return s.save()
 }
 
-// completed returns the user with what was left out, or an error that says what is wrong.
+// completed returns the user with what was left out.
 func (s *Server) completed(u User) (User, error) {
 	if u.ID == "" {
 		u.ID = s.newGUID()
@@ -86,7 +86,7 @@ func (s *Server) completed(u User) (User, error) {
 	}
 	switch {
 	case !isGUID(u.ID):
-		return User{}, fmt.Errorf("a user has the id %q, which is no GUID", u.ID)
+		return User{}, fmt.Errorf("a user has the id %q, which is not a GUID", u.ID)
 	case u.UserType != "Guest" && u.UserType != "Member":
 		return User{}, fmt.Errorf("user %s has the unknown userType %q", u.ID, u.UserType)
 	case !slices.Contains([]string{"", "Invitation", "LocalAccount", "EmailVerified", "SelfServiceSignUp"}, u.CreationType):
@@ -112,7 +112,7 @@ func (s *Server) completed(u User) (User, error) {
 	return u, nil
 }
 
-// externalName returns the name for signing in of somebody who was invited by that address.
+// externalName returns the name for signing in of a guest who was invited at that address.
 func (s *Server) externalName(address string) string {
 	return strings.ReplaceAll(address, "@", "_") + "#EXT#@" + s.config.TenantName + ".onmicrosoft.com"
 }
@@ -124,8 +124,8 @@ func (u *User) clone() User {
 	return c
 }
 
-// takeUser serves POST /stand-in/users: the properties in the body change the user of that id or, without an id, the one who holds that mail;
-// if nobody does, they make a new user.
+// takeUser serves POST /stand-in/users. The properties in the body change the user of that id or,
+// without an id, the one who holds that mail. If there is none, they make a new user.
 func (s *Server) takeUser(w http.ResponseWriter, r *http.Request) {
 	var given User
 	body, ok := takeJSON(w, r, &given)
@@ -178,7 +178,7 @@ func (s *Server) takeUser(w http.ResponseWriter, r *http.Request) {
 func (s *Server) takeDeletion(w http.ResponseWriter, id string) {
 	err := s.DeleteUser(id)
 	switch {
-	case errors.Is(err, errNobody):
+	case errors.Is(err, errNoUser):
 		http.Error(w, "There is no such user, or not any more.", http.StatusNotFound)
 	case err != nil:
 		http.Error(w, err.Error(), http.StatusInternalServerError)

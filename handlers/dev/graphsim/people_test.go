@@ -14,11 +14,11 @@ import (
 	"guestlist/handlers/dev/graphsim"
 )
 
-// kinds are the users that an invitation can meet, all with the address ana@contoso.com.
+// kinds are existing users with the address ana@contoso.com.
 var kinds = map[string]struct {
 	users  []graphsim.User
 	status int
-	says   string // of the answer to an invitation; %s is the id of the first user
+	says   string // part of the answer to an invitation; %s is the id of the first user
 }{
 	"nobody":          {nil, 201, `"status":"PendingAcceptance"`},
 	"pending guest":   {[]graphsim.User{{Mail: "ana@contoso.com", CreationType: "Invitation", ExternalUserState: "PendingAcceptance"}}, 201, `"invitedUser":{"id":"%s"}`},
@@ -34,7 +34,7 @@ var kinds = map[string]struct {
 	}, 400, "can't be invited to this directory"},
 }
 
-func TestAnInvitationMeetsEveryKindOfUser(t *testing.T) {
+func TestInvitationByKindOfExistingUser(t *testing.T) {
 	for name, test := range kinds {
 		t.Run(name, func(t *testing.T) {
 			n := newTenant(t, nil)
@@ -60,7 +60,7 @@ func TestAnInvitationMeetsEveryKindOfUser(t *testing.T) {
 	}
 }
 
-func TestWhatIsLeftOutOfAUserIsFilledIn(t *testing.T) {
+func TestAddUserFillsInDefaults(t *testing.T) {
 	n := newTenant(t, nil)
 	tests := map[string]struct{ given, want graphsim.User }{
 		"external": {graphsim.User{Mail: "ana@contoso.com", CreationType: "Invitation"},
@@ -83,7 +83,7 @@ func TestWhatIsLeftOutOfAUserIsFilledIn(t *testing.T) {
 		t.Errorf("%+v, %v", bare, err)
 	}
 	for says, user := range map[string]graphsim.User{
-		"taken": {ID: strings.ToUpper(accepted)}, "no GUID": {ID: "bo"}, "userType": {UserType: "guest"}, "creationType": {CreationType: "invitation"},
+		"taken": {ID: strings.ToUpper(accepted)}, "not a GUID": {ID: "bo"}, "userType": {UserType: "guest"}, "creationType": {CreationType: "invitation"},
 		"externalUserState": {ExternalUserState: "accepted"}, "proxy address": {ProxyAddresses: []string{"ana@contoso.com"}},
 	} {
 		_, err := n.AddUser(user)
@@ -93,7 +93,7 @@ func TestWhatIsLeftOutOfAUserIsFilledIn(t *testing.T) {
 	}
 }
 
-func TestAUserChangesFromOutside(t *testing.T) {
+func TestChangeUser(t *testing.T) {
 	n := newTenant(t, nil)
 	err := n.ChangeUser(strings.ToUpper(accepted), func(u *graphsim.User) { u.Disabled = true })
 	if err != nil {
@@ -118,11 +118,11 @@ func TestAUserChangesFromOutside(t *testing.T) {
 		}
 	}
 	if got := n.send("GET", users("$filter", "otherMails/any(x:x eq 'cy@contoso.com')"), ""); !strings.Contains(got.body, accepted) {
-		t.Errorf("a change that was refused has left something: %s", got.body)
+		t.Errorf("a refused change had an effect: %s", got.body)
 	}
 }
 
-func TestADeletedUserCanOnlyBeFoundAmongTheDeleted(t *testing.T) {
+func TestDeletedUserIsFoundOnlyAmongDeleted(t *testing.T) {
 	n := newTenant(t, nil)
 	n.send("POST", members(plainGroup), reference(accepted))
 	if got := n.send("DELETE", "/stand-in/users/"+strings.ToUpper(accepted), ""); got.status != 204 {
@@ -144,7 +144,7 @@ func TestADeletedUserCanOnlyBeFoundAmongTheDeleted(t *testing.T) {
 		t.Errorf("%d: %s", page.Count, diff)
 	}
 	if got := n.send("GET", users("$filter", "mail eq 'cy@contoso.com'"), ""); strings.Contains(got.body, accepted) {
-		t.Errorf("found among the living: %s", got.body)
+		t.Errorf("found among users who are not deleted: %s", got.body)
 	}
 	for path, body := range map[string]string{"/v1.0/users/" + accepted: "", members(plainGroup): reference(accepted)} {
 		method := "GET"
@@ -172,7 +172,7 @@ func TestADeletedUserCanOnlyBeFoundAmongTheDeleted(t *testing.T) {
 	}
 }
 
-func TestAPersonCanAddAndChangeUsers(t *testing.T) {
+func TestStandInUsersCanBeAddedAndChanged(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "tenant.json")
 	n := newTenant(t, func(c *graphsim.Config) { c.StateFile = file })
 	id := n.invite("ana@contoso.com")
@@ -190,7 +190,7 @@ func TestAPersonCanAddAndChangeUsers(t *testing.T) {
 		{"unknown property", `{"mail":"x@y.example","enabled":true}`, 400, "enabled"},
 		{"unknown value", `{"mail":"x@y.example","userType":"guest"}`, 400, "userType"},
 		{"unknown value for who exists", `{"id":"` + id + `","userType":"guest"}`, 400, "userType"},
-		{"no JSON", `mail=x`, 400, "no JSON"},
+		{"no JSON", `mail=x`, 400, "not JSON"},
 	}
 	for _, step := range steps {
 		got := n.send("POST", "/stand-in/users", step.body)
@@ -199,7 +199,7 @@ func TestAPersonCanAddAndChangeUsers(t *testing.T) {
 		}
 	}
 	if got := n.send("POST", "/stand-in/users", `{"mail":"x@y.example"}`, "Content-Type", "text/plain"); got.status != 415 {
-		t.Errorf("what a foreign page can send: %d", got.status)
+		t.Errorf("a user without JSON's content type: %d", got.status)
 	}
 	after := newTenant(t, func(c *graphsim.Config) { c.StateFile = file })
 	after.pass(time.Minute)
@@ -208,7 +208,7 @@ func TestAPersonCanAddAndChangeUsers(t *testing.T) {
 	}
 }
 
-func TestPermissionsCanBeTakenAway(t *testing.T) {
+func TestDeniedPermissionFailsItsRoutes(t *testing.T) {
 	calls := map[string]func(n *tenant) answer{
 		"POST /v1.0/invitations": func(n *tenant) answer { return n.send("POST", "/v1.0/invitations", wellFormd) },
 		"GET /v1.0/users":        func(n *tenant) answer { return n.send("GET", users(), "") },
@@ -242,7 +242,7 @@ func TestPermissionsCanBeTakenAway(t *testing.T) {
 	}
 }
 
-func TestPermissionsChangeWhileItRuns(t *testing.T) {
+func TestStandInPermissionsCanBeChanged(t *testing.T) {
 	n := newTenant(t, nil)
 	status := func() int { return n.send("GET", users(), "").status }
 	if got := n.send("GET", "/stand-in/permissions", ""); !strings.Contains(got.body, `"denied": []`) || status() != 200 {
@@ -261,7 +261,7 @@ func TestPermissionsChangeWhileItRuns(t *testing.T) {
 	}
 }
 
-func TestHeadersCanBeAddedToWhatSucceeds(t *testing.T) {
+func TestFaultAddsHeadersToSuccess(t *testing.T) {
 	n := newTenant(t, nil)
 	const header = "x-ms-throttle-limit-percentage"
 	if got := n.send("POST", "/stand-in/faults", `{"match":{"path":"/v1.0/invitations"},"headers":{"`+header+`":"0.9"}}`); got.status != 201 {

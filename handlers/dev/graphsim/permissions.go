@@ -6,13 +6,13 @@ import (
 	"slices"
 )
 
-// Deny takes permissions, such as "User.Read.All", or single routes, such as "GET /v1.0/users", away from the caller, in place of what it took
-// away before; without names everything is allowed again. Routes are named as in Calls. It returns an error, and changes nothing, if a
-// name is neither.
+// Deny forbids the caller what the names name, and nothing else: permissions, such as
+// "User.Read.All", or single routes as in [Server.Calls], such as "GET /v1.0/users". It fails,
+// and changes nothing, if a name is neither.
 func (s *Server) Deny(names ...string) error {
 	for _, name := range names {
 		if !slices.ContainsFunc(routes, func(r route) bool { return r.needs(name) }) {
-			return fmt.Errorf("%q is no permission and no route of the stand-in; permissions are %q, routes are named as in %q", name, knownPermissions(), routes[0].call())
+			return fmt.Errorf("%q is neither a permission nor a route of the stand-in; permissions are %q, routes are named as in %q", name, knownPermissions(), routes[0].call())
 		}
 	}
 	s.mu.Lock()
@@ -21,7 +21,7 @@ func (s *Server) Deny(names ...string) error {
 	return nil
 }
 
-// Denied returns what Deny took away.
+// Denied returns what Deny forbade.
 func (s *Server) Denied() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -46,7 +46,7 @@ func (s *Server) denies(r *route) bool {
 	return slices.ContainsFunc(s.denied, r.needs)
 }
 
-// denial is what Graph says of a missing permission. The service behind invitations says it in its own way.
+// denial is Graph's message for a missing permission. The service behind invitations has its own.
 func (r *route) denial() string {
 	if r.permission == "User.Invite.All" {
 		return "Insufficient privileges to perform requested operation by the application '00000003-0000-0000-c000-000000000000'. " +

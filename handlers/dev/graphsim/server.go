@@ -16,51 +16,52 @@ import (
 	"time"
 )
 
-// Config is what a stand-in is made of. The zero value is a tenant without groups that replicates at once.
+// Config is what a stand-in is made of. The zero value is a tenant without groups that replicates
+// at once.
 type Config struct {
 	// Now is the tenant's clock. Default time.Now.
 	Now func() time.Time
-	// Random is where object ids come from; a fixed source gives the same ids every time. Default crypto/rand.
+	// Random is the source of object ids. Default crypto/rand.
 	Random io.Reader
-	// ReplicationDelay is how long a new guest can't be seen by searches and groups. Graph promises no figure; it is mostly
-	// seconds, sometimes minutes.
+	// ReplicationDelay is how long searches and groups do not see a new guest. Graph promises no
+	// figure; it is mostly seconds, sometimes minutes.
 	ReplicationDelay time.Duration
-	// StateFile, if set, keeps users, invitations and memberships over a restart: a JSON file, replaced as a whole after each change.
+	// StateFile, if set, is a JSON file that keeps users, invitations and memberships over a
+	// restart.
 	StateFile string
-	// Log gets one line for each call: method, route, status, request id. No personal data. Default: none.
-	Log *slog.Logger
-	// Groups are the groups of the tenant.
+	// Log gets one line for each call: method, route, status, request id. No personal data.
+	// Default: none.
+	Log    *slog.Logger
 	Groups []Group
 	// KnowsAnyGroup makes every GUID that Groups does not list a plain security group.
 	KnowsAnyGroup bool
-	// Users are users that were there before: internal ones, or guests of an earlier time. They are visible at once. See Server.AddUser.
+	// Users are users that were there before, see [Server.AddUser].
 	Users []User
-	// Denied is what the caller may not do: permissions, such as "User.Read.All", or single routes as in Server.Calls, such as
-	// "GET /v1.0/users". See Server.Deny.
+	// Denied is what the caller may not do, see [Server.Deny].
 	Denied []string
 	// VerifiedDomains are the tenant's own domains: nobody there can be invited.
 	VerifiedDomains []string
 	// TenantName is the label before .onmicrosoft.com. Default "standin".
 	TenantName string
-	// Throttle, if set, counts every call and refuses those that are too many, as Graph does. Default: none.
+	// Throttle, if set, counts every call and refuses those that exceed its limits.
 	Throttle *Throttle
-	// RequireBearer refuses calls without a bearer token. The token itself is not looked at.
+	// RequireBearer refuses calls without a bearer token. Any token is accepted.
 	RequireBearer bool
 }
 
-// A Server is a tenant behind Graph's HTTP interface. It may be used by several goroutines at once.
+// A Server is a tenant behind Graph's HTTP interface. It is safe for concurrent use.
 type Server struct {
 	config Config
 	groups map[string]Group
 
-	mu     sync.Mutex
+	mu     sync.Mutex // guards what follows
 	tenant tenant
 	faults []Fault
 	calls  map[string]int
 	denied []string
 }
 
-// New returns a tenant, with what Config.StateFile holds if that exists.
+// New returns a tenant with what Config.StateFile holds, if that exists.
 func New(config Config) (*Server, error) {
 	if config.Now == nil {
 		config.Now = time.Now
@@ -106,10 +107,10 @@ func New(config Config) (*Server, error) {
 	return s, nil
 }
 
-// maxBodyBytes is more than any request that Graph takes here; it keeps a broken client from filling the memory.
+// maxBodyBytes is more than any request that Graph accepts here.
 const maxBodyBytes = 1 << 20
 
-// A reply is an answer before it is written, so that a fault can take its place after the effect.
+// A reply is an answer before it is written: a fault may still take its place.
 type reply struct {
 	status int
 	header map[string]string
@@ -120,7 +121,7 @@ type reply struct {
 type call struct {
 	*http.Request
 	body            []byte
-	base            string // scheme and host by which the client reached us
+	base            string // scheme and host of the client's URL
 	requestID       string
 	clientRequestID string
 }
@@ -162,11 +163,10 @@ func about(w http.ResponseWriter, r *http.Request) {
 
 // A route is one operation of Graph.
 type route struct {
-	method  string
-	pattern *regexp.Regexp
-	name    string // as it appears in Calls, after the method
-	// permission is the least that Graph wants for the route from an app.
-	permission string
+	method     string
+	pattern    *regexp.Regexp
+	name       string // as it appears in Calls, after the method
+	permission string // the least that Graph wants from an app
 	serve      func(s *Server, c *call, id string) reply
 }
 
@@ -183,7 +183,8 @@ var routes = []route{
 
 func (r *route) call() string { return r.method + " " + r.name }
 
-// find returns the route of a request and the id in its path. pathKnown says that the path exists with another method.
+// find returns the route of a request, nil if there is none, and the id in its path. pathKnown
+// says that the path exists, if only with another method.
 func find(method, path string) (found *route, id string, pathKnown bool) {
 	for i := range routes {
 		match := routes[i].pattern.FindStringSubmatch(path)
@@ -234,11 +235,10 @@ func (s *Server) serveGraph(w http.ResponseWriter, r *http.Request) {
 		delay(r, fault.DelayMs)
 		if fault.DropConnection {
 			s.config.Log.Info("graph stand-in", "call", name, "dropped", true, "requestId", c.requestID)
-			// The way to end a connection without an answer, in HTTP/1 and HTTP/2.
-			panic(http.ErrAbortHandler)
+			panic(http.ErrAbortHandler) // ends the connection without an answer
 		}
 		if fault.fails() {
-			answer = fault.reply(c, s.config.Now())
+			answer = s.fail(c, fault)
 		} else {
 			answer.header = map[string]string{}
 			maps.Copy(answer.header, limits)
@@ -249,7 +249,7 @@ func (s *Server) serveGraph(w http.ResponseWriter, r *http.Request) {
 	write(w, c, answer)
 }
 
-// begin counts the call, gives it an id, and takes the fault that hits it, if one does.
+// begin counts the call, gives it an id, and returns the fault that hits it, if one does.
 func (s *Server) begin(c *call, name string) (Fault, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -258,7 +258,7 @@ func (s *Server) begin(c *call, name string) (Fault, bool) {
 	return s.takeFault(c.Request)
 }
 
-// answer is what the tenant says when nothing goes wrong on the way.
+// answer returns the tenant's own answer.
 func (s *Server) answer(c *call, found *route, id string, pathKnown bool) reply {
 	if s.config.RequireBearer && !strings.HasPrefix(c.Header.Get("Authorization"), "Bearer ") {
 		return s.refuse(c, http.StatusUnauthorized, "InvalidAuthenticationToken", "Access token is empty.")
@@ -283,7 +283,8 @@ func (s *Server) answer(c *call, found *route, id string, pathKnown bool) reply 
 	return found.serve(s, c, id)
 }
 
-// readBody reads a JSON body into c. It wants a length: some of Graph's front ends answer 411 to a chunked body.
+// readBody reads a JSON body into c. It wants a length: some of Graph's front ends answer 411 to
+// a chunked body.
 func (s *Server) readBody(c *call) (refusal reply, ok bool) {
 	if c.ContentLength < 0 {
 		return s.refuse(c, http.StatusLengthRequired, "LengthRequired", "A Content-Length header is required."), false
@@ -295,7 +296,7 @@ func (s *Server) readBody(c *call) (refusal reply, ok bool) {
 	if err != nil {
 		return s.refuse(c, http.StatusBadRequest, "BadRequest", "The body is not what its Content-Encoding says."), false
 	}
-	// One byte more than allowed, to tell a body that is too long from one that just fits. The limit counts after unpacking.
+	// One byte more than allowed tells a body that is too long from one that just fits.
 	c.body, err = io.ReadAll(io.LimitReader(reader, maxBodyBytes+1))
 	if err != nil {
 		return s.refuse(c, http.StatusBadRequest, "BadRequest", "The body can't be read."), false
@@ -306,7 +307,7 @@ func (s *Server) readBody(c *call) (refusal reply, ok bool) {
 	return reply{}, true
 }
 
-// graphError is the shape of every error of Graph.
+// graphError is the form of every error of Graph.
 type graphError struct {
 	Error graphErrorBody `json:"error"`
 }
@@ -323,14 +324,10 @@ type graphInnerError struct {
 	ClientRequestID string `json:"client-request-id"`
 }
 
-// refuse returns an error in Graph's shape.
+// refuse returns an error in Graph's form.
 func (s *Server) refuse(c *call, status int, code, message string) reply {
-	return refusal(c, s.config.Now(), status, code, message)
-}
-
-func refusal(c *call, now time.Time, status int, code, message string) reply {
 	return reply{status: status, body: graphError{graphErrorBody{code, message, graphInnerError{
-		Date:            now.UTC().Format("2006-01-02T15:04:05"),
+		Date:            s.config.Now().UTC().Format("2006-01-02T15:04:05"),
 		RequestID:       c.requestID,
 		ClientRequestID: c.clientRequestID,
 	}}}}
@@ -350,7 +347,7 @@ func write(w http.ResponseWriter, c *call, answer reply) {
 		var err error
 		body, err = json.Marshal(content)
 		if err != nil {
-			panic(fmt.Sprintf("graphsim: an answer that can't be JSON: %v", err))
+			panic(fmt.Sprintf("graphsim: encoding an answer: %v", err))
 		}
 	}
 	for name, value := range answer.header {
@@ -362,7 +359,7 @@ func write(w http.ResponseWriter, c *call, answer reply) {
 	}
 	_, err := w.Write(body)
 	if err != nil {
-		return // The client has gone; there is nobody to tell.
+		return // the client has gone
 	}
 }
 
@@ -371,7 +368,7 @@ func (s *Server) newGUID() string {
 	var b [16]byte
 	_, err := io.ReadFull(s.config.Random, b[:])
 	if err != nil {
-		panic(fmt.Sprintf("graphsim: Config.Random gave out: %v", err))
+		panic(fmt.Sprintf("graphsim: reading Config.Random: %v", err))
 	}
 	b[6] = b[6]&0x0f | 0x40
 	b[8] = b[8]&0x3f | 0x80
@@ -383,7 +380,7 @@ var guidForm = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-
 
 func isGUID(text string) bool { return guidForm.MatchString(text) }
 
-// decodeStrict reads exactly one JSON value into target and allows no unknown properties.
+// decodeStrict decodes exactly one JSON value, without unknown properties.
 func decodeStrict(data []byte, target any) error {
 	decoder := json.NewDecoder(strings.NewReader(string(data)))
 	decoder.DisallowUnknownFields()

@@ -9,7 +9,8 @@ import (
 	"strings"
 )
 
-// Invitations returns every invitation that was accepted, oldest first, with those to guests that existed before.
+// Invitations returns every invitation that was accepted, oldest first, those of existing guests
+// included.
 func (s *Server) Invitations() []Invitation {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -23,39 +24,40 @@ func (s *Server) Memberships() []Membership {
 	return copied(s.tenant.Memberships)
 }
 
-// Guests returns every user that came by an invitation and is not deleted, oldest first, visible to searches or not.
+// Guests returns every external user who is not deleted, oldest first, visible to searches or
+// not.
 func (s *Server) Guests() []User {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.DeleteFunc(copied(s.tenant.Users), func(u User) bool { return u.Deleted || !u.external() })
 }
 
-// Calls returns how often each route was called, failures and all, for example 2 for "POST /v1.0/invitations" and 1 for
-// "POST /v1.0/groups/{id}/members/$ref". A route that was not called is not listed; calls to the stand-in's own pages never are.
+// Calls returns how often each route of Graph was called, failed calls included, by names such as
+// "POST /v1.0/groups/{id}/members/$ref".
 func (s *Server) Calls() map[string]int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return maps.Clone(s.calls)
 }
 
-// Faults returns the orders that are not used up, with the times that are left.
+// Faults returns the faults that are not used up, with the times that are left.
 func (s *Server) Faults() []Fault {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return copied(s.faults)
 }
 
-// ClearFaults takes back every order.
+// ClearFaults removes every fault.
 func (s *Server) ClearFaults() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.faults = nil
 }
 
-// copied returns a slice that is never nil, so that it is a list in JSON too.
+// copied returns a copy that is never nil, so that it is a list in JSON.
 func copied[T any](list []T) []T { return append([]T{}, list...) }
 
-// serveStandIn serves what Graph does not have.
+// serveStandIn serves the paths that Graph does not have.
 func (s *Server) serveStandIn(w http.ResponseWriter, r *http.Request) {
 	switch r.Method + " " + r.URL.Path {
 	case "GET /stand-in", "GET /stand-in/":
@@ -108,9 +110,9 @@ func (s *Server) takeOrder(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusCreated)
 }
 
-// takeJSON reads an order into target and returns its body, or answers itself and returns false.
+// takeJSON decodes the body into target and returns it. Without ok it has answered with an error.
 func takeJSON(w http.ResponseWriter, r *http.Request, target any) (body []byte, ok bool) {
-	// A page of another site can send a form without asking, but no JSON.
+	// A page of another site can send a form across origins, but not JSON.
 	if !isJSON(r.Header.Get("Content-Type")) {
 		http.Error(w, "An order needs the Content-Type application/json.", http.StatusUnsupportedMediaType)
 		return nil, false
@@ -122,24 +124,24 @@ func takeJSON(w http.ResponseWriter, r *http.Request, target any) (body []byte, 
 	}
 	err = decodeStrict(body, target)
 	if err != nil {
-		http.Error(w, "The order is no JSON of the known form: "+err.Error(), http.StatusBadRequest)
+		http.Error(w, "The order is not JSON of the known form: "+err.Error(), http.StatusBadRequest)
 		return nil, false
 	}
 	return body, true
 }
 
-// show writes a value as JSON that a person can read.
+// show answers with indented JSON.
 func show(w http.ResponseWriter, value any) { showWith(w, http.StatusOK, value) }
 
 func showWith(w http.ResponseWriter, status int, value any) {
 	data, err := json.MarshalIndent(value, "", "  ")
 	if err != nil {
-		panic("graphsim: a list that can't be JSON: " + err.Error())
+		panic("graphsim: encoding a list: " + err.Error())
 	}
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	w.WriteHeader(status)
 	_, err = w.Write(append(data, '\n'))
 	if err != nil {
-		return // The client has gone; there is nobody to tell.
+		return // the client has gone
 	}
 }

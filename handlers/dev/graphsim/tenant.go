@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// Invitation is an invitation as the stand-in received it.
+// Invitation is an invitation that the stand-in accepted.
 type Invitation struct {
 	ID              string   `json:"id"`
 	At              string   `json:"at"` // RFC 3339, UTC
@@ -42,11 +42,12 @@ type User struct {
 	CreationType      string   `json:"creationType"`      // "Invitation", or "" for an internal user
 	Sponsors          []string `json:"sponsors"`
 	Disabled          bool     `json:"disabled"`
-	// ProxyAddresses are further addresses, as in "smtp:ana@contoso.com"; Mail is one without being listed.
+	// ProxyAddresses are further addresses, as in "smtp:ana@contoso.com". Mail need not be listed.
 	ProxyAddresses []string `json:"proxyAddresses,omitempty"`
-	// Deleted users can only be found among the deleted ones, and could be restored.
+	// Deleted users are found only among the deleted ones, and can be restored.
 	Deleted bool `json:"deleted,omitempty"`
-	// CreatedAt is when the guest was created; replication counts from here. Zero for a user that was there before.
+	// CreatedAt is when the guest was invited; replication counts from here. It is zero for a user
+	// that was there before.
 	CreatedAt time.Time `json:"createdAt,omitzero"`
 }
 
@@ -57,14 +58,14 @@ type Membership struct {
 	At      string `json:"at"` // RFC 3339, UTC
 }
 
-// tenant is the state that survives a restart.
+// tenant is the state that survives a restart, each list oldest first.
 type tenant struct {
 	Users       []User       `json:"users"`
 	Invitations []Invitation `json:"invitations"`
 	Memberships []Membership `json:"memberships"`
 }
 
-// user returns the user of that id, or nil.
+// user returns the user of that id, deleted or not, or nil.
 func (t *tenant) user(id string) *User {
 	for i := range t.Users {
 		if strings.EqualFold(t.Users[i].ID, id) {
@@ -74,7 +75,7 @@ func (t *tenant) user(id string) *User {
 	return nil
 }
 
-// holders returns the users who have the address and are not deleted. Addresses are the same whatever their case.
+// holders returns the users who have the address, whatever its case, and are not deleted.
 func (t *tenant) holders(email string) []*User {
 	var found []*User
 	for i := range t.Users {
@@ -91,21 +92,19 @@ func (u *User) has(email string) bool {
 		slices.ContainsFunc(u.ProxyAddresses, func(proxy string) bool { return strings.EqualFold(proxy, "smtp:"+email) })
 }
 
-// external reports whether the user came by an invitation. The user type does not say: an internal guest exists, and an external member.
+// external reports whether an invitation created the user. The user type does not say so: there
+// are internal guests and external members.
 func (u *User) external() bool {
 	return u.CreationType == "Invitation" || strings.Contains(u.UserPrincipalName, "#EXT#@")
 }
 
-// visible reports whether searches and groups see the user yet, and still.
+// visible reports whether searches and groups see the user.
 func (s *Server) visible(u *User) bool {
-	return !u.Deleted && s.replicated(u)
+	replicated := u.CreatedAt.IsZero() || !s.config.Now().Before(u.CreatedAt.Add(s.config.ReplicationDelay))
+	return replicated && !u.Deleted
 }
 
-func (s *Server) replicated(u *User) bool {
-	return u.CreatedAt.IsZero() || !s.config.Now().Before(u.CreatedAt.Add(s.config.ReplicationDelay))
-}
-
-// loadTenant returns what the file holds, or an empty tenant if there is no file or no name.
+// loadTenant returns what the file holds. Without a file, or a name, the tenant is empty.
 func loadTenant(file string) (tenant, error) {
 	if file == "" {
 		return tenant{}, nil
@@ -125,7 +124,7 @@ func loadTenant(file string) (tenant, error) {
 	return loaded, nil
 }
 
-// save writes the tenant to the state file, if there is one, as a whole or not at all. The caller holds s.mu.
+// save replaces the state file, if there is one, as a whole or not at all. The caller holds s.mu.
 func (s *Server) save() error {
 	if s.config.StateFile == "" {
 		return nil
@@ -134,7 +133,7 @@ func (s *Server) save() error {
 	if err != nil {
 		return fmt.Errorf("encoding the state of the tenant: %w", err)
 	}
-	// A temporary file in the same folder, because a rename is atomic only inside one file system.
+	// In the same folder, because a rename is atomic only inside one file system.
 	temporary, err := os.CreateTemp(filepath.Dir(s.config.StateFile), filepath.Base(s.config.StateFile)+".*")
 	if err != nil {
 		return fmt.Errorf("writing the state of the tenant: %w", err)
@@ -153,7 +152,7 @@ func (s *Server) save() error {
 	return nil
 }
 
-// saved returns answer once the change is on disk, or Graph's answer to a fault of its own.
+// saved returns answer once the change is on disk, or a server error.
 func (s *Server) saved(c *call, answer reply) reply {
 	err := s.save()
 	if err != nil {

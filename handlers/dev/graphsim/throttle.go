@@ -7,42 +7,43 @@ import (
 	"time"
 )
 
-// Limits are how much an app may ask of a tenant.
+// Limits are how many resource units and how many writes a tenant takes from an app, in 10 and in
+// 150 seconds.
 type Limits struct {
-	// UnitsPer10s is how many resource units in ten seconds, and WritesPer150s how many writes in two and a half minutes.
 	UnitsPer10s, WritesPer150s int
 }
 
-// The limits that Microsoft documents for identity and access, an app in one tenant, by the tenant's number of users:
-// https://learn.microsoft.com/graph/throttling-limits, as of 2026-02-06.
+// The limits that Microsoft documents for identity and access, for an app in one tenant, by the
+// tenant's number of users: https://learn.microsoft.com/graph/throttling-limits, as of
+// 2026-02-06.
 var (
 	SmallTenant  = Limits{UnitsPer10s: 3500, WritesPer150s: 3000} // fewer than 50
 	MediumTenant = Limits{UnitsPer10s: 5000, WritesPer150s: 3000} // up to 500
 	LargeTenant  = Limits{UnitsPer10s: 8000, WritesPer150s: 3000} // more
 )
 
-// pressureFrom is from which share of a limit on answers say how much of it is used.
+// pressureFrom is the used share of a limit from which answers tell it.
 const pressureFrom = 0.8
 
-// throttledFor is what a refused call is told to wait. The documentation gives no figure; this is the shorter of the two times over which
-// calls are counted.
+// throttledFor is the Retry-After of a refused call. The documentation gives no figure; this is
+// the shorter of the two times over which calls are counted.
 const throttledFor = 10 * time.Second
 
-// Throttle counts calls against Limits, each limit over a time that slides. A call that is refused counts too, as the documentation warns. It
-// may be used by several goroutines at once.
+// Throttle counts calls against Limits, each over a sliding window. A refused call counts too, as
+// the documentation warns. It is safe for concurrent use.
 type Throttle struct {
 	mu            sync.Mutex
 	units, writes window
 	counts        ThrottleCounts
 }
 
-// ThrottleCounts are what a Throttle has seen.
+// ThrottleCounts are the calls that a Throttle has counted.
 type ThrottleCounts struct {
 	Calls, Refused int
-	Writes         int // taken, without those that were refused
+	Writes         int // without refused ones
 }
 
-// NewThrottle returns a Throttle that has seen no call.
+// NewThrottle returns a Throttle that has counted no call.
 func NewThrottle(limits Limits) *Throttle {
 	return &Throttle{
 		units:  window{limit: limits.UnitsPer10s, seconds: make([]int, 10)},
@@ -50,8 +51,8 @@ func NewThrottle(limits Limits) *Throttle {
 	}
 }
 
-// Take counts a call that costs so many resource units and writes. It returns how much of the limit that is nearer is used, where 1 is all of it;
-// and how long to wait if the call is refused, 0 if it is taken.
+// Take counts a call that costs so many resource units and writes. It returns which share of the
+// nearer limit is used, where 1 is all of it, and how long to wait: 0 unless the call is refused.
 func (t *Throttle) Take(now time.Time, units, writes int) (used float64, wait time.Duration) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -68,14 +69,14 @@ func (t *Throttle) Take(now time.Time, units, writes int) (used float64, wait ti
 	return used, 0
 }
 
-// Counts returns what was seen so far.
+// Counts returns what was counted so far.
 func (t *Throttle) Counts() ThrottleCounts {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.counts
 }
 
-// Fill counts the share of the writes as if they had come evenly over the time before now: as if the app had been at work for long.
+// Fill counts that share of the limit of writes as if the writes had come evenly until now.
 func (t *Throttle) Fill(now time.Time, share float64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -88,7 +89,7 @@ func (t *Throttle) Fill(now time.Time, share float64) {
 	}
 }
 
-// window counts what came in the last len(seconds) seconds.
+// window counts over the last len(seconds) seconds.
 type window struct {
 	limit   int
 	seconds []int
@@ -96,7 +97,7 @@ type window struct {
 	last    int64 // the second that was counted last
 }
 
-// add counts n and returns how much of the limit is used then.
+// add counts n and returns which share of the limit is used then.
 func (w *window) add(now time.Time, n int) float64 {
 	second := now.Unix()
 	span := int64(len(w.seconds))
@@ -110,8 +111,9 @@ func (w *window) add(now time.Time, n int) float64 {
 	return float64(w.used) / float64(w.limit)
 }
 
-// costs are what Graph counts for each of the routes, in resource units and writes; others cost a unit. Reads are those with $select and a small
-// $top, which take off a unit each, down to one. What an invitation costs is documented nowhere: it is taken for any other write.
+// costs are the resource units and writes of each route; others cost a unit. Reads have $select
+// and a small $top, which take off a unit each, down to one. The cost of an invitation is not
+// documented: it counts as any other write.
 var costs = map[string][2]int{
 	"POST /v1.0/invitations":                                {1, 1},
 	"POST /v1.0/groups/{id}/members/$ref":                   {1, 1},
@@ -119,7 +121,7 @@ var costs = map[string][2]int{
 	"GET /v1.0/directory/deletedItems/microsoft.graph.user": {1, 0},
 }
 
-// throttled returns the headers that Graph adds where a limit is near, and whether the call is refused.
+// throttled returns the headers that Graph adds near a limit, and whether the call is refused.
 func (s *Server) throttled(name string) (header map[string]string, refused bool) {
 	if s.config.Throttle == nil {
 		return nil, false
@@ -140,7 +142,7 @@ func (s *Server) throttled(name string) (header map[string]string, refused bool)
 	return header, wait > 0
 }
 
-// tooMany is the answer to a call that is refused.
+// tooMany returns the answer to a call that the throttle refuses.
 func (s *Server) tooMany(c *call) reply {
 	texts := faultTexts[http.StatusTooManyRequests]
 	return s.refuse(c, http.StatusTooManyRequests, texts[0], texts[1])

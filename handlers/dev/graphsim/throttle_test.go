@@ -9,7 +9,7 @@ import (
 	"guestlist/handlers/dev/graphsim"
 )
 
-func TestCallsAreCountedOverATimeThatSlides(t *testing.T) {
+func TestThrottleCountsOverSlidingWindow(t *testing.T) {
 	now := time.Unix(1_800_000_000, 0)
 	throttle := graphsim.NewThrottle(graphsim.Limits{UnitsPer10s: 10, WritesPer150s: 6})
 	take := func(units, writes int, used float64, refused bool) {
@@ -36,7 +36,7 @@ func TestCallsAreCountedOverATimeThatSlides(t *testing.T) {
 	}
 }
 
-func TestAFilledThrottleFreesEvenly(t *testing.T) {
+func TestFilledThrottleFreesEvenly(t *testing.T) {
 	now := time.Unix(1_800_000_000, 0)
 	throttle := graphsim.NewThrottle(graphsim.SmallTenant)
 	throttle.Fill(now, 1)
@@ -57,7 +57,7 @@ func TestAFilledThrottleFreesEvenly(t *testing.T) {
 	}
 }
 
-func TestWhoCallsTooOftenIsToldToWait(t *testing.T) {
+func TestThrottledCallGetsRetryAfter(t *testing.T) {
 	stand, err := graphsim.New(graphsim.Config{
 		Now: func() time.Time { return time.Unix(1_800_000_000, 0) }, Throttle: graphsim.NewThrottle(graphsim.Limits{UnitsPer10s: 5, WritesPer150s: 5}),
 	})

@@ -3,13 +3,13 @@ package graphsim
 import (
 	"errors"
 	"net/http"
-	"net/url"
 	"slices"
 	"strconv"
 	"strings"
 )
 
-// userProperties are the properties of a user that can be selected. By default Graph returns only some of them.
+// userProperties are the properties of a user that can be selected. Without $select, Graph
+// returns only some of them.
 var userProperties = map[string]func(*User) any{
 	"id":                func(u *User) any { return u.ID },
 	"displayName":       func(u *User) any { return u.DisplayName },
@@ -41,7 +41,8 @@ func (u *User) proxyAddresses() []string {
 	return addresses
 }
 
-// principalName is the name for signing in. A deleted user's is changed, so that it is free for others.
+// principalName returns the name for signing in. Deletion changes it, so that the old one is
+// free.
 func (u *User) principalName() string {
 	if u.Deleted {
 		return strings.ReplaceAll(u.ID, "-", "") + u.UserPrincipalName
@@ -58,52 +59,47 @@ const (
 // listUsers serves GET /v1.0/users. The caller holds s.mu.
 func (s *Server) listUsers(c *call, _ string) reply { return s.list(c, "users", s.visible) }
 
-// listDeletedUsers serves GET /v1.0/directory/deletedItems/microsoft.graph.user. The caller holds s.mu.
+// listDeletedUsers serves GET /v1.0/directory/deletedItems/microsoft.graph.user. The caller holds
+// s.mu.
 func (s *Server) listDeletedUsers(c *call, _ string) reply {
 	return s.list(c, "directoryObjects/microsoft.graph.user", func(u *User) bool { return u.Deleted })
 }
 
-// list serves a search among some of the users.
+// list serves a search among the users for which among is true.
 func (s *Server) list(c *call, set string, among func(*User) bool) reply {
-	query, err := url.ParseQuery(c.URL.RawQuery)
-	if err != nil {
-		return s.refuse(c, http.StatusBadRequest, "BadRequest", "The query can't be read.")
+	bad := func(code, message string) reply { return s.refuse(c, http.StatusBadRequest, code, message) }
+	options, fault := c.options()
+	if fault != "" {
+		return bad("BadRequest", fault)
 	}
-	selected := defaultProperties
-	top := defaultTop
+	selected, top, count := defaultProperties, defaultTop, false
 	matches := func(*User) bool { return true }
-	count := false
 	eventual := strings.EqualFold(c.Header.Get("ConsistencyLevel"), "eventual")
-	for name, values := range query {
-		value := values[0]
-		if len(values) > 1 {
-			return s.refuse(c, http.StatusBadRequest, "BadRequest", "The query option "+name+" is given twice.")
-		}
+	var err error
+	for name, value := range options {
 		switch name {
 		case "$filter":
 			matches, err = parseFilter(value)
 			if err != nil {
-				return s.refuse(c, http.StatusBadRequest, "Request_UnsupportedQuery", "Unsupported or invalid query filter clause: "+err.Error()+".")
+				return bad("Request_UnsupportedQuery", "Unsupported or invalid query filter clause: "+err.Error()+".")
 			}
 		case "$select":
-			selected = strings.Split(value, ",")
-			for _, property := range selected {
-				if userProperties[property] == nil {
-					return s.refuse(c, http.StatusBadRequest, "BadRequest", "Could not find a property named '"+property+"' on type 'microsoft.graph.user'.")
-				}
+			selected, fault = parseSelect(value, "user", userProperties)
+			if fault != "" {
+				return bad("BadRequest", fault)
 			}
 		case "$top":
 			top, err = strconv.Atoi(value)
 			if err != nil || top < 1 || top > maxTop {
-				return s.refuse(c, http.StatusBadRequest, "Request_BadRequest", "Invalid page size specified; it must be between 1 and 999.")
+				return bad("Request_BadRequest", "Invalid page size specified; it must be between 1 and 999.")
 			}
 		case "$count":
 			if value != "true" && value != "false" || value == "true" && !eventual {
-				return s.refuse(c, http.StatusBadRequest, "Request_BadRequest", "$count needs the header ConsistencyLevel: eventual.")
+				return bad("Request_BadRequest", "$count needs the header ConsistencyLevel: eventual.")
 			}
 			count = value == "true"
 		default:
-			return s.refuse(c, http.StatusBadRequest, "Request_UnsupportedQuery", "The stand-in does not know the query option "+name+".")
+			return bad("Request_UnsupportedQuery", "The stand-in does not know the query option "+name+".")
 		}
 	}
 
@@ -119,6 +115,7 @@ func (s *Server) list(c *call, set string, among func(*User) bool) reply {
 	}
 	if len(found) > top {
 		found = found[:top]
+		query := c.URL.Query()
 		query.Set("$skiptoken", "more")
 		answer["@odata.nextLink"] = c.base + c.URL.Path + "?" + query.Encode()
 	}
@@ -134,14 +131,15 @@ func (s *Server) list(c *call, set string, among func(*User) bool) reply {
 	return reply{status: http.StatusOK, body: answer}
 }
 
-// parseFilter reads the shapes that find a user by what identifies one:
+// parseFilter parses a filter for what identifies a user:
 //
 //	filter = term *(" or " term)
 //	term   = property " eq " string
 //	       / collection "/any(" name ":" name " eq " string ")"
 //
-// A string stands in single quotes, and a quote inside it is doubled. Comparisons ignore case, as the directory's do; but the kind in
-// front of a proxy address counts as written, because nothing says that it does not: SMTP: is the primary one and smtp: any other.
+// A string stands in single quotes, with a quote inside it doubled. Comparisons ignore case,
+// except that of a proxy address's kind: SMTP: is the primary address, smtp: any other, and
+// nothing says that Graph takes one for the other.
 func parseFilter(text string) (func(*User) bool, error) {
 	p := &filterParser{rest: text}
 	var terms []func(*User) bool
@@ -216,7 +214,7 @@ func proxyKind(address string) string {
 	return kind
 }
 
-// name takes a run of letters.
+// name takes letters.
 func (p *filterParser) name() string {
 	end := strings.IndexFunc(p.rest, func(r rune) bool { return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') })
 	if end < 0 {
