@@ -2,7 +2,6 @@ package signup
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"io"
 	"mime"
@@ -11,7 +10,8 @@ import (
 	"slices"
 	"strings"
 
-	"guestlist/handlers/azure/functions/jsonwalk"
+	"github.com/go-json-experiment/json/jsontext"
+
 	"guestlist/handlers/problem"
 )
 
@@ -109,50 +109,83 @@ func readForm(body []byte, answerField string) (entry, error) {
 	return in, nil
 }
 
-// readJSON reads a body of one flat JSON object whose values are all strings. A property that is out is empty; an unknown one, one that
-// comes twice, or a value of another type is MalformedBody. Names are taken as they are written, unlike encoding/json does it.
+// readJSON reads a body of one flat JSON object of strings. A missing property is empty. An unknown
+// one, a repeated one or a value of another type is MalformedBody. Names are case-sensitive.
 func readJSON(body []byte) (entry, error) {
-	err := checkObject(body)
+	properties, err := readObject(body)
 	if err != nil {
 		return entry{}, err
 	}
 	var in entry
 	seen := make([]*string, 0, 8)
-	for name, value := range jsonwalk.Members(body) {
-		field := fieldOf(&in, string(name))
-		if string(name) == answerProperty {
+	for _, p := range properties {
+		field := fieldOf(&in, p.name)
+		if p.name == answerProperty {
 			field = &in.pass.answer
 		}
 		switch {
 		case field == nil:
 			return entry{}, malformed("The body has a property that is not known here. The properties are " + fieldNames + ".")
 		case slices.Contains(seen, field):
-			return entry{}, malformed("The property " + string(name) + " comes more than once. Send each property once.")
-		case value[0] != '"':
-			return entry{}, malformed("The property " + string(name) + " must be a string. Leave it out if there is nothing to say.")
+			return entry{}, malformed("The property " + p.name + " comes more than once. Send each property once.")
+		case !p.isString:
+			return entry{}, malformed("The property " + p.name + " must be a string. Leave it out if there is nothing to say.")
 		}
 		seen = append(seen, field)
-		*field, _ = jsonwalk.Text(value) // a valid string can always be decoded
+		*field = p.text
 	}
 	return in, nil
 }
 
-// checkObject returns MalformedBody for anything but one valid JSON object.
-func checkObject(body []byte) error {
+// property is a member of a JSON object.
+type property struct {
+	name     string
+	isString bool
+	text     string // the value, if it is a string
+}
+
+// readObject returns the members of a body that is one JSON object, in their order, repeated ones
+// included. Invalid UTF-8 and half surrogate pairs become U+FFFD. Anything else is MalformedBody.
+func readObject(body []byte) ([]property, error) {
 	if len(bytes.TrimSpace(body)) == 0 {
 		// The Functions host loses bodies that come in chunks.
-		return malformed("The body is empty. Send a JSON object, with a Content-Length header.")
+		return nil, malformed("The body is empty. Send a JSON object, with a Content-Length header.")
 	}
-	body = bytes.TrimLeft(body, " \t\r\n")
-	if body[0] != '{' {
-		return malformed("The body is not a JSON object.")
+	decoder := jsontext.NewDecoder(bytes.NewBuffer(body), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+	if decoder.PeekKind() != jsontext.KindBeginObject {
+		return nil, malformed("The body is not a JSON object.")
 	}
-	if !json.Valid(body) {
-		err := json.NewDecoder(bytes.NewReader(body)).Decode(new(json.RawMessage))
-		if err == nil {
-			return malformed("Something follows the JSON object. Send one object.")
-		}
-		return malformed("The body is not valid JSON.")
+	_, err := decoder.ReadToken()
+	properties := make([]property, 0, 8)
+	for err == nil && decoder.PeekKind() != jsontext.KindEndObject {
+		var p property
+		p, err = readProperty(decoder)
+		properties = append(properties, p)
 	}
-	return nil
+	if err != nil {
+		return nil, malformed("The body is not valid JSON.")
+	}
+	_, _ = decoder.ReadToken() // the closing brace
+	_, err = decoder.ReadToken()
+	if err != io.EOF {
+		return nil, malformed("Something follows the JSON object. Send one object.")
+	}
+	return properties, nil
+}
+
+// readProperty reads the next member of an object.
+func readProperty(decoder *jsontext.Decoder) (property, error) {
+	token, err := decoder.ReadToken()
+	if err != nil {
+		return property{}, err
+	}
+	p := property{name: token.String(), isString: decoder.PeekKind() == jsontext.KindString}
+	if !p.isString {
+		return p, decoder.SkipValue()
+	}
+	token, err = decoder.ReadToken()
+	if err == nil {
+		p.text = token.String()
+	}
+	return p, err
 }

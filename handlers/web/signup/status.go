@@ -9,7 +9,6 @@ import (
 	"strconv"
 	"time"
 
-	"guestlist/handlers/azure/functions/jsonwalk"
 	"guestlist/handlers/branding"
 	"guestlist/handlers/problem"
 	"guestlist/handlers/request"
@@ -264,16 +263,15 @@ func readWish(w http.ResponseWriter, r *http.Request, kind kind) (wanted, error)
 		return nil
 	}
 	if kind == jsonKind {
-		err = checkObject(body)
+		properties, err := readObject(body)
 		if err != nil {
 			return wanted{}, err
 		}
-		for name, value := range jsonwalk.Members(body) {
-			if value[0] != '"' {
+		for _, p := range properties {
+			if !p.isString {
 				return wanted{}, malformed("The properties action and confirm must be strings.")
 			}
-			text, _ := jsonwalk.Text(value) // a valid string can always be decoded
-			err = add(string(name), text)
+			err = add(p.name, p.text)
 			if err != nil {
 				return wanted{}, err
 			}
