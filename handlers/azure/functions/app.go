@@ -14,6 +14,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/go-json-experiment/json"
+
 	"guestlist/handlers/problem"
 	"guestlist/handlers/web/problemdetails"
 )
@@ -86,7 +88,7 @@ type outcome struct {
 	// code is the status towards the host: 200, or anything else to fail the invocation.
 	code int
 	// body is what the host gets.
-	body answer
+	body any
 	// status is what the log calls it: the status of an HTTP function's own answer, else code.
 	status int
 	// err says for the log why the invocation failed.
@@ -236,7 +238,7 @@ func (a *App) reply(ctx context.Context, w http.ResponseWriter, ended outcome) {
 	buffer.Reset()
 	defer a.release(buffer)
 
-	err := ended.body.writeTo(buffer)
+	err := json.MarshalWrite(buffer, ended.body, jsonOptions)
 	if err != nil {
 		a.log.LogAttrs(ctx, slog.LevelError, "the answer can't be encoded", slog.String("error", fmt.Sprintf("%T", err)))
 		// Nothing that this package builds fails to encode. If it did, an empty answer would make the host hang.
@@ -279,7 +281,7 @@ func finish(call *invocation, err error) outcome {
 			err:    err,
 		}
 	}
-	return outcome{code: http.StatusOK, body: response{messages: messages}, status: http.StatusOK}
+	return outcome{code: http.StatusOK, body: response{outputs{messages: messages}}, status: http.StatusOK}
 }
 
 // refusal fails an invocation that reached no function. The detail goes to the host and to the log, so it must quote

@@ -1,147 +1,69 @@
 package functions
 
 import (
-	"bytes"
-	"encoding/base64"
-	"encoding/json"
-	"strconv"
-	"unicode/utf8"
+	"cmp"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 )
 
-// answer is the body of an answer to the host. It writes itself as JSON: what goes back with every invocation has a form that is
-// known, and to find it out by reflection would cost more than all else that happens here.
-type answer interface {
-	writeTo(b *bytes.Buffer) error
+// response is the envelope that goes back to the host. It has no ReturnValue, whose keys would
+// override Outputs.
+type response struct {
+	Outputs outputs `json:",omitempty"`
 }
 
-// response is the envelope that goes back to the host: an output for each binding of which the function said something, by the binding's
-// name, whose case the host tells apart. ReturnValue is left out on purpose: its keys would override Outputs.
-type response struct {
+// outputs are the values of the output bindings, by the binding's name. To the host its case matters.
+type outputs struct {
 	result   *httpResult // nil for functions without an http output
 	messages []queued
 }
 
-func (r response) writeTo(b *bytes.Buffer) error {
-	if r.result == nil && len(r.messages) == 0 {
-		b.WriteString("{}\n")
-		return nil
+// MarshalJSONTo implements [json.MarshalerTo]. A map of any would do as well, and make a sign-up cost
+// a tenth more.
+func (o outputs) MarshalJSONTo(enc *jsontext.Encoder) error {
+	err := enc.WriteToken(jsontext.BeginObject)
+	if o.result != nil {
+		err = cmp.Or(err, enc.WriteToken(jsontext.String(responseBinding)), json.MarshalEncode(enc, o.result))
 	}
-	b.WriteString(`{"Outputs":{`)
-	if r.result != nil {
-		writeString(b, responseBinding)
-		b.WriteByte(':')
-		r.result.writeTo(b)
+	for _, q := range o.messages {
+		err = cmp.Or(err, enc.WriteToken(jsontext.String(q.binding)), json.MarshalEncode(enc, q.output()))
 	}
-	for i, q := range r.messages {
-		if i > 0 || r.result != nil {
-			b.WriteByte(',')
-		}
-		writeString(b, q.binding)
-		b.WriteByte(':')
-		err := q.writeTo(b)
-		if err != nil {
-			return err
-		}
-	}
-	b.WriteString("}}\n")
-	return nil
+	return cmp.Or(err, enc.WriteToken(jsontext.EndObject))
 }
 
-// writeTo writes the output of the binding.
-func (q queued) writeTo(b *bytes.Buffer) error {
+// output returns the value of the output binding.
+func (q queued) output() any {
 	if !q.array && len(q.messages) == 1 {
-		// The host tries base64 first, whatever a string looks like, so that only this passes any bytes unchanged.
-		b.WriteByte('"')
-		b.Write(base64.StdEncoding.AppendEncode(b.AvailableBuffer(), q.messages[0]))
-		b.WriteByte('"')
-		return nil
+		// A []byte is written as base64. The host tries to decode base64 first, whatever a string
+		// looks like, so only base64 passes any bytes unchanged.
+		return q.messages[0]
 	}
-	b.WriteByte('[')
+	elements := make([]jsontext.Value, len(q.messages))
 	for i, message := range q.messages {
-		if i > 0 {
-			b.WriteByte(',')
-		}
-		err := json.Compact(b, message)
-		if err != nil {
-			return err
-		}
+		elements[i] = message
 	}
-	b.WriteByte(']')
-	return nil
+	return elements
 }
 
-// httpResult is the http output binding. Of the fields that the host knows, these are the ones that it heeds; headers
-// must be strings, and the body a string, or it would be re-formatted.
+// httpResult is the http output binding: the fields that the host heeds. Headers and body must be
+// strings; the host would re-format another body.
 type httpResult struct {
-	status  int
-	headers []headerLine // by name
-	body    string
+	Status  int         `json:"statusCode"`
+	Headers headerLines `json:"headers,omitempty"`
+	Body    string      `json:"body"`
 }
 
-// headerLine is a header of an answer.
+// headerLines are the headers of an answer, sorted by name.
+type headerLines []headerLine
+
 type headerLine struct{ name, value string }
 
-func (r *httpResult) writeTo(b *bytes.Buffer) {
-	b.WriteString(`{"statusCode":`)
-	b.Write(strconv.AppendInt(b.AvailableBuffer(), int64(r.status), 10))
-	if len(r.headers) > 0 {
-		b.WriteString(`,"headers":{`)
-		for i, h := range r.headers {
-			if i > 0 {
-				b.WriteByte(',')
-			}
-			writeString(b, h.name)
-			b.WriteByte(':')
-			writeString(b, h.value)
-		}
-		b.WriteByte('}')
+// MarshalJSONTo implements [json.MarshalerTo].
+func (h headerLines) MarshalJSONTo(enc *jsontext.Encoder) error {
+	err := enc.WriteToken(jsontext.BeginObject)
+	for _, line := range h {
+		err = cmp.Or(err, enc.WriteToken(jsontext.String(line.name)), enc.WriteToken(jsontext.String(line.value)))
 	}
-	b.WriteString(`,"body":`)
-	writeString(b, r.body)
-	b.WriteByte('}')
-}
-
-func (f failure) writeTo(b *bytes.Buffer) error {
-	encoder := json.NewEncoder(b)
-	encoder.SetEscapeHTML(false) // the reader is the host; pages would only grow
-	return encoder.Encode(f)
-}
-
-// writeString writes text as a JSON string. What is no UTF-8 becomes U+FFFD.
-func writeString(b *bytes.Buffer, text string) {
-	const hexadecimal = "0123456789abcdef"
-	b.WriteByte('"')
-	done := 0 // up to here it is written
-	for i := 0; i < len(text); {
-		c := text[i]
-		if c >= ' ' && c < utf8.RuneSelf && c != '"' && c != '\\' {
-			i++
-			continue
-		}
-		r, size := utf8.DecodeRuneInString(text[i:])
-		if c >= utf8.RuneSelf && !(r == utf8.RuneError && size == 1) {
-			i += size
-			continue
-		}
-		b.WriteString(text[done:i])
-		switch c {
-		case '"', '\\':
-			b.WriteByte('\\')
-			b.WriteByte(c)
-		case '\n':
-			b.WriteString(`\n`)
-		default:
-			if c >= utf8.RuneSelf {
-				b.WriteString("\ufffd")
-			} else {
-				b.WriteString(`\u00`)
-				b.WriteByte(hexadecimal[c>>4])
-				b.WriteByte(hexadecimal[c&0xf])
-			}
-		}
-		i += size
-		done = i
-	}
-	b.WriteString(text[done:])
-	b.WriteByte('"')
+	return cmp.Or(err, enc.WriteToken(jsontext.EndObject))
 }

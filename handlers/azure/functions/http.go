@@ -3,7 +3,6 @@ package functions
 import (
 	"context"
 	"encoding/base64"
-	"encoding/json"
 	"io"
 	"log/slog"
 	"net/http"
@@ -12,6 +11,9 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/go-json-experiment/json"
+	"golang.org/x/net/http/httpguts"
 
 	"guestlist/handlers/problem"
 	"guestlist/handlers/web/problemdetails"
@@ -56,9 +58,12 @@ func (a *App) HTTP(name string, h http.Handler) {
 		if err != nil {
 			return a.answered(ctx, call, failurePage(problem.Internal), err)
 		}
-		result, err := w.result(func(text string, attr slog.Attr) { a.log.LogAttrs(ctx, slog.LevelError, text, attr) })
+		result, err := w.result()
 		if err != nil {
 			return a.answered(ctx, call, failurePage(problem.Internal), err)
+		}
+		if w.extra > 0 {
+			a.log.LogAttrs(ctx, slog.LevelError, "only one Set-Cookie passes the host; the others are dropped", slog.Int("dropped", w.extra))
 		}
 		return a.answered(ctx, call, result, nil)
 	}
@@ -67,33 +72,33 @@ func (a *App) HTTP(name string, h http.Handler) {
 		page := failurePage(problem.BodyTooLarge)
 		return outcome{
 			code:   http.StatusOK,
-			body:   response{result: page},
-			status: page.status,
+			body:   response{outputs{result: page}},
+			status: page.Status,
 			err:    problem.New(problem.BodyTooLarge, "the envelope has more than %d bytes", a.maxBody),
 		}
 	}
 	a.register(f)
 }
 
-// answered makes the answer of an HTTP function an outcome. Whoever reads a 5xx will try again, so nothing may be on
-// the queue then.
+// answered ends an invocation of an HTTP function. A client that gets a 5xx tries again, so nothing
+// may be on the queue then.
 func (a *App) answered(ctx context.Context, call *invocation, result *httpResult, err error) outcome {
 	messages := call.end()
-	if result.status >= http.StatusInternalServerError && len(messages) > 0 {
-		a.log.LogAttrs(ctx, slog.LevelError, "queue messages dropped, because the answer is a server error", slog.Int("outputs", len(messages)))
+	if result.Status >= http.StatusInternalServerError && len(messages) > 0 {
+		a.log.LogAttrs(ctx, slog.LevelError, "queue messages dropped, because the answer is a server error",
+			slog.Int("outputs", len(messages)))
 		messages = nil
 	}
-	return outcome{code: http.StatusOK, body: response{result, messages}, status: result.status, err: err}
+	return outcome{code: http.StatusOK, body: response{outputs{result, messages}}, status: result.Status, err: err}
 }
 
-// failurePage is an answer that the handler could not give, as RFC 9457 problem details.
+// failurePage is the answer in place of one that the handler could not give, as RFC 9457 problem details.
 func failurePage(code problem.Code) *httpResult {
-	// A failure has strings and a number, which can always be encoded.
-	body, _ := json.Marshal(newFailure(code, problemdetails.Status(code), ""))
+	body, _ := json.Marshal(newFailure(code, problemdetails.Status(code), "")) // strings and a number always encode
 	return &httpResult{
-		status:  problemdetails.Status(code),
-		headers: []headerLine{{"Cache-Control", "no-store"}, {contentType, "application/problem+json"}},
-		body:    string(body),
+		Status:  problemdetails.Status(code),
+		Headers: headerLines{{"Cache-Control", "no-store"}, {contentType, "application/problem+json"}},
+		Body:    string(body),
 	}
 }
 
@@ -103,12 +108,12 @@ func newRequest(ctx context.Context, envelope []byte) (*http.Request, error) {
 	if err != nil {
 		return nil, err
 	}
-	address, host := splitURL(in.url)
-	header := in.header
+	address, host := splitURL(in.URL)
+	header := in.Headers
 	if host == "" {
 		host = header.Get("Host")
 	}
-	body := in.body
+	body := in.Body
 	if bodyIsBase64(header.Get(contentType)) {
 		// The host leaves a content type that it can't parse as text, and we may see it differently: then the text is
 		// the body.
@@ -123,7 +128,7 @@ func newRequest(ctx context.Context, envelope []byte) (*http.Request, error) {
 	header.Del("Transfer-Encoding")
 
 	r := new(http.Request).WithContext(ctx)
-	r.Method = in.method
+	r.Method = in.Method
 	r.URL = address
 	r.Proto, r.ProtoMajor, r.ProtoMinor = "HTTP/1.1", 1, 1
 	r.Header = header
@@ -134,8 +139,8 @@ func newRequest(ctx context.Context, envelope []byte) (*http.Request, error) {
 	if body != "" {
 		r.Body = io.NopCloser(strings.NewReader(body))
 	}
-	for name, value := range in.params {
-		r.SetPathValue(name, value)
+	for name, value := range in.Params {
+		r.SetPathValue(name, unquote(value))
 	}
 	return r, nil
 }
@@ -180,41 +185,40 @@ func bodyIsBase64(header string) bool {
 	return media == "application/octet-stream" || strings.Contains(media, "multipart/")
 }
 
-// recorder is the http.ResponseWriter of an HTTP function. It behaves as the one of net/http does, as far as that can
-// pass the host.
+// recorder is the http.ResponseWriter of an HTTP function. It behaves as the one of net/http does, as
+// far as that can pass the host.
 type recorder struct {
 	header http.Header
 	status int
-	sent   []headerLine // the header as it was at WriteHeader, by name, without what is the host's business
-	extra  int          // how many cookies beyond the first there were in it
+	sent   headerLines // the header as it was at WriteHeader, without what is the host's business
+	extra  int         // cookies beyond the first
 	body   strings.Builder
-	noBody bool // a HEAD request: what is written counts for nothing
+	noBody bool // a HEAD request: what is written is dropped
 }
 
 // Header returns the header. Changes after WriteHeader have no effect.
 func (w *recorder) Header() http.Header { return w.header }
 
-// WriteHeader keeps the first final status. Informational ones can't pass the host. Like net/http it panics on what is
-// no status.
+// WriteHeader keeps the first final status. Informational ones can't pass the host. Like net/http it
+// panics on an invalid status.
 func (w *recorder) WriteHeader(status int) {
 	if status < 100 || status > 999 {
-		panic("functions: WriteHeader with a status that is none")
+		panic("functions: WriteHeader with an invalid status")
 	}
 	if status < 200 || w.status != 0 {
 		return
 	}
 	w.status = status
-	w.sent = make([]headerLine, 0, len(w.header)+1) // and perhaps a content type
+	w.sent = make(headerLines, 0, len(w.header)+1) // room for a content type
 	for name, lines := range w.header {
 		name = textproto.CanonicalMIMEHeaderKey(name)
 		if len(lines) == 0 || hopByHop[name] || strings.HasPrefix(name, http.TrailerPrefix) {
 			continue
 		}
 		value := lines[0]
-		switch {
-		case name == "Set-Cookie":
+		if name == "Set-Cookie" {
 			w.extra += len(lines) - 1
-		case len(lines) > 1:
+		} else if len(lines) > 1 {
 			value = strings.Join(lines, ", ")
 		}
 		w.sent = append(w.sent, headerLine{name, value})
@@ -255,54 +259,39 @@ func (w *recorder) begin() (keep bool, err error) {
 	return !w.noBody, nil
 }
 
-// hopByHop are headers that speak of a connection or of a framing which are the host's business.
+// hopByHop are headers that speak of a connection or of framing, which are the host's business.
 var hopByHop = map[string]bool{
 	"Connection": true, "Content-Length": true, "Keep-Alive": true, "Proxy-Connection": true, "Trailer": true,
 	"Transfer-Encoding": true, "Upgrade": true,
 }
 
-// result returns the recorded answer, or an error if it can't pass the host. It warns of what passes in part only.
-func (w *recorder) result(warn func(text string, attr slog.Attr)) (*httpResult, error) {
+// result returns the recorded answer, or an error if it can't pass the host.
+func (w *recorder) result() (*httpResult, error) {
 	w.WriteHeader(http.StatusOK)
-	result := &httpResult{status: w.status, headers: w.sent, body: w.body.String()}
-	if !utf8.ValidString(result.body) {
-		return nil, problem.New(problem.Internal, "the answer's body is no UTF-8 text, and the host passes nothing else")
-	}
-	if w.extra > 0 {
-		warn("only one Set-Cookie passes the host; the others are dropped", slog.Int("dropped", w.extra))
+	result := &httpResult{w.status, w.sent, w.body.String()}
+	if !utf8.ValidString(result.Body) {
+		return nil, problem.New(problem.Internal, "the answer's body is not UTF-8 text, and the host passes nothing else")
 	}
 	typed := false
-	for i, h := range result.headers {
-		if !validHeaderName(h.name) {
-			return nil, problem.New(problem.Internal, "the answer has a header whose name is none")
-		}
-		if !printableASCII(h.value) {
+	for i, h := range result.Headers {
+		switch {
+		case !httpguts.ValidHeaderFieldName(h.name):
+			return nil, problem.New(problem.Internal, "the answer has a header with an invalid name")
+		case !printableASCII(h.value):
 			// The host's server refuses them too, and then the client would learn less.
 			return nil, problem.New(problem.Internal, "the answer's header %s has characters other than printable ASCII", h.name)
-		}
-		if i > 0 && result.headers[i-1].name == h.name {
+		case i > 0 && result.Headers[i-1].name == h.name:
 			return nil, problem.New(problem.Internal, "the answer has the header %s in two spellings", h.name)
 		}
 		typed = typed || h.name == contentType && h.value != ""
 	}
-	if result.body != "" && !typed {
+	if result.Body != "" && !typed {
 		// As net/http does. The host would say text/plain of any page.
-		guessed := http.DetectContentType([]byte(result.body[:min(len(result.body), 512)]))
-		result.headers = slices.DeleteFunc(result.headers, func(h headerLine) bool { return h.name == contentType })
-		result.headers = append(result.headers, headerLine{contentType, guessed})
+		guessed := http.DetectContentType([]byte(result.Body[:min(len(result.Body), 512)]))
+		result.Headers = slices.DeleteFunc(result.Headers, func(h headerLine) bool { return h.name == contentType })
+		result.Headers = append(result.Headers, headerLine{contentType, guessed})
 	}
 	return result, nil
-}
-
-// validHeaderName reports whether name is a token of RFC 9110.
-func validHeaderName(name string) bool {
-	for _, c := range []byte(name) {
-		letter := 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'
-		if !letter && !strings.ContainsRune("!#$%&'*+-.^_`|~", rune(c)) {
-			return false
-		}
-	}
-	return name != ""
 }
 
 func printableASCII(text string) bool {

@@ -3,8 +3,9 @@ package functions
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"slices"
+
+	"github.com/go-json-experiment/json/jsontext"
 
 	"guestlist/handlers/problem"
 )
@@ -90,17 +91,12 @@ func (call *invocation) output(binding string) *queued {
 // checkElement reports whether message can be an element of an array of messages. The host enqueues an object as
 // indented JSON, and a string in any encoding as its characters, so that only objects arrive as what they were.
 func checkElement(message []byte) error {
-	trimmed := bytes.TrimLeft(message, " \t\r\n")
-	if len(trimmed) == 0 || trimmed[0] != '{' || !json.Valid(trimmed) {
-		return problem.New(problem.Internal, "it is no JSON object, and one message of several must be one")
+	element := jsontext.Value(bytes.Clone(message))
+	if element.Kind() != jsontext.KindBeginObject || element.Indent(jsonOptions, jsontext.WithIndent("  ")) != nil {
+		return problem.New(problem.Internal, "it is not a JSON object, and one message of several must be one")
 	}
-	var indented bytes.Buffer
-	err := json.Indent(&indented, trimmed, "", "  ")
-	if err != nil {
-		return problem.New(problem.Internal, "it can't be indented as JSON")
-	}
-	if indented.Len() > MaxMessageBytes {
-		return problem.New(problem.BodyTooLarge, "it has %d bytes once the host has indented it, more than %d", indented.Len(), MaxMessageBytes)
+	if len(element) > MaxMessageBytes {
+		return problem.New(problem.BodyTooLarge, "it has %d bytes once the host has indented it, more than %d", len(element), MaxMessageBytes)
 	}
 	return nil
 }

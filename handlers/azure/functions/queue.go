@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"context"
 	"encoding/base64"
-	"encoding/json"
 	"strconv"
 	"strings"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 
 	"guestlist/handlers/problem"
 )
@@ -25,8 +27,8 @@ type QueueMessage struct {
 // queueEnvelope is the part of a queue function's envelope that is used. Metadata is read apart, so that nothing in it
 // can fail a message.
 type queueEnvelope struct {
-	Data     map[string]json.RawMessage
-	Metadata json.RawMessage
+	Data     map[string]jsontext.Value
+	Metadata jsontext.Value
 }
 
 // Queue registers a queue-triggered function whose trigger binding has the given name. It panics if the function's name
@@ -64,7 +66,7 @@ func (a *App) refuseTooLarge() outcome {
 // newQueueMessage reads an envelope. Its errors quote nothing of it.
 func newQueueMessage(binding string, envelope []byte) (QueueMessage, error) {
 	var decoded queueEnvelope
-	err := json.Unmarshal(envelope, &decoded)
+	err := json.Unmarshal(envelope, &decoded, jsonOptions, json.MatchCaseInsensitiveNames(true))
 	if err != nil {
 		return QueueMessage{}, envelopeError(err)
 	}
@@ -75,8 +77,8 @@ func newQueueMessage(binding string, envelope []byte) (QueueMessage, error) {
 	}
 	message := QueueMessage{Body: messageBytes(data)}
 
-	var metadata struct{ DequeueCount, Id json.RawMessage }
-	err = json.Unmarshal(decoded.Metadata, &metadata)
+	var metadata struct{ DequeueCount, Id jsontext.Value }
+	err = json.Unmarshal(decoded.Metadata, &metadata, jsonOptions, json.MatchCaseInsensitiveNames(true))
 	if err == nil {
 		message.ID = cleanID(unquote(metadata.Id))
 		count, err := strconv.Atoi(unquote(metadata.DequeueCount))
@@ -88,12 +90,12 @@ func newQueueMessage(binding string, envelope []byte) (QueueMessage, error) {
 }
 
 // messageBytes returns the message in the order that Queue promises. data is one valid JSON value.
-func messageBytes(data json.RawMessage) []byte {
+func messageBytes(data jsontext.Value) []byte {
 	if data[0] != '"' {
 		return data
 	}
 	var text string
-	err := json.Unmarshal(data, &text)
+	err := json.Unmarshal(data, &text, jsonOptions)
 	if err != nil {
 		return data
 	}
@@ -106,7 +108,7 @@ func messageBytes(data json.RawMessage) []byte {
 	}
 	if strings.HasPrefix(text, `"`) {
 		var inner string
-		err = json.Unmarshal([]byte(text), &inner)
+		err = json.Unmarshal([]byte(text), &inner, jsonOptions)
 		if err == nil {
 			return []byte(inner)
 		}
@@ -116,7 +118,7 @@ func messageBytes(data json.RawMessage) []byte {
 
 // unquote returns the text of a JSON string, of a JSON string in a JSON string (as the host sends most metadata), or of
 // another value; of null it returns "".
-func unquote(value json.RawMessage) string {
+func unquote(value jsontext.Value) string {
 	if string(value) == "null" {
 		return ""
 	}
@@ -126,11 +128,11 @@ func unquote(value json.RawMessage) string {
 			break
 		}
 		var text string
-		err := json.Unmarshal(value, &text)
+		err := json.Unmarshal(value, &text, jsonOptions)
 		if err != nil {
 			break
 		}
-		value = json.RawMessage(text)
+		value = jsontext.Value(text)
 	}
 	return string(value)
 }

@@ -2,8 +2,10 @@ package functions
 
 import (
 	"context"
-	"encoding/json"
 	"strings"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 
 	"guestlist/handlers/problem"
 )
@@ -38,16 +40,16 @@ func (a *App) Timer(name, binding string, h func(ctx context.Context, t Timer) e
 // newTimer reads an envelope. It must be a JSON object; what stands in it is taken as it comes, because a tick is
 // a tick whatever the host says of it. Names match in any case.
 func newTimer(binding string, envelope []byte) (Timer, error) {
-	var decoded *struct{ Data json.RawMessage }
-	err := json.Unmarshal(envelope, &decoded)
+	var decoded *struct{ Data jsontext.Value }
+	err := json.Unmarshal(envelope, &decoded, jsonOptions, json.MatchCaseInsensitiveNames(true))
 	if err != nil {
 		return Timer{}, envelopeError(err)
 	}
 	if decoded == nil {
 		return Timer{}, problem.New(problem.MalformedBody, "the envelope is null")
 	}
-	var data map[string]json.RawMessage
-	err = json.Unmarshal(decoded.Data, &data)
+	var data map[string]jsontext.Value
+	err = json.Unmarshal(decoded.Data, &data, jsonOptions)
 	if err != nil {
 		return Timer{}, nil
 	}
@@ -55,8 +57,8 @@ func newTimer(binding string, envelope []byte) (Timer, error) {
 		if !strings.EqualFold(name, binding) {
 			continue
 		}
-		var tick struct{ IsPastDue json.RawMessage }
-		err = json.Unmarshal([]byte(unquote(value)), &tick)
+		var tick struct{ IsPastDue jsontext.Value }
+		err = json.Unmarshal([]byte(unquote(value)), &tick, jsonOptions, json.MatchCaseInsensitiveNames(true))
 		if err == nil {
 			return Timer{PastDue: strings.EqualFold(unquote(tick.IsPastDue), "true")}, nil
 		}
