@@ -1,7 +1,6 @@
-// Package memstore keeps requests, claims, due times and policy rows in memory, for tests and simulations.
+// Package memstore keeps requests, claims, due times, policy rows and the rest in memory, for tests
+// and simulations. It passes the same suite as package tables (package storetest), and can be told
+// to fail before or after an effect, as a store behind a network does.
 //
-// It keeps the same promises as package tables, under the same conformance suite, and can be told to fail before and
-// after it did something, as a store behind a network does.
-//
-// It must not know who uses it, and nothing that runs in Azure may import it.
+// It must not know its users; nothing that runs in Azure imports it.
 package memstore

@@ -18,17 +18,17 @@ import (
 	"guestlist/handlers/submission"
 )
 
-// tick is the resolution of stored times, the one of Table Storage.
+// tick is the resolution of stored times, that of Table Storage.
 const tick = 100 * time.Nanosecond
 
-// Store is an [invite.Store], an [invite.Rows], an [invite.Seats] and an [invite.GateStore] in memory. Nothing that goes in or comes out is
-// shared with the caller.
+// Store implements the ports of package request for storage, in memory. It shares no memory with
+// its callers, and is safe for concurrent use.
 type Store struct {
-	// FailBefore and FailAfter, where set, are asked before and after the effect of every call of the interfaces'
-	// methods; op is the method's name. An error of FailBefore is returned instead of the effect: nothing happened. An
-	// error of FailAfter is returned although the call had its effect: the answer was lost. Both reach the caller as
-	// *problem.Error, a foreign error as StorageUnavailable. They may be called by several goroutines at once, may use
-	// the Store, and must be set before its first use.
+	// FailBefore and FailAfter, if set, are called before and after the effect of every method of the
+	// interfaces, with the method's name. An error of FailBefore prevents the effect; an error of
+	// FailAfter loses only the answer. An error that is not a *problem.Error reaches the caller as
+	// StorageUnavailable. They must be set before the first use, must be safe for concurrent use, and
+	// may use the Store.
 	FailBefore, FailAfter func(op string) error
 
 	mutex    sync.Mutex // guards what follows
@@ -36,7 +36,7 @@ type Store struct {
 	requests map[submission.ID]*record
 	claims   map[submission.Address]request.Claim
 	waiting  map[submission.ID]time.Time
-	rows     map[rowKey]policy.Raw
+	rows     map[policy.RowKey]policy.Raw
 	seats    map[policy.RowKey]map[submission.ID]string // the day on which each request took its seat
 	gate     request.Gate
 	poison   map[string]request.Poison // by the message's id
@@ -47,16 +47,13 @@ type record struct {
 	events  []request.Event
 }
 
-type rowKey struct {
-	partition, name string
-}
-
 var (
-	_ request.Store     = (*Store)(nil)
-	_ request.Rows      = (*Store)(nil)
-	_ request.Seats     = (*Store)(nil)
-	_ request.GateStore = (*Store)(nil)
-	_ request.Records   = (*Store)(nil)
+	_ request.Store       = (*Store)(nil)
+	_ request.Rows        = (*Store)(nil)
+	_ request.Seats       = (*Store)(nil)
+	_ request.GateStore   = (*Store)(nil)
+	_ request.Records     = (*Store)(nil)
+	_ request.PoisonStore = (*Store)(nil)
 )
 
 // New returns an empty Store.
@@ -65,13 +62,25 @@ func New() *Store {
 		requests: map[submission.ID]*record{},
 		claims:   map[submission.Address]request.Claim{},
 		waiting:  map[submission.ID]time.Time{},
-		rows:     map[rowKey]policy.Raw{},
+		rows:     map[policy.RowKey]policy.Raw{},
 		seats:    map[policy.RowKey]map[submission.ID]string{},
 		poison:   map[string]request.Poison{},
 	}
 }
 
-// do runs effect alone, between the failure hooks.
+// get runs effect as do does, and returns its value, or the zero value with an error.
+func get[T any](ctx context.Context, s *Store, op string, effect func() (T, error)) (value T, err error) {
+	err = s.do(ctx, op, func() (err error) {
+		value, err = effect()
+		return err
+	})
+	if err != nil {
+		return *new(T), err
+	}
+	return value, nil
+}
+
+// do runs effect between the failure hooks, alone.
 func (s *Store) do(ctx context.Context, op string, effect func() error) error {
 	if ctx.Err() != nil {
 		return problem.New(problem.StorageUnavailable, "%s: %w", op, ctx.Err())
@@ -105,30 +114,24 @@ func ask(hook func(op string) error, op string) error {
 	return problem.New(problem.StorageUnavailable, "%s: %w", op, err)
 }
 
-// newVersion returns a version that no record had before. It must be called with the mutex held.
+// newVersion returns a version that nothing has had before. The caller holds s.mutex.
 func (s *Store) newVersion() string {
 	s.versions++
 	return fmt.Sprintf("version %d", s.versions)
 }
 
-// Load is invite.Store's.
+// Load implements [request.Store].
 func (s *Store) Load(ctx context.Context, id submission.ID) (request.Request, error) {
-	var loaded request.Request
-	err := s.do(ctx, "Load", func() error {
+	return get(ctx, s, "Load", func() (request.Request, error) {
 		stored, exists := s.requests[id]
 		if !exists {
-			return problem.New(problem.NotFound, "request %s is not stored", id)
+			return request.Request{}, problem.New(problem.NotFound, "request %s is not stored", id)
 		}
-		loaded = copyRequest(stored.request)
-		return nil
+		return copyRequest(stored.request), nil
 	})
-	if err != nil {
-		return request.Request{}, err
-	}
-	return loaded, nil
 }
 
-// Save is invite.Store's. Times come back in UTC, cut to 100 ns.
+// Save implements [request.Store].
 func (s *Store) Save(ctx context.Context, r request.Request, events []request.Event) (request.Request, error) {
 	_, err := submission.ParseID(string(r.ID))
 	if err != nil {
@@ -136,108 +139,87 @@ func (s *Store) Save(ctx context.Context, r request.Request, events []request.Ev
 	}
 	r = copyRequest(r)
 	if !known(r) {
-		return request.Request{}, problem.New(problem.Internal, "request %s, or a grant of it, has no known state", r.ID)
+		return request.Request{}, problem.New(problem.Internal, "request %s, or a grant of it, has an unknown state", r.ID)
 	}
-	var saved request.Request
-	err = s.do(ctx, "Save", func() error {
+	return get(ctx, s, "Save", func() (request.Request, error) {
 		stored, exists := s.requests[r.ID]
 		switch {
 		case exists != (r.Version != ""):
-			return problem.New(problem.Conflict, "request %s: stored is %t, and it is saved as version %q", r.ID, exists, r.Version)
+			return r, problem.New(problem.Conflict, "request %s: stored is %t, and it is saved as version %q", r.ID, exists, r.Version)
 		case exists && stored.request.Version != r.Version:
-			return problem.New(problem.Conflict, "request %s has changed", r.ID)
+			return r, problem.New(problem.Conflict, "request %s has changed", r.ID)
 		case !exists:
 			stored = &record{}
 			s.requests[r.ID] = stored
 		}
 		if r.Decision != nil && stored.request.Decision == nil {
-			// Once, as it does on its way through a table: what JSON can't hold must not come back from here either.
 			r.Decision, err = throughJSON(r.Decision)
 			if err != nil {
-				return err
+				return r, err
 			}
 		}
 		for _, event := range events {
-			event.At = toTick(event.At)
+			toTicks(&event.At)
 			stored.events = append(stored.events, event)
 		}
-		r.Events = len(stored.events)
-		r.Version = s.newVersion()
+		r.Events, r.Version = len(stored.events), s.newVersion()
 		stored.request = r
-		saved = copyRequest(r)
-		return nil
+		return copyRequest(r), nil
 	})
-	if err != nil {
-		return request.Request{}, err
-	}
-	return saved, nil
 }
 
-// History is invite.Store's.
+// History implements [request.Store].
 func (s *Store) History(ctx context.Context, id submission.ID) ([]request.Event, error) {
-	var events []request.Event
-	err := s.do(ctx, "History", func() error {
+	return get(ctx, s, "History", func() ([]request.Event, error) {
 		stored, exists := s.requests[id]
-		if exists {
-			events = slices.Clone(stored.events)
+		if !exists {
+			return nil, nil
 		}
-		return nil
+		return slices.Clone(stored.events), nil
 	})
-	if err != nil {
-		return nil, err
-	}
-	return events, nil
 }
 
-// Claim is invite.Store's.
-func (s *Store) Claim(ctx context.Context, address submission.Address, id submission.ID, intentAt time.Time) (request.Claim, bool, error) {
-	err := checkClaim(address, id)
+// Claim implements [request.Store].
+func (s *Store) Claim(ctx context.Context, address submission.Address, id submission.ID, intentAt time.Time) (claim request.Claim, created bool, err error) {
+	err = checkClaim(address, id)
 	if err != nil {
 		return request.Claim{}, false, err
 	}
-	var claim request.Claim
-	var created bool
-	err = s.do(ctx, "Claim", func() error {
+	claim, err = get(ctx, s, "Claim", func() (request.Claim, error) {
 		stored, exists := s.claims[address]
-		if !exists {
-			stored = request.Claim{Owner: id, IntentAt: toTick(intentAt), Version: s.newVersion()}
+		created = !exists
+		if created {
+			toTicks(&intentAt)
+			stored = request.Claim{Owner: id, IntentAt: intentAt, Version: s.newVersion()}
 			s.claims[address] = stored
 		}
-		claim, created = stored, !exists
-		return nil
+		return stored, nil
 	})
-	if err != nil {
-		return request.Claim{}, false, err
-	}
-	return claim, created, nil
+	return claim, created && err == nil, err
 }
 
-// UpdateClaim is invite.Store's.
+// UpdateClaim implements [request.Store].
 func (s *Store) UpdateClaim(ctx context.Context, address submission.Address, claim request.Claim) (request.Claim, error) {
 	err := checkClaim(address, claim.Owner)
 	if err != nil {
 		return request.Claim{}, err
 	}
-	err = s.do(ctx, "UpdateClaim", func() error {
+	return get(ctx, s, "UpdateClaim", func() (request.Claim, error) {
 		stored, exists := s.claims[address]
 		if !exists || stored.Version != claim.Version {
-			return problem.New(problem.Conflict, "the claim has changed or is gone")
+			return claim, problem.New(problem.Conflict, "the claim has changed or is gone")
 		}
-		claim.IntentAt, claim.MailedAt = toTick(claim.IntentAt), toTick(claim.MailedAt)
+		toTicks(&claim.IntentAt, &claim.MailedAt)
 		claim.Version = s.newVersion()
 		s.claims[address] = claim
-		return nil
+		return claim, nil
 	})
-	if err != nil {
-		return request.Claim{}, err
-	}
-	return claim, nil
 }
 
-// Release is invite.Store's.
+// Release implements [request.Store].
 func (s *Store) Release(ctx context.Context, address submission.Address, claim request.Claim) error {
 	if address == (submission.Address{}) {
-		return problem.New(problem.Internal, "there is no address")
+		return problem.New(problem.Internal, "releasing a claim without an address")
 	}
 	return s.do(ctx, "Release", func() error {
 		stored, exists := s.claims[address]
@@ -249,36 +231,38 @@ func (s *Store) Release(ctx context.Context, address submission.Address, claim r
 	})
 }
 
-// Wait is invite.Store's. The time is cut to 100 ns; a zero time is a problem.Internal.
+// Wait implements [request.Store].
 func (s *Store) Wait(ctx context.Context, id submission.ID, due time.Time) error {
 	_, err := submission.ParseID(string(id))
 	if err != nil {
-		return fmt.Errorf("noting when a request is due: %w", err)
+		return fmt.Errorf("storing when a request is due: %w", err)
 	}
 	if due.IsZero() {
-		return problem.New(problem.Internal, "noting when request %s is due: no time is given", id)
+		return problem.New(problem.Internal, "storing when request %s is due: no time is given", id)
 	}
 	return s.do(ctx, "Wait", func() error {
-		s.waiting[id] = toTick(due)
+		toTicks(&due)
+		s.waiting[id] = due
 		return nil
 	})
 }
 
-// StopWaiting is invite.Store's.
+// StopWaiting implements [request.Store].
 func (s *Store) StopWaiting(ctx context.Context, id submission.ID, due time.Time) error {
 	return s.do(ctx, "StopWaiting", func() error {
-		noted, exists := s.waiting[id]
-		if exists && noted.Equal(toTick(due)) {
+		stored, exists := s.waiting[id]
+		toTicks(&due)
+		if exists && stored.Equal(due) {
 			delete(s.waiting, id)
 		}
 		return nil
 	})
 }
 
-// Due is invite.Store's. Of those due at the same time the smaller id comes first.
+// Due implements [request.Store]. Of those due at the same time the smaller id comes first.
 func (s *Store) Due(ctx context.Context, now time.Time, limit int) ([]submission.ID, error) {
-	var ids []submission.ID
-	err := s.do(ctx, "Due", func() error {
+	return get(ctx, s, "Due", func() ([]submission.ID, error) {
+		var ids []submission.ID
 		for id, due := range s.waiting {
 			if !due.After(now) {
 				ids = append(ids, id)
@@ -287,30 +271,21 @@ func (s *Store) Due(ctx context.Context, now time.Time, limit int) ([]submission
 		slices.SortFunc(ids, func(a, b submission.ID) int {
 			return cmp.Or(s.waiting[a].Compare(s.waiting[b]), cmp.Compare(a, b))
 		})
-		ids = slices.Clone(ids[:min(max(limit, 0), len(ids))])
-		return nil
+		return atMost(limit, ids), nil
 	})
-	if err != nil {
-		return nil, err
-	}
-	return ids, nil
 }
 
-// Rows is invite.Rows'. A partition that is named twice is read once.
+// Rows implements [request.Rows].
 func (s *Store) Rows(ctx context.Context, partitions []string) ([]policy.Raw, error) {
-	var rows []policy.Raw
-	err := s.do(ctx, "Rows", func() error {
+	return get(ctx, s, "Rows", func() ([]policy.Raw, error) {
+		var rows []policy.Raw
 		for key, stored := range s.rows {
-			if slices.Contains(partitions, key.partition) {
+			if slices.Contains(partitions, key.Partition) {
 				rows = append(rows, copyRow(stored))
 			}
 		}
-		return nil
+		return rows, nil
 	})
-	if err != nil {
-		return nil, err
-	}
-	return rows, nil
 }
 
 // PutRow writes a policy row in place of any that has its partition and name. row.ETag is ignored.
@@ -318,9 +293,14 @@ func (s *Store) PutRow(ctx context.Context, row policy.Raw) error {
 	return s.do(ctx, "PutRow", func() error {
 		row = copyRow(row)
 		row.ETag = s.newVersion()
-		s.rows[rowKey{row.Partition, row.Name}] = row
+		s.rows[policy.RowKey{Partition: row.Partition, Name: row.Name}] = row
 		return nil
 	})
+}
+
+// atMost returns the first ids, at most limit.
+func atMost(limit int, ids []submission.ID) []submission.ID {
+	return slices.Clone(ids[:min(max(limit, 0), len(ids))])
 }
 
 func checkClaim(address submission.Address, owner submission.ID) error {
@@ -329,7 +309,7 @@ func checkClaim(address submission.Address, owner submission.ID) error {
 		return fmt.Errorf("claiming an address: %w", err)
 	}
 	if address == (submission.Address{}) {
-		return problem.New(problem.Internal, "claiming an address: there is no address")
+		return problem.New(problem.Internal, "claiming an address: the address is empty")
 	}
 	return nil
 }
@@ -341,18 +321,17 @@ func known(r request.Request) bool {
 	})
 }
 
-func toTick(t time.Time) time.Time { return t.UTC().Truncate(tick) }
+// toTicks makes of each time what a table returns: UTC, cut to a tick.
+func toTicks(times ...*time.Time) {
+	for _, t := range times {
+		*t = t.UTC().Truncate(tick)
+	}
+}
 
-// copyRequest returns a copy that shares no memory with r.
+// copyRequest returns a copy that shares no memory with r, with its times in ticks.
 func copyRequest(r request.Request) request.Request {
-	r.Submission.SubmittedAt = toTick(r.Submission.SubmittedAt)
-	r.Submission.Consent.At = toTick(r.Submission.Consent.At)
-	r.Joined = toTick(r.Joined)
-	r.Due = toTick(r.Due)
-	r.Since, r.Erased = toTick(r.Since), toTick(r.Erased)
-	r.Resend.At, r.Withdrawal.At = toTick(r.Resend.At), toTick(r.Withdrawal.At)
-	r.Created = toTick(r.Created)
-	r.Changed = toTick(r.Changed)
+	toTicks(&r.Submission.SubmittedAt, &r.Submission.Consent.At, &r.Joined, &r.Due, &r.Since,
+		&r.Resend.At, &r.Withdrawal.At, &r.Erased, &r.Created, &r.Changed)
 	r.Grants = slices.Clone(r.Grants)
 	if r.Approval != nil {
 		approval := *r.Approval
@@ -386,7 +365,7 @@ func copyTerms(terms policy.Terms) policy.Terms {
 	return terms
 }
 
-// throughJSON returns the decision as it comes back from its encoded form.
+// throughJSON returns the decision as a table returns it: without what JSON can't hold.
 func throughJSON(decision *policy.Decision) (*policy.Decision, error) {
 	encoded, err := json.Marshal(decision)
 	if err != nil {
@@ -407,7 +386,8 @@ func copyRow(row policy.Raw) policy.Raw {
 		case []byte:
 			row.Columns[name] = bytes.Clone(value)
 		case time.Time:
-			row.Columns[name] = toTick(value)
+			toTicks(&value)
+			row.Columns[name] = value
 		}
 	}
 	return row

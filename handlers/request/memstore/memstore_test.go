@@ -36,8 +36,8 @@ func TestSeatsConform(t *testing.T) {
 	storetest.RunSeats(t, func(*testing.T) request.Seats { return memstore.New() })
 }
 
-// The suite's own crowds are too small and too quick to meet each other in memory.
-func TestNothingIsLostInACrowd(t *testing.T) {
+// The suite's own callers are too few to meet each other in memory.
+func TestConcurrentSavesAreNotLost(t *testing.T) {
 	const callers, saves = 8, 500
 	store := memstore.New()
 	id := submission.ID("0000000000000000000000000000000000")
@@ -74,7 +74,7 @@ func TestNothingIsLostInACrowd(t *testing.T) {
 	}
 }
 
-func TestOrderedFailures(t *testing.T) {
+func TestFailBeforeAndFailAfter(t *testing.T) {
 	tests := map[string]struct {
 		order  func(*memstore.Store, func(string) error)
 		stored bool
@@ -105,7 +105,7 @@ func TestOrderedFailures(t *testing.T) {
 	}
 }
 
-func TestAnOrderedProblemKeepsItsCode(t *testing.T) {
+func TestFailBeforeKeepsCodeOfProblem(t *testing.T) {
 	store := memstore.New()
 	store.FailBefore = func(string) error { return problem.New(problem.Conflict, "ordered") }
 	_, err := store.Due(t.Context(), submission.ID("").Issued(), 1)

@@ -8,20 +8,12 @@ import (
 	"guestlist/handlers/submission"
 )
 
-// Used is invite.Seats'.
+// Used implements [request.Seats].
 func (s *Store) Used(ctx context.Context, row policy.RowKey, day string) (policy.Used, error) {
-	var used policy.Used
-	err := s.do(ctx, "Used", func() error {
-		used = s.used(row, day)
-		return nil
-	})
-	if err != nil {
-		return policy.Used{}, err
-	}
-	return used, nil
+	return get(ctx, s, "Used", func() (policy.Used, error) { return s.used(row, day), nil })
 }
 
-// used counts the seats. It must be called with the mutex held.
+// used counts the seats. The caller holds s.mutex.
 func (s *Store) used(row policy.RowKey, day string) policy.Used {
 	used := policy.Used{Guests: len(s.seats[row])}
 	for _, taken := range s.seats[row] {
@@ -32,33 +24,28 @@ func (s *Store) used(row policy.RowKey, day string) policy.Used {
 	return used
 }
 
-// TakeSeat is invite.Seats'.
+// TakeSeat implements [request.Seats].
 func (s *Store) TakeSeat(ctx context.Context, limits policy.Limits, day string, id submission.ID) (bool, error) {
 	_, err := submission.ParseID(string(id))
 	if err != nil {
 		return false, fmt.Errorf("taking a seat: %w", err)
 	}
-	taken := false
-	err = s.do(ctx, "TakeSeat", func() error {
+	return get(ctx, s, "TakeSeat", func() (bool, error) {
 		used := s.used(limits.Row, day)
 		_, held := s.seats[limits.Row][id]
 		full := limits.MaxGuests > 0 && used.Guests >= limits.MaxGuests || limits.MaxPerDay > 0 && used.Today >= limits.MaxPerDay
-		taken = held || !full
-		if taken && !held {
-			if s.seats[limits.Row] == nil {
-				s.seats[limits.Row] = map[submission.ID]string{}
-			}
-			s.seats[limits.Row][id] = day
+		if held || full {
+			return held, nil
 		}
-		return nil
+		if s.seats[limits.Row] == nil {
+			s.seats[limits.Row] = map[submission.ID]string{}
+		}
+		s.seats[limits.Row][id] = day
+		return true, nil
 	})
-	if err != nil {
-		return false, err
-	}
-	return taken, nil
 }
 
-// ReleaseSeat is invite.Seats'.
+// ReleaseSeat implements [request.Seats].
 func (s *Store) ReleaseSeat(ctx context.Context, row policy.RowKey, id submission.ID) error {
 	return s.do(ctx, "ReleaseSeat", func() error {
 		delete(s.seats[row], id)
