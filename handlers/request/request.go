@@ -1,6 +1,7 @@
 package request
 
 import (
+	"slices"
 	"time"
 
 	"guestlist/handlers/policy"
@@ -108,6 +109,11 @@ const (
 	GrantPresent GrantState = "present" // was there before: not ours
 	GrantFailed  GrantState = "failed"  // refused for good
 )
+
+// Known reports whether there is such a state.
+func (s GrantState) Known() bool {
+	return slices.Contains([]GrantState{GrantPending, GrantAdded, GrantPresent, GrantFailed}, s)
+}
 
 // Grant is one group membership.
 type Grant struct {

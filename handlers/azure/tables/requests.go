@@ -188,7 +188,7 @@ func encodeRequest(r request.Request) (row, error) {
 		return row{}, problem.New(problem.Internal, "column %s: %.40q is no state", stateColumn, r.State)
 	}
 	for _, grant := range r.Grants {
-		if !knownGrantState(grant.State) {
+		if !grant.State.Known() {
 			return row{}, problem.New(problem.Internal, "column %s: %.40q is no state of a grant", grantsColumn, grant.State)
 		}
 	}
@@ -338,7 +338,7 @@ func decodeRequest(record row) (request.Request, error) {
 	grants := columns.text(grantsColumn)
 	if grants != "" {
 		err := json.Unmarshal([]byte(grants), &r.Grants)
-		if err != nil || slices.ContainsFunc(r.Grants, func(grant request.Grant) bool { return !knownGrantState(grant.State) }) {
+		if err != nil || slices.ContainsFunc(r.Grants, func(grant request.Grant) bool { return !grant.State.Known() }) {
 			columns.fail(grantsColumn, "no list of grants")
 		}
 	}
@@ -367,14 +367,6 @@ func decodeEvent(r row) (request.Event, error) {
 		Detail: columns.text(detailColumn),
 	}
 	return event, columns.err
-}
-
-func knownGrantState(state request.GrantState) bool {
-	switch state {
-	case request.GrantPending, request.GrantAdded, request.GrantPresent, request.GrantFailed:
-		return true
-	}
-	return false
 }
 
 // encodeJSON returns value as JSON that a person can read: without the escapes that only HTML needs.

@@ -315,10 +315,7 @@ func checkClaim(address submission.Address, owner submission.ID) error {
 }
 
 func known(r request.Request) bool {
-	grantStates := []request.GrantState{request.GrantPending, request.GrantAdded, request.GrantPresent, request.GrantFailed}
-	return r.State.Known() && !slices.ContainsFunc(r.Grants, func(grant request.Grant) bool {
-		return !slices.Contains(grantStates, grant.State)
-	})
+	return r.State.Known() && !slices.ContainsFunc(r.Grants, func(grant request.Grant) bool { return !grant.State.Known() })
 }
 
 // toTicks makes of each time what a table returns: UTC, cut to a tick.
