@@ -112,22 +112,22 @@ type Cause struct{ Means, Cure string }
 
 // causes has one entry for each code that is TenantWide.
 var causes = map[problem.Code]Cause{
-	problem.DirectorySuspicious: {
+	request.DirectorySuspicious: {
 		"Microsoft has stopped all invitations of the tenant because of suspicious activity.",
 		"Nobody but Microsoft's support lifts that: open a support request, with the reference if there is one. Send nothing meanwhile, also " +
 			"by other ways: further attempts make it worse. Once support says that it is lifted: guestlist breaker close.",
 	},
-	problem.DirectoryInvitationsOff: {
+	request.DirectoryInvitationsOff: {
 		"The guest invite settings of the tenant do not let this app invite anybody.",
 		"In the Entra admin center, External Identities, External collaboration settings, choose guest invite settings that let apps with the permission " +
 			"invite: any but the most restrictive. The next probe finds it; guestlist breaker close does not wait for it.",
 	},
-	problem.DirectoryForbidden: {
+	request.DirectoryForbidden: {
 		"The app's identity gets no valid token for Microsoft Graph, or lacks the permission User.Invite.All with an admin's consent.",
 		"Grant the managed identity the application permission; guestlist doctor tells which are missing. A new permission can take a day to show, " +
 			"since tokens of managed identities are kept that long; the next probe after that finds it.",
 	},
-	problem.DirectoryQuota: {
+	request.DirectoryQuota: {
 		"The tenant has reached the most objects that it may hold, or the most guests that it may invite for now.",
 		"Delete objects that nobody needs, for good and not only into the recycle bin, or have the limit raised: a verified domain and Microsoft's support do. " +
 			"The next probe finds it; guestlist breaker close does not wait for it.",

@@ -80,7 +80,7 @@ func CheckProbe(permission string, err error) Check {
 	i := slices.IndexFunc(permissions, func(p Permission) bool { return p.Name == permission })
 	switch code := problem.CodeOf(err); {
 	case err == nil:
-	case code == problem.DirectoryForbidden, code == problem.DirectoryReadForbidden, code == problem.DirectoryGroupForbidden:
+	case code == request.DirectoryForbidden, code == request.DirectoryReadForbidden, code == request.DirectoryGroupForbidden:
 		check.Health, check.Found, check.Cure = Broken, "missing, as a harmless call shows", grantCure
 		if i >= 0 {
 			check.Found += "; it is needed " + permissions[i].Needed

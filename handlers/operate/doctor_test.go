@@ -39,10 +39,10 @@ func TestPermissionsAreTold(t *testing.T) {
 
 func TestProbesAreRead(t *testing.T) {
 	wantCheck(t, CheckProbe("User.Invite.All", nil), Fine, "granted")
-	wantCheck(t, CheckProbe("User.Invite.All", problem.New(problem.DirectoryForbidden, "no")), Broken, "missing")
-	wantCheck(t, CheckProbe("User.Read.All", problem.New(problem.DirectoryReadForbidden, "no")), Warning, "missing")
-	wantCheck(t, CheckProbe("GroupMember.ReadWrite.All", problem.New(problem.DirectoryGroupForbidden, "no")), Warning, "missing")
-	wantCheck(t, CheckProbe("User.Invite.All", problem.New(problem.DirectoryUnavailable, "down")), Unknown, "could not be asked")
+	wantCheck(t, CheckProbe("User.Invite.All", problem.New(request.DirectoryForbidden, "no")), Broken, "missing")
+	wantCheck(t, CheckProbe("User.Read.All", problem.New(request.DirectoryReadForbidden, "no")), Warning, "missing")
+	wantCheck(t, CheckProbe("GroupMember.ReadWrite.All", problem.New(request.DirectoryGroupForbidden, "no")), Warning, "missing")
+	wantCheck(t, CheckProbe("User.Invite.All", problem.New(request.DirectoryUnavailable, "down")), Unknown, "could not be asked")
 	wantCheck(t, CheckProbe("User.Invite.All", errors.New("odd")), Unknown, "could not be asked")
 }
 
@@ -52,7 +52,7 @@ func TestHowEachPartStands(t *testing.T) {
 	wantCheck(t, CheckReport(now.Add(-4*time.Hour), now), Broken, "4h0m0s ago")
 	wantCheck(t, CheckReport(now.Add(-time.Hour), now), Fine, "1h0m0s ago")
 
-	wantCheck(t, CheckBreaker(NewBreaker(BreakerConfig{Gate: request.Gate{Cause: problem.DirectorySuspicious}, Now: now})), Broken, "suspicious")
+	wantCheck(t, CheckBreaker(NewBreaker(BreakerConfig{Gate: request.Gate{Cause: request.DirectorySuspicious}, Now: now})), Broken, "suspicious")
 	spent := request.Gate{Day: policy.Day(now), Sent: 80}
 	wantCheck(t, CheckBreaker(NewBreaker(BreakerConfig{Gate: spent, Pace: &request.Pace{Daily: 80}, Now: now})), Warning, "80")
 	wantCheck(t, CheckBreaker(NewBreaker(BreakerConfig{Gate: spent, Now: now})), Fine, "80 sent today")

@@ -82,10 +82,10 @@ func TestARequestIsShownWithoutItsInviteCode(t *testing.T) {
 
 func TestEveryCauseOfABreakerHasACure(t *testing.T) {
 	known := 0
-	for _, code := range append(problem.Codes(), problem.DirectoryCodes()...) {
+	for _, code := range append(problem.Codes(), request.DirectoryCodes()...) {
 		_, has := causes[code]
-		if has != code.TenantWide() {
-			t.Errorf("%s: it has a text: %t; it opens the breaker: %t", code, has, code.TenantWide())
+		if has != request.TenantWide(code) {
+			t.Errorf("%s: it has a text: %t; it opens the breaker: %t", code, has, request.TenantWide(code))
 		}
 		if has {
 			known++
@@ -123,18 +123,18 @@ func TestBreaker(t *testing.T) {
 			Breaker{Day: "2026-11-23", SentToday: 80, Pace: &BreakerPace{0, "0s"}}, false,
 		},
 		"open, and only an admin closes it": {
-			BreakerConfig{Gate: request.Gate{Cause: problem.DirectorySuspicious, Ref: "ref", OpenedAt: now.Add(-time.Hour)}, Parked: parked, Most: 4},
+			BreakerConfig{Gate: request.Gate{Cause: request.DirectorySuspicious, Ref: "ref", OpenedAt: now.Add(-time.Hour)}, Parked: parked, Most: 4},
 			Breaker{
-				Day: "2026-11-23", Open: true, Cause: problem.DirectorySuspicious, Ref: "ref", Since: at(-time.Hour),
-				Means: causes[problem.DirectorySuspicious].Means, Cure: causes[problem.DirectorySuspicious].Cure,
+				Day: "2026-11-23", Open: true, Cause: request.DirectorySuspicious, Ref: "ref", Since: at(-time.Hour),
+				Means: causes[request.DirectorySuspicious].Means, Cure: causes[request.DirectorySuspicious].Cure,
 				Parked: Parked{Requests: 4, FirstDue: at(5 * time.Minute), LastDue: at(20 * time.Minute)},
 			}, false,
 		},
 		"open, and a probe may close it": {
-			BreakerConfig{Gate: request.Gate{Cause: problem.DirectoryQuota, OpenedAt: now, ProbeAt: now.Add(time.Hour)}, Parked: parked, Most: 3},
+			BreakerConfig{Gate: request.Gate{Cause: request.DirectoryQuota, OpenedAt: now, ProbeAt: now.Add(time.Hour)}, Parked: parked, Most: 3},
 			Breaker{
-				Day: "2026-11-23", Open: true, Cause: problem.DirectoryQuota, Since: at(0), ClosesItself: true, NextProbe: at(time.Hour),
-				Means: causes[problem.DirectoryQuota].Means, Cure: causes[problem.DirectoryQuota].Cure,
+				Day: "2026-11-23", Open: true, Cause: request.DirectoryQuota, Since: at(0), ClosesItself: true, NextProbe: at(time.Hour),
+				Means: causes[request.DirectoryQuota].Means, Cure: causes[request.DirectoryQuota].Cure,
 				Parked: Parked{Requests: 3, More: true, FirstDue: at(5 * time.Minute), LastDue: at(20 * time.Minute)},
 			}, false,
 		},

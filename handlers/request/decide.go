@@ -55,7 +55,7 @@ func (d Decider) usage(ctx context.Context, keys []policy.RowKey, now time.Time)
 		switch {
 		case err == nil:
 			usage[key] = used
-		case problem.CodeOf(err).Retryable():
+		case Retryable(problem.CodeOf(err)):
 			return nil, fmt.Errorf("reading the seats of a policy row: %w", err)
 		}
 	}

@@ -132,7 +132,7 @@ func (w *work) outcome(ctx context.Context, claim request.Claim) (wait time.Dura
 	case "":
 		w.Request.GuestID = guestID
 		return 0, nil
-	case problem.DirectoryReadForbidden, problem.DirectoryForbidden, problem.DirectoryRefused:
+	case request.DirectoryReadForbidden, request.DirectoryForbidden, request.DirectoryRefused:
 		// It can't be known, and the partner's wish counts all the same.
 		return 0, nil
 	default:

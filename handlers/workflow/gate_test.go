@@ -24,11 +24,11 @@ func TestTheGateAdmits(t *testing.T) {
 		"any number":                         {request.Gate{Day: day, Sent: 9999}, request.Pace{}, admission{}, 10000},
 		"too close to the one before":        {request.Gate{Day: day, Sent: 1, NextAt: noon.Add(time.Second)}, request.Pace{}, admission{wait: time.Second}, 1},
 		"just far enough from it":            {request.Gate{Day: day, Sent: 1, NextAt: noon}, request.Pace{}, admission{}, 2},
-		"breaker open, to be probed later":   {request.Gate{Cause: problem.DirectoryForbidden, ProbeAt: noon.Add(time.Minute)}, request.Pace{}, admission{wait: time.Minute, parked: true}, 0},
-		"breaker open, to be probed now":     {request.Gate{Cause: problem.DirectoryForbidden, ProbeAt: noon}, request.Pace{}, admission{probe: true}, 1},
-		"breaker open until an admin acts":   {request.Gate{Cause: problem.DirectorySuspicious}, request.Pace{}, admission{wait: parkedLook, parked: true}, 0},
-		"no probe once the budget is spent":  {request.Gate{Cause: problem.DirectoryForbidden, ProbeAt: noon, Day: day, Sent: 2}, request.Pace{Daily: 2}, admission{wait: 12 * time.Hour, parked: true}, 2},
-		"no probe while the directory waits": {request.Gate{Cause: problem.DirectoryForbidden, ProbeAt: noon, Day: day, NextAt: noon.Add(time.Minute)}, request.Pace{}, admission{wait: time.Minute}, 0},
+		"breaker open, to be probed later":   {request.Gate{Cause: request.DirectoryForbidden, ProbeAt: noon.Add(time.Minute)}, request.Pace{}, admission{wait: time.Minute, parked: true}, 0},
+		"breaker open, to be probed now":     {request.Gate{Cause: request.DirectoryForbidden, ProbeAt: noon}, request.Pace{}, admission{probe: true}, 1},
+		"breaker open until an admin acts":   {request.Gate{Cause: request.DirectorySuspicious}, request.Pace{}, admission{wait: parkedLook, parked: true}, 0},
+		"no probe once the budget is spent":  {request.Gate{Cause: request.DirectoryForbidden, ProbeAt: noon, Day: day, Sent: 2}, request.Pace{Daily: 2}, admission{wait: 12 * time.Hour, parked: true}, 2},
+		"no probe while the directory waits": {request.Gate{Cause: request.DirectoryForbidden, ProbeAt: noon, Day: day, NextAt: noon.Add(time.Minute)}, request.Pace{}, admission{wait: time.Minute}, 0},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -54,12 +54,12 @@ func TestTheGateAdmits(t *testing.T) {
 func TestABreakerOpensOnceAndCloses(t *testing.T) {
 	now := time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
 	gate := request.Gate{Day: "2026-05-04", Sent: 7, Version: "v"}
-	gate = open(gate, now, &problem.Error{Code: problem.DirectoryQuota, Ref: "r1"}, true)
-	if gate.Cause != problem.DirectoryQuota || !gate.OpenedAt.Equal(now) || !gate.ProbeAt.Equal(now.Add(probeEvery)) {
+	gate = open(gate, now, &problem.Error{Code: request.DirectoryQuota, Ref: "r1"}, true)
+	if gate.Cause != request.DirectoryQuota || !gate.OpenedAt.Equal(now) || !gate.ProbeAt.Equal(now.Add(probeEvery)) {
 		t.Errorf("opened: %+v", gate)
 	}
-	gate = open(gate, now.Add(time.Hour), &problem.Error{Code: problem.DirectorySuspicious, Ref: "r2"}, false)
-	if gate.Cause != problem.DirectorySuspicious || !gate.OpenedAt.Equal(now) || !gate.ProbeAt.IsZero() {
+	gate = open(gate, now.Add(time.Hour), &problem.Error{Code: request.DirectorySuspicious, Ref: "r2"}, false)
+	if gate.Cause != request.DirectorySuspicious || !gate.OpenedAt.Equal(now) || !gate.ProbeAt.IsZero() {
 		t.Errorf("opened again: %+v", gate)
 	}
 	if got, want := gate.Close("desk", now), (request.Gate{Day: "2026-05-04", Sent: 7, Version: "v", ClosedBy: "desk", ClosedAt: now}); got != want {
@@ -107,9 +107,9 @@ func TestADirectoryThatAsksForRestGetsIt(t *testing.T) {
 
 func TestAnOpenBreakerKeepsTheGraverCause(t *testing.T) {
 	now := time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
-	gate := open(request.Gate{}, now, &problem.Error{Code: problem.DirectorySuspicious, Ref: "r1"}, false)
+	gate := open(request.Gate{}, now, &problem.Error{Code: request.DirectorySuspicious, Ref: "r1"}, false)
 	// An instance that gets no token a minute later must not make it one that a probe may close.
-	after := open(gate, now.Add(time.Minute), &problem.Error{Code: problem.DirectoryForbidden, Ref: "r2"}, true)
+	after := open(gate, now.Add(time.Minute), &problem.Error{Code: request.DirectoryForbidden, Ref: "r2"}, true)
 	if after != gate {
 		t.Errorf("opened again: %+v, want %+v", after, gate)
 	}
@@ -158,8 +158,8 @@ func TestATurnIsBookedForWhoCanWait(t *testing.T) {
 		"the other way round":            {request.Gate{Day: day, NextAt: in(5 * time.Second), HeldUntil: in(3 * time.Second)}, 5 * time.Second, 0},
 		"as long as there is patience":   {request.Gate{Day: day, NextAt: in(patience)}, patience, 0},
 		"no longer":                      {request.Gate{Day: day, NextAt: in(patience + 1)}, 0, patience + 1},
-		"not before a probe":             {request.Gate{Day: day, NextAt: in(time.Second), Cause: problem.DirectoryQuota, ProbeAt: noon}, 0, time.Second},
-		"not while the breaker is open":  {request.Gate{Day: day, Cause: problem.DirectorySuspicious}, 0, parkedLook},
+		"not before a probe":             {request.Gate{Day: day, NextAt: in(time.Second), Cause: request.DirectoryQuota, ProbeAt: noon}, 0, time.Second},
+		"not while the breaker is open":  {request.Gate{Day: day, Cause: request.DirectorySuspicious}, 0, parkedLook},
 		"not when the budget is spent":   {request.Gate{Day: day, Sent: 9}, 0, 12 * time.Hour},
 		"the last of the day is the day": {request.Gate{Day: day, Sent: 8, NextAt: in(time.Second)}, time.Second, 0},
 	}

@@ -43,7 +43,7 @@ func (w *work) grant(ctx context.Context) (bool, error) {
 			continue
 		}
 		err := w.addMember(ctx, grant)
-		for problem.CodeOf(err) == problem.DirectoryNotReplicated && waited < shortWaits {
+		for problem.CodeOf(err) == request.DirectoryNotReplicated && waited < shortWaits {
 			waited++
 			err = w.config.Sleep(ctx, shortWait)
 			if err != nil {
@@ -53,7 +53,7 @@ func (w *work) grant(ctx context.Context) (bool, error) {
 		}
 		switch code := problem.CodeOf(err); {
 		case err == nil:
-		case (code == problem.DirectoryGroupForbidden || code == problem.DirectoryForbidden) && mayBeForbidden(grant, w.config.Now()):
+		case (code == request.DirectoryGroupForbidden || code == request.DirectoryForbidden) && mayBeForbidden(grant, w.config.Now()):
 			w.grantLog(ctx, grant, err)
 			forbidden = grant.Group + "; an admin must look at it" + ref(problem.From(err))
 		default:
@@ -106,11 +106,11 @@ func (w *work) grantFailed(ctx context.Context, grant *request.Grant, cause erro
 	r := &w.Request
 	w.grantLog(ctx, grant, cause)
 	switch failure.Code {
-	case problem.DirectoryRefused:
+	case request.DirectoryRefused:
 		grant.State = request.GrantFailed
 		grant.Note = failure.Detail + ref(failure)
 		return false, nil
-	case problem.DirectoryNotReplicated:
+	case request.DirectoryNotReplicated:
 		if r.Attempt >= minTries && w.config.Now().Sub(r.Since) >= patience {
 			grant.State = request.GrantFailed
 			grant.Note = "the directory still did not know the guest when it was given up" + ref(failure)
@@ -118,15 +118,15 @@ func (w *work) grantFailed(ctx context.Context, grant *request.Grant, cause erro
 		}
 		_, err = w.wait(ctx, replicating.after(r.Attempt, failure.RetryAfter), "not-visible", "the directory does not know the guest everywhere yet")
 		return true, err
-	case problem.DirectoryGroupForbidden, problem.DirectoryForbidden:
+	case request.DirectoryGroupForbidden, request.DirectoryForbidden:
 		grant.State = request.GrantFailed
 		grant.Note = "the app may not add members to this group" + ref(failure)
 		return false, nil
-	case problem.DirectoryThrottled:
+	case request.DirectoryThrottled:
 		_, err = w.throttled(ctx, failure, "grant-postponed")
 		return true, err
-	case problem.DirectoryUnavailable, problem.DirectoryUnknown:
-		if failure.Code == problem.DirectoryUnknown {
+	case request.DirectoryUnavailable, request.DirectoryUnknown:
+		if failure.Code == request.DirectoryUnknown {
 			grant.Unknown++
 		}
 		if grant.Unknown > maxUnknown {

@@ -65,9 +65,9 @@ func (w *work) repeat(ctx context.Context, claim request.Claim) (bool, error) {
 		failure := problem.From(err)
 		w.log.ErrorContext(ctx, "the directory could not be asked for the guest", "code", failure.Code, "attempt", w.Request.Attempt, "error", err)
 		switch {
-		case failure.Code == problem.DirectoryThrottled:
+		case failure.Code == request.DirectoryThrottled:
 			return w.throttled(ctx, failure, "look-up-postponed")
-		case failure.Code.Retryable() && !w.givenUp(failure.Code):
+		case request.Retryable(failure.Code) && !w.givenUp(failure.Code):
 			return w.wait(ctx, down.after(w.Request.Attempt, failure.RetryAfter), "look-up-postponed", "the directory could not say whether the guest is still there"+ref(failure))
 		}
 		return known()
@@ -159,7 +159,7 @@ func (w *work) lookUp(ctx context.Context, claim request.Claim) (bool, error) {
 		return w.invited(ctx, claim, "invited", "the directory shows the guest: the invitation whose answer was lost had succeeded")
 	case err == nil:
 		w.transition(request.Inviting, "not-found", "the directory shows no guest; the invitation is sent again")
-	case code == problem.DirectoryReadForbidden, code == problem.DirectoryForbidden:
+	case code == request.DirectoryReadForbidden, code == request.DirectoryForbidden:
 		// Without the right to read users a second mail is possible here, a second guest is not: the directory keeps one per address.
 		w.tellDegraded(ctx)
 		w.transition(request.Inviting, "not-looked-up", "the app may not read users; the invitation is sent again")
@@ -172,7 +172,7 @@ func (w *work) lookUp(ctx context.Context, claim request.Claim) (bool, error) {
 			w.transition(request.Failed, "not-looked-up", "an invitation was begun, and what came of it the directory did not say in several attempts: "+failure.Detail+ref(failure))
 			return w.finish(ctx)
 		}
-		if code == problem.DirectoryThrottled {
+		if code == request.DirectoryThrottled {
 			return w.throttled(ctx, failure, "look-up-postponed")
 		}
 		return w.wait(ctx, down.after(w.Request.Attempt, failure.RetryAfter), "look-up-postponed", "the directory could not say what came of the invitation"+ref(failure))
@@ -401,13 +401,13 @@ func (w *work) findUser(ctx context.Context) (holder request.User, seen bool, er
 		switch code := problem.CodeOf(err); {
 		case len(deleted) > 0:
 			holder = request.User{Kind: request.DeletedGuest}
-		case code == problem.DirectoryRefused, code == problem.DirectoryUnknown:
+		case code == request.DirectoryRefused, code == request.DirectoryUnknown:
 			// The one question that is only asked to be on the safe side, and in a form that not every tenant need take: nobody waits for it.
 			w.log.WarnContext(ctx, "deleted guests could not be looked for", "code", code, "error", err)
 			err = nil
 		}
 	}
-	if problem.CodeOf(err) == problem.DirectoryReadForbidden {
+	if problem.CodeOf(err) == request.DirectoryReadForbidden {
 		w.tellDegraded(ctx)
 		return request.User{}, false, nil
 	}
@@ -425,7 +425,7 @@ func (w *work) tellDegraded(ctx context.Context) {
 // givenUp counts an answer of the code if nobody understands it, or if it is a no to a mere question, and reports whether that has come so often
 // that trying on makes no sense.
 func (w *work) givenUp(code problem.Code) bool {
-	if code != problem.DirectoryUnknown && code != problem.DirectoryRefused {
+	if code != request.DirectoryUnknown && code != request.DirectoryRefused {
 		return false
 	}
 	w.Request.Unknown++
@@ -439,21 +439,21 @@ func (w *work) directoryFailed(ctx context.Context, claim request.Claim, cause e
 	code := failure.Code
 	if w.givenUp(code) {
 		// The directory was asked each time whether it had happened after all.
-		code = problem.DirectoryRefused
+		code = request.DirectoryRefused
 	}
 	switch code {
-	case problem.DirectoryUnavailable, problem.DirectoryUnknown:
+	case request.DirectoryUnavailable, request.DirectoryUnknown:
 		// It may have happened all the same: the intent stays, and the directory is asked once the lease is over.
 		left := claim.IntentAt.Add(w.config.IntentLease).Sub(w.config.Now())
 		return w.wait(ctx, max(left, down.after(w.Request.Attempt, failure.RetryAfter)), "unanswered", "the directory gave no usable answer; it will be asked what came of it")
-	case problem.DirectoryThrottled, problem.DirectoryNotReplicated, problem.DirectoryForbidden, problem.DirectoryInvitationsOff,
-		problem.DirectorySuspicious, problem.DirectoryQuota:
+	case request.DirectoryThrottled, request.DirectoryNotReplicated, request.DirectoryForbidden, request.DirectoryInvitationsOff,
+		request.DirectorySuspicious, request.DirectoryQuota:
 		// Certainly nothing happened.
 		err := w.takeBack(ctx, claim)
 		if err != nil {
 			return false, err
 		}
-		if !failure.Code.TenantWide() {
+		if !request.TenantWide(failure.Code) {
 			return w.throttled(ctx, failure, "throttled")
 		}
 		d, err := w.openBreaker(ctx, failure)
@@ -461,11 +461,11 @@ func (w *work) directoryFailed(ctx context.Context, claim request.Claim, cause e
 			return false, err
 		}
 		return w.park(ctx, d, "the tenant takes no invitations ("+string(failure.Code)+"); the breaker is open"+ref(failure))
-	case problem.DirectoryRefused, problem.DirectoryBadAddress, problem.DirectoryDomainBlocked, problem.DirectoryCrossTenant,
-		problem.DirectoryCrossTenantOurs, problem.DirectoryCrossTenantTheirs, problem.DirectoryCrossCloud, problem.DirectoryAddressTaken,
-		problem.DirectoryInvitationError, problem.DirectoryInternalUser:
+	case request.DirectoryRefused, request.DirectoryBadAddress, request.DirectoryDomainBlocked, request.DirectoryCrossTenant,
+		request.DirectoryCrossTenantOurs, request.DirectoryCrossTenantTheirs, request.DirectoryCrossCloud, request.DirectoryAddressTaken,
+		request.DirectoryInvitationError, request.DirectoryInternalUser:
 		return w.turnDown(ctx, claim, request.Failed, "refused", "the directory refused the invitation: "+failure.Detail+ref(failure))
-	case problem.DirectoryGuestDisabled:
+	case request.DirectoryGuestDisabled:
 		return w.turnDown(ctx, claim, request.Review, "guest-disabled", guestDisabled)
 	default:
 		return false, fmt.Errorf("inviting: %w", cause)
@@ -602,7 +602,7 @@ func (w *work) settle(ctx context.Context) error {
 	}
 	if !created && !begun.IsZero() {
 		claim.GuestID, err = w.config.Directory.FindGuest(ctx, address)
-		if problem.CodeOf(err) == problem.DirectoryReadForbidden {
+		if problem.CodeOf(err) == request.DirectoryReadForbidden {
 			return nil
 		}
 		if err != nil {

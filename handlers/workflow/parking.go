@@ -151,7 +151,7 @@ func (w *work) unpark(ctx context.Context) (bool, error) {
 func (w *work) openBreaker(ctx context.Context, failure *problem.Error) (wait time.Duration, err error) {
 	now := w.config.Now()
 	before, err := request.ChangeGate(ctx, w.config.Gates, func(gate request.Gate) (request.Gate, bool) {
-		return open(gate, now, failure, failure.Code.Probe()), true
+		return open(gate, now, failure, request.Probe(failure.Code)), true
 	})
 	if err != nil {
 		return 0, err
@@ -159,7 +159,7 @@ func (w *work) openBreaker(ctx context.Context, failure *problem.Error) (wait ti
 	if before.Cause == "" {
 		w.log.ErrorContext(ctx, LogBreakerOpened, "cause", failure.Code, "ref", failure.Ref)
 	}
-	if failure.Code.Probe() {
+	if request.Probe(failure.Code) {
 		return max(probeEvery, failure.RetryAfter), nil
 	}
 	return parkedLook, nil
@@ -168,12 +168,12 @@ func (w *work) openBreaker(ctx context.Context, failure *problem.Error) (wait ti
 // closeBreaker lets invitations through again after a probe went through, unless the tenant has said meanwhile what only a person may take for cured.
 func (w *work) closeBreaker(ctx context.Context) error {
 	before, err := request.ChangeGate(ctx, w.config.Gates, func(gate request.Gate) (request.Gate, bool) {
-		return gate.Close(AProbe, w.config.Now()), gate.Cause.Probe()
+		return gate.Close(AProbe, w.config.Now()), request.Probe(gate.Cause)
 	})
 	if err != nil {
 		return err
 	}
-	if before.Cause.Probe() {
+	if request.Probe(before.Cause) {
 		w.log.WarnContext(ctx, LogBreakerClosed, "cause", before.Cause, "by", AProbe)
 	}
 	return nil

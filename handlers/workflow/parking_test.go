@@ -446,7 +446,7 @@ func (w *world) closeBreaker() {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	if gate.Cause != problem.DirectorySuspicious {
+	if gate.Cause != request.DirectorySuspicious {
 		w.t.Errorf("the breaker is open because of %q", gate.Cause)
 	}
 	_, err = request.CloseBreaker(w.t.Context(), w.store, "desk@wingtiptoys.com", w.now)
@@ -473,7 +473,7 @@ func TestAProbeClosesNoBreakerThatOnlyAPersonMayClose(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		gate.Cause, gate.ProbeAt = problem.DirectorySuspicious, time.Time{}
+		gate.Cause, gate.ProbeAt = request.DirectorySuspicious, time.Time{}
 		_, err = w.store.SaveGate(t.Context(), gate)
 		if err != nil {
 			t.Fatal(err)
@@ -485,7 +485,7 @@ func TestAProbeClosesNoBreakerThatOnlyAPersonMayClose(t *testing.T) {
 	w.interrupt = nil
 	w.wantState(id, request.Done)
 	gate, err := w.store.Gate(t.Context())
-	if err != nil || gate.Cause != problem.DirectorySuspicious {
+	if err != nil || gate.Cause != request.DirectorySuspicious {
 		t.Errorf("gate %+v, %v", gate, err)
 	}
 	w.wantLine(workflow.LogBreakerClosed, 0)
@@ -496,7 +496,7 @@ func TestATurnIsLostIfTheTenantStopsMeanwhile(t *testing.T) {
 		change func(*request.Gate, time.Time)
 		state  request.State
 	}{
-		"the breaker opens":           {func(g *request.Gate, _ time.Time) { g.Cause = problem.DirectorySuspicious }, request.Parked},
+		"the breaker opens":           {func(g *request.Gate, _ time.Time) { g.Cause = request.DirectorySuspicious }, request.Parked},
 		"the directory asks for rest": {func(g *request.Gate, now time.Time) { g.HeldUntil = now.Add(time.Hour) }, request.Inviting},
 	}
 	for name, test := range tests {

@@ -103,7 +103,7 @@ func (w *work) resend(ctx context.Context) (bool, error) {
 	_, err = w.post(ctx, *terms)
 	switch code := problem.CodeOf(err); {
 	case err == nil:
-	case code == problem.DirectoryUnavailable, code == problem.DirectoryUnknown:
+	case code == request.DirectoryUnavailable, code == request.DirectoryUnknown:
 		return w.resent(ctx, "resend-unanswered", "the directory gave no usable answer: the mail may be sent or not"+ref(problem.From(err)))
 	default:
 		// Certainly nothing was sent, so the address needs no rest.
@@ -130,20 +130,20 @@ func (w *work) resendFailed(ctx context.Context, cause error, what string) (bool
 	switch {
 	case w.Request.Attempt >= maxResendAttempts, w.givenUp(failure.Code):
 		return w.resent(ctx, "resend-given-up", "the directory could not be asked to send it for too long"+ref(failure))
-	case failure.Code.TenantWide():
+	case request.TenantWide(failure.Code):
 		d, err := w.openBreaker(ctx, failure)
 		if err != nil {
 			return false, err
 		}
 		return w.postpone(ctx, d)
-	case failure.Code == problem.DirectoryThrottled:
+	case failure.Code == request.DirectoryThrottled:
 		d := busy.after(w.Request.Attempt, failure.RetryAfter)
 		err := w.holdAll(ctx, w.config.Now().Add(d))
 		if err != nil {
 			return false, err
 		}
 		return w.postpone(ctx, d)
-	case failure.Code.Retryable():
+	case request.Retryable(failure.Code):
 		return w.postpone(ctx, down.after(w.Request.Attempt, failure.RetryAfter))
 	default:
 		return w.resent(ctx, what, "the directory refused: "+failure.Detail+ref(failure))

@@ -323,7 +323,7 @@ func (w *work) decide(ctx context.Context) (bool, error) {
 	decision, err := w.decider.Decide(ctx, w.Request.Submission, w.config.Now())
 	if err != nil {
 		w.log.ErrorContext(ctx, "the policy rows can't be read", "attempt", w.Request.Attempt, "error", err)
-		if problem.CodeOf(err).Retryable() && w.Request.Attempt+1 < maxDecideAttempts {
+		if request.Retryable(problem.CodeOf(err)) && w.Request.Attempt+1 < maxDecideAttempts {
 			return w.wait(ctx, down.after(w.Request.Attempt, problem.From(err).RetryAfter), "rows-unreadable", "the policy rows could not be read; they will be tried again")
 		}
 		decision = policy.Unreadable(w.config.Now())

@@ -276,7 +276,7 @@ func TestAnEndAtEveryInstructionIsRepaired(t *testing.T) {
 						t.Logf("ends at %s, after its effect: %v", op, after)
 						directory := op == "Invite" || op == "AddMember" || op == "FindGuest" || op == "FindUser"
 						if directory && kind == "unavailable" {
-							return problem.New(problem.DirectoryUnavailable, "the test lost the answer")
+							return problem.New(request.DirectoryUnavailable, "the test lost the answer")
 						}
 						return end()
 					}

@@ -202,15 +202,15 @@ func (c *Client) Invite(ctx context.Context, invitation request.Invitation) (str
 		return "", err
 	}
 	if strings.EqualFold(created.status, "Error") {
-		meaning := meanings[problem.DirectoryInvitationError]
-		return "", &problem.Error{Code: problem.DirectoryInvitationError, Public: meaning.public, Detail: doing + ": " + meaning.admin}
+		const code = request.DirectoryInvitationError
+		return "", &problem.Error{Code: code, Public: request.DirectoryPublic(code), Detail: doing + ": " + advice[code]}
 	}
 	if created.invited == nil {
-		return "", problem.New(problem.DirectoryUnavailable, "%s: the answer names no guest", doing)
+		return "", problem.New(request.DirectoryUnavailable, "%s: the answer names no guest", doing)
 	}
 	id, valid := policy.ParseGUID(created.invited.id)
 	if !valid {
-		return "", problem.New(problem.DirectoryUnavailable, "%s: the guest's id in the answer is not a GUID", doing)
+		return "", problem.New(request.DirectoryUnavailable, "%s: the guest's id in the answer is not a GUID", doing)
 	}
 	return id, nil
 }
@@ -219,11 +219,11 @@ func (c *Client) Invite(ctx context.Context, invitation request.Invitation) (str
 func newInvitation(invitation request.Invitation) (*invitationBody, error) {
 	switch {
 	case invitation.Address == submission.Address{}:
-		return nil, problem.New(problem.DirectoryRefused, "an invitation without an address")
+		return nil, problem.New(request.DirectoryRefused, "an invitation without an address")
 	case invitation.RedirectURL == "":
-		return nil, problem.New(problem.DirectoryRefused, "an invitation without a redirect URL")
+		return nil, problem.New(request.DirectoryRefused, "an invitation without a redirect URL")
 	case invitation.UserType != "" && invitation.UserType != "Guest" && invitation.UserType != "Member":
-		return nil, problem.New(problem.DirectoryRefused, "an invitation for a user type that is neither Guest nor Member")
+		return nil, problem.New(request.DirectoryRefused, "an invitation for a user type that is neither Guest nor Member")
 	}
 	sponsors, err := newSponsors(invitation.Sponsors)
 	if err != nil {
@@ -248,13 +248,13 @@ func newInvitation(invitation request.Invitation) (*invitationBody, error) {
 // that scripts send to real tenants. It names no type, so that a sponsor may be a user or a group.
 func newSponsors(ids []string) ([]serialization.Parsable, error) {
 	if len(ids) > policy.MaxSponsors {
-		return nil, problem.New(problem.DirectoryRefused, "an invitation with %d sponsors; Entra takes at most %d", len(ids), policy.MaxSponsors)
+		return nil, problem.New(request.DirectoryRefused, "an invitation with %d sponsors; Entra takes at most %d", len(ids), policy.MaxSponsors)
 	}
 	var sponsors []serialization.Parsable
 	for i, id := range ids {
 		_, valid := policy.ParseGUID(id)
 		if !valid {
-			return nil, problem.New(problem.DirectoryRefused, "sponsor %d of an invitation is not an object id", i+1)
+			return nil, problem.New(request.DirectoryRefused, "sponsor %d of an invitation is not an object id", i+1)
 		}
 		sponsors = append(sponsors, &objectID{id: id})
 	}
@@ -267,7 +267,7 @@ func (c *Client) newPost(ctx context.Context, doing, path string, parameters map
 	call.Headers.TryAdd("Accept", "application/json")
 	err := call.SetContentFromParsable(ctx, c.adapter, "application/json", body)
 	if err != nil {
-		return nil, problem.New(problem.DirectoryUnavailable, "%s: the request can't be encoded", doing)
+		return nil, problem.New(request.DirectoryUnavailable, "%s: the request can't be encoded", doing)
 	}
 	return call, nil
 }
@@ -280,7 +280,7 @@ func (c *Client) AddMember(ctx context.Context, groupID, guestID string) (added 
 	_, isGroup := policy.ParseGUID(groupID)
 	_, isGuest := policy.ParseGUID(guestID)
 	if !isGroup || !isGuest {
-		return false, problem.New(problem.DirectoryRefused, "%s: an id is not a GUID", doing)
+		return false, problem.New(request.DirectoryRefused, "%s: an id is not a GUID", doing)
 	}
 	call, err := c.newPost(ctx, doing, "/groups/{group}/members/$ref", map[string]string{"group": groupID},
 		&reference{url: c.base + "/v1.0/directoryObjects/" + guestID})

@@ -196,7 +196,7 @@ func TestAGuestIsInvitedFoundAndAddedOnce(t *testing.T) {
 		t.Errorf("found %q, %v before replication", found, err)
 	}
 	_, err = client.AddMember(t.Context(), group, id)
-	wantProblem(t, err, problem.DirectoryNotReplicated, log)
+	wantProblem(t, err, request.DirectoryNotReplicated, log)
 
 	now = now.Add(5 * time.Second)
 	found, err = client.FindGuest(t.Context(), wanted.Address)
@@ -445,7 +445,7 @@ func TestNothingIsSentThatMakesNoSense(t *testing.T) {
 	for name, call := range calls {
 		t.Run(name, func(t *testing.T) {
 			client, seen := recording(t, http.StatusOK, created)
-			wantProblem(t, call(client), problem.DirectoryRefused, &bytes.Buffer{})
+			wantProblem(t, call(client), request.DirectoryRefused, &bytes.Buffer{})
 			if len(seen()) != 0 {
 				t.Errorf("sent %v", seen())
 			}
@@ -463,48 +463,48 @@ func TestEachMalformedAnswer(t *testing.T) {
 		contentType, body string
 		want              problem.Code
 	}{
-		"200 that is a page":              {200, "text/html", "<html>" + private, problem.DirectoryUnavailable},
-		"200 without a type":              {200, "", created, problem.DirectoryUnavailable},
-		"200 that is broken JSON":         {200, jsonType, `{"value":[{"mail":"` + email, problem.DirectoryUnavailable},
-		"200 that is an empty object":     {200, jsonType, `{}`, problem.DirectoryUnavailable},
-		"200 that is a list":              {200, jsonType, `[]`, problem.DirectoryUnavailable},
-		"200 that is null":                {200, jsonType, `null`, problem.DirectoryUnavailable},
-		"200 with parts of wrong types":   {200, jsonType, `{"value":"` + email + `","invitedUser":"` + email + `","id":5}`, problem.DirectoryUnavailable},
-		"200 with a list that holds null": {200, jsonType, `{"value":[null],"invitedUser":null}`, problem.DirectoryUnavailable},
-		"200 with a text for a list":      {200, jsonType, `{"value":[{"otherMails":"` + email + `"}],"invitedUser":[1]}`, problem.DirectoryUnavailable},
-		"200 without an id":               {200, jsonType, `{"value":[{"mail":"` + email + `","userType":"Guest"}],"invitedUser":{}}`, problem.DirectoryUnavailable},
-		"200 with an id that is none":     {200, jsonType, `{"value":[{"id":"` + email + `","mail":"` + email + `","userType":"Guest"}],"invitedUser":{"id":"` + email + `"}}`, problem.DirectoryUnavailable},
-		"201 without a body":              {201, jsonType, "", problem.DirectoryUnavailable},
-		"200 that is an error":            {200, utf8Type, graphError("BadRequest", private), problem.DirectoryUnavailable},
-		"202 that is an error":            {202, utf8Type, graphError("Request_ResourceNotFound", private), problem.DirectoryUnavailable},
-		"302 that is an error":            {302, utf8Type, graphError("Authorization_RequestDenied", private), problem.DirectoryUnavailable},
-		"202":                             {202, jsonType, created, problem.DirectoryUnavailable},
-		"too large":                       {200, jsonType, `{"value":[],"x":"` + strings.Repeat("a", 1<<20) + `"}`, problem.DirectoryUnavailable},
-		"redirect":                        {302, "text/html", "<html>", problem.DirectoryUnavailable},
-		"not modified":                    {304, "", "", problem.DirectoryUnavailable},
-		"400 that is a page":              {400, "text/html", "<html>" + private, problem.DirectoryUnavailable},
-		"400 without a body":              {400, "", "", problem.DirectoryUnavailable},
-		"400 that is an empty object":     {400, jsonType, `{}`, problem.DirectoryUnavailable},
-		"400 that is a list":              {400, jsonType, `[]`, problem.DirectoryUnavailable},
-		"400 of an OAuth server":          {400, jsonType, `{"error":"invalid_token","error_description":"` + private + `"}`, problem.DirectoryUnavailable},
-		"400 with an empty error":         {400, jsonType, `{"error":{}}`, problem.DirectoryUnavailable},
-		"400 with a null error":           {400, jsonType, `{"error":null}`, problem.DirectoryUnavailable},
-		"400 with a code of another type": {400, jsonType, `{"error":{"code":400,"message":"` + private + `"}}`, problem.DirectoryUnavailable},
-		"400 with an error in plain text": {400, "text/plain", graphError("BadRequest", private), problem.DirectoryUnavailable},
-		"400 with a code only":            {400, utf8Type, `{"error":{"code":"BadRequest"}}`, problem.DirectoryRefused},
-		"400 with a message only":         {400, utf8Type, `{"error":{"message":"` + private + `"}}`, problem.DirectoryRefused},
-		"400 with a code that is a text":  {400, utf8Type, graphError(private, private), problem.DirectoryRefused},
-		"400 with secrets in the message": {400, utf8Type, graphError("BadRequest", private), problem.DirectoryRefused},
-		"400 with a long message":         {400, utf8Type, graphError("BadRequest", strings.Repeat(private, 1000)), problem.DirectoryRefused},
-		"401 that is a page":              {401, "text/html", "<html>" + private, problem.DirectoryForbidden},
-		"403 that is a page":              {403, "text/html", "<html>" + private, problem.DirectoryUnknown},
-		"404 that is a page":              {404, "text/html", "<html>" + private, problem.DirectoryUnavailable},
-		"407 of a proxy":                  {407, "text/html", "<html>" + private, problem.DirectoryUnavailable},
-		"429 that is a page":              {429, "text/html", "<html>" + private, problem.DirectoryThrottled},
-		"429 without a body":              {429, "", "", problem.DirectoryThrottled},
-		"500 that is an empty object":     {500, jsonType, `{}`, problem.DirectoryUnavailable},
-		"502 that is a page":              {502, "text/html", "<html>" + private, problem.DirectoryUnavailable},
-		"503 that is broken JSON":         {503, jsonType, `{"error":`, problem.DirectoryUnavailable},
+		"200 that is a page":              {200, "text/html", "<html>" + private, request.DirectoryUnavailable},
+		"200 without a type":              {200, "", created, request.DirectoryUnavailable},
+		"200 that is broken JSON":         {200, jsonType, `{"value":[{"mail":"` + email, request.DirectoryUnavailable},
+		"200 that is an empty object":     {200, jsonType, `{}`, request.DirectoryUnavailable},
+		"200 that is a list":              {200, jsonType, `[]`, request.DirectoryUnavailable},
+		"200 that is null":                {200, jsonType, `null`, request.DirectoryUnavailable},
+		"200 with parts of wrong types":   {200, jsonType, `{"value":"` + email + `","invitedUser":"` + email + `","id":5}`, request.DirectoryUnavailable},
+		"200 with a list that holds null": {200, jsonType, `{"value":[null],"invitedUser":null}`, request.DirectoryUnavailable},
+		"200 with a text for a list":      {200, jsonType, `{"value":[{"otherMails":"` + email + `"}],"invitedUser":[1]}`, request.DirectoryUnavailable},
+		"200 without an id":               {200, jsonType, `{"value":[{"mail":"` + email + `","userType":"Guest"}],"invitedUser":{}}`, request.DirectoryUnavailable},
+		"200 with an id that is none":     {200, jsonType, `{"value":[{"id":"` + email + `","mail":"` + email + `","userType":"Guest"}],"invitedUser":{"id":"` + email + `"}}`, request.DirectoryUnavailable},
+		"201 without a body":              {201, jsonType, "", request.DirectoryUnavailable},
+		"200 that is an error":            {200, utf8Type, graphError("BadRequest", private), request.DirectoryUnavailable},
+		"202 that is an error":            {202, utf8Type, graphError("Request_ResourceNotFound", private), request.DirectoryUnavailable},
+		"302 that is an error":            {302, utf8Type, graphError("Authorization_RequestDenied", private), request.DirectoryUnavailable},
+		"202":                             {202, jsonType, created, request.DirectoryUnavailable},
+		"too large":                       {200, jsonType, `{"value":[],"x":"` + strings.Repeat("a", 1<<20) + `"}`, request.DirectoryUnavailable},
+		"redirect":                        {302, "text/html", "<html>", request.DirectoryUnavailable},
+		"not modified":                    {304, "", "", request.DirectoryUnavailable},
+		"400 that is a page":              {400, "text/html", "<html>" + private, request.DirectoryUnavailable},
+		"400 without a body":              {400, "", "", request.DirectoryUnavailable},
+		"400 that is an empty object":     {400, jsonType, `{}`, request.DirectoryUnavailable},
+		"400 that is a list":              {400, jsonType, `[]`, request.DirectoryUnavailable},
+		"400 of an OAuth server":          {400, jsonType, `{"error":"invalid_token","error_description":"` + private + `"}`, request.DirectoryUnavailable},
+		"400 with an empty error":         {400, jsonType, `{"error":{}}`, request.DirectoryUnavailable},
+		"400 with a null error":           {400, jsonType, `{"error":null}`, request.DirectoryUnavailable},
+		"400 with a code of another type": {400, jsonType, `{"error":{"code":400,"message":"` + private + `"}}`, request.DirectoryUnavailable},
+		"400 with an error in plain text": {400, "text/plain", graphError("BadRequest", private), request.DirectoryUnavailable},
+		"400 with a code only":            {400, utf8Type, `{"error":{"code":"BadRequest"}}`, request.DirectoryRefused},
+		"400 with a message only":         {400, utf8Type, `{"error":{"message":"` + private + `"}}`, request.DirectoryRefused},
+		"400 with a code that is a text":  {400, utf8Type, graphError(private, private), request.DirectoryRefused},
+		"400 with secrets in the message": {400, utf8Type, graphError("BadRequest", private), request.DirectoryRefused},
+		"400 with a long message":         {400, utf8Type, graphError("BadRequest", strings.Repeat(private, 1000)), request.DirectoryRefused},
+		"401 that is a page":              {401, "text/html", "<html>" + private, request.DirectoryForbidden},
+		"403 that is a page":              {403, "text/html", "<html>" + private, request.DirectoryUnknown},
+		"404 that is a page":              {404, "text/html", "<html>" + private, request.DirectoryUnavailable},
+		"407 of a proxy":                  {407, "text/html", "<html>" + private, request.DirectoryUnavailable},
+		"429 that is a page":              {429, "text/html", "<html>" + private, request.DirectoryThrottled},
+		"429 without a body":              {429, "", "", request.DirectoryThrottled},
+		"500 that is an empty object":     {500, jsonType, `{}`, request.DirectoryUnavailable},
+		"502 that is a page":              {502, "text/html", "<html>" + private, request.DirectoryUnavailable},
+		"503 that is broken JSON":         {503, jsonType, `{"error":`, request.DirectoryUnavailable},
 	}
 	for name, test := range tests {
 		for operation, run := range operations {
@@ -526,11 +526,11 @@ func TestTheAnswerToAnInvitation(t *testing.T) {
 		"200 for a guest of old":  {200, created, ""},
 		"id in capitals":          {201, strings.Replace(created, guest, strings.ToUpper(guest), 1), ""},
 		"redeemed":                {201, strings.Replace(created, "PendingAcceptance", "Completed", 1), ""},
-		"failed":                  {201, strings.Replace(created, "PendingAcceptance", "Error", 1), problem.DirectoryInvitationError},
-		"no guest":                {201, `{"inviteRedeemUrl":"` + redeem + `"}`, problem.DirectoryUnavailable},
-		"guest without an id":     {201, `{"invitedUser":{"id":null}}`, problem.DirectoryUnavailable},
-		"guest with an odd id":    {201, `{"invitedUser":{"id":"` + redeem + `"}}`, problem.DirectoryUnavailable},
-		"no content for a create": {204, "", problem.DirectoryUnavailable},
+		"failed":                  {201, strings.Replace(created, "PendingAcceptance", "Error", 1), request.DirectoryInvitationError},
+		"no guest":                {201, `{"inviteRedeemUrl":"` + redeem + `"}`, request.DirectoryUnavailable},
+		"guest without an id":     {201, `{"invitedUser":{"id":null}}`, request.DirectoryUnavailable},
+		"guest with an odd id":    {201, `{"invitedUser":{"id":"` + redeem + `"}}`, request.DirectoryUnavailable},
+		"no content for a create": {204, "", request.DirectoryUnavailable},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -556,31 +556,31 @@ func TestWhatGraphSaysOfAnInvitation(t *testing.T) {
 		message string
 		want    problem.Code
 	}{
-		"company invites nobody":        {403, "Guest invitations not allowed for your company. Contact your company administrator for more details.", problem.DirectoryInvitationsOff},
-		"the same with another status":  {400, "Guest invitations not allowed for your company.", problem.DirectoryInvitationsOff},
-		"suspicious activity":           {403, "Invitations are blocked for this directory due to suspicious activity. Please contact Microsoft support", problem.DirectorySuspicious},
-		"no permission":                 {403, "Insufficient privileges to perform requested operation by the application", problem.DirectoryForbidden},
-		"no permission, oddly":          {400, "Insufficient privileges", problem.DirectoryForbidden},
-		"tenant full":                   {403, "The directory object quota limit for the tenant has been exceeded.", problem.DirectoryQuota},
-		"an unknown 403":                {403, "No.", problem.DirectoryUnknown},
-		"401":                           {401, "Access token has expired.", problem.DirectoryForbidden},
-		"domain on the tenant's list":   {403, "The domain of the user is currently blocked by your invitation policy.", problem.DirectoryDomainBlocked},
-		"cross-tenant settings":         {403, "This invitation is blocked by cross-tenant access settings.", problem.DirectoryCrossTenant},
-		"disabled guest":                {400, "The invited user already exists in the directory as object ID: " + guest + ", but the account is blocked from signing in.", problem.DirectoryGuestDisabled},
-		"own domain":                    {400, "Invitee is in inviter tenant", problem.DirectoryInternalUser},
-		"internal user":                 {403, "Non-external user already exists with the given mail address and can't be invited", problem.DirectoryInternalUser},
-		"address is not valid":          {400, "The invited user email address is not valid.", problem.DirectoryBadAddress},
-		"not found":                     {404, "No such thing.", problem.DirectoryUnknown},
-		"conflict":                      {409, "Conflicting object.", problem.DirectoryUnavailable},
-		"request timed out":             {408, "Too slow.", problem.DirectoryUnavailable},
-		"locked":                        {423, "Locked.", problem.DirectoryUnavailable},
-		"too early":                     {425, "Too early.", problem.DirectoryUnavailable},
-		"throttled":                     {429, "Insufficient privileges to be quick", problem.DirectoryThrottled},
-		"server error":                  {500, "Unable to find target address", problem.DirectoryUnknown},
-		"not implemented":               {501, "No.", problem.DirectoryUnknown},
-		"unavailable":                   {503, "Blocked from signing in", problem.DirectoryUnavailable},
-		"gateway timeout":               {504, "No.", problem.DirectoryUnavailable},
-		"somewhere bandwidth is scarce": {509, "No.", problem.DirectoryUnavailable},
+		"company invites nobody":        {403, "Guest invitations not allowed for your company. Contact your company administrator for more details.", request.DirectoryInvitationsOff},
+		"the same with another status":  {400, "Guest invitations not allowed for your company.", request.DirectoryInvitationsOff},
+		"suspicious activity":           {403, "Invitations are blocked for this directory due to suspicious activity. Please contact Microsoft support", request.DirectorySuspicious},
+		"no permission":                 {403, "Insufficient privileges to perform requested operation by the application", request.DirectoryForbidden},
+		"no permission, oddly":          {400, "Insufficient privileges", request.DirectoryForbidden},
+		"tenant full":                   {403, "The directory object quota limit for the tenant has been exceeded.", request.DirectoryQuota},
+		"an unknown 403":                {403, "No.", request.DirectoryUnknown},
+		"401":                           {401, "Access token has expired.", request.DirectoryForbidden},
+		"domain on the tenant's list":   {403, "The domain of the user is currently blocked by your invitation policy.", request.DirectoryDomainBlocked},
+		"cross-tenant settings":         {403, "This invitation is blocked by cross-tenant access settings.", request.DirectoryCrossTenant},
+		"disabled guest":                {400, "The invited user already exists in the directory as object ID: " + guest + ", but the account is blocked from signing in.", request.DirectoryGuestDisabled},
+		"own domain":                    {400, "Invitee is in inviter tenant", request.DirectoryInternalUser},
+		"internal user":                 {403, "Non-external user already exists with the given mail address and can't be invited", request.DirectoryInternalUser},
+		"address is not valid":          {400, "The invited user email address is not valid.", request.DirectoryBadAddress},
+		"not found":                     {404, "No such thing.", request.DirectoryUnknown},
+		"conflict":                      {409, "Conflicting object.", request.DirectoryUnavailable},
+		"request timed out":             {408, "Too slow.", request.DirectoryUnavailable},
+		"locked":                        {423, "Locked.", request.DirectoryUnavailable},
+		"too early":                     {425, "Too early.", request.DirectoryUnavailable},
+		"throttled":                     {429, "Insufficient privileges to be quick", request.DirectoryThrottled},
+		"server error":                  {500, "Unable to find target address", request.DirectoryUnknown},
+		"not implemented":               {501, "No.", request.DirectoryUnknown},
+		"unavailable":                   {503, "Blocked from signing in", request.DirectoryUnavailable},
+		"gateway timeout":               {504, "No.", request.DirectoryUnavailable},
+		"somewhere bandwidth is scarce": {509, "No.", request.DirectoryUnavailable},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -589,10 +589,10 @@ func TestWhatGraphSaysOfAnInvitation(t *testing.T) {
 			if err.Ref != "outer-id" || !strings.Contains(err.Detail, "BadRequest") || !strings.Contains(err.Detail, test.message[:len(test.message)/3]) {
 				t.Errorf("ref %q, detail %q: nothing to look it up by", err.Ref, err.Detail)
 			}
-			if names := test.want == problem.DirectoryGuestDisabled; (err.Object == guest) != names || (err.Object == "") == names {
+			if names := test.want == request.DirectoryGuestDisabled; (err.Object == guest) != names || (err.Object == "") == names {
 				t.Errorf("object %q", err.Object)
 			}
-			if !test.want.Retryable() && (err.Public == "" || strings.Contains(err.Public, "BadRequest")) {
+			if !request.Retryable(test.want) && (err.Public == "" || strings.Contains(err.Public, "BadRequest")) {
 				t.Errorf("the partner reads %q", err.Public)
 			}
 		})
@@ -601,7 +601,7 @@ func TestWhatGraphSaysOfAnInvitation(t *testing.T) {
 
 func TestTheRequestIDComesFromTheBodyIfNeedBe(t *testing.T) {
 	client, log := answering(t, 400, "application/json", graphError("BadRequest", "No."), "request-id", "mail "+email)
-	err := wantProblem(t, second(client.Invite(t.Context(), invitation(t))), problem.DirectoryRefused, log)
+	err := wantProblem(t, second(client.Invite(t.Context(), invitation(t))), request.DirectoryRefused, log)
 	if err.Ref != "inner-id" {
 		t.Errorf("ref %q", err.Ref)
 	}
@@ -617,26 +617,26 @@ func TestWhatGraphSaysOfAMembership(t *testing.T) {
 		want    problem.Code // "" for added=false without an error
 	}{
 		"a member before":                 {400, "One or more added object references already exist for the following modified properties: 'members'.", ""},
-		"the same with another status":    {409, "One or more added object references already exist for the following modified properties: 'members'.", problem.DirectoryUnavailable},
-		"guest not there yet":             {404, missing(guest), problem.DirectoryNotReplicated},
-		"guest not there yet, as a 400":   {400, missing(guest), problem.DirectoryNotReplicated},
-		"nobody knows what is not there":  {404, "Not found.", problem.DirectoryNotReplicated},
-		"something is not there":          {404, missing("x"), problem.DirectoryNotReplicated},
-		"group not there":                 {404, missing(group), problem.DirectoryRefused},
-		"group not there, in capitals":    {404, missing(strings.ToUpper(group)), problem.DirectoryRefused},
-		"group not there, as a 400":       {400, missing(group), problem.DirectoryRefused},
-		"both named":                      {404, missing(guest) + " (adding to " + group + ")", problem.DirectoryNotReplicated},
-		"dynamic group":                   {403, "Members of a group with dynamic membership can't be changed.", problem.DirectoryRefused},
-		"mail-enabled group":              {400, "Cannot Update a mail-enabled security groups and or distribution list.", problem.DirectoryRefused},
-		"no permission":                   {403, "Insufficient privileges to complete the operation.", problem.DirectoryGroupForbidden},
-		"tenant not there yet":            {400, "Unable to read the company information from the directory.", problem.DirectoryNotReplicated},
-		"a text about the whole tenant":   {403, "Guest invitations not allowed for your company.", problem.DirectoryRefused},
-		"no valid token":                  {401, "Access token has expired.", problem.DirectoryForbidden},
-		"throttled":                       {429, "Too many.", problem.DirectoryThrottled},
-		"a concurrent change":             {409, "A conflicting object is present.", problem.DirectoryUnavailable},
-		"server error about the guest":    {500, missing(guest), problem.DirectoryUnavailable},
-		"other bad request":               {400, "Invalid.", problem.DirectoryRefused},
-		"role-assignable without a right": {403, "The group is assignable to roles.", problem.DirectoryRefused},
+		"the same with another status":    {409, "One or more added object references already exist for the following modified properties: 'members'.", request.DirectoryUnavailable},
+		"guest not there yet":             {404, missing(guest), request.DirectoryNotReplicated},
+		"guest not there yet, as a 400":   {400, missing(guest), request.DirectoryNotReplicated},
+		"nobody knows what is not there":  {404, "Not found.", request.DirectoryNotReplicated},
+		"something is not there":          {404, missing("x"), request.DirectoryNotReplicated},
+		"group not there":                 {404, missing(group), request.DirectoryRefused},
+		"group not there, in capitals":    {404, missing(strings.ToUpper(group)), request.DirectoryRefused},
+		"group not there, as a 400":       {400, missing(group), request.DirectoryRefused},
+		"both named":                      {404, missing(guest) + " (adding to " + group + ")", request.DirectoryNotReplicated},
+		"dynamic group":                   {403, "Members of a group with dynamic membership can't be changed.", request.DirectoryRefused},
+		"mail-enabled group":              {400, "Cannot Update a mail-enabled security groups and or distribution list.", request.DirectoryRefused},
+		"no permission":                   {403, "Insufficient privileges to complete the operation.", request.DirectoryGroupForbidden},
+		"tenant not there yet":            {400, "Unable to read the company information from the directory.", request.DirectoryNotReplicated},
+		"a text about the whole tenant":   {403, "Guest invitations not allowed for your company.", request.DirectoryRefused},
+		"no valid token":                  {401, "Access token has expired.", request.DirectoryForbidden},
+		"throttled":                       {429, "Too many.", request.DirectoryThrottled},
+		"a concurrent change":             {409, "A conflicting object is present.", request.DirectoryUnavailable},
+		"server error about the guest":    {500, missing(guest), request.DirectoryUnavailable},
+		"other bad request":               {400, "Invalid.", request.DirectoryRefused},
+		"role-assignable without a right": {403, "The group is assignable to roles.", request.DirectoryRefused},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -657,7 +657,7 @@ func TestWhatGraphSaysOfAMembership(t *testing.T) {
 	})
 	client, log := newClient(t, url, nil)
 	for _, id := range []string{group, other, sponsor1} {
-		wantProblem(t, second(client.AddMember(t.Context(), id, guest)), problem.DirectoryRefused, log)
+		wantProblem(t, second(client.AddMember(t.Context(), id, guest)), request.DirectoryRefused, log)
 	}
 	if len(sim.Memberships()) != 0 {
 		t.Errorf("memberships %v", sim.Memberships())
@@ -683,7 +683,7 @@ func TestHowLongToWait(t *testing.T) {
 		"Mon, 04 May 2026 08:59:00 GMT": 0,
 		"Mon, 04 May 2099 09:01:00 GMT": 24 * time.Hour,
 	} {
-		for status, code := range map[int]problem.Code{429: problem.DirectoryThrottled, 503: problem.DirectoryUnavailable} {
+		for status, code := range map[int]problem.Code{429: request.DirectoryThrottled, 503: request.DirectoryUnavailable} {
 			sim, url := newSim(t, nil)
 			err := sim.Order(graphsim.Fault{Status: status, Headers: map[string]string{"Retry-After": header}})
 			if err != nil {
@@ -710,13 +710,13 @@ func TestADroppedConnectionIsNoAnswer(t *testing.T) {
 				t.Fatal(err)
 			}
 			client, log := newClient(t, url, nil)
-			wantProblem(t, run(t.Context(), t, client), problem.DirectoryUnavailable, log)
+			wantProblem(t, run(t.Context(), t, client), request.DirectoryUnavailable, log)
 		})
 	}
 	server := httptest.NewServer(http.NotFoundHandler())
 	server.Close()
 	client, log := newClient(t, server.URL, nil)
-	err := wantProblem(t, second(client.Invite(t.Context(), invitation(t))), problem.DirectoryUnavailable, log)
+	err := wantProblem(t, second(client.Invite(t.Context(), invitation(t))), request.DirectoryUnavailable, log)
 	if !strings.Contains(err.Detail, "connection refused") {
 		t.Errorf("detail %q does not say why", err.Detail)
 	}
@@ -738,7 +738,7 @@ func TestACallEndsInTime(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					client, log := newClient(t, "http://127.0.0.1:1", func(c *graph.Config) { c.Transport, c.Timeout = silent, given })
 					begun := time.Now()
-					err := wantProblem(t, run(t.Context(), t, client), problem.DirectoryUnavailable, log)
+					err := wantProblem(t, run(t.Context(), t, client), request.DirectoryUnavailable, log)
 					if took := time.Since(begun); took != want || !errors.Is(err, context.DeadlineExceeded) {
 						t.Errorf("took %v, %v", took, err)
 					}
@@ -749,7 +749,7 @@ func TestACallEndsInTime(t *testing.T) {
 			client, log := newClient(t, "http://127.0.0.1:1", func(c *graph.Config) { c.Transport = silent })
 			ctx, cancel := context.WithCancel(t.Context())
 			cancel()
-			err := wantProblem(t, run(ctx, t, client), problem.DirectoryUnavailable, log)
+			err := wantProblem(t, run(ctx, t, client), request.DirectoryUnavailable, log)
 			if !errors.Is(err, context.Canceled) {
 				t.Errorf("%v", err)
 			}
@@ -766,7 +766,7 @@ func TestASlowBodyEndsInTime(t *testing.T) {
 				return &http.Response{StatusCode: 201, Header: http.Header{"Content-Type": {"application/json"}}, Body: reader}, nil
 			})
 		})
-		wantProblem(t, second(client.Invite(t.Context(), invitation(t))), problem.DirectoryUnavailable, log)
+		wantProblem(t, second(client.Invite(t.Context(), invitation(t))), request.DirectoryUnavailable, log)
 	})
 }
 
@@ -825,7 +825,7 @@ func TestTheTokenGoesNowhereElse(t *testing.T) {
 				http.Redirect(w, r, foreign.URL+"/?token="+token, status)
 			})
 			err := run(t.Context(), t, client)
-			wantProblem(t, err, problem.DirectoryUnavailable, log)
+			wantProblem(t, err, request.DirectoryUnavailable, log)
 			if len(elsewhere) != 0 {
 				t.Errorf("%s followed a %d: %q", name, status, elsewhere)
 			}
@@ -838,10 +838,10 @@ func TestWithoutATokenNothingIsSent(t *testing.T) {
 		credential *fakeCredential
 		want       problem.Code
 	}{
-		"an empty token":         {&fakeCredential{}, problem.DirectoryUnavailable},
-		"no endpoint":            {&fakeCredential{err: errors.New("dial tcp: secret " + token)}, problem.DirectoryUnavailable},
-		"the identity is gone":   {&fakeCredential{err: &azidentity.AuthenticationFailedError{RawResponse: &http.Response{StatusCode: 400, Request: httptest.NewRequest("GET", "/secret", nil), Body: http.NoBody}}}, problem.DirectoryForbidden},
-		"the endpoint is broken": {&fakeCredential{err: &azidentity.AuthenticationFailedError{RawResponse: &http.Response{StatusCode: 500, Request: httptest.NewRequest("GET", "/secret", nil), Body: http.NoBody}}}, problem.DirectoryUnavailable},
+		"an empty token":         {&fakeCredential{}, request.DirectoryUnavailable},
+		"no endpoint":            {&fakeCredential{err: errors.New("dial tcp: secret " + token)}, request.DirectoryUnavailable},
+		"the identity is gone":   {&fakeCredential{err: &azidentity.AuthenticationFailedError{RawResponse: &http.Response{StatusCode: 400, Request: httptest.NewRequest("GET", "/secret", nil), Body: http.NoBody}}}, request.DirectoryForbidden},
+		"the endpoint is broken": {&fakeCredential{err: &azidentity.AuthenticationFailedError{RawResponse: &http.Response{StatusCode: 500, Request: httptest.NewRequest("GET", "/secret", nil), Body: http.NoBody}}}, request.DirectoryUnavailable},
 	}
 	for name, test := range tests {
 		for operation, run := range operations {
@@ -888,7 +888,7 @@ func TestANewTokenIsAskedForOnce(t *testing.T) {
 					t.Error(err)
 				}
 			})
-			wantProblem(t, second(client.Invite(t.Context(), invitation(t))), problem.DirectoryForbidden, log)
+			wantProblem(t, second(client.Invite(t.Context(), invitation(t))), request.DirectoryForbidden, log)
 			if len(credential.asked) != test.tokens || len(bodies) != test.tokens || bodies[0] == "" || bodies[0] != bodies[len(bodies)-1] {
 				t.Errorf("%d tokens for %d requests with bodies %q, want %d", len(credential.asked), len(bodies), bodies, test.tokens)
 			}

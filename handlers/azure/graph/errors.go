@@ -18,6 +18,7 @@ import (
 
 	"guestlist/handlers/azure/identity"
 	"guestlist/handlers/problem"
+	"guestlist/handlers/request"
 )
 
 // An answerError is an answer that is not what was asked for.
@@ -79,15 +80,15 @@ func (op operation) problem(ctx context.Context, err error, timeout time.Duratio
 	var answer *answerError
 	var token *tokenError
 	unavailable := func(detail string) error {
-		return problem.New(problem.DirectoryUnavailable, "%s: %s", op.doing, detail)
+		return problem.New(request.DirectoryUnavailable, "%s: %s", op.doing, detail)
 	}
 	switch {
 	case errors.As(err, &answer):
 		return op.answered(answer)
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):
-		return problem.New(problem.DirectoryUnavailable, "%s: no answer within %v: %w", op.doing, timeout, context.DeadlineExceeded)
+		return problem.New(request.DirectoryUnavailable, "%s: no answer within %v: %w", op.doing, timeout, context.DeadlineExceeded)
 	case ctx.Err() != nil:
-		return problem.New(problem.DirectoryUnavailable, "%s: given up: %w", op.doing, context.Canceled)
+		return problem.New(request.DirectoryUnavailable, "%s: given up: %w", op.doing, context.Canceled)
 	case errors.As(err, &token):
 		return op.withoutToken(token)
 	case errors.Is(err, errUnsafe):
@@ -112,16 +113,15 @@ func (op operation) answered(answer *answerError) error {
 		detail += ": " + text
 	}
 	code := op.code(answer)
-	meaning := meanings[code]
-	if meaning.admin != "" {
-		detail = strings.TrimRight(detail, ".") + "; " + meaning.admin
+	if advice[code] != "" {
+		detail = strings.TrimRight(detail, ".") + "; " + advice[code]
 	}
 	wait := answer.retryAfter
-	if !code.Retryable() && !code.Probe() {
+	if !request.Retryable(code) && !request.Probe(code) {
 		wait = 0
 	}
-	failure := &problem.Error{Code: code, Public: meaning.public, Detail: detail, Ref: answer.requestID, RetryAfter: wait}
-	if code == problem.DirectoryGuestDisabled || code == problem.DirectoryInternalUser {
+	failure := &problem.Error{Code: code, Public: request.DirectoryPublic(code), Detail: detail, Ref: answer.requestID, RetryAfter: wait}
+	if code == request.DirectoryGuestDisabled || code == request.DirectoryInternalUser {
 		failure.Object = namedObject(answer.message, op.private)
 	}
 	return failure
@@ -131,17 +131,17 @@ func (op operation) answered(answer *answerError) error {
 func (op operation) code(answer *answerError) problem.Code {
 	switch {
 	case answer.status == http.StatusTooManyRequests:
-		return problem.DirectoryThrottled
+		return request.DirectoryThrottled
 	case answer.status == http.StatusUnauthorized:
-		return problem.DirectoryForbidden
+		return request.DirectoryForbidden
 	case answer.status < 400:
-		return problem.DirectoryUnavailable
+		return request.DirectoryUnavailable
 	case answer.fault != "" && answer.status == http.StatusForbidden:
 		// Somebody between us and Graph forbids it, us or this one request.
-		return problem.DirectoryUnknown
+		return request.DirectoryUnknown
 	case answer.fault != "":
 		// Not Graph's own words: a gateway's page says nothing about this guest.
-		return problem.DirectoryUnavailable
+		return request.DirectoryUnavailable
 	}
 	code := op.classify(answer)
 	if code != "" {
@@ -150,18 +150,18 @@ func (op operation) code(answer *answerError) problem.Code {
 	switch answer.status {
 	case http.StatusRequestTimeout, http.StatusConflict, http.StatusLocked, http.StatusTooEarly:
 		// Somebody else changes the same object right now, or the request came at a bad moment.
-		return problem.DirectoryUnavailable
+		return request.DirectoryUnavailable
 	}
 	if answer.status >= 500 {
-		return problem.DirectoryUnavailable
+		return request.DirectoryUnavailable
 	}
-	return problem.DirectoryRefused
+	return request.DirectoryRefused
 }
 
 // classifyRead tells a missing permission from everything else.
 func classifyRead(answer *answerError) problem.Code {
 	if answer.status == http.StatusForbidden {
-		return problem.DirectoryReadForbidden
+		return request.DirectoryReadForbidden
 	}
 	return ""
 }
@@ -185,26 +185,26 @@ func classifyMember(answer *answerError, groupID, guestID string) problem.Code {
 	missing := answer.status == http.StatusNotFound || answer.says("does not exist or one of its queried reference-property objects")
 	switch {
 	case missing && answer.says(strings.ToLower(groupID)) && !answer.says(strings.ToLower(guestID)):
-		return problem.DirectoryRefused
+		return request.DirectoryRefused
 	case missing, answer.says("unable to read the company information"):
 		// The second is seen just after an invitation too.
-		return problem.DirectoryNotReplicated
+		return request.DirectoryNotReplicated
 	case answer.status == http.StatusForbidden && answer.says("insufficient privilege", "insufficient permission"):
-		return problem.DirectoryGroupForbidden
+		return request.DirectoryGroupForbidden
 	default:
-		return problem.DirectoryRefused
+		return request.DirectoryRefused
 	}
 }
 
 // withoutToken tells an identity that does not exist or may not be used, which stays, from one that can't be asked now.
 func (op operation) withoutToken(token *tokenError) error {
-	code := problem.DirectoryUnavailable
+	code := request.DirectoryUnavailable
 	detail := op.doing + ": no token from the app's identity"
 	status := identity.RefusalStatus(token)
 	if status != 0 {
 		detail += fmt.Sprintf(": status %d", status)
 		if status == http.StatusBadRequest || status == http.StatusUnauthorized || status == http.StatusForbidden {
-			code = problem.DirectoryForbidden
+			code = request.DirectoryForbidden
 			detail += "; is the managed identity assigned to this app, and its client id right?"
 		}
 	}

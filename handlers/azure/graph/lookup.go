@@ -11,6 +11,7 @@ import (
 
 	"guestlist/handlers/policy"
 	"guestlist/handlers/problem"
+	"guestlist/handlers/request"
 )
 
 // Group is a group of the directory as far as it matters for guests.
@@ -43,11 +44,11 @@ func (c *Client) Group(ctx context.Context, id string) (Group, error) {
 		return Group{}, err
 	}
 	if !strings.EqualFold(found.id, id) {
-		return Group{}, problem.New(problem.DirectoryUnavailable, "%s: the answer is about another object", doing)
+		return Group{}, problem.New(request.DirectoryUnavailable, "%s: the answer is about another object", doing)
 	}
 	if found.securityEnabled == nil || found.mailEnabled == nil {
 		// Every group has both.
-		return Group{}, problem.New(problem.DirectoryReadForbidden, "%s: the answer leaves out what kind of group it is", doing)
+		return Group{}, problem.New(request.DirectoryReadForbidden, "%s: the answer leaves out what kind of group it is", doing)
 	}
 	return Group{
 		ID:              strings.ToLower(id),
@@ -80,10 +81,10 @@ func (c *Client) Principal(ctx context.Context, id string) (Principal, error) {
 		return Principal{}, err
 	}
 	if !strings.EqualFold(found.id, id) {
-		return Principal{}, problem.New(problem.DirectoryUnavailable, "%s: the answer is about another object", doing)
+		return Principal{}, problem.New(request.DirectoryUnavailable, "%s: the answer is about another object", doing)
 	}
 	if found.accountEnabled == nil {
-		return Principal{}, problem.New(problem.DirectoryReadForbidden, "%s: the answer leaves out whether the account is enabled", doing)
+		return Principal{}, problem.New(request.DirectoryReadForbidden, "%s: the answer leaves out whether the account is enabled", doing)
 	}
 	return Principal{
 		ID:          strings.ToLower(id),
@@ -99,7 +100,7 @@ func (c *Client) look(ctx context.Context, doing, set, id string, properties []s
 	id, valid := policy.ParseGUID(id)
 	if !valid {
 		// In place of an id the path could name something else.
-		return problem.New(problem.DirectoryRefused, "%s: the id is not a GUID", doing)
+		return problem.New(request.DirectoryRefused, "%s: the id is not a GUID", doing)
 	}
 	request := abs.NewRequestInformationWithMethodAndUrlTemplateAndPathParameters(
 		abs.GET, "{+baseurl}/"+set+"/{id}{?%24select}", map[string]string{"id": id})

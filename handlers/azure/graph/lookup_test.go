@@ -12,6 +12,7 @@ import (
 	"guestlist/handlers/azure/graph"
 	"guestlist/handlers/dev/graphsim"
 	"guestlist/handlers/problem"
+	"guestlist/handlers/request"
 )
 
 // objectID returns an id of a kind that no other test object has.
@@ -112,21 +113,21 @@ func TestAnswersToALook(t *testing.T) {
 	}{
 		{name: "all that was asked for", status: 200, contentType: jsonType, body: whole},
 		{name: "no such object", status: 404, contentType: jsonType, body: missing, want: problem.NotFound},
-		{name: "no such path", status: 404, contentType: jsonType, body: graphError("BadRequest", "Resource not found for the segment."), want: problem.DirectoryRefused},
-		{name: "the page of a proxy", status: 404, contentType: "text/html", body: "<html>", want: problem.DirectoryUnavailable},
+		{name: "no such path", status: 404, contentType: jsonType, body: graphError("BadRequest", "Resource not found for the segment."), want: request.DirectoryRefused},
+		{name: "the page of a proxy", status: 404, contentType: "text/html", body: "<html>", want: request.DirectoryUnavailable},
 		{name: "no permission", status: 403, contentType: jsonType, body: graphError("Authorization_RequestDenied", "Insufficient privileges to complete the operation."),
-			want: problem.DirectoryReadForbidden},
-		{name: "no token", status: 401, contentType: jsonType, body: graphError("InvalidAuthenticationToken", "no"), want: problem.DirectoryForbidden},
-		{name: "throttling", status: 429, contentType: jsonType, body: graphError("TooManyRequests", "no"), headers: []string{"Retry-After", "7"}, want: problem.DirectoryThrottled},
-		{name: "a failing server", status: 503, contentType: jsonType, body: graphError("serviceNotAvailable", "no"), want: problem.DirectoryUnavailable},
-		{name: "another object", status: 200, contentType: jsonType, body: strings.Replace(whole, group, other, 1), want: problem.DirectoryUnavailable},
+			want: request.DirectoryReadForbidden},
+		{name: "no token", status: 401, contentType: jsonType, body: graphError("InvalidAuthenticationToken", "no"), want: request.DirectoryForbidden},
+		{name: "throttling", status: 429, contentType: jsonType, body: graphError("TooManyRequests", "no"), headers: []string{"Retry-After", "7"}, want: request.DirectoryThrottled},
+		{name: "a failing server", status: 503, contentType: jsonType, body: graphError("serviceNotAvailable", "no"), want: request.DirectoryUnavailable},
+		{name: "another object", status: 200, contentType: jsonType, body: strings.Replace(whole, group, other, 1), want: request.DirectoryUnavailable},
 		{name: "an object without its id", status: 200, contentType: jsonType, body: `{"displayName":"x","securityEnabled":true,"mailEnabled":true,"accountEnabled":true}`,
-			want: problem.DirectoryUnavailable},
-		{name: "an object of which little may be seen", status: 200, contentType: jsonType, want: problem.DirectoryReadForbidden,
+			want: request.DirectoryUnavailable},
+		{name: "an object of which little may be seen", status: 200, contentType: jsonType, want: request.DirectoryReadForbidden,
 			body: `{"id":"` + group + `","displayName":null,"securityEnabled":null,"mailEnabled":null,"accountEnabled":null}`},
-		{name: "a property of the wrong type", status: 200, contentType: jsonType, want: problem.DirectoryUnavailable,
+		{name: "a property of the wrong type", status: 200, contentType: jsonType, want: request.DirectoryUnavailable,
 			body: `{"id":["` + group + `"],"securityEnabled":"yes","accountEnabled":"yes"}`},
-		{name: "a redirect", status: 302, contentType: jsonType, body: "{}", headers: []string{"Location", "https://graph.example/"}, want: problem.DirectoryUnavailable},
+		{name: "a redirect", status: 302, contentType: jsonType, body: "{}", headers: []string{"Location", "https://graph.example/"}, want: request.DirectoryUnavailable},
 	}
 	for _, test := range tests {
 		for name, look := range looks {
@@ -140,7 +141,7 @@ func TestAnswersToALook(t *testing.T) {
 					return
 				}
 				failure := wantProblem(t, err, test.want, log)
-				if test.want == problem.DirectoryThrottled && failure.RetryAfter != 7*time.Second {
+				if test.want == request.DirectoryThrottled && failure.RetryAfter != 7*time.Second {
 					t.Errorf("RetryAfter is %v, want 7s", failure.RetryAfter)
 				}
 			})
@@ -154,7 +155,7 @@ func TestOnlyObjectIDsAreLookedUp(t *testing.T) {
 	for _, id := range []string{"", "me", "ana@contoso.com", group + "/members", "../me", group + "?$expand=members"} {
 		for name, look := range looks {
 			err := look(t.Context(), client, id)
-			wantProblem(t, err, problem.DirectoryRefused, log)
+			wantProblem(t, err, request.DirectoryRefused, log)
 			if len(sim.Calls()) != 0 {
 				t.Fatalf("%s asked for %q: %v", name, id, sim.Calls())
 			}

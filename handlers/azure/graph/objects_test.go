@@ -9,7 +9,7 @@ import (
 	"testing"
 
 	"guestlist/handlers/azure/graph"
-	"guestlist/handlers/problem"
+	"guestlist/handlers/request"
 )
 
 // answeredObjects are the objects that Graph answers with, with every property that is read, and a call that gets each.
@@ -95,7 +95,7 @@ func TestAPropertyOfTheWrongTypeIsAnError(t *testing.T) {
 				body := encoded(t, object.wrap(changed))
 				t.Run(name+": "+body, func(t *testing.T) {
 					client, log := answering(t, http.StatusOK, "application/json", body)
-					wantProblem(t, object.call(t.Context(), t, client), problem.DirectoryUnavailable, log)
+					wantProblem(t, object.call(t.Context(), t, client), request.DirectoryUnavailable, log)
 				})
 			}
 		}
@@ -126,6 +126,6 @@ func TestWhatElseAnErrorSaysDoesNotCostItsCode(t *testing.T) {
 	} {
 		client, log := answering(t, http.StatusForbidden, "application/json",
 			`{"error":{"code":"Authorization_RequestDenied","message":"Guest invitations not allowed for your company."`+more+`},"more":1}`)
-		wantProblem(t, second(client.Invite(t.Context(), invitation(t))), problem.DirectoryInvitationsOff, log)
+		wantProblem(t, second(client.Invite(t.Context(), invitation(t))), request.DirectoryInvitationsOff, log)
 	}
 }

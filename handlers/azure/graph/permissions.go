@@ -25,7 +25,7 @@ func Roles(ctx context.Context, credential azcore.TokenCredential, url string) (
 	}
 	claims, err := identity.ParseClaims(token.Token)
 	if err != nil {
-		return nil, problem.New(problem.DirectoryUnavailable, "%s: %w", doing, err)
+		return nil, problem.New(request.DirectoryUnavailable, "%s: %w", doing, err)
 	}
 	slices.Sort(claims.Roles)
 	return append([]string{}, claims.Roles...), nil
@@ -57,7 +57,7 @@ func (c *Client) MayAddMembers(ctx context.Context) error {
 	const nobody = "00000000-0000-0000-0000-000000000000"
 	_, err := c.AddMember(ctx, nobody, nobody)
 	switch problem.CodeOf(err) {
-	case problem.DirectoryRefused, problem.DirectoryNotReplicated:
+	case request.DirectoryRefused, request.DirectoryNotReplicated:
 		return nil
 	}
 	return err

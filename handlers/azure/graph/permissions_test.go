@@ -15,6 +15,7 @@ import (
 
 	"guestlist/handlers/dev/graphsim"
 	"guestlist/handlers/problem"
+	"guestlist/handlers/request"
 )
 
 // fixedToken is a credential that always gives the same answer.
@@ -41,11 +42,11 @@ func TestTheRolesInAToken(t *testing.T) {
 	}{
 		"two":               {fixedToken{token(`{"roles":["User.Read.All","User.Invite.All"]}`), nil}, []string{"User.Invite.All", "User.Read.All"}, ""},
 		"none":              {fixedToken{token(`{}`), nil}, []string{}, ""},
-		"an opaque token":   {fixedToken{"opaque", nil}, nil, problem.DirectoryUnavailable},
-		"a damaged token":   {fixedToken{"a.%.c", nil}, nil, problem.DirectoryUnavailable},
-		"no JSON":           {fixedToken{token(`x`), nil}, nil, problem.DirectoryUnavailable},
-		"no token":          {fixedToken{"", errors.New("identity endpoint said: secret")}, nil, problem.DirectoryUnavailable},
-		"roles of odd type": {fixedToken{token(`{"roles":"User.Read.All"}`), nil}, nil, problem.DirectoryUnavailable},
+		"an opaque token":   {fixedToken{"opaque", nil}, nil, request.DirectoryUnavailable},
+		"a damaged token":   {fixedToken{"a.%.c", nil}, nil, request.DirectoryUnavailable},
+		"no JSON":           {fixedToken{token(`x`), nil}, nil, request.DirectoryUnavailable},
+		"no token":          {fixedToken{"", errors.New("identity endpoint said: secret")}, nil, request.DirectoryUnavailable},
+		"roles of odd type": {fixedToken{token(`{"roles":"User.Read.All"}`), nil}, nil, request.DirectoryUnavailable},
 	}
 	for name, test := range tests {
 		got, err := Roles(t.Context(), test.credential, "https://graph.microsoft.com/")
@@ -67,7 +68,7 @@ func TestPermissionsAreProbedWithoutDoingAnything(t *testing.T) {
 		t.Fatal(err)
 	}
 	probes := map[string]func(context.Context) error{"User.Invite.All": client.MayInvite, "GroupMember.ReadWrite.All": client.MayAddMembers}
-	lacking := map[string]problem.Code{"User.Invite.All": problem.DirectoryForbidden, "GroupMember.ReadWrite.All": problem.DirectoryGroupForbidden}
+	lacking := map[string]problem.Code{"User.Invite.All": request.DirectoryForbidden, "GroupMember.ReadWrite.All": request.DirectoryGroupForbidden}
 	for permission, probe := range probes {
 		err = probe(t.Context())
 		if err != nil {
@@ -90,7 +91,7 @@ func TestPermissionsAreProbedWithoutDoingAnything(t *testing.T) {
 			t.Fatal(err)
 		}
 		err = probe(t.Context())
-		if problem.CodeOf(err) != problem.DirectoryUnavailable {
+		if problem.CodeOf(err) != request.DirectoryUnavailable {
 			t.Errorf("the directory is down, and the probe of %s says %v", permission, err)
 		}
 	}

@@ -41,41 +41,41 @@ const (
 
 // guestRules are the meanings that are about one guest; the first that fits counts.
 var guestRules = []rule{
-	{code: problem.DirectoryGuestDisabled,
+	{code: request.DirectoryGuestDisabled,
 		all: []words{blocked, "sign in|signin|signing in|signed in|sign ins|log in|login|logging in|logon",
 			"account*|user|invited user*|invitee|guest|object id|exist*"},
 		none: "application|service principal|inviter"},
-	{code: problem.DirectoryGuestDisabled,
+	{code: request.DirectoryGuestDisabled,
 		all: []words{"account is|account was|account has been|user account|account of|disabled account|blocked account|account disabled|account blocked",
 			blocked},
 		none: "application|service principal|inviter|invitation policy|cross tenant|domain|domains"},
-	{code: problem.DirectoryCrossCloud,
+	{code: request.DirectoryCrossCloud,
 		all: []words{"cross cloud|crosscloud|cloud worker|another cloud|different cloud|other cloud|microsoft cloud settings|national cloud*|across clouds"}},
-	{code: problem.DirectoryCrossTenant,
+	{code: request.DirectoryCrossTenant,
 		all: []words{"cross tenant|crosstenant*|tenant access setting*|tenant access polic*|xtas"}},
-	{code: problem.DirectoryInternalUser,
+	{code: request.DirectoryInternalUser,
 		all: []words{"invitee|invited user*|user", "inviter tenant|inviters tenant|inviting tenant|tenant of the inviter|inviter directory|" +
 			"inviters directory|inviter organization|inviters organization|same tenant"}},
-	{code: problem.DirectoryInternalUser,
+	{code: request.DirectoryInternalUser,
 		all: []words{"non external|nonexternal|not external|not an external|internal user|internal account|internal member", "exist*|already|belong*|holds|held"}},
-	{code: problem.DirectoryInternalUser,
+	{code: request.DirectoryInternalUser,
 		all: []words{"verified domain|verified domains", "user*|invit*|address|email|mail"}},
-	{code: problem.DirectoryAddressTaken,
+	{code: request.DirectoryAddressTaken,
 		all: []words{"proxy address*|proxyaddress*"}},
-	{code: problem.DirectoryAddressTaken,
+	{code: request.DirectoryAddressTaken,
 		all: []words{"conflict*|same value|another object|other object|already in use|already used|already taken|duplicate*", address + "|contact"}},
-	{code: problem.DirectoryAddressTaken,
+	{code: request.DirectoryAddressTaken,
 		all:  []words{"cannot be invited|not be invited|not invitable", "this user|the user|this person|different|another"},
 		none: domain},
-	{code: problem.DirectoryInternalUser,
+	{code: request.DirectoryInternalUser,
 		all:  []words{"already exist*|exists already|already a member|already in", "user|invitee|person|account", "object id|directory|tenant|organization*"},
 		none: "conflict*|another object|property|redirect*"},
-	{code: problem.DirectoryDomainBlocked,
+	{code: request.DirectoryDomainBlocked,
 		all:  []words{domain, closed + "|not on|not in|excluded|not included|blocklist|allowlist|denylist"},
 		none: "redirect*"},
-	{code: problem.DirectoryDomainBlocked,
+	{code: request.DirectoryDomainBlocked,
 		all: []words{"invitation policy|invite policy|allow list|allowlist|allowed list|deny list|denylist|block list|blocklist|blocked list|collaboration restrictions"}},
-	{code: problem.DirectoryBadAddress,
+	{code: request.DirectoryBadAddress,
 		all:  []words{address, invalid},
 		none: "redirect*|url|uri|cc|ccrecipients|sponsor*|invitedusersponsors|messageinfo|invitedusermessageinfo|language"},
 }
@@ -83,18 +83,18 @@ var guestRules = []rule{
 // tenantRules are the meanings that are about the tenant. A wrong one of these would stop everybody's invitations, so each has
 // words that make it doubtful: those that tell of one guest, one row of the policy or one call.
 var tenantRules = []rule{
-	{code: problem.DirectorySuspicious,
+	{code: request.DirectorySuspicious,
 		all: []words{"suspicious activit*|suspicious behavio*|unusual activit*|malicious activit*|fraudulent activit*|abusive activit*",
 			"invitation|invitations|invite|invites|inviting|" + company},
 		none: ofOneGuest + "|sign in|signing in|account|accounts|" + domain + "|" + address},
-	{code: problem.DirectoryQuota,
+	{code: request.DirectoryQuota,
 		all: []words{"quota*|limit|maximum", "exceed*|reached", "daily|per day|object|objects|invitations|" + company},
 		none: ofOneGuest + "|sponsor*|group|groups|length|character*|recipient*|message|property|" + domain +
 			"|request limit|requests|too many requests|per second|per minute"},
-	{code: problem.DirectoryForbidden,
+	{code: request.DirectoryForbidden,
 		all:  []words{"privilege*|permission|permissions|consent*|scp|scope|scopes|roles claim|not authorized|unauthorized", lacking},
 		none: "invited user*|this user|invitee|sponsor*|usertype|invitedusertype|user type|member|members|group|groups|cross tenant|sign in|" + domain + "|" + address},
-	{code: problem.DirectoryInvitationsOff,
+	{code: request.DirectoryInvitationsOff,
 		all: []words{"invit*|guest|guests|b2b|external collaboration", closed, company},
 		none: ofOneGuest + "|sign in|signing in|account|accounts|cloud|member|members|type|group|groups|sponsor*|cross tenant|redirect*|" +
 			"user|" + quoted + "|" + domain + "|" + address},
@@ -118,23 +118,23 @@ func classifyInvitation(answer *answerError, asked request.Invitation) problem.C
 	case http.StatusInternalServerError:
 		// Graph's answer to some addresses that nobody can invite, and to some that it can't look up just now.
 		if found(plain(answer.message), "target address|find target|unable to find") {
-			return problem.DirectoryUnknown
+			return request.DirectoryUnknown
 		}
 		return ""
 	default:
 		if answer.status > http.StatusInternalServerError && answer.status != http.StatusNotImplemented {
 			return ""
 		}
-		return problem.DirectoryUnknown
+		return request.DirectoryUnknown
 	}
 	// What is about the tenant is said with one of these two.
 	doubtful := answer.status != http.StatusBadRequest && answer.status != http.StatusForbidden
 	// Two of Graph's codes say all by themselves.
 	switch {
 	case answer.code == "Directory_QuotaExceeded" && !doubtful:
-		return problem.DirectoryQuota
+		return request.DirectoryQuota
 	case answer.code == "Request_MultipleObjectsWithSameKeyValue":
-		return problem.DirectoryAddressTaken
+		return request.DirectoryAddressTaken
 	}
 	whole := plain(answer.message)
 	text := withoutQuotes(whole, asked)
@@ -156,24 +156,24 @@ func classifyInvitation(answer *answerError, asked request.Invitation) problem.C
 	}
 	switch {
 	case guest != "" && tenant != "" && !doubtful:
-		return problem.DirectoryUnknown
-	case guest == problem.DirectoryCrossTenant:
+		return request.DirectoryUnknown
+	case guest == request.DirectoryCrossTenant:
 		return whoseSettings(text)
 	case guest != "":
 		return guest
 	case tenant != "" && doubtful:
-		return problem.DirectoryUnknown
+		return request.DirectoryUnknown
 	case tenant != "":
 		return tenant
 	case answer.status == http.StatusConflict:
 		// Somebody else changes the same object right now.
 		return ""
 	case answer.status == http.StatusForbidden && answer.code == "Authorization_RequestDenied" && answer.message == "":
-		return problem.DirectoryForbidden
+		return request.DirectoryForbidden
 	case answer.status == http.StatusBadRequest, answer.status == http.StatusUnprocessableEntity:
-		return problem.DirectoryRefused
+		return request.DirectoryRefused
 	default:
-		return problem.DirectoryUnknown
+		return request.DirectoryUnknown
 	}
 }
 
@@ -184,11 +184,11 @@ func whoseSettings(text string) problem.Code {
 		"guests tenant*|their organization*|their tenant*|outbound")
 	switch {
 	case found(text, "both") || ours == theirs:
-		return problem.DirectoryCrossTenant
+		return request.DirectoryCrossTenant
 	case ours:
-		return problem.DirectoryCrossTenantOurs
+		return request.DirectoryCrossTenantOurs
 	default:
-		return problem.DirectoryCrossTenantTheirs
+		return request.DirectoryCrossTenantTheirs
 	}
 }
 
@@ -292,50 +292,24 @@ func namedObject(message string, private []string) string {
 
 var objectForm = regexp.MustCompile(`(?i)\bobject\s*-?id\b[\s:='"(]{0,6}([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\b`)
 
-// A meaning is what a code tells the partner and the admin. The partner has not shown to own the address, so he must not learn
-// from it who has an account here or whom the tenant does not let in.
-type meaning struct{ public, admin string }
-
-const (
-	askYourContact = "This address can't be invited. Please ask the person you work with there."
-	notNow         = "Invitations can't be sent at the moment."
-)
-
-var meanings = map[problem.Code]meaning{
-	problem.DirectoryBadAddress: {
-		"This address can't be invited. Please use another one of yours, without characters such as + in it.",
-		"the directory does not invite addresses of this form or kind"},
-	problem.DirectoryDomainBlocked: {askYourContact,
-		"the tenant's list of allowed or blocked domains says no; see the collaboration restrictions in its external collaboration settings"},
-	problem.DirectoryCrossTenant: {askYourContact,
-		"cross-tenant access settings say no, ours for inbound or the guest's tenant's for outbound B2B collaboration"},
-	problem.DirectoryCrossTenantOurs: {askYourContact,
-		"our cross-tenant access settings for inbound B2B collaboration say no"},
-	problem.DirectoryCrossTenantTheirs: {askYourContact,
-		"the cross-tenant access settings of the guest's own tenant for outbound B2B collaboration say no; only an admin there can change that"},
-	problem.DirectoryCrossCloud: {askYourContact,
-		"the guest's tenant is in another Microsoft cloud; an admin of each side must allow collaboration in the Microsoft cloud settings, and " +
-			"theirs must not have disabled the app Microsoft B2B Cross Cloud Worker"},
-	problem.DirectoryAddressTaken: {askYourContact,
-		"another object of the tenant, a user, contact or group, holds the address; look for it in the Microsoft 365 admin center"},
-	problem.DirectoryInvitationError: {askYourContact,
-		"the invitation was made and has the status Error; look at the guest in the directory"},
-	problem.DirectoryGuestDisabled: {askYourContact,
-		"the guest exists and the account is disabled; enable it if the guest may come back"},
-	problem.DirectoryInternalUser: {askYourContact,
-		"the address belongs to somebody with an account in the tenant, who needs no invitation"},
-	problem.DirectoryRefused: {askYourContact, ""},
-	problem.DirectorySuspicious: {notNow,
-		"Microsoft has stopped the tenant's invitations because of suspicious activity; only Microsoft's support can lift that, and further attempts make it worse"},
-	problem.DirectoryInvitationsOff: {notNow,
-		"the guest invite settings in the tenant's external collaboration settings do not let this app invite"},
-	problem.DirectoryForbidden: {notNow,
-		"the app lacks the permission User.Invite.All with an admin's consent, or its identity gets no valid token"},
-	problem.DirectoryQuota: {notNow,
-		"the tenant has reached the limit of its objects or of its invitations; delete objects, permanently, or have the limit raised"},
-	problem.DirectoryReadForbidden: {notNow,
-		"the app lacks a permission to read, User.Read.All for users and GroupMember.Read.All for groups, with an admin's consent"},
-	problem.DirectoryGroupForbidden: {notNow,
-		"the app may not change the members of this group: it needs GroupMember.ReadWrite.All or must own the group, and a group that can have " +
-			"roles takes no members that way"},
+// advice is what a code tells the admin: what happened and what can be done about it.
+var advice = map[problem.Code]string{
+	request.DirectoryBadAddress:        "the directory does not invite addresses of this form or kind",
+	request.DirectoryDomainBlocked:     "the tenant's list of allowed or blocked domains says no; see the collaboration restrictions in its external collaboration settings",
+	request.DirectoryCrossTenant:       "cross-tenant access settings say no, ours for inbound or the guest's tenant's for outbound B2B collaboration",
+	request.DirectoryCrossTenantOurs:   "our cross-tenant access settings for inbound B2B collaboration say no",
+	request.DirectoryCrossTenantTheirs: "the cross-tenant access settings of the guest's own tenant for outbound B2B collaboration say no; only an admin there can change that",
+	request.DirectoryCrossCloud: "the guest's tenant is in another Microsoft cloud; an admin of each side must allow collaboration in the Microsoft cloud settings, and " +
+		"theirs must not have disabled the app Microsoft B2B Cross Cloud Worker",
+	request.DirectoryAddressTaken:    "another object of the tenant, a user, contact or group, holds the address; look for it in the Microsoft 365 admin center",
+	request.DirectoryInvitationError: "the invitation was made and has the status Error; look at the guest in the directory",
+	request.DirectoryGuestDisabled:   "the guest exists and the account is disabled; enable it if the guest may come back",
+	request.DirectoryInternalUser:    "the address belongs to somebody with an account in the tenant, who needs no invitation",
+	request.DirectorySuspicious:      "Microsoft has stopped the tenant's invitations because of suspicious activity; only Microsoft's support can lift that, and further attempts make it worse",
+	request.DirectoryInvitationsOff:  "the guest invite settings in the tenant's external collaboration settings do not let this app invite",
+	request.DirectoryForbidden:       "the app lacks the permission User.Invite.All with an admin's consent, or its identity gets no valid token",
+	request.DirectoryQuota:           "the tenant has reached the limit of its objects or of its invitations; delete objects, permanently, or have the limit raised",
+	request.DirectoryReadForbidden:   "the app lacks a permission to read, User.Read.All for users and GroupMember.Read.All for groups, with an admin's consent",
+	request.DirectoryGroupForbidden: "the app may not change the members of this group: it needs GroupMember.ReadWrite.All or must own the group, and a group that can have " +
+		"roles takes no members that way",
 }

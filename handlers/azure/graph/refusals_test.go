@@ -28,7 +28,7 @@ func asked(t interface{ Fatal(...any) }, address, name string) request.Invitatio
 
 // guestTexts and tenantTexts are what Graph is known to say, in whole, shortened and in other words.
 var guestTexts = map[problem.Code][]string{
-	problem.DirectoryBadAddress: {
+	request.DirectoryBadAddress: {
 		"The invited user email address 'ana+1@contoso.com' is not valid.",
 		"Invalid value specified for property 'invitedUserEmailAddress' of resource 'Invitation'.",
 		"invitedUserEmailAddress: unsupported character",
@@ -36,7 +36,7 @@ var guestTexts = map[problem.Code][]string{
 		"Group email addresses aren't supported; enter the address of one person.",
 		"Not an acceptable format: the e-mail address of the invited user",
 	},
-	problem.DirectoryDomainBlocked: {
+	request.DirectoryDomainBlocked: {
 		"The domain of the user's email address 'ana@contoso.com' is currently blocked by your invitation policy.",
 		"Blocked by your invitation policy",
 		"INVITATION POLICY: DOMAIN BLOCKED",
@@ -44,30 +44,30 @@ var guestTexts = map[problem.Code][]string{
 		"The blocklist of this tenant has the domain of the guest.",
 		"Inviting users of this domain is not allowed by your organization.",
 	},
-	problem.DirectoryCrossTenant: {
+	request.DirectoryCrossTenant: {
 		"This invitation is blocked by cross-tenant access settings. Admins in both your organization and the invited user's organization must " +
 			"configure cross-tenant access settings to allow the invitation.",
 		"blocked by cross-tenant access settings",
 		"Cross tenant access policy: not allowed",
 		"The CrossTenantAccessPolicy does not allow this invitation.",
 	},
-	problem.DirectoryCrossTenantOurs: {
+	request.DirectoryCrossTenantOurs: {
 		"This invitation is blocked by cross-tenant access settings in your organization.",
 		"In your organization, cross-tenant access settings do not let this user in.",
 		"Inbound cross-tenant access settings block the invitation",
 	},
-	problem.DirectoryCrossTenantTheirs: {
+	request.DirectoryCrossTenantTheirs: {
 		"This invitation is blocked by cross-tenant access settings in the invited user's organization.",
 		"The home tenant blocks this by its cross-tenant access settings.",
 		"Outbound B2B collaboration: blocked in cross-tenant access settings",
 	},
-	problem.DirectoryCrossCloud: {
+	request.DirectoryCrossCloud: {
 		"This action can't be completed because the Microsoft B2B Cross Cloud Worker application has been disabled in the invited user’s tenant. " +
 			"Ask the invited user’s admin to re-enable it, then try again.",
 		"Cross Cloud Worker disabled",
 		"B2B collaboration with another cloud isn't enabled for your organization.",
 	},
-	problem.DirectoryAddressTaken: {
+	request.DirectoryAddressTaken: {
 		"This user can't be invited to this directory. Please try a different email address for the user or create a user account for them in your directory.",
 		"This user can’t be invited. Try another one.",
 		"Another object with the same value for property proxyAddresses already exists.",
@@ -75,7 +75,7 @@ var guestTexts = map[problem.Code][]string{
 		"A conflicting contact has the e-mail address already.",
 		"The mail address is already in use.",
 	},
-	problem.DirectoryGuestDisabled: {
+	request.DirectoryGuestDisabled: {
 		"The invited user already exists in the directory as object ID: " + named + ", but the account is blocked from signing in. " +
 			"If the account is unblocked, they can use that account to sign in to shared apps and resources.",
 		"Account is blocked from signing in",
@@ -83,7 +83,7 @@ var guestTexts = map[problem.Code][]string{
 		"This user account is disabled in the directory.",
 		"Sign-in has been blocked for the user that exists already.",
 	},
-	problem.DirectoryInternalUser: {
+	request.DirectoryInternalUser: {
 		"Invitee is in inviter tenant",
 		"The invited user belongs to the inviter's tenant.",
 		"Non-external user already exists with the given mail address and can't be invited",
@@ -94,19 +94,19 @@ var guestTexts = map[problem.Code][]string{
 }
 
 var tenantTexts = map[problem.Code][]string{
-	problem.DirectorySuspicious: {
+	request.DirectorySuspicious: {
 		"Invitations are blocked for this directory due to suspicious activity. Please contact Microsoft support",
 		"Suspicious activity: this directory is blocked",
 		"Because of unusual activity your organization can't send invitations.",
 	},
-	problem.DirectoryInvitationsOff: {
+	request.DirectoryInvitationsOff: {
 		"Guest invitations not allowed for your company. Contact your company administrator for more details.",
 		"Guest invitations not allowed for your company",
 		"Invitations have been disabled for directory",
 		"Your organisation does not allow guest invitations.",
 		"In this tenant, B2B invitations are turned off.",
 	},
-	problem.DirectoryForbidden: {
+	request.DirectoryForbidden: {
 		"Insufficient privileges to perform requested operation by the application '00000003-0000-0000-c000-000000000000'. " +
 			"ControllerName=MSGraphInviteAPI, ActionName=CreateInvite, URLAbsolutePath=/api/aaaaaaaa-0000-4000-8000-000000000001/invites",
 		"Insufficient privileges to complete the operation.",
@@ -115,7 +115,7 @@ var tenantTexts = map[problem.Code][]string{
 		"Admin consent is required for the application.",
 		"Either scp or roles claim need to be present in the token.",
 	},
-	problem.DirectoryQuota: {
+	request.DirectoryQuota: {
 		"The directory object quota limit for the Tenant has been exceeded. Please ask your administrator to increase the quota limit or delete objects to reduce the used quota.",
 		"directory object quota limit exceeded",
 		"Exceeded: the quota of objects",
@@ -141,53 +141,53 @@ func TestTheMeaningOfAnInvitationsAnswer(t *testing.T) {
 }
 
 func TestOtherAnswersToAnInvitation(t *testing.T) {
-	off, taken := tenantTexts[problem.DirectoryInvitationsOff][0], guestTexts[problem.DirectoryAddressTaken][2]
+	off, taken := tenantTexts[request.DirectoryInvitationsOff][0], guestTexts[request.DirectoryAddressTaken][2]
 	tests := map[string]struct {
 		status        int
 		code, message string
 		want          problem.Code // "" for what the status says
 	}{
-		"a bad request without a known word":   {400, "BadRequest", "No.", problem.DirectoryRefused},
-		"a bad request without a message":      {400, "BadRequest", "", problem.DirectoryRefused},
-		"unprocessable":                        {422, "BadRequest", "No.", problem.DirectoryRefused},
-		"forbidden without a known word":       {403, "Forbidden", "No.", problem.DirectoryUnknown},
-		"forbidden without a message":          {403, "Forbidden", "", problem.DirectoryUnknown},
-		"a permission by its code":             {403, "Authorization_RequestDenied", "", problem.DirectoryForbidden},
-		"a permission's code with other words": {403, "Authorization_RequestDenied", "Nobody knows why.", problem.DirectoryUnknown},
-		"a quota by its code":                  {403, "Directory_QuotaExceeded", "Nobody knows why.", problem.DirectoryQuota},
-		"a quota's code with another status":   {404, "Directory_QuotaExceeded", "Nobody knows why.", problem.DirectoryUnknown},
-		"a clash by its code":                  {409, "Request_MultipleObjectsWithSameKeyValue", "Nobody knows why.", problem.DirectoryAddressTaken},
-		"a clash as a conflict":                {409, "Request_BadRequest", taken, problem.DirectoryAddressTaken},
+		"a bad request without a known word":   {400, "BadRequest", "No.", request.DirectoryRefused},
+		"a bad request without a message":      {400, "BadRequest", "", request.DirectoryRefused},
+		"unprocessable":                        {422, "BadRequest", "No.", request.DirectoryRefused},
+		"forbidden without a known word":       {403, "Forbidden", "No.", request.DirectoryUnknown},
+		"forbidden without a message":          {403, "Forbidden", "", request.DirectoryUnknown},
+		"a permission by its code":             {403, "Authorization_RequestDenied", "", request.DirectoryForbidden},
+		"a permission's code with other words": {403, "Authorization_RequestDenied", "Nobody knows why.", request.DirectoryUnknown},
+		"a quota by its code":                  {403, "Directory_QuotaExceeded", "Nobody knows why.", request.DirectoryQuota},
+		"a quota's code with another status":   {404, "Directory_QuotaExceeded", "Nobody knows why.", request.DirectoryUnknown},
+		"a clash by its code":                  {409, "Request_MultipleObjectsWithSameKeyValue", "Nobody knows why.", request.DirectoryAddressTaken},
+		"a clash as a conflict":                {409, "Request_BadRequest", taken, request.DirectoryAddressTaken},
 		"a conflict":                           {409, "Conflict", "Conflicting object.", ""},
-		"not found":                            {404, "NotFound", "No such thing.", problem.DirectoryUnknown},
-		"not found, in words about the guest":  {404, "NotFound", taken, problem.DirectoryAddressTaken},
-		"not found, in words about the tenant": {404, "NotFound", off, problem.DirectoryUnknown},
-		"method not allowed":                   {405, "x", off, problem.DirectoryUnknown},
-		"a length is missing":                  {411, "x", "", problem.DirectoryUnknown},
+		"not found":                            {404, "NotFound", "No such thing.", request.DirectoryUnknown},
+		"not found, in words about the guest":  {404, "NotFound", taken, request.DirectoryAddressTaken},
+		"not found, in words about the tenant": {404, "NotFound", off, request.DirectoryUnknown},
+		"method not allowed":                   {405, "x", off, request.DirectoryUnknown},
+		"a length is missing":                  {411, "x", "", request.DirectoryUnknown},
 		"too late":                             {408, "x", off, ""},
 		"locked":                               {423, "x", off, ""},
 		"too early":                            {425, "x", off, ""},
 		"a fault of Graph's":                   {500, "InternalServerError", "An error.", ""},
 		"a fault of Graph's about the tenant":  {500, "InternalServerError", off, ""},
-		"a fault of Graph's with an address":   {500, "InternalServerError", "Unable to find target address", problem.DirectoryUnknown},
-		"not implemented":                      {501, "x", "No.", problem.DirectoryUnknown},
+		"a fault of Graph's with an address":   {500, "InternalServerError", "Unable to find target address", request.DirectoryUnknown},
+		"not implemented":                      {501, "x", "No.", request.DirectoryUnknown},
 		"a gateway's fault":                    {502, "x", off, ""},
 		"a pause":                              {503, "x", off, ""},
-		"suspicion against one account":        {403, "x", "The account is blocked from signing in due to suspicious activity in this directory.", problem.DirectoryGuestDisabled},
-		"suspicion against one domain":         {403, "x", "Invitations to this domain aren't possible due to suspicious activity.", problem.DirectoryUnknown},
-		"suspicion of nobody in particular":    {403, "x", "Suspicious activity.", problem.DirectoryUnknown},
-		"a right that only members' rows need": {403, "x", "Insufficient privileges to invite a Member.", problem.DirectoryUnknown},
-		"a right that only sponsors need":      {403, "x", "Insufficient privileges to set sponsors.", problem.DirectoryUnknown},
-		"a quota of sponsors":                  {400, "x", "The quota of sponsors in this directory is exceeded.", problem.DirectoryUnknown},
-		"a limit of the message":               {400, "x", "The invitation's message exceeds the maximum length.", problem.DirectoryUnknown},
-		"invitations off for one person":       {403, "x", "Inviting this person is not allowed in your organization.", problem.DirectoryUnknown},
-		"invitations off for who is quoted":    {403, "x", "Inviting ana@contoso.com is not allowed in your organization.", problem.DirectoryUnknown},
-		"invitations off for one type":         {403, "x", "Invitations of type Member are disabled in your organization.", problem.DirectoryUnknown},
-		"an address of something else":         {400, "x", "The redirect URL is not a valid address.", problem.DirectoryRefused},
-		"a copy's address":                     {400, "x", "Invalid value for ccRecipients: the e-mail address.", problem.DirectoryRefused},
-		"a guest's and a tenant's meaning":     {403, "x", off + " " + guestTexts[problem.DirectoryCrossTenantOurs][0], problem.DirectoryCrossTenantOurs},
+		"suspicion against one account":        {403, "x", "The account is blocked from signing in due to suspicious activity in this directory.", request.DirectoryGuestDisabled},
+		"suspicion against one domain":         {403, "x", "Invitations to this domain aren't possible due to suspicious activity.", request.DirectoryUnknown},
+		"suspicion of nobody in particular":    {403, "x", "Suspicious activity.", request.DirectoryUnknown},
+		"a right that only members' rows need": {403, "x", "Insufficient privileges to invite a Member.", request.DirectoryUnknown},
+		"a right that only sponsors need":      {403, "x", "Insufficient privileges to set sponsors.", request.DirectoryUnknown},
+		"a quota of sponsors":                  {400, "x", "The quota of sponsors in this directory is exceeded.", request.DirectoryUnknown},
+		"a limit of the message":               {400, "x", "The invitation's message exceeds the maximum length.", request.DirectoryUnknown},
+		"invitations off for one person":       {403, "x", "Inviting this person is not allowed in your organization.", request.DirectoryUnknown},
+		"invitations off for who is quoted":    {403, "x", "Inviting ana@contoso.com is not allowed in your organization.", request.DirectoryUnknown},
+		"invitations off for one type":         {403, "x", "Invitations of type Member are disabled in your organization.", request.DirectoryUnknown},
+		"an address of something else":         {400, "x", "The redirect URL is not a valid address.", request.DirectoryRefused},
+		"a copy's address":                     {400, "x", "Invalid value for ccRecipients: the e-mail address.", request.DirectoryRefused},
+		"a guest's and a tenant's meaning":     {403, "x", off + " " + guestTexts[request.DirectoryCrossTenantOurs][0], request.DirectoryCrossTenantOurs},
 		"a guest's meaning and lacking privileges": {403, "x", "Insufficient privileges to complete the operation. The object is the user's: proxyAddresses.",
-			problem.DirectoryUnknown},
+			request.DirectoryUnknown},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -208,7 +208,7 @@ func TestNobodyCanCallHimselfAStopOfAllInvitations(t *testing.T) {
 				for _, message := range []string{"The name '" + quote + "' can't be used.", quote, "Bad: “" + quote + "”"} {
 					for _, status := range []int{400, 403} {
 						got := classifyInvitation(&answerError{status: status, message: message}, asked(t, "ana@contoso.com", name))
-						if got.TenantWide() {
+						if request.TenantWide(got) {
 							t.Errorf("%q quoted as %q: %s, as for %s", name, message, got, want)
 						}
 					}
@@ -218,7 +218,7 @@ func TestNobodyCanCallHimselfAStopOfAllInvitations(t *testing.T) {
 	}
 	spelled := asked(t, "invitations@suspicious-activity.directory", "Ana Silva")
 	got := classifyInvitation(&answerError{status: 403, message: "No mail to " + spelled.Address.String() + "."}, spelled)
-	if got != problem.DirectoryUnknown {
+	if got != request.DirectoryUnknown {
 		t.Errorf("an address that tells of suspicious activity: %s", got)
 	}
 }
@@ -235,7 +235,7 @@ func TestNoLanguageStopsAllInvitations(t *testing.T) {
 		invitation.MessageLanguage = s.Language
 		message := "The language '" + s.Language + "' of the message is not supported."
 		got := classifyInvitation(&answerError{status: 400, message: message}, invitation)
-		if got.TenantWide() {
+		if request.TenantWide(got) {
 			t.Errorf("%q: %s", message, got)
 		}
 	}
@@ -257,7 +257,7 @@ func TestTextsAboutTheGuestAreNoVerdictOnTheTenant(t *testing.T) {
 		}
 		message := strings.Join(rapid.Permutation(parts).Draw(t, "order"), rapid.SampledFrom([]string{" ", ". ", "\n", "; "}).Draw(t, "join"))
 		got := classifyInvitation(&answerError{status: rapid.SampledFrom([]int{400, 403}).Draw(t, "status"), message: message}, asked(t, "ana@contoso.com", "Ana Silva"))
-		if got.TenantWide() || got == "" {
+		if request.TenantWide(got) || got == "" {
 			t.Fatalf("%q: %s", message, got)
 		}
 	})
@@ -276,10 +276,10 @@ func TestEveryTextHasAMeaning(t *testing.T) {
 		},
 			private: []string{"ana@contoso.com", "Ana Silva"}}
 		failure := problem.From(op.answered(&answerError{status: status, code: code, message: message}))
-		if !strings.HasPrefix(string(failure.Code), "directory-") || !slices.Contains(problem.DirectoryCodes(), failure.Code) {
+		if !strings.HasPrefix(string(failure.Code), "directory-") || !slices.Contains(request.DirectoryCodes(), failure.Code) {
 			t.Fatalf("%d %q: %s", status, message, failure.Code)
 		}
-		if failure.Code.TenantWide() && status != 400 && status != 401 && status != 403 {
+		if request.TenantWide(failure.Code) && status != 400 && status != 401 && status != 403 {
 			t.Fatalf("%d %q: %s", status, message, failure.Code)
 		}
 		if failure.Object != "" && failure.Object != named {
@@ -293,7 +293,7 @@ func TestEveryTextHasAMeaning(t *testing.T) {
 
 func TestTheObjectThatAMessageNames(t *testing.T) {
 	tests := map[string]struct{ message, name, want string }{
-		"as Graph says it":        {guestTexts[problem.DirectoryGuestDisabled][0], "Ana", named},
+		"as Graph says it":        {guestTexts[request.DirectoryGuestDisabled][0], "Ana", named},
 		"in other signs":          {"objectId='" + strings.ToUpper(named) + "' is disabled", "Ana", named},
 		"with a hyphen":           {"object-id: " + named, "Ana", named},
 		"some other GUID":         {"Request " + named + " failed for the object", "Ana", ""},
@@ -330,18 +330,10 @@ func TestTheWordsOfTheRulesCanBeFound(t *testing.T) {
 	}
 }
 
-func TestEveryRefusalTellsAdminAndPartnerWhatToDo(t *testing.T) {
-	for _, code := range problem.DirectoryCodes() {
-		if !strings.HasPrefix(string(code), "directory-") || code.Retryable() {
-			continue
-		}
-		if meanings[code].public == "" || meanings[code].admin == "" && code != problem.DirectoryRefused {
-			t.Errorf("%s: %+v", code, meanings[code])
-		}
-	}
-	for code := range meanings {
-		if code != problem.DirectoryBadAddress && !slices.Contains([]string{askYourContact, notNow}, meanings[code].public) {
-			t.Errorf("%s tells the partner more than that it was refused: %q", code, meanings[code].public)
+func TestEveryRefusalTellsAdminWhatToDo(t *testing.T) {
+	for _, code := range request.DirectoryCodes() {
+		if !request.Retryable(code) && advice[code] == "" && code != request.DirectoryRefused {
+			t.Errorf("%s has no advice", code)
 		}
 	}
 }

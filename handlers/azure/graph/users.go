@@ -61,7 +61,7 @@ func (c *Client) FindUser(ctx context.Context, address submission.Address) (requ
 func kindOf(doing string, holder *user) (request.UserKind, error) {
 	if holder.accountEnabled == nil || holder.userPrincipalName == "" {
 		// Every user has both.
-		return "", problem.New(problem.DirectoryReadForbidden, "%s: the answer leaves out what kind of user it is; the app needs the permission User.Read.All", doing)
+		return "", problem.New(request.DirectoryReadForbidden, "%s: the answer leaves out what kind of user it is; the app needs the permission User.Read.All", doing)
 	}
 	switch {
 	case !external(holder):
@@ -94,12 +94,12 @@ func (c *Client) FindGuest(ctx context.Context, address submission.Address) (str
 			continue
 		}
 		if found != "" && found != id {
-			return "", problem.New(problem.DirectoryRefused, "%s: the guests %s and %s hold the same address", doing, found, id)
+			return "", problem.New(request.DirectoryRefused, "%s: the guests %s and %s hold the same address", doing, found, id)
 		}
 		found = id
 	}
 	if more {
-		return "", problem.New(problem.DirectoryRefused, "%s: more than %d users hold the same address", doing, maxFound)
+		return "", problem.New(request.DirectoryRefused, "%s: more than %d users hold the same address", doing, maxFound)
 	}
 	return found, nil
 }
@@ -110,7 +110,7 @@ func (c *Client) FindGuest(ctx context.Context, address submission.Address) (str
 func (c *Client) FindDeletedGuests(ctx context.Context, address submission.Address) ([]string, error) {
 	const doing = "looking for deleted guests"
 	quoted := rest.String(address.String())
-	request := newSearch("/directory/deletedItems/microsoft.graph.user", userQuery{
+	search := newSearch("/directory/deletedItems/microsoft.graph.user", userQuery{
 		// A deleted user keeps these two; the name for signing in is changed.
 		Filter: new("mail eq " + quoted + " or otherMails/any(x:x eq " + quoted + ")"),
 		Select: []string{"id", "mail", "otherMails", "userPrincipalName", "creationType"},
@@ -118,8 +118,8 @@ func (c *Client) FindDeletedGuests(ctx context.Context, address submission.Addre
 		// With the header below this is an advanced query: the plain ones promise less for deleted objects.
 		Count: new(true),
 	})
-	request.Headers.TryAdd("ConsistencyLevel", "eventual")
-	holders, _, err := c.find(ctx, doing, address, request)
+	search.Headers.TryAdd("ConsistencyLevel", "eventual")
+	holders, _, err := c.find(ctx, doing, address, search)
 	if err != nil {
 		return nil, err
 	}
@@ -148,11 +148,11 @@ func (c *Client) search(ctx context.Context, doing string, address submission.Ad
 }
 
 func newSearch(path string, query userQuery) *abs.RequestInformation {
-	request := abs.NewRequestInformationWithMethodAndUrlTemplateAndPathParameters(
+	search := abs.NewRequestInformationWithMethodAndUrlTemplateAndPathParameters(
 		abs.GET, "{+baseurl}"+path+"{?%24filter,%24select,%24top,%24count}", map[string]string{})
-	request.AddQueryParameters(query)
-	request.Headers.TryAdd("Accept", "application/json")
-	return request
+	search.AddQueryParameters(query)
+	search.Headers.TryAdd("Accept", "application/json")
+	return search
 }
 
 // maxPages is how many pages of an answer are looked at until one has somebody who holds the address. Graph may look through a part of its objects for
@@ -161,25 +161,25 @@ const maxPages = 5
 
 // find sends a search, and returns those of the answer who really hold the address: an answer is believed only if it fits the question. more says that
 // there are others behind them.
-func (c *Client) find(ctx context.Context, doing string, address submission.Address, request *abs.RequestInformation) (holders []*user, more bool, err error) {
+func (c *Client) find(ctx context.Context, doing string, address submission.Address, search *abs.RequestInformation) (holders []*user, more bool, err error) {
 	if (address == submission.Address{}) {
-		return nil, false, problem.New(problem.DirectoryRefused, "%s: without an address", doing)
+		return nil, false, problem.New(request.DirectoryRefused, "%s: without an address", doing)
 	}
 	for range maxPages {
-		page, err := c.page(ctx, doing, address, request)
+		page, err := c.page(ctx, doing, address, search)
 		if err != nil {
 			return nil, false, err
 		}
 		for _, holder := range page.users {
 			if holder == nil {
-				return nil, false, problem.New(problem.DirectoryUnavailable, "%s: the list in the answer has a gap", doing)
+				return nil, false, problem.New(request.DirectoryUnavailable, "%s: the list in the answer has a gap", doing)
 			}
 			if !holds(holder, address.String()) {
 				continue
 			}
 			id, valid := policy.ParseGUID(holder.id)
 			if !valid {
-				return nil, false, problem.New(problem.DirectoryUnavailable, "%s: a user's id in the answer is not a GUID", doing)
+				return nil, false, problem.New(request.DirectoryUnavailable, "%s: a user's id in the answer is not a GUID", doing)
 			}
 			holder.id = id
 			holders = append(holders, holder)
@@ -189,27 +189,27 @@ func (c *Client) find(ctx context.Context, doing string, address submission.Addr
 		}
 		next, err := url.Parse(page.nextLink)
 		if err != nil {
-			return nil, false, problem.New(problem.DirectoryUnavailable, "%s: the answer's link to its next page is none", doing)
+			return nil, false, problem.New(request.DirectoryUnavailable, "%s: the answer's link to its next page is none", doing)
 		}
-		request.SetUri(*next) // where it may lead, the guard says
+		search.SetUri(*next) // where it may lead, the guard says
 	}
-	return nil, false, problem.New(problem.DirectoryUnknown, "%s: the first %d pages of the answer have nobody with the address, and there are more", doing, maxPages)
+	return nil, false, problem.New(request.DirectoryUnknown, "%s: the first %d pages of the answer have nobody with the address, and there are more", doing, maxPages)
 }
 
 // page gets one page of the answer to a search.
-func (c *Client) page(ctx context.Context, doing string, address submission.Address, request *abs.RequestInformation) (userPage, error) {
+func (c *Client) page(ctx context.Context, doing string, address submission.Address, search *abs.RequestInformation) (userPage, error) {
 	var page userPage
 	err := c.call(ctx, operation{
 		doing:    doing,
 		want:     []int{http.StatusOK},
 		classify: classifyRead,
 		private:  []string{address.String()},
-	}, func(ctx context.Context) error { return c.send(ctx, request, &page) })
+	}, func(ctx context.Context) error { return c.send(ctx, search, &page) })
 	if err != nil {
 		return userPage{}, err
 	}
 	if page.users == nil {
-		return userPage{}, problem.New(problem.DirectoryUnavailable, "%s: the answer has no list", doing)
+		return userPage{}, problem.New(request.DirectoryUnavailable, "%s: the answer has no list", doing)
 	}
 	return page, nil
 }

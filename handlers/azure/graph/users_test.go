@@ -66,13 +66,13 @@ func TestASearchOnTheWire(t *testing.T) {
 
 func TestWhatGraphSaysOfASearch(t *testing.T) {
 	for status, want := range map[int]problem.Code{
-		400: problem.DirectoryRefused, 401: problem.DirectoryForbidden, 403: problem.DirectoryReadForbidden, 404: problem.DirectoryRefused,
-		409: problem.DirectoryUnavailable, 429: problem.DirectoryThrottled, 503: problem.DirectoryUnavailable,
+		400: request.DirectoryRefused, 401: request.DirectoryForbidden, 403: request.DirectoryReadForbidden, 404: request.DirectoryRefused,
+		409: request.DirectoryUnavailable, 429: request.DirectoryThrottled, 503: request.DirectoryUnavailable,
 	} {
 		for _, name := range []string{"FindGuest", "FindUser", "FindDeletedGuests"} {
 			client, log := answering(t, status, "application/json", graphError("Code", "About "+email+": suspicious activity in this directory, insufficient privileges"))
 			failure := wantProblem(t, operations[name](t.Context(), t, client), want, log)
-			if status == 403 && (failure.Code.TenantWide() || !strings.Contains(failure.Detail, "User.Read.All")) {
+			if status == 403 && (request.TenantWide(failure.Code) || !strings.Contains(failure.Detail, "User.Read.All")) {
 				t.Errorf("%s: %v", name, failure)
 			}
 		}
@@ -137,8 +137,8 @@ func TestAFoundUserIsBelievedOnlyIfItFits(t *testing.T) {
 			request.User{}, "", ""},
 		"a proxy address of another kind":      {users{entry(guest, only("proxyAddresses", []string{"SIP:" + email, email})...)}, "", request.User{}, "", ""},
 		"somebody else whose id can't be read": {users{entry("x", only("mail", "bo@contoso.com")...)}, "", request.User{}, "", ""},
-		"nobody knows whether enabled":         {users{entry(guest, "accountEnabled", nil)}, "", request.User{}, problem.DirectoryReadForbidden, guest},
-		"nobody knows the sign-in name":        {users{entry(guest, "userPrincipalName", nil)}, "", request.User{}, problem.DirectoryReadForbidden, guest},
+		"nobody knows whether enabled":         {users{entry(guest, "accountEnabled", nil)}, "", request.User{}, request.DirectoryReadForbidden, guest},
+		"nobody knows the sign-in name":        {users{entry(guest, "userPrincipalName", nil)}, "", request.User{}, request.DirectoryReadForbidden, guest},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -162,7 +162,7 @@ func TestAFoundUserIsBelievedOnlyIfItFits(t *testing.T) {
 			}
 			id, err := client.FindGuest(t.Context(), address(t, email))
 			if test.guest == "several" {
-				wantProblem(t, err, problem.DirectoryRefused, log)
+				wantProblem(t, err, request.DirectoryRefused, log)
 			} else if err != nil || id != test.guest {
 				t.Errorf("guest %q, %v, want %q", id, err, test.guest)
 			}
@@ -243,14 +243,14 @@ func TestAnEmptyPageIsNotTheEnd(t *testing.T) {
 			asked, link, pages = 0, to(server.URL, 1_000_000), pages[:2]
 			_, err = find()
 			pages = pages[:3]
-			wantProblem(t, err, problem.DirectoryUnknown, log)
+			wantProblem(t, err, request.DirectoryUnknown, log)
 			if asked > 20 {
 				t.Errorf("%d pages were asked for", asked)
 			}
 			for _, strange := range []string{"https://elsewhere.example", "%zz", "http://127.0.0.1:1"} {
 				asked, link = 0, to(strange, 3)
 				_, err = find()
-				wantProblem(t, err, problem.DirectoryUnavailable, log)
+				wantProblem(t, err, request.DirectoryUnavailable, log)
 				if asked != 1 {
 					t.Errorf("%d pages were asked for", asked)
 				}
@@ -271,14 +271,14 @@ func TestEveryKindOfUserOfATenant(t *testing.T) {
 		"accepted guest": {[]graphsim.User{{Mail: email, CreationType: "Invitation", ExternalUserState: "Accepted"}}, request.AcceptedGuest, "", false},
 		"invited member": {[]graphsim.User{{Mail: email, UserType: "Member", CreationType: "Invitation", ExternalUserState: "Accepted"}}, request.AcceptedGuest, "", false},
 		"disabled guest": {[]graphsim.User{{Mail: email, CreationType: "Invitation", ExternalUserState: "Accepted", Disabled: true}}, request.DisabledGuest,
-			problem.DirectoryGuestDisabled, true},
-		"internal member": {[]graphsim.User{{Mail: email}}, request.InternalUser, problem.DirectoryInternalUser, false},
-		"internal guest":  {[]graphsim.User{{Mail: email, UserType: "Guest"}}, request.InternalUser, problem.DirectoryInternalUser, false},
+			request.DirectoryGuestDisabled, true},
+		"internal member": {[]graphsim.User{{Mail: email}}, request.InternalUser, request.DirectoryInternalUser, false},
+		"internal guest":  {[]graphsim.User{{Mail: email, UserType: "Guest"}}, request.InternalUser, request.DirectoryInternalUser, false},
 		"internal user by a second address": {[]graphsim.User{{Mail: "ana@brand.com", ProxyAddresses: []string{"smtp:" + email}}}, request.InternalUser,
-			problem.DirectoryInternalUser, false},
-		"internal user by the name for signing in": {[]graphsim.User{{UserPrincipalName: email}}, request.InternalUser, problem.DirectoryInternalUser, false},
+			request.DirectoryInternalUser, false},
+		"internal user by the name for signing in": {[]graphsim.User{{UserPrincipalName: email}}, request.InternalUser, request.DirectoryInternalUser, false},
 		"two guests": {[]graphsim.User{{Mail: email, CreationType: "Invitation"}, {OtherMails: []string{email}, CreationType: "Invitation"}}, request.SeveralUsers,
-			problem.DirectoryAddressTaken, false},
+			request.DirectoryAddressTaken, false},
 		"deleted guest": {[]graphsim.User{{Mail: email, CreationType: "Invitation", Deleted: true}}, request.NoUser, "", false},
 	}
 	for name, test := range tests {
@@ -322,9 +322,9 @@ func TestEveryKindOfUserOfATenant(t *testing.T) {
 
 func TestWithoutAPermission(t *testing.T) {
 	tests := map[string]map[string]problem.Code{
-		"User.Read.All":             {"FindGuest": problem.DirectoryReadForbidden, "FindUser": problem.DirectoryReadForbidden, "FindDeletedGuests": problem.DirectoryReadForbidden},
-		"User.Invite.All":           {"Invite": problem.DirectoryForbidden},
-		"GroupMember.ReadWrite.All": {"AddMember": problem.DirectoryGroupForbidden},
+		"User.Read.All":             {"FindGuest": request.DirectoryReadForbidden, "FindUser": request.DirectoryReadForbidden, "FindDeletedGuests": request.DirectoryReadForbidden},
+		"User.Invite.All":           {"Invite": request.DirectoryForbidden},
+		"GroupMember.ReadWrite.All": {"AddMember": request.DirectoryGroupForbidden},
 	}
 	for permission, denied := range tests {
 		t.Run(permission, func(t *testing.T) {

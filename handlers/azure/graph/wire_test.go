@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"guestlist/handlers/problem"
+	"guestlist/handlers/request"
 )
 
 // reached is the end of a pipeline: it notes that a request got there.
@@ -59,7 +60,7 @@ func TestTheLastLookBeforeARequestLeaves(t *testing.T) {
 func TestAPanicOfTheSDKIsAnAnswerThatCantBeRead(t *testing.T) {
 	c := &Client{timeout: time.Minute}
 	err := c.call(t.Context(), operation{doing: "trying"}, func(context.Context) error { panic("ana@contoso.com") })
-	if problem.CodeOf(err) != problem.DirectoryUnavailable || bytes.Contains([]byte(err.Error()), []byte("contoso")) {
+	if problem.CodeOf(err) != request.DirectoryUnavailable || bytes.Contains([]byte(err.Error()), []byte("contoso")) {
 		t.Errorf("%v", err)
 	}
 }

@@ -8,6 +8,7 @@ import (
 
 	"guestlist/handlers/dev/graphsim"
 	"guestlist/handlers/problem"
+	"guestlist/handlers/request"
 	"guestlist/handlers/submission"
 )
 
@@ -59,7 +60,7 @@ func (l *load) take(r *run, c *call, op string) error {
 		c.on.pressure.Report(used)
 	}
 	if wait > 0 {
-		return &problem.Error{Code: problem.DirectoryThrottled, Detail: "the simulated directory throttles", RetryAfter: wait}
+		return &problem.Error{Code: request.DirectoryThrottled, Detail: "the simulated directory throttles", RetryAfter: wait}
 	}
 	return nil
 }

@@ -260,7 +260,7 @@ func (r *run) gateSaved(by *call, before, after request.Gate) {
 		if by.tenantWide != after.Cause {
 			r.breach("the breaker was opened for %s, and nobody said so", after.Cause)
 		}
-		if after.Cause.Probe() == after.ProbeAt.IsZero() {
+		if request.Probe(after.Cause) == after.ProbeAt.IsZero() {
 			r.breach("the breaker was opened for %s with a wrong probe", after.Cause)
 		}
 		if after.ProbeAt.IsZero() {

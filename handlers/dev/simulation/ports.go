@@ -306,7 +306,7 @@ var (
 const callTimeout = 20 * time.Second
 
 // passing are the errors with which a call of the directory fails although nothing is wrong with what was asked.
-var passing = []problem.Code{problem.DirectoryThrottled, problem.DirectoryUnavailable, problem.DirectoryUnavailable, problem.DirectoryUnknown}
+var passing = []problem.Code{request.DirectoryThrottled, request.DirectoryUnavailable, request.DirectoryUnavailable, request.DirectoryUnknown}
 
 // do runs one call of the directory within the time that the client gives it.
 func (d directory) do(op string, limit time.Duration, effect func() error) error {
@@ -324,23 +324,23 @@ func (d directory) do(op string, limit time.Duration, effect func() error) error
 		c.on.pressure.Report(0.8 + 0.5*r.random.Float64())
 	}
 	if r.now.Before(r.outage) {
-		return r.failure(c, problem.DirectoryUnavailable)
+		return r.failure(c, request.DirectoryUnavailable)
 	}
 	switch c.fate {
 	case refused:
 		return r.failure(c, passing[r.random.IntN(len(passing))])
 	case lost, doubtful:
 		_ = effect()
-		return r.failure(c, [...]problem.Code{problem.DirectoryUnavailable, problem.DirectoryUnknown}[r.random.IntN(2)])
+		return r.failure(c, [...]problem.Code{request.DirectoryUnavailable, request.DirectoryUnknown}[r.random.IntN(2)])
 	case straggles:
 		r.arriveLater(c.name+": "+op, func() { _ = effect() })
 		r.sleep(c, limit)
-		return r.failure(c, problem.DirectoryUnavailable)
+		return r.failure(c, request.DirectoryUnavailable)
 	case slow:
 		if c.delay >= limit {
 			r.arriveLater(c.name+": "+op, func() { _ = effect() })
 			r.sleep(c, limit)
-			return r.failure(c, problem.DirectoryUnavailable)
+			return r.failure(c, request.DirectoryUnavailable)
 		}
 		r.sleep(c, c.delay/2)
 		err := effect()
@@ -370,10 +370,10 @@ func (d directory) Invite(ctx context.Context, invitation request.Invitation) (g
 	} else {
 		guestID = ""
 	}
-	if problem.CodeOf(err).TenantWide() {
+	if request.TenantWide(problem.CodeOf(err)) {
 		by.tenantWide, by.closingsThen = problem.CodeOf(err), r.closings
 	}
-	if problem.CodeOf(err) == problem.DirectoryThrottled {
+	if problem.CodeOf(err) == request.DirectoryThrottled {
 		by.deferred = r.now.Add(problem.From(err).RetryAfter)
 	}
 	return guestID, err
@@ -437,9 +437,9 @@ func (d directory) AddMember(_ context.Context, groupID, guestID string) (added 
 func (r *run) failure(c *call, code problem.Code) error {
 	failure := &problem.Error{Code: code, Detail: "the simulated directory fails", Ref: "0badc0de"}
 	switch code {
-	case problem.DirectoryThrottled:
+	case request.DirectoryThrottled:
 		failure.RetryAfter = time.Duration(1+r.random.IntN(120)) * time.Second
-	case problem.DirectoryUnknown:
+	case request.DirectoryUnknown:
 		r.unknown[c.about]++
 	}
 	return failure

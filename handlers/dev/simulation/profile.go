@@ -140,15 +140,15 @@ func (r *run) prepareTenant() {
 		}
 	}
 	if r.chance(10) {
-		codes := []problem.Code{problem.DirectoryRefused, problem.DirectoryDomainBlocked, problem.DirectoryAddressTaken, problem.DirectoryCrossTenant}
+		codes := []problem.Code{request.DirectoryRefused, request.DirectoryDomainBlocked, request.DirectoryAddressTaken, request.DirectoryCrossTenant}
 		r.tenant.Bar(addresses[trusted][r.random.IntN(2)], codes[r.random.IntN(len(codes))])
 	}
 	if r.chance(10) {
-		codes := []problem.Code{problem.DirectoryRefused, problem.DirectoryGroupForbidden}
+		codes := []problem.Code{request.DirectoryRefused, request.DirectoryGroupForbidden}
 		r.tenant.Refuse([]string{groupOne, groupTwo}[r.random.IntN(2)], codes[r.random.IntN(len(codes))])
 	}
 	if r.chance(5) {
-		codes := []problem.Code{problem.DirectorySuspicious, problem.DirectoryInvitationsOff, problem.DirectoryForbidden, problem.DirectoryQuota}
+		codes := []problem.Code{request.DirectorySuspicious, request.DirectoryInvitationsOff, request.DirectoryForbidden, request.DirectoryQuota}
 		code := codes[r.random.IntN(len(codes))]
 		r.plan(r.now.Add(r.soon(time.Minute)), func() {
 			r.tenant.Stopped = code

@@ -76,9 +76,9 @@ func (t *Tenant) Invite(invitation request.Invitation) (string, error) {
 	case t.bars[invitation.Address] != "":
 		return "", problem.New(t.bars[invitation.Address], "the address can't be invited")
 	case user != nil && user.kind == request.InternalUser:
-		return "", problem.New(problem.DirectoryInternalUser, "the address belongs to an account of the tenant's own")
+		return "", problem.New(request.DirectoryInternalUser, "the address belongs to an account of the tenant's own")
 	case user != nil && user.kind == request.DisabledGuest:
-		return "", problem.New(problem.DirectoryGuestDisabled, "the guest exists and the account is disabled")
+		return "", problem.New(request.DirectoryGuestDisabled, "the guest exists and the account is disabled")
 	case user == nil || user.kind == request.DeletedGuest:
 		t.AddUser(invitation.Address, request.PendingGuest)
 		user = t.users[invitation.Address]
@@ -102,7 +102,7 @@ func (t *Tenant) visible(address submission.Address) *tenantUser {
 // FindDeletedGuests returns the guests who held the address and could be restored.
 func (t *Tenant) FindDeletedGuests(address submission.Address) ([]string, error) {
 	if t.Unreadable {
-		return nil, problem.New(problem.DirectoryReadForbidden, "the app may not read users")
+		return nil, problem.New(request.DirectoryReadForbidden, "the app may not read users")
 	}
 	user := t.users[address]
 	if user == nil || user.kind != request.DeletedGuest {
@@ -114,7 +114,7 @@ func (t *Tenant) FindDeletedGuests(address submission.Address) ([]string, error)
 // FindGuest returns the guest of the address, "" if none is visible.
 func (t *Tenant) FindGuest(address submission.Address) (string, error) {
 	if t.Unreadable {
-		return "", problem.New(problem.DirectoryReadForbidden, "the app may not read users")
+		return "", problem.New(request.DirectoryReadForbidden, "the app may not read users")
 	}
 	user := t.visible(address)
 	if user == nil || user.kind == request.InternalUser {
@@ -126,7 +126,7 @@ func (t *Tenant) FindGuest(address submission.Address) (string, error) {
 // FindUser returns who holds the address, as far as visible.
 func (t *Tenant) FindUser(address submission.Address) (request.User, error) {
 	if t.Unreadable {
-		return request.User{}, problem.New(problem.DirectoryReadForbidden, "the app may not read users")
+		return request.User{}, problem.New(request.DirectoryReadForbidden, "the app may not read users")
 	}
 	user := t.visible(address)
 	switch {
@@ -146,7 +146,7 @@ func (t *Tenant) AddMember(group, guest, by string) (bool, error) {
 	}
 	user := t.holder(guest)
 	if user == nil || user.ours && t.Now().Before(user.created.Add(t.GroupDelay)) {
-		return false, problem.New(problem.DirectoryNotReplicated, "the guest is not there yet")
+		return false, problem.New(request.DirectoryNotReplicated, "the guest is not there yet")
 	}
 	key := membership{group, guest}
 	_, present := t.members[key]

@@ -13,6 +13,7 @@ import (
 
 	"guestlist/handlers/policy"
 	"guestlist/handlers/problem"
+	"guestlist/handlers/request"
 )
 
 var now = time.Date(2026, time.May, 15, 12, 0, 0, 0, time.UTC)
@@ -372,11 +373,11 @@ func cases() []ruleCase {
 		{name: "a guest for a sponsor", rule: "sponsor-guest", bad: good, at: "contoso.com/partners/Sponsors", says: "is a guest",
 			good: good, in: sponsorIs(Principal{Kind: "user", Enabled: true, Guest: true}), goodIn: sponsorIs(Principal{Kind: "user", Enabled: true})},
 		{name: "groups that may not be read", rule: "directory-forbidden", bad: good, at: "//Groups", says: "groups of the rows were not checked", advice: "GroupMember.Read.All",
-			good: good, in: tenant{groupErr: problem.New(problem.DirectoryForbidden, "no")}, goodIn: tenant{}},
+			good: good, in: tenant{groupErr: problem.New(request.DirectoryForbidden, "no")}, goodIn: tenant{}},
 		{name: "sponsors that may not be read", rule: "directory-forbidden", bad: good, at: "//Sponsors", says: "sponsors of the rows were not checked", advice: "User.Read.All",
-			good: good, in: tenant{sponsorErr: problem.New(problem.DirectoryForbidden, "no")}, goodIn: tenant{}},
+			good: good, in: tenant{sponsorErr: problem.New(request.DirectoryForbidden, "no")}, goodIn: tenant{}},
 		{name: "a directory with gaps", rule: "directory-unavailable", bad: good, at: "//", says: "no answer for 1 of the 2 groups and sponsors (directory-unavailable)",
-			good: good, in: tenant{groupErr: problem.New(problem.DirectoryUnavailable, "no")}, goodIn: tenant{}},
+			good: good, in: tenant{groupErr: problem.New(request.DirectoryUnavailable, "no")}, goodIn: tenant{}},
 	}
 	// No column but a free text takes a Binary cell.
 	for _, c := range policy.Columns() {

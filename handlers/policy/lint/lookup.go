@@ -10,6 +10,7 @@ import (
 
 	"guestlist/handlers/policy"
 	"guestlist/handlers/problem"
+	"guestlist/handlers/request"
 )
 
 // Directory is what is asked for groups and sponsors, by ids in lower case. It may be called by several goroutines at
@@ -210,7 +211,7 @@ func askAll(ctx context.Context, d Directory, objects []*object, progress func(d
 			if failure == nil {
 				failure = a.outcome.err
 			}
-			if failures == maxFailures || problem.CodeOf(a.outcome.err) == problem.DirectoryThrottled {
+			if failures == maxFailures || problem.CodeOf(a.outcome.err) == request.DirectoryThrottled {
 				stopped = true
 				cancel()
 			}
@@ -218,7 +219,7 @@ func askAll(ctx context.Context, d Directory, objects []*object, progress func(d
 	}
 	switch {
 	case ctx.Err() != nil:
-		return problem.New(problem.DirectoryUnavailable, "checking groups and sponsors: given up: %w", context.Cause(ctx))
+		return problem.New(request.DirectoryUnavailable, "checking groups and sponsors: given up: %w", context.Cause(ctx))
 	case !answered:
 		return problem.New(problem.CodeOf(failure), "checking groups and sponsors: the directory answers nothing: %w", failure)
 	}
@@ -237,7 +238,7 @@ func ask(ctx context.Context, d Directory, o *object) outcome {
 		out.result = found
 	case problem.NotFound:
 		out.result = missing
-	case problem.DirectoryReadForbidden, problem.DirectoryForbidden:
+	case request.DirectoryReadForbidden, request.DirectoryForbidden:
 		out.result = forbidden
 	default:
 		out.result = failed

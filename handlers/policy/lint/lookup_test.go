@@ -15,6 +15,7 @@ import (
 
 	"guestlist/handlers/policy"
 	"guestlist/handlers/problem"
+	"guestlist/handlers/request"
 )
 
 // witness is a directory that counts what it is asked.
@@ -131,7 +132,7 @@ func TestWhatNeedsNoDirectoryIsNotAskedFor(t *testing.T) {
 
 func TestOneFindingForWhatMayNotBeRead(t *testing.T) {
 	w := &witness{answer: func(_ context.Context, object string) error {
-		return problem.New(problem.DirectoryForbidden, "no")
+		return problem.New(request.DirectoryForbidden, "no")
 	}}
 	found := check(t, w, withGroups(1000)...)
 	var got []string
@@ -149,8 +150,8 @@ func TestOneFindingForWhatMayNotBeRead(t *testing.T) {
 }
 
 func TestTheDirectoryFails(t *testing.T) {
-	unavailable := problem.New(problem.DirectoryUnavailable, "no answer")
-	throttled := problem.New(problem.DirectoryThrottled, "too many")
+	unavailable := problem.New(request.DirectoryUnavailable, "no answer")
+	throttled := problem.New(request.DirectoryThrottled, "too many")
 	tests := []struct {
 		name   string
 		answer func(asked int) error // by how often it was asked before
@@ -158,8 +159,8 @@ func TestTheDirectoryFails(t *testing.T) {
 		says   string                // the one finding about the directory
 		most   int                   // calls
 	}{
-		{"always", func(int) error { return unavailable }, problem.DirectoryUnavailable, "", maxFailures + 2*parallelAsks},
-		{"by throttling at once", func(int) error { return throttled }, problem.DirectoryThrottled, "", 2 * parallelAsks},
+		{"always", func(int) error { return unavailable }, request.DirectoryUnavailable, "", maxFailures + 2*parallelAsks},
+		{"by throttling at once", func(int) error { return throttled }, request.DirectoryThrottled, "", 2 * parallelAsks},
 		{"by throttling later", func(asked int) error {
 			if asked < 20 {
 				return nil
@@ -215,14 +216,14 @@ func TestCheckEndsWithItsContext(t *testing.T) {
 		w := &witness{answer: func(ctx context.Context, _ string) error {
 			select {
 			case <-ctx.Done():
-				return problem.New(problem.DirectoryUnavailable, "given up: %w", ctx.Err())
+				return problem.New(request.DirectoryUnavailable, "given up: %w", ctx.Err())
 			case <-time.After(25 * time.Second):
 				return nil
 			}
 		}}
 		begun := time.Now()
 		_, err := Check(ctx, Config{Rows: parse(withGroups(1000)), Now: now, Directory: w})
-		if !errors.Is(err, context.DeadlineExceeded) || problem.CodeOf(err) != problem.DirectoryUnavailable {
+		if !errors.Is(err, context.DeadlineExceeded) || problem.CodeOf(err) != request.DirectoryUnavailable {
 			t.Errorf("Check: %v", err)
 		}
 		if took := time.Since(begun); took != time.Minute {

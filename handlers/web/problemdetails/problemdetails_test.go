@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"guestlist/handlers/problem"
+	"guestlist/handlers/request"
 )
 
 func TestEveryCodeHasStatusAndTitle(t *testing.T) {
@@ -21,7 +22,7 @@ func TestEveryCodeHasStatusAndTitle(t *testing.T) {
 
 // A refusal of its own would tell who has an account: the sender has not proved to own the address.
 func TestUnknownCodesAndThoseOfDirectoryAreInternalErrors(t *testing.T) {
-	for _, code := range append(problem.DirectoryCodes(), "weather") {
+	for _, code := range append(request.DirectoryCodes(), "weather") {
 		if Status(code) != http.StatusInternalServerError || Title(code) != Title(problem.Internal) {
 			t.Errorf("%s: %d %q differs from an internal error", code, Status(code), Title(code))
 		}

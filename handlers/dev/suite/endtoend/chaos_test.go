@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"guestlist/handlers/dev/graphsim"
-	"guestlist/handlers/problem"
 	"guestlist/handlers/request"
 	"guestlist/handlers/submission"
 	"guestlist/handlers/web/guard"
@@ -176,7 +175,7 @@ func TestDeathsAndFaultsInviteEachPartnerOnce(t *testing.T) {
 	blocked := s.signUpAll("blocked", 1, func(int) {})
 	s.allAre(request.Parked, blocked)
 	gate, err := s.store.Gate(t.Context())
-	if err != nil || gate.Cause != problem.DirectorySuspicious {
+	if err != nil || gate.Cause != request.DirectorySuspicious {
 		t.Errorf("the breaker's cause is %q, error %v", gate.Cause, err)
 	}
 	err = s.host.KillHandler() // what is open must outlive whoever opened it
