@@ -13,9 +13,9 @@ import (
 // UTF-16 units, and JSON has no more units than bytes; the rest is room for future columns.
 const MaxDecisionBytes = 28 * 1024
 
-// Limits on the parts of a decision, in bytes of JSON. With the longest Terms (MaxMessage characters
-// and maxURL bytes, each up to six in JSON, and 25 ids) they stay below MaxDecisionBytes, so there is
-// always room for the deciding row.
+// Limits on the parts of a decision, in bytes of JSON. With the longest Terms (MaxMessage
+// characters and maxURL bytes, each up to six in JSON, and 25 ids) they stay below
+// MaxDecisionBytes, so there is always room for the deciding row.
 const (
 	maxReason    = 1024
 	maxWhy       = 1024
@@ -41,8 +41,8 @@ func jsonSize(v any) int {
 	return len(encoded)
 }
 
-// clip returns text as valid UTF-8. It cuts and marks a text that takes more than most bytes inside
-// a JSON string.
+// clip returns text as valid UTF-8. It cuts and marks a text that takes more than most bytes
+// inside a JSON string.
 func clip(text string, most int) string {
 	if len(text) > most/escaped || !utf8.ValidString(text) {
 		text = strings.ToValidUTF8(text, "\ufffd")
@@ -60,8 +60,8 @@ func clip(text string, most int) string {
 // notShown replaces a value that may be an invite code.
 const notShown = "(not shown)"
 
-// snapshot returns the row as it is recorded. Known columns come first, since they say what the row
-// meant; unknown ones are left out if there is not enough room.
+// snapshot returns the row as it is recorded. Known columns come first, since they say what the
+// row meant; unknown ones are left out if there is not enough room.
 func snapshot(row *Row) *RowSnapshot {
 	shot := &RowSnapshot{
 		Partition: clip(row.Partition, maxPartition),
@@ -106,8 +106,9 @@ func snapshot(row *Row) *RowSnapshot {
 	return shot
 }
 
-// list puts the first of the looks into the decision, as many as fit, and always the look at index
-// decided unless that is negative. Columns are dropped only if that look would not fit otherwise.
+// list puts the first of the looks into the decision, as many as fit, and always the look at
+// index decided unless that is negative. Columns are dropped only if that look would not fit
+// otherwise.
 func (d *Decision) list(looks []Look, decided int) {
 	show := func(n int) {
 		d.Looked, d.Unlisted = looks[:n], len(looks)-n
@@ -138,8 +139,9 @@ func (d *Decision) list(looks []Look, decided int) {
 	}))
 }
 
-// atMost returns an upper bound of jsonSize that costs a small part of the time: a byte of text takes
-// up to six bytes, except in the reasons of rows that did not decide, which are plain ASCII.
+// atMost returns an upper bound of jsonSize that costs a small part of the time: a byte of text
+// takes up to six bytes, except in the reasons of rows that did not decide, which are plain
+// ASCII.
 func (d *Decision) atMost() int {
 	const frame, lookFrame = 512, 64 // names of properties, punctuation, numbers, the time
 	texts := []string{d.Reason}

@@ -10,21 +10,19 @@ import (
 	"time"
 )
 
-// maxKept is the most bytes in the cells of a row that a Cache keeps.
+// maxKept is the size of the largest row that a Cache keeps, in bytes.
 const maxKept = 32 * 1024
 
-// Cache parses rows and remembers what came of it, so that a condition is compiled once and not for every submission. A
-// row is only taken for one that is remembered if its keys, its ETag and all of its cells are the same.
-//
-// Any number of goroutines may use it at once. It holds at most the number of rows that it was made for, and forgets those
-// that were not asked for the longest.
+// Cache parses rows and keeps the most recently used of them, so that a condition is compiled
+// once and not for every submission. A row is found only if its keys, its ETag and all of its
+// cells are the same. A Cache may be used by several goroutines.
 type Cache struct {
 	size    int
 	prepare func() (*compiler, error)
 
 	mu      sync.Mutex
 	entries map[cacheKey]*list.Element // of *remembered
-	recent  *list.List                 // the last used first
+	recent  *list.List                 // the most recently used first
 }
 
 type cacheKey struct{ partition, name, etag string }
@@ -40,7 +38,8 @@ func NewCache(size int) (*Cache, error) {
 	if size < 1 {
 		return nil, errors.New("policy: a cache must have room for at least one row")
 	}
-	// What compiles conditions is made with the first one: many tenants have none, and every start of the program would wait for it.
+	// The compiler is made for the first condition: many tenants have none, and the start would
+	// wait.
 	return &Cache{size: size, prepare: sharedCompiler, entries: make(map[cacheKey]*list.Element), recent: list.New()}, nil
 }
 
@@ -101,7 +100,7 @@ func (c *Cache) keep(key cacheKey, row Row) {
 	}
 }
 
-// unshared returns the row with lists of its own.
+// unshared returns the row with copies of its lists.
 func (r Row) unshared() Row {
 	r.Terms.Groups = slices.Clone(r.Terms.Groups)
 	r.Terms.Sponsors = slices.Clone(r.Terms.Sponsors)
@@ -109,7 +108,7 @@ func (r Row) unshared() Row {
 	return r
 }
 
-// sameCell reports whether two cells are sure to be read alike.
+// sameCell reports whether two cells are certain to be read alike.
 func sameCell(a, b any) bool {
 	switch a := a.(type) {
 	case nil, string, bool, int32, int64, float64:
@@ -125,7 +124,7 @@ func sameCell(a, b any) bool {
 	}
 }
 
-// rawSize returns about how many bytes a row takes.
+// rawSize returns roughly how many bytes a row takes.
 func rawSize(raw Raw) int {
 	size := len(raw.Partition) + len(raw.Name) + len(raw.ETag)
 	for name, cell := range raw.Columns {

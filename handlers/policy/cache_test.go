@@ -27,7 +27,7 @@ func conditional(name string) Raw {
 		"NotAfter": moment("2030-01-01T00:00:00Z"), "Note": []byte{1, 2}, "Priority": int32(5)})
 }
 
-func TestACacheNeedsRoom(t *testing.T) {
+func TestNewCacheRefusesSizeZero(t *testing.T) {
 	for _, size := range []int{0, -1} {
 		_, err := NewCache(size)
 		if err == nil {
@@ -36,7 +36,7 @@ func TestACacheNeedsRoom(t *testing.T) {
 	}
 }
 
-func TestACacheCompilesOnce(t *testing.T) {
+func TestCacheCompilesConditionOnce(t *testing.T) {
 	c := newCache(t, 10)
 	first, again := c.Parse(conditional("a")), c.Parse(conditional("a"))
 	if first.Condition.program == nil || first.Condition.program != again.Condition.program {
@@ -48,7 +48,7 @@ func TestACacheCompilesOnce(t *testing.T) {
 	}
 }
 
-func TestACacheIsNeverStale(t *testing.T) {
+func TestCacheIsNeverStale(t *testing.T) {
 	base := conditional("a")
 	tests := map[string]func(r *Raw){
 		"another name":      func(r *Raw) { r.Name = "b" },
@@ -84,7 +84,7 @@ func TestACacheIsNeverStale(t *testing.T) {
 	}
 }
 
-func TestACacheSharesNothing(t *testing.T) {
+func TestCachedRowsShareNothing(t *testing.T) {
 	c := newCache(t, 10)
 	given := conditional("a")
 	row := c.Parse(given)
@@ -101,7 +101,7 @@ func TestACacheSharesNothing(t *testing.T) {
 	}
 }
 
-func TestACacheForgetsWhatWasUsedTheLongestAgo(t *testing.T) {
+func TestCacheEvictsLeastRecentlyUsed(t *testing.T) {
 	c := newCache(t, 2)
 	a, b := c.Parse(conditional("a")), c.Parse(conditional("b"))
 	c.Parse(conditional("a"))
@@ -117,7 +117,7 @@ func TestACacheForgetsWhatWasUsedTheLongestAgo(t *testing.T) {
 	}
 }
 
-func TestACacheKeepsNoHugeRows(t *testing.T) {
+func TestCacheSkipsHugeRows(t *testing.T) {
 	c := newCache(t, 2)
 	huge := conditional("a")
 	huge.Columns["Note"] = strings.Repeat("x", maxKept)
@@ -127,7 +127,7 @@ func TestACacheKeepsNoHugeRows(t *testing.T) {
 	}
 }
 
-func TestACacheParsesAsParseDoes(t *testing.T) {
+func TestCacheParsesLikeParse(t *testing.T) {
 	c := newCache(t, 3)
 	name := rapid.SampledFrom([]string{"Action", "Priority", "Groups", "NotAfter", "Note", "Message", "InviteCode", "Condition", "Odd"})
 	rapid.Check(t, func(t *rapid.T) {
@@ -144,7 +144,7 @@ func TestACacheParsesAsParseDoes(t *testing.T) {
 	})
 }
 
-func TestACacheServesManyAtOnce(t *testing.T) {
+func TestCacheConcurrentUse(t *testing.T) {
 	c := newCache(t, 5)
 	var all sync.WaitGroup
 	for worker := range 8 {

@@ -20,25 +20,25 @@ import (
 const (
 	// MaxPriority is the largest Priority.
 	MaxPriority = 1_000_000
-	// MaxGroups is the most groups of one row. Each is a call to the directory of its own, has a place in the request's
-	// record, and is one more right that a stranger gets: who needs more wants a group of groups, or an access package.
+	// MaxGroups is the most groups of one row. Each costs a call to the directory and a place in the
+	// request's record. For more, use a group of groups or an access package.
 	MaxGroups = 20
-	// MaxSponsors is the most sponsors of one row: Entra keeps at most five for a guest.
+	// MaxSponsors is the most sponsors of one row: the limit of Entra.
 	MaxSponsors = 5
 	// MaxLimit is the largest MaxGuests and MaxPerDay.
 	MaxLimit = 1_000_000
-	// MaxMessage is the longest Message in characters. Graph names no limit for it.
+	// MaxMessage is the longest Message in characters. Graph documents no limit.
 	MaxMessage = 2000
-	// minCode is the shortest InviteCode: what is shorter is guessed too soon.
+	// minCode is the shortest InviteCode. A shorter one is guessed too easily.
 	minCode = 6
 )
 
 // The longest texts that a cell may hold, in bytes.
 const (
 	maxWord = 64    // actions, numbers, times, languages
-	maxList = 4096  // room for MaxGroups ids in any separation, with duplicates
-	maxURL  = 1024  // four times what Entra allows for a redirect URI
-	maxCell = 4096  // invite codes and addresses, as they are typed
+	maxList = 4096  // room for MaxGroups ids however they are separated, with duplicates
+	maxURL  = 1024  // four times the limit of Entra for a redirect URI
+	maxCell = 4096  // invite codes and addresses, as typed
 	maxText = 16384 // room for MaxMessage characters of any kind
 )
 
@@ -46,35 +46,36 @@ const (
 type Column struct {
 	Name     string
 	Required bool
-	Default  string // as it would be written in the cell; empty if leaving it unset means what Takes says
-	Takes    string // what may stand in the cell, as the object of "write"
-	Example  string // such a cell
-	Meaning  string // what it does
+	Default  string // as written in the cell; empty if there is none
+	Takes    string // what may be written, as the object of "write"
+	Example  string // a valid cell
+	Meaning  string
 }
 
-// column is a Column with its reader. read puts the cell's value into the row, or says what is wrong and leaves the row
-// as it is. The cell is never nil; a text is trimmed and not empty, but may be of any length. It is nil for Condition.
+// column is a Column with its reader. read puts the cell's value into the row, or says what is
+// wrong and leaves the row unchanged. The cell is not nil; a text is trimmed and not empty, but
+// of any length. read is nil for Condition.
 type column struct {
 	Column
 	read func(cell any, row *Row) *wrong
 }
 
-// wrong is a Fault of a column that the caller knows.
+// wrong is a Fault without its column.
 type wrong struct{ problem, advice string }
 
-// columns is the one place where a column is made known: to Parse, to the advice on misspelt names, and to whoever
-// documents them.
+// columns drives the parser, the advice on misspelt names, the header of CSV files and
+// docs/policies.md.
 var columns = []column{
 	{Column{
 		Name: "Action", Example: "invite", Required: true,
 		Takes:   "invite, review or deny",
-		Meaning: "what happens to a submission that this row decides on",
-	}, readAction},
+		Meaning: "what happens to a sign-up that the row decides",
+	}, wordReader(func(r *Row) *Action { return &r.Action }, Invite, Review, Deny)},
 	{Column{
 		Name: "Mode", Example: "audit", Default: "enforce",
 		Takes:   "enforce or audit",
-		Meaning: "audit: the row is tried and what it would decide is recorded, but it never decides",
-	}, readMode},
+		Meaning: "audit: what the row would decide is recorded, but it never decides",
+	}, wordReader(func(r *Row) *Mode { return &r.Mode }, Enforce, Audit)},
 	{Column{
 		Name: "Enabled", Example: "false", Default: "true",
 		Takes:   takesBool,
@@ -83,38 +84,38 @@ var columns = []column{
 	{Column{
 		Name: "Priority", Example: "10", Default: "100",
 		Takes:   fmt.Sprintf("a whole number from 0 to %d", MaxPriority),
-		Meaning: "rows of one partition are tried by it, the smallest first, then by name",
+		Meaning: "the rows of a partition are tried in this order, the smallest first, then by name",
 	}, readPriority},
 	{Column{
 		Name: "NotBefore", Example: "2026-05-01",
 		Takes:   "a date (2026-05-01, from its start in UTC) or a time (2026-05-01T09:00:00Z)",
-		Meaning: "the first moment at which the row applies; unset: always has",
+		Meaning: "the row applies from this moment on; unset: no limit",
 	}, readNotBefore},
 	{Column{
 		Name: "NotAfter", Example: "2026-05-31",
 		Takes:   "a date (2026-05-31, to its end in UTC) or a time (2026-05-31T18:00:00Z)",
-		Meaning: "from this moment on the row no longer applies; unset: never ends",
+		Meaning: "the row applies until this moment; unset: no limit",
 	}, readNotAfter},
 	{Column{
 		Name: "Condition", Example: `request.country in ["DE", "AT"]`,
 		Takes:   fmt.Sprintf("an expression (CEL) of at most %d characters", MaxCondition),
-		Meaning: "the row applies only to a submission for which this is true; unset: to every one",
+		Meaning: "the row applies only to sign-ups for which this is true; unset: to all",
 	}, nil}, // it takes a compiler: see parse
 	{Column{
 		Name: inviteCode, Example: "Tulip-Spring-2026",
 		Takes: fmt.Sprintf("a code of %d to %d letters a to z and digits, or sha256: and the hash of one", minCode, submission.MaxCode),
-		Meaning: "the row applies only to partners who have typed this code; white space, dashes and capitals make no " +
-			"difference. The hash of a short code can be guessed",
+		Meaning: "the row applies only to partners who typed this code; white space, dashes and case are " +
+			"ignored. A short code can be guessed from its hash",
 	}, readInviteCode},
 	{Column{
 		Name: "MaxGuests", Example: "50",
 		Takes:   takesLimit,
-		Meaning: "how many guests the row invites in all; the next ones go to review. Unset: any number",
+		Meaning: "how many guests the row invites in all; further ones go to review. Unset: any number",
 	}, limitReader(func(r *Row) *int { return &r.MaxGuests })},
 	{Column{
 		Name: "MaxPerDay", Example: "5",
 		Takes:   takesLimit,
-		Meaning: "how many guests the row invites on one day (UTC); the next ones go to review. Unset: any number",
+		Meaning: "how many guests the row invites per day (UTC); further ones go to review. Unset: any number",
 	}, limitReader(func(r *Row) *int { return &r.MaxPerDay })},
 	{Column{
 		Name: "Groups", Example: "11111111-1111-4111-8111-111111111111",
@@ -124,12 +125,12 @@ var columns = []column{
 	{Column{
 		Name: "Sponsors", Example: "99999999-9999-4999-8999-999999999999",
 		Takes:   fmt.Sprintf("object ids of at most %d users or groups, %s", MaxSponsors, takesList),
-		Meaning: "who answers for the guest",
+		Meaning: "the sponsors of the guest, who answer for them",
 	}, idsReader(MaxSponsors, func(r *Row) *[]string { return &r.Terms.Sponsors })},
 	{Column{
 		Name: "RedirectUrl", Example: "https://portal.contoso.com/welcome",
-		Takes:   fmt.Sprintf("a URL of https:// and a host name, at most %d characters", maxURL),
-		Meaning: "where the guest arrives after accepting; unset: the application's default",
+		Takes:   fmt.Sprintf("an https:// URL with a host name, at most %d characters", maxURL),
+		Meaning: "where the guest arrives after accepting; unset: the app's default",
 	}, readRedirectURL},
 	{Column{
 		Name: "MessageLanguage", Example: "pt-BR",
@@ -144,8 +145,8 @@ var columns = []column{
 	{Column{
 		Name: "Message", Example: "Welcome to the tender portal. Questions? Call your contact.",
 		Takes: fmt.Sprintf("plain text of at most %d characters", MaxMessage),
-		Meaning: "what Microsoft's invitation mail is to say; MessageLanguage then has no effect. Microsoft may leave it out, " +
-			"since an app invites",
+		Meaning: "a text for Microsoft's invitation mail; MessageLanguage then has no effect. Microsoft may " +
+			"leave it out, since an app invites",
 	}, readMessage},
 	{Column{
 		Name: "Cc", Example: "desk@contoso.com",
@@ -155,19 +156,19 @@ var columns = []column{
 	{Column{
 		Name: "UserType", Example: "Guest", Default: "Guest",
 		Takes:   "Guest or Member",
-		Meaning: "what the guest is in the directory; a member sees far more of it",
-	}, readUserType},
+		Meaning: "the guest's type in the directory; a member sees far more of it",
+	}, wordReader(func(r *Row) *string { return &r.Terms.UserType }, "Guest", "Member")},
 	{Column{
 		Name: "Note", Example: "Agreed with purchasing in April",
 		Takes:   "anything",
-		Meaning: "the admins' own words; nothing follows from it",
+		Meaning: "free text for admins; it has no effect",
 	}, readNote},
 }
 
-// Columns returns every column that a policy row may have, in the order in which they are best explained. The types are
-// forgiven: a text may stand for a Boolean or a number ("true", "yes", "1" and 1 are true, "false", "no", "0" and 0 are
-// false, in any case; "10" and 10.0 are 10), a DateTime of the table for a date, a number for an InviteCode of digits. Action, Mode
-// and UserType may be written in any case.
+// Columns returns every column that a policy row may have, in the best order to explain them.
+// Types are forgiving: "true", "yes", "1" and 1 are true, "false", "no", "0" and 0 are false, in
+// any case; "10" and 10.0 are 10; a DateTime is a date; a number is an InviteCode of digits.
+// Action, Mode and UserType may be written in any case.
 func Columns() []Column {
 	public := make([]Column, 0, len(columns))
 	for _, c := range columns {
@@ -180,49 +181,39 @@ func known(name string) bool {
 	return slices.ContainsFunc(columns, func(c column) bool { return c.Name == name })
 }
 
-func readAction(cell any, row *Row) *wrong {
-	word, w := readWord(cell, string(Invite), string(Review), string(Deny))
-	if w == nil {
-		row.Action = Action(word)
-	}
-	return w
-}
-
-func readMode(cell any, row *Row) *wrong {
-	word, w := readWord(cell, string(Enforce), string(Audit))
-	if w == nil {
-		row.Mode = Mode(word)
-	}
-	return w
-}
-
-func readUserType(cell any, row *Row) *wrong {
-	word, w := readWord(cell, "Guest", "Member")
-	if w == nil {
-		row.Terms.UserType = word
-	}
-	return w
-}
-
-// readWord returns the one of the words that the cell holds in any case.
-func readWord(cell any, words ...string) (string, *wrong) {
-	advice := "write " + strings.Join(words[:len(words)-1], ", ") + " or " + words[len(words)-1]
-	text, w := readText(cell, maxWord, advice)
-	if w != nil {
-		return "", w
-	}
-	for _, word := range words {
-		// Of equal length, since EqualFold takes a letter such as the Kelvin sign for a k.
-		if len(text) == len(word) && strings.EqualFold(text, word) {
-			return word, nil
+// wordReader reads one of the words, in any case.
+func wordReader[T ~string](field func(*Row) *T, words ...T) func(any, *Row) *wrong {
+	var advice strings.Builder
+	for i, word := range words {
+		switch i {
+		case 0:
+			advice.WriteString("write ")
+		case len(words) - 1:
+			advice.WriteString(" or ")
+		default:
+			advice.WriteString(", ")
 		}
+		advice.WriteString(string(word))
 	}
-	return "", &wrong{"is none of the words that it may be", advice}
+	return func(cell any, row *Row) *wrong {
+		text, w := readText(cell, maxWord, advice.String())
+		if w != nil {
+			return w
+		}
+		for _, word := range words {
+			// The lengths must be equal because EqualFold accepts the Kelvin sign for a k.
+			if len(text) == len(word) && strings.EqualFold(text, string(word)) {
+				*field(row) = word
+				return nil
+			}
+		}
+		return &wrong{"is not one of the allowed words", advice.String()}
+	}
 }
 
 const (
 	inviteCode = "InviteCode" // the column whose cells are secret
-	hashPrefix = "sha256:"    // what a hash begins with that stands in place of an invite code
+	hashPrefix = "sha256:"    // begins a cell with the hash of an invite code
 )
 
 const takesBool = "true or false"
@@ -262,7 +253,7 @@ func asBool(cell any) (value, understood bool) {
 func readPriority(cell any, row *Row) *wrong {
 	number, whole := asWhole(cell)
 	if !whole || number < 0 || number > MaxPriority {
-		return &wrong{"is no whole number in its range", fmt.Sprintf("write one from 0 to %d", MaxPriority)}
+		return &wrong{"is not a whole number in its range", fmt.Sprintf("write one from 0 to %d", MaxPriority)}
 	}
 	row.Priority = int(number)
 	return nil
@@ -275,9 +266,9 @@ func limitReader(field func(*Row) *int) func(any, *Row) *wrong {
 		number, whole := asWhole(cell)
 		switch {
 		case whole && number == 0:
-			return &wrong{"is 0, which no number of guests can keep", "to invite nobody by this row, set Enabled to false; for any number, remove it"}
+			return &wrong{"is 0", "to invite nobody by this row, set Enabled to false; for any number, remove it"}
 		case !whole || number < 1 || number > MaxLimit:
-			return &wrong{"is no whole number in its range", "write " + takesLimit + ", or remove it for any number"}
+			return &wrong{"is not a whole number in its range", "write " + takesLimit + ", or remove it for any number"}
 		}
 		*field(row) = int(number)
 		return nil
@@ -326,7 +317,8 @@ func readNotAfter(cell any, row *Row) *wrong {
 	return nil
 }
 
-// readTime returns the moment that the cell names, in UTC. For a date alone that is its start, and wholeDay is true.
+// readTime returns the moment in the cell, in UTC. For a date alone it is the start of the day,
+// and wholeDay is true.
 func readTime(cell any) (at time.Time, wholeDay bool, w *wrong) {
 	const advice = "write a date such as 2026-05-31, or a time with its zone such as 2026-05-31T18:00:00Z or 2026-05-31T18:00:00+02:00"
 	at, isTime := cell.(time.Time)
@@ -343,11 +335,11 @@ func readTime(cell any) (at time.Time, wholeDay bool, w *wrong) {
 			at, err = time.Parse(time.RFC3339, text)
 		}
 		if err != nil {
-			return time.Time{}, false, &wrong{"is no date or time", advice}
+			return time.Time{}, false, &wrong{"is not a date or time", advice}
 		}
 	}
 	at = at.UTC()
-	// The table's own DateTime begins in 1601, and Go's zero time, in year 1, would mean "no limit".
+	// The table's DateTime begins in 1601, and Go's zero time, in year 1, would mean "no limit".
 	if at.Year() < 1601 || at.Year() > 9999 {
 		return time.Time{}, false, &wrong{"is out of range", "write a year from 1601 to 9999, or leave it empty for no limit"}
 	}
@@ -366,9 +358,9 @@ func idsReader(most int, field func(*Row) *[]string) func(any, *Row) *wrong {
 		}
 		var entries []string
 		if strings.HasPrefix(text, "[") {
-			err := json.Unmarshal([]byte(text), &entries) // a null becomes "", which is no id
+			err := json.Unmarshal([]byte(text), &entries) // null becomes "", which is not an id
 			if err != nil {
-				return &wrong{"begins like a JSON array and is no array of strings", advice}
+				return &wrong{"begins like a JSON array but is not an array of strings", advice}
 			}
 		} else {
 			entries = strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ';' || unicode.IsSpace(r) })
@@ -380,7 +372,7 @@ func idsReader(most int, field func(*Row) *[]string) func(any, *Row) *wrong {
 		for i, entry := range entries {
 			id, understood := ParseGUID(strings.TrimSpace(entry))
 			if !understood || id == zeroGUID {
-				return &wrong{fmt.Sprintf("has an entry that is no object id, number %d", i+1), advice}
+				return &wrong{fmt.Sprintf("has an entry that is not an object id, number %d", i+1), advice}
 			}
 			if slices.Contains(ids, id) {
 				continue
@@ -395,9 +387,9 @@ func idsReader(most int, field func(*Row) *[]string) func(any, *Row) *wrong {
 	}
 }
 
-// ParseGUID returns a GUID in lower case: 32 hexadecimal digits in groups of 8, 4, 4, 4 and 12. The
-// directory names its objects by GUIDs, in either case. It is not a regular expression because it
-// runs for every entry of every row.
+// ParseGUID returns a GUID in lower case: 32 hexadecimal digits in groups of 8, 4, 4, 4 and 12.
+// The directory names its objects by GUIDs, in either case. It is not a regular expression
+// because it runs for every entry of every row.
 func ParseGUID(text string) (guid string, ok bool) {
 	if len(text) != len(zeroGUID) {
 		return "", false
@@ -420,15 +412,15 @@ func readRedirectURL(cell any, row *Row) *wrong {
 	if w != nil {
 		return w
 	}
-	// Only what RFC 3986 allows: browsers repair the rest, each in its own way, and may arrive elsewhere than was meant.
+	// Browsers repair a URL that breaks RFC 3986, each in its own way, and may arrive elsewhere.
 	for _, c := range []byte(text) {
 		if c <= ' ' || c >= 0x7f || strings.IndexByte("\"<>\\^`{|}", c) >= 0 {
-			return &wrong{"has a character that no URL may have", advice + "; %-encode such characters, and use punycode for the host"}
+			return &wrong{"has a character that is not allowed in a URL", advice + "; %-encode such characters, and use punycode for the host"}
 		}
 	}
 	target, err := url.Parse(text)
 	if err != nil {
-		return &wrong{"is no URL", advice} // the error would repeat the text
+		return &wrong{"is not a URL", advice} // the error would repeat the text
 	}
 	port := 443
 	if strings.Contains(target.Host, ":") {
@@ -442,7 +434,7 @@ func readRedirectURL(cell any, row *Row) *wrong {
 	case !isHost(strings.ToLower(target.Hostname())) || !strings.Contains(target.Hostname(), "."):
 		return &wrong{"has no full host name after https://", advice}
 	case err != nil || port < 1 || port > 65535:
-		return &wrong{"has a port that is none", "write a number from 1 to 65535, or no colon"}
+		return &wrong{"has an invalid port", "write a number from 1 to 65535, or no colon"}
 	}
 	written := target.String()
 	if len(written) > maxURL {
@@ -460,7 +452,7 @@ func readMessageLanguage(cell any, row *Row) *wrong {
 	}
 	tag, err := language.Parse(text)
 	if err != nil {
-		return &wrong{"is no language tag (BCP 47)", advice}
+		return &wrong{"is not a language tag (BCP 47)", advice}
 	}
 	base, _, _ := tag.Raw()
 	if base.String() == "und" || len(tag.Variants()) > 0 || len(tag.Extensions()) > 0 {
@@ -470,14 +462,15 @@ func readMessageLanguage(cell any, row *Row) *wrong {
 	return nil
 }
 
-// readInviteCode reads a code, or the hash of one. Nothing of it gets into the fault, not even its length.
+// readInviteCode reads a code, or the hash of one. The fault repeats nothing of it, not even its
+// length.
 func readInviteCode(cell any, row *Row) *wrong {
 	advice := fmt.Sprintf("write a code of %d to %d letters a to z and digits, such as Tulip-Spring-2026, or sha256: and the 64 "+
 		"hexadecimal digits of its hash", minCode, submission.MaxCode)
 	number, whole := asWhole(cell)
 	_, isText := cell.(string)
 	if whole && !isText {
-		cell = strconv.FormatInt(number, 10) // a code of digits, in a column that was made as a number
+		cell = strconv.FormatInt(number, 10) // a code of digits in a column of numbers
 	}
 	text, w := readText(cell, maxCell, advice)
 	if w != nil {
@@ -514,7 +507,7 @@ func readMessage(cell any, row *Row) *wrong {
 	}
 	text = strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(text)
 	if !utf8.ValidString(text) || strings.ContainsFunc(text, misleads) {
-		return &wrong{"has a character that plain text may not have", advice}
+		return &wrong{"has a character that is not allowed in plain text", advice}
 	}
 	if utf8.RuneCountInString(text) > MaxMessage {
 		return &wrong{fmt.Sprintf("is longer than %d characters", MaxMessage), "write a shorter one"}
@@ -523,22 +516,22 @@ func readMessage(cell any, row *Row) *wrong {
 	return nil
 }
 
-// misleads reports whether r has no place in a text that a mail shows: controls other than the line break, other separators of lines, and
-// whatever turns the direction of text.
+// misleads reports whether r must not be in a mail: a control character other than the line
+// break, another line separator, or a mark that changes the direction of text.
 func misleads(r rune) bool {
 	return r != '\n' && unicode.In(r, unicode.Cc, unicode.Zl, unicode.Zp, unicode.Bidi_Control, unicode.Noncharacter_Code_Point) ||
 		r == utf8.RuneError
 }
 
 func readCc(cell any, row *Row) *wrong {
-	const advice = "write one whole address; Graph takes no second one"
+	const advice = "write one whole address; Graph accepts only one"
 	text, w := readText(cell, maxCell, advice)
 	if w != nil {
 		return w
 	}
 	address, err := submission.ParseAddress(text)
 	if err != nil {
-		return &wrong{"is no single e-mail address that mail can be sent to", advice}
+		return &wrong{"is not a single e-mail address", advice}
 	}
 	row.Terms.Cc = address.String()
 	return nil
@@ -549,7 +542,7 @@ func readNote(cell any, row *Row) *wrong {
 	return nil
 }
 
-// readText returns the text of a cell that must hold one of at most longest bytes.
+// readText returns the cell's text of at most longest bytes.
 func readText(cell any, longest int, advice string) (string, *wrong) {
 	text, isText := cell.(string)
 	switch {
@@ -562,7 +555,7 @@ func readText(cell any, longest int, advice string) (string, *wrong) {
 	}
 }
 
-// cellType returns the cell's type as Storage Explorer calls it.
+// cellType returns the cell's type by its name in Storage Explorer.
 func cellType(cell any) string {
 	switch cell.(type) {
 	case string:
@@ -584,7 +577,7 @@ func cellType(cell any) string {
 	}
 }
 
-// cellText returns what stands in the cell, for a person.
+// cellText returns the cell's value, for a person.
 func cellText(cell any) string {
 	switch cell := cell.(type) {
 	case nil:

@@ -23,33 +23,34 @@ import (
 const (
 	// MaxCondition is the longest Condition in characters.
 	MaxCondition = 2000
-	// MaxConditionCost is the most work that a Condition may take, in the units of CEL's cost model, for the longest submission. A
-	// comparison is about one unit, reading ten characters is one. It is estimated once, when the condition is read: counting while a
-	// condition runs costs four times what running it does.
+	// MaxConditionCost limits the work of a Condition for the longest submission, in units of CEL's
+	// cost model: a comparison costs about one, reading ten characters one. It is estimated when the
+	// condition is read, because counting at run time takes four times as long as running.
 	MaxConditionCost = 20_000
-	// maxPattern is the most steps of the compiled pattern of a matches(): CEL's model goes by the length of its text, and a{999} is short.
+	// maxPattern is the most steps of a compiled matches() pattern. CEL's model goes by the length
+	// of the text, and a{999} is short.
 	maxPattern = 400
-	// maxDepth is how deep a Condition may be nested, maxNodes how many parts it may have after its macros are written out.
+	// maxDepth limits the nesting of a Condition, maxNodes its parts after macros are expanded.
 	maxDepth, maxNodes = 50, 2000
 )
 
-// Condition is a condition that was understood. The zero value holds for everybody.
+// Condition is a compiled condition. The zero value is true for everybody.
 type Condition struct {
 	text    string
 	program cel.Program
 }
 
-// String returns the condition as it was written, without white space around it; "" for the zero value.
+// String returns the condition as written, without white space around it; "" for the zero value.
 func (c Condition) String() string { return c.text }
 
-// Equal reports whether both are the same text.
+// Equal reports whether both have the same text.
 func (c Condition) Equal(other Condition) bool { return c.text == other.text }
 
-// applicant is what a condition sees as "request": the values of the fields, in their order, as CEL's own texts.
+// applicant is what a condition sees as "request": the values of the fields, in their order.
 type applicant [10]ref.Val
 
-// applicantOf returns what conditions see of the submission. It is nil if a field is longer than any that passes the form: what a condition
-// would cost then has not been estimated.
+// applicantOf returns what conditions see of the submission. It is nil if a field is longer than
+// the form allows, since the cost of a condition has not been estimated for that.
 func applicantOf(s submission.Submission) *applicant {
 	texts := [len(applicant{})]string{
 		s.Email.String(), s.Email.Domain(), s.Name(), s.GivenName, s.FamilyName, s.Company, s.Country, s.Reason, s.Sponsor.String(), s.Language,
@@ -65,66 +66,67 @@ func applicantOf(s submission.Submission) *applicant {
 	return who
 }
 
-// variable is what a condition sees as its one variable. To CEL each field is a variable of its own, with a dot in its name: it takes half
-// the time of a variable with fields.
+// variable is the only variable of a condition. To CEL each of its fields is a variable with a
+// dot in its name, which takes half the time.
 const variable = "request"
 
-// field is a field of the variable, in the order of [applicant], for documentation and for estimates.
+// field is a field of the variable.
 type field struct {
 	name, meaning string
 	longest       int // characters
 }
 
+// fields are in the order of [applicant].
 var fields = []field{
 	{"email", "the address, in lower case", submission.MaxAddress},
-	{"domain", "what follows the @ in it, in lower case and punycode", maxDomain},
+	{"domain", "the part after the @, in lower case and punycode", maxDomain},
 	{"name", "the given name, a space and the family name", 2*submission.MaxName + 1},
 	{"givenName", "the given name", submission.MaxName},
 	{"familyName", "the family name", submission.MaxName},
 	{"company", "the company, in the partner's own words", submission.MaxCompany},
-	{"country", `two capitals such as "PT" (ISO 3166), or ""`, 2},
+	{"country", `two capital letters such as "PT" (ISO 3166), or ""`, 2},
 	{"reason", `the reason, in the partner's own words, or ""`, submission.MaxReason},
-	{"sponsor", `the address that the partner gave as the contact's, in lower case, or ""; nobody has asked that person`, submission.MaxAddress},
+	{"sponsor", `the address that the partner gave for the contact, in lower case, or ""; it is not verified`, submission.MaxAddress},
 	{"language", `a language tag such as "de" or "pt-BR", or ""`, submission.MaxLanguage},
 }
 
 // function is what a condition may call.
 type function struct{ name, example, meaning string }
 
-// functions are all that a condition may call, beside operators and macros. Each gives the same answer whenever and wherever it is asked,
-// and takes time and room in proportion to what it is given: no clocks, no time zones, no replace that makes texts long.
+// functions are all that a condition may call, beside operators and macros. Each is deterministic
+// and takes time and memory in proportion to its arguments: no clock, no time zone, no replace.
 var functions = []function{
 	{"startsWith", `request.reason.startsWith("Project ")`, "begins with the text"},
-	{"endsWith", `request.domain.endsWith(".contoso.com")`, "ends in the text; mind the dot"},
-	{"contains", `request.company.contains("Contoso")`, "has the text in it"},
-	{"matches", `request.email.matches("^[a-z]+[.][a-z]+@")`, "the pattern (RE2) is found in it; ^ and $ tie it to the beginning and the end"},
-	{"size", `request.reason.size() >= 20`, "how many characters, or entries of a list, there are"},
-	{"lowerAscii", `request.company.lowerAscii() == "contoso"`, "A to Z become small"},
-	{"upperAscii", `request.company.upperAscii() == "CONTOSO"`, "a to z become capitals"},
-	{"trim", `request.reason.trim() != ""`, "without white space around"},
+	{"endsWith", `request.domain.endsWith(".contoso.com")`, "ends with the text; mind the dot"},
+	{"contains", `request.company.contains("Contoso")`, "contains the text"},
+	{"matches", `request.email.matches("^[a-z]+[.][a-z]+@")`, "the pattern (RE2) matches a part; ^ and $ are its beginning and end"},
+	{"size", `request.reason.size() >= 20`, "the number of characters, or of entries of a list"},
+	{"lowerAscii", `request.company.lowerAscii() == "contoso"`, "with A to Z in lower case"},
+	{"upperAscii", `request.company.upperAscii() == "CONTOSO"`, "with a to z in upper case"},
+	{"trim", `request.reason.trim() != ""`, "without white space around it"},
 	{"split", `"sales" in request.reason.split(" ")`, "the list of its parts"},
-	{"indexOf", `request.reason.indexOf("SOW") >= 0`, "where the text begins in it, from 0; -1 if nowhere"},
-	{"substring", `request.language.substring(0, 2) == "de"`, "the part between two places; an error if there is none"},
+	{"indexOf", `request.reason.indexOf("SOW") >= 0`, "the index of the text, from 0; -1 if there is none"},
+	{"substring", `request.language.substring(0, 2) == "de"`, "the part between two indexes; an error if they are outside"},
 }
 
-// macros are what a condition may ask of a list.
+// macros are what a condition may call on a list.
 var macros = []function{
-	{"exists", `["DE", "AT", "CH"].exists(c, c == request.country)`, "it holds for one entry at least"},
-	{"all", `["test", "demo"].all(w, !request.reason.contains(w))`, "it holds for every entry"},
-	{"exists_one", `["A", "B"].exists_one(w, request.company.startsWith(w))`, "it holds for exactly one"},
+	{"exists", `["DE", "AT", "CH"].exists(c, c == request.country)`, "true for at least one entry"},
+	{"all", `["test", "demo"].all(w, !request.reason.contains(w))`, "true for every entry"},
+	{"exists_one", `["A", "B"].exists_one(w, request.company.startsWith(w))`, "true for exactly one entry"},
 }
 
-// calls are the operators that a condition may use, as CEL calls them.
+// calls are the operators that a condition may use, by their names in CEL.
 var calls = []string{
 	operators.LogicalAnd, operators.LogicalOr, operators.LogicalNot, operators.Conditional,
 	operators.Equals, operators.NotEquals, operators.Less, operators.LessEquals, operators.Greater, operators.GreaterEquals,
 	operators.In, operators.Index, operators.Add, operators.Subtract, operators.NotStrictlyFalse,
 }
 
-// compiler makes programs of conditions. Any number of goroutines may use it at once.
+// compiler compiles conditions. Several goroutines may use it.
 type compiler struct{ env *cel.Env }
 
-// sharedCompiler is the one of [Parse]: to make one costs a quarter of a millisecond, and it never changes.
+// sharedCompiler is the compiler of [Parse]. It takes a quarter of a millisecond to make.
 var sharedCompiler = sync.OnceValues(newCompiler)
 
 func newCompiler() (*compiler, error) {
@@ -132,7 +134,7 @@ func newCompiler() (*compiler, error) {
 		cel.StdLib(),
 		cel.ClearMacros(),
 		cel.Macros(cel.AllMacro, cel.ExistsMacro, cel.ExistsOneMacro),
-		ext.Strings(ext.StringsVersion(5)), // 5 is the first that says what its functions cost
+		ext.Strings(ext.StringsVersion(5)), // the first version with costs
 		cel.HomogeneousAggregateLiterals(),
 		cel.EagerlyValidateDeclarations(true),
 		cel.EnableHiddenAccumulatorName(true),
@@ -151,7 +153,7 @@ func newCompiler() (*compiler, error) {
 	return &compiler{env}, nil
 }
 
-// readCondition reads a condition. Nothing of its text gets into a fault: it may hold addresses.
+// readCondition reads a condition. A fault repeats nothing of its text, which may hold addresses.
 func readCondition(cell any, row *Row, compiler func() (*compiler, error)) *wrong {
 	const advice = `write an expression such as request.country == "PT" && request.reason.size() >= 20`
 	truth, isBool := cell.(bool)
@@ -163,7 +165,7 @@ func readCondition(cell any, row *Row, compiler func() (*compiler, error)) *wron
 		return w
 	}
 	if !utf8.ValidString(text) {
-		return &wrong{"has a character that is none", advice}
+		return &wrong{"is not valid UTF-8", advice}
 	}
 	if utf8.RuneCountInString(text) > MaxCondition {
 		return &wrong{fmt.Sprintf("is longer than %d characters", MaxCondition), "write a shorter one, or several rows"}
@@ -191,7 +193,7 @@ func (c *compiler) compile(text string) (cel.Program, *wrong) {
 			}
 			where = at(text, all[0].Location.Line(), all[0].Location.Column())
 		}
-		// What the parser says would repeat what it stumbled over.
+		// The parser's message repeats the text.
 		return nil, &wrong{"can't be read as an expression" + where,
 			`check brackets and quotation marks, and write && for and, || for or, == for equals, "..." around texts`}
 	}
@@ -219,8 +221,8 @@ func (c *compiler) compile(text string) (cel.Program, *wrong) {
 	return program, nil
 }
 
-// typeFault returns the first fault that CEL's checker found. Its messages name types and functions only, since names that do not exist
-// have been refused before; should one have anything else in it, it is left out.
+// typeFault returns the first fault that CEL's checker found. Its messages name only types and
+// functions, since unknown names were refused before; a message with anything else is left out.
 func typeFault(text string, issues *cel.Issues) *wrong {
 	const advice = `compare texts with texts ("PT"), numbers with numbers, and combine true and false with && and ||`
 	all := issues.Errors()
@@ -241,7 +243,7 @@ func typeFault(text string, issues *cel.Issues) *wrong {
 	return &wrong{"does not fit together" + where + " (" + says + ")", advice}
 }
 
-// at returns the place in text for a person: line and column count from 1 and 0.
+// at returns a place in text for a person. line counts from 1, column from 0.
 func at(text string, line, column int) string {
 	if line < 1 || column < 0 {
 		return ""
@@ -273,13 +275,15 @@ func (sizes) EstimateCallCost(string, string, *cost.AstNode, []cost.AstNode) *co
 	return nil
 }
 
-// reviewer holds a parsed condition to what conditions may be made of. It comes before CEL's checker because it knows better advice.
+// reviewer checks that a parsed condition uses only what is allowed. It runs before CEL's checker
+// because it gives better advice.
 type reviewer struct {
 	text   string
 	source *ast.SourceInfo
 }
 
-// review returns the first fault of the expression; names are those that stand for the entries of lists in it.
+// review returns the first fault of the expression. names are the loop variables of macros around
+// it.
 func (r *reviewer) review(e ast.Expr, names []string) *wrong {
 	switch e.Kind() {
 	case ast.LiteralKind:
@@ -379,7 +383,7 @@ func (r *reviewer) unknownFunction(e ast.Expr, name string) *wrong {
 	advice := "there are " + listed(known)
 	near := nearestOf(name, known)
 	switch {
-	case slices.Contains(known, name): // a macro with something other than a name and a condition
+	case slices.Contains(known, name): // a macro with wrong arguments
 		advice = "write it like " + macros[slices.IndexFunc(macros, func(m function) bool { return m.name == name })].example
 	case name == operators.Has:
 		advice = `compare with the empty text, such as request.country != ""`
@@ -389,10 +393,10 @@ func (r *reviewer) unknownFunction(e ast.Expr, name string) *wrong {
 	return &wrong{"uses a function or an operator that does not exist here" + r.at(e), advice}
 }
 
-// reviewPattern refuses patterns that are put together from what partners type, and such as can't be read.
+// reviewPattern refuses patterns that contain what partners type, are invalid, or are too large.
 func (r *reviewer) reviewPattern(call ast.CallExpr) *wrong {
 	if len(call.Args()) == 0 {
-		return nil // the checker's affair
+		return nil // the checker refuses it
 	}
 	pattern := call.Args()[len(call.Args())-1]
 	if pattern.Kind() != ast.LiteralKind || pattern.AsLiteral().Type() != types.StringType {
@@ -410,7 +414,7 @@ func (r *reviewer) reviewPattern(call ast.CallExpr) *wrong {
 	return nil
 }
 
-// at returns the place of the expression for a person.
+// at returns the expression's place for a person.
 func (r *reviewer) at(e ast.Expr) string {
 	start := r.source.GetStartLocation(e.ID())
 	return at(r.text, start.Line(), start.Column())
@@ -430,7 +434,8 @@ func namesOf[T any](all []T, name func(T) string) []string {
 
 func listed(names []string) string { return strings.Join(names, ", ") }
 
-// holds reports whether the condition holds for the applicant, or why that can't be told, as a clause. No condition holds always.
+// holds reports whether the condition is true for the applicant, or else why it has no answer, as
+// a clause. The zero value is always true.
 func (c Condition) holds(who *applicant) (bool, string) {
 	if c.program == nil {
 		return true, ""
@@ -450,7 +455,8 @@ func (c Condition) holds(who *applicant) (bool, string) {
 	return bool(truth), ""
 }
 
-// fieldIndex returns the index of the field that name means, such as "request.email"; -1 if it means none.
+// fieldIndex returns the index of the field that a name such as "request.email" means; -1 if
+// none.
 func fieldIndex(name string) int {
 	name, found := strings.CutPrefix(name, variable+".")
 	if !found {

@@ -14,7 +14,7 @@ import (
 	"guestlist/handlers/submission"
 )
 
-// silva returns a submission with something in every field.
+// silva returns a submission with every field set.
 func silva(t testing.TB) submission.Submission {
 	s := from(t, "ana.silva@eu.contoso.com")
 	s.Company, s.Country, s.Language = "Contoso Ltd", "PT", "pt-PT"
@@ -77,7 +77,7 @@ func TestConditions(t *testing.T) {
 	}
 }
 
-func TestConditionsThatAreRefused(t *testing.T) {
+func TestConditionsRefused(t *testing.T) {
 	tests := []struct{ condition, problem, advice string }{
 		{`request.emial == "x"`, "a field of request that does not exist, at character 8", "write request.email if"},
 		{`request.given_name == "x"`, "does not exist, at character 8", "write request.givenName if"},
@@ -116,7 +116,7 @@ func TestConditionsThatAreRefused(t *testing.T) {
 		{`request.email.matches(request.company)`, "a pattern that is not written out, at character 30", "in quotation marks"},
 		{`request.email.matches("(")`, "a pattern that can't be read, at character 23", "RE2"},
 		{`request.email.matches("(a{100}){9}")`, "a pattern that is too large, at character 23", "repeat less"},
-		// Inside macros nothing else goes.
+		// Macros allow nothing else.
 		{`["a"].exists(x, request.email.matches(x))`, "a pattern that is not written out, at character 39", "in quotation marks"},
 		{`["a"].all(x, x.matches("(a{100}){9}"))`, "a pattern that is too large, at character 24", "repeat less"},
 		{`["a"].exists_one(x, x.replace("a", "aa") == "")`, "a function or an operator that does not exist", "substring"},
@@ -128,7 +128,7 @@ func TestConditionsThatAreRefused(t *testing.T) {
 		{strings.Repeat("(", 200) + "true" + strings.Repeat(")", 200), "nested more than 50 deep", "lists"},
 		{strings.Repeat("!", MaxCondition-3) + "true", "longer than 2000 characters", "shorter one"},
 		{strings.Repeat(" ", 20_000) + "\x01" + strings.Repeat("x", 20_000), "longer than", "write an expression"},
-		{"true || '\xff' == ''", "a character that is none", "write an expression"},
+		{"true || '\xff' == ''", "is not valid UTF-8", "write an expression"},
 		{`null`, "of the type null_type", "make a comparison"},
 	}
 	for _, test := range tests {
@@ -160,7 +160,7 @@ func TestConditionsOfOtherTypes(t *testing.T) {
 	}
 }
 
-func TestAConditionWithoutAnAnswerGoesToReview(t *testing.T) {
+func TestConditionThatErrorsGoesToReview(t *testing.T) {
 	for _, action := range []string{"invite", "deny"} {
 		for _, condition := range []string{`request.email.split("@")[2] == "x"`, `request.country.substring(1, 9) == "x"`} {
 			t.Run(action+" "+condition, func(t *testing.T) {
@@ -180,8 +180,9 @@ func TestAConditionWithoutAnAnswerGoesToReview(t *testing.T) {
 	}
 }
 
-// TestTheCostIsLimitedWhenAsked asks about submissions that are longer than any that passes the form.
-func TestTheCostIsLimitedWhenAsked(t *testing.T) {
+// TestConditionOnOverlongSubmissionGoesToReview decides on submissions that are longer than the
+// form allows.
+func TestConditionOnOverlongSubmissionGoesToReview(t *testing.T) {
 	rows := []Row{row("*", "a", "invite", "Condition", `request.reason.lowerAscii().contains("tender") || true`)}
 	for name, change := range map[string]func(s *submission.Submission, n int){
 		"name": func(s *submission.Submission, n int) {
@@ -229,7 +230,7 @@ func TestConditionsSeeEveryField(t *testing.T) {
 	}
 }
 
-func TestEveryExampleIsACondition(t *testing.T) {
+func TestExamplesCompile(t *testing.T) {
 	for _, f := range append(functions[:len(functions):len(functions)], macros...) {
 		r := Parse(with("Condition", f.example))
 		if r.Faults != nil {
@@ -282,7 +283,7 @@ func FuzzCondition(f *testing.F) {
 	})
 }
 
-// checkCost fails if the condition costs more than was estimated, or than is allowed, for the submission.
+// checkCost fails if the condition costs more than estimated or allowed for the submission.
 func checkCost(t fataler, c *compiler, text string, s submission.Submission) {
 	t.Helper()
 	checked, issues := c.env.Compile(text)
@@ -297,15 +298,16 @@ func checkCost(t fataler, c *compiler, text string, s submission.Submission) {
 	if err != nil {
 		t.Fatalf("Program: %v", err)
 	}
-	_, details, _ := counting.Eval(applicantOf(s)) // an error is an answer too
+	_, details, _ := counting.Eval(applicantOf(s)) // errors are allowed
 	actual := *details.ActualCost()
 	if actual > MaxConditionCost || actual > estimate.Max {
 		t.Fatalf("%s costs %d units, estimated were at most %d", text, actual, estimate.Max)
 	}
 }
 
-// TestNoConditionCostsMoreThanEstimated makes up conditions of all that there is, since nothing counts while they run.
-func TestNoConditionCostsMoreThanEstimated(t *testing.T) {
+// TestConditionCostStaysBelowEstimate generates conditions from all elements, since the cost is
+// not limited at run time.
+func TestConditionCostStaysBelowEstimate(t *testing.T) {
 	c, err := newCompiler()
 	if err != nil {
 		t.Fatal(err)
@@ -405,7 +407,7 @@ func TestNoConditionCostsMoreThanEstimated(t *testing.T) {
 	})
 }
 
-// atMost returns the text as the form would send it: in valid UTF-8 and not too long.
+// atMost returns the text as the form sends it: valid UTF-8 and not too long.
 func atMost(text string, characters int) string {
 	text = strings.ToValidUTF8(text, "")
 	if utf8.RuneCountInString(text) <= characters {

@@ -15,7 +15,7 @@ import (
 
 var may = time.Date(2026, time.May, 15, 12, 0, 0, 0, time.UTC)
 
-// recipe returns the rows of the first block of rows in the handbook's section.
+// recipe returns the rows of the first CSV block in the section of docs/policies.md.
 func recipe(t *testing.T, section string) []policy.Row {
 	t.Helper()
 	text, err := os.ReadFile("../../docs/policies.md")
@@ -40,7 +40,7 @@ func recipe(t *testing.T, section string) []policy.Row {
 	return rows
 }
 
-func TestTheRecipesOfTheHandbook(t *testing.T) {
+func TestHandbookRecipes(t *testing.T) {
 	type question struct {
 		address, code string
 		want          policy.Action

@@ -11,35 +11,36 @@ import (
 	"guestlist/handlers/submission"
 )
 
-// Decide says what is to happen to the submission, and why. The order of rows does not matter, and no argument is
-// changed. usage must have the counters of the rows that [Limited] lists; more do no harm. now must lie in the years 0 to 9999,
-// which is what JSON can tell.
+// Decide returns what happens to the submission, and why. The order of rows does not matter, and
+// no argument is changed. usage must contain the counters of the rows that [Limited] lists. now
+// must be in the years 0 to 9999, the range of JSON.
 //
-// These are the rules:
+// The rules:
 //
-//   - Only rows whose Partition is one of [Partitions] of the submission's address are considered; the rest might as
-//     well not be there.
-//   - The most specific partition that has an applicable row decides: the address, its domain, the nearest wildcard,
-//     the next one, "*".
-//   - Inside a partition rows are tried by Priority, the smallest first, then by Name in the order of its bytes.
-//   - A row that is plainly disabled ([Row.Disabled]) is skipped, whatever its faults.
-//   - Any other row with a [Fault] stands before all others of its partition and decides Review, whatever its Action
-//     and its times: neither can be trusted, and a deny that was misspelt must not be passed over. Several such rows go
-//     by Name. A partition and a name that come twice are a fault of both.
-//   - A row is skipped before its NotBefore and from its NotAfter on, if its InviteCode is not the submission's, and if its
-//     Condition does not hold. A Condition that has no answer decides Review in its place.
-//   - The first row that is not skipped decides, and no later one is tried. Its Action is the decision's; an invitation has its
-//     Terms, and its Limits if there are any.
-//   - A row that would invite decides Review if usage says that its MaxGuests or MaxPerDay is used up, or does not have the row at all.
-//   - A row whose Mode is Audit is tried like any other, with its faults, and never decides: it is Audited or Skipped, and
-//     tried as if the other rows in audit mode were not there. Its limits are not looked at.
-//   - Where no row decides, the Action is Review.
+//   - Only rows count whose Partition is one of the [Partitions] of the submission's address.
+//   - The most specific partition that has an applicable row decides: the address, its domain,
+//     the nearest wildcard, the next one, "*".
+//   - Inside a partition, rows are tried by Priority, the smallest first, then by Name in byte
+//     order.
+//   - A disabled row ([Row.Disabled]) is skipped, whatever its faults.
+//   - Any other row with a [Fault] is tried before all others of its partition and decides
+//     Review, whatever its Action and times: a misspelt deny must not be skipped. Several such
+//     rows go by Name. A partition and a name that come twice are a fault of both rows.
+//   - A row is skipped before its NotBefore, from its NotAfter on, if its InviteCode is not the
+//     submission's, and if its Condition is false. A Condition that errors decides Review.
+//   - The first row that is not skipped decides: its Action is the decision's, and an invitation
+//     has its Terms and Limits.
+//   - A row that would invite decides Review if its MaxGuests or MaxPerDay is used up by usage,
+//     or if usage does not contain the row.
+//   - A row in audit mode is tried like any other, as if it were the only one in audit mode, and
+//     never decides: it is Audited or Skipped. Its limits are ignored.
+//   - If no row decides, the Action is Review.
 //
-// Looked has the rows in the order in which they were tried. Those behind the one that decided follow as Unneeded, in
-// the order in which they would have been tried. It has at most 200 rows, fewer where the decision would become larger
-// than [MaxDecisionBytes]; Unlisted counts what is left out.
+// Looked has the rows in the order in which they were tried; the rows after the deciding one
+// follow as Unneeded. It has at most 200 rows, fewer if the decision would exceed
+// [MaxDecisionBytes].
 //
-// Reason and every Why are free of personal data and fit for a log. Partition and Name in Looked and Row are not.
+// Reason and every Why hold no personal data and may be logged; Partition and Name may not.
 func Decide(s submission.Submission, rows []Row, usage Usage, now time.Time) Decision {
 	now = now.UTC()
 	partitions := Partitions(s.Email)
@@ -83,7 +84,7 @@ func Decide(s submission.Submission, rows []Row, usage Usage, now time.Time) Dec
 	return decision
 }
 
-// Unreadable returns the decision for a submission whose rows could not be read, or not all of them: Review.
+// Unreadable returns the decision for a submission whose rows could not all be read: Review.
 func Unreadable(now time.Time) Decision {
 	return Decision{
 		Action: Review,
@@ -93,7 +94,7 @@ func Unreadable(now time.Time) Decision {
 	}
 }
 
-// question is what rows are asked.
+// question is what a row is tried with.
 type question struct {
 	code  submission.CodeHash
 	who   *applicant
@@ -101,17 +102,17 @@ type question struct {
 	now   time.Time
 }
 
-// verdict is what a row has to say on a submission.
+// verdict is the result of one row on a submission.
 type verdict struct {
-	skipped string // why it does not apply; empty if it does
+	skipped string // why the row does not apply; empty if it does
 	action  Action
-	why     string // how it came to be the one that decides, as a clause
-	// despite is why its own Action is not followed, as the rest of a sentence, and detail what there is to say beyond. Both
-	// are empty if it is followed.
+	why     string // why the row decides, as a clause
+	// despite says why the row's own Action is not followed, as the rest of a sentence, and detail
+	// adds to it. Both are empty if it is followed.
 	despite, detail string
 }
 
-// judge returns what the candidate has to say.
+// judge returns the candidate's verdict.
 func (c candidate) judge(q question) verdict {
 	if c.row.Disabled() {
 		return verdict{skipped: "it is disabled"}
@@ -149,7 +150,8 @@ func (c candidate) judge(q question) verdict {
 	return verdict{action: c.row.Action, why: first}
 }
 
-// unfit returns why the row is not for this submission, or why that can't be told. It has no meaning for a row with faults.
+// unfit returns why a row without faults does not apply to this submission, or why that is
+// unknown.
 func (c candidate) unfit(q question) (skipped, failed string) {
 	if c.row.InviteCode != "" && subtle.ConstantTimeCompare([]byte(c.row.InviteCode), []byte(q.code)) != 1 {
 		if q.code == "" {
@@ -168,7 +170,7 @@ func (c candidate) unfit(q question) (skipped, failed string) {
 	}
 }
 
-// decideBy makes the decision that of the candidate.
+// decideBy records the candidate's verdict as the decision.
 func (d *Decision) decideBy(c candidate, v verdict) {
 	name := "The " + called(c.row.Raw)
 	d.Action = v.action
@@ -189,19 +191,21 @@ func (d *Decision) decideBy(c candidate, v verdict) {
 	d.Row = snapshot(c.row)
 }
 
-// candidate is a row that may decide, with the faults that count.
+// candidate is a row that may decide, with its faults.
 type candidate struct {
 	row    *Row
 	faults []Fault
 }
 
-// place is where a row of the submission's partitions stands among them. It has no pointers, so that sorting is fast.
+// place is a row's place among those of the submission's partitions. It has no pointers, so
+// sorting is fast.
 type place struct {
 	partition, rank, byName, index int32
 	twice                          bool
 }
 
-// placesOf returns the places of the rows of the given partitions in the order in which they are to be tried.
+// placesOf returns the places of the rows of the partitions, in the order in which they are
+// tried.
 func placesOf(partitions []string, rows []Row) []place {
 	places := make([]place, 0, len(rows))
 	for i := range rows {
@@ -210,7 +214,7 @@ func placesOf(partitions []string, rows []Row) []place {
 			places = append(places, place{partition: int32(partition), index: int32(i)})
 		}
 	}
-	// Storage mostly has them in this order.
+	// Storage usually returns them in this order.
 	slices.SortFunc(places, func(a, b place) int {
 		if a.partition != b.partition {
 			return cmp.Compare(a.partition, b.partition)
@@ -243,7 +247,7 @@ func placesOf(partitions []string, rows []Row) []place {
 	return places
 }
 
-// candidate returns the row at the place with the faults that count.
+// candidate returns the row at the place, with its faults.
 func (p place) candidate(rows []Row) candidate {
 	row := &rows[p.index]
 	c := candidate{row, row.Faults}

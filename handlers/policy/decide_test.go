@@ -16,7 +16,7 @@ import (
 
 var now = moment("2026-05-15T12:00:00Z")
 
-// from returns what somebody with the address sent.
+// from returns a submission from the address.
 func from(t testing.TB, text string) submission.Submission {
 	t.Helper()
 	return submission.Submission{Email: address(t, text), GivenName: "Ana", FamilyName: "Silva", SubmittedAt: now}
@@ -38,8 +38,7 @@ func TestDecide(t *testing.T) {
 		rows []Row
 		want Action
 		by   string // the deciding row's name; empty if none
-		// why is a part of Reason.
-		why string
+		why  string
 	}{
 		{"no rows", nil, Review, "", "There is no row"},
 		{"a row for the address", []Row{row(ana, "a", "invite")}, Invite, "a", `row "a" (address) decides: invite`},
@@ -79,9 +78,9 @@ func TestDecide(t *testing.T) {
 		{"just before NotAfter", []Row{row("*", "b", "invite", "NotAfter", now.Add(1))}, Invite, "b", ""},
 		{"a faulty row stands before all of its partition", []Row{row("*", "a", "invite", "Priority", int32(0)),
 			row("*", "z", "dny", "Priority", "500")},
-			Review, "z", "can't be understood, so a person decides: column Action is none of the words"},
+			Review, "z", "can't be understood, so a person decides: column Action is not one of the allowed words"},
 		{"a faulty deny is not passed over", []Row{row("*", "a", "deny", "AutoAprove", true)}, Review, "a",
-			`column "AutoAprove" is no column`},
+			`column "AutoAprove" is not a column`},
 		{"a faulty row counts outside of its times", []Row{
 			row("*", "a", "invite", "NotAfter", "2020-01-01", "Enable", "true"), row("*", "b", "invite")},
 			Review, "a", "can't be understood"},
@@ -136,7 +135,7 @@ func TestDecide(t *testing.T) {
 	}
 }
 
-func TestDecideTellsTheWholeStory(t *testing.T) {
+func TestDecideExplainsEveryRow(t *testing.T) {
 	invite := row("*.contoso.com", "partners", "Invite", "Groups", group1+" "+group2,
 		"Sponsors", strings.ToUpper(sponsor), "RedirectUrl", "https://portal.contoso.com", "MessageLanguage", "de",
 		"SendInvitation", int32(0), "UserType", "member", "NotBefore", moment("2026-05-01T00:00:00Z"), "Note", "as agreed")
@@ -202,7 +201,7 @@ func TestAuditRows(t *testing.T) {
 		{"with limits", audit("a", "invite", "MaxGuests", "1"),
 			Look{Outcome: Audited, Why: "it would have decided: invite (it is the first that applies; its limits were not looked at)"}},
 		{"with a fault", audit("a", "dny"), Look{Outcome: Audited, Why: "it would have decided: review (it can't be understood: " +
-			"column Action is none of the words that it may be; write invite, review or deny)"}},
+			"column Action is not one of the allowed words; write invite, review or deny)"}},
 		{"behind the row that decides", audit("z", "deny"), Look{Outcome: Unneeded, Why: "an earlier row decided"}},
 	}
 	for _, test := range tests {
@@ -227,7 +226,7 @@ func TestAuditRows(t *testing.T) {
 	}
 }
 
-func TestEachAuditRowIsTriedAsIfItWereAlone(t *testing.T) {
+func TestAuditRowsAreTriedIndependently(t *testing.T) {
 	got := Decide(from(t, "ana@contoso.com"), []Row{row("*", "a", "invite", "Mode", "audit"), row("*", "b", "deny", "Mode", "audit")}, nil, now)
 	want := []Look{
 		{"*", "a", Audited, "it would have decided: invite (it is the first that applies)"},
@@ -242,10 +241,10 @@ func TestEachAuditRowIsTriedAsIfItWereAlone(t *testing.T) {
 	}
 }
 
-func TestAMisspeltModeIsNotAudit(t *testing.T) {
+func TestMisspeltModeIsNotAudit(t *testing.T) {
 	r := row("*", "a", "invite", "Mode", "audti")
 	got := Decide(from(t, "ana@contoso.com"), []Row{r, row("*", "b", "invite")}, nil, now)
-	if r.Mode != Enforce || got.Action != Review || got.Row == nil || got.Row.Name != "a" || !strings.Contains(got.Reason, "column Mode is none of the words") {
+	if r.Mode != Enforce || got.Action != Review || got.Row == nil || got.Row.Name != "a" || !strings.Contains(got.Reason, "column Mode is not one of the allowed words") {
 		t.Errorf("mode %s; %s by %v: %s", r.Mode, got.Action, got.Row, got.Reason)
 	}
 }
@@ -304,7 +303,7 @@ func TestHostileDomainsMatchNoRowOfContoso(t *testing.T) {
 			a = submission.Address{}
 		}
 		if a.Domain() == "contoso.com" {
-			continue // taken for plain ana@contoso.com before it came here
+			continue // normalised to ana@contoso.com before
 		}
 		got := Decide(submission.Submission{Email: a}, rows, nil, now)
 		if got.Action != Review || got.Row != nil {
@@ -313,8 +312,8 @@ func TestHostileDomainsMatchNoRowOfContoso(t *testing.T) {
 	}
 }
 
-// largest returns rows for a long address that make the longest decision: everything in them takes six bytes of JSON for
-// one of text.
+// largest returns rows for a long address that make the longest decision: each byte of text takes
+// six in JSON.
 func largest(t testing.TB, deciding string) (submission.Submission, []Row) {
 	s := from(t, strings.Repeat("a", 64)+"@"+strings.Repeat("b", 63)+".contoso.com")
 	hostile := strings.Repeat("<\x01\u2028", 10_000)
@@ -328,7 +327,7 @@ func largest(t testing.TB, deciding string) (submission.Submission, []Row) {
 		"Cc":        strings.Repeat("c", 64) + "@" + strings.Repeat(strings.Repeat("d", 59)+".", 3) + "com",
 	}
 	for name, cell := range columns {
-		columns[name] = cell.(string) + strings.Repeat("\u2028", 10_000) // white space, which is no fault
+		columns[name] = cell.(string) + strings.Repeat("\u2028", 10_000) // white space is not a fault
 	}
 	if deciding != "invite" {
 		for i := range 250 {
@@ -336,7 +335,7 @@ func largest(t testing.TB, deciding string) (submission.Submission, []Row) {
 		}
 	}
 	s.InviteCode = submission.HashCode(strings.Repeat("a1", 21))
-	// The name of a row with limits stands in the decision uncut, so it has a limit of its own.
+	// The name of a row with limits is not cut in the decision, so it has a limit of its own.
 	name := strings.Repeat("<", maxName/6)
 	rows := []Row{Parse(Raw{Partition: s.Email.Domain(), Name: name, ETag: hostile, Columns: columns})}
 	for i := range 300 {
@@ -392,7 +391,7 @@ type fataler interface {
 	Fatalf(format string, args ...any)
 }
 
-// checkStored fails if the decision can't be stored with a request and read back, or forgets one of the rows.
+// checkStored fails if the decision can't be stored and read back, or misses a row.
 func checkStored(t fataler, d Decision, rows int) {
 	t.Helper()
 	encoded, err := json.Marshal(d)
@@ -463,8 +462,9 @@ func BenchmarkParse(b *testing.B) {
 	}
 }
 
-// BenchmarkDecide100 decides among a hundred rows for one domain, every second one with a condition. The one that decides comes first, in the
-// middle or last; the conditions before it are evaluated, those behind it are not.
+// BenchmarkDecide100 decides among a hundred rows for one domain, every second one with a
+// condition. The deciding row is the first, the middle or the last; only conditions before it are
+// evaluated.
 func BenchmarkDecide100(b *testing.B) {
 	s := from(b, "ana@contoso.com")
 	s.Country, s.Reason = "PT", "We build the portal together with your sales team."

@@ -1,11 +1,17 @@
-// Package policy turns a submission, the rows that admins keep and a time into a decision that explains itself.
+// Package policy turns a submission, the policy rows and a time into a decision that explains
+// itself.
 //
-// It is a pure function: the same submission, rows, counters and time give the same decision, whatever the order in which
-// the rows were read. Where a row can't be understood, nobody is invited: the request goes to review.
+//	Raw ── Parse, Cache ──▶ Row ──┐
+//	submission, Usage, now ───────┴── Decide ──▶ Decision: invite, review or deny
 //
-// What may stand in a row is said in one table, [Columns]; [Parse] reads a row by it and lists what is wrong, a [Cache] does so once for
-// each row, [Decide] has the rules by which rows decide. How many guests a row has invited is counted elsewhere: [Limited] says which
-// counters Decide needs, and a decision's [Limits] what must be taken.
+// It is pure: the same submission, rows, counters and time give the same decision, in whatever
+// order the rows were read. A row that can't be understood invites nobody: the request goes to
+// review.
 //
-// It must not know where rows are kept, who asks, or what a decision leads to; it does no I/O and reads no clock.
+// [Columns] is the table of everything that a row may contain. [Parse] reads a row by it and
+// lists the faults, and [Decide] has the rules. Seats are counted elsewhere: [Limited] names the
+// counters that Decide needs, and a decision's [Limits] the seats that an invitation takes.
+//
+// The package must not know where rows are kept, who asks, or what a decision leads to. It does
+// no I/O and reads no clock.
 package policy

@@ -69,7 +69,7 @@ func limitsTable() string {
 	})
 }
 
-func TestTheHandbookHasTheTablesOfTheCode(t *testing.T) {
+func TestHandbookHasTablesOfCode(t *testing.T) {
 	text, err := os.ReadFile(handbook)
 	if err != nil {
 		t.Fatal(err)
@@ -87,7 +87,7 @@ func TestTheHandbookHasTheTablesOfTheCode(t *testing.T) {
 	}
 }
 
-func TestEveryColumnsExampleIsACell(t *testing.T) {
+func TestColumnExamplesAreValid(t *testing.T) {
 	for _, c := range Columns() {
 		r := Parse(with(c.Name, c.Example))
 		if r.Faults != nil {
@@ -96,7 +96,7 @@ func TestEveryColumnsExampleIsACell(t *testing.T) {
 	}
 }
 
-func TestTheConditionsOfTheHandbookCompile(t *testing.T) {
+func TestHandbookConditionsCompile(t *testing.T) {
 	text, err := os.ReadFile(handbook)
 	if err != nil {
 		t.Fatal(err)

@@ -7,29 +7,30 @@ import (
 	"guestlist/handlers/submission"
 )
 
-// RowKey names a row. No two rows of the table have the same.
+// RowKey identifies a row of the table.
 type RowKey struct {
 	Partition string `json:"partition"`
 	Name      string `json:"name"`
 }
 
-// Used is how much of a row's limits is taken.
+// Used is how many seats of a row are taken.
 type Used struct {
-	Guests int // invited by the row in all
-	Today  int // of these on the present [Day]
+	Guests int // in all
+	Today  int // on the present [Day]
 }
 
-// Usage is what the counters of rows say. A row that is not in it counts as not read, which is not the same as unused.
+// Usage has the counters of rows. A row that is not in it was not read, which differs from
+// unused.
 type Usage map[RowKey]Used
 
-// Limits is what the row that invites allows, as it stood when it decided. Zero: any number.
+// Limits are the limits of the deciding row at the time of the decision. Zero: any number.
 type Limits struct {
 	Row       RowKey `json:"row"`
 	MaxGuests int    `json:"maxGuests,omitempty"`
 	MaxPerDay int    `json:"maxPerDay,omitempty"`
 }
 
-// Day returns the day whose seats an invitation at now takes: the date in UTC, such as 2026-05-31.
+// Day returns the day on which an invitation at now counts: the date in UTC, such as 2026-05-31.
 func Day(now time.Time) string { return now.UTC().Format(time.DateOnly) }
 
 // Key returns the row's key.
@@ -43,7 +44,7 @@ func (r Row) limits() *Limits {
 	return &Limits{r.Key(), r.MaxGuests, r.MaxPerDay}
 }
 
-// spent returns why the row may invite nobody more, as the rest of a sentence; "" if it may.
+// spent returns why the row may not invite anybody else, as the rest of a sentence; "" if it may.
 func (r Row) spent(usage Usage) string {
 	limits := r.limits()
 	if limits == nil {
@@ -62,8 +63,9 @@ func (r Row) spent(usage Usage) string {
 	}
 }
 
-// Limited returns the keys of the rows whose counters [Decide] may ask for, for this submission and these rows at any time: of the
-// rows that would invite and have limits, those that no other row keeps from deciding. They are few: mostly none or one.
+// Limited returns the keys of the rows whose counters [Decide] needs for this submission, at any
+// time: of the rows with limits that would invite, those that no other row keeps from deciding.
+// Mostly these are none or one.
 func Limited(rows []Row, s submission.Submission) []RowKey {
 	var keys []RowKey
 	asked := question{code: s.InviteCode, who: applicantOf(s)}

@@ -55,7 +55,7 @@ func TestLimits(t *testing.T) {
 	}
 }
 
-func TestAnInvitationSaysWhichSeatsItTakes(t *testing.T) {
+func TestInvitationHasLimitsOfRow(t *testing.T) {
 	key := RowKey{"*", "campaign"}
 	tests := []struct {
 		name string
@@ -119,7 +119,7 @@ func TestLimited(t *testing.T) {
 	}
 }
 
-func TestTheDayIsThatOfUTC(t *testing.T) {
+func TestDayIsInUTC(t *testing.T) {
 	east := time.FixedZone("", 14*3600)
 	tests := map[string]time.Time{
 		"2026-05-31": time.Date(2026, 6, 1, 13, 59, 59, 0, east),
@@ -166,7 +166,7 @@ func TestInviteCodes(t *testing.T) {
 	}
 }
 
-func TestNoCodeIsRecorded(t *testing.T) {
+func TestInviteCodeIsNeverRecorded(t *testing.T) {
 	const code, form = "Rose-4711", "rose4711"
 	tests := []struct{ name, column, cell, recorded string }{
 		{"a code", "InviteCode", code, "sha256:" + string(submission.HashCode(code))},
@@ -197,7 +197,7 @@ func TestNoCodeIsRecorded(t *testing.T) {
 	}
 }
 
-func TestCountedRowsHaveShortNames(t *testing.T) {
+func TestRowsWithLimitsNeedShortNames(t *testing.T) {
 	long := strings.Repeat("n", 513)
 	r := row("*", long, "invite", "MaxGuests", "1")
 	if len(r.Faults) != 1 || r.Faults[0].Column != "RowKey" {

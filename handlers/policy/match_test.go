@@ -11,8 +11,8 @@ import (
 	"guestlist/handlers/submission"
 )
 
-// meant says by looking at the texts alone whether an admin who wrote the key means whoever typed the address. It shares no code with
-// Partitions: no list of keys, no walk up the domain.
+// meant reports whether the partition key covers the address as typed. It shares no code with
+// Partitions.
 func meant(key, typed string) bool {
 	typed = strings.ToLower(norm.NFC.String(strings.TrimSpace(typed)))
 	if strings.Count(typed, "@") != 1 {
@@ -69,9 +69,9 @@ func FuzzMatch(f *testing.F) {
 		case matched && r.Faults != nil:
 			t.Fatalf("the faulty key %q is for %q", key, typed)
 		case matched && !meant(key, typed):
-			t.Fatalf("the key %q is for %q, which nobody means by it", key, typed)
+			t.Fatalf("the key %q is for %q, which it does not cover", key, typed)
 		case !matched && err == nil && r.Faults == nil && meant(key, typed):
-			t.Fatalf("the key %q is not for %q, who is meant by it", key, typed)
+			t.Fatalf("the key %q is not for %q, which it covers", key, typed)
 		case matched != (got.Action == Invite):
 			t.Fatalf("looked at %v and decided %s", got.Looked, got.Action)
 		}

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// MaxRows is the most rows of one partition. They are all read for every decision; an adapter refuses
-// to read more, so that nobody is invited by half the rules.
+// MaxRows is the most rows of one partition. All of them are read for every decision; an adapter
+// refuses to read more, so that nobody is invited by half the rules.
 const MaxRows = 1000
 
 // Compare orders keys by partition, then by name.
@@ -18,8 +18,7 @@ func (k RowKey) Compare(other RowKey) int {
 func (r Raw) Key() RowKey { return RowKey{r.Partition, r.Name} }
 
 // Rank returns the row's place in its partition before names count, the smallest first: -1 for an
-// enabled row with a fault, else its Priority. twice says that the row's name came twice, which is a
-// fault too.
+// enabled row with a fault, else its Priority. A name that comes twice is a fault too.
 func (r *Row) Rank(twice bool) int {
 	if !r.Disabled() && (twice || !r.sound()) {
 		return -1 // before every Priority
@@ -36,7 +35,7 @@ const (
 	ForNobody // the empty key
 )
 
-// Breadth returns the kind of a partition key. A malformed key has that of what it resembles.
+// Breadth returns the kind of a partition key. A malformed key has the kind that it resembles.
 func Breadth(partition string) int {
 	switch {
 	case partition == "":

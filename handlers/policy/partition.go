@@ -10,17 +10,18 @@ import (
 )
 
 const (
-	// anyone is the partition of the rows for every address.
+	// anyone is the partition of rows for every address.
 	anyone = "*"
-	// maxDomain is the longest domain name in characters (RFC 1035, section 2.3.4, without the final dot), maxLabel the
-	// longest part of it.
+	// maxDomain and maxLabel limit a domain name and its parts, in characters (RFC 1035, section
+	// 2.3.4, without the final dot).
 	maxDomain = 253
 	maxLabel  = 63
 )
 
-// Partitions returns the partition keys of all rows that can decide on the address, the most specific first: the
-// address, its domain, "*." and each ancestor of the domain from the nearest to the top-level domain, and "*". A
-// wildcard stands for any depth below its domain and not for the domain itself. For ana@eu.contoso.com:
+// Partitions returns the partition keys of all rows that can decide on the address, the most
+// specific first: the address, its domain, "*." and each ancestor of the domain from the nearest
+// on, and "*". A wildcard covers any depth below its domain, but not the domain itself. For
+// ana@eu.contoso.com:
 //
 //	ana@eu.contoso.com
 //	eu.contoso.com
@@ -28,8 +29,8 @@ const (
 //	*.com
 //	*
 //
-// There are at most 12, since [submission.ParseAddress] takes no domain of more than 10 parts. The zero Address has
-// none, not even "*".
+// There are at most 12, since [submission.ParseAddress] limits domains to 10 parts. The zero
+// Address has none, not even "*".
 func Partitions(a submission.Address) []string {
 	domain := a.Domain()
 	if domain == "" {
@@ -53,7 +54,7 @@ func partitionFault(key string) *Fault {
 	}
 	fault := &Fault{
 		Column:  "PartitionKey",
-		Problem: "is none that an address could have, so the row would be for nobody",
+		Problem: "matches no address, so the row would be for nobody",
 		Advice: "make the row anew under an address (ana@contoso.com), a domain (contoso.com), everything below a domain " +
 			"(*.contoso.com) or * for everybody; lower case, without white space, other scripts in punycode (xn--...)",
 	}
@@ -61,7 +62,7 @@ func partitionFault(key string) *Fault {
 		return fault
 	}
 	likely := likelyPartition(key)
-	// An address is personal data, and this text may go to a log.
+	// An address is personal data, and this text may be logged.
 	if likely != "" && !isAddress(likely) {
 		fault.Advice = "make the row anew under " + likely
 	}
@@ -106,14 +107,15 @@ func isPartition(key string) bool {
 	return isAddress("a@" + key)
 }
 
-// isAddress reports whether key is an address in the very form in which a submission has it: another spelling would
-// never match.
+// isAddress reports whether key is an address in the form of a submission. No other spelling
+// matches.
 func isAddress(key string) bool {
 	address, err := submission.ParseAddress(key)
 	return err == nil && address.String() == key
 }
 
-// isHost reports whether name is a host name in lower-case ASCII (RFC 1123, section 2.1) and no IP address.
+// isHost reports whether name is a host name in lower-case ASCII (RFC 1123, section 2.1), not an
+// IP address.
 func isHost(name string) bool {
 	if len(name) > maxDomain {
 		return false
@@ -132,15 +134,15 @@ func isHost(name string) bool {
 	return strings.Trim(labels[len(labels)-1], "0123456789") != ""
 }
 
-// called returns how a reason speaks of the row: its name and the kind of its partition. There is no address in it: the
-// partition's is left out, and a name that looks as if it held one is not repeated.
+// called returns the row's name and the kind of its partition, for a reason. It never contains an
+// address: not the partition's, and not a name that looks like one.
 func called(raw Raw) string {
 	kind := "of an unknown kind"
 	switch {
 	case raw.Partition == anyone:
 		kind = "any"
 	case !isPartition(raw.Partition):
-		// Nothing of it is fit for a log.
+		// It may hold anything, so it can't be logged.
 	case strings.Contains(raw.Partition, "@"):
 		kind = "address"
 	case strings.HasPrefix(raw.Partition, "*."):
@@ -151,7 +153,8 @@ func called(raw Raw) string {
 	return "row " + quote(raw.Name) + " (" + kind + ")"
 }
 
-// quote returns a name that an admin chose in a form that is fit for a log: on one line, bounded, and no address.
+// quote returns a name that an admin chose in a form that may be logged: one line, bounded, and
+// without an address.
 func quote(name string) string {
 	const most = 128
 	name = clip(name, most)

@@ -9,7 +9,7 @@ import (
 	"guestlist/handlers/submission"
 )
 
-// address returns the address that text is for everybody outside this package too.
+// address parses an address.
 func address(t testing.TB, text string) submission.Address {
 	t.Helper()
 	a, err := submission.ParseAddress(text)
@@ -19,7 +19,7 @@ func address(t testing.TB, text string) submission.Address {
 	return a
 }
 
-func TestPartitionsGoFromTheAddressToEverybody(t *testing.T) {
+func TestPartitionsFromAddressToEverybody(t *testing.T) {
 	tests := []struct {
 		name, address string
 		want          []string
@@ -51,7 +51,7 @@ func TestPartitionsAreBoundedInNumber(t *testing.T) {
 	}
 }
 
-func TestNoAddressHasNoPartitions(t *testing.T) {
+func TestZeroAddressHasNoPartitions(t *testing.T) {
 	got := Partitions(submission.Address{})
 	if got != nil {
 		t.Errorf("Partitions of the zero address = %q, want none", got)

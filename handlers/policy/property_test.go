@@ -20,7 +20,7 @@ import (
 var addresses = []string{"ana@contoso.com", "bob@contoso.com", "ana@eu.contoso.com", "ana@eu.sales.contoso.com",
 	"ana@fabrikam.com", "ana@contoso.com.br"}
 
-// kinds of rows that a property may ask for.
+// The kinds of rows that drawRow makes.
 const (
 	applies = iota
 	audited
@@ -32,7 +32,7 @@ const (
 	faultyAndDisabled
 )
 
-// drawSubmission returns a submission of one of the addresses.
+// drawSubmission returns a submission from one of the addresses.
 func drawSubmission(t *rapid.T) submission.Submission {
 	a, err := submission.ParseAddress(rapid.SampledFrom(addresses).Draw(t, "address"))
 	if err != nil {
@@ -55,7 +55,7 @@ func drawUsage(t *rapid.T, rows []Row) Usage {
 	return usage
 }
 
-// drawPartition returns a partition of any of the addresses, so that it is often one of s and often foreign.
+// drawPartition returns a partition of any of the addresses: often one of the submission's.
 func drawPartition(t *rapid.T) string {
 	a, err := submission.ParseAddress(rapid.SampledFrom(addresses).Draw(t, "partition of"))
 	if err != nil {
@@ -68,7 +68,7 @@ func drawPartition(t *rapid.T) string {
 func drawRow(t *rapid.T, partition, name string, kind int) Row {
 	columns := map[string]any{
 		"Action":   rapid.SampledFrom([]string{"invite", "Review", "deny"}).Draw(t, "action"),
-		"Priority": rapid.Int32Range(0, 3).Draw(t, "priority"), // few, so that names often count
+		"Priority": rapid.Int32Range(0, 3).Draw(t, "priority"), // few, so names often decide
 		"Groups":   rapid.SampledFrom([]string{group1, group2, ""}).Draw(t, "groups"),
 	}
 	if kind != applies {
@@ -108,7 +108,7 @@ func drawRow(t *rapid.T, partition, name string, kind int) Row {
 	return r
 }
 
-// drawRows returns rows of all kinds with names of their own, none of which is "new".
+// drawRows returns rows of all kinds with distinct names, none of them "new".
 func drawRows(t *rapid.T) []Row {
 	var rows []Row
 	for i := range rapid.IntRange(0, 12).Draw(t, "rows") {
@@ -119,7 +119,7 @@ func drawRows(t *rapid.T) []Row {
 	return rows
 }
 
-func TestTheOrderInStorageNeverMatters(t *testing.T) {
+func TestOrderOfRowsNeverMatters(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s, rows := drawSubmission(t), drawRows(t)
 		if len(rows) > 0 && rapid.Bool().Draw(t, "a row twice") {
@@ -142,7 +142,7 @@ func TestTheOrderInStorageNeverMatters(t *testing.T) {
 	})
 }
 
-func TestAnInvalidRowNeverInvites(t *testing.T) {
+func TestFaultyRowNeverInvites(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s, rows := drawSubmission(t), drawRows(t)
 		usage := drawUsage(t, rows)
@@ -155,7 +155,7 @@ func TestAnInvalidRowNeverInvites(t *testing.T) {
 	})
 }
 
-func TestAnIdleRowNeverChangesTheAction(t *testing.T) {
+func TestIdleRowNeverChangesAction(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s, rows := drawSubmission(t), drawRows(t)
 		usage := drawUsage(t, rows)
@@ -168,7 +168,7 @@ func TestAnIdleRowNeverChangesTheAction(t *testing.T) {
 	})
 }
 
-func TestAnAuditRowChangesNothingButLooked(t *testing.T) {
+func TestAuditRowChangesOnlyLooked(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s, rows := drawSubmission(t), drawRows(t)
 		usage := drawUsage(t, rows)
@@ -196,7 +196,7 @@ func TestAnAuditRowChangesNothingButLooked(t *testing.T) {
 		}
 		before.Looked, after.Looked = nil, nil
 		if before.Row == nil {
-			before.Reason, after.Reason = "", "" // it says how many rows there are
+			before.Reason, after.Reason = "", "" // it has the number of rows
 		}
 		diff := cmp.Diff(before, after)
 		if diff != "" {
@@ -223,7 +223,7 @@ func TestNobodyIsInvitedBeyondALimit(t *testing.T) {
 	})
 }
 
-func TestLimitedListsWhateverDecideAsksFor(t *testing.T) {
+func TestLimitedListsAllCountersOfDecide(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s, rows := drawSubmission(t), drawRows(t)
 		all := drawUsage(t, rows)
@@ -268,7 +268,7 @@ func TestSizeOfDecisionIsNotUnderestimated(t *testing.T) {
 	})
 }
 
-func TestTheNarrowerRowAlwaysWins(t *testing.T) {
+func TestNarrowerPartitionWins(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s := drawSubmission(t)
 		partitions := Partitions(s.Email)
@@ -303,7 +303,7 @@ func TestForeignRowsNeverMatter(t *testing.T) {
 	})
 }
 
-func TestGluedDomainsNeverMatch(t *testing.T) {
+func TestDomainsWithGluedWordsNeverMatch(t *testing.T) {
 	rows := []Row{row("ana@contoso.com", "address", "invite"), row("contoso.com", "domain", "invite"),
 		row("*.contoso.com", "wildcard", "invite")}
 	rapid.Check(t, func(t *rapid.T) {
@@ -319,7 +319,7 @@ func TestGluedDomainsNeverMatch(t *testing.T) {
 		}
 		a, err := submission.ParseAddress("ana@" + domain)
 		if err != nil {
-			a = submission.Address{} // refused earlier still
+			a = submission.Address{} // refused before
 		}
 		got := Decide(submission.Submission{Email: a}, rows, nil, now)
 		if got.Row != nil {
@@ -328,7 +328,7 @@ func TestGluedDomainsNeverMatch(t *testing.T) {
 	})
 }
 
-func TestThePartitionsOfAnAddressAreKeysThatARowMayHave(t *testing.T) {
+func TestPartitionsAreValidKeys(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		local := rapid.StringMatching(`[a-zA-Z0-9]([a-zA-Z0-9._'-]{0,10}[a-zA-Z0-9])?`).Draw(t, "local part")
 		labels := rapid.SliceOfN(rapid.StringMatching(`[a-zA-Z0-9]([a-zA-Z0-9-]{0,8}[a-zA-Z0-9])?`), 0, 4).Draw(t, "labels")
@@ -350,7 +350,7 @@ func TestThePartitionsOfAnAddressAreKeysThatARowMayHave(t *testing.T) {
 	})
 }
 
-// drawCell returns anything that a table may hold, and a few things that it may not.
+// drawCell returns any value that a table can hold, and some that it can not.
 func drawCell() *rapid.Generator[any] {
 	return rapid.OneOf(
 		rapid.String().AsAny(),
@@ -389,7 +389,7 @@ func TestNoRowMakesDecidePanicOrOverflow(t *testing.T) {
 	})
 }
 
-// checkUnderstood fails if a row without faults breaks a promise.
+// checkUnderstood fails if a row without faults breaks an invariant.
 func checkUnderstood(t fataler, r Row) {
 	t.Helper()
 	target, err := url.Parse(r.Terms.RedirectURL)
@@ -427,7 +427,7 @@ func checkUnderstood(t fataler, r Row) {
 	for _, id := range slices.Concat(r.Terms.Groups, r.Terms.Sponsors) {
 		_, understood := ParseGUID(id)
 		if !understood || id != strings.ToLower(id) || id == zeroGUID {
-			t.Fatalf("%q is no object id in lower case", id)
+			t.Fatalf("%q is not an object id in lower case", id)
 		}
 	}
 }

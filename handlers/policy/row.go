@@ -15,10 +15,10 @@ type Mode string
 
 const (
 	Enforce Mode = "enforce" // the row decides
-	Audit   Mode = "audit"   // the row is tried and recorded, and never decides
+	Audit   Mode = "audit"   // the row is tried and recorded, but never decides
 )
 
-// Row is a policy row as far as it could be understood. Rows come from [Parse].
+// Row is a parsed policy row; see [Parse].
 type Row struct {
 	Raw
 
@@ -26,31 +26,33 @@ type Row struct {
 	Mode     Mode
 	Enabled  bool
 	Priority int // 0 to MaxPriority; smaller first
-	// The row applies from NotBefore, inclusive, to NotAfter, exclusive; both in UTC. Zero leaves that side open.
+	// The row applies from NotBefore, inclusive, to NotAfter, exclusive, both in UTC. Zero is no
+	// limit.
 	NotBefore, NotAfter time.Time
-	// Condition must hold for the row to apply.
+	// Condition must be true for the row to apply.
 	Condition Condition
-	// InviteCode is what the partner must have given for the row to apply; empty: nothing.
+	// InviteCode is the code that the partner must have given for the row to apply; empty: none.
 	InviteCode submission.CodeHash
-	// MaxGuests is how many guests the row may invite in all, MaxPerDay how many on one day, see [Day]; 0: any number.
+	// MaxGuests limits how many guests the row invites in all, MaxPerDay how many on one [Day]; 0:
+	// any.
 	MaxGuests, MaxPerDay int
-	// Terms is what an invitation by this row is made of.
-	Terms Terms
-	Note  string // the admins' own words, cut if long
+	Terms                Terms
+	Note                 string // the admins' own words, cut if long
 
-	// Faults is what could not be understood. A column at fault has left its default above. A row with a fault decides
-	// nothing but review; see [Decide].
+	// Faults lists what could not be understood. A faulty column has its default above. A row with a
+	// fault decides only Review; see [Decide].
 	Faults []Fault
 }
 
-// Fault is one thing that is wrong with a row, for the admin who wrote it. Values of cells are never repeated in it.
+// Fault is something wrong with a row, for the admin who wrote it. It never repeats a cell's
+// value.
 type Fault struct {
 	Column  string // the column's name, PartitionKey or RowKey
 	Problem string // what is wrong, as the rest of a sentence that begins with the column
 	Advice  string // what to write instead
 }
 
-// String returns the fault as one clause that is fit for a log.
+// String returns the fault as one clause that may be logged.
 func (f Fault) String() string {
 	name := f.Column
 	if !known(name) && name != "PartitionKey" && name != "RowKey" {
@@ -59,21 +61,20 @@ func (f Fault) String() string {
 	return "column " + name + " " + f.Problem + "; " + f.Advice
 }
 
-// maxUnknown is how many unknown columns of a row get a fault each. The rest share one.
+// maxUnknown is how many unknown columns of a row get a fault of their own. The rest share one.
 const maxUnknown = 20
 
-// Parse reads a row. It never fails: what can't be understood is listed in Faults, for all columns, in the order of
-// [Columns], then unknown columns by name. It is forgiving in types and never in meaning: see Columns for what each
-// column takes.
+// Parse reads a row. It never fails: Faults lists what can't be understood, in the order of
+// [Columns], then unknown columns by name. It is forgiving in types and never in meaning: see
+// Columns.
 //
-// These hold for every column: white space around a text is ignored; an empty text, like a nil, counts as not set; and
-// the names of columns are to be written as in Columns, in the same case. Any other column, whatever stands in it, is a
-// fault, because a typing error in "NotAfter" must not leave a door open. A text that is longer than its column allows
-// is a fault and is not read.
+// White space around a text is ignored. An empty text counts as not set. A text that is too long
+// for its column is a fault and is not read. Any column that is not in Columns, in the same case,
+// is a fault: a misspelt "NotAfter" must not invite guests for ever.
 //
 // raw.Columns is kept, not copied, and not changed.
 //
-// To read a condition takes milliseconds; a [Cache] does it once.
+// A condition takes milliseconds to compile; a [Cache] does it once.
 func Parse(raw Raw) Row { return parse(raw, sharedCompiler) }
 
 func parse(raw Raw, compiler func() (*compiler, error)) Row {
@@ -119,12 +120,10 @@ func parse(raw Raw, compiler func() (*compiler, error)) Row {
 	return row
 }
 
-// Disabled reports whether the row is plainly switched off: Enabled was understood and is false.
+// Disabled reports whether the row is switched off: Enabled was understood and is false.
 func (r Row) Disabled() bool { return !r.Enabled }
 
-// idle returns why the row does not apply now, or "". It has no meaning for a row with faults.
-//
-// Whatever else may keep a row without faults from applying belongs here.
+// idle returns why a row without faults does not apply now, or "".
 func (r Row) idle(now time.Time) string {
 	switch {
 	case !r.NotBefore.IsZero() && now.Before(r.NotBefore):
@@ -145,7 +144,7 @@ func unknownColumns(cells map[string]any) []Fault {
 		case len(faults) == maxUnknown:
 			more++
 		default:
-			faults = append(faults, Fault{clip(name, maxName), "is no column of a policy row", unknownAdvice(name)})
+			faults = append(faults, Fault{clip(name, maxName), "is not a column of a policy row", unknownAdvice(name)})
 		}
 	}
 	if more > 0 {
@@ -168,9 +167,9 @@ func nearest(name string) string {
 	return nearestOf(name, namesOf(columns, func(c column) string { return c.Name }))
 }
 
-// nearestOf returns the one of the names that is probably meant by a misspelt one, or "".
+// nearestOf returns the one of the names that name is probably a misspelling of, or "".
 func nearestOf(name string, names []string) string {
-	const longest = 32 // what is longer resembles none
+	const longest = 32 // a longer one resembles none
 	if len(name) > longest {
 		return ""
 	}
@@ -184,8 +183,8 @@ func nearestOf(name string, names []string) string {
 	return best
 }
 
-// distance returns how many bytes must be inserted, removed or replaced, or neighbours swapped, to turn one text into the other, where
-// nothing is touched twice (optimal string alignment).
+// distance returns the optimal string alignment distance in bytes: how many insertions,
+// deletions, substitutions and swaps of neighbours turn one text into the other.
 func distance(from, to string) int {
 	before, above, row := make([]int, len(to)+1), make([]int, len(to)+1), make([]int, len(to)+1)
 	for j := range row {
