@@ -1,6 +1,7 @@
 package operate
 
 import (
+	"cmp"
 	"time"
 
 	"guestlist/handlers/policy"
@@ -118,19 +119,20 @@ func withoutCode(decision *policy.Decision) *policy.Decision {
 	return &copied
 }
 
-// stateMeanings is what each state means, and what an admin can do, in one place.
-var stateMeanings = map[request.State]string{
-	request.Received:  "It is recorded and not decided yet. It goes on by itself.",
-	request.Review:    "A person decides: guestlist request approve, or deny with a reason.",
-	request.Approved:  "A person has let the guest in. It goes on by itself.",
-	request.Inviting:  "It is decided; the invitation is the next step or under way. It goes on by itself.",
-	request.Parked:    "It waits for the tenant or for the next day's budget, and goes on by itself then: guestlist breaker show tells more.",
-	request.Granting:  "The guest exists; group memberships are being added. It goes on by itself.",
-	request.Done:      "The guest is invited, with all grants. There is nothing to do.",
-	request.Denied:    "Policy or a person said no. There is nothing to do; the partner can sign up again.",
-	request.Cancelled: "A person ended it. There is nothing to do; the partner can sign up again.",
-	request.Failed:    "The directory said no for good. Cure what the reason tells, then guestlist request retry; or cancel.",
+// advice is what an admin can do about a request that has ended, by its state.
+var advice = map[request.State]string{
+	request.Review:    "Use guestlist request approve, or deny with a reason.",
+	request.Parked:    "It goes on by itself once invitations are possible again: guestlist breaker show tells more.",
+	request.Done:      "There is nothing to do.",
+	request.Denied:    "There is nothing to do; the partner can sign up again.",
+	request.Cancelled: "There is nothing to do; the partner can sign up again.",
+	request.Failed:    "Fix the cause, then use guestlist request retry; or cancel.",
 }
 
 // StateMeaning returns what the state means and what an admin can do, in whole sentences; empty for an unknown state.
-func StateMeaning(state request.State) string { return stateMeanings[state] }
+func StateMeaning(state request.State) string {
+	if !state.Known() {
+		return ""
+	}
+	return state.Meaning() + " " + cmp.Or(advice[state], "It goes on by itself.")
+}

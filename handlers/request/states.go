@@ -27,7 +27,7 @@ type traits struct {
 	meaning string // one sentence for an admin
 	// ended: nothing happens to the request by itself any more.
 	ended bool
-	// finished: ended, and nobody is expected to act.
+	// finished: ended, and waits for nobody.
 	finished bool
 	// overdue is how long a request may stand in the state before somebody should look; 0 is for ever.
 	overdue time.Duration
@@ -39,56 +39,80 @@ type traits struct {
 
 // states is the one table of the states.
 //
-// Every state but Received has the public stage "finished": if the work that only an invitation makes showed, anybody who
-// watches the status page would learn that a row lets the company in.
+// The public stage of every state but Received is StageFinished: a stage that only invitations pass
+// through would tell anybody who watches the status page that a row lets the company in.
 var states = map[State]traits{
 	Received: {
-		meaning: "Recorded, and not decided yet.",
-		overdue: 6 * time.Hour, stage: StageInWork, outcome: OutcomeOpen,
-		next: []State{Received, Review, Denied, Inviting, Failed, Cancelled},
+		meaning: "The request is recorded and not decided yet.",
+		overdue: 6 * time.Hour,
+		stage:   StageInWork,
+		outcome: OutcomeOpen,
+		next:    []State{Received, Review, Denied, Inviting, Failed, Cancelled},
 	},
 	Review: {
-		meaning: "A person has to decide.",
+		meaning: "A person has to decide: the policy says so, or the address needs a check.",
 		ended:   true,
-		overdue: 72 * time.Hour, stage: StageFinished, outcome: OutcomeWaiting,
-		next: []State{Approved, Denied, Cancelled},
+		overdue: 72 * time.Hour,
+		stage:   StageFinished,
+		outcome: OutcomeWaiting,
+		next:    []State{Approved, Denied, Cancelled},
 	},
 	Approved: {
-		meaning: "A person let the guest in; the next upkeep goes on with the invitation.",
-		overdue: 6 * time.Hour, stage: StageFinished, outcome: OutcomeInviting,
-		next: []State{Inviting, Failed, Cancelled},
+		meaning: "A person approved the request.",
+		overdue: 6 * time.Hour,
+		stage:   StageFinished,
+		outcome: OutcomeInviting,
+		next:    []State{Inviting, Failed, Cancelled},
 	},
 	Inviting: {
-		meaning: "Decided; the invitation is sent next, or is under way.",
-		overdue: 6 * time.Hour, stage: StageFinished, outcome: OutcomeInviting,
-		next: []State{Inviting, Review, Parked, Granting, Done, Failed, Cancelled},
+		meaning: "The decision is to invite; the invitation is next or under way.",
+		overdue: 6 * time.Hour,
+		stage:   StageFinished,
+		outcome: OutcomeInviting,
+		next:    []State{Inviting, Review, Parked, Granting, Done, Failed, Cancelled},
 	},
 	Parked: {
-		meaning: "Waits for the tenant or for tomorrow's budget; the invitation is still to be sent.",
-		overdue: 24 * time.Hour, stage: StageFinished, outcome: OutcomeInviting,
-		next: []State{Parked, Inviting, Failed, Cancelled},
+		meaning: "The tenant accepts no invitations, or the day's budget is used.",
+		overdue: 24 * time.Hour,
+		stage:   StageFinished,
+		outcome: OutcomeInviting,
+		next:    []State{Parked, Inviting, Failed, Cancelled},
 	},
 	Granting: {
-		meaning: "The guest exists; the group memberships are being added.",
-		overdue: 6 * time.Hour, stage: StageFinished, outcome: OutcomeInviting,
-		next: []State{Granting, Done, Failed},
+		meaning: "The guest exists; group memberships are being added.",
+		overdue: 6 * time.Hour,
+		stage:   StageFinished,
+		outcome: OutcomeInviting,
+		next:    []State{Granting, Done, Failed},
 	},
 	Done: {
-		meaning: "Invited, with all grants.",
-		ended:   true, finished: true, stage: StageFinished, outcome: OutcomeInvited,
+		meaning:  "The guest is invited and in all groups.",
+		ended:    true,
+		finished: true,
+		stage:    StageFinished,
+		outcome:  OutcomeInvited,
 	},
 	Denied: {
-		meaning: "Policy or a person said no.",
-		ended:   true, finished: true, stage: StageFinished, outcome: OutcomeRefused,
+		meaning:  "The policy or a person denied the request.",
+		ended:    true,
+		finished: true,
+		stage:    StageFinished,
+		outcome:  OutcomeRefused,
 	},
 	Failed: {
-		meaning: "The directory refused for good; the reason says why. A person can take the request up again.",
-		ended:   true, finished: true, stage: StageFinished, outcome: OutcomeRefused,
-		next: []State{Received, Inviting, Granting, Cancelled},
+		meaning:  "A permanent error ended the request; the reason names it.",
+		ended:    true,
+		finished: true,
+		stage:    StageFinished,
+		outcome:  OutcomeRefused,
+		next:     []State{Received, Inviting, Granting, Cancelled},
 	},
 	Cancelled: {
-		meaning: "A person or the partner ended the request.",
-		ended:   true, finished: true, stage: StageFinished, outcome: OutcomeRefused,
+		meaning:  "A person ended the request, or the partner withdrew it.",
+		ended:    true,
+		finished: true,
+		stage:    StageFinished,
+		outcome:  OutcomeRefused,
 	},
 }
 

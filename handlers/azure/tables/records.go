@@ -14,9 +14,6 @@ import (
 	"guestlist/handlers/submission"
 )
 
-// finishedStates are those whose requests need no personal data any more.
-var finishedStates = []request.State{request.Done, request.Denied, request.Failed, request.Cancelled}
-
 // errEnough ends a list early.
 var errEnough = errors.New("enough")
 
@@ -32,7 +29,7 @@ func (s *Store) Expired(ctx context.Context, before time.Time, limit int) ([]sub
 	}
 	// No request is finished before it is submitted, so newer ids need no look. A row without the column has no address.
 	filter := fmt.Sprintf("PartitionKey lt %s and RowKey eq %s and %s le %s and %s gt '' and (%s)",
-		rest.String(end), rest.String(recordName), changedColumn, odataTime(before), emailColumn, anyState(finishedStates))
+		rest.String(end), rest.String(recordName), changedColumn, odataTime(before), emailColumn, anyState(request.StatesThat(request.State.Finished)))
 	var ids []submission.ID
 	err = s.list(ctx, s.requests, filter, []string{"PartitionKey", "RowKey", changedColumn}, func(r row) error {
 		columns := reader{row: r}

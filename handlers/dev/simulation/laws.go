@@ -9,32 +9,6 @@ import (
 	"guestlist/handlers/submission"
 )
 
-// ended reports whether nothing happens to a request by itself any more.
-func ended(state request.State) bool {
-	switch state {
-	case request.Review, request.Done, request.Denied, request.Failed, request.Cancelled:
-		return true
-	default:
-		return false
-	}
-}
-
-// atRest reports whether nothing happens to a request by itself any more, nor to what is wished of it.
-func atRest(record request.Request) bool {
-	return ended(record.State) && !record.Resend.Open() && (!record.Withdrawal.Open() || !record.Erased.IsZero())
-}
-
-func terms(record request.Request) *policy.Terms {
-	switch {
-	case record.Approval != nil:
-		return &record.Approval.Terms
-	case record.Decision != nil && record.Decision.Action == policy.Invite:
-		return record.Decision.Terms
-	default:
-		return nil
-	}
-}
-
 // wantAccounted holds that a submission is not lost: it has ended, or something will bring it back.
 func (r *run) wantAccounted(id submission.ID) {
 	_, known := r.submitted[id]
@@ -42,7 +16,7 @@ func (r *run) wantAccounted(id submission.ID) {
 		return
 	}
 	record, exists := r.recorded[id]
-	if exists && atRest(record) {
+	if exists && record.AtRest() {
 		return
 	}
 	_, noted := r.notes[id]
@@ -74,7 +48,7 @@ func (r *run) saved(by *call, before request.Request, existed bool, after reques
 	if len(events) > 0 && events[len(events)-1].State != after.State || len(events) == 0 && existed && before.State != after.State {
 		r.breach("%s is %s, and its history does not say so", name, after.State)
 	}
-	if existed && ended(before.State) && before.State != after.State && !by.on.admin && !after.Withdrawal.Open() {
+	if existed && before.State.Ended() && before.State != after.State && !by.on.admin && !after.Withdrawal.Open() {
 		r.breach("%s was %s and goes on by itself", name, before.State)
 	}
 	if !before.Erased.IsZero() && after.Erased.IsZero() || before.Withdrawal.Open() && !after.Withdrawal.Open() {
@@ -172,7 +146,7 @@ func (r *run) claimed(address submission.Address, claim request.Claim) {
 	// A mail that was certainly not sent is taken off again.
 	case claim.Mails < before.Mails-1 || claim.GuestID == "" && claim.Mails < before.Mails:
 		r.breach("the claim on %s forgot mails", address)
-	case before.Owner != claim.Owner && before.Owner != "" && !ended(r.recorded[before.Owner].State):
+	case before.Owner != claim.Owner && before.Owner != "" && !r.recorded[before.Owner].State.Ended():
 		r.breach("the claim on %s changed hands while its owner was %s", address, r.recorded[before.Owner].State)
 	}
 }
@@ -281,11 +255,11 @@ func (r *run) beginInvitation(by *call, invitation request.Invitation) {
 	name := r.nameOf(by.about)
 	record, stored := r.recorded[by.about]
 	claim, claimed := r.claims[invitation.Address]
-	granted := terms(record)
+	granted := record.Terms()
 	switch {
 	case !stored || granted == nil:
 		r.breach("%s is invited without a stored decision or approval", name)
-	case record.Resend.Open() && ended(record.State):
+	case record.Resend.Open() && record.State.Ended():
 		r.beginResend(by, record, claim)
 		return
 	case record.State != request.Inviting && !(record.State == request.Failed && r.poisoned[by.about]):
@@ -335,7 +309,7 @@ func (r *run) wantTurn(by *call) {
 func (r *run) beginResend(by *call, record request.Request, claim request.Claim) {
 	name := r.nameOf(record.ID)
 	switch {
-	case record.GuestID == "" || !terms(record).SendInvitation:
+	case record.GuestID == "" || !record.Terms().SendInvitation:
 		r.breach("%s has no mail to be sent again", name)
 	case claim.GuestID == "" || claim.Owner != record.ID && claim.GuestID != record.GuestID:
 		r.breach("the mail of %s is sent again under no receipt", name)
@@ -392,7 +366,7 @@ func (r *run) looked(by *call, address submission.Address, id string) {
 func (r *run) beginMembership(by *call, group, guest string) {
 	name := r.nameOf(by.about)
 	record, stored := r.recorded[by.about]
-	granted := terms(record)
+	granted := record.Terms()
 	user := r.tenant.users[r.address[by.about]]
 	switch {
 	case !stored || granted == nil || !slices.Contains(granted.Groups, group):
@@ -438,7 +412,7 @@ func (r *run) judge() {
 		if r.withdrawn[id] && record.Withdrawal.Open() && record.Erased.IsZero() {
 			r.breach("%s was withdrawn and is not erased", name)
 		}
-		if !atRest(record) {
+		if !record.AtRest() {
 			r.breach("%s is %s in the end, and nothing moves it", name, record.State)
 		}
 		r.judgeHistory(id, record)

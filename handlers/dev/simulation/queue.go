@@ -64,7 +64,7 @@ func (r *run) deliver(m *message, on *instance) {
 		r.toPoison(m)
 		return
 	}
-	if r.meddling && atRest(r.recorded[m.ID]) && r.chance(3) {
+	if r.meddling && r.recorded[m.ID].AtRest() && r.chance(3) {
 		r.plan(r.now, func() { r.actOn(m.ID) })
 	}
 	name := fmt.Sprintf("message %d of %s", m.number, r.nameOf(m.ID))
