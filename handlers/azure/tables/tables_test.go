@@ -6,46 +6,24 @@ import (
 	"testing"
 
 	"guestlist/handlers/dev/azurite/azuritetest"
-	"guestlist/handlers/request"
 	"guestlist/handlers/request/storetest"
 )
 
 func TestStoreConforms(t *testing.T) {
-	storetest.Run(t, func(t *testing.T) request.Store { return newTestStore(t, nil) })
+	storetest.Run(t, func(t *testing.T) storetest.Store { return newTestStore(t, nil) })
 }
 
-func TestRowsConform(t *testing.T) {
-	storetest.RunRows(t, func(t *testing.T) storetest.RowStore { return newTestStore(t, nil) })
-}
-
-func TestGateConforms(t *testing.T) {
-	storetest.RunGate(t, func(t *testing.T) request.GateStore { return newTestStore(t, nil) })
-}
-
-func TestRecordsConform(t *testing.T) {
-	storetest.RunRecords(t, func(t *testing.T) storetest.RecordStore { return newTestStore(t, nil) })
-}
-
-func TestPoisonConforms(t *testing.T) {
-	storetest.RunPoison(t, func(t *testing.T) request.PoisonStore { return newTestStore(t, nil) })
-}
-
-func TestSeatsConform(t *testing.T) {
-	storetest.RunSeats(t, func(t *testing.T) request.Seats { return newTestStore(t, nil) })
-}
-
-// The whole suite once more with answers of two rows, so that every list runs over several pages.
+// Answers of one or two rows make every list run over several pages.
 func TestStoreConformsOverManyPages(t *testing.T) {
-	storetest.Run(t, func(t *testing.T) request.Store {
-		store := newTestStore(t, nil)
-		store.pageSize = 2
-		return store
-	})
-	storetest.RunRows(t, func(t *testing.T) storetest.RowStore {
-		store := newTestStore(t, nil)
-		store.pageSize = 1
-		return store
-	})
+	paged := func(size int32) func(*testing.T) storetest.Store {
+		return func(t *testing.T) storetest.Store {
+			store := newTestStore(t, nil)
+			store.pageSize = size
+			return store
+		}
+	}
+	storetest.Run(t, paged(2))
+	storetest.Run(t, paged(1), "rows")
 }
 
 // newTestStore returns a Store on empty tables of its own. A nil transport is the network.

@@ -13,27 +13,7 @@ import (
 )
 
 func TestStoreConforms(t *testing.T) {
-	storetest.Run(t, func(*testing.T) request.Store { return memstore.New() })
-}
-
-func TestRowsConform(t *testing.T) {
-	storetest.RunRows(t, func(*testing.T) storetest.RowStore { return memstore.New() })
-}
-
-func TestGateConforms(t *testing.T) {
-	storetest.RunGate(t, func(*testing.T) request.GateStore { return memstore.New() })
-}
-
-func TestRecordsConform(t *testing.T) {
-	storetest.RunRecords(t, func(*testing.T) storetest.RecordStore { return memstore.New() })
-}
-
-func TestPoisonConforms(t *testing.T) {
-	storetest.RunPoison(t, func(*testing.T) request.PoisonStore { return memstore.New() })
-}
-
-func TestSeatsConform(t *testing.T) {
-	storetest.RunSeats(t, func(*testing.T) request.Seats { return memstore.New() })
+	storetest.Run(t, func(*testing.T) storetest.Store { return memstore.New() })
 }
 
 // The suite's own callers are too few to meet each other in memory.

@@ -10,8 +10,8 @@ import (
 	"guestlist/handlers/submission"
 )
 
-var claimTests = map[string]func(*testing.T, request.Store){
-	"the mails of a claim are kept": func(t *testing.T, store request.Store) {
+var claimTests = map[string]func(*testing.T, Store){
+	"the mails of a claim are kept": func(t *testing.T, store Store) {
 		address := newAddress(t, "ana@contoso.com")
 		claim, _, err := store.Claim(t.Context(), address, newID(t), start)
 		must(t, err)
@@ -25,7 +25,7 @@ var claimTests = map[string]func(*testing.T, request.Store){
 		wantSame(t, "the claim", updated, read)
 	},
 
-	"the first who claims is the owner": func(t *testing.T, store request.Store) {
+	"the first who claims is the owner": func(t *testing.T, store Store) {
 		address, first, second := newAddress(t, "ana@contoso.com"), newID(t), newID(t)
 		claim, created, err := store.Claim(t.Context(), address, first, start)
 		must(t, err)
@@ -44,7 +44,7 @@ var claimTests = map[string]func(*testing.T, request.Store){
 		}
 	},
 
-	"a claim needs no intent": func(t *testing.T, store request.Store) {
+	"a claim needs no intent": func(t *testing.T, store Store) {
 		address := newAddress(t, "ana@contoso.com")
 		for range 2 {
 			claim, _, err := store.Claim(t.Context(), address, newID(t), time.Time{})
@@ -55,7 +55,7 @@ var claimTests = map[string]func(*testing.T, request.Store){
 		}
 	},
 
-	"every address has a claim of its own": func(t *testing.T, store request.Store) {
+	"every address has a claim of its own": func(t *testing.T, store Store) {
 		for _, text := range []string{"ana@contoso.com", "ana.a@contoso.com", "ana@sub.contoso.com", "an@contoso.com", "o'hara@contoso.com", "a_b-c@contoso.com"} {
 			id := newID(t)
 			claim, created, err := store.Claim(t.Context(), newAddress(t, text), id, start)
@@ -66,7 +66,7 @@ var claimTests = map[string]func(*testing.T, request.Store){
 		}
 	},
 
-	"nobody claims what is no address": func(t *testing.T, store request.Store) {
+	"nobody claims what is no address": func(t *testing.T, store Store) {
 		_, _, err := store.Claim(t.Context(), submission.Address{}, newID(t), start)
 		wantCode(t, "Claim", err, problem.Internal)
 		_, err = store.UpdateClaim(t.Context(), submission.Address{}, request.Claim{Owner: newID(t), Version: "other"})
@@ -75,7 +75,7 @@ var claimTests = map[string]func(*testing.T, request.Store){
 		wantCode(t, "Release", err, problem.Internal)
 	},
 
-	"what is no id owns nothing": func(t *testing.T, store request.Store) {
+	"what is no id owns nothing": func(t *testing.T, store Store) {
 		address := newAddress(t, "ana@contoso.com")
 		for _, id := range malformedIDs {
 			_, _, err := store.Claim(t.Context(), address, id, start)
@@ -91,7 +91,7 @@ var claimTests = map[string]func(*testing.T, request.Store){
 		wantCode(t, "UpdateClaim", err, problem.NotFound)
 	},
 
-	"an update replaces all of the claim": func(t *testing.T, store request.Store) {
+	"an update replaces all of the claim": func(t *testing.T, store Store) {
 		address := newAddress(t, "ana@contoso.com")
 		claim, _, err := store.Claim(t.Context(), address, newID(t), start)
 		must(t, err)
@@ -115,7 +115,7 @@ var claimTests = map[string]func(*testing.T, request.Store){
 		}
 	},
 
-	"an update needs the present version": func(t *testing.T, store request.Store) {
+	"an update needs the present version": func(t *testing.T, store Store) {
 		address, other := newAddress(t, "ana@contoso.com"), newAddress(t, "bo@contoso.com")
 		first, _, err := store.Claim(t.Context(), address, newID(t), start)
 		must(t, err)
@@ -134,7 +134,7 @@ var claimTests = map[string]func(*testing.T, request.Store){
 		wantSame(t, "the claim", second, claim)
 	},
 
-	"a claim that is gone is not updated": func(t *testing.T, store request.Store) {
+	"a claim that is gone is not updated": func(t *testing.T, store Store) {
 		address := newAddress(t, "ana@contoso.com")
 		claim, _, err := store.Claim(t.Context(), address, newID(t), start)
 		must(t, err)
@@ -156,7 +156,7 @@ var claimTests = map[string]func(*testing.T, request.Store){
 		wantSame(t, "the new claim", next, again)
 	},
 
-	"a released address is free": func(t *testing.T, store request.Store) {
+	"a released address is free": func(t *testing.T, store Store) {
 		address, second := newAddress(t, "ana@contoso.com"), newID(t)
 		claim, _, err := store.Claim(t.Context(), address, newID(t), start)
 		must(t, err)
@@ -168,7 +168,7 @@ var claimTests = map[string]func(*testing.T, request.Store){
 		}
 	},
 
-	"a release needs the present version": func(t *testing.T, store request.Store) {
+	"a release needs the present version": func(t *testing.T, store Store) {
 		address := newAddress(t, "ana@contoso.com")
 		first, _, err := store.Claim(t.Context(), address, newID(t), start)
 		must(t, err)
@@ -188,7 +188,7 @@ var claimTests = map[string]func(*testing.T, request.Store){
 		wantSame(t, "the claim", second, claim)
 	},
 
-	"what is gone may be released": func(t *testing.T, store request.Store) {
+	"what is gone may be released": func(t *testing.T, store Store) {
 		address := newAddress(t, "ana@contoso.com")
 		claim, _, err := store.Claim(t.Context(), address, newID(t), start)
 		must(t, err)
@@ -200,7 +200,7 @@ var claimTests = map[string]func(*testing.T, request.Store){
 		}
 	},
 
-	"of several claimers one is the owner": func(t *testing.T, store request.Store) {
+	"of several claimers one is the owner": func(t *testing.T, store Store) {
 		address := newAddress(t, "ana@contoso.com")
 		ids, claims, created, errs := make([]submission.ID, callers), make([]request.Claim, callers), make([]bool, callers), make([]error, callers)
 		for i := range ids {
@@ -225,7 +225,7 @@ var claimTests = map[string]func(*testing.T, request.Store){
 		}
 	},
 
-	"of several claims by the same request one is made": func(t *testing.T, store request.Store) {
+	"of several claims by the same request one is made": func(t *testing.T, store Store) {
 		address, id := newAddress(t, "ana@contoso.com"), newID(t)
 		created, errs := make([]bool, callers), make([]error, callers)
 		atOnce(func(caller int) {
@@ -243,7 +243,7 @@ var claimTests = map[string]func(*testing.T, request.Store){
 		}
 	},
 
-	"of several updates and releases one wins": func(t *testing.T, store request.Store) {
+	"of several updates and releases one wins": func(t *testing.T, store Store) {
 		for round := range 5 {
 			address := newAddress(t, fmt.Sprintf("ana%d@contoso.com", round))
 			claim, _, err := store.Claim(t.Context(), address, newID(t), start)
@@ -269,7 +269,7 @@ var claimTests = map[string]func(*testing.T, request.Store){
 		}
 	},
 
-	"nothing is claimed under a context that is over": func(t *testing.T, store request.Store) {
+	"nothing is claimed under a context that is over": func(t *testing.T, store Store) {
 		address, free := newAddress(t, "ana@contoso.com"), newAddress(t, "bo@contoso.com")
 		claim, _, err := store.Claim(t.Context(), address, newID(t), start)
 		must(t, err)

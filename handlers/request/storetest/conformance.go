@@ -3,6 +3,8 @@ package storetest
 import (
 	"context"
 	"crypto/rand"
+	"maps"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -16,33 +18,55 @@ import (
 	"guestlist/handlers/submission"
 )
 
-// callers is how many goroutines compete where the tests let several compete.
+// callers is how many goroutines compete in a test of concurrent calls.
 const callers = 8
 
-// Run tests that the stores which newStore returns keep the promises of invite.Store. Every call of newStore must
-// return an empty store.
-func Run(t *testing.T, newStore func(t *testing.T) request.Store) {
-	groups := map[string]map[string]func(*testing.T, request.Store){
-		"requests": requestTests,
-		"claims":   claimTests,
-		"waiting":  waitingTests,
+// Store is what the suite tests: every port for storage.
+type Store interface {
+	request.Store
+	request.Records
+	request.Rows
+	request.Seats
+	request.GateStore
+	request.PoisonStore
+	// PutRow writes a row in place of any that has its partition and name. It ignores row.ETag.
+	PutRow(ctx context.Context, row policy.Raw) error
+}
+
+// tests are the tests of the suite, in groups.
+var tests = map[string]map[string]func(*testing.T, Store){
+	"requests": requestTests,
+	"claims":   claimTests,
+	"waiting":  waitingTests,
+	"records":  recordTests,
+	"rows":     rowTests,
+	"seats":    seatTests,
+	"gate":     gateTests,
+	"poison":   poisonTests,
+}
+
+// Run runs the named groups of the suite, or all, with stores that newStore returns. Every call of
+// newStore must return an empty store.
+func Run(t *testing.T, newStore func(t *testing.T) Store, groups ...string) {
+	if len(groups) == 0 {
+		groups = slices.Sorted(maps.Keys(tests))
 	}
-	for name, tests := range groups {
-		t.Run(name, func(t *testing.T) {
-			for name, test := range tests {
+	for _, group := range groups {
+		t.Run(group, func(t *testing.T) {
+			for name, test := range tests[group] {
 				t.Run(name, func(t *testing.T) { test(t, newStore(t)) })
 			}
 		})
 	}
 }
 
-// start is the time at which the tests begin. It has more digits than a store can hold, and is not in UTC.
+// start is the time at which the tests begin: finer than a store can hold, and not in UTC.
 var start = time.Date(2026, time.March, 1, 12, 30, 15, 123456789, time.FixedZone("", 2*60*60))
 
 // stored is start as a store holds it.
 var stored = time.Date(2026, time.March, 1, 10, 30, 15, 123456700, time.UTC)
 
-// newID returns an id that nobody else has.
+// newID returns a new id.
 func newID(t testing.TB) submission.ID {
 	t.Helper()
 	id, err := submission.NewID(start, rand.Reader)
@@ -117,7 +141,7 @@ func fullRequest(t testing.TB) request.Request {
 	}
 }
 
-// asStored returns r as a store gives it back, but for Events and Version.
+// asStored returns r as a store returns it, apart from Events and Version.
 func asStored(r request.Request) request.Request {
 	for _, t := range []*time.Time{
 		&r.Submission.SubmittedAt, &r.Submission.Consent.At, &r.Joined, &r.Due, &r.Since, &r.Resend.At, &r.Withdrawal.At, &r.Erased, &r.Created, &r.Changed,
@@ -127,13 +151,13 @@ func asStored(r request.Request) request.Request {
 	return r
 }
 
-// equal compares times by instant, addresses by value, and takes an empty list for a missing one.
+// equal compares times by instant and addresses by value; an empty list equals a missing one.
 var equal = cmp.Options{
 	cmpopts.EquateEmpty(),
 	cmp.Comparer(func(a, b submission.Address) bool { return a == b }),
 }
 
-// reporter is the part of testing.TB that property tests have too.
+// reporter is the part of testing.TB that *rapid.T has.
 type reporter interface {
 	Helper()
 	Errorf(format string, args ...any)
@@ -157,7 +181,7 @@ func wantCode(t testing.TB, what string, err error, want problem.Code) {
 	}
 }
 
-// must fails the test at once if err is one.
+// must ends the test if there is an error.
 func must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
@@ -165,7 +189,7 @@ func must(t testing.TB, err error) {
 	}
 }
 
-// atOnce runs call in several goroutines that start together, and returns when all have.
+// atOnce runs call in several goroutines that start together, and waits for them.
 func atOnce(call func(caller int)) {
 	var group sync.WaitGroup
 	gate := make(chan struct{})
@@ -179,16 +203,16 @@ func atOnce(call func(caller int)) {
 	group.Wait()
 }
 
-// ended returns a context that is over.
+// ended returns a cancelled context.
 func ended(t testing.TB) context.Context {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	return ctx
 }
 
-// foreignVersions are texts that no store gives out for a record that is there. "*" and the quotes mean something to a
-// service behind HTTP.
+// foreignVersions are texts that are not the version of any record. "*" and quotes have a meaning in
+// HTTP.
 var foreignVersions = []string{"*", "other", `"other"`, `W/"other"`, "a\r\nIf-Match: *"}
 
-// malformedIDs can't be ids; some of them mean something in a path or a filter.
+// malformedIDs are not ids; some of them have a meaning in a path or a filter.
 var malformedIDs = []submission.ID{"", "x", "../request", "' or PartitionKey ne '", "00000000000000000000000000000000/0", "ZZZZZZZZZZZZZZZZZZZZZZZZZZZZZZZZZZ"}

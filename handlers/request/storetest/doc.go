@@ -1,5 +1,5 @@
-// Package conformance is what every invite.Store and invite.Rows must pass: each sentence of those interfaces as a
-// test, also when several callers come at once.
+// Package storetest is the suite for implementations of the ports of package request that store
+// something: each promise of these interfaces is a test, also with concurrent callers.
 //
 // It must not know any implementation.
 package storetest

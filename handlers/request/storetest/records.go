@@ -9,21 +9,8 @@ import (
 	"guestlist/handlers/submission"
 )
 
-// RecordStore is what RunRecords tests.
-type RecordStore interface {
-	request.Store
-	request.Records
-}
-
-// RunRecords tests that the stores which newStore returns keep the promises of invite.Records. Every call of newStore must return an empty store.
-func RunRecords(t *testing.T, newStore func(t *testing.T) RecordStore) {
-	for name, test := range recordTests {
-		t.Run(name, func(t *testing.T) { test(t, newStore(t)) })
-	}
-}
-
 // putRequest saves a request in the state, that came into it at and was last changed then.
-func putRequest(t *testing.T, store RecordStore, state request.State, at time.Time, erased bool) submission.ID {
+func putRequest(t *testing.T, store Store, state request.State, at time.Time, erased bool) submission.ID {
 	t.Helper()
 	r := fullRequest(t)
 	r.State, r.Since, r.Changed = state, at, at
@@ -35,8 +22,8 @@ func putRequest(t *testing.T, store RecordStore, state request.State, at time.Ti
 	return r.ID
 }
 
-var recordTests = map[string]func(*testing.T, RecordStore){
-	"what is finished, old and not erased has expired": func(t *testing.T, store RecordStore) {
+var recordTests = map[string]func(*testing.T, Store){
+	"what is finished, old and not erased has expired": func(t *testing.T, store Store) {
 		before := stored.Add(90 * 24 * time.Hour)
 		want := map[submission.ID]bool{}
 		for _, state := range states {
@@ -61,7 +48,7 @@ var recordTests = map[string]func(*testing.T, RecordStore){
 		}
 	},
 
-	"no more expire than were asked for": func(t *testing.T, store RecordStore) {
+	"no more expire than were asked for": func(t *testing.T, store Store) {
 		for range 5 {
 			putRequest(t, store, request.Done, start, false)
 		}
@@ -77,7 +64,7 @@ var recordTests = map[string]func(*testing.T, RecordStore){
 		wantSame(t, "before all times", []submission.ID(nil), got)
 	},
 
-	"what stands too long is counted by state": func(t *testing.T, store RecordStore) {
+	"what stands too long is counted by state": func(t *testing.T, store Store) {
 		limit := stored.Add(3 * time.Hour)
 		first := putRequest(t, store, request.Review, limit.Add(-time.Microsecond), false)
 		second := putRequest(t, store, request.Review, limit.Add(-2*time.Hour), false)
@@ -94,7 +81,7 @@ var recordTests = map[string]func(*testing.T, RecordStore){
 		}, got)
 	},
 
-	"nothing asked is nothing counted": func(t *testing.T, store RecordStore) {
+	"nothing asked is nothing counted": func(t *testing.T, store Store) {
 		putRequest(t, store, request.Review, start, false)
 		for _, before := range []map[request.State]time.Time{nil, {request.Review: {}}} {
 			got, err := store.Standing(t.Context(), before)
@@ -103,7 +90,7 @@ var recordTests = map[string]func(*testing.T, RecordStore){
 		}
 	},
 
-	"only what is nothing but mails is forgotten": func(t *testing.T, store RecordStore) {
+	"only what is nothing but mails is forgotten": func(t *testing.T, store Store) {
 		before := stored.Add(24 * time.Hour)
 		owner, other := newID(t), newID(t)
 		claims := map[string]struct {

@@ -17,8 +17,8 @@ import (
 
 var states = request.States()
 
-var requestTests = map[string]func(*testing.T, request.Store){
-	"an unknown request is not found": func(t *testing.T, store request.Store) {
+var requestTests = map[string]func(*testing.T, Store){
+	"an unknown request is not found": func(t *testing.T, store Store) {
 		_, err := store.Load(t.Context(), newID(t))
 		wantCode(t, "Load", err, problem.NotFound)
 		events, err := store.History(t.Context(), newID(t))
@@ -26,7 +26,7 @@ var requestTests = map[string]func(*testing.T, request.Store){
 		wantSame(t, "History", []request.Event(nil), events)
 	},
 
-	"a text that is no id is not found": func(t *testing.T, store request.Store) {
+	"a text that is no id is not found": func(t *testing.T, store Store) {
 		_, err := store.Save(t.Context(), fullRequest(t), []request.Event{{At: start, What: "received"}})
 		must(t, err)
 		for _, id := range malformedIDs {
@@ -40,7 +40,7 @@ var requestTests = map[string]func(*testing.T, request.Store){
 		}
 	},
 
-	"every field is kept": func(t *testing.T, store request.Store) {
+	"every field is kept": func(t *testing.T, store Store) {
 		record := fullRequest(t)
 		want := asStored(record)
 		saved, err := store.Save(t.Context(), record, []request.Event{{At: start, State: request.Granting, What: "invited", Detail: "done"}})
@@ -61,7 +61,7 @@ var requestTests = map[string]func(*testing.T, request.Store){
 		wantSame(t, "History", []request.Event{{At: stored, State: request.Granting, What: "invited", Detail: "done"}}, events)
 	},
 
-	"what is emptied is empty": func(t *testing.T, store request.Store) {
+	"what is emptied is empty": func(t *testing.T, store Store) {
 		full, err := store.Save(t.Context(), fullRequest(t), nil)
 		must(t, err)
 		want := request.Request{ID: full.ID, State: request.Review, Version: full.Version}
@@ -73,7 +73,7 @@ var requestTests = map[string]func(*testing.T, request.Store){
 		wantSame(t, "Load", want, loaded)
 	},
 
-	"every state is kept, and no other": func(t *testing.T, store request.Store) {
+	"every state is kept, and no other": func(t *testing.T, store Store) {
 		for _, state := range states {
 			record := request.Request{ID: newID(t), State: state}
 			_, err := store.Save(t.Context(), record, nil)
@@ -93,7 +93,7 @@ var requestTests = map[string]func(*testing.T, request.Store){
 		}
 	},
 
-	"whatever is saved is loaded": func(t *testing.T, store request.Store) {
+	"whatever is saved is loaded": func(t *testing.T, store Store) {
 		text := rapid.StringN(0, 40, -1)
 		rapid.Check(t, func(rt *rapid.T) {
 			record := request.Request{
@@ -133,7 +133,7 @@ var requestTests = map[string]func(*testing.T, request.Store){
 		})
 	},
 
-	"a request that exists is not inserted again": func(t *testing.T, store request.Store) {
+	"a request that exists is not inserted again": func(t *testing.T, store Store) {
 		first, err := store.Save(t.Context(), fullRequest(t), []request.Event{{At: start, What: "first"}})
 		must(t, err)
 		_, err = store.Save(t.Context(), request.Request{ID: first.ID, State: request.Denied}, []request.Event{{At: start, What: "second"}})
@@ -141,7 +141,7 @@ var requestTests = map[string]func(*testing.T, request.Store){
 		wantRecord(t, store, first, "first")
 	},
 
-	"an older version is not saved over a newer": func(t *testing.T, store request.Store) {
+	"an older version is not saved over a newer": func(t *testing.T, store Store) {
 		first, err := store.Save(t.Context(), fullRequest(t), []request.Event{{At: start, What: "first"}})
 		must(t, err)
 		second, err := store.Save(t.Context(), first, []request.Event{{At: start, What: "second"}})
@@ -154,7 +154,7 @@ var requestTests = map[string]func(*testing.T, request.Store){
 		wantRecord(t, store, second, "first", "second")
 	},
 
-	"a version of nobody's is not saved": func(t *testing.T, store request.Store) {
+	"a version of nobody's is not saved": func(t *testing.T, store Store) {
 		first, err := store.Save(t.Context(), fullRequest(t), nil)
 		must(t, err)
 		other, err := store.Save(t.Context(), fullRequest(t), nil)
@@ -168,7 +168,7 @@ var requestTests = map[string]func(*testing.T, request.Store){
 		wantRecord(t, store, first)
 	},
 
-	"a request that is not stored has no version to save": func(t *testing.T, store request.Store) {
+	"a request that is not stored has no version to save": func(t *testing.T, store Store) {
 		other, err := store.Save(t.Context(), fullRequest(t), nil)
 		must(t, err)
 		record := fullRequest(t)
@@ -182,7 +182,7 @@ var requestTests = map[string]func(*testing.T, request.Store){
 		wantSame(t, "History", []request.Event(nil), events)
 	},
 
-	"every save makes a new version": func(t *testing.T, store request.Store) {
+	"every save makes a new version": func(t *testing.T, store Store) {
 		record := fullRequest(t)
 		seen := map[string]bool{}
 		for range 5 {
@@ -196,7 +196,7 @@ var requestTests = map[string]func(*testing.T, request.Store){
 		}
 	},
 
-	"history is kept in order": func(t *testing.T, store request.Store) {
+	"history is kept in order": func(t *testing.T, store Store) {
 		record := fullRequest(t)
 		record.Events = 17 // what a caller says of a request that is not stored does not count
 		var want []request.Event
@@ -219,7 +219,7 @@ var requestTests = map[string]func(*testing.T, request.Store){
 		wantSame(t, "History", want, got)
 	},
 
-	"the history of one request is not that of another": func(t *testing.T, store request.Store) {
+	"the history of one request is not that of another": func(t *testing.T, store Store) {
 		one, err := store.Save(t.Context(), fullRequest(t), []request.Event{{At: start, What: "one"}})
 		must(t, err)
 		two, err := store.Save(t.Context(), fullRequest(t), []request.Event{{At: start, What: "two"}})
@@ -228,7 +228,7 @@ var requestTests = map[string]func(*testing.T, request.Store){
 		wantRecord(t, store, two, "two")
 	},
 
-	"of several inserts one wins": func(t *testing.T, store request.Store) {
+	"of several inserts one wins": func(t *testing.T, store Store) {
 		id := newID(t)
 		errs := make([]error, callers)
 		atOnce(func(caller int) {
@@ -244,7 +244,7 @@ var requestTests = map[string]func(*testing.T, request.Store){
 		wantRecord(t, store, loaded, fmt.Sprint(winner))
 	},
 
-	"of several savers of one version one wins": func(t *testing.T, store request.Store) {
+	"of several savers of one version one wins": func(t *testing.T, store Store) {
 		first, err := store.Save(t.Context(), fullRequest(t), []request.Event{{At: start, What: "first"}})
 		must(t, err)
 		errs, saved := make([]error, callers), make([]request.Request, callers)
@@ -257,7 +257,7 @@ var requestTests = map[string]func(*testing.T, request.Store){
 		wantRecord(t, store, saved[winner], "first", fmt.Sprint(winner))
 	},
 
-	"no save is lost among callers that load again after a conflict": func(t *testing.T, store request.Store) {
+	"no save is lost among callers that load again after a conflict": func(t *testing.T, store Store) {
 		record := fullRequest(t)
 		record.Attempt = 0
 		record, err := store.Save(t.Context(), record, nil)
@@ -292,7 +292,7 @@ var requestTests = map[string]func(*testing.T, request.Store){
 		wantRecord(t, store, loaded, whats...)
 	},
 
-	"callers share no memory with the store": func(t *testing.T, store request.Store) {
+	"callers share no memory with the store": func(t *testing.T, store Store) {
 		record, events := fullRequest(t), []request.Event{{At: start, What: "first"}}
 		want := asStored(fullRequest(t))
 		want.ID, want.RepeatOf = record.ID, record.RepeatOf
@@ -317,7 +317,7 @@ var requestTests = map[string]func(*testing.T, request.Store){
 		wantRecord(t, store, want, "first")
 	},
 
-	"nothing is written under a context that is over": func(t *testing.T, store request.Store) {
+	"nothing is written under a context that is over": func(t *testing.T, store Store) {
 		first, err := store.Save(t.Context(), fullRequest(t), []request.Event{{At: start, What: "first"}})
 		must(t, err)
 		changed := first
@@ -331,7 +331,7 @@ var requestTests = map[string]func(*testing.T, request.Store){
 		wantRecord(t, store, first, "first")
 	},
 
-	"errors repeat nothing of the partner's": func(t *testing.T, store request.Store) {
+	"errors repeat nothing of the partner's": func(t *testing.T, store Store) {
 		first, err := store.Save(t.Context(), fullRequest(t), nil)
 		must(t, err)
 		first.Version = "other"
@@ -350,7 +350,7 @@ var requestTests = map[string]func(*testing.T, request.Store){
 }
 
 // wantRecord fails if want is not what is stored, or its history is not of the events that whats names.
-func wantRecord(t testing.TB, store request.Store, want request.Request, whats ...string) {
+func wantRecord(t testing.TB, store Store, want request.Request, whats ...string) {
 	t.Helper()
 	loaded, err := store.Load(t.Context(), want.ID)
 	must(t, err)

@@ -2,7 +2,6 @@ package storetest
 
 import (
 	"cmp"
-	"context"
 	"fmt"
 	"slices"
 	"testing"
@@ -10,31 +9,15 @@ import (
 
 	"guestlist/handlers/policy"
 	"guestlist/handlers/problem"
-	"guestlist/handlers/request"
 )
 
-// RowStore is an invite.Rows that tests can fill.
-type RowStore interface {
-	request.Rows
-	// PutRow writes a row in place of any that has its partition and name. row.ETag does not matter.
-	PutRow(ctx context.Context, row policy.Raw) error
-}
-
-// RunRows tests that the stores which newStore returns keep the promises of invite.Rows. Every call of newStore must
-// return an empty store.
-func RunRows(t *testing.T, newStore func(t *testing.T) RowStore) {
-	for name, test := range rowTests {
-		t.Run(name, func(t *testing.T) { test(t, newStore(t)) })
-	}
-}
-
-var rowTests = map[string]func(*testing.T, RowStore){
-	"no rows in an empty table": func(t *testing.T, store RowStore) {
+var rowTests = map[string]func(*testing.T, Store){
+	"no rows in an empty table": func(t *testing.T, store Store) {
 		wantRows(t, store, []string{"contoso.com", "*"})
 		wantRows(t, store, nil)
 	},
 
-	"all rows of the partitions, and no others": func(t *testing.T, store RowStore) {
+	"all rows of the partitions, and no others": func(t *testing.T, store Store) {
 		for _, partition := range []string{"ana@contoso.com", "contoso.com", "*.contoso.com", "*", "fabrikam.com"} {
 			for _, name := range []string{"one", "two"} {
 				put(t, store, partition, name, map[string]any{"Note": partition + " " + name})
@@ -45,12 +28,12 @@ var rowTests = map[string]func(*testing.T, RowStore){
 		wantRows(t, store, []string{"nobody.com"})
 	},
 
-	"a partition that is named twice is read once": func(t *testing.T, store RowStore) {
+	"a partition that is named twice is read once": func(t *testing.T, store Store) {
 		put(t, store, "contoso.com", "one", map[string]any{"Note": "contoso.com one"})
 		wantRows(t, store, []string{"contoso.com", "*", "contoso.com"}, "contoso.com one")
 	},
 
-	"a partition is its exact name": func(t *testing.T, store RowStore) {
+	"a partition is its exact name": func(t *testing.T, store Store) {
 		for _, partition := range []string{"contoso.com", "Contoso.com", "contoso.co", "contoso.comm", " contoso.com", "o'brien@contoso.com", "o''brien@contoso.com", "%2A", "ü.example"} {
 			put(t, store, partition, "it's one", map[string]any{"Note": partition})
 		}
@@ -62,7 +45,7 @@ var rowTests = map[string]func(*testing.T, RowStore){
 		}
 	},
 
-	"a name can't widen the question": func(t *testing.T, store RowStore) {
+	"a name can't widen the question": func(t *testing.T, store Store) {
 		put(t, store, "contoso.com", "one", map[string]any{"Note": "contoso.com"})
 		put(t, store, "*", "one", map[string]any{"Note": "*"})
 		for _, partition := range []string{
@@ -73,7 +56,7 @@ var rowTests = map[string]func(*testing.T, RowStore){
 		}
 	},
 
-	"every type of column is kept": func(t *testing.T, store RowStore) {
+	"every type of column is kept": func(t *testing.T, store Store) {
 		want := map[string]any{
 			"Text": "it's \"text\" <&> 會 🏢\n", "Empty": "", "NumberText": "12", "True": true, "False": false,
 			"Small": int32(-7), "Big": int64(1) << 60, "SmallInt64": int64(5), "Double": 1.5, "Tiny": 1e-9,
@@ -91,7 +74,7 @@ var rowTests = map[string]func(*testing.T, RowStore){
 		}
 	},
 
-	"times come in UTC": func(t *testing.T, store RowStore) {
+	"times come in UTC": func(t *testing.T, store Store) {
 		put(t, store, "contoso.com", "one", map[string]any{"NotBefore": start})
 		rows, err := store.Rows(t.Context(), []string{"contoso.com"})
 		must(t, err)
@@ -104,7 +87,7 @@ var rowTests = map[string]func(*testing.T, RowStore){
 		}
 	},
 
-	"a row has its own columns and no more": func(t *testing.T, store RowStore) {
+	"a row has its own columns and no more": func(t *testing.T, store Store) {
 		put(t, store, "contoso.com", "one", map[string]any{"Action": "invite", "Priority": int32(1)})
 		put(t, store, "contoso.com", "one", map[string]any{"Action": "deny"})
 		put(t, store, "contoso.com", "two", nil)
@@ -118,7 +101,7 @@ var rowTests = map[string]func(*testing.T, RowStore){
 		wantSame(t, "the columns of two", map[string]any{}, rows[1].Columns)
 	},
 
-	"an edit changes the ETag": func(t *testing.T, store RowStore) {
+	"an edit changes the ETag": func(t *testing.T, store Store) {
 		seen := map[string]bool{}
 		for range 3 {
 			put(t, store, "contoso.com", "one", map[string]any{"Action": "invite"})
@@ -131,7 +114,7 @@ var rowTests = map[string]func(*testing.T, RowStore){
 		}
 	},
 
-	"many partitions at once": func(t *testing.T, store RowStore) {
+	"many partitions at once": func(t *testing.T, store Store) {
 		var partitions, want []string
 		for i := range 30 {
 			partition := fmt.Sprintf("p%d.contoso.com", i)
@@ -144,7 +127,7 @@ var rowTests = map[string]func(*testing.T, RowStore){
 		wantRows(t, store, partitions, want...)
 	},
 
-	"callers share no memory with the store": func(t *testing.T, store RowStore) {
+	"callers share no memory with the store": func(t *testing.T, store Store) {
 		columns := map[string]any{"Note": "contoso.com", "Bytes": []byte("abc")}
 		put(t, store, "contoso.com", "one", columns)
 		columns["Note"] = "changed"
@@ -167,7 +150,7 @@ var rowTests = map[string]func(*testing.T, RowStore){
 		wantSame(t, "the columns", map[string]any{"Note": "contoso.com", "Bytes": []byte("abc")}, rows[0].Columns)
 	},
 
-	"half the rows are an error": func(t *testing.T, store RowStore) {
+	"half the rows are an error": func(t *testing.T, store Store) {
 		put(t, store, "contoso.com", "one", map[string]any{"Note": "contoso.com"})
 		rows, err := store.Rows(ended(t), []string{"contoso.com", "*"})
 		wantCode(t, "Rows", err, problem.StorageUnavailable)
@@ -177,13 +160,13 @@ var rowTests = map[string]func(*testing.T, RowStore){
 	},
 }
 
-func put(t testing.TB, store RowStore, partition, name string, columns map[string]any) {
+func put(t testing.TB, store Store, partition, name string, columns map[string]any) {
 	t.Helper()
 	must(t, store.PutRow(t.Context(), policy.Raw{Partition: partition, Name: name, Columns: columns}))
 }
 
 // wantRows fails if the notes of the rows of the partitions are not want, in any order.
-func wantRows(t testing.TB, store RowStore, partitions []string, want ...string) {
+func wantRows(t testing.TB, store Store, partitions []string, want ...string) {
 	t.Helper()
 	rows, err := store.Rows(t.Context(), partitions)
 	must(t, err)

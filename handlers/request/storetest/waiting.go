@@ -7,16 +7,15 @@ import (
 	"time"
 
 	"guestlist/handlers/problem"
-	"guestlist/handlers/request"
 	"guestlist/handlers/submission"
 )
 
-var waitingTests = map[string]func(*testing.T, request.Store){
-	"nobody waits at first": func(t *testing.T, store request.Store) {
+var waitingTests = map[string]func(*testing.T, Store){
+	"nobody waits at first": func(t *testing.T, store Store) {
 		wantDue(t, store, start.AddDate(100, 0, 0), 10)
 	},
 
-	"what is due comes, the longest due first": func(t *testing.T, store request.Store) {
+	"what is due comes, the longest due first": func(t *testing.T, store Store) {
 		a, b, c := newID(t), newID(t), newID(t)
 		must(t, store.Wait(t.Context(), a, stored))
 		must(t, store.Wait(t.Context(), b, stored.Add(-time.Hour)))
@@ -29,14 +28,14 @@ var waitingTests = map[string]func(*testing.T, request.Store){
 		wantDue(t, store, start, 10, b, c, a)
 	},
 
-	"what is due is due in every zone": func(t *testing.T, store request.Store) {
+	"what is due is due in every zone": func(t *testing.T, store Store) {
 		a := newID(t)
 		must(t, store.Wait(t.Context(), a, start))
 		wantDue(t, store, stored, 10, a)
 		wantDue(t, store, stored.Add(-time.Second), 10)
 	},
 
-	"equals come by id": func(t *testing.T, store request.Store) {
+	"equals come by id": func(t *testing.T, store Store) {
 		ids := []submission.ID{newID(t), newID(t), newID(t), newID(t)}
 		for _, id := range ids {
 			must(t, store.Wait(t.Context(), id, start))
@@ -45,7 +44,7 @@ var waitingTests = map[string]func(*testing.T, request.Store){
 		wantDue(t, store, start, 10, ids...)
 	},
 
-	"no more than asked for come": func(t *testing.T, store request.Store) {
+	"no more than asked for come": func(t *testing.T, store Store) {
 		var ids []submission.ID
 		for i := range 7 {
 			ids = append(ids, newID(t))
@@ -58,7 +57,7 @@ var waitingTests = map[string]func(*testing.T, request.Store){
 		wantDue(t, store, start, -1)
 	},
 
-	"a later note replaces an earlier": func(t *testing.T, store request.Store) {
+	"a later note replaces an earlier": func(t *testing.T, store Store) {
 		a, b := newID(t), newID(t)
 		must(t, store.Wait(t.Context(), a, start))
 		must(t, store.Wait(t.Context(), b, start.Add(-time.Second)))
@@ -68,7 +67,7 @@ var waitingTests = map[string]func(*testing.T, request.Store){
 		wantDue(t, store, start, 10, a, b)
 	},
 
-	"who stops waiting is not due": func(t *testing.T, store request.Store) {
+	"who stops waiting is not due": func(t *testing.T, store Store) {
 		a, b := newID(t), newID(t)
 		must(t, store.Wait(t.Context(), a, start))
 		must(t, store.Wait(t.Context(), b, start))
@@ -82,7 +81,7 @@ var waitingTests = map[string]func(*testing.T, request.Store){
 		wantDue(t, store, start, 10, b)
 	},
 
-	"a note that somebody has written since stays": func(t *testing.T, store request.Store) {
+	"a note that somebody has written since stays": func(t *testing.T, store Store) {
 		a := newID(t)
 		must(t, store.Wait(t.Context(), a, start))
 		must(t, store.Wait(t.Context(), a, start.Add(-time.Second)))
@@ -94,7 +93,7 @@ var waitingTests = map[string]func(*testing.T, request.Store){
 		wantDue(t, store, start, 10)
 	},
 
-	"a note needs an id and a time": func(t *testing.T, store request.Store) {
+	"a note needs an id and a time": func(t *testing.T, store Store) {
 		for _, id := range malformedIDs {
 			wantCode(t, fmt.Sprintf("Wait(%q)", id), store.Wait(t.Context(), id, start), problem.NotFound)
 		}
@@ -102,7 +101,7 @@ var waitingTests = map[string]func(*testing.T, request.Store){
 		wantDue(t, store, start, 10)
 	},
 
-	"several may wait and stop at once": func(t *testing.T, store request.Store) {
+	"several may wait and stop at once": func(t *testing.T, store Store) {
 		ids := make([]submission.ID, callers)
 		for i := range ids {
 			ids[i] = newID(t)
@@ -124,7 +123,7 @@ var waitingTests = map[string]func(*testing.T, request.Store){
 		wantDue(t, store, start.Add(time.Hour), 2*callers, ids...)
 	},
 
-	"nothing is noted under a context that is over": func(t *testing.T, store request.Store) {
+	"nothing is noted under a context that is over": func(t *testing.T, store Store) {
 		a, b := newID(t), newID(t)
 		must(t, store.Wait(t.Context(), a, start))
 		wantCode(t, "Wait", store.Wait(ended(t), b, start), problem.StorageUnavailable)
@@ -135,7 +134,7 @@ var waitingTests = map[string]func(*testing.T, request.Store){
 	},
 }
 
-func wantDue(t testing.TB, store request.Store, now time.Time, limit int, want ...submission.ID) {
+func wantDue(t testing.TB, store Store, now time.Time, limit int, want ...submission.ID) {
 	t.Helper()
 	got, err := store.Due(t.Context(), now, limit)
 	must(t, err)
