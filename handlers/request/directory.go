@@ -146,3 +146,22 @@ func TenantWide(code problem.Code) bool { return meanings[code].tenantWide }
 // Probe reports whether a single attempt from time to time may find a failure that is [TenantWide]
 // cured without an admin saying so. It is false where an attempt does harm.
 func Probe(code problem.Code) bool { return meanings[code].probe }
+
+// Group is a group of the directory as far as it matters for guests.
+type Group struct {
+	ID, DisplayName string
+	SecurityEnabled bool
+	MailEnabled     bool
+	Dynamic         bool // a rule chooses the members
+	RoleAssignable  bool // it can hold directory roles
+	OnPremises      bool // it is mastered on-premises
+	Unified         bool // a Microsoft 365 group
+}
+
+// Principal is an object that may be a sponsor.
+type Principal struct {
+	ID, DisplayName string
+	Kind            string // "user", "group" or "other"
+	Enabled         bool   // of a user: may sign in
+	Guest           bool   // of a user: is a guest
+}

@@ -14,43 +14,24 @@ import (
 	"guestlist/handlers/request"
 )
 
-// Group is a group of the directory as far as it matters for guests.
-type Group struct {
-	ID, DisplayName string
-	SecurityEnabled bool
-	MailEnabled     bool
-	Dynamic         bool // a rule chooses the members
-	RoleAssignable  bool // it can hold directory roles
-	OnPremises      bool // it is mastered on-premises
-	Unified         bool // a Microsoft 365 group
-}
-
-// Principal is an object that may be a sponsor.
-type Principal struct {
-	ID, DisplayName string
-	Kind            string // "user", "group" or "other"
-	Enabled         bool   // of a user: may sign in
-	Guest           bool   // of a user: is a guest
-}
-
 // Group returns the group of that object id. The app needs the permission GroupMember.Read.All, or one that includes
 // it. NotFound: there is no such group. DirectoryReadForbidden: also where the app sees the group and not what kind it is.
-func (c *Client) Group(ctx context.Context, id string) (Group, error) {
+func (c *Client) Group(ctx context.Context, id string) (request.Group, error) {
 	const doing = "reading a group"
 	var found group
 	err := c.look(ctx, doing, "groups", id,
 		[]string{"id", "displayName", "securityEnabled", "mailEnabled", "groupTypes", "isAssignableToRole", "onPremisesSyncEnabled"}, &found)
 	if err != nil {
-		return Group{}, err
+		return request.Group{}, err
 	}
 	if !strings.EqualFold(found.id, id) {
-		return Group{}, problem.New(request.DirectoryUnavailable, "%s: the answer is about another object", doing)
+		return request.Group{}, problem.New(request.DirectoryUnavailable, "%s: the answer is about another object", doing)
 	}
 	if found.securityEnabled == nil || found.mailEnabled == nil {
 		// Every group has both.
-		return Group{}, problem.New(request.DirectoryReadForbidden, "%s: the answer leaves out what kind of group it is", doing)
+		return request.Group{}, problem.New(request.DirectoryReadForbidden, "%s: the answer leaves out what kind of group it is", doing)
 	}
-	return Group{
+	return request.Group{
 		ID:              strings.ToLower(id),
 		DisplayName:     found.displayName,
 		SecurityEnabled: *found.securityEnabled,
@@ -66,27 +47,27 @@ func (c *Client) Group(ctx context.Context, id string) (Group, error) {
 // GroupMember.Read.All, or ones that include them; to ask for an object of any kind at once it would need
 // Directory.Read.All. NotFound: there is neither a user nor a group of that id. DirectoryForbidden: also where the app
 // sees the user and not whether the account is enabled.
-func (c *Client) Principal(ctx context.Context, id string) (Principal, error) {
+func (c *Client) Principal(ctx context.Context, id string) (request.Principal, error) {
 	const doing = "reading a user"
 	var found user
 	err := c.look(ctx, doing, "users", id, []string{"id", "displayName", "accountEnabled", "userType"}, &found)
 	if problem.CodeOf(err) == problem.NotFound {
 		group, err := c.Group(ctx, id)
 		if err != nil {
-			return Principal{}, err
+			return request.Principal{}, err
 		}
-		return Principal{ID: group.ID, DisplayName: group.DisplayName, Kind: "group"}, nil
+		return request.Principal{ID: group.ID, DisplayName: group.DisplayName, Kind: "group"}, nil
 	}
 	if err != nil {
-		return Principal{}, err
+		return request.Principal{}, err
 	}
 	if !strings.EqualFold(found.id, id) {
-		return Principal{}, problem.New(request.DirectoryUnavailable, "%s: the answer is about another object", doing)
+		return request.Principal{}, problem.New(request.DirectoryUnavailable, "%s: the answer is about another object", doing)
 	}
 	if found.accountEnabled == nil {
-		return Principal{}, problem.New(request.DirectoryReadForbidden, "%s: the answer leaves out whether the account is enabled", doing)
+		return request.Principal{}, problem.New(request.DirectoryReadForbidden, "%s: the answer leaves out whether the account is enabled", doing)
 	}
-	return Principal{
+	return request.Principal{
 		ID:          strings.ToLower(id),
 		DisplayName: found.displayName,
 		Kind:        "user",

@@ -20,7 +20,7 @@ func objectID(n int) string { return fmt.Sprintf("eeeeeeee-0000-4000-8000-%012d"
 
 func TestEveryKindOfGroupIsRead(t *testing.T) {
 	const mine = "Partners of Contoso"
-	tests := map[graphsim.GroupKind]graph.Group{
+	tests := map[graphsim.GroupKind]request.Group{
 		"":                           {SecurityEnabled: true},
 		graphsim.SecurityGroup:       {SecurityEnabled: true},
 		graphsim.DynamicGroup:        {SecurityEnabled: true, Dynamic: true},
@@ -62,7 +62,7 @@ func TestEveryKindOfSponsorIsRead(t *testing.T) {
 		c.Groups = []graphsim.Group{{ID: group, DisplayName: "Sponsors"}}
 	})
 	client, log := newClient(t, url, nil)
-	tests := map[string]graph.Principal{
+	tests := map[string]request.Principal{
 		objectID(1): {DisplayName: "Bo", Kind: "user", Enabled: true},
 		objectID(2): {DisplayName: "Cy", Kind: "user"},
 		objectID(3): {DisplayName: "Di", Kind: "user", Enabled: true, Guest: true},

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"fmt"
 
 	"guestlist/handlers/azure/graph"
@@ -33,20 +32,5 @@ func (s *session) directory(a account, address string) (lint.Directory, error) {
 	if err != nil {
 		return nil, fmt.Errorf("connecting to the directory: %w", err)
 	}
-	return directory{tenant}, nil
-}
-
-// directory is Microsoft Graph as the linter sees it.
-type directory struct{ graph *graph.Client }
-
-// Group implements [lint.Directory].
-func (d directory) Group(ctx context.Context, id string) (lint.Group, error) {
-	group, err := d.graph.Group(ctx, id)
-	return lint.Group(group), err
-}
-
-// Principal implements [lint.Directory].
-func (d directory) Principal(ctx context.Context, id string) (lint.Principal, error) {
-	principal, err := d.graph.Principal(ctx, id)
-	return lint.Principal(principal), err
+	return tenant, nil
 }

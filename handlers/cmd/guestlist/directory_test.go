@@ -44,7 +44,7 @@ func TestRowsAreCheckedAgainstTenant(t *testing.T) {
 		row("contoso.com", ids(1), ids(1, 3)),
 		row("fabrikam.com", ids(1, 2, 8), ids(3, 4, 9)),
 	}
-	findings, err := lint.Check(t.Context(), lint.Config{Rows: rows, Now: time.Date(2026, 5, 4, 9, 0, 0, 0, time.UTC), Directory: directory{client}})
+	findings, err := lint.Check(t.Context(), lint.Config{Rows: rows, Now: time.Date(2026, 5, 4, 9, 0, 0, 0, time.UTC), Directory: client})
 	if err != nil {
 		t.Fatal(err)
 	}

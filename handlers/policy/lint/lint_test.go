@@ -73,48 +73,48 @@ func check(t *testing.T, d Directory, raws ...policy.Raw) []Finding {
 // tenant is a directory in which every id is a fine group and a fine sponsor, but for those that it lists. It is asked
 // by several goroutines, and changes nothing.
 type tenant struct {
-	groups     map[string]Group
-	principals map[string]Principal
+	groups     map[string]request.Group
+	principals map[string]request.Principal
 	groupErr   error // for every group
 	sponsorErr error // for every sponsor
 	noGroup    string
 	noSponsor  string
 }
 
-func (d tenant) Group(_ context.Context, id string) (Group, error) {
+func (d tenant) Group(_ context.Context, id string) (request.Group, error) {
 	g, listed := d.groups[id]
 	switch {
 	case d.groupErr != nil:
-		return Group{}, d.groupErr
+		return request.Group{}, d.groupErr
 	case id == d.noGroup:
-		return Group{}, problem.New(problem.NotFound, "no group")
+		return request.Group{}, problem.New(problem.NotFound, "no group")
 	case listed:
 		return g, nil
 	}
-	return Group{ID: id, SecurityEnabled: true}, nil
+	return request.Group{ID: id, SecurityEnabled: true}, nil
 }
 
-func (d tenant) Principal(_ context.Context, id string) (Principal, error) {
+func (d tenant) Principal(_ context.Context, id string) (request.Principal, error) {
 	p, listed := d.principals[id]
 	switch {
 	case d.sponsorErr != nil:
-		return Principal{}, d.sponsorErr
+		return request.Principal{}, d.sponsorErr
 	case id == d.noSponsor:
-		return Principal{}, problem.New(problem.NotFound, "no user or group")
+		return request.Principal{}, problem.New(problem.NotFound, "no user or group")
 	case listed:
 		return p, nil
 	}
-	return Principal{ID: id, Kind: "user", Enabled: true}, nil
+	return request.Principal{ID: id, Kind: "user", Enabled: true}, nil
 }
 
-func groupIs(g Group) tenant {
+func groupIs(g request.Group) tenant {
 	g.ID, g.DisplayName = group, "Partners"
-	return tenant{groups: map[string]Group{group: g}}
+	return tenant{groups: map[string]request.Group{group: g}}
 }
 
-func sponsorIs(p Principal) tenant {
+func sponsorIs(p request.Principal) tenant {
 	p.ID, p.DisplayName = sponsor, "Ana"
-	return tenant{principals: map[string]Principal{sponsor: p}}
+	return tenant{principals: map[string]request.Principal{sponsor: p}}
 }
 
 // A ruleCase is rows with a fault, and the same rows without.
@@ -351,27 +351,27 @@ func cases() []ruleCase {
 			good: good, in: tenant{noGroup: group}, goodIn: tenant{}},
 		{name: "a dynamic group", rule: "group-dynamic", bad: good, at: "contoso.com/partners/Groups",
 			says: `The group "Partners" (` + group + `) has a rule`, good: good,
-			in: groupIs(Group{SecurityEnabled: true, Dynamic: true}), goodIn: groupIs(Group{SecurityEnabled: true})},
+			in: groupIs(request.Group{SecurityEnabled: true, Dynamic: true}), goodIn: groupIs(request.Group{SecurityEnabled: true})},
 		{name: "a distribution list", rule: "group-mail-enabled", bad: good, at: "contoso.com/partners/Groups", says: "Exchange keeps its members",
-			good: good, in: groupIs(Group{MailEnabled: true}), goodIn: groupIs(Group{SecurityEnabled: true})},
+			good: good, in: groupIs(request.Group{MailEnabled: true}), goodIn: groupIs(request.Group{SecurityEnabled: true})},
 		{name: "a mail-enabled security group", rule: "group-mail-enabled", bad: good, at: "contoso.com/partners/Groups", says: "mail-enabled",
-			good: good, in: groupIs(Group{MailEnabled: true, SecurityEnabled: true}), goodIn: groupIs(Group{SecurityEnabled: true})},
+			good: good, in: groupIs(request.Group{MailEnabled: true, SecurityEnabled: true}), goodIn: groupIs(request.Group{SecurityEnabled: true})},
 		{name: "a group for roles", rule: "group-role-assignable", bad: good, at: "contoso.com/partners/Groups", says: "roles of the directory",
-			good: good, in: groupIs(Group{SecurityEnabled: true, RoleAssignable: true}), goodIn: groupIs(Group{SecurityEnabled: true})},
+			good: good, in: groupIs(request.Group{SecurityEnabled: true, RoleAssignable: true}), goodIn: groupIs(request.Group{SecurityEnabled: true})},
 		{name: "a group from on-premises", rule: "group-on-premises", bad: good, at: "contoso.com/partners/Groups", says: "mastered on-premises",
-			good: good, in: groupIs(Group{SecurityEnabled: true, OnPremises: true}), goodIn: groupIs(Group{SecurityEnabled: true})},
+			good: good, in: groupIs(request.Group{SecurityEnabled: true, OnPremises: true}), goodIn: groupIs(request.Group{SecurityEnabled: true})},
 		{name: "a Microsoft 365 group", rule: "group-microsoft-365", bad: good, at: "contoso.com/partners/Groups", says: "welcome mail",
-			good: good, in: groupIs(Group{MailEnabled: true, Unified: true}), goodIn: groupIs(Group{SecurityEnabled: true})},
+			good: good, in: groupIs(request.Group{MailEnabled: true, Unified: true}), goodIn: groupIs(request.Group{SecurityEnabled: true})},
 		{name: "a group that is for nothing", rule: "group-not-security", bad: good, at: "contoso.com/partners/Groups", says: "no security group",
-			good: good, in: groupIs(Group{}), goodIn: groupIs(Group{SecurityEnabled: true})},
+			good: good, in: groupIs(request.Group{}), goodIn: groupIs(request.Group{SecurityEnabled: true})},
 		{name: "a sponsor who is not there", rule: "sponsor-missing", bad: good, at: "contoso.com/partners/Sponsors", says: "no user or group " + sponsor,
 			good: good, in: tenant{noSponsor: sponsor}, goodIn: tenant{}},
 		{name: "an app for a sponsor", rule: "sponsor-kind", bad: good, at: "contoso.com/partners/Sponsors", says: "neither a user nor a group",
-			good: good, in: sponsorIs(Principal{Kind: "other"}), goodIn: sponsorIs(Principal{Kind: "group"})},
+			good: good, in: sponsorIs(request.Principal{Kind: "other"}), goodIn: sponsorIs(request.Principal{Kind: "group"})},
 		{name: "a sponsor who has left", rule: "sponsor-disabled", bad: good, at: "contoso.com/partners/Sponsors", says: `The sponsor "Ana" (` + sponsor + `) has an account that is disabled`,
-			good: good, in: sponsorIs(Principal{Kind: "user"}), goodIn: sponsorIs(Principal{Kind: "user", Enabled: true})},
+			good: good, in: sponsorIs(request.Principal{Kind: "user"}), goodIn: sponsorIs(request.Principal{Kind: "user", Enabled: true})},
 		{name: "a guest for a sponsor", rule: "sponsor-guest", bad: good, at: "contoso.com/partners/Sponsors", says: "is a guest",
-			good: good, in: sponsorIs(Principal{Kind: "user", Enabled: true, Guest: true}), goodIn: sponsorIs(Principal{Kind: "user", Enabled: true})},
+			good: good, in: sponsorIs(request.Principal{Kind: "user", Enabled: true, Guest: true}), goodIn: sponsorIs(request.Principal{Kind: "user", Enabled: true})},
 		{name: "groups that may not be read", rule: "directory-forbidden", bad: good, at: "//Groups", says: "groups of the rows were not checked", advice: "GroupMember.Read.All",
 			good: good, in: tenant{groupErr: problem.New(request.DirectoryForbidden, "no")}, goodIn: tenant{}},
 		{name: "sponsors that may not be read", rule: "directory-forbidden", bad: good, at: "//Sponsors", says: "sponsors of the rows were not checked", advice: "User.Read.All",

@@ -18,28 +18,9 @@ import (
 // where that may not be known, anything else where it could not be asked now.
 type Directory interface {
 	// Group returns the group of that id.
-	Group(ctx context.Context, id string) (Group, error)
+	Group(ctx context.Context, id string) (request.Group, error)
 	// Principal returns the user, group or other object of that id. NotFound if it could be no sponsor whatever it is.
-	Principal(ctx context.Context, id string) (Principal, error)
-}
-
-// Group is a group of the directory as far as it matters for guests.
-type Group struct {
-	ID, DisplayName string
-	SecurityEnabled bool
-	MailEnabled     bool
-	Dynamic         bool // a rule chooses the members
-	RoleAssignable  bool // it can hold roles of the directory
-	OnPremises      bool // it is mastered on-premises
-	Unified         bool // a Microsoft 365 group
-}
-
-// Principal is who may be a sponsor.
-type Principal struct {
-	ID, DisplayName string
-	Kind            string // "user", "group" or "other"
-	Enabled         bool   // of a user: may sign in
-	Guest           bool   // of a user: is one
+	Principal(ctx context.Context, id string) (request.Principal, error)
 }
 
 const (
@@ -59,8 +40,8 @@ type object struct {
 
 type outcome struct {
 	result    result
-	group     Group
-	principal Principal
+	group     request.Group
+	principal request.Principal
 	err       error
 }
 

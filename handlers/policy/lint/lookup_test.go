@@ -45,12 +45,12 @@ func (w *witness) ask(ctx context.Context, kind, id string) error {
 	return w.answer(ctx, kind+" "+id)
 }
 
-func (w *witness) Group(ctx context.Context, id string) (Group, error) {
-	return Group{ID: id, SecurityEnabled: true}, w.ask(ctx, "group", id)
+func (w *witness) Group(ctx context.Context, id string) (request.Group, error) {
+	return request.Group{ID: id, SecurityEnabled: true}, w.ask(ctx, "group", id)
 }
 
-func (w *witness) Principal(ctx context.Context, id string) (Principal, error) {
-	return Principal{ID: id, Kind: "group"}, w.ask(ctx, "principal", id)
+func (w *witness) Principal(ctx context.Context, id string) (request.Principal, error) {
+	return request.Principal{ID: id, Kind: "group"}, w.ask(ctx, "principal", id)
 }
 
 // calls returns how often it was asked.
