@@ -6,9 +6,10 @@ import (
 	"strings"
 )
 
-// The names of countries, a file for each language. A line has the code and the name, in the order in which readers of the language look for
-// them. They are CLDR's, written once by the test that compares them: the tables of golang.org/x/text that name and order them would be many
-// times as large, and slow at the start.
+// countryFiles has the names of countries, a file for each language. A line has the code and the name,
+// in the order in which readers of the language look for them. The files are CLDR's, written once by
+// the test that compares them: the tables of golang.org/x/text are many times as large, and slow at
+// the start.
 //
 //go:embed countries
 var countryFiles embed.FS
@@ -19,11 +20,12 @@ type Country struct {
 	Name string
 }
 
-// Countries returns the countries that a submission can have, named in the language of the texts and in its order.
+// Countries returns the countries that a submission can have, in the language of the texts and in its
+// order.
 func (t *Texts) Countries() ([]Country, error) {
 	content, err := countryFiles.ReadFile("countries/" + t.Tag + ".txt")
 	if err != nil {
-		return nil, fmt.Errorf("words: reading the countries for %s: %w", t.Tag, err)
+		return nil, fmt.Errorf("i18n: reading the countries for %s: %w", t.Tag, err)
 	}
 	var countries []Country
 	for line := range strings.Lines(string(content)) {

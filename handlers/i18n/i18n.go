@@ -25,7 +25,8 @@ type Language struct {
 	FamilyFirst bool // whether family names stand before given names
 }
 
-// Languages returns the languages of the pages, in the order in which they are offered. The first is the one for whoever asks for none.
+// Languages returns the languages of the pages in the order in which they are offered. The first is
+// the default.
 func Languages() []Language {
 	return []Language{
 		{"en", "English", false, false},
@@ -40,60 +41,61 @@ func Languages() []Language {
 	}
 }
 
-// Shelf holds the texts of all languages, with the organisation's name put in. Any number of callers may use it at once.
-type Shelf struct {
+// Bundle holds the texts of all languages with the organisation's name put in. It is safe for
+// concurrent use.
+type Bundle struct {
 	languages []Language
 	match     func() language.Matcher
 	texts     map[string]func() (*Texts, error)
 }
 
-// NewShelf returns the texts of all languages as organisation's partners read them.
-func NewShelf(organisation string) (*Shelf, error) {
+// NewBundle returns the texts of all languages as the organisation's partners read them.
+func NewBundle(organisation string) (*Bundle, error) {
 	if organisation == "" {
-		return nil, errors.New("words: the name of the organisation is missing")
+		return nil, errors.New("i18n: the name of the organisation is missing")
 	}
-	s := &Shelf{languages: Languages(), texts: map[string]func() (*Texts, error){}}
-	s.match = sync.OnceValue(func() language.Matcher {
-		tags := make([]language.Tag, len(s.languages))
-		for i, l := range s.languages {
+	b := &Bundle{languages: Languages(), texts: map[string]func() (*Texts, error){}}
+	b.match = sync.OnceValue(func() language.Matcher {
+		tags := make([]language.Tag, len(b.languages))
+		for i, l := range b.languages {
 			tags[i] = language.Make(l.Tag)
 		}
 		return language.NewMatcher(tags)
 	})
-	for _, l := range s.languages {
-		s.texts[l.Tag] = sync.OnceValues(func() (*Texts, error) { return read(l, organisation) })
+	for _, l := range b.languages {
+		b.texts[l.Tag] = sync.OnceValues(func() (*Texts, error) { return read(l, organisation) })
 	}
-	return s, nil
+	return b, nil
 }
 
-// English returns the English texts, for whoever reads no page. Where they name the organisation, they leave it open.
+// English returns the English texts for readers of other things than pages. They name no organisation.
 func English() (*Texts, error) { return read(Languages()[0], "the organisation") }
 
-// Best returns the language of the pages that serves a reader of the tags best, the tag that the reader likes most first. If the reader of none
-// of them can be served, it is the first language, and false.
-func (s *Shelf) Best(tags ...language.Tag) (Language, bool) {
-	_, index, confidence := s.match().Match(tags...)
+// Best returns the language that serves a reader of the tags best; the most liked tag comes first. If
+// none of them can be served, it is the default, and served is false.
+func (b *Bundle) Best(tags ...language.Tag) (best Language, served bool) {
+	_, index, confidence := b.match().Match(tags...)
 	if confidence == language.No {
-		return s.languages[0], false
+		return b.languages[0], false
 	}
-	return s.languages[index], true
+	return b.languages[index], true
 }
 
-// In returns the texts of the language with the tag, which must be the tag of one of Languages.
-func (s *Shelf) In(tag string) (*Texts, error) {
-	texts, known := s.texts[tag]
+// In returns the texts of one of Languages.
+func (b *Bundle) In(tag string) (*Texts, error) {
+	texts, known := b.texts[tag]
 	if !known {
-		return nil, fmt.Errorf("words: there is no catalogue for %q", tag)
+		return nil, fmt.Errorf("i18n: there is no catalogue for %q", tag)
 	}
 	return texts()
 }
 
-// Texts are the texts of one language. The zero value has none, and says the keys.
+// Texts are the texts of one language. The zero value has none and returns the keys.
 type Texts struct {
 	Language
 	organisation string
 	localizer    *i18n.Localizer
-	// said are the texts that are always the same, once the organisation's name is in them.
+	// said are the texts without further placeholders than the organisation's name.
 	said map[string]string
 }
 
@@ -102,17 +104,17 @@ func read(l Language, organisation string) (*Texts, error) {
 	path := "catalogues/" + l.Tag + ".json"
 	content, err := files.ReadFile(path)
 	if err != nil {
-		return nil, fmt.Errorf("words: reading the catalogue for %s: %w", l.Tag, err)
+		return nil, fmt.Errorf("i18n: reading the catalogue for %s: %w", l.Tag, err)
 	}
 	tag, err := language.Parse(l.Tag)
 	if err != nil {
-		return nil, fmt.Errorf("words: %s is no language tag: %w", l.Tag, err)
+		return nil, fmt.Errorf("i18n: %s is not a language tag: %w", l.Tag, err)
 	}
-	// A bundle must not be changed while it is read, so each language has one of its own.
+	// A bundle of go-i18n must not be changed while it is read, so each language has its own.
 	bundle := i18n.NewBundle(tag)
 	messages, err := bundle.ParseMessageBytes(tag, content, json.Unmarshal)
 	if err != nil {
-		return nil, fmt.Errorf("words: reading the catalogue for %s: %w", l.Tag, err)
+		return nil, fmt.Errorf("i18n: reading the catalogue for %s: %w", l.Tag, err)
 	}
 	t := &Texts{
 		Language: l, organisation: organisation, localizer: i18n.NewLocalizer(bundle, l.Tag), said: make(map[string]string, len(messages)),
@@ -120,14 +122,14 @@ func read(l Language, organisation string) (*Texts, error) {
 	for _, message := range messages {
 		text, err := t.localizer.Localize(&i18n.LocalizeConfig{MessageID: message.ID, TemplateData: map[string]string{organisationPlaceholder: organisation}})
 		if err != nil {
-			return nil, fmt.Errorf("words: the text %s for %s: %w", message.ID, l.Tag, err)
+			return nil, fmt.Errorf("i18n: the text %s for %s: %w", message.ID, l.Tag, err)
 		}
 		t.said[message.ID] = text
 	}
 	return t, nil
 }
 
-// Say returns the text of the key, or the key itself if there is none: a fault of ours that tests look for.
+// Say returns the text of the key, or the key itself if there is none, which tests look for.
 func (t *Texts) Say(key string) string {
 	text, known := t.said[key]
 	if !known {
@@ -147,7 +149,7 @@ func (t *Texts) Count(key string, n int) string {
 	return t.localize(&i18n.LocalizeConfig{MessageID: key, PluralCount: n})
 }
 
-// With returns the text of the key with a value put in for a placeholder, and for further ones after it.
+// With returns the text of the key with the value of a placeholder; more has further pairs.
 func (t *Texts) With(key, placeholder, value string, more ...string) string {
 	values := map[string]string{organisationPlaceholder: t.organisation, placeholder: value}
 	for i := 0; i+1 < len(more); i += 2 {
@@ -167,8 +169,8 @@ func (t *Texts) localize(config *i18n.LocalizeConfig) string {
 	return text // where a rare plural form is missing, the usual one
 }
 
-// Fault returns what to say of a field that breaks a rule; limit is the rule's limit, 0 for none. named says that the text names the field
-// itself.
+// Fault returns the text for a field that breaks a rule with the limit, 0 for none. named reports
+// whether the text names the field itself.
 func (t *Texts) Fault(field, rule string, limit int) (text string, named bool) {
 	for _, key := range []string{"error." + field + "." + rule, "error." + rule + "." + field} {
 		if t.Has(key) {

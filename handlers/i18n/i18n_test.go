@@ -96,9 +96,9 @@ func placeholders(text string) []string {
 	return slices.Compact(found)
 }
 
-func shelf(t testing.TB) *Shelf {
+func bundle(t testing.TB) *Bundle {
 	t.Helper()
-	s, err := NewShelf("Contoso {{.Secret}} & <Partners>")
+	s, err := NewBundle("Contoso {{.Secret}} & <Partners>")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -106,7 +106,7 @@ func shelf(t testing.TB) *Shelf {
 }
 
 func TestEveryTextCanBeSaid(t *testing.T) {
-	s := shelf(t)
+	s := bundle(t)
 	for _, l := range Languages() {
 		texts, err := s.In(l.Tag)
 		if err != nil {
@@ -134,7 +134,7 @@ func TestEveryTextCanBeSaid(t *testing.T) {
 }
 
 func TestPluralsAreThoseOfTheLanguage(t *testing.T) {
-	s := shelf(t)
+	s := bundle(t)
 	tests := []struct {
 		tag  string
 		n    int
@@ -156,7 +156,7 @@ func TestPluralsAreThoseOfTheLanguage(t *testing.T) {
 }
 
 func TestEveryRuleHasItsWords(t *testing.T) {
-	s := shelf(t)
+	s := bundle(t)
 	for _, l := range Languages() {
 		texts, err := s.In(l.Tag)
 		if err != nil {
@@ -190,7 +190,7 @@ func TestARuleNamesItsLimit(t *testing.T) {
 // Nothing in the program asks for a key that is missing, and no text waits for somebody to ask.
 func TestTheProgramAsksForTheKeysThatExist(t *testing.T) {
 	var sources strings.Builder
-	for _, pattern := range []string{"../web/signup/*.go", "../web/signup/pages/*.html", "*.go"} {
+	for _, pattern := range []string{"../web/*/*.go", "../web/*/*/*.html", "*.go"} {
 		names, err := filepath.Glob(pattern)
 		if err != nil {
 			t.Fatal(err)
@@ -233,7 +233,7 @@ func TestTheBestLanguage(t *testing.T) {
 		"en-GB": "en", "ko-KR": "ko", "ja": "ja", "de-CH": "de", "fr-CA": "fr", "es-419": "es", "pt-BR": "pt", "pt-PT": "pt",
 		"zh-CN": "zh-Hans", "zh": "zh-Hans", "zh-Hans-SG": "zh-Hans", "ar-EG": "ar", "gsw": "de", "cs": "en", "nl": "en", "he": "en",
 	}
-	s := shelf(t)
+	s := bundle(t)
 	for asked, want := range tests {
 		if got, _ := s.Best(language.MustParse(asked)); got.Tag != want {
 			t.Errorf("for %s: %s, want %s", asked, got.Tag, want)
@@ -251,11 +251,11 @@ func TestTheBestLanguage(t *testing.T) {
 }
 
 func TestAShelfNeedsAnOrganisation(t *testing.T) {
-	_, err := NewShelf("")
+	_, err := NewBundle("")
 	if err == nil {
 		t.Error("a shelf for nobody was made")
 	}
-	_, err = shelf(t).In("tlh")
+	_, err = bundle(t).In("tlh")
 	if err == nil {
 		t.Error("there is a catalogue in Klingon")
 	}

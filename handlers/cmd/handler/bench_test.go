@@ -29,7 +29,7 @@ func BenchmarkSignUp(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	form, err := signup.NewForm(signup.FormConfig{
+	form, err := signup.New(signup.Config{
 		Queue: functions.QueueOutput{Binding: signupsBinding}, Now: time.Now, Random: rand.Reader, Style: branding.Style{Organisation: "Wingtip Toys"}, Log: log,
 		Guards: guards,
 	})

@@ -26,6 +26,7 @@ import (
 	"guestlist/handlers/web"
 	"guestlist/handlers/web/guard"
 	"guestlist/handlers/web/signup"
+	"guestlist/handlers/web/status"
 	"guestlist/handlers/workflow"
 )
 
@@ -145,7 +146,7 @@ func build(s settings.Settings, pages web.Config, log *slog.Logger) (*functions.
 		return nil, err
 	}
 	signups := functions.QueueOutput{Binding: signupsBinding}
-	status, err := signup.NewStatus(signup.StatusConfig{
+	statusPage, err := status.New(status.Config{
 		Requests: machine,
 		Queue:    signups,
 		Now:      time.Now,
@@ -166,7 +167,7 @@ func build(s settings.Settings, pages web.Config, log *slog.Logger) (*functions.
 		return nil, err
 	}
 	if pages.Form {
-		form, err := signup.NewForm(signup.FormConfig{
+		form, err := signup.New(signup.Config{
 			Queue:  signups,
 			Now:    time.Now,
 			Random: rand.Reader,
@@ -183,7 +184,7 @@ func build(s settings.Settings, pages web.Config, log *slog.Logger) (*functions.
 		}
 		app.HTTP(signupHTTP, form)
 	}
-	app.HTTP(statusHTTP, status)
+	app.HTTP(statusHTTP, statusPage)
 	app.Queue(inviteQueue, messageBinding, func(ctx context.Context, m functions.QueueMessage) error {
 		message, err := submission.DecodeMessage(m.Body)
 		if err != nil {

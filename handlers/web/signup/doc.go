@@ -1,7 +1,9 @@
-// Package signup is what partners meet: the form, the answer to a submission, and the status page.
+// Package signup is the form with which partners sign up.
 //
-// It trusts nothing and knows nothing: it validates, renders and puts submissions on the queue. It reads no policy, holds no right in
-// the directory, and answers the same to a known, an unknown and a denied partner. Its handlers are plain net/http.
+//	GET  ──▶ the form, with a token
+//	POST ──▶ guards ──▶ fields ──▶ captcha ──▶ queue ──▶ the status page
+//	            └──────────┴─────────┴──────────┴─────▶ the form again, with what was typed
 //
-// It must not know policy, Table Storage, Microsoft Graph or the Functions host.
+// It validates, renders and enqueues, and reads no table. It must not know the status page, policy
+// rows, Table Storage, Microsoft Graph or the Functions host.
 package signup

@@ -8,6 +8,7 @@ import (
 	"guestlist/handlers/branding"
 	"guestlist/handlers/problem"
 	"guestlist/handlers/submission"
+	"guestlist/handlers/web/site"
 )
 
 // maxTyped is how much longer than allowed a text may be in the browser: cut in silence, a pasted text would be sent half;
@@ -83,7 +84,7 @@ var definitions = []definition{
 }
 
 // inOrder returns the definitions in the order of a page: whoever writes family names first finds them first.
-func inOrder(page reader) []definition {
+func inOrder(page site.Reader) []definition {
 	if !page.FamilyFirst {
 		return definitions
 	}
@@ -105,7 +106,7 @@ func (f *form) presence(name string) branding.Presence {
 
 // check returns the submission, and every rule that the entry breaks, in the order of the page: those of package submission, and those of the
 // inviting organisation.
-func (f *form) check(e entry, page reader) (submission.Submission, []problem.Field, error) {
+func (f *form) check(e entry, page site.Reader) (submission.Submission, []problem.Field, error) {
 	now := f.Now()
 	accepted, err := e.Submission(now)
 	var wrong []problem.Field
@@ -182,7 +183,7 @@ func (c fieldContent) State() template.HTMLAttr {
 }
 
 // contents returns the fields that the page shows.
-func (f *form) contents(e entry, page reader, wrong []problem.Field) ([]fieldContent, error) {
+func (f *form) contents(e entry, page site.Reader, wrong []problem.Field) ([]fieldContent, error) {
 	contents := make([]fieldContent, 0, len(definitions))
 	for _, d := range inOrder(page) {
 		value := *fieldOf(&e, d.name)

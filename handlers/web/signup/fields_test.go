@@ -15,14 +15,16 @@ import (
 
 	"guestlist/handlers/branding"
 	"guestlist/handlers/submission"
+	"guestlist/handlers/web/internal/pagetest"
+	"guestlist/handlers/web/route"
 )
 
 // shown returns the names of the fields that a page shows, those that are required first in their value.
-func shown(d document) map[string]bool {
+func shown(d pagetest.Document) map[string]bool {
 	fields := map[string]bool{}
-	for n := range d.byID["form"].Descendants() {
-		if n.Type == html.ElementNode && slices.Contains([]string{"input", "select", "textarea"}, n.Data) && attribute(n, "type") != "hidden" && attribute(n, "name") != trapField {
-			fields[attribute(n, "name")] = slices.ContainsFunc(n.Attr, func(a html.Attribute) bool { return a.Key == "required" })
+	for n := range d.ByID["form"].Descendants() {
+		if n.Type == html.ElementNode && slices.Contains([]string{"input", "select", "textarea"}, n.Data) && pagetest.Attribute(n, "type") != "hidden" && pagetest.Attribute(n, "name") != trapField {
+			fields[pagetest.Attribute(n, "name")] = slices.ContainsFunc(n.Attr, func(a html.Attribute) bool { return a.Key == "required" })
 		}
 	}
 	return fields
@@ -44,11 +46,11 @@ func TestTheOrganisationDecidesWhatIsAskedFor(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			f := newForm(t, func(c *FormConfig) { c.Fields = fieldsOf(t, test.fields) })
-			response := do(f, httptest.NewRequest(http.MethodGet, Path+"?"+test.query, nil))
+			f := newForm(t, func(c *Config) { c.Fields = fieldsOf(t, test.fields) })
+			response := pagetest.Do(f, httptest.NewRequest(http.MethodGet, route.Signup+"?"+test.query, nil))
 			want := maps.Clone(always)
 			maps.Copy(want, test.more)
-			if got := shown(checkPage(t, response, body(t, response))); !maps.Equal(got, want) {
+			if got := shown(pagetest.CheckPage(t, response, pagetest.Body(t, response))); !maps.Equal(got, want) {
 				t.Errorf("the page shows %v, want %v", got, want)
 			}
 		})
@@ -60,9 +62,9 @@ func TestALinkFillsInAsManyCharactersAsTheFieldTakes(t *testing.T) {
 	for name, limit := range map[string]int{"company": submission.MaxCompany, "givenName": submission.MaxName, "reason": submission.MaxReason} {
 		for characters, want := range map[int]int{limit: limit, limit + 1: 0} {
 			query := url.Values{name: {strings.Repeat("漢", characters)}}
-			response := do(f, httptest.NewRequest(http.MethodGet, Path+"?"+query.Encode(), nil))
-			doc := checkPage(t, response, body(t, response))
-			if got := utf8.RuneCountInString(attribute(doc.byID[name], "value") + textOf(doc.byID[name])); got != want {
+			response := pagetest.Do(f, httptest.NewRequest(http.MethodGet, route.Signup+"?"+query.Encode(), nil))
+			doc := pagetest.CheckPage(t, response, pagetest.Body(t, response))
+			if got := utf8.RuneCountInString(pagetest.Attribute(doc.ByID[name], "value") + pagetest.Text(doc.ByID[name])); got != want {
 				t.Errorf("%d characters of %s: %d are filled in, want %d", characters, name, got, want)
 			}
 		}
@@ -70,15 +72,15 @@ func TestALinkFillsInAsManyCharactersAsTheFieldTakes(t *testing.T) {
 }
 
 func TestWhatIsRequiredIsRequired(t *testing.T) {
-	for _, contentType := range []string{formType, jsonType} {
+	for _, contentType := range []string{pagetest.FormType, pagetest.JSONType} {
 		f := newForm(t, everything(t))
 		text := `{"email":"ana@contoso.com","givenName":"Ana","familyName":"Silva","reason":" \n "}`
-		if contentType == formType {
+		if contentType == pagetest.FormType {
 			text = "email=ana@contoso.com&givenName=Ana&familyName=Silva&reason=+%0A+"
 		}
-		response := do(f, postAs(contentType, text))
-		answer := body(t, response)
-		if response.StatusCode != http.StatusUnprocessableEntity || len(f.queue.messages) != 0 {
+		response := pagetest.Do(f, postAs(contentType, text))
+		answer := pagetest.Body(t, response)
+		if response.StatusCode != http.StatusUnprocessableEntity || len(f.queue.Messages) != 0 {
 			t.Fatalf("%s: status %d", contentType, response.StatusCode)
 		}
 		for _, name := range []string{"company", "country", "reason", "sponsor", "inviteCode", "terms"} {
@@ -92,10 +94,10 @@ func TestWhatIsRequiredIsRequired(t *testing.T) {
 }
 
 func TestWhatIsNotShownIsStillTaken(t *testing.T) {
-	f := newForm(t, func(c *FormConfig) {
+	f := newForm(t, func(c *Config) {
 		c.Fields = fieldsOf(t, "company=hidden reason=hidden sponsor=hidden inviteCode=hidden")
 	})
-	response := do(f, postAs(formType, ana().Encode()))
+	response := pagetest.Do(f, postAs(pagetest.FormType, ana().Encode()))
 	if response.StatusCode != http.StatusSeeOther {
 		t.Fatalf("status %d", response.StatusCode)
 	}
@@ -105,12 +107,12 @@ func TestWhatIsNotShownIsStillTaken(t *testing.T) {
 }
 
 func TestAFieldThatIsHiddenIsShownWithItsError(t *testing.T) {
-	f := newForm(t, func(c *FormConfig) { c.Fields = fieldsOf(t, "sponsor=hidden") })
+	f := newForm(t, func(c *Config) { c.Fields = fieldsOf(t, "sponsor=hidden") })
 	values := ana()
 	values.Set("sponsor", "bob")
-	response := do(f, postAs(formType, values.Encode()))
-	doc := checkPage(t, response, body(t, response))
-	if attribute(doc.byID["sponsor"], "value") != "bob" || doc.byID["sponsor-error"] == nil {
+	response := pagetest.Do(f, postAs(pagetest.FormType, values.Encode()))
+	doc := pagetest.CheckPage(t, response, pagetest.Body(t, response))
+	if pagetest.Attribute(doc.ByID["sponsor"], "value") != "bob" || doc.ByID["sponsor-error"] == nil {
 		t.Error("nobody could correct the sponsor")
 	}
 }
@@ -120,11 +122,11 @@ func TestConsentIsStoredWithVersionTimeAndLanguage(t *testing.T) {
 	values := ana()
 	values.Set("terms", "2026-11")
 	values.Set("language", "de-AT")
-	response := do(f, postAs(formType, values.Encode()))
+	response := pagetest.Do(f, postAs(pagetest.FormType, values.Encode()))
 	if response.StatusCode != http.StatusSeeOther {
 		t.Fatalf("status %d", response.StatusCode)
 	}
-	want := submission.Consent{Terms: "2026-11", At: morning.Truncate(time.Second), Language: "de"}
+	want := submission.Consent{Terms: "2026-11", At: pagetest.Morning.Truncate(time.Second), Language: "de"}
 	if got := f.only(t).Submission.Consent; got != want {
 		t.Errorf("consent %+v, want %+v", got, want)
 	}
@@ -146,15 +148,15 @@ func TestOnlyTheTermsThatStandAreAccepted(t *testing.T) {
 			values := ana()
 			values.Set("terms", test.terms)
 			values.Set("language", "en")
-			response := do(f, postAs(formType, values.Encode()))
-			doc := checkPage(t, response, body(t, response))
-			if response.StatusCode != http.StatusUnprocessableEntity || !strings.Contains(textOf(doc.byID["terms-error"]), test.rule) || len(f.queue.messages) != 0 {
-				t.Errorf("status %d, error %q", response.StatusCode, textOf(doc.byID["terms-error"]))
+			response := pagetest.Do(f, postAs(pagetest.FormType, values.Encode()))
+			doc := pagetest.CheckPage(t, response, pagetest.Body(t, response))
+			if response.StatusCode != http.StatusUnprocessableEntity || !strings.Contains(pagetest.Text(doc.ByID["terms-error"]), test.rule) || len(f.queue.Messages) != 0 {
+				t.Errorf("status %d, error %q", response.StatusCode, pagetest.Text(doc.ByID["terms-error"]))
 			}
-			box := doc.byID["terms"]
+			box := doc.ByID["terms"]
 			checked := slices.ContainsFunc(box.Attr, func(a html.Attribute) bool { return a.Key == "checked" })
-			if attribute(box, "value") != "2026-11" || checked {
-				t.Errorf("the box is for %q, ticked %t", attribute(box, "value"), checked)
+			if pagetest.Attribute(box, "value") != "2026-11" || checked {
+				t.Errorf("the box is for %q, ticked %t", pagetest.Attribute(box, "value"), checked)
 			}
 		})
 	}
@@ -163,10 +165,10 @@ func TestOnlyTheTermsThatStandAreAccepted(t *testing.T) {
 func TestALinkAcceptsNoTerms(t *testing.T) {
 	f := newForm(t, everything(t))
 	for _, query := range []string{"terms=2026-11", "terms=2026-11&company=Contoso", "terms=on"} {
-		response := do(f, get(query, "", ""))
-		text := body(t, response)
-		doc := checkPage(t, response, text)
-		if slices.ContainsFunc(doc.byID["terms"].Attr, func(a html.Attribute) bool { return a.Key == "checked" }) || strings.Contains(text, "terms=") {
+		response := pagetest.Do(f, get(query, "", ""))
+		text := pagetest.Body(t, response)
+		doc := pagetest.CheckPage(t, response, text)
+		if slices.ContainsFunc(doc.ByID["terms"].Attr, func(a html.Attribute) bool { return a.Key == "checked" }) || strings.Contains(text, "terms=") {
 			t.Errorf("%s: the box is ticked, or the links to other languages would tick it", query)
 		}
 	}
@@ -176,7 +178,7 @@ func TestTermsThatNobodySetAreNotStored(t *testing.T) {
 	f := newForm(t)
 	values := ana()
 	values.Set("terms", "2026-11")
-	do(f, postAs(formType, values.Encode()))
+	pagetest.Do(f, postAs(pagetest.FormType, values.Encode()))
 	if got := f.only(t).Submission.Consent; got != (submission.Consent{}) {
 		t.Errorf("consent %+v to terms that nobody has shown", got)
 	}
@@ -187,74 +189,74 @@ func TestAMistypedDomainIsAskedAboutOnce(t *testing.T) {
 	values := ana()
 	values.Set("language", "en")
 	values.Set("email", "Ana@Gmial.com")
-	response := do(f, postAs(formType, values.Encode()))
-	doc := checkPage(t, response, body(t, response))
-	if response.StatusCode != http.StatusUnprocessableEntity || !strings.Contains(textOf(doc.byID["email-error"]), "Did you mean ana@gmail.com?") || len(f.queue.messages) != 0 {
-		t.Fatalf("status %d, error %q", response.StatusCode, textOf(doc.byID["email-error"]))
+	response := pagetest.Do(f, postAs(pagetest.FormType, values.Encode()))
+	doc := pagetest.CheckPage(t, response, pagetest.Body(t, response))
+	if response.StatusCode != http.StatusUnprocessableEntity || !strings.Contains(pagetest.Text(doc.ByID["email-error"]), "Did you mean ana@gmail.com?") || len(f.queue.Messages) != 0 {
+		t.Fatalf("status %d, error %q", response.StatusCode, pagetest.Text(doc.ByID["email-error"]))
 	}
-	if got := attribute(doc.byID["email"], "value"); got != "Ana@Gmial.com" {
+	if got := pagetest.Attribute(doc.ByID["email"], "value"); got != "Ana@Gmial.com" {
 		t.Errorf("the field holds %q", got)
 	}
 	again := maps.Clone(values)
-	again.Set("confirmedEmail", doc.hidden["confirmedEmail"])
-	if do(f, postAs(formType, again.Encode())); len(f.queue.messages) != 1 {
+	again.Set("confirmedEmail", doc.Hidden["confirmedEmail"])
+	if pagetest.Do(f, postAs(pagetest.FormType, again.Encode())); len(f.queue.Messages) != 1 {
 		t.Error("the address that is right was asked about twice")
 	}
 	other := maps.Clone(again)
 	other.Set("email", "ana@hotmal.com")
-	if response := do(f, postAs(formType, other.Encode())); response.StatusCode != http.StatusUnprocessableEntity {
+	if response := pagetest.Do(f, postAs(pagetest.FormType, other.Encode())); response.StatusCode != http.StatusUnprocessableEntity {
 		t.Error("another slip was not asked about")
 	}
 	right := maps.Clone(values)
 	right.Set("email", "ana@gmail.com")
-	if response := do(f, postAs(formType, right.Encode())); response.StatusCode != http.StatusSeeOther {
+	if response := pagetest.Do(f, postAs(pagetest.FormType, right.Encode())); response.StatusCode != http.StatusSeeOther {
 		t.Error("the right address was asked about")
 	}
 }
 
 func TestProgramsAreAskedNothing(t *testing.T) {
 	f := newForm(t)
-	response := do(f, postAs(jsonType, strings.Replace(anaJSON(t), "Ana@Contoso.com", "ana@gmial.com", 1)))
+	response := pagetest.Do(f, postAs(pagetest.JSONType, strings.Replace(anaJSON(t), "Ana@Contoso.com", "ana@gmial.com", 1)))
 	if response.StatusCode != http.StatusAccepted {
 		t.Errorf("status %d", response.StatusCode)
 	}
-	response = do(f, postAs(jsonType, strings.Replace(anaJSON(t), `"email"`, `"confirmedEmail":"x","email"`, 1)))
+	response = pagetest.Do(f, postAs(pagetest.JSONType, strings.Replace(anaJSON(t), `"email"`, `"confirmedEmail":"x","email"`, 1)))
 	if response.StatusCode != http.StatusBadRequest {
 		t.Errorf("a field of the page alone: status %d", response.StatusCode)
 	}
 }
 
 func TestMailDomainsThatAreNotTaken(t *testing.T) {
-	f := newForm(t, func(c *FormConfig) {
+	f := newForm(t, func(c *Config) {
 		c.Mail = branding.NewMailRules(true, true, map[string]bool{"gmx.de": true, "fabrikam.com": false})
 	})
 	for domain, says := range map[string]string{
 		"gmail.com": "your address at work", "mailinator.com": "throw-away", "fabrikam.com": "throw-away", "gmx.de": "", "contoso.com": "",
 	} {
-		f.queue.messages = nil
+		f.queue.Messages = nil
 		values := ana()
 		values.Set("language", "en")
 		values.Set("email", "ana@"+domain)
-		response := do(f, postAs(formType, values.Encode()))
-		doc := body(t, response)
+		response := pagetest.Do(f, postAs(pagetest.FormType, values.Encode()))
+		doc := pagetest.Body(t, response)
 		if says == "" {
 			if response.StatusCode != http.StatusSeeOther {
 				t.Errorf("%s is not taken", domain)
 			}
 			continue
 		}
-		if response.StatusCode != http.StatusUnprocessableEntity || !strings.Contains(doc, says) || len(f.queue.messages) != 0 {
+		if response.StatusCode != http.StatusUnprocessableEntity || !strings.Contains(doc, says) || len(f.queue.Messages) != 0 {
 			t.Errorf("%s: status %d", domain, response.StatusCode)
 		}
 	}
 }
 
 func TestAMailDomainIsRefusedTogetherWithWhatElseIsWrong(t *testing.T) {
-	f := newForm(t, func(c *FormConfig) { c.Mail = branding.NewMailRules(true, true, nil) })
-	response := do(f, postAs(formType, "email=ana@gmail.com&givenName=%3C&familyName=Silva"))
-	doc := checkPage(t, response, body(t, response))
+	f := newForm(t, func(c *Config) { c.Mail = branding.NewMailRules(true, true, nil) })
+	response := pagetest.Do(f, postAs(pagetest.FormType, "email=ana@gmail.com&givenName=%3C&familyName=Silva"))
+	doc := pagetest.CheckPage(t, response, pagetest.Body(t, response))
 	for _, name := range []string{"email", "givenName", "company"} {
-		if doc.byID[name+"-error"] == nil {
+		if doc.ByID[name+"-error"] == nil {
 			t.Errorf("nothing is said of %s", name)
 		}
 	}
@@ -265,10 +267,10 @@ func TestTheIntroductionIsTheOrganisationsOwn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := newForm(t, func(c *FormConfig) { c.Style.Intro = intro })
+	f := newForm(t, func(c *Config) { c.Style.Intro = intro })
 	for tag, want := range map[string]string{"de": "Nur für <Partner> & {{Freunde}}.", "en": "Sign up here if you work with Contoso & Partners"} {
-		response := do(f, get("lang="+tag, "", ""))
-		if doc := checkPage(t, response, body(t, response)); !strings.Contains(doc.text(), want) {
+		response := pagetest.Do(f, get("lang="+tag, "", ""))
+		if doc := pagetest.CheckPage(t, response, pagetest.Body(t, response)); !strings.Contains(doc.Text(), want) {
 			t.Errorf("%s does not open with %q", tag, want)
 		}
 	}
@@ -276,11 +278,11 @@ func TestTheIntroductionIsTheOrganisationsOwn(t *testing.T) {
 
 func TestAnOrganisationMayHaveAnyName(t *testing.T) {
 	const name = `{{.Secret}} <b>"Söhne" & 'Co'</b> {{ "x" }}`
-	f := newForm(t, func(c *FormConfig) { c.Style.Organisation = name })
-	response := do(f, get("", "", ""))
-	doc := checkPage(t, response, body(t, response))
-	if doc.title != "Guest access to "+name || !strings.Contains(doc.text(), name) {
-		t.Errorf("the title is %q", doc.title)
+	f := newForm(t, func(c *Config) { c.Style.Organisation = name })
+	response := pagetest.Do(f, get("", "", ""))
+	doc := pagetest.CheckPage(t, response, pagetest.Body(t, response))
+	if doc.Title != "Guest access to "+name || !strings.Contains(doc.Text(), name) {
+		t.Errorf("the title is %q", doc.Title)
 	}
 }
 
@@ -330,8 +332,8 @@ func TestHostileTextInEveryField(t *testing.T) {
 				f := newForm(t)
 				values := ana()
 				values.Set(name, text)
-				response := do(f, postAs(formType, values.Encode()))
-				answer := body(t, response)
+				response := pagetest.Do(f, postAs(pagetest.FormType, values.Encode()))
+				answer := pagetest.Body(t, response)
 				for header, values := range response.Header {
 					if strings.ContainsAny(strings.Join(values, ""), "\r\n\x00") || header == "Set-Cookie" {
 						t.Errorf("header %s: %q", header, values)
@@ -341,8 +343,8 @@ func TestHostileTextInEveryField(t *testing.T) {
 				case http.StatusSeeOther:
 					checkHarmless(t, *f.only(t).Submission)
 				case http.StatusUnprocessableEntity, http.StatusRequestEntityTooLarge:
-					checkPage(t, response, answer) // holds it to the elements that a page may have
-					if len(f.queue.messages) != 0 {
+					pagetest.CheckPage(t, response, answer) // holds it to the elements that a page may have
+					if len(f.queue.Messages) != 0 {
 						t.Error("a refused submission is on the queue")
 					}
 				default:
@@ -381,12 +383,12 @@ func TestHostileTextInALink(t *testing.T) {
 		for _, d := range definitions {
 			query.Add(d.name, text)
 		}
-		response := do(f, httptest.NewRequest(http.MethodGet, Path+"?"+query.Encode(), nil))
-		doc := checkPage(t, response, body(t, response))
-		if response.StatusCode != http.StatusOK || len(f.queue.messages) != 0 || doc.hidden["confirmedEmail"] != "" || len(response.Cookies()) > 0 {
-			t.Errorf("%s: status %d, hidden %v, cookies %v", kind, response.StatusCode, doc.hidden, response.Cookies())
+		response := pagetest.Do(f, httptest.NewRequest(http.MethodGet, route.Signup+"?"+query.Encode(), nil))
+		doc := pagetest.CheckPage(t, response, pagetest.Body(t, response))
+		if response.StatusCode != http.StatusOK || len(f.queue.Messages) != 0 || doc.Hidden["confirmedEmail"] != "" || len(response.Cookies()) > 0 {
+			t.Errorf("%s: status %d, hidden %v, cookies %v", kind, response.StatusCode, doc.Hidden, response.Cookies())
 		}
-		if slices.ContainsFunc(doc.byID["terms"].Attr, func(a html.Attribute) bool { return a.Key == "checked" }) {
+		if slices.ContainsFunc(doc.ByID["terms"].Attr, func(a html.Attribute) bool { return a.Key == "checked" }) {
 			t.Errorf("%s: a link has accepted the terms", kind)
 		}
 	}
@@ -397,10 +399,10 @@ func TestHostileTextInALink(t *testing.T) {
 
 func TestALinkWithACodeIsNeverLogged(t *testing.T) {
 	f := newForm(t)
-	do(f, get("code=Tulip-Spring-2026", "", ""))
+	pagetest.Do(f, get("code=Tulip-Spring-2026", "", ""))
 	values := ana()
 	values.Set("inviteCode", "Tulip-Spring-2026")
-	do(f, postAs(formType, values.Encode()))
+	pagetest.Do(f, postAs(pagetest.FormType, values.Encode()))
 	if log := strings.ToLower(f.log.String()); strings.Contains(log, "tulip") || strings.Contains(log, "code") {
 		t.Errorf("logged: %s", f.log)
 	}

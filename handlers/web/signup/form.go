@@ -3,6 +3,7 @@ package signup
 import (
 	"bytes"
 	"context"
+	"embed"
 	"errors"
 	"fmt"
 	"html/template"
@@ -26,63 +27,64 @@ import (
 	"guestlist/handlers/web/internal/captcha"
 	"guestlist/handlers/web/internal/formtoken"
 	"guestlist/handlers/web/internal/origin"
+	"guestlist/handlers/web/route"
+	"guestlist/handlers/web/site"
 )
 
-// Path is where the form stands. The status page of a submission stands below it, at Path/{id}.
-const Path = "/signup"
+//go:embed page
+var files embed.FS
 
-// Queue takes messages for the worker. When Enqueue returns nil, the message is sent if and only if the client gets the answer that
-// the handler gave.
+// Queue takes messages for the worker. When Enqueue returns nil, the message is sent if and only if the
+// client gets the answer that the handler gave.
 type Queue interface {
 	Enqueue(ctx context.Context, message []byte) error
 }
 
-// FormConfig is what the form needs. Fields and Mail may be zero: a form that asks for names and an address only, and takes every address.
-type FormConfig struct {
+// Config is what the form needs. Fields and Mail may be zero: a form that asks for names and an
+// address only, and takes every address.
+type Config struct {
 	Queue  Queue
 	Now    func() time.Time
 	Random io.Reader // for ids: crypto/rand.Reader
 	Log    *slog.Logger
 	Style  branding.Style
-	Guards *guard.Guards
+	Guards *guard.Guards // with tokens
 	Fields branding.Fields
 	Mail   branding.MailRules
-	// StatusOrigin is the scheme and host of the status page, empty where it stands at the form's own.
+	// StatusOrigin is the scheme and host of the status page, empty where it is the form's own.
 	StatusOrigin string
 }
 
 type form struct {
-	FormConfig
-	site *site
-	// countries are named, and the limits of the rules read, when they are first needed: that takes longer than the rest of the start.
+	Config
+	site *site.Site
+	// These are made when they are first needed, since they take longer than the rest of the start.
 	countries map[string]func() (countryOptions, error) // by language
 	blanks    map[string]func() (blank, error)          // by language
 	rules     func() map[string]map[string]int
 }
 
-// NewForm returns the handler of the form. GET and HEAD show it; query parameters named like its fields fill it in beforehand, with "code" for
-// the invite code, and send nothing. The parameter "lang" chooses the language of this page and, by a cookie, of those after it. POST takes a
-// submission as application/x-www-form-urlencoded, answered with pages, or as application/json, answered with JSON and RFC 9457 problem
-// details:
+// New returns the handler of the form.
+//
+// GET and HEAD show it. Query parameters named like its fields fill it in, with "code" for the invite
+// code; the parameter "lang" chooses the language. OPTIONS answers preflights. POST takes a submission
+// as a form, answered with pages, or as JSON, answered with JSON and problem details (RFC 9457):
 //
 //   - 303 (form) or 202 (JSON), with the status page in Location: the message is on the queue;
 //   - 400: a body that the form never sends: unknown or repeated fields, wrong types, broken encoding;
-//   - 403: the guards can't take it so. A page keeps what was typed, has a fresh token, and asks to send it again; JSON is taken from programs
-//     with a key and from listed sites only;
+//   - 403: refused by the guards. The page has a fresh token and asks to send it again;
 //   - 413, 415: too large; another content type or charset;
-//   - 422: fields that break a rule. The page keeps what was typed and says at each field what to do. An address that looks mistyped is asked
-//     about in the same way, once, and only on the page;
-//   - 429: the client sent too much; Retry-After says how long to wait. The page keeps what was typed;
-//   - 503: the queue did not take it, or the challenge could not be checked. The page keeps what was typed.
+//   - 422: fields that break a rule. The page says at each field what to do. It also asks once about
+//     an address that looks mistyped;
+//   - 429: the client sent too much; Retry-After says how long to wait;
+//   - 503: the queue did not take it, or the captcha could not be checked.
 //
-// Who fills in the field that people can't see is answered as if all were well, and nothing is enqueued. OPTIONS answers browsers that ask
-// whether a page of a listed site may send.
+// Pages of 403, 422, 429 and 503 keep what was typed. Every answer but 303 and 202 has left nothing
+// behind. A filled-in honeypot gets a normal 303; nothing is enqueued. The answer depends on the form
+// of the submission and on what is generally known of its mail domain, never on who signs up.
 //
-// Whatever is not 303 or 202 has left nothing behind. The answer depends on the submission's form and on what is generally known of its mail
-// domain alone, never on who signs up.
-//
-// One line is logged for an accepted submission, with the request's id; nothing that was typed is logged.
-func NewForm(config FormConfig) (http.Handler, error) {
+// Accepting a submission logs one line with the request's id. What was typed is never logged.
+func New(config Config) (http.Handler, error) {
 	switch {
 	case config.Queue == nil:
 		return nil, errors.New("signup: the queue is missing")
@@ -93,27 +95,30 @@ func NewForm(config FormConfig) (http.Handler, error) {
 	case config.Guards == nil || !config.Guards.HasTokens():
 		return nil, errors.New("signup: the guards, or their form tokens, are missing")
 	}
-	more := config.Guards.Policy()
+	policy := config.Guards.Policy()
 	if config.StatusOrigin != "" {
-		if more == nil {
-			more = map[string][]string{}
+		if policy == nil {
+			policy = map[string][]string{}
 		}
-		// Browsers hold what a sent form leads to against this too.
-		more["form-action"] = append(slices.Clip(more["form-action"]), config.StatusOrigin)
+		// Browsers also check the redirect after a form against this.
+		policy["form-action"] = append(policy["form-action"], config.StatusOrigin)
 	}
-	site, err := newSite(config.Style, config.Log, "form.js", more)
+	pages, err := site.New(site.Config{
+		Style: config.Style, Log: config.Log, Files: files, Policy: policy, Path: route.Signup, Form: route.Signup,
+		// Without a referrer, browsers hide the form's origin too, and old ones have nothing else to
+		// tell where a form comes from.
+		Referrers: "same-origin",
+	})
 	if err != nil {
 		return nil, err
 	}
-	// A browser that tells no referrer hides the form's origin too, and an old one tells nothing else of where a form comes from.
-	site.referrers = "same-origin"
 	f := &form{
-		FormConfig: config, site: site, rules: sync.OnceValue(submission.Rules),
+		Config: config, site: pages, rules: sync.OnceValue(submission.Rules),
 		countries: map[string]func() (countryOptions, error){}, blanks: map[string]func() (blank, error){},
 	}
 	for _, l := range i18n.Languages() {
 		f.countries[l.Tag] = sync.OnceValues(func() (countryOptions, error) {
-			texts, err := site.shelf.In(l.Tag)
+			texts, err := pages.Texts(l.Tag)
 			if err != nil {
 				return countryOptions{}, err
 			}
@@ -121,30 +126,27 @@ func NewForm(config FormConfig) (http.Handler, error) {
 		})
 		f.blanks[l.Tag] = sync.OnceValues(func() (blank, error) { return f.newBlank(l.Tag) })
 	}
-	return site.guarded(f.serve, http.MethodGet, http.MethodHead, http.MethodPost, http.MethodOptions), nil
+	return pages.Handler(f.serve, http.MethodGet, http.MethodHead, http.MethodPost, http.MethodOptions), nil
 }
 
-func (f *form) serve(w http.ResponseWriter, r *http.Request) {
-	switch r.Method {
+func (f *form) serve(x *site.Exchange) {
+	switch x.Request.Method {
 	case http.MethodPost:
-		f.submit(w, r)
-		return
+		f.submit(x)
 	case http.MethodOptions:
-		f.preflight(w, r)
-		return
+		f.preflight(x)
+	default:
+		x.Remember()
+		e := prefilled(x.Request)
+		if e.Input == (submission.Input{}) {
+			f.open(x)
+			return
+		}
+		f.show(x, http.StatusOK, e, nil, alert{})
 	}
-	page := f.site.readerOf(r)
-	remember(w, r, page)
-	e := prefilled(r)
-	if e.Input == (submission.Input{}) {
-		f.open(w, r, page)
-		return
-	}
-	f.show(w, r, http.StatusOK, e, page, nil, alert{})
 }
 
-// prefilled returns the fields that the query fills in beforehand. What is too long for its field is left out, and so is whatever a person
-// must do by hand: accepting the terms.
+// prefilled returns the fields that the query fills in.
 func prefilled(r *http.Request) entry {
 	var e entry
 	if r.URL.RawQuery == "" {
@@ -156,7 +158,8 @@ func prefilled(r *http.Request) entry {
 	return e
 }
 
-// filling goes through the fields that a query fills in.
+// filling goes through the fields that a query fills in: those that are not too long, and never the
+// terms, which a person must accept by hand.
 func filling(query url.Values) iter.Seq2[string, string] {
 	return func(yield func(name, text string) bool) {
 		for _, d := range definitions {
@@ -177,149 +180,153 @@ func queryName(field string) string {
 }
 
 // preflight answers a browser that asks whether a page of another site may send.
-func (f *form) preflight(w http.ResponseWriter, r *http.Request) {
-	err := f.Guards.Preflight(w.Header(), r, http.MethodGet, http.MethodPost)
+func (f *form) preflight(x *site.Exchange) {
+	err := f.Guards.Preflight(x.Header(), x.Request, http.MethodGet, http.MethodPost)
 	if err != nil {
-		f.site.fail(w, r, true, f.site.readerOf(r), problem.From(err), "")
+		x.Format = site.JSON
+		x.Fail(err, "")
 		return
 	}
-	w.WriteHeader(http.StatusNoContent)
+	x.WriteHeader(http.StatusNoContent)
 }
 
 // submit takes a submission.
-func (f *form) submit(w http.ResponseWriter, r *http.Request) {
-	ctx := r.Context()
-	page := f.site.readerOf(r)
-	kind, err := kindOf(r.Header.Get("Content-Type"))
-	if err != nil {
-		f.site.fail(w, r, prefersJSON(r), page, problem.From(err), "media")
-		return
-	}
-	var wait time.Duration
-	var sender origin.Sender
-	if kind == jsonKind {
-		f.Guards.Share(w.Header(), r)
-		sender, err = f.Guards.JSON(r)
-		if err != nil {
-			f.site.fail(w, r, true, page, explained(err), "")
-			return
-		}
-	} else {
-		wait = f.Guards.Count(r)
-	}
-	body, err := readBody(w, r)
-	if err != nil {
-		f.site.refuse(w, r, kind, page, err)
-		return
-	}
-	var e entry
-	if kind == jsonKind {
-		e, err = readJSON(body)
-	} else {
-		e, err = readForm(body, f.Guards.AnswerField())
-	}
-	if err != nil {
-		f.site.refuse(w, r, kind, page, err)
-		return
-	}
+func (f *form) submit(x *site.Exchange) {
+	err := x.Posted()
 	switch {
-	case kind == formKind:
-		// The field is hidden: nobody could correct it.
-		page = f.site.readerOf(r, e.Language)
-		e.Language = page.tag
-	case e.Language == "":
-		e.Language = page.tag
+	case err != nil:
+		x.Refuse(err)
+	case x.Format == site.JSON:
+		f.submitJSON(x)
+	default:
+		f.submitForm(x)
 	}
+}
 
-	if kind == formKind {
-		e.pass.held, err = f.Guards.Form(r, e.pass.token, wait)
-		if err != nil {
-			f.hold(w, r, e, page, err)
-			return
-		}
-		if e.pass.trap != "" {
-			f.pretend(w, r, e, page)
-			return
-		}
-	}
-
-	accepted, wrong, err := f.check(e, page)
-	if err == nil && len(wrong) > 0 {
-		if kind == jsonKind {
-			f.site.fail(w, r, true, page, &problem.Error{Code: problem.InvalidInput, Public: page.Say("fields.text"), Fields: wrong}, "")
-			return
-		}
-		f.show(w, r, http.StatusUnprocessableEntity, e, page, wrong, alert{page.Count("form.problems", len(wrong)), page.Say("form.nothingSent")})
+// submitForm takes a submission from the form.
+func (f *form) submitForm(x *site.Exchange) {
+	wait := f.Guards.Count(x.Request)
+	e, err := read(x, func(fields []site.Member) (entry, error) { return readForm(fields, f.Guards.AnswerField()) })
+	if err != nil {
+		x.Refuse(err)
 		return
 	}
-	if err == nil && kind == formKind {
-		question := f.question(&e, accepted, page)
-		if question != nil {
-			f.show(w, r, http.StatusUnprocessableEntity, e, page, question, alert{page.Count("form.problems", 1), page.Say("form.nothingSent")})
+	x.Choose(e.Language)
+	e.Language = x.Wanted // the field is hidden: nobody could correct it
+	e.pass.held, err = f.Guards.Form(x.Request, e.pass.token, wait)
+	switch {
+	case err != nil:
+		f.hold(x, e, err)
+		return
+	case e.pass.trap != "":
+		f.pretend(x, e)
+		return
+	}
+	accepted, wrong, err := f.check(e, x.Reader)
+	if err == nil && len(wrong) == 0 {
+		wrong = f.question(&e, accepted, x.Reader)
+	}
+	if len(wrong) > 0 {
+		f.show(x, http.StatusUnprocessableEntity, e, wrong, alert{x.Count("form.problems", len(wrong)), x.Say("form.nothingSent")})
+		return
+	}
+	var id submission.ID
+	if err == nil {
+		// Last, since an answer to a captcha counts once.
+		refusal := f.Guards.Person(x.Request.Context(), e.pass.answer)
+		if refusal != nil {
+			f.hold(x, e, refusal)
 			return
 		}
+		id, err = idOf(e.pass.held, accepted)
 	}
-	// Last of all, since an answer to the challenge counts once. A program with a key is no person and need not be one.
+	if err == nil {
+		err = f.enqueue(x.Request.Context(), id, accepted)
+	}
+	if err != nil {
+		f.logFailure(x, err)
+		f.show(x, http.StatusServiceUnavailable, e, nil, alert{x.Say("form.notTakenTitle"), x.Say("form.notTaken")})
+		return
+	}
+	f.accept(x, id)
+	x.WriteHeader(http.StatusSeeOther) // so that reloading sends nothing twice
+}
+
+// submitJSON takes a submission from a program or from a page of another site.
+func (f *form) submitJSON(x *site.Exchange) {
+	f.Guards.Share(x.Header(), x.Request)
+	sender, err := f.Guards.JSON(x.Request)
+	if err != nil {
+		x.Fail(explained(err), "")
+		return
+	}
+	e, err := read(x, readJSON)
+	if err != nil {
+		x.Refuse(err)
+		return
+	}
+	if e.Language == "" {
+		e.Language = x.Wanted
+	}
+	accepted, wrong, err := f.check(e, x.Reader)
+	if err == nil && len(wrong) > 0 {
+		x.Fail(&problem.Error{Code: problem.InvalidInput, Public: x.Say("fields.text"), Fields: wrong}, "")
+		return
+	}
 	if err == nil && sender != origin.Program {
-		failure := f.Guards.Person(ctx, e.pass.answer)
-		switch {
-		case failure != nil && kind == jsonKind:
-			f.site.fail(w, r, true, page, explained(failure), "")
-			return
-		case failure != nil:
-			f.hold(w, r, e, page, failure)
+		refusal := f.Guards.Person(x.Request.Context(), e.pass.answer)
+		if refusal != nil {
+			x.Fail(explained(refusal), "")
 			return
 		}
 	}
 	var id submission.ID
-	if err == nil && kind == formKind {
-		id, err = idOf(e.pass.held, accepted)
-	} else if err == nil {
+	if err == nil {
 		id, err = submission.NewID(accepted.SubmittedAt, f.Random)
 	}
 	if err == nil {
-		err = f.enqueue(ctx, id, accepted)
+		err = f.enqueue(x.Request.Context(), id, accepted)
 	}
 	if err != nil {
-		f.Log.ErrorContext(ctx, "a submission was not taken", logged(err))
-		if kind == jsonKind {
-			f.site.fail(w, r, true, page, &problem.Error{Code: problem.StorageUnavailable}, "busy")
-			return
-		}
-		f.show(w, r, http.StatusServiceUnavailable, e, page, nil, alert{page.Say("form.notTakenTitle"), page.Say("form.notTaken")})
+		f.logFailure(x, err)
+		x.Fail(&problem.Error{Code: problem.StorageUnavailable}, "busy")
 		return
 	}
-
-	f.Log.InfoContext(ctx, "submission accepted", "request", string(id))
-	location := f.statusPage(id, page)
-	w.Header().Set("Location", location)
-	if kind == jsonKind {
-		f.site.answer(ctx, w, http.StatusAccepted, "application/json", struct {
-			ID     submission.ID `json:"id"`
-			Status string        `json:"status"`
-		}{id, location})
-		return
-	}
-	// Another page, so that reloading sends nothing twice.
-	w.WriteHeader(http.StatusSeeOther)
+	location := f.accept(x, id)
+	x.JSON(http.StatusAccepted, struct {
+		ID     submission.ID `json:"id"`
+		Status string        `json:"status"`
+	}{id, location})
 }
 
-// statusPage returns the address of a request's status page. Where that is another host's, which the cookie with the language does not reach,
-// the address says the language.
-func (f *form) statusPage(id submission.ID, page reader) string {
-	path := Path + "/" + string(id)
+func (f *form) logFailure(x *site.Exchange, err error) {
+	f.Log.ErrorContext(x.Request.Context(), "a submission was not taken", site.Logged(err))
+}
+
+// accept logs a submission that is on the queue, and sets and returns the address of its status page.
+func (f *form) accept(x *site.Exchange, id submission.ID) string {
+	f.Log.InfoContext(x.Request.Context(), "submission accepted", "request", string(id))
+	location := f.statusPage(id, x.Reader)
+	x.Header().Set("Location", location)
+	return location
+}
+
+// statusPage returns the address of a request's status page. On another host, which the cookie with
+// the language does not reach, the address has the language.
+func (f *form) statusPage(id submission.ID, reader site.Reader) string {
+	path := route.Status(id)
 	if f.StatusOrigin == "" {
 		return path
 	}
-	return f.StatusOrigin + path + "?" + languageQuery + "=" + page.Tag
+	return f.StatusOrigin + path + "?" + site.LanguageQuery + "=" + reader.Tag
 }
 
-// mistyped is the name of the one rule that may be broken: the partner is asked once, and sends the same again if it is right.
+// mistyped is the one rule that may be broken: the partner is asked once, and may send the same again.
 const mistyped = "mistyped"
 
-// question returns what to ask about an accepted address that looks mistyped, nil for nothing. The entry then holds the address, so that
-// it is not asked about twice.
-func (f *form) question(e *entry, accepted submission.Submission, page reader) []problem.Field {
+// question returns what to ask about an accepted address that looks mistyped, or nil. The entry then
+// holds the address, so that the partner is not asked twice.
+func (f *form) question(e *entry, accepted submission.Submission, reader site.Reader) []problem.Field {
 	address := accepted.Email.String()
 	meant := maildomain.Meant(accepted.Email.Domain())
 	if meant == "" || e.ConfirmedEmail == address || f.Mail.Broken(meant) != "" {
@@ -327,10 +334,9 @@ func (f *form) question(e *entry, accepted submission.Submission, page reader) [
 	}
 	e.ConfirmedEmail = address
 	local, _, _ := strings.Cut(address, "@")
-	return []problem.Field{{Name: emailField, Rule: mistyped, Message: page.With("hint.mistyped", "Address", page.Isolated(local+"@"+meant))}}
+	return []problem.Field{{Name: emailField, Rule: mistyped, Message: reader.With("hint.mistyped", "Address", reader.Isolated(local+"@"+meant))}}
 }
 
-// enqueue puts the submission on the queue.
 func (f *form) enqueue(ctx context.Context, id submission.ID, accepted submission.Submission) error {
 	message, err := submission.Message{ID: id, Submission: &accepted}.Encode()
 	if err != nil {
@@ -353,21 +359,21 @@ type formContent struct {
 	ConfirmedEmail string
 	Popular        string // mail domains that are often mistyped, for the script
 	Token          string
-	Challenge      *captcha.Widget
+	Captcha        *captcha.Widget
 }
 
 // content returns what the page shows of an entry.
-func (f *form) content(e entry, reader reader, wrong []problem.Field, a alert) (formContent, error) {
+func (f *form) content(e entry, reader site.Reader, wrong []problem.Field, a alert) (formContent, error) {
 	fields, err := f.contents(e, reader, wrong)
 	content := formContent{
-		Action: Path, Alert: a, Lead: f.Style.Intro.In(reader.Tag), Fields: fields, Language: e.Language, ConfirmedEmail: e.ConfirmedEmail,
-		Popular: strings.Join(maildomain.Popular(), " "), Challenge: f.Guards.Widget(),
+		Action: route.Signup, Alert: a, Lead: f.Style.Intro.In(reader.Tag), Fields: fields, Language: e.Language, ConfirmedEmail: e.ConfirmedEmail,
+		Popular: strings.Join(maildomain.Popular(), " "), Captcha: f.Guards.Widget(),
 	}
 	if content.Lead == "" {
 		content.Lead = reader.Say("form.lead")
 	}
 	if content.Language == "" {
-		content.Language = reader.tag
+		content.Language = reader.Wanted
 	}
 	for _, c := range fields {
 		if c.Error != "" {
@@ -377,11 +383,12 @@ func (f *form) content(e entry, reader reader, wrong []problem.Field, a alert) (
 	return content, err
 }
 
-// blank is the form as it is opened in a language, in three parts: before the language that the reader would like best, between that and the
-// token, and after the token. Everything else is the same for everybody.
+// blank is the form as it is opened in a language, in three parts: before the language that the reader
+// likes best, between that and the token, and after the token. All else is the same for everybody.
 type blank [3]string
 
-// What stands for the two in the form of which a blank is made. Nothing else that the page says can be the like.
+// The marks stand for language and token in the form of which a blank is made. Nothing else on the
+// page reads like them.
 const (
 	languageMark = "-language-mark-"
 	tokenMark    = "-token-mark-"
@@ -389,77 +396,145 @@ const (
 
 // newBlank renders the form once.
 func (f *form) newBlank(tag string) (blank, error) {
-	texts, err := f.site.shelf.In(tag)
+	texts, err := f.site.Texts(tag)
 	if err != nil {
 		return blank{}, err
 	}
-	reader := reader{texts, languageMark}
+	reader := site.Reader{Texts: texts, Wanted: languageMark}
 	content, err := f.content(entry{}, reader, nil, alert{})
 	if err != nil {
 		return blank{}, err
 	}
 	content.Token = tokenMark
 	var body bytes.Buffer
-	err = f.site.render(&body, "form.html", page{reader: reader, Title: reader.Say("form.title"), Path: Path, Content: content})
+	err = f.site.Render(&body, "form.html", site.Page{Reader: reader, Title: reader.Say("form.title"), Path: route.Signup, Content: content})
 	if err != nil {
 		return blank{}, fmt.Errorf("signup: rendering the form: %w", err)
 	}
 	before, rest, hasLanguage := strings.Cut(body.String(), languageMark)
 	between, after, hasToken := strings.Cut(rest, tokenMark)
 	if !hasLanguage || !hasToken || strings.Contains(after, languageMark) || strings.Contains(after, tokenMark) || strings.Contains(between, languageMark) {
-		return blank{}, errors.New("signup: the form has no one place for its language and its token, in that order")
+		return blank{}, errors.New("signup: the form does not have one place for its language and one for its token, in that order")
 	}
 	return blank{before, between, after}, nil
 }
 
-// open shows the form as it is opened, without anything filled in.
-func (f *form) open(w http.ResponseWriter, r *http.Request, reader reader) {
-	b, err := f.blanks[reader.Tag]()
+// open shows the form without anything filled in.
+func (f *form) open(x *site.Exchange) {
+	b, err := f.blanks[x.Tag]()
 	if err != nil {
-		f.Log.ErrorContext(r.Context(), "the form can't be put together", "error", err)
-		f.show(w, r, http.StatusOK, entry{}, reader, nil, alert{})
+		f.Log.ErrorContext(x.Request.Context(), "the form can't be put together", "error", err)
+		f.show(x, http.StatusOK, entry{}, nil, alert{})
 		return
 	}
-	token, err := f.Guards.Token(formtoken.Token{})
-	if err != nil {
-		f.Log.ErrorContext(r.Context(), "a form has no token", "error", err)
-	}
-	body := make([]byte, 0, len(b[0])+len(b[1])+len(b[2])+len(reader.tag)+len(token))
-	body = append(append(body, b[0]...), template.HTMLEscapeString(reader.tag)...)
+	token := f.token(x, formtoken.Token{})
+	body := make([]byte, 0, len(b[0])+len(b[1])+len(b[2])+len(x.Wanted)+len(token))
+	body = append(append(body, b[0]...), template.HTMLEscapeString(x.Wanted)...)
 	body = append(append(body, b[1]...), template.HTMLEscapeString(token)...)
-	sendPage(w, http.StatusOK, append(body, b[2]...))
+	x.Send(http.StatusOK, "text/html; charset=utf-8", append(body, b[2]...))
+}
+
+// token returns the token of a form that is shown, or "" on failure: the form then asks to be sent again.
+func (f *form) token(x *site.Exchange, held formtoken.Token) string {
+	token, err := f.Guards.Token(held)
+	if err != nil {
+		f.Log.ErrorContext(x.Request.Context(), "a form has no token", "error", err)
+	}
+	return token
 }
 
 // show renders the form with what was typed and what is wrong with it.
-func (f *form) show(w http.ResponseWriter, r *http.Request, status int, e entry, reader reader, wrong []problem.Field, a alert) {
-	content, err := f.content(e, reader, wrong, a)
+func (f *form) show(x *site.Exchange, status int, e entry, wrong []problem.Field, a alert) {
+	content, err := f.content(e, x.Reader, wrong, a)
 	if err != nil {
-		f.Log.ErrorContext(r.Context(), "the form can't be put together", "error", err)
+		f.Log.ErrorContext(x.Request.Context(), "the form can't be put together", "error", err)
 	}
-	content.Token, err = f.Guards.Token(e.pass.held)
-	if err != nil {
-		// The form asks to be sent again then, which is the best that is left.
-		f.Log.ErrorContext(r.Context(), "a form has no token", "error", err)
-	}
-	title := reader.Say("form.title")
+	content.Token = f.token(x, e.pass.held)
+	title := x.Say("form.title")
 	if a != (alert{}) {
-		title = reader.With("form.errorTitle", "Title", title)
+		title = x.With("form.errorTitle", "Title", title)
 	}
-	if status == http.StatusServiceUnavailable && w.Header().Get("Retry-After") == "" {
-		w.Header().Set("Retry-After", retryAfter)
+	if status == http.StatusServiceUnavailable {
+		x.RetryAfter(0)
 	}
-	p := page{reader: reader, Title: title, Path: Path, Content: content}
-	if r.Method != http.MethodPost {
-		p.Keep = kept(r.URL.Query())
+	p := site.Page{Title: title, Path: route.Signup, Content: content}
+	if x.Request.Method != http.MethodPost {
+		p.Keep = kept(x.Request.URL.Query())
 	}
-	f.site.show(r.Context(), w, status, "form.html", p)
+	x.Show(status, "form.html", p)
 }
 
-// kept returns the part of a query that fills in the form, for the links to the same page in other languages.
+// kept returns the part of a query that fills in the form, for links to the page in other languages.
 func kept(query url.Values) url.Values {
 	keep := url.Values{}
 	for name, text := range filling(query) {
 		keep.Set(queryName(name), text)
 	}
 	return keep
+}
+
+// read reads a body with decode.
+func read(x *site.Exchange, decode func([]site.Member) (entry, error)) (entry, error) {
+	members, err := x.Members()
+	if err != nil {
+		return entry{}, err
+	}
+	return decode(members)
+}
+
+// readForm reads the fields of a form. A missing one is empty; an unknown or repeated one is
+// MalformedBody. answerField has the answer to the captcha, "" for none.
+func readForm(fields []site.Member, answerField string) (entry, error) {
+	var in entry
+	seen := make([]*string, 0, len(fields))
+	for _, m := range fields {
+		field := fieldOf(&in, m.Name)
+		switch m.Name {
+		case "confirmedEmail":
+			field = &in.ConfirmedEmail
+		case tokenField:
+			field = &in.pass.token
+		case trapField:
+			field = &in.pass.trap
+		case answerField:
+			field = &in.pass.answer
+		case "g-recaptcha-response":
+			if answerField != "" {
+				continue // hCaptcha's widget adds it, for servers that were written for another service
+			}
+		}
+		switch {
+		case field == nil:
+			return entry{}, site.Malformed("The form has a field that is not known here. The fields are " + fieldNames + ".")
+		case slices.Contains(seen, field):
+			return entry{}, site.Malformed("A field comes more than once in the form. Send each field once.")
+		}
+		seen = append(seen, field)
+		*field = m.Text
+	}
+	return in, nil
+}
+
+// readJSON reads the members of a JSON object of strings. A missing one is empty; an unknown or
+// repeated one, or a value of another type, is MalformedBody.
+func readJSON(members []site.Member) (entry, error) {
+	var in entry
+	seen := make([]*string, 0, len(members))
+	for _, m := range members {
+		field := fieldOf(&in, m.Name)
+		if m.Name == answerProperty {
+			field = &in.pass.answer
+		}
+		switch {
+		case field == nil:
+			return entry{}, site.Malformed("The body has a property that is not known here. The properties are " + fieldNames + ".")
+		case slices.Contains(seen, field):
+			return entry{}, site.Malformed("The property " + m.Name + " comes more than once. Send each property once.")
+		case !m.IsText:
+			return entry{}, site.Malformed("The property " + m.Name + " must be a string. Leave it out if there is nothing to say.")
+		}
+		seen = append(seen, field)
+		*field = m.Text
+	}
+	return in, nil
 }

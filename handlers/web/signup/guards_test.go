@@ -2,6 +2,7 @@ package signup
 
 import (
 	"bytes"
+	"context"
 	"crypto/rand"
 	"encoding/json"
 	"log/slog"
@@ -17,9 +18,14 @@ import (
 
 	"guestlist/handlers/dev/captchasim"
 	"guestlist/handlers/problem"
+	"guestlist/handlers/request"
+	"guestlist/handlers/submission"
 	"guestlist/handlers/web/guard"
 	"guestlist/handlers/web/internal/captcha"
 	"guestlist/handlers/web/internal/formtoken"
+	"guestlist/handlers/web/internal/pagetest"
+	"guestlist/handlers/web/route"
+	"guestlist/handlers/web/status"
 )
 
 const (
@@ -27,10 +33,10 @@ const (
 	programKey = "Jh2v9QeX7sKd4NwLz0RfTyBu6MgCp1Ao"
 )
 
-// goodToken returns a token that counts in the morning.
+// goodToken returns a token that counts in the pagetest.Morning.
 var goodToken = sync.OnceValue(func() string {
 	tokens, err := formtoken.New(formtoken.Config{
-		Keys: []string{formKey}, Lifetime: time.Hour, Now: func() time.Time { return morning }, Random: rand.Reader,
+		Keys: []string{formKey}, Lifetime: time.Hour, Now: func() time.Time { return pagetest.Morning }, Random: rand.Reader,
 	})
 	if err != nil {
 		panic(err)
@@ -50,7 +56,7 @@ func guardsOf(t testing.TB, changes ...func(*guard.Config)) *guard.Guards {
 	for _, change := range changes {
 		change(&config)
 	}
-	return newGuards(t, config, func() time.Time { return morning })
+	return newGuards(t, config, func() time.Time { return pagetest.Morning })
 }
 
 func newGuards(t testing.TB, config guard.Config, now func() time.Time) *guard.Guards {
@@ -73,7 +79,7 @@ type guardedForm struct {
 // there is a provider.
 func newGuardedForm(t *testing.T, provider string) guardedForm {
 	t.Helper()
-	now := morning
+	now := pagetest.Morning
 	g := guardedForm{now: &now}
 	clock := func() time.Time { return *g.now }
 	config := guard.Config{
@@ -89,14 +95,14 @@ func newGuardedForm(t *testing.T, provider string) guardedForm {
 		}
 	}
 	guards := newGuards(t, config, clock)
-	g.formUnderTest = newForm(t, func(c *FormConfig) { c.Now, c.Guards = clock, guards })
+	g.formUnderTest = newForm(t, func(c *Config) { c.Now, c.Guards = clock, guards })
 	return g
 }
 
 // open fetches the form and returns the token in it.
 func (g guardedForm) open(t *testing.T) string {
 	t.Helper()
-	match := tokenInput.FindStringSubmatch(body(t, do(g, httptest.NewRequest(http.MethodGet, Path, nil))))
+	match := tokenInput.FindStringSubmatch(pagetest.Body(t, pagetest.Do(g, httptest.NewRequest(http.MethodGet, route.Signup, nil))))
 	if match == nil {
 		t.Fatal("the form has no token")
 	}
@@ -107,14 +113,14 @@ var tokenInput = regexp.MustCompile(`<input type="hidden" name="token" value="([
 
 // send sends a form as a browser does, after the changes of the request.
 func (g guardedForm) send(values url.Values, changes ...func(*http.Request)) *http.Response {
-	r := httptest.NewRequest(http.MethodPost, Path, strings.NewReader(values.Encode()))
-	r.Header.Set("Content-Type", formType)
+	r := httptest.NewRequest(http.MethodPost, route.Signup, strings.NewReader(values.Encode()))
+	r.Header.Set("Content-Type", pagetest.FormType)
 	r.Header.Set("Sec-Fetch-Site", "same-origin")
 	r.Header.Set("X-Forwarded-For", "203.0.113.7:51234")
 	for _, change := range changes {
 		change(r)
 	}
-	return do(g, r)
+	return pagetest.Do(g, r)
 }
 
 func with(token string, more ...string) url.Values {
@@ -174,35 +180,35 @@ func TestAFormThatIsHeldUpLosesNothing(t *testing.T) {
 				change = func(*http.Request) {}
 			}
 			response := g.send(with(test.token(t, g)), change)
-			if response.StatusCode != http.StatusForbidden || len(g.queue.messages) != 0 {
-				t.Fatalf("status %d, %d messages", response.StatusCode, len(g.queue.messages))
+			if response.StatusCode != http.StatusForbidden || len(g.queue.Messages) != 0 {
+				t.Fatalf("status %d, %d messages", response.StatusCode, len(g.queue.Messages))
 			}
-			doc := checkPage(t, response, body(t, response))
+			doc := pagetest.CheckPage(t, response, pagetest.Body(t, response))
 			for field, texts := range ana() {
 				if field == "language" {
 					continue
 				}
-				got := attribute(doc.byID[field], "value")
+				got := pagetest.Attribute(doc.ByID[field], "value")
 				switch field {
 				case "reason":
-					got = strings.TrimPrefix(textOf(doc.byID[field]), "\n")
+					got = strings.TrimPrefix(pagetest.Text(doc.ByID[field]), "\n")
 					texts = []string{strings.ReplaceAll(texts[0], "\r\n", "\n")}
 				case "country":
-					got = doc.selected
+					got = doc.Selected
 				}
 				if got != texts[0] {
 					t.Errorf("%s is lost: %q", field, got)
 				}
 			}
-			if !strings.Contains(doc.text(), "send them again") || doc.byID["alert"] == nil {
-				t.Errorf("the page does not say what to do: %s", doc.text())
+			if !strings.Contains(doc.Text(), "send them again") || doc.ByID["alert"] == nil {
+				t.Errorf("the page does not say what to do: %s", doc.Text())
 			}
-			checkLog(t, g.log.String(), 1)
+			pagetest.CheckLog(t, g.log.String(), 1)
 			if !strings.Contains(g.log.String(), test.because) {
 				t.Errorf("the log does not say why: %s", g.log)
 			}
 
-			token := doc.hidden[tokenField]
+			token := doc.Hidden[tokenField]
 			again := g.send(with(token)).StatusCode
 			if want := map[bool]int{true: http.StatusForbidden, false: http.StatusSeeOther}[test.waits]; again != want {
 				t.Errorf("sent again at once: status %d, want %d", again, want)
@@ -235,8 +241,8 @@ func TestAFormThatIsSentTwiceIsOneRequest(t *testing.T) {
 	if elsewhere := g.send(with(other)).Header.Get("Location"); elsewhere == "" || elsewhere == first {
 		t.Errorf("the same entries in another form count as the first: %q and %q", first, elsewhere)
 	}
-	if len(g.queue.messages) != 4 {
-		t.Errorf("%d messages on the queue, want all four: the worker knows which are one", len(g.queue.messages))
+	if len(g.queue.Messages) != 4 {
+		t.Errorf("%d messages on the queue, want all four: the worker knows which are one", len(g.queue.Messages))
 	}
 }
 
@@ -246,12 +252,12 @@ func TestTheTrap(t *testing.T) {
 	token := g.open(t)
 	*g.now = g.now.Add(10 * time.Second)
 	honest := g.send(with(token))
-	taken := len(g.queue.messages)
+	taken := len(g.queue.Messages)
 	trapped := g.send(with(token, trapField, "https://spam.example", "email", "bot@spam.example"))
-	if trapped.StatusCode != honest.StatusCode || len(trapped.Header) != len(honest.Header) || body(t, trapped) != body(t, honest) {
+	if trapped.StatusCode != honest.StatusCode || len(trapped.Header) != len(honest.Header) || pagetest.Body(t, trapped) != pagetest.Body(t, honest) {
 		t.Errorf("the trap answers %d %v, the form %d %v", trapped.StatusCode, trapped.Header, honest.StatusCode, honest.Header)
 	}
-	if len(g.queue.messages) != taken {
+	if len(g.queue.Messages) != taken {
 		t.Error("what fell into the trap is on the queue")
 	}
 	for name := range honest.Header {
@@ -259,9 +265,16 @@ func TestTheTrap(t *testing.T) {
 			t.Errorf("%s tells the trap", name)
 		}
 	}
-	id := strings.TrimPrefix(trapped.Header.Get("Location"), Path+"/")
-	status, _ := newStatus(t, &fakeRequests{})
-	if response := ask(status, id, "text/html"); response.StatusCode != http.StatusOK {
+	page, err := status.New(status.Config{
+		Requests: noRequests{}, Queue: g.queue, Now: func() time.Time { return *g.now }, Log: slog.New(slog.DiscardHandler), Style: pagetest.Style(t, "Contoso"),
+		Guards: guardsOf(t),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := httptest.NewRequest(http.MethodGet, trapped.Header.Get("Location"), nil)
+	r.SetPathValue("id", strings.TrimPrefix(trapped.Header.Get("Location"), route.Signup+"/"))
+	if response := pagetest.Do(page, r); response.StatusCode != http.StatusOK {
 		t.Errorf("the page that the trap leads to is answered with %d", response.StatusCode)
 	}
 	if again := g.send(with(token, trapField, "https://spam.example", "email", "bot@spam.example")); again.Header.Get("Location") != trapped.Header.Get("Location") {
@@ -270,22 +283,29 @@ func TestTheTrap(t *testing.T) {
 	if nonsense := g.send(with(token, trapField, "x", "email", "")); nonsense.StatusCode != http.StatusSeeOther {
 		t.Errorf("with an error in the form the trap answers %d", nonsense.StatusCode)
 	}
-	checkLog(t, g.log.String(), 4)
+	pagetest.CheckLog(t, g.log.String(), 4)
+}
+
+// noRequests is a store without requests.
+type noRequests struct{}
+
+func (noRequests) Progress(context.Context, submission.ID) (request.Progress, error) {
+	return request.Progress{}, &problem.Error{Code: problem.NotFound}
 }
 
 func TestTheTrapIsSetForProgramsOnly(t *testing.T) {
 	g := newGuardedForm(t, "")
-	response := do(g, httptest.NewRequest(http.MethodGet, Path+"?"+trapField+"=filled", nil))
-	doc := checkPage(t, response, body(t, response))
-	trap := doc.byID[trapField]
+	response := pagetest.Do(g, httptest.NewRequest(http.MethodGet, route.Signup+"?"+trapField+"=filled", nil))
+	doc := pagetest.CheckPage(t, response, pagetest.Body(t, response))
+	trap := doc.ByID[trapField]
 	if trap == nil {
 		t.Fatal("there is no trap")
 	}
-	if attribute(trap, "tabindex") != "-1" || attribute(trap, "autocomplete") != "off" || attribute(trap.Parent, "aria-hidden") != "true" || attribute(trap, "value") != "" {
+	if pagetest.Attribute(trap, "tabindex") != "-1" || pagetest.Attribute(trap, "autocomplete") != "off" || pagetest.Attribute(trap.Parent, "aria-hidden") != "true" || pagetest.Attribute(trap, "value") != "" {
 		t.Error("people can get into the trap")
 	}
-	css, err := files.ReadFile("pages/style.css")
-	if err != nil || !strings.Contains(string(css), "."+attribute(trap.Parent, "class")+" { display: none; }") {
+	css, err := files.ReadFile("page/form.css")
+	if err != nil || !strings.Contains(string(css), "."+pagetest.Attribute(trap.Parent, "class")+" { display: none; }") {
 		t.Errorf("the trap is seen: %v", err)
 	}
 }
@@ -300,12 +320,12 @@ func TestWhoSendsTooMuchWaits(t *testing.T) {
 		}
 	}
 	response := g.send(with(token))
-	if response.StatusCode != http.StatusTooManyRequests || response.Header.Get("Retry-After") != "60" || len(g.queue.messages) != 5 {
-		t.Fatalf("the sixth: status %d, Retry-After %q, %d messages", response.StatusCode, response.Header.Get("Retry-After"), len(g.queue.messages))
+	if response.StatusCode != http.StatusTooManyRequests || response.Header.Get("Retry-After") != "60" || len(g.queue.Messages) != 5 {
+		t.Fatalf("the sixth: status %d, Retry-After %q, %d messages", response.StatusCode, response.Header.Get("Retry-After"), len(g.queue.Messages))
 	}
-	doc := checkPage(t, response, body(t, response))
-	if !strings.Contains(doc.text(), "in 1 minute") || attribute(doc.byID["email"], "value") != "Ana@Contoso.com" {
-		t.Errorf("the page loses the entries or does not say how long: %s", doc.text())
+	doc := pagetest.CheckPage(t, response, pagetest.Body(t, response))
+	if !strings.Contains(doc.Text(), "in 1 minute") || pagetest.Attribute(doc.ByID["email"], "value") != "Ana@Contoso.com" {
+		t.Errorf("the page loses the entries or does not say how long: %s", doc.Text())
 	}
 	elsewhere := g.send(with(token), func(r *http.Request) { r.Header.Set("X-Forwarded-For", "203.0.113.7, 198.51.100.1:443") })
 	if elsewhere.StatusCode != http.StatusSeeOther {
@@ -316,7 +336,7 @@ func TestWhoSendsTooMuchWaits(t *testing.T) {
 		t.Errorf("who claims to be another client: status %d", claiming.StatusCode)
 	}
 	*g.now = g.now.Add(time.Minute)
-	if status := g.send(with(doc.hidden[tokenField])).StatusCode; status != http.StatusSeeOther {
+	if status := g.send(with(doc.Hidden[tokenField])).StatusCode; status != http.StatusSeeOther {
 		t.Errorf("after the wait: status %d", status)
 	}
 }
@@ -336,11 +356,11 @@ func (g guardedForm) sendJSON(t *testing.T, header http.Header, more ...string) 
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := httptest.NewRequest(http.MethodPost, Path, bytes.NewReader(encoded))
+	r := httptest.NewRequest(http.MethodPost, route.Signup, bytes.NewReader(encoded))
 	r.Header = header.Clone()
-	r.Header.Set("Content-Type", jsonType)
+	r.Header.Set("Content-Type", pagetest.JSONType)
 	r.Header.Set("X-Forwarded-For", "203.0.113.7:51234")
-	return do(g, r)
+	return pagetest.Do(g, r)
 }
 
 var (
@@ -367,14 +387,14 @@ func TestWhoMaySendJSON(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			g := newGuardedForm(t, "")
 			response := g.sendJSON(t, test.header)
-			if response.StatusCode != test.status || (len(g.queue.messages) == 1) != (test.status == http.StatusAccepted) {
-				t.Errorf("status %d, %d messages", response.StatusCode, len(g.queue.messages))
+			if response.StatusCode != test.status || (len(g.queue.Messages) == 1) != (test.status == http.StatusAccepted) {
+				t.Errorf("status %d, %d messages", response.StatusCode, len(g.queue.Messages))
 			}
 			if got := response.Header.Get("Access-Control-Allow-Origin"); got != test.shared {
 				t.Errorf("shared with %q", got)
 			}
 			if test.status == http.StatusForbidden {
-				checkProblem(t, response, body(t, response), problem.SenderRefused, "")
+				pagetest.CheckProblem(t, response, pagetest.Body(t, response), problem.SenderRefused, "")
 			}
 		})
 	}
@@ -383,11 +403,11 @@ func TestWhoMaySendJSON(t *testing.T) {
 func TestPreflightOfTheForm(t *testing.T) {
 	g := newGuardedForm(t, "")
 	for origin, status := range map[string]int{"https://www.fabrikam.com": http.StatusNoContent, "https://evil.example": http.StatusForbidden} {
-		r := httptest.NewRequest(http.MethodOptions, Path, nil)
+		r := httptest.NewRequest(http.MethodOptions, route.Signup, nil)
 		r.Header.Set("Origin", origin)
 		r.Header.Set("Access-Control-Request-Method", "POST")
 		r.Header.Set("Access-Control-Request-Headers", "content-type")
-		response := do(g, r)
+		response := pagetest.Do(g, r)
 		if response.StatusCode != status || (response.Header.Get("Access-Control-Allow-Methods") != "") != (status == http.StatusNoContent) {
 			t.Errorf("%s: status %d, header %v", origin, response.StatusCode, response.Header)
 		}
@@ -403,7 +423,7 @@ func TestTheBrakeOfJSON(t *testing.T) {
 	if response.Header.Get("Retry-After") != "60" {
 		t.Errorf("Retry-After %q", response.Header.Get("Retry-After"))
 	}
-	checkProblem(t, response, body(t, response), problem.TooManyRequests, "60 seconds")
+	pagetest.CheckProblem(t, response, pagetest.Body(t, response), problem.TooManyRequests, "60 seconds")
 	for range 20 {
 		if status := g.sendJSON(t, byKey).StatusCode; status != http.StatusAccepted {
 			t.Fatalf("a program with a key: status %d", status)
@@ -418,9 +438,9 @@ func TestTheChallenge(t *testing.T) {
 	for _, provider := range captcha.Providers() {
 		t.Run(provider, func(t *testing.T) {
 			g := newGuardedForm(t, provider)
-			opened := do(g, httptest.NewRequest(http.MethodGet, Path, nil))
+			opened := pagetest.Do(g, httptest.NewRequest(http.MethodGet, route.Signup, nil))
 			policy := opened.Header.Get("Content-Security-Policy")
-			page := body(t, opened)
+			page := pagetest.Body(t, opened)
 			for _, part := range []string{`data-sitekey="` + captchasim.SiteKey + `"`, "<noscript>", `<script src="https://`} {
 				if !strings.Contains(page, part) {
 					t.Errorf("the page lacks %s", part)
@@ -442,7 +462,7 @@ func TestTheChallenge(t *testing.T) {
 			field := c.Field()
 
 			without := g.send(with(token))
-			text := body(t, without)
+			text := pagetest.Body(t, without)
 			if without.StatusCode != http.StatusForbidden || !strings.Contains(text, "Ana@Contoso.com") || !strings.Contains(text, "are a person") {
 				t.Errorf("without an answer: status %d", without.StatusCode)
 			}
@@ -454,7 +474,7 @@ func TestTheChallenge(t *testing.T) {
 			if broken.StatusCode != http.StatusUnprocessableEntity || g.sim.Asked() != 0 {
 				t.Errorf("an answer was used up for a form with an error: status %d", broken.StatusCode)
 			}
-			if status := g.send(with(token, field, answer)).StatusCode; status != http.StatusSeeOther || len(g.queue.messages) != 1 {
+			if status := g.send(with(token, field, answer)).StatusCode; status != http.StatusSeeOther || len(g.queue.Messages) != 1 {
 				t.Errorf("with an answer: status %d", status)
 			}
 			if status := g.send(with(token, field, answer)).StatusCode; status != http.StatusForbidden {
@@ -463,7 +483,7 @@ func TestTheChallenge(t *testing.T) {
 			g.sim.Fail(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) })
 			*g.now = g.now.Add(10 * time.Minute)
 			down := g.send(with(g.open(t), field, answer), func(r *http.Request) { *g.now = g.now.Add(time.Minute) })
-			text = body(t, down)
+			text = pagetest.Body(t, down)
 			if down.StatusCode != http.StatusServiceUnavailable || down.Header.Get("Retry-After") == "" || !strings.Contains(text, "Ana@Contoso.com") {
 				t.Errorf("while the service is down: status %d", down.StatusCode)
 			}
@@ -473,13 +493,13 @@ func TestTheChallenge(t *testing.T) {
 				t.Errorf("a program with a key is asked for an answer: status %d", status)
 			}
 			missing := g.sendJSON(t, bySite)
-			checkProblem(t, missing, body(t, missing), problem.ChallengeFailed, answerProperty)
+			pagetest.CheckProblem(t, missing, pagetest.Body(t, missing), problem.ChallengeFailed, answerProperty)
 			given := g.sendJSON(t, bySite, answerProperty, g.sim.Solve(provider, "join.contoso.com"))
 			if given.StatusCode != http.StatusAccepted {
 				t.Errorf("a site with an answer: status %d", given.StatusCode)
 			}
-			if len(g.queue.messages) != 3 {
-				t.Errorf("%d messages on the queue, want 3", len(g.queue.messages))
+			if len(g.queue.Messages) != 3 {
+				t.Errorf("%d messages on the queue, want 3", len(g.queue.Messages))
 			}
 		})
 	}
@@ -487,18 +507,11 @@ func TestTheChallenge(t *testing.T) {
 
 func TestOnlyOverTLSBrowsersAreToldToKeepToIt(t *testing.T) {
 	for proto, want := range map[string]string{"https": "max-age=31536000", "http": "", "": ""} {
-		r := httptest.NewRequest(http.MethodGet, Path, nil)
+		r := httptest.NewRequest(http.MethodGet, route.Signup, nil)
 		r.Header.Set("X-Forwarded-Proto", proto)
-		if got := do(newForm(t), r).Header.Get("Strict-Transport-Security"); got != want {
+		if got := pagetest.Do(newForm(t), r).Header.Get("Strict-Transport-Security"); got != want {
 			t.Errorf("by %q: %q, want %q", proto, got, want)
 		}
-	}
-}
-
-func TestTheAddressOfAStatusPageIsForNobody(t *testing.T) {
-	h, _ := newStatus(t, &fakeRequests{})
-	if got := ask(h, string(newID(t, morning)), "text/html").Header.Get("Referrer-Policy"); got != "no-referrer" {
-		t.Errorf("Referrer-Policy %q", got)
 	}
 }
 
@@ -549,86 +562,11 @@ func TestAFormNeedsItsGuards(t *testing.T) {
 		"tokens": guardsOf(t, func(c *guard.Config) { c.FormKeys = nil }),
 		"guards": nil,
 	} {
-		_, err := NewForm(FormConfig{
-			Queue: &fakeQueue{}, Now: time.Now, Random: rand.Reader, Log: slog.New(slog.DiscardHandler), Style: styleOf(t, "Contoso"), Guards: guards,
+		_, err := New(Config{
+			Queue: &pagetest.Queue{}, Now: time.Now, Random: rand.Reader, Log: slog.New(slog.DiscardHandler), Style: pagetest.Style(t, "Contoso"), Guards: guards,
 		})
 		if err == nil {
 			t.Errorf("a form without %s was made", name)
-		}
-	}
-}
-
-// Whoever lures a partner to another page can't withdraw the partner's sign-up by it, address or not.
-func TestWishesFromOurOwnPagesOnly(t *testing.T) {
-	id := newID(t, morning)
-	queue := &fakeQueue{}
-	guards := guardsOf(t, func(c *guard.Config) { c.Limit = guard.Limit{Burst: 3, Every: time.Minute} })
-	h, err := NewStatus(StatusConfig{
-		Requests: &fakeRequests{}, Queue: queue, Now: func() time.Time { return morning }, Log: slog.New(slog.DiscardHandler), Style: styleOf(t, "Contoso"), Guards: guards,
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	send := func(contentType, text string, header ...string) *http.Response {
-		r := httptest.NewRequest(http.MethodPost, Path+"/"+string(id), strings.NewReader(text))
-		r.SetPathValue("id", string(id))
-		r.Header.Set("Content-Type", contentType)
-		for i := 0; i < len(header); i += 2 {
-			r.Header.Set(header[i], header[i+1])
-		}
-		return do(h, r)
-	}
-	const withdraw = "action=withdraw&confirm=yes"
-	for name, test := range map[string]struct {
-		contentType, text, site string
-		status                  int
-	}{
-		"our page":                  {formType, withdraw, "same-origin", http.StatusSeeOther},
-		"a program":                 {jsonType, `{"action":"resend"}`, "", http.StatusAccepted},
-		"another site":              {formType, withdraw, "cross-site", http.StatusForbidden},
-		"a neighbour":               {formType, withdraw, "same-site", http.StatusForbidden},
-		"another site's JSON":       {jsonType, `{"action":"withdraw","confirm":"yes"}`, "cross-site", http.StatusForbidden},
-		"another site's plain text": {"text/plain", `{"action":"withdraw","confirm":"yes"}`, "cross-site", http.StatusUnsupportedMediaType},
-	} {
-		queue.messages = nil
-		response := send(test.contentType, test.text, "Sec-Fetch-Site", test.site)
-		if response.StatusCode != test.status || (len(queue.messages) == 1) != (test.status < 400) {
-			t.Errorf("%s: status %d, %d messages", name, response.StatusCode, len(queue.messages))
-		}
-	}
-	for range 3 {
-		send(formType, withdraw, "X-Forwarded-For", "203.0.113.7:1")
-	}
-	response := send(formType, withdraw, "X-Forwarded-For", "203.0.113.7:1")
-	if response.StatusCode != http.StatusTooManyRequests || response.Header.Get("Retry-After") != "60" {
-		t.Errorf("who sends too much: status %d, Retry-After %q", response.StatusCode, response.Header.Get("Retry-After"))
-	}
-	if doc := checkPage(t, response, body(t, response)); !strings.Contains(doc.text(), "Nothing has changed") {
-		t.Errorf("the page does not say so: %s", doc.text())
-	}
-}
-
-func TestAListedSiteMayReadTheProgress(t *testing.T) {
-	id := newID(t, morning)
-	guards := guardsOf(t, func(c *guard.Config) { c.JSONOrigins = []string{"https://www.fabrikam.com"} })
-	h, err := NewStatus(StatusConfig{
-		Requests: &fakeRequests{known: id}, Queue: &fakeQueue{}, Now: func() time.Time { return morning }, Log: slog.New(slog.DiscardHandler),
-		Style: styleOf(t, "Contoso"), Guards: guards,
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, test := range []struct{ origin, accept, want string }{
-		{"https://www.fabrikam.com", jsonType, "https://www.fabrikam.com"},
-		{"https://evil.example", jsonType, ""},
-		{"https://www.fabrikam.com", "text/html", ""},
-	} {
-		r := httptest.NewRequest(http.MethodGet, Path+"/x", nil)
-		r.SetPathValue("id", string(id))
-		r.Header.Set("Origin", test.origin)
-		r.Header.Set("Accept", test.accept)
-		if got := do(h, r).Header.Get("Access-Control-Allow-Origin"); got != test.want {
-			t.Errorf("%s, %s: shared with %q, want %q", test.origin, test.accept, got, test.want)
 		}
 	}
 }
@@ -637,13 +575,13 @@ func TestAListedSiteMayReadTheProgress(t *testing.T) {
 func BenchmarkWhoSignsUp(b *testing.B) {
 	for name, email := range map[string]string{"known": "ana@contoso.com", "unknown": "eve@unknown.com", "denied": "bob@denieds.com"} {
 		b.Run(name, func(b *testing.B) {
-			f := newForm(b, func(c *FormConfig) { c.Queue, c.Log = forgetful{}, slog.New(slog.DiscardHandler) })
+			f := newForm(b, func(c *Config) { c.Queue, c.Log = forgetful{}, slog.New(slog.DiscardHandler) })
 			values := ana()
 			values.Set("email", email)
 			encoded := values.Encode()
 			b.ReportAllocs()
 			for b.Loop() {
-				if response := do(f, postAs(formType, encoded)); response.StatusCode != http.StatusSeeOther {
+				if response := pagetest.Do(f, postAs(pagetest.FormType, encoded)); response.StatusCode != http.StatusSeeOther {
 					b.Fatalf("status %d", response.StatusCode)
 				}
 			}

@@ -4,7 +4,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"regexp"
 	"strings"
 	"testing"
 
@@ -12,14 +11,15 @@ import (
 
 	"guestlist/handlers/branding"
 	"guestlist/handlers/i18n"
-	"guestlist/handlers/request"
+	"guestlist/handlers/web/internal/pagetest"
+	"guestlist/handlers/web/route"
 )
 
 // get asks for the form.
 func get(query, cookie, accept string) *http.Request {
-	r := httptest.NewRequest(http.MethodGet, Path+"?"+query, nil)
+	r := httptest.NewRequest(http.MethodGet, route.Signup+"?"+query, nil)
 	if cookie != "" {
-		r.AddCookie(&http.Cookie{Name: languageCookie, Value: cookie})
+		r.AddCookie(&http.Cookie{Name: "language", Value: cookie})
 	}
 	r.Header.Set("Accept-Language", accept)
 	return r
@@ -49,12 +49,12 @@ func TestTheLanguageOfAPage(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			response := do(newForm(t), get(test.query, test.cookie, test.accept))
-			doc := checkPage(t, response, body(t, response))
-			if got := attribute(doc.first("html"), "lang"); got != test.want {
+			response := pagetest.Do(newForm(t), get(test.query, test.cookie, test.accept))
+			doc := pagetest.CheckPage(t, response, pagetest.Body(t, response))
+			if got := pagetest.Attribute(doc.First("html"), "lang"); got != test.want {
 				t.Errorf("the page is in %q, want %q", got, test.want)
 			}
-			if got := doc.hidden["language"]; got != test.sent {
+			if got := doc.Hidden["language"]; got != test.sent {
 				t.Errorf("the form sends %q, want %q", got, test.sent)
 			}
 			cookies := response.Cookies()
@@ -62,7 +62,7 @@ func TestTheLanguageOfAPage(t *testing.T) {
 			case test.remembers == "" && len(cookies) > 0:
 				t.Errorf("remembered: %v", cookies)
 			case test.remembers != "" && (len(cookies) != 1 || cookies[0].Value != test.remembers || !cookies[0].HttpOnly || !cookies[0].Secure ||
-				cookies[0].SameSite != http.SameSiteLaxMode || cookies[0].Path != Path):
+				cookies[0].SameSite != http.SameSiteLaxMode || cookies[0].Path != route.Signup):
 				t.Errorf("remembered: %v, want %q for the form alone", cookies, test.remembers)
 			}
 		})
@@ -72,17 +72,17 @@ func TestTheLanguageOfAPage(t *testing.T) {
 func TestAPageKeepsItsLanguageWhenItComesBack(t *testing.T) {
 	for _, accept := range []string{"cs,de;q=0.5", "de-CH", "cs", "zh-TW,ja", ""} {
 		f := newForm(t)
-		response := do(f, get("", "", accept))
-		opened := checkPage(t, response, body(t, response))
+		response := pagetest.Do(f, get("", "", accept))
+		opened := pagetest.CheckPage(t, response, pagetest.Body(t, response))
 		values := wrongFields()
-		values.Set("language", opened.hidden["language"])
-		r := postAs(formType, values.Encode())
+		values.Set("language", opened.Hidden["language"])
+		r := postAs(pagetest.FormType, values.Encode())
 		r.Header.Set("Accept-Language", accept)
-		response = do(f, r)
-		refused := checkPage(t, response, body(t, response))
-		first, second := attribute(opened.first("html"), "lang"), attribute(refused.first("html"), "lang")
-		if first != second || opened.hidden["language"] != refused.hidden["language"] {
-			t.Errorf("%q: opened in %s and sending %q, then %s and %q", accept, first, opened.hidden["language"], second, refused.hidden["language"])
+		response = pagetest.Do(f, r)
+		refused := pagetest.CheckPage(t, response, pagetest.Body(t, response))
+		first, second := pagetest.Attribute(opened.First("html"), "lang"), pagetest.Attribute(refused.First("html"), "lang")
+		if first != second || opened.Hidden["language"] != refused.Hidden["language"] {
+			t.Errorf("%q: opened in %s and sending %q, then %s and %q", accept, first, opened.Hidden["language"], second, refused.Hidden["language"])
 		}
 	}
 }
@@ -90,11 +90,11 @@ func TestAPageKeepsItsLanguageWhenItComesBack(t *testing.T) {
 func TestEveryLanguageTravelsWithTheSubmission(t *testing.T) {
 	for _, l := range i18n.Languages() {
 		f := newForm(t)
-		response := do(f, get("lang="+l.Tag, "", "en"))
-		doc := checkPage(t, response, body(t, response))
+		response := pagetest.Do(f, get("lang="+l.Tag, "", "en"))
+		doc := pagetest.CheckPage(t, response, pagetest.Body(t, response))
 		values := ana()
-		values.Set("language", doc.hidden["language"])
-		do(f, postAs(formType, values.Encode()))
+		values.Set("language", doc.Hidden["language"])
+		pagetest.Do(f, postAs(pagetest.FormType, values.Encode()))
 		if got := f.only(t).Submission.Language; got != l.Tag {
 			t.Errorf("%s arrives as %q", l.Tag, got)
 		}
@@ -110,8 +110,8 @@ func wrongFields() url.Values {
 }
 
 // everything has all that the pages can show.
-func everything(t testing.TB) func(*FormConfig) {
-	return func(c *FormConfig) {
+func everything(t testing.TB) func(*Config) {
+	return func(c *Config) {
 		c.Style.PrivacyURL = "https://www.contoso.com/legal/privacy"
 		c.Style.Terms = branding.Terms{URL: "https://www.contoso.com/legal/terms", Version: "2026-11"}
 		c.Style.Contact = branding.Contact{Name: "partners@contoso.com", URL: "mailto:partners@contoso.com"}
@@ -122,68 +122,65 @@ func everything(t testing.TB) func(*FormConfig) {
 func TestEveryPageIsSmallAndComplete(t *testing.T) {
 	const most = 30_000
 	logo := "data:image/svg+xml;base64," + strings.Repeat("A", 3<<10-26)
-	f := newForm(t, everything(t), func(c *FormConfig) { c.Style.Logo = branding.Logo{URL: logo, Source: "data:"} })
+	f := newForm(t, everything(t), func(c *Config) { c.Style.Logo = branding.Logo{URL: logo, Source: "data:"} })
 	bare := newForm(t, everything(t))
 	for _, l := range i18n.Languages() {
-		response := do(f, get("lang="+l.Tag, "", ""))
-		opened := body(t, response)
-		doc := checkPage(t, response, opened)
+		response := pagetest.Do(f, get("lang="+l.Tag, "", ""))
+		opened := pagetest.Body(t, response)
+		doc := pagetest.CheckPage(t, response, opened)
 		values := wrongFields()
 		values.Set("language", l.Tag)
-		refused := body(t, do(bare, postAs(formType, values.Encode())))
+		refused := pagetest.Body(t, pagetest.Do(bare, postAs(pagetest.FormType, values.Encode())))
 		if len(opened) > most || len(refused) > most+len(values.Get("reason")) {
 			t.Errorf("%s: the form has %d bytes with the largest logo, %d with every error; %d are enough", l.Tag, len(opened), len(refused), most)
 		}
-		if attribute(doc.first("img"), "src") != logo || !strings.Contains(response.Header.Get("Content-Security-Policy"), "img-src data:") {
+		if pagetest.Attribute(doc.First("img"), "src") != logo || !strings.Contains(response.Header.Get("Content-Security-Policy"), "img-src data:") {
 			t.Errorf("%s: the logo is missing", l.Tag)
 		}
 	}
 }
 
-// keys are what stands in the place of a text that is missing.
-var keys = regexp.MustCompile(`\b(form|label|name|hint|error|page|steps|now|next|status|help|resend|withdraw|unknown|lookup)\.[a-z]`)
-
 func TestPagesInEveryLanguageKeepTheirPromises(t *testing.T) {
 	f := newForm(t, everything(t))
 	var titles []string
 	for _, l := range i18n.Languages() {
-		response := do(f, get("lang="+l.Tag+"&company=Caf%C3%A9&code=x", "", ""))
-		doc := checkPage(t, response, body(t, response))
+		response := pagetest.Do(f, get("lang="+l.Tag+"&company=Caf%C3%A9&code=x", "", ""))
+		doc := pagetest.CheckPage(t, response, pagetest.Body(t, response))
 		want := "ltr"
 		if l.RightToLeft {
 			want = "rtl"
 		}
-		if got := attribute(doc.first("html"), "dir"); got != want {
+		if got := pagetest.Attribute(doc.First("html"), "dir"); got != want {
 			t.Errorf("%s is written %s", l.Tag, got)
 		}
-		for n := range doc.root.Descendants() {
+		for n := range doc.Root.Descendants() {
 			// The other languages keep what the link filled in.
-			if n.Type == html.ElementNode && attribute(n, "hreflang") != "" {
-				target, err := url.Parse(attribute(n, "href"))
-				if err != nil || target.Query().Get("company") != "Café" || target.Query().Get("code") != "x" || target.Query().Get("lang") != attribute(n, "hreflang") {
-					t.Errorf("%s: the link to %s is %q", l.Tag, attribute(n, "hreflang"), attribute(n, "href"))
+			if n.Type == html.ElementNode && pagetest.Attribute(n, "hreflang") != "" {
+				target, err := url.Parse(pagetest.Attribute(n, "href"))
+				if err != nil || target.Query().Get("company") != "Café" || target.Query().Get("code") != "x" || target.Query().Get("lang") != pagetest.Attribute(n, "hreflang") {
+					t.Errorf("%s: the link to %s is %q", l.Tag, pagetest.Attribute(n, "hreflang"), pagetest.Attribute(n, "href"))
 				}
 			}
 		}
-		titles = append(titles, doc.title)
+		titles = append(titles, doc.Title)
 
 		values := wrongFields()
 		values.Set("language", l.Tag)
-		response = do(f, postAs(formType, values.Encode()))
-		doc = checkPage(t, response, body(t, response))
+		response = pagetest.Do(f, postAs(pagetest.FormType, values.Encode()))
+		doc = pagetest.CheckPage(t, response, pagetest.Body(t, response))
 		for _, d := range definitions {
-			text := textOf(doc.byID[d.name+"-error"])
+			text := pagetest.Text(doc.ByID[d.name+"-error"])
 			if text == "" || strings.Contains(text, "error.") || strings.Contains(text, "<no value>") {
 				t.Errorf("%s: %s has the error %q", l.Tag, d.name, text)
 			}
 		}
-		if key := keys.FindString(doc.text()); key != "" {
+		if key := pagetest.MissingText(doc.Text()); key != "" {
 			t.Errorf("%s: the text %s is missing", l.Tag, key)
 		}
 		first := ""
-		for n := range doc.byID["form"].Descendants() {
-			if n.Type == html.ElementNode && n.Data == "input" && first == "" && attribute(n, "type") == "text" && attribute(n, "name") != trapField {
-				first = attribute(n, "name")
+		for n := range doc.ByID["form"].Descendants() {
+			if n.Type == html.ElementNode && n.Data == "input" && first == "" && pagetest.Attribute(n, "type") == "text" && pagetest.Attribute(n, "name") != trapField {
+				first = pagetest.Attribute(n, "name")
 			}
 		}
 		if want := map[bool]string{true: "familyName", false: "givenName"}[l.FamilyFirst]; first != want {
@@ -200,36 +197,10 @@ func TestPagesInEveryLanguageKeepTheirPromises(t *testing.T) {
 }
 
 func TestJSONIsAnsweredInTheReadersLanguage(t *testing.T) {
-	r := postAs(jsonType, `{"email":"ana","language":"ja"}`)
+	r := postAs(pagetest.JSONType, `{"email":"ana","language":"ja"}`)
 	r.Header.Set("Accept-Language", "de")
-	response := do(newForm(t), r)
-	if text := body(t, response); !strings.Contains(text, "Geben Sie eine vollständige E-Mail-Adresse mit @-Zeichen ein") {
+	response := pagetest.Do(newForm(t), r)
+	if text := pagetest.Body(t, response); !strings.Contains(text, "Geben Sie eine vollständige E-Mail-Adresse mit @-Zeichen ein") {
 		t.Errorf("answered %s", text)
-	}
-}
-
-func TestAStatusPageInEveryLanguage(t *testing.T) {
-	id := newID(t, morning)
-	for _, l := range i18n.Languages() {
-		for _, outcome := range []request.Outcome{"", "waiting", "inviting", "invited", "joined", "refused", "withdrawn"} {
-			for _, stage := range []request.Stage{request.StageReceived, request.StageInWork, request.StageFinished} {
-				if outcome != "" && stage != request.StageFinished {
-					continue
-				}
-				h, _ := newStatus(t, &fakeRequests{known: id, progress: request.Progress{Stage: stage, Outcome: outcome, Address: "a***@c…"}},
-					func(c *StatusConfig) { c.Detailed = true })
-				r := httptest.NewRequest(http.MethodGet, Path+"/x?lang="+l.Tag, nil)
-				r.SetPathValue("id", string(id))
-				response := do(h, r)
-				text := body(t, response)
-				doc := checkPage(t, response, text)
-				if key := keys.FindString(doc.text()); key != "" {
-					t.Errorf("%s, %s %s: the text %s is missing", l.Tag, stage, outcome, key)
-				}
-				if len(text) > 30_000 {
-					t.Errorf("%s: %d bytes", l.Tag, len(text))
-				}
-			}
-		}
 	}
 }

@@ -1,4 +1,4 @@
-package signup
+package status
 
 import (
 	"bytes"
@@ -19,6 +19,8 @@ import (
 	"guestlist/handlers/problem"
 	"guestlist/handlers/request"
 	"guestlist/handlers/submission"
+	"guestlist/handlers/web/internal/pagetest"
+	"guestlist/handlers/web/route"
 )
 
 // fakeRequests answers with progress, or with err; known says for which id.
@@ -49,17 +51,17 @@ func newID(t testing.TB, at time.Time) submission.ID {
 	return id
 }
 
-func newStatus(t testing.TB, requests Requests, changes ...func(*StatusConfig)) (http.Handler, *bytes.Buffer) {
+func newStatus(t testing.TB, requests Requests, changes ...func(*Config)) (http.Handler, *bytes.Buffer) {
 	t.Helper()
 	var log bytes.Buffer
-	config := StatusConfig{
-		Requests: requests, Queue: &fakeQueue{}, Now: func() time.Time { return morning }, Log: slog.New(slog.NewJSONHandler(&log, nil)),
-		Style: styleOf(t, "Contoso"), Guards: guardsOf(t),
+	config := Config{
+		Requests: requests, Queue: &pagetest.Queue{}, Now: func() time.Time { return pagetest.Morning }, Log: slog.New(slog.NewJSONHandler(&log, nil)),
+		Style: pagetest.Style(t, "Contoso"), Guards: guardsOf(t),
 	}
 	for _, change := range changes {
 		change(&config)
 	}
-	handler, err := NewStatus(config)
+	handler, err := New(config)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -68,14 +70,14 @@ func newStatus(t testing.TB, requests Requests, changes ...func(*StatusConfig)) 
 
 // ask asks for the status of a text that stands where an id should.
 func ask(h http.Handler, id, accept string) *http.Response {
-	r := httptest.NewRequest(http.MethodGet, Path+"/x", nil)
+	r := httptest.NewRequest(http.MethodGet, route.Signup+"/x", nil)
 	r.SetPathValue("id", id)
 	r.Header.Set("Accept", accept)
-	return do(h, r)
+	return pagetest.Do(h, r)
 }
 
 func TestStagesOfARequest(t *testing.T) {
-	fresh := morning.Add(-time.Minute)
+	fresh := pagetest.Morning.Add(-time.Minute)
 	tests := map[string]struct {
 		progress request.Progress
 		issued   time.Time
@@ -96,14 +98,14 @@ func TestStagesOfARequest(t *testing.T) {
 			if response.StatusCode != http.StatusOK {
 				t.Fatalf("status %d", response.StatusCode)
 			}
-			doc := checkPage(t, response, body(t, response))
-			if !strings.Contains(doc.text(), test.says) || !strings.Contains(doc.text(), string(id)) || strings.Contains(doc.text(), "Look again") != test.again {
-				t.Errorf("page: %s", doc.text())
+			doc := pagetest.CheckPage(t, response, pagetest.Body(t, response))
+			if !strings.Contains(doc.Text(), test.says) || !strings.Contains(doc.Text(), string(id)) || strings.Contains(doc.Text(), "Look again") != test.again {
+				t.Errorf("page: %s", doc.Text())
 			}
 			var current []string
-			for n := range doc.root.Descendants() {
-				if n.Type == html.ElementNode && attribute(n, "aria-current") == "step" {
-					current = append(current, textOf(n))
+			for n := range doc.Root.Descendants() {
+				if n.Type == html.ElementNode && pagetest.Attribute(n, "aria-current") == "step" {
+					current = append(current, pagetest.Text(n))
 				}
 			}
 			if diff := cmp.Diff([]string{test.current}, current); diff != "" {
@@ -112,7 +114,7 @@ func TestStagesOfARequest(t *testing.T) {
 
 			response = ask(h, string(id), "application/json")
 			var got map[string]string
-			err := json.Unmarshal([]byte(body(t, response)), &got)
+			err := json.Unmarshal([]byte(pagetest.Body(t, response)), &got)
 			if err != nil || response.Header.Get("Content-Type") != "application/json" {
 				t.Fatalf("error %v, content type %q", err, response.Header.Get("Content-Type"))
 			}
@@ -123,7 +125,7 @@ func TestStagesOfARequest(t *testing.T) {
 			if diff := cmp.Diff(want, got); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
-			checkHeaders(t, response)
+			pagetest.CheckHeaders(t, response)
 			if log.Len() != 0 {
 				t.Errorf("logged: %s", log)
 			}
@@ -136,32 +138,32 @@ func TestIDsThatNothingIsRecordedOf(t *testing.T) {
 		id       string
 		received bool
 	}{
-		"issued now":                {string(newID(t, morning)), true},
-		"issued seven days ago":     {string(newID(t, morning.Add(-7*24*time.Hour+time.Second))), true},
-		"issued longer ago":         {string(newID(t, morning.Add(-7*24*time.Hour-time.Second))), false},
-		"issued by a clock ahead":   {string(newID(t, morning.Add(4*time.Minute))), true},
-		"issued in the future":      {string(newID(t, morning.Add(6*time.Minute))), false},
+		"issued now":                {string(newID(t, pagetest.Morning)), true},
+		"issued seven days ago":     {string(newID(t, pagetest.Morning.Add(-7*24*time.Hour+time.Second))), true},
+		"issued longer ago":         {string(newID(t, pagetest.Morning.Add(-7*24*time.Hour-time.Second))), false},
+		"issued by a clock ahead":   {string(newID(t, pagetest.Morning.Add(4*time.Minute))), true},
+		"issued in the future":      {string(newID(t, pagetest.Morning.Add(6*time.Minute))), false},
 		"issued at the first":       {string(newID(t, time.Unix(0, 0))), false},
 		"issued at the last":        {strings.Repeat("v", 8) + strings.Repeat("0", 26), false},
 		"empty":                     {"", false},
 		"malformed":                 {"../../etc/passwd", false},
 		"script":                    {"<script>alert(1)</script>", false},
-		"capitals":                  {strings.ToUpper(string(newID(t, morning))), false},
-		"with a query's beginnings": {string(newID(t, morning)) + "'", false},
+		"capitals":                  {strings.ToUpper(string(newID(t, pagetest.Morning))), false},
+		"with a query's beginnings": {string(newID(t, pagetest.Morning)) + "'", false},
 	}
 	var refusals []string
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			h, log := newStatus(t, &fakeRequests{})
 			response := ask(h, test.id, "text/html")
-			text := body(t, response)
-			doc := checkPage(t, response, text)
+			text := pagetest.Body(t, response)
+			doc := pagetest.CheckPage(t, response, text)
 			if log.Len() != 0 {
 				t.Errorf("logged: %s", log)
 			}
 			if test.received {
-				if response.StatusCode != http.StatusOK || !strings.Contains(doc.text(), "has arrived") {
-					t.Errorf("status %d: %s", response.StatusCode, doc.text())
+				if response.StatusCode != http.StatusOK || !strings.Contains(doc.Text(), "has arrived") {
+					t.Errorf("status %d: %s", response.StatusCode, doc.Text())
 				}
 				return
 			}
@@ -170,7 +172,7 @@ func TestIDsThatNothingIsRecordedOf(t *testing.T) {
 			}
 			refusals = append(refusals, text)
 			answer := ask(h, test.id, "application/json")
-			checkProblem(t, answer, body(t, answer), problem.NotFound, "no sign-up")
+			pagetest.CheckProblem(t, answer, pagetest.Body(t, answer), problem.NotFound, "no sign-up")
 		})
 	}
 	for _, refusal := range refusals {
@@ -196,56 +198,56 @@ func TestAStoreThatFails(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			h, log := newStatus(t, &fakeRequests{err: err})
-			id := newID(t, morning)
+			id := newID(t, pagetest.Morning)
 			response := ask(h, string(id), "text/html")
-			doc := checkPage(t, response, body(t, response))
+			doc := pagetest.CheckPage(t, response, pagetest.Body(t, response))
 			if response.StatusCode != http.StatusServiceUnavailable || response.Header.Get("Retry-After") == "" {
 				t.Errorf("status %d, Retry-After %q", response.StatusCode, response.Header.Get("Retry-After"))
 			}
-			if !strings.Contains(doc.text(), "Your sign-up is safe") {
-				t.Errorf("the page does not reassure: %s", doc.text())
+			if !strings.Contains(doc.Text(), "Your sign-up is safe") {
+				t.Errorf("the page does not reassure: %s", doc.Text())
 			}
 			response = ask(h, string(id), "application/json")
-			checkProblem(t, response, body(t, response), problem.StorageUnavailable, "safe")
-			checkLog(t, log.String(), 2)
+			pagetest.CheckProblem(t, response, pagetest.Body(t, response), problem.StorageUnavailable, "safe")
+			pagetest.CheckLog(t, log.String(), 2)
 		})
 	}
 }
 
 func TestMethodsOfTheStatusPage(t *testing.T) {
-	id := newID(t, morning)
+	id := newID(t, pagetest.Morning)
 	h, _ := newStatus(t, &fakeRequests{known: id, progress: request.Progress{Stage: request.StageInWork}})
-	r := httptest.NewRequest(http.MethodHead, Path+"/x", nil)
+	r := httptest.NewRequest(http.MethodHead, route.Signup+"/x", nil)
 	r.SetPathValue("id", string(id))
-	response := do(h, r)
+	response := pagetest.Do(h, r)
 	if response.StatusCode != http.StatusOK {
 		t.Errorf("HEAD: status %d", response.StatusCode)
 	}
 	for _, method := range []string{"PUT", "DELETE", "PATCH"} {
-		r := httptest.NewRequest(method, Path+"/x", nil)
+		r := httptest.NewRequest(method, route.Signup+"/x", nil)
 		r.SetPathValue("id", string(id))
 		r.Header.Set("Accept", "application/json")
-		response := do(h, r)
+		response := pagetest.Do(h, r)
 		if response.Header.Get("Allow") != "GET, HEAD, POST" {
 			t.Errorf("%s: Allow %q", method, response.Header.Get("Allow"))
 		}
-		checkProblem(t, response, body(t, response), problem.MethodNotAllowed, "browser")
+		pagetest.CheckProblem(t, response, pagetest.Body(t, response), problem.MethodNotAllowed, "browser")
 	}
 }
 
 func TestAStatusPageNeedsAllItsParts(t *testing.T) {
-	good := StatusConfig{Requests: &fakeRequests{}, Queue: &fakeQueue{}, Now: time.Now, Log: slog.New(slog.DiscardHandler), Style: styleOf(t, "Contoso"), Guards: guardsOf(t)}
-	for name, breakIt := range map[string]func(*StatusConfig){
-		"requests":     func(c *StatusConfig) { c.Requests = nil },
-		"queue":        func(c *StatusConfig) { c.Queue = nil },
-		"clock":        func(c *StatusConfig) { c.Now = nil },
-		"guards":       func(c *StatusConfig) { c.Guards = nil },
-		"log":          func(c *StatusConfig) { c.Log = nil },
-		"organisation": func(c *StatusConfig) { c.Style.Organisation = "" },
+	good := Config{Requests: &fakeRequests{}, Queue: &pagetest.Queue{}, Now: time.Now, Log: slog.New(slog.DiscardHandler), Style: pagetest.Style(t, "Contoso"), Guards: guardsOf(t)}
+	for name, breakIt := range map[string]func(*Config){
+		"requests":     func(c *Config) { c.Requests = nil },
+		"queue":        func(c *Config) { c.Queue = nil },
+		"clock":        func(c *Config) { c.Now = nil },
+		"guards":       func(c *Config) { c.Guards = nil },
+		"log":          func(c *Config) { c.Log = nil },
+		"organisation": func(c *Config) { c.Style.Organisation = "" },
 	} {
 		config := good
 		breakIt(&config)
-		_, err := NewStatus(config)
+		_, err := New(config)
 		if err == nil {
 			t.Errorf("a status page without %s was made", name)
 		}
@@ -253,7 +255,7 @@ func TestAStatusPageNeedsAllItsParts(t *testing.T) {
 }
 
 func FuzzStatus(f *testing.F) {
-	f.Add(string(newID(f, morning)), "application/json")
+	f.Add(string(newID(f, pagetest.Morning)), "application/json")
 	f.Add("", "text/html;q=x")
 	f.Add("00qm5nh3o0000000000000000000000000", ",;q")
 	h, _ := newStatus(f, &fakeRequests{})
@@ -262,7 +264,7 @@ func FuzzStatus(f *testing.F) {
 		if response.StatusCode != http.StatusOK && response.StatusCode != http.StatusNotFound {
 			t.Errorf("status %d", response.StatusCode)
 		}
-		if body(t, response) == "" {
+		if pagetest.Body(t, response) == "" {
 			t.Error("no answer")
 		}
 	})

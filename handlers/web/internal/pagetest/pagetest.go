@@ -1,0 +1,361 @@
+// Package pagetest has what the tests of several pages need. It must not know any page.
+package pagetest
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"github.com/google/go-cmp/cmp"
+	"golang.org/x/net/html"
+
+	"guestlist/handlers/branding"
+	"guestlist/handlers/problem"
+	"guestlist/handlers/web/problemdetails"
+	"guestlist/handlers/web/route"
+)
+
+// Morning is when the tests happen.
+var Morning = time.Date(2026, 11, 23, 8, 30, 15, 500, time.UTC)
+
+// The content types that pages take.
+const (
+	FormType = "application/x-www-form-urlencoded"
+	JSONType = "application/json"
+)
+
+// Queue keeps what it is given, or fails with Err.
+type Queue struct {
+	Messages [][]byte
+	Err      error
+}
+
+func (q *Queue) Enqueue(_ context.Context, message []byte) error {
+	if q.Err != nil {
+		return q.Err
+	}
+	q.Messages = append(q.Messages, bytes.Clone(message))
+	return nil
+}
+
+// Style returns the style of an organisation that has set nothing but its name.
+func Style(t testing.TB, organisation string) branding.Style {
+	t.Helper()
+	light, err := branding.ParseLight("#17567f")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dark, err := branding.ParseDark("", light)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return branding.Style{Organisation: organisation, Accent: branding.Accent{Light: light, Dark: dark}}
+}
+
+// Do returns the answer of a handler.
+func Do(h http.Handler, r *http.Request) *http.Response {
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	return w.Result()
+}
+
+// Body reads the body of an answer, which must be UTF-8: the Functions host passes nothing else.
+func Body(t testing.TB, response *http.Response) string {
+	t.Helper()
+	data, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !utf8.Valid(data) {
+		t.Errorf("the answer is not UTF-8")
+	}
+	return string(data)
+}
+
+// CheckProblem holds an answer to RFC 9457.
+func CheckProblem(t *testing.T, response *http.Response, text string, code problem.Code, says string) {
+	t.Helper()
+	if got := response.Header.Get("Content-Type"); got != "application/problem+json" {
+		t.Errorf("content type %q", got)
+	}
+	var got struct {
+		Type, Title, Detail string
+		Status              int
+		Code                problem.Code
+		Errors              []problem.Field
+	}
+	decoder := json.NewDecoder(strings.NewReader(text))
+	decoder.DisallowUnknownFields()
+	err := decoder.Decode(&got)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.Type != "urn:guestlist:problem:"+string(code) || got.Code != code || got.Status != problemdetails.Status(code) || got.Title != problemdetails.Title(code) || got.Detail == "" {
+		t.Errorf("problem %+v", got)
+	}
+	if code != problem.InvalidInput {
+		if !strings.Contains(got.Detail, says) {
+			t.Errorf("detail %q does not say %q", got.Detail, says)
+		}
+		return
+	}
+	var pairs []string
+	for _, field := range got.Errors {
+		pairs = append(pairs, field.Name+"/"+field.Rule)
+		if field.Message == "" {
+			t.Errorf("%s/%s has no message", field.Name, field.Rule)
+		}
+	}
+	if diff := cmp.Diff(says, strings.Join(pairs, " ")); diff != "" {
+		t.Errorf("fields at fault (-want +got):\n%s", diff)
+	}
+}
+
+// anyID matches ids of requests, whose random part can spell anything.
+var anyID = regexp.MustCompile(`\b[0-9a-v]{34}\b`)
+
+// CheckLog holds the log to its number of lines, and to knowing nobody.
+func CheckLog(t *testing.T, log string, lines int) {
+	t.Helper()
+	log = anyID.ReplaceAllString(log, "ID")
+	if got := strings.Count(log, "\n"); got != lines {
+		t.Errorf("%d lines logged, want %d: %s", got, lines, log)
+	}
+	for _, private := range []string{"ana", "contoso", "silva", "tender", "spring"} {
+		if strings.Contains(strings.ToLower(log), private) {
+			t.Errorf("%q is in the log: %s", private, log)
+		}
+	}
+}
+
+// missing matches the key that stands in the place of a missing text.
+var missing = regexp.MustCompile(`\b(form|label|name|hint|error|page|steps|now|next|status|help|resend|withdraw|unknown|lookup)\.[a-z]`)
+
+// MissingText returns the key of a text that is missing in a page, or "".
+func MissingText(page string) string { return missing.FindString(page) }
+
+// Document is a parsed page.
+type Document struct {
+	Root     *html.Node
+	ByID     map[string]*html.Node
+	Hidden   map[string]string // Hidden fields
+	Selected string            // value of the selected option
+	Title    string
+}
+
+func (d Document) Text() string { return Text(d.Root) }
+
+// first returns the first element of the name.
+func (d Document) First(name string) *html.Node {
+	for n := range d.Root.Descendants() {
+		if n.Type == html.ElementNode && n.Data == name {
+			return n
+		}
+	}
+	return nil
+}
+
+func Attribute(n *html.Node, name string) string {
+	if n == nil {
+		return ""
+	}
+	for _, a := range n.Attr {
+		if a.Key == name {
+			return a.Val
+		}
+	}
+	return ""
+}
+
+func Text(n *html.Node) string {
+	if n == nil {
+		return ""
+	}
+	var text strings.Builder
+	for d := range n.Descendants() {
+		if d.Type == html.TextNode && d.Parent.Data != "style" && d.Parent.Data != "script" {
+			text.WriteString(d.Data)
+		}
+	}
+	return text.String()
+}
+
+// known are all elements that a page may have. Anything else came from what was typed.
+var known = strings.Fields(`html head meta title style body header div p main section h1 h2 ul ol li a form input fieldset legend label span select
+	option textarea button dl dt dd code nav details summary svg g circle ellipse path img footer bdi script`)
+
+// CheckPage parses a page and holds it to what every page promises: valid references, no scripts, nothing from elsewhere, the
+// headers.
+func CheckPage(t *testing.T, response *http.Response, text string) Document {
+	t.Helper()
+	CheckHeaders(t, response)
+	if got := response.Header.Get("Content-Type"); got != "text/html; charset=utf-8" {
+		t.Errorf("content type %q", got)
+	}
+	root, err := html.Parse(strings.NewReader(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := Document{Root: root, ByID: map[string]*html.Node{}, Hidden: map[string]string{}}
+	headings := 0
+	for n := range root.Descendants() {
+		if n.Type == html.CommentNode {
+			t.Errorf("a comment: %q", n.Data)
+		}
+		if n.Type != html.ElementNode {
+			continue
+		}
+		if !slices.Contains(known, n.Data) {
+			t.Errorf("an unexpected element <%s>", n.Data)
+		}
+		for _, a := range n.Attr {
+			logo := n.Data == "img" && a.Key == "src" && (strings.HasPrefix(a.Val, "data:image/") || strings.HasPrefix(a.Val, "/"))
+			if strings.HasPrefix(a.Key, "on") || a.Key == "style" || a.Key == "src" && !logo || a.Key == "srcset" || a.Key == "formaction" {
+				t.Errorf("<%s> has the attribute %s", n.Data, a.Key)
+			}
+		}
+		if id := Attribute(n, "id"); id != "" {
+			if d.ByID[id] != nil {
+				t.Errorf("the id %s stands twice", id)
+			}
+			d.ByID[id] = n
+		}
+		switch n.Data {
+		case "h1":
+			headings++
+		case "title":
+			d.Title = Text(n)
+		case "style", "script":
+			content := ""
+			if n.FirstChild != nil {
+				content = n.FirstChild.Data
+			}
+			sum := sha256.Sum256([]byte(content))
+			if !strings.Contains(response.Header.Get("Content-Security-Policy"), "'sha256-"+base64.StdEncoding.EncodeToString(sum[:])+"'") {
+				t.Error("the policy does not allow the style or script of the page")
+			}
+		case "input":
+			if Attribute(n, "type") == "hidden" {
+				d.Hidden[Attribute(n, "name")] = Attribute(n, "value")
+			}
+		case "option":
+			for _, a := range n.Attr {
+				if a.Key == "selected" {
+					d.Selected = Attribute(n, "value")
+				}
+			}
+		case "meta":
+			if Attribute(n, "http-equiv") == "refresh" {
+				t.Error("the page reloads by itself, under the eyes of whoever reads slowly")
+			}
+		}
+	}
+	if headings != 1 || d.Title == "" || Attribute(d.First("html"), "lang") == "" || Attribute(d.First("html"), "dir") == "" {
+		t.Errorf("%d main headings, title %q, language %q", headings, d.Title, Attribute(d.First("html"), "lang"))
+	}
+	d.checkReferences(t)
+	return d
+}
+
+// outside are the only addresses that links may lead to beside our own: those that a test has set.
+var outside = []string{"https://www.contoso.com/legal/privacy", "https://www.contoso.com/legal/terms", "mailto:partners@contoso.com"}
+
+// checkReferences follows every reference within the page.
+func (d Document) checkReferences(t *testing.T) {
+	t.Helper()
+	labels := map[string]bool{}
+	for n := range d.Root.Descendants() {
+		if n.Type != html.ElementNode {
+			continue
+		}
+		for _, key := range []string{"aria-describedby", "aria-labelledby", "for"} {
+			for id := range strings.FieldsSeq(Attribute(n, key)) {
+				if d.ByID[id] == nil {
+					t.Errorf("<%s %s> points to %s, which does not exist", n.Data, key, id)
+				}
+			}
+		}
+		switch n.Data {
+		case "label":
+			labels[Attribute(n, "for")] = true
+		case "a":
+			target := Attribute(n, "href")
+			id, within := strings.CutPrefix(target, "#")
+			switch {
+			case Attribute(n, "hreflang") != "":
+				if !strings.HasPrefix(target, route.Signup) || !strings.Contains(target, "?lang=") {
+					t.Errorf("the link to another language leads to %s", target)
+				}
+			case within && (d.ByID[id] == nil || !slices.Contains([]string{"input", "select", "textarea"}, d.ByID[id].Data)):
+				t.Errorf("the link to %s leads to no field", target)
+			case slices.Contains(outside, target):
+			case !within && target != route.Signup && !strings.HasPrefix(target, route.Signup+"/"):
+				t.Errorf("a link leads to %s", target)
+			}
+		case "form":
+			if action := Attribute(n, "action"); action != route.Signup && !strings.HasPrefix(action, route.Signup+"/") || Attribute(n, "method") != "post" {
+				t.Errorf("the form goes to %s %s", Attribute(n, "method"), Attribute(n, "action"))
+			}
+		}
+	}
+	for n := range d.Root.Descendants() {
+		if n.Type != html.ElementNode || !slices.Contains([]string{"input", "select", "textarea"}, n.Data) || Attribute(n, "type") == "hidden" {
+			continue
+		}
+		id := Attribute(n, "id")
+		if id == "" || id != Attribute(n, "name") || !labels[id] || Attribute(n, "autocomplete") == "" {
+			t.Errorf("<%s id=%q name=%q> lacks its label or its autocomplete", n.Data, id, Attribute(n, "name"))
+		}
+		wrong := Attribute(n, "aria-invalid") == "true"
+		explained := slices.Contains(strings.Fields(Attribute(n, "aria-describedby")), id+"-error")
+		if wrong != explained || wrong != (d.ByID[id+"-error"] != nil) {
+			t.Errorf("%s: marked wrong %t, explained %t", id, wrong, explained)
+		}
+	}
+}
+
+// CheckHeaders holds an answer to the headers that every answer has.
+func CheckHeaders(t *testing.T, response *http.Response) {
+	t.Helper()
+	for name, want := range map[string]string{
+		"Cache-Control":          "no-store",
+		"X-Content-Type-Options": "nosniff",
+		"X-Frame-Options":        "DENY",
+		"X-Robots-Tag":           "noindex",
+	} {
+		if got := response.Header.Get(name); got != want {
+			t.Errorf("%s: %q, want %q", name, got, want)
+		}
+	}
+	// Our own pages may learn where a form comes from; the address of a status page, which its own tests look at, is for nobody.
+	if got := response.Header.Get("Referrer-Policy"); got != "same-origin" && got != "no-referrer" {
+		t.Errorf("Referrer-Policy: %q", got)
+	}
+	policy := response.Header.Get("Content-Security-Policy")
+	for _, directive := range []string{"default-src 'none'", "form-action 'self'", "base-uri 'none'", "frame-ancestors 'none'", "style-src 'sha256-"} {
+		if !strings.Contains(policy, directive) {
+			t.Errorf("the policy %q lacks %s", policy, directive)
+		}
+	}
+	if strings.Contains(policy, "unsafe") || strings.Contains(policy, "*") || strings.Contains(policy, "http") {
+		t.Errorf("the policy allows too much: %s", policy)
+	}
+	for name, values := range response.Header {
+		for _, value := range values {
+			if strings.ContainsFunc(value, func(r rune) bool { return r < ' ' || r > '~' }) {
+				t.Errorf("%s: %q can't pass the host", name, value)
+			}
+		}
+	}
+}

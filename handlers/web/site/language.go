@@ -1,0 +1,148 @@
+package site
+
+import (
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+
+	"golang.org/x/text/language"
+
+	"guestlist/handlers/i18n"
+	"guestlist/handlers/submission"
+)
+
+const (
+	// LanguageQuery is the query parameter that chooses the language of a page, and of all pages after.
+	LanguageQuery = "lang"
+	// languageCookie remembers the choice: the tag of a language of the pages and nothing else.
+	languageCookie = "language"
+	// languageLifetime is how long, in seconds: a year.
+	languageLifetime = 365 * 24 * 60 * 60
+)
+
+// Reader is the person who reads an answer.
+type Reader struct {
+	*i18n.Texts // in the language of the pages that serves the reader best
+	// Wanted is the language that the reader likes best, whether the pages have it or not: BCP 47, or
+	// "" if it is unknown.
+	Wanted string
+}
+
+// Isolated returns an address so that it reads from left to right in any text (Unicode's isolates).
+func (r Reader) Isolated(address string) string {
+	if !r.RightToLeft {
+		return address
+	}
+	return "\u2066" + address + "\u2069"
+}
+
+// Choose sets the reader: by the first of the chosen tags that can be read, else the query, else the
+// cookie, else what the browser accepts.
+func (x *Exchange) Choose(chosen ...string) {
+	if x.Request.URL.RawQuery != "" {
+		chosen = append(chosen, x.Request.URL.Query().Get(LanguageQuery))
+	}
+	cookie, err := x.Request.Cookie(languageCookie)
+	if err == nil {
+		chosen = append(chosen, cookie.Value)
+	}
+	accepted := acceptedLanguages(x.Request)
+	for _, text := range chosen {
+		tag, err := parseLanguage(text)
+		if err != nil {
+			continue
+		}
+		tag = refine(tag, accepted)
+		best, served := x.site.bundle.Best(tag)
+		if !served || len(accepted) > 0 && tag == accepted[0] {
+			// What the browser likes best is not a choice: the page keeps the language that it had.
+			best, _ = x.site.bundle.Best(accepted...)
+		}
+		x.Reader = Reader{x.texts(best.Tag), tag.String()}
+		return
+	}
+	best, _ := x.site.bundle.Best(accepted...)
+	x.Reader = Reader{Texts: x.texts(best.Tag)}
+	if len(accepted) > 0 {
+		x.Wanted = accepted[0].String()
+	}
+}
+
+// texts returns the texts of a language that the pages have.
+func (x *Exchange) texts(tag string) *i18n.Texts {
+	texts, err := x.site.bundle.In(tag)
+	if err != nil {
+		x.site.config.Log.ErrorContext(x.Request.Context(), "a catalogue can't be read", "language", tag, "error", err)
+		return &i18n.Texts{}
+	}
+	return texts
+}
+
+// Remember sets the cookie that keeps the language of the page, if the query chose it.
+func (x *Exchange) Remember() {
+	tag, err := parseLanguage(x.Request.URL.Query().Get(LanguageQuery))
+	if err != nil {
+		return
+	}
+	chosen, _ := tag.Base()
+	got, _ := language.Make(x.Tag).Base()
+	if chosen != got {
+		return
+	}
+	http.SetCookie(x, &http.Cookie{
+		Name: languageCookie, Value: x.Tag, Path: x.site.config.Path, MaxAge: languageLifetime, Secure: true, HttpOnly: true, SameSite: http.SameSiteLaxMode,
+	})
+}
+
+// refine returns the tag with the region of an accepted one of the same language and script: for a
+// reader who chose Portuguese in a Brazilian browser, Brazilian Portuguese.
+func refine(tag language.Tag, accepted []language.Tag) language.Tag {
+	base, script, _ := tag.Raw()
+	if base.String() != tag.String() && base.String()+"-"+script.String() != tag.String() {
+		return tag // it has a region already, or more
+	}
+	wantBase, _ := tag.Base()
+	wantScript, _ := tag.Script()
+	for _, candidate := range accepted {
+		gotBase, _ := candidate.Base()
+		gotScript, _ := candidate.Script()
+		if gotBase == wantBase && gotScript == wantScript {
+			return candidate
+		}
+	}
+	return tag
+}
+
+// parseLanguage reads one language tag of any length.
+func parseLanguage(text string) (language.Tag, error) {
+	if text == "" || len(text) > submission.MaxLanguage {
+		return language.Und, errNoLanguage
+	}
+	tag, err := language.Parse(text)
+	if err == nil && !usable(tag) {
+		err = errNoLanguage
+	}
+	return tag, err
+}
+
+var errNoLanguage = errors.New("site: not the tag of a language")
+
+// acceptedLanguages returns the usable languages of the Accept-Language header, the most liked first.
+func acceptedLanguages(r *http.Request) []language.Tag {
+	accept := strings.Join(r.Header.Values("Accept-Language"), ",")
+	if accept == "" || len(accept) > maxHeader {
+		return nil
+	}
+	tags, _, err := language.ParseAcceptLanguage(accept)
+	if err != nil {
+		return nil
+	}
+	return slices.DeleteFunc(tags, func(tag language.Tag) bool { return !usable(tag) })
+}
+
+// usable reports whether a tag names a language. x/text reads the wildcard as "mul", several languages.
+func usable(tag language.Tag) bool {
+	base, _ := tag.Base()
+	return tag != language.Und && base.String() != "mul" && len(tag.String()) <= submission.MaxLanguage
+}

@@ -1,0 +1,273 @@
+package site
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"embed"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"html/template"
+	"io/fs"
+	"log/slog"
+	"maps"
+	"net/http"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+
+	"guestlist/handlers/branding"
+	"guestlist/handlers/i18n"
+	"guestlist/handlers/problem"
+)
+
+//go:embed frame
+var frame embed.FS
+
+// Config describes a page. All fields but Policy and Referrers are required.
+type Config struct {
+	Style branding.Style
+	Log   *slog.Logger
+	// Files has a folder "page" with the templates (*.html), scripts (*.js) and styles (*.css) of the
+	// page. Scripts and styles follow those of the frame; a template begins with "head" and ends with
+	// "foot".
+	Files fs.FS
+	// Policy lists what the page may load beside its own parts, as directives of a
+	// Content-Security-Policy.
+	Policy map[string][]string
+	// Referrers is the Referrer-Policy. Default "no-referrer".
+	Referrers string
+	// Path is the path below which the page's own cookie with the language is sent.
+	Path string
+	// Form is the address of the form, to which problem pages lead.
+	Form string
+}
+
+// Site serves one kind of page. It is safe for concurrent use.
+type Site struct {
+	config    Config
+	bundle    *i18n.Bundle
+	templates map[string]func() (*template.Template, error) // by language
+	css       template.CSS
+	script    template.JS
+	header    http.Header // of every answer
+}
+
+// New returns the site of a page.
+func New(config Config) (*Site, error) {
+	switch {
+	case strings.TrimSpace(config.Style.Organisation) == "":
+		return nil, errors.New("site: the name of the organisation is missing")
+	case config.Log == nil:
+		return nil, errors.New("site: the log is missing")
+	}
+	bundle, err := i18n.NewBundle(config.Style.Organisation)
+	if err != nil {
+		return nil, err
+	}
+	s := &Site{config: config, bundle: bundle, templates: map[string]func() (*template.Template, error){}}
+	css, err := s.read("*.css")
+	if err != nil {
+		return nil, err
+	}
+	script, err := s.read("*.js")
+	if err != nil {
+		return nil, err
+	}
+	s.css = template.CSS(colours(config.Style.Accent) + compactCSS(css))
+	s.script = template.JS(compact(script))
+	// Parsing takes longer than the rest of the start, and nobody waits for a page yet.
+	for _, l := range i18n.Languages() {
+		s.templates[l.Tag] = sync.OnceValues(func() (*template.Template, error) { return s.parse(l.Tag) })
+	}
+	s.header = headers(s.policy(), config.Referrers)
+	return s, nil
+}
+
+// read returns the files of the frame and of the page whose names match the pattern, joined.
+func (s *Site) read(pattern string) (string, error) {
+	var text strings.Builder
+	err := s.each(pattern, func(_, source string) error {
+		text.WriteString(source)
+		return nil
+	})
+	return text.String(), err
+}
+
+// each calls do with the files of the frame, then of the page, whose names match the pattern.
+func (s *Site) each(pattern string, do func(name, source string) error) error {
+	for _, from := range []struct {
+		files  fs.FS
+		folder string
+	}{{frame, "frame"}, {s.config.Files, "page"}} {
+		names, err := fs.Glob(from.files, from.folder+"/"+pattern)
+		if err != nil {
+			return fmt.Errorf("site: looking for %s: %w", pattern, err)
+		}
+		for _, name := range names {
+			source, err := fs.ReadFile(from.files, name)
+			if err != nil {
+				return fmt.Errorf("site: reading %s: %w", name, err)
+			}
+			err = do(path.Base(name), string(source))
+			if err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// policy returns the Content-Security-Policy.
+func (s *Site) policy() string {
+	directives := map[string][]string{
+		"default-src":     {"'none'"},                 // no images, frames or fonts, and no request for an icon
+		"style-src":       {hashOf(string(s.css))},    // the one style sheet, inlined
+		"script-src":      {hashOf(string(s.script))}, // the one script, inlined
+		"connect-src":     {"'self'"},                 // a status page asks for itself again
+		"form-action":     {"'self'"},                 // an injected form can't send entries elsewhere
+		"base-uri":        {"'none'"},                 // nothing can bend relative links
+		"frame-ancestors": {"'none'"},                 // no clickjacking
+	}
+	if s.config.Style.Logo.Source != "" {
+		directives["img-src"] = []string{s.config.Style.Logo.Source}
+	}
+	for directive, sources := range s.config.Policy {
+		directives[directive] = append(directives[directive], sources...)
+	}
+	parts := make([]string, 0, len(directives))
+	for _, directive := range slices.Sorted(maps.Keys(directives)) {
+		parts = append(parts, directive+" "+strings.Join(directives[directive], " "))
+	}
+	return strings.Join(parts, "; ")
+}
+
+// hashOf names an inlined text in a Content-Security-Policy.
+func hashOf(text string) string {
+	sum := sha256.Sum256([]byte(text))
+	return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
+}
+
+// permissions denies what a form has no use for.
+const permissions = "accelerometer=(), camera=(), display-capture=(), fullscreen=(), geolocation=(), gyroscope=(), microphone=(), midi=(), payment=(), " +
+	"publickey-credentials-get=(), screen-wake-lock=(), usb=()"
+
+func headers(policy, referrers string) http.Header {
+	if referrers == "" {
+		referrers = "no-referrer"
+	}
+	return http.Header{
+		"Content-Security-Policy":           {policy},
+		"Cache-Control":                     {"no-store"}, // pages hold what a person typed; shared computers keep caches
+		"Referrer-Policy":                   {referrers},
+		"X-Content-Type-Options":            {"nosniff"},     // JSON is never run as a page
+		"X-Frame-Options":                   {"DENY"},        // frame-ancestors for old browsers
+		"X-Permitted-Cross-Domain-Policies": {"none"},        // documents of other programs load nothing from here
+		"X-Robots-Tag":                      {"noindex"},     // spammers find forms in search results
+		"Cross-Origin-Opener-Policy":        {"same-origin"}, // the page that opened the form can't steer it
+		"Cross-Origin-Resource-Policy":      {"same-origin"}, // other sites can't load answers as resources
+		"Origin-Agent-Cluster":              {"?1"},          // no memory is shared with neighbouring host names
+		"Permissions-Policy":                {permissions},
+	}
+}
+
+// Handler returns a handler that sets the headers of every answer, and answers methods other than the
+// given ones itself.
+func (s *Site) Handler(serve func(*Exchange), methods ...string) http.Handler {
+	allow := strings.Join(methods, ", ")
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		header := w.Header()
+		maps.Copy(header, s.header)
+		if r.Header.Get("X-Forwarded-Proto") == "https" {
+			// A year without plain HTTP. Without TLS the header means nothing (RFC 6797, 7.2); App
+			// Service's front end tells which it was.
+			header.Set("Strict-Transport-Security", "max-age=31536000")
+		}
+		x := &Exchange{ResponseWriter: w, Request: r, Format: preferred(r), site: s}
+		x.Choose()
+		if slices.Contains(methods, r.Method) {
+			serve(x)
+			return
+		}
+		header.Set("Allow", allow)
+		x.Fail(&problem.Error{Code: problem.MethodNotAllowed}, "method")
+	})
+}
+
+// compact removes indentation, empty lines, and lines that are a comment.
+func compact(source string) string {
+	var kept strings.Builder
+	for line := range strings.Lines(source) {
+		line = strings.TrimSpace(line)
+		if line != "" && !strings.HasPrefix(line, "//") {
+			kept.WriteString(line + "\n")
+		}
+	}
+	return kept.String()
+}
+
+// compactCSS also removes the spaces that a style sheet does not need.
+func compactCSS(source string) string {
+	dense := strings.NewReplacer(": ", ":", " {", "{", "{ ", "{", "; ", ";", ", ", ",", " }", "}", ";\n", ";", "{\n", "{").Replace(compact(source))
+	return strings.ReplaceAll(strings.ReplaceAll(dense, ";}", "}"), "}\n", "}")
+}
+
+// colours returns the part of the style sheet that the organisation decides.
+func colours(accent branding.Accent) string {
+	over := accent.Over()
+	return fmt.Sprintf(":root{--accent:%s;--accent-over:%s}@media (prefers-color-scheme:dark){:root{--accent:%s;--accent-over:%s}}\n",
+		accent.Light, over.Light, accent.Dark, over.Dark)
+}
+
+// said is where a template has a text of the catalogue and nothing else.
+const said = `\{\{\$?\.Say "([^"]+)"\}\}`
+
+// parse reads the templates with the texts of a language put in, which takes two thirds of the work
+// off rendering.
+func (s *Site) parse(tag string) (*template.Template, error) {
+	texts, err := s.bundle.In(tag)
+	if err != nil {
+		return nil, err
+	}
+	pattern, err := regexp.Compile(said)
+	if err != nil {
+		return nil, fmt.Errorf("site: looking for texts: %w", err)
+	}
+	templates := template.New("")
+	err = s.each("*.html", func(name, source string) error {
+		worded := pattern.ReplaceAllStringFunc(source, func(action string) string {
+			text := texts.Say(pattern.FindStringSubmatch(action)[1])
+			// As text and as a quoted attribute. The name of an organisation may look like an action.
+			return strings.ReplaceAll(template.HTMLEscapeString(text), "{", "&#123;")
+		})
+		_, err := templates.New(name).Parse(worded)
+		if err != nil {
+			return fmt.Errorf("site: parsing %s: %w", name, err)
+		}
+		return nil
+	})
+	return templates, err
+}
+
+// Texts returns the texts of a language that the pages have.
+func (s *Site) Texts(tag string) (*i18n.Texts, error) { return s.bundle.In(tag) }
+
+// pageSize is more than most pages have, in bytes.
+const pageSize = 32 << 10
+
+// Render renders a template of the page.
+func (s *Site) Render(body *bytes.Buffer, name string, p Page) error {
+	p.Style, p.CSS, p.Script = s.config.Style, s.css, s.script
+	parse, known := s.templates[p.Tag]
+	if !known {
+		return fmt.Errorf("site: the pages do not speak %q", p.Tag)
+	}
+	templates, err := parse()
+	if err != nil {
+		return err
+	}
+	body.Grow(pageSize)
+	return templates.ExecuteTemplate(body, name, p)
+}

@@ -1,0 +1,336 @@
+package status
+
+import (
+	"context"
+	"embed"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+
+	"guestlist/handlers/branding"
+	"guestlist/handlers/problem"
+	"guestlist/handlers/request"
+	"guestlist/handlers/submission"
+	"guestlist/handlers/web/guard"
+	"guestlist/handlers/web/route"
+	"guestlist/handlers/web/site"
+)
+
+//go:embed page
+var files embed.FS
+
+const (
+	// messageLifetime is how long a storage queue keeps a message: seven days, the default that the
+	// Functions host leaves as it is. A younger, unknown id may still be on the queue.
+	messageLifetime = 7 * 24 * time.Hour
+	// clockSkew is how far the clock of the instance that issued an id may run ahead of this one.
+	clockSkew = 5 * time.Minute
+	// firstIssue is a year before any id was issued.
+	firstIssue = 2020
+	// resendRest is how long the page does not offer another mail after one was asked for. The worker
+	// waits as long, whatever asks.
+	resendRest = time.Hour
+)
+
+// Queue takes messages for the worker. When Enqueue returns nil, the message is sent if and only if the
+// client gets the answer that the handler gave.
+type Queue interface {
+	Enqueue(ctx context.Context, message []byte) error
+}
+
+// Requests tells how far a request is. Progress fails with problem.NotFound where nothing is recorded.
+type Requests interface {
+	Progress(ctx context.Context, id submission.ID) (request.Progress, error)
+}
+
+// Config is what the status page needs. All fields but Detailed and FormOrigin are required.
+type Config struct {
+	Requests Requests
+	Queue    Queue
+	Now      func() time.Time
+	Log      *slog.Logger
+	Style    branding.Style
+	Guards   *guard.Guards // without need of tokens and captcha
+	// Detailed lets the page tell the outcome. Without it, all finished requests look the same.
+	Detailed bool
+	// FormOrigin is the scheme and host of the form, empty where it is the status page's own.
+	FormOrigin string
+}
+
+type status struct {
+	Config
+}
+
+// New returns the handler of the status page, for a route with the request's id in the path value "id".
+// It answers GET and HEAD, with JSON ({"stage", "outcome", "address"}) to clients that prefer it:
+//
+//   - 200 with the stage and the masked address, and the outcome if the page is detailed or the partner
+//     has withdrawn. An unknown id that may still be on the queue, by the time in it, is "received";
+//   - 404 for any other id, whether malformed, unknown or out of date;
+//   - 503 if the store did not answer.
+//
+// POST takes an instruction, as a form or as JSON: the action "resend", or "withdraw" with confirm
+// "yes". It looks nothing up, so the answer does not depend on the request:
+//
+//   - 303 (form) to the page, or 202 (JSON): the instruction is on the queue;
+//   - 404 for an id that was never issued;
+//   - 422 for a withdrawal without confirmation; 400, 413, 415 for a body that the page never sends;
+//   - 403 for an instruction from another site; 429 for a client that sends too much;
+//   - 503: the queue did not take it.
+//
+// An id is 128 random bits, given to the person who signed up alone. The page asks for nothing more.
+func New(config Config) (http.Handler, error) {
+	switch {
+	case config.Requests == nil:
+		return nil, errors.New("status: the requests are missing")
+	case config.Queue == nil:
+		return nil, errors.New("status: the queue is missing")
+	case config.Now == nil:
+		return nil, errors.New("status: the clock is missing")
+	case config.Guards == nil:
+		return nil, errors.New("status: the guards are missing")
+	}
+	pages, err := site.New(site.Config{
+		Style: config.Style, Log: config.Log, Files: files, Path: route.Signup, Form: config.FormOrigin + route.Signup,
+	})
+	if err != nil {
+		return nil, err
+	}
+	s := &status{config}
+	return pages.Handler(s.serve, http.MethodGet, http.MethodHead, http.MethodPost), nil
+}
+
+func (s *status) serve(x *site.Exchange) {
+	if x.Request.Method == http.MethodPost {
+		s.instruct(x)
+		return
+	}
+	x.Remember()
+	s.show(x, http.StatusOK, noticeOf(x.Request, s.Now()))
+}
+
+// notice is what the page says beside how far the request is.
+type notice struct {
+	Resent      int  // minutes until the mail can be asked for again; 0 if it was not asked for
+	Withdrawn   bool // a withdrawal was asked for
+	Unconfirmed bool // a withdrawal was asked for without the box being ticked
+}
+
+// The query parameters of the page to which an instruction leads. They change only what is shown to the
+// person who wrote them.
+const (
+	resentQuery    = "resent" // Unix seconds
+	withdrawnQuery = "withdrawn"
+)
+
+// noticeOf reads what an instruction has left in the query.
+func noticeOf(r *http.Request, now time.Time) notice {
+	if r.URL.RawQuery == "" {
+		return notice{}
+	}
+	query := r.URL.Query()
+	n := notice{Withdrawn: query.Has(withdrawnQuery)}
+	seconds, err := strconv.ParseInt(query.Get(resentQuery), 10, 64)
+	if err != nil {
+		return n
+	}
+	left := time.Unix(seconds, 0).Add(resendRest).Sub(now)
+	if left > 0 && left <= resendRest {
+		n.Resent = int((left + time.Minute - 1) / time.Minute)
+	}
+	return n
+}
+
+// show answers with how far the request is.
+func (s *status) show(x *site.Exchange, code int, n notice) {
+	if x.Format == site.JSON {
+		// A listed site may show how far the sign-ups are that it sent.
+		s.Guards.Share(x.Header(), x.Request)
+	}
+	id, progress, err := s.progress(x.Request.Context(), x.Request.PathValue("id"))
+	switch {
+	case problem.CodeOf(err) == problem.NotFound:
+		x.Fail(&problem.Error{Code: problem.NotFound}, "unknown")
+		return
+	case err != nil:
+		s.Log.ErrorContext(x.Request.Context(), "the progress of a request can't be read", "request", string(id), site.Logged(err))
+		x.Fail(&problem.Error{Code: problem.StorageUnavailable}, "lookup")
+		return
+	}
+	if !s.Detailed && progress.Outcome != request.OutcomeWithdrawn {
+		progress.Outcome = request.OutcomeOpen
+	}
+	if x.Format == site.JSON {
+		x.JSON(http.StatusOK, struct {
+			Stage   request.Stage   `json:"stage"`
+			Outcome request.Outcome `json:"outcome,omitempty"`
+			Address string          `json:"address,omitempty"`
+		}{progress.Stage, progress.Outcome, progress.Address})
+		return
+	}
+	x.Show(code, "status.html", s.page(id, progress, x.Reader, n))
+}
+
+// progress returns the id in text and how far its request is, or NotFound for an id that was never
+// issued.
+func (s *status) progress(ctx context.Context, text string) (submission.ID, request.Progress, error) {
+	id, err := submission.ParseID(text)
+	if err != nil {
+		return "", request.Progress{}, err
+	}
+	progress, err := s.Requests.Progress(ctx, id)
+	if problem.CodeOf(err) != problem.NotFound {
+		return id, progress, err
+	}
+	age := s.Now().Sub(id.Issued())
+	if age > messageLifetime || age < -clockSkew {
+		return id, request.Progress{}, err
+	}
+	return id, request.Progress{Stage: request.StageReceived}, nil
+}
+
+// instruct puts an instruction on the queue.
+func (s *status) instruct(x *site.Exchange) {
+	ctx := x.Request.Context()
+	err := x.Posted()
+	if err != nil {
+		x.Refuse(err)
+		return
+	}
+	err = s.Guards.Instruction(x.Request)
+	if err != nil {
+		s.Log.InfoContext(ctx, "a wish was not taken", site.Logged(err))
+		x.Fail(err, "held")
+		return
+	}
+	id, err := submission.ParseID(x.Request.PathValue("id"))
+	if err != nil || id.Issued().Year() < firstIssue || id.Issued().Sub(s.Now()) > clockSkew {
+		x.Fail(&problem.Error{Code: problem.NotFound}, "unknown")
+		return
+	}
+	in, err := readInstruction(x)
+	switch {
+	case err != nil:
+		x.Refuse(err)
+		return
+	case in.action == submission.Withdraw && !in.confirmed && x.Format == site.JSON:
+		text := x.Say("withdraw.unconfirmed")
+		x.Fail(&problem.Error{Code: problem.InvalidInput, Public: text, Fields: []problem.Field{{Name: "confirm", Rule: "required", Message: text}}}, "")
+		return
+	case in.action == submission.Withdraw && !in.confirmed:
+		s.show(x, http.StatusUnprocessableEntity, notice{Unconfirmed: true})
+		return
+	}
+	message, err := submission.Message{ID: id, Kind: in.action}.Encode()
+	if err == nil {
+		err = s.Queue.Enqueue(ctx, message)
+	}
+	if err != nil {
+		s.Log.ErrorContext(ctx, "a wish was not taken", "request", string(id), site.Logged(err))
+		x.Fail(&problem.Error{Code: problem.StorageUnavailable}, "unnoted")
+		return
+	}
+	s.Log.InfoContext(ctx, "wish accepted", "request", string(id), "wish", string(in.action))
+	if x.Format == site.JSON {
+		x.JSON(http.StatusAccepted, struct {
+			ID submission.ID `json:"id"`
+		}{id})
+		return
+	}
+	query := url.Values{}
+	if in.action == submission.Resend {
+		query.Set(resentQuery, strconv.FormatInt(s.Now().Unix(), 10))
+	} else {
+		query.Set(withdrawnQuery, "1")
+	}
+	x.Header().Set("Location", route.Status(id)+"?"+query.Encode())
+	x.WriteHeader(http.StatusSeeOther)
+}
+
+// instruction is what a partner wants done with a request.
+type instruction struct {
+	action    submission.Kind
+	confirmed bool
+}
+
+// readInstruction reads the fields action and confirm of a form or a JSON object.
+func readInstruction(x *site.Exchange) (instruction, error) {
+	members, err := x.Members()
+	if err != nil {
+		return instruction{}, err
+	}
+	fields := map[string]string{}
+	for _, m := range members {
+		_, twice := fields[m.Name]
+		switch {
+		case !m.IsText:
+			return instruction{}, site.Malformed("The properties action and confirm must be strings.")
+		case twice || m.Name != "action" && m.Name != "confirm":
+			return instruction{}, site.Malformed("The fields are action and confirm. Send each once.")
+		}
+		fields[m.Name] = m.Text
+	}
+	in := instruction{action: submission.Kind(fields["action"]), confirmed: fields["confirm"] == "yes"}
+	if in.action != submission.Resend && in.action != submission.Withdraw {
+		return instruction{}, site.Malformed(`The action must be "resend" or "withdraw".`)
+	}
+	return in, nil
+}
+
+// statusContent is what status.html gets.
+type statusContent struct {
+	notice
+	ID        submission.ID
+	State     string // names the texts
+	Stages    []stageContent
+	Now, Next string
+	Again     bool // whether there is a point in looking again
+	CanResend bool
+	Over      bool // withdrawn: there is nothing left to withdraw
+	ResentFor string
+	Contact   branding.Contact
+}
+
+// stageContent is one step of the way.
+type stageContent struct {
+	Name          string
+	Past, Current bool
+}
+
+func (s *status) page(id submission.ID, progress request.Progress, reader site.Reader, n notice) site.Page {
+	state := string(progress.Stage)
+	if progress.Outcome != request.OutcomeOpen {
+		state = string(progress.Outcome)
+	}
+	pending := progress.Outcome == request.OutcomeWaiting || progress.Outcome == request.OutcomeInviting
+	over := progress.Outcome == request.OutcomeWithdrawn
+	content := statusContent{
+		notice: n, ID: id, State: state, Next: reader.Say("next." + state), Over: over, Contact: s.Style.Contact,
+		Again:     progress.Stage != request.StageFinished || pending || n.Withdrawn && !over,
+		CanResend: n.Resent == 0 && (state == string(request.StageFinished) || progress.Outcome == request.OutcomeInvited),
+	}
+	names := []string{string(request.StageReceived), string(request.StageInWork), string(request.StageFinished)}
+	current := 0
+	switch {
+	case pending:
+		names[1], current = state, 1
+	case progress.Stage == request.StageInWork:
+		current = 1
+	case progress.Stage == request.StageFinished:
+		names[2], current = state, 2
+	}
+	for i, name := range names {
+		content.Stages = append(content.Stages, stageContent{Name: reader.Say("status." + name), Past: i < current, Current: i == current})
+	}
+	content.Now = reader.With("now."+state, "Address", reader.Isolated(progress.Address))
+	if progress.Address == "" && reader.Has("now."+state+"Erased") {
+		content.Now = reader.Say("now." + state + "Erased")
+	}
+	if n.Resent > 0 {
+		content.ResentFor = reader.Count("resend.done", n.Resent)
+	}
+	return site.Page{Title: reader.Say("status.title"), Path: route.Status(id), Content: content}
+}
