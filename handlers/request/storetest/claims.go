@@ -25,7 +25,7 @@ var claimTests = map[string]func(*testing.T, Store){
 		wantSame(t, "the claim", updated, read)
 	},
 
-	"the first who claims is the owner": func(t *testing.T, store Store) {
+	"the first caller owns the claim": func(t *testing.T, store Store) {
 		address, first, second := newAddress(t, "ana@contoso.com"), newID(t), newID(t)
 		claim, created, err := store.Claim(t.Context(), address, first, start)
 		must(t, err)
@@ -66,7 +66,7 @@ var claimTests = map[string]func(*testing.T, Store){
 		}
 	},
 
-	"nobody claims what is no address": func(t *testing.T, store Store) {
+	"the zero address is refused": func(t *testing.T, store Store) {
 		_, _, err := store.Claim(t.Context(), submission.Address{}, newID(t), start)
 		wantCode(t, "Claim", err, problem.Internal)
 		_, err = store.UpdateClaim(t.Context(), submission.Address{}, request.Claim{Owner: newID(t), Version: "other"})
@@ -75,7 +75,7 @@ var claimTests = map[string]func(*testing.T, Store){
 		wantCode(t, "Release", err, problem.Internal)
 	},
 
-	"what is no id owns nothing": func(t *testing.T, store Store) {
+	"a malformed id is refused": func(t *testing.T, store Store) {
 		address := newAddress(t, "ana@contoso.com")
 		for _, id := range malformedIDs {
 			_, _, err := store.Claim(t.Context(), address, id, start)
@@ -84,7 +84,7 @@ var claimTests = map[string]func(*testing.T, Store){
 		claim, created, err := store.Claim(t.Context(), address, newID(t), start)
 		must(t, err)
 		if !created {
-			t.Error("the address was claimed after all")
+			t.Error("a refused claim was kept")
 		}
 		claim.Owner = "x"
 		_, err = store.UpdateClaim(t.Context(), address, claim)
@@ -134,7 +134,7 @@ var claimTests = map[string]func(*testing.T, Store){
 		wantSame(t, "the claim", second, claim)
 	},
 
-	"a claim that is gone is not updated": func(t *testing.T, store Store) {
+	"a released claim is not updated": func(t *testing.T, store Store) {
 		address := newAddress(t, "ana@contoso.com")
 		claim, _, err := store.Claim(t.Context(), address, newID(t), start)
 		must(t, err)
@@ -146,7 +146,7 @@ var claimTests = map[string]func(*testing.T, Store){
 		if !created {
 			t.Error("the update brought the claim back")
 		}
-		// A claim made anew is another one, whatever its time and owner.
+		// A new claim is another one, whatever its time and owner.
 		_, err = store.UpdateClaim(t.Context(), address, claim)
 		wantCode(t, "UpdateClaim with the version of the former claim", err, problem.Conflict)
 		err = store.Release(t.Context(), address, claim)
@@ -188,7 +188,7 @@ var claimTests = map[string]func(*testing.T, Store){
 		wantSame(t, "the claim", second, claim)
 	},
 
-	"what is gone may be released": func(t *testing.T, store Store) {
+	"releasing twice is not an error": func(t *testing.T, store Store) {
 		address := newAddress(t, "ana@contoso.com")
 		claim, _, err := store.Claim(t.Context(), address, newID(t), start)
 		must(t, err)
@@ -200,7 +200,7 @@ var claimTests = map[string]func(*testing.T, Store){
 		}
 	},
 
-	"of several claimers one is the owner": func(t *testing.T, store Store) {
+	"concurrent claims have one owner": func(t *testing.T, store Store) {
 		address := newAddress(t, "ana@contoso.com")
 		ids, claims, created, errs := make([]submission.ID, callers), make([]request.Claim, callers), make([]bool, callers), make([]error, callers)
 		for i := range ids {
@@ -225,7 +225,7 @@ var claimTests = map[string]func(*testing.T, Store){
 		}
 	},
 
-	"of several claims by the same request one is made": func(t *testing.T, store Store) {
+	"concurrent claims by one request create one": func(t *testing.T, store Store) {
 		address, id := newAddress(t, "ana@contoso.com"), newID(t)
 		created, errs := make([]bool, callers), make([]error, callers)
 		atOnce(func(caller int) {
@@ -243,7 +243,7 @@ var claimTests = map[string]func(*testing.T, Store){
 		}
 	},
 
-	"of several updates and releases one wins": func(t *testing.T, store Store) {
+	"of concurrent updates and releases one wins": func(t *testing.T, store Store) {
 		for round := range 5 {
 			address := newAddress(t, fmt.Sprintf("ana%d@contoso.com", round))
 			claim, _, err := store.Claim(t.Context(), address, newID(t), start)
@@ -269,7 +269,7 @@ var claimTests = map[string]func(*testing.T, Store){
 		}
 	},
 
-	"nothing is claimed under a context that is over": func(t *testing.T, store Store) {
+	"nothing is claimed under a cancelled context": func(t *testing.T, store Store) {
 		address, free := newAddress(t, "ana@contoso.com"), newAddress(t, "bo@contoso.com")
 		claim, _, err := store.Claim(t.Context(), address, newID(t), start)
 		must(t, err)

@@ -60,7 +60,7 @@ var gateTests = map[string]func(*testing.T, Store){
 		}
 	},
 
-	"of several savers of one version one wins": func(t *testing.T, store Store) {
+	"of concurrent saves of one version one wins": func(t *testing.T, store Store) {
 		for range 2 { // without and with a stored gate
 			gate, err := store.Gate(t.Context())
 			must(t, err)

@@ -9,7 +9,7 @@ import (
 	"guestlist/handlers/submission"
 )
 
-// putRequest saves a request in the state, that came into it at and was last changed then.
+// putRequest saves a request that came into the state, and was last changed, at the given time.
 func putRequest(t *testing.T, store Store, state request.State, at time.Time, erased bool) submission.ID {
 	t.Helper()
 	r := fullRequest(t)
@@ -23,7 +23,7 @@ func putRequest(t *testing.T, store Store, state request.State, at time.Time, er
 }
 
 var recordTests = map[string]func(*testing.T, Store){
-	"what is finished, old and not erased has expired": func(t *testing.T, store Store) {
+	"old finished requests expire unless erased": func(t *testing.T, store Store) {
 		before := stored.Add(90 * 24 * time.Hour)
 		want := map[submission.ID]bool{}
 		for _, state := range states {
@@ -48,7 +48,7 @@ var recordTests = map[string]func(*testing.T, Store){
 		}
 	},
 
-	"no more expire than were asked for": func(t *testing.T, store Store) {
+	"Expired keeps its limit": func(t *testing.T, store Store) {
 		for range 5 {
 			putRequest(t, store, request.Done, start, false)
 		}
@@ -64,7 +64,7 @@ var recordTests = map[string]func(*testing.T, Store){
 		wantSame(t, "before all times", []submission.ID(nil), got)
 	},
 
-	"what stands too long is counted by state": func(t *testing.T, store Store) {
+	"Standing counts requests by state": func(t *testing.T, store Store) {
 		limit := stored.Add(3 * time.Hour)
 		first := putRequest(t, store, request.Review, limit.Add(-time.Microsecond), false)
 		second := putRequest(t, store, request.Review, limit.Add(-2*time.Hour), false)
@@ -81,7 +81,7 @@ var recordTests = map[string]func(*testing.T, Store){
 		}, got)
 	},
 
-	"nothing asked is nothing counted": func(t *testing.T, store Store) {
+	"Standing counts only states that are asked for": func(t *testing.T, store Store) {
 		putRequest(t, store, request.Review, start, false)
 		for _, before := range []map[request.State]time.Time{nil, {request.Review: {}}} {
 			got, err := store.Standing(t.Context(), before)
@@ -90,7 +90,7 @@ var recordTests = map[string]func(*testing.T, Store){
 		}
 	},
 
-	"only what is nothing but mails is forgotten": func(t *testing.T, store Store) {
+	"ForgetMails removes only claims without guest and intent": func(t *testing.T, store Store) {
 		before := stored.Add(24 * time.Hour)
 		owner, other := newID(t), newID(t)
 		claims := map[string]struct {

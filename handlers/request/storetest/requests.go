@@ -26,7 +26,7 @@ var requestTests = map[string]func(*testing.T, Store){
 		wantSame(t, "History", []request.Event(nil), events)
 	},
 
-	"a text that is no id is not found": func(t *testing.T, store Store) {
+	"a malformed id is not found": func(t *testing.T, store Store) {
 		_, err := store.Save(t.Context(), fullRequest(t), []request.Event{{At: start, What: "received"}})
 		must(t, err)
 		for _, id := range malformedIDs {
@@ -61,7 +61,7 @@ var requestTests = map[string]func(*testing.T, Store){
 		wantSame(t, "History", []request.Event{{At: stored, State: request.Granting, What: "invited", Detail: "done"}}, events)
 	},
 
-	"what is emptied is empty": func(t *testing.T, store Store) {
+	"emptied fields stay empty": func(t *testing.T, store Store) {
 		full, err := store.Save(t.Context(), fullRequest(t), nil)
 		must(t, err)
 		want := request.Request{ID: full.ID, State: request.Review, Version: full.Version}
@@ -73,7 +73,7 @@ var requestTests = map[string]func(*testing.T, Store){
 		wantSame(t, "Load", want, loaded)
 	},
 
-	"every state is kept, and no other": func(t *testing.T, store Store) {
+	"only known states are kept": func(t *testing.T, store Store) {
 		for _, state := range states {
 			record := request.Request{ID: newID(t), State: state}
 			_, err := store.Save(t.Context(), record, nil)
@@ -93,7 +93,7 @@ var requestTests = map[string]func(*testing.T, Store){
 		}
 	},
 
-	"whatever is saved is loaded": func(t *testing.T, store Store) {
+	"random requests are kept": func(t *testing.T, store Store) {
 		text := rapid.StringN(0, 40, -1)
 		rapid.Check(t, func(rt *rapid.T) {
 			record := request.Request{
@@ -133,7 +133,7 @@ var requestTests = map[string]func(*testing.T, Store){
 		})
 	},
 
-	"a request that exists is not inserted again": func(t *testing.T, store Store) {
+	"an existing request is not inserted again": func(t *testing.T, store Store) {
 		first, err := store.Save(t.Context(), fullRequest(t), []request.Event{{At: start, What: "first"}})
 		must(t, err)
 		_, err = store.Save(t.Context(), request.Request{ID: first.ID, State: request.Denied}, []request.Event{{At: start, What: "second"}})
@@ -141,7 +141,7 @@ var requestTests = map[string]func(*testing.T, Store){
 		wantRecord(t, store, first, "first")
 	},
 
-	"an older version is not saved over a newer": func(t *testing.T, store Store) {
+	"a stale version is not saved": func(t *testing.T, store Store) {
 		first, err := store.Save(t.Context(), fullRequest(t), []request.Event{{At: start, What: "first"}})
 		must(t, err)
 		second, err := store.Save(t.Context(), first, []request.Event{{At: start, What: "second"}})
@@ -154,7 +154,7 @@ var requestTests = map[string]func(*testing.T, Store){
 		wantRecord(t, store, second, "first", "second")
 	},
 
-	"a version of nobody's is not saved": func(t *testing.T, store Store) {
+	"an unknown version is not saved": func(t *testing.T, store Store) {
 		first, err := store.Save(t.Context(), fullRequest(t), nil)
 		must(t, err)
 		other, err := store.Save(t.Context(), fullRequest(t), nil)
@@ -168,7 +168,7 @@ var requestTests = map[string]func(*testing.T, Store){
 		wantRecord(t, store, first)
 	},
 
-	"a request that is not stored has no version to save": func(t *testing.T, store Store) {
+	"a version is refused for a request that is not stored": func(t *testing.T, store Store) {
 		other, err := store.Save(t.Context(), fullRequest(t), nil)
 		must(t, err)
 		record := fullRequest(t)
@@ -198,12 +198,12 @@ var requestTests = map[string]func(*testing.T, Store){
 
 	"history is kept in order": func(t *testing.T, store Store) {
 		record := fullRequest(t)
-		record.Events = 17 // what a caller says of a request that is not stored does not count
+		record.Events = 17 // the store counts by itself
 		var want []request.Event
 		for _, count := range []int{0, 1, 8, 3, 90, 2} { // past 9, past 99, and past a page of most lists
 			var events []request.Event
 			for range count {
-				// The same times, and times that go back: order is that of saving.
+				// Equal times, and times that go back: the order is that of saving.
 				event := request.Event{At: stored.Add(-time.Duration(len(want)/2) * time.Second), State: request.Inviting, What: "step", Detail: fmt.Sprintf("number %d", len(want))}
 				events, want = append(events, event), append(want, event)
 			}
@@ -219,7 +219,7 @@ var requestTests = map[string]func(*testing.T, Store){
 		wantSame(t, "History", want, got)
 	},
 
-	"the history of one request is not that of another": func(t *testing.T, store Store) {
+	"requests have separate histories": func(t *testing.T, store Store) {
 		one, err := store.Save(t.Context(), fullRequest(t), []request.Event{{At: start, What: "one"}})
 		must(t, err)
 		two, err := store.Save(t.Context(), fullRequest(t), []request.Event{{At: start, What: "two"}})
@@ -228,7 +228,7 @@ var requestTests = map[string]func(*testing.T, Store){
 		wantRecord(t, store, two, "two")
 	},
 
-	"of several inserts one wins": func(t *testing.T, store Store) {
+	"of concurrent inserts one wins": func(t *testing.T, store Store) {
 		id := newID(t)
 		errs := make([]error, callers)
 		atOnce(func(caller int) {
@@ -244,7 +244,7 @@ var requestTests = map[string]func(*testing.T, Store){
 		wantRecord(t, store, loaded, fmt.Sprint(winner))
 	},
 
-	"of several savers of one version one wins": func(t *testing.T, store Store) {
+	"of concurrent saves of one version one wins": func(t *testing.T, store Store) {
 		first, err := store.Save(t.Context(), fullRequest(t), []request.Event{{At: start, What: "first"}})
 		must(t, err)
 		errs, saved := make([]error, callers), make([]request.Request, callers)
@@ -257,7 +257,7 @@ var requestTests = map[string]func(*testing.T, Store){
 		wantRecord(t, store, saved[winner], "first", fmt.Sprint(winner))
 	},
 
-	"no save is lost among callers that load again after a conflict": func(t *testing.T, store Store) {
+	"no concurrent save is lost that is retried after a conflict": func(t *testing.T, store Store) {
 		record := fullRequest(t)
 		record.Attempt = 0
 		record, err := store.Save(t.Context(), record, nil)
@@ -317,7 +317,7 @@ var requestTests = map[string]func(*testing.T, Store){
 		wantRecord(t, store, want, "first")
 	},
 
-	"nothing is written under a context that is over": func(t *testing.T, store Store) {
+	"nothing is written under a cancelled context": func(t *testing.T, store Store) {
 		first, err := store.Save(t.Context(), fullRequest(t), []request.Event{{At: start, What: "first"}})
 		must(t, err)
 		changed := first
@@ -331,7 +331,7 @@ var requestTests = map[string]func(*testing.T, Store){
 		wantRecord(t, store, first, "first")
 	},
 
-	"errors repeat nothing of the partner's": func(t *testing.T, store Store) {
+	"errors have no personal data": func(t *testing.T, store Store) {
 		first, err := store.Save(t.Context(), fullRequest(t), nil)
 		must(t, err)
 		first.Version = "other"
@@ -349,7 +349,7 @@ var requestTests = map[string]func(*testing.T, Store){
 	},
 }
 
-// wantRecord fails if want is not what is stored, or its history is not of the events that whats names.
+// wantRecord fails if want is not what is stored, or if whats does not name its events.
 func wantRecord(t testing.TB, store Store, want request.Request, whats ...string) {
 	t.Helper()
 	loaded, err := store.Load(t.Context(), want.ID)
@@ -366,8 +366,8 @@ func wantRecord(t testing.TB, store Store, want request.Request, whats ...string
 	}
 }
 
-// onlyWinner returns which call succeeded, and fails if that is not exactly one or if another failed with anything but
-// a Conflict.
+// onlyWinner returns which call succeeded. It fails if that is not exactly one, or if another error
+// is not a Conflict.
 func onlyWinner(t testing.TB, errs []error) int {
 	t.Helper()
 	var winners []int
@@ -384,7 +384,7 @@ func onlyWinner(t testing.TB, errs []error) int {
 	return winners[0]
 }
 
-// drawTime draws the zero time or one between the years 1970 and 2200, of any nanosecond.
+// drawTime draws the zero time, or one between the years 1970 and 2200.
 func drawTime(t *rapid.T, label string) time.Time {
 	if rapid.Bool().Draw(t, label+" is zero") {
 		return time.Time{}

@@ -45,7 +45,7 @@ var rowTests = map[string]func(*testing.T, Store){
 		}
 	},
 
-	"a name can't widen the question": func(t *testing.T, store Store) {
+	"a partition's name can't change the query": func(t *testing.T, store Store) {
 		put(t, store, "contoso.com", "one", map[string]any{"Note": "contoso.com"})
 		put(t, store, "*", "one", map[string]any{"Note": "*"})
 		for _, partition := range []string{
@@ -150,7 +150,7 @@ var rowTests = map[string]func(*testing.T, Store){
 		wantSame(t, "the columns", map[string]any{"Note": "contoso.com", "Bytes": []byte("abc")}, rows[0].Columns)
 	},
 
-	"half the rows are an error": func(t *testing.T, store Store) {
+	"a failed read returns no rows": func(t *testing.T, store Store) {
 		put(t, store, "contoso.com", "one", map[string]any{"Note": "contoso.com"})
 		rows, err := store.Rows(ended(t), []string{"contoso.com", "*"})
 		wantCode(t, "Rows", err, problem.StorageUnavailable)
@@ -165,7 +165,7 @@ func put(t testing.TB, store Store, partition, name string, columns map[string]a
 	must(t, store.PutRow(t.Context(), policy.Raw{Partition: partition, Name: name, Columns: columns}))
 }
 
-// wantRows fails if the notes of the rows of the partitions are not want, in any order.
+// wantRows fails if the columns Note of the partitions' rows are not want, in any order.
 func wantRows(t testing.TB, store Store, partitions []string, want ...string) {
 	t.Helper()
 	rows, err := store.Rows(t.Context(), partitions)

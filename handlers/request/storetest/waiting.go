@@ -11,31 +11,30 @@ import (
 )
 
 var waitingTests = map[string]func(*testing.T, Store){
-	"nobody waits at first": func(t *testing.T, store Store) {
+	"an empty store has nothing due": func(t *testing.T, store Store) {
 		wantDue(t, store, start.AddDate(100, 0, 0), 10)
 	},
 
-	"what is due comes, the longest due first": func(t *testing.T, store Store) {
+	"the longest due comes first": func(t *testing.T, store Store) {
 		a, b, c := newID(t), newID(t), newID(t)
 		must(t, store.Wait(t.Context(), a, stored))
 		must(t, store.Wait(t.Context(), b, stored.Add(-time.Hour)))
 		must(t, store.Wait(t.Context(), c, stored.Add(-time.Millisecond)))
-		wantDue(t, store, stored, 10, b, c, a) // a time that is now is not after now
+		wantDue(t, store, stored, 10, b, c, a)
 		wantDue(t, store, stored.Add(-100*time.Nanosecond), 10, b, c)
 		wantDue(t, store, stored.Add(-2*time.Hour), 10)
 		wantDue(t, store, time.Time{}, 10)
-		// The same instants as another clock writes them.
 		wantDue(t, store, start, 10, b, c, a)
 	},
 
-	"what is due is due in every zone": func(t *testing.T, store Store) {
+	"due times are compared as instants": func(t *testing.T, store Store) {
 		a := newID(t)
 		must(t, store.Wait(t.Context(), a, start))
 		wantDue(t, store, stored, 10, a)
 		wantDue(t, store, stored.Add(-time.Second), 10)
 	},
 
-	"equals come by id": func(t *testing.T, store Store) {
+	"equal due times come by id": func(t *testing.T, store Store) {
 		ids := []submission.ID{newID(t), newID(t), newID(t), newID(t)}
 		for _, id := range ids {
 			must(t, store.Wait(t.Context(), id, start))
@@ -44,7 +43,7 @@ var waitingTests = map[string]func(*testing.T, Store){
 		wantDue(t, store, start, 10, ids...)
 	},
 
-	"no more than asked for come": func(t *testing.T, store Store) {
+	"Due keeps its limit": func(t *testing.T, store Store) {
 		var ids []submission.ID
 		for i := range 7 {
 			ids = append(ids, newID(t))
@@ -57,7 +56,7 @@ var waitingTests = map[string]func(*testing.T, Store){
 		wantDue(t, store, start, -1)
 	},
 
-	"a later note replaces an earlier": func(t *testing.T, store Store) {
+	"a later entry replaces an earlier one": func(t *testing.T, store Store) {
 		a, b := newID(t), newID(t)
 		must(t, store.Wait(t.Context(), a, start))
 		must(t, store.Wait(t.Context(), b, start.Add(-time.Second)))
@@ -67,7 +66,7 @@ var waitingTests = map[string]func(*testing.T, Store){
 		wantDue(t, store, start, 10, a, b)
 	},
 
-	"who stops waiting is not due": func(t *testing.T, store Store) {
+	"StopWaiting removes the entry": func(t *testing.T, store Store) {
 		a, b := newID(t), newID(t)
 		must(t, store.Wait(t.Context(), a, start))
 		must(t, store.Wait(t.Context(), b, start))
@@ -81,7 +80,7 @@ var waitingTests = map[string]func(*testing.T, Store){
 		wantDue(t, store, start, 10, b)
 	},
 
-	"a note that somebody has written since stays": func(t *testing.T, store Store) {
+	"StopWaiting keeps a newer entry": func(t *testing.T, store Store) {
 		a := newID(t)
 		must(t, store.Wait(t.Context(), a, start))
 		must(t, store.Wait(t.Context(), a, start.Add(-time.Second)))
@@ -93,7 +92,7 @@ var waitingTests = map[string]func(*testing.T, Store){
 		wantDue(t, store, start, 10)
 	},
 
-	"a note needs an id and a time": func(t *testing.T, store Store) {
+	"an entry needs an id and a time": func(t *testing.T, store Store) {
 		for _, id := range malformedIDs {
 			wantCode(t, fmt.Sprintf("Wait(%q)", id), store.Wait(t.Context(), id, start), problem.NotFound)
 		}
@@ -101,7 +100,7 @@ var waitingTests = map[string]func(*testing.T, Store){
 		wantDue(t, store, start, 10)
 	},
 
-	"several may wait and stop at once": func(t *testing.T, store Store) {
+	"Wait and StopWaiting may run concurrently": func(t *testing.T, store Store) {
 		ids := make([]submission.ID, callers)
 		for i := range ids {
 			ids[i] = newID(t)
@@ -123,7 +122,7 @@ var waitingTests = map[string]func(*testing.T, Store){
 		wantDue(t, store, start.Add(time.Hour), 2*callers, ids...)
 	},
 
-	"nothing is noted under a context that is over": func(t *testing.T, store Store) {
+	"nothing is stored under a cancelled context": func(t *testing.T, store Store) {
 		a, b := newID(t), newID(t)
 		must(t, store.Wait(t.Context(), a, start))
 		wantCode(t, "Wait", store.Wait(ended(t), b, start), problem.StorageUnavailable)
