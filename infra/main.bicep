@@ -85,7 +85,9 @@ var appSettings = union(programSettings(organisation, settings), {
 // The app with the form, and no other, may read the secrets. App Service puts the secret where such a reference stands.
 var formSettings = union(appSettings, {
   GUESTLIST_FORM_KEYS: '@Microsoft.KeyVault(SecretUri=${vault.outputs.referenceUrl}form-signing-key)'
-  GUESTLIST_JSON_KEYS: empty(settings.?GUESTLIST_JSON_KEYS) ? '' : '@Microsoft.KeyVault(SecretUri=${vault.outputs.referenceUrl}json-keys)'
+  GUESTLIST_JSON_KEYS: empty(settings.?GUESTLIST_JSON_KEYS)
+    ? ''
+    : '@Microsoft.KeyVault(SecretUri=${vault.outputs.referenceUrl}json-keys)'
   GUESTLIST_CHALLENGE: settings.?GUESTLIST_CHALLENGE ?? 'none'
   GUESTLIST_CHALLENGE_SECRET: empty(settings.?GUESTLIST_CHALLENGE_SECRET)
     ? ''
@@ -97,9 +99,16 @@ var formAppName = 'func-${baseName}-form-${token}'
 var statusAppName = 'func-${baseName}-status-${token}'
 // The hosts of all apps differ by the apps' names alone. What comes behind is the cloud's, and one app has told it.
 var formHost = entrance.?hostName ?? replace(workApp.outputs.hostName, workAppName, formAppName)
-var statusHost = entrance.?statusHostName ?? replace(workApp.outputs.hostName, workAppName, statusAppName)
+var statusHost = entrance.?statusHostName ?? replace(
+  workApp.outputs.hostName,
+  workAppName,
+  statusAppName
+)
 
-var stateGrants = map(stateTables, table => { role: roles.tableDataContributor, on: 'table', name: table })
+var stateGrants = map(
+  stateTables,
+  table => { role: roles.tableDataContributor, on: 'table', name: table }
+)
 var workGrants = concat(stateGrants, [
   { role: roles.blobDataOwner, on: 'account' }
   { role: roles.queueDataContributor, on: 'queue', name: queueName }
@@ -197,7 +206,9 @@ module vault 'modules/vault.bicep' = {
     formSigningKey: formSigningKey
     jsonKeys: jsonKeys
     challengeSecret: challengeSecret
-    readerId: splitIdentities ? formIdentity!.properties.principalId : workIdentity.properties.principalId
+    readerId: splitIdentities
+      ? formIdentity!.properties.principalId
+      : workIdentity.properties.principalId
     readerRole: roles.keyVaultSecretsUser
     workspaceId: monitoring.outputs.workspaceId
   }
@@ -256,30 +267,34 @@ module statusAccess 'modules/access.bicep' = if (splitIdentities) {
 var editors = people.?policyEditors ?? []
 var operators = people.?operators ?? []
 
-module editorAccess 'modules/access.bicep' = [for editor in editors: {
-  params: {
-    accountName: storage.outputs.accountName
-    principalId: editor.id
-    principalType: editor.type
-    grants: [
-      { role: roles.tableDataContributor, on: 'table', name: policiesTable }
-    ]
+module editorAccess 'modules/access.bicep' = [
+  for editor in editors: {
+    params: {
+      accountName: storage.outputs.accountName
+      principalId: editor.id
+      principalType: editor.type
+      grants: [
+        { role: roles.tableDataContributor, on: 'table', name: policiesTable }
+      ]
+    }
   }
-}]
+]
 
-module operatorAccess 'modules/access.bicep' = [for operator in operators: {
-  params: {
-    accountName: storage.outputs.accountName
-    principalId: operator.id
-    principalType: operator.type
-    grants: concat(stateGrants, [
-      { role: roles.tableDataReader, on: 'table', name: policiesTable }
-      { role: roles.queueDataMessageSender, on: 'queue', name: queueName }
-      { role: roles.queueDataReader, on: 'queue', name: queueName }
-      { role: roles.queueDataReader, on: 'queue', name: poisonQueueName }
-    ])
+module operatorAccess 'modules/access.bicep' = [
+  for operator in operators: {
+    params: {
+      accountName: storage.outputs.accountName
+      principalId: operator.id
+      principalType: operator.type
+      grants: concat(stateGrants, [
+        { role: roles.tableDataReader, on: 'table', name: policiesTable }
+        { role: roles.queueDataMessageSender, on: 'queue', name: queueName }
+        { role: roles.queueDataReader, on: 'queue', name: queueName }
+        { role: roles.queueDataReader, on: 'queue', name: poisonQueueName }
+      ])
+    }
   }
-}]
+]
 
 module net 'modules/network.bicep' = if (private) {
   params: {
@@ -292,17 +307,19 @@ module net 'modules/network.bicep' = if (private) {
 
 var storageServices = ['blob', 'queue', 'table']
 
-module storageEndpoints 'modules/endpoint.bicep' = [for (service, i) in storageServices: if (private) {
-  params: {
-    location: location
-    tags: tags
-    endpointName: 'pep-${baseName}-${service}-${token}'
-    targetId: storage.outputs.accountId
-    service: service
-    subnetId: net!.outputs.endpointsSubnetId
-    zoneId: net!.outputs.zoneIds[i]
+module storageEndpoints 'modules/endpoint.bicep' = [
+  for (service, i) in storageServices: if (private) {
+    params: {
+      location: location
+      tags: tags
+      endpointName: 'pep-${baseName}-${service}-${token}'
+      targetId: storage.outputs.accountId
+      service: service
+      subnetId: net!.outputs.endpointsSubnetId
+      zoneId: net!.outputs.zoneIds[i]
+    }
   }
-}]
+]
 
 module formEndpoint 'modules/endpoint.bicep' = if (private && splitIdentities) {
   params: {
@@ -350,7 +367,9 @@ module workApp 'modules/app.bicep' = {
     clientId: workIdentity.properties.clientId
     storage: storage.outputs.endpoints
     packageUrl: storage.outputs.packageUrl
-    zipUrl: empty(packagesUrl) ? '' : '${packagesUrl}/${splitIdentities ? 'guestlist-work.zip' : 'guestlist.zip'}'
+    zipUrl: empty(packagesUrl)
+      ? ''
+      : '${packagesUrl}/${splitIdentities ? 'guestlist-work.zip' : 'guestlist.zip'}'
     telemetry: monitoring.outputs.telemetry
     settings: splitIdentities ? appSettings : formSettings
     scale: scale

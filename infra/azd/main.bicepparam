@@ -20,5 +20,7 @@ param people = {
 }
 
 param watch = {
-  emails: empty(readEnvironmentVariable('GUESTLIST_ALERT_EMAIL', '')) ? [] : [readEnvironmentVariable('GUESTLIST_ALERT_EMAIL', '')]
+  emails: empty(readEnvironmentVariable('GUESTLIST_ALERT_EMAIL', ''))
+    ? []
+    : [readEnvironmentVariable('GUESTLIST_ALERT_EMAIL', '')]
 }

@@ -27,11 +27,15 @@ resource graph 'Microsoft.Graph/servicePrincipals@v1.0' existing = {
   appId: '00000003-0000-0000-c000-000000000000'
 }
 
-resource assignments 'Microsoft.Graph/appRoleAssignedTo@v1.0' = [for permission in permissions: {
-  appRoleId: appRoleIds[permission]
-  principalId: identityPrincipalId
-  resourceId: graph.id
-}]
+resource assignments 'Microsoft.Graph/appRoleAssignedTo@v1.0' = [
+  for permission in permissions: {
+    appRoleId: appRoleIds[permission]
+    principalId: identityPrincipalId
+    resourceId: graph.id
+  }
+]
 
 @description('The permissions that the identity has now.')
-output granted string[] = [for (permission, i) in permissions: '${permission} (${assignments[i].appRoleId})']
+output granted string[] = [
+  for (permission, i) in permissions: '${permission} (${assignments[i].appRoleId})'
+]

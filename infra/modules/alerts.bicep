@@ -113,43 +113,47 @@ resource group 'Microsoft.Insights/actionGroups@2023-01-01' = if (!empty(emails)
   properties: {
     enabled: true
     groupShortName: 'guestlist'
-    emailReceivers: [for (email, i) in emails: {
-      name: 'mail-${i}'
-      emailAddress: email
-      useCommonAlertSchema: true
-    }]
+    emailReceivers: [
+      for (email, i) in emails: {
+        name: 'mail-${i}'
+        emailAddress: email
+        useCommonAlertSchema: true
+      }
+    ]
   }
 }
 
-resource rules 'Microsoft.Insights/scheduledQueryRules@2026-03-01' = [for alert in alerts: {
-  name: 'alert-${baseName}-${alert.name}'
-  location: location
-  tags: tags
-  kind: 'LogAlert'
-  properties: {
-    displayName: 'Guestlist: ${alert.title}'
-    description: 'What it means and what to do: docs/operations.md of Guestlist.'
-    enabled: true
-    severity: alert.severity
-    scopes: [workspaceId]
-    evaluationFrequency: alert.every
-    windowSize: alert.window
-    autoMitigate: true
-    // The tables of a new workspace exist from the first line on only.
-    skipQueryValidation: true
-    criteria: {
-      allOf: [
-        {
-          query: alert.query
-          timeAggregation: 'Count'
-          operator: alert.operator
-          threshold: alert.threshold
-          failingPeriods: { numberOfEvaluationPeriods: 1, minFailingPeriodsToAlert: 1 }
-        }
-      ]
-    }
-    actions: {
-      actionGroups: concat(actionGroupIds, empty(emails) ? [] : [group.id])
+resource rules 'Microsoft.Insights/scheduledQueryRules@2026-03-01' = [
+  for alert in alerts: {
+    name: 'alert-${baseName}-${alert.name}'
+    location: location
+    tags: tags
+    kind: 'LogAlert'
+    properties: {
+      displayName: 'Guestlist: ${alert.title}'
+      description: 'What it means and what to do: docs/operations.md of Guestlist.'
+      enabled: true
+      severity: alert.severity
+      scopes: [workspaceId]
+      evaluationFrequency: alert.every
+      windowSize: alert.window
+      autoMitigate: true
+      // The tables of a new workspace exist from the first line on only.
+      skipQueryValidation: true
+      criteria: {
+        allOf: [
+          {
+            query: alert.query
+            timeAggregation: 'Count'
+            operator: alert.operator
+            threshold: alert.threshold
+            failingPeriods: { numberOfEvaluationPeriods: 1, minFailingPeriodsToAlert: 1 }
+          }
+        ]
+      }
+      actions: {
+        actionGroups: concat(actionGroupIds, empty(emails) ? [] : [group.id])
+      }
     }
   }
-}]
+]

@@ -49,14 +49,16 @@ param subnetId string?
 @description('Resource id of the Log Analytics workspace for metrics.')
 param workspaceId string
 
-var rules = [for (address, i) in allowedAddresses: {
-  name: address.name
-  priority: 100 + i
-  action: 'Allow'
-  ipAddress: address.range
-  tag: contains(address.range, '/') ? 'Default' : 'ServiceTag'
-  headers: empty(address.?frontDoorId) ? null : { 'x-azure-fdid': [address.?frontDoorId ?? ''] }
-}]
+var rules = [
+  for (address, i) in allowedAddresses: {
+    name: address.name
+    priority: 100 + i
+    action: 'Allow'
+    ipAddress: address.range
+    tag: contains(address.range, '/') ? 'Default' : 'ServiceTag'
+    headers: empty(address.?frontDoorId) ? null : { 'x-azure-fdid': [address.?frontDoorId ?? ''] }
+  }
+]
 
 resource plan 'Microsoft.Web/serverfarms@2025-03-01' = {
   name: 'plan-${appName}'
@@ -96,13 +98,18 @@ resource app 'Microsoft.Web/sites@2025-03-01' = {
         storage: {
           type: 'blobContainer'
           value: packageUrl
-          authentication: { type: 'UserAssignedIdentity', userAssignedIdentityResourceId: identityId }
+          authentication: {
+            type: 'UserAssignedIdentity'
+            userAssignedIdentityResourceId: identityId
+          }
         }
       }
       scaleAndConcurrency: {
         instanceMemoryMB: scale.?instanceMemoryMB ?? 2048
         maximumInstanceCount: scale.?maximumInstances ?? 40
-        alwaysReady: reachable && (scale.?alwaysReady ?? 0) > 0 ? [{ name: 'http', instanceCount: scale.?alwaysReady ?? 0 }] : []
+        alwaysReady: reachable && (scale.?alwaysReady ?? 0) > 0
+          ? [{ name: 'http', instanceCount: scale.?alwaysReady ?? 0 }]
+          : []
       }
     }
     // This plan refuses many of the usual keys here, ftpsState and alwaysOn among them (error 51021); these it takes.

@@ -58,15 +58,20 @@ resource component 'Microsoft.Insights/components@2020-02-02' = {
   }
 }
 
-resource publisherGrants 'Microsoft.Authorization/roleAssignments@2022-04-01' = [for publisher in publishers: {
-  name: guid(component.id, publisher, publisherRole)
-  scope: component
-  properties: {
-    principalId: publisher
-    principalType: 'ServicePrincipal'
-    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', publisherRole)
+resource publisherGrants 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
+  for publisher in publishers: {
+    name: guid(component.id, publisher, publisherRole)
+    scope: component
+    properties: {
+      principalId: publisher
+      principalType: 'ServicePrincipal'
+      roleDefinitionId: subscriptionResourceId(
+        'Microsoft.Authorization/roleDefinitions',
+        publisherRole
+      )
+    }
   }
-}]
+]
 
 @description('Resource id of the workspace.')
 output workspaceId string = workspace.id

@@ -82,22 +82,26 @@ resource network 'Microsoft.Network/virtualNetworks@2025-09-01' = {
   }
 }
 
-resource zones 'Microsoft.Network/privateDnsZones@2024-06-01' = [for zoneName in zoneNames: {
-  name: zoneName
-  location: 'global'
-  tags: tags
-}]
-
-resource links 'Microsoft.Network/privateDnsZones/virtualNetworkLinks@2024-06-01' = [for (zoneName, i) in zoneNames: {
-  parent: zones[i]
-  name: 'apps'
-  location: 'global'
-  tags: tags
-  properties: {
-    registrationEnabled: false
-    virtualNetwork: { id: network.id }
+resource zones 'Microsoft.Network/privateDnsZones@2024-06-01' = [
+  for zoneName in zoneNames: {
+    name: zoneName
+    location: 'global'
+    tags: tags
   }
-}]
+]
+
+resource links 'Microsoft.Network/privateDnsZones/virtualNetworkLinks@2024-06-01' = [
+  for (zoneName, i) in zoneNames: {
+    parent: zones[i]
+    name: 'apps'
+    location: 'global'
+    tags: tags
+    properties: {
+      registrationEnabled: false
+      virtualNetwork: { id: network.id }
+    }
+  }
+]
 
 @description('Resource id of the subnet for the apps.')
 output appsSubnetId string = network::apps.id

@@ -89,20 +89,24 @@ resource queueService 'Microsoft.Storage/storageAccounts/queueServices@2026-04-0
   name: 'default'
 }
 
-resource queues 'Microsoft.Storage/storageAccounts/queueServices/queues@2026-04-01' = [for queueName in queueNames: {
-  parent: queueService
-  name: queueName
-}]
+resource queues 'Microsoft.Storage/storageAccounts/queueServices/queues@2026-04-01' = [
+  for queueName in queueNames: {
+    parent: queueService
+    name: queueName
+  }
+]
 
 resource tableService 'Microsoft.Storage/storageAccounts/tableServices@2026-04-01' = {
   parent: account
   name: 'default'
 }
 
-resource tables 'Microsoft.Storage/storageAccounts/tableServices/tables@2026-04-01' = [for tableName in tableNames: {
-  parent: tableService
-  name: tableName
-}]
+resource tables 'Microsoft.Storage/storageAccounts/tableServices/tables@2026-04-01' = [
+  for tableName in tableNames: {
+    parent: tableService
+    name: tableName
+  }
+]
 
 // Who puts messages on the queues, for the alert on the poison queue, and who changes tables other than through the app.
 resource queueLog 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = if (!empty(queueNames)) {

@@ -15,13 +15,41 @@ param displayName string
 param workspaceId string
 
 var parts = [
-  { title: 'From submission to guest', query: loadTextContent('../queries/workbook/funnel.kql'), visualization: 'barchart' }
-  { title: 'What was decided, and by which row', query: loadTextContent('../queries/workbook/decisions.kql'), visualization: 'table' }
-  { title: 'What waits, and since when', query: loadTextContent('../queries/workbook/waiting.kql'), visualization: 'table' }
-  { title: 'How long it took, by day', query: loadTextContent('../queries/workbook/duration.kql'), visualization: 'table' }
-  { title: 'What Microsoft Graph answered otherwise than it should', query: loadTextContent('../queries/workbook/graph.kql'), visualization: 'table' }
-  { title: 'Runs of functions', query: loadTextContent('../queries/workbook/functions.kql'), visualization: 'table' }
-  { title: 'What an admin should know of', query: loadTextContent('../queries/workbook/events.kql'), visualization: 'table' }
+  {
+    title: 'From submission to guest'
+    query: loadTextContent('../queries/workbook/funnel.kql')
+    visualization: 'barchart'
+  }
+  {
+    title: 'What was decided, and by which row'
+    query: loadTextContent('../queries/workbook/decisions.kql')
+    visualization: 'table'
+  }
+  {
+    title: 'What waits, and since when'
+    query: loadTextContent('../queries/workbook/waiting.kql')
+    visualization: 'table'
+  }
+  {
+    title: 'How long it took, by day'
+    query: loadTextContent('../queries/workbook/duration.kql')
+    visualization: 'table'
+  }
+  {
+    title: 'What Microsoft Graph answered otherwise than it should'
+    query: loadTextContent('../queries/workbook/graph.kql')
+    visualization: 'table'
+  }
+  {
+    title: 'Runs of functions'
+    query: loadTextContent('../queries/workbook/functions.kql')
+    visualization: 'table'
+  }
+  {
+    title: 'What an admin should know of'
+    query: loadTextContent('../queries/workbook/events.kql')
+    visualization: 'table'
+  }
 ]
 
 var content = {
@@ -31,7 +59,9 @@ var content = {
       {
         type: 1
         name: 'about'
-        content: { json: 'What the numbers and lines mean, and what to do about them, stands in docs/operations.md of Guestlist.' }
+        content: {
+          json: 'What the numbers and lines mean, and what to do about them, stands in docs/operations.md of Guestlist.'
+        }
       }
       {
         type: 9
