@@ -151,6 +151,8 @@ resource code 'Microsoft.Web/sites/extensions@2025-03-01' = if (!empty(zipUrl)) 
   dependsOn: [app::values]
 }
 
+// The newest stable version, 2016-09-01, has other properties.
+#disable-next-line use-recent-api-versions
 resource metrics 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
   name: 'metrics'
   scope: app

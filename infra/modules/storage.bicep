@@ -109,6 +109,8 @@ resource tables 'Microsoft.Storage/storageAccounts/tableServices/tables@2026-04-
 ]
 
 // Who puts messages on the queues, for the alert on the poison queue, and who changes tables other than through the app.
+// The newest stable version, 2016-09-01, has other properties.
+#disable-next-line use-recent-api-versions
 resource queueLog 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = if (!empty(queueNames)) {
   name: 'audit'
   scope: queueService
@@ -121,6 +123,8 @@ resource queueLog 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = i
   }
 }
 
+// The newest stable version, 2016-09-01, has other properties.
+#disable-next-line use-recent-api-versions
 resource tableLog 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = if (!empty(tableNames)) {
   name: 'audit'
   scope: tableService
@@ -134,6 +138,8 @@ resource tableLog 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = i
   }
 }
 
+// The newest stable version, 2016-09-01, has other properties.
+#disable-next-line use-recent-api-versions
 resource packageLog 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
   name: 'audit'
   scope: blobs

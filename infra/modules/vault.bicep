@@ -102,6 +102,8 @@ resource reader 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   }
 }
 
+// The newest stable version, 2016-09-01, has other properties.
+#disable-next-line use-recent-api-versions
 resource log 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
   name: 'audit'
   scope: vault
