@@ -5,7 +5,7 @@ export GOFLAGS := -trimpath -buildvcs=false
 export CGO_ENABLED := 0
 
 .DEFAULT_GOAL := help
-.PHONY: help tools emulator browser grammar setup build run stand-in test lint bench package clean
+.PHONY: help tools emulator browser kusto setup build run stand-in test templates lint bench package clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,11 +36,10 @@ browser: tools
 	$(call pinned,handlers/dev/suite/browser/npm,.local/browser,the driver of the browser tests)
 	@handlers/dev/suite/browser/chromium.sh install >/dev/null
 
-grammar: tools
-	$(call pinned,handlers/dev/suite/deployment/bicep/npm,.local/bicep,the Bicep grammar)
+kusto: tools
 	$(call pinned,handlers/dev/suite/deployment/npm,.local/kusto,the compiler of Kusto queries)
 
-setup: emulator browser grammar ## install what tests need: the storage emulator, a browser driver, the Bicep grammar and the Kusto compiler, pinned, into .local, and Chromium if there is none
+setup: emulator browser kusto ## install what tests need: storage emulator, browser driver, Kusto compiler, and Chromium if there is none
 
 build: tools ## build the handler, the admin's command and the local run into bin
 	go build -ldflags='-s -w' -o bin/ ./handlers/cmd/handler ./handlers/cmd/guestlist ./handlers/dev/cmd/localhost
@@ -53,6 +52,9 @@ stand-in: emulator build ## run everything but the host, for Azure Functions Cor
 
 test: setup ## run every test
 	go test -timeout 20m ./handlers/...
+
+templates: tools ## after a change below infra: format and lint the templates, write their snapshots; needs the Bicep compiler
+	go test -count=1 -timeout 20m ./handlers/dev/suite/deployment -run '^TestTemplatesMatchTheirSnapshots$$' -update
 
 lint: tools ## what CI checks first: format, vet, staticcheck
 	@unformatted=$$(gofmt -l handlers) && { [ -z "$$unformatted" ] || { echo "gofmt -w is needed on:" >&2; echo "$$unformatted" >&2; exit 1; }; }

@@ -25,16 +25,10 @@ import (
 	"guestlist/handlers/azure/tables"
 	"guestlist/handlers/dev/azurite"
 	"guestlist/handlers/dev/graphsim"
-	"guestlist/handlers/dev/suite/deployment/bicep"
 	"guestlist/handlers/policy"
 	"guestlist/handlers/request"
 	"guestlist/handlers/submission"
 	"guestlist/handlers/workflow"
-)
-
-const (
-	alertsFile   = "infra/modules/alerts.bicep"
-	workbookFile = "infra/modules/workbook.bicep"
 )
 
 // query is one file of queries.
@@ -341,71 +335,121 @@ func TestEveryLineThatNeedsSomebodyRaisesAnAlert(t *testing.T) {
 	}
 }
 
-func TestEveryQueryIsLoadedOnce(t *testing.T) {
-	program := load(t)
-	texts := func(file, variable string) map[string]int {
-		computed, err := program.Value(file, variable, nil)
-		if err != nil {
-			t.Fatal(err)
+// alert is what a snapshot says of an alert.
+type alert struct {
+	name, title, query  string
+	every, window       string
+	operator            string
+	threshold, severity float64
+}
+
+func alerts(t *testing.T, s snapshot) []alert {
+	t.Helper()
+	var list []alert
+	for _, r := range s.all("Microsoft.Insights/scheduledQueryRules") {
+		text := func(value any) string {
+			text, _ := value.(string)
+			return text
 		}
-		found := map[string]int{}
-		for _, one := range computed.([]any) {
-			found[one.(map[string]any)["query"].(string)]++
+		criteria := at(r.Properties, "criteria", "allOf").([]any)[0]
+		a := alert{
+			query: text(at(criteria, "query")), operator: text(at(criteria, "operator")),
+			every: text(r.Properties["evaluationFrequency"]), window: text(r.Properties["windowSize"]),
 		}
-		return found
+		_, a.name, _ = strings.Cut(r.Name, s.token+"-")
+		_, a.title, _ = strings.Cut(text(r.Properties["displayName"]), "Guestlist: ")
+		a.threshold, _ = at(criteria, "threshold").(float64)
+		a.severity, _ = r.Properties["severity"].(float64)
+		list = append(list, a)
 	}
-	for folder, got := range map[string]map[string]int{"alerts": texts(alertsFile, "alerts"), "workbook": texts(workbookFile, "parts")} {
-		all := queries(t, folder)
-		for _, q := range all {
-			if got[q.text] != 1 {
-				t.Errorf("%s is loaded %d times", q.path, got[q.text])
+	return list
+}
+
+// item is a part of a workbook.
+type item struct {
+	Type    int
+	Name    string
+	Content struct {
+		Version, Query, JSON, TimeContextFromParameter, Visualization string
+		QueryType                                                     int
+		Parameters                                                    []struct {
+			Name  string
+			Type  int
+			Value struct{ DurationMs int }
+		}
+	}
+}
+
+func workbook(t *testing.T, s snapshot) (version string, items []item) {
+	t.Helper()
+	found := s.all("Microsoft.Insights/workbooks")
+	if len(found) != 1 {
+		t.Fatalf("%s has %d workbooks", s.path, len(found))
+	}
+	serialized, _ := found[0].Properties["serializedData"].(string)
+	var content struct {
+		Version string
+		Items   []item
+	}
+	err := json.Unmarshal([]byte(serialized), &content)
+	if err != nil {
+		t.Fatalf("%s: the content of the workbook: %v", s.path, err)
+	}
+	return content.Version, content.Items
+}
+
+func TestEveryQueryIsLoadedOnce(t *testing.T) {
+	for _, s := range snapshots(t) {
+		loaded := map[string]map[string]int{"alerts": {}, "workbook": {}}
+		for _, a := range alerts(t, s) {
+			loaded["alerts"][a.query]++
+		}
+		_, items := workbook(t, s)
+		for _, item := range items {
+			if item.Type == 3 {
+				loaded["workbook"][item.Content.Query]++
 			}
 		}
-		if len(got) != len(all) {
-			t.Errorf("%d queries are loaded, and %s has %d", len(got), folder, len(all))
+		for folder, got := range loaded {
+			all := queries(t, folder)
+			for _, q := range all {
+				if got[q.text] != 1 {
+					t.Errorf("%s: %s is loaded %d times", s.path, q.path, got[q.text])
+				}
+			}
+			if len(got) != len(all) {
+				t.Errorf("%s: %d queries are loaded, and %s has %d", s.path, len(got), folder, len(all))
+			}
 		}
 	}
 }
 
 func TestAlertsAreRaisedInTimeAndWhenTheyShould(t *testing.T) {
-	computed, err := load(t).Value(alertsFile, "alerts", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
 	minutes := map[string]int{"PT5M": 5, "PT10M": 10, "PT15M": 15, "PT1H": 60, "PT2H": 120}
-	for _, one := range computed.([]any) {
-		alert := one.(map[string]any)
-		every, window := minutes[alert["every"].(string)], minutes[alert["window"].(string)]
-		if every == 0 || window < every {
-			t.Errorf("%v looks every %v at the last %v: something goes by unseen", alert["name"], alert["every"], alert["window"])
-		}
-		silence := alert["name"] == "no-heartbeat"
-		if silence != (alert["operator"] == "LessThan") || silence && alert["threshold"] != 1 {
-			t.Errorf("%v is raised at %v %v", alert["name"], alert["operator"], alert["threshold"])
-		}
-		if severity := alert["severity"].(int); severity < 1 || severity > 3 {
-			t.Errorf("%v has the severity %d", alert["name"], severity)
+	for _, s := range snapshots(t) {
+		for _, a := range alerts(t, s) {
+			if every, window := minutes[a.every], minutes[a.window]; every == 0 || window < every {
+				t.Errorf("%s: %s looks every %s at the last %s: something goes by unseen", s.path, a.name, a.every, a.window)
+			}
+			silence := a.name == "no-heartbeat"
+			if silence != (a.operator == "LessThan") || silence && a.threshold != 1 {
+				t.Errorf("%s: %s is raised at %s %v", s.path, a.name, a.operator, a.threshold)
+			}
+			if a.severity < 1 || a.severity > 3 {
+				t.Errorf("%s: %s has the severity %v", s.path, a.name, a.severity)
+			}
 		}
 	}
 }
 
 func TestOperatorsAreToldOfEveryAlert(t *testing.T) {
-	page, err := os.ReadFile(root + "/docs/operations.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	computed, err := load(t).Value(alertsFile, "alerts", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
 	var want strings.Builder
 	want.WriteString("| alert | severity | asked every | raised when |\n| --- | --- | --- | --- |\n")
-	for _, one := range computed.([]any) {
-		alert := one.(map[string]any)
-		every := map[string]string{"PT5M": "5 minutes", "PT15M": "15 minutes", "PT1H": "hour"}[alert["every"].(string)]
-		fmt.Fprintf(&want, "| `%v` | %v | %s | %v |\n", alert["name"], alert["severity"], every, alert["title"])
+	for _, a := range alerts(t, snapshotOf(t, "infra/test/defaults.snapshot.json")) {
+		every := map[string]string{"PT5M": "5 minutes", "PT15M": "15 minutes", "PT1H": "hour"}[a.every]
+		fmt.Fprintf(&want, "| `%s` | %v | %s | %s |\n", a.name, a.severity, every, a.title)
 	}
-	_, rest, found := strings.Cut(string(page), "<!-- alerts -->\n")
+	_, rest, found := strings.Cut(readFile(t, "docs/operations.md"), "<!-- alerts -->\n")
 	got, _, closed := strings.Cut(rest, "<!-- /alerts -->")
 	if !found || !closed || got != want.String() {
 		t.Errorf("the list of alerts in docs/operations.md should be\n%s", want.String())
@@ -413,65 +457,38 @@ func TestOperatorsAreToldOfEveryAlert(t *testing.T) {
 }
 
 // The portal shows nothing, and says nothing, where the workbook is not what it expects.
-func TestTheWorkbookIsWhatThePortalReads(t *testing.T) {
-	program := load(t)
-	computed, err := program.Value(workbookFile, "content", map[string]any{"workspaceId": "/subscriptions/x"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	encoded, err := json.Marshal(computed)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var workbook struct {
-		Version string
-		Items   []struct {
-			Type    int
-			Name    string
-			Content struct {
-				Version, Query, JSON, TimeContextFromParameter, Visualization string
-				QueryType                                                     int
-				Parameters                                                    []struct {
-					Name  string
-					Type  int
-					Value struct{ DurationMs int }
+func TestWorkbookIsWhatThePortalReads(t *testing.T) {
+	for _, s := range snapshots(t) {
+		version, items := workbook(t, s)
+		if version != "Notebook/1.0" {
+			t.Errorf("%s: the version is %q", s.path, version)
+		}
+		kinds := map[int]int{}
+		for _, item := range items {
+			kinds[item.Type]++
+			content := item.Content
+			switch item.Type {
+			case 1:
+				if content.JSON == "" {
+					t.Errorf("%s: %s has no text", s.path, item.Name)
 				}
+			case 3:
+				if content.Version != "KqlItem/1.0" || content.Query == "" ||
+					content.TimeContextFromParameter != "TimeRange" || content.Visualization == "" {
+					t.Errorf("%s: %s is not a query that is shown: %+v", s.path, item.Name, content)
+				}
+			case 9:
+				if len(content.Parameters) != 1 || content.Parameters[0].Name != "TimeRange" ||
+					content.Parameters[0].Value.DurationMs == 0 {
+					t.Errorf("%s: %s has no time range: %+v", s.path, item.Name, content)
+				}
+			default:
+				t.Errorf("%s: %s is of type %d", s.path, item.Name, item.Type)
 			}
 		}
-	}
-	err = json.Unmarshal(encoded, &workbook)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if workbook.Version != "Notebook/1.0" {
-		t.Errorf("the version is %q", workbook.Version)
-	}
-	kinds := map[int]int{}
-	for _, item := range workbook.Items {
-		kinds[item.Type]++
-		switch item.Type {
-		case 1:
-			if item.Content.JSON == "" {
-				t.Errorf("%s has no text", item.Name)
-			}
-		case 3:
-			if item.Content.Version != "KqlItem/1.0" || item.Content.Query == "" || item.Content.TimeContextFromParameter != "TimeRange" || item.Content.Visualization == "" {
-				t.Errorf("%s is no query that is shown: %+v", item.Name, item.Content)
-			}
-		case 9:
-			if len(item.Content.Parameters) != 1 || item.Content.Parameters[0].Name != "TimeRange" || item.Content.Parameters[0].Value.DurationMs == 0 {
-				t.Errorf("%s has no time range: %+v", item.Name, item.Content)
-			}
-		default:
-			t.Errorf("%s is of type %d", item.Name, item.Type)
+		if kinds[3] != len(queries(t, "workbook")) || kinds[9] != 1 {
+			t.Errorf("%s: the workbook has items %v", s.path, kinds)
 		}
-	}
-	if kinds[3] != len(queries(t, "workbook")) || kinds[9] != 1 {
-		t.Errorf("the workbook has items %v", kinds)
-	}
-	serialized := declaration(t, program, workbookFile, bicep.Resource, "workbook").Body().Get("properties", "serializedData")
-	if serialized.Op != bicep.Call || serialized.Args[0].Text != "string" {
-		t.Error("the content must be a string")
 	}
 }
 

@@ -1,0 +1,429 @@
+package deployment
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// update makes TestTemplatesMatchTheirSnapshots write what it otherwise compares: make templates.
+var update = flag.Bool("update", false, "format the templates, write their snapshots and their sums")
+
+// root is the folder of go.mod.
+const root = "../../../.."
+
+// sumsFile has the SHA-256 sum of every file that the compiler reads or writes, as sha256sum prints it.
+// It shows a stale snapshot on machines without the compiler.
+const sumsFile = "infra/templates.sha256"
+
+// infraFiles returns the files below infra with one of the suffixes, relative to the root.
+func infraFiles(t *testing.T, suffixes ...string) []string {
+	t.Helper()
+	var paths []string
+	err := fs.WalkDir(os.DirFS(root), "infra", func(path string, entry fs.DirEntry, err error) error {
+		matches := func(suffix string) bool { return strings.HasSuffix(path, suffix) }
+		if err == nil && !entry.IsDir() && slices.ContainsFunc(suffixes, matches) {
+			paths = append(paths, path)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return paths
+}
+
+func readFile(t *testing.T, path string) string {
+	t.Helper()
+	content, err := os.ReadFile(filepath.Join(root, path))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(content)
+}
+
+// compiler runs Microsoft's Bicep compiler.
+type compiler struct {
+	t    *testing.T
+	path string
+}
+
+// run returns what the compiler prints, without its hints, and whether it succeeded.
+func (c compiler) run(args ...string) (string, error) {
+	cmd := exec.Command(c.path, args...)
+	cmd.Dir = root
+	cmd.Env = append(os.Environ(), "AZURE_ENV_NAME=test", "AZURE_LOCATION=westeurope",
+		"GUESTLIST_ORGANISATION=Wingtip Toys")
+	output, err := cmd.CombinedOutput()
+	hint := regexp.MustCompile(`(?m)^\S+ : Info .*\n`)
+	return strings.TrimSpace(hint.ReplaceAllString(string(output), "")), err
+}
+
+// must runs the compiler, which must succeed and print nothing.
+func (c compiler) must(args ...string) {
+	c.t.Helper()
+	output, err := c.run(args...)
+	if err != nil || output != "" {
+		c.t.Errorf("bicep %s: %v\n%s", strings.Join(args, " "), err, output)
+	}
+}
+
+// format formats every template, or says which one is not formatted.
+func (c compiler) format() {
+	formatted := root
+	if !*update {
+		formatted = c.t.TempDir()
+		err := os.CopyFS(filepath.Join(formatted, "infra"), os.DirFS(filepath.Join(root, "infra")))
+		if err != nil {
+			c.t.Fatal(err)
+		}
+	}
+	absolute, err := filepath.Abs(formatted)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	c.must("format", "--pattern", filepath.Join(absolute, "infra/**/*.bicep"))
+	c.must("format", "--pattern", filepath.Join(absolute, "infra/**/*.bicepparam"))
+	for _, path := range infraFiles(c.t, ".bicep", ".bicepparam") {
+		content, err := os.ReadFile(filepath.Join(formatted, path))
+		if err != nil {
+			c.t.Fatal(err)
+		}
+		if string(content) != readFile(c.t, path) {
+			c.t.Errorf("%s is not formatted: run make templates", path)
+		}
+	}
+}
+
+// lintGraph lints the Graph template, which has no snapshot. Its types come from a registry, so tests
+// need them beside the compiler.
+func (c compiler) lintGraph() {
+	types, err := c.graphTypes()
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	switch {
+	case types != "":
+		c.must("lint", graphFile, "--config", c.graphConfig(types))
+	case *update:
+		c.must("lint", graphFile)
+	}
+}
+
+// graphTypes returns the index of the Microsoft Graph extension's types where they lie beside the
+// compiler, and nothing where they do not.
+func (c compiler) graphTypes() (string, error) {
+	program, err := filepath.EvalSymlinks(c.path)
+	if err != nil {
+		return "", err
+	}
+	found, err := filepath.Glob(filepath.Join(filepath.Dir(program), "microsoftgraph-v1.0-*", "index.json"))
+	if err != nil || len(found) == 0 {
+		return "", err
+	}
+	return found[0], nil
+}
+
+// graphConfig writes the configuration of the Graph template with the types at hand in place of those
+// in the registry, and returns its path.
+func (c compiler) graphConfig(types string) string {
+	folder := c.t.TempDir()
+	output, err := c.run("publish-extension", types, "--target", filepath.Join(folder, "msgraph.tgz"))
+	if err != nil {
+		c.t.Fatalf("packing the types of the Graph extension: %v\n%s", err, output)
+	}
+	registry := regexp.MustCompile(`"br:[^"]+"`)
+	config := registry.ReplaceAllString(readFile(c.t, "infra/graph/bicepconfig.json"), `"./msgraph.tgz"`)
+	path := filepath.Join(folder, "bicepconfig.json")
+	err = os.WriteFile(path, []byte(config), 0o644)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return path
+}
+
+// snapshots compares the snapshot beside each parameter file with what the compiler predicts, or writes
+// it if it differs. The compiler orders outputs at random, so one that holds is left as it is. It also
+// lints what it compiles; a warning fails.
+func (c compiler) snapshots() {
+	for _, path := range infraFiles(c.t, ".bicepparam") {
+		args := []string{
+			"snapshot", path, "--deployment-name", "guestlist", "--location", "westeurope",
+			"--tenant-id", "00000000-0000-4000-8000-000000000001",
+			"--subscription-id", "00000000-0000-4000-8000-000000000002",
+		}
+		if !strings.HasPrefix(path, "infra/azd/") {
+			args = append(args, "--resource-group", "rg-guestlist")
+		}
+		output, err := c.run(append(args, "--mode", "validate")...)
+		switch {
+		case err != nil && *update:
+			c.must(append(args, "--mode", "overwrite")...)
+		case err != nil || output != "":
+			c.t.Errorf("%s: %v: run make templates and look at what changed\n%s", path, err, output)
+		}
+	}
+}
+
+// sums returns the content of [sumsFile].
+func sums(t *testing.T) string {
+	t.Helper()
+	var list strings.Builder
+	for _, path := range infraFiles(t, ".bicep", ".bicepparam", "bicepconfig.json", ".kql", ".snapshot.json") {
+		fmt.Fprintf(&list, "%x  %s\n", sha256.Sum256([]byte(readFile(t, path))), path)
+	}
+	return list.String()
+}
+
+// Without a compiler, the sums say that make templates accepted these very files.
+func TestTemplatesMatchTheirSnapshots(t *testing.T) {
+	path, err := exec.LookPath("bicep")
+	switch {
+	case err == nil:
+		c := compiler{t, path}
+		c.format()
+		c.lintGraph()
+		c.snapshots()
+	case *update:
+		t.Fatalf("%v: https://learn.microsoft.com/azure/azure-resource-manager/bicep/install", err)
+	}
+	if *update && !t.Failed() {
+		err = os.WriteFile(filepath.Join(root, sumsFile), []byte(sums(t)), 0o644)
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	committed := strings.Split(readFile(t, sumsFile), "\n")
+	for line := range strings.Lines(sums(t)) {
+		if line = strings.TrimSpace(line); !slices.Contains(committed, line) {
+			t.Errorf("%s is newer than the snapshots: run make templates", line[66:])
+		}
+	}
+	if len(committed) != len(strings.Split(sums(t), "\n")) {
+		t.Errorf("%s names files that are gone: run make templates", sumsFile)
+	}
+}
+
+// linterRules are the rules of the linter that must be errors.
+const linterRules = `
+	adminusername-should-not-be-literal artifacts-parameters decompiler-cleanup explicit-values-for-loc-params max-asserts
+	max-outputs max-params max-resources max-variables nested-deployment-template-scoping no-conflicting-metadata
+	no-deployments-resources no-explicit-any no-hardcoded-env-urls no-hardcoded-location no-hardcoded-outputs
+	no-loc-expr-outside-params no-module-name no-unnecessary-dependson no-unused-existing-resources no-unused-imports
+	no-unused-params no-unused-types no-unused-vars outputs-should-not-contain-secrets prefer-interpolation
+	prefer-unquoted-property-names protect-commandtoexecute-secrets secure-parameter-default secure-params-in-nested-deploy
+	secure-params-in-parameters-file secure-secrets-in-params simplify-interpolation simplify-json-null
+	use-description-outputs use-description-params use-description-type-properties use-description-types use-parent-property
+	use-recent-module-versions use-resource-symbol-reference use-safe-access use-secure-value-for-secure-inputs
+	use-stable-resource-identifiers use-stable-vm-image use-user-defined-types`
+
+// softRules are the rules of the linter that stop no deployment, and why.
+var softRules = map[string]string{
+	"stacks-extensibility-compat": "it only says that the Graph extension does not work in deployment stacks",
+	"use-recent-api-versions":     "a new version somewhere must not stop a deployment that worked yesterday",
+	"what-if-short-circuiting":    "names of role assignments hold the ids of identities, which what-if does not know",
+}
+
+// The compiler ignores a rule that it does not know, so a misspelt name would switch a rule off.
+func TestLinterRulesAreErrors(t *testing.T) {
+	var config struct {
+		Analyzers struct {
+			Core struct {
+				Enabled bool
+				Rules   map[string]struct {
+					Level        string
+					MaxAgeInDays int
+				}
+			}
+		}
+	}
+	err := json.Unmarshal([]byte(readFile(t, "infra/bicepconfig.json")), &config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rules := config.Analyzers.Core.Rules
+	if !config.Analyzers.Core.Enabled {
+		t.Error("the linter is off")
+	}
+	names := strings.Fields(linterRules)
+	for _, name := range names {
+		if rules[name].Level != "error" {
+			t.Errorf("the rule %s is %q", name, rules[name].Level)
+		}
+	}
+	for name, rule := range rules {
+		if !slices.Contains(names, name) && (softRules[name] == "" || rule.Level == "error") {
+			t.Errorf("the rule %s is unknown, or must not be %q", name, rule.Level)
+		}
+	}
+	if rules["use-recent-api-versions"].MaxAgeInDays == 0 {
+		t.Error("any version of a resource type is recent enough")
+	}
+}
+
+// snapshot is what a deployment would make, as the compiler predicts it. What only Azure knows is an
+// expression in brackets.
+type snapshot struct {
+	path               string
+	token              string // ends all names
+	PredictedResources []resource
+	Outputs            map[string]any
+	Diagnostics        []any
+}
+
+type resource struct {
+	ID, Type, Name, Kind string
+	Condition            any
+	SKU                  struct{ Name string }
+	Properties           map[string]any
+}
+
+// layout says what a parameter file switches on.
+type layout struct{ split, full bool }
+
+var layouts = map[string]layout{
+	"infra/azd/main.snapshot.json":      {},
+	"infra/env/dev.snapshot.json":       {},
+	"infra/env/prod.snapshot.json":      {split: true},
+	"infra/test/defaults.snapshot.json": {},
+	"infra/test/one.snapshot.json":      {full: true},
+	"infra/test/split.snapshot.json":    {split: true, full: true},
+}
+
+// snapshots returns the snapshot of every layout.
+func snapshots(t *testing.T) []snapshot {
+	t.Helper()
+	paths := infraFiles(t, ".snapshot.json")
+	if len(paths) != len(layouts) || len(paths) != len(infraFiles(t, ".bicepparam")) {
+		t.Fatalf("there are %d snapshots, %d layouts and %d parameter files",
+			len(paths), len(layouts), len(infraFiles(t, ".bicepparam")))
+	}
+	var list []snapshot
+	for _, path := range paths {
+		s := snapshot{path: path}
+		err := json.NewDecoder(bytes.NewReader([]byte(readFile(t, path)))).Decode(&s)
+		if err != nil {
+			t.Fatalf("%s: %v", path, err)
+		}
+		workspace := s.all("Microsoft.OperationalInsights/workspaces")
+		if len(workspace) != 1 || len(s.Diagnostics) != 0 {
+			t.Fatalf("%s has %d workspaces and the diagnostics %v", path, len(workspace), s.Diagnostics)
+		}
+		s.token = workspace[0].Name[strings.LastIndex(workspace[0].Name, "-")+1:]
+		list = append(list, s)
+	}
+	return list
+}
+
+// snapshotOf returns the snapshot of one layout.
+func snapshotOf(t *testing.T, path string) snapshot {
+	t.Helper()
+	for _, s := range snapshots(t) {
+		if s.path == path {
+			return s
+		}
+	}
+	t.Fatalf("there is no snapshot %s", path)
+	return snapshot{}
+}
+
+// all returns the resources of a type.
+func (s snapshot) all(resourceType string) []resource {
+	var list []resource
+	for _, r := range s.PredictedResources {
+		if r.Type == resourceType {
+			list = append(list, r)
+		}
+	}
+	return list
+}
+
+// names returns the last part of the names of all resources of a type, sorted.
+func (s snapshot) names(resourceType string) []string {
+	var list []string
+	for _, r := range s.all(resourceType) {
+		list = append(list, r.Name[strings.LastIndex(r.Name, "/")+1:])
+	}
+	slices.Sort(list)
+	return list
+}
+
+// app is a function app of a snapshot.
+type app struct {
+	name     string // everything, work, form or status
+	site     resource
+	settings map[string]string
+}
+
+// servesForm tells whether the app needs the key that signs forms.
+func (a app) servesForm() bool { return a.name == "everything" || a.name == "form" }
+
+func (s snapshot) apps(t *testing.T) []app {
+	t.Helper()
+	var list []app
+	for _, site := range s.all("Microsoft.Web/sites") {
+		a := app{name: s.part(site.Name), site: site, settings: map[string]string{}}
+		if !layouts[s.path].split {
+			a.name = "everything"
+		}
+		for _, config := range s.all("Microsoft.Web/sites/config") {
+			if config.Name != site.Name+"/appsettings" {
+				continue
+			}
+			for name, value := range config.Properties {
+				a.settings[name], _ = value.(string)
+			}
+		}
+		list = append(list, a)
+	}
+	if want := map[bool]int{false: 1, true: 3}[layouts[s.path].split]; len(list) != want {
+		t.Fatalf("%s has %d apps, want %d", s.path, len(list), want)
+	}
+	return list
+}
+
+// part tells which part of a split deployment a name belongs to.
+func (s snapshot) part(name string) string {
+	for _, part := range []string{"form", "status"} {
+		if strings.Contains(name, "-"+part+"-"+s.token) {
+			return part
+		}
+	}
+	return "work"
+}
+
+// at returns the value below a path of keys, or nil.
+func at(value any, keys ...string) any {
+	for _, key := range keys {
+		object, _ := value.(map[string]any)
+		value = object[key]
+	}
+	return value
+}
+
+// walk calls visit for every key and every text below a value, with the path to it.
+func walk(path string, value any, visit func(path, key, text string)) {
+	switch value := value.(type) {
+	case map[string]any:
+		for key, inner := range value {
+			visit(path, key, "")
+			walk(path+"."+key, inner, visit)
+		}
+	case []any:
+		for _, inner := range value {
+			walk(path, inner, visit)
+		}
+	case string:
+		visit(path, "", value)
+	}
+}

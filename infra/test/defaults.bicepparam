@@ -1,0 +1,4 @@
+using '../main.bicep'
+
+// Nothing but what has no default.
+param organisation = 'Wingtip Toys'
