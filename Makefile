@@ -5,7 +5,7 @@ export GOFLAGS := -trimpath -buildvcs=false
 export CGO_ENABLED := 0
 
 .DEFAULT_GOAL := help
-.PHONY: help tools emulator browser kusto setup build run stand-in test templates lint bench package clean
+.PHONY: help tools emulator browser kusto linters setup build run stand-in test templates lint bench package clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ browser: tools
 kusto: tools
 	$(call pinned,handlers/dev/suite/deployment/npm,.local/kusto,the compiler of Kusto queries)
 
+linters: tools
+	$(call pinned,handlers/dev/suite/lint/npm,.local/lint,the linter of docs/openapi.yaml)
+
 setup: emulator browser kusto ## install what tests need: storage emulator, browser driver, Kusto compiler, and Chromium if there is none
 
 build: tools ## build the handler, the admin's command and the local run into bin
@@ -56,10 +59,11 @@ test: setup ## run every test
 templates: tools ## after a change below infra: format and lint the templates, write their snapshots; needs the Bicep compiler
 	go test -count=1 -timeout 20m ./handlers/dev/suite/deployment -run '^TestTemplatesMatchTheirSnapshots$$' -update
 
-lint: tools ## what CI checks first: format, vet, staticcheck
+lint: linters ## what CI checks first: format, vet, staticcheck, docs/openapi.yaml
 	@unformatted=$$(gofmt -l handlers) && { [ -z "$$unformatted" ] || { echo "gofmt -w is needed on:" >&2; echo "$$unformatted" >&2; exit 1; }; }
 	go vet ./handlers/...
 	go tool staticcheck ./handlers/...
+	REDOCLY_TELEMETRY=off REDOCLY_SUPPRESS_UPDATE_NOTICE=true .local/lint/node_modules/.bin/redocly lint --format=stylish docs/openapi.yaml
 
 bench: emulator build ## print the figures of speed and size
 	go test -run '^$$' -bench . -benchmem ./handlers/...
