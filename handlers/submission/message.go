@@ -23,9 +23,9 @@ type Message struct {
 	ID         ID
 	Kind       Kind
 	Submission *Submission // only with Advance
-	// Note is the due time of the note in the store that brought the message; zero for a message that none brought. Whoever finds nothing to be
+	// Due is the due time of the note in the store that brought the message; zero for a message that none brought. Whoever finds nothing to be
 	// done for it removes this note, and no other that was written since.
-	Note time.Time
+	Due time.Time
 }
 
 // Kind is what a message asks for. The public functions can do no more than put one of these on the queue; whether it is done is up to the
@@ -60,8 +60,8 @@ func (m Message) Encode() ([]byte, error) {
 		return nil, problem.New(problem.Internal, "the message of request %s is of no known kind, or of one that carries no submission", m.ID)
 	}
 	wire := wireMessage{Version: messageVersion, ID: string(m.ID), Kind: m.Kind, Submission: m.Submission}
-	if !m.Note.IsZero() {
-		wire.Note = strconv.FormatInt(m.Note.UnixNano(), 10)
+	if !m.Due.IsZero() {
+		wire.Note = strconv.FormatInt(m.Due.UnixNano(), 10)
 	}
 	encoded, err := json.Marshal(wire)
 	if err != nil {
@@ -110,7 +110,7 @@ func DecodeMessage(data []byte) (Message, error) {
 		note = time.Unix(0, nanoseconds).UTC()
 	}
 	if wire.Submission == nil {
-		return Message{ID: id, Kind: wire.Kind, Note: note}, nil
+		return Message{ID: id, Kind: wire.Kind, Due: note}, nil
 	}
 	if wire.Kind != Advance {
 		return Message{}, problem.New(problem.MalformedMessage, "the message for request %s has a submission, which one of its kind has not", id)
@@ -120,5 +120,5 @@ func DecodeMessage(data []byte) (Message, error) {
 	if err != nil {
 		return Message{}, problem.New(problem.MalformedMessage, "request %s: the submission has %s", id, brokenRules(err))
 	}
-	return Message{ID: id, Submission: &s, Note: note}, nil
+	return Message{ID: id, Submission: &s, Due: note}, nil
 }

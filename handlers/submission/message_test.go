@@ -50,7 +50,7 @@ func TestMessagesComeBackAsTheyWere(t *testing.T) {
 	first := firstMessage(t)
 	tests := map[string]Message{"with a submission": first, "id only": {ID: first.ID},
 		"sends the mail again": {ID: first.ID, Kind: Resend}, "withdraws": {ID: first.ID, Kind: Withdraw},
-		"brought by a note": {ID: first.ID, Note: time.Date(2026, 5, 4, 9, 0, 0, 123456700, time.UTC)}}
+		"brought by a note": {ID: first.ID, Due: time.Date(2026, 5, 4, 9, 0, 0, 123456700, time.UTC)}}
 	for name, message := range tests {
 		t.Run(name, func(t *testing.T) {
 			encoded, err := message.Encode()

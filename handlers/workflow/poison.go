@@ -46,7 +46,7 @@ func (m *Worker) Poisoned(ctx context.Context, messageID string, body []byte) er
 		r = request.Request{ID: message.ID, Submission: *message.Submission, State: request.Received, Since: now, Created: now}
 	}
 	w := m.change(r)
-	w.broughtBy = message.Note
+	w.broughtBy = message.Due
 	if r.Version == "" {
 		w.transition(request.Received, "received", "the submission was taken from the poison queue")
 	}

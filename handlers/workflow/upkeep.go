@@ -58,7 +58,7 @@ func (m *Worker) enqueueDue(ctx context.Context, queue Queue) (int, error) {
 		if err != nil {
 			return i, fmt.Errorf("postponing request %s: %w", id, err)
 		}
-		encoded, err := submission.Message{ID: id, Note: again}.Encode()
+		encoded, err := submission.Message{ID: id, Due: again}.Encode()
 		if err != nil {
 			return i, err
 		}

@@ -163,7 +163,7 @@ func (m *Worker) open(ctx context.Context, message submission.Message) (*work, e
 			return nil, nil
 		}
 		w := m.change(r)
-		w.resumed, w.broughtBy = true, message.Note
+		w.resumed, w.broughtBy = true, message.Due
 		return w, nil
 	case problem.CodeOf(err) != problem.NotFound:
 		return nil, fmt.Errorf("loading request %s: %w", message.ID, err)
@@ -180,10 +180,10 @@ func (m *Worker) open(ctx context.Context, message submission.Message) (*work, e
 
 // stopWaiting removes the note that brought a message for which there is nothing to do.
 func (m *Worker) stopWaiting(ctx context.Context, message submission.Message) error {
-	if message.Note.IsZero() {
+	if message.Due.IsZero() {
 		return nil
 	}
-	err := m.config.Store.StopWaiting(ctx, message.ID, message.Note)
+	err := m.config.Store.StopWaiting(ctx, message.ID, message.Due)
 	if err != nil {
 		return fmt.Errorf("removing the due time of request %s: %w", message.ID, err)
 	}
