@@ -107,6 +107,10 @@ type Invitation struct {
 	Sponsors        []string
 }
 
+// MailRest is how long an address gets no other mail after one, by whichever request: the status page
+// does not offer it, and the worker does not send it.
+const MailRest = time.Hour
+
 // Directory is the tenant. Errors are *problem.Error with a Directory… code, never the SDK's own.
 type Directory interface {
 	// Invite creates the guest or finds the one that exists, and returns its object id.

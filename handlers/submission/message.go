@@ -10,9 +10,20 @@ import (
 	"guestlist/handlers/problem"
 )
 
-// MaxMessageBytes is the largest encoded message: a storage queue takes 64 KiB on the wire, which is 48 KiB
-// once the Functions host has made it base64.
-const MaxMessageBytes = 48 * 1024
+const (
+	// Queue is the storage queue that carries the messages, as the function.json files name it.
+	Queue = "signups"
+	// PoisonQueue is where the Functions host puts a message of [Queue] that failed too often.
+	PoisonQueue = Queue + "-poison"
+
+	// MaxMessageBytes is the largest message: a storage queue takes 64 KiB, which is 48 KiB before the
+	// Functions host makes it base64.
+	MaxMessageBytes = 48 * 1024
+
+	// MessageLifetime is how long a storage queue keeps a message: the default, which the Functions host
+	// does not change.
+	MessageLifetime = 7 * 24 * time.Hour
+)
 
 // messageVersion is the version of the wire form that this code writes and reads. Messages live up to seven days, across upgrades.
 const messageVersion = 1

@@ -12,9 +12,6 @@ import (
 	"guestlist/handlers/submission"
 )
 
-// messagesLive is how long a message can be on the queue: the host's default.
-const messagesLive = 7 * 24 * time.Hour
-
 // tombstone returns a request that was withdrawn before it was recorded: its submission may still be on the way, and finds an end here.
 func (m *Worker) tombstone(id submission.ID) *work {
 	now := m.config.Now()

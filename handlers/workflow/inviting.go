@@ -292,7 +292,7 @@ func (w *work) send(ctx context.Context, claim request.Claim) (bool, error) {
 // spare keeps an address from another mail that has had one by a request which was withdrawn since: otherwise whoever signs somebody up, withdraws and
 // signs up again sends mail at will. done says that the invitation is not to be sent now.
 func (w *work) spare(ctx context.Context, claim request.Claim, holder request.User, seen bool) (done, more bool, err error) {
-	rest := claim.MailedAt.Add(mailRest).Sub(w.config.Now())
+	rest := claim.MailedAt.Add(request.MailRest).Sub(w.config.Now())
 	switch {
 	case rest <= 0 && claim.Mails < maxMails:
 		return false, false, nil

@@ -10,8 +10,6 @@ import (
 )
 
 const (
-	// mailRest is how long an address is spared after a mail, whoever wishes another and by whichever request.
-	mailRest = time.Hour
 	// maxMails is the most mails that an address gets because somebody wishes it on a status page. A person who signed in may go on.
 	maxMails = 5
 	// maxResendAttempts is how often a mail is tried again for a passing reason before the wish is given up. It can be made again.
@@ -59,8 +57,8 @@ func (w *work) resend(ctx context.Context) (bool, error) {
 	}
 	now := w.config.Now()
 	switch {
-	case now.Sub(claim.MailedAt) < mailRest:
-		return w.resent(ctx, "resend-too-soon", "the last mail went out at "+claim.MailedAt.UTC().Format(time.RFC3339)+", less than "+mailRest.String()+" before")
+	case now.Sub(claim.MailedAt) < request.MailRest:
+		return w.resent(ctx, "resend-too-soon", "the last mail went out at "+claim.MailedAt.UTC().Format(time.RFC3339)+", less than "+request.MailRest.String()+" before")
 	case r.Resend.By == request.ThePartner && claim.Mails >= maxMails:
 		return w.resent(ctx, "resend-refused", fmt.Sprintf("the address has had %d mails; a person may send another", claim.Mails))
 	}

@@ -167,7 +167,7 @@ func (m *Worker) open(ctx context.Context, message submission.Message) (*work, e
 		return w, nil
 	case problem.CodeOf(err) != problem.NotFound:
 		return nil, fmt.Errorf("loading request %s: %w", message.ID, err)
-	case message.Kind == submission.Withdraw && now.Sub(message.ID.Issued()).Abs() < messagesLive:
+	case message.Kind == submission.Withdraw && now.Sub(message.ID.Issued()).Abs() < submission.MessageLifetime:
 		return m.tombstone(message.ID), nil
 	case message.Submission == nil:
 		m.config.Log.WarnContext(ctx, "a message asks to advance a request that is not recorded; nothing to do", "request", message.ID)

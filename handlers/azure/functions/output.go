@@ -8,11 +8,8 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"guestlist/handlers/problem"
+	"guestlist/handlers/submission"
 )
-
-// MaxMessageBytes is the largest queue message: a storage queue takes 64 KiB, which is 48 KiB before the host makes it
-// base64.
-const MaxMessageBytes = 48 * 1024
 
 // outputRules is how the functions of one kind put queue messages into their outputs.
 type outputRules struct {
@@ -35,7 +32,7 @@ type QueueOutput struct {
 // returned well: not if it fails, panics, or answers with a 5xx status. The caller may reuse the slice. Enqueue is safe
 // for concurrent use.
 //
-// It fails with problem.BodyTooLarge if the message has more than MaxMessageBytes, or would have after the host
+// It fails with problem.BodyTooLarge if the message has more than submission.MaxMessageBytes, or would have after the host
 // re-formatted it; and with problem.Internal if it is empty, if ctx belongs to no running invocation, or if the
 // message, or the one before it, is no JSON object where only JSON objects pass. After a failure the message is not
 // sent; those before it are.
@@ -50,8 +47,8 @@ func (q QueueOutput) Enqueue(ctx context.Context, message []byte) error {
 	if len(message) == 0 {
 		return problem.New(problem.Internal, "enqueueing an empty message to output %q", q.Binding)
 	}
-	if len(message) > MaxMessageBytes {
-		return problem.New(problem.BodyTooLarge, "a message of %d bytes for output %q, more than %d", len(message), q.Binding, MaxMessageBytes)
+	if len(message) > submission.MaxMessageBytes {
+		return problem.New(problem.BodyTooLarge, "a message of %d bytes for output %q, more than %d", len(message), q.Binding, submission.MaxMessageBytes)
 	}
 
 	call.mu.Lock()
@@ -95,8 +92,8 @@ func checkElement(message []byte) error {
 	if element.Kind() != jsontext.KindBeginObject || element.Indent(jsonOptions, jsontext.WithIndent("  ")) != nil {
 		return problem.New(problem.Internal, "it is not a JSON object, and one message of several must be one")
 	}
-	if len(element) > MaxMessageBytes {
-		return problem.New(problem.BodyTooLarge, "it has %d bytes once the host has indented it, more than %d", len(element), MaxMessageBytes)
+	if len(element) > submission.MaxMessageBytes {
+		return problem.New(problem.BodyTooLarge, "it has %d bytes once the host has indented it, more than %d", len(element), submission.MaxMessageBytes)
 	}
 	return nil
 }

@@ -16,6 +16,7 @@ import (
 
 	"guestlist/handlers/azure/functions"
 	"guestlist/handlers/problem"
+	"guestlist/handlers/submission"
 )
 
 var signups = functions.QueueOutput{Binding: "signups"}
@@ -86,7 +87,7 @@ func TestNoMessageNoKey(t *testing.T) {
 }
 
 func TestWhichMessagesAreTaken(t *testing.T) {
-	most := functions.MaxMessageBytes
+	most := submission.MaxMessageBytes
 	compact := []byte(`{"a":[` + strings.Repeat("1,", most/4) + `1]}`) // fits, but not once it is indented
 	tests := map[string]struct {
 		kind     string

@@ -96,7 +96,7 @@ func (c doctorCommand) queues(s *session, at place) []operate.Check {
 		return []operate.Check{{Part: "queues", Health: operate.Unknown, Found: message(err)}}
 	}
 	var checks []operate.Check
-	for _, name := range []string{signupsQueue, poisonQueue} {
+	for _, name := range []string{submission.Queue, submission.PoisonQueue} {
 		n, missing, err := queueLength(s.ctx, service, name)
 		if err != nil {
 			checks = append(checks, operate.Check{Part: "queue " + name, Health: operate.Unknown, Found: message(err),
@@ -239,7 +239,7 @@ func (c doctorCommand) project() []operate.Check {
 	if encoding := host.Extensions.Queues.MessageEncoding; encoding != "" && encoding != "base64" {
 		return broken("host.json has messageEncoding "+encoding, "It must be base64: guestlist poison replay and the tests write that.")
 	}
-	for function, want := range map[string]string{"signup-http": signupsQueue, "upkeep-timer": signupsQueue, "invite-queue": signupsQueue, "invite-poison": poisonQueue} {
+	for function, want := range map[string]string{"signup-http": submission.Queue, "upkeep-timer": submission.Queue, "invite-queue": submission.Queue, "invite-poison": submission.PoisonQueue} {
 		text, err := os.ReadFile(filepath.Join(folder, function, "function.json"))
 		if err != nil {
 			return broken(function+"/function.json can't be read", "Take it from the repository again.")

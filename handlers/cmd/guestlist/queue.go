@@ -12,12 +12,7 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azqueue/v2/queueerror"
 
 	"guestlist/handlers/problem"
-)
-
-// The queues of the app, as its function.json files name them.
-const (
-	signupsQueue = "signups"
-	poisonQueue  = signupsQueue + "-poison"
+	"guestlist/handlers/submission"
 )
 
 // queues returns the queue service of the same account as the tables.
@@ -43,12 +38,12 @@ func queueAddress(tables string) string { return strings.Replace(tables, ".table
 
 // enqueue puts a message on the queue of sign-ups, as the host does.
 func enqueue(ctx context.Context, service *azqueue.ServiceClient, body []byte) error {
-	_, err := service.NewQueueClient(signupsQueue).EnqueueMessage(ctx, base64.StdEncoding.EncodeToString(body), nil)
+	_, err := service.NewQueueClient(submission.Queue).EnqueueMessage(ctx, base64.StdEncoding.EncodeToString(body), nil)
 	if queueerror.HasCode(err, queueerror.QueueNotFound) {
-		return problem.New(problem.StorageUnavailable, "there is no queue %q; the app makes it with the first sign-up", signupsQueue)
+		return problem.New(problem.StorageUnavailable, "there is no queue %q; the app makes it with the first sign-up", submission.Queue)
 	}
 	if err != nil {
-		return problem.New(problem.StorageUnavailable, "putting a message on the queue %q: %s", signupsQueue, queueFault(err))
+		return problem.New(problem.StorageUnavailable, "putting a message on the queue %q: %s", submission.Queue, queueFault(err))
 	}
 	return nil
 }

@@ -23,16 +23,10 @@ import (
 var files embed.FS
 
 const (
-	// messageLifetime is how long a storage queue keeps a message: seven days, the default that the
-	// Functions host leaves as it is. A younger, unknown id may still be on the queue.
-	messageLifetime = 7 * 24 * time.Hour
 	// clockSkew is how far the clock of the instance that issued an id may run ahead of this one.
 	clockSkew = 5 * time.Minute
 	// firstIssue is a year before any id was issued.
 	firstIssue = 2020
-	// resendRest is how long the page does not offer another mail after one was asked for. The worker
-	// waits as long, whatever asks.
-	resendRest = time.Hour
 )
 
 // Queue takes messages for the worker. When Enqueue returns nil, the message is sent if and only if the
@@ -137,8 +131,8 @@ func noticeOf(r *http.Request, now time.Time) notice {
 	if err != nil {
 		return n
 	}
-	left := time.Unix(seconds, 0).Add(resendRest).Sub(now)
-	if left > 0 && left <= resendRest {
+	left := time.Unix(seconds, 0).Add(request.MailRest).Sub(now)
+	if left > 0 && left <= request.MailRest {
 		n.Resent = int((left + time.Minute - 1) / time.Minute)
 	}
 	return n
@@ -186,7 +180,7 @@ func (s *status) progress(ctx context.Context, text string) (submission.ID, requ
 		return id, progress, err
 	}
 	age := s.Now().Sub(id.Issued())
-	if age > messageLifetime || age < -clockSkew {
+	if age > submission.MessageLifetime || age < -clockSkew {
 		return id, request.Progress{}, err
 	}
 	return id, request.Progress{Stage: request.StageReceived}, nil

@@ -12,10 +12,8 @@ import (
 
 	"guestlist/handlers/azure/tables"
 	"guestlist/handlers/policy"
+	"guestlist/handlers/submission"
 )
-
-// signupsQueue is the queue of the function.json files.
-const signupsQueue = "signups"
 
 // The objects of the stand-in's tenant that the sample rows name. It knows any group.
 const (
@@ -61,13 +59,13 @@ func prepareStorage(ctx context.Context, connection, marker string) error {
 	if err != nil {
 		return err
 	}
-	queue, err := azqueue.NewQueueClientFromConnectionString(connection, signupsQueue, nil)
+	queue, err := azqueue.NewQueueClientFromConnectionString(connection, submission.Queue, nil)
 	if err != nil {
-		return fmt.Errorf("making the queue %s: %w", signupsQueue, err)
+		return fmt.Errorf("making the queue %s: %w", submission.Queue, err)
 	}
 	_, err = queue.Create(ctx, nil)
 	if err != nil && !queueerror.HasCode(err, queueerror.QueueAlreadyExists) {
-		return fmt.Errorf("making the queue %s: %w", signupsQueue, err)
+		return fmt.Errorf("making the queue %s: %w", submission.Queue, err)
 	}
 	_, err = os.Stat(marker)
 	if !errors.Is(err, os.ErrNotExist) {
