@@ -122,9 +122,11 @@ type listed struct {
 // relative to handlers.
 var packages = sync.OnceValues(func() (map[string]listed, error) {
 	command := exec.Command("go", "list", "-deps", "-json=ImportPath,Imports,Deps", "./...")
+	var said strings.Builder
+	command.Stderr = &said
 	output, err := command.Output()
 	if err != nil {
-		return nil, fmt.Errorf("go list: %w", err)
+		return nil, fmt.Errorf("go list: %w: %s", err, &said)
 	}
 	all := map[string]listed{}
 	decoder := json.NewDecoder(bytes.NewReader(output))
@@ -305,7 +307,7 @@ func TestPolicyAndSubmissionDoNoIOAndReadNoClock(t *testing.T) {
 	for _, pkg := range []string{"policy", "submission"} {
 		for _, imported := range all[pkg].Imports {
 			if covers(impure, imported) {
-				t.Errorf("%s imports %s", pkg, imported)
+				t.Errorf("%s imports %s; it must do no I/O", pkg, imported)
 			}
 		}
 		for _, file := range files[pkg] {
@@ -315,7 +317,7 @@ func TestPolicyAndSubmissionDoNoIOAndReadNoClock(t *testing.T) {
 					return true
 				}
 				if name, ok := selector.X.(*ast.Ident); ok && name.Name == "time" && covers(clock, selector.Sel.Name) {
-					t.Errorf("%s uses time.%s", pkg, selector.Sel.Name)
+					t.Errorf("%s uses time.%s; the time is given to it", pkg, selector.Sel.Name)
 				}
 				return true
 			})
