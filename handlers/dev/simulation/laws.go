@@ -19,7 +19,7 @@ func (r *run) wantAccounted(id submission.ID) {
 	if exists && record.AtRest() {
 		return
 	}
-	_, noted := r.notes[id]
+	_, noted := r.dues[id]
 	if exists && noted {
 		return
 	}
@@ -85,7 +85,7 @@ func (r *run) saved(by *call, before request.Request, existed bool, after reques
 			r.breach("%s has a guest who is not the one of its address", name)
 		}
 	}
-	_, noted := r.notes[after.ID]
+	_, noted := r.dues[after.ID]
 	if !after.Due.IsZero() && !noted {
 		r.breach("%s waits and no note says so", name)
 	}

@@ -15,7 +15,7 @@ import (
 // errStorage is what a failed operation on storage returns.
 var errStorage = &problem.Error{Code: problem.StorageUnavailable, Detail: "the simulated storage fails"}
 
-// store stands between a machine and storage: each operation hands over first, and meets its fate.
+// store is storage as a worker sees it: each operation hands over first, and then meets its fate.
 type store struct{ *world }
 
 var (
@@ -27,8 +27,29 @@ var (
 	_ request.Records     = store{}
 )
 
-// do runs one operation on storage. conditional says that the client's second attempt, after a lost answer, is told that somebody was faster.
-func (s store) do(op string, conditional bool, effect func() error) error {
+// do runs one operation on storage.
+func (s store) do(op string, effect func() error) error { return s.attempt(op, false, effect) }
+
+// get runs one operation on storage that returns a value.
+func get[T any](s store, op string, effect func() (T, error)) (value T, err error) {
+	err = s.attempt(op, false, func() (err error) {
+		value, err = effect()
+		return err
+	})
+	return value, err
+}
+
+// update runs one operation on storage that depends on a version: when its answer is lost, the
+// client's second attempt gets a conflict.
+func update[T any](s store, op string, effect func() (T, error)) (value T, err error) {
+	err = s.attempt(op, true, func() (err error) {
+		value, err = effect()
+		return err
+	})
+	return value, err
+}
+
+func (s store) attempt(op string, conditional bool, effect func() error) error {
 	r := s.run
 	c := r.current
 	c.pause(op, func() { _ = effect() })
@@ -64,46 +85,37 @@ func (s store) do(op string, conditional bool, effect func() error) error {
 	return effect()
 }
 
-func (s store) Load(ctx context.Context, id submission.ID) (loaded request.Request, err error) {
-	err = s.do("Load", false, func() (err error) {
-		loaded, err = s.run.memory.Load(ctx, id)
-		return err
-	})
-	return loaded, err
+func (s store) Load(ctx context.Context, id submission.ID) (request.Request, error) {
+	return get(s, "Load", func() (request.Request, error) { return s.run.memory.Load(ctx, id) })
 }
 
-func (s store) Save(ctx context.Context, record request.Request, events []request.Event) (saved request.Request, err error) {
+func (s store) Save(_ context.Context, record request.Request, events []request.Event) (request.Request, error) {
 	r, by := s.run, s.run.current
-	err = s.do("Save "+string(record.State), true, func() (err error) {
+	return update(s, "Save "+string(record.State), func() (request.Request, error) {
 		before, exists := r.recorded[record.ID]
-		saved, err = r.memory.Save(r.context, record, events)
+		saved, err := r.memory.Save(r.context, record, events)
 		if err == nil {
 			own := saved
 			own.Grants = slices.Clone(saved.Grants)
 			r.recorded[record.ID] = own
 			r.saved(by, before, exists, own, events)
 		}
-		return err
+		return saved, err
 	})
-	return saved, err
 }
 
-func (s store) History(ctx context.Context, id submission.ID) (events []request.Event, err error) {
-	err = s.do("History", false, func() (err error) {
-		events, err = s.run.memory.History(ctx, id)
-		return err
-	})
-	return events, err
+func (s store) History(ctx context.Context, id submission.ID) ([]request.Event, error) {
+	return get(s, "History", func() ([]request.Event, error) { return s.run.memory.History(ctx, id) })
 }
 
 func (s store) Claim(_ context.Context, address submission.Address, id submission.ID, intentAt time.Time) (claim request.Claim, created bool, err error) {
 	r, by := s.run, s.run.current
-	err = s.do("Claim", false, func() (err error) {
+	claim, err = get(s, "Claim", func() (claim request.Claim, err error) {
 		claim, created, err = r.memory.Claim(r.context, address, id, intentAt)
 		if err == nil {
 			r.claims[address] = claim
 		}
-		return err
+		return claim, err
 	})
 	if err == nil && by.fate == doubtful {
 		created = false
@@ -111,21 +123,20 @@ func (s store) Claim(_ context.Context, address submission.Address, id submissio
 	return claim, created, err
 }
 
-func (s store) UpdateClaim(_ context.Context, address submission.Address, claim request.Claim) (updated request.Claim, err error) {
+func (s store) UpdateClaim(_ context.Context, address submission.Address, claim request.Claim) (request.Claim, error) {
 	r := s.run
-	err = s.do("UpdateClaim", true, func() (err error) {
-		updated, err = r.memory.UpdateClaim(r.context, address, claim)
+	return update(s, "UpdateClaim", func() (request.Claim, error) {
+		updated, err := r.memory.UpdateClaim(r.context, address, claim)
 		if err == nil {
 			r.claimed(address, updated)
 		}
-		return err
+		return updated, err
 	})
-	return updated, err
 }
 
 func (s store) Release(_ context.Context, address submission.Address, claim request.Claim) error {
 	r := s.run
-	return s.do("Release", false, func() error {
+	return s.do("Release", func() error {
 		err := r.memory.Release(r.context, address, claim)
 		if err == nil {
 			r.released(address)
@@ -136,10 +147,10 @@ func (s store) Release(_ context.Context, address submission.Address, claim requ
 
 func (s store) Wait(_ context.Context, id submission.ID, due time.Time) error {
 	r := s.run
-	return s.do("Wait", false, func() error {
+	return s.do("Wait", func() error {
 		err := r.memory.Wait(r.context, id, due)
 		if err == nil {
-			r.notes[id] = due.Truncate(100 * time.Nanosecond)
+			r.dues[id] = due.Truncate(tick)
 		}
 		return err
 	})
@@ -147,65 +158,57 @@ func (s store) Wait(_ context.Context, id submission.ID, due time.Time) error {
 
 func (s store) StopWaiting(_ context.Context, id submission.ID, due time.Time) error {
 	r := s.run
-	return s.do("StopWaiting", false, func() error {
+	return s.do("StopWaiting", func() error {
 		err := r.memory.StopWaiting(r.context, id, due)
-		if err == nil && r.notes[id].Equal(due.Truncate(100*time.Nanosecond)) {
-			delete(r.notes, id)
+		if err == nil && r.dues[id].Equal(due.Truncate(tick)) {
+			delete(r.dues, id)
 			r.wantAccounted(id)
 		}
 		return err
 	})
 }
 
-func (s store) Due(ctx context.Context, now time.Time, limit int) (ids []submission.ID, err error) {
-	err = s.do("Due", false, func() (err error) {
-		ids, err = s.run.memory.Due(ctx, now, limit)
-		return err
-	})
-	return ids, err
+// tick is the resolution of stored times.
+const tick = 100 * time.Nanosecond
+
+func (s store) Due(ctx context.Context, now time.Time, limit int) ([]submission.ID, error) {
+	return get(s, "Due", func() ([]submission.ID, error) { return s.run.memory.Due(ctx, now, limit) })
 }
 
-func (s store) Rows(ctx context.Context, partitions []string) (rows []policy.Raw, err error) {
+func (s store) Rows(ctx context.Context, partitions []string) ([]policy.Raw, error) {
 	by := s.run.current
-	err = s.do("Rows", false, func() (err error) {
-		rows, err = s.run.memory.Rows(ctx, partitions)
-		return err
-	})
+	rows, err := get(s, "Rows", func() ([]policy.Raw, error) { return s.run.memory.Rows(ctx, partitions) })
 	if err != nil {
 		s.run.unread[by.about]++
 	}
 	return rows, err
 }
 
-func (s store) Used(ctx context.Context, row policy.RowKey, day string) (used policy.Used, err error) {
+func (s store) Used(ctx context.Context, row policy.RowKey, day string) (policy.Used, error) {
 	by := s.run.current
-	err = s.do("Used", false, func() (err error) {
-		used, err = s.run.memory.Used(ctx, row, day)
-		return err
-	})
+	used, err := get(s, "Used", func() (policy.Used, error) { return s.run.memory.Used(ctx, row, day) })
 	if err != nil {
 		s.run.unread[by.about]++
 	}
 	return used, err
 }
 
-func (s store) TakeSeat(_ context.Context, limits policy.Limits, day string, id submission.ID) (taken bool, err error) {
+func (s store) TakeSeat(_ context.Context, limits policy.Limits, day string, id submission.ID) (bool, error) {
 	r := s.run
-	err = s.do("TakeSeat", false, func() (err error) {
-		taken, err = r.memory.TakeSeat(r.context, limits, day, id)
+	return get(s, "TakeSeat", func() (bool, error) {
+		taken, err := r.memory.TakeSeat(r.context, limits, day, id)
 		_, held := r.seats[seat{limits.Row, id}]
 		if err == nil && taken && !held {
 			r.seats[seat{limits.Row, id}] = day
 			r.wantSeats(limits)
 		}
-		return err
+		return taken, err
 	})
-	return taken, err
 }
 
 func (s store) ReleaseSeat(_ context.Context, row policy.RowKey, id submission.ID) error {
 	r := s.run
-	return s.do("ReleaseSeat", false, func() error {
+	return s.do("ReleaseSeat", func() error {
 		err := r.memory.ReleaseSeat(r.context, row, id)
 		if err == nil {
 			delete(r.seats, seat{row, id})
@@ -214,70 +217,56 @@ func (s store) ReleaseSeat(_ context.Context, row policy.RowKey, id submission.I
 	})
 }
 
-func (s store) Gate(ctx context.Context) (gate request.Gate, err error) {
+func (s store) Gate(ctx context.Context) (request.Gate, error) {
 	r, by := s.run, s.run.current
-	err = s.do("Gate", false, func() (err error) {
-		gate, err = r.memory.Gate(ctx)
+	return get(s, "Gate", func() (request.Gate, error) {
+		gate, err := r.memory.Gate(ctx)
 		by.gate = gate
-		return err
+		return gate, err
 	})
-	return gate, err
 }
 
-func (s store) SaveGate(_ context.Context, gate request.Gate) (saved request.Gate, err error) {
+func (s store) SaveGate(_ context.Context, gate request.Gate) (request.Gate, error) {
 	r, by := s.run, s.run.current
-	err = s.do("SaveGate", true, func() (err error) {
+	return update(s, "SaveGate", func() (request.Gate, error) {
 		before := r.gate
-		saved, err = r.memory.SaveGate(r.context, gate)
+		saved, err := r.memory.SaveGate(r.context, gate)
 		if err == nil {
 			r.gate = saved
 			r.gateSaved(by, before, saved)
 		}
-		return err
+		return saved, err
 	})
-	return saved, err
 }
 
 func (s store) KeepPoison(_ context.Context, poison request.Poison) error {
 	r := s.run
-	return s.do("KeepPoison", false, func() error { return r.memory.KeepPoison(r.context, poison) })
+	return s.do("KeepPoison", func() error { return r.memory.KeepPoison(r.context, poison) })
 }
 
-func (s store) AllPoison(ctx context.Context) (kept []request.Poison, err error) {
-	err = s.do("AllPoison", false, func() (err error) {
-		kept, err = s.run.memory.AllPoison(ctx)
-		return err
-	})
-	return kept, err
+func (s store) AllPoison(ctx context.Context) ([]request.Poison, error) {
+	return get(s, "AllPoison", func() ([]request.Poison, error) { return s.run.memory.AllPoison(ctx) })
 }
 
 func (s store) DropPoison(_ context.Context, id string) error {
 	r := s.run
-	return s.do("DropPoison", false, func() error { return r.memory.DropPoison(r.context, id) })
+	return s.do("DropPoison", func() error { return r.memory.DropPoison(r.context, id) })
 }
 
-func (s store) Expired(ctx context.Context, before time.Time, limit int) (ids []submission.ID, err error) {
-	err = s.do("Expired", false, func() (err error) {
-		ids, err = s.run.memory.Expired(ctx, before, limit)
-		return err
-	})
-	return ids, err
+func (s store) Expired(ctx context.Context, before time.Time, limit int) ([]submission.ID, error) {
+	return get(s, "Expired", func() ([]submission.ID, error) { return s.run.memory.Expired(ctx, before, limit) })
 }
 
-func (s store) Standing(ctx context.Context, before map[request.State]time.Time) (standing map[request.State]request.Standing, err error) {
-	err = s.do("Standing", false, func() (err error) {
-		standing, err = s.run.memory.Standing(ctx, before)
-		return err
-	})
-	return standing, err
+func (s store) Standing(ctx context.Context, before map[request.State]time.Time) (map[request.State]request.Standing, error) {
+	return get(s, "Standing", func() (map[request.State]request.Standing, error) { return s.run.memory.Standing(ctx, before) })
 }
 
-func (s store) ForgetMails(_ context.Context, which request.Mails, limit int) (forgotten int, err error) {
+func (s store) ForgetMails(_ context.Context, which request.Mails, limit int) (int, error) {
 	r := s.run
-	err = s.do("ForgetMails", false, func() (err error) {
-		forgotten, err = r.memory.ForgetMails(r.context, which, limit)
+	return get(s, "ForgetMails", func() (int, error) {
+		forgotten, err := r.memory.ForgetMails(r.context, which, limit)
 		if err != nil || forgotten == 0 {
-			return err
+			return forgotten, err
 		}
 		gone := 0
 		for address, claim := range r.claims {
@@ -287,14 +276,13 @@ func (s store) ForgetMails(_ context.Context, which request.Mails, limit int) (f
 			}
 		}
 		if gone != forgotten {
-			r.breach("%d claims were forgotten, and %d say of mails only", forgotten, gone)
+			r.breach("%d claims were forgotten, and %d have mails only", forgotten, gone)
 		}
-		return nil
+		return forgotten, nil
 	})
-	return forgotten, err
 }
 
-// directory stands between a machine and the tenant.
+// directory is the tenant as a worker sees it: each call hands over first, and then meets its fate.
 type directory struct{ *world }
 
 var (
@@ -302,13 +290,25 @@ var (
 	_ request.Users     = directory{}
 )
 
-// callTimeout is how long the client waits for an answer of the directory.
+// callTimeout is how long the client waits for an answer.
 const callTimeout = 20 * time.Second
 
-// passing are the errors with which a call of the directory fails although nothing is wrong with what was asked.
+// passing are the errors of calls with which nothing is wrong.
 var passing = []problem.Code{request.DirectoryThrottled, request.DirectoryUnavailable, request.DirectoryUnavailable, request.DirectoryUnknown}
 
-// do runs one call of the directory within the time that the client gives it.
+// ask runs one call that returns a value, the zero value with an error.
+func ask[T any](d directory, op string, limit time.Duration, effect func() (T, error)) (value T, err error) {
+	err = d.do(op, limit, func() (err error) {
+		value, err = effect()
+		return err
+	})
+	if err != nil {
+		return *new(T), err
+	}
+	return value, nil
+}
+
+// do runs one call, for which the client waits up to limit.
 func (d directory) do(op string, limit time.Duration, effect func() error) error {
 	r := d.run
 	c := r.current
@@ -355,20 +355,18 @@ func (d directory) Invite(ctx context.Context, invitation request.Invitation) (g
 	limit := callTimeout
 	deadline, bounded := ctx.Deadline()
 	if bounded {
-		// The context counts in real time, in which nothing has passed here since it was made.
+		// The context counts in real time, of which none has passed here since it was made.
 		limit = min(limit, time.Until(deadline)+time.Second).Truncate(time.Second)
 	}
 	r.beginInvitation(by, invitation)
-	err = d.do("Invite", limit, func() error {
-		guestID, err = r.tenant.Invite(invitation)
+	guestID, err = ask(d, "Invite", limit, func() (string, error) {
+		guestID, err := r.tenant.Invite(invitation)
 		r.invitationArrived(by, invitation, err)
-		return err
+		return guestID, err
 	})
 	by.inviting = submission.Address{}
 	if err == nil {
 		by.knows, by.openingsThen = true, r.counts.Openings
-	} else {
-		guestID = ""
 	}
 	if request.TenantWide(problem.CodeOf(err)) {
 		by.tenantWide, by.closingsThen = problem.CodeOf(err), r.closings
@@ -379,61 +377,42 @@ func (d directory) Invite(ctx context.Context, invitation request.Invitation) (g
 	return guestID, err
 }
 
-func (d directory) FindGuest(_ context.Context, address submission.Address) (guestID string, err error) {
+func (d directory) FindGuest(_ context.Context, address submission.Address) (string, error) {
 	r, by := d.run, d.run.current
-	err = d.do("FindGuest", callTimeout, func() (err error) {
-		guestID, err = r.tenant.FindGuest(address)
+	return ask(d, "FindGuest", callTimeout, func() (string, error) {
+		guestID, err := r.tenant.FindGuest(address)
 		r.looked(by, address, guestID)
-		return err
+		return guestID, err
 	})
-	if err != nil {
-		guestID = ""
-	}
-	return guestID, err
 }
 
-func (d directory) FindUser(_ context.Context, address submission.Address) (user request.User, err error) {
+func (d directory) FindUser(_ context.Context, address submission.Address) (request.User, error) {
 	r, by := d.run, d.run.current
-	err = d.do("FindUser", callTimeout, func() (err error) {
-		user, err = r.tenant.FindUser(address)
+	return ask(d, "FindUser", callTimeout, func() (request.User, error) {
+		user, err := r.tenant.FindUser(address)
 		r.looked(by, address, user.ID)
-		return err
+		return user, err
 	})
-	if err != nil {
-		user = request.User{}
-	}
-	return user, err
 }
 
-func (d directory) FindDeletedGuests(_ context.Context, address submission.Address) (ids []string, err error) {
+func (d directory) FindDeletedGuests(_ context.Context, address submission.Address) ([]string, error) {
 	r := d.run
-	err = d.do("FindDeletedGuests", callTimeout, func() (err error) {
-		ids, err = r.tenant.FindDeletedGuests(address)
-		return err
-	})
-	if err != nil {
-		ids = nil
-	}
-	return ids, err
+	return ask(d, "FindDeletedGuests", callTimeout, func() ([]string, error) { return r.tenant.FindDeletedGuests(address) })
 }
 
-func (d directory) AddMember(_ context.Context, groupID, guestID string) (added bool, err error) {
+func (d directory) AddMember(_ context.Context, groupID, guestID string) (bool, error) {
 	r, by := d.run, d.run.current
 	r.beginMembership(by, groupID, guestID)
-	err = d.do("AddMember", callTimeout, func() (err error) {
-		added, err = r.tenant.AddMember(groupID, guestID, string(by.about))
+	return ask(d, "AddMember", callTimeout, func() (bool, error) {
+		added, err := r.tenant.AddMember(groupID, guestID, string(by.about))
 		if added {
 			r.adders[membership{groupID, guestID}] = by
 		}
-		return err
+		return added, err
 	})
-	if err != nil {
-		added = false
-	}
-	return added, err
 }
 
-// failure is an error of the directory that passes by itself.
+// failure returns an error of the directory that passes by itself.
 func (r *run) failure(c *call, code problem.Code) error {
 	failure := &problem.Error{Code: code, Detail: "the simulated directory fails", Ref: "0badc0de"}
 	switch code {
@@ -445,7 +424,7 @@ func (r *run) failure(c *call, code problem.Code) error {
 	return failure
 }
 
-// sleep lets a call wait inside a step.
+// sleep suspends a call for d.
 func (r *run) sleep(c *call, d time.Duration) {
 	if d <= 0 {
 		return
@@ -454,10 +433,10 @@ func (r *run) sleep(c *call, d time.Duration) {
 	c.pause("sleep", nil)
 }
 
-// waitInPlace is a machine's Sleep.
+// waitInPlace is the Sleep of every worker.
 func (w *world) waitInPlace(ctx context.Context, d time.Duration) error {
 	if w.run.current == nil {
-		return errors.New("simulation: a call sleeps that does not run")
+		return errors.New("simulation: a call that does not run sleeps")
 	}
 	w.run.sleep(w.run.current, d)
 	return ctx.Err()

@@ -100,7 +100,7 @@ type run struct {
 	address    map[submission.ID]submission.Address
 	recorded   map[submission.ID]request.Request
 	claims     map[submission.Address]request.Claim
-	notes      map[submission.ID]time.Time
+	dues       map[submission.ID]time.Time
 	seats      map[seat]string
 	gate       request.Gate
 	versions   map[string]version
@@ -234,7 +234,7 @@ func (s *Simulator) newRun(ctx context.Context, random *rand.Rand, p *profile) *
 		memory:    memstore.New(),
 		numbers:   map[submission.ID]int{},
 		submitted: map[submission.ID]time.Time{}, address: map[submission.ID]submission.Address{}, recorded: map[submission.ID]request.Request{},
-		claims: map[submission.Address]request.Claim{}, notes: map[submission.ID]time.Time{}, seats: map[seat]string{},
+		claims: map[submission.Address]request.Claim{}, dues: map[submission.ID]time.Time{}, seats: map[seat]string{},
 		versions: map[string]version{}, rowOf: map[string]policy.RowKey{}, sentOn: map[string]int{},
 		mailed: map[submission.Address][]int{}, resent: map[submission.Address]int{}, before: map[submission.Address]request.UserKind{},
 		adders: map[membership]*call{}, poisoned: map[submission.ID]bool{}, unread: map[submission.ID]int{}, unknown: map[submission.ID]int{},
@@ -379,7 +379,7 @@ func (r *run) free() *instance {
 }
 
 func (r *run) someDue() bool {
-	for _, due := range r.notes {
+	for _, due := range r.dues {
 		if !due.After(r.now) {
 			return true
 		}
@@ -441,7 +441,7 @@ func (r *run) pass() bool {
 	for _, m := range r.messages {
 		until(m.visible)
 	}
-	for _, due := range r.notes {
+	for _, due := range r.dues {
 		if due.Before(r.upkeepAt) {
 			due = r.upkeepAt
 		}
