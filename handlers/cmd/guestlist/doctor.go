@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"guestlist/handlers/azure/functions/functionjson"
 	"guestlist/handlers/azure/graph"
 	"guestlist/handlers/azure/tables"
 	"guestlist/handlers/operate"
@@ -202,13 +203,6 @@ func (c doctorCommand) probes(s *session, store *tables.Store, at place) []opera
 	}
 }
 
-// functionFile is the part of a function.json file that names queues.
-type functionFile struct {
-	Bindings []struct {
-		Type, Direction, QueueName, Connection string
-	}
-}
-
 // project holds the queues of the functions together: what one sends to another must be there.
 func (c doctorCommand) project() []operate.Check {
 	folder := c.Project
@@ -240,21 +234,11 @@ func (c doctorCommand) project() []operate.Check {
 		return broken("host.json has messageEncoding "+encoding, "It must be base64: guestlist poison replay and the tests write that.")
 	}
 	for function, want := range map[string]string{"signup-http": submission.Queue, "upkeep-timer": submission.Queue, "invite-queue": submission.Queue, "invite-poison": submission.PoisonQueue} {
-		text, err := os.ReadFile(filepath.Join(folder, function, "function.json"))
+		file, err := functionjson.Read(folder, function)
 		if err != nil {
 			return broken(function+"/function.json can't be read", "Take it from the repository again.")
 		}
-		var file functionFile
-		err = json.Unmarshal(text, &file)
-		if err != nil {
-			return broken(function+"/function.json is no JSON", "Take it from the repository again.")
-		}
-		found := ""
-		for _, binding := range file.Bindings {
-			if binding.QueueName != "" {
-				found = binding.QueueName
-			}
-		}
+		found := file.Queue()
 		if found != want {
 			return broken(fmt.Sprintf("%s works with the queue %q", function, found), fmt.Sprintf("It must be %q, or nobody takes what another function sends.", want))
 		}

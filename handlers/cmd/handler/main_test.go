@@ -15,41 +15,16 @@ import (
 	"testing"
 	"time"
 
+	"guestlist/handlers/azure/functions/functionjson"
 	"guestlist/handlers/settings"
 )
 
-// functionFile is the part of a function.json file that the program depends on.
-type functionFile struct {
-	Bindings []struct {
-		Type, Direction, Name, DataType, QueueName string
-	}
-}
-
-func readFunctions(t *testing.T) map[string]functionFile {
-	t.Helper()
-	paths, err := filepath.Glob("../../../*/function.json")
+// The host calls functions by folder name and reads outputs by binding name: a difference fails every invocation, and only in Azure.
+func TestFunctionFoldersAndProgramAgree(t *testing.T) {
+	files, err := functionjson.ReadAll("../../..")
 	if err != nil {
 		t.Fatal(err)
 	}
-	files := map[string]functionFile{}
-	for _, path := range paths {
-		content, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var file functionFile
-		err = json.Unmarshal(content, &file)
-		if err != nil {
-			t.Fatalf("%s: %v", path, err)
-		}
-		files[filepath.Base(filepath.Dir(path))] = file
-	}
-	return files
-}
-
-// The host calls functions by folder name and reads outputs by binding name: a difference fails every invocation, and only in Azure.
-func TestFunctionFoldersAndProgramAgree(t *testing.T) {
-	files := readFunctions(t)
 	want := map[string][]string{
 		signupHTTP:   {"req in httpTrigger", "res out http", signupsBinding + " out queue"},
 		statusHTTP:   {"req in httpTrigger", "res out http", signupsBinding + " out queue"},

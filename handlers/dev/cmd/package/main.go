@@ -14,6 +14,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"guestlist/handlers/azure/functions/functionjson"
 )
 
 func main() {
@@ -129,12 +131,9 @@ func collect(root, handler string) ([]entry, error) {
 		{"host.json", filepath.Join(root, "host.json"), 0o644},
 		{executable, handler, 0o755},
 	}
-	functions, err := filepath.Glob(filepath.Join(root, "*", "function.json"))
+	functions, err := functionjson.Find(root)
 	if err != nil {
 		return nil, err
-	}
-	if len(functions) == 0 {
-		return nil, fmt.Errorf("%s has no folder with a function.json", root)
 	}
 	for _, function := range functions {
 		folder := filepath.Dir(function)

@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"sync"
 	"testing"
+
+	"guestlist/handlers/azure/functions/functionjson"
 )
 
 // root returns the root of this repository, found from the folder of the test.
@@ -86,9 +88,9 @@ const settingsFile = "local.settings.sample.json"
 func App(t testing.TB) string {
 	t.Helper()
 	from, app := root(t), t.TempDir()
-	paths, err := filepath.Glob(filepath.Join(from, "*", "function.json"))
-	if err != nil || len(paths) == 0 {
-		t.Fatalf("no function.json found: %v", err)
+	paths, err := functionjson.Find(from)
+	if err != nil {
+		t.Fatal(err)
 	}
 	for _, name := range []string{"host.json", settingsFile} {
 		paths = append(paths, filepath.Join(from, name))
