@@ -1,6 +1,6 @@
 # Every command for people and for CI. `make help` lists them.
 
-# One set of flags for everything that compiles, so that build, test and vet share one cache. Any other set compiles everything anew.
+# Build, test and vet share one cache only with the same flags.
 export GOFLAGS := -trimpath -buildvcs=false
 export CGO_ENABLED := 0
 
@@ -11,16 +11,17 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 tools:
-	@command -v go >/dev/null || { echo 'Go 1.26 or newer is needed and no go is on the PATH: https://go.dev/dl/' >&2; exit 1; }
+	@command -v go >/dev/null || { echo 'Go 1.26 or newer is needed; go is not on the PATH: https://go.dev/dl/' >&2; exit 1; }
 	@go env GOVERSION | awk -F '[^0-9]+' '/^go[0-9]/ && ($$2 < 1 || $$2 == 1 && $$3 < 26) { exit 1 }' || \
-		{ echo "Go 1.26 or newer is needed, and this is $$(go env GOVERSION): https://go.dev/dl/" >&2; exit 1; }
+		{ echo "Go 1.26 or newer is needed; this is $$(go env GOVERSION): https://go.dev/dl/" >&2; exit 1; }
 	@command -v node >/dev/null && command -v npm >/dev/null || \
-		{ echo 'Node.js 20 or newer with npm is needed and not on the PATH: https://nodejs.org/' >&2; exit 1; }
+		{ echo 'Node.js 20 or newer with npm is needed; it is not on the PATH: https://nodejs.org/' >&2; exit 1; }
 	@node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' || \
-		{ echo "Node.js 20 or newer is needed, and this is $$(node --version): https://nodejs.org/" >&2; exit 1; }
+		{ echo "Node.js 20 or newer is needed; this is $$(node --version): https://nodejs.org/" >&2; exit 1; }
 
-# Installs what a lock file pins: $(call pinned,folder of the lock file,folder to install into,what it is). The copy of the lock file is
-# written last, so an install that was interrupted is done again.
+# Installs what a lock file pins:
+# $(call pinned,folder of the lock file,folder to install into,what it is)
+# The copy of the lock file is written last, so an interrupted install is repeated.
 define pinned
 @cmp -s $(1)/package-lock.json $(2)/installed.json || { \
 	mkdir -p $(2) && cp $(1)/package.json $(1)/package-lock.json $(2)/ && \
@@ -44,13 +45,13 @@ linters: tools
 
 setup: emulator browser kusto ## install what tests need: storage emulator, browser driver, Kusto compiler, and Chromium if there is none
 
-build: tools ## build the handler, the admin's command and the local run into bin
+build: tools ## build the handler, the command line and the local run into bin
 	go build -ldflags='-s -w' -o bin/ ./handlers/cmd/handler ./handlers/cmd/guestlist ./handlers/dev/cmd/localhost
 
-run: emulator build ## run everything on this machine: PORT=8080 make run takes another port, PORT=0 free ones
+run: emulator build ## run everything on this machine; PORT=8080 chooses another port, PORT=0 a free one
 	@bin/localhost
 
-stand-in: emulator build ## run everything but the host, for Azure Functions Core Tools: func start
+stand-in: emulator build ## run everything except the host, for func start of Azure Functions Core Tools
 	@bin/localhost -no-host
 
 test: setup ## run every test
@@ -59,19 +60,22 @@ test: setup ## run every test
 templates: tools ## after a change below infra: format and lint the templates, write their snapshots; needs the Bicep compiler
 	go test -count=1 -timeout 20m ./handlers/dev/suite/deployment -run '^TestTemplatesMatchTheirSnapshots$$' -update
 
-lint: linters ## what CI checks first: format, vet, staticcheck, docs/openapi.yaml
+lint: linters ## what CI checks first: format, vet, staticcheck, workflow, scripts, docs/openapi.yaml
 	@unformatted=$$(gofmt -l handlers) && { [ -z "$$unformatted" ] || { echo "gofmt -w is needed on:" >&2; echo "$$unformatted" >&2; exit 1; }; }
 	go vet ./handlers/...
 	go tool staticcheck ./handlers/...
+	go tool actionlint
 	REDOCLY_TELEMETRY=off REDOCLY_SUPPRESS_UPDATE_NOTICE=true .local/lint/node_modules/.bin/redocly lint --format=stylish docs/openapi.yaml
+	@if command -v shellcheck >/dev/null; then shellcheck .ci/run $$(find infra handlers -name '*.sh'); else \
+		echo 'scripts are not checked: shellcheck is not installed, https://www.shellcheck.net' >&2; fi
 
-bench: emulator build ## print the figures of speed and size
+bench: emulator build ## measure speed and size
 	go test -run '^$$' -bench . -benchmem ./handlers/...
 	go run ./handlers/dev/cmd/bench
 
-package: tools ## build the zips that Azure takes: dist/guestlist.zip, and one for each part
+package: tools ## build the zips for Azure: dist/guestlist.zip, and one for each part
 	GOOS=linux GOARCH=amd64 go build -ldflags='-s -w' -o .local/package/handler ./handlers/cmd/handler
 	go run ./handlers/dev/cmd/package -handler .local/package/handler -o dist/guestlist.zip
 
-clean: ## forget builds and everything that local runs have stored
+clean: ## delete builds and all data of local runs
 	rm -rf bin dist .local

@@ -32,7 +32,9 @@ else
   # The subscription that azd deployed to, whichever az looks at.
   [ -z "${AZURE_SUBSCRIPTION_ID-}" ] || subscription=(--subscription "$AZURE_SUBSCRIPTION_ID")
 fi
-[ -n "$group" ] && [ -n "${work:-}" ] && [ -n "${url:-}" ] || die 'which deployment? infra/deploy.sh GROUP [DEPLOYMENT], or run it by azd'
+if [ -z "$group" ] || [ -z "${work:-}" ] || [ -z "${url:-}" ]; then
+  die 'which deployment? infra/deploy.sh GROUP [DEPLOYMENT], or run it by azd'
+fi
 
 # What an identity was given a minute ago may not be known everywhere yet, so a refusal is tried again.
 send() {

@@ -1,6 +1,7 @@
 package deployment
 
 import (
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -267,5 +268,25 @@ func TestTheWorkflowIsSafe(t *testing.T) {
 		if err != nil {
 			t.Errorf("the workflow names %s: %v", path, err)
 		}
+	}
+}
+
+func TestDependabotWatchesEveryLockFile(t *testing.T) {
+	config := readFile(t, ".github/dependabot.yml")
+	locks := 0
+	err := fs.WalkDir(os.DirFS(root), ".", func(path string, entry fs.DirEntry, err error) error {
+		if entry.IsDir() && (path == ".local" || path == ".git" || entry.Name() == "node_modules") {
+			return fs.SkipDir
+		}
+		if entry.Name() == "package-lock.json" {
+			locks++
+			if !strings.Contains(config, "\n      - /"+filepath.ToSlash(filepath.Dir(path))+"\n") {
+				t.Errorf(".github/dependabot.yml does not watch %s", path)
+			}
+		}
+		return err
+	})
+	if err != nil || locks < 3 {
+		t.Errorf("%d lock files were found: %v", locks, err)
 	}
 }
