@@ -452,12 +452,13 @@ func (r *run) judgeEnd(name string, record request.Request) {
 			return
 		}
 		for _, grant := range record.Grants {
-			by, member := r.tenant.members[membership{grant.Group, user.id}]
+			key := membership{grant.Group, user.id}
+			adder := r.adders[key]
 			switch {
 			case grant.State == request.GrantFailed && erased:
-			case !member || grant.State != request.GrantAdded && grant.State != request.GrantPresent:
+			case !r.tenant.members[key] || grant.State != request.GrantAdded && grant.State != request.GrantPresent:
 				r.breach("%s is done and no member of %s", name, grant.Group)
-			case grant.State == request.GrantAdded && by != string(id):
+			case grant.State == request.GrantAdded && (adder == nil || adder.about != id):
 				r.breach("%s takes a membership for its own that it did not add", name)
 			}
 		}

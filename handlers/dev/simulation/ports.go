@@ -360,7 +360,7 @@ func (d directory) Invite(ctx context.Context, invitation request.Invitation) (g
 	}
 	r.beginInvitation(by, invitation)
 	guestID, err = ask(d, "Invite", limit, func() (string, error) {
-		guestID, err := r.tenant.Invite(invitation)
+		guestID, err := r.tenant.Invite(ctx, invitation)
 		r.invitationArrived(by, invitation, err)
 		return guestID, err
 	})
@@ -377,34 +377,34 @@ func (d directory) Invite(ctx context.Context, invitation request.Invitation) (g
 	return guestID, err
 }
 
-func (d directory) FindGuest(_ context.Context, address submission.Address) (string, error) {
+func (d directory) FindGuest(ctx context.Context, address submission.Address) (string, error) {
 	r, by := d.run, d.run.current
 	return ask(d, "FindGuest", callTimeout, func() (string, error) {
-		guestID, err := r.tenant.FindGuest(address)
+		guestID, err := r.tenant.FindGuest(ctx, address)
 		r.looked(by, address, guestID)
 		return guestID, err
 	})
 }
 
-func (d directory) FindUser(_ context.Context, address submission.Address) (request.User, error) {
+func (d directory) FindUser(ctx context.Context, address submission.Address) (request.User, error) {
 	r, by := d.run, d.run.current
 	return ask(d, "FindUser", callTimeout, func() (request.User, error) {
-		user, err := r.tenant.FindUser(address)
+		user, err := r.tenant.FindUser(ctx, address)
 		r.looked(by, address, user.ID)
 		return user, err
 	})
 }
 
-func (d directory) FindDeletedGuests(_ context.Context, address submission.Address) ([]string, error) {
+func (d directory) FindDeletedGuests(ctx context.Context, address submission.Address) ([]string, error) {
 	r := d.run
-	return ask(d, "FindDeletedGuests", callTimeout, func() ([]string, error) { return r.tenant.FindDeletedGuests(address) })
+	return ask(d, "FindDeletedGuests", callTimeout, func() ([]string, error) { return r.tenant.FindDeletedGuests(ctx, address) })
 }
 
-func (d directory) AddMember(_ context.Context, groupID, guestID string) (bool, error) {
+func (d directory) AddMember(ctx context.Context, groupID, guestID string) (bool, error) {
 	r, by := d.run, d.run.current
 	r.beginMembership(by, groupID, guestID)
 	return ask(d, "AddMember", callTimeout, func() (bool, error) {
-		added, err := r.tenant.AddMember(groupID, guestID, string(by.about))
+		added, err := r.tenant.AddMember(ctx, groupID, guestID)
 		if added {
 			r.adders[membership{groupID, guestID}] = by
 		}

@@ -136,12 +136,13 @@ func (r *run) prepareTenant() {
 		id := r.tenant.AddUser(address, kind)
 		r.before[address] = kind
 		if r.chance(2) {
-			r.tenant.AddMembership(groupOne, id)
+			r.tenant.members[membership{groupOne, id}] = true
 		}
 	}
 	if r.chance(10) {
 		codes := []problem.Code{request.DirectoryRefused, request.DirectoryDomainBlocked, request.DirectoryAddressTaken, request.DirectoryCrossTenant}
-		r.tenant.Bar(addresses[trusted][r.random.IntN(2)], codes[r.random.IntN(len(codes))])
+		address := addresses[trusted][r.random.IntN(2)]
+		r.tenant.bars[address] = codes[r.random.IntN(len(codes))]
 	}
 	if r.chance(10) {
 		codes := []problem.Code{request.DirectoryRefused, request.DirectoryGroupForbidden}

@@ -1,6 +1,7 @@
 package simulation
 
 import (
+	"context"
 	"fmt"
 	"time"
 
@@ -9,26 +10,32 @@ import (
 	"guestlist/handlers/submission"
 )
 
-// A Tenant is a directory as strict as Microsoft Graph where it matters to the state machine: whoever was just invited is not visible for a
-// while, inviting again finds the same guest and sends another mail, a membership can't be added twice, and what stops the tenant stops
-// everybody. It answers at once and never fails by itself; that is its surroundings' part.
+// A Tenant is a directory as strict as Microsoft Graph where it matters to a worker: a new guest is
+// not visible for a while, inviting again finds the same guest and sends another mail, a membership
+// can't be added twice, and what stops the tenant stops every invitation. It answers at once and
+// never fails by itself.
 type Tenant struct {
 	// Now is the tenant's clock.
 	Now func() time.Time
-	// SearchDelay and GroupDelay are how long a new guest is invisible to searches and to groups.
+	// SearchDelay and GroupDelay are how long searches and groups do not see a new guest.
 	SearchDelay, GroupDelay time.Duration
-	// Stopped, if set, is why no invitation of anybody is taken.
+	// Stopped, if set, is why the tenant takes no invitations.
 	Stopped problem.Code
 	// Unreadable says that the app may not read users.
 	Unreadable bool
 
 	users   map[submission.Address]*tenantUser
-	members map[membership]string // who added it
-	refuses map[string]problem.Code
+	members map[membership]bool
+	refuses map[string]problem.Code // by group
 	bars    map[submission.Address]problem.Code
 	mails   map[submission.Address]int
 	guests  int
 }
+
+var (
+	_ request.Directory = (*Tenant)(nil)
+	_ request.Users     = (*Tenant)(nil)
+)
 
 type tenantUser struct {
 	id      string
@@ -42,12 +49,12 @@ type membership struct{ group, guest string }
 // NewTenant returns a tenant without users, in which every group takes every guest.
 func NewTenant(now func() time.Time) *Tenant {
 	return &Tenant{
-		Now: now, users: map[submission.Address]*tenantUser{}, members: map[membership]string{}, refuses: map[string]problem.Code{},
+		Now: now, users: map[submission.Address]*tenantUser{}, members: map[membership]bool{}, refuses: map[string]problem.Code{},
 		bars: map[submission.Address]problem.Code{}, mails: map[submission.Address]int{},
 	}
 }
 
-// AddUser adds somebody who was there before and is visible everywhere. It returns the object id.
+// AddUser adds a user who was there before and is visible everywhere. It returns the object id.
 func (t *Tenant) AddUser(address submission.Address, kind request.UserKind) string {
 	t.guests++
 	id := fmt.Sprintf("%08x-0000-4000-8000-000000000000", t.guests)
@@ -55,20 +62,14 @@ func (t *Tenant) AddUser(address submission.Address, kind request.UserKind) stri
 	return id
 }
 
-// AddMembership adds a membership that was there before.
-func (t *Tenant) AddMembership(group, guest string) { t.members[membership{group, guest}] = "" }
-
-// Refuse lets a group take nobody, with the given code.
+// Refuse makes a group refuse every member, with the given code.
 func (t *Tenant) Refuse(group string, code problem.Code) { t.refuses[group] = code }
 
-// Bar lets an address not be invited, with the given code.
-func (t *Tenant) Bar(address submission.Address, code problem.Code) { t.bars[address] = code }
-
-// Mails returns how many mails of invitations the address has had.
+// Mails returns how many mails of invitations were sent to the address.
 func (t *Tenant) Mails(address submission.Address) int { return t.mails[address] }
 
-// Invite creates the guest or finds the one that exists.
-func (t *Tenant) Invite(invitation request.Invitation) (string, error) {
+// Invite implements [request.Directory].
+func (t *Tenant) Invite(_ context.Context, invitation request.Invitation) (string, error) {
 	user := t.users[invitation.Address]
 	switch {
 	case t.Stopped != "":
@@ -76,7 +77,7 @@ func (t *Tenant) Invite(invitation request.Invitation) (string, error) {
 	case t.bars[invitation.Address] != "":
 		return "", problem.New(t.bars[invitation.Address], "the address can't be invited")
 	case user != nil && user.kind == request.InternalUser:
-		return "", problem.New(request.DirectoryInternalUser, "the address belongs to an account of the tenant's own")
+		return "", problem.New(request.DirectoryInternalUser, "the address belongs to an internal user")
 	case user != nil && user.kind == request.DisabledGuest:
 		return "", problem.New(request.DirectoryGuestDisabled, "the guest exists and the account is disabled")
 	case user == nil || user.kind == request.DeletedGuest:
@@ -90,70 +91,65 @@ func (t *Tenant) Invite(invitation request.Invitation) (string, error) {
 	return user.id, nil
 }
 
-// visible returns the holder of an address if searches show it.
-func (t *Tenant) visible(address submission.Address) *tenantUser {
-	user := t.users[address]
-	if user == nil || user.kind == request.DeletedGuest || user.ours && t.Now().Before(user.created.Add(t.SearchDelay)) {
-		return nil
-	}
-	return user
-}
-
-// FindDeletedGuests returns the guests who held the address and could be restored.
-func (t *Tenant) FindDeletedGuests(address submission.Address) ([]string, error) {
+// find returns the user of an address, deleted or not, or nil.
+func (t *Tenant) find(address submission.Address) (*tenantUser, error) {
 	if t.Unreadable {
 		return nil, problem.New(request.DirectoryReadForbidden, "the app may not read users")
 	}
-	user := t.users[address]
-	if user == nil || user.kind != request.DeletedGuest {
-		return nil, nil
-	}
-	return []string{user.id}, nil
+	return t.users[address], nil
 }
 
-// FindGuest returns the guest of the address, "" if none is visible.
-func (t *Tenant) FindGuest(address submission.Address) (string, error) {
-	if t.Unreadable {
-		return "", problem.New(request.DirectoryReadForbidden, "the app may not read users")
-	}
-	user := t.visible(address)
-	if user == nil || user.kind == request.InternalUser {
-		return "", nil
-	}
-	return user.id, nil
+// hidden reports whether the guest is so new that a part of the directory with that delay can't see
+// it yet.
+func (t *Tenant) hidden(user *tenantUser, delay time.Duration) bool {
+	return user.ours && t.Now().Before(user.created.Add(delay))
 }
 
-// FindUser returns who holds the address, as far as visible.
-func (t *Tenant) FindUser(address submission.Address) (request.User, error) {
-	if t.Unreadable {
-		return request.User{}, problem.New(request.DirectoryReadForbidden, "the app may not read users")
-	}
-	user := t.visible(address)
+// FindUser implements [request.Users].
+func (t *Tenant) FindUser(_ context.Context, address submission.Address) (request.User, error) {
+	user, err := t.find(address)
 	switch {
-	case user == nil:
+	case err != nil:
+		return request.User{}, err
+	case user == nil || user.kind == request.DeletedGuest || t.hidden(user, t.SearchDelay):
 		return request.User{}, nil
-	case user.kind == request.SeveralUsers:
-		return request.User{Kind: request.SeveralUsers}, nil
 	default:
 		return request.User{ID: user.id, Kind: user.kind}, nil
 	}
 }
 
-// AddMember adds the guest to the group; by is remembered with the membership.
-func (t *Tenant) AddMember(group, guest, by string) (bool, error) {
+// FindGuest implements [request.Directory].
+func (t *Tenant) FindGuest(ctx context.Context, address submission.Address) (string, error) {
+	user, err := t.FindUser(ctx, address)
+	if user.Kind == request.InternalUser {
+		return "", err
+	}
+	return user.ID, err
+}
+
+// FindDeletedGuests implements [request.Users].
+func (t *Tenant) FindDeletedGuests(_ context.Context, address submission.Address) ([]string, error) {
+	user, err := t.find(address)
+	if user == nil || user.kind != request.DeletedGuest {
+		return nil, err
+	}
+	return []string{user.id}, nil
+}
+
+// AddMember implements [request.Directory].
+func (t *Tenant) AddMember(_ context.Context, group, guest string) (bool, error) {
 	if code := t.refuses[group]; code != "" {
 		return false, problem.New(code, "the group takes no members")
 	}
 	user := t.holder(guest)
-	if user == nil || user.ours && t.Now().Before(user.created.Add(t.GroupDelay)) {
-		return false, problem.New(request.DirectoryNotReplicated, "the guest is not there yet")
+	if user == nil || t.hidden(user, t.GroupDelay) {
+		return false, problem.New(request.DirectoryNotReplicated, "the guest is not visible yet")
 	}
 	key := membership{group, guest}
-	_, present := t.members[key]
-	if present {
+	if t.members[key] {
 		return false, nil
 	}
-	t.members[key] = by
+	t.members[key] = true
 	return true, nil
 }
 
