@@ -16,7 +16,8 @@ import (
 	"guestlist/handlers/web/signup"
 )
 
-// BenchmarkSignUp is the processor time of a sign-up in the public function, from envelope to envelope, without the network.
+// BenchmarkSignUp measures a sign-up in the public function, from envelope to envelope, without the
+// network.
 func BenchmarkSignUp(b *testing.B) {
 	log := slog.New(slog.NewJSONHandler(new(discard), nil))
 	app, err := functions.New(functions.Config{Log: log})
@@ -56,7 +57,7 @@ func BenchmarkSignUp(b *testing.B) {
 	}
 }
 
-// discard is io.Discard without slog's shortcut for it.
+// discard is like io.Discard, for which slog has a shortcut.
 type discard struct{}
 
 func (*discard) Write(p []byte) (int, error) { return len(p), nil }

@@ -1,3 +1,9 @@
-// Command handler is the program that the Functions host starts. It reads the settings, builds the parts and serves; everything that it
-// does stands in the packages that it puts together.
+// Command handler is the program that the Functions host starts. It listens, reads the settings,
+// connects the parts and serves:
+//
+//	settings → tables, graph → workflow ─┬─▶ functions ◀── Functions host
+//	settings → web: signup, status ──────┘
+//
+// It must not do the work of the packages that it connects, nor link policy/lint, policy/rowfile or
+// anything below dev.
 package main

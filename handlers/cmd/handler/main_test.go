@@ -17,9 +17,11 @@ import (
 
 	"guestlist/handlers/azure/functions/functionjson"
 	"guestlist/handlers/settings"
+	"guestlist/handlers/submission"
 )
 
-// The host calls functions by folder name and reads outputs by binding name: a difference fails every invocation, and only in Azure.
+// The host calls functions by folder name and reads outputs by binding name. A difference fails every
+// invocation, and only in Azure.
 func TestFunctionFoldersAndProgramAgree(t *testing.T) {
 	files, err := functionjson.ReadAll("../../..")
 	if err != nil {
@@ -36,14 +38,14 @@ func TestFunctionFoldersAndProgramAgree(t *testing.T) {
 	for name, file := range files {
 		for _, b := range file.Bindings {
 			got[name] = append(got[name], b.Name+" "+b.Direction+" "+b.Type)
-			queue := "signups"
+			queue := submission.Queue
 			if name == invitePoison {
-				queue = "signups-poison" // the host's name for where it puts what failed too often
+				queue = submission.PoisonQueue
 			}
 			if strings.HasPrefix(b.Type, "queue") && b.QueueName != queue {
 				t.Errorf("%s: queue %q, want %q", name, b.QueueName, queue)
 			}
-			// Without it the host writes the message's own properties over the metadata.
+			// Without it the host overwrites the metadata with the message's own properties.
 			if b.Type == "queueTrigger" && b.DataType != "binary" {
 				t.Errorf("%s: the trigger's dataType is %q, want binary", name, b.DataType)
 			}
@@ -54,7 +56,7 @@ func TestFunctionFoldersAndProgramAgree(t *testing.T) {
 	}
 }
 
-func TestHostStartsTheProgramThatIsBuilt(t *testing.T) {
+func TestHostStartsBuiltProgram(t *testing.T) {
 	content, err := os.ReadFile("../../../host.json")
 	if err != nil {
 		t.Fatal(err)
@@ -85,7 +87,7 @@ func TestHostStartsTheProgramThatIsBuilt(t *testing.T) {
 
 const formKey = "5CqS0TQ0gfnLOyUg7m4Zt3iVb8rXw1Pa"
 
-func TestAFunctionIsServedWhereItHasAFolder(t *testing.T) {
+func TestFunctionIsServedWhereItHasFolder(t *testing.T) {
 	root := t.TempDir()
 	err := os.Mkdir(filepath.Join(root, statusHTTP), 0o755)
 	if err != nil {
@@ -97,10 +99,10 @@ func TestAFunctionIsServedWhereItHasAFolder(t *testing.T) {
 	}
 	at := func(folder string) func(string) string { return func(string) string { return folder } }
 	if serves(at(root), signupHTTP) || !serves(at(root), statusHTTP) {
-		t.Error("not the functions that have a folder are served")
+		t.Error("a function is served that has no folder, or one that has a folder is not")
 	}
 	if !serves(at(""), signupHTTP) {
-		t.Error("where the app's folder is not known, the form is left out")
+		t.Error("the form is not served where the app's folder is unknown")
 	}
 }
 
@@ -114,7 +116,7 @@ func freePort(t *testing.T) string {
 	return strconv.Itoa(listener.Addr().(*net.TCPAddr).Port)
 }
 
-func TestRunRefusesWhatCannotWork(t *testing.T) {
+func TestRunRefusesUnusableSettings(t *testing.T) {
 	tests := map[string]struct {
 		env  map[string]string
 		want string
@@ -144,7 +146,7 @@ func TestRunRefusesWhatCannotWork(t *testing.T) {
 	}
 }
 
-func TestRunServesUntilItIsStopped(t *testing.T) {
+func TestRunServesUntilStopped(t *testing.T) {
 	env := map[string]string{
 		"FUNCTIONS_CUSTOMHANDLER_PORT": freePort(t),
 		"AzureWebJobsStorage":          "DefaultEndpointsProtocol=http;AccountName=a;AccountKey=a2V5;TableEndpoint=http://127.0.0.1:1/a;",
@@ -159,7 +161,7 @@ func TestRunServesUntilItIsStopped(t *testing.T) {
 		response, err := http.Get(address + "/")
 		if err == nil {
 			if response.StatusCode != http.StatusOK {
-				t.Errorf("GET / is answered with %d", response.StatusCode)
+				t.Errorf("GET / has status %d", response.StatusCode)
 			}
 			response.Body.Close()
 			break
@@ -172,6 +174,6 @@ func TestRunServesUntilItIsStopped(t *testing.T) {
 	stop()
 	err := <-ended
 	if err != nil {
-		t.Errorf("the end that was asked for is an error: %v", err)
+		t.Errorf("a stop that was asked for is an error: %v", err)
 	}
 }

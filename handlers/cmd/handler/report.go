@@ -14,13 +14,15 @@ import (
 	"guestlist/handlers/settings"
 )
 
-// reportEvery is how often the app says how it stands. A token keeps its permissions for up to a day, so nothing changes faster.
+// reportEvery is how often the app saves its report. A token keeps its permissions for up to a day, so
+// nothing changes faster.
 const reportEvery = time.Hour
 
-// reportTimeout is how long that may take: it is done beside the work, and must not hold it up.
+// reportTimeout is how long saving may take: it must not hold up the work.
 const reportTimeout = 10 * time.Second
 
-// reporter says what only the app itself knows: which permissions its token has, and by which settings it works. guestlist doctor reads it.
+// A reporter saves what only the app itself knows: the permissions in its token and some of its
+// settings. guestlist doctor reads it.
 type reporter struct {
 	store      *tables.Store
 	credential azcore.TokenCredential // nil where there is no token
@@ -28,11 +30,11 @@ type reporter struct {
 	now        func() time.Time
 	log        *slog.Logger
 
-	next atomic.Int64 // when it is due again, in nanoseconds
+	next atomic.Int64 // when the report is due again, in nanoseconds
 }
 
-// report says it, if it is due. A failure costs nobody anything: it is due again at the next run.
-func (r *reporter) report(ctx context.Context) {
+// save saves the report if it is due. After a failure it is due again at the next call.
+func (r *reporter) save(ctx context.Context) {
 	now := r.now()
 	if now.UnixNano() < r.next.Load() {
 		return
@@ -53,7 +55,7 @@ func (r *reporter) report(ctx context.Context) {
 	}
 	err := r.store.SaveReport(ctx, report)
 	if err != nil {
-		r.log.WarnContext(ctx, "the app could not say how it stands", "code", problem.CodeOf(err), "error", err)
+		r.log.WarnContext(ctx, "the app could not save its report", "code", problem.CodeOf(err), "error", err)
 		return
 	}
 	r.next.Store(now.Add(reportEvery).UnixNano())

@@ -1,0 +1,205 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"log/slog"
+	mathrand "math/rand/v2"
+	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+
+	"guestlist/handlers/azure/functions"
+	"guestlist/handlers/azure/graph"
+	"guestlist/handlers/azure/identity"
+	"guestlist/handlers/azure/tables"
+	"guestlist/handlers/request"
+	"guestlist/handlers/settings"
+	"guestlist/handlers/submission"
+	"guestlist/handlers/web"
+	"guestlist/handlers/web/guard"
+	"guestlist/handlers/web/signup"
+	"guestlist/handlers/web/status"
+	"guestlist/handlers/workflow"
+)
+
+// The names of the functions are those of their folders, and the names of the bindings those in their
+// function.json files. A test compares them.
+const (
+	signupHTTP   = "signup-http"
+	statusHTTP   = "status-http"
+	inviteQueue  = "invite-queue"
+	invitePoison = "invite-poison"
+	upkeepTimer  = "upkeep-timer"
+
+	messageBinding = "message"
+	timerBinding   = "timer"
+	signupsBinding = "signups"
+)
+
+// build connects the parts and registers the functions, the form if it is served.
+func build(s settings.Settings, pages web.Config, log *slog.Logger) (*functions.App, error) {
+	forStorage, forGraph, err := credentials(s)
+	if err != nil {
+		return nil, err
+	}
+	store, err := tables.New(tables.Config{
+		ConnectionString: s.StorageConnection,
+		ServiceURL:       s.TablesURL,
+		Credential:       forStorage,
+		Log:              log,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("connecting to the tables: %w", err)
+	}
+	pressure := new(workflow.Pressure)
+	tenant, err := graph.New(graph.Config{URL: s.GraphURL, Credential: forGraph, Log: log, Pressure: pressure.Report})
+	if err != nil {
+		return nil, fmt.Errorf("connecting to the directory: %w", err)
+	}
+	worker, err := newWorker(s, store, tenant, pressure, log)
+	if err != nil {
+		return nil, err
+	}
+	app, err := functions.New(functions.Config{Log: log})
+	if err != nil {
+		return nil, err
+	}
+	err = registerPages(app, pages, worker, log)
+	if err != nil {
+		return nil, err
+	}
+	registerQueues(app, worker)
+	registerUpkeep(app, worker, &reporter{store: store, credential: forGraph, settings: s, now: time.Now, log: log})
+	return app, nil
+}
+
+// credentials returns the managed identity for each service that needs it, else nil.
+func credentials(s settings.Settings) (forStorage, forGraph azcore.TokenCredential, err error) {
+	byKey, standIn := s.StorageConnection != "", s.GraphCredential != settings.ManagedIdentity
+	if byKey && standIn {
+		return nil, nil, nil
+	}
+	managed, err := identity.Managed(s.ClientID)
+	if err != nil {
+		return nil, nil, err
+	}
+	if !byKey {
+		forStorage = managed
+	}
+	if !standIn {
+		forGraph = managed
+	}
+	return forStorage, forGraph, nil
+}
+
+// newWorker returns what moves requests on.
+func newWorker(s settings.Settings, store *tables.Store, tenant *graph.Client, pressure *workflow.Pressure, log *slog.Logger) (*workflow.Worker, error) {
+	return workflow.New(workflow.Config{
+		Store:       store,
+		Rows:        store,
+		Seats:       store,
+		Gates:       store,
+		Poison:      store,
+		Records:     store,
+		Pressure:    pressure,
+		Retention:   s.Retention,
+		Pace:        request.Pace{Daily: s.DailyInvitations, Spacing: s.InvitationSpacing},
+		Directory:   tenant,
+		Users:       tenant,
+		RedirectURL: s.RedirectURL,
+		IntentLease: s.IntentLease,
+		Now:         time.Now,
+		Sleep:       sleep,
+		Jitter:      jitter,
+		Log:         log,
+	})
+}
+
+// registerPages registers the status page, and the form if this app serves it.
+func registerPages(app *functions.App, pages web.Config, worker *workflow.Worker, log *slog.Logger) error {
+	guards, err := guard.New(pages.Guards, time.Now, rand.Reader)
+	if err != nil {
+		return err
+	}
+	signups := functions.QueueOutput{Binding: signupsBinding}
+	page, err := status.New(status.Config{
+		Requests:   worker,
+		Queue:      signups,
+		Now:        time.Now,
+		Log:        log,
+		Style:      pages.Style,
+		Guards:     guards,
+		Detailed:   pages.DetailedStatus,
+		FormOrigin: pages.FormOrigin,
+	})
+	if err != nil {
+		return err
+	}
+	app.HTTP(statusHTTP, page)
+	if !pages.Form {
+		return nil
+	}
+	form, err := signup.New(signup.Config{
+		Queue:        signups,
+		Now:          time.Now,
+		Random:       rand.Reader,
+		Log:          log,
+		Style:        pages.Style,
+		Guards:       guards,
+		Fields:       pages.Fields,
+		Mail:         pages.Mail,
+		StatusOrigin: pages.StatusOrigin,
+	})
+	if err != nil {
+		return err
+	}
+	app.HTTP(signupHTTP, form)
+	return nil
+}
+
+// registerQueues registers the functions that take messages of the queue and of its poison queue.
+func registerQueues(app *functions.App, worker *workflow.Worker) {
+	app.Queue(inviteQueue, messageBinding, func(ctx context.Context, m functions.QueueMessage) error {
+		message, err := submission.DecodeMessage(m.Body)
+		if err != nil {
+			// Another attempt would find the same.
+			return worker.Keep(ctx, m.ID, m.Body, err)
+		}
+		return worker.Advance(ctx, message)
+	})
+	app.Queue(invitePoison, messageBinding, func(ctx context.Context, m functions.QueueMessage) error {
+		return worker.Poisoned(ctx, m.ID, m.Body)
+	})
+}
+
+// registerUpkeep registers the timer, which also saves the app's report.
+func registerUpkeep(app *functions.App, worker *workflow.Worker, report *reporter) {
+	signups := functions.QueueOutput{Binding: signupsBinding}
+	app.Timer(upkeepTimer, timerBinding, func(ctx context.Context, _ functions.Timer) error {
+		_, err := worker.Upkeep(ctx, signups)
+		if err == nil {
+			report.save(ctx)
+		}
+		return err
+	})
+}
+
+// sleep waits for d, or until ctx ends.
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
+}
+
+// jitter adds up to a fifth to d, so that what failed together does not come back together. It never
+// shortens d.
+func jitter(d time.Duration) time.Duration {
+	return d + time.Duration(mathrand.Int64N(int64(d)/5+1))
+}
