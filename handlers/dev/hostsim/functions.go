@@ -1,7 +1,6 @@
 package hostsim
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -11,6 +10,8 @@ import (
 	"strings"
 
 	"github.com/robfig/cron/v3"
+
+	"guestlist/handlers/azure/functions/functionjson"
 )
 
 // The binding types that are played.
@@ -24,9 +25,10 @@ const (
 
 // function is one folder with a function.json.
 type function struct {
-	name    string
-	trigger binding
-	outputs []binding
+	name     string
+	disabled bool // the rest is not read then
+	trigger  binding
+	outputs  []binding
 	// Of an HTTP trigger:
 	route   route
 	methods []string // empty: all
@@ -44,28 +46,6 @@ type binding struct {
 	runOnStartup bool
 }
 
-// bindingFile is one entry of a function.json as it is written. Further properties are ignored, as the host ignores them.
-type bindingFile struct {
-	Type         string
-	Direction    string
-	Name         string
-	DataType     string
-	AuthLevel    *string
-	Methods      []string
-	Route        *string
-	QueueName    string
-	Connection   string
-	Schedule     string
-	RunOnStartup bool
-}
-
-type functionFile struct {
-	Disabled   any
-	ScriptFile string
-	Retry      any
-	Bindings   []bindingFile
-}
-
 // Rules of the host: Utility.IsValidFunctionName, BindingMetadata, and the storage service's for queue names.
 var (
 	functionName = regexp.MustCompile(`(?i)^[a-z][a-z0-9_\-]{0,127}$`)
@@ -80,30 +60,19 @@ const (
 
 // readFunctions reads the function.json of every top-level folder. Disabled functions are left out and named. The error tells every fault.
 func readFunctions(root string, s settings, env environment) (functions []function, disabled []string, err error) {
-	entries, err := os.ReadDir(root)
+	paths, err := functionjson.Find(root)
 	if err != nil {
-		return nil, nil, fmt.Errorf("looking for functions: %w", err)
+		return nil, nil, err
 	}
 	var faults []error
-	for _, entry := range entries {
-		if !entry.IsDir() {
-			continue
-		}
-		folder := filepath.Join(root, entry.Name())
-		content, err := os.ReadFile(filepath.Join(folder, "function.json"))
-		if errors.Is(err, os.ErrNotExist) {
-			continue
-		}
-		if err != nil {
-			faults = append(faults, err)
-			continue
-		}
-		f, off, err := readFunction(entry.Name(), folder, content, s, env)
+	for _, path := range paths {
+		name := filepath.Base(filepath.Dir(path))
+		f, err := readFunction(root, name, s, env)
 		switch {
 		case err != nil:
-			faults = append(faults, fmt.Errorf("%s/function.json: %w", entry.Name(), err))
-		case off:
-			disabled = append(disabled, entry.Name())
+			faults = append(faults, fmt.Errorf("function %s: %w", name, err))
+		case f.disabled:
+			disabled = append(disabled, name)
 		default:
 			functions = append(functions, f)
 		}
@@ -122,58 +91,58 @@ func readFunctions(root string, s settings, env environment) (functions []functi
 		return nil, nil, fmt.Errorf("the functions need another look:\n%w", errors.Join(faults...))
 	}
 	if len(functions) == 0 {
-		return nil, nil, fmt.Errorf("no function found: no folder of the root has a function.json that is not disabled")
+		return nil, nil, errors.New("no function found that is not disabled")
 	}
 	return functions, disabled, nil
 }
 
-func readFunction(name, folder string, content []byte, s settings, env environment) (f function, disabled bool, err error) {
+func readFunction(root, name string, s settings, env environment) (function, error) {
+	f := function{name: name}
 	if !functionName.MatchString(name) || strings.EqualFold(name, "host") {
-		return f, false, errors.New("the folder's name is no function name: a letter, then letters, digits, - and _, at most 128, not \"host\"")
+		return f, errors.New("the folder's name is not a function name: a letter, then letters, digits, - and _, at most 128, not \"host\"")
 	}
-	var file functionFile
-	err = json.Unmarshal(content, &file)
+	file, err := functionjson.Read(root, name)
 	if err != nil {
-		return f, false, err
+		return f, err
 	}
-	if isDisabled(file.Disabled, name, env) {
-		return f, true, nil
+	f.disabled = isDisabled(file.Disabled, name, env)
+	if f.disabled {
+		return f, nil
 	}
 	if file.ScriptFile != "" {
-		_, err := os.Stat(filepath.Join(folder, file.ScriptFile))
+		_, err := os.Stat(filepath.Join(root, name, file.ScriptFile))
 		if err != nil {
-			return f, false, fmt.Errorf("scriptFile: %w", err)
+			return f, fmt.Errorf("scriptFile: %w", err)
 		}
 	}
 	if file.Retry != nil {
-		return f, false, errors.New("retry is not played here: a queue trigger retries by its dequeue count")
+		return f, errors.New("retry is not played here: a queue trigger retries by its dequeue count")
 	}
-	f.name = name
 	names := map[string]bool{}
 	for _, written := range file.Bindings {
 		lower := strings.ToLower(written.Name)
 		if !bindingName.MatchString(written.Name) {
-			return f, false, errors.New("a binding's name must be a letter, then letters and digits ($return is not played here)")
+			return f, errors.New("a binding's name must be a letter, then letters and digits ($return is not played here)")
 		}
 		if names[lower] {
-			return f, false, fmt.Errorf("two bindings have the name %s", lower)
+			return f, fmt.Errorf("two bindings have the name %s", lower)
 		}
 		names[lower] = true
 		b, err := f.read(written, s, env)
 		if err != nil {
-			return f, false, fmt.Errorf("binding %s: %w", written.Name, err)
+			return f, fmt.Errorf("binding %s: %w", written.Name, err)
 		}
 		if !strings.HasSuffix(b.kind, "trigger") {
 			f.outputs = append(f.outputs, b)
 			continue
 		}
 		if f.trigger.kind != "" {
-			return f, false, errors.New("a function has one trigger, not two")
+			return f, errors.New("a function has one trigger, not two")
 		}
 		f.trigger = b
 	}
 	if f.trigger.kind == "" {
-		return f, false, errors.New("no binding is a trigger")
+		return f, errors.New("no binding is a trigger")
 	}
 	http := 0
 	for _, output := range f.outputs {
@@ -182,16 +151,16 @@ func readFunction(name, folder string, content []byte, s settings, env environme
 		}
 	}
 	if f.trigger.kind == httpTrigger && http != 1 {
-		return f, false, errors.New("an HTTP trigger needs exactly one http output")
+		return f, errors.New("an HTTP trigger needs exactly one http output")
 	}
 	if f.trigger.kind != httpTrigger && http != 0 {
-		return f, false, errors.New("an http output needs an HTTP trigger")
+		return f, errors.New("an http output needs an HTTP trigger")
 	}
-	return f, false, nil
+	return f, nil
 }
 
 // read checks one binding, resolves its settings, and takes down what it says of the function.
-func (f *function) read(written bindingFile, s settings, env environment) (binding, error) {
+func (f *function) read(written functionjson.Binding, s settings, env environment) (binding, error) {
 	b := binding{kind: strings.ToLower(written.Type), name: written.Name, runOnStartup: written.RunOnStartup}
 	want := "in"
 	if b.kind == httpOutput || b.kind == queueOutput {
@@ -229,7 +198,7 @@ func (f *function) read(written bindingFile, s settings, env environment) (bindi
 	return b, nil
 }
 
-func (f *function) readHTTP(written bindingFile, s settings) error {
+func (f *function) readHTTP(written functionjson.Binding, s settings) error {
 	if written.AuthLevel == nil || !strings.EqualFold(*written.AuthLevel, "anonymous") {
 		return errors.New(`authLevel must be "anonymous": keys are not played here, and no authLevel means "function"`)
 	}
@@ -254,7 +223,7 @@ func (f *function) readHTTP(written bindingFile, s settings) error {
 // ncrontab reads the six fields of a timer trigger.
 var ncrontab = cron.NewParser(cron.Second | cron.Minute | cron.Hour | cron.Dom | cron.Month | cron.Dow)
 
-func (f *function) readSchedule(written bindingFile, env environment) error {
+func (f *function) readSchedule(written functionjson.Binding, env environment) error {
 	text, err := env.resolve(written.Schedule)
 	if err != nil {
 		return fmt.Errorf("schedule: %w", err)
@@ -270,7 +239,7 @@ func (f *function) readSchedule(written bindingFile, env environment) error {
 	return nil
 }
 
-func (b *binding) readQueue(written bindingFile, env environment) error {
+func (b *binding) readQueue(written functionjson.Binding, env environment) error {
 	name, err := env.resolve(written.QueueName)
 	if err != nil {
 		return fmt.Errorf("queueName: %w", err)

@@ -11,6 +11,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
+
+	"guestlist/handlers/azure/functions/functionjson"
 )
 
 // The very files that Azure reads are what this host has to play.
@@ -180,7 +182,7 @@ func TestTimersFireWhereEveryFieldFits(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			var f function
-			err := f.readSchedule(bindingFile{Schedule: test.schedule}, newEnvironment(nil))
+			err := f.readSchedule(functionjson.Binding{Schedule: test.schedule}, newEnvironment(nil))
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -1,6 +1,7 @@
-// Package functionjson reads the function.json files of a project, as far as the program, its
-// deployment and the command line depend on them. The simulated host reads them by its own, stricter
-// rules.
+// Package functionjson reads the function.json files of a project. Each folder below the root that
+// has one is a function of the folder's name.
+//
+// It must not know what the functions do.
 package functionjson
 
 import (
@@ -10,14 +11,22 @@ import (
 	"path/filepath"
 )
 
-// File is one function.json.
+// File is one function.json as it is written. The host ignores other members, and so does this package.
 type File struct {
-	Bindings []Binding
+	Disabled   any
+	ScriptFile string
+	Retry      any
+	Bindings   []Binding
 }
 
-// Binding is one entry of a function.json.
+// Binding is one entry of a function.json. AuthLevel and Route are nil where they are not written.
 type Binding struct {
-	Type, Direction, Name, DataType, QueueName, Connection, Schedule string
+	Type, Direction, Name, DataType string
+	AuthLevel, Route                *string
+	Methods                         []string
+	QueueName, Connection           string
+	Schedule                        string
+	RunOnStartup                    bool
 }
 
 // Queue returns the queue that the function works with, "" if there is none.
