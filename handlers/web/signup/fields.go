@@ -80,7 +80,7 @@ var definitions = []definition{
 	{"reason", "textarea", "", "off", submission.MaxReason},
 	{"sponsor", "input", "email", "off", submission.MaxAddress},
 	{codeField, "input", "text", "off", submission.MaxCode},
-	{termsField, "checkbox", "", "off", submission.MaxTerms},
+	{termsField, "checkbox", "", "", submission.MaxTerms},
 }
 
 // inOrder returns the definitions in the order of a page: whoever writes family names first finds them first.

@@ -22,17 +22,15 @@ import (
 // repository is the root of this repository.
 const repository = "../../../.."
 
-// suiteTimeout is there to fail instead of hanging: a suite takes less than a minute on an idle machine.
+// suiteTimeout makes a suite fail instead of hang. It takes less than a minute on an idle machine.
 const suiteTimeout = 10 * time.Minute
 
-// TestPages drives the form and the status page.
 func TestPages(t *testing.T) {
 	s := start(t, anyPace...)
 	run(t, s, "form.mjs")
 	run(t, s, "languages.mjs")
 }
 
-// TestStates looks at all that the status page of an organisation says that lets it tell.
 func TestStates(t *testing.T) {
 	run(t, start(t, append(slices.Clone(anyPace), settings.StatusPage+"=detailed")...), "states.mjs")
 }
@@ -40,7 +38,7 @@ func TestStates(t *testing.T) {
 // anyPace lets tests send forms as fast as they can.
 var anyPace = []string{settings.FormWait + "=0s", settings.ClientPosts + "=off"}
 
-// TestGuards drives the form of an organisation with a style and terms of its own, that is strict about the pace.
+// TestGuards has a style, terms of use and a strict rate limit.
 func TestGuards(t *testing.T) {
 	run(t, start(t,
 		settings.FormWait+"=3s", settings.ClientPosts+"=3/24h", settings.StatusPage+"=detailed",
@@ -53,34 +51,32 @@ func TestGuards(t *testing.T) {
 
 const logo = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 40 40"><rect width="40" height="40" rx="8" fill="#7a1f5c"/><circle cx="20" cy="20" r="9" fill="#fff"/></svg>`
 
-// TestChallenge drives the form of an organisation that wants to be sure that people send it.
-func TestChallenge(t *testing.T) {
+func TestCaptcha(t *testing.T) {
 	service := httptest.NewServer(captchasim.New(time.Now))
 	defer service.Close()
 	s := start(t, append(slices.Clone(anyPace),
 		settings.Challenge+"=turnstile", settings.ChallengeSiteKey+"="+captchasim.SiteKey, settings.ChallengeSecret+"="+captchasim.Secret,
 		settings.ChallengeURL+"="+service.URL,
 	)...)
-	s.challenge = service.URL
+	s.captcha = service.URL
 	run(t, s, "captcha.mjs")
 }
 
 // stack is a running local run.
 type stack struct {
 	*apptest.Local
-	// challenge is the address of a stand-in for the service, if there is one.
-	challenge string
+	captcha string // the address of a stand-in for the service, if there is one
 }
 
 func TestMain(m *testing.M) { apptest.Main(m) }
 
-// start starts what "make run" starts, on free ports and with data of its own. environment is added to that of this process.
+// start starts what "make run" starts, on free ports, with its own data and the added environment.
 func start(t *testing.T, environment ...string) stack {
 	t.Helper()
 	return stack{Local: apptest.StartLocal(t, apptest.App(t), t.TempDir(), environment...)}
 }
 
-// run drives one suite against the stack and reports each of its tests as one of t's.
+// run runs one suite against the stack and reports each of its tests as a subtest.
 func run(t *testing.T, s stack, suite string) {
 	t.Helper()
 	found, err := exec.Command("./chromium.sh").Output()
@@ -94,7 +90,7 @@ func run(t *testing.T, s stack, suite string) {
 	modules := absolute(t, repository, ".local", "browser")
 	_, err = os.Stat(filepath.Join(modules, "node_modules", "playwright-core"))
 	if err != nil {
-		t.Fatal("the driver of the browser is not installed: run make setup")
+		t.Fatal("the browser driver is not installed: run make setup")
 	}
 	screenshots := absolute(t, repository, ".local", "screenshots")
 	err = os.MkdirAll(screenshots, 0o755)
@@ -109,7 +105,7 @@ func run(t *testing.T, s stack, suite string) {
 		"BROWSERTEST_SCREENSHOTS="+screenshots,
 		"BROWSERTEST_FORM="+s.Signup,
 		"BROWSERTEST_GRAPH="+s.Graph,
-		"BROWSERTEST_CHALLENGE="+s.challenge,
+		"BROWSERTEST_CAPTCHA="+s.captcha,
 	)
 	var log apptest.Log
 	cmd.Stderr = &log

@@ -1,12 +1,12 @@
 #!/bin/sh
-# Finds the Chromium that the browser tests drive and prints its path. With "install" it installs Debian's package where none is found.
-# CHROMIUM=/path names one; the tests call this script too, so there is one list of places.
+# Prints the path of the Chromium for the browser tests. With "install" it installs Debian's package if
+# none is found. CHROMIUM=/path names one. The tests call this script too.
 set -eu
 
 find_one() {
 	if [ -n "${CHROMIUM:-}" ]; then
 		[ -x "$CHROMIUM" ] && [ -f "$CHROMIUM" ] && printf '%s\n' "$CHROMIUM" && return
-		echo "CHROMIUM=$CHROMIUM is no program that can be started: set it to a Chromium or Chrome, or unset it" >&2
+		echo "CHROMIUM=$CHROMIUM can't be started: set it to a Chromium or Chrome, or unset it" >&2
 		exit 1
 	fi
 	for name in chromium chromium-browser google-chrome-stable google-chrome chrome \
@@ -30,7 +30,7 @@ if ! command -v apt-get >/dev/null || [ "$(id -u)" != 0 ]; then
 	exit 1
 fi
 echo 'installing Chromium' >&2
-# The fonts hold the scripts of the form's languages: without them its layout would be tested on boxes.
+# The fonts have the scripts of the form's languages; without them the layout is tested on boxes.
 export DEBIAN_FRONTEND=noninteractive
 {
 	apt-get update -qq &&

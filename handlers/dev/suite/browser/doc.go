@@ -1,6 +1,6 @@
-// Package browsertest holds the tests that see the pages as partners do: a real Chromium on what "make run" starts, with axe-core looking
-// for barriers on every page. It has no code of its own. The steps in the browser are written in JavaScript, in suite, for its
-// driver; the Go tests start the stack, and report each of them as a test.
+// Package browser tests the pages in Chromium on what "make run" starts. axe-core checks the
+// accessibility of every page, html-validate its HTML. The steps are written in JavaScript, in folder
+// suite; the Go tests start the stack and report each step as a test.
 //
-// Every run leaves pictures of the pages' states in .local/screenshots, for people to look at.
+// Every run saves screenshots in .local/screenshots, for people to look at.
 package browser

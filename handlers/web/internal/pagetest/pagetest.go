@@ -314,8 +314,8 @@ func (d Document) checkReferences(t *testing.T) {
 			continue
 		}
 		id := Attribute(n, "id")
-		if id == "" || id != Attribute(n, "name") || !labels[id] || Attribute(n, "autocomplete") == "" {
-			t.Errorf("<%s id=%q name=%q> lacks its label or its autocomplete", n.Data, id, Attribute(n, "name"))
+		if id == "" || id != Attribute(n, "name") || !labels[id] || (Attribute(n, "autocomplete") == "") != (Attribute(n, "type") == "checkbox") {
+			t.Errorf("<%s id=%q name=%q> lacks its label or its autocomplete, or is a checkbox with one", n.Data, id, Attribute(n, "name"))
 		}
 		wrong := Attribute(n, "aria-invalid") == "true"
 		explained := slices.Contains(strings.Fields(Attribute(n, "aria-describedby")), id+"-error")

@@ -1,4 +1,4 @@
-// The browser, what is held against every page that is opened in it, and what all suites do on the pages.
+// The browser, the checks of every page that is opened in it, and the steps that all suites share.
 
 import assert from "node:assert/strict";
 import fs from "node:fs";
@@ -14,15 +14,17 @@ function setting(name) {
 
 const installed = createRequire(path.join(setting("BROWSERTEST_MODULES"), "package.json"));
 const { chromium } = installed("playwright-core");
+const { HtmlValidate } = installed("html-validate");
 const axe = fs.readFileSync(installed.resolve("axe-core/axe.min.js"), "utf8");
+const validator = new HtmlValidate({ root: true, extends: ["html-validate:standard"] });
 const screenshots = setting("BROWSERTEST_SCREENSHOTS");
 
 export const form = setting("BROWSERTEST_FORM");
 export const graph = setting("BROWSERTEST_GRAPH");
-export const challenge = process.env.BROWSERTEST_CHALLENGE ?? "";
+export const captcha = process.env.BROWSERTEST_CAPTCHA ?? "";
 const origin = new URL(form).origin;
 
-// patience is how long anything may take. It is there to fail instead of hanging, also on a machine that does ten other things.
+// patience is how long anything may take. It makes a test fail instead of hang, also on a busy machine.
 export const patience = 60_000;
 
 const browser = await chromium.launch({ executablePath: setting("BROWSERTEST_CHROMIUM"), headless: true, timeout: patience });
@@ -31,12 +33,12 @@ after(() => browser.close());
 export const desktop = { width: 1280, height: 900 };
 export const phone = { width: 390, height: 844 };
 export const smallPhone = { width: 320, height: 568 };
-// zoomed is what is left of a window of 1280 by 1024 pixels at 400 %: WCAG 2.2, 1.4.10.
+// zoomed is a window of 1280 by 1024 pixels at 400 % (WCAG 2.2, 1.4.10).
 export const zoomed = { width: 320, height: 256 };
 
-// visit opens a page as a new visitor, hands it to steps, and holds it to what is true of every page: it asks no other place for anything,
-// breaks no rule of its own Content-Security-Policy, and has no errors. statuses are the HTTP errors that the steps bring about, others the
-// places that the page may ask all the same.
+// visit opens a page as a new visitor, hands it to steps, and checks every page on the way: it is valid
+// HTML, sends no request to another origin, keeps to its Content-Security-Policy, and has no errors.
+// statuses are the HTTP errors that the steps cause, others the origins that the page may ask.
 export async function visit(steps, { script = true, language = "en", size = desktop, dark = false, statuses = [], others = [], ...context } = {}) {
 	const visitor = await browser.newContext({
 		javaScriptEnabled: script, locale: language, viewport: size, colorScheme: dark ? "dark" : "light", ...context,
@@ -50,6 +52,13 @@ export async function visit(steps, { script = true, language = "en", size = desk
 			faults.push(`a request to ${url.origin}`);
 		}
 	});
+	const checks = [];
+	page.on("response", (response) => {
+		const isPage = new URL(response.url()).origin === origin && /^text\/html/.test(response.headers()["content-type"] ?? "");
+		if (isPage) {
+			checks.push(validate(response));
+		}
+	});
 	page.on("console", (message) => {
 		const expected = /the server responded with a status of (\d+)/.exec(message.text());
 		if (["error", "warning"].includes(message.type()) && !(expected && statuses.includes(Number(expected[1])))) {
@@ -59,22 +68,29 @@ export async function visit(steps, { script = true, language = "en", size = desk
 	page.on("pageerror", (error) => faults.push(`a script failed: ${error.stack}`));
 	try {
 		await steps(page, visitor);
+		faults.push(...(await Promise.all(checks)).flat());
 	} finally {
 		await visitor.close();
 	}
-	assert.deepEqual(faults, [], "what no page of ours may do");
+	assert.deepEqual(faults, [], "faults of the pages");
 }
 
-// mostBytes is the most that a page may have over the wire, uncompressed as the Functions host sends it.
+// validate returns what html-validate finds in a page as it was sent.
+async function validate(response) {
+	const report = await validator.validateString(await response.text());
+	return report.results.flatMap((result) => result.messages).map((m) => `${response.url()}:${m.line}:${m.column}: ${m.message} (${m.ruleId})`);
+}
+
+// mostBytes is the largest size of a page on the wire, uncompressed as the Functions host sends it.
 const mostBytes = 30_000;
 
-// complete opens an address and fails unless the page comes in one response, within its size.
+// complete opens an address and fails unless the page comes in one response, within mostBytes.
 export async function complete(page, address, status = 200) {
 	const requests = [];
-	const note = (request) => requests.push(request.url());
-	page.on("request", note);
+	const record = (request) => requests.push(request.url());
+	page.on("request", record);
 	const response = await page.goto(address, { waitUntil: "load" });
-	page.off("request", note);
+	page.off("request", record);
 	assert.equal(response.status(), status);
 	const { responseHeadersSize } = await response.request().sizes();
 	const bytes = (await response.body()).length + responseHeadersSize;
@@ -82,14 +98,14 @@ export async function complete(page, address, status = 200) {
 	assert.deepEqual(requests.filter((url) => !url.startsWith("data:")).length, 1, `${address} comes in more than one response: ${requests}`);
 }
 
-// withoutBarriers fails with everything that axe-core finds on the page, and with everything of which it can't be sure.
-export async function withoutBarriers(page, state) {
+// accessible fails with everything that axe-core finds on the page or can't decide.
+export async function accessible(page, state) {
 	await page.evaluate(axe);
 	const found = await page.evaluate(async () => {
 		const results = await globalThis.axe.run(document, {
 			runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
 			resultTypes: ["violations", "incomplete"],
-			// The frame of a challenge is its service's.
+			// The frame of a captcha belongs to its service.
 			iframes: false,
 			rules: { "frame-tested": { enabled: false } },
 		});
@@ -98,11 +114,11 @@ export async function withoutBarriers(page, state) {
 			at: rule.nodes.map((node) => `${node.target.join(" ")}: ${[...node.any, ...node.all, ...node.none].map((check) => check.message).join("; ")}`),
 		}));
 	});
-	assert.deepEqual(found, [], `barriers on ${state}`);
+	assert.deepEqual(found, [], `accessibility of ${state}`);
 }
 
-// fits fails if the page must be scrolled sideways, if anything sticks out of it, or if a control is hard to read or to hit: text under
-// 16 px makes phones zoom in, and 24 px is the least that WCAG 2.2 asks of what is touched.
+// fits fails if the page must be scrolled sideways, if an element is wider than it, or if a control is
+// too small: text under 16 px makes phones zoom in, and WCAG 2.2 asks for targets of 24 px.
 export async function fits(page, state) {
 	const found = await page.evaluate(() => {
 		const faults = [];
@@ -132,20 +148,20 @@ export async function fits(page, state) {
 	assert.deepEqual(found, [], `faults of layout on ${state}`);
 }
 
-// picture keeps the whole page as a file for people to look at.
+// picture saves a screenshot of the whole page for people to look at.
 export async function picture(page, name) {
 	await page.screenshot({ path: path.join(screenshots, `${name}.png`), fullPage: true });
 }
 
 let counted = 0;
 
-// someone returns a partner with an address that nobody else has in this run.
+// someone returns a partner with an address that is new in this run.
 export function someone(domain = "contoso.com") {
 	counted += 1;
 	return { email: `ana.${process.pid}.${counted}@${domain}`, givenName: "Ana", familyName: "Silva", company: "Contoso Ltd" };
 }
 
-// fill fills in the form as that partner.
+// fill fills in the form.
 export async function fill(page, partner) {
 	for (const [name, value] of Object.entries(partner)) {
 		await page.locator(`[name=${name}]`).fill(value);
@@ -158,13 +174,12 @@ export function send(page) {
 
 export const statusPage = /\/signup\/[0-9a-v]{34}(\?.*)?$/;
 
-// untilFinished looks at the status page again and again, until the way is over. That is as soon as the request is decided: an invitation
-// may still be under way.
+// untilFinished reloads the status page until the request is decided. An invitation may still follow.
 export async function untilFinished(page) {
 	for (const end = Date.now() + patience; ; ) {
 		const current = await page.locator("[aria-current=step]").count();
 		const last = await page.locator("ol.way li:last-child[aria-current=step]").count();
-		assert.equal(current, 1, "one step of the way is the current one");
+		assert.equal(current, 1, "one stage is the current one");
 		if (last === 1) {
 			return;
 		}
@@ -174,7 +189,7 @@ export async function untilFinished(page) {
 	}
 }
 
-// untilInvited waits until the directory has received the one invitation of the address.
+// untilInvited waits for the one invitation of the address.
 export async function untilInvited(email) {
 	for (const end = Date.now() + patience; ; await new Promise((resolve) => setTimeout(resolve, 250))) {
 		const count = await invitations(email);
@@ -186,7 +201,7 @@ export async function untilInvited(email) {
 	}
 }
 
-// invitations returns how many invitations of the address the directory has received.
+// invitations returns how often the address was invited.
 export async function invitations(email) {
 	const response = await fetch(`${graph}/stand-in/invitations`);
 	assert.equal(response.status, 200);

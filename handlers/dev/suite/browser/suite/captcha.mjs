@@ -1,20 +1,22 @@
-// The form with a challenge: the browser holds the page to its Content-Security-Policy while a stand-in plays the service's widget.
+// The form with a captcha: the browser enforces the Content-Security-Policy while a stand-in plays the
+// service's widget.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { challenge, fill, fits, form, invitations, picture, send, someone, statusPage, visit, withoutBarriers } from "./browser.mjs";
+import { captcha, fill, fits, form, invitations, picture, send, someone, statusPage, visit, accessible } from "./browser.mjs";
 
 const service = "https://challenges.cloudflare.com";
 
-// play answers for the service's host: its script puts the answer into the form, as the widget does, from a frame of the service.
+// play answers for the service's host with a script that, like the widget, adds a frame of the service
+// and puts the answer into the form.
 async function play(page) {
 	await page.route(`${service}/**`, async (route) => {
 		if (!route.request().url().endsWith("/api.js")) {
 			await route.fulfill({ contentType: "text/html", body: "<!doctype html><html lang=en><title>Widget</title><p>Verified</p></html>" });
 			return;
 		}
-		const answer = await (await fetch(`${challenge}/solve?provider=turnstile&host=127.0.0.1`)).text();
+		const answer = await (await fetch(`${captcha}/solve?provider=turnstile&host=127.0.0.1`)).text();
 		await route.fulfill({
 			contentType: "text/javascript",
 			body: `
@@ -31,16 +33,16 @@ async function play(page) {
 	});
 }
 
-test("a partner passes the challenge", async () => {
+test("a partner solves the captcha and is invited", async () => {
 	const partner = someone();
 	await visit(async (page) => {
 		await play(page);
 		await page.goto(form);
 		await page.locator(".cf-turnstile iframe").waitFor();
 		await page.frameLocator(".cf-turnstile iframe").locator("p").waitFor();
-		await fits(page, "the form with a challenge");
-		await withoutBarriers(page, "the form with a challenge");
-		await picture(page, "form-challenge");
+		await fits(page, "the form with a captcha");
+		await accessible(page, "the form with a captcha");
+		await picture(page, "form-captcha");
 		await fill(page, partner);
 		await send(page);
 		await page.waitForURL(statusPage);
@@ -51,7 +53,7 @@ test("a partner passes the challenge", async () => {
 	}
 });
 
-test("without the service nobody is taken, and nothing is lost", async () => {
+test("a form without an answer to the captcha is refused and keeps what was typed", async () => {
 	const partner = someone();
 	await visit(async (page) => {
 		await page.route(`${service}/**`, (route) => route.fulfill({ contentType: "text/javascript", body: "" }));
@@ -60,16 +62,16 @@ test("without the service nobody is taken, and nothing is lost", async () => {
 		await send(page);
 		await page.locator("[role=alert]").waitFor();
 		assert.equal(await page.locator("[name=email]").inputValue(), partner.email);
-		await withoutBarriers(page, "the form whose challenge was not passed");
-		await picture(page, "form-challenge-failed");
+		await accessible(page, "the form without an answer to the captcha");
+		await picture(page, "form-captcha-failed");
 	}, { others: [service], statuses: [403] });
 	assert.equal(await invitations(partner.email), 0);
 });
 
-test("without scripts the form says what is needed", async () => {
+test("without scripts the form with a captcha says that it needs them", async () => {
 	await visit(async (page) => {
 		await page.goto(form);
 		assert.match(await page.locator("noscript").innerText(), /JavaScript/);
-		await picture(page, "form-challenge-without-scripts");
+		await picture(page, "form-captcha-without-scripts");
 	}, { script: false });
 });

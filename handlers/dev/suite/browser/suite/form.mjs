@@ -1,32 +1,32 @@
-// The form and the status page, on every kind of screen and by every kind of visitor.
+// The form and the status page on several screens, with and without scripts, by keyboard.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import {
 	desktop, fill, fits, form, patience, phone, picture, send, smallPhone, someone, statusPage, untilFinished, untilInvited, visit,
-	withoutBarriers, zoomed,
+	accessible, zoomed,
 } from "./browser.mjs";
 
-test("a partner signs up and looks at the status page to the end", async () => {
+test("a partner signs up and follows the status page to the end", async () => {
 	const partner = someone();
 	await visit(async (page) => {
 		await page.goto(form);
-		await withoutBarriers(page, "the form");
+		await accessible(page, "the form");
 		await picture(page, "form");
 		await fill(page, partner);
 		await send(page);
 		await page.waitForURL(statusPage);
-		await withoutBarriers(page, "the status page at first");
+		await accessible(page, "the status page at first");
 		await picture(page, "status-first");
 		await untilFinished(page);
-		await withoutBarriers(page, "the finished status page");
+		await accessible(page, "the finished status page");
 		await picture(page, "status-finished");
 	});
 	await untilInvited(partner.email);
 });
 
-test("a partner without scripts signs up and sees the end", async () => {
+test("a partner without scripts signs up and follows the status page to the end", async () => {
 	const partner = someone();
 	await visit(async (page) => {
 		await page.goto(form);
@@ -40,7 +40,7 @@ test("a partner without scripts signs up and sees the end", async () => {
 });
 
 for (const script of [true, false]) {
-	test(`errors keep what was typed, get the focus and lead to their fields, ${script ? "with" : "without"} scripts`, async () => {
+	test(`errors keep what was typed, get the focus and link to their fields, ${script ? "with" : "without"} scripts`, async () => {
 		await visit(async (page) => {
 			await page.goto(form);
 			await fill(page, { ...someone(), email: "ana+test@contoso.com", familyName: "" });
@@ -59,7 +59,7 @@ for (const script of [true, false]) {
 				assert.equal(await page.evaluate(() => document.activeElement?.name), name, "where the link leads");
 			}
 			if (script) {
-				await withoutBarriers(page, "the form with errors");
+				await accessible(page, "the form with errors");
 			}
 			await picture(page, script ? "form-errors" : "form-errors-without-scripts");
 		}, { script, statuses: [422] });
@@ -71,7 +71,7 @@ test("a partner signs up by the keyboard alone", async () => {
 	await visit(async (page) => {
 		await page.goto(form);
 		const order = [];
-		// Tab until the button, typing what each field is for.
+		// Press Tab until the button, and fill in each field on the way.
 		for (let step = 0; ; step += 1) {
 			assert.ok(step < 60, `no button was reached by Tab: ${order}`);
 			await page.keyboard.press("Tab");
@@ -106,27 +106,27 @@ for (const [name, options] of Object.entries({
 	"a phone in the dark": { size: phone, dark: true },
 	"a desktop in the dark": { size: desktop, dark: true },
 })) {
-	test(`all states fit and have no barriers on ${name}`, async () => {
+	test(`all pages fit and are accessible on ${name}`, async () => {
 		const file = name.replace(/^an? /, "").replaceAll(" ", "-").replace("-%", "");
 		await visit(async (page) => {
-			const look = async (state) => {
+			const check = async (state) => {
 				await fits(page, `${state} on ${name}`);
-				await withoutBarriers(page, `${state} on ${name}`);
+				await accessible(page, `${state} on ${name}`);
 				await picture(page, `${file}-${state}`);
 			};
 			await page.goto(form);
-			await look("form");
+			await check("form");
 			await fill(page, { ...someone("a-rather-long-name-of-a-company-in-the-countryside.example"), company: "" });
 			await send(page);
 			await page.locator("[role=alert]").waitFor();
-			await look("errors");
+			await check("errors");
 			await fill(page, { company: "Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft" });
 			await fill(page, someone());
 			await send(page);
 			await page.waitForURL(statusPage);
-			await look("status");
+			await check("status");
 			await page.goto(`${form}/${"0".repeat(34)}`);
-			await look("unknown");
+			await check("unknown");
 		}, { ...options, statuses: [422, 404] });
 	});
 }

@@ -1,48 +1,48 @@
-// What guards the form, as partners meet it; with a style, terms and the detailed status page of an organisation.
+// The guards of the form, with a style, terms of use and a detailed status page.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { complete, fill, fits, form, invitations, phone, picture, send, someone, statusPage, untilFinished, untilInvited, visit, withoutBarriers } from "./browser.mjs";
+import { complete, fill, fits, form, invitations, phone, picture, send, someone, statusPage, untilFinished, untilInvited, visit, accessible } from "./browser.mjs";
 
-// accept fills in the form of an organisation that asks for everything.
+// accept fills in the form and accepts the terms.
 async function accept(page, partner) {
 	await fill(page, partner);
 	await page.locator("[name=terms]").check();
 }
 
-test("a form that comes back too fast is shown again with all entries, and goes through", async () => {
+test("a form sent too early is shown again with all entries, and can be sent again", async () => {
 	const partner = someone();
 	await visit(async (page) => {
 		await complete(page, form);
 		await accept(page, partner);
 		await send(page);
-		// Nobody types that fast; a slow machine may, and then there is nothing to see.
+		// On a very slow machine the form is not too early, and the test fails.
 		const alert = page.locator("[role=alert]");
 		await alert.or(page.locator("ol.way")).first().waitFor();
-		assert.equal(await alert.count(), 1, "the form was taken at once");
+		assert.equal(await alert.count(), 1, "the form was not refused");
 		for (const [name, value] of Object.entries(partner)) {
 			assert.equal(await page.locator(`[name=${name}]`).inputValue(), value, `${name} is kept`);
 		}
 		assert.ok(await page.locator("[name=terms]").isChecked(), "the box is still ticked");
-		await fits(page, "the form that came too fast");
-		await withoutBarriers(page, "the form that came too fast");
+		await fits(page, "the form sent too early");
+		await accessible(page, "the form sent too early");
 		await picture(page, "form-again");
 		for (let tries = 0; !statusPage.test(page.url()); tries += 1) {
-			assert.ok(tries < 100, "the form never goes through");
+			assert.ok(tries < 100, "the form is never taken");
 			await page.waitForTimeout(250);
 			await send(page);
 			await page.locator("[role=alert]").or(page.locator("ol.way")).first().waitFor();
 		}
 		await untilFinished(page);
 		await fits(page, "the detailed status page");
-		await withoutBarriers(page, "the detailed status page");
+		await accessible(page, "the detailed status page");
 		await picture(page, "status-detailed");
 	}, { size: phone, statuses: [403] });
 	await untilInvited(partner.email);
 });
 
-test("two clicks are one request, and the history leads to no second one", async () => {
+test("two clicks, and going back and forward, make one request", async () => {
 	const partner = someone();
 	await visit(async (page) => {
 		await page.goto(form);
@@ -59,7 +59,7 @@ test("two clicks are one request, and the history leads to no second one", async
 	await untilInvited(partner.email);
 });
 
-test("people and their screen readers find no trap", async () => {
+test("the honeypot is hidden from people and screen readers", async () => {
 	await visit(async (page) => {
 		await page.goto(form);
 		const trap = page.locator("[name=website]");
@@ -69,7 +69,7 @@ test("people and their screen readers find no trap", async () => {
 	});
 });
 
-test("a form from another site is not taken, and can be sent from here", async () => {
+test("a form from another site is refused and can be sent from our page", async () => {
 	await visit(async (page, visitor) => {
 		const evil = await visitor.newPage();
 		await evil.route("https://evil.example/", (route) => route.fulfill({
@@ -84,12 +84,12 @@ test("a form from another site is not taken, and can be sent from here", async (
 	});
 });
 
-test("who sends too much is asked to wait, with all entries kept", async () => {
+test("a client over the rate limit is asked to wait, and entries are kept", async () => {
 	const partner = someone();
 	await visit(async (page) => {
 		await page.goto(form);
 		for (let tries = 0; ; tries += 1) {
-			assert.ok(tries < 20, "nobody is ever asked to wait");
+			assert.ok(tries < 20, "the rate limit is never reached");
 			await fill(page, { ...partner, company: "" });
 			const [response] = await Promise.all([page.waitForResponse((response) => response.request().method() === "POST"), send(page)]);
 			await page.locator("[role=alert]").waitFor();
@@ -100,29 +100,29 @@ test("who sends too much is asked to wait, with all entries kept", async () => {
 		}
 		assert.equal(await page.locator("[name=email]").inputValue(), partner.email);
 		await fits(page, "the form of a busy network");
-		await withoutBarriers(page, "the form of a busy network");
+		await accessible(page, "the form of a busy network");
 		await picture(page, "form-slow");
 	}, { statuses: [403, 422, 429], extraHTTPHeaders: { "X-Forwarded-For": "203.0.113.7:51234" } });
 });
 
-test("a link fills the form in, and its code does not stay in the address", async () => {
+test("a link fills in the form, and its code is removed from the address", async () => {
 	await visit(async (page) => {
 		await page.goto(`${form}?company=Contoso&code=SPRING-2026`);
 		assert.equal(await page.locator("[name=company]").inputValue(), "Contoso");
 		assert.equal(await page.locator("[name=inviteCode]").inputValue(), "SPRING-2026");
 		assert.doesNotMatch(page.url(), /SPRING/);
-		await withoutBarriers(page, "the form with an invite code");
+		await accessible(page, "the form with an invite code");
 		await picture(page, "form-linked");
 	});
 });
 
-test("a mistyped mail domain gets a hint that mends it", async () => {
+test("a mistyped mail domain gets a suggestion that corrects it", async () => {
 	await visit(async (page) => {
 		await page.goto(form);
 		await page.locator("[name=email]").fill("ana@gmial.com");
 		await page.locator("[name=email]").blur();
 		await page.locator("#suggestion button").waitFor();
-		await withoutBarriers(page, "the form with a suggestion");
+		await accessible(page, "the form with a suggestion");
 		await picture(page, "form-suggestion");
 		await page.locator("#suggestion button").click();
 		assert.equal(await page.locator("[name=email]").inputValue(), "ana@gmail.com");
@@ -140,18 +140,18 @@ test("a partner withdraws", async () => {
 		await page.locator("details.withdraw summary").click();
 		await page.locator("#withdraw button").click();
 		await page.locator("[role=alert]").waitFor();
-		await withoutBarriers(page, "a withdrawal that is not confirmed");
+		await accessible(page, "a withdrawal that is not confirmed");
 		await picture(page, "withdraw-unconfirmed");
 		await page.locator("#confirm").check();
 		await page.locator("#withdraw button").click();
 		await page.locator(".notice").waitFor();
-		await withoutBarriers(page, "a withdrawal");
+		await accessible(page, "a withdrawal");
 		await picture(page, "withdrawn");
 	}, { statuses: [422] });
 	assert.equal(await invitations(partner.email), 0);
 });
 
-test("the pages print, and keep to the colours that a visitor forces on them", async () => {
+test("the form prints, and keeps to forced colours", async () => {
 	await visit(async (page) => {
 		await page.goto(form);
 		await page.emulateMedia({ media: "print" });

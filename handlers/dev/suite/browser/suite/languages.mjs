@@ -1,11 +1,11 @@
-// Every page in every language: without barriers, on a small phone, within its size, in its direction.
+// Every page in every language on a small phone: accessible, within its size, in its direction.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import {
 	complete, fill, fits, form, phone, picture, send, smallPhone, someone, statusPage, untilFinished, untilInvited, visit,
-	withoutBarriers,
+	accessible,
 } from "./browser.mjs";
 
 // The languages are those that the pages offer.
@@ -17,7 +17,7 @@ await visit(async (page) => {
 	})));
 });
 
-test("the pages are in nine languages, one of them from right to left", () => {
+test("there are nine languages, one of them from right to left", () => {
 	assert.deepEqual(languages.map((language) => language.tag).sort(), ["ar", "de", "en", "es", "fr", "ja", "ko", "pt", "zh-Hans"]);
 	assert.deepEqual(languages.filter((language) => language.direction === "rtl").map((language) => language.tag), ["ar"]);
 });
@@ -25,53 +25,52 @@ test("the pages are in nine languages, one of them from right to left", () => {
 for (const { tag, name, direction } of languages) {
 	test(`all pages in ${name}`, async () => {
 		await visit(async (page) => {
-			const look = async (state) => {
+			const check = async (state) => {
 				const root = page.locator("html");
 				assert.equal(await root.getAttribute("lang"), tag, `the language of ${state}`);
 				assert.equal(await root.getAttribute("dir"), direction, `the direction of ${state}`);
 				await fits(page, `${state} in ${name}`);
-				await withoutBarriers(page, `${state} in ${name}`);
+				await accessible(page, `${state} in ${name}`);
 				await picture(page, `${tag}-${state}`);
 			};
 			await complete(page, form);
-			await look("form");
+			await check("form");
 			await fill(page, { ...someone(), email: "ana+test@contoso.com", company: "" });
 			await send(page);
 			await page.locator("[role=alert]").waitFor();
-			await look("errors");
+			await check("errors");
 			await fill(page, someone());
 			await send(page);
 			await page.waitForURL(statusPage);
-			await look("status");
+			await check("status");
 			await untilFinished(page);
-			await look("finished");
+			await check("finished");
 			await page.locator("#resend button").click();
 			await page.locator(".notice").waitFor();
-			await look("resent");
+			await check("resent");
 			await complete(page, `${form}/${"0".repeat(34)}`, 404);
-			await look("unknown");
+			await check("unknown");
 		}, { language: tag, size: smallPhone, statuses: [422, 404] });
 	});
 }
 
-// What a new partner does who reads from right to left, on a phone.
-test("a partner signs up in Arabic on a phone, from the choice of the language to the end", async () => {
+test("a partner chooses Arabic on a phone and signs up", async () => {
 	const partner = someone();
 	await visit(async (page) => {
 		await page.goto(form);
 		await page.locator("nav summary").click();
-		await withoutBarriers(page, "the form with the languages open");
+		await accessible(page, "the form with the languages open");
 		await page.locator("nav a[hreflang=ar]").click();
 		await page.locator("html[dir=rtl]").waitFor();
 		await fill(page, partner);
 		const label = await page.locator("label[for=givenName]").boundingBox();
-		assert.ok(label.x + label.width > phone.width / 2, "labels stand on the right");
+		assert.ok(label.x + label.width > phone.width / 2, "labels are on the right");
 		await send(page);
 		await page.waitForURL(statusPage);
 		assert.equal(await page.locator("html").getAttribute("lang"), "ar", "the language is remembered");
 		await untilFinished(page);
 		await fits(page, "the finished status page in Arabic");
-		await withoutBarriers(page, "the finished status page in Arabic");
+		await accessible(page, "the finished status page in Arabic");
 		await picture(page, "ar-finished");
 	}, { size: phone });
 	await untilInvited(partner.email);
@@ -91,7 +90,7 @@ test("a partner signs up in Korean on a phone whose browser asks for it", async 
 	await untilInvited(partner.email);
 });
 
-test("a language in another tab leaves nothing behind for who uses this one next", async () => {
+test("choosing a language in a new tab leaves nothing in session storage", async () => {
 	await visit(async (page, visitor) => {
 		await page.goto(form);
 		await fill(page, someone());
@@ -105,7 +104,7 @@ test("a language in another tab leaves nothing behind for who uses this one next
 	});
 });
 
-test("another language keeps what was typed, on the form and beside errors", async () => {
+test("choosing a language keeps what was typed, on the form and beside errors", async () => {
 	const partner = { ...someone(), familyName: "" };
 	await visit(async (page) => {
 		const choose = async (tag) => {
@@ -124,6 +123,6 @@ test("another language keeps what was typed, on the form and beside errors", asy
 		await page.locator("[role=alert]").waitFor();
 		await choose("ja");
 		await page.reload();
-		assert.equal(await page.locator("[name=email]").inputValue(), "", "it is taken along once");
+		assert.equal(await page.locator("[name=email]").inputValue(), "", "it is restored once");
 	}, { statuses: [422] });
 });

@@ -1,11 +1,11 @@
-// Every state of a request that the status page may tell, in every language.
+// Every state that the status page can show, in every language.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { fill, fits, form, graph, patience, picture, send, smallPhone, someone, statusPage, visit, withoutBarriers } from "./browser.mjs";
+import { fill, fits, form, graph, patience, picture, send, smallPhone, someone, statusPage, visit, accessible } from "./browser.mjs";
 
-// signUp sends the form as that partner and returns the address of the status page.
+// signUp sends the form and returns the address of the status page.
 async function signUp(page, partner) {
 	await page.goto(form);
 	await fill(page, partner);
@@ -14,7 +14,7 @@ async function signUp(page, partner) {
 	return page.url();
 }
 
-// until waits for the status page to be in a state.
+// until waits for the status page to show a state.
 async function until(page, address, state) {
 	let seen = "";
 	for (const end = Date.now() + patience; seen !== state; ) {
@@ -32,9 +32,9 @@ async function order(what, body) {
 	assert.ok(response.ok, `${what} is answered with ${response.status}: ${await response.text()}`);
 }
 
-// The ways into the states. The last one blocks the directory, so nothing can be invited after it.
+// How to reach each state. The last one blocks the directory: nothing can be invited after it.
 const ways = {
-	// A submission that no worker has recorded yet looks like an id that was just issued; the last place of it is chance.
+	// An unknown id that was just issued counts as received. The last character of an id is random.
 	received: async (page) => {
 		const address = await signUp(page, someone());
 		return address.slice(0, -1) + (address.endsWith("0") ? "1" : "0");
@@ -65,7 +65,7 @@ const ways = {
 };
 
 for (const [state, way] of Object.entries(ways)) {
-	test(`the status page says ${state} in every language`, async () => {
+	test(`the status page shows ${state} in every language`, async () => {
 		await visit(async (page) => {
 			const address = await way(page);
 			await until(page, address, state);
@@ -75,13 +75,13 @@ for (const [state, way] of Object.entries(ways)) {
 			for (const tag of tags) {
 				await page.goto(`${address}?lang=${tag}`);
 				assert.equal(await page.locator("html").getAttribute("lang"), tag);
-				assert.equal(await page.locator("#progress").getAttribute("data-state"), state, "the state is a lasting one");
+				assert.equal(await page.locator("#progress").getAttribute("data-state"), state, "the state stays");
 				texts.add(await page.locator("#progress").innerText());
 				await fits(page, `${state} in ${tag}`);
-				await withoutBarriers(page, `${state} in ${tag}`);
+				await accessible(page, `${state} in ${tag}`);
 				await picture(page, `${tag}-${state}`);
 			}
-			assert.equal(texts.size, tags.length, "each language has a text of its own");
+			assert.equal(texts.size, tags.length, "texts differ between languages");
 		}, { size: smallPhone });
 	});
 }
