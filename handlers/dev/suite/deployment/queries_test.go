@@ -399,7 +399,7 @@ func workbook(t *testing.T, s snapshot) (version string, items []item) {
 }
 
 func TestEveryQueryIsLoadedOnce(t *testing.T) {
-	for _, s := range snapshots(t) {
+	for _, s := range snapshots(t, allLayouts) {
 		loaded := map[string]map[string]int{"alerts": {}, "workbook": {}}
 		for _, a := range alerts(t, s) {
 			loaded["alerts"][a.query]++
@@ -426,7 +426,7 @@ func TestEveryQueryIsLoadedOnce(t *testing.T) {
 
 func TestAlertsAreRaisedInTimeAndWhenTheyShould(t *testing.T) {
 	minutes := map[string]int{"PT5M": 5, "PT10M": 10, "PT15M": 15, "PT1H": 60, "PT2H": 120}
-	for _, s := range snapshots(t) {
+	for _, s := range snapshots(t, allLayouts) {
 		for _, a := range alerts(t, s) {
 			if every, window := minutes[a.every], minutes[a.window]; every == 0 || window < every {
 				t.Errorf("%s: %s looks every %s at the last %s: something goes by unseen", s.path, a.name, a.every, a.window)
@@ -445,7 +445,7 @@ func TestAlertsAreRaisedInTimeAndWhenTheyShould(t *testing.T) {
 func TestOperatorsAreToldOfEveryAlert(t *testing.T) {
 	var want strings.Builder
 	want.WriteString("| alert | severity | asked every | raised when |\n| --- | --- | --- | --- |\n")
-	for _, a := range alerts(t, snapshotOf(t, "infra/test/defaults.snapshot.json")) {
+	for _, a := range alerts(t, snapshotOf(t, "infra/test/one.snapshot.json")) {
 		every := map[string]string{"PT5M": "5 minutes", "PT15M": "15 minutes", "PT1H": "hour"}[a.every]
 		fmt.Fprintf(&want, "| `%s` | %v | %s | %s |\n", a.name, a.severity, every, a.title)
 	}
@@ -458,7 +458,7 @@ func TestOperatorsAreToldOfEveryAlert(t *testing.T) {
 
 // The portal shows nothing, and says nothing, where the workbook is not what it expects.
 func TestWorkbookIsWhatThePortalReads(t *testing.T) {
-	for _, s := range snapshots(t) {
+	for _, s := range snapshots(t, allLayouts) {
 		version, items := workbook(t, s)
 		if version != "Notebook/1.0" {
 			t.Errorf("%s: the version is %q", s.path, version)

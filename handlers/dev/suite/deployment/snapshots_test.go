@@ -1,7 +1,6 @@
 package deployment
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/json"
 	"flag"
@@ -274,8 +273,9 @@ func TestLinterRulesAreErrors(t *testing.T) {
 // snapshot is what a deployment would make, as the compiler predicts it. What only Azure knows is an
 // expression in brackets.
 type snapshot struct {
-	path               string
-	token              string // ends all names
+	path  string
+	token string // ends all names
+	layout
 	PredictedResources []resource
 	Outputs            map[string]any
 	Diagnostics        []any
@@ -288,47 +288,57 @@ type resource struct {
 	Properties           map[string]any
 }
 
-// layout says what a parameter file switches on.
-type layout struct{ split, full bool }
-
-var layouts = map[string]layout{
-	"infra/azd/main.snapshot.json":      {},
-	"infra/env/dev.snapshot.json":       {},
-	"infra/env/prod.snapshot.json":      {split: true},
-	"infra/test/defaults.snapshot.json": {},
-	"infra/test/one.snapshot.json":      {full: true},
-	"infra/test/split.snapshot.json":    {split: true, full: true},
+// layout says what a snapshot's parameter file switches on.
+type layout struct {
+	split bool // three apps
+	full  bool // everything else
+	fixed bool // a file of infra/test; the others are for admins to edit
 }
 
-// snapshots returns the snapshot of every layout.
-func snapshots(t *testing.T) []snapshot {
+// snapshots returns all snapshots, or only those of infra/test, which nobody edits for a deployment.
+func snapshots(t *testing.T, folder string) []snapshot {
 	t.Helper()
-	paths := infraFiles(t, ".snapshot.json")
-	if len(paths) != len(layouts) || len(paths) != len(infraFiles(t, ".bicepparam")) {
-		t.Fatalf("there are %d snapshots, %d layouts and %d parameter files",
-			len(paths), len(layouts), len(infraFiles(t, ".bicepparam")))
-	}
 	var list []snapshot
-	for _, path := range paths {
-		s := snapshot{path: path}
-		err := json.NewDecoder(bytes.NewReader([]byte(readFile(t, path)))).Decode(&s)
+	for _, path := range infraFiles(t, ".bicepparam") {
+		if !strings.HasPrefix(path, folder) {
+			continue
+		}
+		s := snapshot{path: strings.TrimSuffix(path, ".bicepparam") + ".snapshot.json"}
+		err := json.Unmarshal([]byte(readFile(t, s.path)), &s)
 		if err != nil {
-			t.Fatalf("%s: %v", path, err)
+			t.Fatalf("%s: %v", s.path, err)
 		}
 		workspace := s.all("Microsoft.OperationalInsights/workspaces")
 		if len(workspace) != 1 || len(s.Diagnostics) != 0 {
-			t.Fatalf("%s has %d workspaces and the diagnostics %v", path, len(workspace), s.Diagnostics)
+			t.Fatalf("%s has %d workspaces and the diagnostics %v", s.path, len(workspace), s.Diagnostics)
 		}
 		s.token = workspace[0].Name[strings.LastIndex(workspace[0].Name, "-")+1:]
+		s.layout = layout{
+			split: len(s.all("Microsoft.Web/sites")) > 1,
+			full:  strings.HasSuffix(s.path, "-full.snapshot.json"),
+			fixed: strings.HasPrefix(s.path, testLayouts),
+		}
+		if s.fixed && s.split != strings.Contains(s.path, "/split") {
+			t.Errorf("%s: whether identities are split is %t", s.path, s.split)
+		}
 		list = append(list, s)
+	}
+	if len(list) < 4 {
+		t.Fatalf("only %d snapshots were found in %s", len(list), folder)
 	}
 	return list
 }
 
+// Folders of parameter files.
+const (
+	allLayouts  = "infra/"
+	testLayouts = "infra/test/"
+)
+
 // snapshotOf returns the snapshot of one layout.
 func snapshotOf(t *testing.T, path string) snapshot {
 	t.Helper()
-	for _, s := range snapshots(t) {
+	for _, s := range snapshots(t, allLayouts) {
 		if s.path == path {
 			return s
 		}
@@ -373,7 +383,7 @@ func (s snapshot) apps(t *testing.T) []app {
 	var list []app
 	for _, site := range s.all("Microsoft.Web/sites") {
 		a := app{name: s.part(site.Name), site: site, settings: map[string]string{}}
-		if !layouts[s.path].split {
+		if !s.split {
 			a.name = "everything"
 		}
 		for _, config := range s.all("Microsoft.Web/sites/config") {
@@ -386,7 +396,7 @@ func (s snapshot) apps(t *testing.T) []app {
 		}
 		list = append(list, a)
 	}
-	if want := map[bool]int{false: 1, true: 3}[layouts[s.path].split]; len(list) != want {
+	if want := map[bool]int{false: 1, true: 3}[s.split]; len(list) != want {
 		t.Fatalf("%s has %d apps, want %d", s.path, len(list), want)
 	}
 	return list
