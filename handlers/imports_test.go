@@ -67,7 +67,7 @@ var rules = []rule{
 	// The adapters to Azure.
 	{"azure/internal/rest", ""},
 	{"azure/identity", "policy"},
-	{"azure/functions", "problem web/problemdetails"},
+	{"azure/functions", "problem submission web/problemdetails"},
 	{"azure/functions/functionjson", ""},
 	{"azure/graph", "azure/identity azure/internal/rest policy problem request submission"},
 	{"azure/tables", "azure/internal/rest policy problem request submission"},
@@ -85,7 +85,7 @@ var rules = []rule{
 	{"dev/hostsim", "azure/functions/functionjson dev/internal/..."},
 	{"dev/simulation", "dev/graphsim policy problem request request/memstore review submission workflow"},
 	{"dev/cmd/bench/...", "azure/tables dev/azurite dev/graphsim dev/internal/... dev/simulation policy submission web/guard"},
-	{"dev/cmd/localhost", "azure/tables dev/azurite dev/graphsim dev/hostsim dev/internal/... policy settings"},
+	{"dev/cmd/localhost", "azure/tables dev/azurite dev/graphsim dev/hostsim dev/internal/... policy settings submission"},
 	{"dev/cmd/package", "azure/functions/functionjson"},
 	{"dev/suite/...", ""},
 }
