@@ -2,6 +2,7 @@ package hostsim
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -12,6 +13,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -26,8 +28,12 @@ const drainGrace = 10 * time.Second
 // flushGrace is how long answers that have been given may take to leave.
 const flushGrace = time.Second
 
-// defaultMaxBody is the host's limit for a request's body (ScriptConstants.DefaultMaxRequestBodySize), in bytes.
-const defaultMaxBody = 100 << 20
+// defaultMaxBody is the host's limit for a request's body in bytes (ScriptConstants.DefaultMaxRequestBodySize),
+// and maxBodyVariable sets another one.
+const (
+	defaultMaxBody  = 100 << 20
+	maxBodyVariable = "FUNCTIONS_REQUEST_BODY_SIZE_LIMIT"
+)
 
 // Config says what to host and how.
 type Config struct {
@@ -82,68 +88,75 @@ type Host struct {
 	err      error
 }
 
-// New reads host.json, the function.json files and the environment. It starts nothing. Its error tells every fault, and says of
-// whatever this host does not play that it does not.
-func New(config Config) (*Host, error) {
-	if config.Root == "" {
-		return nil, errors.New("hosting functions: no root folder is given")
+// withDefaults returns the configuration with an absolute root and a value in every field.
+func (c Config) withDefaults() (Config, error) {
+	if c.Root == "" {
+		return c, errors.New("no root folder is given")
 	}
-	root, err := filepath.Abs(config.Root)
+	if c.MaxCrashes < 0 {
+		return c, errors.New("MaxCrashes is negative")
+	}
+	var err error
+	c.Root, err = filepath.Abs(c.Root)
+	if err != nil {
+		return c, err
+	}
+	c.Listen = cmp.Or(c.Listen, "127.0.0.1:0")
+	c.Log = cmp.Or(c.Log, slog.New(slog.DiscardHandler))
+	c.MaxCrashes = cmp.Or(c.MaxCrashes, defaultMaxCrashes)
+	if c.Env == nil {
+		c.Env = os.Environ()
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	return c, nil
+}
+
+// environment returns what the settings refer to and the handler gets.
+func (c Config) environment() environment {
+	list := append(slices.Clip(c.Env), "FUNCTIONS_APP_ROOT_PATH="+c.Root)
+	if c.Storage != "" {
+		list = append(list, "AzureWebJobsStorage="+c.Storage)
+	}
+	return newEnvironment(list)
+}
+
+// New reads host.json, the function.json files and the environment. It starts nothing. Its error names
+// every fault, and whatever this host does not support.
+func New(config Config) (*Host, error) {
+	config, err := config.withDefaults()
 	if err != nil {
 		return nil, fmt.Errorf("hosting functions: %w", err)
 	}
-	if config.Env == nil {
-		config.Env = os.Environ()
-	}
-	if config.Listen == "" {
-		config.Listen = "127.0.0.1:0"
-	}
-	if config.Now == nil {
-		config.Now = time.Now
-	}
-	if config.Log == nil {
-		config.Log = slog.New(slog.DiscardHandler)
-	}
-	if config.MaxCrashes < 0 {
-		return nil, errors.New("hosting functions: MaxCrashes is negative")
-	}
-	if config.MaxCrashes == 0 {
-		config.MaxCrashes = defaultMaxCrashes
-	}
-	list := append(config.Env[:len(config.Env):len(config.Env)], "FUNCTIONS_APP_ROOT_PATH="+root)
-	if config.Storage != "" {
-		list = append(list, "AzureWebJobsStorage="+config.Storage)
-	}
-	env := newEnvironment(list)
-	s, err := readSettings(root, env)
+	env := config.environment()
+	s, err := readSettings(config.Root, env)
 	if err != nil {
 		return nil, err
 	}
-	functions, disabled, err := readFunctions(root, s, env)
+	functions, disabled, err := readFunctions(config.Root, s, env)
 	if err != nil {
 		return nil, err
 	}
 	for _, name := range disabled {
 		config.Log.Warn("the function is disabled", "function", name)
 	}
-	maxBody := int64(defaultMaxBody)
-	text, set := env.lookup("FUNCTIONS_REQUEST_BODY_SIZE_LIMIT")
-	if set && text != "" {
-		maxBody, err = strconv.ParseInt(text, 10, 64)
-		if err != nil || maxBody < 0 {
-			return nil, errors.New("hosting functions: FUNCTIONS_REQUEST_BODY_SIZE_LIMIT must be a number of bytes")
-		}
-	}
 	h := &Host{
 		settings:  s,
 		functions: functions,
 		listen:    config.Listen,
-		maxBody:   maxBody,
+		maxBody:   defaultMaxBody,
 		now:       config.Now,
 		log:       config.Log,
-		// The handler is on this machine: no proxy, and all connections that concurrent invocations want.
+		// The handler is on this machine: no proxy, and as many connections as there are invocations.
 		client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 256, DisableCompression: true}},
 		done:   make(chan struct{}),
+	}
+	if text, _ := env.lookup(maxBodyVariable); text != "" {
+		h.maxBody, err = strconv.ParseInt(text, 10, 64)
+		if err != nil || h.maxBody < 0 {
+			return nil, fmt.Errorf("hosting functions: %s must be a number of bytes", maxBodyVariable)
+		}
 	}
 	h.queues, err = newQueues(functions, s.queues)
 	if err != nil {

@@ -175,104 +175,130 @@ const (
 	maxVisibilityTimeout = 7 * 24 * time.Hour
 )
 
-// readSettings reads host.json under the overrides of the environment. Its error tells every fault.
+// settingsReader reads settings from host.json and collects what is wrong with them.
+type settingsReader struct {
+	root   string
+	env    environment
+	file   hostFile
+	faults []error
+}
+
+func (r *settingsReader) fault(format string, args ...any) {
+	r.faults = append(r.faults, fmt.Errorf(format, args...))
+}
+
+// text returns a setting as it is written, "" if it is not set. Keys match in any case.
+func (r *settingsReader) text(key string) string { return r.file[strings.ToLower(key)] }
+
+func (r *settingsReader) isSet(key string) bool {
+	_, set := r.file[strings.ToLower(key)]
+	return set
+}
+
+func (r *settingsReader) number(key string, fallback, low, high int) int {
+	if !r.isSet(key) {
+		return fallback
+	}
+	value, err := strconv.Atoi(r.text(key))
+	if err != nil || value < low || value > high {
+		r.fault("%s must be a number from %d to %d", key, low, high)
+	}
+	return value
+}
+
+func (r *settingsReader) boolean(key string, fallback bool) bool {
+	if !r.isSet(key) {
+		return fallback
+	}
+	value, err := strconv.ParseBool(strings.ToLower(r.text(key)))
+	if err != nil {
+		r.fault("%s must be true or false", key)
+	}
+	return value
+}
+
+func (r *settingsReader) span(key string, fallback, low, high time.Duration) time.Duration {
+	if !r.isSet(key) {
+		return fallback
+	}
+	value, err := parseTimeSpan(r.text(key))
+	if err != nil || value < low || value > high {
+		r.fault("%s must be a time span from %s to %s, written hh:mm:ss", key, low, high)
+	}
+	return value
+}
+
+// readSettings reads host.json and the environment variables that override it. Its error names every fault.
 func readSettings(root string, env environment) (settings, error) {
 	file, err := readHostFile(root, env)
 	if err != nil {
 		return settings{}, err
 	}
-	var faults []error
-	fault := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }
-	number := func(key string, fallback, low, high int) int {
-		text, set := file[strings.ToLower(key)]
-		if !set {
-			return fallback
-		}
-		value, err := strconv.Atoi(text)
-		if err != nil || value < low || value > high {
-			fault("%s must be a number from %d to %d", key, low, high)
-		}
-		return value
+	r := &settingsReader{root: root, env: env, file: file}
+	s := settings{
+		routePrefix: "api",
+		hasBundle:   r.text("extensionBundle:id") != "",
+		queues:      r.queues(),
+		handler:     r.handler(),
 	}
-	boolean := func(key string, fallback bool) bool {
-		text, set := file[strings.ToLower(key)]
-		if !set {
-			return fallback
-		}
-		value, err := strconv.ParseBool(strings.ToLower(text))
-		if err != nil {
-			fault("%s must be true or false", key)
-		}
-		return value
+	if r.isSet("extensions:http:routePrefix") {
+		s.routePrefix = strings.Trim(r.text("extensions:http:routePrefix"), "/")
 	}
-	span := func(key string, fallback, low, high time.Duration) time.Duration {
-		text, set := file[strings.ToLower(key)]
-		if !set {
-			return fallback
-		}
-		value, err := parseTimeSpan(text)
-		if err != nil || value < low || value > high {
-			fault("%s must be a time span from %s to %s, written hh:mm:ss", key, low, high)
-		}
-		return value
+	if r.text("functionTimeout") != "-1" {
+		s.functionTimeout = r.span("functionTimeout", defaultFunctionTimeout, minFunctionTimeout, 1<<62)
 	}
-
-	if file["version"] != "2.0" {
-		fault(`version must be "2.0"`)
+	if r.text("version") != "2.0" {
+		r.fault(`version must be "2.0"`)
 	}
-	s := settings{routePrefix: "api", hasBundle: file["extensionbundle:id"] != ""}
-	prefix, set := file["extensions:http:routeprefix"]
-	if set {
-		s.routePrefix = strings.Trim(prefix, "/")
-	}
-	if file["functiontimeout"] != "-1" {
-		s.functionTimeout = span("functionTimeout", defaultFunctionTimeout, minFunctionTimeout, 1<<62)
-	}
-
-	const queues = "extensions:queues:"
-	s.queues.batchSize = number(queues+"batchSize", defaultBatchSize, 1, maxBatchSize)
-	s.queues.newBatchThreshold = number(queues+"newBatchThreshold", s.queues.batchSize/2*runtime.NumCPU(), 0, 1000)
-	s.queues.maxPollingInterval = span(queues+"maxPollingInterval", defaultMaxPollingInterval, minPollingInterval, 1<<62)
-	s.queues.visibilityTimeout = span(queues+"visibilityTimeout", 0, 0, maxVisibilityTimeout)
-	s.queues.maxDequeueCount = number(queues+"maxDequeueCount", defaultMaxDequeueCount, 1, 1<<30)
-	switch encoding := strings.ToLower(file["extensions:queues:messageencoding"]); encoding {
-	case "", "base64":
-		s.queues.base64 = true
-	case "none":
-	default:
-		fault("extensions:queues:messageEncoding must be base64 or none")
-	}
-	if boolean("concurrency:dynamicConcurrencyEnabled", false) {
-		fault("concurrency:dynamicConcurrencyEnabled is not played here: set it to false")
-	}
-
-	s.handler = readHandlerSettings(root, env, file, fault)
-	s.handler.initializationTimeout = span("customHandler:initializationTimeout", defaultInitializationTimeout, readinessInterval, time.Hour)
-	s.handler.stderrIsError = boolean("customHandler:description:useStdErrorStreamForErrorsOnly", true)
-	s.handler.port = number("customHandler:port", 0, 0, 65535)
-	if boolean("customHandler:description:isDisabled", false) {
-		fault("customHandler:description:isDisabled leaves no handler to start")
-	}
-	for _, key := range []string{"customHandler:enableForwardingHttpRequest", "customHandler:enableProxyingHttpRequest"} {
-		if boolean(key, false) {
-			fault("%s is not played here, only envelopes are: set it to false", key)
+	for _, key := range []string{
+		"concurrency:dynamicConcurrencyEnabled", "customHandler:enableForwardingHttpRequest", "customHandler:enableProxyingHttpRequest",
+	} {
+		if r.boolean(key, false) {
+			r.fault("%s is not supported here: set it to false", key)
 		}
 	}
 	if file.has("customhandler:http") || file.has("configurationprofile") {
-		fault("customHandler:http and configurationProfile are not played here: describe functions in function.json files")
+		r.fault("customHandler:http and configurationProfile are not supported here: describe functions in function.json files")
 	}
-	if len(faults) > 0 {
-		return settings{}, fmt.Errorf("host.json, with the %s variables over it, needs another look:\n%w", "AzureFunctionsJobHost__", errors.Join(faults...))
+	if len(r.faults) > 0 {
+		return settings{}, fmt.Errorf("host.json, with the AzureFunctionsJobHost__ variables over it, has faults:\n%w", errors.Join(r.faults...))
 	}
 	return s, nil
 }
 
-func readHandlerSettings(root string, env environment, file hostFile, fault func(string, ...any)) handlerSettings {
-	const description = "customhandler:description:"
-	h := handlerSettings{directory: root}
-	h.path = env.expand(file[description+"defaultexecutablepath"])
+func (r *settingsReader) queues() queueSettings {
+	const section = "extensions:queues:"
+	q := queueSettings{
+		batchSize:          r.number(section+"batchSize", defaultBatchSize, 1, maxBatchSize),
+		maxPollingInterval: r.span(section+"maxPollingInterval", defaultMaxPollingInterval, minPollingInterval, 1<<62),
+		visibilityTimeout:  r.span(section+"visibilityTimeout", 0, 0, maxVisibilityTimeout),
+		maxDequeueCount:    r.number(section+"maxDequeueCount", defaultMaxDequeueCount, 1, 1<<30),
+	}
+	q.newBatchThreshold = r.number(section+"newBatchThreshold", q.batchSize/2*runtime.NumCPU(), 0, 1000)
+	switch strings.ToLower(r.text(section + "messageEncoding")) {
+	case "", "base64":
+		q.base64 = true
+	case "none":
+	default:
+		r.fault("%smessageEncoding must be base64 or none", section)
+	}
+	return q
+}
+
+func (r *settingsReader) handler() handlerSettings {
+	const description = "customHandler:description:"
+	h := handlerSettings{
+		path:                  r.env.expand(r.text(description + "defaultExecutablePath")),
+		directory:             r.root,
+		port:                  r.number("customHandler:port", 0, 0, 65535),
+		initializationTimeout: r.span("customHandler:initializationTimeout", defaultInitializationTimeout, readinessInterval, time.Hour),
+		stderrIsError:         r.boolean(description+"useStdErrorStreamForErrorsOnly", true),
+	}
+	if r.boolean(description+"isDisabled", false) {
+		r.fault("%sisDisabled leaves no handler to start", description)
+	}
 	if h.path == "" {
-		fault("customHandler:description:defaultExecutablePath is required")
+		r.fault("%sdefaultExecutablePath is required", description)
 		return h
 	}
 	inside := func(path string) string {
@@ -280,33 +306,33 @@ func readHandlerSettings(root string, env environment, file hostFile, fault func
 		if filepath.IsAbs(path) {
 			return path
 		}
-		return filepath.Join(root, path)
+		return filepath.Join(r.root, path)
 	}
 	if !filepath.IsAbs(h.path) {
-		// A path that names nothing under the root is left as it is: the PATH may know it.
-		full := filepath.Join(inside(file[description+"workerdirectory"]), filepath.FromSlash(h.path))
+		// A plain name that is not a file here may be on the PATH.
+		full := filepath.Join(inside(r.text(description+"workerDirectory")), filepath.FromSlash(h.path))
 		_, err := os.Stat(full)
 		if err == nil || strings.ContainsRune(h.path, '/') {
 			h.path = full
 		}
 	}
-	if file[description+"workingdirectory"] != "" {
-		h.directory = inside(file[description+"workingdirectory"])
+	if r.text(description+"workingDirectory") != "" {
+		h.directory = inside(r.text(description + "workingDirectory"))
 	}
-	arguments := file.list(description + "arguments")
-	if file[description+"defaultworkerpath"] != "" {
-		arguments = append(arguments, file[description+"defaultworkerpath"])
+	arguments := r.file.list(strings.ToLower(description + "arguments"))
+	if path := r.text(description + "defaultWorkerPath"); path != "" {
+		arguments = append(arguments, path)
 	}
-	workerArguments := file.list(description + "workerarguments")
-	if text := file[description+"workerarguments"]; text != "" {
+	workerArguments := r.file.list(strings.ToLower(description + "workerArguments"))
+	if text := r.text(description + "workerArguments"); text != "" {
 		err := json.Unmarshal([]byte(text), &workerArguments)
 		if err != nil {
-			fault("customHandler:description:workerArguments, where it is one string, must be a JSON array of strings")
+			r.fault("%sworkerArguments, where it is one string, must be a JSON array of strings", description)
 		}
 	}
 	for _, argument := range slices.Concat(arguments, workerArguments) {
-		// The host joins all arguments by spaces and quotes none, so one with a space in it reaches the handler as two.
-		h.arguments = append(h.arguments, strings.Fields(env.expand(argument))...)
+		// The host joins all arguments with spaces and quotes none, so one with a space reaches the handler as two.
+		h.arguments = append(h.arguments, strings.Fields(r.env.expand(argument))...)
 	}
 	return h
 }
