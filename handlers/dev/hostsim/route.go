@@ -1,0 +1,109 @@
+package hostsim
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// route is a path of literal segments and parameters.
+type route []segment
+
+type segment struct {
+	literal  string // as written
+	param    string // "" for a literal
+	optional bool
+	catchAll bool
+}
+
+var routeParameter = regexp.MustCompile(`^\{(\*{0,2})([A-Za-z_][A-Za-z0-9_]*)(\??)\}$`)
+
+// parseRoute reads a route such as "signup/{id}", "a/{b?}" or "files/{*rest}".
+func parseRoute(text string) (route, error) {
+	var r route
+	parts := strings.Split(strings.Trim(text, "/"), "/")
+	for i, part := range parts {
+		match := routeParameter.FindStringSubmatch(part)
+		switch {
+		case match != nil:
+			s := segment{param: match[2], optional: match[3] != "", catchAll: match[1] != ""}
+			if (s.optional || s.catchAll) && i != len(parts)-1 {
+				return nil, errors.New("route: an optional or catch-all parameter must come last")
+			}
+			if slices.ContainsFunc(r, func(other segment) bool { return strings.EqualFold(other.param, s.param) }) {
+				return nil, fmt.Errorf("route: the parameter %s stands there twice", s.param)
+			}
+			r = append(r, s)
+		case part == "" || strings.ContainsAny(part, "{}*?#%"):
+			return nil, errors.New("route: a segment is plain text, {name}, {name?} or {*name}; constraints and mixed segments are not played here")
+		default:
+			r = append(r, segment{literal: part})
+		}
+	}
+	return r, nil
+}
+
+// match returns the values of the parameters if the escaped path is of this route. A parameter that is optional and missing is nil.
+func (r route) match(escapedPath string) (params map[string]any, ok bool) {
+	var parts []string
+	trimmed := strings.TrimSuffix(strings.TrimPrefix(escapedPath, "/"), "/")
+	if trimmed != "" {
+		parts = strings.Split(trimmed, "/")
+	}
+	params = map[string]any{}
+	for i, s := range r {
+		switch {
+		case s.catchAll:
+			params[s.param] = nil
+			if i < len(parts) {
+				params[s.param] = unescape(strings.Join(parts[i:], "/"), false)
+			}
+			return params, true
+		case i >= len(parts):
+			if !s.optional {
+				return nil, false
+			}
+			params[s.param] = nil
+		case s.param != "":
+			if parts[i] == "" {
+				return nil, false
+			}
+			params[s.param] = unescape(parts[i], false)
+		case !strings.EqualFold(s.literal, unescape(parts[i], false)):
+			return nil, false
+		}
+	}
+	return params, len(parts) <= len(r)
+}
+
+// before reports whether r is tried before other: literals before parameters before catch-alls, from the left.
+func (r route) before(other route) bool {
+	rank := func(r route, i int) int {
+		switch {
+		case i >= len(r):
+			return 0
+		case r[i].param == "":
+			return 1
+		case !r[i].catchAll:
+			return 2
+		default:
+			return 3
+		}
+	}
+	for i := range max(len(r), len(other)) {
+		a, b := rank(r, i), rank(other, i)
+		if a != b {
+			return a < b
+		}
+	}
+	return false
+}
+
+// same reports whether both routes are of the same paths.
+func (r route) same(other route) bool {
+	return slices.EqualFunc(r, other, func(a, b segment) bool {
+		return (a.param == "") == (b.param == "") && strings.EqualFold(a.literal, b.literal) && a.catchAll == b.catchAll && a.optional == b.optional
+	})
+}
