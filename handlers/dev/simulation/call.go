@@ -12,30 +12,29 @@ import (
 	"guestlist/handlers/workflow"
 )
 
-// killed is what a call panics with when its process ends.
+// killed is the panic of a call whose process ends.
 type killed struct{}
 
-// A fate is what becomes of the operation before which a call stands.
+// A fate is what becomes of the operation that a call is about to make.
 type fate uint8
 
 const (
 	proceed   fate = iota
 	refused        // it fails, and nothing happened
 	lost           // it happens, and the answer is an error
-	doubtful       // it happens, and the answer is that of the client's own second attempt, which finds the first one's work
+	doubtful       // it happens, and the client's own second attempt, which finds that, is answered
 	straggles      // the answer is an error now, and it happens later
-	slow           // it happens, and takes its time
+	slow           // it takes its time
 )
 
-var fateNames = [...]string{"", "fails", "answer lost", "done, but its second attempt answers", "fails, and arrives later", "slow"}
+var fateNames = [...]string{"", "fails", "answer lost", "done, second attempt answered", "fails, and arrives later", "slow"}
 
-// An instance is one process: of the handler, or of an admin's command.
+// An instance is a process: of the handler, or of an admin's command.
 type instance struct {
-	number  int
-	admin   bool
-	machine *workflow.Worker
-	// pressure is where the machine hears of the directory's limits; nil of an admin's command.
-	pressure *workflow.Pressure
+	number   int
+	admin    bool
+	worker   *workflow.Worker   // nil for an admin, like pressure
+	pressure *workflow.Pressure // where the worker hears of the directory's limits
 }
 
 func (i *instance) String() string {
@@ -45,48 +44,51 @@ func (i *instance) String() string {
 	return fmt.Sprintf("instance %d", i.number)
 }
 
-// A call is one run of a function in an instance. It stands before an operation, or waits until wake, or is gone.
+// A call is one run of a function in an instance. It is about to make an operation, or sleeps
+// until wake, or is over.
 type call struct {
 	number  int
 	on      *instance
 	name    string
 	started time.Time
-	rank    int // in a schedule that goes by ranks, the highest goes first
+	rank    int // with profile.byRank, the highest goes first
 	about   submission.ID
 
 	next  func() (struct{}, bool)
 	stop  func()
 	yield func(struct{}) bool
 
-	op     string    // the operation before which it stands
-	effect func()    // what the operation does, should it arrive although nobody waits for it
+	op     string    // the operation that it is about to make
+	effect func()    // of the operation, should it arrive after the call's end
 	wake   time.Time // not before
 	fate   fate
 	delay  time.Duration // of a slow operation
 
 	result error
 	panics string
-	over   bool // it returned: result is valid
+	over   bool // it has returned: result is valid
 
 	done func(result error) // what the host does with the result
 	dies func()             // what the host does when the process ends
 
-	// What the laws want to know of it. The times are numbers of happenings.
+	// For the laws. begunAt, goneAt and lookedAt are numbers of happenings.
 	begunAt, goneAt int
 	inviting        submission.Address // while an invitation is on its way
-	admitted        int                // admissions by the gate that it has not used yet
-	turn            time.Time          // before which the last one must not be used
-	probing         bool               // the last one was that of a probe
-	gate            request.Gate       // as it last read it
-	lookedAt        int                // the number of the event at which it last asked for the holder of its address
-	blind           bool               // that look could not show a guest: not visible yet, or not allowed
-	deferred        time.Time          // when the directory, which throttled it, may be asked again
-	// tenantWide is what the tenant told it about everybody, when the breaker had been closed closingsThen times.
+	admitted        int                // admissions by the gate that are not used yet
+	turn            time.Time          // the last admission must not be used before
+	probing         bool               // the last admission was that of a probe
+	gate            request.Gate       // as last read
+	lookedAt        int                // when it last searched for the user of its address
+	blind           bool               // that search showed no guest
+	deferred        time.Time          // when the directory, which throttled it, may be called again
+	// tenantWide is the tenant's error for every request; the breaker had been closed closingsThen
+	// times.
 	tenantWide   problem.Code
 	closingsThen int
 	resending    bool
-	invited      bool // an invitation of it was taken
-	// knows says that it has the answer to that, got when the breaker had been opened openingsThen times.
+	invited      bool // the tenant took an invitation
+	// knows says that the answer to the invitation came back; the breaker had been opened
+	// openingsThen times.
 	knows        bool
 	openingsThen int
 }
@@ -107,7 +109,7 @@ func (r *run) start(on *instance, name string, about submission.ID, body func() 
 			}
 		}()
 		c.result = body()
-		c.pause("answer", nil) // its process may end before the host has the answer
+		c.pause("answer", nil) // the process may end before the host has the answer
 		c.over = true
 	})
 	r.running = append(r.running, c)
@@ -115,7 +117,8 @@ func (r *run) start(on *instance, name string, about submission.ID, body func() 
 	r.event(c, "begins "+name)
 }
 
-// pause hands over. It returns when the scheduler lets the call go on, and never if its process ends.
+// pause hands over. It returns when the scheduler resumes the call, and never if its process
+// ends.
 func (c *call) pause(op string, effect func()) {
 	c.op, c.effect = op, effect
 	if !c.yield(struct{}{}) {
@@ -124,7 +127,7 @@ func (c *call) pause(op string, effect func()) {
 	c.effect = nil
 }
 
-// step lets a call go on to its next stop.
+// step resumes a call until it hands over again or ends.
 func (r *run) step(c *call, f fate) {
 	c.fate, c.wake = f, time.Time{}
 	if r.tracing {
@@ -155,7 +158,7 @@ func (r *run) step(c *call, f fate) {
 	}
 }
 
-// kill ends the process of an instance, with everything that runs in it. What was on its way to a server may still arrive.
+// kill ends the process of an instance with its calls. Operations on their way may still arrive.
 func (r *run) kill(on *instance) {
 	r.counts.Kills++
 	for i := len(r.running) - 1; i >= 0; i-- {
@@ -176,14 +179,15 @@ func (r *run) kill(on *instance) {
 	}
 }
 
-// stragglerWait is the longest that an operation is under way after its sender has given up or died.
+// stragglerWait is the longest that an operation is on its way after its call has given up or
+// ended.
 const stragglerWait = 20 * time.Second
 
-// arriveLater lets an operation happen of which nobody waits for the answer any more.
+// arriveLater plans the effect of an operation whose call waits no more.
 func (r *run) arriveLater(name string, effect func()) {
 	at := r.now.Add(time.Duration(r.random.Int64N(int64(stragglerWait))))
 	r.plan(at, func() {
-		r.note("arrives late: " + name)
+		r.happened("arrives late: " + name)
 		effect()
 	})
 }

@@ -12,10 +12,10 @@ import (
 	"guestlist/handlers/submission"
 )
 
-// Load is what a drain is made of.
+// Load describes a drain.
 type Load struct {
 	SignUps, Instances int
-	// Limits are those of the directory. All of them are used when the drain begins, as if it had gone on for long.
+	// Limits are those of the directory. They are used up when the drain begins.
 	Limits graphsim.Limits
 	// How long an operation on storage and the calls of the directory take.
 	StorageLatency, LookUpLatency, InviteLatency, JoinLatency time.Duration
@@ -23,28 +23,29 @@ type Load struct {
 	BatchSize, NewBatchThreshold int
 }
 
-// Drained is what came of it.
+// Drained is the result of a drain.
 type Drained struct {
-	// Most and Took are how long it took by the simulated clock until 99 of 100 guests were members of their group, and until all were: who was
-	// refused several times waits for long.
+	// Most and Took are how long it took, by the simulated clock, until 99 % and all of the guests
+	// were members of their group. A request that is throttled several times waits for long.
 	Most, Took time.Duration
-	// Rate is what was written in the directory while more than a batch for each instance was still to be done, as a share of what its limits allow.
+	// Rate is the rate of writes while each instance had more than a batch to do, as a share of what
+	// the limits allow.
 	Rate float64
-	// Refused is which share of all calls of the directory it answered with 429.
+	// Refused is the share of the calls that the directory throttled.
 	Refused float64
-	// Transactions is the number of operations on storage for each guest.
+	// Transactions is the number of operations on storage per guest.
 	Transactions float64
 	Breach       string
 }
 
-// load is a Load on its way.
+// load is the state of a drain.
 type load struct {
 	Load
 	throttle     *graphsim.Throttle
 	transactions int
 }
 
-// take lets a call of the directory take its time, and be refused.
+// take makes a call of the directory take its time, and throttles it.
 func (l *load) take(r *run, c *call, op string) error {
 	latency, units, writes := l.LookUpLatency, 1, 0
 	switch op {
@@ -65,8 +66,8 @@ func (l *load) take(r *run, c *call, op string) error {
 	return nil
 }
 
-// Drain lets instances work off sign-ups that lie on the queue, with one group each, against a directory that throttles. Everything but the clock,
-// the storage, the queue and the directory is real. The laws of [Run] are watched as in a schedule.
+// Drain makes instances work off a queue of sign-ups, with one group each, against a directory
+// that throttles. The laws of [Simulator.Run] are checked as in a schedule.
 func (s *Simulator) Drain(l Load) Drained {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
@@ -122,13 +123,13 @@ func (s *Simulator) Drain(l Load) Drained {
 func (r *run) submitFor(text string) {
 	address, err := submission.ParseAddress(text)
 	if err != nil {
-		r.breach("no address: %v", err)
+		r.breach("the address %q is malformed: %v", text, err)
 		return
 	}
 	r.enqueue(address)
 }
 
-// drainStep does the next thing in time. It returns false if there is none.
+// drainStep does what comes next in time. It returns false if there is nothing.
 func (r *run) drainStep() bool {
 	for _, on := range r.instances {
 		r.receive(on)
@@ -157,7 +158,8 @@ func (r *run) drainStep() bool {
 	return true
 }
 
-// receive takes messages as a host does: a batch, whenever no more than the threshold are being worked on.
+// receive takes messages as the host does: a batch, whenever no more than the threshold are
+// worked on.
 func (r *run) receive(on *instance) {
 	running := 0
 	for _, c := range r.running {

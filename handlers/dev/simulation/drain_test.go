@@ -8,7 +8,7 @@ import (
 	"guestlist/handlers/dev/simulation"
 )
 
-func TestADrainGoesAtTheRateThatTheDirectoryAllows(t *testing.T) {
+func TestDrainReachesTheRateThatTheDirectoryAllows(t *testing.T) {
 	s, err := simulation.NewSimulator()
 	if err != nil {
 		t.Fatal(err)

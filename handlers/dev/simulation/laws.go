@@ -9,7 +9,8 @@ import (
 	"guestlist/handlers/submission"
 )
 
-// wantAccounted holds that a submission is not lost: it has ended, or something will bring it back.
+// wantAccounted checks that a submission is not lost: it has ended, or something will bring it
+// back.
 func (r *run) wantAccounted(id submission.ID) {
 	_, known := r.submitted[id]
 	if !known {
@@ -19,8 +20,8 @@ func (r *run) wantAccounted(id submission.ID) {
 	if exists && record.AtRest() {
 		return
 	}
-	_, noted := r.dues[id]
-	if exists && noted {
+	_, waits := r.dues[id]
+	if exists && waits {
 		return
 	}
 	for _, m := range r.messages {
@@ -32,18 +33,18 @@ func (r *run) wantAccounted(id submission.ID) {
 	if exists {
 		state = record.State
 	}
-	r.breach("%s is lost: it is %s, and neither a note nor a message will bring it back", r.nameOf(id), state)
+	r.breach("%s is lost: it is %s, and has neither a due entry nor a message", r.nameOf(id), state)
 }
 
-// saved looks at a request that was just stored.
+// saved checks a request that was just stored.
 func (r *run) saved(by *call, before request.Request, existed bool, after request.Request, events []request.Event) {
 	name := r.nameOf(after.ID)
 	if _, known := r.submitted[after.ID]; !known {
-		r.breach("a request is recorded that nobody submitted")
+		r.breach("a request is stored that nobody submitted")
 		return
 	}
 	if after.Events != before.Events+len(events) {
-		r.breach("the history of %s has %d entries after %d and %d more", name, after.Events, before.Events, len(events))
+		r.breach("the history of %s has %d events after %d and %d more", name, after.Events, before.Events, len(events))
 	}
 	if len(events) > 0 && events[len(events)-1].State != after.State || len(events) == 0 && existed && before.State != after.State {
 		r.breach("%s is %s, and its history does not say so", name, after.State)
@@ -55,13 +56,13 @@ func (r *run) saved(by *call, before request.Request, existed bool, after reques
 		r.breach("the withdrawal of %s was forgotten", name)
 	}
 	if after.Withdrawal.Open() && !r.withdrawn[after.ID] || !after.Erased.IsZero() && !after.Withdrawal.Open() && r.config.retention == 0 {
-		r.breach("%s was erased, and nobody wished it", name)
+		r.breach("%s was erased, and nobody asked for it", name)
 	}
 	if !after.Erased.IsZero() && before.Erased.IsZero() {
-		// With the claim goes what is known of mails: a new request for the address begins anew.
+		// The count of mails goes with the claim: a new request for the address starts at zero.
 		delete(r.mailed, r.address[after.ID])
 		if after.Submission.Email != (submission.Address{}) || after.Submission.GivenName != "" {
-			r.breach("%s was erased, and tells who it was", name)
+			r.breach("%s was erased, and still has personal data", name)
 		}
 	}
 	if existed && before.Decision != nil && (after.Decision == nil || !after.Decision.At.Equal(before.Decision.At)) {
@@ -71,23 +72,23 @@ func (r *run) saved(by *call, before request.Request, existed bool, after reques
 		r.decided(after)
 	}
 	if after.Approval != nil && before.Approval == nil && !by.on.admin {
-		r.breach("%s was approved by nobody", name)
+		r.breach("%s is approved, but not by a person", name)
 	}
 	if by.on.admin && after.State == request.Cancelled {
 		r.cancelled[after.ID] = true
 	}
 	if by.on.admin && after.State == request.Denied {
-		r.turned[after.ID] = true
+		r.deniedByPerson[after.ID] = true
 	}
 	if after.GuestID != "" {
 		user := r.tenant.users[r.address[after.ID]]
 		if user == nil || user.id != after.GuestID {
-			r.breach("%s has a guest who is not the one of its address", name)
+			r.breach("%s has a guest who is not that of its address", name)
 		}
 	}
-	_, noted := r.dues[after.ID]
-	if !after.Due.IsZero() && !noted {
-		r.breach("%s waits and no note says so", name)
+	_, waits := r.dues[after.ID]
+	if !after.Due.IsZero() && !waits {
+		r.breach("%s waits without a due entry", name)
 	}
 	if after.Due.Sub(r.now) > 30*time.Hour {
 		r.breach("%s waits until %s", name, after.Due)
@@ -98,23 +99,23 @@ func (r *run) saved(by *call, before request.Request, existed bool, after reques
 		}
 		adder := r.adders[membership{grant.Group, after.GuestID}]
 		if adder != nil && adder.about == after.ID && adder.goneAt != 0 && adder.goneAt < by.begunAt {
-			r.breach("%s added a membership, and takes it for another's without a word", name)
+			r.breach("%s added a membership, and takes it for another's without a reason", name)
 		}
 	}
 	for i, grant := range before.Grants {
-		settled := grant.State == request.GrantAdded || grant.State == request.GrantPresent
-		if settled && (i >= len(after.Grants) || after.Grants[i] != grant) {
-			r.breach("a grant of %s that was settled has changed", name)
+		final := grant.State == request.GrantAdded || grant.State == request.GrantPresent
+		if final && (i >= len(after.Grants) || after.Grants[i] != grant) {
+			r.breach("a final grant of %s has changed", name)
 		}
 	}
 }
 
-// decided holds a decision to the rows.
+// decided checks a decision against the rows.
 func (r *run) decided(record request.Request) {
 	name, decision := r.nameOf(record.ID), record.Decision
 	if decision.Row == nil {
 		if decision.Action != policy.Review {
-			r.breach("%s: no row, and the decision is %s", name, decision.Action)
+			r.breach("%s: without a row, the decision is %s", name, decision.Action)
 		}
 		return
 	}
@@ -133,17 +134,17 @@ func (r *run) decided(record request.Request) {
 	}
 }
 
-// claimed looks at a claim that was just changed.
+// claimed checks a claim that was just changed.
 func (r *run) claimed(address submission.Address, claim request.Claim) {
 	before := r.claims[address]
 	r.claims[address] = claim
 	user := r.tenant.users[address]
 	switch {
 	case claim.GuestID != "" && (user == nil || user.id != claim.GuestID):
-		r.breach("the receipt of %s names a guest who is not the one of the address", address)
+		r.breach("the receipt of %s names a guest who is not that of the address", address)
 	case before.GuestID != "" && claim.GuestID == "" && !(r.recorded[claim.Owner].Withdrawal.Open() && before.Mails > 0):
 		r.breach("the receipt of %s was dropped", address)
-	// A mail that was certainly not sent is taken off again.
+	// The count goes down by one if a mail was certainly not sent.
 	case claim.Mails < before.Mails-1 || claim.GuestID == "" && claim.Mails < before.Mails:
 		r.breach("the claim on %s forgot mails", address)
 	case before.Owner != claim.Owner && before.Owner != "" && !r.recorded[before.Owner].State.Ended():
@@ -151,31 +152,31 @@ func (r *run) claimed(address submission.Address, claim request.Claim) {
 	}
 }
 
-// released looks at a claim that was just removed.
+// released checks a claim that was just removed.
 func (r *run) released(address submission.Address) {
 	claim := r.claims[address]
 	owner := r.recorded[claim.Owner]
 	if claim.GuestID != "" && !owner.Withdrawal.Open() {
-		r.breach("the claim on %s was given up with its receipt", address)
+		r.breach("the claim on %s was released with its receipt", address)
 	}
 	if claim.Mails > 0 {
-		// Whoever is invited next begins anew, and may be faster than the erasure for which the claim was given up.
+		// The next request starts at zero, maybe before the erasure that released the claim is done.
 		delete(r.mailed, address)
 	}
 	delete(r.claims, address)
 }
 
-// wantWished holds that what a message wished is done or recorded once the message goes.
-func (r *run) wantWished(m *message) {
+// wantInstruction checks that a withdrawal is stored before its message is deleted.
+func (r *run) wantInstruction(m *message) {
 	record, exists := r.recorded[m.ID]
-	if m.Kind == submission.Withdraw && !m.poison && (!exists || !record.Withdrawal.Open() && record.Erased.IsZero()) {
-		r.breach("the withdrawal of %s is not recorded, and its message goes", r.nameOf(m.ID))
+	if m.Kind == submission.Withdraw && !m.dead && (!exists || !record.Withdrawal.Open() && record.Erased.IsZero()) {
+		r.breach("the withdrawal of %s is not stored, and its message is deleted", r.nameOf(m.ID))
 	}
 }
 
 func (r *run) wantSeats(limits policy.Limits) {
 	if r.edited {
-		return // the row had other limits
+		return // the row may have had other limits
 	}
 	taken, days := 0, map[string]int{}
 	for seat, day := range r.seats {
@@ -185,24 +186,24 @@ func (r *run) wantSeats(limits policy.Limits) {
 		}
 	}
 	if limits.MaxGuests > 0 && taken > limits.MaxGuests {
-		r.breach("%d seats of a row are taken, and it has %d", taken, limits.MaxGuests)
+		r.breach("%d seats of a row with %d are taken", taken, limits.MaxGuests)
 	}
 	for day, n := range days {
 		if limits.MaxPerDay > 0 && n > limits.MaxPerDay {
-			r.breach("%d seats of a row are taken on %s, and it has %d for a day", n, day, limits.MaxPerDay)
+			r.breach("%d seats of a row are taken on %s, and a day has %d", n, day, limits.MaxPerDay)
 		}
 	}
 }
 
-// gateSaved looks at what became of the gate.
+// gateSaved checks a change of the gate.
 func (r *run) gateSaved(by *call, before, after request.Gate) {
 	config := r.config
 	admission := after.Sent == before.Sent+1 && after.Day == before.Day || after.Day != before.Day && after.Sent == 1
 	if after.HeldUntil.Before(before.HeldUntil) {
-		r.breach("the directory's wish to be left alone was forgotten")
+		r.breach("the directory's Retry-After was forgotten")
 	}
 	if after.NextAt.Before(before.NextAt) {
-		r.breach("the gate was moved to an earlier time")
+		r.breach("the next turn of the gate went back")
 	}
 	if by.deferred.After(r.notBefore) {
 		r.notBefore = by.deferred
@@ -218,13 +219,13 @@ func (r *run) gateSaved(by *call, before, after request.Gate) {
 		r.sentOn[after.Day]++
 		switch {
 		case before.Cause != "" && (before.ProbeAt.IsZero() || r.now.Before(before.ProbeAt)):
-			r.breach("an invitation is let through although the breaker is open")
+			r.breach("an invitation is admitted although the breaker is open")
 		case before.Cause != "" && !after.ProbeAt.After(r.now):
-			r.breach("a probe is let through and the next one may follow at once")
+			r.breach("a probe is admitted and the next one may follow at once")
 		case config.pace.Daily > 0 && r.sentOn[after.Day] > config.pace.Daily:
-			r.breach("%d invitations are let through on a day, and the budget is %d", r.sentOn[after.Day], config.pace.Daily)
+			r.breach("%d invitations are admitted on a day, and the budget is %d", r.sentOn[after.Day], config.pace.Daily)
 		case config.pace.Spacing > 0 && after.NextAt.Before(before.NextAt.Add(config.pace.Spacing)):
-			r.breach("the gate keeps no distance")
+			r.breach("the gate ignores the spacing")
 		}
 		if before.Cause != "" {
 			r.counts.Probes++
@@ -232,25 +233,25 @@ func (r *run) gateSaved(by *call, before, after request.Gate) {
 	case before.Cause == "" && after.Cause != "":
 		r.counts.Openings++
 		if by.tenantWide != after.Cause {
-			r.breach("the breaker was opened for %s, and nobody said so", after.Cause)
+			r.breach("the breaker was opened for %s, which is not what the tenant said", after.Cause)
 		}
 		if request.Probe(after.Cause) == after.ProbeAt.IsZero() {
-			r.breach("the breaker was opened for %s with a wrong probe", after.Cause)
+			r.breach("the breaker was opened for %s with a wrong time for its probe", after.Cause)
 		}
 		if after.ProbeAt.IsZero() {
-			// Nobody but a person ends it.
+			// Only a person closes it.
 			at := r.now.Add(r.soon(10 * time.Hour))
 			r.plan(at, func() { r.lift(); r.closeBreaker() })
 		}
 	case before.Cause != "" && after.Cause == "":
 		r.closings++
 		if !by.on.admin && !by.invited {
-			r.breach("the breaker was closed by nobody")
+			r.breach("the breaker was closed without a person or a success")
 		}
 	}
 }
 
-// beginInvitation looks at an invitation that is about to leave the house.
+// beginInvitation checks an invitation that is about to be sent.
 func (r *run) beginInvitation(by *call, invitation request.Invitation) {
 	name := r.nameOf(by.about)
 	record, stored := r.recorded[by.about]
@@ -262,14 +263,14 @@ func (r *run) beginInvitation(by *call, invitation request.Invitation) {
 	case record.Resend.Open() && record.State.Ended():
 		r.beginResend(by, record, claim)
 		return
-	case record.State != request.Inviting && !(record.State == request.Failed && r.poisoned[by.about]):
+	case record.State != request.Inviting && !(record.State == request.Failed && r.deadLettered[by.about]):
 		r.breach("%s is invited while it is %s", name, record.State)
 	case invitation.Address != r.address[by.about]:
 		r.breach("%s invites another address", name)
 	case invitation.SendMessage != granted.SendInvitation:
 		r.breach("%s is not invited on its terms", name)
 	case !claimed || claim.Owner != by.about:
-		r.breach("%s is invited under no claim of its own", name)
+		r.breach("%s is invited without a claim of its own", name)
 	case claim.IntentAt.IsZero():
 		r.breach("%s is invited without an intent", name)
 	case claim.GuestID != "":
@@ -291,32 +292,33 @@ func (r *run) beginInvitation(by *call, invitation request.Invitation) {
 	by.inviting = invitation.Address
 }
 
-// wantTurn holds that a call which is about to send something was let through by the gate, and still is as far as it knows.
+// wantTurn checks that the gate has admitted a call that is about to send, and still does as far
+// as the call knows.
 func (r *run) wantTurn(by *call) {
 	switch {
 	case by.admitted == 0:
-		r.breach("%s: an invitation leaves past the gate", by.name)
+		r.breach("%s: an invitation is sent past the gate", by.name)
 	case r.now.Before(by.turn.Add(-time.Microsecond)):
-		r.breach("%s: an invitation leaves before its turn", by.name)
+		r.breach("%s: an invitation is sent before its turn", by.name)
 	case by.gate.Cause != "" && !by.probing:
-		r.breach("%s: an invitation leaves although the breaker is open", by.name)
+		r.breach("%s: an invitation is sent although the breaker is open", by.name)
 	case r.now.Before(by.gate.HeldUntil.Add(-time.Microsecond)):
-		r.breach("%s: an invitation leaves although the directory wants to be left alone", by.name)
+		r.breach("%s: an invitation is sent before the directory's Retry-After", by.name)
 	}
 }
 
-// beginResend looks at a mail that is about to be sent again.
+// beginResend checks a mail that is about to be sent again.
 func (r *run) beginResend(by *call, record request.Request, claim request.Claim) {
 	name := r.nameOf(record.ID)
 	switch {
 	case record.GuestID == "" || !record.Terms().SendInvitation:
-		r.breach("%s has no mail to be sent again", name)
+		r.breach("%s does not have a mail to send again", name)
 	case claim.GuestID == "" || claim.Owner != record.ID && claim.GuestID != record.GuestID:
-		r.breach("the mail of %s is sent again under no receipt", name)
+		r.breach("the mail of %s is sent again without a receipt", name)
 	case claim.MailedAt.Add(10 * time.Minute).Before(r.now):
 		r.breach("the mail of %s is sent again without an intent", name)
-	case r.wishes[r.address[record.ID]] == 0:
-		r.breach("the mail of %s is sent again, and nobody wished it", name)
+	case r.asked[r.address[record.ID]] == 0:
+		r.breach("the mail of %s is sent again, and nobody asked for it", name)
 	}
 	r.wantTurn(by)
 	by.admitted--
@@ -324,7 +326,7 @@ func (r *run) beginResend(by *call, record request.Request, claim request.Claim)
 	by.inviting = r.address[record.ID]
 }
 
-// invitationArrived looks at what the tenant made of an invitation.
+// invitationArrived checks the tenant's answer to an invitation.
 func (r *run) invitationArrived(by *call, invitation request.Invitation, err error) {
 	r.counts.Invitations++
 	if err != nil {
@@ -338,8 +340,8 @@ func (r *run) invitationArrived(by *call, invitation request.Invitation, err err
 	if by.resending {
 		r.counts.Resends++
 		r.resent[invitation.Address]++
-		if r.resent[invitation.Address] > r.wishes[invitation.Address] {
-			r.breach("%s has had %d mails again, and %d were wished", invitation.Address, r.resent[invitation.Address], r.wishes[invitation.Address])
+		if r.resent[invitation.Address] > r.asked[invitation.Address] {
+			r.breach("%s has got %d mails again, and %d were asked for", invitation.Address, r.resent[invitation.Address], r.asked[invitation.Address])
 		}
 		return
 	}
@@ -354,7 +356,7 @@ func (r *run) invitationArrived(by *call, invitation request.Invitation, err err
 	r.counts.SecondMails++
 }
 
-// looked notes what a call saw of the holder of its address.
+// looked records what a search for the user of an address showed.
 func (r *run) looked(by *call, address submission.Address, id string) {
 	by.lookedAt, by.blind = r.happenings, id == ""
 	if id == "" && r.tenant.users[address] != nil {
@@ -362,7 +364,7 @@ func (r *run) looked(by *call, address submission.Address, id string) {
 	}
 }
 
-// beginMembership looks at a membership that is about to be added.
+// beginMembership checks a membership that is about to be added.
 func (r *run) beginMembership(by *call, group, guest string) {
 	name := r.nameOf(by.about)
 	record, stored := r.recorded[by.about]
@@ -372,28 +374,28 @@ func (r *run) beginMembership(by *call, group, guest string) {
 	case !stored || granted == nil || !slices.Contains(granted.Groups, group):
 		r.breach("%s joins a group that nobody granted", name)
 	case !slices.ContainsFunc(record.Grants, func(grant request.Grant) bool { return grant.Group == group }):
-		r.breach("%s joins a group before that is recorded", name)
+		r.breach("%s joins a group before that is stored", name)
 	case user == nil || user.id != guest || record.GuestID != guest:
-		r.breach("%s lets somebody else join a group", name)
+		r.breach("%s adds another guest to a group", name)
 	case record.State != request.Granting && !(record.State == request.Failed || record.State == request.Done):
 		r.breach("%s joins a group while it is %s", name, record.State)
 	}
 }
 
-// callEnded looks at a call that ended well.
+// callEnded checks a call that succeeded.
 func (r *run) callEnded(by *call) {
 	if by.tenantWide != "" && r.gate.Cause == "" && r.closings == by.closingsThen {
 		r.breach("the tenant takes no invitations, and the breaker stays closed")
 	}
 	if by.probing && by.knows && r.gate.Cause != "" && r.counts.Openings == by.openingsThen {
-		r.breach("a probe went through, and the breaker stays open")
+		r.breach("a probe succeeded, and the breaker stays open")
 	}
 	if by.deferred.After(r.gate.HeldUntil.Add(time.Microsecond)) {
 		r.breach("the directory asks to wait until %s, and the gate does not know", by.deferred)
 	}
 }
 
-// judge looks at the world once it has come to rest.
+// judge checks the world once it has come to rest.
 func (r *run) judge() {
 	if r.gate.Cause != "" && r.tenant.Stopped != "" {
 		r.breach("it came to rest with the breaker open")
@@ -402,7 +404,7 @@ func (r *run) judge() {
 		record, exists := r.recorded[id]
 		name := r.nameOf(id)
 		if !exists {
-			r.breach("%s is not recorded in the end", name)
+			r.breach("%s is not stored in the end", name)
 			return
 		}
 		stored, err := r.memory.Load(r.context, id)
@@ -428,7 +430,7 @@ func (r *run) judge() {
 func (r *run) judgeHistory(id submission.ID, record request.Request) {
 	events, err := r.memory.History(r.context, id)
 	if err != nil || len(events) != record.Events || len(events) == 0 {
-		r.breach("%s has %d entries of history, and says %d: %v", r.nameOf(id), len(events), record.Events, err)
+		r.breach("%s has %d events, and counts %d: %v", r.nameOf(id), len(events), record.Events, err)
 		return
 	}
 	if events[len(events)-1].State != record.State {
@@ -436,7 +438,7 @@ func (r *run) judgeHistory(id submission.ID, record request.Request) {
 	}
 }
 
-// judgeEnd holds the end of a request to its row and its misfortunes.
+// judgeEnd checks the end of a request against its row and the faults.
 func (r *run) judgeEnd(name string, record request.Request) {
 	id, address := record.ID, r.address[record.ID]
 	user := r.tenant.users[address]
@@ -457,9 +459,9 @@ func (r *run) judgeEnd(name string, record request.Request) {
 			switch {
 			case grant.State == request.GrantFailed && erased:
 			case !r.tenant.members[key] || grant.State != request.GrantAdded && grant.State != request.GrantPresent:
-				r.breach("%s is done and no member of %s", name, grant.Group)
+				r.breach("%s is done without the membership in %s", name, grant.Group)
 			case grant.State == request.GrantAdded && (adder == nil || adder.about != id):
-				r.breach("%s takes a membership for its own that it did not add", name)
+				r.breach("%s claims a membership that it did not add", name)
 			}
 		}
 	case request.Review:
@@ -477,24 +479,24 @@ func (r *run) judgeEnd(name string, record request.Request) {
 		}
 	case request.Denied:
 		r.counts.Denied++
-		if (record.Decision == nil || record.Decision.Action != policy.Deny) && !r.turned[id] {
-			r.breach("%s is denied by nobody", name)
+		if (record.Decision == nil || record.Decision.Action != policy.Deny) && !r.deniedByPerson[id] {
+			r.breach("%s is denied, neither by its row nor by a person", name)
 		}
 	case request.Cancelled:
 		r.counts.Cancelled++
 		if !r.cancelled[id] && !r.withdrawn[id] {
-			r.breach("%s is cancelled by nobody", name)
+			r.breach("%s is cancelled, and nobody asked for it", name)
 		}
 	case request.Failed:
 		r.counts.Failed++
-		excused := r.poisoned[id] || barred || kind == request.InternalUser || groupRefused || r.unknown[id] >= 5
+		excused := r.deadLettered[id] || barred || kind == request.InternalUser || groupRefused || r.unknown[id] >= 5
 		if !excused {
-			r.breach("%s failed for no reason of the simulation's making: %s", name, record.Reason)
+			r.breach("%s failed without a cause: %s", name, record.Reason)
 		}
 	}
 }
 
-// judgeSeats holds that seats are with those who brought a guest in.
+// judgeSeats checks that seats belong to requests with a guest.
 func (r *run) judgeSeats() {
 	holders := map[submission.Address]int{}
 	for seat := range r.seats {
@@ -502,8 +504,8 @@ func (r *run) judgeSeats() {
 		if record.Erased.IsZero() {
 			holders[r.address[seat.id]]++
 		}
-		if record.GuestID == "" && !r.poisoned[seat.id] && !r.tenant.Unreadable {
-			r.breach("%s has no guest and keeps a seat", r.nameOf(seat.id))
+		if record.GuestID == "" && !r.deadLettered[seat.id] && !r.tenant.Unreadable {
+			r.breach("%s keeps a seat without a guest", r.nameOf(seat.id))
 		}
 		if holders[r.address[seat.id]] > 1 && !r.edited {
 			r.breach("%s has two seats", r.address[seat.id])
@@ -511,19 +513,19 @@ func (r *run) judgeSeats() {
 	}
 }
 
-// judgeGuests holds that nobody is a guest without a request that says so.
+// judgeGuests checks that every guest has a request that names it.
 func (r *run) judgeGuests() {
 	known := map[submission.Address]bool{}
 	for _, id := range r.requests {
 		address := r.address[id]
 		user := r.tenant.users[address]
-		if user != nil && (r.recorded[id].GuestID == user.id || r.poisoned[id] || r.unknown[id] >= 5 || r.unseen[address]) {
+		if user != nil && (r.recorded[id].GuestID == user.id || r.deadLettered[id] || r.unknown[id] >= 5 || r.unseen[address]) {
 			known[address] = true
 		}
 	}
 	for address, user := range r.tenant.users {
 		if user.ours && !known[address] {
-			r.breach("%s is a guest, and no request says so", address)
+			r.breach("%s is a guest without a request", address)
 		}
 	}
 }

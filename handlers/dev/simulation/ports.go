@@ -282,7 +282,8 @@ func (s store) ForgetMails(_ context.Context, which request.Mails, limit int) (i
 	})
 }
 
-// directory is the tenant as a worker sees it: each call hands over first, and then meets its fate.
+// directory is the tenant as a worker sees it: each call hands over first, and then meets its
+// fate.
 type directory struct{ *world }
 
 var (

@@ -12,20 +12,18 @@ import (
 	"guestlist/handlers/submission"
 )
 
-// admin is the person at the desk.
+// admin is the person who reviews.
 const admin = "admin@example.com"
 
-// profile is what kind of schedule a seed makes.
+// profile is the kind of schedule that a seed makes.
 type profile struct {
-	config config
-	// How things take turns.
-	byRank bool // calls go by rank and not by lot
-	eager  int  // of 8 times, how often a running call goes before anything new begins
-	// What goes wrong: how often at most, and once in how many operations.
-	faults, kills, rate int
-	instances, people   int  // at most that many instances and submissions
+	config              config
+	byRank              bool // calls take turns by rank, not by lot
+	eager               int  // how often of 8 times a running call goes before anything new begins
+	faults, kills, rate int  // how many at most, and once in how many operations
+	instances, people   int  // how many at most
 	acts                int  // of a person
-	meddling            bool // a person comes upon requests just when a message comes for them
+	meddling            bool // a person acts on a request just when a message comes for it
 	pressed             bool // the directory says now and then that its limits are near
 }
 
@@ -45,7 +43,7 @@ func newProfile(random *rand.Rand) *profile {
 	return p
 }
 
-// prepare sets the world up and plans what comes from outside.
+// prepare sets the world up and plans the events from outside.
 func (r *run) prepare() {
 	r.upkeepAt = r.now.Truncate(time.Minute).Add(time.Minute)
 	for i := range r.profile.instances {
@@ -62,7 +60,7 @@ func (r *run) prepare() {
 		r.plan(r.now.Add(r.soon(2*time.Hour)), r.submit)
 	}
 	for r.chance(4) {
-		r.plan(r.now.Add(r.soon(6*time.Hour)), r.wish)
+		r.plan(r.now.Add(r.soon(6*time.Hour)), r.instruct)
 	}
 	if r.config.retention > 0 && r.chance(4) {
 		r.plan(r.now.Add(r.config.retention+r.soon(100*time.Hour)), func() {
@@ -78,19 +76,19 @@ func (r *run) prepare() {
 		at := r.now.Add(r.soon(10 * time.Minute))
 		r.plan(at, func() {
 			r.storageDown = r.now.Add(r.soon(20 * time.Minute))
-			r.note("storage fails for a while")
+			r.happened("storage fails for a while")
 		})
 	}
 	if r.chance(12) {
 		at := r.now.Add(r.soon(10 * time.Minute))
 		r.plan(at, func() {
 			r.outage = r.now.Add(r.soon(3 * time.Hour))
-			r.note("the directory fails for a while")
+			r.happened("the directory fails for a while")
 		})
 	}
 }
 
-// soon is a time that is mostly short, and at most longest.
+// soon returns a time that is mostly short, and at most longest.
 func (r *run) soon(longest time.Duration) time.Duration {
 	d := longest
 	for range r.random.IntN(6) {
@@ -153,7 +151,7 @@ func (r *run) prepareTenant() {
 		code := codes[r.random.IntN(len(codes))]
 		r.plan(r.now.Add(r.soon(time.Minute)), func() {
 			r.tenant.Stopped = code
-			r.note("the tenant takes no invitations any more: " + string(code))
+			r.happened("the tenant stops taking invitations: " + string(code))
 			r.plan(r.now.Add(r.soon(9*time.Hour)), r.lift)
 		})
 	}
@@ -161,7 +159,7 @@ func (r *run) prepareTenant() {
 
 func (r *run) lift() {
 	r.tenant.Stopped = ""
-	r.note("the tenant takes invitations again")
+	r.happened("the tenant takes invitations again")
 }
 
 // submit puts a submission on the queue, as the host does for the form.
@@ -176,7 +174,7 @@ func (r *run) submit() {
 		domain = unlisted
 	}
 	list := addresses[domain]
-	r.enqueue(list[min(r.random.IntN(len(list)), r.random.IntN(len(list)))]) // the first ones more often
+	r.enqueue(list[min(r.random.IntN(len(list)), r.random.IntN(len(list)))]) // mostly the first ones
 }
 
 func (r *run) enqueue(address submission.Address) {
@@ -192,15 +190,15 @@ func (r *run) enqueue(address submission.Address) {
 	r.numbers[id] = len(r.requests)
 	r.submitted[id], r.address[id] = r.now, address
 	r.counts.Submissions++
-	r.note(fmt.Sprintf("request %d is submitted, for %s", len(r.requests), address))
+	r.happened(fmt.Sprintf("request %d is submitted, for %s", len(r.requests), address))
 	r.put(submission.Message{ID: id, Submission: first}, false, r.now.Add(r.lateness()))
 	if r.misfortune(15) {
-		r.put(submission.Message{ID: id, Submission: first}, false, r.now.Add(r.lateness())) // the host was not sure whether it had sent it
+		r.put(submission.Message{ID: id, Submission: first}, false, r.now.Add(r.lateness())) // the host sent it twice
 	}
 }
 
-// wish puts on the queue what a partner wishes on the status page.
-func (r *run) wish() {
+// instruct puts on the queue what a partner asks for on the status page.
+func (r *run) instruct() {
 	if len(r.requests) == 0 {
 		return
 	}
@@ -210,13 +208,13 @@ func (r *run) wish() {
 		kind = submission.Withdraw
 		r.withdrawn[id] = true
 	} else {
-		r.wishes[r.address[id]]++
+		r.asked[r.address[id]]++
 	}
-	r.note(fmt.Sprintf("the partner wishes: %s %s", kind, r.nameOf(id)))
+	r.happened(fmt.Sprintf("the partner asks for: %s %s", kind, r.nameOf(id)))
 	r.put(submission.Message{ID: id, Kind: kind}, false, r.now.Add(r.lateness()))
 }
 
-// act does something that admins do.
+// act does something that an admin does.
 func (r *run) act() {
 	if r.chance(6) {
 		r.editRow()
@@ -255,7 +253,7 @@ func (r *run) actOn(id submission.ID) {
 		}
 	case 3:
 		body = func(desk *review.Reviewer) error {
-			r.wishes[r.address[id]]++
+			r.asked[r.address[id]]++
 			_, err := desk.Resend(r.context, id)
 			return err
 		}
@@ -287,7 +285,7 @@ func (r *run) actOn(id submission.ID) {
 
 func (r *run) clock() time.Time { return r.now }
 
-// editRow changes the row of the trusted partner.
+// editRow changes the row of the trusted domain.
 func (r *run) editRow() {
 	r.edited = true
 	action := []string{"invite", "invite", "review", "deny"}[r.random.IntN(4)]
@@ -296,10 +294,10 @@ func (r *run) editRow() {
 		columns["MaxGuests"] = int32(1 + r.random.IntN(2))
 	}
 	r.row(trusted, "trusted", columns)
-	r.note("the row is edited: " + action)
+	r.happened("the row is edited: " + action)
 }
 
-// closeBreaker does what an admin does to close the breaker.
+// closeBreaker closes the breaker as an admin does.
 func (r *run) closeBreaker() {
 	on := &instance{admin: true}
 	r.start(on, "close breaker", "", func() error {

@@ -13,37 +13,37 @@ import (
 
 // The rules of a queue behind the Functions host: those of host.json and of the host itself.
 const (
-	maxDequeueCount   = 5
-	retryDelay        = 30 * time.Second // visibilityTimeout of host.json
-	invisibility      = 10 * time.Minute // of a received message whose host is gone
-	functionTimeout   = 2 * time.Minute  // after it the host kills the handler
-	callsPerInstance  = 3
-	poisonNotFoundFor = 10 * time.Minute // a poison queue's own failed message stays invisible so long
+	maxDequeueCount  = 5
+	retryDelay       = 30 * time.Second // visibilityTimeout of host.json
+	invisibility     = 10 * time.Minute // of a received message
+	functionTimeout  = 2 * time.Minute  // after which the host kills the handler
+	callsPerInstance = 3
+	deadLetterRetry  = 10 * time.Minute // how long a failed dead letter stays invisible
 )
 
-// A message lies on a queue, or is in somebody's hands, until it is deleted.
+// A message is on a queue until it is deleted, visible or not.
 type message struct {
 	number int
 	submission.Message
-	poison    bool
+	dead      bool // on the queue of dead letters
 	visible   time.Time
 	dequeued  int
 	receipt   int
-	held      *call // who works on it by the latest receipt
+	held      *call // that works on it by the latest receipt
 	forgetful bool  // its invisibility will not be renewed
 }
 
-// put lays a message on a queue.
-func (r *run) put(content submission.Message, poison bool, visible time.Time) {
-	r.messages = append(r.messages, &message{number: len(r.messages) + 1 + r.deleted, Message: content, poison: poison, visible: visible})
+// put puts a message on a queue.
+func (r *run) put(content submission.Message, dead bool, visible time.Time) {
+	r.messages = append(r.messages, &message{number: len(r.messages) + 1 + r.deleted, Message: content, dead: dead, visible: visible})
 }
 
-// outbox gathers what upkeep enqueues. As behind the host, it is sent only if upkeep comes to its end.
+// outbox collects what upkeep enqueues. As behind the host, it is sent only if upkeep succeeds.
 type outbox []submission.Message
 
 var _ workflow.Queue = (*outbox)(nil)
 
-// Enqueue is invite.Queue's.
+// Enqueue implements [workflow.Queue].
 func (o *outbox) Enqueue(_ context.Context, encoded []byte) error {
 	message, err := submission.DecodeMessage(encoded)
 	if err != nil {
@@ -60,8 +60,8 @@ func (r *run) deliver(m *message, on *instance) {
 	receipt := m.receipt
 	m.visible = r.now.Add(invisibility)
 	m.forgetful = r.misfortune(40)
-	if m.dequeued > maxDequeueCount && !m.poison {
-		r.toPoison(m)
+	if m.dequeued > maxDequeueCount && !m.dead {
+		r.toDeadLetters(m)
 		return
 	}
 	if r.meddling && r.recorded[m.ID].AtRest() && r.chance(3) {
@@ -71,15 +71,15 @@ func (r *run) deliver(m *message, on *instance) {
 	if m.Kind != submission.Advance {
 		name = string(m.Kind) + " " + name
 	}
-	body := func() error { return on.machine.Advance(r.context, m.Message) }
-	if m.poison {
-		name = "poison " + name
+	body := func() error { return on.worker.Advance(r.context, m.Message) }
+	if m.dead {
+		name = "dead letter " + name
 		body = func() error {
 			encoded, err := m.Encode()
 			if err != nil {
 				return err
 			}
-			return on.machine.Poisoned(r.context, strconv.Itoa(m.number), encoded)
+			return on.worker.Poisoned(r.context, strconv.Itoa(m.number), encoded)
 		}
 	}
 	r.start(on, name, m.ID, body, func(result error) {
@@ -90,7 +90,7 @@ func (r *run) deliver(m *message, on *instance) {
 		r.judgeFailure(name, result)
 		r.failed(m, receipt)
 	}, func() {
-		// Mostly only the handler died, and the host sees it; else nobody does until the message shows up again.
+		// Either the host sees that the handler died, or it died as well, and the message comes back.
 		if r.chance(2) {
 			r.failed(m, receipt)
 		} else if m.receipt == receipt {
@@ -100,15 +100,16 @@ func (r *run) deliver(m *message, on *instance) {
 	m.held = r.running[len(r.running)-1]
 }
 
-// acknowledge deletes a message after its function succeeded. By an old receipt, or by a call that fails, it does not.
+// acknowledge deletes a message whose function succeeded, unless the receipt is old or the call
+// to the queue fails.
 func (r *run) acknowledge(m *message, receipt int) {
 	if m.receipt != receipt {
 		return
 	}
 	m.held = nil
-	r.wantWished(m)
+	r.wantInstruction(m)
 	if r.misfortune(30) {
-		r.note(fmt.Sprintf("message %d is not deleted and comes again", m.number))
+		r.happened(fmt.Sprintf("message %d is not deleted and comes back", m.number))
 		return
 	}
 	r.delete(m)
@@ -121,20 +122,20 @@ func (r *run) failed(m *message, receipt int) {
 	}
 	m.held = nil
 	switch {
-	case m.poison:
-		m.visible = r.now.Add(poisonNotFoundFor)
+	case m.dead:
+		m.visible = r.now.Add(deadLetterRetry)
 	case m.dequeued >= maxDequeueCount:
-		r.toPoison(m)
+		r.toDeadLetters(m)
 	default:
 		m.visible = r.now.Add(retryDelay)
 	}
 }
 
-// toPoison copies a message to the poison queue and deletes it, in two steps.
-func (r *run) toPoison(m *message) {
-	r.note(fmt.Sprintf("message %d becomes poison", m.number))
-	r.poisoned[m.ID] = true
-	r.counts.Poisoned++
+// toDeadLetters moves a message to the queue of dead letters, in two steps as the host does.
+func (r *run) toDeadLetters(m *message) {
+	r.happened(fmt.Sprintf("message %d becomes a dead letter", m.number))
+	r.deadLettered[m.ID] = true
+	r.counts.DeadLetters++
 	r.put(m.Message, true, r.now)
 	if r.misfortune(10) {
 		m.visible = r.now.Add(invisibility)
@@ -148,12 +149,12 @@ func (r *run) delete(m *message) {
 	r.messages = slices.Delete(r.messages, i, i+1)
 	r.deleted++
 	if r.tracing {
-		r.note(fmt.Sprintf("message %d is deleted", m.number))
+		r.happened(fmt.Sprintf("message %d is deleted", m.number))
 	}
 	r.wantAccounted(m.ID)
 }
 
-// renew keeps the messages that are being worked on invisible.
+// renew keeps messages that are worked on invisible.
 func (r *run) renew() {
 	for _, m := range r.messages {
 		if m.held != nil && !m.forgetful && !m.visible.After(r.now) {

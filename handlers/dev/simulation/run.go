@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"reflect"
 	"slices"
 	"strconv"
 	"time"
@@ -15,57 +16,40 @@ import (
 	"guestlist/handlers/submission"
 )
 
-// Counts are what happened in one schedule or in many.
+// Counts say how often what happened, in one schedule or in many.
 type Counts struct {
 	Schedules, Steps         int
 	Submissions              int
-	Kills, Faults            int // processes ended; operations that failed, were slow, or came late
-	Deliveries, Poisoned     int
+	Kills, Faults            int // ended processes; operations that failed, were slow, or came late
+	Deliveries, DeadLetters  int
 	Invitations, Mails       int // calls that reached the tenant; mails that it sent
-	Resends                  int // mails that somebody wished
-	SecondMails              int // sent in the window between the directory's answer and the receipt, which nobody can close
+	Resends                  int // mails that somebody asked for
+	SecondMails              int // sent because a worker ended between the directory's answer and the receipt
 	Openings, Probes, Alerts int
-	Done, Review, Denied     int // how requests ended
+	Done, Review, Denied     int // ends of requests
 	Failed, Cancelled        int
 }
 
-// Add adds other to c.
+// Add adds other to c. Every field is an int.
 func (c *Counts) Add(other Counts) {
-	c.Schedules += other.Schedules
-	c.Steps += other.Steps
-	c.Submissions += other.Submissions
-	c.Kills += other.Kills
-	c.Faults += other.Faults
-	c.Deliveries += other.Deliveries
-	c.Poisoned += other.Poisoned
-	c.Invitations += other.Invitations
-	c.Mails += other.Mails
-	c.Resends += other.Resends
-	c.SecondMails += other.SecondMails
-	c.Openings += other.Openings
-	c.Probes += other.Probes
-	c.Alerts += other.Alerts
-	c.Done += other.Done
-	c.Review += other.Review
-	c.Denied += other.Denied
-	c.Failed += other.Failed
-	c.Cancelled += other.Cancelled
+	sum, more := reflect.ValueOf(c).Elem(), reflect.ValueOf(other)
+	for i := range sum.NumField() {
+		sum.Field(i).SetInt(sum.Field(i).Int() + more.Field(i).Int())
+	}
 }
 
-// Outcome is what came of a schedule.
+// Outcome is the result of a schedule.
 type Outcome struct {
-	Seed uint64
-	// Breach is the law that was broken, and how; empty if all held.
-	Breach string
-	// Trace has what happened, in order, if it was asked for.
-	Trace  []string
+	Seed   uint64
+	Breach string   // the law that was broken, and how; empty if all held
+	Trace  []string // what happened, in order; only of Simulator.Trace
 	Counts Counts
 }
 
-// maxSteps is far more than any schedule takes that comes to rest.
+// maxSteps is far more than a schedule takes that comes to rest.
 const maxSteps = 30_000
 
-// run is one schedule on its way.
+// run is the state of a schedule.
 type run struct {
 	*profile
 	simulator *Simulator
@@ -86,13 +70,13 @@ type run struct {
 	current   *call
 	calls     int
 	plans     []plan
-	load      *load     // what a drain is made of; nil in a schedule
+	load      *load     // of a drain; nil in a schedule
 	upkeepAt  time.Time // the next tick of the timer
-	upkeep    bool      // one runs
+	upkeep    bool      // it runs
 
-	storageDown, outage time.Time // until when everything fails
+	storageDown, outage time.Time // until when storage and the directory fail
 
-	// What the laws know, each by its own account and not by what the machine says.
+	// What the laws know. It comes from the operations, not from what workers say.
 	happenings int
 	requests   []submission.ID
 	numbers    map[submission.ID]int // of the requests, from 1
@@ -108,21 +92,22 @@ type run struct {
 	sentOn     map[string]int
 	notBefore  time.Time
 	mailed     map[submission.Address][]int // when, by the number of the happening
-	resent     map[submission.Address]int   // mails that somebody wished
+	resent     map[submission.Address]int   // mails that somebody asked for
 	adders     map[membership]*call
 	closings   int
 	alerts     int
-	before     map[submission.Address]request.UserKind // who was there before
-	// Excuses of requests that did not end well.
-	poisoned  map[submission.ID]bool
-	unread    map[submission.ID]int
-	unseen    map[submission.Address]bool // the directory did not show the guest when asked
-	unknown   map[submission.ID]int
-	cancelled map[submission.ID]bool
-	turned    map[submission.ID]bool     // denied by a person
-	wishes    map[submission.Address]int // how often somebody wished the mail again
-	withdrawn map[submission.ID]bool
-	edited    bool
+	before     map[submission.Address]request.UserKind // users that were there before
+
+	// Why requests may not end well.
+	deadLettered   map[submission.ID]bool
+	unread         map[submission.ID]int       // failed reads of policy
+	unseen         map[submission.Address]bool // the directory did not show the guest
+	unknown        map[submission.ID]int       // answers of the directory that say nothing
+	cancelled      map[submission.ID]bool      // by a person
+	deniedByPerson map[submission.ID]bool
+	asked          map[submission.Address]int // how often somebody asked for the mail again
+	withdrawn      map[submission.ID]bool
+	edited         bool // the row of the trusted domain was
 }
 
 type seat struct {
@@ -130,7 +115,7 @@ type seat struct {
 	id  submission.ID
 }
 
-// plan is something that will happen from outside, not before at.
+// plan is an event from outside, not before at.
 type plan struct {
 	at time.Time
 	do func()
@@ -141,7 +126,7 @@ func (r *run) plan(at time.Time, do func()) { r.plans = append(r.plans, plan{at,
 // chance is true once in n times.
 func (r *run) chance(n int) bool { return r.random.IntN(n) == 0 }
 
-// misfortune is true once in n times, as long as the schedule has some in store.
+// misfortune is true once in n times, as long as the schedule has faults left.
 func (r *run) misfortune(n int) bool {
 	if r.faults <= 0 || !r.chance(n) {
 		return false
@@ -151,8 +136,8 @@ func (r *run) misfortune(n int) bool {
 	return true
 }
 
-// note adds a line to the trace.
-func (r *run) note(text string) {
+// happened adds a line to the trace.
+func (r *run) happened(text string) {
 	r.happenings++
 	if r.tracing {
 		r.trace = append(r.trace, fmt.Sprintf("%s %s", r.now.Format("02 15:04:05.000"), text))
@@ -167,11 +152,11 @@ func (r *run) event(c *call, text string) {
 	}
 }
 
-// breach records the first law that was broken.
+// breach records that a law is broken. Only the first one counts.
 func (r *run) breach(format string, args ...any) {
 	if r.broken == "" {
 		r.broken = fmt.Sprintf(format, args...)
-		r.note("BREACH: " + r.broken)
+		r.happened("BREACH: " + r.broken)
 	}
 }
 
@@ -179,27 +164,32 @@ func (r *run) nameOf(id submission.ID) string {
 	return "request " + strconv.Itoa(r.numbers[id])
 }
 
-// Run runs the schedule of a seed to its end, which is when everything has come to rest, or to the first law that is broken. The same seed
-// has the same course in every version of the program that makes the same operations in the same order.
+// Run runs the schedule of a seed until everything has come to rest, or a law is broken. The same
+// seed takes the same course as long as the program makes the same operations in the same order.
 //
 // These are the laws:
 //
-//   - Whatever was accepted is in an end state, or with a person, or noted to come back, or lies on a queue, at every moment. In the end, with
-//     all causes gone, it is in an end state or with a person, and in the one that its row and its misfortunes allow.
-//   - Nobody is invited without a stored decision or approval, under a claim that is the request's own and whose intent is recorded. A stored
-//     decision never changes, and is that of a row as it stood at some time since the submission.
-//   - An address has at most one guest, one seat, and one mail, but for those that somebody wished. A second mail is possible only if the first
-//     one's receipt was not written and the directory could not show the guest; it is counted.
+//   - At every moment, a submission has ended, or is with a person, or has a due entry, or has a
+//     message on a queue. In the end it has ended or is with a person, in a state that its row and
+//     the faults allow.
+//   - An invitation needs a stored decision or approval, and a claim of the request's own whose
+//     intent is stored. A stored decision never changes, and is that of a row as it stood at some
+//     time since the submission.
+//   - An address has at most one guest, one seat, and one mail, apart from mails that somebody
+//     asked for. A second mail is possible only if the first one's receipt was not stored and the
+//     directory did not show the guest; it is counted.
 //   - No two invitations of an address are on their way at once.
-//   - Nobody joins a group that the row or the approval does not grant; what is recorded as added was added by that request.
-//   - Every invitation passes the gate: never past an open breaker but for the one probe that is due, never more in a day than the budget,
-//     never sooner than the spacing or the directory's Retry-After allows. A failure of the whole tenant opens the breaker, with one alert.
-//   - A row's seats are never exceeded, and whoever ends without a guest holds none.
+//   - A guest joins only groups that the row or the approval grants. A grant that is stored as
+//     added was added by that request.
+//   - Every invitation passes the gate: past an open breaker only as the probe that is due, never
+//     more in a day than the budget, never sooner than the spacing or the directory's Retry-After
+//     allows. A failure of the whole tenant opens the breaker, with one alert.
+//   - A row's seats are never exceeded. A request that ends without a guest holds none.
 //   - History only grows, and tells every state.
-//   - What is withdrawn is erased, and nothing else is before its time.
+//   - What is withdrawn is erased. Nothing else is erased before its time.
 func (s *Simulator) Run(seed uint64) Outcome { return s.start(seed, false) }
 
-// Trace is Run with a trace.
+// Trace is like Run, with a trace.
 func (s *Simulator) Trace(seed uint64) Outcome { return s.start(seed, true) }
 
 func (s *Simulator) start(seed uint64, tracing bool) Outcome {
@@ -226,7 +216,7 @@ func (s *Simulator) start(seed uint64, tracing bool) Outcome {
 	return Outcome{Seed: seed, Breach: r.broken, Trace: r.trace, Counts: r.counts}
 }
 
-// newRun returns a run in which nothing has happened yet, and makes it that of the machines.
+// newRun returns a run in which nothing has happened yet, and connects the workers to it.
 func (s *Simulator) newRun(ctx context.Context, random *rand.Rand, p *profile) *run {
 	r := &run{
 		profile: p, simulator: s, random: random, context: ctx,
@@ -237,22 +227,23 @@ func (s *Simulator) newRun(ctx context.Context, random *rand.Rand, p *profile) *
 		claims: map[submission.Address]request.Claim{}, dues: map[submission.ID]time.Time{}, seats: map[seat]string{},
 		versions: map[string]version{}, rowOf: map[string]policy.RowKey{}, sentOn: map[string]int{},
 		mailed: map[submission.Address][]int{}, resent: map[submission.Address]int{}, before: map[submission.Address]request.UserKind{},
-		adders: map[membership]*call{}, poisoned: map[submission.ID]bool{}, unread: map[submission.ID]int{}, unknown: map[submission.ID]int{},
-		cancelled: map[submission.ID]bool{}, unseen: map[submission.Address]bool{}, wishes: map[submission.Address]int{},
-		withdrawn: map[submission.ID]bool{}, turned: map[submission.ID]bool{},
+		adders: map[membership]*call{}, deadLettered: map[submission.ID]bool{}, unread: map[submission.ID]int{}, unknown: map[submission.ID]int{},
+		cancelled: map[submission.ID]bool{}, unseen: map[submission.Address]bool{}, asked: map[submission.Address]int{},
+		withdrawn: map[submission.ID]bool{}, deniedByPerson: map[submission.ID]bool{},
 	}
 	r.tenant = NewTenant(r.clock)
 	s.world.run = r
 	return r
 }
 
-// advance does one thing that can happen now, or lets time pass to the next that will. It returns false when everything has come to rest.
+// advance does one thing that can happen now, or moves the clock to the next one. It returns
+// false when everything has come to rest.
 func (r *run) advance() bool {
 	r.now = r.now.Add(time.Duration(r.random.IntN(20)) * time.Millisecond)
 	r.renew()
 	for _, c := range r.running {
 		if !c.on.admin && r.now.Sub(c.started) > functionTimeout {
-			r.note("the host ends a handler that takes too long")
+			r.happened("the host kills a handler that takes too long")
 			r.kill(c.on)
 			return true
 		}
@@ -272,7 +263,7 @@ func (r *run) advance() bool {
 	return r.pass()
 }
 
-// readyCall chooses one of the calls that can go on, nil if there is none.
+// readyCall chooses a call that can go on, nil if there is none.
 func (r *run) readyCall() *call {
 	var chosen *call
 	n := 0
@@ -293,12 +284,12 @@ func (r *run) readyCall() *call {
 		}
 	}
 	if chosen != nil && r.byRank && r.chance(16) {
-		chosen.rank = -chosen.rank // let others go first for a while
+		chosen.rank = -chosen.rank // others go first for a while
 	}
 	return chosen
 }
 
-// proceed lets the call take its next step, or not.
+// proceed resumes the call, with a fault now and then, or kills its instance.
 func (r *run) proceed(c *call) {
 	if r.kills > 0 && r.chance(r.rate) {
 		r.kills--
@@ -319,7 +310,7 @@ func (r *run) proceed(c *call) {
 
 var delays = []time.Duration{time.Second, 8 * time.Second, 30 * time.Second, 70 * time.Second}
 
-// begin starts one of the things that can start now. It returns false if there is none.
+// begin starts something that can start now. It returns false if there is nothing.
 func (r *run) begin() bool {
 	var able [16]func()
 	n := 0
@@ -390,7 +381,7 @@ func (r *run) someDue() bool {
 func (r *run) startUpkeep() {
 	r.upkeepAt = r.now.Truncate(time.Minute).Add(time.Minute)
 	if r.misfortune(10) {
-		r.note("the timer skips")
+		r.happened("the timer skips")
 		r.upkeepAt = r.upkeepAt.Add(time.Duration(1+r.random.IntN(60)) * time.Minute)
 		return
 	}
@@ -398,7 +389,7 @@ func (r *run) startUpkeep() {
 	box := &outbox{}
 	on := r.instances[r.random.IntN(len(r.instances))]
 	r.start(on, "upkeep", "", func() error {
-		_, err := on.machine.Upkeep(r.context, box)
+		_, err := on.worker.Upkeep(r.context, box)
 		return err
 	}, func(result error) {
 		r.upkeep = false
@@ -408,7 +399,7 @@ func (r *run) startUpkeep() {
 		}
 		for _, content := range *box {
 			if r.misfortune(20) {
-				r.note("a message of upkeep is lost")
+				r.happened("a message of upkeep is lost")
 				continue
 			}
 			r.put(content, false, r.now.Add(r.lateness()))
@@ -416,7 +407,7 @@ func (r *run) startUpkeep() {
 	}, func() { r.upkeep = false })
 }
 
-// lateness is how long a message takes to be seen.
+// lateness returns how long a message takes to become visible.
 func (r *run) lateness() time.Duration {
 	if r.misfortune(12) {
 		return time.Duration(r.random.Int64N(int64(20 * time.Minute)))
@@ -424,7 +415,7 @@ func (r *run) lateness() time.Duration {
 	return time.Duration(r.random.IntN(100)) * time.Millisecond
 }
 
-// pass lets time pass to the next thing that can happen. It returns false if there is none.
+// pass moves the clock to the next thing that can happen. It returns false if there is nothing.
 func (r *run) pass() bool {
 	var next time.Time
 	until := func(at time.Time) {
@@ -456,9 +447,9 @@ func (r *run) pass() bool {
 	return true
 }
 
-// judgeFailure looks at an error that a function returned to the host.
+// judgeFailure checks an error that a function returned to the host.
 func (r *run) judgeFailure(name string, err error) {
 	if problem.CodeOf(err) == problem.Internal {
-		r.breach("%s failed by a fault of our own: %v", name, err)
+		r.breach("%s failed with an internal error: %v", name, err)
 	}
 }

@@ -13,13 +13,13 @@ import (
 )
 
 var (
-	schedules = flag.Int("schedules", 100_000, "how many seeds are run")
+	schedules = flag.Int("schedules", 100_000, "how many seeds to run")
 	from      = flag.Uint64("from", 1, "the first seed")
-	seed      = flag.Uint64("seed", 0, "run this seed alone and print what happens")
+	seed      = flag.Uint64("seed", 0, "run only this seed and print its course")
 )
 
-// TestASeedHasOneCourse runs some seeds twice, once among others and once alone.
-func TestASeedHasOneCourse(t *testing.T) {
+// TestSameSeedTakesSameCourse runs each seed with a used and with a fresh simulator.
+func TestSameSeedTakesSameCourse(t *testing.T) {
 	used, err := simulation.NewSimulator()
 	if err != nil {
 		t.Fatal(err)
@@ -36,7 +36,8 @@ func TestASeedHasOneCourse(t *testing.T) {
 	}
 }
 
-// TestEveryLawHoldsInEverySchedule runs schedules until enough are run or broken; the first broken one is printed as it went.
+// TestEveryLawHoldsInEverySchedule runs schedules, and prints the course of the first one that
+// breaks a law.
 func TestEveryLawHoldsInEverySchedule(t *testing.T) {
 	if *seed != 0 {
 		s, err := simulation.NewSimulator()
@@ -96,20 +97,20 @@ func TestEveryLawHoldsInEverySchedule(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		t.Logf("this again: go test ./handlers/dev/simulation -run EveryLaw -v -seed %d\n%s", outcome.Seed, strings.Join(s.Trace(outcome.Seed).Trace, "\n"))
+		t.Logf("again: go test ./handlers/dev/simulation -run EveryLaw -v -seed %d\n%s", outcome.Seed, strings.Join(s.Trace(outcome.Seed).Trace, "\n"))
 	}
 	t.Logf("%+v", counts)
 	if *schedules < 1000 || len(breaches) > 0 {
 		return
 	}
-	// What never happened was not tried.
+	// A law about something that never happened was not checked.
 	for what, n := range map[string]int{
-		"kills": counts.Kills, "faults": counts.Faults, "poison": counts.Poisoned, "second mails": counts.SecondMails, "resends": counts.Resends,
+		"kills": counts.Kills, "faults": counts.Faults, "dead letters": counts.DeadLetters, "second mails": counts.SecondMails, "resends": counts.Resends,
 		"openings": counts.Openings, "probes": counts.Probes, "done": counts.Done, "review": counts.Review, "denied": counts.Denied,
 		"failed": counts.Failed, "cancelled": counts.Cancelled,
 	} {
 		if n == 0 {
-			t.Errorf("%d schedules had none of: %s", counts.Schedules, what)
+			t.Errorf("no %[2]s in %[1]d schedules", counts.Schedules, what)
 		}
 	}
 }

@@ -10,10 +10,10 @@ import (
 	"guestlist/handlers/submission"
 )
 
-// A Tenant is a directory as strict as Microsoft Graph where it matters to a worker: a new guest is
-// not visible for a while, inviting again finds the same guest and sends another mail, a membership
-// can't be added twice, and what stops the tenant stops every invitation. It answers at once and
-// never fails by itself.
+// A Tenant is a directory as strict as Microsoft Graph where it matters to a worker: a new guest
+// is not visible for a while, inviting again finds the same guest and sends another mail, a
+// membership can't be added twice, and what stops the tenant stops every invitation. It answers
+// at once and never fails by itself.
 type Tenant struct {
 	// Now is the tenant's clock.
 	Now func() time.Time
@@ -99,8 +99,8 @@ func (t *Tenant) find(address submission.Address) (*tenantUser, error) {
 	return t.users[address], nil
 }
 
-// hidden reports whether the guest is so new that a part of the directory with that delay can't see
-// it yet.
+// hidden reports whether the guest is so new that a part of the directory with that delay can't
+// see it yet.
 func (t *Tenant) hidden(user *tenantUser, delay time.Duration) bool {
 	return user.ours && t.Now().Before(user.created.Add(delay))
 }

@@ -83,8 +83,8 @@ func (a *actor) join(group, guest string) {
 	a.say(fmt.Sprintf("added %t", added), err)
 }
 
-// TestTenantAnswersLikeStandIn holds the simulated tenant to the stand-in for Microsoft Graph behind
-// the real client.
+// TestTenantAnswersLikeStandIn holds the simulated tenant to the stand-in for Microsoft Graph
+// behind the real client.
 func TestTenantAnswersLikeStandIn(t *testing.T) {
 	scripts := map[string]struct {
 		before request.UserKind

@@ -13,7 +13,7 @@ import (
 	"guestlist/handlers/workflow"
 )
 
-// The domains of the partners, each for one kind of policy.
+// The domains of the partners, each with its own kind of policy.
 const (
 	trusted  = "contoso.com"
 	reviewed = "fabrikam.com"
@@ -21,21 +21,21 @@ const (
 	unlisted = "adatum.com"
 )
 
-// The groups that rows grant, and one that none does.
+// The groups that rows grant, and one that no row grants.
 const (
 	groupOne = "aaaaaaaa-0000-4000-8000-000000000001"
 	groupTwo = "aaaaaaaa-0000-4000-8000-000000000002"
 	noGroup  = "aaaaaaaa-0000-4000-8000-000000000009"
 )
 
-// A Simulator runs schedules, one after another. What it keeps between them are policy rows with their compiled conditions. It must not be
-// used by several goroutines at once.
+// A Simulator runs schedules, one after another. Between them it keeps only compiled policy rows.
+// It is not safe for concurrent use.
 type Simulator struct {
 	world *world
 	cache *policy.Cache
 }
 
-// config is what of a machine differs between schedules.
+// config is what differs between the workers of schedules.
 type config struct {
 	pace      request.Pace
 	lease     time.Duration
@@ -44,8 +44,9 @@ type config struct {
 
 const month = 30 * 24 * time.Hour
 
-// configs are not only those that anybody would choose. But every lease is longer than what is left of it when an invitation is sent, a half, and
-// stragglerWait together: whoever sets a shorter one may ask the directory while an invitation is still on its way.
+// configs hold odd ones too. But every lease is longer than what may be left of it when an
+// invitation is sent, one half, and stragglerWait together: with a shorter one a worker may
+// search the directory while an invitation is still on its way.
 var configs = []config{
 	{request.Pace{}, 2 * time.Minute, 0},
 	{request.Pace{Daily: 1}, 2 * time.Minute, 0},
@@ -54,7 +55,7 @@ var configs = []config{
 	{request.Pace{Daily: 80, Spacing: time.Second}, 45 * time.Second, month},
 }
 
-// world is what the machines of a Simulator are connected to: the run of the present schedule.
+// world is what the workers of a Simulator are connected to: the run of the present schedule.
 type world struct {
 	run *run
 }
@@ -68,12 +69,13 @@ func NewSimulator() (*Simulator, error) {
 	return &Simulator{world: &world{}, cache: cache}, nil
 }
 
-// boot gives an instance a machine of its own, as every process has one: with what it keeps in mind, which is gone when the process is.
+// boot gives an instance a new worker, as the start of a process does: what a worker keeps in
+// memory ends with its process.
 func (r *run) boot(on *instance) {
 	w := r.simulator.world
 	c := r.config
 	pressure := &workflow.Pressure{}
-	machine, err := workflow.New(workflow.Config{
+	worker, err := workflow.New(workflow.Config{
 		Store: store{w}, Rows: store{w}, Seats: store{w}, Gates: store{w}, Poison: store{w}, Records: store{w},
 		Directory: directory{w}, Users: directory{w},
 		Pace:        c.pace,
@@ -85,29 +87,31 @@ func (r *run) boot(on *instance) {
 		Now:         r.clock,
 		Sleep:       w.waitInPlace,
 		Jitter:      func(d time.Duration) time.Duration { return d + time.Duration(r.random.Int64N(int64(d)/5+1)) },
-		Log:         slog.New(ear{w}),
+		Log:         slog.New(alertCounter{w}),
 	})
 	if err != nil {
-		r.breach("no machine: %v", err)
+		r.breach("no worker: %v", err)
 		return
 	}
-	on.machine, on.pressure = machine, pressure
+	on.worker, on.pressure = worker, pressure
 }
 
-// ear hears the one line of the log that alerts look for.
-type ear struct{ *world }
+// alertCounter is a log handler that counts the line for which alerts query.
+type alertCounter struct{ *world }
 
-func (e ear) Enabled(_ context.Context, level slog.Level) bool { return level >= slog.LevelError }
-func (e ear) WithAttrs([]slog.Attr) slog.Handler               { return e }
-func (e ear) WithGroup(string) slog.Handler                    { return e }
-func (e ear) Handle(_ context.Context, record slog.Record) error {
+func (a alertCounter) Enabled(_ context.Context, level slog.Level) bool {
+	return level >= slog.LevelError
+}
+func (a alertCounter) WithAttrs([]slog.Attr) slog.Handler { return a }
+func (a alertCounter) WithGroup(string) slog.Handler      { return a }
+func (a alertCounter) Handle(_ context.Context, record slog.Record) error {
 	if record.Message == workflow.LogBreakerOpened {
-		e.run.alerts++
+		a.run.alerts++
 	}
 	return nil
 }
 
-// source gives the random bytes of ids.
+// source is the source of random bytes for ids.
 type source struct{ *rand.Rand }
 
 func (s source) Read(p []byte) (int, error) {
@@ -123,10 +127,10 @@ type version struct {
 	groups   []string
 	limited  bool
 	send     bool
-	from, to time.Time // to is zero for the present one
+	from, to time.Time // to is zero for the present version
 }
 
-// row writes a policy row, and remembers what it said.
+// row writes a policy row, and keeps its version for the laws.
 func (r *run) row(partition, name string, columns map[string]any) {
 	err := r.memory.PutRow(r.context, policy.Raw{Partition: partition, Name: name, Columns: columns})
 	if err != nil {
@@ -163,7 +167,7 @@ var addresses = func() map[string][]submission.Address {
 		for _, name := range []string{"ana", "bo", "cy", "dee"} {
 			address, err := submission.ParseAddress(name + "@" + domain)
 			if err != nil {
-				panic(err) // they are constants
+				panic(err) // unreachable: they are constants
 			}
 			list[domain] = append(list[domain], address)
 		}
