@@ -58,9 +58,9 @@ type Config struct {
 // Guards are safe for concurrent use.
 type Guards struct {
 	tokens  *formtoken.Signer // nil without a form
-	origins *origin.Senders
-	limiter *ratelimit.Brake   // nil without a limit
-	captcha *captcha.Challenge // nil without one
+	origins *origin.Checker
+	limiter *ratelimit.Limiter // nil without a limit
+	captcha *captcha.Checker   // nil without one
 	proxies int
 }
 

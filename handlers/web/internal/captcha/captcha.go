@@ -26,45 +26,44 @@ const (
 // Providers returns the names of all services.
 func Providers() []string { return []string{Turnstile, HCaptcha, FriendlyCaptcha} }
 
-// Config says which service is asked, as whom. Provider, SiteKey and Secret are required.
+// Config says which service is asked. Provider, SiteKey and Secret are required.
 type Config struct {
 	Provider string
 	// SiteKey is public: the widget on the page shows it.
 	SiteKey string
-	// Secret is ours: the secret key of Turnstile and hCaptcha, the API key of Friendly Captcha.
+	// Secret is the secret key of Turnstile or hCaptcha, or the API key of Friendly Captcha.
 	Secret string
-	// URL is the scheme and host of the service, where it is not the usual one: https://eu.frcapi.com, or a stand-in.
+	// URL is the scheme and host of the service. Default: the usual one.
 	URL string
-	// Hosts are the names under which partners see the form. If there are any, an answer that the service gave for a page under another
-	// name is refused: a widget with our public key could stand on any page. Friendly Captcha checks that by its own settings.
+	// Hosts are the host names of the form. If there are any, an answer for a page on another host is
+	// refused: any page could have a widget with our public key. Friendly Captcha checks that itself.
 	Hosts []string
-	// Client sends the requests; nil for one of its own.
+	// Client sends the requests. Default: a client of its own.
 	Client *http.Client
 }
 
-// The limits of asking.
 const (
-	// timeout is how long the service may take. A partner waits for it, and whoever is told to try again is better off than who waits longer.
+	// timeout is how long the service may take. A partner waits for it.
 	timeout = 5 * time.Second
-	// maxVerdict is more than any of the services writes about an answer.
+	// maxVerdict is more than any of the services sends, in bytes.
 	maxVerdict = 64 << 10
 )
 
-// service is what differs from one service to the next.
+// service is what differs between the services.
 type service struct {
 	url         string // scheme and host
 	path        string
 	field       string // of the form, where the widget puts the answer
 	maxResponse int    // characters
 	widget      Widget
-	// policy is what the widget needs of the Content-Security-Policy, by directive. Of Friendly Captcha's frame the host is added, which
-	// differs by region.
+	// policy is what the widget needs in the Content-Security-Policy, by directive. The host of
+	// Friendly Captcha's frame, which differs by region, is added.
 	policy map[string][]string
 	// ask makes the request.
 	ask func(c Config, address, response string) (*http.Request, error)
 }
 
-// services is what the documentations say; see the address at each.
+// services follows the documentation at each address.
 var services = map[string]service{
 	// https://developers.cloudflare.com/turnstile/get-started/server-side-validation/ and .../turnstile/reference/content-security-policy/
 	Turnstile: {
@@ -77,8 +76,9 @@ var services = map[string]service{
 		},
 		ask: askForm,
 	},
-	// https://docs.hcaptcha.com, "Verify the User Response Server Side" and "Content-Security-Policy Settings", which warns of naming single
-	// subdomains. Its answers have no documented limit; those seen take a few thousand characters.
+	// https://docs.hcaptcha.com, "Verify the User Response Server Side" and "Content-Security-Policy
+	// Settings", which warns of naming single subdomains. The length of answers is not documented;
+	// those seen have a few thousand characters.
 	HCaptcha: {
 		url: "https://api.hcaptcha.com", path: "/siteverify",
 		field: "h-captcha-response", maxResponse: 10_000,
@@ -91,8 +91,8 @@ var services = map[string]service{
 		},
 		ask: askForm,
 	},
-	// https://developer.friendlycaptcha.com/docs/v2/getting-started/install and .../verify. The script is the package's, version and content
-	// pinned; all else happens in a frame.
+	// https://developer.friendlycaptcha.com/docs/v2/getting-started/install and .../verify. The script
+	// is pinned by version and content; all else happens in a frame.
 	FriendlyCaptcha: {
 		url: "https://global.frcapi.com", path: "/api/v2/captcha/siteverify",
 		field: "frc-captcha-response", maxResponse: 10_000,
@@ -110,7 +110,8 @@ var services = map[string]service{
 	},
 }
 
-// Widget is what the page needs to show the service's widget: an element of the class, with the site key in data-sitekey, and the script.
+// Widget is what the page needs to show the service's widget: an element of the class, with the site
+// key in data-sitekey, and the script.
 type Widget struct {
 	Class     string
 	SiteKey   string
@@ -120,23 +121,23 @@ type Widget struct {
 	Endpoint  string // for data-api-endpoint; empty for the service's usual one
 }
 
-// Challenge asks one service. It is safe for concurrent use.
-type Challenge struct {
+// Checker checks answers with one service. It is safe for concurrent use.
+type Checker struct {
 	config  Config
 	service service
 	address string
 }
 
-// New returns a Challenge. Its errors do not repeat the secret.
-func New(config Config) (*Challenge, error) {
+// New returns a Checker. Its errors do not repeat the secret.
+func New(config Config) (*Checker, error) {
 	s, known := services[config.Provider]
 	switch {
 	case !known:
-		return nil, fmt.Errorf("challenge: the service must be one of %s", strings.Join(Providers(), ", "))
+		return nil, fmt.Errorf("captcha: the service must be one of %s", strings.Join(Providers(), ", "))
 	case config.SiteKey == "":
-		return nil, errors.New("challenge: the site key is missing")
+		return nil, errors.New("captcha: the site key is missing")
 	case config.Secret == "":
-		return nil, errors.New("challenge: the secret is missing")
+		return nil, errors.New("captcha: the secret is missing")
 	}
 	s.widget.SiteKey = config.SiteKey
 	if config.URL == "" {
@@ -146,7 +147,7 @@ func New(config Config) (*Challenge, error) {
 	}
 	endpoint, err := url.Parse(config.URL)
 	if err != nil || endpoint.Host == "" || endpoint.Path != "" || endpoint.User != nil || endpoint.RawQuery != "" {
-		return nil, errors.New("challenge: the address of the service must be a scheme and a host")
+		return nil, errors.New("captcha: the address of the service must be a scheme and a host")
 	}
 	policy := map[string][]string{}
 	for directive, sources := range s.policy {
@@ -160,20 +161,20 @@ func New(config Config) (*Challenge, error) {
 		config.Client = &http.Client{}
 	}
 	client := *config.Client
-	// The secret goes to the service that was named and nowhere else.
+	// The secret must go nowhere else.
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	config.Client = &client
-	return &Challenge{config: config, service: s, address: config.URL + s.path}, nil
+	return &Checker{config: config, service: s, address: config.URL + s.path}, nil
 }
 
-// Field returns the name of the form's field that has the answer.
-func (c *Challenge) Field() string { return c.service.field }
+// Field returns the name of the form's field with the answer.
+func (c *Checker) Field() string { return c.service.field }
 
 // Widget returns what the page needs.
-func (c *Challenge) Widget() Widget { return c.service.widget }
+func (c *Checker) Widget() Widget { return c.service.widget }
 
 // Policy returns the sources that the widget needs in a Content-Security-Policy, by directive.
-func (c *Challenge) Policy() map[string][]string {
+func (c *Checker) Policy() map[string][]string {
 	policy := make(map[string][]string, len(c.service.policy))
 	for directive, sources := range c.service.policy {
 		policy[directive] = slices.Clone(sources)
@@ -181,7 +182,7 @@ func (c *Challenge) Policy() map[string][]string {
 	return policy
 }
 
-// verdict is what the services say; each has its own part of it.
+// verdict is what the services say; each sends a part of it.
 type verdict struct {
 	Success *bool `json:"success"`
 	// Turnstile and hCaptcha.
@@ -193,7 +194,7 @@ type verdict struct {
 	} `json:"error"`
 }
 
-// ours are the error codes that are about our keys or our request and not about the partner's answer.
+// ours are the error codes that concern our keys or our request, not the partner's answer.
 var ours = []string{
 	// Turnstile and hCaptcha
 	"missing-input-secret", "invalid-input-secret", "bad-request", "internal-error", "sitekey-secret-mismatch", "invalid-sitekey",
@@ -202,12 +203,11 @@ var ours = []string{
 	"auth_required", "auth_invalid", "sitekey_invalid", "bad_request", "client_error",
 }
 
-// Verify returns nil if the service says that the answer was given by a person, just now, and not used before. Other results are
-// problem.ChallengeFailed: the partner can try once more; and problem.ChallengeUnavailable: the service gave no verdict, or refuses us, and
-// nobody can be taken until that is cured. No error holds the answer or the secret.
-//
-// An answer can be verified once: the services take a second time for an attempt to use it twice.
-func (c *Challenge) Verify(ctx context.Context, response string) error {
+// Verify returns nil if the service says that a person gave the answer, just now and for the first time.
+// Otherwise it returns problem.ChallengeFailed, and the partner can try again; or
+// problem.ChallengeUnavailable: the service gave no verdict or refuses our keys. No error has the answer
+// or the secret. An answer can be verified only once.
+func (c *Checker) Verify(ctx context.Context, response string) error {
 	if response == "" || len(response) > c.service.maxResponse {
 		return problem.New(problem.ChallengeFailed, "an answer of %d characters", len(response))
 	}
@@ -221,56 +221,55 @@ func (c *Challenge) Verify(ctx context.Context, response string) error {
 	}
 	switch {
 	case v.Success == nil:
-		return problem.New(problem.ChallengeUnavailable, "the challenge service's answer holds no verdict")
+		return problem.New(problem.ChallengeUnavailable, "the captcha service's answer holds no verdict")
 	case !*v.Success:
 		for _, code := range codes {
 			if slices.Contains(ours, code) {
-				return problem.New(problem.ChallengeUnavailable, "the challenge service refuses us: %s; look at the keys", code)
+				return problem.New(problem.ChallengeUnavailable, "the captcha service refuses us: %s; check the keys", code)
 			}
 		}
-		return problem.New(problem.ChallengeFailed, "the challenge service says no")
+		return problem.New(problem.ChallengeFailed, "the captcha service says no")
 	case c.config.Provider != FriendlyCaptcha && len(c.config.Hosts) > 0 && !slices.Contains(c.config.Hosts, strings.ToLower(v.Hostname)):
-		return problem.New(problem.ChallengeFailed, "the challenge was answered on a page under another name")
+		return problem.New(problem.ChallengeFailed, "the captcha was solved on a page under another host name")
 	}
 	return nil
 }
 
-// verdict asks the service.
-func (c *Challenge) verdict(ctx context.Context, response string) (verdict, error) {
+func (c *Checker) verdict(ctx context.Context, response string) (verdict, error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	request, err := c.service.ask(c.config, c.address, response)
 	if err != nil {
-		return verdict{}, problem.New(problem.Internal, "making the request to the challenge service")
+		return verdict{}, problem.New(problem.Internal, "making the request to the captcha service")
 	}
 	request.Header.Set("Accept", "application/json")
 	answer, err := c.config.Client.Do(request.WithContext(ctx))
 	if err != nil {
 		// The error's text has the address, and nothing of the body.
-		return verdict{}, problem.New(problem.ChallengeUnavailable, "asking the challenge service: %w", err)
+		return verdict{}, problem.New(problem.ChallengeUnavailable, "asking the captcha service: %w", err)
 	}
 	defer answer.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(answer.Body, maxVerdict+1))
 	if err != nil || len(body) > maxVerdict {
-		return verdict{}, problem.New(problem.ChallengeUnavailable, "the challenge service's answer of status %d can't be read", answer.StatusCode)
+		return verdict{}, problem.New(problem.ChallengeUnavailable, "the captcha service's answer of status %d can't be read", answer.StatusCode)
 	}
 	var v verdict
 	err = json.Unmarshal(body, &v)
 	if err != nil {
-		return verdict{}, problem.New(problem.ChallengeUnavailable, "the challenge service's answer of status %d is no JSON", answer.StatusCode)
+		return verdict{}, problem.New(problem.ChallengeUnavailable, "the captcha service's answer of status %d is not JSON", answer.StatusCode)
 	}
 	if answer.StatusCode != http.StatusOK {
-		// A yes counts with 200 alone; Friendly Captcha tells by 400 and 401 that it refuses us.
-		return verdict{}, problem.New(problem.ChallengeUnavailable, "the challenge service answered with status %d", answer.StatusCode)
+		// Friendly Captcha says by 400 and 401 that it refuses us.
+		return verdict{}, problem.New(problem.ChallengeUnavailable, "the captcha service answered with status %d", answer.StatusCode)
 	}
 	return v, nil
 }
 
-// askForm makes the request of Turnstile and hCaptcha. The partner's address is not told: neither needs it.
+// askForm makes the request of Turnstile and hCaptcha, without the partner's address, which is optional.
 func askForm(c Config, address, response string) (*http.Request, error) {
 	values := url.Values{"secret": {c.Secret}, "response": {response}}
 	if c.Provider == HCaptcha {
-		// Otherwise an answer for another site of the same account would do.
+		// Otherwise an answer for another site of the same account counts.
 		values.Set("sitekey", c.SiteKey)
 	}
 	request, err := http.NewRequest(http.MethodPost, address, strings.NewReader(values.Encode()))

@@ -38,7 +38,7 @@ func (w *world) config(provider string) captcha.Config {
 	}
 }
 
-func newChallenge(t *testing.T, config captcha.Config) *captcha.Challenge {
+func newChallenge(t *testing.T, config captcha.Config) *captcha.Checker {
 	t.Helper()
 	c, err := captcha.New(config)
 	if err != nil {

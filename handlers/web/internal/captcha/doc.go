@@ -1,8 +1,10 @@
-// Package challenge asks a service whether whoever fills in the form is a person: Cloudflare Turnstile, hCaptcha or Friendly Captcha (version
-// 2). The service's widget on the page puts an answer into a field of the form, and [Challenge.Verify] asks the service about it.
+// Package captcha asks a service whether a person fills in the form: Cloudflare Turnstile, hCaptcha or
+// Friendly Captcha (version 2). The service's widget on the page puts an answer into a field of the
+// form, and [Checker.Verify] asks the service about it.
 //
-// It fails closed: without a clear yes nothing is taken. What that costs is said at its error codes, and that the form then needs scripts and
-// a service of somebody else's is why there is no challenge unless one is set.
+// It fails closed: only a clear yes counts. The form then depends on scripts and on that service, so
+// there is no captcha by default. The outside (settings, error codes, the JSON property) calls it a
+// challenge.
 //
 // It must not know forms, pages or submissions.
 package captcha

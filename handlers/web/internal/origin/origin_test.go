@@ -14,7 +14,7 @@ const (
 	keyTwo = "Jh2v9QeX7sKd4NwLz0RfTyBu6MgCp1Ao"
 )
 
-func newSenders(t *testing.T, config Config) *Senders {
+func newChecker(t *testing.T, config Config) *Checker {
 	t.Helper()
 	s, err := New(config)
 	if err != nil {
@@ -35,7 +35,7 @@ func request(method string, header map[string][]string) *http.Request {
 }
 
 func TestFormsFromOurOwnPagesOnly(t *testing.T) {
-	s := newSenders(t, Config{Own: []string{"https://signup.contoso.com"}, Sites: []string{"https://www.fabrikam.com"}})
+	s := newChecker(t, Config{Own: []string{"https://signup.contoso.com"}, Sites: []string{"https://www.fabrikam.com"}})
 	for name, test := range map[string]struct {
 		header map[string][]string
 		taken  bool
@@ -97,7 +97,7 @@ func TestJSONFromTheListOnly(t *testing.T) {
 		"an origin in capitals":            {full, map[string][]string{"Origin": {"https://WWW.fabrikam.com"}}, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, err := newSenders(t, test.config).JSON(request(http.MethodPost, test.header))
+			got, err := newChecker(t, test.config).JSON(request(http.MethodPost, test.header))
 			if got != test.want || (err == nil) != (test.want != 0) || err != nil && problem.CodeOf(err) != problem.SenderRefused {
 				t.Errorf("got %v, %v, want %v", got, err, test.want)
 			}
@@ -106,7 +106,7 @@ func TestJSONFromTheListOnly(t *testing.T) {
 }
 
 func TestPreflight(t *testing.T) {
-	s := newSenders(t, Config{Sites: []string{"https://www.fabrikam.com"}, Keys: []string{keyOne}})
+	s := newChecker(t, Config{Sites: []string{"https://www.fabrikam.com"}, Keys: []string{keyOne}})
 	for name, test := range map[string]struct {
 		header map[string][]string
 		taken  bool
@@ -141,7 +141,7 @@ func TestPreflight(t *testing.T) {
 }
 
 func TestWhoMayReadTheAnswer(t *testing.T) {
-	s := newSenders(t, Config{Sites: []string{"https://www.fabrikam.com"}})
+	s := newChecker(t, Config{Sites: []string{"https://www.fabrikam.com"}})
 	for origin, want := range map[string]string{"https://www.fabrikam.com": "https://www.fabrikam.com", "https://evil.example": "", "null": "", "*": ""} {
 		header := http.Header{"Cross-Origin-Resource-Policy": {"same-origin"}}
 		s.Share(header, request(http.MethodPost, map[string][]string{"Origin": {origin}}))
@@ -150,7 +150,7 @@ func TestWhoMayReadTheAnswer(t *testing.T) {
 		}
 	}
 	header := http.Header{}
-	newSenders(t, Config{}).Share(header, request(http.MethodPost, map[string][]string{"Origin": {"https://www.fabrikam.com"}}))
+	newChecker(t, Config{}).Share(header, request(http.MethodPost, map[string][]string{"Origin": {"https://www.fabrikam.com"}}))
 	if len(header) != 0 {
 		t.Errorf("without a list: %v", header)
 	}

@@ -6,27 +6,31 @@ import (
 	"strings"
 )
 
-// forwardedFor is the header to which each proxy adds, at the end, whom it got the request from. App Service's front ends do so with address
-// and port; what stands before their entry came with the request and may be made up.
+// forwardedFor is the header to whose end each proxy adds the address from which it got the request.
+// App Service's front end adds address and port; earlier entries came with the request and may be
+// made up.
 const forwardedFor = "X-Forwarded-For"
 
 // maxHops bounds the work on a header that a client can make long.
 const maxHops = 50
 
-// The networks that count as one client. An IPv6 user is given a /64 at least (RFC 6177) and can send from any address in it.
+// The networks that count as one client. An IPv6 user gets at least a /64 (RFC 6177) and can send from
+// any address in it.
 const (
 	ipv4Bits = 32
 	ipv6Bits = 64
 )
 
-// Client names the client that a request is from, as text for [Brake.Take]: an IPv4 address or an IPv6 network.
+// Client names the client that a request is from, for [Limiter.Take]: an IPv4 address or an IPv6
+// network.
 //
-// proxies is the number of our own proxies before the platform's front end, such as 1 for Azure Front Door: so many entries of the
-// header, from the last one on, are theirs. With too many the name would be the client's to choose, so a header with fewer entries
-// names nobody.
+// proxies is the number of our own proxies before the platform's front end, such as 1 for Azure Front
+// Door: the last entries of the header are theirs. With a number too high, the client could choose its
+// name, so a header with fewer entries names nobody.
 //
-// It returns "" where the header is missing or no address stands in its place. On App Service it never is: the front end writes it whatever
-// the client sent. Without a front end, on a laptop, there is nobody to tell apart, and slowing down everybody as one would be worse.
+// Client returns "" if the header is missing or has no address in that place. On App Service the front
+// end always writes it. Without a front end, on a laptop, clients can't be told apart, and limiting
+// them as one would be worse.
 func Client(r *http.Request, proxies int) string {
 	hops := strings.Split(lastHops(r.Header.Values(forwardedFor)), ",")
 	if proxies < 0 || len(hops) <= proxies {
@@ -35,7 +39,7 @@ func Client(r *http.Request, proxies int) string {
 	return network(strings.TrimSpace(hops[len(hops)-1-proxies]))
 }
 
-// lastHops returns the header's text from about the last maxHops entries on. Repeated headers are one list (RFC 9110, 5.3).
+// lastHops returns about the last maxHops entries. Repeated headers are one list (RFC 9110, 5.3).
 func lastHops(values []string) string {
 	text := strings.Join(values, ",")
 	const longest = maxHops * len("[ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255%interface]:65535, ")
@@ -45,7 +49,7 @@ func lastHops(values []string) string {
 	return text
 }
 
-// network returns the network of an address with or without a port, "" for anything else.
+// network returns the network of an address with or without a port, or "".
 func network(text string) string {
 	address, err := netip.ParseAddr(strings.Trim(text, "[]"))
 	if err != nil {

@@ -12,62 +12,59 @@ type Config struct {
 	Burst int
 	// Every is the time after which one more may come.
 	Every time.Duration
-	// MaxClients bounds the memory: of at least as many clients it is known what they sent lately, and never of more than twice as many.
-	// An entry takes about 100 bytes.
+	// MaxClients bounds the memory: the limiter remembers from MaxClients to twice as many clients. An
+	// entry takes about 100 bytes.
 	MaxClients int
 	Now        func() time.Time
 }
 
-// Brake counts what clients send. It is safe for concurrent use.
-//
-// It is the generic cell rate algorithm: of each client it keeps the moment at which all that it sent is paid off, at one unit every
-// Every.
-type Brake struct {
+// Limiter limits what each client sends, by the generic cell rate algorithm. It is safe for concurrent
+// use.
+type Limiter struct {
 	config Config
 
 	mu sync.Mutex
-	// The clients are kept in two generations: when the younger one is full it becomes the older one, and what only the former older one
-	// knew is forgotten. That takes no scan and no list, however many clients there are.
+	// For each client, the time at which all that it sent is paid off, at one unit every Every. The
+	// clients are in two generations: when young is full it becomes old, and the former old is
+	// forgotten. That takes no scan and no list.
 	young, old map[string]time.Time
 }
 
-// New returns a Brake that knows no client.
-func New(config Config) (*Brake, error) {
+// New returns a Limiter that knows no client.
+func New(config Config) (*Limiter, error) {
 	switch {
 	case config.Burst < 1 || config.Every <= 0 || config.MaxClients < 1:
-		return nil, errors.New("brake: the burst, the time for one more and the number of clients must be positive")
+		return nil, errors.New("ratelimit: the burst, the time for one more and the number of clients must be positive")
 	case config.Now == nil:
-		return nil, errors.New("brake: the clock is missing")
+		return nil, errors.New("ratelimit: the clock is missing")
 	}
-	return &Brake{config: config, young: make(map[string]time.Time)}, nil
+	return &Limiter{config: config, young: make(map[string]time.Time)}, nil
 }
 
-// Take counts one thing that the client sends. It returns zero if that may pass, else how long the client has to wait; what may not pass is
-// not counted, so that waiting that long is enough.
-//
-// Who has no name, "", is not slowed down: see [Client].
-func (b *Brake) Take(client string) time.Duration {
+// Take counts one thing that the client sends. It returns zero if that may pass, else how long the
+// client has to wait; what may not pass is not counted. The client "", see [Client], is never limited.
+func (l *Limiter) Take(client string) time.Duration {
 	if client == "" {
 		return 0
 	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	now := b.config.Now()
-	paid, known := b.young[client]
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	now := l.config.Now()
+	paid, known := l.young[client]
 	if !known {
-		paid = b.old[client]
+		paid = l.old[client]
 	}
 	if paid.Before(now) {
 		paid = now
 	}
-	paid = paid.Add(b.config.Every)
-	ahead := paid.Sub(now) - time.Duration(b.config.Burst)*b.config.Every
+	paid = paid.Add(l.config.Every)
+	ahead := paid.Sub(now) - time.Duration(l.config.Burst)*l.config.Every
 	if ahead > 0 {
 		return ahead
 	}
-	if !known && len(b.young) >= b.config.MaxClients {
-		b.old, b.young = b.young, make(map[string]time.Time)
+	if !known && len(l.young) >= l.config.MaxClients {
+		l.old, l.young = l.young, make(map[string]time.Time)
 	}
-	b.young[client] = paid
+	l.young[client] = paid
 	return 0
 }

@@ -18,7 +18,7 @@ type clock struct{ now time.Time }
 
 func (c *clock) Now() time.Time { return c.now }
 
-func newBrake(t interface{ Fatal(...any) }, c *clock, burst, clients int, every time.Duration) *Brake {
+func newBrake(t interface{ Fatal(...any) }, c *clock, burst, clients int, every time.Duration) *Limiter {
 	b, err := New(Config{Burst: burst, Every: every, MaxClients: clients, Now: c.Now})
 	if err != nil {
 		t.Fatal(err)
