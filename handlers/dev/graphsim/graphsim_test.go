@@ -666,7 +666,7 @@ func TestContradictoryFaultIsRefused(t *testing.T) {
 		"nothing to do":             {`{}`, "say what shall happen"},
 		"unknown property":          {`{"status":500,"time":2}`, "time"},
 		"no JSON":                   {`status=500`, "not JSON"},
-		"two orders":                {`{"status":500}{"status":500}`, "follows"},
+		"two orders":                {`{"status":500}{"status":500}`, "after top-level value"},
 		"no such status":            {`{"status":99}`, "status"},
 		"negative times":            {`{"status":500,"times":-1}`, "times"},
 		"negative delay":            {`{"status":500,"delayMs":-1}`, "delayMs"},

@@ -58,7 +58,7 @@ type reference struct {
 // addMember serves POST /v1.0/groups/{id}/members/$ref. The caller holds s.mu.
 func (s *Server) addMember(c *call, groupID string) reply {
 	var body reference
-	err := decodeProperties(c.body, &body)
+	err := decodeStrict(c.body, &body)
 	if err != nil || body.ID == nil {
 		return s.refuse(c, http.StatusBadRequest, "Request_BadRequest", "The body must be an object with the one property @odata.id.")
 	}

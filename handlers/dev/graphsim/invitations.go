@@ -1,7 +1,6 @@
 package graphsim
 
 import (
-	"bytes"
 	"cmp"
 	"compress/gzip"
 	"encoding/json"
@@ -88,7 +87,7 @@ func (s *Server) invite(c *call, _ string) reply {
 		return bad("Query options are not allowed here.")
 	}
 	var body invitationBody
-	err := decodeProperties(c.body, &body)
+	err := decodeStrict(c.body, &body)
 	if err != nil {
 		return bad("The body can't be read as an invitation: " + err.Error() + ".")
 	}
@@ -284,50 +283,6 @@ func linkedObject(link string, collections ...string) string {
 		}
 	}
 	return ""
-}
-
-// decodeProperties decodes a JSON object whose properties must be known by exactly their names,
-// and given once: encoding/json alone ignores case and takes the last of two.
-func decodeProperties(data []byte, target any) error {
-	err := decodeStrict(data, target)
-	if err != nil {
-		return err
-	}
-	known := map[string]bool{}
-	reencoded, err := json.Marshal(target)
-	if err != nil {
-		return err
-	}
-	var names map[string]json.RawMessage
-	err = json.Unmarshal(reencoded, &names)
-	if err != nil {
-		return err
-	}
-	for name := range names {
-		known[name] = true
-	}
-	decoder := json.NewDecoder(bytes.NewReader(data))
-	_, err = decoder.Token()
-	if err != nil {
-		return err
-	}
-	for decoder.More() {
-		token, err := decoder.Token()
-		if err != nil {
-			return err
-		}
-		name, isName := token.(string)
-		if !isName || !known[name] {
-			return fmt.Errorf("the property '%v' is unknown or given twice", token)
-		}
-		delete(known, name)
-		var skipped json.RawMessage
-		err = decoder.Decode(&skipped)
-		if err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 func isJSON(contentType string) bool {

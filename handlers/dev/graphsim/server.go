@@ -4,7 +4,6 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -14,6 +13,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	jsonv2 "github.com/go-json-experiment/json"
 )
 
 // Config is what a stand-in is made of. The zero value is a tenant without groups that replicates
@@ -380,17 +381,8 @@ var guidForm = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-
 
 func isGUID(text string) bool { return guidForm.MatchString(text) }
 
-// decodeStrict decodes exactly one JSON value, without unknown properties.
+// decodeStrict decodes one JSON value. Properties must be known by exactly their names, and given
+// once.
 func decodeStrict(data []byte, target any) error {
-	decoder := json.NewDecoder(strings.NewReader(string(data)))
-	decoder.DisallowUnknownFields()
-	err := decoder.Decode(target)
-	if err != nil {
-		return err
-	}
-	_, err = decoder.Token()
-	if err != io.EOF {
-		return errors.New("something follows the JSON value")
-	}
-	return nil
+	return jsonv2.Unmarshal(data, target, jsonv2.RejectUnknownMembers(true))
 }
