@@ -178,7 +178,7 @@ func (s *Store) FindRequests(ctx context.Context, now time.Time, filter RequestF
 		}
 		var window []request.Request // the oldest first
 		err = s.list(ctx, s.requests, filter.odata(from, before), nil, func(r row) error {
-			record, err := decodeRequest(r)
+			record, err := decodeRequest(doing, r)
 			if err != nil {
 				unreadable++
 				return nil

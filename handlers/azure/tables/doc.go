@@ -1,19 +1,25 @@
-// Package tables keeps requests, claims, due times and policy rows in Azure Table Storage. It is the only package that
-// imports the tables SDK.
+// Package tables keeps requests, claims, due entries, seats, the gate and policy rows in Azure Table
+// Storage. It is the only package that imports the tables SDK.
 //
-// Four tables, each read and written by key alone, so that no call becomes slower as others fill:
+//	Requests   PartitionKey is the request's id. RowKey "request" is the record; "event-000001" and so on
+//	           are its history
+//	Guests     PartitionKey is the SHA-256 of the address, RowKey "guest": the request that owns the
+//	           address, and the guest's object id
+//	Waiting    PartitionKey "due", RowKey is the request's id: when the request is due (a due entry)
+//	Seats      PartitionKey is a hash of a policy row's key: its counters and the seats that are taken
+//	Tenant     PartitionKey "tenant": the gate that all invitations pass, and what the app reports
+//	Poison     PartitionKey "poison": dead letters
+//	Policies   the rows that admins edit; the app only reads them
 //
-//	Requests   PartitionKey is the request's id; RowKey "request" is the record, "event-000001" and so on are its history
-//	Guests     PartitionKey is the SHA-256 of the address, RowKey "guest": which request owns the address, and the guest's object id
-//	Waiting    PartitionKey "due", RowKey is the request's id: when it wants to be looked at again
-//	Policies   the rows that admins edit; only read here
+// Requests, claims, seats and the gate are read and written by key, so no call becomes slower as the
+// tables fill.
 //
-// Two things that the service does differently from what a caller may expect are dealt with here, and one is passed on:
-// a refused transaction comes as a success (202) whose body tells of the refusal; a time has a resolution of 100 ns, so
-// times are cut to that before they are stored. And a write whose answer is lost is sent again by the SDK, finds its
-// own effect, and is reported as a problem.Conflict: a Conflict therefore means "load it again and look", never "it was
-// somebody else".
+// The package makes up for three properties of the service. A refused transaction comes as a success
+// (202) whose body holds the refusal. A time has a resolution of 100 ns, so times are cut to that before
+// they are stored. If the answer to a write is lost, the SDK sends the write again, which then meets its
+// own effect and is reported as a problem.Conflict. A Conflict therefore means "load it again and look",
+// and does not mean that another writer was faster.
 //
-// It must not decide anything: it stores what package invite hands it, under ETags, with keys that nobody outside can
-// choose.
+// It must not decide anything: it stores what package request defines, under ETags, with keys that no
+// outsider can choose.
 package tables

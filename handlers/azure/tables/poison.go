@@ -2,8 +2,6 @@ package tables
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/data/aztables"
 
@@ -17,17 +15,18 @@ const (
 	messageColumn = "MessageId"
 	bodyColumn    = "Body"
 	whyColumn     = "Why"
-	// At is named as in an event.
 )
 
-// KeepPoison is invite.PoisonStore's.
+// poisonFields returns the columns of a dead letter, but for its body.
+func poisonFields(poison *request.Poison) []field {
+	return []field{{messageColumn, &poison.ID}, {atColumn, &poison.At}, {whyColumn, &poison.Why}}
+}
+
+// KeepPoison implements [request.PoisonStore].
 func (s *Store) KeepPoison(ctx context.Context, poison request.Poison) error {
-	const doing = "keeping a message that is none of ours"
-	r := row{partition: poisonPartition, name: poisonKey(poison.ID), columns: map[string]any{}}
-	r.set(messageColumn, poison.ID)
-	r.set(atColumn, toTick(poison.At))
+	const doing = "keeping a dead letter"
+	r := newRow(poisonPartition, poisonKey(poison.ID), poisonFields(&poison))
 	r.set(bodyColumn, poison.Body)
-	r.set(whyColumn, poison.Why)
 	encoded, err := r.encode()
 	if err != nil {
 		return failure(doing, err)
@@ -39,28 +38,27 @@ func (s *Store) KeepPoison(ctx context.Context, poison request.Poison) error {
 	return nil
 }
 
-// DropPoison is invite.PoisonStore's.
+// DropPoison implements [request.PoisonStore].
 func (s *Store) DropPoison(ctx context.Context, id string) error {
 	_, err := s.poison.DeleteEntity(ctx, poisonPartition, poisonKey(id), nil)
 	if err != nil && !hasCode(err, aztables.ResourceNotFound) {
-		return failure("forgetting a kept message", err)
+		return failure("removing a dead letter", err)
 	}
 	return nil
 }
 
-// poisonKey names a row by a hash of the message's id, because whoever can write to the queue may have chosen it.
-func poisonKey(id string) string {
-	sum := sha256.Sum256([]byte(id))
-	return hex.EncodeToString(sum[:])
-}
+// poisonKey names a row by a hash of the message's id, because an outsider who can write to the queue
+// may have chosen the id.
+func poisonKey(id string) string { return hashed(id) }
 
-// AllPoison is invite.PoisonStore's. Rows that somebody else put there are passed over with a line in the log: whoever withdraws must not wait for them.
+// AllPoison implements [request.PoisonStore]. A row that this program did not write is skipped with a
+// line in the log, so that it can't block withdrawals.
 func (s *Store) AllPoison(ctx context.Context) ([]request.Poison, error) {
-	const doing = "reading the kept messages"
 	var kept []request.Poison
 	err := s.list(ctx, s.poison, "PartitionKey eq "+rest.String(poisonPartition), nil, func(r row) error {
+		var poison request.Poison
 		columns := reader{row: r}
-		poison := request.Poison{ID: columns.text(messageColumn), At: columns.time(atColumn), Why: columns.text(whyColumn)}
+		columns.read(poisonFields(&poison))
 		if columns.err != nil {
 			s.log.WarnContext(ctx, "a row of the table Poison is not of this program's making: delete it", "table", poisonTable)
 			return nil
@@ -70,7 +68,7 @@ func (s *Store) AllPoison(ctx context.Context) ([]request.Poison, error) {
 		return nil
 	})
 	if err != nil {
-		return nil, failure(doing, err)
+		return nil, failure("reading the dead letters", err)
 	}
 	return kept, nil
 }

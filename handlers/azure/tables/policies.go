@@ -2,13 +2,10 @@ package tables
 
 import (
 	"context"
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
-
-	"github.com/Azure/azure-sdk-for-go/sdk/data/aztables"
 
 	"guestlist/handlers/azure/internal/rest"
 	"guestlist/handlers/policy"
@@ -18,9 +15,9 @@ import (
 // parallelQueries is how many partitions are read at the same time.
 const parallelQueries = 4
 
-// Rows is invite.Rows'. It sends one query for each partition, whatever else the table holds. A partition that is named
-// twice is read once. A partition of more than 1,000 rows is an error, as is any answer that can't be understood in
-// full: nobody is to be invited by half the rules.
+// Rows implements [request.Rows]. It sends one query for each partition, whatever else the table holds,
+// and reads a partition that is named twice once. A partition of more than [policy.MaxRows] rows is an
+// error, as is any answer that can't be understood in full: nobody must be invited by half the rules.
 //
 // A whole number comes as int32 where it fits, also from a column of type Double.
 func (s *Store) Rows(ctx context.Context, partitions []string) ([]policy.Raw, error) {
@@ -31,7 +28,7 @@ func (s *Store) Rows(ctx context.Context, partitions []string) ([]policy.Raw, er
 	var (
 		group sync.WaitGroup
 		once  sync.Once
-		first error // the first error; those that follow may come of the cancelling
+		first error // later errors may come from the cancelled context
 		slots = make(chan struct{}, parallelQueries)
 	)
 	for i, partition := range partitions {
@@ -83,20 +80,10 @@ func describe(partition string) string {
 	return strconv.Quote(partition)
 }
 
-// PutRow writes a policy row in place of any that has its partition and name. It is for tests and for the samples of
-// the local run: the deployed app has no right to write policy rows.
+// PutRow writes a policy row in place of any that has its partition and name. It is for tests and for the
+// samples of the local run: the deployed app has no right to write policy rows.
 //
-// row.ETag is ignored. A row that the service can't hold is a problem.Internal.
+// raw.ETag is ignored. A row that the service can't hold is a problem.Internal.
 func (s *Store) PutRow(ctx context.Context, raw policy.Raw) error {
-	doing := "writing a policy row of " + describe(raw.Partition)
-	r := row{partition: raw.Partition, name: raw.Name, columns: maps.Clone(raw.Columns)}
-	encoded, err := r.encode()
-	if err != nil {
-		return failure(doing, err)
-	}
-	_, err = s.policies.UpsertEntity(ctx, encoded, &aztables.UpsertEntityOptions{UpdateMode: aztables.UpdateModeReplace})
-	if err != nil {
-		return failure(doing, err)
-	}
-	return nil
+	return put(ctx, "writing a policy row of "+describe(raw.Partition), s.policies, row{partition: raw.Partition, name: raw.Name, columns: raw.Columns})
 }

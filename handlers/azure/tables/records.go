@@ -17,7 +17,7 @@ import (
 // errEnough ends a list early.
 var errEnough = errors.New("enough")
 
-// Expired is invite.Records'. The ids are those of the oldest submissions.
+// Expired implements [request.Records]. The ids are those of the oldest submissions.
 func (s *Store) Expired(ctx context.Context, before time.Time, limit int) ([]submission.ID, error) {
 	const doing = "looking for requests that are kept long enough"
 	if limit <= 0 || before.Before(firstTime) {
@@ -27,7 +27,8 @@ func (s *Store) Expired(ctx context.Context, before time.Time, limit int) ([]sub
 	if err != nil {
 		return nil, failure(doing, err)
 	}
-	// No request is finished before it is submitted, so newer ids need no look. A row without the column has no address.
+	// No request is finished before it is submitted, so newer ids are left out. A row without the column
+	// has no address.
 	filter := fmt.Sprintf("PartitionKey lt %s and RowKey eq %s and %s le %s and %s gt '' and (%s)",
 		rest.String(end), rest.String(recordName), changedColumn, odataTime(before), emailColumn, anyState(request.StatesThat(request.State.Finished)))
 	var ids []submission.ID
@@ -51,7 +52,7 @@ func (s *Store) Expired(ctx context.Context, before time.Time, limit int) ([]sub
 	return ids, nil
 }
 
-// Standing is invite.Records'. Records that can't be understood are passed over.
+// Standing implements [request.Records]. Records that can't be understood are skipped.
 func (s *Store) Standing(ctx context.Context, before map[request.State]time.Time) (map[request.State]request.Standing, error) {
 	const doing = "counting the requests that wait"
 	if len(before) == 0 {
@@ -98,7 +99,8 @@ func (s *Store) Standing(ctx context.Context, before map[request.State]time.Time
 	return standing, nil
 }
 
-// endOf returns the first id after all that were issued until the time. Clocks of instances differ, so it is a minute generous.
+// endOf returns the first id after all that were issued until t, and a minute more, because the clocks of
+// instances differ.
 func endOf(t time.Time) (string, error) { return firstID(t.Add(time.Minute)) }
 
 func anyState(states []request.State) string {

@@ -62,21 +62,6 @@ type row struct {
 	columns   map[string]any
 }
 
-// set adds a column unless the value is the zero value, which is what a missing column means.
-func (r *row) set(column string, value any) {
-	switch value := value.(type) {
-	case string:
-		if value == "" {
-			return
-		}
-	case time.Time:
-		if value.IsZero() {
-			return
-		}
-	}
-	r.columns[column] = value
-}
-
 // toTick cuts t to what a table can hold, so that what was stored is what is loaded.
 func toTick(t time.Time) time.Time {
 	return t.UTC().Truncate(tick)
@@ -253,56 +238,6 @@ func decodeValue(raw json.RawMessage, edmType string) (any, error) {
 		}
 	}
 	return nil, fmt.Errorf("a %T is no %q", value, edmType)
-}
-
-// reader takes typed values out of a row and keeps the first failure.
-type reader struct {
-	row
-	err error
-}
-
-func (r *reader) fail(column, want string) {
-	if r.err == nil {
-		r.err = problem.New(problem.Internal, "column %s is %s", column, want)
-	}
-}
-
-// text returns the column's text, "" if it is missing.
-func (r *reader) text(column string) string {
-	value, exists := r.columns[column]
-	text, ok := value.(string)
-	if exists && !ok {
-		r.fail(column, "no text")
-	}
-	return text
-}
-
-// time returns the column's time, the zero time if it is missing.
-func (r *reader) time(column string) time.Time {
-	value, exists := r.columns[column]
-	t, ok := value.(time.Time)
-	if exists && !ok {
-		r.fail(column, "no time (Edm.DateTime)")
-	}
-	return t
-}
-
-// count returns the column's whole number, 0 if it is missing.
-func (r *reader) count(column string) int {
-	switch value := r.columns[column].(type) {
-	case nil:
-		return 0
-	case int32:
-		if value >= 0 {
-			return int(value)
-		}
-	case int64:
-		if value >= 0 && value <= math.MaxInt32 {
-			return int(value)
-		}
-	}
-	r.fail(column, "no count")
-	return 0
 }
 
 // checkKey reports whether the service takes key as a PartitionKey or RowKey.

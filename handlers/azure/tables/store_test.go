@@ -557,7 +557,7 @@ func TestARecordThatIsNotUnderstoodIsNoRequest(t *testing.T) {
 			if test.value == nil {
 				delete(record.columns, test.column)
 			}
-			decoded, err := decodeRequest(record)
+			decoded, err := decodeRequest("decoding", record)
 			wantCode(t, "decodeRequest", err, problem.Internal)
 			if decoded.ID != "" {
 				t.Error("a request came with the error")
@@ -574,7 +574,7 @@ func TestACountIsReadInEitherWholeNumber(t *testing.T) {
 	for _, value := range []any{int32(0), int32(7), int64(0), int64(7), int64(1<<31 - 1)} {
 		record := must(encodeRequest(newRequest(t)))(t)
 		record.columns[attemptColumn] = value
-		decoded, err := decodeRequest(record)
+		decoded, err := decodeRequest("decoding", record)
 		wantCode(t, "decodeRequest", err, "")
 		if fmt.Sprint(decoded.Attempt) != fmt.Sprint(value) {
 			t.Errorf("%T %v is read as %d", value, value, decoded.Attempt)
@@ -604,7 +604,7 @@ func TestPersonalDataHasItsOwnColumns(t *testing.T) {
 		}
 	}
 	decoded.Submission = submission.Submission{SubmittedAt: start}
-	got := must(decodeRequest(record))(t)
+	got := must(decodeRequest("decoding", record))(t)
 	diff := cmp.Diff(decoded, got, cmpopts.EquateEmpty(), cmp.Comparer(func(a, b submission.Address) bool { return a == b }))
 	if diff != "" {
 		t.Errorf("without the personal columns (-want +got):\n%s", diff)

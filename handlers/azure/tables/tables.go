@@ -33,9 +33,9 @@ func Names() []string {
 	return []string{requestsTable, guestsTable, waitingTable, seatsTable, tenantTable, poisonTable, policiesTable}
 }
 
-// How long a call may take when the service is slow: three tries of three seconds with at most two seconds between
-// them. The SDK's own values (four tries without a time limit, up to a minute between them) outlast the patience of
-// whoever waits for a page.
+// How long a call may take when the service is slow: three tries of three seconds with at most two
+// seconds between them. With the SDK's defaults (four tries without a time limit, up to a minute between
+// them) a page would take too long.
 const (
 	maxRetries    = 2
 	tryTimeout    = 3 * time.Second
@@ -69,12 +69,15 @@ type Config struct {
 	Log *slog.Logger
 }
 
-// Store is an [invite.Store], an [invite.Rows], an [invite.Seats] and an [invite.GateStore] in Azure Table Storage. It holds no state of its
-// own and may be used by several goroutines at once.
+// A Store implements the ports of package request in Azure Table Storage. It holds no state of its own
+// and may be used by several goroutines at once.
 //
-// Errors are *problem.Error as invite.Store says. The SDK's own errors are left behind: they hold addresses, payloads
-// and URLs.
+// Errors are *problem.Error as [request.Store] says. The SDK's errors are not wrapped: they hold
+// addresses, payloads and URLs.
 type Store struct {
+	service *aztables.ServiceClient
+	prefix  string
+
 	requests, guests, waiting, seats, tenant, poison, policies *aztables.Client
 
 	log      *slog.Logger
@@ -113,18 +116,13 @@ func newStore(config Config, transport azpolicy.Transporter) (*Store, error) {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	return &Store{
-		requests: service.NewClient(config.Prefix + requestsTable),
-		guests:   service.NewClient(config.Prefix + guestsTable),
-		waiting:  service.NewClient(config.Prefix + waitingTable),
-		seats:    service.NewClient(config.Prefix + seatsTable),
-		tenant:   service.NewClient(config.Prefix + tenantTable),
-		poison:   service.NewClient(config.Prefix + poisonTable),
-		policies: service.NewClient(config.Prefix + policiesTable),
-		log:      log,
-		pageSize: pageSize,
-	}, nil
+	s := &Store{service: service, prefix: config.Prefix, log: log, pageSize: pageSize}
+	s.requests, s.guests, s.waiting = s.table(requestsTable), s.table(guestsTable), s.table(waitingTable)
+	s.seats, s.tenant, s.poison, s.policies = s.table(seatsTable), s.table(tenantTable), s.table(poisonTable), s.table(policiesTable)
+	return s, nil
 }
+
+func (s *Store) table(name string) *aztables.Client { return s.service.NewClient(s.prefix + name) }
 
 func newService(config Config, options *aztables.ClientOptions) (*aztables.ServiceClient, error) {
 	byKey := config.ConnectionString != ""
@@ -156,8 +154,8 @@ func newService(config Config, options *aztables.ClientOptions) (*aztables.Servi
 // Create makes the tables that are missing. For the local run and tests: in Azure the deployment makes them, and the
 // app has no right to.
 func (s *Store) Create(ctx context.Context) error {
-	for _, table := range []*aztables.Client{s.requests, s.guests, s.waiting, s.seats, s.tenant, s.poison, s.policies} {
-		_, err := table.CreateTable(ctx, nil)
+	for _, name := range Names() {
+		_, err := s.table(name).CreateTable(ctx, nil)
 		var answer *azcore.ResponseError
 		if errors.As(err, &answer) && answer.ErrorCode == string(aztables.TableAlreadyExists) {
 			continue

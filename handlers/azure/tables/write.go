@@ -1,0 +1,58 @@
+package tables
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/data/aztables"
+
+	"guestlist/handlers/problem"
+)
+
+// put writes r in place of any row that has its keys. doing says for errors what is being done.
+func put(ctx context.Context, doing string, table *aztables.Client, r row) error {
+	encoded, err := r.encode()
+	if err != nil {
+		return failure(doing, err)
+	}
+	_, err = table.UpsertEntity(ctx, encoded, &aztables.UpsertEntityOptions{UpdateMode: aztables.UpdateModeReplace})
+	if err != nil {
+		return failure(doing, err)
+	}
+	return nil
+}
+
+// replace writes r in place of the row of that version, and returns r with its new ETag. It is a
+// problem.Conflict if the row is no longer of the version, or gone.
+func replace(ctx context.Context, doing string, table *aztables.Client, r row, version string) (row, error) {
+	encoded, err := r.encode()
+	if err != nil {
+		return row{}, failure(doing, err)
+	}
+	updated, err := table.UpdateEntity(ctx, encoded, &aztables.UpdateEntityOptions{IfMatch: ifMatch(version), UpdateMode: aztables.UpdateModeReplace})
+	if hasCode(err, aztables.ResourceNotFound) {
+		return row{}, problem.New(problem.Conflict, "%s: it is gone", doing)
+	}
+	if err != nil {
+		return row{}, failure(doing, err)
+	}
+	r.etag = string(updated.ETag)
+	return r, nil
+}
+
+// remove removes the row of that version: a problem.NotFound if it is gone, a problem.Conflict if it is
+// no longer of the version.
+func remove(ctx context.Context, doing string, table *aztables.Client, partition, name, version string) error {
+	_, err := table.DeleteEntity(ctx, partition, name, &aztables.DeleteEntityOptions{IfMatch: ifMatch(version)})
+	if err != nil {
+		return failure(doing, err)
+	}
+	return nil
+}
+
+// hashed returns a key that stands for the text: its SHA-256.
+func hashed(text string) string {
+	sum := sha256.Sum256([]byte(text))
+	return hex.EncodeToString(sum[:])
+}
