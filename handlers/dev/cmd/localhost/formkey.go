@@ -10,10 +10,11 @@ import (
 	"strings"
 )
 
-// formKeyFile keeps the key by which the local run's forms are signed, so that a form that was opened before a restart can be sent after it.
+// formKeyFile keeps the key that signs the forms of local runs, so that a form can still be sent
+// after a restart.
 const formKeyFile = "form-key"
 
-// formKey returns the key of a data folder, made at the first run.
+// formKey returns the key in a data folder, and makes it on the first run.
 func formKey(data string) (string, error) {
 	path := filepath.Join(data, formKeyFile)
 	content, err := os.ReadFile(path)
@@ -21,17 +22,14 @@ func formKey(data string) (string, error) {
 		return strings.TrimSpace(string(content)), nil
 	}
 	if !errors.Is(err, os.ErrNotExist) {
-		return "", fmt.Errorf("reading the key of forms: %w", err)
+		return "", fmt.Errorf("reading the form key: %w", err)
 	}
 	var random [36]byte
-	_, err = rand.Read(random[:])
-	if err != nil {
-		return "", err
-	}
+	_, _ = rand.Read(random[:]) // never fails
 	key := base64.StdEncoding.EncodeToString(random[:])
-	err = os.WriteFile(path+".new", []byte(key+"\n"), 0o600)
+	err = replaceFile(path, []byte(key))
 	if err != nil {
-		return "", fmt.Errorf("keeping the key of forms: %w", err)
+		return "", fmt.Errorf("keeping the form key: %w", err)
 	}
-	return key, os.Rename(path+".new", path)
+	return key, nil
 }

@@ -7,7 +7,8 @@ import (
 	"syscall"
 )
 
-// lock takes the lock file for this process until unlock or its end. Two runs on the same data would overwrite each other's.
+// lock takes the lock file for this process, until unlock or its end. Two runs on the same data
+// would overwrite each other's.
 func lock(path string) (unlock func(), err error) {
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o644)
 	if err != nil {

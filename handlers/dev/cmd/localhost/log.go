@@ -9,14 +9,14 @@ import (
 	"sync"
 )
 
-// plainHandler writes log lines for people: time, level, message as it is, then what belongs to it. The handler's own lines are JSON in
-// the message, which quoting would make unreadable.
+// plainHandler writes log lines for people: time, level, message, attributes. It does not quote
+// the message, because the handler's own lines are messages in JSON.
 type plainHandler struct {
 	out   io.Writer
 	level slog.Level
 	attrs []slog.Attr
 
-	mu *sync.Mutex // shared by all that With made
+	mu *sync.Mutex // shared with the handlers that WithAttrs returned
 }
 
 func newPlainHandler(out io.Writer, level slog.Level) *plainHandler {
@@ -55,5 +55,5 @@ func (h *plainHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
 	return &with
 }
 
-// WithGroup keeps the names as they are: nothing here groups.
+// WithGroup does nothing: no caller groups attributes.
 func (h *plainHandler) WithGroup(string) slog.Handler { return h }

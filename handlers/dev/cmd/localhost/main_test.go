@@ -24,7 +24,7 @@ import (
 	"guestlist/handlers/web/guard"
 )
 
-// mainVariable makes this test binary be the program. The Graph stand-in, which it starts from itself, inherits it.
+// mainVariable makes this test binary run the program. The Graph stand-in inherits it.
 const mainVariable = "GUESTLIST_TEST_LOCALHOST"
 
 func TestMain(m *testing.M) {
@@ -35,7 +35,7 @@ func TestMain(m *testing.M) {
 	apptest.Main(m)
 }
 
-// programKey lets these tests sign up as a program.
+// programKey allows these tests to sign up with JSON.
 const programKey = "Jh2v9QeX7sKd4NwLz0RfTyBu6MgCp1Ao"
 
 // repository is the root of this repository.
@@ -89,8 +89,8 @@ func start(t *testing.T, root string) running {
 	return r
 }
 
-// ports returns the host:port of every part.
-func (r running) ports(t *testing.T) []string {
+// hosts returns the host:port of every part.
+func (r running) hosts(t *testing.T) []string {
 	t.Helper()
 	var hosts []string
 	links := []string{r.Signup, r.Graph}
@@ -113,7 +113,7 @@ func (r running) ports(t *testing.T) []string {
 	return hosts
 }
 
-// memberships asks the stand-in who is in which group.
+// memberships returns how many group memberships the stand-in has.
 func (r running) memberships(t *testing.T) int {
 	t.Helper()
 	response, err := http.Get(r.Graph + "/stand-in/memberships")
@@ -129,7 +129,7 @@ func (r running) memberships(t *testing.T) int {
 	return len(list)
 }
 
-// eventually waits for what other processes do. The limit is there to fail instead of hanging.
+// eventually waits until another process has made the condition true.
 func eventually(t *testing.T, what string, condition func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(time.Minute); !condition(); time.Sleep(20 * time.Millisecond) {
@@ -148,8 +148,7 @@ func answers(host string) bool {
 	return true
 }
 
-// The key outlives a run, stays on this machine, and gives way to one that is set.
-func TestTheKeyOfForms(t *testing.T) {
+func TestFormKeyIsKeptAndPrivate(t *testing.T) {
 	data := t.TempDir()
 	key, err := formKey(data)
 	if err != nil {
@@ -173,7 +172,7 @@ func TestTheKeyOfForms(t *testing.T) {
 	}
 }
 
-func TestTheWholeRoadOnThisMachine(t *testing.T) {
+func TestLocalRunInvitesAndStopsCompletely(t *testing.T) {
 	root := apptest.App(t)
 	r := start(t, root)
 	request, err := http.NewRequest(http.MethodPost, r.Signup,
@@ -189,7 +188,7 @@ func TestTheWholeRoadOnThisMachine(t *testing.T) {
 	}
 	_ = response.Body.Close()
 	if response.StatusCode != http.StatusAccepted {
-		t.Fatalf("the sign-up was answered by %s", response.Status)
+		t.Fatalf("the sign-up was answered with %s", response.Status)
 	}
 	eventually(t, "the guest in both groups of the sample row", func() bool { return r.memberships(t) == 2 })
 
@@ -211,7 +210,7 @@ func TestTheWholeRoadOnThisMachine(t *testing.T) {
 	if err != nil {
 		t.Errorf("after Ctrl-C: %v", err)
 	}
-	for _, host := range r.ports(t) {
+	for _, host := range r.hosts(t) {
 		if answers(host) {
 			t.Errorf("%s still answers after the end", host)
 		}
@@ -224,27 +223,27 @@ func TestTheWholeRoadOnThisMachine(t *testing.T) {
 	if n := again.memberships(t); n != 2 {
 		t.Errorf("after a restart the tenant has %d memberships", n)
 	}
-	// SIGKILL: nobody has a chance to stop anything.
+	// SIGKILL gives the program no chance to stop its parts.
 	err = again.Process.Kill()
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, host := range again.ports(t) {
+	for _, host := range again.hosts(t) {
 		eventually(t, "the end of "+host, func() bool { return !answers(host) })
 	}
 }
 
-func TestPortsComeFromFlagsThenTheEnvironment(t *testing.T) {
+func TestPortsComeFromFlagsThenEnvironment(t *testing.T) {
 	root := t.TempDir()
 	tests := map[string]struct {
 		args, environ []string
 		want          []int
 	}{
-		"nothing said":            {nil, nil, []int{7071, 7090, 10000, 10001, 10002}},
+		"defaults":                {nil, nil, []int{7071, 7090, 10000, 10001, 10002}},
 		"the environment":         {nil, []string{"PORT=8080", "GRAPH_PORT=8081", "AZURITE_TABLE_PORT=1"}, []int{8080, 8081, 10000, 10001, 1}},
 		"a flag wins":             {[]string{"-port", "9"}, []string{"PORT=8080"}, []int{9, 7090, 10000, 10001, 10002}},
 		"0 is for everything":     {nil, []string{"PORT=0"}, []int{0, 0, 0, 0, 0}},
-		"except what is chosen":   {[]string{"-port=0", "-queue-port=5"}, []string{"GRAPH_PORT=7090"}, []int{0, 7090, 0, 5, 0}},
+		"except chosen ports":     {[]string{"-port=0", "-queue-port=5"}, []string{"GRAPH_PORT=7090"}, []int{0, 7090, 0, 5, 0}},
 		"an empty variable":       {nil, []string{"PORT="}, []int{7071, 7090, 10000, 10001, 10002}},
 		"the last of two entries": {nil, []string{"PORT=1", "PORT=2"}, []int{2, 7090, 10000, 10001, 10002}},
 	}
@@ -265,12 +264,12 @@ func TestPortsComeFromFlagsThenTheEnvironment(t *testing.T) {
 	}
 }
 
-func TestACommandLineThatNeedsAnotherLook(t *testing.T) {
+func TestInvalidCommandLineIsRefused(t *testing.T) {
 	tests := map[string]struct {
 		args, environ []string
 		want          string
 	}{
-		"no number":       {nil, []string{"PORT=http"}, "PORT must be a number"},
+		"not a number":    {nil, []string{"PORT=http"}, "PORT must be a number"},
 		"out of range":    {[]string{"-graph-port", "70000"}, nil, "-graph-port"},
 		"a stray word":    {[]string{"now"}, nil, `"now"`},
 		"an unknown flag": {[]string{"-fast"}, nil, "-fast"},
@@ -292,7 +291,7 @@ func TestACommandLineThatNeedsAnotherLook(t *testing.T) {
 	})
 }
 
-func TestATakenPortIsNamedWithAWayOut(t *testing.T) {
+func TestErrorForTakenPortSaysWhatToDo(t *testing.T) {
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -317,8 +316,8 @@ func write(t *testing.T, path, content string) {
 	}
 }
 
-func TestTheSampleSettingsAreFitForTheHandler(t *testing.T) {
-	// Alone: whoever runs this may have settings of his own beside it.
+func TestSampleSettingsAreValid(t *testing.T) {
+	// A copy, since the repository may have a local.settings.json beside the sample.
 	root := t.TempDir()
 	sample, err := os.ReadFile(filepath.Join(repository, "local.settings.sample.json"))
 	if err != nil {
@@ -334,11 +333,11 @@ func TestTheSampleSettingsAreFitForTheHandler(t *testing.T) {
 		t.Error(err)
 	}
 	if variable(env, settings.UpkeepSchedule) == "" {
-		t.Errorf("%s is not set, and the host can't do without", settings.UpkeepSchedule)
+		t.Errorf("%s is not set, and the host needs it", settings.UpkeepSchedule)
 	}
 }
 
-func TestLocalSettingsGoBeforeTheSample(t *testing.T) {
+func TestLocalSettingsReplaceSample(t *testing.T) {
 	root := t.TempDir()
 	write(t, filepath.Join(root, "local.settings.sample.json"), `{"Values": {"A": "sample"}}`)
 	tests := map[string]struct{ own, want, fault string }{
@@ -366,7 +365,7 @@ func TestLocalSettingsGoBeforeTheSample(t *testing.T) {
 	}
 }
 
-func TestTheSampleRowsAreSound(t *testing.T) {
+func TestSampleRowsAreValid(t *testing.T) {
 	for _, raw := range samples() {
 		row := policy.Parse(raw)
 		if len(row.Faults) > 0 {

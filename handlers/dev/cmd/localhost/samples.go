@@ -15,14 +15,14 @@ import (
 	"guestlist/handlers/submission"
 )
 
-// The objects of the stand-in's tenant that the sample rows name. It knows any group.
+// The objects that the sample rows name. The stand-in's tenant knows any group.
 const (
 	projectGroup  = "11111111-1111-4111-8111-111111111111"
 	supplierGroup = "22222222-2222-4222-8222-222222222222"
 	hostPerson    = "99999999-9999-4999-8999-999999999999"
 )
 
-// samples are the policy rows that a new local run begins with: one of each kind.
+// samples are the policy rows of a new local run: one of each kind.
 func samples() []policy.Raw {
 	return []policy.Raw{
 		{Partition: "contoso.com", Name: "trusted", Columns: map[string]any{
@@ -35,19 +35,20 @@ func samples() []policy.Raw {
 			"Note": "Suppliers. A second row of the domain could narrow it by Priority, NotBefore and NotAfter.",
 		}},
 		{Partition: "*.fabrikam.com", Name: "subsidiaries", Columns: map[string]any{
-			"Action": "review", "Note": "A person looks at whoever writes from a domain below fabrikam.com.",
+			"Action": "review", "Note": "A person reviews everybody from a domain below fabrikam.com.",
 		}},
 		{Partition: "mallory@contoso.com", Name: "left", Columns: map[string]any{
-			"Action": "deny", "Note": "An address goes before its domain.",
+			"Action": "deny", "Note": "An address is looked up before its domain.",
 		}},
 		{Partition: "*", Name: "everybody else", Columns: map[string]any{
-			"Action": "review", "Note": "Whoever no other row is for.",
+			"Action": "review", "Note": "Everybody without another row.",
 		}},
 	}
 }
 
-// prepareStorage makes the tables and the queue that a deployment would have made, and writes the sample rows on the first run: marker is
-// the file that remembers it, beside the data. What an admin has changed or deleted since stays so.
+// prepareStorage makes the tables and the queue that a deployment makes, and writes the sample
+// rows on the first run only: marker is a file that remembers it. Later changes to the rows are
+// kept.
 func prepareStorage(ctx context.Context, connection, marker string) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()

@@ -23,16 +23,17 @@ import (
 	"guestlist/handlers/dev/internal/subprocess"
 )
 
-// standInCommand, as the first argument, makes this program the Graph stand-in instead: a process of its own, as Graph is.
+// standInCommand, as the first argument, makes this program the Graph stand-in. It runs in a
+// process of its own.
 const standInCommand = "graph-stand-in"
 
-// replicationDelay is how long a new guest is not to be seen everywhere: long enough to notice, short enough to wait for.
+// replicationDelay is how long a new guest is not found by every look-up.
 const replicationDelay = 2 * time.Second
 
 // stopGrace is how long the stand-in may take to end.
 const stopGrace = 5 * time.Second
 
-// standIn is the running stand-in, seen from outside.
+// standIn is the running stand-in.
 type standIn struct {
 	process *subprocess.Process
 	url     string
@@ -40,28 +41,28 @@ type standIn struct {
 }
 
 // startStandIn starts the stand-in and returns when it listens.
-func startStandIn(ctx context.Context, o options, log *slog.Logger) (standIn, error) {
+func startStandIn(ctx context.Context, o options, log *slog.Logger) (*standIn, error) {
 	program, err := os.Executable()
 	if err != nil {
-		return standIn{}, err
+		return nil, err
 	}
 	cmd := exec.Command(program, standInCommand, "-state", filepath.Join(o.data, "graph.json"), "-port", strconv.Itoa(o.ports[graphPort].number))
 	cmd.Stderr = &logLines{log}
-	// Held open and never written to: its end tells the stand-in that we are gone.
+	// Never written to: its end tells the stand-in that this process has ended.
 	_, err = cmd.StdinPipe()
 	if err != nil {
-		return standIn{}, err
+		return nil, err
 	}
 	reader, writer, err := os.Pipe()
 	if err != nil {
-		return standIn{}, err
+		return nil, err
 	}
 	defer reader.Close()
 	cmd.Stdout = writer
 	process, err := subprocess.Start(cmd)
 	_ = writer.Close()
 	if err != nil {
-		return standIn{}, fmt.Errorf("starting the Graph stand-in: %w", err)
+		return nil, fmt.Errorf("starting the Graph stand-in: %w", err)
 	}
 	stop := context.AfterFunc(ctx, func() { _ = process.Kill() })
 	line, err := bufio.NewReader(reader).ReadString('\n')
@@ -70,9 +71,9 @@ func startStandIn(ctx context.Context, o options, log *slog.Logger) (standIn, er
 	}
 	if err != nil {
 		_ = process.Kill()
-		return standIn{}, errors.New("starting the Graph stand-in: it ended before it listened; the lines above say why")
+		return nil, errors.New("starting the Graph stand-in: it ended before it listened; the lines above say why")
 	}
-	return standIn{process: process, url: strings.TrimSpace(line), stop: func() { _ = process.Stop(syscall.SIGTERM, stopGrace) }}, nil
+	return &standIn{process: process, url: strings.TrimSpace(line), stop: func() { _ = process.Stop(syscall.SIGTERM, stopGrace) }}, nil
 }
 
 // logLines is a writer that logs what the stand-in writes.
@@ -85,7 +86,8 @@ func (l *logLines) Write(output []byte) (int, error) {
 	return len(output), nil
 }
 
-// serveStandIn is the stand-in's own process. It prints its address when it listens, and serves until ctx or stdin ends.
+// serveStandIn runs in the stand-in's process. It prints its address when it listens, and serves
+// until ctx or stdin ends.
 func serveStandIn(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) error {
 	flags := flag.NewFlagSet(standInCommand, flag.ContinueOnError)
 	flags.SetOutput(stderr)
@@ -117,7 +119,7 @@ func serveStandIn(ctx context.Context, args []string, stdin io.Reader, stdout, s
 		cancel()
 	}()
 	server := &http.Server{Handler: tenant, ReadHeaderTimeout: time.Minute}
-	// The state file is replaced as a whole, so there is nothing to wait for.
+	// The state file is replaced as a whole, so requests need not be waited for.
 	context.AfterFunc(ctx, func() { _ = server.Close() })
 	err = server.Serve(listener)
 	if errors.Is(err, http.ErrServerClosed) {
