@@ -1,11 +1,13 @@
-// Package admin is what an admin does with policy rows from the outside: look at them, ask what they would decide and
-// what they would have decided, and take the table from one state to another without treading on anybody's edit. It also
-// says what requests and the breaker tell an operator, and how well each part of a deployment is.
+// Package operate is what an admin asks and does from outside the app: look at policy rows and
+// requests, explain and replay decisions, change rows to what a file says, and check a deployment.
 //
-// Every answer is a value that says the same as JSON as it does on paper. Decisions come from the very function that
-// decides on real submissions, invite.Decider; nothing here knows what a column means, so a new column needs no change
-// here.
+//	rows      List, Show        explain  Explain          plan     NewPlan ─▶ Apply
+//	requests  ListRequests,     replay   NewReplay        doctor   Check…
+//	          ShowRequest       breaker  NewBreaker       approve  TermsFor
 //
-// What it returns can hold addresses and is for the admin alone, not for a log. It must not know where rows and
-// requests are kept, nor how the admin asks.
+// Every answer is a value with JSON tags; the command line prints it as JSON or as text. Decisions come
+// from [request.Decider], as for real submissions. A new policy column needs no change here.
+//
+// Answers can hold addresses: they are for the admin, not for a log. The package must not know where
+// rows and requests are kept, nor how the admin asks.
 package operate

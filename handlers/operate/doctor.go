@@ -10,123 +10,131 @@ import (
 	"guestlist/handlers/request"
 )
 
-// Health is how one part stands.
+// Health is the result of a check.
 type Health string
 
 const (
 	Fine    Health = "fine"
-	Warning Health = "warning" // it works, and somebody should look
-	Broken  Health = "broken"  // something that the app needs is not there
-	Unknown Health = "unknown" // it can't be told from here
+	Warning Health = "warning" // it works, but somebody should look
+	Broken  Health = "broken"  // something that the app needs is missing
+	Unknown Health = "unknown" // it could not be checked
 )
 
-// Check is what was found out about one part.
+// Check is the result for one part of a deployment.
 type Check struct {
 	Part   string `json:"part"`
 	Health Health `json:"health"`
-	// Found says how it stands, in a clause; Cure what to do about it, in whole sentences, empty where nothing is to be done.
-	Found string `json:"found"`
-	Cure  string `json:"cure,omitempty"`
+	Found  string `json:"found"`          // a clause
+	Cure   string `json:"cure,omitempty"` // what to do, in whole sentences
 }
 
-// Permission is one that the app should have, or should not.
-type Permission struct {
-	Name string
-	// Needed is why the app needs it.
-	Needed string
-	// Without says that the app works without it, though worse.
-	Without bool
+// Check returns a check with this result.
+func (h Health) Check(part, found, cure string) Check { return Check{part, h, found, cure} }
+
+// permission is one that the app should have.
+type permission struct {
+	name     string
+	needed   string // what for
+	optional bool   // the app works without it, with less
 }
 
-// permissions are those that the app uses, each the least that Graph takes for what it does.
-var permissions = []Permission{
+// permissions are those that the app uses, each the least that Graph requires.
+var permissions = []permission{
 	{"User.Invite.All", "to invite guests", false},
 	{"GroupMember.ReadWrite.All", "to add guests to groups that the app does not own", true},
-	{"User.Read.All", "to see who holds an address before inviting, and what came of an invitation whose answer was lost", true},
+	{"User.Read.All", "to see who holds an address before inviting, and what became of an invitation whose answer was lost", true},
 }
 
-// harmless are permissions beside those that say nothing of what the app could do wrong.
-var harmless = []string{"GroupMember.Read.All", "User.ReadBasic.All", "Group.Read.All", "CrossTenantInformation.ReadBasic.All", "Policy.Read.All", "Mail.Send"}
+// harmless are further permissions that do not allow the app to do damage.
+var harmless = []string{
+	"GroupMember.Read.All", "User.ReadBasic.All", "Group.Read.All", "CrossTenantInformation.ReadBasic.All",
+	"Policy.Read.All", "Mail.Send",
+}
 
-const grantCure = "An admin grants it to the app's managed identity, as docs/deploy.md shows. Tokens of managed identities are kept for up to a day, so it takes until then to count."
+const grantCure = "An admin grants it to the app's managed identity, as docs/deploy.md shows. " +
+	"Tokens of managed identities are cached for up to a day, so it can take that long to have an effect."
 
-// CheckRoles says of each permission whether it is among the roles in the app's token, and which of the roles are more than the app uses.
+// missing returns the check of a permission that the app does not have.
+func missing(name, found string) Check {
+	check := Broken.Check("permission "+name, found, grantCure)
+	i := slices.IndexFunc(permissions, func(p permission) bool { return p.name == name })
+	if i >= 0 {
+		check.Found += "; it is needed " + permissions[i].needed
+		if permissions[i].optional {
+			check.Health = Warning
+		}
+	}
+	return check
+}
+
+// CheckRoles checks the roles in the app's token: those that are missing, and those that it does not
+// use.
 func CheckRoles(roles []string) []Check {
 	var checks []Check
+	extra := slices.Clone(roles)
 	for _, p := range permissions {
-		check := Check{Part: "permission " + p.Name, Health: Fine, Found: "granted"}
-		if !slices.Contains(roles, p.Name) {
-			check.Health, check.Found, check.Cure = Broken, "not in the app's token; it is needed "+p.Needed, grantCure
-			if p.Without {
-				check.Health = Warning
-			}
+		if slices.Contains(roles, p.name) {
+			checks = append(checks, Fine.Check("permission "+p.name, "granted", ""))
+		} else {
+			checks = append(checks, missing(p.name, "not in the app's token"))
 		}
-		checks = append(checks, check)
+		extra = slices.DeleteFunc(extra, func(role string) bool { return role == p.name })
 	}
-	for _, role := range roles {
-		known := slices.Contains(harmless, role) || slices.ContainsFunc(permissions, func(p Permission) bool { return p.Name == role })
-		if !known {
-			checks = append(checks, Check{"permission " + role, Warning, "granted, and the app has no use for it",
-				"Take it away: whoever takes over the app could use it."})
+	for _, role := range extra {
+		if !slices.Contains(harmless, role) {
+			checks = append(checks, Warning.Check("permission "+role, "granted, but the app does not use it",
+				"Remove it: an attacker who takes over the app could use it."))
 		}
 	}
 	return checks
 }
 
-// CheckProbe says what the answer to a harmless call tells of a permission. Only what Graph says of a permission counts; that it can't be reached
-// says nothing.
+// CheckProbe checks a permission by the error of a harmless call. Only an answer about the permission
+// counts, not that the directory can't be reached.
 func CheckProbe(permission string, err error) Check {
-	check := Check{Part: "permission " + permission, Health: Fine, Found: "granted, as a harmless call shows"}
-	i := slices.IndexFunc(permissions, func(p Permission) bool { return p.Name == permission })
 	switch code := problem.CodeOf(err); {
 	case err == nil:
+		return Fine.Check("permission "+permission, "granted, as a harmless call shows", "")
 	case code == request.DirectoryForbidden, code == request.DirectoryReadForbidden, code == request.DirectoryGroupForbidden:
-		check.Health, check.Found, check.Cure = Broken, "missing, as a harmless call shows", grantCure
-		if i >= 0 {
-			check.Found += "; it is needed " + permissions[i].Needed
-			if permissions[i].Without {
-				check.Health = Warning
-			}
-		}
+		return missing(permission, "missing, as a harmless call shows")
 	default:
-		check.Health, check.Found = Unknown, "the directory could not be asked: "+string(code)
-		check.Cure = "Try again later."
+		return Unknown.Check("permission "+permission, "the directory could not be asked: "+string(code), "Try again later.")
 	}
-	return check
 }
 
-// CheckReport says whether the app has been heard of lately.
+// CheckReport checks whether the app has reported lately.
 func CheckReport(at, now time.Time) Check {
 	const part = "the app"
-	const cure = "Look whether the function app runs, and for errors of upkeep-timer in its log."
+	const cure = "Check that the function app runs, and look for errors of upkeep-timer in its log."
 	switch age := now.Sub(at).Round(time.Minute); {
 	case at.IsZero():
-		return Check{part, Broken, "it has never said anything: upkeep has not run", cure}
+		return Broken.Check(part, "it has never reported: upkeep has not run", cure)
 	case age > 3*time.Hour:
-		return Check{part, Broken, "it was last heard of " + age.String() + " ago", cure}
+		return Broken.Check(part, "it last reported "+age.String()+" ago", cure)
 	default:
-		return Check{part, Fine, "it was last heard of " + age.String() + " ago", ""}
+		return Fine.Check(part, "it last reported "+age.String()+" ago", "")
 	}
 }
 
-// CheckBreaker says whether invitations go out.
+// CheckBreaker checks whether invitations are sent.
 func CheckBreaker(b Breaker) Check {
 	const part = "the tenant"
 	switch {
 	case b.Open:
-		return Check{part, Broken, "the breaker is open: " + string(b.Cause) + ". " + b.Means, b.Cure}
+		return Broken.Check(part, "the breaker is open: "+string(b.Cause)+". "+b.Means, b.Cure)
 	case b.BudgetSpent():
-		return Check{part, Warning, fmt.Sprintf("the day's invitations (%d) are sent", b.Pace.Daily), "The rest goes out from midnight UTC on; GUESTLIST_DAILY_INVITATIONS is the limit."}
+		return Warning.Check(part, fmt.Sprintf("the day's invitations (%d) are sent", b.Pace.Daily),
+			"The rest is sent from midnight UTC on; GUESTLIST_DAILY_INVITATIONS is the limit.")
 	default:
-		return Check{part, Fine, fmt.Sprintf("takes invitations; %d sent today", b.SentToday), ""}
+		return Fine.Check(part, fmt.Sprintf("takes invitations; %d sent today", b.SentToday), "")
 	}
 }
 
-// CheckStanding says which requests wait longer than they should.
+// CheckStanding checks for requests that are overdue.
 func CheckStanding(standing map[request.State]request.Standing) Check {
 	const part = "requests"
 	if len(standing) == 0 {
-		return Check{part, Fine, "none waits longer than it should", ""}
+		return Fine.Check(part, "none is overdue", "")
 	}
 	var texts []string
 	for _, state := range request.States() {
@@ -134,23 +142,25 @@ func CheckStanding(standing map[request.State]request.Standing) Check {
 			texts = append(texts, fmt.Sprintf("%d in %s", standing[state].Requests, state))
 		}
 	}
-	return Check{part, Warning, "waiting too long: " + strings.Join(texts, ", "), "guestlist request list --state STATE names them, and guestlist request show ID what to do."}
+	return Warning.Check(part, "waiting too long: "+strings.Join(texts, ", "),
+		"guestlist request list --state STATE lists them, and guestlist request show ID tells what to do.")
 }
 
-// CheckQueue says how a queue stands. Messages on a poison queue, or many on another, tell that nobody works on them.
-func CheckQueue(name string, messages int, missing bool) Check {
-	part := "queue " + name
+// CheckQueue checks a queue. Messages on a poison queue, or many on another, mean that nobody
+// processes them.
+func CheckQueue(name string, messages int, exists bool) Check {
+	part, found := "queue "+name, fmt.Sprintf("%d messages", messages)
 	poison := strings.HasSuffix(name, "-poison")
 	switch {
-	case missing && poison:
-		return Check{part, Fine, "not there yet; the host makes it with the first message that fails", ""}
-	case missing:
-		return Check{part, Fine, "not there yet; the host makes it with the first sign-up", ""}
+	case !exists && poison:
+		return Fine.Check(part, "not there yet; the host creates it with the first message that fails", "")
+	case !exists:
+		return Fine.Check(part, "not there yet; the host creates it with the first sign-up", "")
 	case poison && messages > 0:
-		return Check{part, Warning, fmt.Sprintf("%d messages", messages), "invite-poison should have taken them: look for its errors in the log."}
+		return Warning.Check(part, found, "invite-poison should have taken them: look for its errors in the log.")
 	case messages > 1000:
-		return Check{part, Warning, fmt.Sprintf("%d messages", messages), "Look whether invite-queue runs, and for its errors in the log."}
+		return Warning.Check(part, found, "Check that invite-queue runs, and look for its errors in the log.")
 	default:
-		return Check{part, Fine, fmt.Sprintf("%d messages", messages), ""}
+		return Fine.Check(part, found, "")
 	}
 }

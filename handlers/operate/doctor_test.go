@@ -34,7 +34,7 @@ func TestPermissionsAreTold(t *testing.T) {
 	wantCheck(t, checks[0], Broken, "to invite guests")
 	wantCheck(t, checks[1], Warning, "groups that the app does not own")
 	wantCheck(t, checks[2], Warning, "who holds an address")
-	wantCheck(t, checks[3], Warning, "no use for it")
+	wantCheck(t, checks[3], Warning, "does not use it")
 }
 
 func TestProbesAreRead(t *testing.T) {
@@ -60,11 +60,11 @@ func TestHowEachPartStands(t *testing.T) {
 	wantCheck(t, CheckStanding(nil), Fine, "none")
 	wantCheck(t, CheckStanding(map[request.State]request.Standing{request.Review: {Requests: 2}, request.Parked: {Requests: 1}}), Warning, "1 in parked, 2 in review")
 
-	wantCheck(t, CheckQueue("signups", 0, true), Fine, "not there yet")
-	wantCheck(t, CheckQueue("signups", 12, false), Fine, "12")
-	wantCheck(t, CheckQueue("signups", 2000, false), Warning, "2000")
-	wantCheck(t, CheckQueue("signups-poison", 0, true), Fine, "not there yet")
-	wantCheck(t, CheckQueue("signups-poison", 1, false), Warning, "1")
+	wantCheck(t, CheckQueue("signups", 0, false), Fine, "not there yet")
+	wantCheck(t, CheckQueue("signups", 12, true), Fine, "12")
+	wantCheck(t, CheckQueue("signups", 2000, true), Warning, "2000")
+	wantCheck(t, CheckQueue("signups-poison", 0, false), Fine, "not there yet")
+	wantCheck(t, CheckQueue("signups-poison", 1, true), Warning, "1")
 }
 
 func TestTheTermsOfAnApproval(t *testing.T) {
@@ -76,20 +76,20 @@ func TestTheTermsOfAnApproval(t *testing.T) {
 	by := func(name string) request.Request {
 		return request.Request{Decision: &policy.Decision{Action: policy.Review, Row: &policy.RowSnapshot{Partition: "contoso.com", Name: name}}}
 	}
-	approval, err := NewApproval(rows, by("decided"), nil)
-	if err != nil || len(approval.Terms.Groups) != 1 || approval.Row != "decided" {
+	approval, err := TermsFor(rows, by("decided"), nil)
+	if err != nil || len(approval.Terms.Groups) != 1 || approval.Row.Name != "decided" {
 		t.Errorf("%+v, %v", approval, err)
 	}
-	approval, err = NewApproval(rows, by("gone"), &policy.RowKey{Partition: "contoso.com", Name: "decided"})
-	if err != nil || approval.Row != "decided" {
+	approval, err = TermsFor(rows, by("gone"), &policy.RowKey{Partition: "contoso.com", Name: "decided"})
+	if err != nil || approval.Row.Name != "decided" {
 		t.Errorf("the named row does not win: %+v, %v", approval, err)
 	}
-	approval, err = NewApproval(rows, request.Request{}, nil)
+	approval, err = TermsFor(rows, request.Request{}, nil)
 	if err != nil || len(approval.Terms.Groups) != 0 || !approval.Terms.SendInvitation || approval.Terms.UserType != "Guest" {
 		t.Errorf("without a row: %+v, %v", approval, err)
 	}
 	for _, name := range []string{"gone", "misspelt"} {
-		_, err = NewApproval(rows, by(name), nil)
+		_, err = TermsFor(rows, by(name), nil)
 		if err == nil || !strings.Contains(err.Error(), "--row") {
 			t.Errorf("%s: %v", name, err)
 		}

@@ -13,7 +13,7 @@ import (
 	"guestlist/handlers/submission"
 )
 
-// Question is a submission that nobody made, as far as the admin has thought it up. Only Email is needed.
+// Question is a hypothetical submission. Only Email is required.
 type Question struct {
 	Email    string
 	Name     string // given name and family name; the last word is the family name
@@ -22,25 +22,25 @@ type Question struct {
 	Reason   string
 	Sponsor  string // the contact's address
 	Language string
-	Code     string // the invite code, as it is typed
+	Code     string // the invite code, as typed
 }
 
 // Explanation is what would be decided, and why.
 type Explanation struct {
 	Submission submission.Submission `json:"submission"` // without the invite code
-	// Missing are the fields that the form asks for and the question did not give. They are empty in the submission, so
-	// a row that looks at them may decide otherwise on a real one.
+	// Missing are the fields that the form requires and the question lacks. They are empty, so a row that
+	// uses them may decide differently on a real submission.
 	Missing []string `json:"missing"`
-	// Partitions are the partition keys whose rows were considered, the most specific first.
+	// Partitions are the partition keys whose rows count, the most specific first.
 	Partitions []string        `json:"partitions"`
 	Decision   policy.Decision `json:"decision"`
 }
 
-// Submission returns the question as a submission of the time now, in the normal form that the public form would give
-// it, with the names of the required fields that are missing. The error is a problem.InvalidInput with the fields that
-// the form would refuse.
+// Submission returns the question as a submission at now, normalised as the form does, with the names
+// of the required fields that are missing. The error is a problem.InvalidInput with the fields that the
+// form would refuse.
 func (q Question) Submission(now time.Time) (s submission.Submission, missing []string, err error) {
-	const anything = "x" // stands in for a field that is not given while the others are checked
+	const anything = "x" // a placeholder for a missing field while the others are checked
 	in := submission.Input{
 		Email: q.Email, Company: q.Company, Country: q.Country, Reason: q.Reason, Sponsor: q.Sponsor, Language: q.Language, InviteCode: q.Code,
 	}
@@ -71,8 +71,7 @@ func (q Question) Submission(now time.Time) (s submission.Submission, missing []
 	return s, missing, nil
 }
 
-// Explain answers the question as of now, exactly as the decider decides on a submission. Errors are those of
-// [Question.Submission] and of the decider.
+// Explain answers the question as of now. Errors are those of [Question.Submission] and of the decider.
 func Explain(ctx context.Context, decider request.Decider, q Question, now time.Time) (Explanation, error) {
 	s, missing, err := q.Submission(now)
 	if err != nil {
@@ -82,11 +81,11 @@ func Explain(ctx context.Context, decider request.Decider, q Question, now time.
 	if err != nil {
 		return Explanation{}, err
 	}
-	s.InviteCode = "" // from the hash of a short code the code can be found
+	s.InviteCode = "" // a short code can be found from its hash
 	return Explanation{Submission: s, Missing: missing, Partitions: policy.Partitions(s.Email), Decision: decision}, nil
 }
 
-// Refusals returns what is wrong with each field of a question, for the person who asked; none for any other error.
+// Refusals returns what is wrong with each field of a question; none for any other error.
 func Refusals(err error) []string {
 	var refused *problem.Error
 	if !errors.As(err, &refused) {

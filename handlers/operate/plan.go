@@ -14,23 +14,20 @@ import (
 	"guestlist/handlers/problem"
 )
 
-// Options says how far a plan may go.
-type Options struct {
-	// Delete removes the rows that the file does not have. Without it they are left alone.
-	Delete bool
-	// Overwrite lets the file win over rows that were changed, made or deleted after it was exported: the way back to
-	// an older export.
+// PlanOptions says what a plan may do.
+type PlanOptions struct {
+	Delete bool // delete the rows that the file does not have
+	// Overwrite replaces rows even if they were changed, created or deleted after the export: the way
+	// back to an older file.
 	Overwrite bool
 }
 
-// Plan is what has to happen to a table for it to become what a file says.
+// Plan is the changes that make a table equal to a file.
 type Plan struct {
-	Changes []Change `json:"changes"`
-	// Kept is how many rows stand in the table only and stay, since nobody asked to delete them.
-	Kept int `json:"kept"`
-	// Unchanged is how many rows are the same in both.
-	Unchanged int `json:"unchanged"`
-	// NewErrors are the errors that lint finds in the rows as they would be and not in the rows as they are.
+	Changes   []Change `json:"changes"`
+	Kept      int      `json:"kept"`      // rows in the table only, which stay without Delete
+	Unchanged int      `json:"unchanged"` // rows that are the same in both
+	// NewErrors are the errors that lint finds in the changed rows and not in the present ones.
 	NewErrors []lint.Finding `json:"newErrors"`
 }
 
@@ -41,35 +38,33 @@ type Change struct {
 	Name      string       `json:"name"`
 	Line      int          `json:"line,omitempty"` // in the file
 	Cells     []CellChange `json:"cells"`
-	// Conflict says why the row must not be touched without Options.Overwrite, as the rest of a sentence that begins
-	// with the row.
+	// Conflict says why the row must not be changed without Overwrite, as the rest of a sentence that
+	// begins with the row.
 	Conflict string `json:"conflict,omitempty"`
 
 	difference rowfile.Difference
 }
 
-// CellChange is one column of a Change; nil where the row does not have it.
+// CellChange is one column of a Change; nil if the row does not have it.
 type CellChange struct {
 	Column  string `json:"column"`
 	Was     *Cell  `json:"was"`
 	Becomes *Cell  `json:"becomes"`
 }
 
-// Cell is a value as a file has it; an invite code is [NotShown].
+// Cell is a value as in a file; an invite code is [NotShown].
 type Cell struct {
 	Type string `json:"type"`
 	Text string `json:"text"`
 }
 
-// NewPlan compares the table's rows, with their ETags, with those of the file, and looks at the outcome as lint does as
+// NewPlan compares the table's rows, with their ETags, with those of the file, and lints the result as
 // of now.
-func NewPlan(ctx context.Context, table []policy.Raw, file []rowfile.Row, options Options, now time.Time) (Plan, error) {
+func NewPlan(ctx context.Context, table []policy.Raw, file []rowfile.Row, options PlanOptions, now time.Time) (Plan, error) {
 	plan := Plan{Changes: []Change{}, NewErrors: []lint.Finding{}}
-	touched := map[[2]string]bool{}
 	outcome := slices.Clone(table)
-	for _, d := range rowfile.Compare(table, file) {
-		key := [2]string{d.Partition, d.Name}
-		touched[key] = true
+	differences := rowfile.Compare(table, file)
+	for _, d := range differences {
 		if d.Kind == rowfile.Removed && !options.Delete {
 			plan.Kept++
 			continue
@@ -94,9 +89,10 @@ func NewPlan(ctx context.Context, table []policy.Raw, file []rowfile.Row, option
 			outcome = append(outcome, *d.Becomes)
 		}
 	}
-	for _, row := range table {
-		if !touched[[2]string{row.Partition, row.Name}] {
-			plan.Unchanged++
+	plan.Unchanged = len(table)
+	for _, d := range differences {
+		if d.Was != nil {
+			plan.Unchanged--
 		}
 	}
 	before, err := lintErrors(ctx, table, now)
@@ -125,38 +121,37 @@ func newCell(column string, value any) *Cell {
 func lintErrors(ctx context.Context, rows []policy.Raw, now time.Time) ([]lint.Finding, error) {
 	findings, err := lint.Check(ctx, lint.Config{Rows: Parse(rows), Now: now})
 	if err != nil {
-		return nil, fmt.Errorf("looking for faults: %w", err)
+		return nil, fmt.Errorf("linting the rows: %w", err)
 	}
 	return slices.DeleteFunc(findings, func(f lint.Finding) bool { return f.Severity != lint.Error }), nil
 }
 
-// sameFinding reports whether two findings are the same fault of the same row, however it is worded.
+// sameFinding reports whether two findings are the same fault of the same row, in whatever words.
 func sameFinding(a, b lint.Finding) bool {
 	return a.Partition == b.Partition && a.Row == b.Row && a.Column == b.Column && a.Rule == b.Rule
 }
 
-// Conflicts returns the changes that must not be made because the row moved under the file.
+// Conflicts returns the changes of rows that were changed after the file was exported.
 func (p Plan) Conflicts() []Change {
 	return slices.DeleteFunc(slices.Clone(p.Changes), func(c Change) bool { return c.Conflict == "" })
 }
 
-// Applied is what came of a plan.
+// Applied is the result of a plan.
 type Applied struct {
-	// Written are the changes that are in the table now.
-	Written []Change `json:"written"`
-	// Moved are the changes that are not, because somebody changed the row after the plan was made; Conflict says so.
+	Written []Change `json:"written"` // changes that are in the table
+	// Moved are not, because somebody changed the row after the plan was made; Conflict says so.
 	Moved []Change `json:"moved"`
-	// Unwritten are those that were not tried, or that share a partition with one that moved: rows of a partition
-	// change together or not at all.
+	// Unwritten were not tried, or share a partition with one that moved: rows of a partition change
+	// together or not at all.
 	Unwritten []Change `json:"unwritten"`
 }
 
-// Apply carries out a plan of which nothing is in conflict. Rows of one partition change together, up to MaxChanges at
-// a time; partitions that only lose rows come last, so that a row that moves to another partition is in neither for no
-// moment. Every write is on condition that the row is as it was when the plan was made.
+// Apply carries out a plan without conflicts. Rows of one partition change together, up to MaxChanges
+// at a time. Partitions that only lose rows come last, so a row that moves to another partition is
+// always in one of them. Every write requires that the row is as it was when the plan was made.
 //
-// A problem.Conflict means that a row moved meanwhile: Applied tells which, and what had been written before. Any other
-// error may leave a part written too; a new plan tells how it stands.
+// A problem.Conflict means that a row was changed since: Applied tells which, and what was written
+// before. After any other error a part may be written too; a new plan tells.
 func Apply(ctx context.Context, table Table, plan Plan) (Applied, error) {
 	result := Applied{Written: []Change{}, Moved: []Change{}, Unwritten: []Change{}}
 	if len(plan.Conflicts()) > 0 {
@@ -192,7 +187,7 @@ func Apply(ctx context.Context, table Table, plan Plan) (Applied, error) {
 		}
 		moved, unmoved := movedSince(batch, standing)
 		if len(moved) == 0 && len(unmoved) == 0 {
-			// The answer to the first try was lost, and the second found what the first had done.
+			// The answer to the first attempt was lost, and the second found its effect.
 			result.Written = append(result.Written, batch...)
 			result.Unwritten = []Change{}
 			continue
@@ -204,10 +199,10 @@ func Apply(ctx context.Context, table Table, plan Plan) (Applied, error) {
 	return result, nil
 }
 
-// batched returns the changes in the order in which they are to be made, in parts that can be made at once.
+// batched returns the changes in the order in which they are made, in parts that are made at once.
 func batched(changes []Change) [][]Change {
 	byPartition := map[string][]Change{}
-	removing := map[string]bool{} // whether nothing else happens to the partition
+	removing := map[string]bool{} // partitions that only lose rows
 	for _, change := range changes {
 		_, known := removing[change.Partition]
 		removing[change.Partition] = (removing[change.Partition] || !known) && change.Kind == rowfile.Removed
@@ -224,12 +219,12 @@ func batched(changes []Change) [][]Change {
 	return batches
 }
 
-// movedSince parts the changes into those whose row is no longer as it was when the plan was made, and the rest. Both
-// are empty if all are as they are to become.
+// movedSince splits the changes into those whose row has changed since the plan was made, and the
+// rest. Both are empty if all rows are as planned.
 func movedSince(batch []Change, standing []policy.Raw) (moved, rest []Change) {
 	done := 0
 	for _, change := range batch {
-		row, found := keyed(standing, change.Partition, change.Name)
+		row, found := find(standing, policy.RowKey{Partition: change.Partition, Name: change.Name})
 		var now []policy.Raw
 		if found {
 			now = append(now, row)
@@ -246,7 +241,7 @@ func movedSince(batch []Change, standing []policy.Raw) (moved, rest []Change) {
 		case !found:
 			change.Conflict = "was deleted by somebody else in the meantime"
 		case d.Was == nil:
-			change.Conflict = "was made by somebody else in the meantime"
+			change.Conflict = "was created by somebody else in the meantime"
 		default:
 			change.Conflict = "was changed by somebody else in the meantime"
 		}
@@ -258,7 +253,7 @@ func movedSince(batch []Change, standing []policy.Raw) (moved, rest []Change) {
 	return moved, rest
 }
 
-// becameSo reports whether a row, none or one, is what the difference makes of it.
+// becameSo reports whether a row, none or one, is the result of the difference.
 func becameSo(d rowfile.Difference, now []policy.Raw) bool {
 	if d.Becomes == nil {
 		return len(now) == 0

@@ -3,6 +3,7 @@ package operate
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"slices"
 	"strings"
 	"time"
@@ -12,23 +13,18 @@ import (
 	"guestlist/handlers/submission"
 )
 
-// Replay is how decisions on past submissions would turn out by other rows.
+// Replay is what other rows would decide on past submissions.
 type Replay struct {
-	// Requests is how many were looked at, and the following how many of them have nothing to compare.
-	Requests int `json:"requests"`
-	// Unreadable records are no part of Requests.
-	Unreadable int `json:"unreadable"`
-	// Erased are those whose personal data is gone.
-	Erased int `json:"erased"`
-	// Undecided are those that have had no decision yet.
-	Undecided int `json:"undecided"`
-	// Same is how many would be decided the same way: action and terms alike.
-	Same int `json:"same"`
-	// Changes are the others, by what they change from and to, the most frequent first.
+	Requests   int `json:"requests"`
+	Unreadable int `json:"unreadable"` // records that are not among Requests
+	Erased     int `json:"erased"`     // without personal data, so they can't be decided again
+	Undecided  int `json:"undecided"`  // without a decision to compare with
+	Same       int `json:"same"`       // with the same action and terms
+	// Changes are the others, by what changes, the most frequent first.
 	Changes []ReplayChange `json:"changes"`
 }
 
-// ReplayChange is requests whose decisions change in the same way.
+// ReplayChange is the requests whose decisions change in the same way.
 type ReplayChange struct {
 	Was      Verdict         `json:"was"`
 	Becomes  Verdict         `json:"becomes"`
@@ -38,36 +34,34 @@ type ReplayChange struct {
 // Verdict is a decision without its reasoning.
 type Verdict struct {
 	Action policy.Action `json:"action"`
-	// Partition and Row are of the row that decided; empty if none did.
-	Partition string `json:"partition"`
-	Row       string `json:"row"`
-	// Terms are what the invitation is made of; nil if it is none.
-	Terms *policy.Terms `json:"terms,omitempty"`
+	// Partition and Row identify the row that decided; empty if none did.
+	Partition string        `json:"partition"`
+	Row       string        `json:"row"`
+	Terms     *policy.Terms `json:"terms,omitempty"` // of an invitation
 }
 
 // ReplayRequest is one past request.
 type ReplayRequest struct {
 	ID      submission.ID `json:"id"`
 	Address string        `json:"address"`
-	// DecidedAt is the time of the decision, as of which both verdicts are made.
+	// DecidedAt is the time of both verdicts.
 	DecidedAt time.Time `json:"decidedAt"`
 	Reason    string    `json:"reason"` // of the new decision
 }
 
-// ReplayConfig says what to replay against what.
+// ReplayConfig is the input of NewReplay.
 type ReplayConfig struct {
 	Requests []request.Request
-	// Decider decides anew, each time as of the moment of the decision that was made.
+	// Decider decides again, as of the time of the recorded decision.
 	Decider request.Decider
-	// Before is whose decisions the new ones are compared with. If nil, those are the decisions that were made and
-	// recorded.
+	// Before makes the decisions to compare with; nil: the recorded ones.
 	Before *request.Decider
-	// Addresses are shown whole; else they are masked, also where a row is for one.
+	// ShowAddresses leaves addresses unmasked, also those of rows.
 	ShowAddresses bool
 }
 
-// NewReplay decides on past submissions again and tells what would change. Nothing is written. Errors are those of the
-// rows.
+// NewReplay decides on past submissions again and returns what would change. It writes nothing. Errors
+// are those of reading rows.
 func NewReplay(ctx context.Context, c ReplayConfig) (Replay, error) {
 	replay := Replay{Requests: len(c.Requests), Changes: []ReplayChange{}}
 	places := map[string]int{} // of a change in replay.Changes
@@ -93,7 +87,7 @@ func NewReplay(ctx context.Context, c ReplayConfig) (Replay, error) {
 		if err != nil {
 			return Replay{}, err
 		}
-		if was.Action == becomes.Action && sameTerms(was.Terms, becomes.Terms) {
+		if was.Action == becomes.Action && encoded(was.Terms) == encoded(becomes.Terms) {
 			replay.Same++
 			continue
 		}
@@ -122,7 +116,7 @@ func (c ReplayConfig) verdict(d policy.Decision) Verdict {
 	return v
 }
 
-// address returns a text as the admin may see it: masked if it is an address.
+// address masks a text that is an address, unless addresses are shown.
 func (c ReplayConfig) address(text string) string {
 	if c.ShowAddresses || !strings.Contains(text, "@") {
 		return text
@@ -134,8 +128,17 @@ func (c ReplayConfig) address(text string) string {
 	return address.Masked()
 }
 
-func (c ReplayChange) key() string { return c.Was.key() + "\x01" + c.Becomes.key() }
+// key is the same for changes with the same verdicts.
+func (c ReplayChange) key() string {
+	return encoded([2]Verdict{c.Was, c.Becomes})
+}
 
-func (v Verdict) key() string {
-	return strings.Join([]string{string(v.Action), v.Partition, v.Row, termsKey(v.Terms)}, "\x00")
+// encoded returns v as JSON. Terms are compared in that form: it has every term, and terms that were
+// recorded and read again look like those that were not.
+func encoded(v any) string {
+	text, err := json.Marshal(v)
+	if err != nil {
+		return err.Error() // can't happen: there are only texts and lists
+	}
+	return string(text)
 }

@@ -9,22 +9,22 @@ import (
 	"guestlist/handlers/submission"
 )
 
-// RequestSummary is what a list of requests tells of one.
+// RequestSummary is a request in a list.
 type RequestSummary struct {
 	ID    submission.ID `json:"id"`
 	State request.State `json:"state"`
-	// Address is masked unless whole addresses were asked for, and empty once the personal data is erased.
+	// Address is masked unless asked for otherwise, and empty once the personal data is erased.
 	Address string    `json:"address"`
 	Company string    `json:"company"`
 	Created time.Time `json:"created"`
 	Changed time.Time `json:"changed"`
-	// Due is when the request looks again by itself; nil where it waits for a person or for nothing.
-	Due *time.Time `json:"due,omitempty"`
-	// Reason is one sentence on why the request stands where it stands.
+	// Due is when the request goes on by itself; zero if it waits for a person or for nothing.
+	Due time.Time `json:"due,omitzero"`
+	// Reason is one sentence on why the request is in its state.
 	Reason string `json:"reason"`
 }
 
-// ListRequests returns what a list tells of the requests, in their order.
+// ListRequests returns summaries of the requests, in their order.
 func ListRequests(requests []request.Request, showAddresses bool) []RequestSummary {
 	summaries := make([]RequestSummary, 0, len(requests))
 	for _, r := range requests {
@@ -34,48 +34,49 @@ func ListRequests(requests []request.Request, showAddresses bool) []RequestSumma
 		}
 		summaries = append(summaries, RequestSummary{
 			ID: r.ID, State: r.State, Address: address, Company: r.Submission.Company,
-			Created: r.Created, Changed: r.Changed, Due: moment(r.Due), Reason: r.Reason,
+			Created: r.Created, Changed: r.Changed, Due: r.Due, Reason: r.Reason,
 		})
 	}
 	return summaries
 }
 
-// RequestDetail is all that an admin may need to know of one request, with the partner's address and words.
+// RequestDetail is a request in full, with the partner's address and words.
 type RequestDetail struct {
 	ID    submission.ID `json:"id"`
 	State request.State `json:"state"`
-	// Meaning says what the state means and what an admin can do.
+	// Meaning explains the state and what an admin can do.
 	Meaning string `json:"meaning"`
 	Reason  string `json:"reason"`
-	// Words are those of the person who brought it to its state, if there are any.
-	Words string `json:"words,omitempty"`
-	// Since is when it came to its state.
-	Since *time.Time `json:"since,omitempty"`
-	// Submission is without the invite code, from whose hash a short code can be found; CodeGiven says whether there is one.
+	// Words are those of the person who brought it to its state, if any.
+	Words string    `json:"words,omitempty"`
+	Since time.Time `json:"since,omitzero"` // in this state
+	// Submission has no invite code, since a short code can be found from its hash; CodeGiven says
+	// whether there is one.
 	Submission submission.Submission `json:"submission"`
 	CodeGiven  bool                  `json:"codeGiven"`
-	// Erased says that the personal data is gone from Submission.
+	// Erased: the personal data is removed from Submission.
 	Erased bool `json:"erased"`
-	// ResendWished and ErasureWished say who wants the mail sent again, or the request erased; both are done by the app within minutes.
+	// ResendWished and ErasureWished say who asked for the mail again, or for erasure; the app does both
+	// within minutes.
 	ResendWished  string `json:"resendWished,omitempty"`
 	ErasureWished string `json:"erasureWished,omitempty"`
-	// Decision is policy's, nil before there is one. An invite code does not stand in it.
+	// Decision is policy's, without an invite code; nil if there is none yet.
 	Decision *policy.Decision `json:"decision,omitempty"`
-	// Approval is a person's, nil if there is none.
+	// Approval is a person's; nil if there is none.
 	Approval *request.Approval `json:"approval,omitempty"`
 	RepeatOf submission.ID     `json:"repeatOf,omitempty"`
 	GuestID  string            `json:"guestId,omitempty"`
-	// Attempt counts the tries of the present step that failed for a passing reason.
+	// Attempt counts the attempts of the present step that failed temporarily.
 	Attempt int             `json:"attempt"`
 	Grants  []request.Grant `json:"grants"`
 	Created time.Time       `json:"created"`
 	Changed time.Time       `json:"changed"`
-	// Due is when the request looks again by itself; nil where it waits for a person or for nothing.
-	Due     *time.Time     `json:"due,omitempty"`
+	// Due is when the request goes on by itself; zero if it waits for a person or for nothing.
+	Due     time.Time      `json:"due,omitzero"`
 	History []HistoryEntry `json:"history"`
 }
 
-// HistoryEntry is one event of a request's history; see [invite.Event].
+// HistoryEntry is a [request.Event] as JSON.
 type HistoryEntry struct {
 	At     time.Time     `json:"at"`
 	State  request.State `json:"state"`
@@ -83,13 +84,13 @@ type HistoryEntry struct {
 	Detail string        `json:"detail"`
 }
 
-// ShowRequest returns all that an admin may need to know of the request.
+// ShowRequest returns the request in full.
 func ShowRequest(r request.Request, history []request.Event) RequestDetail {
 	detail := RequestDetail{
-		ID: r.ID, State: r.State, Meaning: StateMeaning(r.State), Reason: r.Reason, Words: r.Words, Since: moment(r.Since),
+		ID: r.ID, State: r.State, Meaning: meaning(r.State), Reason: r.Reason, Words: r.Words, Since: r.Since,
 		Submission: r.Submission, CodeGiven: r.Submission.InviteCode != "", Erased: r.Submission.Email == submission.Address{},
 		Decision: withoutCode(r.Decision), Approval: r.Approval, RepeatOf: r.RepeatOf, GuestID: r.GuestID, Attempt: r.Attempt,
-		Grants: append([]request.Grant{}, r.Grants...), Created: r.Created, Changed: r.Changed, Due: moment(r.Due),
+		Grants: append([]request.Grant{}, r.Grants...), Created: r.Created, Changed: r.Changed, Due: r.Due,
 		History: make([]HistoryEntry, 0, len(history)),
 	}
 	detail.Submission.InviteCode = ""
@@ -105,7 +106,7 @@ func ShowRequest(r request.Request, history []request.Event) RequestDetail {
 	return detail
 }
 
-// withoutCode returns the decision with a row in which no invite code is to be seen.
+// withoutCode returns the decision without the invite code of its row.
 func withoutCode(decision *policy.Decision) *policy.Decision {
 	if decision == nil || decision.Row == nil {
 		return decision
@@ -119,7 +120,7 @@ func withoutCode(decision *policy.Decision) *policy.Decision {
 	return &copied
 }
 
-// advice is what an admin can do about a request that has ended, by its state.
+// advice is what an admin can do about a request in a state in which it does not go on by itself.
 var advice = map[request.State]string{
 	request.Review:    "Use guestlist request approve, or deny with a reason.",
 	request.Parked:    "It goes on by itself once invitations are possible again: guestlist breaker show tells more.",
@@ -129,10 +130,7 @@ var advice = map[request.State]string{
 	request.Failed:    "Fix the cause, then use guestlist request retry; or cancel.",
 }
 
-// StateMeaning returns what the state means and what an admin can do, in whole sentences; empty for an unknown state.
-func StateMeaning(state request.State) string {
-	if !state.Known() {
-		return ""
-	}
+// meaning explains a known state and what an admin can do, in whole sentences.
+func meaning(state request.State) string {
 	return state.Meaning() + " " + cmp.Or(advice[state], "It goes on by itself.")
 }

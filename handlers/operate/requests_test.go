@@ -25,8 +25,8 @@ func address(t *testing.T, text string) submission.Address {
 
 func TestEveryStateSaysWhatToDo(t *testing.T) {
 	for _, state := range request.States() {
-		if !strings.HasSuffix(StateMeaning(state), ".") {
-			t.Errorf("the state %s has the meaning %q", state, StateMeaning(state))
+		if !strings.HasSuffix(meaning(state), ".") {
+			t.Errorf("the state %s has the meaning %q", state, meaning(state))
 		}
 	}
 	for state := range advice {
@@ -43,7 +43,7 @@ func TestAListOfRequestsMasksAddresses(t *testing.T) {
 		{ID: "b", State: request.Review},
 	}
 	want := []RequestSummary{
-		{ID: "a", State: request.Parked, Address: "a***@c…", Company: "Contoso", Due: &due},
+		{ID: "a", State: request.Parked, Address: "a***@c…", Company: "Contoso", Due: due},
 		{ID: "b", State: request.Review},
 	}
 	if diff := cmp.Diff(want, ListRequests(requests, false)); diff != "" {
@@ -104,7 +104,7 @@ func TestEveryCauseOfABreakerHasACure(t *testing.T) {
 
 func TestBreaker(t *testing.T) {
 	now := time.Date(2026, time.November, 23, 9, 0, 0, 0, time.UTC)
-	at := func(d time.Duration) *time.Time { t := now.Add(d); return &t }
+	at := func(d time.Duration) time.Time { return now.Add(d) }
 	parked := []request.Request{{Due: now.Add(20 * time.Minute)}, {Due: now.Add(5 * time.Minute)}, {}, {Due: now.Add(10 * time.Minute)}}
 	tests := map[string]struct {
 		config BreakerConfig
@@ -114,15 +114,15 @@ func TestBreaker(t *testing.T) {
 		"nothing was ever sent": {BreakerConfig{}, Breaker{Day: "2026-11-23"}, false},
 		"yesterday's count is not today's": {
 			BreakerConfig{Gate: request.Gate{Day: "2026-11-22", Sent: 80}, Pace: &request.Pace{Daily: 80, Spacing: time.Second}},
-			Breaker{Day: "2026-11-23", Pace: &BreakerPace{80, "1s"}}, false,
+			Breaker{Day: "2026-11-23", Pace: &Pace{80, "1s"}}, false,
 		},
 		"the budget is spent": {
 			BreakerConfig{Gate: request.Gate{Day: "2026-11-23", Sent: 80, NextAt: now.Add(time.Second)}, Pace: &request.Pace{Daily: 80}},
-			Breaker{Day: "2026-11-23", SentToday: 80, Pace: &BreakerPace{80, "0s"}, NextInvitation: at(time.Second)}, true,
+			Breaker{Day: "2026-11-23", SentToday: 80, Pace: &Pace{80, "0s"}, NextInvitation: at(time.Second)}, true,
 		},
 		"no budget is never spent": {
 			BreakerConfig{Gate: request.Gate{Day: "2026-11-23", Sent: 80, NextAt: now}, Pace: &request.Pace{}},
-			Breaker{Day: "2026-11-23", SentToday: 80, Pace: &BreakerPace{0, "0s"}}, false,
+			Breaker{Day: "2026-11-23", SentToday: 80, Pace: &Pace{0, "0s"}}, false,
 		},
 		"open, and only an admin closes it": {
 			BreakerConfig{Gate: request.Gate{Cause: request.DirectorySuspicious, Ref: "ref", OpenedAt: now.Add(-time.Hour)}, Parked: parked, Most: 4},

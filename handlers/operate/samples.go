@@ -7,32 +7,31 @@ import (
 	"guestlist/handlers/problem"
 )
 
-// Samples returns the rows that a new table begins with. They invite nobody: everybody goes to review, and an example
-// of each kind of partition stands beside it, switched off.
+// Samples returns the first rows of a new table. They invite nobody: everybody goes to review, and
+// there is a disabled example of each kind of partition.
 func Samples() []policy.Raw {
 	return []policy.Raw{
 		{Partition: "*", Name: "everybody", Columns: map[string]any{
-			"Action": "review", "Note": "Whoever no other row is for: a person decides.",
+			"Action": "review", "Note": "Everybody for whom there is no other row: a person decides.",
 		}},
 		{Partition: "contoso.com", Name: "example partners", Columns: map[string]any{
 			"Action": "invite", "Enabled": false, "Priority": int32(100),
-			"Note": "Example. Make it anew under a partner's domain, set Sponsors and Groups to object ids of yours, " +
+			"Note": "Example. Create it again under a partner's domain, set Sponsors and Groups to your object ids, " +
 				"then set Enabled to true.",
 		}},
 		{Partition: "*.contoso.com", Name: "example subsidiaries", Columns: map[string]any{
 			"Action": "review", "Enabled": false,
-			"Note": "Example. Every domain below contoso.com, and not contoso.com itself.",
+			"Note": "Example. Every domain below contoso.com, but not contoso.com itself.",
 		}},
 		{Partition: "mallory@contoso.com", Name: "example exception", Columns: map[string]any{
 			"Action": "deny", "Enabled": false,
-			"Note": "Example. A row for one address goes before those for its domain.",
+			"Note": "Example. A row for one address is tried before those for its domain.",
 		}},
 	}
 }
 
-// Init writes the sample rows into an empty table. Into one with rows only if force is set; rows that exist are left as
-// they are then. It returns the rows that were written. problem.Conflict, and nothing is written, if the table has rows
-// and force is not set.
+// Init writes those sample rows that do not exist yet, and returns them. If the table has any rows, it
+// writes nothing and returns a problem.Conflict, unless force is set.
 func Init(ctx context.Context, table Table, force bool) ([]policy.Raw, error) {
 	standing, err := table.AllRows(ctx)
 	if err != nil {
@@ -43,7 +42,7 @@ func Init(ctx context.Context, table Table, force bool) ([]policy.Raw, error) {
 	}
 	written := []policy.Raw{}
 	for _, row := range Samples() {
-		_, exists := keyed(standing, row.Partition, row.Name)
+		_, exists := find(standing, row.Key())
 		if exists {
 			continue
 		}

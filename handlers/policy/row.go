@@ -47,9 +47,9 @@ type Row struct {
 // Fault is something wrong with a row, for the admin who wrote it. It never repeats a cell's
 // value.
 type Fault struct {
-	Column  string // the column's name, PartitionKey or RowKey
-	Problem string // what is wrong, as the rest of a sentence that begins with the column
-	Advice  string // what to write instead
+	Column  string `json:"column"`  // the column's name, PartitionKey or RowKey
+	Problem string `json:"problem"` // the rest of a sentence that begins with the column
+	Advice  string `json:"advice"`  // what to write instead
 }
 
 // String returns the fault as one clause that may be logged.

@@ -13,32 +13,37 @@ import (
 
 	"guestlist/handlers/azure/identity"
 	"guestlist/handlers/azure/tables"
-	"guestlist/handlers/problem"
 )
 
-// account is which tables are meant.
+// account are the flags that name a deployment.
 type account struct {
-	Account   string `placeholder:"NAME" help:"Storage account of the deployment, reached as whoever the Azure CLI is signed in as (az login)."`
+	Account   string `placeholder:"NAME" help:"Storage account of the deployment, reached with the sign-in of the Azure CLI (az login)."`
 	TablesURL string `name:"tables-url" placeholder:"URL" help:"The same by the address of its table service, for private endpoints and national clouds."`
 	Local     bool   `help:"The local run above the working directory (make run). The default where there is one."`
 }
 
-// runFile is where a local run says where its parts are.
+// runFile is the file in which a local run lists its addresses.
 const runFile = ".local/run.json"
 
-// accountName is what a storage account can be called
+// accountName is the form of a storage account's name
 // (https://learn.microsoft.com/azure/azure-resource-manager/management/resource-name-rules#microsoftstorage).
 var accountName = regexp.MustCompile(`^[a-z0-9]{3,24}$`)
 
-// place is an account that was found.
+// place is a deployment or a local run.
 type place struct {
 	name   string // for people
 	config tables.Config
-	hint   string // what to look at if it can't be reached
-	graph  string // the address of the Graph stand-in of a local run; empty for Azure
+	hint   string // what to check if it can't be reached
+	graph  string // the address of a local run's Graph stand-in; empty for Azure
 }
 
-// find returns the account that the flags and the working directory name.
+// deployment is a place with its tables open.
+type deployment struct {
+	place
+	*tables.Store
+}
+
+// find returns the place that the flags and the working directory name.
 func (a account) find() (place, error) {
 	named := 0
 	for _, given := range []bool{a.Account != "", a.TablesURL != "", a.Local} {
@@ -85,7 +90,7 @@ func azure(name, address string) place {
 	}
 }
 
-// findRun looks for a local run in the working directory and above.
+// findRun looks for a local run in the working directory and above it.
 func findRun() (local place, found bool, err error) {
 	dir, err := os.Getwd()
 	if err != nil {
@@ -123,39 +128,33 @@ func readRun(path string, text []byte) (place, bool, error) {
 	}, true, nil
 }
 
-// open says which account is used and returns its tables. It signs in first, so that a missing sign-in is told as such.
-func (s *session) open(a account) (*tables.Store, place, error) {
+// open opens the tables, and prints which they are. It signs in first, so that a missing sign-in is
+// reported as such.
+func (s *session) open(a account) (*deployment, error) {
 	at, err := a.find()
 	if err != nil {
-		return nil, place{}, err
+		return nil, err
 	}
 	fmt.Fprintln(s.stderr, "using "+plain(at.name))
 	if at.config.ServiceURL != "" {
 		at.config.Credential, err = s.signIn(identity.StorageScope)
 		if err != nil {
-			return nil, place{}, err
+			return nil, err
 		}
 	}
 	store, err := tables.New(at.config)
 	if err != nil {
-		return nil, place{}, err
+		return nil, err
 	}
-	return store, at, nil
+	s.hint = at.hint
+	return &deployment{at, store}, nil
 }
 
 // signIn returns the sign-in of the Azure CLI, once it has handed out a token for the scope.
 func (s *session) signIn(scope string) (azcore.TokenCredential, error) {
 	credential, err := identity.AzureCLI(s.ctx, scope)
 	if err != nil {
-		return nil, advised{err, "Sign in by az login, in the tenant of the deployment."}
+		return nil, advised{err, "Sign in with az login, in the tenant of the deployment."}
 	}
 	return credential, nil
-}
-
-// unreachable adds to an error of the tables what to look at.
-func (p place) unreachable(err error) error {
-	if problem.CodeOf(err) != problem.StorageUnavailable && problem.CodeOf(err) != problem.NotFound {
-		return err
-	}
-	return advised{err, p.hint}
 }

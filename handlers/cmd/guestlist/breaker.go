@@ -12,13 +12,13 @@ import (
 	"guestlist/handlers/request"
 )
 
-// breakerCommand is the grammar of guestlist breaker.
+// breakerCommand is guestlist breaker.
 type breakerCommand struct {
 	account `group:"Which deployment:"`
 	format
 
-	Show  breakerShowCommand  `cmd:"" help:"Show whether invitations go out, why not, and how many are parked."`
-	Close breakerCloseCommand `cmd:"" help:"Let invitations through again, once the cause is gone."`
+	Show  breakerShowCommand  `cmd:"" help:"Show whether invitations are sent, why not, and how many requests are parked."`
+	Close breakerCloseCommand `cmd:"" help:"Send invitations again, once the cause is gone."`
 }
 
 func (breakerCommand) Help() string {
@@ -26,14 +26,15 @@ func (breakerCommand) Help() string {
 }
 
 const (
-	// parkedBack is how far back parked requests are looked for: none can wait for longer without anybody asking.
+	// parkedBack is how far back parked requests are looked for. None waits longer unnoticed.
 	parkedBack = 60 * 24 * time.Hour
-	// mostParked is how many of them are counted, and woken when the breaker closes. The rest looks by itself within the hour.
+	// mostParked is how many of them are counted, and woken when the breaker closes. The others go on by
+	// themselves within the hour.
 	mostParked = 2000
 )
 
-// breaker reads how invitations stand.
-func breaker(ctx context.Context, store *tables.Store, now time.Time) (operate.Breaker, []request.Request, error) {
+// readBreaker returns the state of the breaker and the parked requests.
+func readBreaker(ctx context.Context, store *tables.Store, now time.Time) (operate.Breaker, []request.Request, error) {
 	gate, err := store.Gate(ctx)
 	if err != nil {
 		return operate.Breaker{}, nil, err
@@ -57,13 +58,13 @@ func breaker(ctx context.Context, store *tables.Store, now time.Time) (operate.B
 type breakerShowCommand struct{}
 
 func (breakerShowCommand) Run(s *session, b *breakerCommand) error {
-	store, at, err := s.open(b.account)
+	d, err := s.open(b.account)
 	if err != nil {
 		return err
 	}
-	state, _, err := breaker(s.ctx, store, s.now())
+	state, _, err := readBreaker(s.ctx, d.Store, s.now())
 	if err != nil {
-		return at.unreachable(err)
+		return err
 	}
 	err = b.print(s, state, func(w io.Writer) { printBreaker(w, state) })
 	if err == nil && state.Open {
@@ -73,52 +74,53 @@ func (breakerShowCommand) Run(s *session, b *breakerCommand) error {
 }
 
 type breakerCloseCommand struct {
-	Yes bool `help:"Do not ask."`
+	confirmation
 }
 
 func (breakerCloseCommand) Help() string {
-	return `Shows what opened it, and asks: to send into a tenant that Microsoft has blocked makes it worse. Parked requests go on within minutes, as fast as the pace allows.`
+	return `Shows what opened it, and asks: sending into a tenant that Microsoft has blocked makes it worse. Parked requests go on within minutes, as fast as the pace allows.`
 }
 
 func (c breakerCloseCommand) Run(s *session, b *breakerCommand) error {
-	if !c.Yes && b.Output == "json" {
-		return usage("--output json does not ask; add --yes")
-	}
-	store, at, err := s.open(b.account)
+	err := c.check(b.format)
 	if err != nil {
 		return err
 	}
-	state, parked, err := breaker(s.ctx, store, s.now())
+	d, err := s.open(b.account)
 	if err != nil {
-		return at.unreachable(err)
+		return err
+	}
+	state, parked, err := readBreaker(s.ctx, d.Store, s.now())
+	if err != nil {
+		return err
 	}
 	if b.Output == "table" {
 		printBreaker(s.stdout, state)
 	}
-	if state.Open && !c.Yes {
-		err = s.ask("Is the cause gone, and shall invitations go out again?")
+	if state.Open {
+		err = c.ask(s, "Is the cause gone, and shall invitations be sent again?")
 		if err != nil {
 			return err
 		}
 	}
-	by, err := s.whoami(at)
+	by, err := s.whoami(d.place)
 	if err != nil {
-		return fmt.Errorf("finding out who you are, under whose name it is recorded: %w", err)
+		return fmt.Errorf("finding out under which name it is recorded: %w", err)
 	}
-	before, err := request.CloseBreaker(s.ctx, store, by, s.now())
+	before, err := request.CloseBreaker(s.ctx, d, by, s.now())
 	if err != nil {
-		return at.unreachable(err)
+		return err
 	}
 	if state.Open && before.Cause != state.Cause {
-		// Whatever it was is closed as well, but the person should know.
+		// The breaker is closed all the same, but the person should know.
 		fmt.Fprintln(s.stderr, plain(fmt.Sprintf("Meanwhile the cause had changed to %q.", before.Cause)))
 	}
 	woken := 0
 	for _, record := range parked[:min(len(parked), mostParked)] {
-		err = store.Wait(s.ctx, record.ID, s.now())
+		err = d.Wait(s.ctx, record.ID, s.now())
 		if err != nil {
 			return advised{problem.New(problem.CodeOf(err), "the breaker is closed, but not all parked requests were woken: %w", err),
-				"They go on by themselves within the hour; run this again to have it sooner."}
+				"They go on by themselves within the hour; to wake them now, run this again."}
 		}
 		woken++
 	}

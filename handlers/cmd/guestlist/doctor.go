@@ -5,13 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"guestlist/handlers/azure/functions/functionjson"
 	"guestlist/handlers/azure/graph"
-	"guestlist/handlers/azure/tables"
 	"guestlist/handlers/operate"
 	"guestlist/handlers/policy/lint"
 	"guestlist/handlers/problem"
@@ -21,7 +22,7 @@ import (
 	"guestlist/handlers/web"
 )
 
-// tryTimeout is how long one call to the queue service may take.
+// tryTimeout limits one call to the queue service.
 const tryTimeout = 10 * time.Second
 
 // doctorCommand is guestlist doctor.
@@ -29,29 +30,29 @@ type doctorCommand struct {
 	account `group:"Which deployment:"`
 	format
 
-	Project  string `placeholder:"FOLDER" help:"Look at host.json and the function.json files in this folder too. The working directory, if it has them."`
+	Project  string `placeholder:"FOLDER" help:"Also check host.json and the function.json files in this folder. Default: the working directory, if it has them."`
 	Settings string `placeholder:"FILE" help:"Check the settings in a file: JSON with names and values, such as local.settings.json or what az functionapp config appsettings list prints."`
 	FailOn   string `enum:"broken,warning" default:"broken" placeholder:"HEALTH" help:"Exit with 1 from this on: broken or warning."`
 }
 
 func (doctorCommand) Help() string {
-	return `Only reads, and towards a local run's stand-in makes calls that do nothing. Which permissions the app has, the app itself has written down: nobody else sees its token.
+	return `Only reads; to the stand-in of a local run it makes calls without effect. The permissions are those that the app has reported, since only the app sees its token.
 
 Exit codes: 0 fine; 1 something is broken, see --fail-on; 2 the command was not understood; 3 the account could not be reached at all.`
 }
 
 func (c doctorCommand) Run(s *session, _ *doctorCommand) error {
-	store, at, err := s.open(c.account)
+	d, err := s.open(c.account)
 	if err != nil {
 		return err
 	}
-	checks, reached := c.storage(s, store)
+	checks, reached := checkTables(s, d)
 	if !reached {
-		return errors.Join(c.show(s, checks), advised{problem.New(problem.StorageUnavailable, "no table could be read"), at.hint})
+		return errors.Join(c.show(s, checks), problem.New(problem.StorageUnavailable, "no table could be read"))
 	}
-	checks = append(checks, c.queues(s, at)...)
-	checks = append(checks, c.records(s, store)...)
-	checks = append(checks, c.permissions(s, store, at)...)
+	checks = append(checks, checkQueues(s, d)...)
+	checks = append(checks, checkRecords(s, d)...)
+	checks = append(checks, checkPermissions(s, d)...)
 	checks = append(checks, c.project()...)
 	checks = append(checks, c.settings()...)
 	err = c.show(s, checks)
@@ -72,130 +73,133 @@ func (c doctorCommand) show(s *session, checks []operate.Check) error {
 	}{checks}, func(w io.Writer) { printChecks(w, checks) })
 }
 
-// storage looks at each table. reached is false if none can be read.
-func (c doctorCommand) storage(s *session, store *tables.Store) (checks []operate.Check, reached bool) {
-	for _, table := range store.CheckTables(s.ctx) {
-		check := operate.Check{Part: "table " + table.Table, Health: operate.Fine, Found: "can be read"}
+// checkTables checks each table. reached is false if the service answered for none.
+func checkTables(s *session, d *deployment) (checks []operate.Check, reached bool) {
+	for _, table := range d.CheckTables(s.ctx) {
+		part := "table " + table.Table
+		reached = reached || table.Missing || table.Err == nil
 		switch {
 		case table.Missing:
-			check.Health, check.Found, check.Cure = operate.Broken, "there is no such table", "Deploy infra again: it makes the tables."
-			reached = true
+			checks = append(checks, operate.Broken.Check(part, "there is no such table", "Deploy infra again: it creates the tables."))
 		case table.Err != nil:
-			check.Health, check.Found = operate.Broken, "can't be read: "+message(table.Err)
-			check.Cure = "You need the role Storage Table Data Reader, or Contributor, on the account."
+			checks = append(checks, operate.Broken.Check(part, "can't be read: "+message(table.Err),
+				"You need the role Storage Table Data Reader, or Contributor, on the account."))
 		default:
-			reached = true
+			checks = append(checks, operate.Fine.Check(part, "can be read", ""))
 		}
-		checks = append(checks, check)
 	}
 	return checks, reached
 }
 
-func (c doctorCommand) queues(s *session, at place) []operate.Check {
-	service, err := at.queues()
+func checkQueues(s *session, d *deployment) []operate.Check {
+	service, err := d.queues()
 	if err != nil {
-		return []operate.Check{{Part: "queues", Health: operate.Unknown, Found: message(err)}}
+		return []operate.Check{operate.Unknown.Check("queues", message(err), "")}
 	}
 	var checks []operate.Check
 	for _, name := range []string{submission.Queue, submission.PoisonQueue} {
-		n, missing, err := queueLength(s.ctx, service, name)
+		n, exists, err := queueLength(s.ctx, service, name)
 		if err != nil {
-			checks = append(checks, operate.Check{Part: "queue " + name, Health: operate.Unknown, Found: message(err),
-				Cure: "You need the role Storage Queue Data Reader on the account to see it."})
+			checks = append(checks, operate.Unknown.Check("queue "+name, message(err),
+				"You need the role Storage Queue Data Reader on the account to see it."))
 			continue
 		}
-		checks = append(checks, operate.CheckQueue(name, n, missing))
+		checks = append(checks, operate.CheckQueue(name, n, exists))
 	}
 	return checks
 }
 
-// records looks at what the tables say.
-func (c doctorCommand) records(s *session, store *tables.Store) []operate.Check {
-	failed := func(part string, err error) operate.Check {
-		return operate.Check{Part: part, Health: operate.Unknown, Found: message(err), Cure: "Try again later."}
-	}
+// unread returns the check of a part that could not be read.
+func unread(part string, err error) operate.Check {
+	return operate.Unknown.Check(part, message(err), "Try again later.")
+}
+
+// checkRecords checks the contents of the tables.
+func checkRecords(s *session, d *deployment) []operate.Check {
 	var checks []operate.Check
-	state, _, err := breaker(s.ctx, store, s.now())
-	if err != nil {
-		checks = append(checks, failed("the tenant", err))
-	} else {
-		checks = append(checks, operate.CheckBreaker(state))
+	add := func(part string, err error, check func() operate.Check) {
+		if err != nil {
+			checks = append(checks, unread(part, err))
+		} else {
+			checks = append(checks, check())
+		}
 	}
-	standing, err := store.Standing(s.ctx, request.Overdue(s.now()))
-	if err != nil {
-		checks = append(checks, failed("requests", err))
-	} else {
-		checks = append(checks, operate.CheckStanding(standing))
+	state, _, err := readBreaker(s.ctx, d.Store, s.now())
+	add("the tenant", err, func() operate.Check { return operate.CheckBreaker(state) })
+	standing, err := d.Standing(s.ctx, request.Overdue(s.now()))
+	add("requests", err, func() operate.Check { return operate.CheckStanding(standing) })
+	kept, err := d.AllPoison(s.ctx)
+	add("kept messages", err, func() operate.Check {
+		if len(kept) > 0 {
+			return operate.Warning.Check("kept messages", count(len(kept), "message"), "guestlist poison list shows them.")
+		}
+		return operate.Fine.Check("kept messages", "none", "")
+	})
+	rows, err := d.AllRows(s.ctx)
+	var findings []lint.Finding
+	if err == nil {
+		findings, err = lint.Check(s.ctx, lint.Config{Rows: operate.Parse(rows), Now: s.now()})
 	}
-	kept, err := store.AllPoison(s.ctx)
-	switch {
-	case err != nil:
-		checks = append(checks, failed("kept messages", err))
-	case len(kept) > 0:
-		checks = append(checks, operate.Check{Part: "kept messages", Health: operate.Warning, Found: count(len(kept), "message"), Cure: "guestlist poison list tells of them."})
-	default:
-		checks = append(checks, operate.Check{Part: "kept messages", Health: operate.Fine, Found: "none"})
-	}
-	rows, err := store.AllRows(s.ctx)
-	if err != nil {
-		return append(checks, failed("policy rows", err))
-	}
-	findings, err := lint.Check(s.ctx, lint.Config{Rows: operate.Parse(rows), Now: s.now()})
-	if err != nil {
-		return append(checks, failed("policy rows", err))
-	}
+	add("policy rows", err, func() operate.Check { return checkRows(len(rows), findings) })
+	return checks
+}
+
+func checkRows(rows int, findings []lint.Finding) operate.Check {
+	const part = "policy rows"
 	wrong := 0
 	for _, finding := range findings {
 		if finding.Severity == lint.Error {
 			wrong++
 		}
 	}
-	check := operate.Check{Part: "policy rows", Health: operate.Fine, Found: count(len(rows), "row") + " without errors"}
 	switch {
 	case wrong > 0:
-		check.Health, check.Found, check.Cure = operate.Warning, fmt.Sprintf("%s in %s", count(wrong, "error"), count(len(rows), "row")), "guestlist policy lint tells which."
-	case len(rows) == 0:
-		check.Health, check.Found, check.Cure = operate.Warning, "there are none, so everybody waits for a person", "guestlist policy init writes the first."
+		return operate.Warning.Check(part, count(wrong, "error")+" in "+count(rows, "row"), "guestlist policy lint shows them.")
+	case rows == 0:
+		return operate.Warning.Check(part, "there are none, so everybody waits for a person", "guestlist policy init writes the first.")
 	}
-	return append(checks, check)
+	return operate.Fine.Check(part, count(rows, "row")+" without errors", "")
 }
 
-// permissions says which permissions the app has: as it says itself, or, beside a local run, as harmless calls to the stand-in show.
-func (c doctorCommand) permissions(s *session, store *tables.Store, at place) []operate.Check {
-	report, err := store.Report(s.ctx)
+// checkPermissions checks the permissions that the app has reported or, for a local run, those that
+// harmless calls to the stand-in show.
+func checkPermissions(s *session, d *deployment) []operate.Check {
+	report, err := d.Report(s.ctx)
 	if err != nil {
-		return []operate.Check{{Part: "the app", Health: operate.Unknown, Found: message(err), Cure: "Try again later."}}
+		return []operate.Check{unread("the app", err)}
 	}
 	checks := []operate.Check{operate.CheckReport(report.At, s.now())}
 	switch {
 	case report.Roles != nil:
 		return append(checks, operate.CheckRoles(report.Roles)...)
-	case at.graph != "":
-		return append(checks, c.probes(s, store, at)...)
+	case d.graph != "":
+		return append(checks, probe(s, d)...)
 	case report.Why != "":
-		return append(checks, operate.Check{Part: "permissions", Health: operate.Broken, Found: report.Why,
-			Cure: "Look whether the managed identity is assigned to the app, and whether AZURE_CLIENT_ID is its client id."})
+		return append(checks, operate.Broken.Check("permissions", report.Why,
+			"Check that the managed identity is assigned to the app, and that AZURE_CLIENT_ID is its client id."))
 	default:
-		return append(checks, operate.Check{Part: "permissions", Health: operate.Unknown, Found: "only the app can tell, and has not yet"})
+		return append(checks, operate.Unknown.Check("permissions", "only the app can tell, and it has not reported them yet", ""))
 	}
 }
 
-// probes asks the stand-in of a local run by calls that do nothing.
-func (c doctorCommand) probes(s *session, store *tables.Store, at place) []operate.Check {
-	tenant, err := graph.New(graph.Config{URL: at.graph})
+// probe checks permissions by calls to a local run's stand-in that have no effect.
+func probe(s *session, d *deployment) []operate.Check {
+	const part = "the directory"
+	tenant, err := graph.New(graph.Config{URL: d.graph})
 	if err != nil {
-		return []operate.Check{{Part: "the directory", Health: operate.Broken, Found: message(err)}}
+		return []operate.Check{operate.Broken.Check(part, message(err), "")}
 	}
 	nobody, err := submission.ParseAddress("nobody@example.com")
 	if err != nil {
-		return []operate.Check{{Part: "the directory", Health: operate.Unknown, Found: message(err)}}
+		return []operate.Check{operate.Unknown.Check(part, message(err), "")}
+	}
+	const invite = "User.Invite.All"
+	invites := operate.Unknown.Check("permission "+invite, "not asked while the breaker is open", "Close the breaker first.")
+	gate, err := d.Gate(s.ctx)
+	if err == nil && gate.Cause == "" {
+		invites = operate.CheckProbe(invite, tenant.MayInvite(s.ctx))
 	}
 	_, read := tenant.FindUser(s.ctx, nobody)
-	invites := operate.Check{Part: "permission User.Invite.All", Health: operate.Unknown, Found: "not asked while the breaker is open", Cure: "See to the breaker first."}
-	gate, err := store.Gate(s.ctx)
-	if err == nil && gate.Cause == "" {
-		invites = operate.CheckProbe("User.Invite.All", tenant.MayInvite(s.ctx))
-	}
 	return []operate.Check{
 		invites,
 		operate.CheckProbe("GroupMember.ReadWrite.All", tenant.MayAddMembers(s.ctx)),
@@ -203,7 +207,13 @@ func (c doctorCommand) probes(s *session, store *tables.Store, at place) []opera
 	}
 }
 
-// project holds the queues of the functions together: what one sends to another must be there.
+// queueOf is the queue that each function of the project reads or writes.
+var queueOf = map[string]string{
+	"signup-http": submission.Queue, "upkeep-timer": submission.Queue, "invite-queue": submission.Queue,
+	"invite-poison": submission.PoisonQueue,
+}
+
+// project checks the queues in host.json and the function.json files.
 func (c doctorCommand) project() []operate.Check {
 	folder := c.Project
 	if folder == "" {
@@ -214,12 +224,19 @@ func (c doctorCommand) project() []operate.Check {
 		folder = "."
 	}
 	const part = "host.json and functions"
-	broken := func(found, cure string) []operate.Check {
-		return []operate.Check{{Part: part, Health: operate.Broken, Found: found, Cure: cure}}
+	found, cure := projectFault(folder)
+	if found != "" {
+		return []operate.Check{operate.Broken.Check(part, found, cure)}
 	}
+	return []operate.Check{operate.Fine.Check(part, "the queues fit together", "")}
+}
+
+// projectFault returns what is wrong with the files of the project; "" if nothing is.
+func projectFault(folder string) (found, cure string) {
+	const restore = "Restore it from the repository."
 	text, err := os.ReadFile(filepath.Join(folder, "host.json"))
 	if err != nil {
-		return broken("host.json can't be read", "Name the folder of the project by --project.")
+		return "host.json can't be read", "Name the folder of the project with --project."
 	}
 	var host struct {
 		Extensions struct {
@@ -228,22 +245,23 @@ func (c doctorCommand) project() []operate.Check {
 	}
 	err = json.Unmarshal(text, &host)
 	if err != nil {
-		return broken("host.json is no JSON", "Take it from the repository again.")
+		return "host.json is not JSON", restore
 	}
 	if encoding := host.Extensions.Queues.MessageEncoding; encoding != "" && encoding != "base64" {
-		return broken("host.json has messageEncoding "+encoding, "It must be base64: guestlist poison replay and the tests write that.")
+		return "host.json has messageEncoding " + encoding, "It must be base64, as guestlist poison replay writes."
 	}
-	for function, want := range map[string]string{"signup-http": submission.Queue, "upkeep-timer": submission.Queue, "invite-queue": submission.Queue, "invite-poison": submission.PoisonQueue} {
+	for _, function := range slices.Sorted(maps.Keys(queueOf)) {
 		file, err := functionjson.Read(folder, function)
 		if err != nil {
-			return broken(function+"/function.json can't be read", "Take it from the repository again.")
+			return function + "/function.json can't be read", restore
 		}
-		found := file.Queue()
-		if found != want {
-			return broken(fmt.Sprintf("%s works with the queue %q", function, found), fmt.Sprintf("It must be %q, or nobody takes what another function sends.", want))
+		queue := file.Queue()
+		if want := queueOf[function]; queue != want {
+			return fmt.Sprintf("%s works with the queue %q", function, queue),
+				fmt.Sprintf("It must be %q, or the functions do not get each other's messages.", want)
 		}
 	}
-	return []operate.Check{{Part: part, Health: operate.Fine, Found: "the queues fit together"}}
+	return "", ""
 }
 
 // settings checks the settings of a file as the app does at its start.
@@ -254,20 +272,21 @@ func (c doctorCommand) settings() []operate.Check {
 	const part = "settings"
 	text, err := os.ReadFile(c.Settings)
 	if err != nil {
-		return []operate.Check{{Part: part, Health: operate.Unknown, Found: c.Settings + " can't be read"}}
+		return []operate.Check{operate.Unknown.Check(part, c.Settings+" can't be read", "")}
 	}
 	values, ok := readSettings(text)
 	if !ok {
-		return []operate.Check{{Part: part, Health: operate.Unknown, Found: c.Settings + " has no settings in a form that is known",
-			Cure: "Give local.settings.json, an object of names and values, or a list of objects with name and value."}}
+		return []operate.Check{operate.Unknown.Check(part, c.Settings+" has no settings in a known form",
+			"Give local.settings.json, an object of names and values, or a list of objects with name and value.")}
 	}
 	_, err = settings.Read(func(name string) string { return values[name] }, new(web.Config).Read)
 	if err != nil {
-		return []operate.Check{{Part: part, Health: operate.Broken, Found: message(err), Cure: "docs/settings.md lists the settings. The app does not start like this."}}
+		return []operate.Check{operate.Broken.Check(part, message(err), "docs/settings.md lists the settings. The app does not start with these.")}
 	}
-	return []operate.Check{{Part: part, Health: operate.Fine, Found: "the app would start with them"}}
+	return []operate.Check{operate.Fine.Check(part, "the app would start with them", "")}
 }
 
+// readSettings reads settings in one of three forms.
 func readSettings(text []byte) (map[string]string, bool) {
 	var file struct{ Values map[string]string }
 	if json.Unmarshal(text, &file) == nil && file.Values != nil {

@@ -1,12 +1,14 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/signal"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -16,7 +18,7 @@ import (
 	"guestlist/handlers/problem"
 )
 
-// The exit codes, for scripts.
+// The exit codes.
 const (
 	exitFine     = 0
 	exitFindings = 1
@@ -30,7 +32,7 @@ const description = `Guestlist for admins: policy rows, requests, and the state 
 Exit codes:
 
     0  fine
-    1  there are findings or differences, the decision is not the expected one, or what was asked for can't be done as things stand
+    1  there are findings or differences, the decision is not the expected one, or what was asked for is not possible now
     2  the command was not understood
     3  something could not be reached, read or written
     4  somebody else changed the same thing in the meantime`
@@ -42,28 +44,30 @@ func main() {
 	os.Exit(code)
 }
 
-// session is one run of the command and what it sees of the world.
+// session is one run of the command.
 type session struct {
 	ctx            context.Context
 	stdin          io.Reader
 	stdout, stderr io.Writer
 	now            func() time.Time
+	// hint says what to check if the storage that was opened can't be reached.
+	hint string
 }
 
-// errFindings ends a command with exitFindings; what was found has been printed.
+// errFindings ends a command with exitFindings; the findings have been printed.
 var errFindings = errors.New("there are findings")
 
-// usageError is a command line that can't mean anything, and says how it should read.
+// usageError says what is wrong with a command line.
 type usageError string
 
 func (e usageError) Error() string { return string(e) }
 
 func usage(format string, args ...any) error { return usageError(fmt.Sprintf(format, args...)) }
 
-// errNobody ends a command with exitUsage that asked a question where nobody can answer.
-var errNobody = errors.New("nobody answered, so nothing was done; where there is nobody to ask, add --yes to say yes beforehand")
+// errNobody ends a command with exitUsage if its question gets no answer.
+var errNobody = errors.New("nobody answered, so nothing was done; in scripts, add --yes")
 
-// advised is an error with what to do about it, which is printed below it.
+// advised is an error with advice, which is printed below it.
 type advised struct {
 	error
 	advice string
@@ -71,7 +75,7 @@ type advised struct {
 
 func (e advised) Unwrap() error { return e.error }
 
-// exited is how kong leaves: after it has printed help.
+// exited is the panic by which kong ends after it has printed help.
 type exited int
 
 // run runs the command line and returns the exit code.
@@ -89,10 +93,10 @@ func run(s *session, args []string) (code int) {
 	}()
 	var commands struct {
 		Policy  policyCommand  `cmd:"" help:"Look at policy rows, try them out, and change them together."`
-		Request requestCommand `cmd:"" help:"Look at requests, decide on those that wait for a person, and mend what failed."`
+		Request requestCommand `cmd:"" help:"Look at requests, decide on those that wait for a person, and retry what failed."`
 		Breaker breakerCommand `cmd:"" help:"See whether the tenant takes invitations, and let them through again."`
-		Poison  poisonCommand  `cmd:"" help:"Look at messages that nobody could work with, and put them back on the queue."`
-		Doctor  doctorCommand  `cmd:"" help:"Find out whether everything that the app needs is there, and how to mend what is not."`
+		Poison  poisonCommand  `cmd:"" help:"Look at dead letters (messages that were given up), and put them back on the queue."`
+		Doctor  doctorCommand  `cmd:"" help:"Check whether everything that the app needs is there, and how to repair what is not."`
 	}
 	parser, err := kong.New(&commands,
 		kong.Name("guestlist"),
@@ -100,6 +104,7 @@ func run(s *session, args []string) (code int) {
 		kong.Writers(s.stdout, s.stderr),
 		kong.Exit(func(code int) { panic(exited(code)) }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+		kong.Vars{"maxReplay": strconv.Itoa(maxReplay), "maxRequests": strconv.Itoa(maxRequests)},
 	)
 	if err != nil {
 		return s.report(fmt.Errorf("building the command line: %w", err))
@@ -109,6 +114,38 @@ func run(s *session, args []string) (code int) {
 		return s.report(usage("%s", err))
 	}
 	return s.report(parsed.Run(s, &commands.Policy, &commands.Request, &commands.Breaker, &commands.Poison, &commands.Doctor))
+}
+
+// confirmation is the flag of commands that ask before they write.
+type confirmation struct {
+	Yes bool `help:"Do not ask."`
+}
+
+// check refuses to ask where the output is for a program.
+func (c confirmation) check(f format) error {
+	if !c.Yes && f.Output == "json" {
+		return usage("--output json does not ask; add --yes")
+	}
+	return nil
+}
+
+// ask asks a question and returns nil for yes.
+func (c confirmation) ask(s *session, question string) error {
+	if c.Yes {
+		return nil
+	}
+	fmt.Fprint(s.stderr, question+" [y/N] ")
+	answer, err := bufio.NewReader(s.stdin).ReadString('\n')
+	switch strings.ToLower(strings.TrimSpace(answer)) {
+	case "y", "yes":
+		return nil
+	}
+	if err != nil && answer == "" {
+		fmt.Fprintln(s.stderr)
+		return errNobody
+	}
+	fmt.Fprintln(s.stderr, "Nothing was done.")
+	return errFindings
 }
 
 // report prints an error and returns the exit code for it.
@@ -127,11 +164,12 @@ func (s *session) report(err error) int {
 		return exitUsage
 	}
 	fmt.Fprintln(s.stderr, "guestlist: "+message(err))
-	var with advised
-	if errors.As(err, &with) {
+	code := problem.CodeOf(err)
+	with := advised{advice: s.hint}
+	if errors.As(err, &with) || s.hint != "" && (code == problem.StorageUnavailable || code == problem.NotFound) {
 		fmt.Fprintln(s.stderr, plain(with.advice))
 	}
-	switch problem.CodeOf(err) {
+	switch code {
 	case problem.Conflict:
 		return exitConflict
 	case problem.InvalidInput:
@@ -140,7 +178,7 @@ func (s *session) report(err error) int {
 	return exitFailed
 }
 
-// message returns the text of an error for a person at a terminal: without the code that logs and programs go by.
+// message returns the text of an error for a person: without the code that logs and programs use.
 func message(err error) string {
 	text := err.Error()
 	var coded *problem.Error

@@ -12,19 +12,19 @@ import (
 	"guestlist/handlers/submission"
 )
 
-// poisonCommand is the grammar of guestlist poison.
+// poisonCommand is guestlist poison: dead letters.
 type poisonCommand struct {
 	account `group:"Which deployment:"`
 	format
 
-	List   poisonListCommand   `cmd:"" help:"List the messages that were kept because nobody could work with them."`
+	List   poisonListCommand   `cmd:"" help:"List the messages that were kept because they could not be processed."`
 	Show   poisonShowCommand   `cmd:"" help:"Print a kept message. It may hold personal data."`
-	Replay poisonReplayCommand `cmd:"" help:"Put a kept message back on the queue, and forget it."`
-	Drop   poisonDropCommand   `cmd:"" help:"Forget a kept message for good."`
+	Replay poisonReplayCommand `cmd:"" help:"Put a kept message back on the queue, and delete it here."`
+	Drop   poisonDropCommand   `cmd:"" help:"Delete a kept message."`
 }
 
 func (poisonCommand) Help() string {
-	return `A sign-up whose message failed too often is no kept message but a failed request: guestlist request list --state failed. Kept is what is no message of this program, or one of another version of it, and wishes of partners that failed too often.
+	return `A sign-up whose message failed too often becomes a failed request and is not kept: guestlist request list --state failed. Messages are kept that are not of this app or of another version of it, and resends and withdrawals that failed too often.
 
 Exit codes: 0 fine; 1 the message can't be replayed as it is; 2 the command was not understood; 3 something could not be reached, read or written.`
 }
@@ -35,7 +35,7 @@ type keptMessage struct {
 	At    time.Time `json:"at"`
 	Bytes int       `json:"bytes"`
 	Why   string    `json:"why"`
-	// Readable says that this version of guestlist understands it, so that a replay makes sense.
+	// Readable: this version of guestlist understands it, so a replay makes sense.
 	Readable bool `json:"readable"`
 }
 
@@ -47,13 +47,13 @@ func summary(poison request.Poison) keptMessage {
 type poisonListCommand struct{}
 
 func (poisonListCommand) Run(s *session, p *poisonCommand) error {
-	store, at, err := s.open(p.account)
+	d, err := s.open(p.account)
 	if err != nil {
 		return err
 	}
-	kept, err := store.AllPoison(s.ctx)
+	kept, err := d.AllPoison(s.ctx)
 	if err != nil {
-		return at.unreachable(err)
+		return err
 	}
 	slices.SortFunc(kept, func(a, b request.Poison) int { return cmp.Or(b.At.Compare(a.At), cmp.Compare(a.ID, b.ID)) })
 	messages := []keptMessage{}
@@ -67,30 +67,30 @@ func (poisonListCommand) Run(s *session, p *poisonCommand) error {
 
 // keptID is the argument that names a kept message.
 type keptID struct {
-	ID string `arg:"" help:"The message, as the list names it."`
+	ID string `arg:"" help:"The message, by its id in the list."`
 }
 
-// find returns the kept message.
-func (k keptID) find(s *session, p *poisonCommand) (request.Poison, request.PoisonStore, place, error) {
-	store, at, err := s.open(p.account)
+// find returns the kept message and the deployment that it is from.
+func (k keptID) find(s *session, p *poisonCommand) (request.Poison, *deployment, error) {
+	d, err := s.open(p.account)
 	if err != nil {
-		return request.Poison{}, nil, place{}, err
+		return request.Poison{}, nil, err
 	}
-	kept, err := store.AllPoison(s.ctx)
+	kept, err := d.AllPoison(s.ctx)
 	if err != nil {
-		return request.Poison{}, nil, place{}, at.unreachable(err)
+		return request.Poison{}, nil, err
 	}
 	i := slices.IndexFunc(kept, func(poison request.Poison) bool { return poison.ID == k.ID })
 	if i < 0 {
-		return request.Poison{}, nil, place{}, fmt.Errorf("no message %q is kept; guestlist poison list names all", k.ID)
+		return request.Poison{}, nil, fmt.Errorf("no message %q is kept; guestlist poison list shows all", k.ID)
 	}
-	return kept[i], store, at, nil
+	return kept[i], d, nil
 }
 
 type poisonShowCommand struct{ keptID }
 
 func (c poisonShowCommand) Run(s *session, p *poisonCommand) error {
-	poison, _, _, err := c.find(s, p)
+	poison, _, err := c.find(s, p)
 	if err != nil {
 		return err
 	}
@@ -106,30 +106,30 @@ func (c poisonShowCommand) Run(s *session, p *poisonCommand) error {
 
 type poisonReplayCommand struct {
 	keptID
-	Force bool `help:"Put it on the queue even if this version of guestlist does not understand it either. It will be kept again, unless the app is of another version."`
+	Force bool `help:"Put it on the queue even if this version of guestlist does not understand it. It will be kept again, unless the app is of another version."`
 }
 
 func (c poisonReplayCommand) Run(s *session, p *poisonCommand) error {
-	poison, store, at, err := c.find(s, p)
+	poison, d, err := c.find(s, p)
 	if err != nil {
 		return err
 	}
 	_, err = submission.DecodeMessage(poison.Body)
 	if err != nil && !c.Force {
-		return advised{problem.New(problem.InvalidInput, "it would be kept again: %w", err), "If it is of no use: guestlist poison drop."}
+		return advised{problem.New(problem.InvalidInput, "it would be kept again: %w", err), "If it is useless: guestlist poison drop."}
 	}
-	service, err := at.queues()
+	service, err := d.queues()
 	if err != nil {
 		return err
 	}
-	// First onto the queue, then out of the table: to be done twice does no harm, to be lost would.
+	// Enqueue before deleting: doing it twice is harmless, losing it is not.
 	err = enqueue(s.ctx, service, poison.Body)
 	if err != nil {
-		return at.unreachable(err)
+		return err
 	}
-	err = store.DropPoison(s.ctx, poison.ID)
+	err = d.DropPoison(s.ctx, poison.ID)
 	if err != nil {
-		return at.unreachable(err)
+		return err
 	}
 	return p.print(s, struct {
 		Replayed string `json:"replayed"`
@@ -138,28 +138,27 @@ func (c poisonReplayCommand) Run(s *session, p *poisonCommand) error {
 
 type poisonDropCommand struct {
 	keptID
-	Yes bool `help:"Do not ask."`
+	confirmation
 }
 
 func (c poisonDropCommand) Run(s *session, p *poisonCommand) error {
-	if !c.Yes && p.Output == "json" {
-		return usage("--output json does not ask; add --yes")
-	}
-	poison, store, at, err := c.find(s, p)
+	err := c.check(p.format)
 	if err != nil {
 		return err
 	}
-	if !c.Yes {
-		err = s.ask("Forget the message " + plain(poison.ID) + " for good?")
-		if err != nil {
-			return err
-		}
-	}
-	err = store.DropPoison(s.ctx, poison.ID)
+	poison, d, err := c.find(s, p)
 	if err != nil {
-		return at.unreachable(err)
+		return err
+	}
+	err = c.ask(s, "Delete the message "+plain(poison.ID)+"?")
+	if err != nil {
+		return err
+	}
+	err = d.DropPoison(s.ctx, poison.ID)
+	if err != nil {
+		return err
 	}
 	return p.print(s, struct {
 		Dropped string `json:"dropped"`
-	}{poison.ID}, func(w io.Writer) { fmt.Fprintln(w, plain(poison.ID+" is forgotten")) })
+	}{poison.ID}, func(w io.Writer) { fmt.Fprintln(w, plain(poison.ID+" is deleted")) })
 }

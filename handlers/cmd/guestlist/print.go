@@ -19,8 +19,8 @@ import (
 	"guestlist/handlers/policy/rowfile"
 )
 
-// plain returns a text as one line that does nothing to a terminal: partners and whoever edits rows could have put
-// control characters in.
+// plain returns a text as one line without control characters, which partners and editors of rows could
+// have put in.
 func plain(text string) string {
 	if !strings.ContainsFunc(text, func(r rune) bool { return !strconv.IsPrint(r) }) {
 		return text
@@ -37,12 +37,12 @@ func plain(text string) string {
 	return b.String()
 }
 
-// format is how a command prints.
+// format is the flag for the form of the output.
 type format struct {
 	Output string `enum:"table,json" default:"table" placeholder:"FORMAT" help:"How to print: table for people, json for programs. JSON only gains fields from version to version."`
 }
 
-// print prints the answer in the chosen form. table prints it for people.
+// print prints the answer as JSON, or by table for people.
 func (f format) print(s *session, answer any, table func(w io.Writer)) error {
 	if f.Output == "json" {
 		return printJSON(s.stdout, answer)
@@ -52,7 +52,7 @@ func (f format) print(s *session, answer any, table func(w io.Writer)) error {
 	return buffered.Flush()
 }
 
-// or returns the text, or a dash where there is none.
+// or returns the text, or a dash if there is none.
 func or(text string) string { return cmp.Or(plain(text), "-") }
 
 func count(n int, thing string) string {
@@ -62,6 +62,14 @@ func count(n int, thing string) string {
 	return fmt.Sprintf("%d %ss", n, thing)
 }
 
+// stamp returns a time for people; "" if it is zero.
+func stamp(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format(time.RFC3339)
+}
+
 func printJSON(w io.Writer, answer any) error {
 	encoder := json.NewEncoder(w)
 	encoder.SetEscapeHTML(false)
@@ -69,7 +77,7 @@ func printJSON(w io.Writer, answer any) error {
 	return encoder.Encode(answer)
 }
 
-// columns prints lines of cells, aligned.
+// columns prints lines of cells, aligned. A line whose last cells are empty is shorter.
 func columns(w io.Writer, indent string, lines [][]string) {
 	aligned := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, cells := range lines {
@@ -81,7 +89,17 @@ func columns(w io.Writer, indent string, lines [][]string) {
 		}
 		fmt.Fprintln(aligned, indent+strings.Join(cells, "\t"))
 	}
-	_ = aligned.Flush() // an error of w shows where the buffer behind it is flushed
+	_ = aligned.Flush() // an error of w shows when its buffer is flushed
+}
+
+// facts are names and values, for two columns.
+type facts [][]string
+
+// add adds a value unless it is empty.
+func (f *facts) add(name, value string) {
+	if value != "" {
+		*f = append(*f, []string{name, value})
+	}
 }
 
 func printList(w io.Writer, rows []operate.RowSummary) {
@@ -106,16 +124,16 @@ func printList(w io.Writer, rows []operate.RowSummary) {
 	columns(w, "", lines)
 }
 
-func applies(from, to *time.Time) string {
+func applies(from, to time.Time) string {
 	switch {
-	case from == nil && to == nil:
+	case from.IsZero() && to.IsZero():
 		return "always"
-	case to == nil:
-		return "from " + from.Format(time.RFC3339)
-	case from == nil:
-		return "until " + to.Format(time.RFC3339)
+	case to.IsZero():
+		return "from " + stamp(from)
+	case from.IsZero():
+		return "until " + stamp(to)
 	default:
-		return from.Format(time.RFC3339) + " to " + to.Format(time.RFC3339)
+		return stamp(from) + " to " + stamp(to)
 	}
 }
 
@@ -175,7 +193,7 @@ func printFindings(w io.Writer, findings []lint.Finding, rows int, table bool) {
 	fmt.Fprintf(w, "%s looked at: %s, %s, %d to know\n", count(rows, "row"),
 		count(severities[lint.Error], "error"), count(severities[lint.Warning], "warning"), severities[lint.Info])
 	if table && rows == 0 {
-		fmt.Fprintln(w, "There are no rows: everybody goes to review. guestlist policy init writes some to begin with.")
+		fmt.Fprintln(w, "There are no rows: everybody goes to review. guestlist policy init writes some.")
 	}
 }
 
@@ -213,12 +231,7 @@ func printExplanation(w io.Writer, e operate.Explanation) {
 	}
 	if e.Decision.Terms != nil {
 		fmt.Fprintln(w, "\nThe invitation:")
-		var terms [][]string
-		fields := fieldsOf(e.Decision.Terms)
-		for _, name := range slices.Sorted(maps.Keys(fields)) {
-			terms = append(terms, []string{name, fields[name]})
-		}
-		columns(w, "  ", terms)
+		printTerms(w, e.Decision.Terms)
 	}
 	if e.Decision.Limits != nil {
 		fmt.Fprintf(w, "\nThe row has limits: guests in all %s, guests a day %s.\n",
@@ -230,7 +243,16 @@ func printExplanation(w io.Writer, e operate.Explanation) {
 	}
 }
 
-// anyNumber returns a limit as text; 0 is none.
+func printTerms(w io.Writer, terms *policy.Terms) {
+	var lines [][]string
+	fields := fieldsOf(terms)
+	for _, name := range slices.Sorted(maps.Keys(fields)) {
+		lines = append(lines, []string{name, fields[name]})
+	}
+	columns(w, "  ", lines)
+}
+
+// anyNumber returns a limit as text; 0 is no limit.
 func anyNumber(limit int) string {
 	if limit == 0 {
 		return "any number"
@@ -240,35 +262,26 @@ func anyNumber(limit int) string {
 
 // fieldsOf returns the terms as texts, by their names in JSON.
 func fieldsOf(terms *policy.Terms) map[string]string {
-	fields := map[string]string{}
-	if terms == nil {
-		return fields
-	}
 	text, err := json.Marshal(terms)
-	if err != nil {
-		return fields
-	}
 	var values map[string]any
-	err = json.Unmarshal(text, &values)
+	if err == nil {
+		err = json.Unmarshal(text, &values)
+	}
+	fields := map[string]string{}
 	if err != nil {
 		return fields
 	}
 	for name, value := range values {
+		fields[name] = fmt.Sprint(value)
 		list, isList := value.([]any)
-		if !isList {
-			fields[name] = fmt.Sprint(value)
-			continue
+		if isList { // of object ids
+			fields[name] = strings.Join(strings.Fields(fmt.Sprintln(list...)), ", ")
 		}
-		var texts []string
-		for _, entry := range list {
-			texts = append(texts, fmt.Sprint(entry))
-		}
-		fields[name] = strings.Join(texts, ", ")
 	}
 	return fields
 }
 
-// maxListed is how many requests of one change are printed for people.
+// maxListed is the most requests of one change that are printed for people.
 const maxListed = 20
 
 func printReplay(w io.Writer, r operate.Replay) {
@@ -276,10 +289,9 @@ func printReplay(w io.Writer, r operate.Replay) {
 	for _, change := range r.Changes {
 		changed += len(change.Requests)
 		fmt.Fprintf(w, "%s: %s -> %s\n", count(len(change.Requests), "request"), verdict(change.Was), verdict(change.Becomes))
-		was, becomes := fieldsOf(change.Was.Terms), fieldsOf(change.Becomes.Terms)
 		if change.Was.Terms != nil && change.Becomes.Terms != nil {
-			names := map[string]string{}
-			maps.Copy(names, was)
+			was, becomes := fieldsOf(change.Was.Terms), fieldsOf(change.Becomes.Terms)
+			names := maps.Clone(was)
 			maps.Copy(names, becomes)
 			var lines [][]string
 			for _, name := range slices.Sorted(maps.Keys(names)) {
@@ -291,8 +303,7 @@ func printReplay(w io.Writer, r operate.Replay) {
 		}
 		var lines [][]string
 		for _, request := range change.Requests[:min(maxListed, len(change.Requests))] {
-			decided := request.DecidedAt.UTC().Format("2006-01-02 15:04")
-			lines = append(lines, []string{decided, request.Address, string(request.ID)})
+			lines = append(lines, []string{shortTime(request.DecidedAt), request.Address, string(request.ID)})
 		}
 		columns(w, "  ", lines)
 		if len(change.Requests) > maxListed {
@@ -307,8 +318,8 @@ func printReplay(w io.Writer, r operate.Replay) {
 		why string
 	}{
 		{r.Undecided, "not decided yet"},
-		{r.Erased, "without the personal data, which was erased"},
-		{r.Unreadable, "beside these could not be read"},
+		{r.Erased, "without personal data, since it was erased"},
+		{r.Unreadable, "others could not be read"},
 	} {
 		if left.n > 0 {
 			fmt.Fprintf(w, "%d %s\n", left.n, left.why)
@@ -323,7 +334,7 @@ func verdict(v operate.Verdict) string {
 	return plain(fmt.Sprintf("%s (%s %q)", v.Action, v.Partition, v.Row))
 }
 
-// marks stand before the rows of a plan.
+// marks are printed before the rows of a plan.
 var marks = map[rowfile.Kind]string{rowfile.Added: "+", rowfile.Changed: "~", rowfile.Removed: "-"}
 
 func printPlan(w io.Writer, plan operate.Plan) {
@@ -359,7 +370,7 @@ func printPlan(w io.Writer, plan operate.Plan) {
 	fmt.Fprintln(w)
 }
 
-// cellText returns a cell for a plan, with its type where only that differs from the other.
+// cellText returns a cell for a plan, with its type if only that differs from the other.
 func cellText(cell, other *operate.Cell) string {
 	switch {
 	case cell == nil:

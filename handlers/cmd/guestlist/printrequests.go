@@ -1,15 +1,15 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
-	"maps"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"guestlist/handlers/operate"
+	"guestlist/handlers/policy"
 	"guestlist/handlers/request"
 )
 
@@ -28,50 +28,21 @@ func printRequests(w io.Writer, requests []operate.RequestSummary) {
 func shortTime(t time.Time) string { return t.UTC().Format("2006-01-02 15:04") }
 
 func printRequest(w io.Writer, r operate.RequestDetail) {
-	head := [][]string{{"request", string(r.ID)}, {"state", string(r.State)}, {"", r.Meaning}, {"reason", or(r.Reason)}}
-	add := func(name, value string) {
-		if value != "" {
-			head = append(head, []string{name, value})
-		}
-	}
-	add("words", r.Words)
+	head := facts{{"request", string(r.ID)}, {"state", string(r.State)}, {"", r.Meaning}, {"reason", or(r.Reason)}}
+	head.add("words", r.Words)
 	if r.ResendWished != "" {
-		add("mail again", "wished by "+r.ResendWished+"; the app looks at it soon")
+		head.add("mail again", "asked for by "+r.ResendWished+"; the app looks at it soon")
 	}
 	if r.ErasureWished != "" {
-		add("erasure", "wished by "+r.ErasureWished+"; the app does it soon")
+		head.add("erasure", "asked for by "+r.ErasureWished+"; the app does it soon")
 	}
-	if r.Due != nil {
-		add("looks again", r.Due.UTC().Format(time.RFC3339))
-	}
-	add("repeat of", string(r.RepeatOf))
-	add("guest", r.GuestID)
+	head.add("goes on", stamp(r.Due))
+	head.add("repeat of", string(r.RepeatOf))
+	head.add("guest", r.GuestID)
 	columns(w, "", head)
 
 	fmt.Fprintln(w)
-	if r.Erased {
-		fmt.Fprintln(w, "The personal data is erased.")
-	} else {
-		s := r.Submission
-		partner := [][]string{{"address", s.Email.String()}, {"name", s.Name()}, {"company", or(s.Company)}, {"country", or(s.Country)}, {"language", or(s.Language)}}
-		if r.CodeGiven {
-			partner = append(partner, []string{"invite code", operate.NotShown})
-		}
-		for i, line := range strings.Split(s.Reason, "\n") {
-			name := "reason"
-			if i > 0 {
-				name = ""
-			}
-			partner = append(partner, []string{name, or(line)})
-		}
-		if sponsor := s.Sponsor.String(); sponsor != "" {
-			partner = append(partner, []string{"names as contact", sponsor})
-		}
-		if s.Consent.Terms != "" {
-			partner = append(partner, []string{"accepted terms", s.Consent.Terms + ", " + s.Consent.At.UTC().Format(time.RFC3339) + ", shown in " + or(s.Consent.Language)})
-		}
-		columns(w, "", partner)
-	}
+	printPartner(w, r)
 	if r.Decision != nil {
 		fmt.Fprintf(w, "\nPolicy decided: %s\n", r.Decision.Action)
 		fmt.Fprintln(w, "  "+plain(r.Decision.Reason))
@@ -82,7 +53,7 @@ func printRequest(w io.Writer, r operate.RequestDetail) {
 		columns(w, "  ", lines)
 	}
 	if r.Approval != nil {
-		fmt.Fprintf(w, "\nA person let the guest in: %s, %s\n", plain(r.Approval.By), r.Approval.At.UTC().Format(time.RFC3339))
+		fmt.Fprintf(w, "\nA person approved: %s, %s\n", plain(r.Approval.By), stamp(r.Approval.At))
 		if r.Approval.Note != "" {
 			fmt.Fprintln(w, "  "+plain(r.Approval.Note))
 		}
@@ -98,63 +69,79 @@ func printRequest(w io.Writer, r operate.RequestDetail) {
 	fmt.Fprintln(w, "\nHistory:")
 	lines := [][]string{}
 	for _, event := range r.History {
-		lines = append(lines, []string{event.At.UTC().Format(time.RFC3339), string(event.State), event.What, event.Detail})
+		lines = append(lines, []string{stamp(event.At), string(event.State), event.What, event.Detail})
 	}
 	columns(w, "  ", lines)
 }
 
-func printApproval(w io.Writer, r request.Request, approval operate.Approval) {
+// printPartner prints what the partner sent.
+func printPartner(w io.Writer, r operate.RequestDetail) {
+	if r.Erased {
+		fmt.Fprintln(w, "The personal data is erased.")
+		return
+	}
+	s := r.Submission
+	partner := facts{
+		{"address", s.Email.String()}, {"name", s.Name()}, {"company", or(s.Company)}, {"country", or(s.Country)},
+		{"language", or(s.Language)},
+	}
+	if r.CodeGiven {
+		partner.add("invite code", operate.NotShown)
+	}
+	for i, line := range strings.Split(s.Reason, "\n") {
+		name := "reason"
+		if i > 0 {
+			name = ""
+		}
+		partner.add(name, or(line))
+	}
+	partner.add("names as contact", s.Sponsor.String())
+	if s.Consent.Terms != "" {
+		partner.add("accepted terms", s.Consent.Terms+", "+stamp(s.Consent.At)+", shown in "+or(s.Consent.Language))
+	}
+	columns(w, "", partner)
+}
+
+func printTermsFor(w io.Writer, r request.Request, offer operate.RowTerms) {
 	fmt.Fprintln(w, plain(fmt.Sprintf("%s, %s (%s)", r.Submission.Email, r.Submission.Name(), r.Submission.Company)))
-	if approval.Row == "" {
-		fmt.Fprintln(w, "on the terms of no row:")
+	if offer.Row == (policy.RowKey{}) {
+		fmt.Fprintln(w, "without a row:")
 	} else {
-		fmt.Fprintln(w, plain(fmt.Sprintf("on the terms of the row %s %q:", approval.Partition, approval.Row)))
+		fmt.Fprintln(w, plain(fmt.Sprintf("on the terms of the row %s %q:", offer.Row.Partition, offer.Row.Name)))
 	}
-	fields := fieldsOf(&approval.Terms)
-	var lines [][]string
-	for _, name := range slices.Sorted(maps.Keys(fields)) {
-		lines = append(lines, []string{name, fields[name]})
-	}
-	columns(w, "  ", lines)
-	if len(approval.Terms.Groups) == 0 {
+	printTerms(w, &offer.Terms)
+	if len(offer.Terms.Groups) == 0 {
 		fmt.Fprintln(w, "  no group is granted")
 	}
 }
 
 func printBreaker(w io.Writer, b operate.Breaker) {
-	var lines [][]string
+	var lines facts
 	if b.Open {
-		lines = append(lines, []string{"breaker", "open"}, []string{"cause", string(b.Cause)}, []string{"", b.Means}, []string{"cure", b.Cure})
-		if b.Ref != "" {
-			lines = append(lines, []string{"reference", b.Ref})
-		}
-		if b.Since != nil {
-			lines = append(lines, []string{"since", b.Since.UTC().Format(time.RFC3339)})
-		}
-		if b.NextProbe != nil {
-			lines = append(lines, []string{"next probe", b.NextProbe.UTC().Format(time.RFC3339)})
-		} else {
-			lines = append(lines, []string{"next probe", "none: it stays open until guestlist breaker close"})
-		}
+		lines.add("breaker", "open")
+		lines.add("cause", string(b.Cause))
+		lines.add("", b.Means)
+		lines.add("cure", b.Cure)
+		lines.add("reference", b.Ref)
+		lines.add("since", stamp(b.Since))
+		lines.add("next probe", cmp.Or(stamp(b.NextProbe), "none: it stays open until guestlist breaker close"))
 	} else {
-		lines = append(lines, []string{"breaker", "closed: invitations go out"})
+		lines.add("breaker", "closed: invitations go out")
 	}
-	if b.LastClosedAt != nil {
-		lines = append(lines, []string{"last closed", b.LastClosedAt.UTC().Format(time.RFC3339) + " by " + b.LastClosedBy})
+	if !b.LastClosedAt.IsZero() {
+		lines.add("last closed", stamp(b.LastClosedAt)+" by "+b.LastClosedBy)
 	}
 	sent := strconv.Itoa(b.SentToday)
 	if b.Pace != nil && b.Pace.Daily > 0 {
 		sent += " of " + strconv.Itoa(b.Pace.Daily)
 	}
-	lines = append(lines, []string{"sent today", sent})
-	if b.NextInvitation != nil {
-		lines = append(lines, []string{"next one", b.NextInvitation.UTC().Format(time.RFC3339)})
-	}
+	lines.add("sent today", sent)
+	lines.add("next one", stamp(b.NextInvitation))
 	parked := strconv.Itoa(b.Parked.Requests)
 	if b.Parked.More {
 		parked = "more than " + parked
 	}
-	lines = append(lines, []string{"parked", parked})
+	lines.add("parked", parked)
 	columns(w, "", lines)
 }
 

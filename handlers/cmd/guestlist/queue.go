@@ -32,15 +32,15 @@ func (p place) queues() (*azqueue.ServiceClient, error) {
 	return service, nil
 }
 
-// queueAddress returns the address of the queue service that stands beside a table service: only the one word differs, in every cloud and behind
-// private endpoints.
+// queueAddress returns the address of the queue service of a table service's account. Only the one word
+// differs, in every cloud and behind private endpoints.
 func queueAddress(tables string) string { return strings.Replace(tables, ".table.", ".queue.", 1) }
 
 // enqueue puts a message on the queue of sign-ups, as the host does.
 func enqueue(ctx context.Context, service *azqueue.ServiceClient, body []byte) error {
 	_, err := service.NewQueueClient(submission.Queue).EnqueueMessage(ctx, base64.StdEncoding.EncodeToString(body), nil)
 	if queueerror.HasCode(err, queueerror.QueueNotFound) {
-		return problem.New(problem.StorageUnavailable, "there is no queue %q; the app makes it with the first sign-up", submission.Queue)
+		return problem.New(problem.StorageUnavailable, "there is no queue %q; the app creates it with the first sign-up", submission.Queue)
 	}
 	if err != nil {
 		return problem.New(problem.StorageUnavailable, "putting a message on the queue %q: %s", submission.Queue, queueFault(err))
@@ -48,33 +48,29 @@ func enqueue(ctx context.Context, service *azqueue.ServiceClient, body []byte) e
 	return nil
 }
 
-// queueLength returns about how many messages are on a queue; missing says that there is no such queue.
-func queueLength(ctx context.Context, service *azqueue.ServiceClient, name string) (n int, missing bool, err error) {
+// queueLength returns roughly how many messages are on a queue, and whether there is such a queue.
+func queueLength(ctx context.Context, service *azqueue.ServiceClient, name string) (n int, exists bool, err error) {
 	properties, err := service.NewQueueClient(name).GetProperties(ctx, nil)
 	switch {
 	case queueerror.HasCode(err, queueerror.QueueNotFound):
-		return 0, true, nil
+		return 0, false, nil
 	case err != nil:
 		return 0, false, problem.New(problem.StorageUnavailable, "looking at the queue %q: %s", name, queueFault(err))
 	case properties.ApproximateMessagesCount == nil:
-		return 0, false, nil
+		return 0, true, nil
 	}
-	return int(*properties.ApproximateMessagesCount), false, nil
+	return int(*properties.ApproximateMessagesCount), true, nil
 }
 
-// queueFault says what went wrong without the SDK's text, which quotes whole answers and URLs.
+// queueFault describes an error without the SDK's text, which quotes whole answers and URLs.
 func queueFault(err error) string {
-	code := queueerror.Code("")
-	for _, known := range []queueerror.Code{
-		queueerror.AuthorizationFailure, queueerror.AuthenticationFailed, queueerror.InsufficientAccountPermissions, queueerror.ServerBusy,
-		"AuthorizationPermissionMismatch",
+	for _, code := range []queueerror.Code{
+		queueerror.AuthorizationFailure, queueerror.AuthenticationFailed, queueerror.InsufficientAccountPermissions,
+		queueerror.ServerBusy, "AuthorizationPermissionMismatch",
 	} {
-		if queueerror.HasCode(err, known) {
-			code = known
+		if queueerror.HasCode(err, code) {
+			return "the service answered " + string(code)
 		}
-	}
-	if code != "" {
-		return "the service answered " + string(code)
 	}
 	return fmt.Sprintf("the service can't be reached (%T)", err)
 }

@@ -1,12 +1,12 @@
 package main
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -18,39 +18,35 @@ import (
 	"guestlist/handlers/request"
 )
 
-// policyCommand is the grammar of guestlist policy.
+// policyCommand is guestlist policy.
 type policyCommand struct {
 	account `group:"Which rows:"`
 	format
 
 	List    listCommand    `cmd:"" help:"List all rows in the order in which they are tried."`
-	Show    showCommand    `cmd:"" help:"Show every column of a row, how it is read, and what is wrong with it."`
-	Lint    lintCommand    `cmd:"" help:"Look for faults and for what was probably not meant."`
-	Explain explainCommand `cmd:"" help:"Tell what would be decided on a submission that nobody made, and why."`
+	Show    showCommand    `cmd:"" help:"Show every column of a row, how it is read, and its faults."`
+	Lint    lintCommand    `cmd:"" help:"Look for faults, and for what was probably not intended."`
+	Explain explainCommand `cmd:"" help:"Tell what would be decided on a hypothetical submission, and why."`
 	Replay  replayCommand  `cmd:"" help:"Decide on past submissions again and tell what would change. Writes nothing."`
 	Export  exportCommand  `cmd:"" help:"Write all rows into a CSV file that a spreadsheet and Storage Explorer open."`
-	Plan    planCommand    `cmd:"" help:"Tell in what the table differs from a file. Writes nothing."`
-	Apply   applyCommand   `cmd:"" help:"Change the table to what a file says."`
-	Init    initCommand    `cmd:"" help:"Write the first rows into an empty table: everybody to review, with examples that are switched off."`
+	Plan    planCommand    `cmd:"" help:"Tell how the table differs from a file. Writes nothing."`
+	Apply   applyCommand   `cmd:"" help:"Change the table to match a file."`
+	Init    initCommand    `cmd:"" help:"Write the first rows into an empty table: everybody to review, with disabled examples."`
 }
 
 func (policyCommand) Help() string {
-	return `The rows are those of the table Policies. Every command but apply and init only reads.
+	return `The rows are those of the table Policies. Every command except apply and init only reads.
 
 Exit codes: 0 fine; 1 there are findings or differences, or the decision is not the expected one; 2 the command was not understood; 3 something could not be reached, read or written; 4 a row was changed by somebody else in the meantime.`
 }
 
 // tableRows returns all rows of the table.
 func (p *policyCommand) tableRows(s *session) ([]policy.Raw, error) {
-	store, at, err := s.open(p.account)
+	d, err := s.open(p.account)
 	if err != nil {
 		return nil, err
 	}
-	rows, err := store.AllRows(s.ctx)
-	if err != nil {
-		return nil, at.unreachable(err)
-	}
-	return rows, nil
+	return d.AllRows(s.ctx)
 }
 
 // rows returns all rows of the file, or of the table if no file is named.
@@ -133,9 +129,9 @@ func (c showCommand) Run(s *session, p *policyCommand) error {
 }
 
 type lintCommand struct {
-	Directory bool   `help:"Ask the directory too whether groups and sponsors are there and fit."`
+	Directory bool   `help:"Also ask the directory whether groups and sponsors exist and are suitable."`
 	GraphURL  string `name:"graph-url" placeholder:"URL" help:"Microsoft Graph in a national cloud, for --directory."`
-	Rows      string `placeholder:"FILE" help:"Look at the rows of a file instead of the table's; - is standard input."`
+	Rows      string `placeholder:"FILE" help:"Lint the rows of a file instead of the table's; - is standard input."`
 	FailOn    string `enum:"error,warning,info" default:"warning" placeholder:"SEVERITY" help:"Exit with 1 from findings of this severity on: error, warning or info."`
 }
 
@@ -156,7 +152,7 @@ func (c lintCommand) Run(s *session, p *policyCommand) error {
 		}
 		config.Progress = s.progress("asking for groups and sponsors")
 	}
-	// On an error there are findings all the same, those that need no directory.
+	// On an error, the findings that need no directory are complete.
 	findings, lintErr := lint.Check(s.ctx, config)
 	err = p.print(s, struct {
 		Findings []lint.Finding `json:"findings"`
@@ -167,15 +163,10 @@ func (c lintCommand) Run(s *session, p *policyCommand) error {
 	if lintErr != nil {
 		return lintErr
 	}
-	fails := map[string][]lint.Severity{
-		"error": {lint.Error}, "warning": {lint.Error, lint.Warning}, "info": {lint.Error, lint.Warning, lint.Info},
-	}
-	for _, finding := range findings {
-		for _, severity := range fails[c.FailOn] {
-			if finding.Severity == severity {
-				return errFindings
-			}
-		}
+	severities := []lint.Severity{lint.Error, lint.Warning, lint.Info}
+	fails := severities[:slices.Index(severities, lint.Severity(c.FailOn))+1]
+	if slices.ContainsFunc(findings, func(f lint.Finding) bool { return slices.Contains(fails, f.Severity) }) {
+		return errFindings
 	}
 	return nil
 }
@@ -184,9 +175,9 @@ type explainCommand struct {
 	Email    string `arg:"" help:"Address of the partner."`
 	Name     string `help:"Given name and family name; the last word is the family name."`
 	Company  string `help:"Company, as the partner would write it."`
-	Country  string `placeholder:"CODE" help:"Country, by its code of two letters."`
+	Country  string `placeholder:"CODE" help:"Country, by its two-letter code."`
 	Reason   string `placeholder:"TEXT" help:"Reason, as the partner would write it."`
-	Sponsor  string `placeholder:"EMAIL" help:"Address of the contact whom the partner names."`
+	Sponsor  string `placeholder:"EMAIL" help:"Address of the contact that the partner names."`
 	Language string `placeholder:"TAG" help:"Language of the partner, such as pt-BR."`
 	Code     string `help:"Invite code, as the partner would type it."`
 	At       moment `placeholder:"TIME" help:"Decide as of this time instead of now: 2026-05-31T18:00:00Z, or a date."`
@@ -195,7 +186,7 @@ type explainCommand struct {
 }
 
 func (explainCommand) Help() string {
-	return `The decision comes about exactly as for a real submission. Fields that are not given are empty, where the form would insist on some of them. By a file, rows with limits count as if no seat of theirs were taken.`
+	return `The decision is made exactly as for a real submission. Fields that are not given are empty, although the form requires some of them. With a file, no seats of rows with limits count as taken.`
 }
 
 func (c explainCommand) Run(s *session, p *policyCommand) error {
@@ -209,13 +200,13 @@ func (c explainCommand) Run(s *session, p *policyCommand) error {
 	if len(refusals) > 0 {
 		return usage("the form would not take this: %s", strings.Join(refusals, "; "))
 	}
-	decider, hint, err := c.decider(s, p)
+	decider, err := c.decider(s, p)
 	if err != nil {
 		return err
 	}
 	explanation, err := operate.Explain(s.ctx, decider, question, at)
 	if err != nil {
-		return hint(err)
+		return err
 	}
 	err = p.print(s, explanation, func(w io.Writer) { printExplanation(w, explanation) })
 	if err != nil {
@@ -228,38 +219,37 @@ func (c explainCommand) Run(s *session, p *policyCommand) error {
 	return nil
 }
 
-// decider returns what decides, by the table or by a file, and what adds to its errors where to look.
-func (c explainCommand) decider(s *session, p *policyCommand) (request.Decider, func(error) error, error) {
+// decider returns what decides, by the table or by a file.
+func (c explainCommand) decider(s *session, p *policyCommand) (request.Decider, error) {
 	if c.Rows != "" {
 		file, err := s.readFile(c.Rows)
 		if err != nil {
-			return request.Decider{}, nil, err
+			return request.Decider{}, err
 		}
-		decider, err := operate.MemoryDecider(operate.Raws(file))
-		return decider, func(err error) error { return err }, err
+		return operate.MemoryDecider(operate.Raws(file))
 	}
-	store, at, err := s.open(p.account)
+	d, err := s.open(p.account)
 	if err != nil {
-		return request.Decider{}, nil, err
+		return request.Decider{}, err
 	}
-	return request.Decider{Rows: store, Seats: store}, at.unreachable, nil
+	return request.Decider{Rows: d, Seats: d}, nil
 }
 
 type replayCommand struct {
-	Last          int    `default:"500" placeholder:"N" help:"How many submissions to look at, the newest first; at most 10000."`
+	Last          int    `default:"500" placeholder:"N" help:"How many submissions to decide, the newest first; at most ${maxReplay}."`
 	Rows          string `placeholder:"FILE" help:"Decide by the rows of a file, and compare with what the table's rows would decide; - is standard input."`
 	ShowAddresses bool   `help:"Print addresses whole instead of masked."`
 }
 
 func (replayCommand) Help() string {
-	return `Without --rows it tells whether the table's rows would decide today as was decided then. With --rows it tells what the edited rows would decide otherwise than the table's, whatever was decided then.
+	return `Without --rows, it compares what the table's rows would decide with what was decided. With --rows, it compares the rows of the file with the table's, whatever was decided.
 
-Each submission is decided as of the time of its own decision, so that rows apply that applied then, and rows with limits as if no seat of theirs were taken. It counts as changed if the action differs, or the groups and other terms of the invitation.
+Each submission is decided as of the time of its own decision, and with no seats of rows with limits taken. It counts as changed if the action or the terms of the invitation differ.
 
 Exits with 1 if anything would change.`
 }
 
-// maxReplay is the most submissions of a replay: what a person can wait for, and a laptop hold.
+// maxReplay limits a replay to what a person waits for and a laptop holds.
 const maxReplay = 10_000
 
 func (c replayCommand) Run(s *session, p *policyCommand) error {
@@ -274,17 +264,17 @@ func (c replayCommand) Run(s *session, p *policyCommand) error {
 			return err
 		}
 	}
-	store, at, err := s.open(p.account)
+	d, err := s.open(p.account)
 	if err != nil {
 		return err
 	}
-	table, err := store.AllRows(s.ctx)
+	table, err := d.AllRows(s.ctx)
 	if err != nil {
-		return at.unreachable(err)
+		return err
 	}
-	requests, unreadable, err := store.RecentRequests(s.ctx, s.now(), c.Last)
+	requests, unreadable, err := d.RecentRequests(s.ctx, s.now(), c.Last)
 	if err != nil {
-		return at.unreachable(err)
+		return err
 	}
 	config := operate.ReplayConfig{Requests: requests, ShowAddresses: c.ShowAddresses}
 	config.Decider, err = operate.MemoryDecider(table)
@@ -317,9 +307,9 @@ type exportCommand struct {
 }
 
 func (exportCommand) Help() string {
-	return `Edit the file, look at guestlist policy plan FILE, then guestlist policy apply FILE. A row is a line; a column that no line uses may stay empty. Leave Timestamp as it is: by it apply sees that somebody else has changed a row meanwhile. New lines have none. The columns called NAME@type, to the right, may be left alone.
+	return `Edit the file, check it with guestlist policy plan FILE, then run guestlist policy apply FILE. Each line is a row; unused columns may stay empty. Do not change Timestamp: apply uses it to detect that somebody else has changed a row meanwhile. New lines have none. The columns NAME@type, to the right, may be left alone.
 
-Keep a copy of the file to be able to go back to it: guestlist policy apply --overwrite --delete FILE.`
+Keep a copy of the file to be able to return to it: guestlist policy apply --overwrite --delete FILE.`
 }
 
 func (c exportCommand) Run(s *session, p *policyCommand) error {
@@ -348,7 +338,7 @@ func (c exportCommand) Run(s *session, p *policyCommand) error {
 	})
 }
 
-// writeFile writes the file whole or not at all. Rows can hold addresses, so nobody else may read it.
+// writeFile writes the whole file or none. Only the owner may read it, since rows can hold addresses.
 func writeFile(name string, rows []policy.Raw) error {
 	file, err := os.CreateTemp(filepath.Dir(name), ".guestlist-*.csv") // of mode 0600
 	if err != nil {
@@ -362,38 +352,38 @@ func writeFile(name string, rows []policy.Raw) error {
 	return os.Rename(file.Name(), name)
 }
 
-// planFlags are what plan and apply have in common.
+// planFlags are the flags of plan and apply.
 type planFlags struct {
 	File      string `arg:"" help:"The file of rows, as export writes it; - is standard input."`
 	Delete    bool   `help:"Delete the rows that the file does not have. Without it they stay."`
-	Overwrite bool   `help:"Let the file win over rows that were changed after it was exported: to go back to an older export."`
+	Overwrite bool   `help:"Replace rows even if they were changed after the export: to return to an older file."`
 }
 
 // plan reads the file and compares it with the table.
-func (c planFlags) plan(s *session, table operate.Table, at place) (operate.Plan, error) {
+func (c planFlags) plan(s *session, table operate.Table) (operate.Plan, error) {
 	file, err := s.readFile(c.File)
 	if err != nil {
 		return operate.Plan{}, err
 	}
 	rows, err := table.AllRows(s.ctx)
 	if err != nil {
-		return operate.Plan{}, at.unreachable(err)
+		return operate.Plan{}, err
 	}
-	return operate.NewPlan(s.ctx, rows, file, operate.Options{Delete: c.Delete, Overwrite: c.Overwrite}, s.now())
+	return operate.NewPlan(s.ctx, rows, file, operate.PlanOptions{Delete: c.Delete, Overwrite: c.Overwrite}, s.now())
 }
 
 type planCommand struct{ planFlags }
 
 func (planCommand) Help() string {
-	return `Exits with 1 if the table would change, and with 4 if a row of it was changed, made or deleted after the file was exported.`
+	return `Exits with 1 if the table would change, and with 4 if a row of it was changed, created or deleted after the file was exported.`
 }
 
 func (c planCommand) Run(s *session, p *policyCommand) error {
-	store, at, err := s.open(p.account)
+	d, err := s.open(p.account)
 	if err != nil {
 		return err
 	}
-	plan, err := c.plan(s, store, at)
+	plan, err := c.plan(s, d)
 	if err != nil {
 		return err
 	}
@@ -411,8 +401,8 @@ func (c planCommand) Run(s *session, p *policyCommand) error {
 
 type applyCommand struct {
 	planFlags
-	Yes         bool `help:"Do not ask."`
-	ForceFaults bool `help:"Write rows even if lint finds errors in them that the table does not have yet. A row with a fault invites nobody."`
+	confirmation
+	ForceFaults bool `help:"Write the rows even if they bring new lint errors. A row with a fault invites nobody."`
 }
 
 func (applyCommand) Help() string {
@@ -422,51 +412,40 @@ To edit further after it, export again: what was written has a new Timestamp. To
 }
 
 func (c applyCommand) Run(s *session, p *policyCommand) error {
-	if !c.Yes && p.Output == "json" {
-		return usage("--output json does not ask; add --yes")
+	err := c.check(p.format)
+	if err != nil {
+		return err
 	}
 	if !c.Yes && c.File == "-" {
 		return usage("standard input can't hold both the rows and the answer; add --yes")
 	}
-	store, at, err := s.open(p.account)
+	d, err := s.open(p.account)
 	if err != nil {
 		return err
 	}
-	plan, err := c.plan(s, store, at)
+	plan, err := c.plan(s, d)
 	if err != nil {
 		return err
 	}
-	var result struct {
+	result := struct {
 		Plan    operate.Plan     `json:"plan"`
 		Applied *operate.Applied `json:"applied"` // null if nothing was tried
-	}
-	result.Plan = plan
+	}{Plan: plan}
 	if p.Output == "table" {
 		printPlan(s.stdout, plan)
 	}
-	var refusal error
-	switch {
-	case len(plan.Conflicts()) > 0:
-		refusal = conflicted(plan.Conflicts())
-	case len(plan.NewErrors) > 0 && !c.ForceFaults:
-		fmt.Fprintln(s.stderr, "guestlist: nothing was written: the change would bring new errors. "+
-			"Mend the file, or add --force-faults.")
-		refusal = errFindings
-	case len(plan.Changes) == 0:
-		// The plan has said so.
-	case !c.Yes:
-		refusal = s.ask(fmt.Sprintf("Change %s?", count(len(plan.Changes), "row")))
-	}
+	refusal := c.approve(s, plan)
 	if refusal == nil && len(plan.Changes) > 0 {
-		applied, err := operate.Apply(s.ctx, store, plan)
-		result.Applied, refusal = &applied, err
+		applied, err := operate.Apply(s.ctx, d, plan)
+		result.Applied = &applied
 		if p.Output == "table" {
 			printApplied(s.stdout, applied)
 		}
-		if problem.CodeOf(err) == problem.Conflict && len(applied.Moved) > 0 {
+		switch {
+		case problem.CodeOf(err) == problem.Conflict && len(applied.Moved) > 0:
 			refusal = conflicted(applied.Moved)
-		} else if err != nil {
-			refusal = advised{err, "What is written is written; guestlist policy plan tells how it stands. " + at.hint}
+		case err != nil:
+			refusal = advised{err, "Some changes may be written; guestlist policy plan shows what is left. " + d.hint}
 		}
 	}
 	if p.Output == "json" {
@@ -478,35 +457,34 @@ func (c applyCommand) Run(s *session, p *policyCommand) error {
 	return refusal
 }
 
+// approve returns why the plan must not be applied.
+func (c applyCommand) approve(s *session, plan operate.Plan) error {
+	switch {
+	case len(plan.Conflicts()) > 0:
+		return conflicted(plan.Conflicts())
+	case len(plan.NewErrors) > 0 && !c.ForceFaults:
+		fmt.Fprintln(s.stderr, "guestlist: nothing was written: the change would bring new errors. "+
+			"Correct the file, or add --force-faults.")
+		return errFindings
+	case len(plan.Changes) == 0:
+		return nil
+	}
+	return c.ask(s, fmt.Sprintf("Change %s?", count(len(plan.Changes), "row")))
+}
+
 // conflicted returns the error that names the rows that somebody else changed.
 func conflicted(changes []operate.Change) error {
 	var text strings.Builder
-	text.WriteString("rows moved under the file; they were not touched:")
+	text.WriteString("rows were changed meanwhile; they were not touched:")
 	for _, change := range changes {
 		fmt.Fprintf(&text, "\n  %s %q %s", change.Partition, change.Name, change.Conflict)
 	}
 	return advised{problem.New(problem.Conflict, "%s", text.String()),
-		"Export again and repeat the edit, or add --overwrite to let the file win."}
-}
-
-// ask asks a question and returns nil for yes.
-func (s *session) ask(question string) error {
-	fmt.Fprint(s.stderr, question+" [y/N] ")
-	answer, err := bufio.NewReader(s.stdin).ReadString('\n')
-	switch strings.ToLower(strings.TrimSpace(answer)) {
-	case "y", "yes":
-		return nil
-	}
-	if err != nil && answer == "" {
-		fmt.Fprintln(s.stderr)
-		return errNobody
-	}
-	fmt.Fprintln(s.stderr, "Nothing was done.")
-	return errFindings
+		"Export again and repeat the edit, or add --overwrite to replace them."}
 }
 
 type initCommand struct {
-	Force bool `help:"Add the rows to a table that has some; those that exist are left as they are."`
+	Force bool `help:"Add the rows to a table that has some; existing rows are not changed."`
 }
 
 func (initCommand) Help() string {
@@ -514,16 +492,16 @@ func (initCommand) Help() string {
 }
 
 func (c initCommand) Run(s *session, p *policyCommand) error {
-	store, at, err := s.open(p.account)
+	d, err := s.open(p.account)
 	if err != nil {
 		return err
 	}
-	written, err := operate.Init(s.ctx, store, c.Force)
+	written, err := operate.Init(s.ctx, d, c.Force)
 	if problem.CodeOf(err) == problem.Conflict {
 		return advised{fmt.Errorf("%w; nothing was written", err), "Add --force to add the samples to them."}
 	}
 	if err != nil {
-		return at.unreachable(err)
+		return err
 	}
 	summaries := operate.List(written)
 	return p.print(s, struct {
@@ -534,7 +512,7 @@ func (c initCommand) Run(s *session, p *policyCommand) error {
 	})
 }
 
-// progress returns a function that shows how far something is, where standard error is a terminal; nil elsewhere.
+// progress returns a function that shows progress if standard error is a terminal, else nil.
 func (s *session) progress(doing string) func(done, total int) {
 	file, isFile := s.stderr.(*os.File)
 	if !isFile {

@@ -15,19 +15,19 @@ import (
 
 // RowSummary is one row in a list.
 type RowSummary struct {
-	Partition string     `json:"partition"`
-	Name      string     `json:"name"`
-	Action    string     `json:"action"` // empty if it can't be understood
-	Mode      string     `json:"mode"`
-	Priority  int        `json:"priority"`
-	Enabled   bool       `json:"enabled"`
-	NotBefore *time.Time `json:"notBefore,omitempty"`
-	NotAfter  *time.Time `json:"notAfter,omitempty"`
-	Faults    int        `json:"faults"`
+	Partition string    `json:"partition"`
+	Name      string    `json:"name"`
+	Action    string    `json:"action"` // empty if it can't be understood
+	Mode      string    `json:"mode"`
+	Priority  int       `json:"priority"`
+	Enabled   bool      `json:"enabled"`
+	NotBefore time.Time `json:"notBefore,omitzero"`
+	NotAfter  time.Time `json:"notAfter,omitzero"`
+	Faults    int       `json:"faults"`
 }
 
-// List returns the rows in the order in which policy tries them: addresses, domains, wildcards, everybody; inside a
-// partition rows with faults first, then by priority, then by name.
+// List returns the rows in the order in which policy tries them: addresses, domains, wildcards,
+// everybody; in a partition those with faults first, then by priority, then by name.
 func List(rows []policy.Raw) []RowSummary {
 	parsed := Parse(rows)
 	slices.SortStableFunc(parsed, func(a, b policy.Row) int {
@@ -40,66 +40,45 @@ func List(rows []policy.Raw) []RowSummary {
 		summaries = append(summaries, RowSummary{
 			Partition: row.Partition, Name: row.Name,
 			Action: string(row.Action), Mode: string(row.Mode), Priority: row.Priority, Enabled: row.Enabled,
-			NotBefore: moment(row.NotBefore), NotAfter: moment(row.NotAfter), Faults: len(row.Faults),
+			NotBefore: row.NotBefore, NotAfter: row.NotAfter, Faults: len(row.Faults),
 		})
 	}
 	return summaries
 }
 
-func moment(t time.Time) *time.Time {
-	if t.IsZero() {
-		return nil
-	}
-	return &t
-}
-
-// RowDetail is all there is to know of one row.
+// RowDetail is a row in full.
 type RowDetail struct {
 	Partition string `json:"partition"`
 	Name      string `json:"name"`
-	// Version is when the row was last changed, as the Timestamp column of an export has it.
-	Version string        `json:"version"`
-	Columns []ColumnValue `json:"columns"`
-	Faults  []Fault       `json:"faults"`
-}
-
-// Fault is one thing that is wrong with a row; see [policy.Fault].
-type Fault struct {
-	Column  string `json:"column"` // a column, PartitionKey or RowKey
-	Problem string `json:"problem"`
-	Advice  string `json:"advice"`
+	// Version is when the row was last changed, as in the Timestamp column of an export.
+	Version string         `json:"version"`
+	Columns []ColumnValue  `json:"columns"`
+	Faults  []policy.Fault `json:"faults"`
 }
 
 // ColumnValue is one column of a row.
 type ColumnValue struct {
 	Column string `json:"column"`
-	// Known is false for a column that no policy row has.
-	Known bool `json:"known"`
-	// Set says whether the row has the column; Type and Text are how it stands in the table then.
+	Known  bool   `json:"known"` // a policy column
+	// Set: the row has the column. Type and Text are its cell in the table.
 	Set  bool   `json:"set"`
 	Type string `json:"type,omitempty"`
 	Text string `json:"text,omitempty"`
-	// Reading is what policy takes it for, the default included; empty where there is nothing or the column has a
-	// fault.
+	// Reading is what policy reads, the default included; empty for nothing and for a fault.
 	Reading string `json:"reading,omitempty"`
-	// Faulty says that something is wrong with the column.
-	Faulty bool `json:"faulty"`
+	Faulty  bool   `json:"faulty"`
 }
 
-// Show returns the row of that partition and name, with every column that it has or could have. found is false if there
-// is none.
+// Show returns the row of that partition and name, with every column that it has or could have.
 func Show(rows []policy.Raw, partition, name string) (detail RowDetail, found bool) {
-	raw, found := keyed(rows, partition, name)
+	raw, found := find(rows, policy.RowKey{Partition: partition, Name: name})
 	if !found {
 		return RowDetail{}, false
 	}
 	row := policy.Parse(raw)
 	detail = RowDetail{
 		Partition: raw.Partition, Name: raw.Name, Version: rowfile.Version(raw.ETag),
-		Columns: []ColumnValue{}, Faults: []Fault{},
-	}
-	for _, fault := range row.Faults {
-		detail.Faults = append(detail.Faults, Fault{fault.Column, fault.Problem, fault.Advice})
+		Columns: []ColumnValue{}, Faults: append([]policy.Fault{}, row.Faults...),
 	}
 	var names []string
 	defaults := map[string]string{}
@@ -120,7 +99,7 @@ func Show(rows []policy.Raw, partition, name string) (detail RowDetail, found bo
 			column.Set, column.Type, column.Text = true, rowfile.TypeOf(value), shown(name, value)
 		}
 		column.Faulty = slices.ContainsFunc(row.Faults, func(fault policy.Fault) bool { return fault.Column == name })
-		// A column that is neither set nor has a default is read as nothing, which is not to look like a zero.
+		// A column without a value and a default must not look like a zero.
 		if column.Known && !column.Faulty && (column.Set || defaults[name] != "") {
 			column.Reading = shown(name, reading(row, name))
 		}
@@ -129,7 +108,7 @@ func Show(rows []policy.Raw, partition, name string) (detail RowDetail, found bo
 	return detail, true
 }
 
-// reading returns what policy has read from a column: the field of the row, or of its terms, that is called like it.
+// reading returns what policy has read from a column: the field of that name in the row or its terms.
 func reading(row policy.Row, column string) string {
 	for _, part := range []reflect.Value{reflect.ValueOf(row), reflect.ValueOf(row.Terms)} {
 		field := part.FieldByNameFunc(func(name string) bool { return strings.EqualFold(name, column) })
@@ -153,11 +132,11 @@ func reading(row policy.Row, column string) string {
 	return ""
 }
 
-// NotShown stands in place of an invite code, or of its hash, from which a short code can be found. What a command
-// prints ends up in the logs of pipelines; who needs the code has the table.
+// NotShown replaces an invite code, and its hash, from which a short code can be found. The output of
+// commands ends up in the logs of pipelines.
 const NotShown = "(not shown)"
 
-// shown returns a value of a column as text. A code is not to show either where its column is misspelt.
+// shown returns a value of a column as text, without an invite code, also in a misspelt column.
 func shown(column string, value any) string {
 	text, column := rowfile.Text(value), strings.ToLower(column)
 	if text != "" && (strings.Contains(column, "code") || strings.Contains(column, "invite")) {

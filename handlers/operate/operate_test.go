@@ -89,7 +89,7 @@ func export(t *testing.T, rows []policy.Raw, edits ...string) []rowfile.Row {
 	return read
 }
 
-func plan(t *testing.T, table operate.Table, file []rowfile.Row, options operate.Options) operate.Plan {
+func plan(t *testing.T, table operate.Table, file []rowfile.Row, options operate.PlanOptions) operate.Plan {
 	t.Helper()
 	plan, err := operate.NewPlan(t.Context(), all(t, table), file, options, now)
 	must(t, err)
@@ -362,12 +362,12 @@ func TestApply(t *testing.T) {
 		}
 	}
 
-	p := plan(t, table, file, operate.Options{})
+	p := plan(t, table, file, operate.PlanOptions{})
 	same(t, "without deleting", []string{"added adatum.com/new", "changed contoso.com/a"}, names(p.Changes))
 	if p.Kept != 1 || p.Unchanged != 2 {
 		t.Errorf("kept %d, unchanged %d, want 1 and 2", p.Kept, p.Unchanged)
 	}
-	p = plan(t, table, file, operate.Options{Delete: true})
+	p = plan(t, table, file, operate.PlanOptions{Delete: true})
 	same(t, "the plan", []string{"added adatum.com/new", "changed contoso.com/a", "removed fabrikam.com/c"}, names(p.Changes))
 	same(t, "new errors", nil, p.NewErrors)
 	applied, err := operate.Apply(t.Context(), table, p)
@@ -377,7 +377,7 @@ func TestApply(t *testing.T) {
 
 	// And back again.
 	old := export(t, before)
-	p = plan(t, table, old, operate.Options{Delete: true})
+	p = plan(t, table, old, operate.PlanOptions{Delete: true})
 	if len(p.Conflicts()) == 0 {
 		t.Error("an older export meets no conflict")
 	}
@@ -386,14 +386,14 @@ func TestApply(t *testing.T) {
 		t.Errorf("a plan with conflicts: got %v", err)
 	}
 	same(t, "the table", []string{"*/d: review", "adatum.com/new: invite", "contoso.com/a: deny", "contoso.com/b: review"}, contents(t, table))
-	_, err = operate.Apply(t.Context(), table, plan(t, table, old, operate.Options{Delete: true, Overwrite: true}))
+	_, err = operate.Apply(t.Context(), table, plan(t, table, old, operate.PlanOptions{Delete: true, Overwrite: true}))
 	must(t, err)
 	same(t, "the table", before, all(t, table), cmpopts.IgnoreFields(policy.Raw{}, "ETag"))
 }
 
 func TestPlanTellsNewErrorsOnly(t *testing.T) {
 	table := newTable(t, row("contoso.com", "wrong before", "Action", "maybe"), row("*", "fine", "Action", "review"))
-	p := plan(t, table, export(t, all(t, table), ",review,", ",nonsense,"), operate.Options{})
+	p := plan(t, table, export(t, all(t, table), ",review,", ",nonsense,"), operate.PlanOptions{})
 	var rules []string
 	for _, finding := range p.NewErrors {
 		rules = append(rules, finding.Partition+" "+finding.Rule)
@@ -448,13 +448,13 @@ func TestApplyWhileSomebodyElseIsAtWork(t *testing.T) {
 			func(t *testing.T, table *tables.Store) {
 				must(t, table.PutRow(t.Context(), row("contoso.com", "new", "Action", "deny")))
 			},
-			"contoso.com/new was made by somebody else in the meantime",
+			"contoso.com/new was created by somebody else in the meantime",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			table := &meddler{Store: newTable(t, row("*", "d", "Action", "review"), row("contoso.com", "a", "Action", "review"), row("contoso.com", "b", "Action", "review"))}
 			file := export(t, all(t, table), ",review,", ",invite,", "contoso.com,a,", "contoso.com,new,,review\r\ncontoso.com,a,")
-			p := plan(t, table, file, operate.Options{})
+			p := plan(t, table, file, operate.PlanOptions{})
 			var meddled []policy.Raw
 			table.before = func() {
 				test.meddle(t, table.Store)
@@ -483,7 +483,7 @@ func TestApplyFindsItsOwnEffect(t *testing.T) {
 	table := &meddler{Store: newTable(t, row("*", "a", "Action", "review"), row("*", "b", "Action", "review")), deaf: true}
 	file := export(t, all(t, table), "*,a,", "*,new,,deny\r\n*,a,")
 	file = slices.DeleteFunc(file, func(row rowfile.Row) bool { return row.Name == "a" })
-	applied, err := operate.Apply(t.Context(), table, plan(t, table, file, operate.Options{Delete: true, Overwrite: true}))
+	applied, err := operate.Apply(t.Context(), table, plan(t, table, file, operate.PlanOptions{Delete: true, Overwrite: true}))
 	must(t, err)
 	same(t, "written", []string{"removed */a", "added */new"}, names(applied.Written))
 	same(t, "not written", nil, names(applied.Unwritten))
@@ -500,7 +500,7 @@ func TestApplyInParts(t *testing.T) {
 	for _, row := range rows {
 		file = append(file, rowfile.Row{Raw: row})
 	}
-	p := plan(t, table, file, operate.Options{})
+	p := plan(t, table, file, operate.PlanOptions{})
 	applied, err := operate.Apply(t.Context(), table, p)
 	must(t, err)
 	if len(applied.Written) != len(rows) || len(all(t, table)) != len(rows) {
