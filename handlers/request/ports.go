@@ -76,6 +76,9 @@ type Standing struct {
 	Oldest   submission.ID
 }
 
+// Tick is the resolution of the times that a store keeps, that of Table Storage.
+const Tick = 100 * time.Nanosecond
+
 // Rows reads policy rows.
 type Rows interface {
 	// Rows returns every row of the given partitions, in any order. An error means that not all could be read: no decision can be made.

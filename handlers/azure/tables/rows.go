@@ -14,6 +14,7 @@ import (
 	"unicode/utf8"
 
 	"guestlist/handlers/problem"
+	"guestlist/handlers/request"
 )
 
 // Limits of the table service
@@ -31,7 +32,6 @@ const (
 // The times that a table can hold: Edm.DateTime counts ticks of 100 ns from 1601-01-01.
 const (
 	edmTime = "2006-01-02T15:04:05.9999999Z"
-	tick    = 100 * time.Nanosecond
 )
 
 var (
@@ -64,7 +64,7 @@ type row struct {
 
 // toTick cuts t to what a table can hold, so that what was stored is what is loaded.
 func toTick(t time.Time) time.Time {
-	return t.UTC().Truncate(tick)
+	return t.UTC().Truncate(request.Tick)
 }
 
 // encode returns the row as the service takes it. A row that the service would refuse, or that would not come back as

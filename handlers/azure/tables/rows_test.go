@@ -12,6 +12,7 @@ import (
 	"pgregory.net/rapid"
 
 	"guestlist/handlers/problem"
+	"guestlist/handlers/request"
 )
 
 func TestOdataTime(t *testing.T) {
@@ -51,7 +52,7 @@ func TestRowsSurviveTheService(t *testing.T) {
 		for column, value := range want.columns {
 			if value, isTime := value.(time.Time); isTime {
 				want.columns[column] = toTick(value)
-				if toTick(value).After(value) || value.Sub(toTick(value)) >= tick {
+				if toTick(value).After(value) || value.Sub(toTick(value)) >= request.Tick {
 					t.Errorf("%s was cut to %s", value, toTick(value))
 				}
 			}

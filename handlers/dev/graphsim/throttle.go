@@ -22,8 +22,8 @@ var (
 	LargeTenant  = Limits{UnitsPer10s: 8000, WritesPer150s: 3000} // more
 )
 
-// pressureFrom is the used share of a limit from which answers tell it.
-const pressureFrom = 0.8
+// PressureFrom is the used share of a limit from which answers tell it.
+const PressureFrom = 0.8
 
 // throttledFor is the Retry-After of a refused call. The documentation gives no figure; this is
 // the shorter of the two times over which calls are counted.
@@ -132,7 +132,7 @@ func (s *Server) throttled(name string) (header map[string]string, refused bool)
 	}
 	used, wait := s.config.Throttle.Take(s.config.Now(), cost[0], cost[1])
 	header = map[string]string{"x-ms-resource-unit": strconv.Itoa(cost[0])}
-	if used >= pressureFrom {
+	if used >= PressureFrom {
 		header["x-ms-throttle-limit-percentage"] = strconv.FormatFloat(used, 'f', 2, 64)
 	}
 	if wait > 0 {

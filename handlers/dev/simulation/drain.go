@@ -57,7 +57,7 @@ func (l *load) take(r *run, c *call, op string) error {
 	r.sleep(c, latency/2)
 	used, wait := l.throttle.Take(r.now, units, writes)
 	r.sleep(c, latency/2)
-	if used >= 0.8 {
+	if used >= graphsim.PressureFrom {
 		c.on.pressure.Report(used)
 	}
 	if wait > 0 {

@@ -150,7 +150,7 @@ func (s store) Wait(_ context.Context, id submission.ID, due time.Time) error {
 	return s.do("Wait", func() error {
 		err := r.memory.Wait(r.context, id, due)
 		if err == nil {
-			r.dues[id] = due.Truncate(tick)
+			r.dues[id] = due.Truncate(request.Tick)
 		}
 		return err
 	})
@@ -160,16 +160,13 @@ func (s store) StopWaiting(_ context.Context, id submission.ID, due time.Time) e
 	r := s.run
 	return s.do("StopWaiting", func() error {
 		err := r.memory.StopWaiting(r.context, id, due)
-		if err == nil && r.dues[id].Equal(due.Truncate(tick)) {
+		if err == nil && r.dues[id].Equal(due.Truncate(request.Tick)) {
 			delete(r.dues, id)
 			r.wantAccounted(id)
 		}
 		return err
 	})
 }
-
-// tick is the resolution of stored times.
-const tick = 100 * time.Nanosecond
 
 func (s store) Due(ctx context.Context, now time.Time, limit int) ([]submission.ID, error) {
 	return get(s, "Due", func() ([]submission.ID, error) { return s.run.memory.Due(ctx, now, limit) })

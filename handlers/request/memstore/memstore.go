@@ -18,9 +18,6 @@ import (
 	"guestlist/handlers/submission"
 )
 
-// tick is the resolution of stored times, that of Table Storage.
-const tick = 100 * time.Nanosecond
-
 // Store implements the ports of package request for storage, in memory. It shares no memory with
 // its callers, and is safe for concurrent use.
 type Store struct {
@@ -318,10 +315,10 @@ func known(r request.Request) bool {
 	return r.State.Known() && !slices.ContainsFunc(r.Grants, func(grant request.Grant) bool { return !grant.State.Known() })
 }
 
-// toTicks makes of each time what a table returns: UTC, cut to a tick.
+// toTicks makes of each time what a table returns: UTC, cut to a [request.Tick].
 func toTicks(times ...*time.Time) {
 	for _, t := range times {
-		*t = t.UTC().Truncate(tick)
+		*t = t.UTC().Truncate(request.Tick)
 	}
 }
 
