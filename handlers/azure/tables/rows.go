@@ -30,9 +30,7 @@ const (
 )
 
 // The times that a table can hold: Edm.DateTime counts ticks of 100 ns from 1601-01-01.
-const (
-	edmTime = "2006-01-02T15:04:05.9999999Z"
-)
+const edmTime = "2006-01-02T15:04:05.9999999Z"
 
 var (
 	firstTime = time.Date(1601, time.January, 1, 0, 0, 0, 0, time.UTC)
