@@ -15,7 +15,8 @@ import (
 	"guestlist/handlers/submission"
 )
 
-// underWay is how long an invitation that was begun may be under way: the longest lease that the settings allow.
+// underWay is how long an invitation that was begun may be under way: the longest lease that the
+// settings allow.
 const underWay = time.Hour
 
 // maxWords is the longest reason or note of a person, in characters.
@@ -31,11 +32,12 @@ type Config struct {
 	By string
 }
 
-// Reviewer is where a person decides on requests. Whatever a person decides is stored with the person's identity; what has to be done then is done
-// by the state machine, at the next upkeep.
+// Reviewer is where a person decides on requests. Whatever a person decides is stored with the
+// person's identity; what has to be done then is done by the state machine, at the next upkeep.
 //
-// Errors are *problem.Error: NotFound for an unknown request; InvalidInput, with a text for the person, where the request is in no state to be
-// decided on or the words are missing; Conflict where somebody else was faster; StorageUnavailable.
+// Errors are *problem.Error: NotFound for an unknown request; InvalidInput, with a text for the
+// person, where the request is in no state to be decided on or the words are missing; Conflict
+// where somebody else was faster; StorageUnavailable.
 type Reviewer struct {
 	config Config
 }
@@ -93,7 +95,7 @@ func (v *Reviewer) Cancel(ctx context.Context, id submission.ID, reason string) 
 		if c.Request.GuestID != "" {
 			return refuse("request %s has led to a guest already; cancelling it would not undo that", id)
 		}
-		err := v.free(ctx, c.Request)
+		err := v.giveBack(ctx, c.Request)
 		if err != nil {
 			return err
 		}
@@ -103,7 +105,8 @@ func (v *Reviewer) Cancel(ctx context.Context, id submission.ID, reason string) 
 	})
 }
 
-// Retry takes up a failed request where it failed: at the decision, the invitation, or the grants that were refused.
+// Retry takes up a failed request where it failed: at the decision, the invitation, or the grants
+// that were refused.
 func (v *Reviewer) Retry(ctx context.Context, id submission.ID) (request.Request, error) {
 	return v.change(ctx, id, "be taken up again", []request.State{request.Failed}, func(c *request.Change) error {
 		next := request.Received
@@ -123,8 +126,9 @@ func (v *Reviewer) Retry(ctx context.Context, id submission.ID) (request.Request
 	})
 }
 
-// Resend lets the app send the mail of the invitation again, as soon as the guest's rest from mails and the pace allow: it looks whether the
-// guest is still pending, and the history says what came of it.
+// Resend lets the app send the mail of the invitation again, as soon as the guest's rest from mails
+// and the pace allow: it looks whether the guest is still pending, and the history says what came
+// of it.
 func (v *Reviewer) Resend(ctx context.Context, id submission.ID) (request.Request, error) {
 	return v.change(ctx, id, "have its mail sent again", []request.State{request.Done, request.Failed}, func(c *request.Change) error {
 		why := c.Request.NoMail()
@@ -139,8 +143,9 @@ func (v *Reviewer) Resend(ctx context.Context, id submission.ID) (request.Reques
 	})
 }
 
-// Erase lets the app end the request, if it has not ended, and erase the personal data in every table. It can't be undone. The decision, and what came
-// of it, stay. Of a request that its partner has withdrawn, it forgets at once which mails the address had.
+// Erase lets the app end the request, if it has not ended, and erase the personal data in every
+// table. It can't be undone. The decision, and what came of it, stay. Of a request that its partner
+// has withdrawn, it forgets at once which mails the address had.
 func (v *Reviewer) Erase(ctx context.Context, id submission.ID) (request.Request, error) {
 	r, err := v.config.Store.Load(ctx, id)
 	if err != nil {
@@ -169,8 +174,9 @@ func (v *Reviewer) Erase(ctx context.Context, id submission.ID) (request.Request
 	})
 }
 
-// ForgetMails forgets which mails the address had by requests that were withdrawn since, and reports whether there were any. It is for who erases all
-// that is kept of an address: the requests themselves no longer say whose they were.
+// ForgetMails forgets which mails the address had by requests that were withdrawn since, and
+// reports whether there were any. It is for who erases all that is kept of an address: the requests
+// themselves no longer say whose they were.
 func (v *Reviewer) ForgetMails(ctx context.Context, address submission.Address) (bool, error) {
 	forgotten, err := v.config.Records.ForgetMails(ctx, request.Mails{Address: address}, 1)
 	if err != nil {
@@ -179,8 +185,8 @@ func (v *Reviewer) ForgetMails(ctx context.Context, address submission.Address) 
 	return forgotten > 0, nil
 }
 
-// change applies decide to the request if it stands in one of the states, and lets the state machine look at it soon. outcome is what it would come to, as
-// the end of a sentence.
+// change applies decide to the request if it stands in one of the states, and lets the state
+// machine look at it soon. outcome is what it would come to, as the end of a sentence.
 func (v *Reviewer) change(ctx context.Context, id submission.ID, outcome string, from []request.State, decide func(*request.Change) error) (request.Request, error) {
 	r, err := v.config.Store.Load(ctx, id)
 	if err != nil {
@@ -204,7 +210,8 @@ func (v *Reviewer) change(ctx context.Context, id submission.ID, outcome string,
 	c.Request.Due = time.Time{}
 	goesOn := !c.Request.AtRest()
 	if goesOn {
-		// First, as in every wait, and for later: what this note brings must find the change. It counts only if the command ends in between.
+		// First, as in every wait, and for later: what this note brings must find the change. It counts
+		// only if the command ends in between.
 		c.Request.Due = now
 		err = v.config.Store.Wait(ctx, id, now.Add(request.ChangeTimeout))
 		if err != nil {
@@ -229,34 +236,27 @@ func (v *Reviewer) change(ctx context.Context, id submission.ID, outcome string,
 	return c.Request, nil
 }
 
-// free gives back the claim and the seat of a request that will invite nobody. The claim is looked at first and goes last: while it
-// stands without an intent, the state machine sends nothing for the request without changing it, and then giving it back fails.
-func (v *Reviewer) free(ctx context.Context, r request.Request) error {
+// giveBack gives back the seat and the claim of a request that will invite nobody. While the claim
+// stands without an intent, the worker sends nothing for the request without changing it, and then
+// giving it back fails.
+func (v *Reviewer) giveBack(ctx context.Context, r request.Request) error {
 	claim, created, err := v.config.Store.Claim(ctx, r.Submission.Email, r.ID, v.config.Now())
 	if err != nil {
-		return fmt.Errorf("looking at the claim: %w", err)
+		return fmt.Errorf("claiming the address: %w", err)
 	}
-	ours := claim.Owner == r.ID
-	if ours && !created && (claim.GuestID != "" || v.config.Now().Sub(claim.IntentAt) < underWay) {
+	part := request.SeatClaimAndMails
+	switch {
+	case claim.Owner != r.ID:
+		part = request.Seat
+	case created:
+	case claim.GuestID != "" || v.config.Now().Sub(claim.IntentAt) < underWay:
 		return refuse("an invitation of request %s may be under way or sent; try again in an hour", r.ID)
+	case !claim.IntentAt.IsZero():
+		// Nobody knows what came of an invitation that was begun long ago.
+		part = request.Seat
 	}
-	limits := r.Limits()
-	if limits != nil {
-		err = v.config.Seats.ReleaseSeat(ctx, limits.Row, r.ID)
-		if err != nil {
-			return fmt.Errorf("giving the seat back: %w", err)
-		}
-	}
-	if !ours || !created && !claim.IntentAt.IsZero() {
-		// What came of an invitation that was begun long ago is not known. Whoever comes next for the address inherits the claim, and asks the
-		// directory first.
-		return nil
-	}
-	err = v.config.Store.Release(ctx, r.Submission.Email, claim)
-	if err != nil {
-		return fmt.Errorf("giving the claim back: %w", err)
-	}
-	return nil
+	holdings := request.Holdings{Store: v.config.Store, Seats: v.config.Seats}
+	return holdings.GiveBack(ctx, r, claim, part, time.Time{})
 }
 
 // said checks a person's words and returns them on one line.

@@ -2,13 +2,15 @@ package workflow
 
 import "time"
 
-// schedule is how long to wait after each failed attempt for a passing reason; the last entry goes on. Config.Jitter is added to it.
+// schedule is how long to wait after each failed attempt for a passing reason; the last entry goes
+// on. Config.Jitter is added to it.
 type schedule []time.Duration
 
 var (
 	// replicating is for a just-created guest: it becomes visible within seconds to minutes.
 	replicating = schedule{5 * time.Second, 15 * time.Second, time.Minute, 5 * time.Minute, 15 * time.Minute}
-	// busy is for a directory that throttles without saying for how long: most of its limits count ten seconds, the longest two and a half minutes.
+	// busy is for a directory that throttles without saying for how long: most of its limits count ten
+	// seconds, the longest two and a half minutes.
 	busy = schedule{10 * time.Second, 30 * time.Second, 150 * time.Second, 5 * time.Minute, 15 * time.Minute}
 	// down is for a directory, or a table, that gives no usable answer.
 	down = schedule{5 * time.Second, 30 * time.Second, 2 * time.Minute, 5 * time.Minute, 15 * time.Minute}
@@ -16,7 +18,8 @@ var (
 	queuing = schedule{5 * time.Second, 15 * time.Second, time.Minute, 5 * time.Minute, 15 * time.Minute}
 )
 
-// after returns how long to wait after attempt (counted from 0), never less than what the other side asked for.
+// after returns how long to wait after attempt (counted from 0), never less than what the other
+// side asked for.
 func (s schedule) after(attempt int, asked time.Duration) time.Duration {
 	return max(s[min(attempt, len(s)-1)], asked)
 }

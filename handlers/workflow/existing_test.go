@@ -120,7 +120,8 @@ func TestALostAnswerIsNotForgottenWhileTheDirectoryCantBeAsked(t *testing.T) {
 	}
 }
 
-// TestAnInvitedGuestWhoIsGone signs up again for an address whose guest an earlier request brought in, and whom somebody has changed since.
+// TestAnInvitedGuestWhoIsGone signs up again for an address whose guest an earlier request brought
+// in, and whom somebody has changed since.
 func TestAnInvitedGuestWhoIsGone(t *testing.T) {
 	tests := map[string]struct {
 		change      func(*world, string)

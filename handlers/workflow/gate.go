@@ -32,7 +32,8 @@ type admission struct {
 	probe bool
 }
 
-// admit returns the gate as it is after one more invitation, or why there may not be one now. It is a pure function.
+// admit returns the gate as it is after one more invitation, or why there may not be one now. It is
+// a pure function.
 func admit(g request.Gate, now time.Time, pace request.Pace) (request.Gate, admission) {
 	if g.Cause != "" {
 		if g.ProbeAt.IsZero() {
@@ -62,10 +63,12 @@ func admit(g request.Gate, now time.Time, pace request.Pace) (request.Gate, admi
 }
 
 const (
-	// longestHold is more than the longest time for which the directory can ask to be left alone: its client listens to a day at most.
+	// longestHold is more than the longest time for which the directory can ask to be left alone: its
+	// client listens to a day at most.
 	longestHold = 25 * time.Hour
-	// clockError is by how much the clocks of two instances may honestly differ. A time in the gate that no honest clock can have written comes
-	// from one that was wrong, and stops nobody: it could be years ahead.
+	// clockError is by how much the clocks of two instances may honestly differ. A time in the gate
+	// that no honest clock can have written comes from one that was wrong, and stops nobody: it could
+	// be years ahead.
 	clockError = time.Minute
 )
 
@@ -78,8 +81,9 @@ func heldFor(g request.Gate, now time.Time) time.Duration {
 	return max(0, left)
 }
 
-// book is admit for who can wait up to patience: if only the pace or the directory's wish for rest stands in the way, and not for longer, the turn
-// after that is taken now. All who wait would otherwise ask again at the same moment, and all but one in vain.
+// book is admit for who can wait up to patience: if only the pace or the directory's wish for rest
+// stands in the way, and not for longer, the turn after that is taken now. All who wait would
+// otherwise ask again at the same moment, and all but one in vain.
 func book(g request.Gate, now time.Time, pace request.Pace, patience time.Duration) (request.Gate, admission) {
 	next, verdict := admit(g, now, pace)
 	if verdict.wait == 0 || verdict.parked {
@@ -107,19 +111,22 @@ func press(g request.Gate, now time.Time, percent int) request.Gate {
 }
 
 const (
-	// pressureLasts is how long a word on a limit counts: several times the ten seconds over which the directory counts most of them, and
-	// longer than the widest distance, so that every invitation of a slow time renews it.
+	// pressureLasts is how long a word on a limit counts: several times the ten seconds over which the
+	// directory counts most of them, and longer than the widest distance, so that every invitation of
+	// a slow time renews it.
 	pressureLasts = 30 * time.Second
 	// maxSlowdown is the widest distance that pressure makes.
 	maxSlowdown = 10 * time.Second
-	// maxPressure is the highest pressure that is told apart; the directory's own documentation speaks of 180.
+	// maxPressure is the highest pressure that is told apart; the directory's own documentation speaks
+	// of 180.
 	maxPressure = 200
 )
 
-// slowdown returns the distance that the pressure asks for. It grows by e with every two and a half percent, from 20 ms at 93 %: so small at 80 %
-// that nobody notices, and past any rate that the directory takes at 100 %. Between the two lies the rate at which the pressure stays as it
-// is, whatever the limit and however many calls a guest costs: for 3,000 writes in 150 s and two for a guest that is at 97 %. A steeper slope
-// would leave too little room for what is under way already.
+// slowdown returns the distance that the pressure asks for. It grows by e with every two and a half
+// percent, from 20 ms at 93 %: so small at 80 % that nobody notices, and past any rate that the
+// directory takes at 100 %. Between the two lies the rate at which the pressure stays as it is,
+// whatever the limit and however many calls a guest costs: for 3,000 writes in 150 s and two for a
+// guest that is at 97 %. A steeper slope would leave too little room for what is under way already.
 func slowdown(g request.Gate, now time.Time) time.Duration {
 	if g.Pressure == 0 || now.Sub(g.PressedAt) > pressureLasts {
 		return 0
@@ -136,8 +143,9 @@ func hold(g request.Gate, now, until time.Time) request.Gate {
 	return g
 }
 
-// open returns the gate with the breaker opened by the failure. One that is open takes on the newer failure, with its next probe; but where only a
-// person may close it, it stays as it is: a lesser failure must not let a probe through.
+// open returns the gate with the breaker opened by the failure. One that is open takes on the newer
+// failure, with its next probe; but where only a person may close it, it stays as it is: a lesser
+// failure must not let a probe through.
 func open(g request.Gate, now time.Time, failure *problem.Error, probe bool) request.Gate {
 	if g.Cause != "" && g.ProbeAt.IsZero() {
 		return g
@@ -155,8 +163,8 @@ func open(g request.Gate, now time.Time, failure *problem.Error, probe bool) req
 // AProbe is who closes the breaker when an invitation that tried went through.
 const AProbe = "a probe that went through"
 
-// Pressure takes what the directory says of its limits, until the gate is next written: then all instances know. It may be used by several
-// goroutines at once.
+// Pressure takes what the directory says of its limits, until the gate is next written: then all
+// instances know. It may be used by several goroutines at once.
 type Pressure struct{ percent atomic.Int64 }
 
 // Report is told how much of a limit is used, where 1 is all of it.

@@ -2,8 +2,9 @@ package workflow
 
 import "log/slog"
 
-// The messages of the lines in the log that an operator lives by. They and the names of their fields are stable: alerts match on them,
-// docs/operations.md says what to do about each, and a test holds the two together.
+// The messages of the lines in the log that an operator lives by. They and the names of their
+// fields are stable: alerts match on them, docs/operations.md says what to do about each, and a
+// test holds the two together.
 const (
 	// LogUpkeep says that upkeep has run; where it stays away for long, nothing that waits goes on.
 	LogUpkeep = "upkeep done"
@@ -21,11 +22,13 @@ const (
 	LogPoisoned = "message poisoned"
 	// LogKept says that a message that is none of ours was kept.
 	LogKept = "message kept"
-	// LogOverdue says that requests stand in one state longer than they should. It comes once an hour for each such state.
+	// LogOverdue says that requests stand in one state longer than they should. It comes once an hour
+	// for each such state.
 	LogOverdue = "requests wait too long"
 	// LogRemains says that a request was withdrawn whose guest exists: only an admin can remove it.
 	LogRemains = "withdrawn guest remains"
-	// LogDegraded says that the app lacks a permission without which it goes on. It comes once for each start of the program.
+	// LogDegraded says that the app lacks a permission without which it goes on. It comes once for
+	// each start of the program.
 	LogDegraded = "permission missing"
 )
 

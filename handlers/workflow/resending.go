@@ -5,153 +5,186 @@ import (
 	"fmt"
 	"time"
 
+	"guestlist/handlers/policy"
 	"guestlist/handlers/problem"
 	"guestlist/handlers/request"
 )
 
-const (
-	// maxMails is the most mails that an address gets because somebody wishes it on a status page. A person who signed in may go on.
-	maxMails = 5
-	// maxResendAttempts is how often a mail is tried again for a passing reason before the wish is given up. It can be made again.
-	maxResendAttempts = 8
-)
+// maxResendAttempts is how often a mail is tried again for a passing reason before the instruction
+// is given up. It can be given again.
+const maxResendAttempts = 8
 
-// wishResend notes that the partner wants the mail again, if that makes any sense. The message comes again until that is stored.
-func (w *work) wishResend(ctx context.Context) error {
-	r := &w.Request
+// recordResend records that the partner wants the mail again, if there is one to send. The message
+// comes again until that is stored.
+func (j *job) recordResend(ctx context.Context) error {
+	r := &j.Request
 	if !r.State.Ended() || r.NoMail() != "" || r.Resend.Open() || r.Withdrawal.Open() || !r.Erased.IsZero() {
-		w.log.InfoContext(ctx, "the mail of the invitation is not sent again: there is none, or it is under way", "state", r.State)
+		j.log.InfoContext(ctx, "the mail of the invitation is not sent again: there is none, or it is under way", "state", r.State)
 		return nil
 	}
-	r.Resend = request.Instruction{At: w.config.Now(), By: request.ThePartner}
-	w.Record("resend-wished", "the partner wants the mail sent again")
-	return w.save(ctx)
+	r.Resend = request.Instruction{At: j.config.Now(), By: request.ThePartner}
+	j.Record("resend-wished", "the partner wants the mail sent again")
+	return j.save(ctx)
 }
 
-// resend sends the mail of an invitation again. The time of the mail on the claim is the intent: it is written before, and nobody sends another
-// within its rest, so a process that ends in between costs a mail and never sends two. Like every invitation it takes a turn at the gate.
-func (w *work) resend(ctx context.Context) (bool, error) {
-	r := &w.Request
-	terms := r.Terms()
-	why := r.NoMail()
+// resending is one attempt to send the mail of an invitation again.
+type resending struct {
+	*job
+	claim    request.Claim
+	before   request.Claim // as it was before the mail was recorded
+	terms    policy.Terms
+	admitted admission
+}
+
+// resend sends the mail of an invitation again. The time of the mail on the claim is the intent: it
+// is written before, and nobody sends another within its rest. A process that ends in between costs
+// a mail and never sends two. Like every invitation it takes a turn at the gate.
+func (j *job) resend(ctx context.Context) (next, error) {
+	why := j.Request.NoMail()
 	if why != "" {
-		return w.resent(ctx, "resend-refused", why)
+		return j.resent(ctx, "resend-refused", why)
 	}
-	if left := w.held(); left > 0 {
-		return w.postpone(ctx, left)
+	if left := j.held(); left > 0 {
+		return j.postpone(ctx, left)
 	}
-	claim, created, err := w.config.Store.Claim(ctx, r.Submission.Email, r.ID, w.config.Now())
+	r := &resending{job: j, terms: *j.Request.Terms()}
+	return inOrder(ctx, r.findClaim, r.spareMailbox, r.judgeHolder, r.takeTurn, r.recordMail, r.issue)
+}
+
+// findClaim looks at the claim on the address. Without a guest it went with a request for the
+// address that was withdrawn or erased: this request's guest takes its place.
+func (r *resending) findClaim(ctx context.Context) (next, error) {
+	claim, created, err := r.job.claim(ctx)
 	if err != nil {
-		return false, fmt.Errorf("looking at the claim: %w", err)
+		return stop, err
+	}
+	r.claim = claim
+	if claim.GuestID != "" {
+		return proceed, nil
+	}
+	if !created && claim.Owner != r.Request.ID && !claim.OnlyMails() {
+		return r.resent(ctx, "resend-needless",
+			"request "+string(claim.Owner)+" for the same address is under way and sends the mail")
+	}
+	r.claim.GuestID = r.Request.GuestID
+	return proceed, r.updateClaim(ctx, &r.claim, "recording the guest on the claim")
+}
+
+// spareMailbox refuses a mail that comes too soon after the last, or one too many.
+func (r *resending) spareMailbox(ctx context.Context) (next, error) {
+	switch {
+	case r.config.Now().Sub(r.claim.MailedAt) < request.MailRest:
+		return r.resent(ctx, "resend-too-soon", "the last mail went out at "+
+			r.claim.MailedAt.UTC().Format(time.RFC3339)+", less than "+request.MailRest.String()+" before")
+	case r.Request.Resend.By == request.ThePartner && r.claim.Mails >= maxMails:
+		return r.resent(ctx, "resend-refused",
+			fmt.Sprintf("the address has had %d mails; a person may send another", r.claim.Mails))
+	}
+	return proceed, nil
+}
+
+// judgeHolder goes on if the guest is pending, or can't be looked up: the directory sends no mail
+// to a guest who has accepted.
+func (r *resending) judgeHolder(ctx context.Context) (next, error) {
+	holder, seen, err := r.findUser(ctx)
+	if err != nil {
+		return r.resendFailed(ctx, err)
 	}
 	switch {
-	case claim.GuestID == "" && !created && claim.Owner != r.ID && (claim.Mails == 0 || !claim.IntentAt.IsZero()):
-		return w.resent(ctx, "resend-needless", "request "+string(claim.Owner)+" for the same address is under way and sends the mail")
-	case claim.GuestID == "":
-		// It went with a request for the address that was withdrawn or erased.
-		claim.GuestID = r.GuestID
-		claim, err = w.config.Store.UpdateClaim(ctx, r.Submission.Email, claim)
-		if err != nil {
-			return false, fmt.Errorf("recording the guest on the claim: %w", err)
-		}
+	case holder.Kind == request.PendingGuest, holder.Kind == request.NoUser && !seen:
+		return proceed, nil
+	case holder.Kind == request.NoUser:
+		return r.resent(ctx, "resend-refused", "the guest is gone from the directory")
+	case holder.Kind == request.AcceptedGuest:
+		r.Request.Joined = r.config.Now()
+		return r.resent(ctx, "resend-needless", "the guest has accepted meanwhile")
 	}
-	now := w.config.Now()
-	switch {
-	case now.Sub(claim.MailedAt) < request.MailRest:
-		return w.resent(ctx, "resend-too-soon", "the last mail went out at "+claim.MailedAt.UTC().Format(time.RFC3339)+", less than "+request.MailRest.String()+" before")
-	case r.Resend.By == request.ThePartner && claim.Mails >= maxMails:
-		return w.resent(ctx, "resend-refused", fmt.Sprintf("the address has had %d mails; a person may send another", claim.Mails))
-	}
-	holder, seen, err := w.findUser(ctx)
+	return r.resent(ctx, "resend-refused", "the address does not belong to a pending guest any more: "+string(holder.Kind))
+}
+
+// takeTurn asks the gate to let the mail through.
+func (r *resending) takeTurn(ctx context.Context) (next, error) {
+	var err error
+	r.admitted, err = r.admit(ctx)
 	if err != nil {
-		return w.resendFailed(ctx, err, "resend-refused")
+		return stop, err
 	}
-	switch holder.Kind {
-	case request.PendingGuest:
-	case request.AcceptedGuest:
-		r.Joined = w.config.Now()
-		return w.resent(ctx, "resend-needless", "the guest has accepted meanwhile")
-	case request.NoUser:
-		if seen {
-			return w.resent(ctx, "resend-refused", "the guest is gone from the directory")
-		}
-		// It can't be looked up. The directory sends no mail to a guest who has accepted.
-	default:
-		return w.resent(ctx, "resend-refused", "the address is no pending guest's any more: "+string(holder.Kind))
+	if r.admitted.wait > 0 {
+		return r.postpone(ctx, r.admitted.wait)
 	}
-	admitted, err := w.admit(ctx)
+	return proceed, nil
+}
+
+// recordMail writes the mail to the claim before it is sent. A slow call must not send what another
+// has answered meanwhile.
+func (r *resending) recordMail(ctx context.Context) (next, error) {
+	r.before = r.claim
+	r.claim.MailedAt = r.config.Now()
+	r.claim.Mails++
+	err := r.updateClaim(ctx, &r.claim, "recording the mail that is to be sent")
 	if err != nil {
-		return false, err
+		return stop, err
 	}
-	if admitted.wait > 0 {
-		return w.postpone(ctx, admitted.wait)
-	}
-	before := claim
-	claim.MailedAt = w.config.Now()
-	claim.Mails++
-	claim, err = w.config.Store.UpdateClaim(ctx, r.Submission.Email, claim)
-	if err != nil {
-		return false, fmt.Errorf("noting the mail that is to be sent: %w", err)
-	}
-	// A call that is slow must not send what another has answered meanwhile.
-	_, err = w.unchanged(ctx)
-	if err != nil {
-		return false, err
-	}
-	_, err = w.post(ctx, *terms)
+	_, err = r.unchanged(ctx)
+	return proceed, err
+}
+
+// issue sends the mail.
+func (r *resending) issue(ctx context.Context) (next, error) {
+	_, err := r.post(ctx, r.terms)
 	switch code := problem.CodeOf(err); {
 	case err == nil:
 	case code == request.DirectoryUnavailable, code == request.DirectoryUnknown:
-		return w.resent(ctx, "resend-unanswered", "the directory gave no usable answer: the mail may be sent or not"+ref(problem.From(err)))
+		return r.resent(ctx, "resend-unanswered",
+			"the directory gave no usable answer: the mail may be sent or not"+ref(problem.From(err)))
 	default:
 		// Certainly nothing was sent, so the address needs no rest.
-		claim.MailedAt, claim.Mails = before.MailedAt, before.Mails
-		_, undone := w.config.Store.UpdateClaim(ctx, r.Submission.Email, claim)
+		r.claim.MailedAt, r.claim.Mails = r.before.MailedAt, r.before.Mails
+		undone := r.updateClaim(ctx, &r.claim, "removing a mail that was not sent from the claim")
 		if undone != nil {
-			return false, fmt.Errorf("taking back the note of a mail: %w", undone)
+			return stop, undone
 		}
-		return w.resendFailed(ctx, err, "resend-refused")
+		return r.resendFailed(ctx, err)
 	}
-	if admitted.probe {
-		err = w.closeBreaker(ctx)
-		if err != nil {
-			return false, err
-		}
+	err = r.probed(ctx, r.admitted)
+	if err != nil {
+		return stop, err
 	}
-	return w.resent(ctx, "resent", "the mail was sent again")
+	return r.resent(ctx, "resent", "the mail was sent again")
 }
 
-// resendFailed puts a mail off that the directory did not send for a passing reason, and gives up what it refuses.
-func (w *work) resendFailed(ctx context.Context, cause error, what string) (bool, error) {
+// resendFailed puts off a mail that the directory did not send for a passing reason, and gives up
+// one that it refuses.
+func (j *job) resendFailed(ctx context.Context, cause error) (next, error) {
 	failure := problem.From(cause)
-	w.log.ErrorContext(ctx, "the directory did not send the mail again", "code", failure.Code, "attempt", w.Request.Attempt, "error", cause)
+	j.logFailure(ctx, "the directory did not send the mail again", failure.Code, cause)
 	switch {
-	case w.Request.Attempt >= maxResendAttempts, w.givenUp(failure.Code):
-		return w.resent(ctx, "resend-given-up", "the directory could not be asked to send it for too long"+ref(failure))
+	case j.Request.Attempt >= maxResendAttempts, j.givenUp(failure.Code):
+		return j.resent(ctx, "resend-given-up", "the directory could not be asked to send it for too long"+ref(failure))
 	case request.TenantWide(failure.Code):
-		d, err := w.openBreaker(ctx, failure)
+		d, err := j.openBreaker(ctx, failure)
 		if err != nil {
-			return false, err
+			return stop, err
 		}
-		return w.postpone(ctx, d)
+		return j.postpone(ctx, d)
 	case failure.Code == request.DirectoryThrottled:
-		d := busy.after(w.Request.Attempt, failure.RetryAfter)
-		err := w.holdAll(ctx, w.config.Now().Add(d))
+		d := busy.after(j.Request.Attempt, failure.RetryAfter)
+		err := j.holdAll(ctx, d)
 		if err != nil {
-			return false, err
+			return stop, err
 		}
-		return w.postpone(ctx, d)
+		return j.postpone(ctx, d)
 	case request.Retryable(failure.Code):
-		return w.postpone(ctx, down.after(w.Request.Attempt, failure.RetryAfter))
+		return j.postpone(ctx, down.after(j.Request.Attempt, failure.RetryAfter))
 	default:
-		return w.resent(ctx, what, "the directory refused: "+failure.Detail+ref(failure))
+		return j.resent(ctx, "resend-refused", "the directory refused: "+failure.Detail+ref(failure))
 	}
 }
 
-// resent ends the wish, with what came of it.
-func (w *work) resent(ctx context.Context, what, detail string) (bool, error) {
-	w.Request.Resend = request.Instruction{}
-	w.Request.Attempt, w.Request.Unknown = 0, 0
-	w.Record(what, detail)
-	return w.finish(ctx)
+// resent ends the instruction, with what came of it.
+func (j *job) resent(ctx context.Context, what, detail string) (next, error) {
+	j.Request.Resend = request.Instruction{}
+	j.Request.Attempt, j.Request.Unknown = 0, 0
+	j.Record(what, detail)
+	return j.finish(ctx)
 }

@@ -162,8 +162,9 @@ func TestARefusedGroupIsTriedAgain(t *testing.T) {
 	w.wantTenant(1, 1, 2)
 }
 
-// TestAPersonAndTheMachineAtOnce cancels a parked request in the middle of every operation by which the machine resumes it: either the
-// person is told to wait and the guest is invited, or the request is cancelled and nobody is.
+// TestAPersonAndTheMachineAtOnce cancels a parked request in the middle of every operation by which
+// the machine resumes it: either the person is told to wait and the guest is invited, or the
+// request is cancelled and nobody is.
 func TestAPersonAndTheMachineAtOnce(t *testing.T) {
 	for k := 0; ; k++ {
 		reached := false

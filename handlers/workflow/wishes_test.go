@@ -190,8 +190,8 @@ func TestAMailIsSentAgainThroughTrouble(t *testing.T) {
 	}
 }
 
-// TestAMailIsNotDoubledByACrash ends the process before and after every operation of sending a mail again: at most one more is sent, and the wish
-// comes to an end.
+// TestAMailIsNotDoubledByACrash ends the process before and after every operation of sending a mail
+// again: at most one more is sent, and the wish comes to an end.
 func TestAMailIsNotDoubledByACrash(t *testing.T) {
 	for k := 0; ; k++ {
 		reached := false
@@ -427,8 +427,8 @@ func TestAWithdrawalThatOvertakesItsSubmission(t *testing.T) {
 	}
 }
 
-// TestAWithdrawalAndTheMachineAtOnce withdraws in the middle of every operation by which a guest is invited: nobody is invited twice, and in the end
-// everything is erased.
+// TestAWithdrawalAndTheMachineAtOnce withdraws in the middle of every operation by which a guest is
+// invited: nobody is invited twice, and in the end everything is erased.
 func TestAWithdrawalAndTheMachineAtOnce(t *testing.T) {
 	for k := 0; ; k++ {
 		was := false

@@ -252,8 +252,9 @@ func TestTheDirectorysFaults(t *testing.T) {
 	}
 }
 
-// TestAnEndAtEveryInstructionIsRepaired ends the process before and after every single operation, one after the other, and looks at
-// what the next deliveries make of it: always one guest, one mail, each membership once, and the request done.
+// TestAnEndAtEveryInstructionIsRepaired ends the process before and after every single operation,
+// one after the other, and looks at what the next deliveries make of it: always one guest, one
+// mail, each membership once, and the request done.
 func TestAnEndAtEveryInstructionIsRepaired(t *testing.T) {
 	kinds := map[string]func() error{
 		"killed":      func() error { panic(crash{}) },
@@ -304,7 +305,8 @@ func TestAnEndAtEveryInstructionIsRepaired(t *testing.T) {
 }
 
 func TestTwoInstancesOnOneMessageInviteOnce(t *testing.T) {
-	// The same message is delivered to a second instance in the middle of every operation of the first.
+	// The same message is delivered to a second instance in the middle of every operation of the
+	// first.
 	for k := 0; ; k++ {
 		reached := false
 		t.Run(fmt.Sprintf("operation %d", k), func(t *testing.T) {
@@ -373,7 +375,8 @@ func TestProgressTellsNothingOfTheDecision(t *testing.T) {
 		w.deliverAll()
 		w.wantState(id, state)
 		progress, err := w.machine.Progress(t.Context(), id)
-		// The outcome tells; whether it is shown is for the page to decide. All else is the same, even while work is left to do.
+		// The outcome tells; whether it is shown is for the page to decide. All else is the same, even
+		// while work is left to do.
 		want := request.Progress{Stage: request.StageFinished, Outcome: outcome, Address: "a***@c…"}
 		if err != nil || progress != want {
 			t.Errorf("%s: progress %+v, want %+v, error %v", state, progress, want, err)

@@ -29,7 +29,8 @@ const (
 	lease = 2 * time.Minute
 )
 
-// world is everything around a machine: a clock that only the test moves, a queue, the store, and a tenant behind the real Graph client.
+// world is everything around a machine: a clock that only the test moves, a queue, the store, and a
+// tenant behind the real Graph client.
 type world struct {
 	t       *testing.T
 	now     time.Time
@@ -45,8 +46,9 @@ type world struct {
 	pressure  *workflow.Pressure
 	retention time.Duration
 
-	// Every operation of the machine on the store and the directory passes through here, so that a test can interrupt it. An error
-	// is what the machine gets instead of the answer; a panic with crash is the end of the process.
+	// Every operation of the machine on the store and the directory passes through here, so that a
+	// test can interrupt it. An error is what the machine gets instead of the answer; a panic with
+	// crash is the end of the process.
 	interrupt func(op string, after bool) error
 }
 
@@ -163,8 +165,8 @@ func (o *outbox) Enqueue(_ context.Context, encoded []byte) error {
 // crash is what an interrupted operation panics with: the process is gone.
 type crash struct{}
 
-// deliver hands the first message to the machine. A message whose delivery failed or crashed goes to the end of the queue, as one does
-// whose invisibility ends.
+// deliver hands the first message to the machine. A message whose delivery failed or crashed goes
+// to the end of the queue, as one does whose invisibility ends.
 func (w *world) deliver() error {
 	message := w.queue[0]
 	w.queue = w.queue[1:]

@@ -1,0 +1,66 @@
+package request
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// Part is what a request gives back of what it holds for an invitation.
+type Part int
+
+const (
+	// Intent: the invitation was not sent and is tried again. Seat and claim stay; the intent ends, so
+	// that the next attempt need not wait for the lease.
+	Intent Part = iota
+	// Seat: the claim belongs to another request, or nobody knows what came of an invitation that was
+	// begun long ago. The next request for the address inherits the claim and asks the directory
+	// first.
+	Seat
+	// SeatAndClaim: nobody is invited. The claim still remembers which mails the address has had, so
+	// that signing up again does not send more.
+	SeatAndClaim
+	// SeatClaimAndMails: like SeatAndClaim, but the mails are forgotten too. Only a person who has
+	// signed in may ask for that.
+	SeatClaimAndMails
+)
+
+// Holdings is where requests hold their seats and claims.
+type Holdings struct {
+	Store Store
+	Seats Seats
+}
+
+// GiveBack gives back what r holds. It is the only code that does, and may be repeated.
+//
+// A request with a guest keeps its seat. The claim goes last: while it stands nobody else acts for
+// the address, and a repeated call finds the seat again.
+//
+// doubt is the intent of an earlier attempt whose answer was lost; zero without one. The guest may
+// exist then, so the claim stays with that intent, and the directory is asked before the next
+// attempt.
+func (h Holdings) GiveBack(ctx context.Context, r Request, claim Claim, part Part, doubt time.Time) error {
+	limits := r.Limits()
+	if part != Intent && limits != nil && r.GuestID == "" {
+		err := h.Seats.ReleaseSeat(ctx, limits.Row, r.ID)
+		if err != nil {
+			return fmt.Errorf("giving the seat back: %w", err)
+		}
+	}
+	var err error
+	switch {
+	case part == Seat:
+	case part == Intent, part == SeatAndClaim && !doubt.IsZero():
+		claim.IntentAt = doubt
+		_, err = h.Store.UpdateClaim(ctx, r.Submission.Email, claim)
+	case part == SeatAndClaim && claim.Mails > 0:
+		claim.GuestID, claim.IntentAt = "", time.Time{}
+		_, err = h.Store.UpdateClaim(ctx, r.Submission.Email, claim)
+	default:
+		err = h.Store.Release(ctx, r.Submission.Email, claim)
+	}
+	if err != nil {
+		return fmt.Errorf("giving the claim back: %w", err)
+	}
+	return nil
+}

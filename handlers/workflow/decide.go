@@ -1,0 +1,47 @@
+package workflow
+
+import (
+	"context"
+
+	"guestlist/handlers/policy"
+	"guestlist/handlers/problem"
+	"guestlist/handlers/request"
+)
+
+// maxDecideAttempts is how often unreadable policy rows are read again before a person is asked.
+const maxDecideAttempts = 5
+
+// decide reads the rows that can apply and lets policy decide.
+func (j *job) decide(ctx context.Context) (next, error) {
+	decision, err := j.decider.Decide(ctx, j.Request.Submission, j.config.Now())
+	if err != nil {
+		j.log.ErrorContext(ctx, "the policy rows can't be read", "attempt", j.Request.Attempt, "error", err)
+		if request.Retryable(problem.CodeOf(err)) && j.Request.Attempt+1 < maxDecideAttempts {
+			d := down.after(j.Request.Attempt, problem.From(err).RetryAfter)
+			return j.wait(ctx, d, "rows-unreadable", "the policy rows could not be read; they will be tried again")
+		}
+		decision = policy.Unreadable(j.config.Now())
+	}
+	j.Request.Decision = &decision
+	switch decision.Action {
+	case policy.Invite:
+		if decision.Terms == nil {
+			return stop, problem.New(problem.Internal, "policy decided to invite without terms")
+		}
+		j.Request.Grants = request.NewGrants(decision.Terms.Groups)
+		return j.goOn(ctx, request.Inviting, "decided", decision.Reason)
+	case policy.Deny:
+		return j.end(ctx, request.Denied, "decided", decision.Reason)
+	default:
+		return j.end(ctx, request.Review, "decided", decision.Reason)
+	}
+}
+
+// approved goes on with a request that a person has approved.
+func (j *job) approved(ctx context.Context) (next, error) {
+	if j.Request.Approval == nil {
+		return stop, problem.New(problem.Internal, "the request is approved without an approval")
+	}
+	j.Request.Grants = request.NewGrants(j.Request.Approval.Terms.Groups)
+	return j.goOn(ctx, request.Inviting, "resumed", "the approved invitation is under way")
+}

@@ -1,0 +1,206 @@
+package workflow
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"guestlist/handlers/problem"
+	"guestlist/handlers/request"
+)
+
+// next says what a step leaves to be done.
+type next int
+
+const (
+	stop    next = iota // nothing more can be done now
+	again               // take the next step
+	proceed             // go on within this step
+)
+
+// inOrder takes the parts of a step one after the other, up to the first that does not proceed.
+func inOrder(ctx context.Context, parts ...func(context.Context) (next, error)) (next, error) {
+	for _, part := range parts {
+		n, err := part(ctx)
+		if n != proceed || err != nil {
+			return n, err
+		}
+	}
+	return stop, nil
+}
+
+// job is one request in the hands of one call of a Worker. Events gather in memory until the next
+// save, and every effect is preceded by one: nothing leaves the process before what led to it is
+// stored.
+type job struct {
+	*Worker
+	request.Change
+	// resumed says that the request was in its present state when this call began, so that an effect
+	// of that state may have been tried before.
+	resumed bool
+	// failed is the event by which the request failed, until it is saved.
+	failed *request.Event
+	// broughtBy is the due time of the due entry that brought the message; zero without one.
+	broughtBy time.Time
+	// doubt is the intent of an earlier attempt to invite whose answer was lost, as long as the
+	// directory shows no guest; zero without one. See request.Holdings.
+	doubt time.Time
+	log   *slog.Logger
+}
+
+// newJob returns a job on the request.
+func (w *Worker) newJob(r request.Request) *job {
+	return &job{
+		Worker: w,
+		Change: request.Change{Request: r, Now: w.config.Now},
+		log:    w.config.Log.With("request", r.ID),
+	}
+}
+
+// transition moves the request to the state and records an event.
+func (j *job) transition(state request.State, what, detail string) {
+	before := j.Request.State
+	j.Transition(state, what, detail)
+	if state != before {
+		j.resumed = false
+	}
+	if state == request.Failed && before != request.Failed {
+		j.failed = &j.Events[len(j.Events)-1]
+	}
+}
+
+// save stores the request with the events since the last save. A Conflict means that somebody else
+// advanced it: the message comes again and finds what they did.
+func (j *job) save(ctx context.Context) error {
+	events := j.Events
+	err := j.Save(ctx, j.config.Store)
+	if err != nil {
+		return err
+	}
+	for _, event := range events {
+		j.log.InfoContext(ctx, "request "+event.What, "state", event.State, "detail", event.Detail)
+	}
+	if j.failed != nil {
+		j.log.ErrorContext(ctx, LogFailed, "what", j.failed.What, "detail", j.failed.Detail)
+	}
+	j.failed = nil
+	return nil
+}
+
+// goOn moves the request to the state, saves it, and lets the next step follow at once.
+func (j *job) goOn(ctx context.Context, state request.State, what, detail string) (next, error) {
+	j.transition(state, what, detail)
+	return again, j.save(ctx)
+}
+
+// end moves the request to a state in which it has ended.
+func (j *job) end(ctx context.Context, state request.State, what, detail string) (next, error) {
+	j.transition(state, what, detail)
+	return j.finish(ctx)
+}
+
+// finish saves a request that has ended, and removes the due entry that brought it here. Another
+// due entry brings one more message, which removes it: it may be that of a person who is just
+// taking the request up again.
+func (j *job) finish(ctx context.Context) (next, error) {
+	j.Request.Due = time.Time{}
+	err := j.save(ctx)
+	if err != nil {
+		return stop, err
+	}
+	if !j.Request.AtRest() {
+		return again, nil // a mail is still to be sent
+	}
+	return stop, j.stopWaiting(ctx, j.Request.ID, j.broughtBy)
+}
+
+// wait records an event and lets the request come back after d.
+func (j *job) wait(ctx context.Context, d time.Duration, what, detail string) (next, error) {
+	j.transition(j.Request.State, what, detail)
+	return j.postpone(ctx, d)
+}
+
+// postpone saves the request so that it comes back after d. The due entry is written first: an
+// entry without a waiting request does no harm, and a waiting request without an entry would wait
+// for ever.
+func (j *job) postpone(ctx context.Context, d time.Duration) (next, error) {
+	if j.Request.Version == "" {
+		// A message for a request that is not recorded would remove the entry.
+		err := j.save(ctx)
+		if err != nil {
+			return stop, err
+		}
+	}
+	due := j.config.Now().Add(j.config.Jitter(d))
+	j.Request.Attempt++
+	j.Request.Due = due
+	err := j.config.Store.Wait(ctx, j.Request.ID, due)
+	if err != nil {
+		return stop, fmt.Errorf("writing the due entry: %w", err)
+	}
+	return stop, j.save(ctx)
+}
+
+// step takes the request one state further.
+func (j *job) step(ctx context.Context) (next, error) {
+	switch {
+	case j.Request.Withdrawal.Open():
+		return j.withdraw(ctx)
+	case j.Request.State.Ended() && j.Request.Resend.Open():
+		return j.resend(ctx)
+	}
+	switch j.Request.State {
+	case request.Received:
+		return j.decide(ctx)
+	case request.Approved:
+		return j.approved(ctx)
+	case request.Inviting:
+		return j.invite(ctx)
+	case request.Parked:
+		return j.unpark(ctx)
+	case request.Granting:
+		return j.grant(ctx)
+	default:
+		return stop, problem.New(problem.Internal, "no step leads on from state %s", j.Request.State)
+	}
+}
+
+// claim makes the request the owner of its address, unless the address has an owner, and returns
+// the claim as it then stands.
+func (j *job) claim(ctx context.Context) (claim request.Claim, created bool, err error) {
+	claim, created, err = j.config.Store.Claim(ctx, j.Request.Submission.Email, j.Request.ID, j.config.Now())
+	if err != nil {
+		return claim, false, fmt.Errorf("claiming the address: %w", err)
+	}
+	return claim, created, nil
+}
+
+// updateClaim stores the claim on the address of the request, with its new Version.
+func (j *job) updateClaim(ctx context.Context, claim *request.Claim, doing string) error {
+	updated, err := j.config.Store.UpdateClaim(ctx, j.Request.Submission.Email, *claim)
+	if err != nil {
+		return fmt.Errorf("%s: %w", doing, err)
+	}
+	*claim = updated
+	return nil
+}
+
+// giveBack gives back what the request holds for an invitation.
+func (j *job) giveBack(ctx context.Context, claim request.Claim, part request.Part) error {
+	holdings := request.Holdings{Store: j.config.Store, Seats: j.config.Seats}
+	return holdings.GiveBack(ctx, j.Request, claim, part, j.doubt)
+}
+
+// unchanged returns the request as it is stored now, with a Conflict if this call knows it
+// differently.
+func (j *job) unchanged(ctx context.Context) (request.Request, error) {
+	present, err := j.config.Store.Load(ctx, j.Request.ID)
+	if err != nil {
+		return request.Request{}, fmt.Errorf("loading the request again: %w", err)
+	}
+	if present.Version != j.Request.Version {
+		return present, problem.New(problem.Conflict, "request %s was changed meanwhile", j.Request.ID)
+	}
+	return present, nil
+}

@@ -1,0 +1,315 @@
+package workflow
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+
+	"guestlist/handlers/policy"
+	"guestlist/handlers/problem"
+	"guestlist/handlers/request"
+)
+
+// maxUnknown is how often an answer that nobody understands is taken for a passing fault.
+const maxUnknown = 5
+
+// sending is one attempt to send the invitation, under an intent of this call.
+type sending struct {
+	*job
+	claim    request.Claim
+	terms    policy.Terms
+	holder   request.User // of the address
+	seen     bool         // whether the directory let the app look for the holder
+	admitted admission
+}
+
+// send issues the invitation and records what came of it.
+func (j *job) send(ctx context.Context, claim request.Claim) (next, error) {
+	terms := j.Request.Terms()
+	if terms == nil {
+		return stop, problem.New(problem.Internal, "neither policy nor a person has let the guest in")
+	}
+	s := &sending{job: j, claim: claim, terms: *terms}
+	return inOrder(ctx, s.awaitDirectory, s.findHolder, s.spareMailbox, s.judgeHolder,
+		s.takeSeat, s.takeTurn, s.confirm, s.issue)
+}
+
+// awaitDirectory leaves the directory alone for as long as it has asked.
+func (s *sending) awaitDirectory(ctx context.Context) (next, error) {
+	left := s.held()
+	if left > s.patience() {
+		return s.heldBack(ctx, s.claim, admission{wait: left, why: "the directory asked to come back later"})
+	}
+	if left > 0 {
+		err := s.config.Sleep(ctx, left)
+		if err != nil {
+			return stop, fmt.Errorf("leaving the directory alone: %w", err)
+		}
+	}
+	return proceed, nil
+}
+
+// findHolder finds out who holds the address. It may be the guest of an attempt whose answer was
+// lost.
+func (s *sending) findHolder(ctx context.Context) (next, error) {
+	var err error
+	s.holder, s.seen, err = s.findUser(ctx)
+	if err != nil {
+		return s.invitationFailed(ctx, s.claim, err)
+	}
+	if s.holder.Kind == request.PendingGuest && !s.doubt.IsZero() {
+		return s.found(ctx, s.claim, s.holder.ID, "invited", answerLost)
+	}
+	return proceed, nil
+}
+
+// spareMailbox holds back another mail to an address that has had mails by requests that were
+// withdrawn since. Otherwise signing up and withdrawing in turn would send mail at will.
+func (s *sending) spareMailbox(ctx context.Context) (next, error) {
+	if !s.terms.SendInvitation || s.Request.Approval != nil || s.claim.Mails == 0 ||
+		s.holder.Kind != request.NoUser && s.holder.Kind != request.PendingGuest {
+		return proceed, nil
+	}
+	rest := s.claim.MailedAt.Add(request.MailRest).Sub(s.config.Now())
+	switch {
+	case rest <= 0 && s.claim.Mails < maxMails:
+		return proceed, nil
+	case s.holder.Kind == request.PendingGuest:
+		return s.found(ctx, s.claim, s.holder.ID, "known",
+			"the guest is pending, and the address has had mail enough; no other is sent")
+	case rest > 0:
+		// The guest may exist and not be visible yet.
+		err := s.giveBack(ctx, s.claim, request.Intent)
+		if err != nil {
+			return stop, err
+		}
+		return s.wait(ctx, rest, "mail-rests",
+			"the address had a mail lately by a request that was withdrawn; the next one waits")
+	case !s.seen:
+		return s.turnDown(ctx, s.claim, objection{request.Review, "mails-spent", fmt.Sprintf(
+			"the address has had %d mails, and who holds it can't be looked up, so a person decides", s.claim.Mails)})
+	}
+	// The guest is gone from the directory, which nobody outside can bring about.
+	return proceed, nil
+}
+
+// judgeHolder goes on to invite an address that nobody holds, or a pending guest: inviting that one
+// again finds the same guest and sends another mail.
+func (s *sending) judgeHolder(ctx context.Context) (next, error) {
+	if s.holder.Kind == request.AcceptedGuest {
+		s.Request.Joined = s.config.Now()
+		return s.found(ctx, s.claim, s.holder.ID, "known",
+			"the guest was there before and has accepted; no invitation is needed")
+	}
+	o := s.objectionTo(s.holder)
+	if o.state != "" {
+		return s.turnDown(ctx, s.claim, o)
+	}
+	return proceed, nil
+}
+
+// takeSeat takes the seat that the limits of the deciding row ask for. It happens under the claim,
+// so an address takes no more than one.
+func (s *sending) takeSeat(ctx context.Context) (next, error) {
+	limits := s.Request.Limits()
+	if limits == nil {
+		return proceed, nil
+	}
+	taken, err := s.config.Seats.TakeSeat(ctx, *limits, policy.Day(s.config.Now()), s.Request.ID)
+	if err != nil {
+		return stop, fmt.Errorf("taking a seat: %w", err)
+	}
+	if !taken {
+		return s.turnDown(ctx, s.claim, seatsTaken)
+	}
+	return proceed, nil
+}
+
+// takeTurn asks the gate to let the invitation through.
+func (s *sending) takeTurn(ctx context.Context) (next, error) {
+	var err error
+	s.admitted, err = s.admit(ctx)
+	if err != nil {
+		return stop, err
+	}
+	if s.admitted.wait > 0 {
+		return s.heldBack(ctx, s.claim, s.admitted)
+	}
+	return proceed, nil
+}
+
+// confirm makes sure, right before the invitation is sent, that this call may still send it: that
+// the intent is young enough for nobody to take over meanwhile, and that the request is as this
+// call knows it. A call can be slow and its message come twice: another may have done it all, and a
+// person may have ended the request. It is a Conflict if so.
+func (s *sending) confirm(ctx context.Context) (next, error) {
+	if s.config.Now().Sub(s.claim.IntentAt) > s.config.IntentLease/4 {
+		s.claim.IntentAt = s.config.Now()
+		err := s.updateClaim(ctx, &s.claim, "renewing the intent")
+		if err != nil {
+			return stop, err
+		}
+	}
+	present, err := s.unchanged(ctx)
+	if problem.CodeOf(err) == problem.Conflict && present.State.Ended() && present.GuestID == "" {
+		// The request holds nothing any more, so what this call has taken since belongs to nobody.
+		givenBack := s.giveBack(ctx, s.claim, request.SeatAndClaim)
+		if givenBack != nil {
+			return stop, givenBack
+		}
+	}
+	if err != nil {
+		return stop, err
+	}
+	if s.config.Now().Sub(s.claim.IntentAt) > s.config.IntentLease/2 {
+		return stop, problem.New(problem.StorageUnavailable, "preparing the invitation took too long; another call may be at it")
+	}
+	return proceed, nil
+}
+
+// issue sends the invitation and records the receipt.
+func (s *sending) issue(ctx context.Context) (next, error) {
+	guestID, err := s.post(ctx, s.terms)
+	if err != nil {
+		return s.invitationFailed(ctx, s.claim, err)
+	}
+	s.claim.GuestID = guestID
+	if s.terms.SendInvitation {
+		s.claim.MailedAt = s.config.Now()
+		s.claim.Mails++
+	}
+	err = s.updateClaim(ctx, &s.claim, "recording the invited guest")
+	if err != nil {
+		return stop, err
+	}
+	err = s.probed(ctx, s.admitted)
+	if err != nil {
+		return stop, err
+	}
+	return s.invited(ctx, s.claim, "invited", "the invitation was issued")
+}
+
+// post asks the directory to invite the guest on the terms.
+func (j *job) post(ctx context.Context, terms policy.Terms) (guestID string, err error) {
+	s := j.Request.Submission
+	// After the lease another instance may take over, so this attempt must be over long before.
+	ctx, cancel := context.WithTimeout(ctx, j.config.IntentLease/2)
+	defer cancel()
+	return j.config.Directory.Invite(ctx, request.Invitation{
+		Address:         s.Email,
+		DisplayName:     s.Name(),
+		RedirectURL:     cmp.Or(terms.RedirectURL, j.config.RedirectURL),
+		MessageLanguage: cmp.Or(terms.MessageLanguage, s.Language),
+		SendMessage:     terms.SendInvitation,
+		Message:         terms.Message,
+		Cc:              terms.Cc,
+		UserType:        terms.UserType,
+		Sponsors:        terms.Sponsors,
+	})
+}
+
+// findUser finds out who holds the address, or held it until lately. seen is false if the app may
+// not read users: then the answer to the invitation has to tell.
+func (j *job) findUser(ctx context.Context) (holder request.User, seen bool, err error) {
+	holder, err = j.config.Users.FindUser(ctx, j.Request.Submission.Email)
+	if err == nil && holder.Kind == request.NoUser {
+		var deleted []string
+		deleted, err = j.config.Users.FindDeletedGuests(ctx, j.Request.Submission.Email)
+		switch code := problem.CodeOf(err); {
+		case len(deleted) > 0:
+			holder = request.User{Kind: request.DeletedGuest}
+		case code == request.DirectoryRefused, code == request.DirectoryUnknown:
+			// This question is a precaution, in a form that not every tenant need accept: go on without.
+			j.log.WarnContext(ctx, "deleted guests could not be looked for", "code", code, "error", err)
+			err = nil
+		}
+	}
+	if problem.CodeOf(err) == request.DirectoryReadForbidden {
+		j.logDegraded(ctx)
+		return request.User{}, false, nil
+	}
+	return holder, true, err
+}
+
+// givenUp reports whether an answer of the code has come too often to try on. It counts those that
+// nobody understands, and refusals of a mere question.
+func (j *job) givenUp(code problem.Code) bool {
+	if code != request.DirectoryUnknown && code != request.DirectoryRefused {
+		return false
+	}
+	j.Request.Unknown++
+	return j.Request.Unknown > maxUnknown
+}
+
+// invitationFailed records a failed attempt to invite, or to find out who holds the address.
+func (j *job) invitationFailed(ctx context.Context, claim request.Claim, cause error) (next, error) {
+	failure := problem.From(cause)
+	j.logFailure(ctx, "the directory did not take the invitation", failure.Code, cause)
+	code := failure.Code
+	if j.givenUp(code) {
+		// The directory was asked each time whether it had happened after all.
+		code = request.DirectoryRefused
+	}
+	switch code {
+	case request.DirectoryUnavailable, request.DirectoryUnknown:
+		// It may have happened: the intent stays, and the directory is asked once the lease is over.
+		left := claim.IntentAt.Add(j.config.IntentLease).Sub(j.config.Now())
+		return j.wait(ctx, max(left, down.after(j.Request.Attempt, failure.RetryAfter)), "unanswered",
+			"the directory gave no usable answer; it will be asked what came of it")
+	case request.DirectoryThrottled, request.DirectoryNotReplicated, request.DirectoryForbidden,
+		request.DirectoryInvitationsOff, request.DirectorySuspicious, request.DirectoryQuota:
+		return j.notSent(ctx, claim, failure)
+	case request.DirectoryRefused, request.DirectoryBadAddress, request.DirectoryDomainBlocked,
+		request.DirectoryCrossTenant, request.DirectoryCrossTenantOurs, request.DirectoryCrossTenantTheirs,
+		request.DirectoryCrossCloud, request.DirectoryAddressTaken, request.DirectoryInvitationError,
+		request.DirectoryInternalUser:
+		return j.turnDown(ctx, claim, objection{request.Failed, "refused",
+			"the directory refused the invitation: " + failure.Detail + ref(failure)})
+	case request.DirectoryGuestDisabled:
+		return j.turnDown(ctx, claim, guestDisabled)
+	default:
+		return stop, fmt.Errorf("inviting: %w", cause)
+	}
+}
+
+// notSent puts off an invitation that was certainly not sent, and opens the circuit breaker if the
+// tenant takes none.
+func (j *job) notSent(ctx context.Context, claim request.Claim, failure *problem.Error) (next, error) {
+	err := j.giveBack(ctx, claim, request.Intent)
+	if err != nil {
+		return stop, err
+	}
+	if !request.TenantWide(failure.Code) {
+		return j.throttled(ctx, failure, "throttled")
+	}
+	d, err := j.openBreaker(ctx, failure)
+	if err != nil {
+		return stop, err
+	}
+	return j.park(ctx, d, "the tenant takes no invitations ("+string(failure.Code)+"); the breaker is open"+ref(failure))
+}
+
+// logFailure logs a failure of the directory.
+func (j *job) logFailure(ctx context.Context, text string, code problem.Code, cause error) {
+	j.log.ErrorContext(ctx, text, "code", code, "attempt", j.Request.Attempt, "error", cause)
+}
+
+// logDegraded says, once, that the app works without the right to read users.
+func (w *Worker) logDegraded(ctx context.Context) {
+	if !w.degraded.Swap(true) {
+		w.config.Log.WarnContext(ctx, LogDegraded, "permission", "User.Read.All",
+			"effect", "who holds an address is not known before the invitation, and what came of one whose answer was lost is not known at all")
+	}
+}
+
+// ref names the directory's id of a failed call, for its support.
+func ref(failure *problem.Error) string {
+	if failure.Ref == "" {
+		return ""
+	}
+	return " (request-id " + failure.Ref + ")"
+}
+
+// maxMails is the most mails that an address gets because the partner asks on a status page. A
+// person who has signed in may send more.
+const maxMails = 5

@@ -1,0 +1,70 @@
+package workflow
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"guestlist/handlers/problem"
+	"guestlist/handlers/request"
+	"guestlist/handlers/submission"
+)
+
+// settle gives back the seat and the claim that a request which ended without a guest may still
+// hold: a slow call took them after another had given them back. The intent is taken first, so that
+// nobody invites under the claim meanwhile. Where an invitation may have been sent the directory is
+// asked; if it shows the guest, the request keeps the seat.
+func (j *job) settle(ctx context.Context) error {
+	r := j.Request
+	switch {
+	case r.GuestID != "" || r.Limits() == nil:
+		return nil
+	case r.Submission.Email == submission.Address{}:
+		// Erased: nobody invites for it, and the next request for the address inherits the claim.
+		return j.giveBack(ctx, request.Claim{}, request.Seat)
+	}
+	claim, created, err := j.claim(ctx)
+	if err != nil {
+		return err
+	}
+	begun := claim.IntentAt
+	switch {
+	case claim.Owner != r.ID:
+		return j.giveBack(ctx, claim, request.Seat)
+	case created:
+		begun = time.Time{}
+	case claim.GuestID != "":
+		return nil
+	case !begun.IsZero() && j.config.Now().Sub(begun) < j.config.IntentLease:
+		// Another call may be at it. The due entry must not come before the end of a person's change that
+		// is under way: that change counts on an entry in the same place.
+		err = j.config.Store.Wait(ctx, r.ID, j.config.Now().Add(max(j.config.IntentLease, request.ChangeTimeout)))
+		if err != nil {
+			return fmt.Errorf("writing the due entry of an ended request: %w", err)
+		}
+		return nil
+	default:
+		claim.IntentAt = j.config.Now()
+		err = j.updateClaim(ctx, &claim, "taking the claim of an ended request")
+		if err != nil {
+			return err
+		}
+	}
+	if !begun.IsZero() {
+		claim.GuestID, err = j.config.Directory.FindGuest(ctx, r.Submission.Email)
+		switch {
+		case problem.CodeOf(err) == request.DirectoryReadForbidden:
+			return nil
+		case err != nil:
+			return fmt.Errorf("asking for the guest of an ended request: %w", err)
+		case claim.GuestID != "":
+			return j.updateClaim(ctx, &claim, "recording the guest of an ended request")
+		}
+	}
+	_, err = j.unchanged(ctx)
+	if err != nil {
+		return err
+	}
+	j.doubt = begun
+	return j.giveBack(ctx, claim, request.SeatAndClaim)
+}

@@ -1,0 +1,154 @@
+package workflow
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"regexp"
+	"time"
+
+	"guestlist/handlers/problem"
+	"guestlist/handlers/request"
+	"guestlist/handlers/submission"
+)
+
+// recordWithdrawal records that the partner withdraws the request. The message comes again until
+// that is stored; the next step does the rest.
+func (j *job) recordWithdrawal(ctx context.Context) error {
+	if j.Request.Withdrawal.Open() || !j.Request.Erased.IsZero() {
+		return nil
+	}
+	j.Request.Withdrawal = request.Instruction{At: j.config.Now(), By: request.ThePartner}
+	j.Record("withdrawal-wished", "the partner withdraws the request")
+	return j.save(ctx)
+}
+
+// withdraw ends the request, gives back what it holds, and erases the personal data in it. A guest
+// who exists stays, since the app has no right to remove anybody: a line in the log says so.
+func (j *job) withdraw(ctx context.Context) (next, error) {
+	return inOrder(ctx, j.giveBackWithdrawn, j.dropDeadLetters, j.eraseWithdrawn)
+}
+
+// giveBackWithdrawn gives back the claim and the seat. A second call finds what the first one left.
+// If an invitation was sent, the request knows its guest afterwards; if one may be under way, it
+// waits.
+func (j *job) giveBackWithdrawn(ctx context.Context) (next, error) {
+	r := &j.Request
+	if r.Submission.Email == (submission.Address{}) {
+		return proceed, nil
+	}
+	claim, created, err := j.claim(ctx)
+	if err != nil {
+		return stop, err
+	}
+	part := request.SeatAndClaim // the partner has not proved to own the mailbox
+	switch {
+	case claim.Owner != r.ID:
+		part = request.Seat
+	case r.Withdrawal.By != request.ThePartner:
+		part = request.SeatClaimAndMails
+	}
+	if claim.Owner == r.ID && !created && r.GuestID == "" {
+		n, err := j.findWithdrawnGuest(ctx, claim)
+		if n != proceed || err != nil {
+			return n, err
+		}
+	}
+	return proceed, j.giveBack(ctx, claim, part)
+}
+
+// findWithdrawnGuest records the guest before the claim that names it is given back.
+func (j *job) findWithdrawnGuest(ctx context.Context, claim request.Claim) (next, error) {
+	j.Request.GuestID = claim.GuestID
+	if claim.GuestID == "" && !claim.IntentAt.IsZero() {
+		wait, err := j.outcome(ctx, claim)
+		if err != nil {
+			return stop, err
+		}
+		if wait > 0 {
+			j.Record("withdrawal-waits", "an invitation may be under way; what came of it is seen first")
+			return j.postpone(ctx, wait)
+		}
+	}
+	if j.Request.GuestID == "" {
+		return proceed, nil
+	}
+	return proceed, j.save(ctx)
+}
+
+// outcome finds out what came of an invitation that was begun, or returns how long to wait before
+// it can be asked. If it can't be known, the withdrawal counts all the same.
+func (j *job) outcome(ctx context.Context, claim request.Claim) (wait time.Duration, err error) {
+	left := claim.IntentAt.Add(j.config.IntentLease).Sub(j.config.Now())
+	if left > 0 {
+		return left, nil
+	}
+	guestID, err := j.config.Directory.FindGuest(ctx, j.Request.Submission.Email)
+	switch code := problem.CodeOf(err); code {
+	case "":
+		j.Request.GuestID = guestID
+		return 0, nil
+	case request.DirectoryReadForbidden, request.DirectoryForbidden, request.DirectoryRefused:
+		return 0, nil
+	default:
+		j.logFailure(ctx, "the directory could not be asked for the guest", code, err)
+		if j.givenUp(code) {
+			return 0, nil
+		}
+		return down.after(j.Request.Attempt, problem.From(err).RetryAfter), nil
+	}
+}
+
+// dropDeadLetters forgets every dead letter with the request's id and, if an admin erases, every
+// one that names the address. A partner who withdraws has not proved to own the mailbox, and must
+// not remove what others sent from it.
+func (j *job) dropDeadLetters(ctx context.Context) (next, error) {
+	kept, err := j.config.Poison.AllPoison(ctx)
+	if err != nil {
+		return stop, fmt.Errorf("reading the dead letters: %w", err)
+	}
+	address := j.Request.Submission.Email
+	byAddress := j.Request.Withdrawal.By != request.ThePartner && address != submission.Address{}
+	for _, letter := range kept {
+		if !bytes.Contains(letter.Body, []byte(j.Request.ID)) && !(byAddress && names(letter.Body, address)) {
+			continue
+		}
+		err = j.config.Poison.DropPoison(ctx, letter.ID)
+		if err != nil {
+			return stop, fmt.Errorf("forgetting a dead letter: %w", err)
+		}
+	}
+	return proceed, nil
+}
+
+// names reports whether a message has exactly this address in it, in any case and also behind an
+// escape of JSON: an address that only ends or begins like it belongs to somebody else.
+func names(body []byte, address submission.Address) bool {
+	const before = `(^|\\[bfnrt]|\\u[0-9a-f]{4}|[^a-z0-9.!#$%&'*+/=?^_{|}~\x60-])`
+	const after = `([^a-z0-9.-]|[.]([^a-z0-9]|$)|$)`
+	return regexp.MustCompile(`(?i)` + before + regexp.QuoteMeta(address.String()) + after).Match(body)
+}
+
+// eraseWithdrawn ends the request and erases the personal data in it.
+func (j *job) eraseWithdrawn(ctx context.Context) (next, error) {
+	r := &j.Request
+	for i := range r.Grants {
+		if r.Grants[i].State == request.GrantPending {
+			r.Grants[i].State, r.Grants[i].Note = request.GrantFailed, "withdrawn before it was made"
+		}
+	}
+	why := "withdrawn by " + r.Withdrawal.Who()
+	switch {
+	case r.State == request.Granting, r.State == request.Inviting && r.GuestID != "":
+		j.transition(request.Done, "withdrawn", why+"; the guest exists")
+	case !r.State.Finished(), r.State == request.Failed && r.GuestID == "":
+		j.transition(request.Cancelled, "withdrawn", why)
+	}
+	j.Erase("the personal data was erased, as " + r.Withdrawal.Who() + " wished")
+	r.Resend = request.Instruction{}
+	n, err := j.finish(ctx)
+	if err == nil && r.GuestID != "" {
+		j.log.WarnContext(ctx, LogRemains, "guest", r.GuestID)
+	}
+	return n, err
+}
