@@ -10,17 +10,16 @@ import (
 // ChangeTimeout is how long a person's change may take, from its first write to its last.
 const ChangeTimeout = 5 * time.Minute
 
-// Change is a request that is being changed: the record, and the events that explain the change. Both gather in memory and
-// are saved together.
+// Change is a request that is being changed: the record, and the events that explain the change.
+// Both gather in memory and are saved together.
 type Change struct {
 	Request Request
-	// Events are the events since the last save.
-	Events []Event
-	// Now is the clock.
-	Now func() time.Time
+	Events  []Event // since the last save
+	Now     func() time.Time
 }
 
-// Transition moves the request to the state, and records an event. A transition that is not legal panics: it is a fault of the caller.
+// Transition moves the request to the state and records an event. It panics if the transition is
+// not legal.
 func (c *Change) Transition(state State, what, detail string) {
 	r := &c.Request
 	if !slices.Contains(states[r.State].next, state) {
@@ -39,7 +38,8 @@ func (c *Change) Record(what, detail string) {
 	c.Events = append(c.Events, Event{At: c.Now(), State: c.Request.State, What: what, Detail: detail})
 }
 
-// Save stores the request with its events. Conflict means that somebody else changed it meanwhile.
+// Save stores the request with its events. A Conflict means that somebody else changed it
+// meanwhile.
 func (c *Change) Save(ctx context.Context, store Store) error {
 	c.Request.Changed = c.Now()
 	saved, err := store.Save(ctx, c.Request, c.Events)

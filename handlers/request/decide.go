@@ -10,20 +10,20 @@ import (
 	"guestlist/handlers/submission"
 )
 
-// Decider asks policy for a decision: it reads what policy needs, and writes nothing. The state machine and the command line decide by the
-// same Decider, so they can't disagree.
+// Decider asks policy for a decision. It reads what policy needs and writes nothing. The worker and
+// the command line use the same Decider, so they can't disagree.
 type Decider struct {
 	Rows Rows
-	// Seats tells how full rows with limits are. Without it such a row sends to review.
+	// Seats tells how full rows with limits are. Without it such a row leads to review.
 	Seats Seats
-	// Parse reads a row; nil is policy.Parse. With a policy.Cache conditions are compiled once.
+	// Parse reads a row; nil is policy.Parse. A policy.Cache compiles conditions once.
 	Parse func(policy.Raw) policy.Row
 }
 
 // Decide lets policy decide on the submission as of now.
 //
-// The error means that not all rows could be read: there is no decision. Counters that can't be read are no error; policy decides what becomes
-// of a row whose seats are unknown.
+// The error means that not all rows could be read, so there is no decision. Counters that can't be
+// read are not an error: policy decides about a row whose seats are unknown.
 func (d Decider) Decide(ctx context.Context, s submission.Submission, now time.Time) (policy.Decision, error) {
 	raws, err := d.Rows.Rows(ctx, policy.Partitions(s.Email))
 	if err != nil {
@@ -44,7 +44,7 @@ func (d Decider) Decide(ctx context.Context, s submission.Submission, now time.T
 	return policy.Decide(s, rows, usage, now), nil
 }
 
-// usage reads the counters of the rows. What can't be read for a passing reason is an error, so that it is tried again.
+// usage reads the counters of the rows. A passing failure is an error, so that it is tried again.
 func (d Decider) usage(ctx context.Context, keys []policy.RowKey, now time.Time) (policy.Usage, error) {
 	usage := policy.Usage{}
 	if d.Seats == nil {

@@ -12,22 +12,23 @@ const (
 	// DirectoryThrottled: too many calls; the error's RetryAfter says how long to wait. Nothing was
 	// done.
 	DirectoryThrottled problem.Code = "directory-throttled"
-	// DirectoryUnavailable: no answer, or an answer that says nothing about the request itself. What was
-	// asked for may have been done.
+	// DirectoryUnavailable: no answer, or an answer that says nothing about the request itself. What
+	// was asked for may have been done.
 	DirectoryUnavailable problem.Code = "directory-unavailable"
-	// DirectoryUnknown: an answer whose meaning is not known. It may pass, so it is worth a few attempts.
-	// Until it is given up it counts as DirectoryUnavailable.
+	// DirectoryUnknown: an answer whose meaning is not known. It may pass, so it is worth a few
+	// attempts. Until it is given up it counts as DirectoryUnavailable.
 	DirectoryUnknown problem.Code = "directory-unknown"
 	// DirectoryNotReplicated: an object that was just created is not visible everywhere yet.
 	DirectoryNotReplicated problem.Code = "directory-not-replicated"
 )
 
-// The codes of the directory that are about one request: asking again gives the same answer, and other
-// requests are not concerned.
+// The codes of the directory that are about one request: asking again gives the same answer, and
+// other requests are not concerned.
 const (
 	// DirectoryRefused: the directory refused this request for a reason that has no code of its own.
 	DirectoryRefused problem.Code = "directory-refused"
-	// DirectoryBadAddress: the directory can't invite an address of this form or kind, such as a group's.
+	// DirectoryBadAddress: the directory can't invite an address of this form or kind, such as a
+	// group's.
 	DirectoryBadAddress problem.Code = "directory-bad-address"
 	// DirectoryDomainBlocked: the address's domain is on the tenant's block list, or not on its allow
 	// list.
@@ -35,26 +36,27 @@ const (
 	// DirectoryCrossTenant: the cross-tenant access settings of our tenant or of the guest's block the
 	// guest; the directory does not say which.
 	DirectoryCrossTenant problem.Code = "directory-cross-tenant"
-	// DirectoryCrossTenantOurs: the inbound cross-tenant access settings of our tenant block the guest.
+	// DirectoryCrossTenantOurs: the inbound cross-tenant access settings of our tenant block the
+	// guest.
 	DirectoryCrossTenantOurs problem.Code = "directory-cross-tenant-ours"
-	// DirectoryCrossTenantTheirs: the outbound cross-tenant access settings of the guest's tenant block
-	// the guest.
+	// DirectoryCrossTenantTheirs: the outbound cross-tenant access settings of the guest's tenant
+	// block the guest.
 	DirectoryCrossTenantTheirs problem.Code = "directory-cross-tenant-theirs"
-	// DirectoryCrossCloud: the guest's tenant is in another Microsoft cloud, and collaboration between the
-	// two is not set up on both sides.
+	// DirectoryCrossCloud: the guest's tenant is in another Microsoft cloud, and collaboration between
+	// the two is not set up on both sides.
 	DirectoryCrossCloud problem.Code = "directory-cross-cloud"
-	// DirectoryAddressTaken: another object of the tenant, such as a contact, a group or a user's second
-	// address, holds the address.
+	// DirectoryAddressTaken: another object of the tenant, such as a contact, a group or a user's
+	// second address, holds the address.
 	DirectoryAddressTaken problem.Code = "directory-address-taken"
 	// DirectoryInvitationError: the invitation was made and has the status Error.
 	DirectoryInvitationError problem.Code = "directory-invitation-error"
 	// DirectoryGuestDisabled: the guest exists, and the account is blocked from signing in.
 	DirectoryGuestDisabled problem.Code = "directory-guest-disabled"
-	// DirectoryInternalUser: the address belongs to a user who has an account in the tenant and needs no
-	// invitation.
+	// DirectoryInternalUser: the address belongs to a user who has an account in the tenant and needs
+	// no invitation.
 	DirectoryInternalUser problem.Code = "directory-internal-user"
-	// DirectoryGroupForbidden: the app may not change the members of this group. Groups differ: the app
-	// may own one and not the other, and some take members only by rights that no app should have.
+	// DirectoryGroupForbidden: the app may not change the members of this group. Groups differ: the
+	// app may own one and not the other, and some take members only by rights that no app should have.
 	DirectoryGroupForbidden problem.Code = "directory-group-forbidden"
 	// DirectoryReadForbidden: the app may not read users or groups. It may still be able to invite.
 	DirectoryReadForbidden problem.Code = "directory-read-forbidden"
@@ -62,8 +64,8 @@ const (
 
 // The codes of the directory that are about the whole tenant. See [TenantWide].
 const (
-	// DirectorySuspicious: Microsoft has stopped the tenant's invitations because of suspicious activity.
-	// Only Microsoft's support lifts that, and further attempts make it worse.
+	// DirectorySuspicious: Microsoft has stopped the tenant's invitations because of suspicious
+	// activity. Only Microsoft's support lifts that, and further attempts make it worse.
 	DirectorySuspicious problem.Code = "directory-suspicious-activity"
 	// DirectoryInvitationsOff: the tenant's settings let nobody invite, or not this app.
 	DirectoryInvitationsOff problem.Code = "directory-invitations-off"
@@ -73,9 +75,9 @@ const (
 	DirectoryQuota problem.Code = "directory-quota-exceeded"
 )
 
-// A meaning is what a code of the directory says of other attempts, and what the partner may read. The
-// partner has not proved to own the address, so the text must not tell who has an account here or who
-// is blocked.
+// A meaning is what a code of the directory says of other attempts, and what the partner may read.
+// The partner has not proved to own the address, so the text must not tell who has an account here
+// or who is blocked.
 type meaning struct {
 	retry      bool // the same attempt may succeed later
 	tenantWide bool // every other guest's attempt would fail too
@@ -119,12 +121,13 @@ var meanings = map[problem.Code]meaning{
 // DirectoryCodes returns every code of the directory, for tests and documentation, sorted.
 func DirectoryCodes() []problem.Code { return slices.Sorted(maps.Keys(meanings)) }
 
-// DirectoryPublic returns what the partner may read of a failure of the directory; "" where the code
-// passes by itself.
+// DirectoryPublic returns what the partner may read of a failure of the directory; "" where the
+// code passes by itself.
 func DirectoryPublic(code problem.Code) string { return meanings[code].public }
 
-// Retryable reports whether the same attempt may succeed later without anybody changing anything. It
-// knows the codes of the directory and those of package problem; any other is a fault that may pass.
+// Retryable reports whether the same attempt may succeed later without anybody changing anything.
+// It knows the codes of the directory and those of package problem; any other is a fault that may
+// pass.
 func Retryable(code problem.Code) bool {
 	m, ofDirectory := meanings[code]
 	if ofDirectory {

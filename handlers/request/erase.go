@@ -11,8 +11,9 @@ import (
 // hidden stands in place of what was erased.
 const hidden = "(erased)"
 
-// Erase takes the personal data out of the request and notes that it did. What stays is the decision, with the row and the terms, what came
-// of it with the guest's object id, to which terms somebody agreed and when, and the history, in which there never was any.
+// Erase removes the personal data from the request and records that. What stays: the decision with
+// its row and terms, what came of it with the guest's object id, the consent, and the history,
+// which never holds personal data.
 func (c *Change) Erase(why string) {
 	r := &c.Request
 	if !r.Erased.IsZero() {
@@ -34,7 +35,7 @@ func (c *Change) Erase(why string) {
 	c.Record("erased", why)
 }
 
-// hider returns what takes the address out of a text, in whatever case it is written.
+// hider returns what removes the address from a text, in upper and lower case.
 func hider(address submission.Address) func(string) string {
 	if address == (submission.Address{}) {
 		return func(text string) string { return text }
@@ -43,7 +44,8 @@ func hider(address submission.Address) func(string) string {
 	return func(text string) string { return form.ReplaceAllLiteralString(text, hidden) }
 }
 
-// rewrite takes the address out of every text of a value that is stored as JSON: a row that is for one address has it in many places.
+// rewrite removes the address from every text of a value that is stored as JSON: a row for one
+// address has it in many places.
 func rewrite[T any](hide func(string) string, value **T) {
 	if *value == nil {
 		return
@@ -51,17 +53,13 @@ func rewrite[T any](hide func(string) string, value **T) {
 	var text strings.Builder
 	encoder := json.NewEncoder(&text)
 	encoder.SetEscapeHTML(false)
-	err := encoder.Encode(*value)
-	if err != nil {
-		// It came from JSON, or will not go there: better nothing than a name.
-		*value = nil
-		return
-	}
 	copied := new(T)
-	err = json.Unmarshal([]byte(hide(text.String())), copied)
+	err := encoder.Encode(*value)
+	if err == nil {
+		err = json.Unmarshal([]byte(hide(text.String())), copied)
+	}
 	if err != nil {
-		*value = nil
-		return
+		copied = nil // rather nothing than a name
 	}
 	*value = copied
 }

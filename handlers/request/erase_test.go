@@ -12,7 +12,8 @@ import (
 	"guestlist/handlers/submission"
 )
 
-// TestNothingOfTheAddressIsLeft puts the address, in any case, into every text of a request that may come to hold it.
+// TestNothingOfTheAddressIsLeft puts the address, in any case, into every text of a request that
+// may come to hold it.
 func TestNothingOfTheAddressIsLeft(t *testing.T) {
 	address, err := submission.ParseAddress("o'hara.ana@sub-domain.contoso.com")
 	if err != nil {

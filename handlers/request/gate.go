@@ -11,18 +11,19 @@ import (
 // gateRounds is how often a change of the gate is tried while others change it too.
 const gateRounds = 16
 
-// Gate is what all instances share about sending invitations: the breaker, the pace and the day's budget. There is one for a tenant.
+// Gate is what all instances share about sending invitations: the circuit breaker, the pace and the
+// day's budget. There is one for a tenant.
 //
-// The breaker is open while Cause is set: nothing is sent, because the tenant takes no invitations from anybody, and to go on trying makes
-// it worse.
+// The breaker is open while Cause is set: the tenant takes no invitations, so nothing is sent.
 type Gate struct {
 	// Cause is the tenant-wide failure that opened the breaker; empty while it is closed.
 	Cause problem.Code
-	// Ref is the directory's own id of the call that failed.
+	// Ref is the directory's id of the call that failed.
 	Ref string
 	// OpenedAt is when the breaker was opened.
 	OpenedAt time.Time
-	// ProbeAt is when a single invitation may try whether the cause is gone; zero where only an admin can say so.
+	// ProbeAt is when a single invitation may try whether the cause is gone; zero if only an admin can
+	// say so.
 	ProbeAt time.Time
 	// ClosedBy is who closed the breaker last, at ClosedAt: the identity of a person, or AProbe.
 	ClosedBy string
@@ -34,18 +35,21 @@ type Gate struct {
 	NextAt time.Time
 	// HeldUntil is until when the directory asked to be left alone, by everybody.
 	HeldUntil time.Time
-	// Pressure is how much of one of the directory's limits was used, in percent, when it was last said, at PressedAt. It is said from 80 on.
+	// Pressure is how much of one of its limits the directory last reported as used, in percent, at
+	// PressedAt. It reports from 80 on.
 	Pressure  int
 	PressedAt time.Time
-	// Version is the store's mark of this very state; empty for a gate that is not stored yet.
+	// Version is the store's mark of this state; empty for a gate that is not stored yet.
 	Version string
 }
 
-// GateStore keeps the Gate. Errors are *problem.Error: Conflict as said below, StorageUnavailable otherwise.
+// GateStore keeps the Gate. Errors are *problem.Error: Conflict as said below, else
+// StorageUnavailable.
 type GateStore interface {
 	// Gate returns the gate as last saved; the zero Gate if none was.
 	Gate(ctx context.Context) (Gate, error)
-	// SaveGate replaces the gate and returns it with its new Version. Conflict if it is no longer of gate.Version.
+	// SaveGate replaces the gate and returns it with its new Version. Conflict if the stored gate no
+	// longer has gate.Version.
 	SaveGate(ctx context.Context, gate Gate) (Gate, error)
 }
 
@@ -57,21 +61,22 @@ type Pace struct {
 	Spacing time.Duration
 }
 
-// Close returns the gate with the breaker closed, by whom and when; what is counted stays counted.
+// Close returns the gate with the breaker closed. Counters stay.
 func (g Gate) Close(by string, now time.Time) Gate {
 	g.Cause, g.Ref, g.OpenedAt, g.ProbeAt = "", "", time.Time{}, time.Time{}
 	g.ClosedBy, g.ClosedAt = by, now
 	return g
 }
 
-// CloseBreaker closes the breaker, as an admin does once the cause is gone, and returns the gate as it was before. It is no error if it is closed.
-// Errors are *problem.Error: Conflict, StorageUnavailable.
+// CloseBreaker closes the breaker, as an admin does once the cause is gone, and returns the gate as
+// it was before. A closed breaker stays closed. Errors are *problem.Error: Conflict,
+// StorageUnavailable.
 func CloseBreaker(ctx context.Context, gates GateStore, by string, now time.Time) (before Gate, err error) {
 	return ChangeGate(ctx, gates, func(gate Gate) (Gate, bool) { return gate.Close(by, now), gate.Cause != "" })
 }
 
-// ChangeGate saves what change makes of the gate. change may be called several times; changed false leaves the gate as it is. The gate that
-// it last saw is returned.
+// ChangeGate saves what change makes of the gate, and returns the gate that change saw last. change
+// may be called several times; changed false leaves the gate as it is.
 func ChangeGate(ctx context.Context, gates GateStore, change func(Gate) (next Gate, changed bool)) (before Gate, err error) {
 	for range gateRounds {
 		before, err = gates.Gate(ctx)

@@ -1,40 +1,36 @@
 package request
 
-// Stage is as much of a request's state as whoever holds the link to it may know. The person who submits has not
-// proved to own the mailbox, so invited, refused and repeated look the same.
+// Stage is as much of a request's state as anybody who holds the link to it may know. The person
+// who submits has not proved to own the mailbox, so invited, refused and repeated look the same.
 type Stage string
 
 const (
 	StageReceived Stage = "received" // accepted, nothing done yet
 	StageInWork   Stage = "in-work"  // recorded, and not decided yet
-	StageFinished Stage = "finished" // decided, whichever way, and whatever is left to do
+	StageFinished Stage = "finished" // decided, whatever is left to do
 )
 
-// Outcome is what a request has come to, for pages that may tell whoever holds the link.
+// Outcome is what a request has come to. Whether it is shown is up to the page.
 type Outcome string
 
 const (
 	OutcomeOpen      Outcome = ""          // nothing that the stage does not say
 	OutcomeWaiting   Outcome = "waiting"   // a person decides
-	OutcomeInviting  Outcome = "inviting"  // let in; the invitation or the memberships are under way, or wait for the service
+	OutcomeInviting  Outcome = "inviting"  // the invitation or the memberships are under way, or wait
 	OutcomeInvited   Outcome = "invited"   // there is a guest, who may or may not have accepted
 	OutcomeJoined    Outcome = "joined"    // there is a guest who has accepted, as far as is known
 	OutcomeRefused   Outcome = "refused"   // there will be no guest
-	OutcomeWithdrawn Outcome = "withdrawn" // the partner has withdrawn, and the personal data is erased. Every page may tell
+	OutcomeWithdrawn Outcome = "withdrawn" // withdrawn by the partner and erased; always shown
 )
 
 // Progress is what the status page shows.
 type Progress struct {
 	Stage   Stage
 	Outcome Outcome
-	// Address is the masked address, for example "a***@c…"; empty while nothing is recorded.
-	Address string
+	Address string // masked, for example "a***@c…"; empty while nothing is recorded
 }
 
 // Progress returns what anybody who holds the link may know of the request.
-//
-// Review, denial, failure and success are one stage: the person who asks has not proved to own the mailbox, and must not learn from
-// the page whether a company or an address is known here. The outcome tells them apart; whether it is shown is up to the page.
 func (r Request) Progress() Progress {
 	outcome := states[r.State].outcome
 	switch {

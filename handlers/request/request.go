@@ -8,71 +8,74 @@ import (
 	"guestlist/handlers/submission"
 )
 
-// Request is the record of a submission. Everything in it is stored; nothing of it is public (see submission.Progress).
+// Request is the record of a submission. Everything in it is stored; nothing of it is public but
+// its [Progress].
 type Request struct {
 	ID         submission.ID
 	Submission submission.Submission
 	State      State
-	// Reason is one sentence for an admin on why the request stands where it stands. No personal data.
+	// Reason is one sentence for an admin on why the request is in its state. No personal data.
 	Reason string
-	// Words are what the person who brought the request to its state said about it, or empty. They may hold personal data, so they stand here
-	// and in no event.
+	// Words are what the person who brought the request to its state said about it, or empty. They may
+	// hold personal data, so no event repeats them.
 	Words string
 	// Since is when the request came into its state.
 	Since time.Time
 	// Decision is set once policy has decided.
 	Decision *policy.Decision
-	// Approval is set once a person has let the guest in where policy did not.
+	// Approval is set once a person has approved what policy did not.
 	Approval *Approval
 	// RepeatOf is the earlier request for the same address, if that one owns the invitation.
 	RepeatOf submission.ID
 	// GuestID is the object id of the guest, once known.
 	GuestID string
-	// Joined is when the directory was found to say that the guest has accepted; zero if that is not known.
+	// Joined is when the directory was found to say that the guest has accepted; zero if not known.
 	Joined time.Time
 	// Attempt counts the tries of the present effect that failed for a passing reason.
 	Attempt int
-	// Unknown counts the answers of the directory in the present state that nobody understood; those about one group stand with its grant.
+	// Unknown counts the answers of the directory in the present state whose meaning is not known.
+	// Those about one group are counted in its grant.
 	Unknown int
-	// Due is when the request wants to be looked at again; zero when it waits for nothing or for a person.
+	// Due is when the request comes back; zero if it waits for nothing or for a person.
 	Due time.Time
 	// Grants are the group memberships that the decision grants, each with its outcome.
 	Grants []Grant
-	// Resend is the wish to send the mail of the invitation again; zero when nobody wishes it, or it is done.
+	// Resend asks for the mail of the invitation to be sent again; zero when nobody asks, or it is
+	// done.
 	Resend Instruction
-	// Withdrawal is the wish to end the request and to erase it. Once made, it stays.
+	// Withdrawal asks for the request to be ended and erased. Once given, it stays.
 	Withdrawal Instruction
 	// Erased is when the personal data was erased; zero as long as it is there.
 	Erased time.Time
 	// Created and Changed are when the record was first and last written.
 	Created, Changed time.Time
-	// Events is the number of history entries written so far. The store keeps it.
+	// Events is the number of history entries. The store keeps it.
 	Events int
-	// Version is the store's mark of this very state of the record; empty for one that is not stored yet.
+	// Version is the store's mark of this state of the record; empty if it is not stored yet.
 	Version string
 }
 
-// Instruction is what somebody outside the state machine wants of it.
+// Instruction is a resend or a withdrawal that somebody asked for. The worker carries it out.
 type Instruction struct {
 	At time.Time
 	By string // the identity that a person signed in with, or ThePartner
 }
 
-// Open reports whether there is a wish.
-func (w Instruction) Open() bool { return !w.At.IsZero() }
+// Open reports whether somebody asked.
+func (i Instruction) Open() bool { return !i.At.IsZero() }
 
-// who tells the two kinds of people apart. The log gets it, and must not name anybody.
-func (w Instruction) Who() string {
-	if w.By == ThePartner {
+// Who says for the log who asked, without naming anybody.
+func (i Instruction) Who() string {
+	if i.By == ThePartner {
 		return ThePartner
 	}
 	return "an admin"
 }
 
-// ThePartner is who wishes something on the status page: whoever holds the link.
+// ThePartner asks on the status page. Anybody who holds the link counts as the partner.
 const ThePartner = "the partner"
 
-// Approval is a person's word that a guest is let in.
+// Approval is a person's decision to invite the guest.
 type Approval struct {
 	By    string       `json:"by"` // the identity that the person signed in with
 	At    time.Time    `json:"at"` // UTC
@@ -80,7 +83,8 @@ type Approval struct {
 	Terms policy.Terms `json:"terms"`
 }
 
-// terms returns what the guest is invited with, nil if neither policy nor a person has let the guest in.
+// Terms returns what the guest is invited with, nil if neither policy nor a person decided to
+// invite.
 func (r Request) Terms() *policy.Terms {
 	switch {
 	case r.Approval != nil:
@@ -92,7 +96,8 @@ func (r Request) Terms() *policy.Terms {
 	}
 }
 
-// limits returns the limits under which policy lets the guest in. A person who lets somebody in is not bound by them and takes no seat.
+// Limits returns the limits under which policy invites the guest. They do not bind a person who
+// approves, and an approved guest takes no seat.
 func (r Request) Limits() *policy.Limits {
 	if r.Approval != nil || r.Decision == nil {
 		return nil
@@ -100,12 +105,25 @@ func (r Request) Limits() *policy.Limits {
 	return r.Decision.Limits
 }
 
+// NoMail returns why the directory has no mail to send again, "" if it has one.
+func (r Request) NoMail() string {
+	terms := r.Terms()
+	switch {
+	case r.GuestID == "" || terms == nil:
+		return "nobody was invited"
+	case !terms.SendInvitation:
+		return "the deciding row lets the directory send no mail"
+	default:
+		return ""
+	}
+}
+
 // GrantState is what came of one group membership.
 type GrantState string
 
 const (
 	GrantPending GrantState = "pending" // not yet added
-	GrantAdded   GrantState = "added"   // added by us: ours to take away again
+	GrantAdded   GrantState = "added"   // added by us: ours to remove again
 	GrantPresent GrantState = "present" // was there before: not ours
 	GrantFailed  GrantState = "failed"  // refused for good
 )
@@ -120,10 +138,20 @@ type Grant struct {
 	Group string     `json:"group"` // object id
 	State GrantState `json:"state"`
 	Note  string     `json:"note,omitempty"` // why it failed; no personal data
-	// Unknown counts the answers of the directory about this group that nobody understood.
+	// Unknown counts the answers of the directory about this group whose meaning is not known.
 	Unknown int `json:"unknown,omitempty"`
-	// Forbidden is since when the app may not change the group; zero if it was not told so.
+	// Forbidden is since when the directory says that the app may not change the group; zero if it
+	// does not.
 	Forbidden time.Time `json:"forbidden,omitzero"`
+}
+
+// NewGrants returns the grants of the groups, all pending.
+func NewGrants(groups []string) []Grant {
+	grants := make([]Grant, 0, len(groups))
+	for _, group := range groups {
+		grants = append(grants, Grant{Group: group, State: GrantPending})
+	}
+	return grants
 }
 
 // Event is one entry of a request's history. History is only ever added to.
@@ -134,42 +162,21 @@ type Event struct {
 	Detail string // one sentence for an admin; no personal data
 }
 
-// Claim is the record that an address has one owner among the requests: the one that invites. It is also where the intent and the receipt
-// of the invitation stand, so that no two requests and no two instances can be at it at the same time.
+// Claim says which request owns an address: the one that invites. It also holds the intent and the
+// receipt of the invitation, so that no two requests and no two instances invite at the same time.
 type Claim struct {
 	Owner submission.ID
-	// IntentAt is when the invitation that is under way was begun; zero when none is. An intent without a GuestID means that the
-	// process ended in between, or that another instance is at it right now.
+	// IntentAt is when the invitation that is under way was begun; zero if none is. An intent without
+	// a GuestID means that the process ended in between, or that another instance is at it right now.
 	IntentAt time.Time
 	GuestID  string // the receipt: empty until the invitation is known to exist
-	// MailedAt is when the directory was last asked to send its mail to the address, and Mails how often it was. Before a mail is sent again,
-	// both are written: they are the intent.
+	// MailedAt is when the directory was last asked to send its mail to the address, and Mails how
+	// often it was. Before a mail is sent again both are written: they are the intent.
 	MailedAt time.Time
 	Mails    int
-	Version  string // the store's mark of this very state of the claim
+	Version  string // the store's mark of this state of the claim
 }
 
-// OnlyMails reports whether the claim says nothing more than which mails the address has had: nobody is being invited under it, and no guest is known.
+// OnlyMails reports whether the claim only says which mails the address has had: nobody is being
+// invited under it, and no guest is known.
 func (c Claim) OnlyMails() bool { return c.Mails > 0 && c.GuestID == "" && c.IntentAt.IsZero() }
-
-// NewGrants returns the grants of the groups, none of them made.
-func NewGrants(groups []string) []Grant {
-	grants := make([]Grant, 0, len(groups))
-	for _, group := range groups {
-		grants = append(grants, Grant{Group: group, State: GrantPending})
-	}
-	return grants
-}
-
-// NoMail returns why there is no mail of the directory's to send again, "" if there is one.
-func (r Request) NoMail() string {
-	terms := r.Terms()
-	switch {
-	case r.GuestID == "" || terms == nil:
-		return "nobody was invited"
-	case !terms.SendInvitation:
-		return "the deciding row lets the directory send no mail"
-	default:
-		return ""
-	}
-}

@@ -136,7 +136,8 @@ func (s State) Meaning() string { return states[s].meaning }
 // Ended reports whether nothing happens to a request in this state by itself any more.
 func (s State) Ended() bool { return states[s].ended }
 
-// Finished reports whether a request in this state has ended and waits for nobody. A person may still take a failed one up again.
+// Finished reports whether a request in this state has ended and waits for nobody. A person may
+// still retry a failed one.
 func (s State) Finished() bool { return states[s].finished }
 
 // Stage returns the public stage of a request in this state.
@@ -145,7 +146,8 @@ func (s State) Stage() Stage { return states[s].stage }
 // Next returns the states that a request may change to.
 func (s State) Next() []State { return slices.Clone(states[s].next) }
 
-// Overdue returns, for each state in which a request may not stand for ever, since when it must have come there to be overdue now.
+// Overdue returns the times before which requests must have come to their states to be overdue now.
+// The states in which requests may stay for ever are left out.
 func Overdue(now time.Time) map[State]time.Time {
 	before := map[State]time.Time{}
 	for state, traits := range states {
@@ -156,7 +158,7 @@ func Overdue(now time.Time) map[State]time.Time {
 	return before
 }
 
-// AtRest reports whether nothing happens to the request by itself any more, nor to what somebody asked for.
+// AtRest reports whether the request has ended and no instruction for it is left to carry out.
 func (r Request) AtRest() bool {
 	return r.State.Ended() && !r.Resend.Open() && (!r.Withdrawal.Open() || !r.Erased.IsZero())
 }
