@@ -96,8 +96,8 @@ func New(c Config, now func() time.Time, random io.Reader) (*Guards, error) {
 // HasTokens reports whether forms can be served: every form needs a token.
 func (g *Guards) HasTokens() bool { return g.tokens != nil }
 
-// Token returns a token for a form that is shown: for the first time, or again after held.
-func (g *Guards) Token(held formtoken.Token) (string, error) { return g.tokens.Renew(held) }
+// Token returns a token for a form that is shown, after the token held if it is shown again.
+func (g *Guards) Token(held formtoken.Token) (string, error) { return g.tokens.Issue(held) }
 
 // Count counts one post of the client. It returns how long the client has to wait before the next, or
 // zero if this one may pass.

@@ -41,7 +41,7 @@ var goodToken = sync.OnceValue(func() string {
 	if err != nil {
 		panic(err)
 	}
-	token, err := tokens.Issue()
+	token, err := tokens.Issue(formtoken.Token{})
 	if err != nil {
 		panic(err)
 	}

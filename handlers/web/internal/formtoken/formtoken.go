@@ -13,29 +13,30 @@ import (
 	"time"
 )
 
-// What is wrong with a token. The form says the same to the sender whichever it is; the log may name it.
+// The faults of a token. They are for the log: the form says the same for all of them.
 var (
-	// ErrForged: no token, or none that one of the keys has signed.
+	// ErrForged: no token, or one that none of the keys has signed.
 	ErrForged = errors.New("the form token is missing or not signed by a known key")
-	// ErrEarly: sent before the least time to fill in the form was over.
+	// ErrEarly: the form was fetched too recently.
 	ErrEarly = errors.New("the form token came back too early")
 	// ErrExpired: the form was fetched too long ago.
 	ErrExpired = errors.New("the form token has expired")
 )
 
 const (
-	// MinKey is the least number of characters in a key: 128 bits even where a character holds only four.
+	// MinKey is the least number of characters in a key: 128 bits if a character holds only four.
 	MinKey = 32
 	// clockSkew is how far the clock of the instance that issued a token may run ahead of this one.
 	clockSkew = time.Minute
-	// keyDerivation names what the keys are for, so that the same key used elsewhere signs nothing that counts here.
+	// keyDerivation names the use of the keys, so that a signature made elsewhere with the same key
+	// does not count here.
 	keyDerivation = "guestlist form token 1"
 )
 
 // Config is what a Signer needs. All fields but Wait are required.
 type Config struct {
-	// Keys are texts of at least MinKey characters. The first signs, all verify: a new key is put in front, and the old one taken away
-	// when the forms that it signed have expired.
+	// Keys are texts of at least MinKey characters. The first signs, all verify: a new key goes in
+	// front, and the old one is removed when the forms that it signed have expired.
 	Keys []string
 	// Wait is the least time between fetching a form and sending it.
 	Wait time.Duration
@@ -51,10 +52,10 @@ type Signer struct {
 	keys   []derived
 }
 
-// derived are the two keys that are made of a configured one, so that no signature can pass for a mark.
+// derived are two keys made of a configured one, so that a signature can't pass for a mark.
 type derived struct{ sign, mark []byte }
 
-// New returns a Signer. Its errors say nothing of the keys but how many characters they have.
+// New returns a Signer. Its errors tell only the lengths of keys.
 func New(config Config) (*Signer, error) {
 	switch {
 	case len(config.Keys) == 0:
@@ -84,8 +85,8 @@ func New(config Config) (*Signer, error) {
 	return s, nil
 }
 
-// A token is, in base64 for URLs: the milliseconds (Unix, 6 bytes) of its issue and of the moment from which it counts, a nonce,
-// and the signature of these.
+// A token is, in base64 for URLs: the time of its issue and the time from which it counts (each Unix
+// milliseconds in 6 bytes), a nonce, and the signature of these.
 const (
 	timeBytes  = 6
 	nonceBytes = 16
@@ -96,7 +97,7 @@ const (
 // Length is the number of characters of a token.
 var Length = encoding.EncodedLen(rawLength)
 
-// encoding is strict, so that a token has one spelling only.
+// encoding is strict, so that a token has only one spelling.
 var encoding = base64.RawURLEncoding.Strict()
 
 // Token is a token that one of the keys has signed. The zero value is none.
@@ -106,19 +107,13 @@ type Token struct {
 	mark          []byte // the key of marks; nil in the zero value
 }
 
-// Issue returns a token for a form that is shown for the first time.
-func (s *Signer) Issue() (string, error) {
-	now := s.config.Now()
-	return s.sign(now, now.Add(s.config.Wait))
-}
-
-// Renew returns a token for a form that is shown again with what was typed. Whoever has waited once, as old proves, does not wait
-// again. old may be the zero Token: then it is as Issue.
-func (s *Signer) Renew(old Token) (string, error) {
+// Issue returns a token for a form that is shown. A form that is shown again with what was typed, under
+// the token held, need not wait again. held may be the zero Token.
+func (s *Signer) Issue(held Token) (string, error) {
 	now := s.config.Now()
 	ready := now.Add(s.config.Wait)
-	if old.mark != nil && old.ready.Before(ready) {
-		ready = old.ready
+	if held.mark != nil && held.ready.Before(ready) {
+		ready = held.ready
 	}
 	return s.sign(now, ready)
 }
@@ -134,7 +129,8 @@ func (s *Signer) sign(issued, ready time.Time) (string, error) {
 	return encoding.EncodeToString(append(raw, signature(s.keys[0].sign, raw)...)), nil
 }
 
-// Check returns the token of the text. With ErrEarly and ErrExpired the token is returned too: it is genuine, and Renew heeds it.
+// Check returns the token of the text. It also returns a genuine token with ErrEarly and ErrExpired, for
+// Issue.
 func (s *Signer) Check(text string) (Token, error) {
 	if len(text) != Length || strings.ContainsAny(text, "\r\n") {
 		// The decoder skips line breaks.
@@ -152,7 +148,7 @@ func (s *Signer) Check(text string) (Token, error) {
 		now := s.config.Now()
 		switch {
 		case t.issued.After(now.Add(clockSkew)):
-			// No instance's clock runs that far ahead; the key may have been used elsewhere.
+			// Clocks of instances do not run that far ahead; the key may have been used elsewhere.
 			return Token{}, ErrForged
 		case now.Before(t.ready):
 			return t, ErrEarly
@@ -167,8 +163,8 @@ func (s *Signer) Check(text string) (Token, error) {
 // Issued returns when the token was issued, to the millisecond.
 func (t Token) Issued() time.Time { return t.issued }
 
-// Mark returns 16 bytes that nobody without the keys can tell from random ones, and that are the same whenever the same content comes
-// under the same token. The token must be one that Check returned.
+// Mark returns 16 bytes that are the same for the same content under the same token, and that look
+// random without the keys. The token must be one that Check returned.
 func (t Token) Mark(content []byte) [16]byte {
 	mac := hmac.New(sha256.New, t.mark)
 	mac.Write(t.nonce[:])

@@ -18,7 +18,6 @@ const (
 	keyTwo = "Jh2v9QeX7sKd4NwLz0RfTyBu6MgCp1Ao"
 )
 
-// clock is a clock that a test sets.
 type clock struct{ now time.Time }
 
 func (c *clock) Now() time.Time { return c.now }
@@ -32,14 +31,14 @@ func newSigner(t interface{ Fatal(...any) }, c *clock, keys ...string) *Signer {
 }
 
 func issue(t interface{ Fatal(...any) }, s *Signer) string {
-	text, err := s.Issue()
+	text, err := s.Issue(Token{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return text
 }
 
-func TestWhenATokenCounts(t *testing.T) {
+func TestTokenCountsFromWaitToLifetime(t *testing.T) {
 	for name, test := range map[string]struct {
 		after time.Duration
 		want  error
@@ -47,8 +46,8 @@ func TestWhenATokenCounts(t *testing.T) {
 		"at once":                        {0, ErrEarly},
 		"a moment before the wait ends":  {3*time.Second - time.Millisecond, ErrEarly},
 		"when the wait ends":             {3 * time.Second, nil},
-		"at the end of its life":         {2 * time.Hour, nil},
-		"after its life":                 {2*time.Hour + time.Millisecond, ErrExpired},
+		"at the end of its lifetime":     {2 * time.Hour, nil},
+		"after its lifetime":             {2*time.Hour + time.Millisecond, ErrExpired},
 		"by a clock behind":              {-time.Minute, ErrEarly},
 		"by a clock impossibly far back": {-time.Minute - time.Millisecond, ErrForged},
 	} {
@@ -68,7 +67,7 @@ func TestWhenATokenCounts(t *testing.T) {
 	}
 }
 
-func TestOtherInstancesAndNewKeys(t *testing.T) {
+func TestTokensOfOtherInstancesAndAfterKeyRotation(t *testing.T) {
 	c := &clock{morning}
 	before := newSigner(t, c, keyOne)
 	other := newSigner(t, c, keyOne)
@@ -81,12 +80,12 @@ func TestOtherInstancesAndNewKeys(t *testing.T) {
 		text   string
 		want   error
 	}{
-		"another instance":                    {other, old, nil},
-		"the old key while both are known":    {rotated, old, nil},
-		"the new key":                         {rotated, fresh, nil},
-		"the new key after the old one left":  {after, fresh, nil},
-		"the old key after it was taken away": {after, old, ErrForged},
-		"a key that is not known yet":         {before, fresh, ErrForged},
+		"another instance":                          {other, old, nil},
+		"the old key while both are configured":     {rotated, old, nil},
+		"the new key":                               {rotated, fresh, nil},
+		"the new key after the old one was removed": {after, fresh, nil},
+		"the old key after it was removed":          {after, old, ErrForged},
+		"the new key before it is configured":       {before, fresh, ErrForged},
 	} {
 		_, err := test.signer.Check(test.text)
 		if !errors.Is(err, test.want) {
@@ -102,21 +101,21 @@ func TestOtherInstancesAndNewKeys(t *testing.T) {
 		t.Fatal(err)
 	}
 	if one.Mark([]byte("x")) != two.Mark([]byte("x")) {
-		t.Error("a new key changes the mark of a form that was sent before and after")
+		t.Error("a new key changes the mark of a form")
 	}
 }
 
-func TestAFormShownAgainDoesNotWaitAgain(t *testing.T) {
+func TestFormShownAgainDoesNotWaitAgain(t *testing.T) {
 	for name, test := range map[string]struct {
 		fetched time.Duration // how long ago
 		forged  bool
 		want    error // of the renewed token, at once
 	}{
-		"after errors":     {time.Minute, false, nil},
-		"after expiry":     {3 * time.Hour, false, nil},
-		"sent too early":   {time.Second, false, ErrEarly},
-		"under no token":   {0, true, ErrEarly},
-		"under a long one": {2 * time.Hour, false, nil},
+		"after errors":               {time.Minute, false, nil},
+		"after expiry":               {3 * time.Hour, false, nil},
+		"sent too early":             {time.Second, false, ErrEarly},
+		"with a forged token":        {0, true, ErrEarly},
+		"at the end of its lifetime": {2 * time.Hour, false, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := &clock{morning.Add(-test.fetched)}
@@ -127,7 +126,7 @@ func TestAFormShownAgainDoesNotWaitAgain(t *testing.T) {
 			}
 			c.now = morning
 			old, _ := s.Check(text)
-			renewed, err := s.Renew(old)
+			renewed, err := s.Issue(old)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -138,13 +137,13 @@ func TestAFormShownAgainDoesNotWaitAgain(t *testing.T) {
 			c.now = morning.Add(2 * time.Hour)
 			_, err = s.Check(renewed)
 			if err != nil {
-				t.Errorf("it does not live as long as a new one: %v", err)
+				t.Errorf("it expires before a new one: %v", err)
 			}
 		})
 	}
 }
 
-func TestForgedTokens(t *testing.T) {
+func TestForgedTokensAreRefused(t *testing.T) {
 	c := &clock{morning}
 	s := newSigner(t, c, keyOne)
 	text := issue(t, s)
@@ -166,7 +165,7 @@ func TestForgedTokens(t *testing.T) {
 		"of zeros":              strings.Repeat("A", len(text)),
 		"signed by another key": issue(t, newSigner(t, &clock{morning}, keyTwo)),
 		"very long":             strings.Repeat(text, 100),
-		"no ASCII":              strings.Repeat("é", len(text)/2),
+		"not ASCII":             strings.Repeat("é", len(text)/2),
 	}
 	for name, text := range forged {
 		_, err := s.Check(text)
@@ -190,7 +189,7 @@ func TestForgedTokens(t *testing.T) {
 	}
 }
 
-func TestATokenHasOneSpelling(t *testing.T) {
+func TestTokenHasOneSpelling(t *testing.T) {
 	c := &clock{morning}
 	s := newSigner(t, c, keyOne)
 	text := issue(t, s)
@@ -203,11 +202,11 @@ func TestATokenHasOneSpelling(t *testing.T) {
 		}
 	}
 	if accepted != 1 {
-		t.Errorf("%d last characters are taken, of which one is right", accepted)
+		t.Errorf("%d last characters are accepted, want one", accepted)
 	}
 }
 
-func TestMarks(t *testing.T) {
+func TestMarkDependsOnTokenAndContent(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		c := &clock{morning}
 		s := newSigner(t, c, keyOne)
@@ -236,7 +235,7 @@ func TestMarks(t *testing.T) {
 	})
 }
 
-func TestASignerNeedsAllItsParts(t *testing.T) {
+func TestNewNeedsAllParts(t *testing.T) {
 	good := Config{Keys: []string{keyOne}, Wait: time.Second, Lifetime: time.Hour, Now: time.Now, Random: rand.Reader}
 	for name, breakIt := range map[string]func(*Config){
 		"key":             func(c *Config) { c.Keys = nil },
@@ -251,7 +250,7 @@ func TestASignerNeedsAllItsParts(t *testing.T) {
 		breakIt(&config)
 		_, err := New(config)
 		if err == nil {
-			t.Errorf("a signer without %s was made", name)
+			t.Errorf("New without %s returned no error", name)
 		}
 	}
 	config := good
@@ -260,7 +259,7 @@ func TestASignerNeedsAllItsParts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = s.Issue()
+	_, err = s.Issue(Token{})
 	if err == nil {
 		t.Error("a token without randomness was issued")
 	}
@@ -268,7 +267,7 @@ func TestASignerNeedsAllItsParts(t *testing.T) {
 
 func FuzzCheck(f *testing.F) {
 	c := &clock{morning}
-	// Every process of the fuzzer must hold the same token for the genuine one.
+	// Every process of the fuzzer must have the same genuine token.
 	s, err := New(Config{Keys: []string{keyOne, keyTwo}, Wait: time.Second, Lifetime: time.Hour, Now: c.Now, Random: strings.NewReader(strings.Repeat("r", 100))})
 	if err != nil {
 		f.Fatal(err)
@@ -293,7 +292,7 @@ func BenchmarkToken(b *testing.B) {
 	c.now = c.now.Add(time.Minute)
 	b.ReportAllocs()
 	for b.Loop() {
-		_, err := s.Issue()
+		_, err := s.Issue(Token{})
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -8,14 +8,12 @@ import (
 	"strings"
 
 	"guestlist/handlers/problem"
+	"guestlist/handlers/web/internal/formtoken"
 )
 
 // KeyHeader is the header in which a program sends its key. App Service's own authentication reads
 // Authorization, and the Functions host x-functions-key, so it is neither.
 const KeyHeader = "X-Guestlist-Key"
-
-// MinKey is the least number of characters in a key: 128 bits even where a character holds only four.
-const MinKey = 32
 
 // preflightLifetime is how long, in seconds, a browser remembers that a site may send: ten minutes, so
 // that removing a site from the list takes effect soon.
@@ -57,8 +55,8 @@ func New(config Config) (*Checker, error) {
 		c.sites[origin] = true
 	}
 	for i, key := range config.Keys {
-		if len(key) < MinKey {
-			return nil, fmt.Errorf("origin: key %d has %d characters, at least %d are needed", i+1, len(key), MinKey)
+		if len(key) < formtoken.MinKey {
+			return nil, fmt.Errorf("origin: key %d has %d characters, at least %d are needed", i+1, len(key), formtoken.MinKey)
 		}
 		c.keys = append(c.keys, sha256.Sum256([]byte(key)))
 	}

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"guestlist/handlers/problem"
+	"guestlist/handlers/web/internal/formtoken"
 )
 
 const (
@@ -160,10 +161,10 @@ func TestListsThatAreRefused(t *testing.T) {
 	for name, config := range map[string]Config{
 		"an own origin that is none": {Own: []string{"contoso.com"}},
 		"a site that is no origin":   {Sites: []string{"https://contoso.com/path"}},
-		"a key too short":            {Keys: []string{keyOne[:MinKey-1]}},
+		"a key too short":            {Keys: []string{keyOne[:formtoken.MinKey-1]}},
 	} {
 		_, err := New(config)
-		if err == nil || strings.Contains(err.Error(), keyOne[:MinKey-1]) {
+		if err == nil || strings.Contains(err.Error(), keyOne[:formtoken.MinKey-1]) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
