@@ -111,7 +111,7 @@ func TestWhatTheErrorProposesIsTaken(t *testing.T) {
 }
 
 func TestTheGroundsAreThoseOfTheStyleSheet(t *testing.T) {
-	css, err := os.ReadFile("../web/signup/pages/style.css")
+	css, err := os.ReadFile("../web/site/frame/style.css")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -271,20 +271,20 @@ func TestMailRules(t *testing.T) {
 		domain string
 		want   string
 	}{
-		"nothing refused":              {NewMailRules(false, false, nil), "mailinator.com", ""},
+		"nothing refused":              {NewMailRules(MailConfig{}), "mailinator.com", ""},
 		"no rules at all":              {MailRules{}, "mailinator.com", ""},
-		"a company":                    {NewMailRules(true, true, nil), "contoso.com", ""},
-		"free mail":                    {NewMailRules(true, true, nil), "gmail.com", "free-mail"},
-		"free mail that may":           {NewMailRules(false, true, nil), "gmail.com", ""},
-		"below a free one":             {NewMailRules(true, true, nil), "mail.gmail.com", ""},
-		"disposable":                   {NewMailRules(false, true, nil), "mailinator.com", "disposable"},
-		"below a disposable one":       {NewMailRules(false, true, nil), "x.y.mailinator.com", "disposable"},
-		"disposable that may":          {NewMailRules(true, false, nil), "mailinator.com", ""},
-		"a free one that is excepted":  {NewMailRules(true, true, exceptions), "gmx.de", ""},
-		"one that the admin refuses":   {NewMailRules(false, false, exceptions), "throw.example.com", "disposable"},
-		"below it":                     {NewMailRules(false, false, exceptions), "a.throw.example.com", "disposable"},
-		"excepted below a disposable":  {NewMailRules(true, true, exceptions), "inbox.mailinator.com", ""},
-		"refused whatever the setting": {NewMailRules(false, true, exceptions), "gmail.com", "disposable"},
+		"a company":                    {NewMailRules(MailConfig{RefuseFreeMail: true, RefuseDisposable: true}), "contoso.com", ""},
+		"free mail":                    {NewMailRules(MailConfig{RefuseFreeMail: true, RefuseDisposable: true}), "gmail.com", "free-mail"},
+		"free mail that may":           {NewMailRules(MailConfig{RefuseDisposable: true}), "gmail.com", ""},
+		"below a free one":             {NewMailRules(MailConfig{RefuseFreeMail: true, RefuseDisposable: true}), "mail.gmail.com", ""},
+		"disposable":                   {NewMailRules(MailConfig{RefuseDisposable: true}), "mailinator.com", "disposable"},
+		"below a disposable one":       {NewMailRules(MailConfig{RefuseDisposable: true}), "x.y.mailinator.com", "disposable"},
+		"disposable that may":          {NewMailRules(MailConfig{RefuseFreeMail: true}), "mailinator.com", ""},
+		"a free one that is excepted":  {NewMailRules(MailConfig{RefuseFreeMail: true, RefuseDisposable: true, Exceptions: exceptions}), "gmx.de", ""},
+		"one that the admin refuses":   {NewMailRules(MailConfig{Exceptions: exceptions}), "throw.example.com", "disposable"},
+		"below it":                     {NewMailRules(MailConfig{Exceptions: exceptions}), "a.throw.example.com", "disposable"},
+		"excepted below a disposable":  {NewMailRules(MailConfig{RefuseFreeMail: true, RefuseDisposable: true, Exceptions: exceptions}), "inbox.mailinator.com", ""},
+		"refused whatever the setting": {NewMailRules(MailConfig{RefuseDisposable: true, Exceptions: exceptions}), "gmail.com", "disposable"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -22,33 +22,33 @@ func parseColour(text string) (Colour, error) {
 	}
 	value, err := strconv.ParseUint(digits, 16, 32)
 	if err != nil || !found || len(digits) != 6 {
-		return Colour{}, errors.New("is no colour; write one such as #17567f")
+		return Colour{}, errors.New("is not a colour; write one such as #17567f")
 	}
 	return Colour{uint8(value >> 16), uint8(value >> 8), uint8(value)}, nil
 }
 
-// The grounds of the pages on which the accent has the least contrast: the page in light, a card in dark. The style sheet has
-// them too; a test holds them together.
+// The grounds of the pages on which the accent has the least contrast: the page in light, a card in
+// dark. A test compares them with the style sheet.
 var (
 	LightGround = Colour{0xf3, 0xf5, 0xf7}
 	DarkGround  = Colour{0x18, 0x21, 0x2a}
 )
 
 const (
-	// leastContrast is what WCAG 2.2 asks of text at level AA (success criterion 1.4.3).
+	// leastContrast is that of text at level AA of WCAG 2.2 (1.4.3).
 	leastContrast = 4.5
-	// goodContrast is that of level AAA (1.4.6), for a tint that we choose.
+	// goodContrast is that of level AAA (1.4.6), for tints that we choose.
 	goodContrast = 7
 )
 
-// Accent is the colour of links and buttons, on light and on dark grounds. Each has at least the contrast that WCAG 2.2 AA asks of text
-// against the grounds of the pages; a button's text has it against either.
+// Accent is the colour of links and buttons, on light and on dark grounds. Against the grounds of the
+// pages, and against the text of buttons, each has the contrast that WCAG 2.2 AA asks of text.
 type Accent struct{ Light, Dark Colour }
 
 // ParseLight reads the accent for light grounds.
 func ParseLight(text string) (Colour, error) { return readable(text, "light", LightGround, -1) }
 
-// ParseDark reads the accent for dark grounds. If text is empty, it is a tint of the one for light grounds.
+// ParseDark reads the accent for dark grounds. Default: a tint of the one for light grounds.
 func ParseDark(text string, light Colour) (Colour, error) {
 	if text == "" {
 		return shade(light, DarkGround, +1, goodContrast), nil
@@ -56,7 +56,8 @@ func ParseDark(text string, light Colour) (Colour, error) {
 	return readable(text, "dark", DarkGround, +1)
 }
 
-// readable reads a colour that can be read on ground. direction is where a better one lies: -1 is darker, +1 is lighter.
+// readable reads a colour with enough contrast on ground. direction leads to a better one: -1 darker,
+// +1 lighter.
 func readable(text, name string, ground Colour, direction int) (Colour, error) {
 	colour, err := parseColour(text)
 	if err != nil {
@@ -91,8 +92,8 @@ func luminance(c Colour) float64 {
 	return 0.2126*linear(c.R) + 0.7152*linear(c.G) + 0.0722*linear(c.B)
 }
 
-// shade returns the nearest darker (direction -1) or lighter (+1) shade of the colour that has the contrast against ground: of the same hue, and
-// of white or black at the latest.
+// shade returns the nearest darker (direction -1) or lighter (+1) shade of the colour with the contrast
+// ratio against ground, at most black or white.
 func shade(c Colour, ground Colour, direction int, ratio float64) Colour {
 	hue, saturation, lightness := toHSL(c)
 	for contrast(c, ground) < ratio && lightness >= 0 && lightness <= 1 {
@@ -146,7 +147,7 @@ func fromHSL(hue, saturation, lightness float64) Colour {
 	return Colour{part(r), part(g), part(b)}
 }
 
-// Over returns the shade of the accent under the pointer: further from its ground, so that it is read even better.
+// Over returns the accent under the pointer, with more contrast.
 func (a Accent) Over() Accent {
 	return Accent{Light: move(a.Light, -0.09), Dark: move(a.Dark, +0.12)}
 }

@@ -1,6 +1,7 @@
 package branding
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 )
@@ -17,16 +18,17 @@ const (
 
 var presences = map[string]Presence{"hidden": Hidden, "linked": Linked, "optional": Optional, "required": Required}
 
-// Fields says what the form asks for beside names and address, which no invitation can do without. Whatever is not shown is still taken where
-// a client sends it.
+// Fields says what the form asks for beside names and address, which every invitation needs. Fields that
+// are not shown are still accepted from clients.
 type Fields struct {
 	Company, Country, Reason, Sponsor, InviteCode Presence
 }
 
-// DefaultFields is what ParseFields makes of an empty text, as it is written.
+// DefaultFields is the text of the default of ParseFields.
 const DefaultFields = "company=required country=optional reason=optional sponsor=hidden inviteCode=linked"
 
-// ParseFields reads pairs such as "country=required sponsor=optional". Fields that are not named are as in DefaultFields.
+// ParseFields reads pairs such as "country=required sponsor=optional". Other fields are as in
+// DefaultFields.
 func ParseFields(text string) (Fields, error) {
 	var f Fields
 	for _, list := range []string{DefaultFields, text} {
@@ -37,7 +39,7 @@ func ParseFields(text string) (Fields, error) {
 			presence, known := presences[value]
 			switch {
 			case field == nil:
-				return Fields{}, fmt.Errorf("names a field that can't be chosen; those that can are company, country, reason, sponsor and inviteCode")
+				return Fields{}, errors.New("names a field that can't be chosen; those that can are company, country, reason, sponsor and inviteCode")
 			case !known:
 				return Fields{}, fmt.Errorf("must say %s=required, =optional, =linked (shown if the link fills it in) or =hidden", name)
 			case seen[name]:
@@ -66,7 +68,7 @@ func (f *Fields) of(name string) *Presence {
 	return nil
 }
 
-// Of returns the presence of the field with the name; Required for any other than those that can be chosen.
+// Of returns the presence of the field with the name: Required for fields that can't be chosen.
 func (f Fields) Of(name string) Presence {
 	presence := f.of(name)
 	if presence == nil {

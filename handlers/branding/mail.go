@@ -10,26 +10,31 @@ import (
 	"guestlist/handlers/submission"
 )
 
-// MailRules say which addresses the form takes, by what is generally known of their domains. They know nothing of partners. The zero value
-// takes every address.
+// MailConfig says which addresses the form refuses.
+type MailConfig struct {
+	RefuseFreeMail   bool // at services where anyone can get an address
+	RefuseDisposable bool // at services for throw-away mailboxes
+	// Exceptions take precedence: true accepts a domain, false refuses it as if it were disposable.
+	Exceptions map[string]bool
+}
+
+// MailRules say which addresses the form refuses, by what is generally known of their domains. They
+// know nothing of partners. The zero value accepts every address.
 type MailRules struct {
-	refuseFreeMail   bool // addresses at services where anyone can get one
-	refuseDisposable bool // addresses at services for throw-away mailboxes
-	exceptions       map[string]bool
-	lists            func() mailLists
+	config MailConfig
+	lists  func() mailLists
 }
 
 type mailLists struct{ free, disposable map[string]string }
 
-// NewMailRules returns the rules with the exceptions, which go before the lists: true is taken, false is refused as if it were throw-away.
-func NewMailRules(refuseFreeMail, refuseDisposable bool, exceptions map[string]bool) MailRules {
-	// Nobody waits for the lists at the start.
-	lists := sync.OnceValue(func() mailLists { return mailLists{maildomain.FreeMail(), maildomain.Disposable()} })
-	return MailRules{refuseFreeMail, refuseDisposable, exceptions, lists}
+// NewMailRules returns the rules of a config.
+func NewMailRules(config MailConfig) MailRules {
+	// The lists are not needed at the start.
+	return MailRules{config, sync.OnceValue(func() mailLists { return mailLists{maildomain.FreeMail(), maildomain.Disposable()} })}
 }
 
 // ParseRefusal reads "refuse" as true and "accept" as false.
-func ParseRefusal(text string) (bool, error) {
+func ParseRefusal(text string) (refuse bool, err error) {
 	switch text {
 	case "accept":
 		return false, nil
@@ -39,7 +44,7 @@ func ParseRefusal(text string) (bool, error) {
 	return false, fmt.Errorf("must be %q or %q", "accept", "refuse")
 }
 
-// ParseExceptions reads domains such as "+gmx.de -example.com": + to take addresses there, - to refuse them.
+// ParseExceptions reads the exceptions of a MailConfig, such as "+gmx.de -example.com".
 func ParseExceptions(text string) (map[string]bool, error) {
 	exceptions := map[string]bool{}
 	for entry := range strings.FieldsFuncSeq(text, func(r rune) bool { return r == ' ' || r == ',' }) {
@@ -52,11 +57,11 @@ func ParseExceptions(text string) (map[string]bool, error) {
 	return exceptions, nil
 }
 
-// Broken returns the rule that an address with the domain breaks, "free-mail" or "disposable"; "" for none. Below the domain of a service
-// for throw-away mailboxes its customers have names of their own, so all that is below counts as it does.
+// Broken returns the rule that an address with the domain breaks: "free-mail", "disposable" or "".
+// Customers of services for throw-away mailboxes have subdomains, so those are disposable too.
 func (m MailRules) Broken(domain string) string {
 	for below := domain; below != ""; _, below, _ = strings.Cut(below, ".") {
-		taken, excepted := m.exceptions[below]
+		taken, excepted := m.config.Exceptions[below]
 		switch {
 		case excepted && taken:
 			return ""
@@ -68,10 +73,10 @@ func (m MailRules) Broken(domain string) string {
 		return ""
 	}
 	lists := m.lists()
-	if _, free := lists.free[domain]; free && m.refuseFreeMail {
+	if _, free := lists.free[domain]; free && m.config.RefuseFreeMail {
 		return "free-mail"
 	}
-	for below := domain; below != "" && m.refuseDisposable; _, below, _ = strings.Cut(below, ".") {
+	for below := domain; below != "" && m.config.RefuseDisposable; _, below, _ = strings.Cut(below, ".") {
 		if _, disposable := lists.disposable[below]; disposable {
 			return "disposable"
 		}

@@ -34,10 +34,7 @@ type Terms struct {
 	Version string // see submission.ValidTerms
 }
 
-// ValidTerms reports whether text can name a version of terms.
-func ValidTerms(text string) bool { return submission.ValidTerms(text) }
-
-// IsLink reports whether text is an https address that a page may lead to.
+// IsLink reports whether text is an https address without a user.
 func IsLink(text string) bool {
 	u, err := url.Parse(text)
 	return err == nil && u.Scheme == "https" && u.Host != "" && u.User == nil
@@ -64,14 +61,14 @@ func ParseContact(text string) (Contact, error) {
 	return Contact{address.String(), "mailto:" + address.String()}, nil
 }
 
-// maxIntro is the longest opening text, in characters: a page that is read, and that stays small.
+// maxIntro is the longest introduction, in characters.
 const maxIntro = 600
 
-// Intro are the words that the form opens with in place of ours, by the tag of the page's language; under "" those for every other language.
+// Intro is the introduction of the form in place of ours, by the tag of the page's language; under "" that
+// for all other languages.
 type Intro map[string]string
 
-// ParseIntro reads a text for all languages, or a JSON object of texts by language; empty is none. A language that the object does not have gets
-// our own words.
+// ParseIntro reads a text for all languages, or a JSON object of texts by language; empty is none.
 func ParseIntro(text string) (Intro, error) {
 	if text == "" {
 		return nil, nil
@@ -82,7 +79,7 @@ func ParseIntro(text string) (Intro, error) {
 	} else {
 		err := json.Unmarshal([]byte(text), &intro)
 		if err != nil {
-			return nil, errors.New(`is no text, and no JSON object of texts by language such as {"en": "Welcome.", "de": "Willkommen."}`)
+			return nil, errors.New(`is not a text, nor a JSON object of texts by language such as {"en": "Welcome.", "de": "Willkommen."}`)
 		}
 	}
 	tags := map[string]bool{"": true}
@@ -104,7 +101,7 @@ func ParseIntro(text string) (Intro, error) {
 	return intro, nil
 }
 
-// In returns the words for the language, "" for our own.
+// In returns the introduction in the language, or "" for ours.
 func (i Intro) In(tag string) string {
 	text, given := i[tag]
 	if !given {
@@ -113,8 +110,8 @@ func (i Intro) In(tag string) string {
 	return text
 }
 
-// maxLogo is the largest logo that stands in the page itself, in bytes of its data address: it is sent with each page, and no page is to have
-// more than 30 KB.
+// maxLogo is the largest logo in the page itself, in bytes of its data: address. It is sent with each
+// page, and a page has at most 30 KB.
 const maxLogo = 3 << 10
 
 // Logo is the organisation's logo; the zero value is none.
@@ -125,8 +122,9 @@ type Logo struct {
 	Source string
 }
 
-// ParseLogo reads a data: address of an SVG, PNG, JPEG or WebP image in base64, or a path on the pages' own origin such as /logo.svg, which
-// whatever stands before the form must answer. Empty is none. No other origin can be had: the pages ask no other host for anything.
+// ParseLogo reads a data: address of an SVG, PNG, JPEG or WebP image in base64, or a path on the pages'
+// own origin such as /logo.svg, which a proxy before the form must answer. Empty is none. The pages ask
+// no other host for anything.
 func ParseLogo(text string) (Logo, error) {
 	if text == "" {
 		return Logo{}, nil
@@ -163,7 +161,7 @@ func ParseLogo(text string) (Logo, error) {
 	return Logo{text, "data:"}, nil
 }
 
-// images tell by the content whether it is what its media type says.
+// images has, by media type, whether content is of that type.
 var images = map[string]func([]byte) bool{
 	"image/png":  func(b []byte) bool { return bytes.HasPrefix(b, []byte("\x89PNG\r\n\x1a\n")) },
 	"image/jpeg": func(b []byte) bool { return bytes.HasPrefix(b, []byte("\xff\xd8\xff")) },
@@ -173,8 +171,8 @@ var images = map[string]func([]byte) bool{
 	"image/svg+xml": isSVG,
 }
 
-// isSVG reports whether the content is one well-formed SVG element. What is in it does not matter: in an <img>, browsers run no scripts of
-// an SVG and load nothing for it.
+// isSVG reports whether the content is one well-formed SVG element. Its content does not matter: in an
+// <img>, browsers run no scripts of an SVG and load nothing for it.
 func isSVG(content []byte) bool {
 	decoder := xml.NewDecoder(bytes.NewReader(content))
 	root := ""

@@ -11,6 +11,7 @@ import (
 
 	"guestlist/handlers/branding"
 	"guestlist/handlers/settings"
+	"guestlist/handlers/submission"
 	"guestlist/handlers/web/guard"
 )
 
@@ -62,7 +63,7 @@ func (c *Config) readStyle(r *settings.Reader) {
 	case terms == (branding.Terms{}):
 	case !branding.IsLink(terms.URL):
 		r.Fault(settings.TermsURL, "must be an https address where %s is set", settings.TermsVersion)
-	case !branding.ValidTerms(terms.Version):
+	case !submission.ValidTerms(terms.Version):
 		r.Fault(settings.TermsVersion, "must be 1 to 32 letters, digits and . _ -, such as 2026-11, so that it is known later what partners accepted")
 	}
 }
@@ -76,11 +77,11 @@ func parse[T any](r *settings.Reader, name string, read func(string) (T, error))
 
 func (c *Config) readForm(r *settings.Reader) {
 	c.Fields = parse(r, settings.Fields, branding.ParseFields)
-	c.Mail = branding.NewMailRules(
-		parse(r, settings.FreeMail, branding.ParseRefusal),
-		parse(r, settings.DisposableMail, branding.ParseRefusal),
-		parse(r, settings.MailDomains, branding.ParseExceptions),
-	)
+	c.Mail = branding.NewMailRules(branding.MailConfig{
+		RefuseFreeMail:   parse(r, settings.FreeMail, branding.ParseRefusal),
+		RefuseDisposable: parse(r, settings.DisposableMail, branding.ParseRefusal),
+		Exceptions:       parse(r, settings.MailDomains, branding.ParseExceptions),
+	})
 }
 
 func (c *Config) readStatus(r *settings.Reader) {

@@ -228,7 +228,7 @@ func TestProgramsAreAskedNothing(t *testing.T) {
 
 func TestMailDomainsThatAreNotTaken(t *testing.T) {
 	f := newForm(t, func(c *Config) {
-		c.Mail = branding.NewMailRules(true, true, map[string]bool{"gmx.de": true, "fabrikam.com": false})
+		c.Mail = branding.NewMailRules(branding.MailConfig{RefuseFreeMail: true, RefuseDisposable: true, Exceptions: map[string]bool{"gmx.de": true, "fabrikam.com": false}})
 	})
 	for domain, says := range map[string]string{
 		"gmail.com": "your address at work", "mailinator.com": "throw-away", "fabrikam.com": "throw-away", "gmx.de": "", "contoso.com": "",
@@ -252,7 +252,9 @@ func TestMailDomainsThatAreNotTaken(t *testing.T) {
 }
 
 func TestAMailDomainIsRefusedTogetherWithWhatElseIsWrong(t *testing.T) {
-	f := newForm(t, func(c *Config) { c.Mail = branding.NewMailRules(true, true, nil) })
+	f := newForm(t, func(c *Config) {
+		c.Mail = branding.NewMailRules(branding.MailConfig{RefuseFreeMail: true, RefuseDisposable: true})
+	})
 	response := pagetest.Do(f, postAs(pagetest.FormType, "email=ana@gmail.com&givenName=%3C&familyName=Silva"))
 	doc := pagetest.CheckPage(t, response, pagetest.Body(t, response))
 	for _, name := range []string{"email", "givenName", "company"} {

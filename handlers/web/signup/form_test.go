@@ -44,7 +44,7 @@ func newForm(t testing.TB, changes ...func(*Config)) formUnderTest {
 	config := Config{
 		Queue: f.queue, Now: func() time.Time { return pagetest.Morning }, Random: rand.Reader,
 		Log: slog.New(slog.NewJSONHandler(f.log, nil)), Style: pagetest.Style(t, "Contoso & Partners"),
-		Fields: fieldsOf(t, "sponsor=optional inviteCode=optional"), Mail: branding.NewMailRules(false, true, nil), Guards: guardsOf(t),
+		Fields: fieldsOf(t, "sponsor=optional inviteCode=optional"), Mail: branding.NewMailRules(branding.MailConfig{RefuseDisposable: true}), Guards: guardsOf(t),
 	}
 	for _, change := range changes {
 		change(&config)
@@ -435,7 +435,7 @@ func (forgetful) Enqueue(context.Context, []byte) error { return nil }
 func TestTheWorkDependsOnTheFormAlone(t *testing.T) {
 	f := newForm(t, func(c *Config) {
 		c.Queue, c.Log = forgetful{}, slog.New(slog.DiscardHandler)
-		c.Mail = branding.NewMailRules(true, true, nil)
+		c.Mail = branding.NewMailRules(branding.MailConfig{RefuseFreeMail: true, RefuseDisposable: true})
 	})
 	work := map[string]float64{}
 	for _, email := range []string{"ana@contoso.com", "eve@unknown.com", "bob@denieds.com", "eva@contoso.com"} {
