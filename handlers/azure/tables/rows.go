@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"strconv"
@@ -18,8 +19,9 @@ import (
 )
 
 // Limits of the table service
-// (https://learn.microsoft.com/rest/api/storageservices/understanding-the-table-service-data-model). They are checked
-// here because the emulator does not keep all of them, and because the service's own refusal does not name the column.
+// (https://learn.microsoft.com/rest/api/storageservices/understanding-the-table-service-data-model). They
+// are checked here because the emulator does not enforce all of them, and because the service's refusal
+// does not name the column.
 const (
 	maxTextUnits  = 32 * 1024   // UTF-16 units of a text: 64 KiB
 	maxBinary     = 64 * 1024   // bytes of a binary value
@@ -37,8 +39,9 @@ var (
 	lastTime  = time.Date(9999, time.December, 31, 23, 59, 59, 999999900, time.UTC)
 )
 
-// isColumnName reports whether a column can have the name: a letter or "_", then letters, digits and "_" of any script. It is no regular expression
-// because one with all of Unicode's letters would be the slowest part of the program's start.
+// isColumnName reports whether a column can have the name: a letter or "_", then letters, digits and "_"
+// of any script. A regular expression with all of Unicode's letters would take longer to compile than
+// the rest of the program's start.
 func isColumnName(name string) bool {
 	for i, c := range name {
 		if c != '_' && !unicode.IsLetter(c) && (i == 0 || !unicode.IsNumber(c)) {
@@ -48,11 +51,11 @@ func isColumnName(name string) bool {
 	return name != ""
 }
 
-// row is one row of a table. The values of its columns are those of policy.Raw: string, bool, int32, int64, float64,
-// time.Time, []byte.
+// A row is one row of a table. Its columns have values of the types of policy.Raw: string, bool, int32,
+// int64, float64, time.Time, []byte.
 //
-// The SDK's own EDMEntity is not used: it makes a nil of every value whose type it does not know, and doubles the
-// quotes in stored keys.
+// The SDK's EDMEntity is not used: it turns every value of a type that it does not know into nil, and
+// doubles the quotes in stored keys.
 type row struct {
 	partition string
 	name      string
@@ -65,8 +68,8 @@ func toTick(t time.Time) time.Time {
 	return t.UTC().Truncate(request.Tick)
 }
 
-// encode returns the row as the service takes it. A row that the service would refuse, or that would not come back as
-// it went, is a problem.Internal that names the column.
+// encode returns the row as the service takes it. A row that the service would refuse or change is a
+// problem.Internal that names the column.
 func (r row) encode() ([]byte, error) {
 	for _, key := range []string{r.partition, r.name} {
 		err := checkKey(key)
@@ -84,15 +87,15 @@ func (r row) encode() ([]byte, error) {
 		if !isColumnName(column) || textUnits(column) > maxNameLength || column == "PartitionKey" || column == "RowKey" || column == "Timestamp" {
 			return nil, problem.New(problem.Internal, "%.40q can't be the name of a column", column)
 		}
-		encoded, edmType, valueSize, err := encodeValue(value)
+		encoded, err := encodeValue(value)
 		if err != nil {
 			return nil, problem.New(problem.Internal, "column %s: %w", column, err)
 		}
-		entity[column] = encoded
-		if edmType != "" {
-			entity[column+"@odata.type"] = edmType
+		entity[column] = encoded.json
+		if encoded.edmType != "" {
+			entity[column+"@odata.type"] = encoded.edmType
 		}
-		size += 8 + 2*textUnits(column) + valueSize
+		size += 8 + 2*textUnits(column) + encoded.size
 		if size > maxRowBytes {
 			return nil, problem.New(problem.Internal, "the row has more than %d bytes, up to column %s", maxRowBytes, column)
 		}
@@ -100,57 +103,62 @@ func (r row) encode() ([]byte, error) {
 	return json.Marshal(entity)
 }
 
-// encodeValue returns value as JSON takes it, the type to note beside it where JSON can't tell, and the bytes it counts
-// for.
-func encodeValue(value any) (encoded any, edmType string, size int, err error) {
+// A cell is the value of a column as the service takes it.
+type cell struct {
+	json    any
+	edmType string // empty where JSON tells the type
+	size    int    // the bytes that it counts for in the row's size
+}
+
+func encodeValue(value any) (cell, error) {
 	switch value := value.(type) {
 	case string:
 		if !utf8.ValidString(value) {
-			return nil, "", 0, fmt.Errorf("the text is not valid UTF-8")
+			return cell{}, errors.New("the text is not valid UTF-8")
 		}
 		units := textUnits(value)
 		if units > maxTextUnits {
-			return nil, "", 0, fmt.Errorf("the text has %d UTF-16 units, more than %d", units, maxTextUnits)
+			return cell{}, fmt.Errorf("the text has %d UTF-16 units, more than %d", units, maxTextUnits)
 		}
-		return value, "", 4 + 2*units, nil
+		return cell{value, "", 4 + 2*units}, nil
 	case bool:
-		return value, "", 1, nil
+		return cell{value, "", 1}, nil
 	case int32:
-		return value, "", 4, nil
+		return cell{value, "", 4}, nil
 	case int64:
-		return strconv.FormatInt(value, 10), "Edm.Int64", 8, nil
+		return cell{strconv.FormatInt(value, 10), "Edm.Int64", 8}, nil
 	case float64:
 		switch {
 		case math.IsNaN(value):
-			return "NaN", "Edm.Double", 8, nil
+			return cell{"NaN", "Edm.Double", 8}, nil
 		case math.IsInf(value, 1):
-			return "Infinity", "Edm.Double", 8, nil
+			return cell{"Infinity", "Edm.Double", 8}, nil
 		case math.IsInf(value, -1):
-			return "-Infinity", "Edm.Double", 8, nil
+			return cell{"-Infinity", "Edm.Double", 8}, nil
 		}
-		return value, "Edm.Double", 8, nil
+		return cell{value, "Edm.Double", 8}, nil
 	case time.Time:
 		if value.Before(firstTime) || value.After(lastTime) {
-			return nil, "", 0, fmt.Errorf("the time is not between the years 1601 and 9999")
+			return cell{}, errors.New("the time is not between the years 1601 and 9999")
 		}
-		return toTick(value).Format(edmTime), "Edm.DateTime", 8, nil
+		return cell{toTick(value).Format(edmTime), "Edm.DateTime", 8}, nil
 	case []byte:
 		if len(value) > maxBinary {
-			return nil, "", 0, fmt.Errorf("the value has %d bytes, more than %d", len(value), maxBinary)
+			return cell{}, fmt.Errorf("the value has %d bytes, more than %d", len(value), maxBinary)
 		}
-		return base64.StdEncoding.EncodeToString(value), "Edm.Binary", 4 + len(value), nil
+		return cell{base64.StdEncoding.EncodeToString(value), "Edm.Binary", 4 + len(value)}, nil
 	default:
-		return nil, "", 0, fmt.Errorf("a table can't hold a %T", value)
+		return cell{}, fmt.Errorf("a table can't hold a %T", value)
 	}
 }
 
-// decodeRow reads what the service sent. A value that can't be understood is an error: who reads rules must not lose
-// one of them.
+// decodeRow reads what the service sent. A value that can't be understood is an error: a policy row must
+// not lose a condition.
 func decodeRow(encoded []byte) (row, error) {
 	var properties map[string]json.RawMessage
 	err := json.Unmarshal(encoded, &properties)
 	if err != nil {
-		return row{}, problem.New(problem.Internal, "the table service sent a row that is no JSON object")
+		return row{}, problem.New(problem.Internal, "the table service sent a row that is not a JSON object")
 	}
 	r := row{columns: map[string]any{}}
 	for name, raw := range properties {
@@ -163,7 +171,7 @@ func decodeRow(encoded []byte) (row, error) {
 			err = json.Unmarshal(raw, &r.etag)
 		case "Timestamp":
 		default:
-			// Column names have neither "." nor "@"; what does is an annotation.
+			// A name with "." or "@" is an annotation.
 			if strings.ContainsAny(name, ".@") {
 				continue
 			}
@@ -235,7 +243,7 @@ func decodeValue(raw json.RawMessage, edmType string) (any, error) {
 			return base64.StdEncoding.DecodeString(value)
 		}
 	}
-	return nil, fmt.Errorf("a %T is no %q", value, edmType)
+	return nil, fmt.Errorf("a %T is not a value of %q", value, edmType)
 }
 
 // checkKey reports whether the service takes key as a PartitionKey or RowKey.

@@ -2,8 +2,6 @@ package tables
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"time"
 
@@ -14,8 +12,8 @@ import (
 	"guestlist/handlers/submission"
 )
 
-// In table Seats each policy row with limits has a partition: its counters, and a row for each seat that is taken. A seat and its counters are
-// written in one transaction, so they can't disagree.
+// In table Seats each policy row with limits has a partition: its counters, and a row for each seat that
+// is taken. A seat and its counters are written in one transaction, so they can't disagree.
 const (
 	totalName     = "total"
 	dayNamePrefix = "day-"
@@ -27,11 +25,11 @@ const (
 	nameColumn      = "PolicyRow"
 )
 
-// seatRounds is how often a change of the counters is tried while others change them too. Each round somebody gets through, and an instance
-// works on a dozen requests at once.
+// seatRounds is how often a change of the counters is tried while others change them too. One of them
+// succeeds in each round, and an instance works on a dozen requests at once.
 const seatRounds = 16
 
-// Used is invite.Seats'.
+// Used implements [request.Seats].
 func (s *Store) Used(ctx context.Context, key policy.RowKey, day string) (policy.Used, error) {
 	const doing = "counting the seats of a row"
 	counters, err := s.counters(ctx, key, day)
@@ -41,10 +39,15 @@ func (s *Store) Used(ctx context.Context, key policy.RowKey, day string) (policy
 	return policy.Used{Guests: counters[0].taken, Today: counters[1].taken}, nil
 }
 
-// TakeSeat is invite.Seats'.
-func (s *Store) TakeSeat(ctx context.Context, limits policy.Limits, day string, id submission.ID) (bool, error) {
+// TakeSeat implements [request.Seats].
+func (s *Store) TakeSeat(ctx context.Context, limits policy.Limits, day string, id submission.ID) (taken bool, err error) {
 	const doing = "taking a seat"
 	partition, seat, err := seatKeys(limits.Row, id)
+	if err != nil {
+		return false, failure(doing, err)
+	}
+	held := newRow(partition, seat, []field{{dayColumn, &day}})
+	encoded, err := held.encode()
 	if err != nil {
 		return false, failure(doing, err)
 	}
@@ -54,44 +57,31 @@ func (s *Store) TakeSeat(ctx context.Context, limits policy.Limits, day string, 
 			return false, failure(doing, err)
 		}
 		full := limits.MaxGuests > 0 && counters[0].taken >= limits.MaxGuests || limits.MaxPerDay > 0 && counters[1].taken >= limits.MaxPerDay
-		if full {
-			// It may be this very request that took the last one.
-			_, err = get(ctx, s.seats, partition, seat)
-			switch {
-			case err == nil:
+		if !full {
+			err = s.count(ctx, aztables.TransactionAction{ActionType: aztables.TransactionTypeAdd, Entity: encoded}, counters, +1)
+			if err == nil {
 				return true, nil
-			case hasCode(err, aztables.ResourceNotFound):
-				return false, nil
-			default:
-				return false, failure(doing, err)
+			}
+			err = failure(doing, err)
+			if problem.CodeOf(err) != problem.Conflict {
+				return false, err
 			}
 		}
-		held := row{partition: partition, name: seat, columns: map[string]any{}}
-		held.set(dayColumn, day)
-		encoded, err := held.encode()
-		if err != nil {
-			return false, failure(doing, err)
-		}
-		err = s.count(ctx, aztables.TransactionAction{ActionType: aztables.TransactionTypeAdd, Entity: encoded}, counters, +1)
-		if err == nil {
-			return true, nil
-		}
-		if problem.CodeOf(failure(doing, err)) != problem.Conflict {
-			return false, failure(doing, err)
-		}
-		// Either this request holds a seat already, or the counters moved.
+		// The request may hold a seat already, perhaps the last one. Else the counters changed.
 		_, err = get(ctx, s.seats, partition, seat)
-		if err == nil {
+		switch {
+		case err == nil:
 			return true, nil
-		}
-		if !hasCode(err, aztables.ResourceNotFound) {
+		case !hasCode(err, aztables.ResourceNotFound):
 			return false, failure(doing, err)
+		case full:
+			return false, nil
 		}
 	}
 	return false, problem.New(problem.Conflict, "%s: others were faster %d times", doing, seatRounds)
 }
 
-// ReleaseSeat is invite.Seats'.
+// ReleaseSeat implements [request.Seats].
 func (s *Store) ReleaseSeat(ctx context.Context, key policy.RowKey, id submission.ID) error {
 	const doing = "giving a seat back"
 	partition, seat, err := seatKeys(key, id)
@@ -123,9 +113,10 @@ func (s *Store) ReleaseSeat(ctx context.Context, key policy.RowKey, id submissio
 		if err == nil {
 			return nil
 		}
-		moved := problem.CodeOf(failure(doing, err)) == problem.Conflict || hasCode(err, aztables.ResourceNotFound)
-		if !moved {
-			return failure(doing, err)
+		err = failure(doing, err)
+		code := problem.CodeOf(err)
+		if code != problem.Conflict && code != problem.NotFound {
+			return err
 		}
 	}
 	return problem.New(problem.Conflict, "%s: others were faster %d times", doing, seatRounds)
@@ -141,16 +132,14 @@ type tally struct {
 func (s *Store) counters(ctx context.Context, key policy.RowKey, day string) ([2]tally, error) {
 	_, err := time.Parse(time.DateOnly, day)
 	if err != nil {
-		return [2]tally{}, problem.New(problem.Internal, "a day that is no date")
+		return [2]tally{}, problem.New(problem.Internal, "a day that is not a date")
 	}
 	partition := seatPartition(key)
 	var counters [2]tally
 	for i, name := range []string{totalName, dayNamePrefix + day} {
 		stored, err := get(ctx, s.seats, partition, name)
 		if hasCode(err, aztables.ResourceNotFound) {
-			stored = row{partition: partition, name: name, columns: map[string]any{}}
-			stored.set(partitionColumn, key.Partition)
-			stored.set(nameColumn, key.Name)
+			stored = newRow(partition, name, []field{{partitionColumn, &key.Partition}, {nameColumn, &key.Name}})
 			err = nil
 		}
 		if err != nil {
@@ -165,11 +154,11 @@ func (s *Store) counters(ctx context.Context, key policy.RowKey, day string) ([2
 	return counters, nil
 }
 
-// count does the change of a seat together with that of its counters, if neither has moved since they were read.
+// count changes a seat together with its counters, unless one of them has changed since it was read.
 func (s *Store) count(ctx context.Context, seat aztables.TransactionAction, counters [2]tally, by int) error {
 	actions := []aztables.TransactionAction{seat}
 	for _, c := range counters {
-		// A counter below nothing would open the row wider than it says; one that lost count is left where it is.
+		// A counter below 0 would let more guests in than the row permits.
 		c.row.set(takenColumn, int32(max(0, c.taken+by)))
 		encoded, err := c.row.encode()
 		if err != nil {
@@ -185,11 +174,10 @@ func (s *Store) count(ctx context.Context, seat aztables.TransactionAction, coun
 	return err
 }
 
-// seatPartition returns the key of a policy row's partition: a hash, since two keys of any characters and 1 KiB each don't fit into one. Length
-// and order make it unique.
+// seatPartition returns the key of a policy row's partition: a hash, since two keys of any characters and
+// 1 KiB each don't fit into one. The length makes the text that is hashed unique.
 func seatPartition(key policy.RowKey) string {
-	sum := sha256.Sum256(fmt.Appendf(nil, "%d %s %s", len(key.Partition), key.Partition, key.Name))
-	return hex.EncodeToString(sum[:])
+	return hashed(fmt.Sprintf("%d %s %s", len(key.Partition), key.Partition, key.Name))
 }
 
 func seatKeys(key policy.RowKey, id submission.ID) (partition, seat string, err error) {
