@@ -16,10 +16,10 @@ import (
 	"guestlist/handlers/problem"
 )
 
-// failure turns an error of the SDK into a *problem.Error; doing says what was being done. An error that is one already
-// keeps its code.
+// failure turns an error of the SDK into a *problem.Error; doing says what was being done. A
+// *problem.Error keeps its code.
 //
-// Nothing of the SDK's text is kept: it quotes whole answers and URLs, and a filter in a URL may name an address.
+// The SDK's text is not kept: it quotes whole answers and URLs, and a filter in a URL may hold an address.
 func failure(doing string, err error) error {
 	var known *problem.Error
 	if errors.As(err, &known) {
@@ -34,7 +34,7 @@ func failure(doing string, err error) error {
 			return problem.New(problem.StorageUnavailable, "%s: no answer from the table service: %w", doing, ended)
 		}
 	}
-	// A url.Error holds the URL; what it wraps tells of addresses and ports at most.
+	// A url.Error holds the URL; what it wraps holds at most host addresses and ports.
 	var inURL *url.Error
 	if errors.As(err, &inURL) {
 		err = inURL.Err
@@ -52,7 +52,7 @@ func answered(doing string, answer *azcore.ResponseError) error {
 	code := problem.StorageUnavailable
 	switch {
 	case answer.StatusCode == http.StatusNotFound && (service == aztables.ResourceNotFound || service == aztables.EntityNotFound):
-		// Only the service's own word that there is no row: any proxy in between can say 404.
+		// A 404 counts only with the service's code: a proxy in between may answer 404 too.
 		code = problem.NotFound
 	case answer.StatusCode == http.StatusConflict && service == aztables.EntityAlreadyExists,
 		answer.StatusCode == http.StatusPreconditionFailed:

@@ -62,7 +62,7 @@ func (s *Store) partition(ctx context.Context, partition string) ([]policy.Raw, 
 		if len(rows) == policy.MaxRows {
 			return problem.New(problem.Internal, "there are more than %d rows: delete those that no longer matter, or move some to partitions of narrower names", policy.MaxRows)
 		}
-		rows = append(rows, policy.Raw{Partition: r.partition, Name: r.name, ETag: r.etag, Columns: r.columns})
+		rows = append(rows, r.raw())
 		return nil
 	})
 	if err != nil {

@@ -14,6 +14,7 @@ import (
 	"unicode/utf16"
 	"unicode/utf8"
 
+	"guestlist/handlers/policy"
 	"guestlist/handlers/problem"
 	"guestlist/handlers/request"
 )
@@ -61,6 +62,11 @@ type row struct {
 	name      string
 	etag      string
 	columns   map[string]any
+}
+
+// raw returns a policy row as package policy reads it.
+func (r row) raw() policy.Raw {
+	return policy.Raw{Partition: r.partition, Name: r.name, ETag: r.etag, Columns: r.columns}
 }
 
 // toTick cuts t to what a table can hold, so that what was stored is what is loaded.

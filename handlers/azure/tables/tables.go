@@ -46,26 +46,26 @@ const (
 // (https://learn.microsoft.com/rest/api/storageservices/query-timeout-and-pagination).
 const pageSize = 1000
 
-// tableName is what the service takes as a table's name, as far as we use it
+// tableName is what the service takes as a table's name, as far as it is needed
 // (https://learn.microsoft.com/rest/api/storageservices/understanding-the-table-service-data-model).
 var tableName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9]*$`)
 
 const minTableName, maxTableName = 3, 63
 
-// Config says which storage account to use, and how: either ConnectionString, or ServiceURL with Credential.
+// Config says which storage account to use: either ConnectionString, or ServiceURL with Credential.
 type Config struct {
-	// ConnectionString names an account by key. For the local run and tests; in Azure the accounts have shared keys
-	// off.
+	// ConnectionString names an account with its key. For the local run and tests: in Azure the accounts
+	// have shared keys off.
 	ConnectionString string
 	// ServiceURL is the table endpoint, for example https://account.table.core.windows.net. It must be https.
 	ServiceURL string
-	// Credential signs in at ServiceURL. It needs the role Storage Table Data Contributor on the tables Requests,
-	// Guests, Waiting, Seats, Tenant and Poison, and Storage Table Data Reader on Policies.
+	// Credential signs in at ServiceURL. It needs the role Storage Table Data Contributor on the tables
+	// Requests, Guests, Waiting, Seats, Tenant and Poison, and Storage Table Data Reader on Policies.
 	Credential azcore.TokenCredential
-	// Prefix is put before the names of the tables: letters and digits, beginning with a letter. Empty in Azure; tests
-	// that share an account use it to keep apart.
+	// Prefix is put before the names of the tables: letters and digits, beginning with a letter. Empty in
+	// Azure; tests use it to share an account.
 	Prefix string
-	// Log gets what an admin should know though nothing failed. Nil drops it.
+	// Log gets what an admin should know though nothing failed. Nil: none.
 	Log *slog.Logger
 }
 
@@ -92,7 +92,7 @@ var (
 	_ request.Records   = (*Store)(nil)
 )
 
-// New returns a Store. It calls nobody: an account that can't be reached shows at the first call.
+// New returns a Store. It makes no call: an account that can't be reached shows at the first one.
 func New(config Config) (*Store, error) {
 	return newStore(config, nil)
 }
@@ -151,7 +151,7 @@ func newService(config Config, options *aztables.ClientOptions) (*aztables.Servi
 	return service, nil
 }
 
-// Create makes the tables that are missing. For the local run and tests: in Azure the deployment makes them, and the
+// Create makes the missing tables. For the local run and tests: in Azure the deployment makes them, and the
 // app has no right to.
 func (s *Store) Create(ctx context.Context) error {
 	for _, name := range Names() {
@@ -176,8 +176,8 @@ func get(ctx context.Context, table *aztables.Client, partition, name string) (r
 	return decodeRow(answer.Value)
 }
 
-// list calls each for every row that matches the filter, over all pages, and stops at the first error. columns names
-// the columns to read, all if there are none.
+// list calls each for every row that matches the filter, over all pages, and stops at the first error.
+// columns names the columns to read; none means all.
 func (s *Store) list(ctx context.Context, table *aztables.Client, filter string, columns []string, each func(row) error) error {
 	size := s.pageSize
 	options := aztables.ListEntitiesOptions{Filter: &filter, Top: &size}
@@ -209,15 +209,15 @@ func odataTime(t time.Time) string {
 	return "datetime'" + t.UTC().Format(edmTime) + "'"
 }
 
-// neverMatches is an ETag of the service's own form that no row has: a row's ETag is made of the time of its last
-// change.
+// neverMatches is a well-formed ETag that no row has: an ETag is made of the time of the last change.
 const neverMatches = azcore.ETag(`W/"datetime'1601-01-01T00%3A00%3A00Z'"`)
 
-// entityTag is what an ETag of the service looks like. It goes into headers, so nothing that could end one may pass.
+// entityTag is what an ETag of the service looks like. It goes into headers, so it must not hold what ends
+// one.
 var entityTag = regexp.MustCompile(`^W/"[\x21\x23-\x7e]+"$`)
 
-// ifMatch returns the condition that a row is still of version. What can't be a version of ours matches no row: an
-// empty one would mean no condition at all, and "*" any row.
+// ifMatch returns the condition that a row is still of version. A malformed version matches no row: an
+// empty one would mean no condition, and "*" any row.
 func ifMatch(version string) *azcore.ETag {
 	tag := azcore.ETag(version)
 	if !entityTag.MatchString(version) {

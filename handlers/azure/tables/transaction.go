@@ -31,8 +31,9 @@ const (
 // errUnreadable is an answer to a transaction that does not tell whether it happened.
 var errUnreadable = errors.New("the answer to the transaction can't be read")
 
-// submit does all actions or none, in one call, and returns the new ETag of the row of each. Errors are those of the
-// SDK, with a refusal as an *azcore.ResponseError of the refused action; errUnreadable where the outcome is not known.
+// submit does all actions or none, in one call, and returns the new ETag of each row. Errors are those of
+// the SDK: a refusal is an *azcore.ResponseError of the refused action. errUnreadable means that the
+// outcome is not known.
 func submit(ctx context.Context, table *aztables.Client, actions []aztables.TransactionAction) ([]string, error) {
 	size := 0
 	for _, action := range actions {
@@ -57,8 +58,8 @@ type transactionOutcome struct {
 
 type outcomeKey struct{}
 
-// transactionPolicy reads the answer to a transaction before the SDK does. The SDK reports a refusal as status 202
-// without a code, takes an answer that was cut off for a success, and panics at an empty one.
+// transactionPolicy reads the answer to a transaction before the SDK does. The SDK reports a refusal as
+// status 202 without a code, takes a truncated answer for a success, and panics at an empty one.
 type transactionPolicy struct{}
 
 func (transactionPolicy) Do(req *azpolicy.Request) (*http.Response, error) {
@@ -88,16 +89,16 @@ func (transactionPolicy) Do(req *azpolicy.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// actionResult is what the service says of one action: all of them if the transaction happened, else the one that was
-// refused.
+// actionResult is the service's answer to one action. There is one for each action if the transaction
+// happened, else one for the refused action.
 type actionResult struct {
 	status int
 	etag   string
 	code   string // the service's error code of a refusal
 }
 
-// readTransaction takes the answer to a transaction apart: a multipart body that holds one multipart body that holds
-// HTTP answers. It returns errUnreadable for anything else.
+// readTransaction reads the answer to a transaction: a multipart body that holds one multipart body that
+// holds HTTP answers. It returns errUnreadable for anything else.
 func readTransaction(contentType string, body []byte) ([]actionResult, error) {
 	inner, contentType, err := onlyPart(contentType, body)
 	if err != nil {
@@ -154,7 +155,7 @@ func openMultipart(contentType string, body []byte) (*multipart.Reader, error) {
 	if err != nil || kind != "multipart/mixed" || parameters["boundary"] == "" {
 		return nil, errUnreadable
 	}
-	// The SDK takes the first line for the boundary, whatever it is.
+	// The SDK takes any first line for the boundary.
 	if !bytes.HasPrefix(body, []byte("--"+parameters["boundary"]+"\r\n")) {
 		return nil, errUnreadable
 	}
