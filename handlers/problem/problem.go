@@ -6,14 +6,16 @@ import (
 	"time"
 )
 
-// Code names a kind of failure. Codes are stable: logs, alerts and clients of the JSON interface match on them.
+// Code names a kind of failure. Codes are stable: logs, alerts and clients of the JSON interface
+// match on them.
 type Code string
 
 // The codes that come from what a partner sent.
 const (
 	// InvalidInput: one or more fields can't be accepted; the fields say which and why.
 	InvalidInput Code = "invalid-input"
-	// MalformedBody: the body is not what its content type says, or has properties that nobody asked for.
+	// MalformedBody: the body is not what its content type says, or has properties that nobody asked
+	// for.
 	MalformedBody Code = "malformed-body"
 	// BodyTooLarge: the body is larger than any honest sign-up.
 	BodyTooLarge Code = "body-too-large"
@@ -25,11 +27,14 @@ const (
 	NotFound Code = "not-found"
 	// SenderRefused: neither one of our pages nor a site or program that may send.
 	SenderRefused Code = "sender-refused"
-	// FormStale: the form came without a token of ours, too soon after it was fetched, or too late. Fetched and sent again it is as good as new.
+	// FormStale: the form came without a token of ours, too soon after it was fetched, or too late.
+	// Fetched and sent again it is as good as new.
 	FormStale Code = "form-stale"
-	// ChallengeFailed: the answer to the challenge that tells people from bots is missing, wrong or used up.
+	// ChallengeFailed: the answer to the challenge that tells people from bots is missing, wrong or
+	// used up.
 	ChallengeFailed Code = "challenge-failed"
-	// TooManyRequests: the client sent a lot in a short time; the error's RetryAfter says how long to wait.
+	// TooManyRequests: the client sent a lot in a short time; the error's RetryAfter says how long
+	// to wait.
 	TooManyRequests Code = "too-many-requests"
 )
 
@@ -41,14 +46,16 @@ const (
 	Conflict Code = "conflict"
 	// StorageUnavailable: the storage account did not answer or could not do it now.
 	StorageUnavailable Code = "storage-unavailable"
-	// MalformedMessage: a queue message that is no message of ours. Another attempt would find the same.
+	// MalformedMessage: a queue message that is no message of ours. Another attempt would find the
+	// same.
 	MalformedMessage Code = "malformed-message"
-	// ChallengeUnavailable: the service that checks challenges did not answer, or does not know us. Nothing is taken without it.
+	// ChallengeUnavailable: the service that checks challenges did not answer, or does not know us.
+	// Nothing is taken without it.
 	ChallengeUnavailable Code = "challenge-unavailable"
 )
 
-// Codes returns every code of this package, for tests and documentation. A code that another package
-// adds, such as those of the directory in package request, is not among them.
+// Codes returns every code of this package, for tests and documentation. A code that another
+// package adds, such as those of the directory in package request, is not among them.
 func Codes() []Code {
 	return []Code{
 		InvalidInput, MalformedBody, BodyTooLarge, UnsupportedMediaType, MethodNotAllowed, NotFound,
@@ -69,11 +76,13 @@ type Field struct {
 
 // Error is a failure with all that its readers need, each his own part.
 //
-// No part of it holds personal data, payloads, redeem URLs or keys: the log gets Error(), the public gets Public.
+// No part of it holds personal data, payloads, redeem URLs or keys: the log gets Error(), the
+// public gets Public.
 type Error struct {
 	// Code is the kind of failure. Empty counts as Internal.
 	Code Code
-	// Public is for the partner: what happened and what to do. Empty means that the code's title is all there is to say.
+	// Public is for the partner: what happened and what to do. Empty means that the code's title is
+	// all there is to say.
 	Public string
 	// Detail is for the log: what was being done, with which identifiers.
 	Detail string
@@ -83,8 +92,9 @@ type Error struct {
 	RetryAfter time.Duration
 	// Ref is the other side's own id of the failed call (Graph's request-id), for its support.
 	Ref string
-	// Object is the object id, a GUID, of the user in the directory whom the failure is about, as the directory named it; "" if it named none.
-	// It is never an address or a name, and is not looked up: ask the directory before acting on it.
+	// Object is the object id, a GUID, of the user in the directory whom the failure is about, as
+	// the directory named it; "" if it named none. It is never an address or a name, and is not
+	// looked up: ask the directory before acting on it.
 	Object string
 	// Err is the cause. It appears in Error(), so it must be fit for a log too.
 	Err error
@@ -108,7 +118,8 @@ func (e *Error) Error() string {
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
-// Is reports whether target is an *Error of the same code, so that errors.Is(err, &Error{Code: NotFound}) works.
+// Is reports whether target is an *Error of the same code, so that errors.Is(err, &Error{Code:
+// NotFound}) works.
 func (e *Error) Is(target error) bool {
 	other, ok := target.(*Error)
 	return ok && other.code() == e.code()
@@ -121,7 +132,8 @@ func (e *Error) code() Code {
 	return e.Code
 }
 
-// New returns an error of the code with a formatted detail for the log. %w keeps a cause, as in fmt.Errorf.
+// New returns an error of the code with a formatted detail for the log. %w keeps a cause, as in
+// fmt.Errorf.
 func New(code Code, format string, args ...any) *Error {
 	formatted := fmt.Errorf(format, args...)
 	cause := errors.Unwrap(formatted)
@@ -132,7 +144,8 @@ func New(code Code, format string, args ...any) *Error {
 	return &Error{Code: code, Err: formatted}
 }
 
-// CodeOf returns the code of the first *Error in err's chain, Internal for any other error, and "" for nil.
+// CodeOf returns the code of the first *Error in err's chain, Internal for any other error, and
+// "" for nil.
 func CodeOf(err error) Code {
 	if err == nil {
 		return ""
@@ -144,7 +157,8 @@ func CodeOf(err error) Code {
 	return Internal
 }
 
-// From returns the first *Error in err's chain, or err wrapped as an Internal one. It returns nil for nil.
+// From returns the first *Error in err's chain, or err wrapped as an Internal one. It returns nil
+// for nil.
 func From(err error) *Error {
 	if err == nil {
 		return nil

@@ -1,6 +1,6 @@
-// Package identity provides tokens: those of the app's managed identity, and those of the Azure CLI's
-// sign-in for the command line. It reads the claims of a token and the failures of a credential. It is
-// the only package that imports azidentity.
+// Package identity provides tokens: those of the app's managed identity, and those of the Azure
+// CLI's sign-in for the command line. It reads the claims of a token and the failures of a
+// credential. It is the only package that imports azidentity.
 //
 // It must not know what a token is for: no Graph, no tables.
 package identity
@@ -26,12 +26,13 @@ import (
 // (https://learn.microsoft.com/azure/storage/common/storage-auth-aad-app).
 const StorageScope = "https://storage.azure.com/.default"
 
-// cliTimeout is how long the Azure CLI may take to hand out a token: it starts slowly, and may have to
-// renew its own token first.
+// cliTimeout is how long the Azure CLI may take to hand out a token: it starts slowly, and may
+// have to renew its own token first.
 const cliTimeout = 30 * time.Second
 
-// Managed returns the credential of the user-assigned managed identity with that client id. It makes
-// no call. An empty client id is an error, because it would mean the system-assigned identity.
+// Managed returns the credential of the user-assigned managed identity with that client id. It
+// makes no call. An empty client id is an error, because it would mean the system-assigned
+// identity.
 func Managed(clientID string) (azcore.TokenCredential, error) {
 	_, valid := policy.ParseGUID(clientID)
 	if !valid {
@@ -45,8 +46,8 @@ func Managed(clientID string) (azcore.TokenCredential, error) {
 	return credential, nil
 }
 
-// AzureCLI returns the sign-in of the Azure CLI, once it has handed out a token for the scope. The
-// error has one line.
+// AzureCLI returns the sign-in of the Azure CLI, once it has handed out a token for the scope.
+// The error has one line.
 func AzureCLI(ctx context.Context, scope string) (azcore.TokenCredential, error) {
 	credential, err := azidentity.NewAzureCLICredential(nil)
 	if err != nil {
@@ -62,8 +63,8 @@ func AzureCLI(ctx context.Context, scope string) (azcore.TokenCredential, error)
 	return credential, nil
 }
 
-// RefusalStatus returns the HTTP status by which an identity endpoint refused a token, or 0 if err is
-// not such a refusal. The error itself must not be printed: it quotes raw HTTP answers.
+// RefusalStatus returns the HTTP status by which an identity endpoint refused a token, or 0 if
+// err is not such a refusal. The error itself must not be printed: it quotes raw HTTP answers.
 func RefusalStatus(err error) int {
 	var failed *azidentity.AuthenticationFailedError
 	if errors.As(err, &failed) && failed.RawResponse != nil {
@@ -82,9 +83,9 @@ type Claims struct {
 	Roles     []string `json:"roles"`
 }
 
-// ParseClaims reads the claims of a token that a credential has just handed out. It does not check the
-// signature, so a token from anywhere else must not be read by it. Its errors quote nothing of the
-// token.
+// ParseClaims reads the claims of a token that a credential has just handed out. It does not
+// check the signature, so a token from anywhere else must not be read by it. Its errors quote
+// nothing of the token.
 func ParseClaims(token string) (Claims, error) {
 	unreadable := errors.New("the token can't be read")
 	parts := strings.Split(token, ".")

@@ -19,8 +19,8 @@ import (
 // MaxRowChanges is the most rows that one call of ChangeRows changes.
 const MaxRowChanges = maxActions
 
-// AllRows returns every policy row with its ETag, by partition, then by name. It reads the whole table, a
-// call for each thousand rows, and is for admins: a decision needs [Store.Rows] only.
+// AllRows returns every policy row with its ETag, by partition, then by name. It reads the whole
+// table, a call for each thousand rows, and is for admins: a decision needs [Store.Rows] only.
 func (s *Store) AllRows(ctx context.Context) ([]policy.Raw, error) {
 	var rows []policy.Raw
 	err := s.list(ctx, s.policies, "PartitionKey ge ''", nil, func(r row) error {
@@ -34,16 +34,16 @@ func (s *Store) AllRows(ctx context.Context) ([]policy.Raw, error) {
 	return rows, nil
 }
 
-// ChangeRows adds, replaces and removes policy rows of one partition, all or none of them, at most
-// [MaxRowChanges]. It is for admins: the deployed app has no right to.
+// ChangeRows adds, replaces and removes policy rows of one partition, all or none of them, at
+// most [MaxRowChanges]. It is for admins: the deployed app has no right to.
 //
-// If a row to be replaced or removed has an apostrophe in its keys, the rows are changed one after the
-// other: what was changed before a failure stays changed.
+// If a row to be replaced or removed has an apostrophe in its keys, the rows are changed one
+// after the other: what was changed before a failure stays changed.
 //
-// A row to be added must not exist; one to be replaced or removed must still have its ETag. Otherwise it
-// is a problem.Conflict. After that, or a problem.StorageUnavailable, the caller must read the rows again:
-// they may have been changed, and the answer lost. A row that the service can't hold is a problem.Internal
-// that names the column, and nothing is sent.
+// A row to be added must not exist; one to be replaced or removed must still have its ETag.
+// Otherwise it is a problem.Conflict. After that, or a problem.StorageUnavailable, the caller
+// must read the rows again: they may have been changed, and the answer lost. A row that the
+// service can't hold is a problem.Internal that names the column, and nothing is sent.
 func (s *Store) ChangeRows(ctx context.Context, add, replace, remove []policy.Raw) error {
 	const doing = "changing policy rows"
 	rows := slices.Concat(add, replace, remove)
@@ -86,13 +86,13 @@ func (s *Store) ChangeRows(ctx context.Context, add, replace, remove []policy.Ra
 	return nil
 }
 
-// hasApostrophe reports whether the SDK would send a wrong address of the row in a transaction: it
-// doubles an apostrophe in a key, as OData requires, everywhere but there (aztables 1.4.1,
+// hasApostrophe reports whether the SDK would send a wrong address of the row in a transaction:
+// it doubles an apostrophe in a key, as OData requires, everywhere but there (aztables 1.4.1,
 // transactional_batch.go). The emulator accepts that address.
 func hasApostrophe(raw policy.Raw) bool { return strings.Contains(raw.Partition+raw.Name, "'") }
 
-// oneByOne does each action by a call of its own. Those on existing rows come first, so that a conflict
-// mostly comes before anything is changed. The first added of the actions add rows.
+// oneByOne does each action by a call of its own. Those on existing rows come first, so that a
+// conflict mostly comes before anything is changed. The first added of the actions add rows.
 func (s *Store) oneByOne(ctx context.Context, rows []policy.Raw, actions []aztables.TransactionAction, added int) error {
 	for n := range actions {
 		i := (n + added) % len(actions)
@@ -124,11 +124,11 @@ const (
 type RequestFilter struct {
 	// States are the states to find; none means any.
 	States []request.State
-	// Address is the address whose requests to find; the zero address means any. A request whose personal
-	// data was erased has none.
+	// Address is the address whose requests to find; the zero address means any. A request whose
+	// personal data was erased has none.
 	Address submission.Address
-	// Since and Until are when the oldest and the newest of them may have been submitted, to the second;
-	// the zero time means at any time.
+	// Since and Until are when the oldest and the newest of them may have been submitted, to the
+	// second; the zero time means at any time.
 	Since, Until time.Time
 	// Limit is how many to find at most.
 	Limit int
@@ -139,21 +139,21 @@ func (s *Store) RecentRequests(ctx context.Context, now time.Time, limit int) (r
 	return s.FindRequests(ctx, now, RequestFilter{Limit: limit})
 }
 
-// FindRequests returns the requests with the newest ids that pass the filter, the newest first. It is for
-// admins.
+// FindRequests returns the requests with the newest ids that pass the filter, the newest first.
+// It is for admins.
 //
-// The service can't read backwards, so the table is searched in windows of time: the hour before now, the
-// two hours before that, the four before that and so on, until there are enough, or until filter.Since.
-// The cost is that of reading every record since the beginning of the last window, a call for each
-// thousand, in which the service skips events. A window without requests costs a call, some twenty for
-// all years. About filter.Limit requests are kept in memory.
+// The service can't read backwards, so the table is searched in windows of time: the hour before
+// now, the two hours before that, the four before that and so on, until there are enough, or
+// until filter.Since. The cost is that of reading every record since the beginning of the last
+// window, a call for each thousand, in which the service skips events. A window without requests
+// costs a call, some twenty for all years. About filter.Limit requests are kept in memory.
 //
-// The service filters by state, which saves the transfer and not the reading: for a rare state, only Since
-// keeps the search from reading the whole table. Addresses are filtered here, because a filter is part of
-// the call's URL, and URLs are in the logs of the service.
+// The service filters by state, which saves the transfer and not the reading: for a rare state,
+// only Since keeps the search from reading the whole table. Addresses are filtered here, because
+// a filter is part of the call's URL, and URLs are in the logs of the service.
 //
-// Ids that claim to be from after now are found too. A record that can't be understood is skipped and
-// counted as unreadable; with States, those without a known state are skipped uncounted.
+// Ids that claim to be from after now are found too. A record that can't be understood is skipped
+// and counted as unreadable; with States, those without a known state are skipped uncounted.
 func (s *Store) FindRequests(ctx context.Context, now time.Time, filter RequestFilter) (requests []request.Request, unreadable int, err error) {
 	const doing = "looking for requests"
 	if filter.Limit <= 0 {
@@ -210,7 +210,8 @@ func (s *Store) FindRequests(ctx context.Context, now time.Time, filter RequestF
 	return requests, unreadable, nil
 }
 
-// odata returns the filter in OData for the ids from one on and before another, which may be empty.
+// odata returns the filter in OData for the ids from one on and before another, which may be
+// empty.
 func (f RequestFilter) odata(from, before string) string {
 	text := fmt.Sprintf("PartitionKey ge %s and RowKey eq %s", rest.String(from), rest.String(recordName))
 	if before != "" {

@@ -283,7 +283,8 @@ func TestFindRequests(t *testing.T) {
 	}
 }
 
-// In a transaction the SDK would name a row such as o'neil's by a key that the real service can't read.
+// In a transaction the SDK would name a row such as o'neil's by a key that the real service can't
+// read.
 func TestAnApostropheInAKeyStaysOutOfTransactions(t *testing.T) {
 	var paths []string
 	store := newTestStore(t, roundTripper(func(req *http.Request) (*http.Response, error) {

@@ -43,8 +43,8 @@ func newRow(partition, name string, fields []field) row {
 	return r
 }
 
-// set adds a column unless the value is an empty text or the zero time, which is what a missing column
-// means.
+// set adds a column unless the value is an empty text or the zero time, which is what a missing
+// column means.
 func (r *row) set(column string, value any) {
 	switch value := value.(type) {
 	case string:
@@ -59,8 +59,8 @@ func (r *row) set(column string, value any) {
 	r.columns[column] = value
 }
 
-// setJSON adds a column with value as JSON that a person can read: without the escapes that only HTML
-// needs.
+// setJSON adds a column with value as JSON that a person can read: without the escapes that only
+// HTML needs.
 func (r *row) setJSON(column string, value any) error {
 	var text bytes.Buffer
 	encoder := json.NewEncoder(&text)

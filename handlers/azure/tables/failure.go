@@ -19,7 +19,8 @@ import (
 // failure turns an error of the SDK into a *problem.Error; doing says what was being done. A
 // *problem.Error keeps its code.
 //
-// The SDK's text is not kept: it quotes whole answers and URLs, and a filter in a URL may hold an address.
+// The SDK's text is not kept: it quotes whole answers and URLs, and a filter in a URL may hold an
+// address.
 func failure(doing string, err error) error {
 	var known *problem.Error
 	if errors.As(err, &known) {

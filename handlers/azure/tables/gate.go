@@ -56,8 +56,9 @@ func decodeGate(doing string, stored row) (request.Gate, error) {
 	return gate, nil
 }
 
-// SaveGate implements [request.GateStore]. After a problem.Conflict or a problem.StorageUnavailable the
-// caller must read the gate again: the gate may have been written, and the answer lost.
+// SaveGate implements [request.GateStore]. After a problem.Conflict or a
+// problem.StorageUnavailable the caller must read the gate again: the gate may have been written,
+// and the answer lost.
 func (s *Store) SaveGate(ctx context.Context, gate request.Gate) (request.Gate, error) {
 	const doing = "saving the gate"
 	r := newRow(tenantPartition, gateName, gateFields(&gate))

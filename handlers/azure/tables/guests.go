@@ -31,12 +31,12 @@ func claimFields(claim *request.Claim) []field {
 	}
 }
 
-// claimRounds is how often Claim looks again when a claim vanishes between "there is one" and reading
-// it.
+// claimRounds is how often Claim looks again when a claim vanishes between "there is one" and
+// reading it.
 const claimRounds = 3
 
-// Claim implements [request.Store]. created is false also if the answer was lost and the SDK's second
-// try found the row. The address itself is not stored.
+// Claim implements [request.Store]. created is false also if the answer was lost and the SDK's
+// second try found the row. The address itself is not stored.
 func (s *Store) Claim(ctx context.Context, address submission.Address, id submission.ID, intentAt time.Time) (claim request.Claim, created bool, err error) {
 	const doing = "claiming an address"
 	r, err := encodeClaim(address, request.Claim{Owner: id, IntentAt: intentAt})
@@ -70,8 +70,9 @@ func (s *Store) Claim(ctx context.Context, address submission.Address, id submis
 	return request.Claim{}, false, problem.New(problem.StorageUnavailable, "%s: others claim and release it all the time", doing)
 }
 
-// UpdateClaim implements [request.Store]. After a problem.Conflict or a problem.StorageUnavailable the
-// caller must ask Claim: the update may have been written, and the answer lost.
+// UpdateClaim implements [request.Store]. After a problem.Conflict or a
+// problem.StorageUnavailable the caller must ask Claim: the update may have been written, and the
+// answer lost.
 func (s *Store) UpdateClaim(ctx context.Context, address submission.Address, claim request.Claim) (request.Claim, error) {
 	const doing = "updating a claim"
 	r, err := encodeClaim(address, claim)
@@ -160,8 +161,8 @@ func mailsFilter(which request.Mails) (string, error) {
 	return filter, nil
 }
 
-// claimKey returns the key of an address: its SHA-256, because addresses may have characters that keys
-// can't. The zero address has none, because all requests without an address would share it.
+// claimKey returns the key of an address: its SHA-256, because addresses may have characters that
+// keys can't. The zero address has none, because all requests without an address would share it.
 func claimKey(address submission.Address) (string, error) {
 	if address == (submission.Address{}) {
 		return "", problem.New(problem.Internal, "there is no address")

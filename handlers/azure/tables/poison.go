@@ -47,12 +47,12 @@ func (s *Store) DropPoison(ctx context.Context, id string) error {
 	return nil
 }
 
-// poisonKey names a row by a hash of the message's id, because an outsider who can write to the queue
-// may have chosen the id.
+// poisonKey names a row by a hash of the message's id, because an outsider who can write to the
+// queue may have chosen the id.
 func poisonKey(id string) string { return hashed(id) }
 
-// AllPoison implements [request.PoisonStore]. A row that this program did not write is skipped with a
-// line in the log, so that it can't block withdrawals.
+// AllPoison implements [request.PoisonStore]. A row that this program did not write is skipped
+// with a line in the log, so that it can't block withdrawals.
 func (s *Store) AllPoison(ctx context.Context) ([]request.Poison, error) {
 	var kept []request.Poison
 	err := s.list(ctx, s.poison, "PartitionKey eq "+rest.String(poisonPartition), nil, func(r row) error {

@@ -15,9 +15,10 @@ import (
 // parallelQueries is how many partitions are read at the same time.
 const parallelQueries = 4
 
-// Rows implements [request.Rows]. It sends one query for each partition, whatever else the table holds,
-// and reads a partition that is named twice once. A partition of more than [policy.MaxRows] rows is an
-// error, as is any answer that can't be understood in full: nobody must be invited by half the rules.
+// Rows implements [request.Rows]. It sends one query for each partition, whatever else the table
+// holds, and reads a partition that is named twice once. A partition of more than
+// [policy.MaxRows] rows is an error, as is any answer that can't be understood in full: nobody
+// must be invited by half the rules.
 //
 // A whole number comes as int32 where it fits, also from a column of type Double.
 func (s *Store) Rows(ctx context.Context, partitions []string) ([]policy.Raw, error) {
@@ -80,8 +81,8 @@ func describe(partition string) string {
 	return strconv.Quote(partition)
 }
 
-// PutRow writes a policy row in place of any that has its partition and name. It is for tests and for the
-// samples of the local run: the deployed app has no right to write policy rows.
+// PutRow writes a policy row in place of any that has its partition and name. It is for tests and
+// for the samples of the local run: the deployed app has no right to write policy rows.
 //
 // raw.ETag is ignored. A row that the service can't hold is a problem.Internal.
 func (s *Store) PutRow(ctx context.Context, raw policy.Raw) error {

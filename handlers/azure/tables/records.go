@@ -27,8 +27,8 @@ func (s *Store) Expired(ctx context.Context, before time.Time, limit int) ([]sub
 	if err != nil {
 		return nil, failure(doing, err)
 	}
-	// No request is finished before it is submitted, so newer ids are left out. A row without the column
-	// has no address.
+	// No request is finished before it is submitted, so newer ids are left out. A row without the
+	// column has no address.
 	filter := fmt.Sprintf("PartitionKey lt %s and RowKey eq %s and %s le %s and %s gt '' and (%s)",
 		rest.String(end), rest.String(recordName), changedColumn, odataTime(before), emailColumn, anyState(request.StatesThat(request.State.Finished)))
 	var ids []submission.ID
@@ -99,8 +99,8 @@ func (s *Store) Standing(ctx context.Context, before map[request.State]time.Time
 	return standing, nil
 }
 
-// endOf returns the first id after all that were issued until t, and a minute more, because the clocks of
-// instances differ.
+// endOf returns the first id after all that were issued until t, and a minute more, because the
+// clocks of instances differ.
 func endOf(t time.Time) (string, error) { return firstID(t.Add(time.Minute)) }
 
 func anyState(states []request.State) string {

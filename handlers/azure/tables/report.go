@@ -7,16 +7,17 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/data/aztables"
 )
 
-// AppReport is what the app reports about itself: its token and its settings can't be seen from outside.
-// It holds no secret.
+// AppReport is what the app reports about itself: its token and its settings can't be seen from
+// outside. It holds no secret.
 type AppReport struct {
 	// At is when it was saved; the zero time if it never was.
 	At time.Time
-	// Roles are the permissions in the app's token for the directory. Nil means that there is no token,
-	// or none that can be read; Why says why.
+	// Roles are the permissions in the app's token for the directory. Nil means that there is no
+	// token, or none that can be read; Why says why.
 	Roles []string
 	Why   string
-	// How fast invitations may be sent, and for how long personal data is kept; see settings.Settings.
+	// How fast invitations may be sent, and for how long personal data is kept; see
+	// settings.Settings.
 	Daily     int
 	Spacing   time.Duration
 	Retention time.Duration

@@ -41,8 +41,8 @@ const (
 	atColumn       = "At" // of an event, a dead letter and the app's report
 )
 
-// requestFields returns the columns of a request, but for addresses and JSON. A column with personal data
-// holds nothing else, so that it can be emptied.
+// requestFields returns the columns of a request, but for addresses and JSON. A column with
+// personal data holds nothing else, so that it can be emptied.
 func requestFields(r *request.Request) []field {
 	return []field{
 		{"GivenName", &r.Submission.GivenName},
@@ -97,12 +97,12 @@ func (s *Store) Load(ctx context.Context, id submission.ID) (request.Request, er
 	return decodeRequest(doing, r)
 }
 
-// Save implements [request.Store]. It returns times in UTC, cut to 100 ns. At most 99 events can be added
-// at once. r.Events must be as loaded.
+// Save implements [request.Store]. It returns times in UTC, cut to 100 ns. At most 99 events can
+// be added at once. r.Events must be as loaded.
 //
-// What does not fit a row is a problem.Internal that names the column, and nothing is sent. After a
-// problem.Conflict or a problem.StorageUnavailable the caller must load the request again: it may have
-// been written, and the answer lost.
+// What does not fit a row is a problem.Internal that names the column, and nothing is sent. After
+// a problem.Conflict or a problem.StorageUnavailable the caller must load the request again: it
+// may have been written, and the answer lost.
 func (s *Store) Save(ctx context.Context, r request.Request, events []request.Event) (request.Request, error) {
 	_, err := submission.ParseID(string(r.ID))
 	if err != nil {
@@ -150,7 +150,8 @@ func (s *Store) Save(ctx context.Context, r request.Request, events []request.Ev
 	return decodeRequest(doing, record)
 }
 
-// reread returns the stored request if record was written. The answer to the write could not be read.
+// reread returns the stored request if record was written. The answer to the write could not be
+// read.
 func (s *Store) reread(ctx context.Context, doing string, record row) (request.Request, error) {
 	stored, err := get(ctx, s.requests, record.partition, record.name)
 	if err != nil {
@@ -216,9 +217,9 @@ func encodeRequest(r request.Request) (row, error) {
 	return record, errors.Join(errs...)
 }
 
-// decodeRequest reads the record of a request. A missing column is a zero value, so that a record can be
-// read whose columns with personal data were emptied. A record without a known state, or with JSON, an
-// address or an id that can't be read, is an error.
+// decodeRequest reads the record of a request. A missing column is a zero value, so that a record
+// can be read whose columns with personal data were emptied. A record without a known state, or
+// with JSON, an address or an id that can't be read, is an error.
 func decodeRequest(doing string, record row) (request.Request, error) {
 	columns := reader{row: record}
 	r := request.Request{ID: submission.ID(record.partition), Version: record.etag}

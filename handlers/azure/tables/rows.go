@@ -20,9 +20,9 @@ import (
 )
 
 // Limits of the table service
-// (https://learn.microsoft.com/rest/api/storageservices/understanding-the-table-service-data-model). They
-// are checked here because the emulator does not enforce all of them, and because the service's refusal
-// does not name the column.
+// (https://learn.microsoft.com/rest/api/storageservices/understanding-the-table-service-data-model).
+// They are checked here because the emulator does not enforce all of them, and because the
+// service's refusal does not name the column.
 const (
 	maxTextUnits  = 32 * 1024   // UTF-16 units of a text: 64 KiB
 	maxBinary     = 64 * 1024   // bytes of a binary value
@@ -40,9 +40,9 @@ var (
 	lastTime  = time.Date(9999, time.December, 31, 23, 59, 59, 999999900, time.UTC)
 )
 
-// isColumnName reports whether a column can have the name: a letter or "_", then letters, digits and "_"
-// of any script. A regular expression with all of Unicode's letters would take longer to compile than
-// the rest of the program's start.
+// isColumnName reports whether a column can have the name: a letter or "_", then letters, digits
+// and "_" of any script. A regular expression with all of Unicode's letters would take longer to
+// compile than the rest of the program's start.
 func isColumnName(name string) bool {
 	for i, c := range name {
 		if c != '_' && !unicode.IsLetter(c) && (i == 0 || !unicode.IsNumber(c)) {
@@ -52,11 +52,11 @@ func isColumnName(name string) bool {
 	return name != ""
 }
 
-// A row is one row of a table. Its columns have values of the types of policy.Raw: string, bool, int32,
-// int64, float64, time.Time, []byte.
+// A row is one row of a table. Its columns have values of the types of policy.Raw: string, bool,
+// int32, int64, float64, time.Time, []byte.
 //
-// The SDK's EDMEntity is not used: it turns every value of a type that it does not know into nil, and
-// doubles the quotes in stored keys.
+// The SDK's EDMEntity is not used: it turns every value of a type that it does not know into nil,
+// and doubles the quotes in stored keys.
 type row struct {
 	partition string
 	name      string
@@ -74,8 +74,8 @@ func toTick(t time.Time) time.Time {
 	return t.UTC().Truncate(request.Tick)
 }
 
-// encode returns the row as the service takes it. A row that the service would refuse or change is a
-// problem.Internal that names the column.
+// encode returns the row as the service takes it. A row that the service would refuse or change
+// is a problem.Internal that names the column.
 func (r row) encode() ([]byte, error) {
 	for _, key := range []string{r.partition, r.name} {
 		err := checkKey(key)
@@ -158,8 +158,8 @@ func encodeValue(value any) (cell, error) {
 	}
 }
 
-// decodeRow reads what the service sent. A value that can't be understood is an error: a policy row must
-// not lose a condition.
+// decodeRow reads what the service sent. A value that can't be understood is an error: a policy
+// row must not lose a condition.
 func decodeRow(encoded []byte) (row, error) {
 	var properties map[string]json.RawMessage
 	err := json.Unmarshal(encoded, &properties)
@@ -202,7 +202,8 @@ func decodeRow(encoded []byte) (row, error) {
 	return r, nil
 }
 
-// decodeValue returns a column's value; nil for null, which means that the row has no such column.
+// decodeValue returns a column's value; nil for null, which means that the row has no such
+// column.
 func decodeValue(raw json.RawMessage, edmType string) (any, error) {
 	if string(raw) == "null" {
 		return nil, nil

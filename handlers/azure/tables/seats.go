@@ -12,8 +12,9 @@ import (
 	"guestlist/handlers/submission"
 )
 
-// In table Seats each policy row with limits has a partition: its counters, and a row for each seat that
-// is taken. A seat and its counters are written in one transaction, so they can't disagree.
+// In table Seats each policy row with limits has a partition: its counters, and a row for each
+// seat that is taken. A seat and its counters are written in one transaction, so they can't
+// disagree.
 const (
 	totalName     = "total"
 	dayNamePrefix = "day-"
@@ -25,8 +26,8 @@ const (
 	nameColumn      = "PolicyRow"
 )
 
-// seatRounds is how often a change of the counters is tried while others change them too. One of them
-// succeeds in each round, and an instance works on a dozen requests at once.
+// seatRounds is how often a change of the counters is tried while others change them too. One of
+// them succeeds in each round, and an instance works on a dozen requests at once.
 const seatRounds = 16
 
 // Used implements [request.Seats].
@@ -154,7 +155,8 @@ func (s *Store) counters(ctx context.Context, key policy.RowKey, day string) ([2
 	return counters, nil
 }
 
-// count changes a seat together with its counters, unless one of them has changed since it was read.
+// count changes a seat together with its counters, unless one of them has changed since it was
+// read.
 func (s *Store) count(ctx context.Context, seat aztables.TransactionAction, counters [2]tally, by int) error {
 	actions := []aztables.TransactionAction{seat}
 	for _, c := range counters {
@@ -174,8 +176,8 @@ func (s *Store) count(ctx context.Context, seat aztables.TransactionAction, coun
 	return err
 }
 
-// seatPartition returns the key of a policy row's partition: a hash, since two keys of any characters and
-// 1 KiB each don't fit into one. The length makes the text that is hashed unique.
+// seatPartition returns the key of a policy row's partition: a hash, since two keys of any
+// characters and 1 KiB each don't fit into one. The length makes the text that is hashed unique.
 func seatPartition(key policy.RowKey) string {
 	return hashed(fmt.Sprintf("%d %s %s", len(key.Partition), key.Partition, key.Name))
 }

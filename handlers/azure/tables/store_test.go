@@ -33,7 +33,8 @@ var start = time.Date(2026, time.March, 1, 10, 30, 15, 123456700, time.UTC)
 // secrets must stand in no error.
 var secrets = []string{"ana", "Ana", "O'Hara", "line one", "Eby8"}
 
-// newID returns an id that spells none of the secrets by chance: the tests look for those beside ids.
+// newID returns an id that spells none of the secrets by chance: the tests look for those beside
+// ids.
 func newID(t testing.TB) submission.ID {
 	t.Helper()
 	for {
@@ -68,8 +69,8 @@ func ana(t testing.TB) submission.Address {
 
 var events = []request.Event{{At: start, State: request.Received, What: "received"}, {At: start, State: request.Received, What: "decided"}}
 
-// atOnce makes the SDK's retries come without a pause. (No delay at all, -1, overflows in azcore 1.24 and is the
-// longest.)
+// atOnce makes the SDK's retries come without a pause. (No delay at all, -1, overflows in azcore
+// 1.24 and is the longest.)
 func atOnce(ctx context.Context) context.Context {
 	return azpolicy.WithRetryOptions(ctx, azpolicy.RetryOptions{MaxRetries: maxRetries, RetryDelay: 1, MaxRetryDelay: maxRetryDelay})
 }
@@ -611,7 +612,8 @@ func TestPersonalDataHasItsOwnColumns(t *testing.T) {
 	}
 }
 
-// What the real service must be told for its filters and for Storage Explorer: emulators are less exact.
+// What the real service must be told for its filters and for Storage Explorer: emulators are less
+// exact.
 func TestTimesAreStoredAsTimes(t *testing.T) {
 	store := newTestStore(t, nil)
 	id := newID(t)

@@ -33,9 +33,9 @@ func Names() []string {
 	return []string{requestsTable, guestsTable, waitingTable, seatsTable, tenantTable, poisonTable, policiesTable}
 }
 
-// How long a call may take when the service is slow: three tries of three seconds with at most two
-// seconds between them. With the SDK's defaults (four tries without a time limit, up to a minute between
-// them) a page would take too long.
+// How long a call may take when the service is slow: three tries of three seconds with at most
+// two seconds between them. With the SDK's defaults (four tries without a time limit, up to a
+// minute between them) a page would take too long.
 const (
 	maxRetries    = 2
 	tryTimeout    = 3 * time.Second
@@ -52,25 +52,28 @@ var tableName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9]*$`)
 
 const minTableName, maxTableName = 3, 63
 
-// Config says which storage account to use: either ConnectionString, or ServiceURL with Credential.
+// Config says which storage account to use: either ConnectionString, or ServiceURL with
+// Credential.
 type Config struct {
-	// ConnectionString names an account with its key. For the local run and tests: in Azure the accounts
-	// have shared keys off.
+	// ConnectionString names an account with its key. For the local run and tests: in Azure the
+	// accounts have shared keys off.
 	ConnectionString string
-	// ServiceURL is the table endpoint, for example https://account.table.core.windows.net. It must be https.
+	// ServiceURL is the table endpoint, for example https://account.table.core.windows.net. It must
+	// be https.
 	ServiceURL string
-	// Credential signs in at ServiceURL. It needs the role Storage Table Data Contributor on the tables
-	// Requests, Guests, Waiting, Seats, Tenant and Poison, and Storage Table Data Reader on Policies.
+	// Credential signs in at ServiceURL. It needs the role Storage Table Data Contributor on the
+	// tables Requests, Guests, Waiting, Seats, Tenant and Poison, and Storage Table Data Reader on
+	// Policies.
 	Credential azcore.TokenCredential
-	// Prefix is put before the names of the tables: letters and digits, beginning with a letter. Empty in
-	// Azure; tests use it to share an account.
+	// Prefix is put before the names of the tables: letters and digits, beginning with a letter.
+	// Empty in Azure; tests use it to share an account.
 	Prefix string
 	// Log gets what an admin should know though nothing failed. Nil: none.
 	Log *slog.Logger
 }
 
-// A Store implements the ports of package request in Azure Table Storage. It holds no state of its own
-// and may be used by several goroutines at once.
+// A Store implements the ports of package request in Azure Table Storage. It holds no state of
+// its own and may be used by several goroutines at once.
 //
 // Errors are *problem.Error as [request.Store] says. The SDK's errors are not wrapped: they hold
 // addresses, payloads and URLs.
@@ -151,8 +154,8 @@ func newService(config Config, options *aztables.ClientOptions) (*aztables.Servi
 	return service, nil
 }
 
-// Create makes the missing tables. For the local run and tests: in Azure the deployment makes them, and the
-// app has no right to.
+// Create makes the missing tables. For the local run and tests: in Azure the deployment makes
+// them, and the app has no right to.
 func (s *Store) Create(ctx context.Context) error {
 	for _, name := range Names() {
 		_, err := s.table(name).CreateTable(ctx, nil)
@@ -176,8 +179,8 @@ func get(ctx context.Context, table *aztables.Client, partition, name string) (r
 	return decodeRow(answer.Value)
 }
 
-// list calls each for every row that matches the filter, over all pages, and stops at the first error.
-// columns names the columns to read; none means all.
+// list calls each for every row that matches the filter, over all pages, and stops at the first
+// error. columns names the columns to read; none means all.
 func (s *Store) list(ctx context.Context, table *aztables.Client, filter string, columns []string, each func(row) error) error {
 	size := s.pageSize
 	options := aztables.ListEntitiesOptions{Filter: &filter, Top: &size}
@@ -209,15 +212,16 @@ func odataTime(t time.Time) string {
 	return "datetime'" + t.UTC().Format(edmTime) + "'"
 }
 
-// neverMatches is a well-formed ETag that no row has: an ETag is made of the time of the last change.
+// neverMatches is a well-formed ETag that no row has: an ETag is made of the time of the last
+// change.
 const neverMatches = azcore.ETag(`W/"datetime'1601-01-01T00%3A00%3A00Z'"`)
 
-// entityTag is what an ETag of the service looks like. It goes into headers, so it must not hold what ends
-// one.
+// entityTag is what an ETag of the service looks like. It goes into headers, so it must not hold
+// what ends one.
 var entityTag = regexp.MustCompile(`^W/"[\x21\x23-\x7e]+"$`)
 
-// ifMatch returns the condition that a row is still of version. A malformed version matches no row: an
-// empty one would mean no condition, and "*" any row.
+// ifMatch returns the condition that a row is still of version. A malformed version matches no
+// row: an empty one would mean no condition, and "*" any row.
 func ifMatch(version string) *azcore.ETag {
 	tag := azcore.ETag(version)
 	if !entityTag.MatchString(version) {

@@ -20,7 +20,8 @@ import (
 	"guestlist/handlers/problem"
 )
 
-// Limits of a transaction (https://learn.microsoft.com/rest/api/storageservices/performing-entity-group-transactions).
+// Limits of a transaction
+// (https://learn.microsoft.com/rest/api/storageservices/performing-entity-group-transactions).
 const (
 	maxActions          = 100
 	maxTransactionBytes = 4 * 1024 * 1024
@@ -31,9 +32,9 @@ const (
 // errUnreadable is an answer to a transaction that does not tell whether it happened.
 var errUnreadable = errors.New("the answer to the transaction can't be read")
 
-// submit does all actions or none, in one call, and returns the new ETag of each row. Errors are those of
-// the SDK: a refusal is an *azcore.ResponseError of the refused action. errUnreadable means that the
-// outcome is not known.
+// submit does all actions or none, in one call, and returns the new ETag of each row. Errors are
+// those of the SDK: a refusal is an *azcore.ResponseError of the refused action. errUnreadable
+// means that the outcome is not known.
 func submit(ctx context.Context, table *aztables.Client, actions []aztables.TransactionAction) ([]string, error) {
 	size := 0
 	for _, action := range actions {
@@ -50,7 +51,8 @@ func submit(ctx context.Context, table *aztables.Client, actions []aztables.Tran
 	return outcome.etags, nil
 }
 
-// transactionOutcome is where transactionPolicy leaves the ETags, which SubmitTransaction does not return.
+// transactionOutcome is where transactionPolicy leaves the ETags, which SubmitTransaction does
+// not return.
 type transactionOutcome struct {
 	actions int
 	etags   []string
@@ -58,8 +60,9 @@ type transactionOutcome struct {
 
 type outcomeKey struct{}
 
-// transactionPolicy reads the answer to a transaction before the SDK does. The SDK reports a refusal as
-// status 202 without a code, takes a truncated answer for a success, and panics at an empty one.
+// transactionPolicy reads the answer to a transaction before the SDK does. The SDK reports a
+// refusal as status 202 without a code, takes a truncated answer for a success, and panics at an
+// empty one.
 type transactionPolicy struct{}
 
 func (transactionPolicy) Do(req *azpolicy.Request) (*http.Response, error) {
@@ -89,16 +92,16 @@ func (transactionPolicy) Do(req *azpolicy.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// actionResult is the service's answer to one action. There is one for each action if the transaction
-// happened, else one for the refused action.
+// actionResult is the service's answer to one action. There is one for each action if the
+// transaction happened, else one for the refused action.
 type actionResult struct {
 	status int
 	etag   string
 	code   string // the service's error code of a refusal
 }
 
-// readTransaction reads the answer to a transaction: a multipart body that holds one multipart body that
-// holds HTTP answers. It returns errUnreadable for anything else.
+// readTransaction reads the answer to a transaction: a multipart body that holds one multipart
+// body that holds HTTP answers. It returns errUnreadable for anything else.
 func readTransaction(contentType string, body []byte) ([]actionResult, error) {
 	inner, contentType, err := onlyPart(contentType, body)
 	if err != nil {

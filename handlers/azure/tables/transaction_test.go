@@ -8,7 +8,8 @@ import (
 	"testing"
 )
 
-// answer is the answer to a transaction as the service writes it, with the given HTTP answers in it.
+// answer is the answer to a transaction as the service writes it, with the given HTTP answers in
+// it.
 func answer(parts ...string) string {
 	text := "--batchresponse_1\r\nContent-Type: multipart/mixed; boundary=changesetresponse_1\r\n\r\n"
 	for _, part := range parts {

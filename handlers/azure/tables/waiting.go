@@ -57,9 +57,9 @@ func (s *Store) StopWaiting(ctx context.Context, id submission.ID, due time.Time
 	return err
 }
 
-// Due implements [request.Store]. Of requests that are due at the same time the smaller id comes first.
-// It reads every due entry whose time has come, because the service can't sort. A row that this program
-// did not write is skipped with a line in the log.
+// Due implements [request.Store]. Of requests that are due at the same time the smaller id comes
+// first. It reads every due entry whose time has come, because the service can't sort. A row that
+// this program did not write is skipped with a line in the log.
 func (s *Store) Due(ctx context.Context, now time.Time, limit int) ([]submission.ID, error) {
 	if limit <= 0 || now.Before(firstTime) {
 		return nil, nil

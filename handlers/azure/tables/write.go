@@ -41,8 +41,8 @@ func replace(ctx context.Context, doing string, table *aztables.Client, r row, v
 	return r, nil
 }
 
-// remove removes the row of that version: a problem.NotFound if it is gone, a problem.Conflict if it is
-// no longer of the version.
+// remove removes the row of that version: a problem.NotFound if it is gone, a problem.Conflict if
+// it is no longer of the version.
 func remove(ctx context.Context, doing string, table *aztables.Client, partition, name, version string) error {
 	_, err := table.DeleteEntity(ctx, partition, name, &aztables.DeleteEntityOptions{IfMatch: ifMatch(version)})
 	if err != nil {

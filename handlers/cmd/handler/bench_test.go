@@ -16,8 +16,8 @@ import (
 	"guestlist/handlers/web/signup"
 )
 
-// BenchmarkSignUp measures a sign-up in the public function, from envelope to envelope, without the
-// network.
+// BenchmarkSignUp measures a sign-up in the public function, from envelope to envelope, without
+// the network.
 func BenchmarkSignUp(b *testing.B) {
 	log := slog.New(slog.NewJSONHandler(new(discard), nil))
 	app, err := functions.New(functions.Config{Log: log})

@@ -24,8 +24,8 @@ import (
 	"guestlist/handlers/workflow"
 )
 
-// The names of the functions are those of their folders, and the names of the bindings those in their
-// function.json files. A test compares them.
+// The names of the functions are those of their folders, and the names of the bindings those in
+// their function.json files. A test compares them.
 const (
 	signupHTTP   = "signup-http"
 	statusHTTP   = "status-http"
@@ -198,8 +198,8 @@ func sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// jitter adds up to a fifth to d, so that what failed together does not come back together. It never
-// shortens d.
+// jitter adds up to a fifth to d, so that what failed together does not come back together. It
+// never shortens d.
 func jitter(d time.Duration) time.Duration {
 	return d + time.Duration(mathrand.Int64N(int64(d)/5+1))
 }

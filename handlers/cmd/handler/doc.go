@@ -4,6 +4,6 @@
 //	settings → tables, graph → workflow ─┬─▶ functions ◀── Functions host
 //	settings → web: signup, status ──────┘
 //
-// It must not do the work of the packages that it connects, nor link policy/lint, policy/rowfile or
-// anything below dev.
+// It must not do the work of the packages that it connects, nor link policy/lint, policy/rowfile
+// or anything below dev.
 package main

@@ -16,9 +16,9 @@ import (
 	"guestlist/handlers/web"
 )
 
-// gcPercent is how much the heap may grow before it is collected, in percent of what is in use. With
-// Go's default of 100 the process holds up to a megabyte more, of the 25 that it may; with 50 it answers
-// a fifth fewer envelopes.
+// gcPercent is how much the heap may grow before it is collected, in percent of what is in use.
+// With Go's default of 100 the process holds up to a megabyte more, of the 25 that it may; with
+// 50 it answers a fifth fewer envelopes.
 const gcPercent = 75
 
 func main() {
@@ -26,8 +26,8 @@ func main() {
 	err := run(ctx, os.Getenv, os.Stdout)
 	stop()
 	if err != nil {
-		// Standard error reaches the host's log at level Error. The exit code must not be 0, because the
-		// host does not restart a process that exits with 0.
+		// Standard error reaches the host's log at level Error. The exit code must not be 0, because
+		// the host does not restart a process that exits with 0.
 		fmt.Fprintln(os.Stderr, "handler:", err)
 		os.Exit(1)
 	}
@@ -59,9 +59,9 @@ func run(ctx context.Context, getenv func(string) string, stdout io.Writer) erro
 	return nil
 }
 
-// serves reports whether the function has a folder in this app. Where the form has an app of its own,
-// the others have no right to its key. If the host does not say where the app is, every function counts
-// as served.
+// serves reports whether the function has a folder in this app. Where the form has an app of its
+// own, the others have no right to its key. If the host does not say where the app is, every
+// function counts as served.
 func serves(getenv func(string) string, function string) bool {
 	root := getenv("FUNCTIONS_APP_ROOT_PATH")
 	if root == "" {

@@ -20,8 +20,8 @@ import (
 	"guestlist/handlers/submission"
 )
 
-// The host calls functions by folder name and reads outputs by binding name. A difference fails every
-// invocation, and only in Azure.
+// The host calls functions by folder name and reads outputs by binding name. A difference fails
+// every invocation, and only in Azure.
 func TestFunctionFoldersAndProgramAgree(t *testing.T) {
 	files, err := functionjson.ReadAll("../../..")
 	if err != nil {

@@ -14,8 +14,8 @@ import (
 	"guestlist/handlers/settings"
 )
 
-// reportEvery is how often the app saves its report. A token keeps its permissions for up to a day, so
-// nothing changes faster.
+// reportEvery is how often the app saves its report. A token keeps its permissions for up to a
+// day, so nothing changes faster.
 const reportEvery = time.Hour
 
 // reportTimeout is how long saving may take: it must not hold up the work.

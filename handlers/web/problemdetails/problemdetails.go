@@ -1,5 +1,5 @@
-// Package problemdetails says how errors look over HTTP (RFC 9457): the status and the title of each
-// code. It is the only place where a code becomes a status.
+// Package problemdetails says how errors look over HTTP (RFC 9457): the status and the title of
+// each code. It is the only place where a code becomes a status.
 //
 // It must import only package problem, so that the pages and the host's protocol can share it.
 package problemdetails
@@ -34,8 +34,9 @@ var kinds = map[problem.Code]kind{
 	problem.ChallengeUnavailable: {http.StatusServiceUnavailable, "The service is busy"},
 }
 
-// Status returns the HTTP status for the code. A code that is not one of package problem, such as one
-// of the directory's, is an internal error: the public must not learn from it who has an account.
+// Status returns the HTTP status for the code. A code that is not one of package problem, such as
+// one of the directory's, is an internal error: the public must not learn from it who has an
+// account.
 func Status(code problem.Code) int { return of(code).status }
 
 // Title returns a short text for the public that is the same for every occurrence of the code.

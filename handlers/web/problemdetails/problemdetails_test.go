@@ -20,7 +20,8 @@ func TestEveryCodeHasStatusAndTitle(t *testing.T) {
 	}
 }
 
-// A refusal of its own would tell who has an account: the sender has not proved to own the address.
+// A refusal of its own would tell who has an account: the sender has not proved to own the
+// address.
 func TestUnknownCodesAndThoseOfDirectoryAreInternalErrors(t *testing.T) {
 	for _, code := range append(request.DirectoryCodes(), "weather") {
 		if Status(code) != http.StatusInternalServerError || Title(code) != Title(problem.Internal) {

@@ -1,5 +1,5 @@
-// Package functionjson reads the function.json files of a project. Each folder below the root that
-// has one is a function of the folder's name.
+// Package functionjson reads the function.json files of a project. Each folder below the root
+// that has one is a function of the folder's name.
 //
 // It must not know what the functions do.
 package functionjson
@@ -11,7 +11,8 @@ import (
 	"path/filepath"
 )
 
-// File is one function.json as it is written. The host ignores other members, and so does this package.
+// File is one function.json as it is written. The host ignores other members, and so does this
+// package.
 type File struct {
 	Disabled   any
 	ScriptFile string
@@ -19,7 +20,8 @@ type File struct {
 	Bindings   []Binding
 }
 
-// Binding is one entry of a function.json. AuthLevel and Route are nil where they are not written.
+// Binding is one entry of a function.json. AuthLevel and Route are nil where they are not
+// written.
 type Binding struct {
 	Type, Direction, Name, DataType string
 	AuthLevel, Route                *string
@@ -40,8 +42,8 @@ func (f File) Queue() string {
 	return name
 }
 
-// Find returns the paths of the function.json files below the root of a project. It is an error if
-// there are none.
+// Find returns the paths of the function.json files below the root of a project. It is an error
+// if there are none.
 func Find(root string) ([]string, error) {
 	paths, err := filepath.Glob(filepath.Join(root, "*", "function.json"))
 	if err == nil && len(paths) == 0 {
@@ -65,7 +67,8 @@ func Read(root, function string) (File, error) {
 	return file, nil
 }
 
-// ReadAll reads the function.json files below the root of a project, by the names of the functions.
+// ReadAll reads the function.json files below the root of a project, by the names of the
+// functions.
 func ReadAll(root string) (map[string]File, error) {
 	paths, err := Find(root)
 	if err != nil {

@@ -1,5 +1,5 @@
-// Package rest is what Microsoft Graph and Table Storage have in common over HTTP: string literals of
-// OData, Retry-After, and which words of a service may be repeated in a log.
+// Package rest is what Microsoft Graph and Table Storage have in common over HTTP: string
+// literals of OData, Retry-After, and which words of a service may be repeated in a log.
 //
 // It must not know either service.
 package rest
@@ -13,15 +13,15 @@ import (
 	"time"
 )
 
-// String returns text as a string literal of an OData expression. Without the doubled quotes a text
-// could end the literal and go on as an expression of its own.
+// String returns text as a string literal of an OData expression. Without the doubled quotes a
+// text could end the literal and go on as an expression of its own.
 func String(text string) string { return "'" + strings.ReplaceAll(text, "'", "''") + "'" }
 
 // maxRetryAfter bounds how long a server can make a caller wait.
 const maxRetryAfter = 24 * time.Hour
 
-// RetryAfter reads the header Retry-After, seconds or a date, as a duration between 0 and 24 hours. It
-// is 0 where the header is missing or can't be read.
+// RetryAfter reads the header Retry-After, seconds or a date, as a duration between 0 and 24
+// hours. It is 0 where the header is missing or can't be read.
 func RetryAfter(header http.Header, now time.Time) time.Duration {
 	text := strings.TrimSpace(header.Get("Retry-After"))
 	seconds, err := strconv.ParseInt(text, 10, 64)
@@ -42,14 +42,14 @@ func RetryAfter(header http.Header, now time.Time) time.Duration {
 	return min(max(0, date.Sub(now)), maxRetryAfter)
 }
 
-// identifier is what an error code or a request id looks like. The length is checked separately: a
-// counted repetition takes long to compile, at every start of the program.
+// identifier is what an error code or a request id looks like. The length is checked separately:
+// a counted repetition takes long to compile, at every start of the program.
 var identifier = regexp.MustCompile(`^[A-Za-z0-9._-]+$`)
 
 const maxIdentifier = 64
 
-// Identifier returns a service's error code or request id if it looks like one, else "": other text
-// of a service may hold personal data and is not repeated.
+// Identifier returns a service's error code or request id if it looks like one, else "": other
+// text of a service may hold personal data and is not repeated.
 func Identifier(text string) string {
 	if len(text) > maxIdentifier || !identifier.MatchString(text) {
 		return ""
