@@ -21,48 +21,50 @@ import (
 )
 
 const (
-	// hostTimeout is functionTimeout in host.json. When it passes, the host kills the whole process and with it every
-	// other invocation.
+	// hostTimeout is functionTimeout in host.json. After it the host kills the process, and with it
+	// all other invocations.
 	hostTimeout = 2 * time.Minute
 
-	// defaultTimeout leaves an invocation that ran out of time half a minute to say so before the host acts.
+	// defaultTimeout leaves an invocation half a minute to report its timeout before the host acts.
 	defaultTimeout = 90 * time.Second
 
-	// defaultMaxBodyBytes is twice of what 64 KiB of form can become, more than any honest sign-up. The host sends a
-	// body as a JSON string, which makes six characters of a control character, and headers (32 KiB at most, by its
-	// server) twice. A JSON body comes once more in pieces, but has no control characters. A queue message has 64 KiB
-	// at most.
+	// defaultMaxBodyBytes is twice what 64 KiB of form can become. The host sends a body as a JSON
+	// string, in which a control character takes six bytes, and the headers (at most 32 KiB) twice.
+	// It repeats the members of a JSON body, but those have no control characters. A queue message
+	// has at most 64 KiB.
 	defaultMaxBodyBytes = 1 << 20
 
-	// maxDrainBytes is how much of an envelope that is too large is read and thrown away, so that the host reads our
-	// answer instead of a connection reset: the host takes bodies of up to 100 MiB (FUNCTIONS_REQUEST_BODY_SIZE_LIMIT),
-	// which escaping makes larger.
+	// maxDrainBytes is how much of a too large envelope is read and dropped, so that the host gets
+	// an answer and not a connection reset. The host takes bodies of up to 100 MiB
+	// (FUNCTIONS_REQUEST_BODY_SIZE_LIMIT), and escaping makes them larger.
 	maxDrainBytes = 256 << 20
 
-	// maxPooledBytes is the largest buffer that is kept for the next envelope.
+	// maxPooledBytes is the largest buffer that is kept for reuse.
 	maxPooledBytes = 64 << 10
 )
 
-// functionName is what the host takes for the name of a function's folder (azure-functions-host, Utility.cs).
-// A counted repetition would take longer to compile than the rest of the package to start: the length is checked apart.
+// functionName matches the names that the host accepts (azure-functions-host, Utility.cs). The
+// length is checked separately, because a counted repetition makes the regular expression slow to
+// compile.
 var functionName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_-]*$`)
 
 const maxFunctionName = 128
 
-// Config is what an App needs.
+// Config configures an App.
 type Config struct {
-	// Log gets one line for each invocation. It must write to standard output: the host takes standard error for
-	// errors. Required.
+	// Log gets one line for each invocation. It must write to standard output, because the host logs
+	// standard error as errors. Required.
 	Log *slog.Logger
-	// Timeout ends the context of an invocation. It must lie below the host's functionTimeout of two minutes, because
-	// the host ends an overdue invocation by killing the process. A function that does not heed its context is not
+	// Timeout ends the context of an invocation. It must be below the host's functionTimeout of two
+	// minutes, after which the host kills the process. A function that ignores its context is not
 	// stopped. Default: 90 s.
 	Timeout time.Duration
-	// MaxBodyBytes is the largest envelope that is read. Default: 1 MiB, twice of what 64 KiB of form can become.
+	// MaxBodyBytes is the largest envelope that is read. Default: 1 MiB.
 	MaxBodyBytes int64
 }
 
-// App is the functions of one app. Register all of them before serving; after that it is safe for concurrent use.
+// App is the functions of one app. Register all functions before serving. Then it is safe for
+// concurrent use.
 type App struct {
 	log       *slog.Logger
 	timeout   time.Duration
@@ -75,28 +77,23 @@ type App struct {
 // function is one registered function.
 type function struct {
 	name string
-	// run answers one envelope. It must not keep the slice.
+	// run answers an envelope. It must not keep the slice.
 	run func(ctx context.Context, call *invocation, envelope []byte) outcome
-	// tooLarge answers an envelope beyond the limit.
+	// tooLarge answers an envelope that exceeds the limit.
 	tooLarge func() outcome
-	// outputs says which outputs the functions of this kind can have.
-	outputs outputRules
+	outputs  outputRules
 }
 
 // outcome is how an invocation ended.
 type outcome struct {
-	// code is the status towards the host: 200, or anything else to fail the invocation.
-	code int
-	// body is what the host gets.
-	body any
-	// status is what the log calls it: the status of an HTTP function's own answer, else code.
-	status int
-	// err says for the log why the invocation failed.
-	err error
+	code   int   // the status for the host; anything but 200 fails the invocation
+	body   any   // what the host gets, as JSON
+	status int   // the status for the log: that of an HTTP function's response, else code
+	err    error // why the invocation failed, for the log
 }
 
-// failure is the body of every answer that makes an invocation fail, and of the answers that HTTP functions could not
-// give themselves.
+// failure is the body of a failed invocation, and of an HTTP response that the function could not
+// give.
 type failure struct {
 	Title  string       `json:"title"`
 	Status int          `json:"status"`
@@ -104,7 +101,7 @@ type failure struct {
 	Detail string       `json:"detail,omitempty"`
 }
 
-// New returns an App without functions. It fails if Config lacks a logger or has a limit that the host would not keep.
+// New returns an App without functions. It fails if config has no logger or a limit out of range.
 func New(config Config) (*App, error) {
 	if config.Log == nil {
 		return nil, errors.New("functions: Config.Log is missing; set it to a logger that writes to standard output")
@@ -132,10 +129,10 @@ func New(config Config) (*App, error) {
 	}, nil
 }
 
-// register adds a function. Like http.ServeMux it panics on what only a mistake in the program can cause.
+// register adds a function. Like http.ServeMux it panics on a programming error.
 func (a *App) register(f *function) {
 	if !functionName.MatchString(f.name) || len(f.name) > maxFunctionName {
-		panic("functions: " + strconv.Quote(f.name) + " is no function name that the host accepts")
+		panic("functions: " + strconv.Quote(f.name) + " is not a function name that the host accepts")
 	}
 	path := "/" + f.name
 	if a.functions[path] != nil {
@@ -144,9 +141,11 @@ func (a *App) register(f *function) {
 	a.functions[path] = f
 }
 
-// Handler returns the handler for all that the host asks. It needs nothing of Serve, so tests can call it directly.
+// Handler returns the handler for all requests of the host. Tests can call it without
+// [App.Serve].
 //
-// GET / answers 200 at once: the host knocks there every 25 ms until the first answer, and later for health.
+// GET / answers 200 at once: the host polls it every 25 ms at the start, and later as a health
+// check.
 func (a *App) Handler() http.Handler {
 	return http.HandlerFunc(a.serve)
 }
@@ -169,13 +168,14 @@ func (a *App) serve(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// refuse answers a request that is no invocation. The path is not logged: anything can stand in it.
+// refuse answers a request that is not an invocation. It does not log the path, which can contain
+// anything.
 func (a *App) refuse(w http.ResponseWriter, r *http.Request, code problem.Code, detail string) {
 	a.log.LogAttrs(r.Context(), slog.LevelWarn, "no invocation", slog.Int("status", problemdetails.Status(code)), slog.String("error", detail))
 	a.reply(r.Context(), w, refusal(code, detail))
 }
 
-// invoke runs one invocation from the envelope to the log line.
+// invoke runs one invocation, from reading the envelope to the log line.
 func (a *App) invoke(w http.ResponseWriter, r *http.Request, f *function) {
 	started := time.Now()
 	call := newInvocation(f, r.Header)
@@ -207,7 +207,8 @@ func (a *App) answer(ctx context.Context, call *invocation, r *http.Request) out
 
 	tooLarge := r.ContentLength > a.maxBody
 	if !tooLarge {
-		// One more than the limit, to see that there is more. The host sends chunks, so the length may be unknown (-1).
+		// One byte more than the limit shows that there is more. The host sends chunks, so
+		// ContentLength may be -1.
 		if r.ContentLength > 0 {
 			buffer.Grow(int(r.ContentLength) + bytes.MinRead)
 		}
@@ -218,21 +219,21 @@ func (a *App) answer(ctx context.Context, call *invocation, r *http.Request) out
 		tooLarge = n > a.maxBody
 	}
 	if tooLarge {
-		// A failure to drain shows when the answer is written.
+		// If draining fails, so does writing the answer.
 		_, _ = io.CopyN(io.Discard, r.Body, maxDrainBytes)
 		return call.function.tooLarge()
 	}
 	return call.function.run(ctx, call, buffer.Bytes())
 }
 
-// release keeps the buffer for the next envelope, unless it is so large that an unusual envelope must have made it so.
+// release keeps the buffer for reuse, unless an unusual envelope has made it large.
 func (a *App) release(buffer *bytes.Buffer) {
 	if buffer.Cap() <= maxPooledBytes {
 		a.buffers.Put(buffer)
 	}
 }
 
-// reply writes the answer to the host, in one piece and with its length.
+// reply writes the answer to the host with its length.
 func (a *App) reply(ctx context.Context, w http.ResponseWriter, ended outcome) {
 	buffer := a.buffers.Get().(*bytes.Buffer)
 	buffer.Reset()
@@ -241,12 +242,12 @@ func (a *App) reply(ctx context.Context, w http.ResponseWriter, ended outcome) {
 	err := json.MarshalWrite(buffer, ended.body, jsonOptions)
 	if err != nil {
 		a.log.LogAttrs(ctx, slog.LevelError, "the answer can't be encoded", slog.String("error", fmt.Sprintf("%T", err)))
-		// Nothing that this package builds fails to encode. If it did, an empty answer would make the host hang.
+		// Nothing that this package builds fails to encode. An empty answer would make the host hang.
 		buffer.Reset()
 		buffer.WriteString("{}")
 		ended.code = http.StatusInternalServerError
 	}
-	// Without a content type net/http would guess text/plain, which the host does not read.
+	// Without a content type net/http would guess text/plain, which the host refuses.
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Content-Length", strconv.Itoa(buffer.Len()))
 	w.WriteHeader(ended.code)
@@ -256,8 +257,8 @@ func (a *App) reply(ctx context.Context, w http.ResponseWriter, ended outcome) {
 	}
 }
 
-// protect calls business code and turns a panic into an error. The log gets the type and the stack; the value may hold
-// what a user sent.
+// protect calls a handler and turns a panic into an error. It logs the type and the stack but not
+// the value, which may contain what a user sent.
 func (a *App) protect(ctx context.Context, f func() error) (err error) {
 	defer func() {
 		value := recover()
@@ -270,7 +271,7 @@ func (a *App) protect(ctx context.Context, f func() error) (err error) {
 	return f()
 }
 
-// finish ends an invocation that has no answer of its own: queue and timer functions.
+// finish ends an invocation of a queue or timer function.
 func finish(call *invocation, err error) outcome {
 	messages := call.end()
 	if err != nil {
@@ -284,8 +285,8 @@ func finish(call *invocation, err error) outcome {
 	return outcome{code: http.StatusOK, body: response{outputs{messages: messages}}, status: http.StatusOK}
 }
 
-// refusal fails an invocation that reached no function. The detail goes to the host and to the log, so it must quote
-// nothing of an envelope.
+// refusal fails an invocation before it reaches its function. The detail goes to the host and to
+// the log, so it must quote nothing of an envelope.
 func refusal(code problem.Code, detail string) outcome {
 	return outcome{
 		code:   problemdetails.Status(code),
@@ -299,8 +300,9 @@ func newFailure(code problem.Code, status int, detail string) failure {
 	return failure{Title: problemdetails.Title(code), Status: status, Code: code, Detail: detail}
 }
 
-// safeText returns what the log may know of an error: the text of an error with a code, which is made for the log, and
-// of an error of the context. Of any other error only the type, because nobody promises what stands in its text.
+// safeText returns what the log may say of err: the text of an error with a code, which is
+// written for the log, or of a context error. Of any other error it returns only the type,
+// because its text may contain personal data.
 func safeText(err error) string {
 	var coded *problem.Error
 	switch {

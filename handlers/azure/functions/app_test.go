@@ -19,7 +19,7 @@ import (
 	"guestlist/handlers/problem"
 )
 
-func TestNewRefusesWhatTheHostWouldNotKeep(t *testing.T) {
+func TestNewRefusesInvalidConfig(t *testing.T) {
 	log := slog.New(slog.DiscardHandler)
 	tests := map[string]functions.Config{
 		"no logger":                       {},
@@ -37,8 +37,7 @@ func TestNewRefusesWhatTheHostWouldNotKeep(t *testing.T) {
 	}
 }
 
-// The limit in New is the one of host.json; this fails if they part.
-func TestTheTimeoutLimitIsTheHosts(t *testing.T) {
+func TestTimeoutLimitIsThatOfHostJSON(t *testing.T) {
 	raw, err := os.ReadFile("../../../host.json")
 	if err != nil {
 		t.Fatal(err)
@@ -65,7 +64,7 @@ func TestTheTimeoutLimitIsTheHosts(t *testing.T) {
 	}
 }
 
-func TestRegisteringPanicsOnAMistakeInTheProgram(t *testing.T) {
+func TestRegisteringPanicsOnProgrammingError(t *testing.T) {
 	queue := func(context.Context, functions.QueueMessage) error { return nil }
 	timer := func(context.Context, functions.Timer) error { return nil }
 	tests := map[string]func(*functions.App){
@@ -92,7 +91,7 @@ func TestRegisteringPanicsOnAMistakeInTheProgram(t *testing.T) {
 	}
 }
 
-func TestOnlyExactPathsAreServedAndNothingIsRedirected(t *testing.T) {
+func TestPathsMatchExactlyWithoutRedirects(t *testing.T) {
 	app, _ := newApp(t, functions.Config{})
 	app.Queue("invite-queue", "message", func(context.Context, functions.QueueMessage) error { return nil })
 	tests := map[string]struct {
@@ -100,20 +99,20 @@ func TestOnlyExactPathsAreServedAndNothingIsRedirected(t *testing.T) {
 		want           int
 		allow          string
 	}{
-		"readiness":              {"GET", "/", 200, ""},
-		"readiness by HEAD":      {"HEAD", "/", 200, ""},
-		"POST to the root":       {"POST", "/", 405, "GET, HEAD"},
-		"the function":           {"POST", "/invite-queue", 200, ""},
-		"wrong method":           {"GET", "/invite-queue", 405, "POST"},
-		"put":                    {"PUT", "/invite-queue", 405, "POST"},
-		"trailing slash":         {"POST", "/invite-queue/", 404, ""},
-		"double slash":           {"POST", "//invite-queue", 404, ""},
-		"dots":                   {"POST", "/x/../invite-queue", 404, ""},
-		"other case":             {"POST", "/Invite-Queue", 404, ""},
-		"the route with api":     {"POST", "/api/invite-queue", 404, ""},
-		"unknown":                {"POST", "/nothing", 404, ""},
-		"unknown by GET":         {"GET", "/favicon.ico", 404, ""},
-		"a query is no obstacle": {"POST", "/invite-queue?x=1", 200, ""},
+		"readiness":          {"GET", "/", 200, ""},
+		"readiness by HEAD":  {"HEAD", "/", 200, ""},
+		"POST to the root":   {"POST", "/", 405, "GET, HEAD"},
+		"the function":       {"POST", "/invite-queue", 200, ""},
+		"wrong method":       {"GET", "/invite-queue", 405, "POST"},
+		"put":                {"PUT", "/invite-queue", 405, "POST"},
+		"trailing slash":     {"POST", "/invite-queue/", 404, ""},
+		"double slash":       {"POST", "//invite-queue", 404, ""},
+		"dots":               {"POST", "/x/../invite-queue", 404, ""},
+		"other case":         {"POST", "/Invite-Queue", 404, ""},
+		"the route with api": {"POST", "/api/invite-queue", 404, ""},
+		"unknown":            {"POST", "/nothing", 404, ""},
+		"unknown by GET":     {"GET", "/favicon.ico", 404, ""},
+		"a query":            {"POST", "/invite-queue?x=1", 200, ""},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -130,7 +129,7 @@ func TestOnlyExactPathsAreServedAndNothingIsRedirected(t *testing.T) {
 	}
 }
 
-func TestMalformedEnvelopesFailTheInvocation(t *testing.T) {
+func TestMalformedEnvelopeFailsInvocation(t *testing.T) {
 	app, log := newApp(t, functions.Config{})
 	app.HTTP("http", http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("the HTTP function ran") }))
 	app.Queue("queue", "message", func(context.Context, functions.QueueMessage) error { t.Error("the queue function ran"); return nil })
@@ -204,7 +203,7 @@ func (b brokenBody) Read(p []byte) (int, error) {
 	return n, err
 }
 
-func TestABrokenConnectionFailsTheInvocation(t *testing.T) {
+func TestBrokenConnectionFailsInvocation(t *testing.T) {
 	app, _ := newApp(t, functions.Config{})
 	app.Timer("timer", "timer", func(context.Context, functions.Timer) error { t.Error("the function ran"); return nil })
 	w := httptest.NewRecorder()
@@ -233,7 +232,8 @@ func TestEnvelopesAreBounded(t *testing.T) {
 		fail(t, w, http.StatusRequestEntityTooLarge)
 	}
 
-	// The client can help it, so the client gets an answer, and the host reads it because all of the envelope was taken.
+	// The client is at fault and gets a response, which the host reads because all of the envelope was
+	// read.
 	body := strings.NewReader(atLimit + strings.Repeat(" ", 1<<20))
 	w := httptest.NewRecorder()
 	app.Handler().ServeHTTP(w, httptest.NewRequest("POST", "/http", body))
@@ -254,7 +254,7 @@ func TestEnvelopesAreBounded(t *testing.T) {
 
 type customPanic struct{ Email string }
 
-func TestAPanicFailsOneInvocationAndLogsNoValue(t *testing.T) {
+func TestPanicFailsOneInvocationAndLogsNoValue(t *testing.T) {
 	values := map[string]any{
 		"string":          "ana@partner.example",
 		"error":           errors.New("ana@partner.example"),
@@ -323,7 +323,7 @@ func TestAPanicFailsOneInvocationAndLogsNoValue(t *testing.T) {
 	}
 }
 
-func TestEveryInvocationLogsOneLineWithoutItsContent(t *testing.T) {
+func TestInvocationLogsOneLineWithoutContent(t *testing.T) {
 	foreign := errors.New("dial ana@partner.example")
 	tests := map[string]struct {
 		function  string
@@ -383,7 +383,7 @@ func TestEveryInvocationLogsOneLineWithoutItsContent(t *testing.T) {
 	}
 }
 
-func TestInvocationIDsAreFitForALog(t *testing.T) {
+func TestUnsafeInvocationIDsAreDropped(t *testing.T) {
 	tests := map[string]struct{ header, want string }{
 		"a GUID":          {invocationID, invocationID},
 		"none":            {"", ""},
@@ -417,7 +417,7 @@ func TestInvocationIDsAreFitForALog(t *testing.T) {
 	}
 }
 
-func TestAnInvocationsContextEndsBeforeTheHostWould(t *testing.T) {
+func TestInvocationContextEndsBeforeHostTimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		app, _ := newApp(t, functions.Config{})
 		app.Queue("queue", "message", func(ctx context.Context, _ functions.QueueMessage) error {

@@ -28,8 +28,8 @@ const signupEnvelope = `{"Data":{"req":{"Url":"https://guestlist.example/signup"
 	`"User-Agent":"Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0","X-Forwarded-For":"203.0.113.7:51234","X-Forwarded-Proto":"https"},` +
 	`"sys":{"MethodName":"signup-http","UtcNow":"2026-11-23T05:00:00.1234567Z","RandGuid":"6a0cf6f6-8a35-4a0e-a1b3-0a5d4a2b9f11"}}}`
 
-// BenchmarkEnvelope answers a sign-up envelope with all that this package does. BenchmarkBareHandler is its measure:
-// half its rate must be reached.
+// BenchmarkEnvelope answers a sign-up envelope with a handler of this package. It must reach half
+// the rate of BenchmarkBareHandler.
 func BenchmarkEnvelope(b *testing.B) {
 	app, err := functions.New(functions.Config{Log: slog.New(slog.NewJSONHandler(io.Discard, nil))})
 	if err != nil {
@@ -51,8 +51,7 @@ func BenchmarkEnvelope(b *testing.B) {
 	benchmark(b, app.Handler())
 }
 
-// BenchmarkBareHandler is the least that a handler can do with the same envelope: decode the request in it and answer a
-// constant.
+// BenchmarkBareHandler decodes the request in the same envelope and answers a constant.
 func BenchmarkBareHandler(b *testing.B) {
 	benchmark(b, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var envelope struct {

@@ -1,17 +1,24 @@
-// Package functions speaks the custom-handler protocol of the Azure Functions host, and nothing else.
+// Package functions implements the custom-handler protocol of the Azure Functions host.
 //
-// Business code registers plain handlers by function name: an http.Handler for an HTTP trigger, a func for a queue or
-// timer trigger. This package turns envelopes into calls and results into envelopes, and keeps every rule of the host
-// that a handler can break:
+// A program registers a handler for each function: an [http.Handler] for an HTTP trigger, a func
+// for a queue or timer trigger. The host posts an envelope for each invocation:
 //
-//   - An answer is never empty, never null and always application/json: the host hangs on the first two and refuses anything else.
-//   - What a function means to say travels as 200. Anything else makes the host throw away the outputs, and retry a queue message.
-//   - Paths match exactly and nothing is redirected: the host would follow, and turn its POST into a GET.
-//   - A panic fails one invocation and no other: all functions share one process.
-//   - Outputs of an invocation that failed are not sent.
-//   - Nothing of an envelope is logged: function keys travel in it.
+//	POST /NAME  {"Data": {…}, "Metadata": {…}}        → request, message or tick → handler
+//	200         {"Outputs": {"res": {…}, "QUEUE": …}} ← response and queue messages
 //
-// A move to another host replaces this package alone.
+// The package keeps the rules of the host that a handler could break:
+//
+//   - An answer is a non-empty JSON object, sent as application/json. The host hangs on an empty
+//     answer and on null, and refuses other content types.
+//   - Every result of a function travels in a 200. After another status the host drops the
+//     outputs and retries a queue message.
+//   - Paths match exactly and nothing redirects. The host would follow, and turn its POST into a
+//     GET.
+//   - All functions share one process, so a panic fails one invocation only.
+//   - A failed invocation sends no outputs.
+//   - Nothing of an envelope is logged, because it contains function keys.
+//
+// This is the only package to replace for another host.
 //
 // It must not know what the functions do.
 package functions

@@ -13,14 +13,15 @@ type response struct {
 	Outputs outputs `json:",omitempty"`
 }
 
-// outputs are the values of the output bindings, by the binding's name. To the host its case matters.
+// outputs are the values of the output bindings, by the binding's name. To the host its case
+// matters.
 type outputs struct {
 	result   *httpResult // nil for functions without an http output
 	messages []queued
 }
 
-// MarshalJSONTo implements [json.MarshalerTo]. A map of any would do as well, and make a sign-up cost
-// a tenth more.
+// MarshalJSONTo implements [json.MarshalerTo]. A map of any would do as well, and make a sign-up
+// cost a tenth more.
 func (o outputs) MarshalJSONTo(enc *jsontext.Encoder) error {
 	err := enc.WriteToken(jsontext.BeginObject)
 	if o.result != nil {

@@ -11,15 +11,16 @@ import (
 	"guestlist/handlers/problem"
 )
 
-// jsonOptions make reading and writing as tolerant as the host is: a name may come twice, and what is
-// not UTF-8 becomes U+FFFD.
+// jsonOptions make reading and writing as tolerant as the host is: a name may come twice, and
+// what is not UTF-8 becomes U+FFFD.
 var jsonOptions = json.JoinOptions(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 
 // usualHeaders is for how many headers there is room at once: browsers send about a dozen.
 const usualHeaders = 14
 
-// clientRequest is what the host tells of a client's request. Query and Identities repeat what the
-// URL and the headers say, and a client that posts JSON controls Metadata, so none of them is read.
+// clientRequest is what the host tells of a client's request. Query and Identities repeat what
+// the URL and the headers say, and a client that posts JSON controls Metadata, so none of them is
+// read.
 type clientRequest struct {
 	URL     string `json:"Url"`
 	Method  string
@@ -55,7 +56,8 @@ func readRequest(envelope []byte) (*clientRequest, error) {
 	return req, nil
 }
 
-// envelopeError says that an envelope is not the JSON that it must be. The decoder's own text may quote it.
+// envelopeError says that an envelope is not the JSON that it must be. The decoder's own text may
+// quote it.
 func envelopeError(err error) error {
 	var syntax *jsontext.SyntacticError
 	if errors.As(err, &syntax) {

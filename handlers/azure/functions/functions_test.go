@@ -42,7 +42,7 @@ func (b *logBuffer) lines(t *testing.T) []map[string]any {
 		var record map[string]any
 		err := json.Unmarshal([]byte(line), &record)
 		if err != nil {
-			t.Fatalf("the log has a line that is no JSON: %q", line)
+			t.Fatalf("the log has a line that is not JSON: %q", line)
 		}
 		records = append(records, record)
 	}
@@ -129,7 +129,7 @@ func fail(t *testing.T, w *httptest.ResponseRecorder, status int) {
 	}
 }
 
-// checkJSON checks what must hold of every answer whatsoever: a non-empty JSON object, said to be JSON.
+// checkJSON checks what must hold of every answer: a JSON object of type application/json.
 func checkJSON(t testing.TB, w *httptest.ResponseRecorder) {
 	t.Helper()
 	contentType := w.Header().Get("Content-Type")
@@ -139,7 +139,7 @@ func checkJSON(t testing.TB, w *httptest.ResponseRecorder) {
 	var object map[string]json.RawMessage
 	err := json.Unmarshal(w.Body.Bytes(), &object)
 	if err != nil || object == nil {
-		t.Errorf("the body is no JSON object: %q", w.Body)
+		t.Errorf("the body is not a JSON object: %q", w.Body)
 	}
 	if w.Header().Get("Location") != "" || w.Code/100 == 3 {
 		t.Errorf("a redirect (%d), which the host would follow", w.Code)
@@ -168,7 +168,7 @@ func message(t *testing.T, raw json.RawMessage) string {
 	var text string
 	err := json.Unmarshal(raw, &text)
 	if err != nil {
-		t.Fatalf("the queue output is no string: %.200s", raw)
+		t.Fatalf("the queue output is not a string: %.200s", raw)
 	}
 	decoded, err := base64.StdEncoding.DecodeString(text)
 	if err != nil {
@@ -185,7 +185,7 @@ func quote(text string) string {
 	return string(quoted)
 }
 
-// httpEnvelope is the envelope of a POST, as the host sends it, with the body and content type given.
+// httpEnvelope is the envelope of a POST, as the host sends it.
 func httpEnvelope(contentType, body string) string {
 	return `{
   "Data": {

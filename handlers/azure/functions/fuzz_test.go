@@ -11,11 +11,11 @@ import (
 	"guestlist/handlers/azure/functions"
 )
 
-// FuzzEnvelope posts anything to functions of every kind, and to the same that fail after they have enqueued. Whatever
-// comes in, what goes out is something that the host can read, and a failure sends nothing.
+// FuzzEnvelope posts any bytes to functions of every kind, which succeed or fail after enqueueing.
+// The host can read every answer, and a failure sends nothing.
 //
-// Run it with -fuzzminimizetime=10x: pools and logs make its coverage vary, and the fuzzer would spend its time on
-// minimizing.
+// Run it with -fuzzminimizetime=10x. Pools and logs make its coverage vary, and the fuzzer would
+// otherwise spend its time minimizing.
 func FuzzEnvelope(f *testing.F) {
 	f.Add([]byte(httpEnvelope("application/json", `{"email":"a@b.c"}`)))
 	f.Add([]byte(httpEnvelope("multipart/form-data", "AAEC/w==")))
@@ -29,7 +29,7 @@ func FuzzEnvelope(f *testing.F) {
 
 	app, log := newApp(f, functions.Config{})
 	enqueue := func(ctx context.Context, body []byte) {
-		// Whatever it refuses must not make an answer that the host can't read.
+		// The host must be able to read the answer even if a message is refused.
 		_ = signups.Enqueue(ctx, body)
 		_ = signups.Enqueue(ctx, []byte(`{"n":1}`))
 	}

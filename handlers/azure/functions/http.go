@@ -27,19 +27,20 @@ const (
 
 const contentType = "Content-Type"
 
-// HTTP registers the handler of an HTTP-triggered function, with the input binding "req" and the output binding "res".
-// It panics if the name is no function name or taken.
+// HTTP registers the handler of an HTTP-triggered function, whose bindings are the input "req"
+// and the output "res". It panics if the name is invalid or taken.
 //
-// The handler sees the request as the host received it, with its route parameters as path values: r.URL has path and
-// query as a server has them, r.Host the host name that the client used. RemoteAddr is empty, because the host does not
-// tell; X-Forwarded-For is what the client and the proxies before the host say. The body is text: bytes that are no
-// UTF-8 have been replaced, except in application/octet-stream and multipart/*. A body without Content-Length is lost
-// in the host.
+// The handler sees the request as the host received it, with the route parameters as path values.
+// r.Host is the host name that the client used. RemoteAddr is empty, because the host does not
+// tell it; X-Forwarded-For is what the client and the proxies in front of the host say. The body
+// is text: except in application/octet-stream and multipart/*, the host replaces invalid UTF-8.
+// The host loses a body without Content-Length.
 //
-// The answer must be text in UTF-8, with header values in printable ASCII; anything else cannot pass, is logged, and
-// becomes a 500. Only one Set-Cookie passes; the first is kept and the rest is logged as an error. The host sees the
-// answer after the handler returned, with the queue messages that it enqueued, and sends both at the same time: if it
-// fails to enqueue, the client gets a 500. So a 2xx means that the message is safe. With a 5xx nothing is enqueued.
+// The response must be UTF-8 text, with header values in printable ASCII. Anything else is logged
+// and becomes a 500. Only the first Set-Cookie passes; others are logged as an error. The host
+// gets the response and the enqueued messages after the handler has returned, and sends both at
+// the same time. If enqueueing fails, the client gets a 500, so a 2xx means that the message is
+// safe. With a 5xx nothing is enqueued.
 func (a *App) HTTP(name string, h http.Handler) {
 	if h == nil {
 		panic("functions: " + name + " has no handler")
@@ -50,7 +51,7 @@ func (a *App) HTTP(name string, h http.Handler) {
 		if err != nil {
 			return refusal(problem.CodeOf(err), problem.From(err).Detail)
 		}
-		w := &recorder{header: make(http.Header, usualHeaders), noBody: r.Method == http.MethodHead}
+		w := &recorder{header: make(http.Header, usualHeaders), isHEAD: r.Method == http.MethodHead}
 		err = a.protect(ctx, func() error {
 			h.ServeHTTP(w, r)
 			return nil
@@ -67,7 +68,7 @@ func (a *App) HTTP(name string, h http.Handler) {
 		}
 		return a.answered(ctx, call, result, nil)
 	}
-	// The client sent it and can send less, so this is an answer and no failed invocation.
+	// The client is at fault, so this is a response and not a failed invocation.
 	f.tooLarge = func() outcome {
 		page := failurePage(problem.BodyTooLarge)
 		return outcome{
@@ -80,8 +81,8 @@ func (a *App) HTTP(name string, h http.Handler) {
 	a.register(f)
 }
 
-// answered ends an invocation of an HTTP function. A client that gets a 5xx tries again, so nothing
-// may be on the queue then.
+// answered ends an invocation of an HTTP function. A client that gets a 5xx tries again, so
+// nothing may be on the queue then.
 func (a *App) answered(ctx context.Context, call *invocation, result *httpResult, err error) outcome {
 	messages := call.end()
 	if result.Status >= http.StatusInternalServerError && len(messages) > 0 {
@@ -92,7 +93,8 @@ func (a *App) answered(ctx context.Context, call *invocation, result *httpResult
 	return outcome{code: http.StatusOK, body: response{outputs{result, messages}}, status: result.Status, err: err}
 }
 
-// failurePage is the answer in place of one that the handler could not give, as RFC 9457 problem details.
+// failurePage is the answer in place of one that the handler could not give, as RFC 9457 problem
+// details.
 func failurePage(code problem.Code) *httpResult {
 	body, _ := json.Marshal(newFailure(code, problemdetails.Status(code), "")) // strings and a number always encode
 	return &httpResult{
@@ -115,14 +117,14 @@ func newRequest(ctx context.Context, envelope []byte) (*http.Request, error) {
 	}
 	body := in.Body
 	if bodyIsBase64(header.Get(contentType)) {
-		// The host leaves a content type that it can't parse as text, and we may see it differently: then the text is
-		// the body.
+		// The host may parse the content type differently and pass text. Then the text is the body.
 		raw, err := base64.StdEncoding.DecodeString(body)
 		if err == nil {
 			body = string(raw)
 		}
 	}
-	// As in net/http, Host has moved to the field. The lengths spoke of the bytes before the host decoded them.
+	// As in net/http, Host is a field of the request. The lengths are those before the host decoded
+	// the body.
 	header.Del("Host")
 	header.Del("Content-Length")
 	header.Del("Transfer-Encoding")
@@ -145,8 +147,8 @@ func newRequest(ctx context.Context, envelope []byte) (*http.Request, error) {
 	return r, nil
 }
 
-// splitURL returns the path and query of an absolute address, and its host. The host composes it from an escaped path
-// and the query as the client sent it, so there is no address that it refuses: what doesn't unescape is taken
+// splitURL returns the path and query of an absolute URL, and its host. It refuses nothing: the
+// Functions host composes the URL of what the client sent, and what doesn't unescape is taken
 // literally.
 func splitURL(raw string) (*url.URL, string) {
 	host := ""
@@ -176,31 +178,30 @@ func splitURL(raw string) (*url.URL, string) {
 	return address, host
 }
 
-// bodyIsBase64 reports whether the host passes a body of the content type as base64 instead of text:
-// application/octet-stream, and whatever has "multipart/" in its media type (azure-functions-host,
-// IsMediaTypeOctetOrMultipart).
+// bodyIsBase64 reports whether the host passes a body of this content type as base64
+// (azure-functions-host, IsMediaTypeOctetOrMultipart).
 func bodyIsBase64(header string) bool {
 	media, _, _ := strings.Cut(header, ";")
 	media = strings.ToLower(strings.TrimSpace(media))
 	return media == "application/octet-stream" || strings.Contains(media, "multipart/")
 }
 
-// recorder is the http.ResponseWriter of an HTTP function. It behaves as the one of net/http does, as
-// far as that can pass the host.
+// recorder is the http.ResponseWriter of an HTTP function. It behaves as the one of net/http
+// does, as far as that can pass the host.
 type recorder struct {
 	header http.Header
 	status int
 	sent   headerLines // the header as it was at WriteHeader, without what is the host's business
 	extra  int         // cookies beyond the first
 	body   strings.Builder
-	noBody bool // a HEAD request: what is written is dropped
+	isHEAD bool // the response has no body
 }
 
 // Header returns the header. Changes after WriteHeader have no effect.
 func (w *recorder) Header() http.Header { return w.header }
 
-// WriteHeader keeps the first final status. Informational ones can't pass the host. Like net/http it
-// panics on an invalid status.
+// WriteHeader keeps the first final status. Informational ones can't pass the host. Like net/http
+// it panics on an invalid status.
 func (w *recorder) WriteHeader(status int) {
 	if status < 100 || status > 999 {
 		panic("functions: WriteHeader with an invalid status")
@@ -228,35 +229,29 @@ func (w *recorder) WriteHeader(status int) {
 
 // Write adds to the body.
 func (w *recorder) Write(data []byte) (int, error) {
-	keep, err := w.begin()
+	err := w.begin()
 	if err != nil {
 		return 0, err
 	}
-	if keep {
-		w.body.Write(data)
-	}
-	return len(data), nil
+	return w.body.Write(data)
 }
 
 // WriteString adds to the body.
 func (w *recorder) WriteString(text string) (int, error) {
-	keep, err := w.begin()
+	err := w.begin()
 	if err != nil {
 		return 0, err
 	}
-	if keep {
-		w.body.WriteString(text)
-	}
-	return len(text), nil
+	return w.body.WriteString(text)
 }
 
-// begin sends the header if need be, and tells whether what is written belongs to the answer.
-func (w *recorder) begin() (keep bool, err error) {
+// begin sends the header unless it is sent, and returns an error if the status allows no body.
+func (w *recorder) begin() error {
 	w.WriteHeader(http.StatusOK)
 	if w.status == http.StatusNoContent || w.status == http.StatusNotModified {
-		return false, http.ErrBodyNotAllowed
+		return http.ErrBodyNotAllowed
 	}
-	return !w.noBody, nil
+	return nil
 }
 
 // hopByHop are headers that speak of a connection or of framing, which are the host's business.
@@ -268,7 +263,10 @@ var hopByHop = map[string]bool{
 // result returns the recorded answer, or an error if it can't pass the host.
 func (w *recorder) result() (*httpResult, error) {
 	w.WriteHeader(http.StatusOK)
-	result := &httpResult{w.status, w.sent, w.body.String()}
+	result := &httpResult{Status: w.status, Headers: w.sent}
+	if !w.isHEAD {
+		result.Body = w.body.String()
+	}
 	if !utf8.ValidString(result.Body) {
 		return nil, problem.New(problem.Internal, "the answer's body is not UTF-8 text, and the host passes nothing else")
 	}
@@ -278,7 +276,7 @@ func (w *recorder) result() (*httpResult, error) {
 		case !httpguts.ValidHeaderFieldName(h.name):
 			return nil, problem.New(problem.Internal, "the answer has a header with an invalid name")
 		case !printableASCII(h.value):
-			// The host's server refuses them too, and then the client would learn less.
+			// The host's server would refuse them too, with a less helpful response.
 			return nil, problem.New(problem.Internal, "the answer's header %s has characters other than printable ASCII", h.name)
 		case i > 0 && result.Headers[i-1].name == h.name:
 			return nil, problem.New(problem.Internal, "the answer has the header %s in two spellings", h.name)
@@ -286,7 +284,7 @@ func (w *recorder) result() (*httpResult, error) {
 		typed = typed || h.name == contentType && h.value != ""
 	}
 	if result.Body != "" && !typed {
-		// As net/http does. The host would say text/plain of any page.
+		// As net/http does. The host's default is text/plain.
 		guessed := http.DetectContentType([]byte(result.Body[:min(len(result.Body), 512)]))
 		result.Headers = slices.DeleteFunc(result.Headers, func(h headerLine) bool { return h.name == contentType })
 		result.Headers = append(result.Headers, headerLine{contentType, guessed})

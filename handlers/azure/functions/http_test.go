@@ -13,7 +13,7 @@ import (
 	"guestlist/handlers/azure/functions"
 )
 
-func TestTheHandlerSeesTheClientsRequest(t *testing.T) {
+func TestHandlerSeesClientRequest(t *testing.T) {
 	app, _ := newApp(t, functions.Config{})
 	ran := false
 	app.HTTP("status-http", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -48,7 +48,7 @@ func TestTheHandlerSeesTheClientsRequest(t *testing.T) {
 	}
 }
 
-func TestBodiesArriveAsTheClientSentThem(t *testing.T) {
+func TestBodyArrivesAsClientSentIt(t *testing.T) {
 	binary := "\x00\xff\x89PNG"
 	encoded := base64.StdEncoding.EncodeToString([]byte(binary))
 	tests := map[string]struct{ contentType, body, want string }{
@@ -80,18 +80,18 @@ func TestBodiesArriveAsTheClientSentThem(t *testing.T) {
 	}
 }
 
-func TestAnAddressIsNeverRefused(t *testing.T) {
+func TestEveryURLIsAccepted(t *testing.T) {
 	tests := map[string]struct{ raw, path, query, host string }{
-		"plain":                    {"http://localhost:7071/signup", "/signup", "", "localhost:7071"},
-		"https and a query":        {"https://a.example/s?x=1&y=%zz", "/s", "x=1&y=%zz", "a.example"},
-		"no path":                  {"https://a.example", "/", "", "a.example"},
-		"a query and no path":      {"https://a.example?x=http://b.example/", "/", "x=http://b.example/", "a.example"},
-		"escapes":                  {"https://a.example/%C3%A9%20", "/é ", "", "a.example"},
-		"a broken escape":          {"https://a.example/%zz", "/%zz", "", "a.example"},
-		"characters not escaped":   {"https://a.example/é |\"", "/é |\"", "", "a.example"},
-		"two slashes":              {"https://a.example//evil.example/x", "//evil.example/x", "", "a.example"},
-		"a path alone":             {"/signup?next=https://b.example/", "/signup", "next=https://b.example/", "header.example"},
-		"a fragment is no element": {"https://a.example/#x", "/#x", "", "a.example"},
+		"plain":                          {"http://localhost:7071/signup", "/signup", "", "localhost:7071"},
+		"https and a query":              {"https://a.example/s?x=1&y=%zz", "/s", "x=1&y=%zz", "a.example"},
+		"no path":                        {"https://a.example", "/", "", "a.example"},
+		"a query and no path":            {"https://a.example?x=http://b.example/", "/", "x=http://b.example/", "a.example"},
+		"escapes":                        {"https://a.example/%C3%A9%20", "/é ", "", "a.example"},
+		"a broken escape":                {"https://a.example/%zz", "/%zz", "", "a.example"},
+		"characters not escaped":         {"https://a.example/é |\"", "/é |\"", "", "a.example"},
+		"two slashes":                    {"https://a.example//evil.example/x", "//evil.example/x", "", "a.example"},
+		"a path alone":                   {"/signup?next=https://b.example/", "/signup", "next=https://b.example/", "header.example"},
+		"a fragment is part of the path": {"https://a.example/#x", "/#x", "", "a.example"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -111,7 +111,7 @@ func TestAnAddressIsNeverRefused(t *testing.T) {
 	}
 }
 
-func TestAnswersTravelWithinThe200(t *testing.T) {
+func TestResponseTravelsInHTTPOutput(t *testing.T) {
 	tests := map[string]struct {
 		handler http.HandlerFunc
 		want    answer
@@ -237,7 +237,7 @@ func TestAnswersTravelWithinThe200(t *testing.T) {
 	}
 }
 
-func TestAnswersThatCannotPassBecomeA500(t *testing.T) {
+func TestResponseThatHostRefusesBecomes500(t *testing.T) {
 	tests := map[string]struct {
 		handler http.HandlerFunc
 		log     string
@@ -252,10 +252,10 @@ func TestAnswersThatCannotPassBecomeA500(t *testing.T) {
 		"a line end in a header": {func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("X-Name", "a\r\nSet-Cookie: b=c")
 		}, "X-Name"},
-		"a header name that is none": {func(w http.ResponseWriter, _ *http.Request) {
+		"an invalid header name": {func(w http.ResponseWriter, _ *http.Request) {
 			w.Header()["X Name:"] = []string{"a"}
 		}, "name"},
-		"a status that is none": {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(42) }, "panic"},
+		"an invalid status": {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(42) }, "panic"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -277,7 +277,7 @@ func TestAnswersThatCannotPassBecomeA500(t *testing.T) {
 	}
 }
 
-func TestHEADHasNoBody(t *testing.T) {
+func TestResponseToHEADHasNoBody(t *testing.T) {
 	app, _ := newApp(t, functions.Config{})
 	app.HTTP("http", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/html")

@@ -7,14 +7,15 @@ import (
 	"sync"
 )
 
-// maxIDBytes bounds the ids that come from outside and may be logged. The host's are GUIDs, with 36 characters.
+// maxIDBytes is the longest id from outside that is logged. The host's ids are GUIDs of 36
+// characters.
 const maxIDBytes = 64
 
 type invocationKey struct{}
 
-// invocation is what belongs to one call of the host.
+// invocation is one call of the host.
 type invocation struct {
-	id       string // "" if the host sent none that is fit for a log
+	id       string // "" if the host sent none that is safe to log
 	trace    string // the trace id of the W3C traceparent, or ""
 	function *function
 
@@ -38,8 +39,8 @@ func newInvocation(f *function, header http.Header) *invocation {
 	}
 }
 
-// InvocationID returns the host's id of the invocation that ctx belongs to, or "" if there is none or the host sent
-// none. It is at most 64 characters long and fit for a log.
+// InvocationID returns the host's id of the invocation that ctx belongs to, or "" if there is
+// none. It is at most 64 characters long and safe to log.
 func InvocationID(ctx context.Context) string {
 	call := invocationOf(ctx)
 	if call == nil {
@@ -53,7 +54,7 @@ func invocationOf(ctx context.Context) *invocation {
 	return call
 }
 
-// cleanID returns id if it is fit for a log, else "".
+// cleanID returns id if it is safe to log, else "".
 func cleanID(id string) string {
 	if len(id) > maxIDBytes {
 		return ""
@@ -66,8 +67,8 @@ func cleanID(id string) string {
 	return id
 }
 
-// traceID returns the trace id of a traceparent header (W3C Trace Context: version, 32 hexadecimal digits, parent,
-// flags), or "".
+// traceID returns the trace id of a traceparent header (W3C Trace Context: version, 32
+// hexadecimal digits, parent, flags), or "".
 func traceID(traceparent string) string {
 	_, rest, _ := strings.Cut(traceparent, "-")
 	id, _, found := strings.Cut(rest, "-")

@@ -6,12 +6,12 @@ import (
 	"slices"
 )
 
-// NewLogHandler returns a handler that adds to every record that is logged with the context of an invocation:
-// "function", its name; "invocation", the host's id of it; and "trace", the trace id, where the host sent one. The host
-// does not tie a line on standard output to an invocation, so this is what finds the lines again. The attributes stand
-// at the top level, whatever group a logger is in.
+// NewLogHandler returns a handler that adds attributes to every record that is logged with the
+// context of an invocation: "function", its name; "invocation", the host's id; and "trace", the
+// trace id, if the host sent one. They find the lines of an invocation, because the host does not
+// tie standard output to one. They are at the top level, whatever group the logger is in.
 //
-// Wrapping twice does no more than wrapping once.
+// Wrapping twice has no further effect.
 func NewLogHandler(inner slog.Handler) slog.Handler {
 	already, is := inner.(*logHandler)
 	if is {
@@ -22,8 +22,8 @@ func NewLogHandler(inner slog.Handler) slog.Handler {
 
 type logHandler struct {
 	inner slog.Handler
-	// root and steps lead to inner again, with our attributes before the first group. steps is empty as long as there
-	// is no group.
+	// The steps, applied to root, make inner. Attributes that root gets first are outside all
+	// groups. There are no steps before the first group.
 	root  slog.Handler
 	steps []func(slog.Handler) slog.Handler
 }

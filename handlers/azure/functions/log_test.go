@@ -13,7 +13,7 @@ import (
 	"guestlist/handlers/azure/functions"
 )
 
-func TestLogRecordsOfAnInvocationSaySo(t *testing.T) {
+func TestLogRecordsNameTheirInvocation(t *testing.T) {
 	const traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 	buffer := new(logBuffer)
 	plain := func(_ []string, a slog.Attr) slog.Attr {
@@ -68,7 +68,7 @@ func TestLogRecordsOfAnInvocationSaySo(t *testing.T) {
 	}
 }
 
-func TestOddTraceparentsAreNotLogged(t *testing.T) {
+func TestInvalidTraceparentIsNotLogged(t *testing.T) {
 	for _, odd := range []string{"", "x", "00-short-1-01", "00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01",
 		"00-4bf92f3577b34da6a3ce929d0e0e4736", "00-" + strings.Repeat("\"", 32) + "-00f067aa0ba902b7-01"} {
 		app, log := newApp(t, functions.Config{})
@@ -82,7 +82,7 @@ func TestOddTraceparentsAreNotLogged(t *testing.T) {
 	}
 }
 
-func TestTheLogLevelIsTheInnerHandlers(t *testing.T) {
+func TestLogLevelIsThatOfInnerHandler(t *testing.T) {
 	var record json.RawMessage
 	buffer := new(logBuffer)
 	log := slog.New(functions.NewLogHandler(slog.NewJSONHandler(buffer, &slog.HandlerOptions{Level: slog.LevelError})))

@@ -11,38 +11,36 @@ import (
 	"guestlist/handlers/submission"
 )
 
-// outputRules is how the functions of one kind put queue messages into their outputs.
+// outputRules is how a function of one kind puts queue messages into its outputs.
 type outputRules struct {
-	// reserved is the name of an output that is no queue, or "".
-	reserved string
-	// array makes even a single message an array, so that every message passes in the same form.
-	array bool
+	reserved string // the name of an output that is not a queue, or ""
+	array    bool   // even a single message is an array, so that every message passes in the same form
 }
 
-// QueueOutput is a queue output binding, by its name in function.json. The name's case matters to the host.
+// QueueOutput is a queue output binding, by its case-sensitive name in function.json.
 //
-// A single message of an HTTP or queue function arrives on the queue byte by byte. Several messages of one invocation,
-// and any message of a timer function, travel as JSON objects instead, which the host re-formats: white space, and the
-// form of numbers and of strings that look like dates, may change.
+// A single message of an HTTP or queue function arrives on the queue byte for byte. Several
+// messages of one invocation, and any message of a timer function, are sent as JSON objects,
+// which the host re-formats: white space, numbers, and strings that look like dates may change.
 type QueueOutput struct {
 	Binding string
 }
 
-// Enqueue adds message to the outputs of the invocation that ctx belongs to. The message is sent after the function
-// returned well: not if it fails, panics, or answers with a 5xx status. The caller may reuse the slice. Enqueue is safe
-// for concurrent use.
+// Enqueue adds message to the outputs of the invocation that ctx belongs to. The message is not
+// sent if the function fails, panics or responds with a 5xx. The caller may reuse the slice.
+// Enqueue is safe for concurrent use.
 //
-// It fails with problem.BodyTooLarge if the message has more than submission.MaxMessageBytes, or would have after the host
-// re-formatted it; and with problem.Internal if it is empty, if ctx belongs to no running invocation, or if the
-// message, or the one before it, is no JSON object where only JSON objects pass. After a failure the message is not
-// sent; those before it are.
+// It fails with problem.BodyTooLarge if the message exceeds submission.MaxMessageBytes, also after
+// the host has re-formatted it. It fails with problem.Internal if the message is empty, if ctx belongs
+// to no running invocation, or if the message or the one before it is not a JSON object where it must
+// be one. A message that is refused is not sent; those before it are.
 func (q QueueOutput) Enqueue(ctx context.Context, message []byte) error {
 	call := invocationOf(ctx)
 	if call == nil {
 		return problem.New(problem.Internal, "enqueueing to output %q outside of an invocation", q.Binding)
 	}
 	if q.Binding == "" || q.Binding == call.function.outputs.reserved {
-		return problem.New(problem.Internal, "output %q of function %s is no queue", q.Binding, call.function.name)
+		return problem.New(problem.Internal, "output %q of function %s is not a queue", q.Binding, call.function.name)
 	}
 	if len(message) == 0 {
 		return problem.New(problem.Internal, "enqueueing an empty message to output %q", q.Binding)
@@ -65,7 +63,7 @@ func (q QueueOutput) Enqueue(ctx context.Context, message []byte) error {
 		}
 	}
 	if !call.function.outputs.array && len(before) == 1 {
-		// So far it was alone, and any bytes would have done.
+		// A single message may have been any bytes.
 		err := checkElement(before[0])
 		if err != nil {
 			return problem.New(problem.CodeOf(err), "output %q can't take a second message because of the first: %w", q.Binding, err)
@@ -75,7 +73,7 @@ func (q QueueOutput) Enqueue(ctx context.Context, message []byte) error {
 	return nil
 }
 
-// output returns the output of the binding, which is new and without messages if need be.
+// output returns the output of the binding. It adds an empty one if there is none.
 func (call *invocation) output(binding string) *queued {
 	i := slices.IndexFunc(call.messages, func(q queued) bool { return q.binding == binding })
 	if i < 0 {
@@ -85,8 +83,8 @@ func (call *invocation) output(binding string) *queued {
 	return &call.messages[i]
 }
 
-// checkElement reports whether message can be an element of an array of messages. The host enqueues an object as
-// indented JSON, and a string in any encoding as its characters, so that only objects arrive as what they were.
+// checkElement returns an error if message can't be an element of an array of messages. The host
+// enqueues an object as indented JSON and never decodes a string, so only JSON objects can.
 func checkElement(message []byte) error {
 	element := jsontext.Value(bytes.Clone(message))
 	if element.Kind() != jsontext.KindBeginObject || element.Indent(jsonOptions, jsontext.WithIndent("  ")) != nil {
@@ -98,7 +96,7 @@ func checkElement(message []byte) error {
 	return nil
 }
 
-// end takes no further message, and returns those so far.
+// end returns the messages. No more can be added.
 func (call *invocation) end() []queued {
 	call.mu.Lock()
 	defer call.mu.Unlock()

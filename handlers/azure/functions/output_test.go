@@ -26,7 +26,8 @@ func object(n int) []byte {
 	return []byte("{\n  \"a\": \"" + strings.Repeat("x", n-len("{\n  \"a\": \"\"\n}")) + "\"\n}")
 }
 
-// enqueueing registers a function of each kind that enqueues the messages and returns the outputs of the last errors.
+// enqueueing registers a function of each kind that enqueues the messages and returns the outputs
+// of the last errors.
 func enqueueing(t testing.TB, messages ...[]byte) (run func(kind string) accepted, errs func() []error) {
 	app, _ := newApp(t, functions.Config{})
 	var got []error
@@ -54,7 +55,7 @@ func enqueueing(t testing.TB, messages ...[]byte) (run func(kind string) accepte
 	return run, func() []error { return got }
 }
 
-func TestOneMessageArrivesByteByByte(t *testing.T) {
+func TestSingleMessageArrivesByteForByte(t *testing.T) {
 	for _, text := range []string{`{"id":"1","at":"2026-11-23T05:00:00.0+00:00"}`, "abcd", `[1,2]`, "\x00\xff", `"quoted"`, " "} {
 		for _, kind := range []string{"http", "queue"} {
 			run, errs := enqueueing(t, []byte(text))
@@ -66,7 +67,7 @@ func TestOneMessageArrivesByteByByte(t *testing.T) {
 	}
 }
 
-func TestOneMessageOfAnyBytesArrivesUnchanged(t *testing.T) {
+func TestSingleMessageOfAnyBytesArrivesUnchanged(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
 		text := rapid.SliceOfN(rapid.Byte(), 1, 200).Draw(r, "message")
 		run, errs := enqueueing(t, text)
@@ -76,7 +77,7 @@ func TestOneMessageOfAnyBytesArrivesUnchanged(t *testing.T) {
 	})
 }
 
-func TestNoMessageNoKey(t *testing.T) {
+func TestOutputWithoutMessagesIsOmitted(t *testing.T) {
 	for kind, want := range map[string]int{"http": 1, "queue": 0, "timer": 0} {
 		run, _ := enqueueing(t)
 		out := run(kind).Outputs
@@ -86,7 +87,7 @@ func TestNoMessageNoKey(t *testing.T) {
 	}
 }
 
-func TestWhichMessagesAreTaken(t *testing.T) {
+func TestEnqueueChecksMessages(t *testing.T) {
 	most := submission.MaxMessageBytes
 	compact := []byte(`{"a":[` + strings.Repeat("1,", most/4) + `1]}`) // fits, but not once it is indented
 	tests := map[string]struct {
@@ -95,23 +96,23 @@ func TestWhichMessagesAreTaken(t *testing.T) {
 		refused  map[int]problem.Code // by index
 		want     []string             // the elements of an array; nil means a single message
 	}{
-		"two objects":                  {"http", [][]byte{[]byte(`{"n":1}`), []byte(` {"n":2}`)}, nil, []string{`{"n":1}`, `{"n":2}`}},
-		"one from a timer":             {"timer", [][]byte{[]byte(`{"n":1}`)}, nil, []string{`{"n":1}`}},
-		"three from a timer":           {"timer", [][]byte{[]byte(`{"n":1}`), []byte(`{"n":2}`), []byte(`{}`)}, nil, []string{`{"n":1}`, `{"n":2}`, `{}`}},
-		"text from a timer":            {"timer", [][]byte{[]byte(`abcd`), []byte(`{"n":2}`)}, map[int]problem.Code{0: problem.Internal}, []string{`{"n":2}`}},
-		"a string from a timer":        {"timer", [][]byte{[]byte(`"abcd"`), []byte(`{}`)}, map[int]problem.Code{0: problem.Internal}, []string{`{}`}},
-		"an array from a timer":        {"timer", [][]byte{[]byte(`[{}]`), []byte(`{}`)}, map[int]problem.Code{0: problem.Internal}, []string{`{}`}},
-		"half an object from a timer":  {"timer", [][]byte{[]byte(`{"n":`), []byte(`{}`)}, map[int]problem.Code{0: problem.Internal}, []string{`{}`}},
-		"two objects in one":           {"timer", [][]byte{[]byte(`{} {}`), []byte(`{}`)}, map[int]problem.Code{0: problem.Internal}, []string{`{}`}},
-		"text second":                  {"http", [][]byte{[]byte(`{"n":1}`), []byte(`abcd`)}, map[int]problem.Code{1: problem.Internal}, nil},
-		"text first":                   {"queue", [][]byte{[]byte(`abcd`), []byte(`{"n":1}`)}, map[int]problem.Code{1: problem.Internal}, nil},
-		"empty":                        {"http", [][]byte{nil, []byte(`{}`)}, map[int]problem.Code{0: problem.Internal}, nil},
-		"the largest":                  {"http", [][]byte{object(most)}, nil, nil},
-		"too large":                    {"http", [][]byte{object(most + 1), []byte(`{}`)}, map[int]problem.Code{0: problem.BodyTooLarge}, nil},
-		"the largest from a timer":     {"timer", [][]byte{object(most)}, nil, []string{string(object(most))}},
-		"too large once indented":      {"timer", [][]byte{compact, []byte(`{}`)}, map[int]problem.Code{0: problem.BodyTooLarge}, []string{`{}`}},
-		"alone it is never indented":   {"http", [][]byte{compact}, nil, nil},
-		"not large enough for company": {"http", [][]byte{compact, []byte(`{}`)}, map[int]problem.Code{1: problem.BodyTooLarge}, nil},
+		"two objects":                    {"http", [][]byte{[]byte(`{"n":1}`), []byte(` {"n":2}`)}, nil, []string{`{"n":1}`, `{"n":2}`}},
+		"one from a timer":               {"timer", [][]byte{[]byte(`{"n":1}`)}, nil, []string{`{"n":1}`}},
+		"three from a timer":             {"timer", [][]byte{[]byte(`{"n":1}`), []byte(`{"n":2}`), []byte(`{}`)}, nil, []string{`{"n":1}`, `{"n":2}`, `{}`}},
+		"text from a timer":              {"timer", [][]byte{[]byte(`abcd`), []byte(`{"n":2}`)}, map[int]problem.Code{0: problem.Internal}, []string{`{"n":2}`}},
+		"a string from a timer":          {"timer", [][]byte{[]byte(`"abcd"`), []byte(`{}`)}, map[int]problem.Code{0: problem.Internal}, []string{`{}`}},
+		"an array from a timer":          {"timer", [][]byte{[]byte(`[{}]`), []byte(`{}`)}, map[int]problem.Code{0: problem.Internal}, []string{`{}`}},
+		"half an object from a timer":    {"timer", [][]byte{[]byte(`{"n":`), []byte(`{}`)}, map[int]problem.Code{0: problem.Internal}, []string{`{}`}},
+		"two objects in one":             {"timer", [][]byte{[]byte(`{} {}`), []byte(`{}`)}, map[int]problem.Code{0: problem.Internal}, []string{`{}`}},
+		"text second":                    {"http", [][]byte{[]byte(`{"n":1}`), []byte(`abcd`)}, map[int]problem.Code{1: problem.Internal}, nil},
+		"text first":                     {"queue", [][]byte{[]byte(`abcd`), []byte(`{"n":1}`)}, map[int]problem.Code{1: problem.Internal}, nil},
+		"empty":                          {"http", [][]byte{nil, []byte(`{}`)}, map[int]problem.Code{0: problem.Internal}, nil},
+		"the largest":                    {"http", [][]byte{object(most)}, nil, nil},
+		"too large":                      {"http", [][]byte{object(most + 1), []byte(`{}`)}, map[int]problem.Code{0: problem.BodyTooLarge}, nil},
+		"the largest from a timer":       {"timer", [][]byte{object(most)}, nil, []string{string(object(most))}},
+		"too large once indented":        {"timer", [][]byte{compact, []byte(`{}`)}, map[int]problem.Code{0: problem.BodyTooLarge}, []string{`{}`}},
+		"alone it is never indented":     {"http", [][]byte{compact}, nil, nil},
+		"too large for a second message": {"http", [][]byte{compact, []byte(`{}`)}, map[int]problem.Code{1: problem.BodyTooLarge}, nil},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -135,7 +136,7 @@ func TestWhichMessagesAreTaken(t *testing.T) {
 			var elements []json.RawMessage
 			err := json.Unmarshal(raw, &elements)
 			if err != nil {
-				t.Fatalf("the output is no array: %.200s", raw)
+				t.Fatalf("the output is not an array: %.200s", raw)
 			}
 			var got []string
 			for _, element := range elements {
@@ -156,7 +157,7 @@ func TestWhichMessagesAreTaken(t *testing.T) {
 	}
 }
 
-func TestOutputsAreSentOnlyIfTheFunctionDidWell(t *testing.T) {
+func TestFailedFunctionSendsNoOutputs(t *testing.T) {
 	for status, sent := range map[int]bool{200: true, 202: true, 303: true, 409: true, 422: true, 500: false, 503: false} {
 		t.Run(fmt.Sprint("HTTP ", status), func(t *testing.T) {
 			app, log := newApp(t, functions.Config{})
@@ -206,7 +207,7 @@ func TestOutputsAreSentOnlyIfTheFunctionDidWell(t *testing.T) {
 	}
 }
 
-func TestEnqueueNeedsARunningInvocationAndAQueue(t *testing.T) {
+func TestEnqueueNeedsRunningInvocationAndQueue(t *testing.T) {
 	err := signups.Enqueue(t.Context(), []byte("m"))
 	if problem.CodeOf(err) != problem.Internal {
 		t.Errorf("outside of an invocation: %v", err)
@@ -232,7 +233,7 @@ func TestEnqueueNeedsARunningInvocationAndAQueue(t *testing.T) {
 	}
 }
 
-func TestBindingsAndInvocationsAreKeptApart(t *testing.T) {
+func TestOutputsAreSeparateByBindingAndInvocation(t *testing.T) {
 	app, _ := newApp(t, functions.Config{})
 	app.HTTP("http", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		id := r.URL.Query().Get("id")

@@ -17,32 +17,36 @@ import (
 type QueueMessage struct {
 	// ID is the queue's id of the message, or "" if the host did not say.
 	ID string
-	// DequeueCount is how often the message was received, this time included, or 0 if the host did not say. At
-	// maxDequeueCount of host.json a failure moves the message to the poison queue.
+	// DequeueCount is how often the message was received, this time included, or 0 if the host did
+	// not say. A failure at maxDequeueCount of host.json makes the message a dead letter on the
+	// poison queue.
 	DequeueCount int
-	// Body is the message, byte by byte if the trigger has dataType binary.
+	// Body is the message, byte for byte if the trigger has dataType binary.
 	Body []byte
 }
 
-// queueEnvelope is the part of a queue function's envelope that is used. Metadata is read apart, so that nothing in it
-// can fail a message.
+// queueEnvelope is the part of a queue function's envelope that is used. Metadata is decoded
+// separately, so that nothing in it can fail a message.
 type queueEnvelope struct {
 	Data     map[string]jsontext.Value
 	Metadata jsontext.Value
 }
 
-// Queue registers a queue-triggered function whose trigger binding has the given name. It panics if the function's name
-// is none or taken.
+// Queue registers a queue-triggered function. binding is the name of its trigger binding. It
+// panics if the function's name is invalid or taken.
 //
-// If h returns nil, the message is deleted and the messages that h enqueued are sent. If it returns an error or panics,
-// nothing is sent, and the host delivers the message again, until it moves it to the poison queue. So h returns nil
-// also for what another attempt can't mend, once it has recorded it. A message may arrive more than once, and twice at
-// the same time.
+// If h returns nil, the message is deleted and the messages that h enqueued are sent. If it
+// returns an error or panics, nothing is sent, and the host delivers the message again until it
+// moves it to the poison queue. So h should return nil for a failure that another attempt can't
+// repair. A message may arrive more than once, and twice at the same time.
 //
-// The trigger should have "dataType": "binary": only then does every message arrive as it was sent. What the host
-// delivers otherwise is read in this order: a string in padded standard base64 is the base64 of the message; any other
-// string that starts with a quotation mark is JSON of a string that is the message (dataType string); any other string
-// is the message; any other JSON value is itself, as JSON text, the message.
+// The trigger should have "dataType": "binary": only then does every message arrive as it was
+// sent. Otherwise Data is read in this order:
+//
+//   - a string in padded standard base64 is the base64 of the message
+//   - a string that starts with a quotation mark is a JSON string that is the message
+//   - another string is the message
+//   - another JSON value is the message, as JSON text
 func (a *App) Queue(name, binding string, h func(ctx context.Context, m QueueMessage) error) {
 	if h == nil || binding == "" {
 		panic("functions: " + name + " has no handler or no binding")
@@ -58,7 +62,7 @@ func (a *App) Queue(name, binding string, h func(ctx context.Context, m QueueMes
 	a.register(f)
 }
 
-// refuseTooLarge fails an invocation: no queue message and no timer is that large.
+// refuseTooLarge fails an invocation. No queue message and no timer is that large.
 func (a *App) refuseTooLarge() outcome {
 	return refusal(problem.BodyTooLarge, "the envelope has more than "+strconv.FormatInt(a.maxBody, 10)+" bytes")
 }
@@ -89,7 +93,8 @@ func newQueueMessage(binding string, envelope []byte) (QueueMessage, error) {
 	return message, nil
 }
 
-// messageBytes returns the message in the order that Queue promises. data is one valid JSON value.
+// messageBytes returns the message that data means, as [App.Queue] describes. data is one valid
+// JSON value.
 func messageBytes(data jsontext.Value) []byte {
 	if data[0] != '"' {
 		return data
@@ -99,7 +104,7 @@ func messageBytes(data jsontext.Value) []byte {
 	if err != nil {
 		return data
 	}
-	// The decoder skips line ends, which the host never puts into base64: a text with one is a text.
+	// The host never puts line ends into base64, and the decoder would skip them.
 	if !strings.ContainsAny(text, "\r\n") {
 		raw, err := base64.StdEncoding.Strict().DecodeString(text)
 		if err == nil {
@@ -116,8 +121,8 @@ func messageBytes(data jsontext.Value) []byte {
 	return []byte(text)
 }
 
-// unquote returns the text of a JSON string, of a JSON string in a JSON string (as the host sends most metadata), or of
-// another value; of null it returns "".
+// unquote returns the text of a JSON string, or of a JSON string in a JSON string, as the host
+// sends most metadata. It returns another value as JSON text, and "" for null.
 func unquote(value jsontext.Value) string {
 	if string(value) == "null" {
 		return ""

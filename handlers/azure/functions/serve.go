@@ -12,29 +12,30 @@ import (
 )
 
 const (
-	// drainTime is how long Serve waits for running invocations at the end. The host kills the process 10 s after it
-	// began to stop.
+	// drainTime is how long Serve waits for running invocations at the end. The host kills the
+	// process 10 s after it begins to stop.
 	drainTime = 8 * time.Second
 
 	// readHeaderTimeout is generous for a peer on the same machine.
 	readHeaderTimeout = 10 * time.Second
 
-	// idleTimeout lies well above the minute or two for which the host keeps an idle connection in its pool, so that it
-	// is the host who closes, and never sends an invocation into a connection that we just closed.
+	// idleTimeout is longer than the minute or two for which the host keeps an idle connection. So
+	// the host closes first, and never sends an invocation into a connection that is just being
+	// closed.
 	idleTimeout = 10 * time.Minute
 
-	// maxHeaderBytes is for the host's own headers; the client's travel in the envelope.
+	// maxHeaderBytes limits the host's own headers. The client's headers travel in the envelope.
 	maxHeaderBytes = 64 << 10
 )
 
-// The environment variables by which the host says where it will knock. The second is the older name of the same.
+// The environment variables that name the port. The second is the older name.
 const (
 	portVariable    = "FUNCTIONS_CUSTOMHANDLER_PORT"
 	oldPortVariable = "FUNCTIONS_HTTPWORKER_PORT"
 )
 
-// Listen listens where the host will knock: on 127.0.0.1, at the port that the environment names. It fails if the
-// variable is missing or no port, or if the port is taken.
+// Listen listens where the host sends its requests: on 127.0.0.1, at the port that the
+// environment names. It fails if the variable is missing or invalid, or if the port is taken.
 func Listen(getenv func(string) string) (net.Listener, error) {
 	name := portVariable
 	value := getenv(name)
@@ -57,11 +58,12 @@ func Listen(getenv func(string) string) (net.Listener, error) {
 	return listener, nil
 }
 
-// Serve answers the host on l until ctx ends. Then it takes no new invocation, waits up to 8 s for those that run, and
-// returns nil. It returns an error if serving ended in any other way, or if invocations had to be cut off: the program
-// must not exit with 0 then, because the host restarts nothing that ended well. Serve closes l.
+// Serve answers the host on l until ctx ends. Then it takes no new invocations, waits up to 8 s
+// for running ones, and returns nil. It returns an error if serving ended in another way, or if
+// invocations were cut off. The program must not exit with 0 then, because the host does not
+// restart a program that did. Serve closes l.
 //
-// The end of ctx is not the end of a running invocation's context; that comes with the drain's.
+// The context of a running invocation does not end with ctx, but when the wait is over.
 func (a *App) Serve(ctx context.Context, l net.Listener) error {
 	base, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
@@ -70,7 +72,7 @@ func (a *App) Serve(ctx context.Context, l net.Listener) error {
 		ReadHeaderTimeout: readHeaderTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
-		// No WriteTimeout: it would count from the request on, and cut a slow invocation off.
+		// No WriteTimeout: it counts from the start of the request and would cut off a slow invocation.
 		BaseContext: func(net.Listener) context.Context { return base },
 		ErrorLog:    slog.NewLogLogger(a.log.Handler(), slog.LevelWarn),
 	}

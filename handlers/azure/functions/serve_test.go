@@ -39,7 +39,7 @@ func freePort(t *testing.T) string {
 	return strconv.Itoa(port)
 }
 
-func TestListenSaysWhatIsWrongWithThePort(t *testing.T) {
+func TestListenErrorNamesVariable(t *testing.T) {
 	taken, err := net.Listen("tcp4", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -73,7 +73,7 @@ func TestListenSaysWhatIsWrongWithThePort(t *testing.T) {
 	}
 }
 
-func TestListenTakesThePortOfTheHostOnTheLoopback(t *testing.T) {
+func TestListenUsesHostPortOnLoopback(t *testing.T) {
 	for _, name := range []string{"FUNCTIONS_CUSTOMHANDLER_PORT", "FUNCTIONS_HTTPWORKER_PORT"} {
 		port := freePort(t)
 		l, err := Listen(env(name, port))
@@ -113,7 +113,7 @@ func serving(t *testing.T, run func(ctx context.Context) error) (app *App, addre
 // chunked hides the length of a body, so that it is sent in chunks as the host does.
 type chunked struct{ io.Reader }
 
-func TestServeAnswersTheHostUntilTheContextEnds(t *testing.T) {
+func TestServeAnswersUntilContextEnds(t *testing.T) {
 	started := make(chan struct{})
 	release := make(chan struct{})
 	_, address, stop, ended := serving(t, func(ctx context.Context) error {
@@ -169,7 +169,7 @@ func TestServeAnswersTheHostUntilTheContextEnds(t *testing.T) {
 	}
 }
 
-func TestServeCutsOffWhatDoesNotEnd(t *testing.T) {
+func TestServeCutsOffOverdueInvocations(t *testing.T) {
 	app, err := New(Config{Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
@@ -204,7 +204,7 @@ func TestServeCutsOffWhatDoesNotEnd(t *testing.T) {
 	<-cut
 }
 
-func TestServeReportsEveryOtherEnd(t *testing.T) {
+func TestServeReturnsOtherErrors(t *testing.T) {
 	app, err := New(Config{Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)

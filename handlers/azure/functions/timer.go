@@ -12,16 +12,16 @@ import (
 
 // Timer is one tick of a timer.
 type Timer struct {
-	// PastDue says that the tick comes late, because the app did not run when it was due.
+	// PastDue says that the tick is late because the app did not run when it was due.
 	PastDue bool
 }
 
-// Timer registers a timer-triggered function whose trigger binding has the given name. It panics if the function's name
-// is none or taken.
+// Timer registers a timer-triggered function. binding is the name of its trigger binding. It
+// panics if the function's name is invalid or taken.
 //
-// If h returns nil, the messages that it enqueued are sent. If it returns an error or panics, nothing is sent, and the
-// host does not try again: the next tick comes when it is due. The host runs one tick at a time, on one instance of the
-// app.
+// If h returns nil, the messages that it enqueued are sent. If it returns an error or panics,
+// nothing is sent, and the host does not retry: the next tick comes when it is due. The host runs
+// one tick at a time, on one instance of the app.
 func (a *App) Timer(name, binding string, h func(ctx context.Context, t Timer) error) {
 	if h == nil || binding == "" {
 		panic("functions: " + name + " has no handler or no binding")
@@ -37,8 +37,8 @@ func (a *App) Timer(name, binding string, h func(ctx context.Context, t Timer) e
 	a.register(f)
 }
 
-// newTimer reads an envelope. It must be a JSON object; what stands in it is taken as it comes, because a tick is
-// a tick whatever the host says of it. Names match in any case.
+// newTimer reads an envelope, which must be a JSON object. Names match in any case. Content of an
+// unknown form is ignored, because the tick counts whatever the host says of it.
 func newTimer(binding string, envelope []byte) (Timer, error) {
 	var decoded *struct{ Data jsontext.Value }
 	err := json.Unmarshal(envelope, &decoded, jsonOptions, json.MatchCaseInsensitiveNames(true))

@@ -28,7 +28,7 @@ func received(t testing.TB, envelope string) functions.QueueMessage {
 	return got
 }
 
-func TestQueueMessagesAreReadInEveryShape(t *testing.T) {
+func TestQueueMessageIsReadInEveryForm(t *testing.T) {
 	text := `{"email":"a@b.c"}`
 	tests := map[string]struct{ data, want string }{
 		"binary":                           {`"eyJlbWFpbCI6ImFAYi5jIn0="`, text},
@@ -57,7 +57,7 @@ func TestQueueMessagesAreReadInEveryShape(t *testing.T) {
 	}
 }
 
-func TestABinaryMessageArrivesByteByByte(t *testing.T) {
+func TestBinaryMessageArrivesByteForByte(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
 		want := rapid.SliceOfN(rapid.Byte(), 0, 200).Draw(r, "message")
 		encoded := `"` + base64Of(want) + `"`
@@ -67,7 +67,7 @@ func TestABinaryMessageArrivesByteByByte(t *testing.T) {
 	})
 }
 
-func TestMetadataIsTakenAsItComes(t *testing.T) {
+func TestQueueMetadataIsOptional(t *testing.T) {
 	const id = "800ae4b3-bdd2-4c08-badd-f08e5a34b865"
 	tests := map[string]struct {
 		metadata string
@@ -118,7 +118,7 @@ func TestMessagesDoNotShareMemory(t *testing.T) {
 	}
 }
 
-func TestTimersAreReadWhateverTheHostSays(t *testing.T) {
+func TestTimerIgnoresUnknownContent(t *testing.T) {
 	tests := map[string]struct {
 		envelope string
 		pastDue  bool
