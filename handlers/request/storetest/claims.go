@@ -13,30 +13,25 @@ import (
 var claimTests = map[string]func(*testing.T, Store){
 	"the mails of a claim are kept": func(t *testing.T, store Store) {
 		address := newAddress(t, "ana@contoso.com")
-		claim, _, err := store.Claim(t.Context(), address, newID(t), start)
-		must(t, err)
+		claim, _ := mustClaim(t, store, address, newID(t), start)
 		claim.GuestID, claim.MailedAt, claim.Mails = "guest", start, 3
-		updated, err := store.UpdateClaim(t.Context(), address, claim)
-		must(t, err)
+		updated := mustUpdateClaim(t, store, address, claim)
 		claim.MailedAt, claim.Version = stored, updated.Version
 		wantSame(t, "the updated claim", claim, updated)
-		read, _, err := store.Claim(t.Context(), address, newID(t), start)
-		must(t, err)
+		read, _ := mustClaim(t, store, address, newID(t), start)
 		wantSame(t, "the claim", updated, read)
 	},
 
 	"the first caller owns the claim": func(t *testing.T, store Store) {
 		address, first, second := newAddress(t, "ana@contoso.com"), newID(t), newID(t)
-		claim, created, err := store.Claim(t.Context(), address, first, start)
-		must(t, err)
+		claim, created := mustClaim(t, store, address, first, start)
 		if !created || claim.Version == "" {
 			t.Errorf("the first claim: created = %t, version = %q", created, claim.Version)
 		}
 		want := request.Claim{Owner: first, IntentAt: stored, Version: claim.Version}
 		wantSame(t, "the first claim", want, claim)
 		for _, id := range []submission.ID{second, first} {
-			claim, created, err = store.Claim(t.Context(), address, id, start.Add(time.Hour))
-			must(t, err)
+			claim, created = mustClaim(t, store, address, id, start.Add(time.Hour))
 			if created {
 				t.Errorf("a later claim by %s was created", id)
 			}
@@ -47,8 +42,7 @@ var claimTests = map[string]func(*testing.T, Store){
 	"a claim needs no intent": func(t *testing.T, store Store) {
 		address := newAddress(t, "ana@contoso.com")
 		for range 2 {
-			claim, _, err := store.Claim(t.Context(), address, newID(t), time.Time{})
-			must(t, err)
+			claim, _ := mustClaim(t, store, address, newID(t), time.Time{})
 			if !claim.IntentAt.IsZero() {
 				t.Errorf("the intent is of %s, want none", claim.IntentAt)
 			}
@@ -58,8 +52,7 @@ var claimTests = map[string]func(*testing.T, Store){
 	"every address has a claim of its own": func(t *testing.T, store Store) {
 		for _, text := range []string{"ana@contoso.com", "ana.a@contoso.com", "ana@sub.contoso.com", "an@contoso.com", "o'hara@contoso.com", "a_b-c@contoso.com"} {
 			id := newID(t)
-			claim, created, err := store.Claim(t.Context(), newAddress(t, text), id, start)
-			must(t, err)
+			claim, created := mustClaim(t, store, newAddress(t, text), id, start)
 			if !created || claim.Owner != id {
 				t.Errorf("the claim on %s: created = %t, owner %s, want %s", text, created, claim.Owner, id)
 			}
@@ -81,68 +74,58 @@ var claimTests = map[string]func(*testing.T, Store){
 			_, _, err := store.Claim(t.Context(), address, id, start)
 			wantCode(t, fmt.Sprintf("Claim by %q", id), err, problem.NotFound)
 		}
-		claim, created, err := store.Claim(t.Context(), address, newID(t), start)
-		must(t, err)
+		claim, created := mustClaim(t, store, address, newID(t), start)
 		if !created {
 			t.Error("a refused claim was kept")
 		}
 		claim.Owner = "x"
-		_, err = store.UpdateClaim(t.Context(), address, claim)
+		_, err := store.UpdateClaim(t.Context(), address, claim)
 		wantCode(t, "UpdateClaim", err, problem.NotFound)
 	},
 
 	"an update replaces all of the claim": func(t *testing.T, store Store) {
 		address := newAddress(t, "ana@contoso.com")
-		claim, _, err := store.Claim(t.Context(), address, newID(t), start)
-		must(t, err)
+		claim, _ := mustClaim(t, store, address, newID(t), start)
 		for _, want := range []request.Claim{
 			{Owner: claim.Owner, IntentAt: start.Add(time.Hour), GuestID: "guest"},
 			{Owner: newID(t)},
 			{Owner: newID(t), IntentAt: start},
 		} {
 			want.Version = claim.Version
-			updated, err := store.UpdateClaim(t.Context(), address, want)
-			must(t, err)
+			updated := mustUpdateClaim(t, store, address, want)
 			if updated.Version == claim.Version || updated.Version == "" {
 				t.Errorf("version %q came after %q", updated.Version, claim.Version)
 			}
 			want.Version = updated.Version
 			want.IntentAt = want.IntentAt.UTC().Truncate(100 * time.Nanosecond)
 			wantSame(t, "UpdateClaim", want, updated)
-			claim, _, err = store.Claim(t.Context(), address, newID(t), start)
-			must(t, err)
+			claim, _ = mustClaim(t, store, address, newID(t), start)
 			wantSame(t, "Claim", want, claim)
 		}
 	},
 
 	"an update needs the present version": func(t *testing.T, store Store) {
 		address, other := newAddress(t, "ana@contoso.com"), newAddress(t, "bo@contoso.com")
-		first, _, err := store.Claim(t.Context(), address, newID(t), start)
-		must(t, err)
-		foreign, _, err := store.Claim(t.Context(), other, newID(t), start)
-		must(t, err)
-		second, err := store.UpdateClaim(t.Context(), address, first)
-		must(t, err)
+		first, _ := mustClaim(t, store, address, newID(t), start)
+		foreign, _ := mustClaim(t, store, other, newID(t), start)
+		second := mustUpdateClaim(t, store, address, first)
 		for _, version := range append(foreignVersions, "", first.Version, foreign.Version) {
 			changed := second
 			changed.Version, changed.GuestID = version, "stolen"
 			_, err := store.UpdateClaim(t.Context(), address, changed)
 			wantCode(t, fmt.Sprintf("UpdateClaim of version %q", version), err, problem.Conflict)
 		}
-		claim, _, err := store.Claim(t.Context(), address, newID(t), start)
-		must(t, err)
+		claim, _ := mustClaim(t, store, address, newID(t), start)
 		wantSame(t, "the claim", second, claim)
 	},
 
 	"a released claim is not updated": func(t *testing.T, store Store) {
 		address := newAddress(t, "ana@contoso.com")
-		claim, _, err := store.Claim(t.Context(), address, newID(t), start)
-		must(t, err)
+		claim, _ := mustClaim(t, store, address, newID(t), start)
 		must(t, store.Release(t.Context(), address, claim))
-		_, err = store.UpdateClaim(t.Context(), address, claim)
+		_, err := store.UpdateClaim(t.Context(), address, claim)
 		wantCode(t, "UpdateClaim", err, problem.Conflict)
-		next, created, err := store.Claim(t.Context(), address, newID(t), start)
-		must(t, err)
+		next, created := mustClaim(t, store, address, newID(t), start)
 		if !created {
 			t.Error("the update brought the claim back")
 		}
@@ -151,18 +134,15 @@ var claimTests = map[string]func(*testing.T, Store){
 		wantCode(t, "UpdateClaim with the version of the former claim", err, problem.Conflict)
 		err = store.Release(t.Context(), address, claim)
 		wantCode(t, "Release with the version of the former claim", err, problem.Conflict)
-		again, _, err := store.Claim(t.Context(), address, newID(t), start)
-		must(t, err)
+		again, _ := mustClaim(t, store, address, newID(t), start)
 		wantSame(t, "the new claim", next, again)
 	},
 
 	"a released address is free": func(t *testing.T, store Store) {
 		address, second := newAddress(t, "ana@contoso.com"), newID(t)
-		claim, _, err := store.Claim(t.Context(), address, newID(t), start)
-		must(t, err)
+		claim, _ := mustClaim(t, store, address, newID(t), start)
 		must(t, store.Release(t.Context(), address, claim))
-		claim, created, err := store.Claim(t.Context(), address, second, start)
-		must(t, err)
+		claim, created := mustClaim(t, store, address, second, start)
 		if !created || claim.Owner != second {
 			t.Errorf("created = %t, owner %s, want %s", created, claim.Owner, second)
 		}
@@ -170,18 +150,15 @@ var claimTests = map[string]func(*testing.T, Store){
 
 	"a release needs the present version": func(t *testing.T, store Store) {
 		address := newAddress(t, "ana@contoso.com")
-		first, _, err := store.Claim(t.Context(), address, newID(t), start)
-		must(t, err)
-		second, err := store.UpdateClaim(t.Context(), address, first)
-		must(t, err)
+		first, _ := mustClaim(t, store, address, newID(t), start)
+		second := mustUpdateClaim(t, store, address, first)
 		for _, version := range append(foreignVersions, "", first.Version) {
 			stale := second
 			stale.Version = version
-			err = store.Release(t.Context(), address, stale)
+			err := store.Release(t.Context(), address, stale)
 			wantCode(t, fmt.Sprintf("Release of version %q", version), err, problem.Conflict)
 		}
-		claim, created, err := store.Claim(t.Context(), address, newID(t), start)
-		must(t, err)
+		claim, created := mustClaim(t, store, address, newID(t), start)
 		if created {
 			t.Error("the claim was released")
 		}
@@ -190,8 +167,7 @@ var claimTests = map[string]func(*testing.T, Store){
 
 	"releasing twice is not an error": func(t *testing.T, store Store) {
 		address := newAddress(t, "ana@contoso.com")
-		claim, _, err := store.Claim(t.Context(), address, newID(t), start)
-		must(t, err)
+		claim, _ := mustClaim(t, store, address, newID(t), start)
 		for range 2 {
 			must(t, store.Release(t.Context(), address, claim))
 		}
@@ -246,8 +222,7 @@ var claimTests = map[string]func(*testing.T, Store){
 	"of concurrent updates and releases one wins": func(t *testing.T, store Store) {
 		for round := range 5 {
 			address := newAddress(t, fmt.Sprintf("ana%d@contoso.com", round))
-			claim, _, err := store.Claim(t.Context(), address, newID(t), start)
-			must(t, err)
+			claim, _ := mustClaim(t, store, address, newID(t), start)
 			updates := make([]error, callers)
 			var released error
 			atOnce(func(caller int) {
@@ -261,8 +236,7 @@ var claimTests = map[string]func(*testing.T, Store){
 			})
 			updates[0] = released
 			winner := onlyWinner(t, updates)
-			after, created, err := store.Claim(t.Context(), address, newID(t), start)
-			must(t, err)
+			after, created := mustClaim(t, store, address, newID(t), start)
 			if created != (winner == 0) || !created && after.GuestID != fmt.Sprint(winner) {
 				t.Errorf("caller %d won, and then created = %t, guest = %q", winner, created, after.GuestID)
 			}
@@ -271,8 +245,7 @@ var claimTests = map[string]func(*testing.T, Store){
 
 	"nothing is claimed under a cancelled context": func(t *testing.T, store Store) {
 		address, free := newAddress(t, "ana@contoso.com"), newAddress(t, "bo@contoso.com")
-		claim, _, err := store.Claim(t.Context(), address, newID(t), start)
-		must(t, err)
+		claim, _ := mustClaim(t, store, address, newID(t), start)
 		_, created, err := store.Claim(ended(t), free, newID(t), start)
 		wantCode(t, "Claim", err, problem.StorageUnavailable)
 		if created {
@@ -282,11 +255,9 @@ var claimTests = map[string]func(*testing.T, Store){
 		wantCode(t, "UpdateClaim", err, problem.StorageUnavailable)
 		err = store.Release(ended(t), address, claim)
 		wantCode(t, "Release", err, problem.StorageUnavailable)
-		after, _, err := store.Claim(t.Context(), address, newID(t), start)
-		must(t, err)
+		after, _ := mustClaim(t, store, address, newID(t), start)
 		wantSame(t, "the claim", claim, after)
-		_, created, err = store.Claim(t.Context(), free, newID(t), start)
-		must(t, err)
+		_, created = mustClaim(t, store, free, newID(t), start)
 		if !created {
 			t.Error("the free address was claimed")
 		}

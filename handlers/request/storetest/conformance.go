@@ -189,6 +189,41 @@ func must(t testing.TB, err error) {
 	}
 }
 
+func mustSave(t testing.TB, store Store, record request.Request, events []request.Event) request.Request {
+	t.Helper()
+	saved, err := store.Save(t.Context(), record, events)
+	must(t, err)
+	return saved
+}
+
+func mustLoad(t testing.TB, store Store, id submission.ID) request.Request {
+	t.Helper()
+	loaded, err := store.Load(t.Context(), id)
+	must(t, err)
+	return loaded
+}
+
+func mustHistory(t testing.TB, store Store, id submission.ID) []request.Event {
+	t.Helper()
+	events, err := store.History(t.Context(), id)
+	must(t, err)
+	return events
+}
+
+func mustClaim(t testing.TB, store Store, address submission.Address, id submission.ID, intentAt time.Time) (claim request.Claim, created bool) {
+	t.Helper()
+	claim, created, err := store.Claim(t.Context(), address, id, intentAt)
+	must(t, err)
+	return claim, created
+}
+
+func mustUpdateClaim(t testing.TB, store Store, address submission.Address, claim request.Claim) request.Claim {
+	t.Helper()
+	updated, err := store.UpdateClaim(t.Context(), address, claim)
+	must(t, err)
+	return updated
+}
+
 // atOnce runs call in several goroutines that start together, and waits for them.
 func atOnce(call func(caller int)) {
 	var group sync.WaitGroup

@@ -17,8 +17,7 @@ func putRequest(t *testing.T, store Store, state request.State, at time.Time, er
 	if erased {
 		r.Submission = submission.Submission{}
 	}
-	_, err := store.Save(t.Context(), r, []request.Event{{At: at, State: state, What: "put"}})
-	must(t, err)
+	mustSave(t, store, r, []request.Event{{At: at, State: state, What: "put"}})
 	return r.ID
 }
 
@@ -108,12 +107,10 @@ var recordTests = map[string]func(*testing.T, Store){
 		put := func(text string) {
 			t.Helper()
 			address := newAddress(t, text)
-			claim, _, err := store.Claim(t.Context(), address, claims[text].claim.Owner, start)
-			must(t, err)
+			claim, _ := mustClaim(t, store, address, claims[text].claim.Owner, start)
 			next := claims[text].claim
 			next.Version = claim.Version
-			_, err = store.UpdateClaim(t.Context(), address, next)
-			must(t, err)
+			_ = mustUpdateClaim(t, store, address, next)
 		}
 		for name, which := range map[string]request.Mails{
 			"by time": {Before: before}, "by owner": {Owner: owner}, "by address": {Address: newAddress(t, "a@contoso.com")}, "none": {},
@@ -131,8 +128,7 @@ var recordTests = map[string]func(*testing.T, Store){
 				if gone {
 					want++
 				}
-				_, created, err := store.Claim(t.Context(), newAddress(t, text), c.claim.Owner, start)
-				must(t, err)
+				_, created := mustClaim(t, store, newAddress(t, text), c.claim.Owner, start)
 				if created != gone {
 					t.Errorf("%s: the claim on %s is gone: %v", name, text, created)
 				}

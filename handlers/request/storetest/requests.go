@@ -21,21 +21,18 @@ var requestTests = map[string]func(*testing.T, Store){
 	"an unknown request is not found": func(t *testing.T, store Store) {
 		_, err := store.Load(t.Context(), newID(t))
 		wantCode(t, "Load", err, problem.NotFound)
-		events, err := store.History(t.Context(), newID(t))
-		must(t, err)
+		events := mustHistory(t, store, newID(t))
 		wantSame(t, "History", []request.Event(nil), events)
 	},
 
 	"a malformed id is not found": func(t *testing.T, store Store) {
-		_, err := store.Save(t.Context(), fullRequest(t), []request.Event{{At: start, What: "received"}})
-		must(t, err)
+		mustSave(t, store, fullRequest(t), []request.Event{{At: start, What: "received"}})
 		for _, id := range malformedIDs {
 			_, err := store.Load(t.Context(), id)
 			wantCode(t, fmt.Sprintf("Load(%q)", id), err, problem.NotFound)
 			_, err = store.Save(t.Context(), request.Request{ID: id, State: request.Received}, nil)
 			wantCode(t, fmt.Sprintf("Save(%q)", id), err, problem.NotFound)
-			events, err := store.History(t.Context(), id)
-			must(t, err)
+			events := mustHistory(t, store, id)
 			wantSame(t, fmt.Sprintf("History(%q)", id), []request.Event(nil), events)
 		}
 	},
@@ -43,43 +40,35 @@ var requestTests = map[string]func(*testing.T, Store){
 	"every field is kept": func(t *testing.T, store Store) {
 		record := fullRequest(t)
 		want := asStored(record)
-		saved, err := store.Save(t.Context(), record, []request.Event{{At: start, State: request.Granting, What: "invited", Detail: "done"}})
-		must(t, err)
+		saved := mustSave(t, store, record, []request.Event{{At: start, State: request.Granting, What: "invited", Detail: "done"}})
 		if saved.Version == "" {
 			t.Error("Save returned no version")
 		}
 		want.Version, want.Events = saved.Version, 1
 		wantSame(t, "Save", want, saved)
-		loaded, err := store.Load(t.Context(), record.ID)
-		must(t, err)
+		loaded := mustLoad(t, store, record.ID)
 		wantSame(t, "Load", want, loaded)
 		if loaded.Created.Location() != time.UTC {
 			t.Errorf("a time came back in %s, want UTC", loaded.Created.Location())
 		}
-		events, err := store.History(t.Context(), record.ID)
-		must(t, err)
+		events := mustHistory(t, store, record.ID)
 		wantSame(t, "History", []request.Event{{At: stored, State: request.Granting, What: "invited", Detail: "done"}}, events)
 	},
 
 	"emptied fields stay empty": func(t *testing.T, store Store) {
-		full, err := store.Save(t.Context(), fullRequest(t), nil)
-		must(t, err)
+		full := mustSave(t, store, fullRequest(t), nil)
 		want := request.Request{ID: full.ID, State: request.Review, Version: full.Version}
-		saved, err := store.Save(t.Context(), want, nil)
-		must(t, err)
+		saved := mustSave(t, store, want, nil)
 		want.Version = saved.Version
-		loaded, err := store.Load(t.Context(), full.ID)
-		must(t, err)
+		loaded := mustLoad(t, store, full.ID)
 		wantSame(t, "Load", want, loaded)
 	},
 
 	"only known states are kept": func(t *testing.T, store Store) {
 		for _, state := range states {
 			record := request.Request{ID: newID(t), State: state}
-			_, err := store.Save(t.Context(), record, nil)
-			must(t, err)
-			loaded, err := store.Load(t.Context(), record.ID)
-			must(t, err)
+			mustSave(t, store, record, nil)
+			loaded := mustLoad(t, store, record.ID)
 			if loaded.State != state {
 				t.Errorf("saved %q, loaded %q", state, loaded.State)
 			}
@@ -134,20 +123,17 @@ var requestTests = map[string]func(*testing.T, Store){
 	},
 
 	"an existing request is not inserted again": func(t *testing.T, store Store) {
-		first, err := store.Save(t.Context(), fullRequest(t), []request.Event{{At: start, What: "first"}})
-		must(t, err)
-		_, err = store.Save(t.Context(), request.Request{ID: first.ID, State: request.Denied}, []request.Event{{At: start, What: "second"}})
+		first := mustSave(t, store, fullRequest(t), []request.Event{{At: start, What: "first"}})
+		_, err := store.Save(t.Context(), request.Request{ID: first.ID, State: request.Denied}, []request.Event{{At: start, What: "second"}})
 		wantCode(t, "the second insert", err, problem.Conflict)
 		wantRecord(t, store, first, "first")
 	},
 
 	"a stale version is not saved": func(t *testing.T, store Store) {
-		first, err := store.Save(t.Context(), fullRequest(t), []request.Event{{At: start, What: "first"}})
-		must(t, err)
-		second, err := store.Save(t.Context(), first, []request.Event{{At: start, What: "second"}})
-		must(t, err)
+		first := mustSave(t, store, fullRequest(t), []request.Event{{At: start, What: "first"}})
+		second := mustSave(t, store, first, []request.Event{{At: start, What: "second"}})
 		first.State = request.Denied
-		_, err = store.Save(t.Context(), first, []request.Event{{At: start, What: "stale"}})
+		_, err := store.Save(t.Context(), first, []request.Event{{At: start, What: "stale"}})
 		wantCode(t, "the stale Save", err, problem.Conflict)
 		_, err = store.Save(t.Context(), first, nil)
 		wantCode(t, "the stale Save without events", err, problem.Conflict)
@@ -155,30 +141,26 @@ var requestTests = map[string]func(*testing.T, Store){
 	},
 
 	"an unknown version is not saved": func(t *testing.T, store Store) {
-		first, err := store.Save(t.Context(), fullRequest(t), nil)
-		must(t, err)
-		other, err := store.Save(t.Context(), fullRequest(t), nil)
-		must(t, err)
+		first := mustSave(t, store, fullRequest(t), nil)
+		other := mustSave(t, store, fullRequest(t), nil)
 		for _, version := range append(foreignVersions, other.Version) {
 			changed := first
 			changed.State, changed.Version = request.Denied, version
-			_, err = store.Save(t.Context(), changed, []request.Event{{At: start, What: "foreign"}})
+			_, err := store.Save(t.Context(), changed, []request.Event{{At: start, What: "foreign"}})
 			wantCode(t, fmt.Sprintf("Save of version %q", version), err, problem.Conflict)
 		}
 		wantRecord(t, store, first)
 	},
 
 	"a version is refused for a request that is not stored": func(t *testing.T, store Store) {
-		other, err := store.Save(t.Context(), fullRequest(t), nil)
-		must(t, err)
+		other := mustSave(t, store, fullRequest(t), nil)
 		record := fullRequest(t)
 		record.Version = other.Version
-		_, err = store.Save(t.Context(), record, []request.Event{{At: start, What: "first"}})
+		_, err := store.Save(t.Context(), record, []request.Event{{At: start, What: "first"}})
 		wantCode(t, "Save", err, problem.Conflict)
 		_, err = store.Load(t.Context(), record.ID)
 		wantCode(t, "Load", err, problem.NotFound)
-		events, err := store.History(t.Context(), record.ID)
-		must(t, err)
+		events := mustHistory(t, store, record.ID)
 		wantSame(t, "History", []request.Event(nil), events)
 	},
 
@@ -186,8 +168,7 @@ var requestTests = map[string]func(*testing.T, Store){
 		record := fullRequest(t)
 		seen := map[string]bool{}
 		for range 5 {
-			saved, err := store.Save(t.Context(), record, nil)
-			must(t, err)
+			saved := mustSave(t, store, record, nil)
 			if seen[saved.Version] {
 				t.Fatalf("version %q came twice", saved.Version)
 			}
@@ -207,23 +188,19 @@ var requestTests = map[string]func(*testing.T, Store){
 				event := request.Event{At: stored.Add(-time.Duration(len(want)/2) * time.Second), State: request.Inviting, What: "step", Detail: fmt.Sprintf("number %d", len(want))}
 				events, want = append(events, event), append(want, event)
 			}
-			saved, err := store.Save(t.Context(), record, events)
-			must(t, err)
+			saved := mustSave(t, store, record, events)
 			if saved.Events != len(want) {
 				t.Errorf("Events = %d after %d events", saved.Events, len(want))
 			}
 			record = saved
 		}
-		got, err := store.History(t.Context(), record.ID)
-		must(t, err)
+		got := mustHistory(t, store, record.ID)
 		wantSame(t, "History", want, got)
 	},
 
 	"requests have separate histories": func(t *testing.T, store Store) {
-		one, err := store.Save(t.Context(), fullRequest(t), []request.Event{{At: start, What: "one"}})
-		must(t, err)
-		two, err := store.Save(t.Context(), fullRequest(t), []request.Event{{At: start, What: "two"}})
-		must(t, err)
+		one := mustSave(t, store, fullRequest(t), []request.Event{{At: start, What: "one"}})
+		two := mustSave(t, store, fullRequest(t), []request.Event{{At: start, What: "two"}})
 		wantRecord(t, store, one, "one")
 		wantRecord(t, store, two, "two")
 	},
@@ -236,8 +213,7 @@ var requestTests = map[string]func(*testing.T, Store){
 			_, errs[caller] = store.Save(t.Context(), record, []request.Event{{At: start, What: fmt.Sprint(caller)}})
 		})
 		winner := onlyWinner(t, errs)
-		loaded, err := store.Load(t.Context(), id)
-		must(t, err)
+		loaded := mustLoad(t, store, id)
 		if loaded.Attempt != winner {
 			t.Errorf("caller %d won, the record is that of %d", winner, loaded.Attempt)
 		}
@@ -245,8 +221,7 @@ var requestTests = map[string]func(*testing.T, Store){
 	},
 
 	"of concurrent saves of one version one wins": func(t *testing.T, store Store) {
-		first, err := store.Save(t.Context(), fullRequest(t), []request.Event{{At: start, What: "first"}})
-		must(t, err)
+		first := mustSave(t, store, fullRequest(t), []request.Event{{At: start, What: "first"}})
 		errs, saved := make([]error, callers), make([]request.Request, callers)
 		atOnce(func(caller int) {
 			record := first
@@ -260,8 +235,7 @@ var requestTests = map[string]func(*testing.T, Store){
 	"no concurrent save is lost that is retried after a conflict": func(t *testing.T, store Store) {
 		record := fullRequest(t)
 		record.Attempt = 0
-		record, err := store.Save(t.Context(), record, nil)
-		must(t, err)
+		record = mustSave(t, store, record, nil)
 		atOnce(func(caller int) {
 			for {
 				loaded, err := store.Load(t.Context(), record.ID)
@@ -280,8 +254,7 @@ var requestTests = map[string]func(*testing.T, Store){
 				}
 			}
 		})
-		loaded, err := store.Load(t.Context(), record.ID)
-		must(t, err)
+		loaded := mustLoad(t, store, record.ID)
 		if loaded.Attempt != callers {
 			t.Errorf("%d of %d saves are in the record", loaded.Attempt, callers)
 		}
@@ -296,11 +269,9 @@ var requestTests = map[string]func(*testing.T, Store){
 		record, events := fullRequest(t), []request.Event{{At: start, What: "first"}}
 		want := asStored(fullRequest(t))
 		want.ID, want.RepeatOf = record.ID, record.RepeatOf
-		saved, err := store.Save(t.Context(), record, events)
-		must(t, err)
+		saved := mustSave(t, store, record, events)
 		want.Version, want.Events = saved.Version, saved.Events
-		loaded, err := store.Load(t.Context(), record.ID)
-		must(t, err)
+		loaded := mustLoad(t, store, record.ID)
 		for _, r := range []request.Request{record, saved, loaded} {
 			r.Grants[0].State = request.GrantFailed
 			r.Decision.Action = policy.Deny
@@ -309,8 +280,7 @@ var requestTests = map[string]func(*testing.T, Store){
 			r.Decision.Looked[0].Why = "changed"
 		}
 		events[0].What = "changed"
-		history, err := store.History(t.Context(), record.ID)
-		must(t, err)
+		history := mustHistory(t, store, record.ID)
 		if len(history) == 1 {
 			history[0].What = "changed"
 		}
@@ -318,11 +288,10 @@ var requestTests = map[string]func(*testing.T, Store){
 	},
 
 	"nothing is written under a cancelled context": func(t *testing.T, store Store) {
-		first, err := store.Save(t.Context(), fullRequest(t), []request.Event{{At: start, What: "first"}})
-		must(t, err)
+		first := mustSave(t, store, fullRequest(t), []request.Event{{At: start, What: "first"}})
 		changed := first
 		changed.State = request.Denied
-		_, err = store.Save(ended(t), changed, []request.Event{{At: start, What: "second"}})
+		_, err := store.Save(ended(t), changed, []request.Event{{At: start, What: "second"}})
 		wantCode(t, "Save", err, problem.StorageUnavailable)
 		_, err = store.Load(ended(t), first.ID)
 		wantCode(t, "Load", err, problem.StorageUnavailable)
@@ -332,8 +301,7 @@ var requestTests = map[string]func(*testing.T, Store){
 	},
 
 	"errors have no personal data": func(t *testing.T, store Store) {
-		first, err := store.Save(t.Context(), fullRequest(t), nil)
-		must(t, err)
+		first := mustSave(t, store, fullRequest(t), nil)
 		first.Version = "other"
 		_, conflict := store.Save(t.Context(), first, nil)
 		first.State = "unheard-of"
@@ -352,11 +320,9 @@ var requestTests = map[string]func(*testing.T, Store){
 // wantRecord fails if want is not what is stored, or if whats does not name its events.
 func wantRecord(t testing.TB, store Store, want request.Request, whats ...string) {
 	t.Helper()
-	loaded, err := store.Load(t.Context(), want.ID)
-	must(t, err)
+	loaded := mustLoad(t, store, want.ID)
 	wantSame(t, "the record", want, loaded)
-	events, err := store.History(t.Context(), want.ID)
-	must(t, err)
+	events := mustHistory(t, store, want.ID)
 	var got []string
 	for _, event := range events {
 		got = append(got, event.What)
