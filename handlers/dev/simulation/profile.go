@@ -232,54 +232,38 @@ func (r *run) act() {
 
 // actOn does something that an admin does to a request.
 func (r *run) actOn(id submission.ID) {
-	on := &instance{admin: true}
-	var body func(*review.Reviewer) error
-	kind := r.random.IntN(6)
-	switch kind {
-	case 0:
-		body = func(desk *review.Reviewer) error {
-			_, err := desk.Approve(r.context, id, policy.Terms{Groups: []string{groupTwo}, SendInvitation: true, UserType: "Guest"}, "")
-			return err
-		}
-	case 1:
-		body = func(desk *review.Reviewer) error {
-			_, err := desk.Deny(r.context, id, "not known here")
-			return err
-		}
-	case 2:
-		body = func(desk *review.Reviewer) error {
-			_, err := desk.Cancel(r.context, id, "no longer needed")
-			return err
-		}
-	case 3:
-		body = func(desk *review.Reviewer) error {
-			r.asked[r.address[id]]++
-			_, err := desk.Resend(r.context, id)
-			return err
-		}
-	case 4:
+	acts := [...]string{"approve", "deny", "cancel", "resend", "erase", "retry"}
+	act := acts[r.random.IntN(len(acts))]
+	if act == "erase" {
 		if !r.chance(3) {
 			return
 		}
 		r.withdrawn[id] = true
-		body = func(desk *review.Reviewer) error {
-			_, err := desk.Erase(r.context, id)
-			return err
-		}
-	default:
-		body = func(desk *review.Reviewer) error {
-			_, err := desk.Retry(r.context, id)
-			return err
-		}
 	}
-	name := [...]string{"approve", "deny", "cancel", "resend", "erase", "retry"}[kind] + " " + r.nameOf(id)
-	r.start(on, name, id, func() error {
+	name := act + " " + r.nameOf(id)
+	r.start(&instance{admin: true}, name, id, func() error {
 		at := store{r.simulator.world}
-		desk, err := review.New(review.Config{Store: at, Seats: at, Records: at, Now: r.clock, By: admin})
+		reviewer, err := review.New(review.Config{Store: at, Seats: at, Records: at, Now: r.clock, By: admin})
 		if err != nil {
 			return err
 		}
-		return body(desk)
+		switch act {
+		case "approve":
+			terms := policy.Terms{Groups: []string{groupTwo}, SendInvitation: true, UserType: "Guest"}
+			_, err = reviewer.Approve(r.context, id, terms, "")
+		case "deny":
+			_, err = reviewer.Deny(r.context, id, "not known here")
+		case "cancel":
+			_, err = reviewer.Cancel(r.context, id, "no longer needed")
+		case "resend":
+			r.asked[r.address[id]]++
+			_, err = reviewer.Resend(r.context, id)
+		case "erase":
+			_, err = reviewer.Erase(r.context, id)
+		case "retry":
+			_, err = reviewer.Retry(r.context, id)
+		}
+		return err
 	}, func(err error) { r.judgeFailure(name, err) }, func() {})
 }
 
