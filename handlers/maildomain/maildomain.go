@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// The lists have a domain a line, white space, and who keeps it.
+// A line of the lists is a domain, white space, and the operator of its mail service.
 var (
 	//go:embed freemail.txt
 	freeMailText string
@@ -13,25 +13,27 @@ var (
 	disposableText string
 )
 
-// FreeMail returns the domains at which anyone can get a mailbox, and who keeps each of them. The map is the caller's.
+// FreeMail returns the domains at which anyone can get a mailbox, with their operators. The caller owns
+// the map.
 func FreeMail() map[string]string { return read(freeMailText) }
 
-// Disposable returns the domains of mailboxes that are thrown away after minutes. The map is the caller's; its values say nothing.
+// Disposable returns the domains of throw-away mailboxes; the values have no meaning. The caller owns the
+// map.
 func Disposable() map[string]string { return read(disposableText) }
 
 func read(text string) map[string]string {
 	domains := map[string]string{}
 	for line := range strings.Lines(text) {
-		domain, keeper, _ := strings.Cut(strings.TrimSpace(line), " ")
+		domain, operator, _ := strings.Cut(strings.TrimSpace(line), " ")
 		if domain == "" || strings.HasPrefix(domain, "#") {
 			continue
 		}
-		domains[domain] = strings.TrimSpace(keeper)
+		domains[domain] = strings.TrimSpace(operator)
 	}
 	return domains
 }
 
-// Popular returns the mail domains that people most often mistype, the ones that most people have first.
+// Popular returns the mail domains that people mistype, the most used first.
 func Popular() []string {
 	return []string{
 		"gmail.com", "outlook.com", "hotmail.com", "yahoo.com", "icloud.com", "live.com", "googlemail.com", "protonmail.com",
@@ -40,9 +42,9 @@ func Popular() []string {
 	}
 }
 
-// Meant returns the popular domain that a domain was probably meant to be, "" if there is none: it differs by one letter that is missing,
-// doubled, wrong, or swapped with its neighbour, and is neither popular itself nor one at which free mailboxes exist.
-// A company may well have the domain, so this is a question to ask and no fault to find.
+// Meant returns the popular domain that a domain was probably meant to be, or "". The domain has one
+// letter missing, added, replaced, or swapped with its neighbour, and is not a known mail domain itself.
+// A company may have the domain, so it is a reason to ask, not to refuse.
 func Meant(domain string) string {
 	meant := ""
 	for _, popular := range Popular() {
@@ -63,7 +65,8 @@ func Meant(domain string) string {
 	return meant
 }
 
-// oneSlip reports whether typed is meant with one letter missing, too many, replaced, or swapped with the next.
+// oneSlip reports whether typed is meant with one letter missing, added, replaced, or swapped with the
+// next.
 func oneSlip(typed, meant string) bool {
 	common := 0
 	for common < len(typed) && common < len(meant) && typed[common] == meant[common] {

@@ -48,7 +48,7 @@ const (
 // The ways to sign in to Graph.
 const (
 	ManagedIdentity = "managed-identity" // the app's user-assigned identity, named by AZURE_CLIENT_ID
-	NoCredential    = "none"             // no token at all: only towards a stand-in on this machine
+	NoCredential    = "none"             // no token, only for a stand-in on this machine
 )
 
 // Setting describes one setting for people.
@@ -58,50 +58,50 @@ type Setting struct {
 	Meaning string
 }
 
-// All returns every setting that the program reads, in the order in which a person wants to read them. The two further variables that it
-// uses, FUNCTIONS_CUSTOMHANDLER_PORT and its older name, come from the Functions host and are nobody's to set.
+// All returns every setting that the program reads, in the order of the docs. FUNCTIONS_CUSTOMHANDLER_PORT
+// and its older name are not among them: the Functions host sets them.
 func All() []Setting {
 	return []Setting{
 		{StorageAccount, "", "Name of the storage account, reached with the managed identity. In Azure, this or the next"},
-		{StorageTablesURL, "", "Address of the table service, for private endpoints and national clouds; the host wants the queue and blob ones beside it"},
-		{StorageConnection, "", "Connection string, for Azurite on a laptop only"},
+		{StorageTablesURL, "", "Address of the table service, for private endpoints and national clouds; the host also needs those of queues and blobs"},
+		{StorageConnection, "", "Connection string, only for Azurite on a laptop"},
 		{ClientID, "", "Client id of the user-assigned managed identity"},
-		{GraphCredential, ManagedIdentity, "`managed-identity`, or `none` towards a stand-in on the same machine"},
-		{GraphURL, "https://graph.microsoft.com", "Scheme and host of Microsoft Graph; other in national clouds"},
+		{GraphCredential, ManagedIdentity, "`managed-identity`, or `none` for a stand-in on the same machine"},
+		{GraphURL, "https://graph.microsoft.com", "Scheme and host of Microsoft Graph, which differ in national clouds"},
 		{Organisation, "our organisation", "The name of the inviting organisation, as partners read it"},
-		{Logo, "", "The organisation's logo: a path on the pages' own origin such as `/logo.svg`, or a `data:` address of an SVG, PNG, JPEG or WebP image in base64, at most 3 KiB"},
-		{Accent, "#17567f", "Colour of links and buttons. It needs a contrast of 4.5 to 1 on a light ground (WCAG 2.2 AA)"},
-		{AccentDark, "", "The same on a dark ground; unset: a tint of the other"},
-		{Contact, "", "Where partners can ask: an e-mail address or an https address. Unset: they are told to ask their contact person"},
+		{Logo, "", "The logo: a path on the pages' own origin such as `/logo.svg`, or a `data:` address of an SVG, PNG, JPEG or WebP image in base64, at most 3 KiB"},
+		{Accent, "#17567f", "Colour of links and buttons, with a contrast of at least 4.5 to 1 on a light ground (WCAG 2.2 AA)"},
+		{AccentDark, "", "The same on a dark ground. Default: a tint of the other"},
+		{Contact, "", "Where partners can ask: an e-mail address or an https address. Default: they are told to ask their contact person"},
 		{PrivacyURL, "", "https address of the privacy notice"},
-		{TermsURL, "", "https address of the terms of use. With it, partners must accept them"},
+		{TermsURL, "", "https address of the terms of use. If set, partners must accept them"},
 		{TermsVersion, "", "Version of the terms, such as `2026-11`, stored with each request. Change it together with the terms"},
-		{Intro, "", "What the form opens with, for all languages; or by language, as JSON: `{\"en\": \"Welcome.\", \"de\": \"Willkommen.\"}`"},
-		{Fields, "company=required country=optional reason=optional sponsor=hidden inviteCode=linked", "What the form asks for beside names and address, each `required`, `optional`, `linked` (shown if the link fills it in) or `hidden`"},
-		{FreeMail, "accept", "`refuse` asks partners with an address at gmail.com and the like for the one at work"},
-		{DisposableMail, "refuse", "`accept` takes addresses at services for throw-away mailboxes too"},
-		{MailDomains, "", "Exceptions from the built-in lists of such services: `+gmx.de -example.com` takes addresses at the one and refuses those at the other"},
-		{StatusPage, "discreet", "`detailed` lets the status page tell whether a person decides, and what came of it; whoever has its address has not proved to own the mailbox"},
-		{StatusOrigin, "", "Scheme and host of the status page, such as `https://status.contoso.com`, where another app than the form's serves it"},
-		{FormOrigin, "", "Scheme and host of the form, where another app than the status page's serves it"},
-		{FormKeys, "", "Secret. The keys by which forms are signed, each of at least 32 characters, parted by spaces: the first signs, all count, so a new key is put in front. Needed where the form is served"},
+		{Intro, "", "Introduction of the form, for all languages; or by language, as JSON: `{\"en\": \"Welcome.\", \"de\": \"Willkommen.\"}`"},
+		{Fields, "company=required country=optional reason=optional sponsor=hidden inviteCode=linked", "Fields of the form beside names and address, each `required`, `optional`, `linked` (shown if the link fills it in) or `hidden`"},
+		{FreeMail, "accept", "`refuse` asks partners with an address at gmail.com and the like for their work address"},
+		{DisposableMail, "refuse", "`accept` also takes addresses at services for throw-away mailboxes"},
+		{MailDomains, "", "Exceptions from the built-in lists of such services: `+gmx.de -example.com` accepts addresses at the first and refuses those at the second"},
+		{StatusPage, "discreet", "`detailed` lets the status page tell whether a person decides, and the outcome. A visitor of the page has not proved to own the mailbox"},
+		{StatusOrigin, "", "Scheme and host of the status page, such as `https://status.contoso.com`, if another app serves it than the form's"},
+		{FormOrigin, "", "Scheme and host of the form, if another app serves it than the status page's"},
+		{FormKeys, "", "Secret. Keys that sign forms, each of at least 32 characters, separated by spaces: the first signs, all verify, so a new key goes in front. Required where the form is served"},
 		{FormWait, "3s", "The least time between opening the form and sending it; 0s to 1m"},
-		{FormLifetime, "12h", "How long an open form may be sent; 10m to 96h. After that it is shown again with all entries"},
-		{PublicOrigins, "", "Scheme and host under which partners reach the pages, such as `https://join.contoso.com`, where a proxy hides them from the app; several parted by spaces"},
+		{FormLifetime, "12h", "How long an open form can be sent; 10m to 96h. After that it is shown again with all entries"},
+		{PublicOrigins, "", "Scheme and host under which partners reach the pages, such as `https://join.contoso.com`, if a proxy hides them from the app; several are separated by spaces"},
 		{JSONOrigins, "", "Sites whose pages may send sign-ups as JSON, such as `https://www.contoso.com`. A program can claim to be any site"},
-		{JSONKeys, "", "Secret. Keys of programs that may send sign-ups as JSON, each of at least 32 characters, parted by spaces"},
-		{ClientPosts, "30/10m", "How many forms one network address may send at once, and again in which time, to each instance; `off` is no limit"},
-		{Proxies, "0", "How many proxies of yours stand before the app, such as 1 for Front Door, so that the client's address is read from the right place"},
-		{Challenge, "none", "`turnstile`, `hcaptcha` or `friendlycaptcha` asks whether a person sends the form. It then needs JavaScript, and that service"},
-		{ChallengeSiteKey, "", "The public site key that the service gave you"},
-		{ChallengeSecret, "", "Secret. The secret key, or API key, that the service gave you"},
-		{ChallengeURL, "", "Scheme and host of the service, where it is not the usual one, such as `https://eu.frcapi.com`"},
-		{RedirectURL, "https://myapplications.microsoft.com", "Where guests land after they accept, unless the policy row says otherwise"},
-		{IntentLease, "2m", "How long an invitation whose outcome is unknown is left alone before the directory is asked; 2s to 1h, and less than a minute only in tests"},
+		{JSONKeys, "", "Secret. Keys of programs that may send sign-ups as JSON, each of at least 32 characters, separated by spaces"},
+		{ClientPosts, "30/10m", "How many forms a network address may send at once, and as many again in that time, to each instance; `off` is no limit"},
+		{Proxies, "0", "Number of your own proxies before the app, such as 1 for Front Door. They decide from where the client's address is read"},
+		{Challenge, "none", "`turnstile`, `hcaptcha` or `friendlycaptcha` checks with a captcha that a person sends the form, which then needs JavaScript and that service"},
+		{ChallengeSiteKey, "", "Public site key of the captcha service"},
+		{ChallengeSecret, "", "Secret. Secret key, or API key, of the captcha service"},
+		{ChallengeURL, "", "Scheme and host of the captcha service, if not the usual one, such as `https://eu.frcapi.com`"},
+		{RedirectURL, "https://myapplications.microsoft.com", "Where guests go after they accept, unless the policy row says otherwise"},
+		{IntentLease, "2m", "How long to wait before asking the directory about an invitation whose outcome is unknown; 2s to 1h, less than a minute only in tests"},
 		{DailyInvitations, "80", "The most invitations in a day (UTC), by all instances together; 0 is no limit. Microsoft blocks tenants that suddenly invite many"},
 		{InvitationSpacing, "1s", "The least time between two invitations; 0s to 10m"},
-		{RetentionDays, "90", "How many days after a request is finished its personal data is erased; the decision stays. 0 keeps it for ever"},
-		{UpkeepSchedule, "0 * * * * *", "When waiting requests are looked at: six fields, seconds first, UTC. Read by the Functions host; it must be set"},
+		{RetentionDays, "90", "How many days after a request is finished its personal data is erased; the decision stays. 0 keeps it forever"},
+		{UpkeepSchedule, "0 * * * * *", "When waiting requests are checked: six fields, seconds first, UTC. Read by the Functions host; required"},
 		{LogLevel, "info", "`debug`, `info`, `warn` or `error`"},
 	}
 }

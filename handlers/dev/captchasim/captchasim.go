@@ -25,10 +25,10 @@ const (
 	friendlycaptcha = "friendlycaptcha"
 )
 
-// lifetime is how long an answer counts: five minutes for Turnstile, two for hCaptcha; the shorter one for all.
+// lifetime is how long an answer counts: that of hCaptcha, the shortest.
 const lifetime = 2 * time.Minute
 
-// Server answers as the services do. The zero value is not usable; see New.
+// Server answers as the services do.
 type Server struct {
 	now func() time.Time
 	mux *http.ServeMux
@@ -40,7 +40,7 @@ type Server struct {
 	asked   int
 }
 
-// answer is one that a widget gave.
+// answer is what a widget gave.
 type answer struct {
 	provider, host string
 	at             time.Time
@@ -56,7 +56,7 @@ func New(now func() time.Time) *Server {
 	return s
 }
 
-// Solve returns the answer that a widget of the service puts into the form on a page under the host name.
+// Solve returns the answer of a widget of the service on a page of the host.
 func (s *Server) Solve(provider, host string) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -66,14 +66,14 @@ func (s *Server) Solve(provider, host string) string {
 	return text
 }
 
-// Fail lets h answer instead, nil nobody.
+// Fail lets h answer instead; nil ends that.
 func (s *Server) Fail(h http.HandlerFunc) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.failure = h
 }
 
-// Asked returns how often the stand-in was asked.
+// Asked returns how often an answer was verified.
 func (s *Server) Asked() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -101,7 +101,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.mux.ServeHTTP(w, r)
 }
 
-// use takes an answer out of the set of those that count. It returns what is wrong with it, in the words of Turnstile and hCaptcha.
+// use marks an answer as used. It returns the host, or what is wrong in the codes of Turnstile and
+// hCaptcha.
 func (s *Server) use(provider, text string) (host, fault string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -117,7 +118,7 @@ func (s *Server) use(provider, text string) (host, fault string) {
 	return a.host, ""
 }
 
-// verifyForm is siteverify of Turnstile and hCaptcha. Turnstile takes JSON as well; we never send it.
+// verifyForm is siteverify of Turnstile and hCaptcha. Turnstile also takes JSON, which we never send.
 func (s *Server) verifyForm(w http.ResponseWriter, r *http.Request, provider string) {
 	refuse := func(code string) {
 		reply(w, http.StatusOK, map[string]any{"success": false, "error-codes": []string{code}})

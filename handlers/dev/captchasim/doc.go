@@ -1,3 +1,5 @@
-// Package challengesim stands in for the services of package challenge, for tests: it checks answers as strictly as they do, by their own
-// protocols, and gives the answers that a solved widget would.
+// Package captchasim stands in for the captcha services in tests. It verifies answers by the protocols
+// of the services and as strictly, and gives the answers of a solved widget.
+//
+// It must not know the client: package captcha is tested against it.
 package captchasim

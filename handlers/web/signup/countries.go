@@ -7,8 +7,8 @@ import (
 	"guestlist/handlers/i18n"
 )
 
-// countryOptions are the options of the country list in one language. They are rendered once: with some 250 countries they are a third of
-// the page.
+// countryOptions are the options of the country list in one language. They are rendered once, since 250
+// countries are a third of the page.
 type countryOptions struct {
 	html string
 }
@@ -20,15 +20,15 @@ func newCountryOptions(texts *i18n.Texts) (countryOptions, error) {
 	}
 	var options strings.Builder
 	for _, c := range countries {
-		// HTML asks for neither the quotes nor the end tags, which would be a tenth of the page.
+		// HTML does not need the quotes and end tags, which are a tenth of the page.
 		options.WriteString("<option value=" + c.Code + ">" + template.HTMLEscapeString(c.Name))
 	}
 	return countryOptions{options.String()}, nil
 }
 
-// selecting returns the options with the one of code selected; with none selected if code is no country.
+// selecting returns the options with that of code selected, if code is a country.
 func (o countryOptions) selecting(code string) template.HTML {
-	// Only two capitals are ever looked for, so nothing that was typed gets into the page this way.
+	// Only two capitals get into the page, nothing else that was typed.
 	code = strings.ToUpper(strings.TrimSpace(code))
 	if len(code) != 2 || code[0] < 'A' || code[0] > 'Z' || code[1] < 'A' || code[1] > 'Z' {
 		return template.HTML(o.html)

@@ -11,30 +11,31 @@ import (
 	"guestlist/handlers/web/site"
 )
 
-// maxTyped is how much longer than allowed a text may be in the browser: cut in silence, a pasted text would be sent half;
-// twice the limit comes back with an explanation instead.
+// maxTyped is how often the limit of a field may be typed in the browser. With maxlength at the limit, a
+// browser would silently cut a pasted text; so it comes back with an explanation.
 const maxTyped = 2
 
-// The names of fields that are treated by themselves.
+// The names of fields with rules of their own.
 const (
 	emailField = "email"
 	codeField  = "inviteCode"
 	termsField = "terms"
-	// codeQuery is the query parameter that fills in the code. Links with it are as secret as the code: nothing of ours logs or keeps them.
+	// codeQuery is the query parameter that fills in the code. Links with it are secrets, and are not
+	// logged or kept.
 	codeQuery = "code"
 )
 
-// entry is what a client sent: a submission and what only the form has.
+// entry is what a client sent: a submission, and what only the form has.
 type entry struct {
 	submission.Input
-	// Terms is the version of the terms of use that were accepted.
+	// Terms is the version of the accepted terms of use.
 	Terms string
-	// ConfirmedEmail is an address that looked mistyped, and that the partner was asked about.
+	// ConfirmedEmail is an address that looked mistyped and about which the partner was asked.
 	ConfirmedEmail string
 	pass           pass
 }
 
-// fieldOf returns the field of the name, nil if there is none.
+// fieldOf returns the field of the name, or nil.
 func fieldOf(e *entry, name string) *string {
 	switch name {
 	case emailField:
@@ -61,7 +62,7 @@ func fieldOf(e *entry, name string) *string {
 	return nil
 }
 
-// fieldNames are the fields of a submission, for the client that used another one.
+// fieldNames lists the fields of a submission for the author of a client.
 const fieldNames = "email, givenName, familyName, company, country, reason, sponsor, inviteCode, terms and language, and for JSON challenge"
 
 // definition is one visible field of the form.
@@ -83,7 +84,7 @@ var definitions = []definition{
 	{termsField, "checkbox", "", "", submission.MaxTerms},
 }
 
-// inOrder returns the definitions in the order of a page: whoever writes family names first finds them first.
+// inOrder returns the definitions in the order of a language: some write family names first.
 func inOrder(page site.Reader) []definition {
 	if !page.FamilyFirst {
 		return definitions
@@ -104,8 +105,8 @@ func (f *form) presence(name string) branding.Presence {
 	return f.Fields.Of(name)
 }
 
-// check returns the submission, and every rule that the entry breaks, in the order of the page: those of package submission, and those of the
-// inviting organisation.
+// check returns the submission, or every rule that the entry breaks, in the order of the page: rules of
+// package submission and of the inviting organisation.
 func (f *form) check(e entry, page site.Reader) (submission.Submission, []problem.Field, error) {
 	now := f.Now()
 	accepted, err := e.Submission(now)
@@ -116,10 +117,10 @@ func (f *form) check(e entry, page site.Reader) (submission.Submission, []proble
 	case err != nil:
 		return submission.Submission{}, nil, err
 	}
-	// Also where something else is wrong: nobody is to hear of one thing after the other.
+	// The mail rules are checked even if something else is wrong, so that all faults are told at once.
 	address := accepted.Email
 	if len(wrong) > 0 {
-		address, _ = submission.ParseAddress(e.Email) // what is wrong with it is known already
+		address, _ = submission.ParseAddress(e.Email) // its fault is in wrong
 	}
 	rule := f.Mail.Broken(address.Domain())
 	if rule != "" {
@@ -152,19 +153,19 @@ func (f *form) check(e entry, page site.Reader) (submission.Submission, []proble
 	return submission.Submission{}, wrong, nil
 }
 
-// fieldContent is one field with what was typed and what is wrong with it.
+// fieldContent is one field of the page.
 type fieldContent struct {
 	Name, Control, Type, Autocomplete string
 	Label, Hint, Value, Error         string
-	Summary                           string // what the box above the form says of the error
+	Summary                           string // the error in the box above the form
 	MaxLength                         int
 	Required, Checked                 bool
 	Options                           template.HTML
 	Limit                             int // of a counter; 0 for none
 }
 
-// State returns the attributes that say whether the field must be filled in, whether it is wrong, and which texts explain it. They hold nothing
-// that was typed.
+// State returns the attributes of a required or wrong field, and the references to its texts. They have
+// nothing that was typed.
 func (c fieldContent) State() template.HTMLAttr {
 	state := ""
 	if c.Required {
@@ -182,7 +183,7 @@ func (c fieldContent) State() template.HTMLAttr {
 	return template.HTMLAttr(state)
 }
 
-// contents returns the fields that the page shows.
+// contents returns the fields that the page shows: those of the organisation, and those that are wrong.
 func (f *form) contents(e entry, page site.Reader, wrong []problem.Field) ([]fieldContent, error) {
 	contents := make([]fieldContent, 0, len(definitions))
 	for _, d := range inOrder(page) {
@@ -196,7 +197,7 @@ func (f *form) contents(e entry, page site.Reader, wrong []problem.Field) ([]fie
 			Name: d.name, Control: d.control, Type: d.inputType, Autocomplete: d.autocomplete, Label: page.Say("label." + d.name),
 			MaxLength: maxTyped * d.limit, Required: presence == branding.Required,
 		}
-		// Only valid UTF-8 passes the Functions host; the rules have refused anything else by now.
+		// Only valid UTF-8 passes the Functions host. The rules have refused anything else.
 		c.Value = strings.ToValidUTF8(value, "\ufffd")
 		if at >= 0 {
 			c.Error, c.Summary = wrong[at].Message, wrong[at].Message
@@ -204,7 +205,7 @@ func (f *form) contents(e entry, page site.Reader, wrong []problem.Field) ([]fie
 			if !named && wrong[at].Rule != mistyped {
 				name := c.Label
 				if page.Has("name." + d.name) {
-					name = page.Say("name." + d.name) // the label is a whole sentence
+					name = page.Say("name." + d.name) // where the label is a sentence
 				}
 				c.Summary = page.With("form.errorItem", "Field", name, "Error", c.Error)
 			}

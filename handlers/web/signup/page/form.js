@@ -2,14 +2,15 @@
 (() => {
 	const byId = (id) => document.getElementById(id);
 
-	// A code in a link is a secret: it does not stay in the address bar, in the history, or in what is shared.
+	// A code in a link is a secret: remove it from the address bar and the history.
 	const here = new URL(location.href);
 	if (here.searchParams.has("code")) {
 		here.searchParams.delete("code");
 		history.replaceState(null, "", here);
 	}
 
-	// The choice of another language takes along what was typed: once, within this tab. A box that was ticked agrees to nothing in another language.
+	// Choosing another language keeps what was typed, once and in this tab. A ticked box is not kept: the
+	// terms differ by language.
 	const signup = byId("form");
 	if (signup) {
 		const typed = () => [...signup.elements].filter((field) => field.name && !["hidden", "checkbox", "submit"].includes(field.type));
@@ -19,7 +20,7 @@
 			for (const field of typed()) {
 				field.value = kept[field.name] ?? field.value;
 			}
-			// A language that was opened in another tab has left it behind here.
+			// A language that was opened in another tab has left it here.
 			signup.addEventListener("submit", () => sessionStorage.removeItem("typed"));
 			for (const link of document.querySelectorAll("nav a[hreflang]")) {
 				link.addEventListener("click", () => {
@@ -27,11 +28,11 @@
 				});
 			}
 		} catch {
-			// Without that storage the form starts empty.
+			// Without session storage the form starts empty.
 		}
 	}
 
-	// What is left of a text's room, told aloud only once there is none.
+	// The counter of the reason is announced only over the limit.
 	const reason = document.querySelector("textarea[data-limit]");
 	if (reason) {
 		const limit = Number(reason.dataset.limit);
@@ -54,7 +55,7 @@
 		count();
 	}
 
-	// A domain with one slip gets a question at once, and not only after sending.
+	// A mistyped domain gets a suggestion at once, not only after sending.
 	const email = byId("email");
 	const suggestion = byId("suggestion");
 	if (email && suggestion) {

@@ -1,7 +1,7 @@
 "use strict";
-// All of this helps, and nothing needs it: the pages do the same without.
+// The pages work without scripts.
 (() => {
-	// Nothing is sent twice by a second click. A page that comes back from the history can be sent again.
+	// A second click sends nothing. A page that comes back from the history can be sent again.
 	for (const form of document.forms) {
 		const button = form.querySelector("button[type=submit]");
 		const label = button && button.textContent;

@@ -1,11 +1,11 @@
 "use strict";
 (() => {
-	// A status page that is looked at asks again by itself, and changes only if there is something new to say.
+	// A visible status page reloads its progress, and changes only with the state.
 	const progress = document.getElementById("progress");
 	if (progress && "again" in progress.dataset) {
 		document.getElementById("updates").hidden = false;
 		let wait = 5000;
-		const look = async () => {
+		const update = async () => {
 			if (document.visibilityState === "visible") {
 				try {
 					const answer = await fetch(location.pathname, { headers: { Accept: "text/html" }, cache: "no-store" });
@@ -25,12 +25,12 @@
 						wait = 5000;
 					}
 				} catch {
-					// There will be another time.
+					// The next attempt may succeed.
 				}
 			}
 			wait = Math.min(wait * 1.5, 60000);
-			setTimeout(look, wait);
+			setTimeout(update, wait);
 		};
-		setTimeout(look, wait);
+		setTimeout(update, wait);
 	}
 })();
