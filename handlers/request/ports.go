@@ -171,20 +171,20 @@ type Users interface {
 	FindDeletedGuests(ctx context.Context, address submission.Address) ([]string, error)
 }
 
-// Poison is a dead letter: a queue message that nobody could work with, kept for a person to look
+// DeadLetter is a dead letter: a queue message that nobody could work with, kept for a person to look
 // at.
-type Poison struct {
+type DeadLetter struct {
 	ID   string    // the queue's id of the message; keeping the same one again changes nothing
 	At   time.Time // when it was kept
 	Body []byte    // the message as it came, at most 64 KiB
 	Why  string    // what is wrong with it, without repeating anything of the body
 }
 
-// PoisonStore keeps dead letters. Errors are *problem.Error: StorageUnavailable.
-type PoisonStore interface {
-	KeepPoison(ctx context.Context, poison Poison) error
-	// AllPoison returns all dead letters, in any order.
-	AllPoison(ctx context.Context) ([]Poison, error)
-	// DropPoison removes the dead letter with that id, if there is one.
-	DropPoison(ctx context.Context, id string) error
+// DeadLetterStore keeps dead letters. Errors are *problem.Error: StorageUnavailable.
+type DeadLetterStore interface {
+	KeepDeadLetter(ctx context.Context, letter DeadLetter) error
+	// AllDeadLetters returns all dead letters, in any order.
+	AllDeadLetters(ctx context.Context) ([]DeadLetter, error)
+	// DropDeadLetter removes the dead letter with that id, if there is one.
+	DropDeadLetter(ctx context.Context, id string) error
 }

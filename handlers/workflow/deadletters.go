@@ -11,10 +11,10 @@ import (
 	"guestlist/handlers/submission"
 )
 
-// Poisoned records that a message failed too often. Its request fails, with all that was submitted,
+// GiveUp records that a message failed too often. Its request fails, with all that was submitted,
 // so that a person can retry it. A message that is not ours is kept as a dead letter. After an
 // error the message must come again.
-func (w *Worker) Poisoned(ctx context.Context, messageID string, body []byte) error {
+func (w *Worker) GiveUp(ctx context.Context, messageID string, body []byte) error {
 	message, err := submission.DecodeMessage(body)
 	if err != nil {
 		return w.Keep(ctx, messageID, body, err)
@@ -84,8 +84,8 @@ func (w *Worker) Keep(ctx context.Context, messageID string, body []byte, why er
 		sum := sha256.Sum256(body)
 		messageID = "sha256-" + hex.EncodeToString(sum[:])
 	}
-	letter := request.Poison{ID: messageID, At: w.config.Now(), Body: body, Why: why.Error()}
-	err := w.config.Poison.KeepPoison(ctx, letter)
+	letter := request.DeadLetter{ID: messageID, At: w.config.Now(), Body: body, Why: why.Error()}
+	err := w.config.DeadLetters.KeepDeadLetter(ctx, letter)
 	if err != nil {
 		return fmt.Errorf("keeping a dead letter: %w", err)
 	}

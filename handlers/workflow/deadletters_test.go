@@ -12,7 +12,7 @@ import (
 func (w *world) poisoned(body []byte) {
 	w.t.Helper()
 	for range 2 { // delivered twice, as any message may be
-		err := w.machine.Poisoned(w.t.Context(), "800ae4b3-0000-4000-8000-000000000001", body)
+		err := w.machine.GiveUp(w.t.Context(), "800ae4b3-0000-4000-8000-000000000001", body)
 		if err != nil {
 			w.t.Fatal(err)
 		}
@@ -62,7 +62,7 @@ func TestAWishThatFailedTooOftenIsKept(t *testing.T) {
 	}
 	w.poisoned(body)
 	w.wantState(id, request.Done)
-	kept, err := w.store.AllPoison(t.Context())
+	kept, err := w.store.AllDeadLetters(t.Context())
 	if err != nil || len(kept) != 1 || string(kept[0].Body) != string(body) {
 		t.Errorf("kept %+v, %v", kept, err)
 	}
@@ -92,7 +92,7 @@ func TestARequestThatWaitedIsFailedAndNoLongerDue(t *testing.T) {
 func TestAMessageThatIsNoneOfOursIsKeptAndHarmsNothing(t *testing.T) {
 	w := newWorld(t)
 	w.poisoned([]byte(`{"email":"ana@contoso.com"}`))
-	kept, err := w.store.AllPoison(t.Context())
+	kept, err := w.store.AllDeadLetters(t.Context())
 	if err != nil || len(kept) != 1 || string(kept[0].Body) != `{"email":"ana@contoso.com"}` || kept[0].Why == "" {
 		t.Errorf("kept %+v, %v", kept, err)
 	}

@@ -147,7 +147,7 @@ func (w *Worker) eraseExpired(ctx context.Context, before time.Time) (found, era
 
 // dropOldDeadLetters forgets the dead letters that were kept before the time.
 func (w *Worker) dropOldDeadLetters(ctx context.Context, before time.Time) error {
-	kept, err := w.config.Poison.AllPoison(ctx)
+	kept, err := w.config.DeadLetters.AllDeadLetters(ctx)
 	if err != nil {
 		return fmt.Errorf("reading the dead letters: %w", err)
 	}
@@ -155,7 +155,7 @@ func (w *Worker) dropOldDeadLetters(ctx context.Context, before time.Time) error
 		if !letter.At.Before(before) {
 			continue
 		}
-		err = w.config.Poison.DropPoison(ctx, letter.ID)
+		err = w.config.DeadLetters.DropDeadLetter(ctx, letter.ID)
 		if err != nil {
 			return fmt.Errorf("forgetting a dead letter: %w", err)
 		}

@@ -279,7 +279,7 @@ func (w *world) wantErased(id submission.ID) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	kept, err := w.store.AllPoison(w.t.Context())
+	kept, err := w.store.AllDeadLetters(w.t.Context())
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -768,7 +768,7 @@ func (w *world) keep(messageID, body string) {
 func (w *world) kept() []string {
 	w.t.Helper()
 	var ids []string
-	kept, err := w.store.AllPoison(w.t.Context())
+	kept, err := w.store.AllDeadLetters(w.t.Context())
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -904,7 +904,7 @@ func TestRememberedMailsAreForgottenInTheEnd(t *testing.T) {
 // TestAWithdrawalLeavesNothingBehindThroughTrouble lets each operation of a withdrawal fail once.
 func TestAWithdrawalLeavesNothingBehindThroughTrouble(t *testing.T) {
 	for state, ops := range map[request.State][]string{
-		request.Parked: {"Load", "Save", "Claim", "ReleaseSeat", "Release", "AllPoison", "DropPoison"},
+		request.Parked: {"Load", "Save", "Claim", "ReleaseSeat", "Release", "AllDeadLetters", "DropDeadLetter"},
 		request.Done:   {"Claim", "UpdateClaim", "Save"},
 	} {
 		for _, op := range ops {

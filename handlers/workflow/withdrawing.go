@@ -103,7 +103,7 @@ func (j *job) outcome(ctx context.Context, claim request.Claim) (wait time.Durat
 // one that names the address. A partner who withdraws has not proved to own the mailbox, and must
 // not remove what others sent from it.
 func (j *job) dropDeadLetters(ctx context.Context) (next, error) {
-	kept, err := j.config.Poison.AllPoison(ctx)
+	kept, err := j.config.DeadLetters.AllDeadLetters(ctx)
 	if err != nil {
 		return stop, fmt.Errorf("reading the dead letters: %w", err)
 	}
@@ -113,7 +113,7 @@ func (j *job) dropDeadLetters(ctx context.Context) (next, error) {
 		if !bytes.Contains(letter.Body, []byte(j.Request.ID)) && !(byAddress && names(letter.Body, address)) {
 			continue
 		}
-		err = j.config.Poison.DropPoison(ctx, letter.ID)
+		err = j.config.DeadLetters.DropDeadLetter(ctx, letter.ID)
 		if err != nil {
 			return stop, fmt.Errorf("forgetting a dead letter: %w", err)
 		}

@@ -16,14 +16,14 @@ import (
 
 // Config is what a Worker is made of. All is required but Log, Parse, Pressure, Pace and Retention.
 type Config struct {
-	Store     request.Store
-	Rows      request.Rows
-	Seats     request.Seats
-	Gates     request.GateStore
-	Poison    request.PoisonStore
-	Records   request.Records
-	Directory request.Directory
-	Users     request.Users
+	Store       request.Store
+	Rows        request.Rows
+	Seats       request.Seats
+	Gates       request.GateStore
+	DeadLetters request.DeadLetterStore
+	Records     request.Records
+	Directory   request.Directory
+	Users       request.Users
 	// Pace is how fast invitations may be sent. The zero Pace has no limits.
 	Pace request.Pace
 	// Pressure is told by the directory how much of its limits is used; nil if it tells nobody.
@@ -72,7 +72,7 @@ func New(config Config) (*Worker, error) {
 	need(config.Rows != nil, "Rows")
 	need(config.Seats != nil, "Seats")
 	need(config.Gates != nil, "Gates")
-	need(config.Poison != nil, "Poison")
+	need(config.DeadLetters != nil, "DeadLetters")
 	need(config.Records != nil, "Records")
 	need(config.Directory != nil, "Directory")
 	need(config.Users != nil, "Users")

@@ -84,7 +84,7 @@ func (w *world) newMachine() *workflow.Worker {
 		Rows:        w.store,
 		Seats:       w.store,
 		Gates:       w.store,
-		Poison:      w.store,
+		DeadLetters: w.store,
 		Records:     w.store,
 		Pressure:    w.pressure,
 		Retention:   w.retention,

@@ -18,12 +18,12 @@ const (
 )
 
 // poisonFields returns the columns of a dead letter, but for its body.
-func poisonFields(poison *request.Poison) []field {
+func poisonFields(poison *request.DeadLetter) []field {
 	return []field{{messageColumn, &poison.ID}, {atColumn, &poison.At}, {whyColumn, &poison.Why}}
 }
 
-// KeepPoison implements [request.PoisonStore].
-func (s *Store) KeepPoison(ctx context.Context, poison request.Poison) error {
+// KeepDeadLetter implements [request.DeadLetterStore].
+func (s *Store) KeepDeadLetter(ctx context.Context, poison request.DeadLetter) error {
 	const doing = "keeping a dead letter"
 	r := newRow(poisonPartition, poisonKey(poison.ID), poisonFields(&poison))
 	r.set(bodyColumn, poison.Body)
@@ -38,8 +38,8 @@ func (s *Store) KeepPoison(ctx context.Context, poison request.Poison) error {
 	return nil
 }
 
-// DropPoison implements [request.PoisonStore].
-func (s *Store) DropPoison(ctx context.Context, id string) error {
+// DropDeadLetter implements [request.DeadLetterStore].
+func (s *Store) DropDeadLetter(ctx context.Context, id string) error {
 	_, err := s.poison.DeleteEntity(ctx, poisonPartition, poisonKey(id), nil)
 	if err != nil && !hasCode(err, aztables.ResourceNotFound) {
 		return failure("removing a dead letter", err)
@@ -51,12 +51,12 @@ func (s *Store) DropPoison(ctx context.Context, id string) error {
 // queue may have chosen the id.
 func poisonKey(id string) string { return hashed(id) }
 
-// AllPoison implements [request.PoisonStore]. A row that this program did not write is skipped
-// with a line in the log, so that it can't block withdrawals.
-func (s *Store) AllPoison(ctx context.Context) ([]request.Poison, error) {
-	var kept []request.Poison
+// AllDeadLetters implements [request.DeadLetterStore]. A row that this program did not write is
+// skipped with a line in the log, so that it can't block withdrawals.
+func (s *Store) AllDeadLetters(ctx context.Context) ([]request.DeadLetter, error) {
+	var kept []request.DeadLetter
 	err := s.list(ctx, s.poison, "PartitionKey eq "+rest.String(poisonPartition), nil, func(r row) error {
-		var poison request.Poison
+		var poison request.DeadLetter
 		columns := reader{row: r}
 		columns.read(poisonFields(&poison))
 		if columns.err != nil {

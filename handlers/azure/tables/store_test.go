@@ -691,8 +691,8 @@ func TestForeignRowsAmongKeptMessagesDoNotStopTheOthers(t *testing.T) {
 	var log bytes.Buffer
 	store := newTestStore(t, nil)
 	store.log = slog.New(slog.NewTextHandler(&log, nil))
-	ours := request.Poison{ID: "m1", At: start, Body: []byte("body"), Why: "no JSON"}
-	wantCode(t, "KeepPoison", store.KeepPoison(t.Context(), ours), "")
+	ours := request.DeadLetter{ID: "m1", At: start, Body: []byte("body"), Why: "no JSON"}
+	wantCode(t, "KeepDeadLetter", store.KeepDeadLetter(t.Context(), ours), "")
 	for name, columns := range map[string]map[string]any{
 		"ana@contoso.com": {messageColumn: "m2", atColumn: "yesterday"},
 		"other":           {messageColumn: int32(5), atColumn: start},
@@ -700,7 +700,7 @@ func TestForeignRowsAmongKeptMessagesDoNotStopTheOthers(t *testing.T) {
 		encoded := must(row{partition: poisonPartition, name: name, columns: columns}.encode())(t)
 		must(store.poison.AddEntity(t.Context(), encoded, nil))(t)
 	}
-	kept := must(store.AllPoison(t.Context()))(t)
+	kept := must(store.AllDeadLetters(t.Context()))(t)
 	if len(kept) != 1 || kept[0].ID != "m1" {
 		t.Errorf("kept: %+v, want m1 alone", kept)
 	}

@@ -44,7 +44,7 @@ func machine(ts *testscript.TestScript, store *tables.Store) *workflow.Worker {
 	client, err := graph.New(graph.Config{URL: tenantOf(ts).url})
 	ts.Check(err)
 	m, err := workflow.New(workflow.Config{
-		Store: store, Rows: store, Seats: store, Gates: store, Poison: store, Records: store, Directory: client, Users: client,
+		Store: store, Rows: store, Seats: store, Gates: store, DeadLetters: store, Records: store, Directory: client, Users: client,
 		RedirectURL: "https://landing.example.com", IntentLease: time.Minute, Now: time.Now,
 		Sleep:  func(context.Context, time.Duration) error { return nil },
 		Jitter: func(d time.Duration) time.Duration { return d },
@@ -111,8 +111,8 @@ func invited(ts *testscript.TestScript, _ bool, args []string) {
 
 // keep keeps a message that nobody could work with. $NAME in the text is replaced.
 func keep(ts *testscript.TestScript, _ bool, args []string) {
-	poison := request.Poison{ID: args[0], At: time.Now(), Body: []byte(args[1]), Why: "malformed-message: the message is no JSON of the known form"}
-	ts.Check(store(ts).KeepPoison(context.Background(), poison))
+	poison := request.DeadLetter{ID: args[0], At: time.Now(), Body: []byte(args[1]), Why: "malformed-message: the message is no JSON of the known form"}
+	ts.Check(store(ts).KeepDeadLetter(context.Background(), poison))
 }
 
 // reports is the app saying how it stands: its permissions.

@@ -128,7 +128,7 @@ func checkRecords(s *session, d *deployment) []operate.Check {
 	add("the tenant", err, func() operate.Check { return operate.CheckBreaker(state) })
 	standing, err := d.Standing(s.ctx, request.Overdue(s.now()))
 	add("requests", err, func() operate.Check { return operate.CheckStanding(standing) })
-	kept, err := d.AllPoison(s.ctx)
+	kept, err := d.AllDeadLetters(s.ctx)
 	add("kept messages", err, func() operate.Check {
 		if len(kept) > 0 {
 			return operate.Warning.Check("kept messages", count(len(kept), "message"), "guestlist poison list shows them.")

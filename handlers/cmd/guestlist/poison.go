@@ -39,7 +39,7 @@ type keptMessage struct {
 	Readable bool `json:"readable"`
 }
 
-func summary(poison request.Poison) keptMessage {
+func summary(poison request.DeadLetter) keptMessage {
 	_, err := submission.DecodeMessage(poison.Body)
 	return keptMessage{ID: poison.ID, At: poison.At, Bytes: len(poison.Body), Why: poison.Why, Readable: err == nil}
 }
@@ -51,11 +51,11 @@ func (poisonListCommand) Run(s *session, p *poisonCommand) error {
 	if err != nil {
 		return err
 	}
-	kept, err := d.AllPoison(s.ctx)
+	kept, err := d.AllDeadLetters(s.ctx)
 	if err != nil {
 		return err
 	}
-	slices.SortFunc(kept, func(a, b request.Poison) int { return cmp.Or(b.At.Compare(a.At), cmp.Compare(a.ID, b.ID)) })
+	slices.SortFunc(kept, func(a, b request.DeadLetter) int { return cmp.Or(b.At.Compare(a.At), cmp.Compare(a.ID, b.ID)) })
 	messages := []keptMessage{}
 	for _, poison := range kept {
 		messages = append(messages, summary(poison))
@@ -71,18 +71,18 @@ type keptID struct {
 }
 
 // find returns the kept message and the deployment that it is from.
-func (k keptID) find(s *session, p *poisonCommand) (request.Poison, *deployment, error) {
+func (k keptID) find(s *session, p *poisonCommand) (request.DeadLetter, *deployment, error) {
 	d, err := s.open(p.account)
 	if err != nil {
-		return request.Poison{}, nil, err
+		return request.DeadLetter{}, nil, err
 	}
-	kept, err := d.AllPoison(s.ctx)
+	kept, err := d.AllDeadLetters(s.ctx)
 	if err != nil {
-		return request.Poison{}, nil, err
+		return request.DeadLetter{}, nil, err
 	}
-	i := slices.IndexFunc(kept, func(poison request.Poison) bool { return poison.ID == k.ID })
+	i := slices.IndexFunc(kept, func(poison request.DeadLetter) bool { return poison.ID == k.ID })
 	if i < 0 {
-		return request.Poison{}, nil, fmt.Errorf("no message %q is kept; guestlist poison list shows all", k.ID)
+		return request.DeadLetter{}, nil, fmt.Errorf("no message %q is kept; guestlist poison list shows all", k.ID)
 	}
 	return kept[i], d, nil
 }
@@ -127,7 +127,7 @@ func (c poisonReplayCommand) Run(s *session, p *poisonCommand) error {
 	if err != nil {
 		return err
 	}
-	err = d.DropPoison(s.ctx, poison.ID)
+	err = d.DropDeadLetter(s.ctx, poison.ID)
 	if err != nil {
 		return err
 	}
@@ -154,7 +154,7 @@ func (c poisonDropCommand) Run(s *session, p *poisonCommand) error {
 	if err != nil {
 		return err
 	}
-	err = d.DropPoison(s.ctx, poison.ID)
+	err = d.DropDeadLetter(s.ctx, poison.ID)
 	if err != nil {
 		return err
 	}

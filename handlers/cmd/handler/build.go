@@ -101,7 +101,7 @@ func newWorker(s settings.Settings, store *tables.Store, tenant *graph.Client, p
 		Rows:        store,
 		Seats:       store,
 		Gates:       store,
-		Poison:      store,
+		DeadLetters: store,
 		Records:     store,
 		Pressure:    pressure,
 		Retention:   s.Retention,
@@ -170,7 +170,7 @@ func registerQueues(app *functions.App, worker *workflow.Worker) {
 		return worker.Advance(ctx, message)
 	})
 	app.Queue(invitePoison, messageBinding, func(ctx context.Context, m functions.QueueMessage) error {
-		return worker.Poisoned(ctx, m.ID, m.Body)
+		return worker.GiveUp(ctx, m.ID, m.Body)
 	})
 }
 

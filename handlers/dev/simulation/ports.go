@@ -19,12 +19,12 @@ var errStorage = &problem.Error{Code: problem.StorageUnavailable, Detail: "the s
 type store struct{ *world }
 
 var (
-	_ request.Store       = store{}
-	_ request.Rows        = store{}
-	_ request.Seats       = store{}
-	_ request.GateStore   = store{}
-	_ request.PoisonStore = store{}
-	_ request.Records     = store{}
+	_ request.Store           = store{}
+	_ request.Rows            = store{}
+	_ request.Seats           = store{}
+	_ request.GateStore       = store{}
+	_ request.DeadLetterStore = store{}
+	_ request.Records         = store{}
 )
 
 // do runs one operation on storage.
@@ -236,18 +236,18 @@ func (s store) SaveGate(_ context.Context, gate request.Gate) (request.Gate, err
 	})
 }
 
-func (s store) KeepPoison(_ context.Context, poison request.Poison) error {
+func (s store) KeepDeadLetter(_ context.Context, poison request.DeadLetter) error {
 	r := s.run
-	return s.do("KeepPoison", func() error { return r.memory.KeepPoison(r.context, poison) })
+	return s.do("KeepDeadLetter", func() error { return r.memory.KeepDeadLetter(r.context, poison) })
 }
 
-func (s store) AllPoison(ctx context.Context) ([]request.Poison, error) {
-	return get(s, "AllPoison", func() ([]request.Poison, error) { return s.run.memory.AllPoison(ctx) })
+func (s store) AllDeadLetters(ctx context.Context) ([]request.DeadLetter, error) {
+	return get(s, "AllDeadLetters", func() ([]request.DeadLetter, error) { return s.run.memory.AllDeadLetters(ctx) })
 }
 
-func (s store) DropPoison(_ context.Context, id string) error {
+func (s store) DropDeadLetter(_ context.Context, id string) error {
 	r := s.run
-	return s.do("DropPoison", func() error { return r.memory.DropPoison(r.context, id) })
+	return s.do("DropDeadLetter", func() error { return r.memory.DropDeadLetter(r.context, id) })
 }
 
 func (s store) Expired(ctx context.Context, before time.Time, limit int) ([]submission.ID, error) {

@@ -79,7 +79,7 @@ func (r *run) deliver(m *message, on *instance) {
 			if err != nil {
 				return err
 			}
-			return on.worker.Poisoned(r.context, strconv.Itoa(m.number), encoded)
+			return on.worker.GiveUp(r.context, strconv.Itoa(m.number), encoded)
 		}
 	}
 	r.start(on, name, m.ID, body, func(result error) {

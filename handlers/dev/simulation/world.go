@@ -76,7 +76,7 @@ func (r *run) boot(on *instance) {
 	c := r.config
 	pressure := &workflow.Pressure{}
 	worker, err := workflow.New(workflow.Config{
-		Store: store{w}, Rows: store{w}, Seats: store{w}, Gates: store{w}, Poison: store{w}, Records: store{w},
+		Store: store{w}, Rows: store{w}, Seats: store{w}, Gates: store{w}, DeadLetters: store{w}, Records: store{w},
 		Directory: directory{w}, Users: directory{w},
 		Pace:        c.pace,
 		Pressure:    pressure,

@@ -36,7 +36,7 @@ type Store struct {
 	rows     map[policy.RowKey]policy.Raw
 	seats    map[policy.RowKey]map[submission.ID]string // the day on which each request took its seat
 	gate     request.Gate
-	poison   map[string]request.Poison // by the message's id
+	poison   map[string]request.DeadLetter // by the message's id
 }
 
 type record struct {
@@ -45,12 +45,12 @@ type record struct {
 }
 
 var (
-	_ request.Store       = (*Store)(nil)
-	_ request.Rows        = (*Store)(nil)
-	_ request.Seats       = (*Store)(nil)
-	_ request.GateStore   = (*Store)(nil)
-	_ request.Records     = (*Store)(nil)
-	_ request.PoisonStore = (*Store)(nil)
+	_ request.Store           = (*Store)(nil)
+	_ request.Rows            = (*Store)(nil)
+	_ request.Seats           = (*Store)(nil)
+	_ request.GateStore       = (*Store)(nil)
+	_ request.Records         = (*Store)(nil)
+	_ request.DeadLetterStore = (*Store)(nil)
 )
 
 // New returns an empty Store.
@@ -61,7 +61,7 @@ func New() *Store {
 		waiting:  map[submission.ID]time.Time{},
 		rows:     map[policy.RowKey]policy.Raw{},
 		seats:    map[policy.RowKey]map[submission.ID]string{},
-		poison:   map[string]request.Poison{},
+		poison:   map[string]request.DeadLetter{},
 	}
 }
 

@@ -9,9 +9,9 @@ import (
 	"guestlist/handlers/request"
 )
 
-// KeepPoison implements [request.PoisonStore].
-func (s *Store) KeepPoison(ctx context.Context, poison request.Poison) error {
-	return s.do(ctx, "KeepPoison", func() error {
+// KeepDeadLetter implements [request.DeadLetterStore].
+func (s *Store) KeepDeadLetter(ctx context.Context, poison request.DeadLetter) error {
+	return s.do(ctx, "KeepDeadLetter", func() error {
 		_, exists := s.poison[poison.ID]
 		if !exists {
 			toTicks(&poison.At)
@@ -22,23 +22,23 @@ func (s *Store) KeepPoison(ctx context.Context, poison request.Poison) error {
 	})
 }
 
-// DropPoison implements [request.PoisonStore].
-func (s *Store) DropPoison(ctx context.Context, id string) error {
-	return s.do(ctx, "DropPoison", func() error {
+// DropDeadLetter implements [request.DeadLetterStore].
+func (s *Store) DropDeadLetter(ctx context.Context, id string) error {
+	return s.do(ctx, "DropDeadLetter", func() error {
 		delete(s.poison, id)
 		return nil
 	})
 }
 
-// AllPoison implements [request.PoisonStore].
-func (s *Store) AllPoison(ctx context.Context) ([]request.Poison, error) {
-	return get(ctx, s, "AllPoison", func() ([]request.Poison, error) {
-		var kept []request.Poison
+// AllDeadLetters implements [request.DeadLetterStore].
+func (s *Store) AllDeadLetters(ctx context.Context) ([]request.DeadLetter, error) {
+	return get(ctx, s, "AllDeadLetters", func() ([]request.DeadLetter, error) {
+		var kept []request.DeadLetter
 		for _, poison := range s.poison {
 			poison.Body = bytes.Clone(poison.Body)
 			kept = append(kept, poison)
 		}
-		slices.SortFunc(kept, func(a, b request.Poison) int { return cmp.Compare(a.ID, b.ID) })
+		slices.SortFunc(kept, func(a, b request.DeadLetter) int { return cmp.Compare(a.ID, b.ID) })
 		return kept, nil
 	})
 }

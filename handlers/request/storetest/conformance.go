@@ -28,7 +28,7 @@ type Store interface {
 	request.Rows
 	request.Seats
 	request.GateStore
-	request.PoisonStore
+	request.DeadLetterStore
 	// PutRow writes a row in place of any that has its partition and name. It ignores row.ETag.
 	PutRow(ctx context.Context, row policy.Raw) error
 }

@@ -10,22 +10,22 @@ import (
 
 var poisonTests = map[string]func(*testing.T, Store){
 	"a message is kept once and dropped by its id": func(t *testing.T, store Store) {
-		hostile := request.Poison{ID: "/\\#?' or 1 eq 1\n", At: start, Body: []byte("\x00\xff<script>"), Why: "no JSON"}
-		plain := request.Poison{ID: "800ae4b3-0000-4000-8000-000000000001", At: start, Body: make([]byte, 64<<10), Why: "too long"}
+		hostile := request.DeadLetter{ID: "/\\#?' or 1 eq 1\n", At: start, Body: []byte("\x00\xff<script>"), Why: "no JSON"}
+		plain := request.DeadLetter{ID: "800ae4b3-0000-4000-8000-000000000001", At: start, Body: make([]byte, 64<<10), Why: "too long"}
 		again := plain
 		again.Why = "another reason"
-		for _, poison := range []request.Poison{hostile, plain, again} {
-			must(t, store.KeepPoison(t.Context(), poison))
+		for _, poison := range []request.DeadLetter{hostile, plain, again} {
+			must(t, store.KeepDeadLetter(t.Context(), poison))
 		}
-		kept, err := store.AllPoison(t.Context())
+		kept, err := store.AllDeadLetters(t.Context())
 		must(t, err)
 		hostile.At, plain.At = stored, stored
-		slices.SortFunc(kept, func(a, b request.Poison) int { return cmp.Compare(a.ID, b.ID) })
-		wantSame(t, "AllPoison", []request.Poison{hostile, plain}, kept)
+		slices.SortFunc(kept, func(a, b request.DeadLetter) int { return cmp.Compare(a.ID, b.ID) })
+		wantSame(t, "AllDeadLetters", []request.DeadLetter{hostile, plain}, kept)
 		for _, id := range []string{hostile.ID, hostile.ID, "never kept"} {
-			must(t, store.DropPoison(t.Context(), id))
+			must(t, store.DropDeadLetter(t.Context(), id))
 		}
-		kept, err = store.AllPoison(t.Context())
+		kept, err = store.AllDeadLetters(t.Context())
 		must(t, err)
 		if len(kept) != 1 || kept[0].ID != plain.ID {
 			t.Errorf("%d messages are left after one was dropped", len(kept))

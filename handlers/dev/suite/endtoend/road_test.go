@@ -296,7 +296,7 @@ func TestAForeignMessageEndsVisibleAndHarmsNothing(t *testing.T) {
 		}
 	}
 	s.eventually("every foreign message is kept", func() bool {
-		kept, err := s.store.AllPoison(t.Context())
+		kept, err := s.store.AllDeadLetters(t.Context())
 		return err == nil && len(kept) == len(foreign)
 	})
 	s.finished(s.signUp("bo@contoso.com"))
