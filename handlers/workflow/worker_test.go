@@ -407,7 +407,7 @@ func TestAnEditedRowCountsAtTheNextDecision(t *testing.T) {
 
 func TestNewNamesWhatIsMissing(t *testing.T) {
 	_, err := workflow.New(workflow.Config{})
-	for _, name := range []string{"Store", "Rows", "Seats", "Gates", "Poison", "Directory", "Users", "RedirectURL", "IntentLease", "Now", "Sleep", "Jitter"} {
+	for _, name := range []string{"Store", "Rows", "Seats", "Gates", "DeadLetters", "Directory", "Users", "RedirectURL", "IntentLease", "Now", "Sleep", "Jitter"} {
 		if err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("%v does not name %s", err, name)
 		}
