@@ -493,6 +493,8 @@ func (r *run) judgeEnd(name string, record request.Request) {
 		if !excused {
 			r.breach("%s failed without a cause: %s", name, record.Reason)
 		}
+	default: // whatever the state says of itself
+		r.breach("%s is %s in the end", name, record.State)
 	}
 }
 
