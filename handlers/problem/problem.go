@@ -92,10 +92,6 @@ type Error struct {
 	RetryAfter time.Duration
 	// Ref is the other side's own id of the failed call (Graph's request-id), for its support.
 	Ref string
-	// Object is the object id, a GUID, of the user in the directory whom the failure is about, as
-	// the directory named it; "" if it named none. It is never an address or a name, and is not
-	// looked up: ask the directory before acting on it.
-	Object string
 	// Err is the cause. It appears in Error(), so it must be fit for a log too.
 	Err error
 }

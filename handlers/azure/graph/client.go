@@ -27,53 +27,60 @@ import (
 )
 
 const (
-	// DefaultTimeout is how long a call may take, the token and the answer's last byte included. Graph answers an invitation
-	// within a few seconds; a queue message is hidden for far longer than this.
+	// DefaultTimeout is how long a call may take, with the token and the answer's last byte. Graph
+	// answers an invitation within a few seconds; a queue message is hidden for far longer than
+	// this.
 	DefaultTimeout = 20 * time.Second
 
-	// sdkVersion is the version of msgraph-sdk-go in go.mod, for Graph's own statistics. A test compares the two.
+	// sdkVersion is the version of msgraph-sdk-go in go.mod, for Graph's statistics. A test compares
+	// the two.
 	sdkVersion = "1.103.0"
 )
 
-// Config is what a [Client] is made of.
+// Config configures a [Client].
 type Config struct {
-	// URL is where Graph is: scheme and host only, without a path. https://graph.microsoft.com, a national cloud's
-	// (https://graph.microsoft.us, https://dod-graph.microsoft.us, https://microsoftgraph.chinacloudapi.cn), or http://127.0.0.1:port
-	// for a stand-in.
+	// URL is the address of Graph: scheme and host only. https://graph.microsoft.com, a national
+	// cloud's (https://graph.microsoft.us, https://dod-graph.microsoft.us,
+	// https://microsoftgraph.chinacloudapi.cn), or http://127.0.0.1:port for a stand-in.
 	URL string
-	// Credential gives the tokens; they are sent to exactly the host of URL, which must be https. Without one, URL must
-	// be http on a loopback address. It must cache its tokens: it is asked before every call.
+	// Credential gives the tokens. They are sent to the host of URL only, which must be https.
+	// Without a credential, URL must be http on a loopback address. It must cache its tokens: it is
+	// asked before every call.
 	Credential azcore.TokenCredential
-	// Log gets one line for each answer, with Graph's request-id and the time in milliseconds: at the level Debug for a success, Info
-	// for everything else. Default: none.
+	// Log gets one line for each answer, with Graph's request-id and the time in milliseconds: at
+	// level Debug for a success, else at Info. Default: none.
 	Log *slog.Logger
 	// Timeout is how long a call may take. Default DefaultTimeout.
 	Timeout time.Duration
-	// Transport carries the requests. Default: the SDK's own, which is net/http's.
+	// Transport carries the requests. Default: the SDK's, which is net/http's.
 	Transport http.RoundTripper
-	// Pressure, if set, is told how much of one of Graph's limits is used, from 0.8 on, where 1 is all of it and more is possible: slowing
-	// down now avoids being throttled. It is called before a call returns, and by several goroutines at once.
+	// Pressure, if set, gets how much of one of Graph's limits is used, from 0.8 on; 1 is all of it,
+	// and more is possible. Slowing down then avoids being throttled. It is called before a call
+	// returns, and by several goroutines at once.
 	Pressure func(used float64)
-	// Now is the clock by which a Retry-After with a date is read. Default time.Now.
+	// Now is the clock for a Retry-After with a date. Default time.Now.
 	Now func() time.Time
 }
 
-// A Client speaks with the directory. It may be used by several goroutines at once.
+// A Client calls the directory. It may be used by several goroutines at once.
 //
-// It never tries a call again (but for one new token when Graph asks for it) and never follows a redirect: what to do after a
-// failure is the caller's decision, who knows from the error's code and RetryAfter.
+// It does not retry a call (except once with a new token when Graph asks for one) and does not
+// follow redirects: the caller decides what to do after a failure, by the error's code and
+// RetryAfter.
 //
-// The errors of all methods are *problem.Error with a Directory… code and without personal data. They say what an admin can do about
-// it (Detail) and what the partner may read (Public). All methods return:
+// The errors of all methods are *problem.Error with a Directory… code of package request and
+// without personal data. They say what an admin can do about it (Detail) and what the partner may
+// read (Public). All methods return:
 //
-//   - DirectoryThrottled: Graph said 429.
-//   - DirectoryUnavailable: no answer in time, a failing server, or an answer that is none of Graph's. What was asked may have
-//     been done all the same.
-//   - DirectoryUnknown: an answer that may pass or may stay; what it means is not known.
+//   - DirectoryThrottled: Graph answered 429.
+//   - DirectoryUnavailable: no answer in time, a failing server, or an answer that is not Graph's. The
+//     call may have had its effect.
+//   - DirectoryUnknown: an answer whose meaning is not known. It may pass.
 //   - DirectoryForbidden: there is no valid token for the app.
-//   - DirectoryRefused: what was asked for makes no sense, or Graph said no for a reason that has no code of its own.
+//   - DirectoryRefused: the arguments make no sense, or Graph refused for a reason that has no code of
+//     its own.
 //
-// Which others there are, and NotFound, the one without Directory…, stands at the methods.
+// The methods name the other codes that they return, and where they return problem.NotFound.
 type Client struct {
 	adapter abs.RequestAdapter
 	base    string // scheme and host
@@ -85,14 +92,15 @@ var (
 	_ request.Users     = (*Client)(nil)
 )
 
-// New returns a client, or an error that says which part of config can't be used. It makes no call.
+// New returns a client, or an error that says which part of config can't be used. It makes no
+// call.
 func New(config Config) (*Client, error) {
 	base, err := parseBase(config.URL, config.Credential != nil)
 	if err != nil {
-		return nil, fmt.Errorf("directory: the URL of Graph: %w", err)
+		return nil, fmt.Errorf("graph: the URL of Graph: %w", err)
 	}
 	if config.Timeout < 0 {
-		return nil, fmt.Errorf("directory: the timeout is negative: %v", config.Timeout)
+		return nil, fmt.Errorf("graph: the timeout is negative: %v", config.Timeout)
 	}
 	if config.Timeout == 0 {
 		config.Timeout = DefaultTimeout
@@ -108,11 +116,12 @@ func New(config Config) (*Client, error) {
 	}
 	auth, err := authenticator(config.Credential, base)
 	if err != nil {
-		return nil, fmt.Errorf("directory: %w", err)
+		return nil, fmt.Errorf("graph: %w", err)
 	}
 	options := core.GraphClientOptions{GraphServiceVersion: "v1.0", GraphServiceLibraryVersion: sdkVersion}
-	// The list is explicit because the SDK's default one comes in random order, and in some orders sends a repeated POST with a
-	// wrong Content-Encoding. It has no retry, no redirect and no compression.
+	// The list is explicit because the SDK's default one has a random order, and in some orders
+	// sends a repeated POST with a wrong Content-Encoding. It has no retry, no redirect and no
+	// compression.
 	client := &http.Client{
 		Transport: khttp.NewCustomTransportWithParentTransport(config.Transport,
 			core.NewGraphTelemetryHandler(&options),
@@ -124,22 +133,23 @@ func New(config Config) (*Client, error) {
 		),
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
-	// With its own JSON factories the adapter needs nothing from the SDK's global registries.
+	// With its own JSON factories the adapter does not need the SDK's global registries.
 	adapter, err := core.NewGraphRequestAdapterBaseWithParseNodeFactoryAndSerializationWriterFactoryAndHttpClient(
 		auth, options, jsonserialization.NewJsonParseNodeFactory(), jsonserialization.NewJsonSerializationWriterFactory(), client)
 	if err != nil {
-		return nil, fmt.Errorf("directory: preparing the SDK: %w", err)
+		return nil, fmt.Errorf("graph: preparing the SDK: %w", err)
 	}
 	adapter.SetBaseUrl(base.String() + "/v1.0")
 	return &Client{adapter: adapter, base: base.String(), timeout: config.Timeout}, nil
 }
 
-// parseBase returns scheme and host of Graph. A token needs https; without one, only a loopback address is let through,
-// so that a forgotten credential can't send addresses over the network.
+// parseBase returns scheme and host of Graph. A token needs https. Without a credential only a
+// loopback address is accepted, so that a forgotten credential can't send addresses over the
+// network.
 func parseBase(text string, credential bool) (*url.URL, error) {
 	u, err := url.Parse(text)
 	if err != nil {
-		return nil, errors.New("it is no URL")
+		return nil, errors.New("it is not a URL")
 	}
 	switch {
 	case u.Hostname() == "" || u.Opaque != "":
@@ -168,18 +178,20 @@ func authenticator(credential azcore.TokenCredential, base *url.URL) (authentica
 	if err != nil {
 		return nil, fmt.Errorf("preparing the credential: %w", err)
 	}
-	// For a host that it does not list, the SDK sends the request without a token and without an error.
+	// For a host that is not on its list, the SDK sends the request without a token and without an
+	// error.
 	if !provider.GetAllowedHostsValidator().IsUrlHostValid(base) {
 		return nil, errors.New("the SDK would send no token to the host of Graph")
 	}
 	return authentication.NewBaseBearerTokenAuthenticationProvider(provider), nil
 }
 
-// Invite creates the guest or finds the one that exists, and returns its object id in lower case. With SendMessage, Graph sends
-// a mail each time.
+// Invite implements [request.Directory]. It returns the id in lower case. With SendMessage, Graph
+// sends a mail each time.
 //
-// It returns every code of the directory but DirectoryNotReplicated, DirectoryGroupForbidden and DirectoryReadForbidden. Those that are TenantWide
-// are returned only if Graph's words are about the tenant and nothing in them may be about this guest.
+// It returns every code of the directory except DirectoryNotReplicated, DirectoryGroupForbidden
+// and DirectoryReadForbidden. It returns one that is [request.TenantWide] only if Graph's text is
+// about the tenant and can't be about this guest.
 func (c *Client) Invite(ctx context.Context, invitation request.Invitation) (string, error) {
 	const doing = "inviting a guest"
 	body, err := newInvitation(invitation)
@@ -238,14 +250,16 @@ func newInvitation(invitation request.Invitation) (*invitationBody, error) {
 		sponsors:     sponsors,
 	}
 	if invitation.MessageLanguage != "" || invitation.Message != "" || invitation.Cc != "" {
-		// Graph uses it only if it sends the mail, takes one copy at most, and has no use for a language beside a message.
+		// Graph uses it only if it sends the mail, takes at most one copy, and ignores a language
+		// beside a message.
 		body.message = &messageInfo{language: invitation.MessageLanguage, body: invitation.Message, cc: invitation.Cc}
 	}
 	return body, nil
 }
 
-// newSponsors returns the sponsors as they go over the wire: [{"id": "…"}]. Graph's documentation shows no example; this form is the one
-// that scripts send to real tenants. It names no type, so that a sponsor may be a user or a group.
+// newSponsors returns the sponsors as they go over the wire: [{"id": "…"}]. Graph's documentation
+// has no example; scripts send this form to real tenants. It has no type, so that a sponsor may
+// be a user or a group.
 func newSponsors(ids []string) ([]serialization.Parsable, error) {
 	if len(ids) > policy.MaxSponsors {
 		return nil, problem.New(request.DirectoryRefused, "an invitation with %d sponsors; Entra takes at most %d", len(ids), policy.MaxSponsors)
@@ -272,9 +286,10 @@ func (c *Client) newPost(ctx context.Context, doing, path string, parameters map
 	return call, nil
 }
 
-// AddMember adds the guest to the group; both are object ids. added is false if it was a member before. DirectoryNotReplicated: the
-// guest is not visible to the directory yet. DirectoryRefused: the group does not exist or can't take the guest. DirectoryGroupForbidden: the
-// app may not change this group's members.
+// AddMember implements [request.Directory]. Both arguments are object ids. It also returns
+// DirectoryNotReplicated if the guest is not visible to the directory yet, DirectoryRefused if
+// the group does not exist or can't take the guest, and DirectoryGroupForbidden if the app may
+// not change this group's members.
 func (c *Client) AddMember(ctx context.Context, groupID, guestID string) (added bool, err error) {
 	const doing = "adding a guest to a group"
 	_, isGroup := policy.ParseGUID(groupID)
@@ -290,7 +305,7 @@ func (c *Client) AddMember(ctx context.Context, groupID, guestID string) (added 
 	present := false
 	err = c.call(ctx, operation{
 		doing: doing,
-		// Anything but 204 is the answer of somebody else: taking a proxy's page for success would lose the grant.
+		// Any other success is not Graph's: taking a proxy's page for success would lose the grant.
 		want: []int{http.StatusNoContent},
 		classify: func(a *answerError) problem.Code {
 			present = alreadyMember(a)

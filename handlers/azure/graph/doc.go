@@ -1,7 +1,14 @@
-// Package directory is the tenant's directory, by Microsoft Graph. It is the only package that imports the Graph SDK.
+// Package graph implements the directory by Microsoft Graph. It is the only package that imports
+// the Graph SDK.
 //
-// Every failure is turned once, here, into a *problem.Error that is safe to print: errors of the SDK can hold redeem URLs, lose the
-// HTTP status, or panic while printing.
+//	client.go    the client, invitations and members     errors.go    failures of calls
+//	users.go     searches for users                      refusals.go  what Graph's words mean
+//	lookup.go    groups and sponsors by id               wire.go      middleware below the SDK
+//	permissions  what the app may do                     objects.go   bodies and answers
 //
-// It must not know requests, policy or tables; it offers what package invite asks for.
+// Every failure becomes a *problem.Error here that is safe to print: errors of the SDK can hold
+// redeem URLs, lose the HTTP status, or panic while they are printed.
+//
+// It must not know requests, policy rows or tables; it implements the ports of package request
+// and imports nothing of the command line.
 package graph

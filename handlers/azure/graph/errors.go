@@ -21,14 +21,14 @@ import (
 	"guestlist/handlers/request"
 )
 
-// An answerError is an answer that is not what was asked for.
+// An answerError is an answer that is not a success.
 type answerError struct {
 	status     int
 	code       string // Graph's code for the error; "" if the answer has none
-	message    string // Graph's text. It may quote anything, so it leaves this package only through scrubbed
+	message    string // Graph's text. It may quote anything, so only scrubbed may repeat it
 	requestID  string
 	retryAfter time.Duration
-	fault      string // what is wrong with the answer itself; "" if it is an error in Graph's form
+	fault      string // what is wrong with the answer itself; "" if it is one of Graph's errors
 }
 
 // Error says no more than the status: the SDK puts the text of this error into its own.
@@ -44,12 +44,14 @@ func (e *answerError) says(texts ...string) bool {
 type operation struct {
 	doing string // for the log
 	want  []int  // the statuses that are a success
-	// classify says what an error in Graph's form means for this operation. "" if the status says all.
+	// classify returns what one of Graph's errors means for this operation, "" if the status says
+	// it.
 	classify func(*answerError) problem.Code
-	private  []string // what must not appear in an error's text even if Graph repeats it
+	private  []string // what an error's text must not repeat
 }
 
-// call runs one call of the SDK, and turns whatever goes wrong into a *problem.Error. It is the only place that sees errors of the SDK.
+// call runs one call of the SDK and turns a failure into a *problem.Error. Only call sees errors
+// of the SDK.
 func (c *Client) call(ctx context.Context, op operation, run func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
@@ -60,11 +62,11 @@ func (c *Client) call(ctx context.Context, op operation, run func(context.Contex
 	return op.problem(ctx, err, c.timeout)
 }
 
-// errPanicked stands for a panic of the SDK. What it panicked with is not kept: it may quote the answer.
+// errPanicked stands for a panic of the SDK. The value is not kept: it may quote the answer.
 var errPanicked = errors.New("the SDK can't read the answer")
 
-// guarded runs a call of the SDK. Its readers assert types as they go; an answer on which one of them panics costs the call,
-// not the process.
+// guarded runs a call of the SDK and recovers from its panics: the SDK's readers assert types
+// without a check.
 func guarded(ctx context.Context, run func(context.Context) error) (err error) {
 	defer func() {
 		if recover() != nil {
@@ -74,8 +76,8 @@ func guarded(ctx context.Context, run func(context.Context) error) (err error) {
 	return run(ctx)
 }
 
-// problem returns the error for the caller. It never calls the Error method of an error of the SDK: some of them panic, others quote
-// addresses and answers.
+// problem returns the error for the caller. It does not call the Error method of an error of the
+// SDK: some panic, others quote addresses and answers.
 func (op operation) problem(ctx context.Context, err error, timeout time.Duration) error {
 	var answer *answerError
 	var token *tokenError
@@ -100,7 +102,7 @@ func (op operation) problem(ctx context.Context, err error, timeout time.Duratio
 	}
 }
 
-// answered returns the error for an answer that is no success.
+// answered returns the error for an answer that is not a success.
 func (op operation) answered(answer *answerError) error {
 	detail := fmt.Sprintf("%s: status %d", op.doing, answer.status)
 	if answer.code != "" {
@@ -120,14 +122,11 @@ func (op operation) answered(answer *answerError) error {
 	if !request.Retryable(code) && !request.Probe(code) {
 		wait = 0
 	}
-	failure := &problem.Error{Code: code, Public: request.DirectoryPublic(code), Detail: detail, Ref: answer.requestID, RetryAfter: wait}
-	if code == request.DirectoryGuestDisabled || code == request.DirectoryInternalUser {
-		failure.Object = namedObject(answer.message, op.private)
-	}
-	return failure
+	return &problem.Error{Code: code, Public: request.DirectoryPublic(code), Detail: detail, Ref: answer.requestID, RetryAfter: wait}
 }
 
-// code returns what an answer means: what a status means everywhere, what the operation makes of Graph's words, and what is left.
+// code returns what an answer means: first by its status, then by Graph's words for this
+// operation.
 func (op operation) code(answer *answerError) problem.Code {
 	switch {
 	case answer.status == http.StatusTooManyRequests:
@@ -137,10 +136,10 @@ func (op operation) code(answer *answerError) problem.Code {
 	case answer.status < 400:
 		return request.DirectoryUnavailable
 	case answer.fault != "" && answer.status == http.StatusForbidden:
-		// Somebody between us and Graph forbids it, us or this one request.
+		// Something between the app and Graph forbids it, perhaps this request only.
 		return request.DirectoryUnknown
 	case answer.fault != "":
-		// Not Graph's own words: a gateway's page says nothing about this guest.
+		// It is not Graph's text: a gateway's page says nothing about this guest.
 		return request.DirectoryUnavailable
 	}
 	code := op.classify(answer)
@@ -149,7 +148,7 @@ func (op operation) code(answer *answerError) problem.Code {
 	}
 	switch answer.status {
 	case http.StatusRequestTimeout, http.StatusConflict, http.StatusLocked, http.StatusTooEarly:
-		// Somebody else changes the same object right now, or the request came at a bad moment.
+		// Another client is changing the same object, or the service is busy.
 		return request.DirectoryUnavailable
 	}
 	if answer.status >= 500 {
@@ -158,7 +157,7 @@ func (op operation) code(answer *answerError) problem.Code {
 	return request.DirectoryRefused
 }
 
-// classifyRead tells a missing permission from everything else.
+// classifyRead recognises a missing permission.
 func classifyRead(answer *answerError) problem.Code {
 	if answer.status == http.StatusForbidden {
 		return request.DirectoryReadForbidden
@@ -166,16 +165,17 @@ func classifyRead(answer *answerError) problem.Code {
 	return ""
 }
 
-// alreadyMember reports whether the answer says that there was nothing to do.
+// alreadyMember reports whether the guest is a member already.
 func alreadyMember(answer *answerError) bool {
 	return answer.status == http.StatusBadRequest && answer.says("added object references already exist")
 }
 
-// classifyMember tells a guest that is not visible yet, which passes, from a group that is not there, which stays. Graph says both in
-// the same words and names the object that it misses; it says them with 404, and at times with 400.
+// classifyMember distinguishes a guest that is not visible yet, which passes, from a group that
+// does not exist. Graph uses the same words for both, with 404 and sometimes 400, and names the
+// missing object.
 //
-// None of it is about the tenant: that the app's privileges are insufficient is said of a group that it does not own, or that can have
-// roles, too.
+// No answer is about the tenant: Graph reports insufficient privileges also for a single group
+// that the app does not own or that can have roles.
 func classifyMember(answer *answerError, groupID, guestID string) problem.Code {
 	switch answer.status {
 	case http.StatusBadRequest, http.StatusForbidden, http.StatusNotFound:
@@ -187,7 +187,7 @@ func classifyMember(answer *answerError, groupID, guestID string) problem.Code {
 	case missing && answer.says(strings.ToLower(groupID)) && !answer.says(strings.ToLower(guestID)):
 		return request.DirectoryRefused
 	case missing, answer.says("unable to read the company information"):
-		// The second is seen just after an invitation too.
+		// The second text comes shortly after an invitation too.
 		return request.DirectoryNotReplicated
 	case answer.status == http.StatusForbidden && answer.says("insufficient privilege", "insufficient permission"):
 		return request.DirectoryGroupForbidden
@@ -196,7 +196,8 @@ func classifyMember(answer *answerError, groupID, guestID string) problem.Code {
 	}
 }
 
-// withoutToken tells an identity that does not exist or may not be used, which stays, from one that can't be asked now.
+// withoutToken distinguishes an identity that does not exist or may not be used from one that
+// can't be asked now.
 func (op operation) withoutToken(token *tokenError) error {
 	code := request.DirectoryUnavailable
 	detail := op.doing + ": no token from the app's identity"
@@ -211,7 +212,7 @@ func (op operation) withoutToken(token *tokenError) error {
 	return problem.New(code, "%s", detail)
 }
 
-// networkFault says in our own words why there is no answer.
+// networkFault says why there is no answer, without the text of err.
 func networkFault(err error) string {
 	var dns *net.DNSError
 	var errno syscall.Errno
@@ -222,7 +223,7 @@ func networkFault(err error) string {
 	case errors.As(err, &dns):
 		return "the host's name can't be resolved"
 	case errors.As(err, &authority), errors.As(err, &hostname):
-		return "the host's certificate is not to be trusted"
+		return "the host's certificate is not trusted"
 	case errors.As(err, &errno):
 		return "no connection: " + errno.Error()
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
@@ -234,7 +235,7 @@ func networkFault(err error) string {
 	}
 }
 
-// innermost returns the error at the end of the chain, whose type says most.
+// innermost returns the error at the end of the chain, whose type tells most.
 func innermost(err error) error {
 	for {
 		next := errors.Unwrap(err)
@@ -246,9 +247,10 @@ func innermost(err error) error {
 }
 
 const (
-	// maxMessage is more than any message of Graph, in bytes. A longer one is not looked at.
+	// maxMessage is more than any message of Graph, in bytes. A longer one is ignored.
 	maxMessage = 8 << 10
-	// maxText is how much of Graph's message is repeated, in characters. Its first sentence says what there is to say.
+	// maxText is how much of Graph's message is repeated, in characters. The first sentence says
+	// what is wrong.
 	maxText = 200
 	// maxWord is longer than a quoted GUID and shorter than a token.
 	maxWord = 45
@@ -256,18 +258,18 @@ const (
 	removed = "[removed]"
 )
 
-// scrubbed returns a message of Graph in a form that can go to a log: one line, short, without anything that may be an address, a
-// link, a user name or a token, and without the private values.
+// scrubbed returns a message of Graph for the log: one short line, without anything that may be
+// an address, a link, a user name or a token, and without the private values.
 func scrubbed(message string, private []string) string {
 	for _, secret := range private {
 		for _, form := range []string{secret, strings.ReplaceAll(secret, "@", "_")} {
 			if form != "" {
-				form = strings.ToValidUTF8(form, string(utf8.RuneError)) // as JSON does it, and as a pattern must be
+				form = strings.ToValidUTF8(form, string(utf8.RuneError)) // as JSON has it, and a pattern must have it
 				message = regexp.MustCompile("(?i)"+regexp.QuoteMeta(form)).ReplaceAllString(message, " "+removed+" ")
 			}
 		}
 	}
-	// A character that can't be seen could hide a separator from the rules below.
+	// An invisible character could hide a separator from the rules below.
 	message = strings.Map(func(r rune) rune {
 		switch {
 		case unicode.IsSpace(r):

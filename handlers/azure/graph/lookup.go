@@ -14,8 +14,9 @@ import (
 	"guestlist/handlers/request"
 )
 
-// Group returns the group of that object id. The app needs the permission GroupMember.Read.All, or one that includes
-// it. NotFound: there is no such group. DirectoryReadForbidden: also where the app sees the group and not what kind it is.
+// Group returns the group of that object id. The app needs the permission GroupMember.Read.All,
+// or one that includes it. NotFound: there is no such group. DirectoryReadForbidden: also if the
+// answer leaves out what kind of group it is.
 func (c *Client) Group(ctx context.Context, id string) (request.Group, error) {
 	const doing = "reading a group"
 	var found group
@@ -43,10 +44,10 @@ func (c *Client) Group(ctx context.Context, id string) (request.Group, error) {
 	}, nil
 }
 
-// Principal returns the user or group of that object id. The app needs the permissions User.Read.All and
-// GroupMember.Read.All, or ones that include them; to ask for an object of any kind at once it would need
-// Directory.Read.All. NotFound: there is neither a user nor a group of that id. DirectoryForbidden: also where the app
-// sees the user and not whether the account is enabled.
+// Principal returns the user or group of that object id. The app needs the permissions
+// User.Read.All and GroupMember.Read.All, or ones that include them; one call for any kind of
+// object would need Directory.Read.All. NotFound: there is neither a user nor a group of that id.
+// DirectoryReadForbidden: also if the answer leaves out whether the account is enabled.
 func (c *Client) Principal(ctx context.Context, id string) (request.Principal, error) {
 	const doing = "reading a user"
 	var found user
@@ -80,7 +81,7 @@ func (c *Client) Principal(ctx context.Context, id string) (request.Principal, e
 func (c *Client) look(ctx context.Context, doing, set, id string, properties []string, into serialization.Parsable) error {
 	id, valid := policy.ParseGUID(id)
 	if !valid {
-		// In place of an id the path could name something else.
+		// With other text the path could name another resource.
 		return problem.New(request.DirectoryRefused, "%s: the id is not a GUID", doing)
 	}
 	request := abs.NewRequestInformationWithMethodAndUrlTemplateAndPathParameters(
@@ -94,12 +95,12 @@ func (c *Client) look(ctx context.Context, doing, set, id string, properties []s
 	}, func(ctx context.Context) error { return c.send(ctx, request, into) })
 }
 
-// lookQuery are the query parameters of a look at one object, in the form in which the SDK wants them.
+// lookQuery are the query parameters for one object, as the SDK takes them.
 type lookQuery struct {
 	Select []string `uriparametername:"%24select"`
 }
 
-// classifyLook tells an object that does not exist from everything else that has the status 404, such as a path that does not.
+// classifyLook recognises an object that does not exist. A 404 alone may also mean a wrong path.
 func classifyLook(answer *answerError) problem.Code {
 	if answer.status == http.StatusNotFound && answer.code == "Request_ResourceNotFound" {
 		return problem.NotFound

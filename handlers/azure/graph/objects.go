@@ -8,18 +8,19 @@ import (
 	"github.com/microsoft/kiota-abstractions-go/serialization"
 )
 
-// The bodies and answers of Graph with the few properties that are used here, for the SDK's own encoder and decoder. The SDK has models
-// with all properties, in one package of 700,000 lines.
+// The bodies and answers of Graph with the few properties that are used here, for the SDK's
+// encoder and decoder. The SDK has models with all properties, in one package of 700,000 lines.
 //
-// An answer may hold properties that are not known here. One that is known and has another type than expected is an error.
+// An answer may hold unknown properties. A known property of an unexpected type is an error.
 
-// send sends the request and reads the answer into the object, which stays as it is where the answer is silent.
+// send sends the request and reads the answer into the object. A property that the answer leaves
+// out keeps its value.
 func (c *Client) send(ctx context.Context, request *abs.RequestInformation, into serialization.Parsable) error {
 	_, err := c.adapter.Send(ctx, request, func(serialization.ParseNode) (serialization.Parsable, error) { return into, nil }, nil)
 	return err
 }
 
-// readers are how the properties of an object are read, by their names.
+// readers read the properties of an object, by their names.
 type readers = map[string]func(serialization.ParseNode) error
 
 // written is an object that is only written.
@@ -32,7 +33,7 @@ type read struct{}
 
 func (read) Serialize(serialization.SerializationWriter) error { return errors.ErrUnsupported }
 
-// invitationBody asks for a guest. Properties without a value are not sent, but for sendMessage.
+// invitationBody asks for a guest. Empty properties are not sent, except sendMessage.
 type invitationBody struct {
 	written
 	emailAddress string
@@ -60,7 +61,7 @@ func (b *invitationBody) Serialize(w serialization.SerializationWriter) error {
 	)
 }
 
-// messageInfo is what the mail of an invitation is to be like.
+// messageInfo describes the mail of an invitation.
 type messageInfo struct {
 	written
 	language string
@@ -80,7 +81,7 @@ func (m *messageInfo) Serialize(w serialization.SerializationWriter) error {
 	)
 }
 
-// recipient is somebody who gets a mail.
+// recipient is the addressee of a mail.
 type recipient struct {
 	written
 	address string
@@ -127,7 +128,8 @@ func writeText(w serialization.SerializationWriter, name, value string) error {
 	return w.WriteStringValue(name, &value)
 }
 
-// createdInvitation is the answer to an invitation. Its redeem URL is not read: whoever has it can redeem.
+// createdInvitation is the answer to an invitation. The redeem URL is not read: it redeems for
+// any holder.
 type createdInvitation struct {
 	read
 	status  string
@@ -145,7 +147,7 @@ func (i *createdInvitation) GetFieldDeserializers() readers {
 	}
 }
 
-// user is a user of the tenant, a guest or not. What was not asked for, or has no value, is empty.
+// user is a user of the tenant, a guest or not. A property that is missing is empty.
 type user struct {
 	read
 	id                string
@@ -160,7 +162,8 @@ type user struct {
 	accountEnabled    *bool // nil if the answer leaves it out
 }
 
-// newUser returns an empty user for the SDK to fill in. The SDK takes a list or a text for an object without properties.
+// newUser returns an empty user for the SDK to fill in. The SDK would accept a list or a text as
+// an object without properties.
 func newUser(node serialization.ParseNode) (serialization.Parsable, error) {
 	content, err := node.GetRawValue()
 	if err != nil {
@@ -168,7 +171,7 @@ func newUser(node serialization.ParseNode) (serialization.Parsable, error) {
 	}
 	_, isObject := content.(map[string]any)
 	if !isObject {
-		return nil, errors.New("a user is no object")
+		return nil, errors.New("a user is not an object")
 	}
 	return &user{}, nil
 }
@@ -236,7 +239,7 @@ func (g *group) GetFieldDeserializers() readers {
 	}
 }
 
-// textInto reads a text; null is no text.
+// textInto reads a text; null leaves the field empty.
 func textInto(field *string) func(serialization.ParseNode) error {
 	return func(node serialization.ParseNode) error {
 		text, err := node.GetStringValue()
@@ -247,7 +250,7 @@ func textInto(field *string) func(serialization.ParseNode) error {
 	}
 }
 
-// boolInto reads true or false; null is neither.
+// boolInto reads true or false; null leaves the field nil.
 func boolInto(field **bool) func(serialization.ParseNode) error {
 	return func(node serialization.ParseNode) error {
 		var err error

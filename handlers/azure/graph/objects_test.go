@@ -12,7 +12,8 @@ import (
 	"guestlist/handlers/request"
 )
 
-// answeredObjects are the objects that Graph answers with, with every property that is read, and a call that gets each.
+// answeredObjects are the objects that Graph answers with, with every property that is read, and
+// a call that gets each.
 var answeredObjects = map[string]struct {
 	properties map[string]any
 	wrap       func(object map[string]any) any // the whole answer

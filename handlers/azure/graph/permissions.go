@@ -15,8 +15,8 @@ import (
 	"guestlist/handlers/request"
 )
 
-// Roles returns the permissions in the token that the credential gives for Graph at the URL: those that an admin has consented to and that the
-// platform already knows of, in alphabetical order. They are what Graph goes by.
+// Roles returns the permissions in the credential's token for Graph at the URL, sorted: those
+// that Graph checks. An admin has consented to them, and the platform knows of it already.
 func Roles(ctx context.Context, credential azcore.TokenCredential, url string) ([]string, error) {
 	const doing = "reading the permissions in the app's token"
 	token, err := credential.GetToken(ctx, azpolicy.TokenRequestOptions{Scopes: []string{strings.TrimSuffix(url, "/") + "/.default"}})
@@ -31,28 +31,29 @@ func Roles(ctx context.Context, credential azcore.TokenCredential, url string) (
 	return append([]string{}, claims.Roles...), nil
 }
 
-// MayInvite returns nil if Graph would take an invitation from this app. It sends one without an address, which can reach nobody: Graph looks at the
-// permission first. Errors are as for Invite.
+// MayInvite returns nil if Graph would take an invitation from this app. It sends one without an
+// address, which reaches nobody: Graph checks the permission first. Errors are as for Invite.
 func (c *Client) MayInvite(ctx context.Context) error {
 	call := abs.NewRequestInformationWithMethodAndUrlTemplateAndPathParameters(abs.POST, "{+baseurl}/invitations", map[string]string{})
 	call.Headers.TryAdd("Accept", "application/json")
 	call.SetStreamContentAndContentType([]byte("{}"), "application/json")
-	let := false
+	allowed := false
 	err := c.call(ctx, operation{
 		doing: "asking whether the app may invite",
 		classify: func(a *answerError) problem.Code {
-			let = a.status == http.StatusBadRequest
+			allowed = a.status == http.StatusBadRequest
 			return classifyInvitation(a, request.Invitation{})
 		},
 	}, func(ctx context.Context) error { return c.adapter.SendNoContent(ctx, call, nil) })
-	if let {
+	if allowed {
 		return nil
 	}
 	return err
 }
 
-// MayAddMembers returns nil if Graph would let this app add somebody to a group. It asks for a group and a user that do not exist. That an app may not
-// does not mean that it may not for a group that it owns.
+// MayAddMembers returns nil if Graph would let this app add members to any group. It names a
+// group and a user that do not exist. An app that may not can still add members to a group that
+// it owns.
 func (c *Client) MayAddMembers(ctx context.Context) error {
 	const nobody = "00000000-0000-0000-0000-000000000000"
 	_, err := c.AddMember(ctx, nobody, nobody)

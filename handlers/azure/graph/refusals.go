@@ -2,7 +2,6 @@ package graph
 
 import (
 	"net/http"
-	"regexp"
 	"slices"
 	"strings"
 	"unicode"
@@ -11,16 +10,17 @@ import (
 	"guestlist/handlers/request"
 )
 
-// A rule knows one meaning of an answer to an invitation by words that Graph uses for it. Graph gives the same status and code to many
-// things, and words its messages anew from time to time, so a rule asks for a few words in any order and never for a sentence.
+// A rule recognises one meaning of an answer to an invitation by words that Graph uses for it.
+// Graph uses the same status and code for many meanings, and changes the sentences from time to
+// time, so a rule names a few words in any order.
 //
-// The words are in the form that plain gives to a text. "block*" stands for every word that begins so.
+// The words are in the form of plain. "block*" stands for every word with that beginning.
 type rule struct {
 	code problem.Code
-	// all are lists of words; one of each list must be there. What the message quotes of the invitation does not count:
-	// it was chosen by somebody outside.
+	// all are lists of words; the message must have one of each list. What it quotes of the
+	// invitation does not count, because an outsider chose it.
 	all []words
-	// none are words that must not be there, quoted or not.
+	// none are words that the message must not have, quoted or not.
 	none words
 }
 
@@ -39,7 +39,7 @@ const (
 	company words = "company|companys|companies|organization*|tenant*|directory|directories"
 )
 
-// guestRules are the meanings that are about one guest; the first that fits counts.
+// guestRules are the meanings that are about one guest. The first that fits counts.
 var guestRules = []rule{
 	{code: request.DirectoryGuestDisabled,
 		all: []words{blocked, "sign in|signin|signing in|signed in|sign ins|log in|login|logging in|logon",
@@ -80,8 +80,8 @@ var guestRules = []rule{
 		none: "redirect*|url|uri|cc|ccrecipients|sponsor*|invitedusersponsors|messageinfo|invitedusermessageinfo|language"},
 }
 
-// tenantRules are the meanings that are about the tenant. A wrong one of these would stop everybody's invitations, so each has
-// words that make it doubtful: those that tell of one guest, one row of the policy or one call.
+// tenantRules are the meanings that are about the tenant. A wrong one would stop all invitations,
+// so each has words that make it doubtful: those about one guest, one policy row or one call.
 var tenantRules = []rule{
 	{code: request.DirectorySuspicious,
 		all: []words{"suspicious activit*|suspicious behavio*|unusual activit*|malicious activit*|fraudulent activit*|abusive activit*",
@@ -103,20 +103,23 @@ var tenantRules = []rule{
 const (
 	ofOneGuest words = "invited user*|invitee*|this user|the user|this guest|the guest|person|recipient|object id"
 
-	// quoted stands in a text for what the text repeats of the invitation. A text that quotes is about the guest.
+	// quoted stands in a text for what it quotes of the invitation. A text that quotes is about the
+	// guest.
 	quoted = "·"
 )
 
-// classifyInvitation tells what an answer to that invitation means. It returns "" where the status says all.
+// classifyInvitation returns what an answer to that invitation means, "" where the status says
+// it.
 //
-// A text is never taken for a verdict on the tenant if it may be about the guest, nor the other way round: in doubt it is unknown.
+// A text that may be about the guest and about the tenant is unknown.
 func classifyInvitation(answer *answerError, asked request.Invitation) problem.Code {
 	switch answer.status {
 	case http.StatusBadRequest, http.StatusForbidden, http.StatusNotFound, http.StatusConflict, http.StatusUnprocessableEntity:
 	case http.StatusRequestTimeout, http.StatusLocked, http.StatusTooEarly:
 		return ""
 	case http.StatusInternalServerError:
-		// Graph's answer to some addresses that nobody can invite, and to some that it can't look up just now.
+		// Graph answers so for some addresses that can't be invited, and for some that it can't look up
+		// now.
 		if found(plain(answer.message), "target address|find target|unable to find") {
 			return request.DirectoryUnknown
 		}
@@ -127,9 +130,9 @@ func classifyInvitation(answer *answerError, asked request.Invitation) problem.C
 		}
 		return request.DirectoryUnknown
 	}
-	// What is about the tenant is said with one of these two.
+	// Graph uses only these two for what is about the tenant.
 	doubtful := answer.status != http.StatusBadRequest && answer.status != http.StatusForbidden
-	// Two of Graph's codes say all by themselves.
+	// Two of Graph's codes have one meaning.
 	switch {
 	case answer.code == "Directory_QuotaExceeded" && !doubtful:
 		return request.DirectoryQuota
@@ -166,7 +169,7 @@ func classifyInvitation(answer *answerError, asked request.Invitation) problem.C
 	case tenant != "":
 		return tenant
 	case answer.status == http.StatusConflict:
-		// Somebody else changes the same object right now.
+		// Another client is changing the same object.
 		return ""
 	case answer.status == http.StatusForbidden && answer.code == "Authorization_RequestDenied" && answer.message == "":
 		return request.DirectoryForbidden
@@ -177,7 +180,8 @@ func classifyInvitation(answer *answerError, asked request.Invitation) problem.C
 	}
 }
 
-// whoseSettings tells whose cross-tenant access settings are in the way, as far as the text says.
+// whoseSettings returns whose cross-tenant access settings block the guest, as far as the text
+// says.
 func whoseSettings(text string) problem.Code {
 	ours := found(text, "your organization*|your tenant*|your company*|your directory*|this organization*|this tenant*|our organization*|inbound|resource tenant")
 	theirs := found(text, "invited users|invitees|home tenant*|home organization*|users organization*|users tenant*|guests organization*|"+
@@ -207,11 +211,12 @@ func found(text string, list words) bool {
 	return false
 }
 
-// contractions are written out, so that one form of a negation is enough in the rules.
+// contractions writes contractions out, so that the rules need one form of a negation.
 var contractions = strings.NewReplacer("can't", "cannot", "can not", "cannot", "won't", "will not", "n't", " not",
 	"organisation", "organization", "authoris", "authoriz")
 
-// plain returns a text as its words in lower case, with one space before, between and after them, without punctuation.
+// plain returns the words of a text in lower case, without punctuation, with one space before,
+// between and after them.
 func plain(text string) string { return joined(plainWords(text)) }
 
 func plainWords(text string) []string {
@@ -230,13 +235,15 @@ func plainWords(text string) []string {
 
 func joined(list []string) string { return " " + strings.Join(list, " ") + " " }
 
-// quotable returns what the answer to an invitation may repeat of it: what the partner chose, and what admins did.
+// quotable returns what an answer may quote of the invitation: what the partner chose, and what
+// admins chose.
 func quotable(asked request.Invitation) (chosen, ours []string) {
 	return []string{asked.Address.String(), asked.DisplayName}, []string{asked.RedirectURL, asked.Message, asked.Cc}
 }
 
-// withoutQuotes returns a plain text with a mark in place of each text of the invitation that it quotes. Of what the partner chose, two
-// words in a row are enough: an answer may cut a name short, and nobody must be able to call himself something that stops all invitations.
+// withoutQuotes returns a plain text with a mark in place of each quote of the invitation. Of
+// what the partner chose, two words in a row count as a quote: an answer may truncate a name, and
+// no name must be able to stop all invitations.
 func withoutQuotes(text string, asked request.Invitation) string {
 	chosen, ours := quotable(asked)
 	rest := strings.Fields(text)
@@ -250,8 +257,8 @@ func withoutQuotes(text string, asked request.Invitation) string {
 	return joined(rest)
 }
 
-// withoutRuns returns the words of text with a mark in place of every run of least or more of them that stands in the secret too; the whole
-// secret is always enough.
+// withoutRuns returns the words of text with a mark in place of every run of least or more words
+// of the secret. The whole secret always counts.
 func withoutRuns(text, secret []string, least int) []string {
 	least = min(least, len(secret))
 	if least == 0 {
@@ -277,20 +284,6 @@ func withoutRuns(text, secret []string, least int) []string {
 	}
 	return rest
 }
-
-// namedObject returns the object id that a message names as such, in lower case, or "".
-func namedObject(message string, private []string) string {
-	match := objectForm.FindStringSubmatch(message)
-	if match == nil || slices.ContainsFunc(private, func(secret string) bool {
-		// Somebody outside could have called himself so.
-		return strings.Contains(strings.ToLower(secret), strings.ToLower(match[1]))
-	}) {
-		return ""
-	}
-	return strings.ToLower(match[1])
-}
-
-var objectForm = regexp.MustCompile(`(?i)\bobject\s*-?id\b[\s:='"(]{0,6}([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\b`)
 
 // advice is what a code tells the admin: what happened and what can be done about it.
 var advice = map[problem.Code]string{

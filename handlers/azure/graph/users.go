@@ -16,11 +16,11 @@ import (
 	"guestlist/handlers/submission"
 )
 
-// maxFound is how many users with one address are looked at. Two are one too many already; the rest is for internal users who hold the
-// address too.
+// maxFound is how many users with one address are read. Two guests are too many already; the rest
+// is for internal users who hold the address too.
 const maxFound = 10
 
-// userQuery are the query parameters of a search, in the form in which the SDK wants them.
+// userQuery are the query parameters of a search, as the SDK takes them.
 type userQuery struct {
 	Filter *string  `uriparametername:"%24filter"`
 	Select []string `uriparametername:"%24select"`
@@ -28,22 +28,23 @@ type userQuery struct {
 	Count  *bool    `uriparametername:"%24count"`
 }
 
-// FindUser returns who holds the address: as mail, as one of the other mails, as a proxy address, or as the name for signing in. The app
-// needs the permission User.Read.All; without it, or where the app sees the user and not all that matters, DirectoryReadForbidden.
+// FindUser implements [request.Users]. A user holds the address as mail, as one of the other
+// mails, as a proxy address, or as the sign-in name. The app needs the permission User.Read.All;
+// without it, or where the answer leaves out what matters, it is DirectoryReadForbidden.
 //
-// A user who was just created may not be visible yet; one who was deleted never is, see FindDeletedGuests. Contacts and groups
-// can hold an address too, and are not looked for.
+// A user who was just created may not be visible yet. A deleted one never is, see
+// FindDeletedGuests. Contacts and groups can hold an address too, and are not searched.
 func (c *Client) FindUser(ctx context.Context, address submission.Address) (request.User, error) {
 	const doing = "looking for a user"
-	holders, more, err := c.search(ctx, doing, address)
+	holders, err := c.search(ctx, doing, address)
 	if err != nil {
 		return request.User{}, err
 	}
-	if more {
+	if holders.more {
 		return request.User{Kind: request.SeveralUsers}, nil
 	}
 	var found request.User
-	for _, holder := range holders {
+	for _, holder := range holders.users {
 		kind, err := kindOf(doing, holder)
 		if err != nil {
 			return request.User{}, err
@@ -57,7 +58,8 @@ func (c *Client) FindUser(ctx context.Context, address submission.Address) (requ
 	return found, nil
 }
 
-// kindOf returns what a user is. That the account is not enabled counts only for guests: an internal user is nobody to invite in any case.
+// kindOf returns the kind of a user. Whether the account is enabled counts only for guests: an
+// internal user is never invited.
 func kindOf(doing string, holder *user) (request.UserKind, error) {
 	if holder.accountEnabled == nil || holder.userPrincipalName == "" {
 		// Every user has both.
@@ -71,24 +73,24 @@ func kindOf(doing string, holder *user) (request.UserKind, error) {
 	}
 	switch holder.externalUserState {
 	case "Accepted", "":
-		// Guests of the time before there was this state have none, and sign in all the same.
+		// Guests who are older than this state have none. They can sign in.
 		return request.AcceptedGuest, nil
 	default:
 		return request.PendingGuest, nil
 	}
 }
 
-// FindGuest returns the object id, in lower case, of the guest that holds the address, or "" if none is visible. A guest
-// that was just invited may not be visible yet. An internal user with the address is no guest. DirectoryRefused: several guests
-// hold it. DirectoryReadForbidden: the app lacks the permission User.Read.All.
+// FindGuest implements [request.Directory]. It returns the id in lower case. An internal user
+// with the address is not a guest. DirectoryRefused: several guests hold it.
+// DirectoryReadForbidden: the app lacks the permission User.Read.All.
 func (c *Client) FindGuest(ctx context.Context, address submission.Address) (string, error) {
 	const doing = "looking for a guest"
-	holders, more, err := c.search(ctx, doing, address)
+	holders, err := c.search(ctx, doing, address)
 	if err != nil {
 		return "", err
 	}
 	var found string
-	for _, holder := range holders {
+	for _, holder := range holders.users {
 		id := holder.id
 		if !external(holder) {
 			continue
@@ -98,33 +100,33 @@ func (c *Client) FindGuest(ctx context.Context, address submission.Address) (str
 		}
 		found = id
 	}
-	if more {
+	if holders.more {
 		return "", problem.New(request.DirectoryRefused, "%s: more than %d users hold the same address", doing, maxFound)
 	}
 	return found, nil
 }
 
-// FindDeletedGuests returns the object ids, in lower case, of the guests who held the address and were deleted within the last 30 days: an
-// admin can restore them, with their memberships, in place of inviting anew. There may be several. It needs the same permission as
-// FindUser.
+// FindDeletedGuests implements [request.Users]. It returns ids in lower case, and needs the same
+// permission as FindUser.
 func (c *Client) FindDeletedGuests(ctx context.Context, address submission.Address) ([]string, error) {
 	const doing = "looking for deleted guests"
 	quoted := rest.String(address.String())
 	search := newSearch("/directory/deletedItems/microsoft.graph.user", userQuery{
-		// A deleted user keeps these two; the name for signing in is changed.
+		// A deleted user keeps these two; the sign-in name is changed.
 		Filter: new("mail eq " + quoted + " or otherMails/any(x:x eq " + quoted + ")"),
 		Select: []string{"id", "mail", "otherMails", "userPrincipalName", "creationType"},
 		Top:    new(int32(maxFound)),
-		// With the header below this is an advanced query: the plain ones promise less for deleted objects.
+		// With the header below this is an advanced query. Plain queries promise less for deleted
+		// objects.
 		Count: new(true),
 	})
 	search.Headers.TryAdd("ConsistencyLevel", "eventual")
-	holders, _, err := c.find(ctx, doing, address, search)
+	holders, err := c.find(ctx, doing, address, search)
 	if err != nil {
 		return nil, err
 	}
 	var found []string
-	for _, holder := range holders {
+	for _, holder := range holders.users {
 		id := holder.id
 		if external(holder) && !slices.Contains(found, id) {
 			found = append(found, id)
@@ -133,11 +135,12 @@ func (c *Client) FindDeletedGuests(ctx context.Context, address submission.Addre
 	return found, nil
 }
 
-// search returns the users who hold the address, each with a valid id. more says that there are others.
-func (c *Client) search(ctx context.Context, doing string, address submission.Address) (holders []*user, more bool, err error) {
+// search returns the users who hold the address.
+func (c *Client) search(ctx context.Context, doing string, address submission.Address) (holders, error) {
 	quoted, smtp, primary := rest.String(address.String()), rest.String("smtp:"+address.String()), rest.String("SMTP:"+address.String())
-	// All clauses work on the directory itself, without the eventually consistent index of advanced queries: a new guest is seen earlier.
-	// The two forms of a proxy address are a secondary and the primary one.
+	// All clauses work on the directory itself, without the eventually consistent index of advanced
+	// queries: a new guest is visible earlier. A secondary proxy address has the prefix smtp:, the
+	// primary one SMTP:.
 	filter := "mail eq " + quoted + " or otherMails/any(x:x eq " + quoted + ") or proxyAddresses/any(x:x eq " + primary +
 		") or proxyAddresses/any(x:x eq " + smtp + ") or userPrincipalName eq " + quoted
 	return c.find(ctx, doing, address, newSearch("/users", userQuery{
@@ -155,45 +158,55 @@ func newSearch(path string, query userQuery) *abs.RequestInformation {
 	return search
 }
 
-// maxPages is how many pages of an answer are looked at until one has somebody who holds the address. Graph may look through a part of its objects for
-// each, and find nobody in the first.
+// maxPages is how many pages of an answer are read until one has a user who holds the address.
+// Graph may search a part of its objects for each page, and find nobody in the first.
 const maxPages = 5
 
-// find sends a search, and returns those of the answer who really hold the address: an answer is believed only if it fits the question. more says that
-// there are others behind them.
-func (c *Client) find(ctx context.Context, doing string, address submission.Address, search *abs.RequestInformation) (holders []*user, more bool, err error) {
-	if (address == submission.Address{}) {
-		return nil, false, problem.New(request.DirectoryRefused, "%s: without an address", doing)
+// holders are the users who hold an address, each with a valid id in lower case.
+type holders struct {
+	users []*user
+	more  bool // there are others
+}
+
+// find sends a search. It drops the users of the answer who do not hold the address.
+func (c *Client) find(ctx context.Context, doing string, address submission.Address, search *abs.RequestInformation) (holders, error) {
+	unusable := func(why string) (holders, error) {
+		return holders{}, problem.New(request.DirectoryUnavailable, "%s: %s", doing, why)
 	}
+	if (address == submission.Address{}) {
+		return holders{}, problem.New(request.DirectoryRefused, "%s: without an address", doing)
+	}
+	var found holders
 	for range maxPages {
 		page, err := c.page(ctx, doing, address, search)
 		if err != nil {
-			return nil, false, err
+			return holders{}, err
 		}
 		for _, holder := range page.users {
 			if holder == nil {
-				return nil, false, problem.New(request.DirectoryUnavailable, "%s: the list in the answer has a gap", doing)
+				return unusable("the list in the answer has a gap")
 			}
 			if !holds(holder, address.String()) {
 				continue
 			}
 			id, valid := policy.ParseGUID(holder.id)
 			if !valid {
-				return nil, false, problem.New(request.DirectoryUnavailable, "%s: a user's id in the answer is not a GUID", doing)
+				return unusable("a user's id in the answer is not a GUID")
 			}
 			holder.id = id
-			holders = append(holders, holder)
+			found.users = append(found.users, holder)
 		}
-		if page.nextLink == "" || len(holders) > 0 {
-			return holders, page.nextLink != "", nil
+		if page.nextLink == "" || len(found.users) > 0 {
+			found.more = page.nextLink != ""
+			return found, nil
 		}
 		next, err := url.Parse(page.nextLink)
 		if err != nil {
-			return nil, false, problem.New(request.DirectoryUnavailable, "%s: the answer's link to its next page is none", doing)
+			return unusable("the answer's link to its next page is not a URL")
 		}
-		search.SetUri(*next) // where it may lead, the guard says
+		search.SetUri(*next) // the guard refuses other hosts
 	}
-	return nil, false, problem.New(request.DirectoryUnknown, "%s: the first %d pages of the answer have nobody with the address, and there are more", doing, maxPages)
+	return holders{}, problem.New(request.DirectoryUnknown, "%s: the first %d pages of the answer have nobody with the address, and there are more", doing, maxPages)
 }
 
 // page gets one page of the answer to a search.
@@ -214,7 +227,7 @@ func (c *Client) page(ctx context.Context, doing string, address submission.Addr
 	return page, nil
 }
 
-// holds reports whether the user really has the address.
+// holds reports whether the user has the address.
 func holds(holder *user, address string) bool {
 	same := func(other string) bool { return strings.EqualFold(other, address) }
 	return same(holder.mail) || same(holder.userPrincipalName) || slices.ContainsFunc(holder.otherMails, same) ||
@@ -224,8 +237,9 @@ func holds(holder *user, address string) bool {
 		})
 }
 
-// external reports whether the user came by an invitation. The user type does not say: a member can be invited, and an account of the
-// tenant's own can have the type of a guest. The name of an invited user is made of the address, #EXT# and the tenant's domain.
+// external reports whether the user was invited. The user type does not say: a member can be
+// invited, and an internal account can have the type of a guest. The sign-in name of an invited
+// user is made of the address, #EXT# and the tenant's domain.
 func external(holder *user) bool {
 	return holder.creationType == "Invitation" || strings.Contains(strings.ToUpper(holder.userPrincipalName), "#EXT#@")
 }

@@ -79,7 +79,8 @@ func TestWhatGraphSaysOfASearch(t *testing.T) {
 	}
 }
 
-// entry is a user as Graph returns one: an accepted guest with the address as mail, unless changed by pairs of property and value.
+// entry is a user as Graph returns one: an accepted guest with the address as mail, unless
+// changed by pairs of property and value.
 func entry(id string, changes ...any) map[string]any {
 	user := map[string]any{
 		"id": id, "userType": "Guest", "mail": email, "otherMails": []string{}, "proxyAddresses": []string{"SMTP:" + email},
@@ -170,7 +171,8 @@ func TestAFoundUserIsBelievedOnlyIfItFits(t *testing.T) {
 	}
 }
 
-// TestEveryKindOfUserOfATenant goes the whole way: what the search tells, and what an invitation to the same user is answered with.
+// TestEveryKindOfUserOfATenant goes the whole way: what the search tells, and what an invitation
+// to the same user is answered with.
 func TestOnlyGuestsAreDeletedGuestsAndEachOnce(t *testing.T) {
 	body, err := json.Marshal(map[string]any{"value": []any{
 		entry(other, "userPrincipalName", "0123ana@fabrikam.com", "creationType", nil), // an employee's, whose name is changed on deletion
@@ -186,7 +188,8 @@ func TestOnlyGuestsAreDeletedGuestsAndEachOnce(t *testing.T) {
 	}
 }
 
-// TestAnEmptyPageIsNotTheEnd: Graph may look through a part of its objects for each page, and find nobody in the first.
+// TestAnEmptyPageIsNotTheEnd: Graph may look through a part of its objects for each page, and
+// find nobody in the first.
 func TestAnEmptyPageIsNotTheEnd(t *testing.T) {
 	var link func(page int) string
 	pages := [][]map[string]any{{}, {entry(other, "mail", "bo@contoso.com", "proxyAddresses", []string{})}, {entry(guest, "userPrincipalName", "ana_contoso.com#EXT#@fabrikam.com")}}
@@ -264,22 +267,21 @@ func TestEveryKindOfUserOfATenant(t *testing.T) {
 		users  []graphsim.User
 		kind   request.UserKind
 		invite problem.Code
-		names  bool // the refusal names the user
 	}{
-		"nobody":         {nil, request.NoUser, "", false},
-		"pending guest":  {[]graphsim.User{{Mail: email, CreationType: "Invitation", ExternalUserState: "PendingAcceptance"}}, request.PendingGuest, "", false},
-		"accepted guest": {[]graphsim.User{{Mail: email, CreationType: "Invitation", ExternalUserState: "Accepted"}}, request.AcceptedGuest, "", false},
-		"invited member": {[]graphsim.User{{Mail: email, UserType: "Member", CreationType: "Invitation", ExternalUserState: "Accepted"}}, request.AcceptedGuest, "", false},
+		"nobody":         {nil, request.NoUser, ""},
+		"pending guest":  {[]graphsim.User{{Mail: email, CreationType: "Invitation", ExternalUserState: "PendingAcceptance"}}, request.PendingGuest, ""},
+		"accepted guest": {[]graphsim.User{{Mail: email, CreationType: "Invitation", ExternalUserState: "Accepted"}}, request.AcceptedGuest, ""},
+		"invited member": {[]graphsim.User{{Mail: email, UserType: "Member", CreationType: "Invitation", ExternalUserState: "Accepted"}}, request.AcceptedGuest, ""},
 		"disabled guest": {[]graphsim.User{{Mail: email, CreationType: "Invitation", ExternalUserState: "Accepted", Disabled: true}}, request.DisabledGuest,
-			request.DirectoryGuestDisabled, true},
-		"internal member": {[]graphsim.User{{Mail: email}}, request.InternalUser, request.DirectoryInternalUser, false},
-		"internal guest":  {[]graphsim.User{{Mail: email, UserType: "Guest"}}, request.InternalUser, request.DirectoryInternalUser, false},
+			request.DirectoryGuestDisabled},
+		"internal member": {[]graphsim.User{{Mail: email}}, request.InternalUser, request.DirectoryInternalUser},
+		"internal guest":  {[]graphsim.User{{Mail: email, UserType: "Guest"}}, request.InternalUser, request.DirectoryInternalUser},
 		"internal user by a second address": {[]graphsim.User{{Mail: "ana@brand.com", ProxyAddresses: []string{"smtp:" + email}}}, request.InternalUser,
-			request.DirectoryInternalUser, false},
-		"internal user by the name for signing in": {[]graphsim.User{{UserPrincipalName: email}}, request.InternalUser, request.DirectoryInternalUser, false},
+			request.DirectoryInternalUser},
+		"internal user by the name for signing in": {[]graphsim.User{{UserPrincipalName: email}}, request.InternalUser, request.DirectoryInternalUser},
 		"two guests": {[]graphsim.User{{Mail: email, CreationType: "Invitation"}, {OtherMails: []string{email}, CreationType: "Invitation"}}, request.SeveralUsers,
-			request.DirectoryAddressTaken, false},
-		"deleted guest": {[]graphsim.User{{Mail: email, CreationType: "Invitation", Deleted: true}}, request.NoUser, "", false},
+			request.DirectoryAddressTaken},
+		"deleted guest": {[]graphsim.User{{Mail: email, CreationType: "Invitation", Deleted: true}}, request.NoUser, ""},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -312,10 +314,7 @@ func TestEveryKindOfUserOfATenant(t *testing.T) {
 				}
 				return
 			}
-			failure := wantProblem(t, err, test.invite, log)
-			if wanted := map[bool]string{true: last}[test.names]; failure.Object != wanted {
-				t.Errorf("the refusal names %q, want %q", failure.Object, wanted)
-			}
+			wantProblem(t, err, test.invite, log)
 		})
 	}
 }

@@ -30,15 +30,17 @@ import (
 )
 
 const (
-	// maxAnswerBytes is far more than any answer that is asked for here: the largest, a page of ten users, is a few kilobytes.
+	// maxAnswerBytes is more than any expected answer: the largest, a page of ten users, has a few
+	// kilobytes.
 	maxAnswerBytes = 1 << 20
 
-	// leastPressure is from where on Graph speaks of how much of a limit is used; 1 is all of it.
+	// leastPressure is the least use of a limit that Graph reports; 1 is all of it.
 	// https://learn.microsoft.com/graph/throttling-limits
 	leastPressure = 0.8
 )
 
-// exchange is what the middleware must know of the call that a request belongs to. It travels in the request's context.
+// exchange is what the middleware must know of the call that a request belongs to. It is in the
+// request's context.
 type exchange struct {
 	want       []int // the statuses that are a success
 	challenged bool  // Graph has asked for a new token once
@@ -46,7 +48,8 @@ type exchange struct {
 
 type exchangeKey struct{}
 
-// sizedBody sends bodies with a Content-Length. The SDK sets none, and some front ends of Graph answer 411 to a chunked body.
+// sizedBody sends bodies with a Content-Length. The SDK sets none, and some front ends of Graph
+// answer 411 to a chunked body.
 type sizedBody struct{}
 
 func (sizedBody) Intercept(pipeline khttp.Pipeline, index int, r *http.Request) (*http.Response, error) {
@@ -55,18 +58,18 @@ func (sizedBody) Intercept(pipeline khttp.Pipeline, index int, r *http.Request) 
 	}
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
-		return nil, fmt.Errorf("reading the request's own body: %w", err)
+		return nil, fmt.Errorf("reading the request's body: %w", err)
 	}
 	r.Body = khttp.NopCloser(bytes.NewReader(body))
 	r.ContentLength = int64(len(body))
 	return pipeline.Next(r, index)
 }
 
-// errUnsafe is an attempt to send a request where, or as, none may be sent.
+// errUnsafe means that a request was about to go to another host, or without a token.
 var errUnsafe = errors.New("the request would have gone to another host, or without a token")
 
-// guard is the last look before a request leaves: only to Graph, and only with a token if there is a credential. The SDK sends requests
-// to hosts that it does not know without a token and without an error.
+// guard checks that a request goes to Graph only, and with a token if there is a credential. The
+// SDK sends requests to unknown hosts without a token and without an error.
 type guard struct {
 	base   *url.URL
 	bearer bool
@@ -80,16 +83,17 @@ func (g guard) Intercept(pipeline khttp.Pipeline, index int, r *http.Request) (*
 	return pipeline.Next(r, index)
 }
 
-// answers lets only answers through that the SDK can read and that are a success, of bounded size. Everything else
-// becomes an *answerError here, with its status: the SDK loses the status of an answer that is not JSON, gives errors that panic while
-// they are printed, and takes any status below 400 for a success.
+// answers passes only successful answers of bounded size that the SDK can read. Every other
+// answer becomes an *answerError with its status: the SDK loses the status of an answer that is
+// not JSON, returns errors that panic while they are printed, and takes any status below 400 for
+// a success.
 type answers struct {
 	log      *slog.Logger
 	now      func() time.Time
 	pressure func(float64)
 }
 
-// report tells the pressure that a header of Graph speaks of, if it does.
+// report passes on how much of a limit is used, by a header of Graph.
 func (a answers) report(header string) {
 	used, err := strconv.ParseFloat(strings.TrimSpace(header), 64)
 	if a.pressure != nil && err == nil && used >= leastPressure && !math.IsInf(used, 0) {
@@ -104,7 +108,7 @@ func (a answers) Intercept(pipeline khttp.Pipeline, index int, r *http.Request) 
 		return nil, err
 	}
 	body, err := io.ReadAll(io.LimitReader(response.Body, maxAnswerBytes+1))
-	// The body has been read; an error on closing it changes nothing.
+	// The body has been read, so an error while closing does not matter.
 	_ = response.Body.Close()
 	requestID := rest.Identifier(response.Header.Get("request-id"))
 	call, known := r.Context().Value(exchangeKey{}).(*exchange)
@@ -137,7 +141,8 @@ func (a answers) Intercept(pipeline khttp.Pipeline, index int, r *http.Request) 
 	if response.StatusCode == http.StatusUnauthorized && !call.challenged {
 		claims, found := challenge(response.Header.Get("WWW-Authenticate"))
 		if found {
-			// The SDK gets a new token by these claims and asks once more. It reads the header carelessly, so it gets a clean one.
+			// The SDK gets a new token with these claims and sends the request again. Its parser of the
+			// header is lax, so it gets a clean one.
 			call.challenged = true
 			response.Header.Set("WWW-Authenticate", `Bearer claims="`+claims+`"`)
 			return response, nil
@@ -154,7 +159,7 @@ func (a answers) Intercept(pipeline khttp.Pipeline, index int, r *http.Request) 
 	return response, nil
 }
 
-// read takes code and message of Graph's error from the body of an answer, if it is one.
+// read takes code and message from the body of an answer, if it is one of Graph's errors.
 func (e *answerError) read(contentType string, body []byte) {
 	content, err := graphError(body)
 	if !isJSON(contentType) || err != nil || value(content.GetCode()) == "" && value(content.GetMessage()) == "" {
@@ -170,8 +175,8 @@ func (e *answerError) read(contentType string, body []byte) {
 	}
 }
 
-// graphError reads Graph's error into the SDK's own models, only as far as it is used: their Error method panics where there is no message,
-// and one odd date or detail would cost the code and the message too.
+// graphError reads the used parts of Graph's error into the SDK's models. Reading all of it would
+// fail at one odd date or detail. The Error method of the models panics if there is no message.
 func graphError(body []byte) (*odataerrors.MainError, error) {
 	root, err := jsonserialization.NewJsonParseNode(body)
 	if err != nil {
@@ -194,7 +199,7 @@ func graphError(body []byte) (*odataerrors.MainError, error) {
 	return content, readProperties(node, inner, "request-id")
 }
 
-// readProperties reads the named properties of the node by the model's own readers.
+// readProperties reads the named properties of the node with the model's readers.
 func readProperties(node serialization.ParseNode, model serialization.Parsable, names ...string) error {
 	readers := model.GetFieldDeserializers()
 	for _, name := range names {
@@ -231,7 +236,8 @@ func isObject(body []byte) bool {
 
 var claimsForm = regexp.MustCompile(`(?i)^Bearer\s(?:.*[\s,])?claims="([A-Za-z0-9+/]+=*)"`)
 
-// challenge returns the claims of a request for a new token (continuous access evaluation), in the base64 in which they came.
+// challenge returns the claims of a request for a new token (continuous access evaluation), in
+// base64 as they came.
 func challenge(header string) (claims string, found bool) {
 	match := claimsForm.FindStringSubmatch(header)
 	if match == nil {
@@ -241,13 +247,14 @@ func challenge(header string) (claims string, found bool) {
 	return match[1], err == nil
 }
 
-// tokenError is a failure to get a token. Its text says nothing of the cause, which holds raw HTTP answers.
+// tokenError is a failure to get a token. Its text says nothing of the cause, which holds raw
+// HTTP answers.
 type tokenError struct{ cause error }
 
 func (*tokenError) Error() string   { return "no token" }
 func (e *tokenError) Unwrap() error { return e.cause }
 
-// namedCredential makes the errors of a credential known as such.
+// namedCredential marks the errors of a credential as such.
 type namedCredential struct{ credential azcore.TokenCredential }
 
 func (c namedCredential) GetToken(ctx context.Context, options azpolicy.TokenRequestOptions) (azcore.AccessToken, error) {
