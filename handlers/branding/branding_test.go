@@ -9,7 +9,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-func TestAccentsThatCanBeRead(t *testing.T) {
+func TestReadableAccents(t *testing.T) {
 	tests := map[string]struct{ text, want string }{
 		"our own":      {"#17567f", "#17567f"},
 		"capitals":     {"#17567F", "#17567f"},
@@ -36,7 +36,7 @@ func TestAccentsThatCanBeRead(t *testing.T) {
 	}
 }
 
-func TestAccentsThatAreRefused(t *testing.T) {
+func TestRefusedAccents(t *testing.T) {
 	tests := map[string]struct {
 		parse func(string) (Colour, error)
 		text  string
@@ -71,7 +71,7 @@ func TestAccentsThatAreRefused(t *testing.T) {
 }
 
 // WCAG's own examples of contrast: 21 for black on white, 4.54 for #767676 on white.
-func TestContrastIsWCAGs(t *testing.T) {
+func TestContrast(t *testing.T) {
 	white := Colour{255, 255, 255}
 	tests := map[string]struct{ least, most float64 }{"#000000": {21, 21}, "#767676": {4.54, 4.55}, "#777777": {4.47, 4.48}, "#ffffff": {1, 1}}
 	for text, want := range tests {
@@ -85,7 +85,7 @@ func TestContrastIsWCAGs(t *testing.T) {
 	}
 }
 
-func TestWhatTheErrorProposesIsTaken(t *testing.T) {
+func TestProposedAccentIsAccepted(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		colour := Colour{rapid.Uint8().Draw(t, "red"), rapid.Uint8().Draw(t, "green"), rapid.Uint8().Draw(t, "blue")}
 		light, err := ParseLight(colour.String())
@@ -103,14 +103,14 @@ func TestWhatTheErrorProposesIsTaken(t *testing.T) {
 		if contrast(over.Light, LightGround) < contrast(light, LightGround)-1e-9 || contrast(over.Dark, DarkGround) < contrast(dark, DarkGround)-1e-9 {
 			t.Errorf("under the pointer %s and %s are read worse", light, dark)
 		}
-		// What stands on a button: white in light, almost black in dark.
+		// The text of a button is white in light, almost black in dark.
 		if contrast(light, Colour{255, 255, 255}) < leastContrast || contrast(dark, Colour{0x0b, 0x1c, 0x29}) < leastContrast {
 			t.Errorf("a button in %s or %s can't be read", light, dark)
 		}
 	})
 }
 
-func TestTheGroundsAreThoseOfTheStyleSheet(t *testing.T) {
+func TestGroundsMatchStyleSheet(t *testing.T) {
 	css, err := os.ReadFile("../web/site/frame/style.css")
 	if err != nil {
 		t.Fatal(err)

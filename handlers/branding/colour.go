@@ -41,8 +41,9 @@ const (
 	goodContrast = 7
 )
 
-// Accent is the colour of links and buttons, on light and on dark grounds. Against the grounds of the
-// pages, and against the text of buttons, each has the contrast that WCAG 2.2 AA asks of text.
+// Accent is the colour of links and buttons, on light and on dark grounds. Against the grounds of
+// the pages, and against the text of buttons, each has the contrast that WCAG 2.2 AA asks of
+// text.
 type Accent struct{ Light, Dark Colour }
 
 // ParseLight reads the accent for light grounds.
@@ -56,8 +57,8 @@ func ParseDark(text string, light Colour) (Colour, error) {
 	return readable(text, "dark", DarkGround, +1)
 }
 
-// readable reads a colour with enough contrast on ground. direction leads to a better one: -1 darker,
-// +1 lighter.
+// readable reads a colour with enough contrast on ground. direction leads to a better one: -1
+// darker, +1 lighter.
 func readable(text, name string, ground Colour, direction int) (Colour, error) {
 	colour, err := parseColour(text)
 	if err != nil {
@@ -92,8 +93,8 @@ func luminance(c Colour) float64 {
 	return 0.2126*linear(c.R) + 0.7152*linear(c.G) + 0.0722*linear(c.B)
 }
 
-// shade returns the nearest darker (direction -1) or lighter (+1) shade of the colour with the contrast
-// ratio against ground, at most black or white.
+// shade returns the nearest darker (direction -1) or lighter (+1) shade of the colour with the
+// contrast ratio against ground, at most black or white.
 func shade(c Colour, ground Colour, direction int, ratio float64) Colour {
 	hue, saturation, lightness := toHSL(c)
 	for contrast(c, ground) < ratio && lightness >= 0 && lightness <= 1 {

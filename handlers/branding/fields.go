@@ -18,8 +18,8 @@ const (
 
 var presences = map[string]Presence{"hidden": Hidden, "linked": Linked, "optional": Optional, "required": Required}
 
-// Fields says what the form asks for beside names and address, which every invitation needs. Fields that
-// are not shown are still accepted from clients.
+// Fields says what the form asks for beside names and address, which every invitation needs.
+// Fields that are not shown are still accepted from clients.
 type Fields struct {
 	Company, Country, Reason, Sponsor, InviteCode Presence
 }

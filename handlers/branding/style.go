@@ -64,8 +64,8 @@ func ParseContact(text string) (Contact, error) {
 // maxIntro is the longest introduction, in characters.
 const maxIntro = 600
 
-// Intro is the introduction of the form in place of ours, by the tag of the page's language; under "" that
-// for all other languages.
+// Intro is the introduction of the form in place of ours, by the tag of the page's language;
+// under "" that for all other languages.
 type Intro map[string]string
 
 // ParseIntro reads a text for all languages, or a JSON object of texts by language; empty is none.
@@ -110,8 +110,8 @@ func (i Intro) In(tag string) string {
 	return text
 }
 
-// maxLogo is the largest logo in the page itself, in bytes of its data: address. It is sent with each
-// page, and a page has at most 30 KB.
+// maxLogo is the largest logo in the page itself, in bytes of its data: address. It is sent with
+// each page, and a page has at most 30 KB.
 const maxLogo = 3 << 10
 
 // Logo is the organisation's logo; the zero value is none.
@@ -122,9 +122,9 @@ type Logo struct {
 	Source string
 }
 
-// ParseLogo reads a data: address of an SVG, PNG, JPEG or WebP image in base64, or a path on the pages'
-// own origin such as /logo.svg, which a proxy before the form must answer. Empty is none. The pages ask
-// no other host for anything.
+// ParseLogo reads a data: address of an SVG, PNG, JPEG or WebP image in base64, or a path on the
+// pages' own origin such as /logo.svg, which a proxy before the form must answer. Empty is none.
+// The pages ask no other host for anything.
 func ParseLogo(text string) (Logo, error) {
 	if text == "" {
 		return Logo{}, nil
@@ -171,8 +171,8 @@ var images = map[string]func([]byte) bool{
 	"image/svg+xml": isSVG,
 }
 
-// isSVG reports whether the content is one well-formed SVG element. Its content does not matter: in an
-// <img>, browsers run no scripts of an SVG and load nothing for it.
+// isSVG reports whether the content is one well-formed SVG element. Its content does not matter:
+// in an <img>, browsers run no scripts of an SVG and load nothing for it.
 func isSVG(content []byte) bool {
 	decoder := xml.NewDecoder(bytes.NewReader(content))
 	root := ""

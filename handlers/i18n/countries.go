@@ -6,10 +6,10 @@ import (
 	"strings"
 )
 
-// countryFiles has the names of countries, a file for each language. A line has the code and the name,
-// in the order in which readers of the language look for them. The files are CLDR's, written once by
-// the test that compares them: the tables of golang.org/x/text are many times as large, and slow at
-// the start.
+// countryFiles has the names of countries, a file for each language. A line has the code and the
+// name, in the order in which readers of the language look for them. The files are CLDR's,
+// written once by the test that compares them: the tables of golang.org/x/text are many times as
+// large, and slow at the start.
 //
 //go:embed countries
 var countryFiles embed.FS
@@ -20,8 +20,8 @@ type Country struct {
 	Name string
 }
 
-// Countries returns the countries that a submission can have, in the language of the texts and in its
-// order.
+// Countries returns the countries that a submission can have, in the language of the texts and in
+// its order.
 func (t *Texts) Countries() ([]Country, error) {
 	content, err := countryFiles.ReadFile("countries/" + t.Tag + ".txt")
 	if err != nil {

@@ -16,9 +16,9 @@ import (
 
 var update = flag.Bool("update", false, "write the names of countries anew, from golang.org/x/text")
 
-// TestCountriesAreNamedAndOrderedAsCLDRDoes compares the files with golang.org/x/text. After an update of that, or of the accepted
-// countries: go test ./handlers/i18n -run CLDR -update
-func TestCountriesAreNamedAndOrderedAsCLDRDoes(t *testing.T) {
+// TestCountriesMatchCLDR compares the files with golang.org/x/text. After an update of that, or
+// of the accepted countries: go test ./handlers/i18n -run CLDR -update
+func TestCountriesMatchCLDR(t *testing.T) {
 	codes, err := submission.Countries()
 	if err != nil {
 		t.Fatal(err)

@@ -68,11 +68,12 @@ func NewBundle(organisation string) (*Bundle, error) {
 	return b, nil
 }
 
-// English returns the English texts for readers of other things than pages. They name no organisation.
+// English returns the English texts for readers of other things than pages. They name no
+// organisation.
 func English() (*Texts, error) { return read(Languages()[0], "the organisation") }
 
-// Best returns the language that serves a reader of the tags best; the most liked tag comes first. If
-// none of them can be served, it is the default, and served is false.
+// Best returns the language that serves a reader of the tags best; the most liked tag comes
+// first. If none of them can be served, it is the default, and served is false.
 func (b *Bundle) Best(tags ...language.Tag) (best Language, served bool) {
 	_, index, confidence := b.match().Match(tags...)
 	if confidence == language.No {

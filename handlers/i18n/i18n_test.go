@@ -16,7 +16,7 @@ import (
 	"guestlist/handlers/submission"
 )
 
-// catalogue is a catalogue as it is written: texts by key and plural form; "" where there is but one.
+// catalogue has texts by key and plural form, which is "" for a text with one form.
 type catalogue map[string]map[string]string
 
 func load(t *testing.T, tag string) catalogue {
@@ -53,7 +53,7 @@ var pluralForms = map[string][]string{
 
 var placeholder = regexp.MustCompile(`{{[^}]*}}`)
 
-func TestEveryCatalogueSaysTheSame(t *testing.T) {
+func TestCataloguesHaveTheSameKeys(t *testing.T) {
 	english := load(t, "en")
 	entries, err := filepath.Glob("catalogues/*.json")
 	if err != nil || len(entries) != len(Languages()) {
@@ -105,7 +105,7 @@ func bundle(t testing.TB) *Bundle {
 	return s
 }
 
-func TestEveryTextCanBeSaid(t *testing.T) {
+func TestTextsRender(t *testing.T) {
 	s := bundle(t)
 	for _, l := range Languages() {
 		texts, err := s.In(l.Tag)
@@ -133,7 +133,7 @@ func TestEveryTextCanBeSaid(t *testing.T) {
 	}
 }
 
-func TestPluralsAreThoseOfTheLanguage(t *testing.T) {
+func TestPlurals(t *testing.T) {
 	s := bundle(t)
 	tests := []struct {
 		tag  string
@@ -155,7 +155,7 @@ func TestPluralsAreThoseOfTheLanguage(t *testing.T) {
 	}
 }
 
-func TestEveryRuleHasItsWords(t *testing.T) {
+func TestRulesHaveTexts(t *testing.T) {
 	s := bundle(t)
 	for _, l := range Languages() {
 		texts, err := s.In(l.Tag)
@@ -165,14 +165,14 @@ func TestEveryRuleHasItsWords(t *testing.T) {
 		for field, rules := range submission.Rules() {
 			for rule, limit := range rules {
 				if text, _ := texts.Fault(field, rule, limit); strings.HasPrefix(text, "error.") {
-					t.Errorf("%s: %s/%s has no words", l.Tag, field, rule)
+					t.Errorf("%s: %s/%s has no text", l.Tag, field, rule)
 				}
 			}
 		}
 	}
 }
 
-func TestARuleNamesItsLimit(t *testing.T) {
+func TestRuleNamesItsLimit(t *testing.T) {
 	texts, err := English()
 	if err != nil {
 		t.Fatal(err)
@@ -187,8 +187,8 @@ func TestARuleNamesItsLimit(t *testing.T) {
 	}
 }
 
-// Nothing in the program asks for a key that is missing, and no text waits for somebody to ask.
-func TestTheProgramAsksForTheKeysThatExist(t *testing.T) {
+// The program uses no key that is missing, and no text is unused.
+func TestProgramUsesEveryKeyAndNoOther(t *testing.T) {
 	var sources strings.Builder
 	for _, pattern := range []string{"../web/*/*.go", "../web/*/*/*.html", "*.go"} {
 		names, err := filepath.Glob(pattern)
@@ -210,10 +210,10 @@ func TestTheProgramAsksForTheKeysThatExist(t *testing.T) {
 	asked := regexp.MustCompile(`(?:Say|Count|With)(?:\(| )"([a-z][A-Za-z0-9_.-]*)"`)
 	for _, found := range asked.FindAllStringSubmatch(sources.String(), -1) {
 		if english[found[1]] == nil && !strings.HasSuffix(found[1], ".") {
-			t.Errorf("%s is asked for and missing", found[1])
+			t.Errorf("%s is used and missing", found[1])
 		}
 	}
-	// Keys that are put together: their first part stands in the program, and what follows comes from a list that other tests hold them to.
+	// The first parts of composed keys. Other tests check the lists of the second parts.
 	composed := []string{"label.", "name.", "hint.", "error.", "status.", "now.", "next."}
 	for key := range english {
 		about := strings.TrimSuffix(strings.TrimSuffix(key, ".title"), ".text")
@@ -223,12 +223,12 @@ func TestTheProgramAsksForTheKeysThatExist(t *testing.T) {
 			return strings.HasPrefix(key, part) && strings.Contains(sources.String(), `"`+part+`"`)
 		})
 		if !direct && !failure && !put {
-			t.Errorf("nothing asks for %s", key)
+			t.Errorf("%s is not used", key)
 		}
 	}
 }
 
-func TestTheBestLanguage(t *testing.T) {
+func TestBestLanguage(t *testing.T) {
 	tests := map[string]string{
 		"en-GB": "en", "ko-KR": "ko", "ja": "ja", "de-CH": "de", "fr-CA": "fr", "es-419": "es", "pt-BR": "pt", "pt-PT": "pt",
 		"zh-CN": "zh-Hans", "zh": "zh-Hans", "zh-Hans-SG": "zh-Hans", "ar-EG": "ar", "gsw": "de", "cs": "en", "nl": "en", "he": "en",
@@ -250,10 +250,10 @@ func TestTheBestLanguage(t *testing.T) {
 	}
 }
 
-func TestAShelfNeedsAnOrganisation(t *testing.T) {
+func TestBundleNeedsOrganisation(t *testing.T) {
 	_, err := NewBundle("")
 	if err == nil {
-		t.Error("a shelf for nobody was made")
+		t.Error("a bundle without an organisation was made")
 	}
 	_, err = bundle(t).In("tlh")
 	if err == nil {
@@ -261,7 +261,7 @@ func TestAShelfNeedsAnOrganisation(t *testing.T) {
 	}
 }
 
-func TestTextsThatAreMissingAreSeen(t *testing.T) {
+func TestMissingTextIsItsKey(t *testing.T) {
 	var texts Texts
 	if texts.Say("form.title") != "form.title" || texts.Count("form.problems", 2) != "form.problems" || texts.With("now.finished", "Address", "x") != "now.finished" {
 		t.Error("missing texts are not said by their keys")

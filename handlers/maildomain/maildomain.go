@@ -13,12 +13,12 @@ var (
 	disposableText string
 )
 
-// FreeMail returns the domains at which anyone can get a mailbox, with their operators. The caller owns
-// the map.
+// FreeMail returns the domains at which anyone can get a mailbox, with their operators. The
+// caller owns the map.
 func FreeMail() map[string]string { return read(freeMailText) }
 
-// Disposable returns the domains of throw-away mailboxes; the values have no meaning. The caller owns the
-// map.
+// Disposable returns the domains of throw-away mailboxes; the values have no meaning. The caller
+// owns the map.
 func Disposable() map[string]string { return read(disposableText) }
 
 func read(text string) map[string]string {
@@ -42,9 +42,9 @@ func Popular() []string {
 	}
 }
 
-// Meant returns the popular domain that a domain was probably meant to be, or "". The domain has one
-// letter missing, added, replaced, or swapped with its neighbour, and is not a known mail domain itself.
-// A company may have the domain, so it is a reason to ask, not to refuse.
+// Meant returns the popular domain that a domain was probably meant to be, or "". The domain has
+// one letter missing, added, replaced, or swapped with its neighbour, and is not a known mail
+// domain itself. A company may have the domain, so it is a reason to ask, not to refuse.
 func Meant(domain string) string {
 	meant := ""
 	for _, popular := range Popular() {
@@ -65,8 +65,8 @@ func Meant(domain string) string {
 	return meant
 }
 
-// oneSlip reports whether typed is meant with one letter missing, added, replaced, or swapped with the
-// next.
+// oneSlip reports whether typed is meant with one letter missing, added, replaced, or swapped
+// with the next.
 func oneSlip(typed, meant string) bool {
 	common := 0
 	for common < len(typed) && common < len(meant) && typed[common] == meant[common] {

@@ -7,7 +7,7 @@ import (
 	"guestlist/handlers/submission"
 )
 
-func TestTheListsHoldDomainsThatAddressesHave(t *testing.T) {
+func TestListsHaveValidDomains(t *testing.T) {
 	free, disposable := FreeMail(), Disposable()
 	if len(free) < 100 || len(disposable) < 50 {
 		t.Errorf("%d domains of free mail and %d of throw-away mailboxes", len(free), len(disposable))

@@ -134,8 +134,8 @@ func (r *Reader) Text(name string) string {
 	return ""
 }
 
-// Fault records what is wrong with a setting, formatted as by [fmt.Errorf]. The text must not repeat
-// a secret.
+// Fault records what is wrong with a setting, formatted as by [fmt.Errorf]. The text must not
+// repeat a secret.
 func (r *Reader) Fault(name, format string, args ...any) {
 	r.faults = append(r.faults, fmt.Errorf("%s %w", name, fmt.Errorf(format, args...)))
 }
@@ -195,8 +195,8 @@ func isLink(text string) bool {
 	return err == nil && u.Scheme == "https" && u.Host != "" && u.User == nil
 }
 
-// CheckHost returns an error unless text is a scheme and a host and nothing else: https, or http for
-// this machine.
+// CheckHost returns an error unless text is a scheme and a host and nothing else: https, or http
+// for this machine.
 func CheckHost(text string) error {
 	u, err := parseHost(text)
 	if err != nil {
@@ -225,8 +225,8 @@ func isLoopback(host string) bool {
 
 var errNoOrigin = errors.New("must be a scheme and a host, such as https://www.contoso.com, in lower case and without a path")
 
-// checkOrigin returns an error unless text is an origin as browsers write it, of https, or of http on
-// this machine.
+// checkOrigin returns an error unless text is an origin as browsers write it, of https, or of
+// http on this machine.
 func checkOrigin(text string) error {
 	host, https := strings.CutPrefix(text, "https://")
 	if !https {

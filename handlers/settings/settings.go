@@ -58,8 +58,9 @@ type Setting struct {
 	Meaning string
 }
 
-// All returns every setting that the program reads, in the order of the docs. FUNCTIONS_CUSTOMHANDLER_PORT
-// and its older name are not among them: the Functions host sets them.
+// All returns every setting that the program reads, in the order of the docs.
+// FUNCTIONS_CUSTOMHANDLER_PORT and its older name are not among them: the Functions host sets
+// them.
 func All() []Setting {
 	return []Setting{
 		{StorageAccount, "", "Name of the storage account, reached with the managed identity. In Azure, this or the next"},

@@ -8,13 +8,13 @@ import (
 	"time"
 )
 
-// azure is what a deployment sets.
+// azure is the least that a deployment sets.
 var azure = map[string]string{
 	StorageAccount: "guestlist",
 	ClientID:       "11111111-1111-1111-1111-111111111111",
 }
 
-// laptop is what the local run sets.
+// laptop is the least that the local run sets.
 var laptop = map[string]string{
 	StorageConnection: "UseDevelopmentStorage=true",
 	GraphCredential:   NoCredential,
@@ -29,7 +29,7 @@ func read(base map[string]string, changes ...string) (Settings, error) {
 	return Read(func(name string) string { return env[name] })
 }
 
-func TestTheTwoUsualEnvironmentsAreEnough(t *testing.T) {
+func TestMinimalEnvironments(t *testing.T) {
 	s, err := read(azure)
 	if err != nil {
 		t.Fatal(err)
@@ -52,7 +52,7 @@ func TestTheTwoUsualEnvironmentsAreEnough(t *testing.T) {
 	}
 }
 
-func TestEachFaultNamesItsSettingAndTheCure(t *testing.T) {
+func TestFaultsNameSettingAndCure(t *testing.T) {
 	tests := map[string]struct {
 		base    map[string]string
 		changes []string
@@ -97,7 +97,7 @@ func TestEachFaultNamesItsSettingAndTheCure(t *testing.T) {
 	}
 }
 
-func TestAFaultNeverRepeatsTheConnectionString(t *testing.T) {
+func TestFaultDoesNotRepeatConnectionString(t *testing.T) {
 	_, err := read(azure, StorageConnection, "AccountKey=c2VjcmV0")
 	if err == nil || strings.Contains(err.Error(), "c2VjcmV0") {
 		t.Errorf("got %v", err)

@@ -138,7 +138,7 @@ func (c *Config) readGuards(r *settings.Reader) {
 	case !c.Form:
 		c.Guards.FormKeys, c.Guards.Captcha = nil, guard.Captcha{}
 	case len(c.Guards.FormKeys) == 0 && !unresolved(r, settings.FormKeys):
-		r.Fault(settings.FormKeys, "is not set; set it to a key by which forms are signed, the same for all instances; %s", makeKey)
+		r.Fault(settings.FormKeys, "is not set; set it to a key that signs forms, the same for all instances; %s", makeKey)
 	}
 }
 
@@ -195,7 +195,8 @@ func (c *Config) keys(r *settings.Reader, name string) []string {
 	return keys
 }
 
-// checkKeys returns an error that says what is wrong with keys, never what they are. No keys are fine.
+// checkKeys returns an error that says what is wrong with keys, never what they are. No keys are
+// fine.
 func checkKeys(keys []string) error {
 	if len(keys) > maxKeys {
 		return fmt.Errorf("has %d keys, more than %d; take away those that are no longer in use", len(keys), maxKeys)

@@ -28,7 +28,7 @@ func read(form bool, changes ...string) (Config, error) {
 	return c, err
 }
 
-func TestDefaultsOfThePages(t *testing.T) {
+func TestDefaults(t *testing.T) {
 	c, err := read(false)
 	if err != nil {
 		t.Fatal(err)
@@ -48,7 +48,7 @@ func TestDefaultsOfThePages(t *testing.T) {
 	}
 }
 
-func TestGuardsAsTheyAreSet(t *testing.T) {
+func TestGuards(t *testing.T) {
 	c, err := read(true,
 		settings.FormKeys, keyOne+"\n "+keyTwo, settings.FormWait, "0s", settings.FormLifetime, "24h",
 		settings.PublicOrigins, "https://join.contoso.com,https://www.contoso.com:8443", settings.JSONOrigins, "https://www.fabrikam.com", settings.JSONKeys, keyTwo,
@@ -75,7 +75,7 @@ func TestGuardsAsTheyAreSet(t *testing.T) {
 	}
 }
 
-func TestEachFaultNamesItsSettingAndTheCure(t *testing.T) {
+func TestFaultsNameSettingAndCure(t *testing.T) {
 	for name, test := range map[string]struct {
 		changes []string
 		says    []string
@@ -134,8 +134,9 @@ func TestEachFaultNamesItsSettingAndTheCure(t *testing.T) {
 	}
 }
 
-// An app that serves no form has no right to its key, and must start without; the one that serves it must not.
-func TestWhoServesTheFormNeedsItsKey(t *testing.T) {
+// An app without the form has no right to the keys and must start without them; the app with the
+// form must not.
+func TestOnlyAppWithFormNeedsKeys(t *testing.T) {
 	for name, test := range map[string]struct {
 		changes []string
 		says    string
@@ -171,7 +172,7 @@ func TestEverySettingIsDescribed(t *testing.T) {
 		if setting.Meaning == "" {
 			t.Errorf("%s has no meaning", setting.Name)
 		}
-		// The host alone reads the schedule, out of function.json.
+		// Only the host reads the schedule, from function.json.
 		if !seen[setting.Name] && setting.Name != settings.UpkeepSchedule {
 			t.Errorf("%s is described and not read", setting.Name)
 		}

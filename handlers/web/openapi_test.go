@@ -54,7 +54,7 @@ func readContract(t *testing.T) *contract {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// By way of JSON, since YAML knows numbers of other kinds.
+	// Through JSON, since YAML has other types of numbers.
 	encoded, err := json.Marshal(fromYAML)
 	if err != nil {
 		t.Fatal(err)
@@ -91,7 +91,7 @@ func closeObjects(schema any) {
 	}
 }
 
-// at returns the value at the path; a reference on the way is followed.
+// at returns the value at the path and its pointer. It follows references on the way.
 func (c *contract) at(path ...string) (map[string]any, string) {
 	at, pointer := c.document, ""
 	for _, name := range path {
@@ -106,7 +106,7 @@ func (c *contract) at(path ...string) (map[string]any, string) {
 	return at, pointer
 }
 
-// valid holds a JSON value to the schema at the pointer.
+// valid checks a JSON value against the schema at the pointer.
 func (c *contract) valid(t *testing.T, pointer, text string) error {
 	t.Helper()
 	schema, err := c.compiler.Compile(contractURL + "#" + strings.ReplaceAll(pointer, "{", "%7B"))
@@ -120,26 +120,26 @@ func (c *contract) valid(t *testing.T, pointer, text string) error {
 	return schema.Validate(value)
 }
 
-// holds fails unless the contract foresees the answer: its status, its content type, its required headers, its body.
+// holds checks an answer against the contract: status, content type, required headers and body.
 func (c *contract) holds(t *testing.T, method, path string, response *http.Response) {
 	t.Helper()
 	text := pagetest.Body(t, response)
 	status := strconv.Itoa(response.StatusCode)
 	method = strings.ToLower(method)
-	foreseen, _ := c.at("paths", path, method, "responses", status)
-	if foreseen == nil {
+	answer, _ := c.at("paths", path, method, "responses", status)
+	if answer == nil {
 		t.Errorf("%s %s: the contract knows no status %s: %s", method, path, status, text)
 		return
 	}
 	c.seen[method+" "+path+" "+status] = true
-	headers, _ := foreseen["headers"].(map[string]any)
+	headers, _ := answer["headers"].(map[string]any)
 	for name, header := range headers {
 		required, _ := header.(map[string]any)["required"].(bool)
 		if required && response.Header.Get(name) == "" {
 			t.Errorf("%s %s %s: there is no header %s", method, path, status, name)
 		}
 	}
-	content, _ := foreseen["content"].(map[string]any)
+	content, _ := answer["content"].(map[string]any)
 	kind := response.Header.Get("Content-Type")
 	if len(content) == 0 {
 		if text != "" {
@@ -163,8 +163,8 @@ const (
 	programKey = "Jh2v9QeX7sKd4NwLz0RfTyBu6MgCp1Ao"
 )
 
-// newGuards returns guards that take five posts at once from a client, and JSON from a program and from
-// pages of one site.
+// newGuards returns guards that take five posts at once from a client, and JSON from a program
+// and from pages of one site.
 func newGuards(t *testing.T, burst int, captcha guard.Captcha) *guard.Guards {
 	t.Helper()
 	guards, err := guard.New(guard.Config{
@@ -222,7 +222,8 @@ func post(h http.Handler, path, contentType, text string, header ...string) *htt
 const goodSubmission = `{"email":"Ana@Contoso.com","givenName":"Ana","familyName":"Silva","company":"Contoso Ltd","country":"PT",` +
 	`"reason":"Joint tender.","sponsor":"Bob@Partners.com","inviteCode":"Spring-2026","language":"pt-PT"}`
 
-// Every answer of the JSON interface is described in docs/openapi.yaml, and every described one is given.
+// Every answer of the JSON interface is described in docs/openapi.yaml, and every described one
+// is given.
 func TestAnswersAreThoseOfTheContract(t *testing.T) {
 	c := readContract(t)
 	err := c.valid(t, "/components/schemas/Submission", goodSubmission)

@@ -118,7 +118,8 @@ func (s *Server) use(provider, text string) (host, fault string) {
 	return a.host, ""
 }
 
-// verifyForm is siteverify of Turnstile and hCaptcha. Turnstile also takes JSON, which we never send.
+// verifyForm is siteverify of Turnstile and hCaptcha. Turnstile also takes JSON, which we never
+// send.
 func (s *Server) verifyForm(w http.ResponseWriter, r *http.Request, provider string) {
 	refuse := func(code string) {
 		reply(w, http.StatusOK, map[string]any{"success": false, "error-codes": []string{code}})

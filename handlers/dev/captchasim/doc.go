@@ -1,5 +1,5 @@
-// Package captchasim stands in for the captcha services in tests. It verifies answers by the protocols
-// of the services and as strictly, and gives the answers of a solved widget.
+// Package captchasim stands in for the captcha services in tests. It verifies answers by the
+// protocols of the services and as strictly, and gives the answers of a solved widget.
 //
 // It must not know the client: package captcha is tested against it.
 package captchasim

@@ -1,8 +1,8 @@
-// Package guard keeps out what is not a partner's own sign-up: too many posts, forms of other sites,
-// forms that were not fetched first, JSON of unknown senders, and bots.
+// Package guard keeps out what is not a partner's own sign-up: too many posts, forms of other
+// sites, forms that were not fetched first, JSON of unknown senders, and bots.
 //
-// It builds the guards from plain values and is the only user of web/internal outside the pages. It
-// must not know the pages.
+// It builds the guards from plain values and is the only user of web/internal outside the pages.
+// It must not know the pages.
 package guard
 
 import (
@@ -31,8 +31,8 @@ type Captcha = captcha.Config
 // Providers returns the names of the captcha services.
 func Providers() []string { return captcha.Providers() }
 
-// Limit is how much a client may post: Burst at once, then one more after each Every. The zero value
-// is no limit.
+// Limit is how much a client may post: Burst at once, then one more after each Every. The zero
+// value is no limit.
 type Limit struct {
 	Burst int
 	Every time.Duration
@@ -99,8 +99,8 @@ func (g *Guards) HasTokens() bool { return g.tokens != nil }
 // Token returns a token for a form that is shown, after the token held if it is shown again.
 func (g *Guards) Token(held formtoken.Token) (string, error) { return g.tokens.Issue(held) }
 
-// Count counts one post of the client. It returns how long the client has to wait before the next, or
-// zero if this one may pass.
+// Count counts one post of the client. It returns how long the client has to wait before the
+// next, or zero if this one may pass.
 func (g *Guards) Count(r *http.Request) time.Duration {
 	if g.limiter == nil {
 		return 0
@@ -112,8 +112,8 @@ func tooMany(wait time.Duration) error {
 	return &problem.Error{Code: problem.TooManyRequests, RetryAfter: wait, Detail: "a client sent too much"}
 }
 
-// Form returns why a form can't be taken as it came. wait is what Count returned for it. The token that
-// was held counts for Token even where the form is refused.
+// Form returns why a form can't be taken as it came. wait is what Count returned for it. The
+// token that was held counts for Token even where the form is refused.
 func (g *Guards) Form(r *http.Request, token string, wait time.Duration) (formtoken.Token, error) {
 	held, err := g.tokens.Check(token)
 	switch {
@@ -139,8 +139,8 @@ func (g *Guards) Instruction(r *http.Request) error {
 	return nil
 }
 
-// JSON returns who sends a submission as JSON, or why it can't be taken. Programs with a key are not
-// limited: they may bring many partners at once.
+// JSON returns who sends a submission as JSON, or why it can't be taken. Programs with a key are
+// not limited: they may bring many partners at once.
 func (g *Guards) JSON(r *http.Request) (origin.Sender, error) {
 	sender, err := g.origins.JSON(r)
 	if sender == origin.Program {
@@ -161,7 +161,8 @@ func (g *Guards) Preflight(header http.Header, r *http.Request, methods ...strin
 // Share lets a page of a listed site read the answer.
 func (g *Guards) Share(header http.Header, r *http.Request) { g.origins.Share(header, r) }
 
-// Person returns nil if the answer to the captcha shows that a person sends, or if there is no captcha.
+// Person returns nil if the answer to the captcha shows that a person sends, or if there is no
+// captcha.
 func (g *Guards) Person(ctx context.Context, answer string) error {
 	if g.captcha == nil {
 		return nil

@@ -7,8 +7,8 @@ import (
 	"guestlist/handlers/i18n"
 )
 
-// countryOptions are the options of the country list in one language. They are rendered once, since 250
-// countries are a third of the page.
+// countryOptions are the options of the country list in one language. They are rendered once,
+// since 250 countries are a third of the page.
 type countryOptions struct {
 	html string
 }

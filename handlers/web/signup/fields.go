@@ -11,8 +11,8 @@ import (
 	"guestlist/handlers/web/site"
 )
 
-// maxTyped is how often the limit of a field may be typed in the browser. With maxlength at the limit, a
-// browser would silently cut a pasted text; so it comes back with an explanation.
+// maxTyped is how often the limit of a field may be typed in the browser. With maxlength at the
+// limit, a browser would silently cut a pasted text; so it comes back with an explanation.
 const maxTyped = 2
 
 // The names of fields with rules of their own.
@@ -105,8 +105,8 @@ func (f *form) presence(name string) branding.Presence {
 	return f.Fields.Of(name)
 }
 
-// check returns the submission, or every rule that the entry breaks, in the order of the page: rules of
-// package submission and of the inviting organisation.
+// check returns the submission, or every rule that the entry breaks, in the order of the page:
+// rules of package submission and of the inviting organisation.
 func (f *form) check(e entry, page site.Reader) (submission.Submission, []problem.Field, error) {
 	now := f.Now()
 	accepted, err := e.Submission(now)
@@ -164,8 +164,8 @@ type fieldContent struct {
 	Limit                             int // of a counter; 0 for none
 }
 
-// State returns the attributes of a required or wrong field, and the references to its texts. They have
-// nothing that was typed.
+// State returns the attributes of a required or wrong field, and the references to its texts.
+// They have nothing that was typed.
 func (c fieldContent) State() template.HTMLAttr {
 	state := ""
 	if c.Required {
@@ -183,7 +183,8 @@ func (c fieldContent) State() template.HTMLAttr {
 	return template.HTMLAttr(state)
 }
 
-// contents returns the fields that the page shows: those of the organisation, and those that are wrong.
+// contents returns the fields that the page shows: those of the organisation, and those that are
+// wrong.
 func (f *form) contents(e entry, page site.Reader, wrong []problem.Field) ([]fieldContent, error) {
 	contents := make([]fieldContent, 0, len(definitions))
 	for _, d := range inOrder(page) {

@@ -19,7 +19,7 @@ import (
 	"guestlist/handlers/web/route"
 )
 
-// shown returns the names of the fields that a page shows, those that are required first in their value.
+// shown returns the fields that a page shows, and whether they are required.
 func shown(d pagetest.Document) map[string]bool {
 	fields := map[string]bool{}
 	for n := range d.ByID["form"].Descendants() {
@@ -30,7 +30,7 @@ func shown(d pagetest.Document) map[string]bool {
 	return fields
 }
 
-func TestTheOrganisationDecidesWhatIsAskedFor(t *testing.T) {
+func TestFormShowsConfiguredFields(t *testing.T) {
 	always := map[string]bool{"givenName": true, "familyName": true, "email": true}
 	tests := map[string]struct {
 		fields, query string
@@ -57,7 +57,7 @@ func TestTheOrganisationDecidesWhatIsAskedFor(t *testing.T) {
 	}
 }
 
-func TestALinkFillsInAsManyCharactersAsTheFieldTakes(t *testing.T) {
+func TestLinkFillsInUpToTheLimitOfTheField(t *testing.T) {
 	f := newForm(t)
 	for name, limit := range map[string]int{"company": submission.MaxCompany, "givenName": submission.MaxName, "reason": submission.MaxReason} {
 		for characters, want := range map[int]int{limit: limit, limit + 1: 0} {
@@ -71,7 +71,7 @@ func TestALinkFillsInAsManyCharactersAsTheFieldTakes(t *testing.T) {
 	}
 }
 
-func TestWhatIsRequiredIsRequired(t *testing.T) {
+func TestRequiredFieldsAreRequired(t *testing.T) {
 	for _, contentType := range []string{pagetest.FormType, pagetest.JSONType} {
 		f := newForm(t, everything(t))
 		text := `{"email":"ana@contoso.com","givenName":"Ana","familyName":"Silva","reason":" \n "}`
@@ -93,7 +93,7 @@ func TestWhatIsRequiredIsRequired(t *testing.T) {
 	}
 }
 
-func TestWhatIsNotShownIsStillTaken(t *testing.T) {
+func TestHiddenFieldsAreAccepted(t *testing.T) {
 	f := newForm(t, func(c *Config) {
 		c.Fields = fieldsOf(t, "company=hidden reason=hidden sponsor=hidden inviteCode=hidden")
 	})
@@ -106,7 +106,7 @@ func TestWhatIsNotShownIsStillTaken(t *testing.T) {
 	}
 }
 
-func TestAFieldThatIsHiddenIsShownWithItsError(t *testing.T) {
+func TestHiddenFieldIsShownWithItsError(t *testing.T) {
 	f := newForm(t, func(c *Config) { c.Fields = fieldsOf(t, "sponsor=hidden") })
 	values := ana()
 	values.Set("sponsor", "bob")
@@ -117,7 +117,7 @@ func TestAFieldThatIsHiddenIsShownWithItsError(t *testing.T) {
 	}
 }
 
-func TestConsentIsStoredWithVersionTimeAndLanguage(t *testing.T) {
+func TestConsentHasVersionTimeAndLanguage(t *testing.T) {
 	f := newForm(t, everything(t))
 	values := ana()
 	values.Set("terms", "2026-11")
@@ -132,7 +132,7 @@ func TestConsentIsStoredWithVersionTimeAndLanguage(t *testing.T) {
 	}
 }
 
-func TestOnlyTheTermsThatStandAreAccepted(t *testing.T) {
+func TestOnlyCurrentTermsAreAccepted(t *testing.T) {
 	tests := map[string]struct{ terms, rule string }{
 		"not ticked":           {"", "tick the box"},
 		"an older version":     {"2025-01", "have changed"},
@@ -162,7 +162,7 @@ func TestOnlyTheTermsThatStandAreAccepted(t *testing.T) {
 	}
 }
 
-func TestALinkAcceptsNoTerms(t *testing.T) {
+func TestLinkDoesNotAcceptTerms(t *testing.T) {
 	f := newForm(t, everything(t))
 	for _, query := range []string{"terms=2026-11", "terms=2026-11&company=Contoso", "terms=on"} {
 		response := pagetest.Do(f, get(query, "", ""))
@@ -174,7 +174,7 @@ func TestALinkAcceptsNoTerms(t *testing.T) {
 	}
 }
 
-func TestTermsThatNobodySetAreNotStored(t *testing.T) {
+func TestTermsAreNotStoredWhereNoneAreSet(t *testing.T) {
 	f := newForm(t)
 	values := ana()
 	values.Set("terms", "2026-11")
@@ -184,7 +184,7 @@ func TestTermsThatNobodySetAreNotStored(t *testing.T) {
 	}
 }
 
-func TestAMistypedDomainIsAskedAboutOnce(t *testing.T) {
+func TestMistypedDomainIsAskedAboutOnce(t *testing.T) {
 	f := newForm(t)
 	values := ana()
 	values.Set("language", "en")
@@ -214,7 +214,7 @@ func TestAMistypedDomainIsAskedAboutOnce(t *testing.T) {
 	}
 }
 
-func TestProgramsAreAskedNothing(t *testing.T) {
+func TestProgramsAreNotAskedAboutMistypedDomains(t *testing.T) {
 	f := newForm(t)
 	response := pagetest.Do(f, postAs(pagetest.JSONType, strings.Replace(anaJSON(t), "Ana@Contoso.com", "ana@gmial.com", 1)))
 	if response.StatusCode != http.StatusAccepted {
@@ -226,7 +226,7 @@ func TestProgramsAreAskedNothing(t *testing.T) {
 	}
 }
 
-func TestMailDomainsThatAreNotTaken(t *testing.T) {
+func TestRefusedMailDomains(t *testing.T) {
 	f := newForm(t, func(c *Config) {
 		c.Mail = branding.NewMailRules(branding.MailConfig{RefuseFreeMail: true, RefuseDisposable: true, Exceptions: map[string]bool{"gmx.de": true, "fabrikam.com": false}})
 	})
@@ -251,7 +251,7 @@ func TestMailDomainsThatAreNotTaken(t *testing.T) {
 	}
 }
 
-func TestAMailDomainIsRefusedTogetherWithWhatElseIsWrong(t *testing.T) {
+func TestMailDomainIsRefusedTogetherWithOtherFaults(t *testing.T) {
 	f := newForm(t, func(c *Config) {
 		c.Mail = branding.NewMailRules(branding.MailConfig{RefuseFreeMail: true, RefuseDisposable: true})
 	})
@@ -264,7 +264,7 @@ func TestAMailDomainIsRefusedTogetherWithWhatElseIsWrong(t *testing.T) {
 	}
 }
 
-func TestTheIntroductionIsTheOrganisationsOwn(t *testing.T) {
+func TestFormShowsIntroduction(t *testing.T) {
 	intro, err := branding.ParseIntro(`{"de": "Nur für <Partner> & {{Freunde}}."}`)
 	if err != nil {
 		t.Fatal(err)
@@ -278,7 +278,7 @@ func TestTheIntroductionIsTheOrganisationsOwn(t *testing.T) {
 	}
 }
 
-func TestAnOrganisationMayHaveAnyName(t *testing.T) {
+func TestOrganisationMayHaveAnyName(t *testing.T) {
 	const name = `{{.Secret}} <b>"Söhne" & 'Co'</b> {{ "x" }}`
 	f := newForm(t, func(c *Config) { c.Style.Organisation = name })
 	response := pagetest.Do(f, get("", "", ""))
@@ -288,7 +288,7 @@ func TestAnOrganisationMayHaveAnyName(t *testing.T) {
 	}
 }
 
-// hostile are texts that mean harm, wherever they are shown or stored.
+// hostile returns texts that do harm where they are shown or stored without care.
 func hostile() map[string]string {
 	return map[string]string{
 		"script":            `<script>alert(1)</script>`,
@@ -322,7 +322,7 @@ func hostile() map[string]string {
 	}
 }
 
-// Every field takes what means harm as text, or refuses it. What it takes is stored as it was typed, and shown as text.
+// Every field refuses a hostile text, or stores it as typed and shows it as text.
 func TestHostileTextInEveryField(t *testing.T) {
 	names := []string{"language", "confirmedEmail"}
 	for _, d := range definitions {
@@ -360,7 +360,7 @@ func TestHostileTextInEveryField(t *testing.T) {
 	}
 }
 
-// checkHarmless holds a stored submission to what its readers rely on.
+// checkHarmless checks what readers of a stored submission rely on.
 func checkHarmless(t *testing.T, s submission.Submission) {
 	t.Helper()
 	err := s.Check()
@@ -377,8 +377,8 @@ func checkHarmless(t *testing.T, s submission.Submission) {
 	}
 }
 
-// The same in a link: it is shown as text, sends nothing, and sets nothing.
-func TestHostileTextInALink(t *testing.T) {
+// In a link, a hostile text is shown as text and has no other effect.
+func TestHostileTextInLink(t *testing.T) {
 	f := newForm(t, everything(t))
 	for kind, text := range hostile() {
 		query := url.Values{"lang": {text}, codeQuery: {text}, "unknown": {text}, "confirmedEmail": {text}, "language": {text}}
@@ -399,7 +399,7 @@ func TestHostileTextInALink(t *testing.T) {
 	}
 }
 
-func TestALinkWithACodeIsNeverLogged(t *testing.T) {
+func TestLinkWithCodeIsNotLogged(t *testing.T) {
 	f := newForm(t)
 	pagetest.Do(f, get("code=Tulip-Spring-2026", "", ""))
 	values := ana()

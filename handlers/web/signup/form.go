@@ -34,8 +34,8 @@ import (
 //go:embed page
 var files embed.FS
 
-// Queue takes messages for the worker. When Enqueue returns nil, the message is sent if and only if the
-// client gets the answer that the handler gave.
+// Queue takes messages for the worker. When Enqueue returns nil, the message is sent if and only
+// if the client gets the answer that the handler gave.
 type Queue interface {
 	Enqueue(ctx context.Context, message []byte) error
 }
@@ -66,22 +66,25 @@ type form struct {
 
 // New returns the handler of the form.
 //
-// GET and HEAD show it. Query parameters named like its fields fill it in, with "code" for the invite
-// code; the parameter "lang" chooses the language. OPTIONS answers preflights. POST takes a submission
-// as a form, answered with pages, or as JSON, answered with JSON and problem details (RFC 9457):
+// GET and HEAD show it. Query parameters named like its fields fill it in, with "code" for the
+// invite code; the parameter "lang" chooses the language. OPTIONS answers preflights. POST takes
+// a submission as a form, answered with pages, or as JSON, answered with JSON and problem details
+// (RFC 9457):
 //
 //   - 303 (form) or 202 (JSON), with the status page in Location: the message is on the queue;
-//   - 400: a body that the form never sends: unknown or repeated fields, wrong types, broken encoding;
+//   - 400: a body that the form never sends: unknown or repeated fields, wrong types, broken
+//     encoding;
 //   - 403: refused by the guards. The page has a fresh token and asks to send it again;
 //   - 413, 415: too large; another content type or charset;
-//   - 422: fields that break a rule. The page says at each field what to do. It also asks once about
-//     an address that looks mistyped;
+//   - 422: fields that break a rule. The page says at each field what to do. It also asks once
+//     about an address that looks mistyped;
 //   - 429: the client sent too much; Retry-After says how long to wait;
 //   - 503: the queue did not take it, or the captcha could not be checked.
 //
-// Pages of 403, 422, 429 and 503 keep what was typed. Every answer but 303 and 202 has left nothing
-// behind. A filled-in honeypot gets a normal 303; nothing is enqueued. The answer depends on the form
-// of the submission and on what is generally known of its mail domain, never on who signs up.
+// Pages of 403, 422, 429 and 503 keep what was typed. Every answer but 303 and 202 has left
+// nothing behind. A filled-in honeypot gets a normal 303; nothing is enqueued. The answer depends
+// on the form of the submission and on what is generally known of its mail domain, never on who
+// signs up.
 //
 // Accepting a submission logs one line with the request's id. What was typed is never logged.
 func New(config Config) (http.Handler, error) {
@@ -303,7 +306,8 @@ func (f *form) logFailure(x *site.Exchange, err error) {
 	f.Log.ErrorContext(x.Request.Context(), "a submission was not taken", site.Logged(err))
 }
 
-// accept logs a submission that is on the queue, and sets and returns the address of its status page.
+// accept logs a submission that is on the queue, and sets and returns the address of its status
+// page.
 func (f *form) accept(x *site.Exchange, id submission.ID) string {
 	f.Log.InfoContext(x.Request.Context(), "submission accepted", "request", string(id))
 	location := f.statusPage(id, x.Reader)
@@ -321,11 +325,12 @@ func (f *form) statusPage(id submission.ID, reader site.Reader) string {
 	return f.StatusOrigin + path + "?" + site.LanguageQuery + "=" + reader.Tag
 }
 
-// mistyped is the one rule that may be broken: the partner is asked once, and may send the same again.
+// mistyped is the one rule that may be broken: the partner is asked once, and may send the same
+// again.
 const mistyped = "mistyped"
 
-// question returns what to ask about an accepted address that looks mistyped, or nil. The entry then
-// holds the address, so that the partner is not asked twice.
+// question returns what to ask about an accepted address that looks mistyped, or nil. The entry
+// then holds the address, so that the partner is not asked twice.
 func (f *form) question(e *entry, accepted submission.Submission, reader site.Reader) []problem.Field {
 	address := accepted.Email.String()
 	meant := maildomain.Meant(accepted.Email.Domain())
@@ -383,8 +388,9 @@ func (f *form) content(e entry, reader site.Reader, wrong []problem.Field, a ale
 	return content, err
 }
 
-// blank is the form as it is opened in a language, in three parts: before the language that the reader
-// likes best, between that and the token, and after the token. All else is the same for everybody.
+// blank is the form as it is opened in a language, in three parts: before the language that the
+// reader likes best, between that and the token, and after the token. All else is the same for
+// everybody.
 type blank [3]string
 
 // The marks stand for language and token in the form of which a blank is made. Nothing else on the
@@ -434,7 +440,8 @@ func (f *form) open(x *site.Exchange) {
 	x.Send(http.StatusOK, "text/html; charset=utf-8", append(body, b[2]...))
 }
 
-// token returns the token of a form that is shown, or "" on failure: the form then asks to be sent again.
+// token returns the token of a form that is shown, or "" on failure: the form then asks to be
+// sent again.
 func (f *form) token(x *site.Exchange, held formtoken.Token) string {
 	token, err := f.Guards.Token(held)
 	if err != nil {
@@ -464,7 +471,8 @@ func (f *form) show(x *site.Exchange, status int, e entry, wrong []problem.Field
 	x.Show(status, "form.html", p)
 }
 
-// kept returns the part of a query that fills in the form, for links to the page in other languages.
+// kept returns the part of a query that fills in the form, for links to the page in other
+// languages.
 func kept(query url.Values) url.Values {
 	keep := url.Values{}
 	for name, text := range filling(query) {

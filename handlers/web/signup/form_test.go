@@ -30,7 +30,7 @@ import (
 	"guestlist/handlers/web/site"
 )
 
-// formUnderTest is a form with what stands behind it.
+// formUnderTest is a form with its queue and log.
 type formUnderTest struct {
 	http.Handler
 	queue *pagetest.Queue
@@ -66,7 +66,7 @@ func fieldsOf(t testing.TB, text string) branding.Fields {
 	return fields
 }
 
-// postAs makes a request that passes the guards of guardsOf: a form gets a token if it has none, JSON the key of a program.
+// postAs returns a request that passes the guards of guardsOf: a form gets a token, JSON a key.
 func postAs(contentType, text string) *http.Request {
 	media, _, _ := strings.Cut(strings.ToLower(contentType), ";")
 	if media == pagetest.FormType && !strings.Contains(text, tokenField+"=") {
@@ -80,7 +80,7 @@ func postAs(contentType, text string) *http.Request {
 	return r
 }
 
-// ana returns what a browser sends for a sign-up with nothing to complain about.
+// ana returns what a browser sends for a valid sign-up.
 func ana() url.Values {
 	return url.Values{
 		"email": {"Ana@Contoso.com"}, "givenName": {"Ana"}, "familyName": {"Silva"}, "company": {"Contoso Ltd"}, "country": {"PT"},
@@ -115,7 +115,7 @@ func (f formUnderTest) only(t testing.TB) submission.Message {
 	return message
 }
 
-func TestASubmissionGoesOnTheQueueOnce(t *testing.T) {
+func TestSubmissionIsEnqueuedOnce(t *testing.T) {
 	address, err := submission.ParseAddress("ana@contoso.com")
 	if err != nil {
 		t.Fatal(err)
@@ -176,7 +176,7 @@ func TestASubmissionGoesOnTheQueueOnce(t *testing.T) {
 	}
 }
 
-func TestBodiesThatAreRefused(t *testing.T) {
+func TestRefusedBodies(t *testing.T) {
 	form := func(change func(url.Values)) string {
 		values := ana()
 		change(values)
@@ -292,7 +292,7 @@ func TestBodiesThatAreRefused(t *testing.T) {
 	}
 }
 
-func TestARefusedFormKeepsWhatWasTyped(t *testing.T) {
+func TestRefusedFormKeepsEntries(t *testing.T) {
 	hostile := []string{
 		`"><script>alert(1)</script>`, `' onfocus='alert(1)' x='`, `{{.Secret}} ${7*7} <%= 1 %>`, "</textarea><img src=x onerror=alert(1)>",
 		"\nleading line break", "Ana\r\nSet-Cookie: x=1", "&amp;&lt;", "javascript:alert(1)", "\u202eevil", "</title><h1>x", "`${x}`",
@@ -312,7 +312,7 @@ func TestARefusedFormKeepsWhatWasTyped(t *testing.T) {
 			}
 			doc := pagetest.CheckPage(t, response, pagetest.Body(t, response))
 			for _, name := range []string{"givenName", "familyName", "company", "email"} {
-				// Parsers read a line break of any kind as \n.
+				// Parsers read every line break as \n.
 				if got := pagetest.Attribute(doc.ByID[name], "value"); got != strings.ReplaceAll(text, "\r\n", "\n") {
 					t.Errorf("%s holds %q, typed was %q", name, got, text)
 				}
@@ -329,7 +329,7 @@ func TestARefusedFormKeepsWhatWasTyped(t *testing.T) {
 	}
 }
 
-func TestBytesThatAreNoTextDoNotBreakThePage(t *testing.T) {
+func TestInvalidUTF8DoesNotBreakThePage(t *testing.T) {
 	f := newForm(t)
 	response := pagetest.Do(f, postAs(pagetest.FormType, "email=%FF%FE&givenName=%00&familyName=%C0%AF&company=%ED%A0%80&reason=%F4%90%80%80&country=%80&language=%FF"))
 	if response.StatusCode != http.StatusUnprocessableEntity {
@@ -338,7 +338,7 @@ func TestBytesThatAreNoTextDoNotBreakThePage(t *testing.T) {
 	pagetest.CheckPage(t, response, pagetest.Body(t, response))
 }
 
-func TestAQueueThatFailsLosesNothing(t *testing.T) {
+func TestQueueFailureKeepsEntries(t *testing.T) {
 	failures := map[string]func(f *formUnderTest, config *Config){
 		"queue": func(f *formUnderTest, _ *Config) {
 			f.queue.Err = problem.New(problem.Internal, "outside of an invocation")
@@ -379,7 +379,7 @@ func TestAQueueThatFailsLosesNothing(t *testing.T) {
 	}
 }
 
-func TestAProgramGetsNoIDWithoutRandomness(t *testing.T) {
+func TestJSONWithoutRandomnessIsRefused(t *testing.T) {
 	f := newForm(t, func(c *Config) { c.Random = strings.NewReader("") })
 	response := pagetest.Do(f, postAs(pagetest.JSONType, anaJSON(t)))
 	pagetest.CheckProblem(t, response, pagetest.Body(t, response), problem.StorageUnavailable, "try again")
@@ -389,7 +389,7 @@ func TestAProgramGetsNoIDWithoutRandomness(t *testing.T) {
 	pagetest.CheckLog(t, f.log.String(), 1)
 }
 
-func TestTheLogKnowsTheRequestAndNobody(t *testing.T) {
+func TestLogHasTheRequestAndNoPersonalData(t *testing.T) {
 	f := newForm(t)
 	pagetest.Do(f, postAs(pagetest.FormType, ana().Encode()))
 	pagetest.CheckLog(t, f.log.String(), 1)
@@ -403,7 +403,7 @@ func TestTheLogKnowsTheRequestAndNobody(t *testing.T) {
 	}
 }
 
-func TestTheAnswerDependsOnTheFormAlone(t *testing.T) {
+func TestAnswerDoesNotDependOnThePartner(t *testing.T) {
 	// The worker refuses some of these; the form must not know.
 	var answers []string
 	for _, email := range []string{"ana@contoso.com", "ana@contoso.com", "eve@evil.com", "admin@contoso.onmicrosoft.com", "x@пример.рф"} {
@@ -426,13 +426,13 @@ func TestTheAnswerDependsOnTheFormAlone(t *testing.T) {
 	}
 }
 
-// forgetful is a queue that keeps nothing, and does the same for every message.
+// forgetful is a queue that keeps nothing.
 type forgetful struct{}
 
 func (forgetful) Enqueue(context.Context, []byte) error { return nil }
 
-// Time can't be compared in a test that must not fail on a busy machine; the work can. It is the same whoever signs up.
-func TestTheWorkDependsOnTheFormAlone(t *testing.T) {
+// Allocations are compared, since times are not reliable on a busy machine.
+func TestWorkDoesNotDependOnThePartner(t *testing.T) {
 	f := newForm(t, func(c *Config) {
 		c.Queue, c.Log = forgetful{}, slog.New(slog.DiscardHandler)
 		c.Mail = branding.NewMailRules(branding.MailConfig{RefuseFreeMail: true, RefuseDisposable: true})
@@ -455,7 +455,7 @@ func TestTheWorkDependsOnTheFormAlone(t *testing.T) {
 	}
 }
 
-func TestTheLanguageIsTheOneAskedFor(t *testing.T) {
+func TestLanguageOfSubmission(t *testing.T) {
 	tests := map[string]struct{ field, accept, want string }{
 		"chosen":                 {"pt_br", "de", "pt-BR"},
 		"browser":                {"", "pt-PT,pt;q=0.9,en;q=0.8", "pt-PT"},
@@ -486,7 +486,7 @@ func TestTheLanguageIsTheOneAskedFor(t *testing.T) {
 	}
 }
 
-func TestJSONWithoutALanguageTakesTheHeader(t *testing.T) {
+func TestJSONWithoutLanguageUsesAcceptLanguage(t *testing.T) {
 	f := newForm(t)
 	r := postAs(pagetest.JSONType, strings.Replace(anaJSON(t), "pt-PT", "", 1))
 	r.Header.Set("Accept-Language", "nl-BE")
@@ -496,7 +496,7 @@ func TestJSONWithoutALanguageTakesTheHeader(t *testing.T) {
 	}
 }
 
-func TestTheFormCanBeFilledInBeforehand(t *testing.T) {
+func TestQueryFillsInTheForm(t *testing.T) {
 	f := newForm(t)
 	query := url.Values{
 		"company": {`"Fabrikam" <&> Söhne`}, "country": {"de"}, "lang": {"de-AT"}, "reason": {"Project <X>"}, "email": {strings.Repeat("a", 300)},
@@ -541,10 +541,10 @@ func TestMethodsOfTheForm(t *testing.T) {
 	}
 }
 
-func TestTheLargestFormOfABrowserIsRead(t *testing.T) {
+func TestLargestFormOfBrowserIsRead(t *testing.T) {
 	values := url.Values{"language": {strings.Repeat("x", 200)}}
 	for _, d := range definitions {
-		// maxlength counts UTF-16 units. Three bytes of UTF-8 for one unit is the most there is.
+		// maxlength counts UTF-16 units, which have at most three bytes of UTF-8.
 		values.Set(d.name, strings.Repeat("漢", maxTyped*d.limit))
 	}
 	f := newForm(t)
@@ -554,7 +554,7 @@ func TestTheLargestFormOfABrowserIsRead(t *testing.T) {
 	}
 }
 
-func TestALongestSubmissionIsTaken(t *testing.T) {
+func TestLongestSubmissionIsAccepted(t *testing.T) {
 	values := ana()
 	values.Set("givenName", strings.Repeat("𠮷", submission.MaxName))
 	values.Set("familyName", strings.Repeat("𠮷", submission.MaxName))
@@ -566,7 +566,7 @@ func TestALongestSubmissionIsTaken(t *testing.T) {
 	}
 }
 
-func TestABrokenBodyIsRefused(t *testing.T) {
+func TestBrokenBodyIsRefused(t *testing.T) {
 	f := newForm(t)
 	r := postAs(pagetest.FormType, "")
 	r.Body = io.NopCloser(io.MultiReader(strings.NewReader("email="), failingReader{}))
@@ -580,7 +580,7 @@ type failingReader struct{}
 
 func (failingReader) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
 
-func TestAFormNeedsAllItsParts(t *testing.T) {
+func TestNewNeedsAllParts(t *testing.T) {
 	good := Config{
 		Queue: &pagetest.Queue{}, Now: time.Now, Random: rand.Reader, Log: slog.New(slog.DiscardHandler), Style: pagetest.Style(t, "Contoso"),
 	}
@@ -598,6 +598,35 @@ func TestAFormNeedsAllItsParts(t *testing.T) {
 		if err == nil {
 			t.Errorf("a form without %s was made", name)
 		}
+	}
+}
+
+// The form leads to the other app, its policy allows that, and the address has the language,
+// which the cookie does not take there.
+func TestFormLeadsToStatusPageOfAnotherApp(t *testing.T) {
+	f := newForm(t, func(c *Config) { c.StatusOrigin = "https://status.contoso.com" })
+	const want = "https://status.contoso.com/signup/"
+	response := pagetest.Do(f, postAs(pagetest.FormType, ana().Encode()))
+	location := response.Header.Get("Location")
+	if response.StatusCode != http.StatusSeeOther || !strings.HasPrefix(location, want) || !strings.HasSuffix(location, "?lang=pt") {
+		t.Errorf("status %d, location %q", response.StatusCode, location)
+	}
+	response = pagetest.Do(f, postAs(pagetest.JSONType, anaJSON(t)))
+	var answer struct{ Status string }
+	err := json.Unmarshal([]byte(pagetest.Body(t, response)), &answer)
+	if err != nil || answer.Status != response.Header.Get("Location") || !strings.HasPrefix(answer.Status, want) {
+		t.Errorf("the answer says %q, location %q: %v", answer.Status, response.Header.Get("Location"), err)
+	}
+	page := pagetest.Do(f, httptest.NewRequest(http.MethodGet, route.Signup, nil))
+	if policy := page.Header.Get("Content-Security-Policy"); !strings.Contains(policy, "form-action 'self' https://status.contoso.com;") {
+		t.Errorf("the page's policy is %q", policy)
+	}
+}
+
+func TestPolicyWithoutStatusOrigin(t *testing.T) {
+	page := pagetest.Do(newForm(t), httptest.NewRequest(http.MethodGet, route.Signup, nil))
+	if policy := page.Header.Get("Content-Security-Policy"); !strings.Contains(policy, "form-action 'self';") {
+		t.Errorf("the page's policy is %q", policy)
 	}
 }
 

@@ -33,7 +33,8 @@ type pass struct {
 	held   formtoken.Token
 }
 
-// hold shows the form again, with all that was typed and a fresh token, and says why it was not taken.
+// hold shows the form again, with all that was typed and a fresh token, and says why it was not
+// taken.
 func (f *form) hold(x *site.Exchange, e entry, err error) {
 	failure := problem.From(err)
 	f.Log.InfoContext(x.Request.Context(), "a form was not taken", site.Logged(failure))
@@ -55,9 +56,9 @@ func (f *form) hold(x *site.Exchange, e entry, err error) {
 	f.show(x, problemdetails.Status(failure.Code), e, nil, alert{x.Say(about + ".title"), text})
 }
 
-// identify returns the id for content that came with a token. It can't be guessed, and is the same for
-// the same content under the same token, so that a form that is sent twice is one request. Package
-// formtoken says why the content is part of it.
+// identify returns the id for content that came with a token. It can't be guessed, and is the
+// same for the same content under the same token, so that a form that is sent twice is one
+// request. Package formtoken says why the content is part of it.
 func identify(held formtoken.Token, content []byte) (submission.ID, error) {
 	mark := held.Mark(content)
 	return submission.NewID(held.Issued(), bytes.NewReader(mark[:]))
@@ -74,8 +75,8 @@ func idOf(held formtoken.Token, accepted submission.Submission) (submission.ID, 
 	return identify(held, content)
 }
 
-// pretend answers a filled-in honeypot like a submission that was taken. Nothing is enqueued; the status
-// page says "received", as for every id that may still be on the queue.
+// pretend answers a filled-in honeypot like a submission that was taken. Nothing is enqueued; the
+// status page says "received", as for every id that may still be on the queue.
 func (f *form) pretend(x *site.Exchange, e entry) {
 	content, err := json.Marshal(e.Input)
 	if err == nil {

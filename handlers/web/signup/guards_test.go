@@ -33,7 +33,7 @@ const (
 	programKey = "Jh2v9QeX7sKd4NwLz0RfTyBu6MgCp1Ao"
 )
 
-// goodToken returns a token that counts in the pagetest.Morning.
+// goodToken returns a token that is valid in the morning.
 var goodToken = sync.OnceValue(func() string {
 	tokens, err := formtoken.New(formtoken.Config{
 		Keys: []string{formKey}, Lifetime: time.Hour, Now: func() time.Time { return pagetest.Morning }, Random: rand.Reader,
@@ -48,8 +48,8 @@ var goodToken = sync.OnceValue(func() string {
 	return token
 })
 
-// guardsOf returns guards that take forms with a token of the morning and JSON with programKey, after
-// the changes.
+// guardsOf returns guards that take forms with a token of the morning and JSON with programKey,
+// after the changes.
 func guardsOf(t testing.TB, changes ...func(*guard.Config)) *guard.Guards {
 	t.Helper()
 	config := guard.Config{FormKeys: []string{formKey}, FormLifetime: time.Hour, JSONKeys: []string{programKey}}
@@ -68,15 +68,15 @@ func newGuards(t testing.TB, config guard.Config, now func() time.Time) *guard.G
 	return guards
 }
 
-// guardedForm is a form with all guards, on a clock that a test sets.
+// guardedForm is a form with all guards and a clock.
 type guardedForm struct {
 	formUnderTest
 	now *time.Time
 	sim *captchasim.Server
 }
 
-// newGuardedForm returns a form that takes five posts at once from a client, waits three seconds for each form, and asks for a challenge if
-// there is a provider.
+// newGuardedForm returns a form with a limit of five posts, a wait of three seconds, and a
+// captcha if there is a provider.
 func newGuardedForm(t *testing.T, provider string) guardedForm {
 	t.Helper()
 	now := pagetest.Morning
@@ -133,8 +133,8 @@ func with(token string, more ...string) url.Values {
 	return values
 }
 
-// Whatever is wrong with a form's token or origin, nothing is lost: the form comes back with all that was typed and a token that will do.
-func TestAFormThatIsHeldUpLosesNothing(t *testing.T) {
+// A form with a wrong token or origin comes back with all that was typed and a good token.
+func TestFormRefusedByGuardsKeepsEntries(t *testing.T) {
 	for name, test := range map[string]struct {
 		token   func(t *testing.T, g guardedForm) string
 		change  func(*http.Request)
@@ -221,7 +221,7 @@ func TestAFormThatIsHeldUpLosesNothing(t *testing.T) {
 	}
 }
 
-func TestAFormThatIsSentTwiceIsOneRequest(t *testing.T) {
+func TestFormSentTwiceIsOneRequest(t *testing.T) {
 	g := newGuardedForm(t, "")
 	token := g.open(t)
 	*g.now = g.now.Add(10 * time.Second)
@@ -246,8 +246,8 @@ func TestAFormThatIsSentTwiceIsOneRequest(t *testing.T) {
 	}
 }
 
-// The answer to a program that falls into the trap looks in nothing other than the answer to a partner.
-func TestTheTrap(t *testing.T) {
+// The answer to a filled-in honeypot can't be told from the answer to a partner.
+func TestFilledInHoneypotGetsNormalAnswer(t *testing.T) {
 	g := newGuardedForm(t, "")
 	token := g.open(t)
 	*g.now = g.now.Add(10 * time.Second)
@@ -293,13 +293,13 @@ func (noRequests) Progress(context.Context, submission.ID) (request.Progress, er
 	return request.Progress{}, &problem.Error{Code: problem.NotFound}
 }
 
-func TestTheTrapIsSetForProgramsOnly(t *testing.T) {
+func TestHoneypotIsHiddenFromPeople(t *testing.T) {
 	g := newGuardedForm(t, "")
 	response := pagetest.Do(g, httptest.NewRequest(http.MethodGet, route.Signup+"?"+trapField+"=filled", nil))
 	doc := pagetest.CheckPage(t, response, pagetest.Body(t, response))
 	trap := doc.ByID[trapField]
 	if trap == nil {
-		t.Fatal("there is no trap")
+		t.Fatal("there is no honeypot")
 	}
 	if pagetest.Attribute(trap, "tabindex") != "-1" || pagetest.Attribute(trap, "autocomplete") != "off" || pagetest.Attribute(trap.Parent, "aria-hidden") != "true" || pagetest.Attribute(trap, "value") != "" {
 		t.Error("people can get into the trap")
@@ -310,7 +310,7 @@ func TestTheTrapIsSetForProgramsOnly(t *testing.T) {
 	}
 }
 
-func TestWhoSendsTooMuchWaits(t *testing.T) {
+func TestRateLimitOfForms(t *testing.T) {
 	g := newGuardedForm(t, "")
 	token := g.open(t)
 	*g.now = g.now.Add(10 * time.Second)
@@ -371,7 +371,7 @@ var (
 	byOwnPage = http.Header{"Origin": {"https://join.contoso.com"}, "Sec-Fetch-Site": {"same-origin"}}
 )
 
-func TestWhoMaySendJSON(t *testing.T) {
+func TestSendersOfJSON(t *testing.T) {
 	for name, test := range map[string]struct {
 		header http.Header
 		status int
@@ -400,7 +400,7 @@ func TestWhoMaySendJSON(t *testing.T) {
 	}
 }
 
-func TestPreflightOfTheForm(t *testing.T) {
+func TestPreflight(t *testing.T) {
 	g := newGuardedForm(t, "")
 	for origin, status := range map[string]int{"https://www.fabrikam.com": http.StatusNoContent, "https://evil.example": http.StatusForbidden} {
 		r := httptest.NewRequest(http.MethodOptions, route.Signup, nil)
@@ -414,7 +414,7 @@ func TestPreflightOfTheForm(t *testing.T) {
 	}
 }
 
-func TestTheBrakeOfJSON(t *testing.T) {
+func TestRateLimitOfJSON(t *testing.T) {
 	g := newGuardedForm(t, "")
 	for range 5 {
 		g.sendJSON(t, bySite)
@@ -434,7 +434,7 @@ func TestTheBrakeOfJSON(t *testing.T) {
 	}
 }
 
-func TestTheChallenge(t *testing.T) {
+func TestCaptcha(t *testing.T) {
 	for _, provider := range captcha.Providers() {
 		t.Run(provider, func(t *testing.T) {
 			g := newGuardedForm(t, provider)
@@ -505,7 +505,7 @@ func TestTheChallenge(t *testing.T) {
 	}
 }
 
-func TestOnlyOverTLSBrowsersAreToldToKeepToIt(t *testing.T) {
+func TestStrictTransportSecurityOnlyOverTLS(t *testing.T) {
 	for proto, want := range map[string]string{"https": "max-age=31536000", "http": "", "": ""} {
 		r := httptest.NewRequest(http.MethodGet, route.Signup, nil)
 		r.Header.Set("X-Forwarded-Proto", proto)
@@ -515,19 +515,19 @@ func TestOnlyOverTLSBrowsersAreToldToKeepToIt(t *testing.T) {
 	}
 }
 
-// Large and doubled headers that the guards read change nothing for whoever sends them.
-func TestHeadersThatNoBrowserSends(t *testing.T) {
+// Large and repeated headers do no harm.
+func TestUnusualHeaders(t *testing.T) {
 	for name, change := range map[string]func(http.Header){
 		"a long list of hops": func(h http.Header) {
 			h.Set("X-Forwarded-For", strings.Repeat("198.51.100.1, ", 50_000)+"203.0.113.7:1")
 		},
-		"a hop that is no hop":  func(h http.Header) { h.Set("X-Forwarded-For", strings.Repeat("x", 500_000)) },
-		"a long origin":         func(h http.Header) { h.Set("Origin", "https://"+strings.Repeat("x", 500_000)) },
-		"a long cookie":         func(h http.Header) { h.Set("Cookie", "language="+strings.Repeat("x", 500_000)) },
-		"a long key":            func(h http.Header) { h.Set(guard.KeyHeader, strings.Repeat("x", 500_000)) },
-		"a long accept":         func(h http.Header) { h.Set("Accept-Language", strings.Repeat("en,", 200_000)) },
-		"a forwarded protocol":  func(h http.Header) { h.Set("X-Forwarded-Proto", "https\r\nSet-Cookie: x=1") },
-		"a hop with a new line": func(h http.Header) { h.Set("X-Forwarded-For", "203.0.113.7\r\nX: y") },
+		"a hop that is not an address": func(h http.Header) { h.Set("X-Forwarded-For", strings.Repeat("x", 500_000)) },
+		"a long origin":                func(h http.Header) { h.Set("Origin", "https://"+strings.Repeat("x", 500_000)) },
+		"a long cookie":                func(h http.Header) { h.Set("Cookie", "language="+strings.Repeat("x", 500_000)) },
+		"a long key":                   func(h http.Header) { h.Set(guard.KeyHeader, strings.Repeat("x", 500_000)) },
+		"a long accept":                func(h http.Header) { h.Set("Accept-Language", strings.Repeat("en,", 200_000)) },
+		"a forwarded protocol":         func(h http.Header) { h.Set("X-Forwarded-Proto", "https\r\nSet-Cookie: x=1") },
+		"a hop with a new line":        func(h http.Header) { h.Set("X-Forwarded-For", "203.0.113.7\r\nX: y") },
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := newGuardedForm(t, "")
@@ -557,7 +557,7 @@ func TestHeadersThatNoBrowserSends(t *testing.T) {
 	}
 }
 
-func TestAFormNeedsItsGuards(t *testing.T) {
+func TestNewNeedsGuards(t *testing.T) {
 	for name, guards := range map[string]*guard.Guards{
 		"tokens": guardsOf(t, func(c *guard.Config) { c.FormKeys = nil }),
 		"guards": nil,
@@ -571,7 +571,8 @@ func TestAFormNeedsItsGuards(t *testing.T) {
 	}
 }
 
-// BenchmarkWhoSignsUp shows by time what TestTheWorkDependsOnTheFormAlone shows by work: known, unknown and denied partners take the same.
+// BenchmarkWhoSignsUp compares the time for known, unknown and denied partners; see
+// TestWorkDoesNotDependOnThePartner.
 func BenchmarkWhoSignsUp(b *testing.B) {
 	for name, email := range map[string]string{"known": "ana@contoso.com", "unknown": "eve@unknown.com", "denied": "bob@denieds.com"} {
 		b.Run(name, func(b *testing.B) {

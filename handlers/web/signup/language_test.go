@@ -25,7 +25,7 @@ func get(query, cookie, accept string) *http.Request {
 	return r
 }
 
-func TestTheLanguageOfAPage(t *testing.T) {
+func TestLanguageOfPage(t *testing.T) {
 	tests := map[string]struct {
 		query, cookie, accept string
 		want, sent, remembers string
@@ -69,7 +69,7 @@ func TestTheLanguageOfAPage(t *testing.T) {
 	}
 }
 
-func TestAPageKeepsItsLanguageWhenItComesBack(t *testing.T) {
+func TestRefusedPageKeepsLanguage(t *testing.T) {
 	for _, accept := range []string{"cs,de;q=0.5", "de-CH", "cs", "zh-TW,ja", ""} {
 		f := newForm(t)
 		response := pagetest.Do(f, get("", "", accept))
@@ -87,7 +87,7 @@ func TestAPageKeepsItsLanguageWhenItComesBack(t *testing.T) {
 	}
 }
 
-func TestEveryLanguageTravelsWithTheSubmission(t *testing.T) {
+func TestSubmissionHasLanguageOfPage(t *testing.T) {
 	for _, l := range i18n.Languages() {
 		f := newForm(t)
 		response := pagetest.Do(f, get("lang="+l.Tag, "", "en"))
@@ -109,7 +109,7 @@ func wrongFields() url.Values {
 	}
 }
 
-// everything has all that the pages can show.
+// everything configures all that the form can show.
 func everything(t testing.TB) func(*Config) {
 	return func(c *Config) {
 		c.Style.PrivacyURL = "https://www.contoso.com/legal/privacy"
@@ -119,7 +119,7 @@ func everything(t testing.TB) func(*Config) {
 	}
 }
 
-func TestEveryPageIsSmallAndComplete(t *testing.T) {
+func TestPagesAreWithinSizeLimit(t *testing.T) {
 	const most = 30_000
 	logo := "data:image/svg+xml;base64," + strings.Repeat("A", 3<<10-26)
 	f := newForm(t, everything(t), func(c *Config) { c.Style.Logo = branding.Logo{URL: logo, Source: "data:"} })
@@ -140,7 +140,7 @@ func TestEveryPageIsSmallAndComplete(t *testing.T) {
 	}
 }
 
-func TestPagesInEveryLanguageKeepTheirPromises(t *testing.T) {
+func TestFormInEveryLanguage(t *testing.T) {
 	f := newForm(t, everything(t))
 	var titles []string
 	for _, l := range i18n.Languages() {
@@ -154,7 +154,7 @@ func TestPagesInEveryLanguageKeepTheirPromises(t *testing.T) {
 			t.Errorf("%s is written %s", l.Tag, got)
 		}
 		for n := range doc.Root.Descendants() {
-			// The other languages keep what the link filled in.
+			// Links to other languages keep what the query filled in.
 			if n.Type == html.ElementNode && pagetest.Attribute(n, "hreflang") != "" {
 				target, err := url.Parse(pagetest.Attribute(n, "href"))
 				if err != nil || target.Query().Get("company") != "Café" || target.Query().Get("code") != "x" || target.Query().Get("lang") != pagetest.Attribute(n, "hreflang") {
@@ -196,7 +196,7 @@ func TestPagesInEveryLanguageKeepTheirPromises(t *testing.T) {
 	}
 }
 
-func TestJSONIsAnsweredInTheReadersLanguage(t *testing.T) {
+func TestJSONIsAnsweredInLanguageOfReader(t *testing.T) {
 	r := postAs(pagetest.JSONType, `{"email":"ana","language":"ja"}`)
 	r.Header.Set("Accept-Language", "de")
 	response := pagetest.Do(newForm(t), r)

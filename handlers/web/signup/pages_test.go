@@ -14,7 +14,7 @@ import (
 	"golang.org/x/net/html"
 )
 
-func TestTheFormAsItIsOpened(t *testing.T) {
+func TestOpenedForm(t *testing.T) {
 	response := pagetest.Do(newForm(t), httptest.NewRequest(http.MethodGet, route.Signup, nil))
 	doc := pagetest.CheckPage(t, response, pagetest.Body(t, response))
 	if doc.Title != "Guest access to Contoso & Partners" || doc.ByID["alert-title"] != nil {
@@ -44,7 +44,7 @@ func TestTheFormAsItIsOpened(t *testing.T) {
 	}
 }
 
-func TestErrorsStandInASummaryAndAtTheirFields(t *testing.T) {
+func TestErrorsAreInSummaryAndAtFields(t *testing.T) {
 	values := url.Values{"email": {"ana"}, "country": {"ZZ"}, "reason": {strings.Repeat("x", 1001)}, "givenName": {"Ana"}}
 	response := pagetest.Do(newForm(t), postAs(pagetest.FormType, values.Encode()))
 	doc := pagetest.CheckPage(t, response, pagetest.Body(t, response))
@@ -56,7 +56,7 @@ func TestErrorsStandInASummaryAndAtTheirFields(t *testing.T) {
 		if n.Type == html.ElementNode && n.Data == "a" && strings.HasPrefix(pagetest.Attribute(n, "href"), "#") {
 			links = append(links, pagetest.Attribute(n, "href"))
 			id := strings.TrimPrefix(pagetest.Attribute(n, "href"), "#")
-			// A text that does not name its field comes after the field's name.
+			// A text that does not name its field follows the name.
 			if text := pagetest.Text(doc.ByID[id+"-error"]); text == "" || pagetest.Text(n) != text && !strings.HasSuffix(pagetest.Text(n), ": "+text) {
 				t.Errorf("the summary says %q, the field %q", pagetest.Text(n), pagetest.Text(doc.ByID[id+"-error"]))
 			}

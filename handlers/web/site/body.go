@@ -14,9 +14,9 @@ import (
 	"guestlist/handlers/problem"
 )
 
-// MaxBody is the largest body that a page takes, in bytes. The largest form is that of a sign-up: 3600
-// characters, which are 33 KB where each takes nine bytes (three of UTF-8, percent-encoded), and an
-// answer to a captcha of 10 KB.
+// MaxBody is the largest body that a page takes, in bytes. The largest form is that of a sign-up:
+// 3600 characters, which are 33 KB where each takes nine bytes (three of UTF-8, percent-encoded),
+// and an answer to a captcha of 10 KB.
 const MaxBody = 46 << 10
 
 // Posted sets the format of the answer to that of the body. It returns UnsupportedMediaType unless
@@ -85,8 +85,8 @@ func (x *Exchange) body() ([]byte, error) {
 	return body, nil
 }
 
-// Malformed returns the error for a body that no page sends. The text is for the author of a client,
-// so it is always English. It must repeat nothing of the body.
+// Malformed returns the error for a body that no page sends. The text is for the author of a
+// client, so it is always English. It must repeat nothing of the body.
 func Malformed(text string) error {
 	return &problem.Error{Code: problem.MalformedBody, Public: text, Detail: "the body of a submission"}
 }

@@ -17,8 +17,8 @@ import (
 	"guestlist/handlers/web/problemdetails"
 )
 
-// maxHeader is the longest header that is parsed. What browsers send in Accept and Accept-Language is
-// far below.
+// maxHeader is the longest header that is parsed. What browsers send in Accept and
+// Accept-Language is far below.
 const maxHeader = 1000
 
 // retryAfter is how long clients are asked to wait when one of our own services did not answer.
@@ -77,7 +77,8 @@ func (x *Exchange) encode(status int, contentType string, value any) {
 
 const problemType = "application/problem+json"
 
-// details are problem details (RFC 9457), with the code and the fields at fault as extension members.
+// details are problem details (RFC 9457), with the code and the fields at fault as extension
+// members.
 type details struct {
 	Type   string          `json:"type"`
 	Title  string          `json:"title"`
@@ -136,8 +137,8 @@ func (x *Exchange) RetryAfter(wait time.Duration) {
 	x.Header().Set("Retry-After", Seconds(wait))
 }
 
-// Seconds returns a wait as the header Retry-After has it, rounded up: a client that comes too early
-// waits again.
+// Seconds returns a wait as the header Retry-After has it, rounded up: a client that comes too
+// early waits again.
 func Seconds(wait time.Duration) string { return strconv.Itoa(int(math.Ceil(wait.Seconds()))) }
 
 // Logged returns what a log may hold of an error: the text of a [problem.Error], of any other only

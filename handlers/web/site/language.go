@@ -13,7 +13,8 @@ import (
 )
 
 const (
-	// LanguageQuery is the query parameter that chooses the language of a page, and of all pages after.
+	// LanguageQuery is the query parameter that chooses the language of a page, and of all pages
+	// after.
 	LanguageQuery = "lang"
 	// languageCookie remembers the choice: the tag of a language of the pages and nothing else.
 	languageCookie = "language"
@@ -37,8 +38,8 @@ func (r Reader) Isolated(address string) string {
 	return "\u2066" + address + "\u2069"
 }
 
-// Choose sets the reader: by the first of the chosen tags that can be read, else the query, else the
-// cookie, else what the browser accepts.
+// Choose sets the reader: by the first of the chosen tags that can be read, else the query, else
+// the cookie, else what the browser accepts.
 func (x *Exchange) Choose(chosen ...string) {
 	if x.Request.URL.RawQuery != "" {
 		chosen = append(chosen, x.Request.URL.Query().Get(LanguageQuery))
@@ -128,7 +129,8 @@ func parseLanguage(text string) (language.Tag, error) {
 
 var errNoLanguage = errors.New("site: not the tag of a language")
 
-// acceptedLanguages returns the usable languages of the Accept-Language header, the most liked first.
+// acceptedLanguages returns the usable languages of the Accept-Language header, the most liked
+// first.
 func acceptedLanguages(r *http.Request) []language.Tag {
 	accept := strings.Join(r.Header.Values("Accept-Language"), ",")
 	if accept == "" || len(accept) > maxHeader {
@@ -141,7 +143,8 @@ func acceptedLanguages(r *http.Request) []language.Tag {
 	return slices.DeleteFunc(tags, func(tag language.Tag) bool { return !usable(tag) })
 }
 
-// usable reports whether a tag names a language. x/text reads the wildcard as "mul", several languages.
+// usable reports whether a tag names a language. x/text reads the wildcard as "mul", several
+// languages.
 func usable(tag language.Tag) bool {
 	base, _ := tag.Base()
 	return tag != language.Und && base.String() != "mul" && len(tag.String()) <= submission.MaxLanguage

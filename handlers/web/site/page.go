@@ -33,8 +33,8 @@ func (p Page) Direction() string {
 	return "ltr"
 }
 
-// Languages returns a list item with a link for each language of the pages. Building it by hand saves
-// a third of the work of a page.
+// Languages returns a list item with a link for each language of the pages. Building it by hand
+// saves a third of the work of a page.
 func (p Page) Languages() template.HTML {
 	var items strings.Builder
 	keep := ""

@@ -173,8 +173,8 @@ func headers(policy, referrers string) http.Header {
 	}
 }
 
-// Handler returns a handler that sets the headers of every answer, and answers methods other than the
-// given ones itself.
+// Handler returns a handler that sets the headers of every answer, and answers methods other than
+// the given ones itself.
 func (s *Site) Handler(serve func(*Exchange), methods ...string) http.Handler {
 	allow := strings.Join(methods, ", ")
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -25,7 +25,7 @@ import (
 	"guestlist/handlers/web/site"
 )
 
-// wish posts to the status page of what stands where an id should.
+// send posts to the status page of an id, valid or not.
 func send(h http.Handler, id, contentType, text string) *http.Response {
 	r := httptest.NewRequest(http.MethodPost, route.Signup+"/x", strings.NewReader(text))
 	r.Header.Set("Content-Type", contentType)
@@ -33,7 +33,7 @@ func send(h http.Handler, id, contentType, text string) *http.Response {
 	return pagetest.Do(h, r)
 }
 
-func TestWishesGoOnTheQueue(t *testing.T) {
+func TestInstructionsAreEnqueued(t *testing.T) {
 	tests := map[string]struct {
 		contentType, body string
 		kind              submission.Kind
@@ -77,7 +77,7 @@ func TestWishesGoOnTheQueue(t *testing.T) {
 	}
 }
 
-func TestWishesThatAreNoneOfOurs(t *testing.T) {
+func TestRefusedInstructions(t *testing.T) {
 	good := string(newID(t, pagetest.Morning))
 	tests := map[string]struct {
 		id, contentType, body string
@@ -127,7 +127,7 @@ func TestWishesThatAreNoneOfOurs(t *testing.T) {
 	}
 }
 
-func TestAWithdrawalAsksForConfirmation(t *testing.T) {
+func TestWithdrawalAsksForConfirmation(t *testing.T) {
 	id := newID(t, pagetest.Morning)
 	h, _ := newStatus(t, &fakeRequests{known: id, progress: request.Progress{Stage: request.StageInWork}})
 	response := send(h, string(id), pagetest.FormType, "action=withdraw")
@@ -142,7 +142,7 @@ func TestAWithdrawalAsksForConfirmation(t *testing.T) {
 	}
 }
 
-func TestAQueueThatTakesNoWish(t *testing.T) {
+func TestQueueFailureIsReported(t *testing.T) {
 	for name, err := range map[string]error{"busy": problem.New(problem.Internal, "outside of an invocation"), "foreign": errors.New("ana@contoso.com")} {
 		h, log := newStatus(t, &fakeRequests{}, func(c *Config) { c.Queue = &pagetest.Queue{Err: err} })
 		response := send(h, string(newID(t, pagetest.Morning)), pagetest.FormType, "action=resend")
@@ -153,7 +153,7 @@ func TestAQueueThatTakesNoWish(t *testing.T) {
 	}
 }
 
-func TestWhatThePageOffers(t *testing.T) {
+func TestActionsOfPage(t *testing.T) {
 	at := strconv.FormatInt(pagetest.Morning.Add(-10*time.Minute).Unix(), 10)
 	long := strconv.FormatInt(pagetest.Morning.Add(-time.Hour).Unix(), 10)
 	tests := map[string]struct {
@@ -198,8 +198,8 @@ func TestWhatThePageOffers(t *testing.T) {
 	}
 }
 
-// Whoever is invited, refused or waited for sees the same page, to the byte.
-func TestADiscreetPageTellsNothingOfTheOutcome(t *testing.T) {
+// All outcomes show the same page, to the byte.
+func TestDiscreetPageHidesOutcome(t *testing.T) {
 	id := newID(t, pagetest.Morning)
 	var pages, answers []string
 	for _, outcome := range []request.Outcome{
@@ -216,7 +216,7 @@ func TestADiscreetPageTellsNothingOfTheOutcome(t *testing.T) {
 	}
 }
 
-func TestADetailedPageTellsProgramsToo(t *testing.T) {
+func TestDetailedPageTellsOutcomeInJSON(t *testing.T) {
 	id := newID(t, pagetest.Morning)
 	h, _ := newStatus(t, &fakeRequests{known: id, progress: request.Progress{Stage: request.StageFinished, Outcome: request.OutcomeWaiting, Address: "a***@c…"}},
 		func(c *Config) { c.Detailed = true })
@@ -227,7 +227,7 @@ func TestADetailedPageTellsProgramsToo(t *testing.T) {
 	}
 }
 
-func TestThePageNamesWhomToAsk(t *testing.T) {
+func TestPageHasContact(t *testing.T) {
 	id := newID(t, pagetest.Morning)
 	requests := &fakeRequests{known: id, progress: request.Progress{Stage: request.StageFinished}}
 	h, _ := newStatus(t, requests)
@@ -260,7 +260,7 @@ func BenchmarkStatus(b *testing.B) {
 	}
 }
 
-func FuzzWish(f *testing.F) {
+func FuzzInstruction(f *testing.F) {
 	f.Add(string(newID(f, pagetest.Morning)), true, "action=resend")
 	f.Add(string(newID(f, pagetest.Morning)), false, `{"action":"withdraw","confirm":"yes"}`)
 	f.Add("", true, "%")
@@ -280,8 +280,8 @@ func FuzzWish(f *testing.F) {
 	})
 }
 
-// Whoever lures a partner to another page can't withdraw the partner's sign-up by it, address or not.
-func TestWishesFromOurOwnPagesOnly(t *testing.T) {
+// Another site that knows the address of the page can't withdraw the sign-up.
+func TestInstructionsOfOtherSitesAreRefused(t *testing.T) {
 	id := newID(t, pagetest.Morning)
 	queue := &pagetest.Queue{}
 	guards := guardsOf(t, func(c *guard.Config) { c.Limit = guard.Limit{Burst: 3, Every: time.Minute} })
@@ -330,7 +330,7 @@ func TestWishesFromOurOwnPagesOnly(t *testing.T) {
 	}
 }
 
-func TestAListedSiteMayReadTheProgress(t *testing.T) {
+func TestListedSiteMayReadProgress(t *testing.T) {
 	id := newID(t, pagetest.Morning)
 	guards := guardsOf(t, func(c *guard.Config) { c.JSONOrigins = []string{"https://www.fabrikam.com"} })
 	h, err := New(Config{
@@ -355,14 +355,14 @@ func TestAListedSiteMayReadTheProgress(t *testing.T) {
 	}
 }
 
-func TestTheAddressOfAStatusPageIsForNobody(t *testing.T) {
+func TestReferrerPolicy(t *testing.T) {
 	h, _ := newStatus(t, &fakeRequests{})
 	if got := ask(h, string(newID(t, pagetest.Morning)), "text/html").Header.Get("Referrer-Policy"); got != "no-referrer" {
 		t.Errorf("Referrer-Policy %q", got)
 	}
 }
 
-func TestAFailedStatusPageLeadsToTheForm(t *testing.T) {
+func TestProblemPageLeadsToForm(t *testing.T) {
 	for origin, want := range map[string]string{"": `href="/signup"`, "https://join.contoso.com": `href="https://join.contoso.com/signup"`} {
 		handler, err := New(Config{
 			Requests: &fakeRequests{}, Queue: &pagetest.Queue{}, Now: func() time.Time { return pagetest.Morning }, Log: slog.New(slog.DiscardHandler), Style: pagetest.Style(t, "Contoso"), Guards: guardsOf(t), FormOrigin: origin,
@@ -377,7 +377,7 @@ func TestAFailedStatusPageLeadsToTheForm(t *testing.T) {
 	}
 }
 
-func TestAStatusPageInEveryLanguage(t *testing.T) {
+func TestStatusPageInEveryLanguage(t *testing.T) {
 	id := newID(t, pagetest.Morning)
 	for _, l := range i18n.Languages() {
 		for _, outcome := range []request.Outcome{"", "waiting", "inviting", "invited", "joined", "refused", "withdrawn"} {

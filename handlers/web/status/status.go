@@ -29,13 +29,14 @@ const (
 	firstIssue = 2020
 )
 
-// Queue takes messages for the worker. When Enqueue returns nil, the message is sent if and only if the
-// client gets the answer that the handler gave.
+// Queue takes messages for the worker. When Enqueue returns nil, the message is sent if and only
+// if the client gets the answer that the handler gave.
 type Queue interface {
 	Enqueue(ctx context.Context, message []byte) error
 }
 
-// Requests tells how far a request is. Progress fails with problem.NotFound where nothing is recorded.
+// Requests tells how far a request is. Progress fails with problem.NotFound where nothing is
+// recorded.
 type Requests interface {
 	Progress(ctx context.Context, id submission.ID) (request.Progress, error)
 }
@@ -58,24 +59,28 @@ type status struct {
 	Config
 }
 
-// New returns the handler of the status page, for a route with the request's id in the path value "id".
-// It answers GET and HEAD, with JSON ({"stage", "outcome", "address"}) to clients that prefer it:
+// New returns the handler of the status page, for a route with the request's id in the path value
+// "id". It answers GET and HEAD, with JSON ({"stage", "outcome", "address"}) to clients that
+// prefer it:
 //
-//   - 200 with the stage and the masked address, and the outcome if the page is detailed or the partner
-//     has withdrawn. An unknown id that may still be on the queue, by the time in it, is "received";
+//   - 200 with the stage and the masked address, and the outcome if the page is detailed or the
+//     partner has withdrawn. An unknown id that may still be on the queue, by the time in it, is
+//     "received";
 //   - 404 for any other id, whether malformed, unknown or out of date;
 //   - 503 if the store did not answer.
 //
-// POST takes an instruction, as a form or as JSON: the action "resend", or "withdraw" with confirm
-// "yes". It looks nothing up, so the answer does not depend on the request:
+// POST takes an instruction, as a form or as JSON: the action "resend", or "withdraw" with
+// confirm "yes". It looks nothing up, so the answer does not depend on the request:
 //
 //   - 303 (form) to the page, or 202 (JSON): the instruction is on the queue;
 //   - 404 for an id that was never issued;
-//   - 422 for a withdrawal without confirmation; 400, 413, 415 for a body that the page never sends;
+//   - 422 for a withdrawal without confirmation; 400, 413, 415 for a body that the page never
+//     sends;
 //   - 403 for an instruction from another site; 429 for a client that sends too much;
 //   - 503: the queue did not take it.
 //
-// An id is 128 random bits, given to the person who signed up alone. The page asks for nothing more.
+// An id is 128 random bits, given to the person who signed up alone. The page asks for nothing
+// more.
 func New(config Config) (http.Handler, error) {
 	switch {
 	case config.Requests == nil:
@@ -113,8 +118,8 @@ type notice struct {
 	Unconfirmed bool // a withdrawal was asked for without the box being ticked
 }
 
-// The query parameters of the page to which an instruction leads. They change only what is shown to the
-// person who wrote them.
+// The query parameters of the page to which an instruction leads. They change only what is shown
+// to the person who wrote them.
 const (
 	resentQuery    = "resent" // Unix seconds
 	withdrawnQuery = "withdrawn"

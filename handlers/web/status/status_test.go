@@ -23,7 +23,7 @@ import (
 	"guestlist/handlers/web/route"
 )
 
-// fakeRequests answers with progress, or with err; known says for which id.
+// fakeRequests answers with progress for the id known, or with err.
 type fakeRequests struct {
 	known    submission.ID
 	progress request.Progress
@@ -68,7 +68,7 @@ func newStatus(t testing.TB, requests Requests, changes ...func(*Config)) (http.
 	return handler, &log
 }
 
-// ask asks for the status of a text that stands where an id should.
+// ask asks for the status of an id, valid or not.
 func ask(h http.Handler, id, accept string) *http.Response {
 	r := httptest.NewRequest(http.MethodGet, route.Signup+"/x", nil)
 	r.SetPathValue("id", id)
@@ -76,7 +76,7 @@ func ask(h http.Handler, id, accept string) *http.Response {
 	return pagetest.Do(h, r)
 }
 
-func TestStagesOfARequest(t *testing.T) {
+func TestStages(t *testing.T) {
 	fresh := pagetest.Morning.Add(-time.Minute)
 	tests := map[string]struct {
 		progress request.Progress
@@ -133,7 +133,7 @@ func TestStagesOfARequest(t *testing.T) {
 	}
 }
 
-func TestIDsThatNothingIsRecordedOf(t *testing.T) {
+func TestUnknownIDs(t *testing.T) {
 	tests := map[string]struct {
 		id       string
 		received bool
@@ -182,7 +182,7 @@ func TestIDsThatNothingIsRecordedOf(t *testing.T) {
 	}
 }
 
-func TestAMalformedIDIsNotLookedUp(t *testing.T) {
+func TestMalformedIDIsNotLookedUp(t *testing.T) {
 	requests := &fakeRequests{}
 	h, _ := newStatus(t, requests)
 	ask(h, "' or '1' eq '1", "text/html")
@@ -191,7 +191,7 @@ func TestAMalformedIDIsNotLookedUp(t *testing.T) {
 	}
 }
 
-func TestAStoreThatFails(t *testing.T) {
+func TestStoreFailure(t *testing.T) {
 	for name, err := range map[string]error{
 		"busy":    problem.New(problem.StorageUnavailable, "reading the row"),
 		"foreign": errors.New("dial tcp: ana@contoso.com"),
@@ -235,7 +235,7 @@ func TestMethodsOfTheStatusPage(t *testing.T) {
 	}
 }
 
-func TestAStatusPageNeedsAllItsParts(t *testing.T) {
+func TestNewNeedsAllParts(t *testing.T) {
 	good := Config{Requests: &fakeRequests{}, Queue: &pagetest.Queue{}, Now: time.Now, Log: slog.New(slog.DiscardHandler), Style: pagetest.Style(t, "Contoso"), Guards: guardsOf(t)}
 	for name, breakIt := range map[string]func(*Config){
 		"requests":     func(c *Config) { c.Requests = nil },

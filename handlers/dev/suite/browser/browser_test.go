@@ -19,7 +19,6 @@ import (
 	"guestlist/handlers/settings"
 )
 
-// repository is the root of this repository.
 const repository = "../../../.."
 
 // suiteTimeout makes a suite fail instead of hang. It takes less than a minute on an idle machine.

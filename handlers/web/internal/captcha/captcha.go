@@ -65,7 +65,8 @@ type service struct {
 
 // services follows the documentation at each address.
 var services = map[string]service{
-	// https://developers.cloudflare.com/turnstile/get-started/server-side-validation/ and .../turnstile/reference/content-security-policy/
+	// https://developers.cloudflare.com/turnstile/get-started/server-side-validation/ and
+	// .../turnstile/reference/content-security-policy/
 	Turnstile: {
 		url: "https://challenges.cloudflare.com", path: "/turnstile/v0/siteverify",
 		field: "cf-turnstile-response", maxResponse: 2048,
@@ -110,8 +111,8 @@ var services = map[string]service{
 	},
 }
 
-// Widget is what the page needs to show the service's widget: an element of the class, with the site
-// key in data-sitekey, and the script.
+// Widget is what the page needs to show the service's widget: an element of the class, with the
+// site key in data-sitekey, and the script.
 type Widget struct {
 	Class     string
 	SiteKey   string
@@ -203,10 +204,10 @@ var ours = []string{
 	"auth_required", "auth_invalid", "sitekey_invalid", "bad_request", "client_error",
 }
 
-// Verify returns nil if the service says that a person gave the answer, just now and for the first time.
-// Otherwise it returns problem.ChallengeFailed, and the partner can try again; or
-// problem.ChallengeUnavailable: the service gave no verdict or refuses our keys. No error has the answer
-// or the secret. An answer can be verified only once.
+// Verify returns nil if the service says that a person gave the answer, just now and for the
+// first time. Otherwise it returns problem.ChallengeFailed, and the partner can try again; or
+// problem.ChallengeUnavailable: the service gave no verdict or refuses our keys. No error has the
+// answer or the secret. An answer can be verified only once.
 func (c *Checker) Verify(ctx context.Context, response string) error {
 	if response == "" || len(response) > c.service.maxResponse {
 		return problem.New(problem.ChallengeFailed, "an answer of %d characters", len(response))
@@ -265,7 +266,8 @@ func (c *Checker) verdict(ctx context.Context, response string) (verdict, error)
 	return v, nil
 }
 
-// askForm makes the request of Turnstile and hCaptcha, without the partner's address, which is optional.
+// askForm makes the request of Turnstile and hCaptcha, without the partner's address, which is
+// optional.
 func askForm(c Config, address, response string) (*http.Request, error) {
 	values := url.Values{"secret": {c.Secret}, "response": {response}}
 	if c.Provider == HCaptcha {

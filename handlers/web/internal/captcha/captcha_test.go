@@ -15,7 +15,7 @@ import (
 
 var morning = time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC)
 
-// world is a stand-in for all three services with a clock that a test sets.
+// world is a stand-in for the services with a clock.
 type world struct {
 	now time.Time
 	sim *captchasim.Server
@@ -38,7 +38,7 @@ func (w *world) config(provider string) captcha.Config {
 	}
 }
 
-func newChallenge(t *testing.T, config captcha.Config) *captcha.Checker {
+func newChecker(t *testing.T, config captcha.Config) *captcha.Checker {
 	t.Helper()
 	c, err := captcha.New(config)
 	if err != nil {
@@ -47,7 +47,8 @@ func newChallenge(t *testing.T, config captcha.Config) *captcha.Checker {
 	return c
 }
 
-// check fails unless the error has the code ("" for none) and says nothing of the secret or the answer.
+// check fails unless the error has the code, "" for none, and repeats neither the secret nor the
+// answer.
 func check(t *testing.T, err error, want problem.Code, answer string) {
 	t.Helper()
 	if problem.CodeOf(err) != want {
@@ -62,7 +63,7 @@ func check(t *testing.T, err error, want problem.Code, answer string) {
 	}
 }
 
-func TestAnswers(t *testing.T) {
+func TestVerify(t *testing.T) {
 	for _, provider := range captcha.Providers() {
 		other := captcha.Providers()[0]
 		if provider == other {
@@ -86,19 +87,19 @@ func TestAnswers(t *testing.T) {
 			t.Run(provider+"/"+name, func(t *testing.T) {
 				w := newWorld(t)
 				answer := test.answer(w)
-				check(t, newChallenge(t, w.config(provider)).Verify(t.Context(), answer), test.want, answer)
+				check(t, newChecker(t, w.config(provider)).Verify(t.Context(), answer), test.want, answer)
 			})
 		}
 		t.Run(provider+"/twice", func(t *testing.T) {
 			w := newWorld(t)
-			c := newChallenge(t, w.config(provider))
+			c := newChecker(t, w.config(provider))
 			answer := w.sim.Solve(provider, "signup.contoso.com")
 			check(t, c.Verify(t.Context(), answer), "", answer)
 			check(t, c.Verify(t.Context(), answer), problem.ChallengeFailed, answer)
 		})
 		t.Run(provider+"/what can't be an answer costs no call", func(t *testing.T) {
 			w := newWorld(t)
-			c := newChallenge(t, w.config(provider))
+			c := newChecker(t, w.config(provider))
 			check(t, c.Verify(t.Context(), ""), problem.ChallengeFailed, "")
 			check(t, c.Verify(t.Context(), strings.Repeat("a", 100_000)), problem.ChallengeFailed, "")
 			if w.sim.Asked() != 0 {
@@ -108,20 +109,20 @@ func TestAnswers(t *testing.T) {
 	}
 }
 
-func TestAnAnswerFromAnotherPage(t *testing.T) {
+func TestAnswerFromAnotherHost(t *testing.T) {
 	for _, provider := range []string{captcha.Turnstile, captcha.HCaptcha} {
 		w := newWorld(t)
 		answer := w.sim.Solve(provider, "evil.example")
-		check(t, newChallenge(t, w.config(provider)).Verify(t.Context(), answer), problem.ChallengeFailed, answer)
+		check(t, newChecker(t, w.config(provider)).Verify(t.Context(), answer), problem.ChallengeFailed, answer)
 		config := w.config(provider)
 		config.Hosts = nil
 		answer = w.sim.Solve(provider, "evil.example")
-		check(t, newChallenge(t, config).Verify(t.Context(), answer), "", answer)
+		check(t, newChecker(t, config).Verify(t.Context(), answer), "", answer)
 	}
 }
 
-// Whatever is not a clear yes takes nobody in.
-func TestItFailsClosed(t *testing.T) {
+// Only a clear yes counts.
+func TestFailsClosed(t *testing.T) {
 	reply := func(status int, text string) http.HandlerFunc {
 		return func(w http.ResponseWriter, _ *http.Request) {
 			w.WriteHeader(status)
@@ -160,20 +161,20 @@ func TestItFailsClosed(t *testing.T) {
 				w := newWorld(t)
 				w.sim.Fail(failure)
 				answer := w.sim.Solve(provider, "signup.contoso.com")
-				check(t, newChallenge(t, w.config(provider)).Verify(t.Context(), answer), want, answer)
+				check(t, newChecker(t, w.config(provider)).Verify(t.Context(), answer), want, answer)
 			})
 		}
 		t.Run(provider+"/nobody there", func(t *testing.T) {
 			config := newWorld(t).config(provider)
 			config.URL = "http://127.0.0.1:1"
-			check(t, newChallenge(t, config).Verify(t.Context(), "some-answer"), problem.ChallengeUnavailable, "some-answer")
+			check(t, newChecker(t, config).Verify(t.Context(), "some-answer"), problem.ChallengeUnavailable, "some-answer")
 		})
 		for name, breakIt := range map[string]func(*captcha.Config){
 			"a wrong secret":   func(c *captcha.Config) { c.Secret = "wrong-secret" },
 			"a wrong site key": func(c *captcha.Config) { c.SiteKey = "wrong-site-key" },
 		} {
 			if provider == captcha.Turnstile && name == "a wrong site key" {
-				// Turnstile is not told the site key: the secret stands for one widget.
+				// Turnstile does not get the site key: the secret belongs to one widget.
 				continue
 			}
 			t.Run(provider+"/"+name, func(t *testing.T) {
@@ -181,17 +182,17 @@ func TestItFailsClosed(t *testing.T) {
 				config := w.config(provider)
 				breakIt(&config)
 				answer := w.sim.Solve(provider, "signup.contoso.com")
-				check(t, newChallenge(t, config).Verify(t.Context(), answer), problem.ChallengeUnavailable, answer)
+				check(t, newChecker(t, config).Verify(t.Context(), answer), problem.ChallengeUnavailable, answer)
 			})
 		}
 	}
 }
 
-// The page may load what the chosen service needs and nothing of the others.
-func TestWhatThePageMayLoad(t *testing.T) {
+// The policy has what the service needs and nothing of the others.
+func TestPolicyAndWidget(t *testing.T) {
 	hosts := map[string]string{captcha.Turnstile: "cloudflare.com", captcha.HCaptcha: "hcaptcha.com", captcha.FriendlyCaptcha: "friendlycaptcha"}
 	for _, provider := range captcha.Providers() {
-		c := newChallenge(t, captcha.Config{Provider: provider, SiteKey: "site", Secret: "secret"})
+		c := newChecker(t, captcha.Config{Provider: provider, SiteKey: "site", Secret: "secret"})
 		policy := fmt.Sprint(c.Policy())
 		for other, host := range hosts {
 			if strings.Contains(policy, host) != (other == provider) {
@@ -206,17 +207,17 @@ func TestWhatThePageMayLoad(t *testing.T) {
 			t.Errorf("%s: %+v, field %q", provider, widget, c.Field())
 		}
 	}
-	eu := newChallenge(t, captcha.Config{Provider: captcha.FriendlyCaptcha, SiteKey: "site", Secret: "secret", URL: "https://eu.frcapi.com"})
+	eu := newChecker(t, captcha.Config{Provider: captcha.FriendlyCaptcha, SiteKey: "site", Secret: "secret", URL: "https://eu.frcapi.com"})
 	if frames := eu.Policy()["frame-src"]; len(frames) != 1 || frames[0] != "https://eu.frcapi.com" || eu.Widget().Endpoint != "https://eu.frcapi.com" {
 		t.Errorf("in the EU: frames %v, endpoint %q", frames, eu.Widget().Endpoint)
 	}
-	usual := newChallenge(t, captcha.Config{Provider: captcha.FriendlyCaptcha, SiteKey: "site", Secret: "secret"})
+	usual := newChecker(t, captcha.Config{Provider: captcha.FriendlyCaptcha, SiteKey: "site", Secret: "secret"})
 	if frames := usual.Policy()["frame-src"]; len(frames) != 1 || frames[0] != "https://global.frcapi.com" {
 		t.Errorf("elsewhere after that: frames %v", frames)
 	}
 }
 
-func TestAChallengeNeedsAllItsParts(t *testing.T) {
+func TestNewNeedsAllParts(t *testing.T) {
 	good := captcha.Config{Provider: captcha.Turnstile, SiteKey: "site", Secret: "a-secret-of-some-length"}
 	for name, breakIt := range map[string]func(*captcha.Config){
 		"service":               func(c *captcha.Config) { c.Provider = "recaptcha" },

@@ -85,8 +85,8 @@ func New(config Config) (*Signer, error) {
 	return s, nil
 }
 
-// A token is, in base64 for URLs: the time of its issue and the time from which it counts (each Unix
-// milliseconds in 6 bytes), a nonce, and the signature of these.
+// A token is, in base64 for URLs: the time of its issue and the time from which it counts (each
+// Unix milliseconds in 6 bytes), a nonce, and the signature of these.
 const (
 	timeBytes  = 6
 	nonceBytes = 16
@@ -107,8 +107,8 @@ type Token struct {
 	mark          []byte // the key of marks; nil in the zero value
 }
 
-// Issue returns a token for a form that is shown. A form that is shown again with what was typed, under
-// the token held, need not wait again. held may be the zero Token.
+// Issue returns a token for a form that is shown. A form that is shown again with what was typed,
+// under the token held, need not wait again. held may be the zero Token.
 func (s *Signer) Issue(held Token) (string, error) {
 	now := s.config.Now()
 	ready := now.Add(s.config.Wait)
@@ -129,8 +129,8 @@ func (s *Signer) sign(issued, ready time.Time) (string, error) {
 	return encoding.EncodeToString(append(raw, signature(s.keys[0].sign, raw)...)), nil
 }
 
-// Check returns the token of the text. It also returns a genuine token with ErrEarly and ErrExpired, for
-// Issue.
+// Check returns the token of the text. It also returns a genuine token with ErrEarly and
+// ErrExpired, for Issue.
 func (s *Signer) Check(text string) (Token, error) {
 	if len(text) != Length || strings.ContainsAny(text, "\r\n") {
 		// The decoder skips line breaks.

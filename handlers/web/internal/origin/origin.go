@@ -15,8 +15,8 @@ import (
 // Authorization, and the Functions host x-functions-key, so it is neither.
 const KeyHeader = "X-Guestlist-Key"
 
-// preflightLifetime is how long, in seconds, a browser remembers that a site may send: ten minutes, so
-// that removing a site from the list takes effect soon.
+// preflightLifetime is how long, in seconds, a browser remembers that a site may send: ten
+// minutes, so that removing a site from the list takes effect soon.
 const preflightLifetime = "600"
 
 // Config lists who may send. Empty lists allow only our own pages, under the host of the request.
@@ -37,8 +37,8 @@ type Checker struct {
 	keys  [][sha256.Size]byte
 }
 
-// New returns a Checker. Origins are a scheme and a host in lower case, with a port if it is not the
-// default, as browsers write them. No error repeats a key.
+// New returns a Checker. Origins are a scheme and a host in lower case, with a port if it is not
+// the default, as browsers write them. No error repeats a key.
 func New(config Config) (*Checker, error) {
 	c := &Checker{own: http.NewCrossOriginProtection(), sites: map[string]bool{}}
 	for _, origin := range config.Own {
@@ -68,9 +68,9 @@ var errForeignPage = &problem.Error{
 	Detail: "a form from another site",
 }
 
-// OwnPage returns nil if the request comes from one of our own pages, or not from a browser, which
-// alone can be made to act for its user. Otherwise it is problem.SenderRefused. GET, HEAD and OPTIONS
-// are never refused.
+// OwnPage returns nil if the request comes from one of our own pages, or not from a browser,
+// which alone can be made to act for its user. Otherwise it is problem.SenderRefused. GET, HEAD
+// and OPTIONS are never refused.
 func (c *Checker) OwnPage(r *http.Request) error {
 	for _, name := range []string{"Sec-Fetch-Site", "Origin"} {
 		if len(r.Header.Values(name)) > 1 {
@@ -105,8 +105,8 @@ var (
 	}
 )
 
-// JSON returns the sender of the request, or problem.SenderRefused. A wrong key is always refused, so
-// that its owner learns of it. Keys are compared in constant time.
+// JSON returns the sender of the request, or problem.SenderRefused. A wrong key is always
+// refused, so that its owner learns of it. Keys are compared in constant time.
 func (c *Checker) JSON(r *http.Request) (Sender, error) {
 	keys := r.Header.Values(KeyHeader)
 	if len(keys) > 0 {

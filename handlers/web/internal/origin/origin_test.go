@@ -24,7 +24,7 @@ func newChecker(t *testing.T, config Config) *Checker {
 	return s
 }
 
-// request is one to the name under which App Service knows the app.
+// request returns a request to the app's own host name.
 func request(method string, header map[string][]string) *http.Request {
 	r := httptest.NewRequest(method, "https://guestlist.azurewebsites.net/signup", nil)
 	for name, values := range header {
@@ -35,7 +35,7 @@ func request(method string, header map[string][]string) *http.Request {
 	return r
 }
 
-func TestFormsFromOurOwnPagesOnly(t *testing.T) {
+func TestOwnPage(t *testing.T) {
 	s := newChecker(t, Config{Own: []string{"https://signup.contoso.com"}, Sites: []string{"https://www.fabrikam.com"}})
 	for name, test := range map[string]struct {
 		header map[string][]string
@@ -73,7 +73,7 @@ func TestFormsFromOurOwnPagesOnly(t *testing.T) {
 	}
 }
 
-func TestJSONFromTheListOnly(t *testing.T) {
+func TestJSON(t *testing.T) {
 	full := Config{Own: []string{"https://signup.contoso.com"}, Sites: []string{"https://www.fabrikam.com"}, Keys: []string{keyOne, keyTwo}}
 	for name, test := range map[string]struct {
 		config Config
@@ -141,7 +141,7 @@ func TestPreflight(t *testing.T) {
 	}
 }
 
-func TestWhoMayReadTheAnswer(t *testing.T) {
+func TestShare(t *testing.T) {
 	s := newChecker(t, Config{Sites: []string{"https://www.fabrikam.com"}})
 	for origin, want := range map[string]string{"https://www.fabrikam.com": "https://www.fabrikam.com", "https://evil.example": "", "null": "", "*": ""} {
 		header := http.Header{"Cross-Origin-Resource-Policy": {"same-origin"}}
@@ -157,11 +157,11 @@ func TestWhoMayReadTheAnswer(t *testing.T) {
 	}
 }
 
-func TestListsThatAreRefused(t *testing.T) {
+func TestRefusedLists(t *testing.T) {
 	for name, config := range map[string]Config{
-		"an own origin that is none": {Own: []string{"contoso.com"}},
-		"a site that is no origin":   {Sites: []string{"https://contoso.com/path"}},
-		"a key too short":            {Keys: []string{keyOne[:formtoken.MinKey-1]}},
+		"an invalid own origin":        {Own: []string{"contoso.com"}},
+		"a site that is not an origin": {Sites: []string{"https://contoso.com/path"}},
+		"a key too short":              {Keys: []string{keyOne[:formtoken.MinKey-1]}},
 	} {
 		_, err := New(config)
 		if err == nil || strings.Contains(err.Error(), keyOne[:formtoken.MinKey-1]) {

@@ -83,7 +83,8 @@ func Body(t testing.TB, response *http.Response) string {
 	return string(data)
 }
 
-// CheckProblem holds an answer to RFC 9457.
+// CheckProblem checks problem details (RFC 9457): their code, and that says is in the detail or, for
+// invalid input, lists the fields and rules.
 func CheckProblem(t *testing.T, response *http.Response, text string, code problem.Code, says string) {
 	t.Helper()
 	if got := response.Header.Get("Content-Type"); got != "application/problem+json" {
@@ -125,7 +126,7 @@ func CheckProblem(t *testing.T, response *http.Response, text string, code probl
 // anyID matches ids of requests, whose random part can spell anything.
 var anyID = regexp.MustCompile(`\b[0-9a-v]{34}\b`)
 
-// CheckLog holds the log to its number of lines, and to knowing nobody.
+// CheckLog checks that the log has so many lines and no personal data.
 func CheckLog(t *testing.T, log string, lines int) {
 	t.Helper()
 	log = anyID.ReplaceAllString(log, "ID")
@@ -195,8 +196,8 @@ func Text(n *html.Node) string {
 var known = strings.Fields(`html head meta title style body header div p main section h1 h2 ul ol li a form input fieldset legend label span select
 	option textarea button dl dt dd code nav details summary svg g circle ellipse path img footer bdi script`)
 
-// CheckPage parses a page and holds it to what every page promises: valid references, no scripts, nothing from elsewhere, the
-// headers.
+// CheckPage parses a page and checks what is true of every page: valid references, nothing from
+// other hosts, no unknown script, and the headers.
 func CheckPage(t *testing.T, response *http.Response, text string) Document {
 	t.Helper()
 	CheckHeaders(t, response)
@@ -257,7 +258,7 @@ func CheckPage(t *testing.T, response *http.Response, text string) Document {
 			}
 		case "meta":
 			if Attribute(n, "http-equiv") == "refresh" {
-				t.Error("the page reloads by itself, under the eyes of whoever reads slowly")
+				t.Error("the page reloads by itself")
 			}
 		}
 	}
@@ -325,7 +326,7 @@ func (d Document) checkReferences(t *testing.T) {
 	}
 }
 
-// CheckHeaders holds an answer to the headers that every answer has.
+// CheckHeaders checks the headers that every answer has.
 func CheckHeaders(t *testing.T, response *http.Response) {
 	t.Helper()
 	for name, want := range map[string]string{
@@ -338,7 +339,8 @@ func CheckHeaders(t *testing.T, response *http.Response) {
 			t.Errorf("%s: %q, want %q", name, got, want)
 		}
 	}
-	// Our own pages may learn where a form comes from; the address of a status page, which its own tests look at, is for nobody.
+	// Our own pages may learn where a form comes from; the address of a status page, which its own
+	// tests look at, is for nobody.
 	if got := response.Header.Get("Referrer-Policy"); got != "same-origin" && got != "no-referrer" {
 		t.Errorf("Referrer-Policy: %q", got)
 	}

@@ -6,16 +6,16 @@ import (
 	"strings"
 )
 
-// forwardedFor is the header to whose end each proxy adds the address from which it got the request.
-// App Service's front end adds address and port; earlier entries came with the request and may be
-// made up.
+// forwardedFor is the header to whose end each proxy adds the address from which it got the
+// request. App Service's front end adds address and port; earlier entries came with the request
+// and may be made up.
 const forwardedFor = "X-Forwarded-For"
 
 // maxHops bounds the work on a header that a client can make long.
 const maxHops = 50
 
-// The networks that count as one client. An IPv6 user gets at least a /64 (RFC 6177) and can send from
-// any address in it.
+// The networks that count as one client. An IPv6 user gets at least a /64 (RFC 6177) and can send
+// from any address in it.
 const (
 	ipv4Bits = 32
 	ipv6Bits = 64
@@ -24,13 +24,13 @@ const (
 // Client names the client that a request is from, for [Limiter.Take]: an IPv4 address or an IPv6
 // network.
 //
-// proxies is the number of our own proxies before the platform's front end, such as 1 for Azure Front
-// Door: the last entries of the header are theirs. With a number too high, the client could choose its
-// name, so a header with fewer entries names nobody.
+// proxies is the number of our own proxies before the platform's front end, such as 1 for Azure
+// Front Door: the last entries of the header are theirs. With a number too high, the client could
+// choose its name, so a header with fewer entries names nobody.
 //
-// Client returns "" if the header is missing or has no address in that place. On App Service the front
-// end always writes it. Without a front end, on a laptop, clients can't be told apart, and limiting
-// them as one would be worse.
+// Client returns "" if the header is missing or has no address in that place. On App Service the
+// front end always writes it. Without a front end, on a laptop, clients can't be told apart, and
+// limiting them as one would be worse.
 func Client(r *http.Request, proxies int) string {
 	hops := strings.Split(lastHops(r.Header.Values(forwardedFor)), ",")
 	if proxies < 0 || len(hops) <= proxies {

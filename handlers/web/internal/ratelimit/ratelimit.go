@@ -18,8 +18,8 @@ type Config struct {
 	Now        func() time.Time
 }
 
-// Limiter limits what each client sends, by the generic cell rate algorithm. It is safe for concurrent
-// use.
+// Limiter limits what each client sends, by the generic cell rate algorithm. It is safe for
+// concurrent use.
 type Limiter struct {
 	config Config
 
@@ -41,8 +41,9 @@ func New(config Config) (*Limiter, error) {
 	return &Limiter{config: config, young: make(map[string]time.Time)}, nil
 }
 
-// Take counts one thing that the client sends. It returns zero if that may pass, else how long the
-// client has to wait; what may not pass is not counted. The client "", see [Client], is never limited.
+// Take counts one thing that the client sends. It returns zero if that may pass, else how long
+// the client has to wait; what may not pass is not counted. The client "", see [Client], is never
+// limited.
 func (l *Limiter) Take(client string) time.Duration {
 	if client == "" {
 		return 0

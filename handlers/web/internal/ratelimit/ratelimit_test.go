@@ -13,12 +13,11 @@ import (
 
 var morning = time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC)
 
-// clock is a clock that a test sets.
 type clock struct{ now time.Time }
 
 func (c *clock) Now() time.Time { return c.now }
 
-func newBrake(t interface{ Fatal(...any) }, c *clock, burst, clients int, every time.Duration) *Limiter {
+func newLimiter(t interface{ Fatal(...any) }, c *clock, burst, clients int, every time.Duration) *Limiter {
 	b, err := New(Config{Burst: burst, Every: every, MaxClients: clients, Now: c.Now})
 	if err != nil {
 		t.Fatal(err)
@@ -26,9 +25,9 @@ func newBrake(t interface{ Fatal(...any) }, c *clock, burst, clients int, every 
 	return b
 }
 
-func TestABurstThenOneEverySoOften(t *testing.T) {
+func TestBurstThenOneEachInterval(t *testing.T) {
 	c := &clock{morning}
-	b := newBrake(t, c, 3, 100, time.Minute)
+	b := newLimiter(t, c, 3, 100, time.Minute)
 	for i := range 3 {
 		if wait := b.Take("ana"); wait != 0 {
 			t.Fatalf("number %d has to wait %v", i+1, wait)
@@ -61,8 +60,8 @@ func TestABurstThenOneEverySoOften(t *testing.T) {
 	}
 }
 
-func TestWhoIsNotNamedIsNotSlowedDown(t *testing.T) {
-	b := newBrake(t, &clock{morning}, 1, 100, time.Hour)
+func TestUnnamedClientIsNotLimited(t *testing.T) {
+	b := newLimiter(t, &clock{morning}, 1, 100, time.Hour)
 	for range 10 {
 		if b.Take("") != 0 {
 			t.Fatal("nobody was slowed down")
@@ -70,12 +69,13 @@ func TestWhoIsNotNamedIsNotSlowedDown(t *testing.T) {
 	}
 }
 
-// In any order of sending and waiting, no client ever gets more than its burst and one for each interval, and who waits as told passes.
-func TestTheBoundHolds(t *testing.T) {
+// In any order of sending and waiting, a client gets at most its burst and one for each interval,
+// and passes after the wait that it was told.
+func TestLimitHoldsInAnyOrder(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		c := &clock{morning}
 		burst := rapid.IntRange(1, 5).Draw(t, "burst")
-		b := newBrake(t, c, burst, 1000, time.Second)
+		b := newLimiter(t, c, burst, 1000, time.Second)
 		passed := 0
 		for range rapid.IntRange(1, 100).Draw(t, "steps") {
 			c.now = c.now.Add(time.Duration(rapid.IntRange(0, 2000).Draw(t, "pause")) * time.Millisecond)
@@ -93,7 +93,7 @@ func TestTheBoundHolds(t *testing.T) {
 		wait := b.Take("ana")
 		c.now = c.now.Add(wait)
 		if wait > 0 && b.Take("ana") != 0 {
-			t.Fatal("who waited as told does not pass")
+			t.Fatal("a client that waited as told does not pass")
 		}
 	})
 }
@@ -101,7 +101,7 @@ func TestTheBoundHolds(t *testing.T) {
 func TestMemoryIsBounded(t *testing.T) {
 	c := &clock{morning}
 	const clients = 50
-	b := newBrake(t, c, 1, clients, time.Hour)
+	b := newLimiter(t, c, 1, clients, time.Hour)
 	b.Take("ana")
 	for i := range clients - 1 {
 		b.Take(fmt.Sprint("early ", i))
@@ -117,8 +117,8 @@ func TestMemoryIsBounded(t *testing.T) {
 	}
 }
 
-func TestManyAtOnce(t *testing.T) {
-	b := newBrake(t, &clock{morning}, 10, 100, time.Hour)
+func TestConcurrentTake(t *testing.T) {
+	b := newLimiter(t, &clock{morning}, 10, 100, time.Hour)
 	var wait sync.WaitGroup
 	var mu sync.Mutex
 	passed := 0
@@ -137,7 +137,7 @@ func TestManyAtOnce(t *testing.T) {
 	}
 }
 
-func TestABrakeNeedsAllItsParts(t *testing.T) {
+func TestNewNeedsAllParts(t *testing.T) {
 	good := Config{Burst: 1, Every: time.Second, MaxClients: 1, Now: time.Now}
 	for name, breakIt := range map[string]func(*Config){
 		"burst":   func(c *Config) { c.Burst = 0 },
@@ -149,12 +149,12 @@ func TestABrakeNeedsAllItsParts(t *testing.T) {
 		breakIt(&config)
 		_, err := New(config)
 		if err == nil {
-			t.Errorf("a brake without %s was made", name)
+			t.Errorf("New without %s returned no error", name)
 		}
 	}
 }
 
-func TestWhomARequestIsFrom(t *testing.T) {
+func TestClient(t *testing.T) {
 	for name, test := range map[string]struct {
 		header  []string
 		proxies int

@@ -9,8 +9,8 @@
 		history.replaceState(null, "", here);
 	}
 
-	// Choosing another language keeps what was typed, once and in this tab. A ticked box is not kept: the
-	// terms differ by language.
+	// Choosing another language keeps what was typed, once and in this tab. A ticked box is not
+	// kept: the terms differ by language.
 	const signup = byId("form");
 	if (signup) {
 		const typed = () => [...signup.elements].filter((field) => field.name && !["hidden", "checkbox", "submit"].includes(field.type));

@@ -24,7 +24,8 @@ export const graph = setting("BROWSERTEST_GRAPH");
 export const captcha = process.env.BROWSERTEST_CAPTCHA ?? "";
 const origin = new URL(form).origin;
 
-// patience is how long anything may take. It makes a test fail instead of hang, also on a busy machine.
+// patience is how long anything may take. It makes a test fail instead of hang, also on a busy
+// machine.
 export const patience = 60_000;
 
 const browser = await chromium.launch({ executablePath: setting("BROWSERTEST_CHROMIUM"), headless: true, timeout: patience });
@@ -36,9 +37,10 @@ export const smallPhone = { width: 320, height: 568 };
 // zoomed is a window of 1280 by 1024 pixels at 400 % (WCAG 2.2, 1.4.10).
 export const zoomed = { width: 320, height: 256 };
 
-// visit opens a page as a new visitor, hands it to steps, and checks every page on the way: it is valid
-// HTML, sends no request to another origin, keeps to its Content-Security-Policy, and has no errors.
-// statuses are the HTTP errors that the steps cause, others the origins that the page may ask.
+// visit opens a page as a new visitor, hands it to steps, and checks every page on the way: it is
+// valid HTML, sends no request to another origin, keeps to its Content-Security-Policy, and has
+// no errors. statuses are the HTTP errors that the steps cause, others the origins that the page
+// may ask.
 export async function visit(steps, { script = true, language = "en", size = desktop, dark = false, statuses = [], others = [], ...context } = {}) {
 	const visitor = await browser.newContext({
 		javaScriptEnabled: script, locale: language, viewport: size, colorScheme: dark ? "dark" : "light", ...context,
@@ -117,8 +119,9 @@ export async function accessible(page, state) {
 	assert.deepEqual(found, [], `accessibility of ${state}`);
 }
 
-// fits fails if the page must be scrolled sideways, if an element is wider than it, or if a control is
-// too small: text under 16 px makes phones zoom in, and WCAG 2.2 asks for targets of 24 px.
+// fits fails if the page must be scrolled sideways, if an element is wider than it, or if a
+// control is too small: text under 16 px makes phones zoom in, and WCAG 2.2 asks for targets of
+// 24 px.
 export async function fits(page, state) {
 	const found = await page.evaluate(() => {
 		const faults = [];
@@ -174,7 +177,8 @@ export function send(page) {
 
 export const statusPage = /\/signup\/[0-9a-v]{34}(\?.*)?$/;
 
-// untilFinished reloads the status page until the request is decided. An invitation may still follow.
+// untilFinished reloads the status page until the request is decided. An invitation may still
+// follow.
 export async function untilFinished(page) {
 	for (const end = Date.now() + patience; ; ) {
 		const current = await page.locator("[aria-current=step]").count();

@@ -1,5 +1,5 @@
-// The form with a captcha: the browser enforces the Content-Security-Policy while a stand-in plays the
-// service's widget.
+// The form with a captcha: the browser enforces the Content-Security-Policy while a stand-in
+// plays the service's widget.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -8,8 +8,8 @@ import { captcha, fill, fits, form, invitations, picture, send, someone, statusP
 
 const service = "https://challenges.cloudflare.com";
 
-// play answers for the service's host with a script that, like the widget, adds a frame of the service
-// and puts the answer into the form.
+// play answers for the service's host with a script that, like the widget, adds a frame of the
+// service and puts the answer into the form.
 async function play(page) {
 	await page.route(`${service}/**`, async (route) => {
 		if (!route.request().url().endsWith("/api.js")) {
