@@ -13,9 +13,9 @@ type RowTerms struct {
 	Row   policy.RowKey
 }
 
-// TermsFor returns the terms on which a person would approve the request: those of the named row, or
-// else of the row that decided, as it is now. Without either it is an invitation without groups. The
-// error says in a sentence why a row can't be used.
+// TermsFor returns the terms on which a person would approve the request: those of the named row,
+// or else of the row that decided, as it is now. Without either it is an invitation without
+// groups. The error says in a sentence why a row can't be used.
 func TermsFor(rows []policy.Raw, r request.Request, named *policy.RowKey) (RowTerms, error) {
 	key := named
 	if key == nil && r.Decision != nil && r.Decision.Row != nil {

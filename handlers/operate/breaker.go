@@ -19,8 +19,8 @@ type Breaker struct {
 	// Ref is the directory's id of the call that failed, for Microsoft's support.
 	Ref   string    `json:"ref,omitempty"`
 	Since time.Time `json:"since,omitzero"`
-	// ClosesItself: single invitations probe from time to time whether the cause is gone, the next at
-	// NextProbe. Otherwise only an admin closes the breaker.
+	// ClosesItself: single invitations probe from time to time whether the cause is gone, the next
+	// at NextProbe. Otherwise only an admin closes the breaker.
 	ClosesItself bool      `json:"closesItself"`
 	NextProbe    time.Time `json:"nextProbe,omitzero"`
 
@@ -60,7 +60,8 @@ type Parked struct {
 type BreakerConfig struct {
 	Gate request.Gate
 	Pace *request.Pace // nil if unknown
-	// Parked are the parked requests since LookedBackTo, at most Most. One more means there are more.
+	// Parked are the parked requests since LookedBackTo, at most Most. One more means there are
+	// more.
 	Parked       []request.Request
 	Most         int
 	LookedBackTo time.Time

@@ -67,8 +67,8 @@ func missing(name, found string) Check {
 	return check
 }
 
-// CheckRoles checks the roles in the app's token: those that are missing, and those that it does not
-// use.
+// CheckRoles checks the roles in the app's token: those that are missing, and those that it does
+// not use.
 func CheckRoles(roles []string) []Check {
 	var checks []Check
 	extra := slices.Clone(roles)
@@ -89,8 +89,8 @@ func CheckRoles(roles []string) []Check {
 	return checks
 }
 
-// CheckProbe checks a permission by the error of a harmless call. Only an answer about the permission
-// counts, not that the directory can't be reached.
+// CheckProbe checks a permission by the error of a harmless call. Only an answer about the
+// permission counts, not that the directory can't be reached.
 func CheckProbe(permission string, err error) Check {
 	switch code := problem.CodeOf(err); {
 	case err == nil:

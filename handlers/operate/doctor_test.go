@@ -11,18 +11,18 @@ import (
 	"guestlist/handlers/request"
 )
 
-// wantCheck fails unless the check is of the health, and says what to do wherever something is to be done.
+// wantCheck fails unless the check has the health, and a cure if it is not fine.
 func wantCheck(t *testing.T, check Check, health Health, found string) {
 	t.Helper()
 	if check.Health != health || !strings.Contains(check.Found, found) {
 		t.Errorf("%+v, want %s with %q", check, health, found)
 	}
 	if check.Part == "" || (check.Health != Fine) != (check.Cure != "") {
-		t.Errorf("%+v: a cure is for what is not fine, and for nothing else", check)
+		t.Errorf("%+v: a check has a cure if and only if it is not fine", check)
 	}
 }
 
-func TestPermissionsAreTold(t *testing.T) {
+func TestCheckRoles(t *testing.T) {
 	all := []string{"GroupMember.ReadWrite.All", "User.Invite.All", "User.Read.All"}
 	for _, check := range CheckRoles(all) {
 		wantCheck(t, check, Fine, "granted")
@@ -37,7 +37,7 @@ func TestPermissionsAreTold(t *testing.T) {
 	wantCheck(t, checks[3], Warning, "does not use it")
 }
 
-func TestProbesAreRead(t *testing.T) {
+func TestCheckProbe(t *testing.T) {
 	wantCheck(t, CheckProbe("User.Invite.All", nil), Fine, "granted")
 	wantCheck(t, CheckProbe("User.Invite.All", problem.New(request.DirectoryForbidden, "no")), Broken, "missing")
 	wantCheck(t, CheckProbe("User.Read.All", problem.New(request.DirectoryReadForbidden, "no")), Warning, "missing")
@@ -46,7 +46,7 @@ func TestProbesAreRead(t *testing.T) {
 	wantCheck(t, CheckProbe("User.Invite.All", errors.New("odd")), Unknown, "could not be asked")
 }
 
-func TestHowEachPartStands(t *testing.T) {
+func TestChecks(t *testing.T) {
 	now := time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
 	wantCheck(t, CheckReport(time.Time{}, now), Broken, "never")
 	wantCheck(t, CheckReport(now.Add(-4*time.Hour), now), Broken, "4h0m0s ago")
@@ -67,7 +67,7 @@ func TestHowEachPartStands(t *testing.T) {
 	wantCheck(t, CheckQueue("signups-poison", 1, true), Warning, "1")
 }
 
-func TestTheTermsOfAnApproval(t *testing.T) {
+func TestTermsFor(t *testing.T) {
 	group := "11111111-1111-4111-8111-111111111111"
 	rows := []policy.Raw{
 		{Partition: "contoso.com", Name: "decided", Columns: map[string]any{"Action": "review", "Groups": group}},

@@ -28,17 +28,17 @@ type Question struct {
 // Explanation is what would be decided, and why.
 type Explanation struct {
 	Submission submission.Submission `json:"submission"` // without the invite code
-	// Missing are the fields that the form requires and the question lacks. They are empty, so a row that
-	// uses them may decide differently on a real submission.
+	// Missing are the fields that the form requires and the question lacks. They are empty, so a row
+	// that uses them may decide differently on a real submission.
 	Missing []string `json:"missing"`
 	// Partitions are the partition keys whose rows count, the most specific first.
 	Partitions []string        `json:"partitions"`
 	Decision   policy.Decision `json:"decision"`
 }
 
-// Submission returns the question as a submission at now, normalised as the form does, with the names
-// of the required fields that are missing. The error is a problem.InvalidInput with the fields that the
-// form would refuse.
+// Submission returns the question as a submission at now, normalised as the form does, with the
+// names of the required fields that are missing. The error is a problem.InvalidInput with the
+// fields that the form would refuse.
 func (q Question) Submission(now time.Time) (s submission.Submission, missing []string, err error) {
 	const anything = "x" // a placeholder for a missing field while the others are checked
 	in := submission.Input{
@@ -71,7 +71,8 @@ func (q Question) Submission(now time.Time) (s submission.Submission, missing []
 	return s, missing, nil
 }
 
-// Explain answers the question as of now. Errors are those of [Question.Submission] and of the decider.
+// Explain answers the question as of now. Errors are those of [Question.Submission] and of the
+// decider.
 func Explain(ctx context.Context, decider request.Decider, q Question, now time.Time) (Explanation, error) {
 	s, missing, err := q.Submission(now)
 	if err != nil {

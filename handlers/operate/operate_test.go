@@ -34,7 +34,7 @@ func row(partition, name string, cells ...any) policy.Raw {
 	return raw
 }
 
-// newTable returns a table with the rows, on the emulator.
+// newTable returns a table with the rows, in the storage emulator.
 func newTable(t *testing.T, rows ...policy.Raw) *tables.Store {
 	t.Helper()
 	store, err := tables.New(tables.Config{ConnectionString: azuritetest.Shared(t).ConnectionString(), Prefix: azuritetest.Name("t")})
@@ -72,7 +72,7 @@ func contents(t *testing.T, table operate.Table) []string {
 	return lines
 }
 
-// export returns the table as a file, edited: each pair of texts is an old one and what stands in its place.
+// export returns the rows as an edited file; edits are pairs of old and new texts.
 func export(t *testing.T, rows []policy.Raw, edits ...string) []rowfile.Row {
 	t.Helper()
 	var file bytes.Buffer
@@ -215,8 +215,8 @@ func TestQuestion(t *testing.T) {
 	}
 }
 
-// TestExplainDecidesAsTheQueueDoes: by rows that are read for the address, and by rows in memory.
-func TestExplainDecidesAsTheQueueDoes(t *testing.T) {
+// TestExplainDecidesLikeWorker compares rows that are read for the address, and rows in memory.
+func TestExplainDecidesLikeWorker(t *testing.T) {
 	rows := []policy.Raw{
 		row("contoso.com", "partners", "Action", "invite", "NotAfter", "2026-11-30"),
 		row("*.contoso.com", "below", "Action", "deny"),
@@ -255,8 +255,8 @@ func TestExplainCountsSeats(t *testing.T) {
 		decider request.Decider
 		want    policy.Action
 	}{
-		"the table's":                      {request.Decider{Rows: table, Seats: table}, policy.Review},
-		"a file's, which are free for all": {memory(t, []policy.Raw{limited}), policy.Invite},
+		"the table's":                  {request.Decider{Rows: table, Seats: table}, policy.Review},
+		"a file's, which are all free": {memory(t, []policy.Raw{limited}), policy.Invite},
 	} {
 		e, err := operate.Explain(t.Context(), test.decider, operate.Question{Email: "ana@contoso.com"}, now)
 		must(t, err)
@@ -312,7 +312,7 @@ func TestReplay(t *testing.T) {
 	want := operate.Replay{Requests: 7, Erased: 1, Undecided: 1, Same: 5}
 	same(t, "counts", want, got)
 
-	// Another group counts, another name of the deciding row does not.
+	// Another group is a change, another name of the deciding row is not.
 	edited := []policy.Raw{
 		row("contoso.com", "partners", "Action", "invite", "Groups", "11111111-1111-4111-8111-111111111111"),
 		row("mallory@contoso.com", "one", "Action", "review"),
@@ -338,7 +338,7 @@ func TestReplay(t *testing.T) {
 		"deny mallory@contoso.com/one -> review mallory@contoso.com/one: mallory@contoso.com",
 	}, lines)
 
-	// Against other rows, what was decided in the past does not matter.
+	// With Before, the recorded decisions do not matter.
 	_, lines = replay(operate.ReplayConfig{Decider: memory(t, edited), Before: new(memory(t, edited))})
 	same(t, "rows against themselves", nil, lines)
 	_, lines = replay(operate.ReplayConfig{Decider: memory(t, before), Before: new(memory(t, nil))})
@@ -391,24 +391,26 @@ func TestApply(t *testing.T) {
 	same(t, "the table", before, all(t, table), cmpopts.IgnoreFields(policy.Raw{}, "ETag"))
 }
 
-func TestPlanTellsNewErrorsOnly(t *testing.T) {
+func TestPlanHasOnlyNewErrors(t *testing.T) {
 	table := newTable(t, row("contoso.com", "wrong before", "Action", "maybe"), row("*", "fine", "Action", "review"))
 	p := plan(t, table, export(t, all(t, table), ",review,", ",nonsense,"), operate.PlanOptions{})
 	var rules []string
 	for _, finding := range p.NewErrors {
 		rules = append(rules, finding.Partition+" "+finding.Rule)
 		if finding.Severity != lint.Error {
-			t.Errorf("%s is no error", finding.Rule)
+			t.Errorf("%s is not an error", finding.Rule)
 		}
 	}
 	same(t, "the errors", []string{"* invalid-action"}, rules)
 }
 
-// meddler is a table on which somebody else is at work: before runs once, before the first change of rows.
+// meddler is a table that somebody else changes: before runs once, before the first change of
+// rows.
 type meddler struct {
 	*tables.Store
 	before func()
-	// deaf loses the answer to the first change: it happens, and looks like a conflict when the SDK tries it again.
+	// deaf loses the answer to the first change, which looks like a conflict when the SDK retries
+	// it.
 	deaf bool
 }
 
@@ -427,7 +429,7 @@ func (m *meddler) ChangeRows(ctx context.Context, add, replace, remove []policy.
 	return m.Store.ChangeRows(ctx, add, replace, remove)
 }
 
-func TestApplyWhileSomebodyElseIsAtWork(t *testing.T) {
+func TestApplyWithConcurrentChanges(t *testing.T) {
 	for name, test := range map[string]struct {
 		meddle func(t *testing.T, table *tables.Store)
 		moved  string
@@ -478,8 +480,9 @@ func TestApplyWhileSomebodyElseIsAtWork(t *testing.T) {
 	}
 }
 
-// TestApplyFindsItsOwnEffect: a change whose answer is lost is sent again and refused, because it has happened.
-func TestApplyFindsItsOwnEffect(t *testing.T) {
+// TestApplyRecognisesOwnWriteAfterLostAnswer loses an answer: the repeated change is refused
+// because it has happened.
+func TestApplyRecognisesOwnWriteAfterLostAnswer(t *testing.T) {
 	table := &meddler{Store: newTable(t, row("*", "a", "Action", "review"), row("*", "b", "Action", "review")), deaf: true}
 	file := export(t, all(t, table), "*,a,", "*,new,,deny\r\n*,a,")
 	file = slices.DeleteFunc(file, func(row rowfile.Row) bool { return row.Name == "a" })
@@ -490,7 +493,7 @@ func TestApplyFindsItsOwnEffect(t *testing.T) {
 	same(t, "the table", []string{"*/b: review", "*/new: deny"}, contents(t, table))
 }
 
-func TestApplyInParts(t *testing.T) {
+func TestApplyInBatches(t *testing.T) {
 	var rows []policy.Raw
 	for i := range operate.MaxChanges + 20 {
 		rows = append(rows, row("contoso.com", fmt.Sprintf("%04d", i), "Action", "review", "Priority", int32(i)))
@@ -508,7 +511,7 @@ func TestApplyInParts(t *testing.T) {
 	}
 }
 
-func TestMaxChangesIsTheTables(t *testing.T) {
+func TestMaxChangesMatchesTable(t *testing.T) {
 	if operate.MaxChanges != tables.MaxRowChanges {
 		t.Errorf("MaxChanges is %d, and the table takes %d", operate.MaxChanges, tables.MaxRowChanges)
 	}

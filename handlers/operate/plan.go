@@ -17,8 +17,8 @@ import (
 // PlanOptions says what a plan may do.
 type PlanOptions struct {
 	Delete bool // delete the rows that the file does not have
-	// Overwrite replaces rows even if they were changed, created or deleted after the export: the way
-	// back to an older file.
+	// Overwrite replaces rows even if they were changed, created or deleted after the export: the
+	// way back to an older file.
 	Overwrite bool
 }
 
@@ -38,8 +38,8 @@ type Change struct {
 	Name      string       `json:"name"`
 	Line      int          `json:"line,omitempty"` // in the file
 	Cells     []CellChange `json:"cells"`
-	// Conflict says why the row must not be changed without Overwrite, as the rest of a sentence that
-	// begins with the row.
+	// Conflict says why the row must not be changed without Overwrite, as the rest of a sentence
+	// that begins with the row.
 	Conflict string `json:"conflict,omitempty"`
 
 	difference rowfile.Difference
@@ -58,8 +58,8 @@ type Cell struct {
 	Text string `json:"text"`
 }
 
-// NewPlan compares the table's rows, with their ETags, with those of the file, and lints the result as
-// of now.
+// NewPlan compares the table's rows, with their ETags, with those of the file, and lints the
+// result as of now.
 func NewPlan(ctx context.Context, table []policy.Raw, file []rowfile.Row, options PlanOptions, now time.Time) (Plan, error) {
 	plan := Plan{Changes: []Change{}, NewErrors: []lint.Finding{}}
 	outcome := slices.Clone(table)
@@ -146,12 +146,13 @@ type Applied struct {
 	Unwritten []Change `json:"unwritten"`
 }
 
-// Apply carries out a plan without conflicts. Rows of one partition change together, up to MaxChanges
-// at a time. Partitions that only lose rows come last, so a row that moves to another partition is
-// always in one of them. Every write requires that the row is as it was when the plan was made.
+// Apply carries out a plan without conflicts. Rows of one partition change together, up to
+// MaxChanges at a time. Partitions that only lose rows come last, so a row that moves to another
+// partition is always in one of them. Every write requires that the row is as it was when the
+// plan was made.
 //
-// A problem.Conflict means that a row was changed since: Applied tells which, and what was written
-// before. After any other error a part may be written too; a new plan tells.
+// A problem.Conflict means that a row was changed since: Applied tells which, and what was
+// written before. After any other error a part may be written too; a new plan tells.
 func Apply(ctx context.Context, table Table, plan Plan) (Applied, error) {
 	result := Applied{Written: []Change{}, Moved: []Change{}, Unwritten: []Change{}}
 	if len(plan.Conflicts()) > 0 {
@@ -199,7 +200,8 @@ func Apply(ctx context.Context, table Table, plan Plan) (Applied, error) {
 	return result, nil
 }
 
-// batched returns the changes in the order in which they are made, in parts that are made at once.
+// batched returns the changes in the order in which they are made, in parts that are made at
+// once.
 func batched(changes []Change) [][]Change {
 	byPartition := map[string][]Change{}
 	removing := map[string]bool{} // partitions that only lose rows

@@ -60,8 +60,8 @@ type ReplayConfig struct {
 	ShowAddresses bool
 }
 
-// NewReplay decides on past submissions again and returns what would change. It writes nothing. Errors
-// are those of reading rows.
+// NewReplay decides on past submissions again and returns what would change. It writes nothing.
+// Errors are those of reading rows.
 func NewReplay(ctx context.Context, c ReplayConfig) (Replay, error) {
 	replay := Replay{Requests: len(c.Requests), Changes: []ReplayChange{}}
 	places := map[string]int{} // of a change in replay.Changes
@@ -133,8 +133,8 @@ func (c ReplayChange) key() string {
 	return encoded([2]Verdict{c.Was, c.Becomes})
 }
 
-// encoded returns v as JSON. Terms are compared in that form: it has every term, and terms that were
-// recorded and read again look like those that were not.
+// encoded returns v as JSON. Terms are compared in that form: it has every term, and terms that
+// were recorded and read again look like those that were not.
 func encoded(v any) string {
 	text, err := json.Marshal(v)
 	if err != nil {

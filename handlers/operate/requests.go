@@ -56,8 +56,8 @@ type RequestDetail struct {
 	CodeGiven  bool                  `json:"codeGiven"`
 	// Erased: the personal data is removed from Submission.
 	Erased bool `json:"erased"`
-	// ResendWished and ErasureWished say who asked for the mail again, or for erasure; the app does both
-	// within minutes.
+	// ResendWished and ErasureWished say who asked for the mail again, or for erasure; the app does
+	// both within minutes.
 	ResendWished  string `json:"resendWished,omitempty"`
 	ErasureWished string `json:"erasureWished,omitempty"`
 	// Decision is policy's, without an invite code; nil if there is none yet.

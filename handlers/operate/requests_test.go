@@ -23,7 +23,7 @@ func address(t *testing.T, text string) submission.Address {
 	return a
 }
 
-func TestEveryStateSaysWhatToDo(t *testing.T) {
+func TestStatesHaveMeanings(t *testing.T) {
 	for _, state := range request.States() {
 		if !strings.HasSuffix(meaning(state), ".") {
 			t.Errorf("the state %s has the meaning %q", state, meaning(state))
@@ -36,7 +36,7 @@ func TestEveryStateSaysWhatToDo(t *testing.T) {
 	}
 }
 
-func TestAListOfRequestsMasksAddresses(t *testing.T) {
+func TestListRequestsMasksAddresses(t *testing.T) {
 	due := time.Date(2026, time.November, 23, 9, 0, 0, 0, time.UTC)
 	requests := []request.Request{
 		{ID: "a", State: request.Parked, Submission: submission.Submission{Email: address(t, "ana@contoso.com"), Company: "Contoso"}, Due: due},
@@ -54,7 +54,7 @@ func TestAListOfRequestsMasksAddresses(t *testing.T) {
 	}
 }
 
-func TestARequestIsShownWithoutItsInviteCode(t *testing.T) {
+func TestShowRequestHidesInviteCode(t *testing.T) {
 	const hash = "5e884898da28047151d0e56f8dc6292773603d0d6aabbd"
 	r := request.Request{
 		ID: "a", State: request.Done, Submission: submission.Submission{Email: address(t, "ana@contoso.com"), InviteCode: hash},
@@ -78,11 +78,11 @@ func TestARequestIsShownWithoutItsInviteCode(t *testing.T) {
 		t.Errorf("history (-want +got):\n%s", diff)
 	}
 	if !ShowRequest(request.Request{}, nil).Erased || detail.Erased {
-		t.Error("whether the personal data is erased is told wrong")
+		t.Error("Erased is wrong")
 	}
 }
 
-func TestEveryCauseOfABreakerHasACure(t *testing.T) {
+func TestEveryBreakerCauseHasCure(t *testing.T) {
 	known := 0
 	for _, code := range append(problem.Codes(), request.DirectoryCodes()...) {
 		_, has := causes[code]

@@ -108,7 +108,8 @@ func Show(rows []policy.Raw, partition, name string) (detail RowDetail, found bo
 	return detail, true
 }
 
-// reading returns what policy has read from a column: the field of that name in the row or its terms.
+// reading returns what policy has read from a column: the field of that name in the row or its
+// terms.
 func reading(row policy.Row, column string) string {
 	for _, part := range []reflect.Value{reflect.ValueOf(row), reflect.ValueOf(row.Terms)} {
 		field := part.FieldByNameFunc(func(name string) bool { return strings.EqualFold(name, column) })
@@ -132,8 +133,8 @@ func reading(row policy.Row, column string) string {
 	return ""
 }
 
-// NotShown replaces an invite code, and its hash, from which a short code can be found. The output of
-// commands ends up in the logs of pipelines.
+// NotShown replaces an invite code, and its hash, from which a short code can be found. The
+// output of commands ends up in the logs of pipelines.
 const NotShown = "(not shown)"
 
 // shown returns a value of a column as text, without an invite code, also in a misspelt column.

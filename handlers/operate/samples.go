@@ -7,8 +7,8 @@ import (
 	"guestlist/handlers/problem"
 )
 
-// Samples returns the first rows of a new table. They invite nobody: everybody goes to review, and
-// there is a disabled example of each kind of partition.
+// Samples returns the first rows of a new table. They invite nobody: everybody goes to review,
+// and there is a disabled example of each kind of partition.
 func Samples() []policy.Raw {
 	return []policy.Raw{
 		{Partition: "*", Name: "everybody", Columns: map[string]any{
@@ -30,8 +30,8 @@ func Samples() []policy.Raw {
 	}
 }
 
-// Init writes those sample rows that do not exist yet, and returns them. If the table has any rows, it
-// writes nothing and returns a problem.Conflict, unless force is set.
+// Init writes those sample rows that do not exist yet, and returns them. If the table has any
+// rows, it writes nothing and returns a problem.Conflict, unless force is set.
 func Init(ctx context.Context, table Table, force bool) ([]policy.Raw, error) {
 	standing, err := table.AllRows(ctx)
 	if err != nil {

@@ -23,8 +23,8 @@ type Table interface {
 // MaxChanges is the most rows that a Table changes at once.
 const MaxChanges = 100
 
-// MemoryDecider decides by rows in memory, such as those of a file. No seats of rows with limits are
-// taken.
+// MemoryDecider decides by rows in memory, such as those of a file. No seats of rows with limits
+// are taken.
 func MemoryDecider(rows []policy.Raw) (request.Decider, error) {
 	byPartition := memory{}
 	for _, row := range rows {

@@ -128,8 +128,8 @@ func readRun(path string, text []byte) (place, bool, error) {
 	}, true, nil
 }
 
-// open opens the tables, and prints which they are. It signs in first, so that a missing sign-in is
-// reported as such.
+// open opens the tables, and prints which they are. It signs in first, so that a missing sign-in
+// is reported as such.
 func (s *session) open(a account) (*deployment, error) {
 	at, err := a.find()
 	if err != nil {

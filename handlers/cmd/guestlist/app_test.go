@@ -39,7 +39,8 @@ func (o *outbox) Enqueue(_ context.Context, message []byte) error {
 	return nil
 }
 
-// machine returns the app's own state machine on the tables and the stand-in of the script's local run.
+// machine returns the app's own state machine on the tables and the stand-in of the script's
+// local run.
 func machine(ts *testscript.TestScript, store *tables.Store) *workflow.Worker {
 	client, err := graph.New(graph.Config{URL: tenantOf(ts).url})
 	ts.Check(err)
@@ -54,7 +55,8 @@ func machine(ts *testscript.TestScript, store *tables.Store) *workflow.Worker {
 	return m
 }
 
-// signUp lets a partner sign up, and the app do what it does at once. The variable gets the id of the request.
+// signUp lets a partner sign up, and the app do what it does at once. The variable gets the id of
+// the request.
 func signUp(ts *testscript.TestScript, _ bool, args []string) {
 	in := submission.Input{Email: args[1], GivenName: "Ana", FamilyName: "Silva", Company: "Contoso", Reason: "for the\nproject"}
 	s, err := in.Submission(time.Now())

@@ -12,7 +12,8 @@ import (
 // localMark stands behind the name of somebody who did not sign in: whoever works on a local run.
 const localMark = " (on this machine, not signed in)"
 
-// whoami returns under which name a decision is recorded: that of the sign-in, or that of the machine's user beside a local run.
+// whoami returns under which name a decision is recorded: that of the sign-in, or that of the
+// machine's user beside a local run.
 func (s *session) whoami(at place) (string, error) {
 	if at.config.Credential == nil {
 		current, err := user.Current()

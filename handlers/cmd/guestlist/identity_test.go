@@ -24,7 +24,7 @@ func (s signIn) GetToken(_ context.Context, options azpolicy.TokenRequestOptions
 	return azcore.AccessToken{Token: s.token}, nil
 }
 
-func TestADecisionIsRecordedUnderTheSignIn(t *testing.T) {
+func TestDecisionIsRecordedUnderSignIn(t *testing.T) {
 	s := &session{ctx: t.Context()}
 	token := "e30." + base64.RawURLEncoding.EncodeToString([]byte(`{"upn":"desk@contoso.com","oid":"o1"}`)) + ".x"
 	name, err := s.whoami(place{config: tables.Config{Credential: signIn{token}}})
@@ -43,7 +43,7 @@ func TestADecisionIsRecordedUnderTheSignIn(t *testing.T) {
 	}
 }
 
-func TestTheQueueServiceStandsBesideTheTables(t *testing.T) {
+func TestQueueAddress(t *testing.T) {
 	for tables, queues := range map[string]string{
 		"https://contoso.table.core.windows.net":       "https://contoso.queue.core.windows.net",
 		"https://contoso.table.core.chinacloudapi.cn/": "https://contoso.queue.core.chinacloudapi.cn/",

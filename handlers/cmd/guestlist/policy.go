@@ -338,7 +338,8 @@ func (c exportCommand) Run(s *session, p *policyCommand) error {
 	})
 }
 
-// writeFile writes the whole file or none. Only the owner may read it, since rows can hold addresses.
+// writeFile writes the whole file or none. Only the owner may read it, since rows can hold
+// addresses.
 func writeFile(name string, rows []policy.Raw) error {
 	file, err := os.CreateTemp(filepath.Dir(name), ".guestlist-*.csv") // of mode 0600
 	if err != nil {

@@ -32,8 +32,8 @@ func (p place) queues() (*azqueue.ServiceClient, error) {
 	return service, nil
 }
 
-// queueAddress returns the address of the queue service of a table service's account. Only the one word
-// differs, in every cloud and behind private endpoints.
+// queueAddress returns the address of the queue service of a table service's account. Only the
+// one word differs, in every cloud and behind private endpoints.
 func queueAddress(tables string) string { return strings.Replace(tables, ".table.", ".queue.", 1) }
 
 // enqueue puts a message on the queue of sign-ups, as the host does.
@@ -48,7 +48,8 @@ func enqueue(ctx context.Context, service *azqueue.ServiceClient, body []byte) e
 	return nil
 }
 
-// queueLength returns roughly how many messages are on a queue, and whether there is such a queue.
+// queueLength returns roughly how many messages are on a queue, and whether there is such a
+// queue.
 func queueLength(ctx context.Context, service *azqueue.ServiceClient, name string) (n int, exists bool, err error) {
 	properties, err := service.NewQueueClient(name).GetProperties(ctx, nil)
 	switch {

@@ -1,8 +1,9 @@
-// Package lint looks at all policy rows together and tells an admin what is wrong with them before a partner finds out.
+// Package lint checks all policy rows together and tells an admin what is wrong with them before
+// a partner finds out.
 //
-// It never says less than package policy does: each [policy.Fault] is a finding. It adds what no row shows by itself,
-// such as a row that another always comes before, a door that is open to more people than was meant, and, if a
-// directory can be asked, groups that take no guests and sponsors who have left.
+// Each [policy.Fault] is a finding. Others are about what no single row shows: a row that is
+// never reached because another always comes first, an invitation to more people than intended
+// and, with a [Directory], groups that accept no guests and sponsors that are disabled.
 //
-// It must not know where rows are kept or how the directory is asked, and it reads no clock.
+// The package must not know where rows are kept or how the directory is asked. It reads no clock.
 package lint

@@ -10,16 +10,16 @@ import (
 	"guestlist/handlers/policy"
 )
 
-// sharedDomains are domains that the public suffix list does not have, below which others get names that take mail: the
-// initial domains of the tenants of Entra and its national clouds.
+// sharedDomains are domains below which anyone can get a name that receives mail, and that the
+// public suffix list lacks: the initial domains of tenants in Entra and its national clouds.
 var sharedDomains = []string{"onmicrosoft.com", "onmicrosoft.us", "partner.onmschina.cn", "onmicrosoft.de"}
 
-// checkKey tells whom the rows of a partition are for, where that is nobody or too many.
+// checkKey finds partitions whose rows are for nobody or for too many people.
 func (k *checker) checkKey(p *partition) {
 	const column = "PartitionKey"
 	if len(p.entries) > policy.MaxRows {
 		k.record(p.key, "", column, ruleTooManyRows,
-			fmt.Sprintf("The partition has %d rows, and no more than %d are read for a decision. Everybody it is for goes to review.", len(p.entries), policy.MaxRows),
+			fmt.Sprintf("The partition has %d rows, and at most %d are read for a decision. Everybody in it goes to review.", len(p.entries), policy.MaxRows),
 			"Delete the rows that no longer matter, or move some to narrower partitions.")
 	}
 	below, wildcard := strings.CutPrefix(p.key, "*.")
@@ -31,7 +31,7 @@ func (k *checker) checkKey(p *partition) {
 		if wildcard && !possible {
 			k.add(e, column, rulePartitionNobody,
 				"No address can have a domain below this one: its ending does not exist, or it has too many parts. The row is for nobody.",
-				"Make the row anew under the partner's own domain.")
+				"Create the row again under the partner's own domain.")
 			continue
 		}
 		if k.live(e) && e.row.Action == policy.Invite && e.sound("Action") && alwaysDecides(e.row) {
@@ -40,13 +40,13 @@ func (k *checker) checkKey(p *partition) {
 	}
 }
 
-// checkDoor tells how far an invite row with neither condition nor code opens the door.
+// checkDoor finds invite rows without a condition or a code that are for too many people.
 func (k *checker) checkDoor(e *entry) {
 	const column = "PartitionKey"
-	const narrow = "Use review here, and invite under the domains of partners"
+	const narrow = "Use review here, and invite under the domains of partners."
 	key := e.row.Partition
 	if key == "*" {
-		k.add(e, column, ruleEverybody, "The row invites everybody in the world for whom no narrower row decides, without a person looking.", narrow+".")
+		k.add(e, column, ruleEverybody, "The row invites everybody in the world without a narrower row, and nobody reviews it.", narrow)
 		return
 	}
 	domain, wildcard := strings.CutPrefix(key, "*.")
@@ -58,14 +58,14 @@ func (k *checker) checkDoor(e *entry) {
 	switch {
 	case wildcard && suffix && !private:
 		k.add(e, column, ruleEverybody,
-			"The row invites everybody below the ending ."+domain+", where anyone can register a domain, without a person looking.", narrow+".")
+			"The row invites everybody below the ending ."+domain+", where anyone can register a domain, and nobody reviews it.", narrow)
 		return
 	case wildcard && (suffix || slices.Contains(sharedDomains, domain)):
 		k.add(e, column, ruleManyTenants,
-			"The row invites everybody below "+domain+", where anyone can get a name, without a person looking.", narrow+".")
+			"The row invites everybody below "+domain+", where anyone can get a name, and nobody reviews it.", narrow)
 		return
 	}
-	// Below the domain of such a provider its customers have names of their own.
+	// Providers give their customers names below their domains.
 	where := "at "
 	if wildcard {
 		where = "below "
@@ -73,30 +73,30 @@ func (k *checker) checkDoor(e *entry) {
 	keeper, free := k.freeMail[domain]
 	if free && !address {
 		k.add(e, column, ruleFreeMail,
-			"The row invites everybody "+where+domain+" ("+keeper+"), where anyone can get an address, without a person looking.",
+			"The row invites everybody "+where+domain+" ("+keeper+"), where anyone can get an address, and nobody reviews it.",
 			"Use review here, and invite single people under their whole address.")
 	}
 	_, throwAway := k.disposable[domain]
 	if throwAway {
 		k.add(e, column, ruleDisposable,
-			"The row invites to a mailbox "+where+domain+", which gives away mailboxes for a few minutes. Others may read the invitation.",
-			"Use deny here, and ask the partner for the address at work.")
+			"The row invites to a mailbox "+where+domain+", which offers mailboxes for a few minutes. Others may read the invitation.",
+			"Use deny here, and ask the partner for a work address.")
 	}
 }
 
-// publicSuffix reports whether names right below the domain are for anyone to register, and whether it is a private
-// owner who lets them.
+// publicSuffix reports whether anyone can register names directly below the domain, and whether
+// its owner is private.
 func publicSuffix(domain string) (private, is bool) {
 	suffix, icann := publicsuffix.PublicSuffix(domain)
 	if suffix == domain {
 		return !icann && strings.Contains(domain, "."), true
 	}
-	// Of some domains the list has only what is below them, as a wildcard.
+	// The list has some domains only as a wildcard.
 	suffix, icann = publicsuffix.PublicSuffix("a." + domain)
 	return !icann, suffix == "a."+domain
 }
 
-// checkNeighbours tells where a domain and what is below it are treated otherwise than was probably meant.
+// checkNeighbours finds domains that are probably meant to be treated like their subdomains.
 func (k *checker) checkNeighbours(p *partition) {
 	const column = "PartitionKey"
 	rows := k.alive(p.key)
@@ -117,16 +117,16 @@ func (k *checker) checkNeighbours(p *partition) {
 	switch {
 	case len(bare) == 0:
 		k.record(p.key, "", column, ruleDomainMissing,
-			"There are rows for what is below "+domain+", and none for "+domain+" itself, which the wildcard does not cover.",
-			"Make a row under "+domain+" too; an exact copy if the same is meant.")
+			"There are rows for subdomains of "+domain+", but none for "+domain+" itself, which the wildcard does not cover.",
+			"Create a row under "+domain+" too; a copy if the same is meant.")
 	case invite != nil && deny != nil:
 		k.add(invite, column, ruleDomainDenied,
-			"The row invites what is below "+domain+", while the row "+quoted(deny.row.Name)+" denies "+domain+" itself. The wildcard does not cover the domain itself, nor the other what is below it.",
-			"If subdomains are to be denied too, write deny here; if the domain itself is to be invited, change its own row.")
+			"The row invites subdomains of "+domain+", while the row "+quoted(deny.row.Name)+" denies "+domain+" itself. Neither row covers the other's domains.",
+			"To deny subdomains too, write deny here; to invite the domain itself, change its own row.")
 	}
 }
 
-// checkBelow tells of a domain that is denied while what is below it is invited by a wider row.
+// checkBelow finds a domain that is denied while a wider row invites its subdomains.
 func (k *checker) checkBelow(rows []*entry, domain string) {
 	deny := first(rows, policy.Deny)
 	if deny == nil || len(k.alive("*."+domain)) > 0 {
@@ -146,14 +146,14 @@ func (k *checker) checkBelow(rows []*entry, domain string) {
 		invite := first(above, policy.Invite)
 		if invite != nil && alwaysDecides(invite.row) {
 			k.add(deny, "PartitionKey", ruleSubdomainsNotMeant,
-				"The row denies "+domain+" only. What is below it is invited by the row "+quoted(invite.row.Name)+" of the partition "+key+".",
-				"Make a row with deny under *."+domain+" too.")
+				"The row denies only "+domain+". The row "+quoted(invite.row.Name)+" of the partition "+key+" invites its subdomains.",
+				"Create a row with deny under *."+domain+" too.")
 		}
 		return
 	}
 }
 
-// first returns the first of the rows that is sure to mean the action, or nil.
+// first returns the first of the rows without faults that has the action, or nil.
 func first(rows []*entry, action policy.Action) *entry {
 	at := slices.IndexFunc(rows, func(e *entry) bool { return !e.faulty() && e.row.Action == action })
 	if at < 0 {

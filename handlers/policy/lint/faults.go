@@ -11,7 +11,7 @@ import (
 	"guestlist/handlers/submission"
 )
 
-// checkFaults tells what policy could not understand.
+// checkFaults reports what policy could not understand.
 func (k *checker) checkFaults(p *partition) {
 	columns := policy.Columns()
 	told := map[string]bool{} // names of rows that come twice
@@ -20,7 +20,7 @@ func (k *checker) checkFaults(p *partition) {
 			told[e.row.Name] = true
 			k.add(e, "RowKey", ruleTwins,
 				"Another row has the same PartitionKey and RowKey, so both send everybody to review.",
-				"Keep one of them, or give one another RowKey.")
+				"Keep one of them, or change the RowKey of one.")
 		}
 		for _, f := range e.row.Faults {
 			at := slices.IndexFunc(columns, func(c policy.Column) bool { return c.Name == f.Column })
@@ -40,13 +40,13 @@ func (k *checker) checkFaults(p *partition) {
 	}
 }
 
-// unset reports whether policy takes the cell for empty.
+// unset reports whether policy reads the cell as empty.
 func unset(cell any) bool {
 	text, isText := cell.(string)
 	return cell == nil || isText && strings.TrimSpace(text) == ""
 }
 
-// checkBadKey tells what is wrong with a PartitionKey that no address could have, as precisely as that can be said.
+// checkBadKey reports what is wrong with a PartitionKey that matches no address.
 func (k *checker) checkBadKey(e *entry, f policy.Fault) {
 	key := e.row.Partition
 	meant, isSuffix := meantKey(key)
@@ -54,26 +54,26 @@ func (k *checker) checkBadKey(e *entry, f policy.Fault) {
 	case isSuffix:
 		k.add(e, f.Column, rulePartitionPublic,
 			"PartitionKey is an ending under which others register their domains, and nobody has an address at it.",
-			"Make the row anew under "+meant+" if everybody below it is meant, or under the partner's own domain.")
+			"Create the row again under "+meant+" if everybody below it is meant, or under the partner's own domain.")
 	case meant != "" && meant == strings.ToLower(key):
 		k.add(e, f.Column, rulePartitionCase,
-			"PartitionKey has capitals. Addresses are compared in lower case, so the row would be for nobody.",
-			"Make the row anew under "+meant+".")
+			"PartitionKey has capital letters. Addresses are compared in lower case, so the row would be for nobody.",
+			"Create the row again under "+meant+".")
 	case meant != "" && strings.ContainsFunc(strings.TrimSpace(key), func(r rune) bool { return r > unicode.MaxASCII }):
 		k.add(e, f.Column, rulePartitionASCII,
 			"PartitionKey is not in ASCII. International names are compared in punycode, so the row would be for nobody.",
-			"Make the row anew under "+meant+", which is the same name in punycode.")
+			"Create the row again under "+meant+", which is the same name in punycode.")
 	case meant != "":
-		k.add(e, f.Column, rulePartitionSyntax, sentence(f.Column, f.Problem), "Make the row anew under "+meant+".")
+		k.add(e, f.Column, rulePartitionSyntax, sentence(f.Column, f.Problem), "Create the row again under "+meant+".")
 	default:
 		k.add(e, f.Column, rulePartitionSyntax, sentence(f.Column, f.Problem), sentence(f.Advice))
 	}
 }
 
-// meantKey returns the partition key that was probably meant by one that is none, or "". For an ending such as co.uk
-// that is everything below it, and isSuffix is true.
+// meantKey returns the valid partition key that an invalid one probably means, or "". For an
+// ending such as co.uk that is the wildcard below it, and isSuffix is true.
 func meantKey(key string) (meant string, isSuffix bool) {
-	const longest = 512 // in bytes; what is longer is no slip
+	const longest = 512 // bytes; a longer one is not a typing error
 	if len(key) > longest || !utf8.ValidString(key) {
 		return "", false
 	}
@@ -106,7 +106,7 @@ func meantKey(key string) (meant string, isSuffix bool) {
 	return "", false
 }
 
-// domainOf returns the domain in the form in which submissions have it. ok is false if no address can have it.
+// domainOf returns the domain in the form of submissions. ok is false if no address can have it.
 func domainOf(name string) (domain string, ok bool) {
 	address, err := submission.ParseAddress("someone@" + name)
 	if err != nil {
@@ -115,10 +115,10 @@ func domainOf(name string) (domain string, ok bool) {
 	return address.Domain(), true
 }
 
-// parentOf returns a domain below which there are domains of addresses, in the form in which submissions would have it.
-// ok is false if there are none.
+// parentOf returns a domain in the form of submissions. ok is false if no address can have a
+// domain below it.
 func parentOf(name string) (parent string, ok bool) {
-	// Of some endings only two parts more make a domain: the public suffix list has all that is right below them.
+	// Some endings need two more parts: the public suffix list has everything directly below them.
 	for _, below := range []string{"a.", "a.a."} {
 		domain, ok := domainOf(below + name)
 		if ok {
@@ -128,7 +128,7 @@ func parentOf(name string) (parent string, ok bool) {
 	return "", false
 }
 
-// sentence joins clauses into a sentence: a capital first, a full stop last.
+// sentence joins clauses into a sentence.
 func sentence(clauses ...string) string {
 	text := strings.Join(clauses, " ")
 	first, size := utf8.DecodeRuneInString(text)
@@ -139,7 +139,7 @@ func sentence(clauses ...string) string {
 	return text + "."
 }
 
-// quoted returns what somebody typed in a form in which it does no harm: on one line, in quotes, and not too long.
+// quoted returns a text that somebody typed as one line, in quotes, and not too long.
 func quoted(text string) string {
 	const most = 80
 	runes := []rune(text)

@@ -12,57 +12,56 @@ import (
 	"guestlist/handlers/problem"
 )
 
-// Severity says how bad a finding is.
+// Severity is the severity of a finding.
 type Severity string
 
 const (
-	// Error: the row, or a neighbour because of it, can't do what it says.
+	// Error: the row, or another because of it, can't do what it says.
 	Error Severity = "error"
-	// Warning: the row does what it says, which is probably not what was meant.
+	// Warning: the row does what it says, which is probably not intended.
 	Warning Severity = "warning"
-	// Info: nothing is wrong; it is worth knowing.
+	// Info: nothing is wrong, but it is worth knowing.
 	Info Severity = "info"
 )
 
-// Finding is one thing that is wrong with a row, or that its author should know.
+// Finding is something that is wrong with a row, or that its author should know.
 //
-// It is for the admin who wrote the rows: Partition, Row and the texts can hold addresses, and Partition, Row and
-// Column are as somebody typed them, control characters included. The texts quote whatever they repeat.
+// It is for the admin who wrote the rows: it can hold addresses. Partition, Row and Column are as
+// typed, control characters included; Problem and Advice quote what they repeat.
 type Finding struct {
-	Partition string   `json:"partition"` // empty if it is about no row in particular
-	Row       string   `json:"row"`       // the row's name (RowKey); empty if it is about the partition as a whole
+	Partition string   `json:"partition"` // empty if it is not about a row
+	Row       string   `json:"row"`       // the RowKey; empty if it is about the whole partition
 	Column    string   `json:"column"`    // a column, PartitionKey or RowKey
 	Severity  Severity `json:"severity"`
-	Rule      string   `json:"rule"`    // one of Rules; it stays the same from version to version
+	Rule      string   `json:"rule"`    // one of Rules; it is the same in every version
 	Problem   string   `json:"problem"` // what is wrong, in whole sentences
 	Advice    string   `json:"advice"`  // what to write instead, in whole sentences
 }
 
-// Config is what a check is made of.
+// Config is the input of a check.
 type Config struct {
-	// Rows are all rows of the table. A check of some of them finds faults that are none and misses others.
+	// Rows must be all rows of the table.
 	Rows []policy.Row
-	// Now is when the rows are to work: what only mattered before is not told.
+	// Now is when the rows are to work: findings about the past are left out.
 	Now time.Time
-	// Directory is asked for the groups and sponsors of all rows but those that are disabled, over or deny, each once.
-	// Without one, nobody is asked.
+	// Directory, if set, is asked for the groups and sponsors of all rows except those that are
+	// disabled, expired or deny, once for each.
 	Directory Directory
-	// Progress, if set, is told how many of the groups and sponsors have been asked for: first 0, last total, and
-	// nothing if there are none. It is called by the goroutine that called Check.
+	// Progress, if set, is called with the number of groups and sponsors that were asked for, from 0
+	// to total, by the goroutine that called Check; not if there are none.
 	Progress func(done, total int)
 }
 
-// Check returns everything that the rules find, in the order of the partitions, the most specific first (addresses,
-// domains, wildcards from the deepest, then "*"), in a partition by row and column. What is about no row comes last.
-// There is at most one finding of a rule for a column of a row, except where several entries of a column are wrong each
-// for itself.
+// Check returns all findings, by partition, the most specific first (addresses, domains,
+// wildcards from the deepest, then "*"), then by row and column. Those without a row come last. A
+// rule has at most one finding for a column of a row, except for several wrong entries of a
+// column.
 //
-// Disabled rows have no findings but their faults. Rows that apply only later, and those in audit mode, are looked at
-// like any other, since they are there to decide one day; what they let in is told once they do. The rows are not
-// changed.
+// Disabled rows have only their faults as findings. Rows that apply later, and those in audit
+// mode, are checked like any other, except for what they would invite. The rows are not changed.
 //
-// The error is a *problem.Error. It means that the directory could not be asked at all (with the code of its first
-// failure), or that ctx ended before it had been. The findings that need no directory are returned with it.
+// The error is a *problem.Error: the directory could not be asked at all (with the code of its
+// first failure), or ctx ended. The findings that need no directory are returned with it.
 func Check(ctx context.Context, c Config) ([]Finding, error) {
 	if c.Now.IsZero() {
 		return nil, problem.New(problem.Internal, "checking policy rows: the time is not set")
@@ -71,7 +70,7 @@ func Check(ctx context.Context, c Config) ([]Finding, error) {
 	for _, p := range k.partitions {
 		k.checkFaults(p)
 		k.checkKey(p)
-		if len(p.entries) <= policy.MaxRows { // of more, none decides
+		if len(p.entries) <= policy.MaxRows { // otherwise none decides
 			k.checkOrder(p)
 		}
 		for _, e := range p.entries {
@@ -87,24 +86,24 @@ func Check(ctx context.Context, c Config) ([]Finding, error) {
 	return k.findings, err
 }
 
-// checker is one check under way.
+// checker is a check in progress.
 type checker struct {
 	now        time.Time
 	severities map[string]Severity // of the rules
-	partitions []*partition        // in an order that depends on the rows alone
+	partitions []*partition        // by key
 	byKey      map[string]*partition
 	freeMail   map[string]string
 	disposable map[string]string
 	findings   []Finding
 }
 
-// partition is the rows of one PartitionKey, in the order in which policy tries them.
+// partition is the rows of a PartitionKey, in the order in which policy tries them.
 type partition struct {
 	key     string
 	entries []*entry
 }
 
-// entry is a row under check.
+// entry is a row that is checked.
 type entry struct {
 	row  *policy.Row
 	copy bool // another row has the same partition and name
@@ -148,16 +147,16 @@ func newChecker(c Config) *checker {
 	return k
 }
 
-// faulty reports whether the row can decide nothing but review.
+// faulty reports whether the row can decide only review.
 func (e *entry) faulty() bool { return e.copy || len(e.row.Faults) > 0 }
 
-// sound reports whether the column was understood: what stands in the row for one that was not is a default.
+// sound reports whether the column was understood; otherwise the row has a default.
 func (e *entry) sound(column string) bool {
 	return !slices.ContainsFunc(e.row.Faults, func(f policy.Fault) bool { return f.Column == column })
 }
 
-// live reports whether the row is tried, now or later: it is not switched off, and its time is not over. A fault keeps
-// a row alive whatever its times, see [policy.Decide].
+// live reports whether the row is tried, now or later: it is not disabled or expired. A row with
+// a fault never expires, see [policy.Decide].
 func (k *checker) live(e *entry) bool {
 	return !e.row.Disabled() && (e.faulty() || !k.expired(e))
 }
@@ -166,7 +165,7 @@ func (k *checker) expired(e *entry) bool {
 	return !e.row.NotAfter.IsZero() && !k.now.Before(e.row.NotAfter)
 }
 
-// alive returns the rows of the partition of that key that decide, now or later, in their order.
+// alive returns the rows of the partition that decide, now or later, in their order.
 func (k *checker) alive(key string) []*entry {
 	p := k.byKey[key]
 	if p == nil {
@@ -226,7 +225,7 @@ func compareKeys(a, b string) int {
 		strings.Compare(a, b))
 }
 
-// wildcards returns 1 if both keys are wildcards, whose depth counts, and 0 otherwise.
+// wildcards returns 1 if both keys are wildcards, whose depth counts, else 0.
 func wildcards(a, b string) int {
 	if policy.Breadth(a) == policy.ForWildcard && policy.Breadth(b) == policy.ForWildcard {
 		return 1

@@ -40,7 +40,7 @@ func row(partition, name string, with ...columns) policy.Raw {
 	return policy.Raw{Partition: partition, Name: name, Columns: cells}
 }
 
-// invite returns an invite row with which everything is well, but for what the columns say.
+// invite returns a correct invite row with the columns changed.
 func invite(partition, name string, with ...columns) policy.Raw {
 	return row(partition, name, append([]columns{{"Action": "invite", "Groups": group, "Sponsors": sponsor}}, with...)...)
 }
@@ -70,8 +70,7 @@ func check(t *testing.T, d Directory, raws ...policy.Raw) []Finding {
 	return findings
 }
 
-// tenant is a directory in which every id is a fine group and a fine sponsor, but for those that it lists. It is asked
-// by several goroutines, and changes nothing.
+// tenant is a directory in which every id that it does not list is a suitable group and sponsor.
 type tenant struct {
 	groups     map[string]request.Group
 	principals map[string]request.Principal
@@ -132,7 +131,7 @@ type ruleCase struct {
 
 func rows(raws ...policy.Raw) []policy.Raw { return raws }
 
-// good is one row in order.
+// good is one correct row.
 var good = rows(invite("contoso.com", "partners"))
 
 func cases() []ruleCase {
@@ -157,7 +156,7 @@ func cases() []ruleCase {
 			at:  "contoso.com/partners/RedirectUrl", says: "does not begin with https://",
 			good: rows(invite("contoso.com", "partners", columns{"RedirectUrl": "https://portal.contoso.com"}))},
 
-		{name: "a partition that is none", rule: "partition-syntax",
+		{name: "an invalid partition", rule: "partition-syntax",
 			bad: rows(invite("contoso com", "partners")), at: "contoso com/partners/PartitionKey", says: "PartitionKey matches no address", good: good},
 		{name: "a partition with white space", rule: "partition-syntax",
 			bad: rows(invite(" contoso.com", "partners")), at: " contoso.com/partners/PartitionKey", says: "PartitionKey matches no address",
@@ -166,13 +165,13 @@ func cases() []ruleCase {
 			bad: rows(invite("@contoso.com", "partners")), at: "@contoso.com/partners/PartitionKey", says: "PartitionKey matches no address",
 			advice: "under contoso.com.", good: good},
 		{name: "capitals in a domain", rule: "partition-upper-case",
-			bad: rows(invite("Contoso.com", "partners")), at: "Contoso.com/partners/PartitionKey", says: "capitals",
+			bad: rows(invite("Contoso.com", "partners")), at: "Contoso.com/partners/PartitionKey", says: "capital letters",
 			advice: "under contoso.com.", good: good},
 		{name: "capitals in an address", rule: "partition-upper-case",
-			bad: rows(invite("Ana@contoso.com", "partners")), at: "Ana@contoso.com/partners/PartitionKey", says: "capitals",
+			bad: rows(invite("Ana@contoso.com", "partners")), at: "Ana@contoso.com/partners/PartitionKey", says: "capital letters",
 			advice: "under ana@contoso.com.", good: rows(invite("ana@contoso.com", "partners"))},
 		{name: "capitals in a wildcard", rule: "partition-upper-case",
-			bad: rows(invite("*.Contoso.com", "partners")), at: "*.Contoso.com/partners/PartitionKey", says: "capitals",
+			bad: rows(invite("*.Contoso.com", "partners")), at: "*.Contoso.com/partners/PartitionKey", says: "capital letters",
 			advice: "under *.contoso.com.", good: rows(invite("*.contoso.com", "partners"))},
 		{name: "an international domain", rule: "partition-not-punycode",
 			bad: rows(invite("Bücher.example.de", "partners")), at: "Bücher.example.de/partners/PartitionKey", says: "not in ASCII",
@@ -217,7 +216,7 @@ func cases() []ruleCase {
 			advice: "whole address", good: rows(invite("ana@gmail.com", "all"))},
 		{name: "below a domain of free mail", rule: "invites-free-mail", bad: rows(invite("*.fastmail.com", "all")), at: "*.fastmail.com/all/PartitionKey",
 			says: "below fastmail.com", good: rows(review("*.fastmail.com", "all"))},
-		{name: "a throw-away mailbox", rule: "invites-disposable-mail", bad: rows(invite("ana@mailinator.com", "all")),
+		{name: "a disposable mailbox", rule: "invites-disposable-mail", bad: rows(invite("ana@mailinator.com", "all")),
 			at: "ana@mailinator.com/all/PartitionKey", says: "mailboxes for a few minutes", good: rows(invite("ana@contoso.com", "all"))},
 
 		{name: "a row that comes first by Priority", rule: "unreachable",
@@ -269,14 +268,14 @@ func cases() []ruleCase {
 			good: rows(deny("contoso.com", "a"), invite("contoso.com", "b", columns{"InviteCode": "spring-2026", "Priority": 1}))},
 		{name: "a row in audit mode that is never tried", rule: "unreachable",
 			bad: rows(deny("contoso.com", "a"), invite("contoso.com", "b", columns{"Mode": "audit"})),
-			at:  "contoso.com/b/Priority", says: `never tried, so nothing is recorded`,
+			at:  "contoso.com/b/Priority", says: `never tried, so what it would decide is not recorded`,
 			good: rows(deny("contoso.com", "a"), invite("contoso.com", "b", columns{"Mode": "audit", "Priority": 1}))},
 		{name: "a row behind one in audit mode with a fault and one without", rule: "unreachable",
 			bad:  rows(deny("contoso.com", "a", columns{"Mode": "audit", "Odd": 1}), deny("contoso.com", "b", columns{"Odd": 1}), invite("contoso.com", "c")),
 			at:   "contoso.com/c/RowKey",
 			says: `the row "b" of the same partition has a fault`,
 			good: rows(deny("contoso.com", "a", columns{"Mode": "audit", "Odd": 1}), invite("contoso.com", "c"))},
-		{name: "a row whose time is over", rule: "expired",
+		{name: "an expired row", rule: "expired",
 			bad: rows(invite("contoso.com", "a", columns{"NotAfter": "2026-05-14"})), at: "contoso.com/a/NotAfter", says: "2026-05-15T00:00:00Z",
 			good: rows(invite("contoso.com", "a", columns{"NotAfter": "2026-05-15"}))},
 		{name: "a day that a table editor made a midnight", rule: "last-day-left-out",
@@ -287,19 +286,19 @@ func cases() []ruleCase {
 			bad: rows(deny("contoso.com", "a", columns{"NotAfter": "2026-05-31T02:00:00+02:00"})), at: "contoso.com/a/NotAfter",
 			says: "ends when 2026-05-31 begins (UTC)",
 			good: rows(deny("contoso.com", "a", columns{"NotAfter": " 2026-05-31 "}))},
-		{name: "two rows that meet for a while", rule: "overlap",
+		{name: "two rows that overlap", rule: "overlap",
 			bad:  rows(invite("contoso.com", "a", columns{"Priority": 1, "NotAfter": "2026-06-30"}), deny("contoso.com", "b", columns{"Priority": 2, "NotBefore": "2026-06-16"})),
 			at:   "contoso.com/b/NotBefore",
 			says: `"a" says invite where this one says deny, and both apply from 2026-06-16T00:00:00Z to 2026-07-01T00:00:00Z`,
 			good: rows(invite("contoso.com", "a", columns{"Priority": 1, "NotAfter": "2026-06-30"}), deny("contoso.com", "b", columns{"Priority": 2, "NotBefore": "2026-07-01"}))},
-		{name: "an order by name alone", rule: "same-priority",
+		{name: "the same priority", rule: "same-priority",
 			bad: rows(invite("contoso.com", "a", columns{"NotAfter": "2026-06-30"}), deny("contoso.com", "b")),
 			at:  "contoso.com/b/Priority", says: `"a" has the same Priority and says invite where this one says deny`,
 			good: rows(invite("contoso.com", "a", columns{"NotAfter": "2026-06-30", "Priority": 50}), deny("contoso.com", "b"))},
 
 		{name: "a wildcard beside a deny", rule: "wildcard-beside-deny",
 			bad: rows(invite("*.contoso.com", "all"), deny("contoso.com", "none")), at: "*.contoso.com/all/PartitionKey",
-			says: `does not cover the domain itself`, good: rows(invite("*.contoso.com", "all"), review("contoso.com", "some"))},
+			says: `covers the other's domains`, good: rows(invite("*.contoso.com", "all"), review("contoso.com", "some"))},
 		{name: "a wildcard alone", rule: "wildcard-without-domain",
 			bad: rows(invite("*.contoso.com", "all")), at: "*.contoso.com//PartitionKey", says: "none for contoso.com itself",
 			good: rows(invite("*.contoso.com", "all"), invite("contoso.com", "all"))},
@@ -311,23 +310,23 @@ func cases() []ruleCase {
 			says: "none for contoso.com itself", good: rows(deny("*.contoso.com", "none"), deny("contoso.com", "none"))},
 		{name: "a deny with subdomains that are invited", rule: "deny-without-subdomains",
 			bad: rows(deny("sales.contoso.com", "none"), invite("*.contoso.com", "all")), at: "sales.contoso.com/none/PartitionKey",
-			says: `by the row "all" of the partition *.contoso.com`,
+			says: `The row "all" of the partition *.contoso.com invites`,
 			good: rows(deny("sales.contoso.com", "none"), invite("*.contoso.com", "all"), deny("*.sales.contoso.com", "none"))},
-		{name: "a deny in a world that is invited", rule: "deny-without-subdomains",
-			bad: rows(deny("contoso.com", "none"), invite("*", "all")), at: "contoso.com/none/PartitionKey", says: `of the partition *.`,
+		{name: "a deny while everybody is invited", rule: "deny-without-subdomains",
+			bad: rows(deny("contoso.com", "none"), invite("*", "all")), at: "contoso.com/none/PartitionKey", says: `of the partition * invites`,
 			good: rows(deny("contoso.com", "none"), review("*.com", "some"), invite("*", "all"))},
-		{name: "a deny in a world that is invited without a code", rule: "deny-without-subdomains",
-			bad: rows(deny("contoso.com", "none"), invite("*", "all")), at: "contoso.com/none/PartitionKey", says: `of the partition *.`,
+		{name: "a deny while everybody is invited without a code", rule: "deny-without-subdomains",
+			bad: rows(deny("contoso.com", "none"), invite("*", "all")), at: "contoso.com/none/PartitionKey", says: `of the partition * invites`,
 			good: rows(deny("contoso.com", "none"), invite("*", "all", columns{"InviteCode": "spring-2026"}))},
 
 		{name: "no sponsor", rule: "no-sponsor", bad: rows(invite("contoso.com", "a", columns{"Sponsors": "-"})), at: "contoso.com/a/Sponsors",
 			says: "clean-up", good: good},
 		{name: "no group", rule: "no-groups", bad: rows(invite("contoso.com", "a", columns{"Groups": ""})), at: "contoso.com/a/Groups",
-			says: "nothing else", good: good},
+			says: "only get an account", good: good},
 		{name: "a member", rule: "member", bad: rows(invite("contoso.com", "a", columns{"UserType": "member"})), at: "contoso.com/a/UserType",
 			says: "members", good: rows(invite("contoso.com", "a", columns{"UserType": "guest"}))},
 		{name: "no mail", rule: "no-mail", bad: rows(invite("contoso.com", "a", columns{"SendInvitation": "no"})), at: "contoso.com/a/SendInvitation",
-			says: "nobody tells them", good: rows(invite("contoso.com", "a", columns{"SendInvitation": "yes"}))},
+			says: "do not learn that they are invited", good: rows(invite("contoso.com", "a", columns{"SendInvitation": "yes"}))},
 
 		{name: "a message", rule: "message-dropped", bad: rows(invite("contoso.com", "a", columns{"Message": "Welcome"})), at: "contoso.com/a/Message",
 			says: "may leave Message out", good: good},
@@ -339,7 +338,7 @@ func cases() []ruleCase {
 			at: "contoso.com/a/Cc", says: "sends none", good: rows(invite("contoso.com", "a", columns{"Cc": "bo@fabrikam.com"}))},
 		{name: "more on a day than in all", rule: "day-limit-above-all", bad: rows(invite("contoso.com", "a", columns{"MaxGuests": 5, "MaxPerDay": 6})),
 			at: "contoso.com/a/MaxPerDay", says: "never reached", good: rows(invite("contoso.com", "a", columns{"MaxGuests": 6, "MaxPerDay": 6}))},
-		{name: "a code that is soon found", rule: "short-invite-code", bad: rows(invite("contoso.com", "a", columns{"InviteCode": "May - 2026"})),
+		{name: "a short code", rule: "short-invite-code", bad: rows(invite("contoso.com", "a", columns{"InviteCode": "May - 2026"})),
 			at: "contoso.com/a/InviteCode", says: "fewer than 8 characters", good: rows(invite("contoso.com", "a", columns{"InviteCode": "4Spring - 2026"}))},
 		{name: "a code that is a number", rule: "short-invite-code", bad: rows(invite("contoso.com", "a", columns{"InviteCode": 1234567.0})),
 			at: "contoso.com/a/InviteCode", says: "fewer than 8 characters", good: rows(invite("contoso.com", "a", columns{"InviteCode": 12345678.0}))},
@@ -352,34 +351,34 @@ func cases() []ruleCase {
 		{name: "a dynamic group", rule: "group-dynamic", bad: good, at: "contoso.com/partners/Groups",
 			says: `The group "Partners" (` + group + `) has a rule`, good: good,
 			in: groupIs(request.Group{SecurityEnabled: true, Dynamic: true}), goodIn: groupIs(request.Group{SecurityEnabled: true})},
-		{name: "a distribution list", rule: "group-mail-enabled", bad: good, at: "contoso.com/partners/Groups", says: "Exchange keeps its members",
+		{name: "a distribution list", rule: "group-mail-enabled", bad: good, at: "contoso.com/partners/Groups", says: "Exchange owns its members",
 			good: good, in: groupIs(request.Group{MailEnabled: true}), goodIn: groupIs(request.Group{SecurityEnabled: true})},
 		{name: "a mail-enabled security group", rule: "group-mail-enabled", bad: good, at: "contoso.com/partners/Groups", says: "mail-enabled",
 			good: good, in: groupIs(request.Group{MailEnabled: true, SecurityEnabled: true}), goodIn: groupIs(request.Group{SecurityEnabled: true})},
-		{name: "a group for roles", rule: "group-role-assignable", bad: good, at: "contoso.com/partners/Groups", says: "roles of the directory",
+		{name: "a group for roles", rule: "group-role-assignable", bad: good, at: "contoso.com/partners/Groups", says: "directory roles",
 			good: good, in: groupIs(request.Group{SecurityEnabled: true, RoleAssignable: true}), goodIn: groupIs(request.Group{SecurityEnabled: true})},
 		{name: "a group from on-premises", rule: "group-on-premises", bad: good, at: "contoso.com/partners/Groups", says: "mastered on-premises",
 			good: good, in: groupIs(request.Group{SecurityEnabled: true, OnPremises: true}), goodIn: groupIs(request.Group{SecurityEnabled: true})},
 		{name: "a Microsoft 365 group", rule: "group-microsoft-365", bad: good, at: "contoso.com/partners/Groups", says: "welcome mail",
 			good: good, in: groupIs(request.Group{MailEnabled: true, Unified: true}), goodIn: groupIs(request.Group{SecurityEnabled: true})},
-		{name: "a group that is for nothing", rule: "group-not-security", bad: good, at: "contoso.com/partners/Groups", says: "no security group",
+		{name: "a group without security", rule: "group-not-security", bad: good, at: "contoso.com/partners/Groups", says: "not a security group",
 			good: good, in: groupIs(request.Group{}), goodIn: groupIs(request.Group{SecurityEnabled: true})},
 		{name: "a sponsor who is not there", rule: "sponsor-missing", bad: good, at: "contoso.com/partners/Sponsors", says: "no user or group " + sponsor,
 			good: good, in: tenant{noSponsor: sponsor}, goodIn: tenant{}},
 		{name: "an app for a sponsor", rule: "sponsor-kind", bad: good, at: "contoso.com/partners/Sponsors", says: "neither a user nor a group",
 			good: good, in: sponsorIs(request.Principal{Kind: "other"}), goodIn: sponsorIs(request.Principal{Kind: "group"})},
-		{name: "a sponsor who has left", rule: "sponsor-disabled", bad: good, at: "contoso.com/partners/Sponsors", says: `The sponsor "Ana" (` + sponsor + `) has an account that is disabled`,
+		{name: "a disabled sponsor", rule: "sponsor-disabled", bad: good, at: "contoso.com/partners/Sponsors", says: `The sponsor "Ana" (` + sponsor + `) has an account that is disabled`,
 			good: good, in: sponsorIs(request.Principal{Kind: "user"}), goodIn: sponsorIs(request.Principal{Kind: "user", Enabled: true})},
 		{name: "a guest for a sponsor", rule: "sponsor-guest", bad: good, at: "contoso.com/partners/Sponsors", says: "is a guest",
 			good: good, in: sponsorIs(request.Principal{Kind: "user", Enabled: true, Guest: true}), goodIn: sponsorIs(request.Principal{Kind: "user", Enabled: true})},
-		{name: "groups that may not be read", rule: "directory-forbidden", bad: good, at: "//Groups", says: "groups of the rows were not checked", advice: "GroupMember.Read.All",
+		{name: "groups that may not be read", rule: "directory-forbidden", bad: good, at: "//Groups", says: "not all groups of the rows were checked", advice: "GroupMember.Read.All",
 			good: good, in: tenant{groupErr: problem.New(request.DirectoryForbidden, "no")}, goodIn: tenant{}},
-		{name: "sponsors that may not be read", rule: "directory-forbidden", bad: good, at: "//Sponsors", says: "sponsors of the rows were not checked", advice: "User.Read.All",
+		{name: "sponsors that may not be read", rule: "directory-forbidden", bad: good, at: "//Sponsors", says: "not all sponsors of the rows were checked", advice: "User.Read.All",
 			good: good, in: tenant{sponsorErr: problem.New(request.DirectoryForbidden, "no")}, goodIn: tenant{}},
-		{name: "a directory with gaps", rule: "directory-unavailable", bad: good, at: "//", says: "no answer for 1 of the 2 groups and sponsors (directory-unavailable)",
+		{name: "a directory with gaps", rule: "directory-unavailable", bad: good, at: "//", says: "did not answer for 1 of the 2 groups and sponsors (directory-unavailable)",
 			good: good, in: tenant{groupErr: problem.New(request.DirectoryUnavailable, "no")}, goodIn: tenant{}},
 	}
-	// No column but a free text takes a Binary cell.
+	// Only free text accepts a Binary cell.
 	for _, c := range policy.Columns() {
 		if takesAnything(c.Name) {
 			continue
@@ -391,7 +390,7 @@ func cases() []ruleCase {
 	return list
 }
 
-// many returns n rows of one partition, each for a moment of its own.
+// many returns n rows of one partition with different windows.
 func many(n int) []policy.Raw {
 	var raws []policy.Raw
 	for i := range n {
@@ -401,7 +400,7 @@ func many(n int) []policy.Raw {
 	return raws
 }
 
-func TestEveryRuleFindsItsFaultAndNotTheCorrection(t *testing.T) {
+func TestRulesFindFaultsAndAcceptCorrections(t *testing.T) {
 	severities := map[string]Severity{}
 	for _, rule := range Rules() {
 		severities[rule.ID] = rule.Severity
@@ -440,7 +439,7 @@ func TestEveryRuleFindsItsFaultAndNotTheCorrection(t *testing.T) {
 	}
 }
 
-func TestEveryRuleHasACase(t *testing.T) {
+func TestEveryRuleHasCase(t *testing.T) {
 	covered := map[string]bool{}
 	for _, c := range cases() {
 		covered[c.rule] = true
@@ -458,12 +457,12 @@ func TestEveryRuleHasACase(t *testing.T) {
 			t.Errorf("%s has the severity %q", rule.ID, rule.Severity)
 		}
 		if !strings.HasSuffix(rule.Means, ".") {
-			t.Errorf("%s is explained by %q, which is no sentence", rule.ID, rule.Means)
+			t.Errorf("%s is explained by %q, which is not a sentence", rule.ID, rule.Means)
 		}
 	}
 }
 
-func TestRowsInOrderHaveNoFindings(t *testing.T) {
+func TestCorrectRowsHaveNoFindings(t *testing.T) {
 	found := check(t, tenant{},
 		invite("contoso.com", "partners"),
 		deny("*.contoso.com", "no subdomains"),
@@ -490,7 +489,7 @@ func TestFindingsOfFaultyRows(t *testing.T) {
 		raws []policy.Raw
 		want []string // partition/row/column: rule
 	}{
-		{"a disabled row has its faults and nothing else",
+		{"a disabled row has its faults and only get an account",
 			rows(row("contoso.com", "a", columns{"Action": "invite", "Enabled": false, "Priority": "first", "UserType": "Member"})),
 			[]string{"contoso.com/a/Priority: invalid-priority"}},
 		{"a column at fault is not judged by its default",
@@ -536,7 +535,7 @@ func TestFindingsOfFaultyRows(t *testing.T) {
 	}
 }
 
-func TestCheckNeedsATime(t *testing.T) {
+func TestCheckNeedsTime(t *testing.T) {
 	_, err := Check(t.Context(), Config{})
 	if problem.CodeOf(err) != problem.Internal {
 		t.Errorf("Check without a time: %v", err)

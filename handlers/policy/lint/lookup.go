@@ -13,28 +13,30 @@ import (
 	"guestlist/handlers/request"
 )
 
-// Directory is what is asked for groups and sponsors, by ids in lower case. It may be called by several goroutines at
-// once. Its errors are *problem.Error: NotFound where there is nothing of that id, DirectoryReadForbidden or DirectoryForbidden
-// where that may not be known, anything else where it could not be asked now.
+// Directory looks up groups and sponsors by ids in lower case. Several goroutines may use it. Its
+// errors are *problem.Error: NotFound for an unknown id, DirectoryReadForbidden or
+// DirectoryForbidden if the object may not be read, any other if the directory could not be
+// asked.
 type Directory interface {
 	// Group returns the group of that id.
 	Group(ctx context.Context, id string) (request.Group, error)
-	// Principal returns the user, group or other object of that id. NotFound if it could be no sponsor whatever it is.
+	// Principal returns the user, group or other object of that id. NotFound also if it can't be a
+	// sponsor.
 	Principal(ctx context.Context, id string) (request.Principal, error)
 }
 
 const (
-	// parallelAsks is how many objects the directory is asked for at the same time.
+	// parallelAsks is how many objects are asked for at the same time.
 	parallelAsks = 8
-	// maxFailures is after how many failures in a row the directory counts as not answering.
+	// maxFailures is how many failures in a row end the check.
 	maxFailures = 5
 )
 
-// object is a group or a sponsor that rows name, and what came of asking for it.
+// object is a group or a sponsor that rows name, and the outcome of asking for it.
 type object struct {
 	column string // Groups or Sponsors
 	id     string
-	rows   []*entry // that name it
+	rows   []*entry // those that name it
 	outcome
 }
 
@@ -55,7 +57,8 @@ const (
 	failed
 )
 
-// checkDirectory asks for every group and sponsor and tells what is wrong with them. On an error it tells nothing.
+// checkDirectory asks for every group and sponsor, and records findings on them unless there is
+// an error.
 func (k *checker) checkDirectory(ctx context.Context, d Directory, progress func(done, total int)) error {
 	objects := k.objects()
 	if len(objects) == 0 {
@@ -80,23 +83,22 @@ func (k *checker) checkDirectory(ctx context.Context, d Directory, progress func
 		}
 	}
 	if hidden["Groups"] {
-		k.record("", "", "Groups", ruleForbidden, "The directory does not let groups be read, so the groups of the rows were not checked, or not all.",
-			"Let whoever checks the rows read groups: for an app, the permission GroupMember.Read.All.")
+		k.record("", "", "Groups", ruleForbidden, "The directory does not allow groups to be read, so not all groups of the rows were checked.",
+			"Use an account that may read groups: for an app, the permission GroupMember.Read.All.")
 	}
 	if hidden["Sponsors"] {
-		k.record("", "", "Sponsors", ruleForbidden, "The directory does not let users and groups be read, so the sponsors of the rows were not checked, or not all.",
-			"Let whoever checks the rows read users and groups: for an app, the permissions User.Read.All and GroupMember.Read.All.")
+		k.record("", "", "Sponsors", ruleForbidden, "The directory does not allow users and groups to be read, so not all sponsors of the rows were checked.",
+			"Use an account that may read users and groups: for an app, the permissions User.Read.All and GroupMember.Read.All.")
 	}
 	if unknown > 0 {
 		k.record("", "", "", ruleUnavailable,
-			fmt.Sprintf("The directory gave no answer for %d of the %d groups and sponsors%s, so these were not checked.", unknown, len(objects), why),
+			fmt.Sprintf("The directory did not answer for %d of the %d groups and sponsors%s, so these were not checked.", unknown, len(objects), why),
 			"Check again in a few minutes.")
 	}
 	return nil
 }
 
-// objects returns what the rows name, each once, in the order of column and id. A row that denies gives nobody
-// anything.
+// objects returns what the rows name, each once, by column and id. Rows that deny do not count.
 func (k *checker) objects() []*object {
 	type key struct{ column, id string }
 	known := map[key]*object{}
@@ -126,9 +128,9 @@ func (k *checker) objects() []*object {
 	return list
 }
 
-// askAll asks for the objects and fills in their outcomes. It asks for no more of a column that may not be read, and no
-// more at all once the directory is throttling or has failed often in a row. An error means that ctx has ended, or that
-// there was no answer at all.
+// askAll asks for the objects and fills in their outcomes. It stops asking for a column that may
+// not be read, and stops altogether when the directory throttles or fails maxFailures times in a
+// row. An error means that ctx has ended, or that there was no answer at all.
 func askAll(ctx context.Context, d Directory, objects []*object, progress func(done, total int)) error {
 	if progress == nil {
 		progress = func(int, int) {}
@@ -139,7 +141,7 @@ func askAll(ctx context.Context, d Directory, objects []*object, progress func(d
 		outcome
 	}
 	jobs := make(chan *object)
-	answers := make(chan answer, parallelAsks) // so that no worker waits for somebody who has gone
+	answers := make(chan answer, parallelAsks) // so no worker blocks when nobody reads any more
 	var workers sync.WaitGroup
 	for range min(parallelAsks, len(objects)) {
 		workers.Go(func() {
@@ -168,7 +170,7 @@ func askAll(ctx context.Context, d Directory, objects []*object, progress func(d
 			continue
 		}
 		var next *object
-		var free chan<- *object // nil, which never takes anything, once all are given out
+		var free chan<- *object // nil, which blocks for ever, when no jobs are left
 		if len(rest) > 0 {
 			next, free = rest[0], jobs
 		}
@@ -185,7 +187,7 @@ func askAll(ctx context.Context, d Directory, objects []*object, progress func(d
 				hidden[a.column] = hidden[a.column] || a.outcome.result == forbidden
 				continue
 			case stopped:
-				a.object.outcome = outcome{} // it was told to give up
+				a.object.outcome = outcome{} // it was cancelled
 				continue
 			}
 			failures++
@@ -227,7 +229,7 @@ func ask(ctx context.Context, d Directory, o *object) outcome {
 	return out
 }
 
-// checkObject tells every row that names the object what is wrong with it.
+// checkObject records findings on the object for every row that names it.
 func (k *checker) checkObject(o *object) {
 	tell := func(rule, problem, advice string) {
 		for _, e := range o.rows {
@@ -244,7 +246,7 @@ func (k *checker) checkObject(o *object) {
 func checkGroup(o *object, tell func(rule, problem, advice string)) {
 	const another = "Write the object id of a security group with assigned members instead."
 	if o.result == missing {
-		tell(ruleGroupMissing, "There is no group "+o.id+" in the directory.", "Write the object id of a group as Entra shows it, or remove this one.")
+		tell(ruleGroupMissing, "There is no group "+o.id+" in the directory.", "Write the object id of a group as shown by Entra, or remove this one.")
 		return
 	}
 	g := o.group
@@ -254,26 +256,26 @@ func checkGroup(o *object, tell func(rule, problem, advice string)) {
 			"Write the object id of a group with assigned members instead.")
 	}
 	if g.RoleAssignable {
-		tell(ruleGroupRoles, name+" can hold roles of the directory. The app can't add members to it, and should not be able to.",
-			"Write the object id of a group that can hold no roles instead.")
+		tell(ruleGroupRoles, name+" can hold directory roles. The app can't add members to it, and should not be able to.",
+			"Write the object id of a group that can't hold roles instead.")
 	}
 	if g.OnPremises {
 		tell(ruleGroupOnPremises, name+" is mastered on-premises, so guests can't be added in the cloud.",
-			"Write the object id of a group that was made in Entra instead.")
+			"Write the object id of a group that was created in Entra instead.")
 	}
 	switch {
 	case g.Unified:
 		tell(ruleGroupUnified, name+" is a Microsoft 365 group: guests get its welcome mail and its conversations.",
 			"Write the object id of a security group instead, if only access is meant.")
 	case g.MailEnabled:
-		tell(ruleGroupMail, name+" is mail-enabled: Exchange keeps its members, and the app can't add any.", another)
+		tell(ruleGroupMail, name+" is mail-enabled: Exchange owns its members, so the app can't add any.", another)
 	case !g.SecurityEnabled:
-		tell(ruleGroupNoSecurity, name+" is no security group, so nothing follows from being in it.", another)
+		tell(ruleGroupNoSecurity, name+" is not a security group, so membership gives no access.", another)
 	}
 }
 
 func checkSponsor(o *object, tell func(rule, problem, advice string)) {
-	const another = "Write the object id of somebody of the own organisation who answers for the guests, or of a group of such people."
+	const another = "Write the object id of a member of the inviting organisation who answers for the guests, or of a group of such people."
 	if o.result == missing {
 		tell(ruleSponsorMissing, "There is no user or group "+o.id+" in the directory.", another)
 		return
@@ -293,7 +295,7 @@ func checkSponsor(o *object, tell func(rule, problem, advice string)) {
 	}
 }
 
-// titled returns how a sentence begins that is about an object.
+// titled begins a sentence about an object.
 func titled(kind, name, id string) string {
 	if name == "" {
 		return kind + " " + id

@@ -18,7 +18,7 @@ import (
 	"guestlist/handlers/request"
 )
 
-// witness is a directory that counts what it is asked.
+// witness is a directory that counts its calls.
 type witness struct {
 	answer func(ctx context.Context, id string) error
 
@@ -53,7 +53,7 @@ func (w *witness) Principal(ctx context.Context, id string) (request.Principal, 
 	return request.Principal{ID: id, Kind: "group"}, w.ask(ctx, "principal", id)
 }
 
-// calls returns how often it was asked.
+// calls returns the number of calls.
 func (w *witness) calls() int {
 	calls := 0
 	for _, times := range w.asked {
@@ -64,7 +64,7 @@ func (w *witness) calls() int {
 
 func id(n int) string { return fmt.Sprintf("%08d-1111-1111-1111-111111111111", n) }
 
-// withGroups returns n rows, each with a group of its own and the same sponsor.
+// withGroups returns n rows with different groups and the same sponsor.
 func withGroups(n int) []policy.Raw {
 	var raws []policy.Raw
 	for i := range n {
@@ -73,7 +73,7 @@ func withGroups(n int) []policy.Raw {
 	return raws
 }
 
-func TestEachObjectIsAskedForOnceAndAFewAtATime(t *testing.T) {
+func TestObjectsAreAskedForOnceWithBoundedConcurrency(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := &witness{answer: func(context.Context, string) error {
 			time.Sleep(time.Second)
@@ -118,7 +118,7 @@ func TestEachObjectIsAskedForOnceAndAFewAtATime(t *testing.T) {
 	})
 }
 
-func TestWhatNeedsNoDirectoryIsNotAskedFor(t *testing.T) {
+func TestDirectoryIsAskedOnlyIfNeeded(t *testing.T) {
 	w := &witness{answer: func(context.Context, string) error { return nil }}
 	_, err := Check(t.Context(), Config{Now: now, Directory: w, Rows: parse(rows(
 		invite("contoso.com", "disabled", columns{"Enabled": false}),
@@ -130,7 +130,7 @@ func TestWhatNeedsNoDirectoryIsNotAskedFor(t *testing.T) {
 	}
 }
 
-func TestOneFindingForWhatMayNotBeRead(t *testing.T) {
+func TestForbiddenReadsGiveOneFindingPerColumn(t *testing.T) {
 	w := &witness{answer: func(_ context.Context, object string) error {
 		return problem.New(request.DirectoryForbidden, "no")
 	}}
@@ -143,13 +143,13 @@ func TestOneFindingForWhatMayNotBeRead(t *testing.T) {
 	if diff != "" {
 		t.Errorf("findings (-want +got):\n%s", diff)
 	}
-	// Those that were under way when the first answer came, and the sponsor.
+	// The calls in progress at the first answer, and the sponsor.
 	if w.calls() > 2*parallelAsks+1 {
 		t.Errorf("asked %d times, although the first answer was no", w.calls())
 	}
 }
 
-func TestTheDirectoryFails(t *testing.T) {
+func TestDirectoryFailures(t *testing.T) {
 	unavailable := problem.New(request.DirectoryUnavailable, "no answer")
 	throttled := problem.New(request.DirectoryThrottled, "too many")
 	tests := []struct {
@@ -172,7 +172,7 @@ func TestTheDirectoryFails(t *testing.T) {
 				return unavailable
 			}
 			return nil
-		}, "", "no answer for 5 of the 101 groups and sponsors (directory-unavailable)", 101},
+		}, "", "did not answer for 5 of the 101 groups and sponsors (directory-unavailable)", 101},
 		{"with an error of another kind", func(int) error { return errors.New("odd") }, problem.Internal, "", maxFailures + 2*parallelAsks},
 	}
 	for _, test := range tests {
@@ -209,7 +209,7 @@ func TestTheDirectoryFails(t *testing.T) {
 	}
 }
 
-func TestCheckEndsWithItsContext(t *testing.T) {
+func TestCheckStopsWithContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()

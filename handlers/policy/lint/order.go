@@ -9,15 +9,14 @@ import (
 	"guestlist/handlers/submission"
 )
 
-// alwaysDecides reports whether the row decides on every submission for which it is tried inside its window. It is
-// about rows without faults: those with one always decide review. A limit does not keep a row from deciding, it only
-// makes the decision review.
+// alwaysDecides reports whether a row without faults decides every submission for which it is
+// tried in its window. Limits do not matter: they only turn the decision into review.
 func alwaysDecides(row *policy.Row) bool { return enforced(row) && guardOf(row) == guard{} }
 
-// enforced reports whether the row decides anything: one in audit mode is only recorded.
+// enforced reports whether the row decides: one in audit mode is only recorded.
 func enforced(row *policy.Row) bool { return row.Mode != policy.Audit }
 
-// guard is what a submission must fulfil for a row to decide.
+// guard is what a row requires of a submission.
 type guard struct {
 	condition string
 	code      submission.CodeHash
@@ -25,8 +24,8 @@ type guard struct {
 
 func guardOf(row *policy.Row) guard { return guard{row.Condition.String(), row.InviteCode} }
 
-// wider returns the guards that every submission fulfils that fulfils g, as far as that can be seen without looking
-// into conditions: those that ask for less.
+// wider returns the guards that every submission passes that passes g, without comparing what
+// conditions mean.
 func (g guard) wider() []guard {
 	guards := []guard{{}}
 	if g.condition != "" {
@@ -41,18 +40,18 @@ func (g guard) wider() []guard {
 	return guards
 }
 
-// excludes reports whether no submission fulfils both: nobody gives two codes.
+// excludes reports whether no submission passes both, since nobody gives two codes.
 func (g guard) excludes(other guard) bool {
 	return g.code != "" && other.code != "" && g.code != other.code
 }
 
-// window is the time, from from inclusive to to exclusive, in which a row applies.
+// window is the time in which a row applies; to is exclusive.
 type window struct{ from, to time.Time }
 
 // forever is later than any NotAfter.
 var forever = time.Date(20000, time.January, 1, 0, 0, 0, 0, time.UTC)
 
-// window returns when the row applies, as far as that is not over.
+// window returns when the row applies from now on.
 func (k *checker) window(e *entry) window {
 	w := window{k.now, forever}
 	if e.row.NotBefore.After(w.from) {
@@ -75,21 +74,21 @@ func (w window) String() string {
 	return text + " to " + w.to.Format(time.RFC3339)
 }
 
-// order is what is known of a partition's rows while they are gone through in the order in which they are tried.
+// order is what is known of the rows of a partition that were tried before.
 type order struct {
-	stuck    *entry             // the faulty row that stands before all others
+	stuck    *entry             // the faulty row that is tried before all others
 	decides  map[guard]timeline // which row decides when, among the rows with the same guard
 	priority int
 	tied     map[tie]timeline // the rows of that Priority
 }
 
-// tie is what rows have in common of which one can stand for the others.
+// tie groups rows of which one can represent the others.
 type tie struct {
 	action policy.Action
 	guard  guard
 }
 
-// before returns the rows that come before e whenever e could be tried, cut to its window.
+// before returns the rows that always come before e, cut to its window.
 func (o *order) before(e *entry, w window) []span {
 	var all timeline
 	for _, g := range guardOf(e.row).wider() {
@@ -116,7 +115,7 @@ func (o *order) pass(e *entry, w window) {
 	o.tied[t] = tied
 }
 
-// checkOrder tells which rows of a partition others come before, and how the order came about.
+// checkOrder finds rows that are never reached, and orders that are probably not intended.
 func (k *checker) checkOrder(p *partition) {
 	o := order{decides: map[guard]timeline{}, priority: -1, tied: map[tie]timeline{}}
 	for _, e := range p.entries {
@@ -132,14 +131,14 @@ func (k *checker) checkOrder(p *partition) {
 		case o.stuck != nil:
 			k.add(e, "RowKey", ruleUnreachable,
 				never(e)+": the row "+quoted(o.stuck.row.Name)+" of the same partition has a fault, so it comes first and sends everybody to review.",
-				"Repair the row "+quoted(o.stuck.row.Name)+", or set its Enabled to false.")
+				"Correct the row "+quoted(o.stuck.row.Name)+", or set its Enabled to false.")
 		default:
 			k.checkPlace(e, &o)
 		}
 	}
 }
 
-// checkPlace tells what the rows that were tried before e mean for it.
+// checkPlace reports what the rows before e mean for it.
 func (k *checker) checkPlace(e *entry, o *order) {
 	if e.row.Priority != o.priority {
 		o.priority = e.row.Priority
@@ -153,23 +152,23 @@ func (k *checker) checkPlace(e *entry, o *order) {
 	}
 	other := conflict(o.tied, e, w)
 	switch {
-	case !enforced(e.row): // what it says has no effect
+	case !enforced(e.row): // it has no effect
 	case other != nil:
 		k.add(e, "Priority", ruleSamePriority,
 			"The row "+quoted(other.row.Name)+" has the same Priority and says "+string(other.row.Action)+" where this one says "+string(e.row.Action)+". It comes first only because of its name.",
-			"Give the row that is to come first a smaller Priority.")
-	case alwaysDecides(e.row): // one with a guard is an exception, whatever its time
+			"Give a smaller Priority to the row that is to come first.")
+	case alwaysDecides(e.row): // a row with a guard is an exception
 		k.checkOverlap(e, w, before)
 	}
 	o.pass(e, w)
 }
 
-// never begins the sentence on a row that is never tried.
+// never begins a sentence on a row that is never tried.
 func never(e *entry) string {
 	if enforced(e.row) {
 		return "The row never decides"
 	}
-	return "The row is never tried, so nothing is recorded of what it would decide"
+	return "The row is never tried, so what it would decide is not recorded"
 }
 
 func (k *checker) addUnreachable(e *entry, before []span) {
@@ -185,7 +184,7 @@ func (k *checker) addUnreachable(e *entry, before []span) {
 		"Give this row a smaller Priority if it is to come first, limit the time of the other, or remove this one.")
 }
 
-// conflict returns a row of the same Priority that says something else while e applies, or nil.
+// conflict returns a row of the same Priority with another Action while e applies, or nil.
 func conflict(tied map[tie]timeline, e *entry, w window) *entry {
 	var found *entry
 	g := guardOf(e.row)
@@ -201,8 +200,7 @@ func conflict(tied map[tie]timeline, e *entry, w window) *entry {
 	return found
 }
 
-// checkOverlap tells of a row that decides otherwise during a part of e's window while neither is an exception inside
-// the other.
+// checkOverlap finds a row with another Action whose window partly overlaps that of e.
 func (k *checker) checkOverlap(e *entry, w window, before []span) {
 	for _, s := range before {
 		theirs := k.window(s.owner)
@@ -211,21 +209,21 @@ func (k *checker) checkOverlap(e *entry, w window, before []span) {
 		}
 		k.add(e, "NotBefore", ruleOverlap,
 			"The row "+quoted(s.owner.row.Name)+" says "+string(s.owner.row.Action)+" where this one says "+string(e.row.Action)+", and both apply "+s.window.String()+". Then the other decides.",
-			"If one is to follow the other, let this one begin when the other ends.")
+			"If this row is to follow the other, let it begin when the other ends.")
 		return
 	}
 }
 
-// span is a time in which one row comes first.
+// span is a window in which one row comes first.
 type span struct {
 	window
 	owner *entry
 }
 
-// timeline is which row comes first when: spans that do not overlap, by time.
+// timeline is the spans of rows that come first, by time, without overlaps.
 type timeline []span
 
-// find returns the indexes of the spans that overlap w: from first, inclusive, to last, exclusive.
+// find returns the indexes of the spans that overlap w; last is exclusive.
 func (t timeline) find(w window) (first, last int) {
 	first = sort.Search(len(t), func(i int) bool { return t[i].to.After(w.from) })
 	last = first + sort.Search(len(t)-first, func(i int) bool { return !t[first+i].from.Before(w.to) })
@@ -243,7 +241,7 @@ func (t timeline) within(w window) []span {
 	return spans
 }
 
-// add gives the row whatever of w no row has yet.
+// add gives the row those parts of w that no row has yet.
 func (t *timeline) add(w window, owner *entry) {
 	first, last := t.find(w)
 	var filled []span

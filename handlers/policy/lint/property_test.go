@@ -16,7 +16,7 @@ import (
 	"guestlist/handlers/submission"
 )
 
-// drawCell returns whatever a table can hold, and what it can't.
+// drawCell returns a value that a table can hold, or one that it can't.
 func drawCell(t *rapid.T) any {
 	return rapid.OneOf(
 		rapid.Just[any](nil),
@@ -52,7 +52,7 @@ func drawRaw(t *rapid.T) policy.Raw {
 	return raw
 }
 
-func TestAnyRowsCanBeChecked(t *testing.T) {
+func TestArbitraryRowsCanBeChecked(t *testing.T) {
 	severities := map[string]Severity{}
 	for _, rule := range Rules() {
 		severities[rule.ID] = rule.Severity
@@ -78,7 +78,7 @@ func TestAnyRowsCanBeChecked(t *testing.T) {
 			}
 			isRow := func(r policy.Row) bool { return r.Partition == f.Partition && (r.Name == f.Row || f.Row == "") }
 			if !slices.ContainsFunc(rows, isRow) {
-				t.Fatalf("%+v is about no row", f)
+				t.Fatalf("%+v is not about a row", f)
 			}
 			if f.Severity == Error {
 				errors[[2]string{f.Partition, f.Row}] = true
@@ -98,12 +98,13 @@ func TestAnyRowsCanBeChecked(t *testing.T) {
 	})
 }
 
-// isText reports whether text is a sentence or several, on one line, that a terminal can show.
+// isText reports whether text is whole sentences on one line without control characters.
 func isText(text string) bool {
 	return strings.HasSuffix(text, ".") && !strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) })
 }
 
-// TestReachabilityAgreesWithDecide tries every moment at which anything changes, with every code and country.
+// TestReachabilityAgreesWithDecide tries every moment at which something changes, with every code
+// and country.
 func TestReachabilityAgreesWithDecide(t *testing.T) {
 	address, err := submission.ParseAddress("ana@contoso.com")
 	if err != nil {
@@ -172,10 +173,10 @@ func TestReachabilityAgreesWithDecide(t *testing.T) {
 		}
 		for _, r := range rows {
 			if r.Disabled() || len(r.Faults) > 0 {
-				continue // neither is told that it does not decide
+				continue // neither has a finding for it
 			}
 			if decides[r.Name] == never[r.Name] {
-				t.Fatalf("%s decides: %v; it is told that it never does: %v\n%+v", r.Name, decides[r.Name], never[r.Name], found)
+				t.Fatalf("%s decides: %v; it the finding says that it never does: %v\n%+v", r.Name, decides[r.Name], never[r.Name], found)
 			}
 		}
 	})

@@ -8,7 +8,7 @@ import (
 	"guestlist/handlers/policy"
 )
 
-// The ids of the rules that are not made from the names of columns.
+// The ids of the rules, except those that are made of column names.
 const (
 	ruleUnknownColumn = "unknown-column"
 	ruleTwins         = "same-name-twice"
@@ -63,26 +63,25 @@ const (
 	ruleUnavailable = "directory-unavailable"
 )
 
-// Rule is one of the things that [Check] looks for.
+// Rule is a kind of finding.
 type Rule struct {
-	ID       string
-	Severity Severity
-	Means    string // why it matters, in one or two sentences
-	// Directory: it is looked for only with a Directory.
-	Directory bool
+	ID        string
+	Severity  Severity
+	Means     string // why it matters, in one or two sentences
+	Directory bool   // checked only with a Directory
 }
 
-// Rules returns every rule, in the order in which they are best explained: first what a row says by itself, then what
-// rows are to each other, then what the directory says.
+// Rules returns every rule: first those on single rows, then those on several, then those of the
+// directory.
 func Rules() []Rule {
 	rules := []Rule{
 		{ID: ruleUnknownColumn, Severity: Error,
-			Means: "A column that no row has, often a misspelt one. The row sends everybody to review, because what was meant by it is not known."},
+			Means: "An unknown column, often a misspelt one. The row sends everybody to review, because the meaning of the column is not known."},
 	}
 	for _, c := range policy.Columns() {
 		if c.Required {
 			rules = append(rules, Rule{ID: "missing-" + kebab(c.Name), Severity: Error,
-				Means: c.Name + " is not set, and the row means nothing without it. It sends everybody to review."})
+				Means: c.Name + " is not set, and it is required. The row sends everybody to review."})
 		}
 		if !takesAnything(c.Name) {
 			rules = append(rules, Rule{ID: "invalid-" + kebab(c.Name), Severity: Error,
@@ -95,55 +94,55 @@ func Rules() []Rule {
 
 var fixedRules = []Rule{
 	{ID: rulePartitionSyntax, Severity: Error,
-		Means: "The PartitionKey is none that an address could have, so the row is for nobody."},
+		Means: "The PartitionKey matches no address, so the row is for nobody."},
 	{ID: rulePartitionCase, Severity: Error,
-		Means: "The PartitionKey has capitals. Addresses are compared in lower case, so the row is for nobody."},
+		Means: "The PartitionKey has capital letters. Addresses are compared in lower case, so the row is for nobody."},
 	{ID: rulePartitionASCII, Severity: Error,
 		Means: "The PartitionKey is an international name in its readable form. Addresses are compared in punycode, so the row is for nobody."},
 	{ID: rulePartitionPublic, Severity: Error,
 		Means: "The PartitionKey is an ending such as co.uk, at which nobody has an address."},
 	{ID: rulePartitionNobody, Severity: Error,
-		Means: "The wildcard stands above no domain that an address could have: an ending that does not exist, or too many parts."},
+		Means: "The wildcard covers no domain that an address could have: its ending does not exist, or it has too many parts."},
 	{ID: ruleTwins, Severity: Error,
 		Means: "Two rows have the same partition and name. Both send everybody to review."},
 	{ID: ruleTooManyRows, Severity: Error,
-		Means: "A partition has more rows than are read for a decision. Everybody it is for goes to review."},
+		Means: "A partition has more rows than are read for a decision. Everybody in it goes to review."},
 
 	{ID: ruleEverybody, Severity: Warning,
-		Means: "An invite row without a condition or code stands for everybody in the world, or everybody below an ending such as .com or .co.uk."},
+		Means: "An invite row without a condition or code is for everybody in the world, or everybody below an ending such as .com or .co.uk."},
 	{ID: ruleManyTenants, Severity: Warning,
-		Means: "An invite row stands for a domain below which anyone can have a name, such as *.onmicrosoft.com."},
+		Means: "An invite row is for a domain below which anyone can get a name, such as *.onmicrosoft.com."},
 	{ID: ruleFreeMail, Severity: Warning,
-		Means: "An invite row stands for a domain at which anyone can have an address, such as gmail.com."},
+		Means: "An invite row is for a domain at which anyone can get an address, such as gmail.com."},
 	{ID: ruleDisposable, Severity: Warning,
-		Means: "An invite row stands for a domain of throw-away mailboxes. Often everybody can read them."},
+		Means: "An invite row is for a domain of disposable mailboxes. Often everybody can read them."},
 
 	{ID: ruleUnreachable, Severity: Error,
 		Means: "The row never decides again, because others of its partition always come first."},
 	{ID: ruleExpired, Severity: Warning,
-		Means: "NotAfter has passed. What the row invited or denied, another row decides now, or a person."},
+		Means: "NotAfter has passed. Another row or a person decides now."},
 	{ID: ruleLastDay, Severity: Info,
-		Means: "NotAfter is a midnight in UTC, at which its day has only begun, where the date alone would be that whole day. A table editor makes such a midnight of a date."},
+		Means: "NotAfter is a midnight in UTC, so that day is excluded; a date alone would include it. Table editors turn a date into such a midnight."},
 	{ID: ruleOverlap, Severity: Warning,
-		Means: "For a while two rows of a partition apply that say different things, and neither is an exception inside the other's time."},
+		Means: "Two rows of a partition with different actions apply at the same time, and neither is an exception within the other's time."},
 	{ID: ruleSamePriority, Severity: Warning,
-		Means: "Two rows of a partition say different things at the same time and have the same Priority. Only their names say which comes first."},
+		Means: "Two rows of a partition with different actions apply at the same time and have the same Priority. Only their names decide which comes first."},
 
 	{ID: ruleDomainDenied, Severity: Warning,
-		Means: "What is below a domain is invited while the domain itself is denied. A wildcard does not cover the domain itself."},
+		Means: "The subdomains of a domain are invited while the domain itself is denied. A wildcard does not cover the domain itself."},
 	{ID: ruleDomainMissing, Severity: Warning,
-		Means: "There are rows for everything below a domain and none for the domain itself. A wildcard does not cover it."},
+		Means: "There are rows for the subdomains of a domain, but none for the domain itself. A wildcard does not cover it."},
 	{ID: ruleSubdomainsNotMeant, Severity: Warning,
-		Means: "A domain is denied, and a wider row invites what is below it. A domain's row does not cover what is below it."},
+		Means: "A domain is denied, and a wider row invites its subdomains. A domain's row does not cover its subdomains."},
 
 	{ID: ruleNoSponsor, Severity: Warning,
-		Means: "An invite row names no sponsor. Entra's own clean-up can delete guests who have none."},
+		Means: "An invite row names no sponsor. Entra's own clean-up can delete guests without one."},
 	{ID: ruleNoGroups, Severity: Info,
 		Means: "An invite row names no group. The guest gets an account and nothing else."},
 	{ID: ruleMember, Severity: Warning,
 		Means: "An invite row makes members. A member sees far more of the directory than a guest."},
 	{ID: ruleNoMail, Severity: Warning,
-		Means: "An invite row sends no mail. Nobody tells the guest how to accept."},
+		Means: "An invite row sends no mail. The guest does not learn how to accept."},
 	{ID: ruleMessageDropped, Severity: Warning,
 		Means: "An invite row has a message. Microsoft's mail may leave it out, because an app sends the invitation."},
 	{ID: ruleMessageNoMail, Severity: Warning,
@@ -151,41 +150,41 @@ var fixedRules = []Rule{
 	{ID: ruleLanguageIgnored, Severity: Warning,
 		Means: "An invite row has both Message and MessageLanguage. Graph then ignores the language."},
 	{ID: ruleCcNoMail, Severity: Warning,
-		Means: "An invite row has an address for a copy and sends no mail."},
+		Means: "An invite row has an address for a copy, but sends no mail."},
 	{ID: ruleDayLimit, Severity: Warning,
 		Means: "An invite row allows more guests on one day than in all."},
 	{ID: ruleShortCode, Severity: Warning,
-		Means: "An invite code is so short that it can be found by trying."},
+		Means: "An invite code is so short that it can be guessed."},
 
 	{ID: ruleGroupMissing, Severity: Error, Directory: true,
-		Means: "There is no group of that id. The guest is invited and does not get what was promised."},
+		Means: "There is no group with that id. The guest is invited without the membership."},
 	{ID: ruleGroupDynamic, Severity: Error, Directory: true,
 		Means: "A rule chooses the members of the group. Nobody can be added."},
 	{ID: ruleGroupMail, Severity: Error, Directory: true,
 		Means: "The group is a distribution list or a mail-enabled security group. Exchange owns its members, so the app can't add any."},
 	{ID: ruleGroupRoles, Severity: Error, Directory: true,
-		Means: "The group can hold roles of the directory. The app can't add members, and should not be able to."},
+		Means: "The group can hold directory roles. The app can't add members, and should not be able to."},
 	{ID: ruleGroupOnPremises, Severity: Error, Directory: true,
-		Means: "The group is mastered on-premises. Guests of the cloud can't be added."},
+		Means: "The group is mastered on-premises. Cloud guests can't be added."},
 	{ID: ruleGroupUnified, Severity: Warning, Directory: true,
 		Means: "The group is a Microsoft 365 group. Its members get a welcome mail and its conversations; a security group only gives access."},
 	{ID: ruleGroupNoSecurity, Severity: Error, Directory: true,
-		Means: "The group is no security group, so nothing follows from being in it."},
+		Means: "The group is not a security group, so membership gives no access."},
 	{ID: ruleSponsorMissing, Severity: Error, Directory: true,
-		Means: "There is no user or group of that id. Nobody answers for the guest, and the invitation may be refused."},
+		Means: "There is no user or group with that id. The guest has no sponsor, and the invitation may be refused."},
 	{ID: ruleSponsorKind, Severity: Error, Directory: true,
-		Means: "The sponsor is neither a user nor a group. Entra takes no other."},
+		Means: "The sponsor is neither a user nor a group. Entra accepts no others."},
 	{ID: ruleSponsorDisabled, Severity: Warning, Directory: true,
-		Means: "The sponsor's account is disabled. Nobody answers for the guest."},
+		Means: "The sponsor's account is disabled."},
 	{ID: ruleSponsorGuest, Severity: Warning, Directory: true,
-		Means: "The sponsor is a guest. Somebody of the own organisation should answer for a guest."},
+		Means: "The sponsor is a guest. A sponsor should be a member of the inviting organisation."},
 	{ID: ruleForbidden, Severity: Warning, Directory: true,
-		Means: "The directory does not let groups or sponsors be read, so they were not checked."},
+		Means: "The directory does not allow groups or sponsors to be read, so they were not checked."},
 	{ID: ruleUnavailable, Severity: Warning, Directory: true,
 		Means: "The directory did not answer for some groups or sponsors, so they were not checked."},
 }
 
-// kebab returns a column's name as it stands in a rule's id: NotBefore becomes not-before.
+// kebab returns a column's name as in a rule's id: NotBefore becomes not-before.
 func kebab(name string) string {
 	var id strings.Builder
 	for i, r := range name {
@@ -197,8 +196,8 @@ func kebab(name string) string {
 	return id.String()
 }
 
-// takesAnything reports whether nothing that stands in the column can be wrong. Bytes are what every other column
-// refuses.
+// takesAnything reports whether every cell of the column is valid. All other columns refuse
+// bytes.
 func takesAnything(column string) bool {
 	row := policy.Parse(policy.Raw{Partition: "*", Columns: map[string]any{column: []byte{0}}})
 	return !slices.ContainsFunc(row.Faults, func(f policy.Fault) bool { return f.Column == column })

@@ -11,10 +11,10 @@ import (
 	"guestlist/handlers/submission"
 )
 
-// shortestCode is how many characters an invite code needs so that trying does not find it.
+// shortestCode is the length below which an invite code is too easy to guess.
 const shortestCode = 8
 
-// checkTerms tells what an invitation by the row would lack, or have and not be meant to.
+// checkTerms reports what an invitation by the row lacks, or has and is probably not meant to.
 func (k *checker) checkTerms(e *entry) {
 	if k.live(e) {
 		k.checkCode(e)
@@ -26,12 +26,12 @@ func (k *checker) checkTerms(e *entry) {
 	terms := e.row.Terms
 	if len(terms.Sponsors) == 0 && e.sound("Sponsors") {
 		k.add(e, "Sponsors", ruleNoSponsor,
-			"Guests by this row have no sponsor. Entra's own clean-up of guests without sponsors can delete them.",
-			"Write the object ids of one to five users or groups who answer for the guests.")
+			"Guests by this row have no sponsor. Entra's own clean-up can delete guests without sponsors.",
+			fmt.Sprintf("Write the object ids of one to %d users or groups who answer for the guests.", policy.MaxSponsors))
 	}
 	if len(terms.Groups) == 0 && e.sound("Groups") {
 		k.add(e, "Groups", ruleNoGroups,
-			"Guests by this row become members of no group: they get an account and nothing else.",
+			"Guests by this row become members of no group: they only get an account.",
 			"Write the object ids of the security groups that give access, if the guests are to have any.")
 	}
 	if terms.UserType == "Member" {
@@ -41,17 +41,17 @@ func (k *checker) checkTerms(e *entry) {
 	}
 	if !terms.SendInvitation && e.sound("SendInvitation") {
 		k.add(e, "SendInvitation", ruleNoMail,
-			"Microsoft sends no mail to guests by this row, so nobody tells them that they are invited.",
+			"Microsoft sends no mail to guests by this row, so they do not learn that they are invited.",
 			"Write true, or leave it empty, unless the guests are told in another way.")
 	}
 	k.checkMail(e)
 	if e.row.MaxGuests > 0 && e.row.MaxPerDay > e.row.MaxGuests {
 		k.add(e, "MaxPerDay", ruleDayLimit, "MaxPerDay is larger than MaxGuests, so it is never reached.",
-			"Write a smaller number, or remove it; were the two numbers exchanged?")
+			"Write a smaller number, or remove it; were the two numbers swapped?")
 	}
 }
 
-// checkEnd tells where a moment was written and a day may have been meant.
+// checkEnd finds a midnight that may have been meant as a day.
 func (k *checker) checkEnd(e *entry) {
 	end := e.row.NotAfter
 	text, isText := e.row.Columns["NotAfter"].(string)
@@ -59,11 +59,11 @@ func (k *checker) checkEnd(e *entry) {
 		return
 	}
 	k.add(e, "NotAfter", ruleLastDay,
-		"The row ends when "+end.Format(time.DateOnly)+" begins (UTC): that day is not part of its time.",
-		"Write the date as a text, "+end.Format(time.DateOnly)+" for that whole day, or "+end.AddDate(0, 0, -1).Format(time.DateOnly)+" if it is meant so.")
+		"The row ends when "+end.Format(time.DateOnly)+" begins (UTC): that day is excluded.",
+		"Write the date as a text: "+end.Format(time.DateOnly)+" to include that day, or "+end.AddDate(0, 0, -1).Format(time.DateOnly)+" to exclude it.")
 }
 
-// checkMail tells which parts of the mail come to nothing.
+// checkMail finds parts of the mail that have no effect.
 func (k *checker) checkMail(e *entry) {
 	terms := e.row.Terms
 	sends := terms.SendInvitation || !e.sound("SendInvitation")
@@ -71,7 +71,7 @@ func (k *checker) checkMail(e *entry) {
 		if sends {
 			k.add(e, "Message", ruleMessageDropped,
 				"Microsoft's mail may leave Message out, because an app and not a person sends the invitation.",
-				"Write nothing in it that the guest must know, or say it where RedirectUrl leads.")
+				"Write nothing in it that the guest must know, or repeat it on the page of RedirectUrl.")
 		} else {
 			k.add(e, "Message", ruleMessageNoMail, "Message is for Microsoft's mail, and the row sends none.",
 				"Set SendInvitation to true, or remove the message.")
@@ -87,7 +87,8 @@ func (k *checker) checkMail(e *entry) {
 	}
 }
 
-// checkCode tells of an invite code that can be found by trying. A code that is written as its hash is not known.
+// checkCode finds an invite code that can be guessed. A code that is written as its hash is
+// unknown.
 func (k *checker) checkCode(e *entry) {
 	if e.row.InviteCode == "" {
 		return
@@ -104,7 +105,7 @@ func (k *checker) checkCode(e *entry) {
 	}
 	if utf8.RuneCountInString(code) < shortestCode {
 		k.add(e, "InviteCode", ruleShortCode,
-			fmt.Sprintf("InviteCode has fewer than %d characters, dashes and white space aside, so it can be found by trying.", shortestCode),
-			"Write a longer code that is no word, such as one that a password generator makes.")
+			fmt.Sprintf("InviteCode has fewer than %d characters, not counting dashes and white space, so it can be guessed.", shortestCode),
+			"Write a longer code that is not a word, such as one from a password generator.")
 	}
 }

@@ -9,8 +9,9 @@ import (
 	"time"
 )
 
-// The names of the table's types, as the NAME@type columns have them: those of Edm without the prefix, which is what
-// Storage Explorer writes since its version 1.40. Older ones write the prefix.
+// The names of the table's types, as the NAME@type columns have them: those of Edm without the
+// prefix, which is what Storage Explorer writes since its version 1.40. Older ones write the
+// prefix.
 const (
 	stringType   = "String"
 	boolType     = "Boolean"
@@ -24,8 +25,8 @@ const (
 // dateTimeForm has the resolution of the table service, 100 ns.
 const dateTimeForm = "2006-01-02T15:04:05.9999999Z"
 
-// Text returns a value of a row as text, in a form from which it can be read again: RFC 3339 for a time, base64 for
-// bytes.
+// Text returns a value of a row as text, in a form from which it can be read again: RFC 3339 for
+// a time, base64 for bytes.
 func Text(value any) string {
 	text, _, err := format(value)
 	if err != nil {
@@ -34,7 +35,8 @@ func Text(value any) string {
 	return text
 }
 
-// TypeOf returns the name of the value's type in the table, such as Int32; "" for a value that no table can hold.
+// TypeOf returns the name of the value's type in the table, such as Int32; "" for a value that no
+// table can hold.
 func TypeOf(value any) string {
 	_, name, _ := format(value)
 	return name
@@ -67,8 +69,8 @@ func format(value any) (text, typeName string, err error) {
 	return "", "", fmt.Errorf("a table can't hold a %T", value)
 }
 
-// parse returns text as a value of the type; understood is false if it is none. Types that are not known here, such as
-// Guid, are read as texts.
+// parse returns text as a value of the type; understood is false if it is none. Types that are
+// not known here, such as Guid, are read as texts.
 func parse(text, typeName string) (value any, understood bool) {
 	var err error
 	switch strings.TrimPrefix(strings.TrimSpace(typeName), "Edm.") {
@@ -101,12 +103,13 @@ func same(a, b any) bool {
 	return errA == nil && errB == nil && typeA == typeB && textA == textB
 }
 
-// formula is every character at which a spreadsheet may begin to calculate, the wide forms included, and the
-// apostrophe, so that a text that begins with one is not taken for a harmless formula.
+// formula is every character at which a spreadsheet may begin to calculate, the wide forms
+// included, and the apostrophe, so that a text that begins with one is not taken for a harmless
+// formula.
 const formula = "=+-@\t\r\n'\uff1d\uff0b\uff0d\uff20"
 
-// harmless returns a text in a form that no spreadsheet calculates. An empty text, which is something else than an
-// empty cell, becomes an apostrophe.
+// harmless returns a text in a form that no spreadsheet calculates. An empty text, which is
+// something else than an empty cell, becomes an apostrophe.
 func harmless(text string) string {
 	if text == "" || startsFormula(text) {
 		return "'" + text
@@ -114,8 +117,8 @@ func harmless(text string) string {
 	return text
 }
 
-// original undoes harmless. Any other text is returned as it is: an apostrophe in front of something else is part of
-// the text.
+// original undoes harmless. Any other text is returned as it is: an apostrophe in front of
+// something else is part of the text.
 func original(text string) string {
 	rest, found := strings.CutPrefix(text, "'")
 	if found && (rest == "" || startsFormula(rest)) {

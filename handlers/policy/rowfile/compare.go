@@ -24,10 +24,11 @@ type Difference struct {
 	Name      string
 	// Line is where the row stands in the file; 0 if it does not.
 	Line int
-	// Cells are the columns that differ, in the order of [policy.Columns], then those that are none by name.
+	// Cells are the columns that differ, in the order of [policy.Columns], then those that are none
+	// by name.
 	Cells []CellDifference
-	// Conflict says why writing this difference would undo what the file does not know of, as the rest of a sentence
-	// that begins with the row. Empty if nothing speaks against it.
+	// Conflict says why writing this difference would undo what the file does not know of, as the
+	// rest of a sentence that begins with the row. Empty if nothing speaks against it.
 	Conflict string
 	// Was is the row in the table with its ETag; nil if it is not there.
 	Was *policy.Raw
@@ -35,16 +36,19 @@ type Difference struct {
 	Becomes *policy.Raw
 }
 
-// CellDifference is one column in which two rows differ. A nil value means that the row does not have the column.
+// CellDifference is one column in which two rows differ. A nil value means that the row does not
+// have the column.
 type CellDifference struct {
 	Column       string
 	Was, Becomes any
 }
 
-// Compare returns what must happen to a table with the rows for it to become as the file says: by partition, then by
-// name. The rows must have their ETags. Rows that are the same in both are left out, whatever their versions.
+// Compare returns what must happen to a table with the rows for it to become as the file says: by
+// partition, then by name. The rows must have their ETags. Rows that are the same in both are
+// left out, whatever their versions.
 //
-// A cell of which the file does not name the type is the same as the table's if it is written the same.
+// A cell of which the file does not name the type is the same as the table's if it is written the
+// same.
 func Compare(table []policy.Raw, file []Row) []Difference {
 	differences := []Difference{}
 	inFile := make(map[[2]string]bool, len(file))
@@ -107,7 +111,8 @@ func Compare(table []policy.Raw, file []Row) []Difference {
 	return differences
 }
 
-// moved returns why a row of the file's version must not replace the table's, "" if they are the same version.
+// moved returns why a row of the file's version must not replace the table's, "" if they are the
+// same version.
 func moved(file, table string) string {
 	if file == table {
 		return ""

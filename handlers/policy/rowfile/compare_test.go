@@ -10,7 +10,8 @@ import (
 	"guestlist/handlers/policy/rowfile"
 )
 
-// stamped returns the ETag of a row that was last changed at the time, which is written as in the Timestamp column.
+// stamped returns the ETag of a row that was last changed at the time, which is written as in the
+// Timestamp column.
 func stamped(version string) string {
 	return `W/"datetime'` + strings.ReplaceAll(version, ":", "%3A") + `'"`
 }

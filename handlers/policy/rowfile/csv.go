@@ -9,8 +9,8 @@ import (
 	"guestlist/handlers/problem"
 )
 
-// quoted returns a field as RFC 4180 writes it. csv.Writer can't be used: with line ends of \r\n, it
-// changes the line breaks inside fields.
+// quoted returns a field as RFC 4180 writes it. csv.Writer can't be used: with line ends of \r\n,
+// it changes the line breaks inside fields.
 func quoted(field string) string {
 	// The semicolon and the tab are for spreadsheets that take them for separators.
 	if !strings.ContainsAny(field, "\",;\t\r\n") && strings.TrimSpace(field) == field {

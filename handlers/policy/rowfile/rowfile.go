@@ -30,8 +30,8 @@ const byteOrderMark = "\ufeff"
 type Row struct {
 	// Raw has no ETag. A cell that is empty is no column of the row.
 	policy.Raw
-	// Version says which version of the row in the table the file was made from, as [Version] puts it; empty if the
-	// file does not say.
+	// Version says which version of the row in the table the file was made from, as [Version] puts
+	// it; empty if the file does not say.
 	Version string
 	// Line is where the row begins in the file, from 1.
 	Line int
@@ -40,9 +40,9 @@ type Row struct {
 	untyped map[string]bool
 }
 
-// Version returns the version of a row that an ETag of the table service names, in the form of the Timestamp column:
-// the time of the last change, such as 2026-11-23T08:00:00.1234567Z. An ETag that is made otherwise is returned as it
-// is.
+// Version returns the version of a row that an ETag of the table service names, in the form of
+// the Timestamp column: the time of the last change, such as 2026-11-23T08:00:00.1234567Z. An
+// ETag that is made otherwise is returned as it is.
 func Version(etag string) string {
 	inner, isWeak := strings.CutPrefix(etag, `W/"datetime'`)
 	inner, isTime := strings.CutSuffix(inner, `'"`)
@@ -56,12 +56,12 @@ func Version(etag string) string {
 	return version
 }
 
-// Write writes the rows as a file, by partition, then by name. [Read] returns the same rows. Every column that a policy
-// row may have is there, also those that no row uses, so that an editor sees what there is; then those that should not
-// be there, by name.
+// Write writes the rows as a file, by partition, then by name. [Read] returns the same rows.
+// Every column that a policy row may have is there, also those that no row uses, so that an
+// editor sees what there is; then those that should not be there, by name.
 //
-// The file is UTF-8; only where there is more in it than ASCII does it begin with a byte order mark, without which
-// Excel would take it for something else.
+// The file is UTF-8; only where there is more in it than ASCII does it begin with a byte order
+// mark, without which Excel would take it for something else.
 //
 // The error is that of w, or problem.Internal for a value that no table can hold.
 func Write(w io.Writer, rows []policy.Raw) error {
@@ -142,15 +142,17 @@ func header(rows []policy.Raw) (names, used []string) {
 	return names, used
 }
 
-// Read reads a file that Write wrote, that Storage Explorer exported, or that a spreadsheet made of either: fields
-// parted by comma, semicolon or tab, with or without a byte order mark, any line breaks, empty lines. The first line
-// names the columns, in any order.
+// Read reads a file that Write wrote, that Storage Explorer exported, or that a spreadsheet made
+// of either: fields parted by comma, semicolon or tab, with or without a byte order mark, any
+// line breaks, empty lines. The first line names the columns, in any order.
 //
-// A cell has the type that its NAME@type cell says. Without one it has the first type that the column names further up,
-// as far as it can be read so; else it is a text, as is a cell that can't be read as the type it names. Any column name
-// that a table can have is taken: what it means is not asked here.
+// A cell has the type that its NAME@type cell says. Without one it has the first type that the
+// column names further up, as far as it can be read so; else it is a text, as is a cell that
+// can't be read as the type it names. Any column name that a table can have is taken: what it
+// means is not asked here.
 //
-// The error is a problem.MalformedBody that names the line and repeats nothing of the file but column names.
+// The error is a problem.MalformedBody that names the line and repeats nothing of the file but
+// column names.
 func Read(r io.Reader) ([]Row, error) {
 	data, err := io.ReadAll(io.LimitReader(r, MaxBytes+1))
 	if err != nil {

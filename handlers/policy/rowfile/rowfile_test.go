@@ -40,7 +40,7 @@ func read(t interface{ Fatal(...any) }, file string) []rowfile.Row {
 	return rows
 }
 
-// raws returns the rows without what the file says beside them.
+// raws returns the raw rows.
 func raws(rows []rowfile.Row) []policy.Raw {
 	raws := []policy.Raw{}
 	for _, row := range rows {
@@ -49,8 +49,7 @@ func raws(rows []rowfile.Row) []policy.Raw {
 	return raws
 }
 
-// value draws anything that a cell of a table can hold, with a liking for what a CSV file or a spreadsheet would take
-// for something else.
+// value draws any cell of a table, often one that a CSV file or a spreadsheet could misread.
 func value() *rapid.Generator[any] {
 	tricky := rapid.StringOf(rapid.SampledFrom([]rune("=+-@\t\r\n'\",; aé\u00a0\ufeff＝＋－＠😀01E.")))
 	return rapid.OneOf(
@@ -76,7 +75,7 @@ func columnName() *rapid.Generator[string] {
 	}))
 }
 
-// TestRoundTrip: whatever a table can hold is read from the file as it was.
+// TestRoundTrip reads back everything that a table can hold.
 func TestRoundTrip(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		key := rapid.OneOf(rapid.String(), rapid.SampledFrom([]string{"*", "contoso.com", "=1+1", "-", "'", "@", " a "}))
@@ -106,8 +105,8 @@ func TestRoundTrip(t *testing.T) {
 	})
 }
 
-// TestNothingIsCalculated: no cell of an exported file begins as a formula does, except for numbers.
-func TestNothingIsCalculated(t *testing.T) {
+// TestExportedCellsAreNotFormulas checks that only numbers begin like a formula.
+func TestExportedCellsAreNotFormulas(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		text := rapid.StringOf(rapid.SampledFrom([]rune("=+-@\t\r\n'\",; a＝＋－＠"))).Draw(t, "text")
 		file := write(t, policy.Raw{Partition: text, Name: text, ETag: etag, Columns: map[string]any{"Note": text, "Unknown": text}})
@@ -156,7 +155,7 @@ func TestWrite(t *testing.T) {
 	}
 }
 
-func TestWriteMarksWhatIsNotASCII(t *testing.T) {
+func TestWriteAddsByteOrderMarkForNonASCII(t *testing.T) {
 	plain := policy.Raw{Partition: "*", Name: "everybody", Columns: map[string]any{"Action": "review"}}
 	if strings.HasPrefix(write(t, plain), "\ufeff") {
 		t.Error("a file of ASCII only begins with a byte order mark")
@@ -285,7 +284,7 @@ func TestVersion(t *testing.T) {
 	}
 }
 
-// FuzzRead: whatever is read can be written, and is then read as the same rows.
+// FuzzRead writes what was read, and reads the same rows again.
 func FuzzRead(f *testing.F) {
 	f.Add("PartitionKey,RowKey,Timestamp,Note,Note@type\r\n*,all," + stamp + ",\"a\"\"b\r\nc\",String\r\n")
 	f.Add("\ufeffPartitionKey;RowKey;Enabled;Enabled@type\n'*;'-;TRUE;Edm.Boolean\n")
@@ -301,7 +300,7 @@ func FuzzRead(f *testing.F) {
 		}
 		written := raws(rows)
 		for i := range written {
-			written[i].ETag = etag // without which a row of nothing is an empty line
+			written[i].ETag = etag // otherwise an empty row is an empty line
 		}
 		again := raws(read(t, write(t, written...)))
 		sorted := cmpopts.SortSlices(func(a, b policy.Raw) bool { return a.Partition+"\x00"+a.Name < b.Partition+"\x00"+b.Name })
