@@ -9,9 +9,8 @@ import (
 	"time"
 )
 
-// The names of the table's types, as the NAME@type columns have them: those of Edm without the
-// prefix, which is what Storage Explorer writes since its version 1.40. Older ones write the
-// prefix.
+// The names of types in the columns NAME@type: those of Edm without the prefix, as Storage Explorer
+// writes them since version 1.40. Older versions write the prefix.
 const (
 	stringType   = "String"
 	boolType     = "Boolean"
@@ -22,11 +21,10 @@ const (
 	binaryType   = "Binary"
 )
 
-// dateTimeForm has the resolution of the table service, 100 ns.
+// dateTimeForm has the resolution of the table service: 100 ns.
 const dateTimeForm = "2006-01-02T15:04:05.9999999Z"
 
-// Text returns a value of a row as text, in a form from which it can be read again: RFC 3339 for
-// a time, base64 for bytes.
+// Text returns a cell as text that can be read again: RFC 3339 for a time, base64 for bytes.
 func Text(value any) string {
 	text, _, err := format(value)
 	if err != nil {
@@ -35,8 +33,8 @@ func Text(value any) string {
 	return text
 }
 
-// TypeOf returns the name of the value's type in the table, such as Int32; "" for a value that no
-// table can hold.
+// TypeOf returns the name of the cell's type in the table, such as Int32; "" if a table can't
+// hold it.
 func TypeOf(value any) string {
 	_, name, _ := format(value)
 	return name
@@ -69,9 +67,9 @@ func format(value any) (text, typeName string, err error) {
 	return "", "", fmt.Errorf("a table can't hold a %T", value)
 }
 
-// parse returns text as a value of the type; understood is false if it is none. Types that are
-// not known here, such as Guid, are read as texts.
-func parse(text, typeName string) (value any, understood bool) {
+// parse returns text as a value of the type; ok is false if it is not one. Unknown types, such as
+// Guid, are read as texts.
+func parse(text, typeName string) (value any, ok bool) {
 	var err error
 	switch strings.TrimPrefix(strings.TrimSpace(typeName), "Edm.") {
 	case boolType: // Excel writes TRUE
@@ -96,20 +94,19 @@ func parse(text, typeName string) (value any, understood bool) {
 	return value, err == nil
 }
 
-// same reports whether two values of a row are the same value of the same type.
+// same reports whether two cells have the same value and type.
 func same(a, b any) bool {
 	textA, typeA, errA := format(a)
 	textB, typeB, errB := format(b)
 	return errA == nil && errB == nil && typeA == typeB && textA == textB
 }
 
-// formula is every character at which a spreadsheet may begin to calculate, the wide forms
-// included, and the apostrophe, so that a text that begins with one is not taken for a harmless
-// formula.
+// formula has the characters that begin a formula in a spreadsheet, the wide forms included, and
+// the apostrophe, so that a text that begins with one is not taken for an escaped formula.
 const formula = "=+-@\t\r\n'\uff1d\uff0b\uff0d\uff20"
 
-// harmless returns a text in a form that no spreadsheet calculates. An empty text, which is
-// something else than an empty cell, becomes an apostrophe.
+// harmless returns a text in a form that no spreadsheet calculates. An empty text, which differs
+// from an empty cell, becomes an apostrophe.
 func harmless(text string) string {
 	if text == "" || startsFormula(text) {
 		return "'" + text
@@ -117,8 +114,8 @@ func harmless(text string) string {
 	return text
 }
 
-// original undoes harmless. Any other text is returned as it is: an apostrophe in front of
-// something else is part of the text.
+// original undoes harmless. Other texts are returned unchanged: their apostrophe is part of the
+// text.
 func original(text string) string {
 	rest, found := strings.CutPrefix(text, "'")
 	if found && (rest == "" || startsFormula(rest)) {

@@ -8,47 +8,45 @@ import (
 	"guestlist/handlers/policy"
 )
 
-// Kind says how a file and a table differ in one row.
+// Kind is how a file and a table differ in a row.
 type Kind string
 
 const (
-	Added   Kind = "added"   // it stands in the file only
-	Changed Kind = "changed" // its columns differ
-	Removed Kind = "removed" // it stands in the table only
+	Added   Kind = "added"   // in the file only
+	Changed Kind = "changed" // with other columns
+	Removed Kind = "removed" // in the table only
 )
 
-// Difference is one row in which a file and a table differ.
+// Difference is a row in which a file and a table differ.
 type Difference struct {
 	Kind      Kind
 	Partition string
 	Name      string
-	// Line is where the row stands in the file; 0 if it does not.
+	// Line is the row's line in the file; 0 if there is none.
 	Line int
-	// Cells are the columns that differ, in the order of [policy.Columns], then those that are none
-	// by name.
+	// Cells are the columns that differ: policy columns in their order, then others by name.
 	Cells []CellDifference
-	// Conflict says why writing this difference would undo what the file does not know of, as the
-	// rest of a sentence that begins with the row. Empty if nothing speaks against it.
+	// Conflict says why this difference would undo a change that the file does not have, as the rest
+	// of a sentence that begins with the row; empty if it would not.
 	Conflict string
-	// Was is the row in the table with its ETag; nil if it is not there.
+	// Was is the row in the table with its ETag; nil if there is none.
 	Was *policy.Raw
-	// Becomes is the row as the file has it; nil if it does not. It carries the ETag of Was.
+	// Becomes is the row of the file with the ETag of Was; nil if there is none.
 	Becomes *policy.Raw
 }
 
-// CellDifference is one column in which two rows differ. A nil value means that the row does not
-// have the column.
+// CellDifference is a column in which two rows differ. A nil value means that there is no such
+// column.
 type CellDifference struct {
 	Column       string
 	Was, Becomes any
 }
 
-// Compare returns what must happen to a table with the rows for it to become as the file says: by
-// partition, then by name. The rows must have their ETags. Rows that are the same in both are
-// left out, whatever their versions.
+// Compare returns the changes that make a table with these rows equal to the file, by partition,
+// then by name. The rows must have their ETags. Rows that are the same are left out, whatever
+// their versions.
 //
-// A cell of which the file does not name the type is the same as the table's if it is written the
-// same.
+// A cell whose type the file does not name equals the table's if its text does.
 func Compare(table []policy.Raw, file []Row) []Difference {
 	differences := []Difference{}
 	inFile := make(map[[2]string]bool, len(file))
@@ -56,7 +54,7 @@ func Compare(table []policy.Raw, file []Row) []Difference {
 	for _, row := range table {
 		standing[[2]string{row.Partition, row.Name}] = row
 	}
-	var newest time.Time // the last change that the file knows of
+	var newest time.Time // the last change that the file has
 	for _, row := range file {
 		key := [2]string{row.Partition, row.Name}
 		inFile[key] = true
@@ -99,7 +97,7 @@ func Compare(table []policy.Raw, file []Row) []Difference {
 		changed, err := time.Parse(time.RFC3339Nano, Version(was.ETag))
 		switch {
 		case newest.IsZero():
-			d.Conflict = "may have been made after the file: the file does not say which versions of the rows it knows"
+			d.Conflict = "may have been made after the file: the file does not say which versions of the rows it has"
 		case err != nil || changed.After(newest):
 			d.Conflict = "was changed later than every row of the file, so it may have been made after the export"
 		}
@@ -111,8 +109,8 @@ func Compare(table []policy.Raw, file []Row) []Difference {
 	return differences
 }
 
-// moved returns why a row of the file's version must not replace the table's, "" if they are the
-// same version.
+// moved returns why a row of the file's version must not replace the table's, "" if the versions
+// are the same.
 func moved(file, table string) string {
 	if file == table {
 		return ""

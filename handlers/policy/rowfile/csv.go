@@ -19,8 +19,8 @@ func quoted(field string) string {
 	return `"` + strings.ReplaceAll(field, `"`, `""`) + `"`
 }
 
-// lineEnds returns the text in a form of which csv.Reader makes the same records, and in which a
-// record may end at \r too: csv.Reader reads \r\n as \n everywhere, and knows no other line end.
+// lineEnds prepares a text for csv.Reader, which ends records at \n only, and turns each \r\n into \n
+// even inside quotes: it makes every line end outside quotes \n, and escapes those inside.
 func lineEnds(text string) string {
 	if !strings.Contains(text, "\r") {
 		return text

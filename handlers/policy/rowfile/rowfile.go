@@ -20,29 +20,29 @@ const (
 	typeSuffix      = "@type"
 )
 
-// MaxBytes is the largest file that Read takes: many thousand rows.
+// MaxBytes limits the size of a file. It is room for many thousand rows.
 const MaxBytes = 64 * 1024 * 1024
 
 // byteOrderMark tells Excel that a text is UTF-8.
 const byteOrderMark = "\ufeff"
 
-// Row is a row as a file has it.
+// Row is a row of a file.
 type Row struct {
-	// Raw has no ETag. A cell that is empty is no column of the row.
+	// Raw has no ETag. Empty cells are not columns of the row.
 	policy.Raw
-	// Version says which version of the row in the table the file was made from, as [Version] puts
-	// it; empty if the file does not say.
+	// Version is the version of the row that the file was made from, as in [Version]; empty if
+	// unknown.
 	Version string
-	// Line is where the row begins in the file, from 1.
+	// Line is the first line of the row in the file, from 1.
 	Line int
 
-	// untyped are the columns of which the file does not say the type.
+	// untyped are the columns whose type the file does not name.
 	untyped map[string]bool
 }
 
-// Version returns the version of a row that an ETag of the table service names, in the form of
-// the Timestamp column: the time of the last change, such as 2026-11-23T08:00:00.1234567Z. An
-// ETag that is made otherwise is returned as it is.
+// Version returns the version of a row with an ETag of the table service, in the form of the
+// Timestamp column: the time of the last change, such as 2026-11-23T08:00:00.1234567Z. Any other
+// ETag is returned unchanged.
 func Version(etag string) string {
 	inner, isWeak := strings.CutPrefix(etag, `W/"datetime'`)
 	inner, isTime := strings.CutSuffix(inner, `'"`)
@@ -56,14 +56,13 @@ func Version(etag string) string {
 	return version
 }
 
-// Write writes the rows as a file, by partition, then by name. [Read] returns the same rows.
-// Every column that a policy row may have is there, also those that no row uses, so that an
-// editor sees what there is; then those that should not be there, by name.
+// Write writes the rows as a file, by partition, then by name. [Read] returns the same rows. All
+// policy columns are there, also unused ones, so that an editor sees them; unknown columns follow
+// by name.
 //
-// The file is UTF-8; only where there is more in it than ASCII does it begin with a byte order
-// mark, without which Excel would take it for something else.
+// The file is UTF-8. It begins with a byte order mark if it is not ASCII, since Excel needs one.
 //
-// The error is that of w, or problem.Internal for a value that no table can hold.
+// The error is that of w, or problem.Internal for a value that a table can't hold.
 func Write(w io.Writer, rows []policy.Raw) error {
 	rows = slices.Clone(rows)
 	slices.SortStableFunc(rows, func(a, b policy.Raw) int { return a.Key().Compare(b.Key()) })
@@ -116,7 +115,7 @@ func Write(w io.Writer, rows []policy.Raw) error {
 	return err
 }
 
-// header returns the columns of a file with the rows, and those of them that a row uses.
+// header returns the columns of a file with the rows, and those that are in use.
 func header(rows []policy.Raw) (names, used []string) {
 	inUse := map[string]bool{}
 	for _, row := range rows {
@@ -143,16 +142,14 @@ func header(rows []policy.Raw) (names, used []string) {
 }
 
 // Read reads a file that Write wrote, that Storage Explorer exported, or that a spreadsheet made
-// of either: fields parted by comma, semicolon or tab, with or without a byte order mark, any
-// line breaks, empty lines. The first line names the columns, in any order.
+// of either: fields separated by comma, semicolon or tab, with or without a byte order mark, with
+// any line breaks and empty lines. The first line names the columns, in any order.
 //
-// A cell has the type that its NAME@type cell says. Without one it has the first type that the
-// column names further up, as far as it can be read so; else it is a text, as is a cell that
-// can't be read as the type it names. Any column name that a table can have is taken: what it
-// means is not asked here.
+// A cell has the type in its NAME@type cell, or else the first type that the column names above
+// it. A cell without a type, or that is not of its type, is a text. Any valid column name is
+// accepted.
 //
-// The error is a problem.MalformedBody that names the line and repeats nothing of the file but
-// column names.
+// The error is a problem.MalformedBody that names the line and repeats only column names.
 func Read(r io.Reader) ([]Row, error) {
 	data, err := io.ReadAll(io.LimitReader(r, MaxBytes+1))
 	if err != nil {
@@ -177,7 +174,7 @@ func Read(r io.Reader) ([]Row, error) {
 // reading is a file whose first line has been read.
 type reading struct {
 	*records
-	columns []string       // by position; "" for one that is empty throughout
+	columns []string       // by position; "" for one without a name
 	at      map[string]int // the position of a column
 	types   map[string]string
 	seen    map[[2]string]int // the line of a row
@@ -215,7 +212,7 @@ func open(text string) (*reading, error) {
 		skip+1, partitionHeader, nameHeader)
 }
 
-// columnName is a name that a column of a table can have.
+// columnName matches the names that a column of a table can have.
 var columnName = regexp.MustCompile(`^[\pL_][\pL\pN_]*$`)
 
 func (r *reading) setColumns(names []string, line int) error {
@@ -235,7 +232,7 @@ func (r *reading) setColumns(names []string, line int) error {
 	return nil
 }
 
-// cell returns the record's cell of a column, "" if it has none.
+// cell returns the record's cell of a column, "" if there is none.
 func (r *reading) cell(record []string, column string) string {
 	i, found := r.at[column]
 	if !found || i >= len(record) {
@@ -252,7 +249,7 @@ func (r *reading) rows() ([]Row, error) {
 			return rows, err
 		}
 		if !slices.ContainsFunc(record, func(cell string) bool { return strings.TrimSpace(cell) != "" }) {
-			continue // a spreadsheet leaves such lines where rows were deleted
+			continue // spreadsheets leave such lines for deleted rows
 		}
 		for i, cell := range record {
 			if cell != "" && (i >= len(r.columns) || r.columns[i] == "") {
@@ -301,8 +298,8 @@ func (r *reading) row(record []string, line int) Row {
 			continue
 		}
 		text = original(text)
-		value, understood := parse(text, typeName)
-		if !understood {
+		value, ok := parse(text, typeName)
+		if !ok {
 			value = text
 		}
 		row.Columns[name] = value
