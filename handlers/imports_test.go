@@ -55,14 +55,14 @@ var rules = []rule{
 	{"web/problemdetails", "problem"},
 	{"web/internal/captcha", "problem"},
 	{"web/internal/formtoken", ""},
-	{"web/internal/origin", "problem"},
+	{"web/internal/origin", "problem web/internal/formtoken"},
 	{"web/internal/ratelimit", ""},
 	{"web/internal/pagetest", "branding problem web/problemdetails web/route"},
 	{"web/guard", "problem web/internal/..."},
 	{"web/site", "branding i18n problem submission web/problemdetails"},
 	{"web/signup", "branding i18n maildomain problem submission web/guard web/internal/... web/problemdetails web/route web/site"},
 	{"web/status", "branding problem request submission web/guard web/route web/site"},
-	{"web", "branding settings web/guard"},
+	{"web", "branding settings submission web/guard"},
 
 	// The adapters to Azure.
 	{"azure/internal/rest", ""},
