@@ -73,7 +73,7 @@ func (f Fault) check() error {
 	case f.Status != 0 && (f.Status < 200 || f.Status > 599):
 		return errors.New("status must be between 200 and 599")
 	case f.Status == 0 && !f.DropConnection && f.DelayMs == 0 && len(f.Headers) == 0:
-		return errors.New("say what shall happen: a status, dropConnection, delayMs or headers")
+		return errors.New("say what is to happen: a status, dropConnection, delayMs or headers")
 	case f.DropConnection && f.Status != 0:
 		return errors.New("a dropped connection has no status: choose one of status and dropConnection")
 	case f.Status == 0 && (ownBody || f.Code != "" || f.Message != "" || f.DropConnection && len(f.Headers) > 0):

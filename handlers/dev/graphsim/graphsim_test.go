@@ -663,7 +663,7 @@ func TestFaultBodiesAndStatuses(t *testing.T) {
 
 func TestContradictoryFaultIsRefused(t *testing.T) {
 	tests := map[string]struct{ order, says string }{
-		"nothing to do":             {`{}`, "say what shall happen"},
+		"nothing to do":             {`{}`, "say what is to happen"},
 		"unknown property":          {`{"status":500,"time":2}`, "time"},
 		"no JSON":                   {`status=500`, "not JSON"},
 		"two orders":                {`{"status":500}{"status":500}`, "after top-level value"},

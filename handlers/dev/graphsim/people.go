@@ -179,7 +179,7 @@ func (s *Server) takeDeletion(w http.ResponseWriter, id string) {
 	err := s.DeleteUser(id)
 	switch {
 	case errors.Is(err, errNoUser):
-		http.Error(w, "There is no such user, or not any more.", http.StatusNotFound)
+		http.Error(w, "There is no such user.", http.StatusNotFound)
 	case err != nil:
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 	default:

@@ -69,7 +69,7 @@ func (s *Server) takePermissions(w http.ResponseWriter, r *http.Request) {
 	}
 	err := s.Deny(given.Denied...)
 	if err != nil {
-		http.Error(w, "The order makes no sense: "+err.Error(), http.StatusBadRequest)
+		http.Error(w, "The order is invalid: "+err.Error(), http.StatusBadRequest)
 		return
 	}
 	show(w, permissions{s.Denied()})

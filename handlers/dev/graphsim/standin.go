@@ -104,7 +104,7 @@ func (s *Server) takeOrder(w http.ResponseWriter, r *http.Request) {
 	}
 	err := s.Order(fault)
 	if err != nil {
-		http.Error(w, "The order makes no sense: "+err.Error(), http.StatusBadRequest)
+		http.Error(w, "The order is invalid: "+err.Error(), http.StatusBadRequest)
 		return
 	}
 	w.WriteHeader(http.StatusCreated)

@@ -236,9 +236,9 @@ func (s store) SaveGate(_ context.Context, gate request.Gate) (request.Gate, err
 	})
 }
 
-func (s store) KeepDeadLetter(_ context.Context, poison request.DeadLetter) error {
+func (s store) KeepDeadLetter(_ context.Context, letter request.DeadLetter) error {
 	r := s.run
-	return s.do("KeepDeadLetter", func() error { return r.memory.KeepDeadLetter(r.context, poison) })
+	return s.do("KeepDeadLetter", func() error { return r.memory.KeepDeadLetter(r.context, letter) })
 }
 
 func (s store) AllDeadLetters(ctx context.Context) ([]request.DeadLetter, error) {

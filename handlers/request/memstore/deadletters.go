@@ -10,13 +10,13 @@ import (
 )
 
 // KeepDeadLetter implements [request.DeadLetterStore].
-func (s *Store) KeepDeadLetter(ctx context.Context, poison request.DeadLetter) error {
+func (s *Store) KeepDeadLetter(ctx context.Context, letter request.DeadLetter) error {
 	return s.do(ctx, "KeepDeadLetter", func() error {
-		_, exists := s.poison[poison.ID]
+		_, exists := s.deadLetters[letter.ID]
 		if !exists {
-			toTicks(&poison.At)
-			poison.Body = bytes.Clone(poison.Body)
-			s.poison[poison.ID] = poison
+			toTicks(&letter.At)
+			letter.Body = bytes.Clone(letter.Body)
+			s.deadLetters[letter.ID] = letter
 		}
 		return nil
 	})
@@ -25,7 +25,7 @@ func (s *Store) KeepDeadLetter(ctx context.Context, poison request.DeadLetter) e
 // DropDeadLetter implements [request.DeadLetterStore].
 func (s *Store) DropDeadLetter(ctx context.Context, id string) error {
 	return s.do(ctx, "DropDeadLetter", func() error {
-		delete(s.poison, id)
+		delete(s.deadLetters, id)
 		return nil
 	})
 }
@@ -34,9 +34,9 @@ func (s *Store) DropDeadLetter(ctx context.Context, id string) error {
 func (s *Store) AllDeadLetters(ctx context.Context) ([]request.DeadLetter, error) {
 	return get(ctx, s, "AllDeadLetters", func() ([]request.DeadLetter, error) {
 		var kept []request.DeadLetter
-		for _, poison := range s.poison {
-			poison.Body = bytes.Clone(poison.Body)
-			kept = append(kept, poison)
+		for _, letter := range s.deadLetters {
+			letter.Body = bytes.Clone(letter.Body)
+			kept = append(kept, letter)
 		}
 		slices.SortFunc(kept, func(a, b request.DeadLetter) int { return cmp.Compare(a.ID, b.ID) })
 		return kept, nil

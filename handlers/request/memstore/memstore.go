@@ -28,15 +28,15 @@ type Store struct {
 	// may use the Store.
 	FailBefore, FailAfter func(op string) error
 
-	mutex    sync.Mutex // guards what follows
-	versions int        // the number of versions given out
-	requests map[submission.ID]*record
-	claims   map[submission.Address]request.Claim
-	waiting  map[submission.ID]time.Time
-	rows     map[policy.RowKey]policy.Raw
-	seats    map[policy.RowKey]map[submission.ID]string // the day on which each request took its seat
-	gate     request.Gate
-	poison   map[string]request.DeadLetter // by the message's id
+	mutex       sync.Mutex // guards what follows
+	versions    int        // the number of versions given out
+	requests    map[submission.ID]*record
+	claims      map[submission.Address]request.Claim
+	waiting     map[submission.ID]time.Time
+	rows        map[policy.RowKey]policy.Raw
+	seats       map[policy.RowKey]map[submission.ID]string // the day on which each request took its seat
+	gate        request.Gate
+	deadLetters map[string]request.DeadLetter // by the message's id
 }
 
 type record struct {
@@ -56,12 +56,12 @@ var (
 // New returns an empty Store.
 func New() *Store {
 	return &Store{
-		requests: map[submission.ID]*record{},
-		claims:   map[submission.Address]request.Claim{},
-		waiting:  map[submission.ID]time.Time{},
-		rows:     map[policy.RowKey]policy.Raw{},
-		seats:    map[policy.RowKey]map[submission.ID]string{},
-		poison:   map[string]request.DeadLetter{},
+		requests:    map[submission.ID]*record{},
+		claims:      map[submission.Address]request.Claim{},
+		waiting:     map[submission.ID]time.Time{},
+		rows:        map[policy.RowKey]policy.Raw{},
+		seats:       map[policy.RowKey]map[submission.ID]string{},
+		deadLetters: map[string]request.DeadLetter{},
 	}
 }
 

@@ -35,14 +35,14 @@ type Store interface {
 
 // tests are the tests of the suite, in groups.
 var tests = map[string]map[string]func(*testing.T, Store){
-	"requests": requestTests,
-	"claims":   claimTests,
-	"waiting":  waitingTests,
-	"records":  recordTests,
-	"rows":     rowTests,
-	"seats":    seatTests,
-	"gate":     gateTests,
-	"poison":   poisonTests,
+	"requests":     requestTests,
+	"claims":       claimTests,
+	"waiting":      waitingTests,
+	"records":      recordTests,
+	"rows":         rowTests,
+	"seats":        seatTests,
+	"gate":         gateTests,
+	"dead letters": deadLetterTests,
 }
 
 // Run runs the named groups of the suite, or all, with stores that newStore returns. Every call of

@@ -8,14 +8,14 @@ import (
 	"guestlist/handlers/request"
 )
 
-var poisonTests = map[string]func(*testing.T, Store){
+var deadLetterTests = map[string]func(*testing.T, Store){
 	"a message is kept once and dropped by its id": func(t *testing.T, store Store) {
 		hostile := request.DeadLetter{ID: "/\\#?' or 1 eq 1\n", At: start, Body: []byte("\x00\xff<script>"), Why: "no JSON"}
 		plain := request.DeadLetter{ID: "800ae4b3-0000-4000-8000-000000000001", At: start, Body: make([]byte, 64<<10), Why: "too long"}
 		again := plain
 		again.Why = "another reason"
-		for _, poison := range []request.DeadLetter{hostile, plain, again} {
-			must(t, store.KeepDeadLetter(t.Context(), poison))
+		for _, letter := range []request.DeadLetter{hostile, plain, again} {
+			must(t, store.KeepDeadLetter(t.Context(), letter))
 		}
 		kept, err := store.AllDeadLetters(t.Context())
 		must(t, err)
