@@ -15,8 +15,7 @@ import (
 	"guestlist/handlers/submission"
 )
 
-// underWay is how long an invitation that was begun may be under way: the longest lease that the
-// settings allow.
+// underWay is how long an invitation may be under way: the longest lease that settings allow.
 const underWay = time.Hour
 
 // maxWords is the longest reason or note of a person, in characters.
@@ -28,44 +27,39 @@ type Config struct {
 	Seats   request.Seats
 	Records request.Records
 	Now     func() time.Time
-	// By is the identity of the person, as signed in. It is kept with what the person decides.
-	By string
+	By      string // the identity that the person signed in with
 }
 
-// Reviewer is where a person decides on requests. Whatever a person decides is stored with the
-// person's identity; what has to be done then is done by the state machine, at the next upkeep.
+// Reviewer lets a person decide about requests. A decision is stored with the person's identity;
+// the worker carries it out at the next upkeep.
 //
 // Errors are *problem.Error: NotFound for an unknown request; InvalidInput, with a text for the
-// person, where the request is in no state to be decided on or the words are missing; Conflict
-// where somebody else was faster; StorageUnavailable.
+// person, if the state of the request does not allow the decision or the words are missing;
+// Conflict if somebody else was faster; StorageUnavailable.
 type Reviewer struct {
 	config Config
 }
 
 // New returns a Reviewer, or an error that names what is missing.
 func New(config Config) (*Reviewer, error) {
-	switch {
-	case config.Store == nil:
-		return nil, errors.New("review: Config.Store is missing")
-	case config.Seats == nil:
-		return nil, errors.New("review: Config.Seats is missing")
-	case config.Records == nil:
-		return nil, errors.New("review: Config.Records is missing")
-	case config.Now == nil:
-		return nil, errors.New("review: Config.Now is missing")
-	case strings.TrimSpace(config.By) == "":
+	if config.Store == nil || config.Seats == nil || config.Records == nil || config.Now == nil {
+		return nil, errors.New("review: Config must have Store, Seats, Records and Now")
+	}
+	if strings.TrimSpace(config.By) == "" {
 		return nil, errors.New("review: Config.By is missing: a decision needs the name of who made it")
 	}
 	return &Reviewer{config}, nil
 }
 
-// Approve lets the guest of a request in Review in, on the given terms. note may be empty.
+// Approve decides to invite the guest of a request in Review, on the given terms. note may be
+// empty.
 func (v *Reviewer) Approve(ctx context.Context, id submission.ID, terms policy.Terms, note string) (request.Request, error) {
-	words, err := said("note", note, false)
+	words, err := checkWords("note", note, false)
 	if err != nil {
 		return request.Request{}, err
 	}
-	return v.change(ctx, id, "be approved", []request.State{request.Review}, func(c *request.Change) error {
+	from := []request.State{request.Review}
+	return v.change(ctx, id, "be approved", from, func(c *request.Change) error {
 		c.Request.Approval = &request.Approval{By: v.config.By, At: v.config.Now().UTC(), Note: words, Terms: terms}
 		c.Transition(request.Approved, "approved", "approved by "+v.config.By)
 		return nil
@@ -74,11 +68,12 @@ func (v *Reviewer) Approve(ctx context.Context, id submission.ID, terms policy.T
 
 // Deny ends a request in Review without an invitation.
 func (v *Reviewer) Deny(ctx context.Context, id submission.ID, reason string) (request.Request, error) {
-	words, err := said("reason", reason, true)
+	words, err := checkWords("reason", reason, true)
 	if err != nil {
 		return request.Request{}, err
 	}
-	return v.change(ctx, id, "be denied", []request.State{request.Review}, func(c *request.Change) error {
+	from := []request.State{request.Review}
+	return v.change(ctx, id, "be denied", from, func(c *request.Change) error {
 		c.Transition(request.Denied, "denied", "denied by "+v.config.By)
 		c.Request.Words = words
 		return nil
@@ -87,11 +82,12 @@ func (v *Reviewer) Deny(ctx context.Context, id submission.ID, reason string) (r
 
 // Cancel ends a request that has not led to a guest and is not being worked on.
 func (v *Reviewer) Cancel(ctx context.Context, id submission.ID, reason string) (request.Request, error) {
-	words, err := said("reason", reason, true)
+	words, err := checkWords("reason", reason, true)
 	if err != nil {
 		return request.Request{}, err
 	}
-	return v.change(ctx, id, "be cancelled", []request.State{request.Review, request.Approved, request.Parked, request.Failed}, func(c *request.Change) error {
+	from := []request.State{request.Review, request.Approved, request.Parked, request.Failed}
+	return v.change(ctx, id, "be cancelled", from, func(c *request.Change) error {
 		if c.Request.GuestID != "" {
 			return refuse("request %s has led to a guest already; cancelling it would not undo that", id)
 		}
@@ -105,10 +101,11 @@ func (v *Reviewer) Cancel(ctx context.Context, id submission.ID, reason string) 
 	})
 }
 
-// Retry takes up a failed request where it failed: at the decision, the invitation, or the grants
-// that were refused.
+// Retry goes on with a failed request where it failed: at the decision, the invitation, or the
+// grants that were refused.
 func (v *Reviewer) Retry(ctx context.Context, id submission.ID) (request.Request, error) {
-	return v.change(ctx, id, "be taken up again", []request.State{request.Failed}, func(c *request.Change) error {
+	from := []request.State{request.Failed}
+	return v.change(ctx, id, "be taken up again", from, func(c *request.Change) error {
 		next := request.Received
 		switch {
 		case c.Request.GuestID != "":
@@ -126,11 +123,11 @@ func (v *Reviewer) Retry(ctx context.Context, id submission.ID) (request.Request
 	})
 }
 
-// Resend lets the app send the mail of the invitation again, as soon as the guest's rest from mails
-// and the pace allow: it looks whether the guest is still pending, and the history says what came
-// of it.
+// Resend lets the app send the mail of the invitation again, if the guest is still pending, as soon
+// as the time since the last mail and the pace allow. The history says what came of it.
 func (v *Reviewer) Resend(ctx context.Context, id submission.ID) (request.Request, error) {
-	return v.change(ctx, id, "have its mail sent again", []request.State{request.Done, request.Failed}, func(c *request.Change) error {
+	from := []request.State{request.Done, request.Failed}
+	return v.change(ctx, id, "have its mail sent again", from, func(c *request.Change) error {
 		why := c.Request.NoMail()
 		if why != "" {
 			return refuse("request %s: %s", id, why)
@@ -144,8 +141,8 @@ func (v *Reviewer) Resend(ctx context.Context, id submission.ID) (request.Reques
 }
 
 // Erase lets the app end the request, if it has not ended, and erase the personal data in every
-// table. It can't be undone. The decision, and what came of it, stay. Of a request that its partner
-// has withdrawn, it forgets at once which mails the address had.
+// table. It can't be undone. The decision and what came of it stay. If the partner has withdrawn
+// the request, Erase forgets at once which mails the address has had.
 func (v *Reviewer) Erase(ctx context.Context, id submission.ID) (request.Request, error) {
 	r, err := v.config.Store.Load(ctx, id)
 	if err != nil {
@@ -174,10 +171,9 @@ func (v *Reviewer) Erase(ctx context.Context, id submission.ID) (request.Request
 	})
 }
 
-// ForgetMails forgets which mails the address had by requests that were withdrawn since, and
-// reports whether there were any. It is for who erases all that is kept of an address: the requests
-// themselves no longer say whose they were.
-func (v *Reviewer) ForgetMails(ctx context.Context, address submission.Address) (bool, error) {
+// ForgetMails forgets which mails the address has had by requests that were withdrawn since; any
+// says whether there were some. The requests themselves no longer say which address they were for.
+func (v *Reviewer) ForgetMails(ctx context.Context, address submission.Address) (found bool, err error) {
 	forgotten, err := v.config.Records.ForgetMails(ctx, request.Mails{Address: address}, 1)
 	if err != nil {
 		return false, fmt.Errorf("forgetting the mails of an address: %w", err)
@@ -185,55 +181,64 @@ func (v *Reviewer) ForgetMails(ctx context.Context, address submission.Address) 
 	return forgotten > 0, nil
 }
 
-// change applies decide to the request if it stands in one of the states, and lets the state
-// machine look at it soon. outcome is what it would come to, as the end of a sentence.
+// change applies decide to a request in one of the states, and makes it due. outcome completes the
+// sentence "only one in state … can".
 func (v *Reviewer) change(ctx context.Context, id submission.ID, outcome string, from []request.State, decide func(*request.Change) error) (request.Request, error) {
 	r, err := v.config.Store.Load(ctx, id)
-	if err != nil {
-		return request.Request{}, fmt.Errorf("loading the request: %w", err)
-	}
 	switch {
+	case err != nil:
+		err = fmt.Errorf("loading the request: %w", err)
 	case !r.Erased.IsZero():
-		return request.Request{}, refuse("the personal data of request %s is erased, so nothing more can be done with it", id)
+		err = refuse("the personal data of request %s is erased, so nothing more can be done with it", id)
 	case r.Withdrawal.Open():
-		return request.Request{}, refuse("request %s is withdrawn, and is about to be erased", id)
+		err = refuse("request %s is withdrawn, and is about to be erased", id)
+	case !slices.Contains(from, r.State):
+		err = refuse("request %s is %s; only one in state %s can %s", id, r.State, list(from), outcome)
 	}
-	if !slices.Contains(from, r.State) {
-		return request.Request{}, refuse("request %s is %s; only one in state %s can %s", id, r.State, list(from), outcome)
+	if err != nil {
+		return request.Request{}, err
 	}
 	c := &request.Change{Request: r, Now: v.config.Now}
 	err = decide(c)
 	if err != nil {
 		return request.Request{}, err
 	}
+	err = v.save(ctx, c)
+	if err != nil {
+		return request.Request{}, err
+	}
+	return c.Request, nil
+}
+
+// save stores the change and makes the request due, if there is work to do.
+//
+// A due entry is written before, as in every wait, and for a time at which the change is stored: it
+// counts only if the process ends in between.
+func (v *Reviewer) save(ctx context.Context, c *request.Change) error {
 	now := v.config.Now()
 	c.Request.Due = time.Time{}
 	goesOn := !c.Request.AtRest()
 	if goesOn {
-		// First, as in every wait, and for later: what this note brings must find the change. It counts
-		// only if the command ends in between.
 		c.Request.Due = now
-		err = v.config.Store.Wait(ctx, id, now.Add(request.ChangeTimeout))
+		err := v.config.Store.Wait(ctx, c.Request.ID, now.Add(request.ChangeTimeout))
 		if err != nil {
-			return request.Request{}, fmt.Errorf("noting the due time: %w", err)
+			return fmt.Errorf("writing the due entry: %w", err)
 		}
 	}
 	if v.config.Now().Sub(now) > request.ChangeTimeout/2 {
-		return request.Request{}, problem.New(problem.StorageUnavailable, "noting the due time took too long; try again")
+		return problem.New(problem.StorageUnavailable, "writing the due entry took too long; try again")
 	}
 	saving, cancel := context.WithTimeout(ctx, request.ChangeTimeout/2)
 	defer cancel()
-	err = c.Save(saving, v.config.Store)
+	err := c.Save(saving, v.config.Store)
+	if err != nil || !goesOn {
+		return err
+	}
+	err = v.config.Store.Wait(ctx, c.Request.ID, now)
 	if err != nil {
-		return request.Request{}, err
+		return fmt.Errorf("making the request due now (it is changed, and goes on within %v): %w", request.ChangeTimeout, err)
 	}
-	if goesOn {
-		err = v.config.Store.Wait(ctx, id, now)
-		if err != nil {
-			return request.Request{}, fmt.Errorf("noting that the request is due now (it is changed, and goes on within %v): %w", request.ChangeTimeout, err)
-		}
-	}
-	return c.Request, nil
+	return nil
 }
 
 // giveBack gives back the seat and the claim of a request that will invite nobody. While the claim
@@ -259,8 +264,8 @@ func (v *Reviewer) giveBack(ctx context.Context, r request.Request) error {
 	return holdings.GiveBack(ctx, r, claim, part, time.Time{})
 }
 
-// said checks a person's words and returns them on one line.
-func said(what, words string, required bool) (string, error) {
+// checkWords checks a person's words and returns them on one line.
+func checkWords(what, words string, required bool) (string, error) {
 	words = strings.Join(strings.Fields(words), " ")
 	switch {
 	case words == "" && required:
@@ -278,14 +283,15 @@ func refuse(format string, args ...any) error {
 	return &problem.Error{Code: problem.InvalidInput, Public: text, Detail: text}
 }
 
+// list returns the states as "a, b or c".
 func list(states []request.State) string {
-	texts := make([]string, 0, len(states))
-	for _, state := range states {
-		texts = append(texts, string(state))
+	text := string(states[0])
+	for i, state := range states[1:] {
+		if i == len(states)-2 {
+			text += " or " + string(state)
+		} else {
+			text += ", " + string(state)
+		}
 	}
-	last := len(texts) - 1
-	if last < 1 {
-		return strings.Join(texts, "")
-	}
-	return strings.Join(texts[:last], ", ") + " or " + texts[last]
+	return text
 }

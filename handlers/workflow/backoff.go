@@ -9,8 +9,8 @@ type schedule []time.Duration
 var (
 	// replicating is for a just-created guest: it becomes visible within seconds to minutes.
 	replicating = schedule{5 * time.Second, 15 * time.Second, time.Minute, 5 * time.Minute, 15 * time.Minute}
-	// busy is for a directory that throttles without saying for how long: most of its limits count ten
-	// seconds, the longest two and a half minutes.
+	// busy is for a directory that throttles without saying for how long: most of its limits count
+	// over ten seconds, the longest over two and a half minutes.
 	busy = schedule{10 * time.Second, 30 * time.Second, 150 * time.Second, 5 * time.Minute, 15 * time.Minute}
 	// down is for a directory, or a table, that gives no usable answer.
 	down = schedule{5 * time.Second, 30 * time.Second, 2 * time.Minute, 5 * time.Minute, 15 * time.Minute}

@@ -12,7 +12,7 @@ import (
 )
 
 const (
-	// probeEvery is how long an open breaker rests between two probes.
+	// probeEvery is the time between two probes of an open circuit breaker.
 	probeEvery = time.Hour
 	// parkedLook is how often a parked request looks at a breaker that only an admin closes.
 	parkedLook = 15 * time.Minute
@@ -20,20 +20,15 @@ const (
 
 // admission is the gate's answer to one invitation.
 type admission struct {
-	// wait is how long to wait before asking again; 0 means: send now, or after turn.
-	wait time.Duration
-	// turn is how long to wait before sending, without asking for another admission; see book.
-	turn time.Duration
-	// parked says that the tenant, or the day's budget, stands in the way, not just the pace.
-	parked bool
-	// why is for an admin.
-	why string
-	// probe says that the breaker is open and this one invitation may try whether its cause is gone.
-	probe bool
+	wait   time.Duration // before asking again; 0 means: send now, or after turn
+	turn   time.Duration // before sending, without asking again; see book
+	parked bool          // the tenant or the day's budget forbids it, not just the pace
+	why    string        // for an admin
+	probe  bool          // the breaker is open, and this invitation may try whether its cause is gone
 }
 
-// admit returns the gate as it is after one more invitation, or why there may not be one now. It is
-// a pure function.
+// admit returns the gate after one more invitation, or why there may not be one now. Like all that
+// follows up to Pressure it is a pure function.
 func admit(g request.Gate, now time.Time, pace request.Pace) (request.Gate, admission) {
 	if g.Cause != "" {
 		if g.ProbeAt.IsZero() {
@@ -55,7 +50,7 @@ func admit(g request.Gate, now time.Time, pace request.Pace) (request.Gate, admi
 		return g, admission{wait: left, why: "the directory asked to come back later"}
 	}
 	if left := g.NextAt.Sub(now); left > 0 && left <= pace.Spacing+maxSlowdown+maxShortWait+clockError {
-		return g, admission{wait: left, why: "invitations keep their distance"}
+		return g, admission{wait: left, why: "the last invitation was sent a moment ago"}
 	}
 	g.Sent++
 	g.NextAt = now.Add(max(pace.Spacing, slowdown(g, now)))
@@ -63,12 +58,11 @@ func admit(g request.Gate, now time.Time, pace request.Pace) (request.Gate, admi
 }
 
 const (
-	// longestHold is more than the longest time for which the directory can ask to be left alone: its
-	// client listens to a day at most.
+	// longestHold is longer than the directory can ask to be left alone: its client heeds a day at
+	// most.
 	longestHold = 25 * time.Hour
-	// clockError is by how much the clocks of two instances may honestly differ. A time in the gate
-	// that no honest clock can have written comes from one that was wrong, and stops nobody: it could
-	// be years ahead.
+	// clockError is how far apart the clocks of two instances may be. A time in the gate that no
+	// correct clock can have written is ignored: it could be years ahead.
 	clockError = time.Minute
 )
 
@@ -81,9 +75,9 @@ func heldFor(g request.Gate, now time.Time) time.Duration {
 	return max(0, left)
 }
 
-// book is admit for who can wait up to patience: if only the pace or the directory's wish for rest
-// stands in the way, and not for longer, the turn after that is taken now. All who wait would
-// otherwise ask again at the same moment, and all but one in vain.
+// book is like admit, but may reserve a turn up to patience ahead if only the pace, or a pause that
+// the directory has asked for, forbids an invitation now. Otherwise all who wait would ask again at
+// the same moment, and all but one in vain.
 func book(g request.Gate, now time.Time, pace request.Pace, patience time.Duration) (request.Gate, admission) {
 	next, verdict := admit(g, now, pace)
 	if verdict.wait == 0 || verdict.parked {
@@ -104,29 +98,28 @@ func book(g request.Gate, now time.Time, pace request.Pace, patience time.Durati
 	return next, then
 }
 
-// press returns the gate as it is after the directory has said how much of a limit is used.
+// press returns the gate after the directory has said how much of a limit is used.
 func press(g request.Gate, now time.Time, percent int) request.Gate {
 	g.Pressure, g.PressedAt = min(percent, maxPressure), now
 	return g
 }
 
 const (
-	// pressureLasts is how long a word on a limit counts: several times the ten seconds over which the
-	// directory counts most of them, and longer than the widest distance, so that every invitation of
-	// a slow time renews it.
+	// pressureLasts is how long a report on a limit counts: several times the ten seconds over which
+	// the directory counts most limits, and longer than maxSlowdown, so that every invitation of a
+	// slow time renews it.
 	pressureLasts = 30 * time.Second
-	// maxSlowdown is the widest distance that pressure makes.
+	// maxSlowdown is the longest distance that pressure makes.
 	maxSlowdown = 10 * time.Second
-	// maxPressure is the highest pressure that is told apart; the directory's own documentation speaks
-	// of 180.
+	// maxPressure is the highest pressure that counts; the directory's documentation mentions 180.
 	maxPressure = 200
 )
 
-// slowdown returns the distance that the pressure asks for. It grows by e with every two and a half
-// percent, from 20 ms at 93 %: so small at 80 % that nobody notices, and past any rate that the
-// directory takes at 100 %. Between the two lies the rate at which the pressure stays as it is,
-// whatever the limit and however many calls a guest costs: for 3,000 writes in 150 s and two for a
-// guest that is at 97 %. A steeper slope would leave too little room for what is under way already.
+// slowdown returns the distance between invitations that the pressure asks for. It grows by a
+// factor of e every 2.5 %, from 20 ms at 93 %: negligible at 80 %, and longer at 100 % than the
+// directory needs at any rate. In between is the rate that keeps the pressure as it is, for any
+// limit and any number of calls for a guest: for 3,000 writes in 150 s and two for a guest that is
+// at 97 %. A steeper slope would leave too little room for what is already under way.
 func slowdown(g request.Gate, now time.Time) time.Duration {
 	if g.Pressure == 0 || now.Sub(g.PressedAt) > pressureLasts {
 		return 0
@@ -135,7 +128,7 @@ func slowdown(g request.Gate, now time.Time) time.Duration {
 	return time.Duration(min(d, float64(maxSlowdown)))
 }
 
-// hold returns the gate as it is after the directory has asked to be left alone until then.
+// hold returns the gate after the directory has asked to be left alone until then.
 func hold(g request.Gate, now, until time.Time) request.Gate {
 	if until.After(g.HeldUntil) || g.HeldUntil.Sub(now) > longestHold {
 		g.HeldUntil = until
@@ -143,9 +136,9 @@ func hold(g request.Gate, now, until time.Time) request.Gate {
 	return g
 }
 
-// open returns the gate with the breaker opened by the failure. One that is open takes on the newer
-// failure, with its next probe; but where only a person may close it, it stays as it is: a lesser
-// failure must not let a probe through.
+// open returns the gate with the breaker opened by the failure. An open breaker takes on the newer
+// failure with its next probe. One that only a person may close stays as it is, so that a lesser
+// failure lets no probe through.
 func open(g request.Gate, now time.Time, failure *problem.Error, probe bool) request.Gate {
 	if g.Cause != "" && g.ProbeAt.IsZero() {
 		return g
@@ -160,14 +153,14 @@ func open(g request.Gate, now time.Time, failure *problem.Error, probe bool) req
 	return g
 }
 
-// AProbe is who closes the breaker when an invitation that tried went through.
+// AProbe is who closes the breaker after an invitation that tried went through.
 const AProbe = "a probe that went through"
 
-// Pressure takes what the directory says of its limits, until the gate is next written: then all
-// instances know. It may be used by several goroutines at once.
+// Pressure keeps what the directory says of its limits until the gate is next written, so that all
+// instances know. Several goroutines may use it at once.
 type Pressure struct{ percent atomic.Int64 }
 
-// Report is told how much of a limit is used, where 1 is all of it.
+// Report takes how much of a limit is used, where 1 is all of it.
 func (p *Pressure) Report(used float64) {
 	percent := int64(min(used*100, maxPressure))
 	for {
