@@ -35,7 +35,8 @@ func (e envelope) encode() ([]byte, error) {
 	return buffer.Bytes(), nil
 }
 
-// httpRequest is the trigger's value of an HTTP function: HttpRequestExtensions.GetRequestAsJObject of the host.
+// httpRequest is the trigger value of an HTTP function
+// (HttpRequestExtensions.GetRequestAsJObject).
 type httpRequest struct {
 	URL        string `json:"Url"`
 	Method     string
@@ -43,7 +44,7 @@ type httpRequest struct {
 	Headers    map[string][]string
 	Params     map[string]any
 	Identities []identity
-	Body       *string `json:",omitempty"` // absent where the request had no Content-Length, or 0
+	Body       *string `json:",omitempty"` // absent without a Content-Length, or if that is 0
 }
 
 // identity is a .NET ClaimsIdentity as JSON.
@@ -67,9 +68,10 @@ func anonymous() []identity {
 	}}
 }
 
-// httpEnvelope builds the envelope of an HTTP request. body is what the request holds; it is passed on only if the request said its length.
+// httpEnvelope returns the envelope of an HTTP request. The body is passed on only if the request
+// has a Content-Length.
 func httpEnvelope(f *function, r *http.Request, params map[string]any, body []byte, now time.Time) envelope {
-	// The host takes the path as it came, and so must we: r.URL.Path is decoded.
+	// The host takes the path undecoded.
 	address := "http://" + r.Host + r.URL.EscapedPath()
 	if r.URL.RawQuery != "" {
 		address += "?" + r.URL.RawQuery
@@ -87,7 +89,7 @@ func httpEnvelope(f *function, r *http.Request, params map[string]any, body []by
 	}
 	metadata := newMetadata(f.name, now)
 	if r.ContentLength > 0 {
-		// net/http takes these two out of the header.
+		// net/http removes Content-Length and Transfer-Encoding from the header.
 		headers["Content-Length"] = []string{fmt.Sprint(r.ContentLength)}
 		text := ""
 		if isBinary(r.Header.Get("Content-Type")) {
@@ -102,7 +104,7 @@ func httpEnvelope(f *function, r *http.Request, params map[string]any, body []by
 		headers["Transfer-Encoding"] = r.TransferEncoding
 	}
 	for name, value := range query {
-		// "code" is where a function key would travel.
+		// "code" is a function key.
 		if !strings.EqualFold(name, "code") {
 			metadata.set(name, value)
 		}
@@ -119,7 +121,7 @@ func httpEnvelope(f *function, r *http.Request, params map[string]any, body []by
 	return envelope{Data: map[string]any{f.trigger.name: request}, Metadata: metadata.values}
 }
 
-// queueMessage is a message as the queue gives it.
+// queueMessage is a message that was received from a queue.
 type queueMessage struct {
 	id, popReceipt, text       string
 	dequeueCount               int64
@@ -127,7 +129,8 @@ type queueMessage struct {
 	body                       []byte // decoded
 }
 
-// queueEnvelope builds the envelope of a queue message. A body that is no UTF-8 can't be bound to a string.
+// queueEnvelope returns the envelope of a queue message. It fails for a body of invalid UTF-8
+// unless the trigger is binary.
 func queueEnvelope(f *function, m queueMessage, now time.Time) (envelope, error) {
 	metadata := newMetadata(f.name, now)
 	metadata.set("Id", m.id)
@@ -142,7 +145,7 @@ func queueEnvelope(f *function, m queueMessage, now time.Time) (envelope, error)
 	} else {
 		text := string(m.body)
 		if !utf8.Valid(m.body) {
-			return envelope{}, fmt.Errorf("the message is no UTF-8: declare the trigger's dataType as binary")
+			return envelope{}, fmt.Errorf("the message is not UTF-8: declare the trigger's dataType as binary")
 		}
 		// The properties of a JSON message overwrite those of the queue.
 		metadata.spill(text)
@@ -151,12 +154,12 @@ func queueEnvelope(f *function, m queueMessage, now time.Time) (envelope, error)
 	return envelope{Data: map[string]any{f.trigger.name: data}, Metadata: metadata.values}, nil
 }
 
-// timerStatus is the last and next run of a timer. The zero value has not run.
+// timerStatus is the last and next run of a timer. It is zero before the first run.
 type timerStatus struct {
 	Last, Next, LastUpdated time.Time
 }
 
-// timerEnvelope builds the envelope of a timer's run.
+// timerEnvelope returns the envelope of a timer's tick.
 func timerEnvelope(f *function, status timerStatus, pastDue bool, now time.Time) envelope {
 	var written any
 	if !status.Last.IsZero() {
@@ -174,13 +177,13 @@ func timerEnvelope(f *function, status timerStatus, pastDue bool, now time.Time)
 	return envelope{Data: map[string]any{f.trigger.name: timer}, Metadata: newMetadata(f.name, now).values}
 }
 
-// metadata is the binding data of an invocation. Names differ by more than case.
+// metadata is the binding data of an invocation. It ignores the case of names.
 type metadata struct {
 	values map[string]any
-	names  map[string]string // lower case to the name that is used
+	names  map[string]string // the name in values, by lower-case name
 }
 
-// ticks is .NET's round-trip notation, in units of 100 ns.
+// ticks is .NET's round-trip format, in units of 100 ns.
 const ticks = "2006-01-02T15:04:05.0000000Z"
 
 func newMetadata(function string, now time.Time) *metadata {
@@ -193,7 +196,7 @@ func newMetadata(function string, now time.Time) *metadata {
 	return m
 }
 
-// set keeps a value under the name, replacing one whose name differs in case only. Null is not kept, nor is what names a trigger.
+// set sets a value. Like the host it ignores null, and names that end in "trigger".
 func (m *metadata) set(name string, value any) {
 	lower := strings.ToLower(name)
 	if value == nil || strings.HasSuffix(lower, "trigger") {
@@ -207,7 +210,7 @@ func (m *metadata) set(name string, value any) {
 	m.values[name] = contextValue(value)
 }
 
-// spill copies the properties of a JSON object, except arrays, over what is there: Utility.ApplyBindingData of the host.
+// spill sets the properties of a JSON object, except arrays (Utility.ApplyBindingData).
 func (m *metadata) spill(text string) {
 	var object map[string]json.RawMessage
 	if !strings.HasPrefix(strings.TrimSpace(text), "{") || json.Unmarshal([]byte(text), &object) != nil {
@@ -228,8 +231,9 @@ func (m *metadata) spill(text string) {
 	}
 }
 
-// contextValue is the host's way to put a value into JSON (GetHttpScriptInvocationContextValue): objects as they are, times to the
-// second, and everything else as a string that holds JSON, so that a string is encoded twice and a number becomes a string.
+// contextValue converts a value for Metadata (GetHttpScriptInvocationContextValue): objects stay,
+// times are cut to the second, and everything else becomes a string of JSON, so a string is
+// encoded twice.
 func contextValue(value any) any {
 	switch value := value.(type) {
 	case map[string]any, map[string]string:
@@ -242,13 +246,14 @@ func contextValue(value any) any {
 	encoder.SetEscapeHTML(false)
 	err := encoder.Encode(value)
 	if err != nil {
-		// Only strings, numbers and truth values come here.
+		// Strings, numbers and booleans always encode.
 		return fmt.Sprint(value)
 	}
 	return strings.TrimSuffix(buffer.String(), "\n")
 }
 
-// readQuery reads a query as ASP.NET does: nothing is refused, names that differ in case only are one, and repeated values are joined by commas.
+// readQuery reads a query as ASP.NET does: it refuses nothing, ignores the case of names, and
+// joins repeated values with commas.
 func readQuery(raw string) map[string]string {
 	query := map[string]string{}
 	names := map[string]string{}
@@ -270,8 +275,8 @@ func readQuery(raw string) map[string]string {
 	return query
 }
 
-// unescape decodes percent signs where two hexadecimal digits follow and leaves others as they are. In a query, + is a space; in
-// a path, an encoded slash stays encoded.
+// unescape decodes percent-encoding and keeps invalid escapes. In a query, + is a space. In a
+// path, an encoded slash stays encoded.
 func unescape(text string, inQuery bool) string {
 	if inQuery {
 		text = strings.ReplaceAll(text, "+", " ")
@@ -294,7 +299,7 @@ func unescape(text string, inQuery bool) string {
 	return decoded.String()
 }
 
-// isBinary tells the content types whose body travels in base64.
+// isBinary reports whether a body of this content type is passed in base64.
 func isBinary(contentType string) bool {
 	mediaType, _, err := mime.ParseMediaType(contentType)
 	if err != nil {
@@ -304,7 +309,8 @@ func isBinary(contentType string) bool {
 	return mediaType == "application/octet-stream" || strings.HasPrefix(mediaType, "multipart/")
 }
 
-// decodeText reads text as .NET's StreamReader does: UTF-8, or UTF-16 where a byte order mark says so; what is invalid becomes U+FFFD.
+// decodeText reads text as .NET's StreamReader does: as UTF-8, or as UTF-16 after a byte order
+// mark. Invalid bytes become U+FFFD.
 func decodeText(body []byte) string {
 	var order binary.ByteOrder
 	switch {

@@ -14,7 +14,7 @@ import (
 	"guestlist/handlers/azure/functions/functionjson"
 )
 
-// The binding types that are played.
+// The binding types that are supported, in lower case.
 const (
 	httpTrigger  = "httptrigger"
 	queueTrigger = "queuetrigger"
@@ -38,7 +38,7 @@ type function struct {
 
 // binding is one entry of a function.json, resolved.
 type binding struct {
-	kind         string // lower case
+	kind         string
 	name         string
 	queue        string
 	connection   string // the connection string itself
@@ -46,7 +46,8 @@ type binding struct {
 	runOnStartup bool
 }
 
-// Rules of the host: Utility.IsValidFunctionName, BindingMetadata, and the storage service's for queue names.
+// The rules for names: Utility.IsValidFunctionName and BindingMetadata of the host, and those of
+// the storage service for queues.
 var (
 	functionName = regexp.MustCompile(`(?i)^[a-z][a-z0-9_\-]{0,127}$`)
 	bindingName  = regexp.MustCompile(`^[a-zA-Z][a-zA-Z0-9]{0,127}$`)
@@ -58,7 +59,8 @@ const (
 	maxQueueName = 63
 )
 
-// readFunctions reads the function.json of every top-level folder. Disabled functions are left out and named. The error tells every fault.
+// readFunctions reads the function.json files. It returns disabled functions by name only. The
+// error names every fault.
 func readFunctions(root string, s settings, env environment) (functions []function, disabled []string, err error) {
 	paths, err := functionjson.Find(root)
 	if err != nil {
@@ -88,7 +90,7 @@ func readFunctions(root string, s settings, env environment) (functions []functi
 		}
 	}
 	if len(faults) > 0 {
-		return nil, nil, fmt.Errorf("the functions need another look:\n%w", errors.Join(faults...))
+		return nil, nil, fmt.Errorf("the functions have faults:\n%w", errors.Join(faults...))
 	}
 	if len(functions) == 0 {
 		return nil, nil, errors.New("no function found that is not disabled")
@@ -116,13 +118,13 @@ func readFunction(root, name string, s settings, env environment) (function, err
 		}
 	}
 	if file.Retry != nil {
-		return f, errors.New("retry is not played here: a queue trigger retries by its dequeue count")
+		return f, errors.New("retry is not supported here: a queue trigger retries by its dequeue count")
 	}
 	names := map[string]bool{}
 	for _, written := range file.Bindings {
 		lower := strings.ToLower(written.Name)
 		if !bindingName.MatchString(written.Name) {
-			return f, errors.New("a binding's name must be a letter, then letters and digits ($return is not played here)")
+			return f, errors.New("a binding's name must be a letter, then letters and digits ($return is not supported here)")
 		}
 		if names[lower] {
 			return f, fmt.Errorf("two bindings have the name %s", lower)
@@ -159,7 +161,7 @@ func readFunction(root, name string, s settings, env environment) (function, err
 	return f, nil
 }
 
-// read checks one binding, resolves its settings, and takes down what it says of the function.
+// read checks a binding, resolves its settings, and keeps what it says of the function.
 func (f *function) read(written functionjson.Binding, s settings, env environment) (binding, error) {
 	b := binding{kind: strings.ToLower(written.Type), name: written.Name, runOnStartup: written.RunOnStartup}
 	want := "in"
@@ -175,7 +177,7 @@ func (f *function) read(written functionjson.Binding, s settings, env environmen
 	case "":
 		return b, errors.New("type is required")
 	default:
-		return b, fmt.Errorf("type %q is not played here", written.Type)
+		return b, fmt.Errorf("type %q is not supported here", written.Type)
 	}
 	if !strings.EqualFold(written.Direction, want) {
 		return b, fmt.Errorf("direction must be %q", want)
@@ -200,7 +202,7 @@ func (f *function) read(written functionjson.Binding, s settings, env environmen
 
 func (f *function) readHTTP(written functionjson.Binding, s settings) error {
 	if written.AuthLevel == nil || !strings.EqualFold(*written.AuthLevel, "anonymous") {
-		return errors.New(`authLevel must be "anonymous": keys are not played here, and no authLevel means "function"`)
+		return errors.New(`authLevel must be "anonymous": keys are not supported here, and no authLevel means "function"`)
 	}
 	for _, method := range written.Methods {
 		f.methods = append(f.methods, strings.ToUpper(method))
@@ -229,7 +231,7 @@ func (f *function) readSchedule(written functionjson.Binding, env environment) e
 		return fmt.Errorf("schedule: %w", err)
 	}
 	if strings.ContainsAny(text, "?=@") {
-		return errors.New("schedule: the host's notation knows no ?, no time zone and no @names")
+		return errors.New("schedule: the host's notation has no ?, no time zone and no @names")
 	}
 	schedule, err := ncrontab.Parse("TZ=UTC " + text)
 	if err != nil {
@@ -246,7 +248,7 @@ func (b *binding) readQueue(written functionjson.Binding, env environment) error
 	}
 	b.queue = strings.ToLower(name)
 	if !queueName.MatchString(b.queue) || len(b.queue) < minQueueName || len(b.queue) > maxQueueName {
-		return fmt.Errorf("queueName must have %d to %d letters, digits and single dashes; binding expressions are not played here", minQueueName, maxQueueName)
+		return fmt.Errorf("queueName must have %d to %d letters, digits and single dashes; binding expressions are not supported here", minQueueName, maxQueueName)
 	}
 	connection := written.Connection
 	if connection == "" {
@@ -258,15 +260,16 @@ func (b *binding) readQueue(written functionjson.Binding, env environment) error
 	}
 	switch {
 	case !set || value == "":
-		return fmt.Errorf("connection: the setting %s is missing (identity-based connections are not played here)", connection)
+		return fmt.Errorf("connection: the setting %s is missing (identity-based connections are not supported here)", connection)
 	case strings.Contains(value, "UseDevelopmentStorage"):
-		return fmt.Errorf("connection: the setting %s must spell the connection string out, not UseDevelopmentStorage=true", connection)
+		return fmt.Errorf("connection: the setting %s must be a full connection string, not UseDevelopmentStorage=true", connection)
 	}
 	b.connection = value
 	return nil
 }
 
-// isDisabled tells whether function.json, or a setting that it names, or AzureWebJobs.NAME.Disabled switches the function off.
+// isDisabled reports whether function.json, a setting that it names, or
+// AzureWebJobs.NAME.Disabled disables the function.
 func isDisabled(written any, name string, env environment) bool {
 	switch written := written.(type) {
 	case bool:
@@ -308,7 +311,7 @@ func (f *function) responseName() string {
 	return ""
 }
 
-// find returns the function that answers to the method and escaped path.
+// find returns the function for the method and escaped path, or nil.
 func find(functions []function, method, escapedPath string) (f *function, params map[string]any) {
 	for i := range functions {
 		candidate := &functions[i]

@@ -19,17 +19,18 @@ import (
 	"time"
 )
 
-// hostVersion is the version that the handler is told; the rules here were read in that version's source.
+// hostVersion is the version that the handler is told. The rules here are those of its source.
 const hostVersion = "4.1037.0"
 
-// drainGrace is how long running invocations have when the host stops (WebJobsScriptHostService.StopAsync); then the handler is killed.
+// drainGrace is how long the host waits for running invocations before it kills the handler
+// (WebJobsScriptHostService.StopAsync).
 const drainGrace = 10 * time.Second
 
-// flushGrace is how long answers that have been given may take to leave.
+// flushGrace is how long HTTP responses may take to be sent at the end.
 const flushGrace = time.Second
 
-// defaultMaxBody is the host's limit for a request's body in bytes (ScriptConstants.DefaultMaxRequestBodySize),
-// and maxBodyVariable sets another one.
+// defaultMaxBody is the host's limit for a request's body in bytes
+// (ScriptConstants.DefaultMaxRequestBodySize), and maxBodyVariable sets another one.
 const (
 	defaultMaxBody  = 100 << 20
 	maxBodyVariable = "FUNCTIONS_REQUEST_BODY_SIZE_LIMIT"
@@ -37,23 +38,25 @@ const (
 
 // Config says what to host and how.
 type Config struct {
-	// Root is the folder of host.json and the function folders. The handler's path in host.json is relative to it. Required.
+	// Root is the folder of host.json and the function folders. The handler's path in host.json is
+	// relative to it. Required.
 	Root string
-	// Env is the environment, as "name=value": settings that host.json and the function.json files refer to, overrides of host.json
-	// (AzureFunctionsJobHost__...), and what the handler gets. Of two values for a name the later counts. Nil is the environment of
-	// this process.
+	// Env is the environment of the handler, as "name=value". It also holds the settings that the
+	// files refer to, and overrides of host.json (AzureFunctionsJobHost__...). Of two values for a
+	// name the later one counts. Nil is the environment of this process.
 	Env []string
-	// Storage is the connection string that becomes the setting AzureWebJobsStorage. Empty leaves that to Env.
+	// Storage is the connection string for the setting AzureWebJobsStorage. If empty, Env has it.
 	Storage string
 	// Listen is the address for HTTP. Default "127.0.0.1:0", a free port.
 	Listen string
 	// Now is the clock of timers and time stamps. Default time.Now.
 	Now func() time.Time
-	// Log gets the host's own lines and the handler's: its standard output at Info, its standard error at Error, or at Warn where a
-	// line says so. Default: none.
+	// Log gets the lines of the host and of the handler: its standard output at Info, its standard
+	// error at Error, or at Warn if the line contains "warn". Default: none.
 	Log *slog.Logger
-	// MaxCrashes is the number of crashes of the handler at which the host gives up. Half an hour without one starts the count anew.
-	// Default 3, the real host's; a test that kills the handler on purpose wants more.
+	// MaxCrashes is the number of handler crashes after which the host stops. Half an hour without a
+	// crash resets the count. Default 3, as in the real host; a test that kills the handler needs
+	// more.
 	MaxCrashes int
 }
 
@@ -70,7 +73,8 @@ type Host struct {
 	worker    *worker
 	queues    *queues
 
-	// accepting ends first: no message, tick or request is taken any more. living ends when the running ones have had their time.
+	// accepting ends first: after it no message, tick or request is taken. living ends when
+	// drainGrace is over.
 	accepting     context.Context
 	stopAccepting context.CancelFunc
 	living        context.Context
@@ -78,7 +82,7 @@ type Host struct {
 	background    sync.WaitGroup // the handler's keeper
 
 	mu       sync.Mutex
-	draining bool           // nothing is added to running any more
+	draining bool           // running gets no more
 	running  sync.WaitGroup // invocations and the loops that make them
 
 	listener net.Listener
@@ -122,8 +126,8 @@ func (c Config) environment() environment {
 	return newEnvironment(list)
 }
 
-// New reads host.json, the function.json files and the environment. It starts nothing. Its error names
-// every fault, and whatever this host does not support.
+// New reads host.json, the function.json files and the environment. It starts nothing. Its error
+// names every fault, and whatever this host does not support.
 func New(config Config) (*Host, error) {
 	config, err := config.withDefaults()
 	if err != nil {
@@ -181,10 +185,11 @@ func New(config Config) (*Host, error) {
 	return h, nil
 }
 
-// Start listens, starts the handler, waits until it answers and begins to take messages and ticks. ctx limits the start alone; a
-// started Host runs until Stop, or until it gives up: see Done. A Host is started once.
+// Start listens, starts the handler, waits until it answers, and starts taking messages and
+// ticks. ctx limits only the start: a started Host runs until Stop, or until it fails (see Done).
+// A Host can be started once.
 //
-// After an error everything that was started is stopped again.
+// After an error nothing is left running.
 func (h *Host) Start(ctx context.Context) error {
 	if h.started {
 		return errors.New("starting the host: it has been started before")
@@ -196,7 +201,7 @@ func (h *Host) Start(ctx context.Context) error {
 		h.stop(err)
 		return fmt.Errorf("listening for HTTP: %w", err)
 	}
-	// Only the door is closed here: invocations of all kinds are waited for together, in stop.
+	// Requests that have been accepted go on: stop waits for invocations of all kinds.
 	context.AfterFunc(h.accepting, func() { _ = h.listener.Close() })
 	go func() {
 		err := h.server.Serve(h.listener)
@@ -238,26 +243,29 @@ func (h *Host) Start(ctx context.Context) error {
 	return nil
 }
 
-// URL returns the address of the HTTP side, without a slash at the end. It is valid once Start has returned nil.
+// URL returns the address for HTTP, without a slash at the end. It is valid after Start has
+// returned nil.
 func (h *Host) URL() string { return "http://" + h.listener.Addr().String() }
 
-// Done is closed when the host has stopped, by Stop or because it gave up, and the handler with it.
+// Done is closed when the host has stopped, by Stop or by itself, and the handler has ended.
 func (h *Host) Done() <-chan struct{} { return h.done }
 
-// Err returns why the host has stopped by itself, nil if Stop stopped it. It is valid once Done is closed.
+// Err waits for the end and returns why the host has stopped by itself, or nil if Stop stopped
+// it.
 func (h *Host) Err() error {
 	<-h.done
 	return h.err
 }
 
-// Stop takes nothing new, gives running invocations ten seconds, and kills the handler with SIGKILL and no warning, as the real host
-// does. When it returns, the handler is gone. A message whose invocation did not end in time comes back after at most ten minutes.
+// Stop takes nothing new, gives running invocations ten seconds, and then kills the handler with
+// SIGKILL as the real host does. When it returns, the handler has ended. A message whose
+// invocation did not end in time becomes visible again after at most ten minutes.
 func (h *Host) Stop() {
 	h.stop(nil)
 	<-h.done
 }
 
-// stop stops the host once; the first cause counts.
+// stop stops the host in the background, once: the first cause counts.
 func (h *Host) stop(cause error) {
 	h.stopOnce.Do(func() {
 		go func() {
@@ -280,7 +288,7 @@ func (h *Host) stop(cause error) {
 			h.endLife()
 			h.background.Wait()
 			<-drained
-			// The last answers may still be on their way out.
+			// The last responses may not have been sent yet.
 			leaving, cancel := context.WithTimeout(context.Background(), flushGrace)
 			_ = h.server.Shutdown(leaving)
 			cancel()
@@ -292,7 +300,8 @@ func (h *Host) stop(cause error) {
 	})
 }
 
-// begin adds to what is running, unless the host is stopping. Whoever began calls h.running.Done.
+// begin adds one to h.running and reports true, unless the host is stopping. Then the caller must
+// call h.running.Done.
 func (h *Host) begin() bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -303,7 +312,7 @@ func (h *Host) begin() bool {
 	return true
 }
 
-// run runs f in the background as something that is running.
+// run runs f in the background, unless the host is stopping.
 func (h *Host) run(f func()) {
 	if !h.begin() {
 		return
@@ -314,14 +323,15 @@ func (h *Host) run(f func()) {
 	}()
 }
 
-// KillHandler kills the handler process with SIGKILL, as a crash of it, and returns when the process is gone. The host starts another
-// at once, unless this was one crash too many.
+// KillHandler kills the handler process with SIGKILL and waits for its end. It counts as a crash:
+// the host starts another process at once, unless there were too many.
 func (h *Host) KillHandler() error { return h.worker.kill() }
 
-// HandlerPID returns the process id of the current handler, 0 if none has been started.
+// HandlerPID returns the process id of the current handler, or 0 before the first one.
 func (h *Host) HandlerPID() int { return h.worker.pid() }
 
-// invoke posts the envelope to the handler and returns its result. The error says why the invocation failed, without any of its data.
+// invoke posts the envelope to the handler and returns its result. The error contains none of the
+// data.
 func (h *Host) invoke(f *function, e envelope) (result, error) {
 	id := newGUID()
 	log := h.log.With("function", f.name, "invocation", id)
@@ -337,6 +347,7 @@ func (h *Host) invoke(f *function, e envelope) (result, error) {
 	return r, nil
 }
 
+// post waits for the handler and posts the envelope, within the function timeout.
 func (h *Host) post(f *function, id string, e envelope) (result, error) {
 	err := h.worker.await(h.living)
 	if errors.Is(err, errSlowStart) {
@@ -365,17 +376,17 @@ func (h *Host) post(f *function, id string, e envelope) (result, error) {
 		<-ctx.Done()
 	}
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		// No cancellation reaches the handler: it is killed with everything that it is doing.
+		// The handler learns of no cancellation: it is killed, and all its invocations fail.
 		h.worker.replace(process)
 		return result{}, fmt.Errorf("timeout after %s: the handler is killed", h.settings.functionTimeout)
 	}
 	return result{}, err
 }
 
-// exchange is one request to the handler.
+// exchange sends one request to the handler.
 func (h *Host) exchange(ctx context.Context, f *function, id string, content []byte) (result, error) {
 	body := func() (io.ReadCloser, error) {
-		// Hiding the length makes the body chunked, as the host's is.
+		// Hiding the length makes the body chunked, as in the real host.
 		return struct{ io.ReadCloser }{io.NopCloser(bytes.NewReader(content))}, nil
 	}
 	reader, err := body()
@@ -403,7 +414,8 @@ func (h *Host) exchange(ctx context.Context, f *function, id string, content []b
 	return readResult(response.StatusCode, response.Header.Get("Content-Type"), answer)
 }
 
-// bind sends the queue outputs of a result, all at once. Outputs that no binding names are ignored.
+// bind sends the queue outputs of a result at the same time. It ignores outputs without a
+// binding.
 func (h *Host) bind(f *function, r result) error {
 	failures := make([]error, len(f.outputs))
 	var sending sync.WaitGroup
@@ -427,7 +439,7 @@ func (h *Host) bind(f *function, r result) error {
 	return err
 }
 
-// send puts the messages of one queue output on its queue, in their order.
+// send puts the messages of one queue output on its queue, in order.
 func (h *Host) send(output binding, raw json.RawMessage) error {
 	messages, err := queueMessages(raw, output.binary)
 	if err != nil {

@@ -30,7 +30,8 @@ import (
 	"guestlist/handlers/dev/azurite/azuritetest"
 )
 
-// scriptVariable makes this test binary play the handler: it asks the test, at this address, how to answer each invocation.
+// scriptVariable makes this test binary play the handler: it asks the test, at this address, how
+// to answer each invocation.
 const scriptVariable = "GUESTLIST_TEST_SCRIPT"
 
 // What the test can order besides an answer.
@@ -489,7 +490,8 @@ func TestTheHandlersAnswerBecomesTheResponse(t *testing.T) {
 		}
 		location, isRedirect := strings.CutPrefix(current.answer, "Location:")
 		if isRedirect {
-			// The script must not be redirected itself, so it says 200 and the handler copies the header only.
+			// The script must not be redirected itself, so it says 200 and the handler copies the header
+			// only.
 			w.Header().Set("Location", location)
 		}
 		w.Header()["Content-Type"] = nil

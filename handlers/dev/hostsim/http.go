@@ -6,7 +6,7 @@ import (
 	"net/http"
 )
 
-// serveHTTP answers one request by the function whose route and method it is of.
+// serveHTTP answers a request with the function of its route and method.
 func (h *Host) serveHTTP(w http.ResponseWriter, r *http.Request) {
 	if !h.begin() {
 		w.WriteHeader(http.StatusServiceUnavailable)
@@ -32,7 +32,7 @@ func (h *Host) serveHTTP(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusBadRequest)
 		return
 	}
-	// From here on a client that goes away changes nothing: the host cancels no invocation.
+	// The host does not cancel the invocation if the client disconnects.
 	response, err := h.answer(f, httpEnvelope(f, r, params, body, h.now()))
 	if err != nil {
 		w.WriteHeader(http.StatusInternalServerError)
@@ -46,17 +46,18 @@ func (h *Host) serveHTTP(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(response.body)
 }
 
-// answer invokes the function. The response is the caller's only if every output has been sent.
+// answer invokes the function and returns its response, or an error if an output could not be
+// sent.
 func (h *Host) answer(f *function, e envelope) (httpResponse, error) {
 	r, err := h.invoke(f, e)
 	if err != nil {
 		return httpResponse{}, err
 	}
 	response, err := r.httpResponse(f.responseName())
-	// The host binds all outputs side by side: a response that can't be made does not keep the messages back.
+	// The host binds all outputs in parallel: messages are sent even if the response is invalid.
 	failure := h.bind(f, r)
 	if err != nil {
-		h.log.Error("the response can't be made", "function", f.name, "cause", err)
+		h.log.Error("the response is invalid", "function", f.name, "cause", err)
 		return httpResponse{}, err
 	}
 	return response, failure

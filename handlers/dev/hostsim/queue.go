@@ -17,14 +17,11 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azqueue/v2/queueerror"
 )
 
-// The queue extension's own figures (QueueListener.cs, QueueProcessor.cs).
+// Constants of the queue extension (QueueListener.cs, QueueProcessor.cs).
 const (
-	// invisibility is how long a received message belongs to the one that received it.
-	invisibility = 10 * time.Minute
-	// minRenewal is the shortest time after which a message is made invisible again; usually it is half of the invisibility.
-	minRenewal = time.Minute
-	// poisonSuffix makes the name of the queue for messages that failed too often.
-	poisonSuffix = "-poison"
+	invisibility = 10 * time.Minute // of a received message
+	minRenewal   = time.Minute      // between two extensions of the invisibility
+	poisonSuffix = "-poison"        // of the queue for dead letters
 )
 
 // queues are the queues that the functions' bindings name.
@@ -40,7 +37,7 @@ type queue struct {
 	service *azqueue.ServiceClient
 	client  *azqueue.QueueClient
 	name    string
-	// wake holds a token when a message was put there by an output of this host (SharedQueueWatcher).
+	// wake gets a token when an output of this host has enqueued a message (SharedQueueWatcher).
 	wake chan struct{}
 }
 
@@ -53,12 +50,12 @@ func newQueues(functions []function, s queueSettings) (*queues, error) {
 				continue
 			}
 			options := &azqueue.ClientOptions{ClientOptions: azcore.ClientOptions{
-				// The storage account is on this machine: what fails for long is down.
+				// The storage account is on this machine, so a few retries suffice.
 				Retry: policy.RetryOptions{MaxRetries: 2, RetryDelay: 200 * time.Millisecond, TryTimeout: 30 * time.Second},
 			}}
 			service, err := azqueue.NewServiceClientFromConnectionString(b.connection, options)
 			if err != nil {
-				// The SDK's error could repeat the connection string.
+				// The SDK's error may contain the connection string.
 				return nil, fmt.Errorf("function %s, binding %s: the connection string can't be read", f.name, b.name)
 			}
 			q.clients[key] = &queue{service: service, client: service.NewQueueClient(b.queue), name: b.queue, wake: make(chan struct{}, 1)}
@@ -69,7 +66,7 @@ func newQueues(functions []function, s queueSettings) (*queues, error) {
 
 func (q *queues) of(b binding) *queue { return q.clients[queueKey{b.connection, b.queue}] }
 
-// enqueue puts a message on an output's queue, which is made if it is missing, and wakes its listener.
+// enqueue puts a message on an output's queue and wakes the queue's listener.
 func (q *queues) enqueue(ctx context.Context, output binding, message []byte) error {
 	text := string(message)
 	if q.settings.base64 {
@@ -87,7 +84,7 @@ func (q *queues) enqueue(ctx context.Context, output binding, message []byte) er
 	return nil
 }
 
-// put sends a text, and makes the queue and sends it again if the queue is missing.
+// put sends a text. If the queue is missing, it creates the queue and sends again.
 func (q *queue) put(ctx context.Context, text string) error {
 	_, err := q.client.EnqueueMessage(ctx, text, nil)
 	if queueerror.HasCode(err, queueerror.QueueNotFound) {
@@ -100,7 +97,7 @@ func (q *queue) put(ctx context.Context, text string) error {
 	return storageError("sending the message", err)
 }
 
-// storageError keeps of the SDK's error what is fit for a log: it prints whole responses.
+// storageError returns err without the response that the SDK's text contains.
 func storageError(doing string, err error) error {
 	if err == nil {
 		return nil
@@ -112,7 +109,7 @@ func storageError(doing string, err error) error {
 	return fmt.Errorf("%s: %w", doing, err)
 }
 
-// poison returns the queue for messages that failed too often, nil if there can be none.
+// poison returns the queue for dead letters, or nil if there can be none.
 func (q *queue) poison() *queue {
 	name := q.name + poisonSuffix
 	if strings.HasSuffix(q.name, poisonSuffix) || len(name) > maxQueueName {
@@ -121,7 +118,8 @@ func (q *queue) poison() *queue {
 	return &queue{service: q.service, client: q.service.NewQueueClient(name), name: name}
 }
 
-// listenToQueue takes messages for a queue function until the host stops accepting, and then waits for the ones that run.
+// listenToQueue takes messages for a queue function until the host stops accepting, and then
+// waits for running invocations.
 func (h *Host) listenToQueue(f *function) {
 	l := newQueueListener(h, f)
 	l.listen(h.accepting)
@@ -142,13 +140,13 @@ type queueListener struct {
 	function *function
 	queue    *queue
 	settings queueSettings
-	renewal  time.Duration // between two
+	renewal  time.Duration // between two extensions of the invisibility
 
 	running sync.WaitGroup
-	ended   chan struct{} // holds a token after a message has ended
+	ended   chan struct{} // gets a token when a message has ended
 
 	mu    sync.Mutex
-	count int // messages that run
+	count int // running messages
 }
 
 func (l *queueListener) listen(ctx context.Context) {
@@ -174,8 +172,9 @@ func (l *queueListener) listen(ctx context.Context) {
 	}
 }
 
-// pollingDelay is how long to wait after so many polls in a row found nothing (RandomizedExponentialBackoffStrategy): it about doubles,
-// give or take a fifth by random, which is in [0, 1).
+// pollingDelay is how long to wait after a number of polls without messages
+// (RandomizedExponentialBackoffStrategy): it doubles, plus or minus up to a fifth by random,
+// which is in [0, 1).
 func pollingDelay(idle int, most time.Duration, random float64) time.Duration {
 	if idle > 30 {
 		return most
@@ -184,7 +183,8 @@ func pollingDelay(idle int, most time.Duration, random float64) time.Duration {
 	return min(minPollingInterval+time.Duration(growth), most)
 }
 
-// awaitThreshold waits until few enough messages run to ask for more. It reports false when ctx ends first.
+// awaitThreshold waits until few enough messages run to receive more. It reports false if ctx
+// ends first.
 func (l *queueListener) awaitThreshold(ctx context.Context) bool {
 	for {
 		l.mu.Lock()
@@ -201,7 +201,8 @@ func (l *queueListener) awaitThreshold(ctx context.Context) bool {
 	}
 }
 
-// receive takes a batch and starts its messages. It reports whether there were any. A queue that does not exist has none.
+// receive takes a batch, starts its messages, and reports whether there were any. A missing queue
+// has none.
 func (l *queueListener) receive(ctx context.Context) bool {
 	batch := int32(l.settings.batchSize)
 	seconds := int32(invisibility / time.Second)
@@ -234,7 +235,7 @@ func (l *queueListener) receive(ctx context.Context) bool {
 	return len(response.Messages) > 0
 }
 
-// process runs one message to its end: deleted, visible again, or poison.
+// process runs one message until it is deleted, visible again, or a dead letter.
 func (l *queueListener) process(m queueMessage) {
 	log := l.host.log.With("function", l.function.name, "message", m.id, "dequeued", m.dequeueCount)
 	ctx := l.host.living
@@ -270,7 +271,7 @@ func (l *queueListener) process(m queueMessage) {
 			log.Warn("the message can't be deleted and will come again", "cause", storageError("deleting the message", err))
 		}
 	case ctx.Err() != nil:
-		// The host is at its end. Whoever comes next finds the message when it becomes visible.
+		// The host is stopping. The next host gets the message when it becomes visible.
 	case m.dequeueCount >= most:
 		l.toPoison(ctx, log, m, receipt)
 	default:
@@ -291,7 +292,8 @@ func (l *queueListener) invoke(m queueMessage) error {
 	return l.host.bind(l.function, r)
 }
 
-// receipt is the latest pop receipt of a message, which is what allows to change it. One goroutine uses it at a time.
+// receipt is the latest pop receipt of a message, which each change of it needs. Only one
+// goroutine uses it at a time.
 type receipt struct{ value string }
 
 // renew keeps the message invisible until ctx ends.
@@ -303,13 +305,13 @@ func (l *queueListener) renew(ctx context.Context, m queueMessage, r *receipt, l
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
-			// An update that is under way when ctx ends must still give its receipt.
+			// An update that runs when ctx ends must still store its receipt.
 			l.hide(context.WithoutCancel(ctx), m, r, invisibility, log)
 		}
 	}
 }
 
-// hide makes the message invisible for the time, from now.
+// hide makes the message invisible for the time d from now.
 func (l *queueListener) hide(ctx context.Context, m queueMessage, r *receipt, d time.Duration, log *slog.Logger) {
 	seconds := int32(d / time.Second)
 	response, err := l.queue.client.UpdateMessage(ctx, m.id, r.value, m.text, &azqueue.UpdateMessageOptions{VisibilityTimeout: &seconds})
@@ -320,7 +322,8 @@ func (l *queueListener) hide(ctx context.Context, m queueMessage, r *receipt, d 
 	r.value = *response.PopReceipt
 }
 
-// toPoison copies the message to the poison queue and then deletes it: two steps, so a stop between them leaves both.
+// toPoison copies the message to the poison queue and then deletes it. A stop in between leaves
+// both.
 func (l *queueListener) toPoison(ctx context.Context, log *slog.Logger, m queueMessage, r *receipt) {
 	poison := l.queue.poison()
 	if poison == nil {

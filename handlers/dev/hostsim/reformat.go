@@ -10,8 +10,9 @@ import (
 	"time"
 )
 
-// reformat writes a JSON value as the host writes what it has parsed (Newtonsoft.Json, Formatting.Indented): other white space, other
-// escapes, and strings that look like dates with their fraction and offset normalised. What must survive has to survive this.
+// reformat writes a JSON value as the host writes what it has parsed (Newtonsoft.Json,
+// Formatting.Indented): with other white space and escapes, and with normalised fractions and
+// offsets in strings that look like dates.
 func reformat(raw json.RawMessage) ([]byte, error) {
 	decoder := json.NewDecoder(bytes.NewReader(raw))
 	decoder.UseNumber()
@@ -96,8 +97,9 @@ func writeString(buffer *bytes.Buffer, text string) error {
 
 var isoDate = regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)?$`)
 
-// normaliseDate does to a string what parsing it as a date and writing it again does, on a host whose time zone is UTC: at most seven
-// digits of fraction without zeros at the end, and any offset turned into +00:00.
+// normaliseDate changes a string that looks like a date as the host does when its time zone is
+// UTC: the fraction has at most seven digits and no trailing zeros, and the offset becomes
+// +00:00.
 func normaliseDate(text string) string {
 	match := isoDate.FindStringSubmatch(text)
 	if match == nil {
@@ -106,7 +108,7 @@ func normaliseDate(text string) string {
 	layout, zone := "2006-01-02T15:04:05.9999999", match[2]
 	switch zone {
 	case "", "Z":
-		// Both keep their kind.
+		// Both are kept.
 	default:
 		zone = "+00:00"
 	}

@@ -15,14 +15,16 @@ import (
 	"golang.org/x/net/http/httpguts"
 )
 
-// result is the handler's answer. No error in here repeats any of it: an answer holds what partners sent.
+// result is the handler's answer. Errors about it quote nothing of it, because it contains
+// personal data.
 type result struct {
 	outputs map[string]json.RawMessage // nil if the answer had none; names as the handler wrote them
 	logs    []string
 }
 
-// errNull is an answer with no body or with null. The host never completes the invocation then: it waits for the timeout.
-var errNull = errors.New("the answer is empty or null: the host waits for ever after one")
+// errNull is an answer with no body or with null. The host does not complete the invocation then,
+// and waits for the timeout.
+var errNull = errors.New("the answer is empty or null: the host waits for the timeout")
 
 // readResult reads the handler's answer by the host's rules (GetHttpScriptInvocationResult).
 func readResult(status int, contentType string, body []byte) (result, error) {
@@ -39,7 +41,8 @@ func readResult(status int, contentType string, body []byte) (result, error) {
 	if bytes.Equal(bytes.TrimSpace(body), []byte("null")) {
 		return result{}, errNull
 	}
-	// encoding/json matches these names whatever their case, as Newtonsoft does; the names inside Outputs keep theirs.
+	// Like Newtonsoft, encoding/json ignores the case of these names. The names in Outputs are
+	// case-sensitive.
 	var answer struct {
 		Outputs     map[string]json.RawMessage
 		Logs        []any
@@ -59,7 +62,7 @@ func readResult(status int, contentType string, body []byte) (result, error) {
 			r.logs = append(r.logs, fmt.Sprint(line))
 		}
 	}
-	// $return is not played, so an object in ReturnValue always overrides the outputs.
+	// Without a $return binding an object in ReturnValue overrides the outputs.
 	var returned map[string]json.RawMessage
 	if bytes.HasPrefix(bytes.TrimSpace(answer.ReturnValue), []byte("{")) {
 		err := json.Unmarshal(answer.ReturnValue, &returned)
@@ -74,17 +77,17 @@ func readResult(status int, contentType string, body []byte) (result, error) {
 	return r, nil
 }
 
-// withoutInput tells where JSON failed without telling what stood there.
+// withoutInput returns where decoding failed, without quoting the input.
 func withoutInput(err error) error {
 	var syntax *json.SyntaxError
 	if errors.As(err, &syntax) {
-		return fmt.Errorf("no JSON at byte %d", syntax.Offset)
+		return fmt.Errorf("invalid JSON at byte %d", syntax.Offset)
 	}
 	var kind *json.UnmarshalTypeError
 	if errors.As(err, &kind) {
-		return fmt.Errorf("a %s cannot stand at byte %d", kind.Value, kind.Offset)
+		return fmt.Errorf("a %s is not allowed at byte %d", kind.Value, kind.Offset)
 	}
-	return errors.New("no JSON")
+	return errors.New("invalid JSON")
 }
 
 // httpResponse is what the caller of an HTTP function gets.
@@ -96,7 +99,8 @@ type httpResponse struct {
 
 const plainText = "text/plain; charset=utf-8"
 
-// httpResponse makes the caller's response from the http output of that name (GetHttpOutputBindingResponse, HttpBinding.cs).
+// httpResponse returns the response that the http output of that name means
+// (GetHttpOutputBindingResponse, HttpBinding.cs).
 func (r result) httpResponse(name string) (httpResponse, error) {
 	response := httpResponse{status: http.StatusOK, header: http.Header{}}
 	if r.outputs == nil {
@@ -114,9 +118,9 @@ func (r result) httpResponse(name string) (httpResponse, error) {
 		raw = json.RawMessage(text)
 	}
 	if !bytes.HasPrefix(bytes.TrimSpace(raw), []byte("{")) {
-		return response, fmt.Errorf("output %s is no object and no string that holds one", name)
+		return response, fmt.Errorf("output %s is neither an object nor a string that contains one", name)
 	}
-	// "status" is not read: the host never looks at it.
+	// The host ignores "status".
 	var output struct {
 		StatusCode json.RawMessage
 		Body       json.RawMessage
@@ -141,7 +145,7 @@ func (r result) httpResponse(name string) (httpResponse, error) {
 		}
 		value, err := scalar(raw)
 		if err != nil || !httpguts.ValidHeaderFieldName(header) || !httpguts.ValidHeaderFieldValue(string(value)) {
-			return response, fmt.Errorf("output %s: a header has a name or a value that no header can have", name)
+			return response, fmt.Errorf("output %s: a header has an invalid name or value", name)
 		}
 		if strings.EqualFold(header, "Content-Type") {
 			value, err = contentType(string(value))
@@ -164,7 +168,7 @@ func readStatus(raw json.RawMessage) (int, error) {
 	}
 	status, err := strconv.Atoi(strings.Trim(string(raw), `"`))
 	if err != nil || status < 100 || status > 999 {
-		return 0, errors.New("statusCode is no HTTP status")
+		return 0, errors.New("statusCode is not an HTTP status")
 	}
 	return status, nil
 }
@@ -172,7 +176,7 @@ func readStatus(raw json.RawMessage) (int, error) {
 func contentType(value string) ([]byte, error) {
 	mediaType, parameters, err := mime.ParseMediaType(value)
 	if err != nil || !strings.Contains(mediaType, "/") {
-		return nil, errors.New("the content type can't be read")
+		return nil, errors.New("the content type is invalid")
 	}
 	if mediaType == "application/json" && parameters["charset"] == "" {
 		value += "; charset=utf-8"
@@ -180,7 +184,8 @@ func contentType(value string) ([]byte, error) {
 	return []byte(value), nil
 }
 
-// scalar is a value as .NET's ToString writes it: a string verbatim, null as nothing, objects and arrays as indented JSON.
+// scalar returns a value as .NET's ToString writes it: a string verbatim, null as nothing,
+// objects and arrays as indented JSON.
 func scalar(raw json.RawMessage) ([]byte, error) {
 	if isNull(raw) {
 		return nil, nil
@@ -201,7 +206,8 @@ func scalar(raw json.RawMessage) ([]byte, error) {
 	return reformat(raw)
 }
 
-// queueMessages returns the messages that a queue output's value means (FunctionBinding.ReadAsEnumerable, BindAsyncCollectorAsync).
+// queueMessages returns the messages of a queue output (FunctionBinding.ReadAsEnumerable,
+// BindAsyncCollectorAsync).
 func queueMessages(raw json.RawMessage, binaryOutput bool) ([][]byte, error) {
 	if isNull(raw) {
 		return nil, nil
@@ -217,7 +223,7 @@ func queueMessages(raw json.RawMessage, binaryOutput bool) ([][]byte, error) {
 	if err != nil {
 		return nil, withoutInput(err)
 	}
-	// What can be base64 is taken for base64. .NET skips white space in it.
+	// A string that is valid base64 is decoded. .NET skips white space in it.
 	if !binaryOutput {
 		decoded, err := base64.StdEncoding.DecodeString(strings.NewReplacer(" ", "", "\t", "", "\r", "", "\n", "").Replace(text))
 		if err == nil {
@@ -241,7 +247,7 @@ func one(message []byte, err error) ([][]byte, error) {
 	return [][]byte{message}, nil
 }
 
-// elements makes one message of each element of an array. Strings among them are never taken for base64.
+// elements returns one message for each element of an array. Strings are not decoded from base64.
 func elements(raw json.RawMessage) ([][]byte, error) {
 	var values []json.RawMessage
 	err := json.Unmarshal(raw, &values)

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// route is a path of literal segments and parameters.
+// route is a path of literals and parameters.
 type route []segment
 
 type segment struct {
@@ -33,11 +33,11 @@ func parseRoute(text string) (route, error) {
 				return nil, errors.New("route: an optional or catch-all parameter must come last")
 			}
 			if slices.ContainsFunc(r, func(other segment) bool { return strings.EqualFold(other.param, s.param) }) {
-				return nil, fmt.Errorf("route: the parameter %s stands there twice", s.param)
+				return nil, fmt.Errorf("route: the parameter %s appears twice", s.param)
 			}
 			r = append(r, s)
 		case part == "" || strings.ContainsAny(part, "{}*?#%"):
-			return nil, errors.New("route: a segment is plain text, {name}, {name?} or {*name}; constraints and mixed segments are not played here")
+			return nil, errors.New("route: a segment is plain text, {name}, {name?} or {*name}; constraints and mixed segments are not supported here")
 		default:
 			r = append(r, segment{literal: part})
 		}
@@ -45,7 +45,8 @@ func parseRoute(text string) (route, error) {
 	return r, nil
 }
 
-// match returns the values of the parameters if the escaped path is of this route. A parameter that is optional and missing is nil.
+// match reports whether the escaped path is of this route, and returns the values of the
+// parameters. A missing optional parameter is nil.
 func (r route) match(escapedPath string) (params map[string]any, ok bool) {
 	var parts []string
 	trimmed := strings.TrimSuffix(strings.TrimPrefix(escapedPath, "/"), "/")
@@ -78,7 +79,8 @@ func (r route) match(escapedPath string) (params map[string]any, ok bool) {
 	return params, len(parts) <= len(r)
 }
 
-// before reports whether r is tried before other: literals before parameters before catch-alls, from the left.
+// before reports whether r takes precedence over other: from the left, literals come before
+// parameters, and parameters before catch-alls.
 func (r route) before(other route) bool {
 	rank := func(r route, i int) int {
 		switch {
@@ -101,7 +103,7 @@ func (r route) before(other route) bool {
 	return false
 }
 
-// same reports whether both routes are of the same paths.
+// same reports whether both routes match the same paths.
 func (r route) same(other route) bool {
 	return slices.EqualFunc(r, other, func(a, b segment) bool {
 		return (a.param == "") == (b.param == "") && strings.EqualFold(a.literal, b.literal) && a.catchAll == b.catchAll && a.optional == b.optional

@@ -237,7 +237,8 @@ func TestDatesAreNormalisedAndOthersLeftAlone(t *testing.T) {
 	}
 }
 
-// Whatever a handler answers, the host survives it, and what it passes on is a response that HTTP can carry.
+// Whatever a handler answers, the host survives it, and what it passes on is a response that HTTP
+// can carry.
 func FuzzAnswer(f *testing.F) {
 	for _, seed := range []string{
 		`{"Outputs":{"res":{"statusCode":202,"headers":{"A":"b"},"body":{"a":[1]}},"out":["x",{"a":1}]},"Logs":["l"],"ReturnValue":{"res":""}}`,

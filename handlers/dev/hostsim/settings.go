@@ -16,13 +16,14 @@ import (
 	"time"
 )
 
-// environment is a set of variables. The host looks names up whatever their case, as .NET's configuration does.
+// environment is a set of variables. Like .NET's configuration, the host ignores the case of
+// names.
 type environment struct {
 	list   []string
 	values map[string]string // by lower-case name
 }
 
-// newEnvironment reads "name=value" strings; of two with the same name the later counts.
+// newEnvironment reads "name=value" strings. Of two with the same name the later one counts.
 func newEnvironment(list []string) environment {
 	e := environment{list: list, values: map[string]string{}}
 	for _, variable := range list {
@@ -39,7 +40,8 @@ func (e environment) lookup(name string) (string, bool) {
 
 var reference = regexp.MustCompile(`%([^%]+)%`)
 
-// resolve replaces each %NAME% by the value of that setting. A name that is not set is an error.
+// resolve replaces each %NAME% with the value of that setting. A name that is not set is an
+// error.
 func (e environment) resolve(text string) (string, error) {
 	var missing []error
 	resolved := reference.ReplaceAllStringFunc(text, func(match string) string {
@@ -52,7 +54,7 @@ func (e environment) resolve(text string) (string, error) {
 	return resolved, errors.Join(missing...)
 }
 
-// expand replaces each %NAME% by the value of that variable, by nothing if it is not set.
+// expand replaces each %NAME% with the value of that variable, which is empty if it is not set.
 func (e environment) expand(text string) string {
 	return reference.ReplaceAllStringFunc(text, func(match string) string {
 		value, _ := e.lookup(strings.Trim(match, "%"))
@@ -60,7 +62,7 @@ func (e environment) expand(text string) string {
 	})
 }
 
-// settings is what host.json and the environment say, with the host's defaults.
+// settings are the values of host.json and the environment, with the host's defaults.
 type settings struct {
 	routePrefix     string
 	functionTimeout time.Duration // 0 is unbounded
@@ -84,13 +86,15 @@ type handlerSettings struct {
 	directory             string
 	port                  int // 0 takes a free one
 	initializationTimeout time.Duration
-	stderrIsError         bool // as opposed to: only lines that look like one
+	stderrIsError         bool // if false, only lines that look like an error are one
 }
 
-// overridePrefix begins the environment variables that override host.json: AzureFunctionsJobHost__extensions__queues__batchSize=1.
+// overridePrefix is the prefix of environment variables that override host.json, such as
+// AzureFunctionsJobHost__extensions__queues__batchSize=1.
 const overridePrefix = "azurefunctionsjobhost:"
 
-// hostFile is host.json flattened as .NET's configuration flattens it: "extensions:queues:batchsize" to "8", arrays by index.
+// hostFile is host.json, flattened as .NET's configuration does it: "extensions:queues:batchsize"
+// has the value "8", and an element of an array has its index as the last part of the key.
 type hostFile map[string]string
 
 func readHostFile(root string, env environment) (hostFile, error) {
@@ -139,7 +143,7 @@ func (f hostFile) flatten(key string, value any) {
 	}
 }
 
-// list returns the values of an array, in order.
+// list returns the elements of an array.
 func (f hostFile) list(key string) []string {
 	var values []string
 	for i := 0; ; i++ {
@@ -161,7 +165,8 @@ func (f hostFile) has(key string) bool {
 	return false
 }
 
-// Defaults and bounds of the host (Config/ScriptJobHostOptionsSetup.cs, QueuesOptions.cs, HttpWorkerOptions.cs).
+// Defaults and bounds of the host (Config/ScriptJobHostOptionsSetup.cs, QueuesOptions.cs,
+// HttpWorkerOptions.cs).
 const (
 	defaultFunctionTimeout       = 30 * time.Minute // the Flex Consumption plan's
 	minFunctionTimeout           = time.Second
@@ -228,7 +233,8 @@ func (r *settingsReader) span(key string, fallback, low, high time.Duration) tim
 	return value
 }
 
-// readSettings reads host.json and the environment variables that override it. Its error names every fault.
+// readSettings reads host.json and the environment variables that override it. Its error names
+// every fault.
 func readSettings(root string, env environment) (settings, error) {
 	file, err := readHostFile(root, env)
 	if err != nil {
@@ -331,7 +337,8 @@ func (r *settingsReader) handler() handlerSettings {
 		}
 	}
 	for _, argument := range slices.Concat(arguments, workerArguments) {
-		// The host joins all arguments with spaces and quotes none, so one with a space reaches the handler as two.
+		// The host joins all arguments with spaces and quotes none, so one with a space reaches the
+		// handler as two.
 		h.arguments = append(h.arguments, strings.Fields(r.env.expand(argument))...)
 	}
 	return h
@@ -339,11 +346,12 @@ func (r *settingsReader) handler() handlerSettings {
 
 var timeSpan = regexp.MustCompile(`^(?:(\d+)\.)?(\d{1,2}):(\d{1,2})(?::(\d{1,2})(?:\.(\d{1,7}))?)?$`)
 
-// parseTimeSpan reads .NET's notation: [days.]hours:minutes[:seconds[.fraction]], with hours below 24 and the others below 60.
+// parseTimeSpan reads .NET's notation: [days.]hours:minutes[:seconds[.fraction]], with hours
+// below 24, and minutes and seconds below 60.
 func parseTimeSpan(text string) (time.Duration, error) {
 	match := timeSpan.FindStringSubmatch(strings.TrimSpace(text))
 	if match == nil {
-		return 0, fmt.Errorf("%q is no time span such as 00:00:30", text)
+		return 0, fmt.Errorf("%q is not a time span such as 00:00:30", text)
 	}
 	var parts [4]int64
 	for i := range parts {
@@ -356,9 +364,9 @@ func parseTimeSpan(text string) (time.Duration, error) {
 		}
 		parts[i] = value
 	}
-	// .NET's largest span is about 29,000 years; a time.Duration ends at 292, far beyond any timeout.
+	// A time.Duration holds up to 292 years.
 	if parts[0] > 36500 || parts[1] > 23 || parts[2] > 59 || parts[3] > 59 {
-		return 0, fmt.Errorf("%q is no time span: a part of it is too large", text)
+		return 0, fmt.Errorf("%q is not a time span: a part of it is too large", text)
 	}
 	span := time.Duration(parts[0])*24*time.Hour + time.Duration(parts[1])*time.Hour +
 		time.Duration(parts[2])*time.Minute + time.Duration(parts[3])*time.Second

@@ -6,7 +6,7 @@ import (
 	"github.com/robfig/cron/v3"
 )
 
-// runTimer runs a timer function at its times, one run after the other.
+// runTimer runs a timer function on its schedule, one run after the other.
 func (h *Host) runTimer(f *function) {
 	var status timerStatus
 	run := func(pastDue bool) {
@@ -22,7 +22,7 @@ func (h *Host) runTimer(f *function) {
 		run(false)
 	}
 	for {
-		// What was due while the last run went on is not made up for.
+		// Ticks that were due during the last run are skipped.
 		due := next(f.schedule, h.now())
 		if due.IsZero() {
 			h.log.Warn("the timer has no next time", "function", f.name)
@@ -41,10 +41,11 @@ func (h *Host) runTimer(f *function) {
 	}
 }
 
-// next returns the schedule's first time after now, in UTC, zero if there is none in the next years.
+// next returns the schedule's first time after now in UTC, or zero if there is none in the next
+// years.
 //
-// Where both the day of the month and the day of the week are restricted, cron fires when one of them fits, and the Functions host
-// when both do: so we pass over what cron alone would take.
+// If both the day of the month and the day of the week are restricted, cron fires when one of
+// them matches, and the Functions host when both do.
 func next(schedule *cron.SpecSchedule, now time.Time) time.Time {
 	at := schedule.Next(now.UTC())
 	for !at.IsZero() {

@@ -17,24 +17,20 @@ import (
 	"guestlist/handlers/dev/internal/subprocess"
 )
 
-// The host's rules for the handler process (HttpWorkerProcess.cs, DefaultHttpWorkerService.cs, HttpFunctionInvocationDispatcher.cs).
+// The host's rules for the handler process (HttpWorkerProcess.cs, DefaultHttpWorkerService.cs,
+// HttpFunctionInvocationDispatcher.cs).
 const (
-	// readinessInterval is how often a starting handler is asked.
-	readinessInterval = 25 * time.Millisecond
-	// crashWindow is how far apart two crashes must be for the count to start anew.
-	crashWindow = 30 * time.Minute
-	// defaultMaxCrashes is the crash after which the host gives up.
-	defaultMaxCrashes = 3
-	// restartExitCode is how a handler asks to be started again; no crash.
-	restartExitCode = 200
-	// stderrLines is how many last lines of standard error go into the error of a crash.
-	stderrLines = 3
+	readinessInterval = 25 * time.Millisecond // between two polls of a starting handler
+	crashWindow       = 30 * time.Minute      // without a crash, after which the count is reset
+	defaultMaxCrashes = 3                     // after which the host stops
+	restartExitCode   = 200                   // of a handler that asks for a restart, which is not a crash
+	stderrLines       = 3                     // of standard error in the error of a crash
 )
 
-// errGaveUp is what the host says when the handler has crashed too often.
+// errGaveUp is the host's message when the handler has crashed too often.
 var errGaveUp = errors.New("host: Exceeded http worker restart retry count. Shutting down Functions Host")
 
-// errSlowStart is what the host says when an invocation has waited too long for the handler.
+// errSlowStart is the host's message when an invocation has waited too long for the handler.
 var errSlowStart = errors.New("host: Initialization timed out and host is shutting down")
 
 // worker keeps the one handler process of the host running.
@@ -49,13 +45,12 @@ type worker struct {
 	mu      sync.Mutex
 	process *subprocess.Process // nil before the first start
 	port    int
-	// ready is closed when the current process answers; it is replaced when the process is.
-	ready chan struct{}
-	// excused is a process that is being killed on purpose, so its end is no crash.
-	excused *subprocess.Process
+	ready   chan struct{}       // closed when the current process answers, and replaced with the process
+	excused *subprocess.Process // is killed on purpose, so its end is not a crash
 }
 
-// run starts the handler and restarts it by the host's rules, until ctx ends (then it returns nil) or the host has to stop.
+// run starts the handler and restarts it by the host's rules. It returns nil when ctx ends, or
+// the reason why the host must stop.
 func (w *worker) run(ctx context.Context) error {
 	crashes := 0
 	var lastCrash time.Time
@@ -119,7 +114,7 @@ func (w *worker) start(stderr *tail) (*subprocess.Process, output, error) {
 		}},
 	}
 	cmd.Stdout, cmd.Stderr = out.stdout, out.stderr
-	// Whoever looks at w.process sees a process that has started.
+	// The lock is held until w.process has started.
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	process, err := subprocess.Start(cmd)
@@ -130,7 +125,8 @@ func (w *worker) start(stderr *tail) (*subprocess.Process, output, error) {
 	return process, out, nil
 }
 
-// watch waits for the process to answer and then for its end. It returns nil if the end was no crash.
+// watch waits for the process to answer and then for its end. It returns nil if the end was not a
+// crash.
 func (w *worker) watch(ctx context.Context, process *subprocess.Process) error {
 	slow := !w.awaitAnswer(ctx, process)
 	if ctx.Err() != nil {
@@ -145,7 +141,7 @@ func (w *worker) watch(ctx context.Context, process *subprocess.Process) error {
 	}
 	select {
 	case <-process.Done():
-		// Ended before it answered: whoever waits goes on waiting, for the next one.
+		// It ended before it answered. Invocations wait for the next process.
 	default:
 		w.log.Debug("the handler is ready", "pid", process.PID())
 		close(ready)
@@ -161,7 +157,7 @@ func (w *worker) watch(ctx context.Context, process *subprocess.Process) error {
 	code := process.ExitCode()
 	switch {
 	case !excused && code == 0:
-		// The host notes it and does nothing: every invocation from here on finds nobody.
+		// The host does not restart it, and all further invocations fail.
 		w.log.Debug("the handler ended with exit code 0; it is not started again")
 		<-ctx.Done()
 		return nil
@@ -174,7 +170,7 @@ func (w *worker) watch(ctx context.Context, process *subprocess.Process) error {
 	}
 }
 
-// renew lets invocations wait again, for the next process.
+// renew makes invocations wait for the next process.
 func (w *worker) renew(old chan struct{}) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -182,12 +178,12 @@ func (w *worker) renew(old chan struct{}) {
 	case <-old:
 		w.ready = make(chan struct{})
 	default:
-		// Nobody was let through by it.
+		// Invocations still wait on it.
 	}
 }
 
-// awaitAnswer asks the process for GET / until anything answers. It reports false after the initialization timeout, and true when the
-// process or ctx ends first.
+// awaitAnswer polls GET / until the process answers, or ends. It reports false after the
+// initialization timeout.
 func (w *worker) awaitAnswer(ctx context.Context, process *subprocess.Process) bool {
 	ctx, cancel := context.WithTimeout(ctx, w.settings.initializationTimeout)
 	defer cancel()
@@ -206,7 +202,7 @@ func (w *worker) awaitAnswer(ctx context.Context, process *subprocess.Process) b
 		}
 		var socket *net.OpError
 		if ctx.Err() == nil && !errors.As(err, &socket) && !errors.Is(err, io.EOF) {
-			// Something that is no HTTP has answered, which is good enough for the host.
+			// An answer that is not HTTP is good enough for the host.
 			return true
 		}
 		select {
@@ -227,7 +223,7 @@ func (w *worker) address(path string) string {
 
 // await waits until a process answers.
 func (w *worker) await(ctx context.Context) error {
-	// The host waits for one start and three restarts.
+	// The host waits for a start and three restarts.
 	timeout := time.NewTimer((defaultMaxCrashes + 1) * w.settings.initializationTimeout)
 	defer timeout.Stop()
 	w.mu.Lock()
@@ -243,7 +239,7 @@ func (w *worker) await(ctx context.Context) error {
 	}
 }
 
-// replace kills the process on purpose: the next one is started and no crash is counted.
+// replace kills the process without counting a crash. Another one is started.
 func (w *worker) replace(process *subprocess.Process) {
 	w.mu.Lock()
 	w.excused = process
@@ -257,7 +253,7 @@ func (w *worker) current() *subprocess.Process {
 	return w.process
 }
 
-// kill kills the current process, as a crash would, and waits for its end.
+// kill kills the current process as a crash would, and waits for its end.
 func (w *worker) kill() error {
 	process := w.current()
 	if process == nil {
@@ -294,7 +290,8 @@ func (w *worker) stderrLevel(line string) slog.Level {
 	}
 }
 
-// freePort returns a port that was free a moment ago. A handler that finds it taken ends, and gets another.
+// freePort returns a port that was free just now. A handler that finds it taken ends, and gets
+// another one.
 func freePort() (int, error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -325,19 +322,19 @@ func (t *tail) String() string {
 	return strings.Join(t.last, "; ")
 }
 
-// output is where the handler's output goes.
+// output receives the handler's output.
 type output struct{ stdout, stderr *lines }
 
-// flush hands on what stood behind the last line's end. The process must have ended.
+// flush passes on an unfinished last line. The process must have ended.
 func (o output) flush() {
 	o.stdout.flush()
 	o.stderr.flush()
 }
 
-// maxLine is the length at which a line of the handler's output is cut in two.
+// maxLine is the length at which a line of the handler's output is split.
 const maxLine = 64 << 10
 
-// lines is a writer that hands on whole lines.
+// lines is a writer that passes on whole lines.
 type lines struct {
 	each func(string)
 	rest []byte
