@@ -30,11 +30,11 @@ import (
 	"guestlist/handlers/dev/azurite/azuritetest"
 )
 
-// scriptVariable makes this test binary play the handler: it asks the test, at this address, how
-// to answer each invocation.
+// scriptVariable makes this test binary a handler that asks the test, at this address, how to
+// answer each invocation.
 const scriptVariable = "GUESTLIST_TEST_SCRIPT"
 
-// What the test can order besides an answer.
+// What a script can order instead of an answer.
 const (
 	exitHeader = "Test-Exit" // end with this code
 	hangHeader = "Test-Hang" // never answer
@@ -45,11 +45,11 @@ func TestMain(m *testing.M) {
 	if script == "" {
 		os.Exit(m.Run())
 	}
-	playHandler(script)
+	runHandler(script)
 }
 
-// playHandler serves as a custom handler that does what the script orders, until it is killed.
-func playHandler(script string) {
+// runHandler is a custom handler that does what the script orders, until it is killed.
+func runHandler(script string) {
 	fmt.Println("standard output speaks")
 	fmt.Fprintln(os.Stderr, "standard error speaks")
 	fmt.Fprintln(os.Stderr, "standard error has a Warning")
@@ -137,7 +137,7 @@ const (
 		{"type": "queue", "direction": "out", "name": "out", "queueName": "@QUEUE@"}]}`
 )
 
-// newStage makes an app of the functions, by name, whose handler asks script what to do.
+// newStage makes an app of the functions, by name. Its handler asks script what to do.
 func newStage(t *testing.T, functions map[string]string, script http.HandlerFunc) *stage {
 	t.Helper()
 	s := &stage{t: t, log: &records{}, queue: azuritetest.Name("q")}
@@ -209,7 +209,7 @@ func (s *stage) client(name string) *azqueue.QueueClient {
 	return client
 }
 
-// put puts a text on a queue as it is.
+// put puts a text on a queue, unchanged.
 func (s *stage) put(name, text string) {
 	s.t.Helper()
 	client := s.client(name)
@@ -253,7 +253,7 @@ func (s *stage) empty(name string) {
 	})
 }
 
-// eventually waits for what other processes do. The limit is there to fail instead of hanging.
+// eventually waits until another process has made the condition true.
 func eventually(t *testing.T, what string, condition func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(30 * time.Second); !condition(); time.Sleep(5 * time.Millisecond) {
@@ -320,7 +320,7 @@ func post(t *testing.T, address, contentType, body string) (status int, header h
 	return response.StatusCode, response.Header, string(content)
 }
 
-func TestAnHTTPRequestReachesTheHandlerInItsEnvelope(t *testing.T) {
+func TestHTTPEnvelope(t *testing.T) {
 	var c capture
 	s := newStage(t, map[string]string{"act": httpFunction}, c.handle)
 	s.config.Now = func() time.Time { return time.Date(2026, 11, 23, 5, 0, 0, 123456700, time.UTC) }
@@ -390,7 +390,7 @@ func TestAnHTTPRequestReachesTheHandlerInItsEnvelope(t *testing.T) {
 	}
 }
 
-func TestTheBodyOfARequestTravelsByItsContentType(t *testing.T) {
+func TestBodyEncodingDependsOnContentType(t *testing.T) {
 	tests := map[string]struct {
 		contentType, body string
 		chunked           bool
@@ -437,7 +437,7 @@ func TestTheBodyOfARequestTravelsByItsContentType(t *testing.T) {
 	}
 }
 
-func TestTheHandlersAnswerBecomesTheResponse(t *testing.T) {
+func TestHTTPOutputBecomesResponse(t *testing.T) {
 	type response struct {
 		Status      int
 		ContentType string
@@ -490,7 +490,7 @@ func TestTheHandlersAnswerBecomesTheResponse(t *testing.T) {
 		}
 		location, isRedirect := strings.CutPrefix(current.answer, "Location:")
 		if isRedirect {
-			// The script must not be redirected itself, so it says 200 and the handler copies the header
+			// The script itself must not redirect, so it answers 200 and the handler copies the header
 			// only.
 			w.Header().Set("Location", location)
 		}
@@ -568,7 +568,7 @@ func TestRoutesAndMethods(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer connection.Close()
-			// By hand: net/http's client refuses a broken percent sign, and a browser does not.
+			// By hand, because net/http's client refuses an invalid percent sign, unlike browsers.
 			fmt.Fprintf(connection, "%s %s HTTP/1.0\r\nHost: x\r\n\r\n", test.method, strings.ReplaceAll(test.path, "%zz", "%25zz"))
 			response, err := io.ReadAll(connection)
 			if err != nil {
@@ -586,7 +586,7 @@ func TestRoutesAndMethods(t *testing.T) {
 	}
 }
 
-func TestABodyOverTheLimitIsRefused(t *testing.T) {
+func TestBodyOverLimitIsRefused(t *testing.T) {
 	var c capture
 	s := newStage(t, map[string]string{"act": httpFunction}, c.handle)
 	s.set("FUNCTIONS_REQUEST_BODY_SIZE_LIMIT=10")
@@ -621,7 +621,7 @@ func TestQueueOutputs(t *testing.T) {
 		"a JSON object in a string as well": {`" {\"id\": 1} "`, []string{"{\n  \"id\": 1\n}"}},
 		"an array is a message per element": {`["abcd",{"id":2},null,3]`, []string{"abcd", "{\n  \"id\": 2\n}", "3"}},
 		"an array in a string":              {`"[\"abcd\"]"`, []string{"abcd"}},
-		"null is no message":                {`null`, nil},
+		"null":                              {`null`, nil},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -650,7 +650,7 @@ func TestQueueOutputs(t *testing.T) {
 	}
 }
 
-func TestAMessageThatCantBeSentFailsTheInvocation(t *testing.T) {
+func TestFailedEnqueueFailsInvocation(t *testing.T) {
 	tooLong := strings.Repeat("x", 48<<10) + "!"
 	s := newStage(t, map[string]string{"act": httpFunction}, func(w http.ResponseWriter, r *http.Request) {
 		reply(w, `{"Outputs":{"res":{"statusCode":202,"body":"accepted"},"out":"`+tooLong+`"}}`)
@@ -662,7 +662,7 @@ func TestAMessageThatCantBeSentFailsTheInvocation(t *testing.T) {
 	}
 }
 
-func TestAQueueMessageReachesTheHandlerInItsEnvelope(t *testing.T) {
+func TestQueueEnvelope(t *testing.T) {
 	tests := map[string]struct {
 		function string
 		data     string
@@ -704,7 +704,7 @@ func TestAQueueMessageReachesTheHandlerInItsEnvelope(t *testing.T) {
 				}
 			}
 			if _, exists := metadata["QueueTrigger"]; exists {
-				t.Error("QueueTrigger is there")
+				t.Error("QueueTrigger is in the metadata")
 			}
 			if _, exists := metadata["n"]; exists != (test.id != "") {
 				t.Errorf("the message's own properties are in the metadata: %v", exists)
@@ -714,7 +714,7 @@ func TestAQueueMessageReachesTheHandlerInItsEnvelope(t *testing.T) {
 	}
 }
 
-func TestAFailedMessageIsTriedAgainAndThenPoison(t *testing.T) {
+func TestFailedMessageIsRetriedAndThenPoison(t *testing.T) {
 	tests := map[string]func(w http.ResponseWriter, r *http.Request){
 		"an answer of 500":     func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) },
 		"the wrong type":       func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "{}") },
@@ -733,7 +733,7 @@ func TestAFailedMessageIsTriedAgainAndThenPoison(t *testing.T) {
 				mu.Unlock()
 				fail(w, r)
 			})
-			// Attempts that find the handler between two processes count too.
+			// Attempts while no handler runs count too.
 			s.set("AzureFunctionsJobHost__extensions__queues__maxDequeueCount=3", "AzureFunctionsJobHost__extensions__queues__visibilityTimeout=00:00:01")
 			s.put(s.queue, encode("bad"))
 			h := s.start()
@@ -753,7 +753,7 @@ func TestAFailedMessageIsTriedAgainAndThenPoison(t *testing.T) {
 	}
 }
 
-func TestAMessageThatNobodyCanDecodeIsPoisonAtOnce(t *testing.T) {
+func TestUndecodableMessageIsPoisonAtOnce(t *testing.T) {
 	var c capture
 	s := newStage(t, map[string]string{"work": queueFunction}, c.handle)
 	s.put(s.queue, "not base64!")
@@ -766,7 +766,7 @@ func TestAMessageThatNobodyCanDecodeIsPoisonAtOnce(t *testing.T) {
 	}
 }
 
-func TestATextTriggerRefusesWhatIsNoText(t *testing.T) {
+func TestTextTriggerRefusesBinaryMessage(t *testing.T) {
 	var c capture
 	s := newStage(t, map[string]string{"work": stringQueueFunction}, c.handle)
 	s.set("AzureFunctionsJobHost__extensions__queues__maxDequeueCount=2")
@@ -778,7 +778,7 @@ func TestATextTriggerRefusesWhatIsNoText(t *testing.T) {
 	}
 }
 
-func TestTheListenerWaitsForItsQueueAndIsWokenByAnOutput(t *testing.T) {
+func TestListenerWaitsForQueueAndWakesOnOutput(t *testing.T) {
 	invoked := make(chan struct{}, 1)
 	s := newStage(t, map[string]string{"act": httpFunction, "work": queueFunction}, func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/act" {
@@ -788,7 +788,7 @@ func TestTheListenerWaitsForItsQueueAndIsWokenByAnOutput(t *testing.T) {
 		reply(w, `{}`)
 		invoked <- struct{}{}
 	})
-	// Nobody would live to see the next poll.
+	// The next poll would be too late for this test.
 	s.set("AzureFunctionsJobHost__extensions__queues__maxPollingInterval=10.00:00:00")
 	h := s.start()
 	h.queues.of(h.functions[1].trigger).wake <- struct{}{} // a first, vain poll: the queue does not exist
@@ -800,7 +800,7 @@ func TestTheListenerWaitsForItsQueueAndIsWokenByAnOutput(t *testing.T) {
 	s.empty(s.queue)
 }
 
-func TestConcurrencyStaysUnderBatchSizeAndThreshold(t *testing.T) {
+func TestConcurrencyIsAtMostBatchSizePlusThreshold(t *testing.T) {
 	var mu sync.Mutex
 	running, most := 0, 0
 	release := make(chan struct{})
@@ -835,7 +835,7 @@ func TestConcurrencyStaysUnderBatchSizeAndThreshold(t *testing.T) {
 	}
 }
 
-func TestARunningMessageStaysInvisible(t *testing.T) {
+func TestRunningMessageStaysInvisible(t *testing.T) {
 	release := make(chan struct{})
 	var c capture
 	s := newStage(t, map[string]string{"work": queueFunction}, func(w http.ResponseWriter, r *http.Request) {
@@ -844,7 +844,7 @@ func TestARunningMessageStaysInvisible(t *testing.T) {
 	})
 	h := s.start()
 	f := &h.functions[0]
-	// The host's own listener makes place for one with other figures.
+	// A listener with a shorter renewal replaces the host's own.
 	h.stopAccepting()
 	h.running.Wait()
 	s.put(s.queue, encode("slow"))
@@ -864,7 +864,7 @@ func TestARunningMessageStaysInvisible(t *testing.T) {
 	eventually(t, "three renewals", func() bool { return renewals.n.Load() >= 3 })
 	close(release)
 	l.running.Wait()
-	// Each renewal gives another receipt, and only the last one deletes.
+	// Each renewal gives a new receipt, and only the last one can delete.
 	s.empty(s.queue)
 }
 
@@ -878,7 +878,7 @@ func (c *renewalCounter) Do(r *policy.Request) (*http.Response, error) {
 	return r.Next()
 }
 
-func TestATimerRunsAtItsTimesOneRunAfterTheOther(t *testing.T) {
+func TestTimerRunsOnScheduleWithoutOverlap(t *testing.T) {
 	var c capture
 	s := newStage(t, map[string]string{"tick": timerFunction}, func(w http.ResponseWriter, r *http.Request) {
 		got := received{path: r.URL.Path}
@@ -912,7 +912,7 @@ func TestATimerRunsAtItsTimesOneRunAfterTheOther(t *testing.T) {
 	})
 }
 
-func TestATimerMayRunAtTheStart(t *testing.T) {
+func TestTimerRunsOnStartup(t *testing.T) {
 	var c capture
 	s := newStage(t, map[string]string{"tick": strings.Replace(timerFunction, `"name"`, `"runOnStartup": true, "name"`, 1)}, c.handle)
 	s.set("SCHEDULE=0 0 0 1 1 *")
@@ -920,7 +920,7 @@ func TestATimerMayRunAtTheStart(t *testing.T) {
 	c.first(t)
 }
 
-func TestTheHandlerGetsItsEnvironmentAndItsOutputIsLogged(t *testing.T) {
+func TestHandlerEnvironmentAndOutput(t *testing.T) {
 	s := newStage(t, map[string]string{"act": httpFunction}, func(w http.ResponseWriter, r *http.Request) { reply(w, `{}`) })
 	h := s.start()
 	eventually(t, "the handler's output", func() bool {
@@ -952,7 +952,7 @@ func TestTheHandlerGetsItsEnvironmentAndItsOutputIsLogged(t *testing.T) {
 	}
 }
 
-func TestAKilledHandlerIsStartedAgain(t *testing.T) {
+func TestKilledHandlerIsRestarted(t *testing.T) {
 	s := newStage(t, map[string]string{"act": httpFunction}, func(w http.ResponseWriter, r *http.Request) { reply(w, `{"Outputs":{}}`) })
 	h := s.start()
 	for range 5 {
@@ -969,7 +969,7 @@ func TestAKilledHandlerIsStartedAgain(t *testing.T) {
 	}
 }
 
-func TestACrashFailsWhatIsInFlight(t *testing.T) {
+func TestCrashFailsRunningInvocations(t *testing.T) {
 	entered := make(chan struct{})
 	s := newStage(t, map[string]string{"act": httpFunction}, func(w http.ResponseWriter, r *http.Request) {
 		entered <- struct{}{}
@@ -986,7 +986,7 @@ func TestACrashFailsWhatIsInFlight(t *testing.T) {
 	}
 }
 
-func TestTheHostGivesUpAfterThreeCrashes(t *testing.T) {
+func TestHostStopsAfterThreeCrashes(t *testing.T) {
 	t.Run("at the start", func(t *testing.T) {
 		s := newStage(t, map[string]string{"act": httpFunction}, nil)
 		s.config.MaxCrashes = 0
@@ -1031,7 +1031,7 @@ func TestTheHostGivesUpAfterThreeCrashes(t *testing.T) {
 		s.config.MaxCrashes = 2
 		var mu sync.Mutex
 		now := time.Now()
-		// Each look at the clock finds it half an hour on.
+		// Each call of the clock is half an hour later.
 		s.config.Now = func() time.Time {
 			mu.Lock()
 			defer mu.Unlock()
@@ -1050,7 +1050,7 @@ func TestTheHostGivesUpAfterThreeCrashes(t *testing.T) {
 	})
 }
 
-func TestAnEmptyAnswerOrAHangCostsTheTimeoutAndTheHandler(t *testing.T) {
+func TestEmptyAnswerHangsUntilTimeoutKillsHandler(t *testing.T) {
 	tests := map[string]func(w http.ResponseWriter){
 		"no body": func(w http.ResponseWriter) { reply(w, "") },
 		"null":    func(w http.ResponseWriter) { reply(w, " null ") },
@@ -1060,7 +1060,7 @@ func TestAnEmptyAnswerOrAHangCostsTheTimeoutAndTheHandler(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := newStage(t, map[string]string{"act": httpFunction}, func(w http.ResponseWriter, r *http.Request) { answer(w) })
 			s.set("AzureFunctionsJobHost__functionTimeout=00:00:01")
-			// No crash is counted: one would be too many.
+			// A single counted crash would stop the host.
 			s.config.MaxCrashes = 1
 			h := s.start()
 			before := h.HandlerPID()
@@ -1073,7 +1073,7 @@ func TestAnEmptyAnswerOrAHangCostsTheTimeoutAndTheHandler(t *testing.T) {
 	}
 }
 
-func TestAHandlerThatEndsWellIsNotStartedAgain(t *testing.T) {
+func TestHandlerThatExitsWithZeroIsNotRestarted(t *testing.T) {
 	s := newStage(t, map[string]string{"act": httpFunction}, func(w http.ResponseWriter, r *http.Request) { w.Header().Set(exitHeader, "0") })
 	h := s.start()
 	before := h.HandlerPID()
@@ -1088,7 +1088,7 @@ func TestAHandlerThatEndsWellIsNotStartedAgain(t *testing.T) {
 	}
 }
 
-func TestASlowStartIsACrash(t *testing.T) {
+func TestSlowStartIsACrash(t *testing.T) {
 	s := newStage(t, map[string]string{"act": httpFunction}, nil)
 	s.config.MaxCrashes = 2
 	// A program that never listens.
@@ -1105,7 +1105,7 @@ func TestASlowStartIsACrash(t *testing.T) {
 	}
 }
 
-func TestStartingWhatCantBeStarted(t *testing.T) {
+func TestStartErrors(t *testing.T) {
 	t.Run("a handler that is missing", func(t *testing.T) {
 		s := newStage(t, map[string]string{"act": httpFunction}, nil)
 		s.set("AzureFunctionsJobHost__customHandler__description__defaultExecutablePath=bin/nothing")
@@ -1135,7 +1135,7 @@ func TestStartingWhatCantBeStarted(t *testing.T) {
 			t.Errorf("err = %v", err)
 		}
 	})
-	t.Run("a start that is called off", func(t *testing.T) {
+	t.Run("a start that is cancelled", func(t *testing.T) {
 		s := newStage(t, map[string]string{"act": httpFunction}, nil)
 		h, err := New(s.config)
 		if err != nil {
@@ -1151,7 +1151,7 @@ func TestStartingWhatCantBeStarted(t *testing.T) {
 	})
 }
 
-func TestStopLetsRunningInvocationsEndAndKillsTheHandler(t *testing.T) {
+func TestStopWaitsForInvocationsAndKillsHandler(t *testing.T) {
 	entered, release := make(chan struct{}), make(chan struct{})
 	s := newStage(t, map[string]string{"act": httpFunction}, func(w http.ResponseWriter, r *http.Request) {
 		close(entered)

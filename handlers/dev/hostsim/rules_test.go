@@ -15,8 +15,7 @@ import (
 	"guestlist/handlers/azure/functions/functionjson"
 )
 
-// The very files that Azure reads are what this host has to play.
-func TestItPlaysThisProgramsOwnFunctions(t *testing.T) {
+func TestReadsFunctionsOfThisProject(t *testing.T) {
 	h, err := New(Config{
 		Root:    filepath.Join("..", "..", ".."),
 		Env:     []string{"GUESTLIST_UPKEEP_SCHEDULE=0 * * * * *"},
@@ -40,7 +39,7 @@ const (
 	goodHTTP = `{"type": "httpTrigger", "direction": "in", "name": "req", "authLevel": "anonymous"}, {"type": "http", "direction": "out", "name": "res"}`
 )
 
-func TestHostJSONUnderTheEnvironment(t *testing.T) {
+func TestEnvironmentOverridesHostJSON(t *testing.T) {
 	root := t.TempDir()
 	write(t, filepath.Join(root, "host.json"), `{"version": "2.0", "functionTimeout": "00:02:00",
 		"extensions": {"http": {"routePrefix": "/x/"}, "queues": {"batchSize": "8", "visibilityTimeout": "00:00:30", "messageEncoding": "None"}},
@@ -69,12 +68,12 @@ func TestHostJSONUnderTheEnvironment(t *testing.T) {
 	}
 }
 
-func TestHostJSONThatNeedsAnotherLook(t *testing.T) {
+func TestInvalidHostJSON(t *testing.T) {
 	tests := map[string]struct{ override, want string }{
-		"a version of another time": {"version=1.0", "version"},
+		"an old version":            {"version=1.0", "version"},
 		"no handler":                {"customHandler__description__defaultExecutablePath=", "defaultExecutablePath"},
 		"a disabled handler":        {"customHandler__description__isDisabled=true", "isDisabled"},
-		"no time span":              {"functionTimeout=120", "functionTimeout"},
+		"not a time span":           {"functionTimeout=120", "functionTimeout"},
 		"a timeout too short":       {"functionTimeout=00:00:00.5", "functionTimeout"},
 		"a batch too large":         {"extensions__queues__batchSize=33", "batchSize"},
 		"polling too fast":          {"extensions__queues__maxPollingInterval=00:00:00.05", "maxPollingInterval"},
@@ -83,7 +82,7 @@ func TestHostJSONThatNeedsAnotherLook(t *testing.T) {
 		"proxying":                  {"customHandler__enableProxyingHttpRequest=True", "enableProxyingHttpRequest"},
 		"routes in host.json":       {"customHandler__http__routes__0__route=x", "customHandler:http"},
 		"dynamic concurrency":       {"concurrency__dynamicConcurrencyEnabled=true", "dynamicConcurrencyEnabled"},
-		"no truth value":            {"customHandler__description__useStdErrorStreamForErrorsOnly=often", "useStdErrorStreamForErrorsOnly"},
+		"not a boolean":             {"customHandler__description__useStdErrorStreamForErrorsOnly=often", "useStdErrorStreamForErrorsOnly"},
 		"arguments of another kind": {"customHandler__description__workerArguments=-a", "workerArguments"},
 	}
 	for name, test := range tests {
@@ -102,18 +101,18 @@ func TestHostJSONThatNeedsAnotherLook(t *testing.T) {
 	}
 }
 
-func TestFunctionsThatNeedAnotherLook(t *testing.T) {
+func TestInvalidFunctions(t *testing.T) {
 	queue := func(rest string) string {
 		return `{"bindings": [{"type": "queueTrigger", "direction": "in", "name": "m", ` + rest + `}]}`
 	}
 	tests := map[string]struct{ folder, function, want string }{
-		"a folder that is no name":   {"1st", `{"bindings": [` + goodHTTP + `]}`, "function name"},
+		"an invalid folder name":     {"1st", `{"bindings": [` + goodHTTP + `]}`, "function name"},
 		"the name of the host":       {"Host", `{"bindings": [` + goodHTTP + `]}`, "function name"},
 		"no JSON":                    {"f", `{`, "unexpected end"},
 		"no trigger":                 {"f", `{"bindings": [{"type": "queue", "direction": "out", "name": "q", "queueName": "abc"}]}`, "no binding is a trigger"},
 		"two triggers":               {"f", `{"bindings": [` + goodHTTP + `, {"type": "queueTrigger", "direction": "in", "name": "m", "queueName": "abc"}]}`, "one trigger"},
 		"two of a name":              {"f", `{"bindings": [` + goodHTTP + `, {"type": "queue", "direction": "out", "name": "REQ", "queueName": "abc"}]}`, "two bindings have the name"},
-		"a name that is none":        {"f", strings.Replace(`{"bindings": [`+goodHTTP+`]}`, `"res"`, `"re-s"`, 1), "a binding's name"},
+		"an invalid binding name":    {"f", strings.Replace(`{"bindings": [`+goodHTTP+`]}`, `"res"`, `"re-s"`, 1), "a binding's name"},
 		"the return value":           {"f", strings.Replace(`{"bindings": [`+goodHTTP+`]}`, `"res"`, `"$return"`, 1), "a binding's name"},
 		"the wrong direction":        {"f", strings.Replace(`{"bindings": [`+goodHTTP+`]}`, `"out"`, `"in"`, 1), "direction"},
 		"an unknown type":            {"f", strings.Replace(`{"bindings": [`+goodHTTP+`]}`, `"http"`, `"blob"`, 1), "blob"},
@@ -124,7 +123,7 @@ func TestFunctionsThatNeedAnotherLook(t *testing.T) {
 		"no http output":             {"f", `{"bindings": [{"type": "httpTrigger", "direction": "in", "name": "req", "authLevel": "anonymous"}]}`, "http output"},
 		"an http output for a queue": {"f", strings.Replace(queue(`"queueName": "abc"`), `]`, `, {"type": "http", "direction": "out", "name": "res"}]`, 1), "HTTP trigger"},
 		"a queue without a name":     {"f", queue(`"dataType": "binary"`), "queueName"},
-		"a queue name that is none":  {"f", queue(`"queueName": "a--b"`), "queueName"},
+		"an invalid queue name":      {"f", queue(`"queueName": "a--b"`), "queueName"},
 		"a binding expression":       {"f", queue(`"queueName": "{id}"`), "queueName"},
 		"a setting that is missing":  {"f", queue(`"queueName": "%NOTHING%"`), "%NOTHING%"},
 		"a missing connection":       {"f", queue(`"queueName": "abc", "connection": "Other"`), "Other"},
@@ -168,7 +167,7 @@ func TestFunctionsThatNeedAnotherLook(t *testing.T) {
 	})
 }
 
-func TestTimersFireWhereEveryFieldFits(t *testing.T) {
+func TestTimerFiresWhenAllFieldsMatch(t *testing.T) {
 	tests := map[string]struct{ schedule, want string }{
 		"every minute":                      {"0 * * * * *", "2026-11-23T05:01:00Z"},
 		"a step":                            {"*/15 * * * * *", "2026-11-23T05:00:45Z"},
@@ -193,7 +192,7 @@ func TestTimersFireWhereEveryFieldFits(t *testing.T) {
 	}
 }
 
-func TestPollingSlowsDownUpToItsLimit(t *testing.T) {
+func TestPollingSlowsDownToLimit(t *testing.T) {
 	for idle := 1; idle < 100; idle++ {
 		low, high := pollingDelay(idle, time.Minute, 0), pollingDelay(idle, time.Minute, 1)
 		if low < minPollingInterval || high > time.Minute || low > high {
@@ -208,7 +207,7 @@ func TestPollingSlowsDownUpToItsLimit(t *testing.T) {
 	}
 }
 
-func TestDatesAreNormalisedAndOthersLeftAlone(t *testing.T) {
+func TestDatesAreNormalised(t *testing.T) {
 	tests := map[string]string{
 		"2026-11-23T05:00:00Z":              "2026-11-23T05:00:00Z",
 		"2026-11-23T05:00:00.1200Z":         "2026-11-23T05:00:00.12Z",
@@ -237,8 +236,7 @@ func TestDatesAreNormalisedAndOthersLeftAlone(t *testing.T) {
 	}
 }
 
-// Whatever a handler answers, the host survives it, and what it passes on is a response that HTTP
-// can carry.
+// FuzzAnswer checks that any answer of a handler becomes a valid HTTP response or an error.
 func FuzzAnswer(f *testing.F) {
 	for _, seed := range []string{
 		`{"Outputs":{"res":{"statusCode":202,"headers":{"A":"b"},"body":{"a":[1]}},"out":["x",{"a":1}]},"Logs":["l"],"ReturnValue":{"res":""}}`,
@@ -264,7 +262,7 @@ func FuzzAnswer(f *testing.F) {
 	})
 }
 
-// Nothing that a client sends as path or query is refused by the host, so nothing may break it.
+// FuzzAddress checks that every path and query of a client can be read.
 func FuzzAddress(f *testing.F) {
 	for _, seed := range []string{"a=1&A=2&%zz=%e2%82%ac+%", "signup/%2F/%2f", "&&==&", "%"} {
 		f.Add(seed)
