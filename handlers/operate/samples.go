@@ -12,7 +12,7 @@ import (
 func Samples() []policy.Raw {
 	return []policy.Raw{
 		{Partition: "*", Name: "everybody", Columns: map[string]any{
-			"Action": "review", "Note": "Everybody for whom there is no other row: a person decides.",
+			"Action": "review", "Note": "For everybody without another row: a person decides.",
 		}},
 		{Partition: "contoso.com", Name: "example partners", Columns: map[string]any{
 			"Action": "invite", "Enabled": false, "Priority": int32(100),

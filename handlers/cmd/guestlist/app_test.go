@@ -20,10 +20,10 @@ import (
 	"guestlist/handlers/workflow"
 )
 
-// tenantKey is under which a script keeps the stand-in of its local run.
+// tenantKey is the key of a script's tenant.
 type tenantKey struct{}
 
-// tenant holds the stand-in, once local-run has started it.
+// tenant is the Graph stand-in of a script's local run, once it is started.
 type tenant struct {
 	server *graphsim.Server
 	url    string
@@ -31,7 +31,7 @@ type tenant struct {
 
 func tenantOf(ts *testscript.TestScript) *tenant { return ts.Value(tenantKey{}).(*tenant) }
 
-// outbox is the queue between upkeep and the machine.
+// outbox is the queue between upkeep and the worker.
 type outbox [][]byte
 
 func (o *outbox) Enqueue(_ context.Context, message []byte) error {
@@ -39,9 +39,8 @@ func (o *outbox) Enqueue(_ context.Context, message []byte) error {
 	return nil
 }
 
-// machine returns the app's own state machine on the tables and the stand-in of the script's
-// local run.
-func machine(ts *testscript.TestScript, store *tables.Store) *workflow.Worker {
+// worker returns the app's worker on the tables and the stand-in of the script's local run.
+func worker(ts *testscript.TestScript, store *tables.Store) *workflow.Worker {
 	client, err := graph.New(graph.Config{URL: tenantOf(ts).url})
 	ts.Check(err)
 	m, err := workflow.New(workflow.Config{
@@ -55,26 +54,25 @@ func machine(ts *testscript.TestScript, store *tables.Store) *workflow.Worker {
 	return m
 }
 
-// signUp lets a partner sign up, and the app do what it does at once. The variable gets the id of
-// the request.
+// signUp sends a sign-up and processes it. The variable gets the id of the request.
 func signUp(ts *testscript.TestScript, _ bool, args []string) {
 	in := submission.Input{Email: args[1], GivenName: "Ana", FamilyName: "Silva", Company: "Contoso", Reason: "for the\nproject"}
 	s, err := in.Submission(time.Now())
 	ts.Check(err)
 	id, err := submission.NewID(time.Now(), rand.Reader)
 	ts.Check(err)
-	ts.Check(machine(ts, store(ts)).Advance(context.Background(), submission.Message{ID: id, Submission: &s}))
+	ts.Check(worker(ts, store(ts)).Advance(context.Background(), submission.Message{ID: id, Submission: &s}))
 	ts.Setenv(args[0], string(id))
 }
 
-// withdraw is the partner's wish on the status page, done by the app at once.
+// withdraw sends a withdrawal as the status page does, and processes it.
 func withdraw(ts *testscript.TestScript, _ bool, args []string) {
-	ts.Check(machine(ts, store(ts)).Advance(context.Background(), submission.Message{ID: submission.ID(args[0]), Kind: submission.Withdraw}))
+	ts.Check(worker(ts, store(ts)).Advance(context.Background(), submission.Message{ID: submission.ID(args[0]), Kind: submission.Withdraw}))
 }
 
-// upkeep is a run of upkeep, and all that follows from it.
+// upkeep runs upkeep and everything that is due.
 func upkeep(ts *testscript.TestScript, _ bool, _ []string) {
-	m := machine(ts, store(ts))
+	m := worker(ts, store(ts))
 	var due outbox
 	_, err := m.Upkeep(context.Background(), &due)
 	ts.Check(err)
@@ -85,7 +83,7 @@ func upkeep(ts *testscript.TestScript, _ bool, _ []string) {
 	}
 }
 
-// refuses lets the stand-in refuse every invitation from now on, with a status and a text.
+// refuses makes the stand-in refuse every invitation with a status and a text.
 func refuses(ts *testscript.TestScript, _ bool, args []string) {
 	status, err := strconv.Atoi(args[0])
 	ts.Check(err)
@@ -93,7 +91,7 @@ func refuses(ts *testscript.TestScript, _ bool, args []string) {
 		Status: status, Code: "Forbidden", Message: args[1]}))
 }
 
-// heals ends all that refuses has begun.
+// heals ends the effect of refuses.
 func heals(ts *testscript.TestScript, _ bool, _ []string) { tenantOf(ts).server.ClearFaults() }
 
 // lacks takes permissions away from the app.
@@ -101,7 +99,7 @@ func lacks(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(tenantOf(ts).server.Deny(args...))
 }
 
-// invited fails unless so many invitations, guests and memberships are in the tenant.
+// invited fails unless the tenant has these numbers of invitations, guests and memberships.
 func invited(ts *testscript.TestScript, _ bool, args []string) {
 	server := tenantOf(ts).server
 	for i, got := range []int{len(server.Invitations()), len(server.Guests()), len(server.Memberships())} {
@@ -111,19 +109,19 @@ func invited(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-// keep keeps a message that nobody could work with. $NAME in the text is replaced.
+// keep stores a dead letter. $NAME in the text is replaced.
 func keep(ts *testscript.TestScript, _ bool, args []string) {
 	poison := request.DeadLetter{ID: args[0], At: time.Now(), Body: []byte(args[1]), Why: "malformed-message: the message is no JSON of the known form"}
 	ts.Check(store(ts).KeepDeadLetter(context.Background(), poison))
 }
 
-// reports is the app saying how it stands: its permissions.
+// reports stores a report of the app with its permissions.
 func reports(ts *testscript.TestScript, _ bool, args []string) {
 	report := tables.AppReport{At: time.Now(), Roles: args, Daily: 80, Spacing: time.Second}
 	ts.Check(store(ts).SaveReport(context.Background(), report))
 }
 
-// makeQueue makes a queue, as the host does with the first message.
+// makeQueue creates a queue, as the host does with the first message.
 func makeQueue(ts *testscript.TestScript, _ bool, args []string) {
 	local, _, err := readRun(runFile, []byte(ts.ReadFile(runFile)))
 	ts.Check(err)
@@ -133,7 +131,7 @@ func makeQueue(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(err)
 }
 
-// takeQueue writes the texts of the messages on a queue, decoded, into a file.
+// takeQueue writes the decoded messages of a queue into a file.
 func takeQueue(ts *testscript.TestScript, _ bool, args []string) {
 	local, _, err := readRun(runFile, []byte(ts.ReadFile(runFile)))
 	ts.Check(err)

@@ -1,8 +1,7 @@
-// Guestlist is the admin's command line: it shows and checks policy rows, tells what they would
-// decide and what they would have decided, and changes them together from one file. It lets
-// persons decide on requests, mends what failed, and finds out what a deployment lacks.
+// Guestlist is the admin's command line. It shows and lints policy rows, explains and replays their
+// decisions, and changes them from a CSV file. With it, people decide on requests, retry what failed,
+// close the circuit breaker, replay dead letters, and check a deployment.
 //
-// It signs in as the admin who runs it, by the Azure CLI; beside a local run it uses that one's
-// storage. What the commands do is in package admin; here stand their grammar, where the tables
-// are, and how answers look.
+// It signs in with the Azure CLI, or uses the storage of a local run. The commands do what package
+// operate offers; this package has their grammar, the connection to a deployment, and the output.
 package main

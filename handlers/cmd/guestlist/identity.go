@@ -9,11 +9,11 @@ import (
 	"guestlist/handlers/azure/identity"
 )
 
-// localMark stands behind the name of somebody who did not sign in: whoever works on a local run.
+// localMark follows the name of a user of a local run, who is not signed in.
 const localMark = " (on this machine, not signed in)"
 
-// whoami returns under which name a decision is recorded: that of the sign-in, or that of the
-// machine's user beside a local run.
+// whoami returns the name under which a decision is recorded: that of the sign-in or, for a local run,
+// of the machine's user.
 func (s *session) whoami(at place) (string, error) {
 	if at.config.Credential == nil {
 		current, err := user.Current()

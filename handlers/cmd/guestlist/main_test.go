@@ -29,31 +29,32 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"guestlist": main})
 }
 
-// TestScripts runs the real command against a real storage emulator, as an admin would.
+// TestScripts runs the real command against a real storage emulator. Scripts have these commands
+// besides those of testscript:
 //
-// Beside what testscript has, scripts can say:
-//
-//	local-run                        start an emulator with empty tables and a stand-in for Graph with two groups, and
-//	                                 leave a run.json as the local run does
+//	local-run                        start an emulator with empty tables and a Graph stand-in with two
+//	                                 groups, and write a run.json as a local run does
 //	exits CODE COMMAND...            run a command that must end with the exit code
-//	row PARTITION NAME COLUMN=VALUE  write a row, as somebody with another tool would; COLUMN:int32=7 and
-//	                                 COLUMN:bool=true have types, a text may have the escapes of Go
-//	request ADDRESS AGE              record a request that was decided by the rows as they are now, AGE ago
-//	edit FILE OLD NEW                replace a text in a file, wherever it stands; \n is a line break
-//	sign-up VARIABLE ADDRESS         let a partner sign up, and the app's state machine do what it does at once
-//	upkeep                           let upkeep run, and do what is due
-//	refuses STATUS TEXT, heals       let the tenant refuse every invitation, and none any more
+//	row PARTITION NAME COLUMN=VALUE  write a row; COLUMN:int32=7 and COLUMN:bool=true have types, and a
+//	                                 text may have Go's escapes
+//	request ADDRESS AGE              record a request that the present rows decided AGE ago
+//	edit FILE OLD NEW                replace all OLD in a file; \n is a line break
+//	sign-up VARIABLE ADDRESS         send a sign-up and process it
+//	withdraw ID                      send a withdrawal and process it
+//	upkeep                           run upkeep and everything that is due
+//	refuses STATUS TEXT, heals       make the tenant refuse every invitation, and stop that
 //	lacks PERMISSION...              take permissions away from the app
-//	invited N GUESTS MEMBERSHIPS     fail unless the tenant has seen so many invitations, and has so many guests and memberships
-//	keep ID TEXT                     keep a message that nobody could work with
-//	reports PERMISSION...            let the app say which permissions it has
-//	make-queue, take-queue NAME FILE make a queue, and write what is on it into a file
+//	invited N GUESTS MEMBERSHIPS     fail unless the tenant has these numbers of each
+//	keep ID TEXT                     store a dead letter
+//	reports PERMISSION...            store a report of the app with its permissions
+//	make-queue NAME                  create a queue
+//	take-queue NAME FILE             write the messages of a queue into a file
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 filepath.Join("testdata", "script"),
 		RequireExplicitExec: true,
 		Setup: func(env *testscript.Env) error {
-			// What asks for the width of the terminal gets the same everywhere.
+			// The width of the terminal is the same everywhere.
 			env.Setenv("COLUMNS", "120")
 			env.Setenv("HOME", env.WorkDir)
 			env.Values[tenantKey{}] = new(tenant)
@@ -81,7 +82,7 @@ func TestScripts(t *testing.T) {
 }
 
 func localRun(ts *testscript.TestScript, _ bool, _ []string) {
-	// The emulator is looked for from the working directory on, which is this package's.
+	// The emulator is searched from the working directory upwards.
 	server, err := azurite.Start(context.Background(), azurite.Config{})
 	ts.Check(err)
 	ts.Defer(func() { _ = server.Stop() })

@@ -49,7 +49,7 @@ func (p *policyCommand) tableRows(s *session) ([]policy.Raw, error) {
 	return d.AllRows(s.ctx)
 }
 
-// rows returns all rows of the file, or of the table if no file is named.
+// rows returns all rows of the file, or of the table if file is empty.
 func (p *policyCommand) rows(s *session, file string) ([]policy.Raw, error) {
 	if file == "" {
 		return p.tableRows(s)
@@ -219,7 +219,7 @@ func (c explainCommand) Run(s *session, p *policyCommand) error {
 	return nil
 }
 
-// decider returns what decides, by the table or by a file.
+// decider returns a decider by the table or by a file.
 func (c explainCommand) decider(s *session, p *policyCommand) (request.Decider, error) {
 	if c.Rows != "" {
 		file, err := s.readFile(c.Rows)
