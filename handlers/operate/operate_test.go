@@ -495,7 +495,7 @@ func TestApplyRecognisesOwnWriteAfterLostAnswer(t *testing.T) {
 
 func TestApplyInBatches(t *testing.T) {
 	var rows []policy.Raw
-	for i := range operate.MaxChanges + 20 {
+	for i := range policy.MaxChanges + 20 {
 		rows = append(rows, row("contoso.com", fmt.Sprintf("%04d", i), "Action", "review", "Priority", int32(i)))
 	}
 	table := newTable(t)
@@ -508,12 +508,6 @@ func TestApplyInBatches(t *testing.T) {
 	must(t, err)
 	if len(applied.Written) != len(rows) || len(all(t, table)) != len(rows) {
 		t.Errorf("%d are written and %d in the table, want %d", len(applied.Written), len(all(t, table)), len(rows))
-	}
-}
-
-func TestMaxChangesMatchesTable(t *testing.T) {
-	if operate.MaxChanges != tables.MaxRowChanges {
-		t.Errorf("MaxChanges is %d, and the table takes %d", operate.MaxChanges, tables.MaxRowChanges)
 	}
 }
 

@@ -147,9 +147,9 @@ type Applied struct {
 }
 
 // Apply carries out a plan without conflicts. Rows of one partition change together, up to
-// MaxChanges at a time. Partitions that only lose rows come last, so a row that moves to another
-// partition is always in one of them. Every write requires that the row is as it was when the
-// plan was made.
+// [policy.MaxChanges] at a time. Partitions that only lose rows come last, so a row that moves to
+// another partition is always in one of them. Every write requires that the row is as it was when
+// the plan was made.
 //
 // A problem.Conflict means that a row was changed since: Applied tells which, and what was
 // written before. After any other error a part may be written too; a new plan tells.
@@ -216,7 +216,7 @@ func batched(changes []Change) [][]Change {
 	})
 	var batches [][]Change
 	for _, partition := range partitions {
-		batches = append(batches, slices.Collect(slices.Chunk(byPartition[partition], MaxChanges))...)
+		batches = append(batches, slices.Collect(slices.Chunk(byPartition[partition], policy.MaxChanges))...)
 	}
 	return batches
 }

@@ -9,6 +9,10 @@ import (
 // refuses to read more, so that nobody is invited by half the rules.
 const MaxRows = 1000
 
+// MaxChanges is the most rows of a partition that a store changes at once, all or none: what a
+// transaction of Table Storage takes.
+const MaxChanges = 100
+
 // Compare orders keys by partition, then by name.
 func (k RowKey) Compare(other RowKey) int {
 	return cmp.Or(cmp.Compare(k.Partition, other.Partition), cmp.Compare(k.Name, other.Name))

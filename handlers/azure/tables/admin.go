@@ -16,9 +16,6 @@ import (
 	"guestlist/handlers/submission"
 )
 
-// MaxRowChanges is the most rows that one call of ChangeRows changes.
-const MaxRowChanges = maxActions
-
 // AllRows returns every policy row with its ETag, by partition, then by name. It reads the whole
 // table, a call for each thousand rows, and is for admins: a decision needs [Store.Rows] only.
 func (s *Store) AllRows(ctx context.Context) ([]policy.Raw, error) {
@@ -35,7 +32,7 @@ func (s *Store) AllRows(ctx context.Context) ([]policy.Raw, error) {
 }
 
 // ChangeRows adds, replaces and removes policy rows of one partition, all or none of them, at
-// most [MaxRowChanges]. It is for admins: the deployed app has no right to.
+// most [policy.MaxChanges]. It is for admins: the deployed app has no right to.
 //
 // If a row to be replaced or removed has an apostrophe in its keys, the rows are changed one
 // after the other: what was changed before a failure stays changed.

@@ -128,16 +128,16 @@ func TestChangeRowsOfNothing(t *testing.T) {
 func TestChangeRowsKnowsItsLimit(t *testing.T) {
 	store := newTestStore(t, nil)
 	var rows []policy.Raw
-	for i := range MaxRowChanges + 1 {
+	for i := range policy.MaxChanges + 1 {
 		rows = append(rows, policy.Raw{Partition: "*", Name: fmt.Sprintf("%03d", i), Columns: map[string]any{"Action": "review"}})
 	}
 	err := store.ChangeRows(t.Context(), rows, nil, nil)
 	if problem.CodeOf(err) != problem.Internal {
 		t.Errorf("%d rows: got %v", len(rows), err)
 	}
-	err = store.ChangeRows(t.Context(), rows[:MaxRowChanges], nil, nil)
+	err = store.ChangeRows(t.Context(), rows[:policy.MaxChanges], nil, nil)
 	if err != nil {
-		t.Errorf("%d rows: %v", MaxRowChanges, err)
+		t.Errorf("%d rows: %v", policy.MaxChanges, err)
 	}
 }
 

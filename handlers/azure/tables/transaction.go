@@ -17,13 +17,14 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
 	"github.com/Azure/azure-sdk-for-go/sdk/data/aztables"
 
+	"guestlist/handlers/policy"
 	"guestlist/handlers/problem"
 )
 
 // Limits of a transaction
 // (https://learn.microsoft.com/rest/api/storageservices/performing-entity-group-transactions).
 const (
-	maxActions          = 100
+	maxActions          = policy.MaxChanges
 	maxTransactionBytes = 4 * 1024 * 1024
 	// actionBytes is room for the headers and the URL of one action, and for the frame around it.
 	actionBytes = 2 * 1024

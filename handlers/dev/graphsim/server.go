@@ -377,6 +377,7 @@ func (s *Server) newGUID() string {
 	return text[:8] + "-" + text[8:12] + "-" + text[12:16] + "-" + text[16:20] + "-" + text[20:]
 }
 
+// guidForm does not share policy.ParseGUID: a stand-in must not check with the code that it tests.
 var guidForm = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
 
 func isGUID(text string) bool { return guidForm.MatchString(text) }
