@@ -18,39 +18,40 @@ import (
 	"guestlist/handlers/dev/internal/subprocess"
 )
 
-// InstallVariable is the environment variable that names the emulator's azurite.js where it does not stand in .local/npm.
+// InstallVariable is the environment variable that names the emulator's azurite.js if it is not
+// in .local/npm.
 const InstallVariable = "GUESTLIST_AZURITE"
 
-// installPath is where "make setup" puts the emulator, seen from the folder of go.mod.
+// installPath is where "make setup" puts the emulator, relative to the folder of go.mod.
 const installPath = ".local/npm/node_modules/azurite/dist/src/azurite.js"
 
-// The account that every Azurite has: public constants of the emulator, no secret
+// The public account of every Azurite
 // (https://learn.microsoft.com/azure/storage/common/storage-connect-azurite).
 const (
 	accountName = "devstoreaccount1"
 	accountKey  = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
 )
 
-// startTimeout is how long a start may take: a second here, most of a minute on a cold and busy disk.
+// startTimeout is how long a start may take. It takes a second, or up to a minute on a busy disk.
 const startTimeout = 3 * time.Minute
 
-// stopGrace is how long the emulator may write its files at the end.
+// stopGrace is how long the emulator may take to write its files at the end.
 const stopGrace = 10 * time.Second
 
-// watchParent ends node when its standard input ends, which is when the program that started it is gone, however it went.
-// Being watched must not keep node running once the services have closed.
+// watchParent ends node when its standard input ends, because then the program that started it
+// has ended. It does not keep node running after the services have closed.
 const watchParent = `data:text/javascript,process.stdin.on('end',()=>process.exit(1)).resume().unref()`
 
-// listening matches the line by which the emulator tells that one of its services accepts connections, and where.
+// listening matches the emulator's line that a service accepts connections.
 var listening = regexp.MustCompile(`^Azurite (Blob|Queue|Table) service is successfully listening at (http://127\.0\.0\.1:\d+)$`)
 
 // Config says where and how the emulator runs.
 type Config struct {
-	// Location is the folder that keeps the data, made if missing. Empty keeps all data in memory, gone with the Server.
+	// Location is the folder for the data, made if missing. If empty, the data is kept in memory.
 	Location string
-	// BlobPort, QueuePort and TablePort are ports on 127.0.0.1; 0 takes a free one.
+	// BlobPort, QueuePort and TablePort are ports on 127.0.0.1. 0 takes a free one.
 	BlobPort, QueuePort, TablePort int
-	// Log gets what the emulator prints. Nil drops it.
+	// Log gets the emulator's output. Nil drops it.
 	Log io.Writer
 }
 
@@ -61,8 +62,8 @@ type Server struct {
 	inMemory  bool
 }
 
-// Start starts the emulator and returns when all three services accept connections. ctx limits the start alone: a started Server runs
-// until Stop, or until this program ends.
+// Start starts the emulator and waits until all three services accept connections. ctx limits
+// only the start: a started Server runs until Stop, or until this program ends.
 //
 // The error says what to do if the emulator or node is not installed or a port is taken.
 func Start(ctx context.Context, config Config) (*Server, error) {
@@ -89,15 +90,15 @@ func Start(ctx context.Context, config Config) (*Server, error) {
 	}
 	cmd := exec.Command("node", args...)
 	if inMemory {
-		// The emulator makes sure that its working directory exists whether it needs it or not.
+		// The emulator creates its working directory even if it does not need one.
 		cmd.Dir = filepath.Dir(script)
 	}
-	// Held open and never written to: see watchParent.
+	// Never written to: see watchParent.
 	_, err = cmd.StdinPipe()
 	if err != nil {
 		return nil, fmt.Errorf("starting Azurite: %w", err)
 	}
-	// One pipe for both streams, written by the child itself: it ends with the child, and the reader below with it.
+	// One pipe for both streams. It ends with the child, and so does its reader.
 	reader, writer, err := os.Pipe()
 	if err != nil {
 		return nil, fmt.Errorf("starting Azurite: %w", err)
@@ -130,7 +131,8 @@ func Start(ctx context.Context, config Config) (*Server, error) {
 	}
 }
 
-// follow copies the emulator's output to log, sends the endpoints when all are there, and the last line when the output ends.
+// follow copies the emulator's output to log. It sends the endpoints when all services are ready,
+// and the last line when the output ends.
 func follow(output io.ReadCloser, log io.Writer, ready chan<- map[string]string, last chan<- string) {
 	defer output.Close()
 	endpoints := map[string]string{}
@@ -153,7 +155,7 @@ func follow(output io.ReadCloser, log io.Writer, ready chan<- map[string]string,
 	last <- line
 }
 
-// ConnectionString returns the connection string for the emulator's account, with all three endpoints.
+// ConnectionString returns a connection string with all three endpoints.
 func (s *Server) ConnectionString() string {
 	text := "DefaultEndpointsProtocol=http;AccountName=" + accountName + ";AccountKey=" + accountKey + ";"
 	for _, service := range []string{"Blob", "Queue", "Table"} {
@@ -181,7 +183,7 @@ func (s *Server) Ports() (blob, queue, table int) {
 // Done is closed when the emulator has ended, by Stop or by itself.
 func (s *Server) Done() <-chan struct{} { return s.process.Done() }
 
-// Stop ends the emulator; what was stored on disk is complete when Stop returns. Stopping twice is no error.
+// Stop ends the emulator. Data on disk is complete when Stop returns. Stop may be called twice.
 func (s *Server) Stop() error {
 	if s.inMemory {
 		return s.process.Kill()
@@ -189,8 +191,8 @@ func (s *Server) Stop() error {
 	return s.process.Stop(syscall.SIGTERM, stopGrace)
 }
 
-// install returns the path of the emulator's main script: InstallVariable if it is set, else the pinned one of the module that the
-// working directory lies in.
+// install returns the path of the emulator's main script: the value of InstallVariable, or the
+// pinned one of the module of the working directory.
 func install() (string, error) {
 	path := os.Getenv(InstallVariable)
 	if path != "" {
@@ -219,7 +221,7 @@ func install() (string, error) {
 			return path, nil
 		}
 		if dir == filepath.Dir(dir) {
-			return "", fmt.Errorf("finding Azurite: it is looked for beside go.mod, and neither the working directory nor a folder above has one; set %s to its azurite.js", InstallVariable)
+			return "", fmt.Errorf("finding Azurite: neither the working directory nor a folder above has a go.mod; set %s to its azurite.js", InstallVariable)
 		}
 	}
 }

@@ -18,7 +18,7 @@ import (
 	"guestlist/handlers/dev/azurite/azuritetest"
 )
 
-// parentVariable makes this test binary play the parent that is killed.
+// parentVariable makes this test binary the parent that is killed.
 const parentVariable = "GUESTLIST_TEST_PARENT"
 
 func TestMain(m *testing.M) {
@@ -44,7 +44,7 @@ func queue(t *testing.T, server *azurite.Server, name string) *azqueue.QueueClie
 	return client
 }
 
-func TestTheSharedEmulatorKeepsMessages(t *testing.T) {
+func TestSharedEmulatorKeepsMessages(t *testing.T) {
 	server := azuritetest.Shared(t)
 	client := queue(t, server, azuritetest.Name("shared"))
 	_, err := client.Create(t.Context(), nil)
@@ -67,7 +67,7 @@ func TestTheSharedEmulatorKeepsMessages(t *testing.T) {
 	}
 }
 
-func TestDataOnDiskOutlivesTheEmulator(t *testing.T) {
+func TestDataOnDiskOutlivesEmulator(t *testing.T) {
 	location := filepath.Join(t.TempDir(), "data")
 	server, err := azurite.Start(t.Context(), azurite.Config{Location: location})
 	if err != nil {
@@ -100,7 +100,7 @@ func TestDataOnDiskOutlivesTheEmulator(t *testing.T) {
 	<-server.Done()
 }
 
-func TestATakenPortIsAnErrorThatSaysSo(t *testing.T) {
+func TestErrorForTakenPort(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -114,7 +114,7 @@ func TestATakenPortIsAnErrorThatSaysSo(t *testing.T) {
 	}
 }
 
-func TestAMissingInstallSaysWhatToDo(t *testing.T) {
+func TestErrorForMissingInstallSaysWhatToDo(t *testing.T) {
 	root := t.TempDir()
 	below := filepath.Join(root, "handlers", "x")
 	err := os.MkdirAll(below, 0o755)
@@ -142,8 +142,7 @@ func TestAMissingInstallSaysWhatToDo(t *testing.T) {
 	}
 }
 
-// A killed test process or a killed local run has no chance to clean up.
-func TestTheEmulatorDoesNotOutliveAKilledParent(t *testing.T) {
+func TestEmulatorEndsWithKilledParent(t *testing.T) {
 	parent := exec.Command(os.Args[0])
 	parent.Env = append(os.Environ(), parentVariable+"=1")
 	output, err := parent.StdoutPipe()

@@ -1,7 +1,8 @@
 // Package azurite starts Microsoft's storage emulator for tests and for the local run.
 //
-// The emulator is an npm package, pinned in npm/package-lock.json and installed into .local/npm by "make setup". It is started by node
-// directly, bound to the loopback interface, with its telemetry off, and does not outlive the program that started it.
+// The emulator is an npm package, pinned in npm/package-lock.json and installed into .local/npm
+// by "make setup". It runs in node, bound to the loopback interface, without telemetry, and does
+// not outlive the program that started it.
 //
 // It must not know what is stored.
 package azurite

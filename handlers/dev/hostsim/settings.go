@@ -360,7 +360,7 @@ func parseTimeSpan(text string) (time.Duration, error) {
 		}
 		value, err := strconv.ParseInt(match[i+1], 10, 32)
 		if err != nil {
-			return 0, fmt.Errorf("%q is no time span: %w", text, err)
+			return 0, fmt.Errorf("%q is not a time span: %w", text, err)
 		}
 		parts[i] = value
 	}
@@ -373,7 +373,7 @@ func parseTimeSpan(text string) (time.Duration, error) {
 	if match[5] != "" {
 		ticks, err := strconv.ParseInt((match[5] + "0000000")[:7], 10, 64)
 		if err != nil {
-			return 0, fmt.Errorf("%q is no time span: %w", text, err)
+			return 0, fmt.Errorf("%q is not a time span: %w", text, err)
 		}
 		span += time.Duration(ticks) * 100 * time.Nanosecond
 	}

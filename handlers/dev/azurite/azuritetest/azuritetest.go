@@ -1,8 +1,10 @@
 // Package azuritetest gives tests a storage account.
 //
-// One emulator, in memory, serves all tests of a test process: it starts with the first call of [Shared] and ends with the process.
-// Tests run side by side on it, so each makes tables and queues of its own, named by [Name]. A test that stops or fills the emulator
-// starts its own by azurite.Start.
+// One emulator, in memory, serves all tests of a process. It starts with the first call of
+// [Shared] and ends with the process. Each test makes its own tables and queues, with names from
+// [Name]. A test that stops or fills the emulator starts its own with azurite.Start.
+//
+// It must not know what is stored.
 package azuritetest
 
 import (
@@ -15,13 +17,13 @@ import (
 	"guestlist/handlers/dev/azurite"
 )
 
-// start starts the emulator that the tests of this process share. Nobody stops it: it watches this process and ends with it.
+// start starts the emulator that the tests of this process share. It ends with the process.
 var start = sync.OnceValues(func() (*azurite.Server, error) {
 	return azurite.Start(context.Background(), azurite.Config{})
 })
 
-// Shared returns the emulator that all tests of this process share. It must not be stopped. Without an installed emulator the test
-// fails and says what to do.
+// Shared returns the emulator that all tests of this process share. It must not be stopped. If
+// the emulator is not installed, the test fails and says what to do.
 func Shared(t testing.TB) *azurite.Server {
 	t.Helper()
 	server, err := start()
@@ -31,8 +33,8 @@ func Shared(t testing.TB) *azurite.Server {
 	return server
 }
 
-// Name returns a name that nobody else uses and that a table, a queue and a container may have: the prefix, lower-case letters and
-// digits beginning with a letter, at most 20 of them, and random ones after it.
+// Name returns a unique name for a table, queue or container: the prefix, and random letters and
+// digits. The prefix is a lower-case letter and at most 19 lower-case letters and digits.
 func Name(prefix string) string {
 	return prefix + strings.ToLower(rand.Text())
 }

@@ -1,5 +1,6 @@
-// Command bench prints the figures of speed and size that the project promises, each beside what it is measured against in the same run.
-// It judges nothing and fails only if something can't be measured.
+// Command bench prints the project's figures of speed and size, each with the one that it is
+// compared with. It has no thresholds, and fails only if a measurement fails.
 //
-// It needs the handler built (make build) and the storage emulator installed (make setup); "make bench" does both.
+// It needs the built handler (make build) and the storage emulator (make setup). "make bench"
+// does both.
 package main

@@ -9,9 +9,10 @@ import (
 	"guestlist/handlers/dev/simulation"
 )
 
-// drains measures how near to Graph's limits a full queue is worked off. In real time that would take half an hour, so the clock is simulated, and
-// with it the storage, the queue and the directory, whose answers take as long as said here. The worker is the real one, and so are its pace and
-// what the instances share.
+// drains measures how close to Graph's limits the worker drains a full queue. The clock is
+// simulated, because it would take half an hour, and so are the storage, the queue and the
+// directory, with the latencies given here. The worker, its pace and the state that instances
+// share are real.
 func drains() error {
 	simulator, err := simulation.NewSimulator()
 	if err != nil {

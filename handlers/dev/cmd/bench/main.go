@@ -35,7 +35,7 @@ func main() {
 	}
 }
 
-// run prints every figure in turn.
+// run measures and prints every figure.
 func run(ctx context.Context, handler string, rows int) error {
 	handler, err := filepath.Abs(handler)
 	if err != nil {
@@ -90,13 +90,13 @@ func figure(name, format string, args ...any) {
 	fmt.Printf("%-44s %s\n", name, fmt.Sprintf(format, args...))
 }
 
-// process is a started program that answers at address.
+// process is a running program that answers at address.
 type process struct {
 	*subprocess.Process
 	address string
 }
 
-// start starts a program as the Functions host does and waits for its first answer.
+// start starts a program as the Functions host does, and waits for its first answer.
 func start(ctx context.Context, program string, env []string) (process, error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -109,7 +109,7 @@ func start(ctx context.Context, program string, env []string) (process, error) {
 	}
 	cmd := exec.Command(program)
 	cmd.Env = append(slices.Clone(env), "FUNCTIONS_CUSTOMHANDLER_PORT="+strconv.Itoa(port))
-	cmd.Stderr = os.Stderr // standard output goes to the null device: reading it is the work of the host
+	cmd.Stderr = os.Stderr // standard output is dropped, because reading it is the work of the host
 	started, err := subprocess.Start(cmd)
 	if err != nil {
 		return process{}, err
@@ -130,7 +130,7 @@ func start(ctx context.Context, program string, env []string) (process, error) {
 	}
 }
 
-// starts measures from the start of the process to its first answer on GET /, in turns.
+// starts measures the time from the start of each program to its first answer on GET /, in turns.
 func starts(ctx context.Context, handler, bare string, env []string) error {
 	const runs = 20
 	var ours, theirs []time.Duration
@@ -160,7 +160,7 @@ func starts(ctx context.Context, handler, bare string, env []string) error {
 	return nil
 }
 
-// envelopes measures how many sign-up envelopes a second each program answers, in turns.
+// envelopes measures how many sign-up envelopes each program answers in a second, in turns.
 func envelopes(ctx context.Context, handler, bare string, env []string) error {
 	const (
 		rounds  = 7
@@ -201,8 +201,8 @@ func envelopes(ctx context.Context, handler, bare string, env []string) error {
 	return nil
 }
 
-// rate posts the envelope n times from several clients and returns answers per second. What is in them is not looked at: reading JSON would
-// cost as much here as there, and would count as the handler's.
+// rate posts the envelope n times from several clients and returns answers per second. It does
+// not decode them, because that would count as the handler's time.
 func rate(address string, body []byte, n, clients int) (float64, error) {
 	transport := &http.Transport{MaxIdleConnsPerHost: clients}
 	defer transport.CloseIdleConnections()
@@ -241,7 +241,7 @@ type answer struct {
 	}
 }
 
-// post sends an envelope and returns the answer; anything but a 200 is an error.
+// post sends an envelope and returns the answer. A status other than 200 is an error.
 func post(client *http.Client, url string, body []byte) (answer, error) {
 	response, err := client.Post(url, "application/json; charset=utf-8", bytes.NewReader(body))
 	if err != nil {
@@ -260,7 +260,7 @@ func post(client *http.Client, url string, body []byte) (answer, error) {
 	return a, err
 }
 
-// key signs the forms of the measured handler, and lets the measuring program send JSON.
+// key is the handler's key for forms and for JSON.
 const key = "5CqS0TQ0gfnLOyUg7m4Zt3iVb8rXw1Pa"
 
 // signUpEnvelope is what the Functions host sends for a JSON submission.
@@ -305,7 +305,7 @@ func messageEnvelope(message []byte) ([]byte, error) {
 	})
 }
 
-// signUps takes 200 partners from the form to the group and counts what that costs.
+// signUps takes 200 partners from the form to the group and measures memory and calls.
 func signUps(ctx context.Context, handler string, w *world) error {
 	const partners = 200
 	p, err := start(ctx, handler, w.environment())
@@ -355,7 +355,7 @@ func signUps(ctx context.Context, handler string, w *world) error {
 	return nil
 }
 
-// memory returns the memory figures of a process, from /proc, in bytes by name.
+// memory returns the memory figures of a process from /proc, in bytes by name.
 func memory(pid int) (map[string]int64, error) {
 	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {

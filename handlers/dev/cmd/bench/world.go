@@ -23,7 +23,7 @@ import (
 	"guestlist/handlers/submission"
 )
 
-// calls counts requests by kind.
+// calls counts requests by kind. It is safe for concurrent use.
 type calls struct {
 	mutex sync.Mutex
 	kinds map[string]int
@@ -48,7 +48,7 @@ func (c *calls) total() int {
 	return n
 }
 
-// perGuest lists the kinds that were seen for every guest.
+// perGuest lists the kinds with at least one call for each guest.
 func (c *calls) perGuest(guests int) string {
 	c.mutex.Lock()
 	defer c.mutex.Unlock()
@@ -61,13 +61,13 @@ func (c *calls) perGuest(guests int) string {
 	return strings.Join(parts, ", ")
 }
 
-// world is the storage emulator and the Graph stand-in, with a counter before each.
+// world is the storage emulator and the Graph stand-in, each behind a proxy that counts calls.
 type world struct {
 	emulator     *azurite.Server
 	tenant       *graphsim.Server
 	store        *tables.Store
-	connection   string // storage, through the counter
-	graphURL     string // the stand-in, through the counter
+	connection   string // storage, through the proxy
+	graphURL     string // the stand-in, through the proxy
 	storageCalls calls
 	graphCalls   calls
 }
@@ -127,21 +127,21 @@ func newWorld(ctx context.Context) (*world, error) {
 
 func (w *world) stop() { _ = w.emulator.Stop() }
 
-// environment is what the handler is started with.
+// environment returns the environment of the handler.
 func (w *world) environment() []string {
 	return append(os.Environ(), "AzureWebJobsStorage="+w.connection, "GUESTLIST_GRAPH_URL="+w.graphURL, "GUESTLIST_GRAPH_CREDENTIAL=none",
 		"GUESTLIST_DAILY_INVITATIONS=0", "GUESTLIST_INVITATION_SPACING=0s",
 		"GUESTLIST_FORM_KEYS="+key, "GUESTLIST_JSON_KEYS="+key)
 }
 
-// table names the table or operation of a request to the table service.
+// table returns the table or operation of a request to the table service.
 func table(path string) string {
 	last := path[strings.LastIndex(path, "/")+1:]
 	name, _, _ := strings.Cut(last, "(")
 	return name
 }
 
-// serve serves h on the loopback interface until the program ends, and returns its address.
+// serve serves h on the loopback interface until the program ends, and returns the address.
 func serve(h http.Handler) (string, error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -151,7 +151,7 @@ func serve(h http.Handler) (string, error) {
 	return "http://" + listener.Addr().String(), nil
 }
 
-// lookups counts the calls of one policy look-up among few rows and among many.
+// lookups measures one policy look-up among few rows and among many.
 func lookups(ctx context.Context, w *world, many int) error {
 	address, err := submission.ParseAddress("ana@sales.contoso.com")
 	if err != nil {
@@ -192,8 +192,9 @@ func lookups(ctx context.Context, w *world, many int) error {
 	return nil
 }
 
-// fill adds the policy rows of other partners with the numbers from and up to to, a hundred to a partner, in one transaction each: one by
-// one, a hundred thousand rows would take the emulator minutes.
+// fill adds policy rows with the numbers from up to to, a hundred for each partner. They are
+// written in one transaction for each partner, because single writes would take the emulator
+// minutes.
 func fill(ctx context.Context, w *world, from, to int) error {
 	const (
 		workers = 4

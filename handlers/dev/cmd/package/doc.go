@@ -1,6 +1,7 @@
-// Command package builds the zips that Azure Functions takes: host.json, the function folders and the handler, and nothing else. One holds
-// all functions; the others hold those of a part, for a deployment where the form, the status page and the work are apps of their own.
+// Command package builds the zips that Azure Functions takes: host.json, the function folders and
+// the handler, and nothing else. One zip has all functions. The others have those of one part,
+// for a deployment with separate apps for the form, the status page and the work.
 //
-// The same input gives the same bytes, so that a deployment can be told from another by its hash. The handler gets its execute bit in
-// the zip: most ways of deploying keep the zip's bits and set none themselves.
+// The same input gives the same bytes, so a hash identifies a deployment. The handler gets its
+// execute bit in the zip, because most ways of deploying keep the zip's bits and set none.
 package main

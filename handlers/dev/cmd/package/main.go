@@ -30,12 +30,12 @@ func main() {
 	}
 }
 
-// part is what one function app runs where the public form, the status page and the work have an app each. A function that has no folder in
-// an app can't run there, whatever the app's settings say. (Settings can't say it: on Linux none may have a hyphen in its name, so
-// AzureWebJobs.NAME.Disabled is refused.)
+// part is what one app runs if the form, the status page and the work have an app each. A
+// function without a folder can't run in an app. (The setting AzureWebJobs.NAME.Disabled is no
+// alternative, because the name of a setting can't contain a hyphen on Linux.)
 type part struct {
 	suffix    string
-	functions []string // nil: those that no other part has
+	functions []string // nil: all that no other part has
 }
 
 var parts = []part{
@@ -44,7 +44,7 @@ var parts = []part{
 	{"-work", nil},
 }
 
-// run writes the zip of everything and those of the parts, each as a whole or not at all.
+// run writes the zip of all functions and those of the parts.
 func run(root, handler, out string) error {
 	all, err := collect(root, handler)
 	if err != nil {
@@ -68,7 +68,7 @@ func run(root, handler, out string) error {
 	return pack(out, all)
 }
 
-// of returns the entries that the part needs.
+// of returns the entries of the part.
 func (p part) of(all []entry) ([]entry, error) {
 	var taken []string
 	for _, other := range parts {
@@ -117,7 +117,7 @@ type entry struct {
 	mode fs.FileMode
 }
 
-// collect returns what belongs into the zip, by name.
+// collect returns all entries, sorted by name.
 func collect(root, handler string) ([]entry, error) {
 	executable, err := executablePath(filepath.Join(root, "host.json"))
 	if err != nil {
@@ -150,7 +150,7 @@ func collect(root, handler string) ([]entry, error) {
 	return entries, nil
 }
 
-// executablePath returns where host.json says that the handler is.
+// executablePath returns the path of the handler in host.json.
 func executablePath(path string) (string, error) {
 	content, err := os.ReadFile(path)
 	if err != nil {
@@ -168,22 +168,23 @@ func executablePath(path string) (string, error) {
 		return "", fmt.Errorf("%s: %w", path, err)
 	}
 	executable := host.CustomHandler.Description.DefaultExecutablePath
-	// func pack compares by this very name when it sets the bit, so it must be the plain name of an entry.
+	// func pack sets the execute bit on the entry of this name, so it must be a plain path.
 	if !fs.ValidPath(executable) || executable == "." {
 		return "", fmt.Errorf("%s: defaultExecutablePath must be a plain path inside the zip, such as bin/handler", path)
 	}
 	return executable, nil
 }
 
-// checkHandler refuses what would not start in Azure: another system's program, or one that needs a C library which may not be there.
+// checkHandler returns an error if the handler would not start in Azure: a program for another
+// system, or one that needs a C library.
 func checkHandler(path string) error {
 	file, err := elf.Open(path)
 	if err != nil {
-		return fmt.Errorf("the handler is no Linux program, build it with GOOS=linux GOARCH=amd64: %w", err)
+		return fmt.Errorf("the handler is not a Linux program, build it with GOOS=linux GOARCH=amd64: %w", err)
 	}
 	defer file.Close()
 	if file.Machine != elf.EM_X86_64 {
-		return errors.New("the handler is of another processor, build it with GOARCH=amd64")
+		return errors.New("the handler is for another processor, build it with GOARCH=amd64")
 	}
 	for _, program := range file.Progs {
 		if program.Type == elf.PT_INTERP {
@@ -193,7 +194,7 @@ func checkHandler(path string) error {
 	return nil
 }
 
-// modified is the time of every entry: the first that a zip can hold.
+// modified is the time of every entry: the earliest that a zip can have.
 var modified = time.Date(1980, 1, 1, 0, 0, 0, 0, time.UTC)
 
 func write(out io.Writer, entries []entry) error {

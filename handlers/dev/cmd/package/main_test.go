@@ -15,7 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// program writes the beginning of an ELF program, as much as is looked at, and returns its path.
+// program writes the headers of an ELF program and returns its path.
 func program(t *testing.T, machine elf.Machine, segments ...elf.ProgType) string {
 	t.Helper()
 	var content bytes.Buffer
@@ -53,10 +53,10 @@ func create(t *testing.T, path, content string) {
 	}
 }
 
-// repository is the root of this repository, whose own files are packed.
+// repository is the root of this repository.
 const repository = "../../../.."
 
-func TestTheZipsHoldWhatAzureNeedsAndNothingElse(t *testing.T) {
+func TestZipsContainWhatAzureNeedsAndNothingElse(t *testing.T) {
 	handler := program(t, elf.EM_X86_64, elf.PT_LOAD)
 	folder := filepath.Join(t.TempDir(), "dist")
 	err := run(repository, handler, filepath.Join(folder, "app.zip"))
@@ -101,8 +101,8 @@ func TestTheZipsHoldWhatAzureNeedsAndNothingElse(t *testing.T) {
 	}
 }
 
-// Whoever may reach an app by HTTP must not reach the one that invites.
-func TestNoFunctionOfTheWorkIsReachedByHTTP(t *testing.T) {
+// The app that invites must not be reachable by HTTP.
+func TestWorkPartHasNoHTTPFunction(t *testing.T) {
 	all, err := collect(repository, program(t, elf.EM_X86_64, elf.PT_LOAD))
 	if err != nil {
 		t.Fatal(err)
@@ -122,7 +122,7 @@ func TestNoFunctionOfTheWorkIsReachedByHTTP(t *testing.T) {
 	}
 }
 
-func TestTheSameInputGivesTheSameBytes(t *testing.T) {
+func TestSameInputGivesSameBytes(t *testing.T) {
 	handler := program(t, elf.EM_X86_64, elf.PT_LOAD)
 	var zips [][]byte
 	for range 2 {
@@ -136,7 +136,7 @@ func TestTheSameInputGivesTheSameBytes(t *testing.T) {
 			t.Fatal(err)
 		}
 		zips = append(zips, content)
-		// The times of the files on disk do not count.
+		// The zip does not contain the times of files on disk.
 		err = os.Chtimes(handler, time.Now().Add(time.Hour), time.Now().Add(time.Hour))
 		if err != nil {
 			t.Fatal(err)
@@ -147,7 +147,7 @@ func TestTheSameInputGivesTheSameBytes(t *testing.T) {
 	}
 }
 
-func TestWhatWouldNotStartIsNotPacked(t *testing.T) {
+func TestAppThatWouldNotStartIsNotPacked(t *testing.T) {
 	good := `{"customHandler": {"description": {"defaultExecutablePath": "bin/handler"}}}`
 	linux := program(t, elf.EM_X86_64, elf.PT_LOAD)
 	windows := filepath.Join(t.TempDir(), "handler.exe")

@@ -10,7 +10,7 @@ import (
 	"guestlist/handlers/azure/functions/functionjson"
 )
 
-// root returns the root of this repository, found from the folder of the test.
+// root returns the root of this repository.
 func root(t testing.TB) string {
 	t.Helper()
 	dir, err := os.Getwd()
@@ -24,20 +24,21 @@ func root(t testing.TB) string {
 		}
 		parent := filepath.Dir(dir)
 		if parent == dir {
-			t.Fatal("there is no go.mod in this folder or above it")
+			t.Fatal("no go.mod in this folder or above it")
 		}
 		dir = parent
 	}
 }
 
-// builds is where this process has put programs: each is built once for all its tests.
+// builds are the programs that the tests of this process have built. Each is built once.
 var builds struct {
 	sync.Mutex
 	dir  string
 	done map[string]bool
 }
 
-// Main runs the tests of a package that calls [Folder] or [Program], removes what was built, and ends the process.
+// Main runs the tests of a package that calls [Folder] or [Program], removes the folder, and
+// exits.
 func Main(m *testing.M) {
 	code := m.Run()
 	if builds.dir != "" {
@@ -46,7 +47,7 @@ func Main(m *testing.M) {
 	os.Exit(code)
 }
 
-// Folder returns a folder that all tests of this process share. It is removed by [Main].
+// Folder returns a folder that all tests of this process share. [Main] removes it.
 func Folder(t testing.TB) string {
 	t.Helper()
 	builds.Lock()
@@ -84,7 +85,8 @@ func Program(t testing.TB, name string) string {
 // settingsFile holds the settings of a local run.
 const settingsFile = "local.settings.sample.json"
 
-// App makes a folder that holds what the Functions host reads and starts, and the settings of a local run.
+// App returns a folder with the files that the Functions host reads and starts, and the settings
+// of a local run.
 func App(t testing.TB) string {
 	t.Helper()
 	from, app := root(t), t.TempDir()

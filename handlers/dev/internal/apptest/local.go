@@ -14,10 +14,9 @@ import (
 	"time"
 )
 
-// The limits are there to fail instead of hanging.
 const (
 	stopTimeout = 30 * time.Second
-	logTail     = 8000 // bytes of a log that are shown when a test fails
+	logTail     = 8000 // bytes of a log that are shown if a test fails
 )
 
 // Local is a local run that is ready.
@@ -27,8 +26,9 @@ type Local struct {
 	stop   func()
 }
 
-// StartLocal starts what "make run" starts, for an app, on free ports and with the run's data in a folder. The environment, as in "NAME=value",
-// is added to that of this process. The run ends with the test at the latest, and its log is shown if the test fails.
+// StartLocal starts a local run of an app on free ports, with its data in a folder. environment
+// ("NAME=value") is added to that of this process. The run ends with the test, which shows its
+// log if it fails.
 func StartLocal(t testing.TB, app, data string, environment ...string) *Local {
 	t.Helper()
 	cmd := exec.Command(Program(t, "dev/cmd/localhost"), "-root", app, "-data", data, "-settings", filepath.Join(root(t), settingsFile))
@@ -77,10 +77,10 @@ func StartLocal(t testing.TB, app, data string, environment ...string) *Local {
 	return local
 }
 
-// Stop ends the run as an interrupt does, and waits for its end.
+// Stop interrupts the run and waits for its end.
 func (l *Local) Stop() { l.stop() }
 
-// Log is a buffer that a child process or several goroutines write while the test reads.
+// Log is a buffer that is safe for concurrent use.
 type Log struct {
 	mu     sync.Mutex
 	buffer bytes.Buffer
@@ -98,7 +98,7 @@ func (l *Log) String() string {
 	return l.buffer.String()
 }
 
-// Tail returns as much of the end as a person wants to read.
+// Tail returns the end of the log.
 func (l *Log) Tail() string {
 	text := l.String()
 	return text[max(0, len(text)-logTail):]

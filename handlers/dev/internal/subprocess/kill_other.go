@@ -10,7 +10,7 @@ import (
 
 func isolate(*exec.Cmd) {}
 
-// killGroup kills the process; without process groups, what it started is out of reach.
+// killGroup kills the process only, because there are no process groups.
 func killGroup(p *os.Process) error {
 	err := p.Kill()
 	if errors.Is(err, os.ErrProcessDone) {

@@ -8,7 +8,8 @@ import (
 	"syscall"
 )
 
-// killGroup kills the whole group of the process, which leads it. No such group is no error: all of it has ended.
+// killGroup kills the process group that the process leads. It does nothing if the group has
+// ended.
 func killGroup(p *os.Process) error {
 	err := syscall.Kill(-p.Pid, syscall.SIGKILL)
 	if errors.Is(err, syscall.ESRCH) {

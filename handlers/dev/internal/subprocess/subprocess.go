@@ -8,7 +8,8 @@ import (
 	"time"
 )
 
-// outputDelay is how long the output of a dead child is still read: something that it started could hold the pipes open for ever.
+// outputDelay is how long the output of a dead child is still read. A process that it started may
+// hold the pipes open.
 const outputDelay = time.Second
 
 // Process is a started child.
@@ -18,18 +19,19 @@ type Process struct {
 	err  error
 }
 
-// Start starts cmd, which must not have been started. Its SysProcAttr and WaitDelay are set here; the rest is the caller's.
-// The child is waited for in the background: see Done.
+// Start starts cmd, which must not have been started. It sets SysProcAttr and WaitDelay, and
+// waits for the child in the background: see Done.
 func Start(cmd *exec.Cmd) (*Process, error) {
 	if cmd.SysProcAttr != nil || cmd.WaitDelay != 0 {
-		return nil, errors.New("starting a child: SysProcAttr and WaitDelay are not the caller's to set")
+		return nil, errors.New("starting a child: the caller must not set SysProcAttr and WaitDelay")
 	}
 	isolate(cmd)
 	cmd.WaitDelay = outputDelay
 	p := &Process{cmd: cmd, done: make(chan struct{})}
 	started := make(chan error)
 	go func() {
-		// Linux kills the child when the thread that started it ends, not the process: so this thread stays until the child is gone.
+		// Linux kills the child when the thread that started it ends. So this thread stays until the
+		// child has ended.
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
 		err := cmd.Start()
@@ -38,7 +40,7 @@ func Start(cmd *exec.Cmd) (*Process, error) {
 			return
 		}
 		p.err = cmd.Wait()
-		// What the child may have started itself ends with it.
+		// Processes that the child started end with it.
 		_ = killGroup(cmd.Process)
 		close(p.done)
 	}()
@@ -49,25 +51,25 @@ func Start(cmd *exec.Cmd) (*Process, error) {
 	return p, nil
 }
 
-// PID returns the child's process id. It stays valid as a name after the child's end, but may then belong to another process.
+// PID returns the child's process id. After the child's end another process may have it.
 func (p *Process) PID() int { return p.cmd.Process.Pid }
 
 // Done is closed when the child has ended and its output has been read.
 func (p *Process) Done() <-chan struct{} { return p.done }
 
-// Wait waits for the end and returns how the child ended, as exec.Cmd.Wait says it: nil for exit code 0.
+// Wait waits for the end and returns the error of [exec.Cmd.Wait]: nil for exit code 0.
 func (p *Process) Wait() error {
 	<-p.done
 	return p.err
 }
 
-// ExitCode waits for the end and returns the exit code, -1 if a signal ended the child.
+// ExitCode waits for the end and returns the exit code, or -1 if a signal ended the child.
 func (p *Process) ExitCode() int {
 	<-p.done
 	return p.cmd.ProcessState.ExitCode()
 }
 
-// Signal sends sig to the child alone. A child that has ended already is no error.
+// Signal sends sig to the child only. It does nothing if the child has ended.
 func (p *Process) Signal(sig os.Signal) error {
 	err := p.cmd.Process.Signal(sig)
 	if errors.Is(err, os.ErrProcessDone) {
@@ -76,7 +78,8 @@ func (p *Process) Signal(sig os.Signal) error {
 	return err
 }
 
-// Kill kills the child, and what it started, at once and waits for the end. A child that has ended already is no error.
+// Kill kills the child and the processes that it started, and waits for the end. It does nothing
+// if the child has ended.
 func (p *Process) Kill() error {
 	select {
 	case <-p.done:
@@ -91,7 +94,8 @@ func (p *Process) Kill() error {
 	return nil
 }
 
-// Stop asks the child to end by sig, gives it the grace and then kills it. When Stop returns, the child is gone.
+// Stop sends sig to the child, and kills it if it has not ended after grace. When Stop returns,
+// the child has ended.
 func (p *Process) Stop(sig os.Signal, grace time.Duration) error {
 	err := p.Signal(sig)
 	if err != nil {

@@ -14,7 +14,7 @@ import (
 	"guestlist/handlers/dev/internal/subprocess"
 )
 
-// roleVariable makes this test binary play the child.
+// roleVariable makes this test binary a child.
 const roleVariable = "GUESTLIST_TEST_ROLE"
 
 func TestMain(m *testing.M) {
@@ -41,7 +41,7 @@ func command(role string) *exec.Cmd {
 	return cmd
 }
 
-// start starts the role and returns when it is up; the reader is its output.
+// start starts a child with the role and waits until it is up. The reader is its output.
 func start(t *testing.T, role string) (*subprocess.Process, io.Reader) {
 	t.Helper()
 	reader, writer, err := os.Pipe()
@@ -63,7 +63,7 @@ func start(t *testing.T, role string) (*subprocess.Process, io.Reader) {
 	return p, reader
 }
 
-func TestAChildThatEndsByItself(t *testing.T) {
+func TestExitCodeOfChildThatEnds(t *testing.T) {
 	cmd := command("ends")
 	var output bytes.Buffer
 	cmd.Stdout = &output
@@ -84,7 +84,7 @@ func TestAChildThatEndsByItself(t *testing.T) {
 	}
 }
 
-func TestStopAsksFirst(t *testing.T) {
+func TestStopSendsSignalFirst(t *testing.T) {
 	p, _ := start(t, "obeys")
 	err := p.Stop(syscall.SIGTERM, time.Hour)
 	if err != nil {
@@ -93,7 +93,7 @@ func TestStopAsksFirst(t *testing.T) {
 	<-p.Done()
 }
 
-func TestStopKillsWhoDoesNotListen(t *testing.T) {
+func TestStopKillsChildThatIgnoresSignal(t *testing.T) {
 	p, _ := start(t, "deaf")
 	err := p.Stop(syscall.SIGTERM, time.Millisecond)
 	if err != nil {
@@ -104,20 +104,20 @@ func TestStopKillsWhoDoesNotListen(t *testing.T) {
 	}
 }
 
-func TestAGrandchildEndsWithTheChild(t *testing.T) {
+func TestGrandchildEndsWithChild(t *testing.T) {
 	p, output := start(t, "has a child of its own")
 	err := p.Kill()
 	if err != nil {
 		t.Fatal(err)
 	}
-	// The pipe ends when nobody holds it any more.
+	// The pipe ends when no process has it open.
 	_, err = io.ReadAll(output)
 	if err != nil {
 		t.Fatal(err)
 	}
 }
 
-func TestAProgramThatIsMissing(t *testing.T) {
+func TestStartOfMissingProgramFails(t *testing.T) {
 	_, err := subprocess.Start(exec.Command("./nothing"))
 	if !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("err = %v", err)

@@ -1,5 +1,5 @@
-// Command bare is what the handler is measured against: the least program that answers the Functions host. It decodes an envelope and
-// answers a constant.
+// Command bare is a minimal handler that the real one is compared with. It decodes an envelope
+// and answers a constant.
 package main
 
 import (
