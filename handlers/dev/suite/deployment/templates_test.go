@@ -1,9 +1,7 @@
 package deployment
 
 import (
-	"encoding/json"
 	"maps"
-	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -12,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"guestlist/handlers/azure/functions/functionjson"
 	"guestlist/handlers/azure/tables"
 	"guestlist/handlers/settings"
 	"guestlist/handlers/web"
@@ -260,31 +259,11 @@ func checkOrigins(t *testing.T, s snapshot, app app, pages web.Config) {
 	}
 }
 
-// functionFile is the part of a function.json that a deployment must fit.
-type functionFile struct {
-	Bindings []struct {
-		Type, QueueName, Connection, Schedule string
-	}
-}
-
-func functionFiles(t *testing.T) map[string]functionFile {
+func functionFiles(t *testing.T) map[string]functionjson.File {
 	t.Helper()
-	paths, err := filepath.Glob(root + "/*/function.json")
-	if err != nil || len(paths) == 0 {
-		t.Fatalf("no function.json found: %v", err)
-	}
-	files := map[string]functionFile{}
-	for _, path := range paths {
-		content, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var file functionFile
-		err = json.Unmarshal(content, &file)
-		if err != nil {
-			t.Fatalf("%s: %v", path, err)
-		}
-		files[filepath.Base(filepath.Dir(path))] = file
+	files, err := functionjson.ReadAll(root)
+	if err != nil {
+		t.Fatal(err)
 	}
 	return files
 }
