@@ -19,11 +19,12 @@ import (
 	"guestlist/handlers/web/guard"
 )
 
-// seedVariable chooses what TestDeathsAndFaultsInviteEachPartnerOnce does; without it every run does something else, and says what. The course of
-// events depends on the machine too, so a seed repeats what is done and not what comes of it.
+// seedVariable sets the seed of TestDeathsAndFaultsInviteEachPartnerOnce. Without it every run
+// has another seed, and logs it. A seed repeats the faults but not their effect, which also
+// depends on the machine.
 const seedVariable = "GUESTLIST_CHAOS_SEED"
 
-// chaos does harm to a stack, by lot.
+// chaos kills and disturbs a stack at random.
 type chaos struct {
 	*stack
 	mutex  sync.Mutex // guards random
@@ -37,7 +38,7 @@ func newChaos(s *stack) *chaos {
 	if text := os.Getenv(seedVariable); text != "" {
 		chosen, err := strconv.ParseUint(text, 10, 64)
 		if err != nil {
-			s.t.Fatalf("%s is no number: %v", seedVariable, err)
+			s.t.Fatalf("%s is not a number: %v", seedVariable, err)
 		}
 		seed = chosen
 	}
@@ -51,7 +52,8 @@ func (c *chaos) intn(n int) int {
 	return c.random.IntN(n)
 }
 
-// kill kills the handler, with pauses of up to half a second, until stop is closed.
+// kill kills the handler again and again, with pauses of up to half a second, until stop is
+// closed.
 func (c *chaos) kill(stop <-chan struct{}) {
 	for {
 		select {
@@ -68,7 +70,7 @@ func (c *chaos) kill(stop <-chan struct{}) {
 	}
 }
 
-// faults are what Graph does now and then, and what passes.
+// faults returns the transient faults of Graph.
 func (c *chaos) faults() []graphsim.Fault {
 	invitations := graphsim.Match{Method: http.MethodPost, Path: "/v1.0/invitations"}
 	members := graphsim.Match{Method: http.MethodPost, Path: "/v1.0/groups/*"}
@@ -87,13 +89,14 @@ func (c *chaos) faults() []graphsim.Fault {
 	}
 }
 
-// partner is one who signs up, and the id under which that was accepted.
+// partner is a partner whose sign-up was accepted with the id.
 type partner struct {
 	email string
 	id    submission.ID
 }
 
-// signUpAll signs partners up, several at once, each again and again until it is accepted: a handler that dies accepts nobody. pace is called before each.
+// signUpAll signs up n partners, several at once. It repeats each sign-up until it is accepted,
+// because the handler may be killed. pace is called before each.
 func (s *stack) signUpAll(names string, n int, pace func(i int)) []partner {
 	s.t.Helper()
 	partners := make([]partner, n)
@@ -124,7 +127,7 @@ func (s *stack) signUpAll(names string, n int, pace func(i int)) []partner {
 	return partners
 }
 
-// allAre waits until every request stands in the state.
+// allAre waits until every request is in the state.
 func (s *stack) allAre(state request.State, partners []partner) {
 	s.t.Helper()
 	left := slices.Clone(partners)
@@ -137,8 +140,9 @@ func (s *stack) allAre(state request.State, partners []partner) {
 	})
 }
 
-// TestDeathsAndFaultsInviteEachPartnerOnce lets partners sign up while the handler dies and Graph fails in every way that passes, blocks the whole
-// tenant for a while, lets an admin close the breaker, and looks whether everybody was invited, and nobody twice.
+// TestDeathsAndFaultsInviteEachPartnerOnce signs up partners while the handler is killed and
+// Graph has transient faults. Then Graph blocks the whole tenant until an admin closes the
+// circuit breaker. Every partner must be invited once.
 func TestDeathsAndFaultsInviteEachPartnerOnce(t *testing.T) {
 	s := newStack(t, "AzureFunctionsJobHost__extensions__queues__maxDequeueCount=100")
 	s.row("contoso.com", "trusted", "Action", "invite", "Groups", groupOne)
@@ -162,7 +166,7 @@ func TestDeathsAndFaultsInviteEachPartnerOnce(t *testing.T) {
 	killer.Wait()
 	s.allAre(request.Done, partners)
 
-	// Microsoft blocks the tenant, and only its support and an admin can end that.
+	// Microsoft blocks the tenant. It takes its support and an admin to end that.
 	s.tenant.ClearFaults()
 	err := s.tenant.Order(graphsim.Fault{
 		Match: graphsim.Match{Method: http.MethodPost, Path: "/v1.0/invitations"}, Times: 1000, Status: http.StatusForbidden, Code: "Forbidden",
@@ -178,7 +182,7 @@ func TestDeathsAndFaultsInviteEachPartnerOnce(t *testing.T) {
 	if err != nil || gate.Cause != request.DirectorySuspicious {
 		t.Errorf("the breaker's cause is %q, error %v", gate.Cause, err)
 	}
-	err = s.host.KillHandler() // what is open must outlive whoever opened it
+	err = s.host.KillHandler() // the breaker stays open after a restart
 	if err != nil {
 		t.Error(err)
 	}
@@ -214,7 +218,8 @@ func TestDeathsAndFaultsInviteEachPartnerOnce(t *testing.T) {
 		}
 		seconds += max(0, n-1)
 	}
-	// One more mail is possible where an answer came after the handler had given up or died, and the guest was not visible yet when it looked.
+	// A second mail is possible if the handler missed the answer to the first, and looked for the
+	// guest before the guest was visible.
 	t.Logf("%d deaths, %d partners, %d second mails", c.deaths.Load(), len(partners), seconds)
 	if seconds > len(partners)/10 {
 		t.Errorf("%d second mails to %d partners", seconds, len(partners))

@@ -1,3 +1,3 @@
-// Package endtoend holds the tests of the whole road: the real handler process behind the host's own protocol, a real storage emulator, and
-// the Graph stand-in. It has no code of its own.
+// Package endtoend tests the whole: the real handler process behind the simulated host, a real
+// storage emulator, and the Graph stand-in. It has no code of its own.
 package endtoend

@@ -23,7 +23,6 @@ import (
 	"guestlist/handlers/dev/hostsim"
 	"guestlist/handlers/dev/internal/apptest"
 	"guestlist/handlers/policy"
-	"guestlist/handlers/request"
 	"guestlist/handlers/submission"
 )
 
@@ -35,7 +34,7 @@ const (
 	sponsor    = "bbbbbbbb-0000-4000-8000-000000000001"
 )
 
-// stack is everything that a deployment has, on this machine.
+// stack is a deployment on this machine.
 type stack struct {
 	t       *testing.T
 	storage *azurite.Server
@@ -48,7 +47,8 @@ type stack struct {
 
 func TestMain(m *testing.M) { apptest.Main(m) }
 
-// newStack starts the stack with the repository's own host.json and function folders. settings are added to the environment.
+// newStack starts a stack with the repository's own host.json and function folders. settings are
+// added to the environment.
 func newStack(t *testing.T, settings ...string) *stack {
 	t.Helper()
 	s := &stack{t: t, log: &apptest.Log{}, client: &http.Client{
@@ -93,7 +93,7 @@ func newStack(t *testing.T, settings ...string) *stack {
 		"GUESTLIST_FORM_KEYS="+formKey,
 		"GUESTLIST_FORM_WAIT=0s",
 		"GUESTLIST_JSON_KEYS="+programKey,
-		// What takes half a minute in Azure may take a second here.
+		// One second instead of half a minute in Azure.
 		"AzureFunctionsJobHost__extensions__queues__visibilityTimeout=00:00:01",
 		"AzureFunctionsJobHost__extensions__queues__maxPollingInterval=00:00:01",
 	)
@@ -119,7 +119,7 @@ func newStack(t *testing.T, settings ...string) *stack {
 	return s
 }
 
-// row writes a policy row as a storage tool would; columns come in pairs of name and value.
+// row writes a policy row. columns are pairs of name and value.
 func (s *stack) row(partition, name string, columns ...any) {
 	s.t.Helper()
 	raw := policy.Raw{Partition: partition, Name: name, Columns: map[string]any{}}
@@ -132,14 +132,14 @@ func (s *stack) row(partition, name string, columns ...any) {
 	}
 }
 
-// reply is what a browser or program gets.
+// reply is an HTTP response.
 type reply struct {
 	status int
 	header http.Header
 	body   string
 }
 
-// do sends a request; one that gets no answer at all has status 0.
+// do sends a request. Without a response the reply has status 0.
 func (s *stack) do(method, path, contentType, body string, header ...string) reply {
 	s.t.Helper()
 	record, err := http.NewRequestWithContext(s.t.Context(), method, s.host.URL()+path, strings.NewReader(body))
@@ -164,7 +164,7 @@ func (s *stack) do(method, path, contentType, body string, header ...string) rep
 	return reply{response.StatusCode, response.Header, string(content)}
 }
 
-// tokenField matches the field of the form that makes a submission count.
+// tokenField matches the form's token.
 var tokenField = regexp.MustCompile(`name="token" value="([^"]+)"`)
 
 // token fetches the form and returns its token.
@@ -197,7 +197,7 @@ func (s *stack) signUp(email string) string {
 	return r.header.Get("Location")
 }
 
-// stage asks the status page as a program does.
+// stage returns the stage that the status page tells in JSON, or "".
 func (s *stack) stage(path string) string {
 	s.t.Helper()
 	r := s.do(http.MethodGet, path, "", "", "Accept", "application/json")
@@ -209,18 +209,20 @@ func (s *stack) stage(path string) string {
 	return progress.Stage
 }
 
-// finished waits until the status page says so, and until all is done that follows from the decision, which the page does not show.
+// finished waits until the status page says finished and the request has ended, which the page
+// does not show.
 func (s *stack) finished(status string) {
 	s.t.Helper()
 	s.eventually("the status page says finished", func() bool { return s.stage(status) == "finished" })
 	s.eventually("nothing is left to do", func() bool {
 		r, err := s.store.Load(s.t.Context(), submission.ID(path.Base(status)))
-		return err == nil && slices.Contains([]request.State{request.Done, request.Denied, request.Review, request.Failed}, r.State)
+		return err == nil && r.State.Ended()
 	})
 }
 
-// eventually waits for what mostly takes seconds. It gives a busy machine time, and a handler that was killed at a bad moment: a request that upkeep
-// had postponed comes back after the lease, and one that failed several times after minutes.
+// eventually waits until holds returns true, which usually takes seconds. After a kill it can
+// take minutes: a request that upkeep has postponed comes back after the lease, and one that
+// failed several times later.
 func (s *stack) eventually(what string, holds func() bool) {
 	s.t.Helper()
 	const patience = 5 * time.Minute
@@ -233,7 +235,7 @@ func (s *stack) eventually(what string, holds func() bool) {
 	}
 }
 
-// invitationsTo returns what the tenant was asked to send to the address.
+// invitationsTo returns the invitations of the tenant to the address.
 func (s *stack) invitationsTo(email string) []graphsim.Invitation {
 	return slices.DeleteFunc(s.tenant.Invitations(), func(i graphsim.Invitation) bool { return i.Email != email })
 }

@@ -22,7 +22,7 @@ import (
 	"guestlist/handlers/web/guard"
 )
 
-func TestAPartnerSignsUpAndIsInvited(t *testing.T) {
+func TestPartnerSignsUpAndIsInvited(t *testing.T) {
 	s := newStack(t)
 	s.row("contoso.com", "trusted", "Action", "invite", "Groups", groupOne+","+groupTwo, "Sponsors", sponsor,
 		"RedirectUrl", "https://portal.example.com/start", "MessageLanguage", "pt-PT")
@@ -33,7 +33,7 @@ func TestAPartnerSignsUpAndIsInvited(t *testing.T) {
 	}
 	status := s.signUp("ana@contoso.com")
 	if stage := s.stage(status); stage == "" {
-		t.Error("right after the submission the status page knows nothing of it")
+		t.Error("right after the submission the status page does not know it")
 	}
 	s.finished(status)
 	shown := s.do(http.MethodGet, status, "", "", "Accept", "text/html")
@@ -68,17 +68,17 @@ func TestAPartnerSignsUpAndIsInvited(t *testing.T) {
 	s.row("contoso.com", "trusted", "Action", "invite")
 	s.finished(s.signUp("cy@contoso.com"))
 	if len(s.invitationsTo("bo@contoso.com")) != 0 || len(s.invitationsTo("cy@contoso.com")) != 1 {
-		t.Error("an edited row did not count at the next decision")
+		t.Error("the next decision ignored an edited row")
 	}
 
 	for _, personal := range []string{"ana@", "ANA@", "bo@", "Silva", "Contoso Ltd"} {
 		if strings.Contains(s.log.String(), personal) {
-			t.Errorf("%q stands in the log", personal)
+			t.Errorf("%q is in the log", personal)
 		}
 	}
 }
 
-func TestAProgramSignsUpByJSON(t *testing.T) {
+func TestProgramSignsUpWithJSON(t *testing.T) {
 	s := newStack(t)
 	s.row("contoso.com", "trusted", "Action", "invite")
 	r := s.do(http.MethodPost, "/signup", "application/json",
@@ -94,7 +94,7 @@ func TestAProgramSignsUpByJSON(t *testing.T) {
 	}
 }
 
-func TestOneAnswerForKnownUnknownAndDenied(t *testing.T) {
+func TestStatusPageIsTheSameForKnownUnknownAndDenied(t *testing.T) {
 	s := newStack(t)
 	s.row("contoso.com", "trusted", "Action", "invite")
 	s.row("fabrikam.com", "barred", "Action", "deny")
@@ -104,7 +104,7 @@ func TestOneAnswerForKnownUnknownAndDenied(t *testing.T) {
 		s.finished(status)
 		r := s.do(http.MethodGet, status, "", "", "Accept", "text/html")
 		text := strings.ReplaceAll(r.body, strings.TrimPrefix(status, "/signup/"), "ID")
-		// The first letter of the domain is all that the page shows of it.
+		// The page shows only the first letter of the domain.
 		for _, masked := range []string{"@c", "@f", "@w"} {
 			text = strings.ReplaceAll(text, masked, "@")
 		}
@@ -115,8 +115,8 @@ func TestOneAnswerForKnownUnknownAndDenied(t *testing.T) {
 	}
 }
 
-// TestBadInputNeverReachesTheQueue leaves messages lying on the queue, so that each would be seen.
-func TestBadInputNeverReachesTheQueue(t *testing.T) {
+// The functions that take messages are disabled, so that every message stays on the queue.
+func TestInvalidInputIsNotEnqueued(t *testing.T) {
 	s := newStack(t, "AzureWebJobs.invite-queue.Disabled=true", "AzureWebJobs.upkeep-timer.Disabled=true")
 	valid := `{"email":"ana@contoso.com","givenName":"Ana","familyName":"Silva","company":"Contoso Ltd"}`
 	token := s.token()
@@ -125,29 +125,29 @@ func TestBadInputNeverReachesTheQueue(t *testing.T) {
 		contentType, body string
 		want              int
 	}{
-		"nothing":                {formType, "", 403},
-		"no token":               {formType, form("", "ana@contoso.com"), 403},
-		"forged token":           {formType, form(token[:len(token)-2]+"AA", "ana@contoso.com"), 403},
-		"the trap":               {formType, form(token, "ana@contoso.com") + "&website=https%3A%2F%2Fspam.example", 303},
-		"doubled token":          {formType, form(token, "ana@contoso.com") + "&token=" + token, 400},
-		"no address":             {formType, strings.Replace(form(token, ""), "email=", "", 1), 422},
-		"address with a plus":    {formType, form(token, "ana+test@contoso.com"), 422},
-		"two addresses":          {formType, form(token, "ana@contoso.com,bo@contoso.com"), 422},
-		"address with a header":  {formType, form(token, "ana@contoso.com\r\nBcc: x@y.example"), 422},
-		"look-alike domain":      {formType, form(token, "ana@cont\u043eso.com"), 422},
-		"invisible character":    {formType, form(token, "ana@con\u200btoso.com"), 422},
-		"unknown top level":      {formType, form(token, "ana@contoso.invalidtld"), 422},
-		"doubled field":          {formType, form(token, "ana@contoso.com") + "&email=bo%40contoso.com", 400},
-		"field that nobody asks": {formType, form(token, "ana@contoso.com") + "&admin=true", 400},
-		"broken JSON":            {jsonType, `{"email":`, 400},
-		"JSON of another shape":  {jsonType, `["ana@contoso.com"]`, 400},
-		"unknown property":       {jsonType, strings.Replace(valid, `{`, `{"role":"admin",`, 1), 400},
-		"two JSON values":        {jsonType, valid + valid, 400},
-		"wrong type of a value":  {jsonType, strings.Replace(valid, `"Ana"`, `5`, 1), 400},
-		"XML":                    {"application/xml", "<email>ana@contoso.com</email>", 415},
-		"no content type":        {"", form(token, "ana@contoso.com"), 415},
-		"multipart":              {"multipart/form-data; boundary=x", "--x--", 415},
-		"very long":              {formType, form(token, "ana@contoso.com") + strings.Repeat("x", 200_000), 413},
+		"nothing":               {formType, "", 403},
+		"no token":              {formType, form("", "ana@contoso.com"), 403},
+		"forged token":          {formType, form(token[:len(token)-2]+"AA", "ana@contoso.com"), 403},
+		"the trap":              {formType, form(token, "ana@contoso.com") + "&website=https%3A%2F%2Fspam.example", 303},
+		"doubled token":         {formType, form(token, "ana@contoso.com") + "&token=" + token, 400},
+		"no address":            {formType, strings.Replace(form(token, ""), "email=", "", 1), 422},
+		"address with a plus":   {formType, form(token, "ana+test@contoso.com"), 422},
+		"two addresses":         {formType, form(token, "ana@contoso.com,bo@contoso.com"), 422},
+		"address with a header": {formType, form(token, "ana@contoso.com\r\nBcc: x@y.example"), 422},
+		"look-alike domain":     {formType, form(token, "ana@cont\u043eso.com"), 422},
+		"invisible character":   {formType, form(token, "ana@con\u200btoso.com"), 422},
+		"unknown top level":     {formType, form(token, "ana@contoso.invalidtld"), 422},
+		"doubled field":         {formType, form(token, "ana@contoso.com") + "&email=bo%40contoso.com", 400},
+		"unknown field":         {formType, form(token, "ana@contoso.com") + "&admin=true", 400},
+		"broken JSON":           {jsonType, `{"email":`, 400},
+		"JSON array":            {jsonType, `["ana@contoso.com"]`, 400},
+		"unknown property":      {jsonType, strings.Replace(valid, `{`, `{"role":"admin",`, 1), 400},
+		"two JSON values":       {jsonType, valid + valid, 400},
+		"wrong type of a value": {jsonType, strings.Replace(valid, `"Ana"`, `5`, 1), 400},
+		"XML":                   {"application/xml", "<email>ana@contoso.com</email>", 415},
+		"no content type":       {"", form(token, "ana@contoso.com"), 415},
+		"multipart":             {"multipart/form-data; boundary=x", "--x--", 415},
+		"very long":             {formType, form(token, "ana@contoso.com") + strings.Repeat("x", 200_000), 413},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -156,7 +156,7 @@ func TestBadInputNeverReachesTheQueue(t *testing.T) {
 				t.Errorf("answered with %d, want %d:\n%.600s", r.status, test.want, r.body)
 			}
 			if r.body == "" && r.status != http.StatusSeeOther {
-				t.Error("the answer says nothing")
+				t.Error("the response has no body")
 			}
 		})
 	}
@@ -173,11 +173,11 @@ func TestBadInputNeverReachesTheQueue(t *testing.T) {
 	}
 	s.signUp("ana@contoso.com")
 	if n := s.waiting("signups"); n != 1 {
-		t.Errorf("%d messages after a good submission, want 1: the count above proves nothing", n)
+		t.Errorf("%d messages after a valid submission, want 1: the count above proves nothing", n)
 	}
 }
 
-// waiting returns how many messages lie on a queue; 0 for one that does not exist.
+// waiting returns how many messages are on a queue, or 0 if it does not exist.
 func (s *stack) waiting(queue string) int64 {
 	s.t.Helper()
 	service, err := azqueue.NewServiceClientFromConnectionString(s.storage.ConnectionString(), nil)
@@ -194,11 +194,11 @@ func (s *stack) waiting(queue string) int64 {
 	return *properties.ApproximateMessagesCount
 }
 
-// TestKillingTheHandlerLosesNothing kills the handler again and again while 120 partners sign up. Whoever was told "accepted" must be
-// invited, once; whoever was not may try again, as a person would.
-func TestKillingTheHandlerLosesNothing(t *testing.T) {
-	// Ten deaths within seconds can fail one message more often than the host allows before it counts as poison. That is the host's rule
-	// for messages that kill; here the handler dies of other causes, so the rule is put aside.
+// TestKilledHandlerLosesNothing kills the handler again and again while 120 partners sign up.
+// Every partner whose sign-up was accepted must be invited once.
+func TestKilledHandlerLosesNothing(t *testing.T) {
+	// Ten kills within seconds can fail a message more often than the host allows before it becomes
+	// poison.
 	s := newStack(t, "AzureFunctionsJobHost__extensions__queues__maxDequeueCount=100")
 	s.row("contoso.com", "trusted", "Action", "invite", "Groups", groupOne)
 	const (
@@ -206,7 +206,7 @@ func TestKillingTheHandlerLosesNothing(t *testing.T) {
 		deaths   = 20
 	)
 
-	// The killer and the partners keep pace with each other, so that deaths come all along the way.
+	// The killer and the partners keep pace, so that kills happen all the time.
 	var killed atomic.Int32
 	var killer sync.WaitGroup
 	killer.Go(func() {
@@ -238,8 +238,7 @@ func TestKillingTheHandlerLosesNothing(t *testing.T) {
 	}
 }
 
-// What a partner wishes on the status page, and what an admin reads about the app, both by the whole road.
-func TestAPartnerWithdrawsAndTheAppSaysHowItStands(t *testing.T) {
+func TestWithdrawalErasesRequestAndUpkeepReports(t *testing.T) {
 	s := newStack(t)
 	s.row("contoso.com", "trusted", "Action", "invite")
 	status := s.signUp("ana@contoso.com")
@@ -261,7 +260,7 @@ func TestAPartnerWithdrawsAndTheAppSaysHowItStands(t *testing.T) {
 		r, err := s.store.Load(t.Context(), id)
 		return err == nil && !r.Erased.IsZero() && r.Submission.Email == submission.Address{} && r.GuestID != ""
 	})
-	s.eventually("the app has said how it stands", func() bool {
+	s.eventually("upkeep has written its report", func() bool {
 		report, err := s.store.Report(t.Context())
 		return err == nil && !report.At.IsZero() && report.Roles == nil && report.Why != ""
 	})
@@ -270,7 +269,7 @@ func TestAPartnerWithdrawsAndTheAppSaysHowItStands(t *testing.T) {
 	}
 }
 
-func TestAForeignMessageEndsVisibleAndHarmsNothing(t *testing.T) {
+func TestForeignMessageIsKeptAsDeadLetter(t *testing.T) {
 	s := newStack(t)
 	s.row("contoso.com", "trusted", "Action", "invite")
 	s.finished(s.signUp("ana@contoso.com"))
@@ -306,8 +305,8 @@ func TestAForeignMessageEndsVisibleAndHarmsNothing(t *testing.T) {
 	if strings.Contains(s.log.String(), "ana+x") {
 		t.Error("the log repeats a message")
 	}
-	// Another attempt would have found the same, so there was none.
+	// A message that can't be read is not retried.
 	if strings.Contains(s.log.String(), "invite-poison") {
-		t.Error("a message that makes no sense was tried until the host gave it up")
+		t.Error("an unreadable message was retried until the host moved it to the poison queue")
 	}
 }
