@@ -6,7 +6,6 @@
 package guard
 
 import (
-	"context"
 	"io"
 	"net/http"
 	"time"
@@ -57,10 +56,11 @@ type Config struct {
 
 // Guards are safe for concurrent use.
 type Guards struct {
-	tokens  *formtoken.Signer // nil without a form
-	origins *origin.Checker
+	Tokens  *formtoken.Signer // nil without a form
+	Origins *origin.Checker
+	Captcha *captcha.Checker // nil without one, which asks nobody
+
 	limiter *ratelimit.Limiter // nil without a limit
-	captcha *captcha.Checker   // nil without one
 	proxies int
 }
 
@@ -68,7 +68,7 @@ type Guards struct {
 func New(c Config, now func() time.Time, random io.Reader) (*Guards, error) {
 	g := &Guards{proxies: c.Proxies}
 	var err error
-	g.origins, err = origin.New(origin.Config{Own: c.PublicOrigins, Sites: c.JSONOrigins, Keys: c.JSONKeys})
+	g.Origins, err = origin.New(origin.Config{Own: c.PublicOrigins, Sites: c.JSONOrigins, Keys: c.JSONKeys})
 	if err != nil {
 		return nil, err
 	}
@@ -79,13 +79,13 @@ func New(c Config, now func() time.Time, random io.Reader) (*Guards, error) {
 		}
 	}
 	if len(c.FormKeys) > 0 {
-		g.tokens, err = formtoken.New(formtoken.Config{Keys: c.FormKeys, Wait: c.FormWait, Lifetime: c.FormLifetime, Now: now, Random: random})
+		g.Tokens, err = formtoken.New(formtoken.Config{Keys: c.FormKeys, Wait: c.FormWait, Lifetime: c.FormLifetime, Now: now, Random: random})
 		if err != nil {
 			return nil, err
 		}
 	}
 	if c.Captcha.Provider != "" {
-		g.captcha, err = captcha.New(c.Captcha)
+		g.Captcha, err = captcha.New(c.Captcha)
 		if err != nil {
 			return nil, err
 		}
@@ -93,18 +93,9 @@ func New(c Config, now func() time.Time, random io.Reader) (*Guards, error) {
 	return g, nil
 }
 
-// HasTokens reports whether forms can be served: every form needs a token.
-func (g *Guards) HasTokens() bool { return g.tokens != nil }
-
-// Token returns a token for a form that is shown, after the token held if it is shown again.
-func (g *Guards) Token(held formtoken.Token) (string, error) { return g.tokens.Issue(held) }
-
 // Count counts one post of the client. It returns how long the client has to wait before the
 // next, or zero if this one may pass.
 func (g *Guards) Count(r *http.Request) time.Duration {
-	if g.limiter == nil {
-		return 0
-	}
 	return g.limiter.Take(ratelimit.Client(r, g.proxies))
 }
 
@@ -115,14 +106,14 @@ func tooMany(wait time.Duration) error {
 // Form returns why a form can't be taken as it came. wait is what Count returned for it. The
 // token that was held counts for Token even where the form is refused.
 func (g *Guards) Form(r *http.Request, token string, wait time.Duration) (formtoken.Token, error) {
-	held, err := g.tokens.Check(token)
+	held, err := g.Tokens.Check(token)
 	switch {
 	case wait > 0:
 		return held, tooMany(wait)
 	case err != nil:
 		return held, problem.New(problem.FormStale, "%w", err)
 	}
-	return held, g.origins.OwnPage(r)
+	return held, g.Origins.OwnPage(r)
 }
 
 // Instruction returns why an instruction that a status page or a program sent can't be taken.
@@ -131,7 +122,7 @@ func (g *Guards) Instruction(r *http.Request) error {
 	if wait > 0 {
 		return tooMany(wait)
 	}
-	err := g.origins.OwnPage(r)
+	err := g.Origins.OwnPage(r)
 	if err != nil {
 		// Without the text for a form: the page has its own.
 		return &problem.Error{Code: problem.SenderRefused, Detail: "a wish from another site"}
@@ -142,7 +133,7 @@ func (g *Guards) Instruction(r *http.Request) error {
 // JSON returns who sends a submission as JSON, or why it can't be taken. Programs with a key are
 // not limited: they may bring many partners at once.
 func (g *Guards) JSON(r *http.Request) (origin.Sender, error) {
-	sender, err := g.origins.JSON(r)
+	sender, err := g.Origins.JSON(r)
 	if sender == origin.Program {
 		return sender, nil
 	}
@@ -151,46 +142,4 @@ func (g *Guards) JSON(r *http.Request) (origin.Sender, error) {
 		return 0, tooMany(wait)
 	}
 	return sender, err
-}
-
-// Preflight answers a browser that asks whether a page of another site may send.
-func (g *Guards) Preflight(header http.Header, r *http.Request, methods ...string) error {
-	return g.origins.Preflight(header, r, methods...)
-}
-
-// Share lets a page of a listed site read the answer.
-func (g *Guards) Share(header http.Header, r *http.Request) { g.origins.Share(header, r) }
-
-// Person returns nil if the answer to the captcha shows that a person sends, or if there is no
-// captcha.
-func (g *Guards) Person(ctx context.Context, answer string) error {
-	if g.captcha == nil {
-		return nil
-	}
-	return g.captcha.Verify(ctx, answer)
-}
-
-// Policy returns what the captcha needs in the Content-Security-Policy, by directive.
-func (g *Guards) Policy() map[string][]string {
-	if g.captcha == nil {
-		return nil
-	}
-	return g.captcha.Policy()
-}
-
-// Widget returns what the page shows of the captcha, or nil.
-func (g *Guards) Widget() *captcha.Widget {
-	if g.captcha == nil {
-		return nil
-	}
-	w := g.captcha.Widget()
-	return &w
-}
-
-// AnswerField returns the name of the form's field with the answer to the captcha, or "".
-func (g *Guards) AnswerField() string {
-	if g.captcha == nil {
-		return ""
-	}
-	return g.captcha.Field()
 }

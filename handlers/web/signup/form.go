@@ -95,14 +95,11 @@ func New(config Config) (http.Handler, error) {
 		return nil, errors.New("signup: the clock is missing")
 	case config.Random == nil:
 		return nil, errors.New("signup: the source of randomness is missing")
-	case config.Guards == nil || !config.Guards.HasTokens():
+	case config.Guards == nil || config.Guards.Tokens == nil:
 		return nil, errors.New("signup: the guards, or their form tokens, are missing")
 	}
-	policy := config.Guards.Policy()
+	policy := config.Guards.Captcha.Policy()
 	if config.StatusOrigin != "" {
-		if policy == nil {
-			policy = map[string][]string{}
-		}
 		// Browsers also check the redirect after a form against this.
 		policy["form-action"] = append(policy["form-action"], config.StatusOrigin)
 	}
@@ -184,7 +181,7 @@ func queryName(field string) string {
 
 // preflight answers a browser that asks whether a page of another site may send.
 func (f *form) preflight(x *site.Exchange) {
-	err := f.Guards.Preflight(x.Header(), x.Request, http.MethodGet, http.MethodPost)
+	err := f.Guards.Origins.Preflight(x.Header(), x.Request, http.MethodGet, http.MethodPost)
 	if err != nil {
 		x.Format = site.JSON
 		x.Fail(err, "")
@@ -209,7 +206,7 @@ func (f *form) submit(x *site.Exchange) {
 // submitForm takes a submission from the form.
 func (f *form) submitForm(x *site.Exchange) {
 	wait := f.Guards.Count(x.Request)
-	e, err := read(x, func(fields []site.Member) (entry, error) { return readForm(fields, f.Guards.AnswerField()) })
+	e, err := f.read(x)
 	if err != nil {
 		x.Refuse(err)
 		return
@@ -236,7 +233,7 @@ func (f *form) submitForm(x *site.Exchange) {
 	var id submission.ID
 	if err == nil {
 		// Last, since an answer to a captcha counts once.
-		refusal := f.Guards.Person(x.Request.Context(), e.pass.answer)
+		refusal := f.Guards.Captcha.Verify(x.Request.Context(), e.pass.answer)
 		if refusal != nil {
 			f.hold(x, e, refusal)
 			return
@@ -257,13 +254,13 @@ func (f *form) submitForm(x *site.Exchange) {
 
 // submitJSON takes a submission from a program or from a page of another site.
 func (f *form) submitJSON(x *site.Exchange) {
-	f.Guards.Share(x.Header(), x.Request)
+	f.Guards.Origins.Share(x.Header(), x.Request)
 	sender, err := f.Guards.JSON(x.Request)
 	if err != nil {
 		x.Fail(explained(err), "")
 		return
 	}
-	e, err := read(x, readJSON)
+	e, err := f.read(x)
 	if err != nil {
 		x.Refuse(err)
 		return
@@ -277,7 +274,7 @@ func (f *form) submitJSON(x *site.Exchange) {
 		return
 	}
 	if err == nil && sender != origin.Program {
-		refusal := f.Guards.Person(x.Request.Context(), e.pass.answer)
+		refusal := f.Guards.Captcha.Verify(x.Request.Context(), e.pass.answer)
 		if refusal != nil {
 			x.Fail(explained(refusal), "")
 			return
@@ -372,7 +369,7 @@ func (f *form) content(e entry, reader site.Reader, wrong []problem.Field, a ale
 	fields, err := f.contents(e, reader, wrong)
 	content := formContent{
 		Action: route.Signup, Alert: a, Lead: f.Style.Intro.In(reader.Tag), Fields: fields, Language: e.Language, ConfirmedEmail: e.ConfirmedEmail,
-		Popular: strings.Join(maildomain.Popular(), " "), Captcha: f.Guards.Widget(),
+		Popular: strings.Join(maildomain.Popular(), " "), Captcha: f.Guards.Captcha.Widget(),
 	}
 	if content.Lead == "" {
 		content.Lead = reader.Say("form.lead")
@@ -443,7 +440,7 @@ func (f *form) open(x *site.Exchange) {
 // token returns the token of a form that is shown, or "" on failure: the form then asks to be
 // sent again.
 func (f *form) token(x *site.Exchange, held formtoken.Token) string {
-	token, err := f.Guards.Token(held)
+	token, err := f.Guards.Tokens.Issue(held)
 	if err != nil {
 		f.Log.ErrorContext(x.Request.Context(), "a form has no token", "error", err)
 	}
@@ -481,58 +478,17 @@ func kept(query url.Values) url.Values {
 	return keep
 }
 
-// read reads a body with decode.
-func read(x *site.Exchange, decode func([]site.Member) (entry, error)) (entry, error) {
+// read reads the body. A missing field is empty. An unknown or repeated one, or a value that is
+// not a string, is MalformedBody.
+func (f *form) read(x *site.Exchange) (entry, error) {
 	members, err := x.Members()
 	if err != nil {
 		return entry{}, err
 	}
-	return decode(members)
-}
-
-// readForm reads the fields of a form. A missing one is empty; an unknown or repeated one is
-// MalformedBody. answerField has the answer to the captcha, "" for none.
-func readForm(fields []site.Member, answerField string) (entry, error) {
-	var in entry
-	seen := make([]*string, 0, len(fields))
-	for _, m := range fields {
-		field := fieldOf(&in, m.Name)
-		switch m.Name {
-		case "confirmedEmail":
-			field = &in.ConfirmedEmail
-		case tokenField:
-			field = &in.pass.token
-		case trapField:
-			field = &in.pass.trap
-		case answerField:
-			field = &in.pass.answer
-		case "g-recaptcha-response":
-			if answerField != "" {
-				continue // hCaptcha's widget adds it, for servers that were written for another service
-			}
-		}
-		switch {
-		case field == nil:
-			return entry{}, site.Malformed("The form has a field that is not known here. The fields are " + fieldNames + ".")
-		case slices.Contains(seen, field):
-			return entry{}, site.Malformed("A field comes more than once in the form. Send each field once.")
-		}
-		seen = append(seen, field)
-		*field = m.Text
-	}
-	return in, nil
-}
-
-// readJSON reads the members of a JSON object of strings. A missing one is empty; an unknown or
-// repeated one, or a value of another type, is MalformedBody.
-func readJSON(members []site.Member) (entry, error) {
 	var in entry
 	seen := make([]*string, 0, len(members))
 	for _, m := range members {
-		field := fieldOf(&in, m.Name)
-		if m.Name == answerProperty {
-			field = &in.pass.answer
-		}
+		field := f.target(&in, x.Format, m.Name)
 		switch {
 		case field == nil:
 			return entry{}, site.Malformed("The body has a property that is not known here. The properties are " + fieldNames + ".")
@@ -545,4 +501,28 @@ func readJSON(members []site.Member) (entry, error) {
 		*field = m.Text
 	}
 	return in, nil
+}
+
+// target returns where the value of a field goes, or nil for an unknown field.
+func (f *form) target(e *entry, format site.Format, name string) *string {
+	answer := answerProperty
+	if format == site.HTML {
+		answer = f.Guards.Captcha.Field()
+		switch name {
+		case "confirmedEmail":
+			return &e.ConfirmedEmail
+		case tokenField:
+			return &e.pass.token
+		case trapField:
+			return &e.pass.trap
+		case "g-recaptcha-response":
+			if answer != "" {
+				return new(string) // hCaptcha's widget adds it, for servers of another service
+			}
+		}
+	}
+	if name == answer {
+		return &e.pass.answer
+	}
+	return fieldOf(e, name)
 }

@@ -147,7 +147,7 @@ func noticeOf(r *http.Request, now time.Time) notice {
 func (s *status) show(x *site.Exchange, code int, n notice) {
 	if x.Format == site.JSON {
 		// A listed site may show how far the sign-ups are that it sent.
-		s.Guards.Share(x.Header(), x.Request)
+		s.Guards.Origins.Share(x.Header(), x.Request)
 	}
 	id, progress, err := s.progress(x.Request.Context(), x.Request.PathValue("id"))
 	switch {

@@ -105,7 +105,6 @@ var services = map[string]service{
 		},
 		policy: map[string][]string{
 			"script-src": {"https://cdn.jsdelivr.net/npm/@friendlycaptcha/sdk@1.0.2/site.min.js"},
-			"frame-src":  {},
 		},
 		ask: askJSON,
 	},
@@ -122,7 +121,8 @@ type Widget struct {
 	Endpoint  string // for data-api-endpoint; empty for the service's usual one
 }
 
-// Checker checks answers with one service. It is safe for concurrent use.
+// Checker checks answers with one service. It is safe for concurrent use. A nil Checker is no
+// captcha: it accepts every answer.
 type Checker struct {
 	config  Config
 	service service
@@ -150,14 +150,6 @@ func New(config Config) (*Checker, error) {
 	if err != nil || endpoint.Host == "" || endpoint.Path != "" || endpoint.User != nil || endpoint.RawQuery != "" {
 		return nil, errors.New("captcha: the address of the service must be a scheme and a host")
 	}
-	policy := map[string][]string{}
-	for directive, sources := range s.policy {
-		policy[directive] = slices.Clone(sources)
-	}
-	if config.Provider == FriendlyCaptcha {
-		policy["frame-src"] = append(policy["frame-src"], config.URL)
-	}
-	s.policy = policy
 	if config.Client == nil {
 		config.Client = &http.Client{}
 	}
@@ -168,17 +160,34 @@ func New(config Config) (*Checker, error) {
 	return &Checker{config: config, service: s, address: config.URL + s.path}, nil
 }
 
-// Field returns the name of the form's field with the answer.
-func (c *Checker) Field() string { return c.service.field }
+// Field returns the name of the form's field with the answer, "" for a nil Checker.
+func (c *Checker) Field() string {
+	if c == nil {
+		return ""
+	}
+	return c.service.field
+}
 
-// Widget returns what the page needs.
-func (c *Checker) Widget() Widget { return c.service.widget }
+// Widget returns what the page needs, nil for a nil Checker.
+func (c *Checker) Widget() *Widget {
+	if c == nil {
+		return nil
+	}
+	return &c.service.widget
+}
 
-// Policy returns the sources that the widget needs in a Content-Security-Policy, by directive.
+// Policy returns the sources that the widget needs in a Content-Security-Policy, by directive. The
+// caller owns the map.
 func (c *Checker) Policy() map[string][]string {
-	policy := make(map[string][]string, len(c.service.policy))
+	policy := map[string][]string{}
+	if c == nil {
+		return policy
+	}
 	for directive, sources := range c.service.policy {
 		policy[directive] = slices.Clone(sources)
+	}
+	if c.config.Provider == FriendlyCaptcha {
+		policy["frame-src"] = append(policy["frame-src"], c.config.URL)
 	}
 	return policy
 }
@@ -209,6 +218,9 @@ var ours = []string{
 // problem.ChallengeUnavailable: the service gave no verdict or refuses our keys. No error has the
 // answer or the secret. An answer can be verified only once.
 func (c *Checker) Verify(ctx context.Context, response string) error {
+	if c == nil {
+		return nil
+	}
 	if response == "" || len(response) > c.service.maxResponse {
 		return problem.New(problem.ChallengeFailed, "an answer of %d characters", len(response))
 	}

@@ -83,8 +83,8 @@ func Body(t testing.TB, response *http.Response) string {
 	return string(data)
 }
 
-// CheckProblem checks problem details (RFC 9457): their code, and that says is in the detail or, for
-// invalid input, lists the fields and rules.
+// CheckProblem checks problem details (RFC 9457): their code, and that says is in the detail or,
+// for invalid input, lists the fields and rules.
 func CheckProblem(t *testing.T, response *http.Response, text string, code problem.Code, says string) {
 	t.Helper()
 	if got := response.Header.Get("Content-Type"); got != "application/problem+json" {

@@ -41,11 +41,11 @@ func New(config Config) (*Limiter, error) {
 	return &Limiter{config: config, young: make(map[string]time.Time)}, nil
 }
 
-// Take counts one thing that the client sends. It returns zero if that may pass, else how long
-// the client has to wait; what may not pass is not counted. The client "", see [Client], is never
-// limited.
+// Take counts one thing that the client sends. It returns zero if that may pass, else how long the
+// client has to wait; what may not pass is not counted. A nil Limiter and the client "", see
+// [Client], have no limit.
 func (l *Limiter) Take(client string) time.Duration {
-	if client == "" {
+	if l == nil || client == "" {
 		return 0
 	}
 	l.mu.Lock()
