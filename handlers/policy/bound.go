@@ -86,9 +86,9 @@ func snapshot(row *Row) *RowSnapshot {
 		cell, found := row.Columns[c.Name]
 		switch {
 		case !found:
-		case c.Name == inviteCode && row.InviteCode != "":
+		case c.Name == InviteCodeColumn && row.InviteCode != "":
 			add(c.Name, hashPrefix+string(row.InviteCode))
-		case c.Name == inviteCode:
+		case c.Name == InviteCodeColumn:
 			add(c.Name, notShown)
 		default:
 			add(c.Name, cellText(cell))
@@ -97,7 +97,7 @@ func snapshot(row *Row) *RowSnapshot {
 	for _, name := range slices.Sorted(maps.Keys(row.Columns)) {
 		switch {
 		case known(name):
-		case strings.Contains(strings.ToLower(name), "code") || nearest(name) == inviteCode:
+		case strings.Contains(strings.ToLower(name), "code") || nearest(name) == InviteCodeColumn:
 			add(name, notShown) // a misspelt InviteCode
 		default:
 			add(name, cellText(row.Columns[name]))

@@ -63,103 +63,129 @@ type column struct {
 // wrong is a Fault without its column.
 type wrong struct{ problem, advice string }
 
+// The names of the columns of policy rows, beside the two keys.
+const (
+	PartitionKeyColumn = "PartitionKey"
+	RowKeyColumn       = "RowKey"
+
+	ActionColumn          = "Action"
+	ModeColumn            = "Mode"
+	EnabledColumn         = "Enabled"
+	PriorityColumn        = "Priority"
+	NotBeforeColumn       = "NotBefore"
+	NotAfterColumn        = "NotAfter"
+	ConditionColumn       = "Condition"
+	InviteCodeColumn      = "InviteCode" // its cells are secret
+	MaxGuestsColumn       = "MaxGuests"
+	MaxPerDayColumn       = "MaxPerDay"
+	GroupsColumn          = "Groups"
+	SponsorsColumn        = "Sponsors"
+	RedirectURLColumn     = "RedirectUrl"
+	MessageLanguageColumn = "MessageLanguage"
+	SendInvitationColumn  = "SendInvitation"
+	MessageColumn         = "Message"
+	CcColumn              = "Cc"
+	UserTypeColumn        = "UserType"
+	NoteColumn            = "Note"
+)
+
 // columns drives the parser, the advice on misspelt names, the header of CSV files and
 // docs/policies.md.
 var columns = []column{
 	{Column{
-		Name: "Action", Example: "invite", Required: true,
+		Name: ActionColumn, Example: "invite", Required: true,
 		Takes:   "invite, review or deny",
 		Meaning: "what happens to a sign-up that the row decides",
 	}, wordReader(func(r *Row) *Action { return &r.Action }, Invite, Review, Deny)},
 	{Column{
-		Name: "Mode", Example: "audit", Default: "enforce",
+		Name: ModeColumn, Example: "audit", Default: "enforce",
 		Takes:   "enforce or audit",
 		Meaning: "audit: what the row would decide is recorded, but it never decides",
 	}, wordReader(func(r *Row) *Mode { return &r.Mode }, Enforce, Audit)},
 	{Column{
-		Name: "Enabled", Example: "false", Default: "true",
+		Name: EnabledColumn, Example: "false", Default: "true",
 		Takes:   takesBool,
 		Meaning: "false switches the row off, even if something else in it is wrong",
 	}, boolReader(func(r *Row) *bool { return &r.Enabled })},
 	{Column{
-		Name: "Priority", Example: "10", Default: "100",
+		Name: PriorityColumn, Example: "10", Default: "100",
 		Takes:   fmt.Sprintf("a whole number from 0 to %d", MaxPriority),
 		Meaning: "the rows of a partition are tried in this order, the smallest first, then by name",
 	}, readPriority},
 	{Column{
-		Name: "NotBefore", Example: "2026-05-01",
+		Name: NotBeforeColumn, Example: "2026-05-01",
 		Takes:   "a date (2026-05-01, from its start in UTC) or a time (2026-05-01T09:00:00Z)",
 		Meaning: "the row applies from this moment on; unset: no limit",
 	}, readNotBefore},
 	{Column{
-		Name: "NotAfter", Example: "2026-05-31",
+		Name: NotAfterColumn, Example: "2026-05-31",
 		Takes:   "a date (2026-05-31, to its end in UTC) or a time (2026-05-31T18:00:00Z)",
 		Meaning: "the row applies until this moment; unset: no limit",
 	}, readNotAfter},
 	{Column{
-		Name: "Condition", Example: `request.country in ["DE", "AT"]`,
+		Name: ConditionColumn, Example: `request.country in ["DE", "AT"]`,
 		Takes:   fmt.Sprintf("an expression (CEL) of at most %d characters", MaxCondition),
 		Meaning: "the row applies only to sign-ups for which this is true; unset: to all",
 	}, nil}, // it takes a compiler: see parse
 	{Column{
-		Name: inviteCode, Example: "Tulip-Spring-2026",
+		Name: InviteCodeColumn, Example: "Tulip-Spring-2026",
 		Takes: fmt.Sprintf("a code of %d to %d letters a to z and digits, or sha256: and the hash of one", minCode, submission.MaxCode),
 		Meaning: "the row applies only to partners who typed this code; white space, dashes and case are " +
 			"ignored. A short code can be guessed from its hash",
 	}, readInviteCode},
 	{Column{
-		Name: "MaxGuests", Example: "50",
+		Name: MaxGuestsColumn, Example: "50",
 		Takes:   takesLimit,
 		Meaning: "how many guests the row invites in all; further ones go to review. Unset: any number",
 	}, limitReader(func(r *Row) *int { return &r.MaxGuests })},
 	{Column{
-		Name: "MaxPerDay", Example: "5",
+		Name: MaxPerDayColumn, Example: "5",
 		Takes:   takesLimit,
 		Meaning: "how many guests the row invites per day (UTC); further ones go to review. Unset: any number",
 	}, limitReader(func(r *Row) *int { return &r.MaxPerDay })},
 	{Column{
-		Name: "Groups", Example: "11111111-1111-4111-8111-111111111111",
+		Name: GroupsColumn, Example: "11111111-1111-4111-8111-111111111111",
 		Takes:   fmt.Sprintf("object ids of at most %d groups, %s", MaxGroups, takesList),
 		Meaning: "the groups that the guest becomes a member of",
 	}, idsReader(MaxGroups, func(r *Row) *[]string { return &r.Terms.Groups })},
 	{Column{
-		Name: "Sponsors", Example: "99999999-9999-4999-8999-999999999999",
+		Name: SponsorsColumn, Example: "99999999-9999-4999-8999-999999999999",
 		Takes:   fmt.Sprintf("object ids of at most %d users or groups, %s", MaxSponsors, takesList),
 		Meaning: "the sponsors of the guest, who answer for them",
 	}, idsReader(MaxSponsors, func(r *Row) *[]string { return &r.Terms.Sponsors })},
 	{Column{
-		Name: "RedirectUrl", Example: "https://portal.contoso.com/welcome",
+		Name: RedirectURLColumn, Example: "https://portal.contoso.com/welcome",
 		Takes:   fmt.Sprintf("an https:// URL with a host name, at most %d characters", maxURL),
 		Meaning: "where the guest arrives after accepting; unset: the app's default",
 	}, readRedirectURL},
 	{Column{
-		Name: "MessageLanguage", Example: "pt-BR",
+		Name: MessageLanguageColumn, Example: "pt-BR",
 		Takes:   "a language such as de or pt-BR",
 		Meaning: "the language of Microsoft's invitation mail; unset: the partner's own",
 	}, readMessageLanguage},
 	{Column{
-		Name: "SendInvitation", Example: "false", Default: "true",
+		Name: SendInvitationColumn, Example: "false", Default: "true",
 		Takes:   takesBool,
 		Meaning: "whether Microsoft sends its invitation mail",
 	}, boolReader(func(r *Row) *bool { return &r.Terms.SendInvitation })},
 	{Column{
-		Name: "Message", Example: "Welcome to the tender portal. Questions? Call your contact.",
+		Name: MessageColumn, Example: "Welcome to the tender portal. Questions? Call your contact.",
 		Takes: fmt.Sprintf("plain text of at most %d characters", MaxMessage),
 		Meaning: "a text for Microsoft's invitation mail; MessageLanguage then has no effect. Microsoft may " +
 			"leave it out, since an app invites",
 	}, readMessage},
 	{Column{
-		Name: "Cc", Example: "desk@contoso.com",
+		Name: CcColumn, Example: "desk@contoso.com",
 		Takes:   "one e-mail address",
 		Meaning: "who gets a copy of Microsoft's invitation mail",
 	}, readCc},
 	{Column{
-		Name: "UserType", Example: "Guest", Default: "Guest",
+		Name: UserTypeColumn, Example: "Guest", Default: "Guest",
 		Takes:   "Guest or Member",
 		Meaning: "the guest's type in the directory; a member sees far more of it",
 	}, wordReader(func(r *Row) *string { return &r.Terms.UserType }, "Guest", "Member")},
 	{Column{
-		Name: "Note", Example: "Agreed with purchasing in April",
+		Name: NoteColumn, Example: "Agreed with purchasing in April",
 		Takes:   "anything",
 		Meaning: "free text for admins; it has no effect",
 	}, readNote},
@@ -212,8 +238,7 @@ func wordReader[T ~string](field func(*Row) *T, words ...T) func(any, *Row) *wro
 }
 
 const (
-	inviteCode = "InviteCode" // the column whose cells are secret
-	hashPrefix = "sha256:"    // begins a cell with the hash of an invite code
+	hashPrefix = "sha256:" // begins a cell with the hash of an invite code
 )
 
 const takesBool = "true or false"

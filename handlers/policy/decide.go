@@ -252,10 +252,10 @@ func (p place) candidate(rows []Row) candidate {
 	row := &rows[p.index]
 	c := candidate{row, row.Faults}
 	if len(c.faults) == 0 && !row.sound() {
-		c.faults = []Fault{{"Action", "has not been read", "this is an error in the program; please report it"}}
+		c.faults = []Fault{{ActionColumn, "has not been read", "this is an error in the program; please report it"}}
 	}
 	if p.twice {
-		c.faults = append(slices.Clip(c.faults), Fault{"RowKey", "came twice for one partition",
+		c.faults = append(slices.Clip(c.faults), Fault{RowKeyColumn, "came twice for one partition",
 			"there is nothing to do unless it happens again: the row was probably changed while it was read"})
 	}
 	return c

@@ -53,7 +53,7 @@ func partitionFault(key string) *Fault {
 		return nil
 	}
 	fault := &Fault{
-		Column:  "PartitionKey",
+		Column:  PartitionKeyColumn,
 		Problem: "matches no address, so the row would be for nobody",
 		Advice: "make the row anew under an address (ana@contoso.com), a domain (contoso.com), everything below a domain " +
 			"(*.contoso.com) or * for everybody; lower case, without white space, other scripts in punycode (xn--...)",

@@ -55,7 +55,7 @@ type Fault struct {
 // String returns the fault as one clause that may be logged.
 func (f Fault) String() string {
 	name := f.Column
-	if !known(name) && name != "PartitionKey" && name != "RowKey" {
+	if !known(name) && name != PartitionKeyColumn && name != RowKeyColumn {
 		name = quote(name)
 	}
 	return "column " + name + " " + f.Problem + "; " + f.Advice
@@ -70,7 +70,7 @@ const maxUnknown = 20
 //
 // White space around a text is ignored. An empty text counts as not set. A text that is too long
 // for its column is a fault and is not read. Any column that is not in Columns, in the same case,
-// is a fault: a misspelt "NotAfter" must not invite guests for ever.
+// is a fault: a misspelt NotAfterColumn must not invite guests for ever.
 //
 // raw.Columns is kept, not copied, and not changed.
 //
@@ -109,11 +109,11 @@ func parse(raw Raw, compiler func() (*compiler, error)) Row {
 		}
 	}
 	if !row.NotBefore.IsZero() && !row.NotAfter.IsZero() && !row.NotBefore.Before(row.NotAfter) {
-		row.Faults = append(row.Faults, Fault{"NotAfter", "is not later than NotBefore, so the row could never apply",
+		row.Faults = append(row.Faults, Fault{NotAfterColumn, "is not later than NotBefore, so the row could never apply",
 			"write a later time, or set Enabled to false"})
 	}
 	if row.limits() != nil && clip(raw.Name, maxName) != raw.Name {
-		row.Faults = append(row.Faults, Fault{"RowKey", "is too long a name for a row whose guests are counted",
+		row.Faults = append(row.Faults, Fault{RowKeyColumn, "is too long a name for a row whose guests are counted",
 			"make the row anew with a shorter name, or remove MaxGuests and MaxPerDay"})
 	}
 	row.Faults = append(row.Faults, unknownColumns(raw.Columns)...)
@@ -173,7 +173,7 @@ func nearestOf(name string, names []string) string {
 	if len(name) > longest {
 		return ""
 	}
-	best, fewest := "", max(1, len(name)/3)+1 // few enough that "Mode" does not become "Note"
+	best, fewest := "", max(1, len(name)/3)+1 // few enough that ModeColumn does not become NoteColumn
 	for _, known := range names {
 		edits := distance(strings.ToLower(name), strings.ToLower(known))
 		if edits < fewest {

@@ -16,7 +16,7 @@ var sharedDomains = []string{"onmicrosoft.com", "onmicrosoft.us", "partner.onmsc
 
 // checkKey finds partitions whose rows are for nobody or for too many people.
 func (k *checker) checkKey(p *partition) {
-	const column = "PartitionKey"
+	const column = policy.PartitionKeyColumn
 	if len(p.entries) > policy.MaxRows {
 		k.record(p.key, "", column, ruleTooManyRows,
 			fmt.Sprintf("The partition has %d rows, and at most %d are read for a decision. Everybody in it goes to review.", len(p.entries), policy.MaxRows),
@@ -34,7 +34,7 @@ func (k *checker) checkKey(p *partition) {
 				"Create the row again under the partner's own domain.")
 			continue
 		}
-		if k.live(e) && e.row.Action == policy.Invite && e.sound("Action") && alwaysDecides(e.row) {
+		if k.live(e) && e.row.Action == policy.Invite && e.sound(policy.ActionColumn) && alwaysDecides(e.row) {
 			k.checkDoor(e)
 		}
 	}
@@ -42,7 +42,7 @@ func (k *checker) checkKey(p *partition) {
 
 // checkDoor finds invite rows without a condition or a code that are for too many people.
 func (k *checker) checkDoor(e *entry) {
-	const column = "PartitionKey"
+	const column = policy.PartitionKeyColumn
 	const narrow = "Use review here, and invite under the domains of partners."
 	key := e.row.Partition
 	if key == "*" {
@@ -98,7 +98,7 @@ func publicSuffix(domain string) (private, is bool) {
 
 // checkNeighbours finds domains that are probably meant to be treated like their subdomains.
 func (k *checker) checkNeighbours(p *partition) {
-	const column = "PartitionKey"
+	const column = policy.PartitionKeyColumn
 	rows := k.alive(p.key)
 	if len(rows) == 0 || !rows[0].sound(column) || p.key == "*" || strings.Contains(p.key, "@") {
 		return
@@ -145,7 +145,7 @@ func (k *checker) checkBelow(rows []*entry, domain string) {
 		}
 		invite := first(above, policy.Invite)
 		if invite != nil && alwaysDecides(invite.row) {
-			k.add(deny, "PartitionKey", ruleSubdomainsNotMeant,
+			k.add(deny, policy.PartitionKeyColumn, ruleSubdomainsNotMeant,
 				"The row denies only "+domain+". The row "+quoted(invite.row.Name)+" of the partition "+key+" invites its subdomains.",
 				"Create a row with deny under *."+domain+" too.")
 		}

@@ -18,14 +18,14 @@ func (k *checker) checkFaults(p *partition) {
 	for _, e := range p.entries {
 		if e.copy && !told[e.row.Name] {
 			told[e.row.Name] = true
-			k.add(e, "RowKey", ruleTwins,
+			k.add(e, policy.RowKeyColumn, ruleTwins,
 				"Another row has the same PartitionKey and RowKey, so both send everybody to review.",
 				"Keep one of them, or change the RowKey of one.")
 		}
 		for _, f := range e.row.Faults {
 			at := slices.IndexFunc(columns, func(c policy.Column) bool { return c.Name == f.Column })
 			switch {
-			case f.Column == "PartitionKey":
+			case f.Column == policy.PartitionKeyColumn:
 				k.checkBadKey(e, f)
 			case at < 0:
 				k.add(e, f.Column, ruleUnknownColumn, sentence("The column", quoted(f.Column), f.Problem), sentence(f.Advice))

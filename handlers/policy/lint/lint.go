@@ -193,7 +193,7 @@ func (k *checker) record(partition, row, column, rule, problem, advice string) {
 }
 
 func sortFindings(findings []Finding) {
-	places := map[string]int{"PartitionKey": -2, "RowKey": -1}
+	places := map[string]int{policy.PartitionKeyColumn: -2, policy.RowKeyColumn: -1}
 	columns := policy.Columns()
 	for i, c := range columns {
 		places[c.Name] = i

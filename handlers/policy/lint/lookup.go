@@ -82,12 +82,12 @@ func (k *checker) checkDirectory(ctx context.Context, d Directory, progress func
 			unknown++
 		}
 	}
-	if hidden["Groups"] {
-		k.record("", "", "Groups", ruleForbidden, "The directory does not allow groups to be read, so not all groups of the rows were checked.",
+	if hidden[policy.GroupsColumn] {
+		k.record("", "", policy.GroupsColumn, ruleForbidden, "The directory does not allow groups to be read, so not all groups of the rows were checked.",
 			"Use an account that may read groups: for an app, the permission GroupMember.Read.All.")
 	}
-	if hidden["Sponsors"] {
-		k.record("", "", "Sponsors", ruleForbidden, "The directory does not allow users and groups to be read, so not all sponsors of the rows were checked.",
+	if hidden[policy.SponsorsColumn] {
+		k.record("", "", policy.SponsorsColumn, ruleForbidden, "The directory does not allow users and groups to be read, so not all sponsors of the rows were checked.",
 			"Use an account that may read users and groups: for an app, the permissions User.Read.All and GroupMember.Read.All.")
 	}
 	if unknown > 0 {
@@ -117,8 +117,8 @@ func (k *checker) objects() []*object {
 	for _, p := range k.partitions {
 		for _, e := range p.entries {
 			if k.live(e) && e.row.Action != policy.Deny {
-				collect(e, "Groups", e.row.Terms.Groups)
-				collect(e, "Sponsors", e.row.Terms.Sponsors)
+				collect(e, policy.GroupsColumn, e.row.Terms.Groups)
+				collect(e, policy.SponsorsColumn, e.row.Terms.Sponsors)
 			}
 		}
 	}
@@ -211,7 +211,7 @@ func askAll(ctx context.Context, d Directory, objects []*object, progress func(d
 
 func ask(ctx context.Context, d Directory, o *object) outcome {
 	var out outcome
-	if o.column == "Groups" {
+	if o.column == policy.GroupsColumn {
 		out.group, out.err = d.Group(ctx, o.id)
 	} else {
 		out.principal, out.err = d.Principal(ctx, o.id)
@@ -236,7 +236,7 @@ func (k *checker) checkObject(o *object) {
 			k.add(e, o.column, rule, problem, advice)
 		}
 	}
-	if o.column == "Groups" {
+	if o.column == policy.GroupsColumn {
 		checkGroup(o, tell)
 	} else {
 		checkSponsor(o, tell)

@@ -126,10 +126,10 @@ func (k *checker) checkOrder(p *partition) {
 				o.stuck = e
 			}
 		case k.expired(e):
-			k.add(e, "NotAfter", ruleExpired, "NotAfter has passed ("+e.row.NotAfter.Format(time.RFC3339)+"), so the row no longer applies.",
+			k.add(e, policy.NotAfterColumn, ruleExpired, "NotAfter has passed ("+e.row.NotAfter.Format(time.RFC3339)+"), so the row no longer applies.",
 				"Write a later time, or remove the row.")
 		case o.stuck != nil:
-			k.add(e, "RowKey", ruleUnreachable,
+			k.add(e, policy.RowKeyColumn, ruleUnreachable,
 				never(e)+": the row "+quoted(o.stuck.row.Name)+" of the same partition has a fault, so it comes first and sends everybody to review.",
 				"Correct the row "+quoted(o.stuck.row.Name)+", or set its Enabled to false.")
 		default:
@@ -154,7 +154,7 @@ func (k *checker) checkPlace(e *entry, o *order) {
 	switch {
 	case !enforced(e.row): // it has no effect
 	case other != nil:
-		k.add(e, "Priority", ruleSamePriority,
+		k.add(e, policy.PriorityColumn, ruleSamePriority,
 			"The row "+quoted(other.row.Name)+" has the same Priority and says "+string(other.row.Action)+" where this one says "+string(e.row.Action)+". It comes first only because of its name.",
 			"Give a smaller Priority to the row that is to come first.")
 	case alwaysDecides(e.row): // a row with a guard is an exception
@@ -180,7 +180,7 @@ func (k *checker) addUnreachable(e *entry, before []span) {
 	if by.row.Priority == e.row.Priority {
 		problem += ", by its name, since both have the same Priority"
 	}
-	k.add(e, "Priority", ruleUnreachable, problem+".",
+	k.add(e, policy.PriorityColumn, ruleUnreachable, problem+".",
 		"Give this row a smaller Priority if it is to come first, limit the time of the other, or remove this one.")
 }
 
@@ -207,7 +207,7 @@ func (k *checker) checkOverlap(e *entry, w window, before []span) {
 		if s.owner.row.Action == e.row.Action || w.covers(theirs) {
 			continue
 		}
-		k.add(e, "NotBefore", ruleOverlap,
+		k.add(e, policy.NotBeforeColumn, ruleOverlap,
 			"The row "+quoted(s.owner.row.Name)+" says "+string(s.owner.row.Action)+" where this one says "+string(e.row.Action)+", and both apply "+s.window.String()+". Then the other decides.",
 			"If this row is to follow the other, let it begin when the other ends.")
 		return

@@ -20,33 +20,33 @@ func (k *checker) checkTerms(e *entry) {
 		k.checkCode(e)
 		k.checkEnd(e)
 	}
-	if e.row.Action != policy.Invite || !e.sound("Action") || !k.live(e) {
+	if e.row.Action != policy.Invite || !e.sound(policy.ActionColumn) || !k.live(e) {
 		return
 	}
 	terms := e.row.Terms
-	if len(terms.Sponsors) == 0 && e.sound("Sponsors") {
-		k.add(e, "Sponsors", ruleNoSponsor,
+	if len(terms.Sponsors) == 0 && e.sound(policy.SponsorsColumn) {
+		k.add(e, policy.SponsorsColumn, ruleNoSponsor,
 			"Guests by this row have no sponsor. Entra's own clean-up can delete guests without sponsors.",
 			fmt.Sprintf("Write the object ids of one to %d users or groups who answer for the guests.", policy.MaxSponsors))
 	}
-	if len(terms.Groups) == 0 && e.sound("Groups") {
-		k.add(e, "Groups", ruleNoGroups,
+	if len(terms.Groups) == 0 && e.sound(policy.GroupsColumn) {
+		k.add(e, policy.GroupsColumn, ruleNoGroups,
 			"Guests by this row become members of no group: they only get an account.",
 			"Write the object ids of the security groups that give access, if the guests are to have any.")
 	}
 	if terms.UserType == "Member" {
-		k.add(e, "UserType", ruleMember,
+		k.add(e, policy.UserTypeColumn, ruleMember,
 			"Guests by this row become members, who by default can read the whole directory.",
 			"Write Guest, or leave it empty, unless they are colleagues of another tenant of the same organisation.")
 	}
-	if !terms.SendInvitation && e.sound("SendInvitation") {
-		k.add(e, "SendInvitation", ruleNoMail,
+	if !terms.SendInvitation && e.sound(policy.SendInvitationColumn) {
+		k.add(e, policy.SendInvitationColumn, ruleNoMail,
 			"Microsoft sends no mail to guests by this row, so they do not learn that they are invited.",
 			"Write true, or leave it empty, unless the guests are told in another way.")
 	}
 	k.checkMail(e)
 	if e.row.MaxGuests > 0 && e.row.MaxPerDay > e.row.MaxGuests {
-		k.add(e, "MaxPerDay", ruleDayLimit, "MaxPerDay is larger than MaxGuests, so it is never reached.",
+		k.add(e, policy.MaxPerDayColumn, ruleDayLimit, "MaxPerDay is larger than MaxGuests, so it is never reached.",
 			"Write a smaller number, or remove it; were the two numbers swapped?")
 	}
 }
@@ -54,11 +54,11 @@ func (k *checker) checkTerms(e *entry) {
 // checkEnd finds a midnight that may have been meant as a day.
 func (k *checker) checkEnd(e *entry) {
 	end := e.row.NotAfter
-	text, isText := e.row.Columns["NotAfter"].(string)
+	text, isText := e.row.Columns[policy.NotAfterColumn].(string)
 	if end.IsZero() || !end.Equal(end.Truncate(24*time.Hour)) || isText && !strings.Contains(text, "T") {
 		return
 	}
-	k.add(e, "NotAfter", ruleLastDay,
+	k.add(e, policy.NotAfterColumn, ruleLastDay,
 		"The row ends when "+end.Format(time.DateOnly)+" begins (UTC): that day is excluded.",
 		"Write the date as a text: "+end.Format(time.DateOnly)+" to include that day, or "+end.AddDate(0, 0, -1).Format(time.DateOnly)+" to exclude it.")
 }
@@ -66,23 +66,23 @@ func (k *checker) checkEnd(e *entry) {
 // checkMail finds parts of the mail that have no effect.
 func (k *checker) checkMail(e *entry) {
 	terms := e.row.Terms
-	sends := terms.SendInvitation || !e.sound("SendInvitation")
+	sends := terms.SendInvitation || !e.sound(policy.SendInvitationColumn)
 	if terms.Message != "" {
 		if sends {
-			k.add(e, "Message", ruleMessageDropped,
+			k.add(e, policy.MessageColumn, ruleMessageDropped,
 				"Microsoft's mail may leave Message out, because an app and not a person sends the invitation.",
 				"Write nothing in it that the guest must know, or repeat it on the page of RedirectUrl.")
 		} else {
-			k.add(e, "Message", ruleMessageNoMail, "Message is for Microsoft's mail, and the row sends none.",
+			k.add(e, policy.MessageColumn, ruleMessageNoMail, "Message is for Microsoft's mail, and the row sends none.",
 				"Set SendInvitation to true, or remove the message.")
 		}
 		if terms.MessageLanguage != "" {
-			k.add(e, "MessageLanguage", ruleLanguageIgnored, "MessageLanguage has no effect beside Message.",
+			k.add(e, policy.MessageLanguageColumn, ruleLanguageIgnored, "MessageLanguage has no effect beside Message.",
 				"Remove one of them; keep MessageLanguage for Microsoft's own words in that language.")
 		}
 	}
 	if terms.Cc != "" && !sends {
-		k.add(e, "Cc", ruleCcNoMail, "Cc is for Microsoft's mail, and the row sends none.",
+		k.add(e, policy.CcColumn, ruleCcNoMail, "Cc is for Microsoft's mail, and the row sends none.",
 			"Set SendInvitation to true, or remove the address.")
 	}
 }
@@ -94,7 +94,7 @@ func (k *checker) checkCode(e *entry) {
 		return
 	}
 	var code string
-	switch cell := e.row.Columns["InviteCode"].(type) {
+	switch cell := e.row.Columns[policy.InviteCodeColumn].(type) {
 	case float64:
 		code = strconv.FormatFloat(cell, 'f', 0, 64)
 	default:
@@ -104,7 +104,7 @@ func (k *checker) checkCode(e *entry) {
 		return
 	}
 	if utf8.RuneCountInString(code) < shortestCode {
-		k.add(e, "InviteCode", ruleShortCode,
+		k.add(e, policy.InviteCodeColumn, ruleShortCode,
 			fmt.Sprintf("InviteCode has fewer than %d characters, not counting dashes and white space, so it can be guessed.", shortestCode),
 			"Write a longer code that is not a word, such as one from a password generator.")
 	}

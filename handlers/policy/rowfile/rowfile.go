@@ -14,8 +14,8 @@ import (
 )
 
 const (
-	partitionHeader = "PartitionKey"
-	nameHeader      = "RowKey"
+	partitionHeader = policy.PartitionKeyColumn
+	nameHeader      = policy.RowKeyColumn
 	versionHeader   = "Timestamp"
 	typeSuffix      = "@type"
 )
