@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
@@ -212,7 +211,7 @@ var errNoHost = errors.New("must be a scheme and a host and nothing else")
 
 func parseHost(text string) (*url.URL, error) {
 	u, err := url.Parse(text)
-	if err != nil || u.Host == "" || u.User != nil || u.Path != "" || u.RawQuery != "" || u.Fragment != "" {
+	if err != nil || u.Host == "" || !strings.EqualFold(text, u.Scheme+"://"+u.Host) {
 		return nil, errNoHost
 	}
 	return u, nil
@@ -225,20 +224,12 @@ func isLoopback(host string) bool {
 
 var errNoOrigin = errors.New("must be a scheme and a host, such as https://www.contoso.com, in lower case and without a path")
 
-// checkOrigin returns an error unless text is an origin as browsers write it, of https, or of
-// http on this machine.
+// checkOrigin returns an error unless text is an origin as browsers write it, of https, or of http on
+// this machine.
 func checkOrigin(text string) error {
-	host, https := strings.CutPrefix(text, "https://")
-	if !https {
-		var plain bool
-		host, plain = strings.CutPrefix(text, "http://")
-		name, _, _ := strings.Cut(host, ":")
-		if !plain || name != "localhost" && name != "127.0.0.1" {
-			return errNoOrigin
-		}
-	}
-	err := http.NewCrossOriginProtection().AddTrustedOrigin(text)
-	if err != nil || text != strings.ToLower(text) || strings.ContainsAny(host, "@*, \t") || strings.HasSuffix(host, ":443") && https {
+	u, err := parseHost(text)
+	if err != nil || CheckHost(text) != nil || text != strings.ToLower(text) || strings.ContainsAny(u.Host, "*, \t") ||
+		u.Scheme == "https" && u.Port() == "443" {
 		return errNoOrigin
 	}
 	return nil
