@@ -12,9 +12,9 @@ import (
 	"guestlist/handlers/submission"
 )
 
-// TestNothingOfTheAddressIsLeft puts the address, in any case, into every text of a request that
+// TestEraseRemovesAddressEverywhere puts the address, in any case, into every text of a request that
 // may come to hold it.
-func TestNothingOfTheAddressIsLeft(t *testing.T) {
+func TestEraseRemovesAddressEverywhere(t *testing.T) {
 	address, err := submission.ParseAddress("o'hara.ana@sub-domain.contoso.com")
 	if err != nil {
 		t.Fatal(err)

@@ -55,7 +55,7 @@ type GateStore interface {
 
 // Pace is how fast invitations may be sent, by all instances together.
 type Pace struct {
-	// Daily is the most invitations in a day (UTC); 0 is no limit.
+	// Daily is the most invitations in a day (UTC); 0 for no limit.
 	Daily int
 	// Spacing is the least time between two invitations; 0 is none.
 	Spacing time.Duration

@@ -12,21 +12,15 @@ import (
 func (w *world) poisoned(body []byte) {
 	w.t.Helper()
 	for range 2 { // delivered twice, as any message may be
-		err := w.machine.GiveUp(w.t.Context(), "800ae4b3-0000-4000-8000-000000000001", body)
-		if err != nil {
-			w.t.Fatal(err)
-		}
+		ok(w.t, w.worker.GiveUp(w.t.Context(), "800ae4b3-0000-4000-8000-000000000001", body))
 	}
 }
 
-func TestAMessageThatFailedTooOftenIsNotLost(t *testing.T) {
+func TestGivenUpMessageKeepsSubmissionForRetry(t *testing.T) {
 	w := newWorld(t)
 	w.row("contoso.com", "row", "Action", "invite")
 	id := w.submit("ana@contoso.com")
-	body, err := w.queue[0].Encode()
-	if err != nil {
-		t.Fatal(err)
-	}
+	body := must(w.queue[0].Encode())(t)
 	w.queue = nil
 	w.poisoned(body)
 	r := w.wantState(id, request.Failed)
@@ -36,10 +30,7 @@ func TestAMessageThatFailedTooOftenIsNotLost(t *testing.T) {
 	if n := len(w.whats(id)); n != 2 {
 		t.Errorf("history %v", w.whats(id))
 	}
-	_, err = w.desk().Retry(t.Context(), id)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(w.reviewer().Retry(t.Context(), id))(t)
 	w.settle(1)
 	w.wantState(id, request.Done)
 	w.wantTenant(1, 1, 0)
@@ -51,15 +42,12 @@ func TestAMessageThatFailedTooOftenIsNotLost(t *testing.T) {
 	w.wantLine(workflow.LogFailed, 1)
 }
 
-func TestAWishThatFailedTooOftenIsKept(t *testing.T) {
+func TestGivenUpInstructionIsKept(t *testing.T) {
 	w := newWorld(t)
 	w.row("contoso.com", "row", "Action", "invite")
 	id := w.submit("ana@contoso.com")
 	w.deliverAll()
-	body, err := submission.Message{ID: id, Kind: submission.Withdraw}.Encode()
-	if err != nil {
-		t.Fatal(err)
-	}
+	body := must(submission.Message{ID: id, Kind: submission.Withdraw}.Encode())(t)
 	w.poisoned(body)
 	w.wantState(id, request.Done)
 	kept, err := w.store.AllDeadLetters(t.Context())
@@ -68,28 +56,22 @@ func TestAWishThatFailedTooOftenIsKept(t *testing.T) {
 	}
 }
 
-func TestARequestThatWaitedIsFailedAndNoLongerDue(t *testing.T) {
+func TestGivenUpMessageFailsParkedRequest(t *testing.T) {
 	w := newWorld(t)
 	w.row("contoso.com", "row", "Action", "invite")
 	w.tenantSays(suspicious)
 	id := w.submit("ana@contoso.com")
 	w.settle(1)
 	w.wantState(id, request.Parked)
-	body, err := submission.Message{ID: id}.Encode()
-	if err != nil {
-		t.Fatal(err)
-	}
+	body := must(submission.Message{ID: id}.Encode())(t)
 	w.poisoned(body)
 	// The note that is still there brings a message, which finds nothing to do and removes it.
 	w.settle(1)
 	w.wantState(id, request.Failed)
-	due, err := w.store.Due(t.Context(), w.now.AddDate(1, 0, 0), 10)
-	if err != nil || len(due) != 0 {
-		t.Errorf("due %v, %v", due, err)
-	}
+	w.wantNothingDue()
 }
 
-func TestAMessageThatIsNoneOfOursIsKeptAndHarmsNothing(t *testing.T) {
+func TestForeignMessageIsKept(t *testing.T) {
 	w := newWorld(t)
 	w.poisoned([]byte(`{"email":"ana@contoso.com"}`))
 	kept, err := w.store.AllDeadLetters(t.Context())
@@ -102,20 +84,14 @@ func TestAMessageThatIsNoneOfOursIsKeptAndHarmsNothing(t *testing.T) {
 	}
 
 	// Nor is one for a request that was never recorded.
-	id, err := submission.NewID(w.now, w.random)
-	if err != nil {
-		t.Fatal(err)
-	}
-	body, err := submission.Message{ID: id}.Encode()
-	if err != nil {
-		t.Fatal(err)
-	}
+	id := must(submission.NewID(w.now, w.random))(t)
+	body := must(submission.Message{ID: id}.Encode())(t)
 	w.poisoned(body)
 	w.settle(1)
 	w.wantTenant(0, 0, 0)
 }
 
-func TestMessagesWithoutAnIDAreAllKept(t *testing.T) {
+func TestMessagesWithoutIDAreKeptByContent(t *testing.T) {
 	w := newWorld(t)
 	for _, body := range []string{"one", "another", "one"} {
 		w.keep("", body)

@@ -8,7 +8,7 @@ import (
 	"guestlist/handlers/request"
 )
 
-func TestTheGateAdmits(t *testing.T) {
+func TestAdmit(t *testing.T) {
 	noon := time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
 	const day = "2026-05-04"
 	tests := map[string]struct {
@@ -51,7 +51,7 @@ func TestTheGateAdmits(t *testing.T) {
 	}
 }
 
-func TestABreakerOpensOnceAndCloses(t *testing.T) {
+func TestBreakerOpensAndCloses(t *testing.T) {
 	now := time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
 	gate := request.Gate{Day: "2026-05-04", Sent: 7, Version: "v"}
 	gate = open(gate, now, &problem.Error{Code: request.DirectoryQuota, Ref: "r1"}, true)
@@ -93,7 +93,7 @@ func TestPressureSlowsDown(t *testing.T) {
 	}
 }
 
-func TestADirectoryThatAsksForRestGetsIt(t *testing.T) {
+func TestHoldDelaysInvitations(t *testing.T) {
 	now := time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
 	gate := hold(hold(request.Gate{}, now, now.Add(time.Minute)), now, now.Add(time.Second))
 	_, verdict := admit(gate, now, request.Pace{})
@@ -106,7 +106,7 @@ func TestADirectoryThatAsksForRestGetsIt(t *testing.T) {
 	}
 }
 
-func TestAnOpenBreakerKeepsTheGraverCause(t *testing.T) {
+func TestOpenBreakerKeepsCauseThatNeedsAdmin(t *testing.T) {
 	now := time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
 	gate := open(request.Gate{}, now, &problem.Error{Code: request.DirectorySuspicious, Ref: "r1"}, false)
 	// An instance that gets no token a minute later must not make it one that a probe may close.
@@ -116,7 +116,7 @@ func TestAnOpenBreakerKeepsTheGraverCause(t *testing.T) {
 	}
 }
 
-func TestAWrongClockStopsNobodyForLong(t *testing.T) {
+func TestTimesFromWrongClockAreIgnored(t *testing.T) {
 	noon := time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
 	pace := request.Pace{Spacing: time.Second}
 	// An instance whose clock was a year ahead has sent one.
@@ -143,7 +143,7 @@ func TestAWrongClockStopsNobodyForLong(t *testing.T) {
 	}
 }
 
-func TestATurnIsBookedForWhoCanWait(t *testing.T) {
+func TestBook(t *testing.T) {
 	noon := time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
 	const day, patience = "2026-05-04", 10 * time.Second
 	in := func(d time.Duration) time.Time { return noon.Add(d) }

@@ -11,12 +11,9 @@ import (
 	"guestlist/handlers/workflow"
 )
 
-// TestTheManualKnowsTheLines holds the table for operators to the lines that the program promises.
-func TestTheManualKnowsTheLines(t *testing.T) {
-	page, err := os.ReadFile("../../docs/operations.md")
-	if err != nil {
-		t.Fatal(err)
-	}
+// TestManualListsLogLines holds the table for operators to the lines that the program promises.
+func TestManualListsLogLines(t *testing.T) {
+	page := must(os.ReadFile("../../docs/operations.md"))(t)
 	_, rest, found := strings.Cut(string(page), "<!-- lines -->\n")
 	table, _, closed := strings.Cut(rest, "<!-- /lines -->")
 	if !found || !closed {
@@ -33,7 +30,7 @@ func TestTheManualKnowsTheLines(t *testing.T) {
 		}
 		var row workflow.LogLine
 		row.Message = strings.Trim(strings.TrimSpace(cells[0]), "`")
-		err = row.Level.UnmarshalText([]byte(strings.TrimSpace(cells[1])))
+		err := row.Level.UnmarshalText([]byte(strings.TrimSpace(cells[1])))
 		if err != nil {
 			t.Fatalf("line %d: %v", i+1, err)
 		}
@@ -83,7 +80,7 @@ func quotedForLog(message string) string {
 	return message
 }
 
-func TestEachRunOfUpkeepSaysSo(t *testing.T) {
+func TestUpkeepLogsEveryRun(t *testing.T) {
 	w := newWorld(t)
 	w.settleMinutes(3)
 	w.wantLine(workflow.LogUpkeep, 3)

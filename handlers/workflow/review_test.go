@@ -2,7 +2,6 @@ package workflow_test
 
 import (
 	"fmt"
-	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -15,26 +14,20 @@ import (
 	"guestlist/handlers/submission"
 )
 
-func (w *world) desk() *review.Reviewer {
+func (w *world) reviewer() *review.Reviewer {
 	w.t.Helper()
-	desk, err := review.New(review.Config{Store: w.store, Seats: w.store, Records: w.store, Now: w.clock, By: "desk@wingtiptoys.com"})
-	if err != nil {
-		w.t.Fatal(err)
-	}
+	desk := must(review.New(review.Config{Store: w.store, Seats: w.store, Records: w.store, Now: w.clock, By: "desk@wingtiptoys.com"}))(w.t)
 	return desk
 }
 
 var letIn = policy.Terms{Groups: []string{groupTwo}, Sponsors: []string{sponsor}, SendInvitation: true, UserType: "Guest"}
 
-func TestAPersonLetsAGuestIn(t *testing.T) {
+func TestApprovalInvites(t *testing.T) {
 	w := newWorld(t)
 	id := w.submit("ana@contoso.com")
 	w.settle(1)
 	w.wantState(id, request.Review)
-	_, err := w.desk().Approve(t.Context(), id, letIn, "we know\nher")
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(w.reviewer().Approve(t.Context(), id, letIn, "we know\nher"))(t)
 	w.wantTenant(0, 0, 0)
 	w.settle(1)
 	r := w.wantState(id, request.Done)
@@ -54,45 +47,19 @@ func TestAPersonLetsAGuestIn(t *testing.T) {
 	}
 }
 
-func TestWhatAPersonMayDoInWhichState(t *testing.T) {
-	actions := map[string]func(*review.Reviewer, submission.ID, *testing.T) error{
-		"approve": func(d *review.Reviewer, id submission.ID, t *testing.T) error {
-			_, err := d.Approve(t.Context(), id, letIn, "")
-			return err
+func TestDecisionsByState(t *testing.T) {
+	actions := map[string]func(*review.Reviewer, submission.ID) (request.Request, error){
+		"approve": func(v *review.Reviewer, id submission.ID) (request.Request, error) {
+			return v.Approve(t.Context(), id, letIn, "")
 		},
-		"deny": func(d *review.Reviewer, id submission.ID, t *testing.T) error {
-			_, err := d.Deny(t.Context(), id, "not a partner")
-			return err
+		"deny": func(v *review.Reviewer, id submission.ID) (request.Request, error) {
+			return v.Deny(t.Context(), id, "not a partner")
 		},
-		"cancel": func(d *review.Reviewer, id submission.ID, t *testing.T) error {
-			_, err := d.Cancel(t.Context(), id, "asked to")
-			return err
+		"cancel": func(v *review.Reviewer, id submission.ID) (request.Request, error) {
+			return v.Cancel(t.Context(), id, "asked to")
 		},
-		"retry": func(d *review.Reviewer, id submission.ID, t *testing.T) error {
-			_, err := d.Retry(t.Context(), id)
-			return err
-		},
-	}
-	reach := map[request.State]func(*world) submission.ID{
-		request.Review: func(w *world) submission.ID { return w.submit("ana@contoso.com") },
-		request.Denied: func(w *world) submission.ID {
-			w.row("contoso.com", "r", "Action", "deny")
-			return w.submit("ana@contoso.com")
-		},
-		request.Done: func(w *world) submission.ID {
-			w.row("contoso.com", "r", "Action", "invite")
-			return w.submit("ana@contoso.com")
-		},
-		request.Parked: func(w *world) submission.ID {
-			w.row("contoso.com", "r", "Action", "invite", "MaxGuests", int32(3))
-			w.tenantSays(suspicious)
-			return w.submit("ana@contoso.com")
-		},
-		request.Failed: func(w *world) submission.ID {
-			w.row("contoso.com", "r", "Action", "invite", "MaxGuests", int32(3))
-			w.order(graphsim.Fault{Match: graphsim.Match{Method: http.MethodPost, Path: "/v1.0/invitations"}, Times: 1, Status: 400,
-				Code: "BadRequest", Message: "This user can't be invited to this directory."})
-			return w.submit("ana@contoso.com")
+		"retry": func(v *review.Reviewer, id submission.ID) (request.Request, error) {
+			return v.Retry(t.Context(), id)
 		},
 	}
 	allowed := map[request.State]map[string]request.State{
@@ -106,10 +73,10 @@ func TestWhatAPersonMayDoInWhichState(t *testing.T) {
 		for name, act := range actions {
 			t.Run(fmt.Sprintf("%s what is %s", name, state), func(t *testing.T) {
 				w := newWorld(t)
-				id := reach[state](w)
+				id := reached[state](w)
 				w.settle(1)
 				before := w.wantState(id, state)
-				err := act(w.desk(), id, t)
+				_, err := act(w.reviewer(), id)
 				end, may := ends[name]
 				if !may {
 					if problem.CodeOf(err) != problem.InvalidInput || problem.From(err).Public == "" {
@@ -140,77 +107,56 @@ func TestWhatAPersonMayDoInWhichState(t *testing.T) {
 	}
 }
 
-func TestARefusedGroupIsTriedAgain(t *testing.T) {
+func TestRetryAddsRefusedGroup(t *testing.T) {
 	w := newWorld(t)
 	w.row("contoso.com", "r", "Action", "invite", "Groups", groupOne+" "+groupTwo)
-	w.order(graphsim.Fault{Match: graphsim.Match{Method: http.MethodPost, Path: "/v1.0/groups/" + groupOne + "/members/$ref"}, Times: 1, Status: 404,
+	w.order(graphsim.Fault{Match: membersOf(groupOne), Times: 1, Status: 404,
 		Code: "Request_ResourceNotFound", Message: "Resource '" + groupOne + "' does not exist or one of its queried reference-property objects are not present."})
 	id := w.submit("ana@contoso.com")
 	w.settle(1)
 	w.wantState(id, request.Failed)
 	w.wantTenant(1, 1, 1)
-	_, err := w.desk().Cancel(t.Context(), id, "too late")
-	if problem.CodeOf(err) != problem.InvalidInput {
-		t.Errorf("cancelling what has led to a guest gives %v", err)
-	}
-	_, err = w.desk().Retry(t.Context(), id)
-	if err != nil {
-		t.Fatal(err)
-	}
+	_, err := w.reviewer().Cancel(t.Context(), id, "too late")
+	wantCode(t, "cancelling a request with a guest", err, problem.InvalidInput)
+	must(w.reviewer().Retry(t.Context(), id))(t)
 	w.settle(1)
 	w.wantState(id, request.Done)
 	w.wantTenant(1, 1, 2)
 }
 
-// TestAPersonAndTheMachineAtOnce cancels a parked request in the middle of every operation by which
-// the machine resumes it: either the person is told to wait and the guest is invited, or the
-// request is cancelled and nobody is.
-func TestAPersonAndTheMachineAtOnce(t *testing.T) {
-	for k := 0; ; k++ {
-		reached := false
-		t.Run(fmt.Sprintf("operation %d", k), func(t *testing.T) {
-			w := newWorld(t)
-			w.row("contoso.com", "r", "Action", "invite")
-			w.tenantSays(switchedOff)
-			id := w.submit("ana@contoso.com")
-			w.settle(1)
-			w.wantState(id, request.Parked)
-			w.tenant.ClearFaults()
-			n, inside := 0, false
-			var cancelled error
-			w.interrupt = func(op string, after bool) error {
-				if inside {
-					return nil
-				}
-				n++
-				if n-1 != k {
-					return nil
-				}
-				reached, inside = true, true
-				_, cancelled = w.desk().Cancel(t.Context(), id, "asked to")
-				inside = false
-				return nil
-			}
-			w.settle(3)
-			if !reached {
-				return
-			}
-			switch r := w.load(id); r.State {
-			case request.Cancelled:
-				w.wantTenant(0, 0, 0)
-			case request.Done:
-				w.wantTenant(1, 1, 0)
-				if cancelled == nil {
-					t.Error("the person was told that it is cancelled, and the guest was invited")
-				}
-			default:
-				t.Errorf("the request is %s", r.State)
-			}
+// TestCancelWhileParkedRequestResumes cancels in the middle of every operation: either the person gets
+// an error and the guest is invited, or the request is cancelled and nobody is.
+func TestCancelWhileParkedRequestResumes(t *testing.T) {
+	everyOperation(t, func(t *testing.T, w *world, at func(func(string, bool) error)) {
+		w.row("contoso.com", "r", "Action", "invite")
+		w.tenantSays(switchedOff)
+		id := w.submit("ana@contoso.com")
+		w.settle(1)
+		w.wantState(id, request.Parked)
+		w.tenant.ClearFaults()
+		tried := false
+		var cancelled error
+		at(func(string, bool) error {
+			tried = true
+			_, cancelled = w.reviewer().Cancel(t.Context(), id, "asked to")
+			return nil
 		})
-		if !reached {
+		w.settle(3)
+		if !tried {
 			return
 		}
-	}
+		switch r := w.load(id); r.State {
+		case request.Cancelled:
+			w.wantTenant(0, 0, 0)
+		case request.Done:
+			w.wantTenant(1, 1, 0)
+			if cancelled == nil {
+				t.Error("the person was told that it is cancelled, and the guest was invited")
+			}
+		default:
+			t.Errorf("the request is %s", r.State)
+		}
+	})
 }
 
 func TestDecisionsNeedWordsAndAName(t *testing.T) {
@@ -218,7 +164,7 @@ func TestDecisionsNeedWordsAndAName(t *testing.T) {
 	id := w.submit("ana@contoso.com")
 	w.settle(1)
 	for name, reason := range map[string]string{"none": " \n", "too long": strings.Repeat("x", 501), "no text": "\xff"} {
-		_, err := w.desk().Deny(t.Context(), id, reason)
+		_, err := w.reviewer().Deny(t.Context(), id, reason)
 		if problem.CodeOf(err) != problem.InvalidInput {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -228,12 +174,7 @@ func TestDecisionsNeedWordsAndAName(t *testing.T) {
 	if err == nil {
 		t.Error("a desk without a person")
 	}
-	unknown, err := submission.NewID(w.now, w.random)
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, err = w.desk().Retry(t.Context(), unknown)
-	if problem.CodeOf(err) != problem.NotFound {
-		t.Errorf("an unknown request gives %v", err)
-	}
+	unknown := must(submission.NewID(w.now, w.random))(t)
+	_, err = w.reviewer().Retry(t.Context(), unknown)
+	wantCode(t, "an unknown request", err, problem.NotFound)
 }

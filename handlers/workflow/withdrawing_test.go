@@ -6,7 +6,7 @@ import (
 	"guestlist/handlers/submission"
 )
 
-func TestOnlyMessagesThatNameTheVeryAddressAreForgotten(t *testing.T) {
+func TestNamesMatchesExactAddress(t *testing.T) {
 	address, err := submission.ParseAddress("a@contoso.com")
 	if err != nil {
 		t.Fatal(err)

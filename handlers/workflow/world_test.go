@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"net/http"
 	"net/http/httptest"
 	"slices"
 	"testing"
@@ -32,16 +34,16 @@ const (
 // world is everything around a machine: a clock that only the test moves, a queue, the store, and a
 // tenant behind the real Graph client.
 type world struct {
-	t       *testing.T
-	now     time.Time
-	random  *rand.ChaCha8
-	queue   []submission.Message
-	store   *memstore.Store
-	tenant  *graphsim.Server
-	client  *graph.Client
-	log     *bytes.Buffer
-	machine *workflow.Worker
-	pace    request.Pace
+	t      *testing.T
+	now    time.Time
+	random *rand.ChaCha8
+	queue  []submission.Message
+	store  *memstore.Store
+	tenant *graphsim.Server
+	client *graph.Client
+	log    *bytes.Buffer
+	worker *workflow.Worker
+	pace   request.Pace
 
 	pressure  *workflow.Pressure
 	retention time.Duration
@@ -71,13 +73,13 @@ func newWorld(t *testing.T) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.machine = w.newMachine()
+	w.worker = w.newWorker()
 	return w
 }
 
 func (w *world) clock() time.Time { return w.now }
 
-func (w *world) newMachine() *workflow.Worker {
+func (w *world) newWorker() *workflow.Worker {
 	w.t.Helper()
 	machine, err := workflow.New(workflow.Config{
 		Store:       w.store,
@@ -114,23 +116,14 @@ func (w *world) row(partition, name string, columns ...any) {
 	for i := 0; i < len(columns); i += 2 {
 		raw.Columns[columns[i].(string)] = columns[i+1]
 	}
-	err := w.store.PutRow(w.t.Context(), raw)
-	if err != nil {
-		w.t.Fatal(err)
-	}
+	ok(w.t, w.store.PutRow(w.t.Context(), raw))
 }
 
 // submit puts a submission on the queue as the form does, and returns its id.
 func (w *world) submit(email string, changes ...func(*submission.Submission)) submission.ID {
 	w.t.Helper()
-	address, err := submission.ParseAddress(email)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	id, err := submission.NewID(w.now, w.random)
-	if err != nil {
-		w.t.Fatal(err)
-	}
+	address := must(submission.ParseAddress(email))(w.t)
+	id := must(submission.NewID(w.now, w.random))(w.t)
 	message := submission.Message{ID: id, Submission: &submission.Submission{
 		Email: address, GivenName: "Ana", FamilyName: "Silva", Company: "Contoso", Language: "pt-PT", SubmittedAt: w.now,
 	}}
@@ -138,14 +131,8 @@ func (w *world) submit(email string, changes ...func(*submission.Submission)) su
 		change(message.Submission)
 	}
 	// Through the wire form, as everything that reaches the machine.
-	encoded, err := message.Encode()
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	message, err = submission.DecodeMessage(encoded)
-	if err != nil {
-		w.t.Fatal(err)
-	}
+	encoded := must(message.Encode())(w.t)
+	message = must(submission.DecodeMessage(encoded))(w.t)
 	w.queue = append(w.queue, message)
 	return id
 }
@@ -170,7 +157,7 @@ type crash struct{}
 func (w *world) deliver() error {
 	message := w.queue[0]
 	w.queue = w.queue[1:]
-	err := w.survive(func() error { return w.machine.Advance(w.t.Context(), message) })
+	err := w.survive(func() error { return w.worker.Advance(w.t.Context(), message) })
 	if err != nil {
 		w.queue = append(w.queue, message)
 	}
@@ -210,7 +197,7 @@ func (w *world) settleMinutes(minutes int) {
 		// As behind the host, what upkeep enqueues is sent only if it comes to its end.
 		var due outbox
 		err := w.survive(func() error {
-			_, err := w.machine.Upkeep(w.t.Context(), &due)
+			_, err := w.worker.Upkeep(w.t.Context(), &due)
 			return err
 		})
 		if err != nil {
@@ -234,10 +221,7 @@ func (w *world) load(id submission.ID) request.Request {
 // whats returns the short names of the request's events.
 func (w *world) whats(id submission.ID) []string {
 	w.t.Helper()
-	events, err := w.store.History(w.t.Context(), id)
-	if err != nil {
-		w.t.Fatal(err)
-	}
+	events := must(w.store.History(w.t.Context(), id))(w.t)
 	var names []string
 	for _, event := range events {
 		names = append(names, event.What)
@@ -277,6 +261,117 @@ func (w *world) after(op string, err error) error {
 	return w.interrupt(op, true)
 }
 
+// everyOperation runs test again and again. at lets do run within one operation of the worker, before
+// or after its effect: in each run the next one, until there is none. It returns how many there were.
+func everyOperation(t *testing.T, test func(t *testing.T, w *world, at func(do func(op string, after bool) error))) (seen int) {
+	for ; ; seen++ {
+		reached := false
+		t.Run(fmt.Sprintf("operation %d", seen), func(t *testing.T) {
+			w := newWorld(t)
+			test(t, w, func(do func(op string, after bool) error) {
+				n, inside := 0, false
+				w.interrupt = func(op string, after bool) error {
+					if inside {
+						return nil
+					}
+					n++
+					if n-1 != seen {
+						return nil
+					}
+					reached, inside = true, true
+					defer func() { inside = false }()
+					return do(op, after)
+				}
+			})
+		})
+		if !reached {
+			return seen
+		}
+	}
+}
+
+// ok fails the test on an error.
+func ok(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// wantCode fails the test unless the error has the code.
+func wantCode(t *testing.T, what string, err error, want problem.Code) {
+	t.Helper()
+	if problem.CodeOf(err) != want {
+		t.Errorf("%s: %v, want %s", what, err, want)
+	}
+}
+
+// must fails the test on an error, and returns the value.
+func must[T any](value T, err error) func(*testing.T) T {
+	return func(t *testing.T) T {
+		t.Helper()
+		ok(t, err)
+		return value
+	}
+}
+
+// Calls of Graph that a fault can match.
+var (
+	invitations = graphsim.Match{Method: http.MethodPost, Path: "/v1.0/invitations"}
+	lookUps     = graphsim.Match{Method: http.MethodGet, Path: "/v1.0/users"}
+)
+
+func membersOf(group string) graphsim.Match {
+	return graphsim.Match{Method: http.MethodPost, Path: "/v1.0/groups/" + group + "/members/$ref"}
+}
+
+func retryAfter(seconds string) map[string]string { return map[string]string{"Retry-After": seconds} }
+
+func forbidden(match graphsim.Match, times int) graphsim.Fault {
+	return graphsim.Fault{Match: match, Times: times, Status: 403,
+		Code: "Authorization_RequestDenied", Message: "Insufficient privileges to complete the operation."}
+}
+
+var refusedOnce = graphsim.Fault{Match: invitations, Times: 1, Status: 400,
+	Code: "BadRequest", Message: "This user can't be invited to this directory."}
+
+func (w *world) order(faults ...graphsim.Fault) {
+	w.t.Helper()
+	for _, fault := range faults {
+		ok(w.t, w.tenant.Order(fault))
+	}
+}
+
+// wantNothingDue fails if any request has a due entry.
+func (w *world) wantNothingDue() {
+	w.t.Helper()
+	due := must(w.store.Due(w.t.Context(), w.now.AddDate(1, 0, 0), 10))(w.t)
+	if len(due) != 0 {
+		w.t.Errorf("due %v", due)
+	}
+}
+
+// deliverAll delivers what is on the queue now; the clock stands still.
+func (w *world) deliverAll() {
+	w.t.Helper()
+	for len(w.queue) > 0 {
+		ok(w.t, w.deliver())
+	}
+}
+
+func (w *world) wantSeats(partition, name string, want int) {
+	w.t.Helper()
+	used, err := w.store.Used(w.t.Context(), policy.RowKey{Partition: partition, Name: name}, policy.Day(w.now))
+	if err != nil || used.Guests != want {
+		w.t.Errorf("%d seats are taken, error %v, want %d", used.Guests, err, want)
+	}
+}
+
+func (w *world) gate() request.Gate {
+	w.t.Helper()
+	return must(w.store.Gate(w.t.Context()))(w.t)
+}
+
 var unavailable = problem.New(problem.StorageUnavailable, "the test took the storage away")
 
 // interruptedDirectory lets the test stop any operation before or after its effect.
@@ -285,47 +380,33 @@ type interruptedDirectory struct {
 	directory *graph.Client
 }
 
-func (d interruptedDirectory) Invite(ctx context.Context, invitation request.Invitation) (string, error) {
-	err := d.w.before("Invite")
+// interrupted makes a call unless the test stops it before or after its effect.
+func interrupted[T any](w *world, op string, call func() (T, error)) (T, error) {
+	err := w.before(op)
 	if err != nil {
-		return "", err
+		var none T
+		return none, err
 	}
-	guest, err := d.directory.Invite(ctx, invitation)
-	return guest, d.w.after("Invite", err)
+	value, err := call()
+	return value, w.after(op, err)
+}
+
+func (d interruptedDirectory) Invite(ctx context.Context, invitation request.Invitation) (string, error) {
+	return interrupted(d.w, "Invite", func() (string, error) { return d.directory.Invite(ctx, invitation) })
 }
 
 func (d interruptedDirectory) FindGuest(ctx context.Context, a submission.Address) (string, error) {
-	err := d.w.before("FindGuest")
-	if err != nil {
-		return "", err
-	}
-	guest, err := d.directory.FindGuest(ctx, a)
-	return guest, d.w.after("FindGuest", err)
+	return interrupted(d.w, "FindGuest", func() (string, error) { return d.directory.FindGuest(ctx, a) })
 }
 
 func (d interruptedDirectory) FindUser(ctx context.Context, a submission.Address) (request.User, error) {
-	err := d.w.before("FindUser")
-	if err != nil {
-		return request.User{}, err
-	}
-	user, err := d.directory.FindUser(ctx, a)
-	return user, d.w.after("FindUser", err)
+	return interrupted(d.w, "FindUser", func() (request.User, error) { return d.directory.FindUser(ctx, a) })
 }
 
 func (d interruptedDirectory) FindDeletedGuests(ctx context.Context, a submission.Address) ([]string, error) {
-	err := d.w.before("FindDeletedGuests")
-	if err != nil {
-		return nil, err
-	}
-	guests, err := d.directory.FindDeletedGuests(ctx, a)
-	return guests, d.w.after("FindDeletedGuests", err)
+	return interrupted(d.w, "FindDeletedGuests", func() ([]string, error) { return d.directory.FindDeletedGuests(ctx, a) })
 }
 
 func (d interruptedDirectory) AddMember(ctx context.Context, group, guest string) (bool, error) {
-	err := d.w.before("AddMember")
-	if err != nil {
-		return false, err
-	}
-	added, err := d.directory.AddMember(ctx, group, guest)
-	return added, d.w.after("AddMember", err)
+	return interrupted(d.w, "AddMember", func() (bool, error) { return d.directory.AddMember(ctx, group, guest) })
 }
