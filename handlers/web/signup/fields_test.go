@@ -23,7 +23,7 @@ import (
 func shown(d pagetest.Document) map[string]bool {
 	fields := map[string]bool{}
 	for n := range d.ByID["form"].Descendants() {
-		if n.Type == html.ElementNode && slices.Contains([]string{"input", "select", "textarea"}, n.Data) && pagetest.Attribute(n, "type") != "hidden" && pagetest.Attribute(n, "name") != trapField {
+		if n.Type == html.ElementNode && slices.Contains([]string{"input", "select", "textarea"}, n.Data) && pagetest.Attribute(n, "type") != "hidden" && pagetest.Attribute(n, "name") != honeypotField {
 			fields[pagetest.Attribute(n, "name")] = slices.ContainsFunc(n.Attr, func(a html.Attribute) bool { return a.Key == "required" })
 		}
 	}

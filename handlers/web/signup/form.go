@@ -218,7 +218,7 @@ func (f *form) submitForm(x *site.Exchange) {
 	case err != nil:
 		f.hold(x, e, err)
 		return
-	case e.pass.trap != "":
+	case e.pass.honeypot != "":
 		f.pretend(x, e)
 		return
 	}
@@ -513,8 +513,8 @@ func (f *form) target(e *entry, format site.Format, name string) *string {
 			return &e.ConfirmedEmail
 		case tokenField:
 			return &e.pass.token
-		case trapField:
-			return &e.pass.trap
+		case honeypotField:
+			return &e.pass.honeypot
 		case "g-recaptcha-response":
 			if answer != "" {
 				return new(string) // hCaptcha's widget adds it, for servers of another service

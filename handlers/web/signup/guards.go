@@ -18,19 +18,19 @@ import (
 // The fields of the form that partners don't see.
 const (
 	tokenField = "token"
-	// trapField is a honeypot: people can't see it, programs like to fill it in, and browsers fill in
+	// honeypotField is a honeypot: people can't see it, programs like to fill it in, and browsers fill in
 	// nothing under this name.
-	trapField = "website"
+	honeypotField = "website"
 	// answerProperty has the answer to the captcha in JSON; a form has it where the widget puts it.
 	answerProperty = "challenge"
 )
 
 // pass is what came with a submission for the guards.
 type pass struct {
-	token  string
-	trap   string
-	answer string // to the captcha
-	held   formtoken.Token
+	token    string
+	honeypot string
+	answer   string // to the captcha
+	held     formtoken.Token
 }
 
 // hold shows the form again, with all that was typed and a fresh token, and says why it was not

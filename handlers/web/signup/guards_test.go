@@ -234,15 +234,15 @@ func TestFormSentTwiceIsOneRequest(t *testing.T) {
 	*g.now = g.now.Add(5 * time.Second)
 	mended := g.send(with(token, "email", "anna@contoso.com")).Header.Get("Location")
 	if mended == "" || mended == first {
-		t.Errorf("a form that was mended after going back counts as the first: %q and %q", first, mended)
+		t.Errorf("a corrected form has the id of the first: %q and %q", first, mended)
 	}
 	other := g.open(t)
 	*g.now = g.now.Add(10 * time.Second)
 	if elsewhere := g.send(with(other)).Header.Get("Location"); elsewhere == "" || elsewhere == first {
-		t.Errorf("the same entries in another form count as the first: %q and %q", first, elsewhere)
+		t.Errorf("the same entries in another form have the id of the first: %q and %q", first, elsewhere)
 	}
 	if len(g.queue.Messages) != 4 {
-		t.Errorf("%d messages on the queue, want all four: the worker knows which are one", len(g.queue.Messages))
+		t.Errorf("%d messages on the queue, want 4", len(g.queue.Messages))
 	}
 }
 
@@ -253,16 +253,16 @@ func TestFilledInHoneypotGetsNormalAnswer(t *testing.T) {
 	*g.now = g.now.Add(10 * time.Second)
 	honest := g.send(with(token))
 	taken := len(g.queue.Messages)
-	trapped := g.send(with(token, trapField, "https://spam.example", "email", "bot@spam.example"))
-	if trapped.StatusCode != honest.StatusCode || len(trapped.Header) != len(honest.Header) || pagetest.Body(t, trapped) != pagetest.Body(t, honest) {
-		t.Errorf("the trap answers %d %v, the form %d %v", trapped.StatusCode, trapped.Header, honest.StatusCode, honest.Header)
+	caught := g.send(with(token, honeypotField, "https://spam.example", "email", "bot@spam.example"))
+	if caught.StatusCode != honest.StatusCode || len(caught.Header) != len(honest.Header) || pagetest.Body(t, caught) != pagetest.Body(t, honest) {
+		t.Errorf("the answer to the honeypot is %d %v, that to the form %d %v", caught.StatusCode, caught.Header, honest.StatusCode, honest.Header)
 	}
 	if len(g.queue.Messages) != taken {
-		t.Error("what fell into the trap is on the queue")
+		t.Error("a filled-in honeypot is on the queue")
 	}
 	for name := range honest.Header {
-		if name != "Location" && trapped.Header.Get(name) != honest.Header.Get(name) {
-			t.Errorf("%s tells the trap", name)
+		if name != "Location" && caught.Header.Get(name) != honest.Header.Get(name) {
+			t.Errorf("%s differs", name)
 		}
 	}
 	page, err := status.New(status.Config{
@@ -272,16 +272,16 @@ func TestFilledInHoneypotGetsNormalAnswer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := httptest.NewRequest(http.MethodGet, trapped.Header.Get("Location"), nil)
-	r.SetPathValue("id", strings.TrimPrefix(trapped.Header.Get("Location"), route.Signup+"/"))
+	r := httptest.NewRequest(http.MethodGet, caught.Header.Get("Location"), nil)
+	r.SetPathValue("id", strings.TrimPrefix(caught.Header.Get("Location"), route.Signup+"/"))
 	if response := pagetest.Do(page, r); response.StatusCode != http.StatusOK {
-		t.Errorf("the page that the trap leads to is answered with %d", response.StatusCode)
+		t.Errorf("the status page of a filled-in honeypot has status %d", response.StatusCode)
 	}
-	if again := g.send(with(token, trapField, "https://spam.example", "email", "bot@spam.example")); again.Header.Get("Location") != trapped.Header.Get("Location") {
-		t.Error("sent twice, the trap leads to two pages, and the form to one")
+	if again := g.send(with(token, honeypotField, "https://spam.example", "email", "bot@spam.example")); again.Header.Get("Location") != caught.Header.Get("Location") {
+		t.Error("a filled-in honeypot that is sent twice leads to two pages")
 	}
-	if nonsense := g.send(with(token, trapField, "x", "email", "")); nonsense.StatusCode != http.StatusSeeOther {
-		t.Errorf("with an error in the form the trap answers %d", nonsense.StatusCode)
+	if nonsense := g.send(with(token, honeypotField, "x", "email", "")); nonsense.StatusCode != http.StatusSeeOther {
+		t.Errorf("a filled-in honeypot with an error in the form has status %d", nonsense.StatusCode)
 	}
 	pagetest.CheckLog(t, g.log.String(), 4)
 }
@@ -295,18 +295,18 @@ func (noRequests) Progress(context.Context, submission.ID) (request.Progress, er
 
 func TestHoneypotIsHiddenFromPeople(t *testing.T) {
 	g := newGuardedForm(t, "")
-	response := pagetest.Do(g, httptest.NewRequest(http.MethodGet, route.Signup+"?"+trapField+"=filled", nil))
+	response := pagetest.Do(g, httptest.NewRequest(http.MethodGet, route.Signup+"?"+honeypotField+"=filled", nil))
 	doc := pagetest.CheckPage(t, response, pagetest.Body(t, response))
-	trap := doc.ByID[trapField]
-	if trap == nil {
+	field := doc.ByID[honeypotField]
+	if field == nil {
 		t.Fatal("there is no honeypot")
 	}
-	if pagetest.Attribute(trap, "tabindex") != "-1" || pagetest.Attribute(trap, "autocomplete") != "off" || pagetest.Attribute(trap.Parent, "aria-hidden") != "true" || pagetest.Attribute(trap, "value") != "" {
-		t.Error("people can get into the trap")
+	if pagetest.Attribute(field, "tabindex") != "-1" || pagetest.Attribute(field, "autocomplete") != "off" || pagetest.Attribute(field.Parent, "aria-hidden") != "true" || pagetest.Attribute(field, "value") != "" {
+		t.Error("people can reach the honeypot")
 	}
 	css, err := files.ReadFile("page/form.css")
-	if err != nil || !strings.Contains(string(css), "."+pagetest.Attribute(trap.Parent, "class")+" { display: none; }") {
-		t.Errorf("the trap is seen: %v", err)
+	if err != nil || !strings.Contains(string(css), "."+pagetest.Attribute(field.Parent, "class")+" { display: none; }") {
+		t.Errorf("the honeypot is visible: %v", err)
 	}
 }
 
@@ -333,7 +333,7 @@ func TestRateLimitOfForms(t *testing.T) {
 	}
 	claiming := g.send(with(token), func(r *http.Request) { r.Header.Set("X-Forwarded-For", "198.51.100.99, 203.0.113.7:40000") })
 	if claiming.StatusCode != http.StatusTooManyRequests {
-		t.Errorf("who claims to be another client: status %d", claiming.StatusCode)
+		t.Errorf("a client that claims to be another one: status %d", claiming.StatusCode)
 	}
 	*g.now = g.now.Add(time.Minute)
 	if status := g.send(with(doc.Hidden[tokenField])).StatusCode; status != http.StatusSeeOther {
@@ -430,7 +430,7 @@ func TestRateLimitOfJSON(t *testing.T) {
 		}
 	}
 	if status := g.sendJSON(t, byWrong).StatusCode; status != http.StatusTooManyRequests {
-		t.Errorf("who tries out keys is not slowed down: status %d", status)
+		t.Errorf("a client that guesses keys is not limited: status %d", status)
 	}
 }
 
@@ -467,7 +467,7 @@ func TestCaptcha(t *testing.T) {
 				t.Errorf("without an answer: status %d", without.StatusCode)
 			}
 			if g.sim.Asked() != 0 {
-				t.Error("the service was asked about no answer")
+				t.Error("the service was asked about an empty answer")
 			}
 			answer := g.sim.Solve(provider, "join.contoso.com")
 			broken := g.send(with(token, field, answer, "email", "nonsense"))
@@ -543,8 +543,8 @@ func TestUnusualHeaders(t *testing.T) {
 		})
 	}
 	for name, values := range map[string]url.Values{
-		"a doubled token": {tokenField: {"a", "b"}},
-		"a doubled trap":  {trapField: {"", ""}},
+		"a doubled token":    {tokenField: {"a", "b"}},
+		"a doubled honeypot": {honeypotField: {"", ""}},
 	} {
 		g := newGuardedForm(t, "")
 		merged := ana()

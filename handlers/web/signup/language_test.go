@@ -40,9 +40,9 @@ func TestLanguageOfPage(t *testing.T) {
 		"another script than the chosen":   {"lang=zh-Hans", "", "zh-TW", "zh-Hans", "zh-Hans", "zh-Hans"},
 		"a region that was chosen":         {"lang=de-AT", "", "de-CH", "de", "de-AT", "de"},
 		"one that the pages do not have":   {"lang=cs", "", "de", "de", "cs", ""},
-		"one that is none":                 {"lang=%3Cscript%3E", "", "de", "de", "de", ""},
+		"an invalid language":              {"lang=%3Cscript%3E", "", "de", "de", "de", ""},
 		"a header in the query":            {"lang=de%0D%0ASet-Cookie:x=1", "", "fr", "fr", "fr", ""},
-		"a cookie that is none":            {"", "<script>", "fr", "fr", "fr", ""},
+		"an invalid cookie":                {"", "<script>", "fr", "fr", "fr", ""},
 		"a long query":                     {"lang=" + strings.Repeat("de-", 1000), "", "fr", "fr", "fr", ""},
 		"the wildcard":                     {"", "", "*", "en", "", ""},
 		"simplified characters by country": {"", "", "zh-CN", "zh-Hans", "zh-CN", ""},
@@ -179,7 +179,7 @@ func TestFormInEveryLanguage(t *testing.T) {
 		}
 		first := ""
 		for n := range doc.ByID["form"].Descendants() {
-			if n.Type == html.ElementNode && n.Data == "input" && first == "" && pagetest.Attribute(n, "type") == "text" && pagetest.Attribute(n, "name") != trapField {
+			if n.Type == html.ElementNode && n.Data == "input" && first == "" && pagetest.Attribute(n, "type") == "text" && pagetest.Attribute(n, "name") != honeypotField {
 				first = pagetest.Attribute(n, "name")
 			}
 		}

@@ -44,7 +44,7 @@ func TestInstructionsAreEnqueued(t *testing.T) {
 		"withdrawal":              {pagetest.FormType, "action=withdraw&confirm=yes", submission.Withdraw, http.StatusSeeOther, "?withdrawn=1"},
 		"another mail, in JSON":   {pagetest.JSONType, `{"action":"resend"}`, submission.Resend, http.StatusAccepted, ""},
 		"a withdrawal, in JSON":   {pagetest.JSONType, `{"confirm":"yes","action":"withdraw"}`, submission.Withdraw, http.StatusAccepted, ""},
-		"a confirmation too many": {pagetest.FormType, "action=resend&confirm=yes", submission.Resend, http.StatusSeeOther, "?resent=" + strconv.FormatInt(pagetest.Morning.Unix(), 10)},
+		"a needless confirmation": {pagetest.FormType, "action=resend&confirm=yes", submission.Resend, http.StatusSeeOther, "?resent=" + strconv.FormatInt(pagetest.Morning.Unix(), 10)},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -68,7 +68,7 @@ func TestInstructionsAreEnqueued(t *testing.T) {
 				t.Errorf("error %v (-want +got):\n%s", err, diff)
 			}
 			if requests.asked != 0 {
-				t.Error("the wish looked the request up: its answer could tell whether there is one")
+				t.Error("the instruction looked up the request, so its answer may depend on it")
 			}
 			if got := log.String(); strings.Count(got, "\n") != 1 || !strings.Contains(got, string(id)) {
 				t.Errorf("logged: %s", got)
@@ -83,28 +83,28 @@ func TestRefusedInstructions(t *testing.T) {
 		id, contentType, body string
 		code                  problem.Code
 	}{
-		"no id":                     {"", pagetest.FormType, "action=resend", problem.NotFound},
-		"a malformed id":            {"../x", pagetest.FormType, "action=resend", problem.NotFound},
-		"an id of tomorrow":         {string(newID(t, pagetest.Morning.Add(24*time.Hour))), pagetest.FormType, "action=resend", problem.NotFound},
-		"an id of long ago":         {string(newID(t, time.Unix(0, 0))), pagetest.FormType, "action=resend", problem.NotFound},
-		"nothing":                   {good, pagetest.FormType, "", problem.MalformedBody},
-		"another action":            {good, pagetest.FormType, "action=approve", problem.MalformedBody},
-		"the advance of a request":  {good, pagetest.FormType, "action=", problem.MalformedBody},
-		"two actions":               {good, pagetest.FormType, "action=resend&action=withdraw", problem.MalformedBody},
-		"an unknown field":          {good, pagetest.FormType, "action=resend&email=a@b.com", problem.MalformedBody},
-		"broken escapes":            {good, pagetest.FormType, "action=%zz", problem.MalformedBody},
-		"no withdrawal is meant":    {good, pagetest.FormType, "action=withdraw", problem.InvalidInput},
-		"a withdrawal with a no":    {good, pagetest.FormType, "action=withdraw&confirm=no", problem.InvalidInput},
-		"the same in JSON":          {good, pagetest.JSONType, `{"action":"withdraw"}`, problem.InvalidInput},
-		"a number in JSON":          {good, pagetest.JSONType, `{"action":1}`, problem.MalformedBody},
-		"twice in JSON":             {good, pagetest.JSONType, `{"action":"resend","action":"withdraw"}`, problem.MalformedBody},
-		"a list in JSON":            {good, pagetest.JSONType, `["resend"]`, problem.MalformedBody},
-		"half a JSON":               {good, pagetest.JSONType, `{"action":`, problem.MalformedBody},
-		"plain text":                {good, "text/plain", "action=resend", problem.UnsupportedMediaType},
-		"a file":                    {good, "multipart/form-data; boundary=x", "--x--", problem.UnsupportedMediaType},
-		"more than fits":            {good, pagetest.FormType, "action=resend&confirm=" + strings.Repeat("y", site.MaxBody), problem.BodyTooLarge},
-		"a script for an action":    {good, pagetest.FormType, "action=%3Cscript%3Ealert(1)%3C/script%3E", problem.MalformedBody},
-		"a header for confirmation": {good, pagetest.FormType, "action=withdraw&confirm=yes%0D%0ASet-Cookie:x=1", problem.InvalidInput},
+		"no id":                                  {"", pagetest.FormType, "action=resend", problem.NotFound},
+		"a malformed id":                         {"../x", pagetest.FormType, "action=resend", problem.NotFound},
+		"an id of tomorrow":                      {string(newID(t, pagetest.Morning.Add(24*time.Hour))), pagetest.FormType, "action=resend", problem.NotFound},
+		"an id of long ago":                      {string(newID(t, time.Unix(0, 0))), pagetest.FormType, "action=resend", problem.NotFound},
+		"nothing":                                {good, pagetest.FormType, "", problem.MalformedBody},
+		"another action":                         {good, pagetest.FormType, "action=approve", problem.MalformedBody},
+		"the advance of a request":               {good, pagetest.FormType, "action=", problem.MalformedBody},
+		"two actions":                            {good, pagetest.FormType, "action=resend&action=withdraw", problem.MalformedBody},
+		"an unknown field":                       {good, pagetest.FormType, "action=resend&email=a@b.com", problem.MalformedBody},
+		"broken escapes":                         {good, pagetest.FormType, "action=%zz", problem.MalformedBody},
+		"a withdrawal without confirmation":      {good, pagetest.FormType, "action=withdraw", problem.InvalidInput},
+		"a withdrawal with another confirmation": {good, pagetest.FormType, "action=withdraw&confirm=no", problem.InvalidInput},
+		"the same in JSON":                       {good, pagetest.JSONType, `{"action":"withdraw"}`, problem.InvalidInput},
+		"a number in JSON":                       {good, pagetest.JSONType, `{"action":1}`, problem.MalformedBody},
+		"twice in JSON":                          {good, pagetest.JSONType, `{"action":"resend","action":"withdraw"}`, problem.MalformedBody},
+		"a list in JSON":                         {good, pagetest.JSONType, `["resend"]`, problem.MalformedBody},
+		"half a JSON":                            {good, pagetest.JSONType, `{"action":`, problem.MalformedBody},
+		"plain text":                             {good, "text/plain", "action=resend", problem.UnsupportedMediaType},
+		"a file":                                 {good, "multipart/form-data; boundary=x", "--x--", problem.UnsupportedMediaType},
+		"more than fits":                         {good, pagetest.FormType, "action=resend&confirm=" + strings.Repeat("y", site.MaxBody), problem.BodyTooLarge},
+		"a script for an action":                 {good, pagetest.FormType, "action=%3Cscript%3Ealert(1)%3C/script%3E", problem.MalformedBody},
+		"a header for confirmation":              {good, pagetest.FormType, "action=withdraw&confirm=yes%0D%0ASet-Cookie:x=1", problem.InvalidInput},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -323,7 +323,7 @@ func TestInstructionsOfOtherSitesAreRefused(t *testing.T) {
 	}
 	response := send(pagetest.FormType, withdraw, "X-Forwarded-For", "203.0.113.7:1")
 	if response.StatusCode != http.StatusTooManyRequests || response.Header.Get("Retry-After") != "60" {
-		t.Errorf("who sends too much: status %d, Retry-After %q", response.StatusCode, response.Header.Get("Retry-After"))
+		t.Errorf("over the limit: status %d, Retry-After %q", response.StatusCode, response.Header.Get("Retry-After"))
 	}
 	if doc := pagetest.CheckPage(t, response, pagetest.Body(t, response)); !strings.Contains(doc.Text(), "Nothing has changed") {
 		t.Errorf("the page does not say so: %s", doc.Text())

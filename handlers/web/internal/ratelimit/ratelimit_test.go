@@ -204,13 +204,13 @@ func FuzzClient(f *testing.F) {
 }
 
 func BenchmarkTake(b *testing.B) {
-	brake, err := New(Config{Burst: 30, Every: time.Second, MaxClients: 10_000, Now: time.Now})
+	limiter, err := New(Config{Burst: 30, Every: time.Second, MaxClients: 10_000, Now: time.Now})
 	if err != nil {
 		b.Fatal(err)
 	}
 	r := &http.Request{Header: http.Header{forwardedFor: {"198.51.100.1, 203.0.113.7:51234"}}}
 	b.ReportAllocs()
 	for b.Loop() {
-		brake.Take(Client(r, 0))
+		limiter.Take(Client(r, 0))
 	}
 }
