@@ -10,8 +10,8 @@ import (
 // graphURL is Microsoft Graph in the public cloud.
 const graphURL = "https://graph.microsoft.com"
 
-// directory returns the tenant of the account: that of the Azure CLI's sign-in, or the stand-in of a
-// local run. address is that of Graph in a national cloud, or empty.
+// directory returns the tenant of the account: that of the Azure CLI's sign-in, or the stand-in
+// of a local run. address is that of Graph in a national cloud, or empty.
 func (s *session) directory(a account, address string) (lint.Directory, error) {
 	at, err := a.find()
 	if err != nil {

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// The names of types in the columns NAME@type: those of Edm without the prefix, as Storage Explorer
-// writes them since version 1.40. Older versions write the prefix.
+// The names of types in the columns NAME@type: those of Edm without the prefix, as Storage
+// Explorer writes them since version 1.40. Older versions write the prefix.
 const (
 	stringType   = "String"
 	boolType     = "Boolean"

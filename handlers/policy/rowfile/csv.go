@@ -19,8 +19,9 @@ func quoted(field string) string {
 	return `"` + strings.ReplaceAll(field, `"`, `""`) + `"`
 }
 
-// lineEnds prepares a text for csv.Reader, which ends records at \n only, and turns each \r\n into \n
-// even inside quotes: it makes every line end outside quotes \n, and escapes those inside.
+// lineEnds prepares a text for csv.Reader, which ends records at \n only, and turns each \r\n
+// into \n even inside quotes: it makes every line end outside quotes \n, and escapes those
+// inside.
 func lineEnds(text string) string {
 	if !strings.Contains(text, "\r") {
 		return text
