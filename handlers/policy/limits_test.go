@@ -172,7 +172,7 @@ func TestInviteCodeIsNeverRecorded(t *testing.T) {
 		{"a code", "InviteCode", code, "sha256:" + string(submission.HashCode(code))},
 		{"the hash of one", "InviteCode", "sha256:" + strings.ToUpper(string(submission.HashCode(code))), "sha256:" + string(submission.HashCode(code))},
 		{"a code that is not understood", "InviteCode", code + "!", "(not shown)"},
-		{"a hash that is none", "InviteCode", "sha256:" + code, "(not shown)"},
+		{"an invalid hash", "InviteCode", "sha256:" + code, "(not shown)"},
 		{"a misspelt column", "InvitCode", code, "(not shown)"},
 		{"a column in another case", "invitecode", code, "(not shown)"},
 		{"a column of another name", "CampaignCode", code, "(not shown)"},

@@ -111,8 +111,8 @@ func invited(ts *testscript.TestScript, _ bool, args []string) {
 
 // keep stores a dead letter. $NAME in the text is replaced.
 func keep(ts *testscript.TestScript, _ bool, args []string) {
-	poison := request.DeadLetter{ID: args[0], At: time.Now(), Body: []byte(args[1]), Why: "malformed-message: the message is no JSON of the known form"}
-	ts.Check(store(ts).KeepDeadLetter(context.Background(), poison))
+	letter := request.DeadLetter{ID: args[0], At: time.Now(), Body: []byte(args[1]), Why: "malformed-message: the message is not JSON of the known form"}
+	ts.Check(store(ts).KeepDeadLetter(context.Background(), letter))
 }
 
 // reports stores a report of the app with its permissions.

@@ -68,9 +68,7 @@ func (c doctorCommand) Run(s *session, _ *doctorCommand) error {
 }
 
 func (c doctorCommand) show(s *session, checks []operate.Check) error {
-	return c.print(s, struct {
-		Checks []operate.Check `json:"checks"`
-	}{checks}, func(w io.Writer) { printChecks(w, checks) })
+	return c.print(s, map[string]any{"checks": checks}, func(w io.Writer) { printChecks(w, checks) })
 }
 
 // checkTables checks each table. reached is false if the service answered for none.

@@ -39,9 +39,9 @@ type keptMessage struct {
 	Readable bool `json:"readable"`
 }
 
-func summary(poison request.DeadLetter) keptMessage {
-	_, err := submission.DecodeMessage(poison.Body)
-	return keptMessage{ID: poison.ID, At: poison.At, Bytes: len(poison.Body), Why: poison.Why, Readable: err == nil}
+func summary(letter request.DeadLetter) keptMessage {
+	_, err := submission.DecodeMessage(letter.Body)
+	return keptMessage{ID: letter.ID, At: letter.At, Bytes: len(letter.Body), Why: letter.Why, Readable: err == nil}
 }
 
 type poisonListCommand struct{}
@@ -57,12 +57,10 @@ func (poisonListCommand) Run(s *session, p *poisonCommand) error {
 	}
 	slices.SortFunc(kept, func(a, b request.DeadLetter) int { return cmp.Or(b.At.Compare(a.At), cmp.Compare(a.ID, b.ID)) })
 	messages := []keptMessage{}
-	for _, poison := range kept {
-		messages = append(messages, summary(poison))
+	for _, letter := range kept {
+		messages = append(messages, summary(letter))
 	}
-	return p.print(s, struct {
-		Messages []keptMessage `json:"messages"`
-	}{messages}, func(w io.Writer) { printKept(w, messages) })
+	return p.print(s, map[string]any{"messages": messages}, func(w io.Writer) { printKept(w, messages) })
 }
 
 // keptID is the argument that names a kept message.
@@ -80,7 +78,7 @@ func (k keptID) find(s *session, p *poisonCommand) (request.DeadLetter, *deploym
 	if err != nil {
 		return request.DeadLetter{}, nil, err
 	}
-	i := slices.IndexFunc(kept, func(poison request.DeadLetter) bool { return poison.ID == k.ID })
+	i := slices.IndexFunc(kept, func(letter request.DeadLetter) bool { return letter.ID == k.ID })
 	if i < 0 {
 		return request.DeadLetter{}, nil, fmt.Errorf("no message %q is kept; guestlist poison list shows all", k.ID)
 	}
@@ -90,17 +88,17 @@ func (k keptID) find(s *session, p *poisonCommand) (request.DeadLetter, *deploym
 type poisonShowCommand struct{ keptID }
 
 func (c poisonShowCommand) Run(s *session, p *poisonCommand) error {
-	poison, _, err := c.find(s, p)
+	letter, _, err := c.find(s, p)
 	if err != nil {
 		return err
 	}
 	answer := struct {
 		keptMessage
 		Body []byte `json:"body"` // base64: it may be anything
-	}{summary(poison), poison.Body}
+	}{summary(letter), letter.Body}
 	return p.print(s, answer, func(w io.Writer) {
-		columns(w, "", [][]string{{"id", poison.ID}, {"kept", poison.At.Format(time.RFC3339)}, {"why", poison.Why}})
-		fmt.Fprintf(w, "\n%s\n", plain(string(poison.Body)))
+		columns(w, "", [][]string{{"id", letter.ID}, {"kept", letter.At.Format(time.RFC3339)}, {"why", letter.Why}})
+		fmt.Fprintf(w, "\n%s\n", plain(string(letter.Body)))
 	})
 }
 
@@ -110,11 +108,11 @@ type poisonReplayCommand struct {
 }
 
 func (c poisonReplayCommand) Run(s *session, p *poisonCommand) error {
-	poison, d, err := c.find(s, p)
+	letter, d, err := c.find(s, p)
 	if err != nil {
 		return err
 	}
-	_, err = submission.DecodeMessage(poison.Body)
+	_, err = submission.DecodeMessage(letter.Body)
 	if err != nil && !c.Force {
 		return advised{problem.New(problem.InvalidInput, "it would be kept again: %w", err), "If it is useless: guestlist poison drop."}
 	}
@@ -123,17 +121,15 @@ func (c poisonReplayCommand) Run(s *session, p *poisonCommand) error {
 		return err
 	}
 	// Enqueue before deleting: doing it twice is harmless, losing it is not.
-	err = enqueue(s.ctx, service, poison.Body)
+	err = enqueue(s.ctx, service, letter.Body)
 	if err != nil {
 		return err
 	}
-	err = d.DropDeadLetter(s.ctx, poison.ID)
+	err = d.DropDeadLetter(s.ctx, letter.ID)
 	if err != nil {
 		return err
 	}
-	return p.print(s, struct {
-		Replayed string `json:"replayed"`
-	}{poison.ID}, func(w io.Writer) { fmt.Fprintln(w, plain(poison.ID+" is on the queue again")) })
+	return p.print(s, map[string]any{"replayed": letter.ID}, func(w io.Writer) { fmt.Fprintln(w, plain(letter.ID+" is on the queue again")) })
 }
 
 type poisonDropCommand struct {
@@ -146,19 +142,17 @@ func (c poisonDropCommand) Run(s *session, p *poisonCommand) error {
 	if err != nil {
 		return err
 	}
-	poison, d, err := c.find(s, p)
+	letter, d, err := c.find(s, p)
 	if err != nil {
 		return err
 	}
-	err = c.ask(s, "Delete the message "+plain(poison.ID)+"?")
+	err = c.ask(s, "Delete the message "+plain(letter.ID)+"?")
 	if err != nil {
 		return err
 	}
-	err = d.DropDeadLetter(s.ctx, poison.ID)
+	err = d.DropDeadLetter(s.ctx, letter.ID)
 	if err != nil {
 		return err
 	}
-	return p.print(s, struct {
-		Dropped string `json:"dropped"`
-	}{poison.ID}, func(w io.Writer) { fmt.Fprintln(w, plain(poison.ID+" is deleted")) })
+	return p.print(s, map[string]any{"dropped": letter.ID}, func(w io.Writer) { fmt.Fprintln(w, plain(letter.ID+" is deleted")) })
 }

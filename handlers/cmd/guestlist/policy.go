@@ -106,9 +106,7 @@ func (listCommand) Run(s *session, p *policyCommand) error {
 		return err
 	}
 	summaries := operate.List(rows)
-	return p.print(s, struct {
-		Rows []operate.RowSummary `json:"rows"`
-	}{summaries}, func(w io.Writer) { printList(w, summaries) })
+	return p.print(s, map[string]any{"rows": summaries}, func(w io.Writer) { printList(w, summaries) })
 }
 
 type showCommand struct {
@@ -154,9 +152,7 @@ func (c lintCommand) Run(s *session, p *policyCommand) error {
 	}
 	// On an error, the findings that need no directory are complete.
 	findings, lintErr := lint.Check(s.ctx, config)
-	err = p.print(s, struct {
-		Findings []lint.Finding `json:"findings"`
-	}{findings}, func(w io.Writer) { printFindings(w, findings, len(rows), c.Rows == "") })
+	err = p.print(s, map[string]any{"findings": findings}, func(w io.Writer) { printFindings(w, findings, len(rows), c.Rows == "") })
 	if err != nil {
 		return err
 	}
@@ -330,10 +326,7 @@ func (c exportCommand) Run(s *session, p *policyCommand) error {
 	if err != nil {
 		return fmt.Errorf("writing %s: %w", c.File, err)
 	}
-	return p.print(s, struct {
-		File string `json:"file"`
-		Rows int    `json:"rows"`
-	}{c.File, len(rows)}, func(w io.Writer) {
+	return p.print(s, map[string]any{"file": c.File, "rows": len(rows)}, func(w io.Writer) {
 		fmt.Fprintf(w, "%s written to %s\n", count(len(rows), "row"), plain(c.File))
 	})
 }
@@ -505,9 +498,7 @@ func (c initCommand) Run(s *session, p *policyCommand) error {
 		return err
 	}
 	summaries := operate.List(written)
-	return p.print(s, struct {
-		Written []operate.RowSummary `json:"written"`
-	}{summaries}, func(w io.Writer) {
+	return p.print(s, map[string]any{"written": summaries}, func(w io.Writer) {
 		printList(w, summaries)
 		fmt.Fprintf(w, "\n%s written\n", count(len(written), "row"))
 	})

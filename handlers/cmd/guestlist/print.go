@@ -92,6 +92,18 @@ func columns(w io.Writer, indent string, lines [][]string) {
 	_ = aligned.Flush() // an error of w shows when its buffer is flushed
 }
 
+// list prints a line of cells for each entry, aligned, below the head if there is one.
+func list[T any](w io.Writer, indent string, head []string, entries []T, cells func(T) []string) {
+	var lines [][]string
+	if head != nil {
+		lines = append(lines, head)
+	}
+	for _, entry := range entries {
+		lines = append(lines, cells(entry))
+	}
+	columns(w, indent, lines)
+}
+
 // facts are names and values, for two columns.
 type facts [][]string
 
@@ -107,21 +119,24 @@ func printList(w io.Writer, rows []operate.RowSummary) {
 		fmt.Fprintln(w, "There are no rows: everybody goes to review.")
 		return
 	}
-	lines := [][]string{{"PARTITION", "NAME", "ACTION", "MODE", "PRIORITY", "ENABLED", "APPLIES", "FAULTS"}}
-	for _, row := range rows {
-		enabled, faults := "yes", "-"
-		if !row.Enabled {
-			enabled = "no"
-		}
+	head := []string{"PARTITION", "NAME", "ACTION", "MODE", "PRIORITY", "ENABLED", "APPLIES", "FAULTS"}
+	list(w, "", head, rows, func(row operate.RowSummary) []string {
+		faults := "-"
 		if row.Faults > 0 {
 			faults = strconv.Itoa(row.Faults)
 		}
-		lines = append(lines, []string{
-			row.Partition, row.Name, or(row.Action), row.Mode, strconv.Itoa(row.Priority), enabled,
+		return []string{
+			row.Partition, row.Name, or(row.Action), row.Mode, strconv.Itoa(row.Priority), yes(row.Enabled),
 			applies(row.NotBefore, row.NotAfter), faults,
-		})
+		}
+	})
+}
+
+func yes(b bool) string {
+	if b {
+		return "yes"
 	}
-	columns(w, "", lines)
+	return "no"
 }
 
 func applies(from, to time.Time) string {
@@ -139,11 +154,11 @@ func applies(from, to time.Time) string {
 
 func printRow(w io.Writer, row operate.RowDetail) {
 	columns(w, "", [][]string{{"partition", row.Partition}, {"name", row.Name}, {"changed", row.Version}})
-	lines := [][]string{{"COLUMN", "IN THE TABLE", "TYPE", "READ AS"}}
-	for _, c := range row.Columns {
-		stands, reading := "-", or(c.Reading)
+	fmt.Fprintln(w)
+	list(w, "", []string{"COLUMN", "IN THE TABLE", "TYPE", "READ AS"}, row.Columns, func(c operate.ColumnValue) []string {
+		cell, reading := "-", or(c.Reading)
 		if c.Set {
-			stands = plain(c.Text)
+			cell = plain(c.Text)
 		}
 		switch {
 		case !c.Known:
@@ -153,10 +168,8 @@ func printRow(w io.Writer, row operate.RowDetail) {
 		case !c.Set && c.Reading != "":
 			reading += " (default)"
 		}
-		lines = append(lines, []string{c.Column, stands, or(c.Type), reading})
-	}
-	fmt.Fprintln(w)
-	columns(w, "", lines)
+		return []string{c.Column, cell, or(c.Type), reading}
+	})
 	if len(row.Faults) > 0 {
 		fmt.Fprintf(w, "\n%s: the row decides nothing but review\n", count(len(row.Faults), "fault"))
 		for _, fault := range row.Faults {
@@ -244,12 +257,8 @@ func printExplanation(w io.Writer, e operate.Explanation) {
 }
 
 func printTerms(w io.Writer, terms *policy.Terms) {
-	var lines [][]string
 	fields := fieldsOf(terms)
-	for _, name := range slices.Sorted(maps.Keys(fields)) {
-		lines = append(lines, []string{name, fields[name]})
-	}
-	columns(w, "  ", lines)
+	list(w, "  ", nil, slices.Sorted(maps.Keys(fields)), func(name string) []string { return []string{name, fields[name]} })
 }
 
 // anyNumber returns a limit as text; 0 is no limit.
@@ -301,11 +310,10 @@ func printReplay(w io.Writer, r operate.Replay) {
 			}
 			columns(w, "  ", lines)
 		}
-		var lines [][]string
-		for _, request := range change.Requests[:min(maxListed, len(change.Requests))] {
-			lines = append(lines, []string{shortTime(request.DecidedAt), request.Address, string(request.ID)})
-		}
-		columns(w, "  ", lines)
+		listed := change.Requests[:min(maxListed, len(change.Requests))]
+		list(w, "  ", nil, listed, func(r operate.ReplayRequest) []string {
+			return []string{shortTime(r.DecidedAt), r.Address, string(r.ID)}
+		})
 		if len(change.Requests) > maxListed {
 			fmt.Fprintf(w, "  and %d more; --output json has all\n", len(change.Requests)-maxListed)
 		}
@@ -345,12 +353,9 @@ func printPlan(w io.Writer, plan operate.Plan) {
 		if change.Conflict != "" {
 			fmt.Fprintln(w, plain("    conflict: the row "+change.Conflict))
 		}
-		var lines [][]string
-		for _, cell := range change.Cells {
-			was, becomes := cellText(cell.Was, cell.Becomes), cellText(cell.Becomes, cell.Was)
-			lines = append(lines, []string{cell.Column, was + " -> " + becomes})
-		}
-		columns(w, "    ", lines)
+		list(w, "    ", nil, change.Cells, func(cell operate.CellChange) []string {
+			return []string{cell.Column, cellText(cell.Was, cell.Becomes) + " -> " + cellText(cell.Becomes, cell.Was)}
+		})
 	}
 	if len(plan.NewErrors) > 0 {
 		fmt.Fprintln(w, "\nErrors that the table does not have yet:")

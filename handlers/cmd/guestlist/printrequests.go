@@ -18,11 +18,10 @@ func printRequests(w io.Writer, requests []operate.RequestSummary) {
 		fmt.Fprintln(w, "There are no such requests.")
 		return
 	}
-	lines := [][]string{{"ID", "STATE", "ADDRESS", "COMPANY", "SUBMITTED", "REASON"}}
-	for _, r := range requests {
-		lines = append(lines, []string{string(r.ID), string(r.State), or(r.Address), or(r.Company), shortTime(r.Created), r.Reason})
-	}
-	columns(w, "", lines)
+	head := []string{"ID", "STATE", "ADDRESS", "COMPANY", "SUBMITTED", "REASON"}
+	list(w, "", head, requests, func(r operate.RequestSummary) []string {
+		return []string{string(r.ID), string(r.State), or(r.Address), or(r.Company), shortTime(r.Created), r.Reason}
+	})
 }
 
 func shortTime(t time.Time) string { return t.UTC().Format("2006-01-02 15:04") }
@@ -46,11 +45,9 @@ func printRequest(w io.Writer, r operate.RequestDetail) {
 	if r.Decision != nil {
 		fmt.Fprintf(w, "\nPolicy decided: %s\n", r.Decision.Action)
 		fmt.Fprintln(w, "  "+plain(r.Decision.Reason))
-		lines := [][]string{}
-		for _, look := range r.Decision.Looked {
-			lines = append(lines, []string{look.Partition, look.Name, string(look.Outcome), look.Why})
-		}
-		columns(w, "  ", lines)
+		list(w, "  ", nil, r.Decision.Looked, func(look policy.Look) []string {
+			return []string{look.Partition, look.Name, string(look.Outcome), look.Why}
+		})
 	}
 	if r.Approval != nil {
 		fmt.Fprintf(w, "\nA person approved: %s, %s\n", plain(r.Approval.By), stamp(r.Approval.At))
@@ -60,18 +57,14 @@ func printRequest(w io.Writer, r operate.RequestDetail) {
 	}
 	if len(r.Grants) > 0 {
 		fmt.Fprintln(w, "\nGroups:")
-		lines := [][]string{}
-		for _, grant := range r.Grants {
-			lines = append(lines, []string{grant.Group, string(grant.State), grant.Note})
-		}
-		columns(w, "  ", lines)
+		list(w, "  ", nil, r.Grants, func(grant request.Grant) []string {
+			return []string{grant.Group, string(grant.State), grant.Note}
+		})
 	}
 	fmt.Fprintln(w, "\nHistory:")
-	lines := [][]string{}
-	for _, event := range r.History {
-		lines = append(lines, []string{stamp(event.At), string(event.State), event.What, event.Detail})
-	}
-	columns(w, "  ", lines)
+	list(w, "  ", nil, r.History, func(event operate.HistoryEntry) []string {
+		return []string{stamp(event.At), string(event.State), event.What, event.Detail}
+	})
 }
 
 // printPartner prints what the partner sent.
@@ -150,15 +143,10 @@ func printKept(w io.Writer, messages []keptMessage) {
 		fmt.Fprintln(w, "No message is kept.")
 		return
 	}
-	lines := [][]string{{"ID", "KEPT", "BYTES", "CAN BE REPLAYED", "WHY"}}
-	for _, m := range messages {
-		readable := "no"
-		if m.Readable {
-			readable = "yes"
-		}
-		lines = append(lines, []string{m.ID, shortTime(m.At), strconv.Itoa(m.Bytes), readable, m.Why})
-	}
-	columns(w, "", lines)
+	head := []string{"ID", "KEPT", "BYTES", "CAN BE REPLAYED", "WHY"}
+	list(w, "", head, messages, func(m keptMessage) []string {
+		return []string{m.ID, shortTime(m.At), strconv.Itoa(m.Bytes), yes(m.Readable), m.Why}
+	})
 }
 
 func printChecks(w io.Writer, checks []operate.Check) {

@@ -208,16 +208,16 @@ func (s *session) reviewer(d *deployment) (*review.Reviewer, error) {
 	return review.New(review.Config{Store: d, Seats: d, Records: d, Now: s.now, By: by})
 }
 
-// act opens the tables, and runs do on the request as the person who is signed in.
-func (f requestArg) act(s *session, r *requestCommand, do func(*review.Reviewer, submission.ID) (request.Request, error)) error {
-	d, err := s.open(r.account)
-	if err != nil {
-		return err
+// act does something with the request as the person who is signed in. d is nil if it is not open yet.
+func (f requestArg) act(s *session, r *requestCommand, d *deployment,
+	do func(*review.Reviewer, submission.ID) (request.Request, error)) error {
+	var err error
+	if d == nil {
+		d, err = s.open(r.account)
+		if err != nil {
+			return err
+		}
 	}
-	return f.actOn(s, r, d, do)
-}
-
-func (f requestArg) actOn(s *session, r *requestCommand, d *deployment, do func(*review.Reviewer, submission.ID) (request.Request, error)) error {
 	reviewer, err := s.reviewer(d)
 	if err != nil {
 		return err
@@ -232,9 +232,7 @@ func (f requestArg) actOn(s *session, r *requestCommand, d *deployment, do func(
 // printChanged prints the state of requests after somebody has decided on them.
 func (r *requestCommand) printChanged(s *session, changed ...request.Request) error {
 	summaries := operate.ListRequests(changed, false)
-	return r.print(s, struct {
-		Requests []operate.RequestSummary `json:"requests"`
-	}{summaries}, func(w io.Writer) {
+	return r.print(s, map[string]any{"requests": summaries}, func(w io.Writer) {
 		for i, record := range changed {
 			fmt.Fprintln(w, plain(fmt.Sprintf("%s is %s: %s", record.ID, record.State, summaries[i].Reason)))
 			switch {
@@ -330,7 +328,7 @@ func (c requestApproveCommand) Run(s *session, r *requestCommand) error {
 			return err
 		}
 	}
-	return c.actOn(s, r, d, func(v *review.Reviewer, id submission.ID) (request.Request, error) {
+	return c.act(s, r, d, func(v *review.Reviewer, id submission.ID) (request.Request, error) {
 		return v.Approve(s.ctx, id, *terms, c.Note)
 	})
 }
@@ -353,7 +351,7 @@ type requestDenyCommand struct {
 }
 
 func (c requestDenyCommand) Run(s *session, r *requestCommand) error {
-	return c.act(s, r, func(v *review.Reviewer, id submission.ID) (request.Request, error) {
+	return c.act(s, r, nil, func(v *review.Reviewer, id submission.ID) (request.Request, error) {
 		return v.Deny(s.ctx, id, c.Reason)
 	})
 }
@@ -361,7 +359,7 @@ func (c requestDenyCommand) Run(s *session, r *requestCommand) error {
 type requestRetryCommand struct{ requestArg }
 
 func (c requestRetryCommand) Run(s *session, r *requestCommand) error {
-	return c.act(s, r, func(v *review.Reviewer, id submission.ID) (request.Request, error) { return v.Retry(s.ctx, id) })
+	return c.act(s, r, nil, func(v *review.Reviewer, id submission.ID) (request.Request, error) { return v.Retry(s.ctx, id) })
 }
 
 type requestCancelCommand struct {
@@ -370,7 +368,7 @@ type requestCancelCommand struct {
 }
 
 func (c requestCancelCommand) Run(s *session, r *requestCommand) error {
-	return c.act(s, r, func(v *review.Reviewer, id submission.ID) (request.Request, error) {
+	return c.act(s, r, nil, func(v *review.Reviewer, id submission.ID) (request.Request, error) {
 		return v.Cancel(s.ctx, id, c.Reason)
 	})
 }
@@ -382,7 +380,7 @@ func (requestResendCommand) Help() string {
 }
 
 func (c requestResendCommand) Run(s *session, r *requestCommand) error {
-	return c.act(s, r, func(v *review.Reviewer, id submission.ID) (request.Request, error) { return v.Resend(s.ctx, id) })
+	return c.act(s, r, nil, func(v *review.Reviewer, id submission.ID) (request.Request, error) { return v.Resend(s.ctx, id) })
 }
 
 type requestEraseCommand struct {

@@ -235,8 +235,8 @@ func (t timeline) within(w window) []span {
 	first, last := t.find(w)
 	spans := slices.Clone(t[first:last])
 	for i := range spans {
-		spans[i].from = later(spans[i].from, w.from)
-		spans[i].to = earlier(spans[i].to, w.to)
+		spans[i].from = slices.MaxFunc([]time.Time{spans[i].from, w.from}, time.Time.Compare)
+		spans[i].to = slices.MinFunc([]time.Time{spans[i].to, w.to}, time.Time.Compare)
 	}
 	return spans
 }
@@ -269,18 +269,4 @@ func covered(spans []span, w window) bool {
 		at = s.to
 	}
 	return !at.Before(w.to)
-}
-
-func later(a, b time.Time) time.Time {
-	if a.Before(b) {
-		return b
-	}
-	return a
-}
-
-func earlier(a, b time.Time) time.Time {
-	if b.Before(a) {
-		return b
-	}
-	return a
 }

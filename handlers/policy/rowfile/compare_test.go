@@ -69,7 +69,7 @@ func TestCompare(t *testing.T) {
 			"*,a," + old + ",deny\n",
 			[]seen{{Kind: rowfile.Changed, Row: "* a", Cells: `Action: "review" -> "deny"`, Conflict: "was changed in the table", Was: true, Will: true}},
 		},
-		"an edited row of which the file does not say the version": {
+		"an edited row without a version": {
 			[]policy.Raw{row("*", "a", later, review)},
 			"*,a,,deny\n",
 			[]seen{{Kind: rowfile.Changed, Row: "* a", Cells: `Action: "review" -> "deny"`, Conflict: "does not say which version", Was: true, Will: true}},
@@ -99,7 +99,7 @@ func TestCompare(t *testing.T) {
 			"*,b," + later + ",review\n",
 			[]seen{{Kind: rowfile.Removed, Row: "* a", Cells: `Action: "review" -> `, Conflict: "changed later than every row of the file", Was: true}},
 		},
-		"a file that knows no versions": {
+		"a file without versions": {
 			[]policy.Raw{row("*", "a", old, review)},
 			"",
 			[]seen{{Kind: rowfile.Removed, Row: "* a", Cells: `Action: "review" -> `, Conflict: "does not say which versions", Was: true}},
