@@ -8,25 +8,25 @@ import (
 	"guestlist/handlers/problem"
 )
 
-// The limits of an address. RFC 5321, sections 4.5.3.1.1 and 4.5.3.1.3, with the path's angle brackets taken off (RFC 3696,
-// erratum 1690).
+// The limits of an address: RFC 5321, sections 4.5.3.1.1 and 4.5.3.1.3, without the angle
+// brackets of the path (RFC 3696, erratum 1690).
 const (
 	MaxAddress = 254 // octets of the whole address
 	maxLocal   = 64  // octets before the @
 )
 
-// emailField is the name of the field that holds the address, in JSON and in the form.
+// emailField is the name of the address field, in JSON and in the form.
 const emailField = "email"
 
-// Address is a normalised e-mail address that Entra can invite. The zero value is no address; the only other values are
-// those that [ParseAddress] returned. Two addresses are the same mailbox for us exactly if they are ==.
+// Address is a normalised e-mail address that Entra can invite, or the zero value. [ParseAddress]
+// returns all other values. Equal addresses (==) are the same mailbox.
 type Address struct {
 	local  string
 	domain string
 }
 
-// String returns the address, local part and domain in lower case, the domain in its ASCII (punycode) form.
-// The zero value gives "".
+// String returns the address in lower case, with the domain in ASCII (punycode), or "" for the
+// zero value.
 func (a Address) String() string {
 	if a.domain == "" {
 		return ""
@@ -37,8 +37,8 @@ func (a Address) String() string {
 // Domain returns the domain in lower-case ASCII, without a trailing dot.
 func (a Address) Domain() string { return a.domain }
 
-// Masked returns as much of the address as its owner needs to recognise it, for example "a***@c…", and "" for the zero value.
-// The number of stars says nothing about the length.
+// Masked returns a form that only the owner of the address recognises, such as "a***@c…", or ""
+// for the zero value. It does not show the length.
 func (a Address) Masked() string {
 	if a.domain == "" {
 		return ""
@@ -46,10 +46,10 @@ func (a Address) Masked() string {
 	return a.local[:1] + "***@" + a.domain[:1] + "…"
 }
 
-// MarshalText returns what String returns.
+// MarshalText implements [encoding.TextMarshaler].
 func (a Address) MarshalText() ([]byte, error) { return []byte(a.String()), nil }
 
-// UnmarshalText sets a to what ParseAddress makes of text; on an error a stays as it was.
+// UnmarshalText implements [encoding.TextUnmarshaler] with [ParseAddress].
 func (a *Address) UnmarshalText(text []byte) error {
 	parsed, err := ParseAddress(string(text))
 	if err != nil {
@@ -59,22 +59,25 @@ func (a *Address) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// ParseAddress returns text as an Address, lower-cased, with an international domain folded to punycode. Space around the
-// address is dropped; nothing else is repaired: what looks unlike it reads is refused, never silently changed.
+// ParseAddress returns text as an Address: in lower case, with an international domain in
+// punycode, and without surrounding space. It changes nothing else, and refuses what looks
+// different from what it is.
 //
 // It accepts less than RFC 5322 does:
-//   - the local part is ASCII letters, digits and ' . _ -, at most 64 of them; dots and hyphens stand inside, dots singly.
-//     That is what Microsoft Graph accepts for invitedUserEmailAddress, less the backquote;
-//   - the domain has 2 to 10 labels of at most 63 octets, ends in a top-level domain of the public suffix list's ICANN
-//     section, and is not itself a public suffix such as co.uk;
-//   - an international label is written in one script (kana and Han may go together, as may Han and Hangul or Bopomofo),
-//     has no invisible characters, no combining marks of no script, and does not look like Latin letters throughout;
-//   - the whole is at most 254 octets.
+//   - The local part has at most 64 ASCII letters, digits and ' . _ - characters. Dots and
+//     hyphens are inside, dots single. That is what Microsoft Graph accepts for
+//     invitedUserEmailAddress, without the backquote.
+//   - The domain has 2 to 10 labels of at most 63 octets, ends in a top-level domain of the
+//     public suffix list's ICANN section, and is not a public suffix such as co.uk.
+//   - An international label is in one script (or Han with kana, Hangul or Bopomofo), has no
+//     invisible characters and no combining marks without a script, and does not consist of
+//     letters that look Latin.
+//   - The whole has at most 254 octets.
 //
-// It does not ask whether the domain exists or receives mail.
+// It does not check whether the domain exists or receives mail.
 //
-// The error is a *problem.Error of code InvalidInput with one field, "email", whose Rule names the rule that
-// was broken. It repeats nothing of text.
+// The error is a *problem.Error of code InvalidInput with the field "email" and the broken rule.
+// It quotes nothing of text.
 func ParseAddress(text string) (Address, error) {
 	address, rule := parseAddress(text)
 	if rule != "" {
@@ -83,7 +86,7 @@ func ParseAddress(text string) (Address, error) {
 	return address, nil
 }
 
-// parseAddress is ParseAddress with the bare name of the first broken rule, "" for none.
+// parseAddress is ParseAddress with the first broken rule, or "", in place of an error.
 func parseAddress(text string) (Address, string) {
 	text = strings.TrimSpace(text)
 	switch {
@@ -92,7 +95,7 @@ func parseAddress(text string) (Address, string) {
 	case broken(text):
 		return Address{}, "encoding"
 	case len(text) > MaxAddress*utf8.UTFMax:
-		// Whatever this folds to; nobody pays for the folding.
+		// Too long in any form, and too long to be worth folding.
 		return Address{}, "too-long"
 	case strings.ContainsFunc(text, invisible):
 		return Address{}, "invisible"
@@ -133,7 +136,7 @@ func parseAddress(text string) (Address, string) {
 	return address, ""
 }
 
-// checkLocal returns the rule that a local part breaks, "" for none.
+// checkLocal returns the rule that a local part breaks, or "".
 func checkLocal(local string) string {
 	for _, r := range local {
 		switch {

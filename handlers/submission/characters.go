@@ -6,14 +6,15 @@ import (
 	"unicode/utf8"
 )
 
-// broken reports whether text was damaged on its way: invalid UTF-8, or the replacement character that a reader on the way put in
-// its place (the Functions host and JSON decoders do).
+// broken reports whether text has invalid UTF-8, or the replacement character that the Functions
+// host and JSON decoders put in its place.
 func broken(text string) bool {
 	return !utf8.ValidString(text) || strings.ContainsRune(text, utf8.RuneError)
 }
 
-// invisible reports whether r can hide in a line of text: controls (line breaks among them), format characters such as
-// zero-width and bidirectional ones, fillers, private and unassigned characters. Spaces are not invisible in this sense.
+// invisible reports whether r can hide in a line of text: controls and line breaks, format
+// characters such as zero-width and bidirectional ones, fillers, private and unassigned
+// characters, but not spaces.
 func invisible(r rune) bool {
 	switch {
 	case r == '\u2800', r == '\u034f': // the empty Braille cell; the grapheme joiner

@@ -9,14 +9,14 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// MaxCode is the longest invite code as it is typed, in characters.
+// MaxCode is the longest invite code as typed, in characters.
 const MaxCode = 64
 
-// CodeHash stands for an invite code, so that no queue and no table holds the code itself: the SHA-256 of the normal code in
-// lower-case hexadecimal, or "" for none. Whoever has the hash of a short code can find the code by trying all.
+// CodeHash is the SHA-256 of a normal invite code in lower-case hexadecimal, or "". Queues and
+// tables hold it in place of the code. A short code can be found from its hash by trial.
 type CodeHash string
 
-// HashCode returns the hash of the code that was typed, after [NormalCode].
+// HashCode returns the hash of a typed code, after [NormalCode].
 func HashCode(typed string) CodeHash {
 	code := NormalCode(typed)
 	if code == "" {
@@ -26,8 +26,8 @@ func HashCode(typed string) CodeHash {
 	return CodeHash(hex.EncodeToString(sum[:]))
 }
 
-// NormalCode returns the one form of all the ways in which people type a code: full-width and other styled characters are
-// plain ones (NFKC), the letters A to Z are small, and white space and dashes of every kind are left out. "Spring-2026",
+// NormalCode returns the normal form of a typed code: styled characters are plain (NFKC), the
+// letters A to Z are in lower case, and there is no white space and no dash. "Spring-2026",
 // "SPRING 2026" and "spring2026" are one code.
 func NormalCode(typed string) string {
 	code := strings.Map(func(r rune) rune {
@@ -39,7 +39,7 @@ func NormalCode(typed string) string {
 		}
 		return r
 	}, norm.NFKC.String(typed))
-	return norm.NFC.String(code) // what was parted by a dash may now compose
+	return norm.NFC.String(code) // characters around a removed dash may compose
 }
 
 // Valid reports whether h is "" or has the form that HashCode returns.

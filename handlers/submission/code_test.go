@@ -8,7 +8,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-func TestOneCodeInManySpellings(t *testing.T) {
+func TestSpellingsOfOneCodeHaveOneHash(t *testing.T) {
 	// The SHA-256 of "spring2026".
 	const want = "5c7acb9bafe684b1987fc289942f21a6cf91b7bc22033589d4dc3cc6db8d1ab2"
 	for _, typed := range []string{"spring2026", "Spring-2026", " SPRING 2026\t", "s p r i n g – 2026", "ｓｐｒｉｎｇ２０２６", "spring\u22122026", "spring\u00a02026"} {
@@ -28,7 +28,7 @@ func TestOneCodeInManySpellings(t *testing.T) {
 	}
 }
 
-func TestHashesOfCodesAreValid(t *testing.T) {
+func TestHashOfCodeIsValid(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		typed := rapid.OneOf(rapid.String(), rapid.StringOf(rapid.SampledFrom([]rune("aA-\u0301\u00b4 ９\u2212")))).Draw(t, "code")
 		if !HashCode(typed).Valid() {
@@ -40,7 +40,7 @@ func TestHashesOfCodesAreValid(t *testing.T) {
 	})
 }
 
-func TestHashesThatAreNone(t *testing.T) {
+func TestInvalidHashes(t *testing.T) {
 	good := string(HashCode("spring2026"))
 	for _, hash := range []string{good[1:], good + "0", strings.ToUpper(good), "g" + good[1:], " " + good[1:], "spring2026", "sha256:" + good} {
 		s, err := ana().Submission(morning)
@@ -55,7 +55,7 @@ func TestHashesThatAreNone(t *testing.T) {
 	}
 }
 
-func TestASubmissionHasTheHashOfItsCodeOnly(t *testing.T) {
+func TestSubmissionHasHashInPlaceOfCode(t *testing.T) {
 	in := ana()
 	in.InviteCode = " Tulip-4711 "
 	s, err := in.Submission(morning)

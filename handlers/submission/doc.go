@@ -1,8 +1,10 @@
-// Package submission is what a partner sent: its fields, the rules that they must keep, its id, and the
-// form in which it crosses the queue.
+// Package submission is what a partner sent: its fields and their rules, its address, its id, and
+// the queue message that carries it.
 //
-// The public form and the worker behind the queue check by the same code, because whoever can write to the
-// queue can write anything: a decoded [Message] has been checked as if it had come from the form.
+//	form ─▶ [Input] ─▶ [Submission] ─▶ [Message] ─▶ JSON on the queue ─▶ [DecodeMessage] ─▶ [Message]
 //
-// It must not know pages, policy, tables, Graph or the Functions host.
+// The form and [DecodeMessage] apply the same rules, because anybody who can write to the queue
+// can write any message.
+//
+// It does no I/O, and must not know pages, policy, tables, Graph or the Functions host.
 package submission

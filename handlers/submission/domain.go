@@ -13,13 +13,12 @@ import (
 
 const (
 	maxLabel = 63 // octets, RFC 1035 section 2.3.4
-	// maxLabels bounds the work that an address can cause: each label of its domain is one more wildcard to look up among the
-	// policy rows. The deepest real mail domains have six.
+	// maxLabels limits the look-ups of policy rows, one for each label of a domain. The deepest real
+	// mail domains have six.
 	maxLabels = 10
 )
 
-// strictIDNA is UTS 46 without its mercies: every label is checked, nothing is too long, and ß and ς stay what they are.
-// A Profile holds no state.
+// strictIDNA is UTS 46 with all checks on, and without the transitional mapping of ß and ς.
 var strictIDNA = idna.New(
 	idna.MapForLookup(),
 	idna.Transitional(false),
@@ -30,9 +29,9 @@ var strictIDNA = idna.New(
 	idna.VerifyDNSLength(true),
 )
 
-// parseDomain returns domain in lower-case ASCII, or the name of the first rule that it breaks. The caller has
-// refused what is invisible, broken or empty.
-func parseDomain(domain string) (string, string) {
+// parseDomain returns the domain in lower-case ASCII, or the first rule that it breaks. The
+// caller has refused invisible, broken and empty text.
+func parseDomain(domain string) (ascii, rule string) {
 	if strings.ContainsAny(domain, "[]") {
 		return "", "ip-address"
 	}
@@ -71,10 +70,9 @@ func parseDomain(domain string) (string, string) {
 		return "", "domain-incomplete"
 	}
 
-	ascii := strings.ToLower(domain)
+	ascii = strings.ToLower(domain)
 	if !isASCII(ascii) || strings.Contains(ascii, "--") {
-		// Punycode is read back too, so that a domain has one answer in whichever form it comes.
-		var rule string
+		// Punycode is decoded and checked too, so that both forms of a domain give the same result.
 		ascii, rule = foldInternational(domain)
 		if rule != "" {
 			return "", rule
@@ -83,10 +81,11 @@ func parseDomain(domain string) (string, string) {
 	return ascii, checkEnding(ascii)
 }
 
-// foldInternational returns the punycode form of a domain with international labels, or the rule that it breaks.
-func foldInternational(domain string) (string, string) {
-	// Lower case and composition are what typing leaves open. Anything more that the folding would change, it would change
-	// behind the partner's back.
+// foldInternational returns the punycode form of a domain with international labels, or the rule
+// that it breaks.
+func foldInternational(domain string) (ascii, rule string) {
+	// Folding may change case and composition only. Any other change would not be what the partner
+	// typed.
 	expected := norm.NFC.String(strings.ToLower(norm.NFC.String(domain)))
 	ascii, err := strictIDNA.ToASCII(expected)
 	if err != nil {
@@ -127,7 +126,7 @@ func foldInternational(domain string) (string, string) {
 	return ascii, ""
 }
 
-// checkEnding returns the rule that the end of an ASCII domain breaks, "" for none.
+// checkEnding returns the rule that the end of an ASCII domain breaks, or "".
 func checkEnding(domain string) string {
 	suffix, icann := publicsuffix.PublicSuffix(domain)
 	topLevel := domain[strings.LastIndexByte(domain, '.')+1:]
@@ -135,7 +134,7 @@ func checkEnding(domain string) string {
 	case !icann && !strings.Contains(suffix, "."):
 		return "unknown-ending"
 	case topLevel == "arpa", topLevel == "onion":
-		// On the list, but no place for mailboxes: RFC 3172 and RFC 7686.
+		// On the list, but without mailboxes: RFC 3172 and RFC 7686.
 		return "unknown-ending"
 	case icann && suffix == domain:
 		return "public-suffix"
@@ -152,8 +151,8 @@ func isASCII(text string) bool {
 	return true
 }
 
-// standsForASCII reports whether r is a character outside ASCII that domain names count as ASCII ones: full-width and other styled
-// letters, ligatures, the Kelvin sign, and the full stops of East Asia.
+// standsForASCII reports whether r is a non-ASCII character that domain names treat as ASCII:
+// full-width and other styled letters, ligatures, the Kelvin sign, East Asian full stops.
 func standsForASCII(r rune) bool {
 	if r < utf8.RuneSelf {
 		return false
@@ -170,8 +169,8 @@ func standsForASCII(r rune) bool {
 	return false
 }
 
-// scripts are those in everyday use (UAX 31, table 5, "Recommended Scripts"). Historic ones are full of letters
-// that pass for Latin.
+// scripts are those in everyday use (UAX 31, table 5, "Recommended Scripts"). Historic scripts
+// have many letters that look Latin.
 var scripts = []struct {
 	name  string
 	table *unicode.RangeTable
@@ -186,8 +185,8 @@ var scripts = []struct {
 	{"Bopomofo", unicode.Bopomofo}, {"Hangul", unicode.Hangul},
 }
 
-// plainLatin are the Latin letters of living orthographies, lower case. Phonetic, click and small-capital letters are not among
-// them: they are Latin by name, and serve to imitate.
+// plainLatin are the lower-case Latin letters of living orthographies. Phonetic, click and
+// small-capital letters are left out, because they imitate others.
 var plainLatin = &unicode.RangeTable{
 	R16: []unicode.Range16{
 		{'a', 'z', 1}, {0x00df, 0x00f6, 1}, {0x00f8, 0x017f, 1}, {0x01a1, 0x01a1, 1}, {0x01b0, 0x01b0, 1},
@@ -196,16 +195,16 @@ var plainLatin = &unicode.RangeTable{
 	LatinOffset: 2,
 }
 
-// imitators are, script by script, the letters that a reader takes for Latin ones. A label made of nothing else reads as a
-// Latin name that it is not.
+// imitators are the letters of each script that look Latin. A label of such letters only looks
+// like a Latin name.
 var imitators = map[string]string{
 	"Cyrillic": "аԁеһіїјӏкопрѕсԛтуүԝхѵъьгѡв",
 	"Greek":    "αικνορτυ",
 	"Armenian": "հոսօցզյք",
 }
 
-// misleading reports whether a label in its readable, lower-case form passes for something that it is not.
-// nativeEnding says that the domain's last label is not ASCII: whoever reads that expects another alphabet.
+// misleading reports whether a readable, lower-case label looks like another one. With
+// nativeEnding, the domain's last label is not ASCII, so its reader expects another alphabet.
 func misleading(label string, nativeEnding bool) bool {
 	if isASCII(label) {
 		return false
@@ -235,10 +234,10 @@ func misleading(label string, nativeEnding bool) bool {
 	return imitates && len(seen) > 0 && !nativeEnding
 }
 
-// scriptOf returns the name of r's script, "" if it is none of scripts or belongs to no script by itself.
+// scriptOf returns the name of r's script, or "" if it is not one of scripts.
 func scriptOf(r rune) string {
 	if r == '\u30fc' {
-		return "Katakana" // the long-vowel mark: common to both kana, and a dash to everyone else
+		return "Katakana" // the long-vowel mark, common to both kana
 	}
 	for _, script := range scripts {
 		if unicode.Is(script.table, r) {
@@ -248,7 +247,7 @@ func scriptOf(r rune) string {
 	return ""
 }
 
-// goTogether reports whether one word is ordinarily written in these scripts together.
+// goTogether reports whether a word can be written in these scripts together.
 func goTogether(seen map[string]bool) bool {
 	for _, family := range [][]string{{"Han", "Hiragana", "Katakana"}, {"Han", "Bopomofo"}, {"Han", "Hangul"}} {
 		members := 0

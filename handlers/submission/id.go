@@ -9,12 +9,12 @@ import (
 	"guestlist/handlers/problem"
 )
 
-// An ID names one submission and the request that comes of it. It is the only key to the status page, so
-// it holds 128 random bits that nobody guesses; before them stands the second at which it was issued, so that a page can
-// tell "not recorded yet" from "never existed" without a secret and without a table.
+// An ID names a submission and its request. It is the only key to the status page, so it has 128
+// random bits. Before them is the second at which it was issued: from it the page can tell "not
+// recorded yet" from "never existed" without a secret and without a table.
 //
-// Its text is 34 characters of lower-case base32 (RFC 4648, "extended hex"), safe in URLs, table keys and file names, and
-// sorts by time.
+// An ID is 34 characters of lower-case base32 (RFC 4648, "extended hex"). It is safe in URLs,
+// table keys and file names, and sorts by time.
 type ID string
 
 const (
@@ -25,7 +25,8 @@ const (
 
 var idEncoding = base32.NewEncoding("0123456789abcdefghijklmnopqrstuv").WithPadding(base32.NoPadding)
 
-// NewID returns an id issued at now, with its random part read from random. It fails only if random does.
+// NewID returns an id issued at now, with its random part from random. It fails only if random
+// does.
 func NewID(now time.Time, random io.Reader) (ID, error) {
 	var raw [idSeconds + idRandom]byte
 	seconds := uint64(now.Unix())
@@ -39,8 +40,8 @@ func NewID(now time.Time, random io.Reader) (ID, error) {
 	return ID(idEncoding.EncodeToString(raw[:])), nil
 }
 
-// ParseID returns text as an ID. Anything that NewID can't have made is problem.NotFound: whoever tries out ids learns
-// nothing from the kind of refusal.
+// ParseID returns text as an ID. For text that NewID can't have returned, the error is
+// problem.NotFound, as for an unknown id.
 func ParseID(text string) (ID, error) {
 	if len(text) != idLength {
 		return "", problem.New(problem.NotFound, "an id has %d characters, not %d", idLength, len(text))
@@ -52,8 +53,7 @@ func ParseID(text string) (ID, error) {
 	return ID(text), nil
 }
 
-// Issued returns the second at which the id was issued, in UTC. It is what the id says of itself: whoever makes one up
-// chooses it.
+// Issued returns the second at which the id was issued, in UTC. A made-up id can say any time.
 func (id ID) Issued() time.Time {
 	raw, err := idEncoding.DecodeString(string(id))
 	if err != nil || len(raw) != idSeconds+idRandom {

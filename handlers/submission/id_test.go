@@ -13,7 +13,7 @@ import (
 	"guestlist/handlers/problem"
 )
 
-func TestIDsComeBackAndTellTheirTime(t *testing.T) {
+func TestIDRoundTripAndTime(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		at := time.Unix(rapid.Int64Range(0, 1<<40-1).Draw(t, "seconds"), rapid.Int64Range(0, 999_999_999).Draw(t, "nanoseconds"))
 		id, err := NewID(at, rand.Reader)
@@ -48,7 +48,7 @@ func TestIDsSortByTime(t *testing.T) {
 	})
 }
 
-func TestIDsOfOneSecondDiffer(t *testing.T) {
+func TestIDsOfSameSecondDiffer(t *testing.T) {
 	seen := map[ID]bool{}
 	for range 1000 {
 		id, err := NewID(morning, rand.Reader)
@@ -62,14 +62,14 @@ func TestIDsOfOneSecondDiffer(t *testing.T) {
 	}
 }
 
-func TestNoIDWithoutRandomness(t *testing.T) {
+func TestNewIDFailsWithoutRandomness(t *testing.T) {
 	_, err := NewID(morning, strings.NewReader("too short"))
 	if err == nil {
 		t.Error("an id was issued with too little randomness")
 	}
 }
 
-func TestIDsThatNobodyIssued(t *testing.T) {
+func TestParseIDRefuses(t *testing.T) {
 	good, err := NewID(morning, rand.Reader)
 	if err != nil {
 		t.Fatal(err)
@@ -101,7 +101,7 @@ func TestIDsThatNobodyIssued(t *testing.T) {
 	}
 }
 
-func TestIssuedOfWhatIsNoID(t *testing.T) {
+func TestIssuedOfInvalidIDIsZero(t *testing.T) {
 	for _, id := range []ID{"", "x", "00", ID(strings.Repeat("z", idLength))} {
 		if got := id.Issued(); !got.IsZero() {
 			t.Errorf("%q was issued at %v", id, got)

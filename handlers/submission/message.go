@@ -16,59 +16,63 @@ const (
 	// PoisonQueue is where the Functions host puts a message of [Queue] that failed too often.
 	PoisonQueue = Queue + "-poison"
 
-	// MaxMessageBytes is the largest message: a storage queue takes 64 KiB, which is 48 KiB before the
-	// Functions host makes it base64.
+	// MaxMessageBytes is the largest message: a storage queue takes 64 KiB, which is 48 KiB before
+	// the Functions host makes it base64.
 	MaxMessageBytes = 48 * 1024
 
-	// MessageLifetime is how long a storage queue keeps a message: the default, which the Functions host
-	// does not change.
+	// MessageLifetime is how long a storage queue keeps a message: the default, which the Functions
+	// host does not change.
 	MessageLifetime = 7 * 24 * time.Hour
 )
 
-// messageVersion is the version of the wire form that this code writes and reads. Messages live up to seven days, across upgrades.
+// messageVersion is the version of the JSON form that this code writes and reads. A message can
+// be older than an upgrade of the app.
 const messageVersion = 1
 
-// Message says "advance this request", or what else its Kind says. The first message of a request carries the submission; later ones
-// need only the id.
+// Message asks for what its Kind says. The first message of a request carries the submission;
+// later ones need only the id.
 type Message struct {
 	ID         ID
 	Kind       Kind
 	Submission *Submission // only with Advance
-	// Due is the due time of the note in the store that brought the message; zero for a message that none brought. Whoever finds nothing to be
-	// done for it removes this note, and no other that was written since.
+	// Due is the due time of the due entry in the store that caused the message, or zero. A worker
+	// that finds nothing to do removes this entry, but not one that was written since.
 	Due time.Time
 }
 
-// Kind is what a message asks for. The public functions can do no more than put one of these on the queue; whether it is done is up to the
-// worker, who answers nobody.
+// Kind is what a message asks for. The public functions can only put one of these on the queue.
+// The worker decides whether to do it.
 type Kind string
 
 const (
-	// Advance takes the request as far as it will go. It is the kind of a message that names none.
+	// Advance takes the request as far as possible.
 	Advance Kind = ""
-	// Resend sends the mail of the invitation again. It does nothing but where a guest was invited, has not accepted yet, and has had no
-	// mail for a while. It may be sent again at will.
+	// Resend sends the invitation mail again, if the guest was invited, has not accepted yet, and
+	// has had no mail for a while. It can be repeated.
 	Resend Kind = "resend"
-	// Withdraw ends the request, if it has not ended, and erases the personal data in it. It can't be undone, and may be sent again at will.
+	// Withdraw ends the request and erases its personal data. It can't be undone, and can be
+	// repeated.
 	Withdraw Kind = "withdraw"
 )
 
 func (k Kind) known() bool { return k == Advance || k == Resend || k == Withdraw }
 
-// wireMessage is the JSON form of a Message. Times and numbers in it must survive a host that re-formats JSON.
+// wireMessage is the JSON form of a Message. Its times and numbers must survive a host that
+// re-formats JSON.
 type wireMessage struct {
 	Version    int         `json:"version"`
 	ID         string      `json:"id"`
 	Kind       Kind        `json:"kind,omitempty"`
 	Submission *Submission `json:"submission,omitempty"`
-	// Note is in nanoseconds since 1970, as a string: a host that re-formats JSON shortens what looks like a time.
+	// Note is Message.Due in nanoseconds since 1970, as a string, because the host re-formats what
+	// looks like a time.
 	Note string `json:"note,omitempty"`
 }
 
 // Encode returns the message as JSON, at most MaxMessageBytes long.
 func (m Message) Encode() ([]byte, error) {
 	if !m.Kind.known() || m.Kind != Advance && m.Submission != nil {
-		return nil, problem.New(problem.Internal, "the message of request %s is of no known kind, or of one that carries no submission", m.ID)
+		return nil, problem.New(problem.Internal, "the message of request %s is of an unknown kind, or of one without a submission", m.ID)
 	}
 	wire := wireMessage{Version: messageVersion, ID: string(m.ID), Kind: m.Kind, Submission: m.Submission}
 	if !m.Due.IsZero() {
@@ -84,8 +88,9 @@ func (m Message) Encode() ([]byte, error) {
 	return encoded, nil
 }
 
-// DecodeMessage reads what Encode wrote, re-formatted or not, and checks the submission in it by the form's own rules.
-// Anything else is problem.MalformedMessage; the error says what is wrong and repeats nothing of the content.
+// DecodeMessage decodes a message, also after the host has re-formatted it, and checks its
+// submission by the rules of the form. The error is problem.MalformedMessage. It quotes nothing
+// of the content.
 func DecodeMessage(data []byte) (Message, error) {
 	var wire wireMessage
 	decoder := json.NewDecoder(bytes.NewReader(data))
@@ -96,7 +101,7 @@ func DecodeMessage(data []byte) (Message, error) {
 	}
 	if err != nil {
 		// The decoder's own text may quote the content.
-		return Message{}, problem.New(problem.MalformedMessage, "the message is no JSON of the known form")
+		return Message{}, problem.New(problem.MalformedMessage, "the message is not JSON of the known form")
 	}
 	_, err = decoder.Token()
 	if err != io.EOF {
@@ -116,7 +121,7 @@ func DecodeMessage(data []byte) (Message, error) {
 	if wire.Note != "" {
 		nanoseconds, err := strconv.ParseInt(wire.Note, 10, 64)
 		if err != nil {
-			return Message{}, problem.New(problem.MalformedMessage, "the message for request %s names a note that is no time", id)
+			return Message{}, problem.New(problem.MalformedMessage, "the message for request %s has a note that is not a time", id)
 		}
 		note = time.Unix(0, nanoseconds).UTC()
 	}
@@ -124,7 +129,7 @@ func DecodeMessage(data []byte) (Message, error) {
 		return Message{ID: id, Kind: wire.Kind, Due: note}, nil
 	}
 	if wire.Kind != Advance {
-		return Message{}, problem.New(problem.MalformedMessage, "the message for request %s has a submission, which one of its kind has not", id)
+		return Message{}, problem.New(problem.MalformedMessage, "the message for request %s has a submission, which messages of its kind do not have", id)
 	}
 	s := wire.Submission.normal()
 	err = s.Check()

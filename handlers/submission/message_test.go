@@ -30,7 +30,7 @@ func firstMessage(t testing.TB) Message {
 	return Message{ID: id, Submission: &s}
 }
 
-func TestMessagesOfVersionsWithoutConsentAreRead(t *testing.T) {
+func TestDecodeMessageReadsVersionWithoutConsent(t *testing.T) {
 	const old = `{"version":1,"id":"01lg7uarhuaud6bdn7gi3ttdvqqvaj4bt0","submission":{"email":"ana@contoso.com","givenName":"Ana","familyName":"Silva",` +
 		`"company":"Contoso","submittedAt":"2026-11-23T07:30:15Z"}}`
 	message, err := DecodeMessage([]byte(old))
@@ -46,11 +46,11 @@ func TestMessagesOfVersionsWithoutConsentAreRead(t *testing.T) {
 	}
 }
 
-func TestMessagesComeBackAsTheyWere(t *testing.T) {
+func TestMessageRoundTrip(t *testing.T) {
 	first := firstMessage(t)
 	tests := map[string]Message{"with a submission": first, "id only": {ID: first.ID},
 		"sends the mail again": {ID: first.ID, Kind: Resend}, "withdraws": {ID: first.ID, Kind: Withdraw},
-		"brought by a note": {ID: first.ID, Due: time.Date(2026, 5, 4, 9, 0, 0, 123456700, time.UTC)}}
+		"with a due time": {ID: first.ID, Due: time.Date(2026, 5, 4, 9, 0, 0, 123456700, time.UTC)}}
 	for name, message := range tests {
 		t.Run(name, func(t *testing.T) {
 			encoded, err := message.Encode()
@@ -85,7 +85,7 @@ func TestMessagesComeBackAsTheyWere(t *testing.T) {
 	}
 }
 
-func TestMessagesOfAcceptedSubmissionsComeBack(t *testing.T) {
+func TestMessageRoundTripOfAnySubmission(t *testing.T) {
 	id := firstMessage(t).ID
 	rapid.Check(t, func(t *rapid.T) {
 		s, err := inputs().Draw(t, "input").Submission(morning)
@@ -106,11 +106,12 @@ func TestMessagesOfAcceptedSubmissionsComeBack(t *testing.T) {
 	})
 }
 
-func TestTheLargestSubmissionFitsAMessage(t *testing.T) {
+func TestLargestSubmissionFitsIntoMessage(t *testing.T) {
 	id := firstMessage(t).ID
 	long := strings.Repeat("a", 63)
 	rapid.Check(t, func(t *rapid.T) {
-		// Every character that costs most once it is JSON: escaped to six bytes, or four bytes as it is.
+		// Every character that costs most once it is JSON: escaped to six bytes, or four bytes as it
+		// is.
 		dear := rapid.SampledFrom([]string{"&", "\u2028x", "𝐚", "\\", "\"", "漢"})
 		fill := func(label string, characters int, start string) string {
 			text := start
@@ -142,7 +143,7 @@ func TestTheLargestSubmissionFitsAMessage(t *testing.T) {
 	})
 }
 
-func TestMessagesThatAreRefused(t *testing.T) {
+func TestDecodeMessageRefuses(t *testing.T) {
 	encoded, err := firstMessage(t).Encode()
 	if err != nil {
 		t.Fatal(err)
@@ -155,34 +156,34 @@ func TestMessagesThatAreRefused(t *testing.T) {
 		return strings.Replace(good, old, new, 1)
 	}
 	tests := map[string]struct{ data, detail string }{
-		"empty":                   {"", "no JSON"},
-		"null":                    {"null", "version 0"},
-		"a string":                {`"advance"`, "no JSON"},
-		"an array":                {"[" + good + "]", "no JSON"},
-		"half":                    {good[:len(good)/2], "no JSON"},
-		"two":                     {good + good, "something follows"},
-		"trailing text":           {good + "x", "something follows"},
-		"another version":         {replaced(`"version":1`, `"version":2`), "version 2"},
-		"no version":              {replaced(`"version":1,`, ``), "version 0"},
-		"unknown property":        {replaced(`"version":1`, `"version":1,"approved":true`), "no JSON"},
-		"unknown in submission":   {replaced(`"country"`, `"groups":["x"],"country"`), "no JSON"},
-		"no id":                   {replaced(`"id":"`, `"id":"x`), "no valid id"},
-		"upper-case id":           {strings.ToUpper(good[:60]) + good[60:], "no valid id"},
-		"no address":              {replaced(`"email":"ana@contoso.com",`, ``), "email/required"},
-		"null address":            {replaced(`"email":"ana@contoso.com"`, `"email":null`), "email/required"},
-		"look-alike address":      {replaced(`ana@contoso.com`, `ana@contоso.com`), "email/look-alike"},
-		"guest account":           {replaced(`ana@contoso.com`, `a_b.com#EXT#@contoso.com`), "email/guest-account"},
-		"number as name":          {replaced(`"givenName":"Ana"`, `"givenName":1`), "no JSON"},
-		"markup as name":          {replaced(`"givenName":"Ana"`, `"givenName":"<b>"`), "givenName/plain"},
-		"line break as name":      {replaced(`"givenName":"Ana"`, `"givenName":"A\nna"`), "givenName/line"},
-		"invite code as typed":    {replaced(`"inviteCode":"`+string(HashCode("spring-2026")), `"inviteCode":"spring-2026`), "inviteCode/hash"},
-		"no time":                 {replaced(`,"submittedAt":"2026-11-23T07:30:15Z"`, ``), "submittedAt/required"},
-		"time that is none":       {replaced(`2026-11-23T07:30:15Z`, `yesterday`), "no JSON"},
-		"time that UTC overflows": {replaced(`"submittedAt":"2026-11-23T07:30:15Z`, `"submittedAt":"9999-12-31T23:59:59-01:00`), "submittedAt/range"},
-		"unknown kind":            {replaced(`"version":1`, `"version":1,"kind":"approve"`), "does not know"},
-		"a note that is no time":  {replaced(`"version":1`, `"version":1,"note":"2026-05-04T09:00:00Z"`), "no time"},
-		"withdraws what it sends": {replaced(`"version":1`, `"version":1,"kind":"withdraw"`), "has a submission"},
-		"invalid UTF-8":           {replaced(`Contoso`, "Cont\xffoso"), "company/intact"},
+		"empty":                     {"", "no JSON"},
+		"null":                      {"null", "version 0"},
+		"a string":                  {`"advance"`, "no JSON"},
+		"an array":                  {"[" + good + "]", "no JSON"},
+		"half":                      {good[:len(good)/2], "no JSON"},
+		"two":                       {good + good, "something follows"},
+		"trailing text":             {good + "x", "something follows"},
+		"another version":           {replaced(`"version":1`, `"version":2`), "version 2"},
+		"no version":                {replaced(`"version":1,`, ``), "version 0"},
+		"unknown property":          {replaced(`"version":1`, `"version":1,"approved":true`), "no JSON"},
+		"unknown in submission":     {replaced(`"country"`, `"groups":["x"],"country"`), "no JSON"},
+		"no id":                     {replaced(`"id":"`, `"id":"x`), "no valid id"},
+		"upper-case id":             {strings.ToUpper(good[:60]) + good[60:], "no valid id"},
+		"no address":                {replaced(`"email":"ana@contoso.com",`, ``), "email/required"},
+		"null address":              {replaced(`"email":"ana@contoso.com"`, `"email":null`), "email/required"},
+		"look-alike address":        {replaced(`ana@contoso.com`, `ana@contоso.com`), "email/look-alike"},
+		"guest account":             {replaced(`ana@contoso.com`, `a_b.com#EXT#@contoso.com`), "email/guest-account"},
+		"number as name":            {replaced(`"givenName":"Ana"`, `"givenName":1`), "no JSON"},
+		"markup as name":            {replaced(`"givenName":"Ana"`, `"givenName":"<b>"`), "givenName/plain"},
+		"line break as name":        {replaced(`"givenName":"Ana"`, `"givenName":"A\nna"`), "givenName/line"},
+		"invite code as typed":      {replaced(`"inviteCode":"`+string(HashCode("spring-2026")), `"inviteCode":"spring-2026`), "inviteCode/hash"},
+		"no time":                   {replaced(`,"submittedAt":"2026-11-23T07:30:15Z"`, ``), "submittedAt/required"},
+		"time that is none":         {replaced(`2026-11-23T07:30:15Z`, `yesterday`), "no JSON"},
+		"time that UTC overflows":   {replaced(`"submittedAt":"2026-11-23T07:30:15Z`, `"submittedAt":"9999-12-31T23:59:59-01:00`), "submittedAt/range"},
+		"unknown kind":              {replaced(`"version":1`, `"version":1,"kind":"approve"`), "does not know"},
+		"a note that is not a time": {replaced(`"version":1`, `"version":1,"note":"2026-05-04T09:00:00Z"`), "not a time"},
+		"withdraws what it sends":   {replaced(`"version":1`, `"version":1,"kind":"withdraw"`), "has a submission"},
+		"invalid UTF-8":             {replaced(`Contoso`, "Cont\xffoso"), "company/intact"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -197,7 +198,7 @@ func TestMessagesThatAreRefused(t *testing.T) {
 	}
 }
 
-func TestAHandWrittenMessageIsBroughtIntoNormalForm(t *testing.T) {
+func TestDecodeMessageNormalises(t *testing.T) {
 	id := firstMessage(t).ID
 	data := `{"version": 1, "id": "` + string(id) + `", "submission": {"email": "ANA@Contoso.com", "givenName": " Ana ", "familyName": "Sil  va",
 		"company": "Contoso", "country": "pt", "submittedAt": "2026-11-23T08:30:15.5+01:00"}}`
@@ -214,7 +215,7 @@ func TestAHandWrittenMessageIsBroughtIntoNormalForm(t *testing.T) {
 	}
 }
 
-func TestAMessageTooLargeForTheQueueIsNotEncoded(t *testing.T) {
+func TestEncodeRefusesTooLargeMessage(t *testing.T) {
 	message := firstMessage(t)
 	message.Submission.Reason = strings.Repeat("x", MaxMessageBytes)
 	_, err := message.Encode()
@@ -223,7 +224,7 @@ func TestAMessageTooLargeForTheQueueIsNotEncoded(t *testing.T) {
 	}
 }
 
-func TestAMessageThatNobodyWouldTakeIsNotEncoded(t *testing.T) {
+func TestEncodeRefusesInvalidKind(t *testing.T) {
 	first := firstMessage(t)
 	for name, message := range map[string]Message{
 		"unknown kind":                   {ID: first.ID, Kind: "approve"},

@@ -16,8 +16,8 @@ import (
 	"guestlist/handlers/problem"
 )
 
-// rules is the one validator of the process, built when first needed: it caches what it learns of a struct, and any number of
-// callers may use it at once.
+// rules returns the validator, which caches what it learns of a struct and is safe for concurrent
+// use.
 var rules = sync.OnceValues(newRules)
 
 func newRules() (*validator.Validate, error) {
@@ -43,7 +43,8 @@ func newRules() (*validator.Validate, error) {
 			return nil, fmt.Errorf("registering the rule %s: %w", tag, err)
 		}
 	}
-	// The address has many rules behind its one tag; faults asks which of them broke. It must see an empty text too.
+	// This tag stands for many rules: faults finds the broken one. It is also checked for an empty
+	// text.
 	const alsoWhenEmpty = true
 	err := v.RegisterValidation("guestemail", func(field validator.FieldLevel) bool {
 		_, rule := parseAddress(field.Field().String())
@@ -55,7 +56,8 @@ func newRules() (*validator.Validate, error) {
 	return v, nil
 }
 
-// faults returns the fields of a normal input that break a rule, in the order of the form, each with the first rule that it breaks.
+// faults returns the fields of a normal input that break a rule, in the order of the form, each
+// with its first broken rule.
 func faults(in Input) ([]problem.Field, error) {
 	v, err := rules()
 	if err != nil {
@@ -80,13 +82,13 @@ func faults(in Input) ([]problem.Field, error) {
 	return fields, nil
 }
 
-// fault names a rule that a field breaks. What to say of it is not known here.
+// fault returns a field with the rule that it breaks.
 func fault(field, rule string) problem.Field {
 	return problem.Field{Name: field, Rule: rule}
 }
 
-// Rules returns, by field of an Input, the rules that it can break, each with its limit; 0 where it has none. Every one of them needs words
-// wherever a person reads of it.
+// Rules returns, by field of an Input, the rules that it can break, each with its limit or 0.
+// Each rule needs a text in every language.
 func Rules() map[string]map[string]int {
 	all := map[string]map[string]int{}
 	for field := range reflect.TypeFor[Input]().Fields() {
@@ -136,7 +138,8 @@ func Countries() ([]string, error) {
 	return codes, nil
 }
 
-// normal returns the input in normal form. It is idempotent, and repairs nothing that a rule would refuse.
+// normal returns the input in normal form. It is idempotent and repairs nothing that a rule
+// refuses.
 func (in Input) normal() Input {
 	return Input{
 		Email:      strings.TrimSpace(in.Email),
@@ -151,19 +154,19 @@ func (in Input) normal() Input {
 	}
 }
 
-// normalLine composes characters, trims, and makes any run of spaces one space. Line breaks inside stay, to be refused: no
-// one-line field of a browser sends them.
+// normalLine composes characters, trims, and replaces a run of spaces with one space. It keeps
+// line breaks, which a rule refuses.
 func normalLine(text string) string {
 	text = norm.NFC.String(strings.TrimSpace(text))
 	blank := func(r rune) bool { return r == '\t' || unicode.Is(unicode.Zs, r) }
 	return strings.Join(strings.FieldsFunc(text, blank), " ")
 }
 
-// lineBreaks makes every kind of line break "\n", and a tab a space.
+// lineBreaks replaces every kind of line break with "\n", and a tab with a space.
 var lineBreaks = strings.NewReplacer("\r\n", "\n", "\r", "\n", "\u0085", "\n", "\u2028", "\n", "\u2029", "\n", "\t", " ")
 
-// normalProse composes characters, trims, drops the space that ends a line, and writes every kind of line break as "\n", with never more
-// than one empty line between two others.
+// normalProse composes characters, trims the text and the end of each line, writes every line
+// break as "\n", and keeps at most one empty line between two others.
 func normalProse(text string) string {
 	text = norm.NFC.String(text)
 	text = lineBreaks.Replace(text)
@@ -179,16 +182,17 @@ func normalProse(text string) string {
 	return strings.TrimSpace(strings.Join(kept, "\n"))
 }
 
-// normalLanguage returns the canonical form of a language tag without what only few programs understand and what anybody can make up, variants,
-// extensions and private subtags: the directory gets it, may quote it in a refusal, and is understood by its words. It returns "" for a tag that says
-// nothing then ("und", "*"), and any other text as it is.
+// normalLanguage returns the canonical form of a language tag, with language, script and region
+// only: variants, extensions and private subtags can be free text, which the directory might
+// quote in an error. It returns "" for "und" and "*", and text that is not a language tag
+// unchanged.
 func normalLanguage(text string) string {
 	text = strings.TrimSpace(text)
 	if text == "*" {
 		return ""
 	}
 	if len(text) > MaxLanguage {
-		return text // nobody pays for parsing it
+		return text // too long to be worth parsing
 	}
 	tag, err := language.Parse(text)
 	if err != nil {
@@ -210,9 +214,10 @@ func isLanguage(text string) bool {
 	return err == nil
 }
 
-// deceptive reports whether r makes a text of several lines read other than it is: controls except the line break,
-// bidirectional embeddings, overrides and isolates, and the tag characters that no screen shows. Joiners and variation selectors are
-// fine: some scripts and most emoji need them.
+// deceptive reports whether r can make a text of several lines look different from what it is:
+// controls except the line break, bidirectional embeddings, overrides and isolates, and invisible
+// tag characters. Joiners and variation selectors are allowed, because some scripts and most
+// emoji need them.
 func deceptive(r rune) bool {
 	switch {
 	case r == '\n':

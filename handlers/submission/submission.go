@@ -10,53 +10,58 @@ import (
 
 // The longest texts, in characters (Unicode code points) after normalisation.
 const (
-	MaxName     = 64   // each of the two names: Entra's givenName and surname take 64
-	MaxCompany  = 100  // well above registered names, below anything worth hiding in
-	MaxReason   = 1000 // a reviewer reads it whole
-	MaxTerms    = 32   // the version of the terms of use, as the inviting organisation names it
+	MaxName     = 64   // each of the two names: the limit of Entra's givenName and surname
+	MaxCompany  = 100  // longer than registered names
+	MaxReason   = 1000 // short enough for a reviewer to read
+	MaxTerms    = 32   // the version of the terms of use
 	MaxLanguage = 35   // RFC 5646, section 4.4.1
 )
 
-// The years of an honest submission. Beyond lie times that JSON (after 9999) or a table (before 1601) can't hold.
+// The range of years of a submission. JSON can't represent times after 9999, and a table none
+// before 1601.
 const (
 	firstYear = 2020
 	lastYear  = 9999
 )
 
-// Submission is what the partner sent, after normalisation and checking. [Input.Submission] and [DecodeMessage] make them.
+// Submission is what the partner sent, normalised and checked. [Input.Submission] and
+// [DecodeMessage] return it.
 //
-// The longest allowed submission must fit a queue message: 48 KiB, see [MaxMessageBytes].
+// The longest submission must fit into a queue message: see [MaxMessageBytes].
 type Submission struct {
 	// Email is the address to invite.
 	Email Address `json:"email"`
-	// GivenName and FamilyName together are the guest's display name. At most MaxName characters each.
+	// GivenName and FamilyName make the guest's display name.
 	GivenName  string `json:"givenName"`
 	FamilyName string `json:"familyName"`
-	// Company is where the partner works, in the partner's own words, or empty.
+	// Company is where the partner works, in the partner's words, or "".
 	Company string `json:"company,omitempty"`
-	// Country is an ISO 3166-1 alpha-2 code in capitals, or empty.
+	// Country is an ISO 3166-1 alpha-2 code in capitals, or "".
 	Country string `json:"country,omitempty"`
-	// Reason is why access is needed, in the partner's own words; several lines are fine, parted by "\n".
+	// Reason is why access is needed, in the partner's words. Lines are separated by "\n".
 	Reason string `json:"reason,omitempty"`
-	// Language is the BCP 47 tag of the language that the partner chose or the browser asked for, or empty.
+	// Language is the BCP 47 tag of the language that the partner chose or the browser asked for, or
+	// "".
 	Language string `json:"language,omitempty"`
-	// InviteCode stands for the code that the partner was given, or is empty. The code itself is nowhere.
+	// InviteCode is the hash of the partner's invite code, or "". The code itself is not kept.
 	InviteCode CodeHash `json:"inviteCode,omitempty"`
-	// Sponsor is the address of somebody in the inviting organisation whom the partner names, or empty. Nobody has asked that person.
+	// Sponsor is the address of a contact in the inviting organisation, as the partner gave it. It
+	// is not verified.
 	Sponsor Address `json:"sponsor,omitzero"`
-	// Consent is what the partner agreed to; zero where the form asks for nothing, and in the messages of older versions.
+	// Consent is zero if the form asks for none, and in messages of older versions.
 	Consent Consent `json:"consent,omitzero"`
-	// SubmittedAt is when the form was accepted, in UTC, to the second: finer parts may get lost where a host re-formats JSON.
+	// SubmittedAt is when the form was accepted, in UTC. It is cut to the second, because the host
+	// may re-format fractions.
 	SubmittedAt time.Time `json:"submittedAt"`
 }
 
 // Consent says that the partner accepted the terms of use.
 type Consent struct {
-	// Terms is the version of the terms, as the inviting organisation names it. At most MaxTerms characters.
+	// Terms is the version of the terms: see [ValidTerms].
 	Terms string `json:"terms"`
-	// At is when they were accepted, in UTC, to the second.
+	// At is when they were accepted, in UTC, cut to the second.
 	At time.Time `json:"at"`
-	// Language is the BCP 47 tag of the language in which the form asked.
+	// Language is the BCP 47 tag of the language of the form.
 	Language string `json:"language,omitempty"`
 }
 
@@ -72,8 +77,9 @@ func (s Submission) Name() string {
 	}
 }
 
-// Check holds the submission to the rules of the form. The error is a *problem.Error of code InvalidInput that lists
-// every field at fault, each once. It repeats nothing of the submission.
+// Check checks the submission by the rules of the form. The error is a *problem.Error of code
+// InvalidInput with every field that breaks a rule, each once. It quotes nothing of the
+// submission.
 func (s Submission) Check() error {
 	fields, err := faults(s.input())
 	if err != nil {
@@ -99,7 +105,7 @@ func (s Submission) Check() error {
 	return refusal(fields)
 }
 
-// brokenTime returns the rule that a time breaks, "" for none.
+// brokenTime returns the rule that a time breaks, or "".
 func brokenTime(at time.Time) string {
 	switch {
 	case at.IsZero():
@@ -110,7 +116,8 @@ func brokenTime(at time.Time) string {
 	return ""
 }
 
-// ValidTerms reports whether text can name a version of the terms of use: 1 to MaxTerms letters, digits and . _ - in ASCII.
+// ValidTerms reports whether text is a version of the terms of use: 1 to [MaxTerms] ASCII
+// letters, digits and . _ -
 func ValidTerms(text string) bool {
 	for _, r := range text {
 		if !asciiLetterOrDigit(r) && !strings.ContainsRune("._-", r) {
@@ -120,7 +127,8 @@ func ValidTerms(text string) bool {
 	return text != "" && len(text) <= MaxTerms
 }
 
-// input returns the submission as if it had been typed, but for the invite code, which nobody can tell from its hash.
+// input returns the input of the submission, without the invite code, which its hash does not
+// tell.
 func (s Submission) input() Input {
 	return Input{
 		Email: s.Email.String(), GivenName: s.GivenName, FamilyName: s.FamilyName, Company: s.Company, Country: s.Country,
@@ -128,7 +136,7 @@ func (s Submission) input() Input {
 	}
 }
 
-// normal returns the submission in normal form: what the form would have made of the same texts.
+// normal returns the submission in the normal form that [Input.Submission] describes.
 func (s Submission) normal() Submission {
 	in := s.input().normal()
 	return Submission{
@@ -145,9 +153,9 @@ func (c Consent) normal() Consent {
 	return Consent{Terms: c.Terms, At: c.At.UTC().Truncate(time.Second), Language: normalLanguage(c.Language)}
 }
 
-// Input is what was typed: any text at all in any field.
+// Input is what was typed: any text in any field.
 //
-// The tags are the rules; the order within a tag is the order in which they are tried, and the first that breaks is reported.
+// The tags are the rules. They are tried in order, and the first that is broken is reported.
 type Input struct {
 	Email      string `json:"email" validate:"guestemail"`
 	GivenName  string `json:"givenName" validate:"required,intact,line,plain,letter,max=64"`
@@ -157,13 +165,13 @@ type Input struct {
 	Reason     string `json:"reason" validate:"omitempty,intact,prose,max=1000"`
 	Sponsor    string `json:"sponsor" validate:"omitempty,address"`
 	Language   string `json:"language" validate:"omitempty,language"`
-	InviteCode string `json:"inviteCode" validate:"omitempty,intact,line,max=64"` // the code itself; a Submission has its hash
+	InviteCode string `json:"inviteCode" validate:"omitempty,intact,line,max=64"` // the code itself
 }
 
-// Submission returns what was typed as a submission of the time now. Texts are brought into normal form first: composed characters
-// (NFC), no space around, single spaces inside, "\n" for line breaks, an upper-case country, a canonical language tag.
-//
-// The error is as of [Submission.Check]; now is the caller's affair and not checked.
+// Submission returns the input as a submission made at now, which is not checked. It first brings
+// texts into normal form: composed characters (NFC), no surrounding space, single spaces inside,
+// "\n" for line breaks, an upper-case country, a canonical language tag. The error is that of
+// [Submission.Check].
 func (in Input) Submission(now time.Time) (Submission, error) {
 	in = in.normal()
 	fields, err := faults(in)
@@ -192,7 +200,7 @@ func (in Input) Submission(now time.Time) (Submission, error) {
 	return s, nil
 }
 
-// refusal returns the error for the fields at fault, nil if there are none.
+// refusal returns the error for fields that break a rule, or nil if there are none.
 func refusal(fields []problem.Field) error {
 	if len(fields) == 0 {
 		return nil
@@ -204,7 +212,7 @@ func refusal(fields []problem.Field) error {
 	return &problem.Error{Code: problem.InvalidInput, Detail: detail, Fields: fields}
 }
 
-// brokenRules returns what a log may say of an error that refusal made, "" for any other error.
+// brokenRules returns what a log may say of an error of refusal, or "" for another error.
 func brokenRules(err error) string {
 	var refused *problem.Error
 	if !errors.As(err, &refused) || refused.Code != problem.InvalidInput {

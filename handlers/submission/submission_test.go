@@ -18,7 +18,7 @@ import (
 
 var morning = time.Date(2026, 11, 23, 8, 30, 15, 987654321, time.FixedZone("", 3600))
 
-// ana returns an input with nothing to complain about.
+// ana returns a valid input.
 func ana() Input {
 	return Input{
 		Email: "ana@contoso.com", GivenName: "Ana", FamilyName: "Silva", Company: "Contoso", Country: "PT",
@@ -26,7 +26,7 @@ func ana() Input {
 	}
 }
 
-// brokenBy returns the field/rule pairs of a refusal, in order; none for nil.
+// brokenBy returns the field/rule pairs of an error, in order.
 func brokenBy(t *testing.T, err error) []string {
 	t.Helper()
 	if err == nil {
@@ -43,7 +43,7 @@ func brokenBy(t *testing.T, err error) []string {
 	return pairs
 }
 
-func TestRulesOfTheForm(t *testing.T) {
+func TestFormRules(t *testing.T) {
 	tests := map[string]struct {
 		change func(in *Input)
 		want   []string
@@ -150,7 +150,7 @@ func TestNormalForm(t *testing.T) {
 	}
 }
 
-func TestProseMayNotDeceive(t *testing.T) {
+func TestReasonRefusesDeceptiveCharacters(t *testing.T) {
 	for _, r := range "\x00\x07\x7f\u0080\u009f\ufeff\u202a\u202e\u2066\u2069\ufdd0\uffff\U000e0000\U000e0041\U000e0fff\U0010ffff" {
 		in := ana()
 		in.Reason = "for the " + string(r) + " project"
@@ -169,7 +169,7 @@ func TestProseMayNotDeceive(t *testing.T) {
 	}
 }
 
-func TestALanguageIsALanguageAScriptAndARegion(t *testing.T) {
+func TestLanguageKeepsLanguageScriptAndRegion(t *testing.T) {
 	for typed, want := range map[string]string{
 		"pt_br": "pt-BR", " zh-hant-tw ": "zh-Hant-TW", "es-419": "es-419", "no": "no", "i-klingon": "tlh",
 		"": "", " * ": "", "und": "", "x-blocked": "", "und-x-blocked": "",
@@ -184,7 +184,7 @@ func TestALanguageIsALanguageAScriptAndARegion(t *testing.T) {
 	}
 }
 
-func TestSubmittedAtIsARealTime(t *testing.T) {
+func TestSubmittedAtIsInRange(t *testing.T) {
 	tests := map[string]struct {
 		at   time.Time
 		want []string
@@ -209,7 +209,7 @@ func TestSubmittedAtIsARealTime(t *testing.T) {
 	}
 }
 
-func TestConsentIsWholeOrNotThere(t *testing.T) {
+func TestConsentIsCompleteOrZero(t *testing.T) {
 	given := Consent{Terms: "2026-11", At: morning, Language: "de"}
 	tests := map[string]struct {
 		change func(c *Consent)
@@ -241,14 +241,14 @@ func TestConsentIsWholeOrNotThere(t *testing.T) {
 	}
 }
 
-func TestTheZeroSubmissionIsRefused(t *testing.T) {
+func TestZeroSubmissionIsRefused(t *testing.T) {
 	want := []string{"email/required", "givenName/required", "familyName/required", "submittedAt/required"}
 	if diff := cmp.Diff(want, brokenBy(t, Submission{}.Check())); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
 
-func TestRefusalsRepeatNothing(t *testing.T) {
+func TestErrorsQuoteNothing(t *testing.T) {
 	const secret = "zq7secret"
 	in := Input{
 		Email: secret, GivenName: secret + "<", FamilyName: secret + "\u200b", Company: secret + strings.Repeat("x", 100), Country: secret,
@@ -264,7 +264,7 @@ func TestRefusalsRepeatNothing(t *testing.T) {
 	}
 }
 
-func TestEachFieldHasItsRulesAndLimits(t *testing.T) {
+func TestRulesMatchLimits(t *testing.T) {
 	rules := Rules()
 	for field, limit := range map[string]int{
 		"givenName": MaxName, "familyName": MaxName, "company": MaxCompany, "reason": MaxReason, "inviteCode": MaxCode,
@@ -283,7 +283,7 @@ func TestEachFieldHasItsRulesAndLimits(t *testing.T) {
 	}
 }
 
-func TestEveryOfferedCountryIsAccepted(t *testing.T) {
+func TestCountriesAreAccepted(t *testing.T) {
 	countries, err := Countries()
 	if err != nil {
 		t.Fatal(err)
@@ -304,7 +304,7 @@ func TestEveryOfferedCountryIsAccepted(t *testing.T) {
 	}
 }
 
-// inputs draws inputs of which many are accepted.
+// inputs draws inputs, many of them valid.
 func inputs() *rapid.Generator[Input] {
 	line := rapid.OneOf(
 		rapid.StringMatching(`[A-Za-zÀ-ÿ' .-]{1,20}`),
@@ -330,7 +330,7 @@ func inputs() *rapid.Generator[Input] {
 	})
 }
 
-func TestNormalFormIsNormal(t *testing.T) {
+func TestNormalFormIsIdempotent(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		once := inputs().Draw(t, "input").normal()
 		if diff := cmp.Diff(once, once.normal()); diff != "" {
@@ -344,7 +344,7 @@ func TestNormalFormIsNormal(t *testing.T) {
 	})
 }
 
-func TestWhatIsAcceptedKeepsTheRules(t *testing.T) {
+func TestAcceptedSubmissionPassesCheck(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s, err := inputs().Draw(t, "input").Submission(morning)
 		if err != nil {
