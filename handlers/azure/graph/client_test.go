@@ -44,7 +44,7 @@ const (
 	sponsor2 = "bbbbbbbb-0000-4000-8000-000000000002"
 )
 
-// secrets are what must be in no error and in no log line.
+// secrets must not appear in any error or log line.
 var secrets = []string{"ana.o", "neil", "contoso", "redeem", "sesame", "microsoftonline", "secret", "portal.example"}
 
 func address(t *testing.T, text string) submission.Address {
@@ -129,8 +129,8 @@ var operations = map[string]func(context.Context, *testing.T, *graph.Client) err
 	},
 }
 
-// wantProblem checks the code of err, that it is a *problem.Error at the outside, and that
-// neither it nor the log tells a secret.
+// wantProblem checks that err itself is a *problem.Error of the code, and that neither it nor the
+// log holds a secret.
 func wantProblem(t *testing.T, err error, code problem.Code, log *bytes.Buffer) *problem.Error {
 	t.Helper()
 	outer, isProblem := err.(*problem.Error)
@@ -139,10 +139,10 @@ func wantProblem(t *testing.T, err error, code problem.Code, log *bytes.Buffer) 
 	}
 	for _, secret := range secrets {
 		if strings.Contains(strings.ToLower(err.Error()), secret) {
-			t.Errorf("the error tells %q: %v", secret, err)
+			t.Errorf("the error holds %q: %v", secret, err)
 		}
 		if strings.Contains(strings.ToLower(log.String()), secret) {
-			t.Errorf("the log tells %q: %s", secret, log)
+			t.Errorf("the log holds %q: %s", secret, log)
 		}
 	}
 	return outer
@@ -163,7 +163,7 @@ func newSim(t *testing.T, change func(*graphsim.Config)) (*graphsim.Server, stri
 	return sim, server.URL
 }
 
-func TestAGuestIsInvitedFoundAndAddedOnce(t *testing.T) {
+func TestGuestIsInvitedFoundAndAddedOnce(t *testing.T) {
 	now := time.Date(2026, 5, 4, 9, 0, 0, 0, time.UTC)
 	sim, url := newSim(t, func(c *graphsim.Config) {
 		c.Now = func() time.Time { return now }
@@ -215,7 +215,7 @@ func TestAGuestIsInvitedFoundAndAddedOnce(t *testing.T) {
 	}
 	for _, secret := range secrets {
 		if strings.Contains(strings.ToLower(log.String()), secret) {
-			t.Errorf("the log tells %q: %s", secret, log)
+			t.Errorf("the log holds %q: %s", secret, log)
 		}
 	}
 	if strings.Count(log.String(), "requestId=") != 7 {
@@ -223,7 +223,7 @@ func TestAGuestIsInvitedFoundAndAddedOnce(t *testing.T) {
 	}
 }
 
-func TestTheLogOfAnAnswer(t *testing.T) {
+func TestLogOfAnswer(t *testing.T) {
 	tests := map[string]struct {
 		status int
 		body   string
@@ -341,7 +341,7 @@ func recording(t *testing.T, status int, answer string) (*graph.Client, func() [
 
 const created = `{"id":"x","inviteRedeemUrl":"` + redeem + `","status":"PendingAcceptance","invitedUser":{"id":"` + guest + `"}}`
 
-func TestAnInvitationOnTheWire(t *testing.T) {
+func TestInvitationRequest(t *testing.T) {
 	tests := map[string]struct {
 		change func(*request.Invitation)
 		want   string
@@ -380,7 +380,7 @@ func TestAnInvitationOnTheWire(t *testing.T) {
 	}
 }
 
-func TestAMembershipOnTheWire(t *testing.T) {
+func TestMembershipRequest(t *testing.T) {
 	client, seen := recording(t, http.StatusNoContent, "")
 	added, err := client.AddMember(t.Context(), group, guest)
 	if err != nil || !added {
@@ -399,7 +399,7 @@ func TestAMembershipOnTheWire(t *testing.T) {
 	}
 }
 
-func TestAsManySponsorsAsEntraTakesAreSent(t *testing.T) {
+func TestMaximumOfSponsorsIsSent(t *testing.T) {
 	client, seen := recording(t, http.StatusCreated, created)
 	i := invitation(t)
 	i.Sponsors = slices.Repeat([]string{sponsor1}, 5)
@@ -409,7 +409,7 @@ func TestAsManySponsorsAsEntraTakesAreSent(t *testing.T) {
 	}
 }
 
-func TestNothingIsSentThatMakesNoSense(t *testing.T) {
+func TestInvalidArgumentsSendNothing(t *testing.T) {
 	calls := map[string]func(*graph.Client) error{
 		"no address": func(c *graph.Client) error {
 			i := invitation(t)
@@ -436,12 +436,12 @@ func TestNothingIsSentThatMakesNoSense(t *testing.T) {
 			i.Sponsors = []string{email}
 			return second(c.Invite(t.Context(), i))
 		},
-		"search for nobody": func(c *graph.Client) error { return second(c.FindGuest(t.Context(), submission.Address{})) },
-		"user nobody":       func(c *graph.Client) error { return second(c.FindUser(t.Context(), submission.Address{})) },
-		"deleted nobody":    func(c *graph.Client) error { return second(c.FindDeletedGuests(t.Context(), submission.Address{})) },
-		"group by name":     func(c *graph.Client) error { return second(c.AddMember(t.Context(), "contoso", guest)) },
-		"path for a group":  func(c *graph.Client) error { return second(c.AddMember(t.Context(), group+"/owners", guest)) },
-		"guest by address":  func(c *graph.Client) error { return second(c.AddMember(t.Context(), group, email)) },
+		"search without address":  func(c *graph.Client) error { return second(c.FindGuest(t.Context(), submission.Address{})) },
+		"user without address":    func(c *graph.Client) error { return second(c.FindUser(t.Context(), submission.Address{})) },
+		"deleted without address": func(c *graph.Client) error { return second(c.FindDeletedGuests(t.Context(), submission.Address{})) },
+		"group by name":           func(c *graph.Client) error { return second(c.AddMember(t.Context(), "contoso", guest)) },
+		"path for a group":        func(c *graph.Client) error { return second(c.AddMember(t.Context(), group+"/owners", guest)) },
+		"guest by address":        func(c *graph.Client) error { return second(c.AddMember(t.Context(), group, email)) },
 	}
 	for name, call := range calls {
 		t.Run(name, func(t *testing.T) {
@@ -456,7 +456,7 @@ func TestNothingIsSentThatMakesNoSense(t *testing.T) {
 
 func second[T any](_ T, err error) error { return err }
 
-func TestEachMalformedAnswer(t *testing.T) {
+func TestMalformedAnswers(t *testing.T) {
 	const jsonType, utf8Type = "application/json", "application/json; charset=utf-8"
 	private := "the guest " + email + " at " + redeem + " with Bearer " + token
 	tests := map[string]struct {
@@ -517,7 +517,7 @@ func TestEachMalformedAnswer(t *testing.T) {
 	}
 }
 
-func TestTheAnswerToAnInvitation(t *testing.T) {
+func TestInvitationAnswers(t *testing.T) {
 	tests := map[string]struct {
 		status int
 		body   string
@@ -551,44 +551,44 @@ func TestTheAnswerToAnInvitation(t *testing.T) {
 	}
 }
 
-func TestWhatGraphSaysOfAnInvitation(t *testing.T) {
+func TestInvitationErrors(t *testing.T) {
 	tests := map[string]struct {
 		status  int
 		message string
 		want    problem.Code
 	}{
-		"company invites nobody":        {403, "Guest invitations not allowed for your company. Contact your company administrator for more details.", request.DirectoryInvitationsOff},
-		"the same with another status":  {400, "Guest invitations not allowed for your company.", request.DirectoryInvitationsOff},
-		"suspicious activity":           {403, "Invitations are blocked for this directory due to suspicious activity. Please contact Microsoft support", request.DirectorySuspicious},
-		"no permission":                 {403, "Insufficient privileges to perform requested operation by the application", request.DirectoryForbidden},
-		"no permission, oddly":          {400, "Insufficient privileges", request.DirectoryForbidden},
-		"tenant full":                   {403, "The directory object quota limit for the tenant has been exceeded.", request.DirectoryQuota},
-		"an unknown 403":                {403, "No.", request.DirectoryUnknown},
-		"401":                           {401, "Access token has expired.", request.DirectoryForbidden},
-		"domain on the tenant's list":   {403, "The domain of the user is currently blocked by your invitation policy.", request.DirectoryDomainBlocked},
-		"cross-tenant settings":         {403, "This invitation is blocked by cross-tenant access settings.", request.DirectoryCrossTenant},
-		"disabled guest":                {400, "The invited user already exists in the directory as object ID: " + guest + ", but the account is blocked from signing in.", request.DirectoryGuestDisabled},
-		"own domain":                    {400, "Invitee is in inviter tenant", request.DirectoryInternalUser},
-		"internal user":                 {403, "Non-external user already exists with the given mail address and can't be invited", request.DirectoryInternalUser},
-		"address is not valid":          {400, "The invited user email address is not valid.", request.DirectoryBadAddress},
-		"not found":                     {404, "No such thing.", request.DirectoryUnknown},
-		"conflict":                      {409, "Conflicting object.", request.DirectoryUnavailable},
-		"request timed out":             {408, "Too slow.", request.DirectoryUnavailable},
-		"locked":                        {423, "Locked.", request.DirectoryUnavailable},
-		"too early":                     {425, "Too early.", request.DirectoryUnavailable},
-		"throttled":                     {429, "Insufficient privileges to be quick", request.DirectoryThrottled},
-		"server error":                  {500, "Unable to find target address", request.DirectoryUnknown},
-		"not implemented":               {501, "No.", request.DirectoryUnknown},
-		"unavailable":                   {503, "Blocked from signing in", request.DirectoryUnavailable},
-		"gateway timeout":               {504, "No.", request.DirectoryUnavailable},
-		"somewhere bandwidth is scarce": {509, "No.", request.DirectoryUnavailable},
+		"invitations off for company":  {403, "Guest invitations not allowed for your company. Contact your company administrator for more details.", request.DirectoryInvitationsOff},
+		"the same with another status": {400, "Guest invitations not allowed for your company.", request.DirectoryInvitationsOff},
+		"suspicious activity":          {403, "Invitations are blocked for this directory due to suspicious activity. Please contact Microsoft support", request.DirectorySuspicious},
+		"no permission":                {403, "Insufficient privileges to perform requested operation by the application", request.DirectoryForbidden},
+		"no permission, oddly":         {400, "Insufficient privileges", request.DirectoryForbidden},
+		"tenant full":                  {403, "The directory object quota limit for the tenant has been exceeded.", request.DirectoryQuota},
+		"an unknown 403":               {403, "No.", request.DirectoryUnknown},
+		"401":                          {401, "Access token has expired.", request.DirectoryForbidden},
+		"domain on the tenant's list":  {403, "The domain of the user is currently blocked by your invitation policy.", request.DirectoryDomainBlocked},
+		"cross-tenant settings":        {403, "This invitation is blocked by cross-tenant access settings.", request.DirectoryCrossTenant},
+		"disabled guest":               {400, "The invited user already exists in the directory as object ID: " + guest + ", but the account is blocked from signing in.", request.DirectoryGuestDisabled},
+		"own domain":                   {400, "Invitee is in inviter tenant", request.DirectoryInternalUser},
+		"internal user":                {403, "Non-external user already exists with the given mail address and can't be invited", request.DirectoryInternalUser},
+		"address is not valid":         {400, "The invited user email address is not valid.", request.DirectoryBadAddress},
+		"not found":                    {404, "No such thing.", request.DirectoryUnknown},
+		"conflict":                     {409, "Conflicting object.", request.DirectoryUnavailable},
+		"request timed out":            {408, "Too slow.", request.DirectoryUnavailable},
+		"locked":                       {423, "Locked.", request.DirectoryUnavailable},
+		"too early":                    {425, "Too early.", request.DirectoryUnavailable},
+		"throttled":                    {429, "Insufficient privileges to be quick", request.DirectoryThrottled},
+		"server error":                 {500, "Unable to find target address", request.DirectoryUnknown},
+		"not implemented":              {501, "No.", request.DirectoryUnknown},
+		"unavailable":                  {503, "Blocked from signing in", request.DirectoryUnavailable},
+		"gateway timeout":              {504, "No.", request.DirectoryUnavailable},
+		"bandwidth limit":              {509, "No.", request.DirectoryUnavailable},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			client, log := answering(t, test.status, "application/json", graphError("BadRequest", test.message), "request-id", "outer-id")
 			err := wantProblem(t, second(client.Invite(t.Context(), invitation(t))), test.want, log)
 			if err.Ref != "outer-id" || !strings.Contains(err.Detail, "BadRequest") || !strings.Contains(err.Detail, test.message[:len(test.message)/3]) {
-				t.Errorf("ref %q, detail %q: nothing to look it up by", err.Ref, err.Detail)
+				t.Errorf("ref %q, detail %q", err.Ref, err.Detail)
 			}
 			if !request.Retryable(test.want) && (err.Public == "" || strings.Contains(err.Public, "BadRequest")) {
 				t.Errorf("the partner reads %q", err.Public)
@@ -597,7 +597,7 @@ func TestWhatGraphSaysOfAnInvitation(t *testing.T) {
 	}
 }
 
-func TestTheRequestIDComesFromTheBodyIfNeedBe(t *testing.T) {
+func TestRequestIDFromBody(t *testing.T) {
 	client, log := answering(t, 400, "application/json", graphError("BadRequest", "No."), "request-id", "mail "+email)
 	err := wantProblem(t, second(client.Invite(t.Context(), invitation(t))), request.DirectoryRefused, log)
 	if err.Ref != "inner-id" {
@@ -605,7 +605,7 @@ func TestTheRequestIDComesFromTheBodyIfNeedBe(t *testing.T) {
 	}
 }
 
-func TestWhatGraphSaysOfAMembership(t *testing.T) {
+func TestMembershipErrors(t *testing.T) {
 	missing := func(id string) string {
 		return "Resource '" + id + "' does not exist or one of its queried reference-property objects are not present."
 	}
@@ -618,7 +618,7 @@ func TestWhatGraphSaysOfAMembership(t *testing.T) {
 		"the same with another status":    {409, "One or more added object references already exist for the following modified properties: 'members'.", request.DirectoryUnavailable},
 		"guest not there yet":             {404, missing(guest), request.DirectoryNotReplicated},
 		"guest not there yet, as a 400":   {400, missing(guest), request.DirectoryNotReplicated},
-		"nobody knows what is not there":  {404, "Not found.", request.DirectoryNotReplicated},
+		"missing object not named":        {404, "Not found.", request.DirectoryNotReplicated},
 		"something is not there":          {404, missing("x"), request.DirectoryNotReplicated},
 		"group not there":                 {404, missing(group), request.DirectoryRefused},
 		"group not there, in capitals":    {404, missing(strings.ToUpper(group)), request.DirectoryRefused},
@@ -662,7 +662,7 @@ func TestWhatGraphSaysOfAMembership(t *testing.T) {
 	}
 }
 
-func TestHowLongToWait(t *testing.T) {
+func TestRetryAfter(t *testing.T) {
 	now := time.Date(2026, 5, 4, 9, 0, 0, 0, time.UTC)
 	for header, want := range map[string]time.Duration{
 		"":                              0,
@@ -693,13 +693,13 @@ func TestHowLongToWait(t *testing.T) {
 				t.Errorf("Retry-After %q with status %d: %v, want %v", header, status, got.RetryAfter, want)
 			}
 			if calls := sim.Calls(); calls["POST /v1.0/invitations"] != 1 {
-				t.Errorf("calls %v: it was tried again behind the caller's back", calls)
+				t.Errorf("calls %v: it was tried again", calls)
 			}
 		}
 	}
 }
 
-func TestADroppedConnectionIsNoAnswer(t *testing.T) {
+func TestDroppedConnectionIsUnavailable(t *testing.T) {
 	for name, run := range operations {
 		t.Run(name, func(t *testing.T) {
 			sim, url := newSim(t, nil)
@@ -716,7 +716,7 @@ func TestADroppedConnectionIsNoAnswer(t *testing.T) {
 	client, log := newClient(t, server.URL, nil)
 	err := wantProblem(t, second(client.Invite(t.Context(), invitation(t))), request.DirectoryUnavailable, log)
 	if !strings.Contains(err.Detail, "connection refused") {
-		t.Errorf("detail %q does not say why", err.Detail)
+		t.Errorf("detail %q does not tell the reason", err.Detail)
 	}
 }
 
@@ -725,7 +725,7 @@ type transport func(*http.Request) (*http.Response, error)
 
 func (f transport) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-func TestACallEndsInTime(t *testing.T) {
+func TestCallTimesOut(t *testing.T) {
 	silent := transport(func(r *http.Request) (*http.Response, error) {
 		<-r.Context().Done()
 		return nil, r.Context().Err()
@@ -755,7 +755,7 @@ func TestACallEndsInTime(t *testing.T) {
 	}
 }
 
-func TestASlowBodyEndsInTime(t *testing.T) {
+func TestSlowBodyTimesOut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		client, log := newClient(t, "http://127.0.0.1:1", func(c *graph.Config) {
 			c.Transport = transport(func(r *http.Request) (*http.Response, error) {
@@ -768,7 +768,7 @@ func TestASlowBodyEndsInTime(t *testing.T) {
 	})
 }
 
-// fakeCredential gives the same token each time and notes what was asked for.
+// fakeCredential gives the same token each time and records the requests.
 type fakeCredential struct {
 	token string
 	err   error
@@ -789,7 +789,7 @@ func tlsServer(t *testing.T, credential azcore.TokenCredential, handler http.Han
 	return client, log, server.URL
 }
 
-func TestTheTokenGoesToGraph(t *testing.T) {
+func TestTokenGoesToGraph(t *testing.T) {
 	credential := &fakeCredential{token: token}
 	var sent []string
 	client, log, url := tlsServer(t, credential, func(w http.ResponseWriter, r *http.Request) {
@@ -811,7 +811,7 @@ func TestTheTokenGoesToGraph(t *testing.T) {
 	}
 }
 
-func TestTheTokenGoesNowhereElse(t *testing.T) {
+func TestTokenGoesNowhereElse(t *testing.T) {
 	var elsewhere []string
 	foreign := httptest.NewTLSServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		elsewhere = append(elsewhere, r.Header.Get("Authorization"))
@@ -831,7 +831,7 @@ func TestTheTokenGoesNowhereElse(t *testing.T) {
 	}
 }
 
-func TestWithoutATokenNothingIsSent(t *testing.T) {
+func TestMissingTokenSendsNothing(t *testing.T) {
 	tests := map[string]struct {
 		credential *fakeCredential
 		want       problem.Code
@@ -851,22 +851,22 @@ func TestWithoutATokenNothingIsSent(t *testing.T) {
 	}
 }
 
-func TestANewTokenIsAskedForOnce(t *testing.T) {
+func TestTokenChallengeIsAnsweredOnce(t *testing.T) {
 	claims := base64.StdEncoding.EncodeToString([]byte(`{"access_token":{"nbf":{"value":"1"}}}`))
 	tests := map[string]struct {
 		header string
 		tokens int
 	}{
-		"a challenge":               {`Bearer realm="", authorization_uri="https://login.example/", error="insufficient_claims", claims="` + claims + `"`, 2},
-		"claims first":              {`Bearer claims="` + claims + `", realm=""`, 2},
-		"no claims":                 {`Bearer realm=""`, 1},
-		"claims without quotes":     {`Bearer realm="", claims=` + claims, 1},
-		"claims without an end":     {`Bearer realm="", claims="` + claims, 1},
-		"claims that are no base64": {`Bearer realm="", claims="{}"`, 1},
-		"half of base64":            {`Bearer claims="abc"`, 1},
-		"another scheme":            {`Basic claims="` + claims + `"`, 1},
-		"bare claims":               {`Bearer claims`, 1},
-		"nothing":                   {``, 1},
+		"a challenge":                {`Bearer realm="", authorization_uri="https://login.example/", error="insufficient_claims", claims="` + claims + `"`, 2},
+		"claims first":               {`Bearer claims="` + claims + `", realm=""`, 2},
+		"no claims":                  {`Bearer realm=""`, 1},
+		"claims without quotes":      {`Bearer realm="", claims=` + claims, 1},
+		"claims without an end":      {`Bearer realm="", claims="` + claims, 1},
+		"claims that are not base64": {`Bearer realm="", claims="{}"`, 1},
+		"half of base64":             {`Bearer claims="abc"`, 1},
+		"another scheme":             {`Basic claims="` + claims + `"`, 1},
+		"bare claims":                {`Bearer claims`, 1},
+		"nothing":                    {``, 1},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -897,7 +897,7 @@ func TestANewTokenIsAskedForOnce(t *testing.T) {
 	}
 }
 
-func TestABadConfigurationIsRefused(t *testing.T) {
+func TestInvalidConfigIsRefused(t *testing.T) {
 	credential := &fakeCredential{token: token}
 	tests := map[string]struct {
 		url        string
@@ -946,7 +946,7 @@ func TestABadConfigurationIsRefused(t *testing.T) {
 	}
 }
 
-func TestGraphIsToldTheSDKsVersion(t *testing.T) {
+func TestSDKVersionMatchesGoMod(t *testing.T) {
 	client, seen := recording(t, http.StatusNoContent, "")
 	_, err := client.AddMember(t.Context(), group, guest)
 	if err != nil {
@@ -959,7 +959,7 @@ func TestGraphIsToldTheSDKsVersion(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !strings.Contains(string(module), "github.com/microsoftgraph/msgraph-sdk-go v"+version+"\n") {
-		t.Errorf("Graph is told the version %q, which go.mod does not have", version)
+		t.Errorf("the version sent to Graph is %q, which is not in go.mod", version)
 	}
 }
 
@@ -1029,7 +1029,7 @@ func noAnswerBreaksTheClient() func(*rapid.T) {
 			}
 			for _, secret := range secrets {
 				if strings.Contains(strings.ToLower(err.Error()+log.String()), secret) {
-					t.Errorf("it tells %q: %v, %s", secret, err, &log)
+					t.Errorf("the error or the log holds %q: %v, %s", secret, err, &log)
 				}
 			}
 		}

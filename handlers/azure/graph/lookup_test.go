@@ -18,7 +18,7 @@ import (
 // objectID returns an id of a kind that no other test object has.
 func objectID(n int) string { return fmt.Sprintf("eeeeeeee-0000-4000-8000-%012d", n) }
 
-func TestEveryKindOfGroupIsRead(t *testing.T) {
+func TestGroupKinds(t *testing.T) {
 	const mine = "Partners of Contoso"
 	tests := map[graphsim.GroupKind]request.Group{
 		"":                           {SecurityEnabled: true},
@@ -51,7 +51,7 @@ func TestEveryKindOfGroupIsRead(t *testing.T) {
 	}
 }
 
-func TestEveryKindOfSponsorIsRead(t *testing.T) {
+func TestSponsorKinds(t *testing.T) {
 	_, url := newSim(t, func(c *graphsim.Config) {
 		c.Users = []graphsim.User{
 			{ID: objectID(1), DisplayName: "Bo", UserType: "Member"},
@@ -86,7 +86,7 @@ func TestEveryKindOfSponsorIsRead(t *testing.T) {
 	wantProblem(t, err, problem.NotFound, log)
 }
 
-// looks are the two calls that read one object, each reduced to its error.
+// looks are the two calls that read one object; each returns its error only.
 var looks = map[string]func(context.Context, *graph.Client, string) error{
 	"Group": func(ctx context.Context, c *graph.Client, id string) error {
 		_, err := c.Group(ctx, id)
@@ -98,7 +98,7 @@ var looks = map[string]func(context.Context, *graph.Client, string) error{
 	},
 }
 
-func TestAnswersToALook(t *testing.T) {
+func TestLookupAnswers(t *testing.T) {
 	const (
 		jsonType = "application/json"
 		whole    = `{"id":"` + group + `","displayName":"x","securityEnabled":true,"mailEnabled":false,"accountEnabled":true,"userType":"Member"}`
@@ -149,7 +149,7 @@ func TestAnswersToALook(t *testing.T) {
 	}
 }
 
-func TestOnlyObjectIDsAreLookedUp(t *testing.T) {
+func TestLookupTakesOnlyObjectIDs(t *testing.T) {
 	sim, url := newSim(t, func(c *graphsim.Config) { c.KnowsAnyGroup = true })
 	client, log := newClient(t, url, nil)
 	for _, id := range []string{"", "me", "ana@contoso.com", group + "/members", "../me", group + "?$expand=members"} {

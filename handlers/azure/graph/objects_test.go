@@ -67,7 +67,7 @@ func encoded(t *testing.T, value any) string {
 	return string(data)
 }
 
-func TestAPropertyOfTheWrongTypeIsAnError(t *testing.T) {
+func TestPropertyOfWrongTypeIsError(t *testing.T) {
 	values := []any{"text", true, 5, 5.5, []any{}, []any{"text"}, []any{5}, []any{[]any{}}, map[string]any{}, map[string]any{"id": 5}}
 	fits := func(value, property any) bool {
 		switch property := property.(type) {
@@ -103,7 +103,7 @@ func TestAPropertyOfTheWrongTypeIsAnError(t *testing.T) {
 	}
 }
 
-func TestAnUnknownPropertyIsIgnored(t *testing.T) {
+func TestUnknownPropertyIsIgnored(t *testing.T) {
 	for name, object := range answeredObjects {
 		t.Run(name, func(t *testing.T) {
 			more := maps.Clone(object.properties)
@@ -120,7 +120,7 @@ func TestAnUnknownPropertyIsIgnored(t *testing.T) {
 	}
 }
 
-func TestWhatElseAnErrorSaysDoesNotCostItsCode(t *testing.T) {
+func TestErrorCodeIsReadDespiteMalformedDetails(t *testing.T) {
 	for _, more := range []string{
 		``, `,"details":"x"`, `,"details":[{"code":5}]`, `,"target":[]`, `,"innerError":null`, `,"innerError":"x"`, `,"innerError":[]`,
 		`,"innerError":{"date":"yesterday"}`, `,"innerError":{"date":5,"client-request-id":[]}`, `,"innerError":{"innerError":{"code":"x"}}`,

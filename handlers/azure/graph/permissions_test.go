@@ -31,7 +31,7 @@ func (f fixedToken) GetToken(_ context.Context, options policy.TokenRequestOptio
 	return azcore.AccessToken{Token: f.text, ExpiresOn: time.Now().Add(time.Hour)}, f.err
 }
 
-func TestTheRolesInAToken(t *testing.T) {
+func TestRoles(t *testing.T) {
 	token := func(payload string) string {
 		return "e30." + base64.RawURLEncoding.EncodeToString([]byte(payload)) + ".x"
 	}
@@ -56,7 +56,7 @@ func TestTheRolesInAToken(t *testing.T) {
 	}
 }
 
-func TestPermissionsAreProbedWithoutDoingAnything(t *testing.T) {
+func TestPermissionProbesHaveNoEffect(t *testing.T) {
 	tenant, err := graphsim.New(graphsim.Config{})
 	if err != nil {
 		t.Fatal(err)
@@ -72,7 +72,7 @@ func TestPermissionsAreProbedWithoutDoingAnything(t *testing.T) {
 	for permission, probe := range probes {
 		err = probe(t.Context())
 		if err != nil {
-			t.Errorf("%s is granted, and the probe says %v", permission, err)
+			t.Errorf("%s is granted, and the probe returns %v", permission, err)
 		}
 		err = tenant.Deny(permission)
 		if err != nil {
@@ -80,7 +80,7 @@ func TestPermissionsAreProbedWithoutDoingAnything(t *testing.T) {
 		}
 		err = probe(t.Context())
 		if problem.CodeOf(err) != lacking[permission] {
-			t.Errorf("%s is missing, and the probe says %v", permission, err)
+			t.Errorf("%s is missing, and the probe returns %v", permission, err)
 		}
 		err = tenant.Deny()
 		if err != nil {
@@ -92,10 +92,10 @@ func TestPermissionsAreProbedWithoutDoingAnything(t *testing.T) {
 		}
 		err = probe(t.Context())
 		if problem.CodeOf(err) != request.DirectoryUnavailable {
-			t.Errorf("the directory is down, and the probe of %s says %v", permission, err)
+			t.Errorf("the directory is down, and the probe of %s returns %v", permission, err)
 		}
 	}
 	if len(tenant.Invitations()) != 0 || len(tenant.Memberships()) != 0 {
-		t.Error("the probes did something")
+		t.Error("the probes changed the tenant")
 	}
 }

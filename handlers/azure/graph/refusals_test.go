@@ -15,7 +15,7 @@ import (
 
 const named = "cccccccc-0000-4000-8000-00000000000a"
 
-// asked is an invitation whose parts an answer may repeat.
+// asked returns an invitation whose parts an answer may quote.
 func asked(t interface{ Fatal(...any) }, address, name string) request.Invitation {
 	parsed, err := submission.ParseAddress(address)
 	if err != nil {
@@ -26,8 +26,7 @@ func asked(t interface{ Fatal(...any) }, address, name string) request.Invitatio
 	}
 }
 
-// guestTexts and tenantTexts are what Graph is known to say, in whole, shortened and in other
-// words.
+// guestTexts and tenantTexts are texts of Graph, whole, shortened and in other words.
 var guestTexts = map[problem.Code][]string{
 	request.DirectoryBadAddress: {
 		"The invited user email address 'ana+1@contoso.com' is not valid.",
@@ -124,7 +123,7 @@ var tenantTexts = map[problem.Code][]string{
 	},
 }
 
-func TestTheMeaningOfAnInvitationsAnswer(t *testing.T) {
+func TestClassifyInvitation(t *testing.T) {
 	for _, texts := range []map[problem.Code][]string{guestTexts, tenantTexts} {
 		for want, messages := range texts {
 			for _, message := range messages {
@@ -141,12 +140,12 @@ func TestTheMeaningOfAnInvitationsAnswer(t *testing.T) {
 	}
 }
 
-func TestOtherAnswersToAnInvitation(t *testing.T) {
+func TestClassifyInvitationByStatusAndCode(t *testing.T) {
 	off, taken := tenantTexts[request.DirectoryInvitationsOff][0], guestTexts[request.DirectoryAddressTaken][2]
 	tests := map[string]struct {
 		status        int
 		code, message string
-		want          problem.Code // "" for what the status says
+		want          problem.Code // "" where the status says it
 	}{
 		"a bad request without a known word":   {400, "BadRequest", "No.", request.DirectoryRefused},
 		"a bad request without a message":      {400, "BadRequest", "", request.DirectoryRefused},
@@ -176,7 +175,7 @@ func TestOtherAnswersToAnInvitation(t *testing.T) {
 		"a pause":                              {503, "x", off, ""},
 		"suspicion against one account":        {403, "x", "The account is blocked from signing in due to suspicious activity in this directory.", request.DirectoryGuestDisabled},
 		"suspicion against one domain":         {403, "x", "Invitations to this domain aren't possible due to suspicious activity.", request.DirectoryUnknown},
-		"suspicion of nobody in particular":    {403, "x", "Suspicious activity.", request.DirectoryUnknown},
+		"suspicion without object":             {403, "x", "Suspicious activity.", request.DirectoryUnknown},
 		"a right that only members' rows need": {403, "x", "Insufficient privileges to invite a Member.", request.DirectoryUnknown},
 		"a right that only sponsors need":      {403, "x", "Insufficient privileges to set sponsors.", request.DirectoryUnknown},
 		"a quota of sponsors":                  {400, "x", "The quota of sponsors in this directory is exceeded.", request.DirectoryUnknown},
@@ -200,9 +199,9 @@ func TestOtherAnswersToAnInvitation(t *testing.T) {
 	}
 }
 
-// TestNobodyCanCallHimselfAStopOfAllInvitations: names and addresses are chosen outside, and
+// TestNameOfGuestCannotStopAllInvitations: names and addresses are chosen by outsiders, and
 // Graph quotes them.
-func TestNobodyCanCallHimselfAStopOfAllInvitations(t *testing.T) {
+func TestNameOfGuestCannotStopAllInvitations(t *testing.T) {
 	for want, texts := range tenantTexts {
 		for _, text := range texts {
 			name := text[:min(len(text), 200)]
@@ -221,13 +220,13 @@ func TestNobodyCanCallHimselfAStopOfAllInvitations(t *testing.T) {
 	spelled := asked(t, "invitations@suspicious-activity.directory", "Ana Silva")
 	got := classifyInvitation(&answerError{status: 403, message: "No mail to " + spelled.Address.String() + "."}, spelled)
 	if got != request.DirectoryUnknown {
-		t.Errorf("an address that tells of suspicious activity: %s", got)
+		t.Errorf("an address with the words suspicious activity: %s", got)
 	}
 }
 
-// TestNoLanguageStopsAllInvitations: a partner chooses the language, whatever a program sends,
-// and Graph may quote it.
-func TestNoLanguageStopsAllInvitations(t *testing.T) {
+// TestLanguageOfGuestCannotStopAllInvitations: a partner chooses the language, whatever a program
+// sends, and Graph may quote it.
+func TestLanguageOfGuestCannotStopAllInvitations(t *testing.T) {
 	for _, chosen := range []string{"en-x-invite-blocked-company", "x-invites-disabled-tenant", "de-a-guest-restrict-tenants", "no", "en"} {
 		in := submission.Input{Email: "ana@contoso.com", GivenName: "Ana", FamilyName: "Silva", Language: chosen}
 		s, err := in.Submission(time.Now())
@@ -244,7 +243,7 @@ func TestNoLanguageStopsAllInvitations(t *testing.T) {
 	}
 }
 
-func TestTextsAboutTheGuestAreNoVerdictOnTheTenant(t *testing.T) {
+func TestTextAboutGuestIsNeverTenantWide(t *testing.T) {
 	flat := func(texts map[problem.Code][]string) []string {
 		var all []string
 		for _, list := range texts {
@@ -266,9 +265,9 @@ func TestTextsAboutTheGuestAreNoVerdictOnTheTenant(t *testing.T) {
 	})
 }
 
-// TestEveryTextHasAMeaning: whatever Graph says, it is one of the documented codes, and only the
-// words of a tenant's verdict stop everybody.
-func TestEveryTextHasAMeaning(t *testing.T) {
+// TestEveryAnswerHasDocumentedCode: whatever Graph says, it is one of the documented codes, and
+// only the words of a tenant's verdict stop everybody.
+func TestEveryAnswerHasDocumentedCode(t *testing.T) {
 	known := []string{"", "domain", "blocked", "not allowed", "suspicious activity", "insufficient", "privileges", "address", "invalid", "quota", "exceeded",
 		"directory", "invitations", "user", "sign in", "can't", "company", "object ID " + named, "ana@contoso.com", "Ana Silva"}
 	rapid.Check(t, func(t *rapid.T) {
@@ -292,18 +291,18 @@ func TestEveryTextHasAMeaning(t *testing.T) {
 	})
 }
 
-// TestTheWordsOfTheRulesCanBeFound: a word that is not in the form of a plain text would never
+// TestWordsOfRulesCanMatch: a word that is not in the form of a plain text would never
 // match.
-func TestTheWordsOfTheRulesCanBeFound(t *testing.T) {
+func TestWordsOfRulesCanMatch(t *testing.T) {
 	for _, r := range append(slices.Clone(guestRules), tenantRules...) {
 		if len(r.all) == 0 || r.code == "" {
-			t.Errorf("a rule fits everything, or means nothing: %+v", r)
+			t.Errorf("a rule fits everything, or has no code: %+v", r)
 		}
 		for _, list := range append(slices.Clone(r.all), r.none) {
 			for word := range strings.SplitSeq(string(list), "|") {
 				bare := strings.TrimSuffix(word, "*")
 				if word != "" && word != quoted && plain(bare) != " "+bare+" " {
-					t.Errorf("%s: %q is never found", r.code, word)
+					t.Errorf("%s: %q can never match", r.code, word)
 				}
 			}
 		}

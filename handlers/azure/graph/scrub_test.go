@@ -8,7 +8,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-func TestWhatIsLeftOfAMessage(t *testing.T) {
+func TestScrubbedMessage(t *testing.T) {
 	private := []string{"ana@contoso.com", "Ana Silva", "https://portal.example.com/start"}
 	tests := map[string]struct{ message, want string }{
 		"nothing":             {"", ""},
@@ -40,7 +40,7 @@ func TestWhatIsLeftOfAMessage(t *testing.T) {
 	}
 }
 
-func TestAScrubbedMessageIsAlwaysFitForALog(t *testing.T) {
+func TestScrubbedMessageHoldsNoSecret(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		name := rapid.String().Draw(t, "name")
 		message := rapid.String().Draw(t, "before") + rapid.StringMatching(`[a-z.]{1,30}@[a-z]{1,30}\.com`).Draw(t, "address") +
@@ -52,7 +52,7 @@ func TestAScrubbedMessageIsAlwaysFitForALog(t *testing.T) {
 	})
 }
 
-func TestAnInvalidNameIsNoPattern(t *testing.T) {
+func TestScrubbingInvalidNameDoesNotPanic(t *testing.T) {
 	if got := scrubbed("User \ufffd( exists", []string{"\xff("}); got != "User [removed] exists" {
 		t.Errorf("%q", got)
 	}

@@ -19,7 +19,7 @@ import (
 
 const quotedEmail = "'ana.o''neil@contoso.com'"
 
-func TestASearchOnTheWire(t *testing.T) {
+func TestSearchRequest(t *testing.T) {
 	whole := url.Values{
 		"$filter": {"mail eq " + quotedEmail + " or otherMails/any(x:x eq " + quotedEmail + ") or proxyAddresses/any(x:x eq 'SMTP:ana.o''neil@contoso.com')" +
 			" or proxyAddresses/any(x:x eq 'smtp:ana.o''neil@contoso.com') or userPrincipalName eq " + quotedEmail},
@@ -64,7 +64,7 @@ func TestASearchOnTheWire(t *testing.T) {
 	}
 }
 
-func TestWhatGraphSaysOfASearch(t *testing.T) {
+func TestSearchErrors(t *testing.T) {
 	for status, want := range map[int]problem.Code{
 		400: request.DirectoryRefused, 401: request.DirectoryForbidden, 403: request.DirectoryReadForbidden, 404: request.DirectoryRefused,
 		409: request.DirectoryUnavailable, 429: request.DirectoryThrottled, 503: request.DirectoryUnavailable,
@@ -93,7 +93,7 @@ func entry(id string, changes ...any) map[string]any {
 	return user
 }
 
-func TestAFoundUserIsBelievedOnlyIfItFits(t *testing.T) {
+func TestFoundUsersMustHoldAddress(t *testing.T) {
 	internal := []any{"userPrincipalName", "ana@fabrikam.com", "creationType", nil, "externalUserState", nil, "userType", "Member"}
 	with := func(changes []any, more ...any) []any { return append(append([]any{}, changes...), more...) }
 	only := func(property string, value any) []any {
@@ -133,13 +133,13 @@ func TestAFoundUserIsBelievedOnlyIfItFits(t *testing.T) {
 		"two guests":                     {users{entry(guest), entry(other)}, "", several, "", "several"},
 		"the same guest twice":           {users{entry(guest), entry(strings.ToUpper(guest))}, "", is(request.AcceptedGuest), "", guest},
 		"a guest, and more on next page": {users{entry(guest)}, "https://elsewhere.com/next", several, "", "several"},
-		"somebody else":                  {users{entry(guest, only("mail", "bo@contoso.com")...)}, "", request.User{}, "", ""},
-		"somebody with a longer address": {users{entry(guest, "mail", "x"+email, "otherMails", []string{email + "x"}, "proxyAddresses", []string{"smtp:x" + email})}, "",
+		"another user":                   {users{entry(guest, only("mail", "bo@contoso.com")...)}, "", request.User{}, "", ""},
+		"user with a longer address": {users{entry(guest, "mail", "x"+email, "otherMails", []string{email + "x"}, "proxyAddresses", []string{"smtp:x" + email})}, "",
 			request.User{}, "", ""},
-		"a proxy address of another kind":      {users{entry(guest, only("proxyAddresses", []string{"SIP:" + email, email})...)}, "", request.User{}, "", ""},
-		"somebody else whose id can't be read": {users{entry("x", only("mail", "bo@contoso.com")...)}, "", request.User{}, "", ""},
-		"nobody knows whether enabled":         {users{entry(guest, "accountEnabled", nil)}, "", request.User{}, request.DirectoryReadForbidden, guest},
-		"nobody knows the sign-in name":        {users{entry(guest, "userPrincipalName", nil)}, "", request.User{}, request.DirectoryReadForbidden, guest},
+		"a proxy address of another kind":    {users{entry(guest, only("proxyAddresses", []string{"SIP:" + email, email})...)}, "", request.User{}, "", ""},
+		"another user with an unreadable id": {users{entry("x", only("mail", "bo@contoso.com")...)}, "", request.User{}, "", ""},
+		"unknown whether enabled":            {users{entry(guest, "accountEnabled", nil)}, "", request.User{}, request.DirectoryReadForbidden, guest},
+		"unknown sign-in name":               {users{entry(guest, "userPrincipalName", nil)}, "", request.User{}, request.DirectoryReadForbidden, guest},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -171,9 +171,9 @@ func TestAFoundUserIsBelievedOnlyIfItFits(t *testing.T) {
 	}
 }
 
-// TestEveryKindOfUserOfATenant goes the whole way: what the search tells, and what an invitation
-// to the same user is answered with.
-func TestOnlyGuestsAreDeletedGuestsAndEachOnce(t *testing.T) {
+// TestFindUserAndInviteAgreeOnEveryKindOfUser goes the whole way: what the search tells, and what
+// an invitation to the same user is answered with.
+func TestFindDeletedGuestsReturnsEachGuestOnce(t *testing.T) {
 	body, err := json.Marshal(map[string]any{"value": []any{
 		entry(other, "userPrincipalName", "0123ana@fabrikam.com", "creationType", nil), // an employee's, whose name is changed on deletion
 		entry(guest), entry(strings.ToUpper(guest)),
@@ -188,9 +188,9 @@ func TestOnlyGuestsAreDeletedGuestsAndEachOnce(t *testing.T) {
 	}
 }
 
-// TestAnEmptyPageIsNotTheEnd: Graph may look through a part of its objects for each page, and
+// TestEmptyPageDoesNotEndList: Graph may look through a part of its objects for each page, and
 // find nobody in the first.
-func TestAnEmptyPageIsNotTheEnd(t *testing.T) {
+func TestEmptyPageDoesNotEndList(t *testing.T) {
 	var link func(page int) string
 	pages := [][]map[string]any{{}, {entry(other, "mail", "bo@contoso.com", "proxyAddresses", []string{})}, {entry(guest, "userPrincipalName", "ana_contoso.com#EXT#@fabrikam.com")}}
 	asked := 0
@@ -242,7 +242,7 @@ func TestAnEmptyPageIsNotTheEnd(t *testing.T) {
 			if err != nil || got != guest || asked != 3 {
 				t.Errorf("%v, %v after %d pages", got, err, asked)
 			}
-			// Without an end, it is not known who holds the address.
+			// Without the last page, it is not known who holds the address.
 			asked, link, pages = 0, to(server.URL, 1_000_000), pages[:2]
 			_, err = find()
 			pages = pages[:3]
@@ -262,7 +262,7 @@ func TestAnEmptyPageIsNotTheEnd(t *testing.T) {
 	}
 }
 
-func TestEveryKindOfUserOfATenant(t *testing.T) {
+func TestFindUserAndInviteAgreeOnEveryKindOfUser(t *testing.T) {
 	tests := map[string]struct {
 		users  []graphsim.User
 		kind   request.UserKind
@@ -319,7 +319,7 @@ func TestEveryKindOfUserOfATenant(t *testing.T) {
 	}
 }
 
-func TestWithoutAPermission(t *testing.T) {
+func TestMissingPermission(t *testing.T) {
 	tests := map[string]map[string]problem.Code{
 		"User.Read.All":             {"FindGuest": request.DirectoryReadForbidden, "FindUser": request.DirectoryReadForbidden, "FindDeletedGuests": request.DirectoryReadForbidden},
 		"User.Invite.All":           {"Invite": request.DirectoryForbidden},

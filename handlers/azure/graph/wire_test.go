@@ -13,7 +13,7 @@ import (
 	"guestlist/handlers/request"
 )
 
-// reached is the end of a pipeline: it notes that a request got there.
+// reached is the end of a pipeline and records the requests.
 type reached struct{ requests []*http.Request }
 
 func (e *reached) Next(r *http.Request, _ int) (*http.Response, error) {
@@ -21,7 +21,7 @@ func (e *reached) Next(r *http.Request, _ int) (*http.Response, error) {
 	return &http.Response{StatusCode: http.StatusNoContent}, nil
 }
 
-func TestTheLastLookBeforeARequestLeaves(t *testing.T) {
+func TestGuardRefusesUnsafeRequests(t *testing.T) {
 	tests := map[string]struct {
 		bearer             bool
 		url, authorization string
@@ -32,7 +32,7 @@ func TestTheLastLookBeforeARequestLeaves(t *testing.T) {
 		"without a token":                   {true, "https://graph.microsoft.com/v1.0/users", "", false},
 		"with an empty token":               {true, "https://graph.microsoft.com/v1.0/users", "Bearer ", false},
 		"with something else":               {true, "https://graph.microsoft.com/v1.0/users", "Basic x", false},
-		"with a token that nobody gave":     {false, "https://graph.microsoft.com/v1.0/users", "Bearer x", false},
+		"with an unexpected token":          {false, "https://graph.microsoft.com/v1.0/users", "Bearer x", false},
 		"to another host":                   {true, "https://graph.microsoft.com.evil.example/v1.0/users", "Bearer x", false},
 		"to another port":                   {true, "https://graph.microsoft.com:8443/v1.0/users", "Bearer x", false},
 		"without TLS":                       {true, "http://graph.microsoft.com/v1.0/users", "Bearer x", false},
@@ -57,7 +57,7 @@ func TestTheLastLookBeforeARequestLeaves(t *testing.T) {
 	}
 }
 
-func TestAPanicOfTheSDKIsAnAnswerThatCantBeRead(t *testing.T) {
+func TestPanicOfSDKIsUnavailable(t *testing.T) {
 	c := &Client{timeout: time.Minute}
 	err := c.call(t.Context(), operation{doing: "trying"}, func(context.Context) error { panic("ana@contoso.com") })
 	if problem.CodeOf(err) != request.DirectoryUnavailable || bytes.Contains([]byte(err.Error()), []byte("contoso")) {

@@ -57,7 +57,7 @@ func TestAllRows(t *testing.T) {
 }
 
 func TestChangeRows(t *testing.T) {
-	// Keys that an address in a URL or a filter could be broken by.
+	// Keys that could break a URL or a filter.
 	for _, partition := range []string{"contoso.com", "*", "o'hara@contoso.com"} {
 		for _, name := range []string{"partners", "o'hara's 100% row + more", "für & alle"} {
 			t.Run(partition+" "+name, func(t *testing.T) {
@@ -72,7 +72,7 @@ func TestChangeRows(t *testing.T) {
 						t.Fatalf("got %v, want code %q", err, want)
 					}
 					if err != nil && (strings.Contains(err.Error(), "hara@") || strings.Contains(err.Error(), "alle")) {
-						t.Errorf("the error holds what a log must not: %v", err)
+						t.Errorf("the error holds personal data: %v", err)
 					}
 				}
 				change([]policy.Raw{row(name, "1"), row("kept", "1"), row("to go", "1")}, nil, nil, "")
@@ -98,7 +98,7 @@ func TestChangeRows(t *testing.T) {
 					t.Errorf("the replaced row (-want +got):\n%s", diff)
 				}
 
-				// Nothing of what follows may happen, not even the part that could.
+				// None of the changes may happen, not even a valid one.
 				change([]policy.Raw{row("other", "2")}, []policy.Raw{edited}, nil, problem.Conflict)
 				change([]policy.Raw{row("other", "2")}, nil, []policy.Raw{find(before, name)}, problem.Conflict)
 				change([]policy.Raw{row("other", "2"), row("kept", "2")}, nil, nil, problem.Conflict)
@@ -108,7 +108,7 @@ func TestChangeRows(t *testing.T) {
 				change([]policy.Raw{row("other", "2"), row("too long", strings.Repeat("x", maxTextUnits+1))}, nil, nil, problem.Internal)
 				change([]policy.Raw{row("other", "2"), {Partition: "fabrikam.com", Name: "x"}}, nil, nil, problem.Internal)
 				if diff := cmp.Diff(after, allRows(t, store)); diff != "" {
-					t.Errorf("a refused change left its mark (-before +after):\n%s", diff)
+					t.Errorf("a refused change had an effect (-before +after):\n%s", diff)
 				}
 			})
 		}
@@ -125,7 +125,7 @@ func TestChangeRowsOfNothing(t *testing.T) {
 	}
 }
 
-func TestChangeRowsKnowsItsLimit(t *testing.T) {
+func TestChangeRowsHasLimit(t *testing.T) {
 	store := newTestStore(t, nil)
 	var rows []policy.Raw
 	for i := range policy.MaxChanges + 1 {
@@ -248,7 +248,7 @@ func TestFindRequests(t *testing.T) {
 		"one state":                    {RequestFilter{States: []request.State{request.Parked}, Limit: 100}, "ce"},
 		"two states":                   {RequestFilter{States: []request.State{request.Parked, request.Failed}, Limit: 100}, "bcef"},
 		"the newest of two states":     {RequestFilter{States: []request.State{request.Parked, request.Failed}, Limit: 2}, "bc"},
-		"a state that nobody is in":    {RequestFilter{States: []request.State{request.Done}, Limit: 100}, ""},
+		"a state without requests":     {RequestFilter{States: []request.State{request.Done}, Limit: 100}, ""},
 		"an address":                   {RequestFilter{Address: ana, Limit: 100}, "acf"},
 		"the newest of an address":     {RequestFilter{Address: ana, Limit: 1}, "a"},
 		"an address and a state":       {RequestFilter{Address: ana, States: []request.State{request.Failed}, Limit: 100}, "f"},
@@ -278,14 +278,14 @@ func TestFindRequests(t *testing.T) {
 	}
 	for _, url := range urls {
 		if strings.Contains(url, "contoso") {
-			t.Errorf("an address stands in the URL %s", url)
+			t.Errorf("an address is in the URL %s", url)
 		}
 	}
 }
 
 // In a transaction the SDK would name a row such as o'neil's by a key that the real service can't
 // read.
-func TestAnApostropheInAKeyStaysOutOfTransactions(t *testing.T) {
+func TestKeyWithApostropheStaysOutOfTransactions(t *testing.T) {
 	var paths []string
 	store := newTestStore(t, roundTripper(func(req *http.Request) (*http.Response, error) {
 		paths = append(paths, req.Method+" "+req.URL.EscapedPath())
@@ -309,7 +309,7 @@ func TestAnApostropheInAKeyStaysOutOfTransactions(t *testing.T) {
 	}
 	err = store.ChangeRows(t.Context(), nil, nil, []policy.Raw{stale})
 	if problem.CodeOf(err) != problem.Conflict {
-		t.Errorf("removing a row that has moved gives %v", err)
+		t.Errorf("removing a row that has changed: %v", err)
 	}
 	stored, err = store.AllRows(t.Context())
 	if err != nil || len(stored) != 1 || stored[0].Columns["Action"] != "review" {

@@ -32,7 +32,7 @@ func fill(t testing.TB, store *Store, partition string, count int) {
 	}
 }
 
-func TestAPartitionHasAtMostAThousandRows(t *testing.T) {
+func TestPartitionWithTooManyRowsIsError(t *testing.T) {
 	store := newTestStore(t, nil)
 	const partition = "ana@full.example"
 	fill(t, store, partition, policy.MaxRows)
@@ -54,8 +54,8 @@ func TestAPartitionHasAtMostAThousandRows(t *testing.T) {
 	}
 }
 
-// A decision costs as many calls in a large table as in a small one.
-func TestRowsOfOthersCostNothing(t *testing.T) {
+// A decision makes as many calls in a large table as in a small one.
+func TestOtherRowsCostNoCalls(t *testing.T) {
 	var count counter
 	store := newTestStore(t, &count)
 	asked := []string{"ana@contoso.com", "contoso.com", "*.com", "*"}
@@ -73,8 +73,8 @@ func TestRowsOfOthersCostNothing(t *testing.T) {
 	}
 }
 
-// The filter names one partition and nothing else, whatever the partition is called.
-func TestOnePartitionPerQuestion(t *testing.T) {
+// The filter names one partition and nothing else, whatever its name.
+func TestQueryNamesOnePartition(t *testing.T) {
 	filters := make(chan string, 10)
 	store := offline(t, roundTripper(func(req *http.Request) (*http.Response, error) {
 		filters <- req.URL.Query().Get("$filter")
@@ -95,7 +95,7 @@ func TestOnePartitionPerQuestion(t *testing.T) {
 	}
 }
 
-func TestAForeignRowIsAnError(t *testing.T) {
+func TestRowOfAnotherPartitionIsError(t *testing.T) {
 	store := offline(t, answering(200, http.Header{"Content-Type": {"application/json"}}, `{"value":[{"PartitionKey":"*","RowKey":"one","Action":"invite"}]}`))
 	rows, err := store.Rows(t.Context(), []string{"contoso.com"})
 	wantCode(t, "Rows", err, problem.Internal)
@@ -105,7 +105,7 @@ func TestAForeignRowIsAnError(t *testing.T) {
 }
 
 // The service may cut an answer anywhere, even before the first row.
-func TestAnEmptyPageIsNotTheEnd(t *testing.T) {
+func TestEmptyPageDoesNotEndList(t *testing.T) {
 	store := offline(t, roundTripper(func(req *http.Request) (*http.Response, error) {
 		header, body := http.Header{"Content-Type": {"application/json"}}, `{"value":[{"PartitionKey":"*","RowKey":"one","odata.etag":"W/\"1\"","Action":"deny"}]}`
 		next := req.URL.Query().Get("NextRowKey")
@@ -123,7 +123,7 @@ func TestAnEmptyPageIsNotTheEnd(t *testing.T) {
 	}
 }
 
-func TestPutRowRefusesWhatATableCantHold(t *testing.T) {
+func TestPutRowRefusesUnstorableRow(t *testing.T) {
 	var count counter
 	store := newTestStore(t, &count)
 	before := count.calls.Load()
@@ -140,7 +140,7 @@ func TestPutRowRefusesWhatATableCantHold(t *testing.T) {
 	}
 }
 
-// calls/op is what a decision costs: it does not grow with the table.
+// calls/op are the calls of a decision. They do not grow with the table.
 func BenchmarkRows(b *testing.B) {
 	for _, others := range []int{10, 5000} {
 		b.Run(fmt.Sprintf("%d rows of others", others), func(b *testing.B) {

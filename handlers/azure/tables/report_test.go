@@ -7,11 +7,11 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestWhatTheAppSaysOfItselfIsKept(t *testing.T) {
+func TestReportIsKept(t *testing.T) {
 	store := newTestStore(t, nil)
 	report, err := store.Report(t.Context())
 	if err != nil || !report.At.IsZero() {
-		t.Errorf("before it said anything: %+v, %v", report, err)
+		t.Errorf("before the first report: %+v, %v", report, err)
 	}
 	at := time.Date(2026, 5, 4, 12, 0, 0, 100, time.UTC)
 	for _, want := range []AppReport{
@@ -33,7 +33,7 @@ func TestWhatTheAppSaysOfItselfIsKept(t *testing.T) {
 	}
 }
 
-func TestTablesThatCantBeReadAreNamed(t *testing.T) {
+func TestCheckTablesNamesUnreadableTables(t *testing.T) {
 	store := newTestStore(t, nil)
 	for _, check := range store.CheckTables(t.Context()) {
 		if check.Err != nil || check.Missing || check.Table == "" {

@@ -22,7 +22,7 @@ func TestOdataTime(t *testing.T) {
 	}
 }
 
-func TestRowsSurviveTheService(t *testing.T) {
+func TestRowsSurviveService(t *testing.T) {
 	value := rapid.OneOf(
 		rapid.String().AsAny(), rapid.Bool().AsAny(), rapid.Int32().AsAny(), rapid.Int64().AsAny(), rapid.Float64().AsAny(),
 		rapid.SliceOfN(rapid.Byte(), 0, 50).AsAny(),
@@ -64,7 +64,7 @@ func TestRowsSurviveTheService(t *testing.T) {
 	})
 }
 
-func TestWhatNoRowCanHold(t *testing.T) {
+func TestUnstorableValuesAreRefused(t *testing.T) {
 	wide := map[string]any{}
 	for i := range maxColumns + 1 {
 		wide["C"+strings.Repeat("x", i)] = true
@@ -110,7 +110,7 @@ func TestWhatNoRowCanHold(t *testing.T) {
 	}
 }
 
-func TestWhatNoKeyCanHold(t *testing.T) {
+func TestInvalidKeysAreRefused(t *testing.T) {
 	for _, key := range []string{"a/b", `a\b`, "a#b", "a?b", "a\tb", "a\nb", "a\x00b", "a\x7fb", "a\u0085b", "a\xffb", strings.Repeat("x", 513), strings.Repeat("🏢", 257)} {
 		for _, r := range []row{{partition: key, name: "n"}, {partition: "p", name: key}} {
 			_, err := r.encode()
@@ -121,22 +121,22 @@ func TestWhatNoKeyCanHold(t *testing.T) {
 	}
 }
 
-func TestAValueThatIsNotUnderstoodIsAnError(t *testing.T) {
+func TestUnreadableValueIsError(t *testing.T) {
 	for name, text := range map[string]string{
-		"no JSON":                `hello`,
-		"a list":                 `[]`,
-		"a key that is no text":  `{"PartitionKey":1}`,
-		"an object":              `{"Secret":{"a":1}}`,
-		"a list as a value":      `{"Secret":[1]}`,
-		"an unknown type":        `{"Secret":"x","Secret@odata.type":"Edm.Duration"}`,
-		"a type that is no text": `{"Secret":"x","Secret@odata.type":7}`,
-		"a broken time":          `{"Secret":"yesterday","Secret@odata.type":"Edm.DateTime"}`,
-		"a broken number":        `{"Secret":"12x","Secret@odata.type":"Edm.Int64"}`,
-		"a large number":         `{"Secret":"9223372036854775808","Secret@odata.type":"Edm.Int64"}`,
-		"a broken binary":        `{"Secret":"=","Secret@odata.type":"Edm.Binary"}`,
-		"a time that is true":    `{"Secret":true,"Secret@odata.type":"Edm.DateTime"}`,
-		"a fraction as a whole":  `{"Secret":1.5,"Secret@odata.type":"Edm.Int32"}`,
-		"beyond every number":    `{"Secret":1e999}`,
+		"no JSON":                   `hello`,
+		"a list":                    `[]`,
+		"a key that is not a text":  `{"PartitionKey":1}`,
+		"an object":                 `{"Secret":{"a":1}}`,
+		"a list as a value":         `{"Secret":[1]}`,
+		"an unknown type":           `{"Secret":"x","Secret@odata.type":"Edm.Duration"}`,
+		"a type that is not a text": `{"Secret":"x","Secret@odata.type":7}`,
+		"a broken time":             `{"Secret":"yesterday","Secret@odata.type":"Edm.DateTime"}`,
+		"a broken number":           `{"Secret":"12x","Secret@odata.type":"Edm.Int64"}`,
+		"a large number":            `{"Secret":"9223372036854775808","Secret@odata.type":"Edm.Int64"}`,
+		"a broken binary":           `{"Secret":"=","Secret@odata.type":"Edm.Binary"}`,
+		"a time that is true":       `{"Secret":true,"Secret@odata.type":"Edm.DateTime"}`,
+		"a fraction as a whole":     `{"Secret":1.5,"Secret@odata.type":"Edm.Int32"}`,
+		"beyond every number":       `{"Secret":1e999}`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := decodeRow([]byte(text))
@@ -201,7 +201,7 @@ func FuzzDecodeRow(f *testing.F) {
 	})
 }
 
-func TestTypesAreNoted(t *testing.T) {
+func TestEncodedRowHasTypeAnnotations(t *testing.T) {
 	encoded, err := row{partition: "p", name: "n", columns: map[string]any{"Due": time.Unix(0, 0), "Big": int64(7), "Half": 3.0, "Small": int32(7)}}.encode()
 	if err != nil {
 		t.Fatal(err)

@@ -30,11 +30,10 @@ import (
 
 var start = time.Date(2026, time.March, 1, 10, 30, 15, 123456700, time.UTC)
 
-// secrets must stand in no error.
+// secrets must not appear in any error.
 var secrets = []string{"ana", "Ana", "O'Hara", "line one", "Eby8"}
 
-// newID returns an id that spells none of the secrets by chance: the tests look for those beside
-// ids.
+// newID returns an id that does not contain a secret by chance.
 func newID(t testing.TB) submission.ID {
 	t.Helper()
 	for {
@@ -69,8 +68,8 @@ func ana(t testing.TB) submission.Address {
 
 var events = []request.Event{{At: start, State: request.Received, What: "received"}, {At: start, State: request.Received, What: "decided"}}
 
-// atOnce makes the SDK's retries come without a pause. (No delay at all, -1, overflows in azcore
-// 1.24 and is the longest.)
+// atOnce makes the SDK retry without a pause. (-1, which means no delay, overflows in azcore 1.24
+// and becomes the longest delay.)
 func atOnce(ctx context.Context) context.Context {
 	return azpolicy.WithRetryOptions(ctx, azpolicy.RetryOptions{MaxRetries: maxRetries, RetryDelay: 1, MaxRetryDelay: maxRetryDelay})
 }
@@ -208,7 +207,7 @@ func TestCallsPerOperation(t *testing.T) {
 	}
 }
 
-func TestAnInvalidIDCostsNoCall(t *testing.T) {
+func TestInvalidIDMakesNoCall(t *testing.T) {
 	var count counter
 	store := newTestStore(t, &count)
 	before := count.calls.Load()
@@ -229,7 +228,7 @@ func TestAnInvalidIDCostsNoCall(t *testing.T) {
 	}
 }
 
-func TestWhatDoesNotFitIsNotSent(t *testing.T) {
+func TestUnstorableRequestIsNotSent(t *testing.T) {
 	var count counter
 	store := newTestStore(t, &count)
 	long := strings.Repeat("x", maxTextUnits+1)
@@ -274,7 +273,7 @@ func TestWhatDoesNotFitIsNotSent(t *testing.T) {
 	}
 }
 
-// losing sends everything on, and loses the answers to the next lost calls.
+// losing passes all calls on, and drops the answers to the next lost calls.
 type losing struct{ lost int }
 
 func (l *losing) RoundTrip(req *http.Request) (*http.Response, error) {
@@ -287,8 +286,8 @@ func (l *losing) RoundTrip(req *http.Request) (*http.Response, error) {
 	return nil, &net.OpError{Op: "read", Net: "tcp", Err: errors.New("connection reset by peer")}
 }
 
-// The SDK sends again what got no answer, and then meets its own effect.
-func TestALostAnswer(t *testing.T) {
+// The SDK sends an unanswered write again, which then meets its own effect.
+func TestLostAnswer(t *testing.T) {
 	var line losing
 	store := newTestStore(t, &line)
 	record, address := newRequest(t), ana(t)
@@ -336,7 +335,7 @@ func TestALostAnswer(t *testing.T) {
 	wantCode(t, "Load without any answer", err, problem.StorageUnavailable)
 }
 
-// spoiling sends transactions on, or not, and puts another answer in the place of theirs.
+// spoiling replaces the answers to transactions. It passes the transactions on only with send.
 type spoiling struct {
 	send  bool
 	spoil func(*http.Response)
@@ -360,7 +359,7 @@ func (s *spoiling) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-func TestAnAnswerThatCantBeRead(t *testing.T) {
+func TestUnreadableAnswer(t *testing.T) {
 	body := func(text string) func(*http.Response) {
 		return func(resp *http.Response) {
 			_ = resp.Body.Close()
@@ -421,7 +420,7 @@ func TestAnAnswerThatCantBeRead(t *testing.T) {
 	})
 }
 
-// lastPart leaves out all but the last answer of a changeset.
+// lastPart removes all but the last answer of a changeset.
 func lastPart(text string) string {
 	begin := strings.Index(text, "--changesetresponse")
 	end := strings.LastIndex(text[:strings.LastIndex(text, "--changesetresponse")], "--changesetresponse")
@@ -441,7 +440,7 @@ func offline(t *testing.T, transport http.RoundTripper) *Store {
 	return must(newStore(Config{ConnectionString: "AccountName=account;AccountKey=c2VjcmV0;TableEndpoint=http://tables.invalid/account"}, doer{transport}))(t)
 }
 
-func TestEveryFailureHasACode(t *testing.T) {
+func TestFailuresHaveCodes(t *testing.T) {
 	serviceError := func(code string) string {
 		return `{"odata.error":{"code":"` + code + `","message":{"lang":"en-US","value":"ana@contoso.com line one"}}}`
 	}
@@ -488,7 +487,7 @@ func TestEveryFailureHasACode(t *testing.T) {
 			if problem.CodeOf(err) == "" || len(rows) > 0 {
 				t.Errorf("Rows returned %d rows and %v", len(rows), err)
 			}
-			wantCode(t, "Rows", err, problem.CodeOf(err)) // says nothing about ana
+			wantCode(t, "Rows", err, problem.CodeOf(err)) // it must not hold a secret
 			if test.update != "" {
 				_, err = store.UpdateClaim(atOnce(t.Context()), ana(t), request.Claim{Owner: newID(t), Version: `W/"1"`})
 				wantCode(t, "UpdateClaim", err, test.update)
@@ -497,7 +496,7 @@ func TestEveryFailureHasACode(t *testing.T) {
 	}
 }
 
-func TestARefusedTransactionIsNoSuccess(t *testing.T) {
+func TestRefusedTransactionIsError(t *testing.T) {
 	refusal := func(status, code string) string {
 		return answer("HTTP/1.1 " + status + "\r\nContent-Type: application/json\r\n\r\n" + `{"odata.error":{"code":"` + code + `","message":{"value":"0:ana line one"}}}`)
 	}
@@ -524,33 +523,33 @@ func TestARefusedTransactionIsNoSuccess(t *testing.T) {
 	}
 }
 
-func TestARecordThatIsNotUnderstoodIsNoRequest(t *testing.T) {
+func TestUnreadableRecordIsError(t *testing.T) {
 	for name, test := range map[string]struct {
 		column string
 		value  any
 	}{
-		"no state":                    {"State", nil},
-		"an unknown state":            {"State", "paused"},
-		"a state that is a number":    {"State", int32(1)},
-		"broken JSON":                 {"Decision", `{"action":"invite"`},
-		"a decision of another kind":  {"Decision", `{"action":"shrug"}`},
-		"a decision without action":   {"Decision", `{}`},
-		"no decision":                 {"Decision", `null`},
-		"broken grants":               {"Grants", `[{"group":1}]`},
-		"an unknown state of grant":   {"Grants", `[{"group":"g","state":"perhaps"}]`},
-		"a broken approval":           {"Approval", `{"by":"desk"`},
-		"an approval of another kind": {"Approval", `{"by":"desk","terms":[]}`},
-		"an approval by nobody":       {"Approval", `{"terms":{"userType":"Member"}}`},
-		"no approval":                 {"Approval", `null`},
-		"a sponsor who is none":       {"Sponsor", "the boss"},
-		"a large count":               {"Attempt", int64(1 << 31)},
-		"a large count below zero":    {"Attempt", int64(-1)},
-		"a time as text":              {"Due", "2026-01-01T00:00:00Z"},
-		"a count below zero":          {"Attempt", int32(-1)},
-		"a count as text":             {"Events", "7"},
-		"a foreign id":                {"RepeatOf", "ana@contoso.com"},
-		"no address":                  {"Email", "ana at contoso"},
-		"an address as a number":      {"Email", 1.5},
+		"no state":                     {"State", nil},
+		"an unknown state":             {"State", "paused"},
+		"a state that is a number":     {"State", int32(1)},
+		"broken JSON":                  {"Decision", `{"action":"invite"`},
+		"a decision of another kind":   {"Decision", `{"action":"shrug"}`},
+		"a decision without action":    {"Decision", `{}`},
+		"no decision":                  {"Decision", `null`},
+		"broken grants":                {"Grants", `[{"group":1}]`},
+		"an unknown state of grant":    {"Grants", `[{"group":"g","state":"perhaps"}]`},
+		"a broken approval":            {"Approval", `{"by":"desk"`},
+		"an approval of another kind":  {"Approval", `{"by":"desk","terms":[]}`},
+		"an approval without a person": {"Approval", `{"terms":{"userType":"Member"}}`},
+		"no approval":                  {"Approval", `null`},
+		"a malformed sponsor":          {"Sponsor", "the boss"},
+		"a large count":                {"Attempt", int64(1 << 31)},
+		"a large count below zero":     {"Attempt", int64(-1)},
+		"a time as text":               {"Due", "2026-01-01T00:00:00Z"},
+		"a count below zero":           {"Attempt", int32(-1)},
+		"a count as text":              {"Events", "7"},
+		"a foreign id":                 {"RepeatOf", "ana@contoso.com"},
+		"no address":                   {"Email", "ana at contoso"},
+		"an address as a number":       {"Email", 1.5},
 	} {
 		t.Run(name, func(t *testing.T) {
 			record := must(encodeRequest(newRequest(t)))(t)
@@ -570,8 +569,7 @@ func TestARecordThatIsNotUnderstoodIsNoRequest(t *testing.T) {
 	}
 }
 
-// An admin can read every column and empty those about the person; the record stays one.
-func TestACountIsReadInEitherWholeNumber(t *testing.T) {
+func TestCountIsReadFromInt32AndInt64(t *testing.T) {
 	for _, value := range []any{int32(0), int32(7), int64(0), int64(7), int64(1<<31 - 1)} {
 		record := must(encodeRequest(newRequest(t)))(t)
 		record.columns[attemptColumn] = value
@@ -583,7 +581,8 @@ func TestACountIsReadInEitherWholeNumber(t *testing.T) {
 	}
 }
 
-func TestPersonalDataHasItsOwnColumns(t *testing.T) {
+// A record must stay readable when an admin empties the columns with personal data.
+func TestPersonalDataHasOwnColumns(t *testing.T) {
 	decoded := newRequest(t)
 	decoded.Submission.Company, decoded.Submission.Country, decoded.Submission.Language = "Contoso", "ES", "es"
 	decoded.Reason, decoded.Decision, decoded.Grants = "waits", &policy.Decision{Action: policy.Review}, []request.Grant{{State: request.GrantPending}}
@@ -612,19 +611,19 @@ func TestPersonalDataHasItsOwnColumns(t *testing.T) {
 	}
 }
 
-// What the real service must be told for its filters and for Storage Explorer: emulators are less
-// exact.
+// The service needs the type for filters, and Storage Explorer shows it. Emulators are less
+// strict.
 func TestTimesAreStoredAsTimes(t *testing.T) {
 	store := newTestStore(t, nil)
 	id := newID(t)
 	wantCode(t, "Wait", store.Wait(t.Context(), id, start), "")
 	stored := must(store.waiting.GetEntity(t.Context(), waitingPartition, string(id), nil))(t)
 	if !bytes.Contains(stored.Value, []byte(`"Due@odata.type":"Edm.DateTime"`)) {
-		t.Errorf("the note is stored as %s", stored.Value)
+		t.Errorf("the due entry is stored as %s", stored.Value)
 	}
 }
 
-func TestAClaimDoesNotHoldTheAddress(t *testing.T) {
+func TestClaimDoesNotHoldAddress(t *testing.T) {
 	store := newTestStore(t, nil)
 	_, _, err := store.Claim(t.Context(), ana(t), newID(t), start)
 	wantCode(t, "Claim", err, "")
@@ -647,7 +646,7 @@ func TestAClaimDoesNotHoldTheAddress(t *testing.T) {
 	}
 }
 
-func TestAClaimThatIsNotUnderstoodOwnsNothing(t *testing.T) {
+func TestUnreadableClaimIsError(t *testing.T) {
 	store := newTestStore(t, nil)
 	key := must(claimKey(ana(t)))(t)
 	for name, columns := range map[string]map[string]any{
@@ -668,7 +667,7 @@ func TestAClaimThatIsNotUnderstoodOwnsNothing(t *testing.T) {
 	}
 }
 
-func TestForeignNotesDoNotStopTheOthers(t *testing.T) {
+func TestForeignDueEntriesAreSkipped(t *testing.T) {
 	var log bytes.Buffer
 	store := newTestStore(t, nil)
 	store.log = slog.New(slog.NewTextHandler(&log, nil))
@@ -683,11 +682,11 @@ func TestForeignNotesDoNotStopTheOthers(t *testing.T) {
 		t.Errorf("due: %q, want %q alone", due, id)
 	}
 	if !strings.Contains(log.String(), "Waiting") || strings.Contains(log.String(), "ana") {
-		t.Errorf("the log says %q", log.String())
+		t.Errorf("log: %q", log.String())
 	}
 }
 
-func TestForeignRowsAmongKeptMessagesDoNotStopTheOthers(t *testing.T) {
+func TestForeignDeadLettersAreSkipped(t *testing.T) {
 	var log bytes.Buffer
 	store := newTestStore(t, nil)
 	store.log = slog.New(slog.NewTextHandler(&log, nil))
@@ -705,11 +704,11 @@ func TestForeignRowsAmongKeptMessagesDoNotStopTheOthers(t *testing.T) {
 		t.Errorf("kept: %+v, want m1 alone", kept)
 	}
 	if !strings.Contains(log.String(), "Poison") || strings.Contains(log.String(), "ana") {
-		t.Errorf("the log says %q", log.String())
+		t.Errorf("log: %q", log.String())
 	}
 }
 
-// meddler does something before the first request of a method.
+// meddler calls meddle before the first request of a method.
 type meddler struct {
 	method string
 	meddle func()
@@ -723,7 +722,7 @@ func (m *meddler) RoundTrip(r *http.Request) (*http.Response, error) {
 	return network.RoundTrip(r)
 }
 
-func TestMailsAreNotForgottenOfAClaimThatIsTakenUpMeanwhile(t *testing.T) {
+func TestForgetMailsKeepsClaimThatChangesMeanwhile(t *testing.T) {
 	line := &meddler{method: http.MethodDelete}
 	store := newTestStore(t, line)
 	address, id := ana(t), newID(t)
@@ -738,7 +737,7 @@ func TestMailsAreNotForgottenOfAClaimThatIsTakenUpMeanwhile(t *testing.T) {
 		wantCode(t, "UpdateClaim meanwhile", err, "")
 	}
 	if n := must(store.ForgetMails(t.Context(), request.Mails{Address: address}, 1))(t); n != 0 {
-		t.Errorf("%d are forgotten", n)
+		t.Errorf("%d claims are removed", n)
 	}
 	claim, created, err := store.Claim(t.Context(), address, id, start)
 	if err != nil || created || claim.Mails != 5 || claim.IntentAt.IsZero() {

@@ -13,7 +13,7 @@ func TestStoreConforms(t *testing.T) {
 	storetest.Run(t, func(t *testing.T) storetest.Store { return newTestStore(t, nil) })
 }
 
-// Answers of one or two rows make every list run over several pages.
+// Pages of one or two rows make every list read several pages.
 func TestStoreConformsOverManyPages(t *testing.T) {
 	paged := func(size int32) func(*testing.T) storetest.Store {
 		return func(t *testing.T) storetest.Store {
@@ -26,7 +26,7 @@ func TestStoreConformsOverManyPages(t *testing.T) {
 	storetest.Run(t, paged(1), "rows")
 }
 
-// newTestStore returns a Store on empty tables of its own. A nil transport is the network.
+// newTestStore returns a Store on new, empty tables. A nil transport is the network.
 func newTestStore(t testing.TB, transport http.RoundTripper) *Store {
 	t.Helper()
 	config := Config{ConnectionString: azuritetest.Shared(t).ConnectionString(), Prefix: azuritetest.Name("t")}
@@ -44,10 +44,10 @@ func newTestStore(t testing.TB, transport http.RoundTripper) *Store {
 	return store
 }
 
-// network is shared by all tests: each connection to the emulator is used again.
+// network is shared by all tests, so that connections to the emulator are reused.
 var network http.RoundTripper = &http.Transport{MaxIdleConnsPerHost: 16}
 
-// doer makes the SDK's transport of a RoundTripper.
+// doer adapts a RoundTripper to the SDK's transport.
 type doer struct{ http.RoundTripper }
 
 func (d doer) Do(req *http.Request) (*http.Response, error) { return d.RoundTrip(req) }

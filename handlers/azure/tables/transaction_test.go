@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// answer is the answer to a transaction as the service writes it, with the given HTTP answers in
-// it.
+// answer returns the answer to a transaction as the service writes it, with the given HTTP
+// answers.
 func answer(parts ...string) string {
 	text := "--batchresponse_1\r\nContent-Type: multipart/mixed; boundary=changesetresponse_1\r\n\r\n"
 	for _, part := range parts {
@@ -43,20 +43,20 @@ func TestReadTransaction(t *testing.T) {
 			[]actionResult{{503, "", ""}}},
 		"a quoted boundary": {`multipart/mixed; boundary="batchresponse_1"`, answer(created), []actionResult{{204, first, ""}}},
 
-		"nothing":                     {answerType, "", nil},
-		"one empty line":              {answerType, "\r\n", nil},
-		"no line end":                 {answerType, "--batchresponse_1", nil},
-		"no parts":                    {answerType, answer(), nil},
-		"no content type":             {"", answer(created), nil},
-		"no boundary":                 {"multipart/mixed", answer(created), nil},
-		"another boundary":            {"multipart/mixed; boundary=other", answer(created), nil},
-		"JSON":                        {"application/json", `{"odata.error":{"code":"InvalidInput"}}`, nil},
-		"text before the parts":       {answerType, "hello\r\n" + answer(created), nil},
-		"an empty changeset":          {answerType, "--batchresponse_1\r\nContent-Type: multipart/mixed; boundary=changesetresponse_1\r\n\r\n\r\n--batchresponse_1--\r\n", nil},
-		"a changeset of another kind": {answerType, strings.Replace(answer(created), "multipart/mixed", "text/plain", 1), nil},
-		"a part that is no answer":    {answerType, answer("hello"), nil},
-		"cut in the second part":      {answerType, answer(created, changed)[:len(answer(created))], nil},
-		"too many parts":              {answerType, answer(slices.Repeat([]string{created}, maxActions+1)...), nil},
+		"nothing":                      {answerType, "", nil},
+		"one empty line":               {answerType, "\r\n", nil},
+		"no line end":                  {answerType, "--batchresponse_1", nil},
+		"no parts":                     {answerType, answer(), nil},
+		"no content type":              {"", answer(created), nil},
+		"no boundary":                  {"multipart/mixed", answer(created), nil},
+		"another boundary":             {"multipart/mixed; boundary=other", answer(created), nil},
+		"JSON":                         {"application/json", `{"odata.error":{"code":"InvalidInput"}}`, nil},
+		"text before the parts":        {answerType, "hello\r\n" + answer(created), nil},
+		"an empty changeset":           {answerType, "--batchresponse_1\r\nContent-Type: multipart/mixed; boundary=changesetresponse_1\r\n\r\n\r\n--batchresponse_1--\r\n", nil},
+		"a changeset of another kind":  {answerType, strings.Replace(answer(created), "multipart/mixed", "text/plain", 1), nil},
+		"a part that is not an answer": {answerType, answer("hello"), nil},
+		"cut in the second part":       {answerType, answer(created, changed)[:len(answer(created))], nil},
+		"too many parts":               {answerType, answer(slices.Repeat([]string{created}, maxActions+1)...), nil},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -68,8 +68,8 @@ func TestReadTransaction(t *testing.T) {
 	}
 }
 
-// Whatever is cut off the end of an answer, it is never taken for the answer to fewer actions.
-func TestACutAnswerIsNotASuccess(t *testing.T) {
+// A truncated answer must not be taken for the answer to fewer actions.
+func TestTruncatedTransactionAnswerIsError(t *testing.T) {
 	whole := answer(created, changed, created)
 	end := strings.Index(whole, "--changesetresponse_1--")
 	for length := range end {
