@@ -1,0 +1,150 @@
+package signup
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"html/template"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"guestlist/handlers/maildomain"
+	"guestlist/handlers/problem"
+	"guestlist/handlers/web/internal/captcha"
+	"guestlist/handlers/web/internal/formtoken"
+	"guestlist/handlers/web/route"
+	"guestlist/handlers/web/site"
+)
+
+// alert is the box above the form. The zero value is none.
+type alert struct{ Title, Text string }
+
+// formContent is what form.html gets.
+type formContent struct {
+	Action         string
+	Alert          alert
+	Lead           string
+	Errors         []fieldContent // those of Fields with an Error
+	Fields         []fieldContent
+	Language       string
+	ConfirmedEmail string
+	Popular        string // mail domains that are often mistyped, for the script
+	Token          string
+	Captcha        *captcha.Widget
+}
+
+// content returns what the page shows of an entry.
+func (f *form) content(e entry, reader site.Reader, wrong []problem.Field, a alert) (formContent, error) {
+	fields, err := f.contents(e, reader, wrong)
+	content := formContent{
+		Action: route.Signup, Alert: a, Lead: f.Style.Intro.In(reader.Tag), Fields: fields, Language: e.Language, ConfirmedEmail: e.ConfirmedEmail,
+		Popular: strings.Join(maildomain.Popular(), " "), Captcha: f.Guards.Captcha.Widget(),
+	}
+	if content.Lead == "" {
+		content.Lead = reader.Say("form.lead")
+	}
+	if content.Language == "" {
+		content.Language = reader.Wanted
+	}
+	for _, c := range fields {
+		if c.Error != "" {
+			content.Errors = append(content.Errors, c)
+		}
+	}
+	return content, err
+}
+
+// blank is the form as it is opened in a language, in three parts: before the language that the
+// reader likes best, between that and the token, and after the token. All else is the same for
+// everybody.
+type blank [3]string
+
+// The marks stand for language and token in the form of which a blank is made. Nothing else on the
+// page reads like them.
+const (
+	languageMark = "-language-mark-"
+	tokenMark    = "-token-mark-"
+)
+
+// newBlank renders the form once.
+func (f *form) newBlank(tag string) (blank, error) {
+	texts, err := f.site.Texts(tag)
+	if err != nil {
+		return blank{}, err
+	}
+	reader := site.Reader{Texts: texts, Wanted: languageMark}
+	content, err := f.content(entry{}, reader, nil, alert{})
+	if err != nil {
+		return blank{}, err
+	}
+	content.Token = tokenMark
+	var body bytes.Buffer
+	err = f.site.Render(&body, "form.html", site.Page{Reader: reader, Title: reader.Say("form.title"), Path: route.Signup, Content: content})
+	if err != nil {
+		return blank{}, fmt.Errorf("signup: rendering the form: %w", err)
+	}
+	text := body.String()
+	before, rest, _ := strings.Cut(text, languageMark)
+	between, after, inOrder := strings.Cut(rest, tokenMark)
+	if !inOrder || strings.Count(text, languageMark) != 1 || strings.Count(text, tokenMark) != 1 {
+		return blank{}, errors.New("signup: the form does not have one place for its language and one for its token, in that order")
+	}
+	return blank{before, between, after}, nil
+}
+
+// open shows the form without anything filled in.
+func (f *form) open(x *site.Exchange) {
+	b, err := f.blanks[x.Tag]()
+	if err != nil {
+		f.Log.ErrorContext(x.Request.Context(), "the form can't be put together", "error", err)
+		f.show(x, http.StatusOK, entry{}, nil, alert{})
+		return
+	}
+	token := f.token(x, formtoken.Token{})
+	body := make([]byte, 0, len(b[0])+len(b[1])+len(b[2])+len(x.Wanted)+len(token))
+	body = append(append(body, b[0]...), template.HTMLEscapeString(x.Wanted)...)
+	body = append(append(body, b[1]...), template.HTMLEscapeString(token)...)
+	x.Send(http.StatusOK, "text/html; charset=utf-8", append(body, b[2]...))
+}
+
+// token returns the token of a form that is shown, or "" on failure: the form then asks to be
+// sent again.
+func (f *form) token(x *site.Exchange, held formtoken.Token) string {
+	token, err := f.Guards.Tokens.Issue(held)
+	if err != nil {
+		f.Log.ErrorContext(x.Request.Context(), "a form has no token", "error", err)
+	}
+	return token
+}
+
+// show renders the form with what was typed and what is wrong with it.
+func (f *form) show(x *site.Exchange, status int, e entry, wrong []problem.Field, a alert) {
+	content, err := f.content(e, x.Reader, wrong, a)
+	if err != nil {
+		f.Log.ErrorContext(x.Request.Context(), "the form can't be put together", "error", err)
+	}
+	content.Token = f.token(x, e.pass.held)
+	title := x.Say("form.title")
+	if a != (alert{}) {
+		title = x.With("form.errorTitle", "Title", title)
+	}
+	if status == http.StatusServiceUnavailable {
+		x.RetryAfter(0)
+	}
+	p := site.Page{Title: title, Path: route.Signup, Content: content}
+	if x.Request.Method != http.MethodPost {
+		p.Keep = kept(x.Request.URL.Query())
+	}
+	x.Show(status, "form.html", p)
+}
+
+// kept returns the part of a query that fills in the form, for links to the page in other
+// languages.
+func kept(query url.Values) url.Values {
+	keep := url.Values{}
+	for name, text := range filling(query) {
+		keep.Set(queryName(name), text)
+	}
+	return keep
+}

@@ -1,0 +1,221 @@
+package signup
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+
+	"guestlist/handlers/maildomain"
+	"guestlist/handlers/problem"
+	"guestlist/handlers/submission"
+	"guestlist/handlers/web/internal/origin"
+	"guestlist/handlers/web/route"
+	"guestlist/handlers/web/site"
+)
+
+// submit takes a submission.
+func (f *form) submit(x *site.Exchange) {
+	err := x.Posted()
+	switch {
+	case err != nil:
+		x.Refuse(err)
+	case x.Format == site.JSON:
+		f.submitJSON(x)
+	default:
+		f.submitForm(x)
+	}
+}
+
+// submitForm takes a submission from the form.
+func (f *form) submitForm(x *site.Exchange) {
+	wait := f.Guards.Count(x.Request)
+	e, err := f.read(x)
+	if err != nil {
+		x.Refuse(err)
+		return
+	}
+	x.Choose(e.Language)
+	e.Language = x.Wanted // the field is hidden: nobody could correct it
+	e.pass.held, err = f.Guards.Form(x.Request, e.pass.token, wait)
+	switch {
+	case err != nil:
+		f.hold(x, e, err)
+		return
+	case e.pass.honeypot != "":
+		f.pretend(x, e)
+		return
+	}
+	accepted, wrong, err := f.check(e, x.Reader)
+	if err != nil {
+		f.fail(x, e, err)
+		return
+	}
+	if len(wrong) == 0 {
+		wrong = f.question(&e, accepted, x.Reader)
+	}
+	if len(wrong) > 0 {
+		f.show(x, http.StatusUnprocessableEntity, e, wrong, alert{x.Count("form.problems", len(wrong)), x.Say("form.nothingSent")})
+		return
+	}
+	err = f.Guards.Captcha.Verify(x.Request.Context(), e.pass.answer) // last, since an answer counts once
+	if err != nil {
+		f.hold(x, e, err)
+		return
+	}
+	id, err := idOf(e.pass.held, accepted)
+	if err == nil {
+		err = f.enqueue(x, id, accepted)
+	}
+	if err != nil {
+		f.fail(x, e, err)
+		return
+	}
+	x.WriteHeader(http.StatusSeeOther) // so that reloading sends nothing twice
+}
+
+// submitJSON takes a submission from a program or from a page of another site.
+func (f *form) submitJSON(x *site.Exchange) {
+	f.Guards.Origins.Share(x.Header(), x.Request)
+	sender, err := f.Guards.JSON(x.Request)
+	if err != nil {
+		x.Fail(explained(err), "")
+		return
+	}
+	e, err := f.read(x)
+	if err != nil {
+		x.Refuse(err)
+		return
+	}
+	if e.Language == "" {
+		e.Language = x.Wanted
+	}
+	accepted, wrong, err := f.check(e, x.Reader)
+	switch {
+	case err != nil:
+		f.fail(x, e, err)
+		return
+	case len(wrong) > 0:
+		x.Fail(&problem.Error{Code: problem.InvalidInput, Public: x.Say("fields.text"), Fields: wrong}, "")
+		return
+	}
+	if sender != origin.Program {
+		err = f.Guards.Captcha.Verify(x.Request.Context(), e.pass.answer)
+		if err != nil {
+			x.Fail(explained(err), "")
+			return
+		}
+	}
+	id, err := submission.NewID(accepted.SubmittedAt, f.Random)
+	if err == nil {
+		err = f.enqueue(x, id, accepted)
+	}
+	if err != nil {
+		f.fail(x, e, err)
+		return
+	}
+	x.JSON(http.StatusAccepted, struct {
+		ID     submission.ID `json:"id"`
+		Status string        `json:"status"`
+	}{id, x.Header().Get("Location")})
+}
+
+// fail answers a submission that could not be put on the queue.
+func (f *form) fail(x *site.Exchange, e entry, err error) {
+	f.Log.ErrorContext(x.Request.Context(), "a submission was not taken", site.Logged(err))
+	if x.Format == site.JSON {
+		x.Fail(&problem.Error{Code: problem.StorageUnavailable}, "busy")
+		return
+	}
+	f.show(x, http.StatusServiceUnavailable, e, nil, alert{x.Say("form.notTakenTitle"), x.Say("form.notTaken")})
+}
+
+// enqueue puts a submission on the queue, and the address of its status page into Location.
+func (f *form) enqueue(x *site.Exchange, id submission.ID, accepted submission.Submission) error {
+	message, err := submission.Message{ID: id, Submission: &accepted}.Encode()
+	if err != nil {
+		return err
+	}
+	err = f.Queue.Enqueue(x.Request.Context(), message)
+	if err != nil {
+		return err
+	}
+	f.Log.InfoContext(x.Request.Context(), "submission accepted", "request", string(id))
+	x.Header().Set("Location", f.statusPage(id, x.Reader))
+	return nil
+}
+
+// statusPage returns the address of a request's status page. On another host, which the cookie with
+// the language does not reach, the address has the language.
+func (f *form) statusPage(id submission.ID, reader site.Reader) string {
+	path := route.Status(id)
+	if f.StatusOrigin == "" {
+		return path
+	}
+	return f.StatusOrigin + path + "?" + site.LanguageQuery + "=" + reader.Tag
+}
+
+// mistyped is the one rule that may be broken: the partner is asked once, and may send the same
+// again.
+const mistyped = "mistyped"
+
+// question returns what to ask about an accepted address that looks mistyped, or nil. The entry
+// then holds the address, so that the partner is not asked twice.
+func (f *form) question(e *entry, accepted submission.Submission, reader site.Reader) []problem.Field {
+	address := accepted.Email.String()
+	meant := maildomain.Meant(accepted.Email.Domain())
+	if meant == "" || e.ConfirmedEmail == address || f.Mail.Broken(meant) != "" {
+		return nil
+	}
+	e.ConfirmedEmail = address
+	local, _, _ := strings.Cut(address, "@")
+	return []problem.Field{{Name: emailField, Rule: mistyped, Message: reader.With("hint.mistyped", "Address", reader.Isolated(local+"@"+meant))}}
+}
+
+// read reads the body. A missing field is empty. An unknown or repeated one, or a value that is
+// not a string, is MalformedBody.
+func (f *form) read(x *site.Exchange) (entry, error) {
+	members, err := x.Members()
+	if err != nil {
+		return entry{}, err
+	}
+	var in entry
+	seen := make([]*string, 0, len(members))
+	for _, m := range members {
+		field := f.target(&in, x.Format, m.Name)
+		switch {
+		case field == nil:
+			return entry{}, site.Malformed("The body has a property that is not known here. The properties are " + fieldNames + ".")
+		case slices.Contains(seen, field):
+			return entry{}, site.Malformed("The property " + m.Name + " comes more than once. Send each property once.")
+		case !m.IsText:
+			return entry{}, site.Malformed("The property " + m.Name + " must be a string. Leave it out if there is nothing to say.")
+		}
+		seen = append(seen, field)
+		*field = m.Text
+	}
+	return in, nil
+}
+
+// target returns where the value of a field goes, or nil for an unknown field.
+func (f *form) target(e *entry, format site.Format, name string) *string {
+	answer := answerProperty
+	if format == site.HTML {
+		answer = f.Guards.Captcha.Field()
+		switch name {
+		case "confirmedEmail":
+			return &e.ConfirmedEmail
+		case tokenField:
+			return &e.pass.token
+		case honeypotField:
+			return &e.pass.honeypot
+		case "g-recaptcha-response":
+			if answer != "" {
+				return new(string) // hCaptcha's widget adds it, for servers of another service
+			}
+		}
+	}
+	if name == answer {
+		return &e.pass.answer
+	}
+	return fieldOf(e, name)
+}
