@@ -25,7 +25,7 @@ func TestGivenUpMessageKeepsSubmissionForRetry(t *testing.T) {
 	w.poisoned(body)
 	r := w.wantState(id, request.Failed)
 	if r.Submission.Email.String() != "ana@contoso.com" {
-		t.Error("what was submitted is gone")
+		t.Error("the submission is gone")
 	}
 	if n := len(w.whats(id)); n != 2 {
 		t.Errorf("history %v", w.whats(id))
@@ -35,7 +35,7 @@ func TestGivenUpMessageKeepsSubmissionForRetry(t *testing.T) {
 	w.wantState(id, request.Done)
 	w.wantTenant(1, 1, 0)
 
-	// What has come to an end otherwise stays as it is.
+	// A request that has ended otherwise stays as it is.
 	w.poisoned(body)
 	w.wantState(id, request.Done)
 	w.wantLine(workflow.LogPoisoned, 4)
@@ -44,9 +44,7 @@ func TestGivenUpMessageKeepsSubmissionForRetry(t *testing.T) {
 
 func TestGivenUpInstructionIsKept(t *testing.T) {
 	w := newWorld(t)
-	w.row("contoso.com", "row", "Action", "invite")
-	id := w.submit("ana@contoso.com")
-	w.deliverAll()
+	id := w.invite()
 	body := must(submission.Message{ID: id, Kind: submission.Withdraw}.Encode())(t)
 	w.poisoned(body)
 	w.wantState(id, request.Done)
@@ -65,7 +63,7 @@ func TestGivenUpMessageFailsParkedRequest(t *testing.T) {
 	w.wantState(id, request.Parked)
 	body := must(submission.Message{ID: id}.Encode())(t)
 	w.poisoned(body)
-	// The note that is still there brings a message, which finds nothing to do and removes it.
+	// The due entry that is still there brings a message, which finds nothing to do and removes it.
 	w.settle(1)
 	w.wantState(id, request.Failed)
 	w.wantNothingDue()
@@ -83,7 +81,7 @@ func TestForeignMessageIsKept(t *testing.T) {
 		t.Error("the log repeats the message")
 	}
 
-	// Nor is one for a request that was never recorded.
+	// A message for a request that was never recorded harms nothing either.
 	id := must(submission.NewID(w.now, w.random))(t)
 	body := must(submission.Message{ID: id}.Encode())(t)
 	w.poisoned(body)
@@ -98,6 +96,6 @@ func TestMessagesWithoutIDAreKeptByContent(t *testing.T) {
 	}
 	kept := w.kept()
 	if len(kept) != 2 || kept[0] == "" || kept[1] == "" {
-		t.Errorf("kept are %q", kept)
+		t.Errorf("the dead letters are %q", kept)
 	}
 }

@@ -36,7 +36,7 @@ func TestAddressHeldByExistingUser(t *testing.T) {
 		for _, mayRead := range []bool{true, false} {
 			t.Run(name+map[bool]string{true: "", false: ", without the right to read users"}[mayRead], func(t *testing.T) {
 				if !mayRead && (name == "more than one guest" || name == "a deleted guest") {
-					return // what the directory makes of that, only it knows
+					return // only the directory knows what it makes of that
 				}
 				w := newWorld(t)
 				w.row("contoso.com", "row", "Action", "invite", "Groups", groupOne, "MaxGuests", int32(5))
@@ -77,7 +77,7 @@ func TestApprovalInvitesDeletedGuestAgain(t *testing.T) {
 	id := w.submit("ana@contoso.com")
 	w.settle(1)
 	w.wantState(id, request.Review)
-	must(w.reviewer().Approve(t.Context(), id, letIn, ""))(t)
+	must(w.reviewer().Approve(t.Context(), id, approvedTerms, ""))(t)
 	w.settle(1)
 	w.wantState(id, request.Done)
 	w.wantTenant(1, 1, 1)
@@ -110,8 +110,8 @@ func TestLostAnswerIsLookedUpOnceDirectoryAnswers(t *testing.T) {
 	}
 }
 
-// TestSecondSignUpAfterGuestChanged signs up again for an address whose guest an earlier request brought
-// in, and whom somebody has changed since.
+// TestSecondSignUpAfterGuestChanged signs up again for an address whose guest somebody has changed
+// since an earlier request.
 func TestSecondSignUpAfterGuestChanged(t *testing.T) {
 	tests := map[string]struct {
 		change      func(*world, string)
@@ -127,7 +127,7 @@ func TestSecondSignUpAfterGuestChanged(t *testing.T) {
 			_ = w.tenant.ChangeUser(guest, func(u *graphsim.User) { u.Disabled = true })
 		}, request.Review, "guest-disabled", 1},
 		"is deleted": {func(w *world, guest string) { _ = w.tenant.DeleteUser(guest) }, request.Review, "guest-deleted", 1},
-		"is one of two who hold the address now": {func(w *world, _ string) {
+		"is one of two who hold the address": {func(w *world, _ string) {
 			_, _ = w.tenant.AddUser(graphsim.User{Mail: "old@contoso.com", OtherMails: []string{"ana@contoso.com"}, UserType: "Guest", CreationType: "Invitation"})
 			w.now = w.now.Add(time.Minute)
 		}, request.Done, "granted", 1},
@@ -136,7 +136,7 @@ func TestSecondSignUpAfterGuestChanged(t *testing.T) {
 				u.UserPrincipalName, u.CreationType, u.UserType, u.ExternalUserState = "ana@fabrikam.com", "", "Member", ""
 			})
 		}, request.Failed, "internal-user", 1},
-		"is gone, and another has come in": {func(w *world, guest string) {
+		"is gone, and another has come": {func(w *world, guest string) {
 			_ = w.tenant.ChangeUser(guest, func(u *graphsim.User) { u.Mail, u.OtherMails = "other@contoso.com", nil })
 			_, _ = w.tenant.AddUser(graphsim.User{Mail: "ana@contoso.com", UserType: "Guest", CreationType: "Invitation", ExternalUserState: "Accepted"})
 			w.now = w.now.Add(time.Minute)
@@ -158,24 +158,24 @@ func TestSecondSignUpAfterGuestChanged(t *testing.T) {
 			if w.last(again) != test.what || len(w.tenant.Invitations()) != test.invitations {
 				t.Errorf("history %v, %d invitations", w.whats(again), len(w.tenant.Invitations()))
 			}
-			accepted := name == "has accepted" || name == "is gone, and another has come in"
+			accepted := name == "has accepted" || name == "is gone, and another has come"
 			if r.Joined.IsZero() == accepted {
 				t.Errorf("joined at %v", r.Joined)
 			}
-			if other := r.GuestID != "" && r.GuestID != w.load(first).GuestID; other != (name == "is gone, and another has come in") {
+			if other := r.GuestID != "" && r.GuestID != w.load(first).GuestID; other != (name == "is gone, and another has come") {
 				t.Errorf("the guest is another: %v", other)
 			}
 			if r.State != request.Review || test.what == "guest-disabled" {
 				return
 			}
-			// A person lets the guest in anew.
-			must(w.reviewer().Approve(t.Context(), again, letIn, ""))(t)
+			// A person approves, and the guest is invited anew.
+			must(w.reviewer().Approve(t.Context(), again, approvedTerms, ""))(t)
 			w.settle(1)
 			r = w.wantState(again, request.Done)
 			if r.GuestID == w.load(first).GuestID || r.RepeatOf != "" || len(w.tenant.Invitations()) != 2 {
-				t.Errorf("it is taken for a repeat: %+v, %d invitations", r, len(w.tenant.Invitations()))
+				t.Errorf("it counts as a repeat: %+v, %d invitations", r, len(w.tenant.Invitations()))
 			}
-			// Whoever comes then is a repeat of that one.
+			// The next request is a repeat of that one.
 			third := w.submit("ana@contoso.com")
 			w.settle(2)
 			if r := w.wantState(third, request.Done); r.RepeatOf != again || len(w.tenant.Invitations()) != 2 {

@@ -20,19 +20,19 @@ func (w *world) reviewer() *review.Reviewer {
 	return desk
 }
 
-var letIn = policy.Terms{Groups: []string{groupTwo}, Sponsors: []string{sponsor}, SendInvitation: true, UserType: "Guest"}
+var approvedTerms = policy.Terms{Groups: []string{groupTwo}, Sponsors: []string{sponsor}, SendInvitation: true, UserType: "Guest"}
 
 func TestApprovalInvites(t *testing.T) {
 	w := newWorld(t)
 	id := w.submit("ana@contoso.com")
 	w.settle(1)
 	w.wantState(id, request.Review)
-	must(w.reviewer().Approve(t.Context(), id, letIn, "we know\nher"))(t)
+	must(w.reviewer().Approve(t.Context(), id, approvedTerms, "we know\nher"))(t)
 	w.wantTenant(0, 0, 0)
 	w.settle(1)
 	r := w.wantState(id, request.Done)
 	w.wantTenant(1, 1, 1)
-	if sent := w.tenant.Invitations()[0]; !slices.Equal(sent.Sponsors, letIn.Sponsors) {
+	if sent := w.tenant.Invitations()[0]; !slices.Equal(sent.Sponsors, approvedTerms.Sponsors) {
 		t.Errorf("sent %+v", sent)
 	}
 	if r.Approval == nil || r.Approval.By != "desk@wingtiptoys.com" || r.Approval.Note != "we know her" {
@@ -41,7 +41,7 @@ func TestApprovalInvites(t *testing.T) {
 	if want := []string{"received", "decided", "approved", "resumed", "invited", "granted"}; !slices.Equal(w.whats(id), want) {
 		t.Errorf("history %v, want %v", w.whats(id), want)
 	}
-	// The person's name stands in the history, not in the log.
+	// The person's name is in the history, not in the log.
 	if strings.Contains(w.log.String(), "wingtiptoys") {
 		t.Error("the log names the person")
 	}
@@ -50,7 +50,7 @@ func TestApprovalInvites(t *testing.T) {
 func TestDecisionsByState(t *testing.T) {
 	actions := map[string]func(*review.Reviewer, submission.ID) (request.Request, error){
 		"approve": func(v *review.Reviewer, id submission.ID) (request.Request, error) {
-			return v.Approve(t.Context(), id, letIn, "")
+			return v.Approve(t.Context(), id, approvedTerms, "")
 		},
 		"deny": func(v *review.Reviewer, id submission.ID) (request.Request, error) {
 			return v.Deny(t.Context(), id, "not a partner")
@@ -83,7 +83,7 @@ func TestDecisionsByState(t *testing.T) {
 						t.Errorf("got %v, want a refusal that says why", err)
 					}
 					if after := w.load(id); after.Version != before.Version {
-						t.Error("the request was changed all the same")
+						t.Error("the request was changed")
 					}
 					return
 				}
@@ -99,7 +99,7 @@ func TestDecisionsByState(t *testing.T) {
 					// The address is free for a later sign-up.
 					claim, created, err := w.store.Claim(t.Context(), before.Submission.Email, id, w.now)
 					if err != nil || !created {
-						t.Errorf("the claim still stands: %+v, %v", claim, err)
+						t.Errorf("the claim is still there: %+v, %v", claim, err)
 					}
 				}
 			})
@@ -124,8 +124,8 @@ func TestRetryAddsRefusedGroup(t *testing.T) {
 	w.wantTenant(1, 1, 2)
 }
 
-// TestCancelWhileParkedRequestResumes cancels in the middle of every operation: either the person gets
-// an error and the guest is invited, or the request is cancelled and nobody is.
+// TestCancelWhileParkedRequestResumes cancels in the middle of every operation: either the person
+// gets an error and the guest is invited, or the request is cancelled and nobody is.
 func TestCancelWhileParkedRequestResumes(t *testing.T) {
 	everyOperation(t, func(t *testing.T, w *world, at func(func(string, bool) error)) {
 		w.row("contoso.com", "r", "Action", "invite")
@@ -172,9 +172,45 @@ func TestDecisionsNeedWordsAndAName(t *testing.T) {
 	w.wantState(id, request.Review)
 	_, err := review.New(review.Config{Store: w.store, Seats: w.store, Records: w.store, Now: w.clock, By: " "})
 	if err == nil {
-		t.Error("a desk without a person")
+		t.Error("a reviewer without a name")
 	}
 	unknown := must(submission.NewID(w.now, w.random))(t)
 	_, err = w.reviewer().Retry(t.Context(), unknown)
 	wantCode(t, "an unknown request", err, problem.NotFound)
+}
+
+func TestWithdrawnRequestCannotBeApproved(t *testing.T) {
+	w := newWorld(t)
+	id := w.review(t, "ana@contoso.com")
+	must(w.reviewer().Erase(t.Context(), id))(t)
+	_, err := w.reviewer().Approve(t.Context(), id, approvedTerms, "")
+	wantCode(t, "approving a withdrawn request", err, problem.InvalidInput)
+	w.settle(1)
+	w.wantState(id, request.Cancelled)
+	w.wantTenant(0, 0, 0)
+}
+
+func TestHistoryOmitsWordsOfPersons(t *testing.T) {
+	w := newWorld(t)
+	denied, cancelled, approved := w.review(t, "ana@contoso.com"), w.review(t, "bo@contoso.com"), w.review(t, "cy@contoso.com")
+	desk := w.reviewer()
+	_, err1 := desk.Deny(t.Context(), denied, "secret words")
+	_, err2 := desk.Cancel(t.Context(), cancelled, "secret words")
+	_, err3 := desk.Approve(t.Context(), approved, approvedTerms, "secret words")
+	for _, err := range []error{err1, err2, err3} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, id := range []submission.ID{denied, cancelled} {
+		if r := w.load(id); r.Words != "secret words" || strings.Contains(r.Reason, "secret") {
+			t.Errorf("words %q, reason %q", r.Words, r.Reason)
+		}
+	}
+	for _, id := range []submission.ID{denied, cancelled, approved} {
+		events := must(w.store.History(t.Context(), id))(t)
+		if slices.ContainsFunc(events, func(e request.Event) bool { return strings.Contains(e.Detail, "secret") }) {
+			t.Errorf("the history has them: %+v", events)
+		}
+	}
 }

@@ -136,7 +136,7 @@ func TestSecondSignUpForSameAddressInvitesOnce(t *testing.T) {
 		w.row("contoso.com", "trusted", "Action", "invite", "Groups", groupOne)
 		first := w.submit("ana@contoso.com")
 		second := w.submit("ana@contoso.com")
-		// The second one runs to its wait in the middle of the first one's call to the directory.
+		// The second one runs during the first one's call to the directory.
 		nested := false
 		w.interrupt = func(op string, after bool) error {
 			if op == "Invite" && !after && !nested {
@@ -166,7 +166,7 @@ func TestSecondSignUpForSameAddressInvitesOnce(t *testing.T) {
 		second := w.submit("ana@contoso.com")
 		w.settle(1)
 		if r := w.wantState(second, request.Done); r.RepeatOf != "" {
-			t.Errorf("the request counts as a repeat of one that came to nothing: %q", r.RepeatOf)
+			t.Errorf("the request counts as a repeat of a failed one: %q", r.RepeatOf)
 		}
 		w.wantTenant(1, 1, 0)
 	})
@@ -195,7 +195,6 @@ func TestMessageForUnknownRequestRemovesDueEntry(t *testing.T) {
 	w.wantNothingDue()
 }
 
-// TestDirectoryFaults orders each kind of fault and looks at how it ends.
 func TestDirectoryFaults(t *testing.T) {
 	invitations := invitations
 	members := membersOf(groupOne)
@@ -237,9 +236,9 @@ func TestDirectoryFaults(t *testing.T) {
 	}
 }
 
-// TestCrashAtAnyOperationIsRepaired ends the process before and after every operation, one after the
-// other. The next deliveries always lead to one guest, one mail, each membership once, and the request
-// done.
+// TestCrashAtAnyOperationIsRepaired ends the process before and after every operation, one after
+// the other. The next deliveries always lead to one guest, one mail, each membership once, and the
+// request done.
 func TestCrashAtAnyOperationIsRepaired(t *testing.T) {
 	kinds := map[string]func() error{
 		"killed":      func() error { panic(crash{}) },
@@ -311,7 +310,7 @@ func TestLogsAndHistoryHoldNoPersonalData(t *testing.T) {
 	text += w.load(id).Reason
 	for _, secret := range []string{"ana@contoso.com", "Silva", "redeem"} {
 		if strings.Contains(text, secret) {
-			t.Errorf("%q stands in the log or the history:\n%s", secret, text)
+			t.Errorf("%q is in the log or the history:\n%s", secret, text)
 		}
 	}
 }
@@ -328,8 +327,7 @@ func TestProgressStageHidesDecision(t *testing.T) {
 		w.deliverAll()
 		w.wantState(id, state)
 		progress, err := w.worker.Progress(t.Context(), id)
-		// The outcome tells; whether it is shown is for the page to decide. All else is the same, even
-		// while work is left to do.
+		// Only the outcome differs, and the page decides whether to show it.
 		want := request.Progress{Stage: request.StageFinished, Outcome: outcome, Address: "a***@c…"}
 		if err != nil || progress != want {
 			t.Errorf("%s: progress %+v, want %+v, error %v", state, progress, want, err)
@@ -370,7 +368,7 @@ func TestRepeatWaitsForParkedOwner(t *testing.T) {
 	w.deliverAll()
 	second := w.submit("ana@contoso.com")
 	w.deliverAll()
-	// The owner waits for the tenant and has no intent: the repeat must wait for it all the same.
+	// The owner is parked and has no intent: the repeat must wait for it.
 	w.wantState(first, request.Parked)
 	w.wantState(second, request.Inviting)
 	w.wantTenant(0, 0, 0)
@@ -396,25 +394,6 @@ func TestDuplicateMessageDoesNotShortenWait(t *testing.T) {
 	}
 	w.settle(1)
 	w.wantState(id, request.Done)
-}
-
-func TestUpkeepEnqueuesOncePerLease(t *testing.T) {
-	w := newWorld(t)
-	id := w.submit("ana@contoso.com")
-	ok(t, w.store.Wait(t.Context(), id, w.now))
-	var sent outbox
-	for range 10 {
-		w.now = w.now.Add(lease / 11)
-		must(w.worker.Upkeep(t.Context(), &sent))(t)
-	}
-	if len(sent) != 1 {
-		t.Errorf("%d messages within the lease, want 1", len(sent))
-	}
-	w.now = w.now.Add(lease)
-	n, err := w.worker.Upkeep(t.Context(), &sent)
-	if err != nil || n != 1 {
-		t.Errorf("a lost message is not sent again: %d, %v", n, err)
-	}
 }
 
 func TestRowLimits(t *testing.T) {
@@ -466,7 +445,7 @@ func TestRowLimits(t *testing.T) {
 		w := newWorld(t)
 		w.row("contoso.com", "campaign", "Action", "invite", "MaxGuests", int32(1))
 		first, second := w.submit("ana@contoso.com"), w.submit("bo@contoso.com")
-		// The second one runs to its end between the first one's decision and its seat.
+		// The second one runs between the first one's decision and its seat.
 		nested := false
 		w.interrupt = func(op string, after bool) error {
 			if op == "TakeSeat" && !after && !nested {
@@ -480,7 +459,7 @@ func TestRowLimits(t *testing.T) {
 		w.wantState(second, request.Done)
 		w.wantTenant(1, 1, 0)
 		w.wantSeats("contoso.com", "campaign", 1)
-		// The address of the one that lost is free for a person's decision or a later sign-up.
+		// The address of the other one is free for a later sign-up.
 		w.row("contoso.com", "campaign", "Action", "invite", "MaxGuests", int32(2))
 		third := w.submit("ana@contoso.com")
 		w.settle(1)
@@ -504,19 +483,8 @@ func TestRowLimits(t *testing.T) {
 	})
 }
 
-func TestForbiddenGroupFailsAfterADay(t *testing.T) {
-	w := newWorld(t)
-	w.row("contoso.com", "trusted", "Action", "invite", "Groups", groupOne+" "+groupTwo)
-	w.order(forbidden(membersOf(groupOne), 1000))
-	id := w.submit("ana@contoso.com")
-	w.settle(12)
-	w.wantState(id, request.Granting)
-	w.settle(18)
-	w.wantState(id, request.Failed)
-	w.wantTenant(1, 1, 1)
-}
-
-// The partner's language is the invitation's, as a BCP 47 tag, unless the row has another.
+// TestInvitationLanguage: the invitation is in the partner's language unless the row says
+// otherwise.
 func TestInvitationLanguage(t *testing.T) {
 	tests := []struct{ partner, row, want string }{
 		{"en", "", "en"}, {"ko", "", "ko"}, {"ja", "", "ja"}, {"de-AT", "", "de-AT"}, {"fr", "", "fr"}, {"es-419", "", "es-419"},

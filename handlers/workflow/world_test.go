@@ -3,6 +3,7 @@ package workflow_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -10,6 +11,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -31,7 +33,7 @@ const (
 	lease = 2 * time.Minute
 )
 
-// world is everything around a machine: a clock that only the test moves, a queue, the store, and a
+// world is everything around a worker: a clock that only the test moves, a queue, the store, and a
 // tenant behind the real Graph client.
 type world struct {
 	t      *testing.T
@@ -48,9 +50,8 @@ type world struct {
 	pressure  *workflow.Pressure
 	retention time.Duration
 
-	// Every operation of the machine on the store and the directory passes through here, so that a
-	// test can interrupt it. An error is what the machine gets instead of the answer; a panic with
-	// crash is the end of the process.
+	// interrupt is called within every operation on the store and the directory. Its error replaces
+	// the answer; a panic with crash ends the process.
 	interrupt func(op string, after bool) error
 }
 
@@ -130,7 +131,7 @@ func (w *world) submit(email string, changes ...func(*submission.Submission)) su
 	for _, change := range changes {
 		change(message.Submission)
 	}
-	// Through the wire form, as everything that reaches the machine.
+	// Every message reaches the worker in its wire form.
 	encoded := must(message.Encode())(w.t)
 	message = must(submission.DecodeMessage(encoded))(w.t)
 	w.queue = append(w.queue, message)
@@ -149,11 +150,11 @@ func (o *outbox) Enqueue(_ context.Context, encoded []byte) error {
 	return nil
 }
 
-// crash is what an interrupted operation panics with: the process is gone.
+// crash is the panic of an operation in which the process ends.
 type crash struct{}
 
-// deliver hands the first message to the machine. A message whose delivery failed or crashed goes
-// to the end of the queue, as one does whose invisibility ends.
+// deliver hands the first message to the worker. After an error or a crash the message goes to the
+// end of the queue, like one whose invisibility ends.
 func (w *world) deliver() error {
 	message := w.queue[0]
 	w.queue = w.queue[1:]
@@ -178,7 +179,7 @@ func (w *world) survive(step func() error) (err error) {
 	return step()
 }
 
-// settle delivers and lets time pass, with upkeep every minute, for so many hours.
+// settle delivers messages while hours pass, with upkeep every minute.
 func (w *world) settle(hours int) {
 	w.t.Helper()
 	w.settleMinutes(hours * 60)
@@ -194,7 +195,7 @@ func (w *world) settleMinutes(minutes int) {
 			}
 		}
 		w.now = w.now.Add(time.Minute)
-		// As behind the host, what upkeep enqueues is sent only if it comes to its end.
+		// As behind the host, messages of upkeep are sent only if it returns.
 		var due outbox
 		err := w.survive(func() error {
 			_, err := w.worker.Upkeep(w.t.Context(), &due)
@@ -261,8 +262,9 @@ func (w *world) after(op string, err error) error {
 	return w.interrupt(op, true)
 }
 
-// everyOperation runs test again and again. at lets do run within one operation of the worker, before
-// or after its effect: in each run the next one, until there is none. It returns how many there were.
+// everyOperation runs test again and again. at lets do run within one operation of the worker,
+// before or after its effect: in each run the next one, until there is none. It returns how many
+// there were.
 func everyOperation(t *testing.T, test func(t *testing.T, w *world, at func(do func(op string, after bool) error))) (seen int) {
 	for ; ; seen++ {
 		reached := false
@@ -409,4 +411,163 @@ func (d interruptedDirectory) FindDeletedGuests(ctx context.Context, a submissio
 
 func (d interruptedDirectory) AddMember(ctx context.Context, group, guest string) (bool, error) {
 	return interrupted(d.w, "AddMember", func() (bool, error) { return d.directory.AddMember(ctx, group, guest) })
+}
+
+// invite lets policy invite Ana, delivers her submission, and returns its id.
+func (w *world) invite() submission.ID {
+	w.t.Helper()
+	w.row("contoso.com", "r", "Action", "invite")
+	id := w.submit("ana@contoso.com")
+	w.deliverAll()
+	return id
+}
+
+// ask puts a message of the kind on the queue, as the status page does.
+func (w *world) ask(kind submission.Kind, id submission.ID) {
+	w.queue = append(w.queue, submission.Message{ID: id, Kind: kind})
+}
+
+// carryOut asks and delivers.
+func (w *world) carryOut(kind submission.Kind, id submission.ID) {
+	w.t.Helper()
+	w.ask(kind, id)
+	w.deliverAll()
+}
+
+// last returns the short name of the request's last event.
+func (w *world) last(id submission.ID) string {
+	history := w.whats(id)
+	if len(history) == 0 {
+		return ""
+	}
+	return history[len(history)-1]
+}
+
+// reached are ways to bring a request into a state, for address ana@contoso.com.
+var reached = map[request.State]func(*world) submission.ID{
+	request.Received: func(w *world) submission.ID {
+		w.store.FailBefore = func(op string) error {
+			if op == "Rows" {
+				return unavailable
+			}
+			return w.before(op)
+		}
+		return w.submit("ana@contoso.com")
+	},
+	request.Review: func(w *world) submission.ID { return w.submit("ana@contoso.com") },
+	request.Denied: func(w *world) submission.ID {
+		w.row("ana@contoso.com", "r", "Action", "deny", "Note", "Ana@Contoso.com left")
+		return w.submit("ana@contoso.com")
+	},
+	request.Done: func(w *world) submission.ID {
+		w.row("ana@contoso.com", "r", "Action", "invite", "MaxGuests", int32(3))
+		return w.submit("ana@contoso.com")
+	},
+	request.Parked: func(w *world) submission.ID {
+		w.row("contoso.com", "r", "Action", "invite", "MaxGuests", int32(3))
+		w.tenantSays(suspicious)
+		return w.submit("ana@contoso.com")
+	},
+	request.Inviting: func(w *world) submission.ID {
+		w.row("contoso.com", "r", "Action", "invite", "MaxGuests", int32(3))
+		w.order(graphsim.Fault{Match: invitations, Times: 1, Status: 502})
+		return w.submit("ana@contoso.com")
+	},
+	request.Granting: func(w *world) submission.ID {
+		w.row("contoso.com", "r", "Action", "invite", "MaxGuests", int32(3), "Groups", groupOne)
+		w.order(graphsim.Fault{Match: membersOf(groupOne), Times: 1, Status: 503})
+		return w.submit("ana@contoso.com")
+	},
+	request.Failed: func(w *world) submission.ID {
+		w.row("contoso.com", "r", "Action", "invite", "MaxGuests", int32(3))
+		w.order(refusedOnce)
+		return w.submit("ana@contoso.com")
+	},
+}
+
+// wantErased fails if anything that is stored still identifies the partner.
+func (w *world) wantErased(id submission.ID) {
+	w.t.Helper()
+	r := w.load(id)
+	if r.Erased.IsZero() {
+		w.t.Errorf("the request is not erased: %s, history %v", r.State, w.whats(id))
+	}
+	events := must(w.store.History(w.t.Context(), id))(w.t)
+	kept := must(w.store.AllDeadLetters(w.t.Context()))(w.t)
+	text := must(json.Marshal(map[string]any{"request": r, "events": events}))(w.t)
+	for _, poison := range kept {
+		text = append(text, poison.Body...)
+	}
+	for _, name := range []string{"ana@", "ana", "silva", "contoso\"", "secret words"} {
+		if strings.Contains(strings.ToLower(string(text)), name) {
+			w.t.Errorf("%q is still stored: %.1500s", name, text)
+		}
+	}
+	w.wantNothingDue()
+}
+
+// review brings a request to review.
+func (w *world) review(t *testing.T, address string) submission.ID {
+	t.Helper()
+	id := w.submit(address)
+	w.deliverAll()
+	w.wantState(id, request.Review)
+	return id
+}
+
+// keep keeps a message as a dead letter.
+func (w *world) keep(messageID, body string) {
+	w.t.Helper()
+	ok(w.t, w.worker.Keep(w.t.Context(), messageID, []byte(body), problem.New(problem.MalformedMessage, "not one of ours")))
+}
+
+// kept returns the ids of the dead letters.
+func (w *world) kept() []string {
+	w.t.Helper()
+	var ids []string
+	kept := must(w.store.AllDeadLetters(w.t.Context()))(w.t)
+	for _, poison := range kept {
+		ids = append(ids, poison.ID)
+	}
+	return ids
+}
+
+// claim returns the claim on Ana's address; created says that there was none.
+func (w *world) claim(id submission.ID) (claim request.Claim, created bool) {
+	w.t.Helper()
+	address := must(submission.ParseAddress("ana@contoso.com"))(w.t)
+	claim, created, err := w.store.Claim(w.t.Context(), address, id, w.now)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return claim, created
+}
+
+// tenantSays makes the directory refuse every invitation, with the message.
+func (w *world) tenantSays(message string) {
+	w.t.Helper()
+	w.order(graphsim.Fault{Match: invitations, Times: 1_000_000, Status: 403,
+		Code: "Forbidden", Message: message})
+}
+
+// attempts counts the invitations that reached the directory, refused ones included.
+func (w *world) attempts() int { return w.tenant.Calls()["POST /v1.0/invitations"] }
+
+// closeBreaker is what an admin does.
+func (w *world) closeBreaker() {
+	w.t.Helper()
+	gate := w.gate()
+	if gate.Cause != request.DirectorySuspicious {
+		w.t.Errorf("the breaker is open because of %q", gate.Cause)
+	}
+	must(request.CloseBreaker(w.t.Context(), w.store, "desk@wingtiptoys.com", w.now))(w.t)
+}
+
+// stateOf returns the request's state, or "" before it is recorded.
+func (w *world) stateOf(id submission.ID) request.State {
+	r, err := w.store.Load(w.t.Context(), id)
+	if err != nil {
+		return ""
+	}
+	return r.State
 }

@@ -1,0 +1,224 @@
+package workflow_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"guestlist/handlers/dev/graphsim"
+	"guestlist/handlers/request"
+	"guestlist/handlers/workflow"
+)
+
+func TestGrantsWaitWhileDirectoryThrottles(t *testing.T) {
+	w := newWorld(t)
+	w.row("contoso.com", "trusted", "Action", "invite", "Groups", groupOne)
+	member := membersOf(groupOne)
+	w.order(graphsim.Fault{Match: member, Times: 1, Status: 503})
+	first := w.submit("ana@contoso.com")
+	w.deliverAll()
+	w.wantState(first, request.Granting)
+	w.order(graphsim.Fault{Match: member, Times: 1, Status: 429, Headers: retryAfter("600")})
+	second := w.submit("bo@contoso.com")
+	w.deliverAll()
+	w.wantState(second, request.Granting)
+	before := w.tenant.Calls()["POST /v1.0/groups/{id}/members/$ref"]
+	w.settleMinutes(8)
+	if after := w.tenant.Calls()["POST /v1.0/groups/{id}/members/$ref"]; after != before {
+		t.Errorf("%d memberships were tried during the pause that the directory asked for", after-before)
+	}
+	w.settleMinutes(20)
+	if r := w.wantState(first, request.Done); r.Reason != "1 membership added, 0 there before, 0 refused" {
+		t.Errorf("reason %q", r.Reason)
+	}
+	w.wantState(second, request.Done)
+}
+
+func TestThrottledGrantsStopEveryInstance(t *testing.T) {
+	w := newWorld(t)
+	w.row("contoso.com", "trusted", "Action", "invite", "Groups", groupOne)
+	w.order(graphsim.Fault{Match: membersOf(groupOne), Times: 1, Status: 429, Headers: retryAfter("600")})
+	first := w.submit("ana@contoso.com")
+	w.deliverAll()
+	calls := func() (n int) {
+		for _, count := range w.tenant.Calls() {
+			n += count
+		}
+		return n
+	}
+	before := calls()
+	second := w.submit("bo@contoso.com")
+	w.deliverAll()
+	if calls() != before {
+		t.Errorf("%d calls while the directory asked to be left alone", calls()-before)
+	}
+	// Another instance learns of it at the gate, before it invites.
+	w.worker = w.newWorker()
+	w.submit("cy@contoso.com")
+	w.deliverAll()
+	if n := w.attempts(); n != 1 {
+		t.Errorf("%d invitations while the directory asked to be left alone", n)
+	}
+	w.settle(1)
+	w.wantState(first, request.Done)
+	w.wantState(second, request.Done)
+	w.wantTenant(3, 3, 3)
+}
+
+func TestInvisibleGuestIsGivenUpAfterHalfAnHour(t *testing.T) {
+	w := newWorld(t)
+	w.row("contoso.com", "trusted", "Action", "invite", "Groups", groupOne)
+	id := w.submit("ana@contoso.com")
+	w.order(graphsim.Fault{Match: membersOf(groupOne), Times: 1000, Status: 404,
+		Code: "Request_ResourceNotFound", Message: "Resource 'aaaaaaaa-1111-4000-8000-000000000001' does not exist or one of its queried reference-property objects are not present."})
+	start := w.now
+	for w.stateOf(id) != request.Failed && w.now.Sub(start) < 6*time.Hour {
+		w.settleMinutes(1)
+	}
+	r := w.wantState(id, request.Failed)
+	if waited := w.now.Sub(r.Created); waited < 30*time.Minute || waited > 2*time.Hour {
+		t.Errorf("given up after %v", waited)
+	}
+	if r.Grants[0].State != request.GrantFailed || !strings.Contains(r.Grants[0].Note, "still did not know the guest") {
+		t.Errorf("grant %+v", r.Grants[0])
+	}
+	w.wantLine(workflow.LogFailed, 1)
+}
+
+func TestGroupWithUnknownAnswersIsGivenUp(t *testing.T) {
+	w := newWorld(t)
+	w.row("contoso.com", "trusted", "Action", "invite", "Groups", groupOne+" "+groupTwo)
+	w.order(graphsim.Fault{Match: membersOf(groupOne), Times: 1000, Status: 403,
+		Body: "<html>No.</html>", ContentType: "text/html", Headers: map[string]string{"request-id": "5f1c3cd2-0000-4000-8000-000000000001"}})
+	id := w.submit("ana@contoso.com")
+	w.settle(4)
+	r := w.wantState(id, request.Failed)
+	if len(r.Grants) != 2 || !strings.Contains(r.Grants[0].Note, "request-id") || r.Grants[1].State != request.GrantAdded {
+		t.Errorf("grants %+v", r.Grants)
+	}
+}
+
+func TestForbiddenGroupDoesNotBlockOthers(t *testing.T) {
+	w := newWorld(t)
+	w.row("contoso.com", "trusted", "Action", "invite", "Groups", groupOne+" "+groupTwo)
+	w.order(forbidden(membersOf(groupOne), 2))
+	id := w.submit("ana@contoso.com")
+	w.settleMinutes(5)
+	w.wantState(id, request.Granting)
+	w.wantTenant(1, 1, 1)
+	w.settle(3)
+	w.wantState(id, request.Done)
+	w.wantTenant(1, 1, 2)
+}
+
+func TestForbiddenGroupIsTriedForADay(t *testing.T) {
+	path := "/v1.0/groups/" + groupOne + "/members/$ref"
+	// Earlier waits do not count.
+	for name, before := range map[string]int{"at once": 0, "after an outage": 40} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.row("contoso.com", "trusted", "Action", "invite", "Groups", groupOne)
+			if before > 0 {
+				w.order(graphsim.Fault{Match: graphsim.Match{Method: http.MethodPost, Path: path}, Times: before, Status: 503})
+			}
+			w.order(graphsim.Fault{Match: graphsim.Match{Method: http.MethodPost, Path: path}, Times: 1000, Status: 403,
+				Code: "Authorization_RequestDenied", Message: "Insufficient privileges to complete the operation."})
+			id := w.submit("ana@contoso.com")
+			w.settle(1)
+			for hours := 1; w.load(id).Grants[0].Forbidden.IsZero(); hours++ {
+				if hours > 100 {
+					t.Fatal("the group is never forbidden")
+				}
+				w.settle(1)
+			}
+			w.settle(22)
+			w.wantState(id, request.Granting)
+			w.settle(4)
+			r := w.wantState(id, request.Failed)
+			if r.Grants[0].State != request.GrantFailed {
+				t.Errorf("grants %+v", r.Grants)
+			}
+			w.tenant.ClearFaults()
+			must(w.reviewer().Retry(t.Context(), id))(t)
+			w.settle(1)
+			if r := w.wantState(id, request.Done); !r.Grants[0].Forbidden.IsZero() {
+				t.Errorf("grants %+v", r.Grants)
+			}
+		})
+	}
+}
+
+func TestForbiddenGroupFailsAfterADay(t *testing.T) {
+	w := newWorld(t)
+	w.row("contoso.com", "trusted", "Action", "invite", "Groups", groupOne+" "+groupTwo)
+	w.order(forbidden(membersOf(groupOne), 1000))
+	id := w.submit("ana@contoso.com")
+	w.settle(12)
+	w.wantState(id, request.Granting)
+	w.settle(18)
+	w.wantState(id, request.Failed)
+	w.wantTenant(1, 1, 1)
+}
+
+func TestPresentMembershipAfterCrashIsNoted(t *testing.T) {
+	for name, killed := range map[string]bool{"there before": false, "added, and the process ended": true} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.row("contoso.com", "trusted", "Action", "invite", "Groups", groupOne)
+			guest := must(w.tenant.AddUser(graphsim.User{Mail: "ana@contoso.com", UserType: "Guest", CreationType: "Invitation", ExternalUserState: "Accepted"}))(t)
+			w.now = w.now.Add(time.Minute)
+			if !killed {
+				must(w.client.AddMember(t.Context(), groupOne, guest.ID))(t)
+			}
+			w.interrupt = func(op string, after bool) error {
+				if op == "AddMember" && after && killed {
+					killed = false
+					panic(crash{})
+				}
+				return nil
+			}
+			id := w.submit("ana@contoso.com")
+			w.settleMinutes(5)
+			r := w.wantState(id, request.Done)
+			doubtful := strings.Contains(r.Grants[0].Note, "an earlier attempt")
+			if r.Grants[0].State != request.GrantPresent || doubtful != (name != "there before") {
+				t.Errorf("%+v", r.Grants[0])
+			}
+		})
+	}
+}
+
+func TestSilentGroupDoesNotBlockOthers(t *testing.T) {
+	w := newWorld(t)
+	const groupThree = "aaaaaaaa-0000-4000-8000-000000000003"
+	w.row("contoso.com", "trusted", "Action", "invite", "Groups", groupOne+" "+groupTwo+" "+groupThree)
+	w.order(graphsim.Fault{Match: membersOf(groupTwo), Times: 1_000_000, Status: 500})
+	id := w.submit("ana@contoso.com")
+	w.settle(1)
+	r := w.wantState(id, request.Granting)
+	if r.Grants[0].State != request.GrantAdded || r.Grants[1].State != request.GrantPending || r.Grants[2].State != request.GrantAdded {
+		t.Errorf("grants %+v", r.Grants)
+	}
+	w.tenant.ClearFaults()
+	w.settle(1)
+	w.wantState(id, request.Done)
+	w.wantTenant(1, 1, 3)
+}
+
+func TestUnknownAnswersCountPerGroup(t *testing.T) {
+	w := newWorld(t)
+	w.row("contoso.com", "trusted", "Action", "invite", "Groups", groupOne+" "+groupTwo)
+	odd := func(group string, times int) {
+		w.order(graphsim.Fault{Match: membersOf(group), Times: times, Status: 403,
+			Body: "<html>No.</html>", ContentType: "text/html"})
+	}
+	odd(groupOne, 1000)
+	odd(groupTwo, 3)
+	id := w.submit("ana@contoso.com")
+	w.settle(6)
+	r := w.wantState(id, request.Failed)
+	if r.Grants[0].State != request.GrantFailed || r.Grants[1].State != request.GrantAdded {
+		t.Errorf("grants %+v", r.Grants)
+	}
+}

@@ -1,0 +1,188 @@
+package workflow_test
+
+import (
+	"testing"
+	"time"
+
+	"guestlist/handlers/dev/graphsim"
+	"guestlist/handlers/request"
+	"guestlist/handlers/submission"
+	"guestlist/handlers/workflow"
+)
+
+func TestResendWaitsForMailRest(t *testing.T) {
+	w := newWorld(t)
+	id := w.invite()
+	w.wantState(id, request.Done)
+
+	w.carryOut(submission.Resend, id)
+	if w.last(id) != "resend-too-soon" || len(w.tenant.Invitations()) != 1 {
+		t.Errorf("right after the first mail: %v", w.whats(id))
+	}
+	w.now = w.now.Add(time.Hour)
+	// Asking three times has the same effect as asking once.
+	for range 3 {
+		w.carryOut(submission.Resend, id)
+	}
+	if n := len(w.tenant.Invitations()); n != 2 {
+		t.Errorf("%d mails, want 2; history %v", n, w.whats(id))
+	}
+	w.wantTenant(2, 1, 0)
+	r := w.wantState(id, request.Done)
+	if r.Resend.Open() || !r.Due.IsZero() {
+		t.Errorf("the request is not at rest: %+v", r)
+	}
+	// A second request for the same address has to wait too.
+	again := w.submit("ana@contoso.com")
+	w.deliverAll()
+	w.carryOut(submission.Resend, again)
+	if w.last(again) != "resend-too-soon" {
+		t.Errorf("by another request: %v", w.whats(again))
+	}
+}
+
+func TestStatusPageSendsAtMostFiveMails(t *testing.T) {
+	w := newWorld(t)
+	id := w.invite()
+	for range 10 {
+		w.now = w.now.Add(2 * time.Hour)
+		w.carryOut(submission.Resend, id)
+	}
+	if n := len(w.tenant.Invitations()); n != 5 {
+		t.Errorf("%d mails, want 5", n)
+	}
+	must(w.reviewer().Resend(t.Context(), id))(t)
+	w.settle(1)
+	if n := len(w.tenant.Invitations()); n != 6 || w.last(id) != "resent" {
+		t.Errorf("%d mails after a person asked for one; history %v", n, w.whats(id))
+	}
+}
+
+func TestResendOnlyToPendingGuest(t *testing.T) {
+	tests := map[string]struct {
+		change func(*world, string)
+		what   string
+	}{
+		"has accepted": {func(w *world, guest string) {
+			_ = w.tenant.ChangeUser(guest, func(u *graphsim.User) { u.ExternalUserState = "Accepted" })
+		}, "resend-needless"},
+		"is disabled": {func(w *world, guest string) {
+			_ = w.tenant.ChangeUser(guest, func(u *graphsim.User) { u.Disabled = true })
+		}, "resend-refused"},
+		"is deleted": {func(w *world, guest string) { _ = w.tenant.DeleteUser(guest) }, "resend-refused"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			id := w.invite()
+			w.now = w.now.Add(2 * time.Hour)
+			test.change(w, w.load(id).GuestID)
+			w.carryOut(submission.Resend, id)
+			if w.last(id) != test.what || len(w.tenant.Invitations()) != 1 {
+				t.Errorf("history %v, %d mails", w.whats(id), len(w.tenant.Invitations()))
+			}
+		})
+	}
+}
+
+func TestResendDoesNotInviteGoneGuest(t *testing.T) {
+	w := newWorld(t)
+	w.row("contoso.com", "r", "Action", "invite")
+	w.order(forbidden(lookUps, 1))
+	id := w.submit("ana@contoso.com")
+	w.deliverAll()
+	w.wantLine(workflow.LogDegraded, 1)
+	// Since then the app may read users, and the guest is gone without a trace.
+	w.now = w.now.Add(2 * time.Hour)
+	ok(t, w.tenant.ChangeUser(w.load(id).GuestID, func(u *graphsim.User) { u.Mail, u.OtherMails = "other@contoso.com", nil }))
+	w.carryOut(submission.Resend, id)
+	if w.last(id) != "resend-refused" || len(w.tenant.Invitations()) != 1 {
+		t.Errorf("history %v, %d mails", w.whats(id), len(w.tenant.Invitations()))
+	}
+}
+
+func TestResendWaitsForGate(t *testing.T) {
+	w := newWorld(t)
+	w.pace = request.Pace{Daily: 1}
+	w.worker = w.newWorker()
+	id := w.invite()
+	w.now = w.now.Add(2 * time.Hour)
+	w.ask(submission.Resend, id)
+	w.settle(2)
+	w.wantTenant(1, 1, 0)
+	w.settle(24)
+	w.wantTenant(2, 1, 0)
+	w.wantState(id, request.Done)
+	w.wantNothingDue()
+}
+
+func TestResendDuringDirectoryFaults(t *testing.T) {
+	tests := map[string]struct {
+		fault graphsim.Fault
+		mails int
+		what  string
+	}{
+		"throttled":      {graphsim.Fault{Times: 1, Status: 429, Headers: retryAfter("120")}, 2, "resent"},
+		"no answer":      {graphsim.Fault{Times: 1, Status: 502}, 1, "resend-unanswered"},
+		"lost answer":    {graphsim.Fault{Times: 1, Status: 502, AfterEffect: true}, 2, "resend-unanswered"},
+		"refused":        {graphsim.Fault{Times: 1, Status: 400, Code: "BadRequest", Message: "No."}, 1, "resend-refused"},
+		"no invitations": {graphsim.Fault{Times: 1, Status: 403, Code: "Forbidden", Message: switchedOff}, 2, "resent"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			id := w.invite()
+			w.now = w.now.Add(2 * time.Hour)
+			test.fault.Match = invitations
+			w.order(test.fault)
+			w.ask(submission.Resend, id)
+			w.settle(4)
+			if n := len(w.tenant.Invitations()); n != test.mails || w.last(id) != test.what {
+				t.Errorf("%d mails, want %d; history %v, want it to end with %s", n, test.mails, w.whats(id), test.what)
+			}
+			w.wantState(id, request.Done)
+		})
+	}
+}
+
+// TestCrashDuringResendSendsAtMostOneMail ends the process before and after every operation.
+func TestCrashDuringResendSendsAtMostOneMail(t *testing.T) {
+	everyOperation(t, func(t *testing.T, w *world, at func(func(string, bool) error)) {
+		id := w.invite()
+		w.now = w.now.Add(2 * time.Hour)
+		at(func(string, bool) error { panic(crash{}) })
+		w.ask(submission.Resend, id)
+		w.settle(1)
+		if n := len(w.tenant.Invitations()); n > 2 {
+			t.Errorf("%d mails", n)
+		}
+		if r := w.wantState(id, request.Done); r.Resend.Open() {
+			t.Errorf("the instruction is still open; history %v", w.whats(id))
+		}
+	})
+}
+
+func TestResendLeavesClaimBeingInvited(t *testing.T) {
+	w := newWorld(t)
+	first := w.invite()
+	repeat := w.submit("ana@contoso.com")
+	w.deliverAll()
+	gone := w.wantState(repeat, request.Done).GuestID
+	w.carryOut(submission.Withdraw, first)
+	w.now = w.now.Add(2 * time.Hour)
+	ok(t, w.tenant.ChangeUser(gone, func(u *graphsim.User) { u.Mail, u.OtherMails = "other@contoso.com", nil }))
+	// While the address is invited anew, the old link asks for the mail again.
+	w.order(graphsim.Fault{Match: invitations, Times: 1, Status: 502})
+	anew := w.submit("ana@contoso.com")
+	w.deliverAll()
+	w.wantState(anew, request.Inviting)
+	w.carryOut(submission.Resend, repeat)
+	if w.last(repeat) != "resend-needless" {
+		t.Errorf("history %v", w.whats(repeat))
+	}
+	w.settle(1)
+	r := w.wantState(anew, request.Done)
+	if r.GuestID == gone || len(w.tenant.Invitations()) != 2 {
+		t.Errorf("guest %s, who is gone is %s; %d invitations", r.GuestID, gone, len(w.tenant.Invitations()))
+	}
+}

@@ -1,0 +1,373 @@
+package workflow_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"guestlist/handlers/dev/graphsim"
+	"guestlist/handlers/problem"
+	"guestlist/handlers/request"
+	"guestlist/handlers/submission"
+	"guestlist/handlers/workflow"
+)
+
+func TestWithdrawalEndsAndErases(t *testing.T) {
+	ends := map[request.State]struct {
+		end                request.State
+		invitations, seats int
+	}{
+		request.Received: {request.Cancelled, 0, 0},
+		request.Review:   {request.Cancelled, 0, 0},
+		request.Denied:   {request.Denied, 0, 0},
+		request.Parked:   {request.Cancelled, 0, 0},
+		request.Inviting: {request.Cancelled, 0, 0},
+		request.Failed:   {request.Cancelled, 0, 0},
+		request.Granting: {request.Done, 1, 1},
+		request.Done:     {request.Done, 1, 1},
+	}
+	asks := map[string]func(*world, submission.ID){
+		"by the partner": func(w *world, id submission.ID) { w.ask(submission.Withdraw, id) },
+		"by an admin": func(w *world, id submission.ID) {
+			_, err := w.reviewer().Erase(w.t.Context(), id)
+			if err != nil {
+				w.t.Error(err)
+			}
+		},
+	}
+	for state, want := range ends {
+		for by, ask := range asks {
+			t.Run(string(state)+" "+by, func(t *testing.T) {
+				w := newWorld(t)
+				id := reached[state](w)
+				w.deliverAll()
+				w.wantState(id, state)
+				w.keep("m1", `{"id":"`+string(id)+`","version":7,"email":"Ana@Contoso.com"}`)
+				if by == "by an admin" {
+					w.keep("m2", `{"email":"Ana@Contoso.com"}`)
+				}
+				ask(w, id)
+				w.store.FailBefore = w.before
+				w.settle(1)
+				w.wantState(id, want.end)
+				w.wantErased(id)
+				if n := len(w.tenant.Invitations()); n != want.invitations {
+					t.Errorf("%d invitations", n)
+				}
+				partition := "contoso.com"
+				if state == request.Done {
+					partition = "ana@contoso.com"
+				}
+				w.wantSeats(partition, "r", want.seats)
+				if want.seats > 0 {
+					w.wantLine(workflow.LogRemains, 1)
+				}
+				address := must(submission.ParseAddress("ana@contoso.com"))(t)
+				claim, created, err := w.store.Claim(t.Context(), address, id, w.now)
+				// After a withdrawal by the partner the mails of the address are remembered.
+				kept := by == "by the partner" && want.invitations > 0
+				if err != nil || created == kept || kept && (claim.Mails != 1 || claim.GuestID != "" || !claim.IntentAt.IsZero()) {
+					t.Errorf("the claim is %+v, created %v", claim, created)
+				}
+				if strings.Contains(w.log.String(), "wingtiptoys") || strings.Contains(w.log.String(), "ana@") {
+					t.Error("the log identifies somebody")
+				}
+				// A second withdrawal changes nothing, and no decision is possible any more.
+				before := w.load(id)
+				w.ask(submission.Withdraw, id)
+				w.carryOut(submission.Resend, id)
+				if after := w.load(id); after.Version != before.Version {
+					t.Error("a second withdrawal changed it")
+				}
+				_, err = w.reviewer().Retry(t.Context(), id)
+				wantCode(t, "retrying an erased request", err, problem.InvalidInput)
+			})
+		}
+	}
+}
+
+func TestWithdrawalAfterLostAnswerRecordsGuest(t *testing.T) {
+	w := newWorld(t)
+	w.row("contoso.com", "r", "Action", "invite", "MaxGuests", int32(3))
+	w.order(graphsim.Fault{Match: invitations, Times: 1, Status: 502, AfterEffect: true})
+	id := w.submit("ana@contoso.com")
+	w.deliverAll()
+	w.ask(submission.Withdraw, id)
+	w.settle(1)
+	r := w.wantState(id, request.Done)
+	w.wantErased(id)
+	w.wantLine(workflow.LogRemains, 1)
+	if r.GuestID == "" {
+		t.Error("the guest's id is not known")
+	}
+	w.wantSeats("contoso.com", "r", 1)
+}
+
+func TestWithdrawalBeforeSubmission(t *testing.T) {
+	w := newWorld(t)
+	w.row("contoso.com", "r", "Action", "invite")
+	id := w.submit("ana@contoso.com")
+	first := w.queue[0]
+	w.queue = nil
+	w.carryOut(submission.Withdraw, id)
+	w.wantState(id, request.Cancelled)
+	w.queue = append(w.queue, first)
+	w.settle(1)
+	w.wantState(id, request.Cancelled)
+	w.wantErased(id)
+	w.wantTenant(0, 0, 0)
+
+	// For an id that is too old to be on its way, nothing is recorded.
+	old := must(submission.NewID(w.now.AddDate(0, 0, -8), w.random))(t)
+	w.ask(submission.Withdraw, old)
+	w.carryOut(submission.Resend, old)
+	_, err := w.store.Load(t.Context(), old)
+	wantCode(t, "an old id", err, problem.NotFound)
+}
+
+// TestWithdrawalDuringInvitation withdraws in the middle of every operation of an invitation:
+// nobody is invited twice, and in the end everything is erased.
+func TestWithdrawalDuringInvitation(t *testing.T) {
+	everyOperation(t, func(t *testing.T, w *world, at func(func(string, bool) error)) {
+		w.row("contoso.com", "r", "Action", "invite", "Groups", groupOne, "MaxGuests", int32(3))
+		id := w.submit("ana@contoso.com")
+		withdrawn := false
+		at(func(string, bool) error {
+			withdrawn = true
+			err := w.worker.Advance(t.Context(), submission.Message{ID: id, Kind: submission.Withdraw})
+			if err != nil {
+				w.ask(submission.Withdraw, id)
+			}
+			return nil
+		})
+		w.settle(2)
+		if !withdrawn {
+			return
+		}
+		w.wantErased(id)
+		guests := len(w.tenant.Guests())
+		if guests > 1 || len(w.tenant.Invitations()) > 1 {
+			t.Errorf("%d guests, %d invitations", guests, len(w.tenant.Invitations()))
+		}
+		if guests == 0 {
+			w.wantSeats("contoso.com", "r", 0)
+		}
+	})
+}
+
+func TestWithdrawingDoesNotBringMoreMail(t *testing.T) {
+	for name, gone := range map[string]bool{"the guest is seen": false, "the directory does not show the guest": true} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.row("contoso.com", "r", "Action", "invite")
+			for range 8 {
+				id := w.submit("ana@contoso.com")
+				w.deliverAll()
+				if guest := w.load(id).GuestID; gone && guest != "" {
+					ok(t, w.tenant.DeleteUser(guest))
+				}
+				w.carryOut(submission.Withdraw, id)
+				w.now = w.now.Add(time.Minute)
+			}
+			if n := len(w.tenant.Invitations()); n != 1 {
+				t.Errorf("%d mails within minutes, want 1", n)
+			}
+		})
+	}
+	t.Run("over days", func(t *testing.T) {
+		w := newWorld(t)
+		w.row("contoso.com", "r", "Action", "invite")
+		for range 8 {
+			id := w.submit("ana@contoso.com")
+			w.deliverAll()
+			w.wantState(id, request.Done)
+			w.carryOut(submission.Withdraw, id)
+			w.now = w.now.Add(2 * time.Hour)
+		}
+		if n := len(w.tenant.Invitations()); n != 5 {
+			t.Errorf("%d mails, want 5", n)
+		}
+	})
+}
+
+func TestMailsAreRememberedAcrossWithdrawal(t *testing.T) {
+	t.Run("the guest is not visible yet", func(t *testing.T) {
+		w := newWorld(t)
+		first := w.invite()
+		mailed := w.now
+		w.carryOut(submission.Withdraw, first)
+		second := w.submit("ana@contoso.com")
+		w.deliverAll()
+		r := w.wantState(second, request.Inviting)
+		if w.last(second) != "mail-rests" || !r.Due.Equal(mailed.Add(time.Hour)) || len(w.tenant.Invitations()) != 1 {
+			t.Errorf("history %v, due %v, %d mails", w.whats(second), r.Due, len(w.tenant.Invitations()))
+		}
+		w.settle(2)
+		w.wantState(second, request.Done)
+		w.wantTenant(2, 1, 0)
+	})
+	t.Run("the guest can't be looked up after five mails", func(t *testing.T) {
+		w := newWorld(t)
+		w.row("contoso.com", "r", "Action", "invite")
+		w.order(forbidden(lookUps, 1_000_000))
+		for range 5 {
+			id := w.submit("ana@contoso.com")
+			w.deliverAll()
+			w.wantState(id, request.Done)
+			w.carryOut(submission.Withdraw, id)
+			w.now = w.now.Add(2 * time.Hour)
+		}
+		id := w.submit("ana@contoso.com")
+		w.deliverAll()
+		r := w.wantState(id, request.Review)
+		if w.last(id) != "mails-spent" || !strings.Contains(r.Reason, "5 mails") || len(w.tenant.Invitations()) != 5 {
+			t.Errorf("history %v (%s), %d mails", w.whats(id), r.Reason, len(w.tenant.Invitations()))
+		}
+		// After an approval the mail is sent.
+		must(w.reviewer().Approve(t.Context(), id, approvedTerms, ""))(t)
+		w.settle(1)
+		w.wantState(id, request.Done)
+		if n := len(w.tenant.Invitations()); n != 6 {
+			t.Errorf("%d mails", n)
+		}
+	})
+}
+
+func TestWithdrawalKeepsOtherDeadLetters(t *testing.T) {
+	w := newWorld(t)
+	// Ana's own sign-up came from another version of the program and is a dead letter.
+	hers := must(submission.NewID(w.now, w.random))(t)
+	w.keep("hers", `{"version":2,"id":"`+string(hers)+`","submission":{"email":"ana@contoso.com"}}`)
+	stranger := w.submit("ana@contoso.com")
+	w.deliverAll()
+	w.keep("strange", `{"version":2,"id":"`+string(stranger)+`","kind":"praise"}`)
+	w.carryOut(submission.Withdraw, stranger)
+	w.wantState(stranger, request.Cancelled)
+	if got := w.kept(); !slices.Equal(got, []string{"hers"}) {
+		t.Errorf("the dead letters are %v", got)
+	}
+	// Her link withdraws hers, though nothing else is recorded of it.
+	w.carryOut(submission.Withdraw, hers)
+	if got := w.kept(); len(got) > 0 {
+		t.Errorf("the dead letters are %v", got)
+	}
+}
+
+// TestWithdrawalDuringStorageFaults lets each operation of a withdrawal fail once.
+func TestWithdrawalDuringStorageFaults(t *testing.T) {
+	for state, ops := range map[request.State][]string{
+		request.Parked: {"Load", "Save", "Claim", "ReleaseSeat", "Release", "AllDeadLetters", "DropDeadLetter"},
+		request.Done:   {"Claim", "UpdateClaim", "Save"},
+	} {
+		for _, op := range ops {
+			for _, lost := range []bool{false, true} {
+				t.Run(fmt.Sprintf("%s, %s, only the answer lost: %v", state, op, lost), func(t *testing.T) {
+					w := newWorld(t)
+					id := reached[state](w)
+					w.deliverAll()
+					w.wantState(id, state)
+					w.keep("m1", `{"id":"`+string(id)+`","version":7,"email":"Ana@Contoso.com"}`)
+					failed := false
+					w.interrupt = func(at string, after bool) error {
+						if failed || at != op || after != lost {
+							return nil
+						}
+						failed = true
+						return unavailable
+					}
+					w.ask(submission.Withdraw, id)
+					w.settle(1)
+					if !failed {
+						t.Fatal("nothing failed")
+					}
+					w.wantErased(id)
+					claim, created := w.claim(id)
+					if state == request.Parked {
+						w.wantSeats("contoso.com", "r", 0)
+						if !created {
+							t.Errorf("the claim is %+v", claim)
+						}
+					} else if created || !claim.OnlyMails() {
+						t.Errorf("the claim is %+v", claim)
+					}
+				})
+			}
+		}
+	}
+}
+
+// withdrawnAfterMail returns a request that its partner has withdrawn after a mail went out.
+func (w *world) withdrawnAfterMail() submission.ID {
+	id := w.invite()
+	w.carryOut(submission.Withdraw, id)
+	w.wantErased(id)
+	return id
+}
+
+func TestRememberedMailsAreForgotten(t *testing.T) {
+	t.Run("after the retention", func(t *testing.T) {
+		w := newWorld(t)
+		w.retention = 30 * 24 * time.Hour
+		w.worker = w.newWorker()
+		id := w.withdrawnAfterMail()
+		w.now = w.now.Add(29 * 24 * time.Hour)
+		w.settle(1)
+		if claim, created := w.claim(id); created || claim.Mails != 1 {
+			t.Errorf("forgotten too early: %+v", claim)
+		}
+		w.now = w.now.Add(24 * time.Hour)
+		w.settle(2)
+		if claim, created := w.claim(id); !created {
+			t.Errorf("still there: %+v", claim)
+		}
+	})
+	t.Run("never without a retention", func(t *testing.T) {
+		w := newWorld(t)
+		id := w.withdrawnAfterMail()
+		w.now = w.now.AddDate(5, 0, 0)
+		w.settle(2)
+		if _, created := w.claim(id); created {
+			t.Error("it is gone")
+		}
+	})
+	t.Run("when a person erases the withdrawn request", func(t *testing.T) {
+		w := newWorld(t)
+		id := w.withdrawnAfterMail()
+		r, err := w.reviewer().Erase(t.Context(), id)
+		if err != nil || r.ID != id || w.last(id) != "mails-forgotten" {
+			t.Errorf("%+v, %v, history %v", r, err, w.whats(id))
+		}
+		_, err = w.reviewer().Erase(t.Context(), id)
+		wantCode(t, "erasing it again", err, problem.InvalidInput)
+		if claim, created := w.claim(id); !created {
+			t.Errorf("still there: %+v", claim)
+		}
+	})
+	t.Run("when a person erases the address", func(t *testing.T) {
+		w := newWorld(t)
+		id := w.withdrawnAfterMail()
+		address := must(submission.ParseAddress("ana@contoso.com"))(t)
+		for _, want := range []bool{true, false} {
+			forgotten, err := w.reviewer().ForgetMails(t.Context(), address)
+			if err != nil || forgotten != want {
+				t.Errorf("forgotten %v, %v", forgotten, err)
+			}
+		}
+		if claim, created := w.claim(id); !created {
+			t.Errorf("still there: %+v", claim)
+		}
+	})
+	t.Run("not while the address has a guest or is being invited", func(t *testing.T) {
+		w := newWorld(t)
+		w.retention = 24 * time.Hour
+		w.worker = w.newWorker()
+		id := w.invite()
+		w.now = w.now.Add(72 * time.Hour)
+		w.settle(2)
+		if claim, created := w.claim(id); created || claim.GuestID == "" {
+			t.Errorf("the receipt is gone: %+v", claim)
+		}
+	})
+}
