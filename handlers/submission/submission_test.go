@@ -34,7 +34,7 @@ func brokenBy(t *testing.T, err error) []string {
 	}
 	var refused *problem.Error
 	if !errors.As(err, &refused) || refused.Code != problem.InvalidInput {
-		t.Fatalf("error %v is no refusal", err)
+		t.Fatalf("error %v is not a refusal", err)
 	}
 	var pairs []string
 	for _, field := range refused.Fields {
@@ -224,7 +224,7 @@ func TestConsentIsCompleteOrZero(t *testing.T) {
 		"version too long":    {func(c *Consent) { c.Terms = strings.Repeat("1", MaxTerms+1) }, []string{"consent/terms"}},
 		"no time":             {func(c *Consent) { c.At = time.Time{} }, []string{"consent/required"}},
 		"time out of range":   {func(c *Consent) { c.At = time.Date(1600, 1, 1, 0, 0, 0, 0, time.UTC) }, []string{"consent/range"}},
-		"language that is no": {func(c *Consent) { c.Language = "not a language" }, []string{"consent/language"}},
+		"invalid language":    {func(c *Consent) { c.Language = "not a language" }, []string{"consent/language"}},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
