@@ -112,14 +112,11 @@ type entry struct {
 func newChecker(c Config) *checker {
 	k := &checker{
 		now:        c.Now.UTC(),
-		severities: map[string]Severity{},
+		severities: Rules(),
 		byKey:      map[string]*partition{},
 		freeMail:   maildomain.FreeMail(),
 		disposable: maildomain.Disposable(),
 		findings:   []Finding{},
-	}
-	for _, rule := range Rules() {
-		k.severities[rule.ID] = rule.Severity
 	}
 	for i := range c.Rows {
 		row := &c.Rows[i]
