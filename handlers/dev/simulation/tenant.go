@@ -25,6 +25,7 @@ type Tenant struct {
 	Unreadable bool
 
 	users   map[submission.Address]*tenantUser
+	deleted map[submission.Address][]string // ids
 	members map[membership]bool
 	refuses map[string]problem.Code // by group
 	bars    map[submission.Address]problem.Code
@@ -49,7 +50,7 @@ type membership struct{ group, guest string }
 // NewTenant returns a tenant without users, in which every group takes every guest.
 func NewTenant(now func() time.Time) *Tenant {
 	return &Tenant{
-		Now: now, users: map[submission.Address]*tenantUser{}, members: map[membership]bool{}, refuses: map[string]problem.Code{},
+		Now: now, users: map[submission.Address]*tenantUser{}, deleted: map[submission.Address][]string{}, members: map[membership]bool{}, refuses: map[string]problem.Code{},
 		bars: map[submission.Address]problem.Code{}, mails: map[submission.Address]int{},
 	}
 }
@@ -58,6 +59,9 @@ func NewTenant(now func() time.Time) *Tenant {
 func (t *Tenant) AddUser(address submission.Address, kind request.UserKind) string {
 	t.guests++
 	id := fmt.Sprintf("%08x-0000-4000-8000-000000000000", t.guests)
+	if kind == request.DeletedGuest {
+		t.deleted[address] = append(t.deleted[address], id)
+	}
 	t.users[address] = &tenantUser{id: id, kind: kind}
 	return id
 }
@@ -129,11 +133,11 @@ func (t *Tenant) FindGuest(ctx context.Context, address submission.Address) (str
 
 // FindDeletedGuests implements [request.Users].
 func (t *Tenant) FindDeletedGuests(_ context.Context, address submission.Address) ([]string, error) {
-	user, err := t.find(address)
-	if user == nil || user.kind != request.DeletedGuest {
+	_, err := t.find(address)
+	if err != nil {
 		return nil, err
 	}
-	return []string{user.id}, nil
+	return t.deleted[address], nil
 }
 
 // AddMember implements [request.Directory].

@@ -114,13 +114,20 @@ func TestTenantAnswersLikeStandIn(t *testing.T) {
 			a.join(group, id)
 			a.join(group, id)
 		}},
-		"an unknown user is not added":             {request.NoUser, func(a *actor) { a.join(group, nobody) }},
-		"a dynamic group takes no members":         {request.PendingGuest, func(a *actor) { a.join(dynamicGroup, a.invite()) }},
-		"an internal user":                         {request.InternalUser, func(a *actor) { a.look(); a.invite() }},
-		"an accepted guest":                        {request.AcceptedGuest, func(a *actor) { a.look(); a.invite(); a.look() }},
-		"a pending guest":                          {request.PendingGuest, func(a *actor) { a.look(); a.invite(); a.look() }},
-		"a disabled guest":                         {request.DisabledGuest, func(a *actor) { a.look(); a.invite(); a.look() }},
-		"inviting a deleted guest creates another": {request.DeletedGuest, func(a *actor) { a.look(); a.invite(); a.pass(time.Hour); a.invite() }},
+		"an unknown user is not added":     {request.NoUser, func(a *actor) { a.join(group, nobody) }},
+		"a dynamic group takes no members": {request.PendingGuest, func(a *actor) { a.join(dynamicGroup, a.invite()) }},
+		"an internal user":                 {request.InternalUser, func(a *actor) { a.look(); a.invite() }},
+		"an accepted guest":                {request.AcceptedGuest, func(a *actor) { a.look(); a.invite(); a.look() }},
+		"a pending guest":                  {request.PendingGuest, func(a *actor) { a.look(); a.invite(); a.look() }},
+		"a disabled guest":                 {request.DisabledGuest, func(a *actor) { a.look(); a.invite(); a.look() }},
+		"inviting a deleted guest creates another": {request.DeletedGuest, func(a *actor) {
+			a.look()
+			a.invite()
+			a.look()
+			a.pass(time.Hour)
+			a.look()
+			a.invite()
+		}},
 		"without the right to read users": {request.NoUser, func(a *actor) {
 			a.forbid()
 			a.look()
