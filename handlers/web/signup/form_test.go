@@ -583,6 +583,11 @@ func (failingReader) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
 func TestNewNeedsAllParts(t *testing.T) {
 	good := Config{
 		Queue: &pagetest.Queue{}, Now: time.Now, Random: rand.Reader, Log: slog.New(slog.DiscardHandler), Style: pagetest.Style(t, "Contoso"),
+		Guards: guardsOf(t),
+	}
+	_, err := New(good)
+	if err != nil {
+		t.Fatal(err)
 	}
 	tests := map[string]func(*Config){
 		"queue":        func(c *Config) { c.Queue = nil },
@@ -590,6 +595,8 @@ func TestNewNeedsAllParts(t *testing.T) {
 		"randomness":   func(c *Config) { c.Random = nil },
 		"log":          func(c *Config) { c.Log = nil },
 		"organisation": func(c *Config) { c.Style.Organisation = " " },
+		"guards":       func(c *Config) { c.Guards = nil },
+		"tokens":       func(c *Config) { c.Guards = guardsOf(t, func(c *guard.Config) { c.FormKeys = nil }) },
 	}
 	for name, breakIt := range tests {
 		config := good

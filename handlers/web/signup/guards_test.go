@@ -557,20 +557,6 @@ func TestUnusualHeaders(t *testing.T) {
 	}
 }
 
-func TestNewNeedsGuards(t *testing.T) {
-	for name, guards := range map[string]*guard.Guards{
-		"tokens": guardsOf(t, func(c *guard.Config) { c.FormKeys = nil }),
-		"guards": nil,
-	} {
-		_, err := New(Config{
-			Queue: &pagetest.Queue{}, Now: time.Now, Random: rand.Reader, Log: slog.New(slog.DiscardHandler), Style: pagetest.Style(t, "Contoso"), Guards: guards,
-		})
-		if err == nil {
-			t.Errorf("a form without %s was made", name)
-		}
-	}
-}
-
 // BenchmarkWhoSignsUp compares the time for known, unknown and denied partners; see
 // TestWorkDoesNotDependOnThePartner.
 func BenchmarkWhoSignsUp(b *testing.B) {

@@ -2,9 +2,7 @@ package status
 
 import (
 	"errors"
-	"io"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -42,14 +40,7 @@ func TestContract(t *testing.T) {
 	c.Check(t, http.MethodGet, path, ask(page, known, pagetest.JSONType))
 
 	instruct := func(id, contentType, text string, header ...string) {
-		r := httptest.NewRequest(http.MethodPost, route.Signup+"/x", io.NopCloser(strings.NewReader(text)))
-		r.SetPathValue("id", id)
-		r.Header.Set("Content-Type", contentType)
-		r.Header.Set("Accept", pagetest.JSONType)
-		for i := 0; i < len(header); i += 2 {
-			r.Header.Set(header[i], header[i+1])
-		}
-		c.Check(t, http.MethodPost, path, pagetest.Do(page, r))
+		c.Check(t, http.MethodPost, path, send(page, id, contentType, text, append(header, "Accept", pagetest.JSONType)...))
 	}
 	instruct(known, pagetest.JSONType, `{"action":"resend"}`)
 	instruct(known, pagetest.JSONType, `{"action":"dance"}`)

@@ -3,7 +3,6 @@ package status
 import (
 	"encoding/json"
 	"errors"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strconv"
@@ -26,11 +25,8 @@ import (
 )
 
 // send posts to the status page of an id, valid or not.
-func send(h http.Handler, id, contentType, text string) *http.Response {
-	r := httptest.NewRequest(http.MethodPost, route.Signup+"/x", strings.NewReader(text))
-	r.Header.Set("Content-Type", contentType)
-	r.SetPathValue("id", id)
-	return pagetest.Do(h, r)
+func send(h http.Handler, id, contentType, text string, header ...string) *http.Response {
+	return do(h, http.MethodPost, id, text, append(header, "Content-Type", contentType)...)
 }
 
 func TestInstructionsAreEnqueued(t *testing.T) {
@@ -245,13 +241,7 @@ func TestPageHasContact(t *testing.T) {
 
 func BenchmarkStatus(b *testing.B) {
 	id := newID(b, pagetest.Morning)
-	handler, err := New(Config{
-		Requests: &fakeRequests{known: id, progress: request.Progress{Stage: request.StageFinished, Address: "a***@c…"}}, Queue: &pagetest.Queue{},
-		Now: func() time.Time { return pagetest.Morning }, Log: slog.New(slog.DiscardHandler), Style: pagetest.Style(b, "Contoso"), Guards: guardsOf(b),
-	})
-	if err != nil {
-		b.Fatal(err)
-	}
+	handler, _ := newStatus(b, &fakeRequests{known: id, progress: request.Progress{Stage: request.StageFinished, Address: "a***@c…"}})
 	b.ReportAllocs()
 	for b.Loop() {
 		if response := ask(handler, string(id), "text/html"); response.StatusCode != http.StatusOK {
@@ -284,22 +274,10 @@ func FuzzInstruction(f *testing.F) {
 func TestInstructionsOfOtherSitesAreRefused(t *testing.T) {
 	id := newID(t, pagetest.Morning)
 	queue := &pagetest.Queue{}
-	guards := guardsOf(t, func(c *guard.Config) { c.Limit = guard.Limit{Burst: 3, Every: time.Minute} })
-	h, err := New(Config{
-		Requests: &fakeRequests{}, Queue: queue, Now: func() time.Time { return pagetest.Morning }, Log: slog.New(slog.DiscardHandler), Style: pagetest.Style(t, "Contoso"), Guards: guards,
+	h, _ := newStatus(t, &fakeRequests{}, func(c *Config) {
+		c.Queue = queue
+		c.Guards = guardsOf(t, func(c *guard.Config) { c.Limit = guard.Limit{Burst: 3, Every: time.Minute} })
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	send := func(contentType, text string, header ...string) *http.Response {
-		r := httptest.NewRequest(http.MethodPost, route.Signup+"/"+string(id), strings.NewReader(text))
-		r.SetPathValue("id", string(id))
-		r.Header.Set("Content-Type", contentType)
-		for i := 0; i < len(header); i += 2 {
-			r.Header.Set(header[i], header[i+1])
-		}
-		return pagetest.Do(h, r)
-	}
 	const withdraw = "action=withdraw&confirm=yes"
 	for name, test := range map[string]struct {
 		contentType, text, site string
@@ -313,15 +291,15 @@ func TestInstructionsOfOtherSitesAreRefused(t *testing.T) {
 		"another site's plain text": {"text/plain", `{"action":"withdraw","confirm":"yes"}`, "cross-site", http.StatusUnsupportedMediaType},
 	} {
 		queue.Messages = nil
-		response := send(test.contentType, test.text, "Sec-Fetch-Site", test.site)
+		response := send(h, string(id), test.contentType, test.text, "Sec-Fetch-Site", test.site)
 		if response.StatusCode != test.status || (len(queue.Messages) == 1) != (test.status < 400) {
 			t.Errorf("%s: status %d, %d messages", name, response.StatusCode, len(queue.Messages))
 		}
 	}
 	for range 3 {
-		send(pagetest.FormType, withdraw, "X-Forwarded-For", "203.0.113.7:1")
+		send(h, string(id), pagetest.FormType, withdraw, "X-Forwarded-For", "203.0.113.7:1")
 	}
-	response := send(pagetest.FormType, withdraw, "X-Forwarded-For", "203.0.113.7:1")
+	response := send(h, string(id), pagetest.FormType, withdraw, "X-Forwarded-For", "203.0.113.7:1")
 	if response.StatusCode != http.StatusTooManyRequests || response.Header.Get("Retry-After") != "60" {
 		t.Errorf("over the limit: status %d, Retry-After %q", response.StatusCode, response.Header.Get("Retry-After"))
 	}
@@ -332,24 +310,16 @@ func TestInstructionsOfOtherSitesAreRefused(t *testing.T) {
 
 func TestListedSiteMayReadProgress(t *testing.T) {
 	id := newID(t, pagetest.Morning)
-	guards := guardsOf(t, func(c *guard.Config) { c.JSONOrigins = []string{"https://www.fabrikam.com"} })
-	h, err := New(Config{
-		Requests: &fakeRequests{known: id}, Queue: &pagetest.Queue{}, Now: func() time.Time { return pagetest.Morning }, Log: slog.New(slog.DiscardHandler),
-		Style: pagetest.Style(t, "Contoso"), Guards: guards,
+	h, _ := newStatus(t, &fakeRequests{known: id}, func(c *Config) {
+		c.Guards = guardsOf(t, func(c *guard.Config) { c.JSONOrigins = []string{"https://www.fabrikam.com"} })
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
 	for _, test := range []struct{ origin, accept, want string }{
 		{"https://www.fabrikam.com", pagetest.JSONType, "https://www.fabrikam.com"},
 		{"https://evil.example", pagetest.JSONType, ""},
 		{"https://www.fabrikam.com", "text/html", ""},
 	} {
-		r := httptest.NewRequest(http.MethodGet, route.Signup+"/x", nil)
-		r.SetPathValue("id", string(id))
-		r.Header.Set("Origin", test.origin)
-		r.Header.Set("Accept", test.accept)
-		if got := pagetest.Do(h, r).Header.Get("Access-Control-Allow-Origin"); got != test.want {
+		response := ask(h, string(id), test.accept, "Origin", test.origin)
+		if got := response.Header.Get("Access-Control-Allow-Origin"); got != test.want {
 			t.Errorf("%s, %s: shared with %q, want %q", test.origin, test.accept, got, test.want)
 		}
 	}
@@ -364,12 +334,7 @@ func TestReferrerPolicy(t *testing.T) {
 
 func TestProblemPageLeadsToForm(t *testing.T) {
 	for origin, want := range map[string]string{"": `href="/signup"`, "https://join.contoso.com": `href="https://join.contoso.com/signup"`} {
-		handler, err := New(Config{
-			Requests: &fakeRequests{}, Queue: &pagetest.Queue{}, Now: func() time.Time { return pagetest.Morning }, Log: slog.New(slog.DiscardHandler), Style: pagetest.Style(t, "Contoso"), Guards: guardsOf(t), FormOrigin: origin,
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
+		handler, _ := newStatus(t, &fakeRequests{}, func(c *Config) { c.FormOrigin = origin })
 		page := pagetest.Body(t, ask(handler, "nonsense", "text/html"))
 		if !strings.Contains(page, want) {
 			t.Errorf("the page has no %s:\n%s", want, page)

@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"errors"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -68,12 +69,18 @@ func newStatus(t testing.TB, requests Requests, changes ...func(*Config)) (http.
 	return handler, &log
 }
 
-// ask asks for the status of an id, valid or not.
-func ask(h http.Handler, id, accept string) *http.Response {
-	r := httptest.NewRequest(http.MethodGet, route.Signup+"/x", nil)
+// do sends a request for an id, valid or not, with names and values of headers.
+func do(h http.Handler, method, id, text string, header ...string) *http.Response {
+	r := httptest.NewRequest(method, route.Signup+"/x", io.NopCloser(strings.NewReader(text)))
 	r.SetPathValue("id", id)
-	r.Header.Set("Accept", accept)
+	for i := 0; i < len(header); i += 2 {
+		r.Header.Set(header[i], header[i+1])
+	}
 	return pagetest.Do(h, r)
+}
+
+func ask(h http.Handler, id, accept string, header ...string) *http.Response {
+	return do(h, http.MethodGet, id, "", append(header, "Accept", accept)...)
 }
 
 func TestStages(t *testing.T) {
@@ -217,17 +224,12 @@ func TestStoreFailure(t *testing.T) {
 func TestMethodsOfTheStatusPage(t *testing.T) {
 	id := newID(t, pagetest.Morning)
 	h, _ := newStatus(t, &fakeRequests{known: id, progress: request.Progress{Stage: request.StageInWork}})
-	r := httptest.NewRequest(http.MethodHead, route.Signup+"/x", nil)
-	r.SetPathValue("id", string(id))
-	response := pagetest.Do(h, r)
+	response := do(h, http.MethodHead, string(id), "")
 	if response.StatusCode != http.StatusOK {
 		t.Errorf("HEAD: status %d", response.StatusCode)
 	}
 	for _, method := range []string{"PUT", "DELETE", "PATCH"} {
-		r := httptest.NewRequest(method, route.Signup+"/x", nil)
-		r.SetPathValue("id", string(id))
-		r.Header.Set("Accept", "application/json")
-		response := pagetest.Do(h, r)
+		response := do(h, method, string(id), "", "Accept", "application/json")
 		if response.Header.Get("Allow") != "GET, HEAD, POST" {
 			t.Errorf("%s: Allow %q", method, response.Header.Get("Allow"))
 		}
