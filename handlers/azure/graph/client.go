@@ -73,12 +73,12 @@ type Config struct {
 // read (Public). All methods return:
 //
 //   - DirectoryThrottled: Graph answered 429.
-//   - DirectoryUnavailable: no answer in time, a failing server, or an answer that is not Graph's. The
-//     call may have had its effect.
+//   - DirectoryUnavailable: no answer in time, a failing server, or an answer that is not Graph's.
+//     The call may have had its effect.
 //   - DirectoryUnknown: an answer whose meaning is not known. It may pass.
 //   - DirectoryForbidden: there is no valid token for the app.
-//   - DirectoryRefused: the arguments make no sense, or Graph refused for a reason that has no code of
-//     its own.
+//   - DirectoryRefused: the arguments make no sense, or Graph refused for a reason that has no code
+//     of its own.
 //
 // The methods name the other codes that they return, and where they return problem.NotFound.
 type Client struct {
