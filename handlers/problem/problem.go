@@ -14,44 +14,42 @@ type Code string
 const (
 	// InvalidInput: one or more fields can't be accepted; the fields say which and why.
 	InvalidInput Code = "invalid-input"
-	// MalformedBody: the body is not what its content type says, or has properties that nobody asked
-	// for.
+	// MalformedBody: the body is not what its content type says, or has unknown properties.
 	MalformedBody Code = "malformed-body"
-	// BodyTooLarge: the body is larger than any honest sign-up.
+	// BodyTooLarge: the body is larger than any real sign-up.
 	BodyTooLarge Code = "body-too-large"
 	// UnsupportedMediaType: neither a form nor JSON.
 	UnsupportedMediaType Code = "unsupported-media-type"
 	// MethodNotAllowed: the address exists, the method does not.
 	MethodNotAllowed Code = "method-not-allowed"
-	// NotFound: nothing stands there, or nothing that this caller may know of.
+	// NotFound: nothing is there, or nothing that this caller may know of.
 	NotFound Code = "not-found"
-	// SenderRefused: neither one of our pages nor a site or program that may send.
-	SenderRefused Code = "sender-refused"
-	// FormStale: the form came without a token of ours, too soon after it was fetched, or too late.
-	// Fetched and sent again it is as good as new.
+	// OriginRefused: the sender is neither one of the pages nor a site or program that may send.
+	OriginRefused Code = "sender-refused"
+	// FormStale: the form has no valid token, or was sent too soon or too late after it was fetched.
+	// It can be fetched and sent again.
 	FormStale Code = "form-stale"
-	// ChallengeFailed: the answer to the challenge that tells people from bots is missing, wrong or
-	// used up.
-	ChallengeFailed Code = "challenge-failed"
-	// TooManyRequests: the client sent a lot in a short time; the error's RetryAfter says how long
-	// to wait.
+	// CaptchaFailed: the answer to the captcha is missing, wrong or used up.
+	CaptchaFailed Code = "challenge-failed"
+	// TooManyRequests: the client is over the rate limit; the error's RetryAfter says how long to
+	// wait.
 	TooManyRequests Code = "too-many-requests"
 )
 
-// The codes that come from our own parts.
+// The codes that come from the program and what it depends on.
 const (
-	// Internal: a fault of ours. It is what every error without a code counts as.
+	// Internal: a fault of the program. Every error without a code counts as Internal.
 	Internal Code = "internal"
-	// Conflict: somebody else changed the same thing first. Load it again and decide again.
+	// Conflict: the stored state has changed meanwhile. Load it again and decide again.
 	Conflict Code = "conflict"
 	// StorageUnavailable: the storage account did not answer or could not do it now.
 	StorageUnavailable Code = "storage-unavailable"
-	// MalformedMessage: a queue message that is no message of ours. Another attempt would find the
-	// same.
+	// MalformedMessage: a queue message that this program did not write. Another attempt would fail
+	// too.
 	MalformedMessage Code = "malformed-message"
-	// ChallengeUnavailable: the service that checks challenges did not answer, or does not know us.
-	// Nothing is taken without it.
-	ChallengeUnavailable Code = "challenge-unavailable"
+	// CaptchaUnavailable: the service that checks captchas did not answer, or refused the app's
+	// key. No form is accepted without it.
+	CaptchaUnavailable Code = "challenge-unavailable"
 )
 
 // Codes returns every code of this package, for tests and documentation. A code that another
@@ -59,8 +57,8 @@ const (
 func Codes() []Code {
 	return []Code{
 		InvalidInput, MalformedBody, BodyTooLarge, UnsupportedMediaType, MethodNotAllowed, NotFound,
-		SenderRefused, FormStale, ChallengeFailed, TooManyRequests,
-		Internal, Conflict, StorageUnavailable, MalformedMessage, ChallengeUnavailable,
+		OriginRefused, FormStale, CaptchaFailed, TooManyRequests,
+		Internal, Conflict, StorageUnavailable, MalformedMessage, CaptchaUnavailable,
 	}
 }
 
@@ -74,25 +72,24 @@ type Field struct {
 	Message string `json:"message"`
 }
 
-// Error is a failure with all that its readers need, each his own part.
+// An Error is a failure with a part for each of its readers.
 //
-// No part of it holds personal data, payloads, redeem URLs or keys: the log gets Error(), the
-// public gets Public.
+// It holds no personal data, payloads, redeem URLs or keys. The log gets Error(), the public gets
+// Public.
 type Error struct {
 	// Code is the kind of failure. Empty counts as Internal.
 	Code Code
-	// Public is for the partner: what happened and what to do. Empty means that the code's title is
-	// all there is to say.
+	// Public is for the partner: what happened and what to do. It may be empty.
 	Public string
 	// Detail is for the log: what was being done, with which identifiers.
 	Detail string
 	// Fields lists the fields at fault; only for InvalidInput.
 	Fields []Field
-	// RetryAfter is how long to wait before another attempt; zero where nothing is known.
+	// RetryAfter is how long to wait before another attempt; zero if that is not known.
 	RetryAfter time.Duration
-	// Ref is the other side's own id of the failed call (Graph's request-id), for its support.
+	// Ref is the service's id of the failed call (Graph's request-id), for its support.
 	Ref string
-	// Err is the cause. It appears in Error(), so it must be fit for a log too.
+	// Err is the cause. It appears in Error(), so it must be safe for a log too.
 	Err error
 }
 
@@ -130,13 +127,13 @@ func (e *Error) code() Code {
 
 // New returns an error of the code with a formatted detail for the log. %w keeps a cause, as in
 // fmt.Errorf.
-func New(code Code, format string, args ...any) *Error {
+func New(code Code, format string, args ...any) error {
 	formatted := fmt.Errorf(format, args...)
 	cause := errors.Unwrap(formatted)
 	if cause == nil {
 		return &Error{Code: code, Detail: formatted.Error()}
 	}
-	// The text of the cause already stands in the formatted text: keep it once, and keep the chain.
+	// The formatted text has the text of the cause already.
 	return &Error{Code: code, Err: formatted}
 }
 

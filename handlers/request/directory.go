@@ -135,8 +135,8 @@ func Retryable(code problem.Code) bool {
 	}
 	switch code {
 	case problem.InvalidInput, problem.MalformedBody, problem.BodyTooLarge, problem.UnsupportedMediaType,
-		problem.MethodNotAllowed, problem.NotFound, problem.SenderRefused, problem.FormStale,
-		problem.ChallengeFailed, problem.MalformedMessage:
+		problem.MethodNotAllowed, problem.NotFound, problem.OriginRefused, problem.FormStale,
+		problem.CaptchaFailed, problem.MalformedMessage:
 		return false
 	}
 	return true

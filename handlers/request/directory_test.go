@@ -36,20 +36,20 @@ func TestEveryDirectoryCodeHasMeaning(t *testing.T) {
 func TestMeaningsOfCodes(t *testing.T) {
 	type meaning struct{ tenantWide, probe, retry bool }
 	tests := map[problem.Code]meaning{
-		DirectorySuspicious:          {true, false, false},
-		DirectoryInvitationsOff:      {true, true, false},
-		DirectoryForbidden:           {true, true, false},
-		DirectoryQuota:               {true, true, false},
-		DirectoryThrottled:           {false, false, true},
-		DirectoryUnavailable:         {false, false, true},
-		DirectoryUnknown:             {false, false, true},
-		DirectoryNotReplicated:       {false, false, true},
-		problem.Internal:             {false, false, true},
-		problem.Conflict:             {false, false, true},
-		problem.StorageUnavailable:   {false, false, true},
-		problem.ChallengeUnavailable: {false, false, true},
-		problem.TooManyRequests:      {false, false, true},
-		"weather":                    {false, false, true},
+		DirectorySuspicious:        {true, false, false},
+		DirectoryInvitationsOff:    {true, true, false},
+		DirectoryForbidden:         {true, true, false},
+		DirectoryQuota:             {true, true, false},
+		DirectoryThrottled:         {false, false, true},
+		DirectoryUnavailable:       {false, false, true},
+		DirectoryUnknown:           {false, false, true},
+		DirectoryNotReplicated:     {false, false, true},
+		problem.Internal:           {false, false, true},
+		problem.Conflict:           {false, false, true},
+		problem.StorageUnavailable: {false, false, true},
+		problem.CaptchaUnavailable: {false, false, true},
+		problem.TooManyRequests:    {false, false, true},
+		"weather":                  {false, false, true},
 	}
 	for _, code := range slices.Concat(problem.Codes(), DirectoryCodes(), []problem.Code{"weather"}) {
 		if got := (meaning{TenantWide(code), Probe(code), Retryable(code)}); got != tests[code] {

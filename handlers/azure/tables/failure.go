@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"net/url"
@@ -60,7 +61,7 @@ func answered(doing string, answer *azcore.ResponseError) error {
 		code = problem.Conflict
 	}
 	said := cmp.Or(rest.Identifier(answer.ErrorCode), "without an error code")
-	e := problem.New(code, "%s: the table service answered %d %s", doing, answer.StatusCode, said)
+	e := &problem.Error{Code: code, Detail: fmt.Sprintf("%s: the table service answered %d %s", doing, answer.StatusCode, said)}
 	if answer.RawResponse != nil {
 		e.RetryAfter = rest.RetryAfter(answer.RawResponse.Header, time.Now())
 		e.Ref = rest.Identifier(answer.RawResponse.Header.Get("x-ms-request-id"))

@@ -125,7 +125,7 @@ func (g *Guards) Instruction(r *http.Request) error {
 	err := g.Origins.OwnPage(r)
 	if err != nil {
 		// Without the text for a form: the page has its own.
-		return &problem.Error{Code: problem.SenderRefused, Detail: "a wish from another site"}
+		return &problem.Error{Code: problem.OriginRefused, Detail: "a wish from another site"}
 	}
 	return nil
 }

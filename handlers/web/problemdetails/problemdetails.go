@@ -23,15 +23,15 @@ var kinds = map[problem.Code]kind{
 	problem.UnsupportedMediaType: {http.StatusUnsupportedMediaType, "The content type is not supported"},
 	problem.MethodNotAllowed:     {http.StatusMethodNotAllowed, "The method is not allowed here"},
 	problem.NotFound:             {http.StatusNotFound, "Nothing is here"},
-	problem.SenderRefused:        {http.StatusForbidden, "The sender is not allowed"},
+	problem.OriginRefused:        {http.StatusForbidden, "The sender is not allowed"},
 	problem.FormStale:            {http.StatusForbidden, "The form must be sent again"},
-	problem.ChallengeFailed:      {http.StatusForbidden, "The challenge was not passed"},
+	problem.CaptchaFailed:        {http.StatusForbidden, "The challenge was not passed"},
 	problem.TooManyRequests:      {http.StatusTooManyRequests, "Too many requests"},
 	problem.Internal:             {http.StatusInternalServerError, "Something went wrong on our side"},
 	problem.Conflict:             {http.StatusConflict, "Somebody else changed this first"},
 	problem.StorageUnavailable:   {http.StatusServiceUnavailable, "The service is busy"},
 	problem.MalformedMessage:     {http.StatusBadRequest, "The message can't be read"},
-	problem.ChallengeUnavailable: {http.StatusServiceUnavailable, "The service is busy"},
+	problem.CaptchaUnavailable:   {http.StatusServiceUnavailable, "The service is busy"},
 }
 
 // Status returns the HTTP status for the code. A code that is not one of package problem, such as

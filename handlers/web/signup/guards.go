@@ -45,9 +45,9 @@ func (f *form) hold(x *site.Exchange, e entry, err error) {
 		about = "slow"
 		text = x.Count("slow.text", int(math.Ceil(failure.RetryAfter.Minutes())))
 		x.RetryAfter(failure.RetryAfter)
-	case problem.ChallengeFailed:
+	case problem.CaptchaFailed:
 		about = "challenge"
-	case problem.ChallengeUnavailable:
+	case problem.CaptchaUnavailable:
 		about = "unchecked"
 	}
 	if text == "" {
@@ -97,9 +97,9 @@ func explained(err error) error {
 	switch failure.Code {
 	case problem.TooManyRequests:
 		failure.Public = fmt.Sprintf("Too much was sent from this network in a short time. Send again in %s seconds.", site.Seconds(failure.RetryAfter))
-	case problem.ChallengeUnavailable:
+	case problem.CaptchaUnavailable:
 		failure.Public = "The challenge could not be checked just now. Send again in a minute, with a new answer."
-	case problem.ChallengeFailed:
+	case problem.CaptchaFailed:
 		failure.Public = "Send the answer to the challenge in the property " + answerProperty + ". Each answer counts once, and for a few minutes."
 	}
 	return &failure

@@ -394,7 +394,7 @@ func TestSendersOfJSON(t *testing.T) {
 				t.Errorf("shared with %q", got)
 			}
 			if test.status == http.StatusForbidden {
-				pagetest.CheckProblem(t, response, pagetest.Body(t, response), problem.SenderRefused, "")
+				pagetest.CheckProblem(t, response, pagetest.Body(t, response), problem.OriginRefused, "")
 			}
 		})
 	}
@@ -493,7 +493,7 @@ func TestCaptcha(t *testing.T) {
 				t.Errorf("a program with a key is asked for an answer: status %d", status)
 			}
 			missing := g.sendJSON(t, bySite)
-			pagetest.CheckProblem(t, missing, pagetest.Body(t, missing), problem.ChallengeFailed, answerProperty)
+			pagetest.CheckProblem(t, missing, pagetest.Body(t, missing), problem.CaptchaFailed, answerProperty)
 			given := g.sendJSON(t, bySite, answerProperty, g.sim.Solve(provider, "join.contoso.com"))
 			if given.StatusCode != http.StatusAccepted {
 				t.Errorf("a site with an answer: status %d", given.StatusCode)

@@ -214,15 +214,15 @@ var ours = []string{
 }
 
 // Verify returns nil if the service says that a person gave the answer, just now and for the
-// first time. Otherwise it returns problem.ChallengeFailed, and the partner can try again; or
-// problem.ChallengeUnavailable: the service gave no verdict or refuses our keys. No error has the
+// first time. Otherwise it returns problem.CaptchaFailed, and the partner can try again; or
+// problem.CaptchaUnavailable: the service gave no verdict or refuses our keys. No error has the
 // answer or the secret. An answer can be verified only once.
 func (c *Checker) Verify(ctx context.Context, response string) error {
 	if c == nil {
 		return nil
 	}
 	if response == "" || len(response) > c.service.maxResponse {
-		return problem.New(problem.ChallengeFailed, "an answer of %d characters", len(response))
+		return problem.New(problem.CaptchaFailed, "an answer of %d characters", len(response))
 	}
 	v, err := c.verdict(ctx, response)
 	if err != nil {
@@ -234,16 +234,16 @@ func (c *Checker) Verify(ctx context.Context, response string) error {
 	}
 	switch {
 	case v.Success == nil:
-		return problem.New(problem.ChallengeUnavailable, "the captcha service's answer holds no verdict")
+		return problem.New(problem.CaptchaUnavailable, "the captcha service's answer holds no verdict")
 	case !*v.Success:
 		for _, code := range codes {
 			if slices.Contains(ours, code) {
-				return problem.New(problem.ChallengeUnavailable, "the captcha service refuses us: %s; check the keys", code)
+				return problem.New(problem.CaptchaUnavailable, "the captcha service refuses us: %s; check the keys", code)
 			}
 		}
-		return problem.New(problem.ChallengeFailed, "the captcha service says no")
+		return problem.New(problem.CaptchaFailed, "the captcha service says no")
 	case c.config.Provider != FriendlyCaptcha && len(c.config.Hosts) > 0 && !slices.Contains(c.config.Hosts, strings.ToLower(v.Hostname)):
-		return problem.New(problem.ChallengeFailed, "the captcha was solved on a page under another host name")
+		return problem.New(problem.CaptchaFailed, "the captcha was solved on a page under another host name")
 	}
 	return nil
 }
@@ -259,21 +259,21 @@ func (c *Checker) verdict(ctx context.Context, response string) (verdict, error)
 	answer, err := c.config.Client.Do(request.WithContext(ctx))
 	if err != nil {
 		// The error's text has the address, and nothing of the body.
-		return verdict{}, problem.New(problem.ChallengeUnavailable, "asking the captcha service: %w", err)
+		return verdict{}, problem.New(problem.CaptchaUnavailable, "asking the captcha service: %w", err)
 	}
 	defer answer.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(answer.Body, maxVerdict+1))
 	if err != nil || len(body) > maxVerdict {
-		return verdict{}, problem.New(problem.ChallengeUnavailable, "the captcha service's answer of status %d can't be read", answer.StatusCode)
+		return verdict{}, problem.New(problem.CaptchaUnavailable, "the captcha service's answer of status %d can't be read", answer.StatusCode)
 	}
 	var v verdict
 	err = json.Unmarshal(body, &v)
 	if err != nil {
-		return verdict{}, problem.New(problem.ChallengeUnavailable, "the captcha service's answer of status %d is not JSON", answer.StatusCode)
+		return verdict{}, problem.New(problem.CaptchaUnavailable, "the captcha service's answer of status %d is not JSON", answer.StatusCode)
 	}
 	if answer.StatusCode != http.StatusOK {
 		// Friendly Captcha says by 400 and 401 that it refuses us.
-		return verdict{}, problem.New(problem.ChallengeUnavailable, "the captcha service answered with status %d", answer.StatusCode)
+		return verdict{}, problem.New(problem.CaptchaUnavailable, "the captcha service answered with status %d", answer.StatusCode)
 	}
 	return v, nil
 }

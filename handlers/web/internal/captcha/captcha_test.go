@@ -74,15 +74,15 @@ func TestVerify(t *testing.T) {
 			want   problem.Code
 		}{
 			"solved":            {func(w *world) string { return w.sim.Solve(provider, "signup.contoso.com") }, ""},
-			"made up":           {func(*world) string { return "made-up-answer" }, problem.ChallengeFailed},
-			"missing":           {func(*world) string { return "" }, problem.ChallengeFailed},
-			"very long":         {func(*world) string { return strings.Repeat("a", 10_001) }, problem.ChallengeFailed},
-			"of another server": {func(w *world) string { return w.sim.Solve(other, "signup.contoso.com") }, problem.ChallengeFailed},
+			"made up":           {func(*world) string { return "made-up-answer" }, problem.CaptchaFailed},
+			"missing":           {func(*world) string { return "" }, problem.CaptchaFailed},
+			"very long":         {func(*world) string { return strings.Repeat("a", 10_001) }, problem.CaptchaFailed},
+			"of another server": {func(w *world) string { return w.sim.Solve(other, "signup.contoso.com") }, problem.CaptchaFailed},
 			"too old": {func(w *world) string {
 				answer := w.sim.Solve(provider, "signup.contoso.com")
 				w.now = w.now.Add(time.Hour)
 				return answer
-			}, problem.ChallengeFailed},
+			}, problem.CaptchaFailed},
 		} {
 			t.Run(provider+"/"+name, func(t *testing.T) {
 				w := newWorld(t)
@@ -95,13 +95,13 @@ func TestVerify(t *testing.T) {
 			c := newChecker(t, w.config(provider))
 			answer := w.sim.Solve(provider, "signup.contoso.com")
 			check(t, c.Verify(t.Context(), answer), "", answer)
-			check(t, c.Verify(t.Context(), answer), problem.ChallengeFailed, answer)
+			check(t, c.Verify(t.Context(), answer), problem.CaptchaFailed, answer)
 		})
 		t.Run(provider+"/what can't be an answer costs no call", func(t *testing.T) {
 			w := newWorld(t)
 			c := newChecker(t, w.config(provider))
-			check(t, c.Verify(t.Context(), ""), problem.ChallengeFailed, "")
-			check(t, c.Verify(t.Context(), strings.Repeat("a", 100_000)), problem.ChallengeFailed, "")
+			check(t, c.Verify(t.Context(), ""), problem.CaptchaFailed, "")
+			check(t, c.Verify(t.Context(), strings.Repeat("a", 100_000)), problem.CaptchaFailed, "")
 			if w.sim.Asked() != 0 {
 				t.Errorf("the service was asked %d times", w.sim.Asked())
 			}
@@ -113,7 +113,7 @@ func TestAnswerFromAnotherHost(t *testing.T) {
 	for _, provider := range []string{captcha.Turnstile, captcha.HCaptcha} {
 		w := newWorld(t)
 		answer := w.sim.Solve(provider, "evil.example")
-		check(t, newChecker(t, w.config(provider)).Verify(t.Context(), answer), problem.ChallengeFailed, answer)
+		check(t, newChecker(t, w.config(provider)).Verify(t.Context(), answer), problem.CaptchaFailed, answer)
 		config := w.config(provider)
 		config.Hosts = nil
 		answer = w.sim.Solve(provider, "evil.example")
@@ -150,12 +150,12 @@ func TestFailsClosed(t *testing.T) {
 			"a no in an unknown form":    nil,
 			"a no with an unknown cause": nil,
 		} {
-			want := problem.ChallengeUnavailable
+			want := problem.CaptchaUnavailable
 			switch name {
 			case "a no in an unknown form":
-				failure, want = reply(200, `{"success":false}`), problem.ChallengeFailed
+				failure, want = reply(200, `{"success":false}`), problem.CaptchaFailed
 			case "a no with an unknown cause":
-				failure, want = reply(200, `{"success":false,"error-codes":["new-code"],"error":{"error_code":"new_code"}}`), problem.ChallengeFailed
+				failure, want = reply(200, `{"success":false,"error-codes":["new-code"],"error":{"error_code":"new_code"}}`), problem.CaptchaFailed
 			}
 			t.Run(provider+"/"+name, func(t *testing.T) {
 				w := newWorld(t)
@@ -167,7 +167,7 @@ func TestFailsClosed(t *testing.T) {
 		t.Run(provider+"/nobody there", func(t *testing.T) {
 			config := newWorld(t).config(provider)
 			config.URL = "http://127.0.0.1:1"
-			check(t, newChecker(t, config).Verify(t.Context(), "some-answer"), problem.ChallengeUnavailable, "some-answer")
+			check(t, newChecker(t, config).Verify(t.Context(), "some-answer"), problem.CaptchaUnavailable, "some-answer")
 		})
 		for name, breakIt := range map[string]func(*captcha.Config){
 			"a wrong secret":   func(c *captcha.Config) { c.Secret = "wrong-secret" },
@@ -182,7 +182,7 @@ func TestFailsClosed(t *testing.T) {
 				config := w.config(provider)
 				breakIt(&config)
 				answer := w.sim.Solve(provider, "signup.contoso.com")
-				check(t, newChecker(t, config).Verify(t.Context(), answer), problem.ChallengeUnavailable, answer)
+				check(t, newChecker(t, config).Verify(t.Context(), answer), problem.CaptchaUnavailable, answer)
 			})
 		}
 	}

@@ -64,12 +64,12 @@ func New(config Config) (*Checker, error) {
 }
 
 var errForeignPage = &problem.Error{
-	Code: problem.SenderRefused, Public: "This form was sent from another site. Open the sign-up form itself and send it from there.",
+	Code: problem.OriginRefused, Public: "This form was sent from another site. Open the sign-up form itself and send it from there.",
 	Detail: "a form from another site",
 }
 
 // OwnPage returns nil if the request comes from one of our own pages, or not from a browser,
-// which alone can be made to act for its user. Otherwise it is problem.SenderRefused. GET, HEAD
+// which alone can be made to act for its user. Otherwise it is problem.OriginRefused. GET, HEAD
 // and OPTIONS are never refused.
 func (c *Checker) OwnPage(r *http.Request) error {
 	for _, name := range []string{"Sec-Fetch-Site", "Origin"} {
@@ -96,16 +96,16 @@ const (
 
 var (
 	errNobody = &problem.Error{
-		Code:   problem.SenderRefused,
+		Code:   problem.OriginRefused,
 		Public: "JSON is taken from programs with a key, in the header " + KeyHeader + ", and from sites that are allowed to send it. Ask the operator of this service, or use the form.",
 		Detail: "JSON from a sender without key and allowed origin",
 	}
 	errWrongKey = &problem.Error{
-		Code: problem.SenderRefused, Public: "The key in " + KeyHeader + " is not known here.", Detail: "JSON with an unknown key",
+		Code: problem.OriginRefused, Public: "The key in " + KeyHeader + " is not known here.", Detail: "JSON with an unknown key",
 	}
 )
 
-// JSON returns the sender of the request, or problem.SenderRefused. A wrong key is always
+// JSON returns the sender of the request, or problem.OriginRefused. A wrong key is always
 // refused, so that its owner learns of it. Keys are compared in constant time.
 func (c *Checker) JSON(r *http.Request) (Sender, error) {
 	keys := r.Header.Values(KeyHeader)
@@ -156,10 +156,10 @@ func (c *Checker) Share(header http.Header, r *http.Request) {
 }
 
 var errPreflight = &problem.Error{
-	Code: problem.SenderRefused, Public: "Pages of this origin may not send here.", Detail: "a preflight from an origin that is not on the list",
+	Code: problem.OriginRefused, Public: "Pages of this origin may not send here.", Detail: "a preflight from an origin that is not on the list",
 }
 
-// Preflight answers a CORS preflight in header, or returns problem.SenderRefused. KeyHeader is for
+// Preflight answers a CORS preflight in header, or returns problem.OriginRefused. KeyHeader is for
 // programs, so it is not among the allowed headers.
 func (c *Checker) Preflight(header http.Header, r *http.Request, methods ...string) error {
 	if c.site(r) == "" || r.Header.Get("Access-Control-Request-Method") == "" {

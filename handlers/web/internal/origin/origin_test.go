@@ -62,7 +62,7 @@ func TestOwnPage(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			err := s.OwnPage(request(http.MethodPost, test.header))
-			if test.taken && err != nil || !test.taken && problem.CodeOf(err) != problem.SenderRefused {
+			if test.taken && err != nil || !test.taken && problem.CodeOf(err) != problem.OriginRefused {
 				t.Errorf("got %v", err)
 			}
 			err = s.OwnPage(request(http.MethodGet, map[string][]string{"Sec-Fetch-Site": {"cross-site"}}))
@@ -99,7 +99,7 @@ func TestJSON(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := newChecker(t, test.config).JSON(request(http.MethodPost, test.header))
-			if got != test.want || (err == nil) != (test.want != 0) || err != nil && problem.CodeOf(err) != problem.SenderRefused {
+			if got != test.want || (err == nil) != (test.want != 0) || err != nil && problem.CodeOf(err) != problem.OriginRefused {
 				t.Errorf("got %v, %v, want %v", got, err, test.want)
 			}
 		})
