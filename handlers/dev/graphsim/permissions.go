@@ -12,7 +12,7 @@ import (
 func (s *Server) Deny(names ...string) error {
 	for _, name := range names {
 		if !slices.ContainsFunc(routes, func(r route) bool { return r.needs(name) }) {
-			return fmt.Errorf("%q is neither a permission nor a route of the stand-in; permissions are %q, routes are named as in %q", name, knownPermissions(), routes[0].call())
+			return fmt.Errorf("%q is neither a permission nor a route of the stand-in; permissions are %q, routes are named as in %q", name, knownPermissions(), routes[0].pattern)
 		}
 	}
 	s.mu.Lock()
@@ -29,7 +29,7 @@ func (s *Server) Denied() []string {
 }
 
 // needs reports whether the name is that of the route or of its permission.
-func (r *route) needs(name string) bool { return name == r.permission || name == r.call() }
+func (r *route) needs(name string) bool { return name == r.permission || name == r.pattern }
 
 func knownPermissions() []string {
 	var known []string

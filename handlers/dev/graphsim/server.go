@@ -10,6 +10,7 @@ import (
 	"maps"
 	"net/http"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -54,6 +55,7 @@ type Config struct {
 type Server struct {
 	config Config
 	groups map[string]Group
+	mux    *http.ServeMux
 
 	mu     sync.Mutex // guards what follows
 	tenant tenant
@@ -80,6 +82,7 @@ func New(config Config) (*Server, error) {
 		return nil, fmt.Errorf("graphsim: the replication delay is negative: %v", config.ReplicationDelay)
 	}
 	s := &Server{config: config, groups: map[string]Group{}, calls: map[string]int{}}
+	s.mux = s.newMux()
 	for _, group := range config.Groups {
 		err := group.check()
 		if err != nil {
@@ -127,19 +130,23 @@ type call struct {
 	clientRequestID string
 }
 
-// ServeHTTP answers as Graph does below /v1.0, and as a stand-in below /stand-in.
-func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	switch {
-	case r.URL.Path == "/":
-		about(w, r)
-	case strings.HasPrefix(r.URL.Path, "/stand-in"):
-		s.serveStandIn(w, r)
-	default:
-		s.serveGraph(w, r)
+// ServeHTTP implements [http.Handler].
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.mux.ServeHTTP(w, r) }
+
+// newMux returns what serves Graph's routes and the stand-in's own paths.
+func (s *Server) newMux() *http.ServeMux {
+	mux := http.NewServeMux()
+	for i := range routes {
+		mux.HandleFunc(routes[i].pattern, func(w http.ResponseWriter, r *http.Request) { s.serveGraph(w, r, &routes[i]) })
 	}
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { s.serveGraph(w, r, nil) })
+	mux.HandleFunc("/{$}", about)
+	mux.HandleFunc("/stand-in", about)
+	mux.HandleFunc("/stand-in/", s.serveStandIn)
+	return mux
 }
 
-func about(w http.ResponseWriter, r *http.Request) {
+func about(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	fmt.Fprint(w, `This is a stand-in for Microsoft Graph, for tests and for the local run. It sends no mail.
 
@@ -164,55 +171,39 @@ func about(w http.ResponseWriter, r *http.Request) {
 
 // A route is one operation of Graph.
 type route struct {
-	method     string
-	pattern    *regexp.Regexp
-	name       string // as it appears in Calls, after the method
+	pattern    string // its name in Calls
 	permission string // the least that Graph wants from an app
 	serve      func(s *Server, c *call, id string) reply
 }
 
 var routes = []route{
-	{http.MethodPost, regexp.MustCompile(`^/v1\.0/invitations$`), "/v1.0/invitations", "User.Invite.All", (*Server).invite},
-	{http.MethodGet, regexp.MustCompile(`^/v1\.0/users$`), "/v1.0/users", "User.Read.All", (*Server).listUsers},
-	{http.MethodGet, regexp.MustCompile(`^/v1\.0/users/([^/]+)$`), "/v1.0/users/{id}", "User.Read.All", (*Server).getUser},
-	{http.MethodGet, regexp.MustCompile(`^/v1\.0/directory/deletedItems/microsoft\.graph\.user$`), "/v1.0/directory/deletedItems/microsoft.graph.user",
-		"User.Read.All", (*Server).listDeletedUsers},
-	{http.MethodGet, regexp.MustCompile(`^/v1\.0/groups/([^/]+)$`), "/v1.0/groups/{id}", "GroupMember.Read.All", (*Server).getGroup},
-	{http.MethodPost, regexp.MustCompile(`^/v1\.0/groups/([^/]+)/members/\$ref$`), "/v1.0/groups/{id}/members/$ref", "GroupMember.ReadWrite.All",
-		(*Server).addMember},
+	{"POST /v1.0/invitations", "User.Invite.All", (*Server).invite},
+	{"GET /v1.0/users", "User.Read.All", (*Server).listUsers},
+	{"GET /v1.0/users/{id}", "User.Read.All", (*Server).getUser},
+	{"GET /v1.0/directory/deletedItems/microsoft.graph.user", "User.Read.All", (*Server).listDeletedUsers},
+	{"GET /v1.0/groups/{id}", "GroupMember.Read.All", (*Server).getGroup},
+	{"POST /v1.0/groups/{id}/members/$ref", "GroupMember.ReadWrite.All", (*Server).addMember},
 }
 
-func (r *route) call() string { return r.method + " " + r.name }
-
-// find returns the route of a request, nil if there is none, and the id in its path. pathKnown
-// says that the path exists, if only with another method.
-func find(method, path string) (found *route, id string, pathKnown bool) {
-	for i := range routes {
-		match := routes[i].pattern.FindStringSubmatch(path)
-		if match == nil {
-			continue
-		}
-		pathKnown = true
-		if routes[i].method != method {
-			continue
-		}
-		if len(match) > 1 {
-			id = match[1]
-		}
-		return &routes[i], id, true
-	}
-	return nil, "", pathKnown
+// otherMethod reports whether there is a route for the request's path with another method.
+func (s *Server) otherMethod(r *http.Request) bool {
+	return slices.ContainsFunc([]string{http.MethodGet, http.MethodPost}, func(method string) bool {
+		other := r.Clone(r.Context())
+		other.Method = method
+		_, pattern := s.mux.Handler(other)
+		return pattern != "/"
+	})
 }
 
-func (s *Server) serveGraph(w http.ResponseWriter, r *http.Request) {
+// serveGraph serves a call of Graph; found is nil if there is no route for it.
+func (s *Server) serveGraph(w http.ResponseWriter, r *http.Request, found *route) {
 	c := &call{Request: r, base: "http://" + r.Host}
 	if r.TLS != nil {
 		c.base = "https://" + r.Host
 	}
-	found, id, pathKnown := find(r.Method, r.URL.Path)
 	name := r.Method + " (unknown)"
 	if found != nil {
-		name = found.call()
+		name = found.pattern
 	}
 
 	fault, faulty := s.begin(c, name)
@@ -227,7 +218,7 @@ func (s *Server) serveGraph(w http.ResponseWriter, r *http.Request) {
 	case refused:
 		answer = s.tooMany(c)
 	case !faulty || fault.AfterEffect || !fault.fails():
-		answer = s.answer(c, found, id, pathKnown)
+		answer = s.answer(c, found)
 	}
 	if answer.header == nil {
 		answer.header = limits
@@ -260,12 +251,12 @@ func (s *Server) begin(c *call, name string) (Fault, bool) {
 }
 
 // answer returns the tenant's own answer.
-func (s *Server) answer(c *call, found *route, id string, pathKnown bool) reply {
+func (s *Server) answer(c *call, found *route) reply {
 	if s.config.RequireBearer && !strings.HasPrefix(c.Header.Get("Authorization"), "Bearer ") {
 		return s.refuse(c, http.StatusUnauthorized, "InvalidAuthenticationToken", "Access token is empty.")
 	}
 	switch {
-	case found == nil && pathKnown:
+	case found == nil && s.otherMethod(c.Request):
 		return s.refuse(c, http.StatusMethodNotAllowed, "Request_BadRequest", "Specified HTTP method is not allowed for the request target.")
 	case found == nil:
 		return s.refuse(c, http.StatusNotFound, "BadRequest", "Resource not found for the segment in the request's path. The stand-in knows only a few.")
@@ -281,7 +272,7 @@ func (s *Server) answer(c *call, found *route, id string, pathKnown bool) reply 
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return found.serve(s, c, id)
+	return found.serve(s, c, c.PathValue("id"))
 }
 
 // readBody reads a JSON body into c. It wants a length: some of Graph's front ends answer 411 to

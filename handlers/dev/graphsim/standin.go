@@ -60,7 +60,7 @@ func copied[T any](list []T) []T { return append([]T{}, list...) }
 // serveStandIn serves the paths that Graph does not have.
 func (s *Server) serveStandIn(w http.ResponseWriter, r *http.Request) {
 	switch r.Method + " " + r.URL.Path {
-	case "GET /stand-in", "GET /stand-in/":
+	case "GET /stand-in/":
 		about(w, r)
 	case "GET /stand-in/invitations":
 		show(w, s.Invitations())
