@@ -30,6 +30,8 @@ const (
 	dynamicGroup = "aaaaaaaa-0000-4000-8000-000000000002"
 	mailGroup    = "aaaaaaaa-0000-4000-8000-000000000003"
 	roleGroup    = "aaaaaaaa-0000-4000-8000-000000000004"
+	unifiedGroup = "aaaaaaaa-0000-4000-8000-000000000005"
+	onPremGroup  = "aaaaaaaa-0000-4000-8000-000000000006"
 	unknownGroup = "aaaaaaaa-0000-4000-8000-000000000009"
 
 	sponsor   = "bbbbbbbb-0000-4000-8000-000000000001"
@@ -68,7 +70,7 @@ func newTenant(t *testing.T, change func(*graphsim.Config)) *tenant {
 		Now: n.clock, Random: rand.NewChaCha8([32]byte{7}), ReplicationDelay: 5 * time.Second, VerifiedDomains: []string{"fabrikam.example"},
 		Groups: []graphsim.Group{
 			{ID: plainGroup}, {ID: dynamicGroup, Kind: graphsim.DynamicGroup}, {ID: mailGroup, Kind: graphsim.MailEnabledGroup},
-			{ID: roleGroup, Kind: graphsim.RoleAssignableGroup},
+			{ID: roleGroup, Kind: graphsim.RoleAssignableGroup}, {ID: unifiedGroup, Kind: graphsim.UnifiedGroup}, {ID: onPremGroup, Kind: graphsim.OnPremisesGroup},
 		},
 		Users: []graphsim.User{
 			{ID: internal, Mail: "bo@brand.example", UserPrincipalName: "bo@fabrikam.example", UserType: "Member"},
@@ -106,6 +108,16 @@ func (a answer) code() string {
 		return ""
 	}
 	return e.Error.Code
+}
+
+// decode returns the body of an answer.
+func decode[T any](t *testing.T, a answer) (value T) {
+	t.Helper()
+	err := json.Unmarshal([]byte(a.body), &value)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return value
 }
 
 func (n *tenant) send(method, path, body string, headers ...string) answer {
@@ -316,11 +328,7 @@ func TestInvitationAnswer(t *testing.T) {
 	if got.status != http.StatusCreated {
 		t.Fatalf("%d %s", got.status, got.body)
 	}
-	var body map[string]any
-	err := json.Unmarshal([]byte(got.body), &body)
-	if err != nil {
-		t.Fatal(err)
-	}
+	body := decode[map[string]any](t, got)
 	guest := n.Guests()[len(n.Guests())-1]
 	for property, want := range map[string]any{
 		"status": "PendingAcceptance", "invitedUserEmailAddress": "Ana@Contoso.com", "invitedUserDisplayName": "Ana Silva", "invitedUserType": "Guest",
@@ -416,11 +424,7 @@ func TestUserSearchRules(t *testing.T) {
 			if got.status != test.status || got.code() != test.code {
 				t.Fatalf("answer %d %q, want %d %q: %s", got.status, got.code(), test.status, test.code, got.body)
 			}
-			var page struct{ Value []map[string]any }
-			err := json.Unmarshal([]byte(got.body), &page)
-			if err != nil {
-				t.Fatal(err)
-			}
+			page := decode[struct{ Value []map[string]any }](t, got)
 			var mails []string
 			for _, user := range page.Value {
 				mails = append(mails, user["mail"].(string))
@@ -441,11 +445,7 @@ func TestGuestProperties(t *testing.T) {
 	n.pass(time.Minute)
 	got := n.send("GET", users("$filter", "mail eq 'ana@contoso.com'",
 		"$select", "id,mail,otherMails,userPrincipalName,userType,externalUserState,creationType,accountEnabled"), "")
-	var page struct{ Value []map[string]any }
-	err := json.Unmarshal([]byte(got.body), &page)
-	if err != nil {
-		t.Fatal(err)
-	}
+	page := decode[struct{ Value []map[string]any }](t, got)
 	want := []map[string]any{{"id": id, "mail": "ana@contoso.com", "otherMails": []any{"ana@contoso.com"},
 		"userPrincipalName": "ana_contoso.com#EXT#@standin.onmicrosoft.com", "userType": "Guest", "externalUserState": "PendingAcceptance",
 		"creationType": "Invitation", "accountEnabled": true}}
@@ -470,6 +470,8 @@ func TestMembershipRules(t *testing.T) {
 		"dynamic group":             {dynamicGroup, reference(accepted), 403, "dynamic"},
 		"mail-enabled group":        {mailGroup, reference(accepted), 403, "mail-enabled"},
 		"role-assignable group":     {roleGroup, reference(accepted), 403, "roles"},
+		"Microsoft 365 group":       {unifiedGroup, reference(accepted), 204, ""},
+		"on-premises group":         {onPremGroup, reference(accepted), 400, "on-premises mastered"},
 		"no reference":              {plainGroup, `{}`, 400, "@odata.id"},
 		"reference to a mail":       {plainGroup, link("https://graph.microsoft.com/v1.0/directoryObjects/cy@contoso.com"), 400, "@odata.id"},
 		"relative reference":        {plainGroup, link("/v1.0/directoryObjects/" + accepted), 400, "@odata.id"},
@@ -484,7 +486,7 @@ func TestMembershipRules(t *testing.T) {
 				t.Errorf("answer %d, want %d naming %q: %s", got.status, test.status, test.names, got.body)
 			}
 			if test.status == 204 {
-				want := []graphsim.Membership{{GroupID: plainGroup, GuestID: accepted, At: "2026-05-04T09:00:00Z"}}
+				want := []graphsim.Membership{{GroupID: strings.ToLower(test.group), GuestID: accepted, At: "2026-05-04T09:00:00Z"}}
 				if diff := cmp.Diff(want, n.Memberships()); diff != "" || got.body != "" {
 					t.Errorf("body %q, %s", got.body, diff)
 				}

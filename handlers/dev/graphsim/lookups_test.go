@@ -116,15 +116,3 @@ func TestNewGuestIsReadOnlyAfterReplication(t *testing.T) {
 		t.Error(diff)
 	}
 }
-
-func TestMembersOfOnPremisesAndMicrosoft365Groups(t *testing.T) {
-	n := newTenant(t, func(c *graphsim.Config) {
-		c.Groups = []graphsim.Group{{ID: plainGroup, Kind: graphsim.UnifiedGroup}, {ID: mailGroup, Kind: graphsim.OnPremisesGroup}}
-	})
-	if got := n.send("POST", members(plainGroup), reference(accepted)); got.status != 204 {
-		t.Errorf("Microsoft 365: %d %s", got.status, got.body)
-	}
-	if got := n.send("POST", members(mailGroup), reference(accepted)); got.status != 400 || !strings.Contains(got.body, "on-premises mastered") {
-		t.Errorf("on-premises: %d %s", got.status, got.body)
-	}
-}

@@ -1,7 +1,6 @@
 package graphsim_test
 
 import (
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"path/filepath"
@@ -131,14 +130,10 @@ func TestDeletedUserIsFoundOnlyAmongDeleted(t *testing.T) {
 	deleted := "/v1.0/directory/deletedItems/microsoft.graph.user?" +
 		strings.SplitN(users("$filter", "mail eq 'cy@contoso.com'", "$count", "true", "$select", "id,userPrincipalName"), "?", 2)[1]
 	got := n.send("GET", deleted, "", "ConsistencyLevel", "eventual")
-	var page struct {
+	page := decode[struct {
 		Count int `json:"@odata.count"`
 		Value []map[string]string
-	}
-	err := json.Unmarshal([]byte(got.body), &page)
-	if err != nil {
-		t.Fatal(err)
-	}
+	}](t, got)
 	want := []map[string]string{{"id": accepted, "userPrincipalName": strings.ReplaceAll(accepted, "-", "") + "cy_contoso.com#EXT#@standin.onmicrosoft.com"}}
 	if diff := cmp.Diff(want, page.Value); diff != "" || page.Count != 1 {
 		t.Errorf("%d: %s", page.Count, diff)
