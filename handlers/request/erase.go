@@ -8,7 +8,7 @@ import (
 	"guestlist/handlers/submission"
 )
 
-// hidden stands in place of what was erased.
+// hidden replaces what was erased.
 const hidden = "(erased)"
 
 // Erase removes the personal data from the request and records that. What stays: the decision with

@@ -12,8 +12,8 @@ import (
 	"guestlist/handlers/submission"
 )
 
-// TestEraseRemovesAddressEverywhere puts the address, in any case, into every text of a request that
-// may come to hold it.
+// TestEraseRemovesAddressEverywhere puts the address, in any case, into every text of a request
+// that may come to hold it.
 func TestEraseRemovesAddressEverywhere(t *testing.T) {
 	address, err := submission.ParseAddress("o'hara.ana@sub-domain.contoso.com")
 	if err != nil {

@@ -33,7 +33,7 @@ type Holdings struct {
 
 // GiveBack gives back what r holds. It is the only code that does, and may be repeated.
 //
-// A request with a guest keeps its seat. The claim goes last: while it stands nobody else acts for
+// A request with a guest keeps its seat. The claim goes last: while it exists nobody else acts for
 // the address, and a repeated call finds the seat again.
 //
 // doubt is the intent of an earlier attempt whose answer was lost; zero without one. The guest may

@@ -23,7 +23,7 @@ type Store interface {
 	History(ctx context.Context, id submission.ID) ([]Event, error)
 
 	// Claim makes id the owner of the address, with the given intent time, unless the address has an
-	// owner, and returns the claim as it then stands. created tells whether this call made it.
+	// owner, and returns the claim as it then is. created tells whether this call made it.
 	Claim(ctx context.Context, address submission.Address, id submission.ID, intentAt time.Time) (claim Claim, created bool, err error)
 	// UpdateClaim replaces the claim on the address and returns it with its new Version. Conflict if
 	// it no longer has claim.Version, or is gone.
@@ -115,8 +115,8 @@ type Invitation struct {
 	Sponsors        []string
 }
 
-// MailRest is how long an address gets no other mail after one, by whichever request: the status page
-// does not offer it, and the worker does not send it.
+// MailRest is how long an address gets no other mail after one, by whichever request: the status
+// page does not offer it, and the worker does not send it.
 const MailRest = time.Hour
 
 // Directory is the tenant. Errors are *problem.Error with a Directory… code, never the SDK's own.
@@ -171,8 +171,8 @@ type Users interface {
 	FindDeletedGuests(ctx context.Context, address submission.Address) ([]string, error)
 }
 
-// DeadLetter is a dead letter: a queue message that nobody could work with, kept for a person to look
-// at.
+// DeadLetter is a dead letter: a queue message that nobody could work with, kept for a person to
+// look at.
 type DeadLetter struct {
 	ID   string    // the queue's id of the message; keeping the same one again changes nothing
 	At   time.Time // when it was kept

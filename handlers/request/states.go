@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// State is where a request stands.
+// State says how far a request has come.
 type State string
 
 const (
@@ -24,96 +24,55 @@ const (
 
 // traits are all that is known about a state.
 type traits struct {
-	meaning string // one sentence for an admin
-	// ended: nothing happens to the request by itself any more.
-	ended bool
-	// finished: ended, and waits for nobody.
-	finished bool
-	// overdue is how long a request may stand in the state before somebody should look; 0 is for ever.
-	overdue time.Duration
+	phase   phase
+	overdue time.Duration // how long a request may be in the state before somebody should look; 0 is for ever
 	stage   Stage
 	outcome Outcome
-	// next lists the states that a request may change to.
-	next []State
+	meaning string  // one sentence for an admin
+	next    []State // the states that a request may change to
 }
+
+// phase says whether a request goes on by itself.
+type phase int
+
+const (
+	working  phase = iota // it goes on by itself
+	waiting               // it has ended for the worker and waits for a person
+	finished              // it has ended and waits for nobody
+)
 
 // states is the one table of the states.
 //
 // The public stage of every state but Received is StageFinished: a stage that only invitations pass
 // through would tell anybody who watches the status page that a row lets the company in.
 var states = map[State]traits{
-	Received: {
-		meaning: "The request is recorded and not decided yet.",
-		overdue: 6 * time.Hour,
-		stage:   StageInWork,
-		outcome: OutcomeOpen,
-		next:    []State{Received, Review, Denied, Inviting, Failed, Cancelled},
-	},
-	Review: {
-		meaning: "A person has to decide: the policy says so, or the address needs a check.",
-		ended:   true,
-		overdue: 72 * time.Hour,
-		stage:   StageFinished,
-		outcome: OutcomeWaiting,
-		next:    []State{Approved, Denied, Cancelled},
-	},
-	Approved: {
-		meaning: "A person approved the request.",
-		overdue: 6 * time.Hour,
-		stage:   StageFinished,
-		outcome: OutcomeInviting,
-		next:    []State{Inviting, Failed, Cancelled},
-	},
-	Inviting: {
-		meaning: "The decision is to invite; the invitation is next or under way.",
-		overdue: 6 * time.Hour,
-		stage:   StageFinished,
-		outcome: OutcomeInviting,
-		next:    []State{Inviting, Review, Parked, Granting, Done, Failed, Cancelled},
-	},
-	Parked: {
-		meaning: "The tenant accepts no invitations, or the day's budget is used.",
-		overdue: 24 * time.Hour,
-		stage:   StageFinished,
-		outcome: OutcomeInviting,
-		next:    []State{Parked, Inviting, Failed, Cancelled},
-	},
-	Granting: {
-		meaning: "The guest exists; group memberships are being added.",
-		overdue: 6 * time.Hour,
-		stage:   StageFinished,
-		outcome: OutcomeInviting,
-		next:    []State{Granting, Done, Failed},
-	},
-	Done: {
-		meaning:  "The guest is invited and in all groups.",
-		ended:    true,
-		finished: true,
-		stage:    StageFinished,
-		outcome:  OutcomeInvited,
-	},
-	Denied: {
-		meaning:  "The policy or a person denied the request.",
-		ended:    true,
-		finished: true,
-		stage:    StageFinished,
-		outcome:  OutcomeRefused,
-	},
-	Failed: {
-		meaning:  "A permanent error ended the request; the reason names it.",
-		ended:    true,
-		finished: true,
-		stage:    StageFinished,
-		outcome:  OutcomeRefused,
-		next:     []State{Received, Inviting, Granting, Cancelled},
-	},
-	Cancelled: {
-		meaning:  "A person ended the request, or the partner withdrew it.",
-		ended:    true,
-		finished: true,
-		stage:    StageFinished,
-		outcome:  OutcomeRefused,
-	},
+	Received: {working, 6 * time.Hour, StageInWork, OutcomeOpen,
+		"The request is recorded and not decided yet.",
+		[]State{Received, Review, Denied, Inviting, Failed, Cancelled}},
+	Review: {waiting, 72 * time.Hour, StageFinished, OutcomeWaiting,
+		"A person has to decide: the policy says so, or the address needs a check.",
+		[]State{Approved, Denied, Cancelled}},
+	Approved: {working, 6 * time.Hour, StageFinished, OutcomeInviting,
+		"A person approved the request.",
+		[]State{Inviting, Failed, Cancelled}},
+	Inviting: {working, 6 * time.Hour, StageFinished, OutcomeInviting,
+		"The decision is to invite; the invitation is next or under way.",
+		[]State{Inviting, Review, Parked, Granting, Done, Failed, Cancelled}},
+	Parked: {working, 24 * time.Hour, StageFinished, OutcomeInviting,
+		"The tenant accepts no invitations, or the day's budget is used.",
+		[]State{Parked, Inviting, Failed, Cancelled}},
+	Granting: {working, 6 * time.Hour, StageFinished, OutcomeInviting,
+		"The guest exists; group memberships are being added.",
+		[]State{Granting, Done, Failed}},
+	Done: {finished, 0, StageFinished, OutcomeInvited,
+		"The guest is invited and in all groups.", nil},
+	Denied: {finished, 0, StageFinished, OutcomeRefused,
+		"The policy or a person denied the request.", nil},
+	Failed: {finished, 0, StageFinished, OutcomeRefused,
+		"A permanent error ended the request; the reason names it.",
+		[]State{Received, Inviting, Granting, Cancelled}},
+	Cancelled: {finished, 0, StageFinished, OutcomeRefused,
+		"A person ended the request, or the partner withdrew it.", nil},
 }
 
 // States returns every state, in alphabetical order.
@@ -134,11 +93,11 @@ func (s State) Known() bool {
 func (s State) Meaning() string { return states[s].meaning }
 
 // Ended reports whether nothing happens to a request in this state by itself any more.
-func (s State) Ended() bool { return states[s].ended }
+func (s State) Ended() bool { return states[s].phase != working }
 
 // Finished reports whether a request in this state has ended and waits for nobody. A person may
 // still retry a failed one.
-func (s State) Finished() bool { return states[s].finished }
+func (s State) Finished() bool { return states[s].phase == finished }
 
 // Stage returns the public stage of a request in this state.
 func (s State) Stage() Stage { return states[s].stage }

@@ -1,8 +1,8 @@
 // Package review is what a person may do with a request: approve, deny, cancel, retry, resend and
 // erase.
 //
-// A [Reviewer] checks that the request stands in a state in which that is possible, changes the
-// record, and makes it due. Package workflow does the work that follows, at the next upkeep.
+// A [Reviewer] checks that the state of the request allows that, changes the record, and makes it
+// due. Package workflow does the work that follows, at the next upkeep.
 //
 // It must not import workflow, adapters or pages.
 package review

@@ -242,8 +242,8 @@ func (v *Reviewer) save(ctx context.Context, c *request.Change) error {
 }
 
 // giveBack gives back the seat and the claim of a request that will invite nobody. While the claim
-// stands without an intent, the worker sends nothing for the request without changing it, and then
-// giving it back fails.
+// has no intent, the worker sends nothing for the request without changing it, and then giving it
+// back fails.
 func (v *Reviewer) giveBack(ctx context.Context, r request.Request) error {
 	claim, created, err := v.config.Store.Claim(ctx, r.Submission.Email, r.ID, v.config.Now())
 	if err != nil {

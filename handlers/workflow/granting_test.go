@@ -171,12 +171,8 @@ func TestPresentMembershipAfterCrashIsNoted(t *testing.T) {
 			if !killed {
 				must(w.client.AddMember(t.Context(), groupOne, guest.ID))(t)
 			}
-			w.interrupt = func(op string, after bool) error {
-				if op == "AddMember" && after && killed {
-					killed = false
-					panic(crash{})
-				}
-				return nil
+			if killed {
+				w.on("AddMember", after, 1, crashes)
 			}
 			id := w.submit("ana@contoso.com")
 			w.settleMinutes(5)

@@ -167,7 +167,7 @@ func (j *job) step(ctx context.Context) (next, error) {
 }
 
 // claim makes the request the owner of its address, unless the address has an owner, and returns
-// the claim as it then stands.
+// the claim as it then is.
 func (j *job) claim(ctx context.Context) (claim request.Claim, created bool, err error) {
 	claim, created, err = j.config.Store.Claim(ctx, j.Request.Submission.Email, j.Request.ID, j.config.Now())
 	if err != nil {

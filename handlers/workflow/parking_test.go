@@ -23,10 +23,7 @@ func TestBlockedTenantParksRequestsUntilAdminCloses(t *testing.T) {
 	w := newWorld(t)
 	w.row("contoso.com", "trusted", "Action", "invite", "Groups", groupOne)
 	w.tenantSays(suspicious)
-	var ids []submission.ID
-	for i := range 10 {
-		ids = append(ids, w.submit(fmt.Sprintf("partner.%d@contoso.com", i)))
-	}
+	ids := w.submitMany(10)
 	w.settle(48)
 	if n := w.attempts(); n != 1 {
 		t.Errorf("%d invitations were tried against a blocked tenant, want 1", n)
@@ -56,10 +53,7 @@ func TestProbeClosesBreaker(t *testing.T) {
 	w := newWorld(t)
 	w.row("contoso.com", "trusted", "Action", "invite")
 	w.tenantSays(switchedOff)
-	var ids []submission.ID
-	for i := range 10 {
-		ids = append(ids, w.submit(fmt.Sprintf("partner.%d@contoso.com", i)))
-	}
+	ids := w.submitMany(10)
 	w.settle(5)
 	if n := w.attempts(); n < 3 || n > 7 {
 		t.Errorf("%d attempts in five hours, want about one an hour", n)
@@ -82,10 +76,7 @@ func TestDailyBudgetParksUntilNextDay(t *testing.T) {
 	w.pace = request.Pace{Daily: 3}
 	w.worker = w.newWorker()
 	w.row("contoso.com", "trusted", "Action", "invite")
-	var ids []submission.ID
-	for i := range 8 {
-		ids = append(ids, w.submit(fmt.Sprintf("partner.%d@contoso.com", i)))
-	}
+	ids := w.submitMany(8)
 	for day, want := range []int{3, 6, 8} {
 		w.settle(14) // from 9 to 23 o'clock
 		if n := len(w.tenant.Invitations()); n != want {
@@ -187,12 +178,7 @@ func TestResumedRequestContinuesAfterCrash(t *testing.T) {
 	w.tenant.ClearFaults()
 	must(request.CloseBreaker(t.Context(), w.store, "admin@example.com", w.now))(t)
 	w.queue = append(w.queue, submission.Message{ID: id})
-	w.interrupt = func(op string, _ bool) error {
-		if op == "Claim" {
-			panic(crash{})
-		}
-		return nil
-	}
+	w.on("Claim", before, -1, crashes)
 	err := w.deliver()
 	if err == nil {
 		t.Fatal("the process was not killed")
@@ -208,9 +194,7 @@ func TestPaceSpacesInvitations(t *testing.T) {
 	w.pace = request.Pace{Spacing: 30 * time.Second}
 	w.worker = w.newWorker()
 	w.row("contoso.com", "trusted", "Action", "invite")
-	for i := range 5 {
-		w.submit(fmt.Sprintf("partner.%d@contoso.com", i))
-	}
+	w.submitMany(5)
 	w.settle(1)
 	var sent []time.Time
 	for _, invitation := range w.tenant.Invitations() {
@@ -272,16 +256,13 @@ func TestProbeLeavesBreakerThatNeedsAdminOpen(t *testing.T) {
 	w.wantState(id, request.Parked)
 	w.tenant.ClearFaults()
 	w.now = w.now.Add(2 * time.Hour)
-	w.interrupt = func(op string, after bool) error {
-		if op != "Invite" || !after {
-			return nil
-		}
+	w.on("Invite", after, -1, func() error {
 		// While the probe is under way, another instance learns of a block.
 		gate := w.gate()
 		gate.Cause, gate.ProbeAt = request.DirectorySuspicious, time.Time{}
 		must(w.store.SaveGate(t.Context(), gate))(t)
 		return nil
-	}
+	})
 	w.queue = append(w.queue, submission.Message{ID: id})
 	w.deliverAll()
 	w.interrupt = nil
@@ -310,10 +291,7 @@ func TestBookedTurnIsLostWhenTenantStops(t *testing.T) {
 			w.submit("ana@contoso.com")
 			w.deliverAll()
 			looks := 0
-			w.interrupt = func(op string, after bool) error {
-				if op != "Gate" || after {
-					return nil
-				}
+			w.on("Gate", before, -1, func() error {
 				looks++
 				if looks != 2 {
 					return nil
@@ -324,7 +302,7 @@ func TestBookedTurnIsLostWhenTenantStops(t *testing.T) {
 				test.change(&gate, w.now)
 				_, err := w.store.SaveGate(t.Context(), gate)
 				return err
-			}
+			})
 			id := w.submit("bo@contoso.com")
 			w.deliverAll()
 			w.wantState(id, test.state)
@@ -339,13 +317,10 @@ func TestGateConflictIsRetried(t *testing.T) {
 	w := newWorld(t)
 	w.row("contoso.com", "trusted", "Action", "invite")
 	conflicts := 3
-	w.interrupt = func(op string, after bool) error {
-		if op != "SaveGate" || after || conflicts == 0 {
-			return nil
-		}
+	w.on("SaveGate", before, conflicts, func() error {
 		conflicts--
 		return problem.New(problem.Conflict, "another was faster")
-	}
+	})
 	id := w.submit("ana@contoso.com")
 	w.deliverAll()
 	w.wantState(id, request.Done)
@@ -354,12 +329,7 @@ func TestGateConflictIsRetried(t *testing.T) {
 		t.Errorf("gate %+v, %d conflicts are left", gate, conflicts)
 	}
 	// Nothing is sent if the gate can't be written.
-	w.interrupt = func(op string, after bool) error {
-		if op == "SaveGate" && !after {
-			return unavailable
-		}
-		return nil
-	}
+	w.on("SaveGate", before, -1, fails)
 	w.submit("bo@contoso.com")
 	err := w.deliver()
 	if problem.CodeOf(err) != problem.StorageUnavailable || w.attempts() != 1 {

@@ -27,7 +27,7 @@ type sending struct {
 func (j *job) send(ctx context.Context, claim request.Claim) (next, error) {
 	terms := j.Request.Terms()
 	if terms == nil {
-		return stop, problem.New(problem.Internal, "neither policy nor a person has let the guest in")
+		return stop, problem.New(problem.Internal, "neither policy nor a person decided to invite")
 	}
 	s := &sending{job: j, claim: claim, terms: *terms}
 	return inOrder(ctx, s.awaitDirectory, s.findHolder, s.spareMailbox, s.judgeHolder,

@@ -1,7 +1,6 @@
 package workflow_test
 
 import (
-	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -57,9 +56,7 @@ func TestRetentionErasesInBatches(t *testing.T) {
 	w.worker = w.newWorker()
 	w.row("contoso.com", "r", "Action", "deny")
 	w.review(t, "waits@fabrikam.com")
-	for i := range 250 {
-		w.submit(fmt.Sprintf("partner.%d@contoso.com", i))
-	}
+	w.submitMany(250)
 	w.deliverAll()
 	w.now = w.now.Add(31 * 24 * time.Hour)
 	for _, want := range []int{150, 50, 0} {
@@ -84,17 +81,9 @@ func TestUnreadableRecordDoesNotBlockRetention(t *testing.T) {
 	broken, other := w.submit("ana@contoso.com"), w.submit("bo@contoso.com")
 	w.review(t, "waits@fabrikam.com")
 	w.now = w.now.Add(31 * 24 * time.Hour)
-	loads := 0
-	w.interrupt = func(op string, after bool) error {
-		if op != "Load" || after {
-			return nil
-		}
-		loads++
-		if loads == 1 {
-			return problem.New(problem.Internal, "loading request: column Decision is no decision")
-		}
-		return nil
-	}
+	w.on("Load", before, 1, func() error {
+		return problem.New(problem.Internal, "loading request: column Decision is not a decision")
+	})
 	var due outbox
 	must(w.worker.Upkeep(t.Context(), &due))(t)
 	erased := 0

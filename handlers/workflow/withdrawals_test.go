@@ -49,7 +49,7 @@ func TestWithdrawalEndsAndErases(t *testing.T) {
 					w.keep("m2", `{"email":"Ana@Contoso.com"}`)
 				}
 				ask(w, id)
-				w.store.FailBefore = w.before
+				w.store.FailBefore = w.beforeOp
 				w.settle(1)
 				w.wantState(id, want.end)
 				w.wantErased(id)
@@ -270,13 +270,10 @@ func TestWithdrawalDuringStorageFaults(t *testing.T) {
 					w.wantState(id, state)
 					w.keep("m1", `{"id":"`+string(id)+`","version":7,"email":"Ana@Contoso.com"}`)
 					failed := false
-					w.interrupt = func(at string, after bool) error {
-						if failed || at != op || after != lost {
-							return nil
-						}
+					w.on(op, lost, 1, func() error {
 						failed = true
 						return unavailable
-					}
+					})
 					w.ask(submission.Withdraw, id)
 					w.settle(1)
 					if !failed {

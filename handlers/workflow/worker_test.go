@@ -85,14 +85,7 @@ func TestUnreadableRowsAreRetriedThenReviewed(t *testing.T) {
 	t.Run("passing", func(t *testing.T) {
 		w := newWorld(t)
 		w.row("contoso.com", "trusted", "Action", "invite")
-		failures := 2
-		w.interrupt = func(op string, after bool) error {
-			if op == "Rows" && !after && failures > 0 {
-				failures--
-				return unavailable
-			}
-			return nil
-		}
+		w.on("Rows", before, 2, fails)
 		id := w.submit("ana@contoso.com")
 		w.settle(1)
 		w.wantState(id, request.Done)
@@ -101,12 +94,7 @@ func TestUnreadableRowsAreRetriedThenReviewed(t *testing.T) {
 	t.Run("lasting", func(t *testing.T) {
 		w := newWorld(t)
 		w.row("contoso.com", "trusted", "Action", "invite")
-		w.interrupt = func(op string, _ bool) error {
-			if op == "Rows" {
-				return unavailable
-			}
-			return nil
-		}
+		w.on("Rows", before, -1, fails)
 		id := w.submit("ana@contoso.com")
 		w.settle(2)
 		w.wantState(id, request.Review)
@@ -137,17 +125,10 @@ func TestSecondSignUpForSameAddressInvitesOnce(t *testing.T) {
 		first := w.submit("ana@contoso.com")
 		second := w.submit("ana@contoso.com")
 		// The second one runs during the first one's call to the directory.
-		nested := false
-		w.interrupt = func(op string, after bool) error {
-			if op == "Invite" && !after && !nested {
-				nested = true
-				err := w.deliver()
-				if err != nil {
-					t.Errorf("the second delivery: %v", err)
-				}
-			}
+		w.on("Invite", before, 1, func() error {
+			ok(t, w.deliver())
 			return nil
-		}
+		})
 		w.settle(1)
 		w.wantState(first, request.Done)
 		if r := w.wantState(second, request.Done); r.RepeatOf != first {
@@ -446,14 +427,7 @@ func TestRowLimits(t *testing.T) {
 		w.row("contoso.com", "campaign", "Action", "invite", "MaxGuests", int32(1))
 		first, second := w.submit("ana@contoso.com"), w.submit("bo@contoso.com")
 		// The second one runs between the first one's decision and its seat.
-		nested := false
-		w.interrupt = func(op string, after bool) error {
-			if op == "TakeSeat" && !after && !nested {
-				nested = true
-				return w.deliver()
-			}
-			return nil
-		}
+		w.on("TakeSeat", before, 1, w.deliver)
 		w.settle(1)
 		w.wantState(first, request.Review)
 		w.wantState(second, request.Done)
@@ -470,12 +444,7 @@ func TestRowLimits(t *testing.T) {
 	t.Run("counters that can't be read", func(t *testing.T) {
 		w := newWorld(t)
 		w.row("contoso.com", "campaign", "Action", "invite", "MaxGuests", int32(1))
-		w.interrupt = func(op string, _ bool) error {
-			if op == "Used" {
-				return unavailable
-			}
-			return nil
-		}
+		w.on("Used", before, -1, fails)
 		id := w.submit("ana@contoso.com")
 		w.settle(2)
 		w.wantState(id, request.Review)

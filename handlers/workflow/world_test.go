@@ -59,8 +59,8 @@ func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{t: t, now: time.Date(2026, 5, 4, 9, 0, 0, 0, time.UTC), random: rand.NewChaCha8([32]byte{1}), log: &bytes.Buffer{}}
 	w.store = memstore.New()
-	w.store.FailBefore = w.before
-	w.store.FailAfter = func(op string) error { return w.after(op, nil) }
+	w.store.FailBefore = w.beforeOp
+	w.store.FailAfter = func(op string) error { return w.afterOp(op, nil) }
 	tenant, err := graphsim.New(graphsim.Config{
 		Now: w.clock, Random: rand.NewChaCha8([32]byte{2}), ReplicationDelay: 5 * time.Second, KnowsAnyGroup: true,
 	})
@@ -248,18 +248,47 @@ func (w *world) wantTenant(invitations, guests, memberships int) {
 	}
 }
 
-func (w *world) before(op string) error {
+func (w *world) beforeOp(op string) error {
 	if w.interrupt == nil {
 		return nil
 	}
 	return w.interrupt(op, false)
 }
 
-func (w *world) after(op string, err error) error {
+func (w *world) afterOp(op string, err error) error {
 	if w.interrupt == nil || err != nil {
 		return err
 	}
 	return w.interrupt(op, true)
+}
+
+// before and after of an operation's effect, for on.
+const (
+	before = false
+	after  = true
+)
+
+// on calls do within the operation, for the first so many times; -1 is always.
+func (w *world) on(op string, when bool, times int, do func() error) {
+	w.interrupt = func(at string, after bool) error {
+		if at != op || after != when || times == 0 {
+			return nil
+		}
+		times--
+		return do()
+	}
+}
+
+func fails() error { return unavailable }
+
+func crashes() error { panic(crash{}) }
+
+// submitMany submits requests for so many addresses at contoso.com.
+func (w *world) submitMany(n int) (ids []submission.ID) {
+	for i := range n {
+		ids = append(ids, w.submit(fmt.Sprintf("partner.%d@contoso.com", i)))
+	}
+	return ids
 }
 
 // everyOperation runs test again and again. at lets do run within one operation of the worker,
@@ -384,13 +413,13 @@ type interruptedDirectory struct {
 
 // interrupted makes a call unless the test stops it before or after its effect.
 func interrupted[T any](w *world, op string, call func() (T, error)) (T, error) {
-	err := w.before(op)
+	err := w.beforeOp(op)
 	if err != nil {
 		var none T
 		return none, err
 	}
 	value, err := call()
-	return value, w.after(op, err)
+	return value, w.afterOp(op, err)
 }
 
 func (d interruptedDirectory) Invite(ctx context.Context, invitation request.Invitation) (string, error) {
@@ -450,7 +479,7 @@ var reached = map[request.State]func(*world) submission.ID{
 			if op == "Rows" {
 				return unavailable
 			}
-			return w.before(op)
+			return w.beforeOp(op)
 		}
 		return w.submit("ana@contoso.com")
 	},
