@@ -120,13 +120,9 @@ func TestSecondSignUpAfterGuestChanged(t *testing.T) {
 		invitations int
 	}{
 		"is there as before": {func(*world, string) {}, request.Done, "granted", 1},
-		"has accepted": {func(w *world, guest string) {
-			_ = w.tenant.ChangeUser(guest, func(u *graphsim.User) { u.ExternalUserState = "Accepted" })
-		}, request.Done, "granted", 1},
-		"is disabled": {func(w *world, guest string) {
-			_ = w.tenant.ChangeUser(guest, func(u *graphsim.User) { u.Disabled = true })
-		}, request.Review, "guest-disabled", 1},
-		"is deleted": {func(w *world, guest string) { _ = w.tenant.DeleteUser(guest) }, request.Review, "guest-deleted", 1},
+		"has accepted":       {changed(func(u *graphsim.User) { u.ExternalUserState = "Accepted" }), request.Done, "granted", 1},
+		"is disabled":        {changed(func(u *graphsim.User) { u.Disabled = true }), request.Review, "guest-disabled", 1},
+		"is deleted":         {func(w *world, guest string) { _ = w.tenant.DeleteUser(guest) }, request.Review, "guest-deleted", 1},
 		"is one of two who hold the address": {func(w *world, _ string) {
 			_, _ = w.tenant.AddUser(graphsim.User{Mail: "old@contoso.com", OtherMails: []string{"ana@contoso.com"}, UserType: "Guest", CreationType: "Invitation"})
 			w.now = w.now.Add(time.Minute)
@@ -141,9 +137,7 @@ func TestSecondSignUpAfterGuestChanged(t *testing.T) {
 			_, _ = w.tenant.AddUser(graphsim.User{Mail: "ana@contoso.com", UserType: "Guest", CreationType: "Invitation", ExternalUserState: "Accepted"})
 			w.now = w.now.Add(time.Minute)
 		}, request.Done, "granted", 1},
-		"is gone for good": {func(w *world, guest string) {
-			_ = w.tenant.ChangeUser(guest, func(u *graphsim.User) { u.Mail, u.OtherMails = "other@contoso.com", nil })
-		}, request.Review, "guest-gone", 1},
+		"is gone for good": {changed(func(u *graphsim.User) { u.Mail, u.OtherMails = "other@contoso.com", nil }), request.Review, "guest-gone", 1},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

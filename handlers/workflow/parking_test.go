@@ -72,9 +72,7 @@ func TestProbeClosesBreaker(t *testing.T) {
 }
 
 func TestDailyBudgetParksUntilNextDay(t *testing.T) {
-	w := newWorld(t)
-	w.pace = request.Pace{Daily: 3}
-	w.worker = w.newWorker()
+	w := newWorld(t, func(c *workflow.Config) { c.Pace = request.Pace{Daily: 3} })
 	w.row("contoso.com", "trusted", "Action", "invite")
 	ids := w.submitMany(8)
 	for day, want := range []int{3, 6, 8} {
@@ -93,13 +91,12 @@ func TestDailyBudgetParksUntilNextDay(t *testing.T) {
 }
 
 func TestPressureReachesEveryInstance(t *testing.T) {
-	w := newWorld(t)
-	w.pressure = new(workflow.Pressure)
-	w.worker = w.newWorker()
+	pressure := new(workflow.Pressure)
+	w := newWorld(t, func(c *workflow.Config) { c.Pressure = pressure })
 	w.row("contoso.com", "trusted", "Action", "invite")
 	w.submit("ana@contoso.com")
 	for _, used := range []float64{0.85, 1.05, 0.9} {
-		w.pressure.Report(used)
+		pressure.Report(used)
 	}
 	w.deliverAll()
 	gate := w.gate()
@@ -107,7 +104,7 @@ func TestPressureReachesEveryInstance(t *testing.T) {
 		t.Errorf("gate %+v", gate)
 	}
 	// Another instance, which the directory has told nothing, keeps the distance too.
-	w.pressure = new(workflow.Pressure)
+	w.config.Pressure = new(workflow.Pressure)
 	w.worker = w.newWorker()
 	before := w.now
 	w.submit("bo@contoso.com")
@@ -119,14 +116,12 @@ func TestPressureReachesEveryInstance(t *testing.T) {
 }
 
 func TestPressureIsStoredWhileWaiting(t *testing.T) {
-	w := newWorld(t)
-	w.pressure = new(workflow.Pressure)
-	w.pace = request.Pace{Spacing: 10 * time.Minute}
-	w.worker = w.newWorker()
+	pressure := new(workflow.Pressure)
+	w := newWorld(t, func(c *workflow.Config) { c.Pressure, c.Pace = pressure, request.Pace{Spacing: 10 * time.Minute} })
 	w.row("contoso.com", "trusted", "Action", "invite")
 	w.submit("ana@contoso.com")
 	w.deliverAll()
-	w.pressure.Report(1.2)
+	pressure.Report(1.2)
 	w.submit("bo@contoso.com")
 	w.deliverAll()
 	gate := w.gate()
@@ -136,9 +131,7 @@ func TestPressureIsStoredWhileWaiting(t *testing.T) {
 }
 
 func TestBudgetIsLoggedOnce(t *testing.T) {
-	w := newWorld(t)
-	w.pace = request.Pace{Daily: 10}
-	w.worker = w.newWorker()
+	w := newWorld(t, func(c *workflow.Config) { c.Pace = request.Pace{Daily: 10} })
 	w.row("contoso.com", "trusted", "Action", "invite")
 	for i := range 12 {
 		if i == 8 {
@@ -190,9 +183,7 @@ func TestResumedRequestContinuesAfterCrash(t *testing.T) {
 }
 
 func TestPaceSpacesInvitations(t *testing.T) {
-	w := newWorld(t)
-	w.pace = request.Pace{Spacing: 30 * time.Second}
-	w.worker = w.newWorker()
+	w := newWorld(t, func(c *workflow.Config) { c.Pace = request.Pace{Spacing: 30 * time.Second} })
 	w.row("contoso.com", "trusted", "Action", "invite")
 	w.submitMany(5)
 	w.settle(1)
@@ -284,9 +275,7 @@ func TestBookedTurnIsLostWhenTenantStops(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t)
-			w.pace = request.Pace{Spacing: 20 * time.Second}
-			w.worker = w.newWorker()
+			w := newWorld(t, func(c *workflow.Config) { c.Pace = request.Pace{Spacing: 20 * time.Second} })
 			w.row("contoso.com", "trusted", "Action", "invite")
 			w.submit("ana@contoso.com")
 			w.deliverAll()

@@ -161,24 +161,22 @@ func (j *job) resendFailed(ctx context.Context, cause error) (next, error) {
 	switch {
 	case j.Request.Attempt >= maxResendAttempts, j.givenUp(failure.Code):
 		return j.resent(ctx, "resend-given-up", "the directory could not be asked to send it for too long"+ref(failure))
-	case request.TenantWide(failure.Code):
-		d, err := j.openBreaker(ctx, failure)
-		if err != nil {
-			return stop, err
-		}
-		return j.postpone(ctx, d)
-	case failure.Code == request.DirectoryThrottled:
-		d := busy.after(j.Request.Attempt, failure.RetryAfter)
-		err := j.holdAll(ctx, d)
-		if err != nil {
-			return stop, err
-		}
-		return j.postpone(ctx, d)
-	case request.Retryable(failure.Code):
-		return j.postpone(ctx, down.after(j.Request.Attempt, failure.RetryAfter))
-	default:
+	case !request.TenantWide(failure.Code) && !request.Retryable(failure.Code):
 		return j.resent(ctx, "resend-refused", "the directory refused: "+failure.Detail+ref(failure))
 	}
+	d := down.after(j.Request.Attempt, failure.RetryAfter)
+	var err error
+	switch {
+	case request.TenantWide(failure.Code):
+		d, err = j.openBreaker(ctx, failure)
+	case failure.Code == request.DirectoryThrottled:
+		d = busy.after(j.Request.Attempt, failure.RetryAfter)
+		err = j.holdAll(ctx, d)
+	}
+	if err != nil {
+		return stop, err
+	}
+	return j.postpone(ctx, d)
 }
 
 // resent ends the instruction, with what came of it.

@@ -63,13 +63,9 @@ func TestResendOnlyToPendingGuest(t *testing.T) {
 		change func(*world, string)
 		what   string
 	}{
-		"has accepted": {func(w *world, guest string) {
-			_ = w.tenant.ChangeUser(guest, func(u *graphsim.User) { u.ExternalUserState = "Accepted" })
-		}, "resend-needless"},
-		"is disabled": {func(w *world, guest string) {
-			_ = w.tenant.ChangeUser(guest, func(u *graphsim.User) { u.Disabled = true })
-		}, "resend-refused"},
-		"is deleted": {func(w *world, guest string) { _ = w.tenant.DeleteUser(guest) }, "resend-refused"},
+		"has accepted": {changed(func(u *graphsim.User) { u.ExternalUserState = "Accepted" }), "resend-needless"},
+		"is disabled":  {changed(func(u *graphsim.User) { u.Disabled = true }), "resend-refused"},
+		"is deleted":   {func(w *world, guest string) { _ = w.tenant.DeleteUser(guest) }, "resend-refused"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -102,9 +98,7 @@ func TestResendDoesNotInviteGoneGuest(t *testing.T) {
 }
 
 func TestResendWaitsForGate(t *testing.T) {
-	w := newWorld(t)
-	w.pace = request.Pace{Daily: 1}
-	w.worker = w.newWorker()
+	w := newWorld(t, func(c *workflow.Config) { c.Pace = request.Pace{Daily: 1} })
 	id := w.invite()
 	w.now = w.now.Add(2 * time.Hour)
 	w.ask(submission.Resend, id)

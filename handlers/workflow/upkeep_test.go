@@ -12,9 +12,7 @@ import (
 )
 
 func TestRetentionErasesFinishedRequests(t *testing.T) {
-	w := newWorld(t)
-	w.retention = 30 * 24 * time.Hour
-	w.worker = w.newWorker()
+	w := newWorld(t, func(c *workflow.Config) { c.Retention = 30 * 24 * time.Hour })
 	w.row("ana@contoso.com", "r", "Action", "invite", "MaxGuests", int32(3))
 	w.row("bo@contoso.com", "r", "Action", "deny")
 	invited, denied, reviewed := w.submit("ana@contoso.com"), w.submit("bo@contoso.com"), w.submit("cy@fabrikam.com")
@@ -51,9 +49,7 @@ func TestRetentionErasesFinishedRequests(t *testing.T) {
 }
 
 func TestRetentionErasesInBatches(t *testing.T) {
-	w := newWorld(t)
-	w.retention = 30 * 24 * time.Hour
-	w.worker = w.newWorker()
+	w := newWorld(t, func(c *workflow.Config) { c.Retention = 30 * 24 * time.Hour })
 	w.row("contoso.com", "r", "Action", "deny")
 	w.review(t, "waits@fabrikam.com")
 	w.submitMany(250)
@@ -74,9 +70,7 @@ func TestRetentionErasesInBatches(t *testing.T) {
 }
 
 func TestUnreadableRecordDoesNotBlockRetention(t *testing.T) {
-	w := newWorld(t)
-	w.retention = 30 * 24 * time.Hour
-	w.worker = w.newWorker()
+	w := newWorld(t, func(c *workflow.Config) { c.Retention = 30 * 24 * time.Hour })
 	w.row("contoso.com", "r", "Action", "deny")
 	broken, other := w.submit("ana@contoso.com"), w.submit("bo@contoso.com")
 	w.review(t, "waits@fabrikam.com")

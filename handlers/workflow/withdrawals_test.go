@@ -305,9 +305,7 @@ func (w *world) withdrawnAfterMail() submission.ID {
 
 func TestRememberedMailsAreForgotten(t *testing.T) {
 	t.Run("after the retention", func(t *testing.T) {
-		w := newWorld(t)
-		w.retention = 30 * 24 * time.Hour
-		w.worker = w.newWorker()
+		w := newWorld(t, func(c *workflow.Config) { c.Retention = 30 * 24 * time.Hour })
 		id := w.withdrawnAfterMail()
 		w.now = w.now.Add(29 * 24 * time.Hour)
 		w.settle(1)
@@ -357,9 +355,7 @@ func TestRememberedMailsAreForgotten(t *testing.T) {
 		}
 	})
 	t.Run("not while the address has a guest or is being invited", func(t *testing.T) {
-		w := newWorld(t)
-		w.retention = 24 * time.Hour
-		w.worker = w.newWorker()
+		w := newWorld(t, func(c *workflow.Config) { c.Retention = 24 * time.Hour })
 		id := w.invite()
 		w.now = w.now.Add(72 * time.Hour)
 		w.settle(2)

@@ -44,54 +44,33 @@ type world struct {
 	tenant *graphsim.Server
 	client *graph.Client
 	log    *bytes.Buffer
+	config workflow.Config
 	worker *workflow.Worker
-	pace   request.Pace
-
-	pressure  *workflow.Pressure
-	retention time.Duration
 
 	// interrupt is called within every operation on the store and the directory. Its error replaces
 	// the answer; a panic with crash ends the process.
 	interrupt func(op string, after bool) error
 }
 
-func newWorld(t *testing.T) *world {
+func newWorld(t *testing.T, changes ...func(*workflow.Config)) *world {
 	t.Helper()
 	w := &world{t: t, now: time.Date(2026, 5, 4, 9, 0, 0, 0, time.UTC), random: rand.NewChaCha8([32]byte{1}), log: &bytes.Buffer{}}
 	w.store = memstore.New()
 	w.store.FailBefore = w.beforeOp
 	w.store.FailAfter = func(op string) error { return w.afterOp(op, nil) }
-	tenant, err := graphsim.New(graphsim.Config{
+	w.tenant = must(graphsim.New(graphsim.Config{
 		Now: w.clock, Random: rand.NewChaCha8([32]byte{2}), ReplicationDelay: 5 * time.Second, KnowsAnyGroup: true,
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	w.tenant = tenant
-	server := httptest.NewServer(tenant)
+	}))(t)
+	server := httptest.NewServer(w.tenant)
 	t.Cleanup(server.Close)
-	w.client, err = graph.New(graph.Config{URL: server.URL})
-	if err != nil {
-		t.Fatal(err)
-	}
-	w.worker = w.newWorker()
-	return w
-}
-
-func (w *world) clock() time.Time { return w.now }
-
-func (w *world) newWorker() *workflow.Worker {
-	w.t.Helper()
-	machine, err := workflow.New(workflow.Config{
+	w.client = must(graph.New(graph.Config{URL: server.URL}))(t)
+	w.config = workflow.Config{
 		Store:       w.store,
 		Rows:        w.store,
 		Seats:       w.store,
 		Gates:       w.store,
 		DeadLetters: w.store,
 		Records:     w.store,
-		Pressure:    w.pressure,
-		Retention:   w.retention,
-		Pace:        w.pace,
 		Directory:   interruptedDirectory{w, w.client},
 		Users:       interruptedDirectory{w, w.client},
 		RedirectURL: "https://landing.example.com",
@@ -103,11 +82,19 @@ func (w *world) newWorker() *workflow.Worker {
 		},
 		Jitter: func(d time.Duration) time.Duration { return d },
 		Log:    slog.New(slog.NewTextHandler(w.log, nil)),
-	})
-	if err != nil {
-		w.t.Fatal(err)
 	}
-	return machine
+	for _, change := range changes {
+		change(&w.config)
+	}
+	w.worker = w.newWorker()
+	return w
+}
+
+func (w *world) clock() time.Time { return w.now }
+
+func (w *world) newWorker() *workflow.Worker {
+	w.t.Helper()
+	return must(workflow.New(w.config))(w.t)
 }
 
 // row puts a policy row into the table; columns come in pairs of name and value.
@@ -472,7 +459,7 @@ func (w *world) last(id submission.ID) string {
 	return history[len(history)-1]
 }
 
-// reached are ways to bring a request into a state, for address ana@contoso.com.
+// reached are ways to bring a request for Ana's address into a state.
 var reached = map[request.State]func(*world) submission.ID{
 	request.Received: func(w *world) submission.ID {
 		w.store.FailBefore = func(op string) error {
@@ -483,35 +470,28 @@ var reached = map[request.State]func(*world) submission.ID{
 		}
 		return w.submit("ana@contoso.com")
 	},
-	request.Review: func(w *world) submission.ID { return w.submit("ana@contoso.com") },
-	request.Denied: func(w *world) submission.ID {
-		w.row("ana@contoso.com", "r", "Action", "deny", "Note", "Ana@Contoso.com left")
+	request.Review:   reach("fabrikam.com"),
+	request.Denied:   reach("ana@contoso.com", "Action", "deny", "Note", "Ana@Contoso.com left"),
+	request.Done:     reach("ana@contoso.com", "Action", "invite", "MaxGuests", int32(3)),
+	request.Parked:   reach("contoso.com", "Action", "invite", "MaxGuests", int32(3), blocked(suspicious)),
+	request.Inviting: reach("contoso.com", "Action", "invite", "MaxGuests", int32(3), graphsim.Fault{Match: invitations, Times: 1, Status: 502}),
+	request.Granting: reach("contoso.com", "Action", "invite", "MaxGuests", int32(3), "Groups", groupOne, graphsim.Fault{Match: membersOf(groupOne), Times: 1, Status: 503}),
+	request.Failed:   reach("contoso.com", "Action", "invite", "MaxGuests", int32(3), refusedOnce),
+}
+
+// reach submits a request under a row with the columns. The last of them may be a fault of Graph.
+func reach(partition string, columns ...any) func(*world) submission.ID {
+	return func(w *world) submission.ID {
+		columns := columns
+		if n := len(columns); n%2 == 1 {
+			w.order(columns[n-1].(graphsim.Fault))
+			columns = columns[:n-1]
+		}
+		if len(columns) > 0 {
+			w.row(partition, "r", columns...)
+		}
 		return w.submit("ana@contoso.com")
-	},
-	request.Done: func(w *world) submission.ID {
-		w.row("ana@contoso.com", "r", "Action", "invite", "MaxGuests", int32(3))
-		return w.submit("ana@contoso.com")
-	},
-	request.Parked: func(w *world) submission.ID {
-		w.row("contoso.com", "r", "Action", "invite", "MaxGuests", int32(3))
-		w.tenantSays(suspicious)
-		return w.submit("ana@contoso.com")
-	},
-	request.Inviting: func(w *world) submission.ID {
-		w.row("contoso.com", "r", "Action", "invite", "MaxGuests", int32(3))
-		w.order(graphsim.Fault{Match: invitations, Times: 1, Status: 502})
-		return w.submit("ana@contoso.com")
-	},
-	request.Granting: func(w *world) submission.ID {
-		w.row("contoso.com", "r", "Action", "invite", "MaxGuests", int32(3), "Groups", groupOne)
-		w.order(graphsim.Fault{Match: membersOf(groupOne), Times: 1, Status: 503})
-		return w.submit("ana@contoso.com")
-	},
-	request.Failed: func(w *world) submission.ID {
-		w.row("contoso.com", "r", "Action", "invite", "MaxGuests", int32(3))
-		w.order(refusedOnce)
-		return w.submit("ana@contoso.com")
-	},
+	}
 }
 
 // wantErased fails if anything that is stored still identifies the partner.
@@ -575,8 +555,11 @@ func (w *world) claim(id submission.ID) (claim request.Claim, created bool) {
 // tenantSays makes the directory refuse every invitation, with the message.
 func (w *world) tenantSays(message string) {
 	w.t.Helper()
-	w.order(graphsim.Fault{Match: invitations, Times: 1_000_000, Status: 403,
-		Code: "Forbidden", Message: message})
+	w.order(blocked(message))
+}
+
+func blocked(message string) graphsim.Fault {
+	return graphsim.Fault{Match: invitations, Times: 1_000_000, Status: 403, Code: "Forbidden", Message: message}
 }
 
 // attempts counts the invitations that reached the directory, refused ones included.
@@ -599,4 +582,9 @@ func (w *world) stateOf(id submission.ID) request.State {
 		return ""
 	}
 	return r.State
+}
+
+// changed returns what changes a guest in the tenant.
+func changed(change func(*graphsim.User)) func(*world, string) {
+	return func(w *world, guest string) { ok(w.t, w.tenant.ChangeUser(guest, change)) }
 }
