@@ -436,7 +436,7 @@ func listed(names []string) string { return strings.Join(names, ", ") }
 
 // holds reports whether the condition is true for the applicant, or else why it has no answer, as
 // a clause. The zero value is always true.
-func (c Condition) holds(who *applicant) (bool, string) {
+func (c Condition) holds(who *applicant) (ok bool, unknown string) {
 	if c.program == nil {
 		return true, ""
 	}

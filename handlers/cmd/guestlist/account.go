@@ -67,12 +67,12 @@ func (a account) find() (place, error) {
 		}
 		return azure("the tables at "+address.Host, a.TablesURL), nil
 	}
-	local, found, err := findRun()
+	local, err := findRun()
 	switch {
 	case err != nil:
 		return place{}, err
-	case found:
-		return local, nil
+	case local != nil:
+		return *local, nil
 	case a.Local:
 		return place{}, fmt.Errorf("there is no local run: no %s in the working directory or above it; make run starts one",
 			runFile)
@@ -90,11 +90,11 @@ func azure(name, address string) place {
 	}
 }
 
-// findRun looks for a local run in the working directory and above it.
-func findRun() (local place, found bool, err error) {
+// findRun looks for a local run in the working directory and above it. It returns nil if there is none.
+func findRun() (*place, error) {
 	dir, err := os.Getwd()
 	if err != nil {
-		return place{}, false, err
+		return nil, err
 	}
 	for {
 		path := filepath.Join(dir, filepath.FromSlash(runFile))
@@ -103,29 +103,30 @@ func findRun() (local place, found bool, err error) {
 			return readRun(path, text)
 		}
 		if !errors.Is(err, os.ErrNotExist) {
-			return place{}, false, fmt.Errorf("looking for a local run: %w", err)
+			return nil, fmt.Errorf("looking for a local run: %w", err)
 		}
-		if dir == filepath.Dir(dir) {
-			return place{}, false, nil
+		parent := filepath.Dir(dir)
+		if dir == parent {
+			return nil, nil
 		}
-		dir = filepath.Dir(dir)
+		dir = parent
 	}
 }
 
-func readRun(path string, text []byte) (place, bool, error) {
+func readRun(path string, text []byte) (*place, error) {
 	var at struct {
 		Graph   string `json:"graph"`
 		Storage string `json:"storage"`
 	}
 	err := json.Unmarshal(text, &at)
 	if err != nil || at.Storage == "" {
-		return place{}, false, fmt.Errorf("%s names no storage: start the local run again (make run), "+
+		return nil, fmt.Errorf("%s names no storage: start the local run again (make run), "+
 			"or give --account NAME for a deployment", path)
 	}
-	return place{
+	return &place{
 		name: "the local run of " + path, config: tables.Config{ConnectionString: at.Storage}, graph: at.Graph,
 		hint: "Is the local run still up? make run starts it.",
-	}, true, nil
+	}, nil
 }
 
 // open opens the tables, and prints which they are. It signs in first, so that a missing sign-in

@@ -123,7 +123,7 @@ func reports(ts *testscript.TestScript, _ bool, args []string) {
 
 // makeQueue creates a queue, as the host does with the first message.
 func makeQueue(ts *testscript.TestScript, _ bool, args []string) {
-	local, _, err := readRun(runFile, []byte(ts.ReadFile(runFile)))
+	local, err := readRun(runFile, []byte(ts.ReadFile(runFile)))
 	ts.Check(err)
 	service, err := local.queues()
 	ts.Check(err)
@@ -133,7 +133,7 @@ func makeQueue(ts *testscript.TestScript, _ bool, args []string) {
 
 // takeQueue writes the decoded messages of a queue into a file.
 func takeQueue(ts *testscript.TestScript, _ bool, args []string) {
-	local, _, err := readRun(runFile, []byte(ts.ReadFile(runFile)))
+	local, err := readRun(runFile, []byte(ts.ReadFile(runFile)))
 	ts.Check(err)
 	service, err := local.queues()
 	ts.Check(err)
