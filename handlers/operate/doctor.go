@@ -8,6 +8,7 @@ import (
 
 	"guestlist/handlers/problem"
 	"guestlist/handlers/request"
+	"guestlist/handlers/submission"
 )
 
 // Health is the result of a check.
@@ -150,7 +151,7 @@ func CheckStanding(standing map[request.State]request.Standing) Check {
 // processes them.
 func CheckQueue(name string, messages int, exists bool) Check {
 	part, found := "queue "+name, fmt.Sprintf("%d messages", messages)
-	poison := strings.HasSuffix(name, "-poison")
+	poison := name == submission.PoisonQueue
 	switch {
 	case !exists && poison:
 		return Fine.Check(part, "not there yet; the host creates it with the first message that fails", "")

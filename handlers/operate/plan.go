@@ -52,7 +52,7 @@ type CellChange struct {
 	Becomes *Cell  `json:"becomes"`
 }
 
-// Cell is a value as in a file; an invite code is [NotShown].
+// Cell is a value as in a file; an invite code is [policy.NotShown].
 type Cell struct {
 	Type string `json:"type"`
 	Text string `json:"text"`

@@ -68,7 +68,7 @@ func TestShowRequestHidesInviteCode(t *testing.T) {
 	if strings.Contains(string(text), hash) {
 		t.Errorf("the hash of the code is shown: %s", text)
 	}
-	if !detail.CodeGiven || detail.Decision.Row.Columns["InviteCode"] != NotShown || detail.Decision.Row.Columns["Action"] != "invite" {
+	if !detail.CodeGiven || detail.Decision.Row.Columns["InviteCode"] != policy.NotShown || detail.Decision.Row.Columns["Action"] != "invite" {
 		t.Errorf("got %+v", detail.Decision.Row)
 	}
 	if r.Decision.Row.Columns["InviteCode"] != hash {

@@ -133,15 +133,12 @@ func reading(row policy.Row, column string) string {
 	return ""
 }
 
-// NotShown replaces an invite code, and its hash, from which a short code can be found. The
-// output of commands ends up in the logs of pipelines.
-const NotShown = "(not shown)"
-
-// shown returns a value of a column as text, without an invite code, also in a misspelt column.
+// shown returns a value of a column as text, without an invite code, also in a misspelt column:
+// the output of commands ends up in the logs of pipelines.
 func shown(column string, value any) string {
 	text, column := rowfile.Text(value), strings.ToLower(column)
 	if text != "" && (strings.Contains(column, "code") || strings.Contains(column, "invite")) {
-		return NotShown
+		return policy.NotShown
 	}
 	return text
 }

@@ -57,8 +57,8 @@ func clip(text string, most int) string {
 	return text
 }
 
-// notShown replaces a value that may be an invite code.
-const notShown = "(not shown)"
+// NotShown replaces an invite code, and its hash, from which a short code can be found.
+const NotShown = "(not shown)"
 
 // snapshot returns the row as it is recorded. Known columns come first, since they say what the
 // row meant; unknown ones are left out if there is not enough room.
@@ -89,7 +89,7 @@ func snapshot(row *Row) *RowSnapshot {
 		case c.Name == InviteCodeColumn && row.InviteCode != "":
 			add(c.Name, hashPrefix+string(row.InviteCode))
 		case c.Name == InviteCodeColumn:
-			add(c.Name, notShown)
+			add(c.Name, NotShown)
 		default:
 			add(c.Name, cellText(cell))
 		}
@@ -98,7 +98,7 @@ func snapshot(row *Row) *RowSnapshot {
 		switch {
 		case known(name):
 		case strings.Contains(strings.ToLower(name), "code") || nearest(name) == InviteCodeColumn:
-			add(name, notShown) // a misspelt InviteCode
+			add(name, NotShown) // a misspelt InviteCode
 		default:
 			add(name, cellText(row.Columns[name]))
 		}

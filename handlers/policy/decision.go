@@ -20,6 +20,9 @@ type Raw struct {
 	Columns   map[string]any
 }
 
+// TimeLayout is how a table keeps a time: in UTC, with a resolution of 100 ns.
+const TimeLayout = "2006-01-02T15:04:05.9999999Z"
+
 // Terms are the row terms of an invitation: columns of the deciding row, with defaults filled in.
 type Terms struct {
 	Groups          []string `json:"groups,omitempty"`          // object ids, lower case, in the row's order, each once

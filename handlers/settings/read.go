@@ -65,7 +65,7 @@ func (s *Settings) readStorage(r *Reader) {
 		r.Fault(StorageConnection, "and %s or %s are both set; in Azure leave the connection string out, on a laptop leave the others out", StorageAccount, StorageTablesURL)
 	case s.StorageConnection != "" || s.TablesURL != "":
 	case account != "":
-		s.TablesURL = "https://" + account + ".table.core.windows.net"
+		s.TablesURL = PublicTables(account)
 	default:
 		r.Fault(StorageAccount, "is not set; set it to the storage account's name (on a laptop set %s to a connection string)", StorageConnection)
 	}
@@ -81,7 +81,7 @@ func (s *Settings) readGraph(r *Reader) {
 	graph, err := parseHost(s.GraphURL)
 	switch {
 	case err != nil:
-		r.Fault(GraphURL, "must be a scheme and a host and nothing else, such as https://graph.microsoft.com")
+		r.Fault(GraphURL, "must be a scheme and a host and nothing else, such as "+PublicGraph)
 	case s.GraphCredential == NoCredential && !isLoopback(graph.Hostname()):
 		r.Fault(GraphCredential, "is %q, which is for a stand-in on 127.0.0.1 only; set it to %q", NoCredential, ManagedIdentity)
 	case s.GraphCredential == ManagedIdentity && graph.Scheme != "https":

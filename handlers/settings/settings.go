@@ -58,6 +58,12 @@ type Setting struct {
 	Meaning string
 }
 
+// PublicGraph is the address of Microsoft Graph in the public cloud.
+const PublicGraph = "https://graph.microsoft.com"
+
+// PublicTables returns the address of an account's table service in the public cloud.
+func PublicTables(account string) string { return "https://" + account + ".table.core.windows.net" }
+
 // All returns every setting that the program reads, in the order of the docs.
 // FUNCTIONS_CUSTOMHANDLER_PORT and its older name are not among them: the Functions host sets
 // them.
@@ -68,7 +74,7 @@ func All() []Setting {
 		{StorageConnection, "", "Connection string, only for Azurite on a laptop"},
 		{ClientID, "", "Client id of the user-assigned managed identity"},
 		{GraphCredential, ManagedIdentity, "`managed-identity`, or `none` for a stand-in on the same machine"},
-		{GraphURL, "https://graph.microsoft.com", "Scheme and host of Microsoft Graph, which differ in national clouds"},
+		{GraphURL, PublicGraph, "Scheme and host of Microsoft Graph, which differ in national clouds"},
 		{Organisation, "our organisation", "The name of the inviting organisation, as partners read it"},
 		{Logo, "", "The logo: a path on the pages' own origin such as `/logo.svg`, or a `data:` address of an SVG, PNG, JPEG or WebP image in base64, at most 3 KiB"},
 		{Accent, "#17567f", "Colour of links and buttons, with a contrast of at least 4.5 to 1 on a light ground (WCAG 2.2 AA)"},

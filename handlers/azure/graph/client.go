@@ -143,6 +143,9 @@ func New(config Config) (*Client, error) {
 	return &Client{adapter: adapter, base: base.String(), timeout: config.Timeout}, nil
 }
 
+// Scope returns the audience of tokens for Graph at the URL.
+func Scope(url string) string { return strings.TrimSuffix(url, "/") + "/.default" }
+
 // parseBase returns scheme and host of Graph. A token needs https. Without a credential only a
 // loopback address is accepted, so that a forgotten credential can't send addresses over the
 // network.
@@ -174,7 +177,7 @@ func authenticator(credential azcore.TokenCredential, base *url.URL) (authentica
 		return &authentication.AnonymousAuthenticationProvider{}, nil
 	}
 	provider, err := kauth.NewAzureIdentityAccessTokenProviderWithScopesAndValidHosts(
-		namedCredential{credential}, []string{base.String() + "/.default"}, []string{base.Hostname()})
+		namedCredential{credential}, []string{Scope(base.String())}, []string{base.Hostname()})
 	if err != nil {
 		return nil, fmt.Errorf("preparing the credential: %w", err)
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/http"
 	"slices"
-	"strings"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	azpolicy "github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
@@ -19,7 +18,7 @@ import (
 // that Graph checks. An admin has consented to them, and the platform knows of it already.
 func Roles(ctx context.Context, credential azcore.TokenCredential, url string) ([]string, error) {
 	const doing = "reading the permissions in the app's token"
-	token, err := credential.GetToken(ctx, azpolicy.TokenRequestOptions{Scopes: []string{strings.TrimSuffix(url, "/") + "/.default"}})
+	token, err := credential.GetToken(ctx, azpolicy.TokenRequestOptions{Scopes: []string{Scope(url)}})
 	if err != nil {
 		return nil, operation{doing: doing}.withoutToken(&tokenError{err})
 	}

@@ -33,8 +33,6 @@ const (
 )
 
 // The times that a table can hold: Edm.DateTime counts ticks of 100 ns from 1601-01-01.
-const edmTime = "2006-01-02T15:04:05.9999999Z"
-
 var (
 	firstTime = time.Date(1601, time.January, 1, 0, 0, 0, 0, time.UTC)
 	lastTime  = time.Date(9999, time.December, 31, 23, 59, 59, 999999900, time.UTC)
@@ -147,7 +145,7 @@ func encodeValue(value any) (cell, error) {
 		if value.Before(firstTime) || value.After(lastTime) {
 			return cell{}, errors.New("the time is not between the years 1601 and 9999")
 		}
-		return cell{toTick(value).Format(edmTime), "Edm.DateTime", 8}, nil
+		return cell{toTick(value).Format(policy.TimeLayout), "Edm.DateTime", 8}, nil
 	case []byte:
 		if len(value) > maxBinary {
 			return cell{}, fmt.Errorf("the value has %d bytes, more than %d", len(value), maxBinary)

@@ -13,6 +13,7 @@ import (
 	azpolicy "github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 	"github.com/Azure/azure-sdk-for-go/sdk/data/aztables"
 
+	"guestlist/handlers/policy"
 	"guestlist/handlers/problem"
 	"guestlist/handlers/request"
 )
@@ -209,7 +210,7 @@ func (s *Store) list(ctx context.Context, table *aztables.Client, filter string,
 
 // odataTime returns t as a time literal of a filter.
 func odataTime(t time.Time) string {
-	return "datetime'" + t.UTC().Format(edmTime) + "'"
+	return "datetime'" + t.UTC().Format(policy.TimeLayout) + "'"
 }
 
 // neverMatches is a well-formed ETag that no row has: an ETag is made of the time of the last

@@ -5,10 +5,8 @@ import (
 
 	"guestlist/handlers/azure/graph"
 	"guestlist/handlers/policy/lint"
+	"guestlist/handlers/settings"
 )
-
-// graphURL is Microsoft Graph in the public cloud.
-const graphURL = "https://graph.microsoft.com"
 
 // directory returns the tenant of the account: that of the Azure CLI's sign-in, or the stand-in
 // of a local run. address is that of Graph in a national cloud, or empty.
@@ -19,11 +17,11 @@ func (s *session) directory(a account, address string) (lint.Directory, error) {
 	}
 	config := graph.Config{URL: at.graph}
 	if at.config.ServiceURL != "" {
-		config.URL = graphURL
+		config.URL = settings.PublicGraph
 		if address != "" {
 			config.URL = address
 		}
-		config.Credential, err = s.signIn(config.URL + "/.default")
+		config.Credential, err = s.signIn(graph.Scope(config.URL))
 		if err != nil {
 			return nil, err
 		}

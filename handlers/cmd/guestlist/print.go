@@ -380,7 +380,7 @@ func cellText(cell, other *operate.Cell) string {
 	switch {
 	case cell == nil:
 		return "(none)"
-	case cell.Text == operate.NotShown:
+	case cell.Text == policy.NotShown:
 		return cell.Text
 	case other != nil && cell.Text == other.Text:
 		return strconv.Quote(cell.Text) + " (" + cell.Type + ")"

@@ -79,7 +79,7 @@ func printPartner(w io.Writer, r operate.RequestDetail) {
 		{"language", or(s.Language)},
 	}
 	if r.CodeGiven {
-		partner.add("invite code", operate.NotShown)
+		partner.add("invite code", policy.NotShown)
 	}
 	for i, line := range strings.Split(s.Reason, "\n") {
 		name := "reason"

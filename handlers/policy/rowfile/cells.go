@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"guestlist/handlers/policy"
 )
 
 // The names of types in the columns NAME@type: those of Edm without the prefix, as Storage
@@ -20,9 +22,6 @@ const (
 	dateTimeType = "DateTime"
 	binaryType   = "Binary"
 )
-
-// dateTimeForm has the resolution of the table service: 100 ns.
-const dateTimeForm = "2006-01-02T15:04:05.9999999Z"
 
 // Text returns a cell as text that can be read again: RFC 3339 for a time, base64 for bytes.
 func Text(value any) string {
@@ -60,7 +59,7 @@ func format(value any) (text, typeName string, err error) {
 		}
 		return strconv.FormatFloat(value, 'g', -1, 64), doubleType, nil
 	case time.Time:
-		return value.UTC().Format(dateTimeForm), dateTimeType, nil
+		return value.UTC().Format(policy.TimeLayout), dateTimeType, nil
 	case []byte:
 		return base64.StdEncoding.EncodeToString(value), binaryType, nil
 	}
