@@ -3,96 +3,42 @@ package hostsim
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
+	"errors"
 	"io"
 	"regexp"
 	"strings"
 	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // reformat writes a JSON value as the host writes what it has parsed (Newtonsoft.Json,
 // Formatting.Indented): with other white space and escapes, and with normalised fractions and
 // offsets in strings that look like dates.
 func reformat(raw json.RawMessage) ([]byte, error) {
-	decoder := json.NewDecoder(bytes.NewReader(raw))
-	decoder.UseNumber()
 	var buffer bytes.Buffer
-	err := reformatValue(&buffer, decoder, "")
-	if err != nil {
-		return nil, fmt.Errorf("reading JSON: %w", err)
-	}
-	_, err = decoder.Token()
-	if err != io.EOF {
-		return nil, fmt.Errorf("reading JSON: text after the value")
-	}
-	return buffer.Bytes(), nil
-}
-
-func reformatValue(buffer *bytes.Buffer, decoder *json.Decoder, indent string) error {
-	token, err := decoder.Token()
-	if err != nil {
-		return err
-	}
-	switch token := token.(type) {
-	case json.Delim:
-		return reformatElements(buffer, decoder, token, indent)
-	case string:
-		return writeString(buffer, normaliseDate(token))
-	case json.Number:
-		buffer.WriteString(token.String())
-	case bool:
-		fmt.Fprint(buffer, token)
-	case nil:
-		buffer.WriteString("null")
-	}
-	return nil
-}
-
-func reformatElements(buffer *bytes.Buffer, decoder *json.Decoder, opening json.Delim, indent string) error {
-	buffer.WriteString(opening.String())
-	inner := indent + "  "
-	elements := 0
-	for ; decoder.More(); elements++ {
-		if elements > 0 {
-			buffer.WriteByte(',')
+	tolerant := []jsontext.Options{jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)}
+	decoder := jsontext.NewDecoder(bytes.NewReader(raw), tolerant...)
+	encoder := jsontext.NewEncoder(&buffer, append(tolerant, jsontext.WithIndent("  "))...)
+	for {
+		token, err := decoder.ReadToken()
+		_, values := decoder.StackIndex(0)
+		if err == io.EOF && values == 1 {
+			return bytes.TrimSuffix(buffer.Bytes(), []byte("\n")), nil
 		}
-		buffer.WriteString("\n" + inner)
-		if opening == '{' {
-			name, err := decoder.Token()
-			if err != nil {
-				return err
-			}
-			err = writeString(buffer, name.(string))
-			if err != nil {
-				return err
-			}
-			buffer.WriteString(": ")
+		if err != nil || values > 1 {
+			return nil, errors.New("it is not one JSON value") // the decoder's error may quote the input
 		}
-		err := reformatValue(buffer, decoder, inner)
+		parent, members := decoder.StackIndex(decoder.StackDepth())
+		isName := parent == jsontext.KindBeginObject && members%2 == 1
+		if token.Kind() == jsontext.KindString && !isName {
+			token = jsontext.String(normaliseDate(token.String()))
+		}
+		err = encoder.WriteToken(token)
 		if err != nil {
-			return err
+			return nil, err
 		}
 	}
-	closing, err := decoder.Token()
-	if err != nil {
-		return err
-	}
-	if elements > 0 {
-		buffer.WriteString("\n" + indent)
-	}
-	buffer.WriteString(closing.(json.Delim).String())
-	return nil
-}
-
-func writeString(buffer *bytes.Buffer, text string) error {
-	encoder := json.NewEncoder(buffer)
-	encoder.SetEscapeHTML(false)
-	err := encoder.Encode(text)
-	if err != nil {
-		return err
-	}
-	buffer.Truncate(buffer.Len() - 1) // the encoder's newline
-	return nil
 }
 
 var isoDate = regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)?$`)
