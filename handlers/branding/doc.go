@@ -4,5 +4,6 @@
 // Each decision is read from one text, as an admin writes it into a setting, and checked at once;
 // an error says what to write instead.
 //
-// It must not know settings, pages, or what becomes of a submission.
+// It must not know settings, pages, or what becomes of a submission. It imports only i18n,
+// maildomain and submission of this module.
 package branding

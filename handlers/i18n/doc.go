@@ -4,5 +4,6 @@
 // does not slow down the start. All catalogues have the same keys and placeholders; tests hold
 // that.
 //
-// It must not know pages, what the texts are said about, or how a language was chosen.
+// It must not know pages, what the texts are said about, or how a language was chosen. It imports
+// nothing of this module.
 package i18n

@@ -11,5 +11,6 @@
 // change here.
 //
 // Answers can hold addresses: they are for the admin, not for a log. The package must not know
-// where rows and requests are kept, nor how the admin asks.
+// where rows and requests are kept, nor how the admin asks. It imports only i18n, policy,
+// policy/lint, policy/rowfile, problem, request and submission of this module.
 package operate

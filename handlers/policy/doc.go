@@ -13,5 +13,5 @@
 // counters that Decide needs, and a decision's [Limits] the seats that an invitation takes.
 //
 // The package must not know where rows are kept, who asks, or what a decision leads to. It does
-// no I/O and reads no clock.
+// no I/O and reads no clock. It imports only submission of this module.
 package policy

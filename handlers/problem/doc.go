@@ -4,5 +4,6 @@
 // to a caller is that caller's: package problemdetails turns codes into HTTP statuses, and
 // package request adds the codes of the directory and says which failures pass.
 //
-// It must not know where an error comes from: no Graph, no tables, no host, no HTML.
+// It must not know where an error comes from: no Graph, no tables, no host, no HTML. It imports
+// nothing of this module.
 package problem

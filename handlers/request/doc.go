@@ -5,5 +5,5 @@
 // in the history. All that is known about a state is in one table (see [State]).
 //
 // It must not import the packages that move requests on or let people decide (workflow, review),
-// nor adapters or pages.
+// nor adapters or pages. It imports only policy, problem and submission of this module.
 package request

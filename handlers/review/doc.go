@@ -4,5 +4,6 @@
 // A [Reviewer] checks that the state of the request allows that, changes the record, and makes it
 // due. Package workflow does the work that follows, at the next upkeep.
 //
-// It must not import workflow, adapters or pages.
+// It must not import workflow, adapters or pages. It imports only policy, problem, request and
+// submission of this module.
 package review

@@ -5,5 +5,6 @@
 // read theirs with a [Reader], which knows plain values only. All faults are joined into one
 // error, and each names the setting and what to write instead.
 //
-// It must not know what the settings are used for, nor import any part.
+// It must not know what the settings are used for, nor import any part. It imports nothing of
+// this module.
 package settings

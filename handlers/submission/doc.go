@@ -6,5 +6,6 @@
 // The form and [DecodeMessage] apply the same rules, because anybody who can write to the queue
 // can write any message.
 //
-// It does no I/O, and must not know pages, policy, tables, Graph or the Functions host.
+// It does no I/O, and must not know pages, policy, tables, Graph or the Functions host. It
+// imports only problem of this module.
 package submission

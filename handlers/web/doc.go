@@ -5,6 +5,8 @@
 //	guard           who may send what, and how much of it; internal has its parts
 //	route           the addresses of the pages
 //
-// Nothing below web may know policy rows, Table Storage, Microsoft Graph or the Functions host. The
-// pages answer the same to a known, an unknown and a denied partner.
+// Nothing below web may know policy rows, Table Storage, Microsoft Graph or the Functions host.
+// The pages answer the same to a known, an unknown and a denied partner.
+//
+// It imports only branding, settings, submission and web/guard of this module.
 package web

@@ -13,5 +13,6 @@
 // budget.
 //
 // It reaches the outside by the ports of package request only. It must not import adapters, the
-// Functions host or pages.
+// Functions host or pages. It imports only policy, problem, request and submission of this
+// module.
 package workflow

@@ -20,5 +20,6 @@
 //
 // This is the only package to replace for another host.
 //
-// It must not know what the functions do.
+// It must not know what the functions do. It imports only problem, submission and
+// web/problemdetails of this module.
 package functions

@@ -10,5 +10,6 @@
 // redeem URLs, lose the HTTP status, or panic while they are printed.
 //
 // It must not know requests, policy rows or tables; it implements the ports of package request
-// and imports nothing of the command line.
+// and imports nothing of the command line. It imports only azure/identity, azure/internal/rest,
+// policy, problem, request and submission of this module.
 package graph

@@ -2,7 +2,8 @@
 // CLI's sign-in for the command line. It reads the claims of a token and the failures of a
 // credential. It is the only package that imports azidentity.
 //
-// It must not know what a token is for: no Graph, no tables.
+// It must not know what a token is for: no Graph, no tables. It imports only policy of this
+// module.
 package identity
 
 import (

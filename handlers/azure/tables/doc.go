@@ -21,5 +21,6 @@
 // therefore means "load it again and look", and does not mean that another writer was faster.
 //
 // It must not decide anything: it stores what package request defines, under ETags, with keys
-// that no outsider can choose.
+// that no outsider can choose. It imports only azure/internal/rest, policy, problem, request and
+// submission of this module.
 package tables

@@ -5,4 +5,7 @@
 // It signs in with the Azure CLI, or uses the storage of a local run. The commands do what
 // package operate offers; this package has their grammar, the connection to a deployment, and the
 // output.
+//
+// It imports only azure/functions/functionjson, azure/graph, azure/identity, azure/tables,
+// operate, policy/..., problem, request, review, settings, submission and web of this module.
 package main

@@ -4,5 +4,5 @@
 // by "make setup". It runs in node, bound to the loopback interface, without telemetry, and does
 // not outlive the program that started it.
 //
-// It must not know what is stored.
+// It must not know what is stored. It imports only dev/internal/subprocess of this module.
 package azurite

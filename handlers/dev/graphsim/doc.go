@@ -9,5 +9,5 @@
 // ([Server.Order]), or when the calls exceed a [Throttle]. It sends no mail.
 //
 // It must not import any other package of this program: what it accepts is what Graph accepts,
-// not what we send.
+// not what we send. It imports nothing of this module.
 package graphsim

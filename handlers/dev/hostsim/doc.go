@@ -16,5 +16,6 @@
 // for what it does not support (keys, forwarding, other bindings, identity-based connections,
 // function-level retries), where the real host would log it and drop the function.
 //
-// It must not know what the functions do.
+// It must not know what the functions do. It imports only azure/functions/functionjson and
+// dev/internal/subprocess of this module.
 package hostsim

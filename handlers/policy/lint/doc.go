@@ -6,4 +6,5 @@
 // and, with a [Directory], groups that accept no guests and sponsors that are disabled.
 //
 // The package must not know where rows are kept or how the directory is asked. It reads no clock.
+// It imports only maildomain, policy, problem, request and submission of this module.
 package lint

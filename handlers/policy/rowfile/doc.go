@@ -14,5 +14,6 @@
 // Texts that a spreadsheet would take for a formula are written with an apostrophe before them,
 // and read without it.
 //
-// The package must not know where rows are kept or what they mean.
+// The package must not know where rows are kept or what they mean. It imports only policy and
+// problem of this module.
 package rowfile

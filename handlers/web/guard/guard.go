@@ -2,7 +2,7 @@
 // sites, forms that were not fetched first, JSON of unknown senders, and bots.
 //
 // It builds the guards from plain values and is the only user of web/internal outside the pages.
-// It must not know the pages.
+// It must not know the pages. It imports only problem and web/internal/... of this module.
 package guard
 
 import (

@@ -1,7 +1,8 @@
 // Package problemdetails says how errors look over HTTP (RFC 9457): the status and the title of
 // each code. It is the only place where a code becomes a status.
 //
-// It must import only package problem, so that the pages and the host's protocol can share it.
+// It must import only package problem, so that the pages and the host's protocol can share it. It
+// imports only problem of this module.
 package problemdetails
 
 import (

@@ -1,5 +1,5 @@
 // Package route has the addresses of the pages, so that a page can lead to another without
-// importing it. It must not know the pages.
+// importing it. It must not know the pages. It imports only submission of this module.
 package route
 
 import "guestlist/handlers/submission"

@@ -4,6 +4,8 @@
 //	POST ──▶ guards ──▶ fields ──▶ captcha ──▶ queue ──▶ the status page
 //	            └──────────┴─────────┴──────────┴─────▶ the form again, with what was typed
 //
-// It validates, renders and enqueues, and reads no table. It must not know the status page, policy
-// rows, Table Storage, Microsoft Graph or the Functions host.
+// It validates, renders and enqueues, and reads no table. It must not know the status page,
+// policy rows, Table Storage, Microsoft Graph or the Functions host. It imports only branding,
+// i18n, maildomain, problem, submission, web/guard, web/internal/..., web/problemdetails,
+// web/route and web/site of this module.
 package signup

@@ -8,5 +8,6 @@
 //	              └ method not allowed ──▶ Exchange.Fail
 //
 // A page is a package of its own with a folder "page" of templates, scripts and styles. It passes
-// them in [Config] and needs no change here. Package site must not know any page.
+// them in [Config] and needs no change here. Package site must not know any page. It imports only
+// branding, i18n, problem, submission and web/problemdetails of this module.
 package site

@@ -1,7 +1,7 @@
 // Package functionjson reads the function.json files of a project. Each folder below the root
 // that has one is a function of the folder's name.
 //
-// It must not know what the functions do.
+// It must not know what the functions do. It imports nothing of this module.
 package functionjson
 
 import (

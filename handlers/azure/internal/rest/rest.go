@@ -1,7 +1,7 @@
 // Package rest is what Microsoft Graph and Table Storage have in common over HTTP: string
 // literals of OData, Retry-After, and which words of a service may be repeated in a log.
 //
-// It must not know either service.
+// It must not know either service. It imports nothing of this module.
 package rest
 
 import (

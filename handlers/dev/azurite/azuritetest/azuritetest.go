@@ -4,7 +4,7 @@
 // [Shared] and ends with the process. Each test makes its own tables and queues, with names from
 // [Name]. A test that stops or fills the emulator starts its own with azurite.Start.
 //
-// It must not know what is stored.
+// It must not know what is stored. It imports only dev/azurite of this module.
 package azuritetest
 
 import (

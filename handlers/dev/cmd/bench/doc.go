@@ -3,4 +3,7 @@
 //
 // It needs the built handler (make build) and the storage emulator (make setup). "make bench"
 // does both.
+//
+// It imports only azure/tables, dev/azurite, dev/graphsim, dev/internal/subprocess,
+// dev/simulation, policy, submission and web/guard of this module.
 package main

@@ -10,4 +10,7 @@
 //
 // With -no-host it starts neither handler nor host, so that Azure Functions Core Tools can be the
 // host.
+//
+// It imports only azure/tables, dev/azurite, dev/graphsim, dev/hostsim, dev/internal/subprocess,
+// policy, settings and submission of this module.
 package main

@@ -4,4 +4,6 @@
 //
 // The same input gives the same bytes, so a hash identifies a deployment. The handler gets its
 // execute bit in the zip, because most ways of deploying keep the zip's bits and set none.
+//
+// It imports only azure/functions/functionjson of this module.
 package main

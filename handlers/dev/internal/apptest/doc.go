@@ -2,5 +2,6 @@
 // them out with the repository's own host.json and function folders as Azure gets them, and
 // starts local runs.
 //
-// It must not know what the functions do.
+// It must not know what the functions do. It imports only azure/functions/functionjson of this
+// module.
 package apptest

@@ -5,5 +5,5 @@
 // which then stops its children in order. On Linux the kernel also kills the child when this
 // program dies, even by SIGKILL. Elsewhere a child must watch its standard input for end of file.
 //
-// It must not know what the programs do.
+// It must not know what the programs do. It imports nothing of this module.
 package subprocess

@@ -6,5 +6,5 @@
 // so there is no captcha by default. The outside (settings, error codes, the JSON property) calls
 // it a challenge.
 //
-// It must not know forms, pages or submissions.
+// It must not know forms, pages or submissions. It imports only problem of this module.
 package captcha

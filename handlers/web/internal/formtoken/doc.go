@@ -14,5 +14,5 @@
 // an error and sends again would be taken for the first submission, and an attacker who saw a
 // token could send something under it first and so have the partner's own submission dropped.
 //
-// It must not know forms, submissions or HTTP.
+// It must not know forms, submissions or HTTP. It imports nothing of this module.
 package formtoken

@@ -6,5 +6,6 @@
 // program can write any Origin; only a key stops programs. That is why the list is empty by
 // default, and why the captcha and the rate limiter also apply to JSON from listed sites.
 //
-// It must not know what is sent.
+// It must not know what is sent. It imports only problem and web/internal/formtoken of this
+// module.
 package origin

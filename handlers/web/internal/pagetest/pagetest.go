@@ -1,4 +1,5 @@
-// Package pagetest has what the tests of several pages need. It must not know any page.
+// Package pagetest has what the tests of several pages need. It must not know any page. It
+// imports only branding, problem, web/problemdetails and web/route of this module.
 package pagetest
 
 import (

@@ -7,5 +7,5 @@
 // [Client] says which client a request is from: the address that the platform saw, not what the
 // client claims.
 //
-// It must not know what is sent.
+// It must not know what is sent. It imports nothing of this module.
 package ratelimit

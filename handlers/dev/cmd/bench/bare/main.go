@@ -1,5 +1,7 @@
 // Command bare is a minimal handler that the real one is compared with. It decodes an envelope
 // and answers a constant.
+//
+// It imports nothing of this module.
 package main
 
 import (
