@@ -1,5 +1,12 @@
 package request
 
+import (
+	"context"
+	"fmt"
+
+	"guestlist/handlers/submission"
+)
+
 // Stage is as much of a request's state as anybody who holds the link to it may know. The person
 // who submits has not proved to own the mailbox, so invited, refused and repeated look the same.
 type Stage string
@@ -28,6 +35,19 @@ type Progress struct {
 	Stage   Stage
 	Outcome Outcome
 	Address string // masked, for example "a***@c…"; empty while nothing is recorded
+}
+
+// Tracker says how far requests are. It is all of this package that the status page needs.
+type Tracker struct{ Store Store }
+
+// Progress returns what anybody who holds the link may know of the request. NotFound if nothing is
+// recorded.
+func (t Tracker) Progress(ctx context.Context, id submission.ID) (Progress, error) {
+	r, err := t.Store.Load(ctx, id)
+	if err != nil {
+		return Progress{}, fmt.Errorf("loading request %s: %w", id, err)
+	}
+	return r.Progress(), nil
 }
 
 // Progress returns what anybody who holds the link may know of the request.

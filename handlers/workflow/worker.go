@@ -124,16 +124,6 @@ func (w *Worker) Advance(ctx context.Context, message submission.Message) error 
 	return nil
 }
 
-// Progress returns what anybody who holds the link may know of the request. NotFound if nothing is
-// recorded.
-func (w *Worker) Progress(ctx context.Context, id submission.ID) (request.Progress, error) {
-	r, err := w.config.Store.Load(ctx, id)
-	if err != nil {
-		return request.Progress{}, fmt.Errorf("loading request %s: %w", id, err)
-	}
-	return r.Progress(), nil
-}
-
 // open loads the request of the message, or starts one from the submission in the message. It
 // returns nil if there is nothing to do now.
 func (w *Worker) open(ctx context.Context, message submission.Message) (*job, error) {

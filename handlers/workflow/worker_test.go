@@ -307,7 +307,7 @@ func TestProgressStageHidesDecision(t *testing.T) {
 		id := reached[state](w)
 		w.deliverAll()
 		w.wantState(id, state)
-		progress, err := w.worker.Progress(t.Context(), id)
+		progress, err := request.Tracker{Store: w.store}.Progress(t.Context(), id)
 		// Only the outcome differs, and the page decides whether to show it.
 		want := request.Progress{Stage: request.StageFinished, Outcome: outcome, Address: "a***@c…"}
 		if err != nil || progress != want {
@@ -316,7 +316,7 @@ func TestProgressStageHidesDecision(t *testing.T) {
 	}
 	w := newWorld(t)
 	id := must(submission.NewID(w.now, w.random))(t)
-	_, err := w.worker.Progress(t.Context(), id)
+	_, err := request.Tracker{Store: w.store}.Progress(t.Context(), id)
 	wantCode(t, "an unknown id", err, problem.NotFound)
 }
 

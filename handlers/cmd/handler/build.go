@@ -66,7 +66,7 @@ func build(s settings.Settings, pages web.Config, log *slog.Logger) (*functions.
 	if err != nil {
 		return nil, err
 	}
-	err = registerPages(app, pages, worker, log)
+	err = registerPages(app, pages, request.Tracker{Store: store}, log)
 	if err != nil {
 		return nil, err
 	}
@@ -118,14 +118,14 @@ func newWorker(s settings.Settings, store *tables.Store, tenant *graph.Client, p
 }
 
 // registerPages registers the status page, and the form if this app serves it.
-func registerPages(app *functions.App, pages web.Config, worker *workflow.Worker, log *slog.Logger) error {
+func registerPages(app *functions.App, pages web.Config, requests status.Requests, log *slog.Logger) error {
 	guards, err := guard.New(pages.Guards, time.Now, rand.Reader)
 	if err != nil {
 		return err
 	}
 	signups := functions.QueueOutput{Binding: signupsBinding}
 	page, err := status.New(status.Config{
-		Requests:   worker,
+		Requests:   requests,
 		Queue:      signups,
 		Now:        time.Now,
 		Log:        log,
