@@ -49,14 +49,14 @@ type CellDifference struct {
 // A cell whose type the file does not name equals the table's if its text does.
 func Compare(table []policy.Raw, file []Row) []Difference {
 	differences := []Difference{}
-	inFile := make(map[[2]string]bool, len(file))
-	standing := make(map[[2]string]policy.Raw, len(table))
+	inFile := make(map[policy.RowKey]bool, len(file))
+	standing := make(map[policy.RowKey]policy.Raw, len(table))
 	for _, row := range table {
-		standing[[2]string{row.Partition, row.Name}] = row
+		standing[row.Key()] = row
 	}
 	var newest time.Time // the last change that the file has
 	for _, row := range file {
-		key := [2]string{row.Partition, row.Name}
+		key := row.Key()
 		inFile[key] = true
 		changed, err := time.Parse(time.RFC3339Nano, row.Version)
 		if err == nil && changed.After(newest) {
@@ -89,7 +89,7 @@ func Compare(table []policy.Raw, file []Row) []Difference {
 		differences = append(differences, d)
 	}
 	for _, was := range table {
-		if inFile[[2]string{was.Partition, was.Name}] {
+		if inFile[was.Key()] {
 			continue
 		}
 		d := Difference{Kind: Removed, Partition: was.Partition, Name: was.Name, Was: &was}

@@ -177,7 +177,7 @@ type reading struct {
 	columns []string       // by position; "" for one without a name
 	at      map[string]int // the position of a column
 	types   map[string]string
-	seen    map[[2]string]int // the line of a row
+	seen    map[policy.RowKey]int // the line of a row
 }
 
 // open reads the first line, and tells the separator by it.
@@ -190,7 +190,7 @@ func open(text string) (*reading, error) {
 	for _, comma := range ",;\t" {
 		r := &reading{
 			records: newRecords(text, comma, skip),
-			at:      map[string]int{}, types: map[string]string{}, seen: map[[2]string]int{},
+			at:      map[string]int{}, types: map[string]string{}, seen: map[policy.RowKey]int{},
 		}
 		names, line, err := r.next()
 		if err != nil {
@@ -258,7 +258,7 @@ func (r *reading) rows() ([]Row, error) {
 			}
 		}
 		row := r.row(record, line)
-		key := [2]string{row.Partition, row.Name}
+		key := row.Key()
 		before, twice := r.seen[key]
 		if twice {
 			return nil, problem.New(problem.MalformedBody,
