@@ -90,7 +90,8 @@ func azure(name, address string) place {
 	}
 }
 
-// findRun looks for a local run in the working directory and above it. It returns nil if there is none.
+// findRun looks for a local run in the working directory and above it. It returns nil if there is
+// none.
 func findRun() (*place, error) {
 	dir, err := os.Getwd()
 	if err != nil {

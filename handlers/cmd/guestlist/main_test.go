@@ -32,11 +32,11 @@ func TestMain(m *testing.M) {
 // TestScripts runs the real command against a real storage emulator. Scripts have these commands
 // besides those of testscript:
 //
-//	local-run                        start an emulator with empty tables and a Graph stand-in with two
-//	                                 groups, and write a run.json as a local run does
+//	local-run                        start an emulator with empty tables and a Graph stand-in with
+//	                                 two groups, and write a run.json as a local run does
 //	exits CODE COMMAND...            run a command that must end with the exit code
-//	row PARTITION NAME COLUMN=VALUE  write a row; COLUMN:int32=7 and COLUMN:bool=true have types, and a
-//	                                 text may have Go's escapes
+//	row PARTITION NAME COLUMN=VALUE  write a row; COLUMN:int32=7 and COLUMN:bool=true have types,
+//	                                 and a text may have Go's escapes
 //	request ADDRESS AGE              record a request that the present rows decided AGE ago
 //	edit FILE OLD NEW                replace all OLD in a file; \n is a line break
 //	sign-up VARIABLE ADDRESS         send a sign-up and process it
