@@ -2,6 +2,7 @@ package graph
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -14,7 +15,6 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	abs "github.com/microsoft/kiota-abstractions-go"
 	"github.com/microsoft/kiota-abstractions-go/authentication"
-	"github.com/microsoft/kiota-abstractions-go/serialization"
 	kauth "github.com/microsoft/kiota-authentication-azure-go"
 	khttp "github.com/microsoft/kiota-http-go"
 	jsonserialization "github.com/microsoft/kiota-serialization-json-go"
@@ -201,7 +201,7 @@ func (c *Client) Invite(ctx context.Context, invitation request.Invitation) (str
 	if err != nil {
 		return "", err
 	}
-	call, err := c.newPost(ctx, doing, "/invitations", map[string]string{}, body)
+	call, err := newPost(doing, "/invitations", map[string]string{}, body)
 	if err != nil {
 		return "", err
 	}
@@ -216,14 +216,14 @@ func (c *Client) Invite(ctx context.Context, invitation request.Invitation) (str
 	if err != nil {
 		return "", err
 	}
-	if strings.EqualFold(created.status, "Error") {
+	if strings.EqualFold(created.Status, "Error") {
 		const code = request.DirectoryInvitationError
 		return "", &problem.Error{Code: code, Public: request.DirectoryPublic(code), Detail: doing + ": " + advice[code]}
 	}
-	if created.invited == nil {
+	if created.Invited == nil {
 		return "", problem.New(request.DirectoryUnavailable, "%s: the answer names no guest", doing)
 	}
-	id, valid := policy.ParseGUID(created.invited.id)
+	id, valid := policy.ParseGUID(created.Invited.ID)
 	if !valid {
 		return "", problem.New(request.DirectoryUnavailable, "%s: the guest's id in the answer is not a GUID", doing)
 	}
@@ -245,17 +245,21 @@ func newInvitation(invitation request.Invitation) (*invitationBody, error) {
 		return nil, err
 	}
 	body := &invitationBody{
-		emailAddress: invitation.Address.String(),
-		displayName:  invitation.DisplayName,
-		redirectURL:  invitation.RedirectURL,
-		userType:     invitation.UserType,
-		sendMessage:  invitation.SendMessage,
-		sponsors:     sponsors,
+		EmailAddress: invitation.Address.String(),
+		DisplayName:  invitation.DisplayName,
+		RedirectURL:  invitation.RedirectURL,
+		UserType:     invitation.UserType,
+		SendMessage:  invitation.SendMessage,
+		Sponsors:     sponsors,
 	}
 	if invitation.MessageLanguage != "" || invitation.Message != "" || invitation.Cc != "" {
 		// Graph uses it only if it sends the mail, takes at most one copy, and ignores a language
 		// beside a message.
-		body.message = &messageInfo{language: invitation.MessageLanguage, body: invitation.Message, cc: invitation.Cc}
+		body.Message = &messageInfo{Language: invitation.MessageLanguage, Body: invitation.Message}
+		if invitation.Cc != "" {
+			body.Message.Copies = make([]recipient, 1)
+			body.Message.Copies[0].EmailAddress.Address = invitation.Cc
+		}
 	}
 	return body, nil
 }
@@ -263,29 +267,30 @@ func newInvitation(invitation request.Invitation) (*invitationBody, error) {
 // newSponsors returns the sponsors as they go over the wire: [{"id": "…"}]. Graph's documentation
 // has no example; scripts send this form to real tenants. It has no type, so that a sponsor may
 // be a user or a group.
-func newSponsors(ids []string) ([]serialization.Parsable, error) {
+func newSponsors(ids []string) ([]objectID, error) {
 	if len(ids) > policy.MaxSponsors {
 		return nil, problem.New(request.DirectoryRefused, "an invitation with %d sponsors; Entra takes at most %d", len(ids), policy.MaxSponsors)
 	}
-	var sponsors []serialization.Parsable
+	var sponsors []objectID
 	for i, id := range ids {
 		_, valid := policy.ParseGUID(id)
 		if !valid {
 			return nil, problem.New(request.DirectoryRefused, "sponsor %d of an invitation is not an object id", i+1)
 		}
-		sponsors = append(sponsors, &objectID{id: id})
+		sponsors = append(sponsors, objectID{id})
 	}
 	return sponsors, nil
 }
 
 // newPost returns a request with a body. The path is a template for the parameters.
-func (c *Client) newPost(ctx context.Context, doing, path string, parameters map[string]string, body serialization.Parsable) (*abs.RequestInformation, error) {
+func newPost(doing, path string, parameters map[string]string, body any) (*abs.RequestInformation, error) {
 	call := abs.NewRequestInformationWithMethodAndUrlTemplateAndPathParameters(abs.POST, "{+baseurl}"+path, parameters)
 	call.Headers.TryAdd("Accept", "application/json")
-	err := call.SetContentFromParsable(ctx, c.adapter, "application/json", body)
+	content, err := json.Marshal(body)
 	if err != nil {
 		return nil, problem.New(request.DirectoryUnavailable, "%s: the request can't be encoded", doing)
 	}
+	call.SetStreamContentAndContentType(content, "application/json")
 	return call, nil
 }
 
@@ -300,8 +305,8 @@ func (c *Client) AddMember(ctx context.Context, groupID, guestID string) (added 
 	if !isGroup || !isGuest {
 		return false, problem.New(request.DirectoryRefused, "%s: an id is not a GUID", doing)
 	}
-	call, err := c.newPost(ctx, doing, "/groups/{group}/members/$ref", map[string]string{"group": groupID},
-		&reference{url: c.base + "/v1.0/directoryObjects/" + guestID})
+	call, err := newPost(doing, "/groups/{group}/members/$ref", map[string]string{"group": groupID},
+		reference{c.base + "/v1.0/directoryObjects/" + guestID})
 	if err != nil {
 		return false, err
 	}

@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	abs "github.com/microsoft/kiota-abstractions-go"
-	"github.com/microsoft/kiota-abstractions-go/serialization"
 
 	"guestlist/handlers/policy"
 	"guestlist/handlers/problem"
@@ -25,22 +24,22 @@ func (c *Client) Group(ctx context.Context, id string) (request.Group, error) {
 	if err != nil {
 		return request.Group{}, err
 	}
-	if !strings.EqualFold(found.id, id) {
+	if !strings.EqualFold(found.ID, id) {
 		return request.Group{}, problem.New(request.DirectoryUnavailable, "%s: the answer is about another object", doing)
 	}
-	if found.securityEnabled == nil || found.mailEnabled == nil {
+	if found.SecurityEnabled == nil || found.MailEnabled == nil {
 		// Every group has both.
 		return request.Group{}, problem.New(request.DirectoryReadForbidden, "%s: the answer leaves out what kind of group it is", doing)
 	}
 	return request.Group{
 		ID:              strings.ToLower(id),
-		DisplayName:     found.displayName,
-		SecurityEnabled: *found.securityEnabled,
-		MailEnabled:     *found.mailEnabled,
-		Dynamic:         slices.Contains(found.groupTypes, "DynamicMembership"),
-		Unified:         slices.Contains(found.groupTypes, "Unified"),
-		RoleAssignable:  isTrue(found.isAssignableToRole),
-		OnPremises:      isTrue(found.onPremisesSyncEnabled),
+		DisplayName:     found.DisplayName,
+		SecurityEnabled: *found.SecurityEnabled,
+		MailEnabled:     *found.MailEnabled,
+		Dynamic:         slices.Contains(found.GroupTypes, "DynamicMembership"),
+		Unified:         slices.Contains(found.GroupTypes, "Unified"),
+		RoleAssignable:  found.IsAssignableToRole,
+		OnPremises:      found.OnPremisesSyncEnabled,
 	}, nil
 }
 
@@ -62,23 +61,23 @@ func (c *Client) Principal(ctx context.Context, id string) (request.Principal, e
 	if err != nil {
 		return request.Principal{}, err
 	}
-	if !strings.EqualFold(found.id, id) {
+	if !strings.EqualFold(found.ID, id) {
 		return request.Principal{}, problem.New(request.DirectoryUnavailable, "%s: the answer is about another object", doing)
 	}
-	if found.accountEnabled == nil {
+	if found.AccountEnabled == nil {
 		return request.Principal{}, problem.New(request.DirectoryReadForbidden, "%s: the answer leaves out whether the account is enabled", doing)
 	}
 	return request.Principal{
 		ID:          strings.ToLower(id),
-		DisplayName: found.displayName,
+		DisplayName: found.DisplayName,
 		Kind:        "user",
-		Enabled:     *found.accountEnabled,
-		Guest:       strings.EqualFold(found.userType, "Guest"),
+		Enabled:     *found.AccountEnabled,
+		Guest:       strings.EqualFold(found.UserType, "Guest"),
 	}, nil
 }
 
 // look reads some properties of the object of that id in a set, groups or users.
-func (c *Client) look(ctx context.Context, doing, set, id string, properties []string, into serialization.Parsable) error {
+func (c *Client) look(ctx context.Context, doing, set, id string, properties []string, into any) error {
 	id, valid := policy.ParseGUID(id)
 	if !valid {
 		// With other text the path could name another resource.
@@ -107,5 +106,3 @@ func classifyLook(answer *answerError) problem.Code {
 	}
 	return classifyRead(answer)
 }
-
-func isTrue(b *bool) bool { return b != nil && *b }

@@ -7,7 +7,6 @@ import (
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	azpolicy "github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
-	abs "github.com/microsoft/kiota-abstractions-go"
 
 	"guestlist/handlers/azure/identity"
 	"guestlist/handlers/problem"
@@ -33,12 +32,14 @@ func Roles(ctx context.Context, credential azcore.TokenCredential, url string) (
 // MayInvite returns nil if Graph would take an invitation from this app. It sends one without an
 // address, which reaches nobody: Graph checks the permission first. Errors are as for Invite.
 func (c *Client) MayInvite(ctx context.Context) error {
-	call := abs.NewRequestInformationWithMethodAndUrlTemplateAndPathParameters(abs.POST, "{+baseurl}/invitations", map[string]string{})
-	call.Headers.TryAdd("Accept", "application/json")
-	call.SetStreamContentAndContentType([]byte("{}"), "application/json")
+	const doing = "asking whether the app may invite"
+	call, err := newPost(doing, "/invitations", map[string]string{}, struct{}{})
+	if err != nil {
+		return err
+	}
 	allowed := false
-	err := c.call(ctx, operation{
-		doing: "asking whether the app may invite",
+	err = c.call(ctx, operation{
+		doing: doing,
 		classify: func(a *answerError) problem.Code {
 			allowed = a.status == http.StatusBadRequest
 			return classifyInvitation(a, request.Invitation{})

@@ -49,7 +49,7 @@ func (c *Client) FindUser(ctx context.Context, address submission.Address) (requ
 		if err != nil {
 			return request.User{}, err
 		}
-		id := holder.id
+		id := holder.ID
 		if found.ID != "" && found.ID != id {
 			return request.User{Kind: request.SeveralUsers}, nil
 		}
@@ -61,17 +61,17 @@ func (c *Client) FindUser(ctx context.Context, address submission.Address) (requ
 // kindOf returns the kind of a user. Whether the account is enabled counts only for guests: an
 // internal user is never invited.
 func kindOf(doing string, holder *user) (request.UserKind, error) {
-	if holder.accountEnabled == nil || holder.userPrincipalName == "" {
+	if holder.AccountEnabled == nil || holder.UserPrincipalName == "" {
 		// Every user has both.
 		return "", problem.New(request.DirectoryReadForbidden, "%s: the answer leaves out what kind of user it is; the app needs the permission User.Read.All", doing)
 	}
 	switch {
 	case !external(holder):
 		return request.InternalUser, nil
-	case !*holder.accountEnabled:
+	case !*holder.AccountEnabled:
 		return request.DisabledGuest, nil
 	}
-	switch holder.externalUserState {
+	switch holder.ExternalUserState {
 	case "Accepted", "":
 		// Guests who are older than this state have none. They can sign in.
 		return request.AcceptedGuest, nil
@@ -91,7 +91,7 @@ func (c *Client) FindGuest(ctx context.Context, address submission.Address) (str
 	}
 	var found string
 	for _, holder := range holders.users {
-		id := holder.id
+		id := holder.ID
 		if !external(holder) {
 			continue
 		}
@@ -127,7 +127,7 @@ func (c *Client) FindDeletedGuests(ctx context.Context, address submission.Addre
 	}
 	var found []string
 	for _, holder := range holders.users {
-		id := holder.id
+		id := holder.ID
 		if external(holder) && !slices.Contains(found, id) {
 			found = append(found, id)
 		}
@@ -182,25 +182,25 @@ func (c *Client) find(ctx context.Context, doing string, address submission.Addr
 		if err != nil {
 			return holders{}, err
 		}
-		for _, holder := range page.users {
+		for _, holder := range page.Users {
 			if holder == nil {
 				return unusable("the list in the answer has a gap")
 			}
 			if !holds(holder, address.String()) {
 				continue
 			}
-			id, valid := policy.ParseGUID(holder.id)
+			id, valid := policy.ParseGUID(holder.ID)
 			if !valid {
 				return unusable("a user's id in the answer is not a GUID")
 			}
-			holder.id = id
+			holder.ID = id
 			found.users = append(found.users, holder)
 		}
-		if page.nextLink == "" || len(found.users) > 0 {
-			found.more = page.nextLink != ""
+		if page.NextLink == "" || len(found.users) > 0 {
+			found.more = page.NextLink != ""
 			return found, nil
 		}
-		next, err := url.Parse(page.nextLink)
+		next, err := url.Parse(page.NextLink)
 		if err != nil {
 			return unusable("the answer's link to its next page is not a URL")
 		}
@@ -221,7 +221,7 @@ func (c *Client) page(ctx context.Context, doing string, address submission.Addr
 	if err != nil {
 		return userPage{}, err
 	}
-	if page.users == nil {
+	if page.Users == nil {
 		return userPage{}, problem.New(request.DirectoryUnavailable, "%s: the answer has no list", doing)
 	}
 	return page, nil
@@ -230,8 +230,8 @@ func (c *Client) page(ctx context.Context, doing string, address submission.Addr
 // holds reports whether the user has the address.
 func holds(holder *user, address string) bool {
 	same := func(other string) bool { return strings.EqualFold(other, address) }
-	return same(holder.mail) || same(holder.userPrincipalName) || slices.ContainsFunc(holder.otherMails, same) ||
-		slices.ContainsFunc(holder.proxyAddresses, func(proxy string) bool {
+	return same(holder.Mail) || same(holder.UserPrincipalName) || slices.ContainsFunc(holder.OtherMails, same) ||
+		slices.ContainsFunc(holder.ProxyAddresses, func(proxy string) bool {
 			kind, other, _ := strings.Cut(proxy, ":")
 			return strings.EqualFold(kind, "smtp") && same(other)
 		})
@@ -241,5 +241,5 @@ func holds(holder *user, address string) bool {
 // invited, and an internal account can have the type of a guest. The sign-in name of an invited
 // user is made of the address, #EXT# and the tenant's domain.
 func external(holder *user) bool {
-	return holder.creationType == "Invitation" || strings.Contains(strings.ToUpper(holder.userPrincipalName), "#EXT#@")
+	return holder.CreationType == "Invitation" || strings.Contains(strings.ToUpper(holder.UserPrincipalName), "#EXT#@")
 }
