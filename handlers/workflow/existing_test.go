@@ -46,8 +46,7 @@ func TestAddressHeldByExistingUser(t *testing.T) {
 				if !mayRead {
 					w.order(forbidden(lookUps, 1000))
 				}
-				id := w.submit(address)
-				w.settle(1)
+				id := w.signUpFor(address, 1)
 				w.wantState(id, test.want)
 				if !mayRead {
 					w.wantLine(workflow.LogDegraded, 1)
@@ -74,8 +73,7 @@ func TestApprovalInvitesDeletedGuestAgain(t *testing.T) {
 	w := newWorld(t)
 	w.row("contoso.com", "row", "Action", "invite")
 	must(w.tenant.AddUser(graphsim.User{Mail: "ana@contoso.com", UserType: "Guest", CreationType: "Invitation", Deleted: true}))(t)
-	id := w.submit("ana@contoso.com")
-	w.settle(1)
+	id := w.signUpFor("ana@contoso.com", 1)
 	w.wantState(id, request.Review)
 	must(w.reviewer().Approve(t.Context(), id, approvedTerms, ""))(t)
 	w.settle(1)
@@ -88,8 +86,7 @@ func TestInvitesWhenDeletedGuestsCannotBeSearched(t *testing.T) {
 	w.row("contoso.com", "row", "Action", "invite")
 	w.order(graphsim.Fault{Match: graphsim.Match{Method: http.MethodGet, Path: "/v1.0/directory/deletedItems/microsoft.graph.user"}, Times: 1000,
 		Status: 400, Code: "Request_UnsupportedQuery", Message: "Unsupported query."})
-	id := w.submit("ana@contoso.com")
-	w.deliverAll()
+	id := w.signUp("ana@contoso.com")
 	w.wantState(id, request.Done)
 }
 
@@ -98,8 +95,7 @@ func TestLostAnswerIsLookedUpOnceDirectoryAnswers(t *testing.T) {
 		w := newWorld(t)
 		w.row("contoso.com", "row", "Action", "invite")
 		w.order(graphsim.Fault{Match: invitations, Times: 1, Status: 502, AfterEffect: true})
-		id := w.submit("ana@contoso.com")
-		w.deliverAll()
+		id := w.signUp("ana@contoso.com")
 		w.order(graphsim.Fault{Match: lookUps, Times: 5, Status: status, Message: "Not now."})
 		w.settle(3)
 		w.wantState(id, request.Done)
@@ -143,11 +139,9 @@ func TestSecondSignUpAfterGuestChanged(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
 			w.row("contoso.com", "row", "Action", "invite", "Groups", groupOne)
-			first := w.submit("ana@contoso.com")
-			w.settle(2)
+			first := w.signUpFor("ana@contoso.com", 2)
 			test.change(w, w.wantState(first, request.Done).GuestID)
-			again := w.submit("ana@contoso.com")
-			w.settle(1)
+			again := w.signUpFor("ana@contoso.com", 1)
 			r := w.wantState(again, test.want)
 			if w.last(again) != test.what || len(w.tenant.Invitations()) != test.invitations {
 				t.Errorf("history %v, %d invitations", w.whats(again), len(w.tenant.Invitations()))
@@ -170,8 +164,7 @@ func TestSecondSignUpAfterGuestChanged(t *testing.T) {
 				t.Errorf("it counts as a repeat: %+v, %d invitations", r, len(w.tenant.Invitations()))
 			}
 			// The next request is a repeat of that one.
-			third := w.submit("ana@contoso.com")
-			w.settle(2)
+			third := w.signUpFor("ana@contoso.com", 2)
 			if r := w.wantState(third, request.Done); r.RepeatOf != again || len(w.tenant.Invitations()) != 2 {
 				t.Errorf("%+v, %d invitations", r, len(w.tenant.Invitations()))
 			}
@@ -194,12 +187,10 @@ func TestRepeatWhenDirectoryCannotBeAsked(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
 			w.row("contoso.com", "row", "Action", "invite")
-			first := w.submit("ana@contoso.com")
-			w.settle(2)
+			first := w.signUpFor("ana@contoso.com", 2)
 			test.fault.Match = lookUps
 			w.order(test.fault)
-			again := w.submit("ana@contoso.com")
-			w.deliverAll()
+			again := w.signUp("ana@contoso.com")
 			gate := w.gate()
 			if gate.HeldUntil.After(w.now) != (name == "throttled") {
 				t.Errorf("gate %+v", gate)
@@ -219,16 +210,14 @@ func TestRepeatWhenDirectoryCannotBeAsked(t *testing.T) {
 func TestRepeatSkipsLookUpWhileGuestMayBeInvisible(t *testing.T) {
 	w := newWorld(t)
 	w.row("contoso.com", "row", "Action", "invite")
-	w.submit("ana@contoso.com")
-	w.deliverAll()
+	w.signUp("ana@contoso.com")
 	for _, test := range []struct {
 		after time.Duration
 		asks  int
 	}{{29 * time.Minute, 0}, {2 * time.Minute, 1}} {
 		w.now = w.now.Add(test.after)
 		before := w.tenant.Calls()["GET /v1.0/users"]
-		id := w.submit("ana@contoso.com")
-		w.deliverAll()
+		id := w.signUp("ana@contoso.com")
 		w.wantState(id, request.Done)
 		if asks := w.tenant.Calls()["GET /v1.0/users"] - before; asks != test.asks {
 			t.Errorf("%d look-ups after %v more", asks, test.after)

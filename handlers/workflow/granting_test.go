@@ -16,12 +16,10 @@ func TestGrantsWaitWhileDirectoryThrottles(t *testing.T) {
 	w.row("contoso.com", "trusted", "Action", "invite", "Groups", groupOne)
 	member := membersOf(groupOne)
 	w.order(graphsim.Fault{Match: member, Times: 1, Status: 503})
-	first := w.submit("ana@contoso.com")
-	w.deliverAll()
+	first := w.signUp("ana@contoso.com")
 	w.wantState(first, request.Granting)
 	w.order(graphsim.Fault{Match: member, Times: 1, Status: 429, Headers: retryAfter("600")})
-	second := w.submit("bo@contoso.com")
-	w.deliverAll()
+	second := w.signUp("bo@contoso.com")
 	w.wantState(second, request.Granting)
 	before := w.tenant.Calls()["POST /v1.0/groups/{id}/members/$ref"]
 	w.settleMinutes(8)
@@ -39,8 +37,7 @@ func TestThrottledGrantsStopEveryInstance(t *testing.T) {
 	w := newWorld(t)
 	w.row("contoso.com", "trusted", "Action", "invite", "Groups", groupOne)
 	w.order(graphsim.Fault{Match: membersOf(groupOne), Times: 1, Status: 429, Headers: retryAfter("600")})
-	first := w.submit("ana@contoso.com")
-	w.deliverAll()
+	first := w.signUp("ana@contoso.com")
 	calls := func() (n int) {
 		for _, count := range w.tenant.Calls() {
 			n += count
@@ -48,15 +45,13 @@ func TestThrottledGrantsStopEveryInstance(t *testing.T) {
 		return n
 	}
 	before := calls()
-	second := w.submit("bo@contoso.com")
-	w.deliverAll()
+	second := w.signUp("bo@contoso.com")
 	if calls() != before {
 		t.Errorf("%d calls while the directory asked to be left alone", calls()-before)
 	}
 	// Another instance learns of it at the gate, before it invites.
 	w.worker = w.newWorker()
-	w.submit("cy@contoso.com")
-	w.deliverAll()
+	w.signUp("cy@contoso.com")
 	if n := w.attempts(); n != 1 {
 		t.Errorf("%d invitations while the directory asked to be left alone", n)
 	}
@@ -91,8 +86,7 @@ func TestGroupWithUnknownAnswersIsGivenUp(t *testing.T) {
 	w.row("contoso.com", "trusted", "Action", "invite", "Groups", groupOne+" "+groupTwo)
 	w.order(graphsim.Fault{Match: membersOf(groupOne), Times: 1000, Status: 403,
 		Body: "<html>No.</html>", ContentType: "text/html", Headers: map[string]string{"request-id": "5f1c3cd2-0000-4000-8000-000000000001"}})
-	id := w.submit("ana@contoso.com")
-	w.settle(4)
+	id := w.signUpFor("ana@contoso.com", 4)
 	r := w.wantState(id, request.Failed)
 	if len(r.Grants) != 2 || !strings.Contains(r.Grants[0].Note, "request-id") || r.Grants[1].State != request.GrantAdded {
 		t.Errorf("grants %+v", r.Grants)
@@ -124,8 +118,7 @@ func TestForbiddenGroupIsTriedForADay(t *testing.T) {
 			}
 			w.order(graphsim.Fault{Match: graphsim.Match{Method: http.MethodPost, Path: path}, Times: 1000, Status: 403,
 				Code: "Authorization_RequestDenied", Message: "Insufficient privileges to complete the operation."})
-			id := w.submit("ana@contoso.com")
-			w.settle(1)
+			id := w.signUpFor("ana@contoso.com", 1)
 			for hours := 1; w.load(id).Grants[0].Forbidden.IsZero(); hours++ {
 				if hours > 100 {
 					t.Fatal("the group is never forbidden")
@@ -153,8 +146,7 @@ func TestForbiddenGroupFailsAfterADay(t *testing.T) {
 	w := newWorld(t)
 	w.row("contoso.com", "trusted", "Action", "invite", "Groups", groupOne+" "+groupTwo)
 	w.order(forbidden(membersOf(groupOne), 1000))
-	id := w.submit("ana@contoso.com")
-	w.settle(12)
+	id := w.signUpFor("ana@contoso.com", 12)
 	w.wantState(id, request.Granting)
 	w.settle(18)
 	w.wantState(id, request.Failed)
@@ -190,8 +182,7 @@ func TestSilentGroupDoesNotBlockOthers(t *testing.T) {
 	const groupThree = "aaaaaaaa-0000-4000-8000-000000000003"
 	w.row("contoso.com", "trusted", "Action", "invite", "Groups", groupOne+" "+groupTwo+" "+groupThree)
 	w.order(graphsim.Fault{Match: membersOf(groupTwo), Times: 1_000_000, Status: 500})
-	id := w.submit("ana@contoso.com")
-	w.settle(1)
+	id := w.signUpFor("ana@contoso.com", 1)
 	r := w.wantState(id, request.Granting)
 	if r.Grants[0].State != request.GrantAdded || r.Grants[1].State != request.GrantPending || r.Grants[2].State != request.GrantAdded {
 		t.Errorf("grants %+v", r.Grants)
@@ -211,8 +202,7 @@ func TestUnknownAnswersCountPerGroup(t *testing.T) {
 	}
 	odd(groupOne, 1000)
 	odd(groupTwo, 3)
-	id := w.submit("ana@contoso.com")
-	w.settle(6)
+	id := w.signUpFor("ana@contoso.com", 6)
 	r := w.wantState(id, request.Failed)
 	if r.Grants[0].State != request.GrantFailed || r.Grants[1].State != request.GrantAdded {
 		t.Errorf("grants %+v", r.Grants)

@@ -107,8 +107,7 @@ func TestPressureReachesEveryInstance(t *testing.T) {
 	w.config.Pressure = new(workflow.Pressure)
 	w.worker = w.newWorker()
 	before := w.now
-	w.submit("bo@contoso.com")
-	w.deliverAll()
+	w.signUp("bo@contoso.com")
 	w.wantTenant(2, 2, 0)
 	if w.now.Sub(before) < 500*time.Millisecond {
 		t.Errorf("it waited for %v", w.now.Sub(before))
@@ -119,11 +118,9 @@ func TestPressureIsStoredWhileWaiting(t *testing.T) {
 	pressure := new(workflow.Pressure)
 	w := newWorld(t, func(c *workflow.Config) { c.Pressure, c.Pace = pressure, request.Pace{Spacing: 10 * time.Minute} })
 	w.row("contoso.com", "trusted", "Action", "invite")
-	w.submit("ana@contoso.com")
-	w.deliverAll()
+	w.signUp("ana@contoso.com")
 	pressure.Report(1.2)
-	w.submit("bo@contoso.com")
-	w.deliverAll()
+	w.signUp("bo@contoso.com")
 	gate := w.gate()
 	if gate.Pressure != 120 || len(w.tenant.Invitations()) != 1 {
 		t.Errorf("gate %+v, %d invitations", gate, len(w.tenant.Invitations()))
@@ -149,8 +146,7 @@ func TestParkedRequestResumesOnEarlyMessage(t *testing.T) {
 	w := newWorld(t)
 	w.row("contoso.com", "trusted", "Action", "invite")
 	w.tenantSays(switchedOff)
-	id := w.submit("ana@contoso.com")
-	w.deliverAll()
+	id := w.signUp("ana@contoso.com")
 	if r := w.wantState(id, request.Parked); r.Due.Sub(w.now) < 30*time.Minute {
 		t.Errorf("it is due at %v without a message", r.Due)
 	}
@@ -165,8 +161,7 @@ func TestResumedRequestContinuesAfterCrash(t *testing.T) {
 	w := newWorld(t)
 	w.row("contoso.com", "trusted", "Action", "invite")
 	w.tenantSays(switchedOff)
-	id := w.submit("ana@contoso.com")
-	w.deliverAll()
+	id := w.signUp("ana@contoso.com")
 	w.wantState(id, request.Parked)
 	w.tenant.ClearFaults()
 	must(request.CloseBreaker(t.Context(), w.store, "admin@example.com", w.now))(t)
@@ -207,8 +202,7 @@ func TestThrottlingStopsEveryInstance(t *testing.T) {
 	w := newWorld(t)
 	w.row("contoso.com", "trusted", "Action", "invite")
 	w.order(graphsim.Fault{Match: invitations, Times: 1, Status: 429, Headers: retryAfter("600")})
-	first := w.submit("ana@contoso.com")
-	w.deliverAll()
+	first := w.signUp("ana@contoso.com")
 	second := w.submit("bo@contoso.com")
 	w.worker = w.newWorker()
 	w.deliverAll()
@@ -226,8 +220,7 @@ func TestUnknownAnswersAreGivenUp(t *testing.T) {
 	w.row("contoso.com", "trusted", "Action", "invite", "MaxGuests", int32(1))
 	w.order(graphsim.Fault{Match: invitations, Times: 1000, Status: 418,
 		Code: "Teapot", Message: "Short and stout."})
-	id := w.submit("ana@contoso.com")
-	w.settle(6)
+	id := w.signUpFor("ana@contoso.com", 6)
 	r := w.wantState(id, request.Failed)
 	if !strings.Contains(r.Reason, "request-id") {
 		t.Errorf("the reason does not name the directory's id of the call: %q", r.Reason)
@@ -242,8 +235,7 @@ func TestProbeLeavesBreakerThatNeedsAdminOpen(t *testing.T) {
 	w := newWorld(t)
 	w.row("contoso.com", "trusted", "Action", "invite")
 	w.tenantSays(switchedOff)
-	id := w.submit("ana@contoso.com")
-	w.deliverAll()
+	id := w.signUp("ana@contoso.com")
 	w.wantState(id, request.Parked)
 	w.tenant.ClearFaults()
 	w.now = w.now.Add(2 * time.Hour)
@@ -277,8 +269,7 @@ func TestBookedTurnIsLostWhenTenantStops(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, func(c *workflow.Config) { c.Pace = request.Pace{Spacing: 20 * time.Second} })
 			w.row("contoso.com", "trusted", "Action", "invite")
-			w.submit("ana@contoso.com")
-			w.deliverAll()
+			w.signUp("ana@contoso.com")
 			looks := 0
 			w.on("Gate", before, -1, func() error {
 				looks++
@@ -292,8 +283,7 @@ func TestBookedTurnIsLostWhenTenantStops(t *testing.T) {
 				_, err := w.store.SaveGate(t.Context(), gate)
 				return err
 			})
-			id := w.submit("bo@contoso.com")
-			w.deliverAll()
+			id := w.signUp("bo@contoso.com")
 			w.wantState(id, test.state)
 			if n := w.attempts(); n != 1 {
 				t.Errorf("%d invitations were sent", n)
@@ -310,8 +300,7 @@ func TestGateConflictIsRetried(t *testing.T) {
 		conflicts--
 		return problem.New(problem.Conflict, "another was faster")
 	})
-	id := w.submit("ana@contoso.com")
-	w.deliverAll()
+	id := w.signUp("ana@contoso.com")
 	w.wantState(id, request.Done)
 	gate := w.gate()
 	if gate.Sent != 1 || conflicts != 0 {

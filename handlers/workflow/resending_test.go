@@ -33,8 +33,7 @@ func TestResendWaitsForMailRest(t *testing.T) {
 		t.Errorf("the request is not at rest: %+v", r)
 	}
 	// A second request for the same address has to wait too.
-	again := w.submit("ana@contoso.com")
-	w.deliverAll()
+	again := w.signUp("ana@contoso.com")
 	w.carryOut(submission.Resend, again)
 	if w.last(again) != "resend-too-soon" {
 		t.Errorf("by another request: %v", w.whats(again))
@@ -85,8 +84,7 @@ func TestResendDoesNotInviteGoneGuest(t *testing.T) {
 	w := newWorld(t)
 	w.row("contoso.com", "r", "Action", "invite")
 	w.order(forbidden(lookUps, 1))
-	id := w.submit("ana@contoso.com")
-	w.deliverAll()
+	id := w.signUp("ana@contoso.com")
 	w.wantLine(workflow.LogDegraded, 1)
 	// Since then the app may read users, and the guest is gone without a trace.
 	w.now = w.now.Add(2 * time.Hour)
@@ -159,16 +157,14 @@ func TestCrashDuringResendSendsAtMostOneMail(t *testing.T) {
 func TestResendLeavesClaimBeingInvited(t *testing.T) {
 	w := newWorld(t)
 	first := w.invite()
-	repeat := w.submit("ana@contoso.com")
-	w.deliverAll()
+	repeat := w.signUp("ana@contoso.com")
 	gone := w.wantState(repeat, request.Done).GuestID
 	w.carryOut(submission.Withdraw, first)
 	w.now = w.now.Add(2 * time.Hour)
 	ok(t, w.tenant.ChangeUser(gone, func(u *graphsim.User) { u.Mail, u.OtherMails = "other@contoso.com", nil }))
 	// While the address is invited anew, the old link asks for the mail again.
 	w.order(graphsim.Fault{Match: invitations, Times: 1, Status: 502})
-	anew := w.submit("ana@contoso.com")
-	w.deliverAll()
+	anew := w.signUp("ana@contoso.com")
 	w.wantState(anew, request.Inviting)
 	w.carryOut(submission.Resend, repeat)
 	if w.last(repeat) != "resend-needless" {

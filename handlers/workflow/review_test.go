@@ -24,8 +24,7 @@ var approvedTerms = policy.Terms{Groups: []string{groupTwo}, Sponsors: []string{
 
 func TestApprovalInvites(t *testing.T) {
 	w := newWorld(t)
-	id := w.submit("ana@contoso.com")
-	w.settle(1)
+	id := w.signUpFor("ana@contoso.com", 1)
 	w.wantState(id, request.Review)
 	must(w.reviewer().Approve(t.Context(), id, approvedTerms, "we know\nher"))(t)
 	w.wantTenant(0, 0, 0)
@@ -112,8 +111,7 @@ func TestRetryAddsRefusedGroup(t *testing.T) {
 	w.row("contoso.com", "r", "Action", "invite", "Groups", groupOne+" "+groupTwo)
 	w.order(graphsim.Fault{Match: membersOf(groupOne), Times: 1, Status: 404,
 		Code: "Request_ResourceNotFound", Message: "Resource '" + groupOne + "' does not exist or one of its queried reference-property objects are not present."})
-	id := w.submit("ana@contoso.com")
-	w.settle(1)
+	id := w.signUpFor("ana@contoso.com", 1)
 	w.wantState(id, request.Failed)
 	w.wantTenant(1, 1, 1)
 	_, err := w.reviewer().Cancel(t.Context(), id, "too late")
@@ -130,8 +128,7 @@ func TestCancelWhileParkedRequestResumes(t *testing.T) {
 	everyOperation(t, func(t *testing.T, w *world, at func(func(string, bool) error)) {
 		w.row("contoso.com", "r", "Action", "invite")
 		w.tenantSays(switchedOff)
-		id := w.submit("ana@contoso.com")
-		w.settle(1)
+		id := w.signUpFor("ana@contoso.com", 1)
 		w.wantState(id, request.Parked)
 		w.tenant.ClearFaults()
 		tried := false
@@ -161,8 +158,7 @@ func TestCancelWhileParkedRequestResumes(t *testing.T) {
 
 func TestDecisionsNeedWordsAndAName(t *testing.T) {
 	w := newWorld(t)
-	id := w.submit("ana@contoso.com")
-	w.settle(1)
+	id := w.signUpFor("ana@contoso.com", 1)
 	for name, reason := range map[string]string{"none": " \n", "too long": strings.Repeat("x", 501), "no text": "\xff"} {
 		_, err := w.reviewer().Deny(t.Context(), id, reason)
 		if problem.CodeOf(err) != problem.InvalidInput {

@@ -42,8 +42,7 @@ func TestRetentionErasesFinishedRequests(t *testing.T) {
 		t.Error("the log does not say that a request waits for a person for a month")
 	}
 	// The address still has a guest, so there is no second mail.
-	again := w.submit("ana@contoso.com")
-	w.settle(1)
+	again := w.signUpFor("ana@contoso.com", 1)
 	w.wantState(again, request.Done)
 	w.wantTenant(1, 1, 0)
 }

@@ -92,8 +92,7 @@ func TestWithdrawalAfterLostAnswerRecordsGuest(t *testing.T) {
 	w := newWorld(t)
 	w.row("contoso.com", "r", "Action", "invite", "MaxGuests", int32(3))
 	w.order(graphsim.Fault{Match: invitations, Times: 1, Status: 502, AfterEffect: true})
-	id := w.submit("ana@contoso.com")
-	w.deliverAll()
+	id := w.signUp("ana@contoso.com")
 	w.ask(submission.Withdraw, id)
 	w.settle(1)
 	r := w.wantState(id, request.Done)
@@ -163,8 +162,7 @@ func TestWithdrawingDoesNotBringMoreMail(t *testing.T) {
 			w := newWorld(t)
 			w.row("contoso.com", "r", "Action", "invite")
 			for range 8 {
-				id := w.submit("ana@contoso.com")
-				w.deliverAll()
+				id := w.signUp("ana@contoso.com")
 				if guest := w.load(id).GuestID; gone && guest != "" {
 					ok(t, w.tenant.DeleteUser(guest))
 				}
@@ -180,8 +178,7 @@ func TestWithdrawingDoesNotBringMoreMail(t *testing.T) {
 		w := newWorld(t)
 		w.row("contoso.com", "r", "Action", "invite")
 		for range 8 {
-			id := w.submit("ana@contoso.com")
-			w.deliverAll()
+			id := w.signUp("ana@contoso.com")
 			w.wantState(id, request.Done)
 			w.carryOut(submission.Withdraw, id)
 			w.now = w.now.Add(2 * time.Hour)
@@ -198,8 +195,7 @@ func TestMailsAreRememberedAcrossWithdrawal(t *testing.T) {
 		first := w.invite()
 		mailed := w.now
 		w.carryOut(submission.Withdraw, first)
-		second := w.submit("ana@contoso.com")
-		w.deliverAll()
+		second := w.signUp("ana@contoso.com")
 		r := w.wantState(second, request.Inviting)
 		if w.last(second) != "mail-rests" || !r.Due.Equal(mailed.Add(time.Hour)) || len(w.tenant.Invitations()) != 1 {
 			t.Errorf("history %v, due %v, %d mails", w.whats(second), r.Due, len(w.tenant.Invitations()))
@@ -213,14 +209,12 @@ func TestMailsAreRememberedAcrossWithdrawal(t *testing.T) {
 		w.row("contoso.com", "r", "Action", "invite")
 		w.order(forbidden(lookUps, 1_000_000))
 		for range 5 {
-			id := w.submit("ana@contoso.com")
-			w.deliverAll()
+			id := w.signUp("ana@contoso.com")
 			w.wantState(id, request.Done)
 			w.carryOut(submission.Withdraw, id)
 			w.now = w.now.Add(2 * time.Hour)
 		}
-		id := w.submit("ana@contoso.com")
-		w.deliverAll()
+		id := w.signUp("ana@contoso.com")
 		r := w.wantState(id, request.Review)
 		if w.last(id) != "mails-spent" || !strings.Contains(r.Reason, "5 mails") || len(w.tenant.Invitations()) != 5 {
 			t.Errorf("history %v (%s), %d mails", w.whats(id), r.Reason, len(w.tenant.Invitations()))
@@ -240,8 +234,7 @@ func TestWithdrawalKeepsOtherDeadLetters(t *testing.T) {
 	// Ana's own sign-up came from another version of the program and is a dead letter.
 	hers := must(submission.NewID(w.now, w.random))(t)
 	w.keep("hers", `{"version":2,"id":"`+string(hers)+`","submission":{"email":"ana@contoso.com"}}`)
-	stranger := w.submit("ana@contoso.com")
-	w.deliverAll()
+	stranger := w.signUp("ana@contoso.com")
 	w.keep("strange", `{"version":2,"id":"`+string(stranger)+`","kind":"praise"}`)
 	w.carryOut(submission.Withdraw, stranger)
 	w.wantState(stranger, request.Cancelled)

@@ -17,8 +17,7 @@ func TestInvitationFollowsRow(t *testing.T) {
 	w := newWorld(t)
 	w.row("contoso.com", "trusted", "Action", "invite", "Groups", groupOne+", "+groupTwo, "Sponsors", sponsor,
 		"RedirectUrl", "https://portal.example.com/start", "MessageLanguage", "fr-FR")
-	id := w.submit("ana@contoso.com")
-	w.settle(1)
+	id := w.signUpFor("ana@contoso.com", 1)
 
 	r := w.wantState(id, request.Done)
 	w.wantTenant(1, 1, 2)
@@ -43,8 +42,7 @@ func TestInvitationFollowsRow(t *testing.T) {
 func TestInvitationDefaults(t *testing.T) {
 	w := newWorld(t)
 	w.row("contoso.com", "trusted", "Action", "invite")
-	id := w.submit("ana@contoso.com")
-	w.settle(1)
+	id := w.signUpFor("ana@contoso.com", 1)
 	w.wantState(id, request.Done)
 	sent := w.tenant.Invitations()[0]
 	if sent.RedirectURL != "https://landing.example.com" || sent.MessageLanguage != "pt-PT" {
@@ -70,8 +68,7 @@ func TestOnlyInviteDecisionCallsDirectory(t *testing.T) {
 			if test.columns != nil {
 				w.row("contoso.com", "row", test.columns...)
 			}
-			id := w.submit("ana@contoso.com")
-			w.settle(1)
+			id := w.signUpFor("ana@contoso.com", 1)
 			w.wantState(id, test.want)
 			w.wantTenant(0, 0, 0)
 			if calls := w.tenant.Calls(); len(calls) != 0 {
@@ -86,8 +83,7 @@ func TestUnreadableRowsAreRetriedThenReviewed(t *testing.T) {
 		w := newWorld(t)
 		w.row("contoso.com", "trusted", "Action", "invite")
 		w.on("Rows", before, 2, fails)
-		id := w.submit("ana@contoso.com")
-		w.settle(1)
+		id := w.signUpFor("ana@contoso.com", 1)
 		w.wantState(id, request.Done)
 		w.wantTenant(1, 1, 0)
 	})
@@ -95,8 +91,7 @@ func TestUnreadableRowsAreRetriedThenReviewed(t *testing.T) {
 		w := newWorld(t)
 		w.row("contoso.com", "trusted", "Action", "invite")
 		w.on("Rows", before, -1, fails)
-		id := w.submit("ana@contoso.com")
-		w.settle(2)
+		id := w.signUpFor("ana@contoso.com", 2)
 		w.wantState(id, request.Review)
 		w.wantTenant(0, 0, 0)
 	})
@@ -106,11 +101,9 @@ func TestSecondSignUpForSameAddressInvitesOnce(t *testing.T) {
 	t.Run("later", func(t *testing.T) {
 		w := newWorld(t)
 		w.row("contoso.com", "trusted", "Action", "invite", "Groups", groupOne)
-		first := w.submit("ana@contoso.com")
-		w.settle(1)
+		first := w.signUpFor("ana@contoso.com", 1)
 		w.row("contoso.com", "trusted", "Action", "invite", "Groups", groupTwo)
-		second := w.submit("Ana@Contoso.COM")
-		w.settle(1)
+		second := w.signUpFor("Ana@Contoso.COM", 1)
 		w.wantState(first, request.Done)
 		r := w.wantState(second, request.Done)
 		if r.RepeatOf != first {
@@ -141,11 +134,9 @@ func TestSecondSignUpForSameAddressInvitesOnce(t *testing.T) {
 		w.row("contoso.com", "trusted", "Action", "invite")
 		w.order(graphsim.Fault{Match: invitations, Times: 1,
 			Status: 400, Code: "BadRequest", Message: "This user can't be invited to this directory."})
-		first := w.submit("ana@contoso.com")
-		w.settle(1)
+		first := w.signUpFor("ana@contoso.com", 1)
 		w.wantState(first, request.Failed)
-		second := w.submit("ana@contoso.com")
-		w.settle(1)
+		second := w.signUpFor("ana@contoso.com", 1)
 		if r := w.wantState(second, request.Done); r.RepeatOf != "" {
 			t.Errorf("the request counts as a repeat of a failed one: %q", r.RepeatOf)
 		}
@@ -203,8 +194,7 @@ func TestDirectoryFaults(t *testing.T) {
 			w := newWorld(t)
 			w.row("contoso.com", "trusted", "Action", "invite", "Groups", groupOne)
 			w.order(test.fault)
-			id := w.submit("ana@contoso.com")
-			w.settle(4)
+			id := w.signUpFor("ana@contoso.com", 4)
 			r := w.wantState(id, test.want)
 			if got := [2]int{len(w.tenant.Invitations()), len(w.tenant.Memberships())}; got != [2]int{test.invitations, test.memberships} {
 				t.Errorf("invitations and memberships %v, want %d and %d; history %v", got, test.invitations, test.memberships, w.whats(id))
@@ -238,8 +228,7 @@ func TestCrashAtAnyOperationIsRepaired(t *testing.T) {
 					return end()
 				})
 				first := w.submit("ana@contoso.com")
-				second := w.submit("ana@contoso.com")
-				w.settle(2)
+				second := w.signUpFor("ana@contoso.com", 2)
 				w.wantState(first, request.Done)
 				w.wantState(second, request.Done)
 				w.wantTenant(1, 1, 2)
@@ -279,8 +268,7 @@ func TestLogsAndHistoryHoldNoPersonalData(t *testing.T) {
 	w.row("ana@contoso.com", "ana herself", "Action", "invite", "Groups", groupOne)
 	w.order(graphsim.Fault{Match: invitations, Times: 1, Status: 400,
 		Code: "BadRequest", Message: "The invited user ana@contoso.com already exists. https://login.microsoftonline.com/redeem?rd=secret"})
-	id := w.submit("ana@contoso.com")
-	w.settle(1)
+	id := w.signUpFor("ana@contoso.com", 1)
 	w.submit("ana@contoso.com")
 	w.settle(1)
 	text := w.log.String()
@@ -323,11 +311,9 @@ func TestProgressStageHidesDecision(t *testing.T) {
 func TestEditedRowAppliesToNextDecision(t *testing.T) {
 	w := newWorld(t)
 	w.row("contoso.com", "row", "Action", "deny")
-	first := w.submit("ana@contoso.com")
-	w.settle(1)
+	first := w.signUpFor("ana@contoso.com", 1)
 	w.row("contoso.com", "row", "Action", "invite")
-	second := w.submit("bo@contoso.com")
-	w.settle(1)
+	second := w.signUpFor("bo@contoso.com", 1)
 	w.wantState(first, request.Denied)
 	w.wantState(second, request.Done)
 }
@@ -345,10 +331,8 @@ func TestRepeatWaitsForParkedOwner(t *testing.T) {
 	w := newWorld(t)
 	w.row("contoso.com", "trusted", "Action", "invite")
 	w.order(forbidden(invitations, 1))
-	first := w.submit("ana@contoso.com")
-	w.deliverAll()
-	second := w.submit("ana@contoso.com")
-	w.deliverAll()
+	first := w.signUp("ana@contoso.com")
+	second := w.signUp("ana@contoso.com")
 	// The owner is parked and has no intent: the repeat must wait for it.
 	w.wantState(first, request.Parked)
 	w.wantState(second, request.Inviting)
@@ -396,8 +380,7 @@ func TestRowLimits(t *testing.T) {
 		w.row("contoso.com", "campaign", "Action", "invite", "MaxPerDay", int32(1))
 		first, second := w.submit("ana@contoso.com"), w.submit("bo@contoso.com")
 		w.settle(24)
-		third := w.submit("cy@contoso.com")
-		w.settle(1)
+		third := w.signUpFor("cy@contoso.com", 1)
 		w.wantState(first, request.Done)
 		w.wantState(second, request.Review)
 		w.wantState(third, request.Done)
@@ -414,12 +397,10 @@ func TestRowLimits(t *testing.T) {
 		w := newWorld(t)
 		w.row("contoso.com", "campaign", "Action", "invite", "MaxGuests", int32(1))
 		w.order(refusedOnce)
-		first := w.submit("ana@contoso.com")
-		w.settle(1)
+		first := w.signUpFor("ana@contoso.com", 1)
 		w.wantState(first, request.Failed)
 		w.wantSeats("contoso.com", "campaign", 0)
-		second := w.submit("bo@contoso.com")
-		w.settle(1)
+		second := w.signUpFor("bo@contoso.com", 1)
 		w.wantState(second, request.Done)
 	})
 	t.Run("two at once for the last seat", func(t *testing.T) {
@@ -435,8 +416,7 @@ func TestRowLimits(t *testing.T) {
 		w.wantSeats("contoso.com", "campaign", 1)
 		// The address of the other one is free for a later sign-up.
 		w.row("contoso.com", "campaign", "Action", "invite", "MaxGuests", int32(2))
-		third := w.submit("ana@contoso.com")
-		w.settle(1)
+		third := w.signUpFor("ana@contoso.com", 1)
 		if r := w.wantState(third, request.Done); r.RepeatOf != "" {
 			t.Errorf("a repeat of %s, which was not invited", r.RepeatOf)
 		}
@@ -445,8 +425,7 @@ func TestRowLimits(t *testing.T) {
 		w := newWorld(t)
 		w.row("contoso.com", "campaign", "Action", "invite", "MaxGuests", int32(1))
 		w.on("Used", before, -1, fails)
-		id := w.submit("ana@contoso.com")
-		w.settle(2)
+		id := w.signUpFor("ana@contoso.com", 2)
 		w.wantState(id, request.Review)
 		w.wantTenant(0, 0, 0)
 	})

@@ -125,6 +125,22 @@ func (w *world) submit(email string, changes ...func(*submission.Submission)) su
 	return id
 }
 
+// signUp submits and delivers.
+func (w *world) signUp(email string) submission.ID {
+	w.t.Helper()
+	id := w.submit(email)
+	w.deliverAll()
+	return id
+}
+
+// signUpFor submits, and settles for so many hours.
+func (w *world) signUpFor(email string, hours int) submission.ID {
+	w.t.Helper()
+	id := w.submit(email)
+	w.settle(hours)
+	return id
+}
+
 // outbox is the queue of upkeep.
 type outbox []submission.Message
 
@@ -433,8 +449,7 @@ func (d interruptedDirectory) AddMember(ctx context.Context, group, guest string
 func (w *world) invite() submission.ID {
 	w.t.Helper()
 	w.row("contoso.com", "r", "Action", "invite")
-	id := w.submit("ana@contoso.com")
-	w.deliverAll()
+	id := w.signUp("ana@contoso.com")
 	return id
 }
 
@@ -518,8 +533,7 @@ func (w *world) wantErased(id submission.ID) {
 // review brings a request to review.
 func (w *world) review(t *testing.T, address string) submission.ID {
 	t.Helper()
-	id := w.submit(address)
-	w.deliverAll()
+	id := w.signUp(address)
 	w.wantState(id, request.Review)
 	return id
 }
