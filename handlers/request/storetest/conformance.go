@@ -45,8 +45,8 @@ var tests = map[string]map[string]func(*testing.T, Store){
 	"dead letters": deadLetterTests,
 }
 
-// Run runs the named groups of the suite, or all, with stores that newStore returns. Every call of
-// newStore must return an empty store.
+// Run runs the named groups of the suite, or all, with stores that newStore returns. Every call
+// of newStore must return an empty store.
 func Run(t *testing.T, newStore func(t *testing.T) Store, groups ...string) {
 	if len(groups) == 0 {
 		groups = slices.Sorted(maps.Keys(tests))
@@ -245,8 +245,8 @@ func ended(t testing.TB) context.Context {
 	return ctx
 }
 
-// foreignVersions are texts that are not the version of any record. "*" and quotes have a meaning in
-// HTTP.
+// foreignVersions are texts that are not the version of any record. "*" and quotes have a meaning
+// in HTTP.
 var foreignVersions = []string{"*", "other", `"other"`, `W/"other"`, "a\r\nIf-Match: *"}
 
 // malformedIDs are not ids; some of them have a meaning in a path or a filter.
