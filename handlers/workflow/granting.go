@@ -3,7 +3,6 @@ package workflow
 import (
 	"context"
 	"fmt"
-	"strconv"
 	"time"
 
 	"guestlist/handlers/problem"
@@ -96,14 +95,11 @@ func (j *job) addMember(ctx context.Context, grant *request.Grant) error {
 		return err
 	}
 	grant.Forbidden = time.Time{}
-	switch {
-	case added:
+	grant.State = request.GrantPresent
+	if added {
 		grant.State = request.GrantAdded
-	default:
-		grant.State = request.GrantPresent
-		if j.resumed {
-			grant.Note = "found present on a second look: an earlier attempt whose answer was lost may have added it"
-		}
+	} else if j.resumed {
+		grant.Note = "found present on a second look: an earlier attempt whose answer was lost may have added it"
 	}
 	return nil
 }
@@ -149,13 +145,11 @@ func (j *job) granted(ctx context.Context) (next, error) {
 	for _, grant := range j.Request.Grants {
 		count[grant.State]++
 	}
-	memberships := " memberships"
+	added := fmt.Sprintf("%d memberships added", count[request.GrantAdded])
 	if count[request.GrantAdded] == 1 {
-		memberships = " membership"
+		added = "1 membership added"
 	}
-	summary := strconv.Itoa(count[request.GrantAdded]) + memberships + " added, " +
-		strconv.Itoa(count[request.GrantPresent]) + " there before, " +
-		strconv.Itoa(count[request.GrantFailed]) + " refused"
+	summary := fmt.Sprintf("%s, %d there before, %d refused", added, count[request.GrantPresent], count[request.GrantFailed])
 	if count[request.GrantFailed] > 0 {
 		return j.end(ctx, request.Failed, "granted", "the guest is invited, but not every group took the guest: "+summary)
 	}

@@ -220,7 +220,7 @@ func (j *job) findUser(ctx context.Context) (holder request.User, seen bool, err
 			holder = request.User{Kind: request.DeletedGuest}
 		case code == request.DirectoryRefused, code == request.DirectoryUnknown:
 			// This question is a precaution, in a form that not every tenant need accept: go on without.
-			j.log.WarnContext(ctx, "deleted guests could not be looked for", "code", code, "error", err)
+			j.log.WarnContext(ctx, "deleted guests could not be searched", "code", code, "error", err)
 			err = nil
 		}
 	}

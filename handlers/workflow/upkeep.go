@@ -42,7 +42,7 @@ func (w *Worker) Upkeep(ctx context.Context, queue Queue) (int, error) {
 	erased, err := w.sweep(ctx)
 	if err != nil {
 		// What is due is enqueued and must reach the queue. The next run sweeps again.
-		w.config.Log.ErrorContext(ctx, "what is old could not be looked through", "code", problem.CodeOf(err), "error", err)
+		w.config.Log.ErrorContext(ctx, "the sweep for old data failed", "code", problem.CodeOf(err), "error", err)
 	}
 	w.config.Log.InfoContext(ctx, LogUpkeep, "due", due, "erased", erased)
 	return due, nil
@@ -100,7 +100,7 @@ func (w *Worker) sweep(ctx context.Context) (erased int, err error) {
 	}
 	standing, err := w.config.Records.Standing(ctx, request.Overdue(now))
 	if err != nil {
-		return erased, fmt.Errorf("counting what waits too long: %w", err)
+		return erased, fmt.Errorf("counting the requests that wait too long: %w", err)
 	}
 	for _, state := range slices.Sorted(maps.Keys(standing)) {
 		w.config.Log.WarnContext(ctx, LogOverdue, "state", state,
@@ -115,13 +115,13 @@ func (w *Worker) sweep(ctx context.Context) (erased int, err error) {
 func (w *Worker) eraseExpired(ctx context.Context, before time.Time) (found, erased int, err error) {
 	ids, err := w.config.Records.Expired(ctx, before, eraseBatch)
 	if err != nil {
-		return 0, 0, fmt.Errorf("looking for requests that are kept long enough: %w", err)
+		return 0, 0, fmt.Errorf("looking for expired requests: %w", err)
 	}
 	for _, id := range ids {
 		r, err := w.config.Store.Load(ctx, id)
 		if problem.CodeOf(err) == problem.Internal {
 			// The record can't be read. A person must look at it; the others need not wait for that.
-			w.config.Log.ErrorContext(ctx, "a request that was kept long enough can't be read", "request", id, "error", err)
+			w.config.Log.ErrorContext(ctx, "an expired request can't be read", "request", id, "error", err)
 			continue
 		}
 		if err != nil {
