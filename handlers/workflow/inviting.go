@@ -153,8 +153,8 @@ func (j *job) invited(ctx context.Context, claim request.Claim, what, detail str
 	return j.goOn(ctx, request.Granting, what, detail)
 }
 
-// turnDown ends an invitation that will not be sent. Seat and address are free again.
-func (j *job) turnDown(ctx context.Context, claim request.Claim, o objection) (next, error) {
+// endUninvited ends an invitation that will not be sent. Seat and address are free again.
+func (j *job) endUninvited(ctx context.Context, claim request.Claim, o objection) (next, error) {
 	err := j.giveBack(ctx, claim, request.SeatAndClaim)
 	if err != nil {
 		return stop, err

@@ -186,12 +186,6 @@ func (j *job) updateClaim(ctx context.Context, claim *request.Claim, doing strin
 	return nil
 }
 
-// giveBack gives back what the request holds for an invitation.
-func (j *job) giveBack(ctx context.Context, claim request.Claim, part request.Part) error {
-	holdings := request.Holdings{Store: j.config.Store, Seats: j.config.Seats}
-	return holdings.GiveBack(ctx, j.Request, claim, part, j.doubt)
-}
-
 // unchanged returns the request as it is stored now, with a Conflict if this call knows it
 // differently.
 func (j *job) unchanged(ctx context.Context) (request.Request, error) {

@@ -86,7 +86,7 @@ func (s *sending) spareMailbox(ctx context.Context) (next, error) {
 		return s.wait(ctx, rest, "mail-rests",
 			"the address had a mail lately by a request that was withdrawn; the next one waits")
 	case !s.seen:
-		return s.turnDown(ctx, s.claim, objection{request.Review, "mails-spent", fmt.Sprintf(
+		return s.endUninvited(ctx, s.claim, objection{request.Review, "mails-spent", fmt.Sprintf(
 			"the address has had %d mails, and who holds it can't be looked up, so a person decides", s.claim.Mails)})
 	}
 	// The guest is gone from the directory, which nobody outside can bring about.
@@ -103,7 +103,7 @@ func (s *sending) judgeHolder(ctx context.Context) (next, error) {
 	}
 	o := s.objectionTo(s.holder)
 	if o.state != "" {
-		return s.turnDown(ctx, s.claim, o)
+		return s.endUninvited(ctx, s.claim, o)
 	}
 	return proceed, nil
 }
@@ -120,7 +120,7 @@ func (s *sending) takeSeat(ctx context.Context) (next, error) {
 		return stop, fmt.Errorf("taking a seat: %w", err)
 	}
 	if !taken {
-		return s.turnDown(ctx, s.claim, seatsTaken)
+		return s.endUninvited(ctx, s.claim, seatsTaken)
 	}
 	return proceed, nil
 }
@@ -263,10 +263,10 @@ func (j *job) invitationFailed(ctx context.Context, claim request.Claim, cause e
 		request.DirectoryCrossTenant, request.DirectoryCrossTenantOurs, request.DirectoryCrossTenantTheirs,
 		request.DirectoryCrossCloud, request.DirectoryAddressTaken, request.DirectoryInvitationError,
 		request.DirectoryInternalUser:
-		return j.turnDown(ctx, claim, objection{request.Failed, "refused",
+		return j.endUninvited(ctx, claim, objection{request.Failed, "refused",
 			"the directory refused the invitation: " + failure.Detail + ref(failure)})
 	case request.DirectoryGuestDisabled:
-		return j.turnDown(ctx, claim, guestDisabled)
+		return j.endUninvited(ctx, claim, guestDisabled)
 	default:
 		return stop, fmt.Errorf("inviting: %w", cause)
 	}

@@ -139,7 +139,7 @@ func (w *Worker) open(ctx context.Context, message submission.Message) (*job, er
 	case message.Kind != submission.Advance:
 	case r.AtRest():
 		// A process that ended between two writes may have left a seat, a claim and a due entry.
-		err = j.settle(ctx)
+		err = j.giveBackEnded(ctx)
 		if err != nil {
 			return nil, err
 		}

@@ -10,11 +10,17 @@ import (
 	"guestlist/handlers/submission"
 )
 
-// settle gives back the seat and the claim that a request which ended without a guest may still
-// hold: a slow call took them after another had given them back. The intent is taken first, so that
-// nobody invites under the claim meanwhile. Where an invitation may have been sent the directory is
-// asked; if it shows the guest, the request keeps the seat.
-func (j *job) settle(ctx context.Context) error {
+// giveBack gives back what the request holds for an invitation.
+func (j *job) giveBack(ctx context.Context, claim request.Claim, part request.Part) error {
+	holdings := request.Holdings{Store: j.config.Store, Seats: j.config.Seats}
+	return holdings.GiveBack(ctx, j.Request, claim, part, j.doubt)
+}
+
+// giveBackEnded gives back the seat and the claim that a request which ended without a guest may
+// still hold: a slow call took them after another had given them back. The intent is taken first,
+// so that nobody invites under the claim meanwhile. Where an invitation may have been sent the
+// directory is asked; if it shows the guest, the request keeps the seat.
+func (j *job) giveBackEnded(ctx context.Context) error {
 	r := j.Request
 	switch {
 	case r.GuestID != "" || r.Limits() == nil:
