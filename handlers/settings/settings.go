@@ -32,10 +32,10 @@ const (
 	JSONKeys          = "GUESTLIST_JSON_KEYS"
 	ClientPosts       = "GUESTLIST_CLIENT_POSTS"
 	Proxies           = "GUESTLIST_PROXIES"
-	Challenge         = "GUESTLIST_CHALLENGE"
-	ChallengeSiteKey  = "GUESTLIST_CHALLENGE_SITE_KEY"
-	ChallengeSecret   = "GUESTLIST_CHALLENGE_SECRET"
-	ChallengeURL      = "GUESTLIST_CHALLENGE_URL"
+	Captcha           = "GUESTLIST_CHALLENGE"
+	CaptchaSiteKey    = "GUESTLIST_CHALLENGE_SITE_KEY"
+	CaptchaSecret     = "GUESTLIST_CHALLENGE_SECRET"
+	CaptchaURL        = "GUESTLIST_CHALLENGE_URL"
 	RedirectURL       = "GUESTLIST_REDIRECT_URL"
 	IntentLease       = "GUESTLIST_INTENT_LEASE"
 	DailyInvitations  = "GUESTLIST_DAILY_INVITATIONS"
@@ -99,10 +99,10 @@ func All() []Setting {
 		{JSONKeys, "", "Secret. Keys of programs that may send sign-ups as JSON, each of at least 32 characters, separated by spaces"},
 		{ClientPosts, "30/10m", "How many forms a network address may send at once, and as many again in that time, to each instance; `off` is no limit"},
 		{Proxies, "0", "Number of your own proxies before the app, such as 1 for Front Door. They decide from where the client's address is read"},
-		{Challenge, "none", "`turnstile`, `hcaptcha` or `friendlycaptcha` checks with a captcha that a person sends the form, which then needs JavaScript and that service"},
-		{ChallengeSiteKey, "", "Public site key of the captcha service"},
-		{ChallengeSecret, "", "Secret. Secret key, or API key, of the captcha service"},
-		{ChallengeURL, "", "Scheme and host of the captcha service, if not the usual one, such as `https://eu.frcapi.com`"},
+		{Captcha, "none", "`turnstile`, `hcaptcha` or `friendlycaptcha` checks with a captcha that a person sends the form, which then needs JavaScript and that service"},
+		{CaptchaSiteKey, "", "Public site key of the captcha service"},
+		{CaptchaSecret, "", "Secret. Secret key, or API key, of the captcha service"},
+		{CaptchaURL, "", "Scheme and host of the captcha service, if not the usual one, such as `https://eu.frcapi.com`"},
 		{RedirectURL, "https://myapplications.microsoft.com", "Where guests go after they accept, unless the policy row says otherwise"},
 		{IntentLease, "2m", "How long to wait before asking the directory about an invitation whose outcome is unknown; 2s to 1h, less than a minute only in tests"},
 		{DailyInvitations, "80", "The most invitations in a day (UTC), by all instances together; 0 is no limit. Microsoft blocks tenants that suddenly invite many"},

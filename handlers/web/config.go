@@ -144,10 +144,10 @@ func (c *Config) readGuards(r *settings.Reader) {
 
 // readCaptcha follows the public origins: their hosts are those on which a captcha may be solved.
 func (c *Config) readCaptcha(r *settings.Reader) {
-	provider := r.Text(settings.Challenge)
+	provider := r.Text(settings.Captcha)
 	config := guard.Captcha{
-		Provider: provider, SiteKey: r.Text(settings.ChallengeSiteKey), Secret: c.secret(r, settings.ChallengeSecret),
-		URL: strings.TrimSuffix(r.Text(settings.ChallengeURL), "/"),
+		Provider: provider, SiteKey: r.Text(settings.CaptchaSiteKey), Secret: c.secret(r, settings.CaptchaSecret),
+		URL: strings.TrimSuffix(r.Text(settings.CaptchaURL), "/"),
 	}
 	if provider == noCaptcha {
 		return
@@ -159,16 +159,16 @@ func (c *Config) readCaptcha(r *settings.Reader) {
 		}
 	}
 	if providers := guard.Providers(); !slices.Contains(providers, provider) {
-		r.Fault(settings.Challenge, "must be %s or one of %s", noCaptcha, strings.Join(providers, ", "))
+		r.Fault(settings.Captcha, "must be %s or one of %s", noCaptcha, strings.Join(providers, ", "))
 	}
 	if config.SiteKey == "" {
-		r.Fault(settings.ChallengeSiteKey, "is not set, and the challenge needs it")
+		r.Fault(settings.CaptchaSiteKey, "is not set, and the captcha needs it")
 	}
-	if config.Secret == "" && !unresolved(r, settings.ChallengeSecret) {
-		r.Fault(settings.ChallengeSecret, "is not set, and the challenge needs it")
+	if config.Secret == "" && !unresolved(r, settings.CaptchaSecret) {
+		r.Fault(settings.CaptchaSecret, "is not set, and the captcha needs it")
 	}
 	if config.URL != "" && settings.CheckHost(config.URL) != nil {
-		r.Fault(settings.ChallengeURL, "must be https and a host and nothing else, such as https://eu.frcapi.com")
+		r.Fault(settings.CaptchaURL, "must be https and a host and nothing else, such as https://eu.frcapi.com")
 	}
 	c.Guards.Captcha = config
 }

@@ -46,7 +46,7 @@ func (f *form) hold(x *site.Exchange, e entry, err error) {
 		text = x.Count("slow.text", int(math.Ceil(failure.RetryAfter.Minutes())))
 		x.RetryAfter(failure.RetryAfter)
 	case problem.CaptchaFailed:
-		about = "challenge"
+		about = "captcha"
 	case problem.CaptchaUnavailable:
 		about = "unchecked"
 	}
@@ -98,9 +98,9 @@ func explained(err error) error {
 	case problem.TooManyRequests:
 		failure.Public = fmt.Sprintf("Too much was sent from this network in a short time. Send again in %s seconds.", site.Seconds(failure.RetryAfter))
 	case problem.CaptchaUnavailable:
-		failure.Public = "The challenge could not be checked just now. Send again in a minute, with a new answer."
+		failure.Public = "The captcha could not be checked just now. Send again in a minute, with a new answer."
 	case problem.CaptchaFailed:
-		failure.Public = "Send the answer to the challenge in the property " + answerProperty + ". Each answer counts once, and for a few minutes."
+		failure.Public = "Send the answer to the captcha in the property " + answerProperty + ". Each answer counts once, and for a few minutes."
 	}
 	return &failure
 }

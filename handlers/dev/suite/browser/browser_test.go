@@ -54,8 +54,8 @@ func TestCaptcha(t *testing.T) {
 	service := httptest.NewServer(captchasim.New(time.Now))
 	defer service.Close()
 	s := start(t, append(slices.Clone(anyPace),
-		settings.Challenge+"=turnstile", settings.ChallengeSiteKey+"="+captchasim.SiteKey, settings.ChallengeSecret+"="+captchasim.Secret,
-		settings.ChallengeURL+"="+service.URL,
+		settings.Captcha+"=turnstile", settings.CaptchaSiteKey+"="+captchasim.SiteKey, settings.CaptchaSecret+"="+captchasim.Secret,
+		settings.CaptchaURL+"="+service.URL,
 	)...)
 	s.captcha = service.URL
 	run(t, s, "captcha.mjs")

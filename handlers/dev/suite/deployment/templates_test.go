@@ -167,7 +167,7 @@ func TestOnlyTheFormGetsSecrets(t *testing.T) {
 		for _, app := range s.apps(t) {
 			for name, value := range app.settings {
 				// The others are there if an admin wants them.
-				optional := name == settings.JSONKeys || name == settings.ChallengeSecret
+				optional := name == settings.JSONKeys || name == settings.CaptchaSecret
 				needed := name == settings.FormKeys || optional && (s.full || !s.fixed && value != "")
 				match := vaultReference.FindStringSubmatch(value)
 				if (match != nil) != (needed && app.servesForm()) {
@@ -177,7 +177,7 @@ func TestOnlyTheFormGetsSecrets(t *testing.T) {
 					t.Errorf("%s, %s: %s refers to %s, and the vault holds %v", s.path, app.name, name, match[1], kept)
 				}
 			}
-			if captcha := app.settings[settings.Challenge]; captcha != "none" && !app.servesForm() {
+			if captcha := app.settings[settings.Captcha]; captcha != "none" && !app.servesForm() {
 				t.Errorf("%s, %s: the captcha is %q", s.path, app.name, captcha)
 			}
 		}
