@@ -1,15 +1,15 @@
-metadata description = 'The Azure roles that are given, by what they allow. Nothing else may be given: a test compares.'
+metadata description = 'The Azure roles that a deployment assigns. A test allows no others.'
 
 @export()
 @description('Ids of built-in roles (https://learn.microsoft.com/azure/role-based-access-control/built-in-roles).')
 var roles = {
   // The Functions host keeps its locks and keys in blobs, and reads the package.
   blobDataOwner: 'b7e6dc6d-f1e8-4753-8033-0f276bb0955b'
-  // Receives, renews and deletes messages, and tells how many there are.
+  // Receives, renews and deletes messages, and counts them.
   queueDataContributor: '974c5e8b-45b9-4653-ba55-5f855dd0fb88'
-  // Tells how many messages a queue has, and shows them.
+  // Counts and shows the messages of a queue.
   queueDataReader: '19e7f393-937e-4f77-808e-94535e297925'
-  // Puts messages on a queue and can do nothing else.
+  // Puts messages on a queue, and nothing else.
   queueDataMessageSender: 'c6a89b2d-59bc-44d0-9896-0f6e12d7b80a'
   tableDataContributor: '0a9a7e1f-b9d0-4cc4-a60d-0319b160aaa3'
   tableDataReader: '76199698-9eea-4c19-bc75-cec21354c6b6'

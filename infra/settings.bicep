@@ -1,18 +1,18 @@
-metadata description = 'The settings of the program. A test holds the list to the one that the program reads, and the defaults to its own.'
+metadata description = 'The settings of the program. A test compares the list and the defaults with those of the program.'
 
 import { Settings } from 'types.bicep'
 
 @export()
 @sealed()
-@description('Settings that an admin may want to change, by the names and with the meanings of the README. What is left out keeps its default.')
+@description('Settings that an admin can change; docs/settings.md describes them. What is left out keeps its default.')
 type ProgramSettings = {
   @description('The logo: a path on the pages\' own origin, or a data: address of an SVG, PNG, JPEG or WebP image in base64, at most 3 KiB.')
   GUESTLIST_LOGO: string?
 
-  @description('Colour of links and buttons on a light ground, with a contrast of at least 4.5 to 1.')
+  @description('Colour of links and buttons on a light background, with a contrast of at least 4.5 to 1.')
   GUESTLIST_ACCENT: string?
 
-  @description('The same on a dark ground; unset: a tint of the other.')
+  @description('The same on a dark background. Default: a tint of the other.')
   GUESTLIST_ACCENT_DARK: string?
 
   @description('Where partners can ask: an e-mail address or an https address.')
@@ -27,61 +27,61 @@ type ProgramSettings = {
   @description('Version of the terms, stored with each request.')
   GUESTLIST_TERMS_VERSION: string?
 
-  @description('What the form opens with, for all languages, or by language as JSON.')
+  @description('Introduction of the form, for all languages, or by language as JSON.')
   GUESTLIST_INTRO: string?
 
-  @description('What the form asks for beside names and address: required, optional, linked or hidden.')
+  @description('Fields of the form beside names and address: required, optional, linked or hidden.')
   GUESTLIST_FIELDS: string?
 
-  @description('accept, or refuse for addresses at mail services that are open to everybody.')
+  @description('accept or refuse: addresses at mail services that are open to everybody.')
   GUESTLIST_FREE_MAIL: string?
 
-  @description('refuse, or accept for addresses at services for throw-away mailboxes.')
+  @description('refuse or accept: addresses at services for throw-away mailboxes.')
   GUESTLIST_DISPOSABLE_MAIL: string?
 
   @description('Exceptions from the built-in lists of such services, such as +gmx.de -example.com.')
   GUESTLIST_MAIL_DOMAINS: string?
 
-  @description('discreet, or detailed for a status page that tells what was decided.')
+  @description('discreet, or detailed for a status page that shows the decision.')
   GUESTLIST_STATUS_PAGE: string?
 
-  @description('The least time between opening the form and sending it; 0s to 1m')
+  @description('The least time between opening the form and sending it; 0s to 1m.')
   GUESTLIST_FORM_WAIT: string?
 
-  @description('How long an open form may be sent; 10m to 96h. After that it is shown again with all entries')
+  @description('How long an open form can be sent; 10m to 96h. After that it is shown again with all entries.')
   GUESTLIST_FORM_LIFETIME: string?
 
-  @description('Scheme and host under which partners reach the pages, such as https://join.contoso.com, where a proxy hides them from the app; several parted by spaces')
+  @description('Scheme and host under which partners reach the pages, such as https://join.contoso.com, if a proxy hides them from the app; several are separated by spaces.')
   GUESTLIST_PUBLIC_ORIGINS: string?
 
-  @description('Sites whose pages may send sign-ups as JSON, such as https://www.contoso.com. A program can claim to be any site')
+  @description('Sites whose pages may send sign-ups as JSON, such as https://www.contoso.com. A program can claim to be any site.')
   GUESTLIST_JSON_ORIGINS: string?
 
-  @description('vault takes the keys of programs that may send sign-ups as JSON from the secret json-keys of the key vault.')
+  @description('vault: take the keys of programs that may send sign-ups as JSON from the secret json-keys of the key vault.')
   GUESTLIST_JSON_KEYS: 'vault'?
 
-  @description('How many forms one network address may send at once, and again in which time, to each instance; off is no limit')
+  @description('How many forms a network address may send at once, and as many again in that time, to each instance; off is no limit.')
   GUESTLIST_CLIENT_POSTS: string?
 
-  @description('How many proxies of yours stand before the app, such as 1 for Front Door, so that the client\'s address is read from the right place')
+  @description('Number of your own proxies before the app, such as 1 for Front Door. They decide from where the client\'s address is read.')
   GUESTLIST_PROXIES: string?
 
-  @description('turnstile, hcaptcha or friendlycaptcha asks whether a person sends the form. It then needs JavaScript, and that service')
+  @description('turnstile, hcaptcha or friendlycaptcha: check with a captcha that a person sends the form, which then needs JavaScript and that service.')
   GUESTLIST_CHALLENGE: string?
 
-  @description('The public site key that the service gave you')
+  @description('Public site key of the captcha service.')
   GUESTLIST_CHALLENGE_SITE_KEY: string?
 
-  @description('vault takes the secret key, or API key, that the service gave you from the secret challenge-secret of the key vault.')
+  @description('vault: take the secret key, or API key, of the captcha service from the secret challenge-secret of the key vault.')
   GUESTLIST_CHALLENGE_SECRET: 'vault'?
 
-  @description('Scheme and host of the service, where it is not the usual one, such as https://eu.frcapi.com')
+  @description('Scheme and host of the captcha service, if not the usual one, such as https://eu.frcapi.com.')
   GUESTLIST_CHALLENGE_URL: string?
 
-  @description('Where guests land after they accept, unless the policy row says otherwise.')
+  @description('Where guests go after they accept, unless the policy row says otherwise.')
   GUESTLIST_REDIRECT_URL: string?
 
-  @description('How long an invitation whose outcome is unknown is left alone before the directory is asked; 2s to 1h.')
+  @description('How long to wait before asking the directory about an invitation whose outcome is unknown; 2s to 1h.')
   GUESTLIST_INTENT_LEASE: string?
 
   @description('The most invitations in a day (UTC), by all instances together; 0 is no limit.')
@@ -93,15 +93,15 @@ type ProgramSettings = {
   @description('Days after which the personal data of a finished request is erased; 0 keeps it.')
   GUESTLIST_RETENTION_DAYS: string?
 
-  @description('When waiting requests are looked at: six fields, seconds first, UTC.')
+  @description('When waiting requests are checked: six fields, seconds first, UTC.')
   GUESTLIST_UPKEEP_SCHEDULE: string?
 
-  @description('debug or info. With warn or error the heartbeat is not written, and the alert on its absence is raised.')
+  @description('debug or info. With warn or error, the heartbeat is not written and the alert on its absence is raised.')
   GUESTLIST_LOG_LEVEL: string?
 }
 
 @export()
-@description('The app settings of the program, but for those about storage, identity and the directory, which main.bicep and app.bicep know. Secrets, and what needs one, are left to the app with the form.')
+@description('The app settings of the program except those for storage, identity and directory, which main.bicep and app.bicep add. main.bicep adds secrets, and the captcha that needs one, for the app with the form only.')
 func programSettings(organisation string, given ProgramSettings) Settings => {
   GUESTLIST_ORGANISATION: organisation
   GUESTLIST_FORM_KEYS: ''

@@ -1,4 +1,4 @@
-metadata description = 'The shapes of parameters that several files share.'
+metadata description = 'The types of parameters that several files share.'
 
 @export()
 @description('Tags for every resource.')
@@ -18,20 +18,20 @@ type Settings = {
 @sealed()
 @description('How the apps scale. What is left out keeps its default.')
 type Scale = {
-  @description('Memory of an instance in MiB. The handler is content with the smallest; the Functions host beside it likes more. Default: 2048.')
+  @description('Memory of an instance in MiB. The smallest is enough for the handler; the Functions host next to it runs better with more. Default: 2048.')
   instanceMemoryMB: (512 | 2048 | 4096)?
 
-  @description('The most instances that are started for a group of functions, from 1 to 1000: those called by HTTP are one group, every other function is one of its own. A low number also bounds the bill. Default: 40.')
+  @description('The most instances for a group of functions, from 1 to 1000: HTTP functions are one group, every other function is its own. A low number also limits the bill. Default: 40.')
   @minValue(1)
   @maxValue(1000)
   maximumInstances: int?
 
-  @description('Instances that are always running for the form, so that no partner waits for a cold start. They cost by the hour. Default: 0.')
+  @description('Instances that always run for the form, so that no partner waits for a cold start. They are billed by the hour. Default: 0.')
   @minValue(0)
   @maxValue(1000)
   alwaysReady: int?
 
-  @description('Spread instances and storage over availability zones, where the region has them. Azure then keeps two instances of every group of functions running, at the price of instances that are always ready. Storage can hardly be changed afterwards. Default: false.')
+  @description('Distribute instances and storage over availability zones, where the region has them. Azure then keeps two instances of every group of functions running, at the price of always-ready instances. Changing storage afterwards is hard. Default: false.')
   zoneRedundant: bool?
 }
 
@@ -39,7 +39,7 @@ type Scale = {
 @sealed()
 @description('The network of the apps. What is left out keeps its default.')
 type Network = {
-  @description('Reach storage and the key vault by private endpoints in a virtual network of their own, and by nothing else. Default: false.')
+  @description('Make storage and the key vault reachable only through private endpoints in a virtual network. Default: false.')
   private: bool?
 
   @description('Address space of the virtual network, at least a /24 in size. Default: 10.90.0.0/24.')
@@ -56,7 +56,7 @@ type AddressRange = {
   @description('Addresses in CIDR notation, such as 203.0.113.0/24, or a service tag such as AzureFrontDoor.Backend.')
   range: string
 
-  @description('Id of your Azure Front Door profile (its property frontDoorId). Without it the service tag lets in whoever has any Front Door. Default: none.')
+  @description('Id of your Azure Front Door profile (its property frontDoorId). Without it the service tag admits every Front Door profile of every customer. Default: none.')
   frontDoorId: string?
 }
 
@@ -64,10 +64,10 @@ type AddressRange = {
 @sealed()
 @description('How partners reach the form. What is left out keeps its default.')
 type Entrance = {
-  @description('Host name of your own, such as join.contoso.com, with a certificate that Azure issues and renews. Its DNS records must exist before. Default: none.')
+  @description('Custom host name, such as join.contoso.com, with a certificate that Azure issues and renews. Its DNS records must exist first. Default: none.')
   hostName: string?
 
-  @description('Host name of your own for the status page, where identities are split and the page is an app of its own. Default: none.')
+  @description('Custom host name for the status page, if identities are split. Default: none.')
   statusHostName: string?
 
   @description('The only addresses that may reach the form and the status page. Default: everybody.')
@@ -76,20 +76,20 @@ type Entrance = {
 
 @export()
 @sealed()
-@description('What is watched, and who is told. What is left out keeps its default.')
+@description('Alerts and logs. What is left out keeps its default.')
 type Watch = {
-  @description('Mail addresses that get the alerts. Default: none; then alerts show in the portal only.')
+  @description('Mail addresses that receive the alerts. Default: none; alerts then appear in the portal only.')
   emails: string[]?
 
-  @description('Resource ids of action groups of your own that get the alerts too. Default: none.')
+  @description('Resource ids of your own action groups that also receive the alerts. Default: none.')
   actionGroupIds: string[]?
 
-  @description('Days that logs are kept, from 30 to 730. Default: 30.')
+  @description('How many days logs are kept, from 30 to 730. Default: 30.')
   @minValue(30)
   @maxValue(730)
   retentionDays: int?
 
-  @description('The most that is logged in a day, in whole GB. It bounds the bill; what goes beyond is not logged. Default: 1.')
+  @description('The most that is logged in a day, in whole GB. It limits the bill; more is not logged. Default: 1.')
   @minValue(1)
   dailyCapGb: int?
 }
@@ -101,29 +101,29 @@ type Principal = {
   @description('Object id.')
   id: string
 
-  @description('What it is.')
+  @description('The kind of principal.')
   type: 'User' | 'Group' | 'ServicePrincipal'
 }
 
 @export()
 @sealed()
-@description('Who may work with the tables. A group for each is wise. What is left out keeps its default.')
+@description('Who may work with the tables, preferably one group for each role. What is left out keeps its default.')
 type People = {
-  @description('They edit policy rows. Default: nobody.')
+  @description('People who edit policy rows. Default: nobody.')
   policyEditors: Principal[]?
 
-  @description('They look into requests, approve, retry and erase them, close the breaker, read policy rows, and see how full the queues are. Default: nobody.')
+  @description('People who view, approve, retry and erase requests, close the circuit breaker, read policy rows, and see the length of the queues. Default: nobody.')
   operators: Principal[]?
 }
 
 @export()
 @sealed()
-@description('A role for one principal at one place of a storage account.')
+@description('A role for one principal on one scope in a storage account.')
 type Grant = {
   @description('Id of the role, from roles.bicep.')
   role: string
 
-  @description('Where the role is given.')
+  @description('The kind of scope.')
   on: 'account' | 'queue' | 'table'
 
   @description('Name of the queue or table; left out for the account.')
@@ -132,7 +132,7 @@ type Grant = {
 
 @export()
 @sealed()
-@description('Where the services of a storage account answer.')
+@description('Addresses of the services of a storage account.')
 type Endpoints = {
   @description('Address of the blob service.')
   blob: string

@@ -1,4 +1,4 @@
-metadata description = 'What azd up deploys: a resource group with everything of ../main.bicep in it. For whoever may make resource groups.'
+metadata description = 'For azd up: a resource group with ../main.bicep in it. Needs the right to create resource groups.'
 
 import { Scale, Network, Entrance, Watch, People } from '../types.bicep'
 import { ProgramSettings } from '../settings.bicep'
@@ -14,7 +14,7 @@ param environmentName string
 @metadata({ azd: { type: 'location' } })
 param location string
 
-@description('What the names of all resources begin with after the kind.')
+@description('What the names of all resources begin with, after the abbreviation of the kind.')
 @minLength(3)
 @maxLength(16)
 param baseName string = 'guestlist'
@@ -23,18 +23,18 @@ param baseName string = 'guestlist'
 @minLength(1)
 param organisation string
 
-@description('Settings of the program; what is left out keeps its default.')
+@description('Settings of the program. A setting that is left out keeps its default.')
 param settings ProgramSettings = {}
 
 @secure()
-@description('Keys of programs that may send sign-ups as JSON, to be kept in the key vault.')
+@description('Keys of programs that may send sign-ups as JSON, to keep in the key vault.')
 param jsonKeys string = ''
 
 @secure()
-@description('The secret key of the challenge, to be kept in the key vault.')
+@description('The secret key of the captcha service, to keep in the key vault.')
 param challengeSecret string = ''
 
-@description('The public form, the status page and the work as three apps with an identity each.')
+@description('Deploy the public form, the status page and the work as three apps, each with its own identity.')
 param splitIdentities bool = false
 
 @description('How the apps scale.')
@@ -49,13 +49,13 @@ param entrance Entrance = {}
 @description('Who may work with policy rows and requests.')
 param people People = {}
 
-@description('What is watched, and who is told.')
+@description('Alerts and logs.')
 param watch Watch = {}
 
-@description('No deletion of the storage account, and no purge of the key vault.')
+@description('Prevent deletion of the storage account and purging of the key vault.')
 param protect bool = false
 
-@description('Address of the folder with the zips of a release; empty where the zips are built here.')
+@description('Address of the folder with the zips of a release. Empty: the zips are built here.')
 param packagesUrl string = ''
 
 var tags = { 'azd-env-name': environmentName }
@@ -102,7 +102,7 @@ output GUESTLIST_FORM_APP string = guestlist.outputs.formAppName
 @description('Name of the app with the status page; empty where identities are not split.')
 output GUESTLIST_STATUS_APP string = guestlist.outputs.statusAppName
 
-@description('Name of the storage account: the --account of the admin\'s command.')
+@description('Name of the storage account: the --account of the command line.')
 output GUESTLIST_STORAGE_ACCOUNT string = guestlist.outputs.storageAccountName
 
 @description('Object id of the identity that invites.')

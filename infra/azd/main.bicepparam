@@ -1,6 +1,6 @@
 using 'main.bicep'
 
-// azd sets the first two; the others are set by: azd env set NAME VALUE
+// azd sets the first two. Set the others with: azd env set NAME VALUE
 param environmentName = readEnvironmentVariable('AZURE_ENV_NAME')
 
 param location = readEnvironmentVariable('AZURE_LOCATION')
@@ -13,7 +13,7 @@ param settings = {
   GUESTLIST_DAILY_INVITATIONS: readEnvironmentVariable('GUESTLIST_DAILY_INVITATIONS', '80')
 }
 
-// Who edits policy rows and who works on requests: object ids of people or, better, of a group for each.
+// Object ids of people, or better of one group for each role.
 param people = {
   policyEditors: []
   operators: []

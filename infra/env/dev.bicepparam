@@ -1,6 +1,6 @@
 using '../main.bicep'
 
-// For trying out: small, cheap, easy to remove.
+// For a trial: small, cheap, easy to remove.
 param organisation = 'Wingtip Toys (test)'
 
 param settings = {
@@ -13,7 +13,7 @@ param scale = {
   maximumInstances: 2
 }
 
-// Who edits policy rows and who works on requests: object ids of people or, better, of a group for each.
+// Object ids of people, or better of one group for each role.
 param people = {
   policyEditors: []
   operators: []

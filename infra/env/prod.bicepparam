@@ -1,6 +1,6 @@
 using '../main.bicep'
 
-// In earnest. Replace what is Wingtip's by your own.
+// For production. Replace the values of Wingtip Toys by your own.
 param organisation = 'Wingtip Toys'
 
 param settings = {
@@ -9,8 +9,9 @@ param settings = {
 
 param splitIdentities = true
 
-// Over availability zones (zoneRedundant: true) Azure keeps two instances of all five groups of functions running, which costs many times what
-// the rest does; and storage can hardly be changed afterwards. So decide before the first deployment.
+// With zoneRedundant: true, Azure keeps two instances of all five groups of functions running,
+// which costs many times as much as the rest. Storage is hard to change afterwards, so decide
+// before the first deployment.
 param scale = {
   maximumInstances: 10
   alwaysReady: 1
@@ -21,7 +22,7 @@ param network = {
   private: false
 }
 
-// Who edits policy rows and who works on requests: object ids of people or, better, of a group for each.
+// Object ids of people, or better of one group for each role.
 param people = {
   policyEditors: []
   operators: []

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Gives the identity that invites its Microsoft Graph permissions, as main.bicep beside this script does, by az rest alone.
-# For an admin of the tenant (Privileged Role Administrator), signed in by az login.
+# Grants the identity that invites its Microsoft Graph permissions with az rest, as main.bicep
+# does. For an admin of the tenant (Privileged Role Administrator) who is signed in with az login.
 #
-#   infra/graph/grant.sh OBJECT-ID [PERMISSION...]    all three permissions, or the ones named; what is there already stays
-#   infra/graph/grant.sh --list OBJECT-ID             what the identity has
-#   infra/graph/grant.sh --revoke OBJECT-ID           takes all of them away
+#   infra/graph/grant.sh OBJECT-ID [PERMISSION...]    grants all three permissions, or those named
+#   infra/graph/grant.sh --list OBJECT-ID             lists what the identity has
+#   infra/graph/grant.sh --revoke OBJECT-ID           removes all of them
 set -euo pipefail
 
 graph_app=00000003-0000-0000-c000-000000000000
@@ -20,7 +20,7 @@ role_id() {
     GroupMember.ReadWrite.All) echo dbaae8cf-10b5-4b86-a4a1-f871c94c6695 ;;
     User.Read.All) echo df021288-bdef-4463-88db-98f22de89214 ;;
     *)
-      echo "grant: $1 is none of User.Invite.All, GroupMember.ReadWrite.All, User.Read.All" >&2
+      echo "grant: $1 is not one of User.Invite.All, GroupMember.ReadWrite.All, User.Read.All" >&2
       exit 2
       ;;
   esac
@@ -37,7 +37,7 @@ esac
 principal=$1
 shift
 [[ $principal =~ ^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$ ]] || {
-  echo "grant: $principal is no object id; take the output identityPrincipalId of the deployment" >&2
+  echo "grant: $principal is not an object id; use the output identityPrincipalId of the deployment" >&2
   exit 2
 }
 command -v az >/dev/null || {
@@ -45,7 +45,7 @@ command -v az >/dev/null || {
   exit 1
 }
 
-# Another cloud has another address; az knows it.
+# The address depends on the cloud.
 graph=$(az cloud show --query endpoints.microsoftGraphResourceId --output tsv)
 graph=${graph%/}/v1.0
 assignments=$graph/servicePrincipals/$principal/appRoleAssignments
@@ -68,23 +68,23 @@ case $mode in
       id=$(held | awk -v role="$(role_id "$permission")" '$1 == role { print $2 }')
       if [ -n "$id" ]; then
         az rest --method delete --url "$assignments/$id"
-        echo "$permission: taken away"
+        echo "$permission: removed"
       fi
     done
     ;;
   grant)
     [ $# -gt 0 ] || set -- User.Invite.All GroupMember.ReadWrite.All User.Read.All
-    # All names are looked at before the first is given.
+    # Check all names before granting the first.
     for permission; do role_id "$permission" >/dev/null; done
     for permission; do
       role=$(role_id "$permission")
       if held | grep -q "^$role"; then
-        echo "$permission: had it already"
+        echo "$permission: granted already"
         continue
       fi
       az rest --method post --url "$assignments" --headers Content-Type=application/json \
         --body "{\"principalId\": \"$principal\", \"resourceId\": \"$resource\", \"appRoleId\": \"$role\"}" --output none
-      echo "$permission: given"
+      echo "$permission: granted"
     done
     ;;
 esac

@@ -1,4 +1,4 @@
-metadata description = 'The Microsoft Graph permissions of the identity that invites. Deployed once, by an admin of the tenant; see docs/deploy.md.'
+metadata description = 'The Microsoft Graph permissions of the identity that invites. An admin of the tenant deploys them once; see docs/deploy.md.'
 
 extension microsoftGraphV1
 
@@ -9,14 +9,14 @@ targetScope = 'resourceGroup'
 @maxLength(36)
 param identityPrincipalId string
 
-@description('The permissions. Leave one out and Guestlist goes on without what it is for.')
+@description('The permissions. Without one of them, Guestlist works without what it is for.')
 param permissions ('User.Invite.All' | 'GroupMember.ReadWrite.All' | 'User.Read.All')[] = [
   'User.Invite.All'
   'GroupMember.ReadWrite.All'
   'User.Read.All'
 ]
 
-// The same in every tenant. Names are asked for above, so that nobody has to compare ids by eye.
+// The same in every tenant. The parameter takes names, so that nobody has to compare ids.
 var appRoleIds = {
   'User.Invite.All': '09850681-111b-4a89-9bed-3f2cae46d706'
   'GroupMember.ReadWrite.All': 'dbaae8cf-10b5-4b86-a4a1-f871c94c6695'

@@ -1,14 +1,14 @@
-metadata description = 'What one principal may do in one storage account, each right at the narrowest place that works.'
+metadata description = 'The rights of one principal in one storage account, each on the narrowest scope that works.'
 
 import { Grant } from '../types.bicep'
 
 @description('Name of the storage account.')
 param accountName string
 
-@description('Object id of whoever gets the rights.')
+@description('Object id of the principal.')
 param principalId string
 
-@description('What it is.')
+@description('The kind of principal.')
 param principalType 'ServicePrincipal' | 'User' | 'Group'
 
 @description('The rights.')

@@ -1,4 +1,4 @@
-metadata description = 'Who is told when something is wrong: log alerts on the lines that docs/operations.md tells of.'
+metadata description = 'Log alerts on the log lines that docs/operations.md describes.'
 
 import { Tags } from '../types.bicep'
 
@@ -11,17 +11,17 @@ param tags Tags
 @description('What the names of the alerts begin with.')
 param baseName string
 
-@description('Resource id of the Log Analytics workspace that is asked.')
+@description('Resource id of the Log Analytics workspace that the alerts query.')
 param workspaceId string
 
-@description('Mail addresses that get the alerts.')
+@description('Mail addresses that receive the alerts.')
 param emails string[]
 
-@description('Resource ids of further action groups that get them.')
+@description('Resource ids of further action groups that receive them.')
 param actionGroupIds string[]
 
-// Severity is 0 (critical) to 4 (verbose). Fewer than 1 in the window is how silence is noticed. Each is asked as often as it is worth: an
-// alert costs by how often.
+// Severity is 0 (critical) to 4 (verbose). The operator LessThan notices silence. The price of an
+// alert depends on how often its query runs.
 var alerts = [
   {
     name: 'breaker-opened'
@@ -107,7 +107,7 @@ var alerts = [
 
 resource group 'Microsoft.Insights/actionGroups@2023-01-01' = if (!empty(emails)) {
   name: 'ag-${baseName}'
-  // Not bound to a region.
+  // Action groups belong to no region.
   location: 'global'
   tags: tags
   properties: {
@@ -131,14 +131,14 @@ resource rules 'Microsoft.Insights/scheduledQueryRules@2026-03-01' = [
     kind: 'LogAlert'
     properties: {
       displayName: 'Guestlist: ${alert.title}'
-      description: 'What it means and what to do: docs/operations.md of Guestlist.'
+      description: 'For meaning and remedy see docs/operations.md of Guestlist.'
       enabled: true
       severity: alert.severity
       scopes: [workspaceId]
       evaluationFrequency: alert.every
       windowSize: alert.window
       autoMitigate: true
-      // The tables of a new workspace exist from the first line on only.
+      // A new workspace has its tables only after the first log line.
       skipQueryValidation: true
       criteria: {
         allOf: [

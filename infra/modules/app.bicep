@@ -1,4 +1,4 @@
-metadata description = 'A function app on the Flex Consumption plan that runs the handler: all of Guestlist, or a part of it.'
+metadata description = 'A function app on the Flex Consumption plan that runs all of Guestlist or a part of it.'
 
 import { Tags, Settings, Scale, AddressRange, Endpoints } from '../types.bicep'
 
@@ -8,7 +8,7 @@ param location string
 @description('Tags for every resource.')
 param tags Tags
 
-@description('Name of the function app, and of its plan behind a prefix.')
+@description('Name of the function app. Its plan has the same name with a prefix.')
 @minLength(2)
 @maxLength(60)
 param appName string
@@ -16,16 +16,16 @@ param appName string
 @description('Resource id of the identity that the app acts as.')
 param identityId string
 
-@description('Client id of the same identity.')
+@description('Client id of that identity.')
 param clientId string
 
-@description('Where the Functions host keeps its locks and keys, whose queues are used, and whose tables.')
+@description('Blob service for the locks and keys of the Functions host, queue service, and table service.')
 param storage Endpoints
 
-@description('Address of the container that the package is taken from.')
+@description('Address of the container with the package.')
 param packageUrl string
 
-@description('Address of a zip that is taken over into the container and run, or empty where whoever deploys sends it by other ways.')
+@description('Address of a zip to copy into the container and run. Empty: the zip is sent afterwards.')
 param zipUrl string
 
 @description('Connection string of Application Insights.')
@@ -37,13 +37,13 @@ param settings Settings
 @description('How the app scales.')
 param scale Scale
 
-@description('Whether anybody may reach the app by HTTP at all.')
+@description('Whether the app can be reached over HTTP.')
 param reachable bool
 
-@description('The only addresses that may; empty is everybody.')
+@description('The only addresses that can reach it. Empty: everybody.')
 param allowedAddresses AddressRange[]
 
-@description('Resource id of the subnet that the app reaches others from, or nothing.')
+@description('Resource id of the subnet for outgoing connections, if there is one.')
 param subnetId string?
 
 @description('Resource id of the Log Analytics workspace for metrics.')
@@ -67,7 +67,7 @@ resource plan 'Microsoft.Web/serverfarms@2025-03-01' = {
   kind: 'functionapp'
   sku: { name: 'FC1', tier: 'FlexConsumption' }
   properties: {
-    // Reserved is Linux.
+    // Reserved means Linux.
     reserved: true
     zoneRedundant: scale.?zoneRedundant ?? false
   }
@@ -89,7 +89,8 @@ resource app 'Microsoft.Web/sites@2025-03-01' = {
     publicNetworkAccess: 'Enabled'
     keyVaultReferenceIdentity: identityId
     virtualNetworkSubnetId: subnetId
-    // Can be chosen at the creation only; the certificate of a host name of one's own needs it on this plan. The published types lack it.
+    // On this plan, certificates of custom host names need it. It can be set only at creation,
+    // and the published types lack it.
     #disable-next-line BCP037
     siteScopedCertificatesEnabled: true
     functionAppConfig: {
@@ -112,14 +113,15 @@ resource app 'Microsoft.Web/sites@2025-03-01' = {
           : []
       }
     }
-    // This plan refuses many of the usual keys here, ftpsState and alwaysOn among them (error 51021); these it takes.
+    // This plan refuses many usual keys, such as ftpsState and alwaysOn (error 51021). It accepts
+    // these.
     siteConfig: {
       minTlsVersion: '1.2'
       scmMinTlsVersion: '1.2'
       http20Enabled: true
       ipSecurityRestrictions: rules
       ipSecurityRestrictionsDefaultAction: reachable && empty(allowedAddresses) ? 'Allow' : 'Deny'
-      // Deployments come by this one, each with a token of whoever deploys.
+      // Deployments use this site, with a token of the deploying identity.
       scmIpSecurityRestrictionsUseMain: false
       scmIpSecurityRestrictionsDefaultAction: 'Allow'
     }
@@ -170,5 +172,5 @@ output appName string = app.name
 @description('Resource id of the app.')
 output appId string = app.id
 
-@description('Host name by which Azure reaches the app.')
+@description('Host name of the app in Azure.')
 output hostName string = app.properties.defaultHostName

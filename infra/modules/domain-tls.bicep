@@ -1,4 +1,4 @@
-metadata description = 'Binds a certificate to the host name of an app. A template of its own, since one can\'t change a resource twice.'
+metadata description = 'Binds a certificate to the host name of an app. A template can\'t change a resource twice, so this is a separate one.'
 
 @description('Name of the function app.')
 param appName string

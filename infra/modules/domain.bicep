@@ -1,4 +1,4 @@
-metadata description = 'A host name of one\'s own for an app, with a certificate that Azure issues and renews.'
+metadata description = 'A custom host name for an app, with a certificate that Azure issues and renews.'
 
 import { Tags } from '../types.bicep'
 
@@ -11,14 +11,15 @@ param tags Tags
 @description('Name of the function app.')
 param appName string
 
-@description('The host name. Before, DNS must have a CNAME to the app and a TXT record asuid.NAME with its verification id.')
+@description('The host name. DNS must already have a CNAME to the app and a TXT record asuid.NAME with its verification id.')
 param hostName string
 
 resource app 'Microsoft.Web/sites@2025-03-01' existing = {
   name: appName
 }
 
-// Only at the first time: without a certificate it would take the one away that was bound since.
+// Only the first time. Later, a binding without a certificate would remove the one that was
+// bound.
 @onlyIfNotExists()
 resource name 'Microsoft.Web/sites/hostNameBindings@2025-03-01' = {
   parent: app

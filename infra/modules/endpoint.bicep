@@ -1,4 +1,4 @@
-metadata description = 'A private endpoint for one service of one resource, with its name in DNS.'
+metadata description = 'A private endpoint for one service of a resource, with its DNS name.'
 
 import { Tags } from '../types.bicep'
 
@@ -11,10 +11,10 @@ param tags Tags
 @description('Name of the endpoint.')
 param endpointName string
 
-@description('Resource id of what it leads to.')
+@description('Resource id of the target.')
 param targetId string
 
-@description('The service of it: blob, queue, table or vault.')
+@description('The service of the target: blob, queue, table or vault.')
 param service 'blob' | 'queue' | 'table' | 'vault'
 
 @description('Resource id of the subnet.')

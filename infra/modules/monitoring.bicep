@@ -1,4 +1,4 @@
-metadata description = 'Where logs go: a Log Analytics workspace and Application Insights on it, both without keys.'
+metadata description = 'A Log Analytics workspace with Application Insights, both without keys.'
 
 import { Tags } from '../types.bicep'
 
@@ -14,7 +14,7 @@ param workspaceName string
 @description('Name of the Application Insights component.')
 param componentName string
 
-@description('Days that logs are kept.')
+@description('How many days logs are kept.')
 @minValue(30)
 @maxValue(730)
 param retentionDays int
@@ -79,5 +79,5 @@ output workspaceId string = workspace.id
 @description('Resource id of the Application Insights component.')
 output componentId string = component.id
 
-@description('Connection string of Application Insights. It names where to send telemetry and opens nothing: keys are off.')
+@description('Connection string of Application Insights. It names where to send telemetry and grants no access, because keys are off.')
 output telemetry string = component.properties.ConnectionString

@@ -1,4 +1,4 @@
-metadata description = 'A virtual network with a subnet for the apps and one for private endpoints, and the names by which the endpoints are found.'
+metadata description = 'A virtual network with a subnet for the apps, a subnet for private endpoints, and DNS zones for the endpoints.'
 
 import { Tags } from '../types.bicep'
 
@@ -14,7 +14,8 @@ param networkName string
 @description('Address space of the virtual network, at least a /24 in size.')
 param addressPrefix string
 
-// Each zone is the public name of a service with privatelink before it. Key Vault calls itself otherwise there.
+// A zone is named privatelink and the public domain of the service. Only Key Vault has a
+// different domain there.
 var storageServices = ['blob', 'queue', 'table']
 var zoneNames = concat(
   map(storageServices, service => 'privatelink.${service}.${environment().suffixes.storage}'),

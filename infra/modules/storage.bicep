@@ -1,4 +1,4 @@
-metadata description = 'A storage account without keys, with the queues, tables and containers that an app needs, and its audit log.'
+metadata description = 'A storage account without keys, with the queues, tables and containers of an app, and an audit log.'
 
 import { Tags, Endpoints } from '../types.bicep'
 
@@ -13,19 +13,19 @@ param tags Tags
 @maxLength(24)
 param accountName string
 
-@description('Copies in several availability zones.')
+@description('Keep copies in several availability zones.')
 param zoneRedundant bool
 
-@description('Reachable by private endpoints only.')
+@description('Make it reachable only through private endpoints.')
 param private bool
 
-@description('Names of the queues. A message that fails too often goes to the queue of the same name with -poison behind it: list that too.')
+@description('Names of the queues, with their queues for dead letters: the same name and -poison.')
 param queueNames string[] = []
 
 @description('Names of the tables.')
 param tableNames string[] = []
 
-@description('Name of the container that holds the package which the app runs.')
+@description('Name of the container with the package of the app.')
 param packageContainer string
 
 @description('Resource id of the Log Analytics workspace for the audit log.')
@@ -37,7 +37,8 @@ param protect bool
 resource account 'Microsoft.Storage/storageAccounts@2026-04-01' = {
   name: accountName
   location: location
-  // The tag tells policy checkers that copies in another region are not wanted: what the account holds is short-lived or can be deployed anew.
+  // The tag tells policy checkers that copies in another region are not needed: the contents are
+  // short-lived or can be deployed again.
   tags: union(tags, { 'resource-usage': 'azure-functions' })
   kind: 'StorageV2'
   sku: { name: zoneRedundant ? 'Standard_ZRS' : 'Standard_LRS' }
@@ -108,7 +109,8 @@ resource tables 'Microsoft.Storage/storageAccounts/tableServices/tables@2026-04-
   }
 ]
 
-// Who puts messages on the queues, for the alert on the poison queue, and who changes tables other than through the app.
+// Shows who puts messages on the queues, for the alert on dead letters, and who changes tables
+// without the app.
 // The newest stable version, 2016-09-01, has other properties.
 #disable-next-line use-recent-api-versions
 resource queueLog 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = if (!empty(queueNames)) {
@@ -157,7 +159,7 @@ resource lock 'Microsoft.Authorization/locks@2020-05-01' = if (protect) {
   scope: account
   properties: {
     level: 'CanNotDelete'
-    notes: 'Requests and policy rows live here. Remove the lock before you remove Guestlist.'
+    notes: 'Requests and policy rows are stored here. Remove the lock before you remove Guestlist.'
   }
 }
 
@@ -167,7 +169,7 @@ output accountName string = account.name
 @description('Resource id of the account.')
 output accountId string = account.id
 
-@description('Where its services answer.')
+@description('Addresses of its services.')
 output endpoints Endpoints = {
   blob: account.properties.primaryEndpoints.blob
   queue: account.properties.primaryEndpoints.queue

@@ -1,4 +1,4 @@
-metadata description = 'A key vault for the secrets of the form: the key by which it signs, and, where they are used, keys of programs and of a challenge.'
+metadata description = 'A key vault for the secrets of the form: its signing key, and keys of programs and of a captcha service where they are used.'
 
 import { Tags } from '../types.bicep'
 
@@ -13,28 +13,28 @@ param tags Tags
 @maxLength(24)
 param vaultName string
 
-@description('Reachable by private endpoints only.')
+@description('Make it reachable only through private endpoints.')
 param private bool
 
-@description('Keep the vault from being purged.')
+@description('Prevent purging of the vault.')
 param protect bool
 
 @secure()
-@description('The key that is kept if there is none yet. One that is there already stays.')
+@description('The signing key to store if the vault has none. An existing key stays.')
 param formSigningKey string
 
 @secure()
-@description('Keys of programs that may send sign-ups; empty leaves what is there.')
+@description('Keys of programs that may send sign-ups. Empty: the vault is not changed.')
 param jsonKeys string
 
 @secure()
-@description('Secret key of the challenge; empty leaves what is there.')
+@description('Secret key of the captcha service. Empty: the vault is not changed.')
 param challengeSecret string
 
 @description('Object id of the identity that may read the secrets.')
 param readerId string
 
-@description('Id of the role that lets it.')
+@description('Id of the role that allows it.')
 param readerRole string
 
 @description('Resource id of the Log Analytics workspace for the audit log.')
@@ -50,7 +50,7 @@ resource vault 'Microsoft.KeyVault/vaults@2026-02-01' = {
     enableRbacAuthorization: true
     enableSoftDelete: true
     softDeleteRetentionInDays: 7
-    // False is refused where it was ever true, so it is true or absent.
+    // Azure refuses false where it was true before, so it is true or absent.
     enablePurgeProtection: protect ? true : null
     enabledForDeployment: false
     enabledForDiskEncryption: false
@@ -91,7 +91,8 @@ resource challenge 'Microsoft.KeyVault/vaults/secrets@2026-02-01' = if (!empty(c
   }
 }
 
-// On the vault, which holds nothing else: a right can't be given on a secret that is not there yet.
+// On the vault, which holds nothing else, because a role can't be assigned on a secret that does
+// not exist yet.
 resource reader 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   name: guid(vault.id, readerId, readerRole)
   scope: vault
@@ -118,7 +119,7 @@ resource log 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
 @description('Resource id of the vault.')
 output vaultId string = vault.id
 
-@description('Address that the names of secrets are put behind. Without a version, so that a new one is taken up by itself. It is no secret.')
+@description('Address of secrets, to be followed by a name. It has no version, so new versions are used automatically.')
 output referenceUrl string = '${vault.properties.vaultUri}secrets/'
 
 @description('Name of the vault.')

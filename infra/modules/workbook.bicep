@@ -1,4 +1,4 @@
-metadata description = 'A page of tables and charts about what Guestlist does, in the portal a resource of the group and below the workspace.'
+metadata description = 'A workbook with tables and charts about Guestlist, which the portal shows in the resource group and the workspace.'
 
 import { Tags } from '../types.bicep'
 
@@ -8,10 +8,10 @@ param location string
 @description('Tags for every resource.')
 param tags Tags
 
-@description('Name that the portal shows.')
+@description('Name in the portal.')
 param displayName string
 
-@description('Resource id of the Log Analytics workspace that is asked.')
+@description('Resource id of the Log Analytics workspace that it queries.')
 param workspaceId string
 
 var parts = [
@@ -21,7 +21,7 @@ var parts = [
     visualization: 'barchart'
   }
   {
-    title: 'What was decided, and by which row'
+    title: 'Decisions, and the rows that made them'
     query: loadTextContent('../queries/workbook/decisions.kql')
     visualization: 'table'
   }
@@ -36,7 +36,7 @@ var parts = [
     visualization: 'table'
   }
   {
-    title: 'What Microsoft Graph answered otherwise than it should'
+    title: 'Unexpected answers of Microsoft Graph'
     query: loadTextContent('../queries/workbook/graph.kql')
     visualization: 'table'
   }
@@ -46,7 +46,7 @@ var parts = [
     visualization: 'table'
   }
   {
-    title: 'What an admin should know of'
+    title: 'Events for admins'
     query: loadTextContent('../queries/workbook/events.kql')
     visualization: 'table'
   }
@@ -60,7 +60,7 @@ var content = {
         type: 1
         name: 'about'
         content: {
-          json: 'What the numbers and lines mean, and what to do about them, stands in docs/operations.md of Guestlist.'
+          json: 'docs/operations.md of Guestlist says what the numbers and lines mean and what to do about them.'
         }
       }
       {
@@ -81,7 +81,8 @@ var content = {
               isRequired: true
               value: { durationMs: 604800000 }
               typeSettings: {
-                // A day, a week, 30 and 90 days. They are not computed, since Azure Resource Manager may count to 2147483647 only.
+                // A day, a week, 30 and 90 days. Azure Resource Manager computes only up to
+                // 2147483647.
                 selectableValues: [
                   { durationMs: 86400000 }
                   { durationMs: 604800000 }

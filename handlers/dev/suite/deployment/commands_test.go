@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// azCommands are the commands of the Azure CLI that guides, scripts and the workflow use, with the options that may stand behind each. All were
-// read in the CLI's own help (version 2.91); a command that is new here has to be looked up there first.
+// azCommands are the commands of the Azure CLI that guides, scripts and the workflow may use,
+// with their options. They were checked in the help of the CLI 2.91; check a new one there too.
 var azCommands = map[string]string{
 	"account set":                                "--subscription",
 	"account show":                               "",
@@ -56,12 +56,12 @@ var (
 	span     = regexp.MustCompile("`([^`\n]+(?:\n[^`\n]+)?)`")
 )
 
-// misused says what is wrong with the calls of az in a script, and how many calls there are.
+// misused returns what is wrong with the calls of az in a script, and the number of calls.
 func misused(script string) (faults []string, calls int) {
 	script = comment.ReplaceAllString(strings.ReplaceAll(script, "\\\n", " "), "")
 	lines := strings.Split(script, "\n")
 	for i := 0; i < len(lines); i++ {
-		// A command within another one stands for itself.
+		// Check a command inside another one by itself.
 		for _, match := range azInner.FindAllStringSubmatch(lines[i], -1) {
 			lines = append(lines, match[1])
 		}
@@ -81,12 +81,12 @@ func misused(script string) (faults []string, calls int) {
 				words = words[:len(words)-1]
 			}
 			if len(words) == 0 {
-				faults = append(faults, fmt.Sprintf("az %s is no command that was looked up", line[at[2]:at[3]]))
+				faults = append(faults, fmt.Sprintf("az %s is not a known command", line[at[2]:at[3]]))
 				continue
 			}
 			for _, match := range azOption.FindAllStringSubmatch(line[at[3]:end], -1) {
 				if !slices.Contains(strings.Fields(azCommands[strings.Join(words, " ")]+" --output --query --subscription"), match[1]) {
-					faults = append(faults, fmt.Sprintf("az %s has no %s that was looked up", line[at[2]:at[3]], match[1]))
+					faults = append(faults, fmt.Sprintf("az %s does not have the option %s", line[at[2]:at[3]], match[1]))
 				}
 			}
 		}
@@ -94,7 +94,7 @@ func misused(script string) (faults []string, calls int) {
 	return faults, calls
 }
 
-func TestCommandsOfTheAzureCLIAreThoseThatWereLookedUp(t *testing.T) {
+func TestCallsOfTheAzureCLIAreValid(t *testing.T) {
 	for path, least := range map[string]int{
 		"README.md": 2, "docs/deploy.md": 30, "docs/operations.md": 1,
 		"infra/deploy.sh": 3, "infra/graph/grant.sh": 4, ".github/workflows/azure.yml": 6,
@@ -127,7 +127,7 @@ func TestCommandsOfTheAzureCLIAreThoseThatWereLookedUp(t *testing.T) {
 	}
 }
 
-func TestWrongCallsOfTheAzureCLIAreFound(t *testing.T) {
+func TestInvalidCallsOfTheAzureCLIAreFound(t *testing.T) {
 	for script, want := range map[string]int{
 		"az group create --name x --location y":                                0,
 		"az group make --name x":                                               1,

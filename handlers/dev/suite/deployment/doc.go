@@ -1,4 +1,8 @@
-// Package deployment holds what deploys Guestlist (infra, the zip, the workflow, the queries of alerts and workbook) to what is deployed:
-// the settings that the program reads, the functions, queues and tables that it has, the log lines that it writes. All of it is tests, and
-// none needs Azure. What only a deployment can show, such as the properties that a resource takes, is not its business.
+// Package deployment tests what deploys Guestlist: the templates in infra, the zips, the scripts,
+// the workflow, and the queries of alerts and workbook. It compares them with the program: its
+// settings, functions, queues, tables and log lines.
+//
+// The tests of the templates read the snapshots beside the parameter files, which the Bicep
+// compiler writes (make templates). A snapshot lists the resources that a deployment would make.
+// No test needs Azure, so none shows how Azure behaves.
 package deployment

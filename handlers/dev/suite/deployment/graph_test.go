@@ -14,8 +14,8 @@ import (
 
 const graphFile = "infra/graph/main.bicep"
 
-// graphPermissions are the application permissions that the app may have, by the ids that they have in every tenant
-// (https://learn.microsoft.com/graph/permissions-reference).
+// graphPermissions are the only application permissions that the app may have, with their ids,
+// which are the same in every tenant (https://learn.microsoft.com/graph/permissions-reference).
 var graphPermissions = map[string]string{
 	"User.Invite.All":           "09850681-111b-4a89-9bed-3f2cae46d706",
 	"GroupMember.ReadWrite.All": "dbaae8cf-10b5-4b86-a4a1-f871c94c6695",
@@ -51,7 +51,7 @@ func TestGraphPermissionsAreTheAllowedOnes(t *testing.T) {
 	}
 }
 
-func TestTheGuideGivesAReasonForEachPermission(t *testing.T) {
+func TestGuideGivesReasonForEachPermission(t *testing.T) {
 	for name := range graphPermissions {
 		row := regexp.MustCompile("(?m)^\\| `" + regexp.QuoteMeta(name) + "` \\| .+ \\| .+ \\|$")
 		if !row.MatchString(readFile(t, "docs/deploy.md")) {
@@ -60,7 +60,8 @@ func TestTheGuideGivesAReasonForEachPermission(t *testing.T) {
 	}
 }
 
-// fakeAz plays the few calls of az that the script makes, and keeps the assignments in the file $STATE, "role assignment" a line.
+// fakeAz answers the calls of az in grant.sh. It keeps the assignments in the file $STATE, one
+// "role assignment" on a line.
 const fakeAz = `#!/usr/bin/env bash
 set -euo pipefail
 echo "$*" >>"$STATE.calls"
@@ -84,7 +85,7 @@ case "$1 $2" in
 esac
 `
 
-func TestTheScriptGivesListsAndTakesAway(t *testing.T) {
+func TestGrantScriptGrantsListsAndRevokes(t *testing.T) {
 	folder := t.TempDir()
 	state := filepath.Join(folder, "state")
 	for path, content := range map[string]string{filepath.Join(folder, "az"): fakeAz, state: ""} {
@@ -119,14 +120,14 @@ func TestTheScriptGivesListsAndTakesAway(t *testing.T) {
 		held  []string
 	}{
 		{[]string{}, "OBJECT-ID", true, nil},
-		{[]string{"me@contoso.com"}, "no object id", true, nil},
-		{[]string{identity, "User.Invite.All", "Directory.ReadWrite.All"}, "none of", true, nil},
+		{[]string{"me@contoso.com"}, "not an object id", true, nil},
+		{[]string{identity, "User.Invite.All", "Directory.ReadWrite.All"}, "not one of", true, nil},
 		{[]string{"--list", identity}, "User.Invite.All: no", false, nil},
-		{[]string{identity, "User.Read.All"}, "User.Read.All: given", false, []string{"User.Read.All"}},
-		{[]string{identity}, "User.Read.All: had it already", false, []string{"User.Invite.All", "GroupMember.ReadWrite.All", "User.Read.All"}},
-		{[]string{identity}, "User.Invite.All: had it already", false, []string{"User.Invite.All", "GroupMember.ReadWrite.All", "User.Read.All"}},
+		{[]string{identity, "User.Read.All"}, "User.Read.All: granted", false, []string{"User.Read.All"}},
+		{[]string{identity}, "User.Read.All: granted already", false, []string{"User.Invite.All", "GroupMember.ReadWrite.All", "User.Read.All"}},
+		{[]string{identity}, "User.Invite.All: granted already", false, []string{"User.Invite.All", "GroupMember.ReadWrite.All", "User.Read.All"}},
 		{[]string{"--list", identity}, "GroupMember.ReadWrite.All: yes", false, []string{"User.Invite.All", "GroupMember.ReadWrite.All", "User.Read.All"}},
-		{[]string{"--revoke", identity}, "User.Invite.All: taken away", false, nil},
+		{[]string{"--revoke", identity}, "User.Invite.All: removed", false, nil},
 	}
 	for _, step := range steps {
 		output, err := run(step.args...)

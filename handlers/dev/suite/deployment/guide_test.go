@@ -11,11 +11,11 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestTheGuideListsTheParameters(t *testing.T) {
+func TestGuideListsTheParameters(t *testing.T) {
 	_, rest, found := strings.Cut(readFile(t, "docs/deploy.md"), "<!-- parameters -->\n")
 	table, _, closed := strings.Cut(rest, "<!-- /parameters -->")
 	if !found || !closed {
-		t.Fatal("the guide has no table of parameters between its marks")
+		t.Fatal("the guide has no table of parameters between its markers")
 	}
 	var got []string
 	for _, match := range regexp.MustCompile("(?m)^\\| `(\\w+)` \\| .+ \\|$").FindAllStringSubmatch(table, -1) {
@@ -26,7 +26,7 @@ func TestTheGuideListsTheParameters(t *testing.T) {
 	}
 }
 
-func TestWhatTheGuideNamesIsThere(t *testing.T) {
+func TestGuideNamesOnlyWhatExists(t *testing.T) {
 	text := readFile(t, "docs/deploy.md")
 	paths := regexp.MustCompile(`(?:infra|\.github)/[\w./-]+\.(?:bicepparam|bicep|sh|yml)\b`).FindAllString(text, -1)
 	if len(paths) < 10 {
@@ -44,7 +44,7 @@ func TestWhatTheGuideNamesIsThere(t *testing.T) {
 			t.Errorf("the guide names the output %s", match[1]+match[2])
 		}
 	}
-	// Options that are written with a dot: a parameter and a property of its type.
+	// A dot separates a parameter and a property of its type.
 	for _, match := range regexp.MustCompile("`(scale|network|entrance|people|watch)\\.(\\w+)`").FindAllStringSubmatch(text, -1) {
 		kind := strings.ToUpper(match[1][:1]) + match[1][1:]
 		if !strings.Contains(block(t, "infra/types.bicep", "type "+kind+" = {"), "\n  "+match[2]+": ") {

@@ -1,5 +1,6 @@
-// Compiles queries by Kusto's own language service and prints what is wrong, as JSON lines {path, text, at}, and at the end how many queries
-// there were. Arguments: the folder with node_modules, then the files.
+// Compiles queries with Kusto's language service. Prints a JSON line {path, text, at} for each
+// fault, then one with the number of queries. Arguments: the folder with node_modules, then the
+// files.
 const { readFileSync } = require('node:fs')
 const { join } = require('node:path')
 
@@ -9,8 +10,8 @@ require(join(service, 'bridge.min.js'))
 require(join(service, 'Kusto.Language.Bridge.min.js'))
 const { GlobalState, KustoCode, Symbols } = globalThis.Kusto.Language
 
-// The columns that Azure Monitor documents for these tables (https://learn.microsoft.com/azure/azure-monitor/reference/tables-index), as far
-// as queries may want them.
+// Columns that Azure Monitor documents for these tables, as far as queries need them
+// (https://learn.microsoft.com/azure/azure-monitor/reference/tables-index).
 const columns = {
   AppTraces: 'TimeGenerated: datetime, Message: string, SeverityLevel: int, Properties: dynamic, AppRoleName: string, OperationId: string, ItemCount: int',
   AppRequests: 'TimeGenerated: datetime, Name: string, OperationName: string, Success: bool, ResultCode: string, DurationMs: real, AppRoleName: string',

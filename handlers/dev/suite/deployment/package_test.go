@@ -29,7 +29,7 @@ import (
 
 func TestMain(m *testing.M) { apptest.Main(m) }
 
-// packed is what came of packing the handler, which is done once for all tests of this process.
+// packed is the result of packing the handler once for all tests of this process.
 var packed struct {
 	sync.Once
 	err error
@@ -52,7 +52,7 @@ func zips(t *testing.T) string {
 	return folder
 }
 
-// unpack makes an empty folder and unpacks a zip there, as Azure does: with the zip's own bits.
+// unpack unpacks a zip into an empty folder as Azure does, with the permissions in the zip.
 func unpack(t *testing.T, name string) string {
 	t.Helper()
 	archive, err := zip.OpenReader(filepath.Join(zips(t), name))
@@ -92,10 +92,10 @@ var browser = &http.Client{
 	CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 }
 
-// tokenField matches the field of the form that makes a submission count.
+// tokenField matches the form's field with the token, which a submission needs.
 var tokenField = regexp.MustCompile(`name="token" value="([^"]+)"`)
 
-// signUp fetches the form, sends it and returns where the answer leads to.
+// signUp fetches the form, sends it and returns the address of the status page.
 func signUp(t *testing.T, form, email string) *url.URL {
 	t.Helper()
 	page, err := browser.Get(form)
@@ -131,7 +131,7 @@ func signUp(t *testing.T, form, email string) *url.URL {
 	return location
 }
 
-// read gets JSON; what is no JSON leaves the value as it is.
+// read gets a JSON value. Any other answer leaves the value as it is.
 func read(t *testing.T, link string, value any) {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, link, nil)
@@ -156,7 +156,8 @@ func eventually(t *testing.T, what string, holds func() bool) {
 	}
 }
 
-// finished waits until the status page says so, which is as soon as the request is decided: an invitation may still be under way.
+// finished waits until the status page says finished. It does so once the request is decided,
+// while an invitation may still be under way.
 func finished(t *testing.T, status string) {
 	t.Helper()
 	eventually(t, "the status page says finished", func() bool {
@@ -166,7 +167,7 @@ func finished(t *testing.T, status string) {
 	})
 }
 
-func TestTheZipServesASignUpToTheEndInAnEmptyFolder(t *testing.T) {
+func TestZipCompletesASignUpInAnEmptyFolder(t *testing.T) {
 	app := unpack(t, "guestlist.zip")
 	at := apptest.StartLocal(t, app, t.TempDir(), "GUESTLIST_FORM_WAIT=0s")
 	finished(t, signUp(t, at.Signup, "ana@contoso.com").String())
@@ -180,17 +181,17 @@ func TestTheZipServesASignUpToTheEndInAnEmptyFolder(t *testing.T) {
 	// The app's folder may be read-only in Azure.
 	_, err := os.Stat(filepath.Join(app, ".local"))
 	if err == nil {
-		t.Error("the run left something in the app's folder")
+		t.Error("the run left a file in the app's folder")
 	}
 }
 
-// formKey signs forms. Only the app that serves the form has one.
+// formKey signs forms. Only the app that serves the form has it.
 const formKey = "5CqS0TQ0gfnLOyUg7m4Zt3iVb8rXw1Pa"
 
-// nowhere is a table service and a directory that nobody serves: what an app has whose identity may use neither.
+// nowhere is the address of table service and directory for an app that has no right to use them.
 const nowhere = "http://127.0.0.1:9"
 
-// host runs one part of the deployment, and tells its log if the test fails.
+// host runs one part of the deployment, and prints its log if the test fails.
 func host(t *testing.T, zipped, storage string, settings ...string) *hostsim.Host {
 	t.Helper()
 	log := &apptest.Log{}
@@ -204,7 +205,7 @@ func host(t *testing.T, zipped, storage string, settings ...string) *hostsim.Hos
 	return h
 }
 
-// startHost runs a zip. What takes half a minute in Azure takes a second here.
+// startHost runs a zip, with intervals of a second where Azure has half a minute.
 func startHost(t *testing.T, zipped, storage string, log slog.Handler, settings ...string) *hostsim.Host {
 	t.Helper()
 	h, err := hostsim.New(hostsim.Config{
@@ -227,9 +228,10 @@ func startHost(t *testing.T, zipped, storage string, log slog.Handler, settings 
 	return h
 }
 
-// Each part has only what its identity may use: the form the queue and nothing else, the work everything and no visitors.
-func TestThePartsDoTogetherWhatTheWholeDoes(t *testing.T) {
-	// Its own: the names of the queues are those of the function.json files.
+// Each part reaches only what its identity may use: the form the queue, the status page also the
+// tables, and the work everything.
+func TestPartsTogetherCompleteASignUp(t *testing.T) {
+	// The test needs an emulator of its own because function.json fixes the names of the queues.
 	server, err := azurite.Start(t.Context(), azurite.Config{})
 	if err != nil {
 		t.Fatal(err)
@@ -293,7 +295,7 @@ func TestThePartsDoTogetherWhatTheWholeDoes(t *testing.T) {
 	}
 }
 
-// without returns the connection string with one service led nowhere.
+// without returns the connection string with the address of one service replaced by [nowhere].
 func without(connection, service string) string {
 	var parts []string
 	for part := range strings.SplitSeq(connection, ";") {

@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azqueue/v2"
+	"github.com/Azure/azure-sdk-for-go/sdk/storage/azqueue/v2/queueerror"
 
 	"guestlist/handlers/azure/tables"
 	"guestlist/handlers/dev/azurite"
@@ -34,9 +35,9 @@ import (
 // query is one file of queries.
 type query struct {
 	path, text string
-	// messages are those of the lines that it asks for; one that ends in a space stands for all that begin so.
+	// messages are those of the lines that it looks for. One that ends in a space is a prefix.
 	messages []string
-	// fields are those that it reads of the lines.
+	// fields are the fields of lines that it reads.
 	fields []string
 	// tables are the tables that it reads.
 	tables []string
@@ -78,7 +79,7 @@ func queries(t *testing.T, folder string) []query {
 	return list
 }
 
-// handlerLines keeps what the handler prints, as the host has it.
+// handlerLines keeps the log lines of the handler, as the host receives them.
 type handlerLines struct {
 	mu    sync.Mutex
 	lines []map[string]any
@@ -100,7 +101,7 @@ func (h *handlerLines) Handle(_ context.Context, record slog.Record) error {
 	return nil
 }
 
-// with returns the lines that have the message, or begin with it if it ends in a space.
+// with returns the lines with the message, or with the prefix if it ends in a space.
 func (h *handlerLines) with(message string) []map[string]any {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -114,89 +115,61 @@ func (h *handlerLines) with(message string) []map[string]any {
 	return found
 }
 
-// eventfulDay runs the packed app on real storage through everything that an operator should hear of, and returns what the handler printed.
+// eventfulDay runs the packed app on real storage through every event that an operator should
+// notice, and returns the log lines of the handler.
 func eventfulDay(t *testing.T) *handlerLines {
 	server, err := azurite.Start(t.Context(), azurite.Config{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = server.Stop() })
-	store, err := tables.New(tables.Config{ConnectionString: server.ConnectionString()})
-	if err != nil {
-		t.Fatal(err)
-	}
+	storage := server.ConnectionString()
 	try := func(err error) {
 		t.Helper()
 		if err != nil {
 			t.Fatal(err)
 		}
 	}
-	try(store.Create(t.Context()))
-	const badGroup = "aaaaaaaa-0000-4000-8000-000000000001"
-	for domain, columns := range map[string]map[string]any{
-		"contoso.com": {"Action": "invite"}, "fabrikam.com": {"Action": "review"}, "northwind.com": {"Action": "deny"},
-		"adatum.com": {"Action": "invite", "Groups": badGroup},
-	} {
-		try(store.PutRow(t.Context(), policy.Raw{Partition: domain, Name: "row", Columns: columns}))
-	}
-	// Somebody has waited for a person for a long time.
-	long := time.Now().Add(-100 * time.Hour)
-	_, err = store.Save(t.Context(), request.Request{
-		ID: newID(t, long), State: request.Review, Since: long, Created: long, Changed: long,
-		Submission: submission.Submission{Email: address(t, "old@fabrikam.com")},
-	}, nil)
+	store, err := tables.New(tables.Config{ConnectionString: storage})
 	try(err)
-
+	try(fillStore(t, store))
 	tenant, err := graphsim.New(graphsim.Config{})
 	try(err)
 	graph := httptest.NewServer(tenant)
 	t.Cleanup(graph.Close)
 	lines := &handlerLines{}
-	h := startHost(t, "guestlist.zip", server.ConnectionString(), lines, "GUESTLIST_GRAPH_URL="+graph.URL, "GUESTLIST_DAILY_INVITATIONS=5", "GUESTLIST_FORM_KEYS="+formKey)
+	h := startHost(t, "guestlist.zip", storage, lines,
+		"GUESTLIST_GRAPH_URL="+graph.URL, "GUESTLIST_DAILY_INVITATIONS=5", "GUESTLIST_FORM_KEYS="+formKey)
 
-	// A message of nobody's, and one of ours that failed too often.
-	queue := func(name string) *azqueue.QueueClient {
-		client, err := azqueue.NewQueueClientFromConnectionString(server.ConnectionString(), name, nil)
-		try(err)
-		_, err = client.Create(t.Context(), nil)
-		try(err)
-		return client
-	}
-	poison := queue("signups-poison")
-	put := func(body []byte) {
-		_, err := poison.EnqueueMessage(t.Context(), base64.StdEncoding.EncodeToString(body), nil)
-		try(err)
-	}
-	put([]byte("none of ours"))
-	stuck := submission.Submission{
-		Email: address(t, "stuck@contoso.com"), GivenName: "A", FamilyName: "B", Company: "C", Country: "PT", Reason: "D", Language: "en", SubmittedAt: time.Now().UTC(),
-	}
-	ours, err := submission.Message{ID: newID(t, time.Now()), Submission: &stuck}.Encode()
+	// Dead letters: a message that is not ours, and one of ours that failed too often.
+	try(enqueue(t, storage, "signups-poison", []byte("not ours")))
+	ours, err := submission.Message{ID: newID(t, time.Now()), Submission: &submission.Submission{
+		Email: address(t, "stuck@contoso.com"), GivenName: "A", FamilyName: "B", Company: "C", Country: "PT",
+		Reason: "D", Language: "en", SubmittedAt: time.Now().UTC(),
+	}}.Encode()
 	try(err)
-	put(ours)
+	try(enqueue(t, storage, "signups-poison", ours))
 
-	try(tenant.Deny("User.Read.All")) // the app goes on without
+	try(tenant.Deny("User.Read.All")) // the app works without it
 	form := h.URL() + "/signup"
 	first := signUp(t, form, "first@contoso.com")
 	signUp(t, form, "a@fabrikam.com")
 	signUp(t, form, "a@northwind.com")
 	eventually(t, "the first guest is there", func() bool { return len(tenant.Invitations()) == 1 })
-	// The first one's mail is not wanted any more.
 	eventually(t, "the first request is done", func() bool {
 		return slices.ContainsFunc(lines.with("request "), func(line map[string]any) bool { return line["state"] == "done" })
 	})
+	// The first request is withdrawn after its mail was sent.
 	withdrawal, err := submission.Message{ID: submission.ID(filepath.Base(first.Path)), Kind: submission.Withdraw}.Encode()
 	try(err)
-	signups, err := azqueue.NewQueueClientFromConnectionString(server.ConnectionString(), "signups", nil)
-	try(err)
-	_, err = signups.EnqueueMessage(t.Context(), base64.StdEncoding.EncodeToString(withdrawal), nil)
-	try(err)
-	// A group that is not there: the request fails. The second of five.
+	try(enqueue(t, storage, "signups", withdrawal))
+	// The second of five invitations. The request fails because its group does not exist.
 	signUp(t, form, "a@adatum.com")
 	eventually(t, "a request failed", func() bool { return len(lines.with("request failed")) > 1 })
-	// A blocked tenant, for the time of one probe.
+	// The tenant refuses invitations until the next probe.
 	try(tenant.Order(graphsim.Fault{
-		Match: graphsim.Match{Method: "POST", Path: "/v1.0/invitations"}, Status: 403, Message: "Guest invitations not allowed for your company. Contact your company administrator.",
+		Match: graphsim.Match{Method: "POST", Path: "/v1.0/invitations"}, Status: 403,
+		Message: "Guest invitations not allowed for your company. Contact your company administrator.",
 	}))
 	signUp(t, form, "third@contoso.com")
 	eventually(t, "the breaker is open", func() bool { return len(lines.with("breaker opened")) > 0 })
@@ -214,6 +187,44 @@ func eventfulDay(t *testing.T) *handlerLines {
 		eventually(t, "there is a line "+line.Message, func() bool { return len(lines.with(line.Message)) > 0 })
 	}
 	return lines
+}
+
+// fillStore adds policy rows, and a request that has waited for a person for too long.
+func fillStore(t *testing.T, store *tables.Store) error {
+	err := store.Create(t.Context())
+	if err != nil {
+		return err
+	}
+	const badGroup = "aaaaaaaa-0000-4000-8000-000000000001"
+	for domain, columns := range map[string]map[string]any{
+		"contoso.com": {"Action": "invite"}, "fabrikam.com": {"Action": "review"}, "northwind.com": {"Action": "deny"},
+		"adatum.com": {"Action": "invite", "Groups": badGroup},
+	} {
+		err = store.PutRow(t.Context(), policy.Raw{Partition: domain, Name: "row", Columns: columns})
+		if err != nil {
+			return err
+		}
+	}
+	long := time.Now().Add(-100 * time.Hour)
+	_, err = store.Save(t.Context(), request.Request{
+		ID: newID(t, long), State: request.Review, Since: long, Created: long, Changed: long,
+		Submission: submission.Submission{Email: address(t, "old@fabrikam.com")},
+	}, nil)
+	return err
+}
+
+// enqueue puts a message on a queue, which it creates if necessary.
+func enqueue(t *testing.T, storage, queue string, body []byte) error {
+	client, err := azqueue.NewQueueClientFromConnectionString(storage, queue, nil)
+	if err != nil {
+		return err
+	}
+	_, err = client.Create(t.Context(), nil)
+	if err != nil && !queueerror.HasCode(err, queueerror.QueueAlreadyExists) {
+		return err
+	}
+	_, err = client.EnqueueMessage(t.Context(), base64.StdEncoding.EncodeToString(body), nil)
+	return err
 }
 
 func address(t *testing.T, text string) submission.Address {
@@ -234,23 +245,23 @@ func newID(t *testing.T, at time.Time) submission.ID {
 	return id
 }
 
-// The queries are worth what they find: every message and field in them is one of a line that the handler really prints.
-func TestTheQueriesFindWhatTheHandlerPrints(t *testing.T) {
+// Every message and field in a query must be one of a line that the handler really prints.
+func TestQueriesFindWhatTheHandlerPrints(t *testing.T) {
 	lines := eventfulDay(t)
 	for _, q := range append(queries(t, "alerts"), queries(t, "workbook")...) {
 		if len(q.messages) == 0 || len(q.tables) == 0 {
-			t.Errorf("%s asks for no message or reads no table", q.path)
+			t.Errorf("%s looks for no message or reads no table", q.path)
 		}
 		for _, table := range q.tables {
 			if !slices.Contains([]string{"AppTraces", "AppRequests", "StorageQueueLogs"}, table) {
-				t.Errorf("%s reads the table %s, which nobody fills", q.path, table)
+				t.Errorf("%s reads the table %s, which is never filled", q.path, table)
 			}
 		}
 		fields := map[string]bool{}
 		for _, message := range q.messages {
 			found := lines.with(message)
 			if len(found) == 0 {
-				t.Errorf("%s asks for %q, which the handler did not print", q.path, message)
+				t.Errorf("%s looks for %q, which the handler did not print", q.path, message)
 			}
 			for _, line := range found {
 				for name := range maps.Keys(line) {
@@ -269,7 +280,7 @@ func TestTheQueriesFindWhatTheHandlerPrints(t *testing.T) {
 //go:embed kusto.cjs
 var kustoScript string
 
-// compile asks Kusto's own language service about queries, and returns what it says.
+// compile returns what Kusto's language service finds wrong with queries.
 func compile(t *testing.T, paths ...string) []string {
 	t.Helper()
 	home, err := filepath.Abs(filepath.Join(root, ".local", "kusto"))
@@ -279,7 +290,7 @@ func compile(t *testing.T, paths ...string) []string {
 	cmd := exec.Command("node", append([]string{"-e", kustoScript, "--", home}, paths...)...)
 	output, err := cmd.Output()
 	if err != nil {
-		t.Fatalf("the compiler of queries does not run; is it installed, by make setup? %v", err)
+		t.Fatalf("the compiler of queries does not run; make setup installs it: %v", err)
 	}
 	var faults []string
 	for line := range strings.Lines(string(output)) {
@@ -296,11 +307,11 @@ func compile(t *testing.T, paths ...string) []string {
 		}
 		faults = append(faults, fmt.Sprintf("%s: at %q: %s", said.Path, said.At, said.Text))
 	}
-	t.Fatalf("the compiler of queries broke off:\n%s", output)
+	t.Fatalf("the output of the compiler of queries is incomplete:\n%s", output)
 	return nil
 }
 
-func TestTheQueriesCompile(t *testing.T) {
+func TestQueriesCompile(t *testing.T) {
 	var paths []string
 	for _, q := range append(queries(t, "alerts"), queries(t, "workbook")...) {
 		paths = append(paths, q.path)
@@ -318,10 +329,10 @@ func TestTheQueriesCompile(t *testing.T) {
 	}
 }
 
-// unwatched are the stable lines that need nobody.
+// unwatched are the stable log lines that need no action.
 var unwatched = []string{workflow.LogBreakerClosed}
 
-func TestEveryLineThatNeedsSomebodyRaisesAnAlert(t *testing.T) {
+func TestEveryLineThatNeedsActionRaisesAnAlert(t *testing.T) {
 	watched := map[string]bool{}
 	for _, q := range queries(t, "alerts") {
 		for _, message := range q.messages {
@@ -424,12 +435,12 @@ func TestEveryQueryIsLoadedOnce(t *testing.T) {
 	}
 }
 
-func TestAlertsAreRaisedInTimeAndWhenTheyShould(t *testing.T) {
+func TestAlertsMissNoLine(t *testing.T) {
 	minutes := map[string]int{"PT5M": 5, "PT10M": 10, "PT15M": 15, "PT1H": 60, "PT2H": 120}
 	for _, s := range snapshots(t, allLayouts) {
 		for _, a := range alerts(t, s) {
 			if every, window := minutes[a.every], minutes[a.window]; every == 0 || window < every {
-				t.Errorf("%s: %s looks every %s at the last %s: something goes by unseen", s.path, a.name, a.every, a.window)
+				t.Errorf("%s: %s looks every %s at the last %s: it misses lines", s.path, a.name, a.every, a.window)
 			}
 			silence := a.name == "no-heartbeat"
 			if silence != (a.operator == "LessThan") || silence && a.threshold != 1 {
@@ -442,7 +453,7 @@ func TestAlertsAreRaisedInTimeAndWhenTheyShould(t *testing.T) {
 	}
 }
 
-func TestOperatorsAreToldOfEveryAlert(t *testing.T) {
+func TestOperationsPageListsEveryAlert(t *testing.T) {
 	var want strings.Builder
 	want.WriteString("| alert | severity | asked every | raised when |\n| --- | --- | --- | --- |\n")
 	for _, a := range alerts(t, snapshotOf(t, "infra/test/one.snapshot.json")) {
@@ -456,7 +467,7 @@ func TestOperatorsAreToldOfEveryAlert(t *testing.T) {
 	}
 }
 
-// The portal shows nothing, and says nothing, where the workbook is not what it expects.
+// The portal shows an empty page, without an error, where the workbook is not what it expects.
 func TestWorkbookIsWhatThePortalReads(t *testing.T) {
 	for _, s := range snapshots(t, allLayouts) {
 		version, items := workbook(t, s)
@@ -492,8 +503,8 @@ func TestWorkbookIsWhatThePortalReads(t *testing.T) {
 	}
 }
 
-// Sampling drops lines at random: fine for charts, not for an alert that rests on one line.
-func TestTheHostKeepsEveryLine(t *testing.T) {
+// Sampling drops lines at random, and an alert may depend on a single line.
+func TestHostKeepsEveryLine(t *testing.T) {
 	content, err := os.ReadFile(root + "/host.json")
 	if err != nil {
 		t.Fatal(err)
@@ -518,6 +529,6 @@ func TestTheHostKeepsEveryLine(t *testing.T) {
 		t.Error("the host samples traces")
 	}
 	if host.Logging.LogLevel["default"] != "Information" {
-		t.Error("the host drops the handler's lines, which it takes for information")
+		t.Error("the host drops the handler's lines, which have the level Information")
 	}
 }

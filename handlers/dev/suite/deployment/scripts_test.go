@@ -13,18 +13,18 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// The azd template hands everything on, so that nothing can be set one way and not the other.
-func TestAzdOffersWhatTheTemplateTakes(t *testing.T) {
+// Everything that can be set without azd can be set with it.
+func TestAzdTemplatePassesEveryParameterOn(t *testing.T) {
 	given := block(t, "infra/azd/main.bicep", "module guestlist '../main.bicep' = {")
 	for _, name := range declared(t, mainFile, "param") {
-		// The key is made anew wherever it is not given.
+		// The template generates the signing key.
 		if !strings.Contains(given, "\n    "+name+": "+name+"\n") && name != "formSigningKey" {
-			t.Errorf("infra/azd/main.bicep does not hand %s on", name)
+			t.Errorf("infra/azd/main.bicep does not pass %s on", name)
 		}
 	}
 }
 
-func TestAzdFindsItsTemplateAndItsScripts(t *testing.T) {
+func TestAzdFindsTemplateAndScript(t *testing.T) {
 	content, err := os.ReadFile(root + "/azure.yaml")
 	if err != nil {
 		t.Fatal(err)
@@ -45,7 +45,7 @@ func TestAzdFindsItsTemplateAndItsScripts(t *testing.T) {
 	}
 }
 
-func TestTheOutputsThatScriptsReadAreThere(t *testing.T) {
+func TestScriptReadsOutputsThatExist(t *testing.T) {
 	script, err := os.ReadFile(root + "/infra/deploy.sh")
 	if err != nil {
 		t.Fatal(err)
@@ -69,8 +69,7 @@ func TestTheOutputsThatScriptsReadAreThere(t *testing.T) {
 	}
 }
 
-// The template names the zips that the packer makes, and so does the script.
-func TestTheZipsAreNamedAlike(t *testing.T) {
+func TestTemplateAndScriptNameThePackedZips(t *testing.T) {
 	folder := zips(t)
 	made, err := filepath.Glob(filepath.Join(folder, "*.zip"))
 	if err != nil {
@@ -93,8 +92,7 @@ func TestTheZipsAreNamedAlike(t *testing.T) {
 	}
 }
 
-// Azure is asked to look for the functions that are in the zip.
-func TestTheScriptNamesTheFunctionsOfEachZip(t *testing.T) {
+func TestScriptRegistersTheFunctionsOfEachZip(t *testing.T) {
 	script, err := os.ReadFile(root + "/infra/deploy.sh")
 	if err != nil {
 		t.Fatal(err)
@@ -105,7 +103,7 @@ func TestTheScriptNamesTheFunctionsOfEachZip(t *testing.T) {
 		t.Fatalf("the script sends %d zips and asks for the functions of %d, want 4 of either", len(sent), len(asked))
 	}
 	for i, match := range sent {
-		// The apps of a split deployment are sent first and asked for then, in the same order.
+		// The script sends all zips, then registers the functions in the same order.
 		if asked[i][1] != match[1] {
 			t.Fatalf("%s is sent at place %d, and the functions of %s are asked for", match[1], i, asked[i][1])
 		}
@@ -143,7 +141,7 @@ case "$1 $2 $3" in
 esac
 `
 
-func TestTheScriptSendsEachAppItsZip(t *testing.T) {
+func TestScriptSendsEachAppItsZip(t *testing.T) {
 	tests := map[string]struct {
 		args, env []string
 		missing   string // a zip that is not there
@@ -230,7 +228,7 @@ var (
 	pinned = regexp.MustCompile(`^[\w-]+/[\w-]+@(v\d+|[0-9a-f]{40})$`)
 )
 
-func TestTheWorkflowIsSafe(t *testing.T) {
+func TestWorkflowIsSafe(t *testing.T) {
 	content, err := os.ReadFile(root + "/.github/workflows/azure.yml")
 	if err != nil {
 		t.Fatal(err)
@@ -246,9 +244,9 @@ func TestTheWorkflowIsSafe(t *testing.T) {
 		}
 	}
 	if strings.Contains(workflow, "pull_request_target") || strings.Contains(workflow, "secrets.") {
-		t.Error("the workflow runs others' code with rights, or knows a secret: it signs in by OpenID Connect")
+		t.Error("the workflow must sign in with OpenID Connect, use no secret, and not run others' code with rights")
 	}
-	// What others choose (branch names, titles) must not become part of a script: scripts get values by their environment.
+	// Others choose branch names and titles, so a script gets values only from its environment.
 	steps := regexp.MustCompile(`(?m)^ +(?:- )?run: (?:\|\n(?: {10}.*\n| *\n)+|.*\n)`).FindAllString(workflow, -1)
 	if len(steps) < 8 {
 		t.Errorf("only %d scripts were found", len(steps))
@@ -260,7 +258,7 @@ func TestTheWorkflowIsSafe(t *testing.T) {
 	}
 	for _, job := range []string{"deploy", "what-if"} {
 		if !regexp.MustCompile(`(?ms)^  ` + job + `:\n.*?^    environment: [\w-]+\n`).MatchString(workflow) {
-			t.Errorf("the job %s has no environment that could hold it back", job)
+			t.Errorf("the job %s has no environment, so nobody has to approve it", job)
 		}
 	}
 	for _, path := range regexp.MustCompile(`infra/[\w./-]+\.(?:bicep|sh|bicepparam)\b`).FindAllString(workflow, -1) {

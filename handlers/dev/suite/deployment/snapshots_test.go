@@ -21,8 +21,8 @@ var update = flag.Bool("update", false, "format the templates, write their snaps
 // root is the folder of go.mod.
 const root = "../../../.."
 
-// sumsFile has the SHA-256 sum of every file that the compiler reads or writes, as sha256sum prints it.
-// It shows a stale snapshot on machines without the compiler.
+// sumsFile has the SHA-256 sum of every file that the compiler reads or writes, as sha256sum
+// prints it. It shows a stale snapshot on machines without the compiler.
 const sumsFile = "infra/templates.sha256"
 
 // infraFiles returns the files below infra with one of the suffixes, relative to the root.
@@ -104,8 +104,8 @@ func (c compiler) format() {
 	}
 }
 
-// lintGraph lints the Graph template, which has no snapshot. Its types come from a registry, so tests
-// need them beside the compiler.
+// lintGraph lints the Graph template, which has no snapshot. Its types come from a registry, so
+// tests need them beside the compiler.
 func (c compiler) lintGraph() {
 	types, err := c.graphTypes()
 	if err != nil {
@@ -133,8 +133,8 @@ func (c compiler) graphTypes() (string, error) {
 	return found[0], nil
 }
 
-// graphConfig writes the configuration of the Graph template with the types at hand in place of those
-// in the registry, and returns its path.
+// graphConfig writes the configuration of the Graph template with the types at hand in place of
+// those in the registry, and returns its path.
 func (c compiler) graphConfig(types string) string {
 	folder := c.t.TempDir()
 	output, err := c.run("publish-extension", types, "--target", filepath.Join(folder, "msgraph.tgz"))
@@ -151,9 +151,9 @@ func (c compiler) graphConfig(types string) string {
 	return path
 }
 
-// snapshots compares the snapshot beside each parameter file with what the compiler predicts, or writes
-// it if it differs. The compiler orders outputs at random, so one that holds is left as it is. It also
-// lints what it compiles; a warning fails.
+// snapshots compares the snapshot beside each parameter file with what the compiler predicts, or
+// writes it if it differs. The compiler orders outputs at random, so one that holds is left as it
+// is. It also lints what it compiles; a warning fails.
 func (c compiler) snapshots() {
 	for _, path := range infraFiles(c.t, ".bicepparam") {
 		args := []string{
@@ -205,7 +205,7 @@ func TestTemplatesMatchTheirSnapshots(t *testing.T) {
 	committed := strings.Split(readFile(t, sumsFile), "\n")
 	for line := range strings.Lines(sums(t)) {
 		if line = strings.TrimSpace(line); !slices.Contains(committed, line) {
-			t.Errorf("%s is newer than the snapshots: run make templates", line[66:])
+			t.Errorf("%s has changed since the last make templates", line[66:])
 		}
 	}
 	if len(committed) != len(strings.Split(sums(t), "\n")) {
@@ -270,8 +270,8 @@ func TestLinterRulesAreErrors(t *testing.T) {
 	}
 }
 
-// snapshot is what a deployment would make, as the compiler predicts it. What only Azure knows is an
-// expression in brackets.
+// snapshot is what a deployment would make, as the compiler predicts it. What only Azure knows is
+// an expression in brackets.
 type snapshot struct {
 	path  string
 	token string // ends all names
@@ -295,7 +295,8 @@ type layout struct {
 	fixed bool // a file of infra/test; the others are for admins to edit
 }
 
-// snapshots returns all snapshots, or only those of infra/test, which nobody edits for a deployment.
+// snapshots returns all snapshots, or only those of infra/test, which nobody edits for a
+// deployment.
 func snapshots(t *testing.T, folder string) []snapshot {
 	t.Helper()
 	var list []snapshot
@@ -343,7 +344,7 @@ func snapshotOf(t *testing.T, path string) snapshot {
 			return s
 		}
 	}
-	t.Fatalf("there is no snapshot %s", path)
+	t.Fatalf("snapshot %s is missing", path)
 	return snapshot{}
 }
 

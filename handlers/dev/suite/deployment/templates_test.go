@@ -29,7 +29,8 @@ func declared(t *testing.T, path, keyword string) []string {
 	return names
 }
 
-// block returns the lines of a template from the one that begins with a text to the closing bracket.
+// block returns the lines of a template from the one that begins with a text to the closing
+// bracket.
 func block(t *testing.T, path, begin string) string {
 	t.Helper()
 	_, rest, found := strings.Cut(readFile(t, path), "\n"+begin)
@@ -60,16 +61,17 @@ func TestEverythingIsDescribed(t *testing.T) {
 	}
 }
 
-// platformSettings are the app settings that the Functions host and its telemetry read, and not the
-// program.
+// platformSettings are the app settings that the Functions host and its telemetry read, and not
+// the program.
 var platformSettings = []string{
 	"APPLICATIONINSIGHTS_AUTHENTICATION_STRING", "APPLICATIONINSIGHTS_CONNECTION_STRING",
 	"AzureWebJobsStorage__blobServiceUri", "AzureWebJobsStorage__clientId",
 	"AzureWebJobsStorage__credential", "AzureWebJobsStorage__queueServiceUri",
 }
 
-// notInAzure are the settings of the program that a deployment must not have: the connection string,
-// which would win over the identity, and the account's name, which would win over the addresses.
+// notInAzure are the settings of the program that a deployment must not have: the connection
+// string, which would win over the identity, and the account's name, which would win over the
+// addresses.
 var notInAzure = []string{settings.StorageConnection, settings.StorageAccount}
 
 func TestAppSettingsAreThoseTheProgramReads(t *testing.T) {
@@ -114,7 +116,8 @@ const secret = "sPq4-a0secret1of2letters3and4digits5"
 // replaces it.
 var vaultReference = regexp.MustCompile(`'@Microsoft\.KeyVault\(SecretUri=\{0\}([\w-]+)\)'`)
 
-// everySetting returns the settings of infra/test/settings.bicep, which must be all that are offered.
+// everySetting returns the settings of infra/test/settings.bicep, which must be all that are
+// offered.
 func everySetting(t *testing.T) map[string]string {
 	t.Helper()
 	given := map[string]string{}
@@ -184,7 +187,8 @@ func TestOnlyTheFormGetsSecrets(t *testing.T) {
 	}
 }
 
-// clouds returns the address of Microsoft Graph in each cloud, from the expression for the setting.
+// clouds returns the address of Microsoft Graph in each cloud, from the expression for the
+// setting.
 func clouds(expression string) map[string]string {
 	addresses := map[string]string{}
 	for _, match := range regexp.MustCompile(`'(\w+)', '(https://[^']+)'`).FindAllStringSubmatch(expression, -1) {
@@ -196,7 +200,8 @@ func clouds(expression string) map[string]string {
 // appHost matches the name of the app whose host an expression is about: the last replacement.
 var appHost = regexp.MustCompile(`'(func-[\w-]+)'\)+\]$`)
 
-// deployed returns the value of a setting after the deployment to a cloud, as far as the program sees.
+// deployed returns the value of a setting after the deployment to a cloud, as far as the program
+// sees.
 func deployed(name, value, graph string) string {
 	switch {
 	case vaultReference.MatchString(value):
@@ -235,7 +240,8 @@ func TestProgramAcceptsTheAppSettings(t *testing.T) {
 	}
 }
 
-// checkOrigins checks that form and status page lead to each other where they are apps of their own.
+// checkOrigins checks that form and status page lead to each other where they are apps of their
+// own.
 func checkOrigins(t *testing.T, s snapshot, app app, pages web.Config) {
 	t.Helper()
 	host := func(part string) string {
@@ -462,7 +468,8 @@ func TestRightsAreTheNarrowestThatWork(t *testing.T) {
 	}
 }
 
-// refusedKeys are site properties that the Flex Consumption plan answers by error 51021 in some regions.
+// refusedKeys are site properties that the Flex Consumption plan answers by error 51021 in some
+// regions.
 var refusedKeys = []string{
 	"linuxFxVersion", "windowsFxVersion", "netFrameworkVersion", "ftpsState", "use32BitWorkerProcess", "preWarmedInstanceCount",
 	"functionsRuntimeScaleMonitoringEnabled", "alwaysOn", "healthCheckPath", "appSettings",
@@ -669,8 +676,8 @@ func TestEachResourceTypeHasOneVersion(t *testing.T) {
 	}
 }
 
-// A signing key that is replaced makes open forms worthless, and a binding without a certificate takes
-// away the one that the host name has. The snapshots do not show the decorator.
+// A signing key that is replaced makes open forms worthless, and a binding without a certificate
+// takes away the one that the host name has. The snapshots do not show the decorator.
 func TestExistingKeyAndHostNameAreKept(t *testing.T) {
 	for path, resource := range map[string]string{
 		"infra/modules/vault.bicep": "resource key ", "infra/modules/domain.bicep": "resource name ",
@@ -697,8 +704,8 @@ func secureParams(t *testing.T, path string) []string {
 	return names
 }
 
-// A secret goes from a secure parameter into secure parameters and into the key vault, and nowhere
-// else. A snapshot shows a secure parameter by its name where it stands.
+// A secret goes from a secure parameter into secure parameters and into the key vault, and
+// nowhere else. A snapshot shows a secure parameter by its name where it stands.
 func TestSecretsStayInTheVault(t *testing.T) {
 	for _, s := range snapshots(t, allLayouts) {
 		found := 0
@@ -733,8 +740,8 @@ func TestSecretsStayInTheVault(t *testing.T) {
 	}
 }
 
-// checkSecret checks every use of a secure parameter in a template. A module's parameters are logged
-// unless they are secure.
+// checkSecret checks every use of a secure parameter in a template. A module's parameters are
+// logged unless they are secure.
 func checkSecret(t *testing.T, path, name string) {
 	t.Helper()
 	use := regexp.MustCompile(`\b` + name + `\b`)
