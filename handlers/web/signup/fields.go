@@ -37,27 +37,13 @@ type entry struct {
 
 // fieldOf returns the field of the name, or nil.
 func fieldOf(e *entry, name string) *string {
-	switch name {
-	case emailField:
-		return &e.Email
-	case "givenName":
-		return &e.GivenName
-	case "familyName":
-		return &e.FamilyName
-	case "company":
-		return &e.Company
-	case "country":
-		return &e.Country
-	case "reason":
-		return &e.Reason
-	case "sponsor":
-		return &e.Sponsor
-	case "language":
+	if name == "language" {
 		return &e.Language
-	case codeField:
-		return &e.InviteCode
-	case termsField:
-		return &e.Terms
+	}
+	for _, d := range definitions {
+		if d.name == name {
+			return d.of(e)
+		}
 	}
 	return nil
 }
@@ -69,19 +55,20 @@ const fieldNames = "email, givenName, familyName, company, country, reason, spon
 type definition struct {
 	name, control, inputType, autocomplete string
 	limit                                  int // characters
+	of                                     func(*entry) *string
 }
 
 // definitions are the visible fields in the order of the page.
 var definitions = []definition{
-	{"givenName", "input", "text", "given-name", submission.MaxName},
-	{"familyName", "input", "text", "family-name", submission.MaxName},
-	{emailField, "input", "email", "email", submission.MaxAddress},
-	{"company", "input", "text", "organization", submission.MaxCompany},
-	{"country", "select", "", "country", 2},
-	{"reason", "textarea", "", "off", submission.MaxReason},
-	{"sponsor", "input", "email", "off", submission.MaxAddress},
-	{codeField, "input", "text", "off", submission.MaxCode},
-	{termsField, "checkbox", "", "", submission.MaxTerms},
+	{"givenName", "input", "text", "given-name", submission.MaxName, func(e *entry) *string { return &e.GivenName }},
+	{"familyName", "input", "text", "family-name", submission.MaxName, func(e *entry) *string { return &e.FamilyName }},
+	{emailField, "input", "email", "email", submission.MaxAddress, func(e *entry) *string { return &e.Email }},
+	{"company", "input", "text", "organization", submission.MaxCompany, func(e *entry) *string { return &e.Company }},
+	{"country", "select", "", "country", 2, func(e *entry) *string { return &e.Country }},
+	{"reason", "textarea", "", "off", submission.MaxReason, func(e *entry) *string { return &e.Reason }},
+	{"sponsor", "input", "email", "off", submission.MaxAddress, func(e *entry) *string { return &e.Sponsor }},
+	{codeField, "input", "text", "off", submission.MaxCode, func(e *entry) *string { return &e.InviteCode }},
+	{termsField, "checkbox", "", "", submission.MaxTerms, func(e *entry) *string { return &e.Terms }},
 }
 
 // inOrder returns the definitions in the order of a language: some write family names first.
@@ -128,7 +115,7 @@ func (f *form) check(e entry, page site.Reader) (submission.Submission, []proble
 	}
 	for _, d := range definitions {
 		known := slices.ContainsFunc(wrong, func(field problem.Field) bool { return field.Name == d.name })
-		if !known && f.presence(d.name) == branding.Required && strings.TrimSpace(*fieldOf(&e, d.name)) == "" {
+		if !known && f.presence(d.name) == branding.Required && strings.TrimSpace(*d.of(&e)) == "" {
 			wrong = append(wrong, problem.Field{Name: d.name, Rule: "required"})
 		}
 	}
@@ -188,7 +175,7 @@ func (c fieldContent) State() template.HTMLAttr {
 func (f *form) contents(e entry, page site.Reader, wrong []problem.Field) ([]fieldContent, error) {
 	contents := make([]fieldContent, 0, len(definitions))
 	for _, d := range inOrder(page) {
-		value := *fieldOf(&e, d.name)
+		value := *d.of(&e)
 		at := slices.IndexFunc(wrong, func(field problem.Field) bool { return field.Name == d.name })
 		presence := f.presence(d.name)
 		if at < 0 && (presence == branding.Hidden || presence == branding.Linked && value == "") {
