@@ -474,7 +474,7 @@ func TestMalformedAnswers(t *testing.T) {
 		"200 with a list that holds null": {200, jsonType, `{"value":[null],"invitedUser":null}`, request.DirectoryUnavailable},
 		"200 with a text for a list":      {200, jsonType, `{"value":[{"otherMails":"` + email + `"}],"invitedUser":[1]}`, request.DirectoryUnavailable},
 		"200 without an id":               {200, jsonType, `{"value":[{"mail":"` + email + `","userType":"Guest"}],"invitedUser":{}}`, request.DirectoryUnavailable},
-		"200 with an id that is none":     {200, jsonType, `{"value":[{"id":"` + email + `","mail":"` + email + `","userType":"Guest"}],"invitedUser":{"id":"` + email + `"}}`, request.DirectoryUnavailable},
+		"200 with an invalid id":          {200, jsonType, `{"value":[{"id":"` + email + `","mail":"` + email + `","userType":"Guest"}],"invitedUser":{"id":"` + email + `"}}`, request.DirectoryUnavailable},
 		"201 without a body":              {201, jsonType, "", request.DirectoryUnavailable},
 		"200 that is an error":            {200, utf8Type, graphError("BadRequest", private), request.DirectoryUnavailable},
 		"202 that is an error":            {202, utf8Type, graphError("Request_ResourceNotFound", private), request.DirectoryUnavailable},

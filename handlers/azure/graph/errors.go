@@ -62,7 +62,7 @@ func (c *Client) call(ctx context.Context, op operation, run func(context.Contex
 	return op.problem(ctx, err, c.timeout)
 }
 
-// errPanicked stands for a panic of the SDK. The value is not kept: it may quote the answer.
+// errPanicked replaces a panic of the SDK. Its value is not kept: it may quote the answer.
 var errPanicked = errors.New("the SDK can't read the answer")
 
 // guarded runs a call of the SDK and recovers from its panics: the SDK's readers assert types

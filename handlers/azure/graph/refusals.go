@@ -288,16 +288,16 @@ func withoutRuns(text, secret []string, least int) []string {
 // advice is what a code tells the admin: what happened and what can be done about it.
 var advice = map[problem.Code]string{
 	request.DirectoryBadAddress:        "the directory does not invite addresses of this form or kind",
-	request.DirectoryDomainBlocked:     "the tenant's list of allowed or blocked domains says no; see the collaboration restrictions in its external collaboration settings",
-	request.DirectoryCrossTenant:       "cross-tenant access settings say no, ours for inbound or the guest's tenant's for outbound B2B collaboration",
-	request.DirectoryCrossTenantOurs:   "our cross-tenant access settings for inbound B2B collaboration say no",
-	request.DirectoryCrossTenantTheirs: "the cross-tenant access settings of the guest's own tenant for outbound B2B collaboration say no; only an admin there can change that",
+	request.DirectoryDomainBlocked:     "the tenant's list of allowed or blocked domains excludes the domain; see the collaboration restrictions in its external collaboration settings",
+	request.DirectoryCrossTenant:       "cross-tenant access settings block the guest, ours for inbound or the guest's tenant's for outbound B2B collaboration",
+	request.DirectoryCrossTenantOurs:   "our cross-tenant access settings for inbound B2B collaboration block the guest",
+	request.DirectoryCrossTenantTheirs: "the cross-tenant access settings of the guest's own tenant for outbound B2B collaboration block the guest; only an admin there can change that",
 	request.DirectoryCrossCloud: "the guest's tenant is in another Microsoft cloud; an admin of each side must allow collaboration in the Microsoft cloud settings, and " +
 		"theirs must not have disabled the app Microsoft B2B Cross Cloud Worker",
 	request.DirectoryAddressTaken:    "another object of the tenant, a user, contact or group, holds the address; look for it in the Microsoft 365 admin center",
 	request.DirectoryInvitationError: "the invitation was made and has the status Error; look at the guest in the directory",
 	request.DirectoryGuestDisabled:   "the guest exists and the account is disabled; enable it if the guest may come back",
-	request.DirectoryInternalUser:    "the address belongs to somebody with an account in the tenant, who needs no invitation",
+	request.DirectoryInternalUser:    "the address belongs to a user with an account in the tenant, who needs no invitation",
 	request.DirectorySuspicious:      "Microsoft has stopped the tenant's invitations because of suspicious activity; only Microsoft's support can lift that, and further attempts make it worse",
 	request.DirectoryInvitationsOff:  "the guest invite settings in the tenant's external collaboration settings do not let this app invite",
 	request.DirectoryForbidden:       "the app lacks the permission User.Invite.All with an admin's consent, or its identity gets no valid token",

@@ -60,7 +60,7 @@ func (s *Store) AllDeadLetters(ctx context.Context) ([]request.DeadLetter, error
 		columns := reader{row: r}
 		columns.read(poisonFields(&poison))
 		if columns.err != nil {
-			s.log.WarnContext(ctx, "a row of the table Poison is not of this program's making: delete it", "table", poisonTable)
+			s.log.WarnContext(ctx, "table Poison has a row that this program did not write: delete it", "table", poisonTable)
 			return nil
 		}
 		poison.Body, _ = r.columns[bodyColumn].([]byte)

@@ -75,7 +75,7 @@ func (s *Store) Due(ctx context.Context, now time.Time, limit int) ([]submission
 		due := columns.time(dueColumn)
 		id, err := submission.ParseID(r.name)
 		if err != nil || columns.err != nil {
-			s.log.WarnContext(ctx, "a row of the table Waiting is not of this program's making: delete it", "table", waitingTable)
+			s.log.WarnContext(ctx, "table Waiting has a row that this program did not write: delete it", "table", waitingTable)
 			return nil
 		}
 		// The emulator compares milliseconds only.
