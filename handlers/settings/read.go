@@ -224,8 +224,8 @@ func isLoopback(host string) bool {
 
 var errNoOrigin = errors.New("must be a scheme and a host, such as https://www.contoso.com, in lower case and without a path")
 
-// checkOrigin returns an error unless text is an origin as browsers write it, of https, or of http on
-// this machine.
+// checkOrigin returns an error unless text is an origin as browsers write it, of https, or of
+// http on this machine.
 func checkOrigin(text string) error {
 	u, err := parseHost(text)
 	if err != nil || CheckHost(text) != nil || text != strings.ToLower(text) || strings.ContainsAny(u.Host, "*, \t") ||

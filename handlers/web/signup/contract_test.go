@@ -19,7 +19,8 @@ import (
 	"guestlist/handlers/web/site"
 )
 
-// Every answer of the form in JSON is described in docs/openapi.yaml, and every described one is given.
+// Every answer of the form in JSON is described in docs/openapi.yaml, and every described one is
+// given.
 func TestContract(t *testing.T) {
 	c := pagetest.ReadContract(t)
 	g := newGuardedForm(t, captcha.Turnstile)

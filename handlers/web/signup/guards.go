@@ -18,8 +18,8 @@ import (
 // The fields of the form that partners don't see.
 const (
 	tokenField = "token"
-	// honeypotField is a honeypot: people can't see it, programs like to fill it in, and browsers fill in
-	// nothing under this name.
+	// honeypotField is a honeypot: people can't see it, programs like to fill it in, and browsers
+	// fill in nothing under this name.
 	honeypotField = "website"
 	// answerProperty has the answer to the captcha in JSON; a form has it where the widget puts it.
 	answerProperty = "challenge"

@@ -15,7 +15,8 @@ import (
 	"guestlist/handlers/web/site"
 )
 
-// Every answer of the status page in JSON is described in docs/openapi.yaml, and every described one is given.
+// Every answer of the status page in JSON is described in docs/openapi.yaml, and every described
+// one is given.
 func TestContract(t *testing.T) {
 	const path = route.Signup + "/{id}"
 	c := pagetest.ReadContract(t)

@@ -37,9 +37,9 @@ export const smallPhone = { width: 320, height: 568 };
 // zoomed is a window of 1280 by 1024 pixels at 400 % (WCAG 2.2, 1.4.10).
 export const zoomed = { width: 320, height: 256 };
 
-// visit opens a page as a new visitor, hands it to steps, and checks every page on the way: it sends
-// no request to another origin, keeps to its Content-Security-Policy, and has no errors. statuses are
-// the HTTP errors that the steps cause, others the origins that the page may ask.
+// visit opens a page as a new visitor, hands it to steps, and checks every page on the way: it
+// sends no request to another origin, keeps to its Content-Security-Policy, and has no errors.
+// statuses are the HTTP errors that the steps cause, others the origins that the page may ask.
 export async function visit(steps, { script = true, language = "en", size = desktop, dark = false, statuses = [], others = [], ...context } = {}) {
 	const visitor = await browser.newContext({
 		javaScriptEnabled: script, locale: language, viewport: size, colorScheme: dark ? "dark" : "light", ...context,
@@ -144,8 +144,8 @@ export async function fits(page, state) {
 // documents has the response that each page shows. Its text is lost when the page is left.
 const documents = new WeakMap();
 
-// picture checks the page as it was sent with html-validate, and saves a screenshot of the whole page
-// for people to look at.
+// picture checks the page as it was sent with html-validate, and saves a screenshot of the whole
+// page for people to look at.
 export async function picture(page, name) {
 	const report = await validator.validateString(await documents.get(page).text());
 	const faults = report.results.flatMap((result) => result.messages);
