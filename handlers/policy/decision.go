@@ -1,6 +1,9 @@
 package policy
 
-import "time"
+import (
+	"time"
+	"unicode"
+)
 
 // Action is what a row asks for and what a decision says.
 type Action string
@@ -18,6 +21,18 @@ type Raw struct {
 	Name      string // the RowKey
 	ETag      string
 	Columns   map[string]any
+}
+
+// IsColumnName reports whether a column can have the name: a letter or "_", then letters, digits
+// and "_" of any script. A regular expression with all of Unicode's letters would take longer to
+// compile than the rest of the program's start.
+func IsColumnName(name string) bool {
+	for i, c := range name {
+		if c != '_' && !unicode.IsLetter(c) && (i == 0 || !unicode.IsNumber(c)) {
+			return false
+		}
+	}
+	return name != ""
 }
 
 // TimeLayout is how a table keeps a time: in UTC, with a resolution of 100 ns.

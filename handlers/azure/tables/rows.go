@@ -10,7 +10,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
 	"unicode/utf16"
 	"unicode/utf8"
 
@@ -37,18 +36,6 @@ var (
 	firstTime = time.Date(1601, time.January, 1, 0, 0, 0, 0, time.UTC)
 	lastTime  = time.Date(9999, time.December, 31, 23, 59, 59, 999999900, time.UTC)
 )
-
-// isColumnName reports whether a column can have the name: a letter or "_", then letters, digits
-// and "_" of any script. A regular expression with all of Unicode's letters would take longer to
-// compile than the rest of the program's start.
-func isColumnName(name string) bool {
-	for i, c := range name {
-		if c != '_' && !unicode.IsLetter(c) && (i == 0 || !unicode.IsNumber(c)) {
-			return false
-		}
-	}
-	return name != ""
-}
 
 // A row is one row of a table. Its columns have values of the types of policy.Raw: string, bool,
 // int32, int64, float64, time.Time, []byte.
@@ -88,7 +75,7 @@ func (r row) encode() ([]byte, error) {
 	size := 4 + 2*(textUnits(r.partition)+textUnits(r.name))
 	entity := map[string]any{"PartitionKey": r.partition, "RowKey": r.name}
 	for column, value := range r.columns {
-		if !isColumnName(column) || textUnits(column) > maxNameLength || column == "PartitionKey" || column == "RowKey" || column == "Timestamp" {
+		if !policy.IsColumnName(column) || textUnits(column) > maxNameLength || column == "PartitionKey" || column == "RowKey" || column == "Timestamp" {
 			return nil, problem.New(problem.Internal, "%.40q can't be the name of a column", column)
 		}
 		encoded, err := encodeValue(value)

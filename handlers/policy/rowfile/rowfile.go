@@ -4,7 +4,6 @@ import (
 	"io"
 	"maps"
 	"net/url"
-	"regexp"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -212,9 +211,6 @@ func open(text string) (*reading, error) {
 		skip+1, partitionHeader, nameHeader)
 }
 
-// columnName matches the names that a column of a table can have.
-var columnName = regexp.MustCompile(`^[\pL_][\pL\pN_]*$`)
-
 func (r *reading) setColumns(names []string, line int) error {
 	for i, name := range names {
 		_, twice := r.at[name]
@@ -223,7 +219,7 @@ func (r *reading) setColumns(names []string, line int) error {
 			continue
 		case twice:
 			return problem.New(problem.MalformedBody, "line %d: two columns are called %.80q", line, name)
-		case !columnName.MatchString(strings.TrimSuffix(name, typeSuffix)):
+		case !policy.IsColumnName(strings.TrimSuffix(name, typeSuffix)):
 			return problem.New(problem.MalformedBody, "line %d: %.80q can't be the name of a column", line, name)
 		}
 		r.at[name] = i
