@@ -191,7 +191,8 @@ func TestOnlyTheFormGetsSecrets(t *testing.T) {
 // setting.
 func clouds(expression string) map[string]string {
 	addresses := map[string]string{}
-	for _, match := range regexp.MustCompile(`'(\w+)', '(https://[^']+)'`).FindAllStringSubmatch(expression, -1) {
+	entry := regexp.MustCompile(`'(\w+)', '(https://[^']+)'`)
+	for _, match := range entry.FindAllStringSubmatch(expression, -1) {
 		addresses[match[1]] = match[2]
 	}
 	return addresses
@@ -244,20 +245,17 @@ func TestProgramAcceptsTheAppSettings(t *testing.T) {
 // own.
 func checkOrigins(t *testing.T, s snapshot, app app, pages web.Config) {
 	t.Helper()
-	host := func(part string) string {
-		switch {
-		case s.full:
-			return "https://" + map[string]string{"form": "join", "status": "status"}[part] + ".wingtiptoys.example"
-		default:
-			return "https://func-guestlist-" + part + "-" + s.token + ".azurewebsites.net"
-		}
+	formHost := "func-guestlist-form-" + s.token + ".azurewebsites.net"
+	statusHost := "func-guestlist-status-" + s.token + ".azurewebsites.net"
+	if s.full {
+		formHost, statusHost = "join.wingtiptoys.example", "status.wingtiptoys.example"
 	}
 	var form, status string
 	switch app.name {
 	case "form":
-		status = host("status")
+		status = "https://" + statusHost
 	case "status":
-		form = host("form")
+		form = "https://" + formHost
 	}
 	if pages.FormOrigin != form || pages.StatusOrigin != status {
 		t.Errorf("%s, %s: the form is at %q and the status page at %q, want %q and %q",
@@ -378,7 +376,8 @@ func TestRolesAreAllowedUsedAndInOneFile(t *testing.T) {
 var (
 	assignmentScope = regexp.MustCompile(`^(?:\[extensionResourceId\(')?(/subscriptions/.*?)` +
 		`(?:'|/providers/Microsoft\.Authorization/roleAssignments/)`)
-	storagePlace = regexp.MustCompile(`/storageAccounts/(st[fs]?)[a-z0-9]+(?:/(queue|table)Services/default/\w+/([\w-]+))?$`)
+	storagePlace = regexp.MustCompile(`/storageAccounts/(st[fs]?)[a-z0-9]+` +
+		`(?:/(queue|table)Services/default/\w+/([\w-]+))?$`)
 )
 
 // grants returns every role assignment as "who: role on what".
@@ -420,7 +419,8 @@ func place(scope string) string {
 		return account + "storage"
 	}
 	for kind, name := range map[string]string{
-		"/providers/Microsoft.Insights/components/": "telemetry", "/providers/Microsoft.KeyVault/vaults/": "vault",
+		"/providers/Microsoft.Insights/components/": "telemetry",
+		"/providers/Microsoft.KeyVault/vaults/":     "vault",
 	} {
 		if _, rest, found := strings.Cut(scope, kind); found && !strings.Contains(rest, "/") {
 			return name
@@ -439,14 +439,18 @@ func TestRightsAreTheNarrowestThatWork(t *testing.T) {
 		}
 		return list
 	}
-	const sender, counter = ": Storage Queue Data Message Sender on queue ", ": Storage Queue Data Reader on queue "
-	work := append(state("work"), "work: Storage Blob Data Owner on storage", "work: Monitoring Metrics Publisher on telemetry",
-		"work: Storage Queue Data Contributor on queue signups", "work: Storage Queue Data Contributor on queue signups-poison")
+	const sender = ": Storage Queue Data Message Sender on queue "
+	const counter = ": Storage Queue Data Reader on queue "
+	work := append(state("work"), "work: Storage Blob Data Owner on storage",
+		"work: Monitoring Metrics Publisher on telemetry",
+		"work: Storage Queue Data Contributor on queue signups",
+		"work: Storage Queue Data Contributor on queue signups-poison")
 	one := []string{"work: Key Vault Secrets User on vault"}
 	split := []string{
 		"form: Key Vault Secrets User on vault", "form: Storage Blob Data Owner on form storage",
 		"form: Monitoring Metrics Publisher on telemetry", "form" + sender + "signups",
-		"status: Storage Blob Data Owner on status storage", "status: Monitoring Metrics Publisher on telemetry",
+		"status: Storage Blob Data Owner on status storage",
+		"status: Monitoring Metrics Publisher on telemetry",
 		"status" + sender + "signups", "status: Storage Table Data Reader on table Requests",
 	}
 	people := append(state("operator"), "operator"+sender+"signups", "operator"+counter+"signups",
@@ -471,14 +475,16 @@ func TestRightsAreTheNarrowestThatWork(t *testing.T) {
 // refusedKeys are site properties that the Flex Consumption plan answers by error 51021 in some
 // regions.
 var refusedKeys = []string{
-	"linuxFxVersion", "windowsFxVersion", "netFrameworkVersion", "ftpsState", "use32BitWorkerProcess", "preWarmedInstanceCount",
-	"functionsRuntimeScaleMonitoringEnabled", "alwaysOn", "healthCheckPath", "appSettings",
+	"linuxFxVersion", "windowsFxVersion", "netFrameworkVersion", "ftpsState",
+	"use32BitWorkerProcess", "preWarmedInstanceCount", "functionsRuntimeScaleMonitoringEnabled",
+	"alwaysOn", "healthCheckPath", "appSettings",
 }
 
 // refusedSettings are app settings that the plan takes from elsewhere, and refuses or misreads.
 var refusedSettings = []string{
-	"FUNCTIONS_WORKER_RUNTIME", "FUNCTIONS_EXTENSION_VERSION", "WEBSITE_RUN_FROM_PACKAGE", "WEBSITE_CONTENTSHARE",
-	"WEBSITE_CONTENTAZUREFILECONNECTIONSTRING", "SCM_DO_BUILD_DURING_DEPLOYMENT", "ENABLE_ORYX_BUILD",
+	"FUNCTIONS_WORKER_RUNTIME", "FUNCTIONS_EXTENSION_VERSION", "WEBSITE_RUN_FROM_PACKAGE",
+	"WEBSITE_CONTENTSHARE", "WEBSITE_CONTENTAZUREFILECONNECTIONSTRING",
+	"SCM_DO_BUILD_DURING_DEPLOYMENT", "ENABLE_ORYX_BUILD",
 	"WEBSITE_MAX_DYNAMIC_APPLICATION_SCALE_OUT", "WEBSITE_TIME_ZONE", "TZ", "AzureWebJobsStorage",
 }
 
@@ -532,7 +538,9 @@ func TestEachAppRunsItsZip(t *testing.T) {
 		case layout{full: true, fixed: true}:
 			want = map[string]any{"work": release + ".zip"}
 		case layout{split: true, full: true, fixed: true}:
-			want = map[string]any{"work": release + "-work.zip", "form": release + "-form.zip", "status": release + "-status.zip"}
+			want = map[string]any{
+				"work": release + "-work.zip", "form": release + "-form.zip", "status": release + "-status.zip",
+			}
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("%s: the packages differ (-want +template):\n%s", s.path, diff)
@@ -543,10 +551,13 @@ func TestEachAppRunsItsZip(t *testing.T) {
 // hardened are the properties that keep others out.
 var hardened = map[string]map[string]any{
 	"Microsoft.Storage/storageAccounts": {
-		"allowSharedKeyAccess": false, "allowBlobPublicAccess": false, "minimumTlsVersion": "TLS1_2", "supportsHttpsTrafficOnly": true,
-		"defaultToOAuthAuthentication": true, "isLocalUserEnabled": false, "allowCrossTenantReplication": false,
+		"allowSharedKeyAccess": false, "allowBlobPublicAccess": false, "minimumTlsVersion": "TLS1_2",
+		"supportsHttpsTrafficOnly": true, "defaultToOAuthAuthentication": true,
+		"isLocalUserEnabled": false, "allowCrossTenantReplication": false,
 	},
-	"Microsoft.Web/sites":                      {"httpsOnly": true, "siteConfig minTlsVersion": "1.2", "siteConfig scmMinTlsVersion": "1.2"},
+	"Microsoft.Web/sites": {
+		"httpsOnly": true, "siteConfig minTlsVersion": "1.2", "siteConfig scmMinTlsVersion": "1.2",
+	},
 	"Microsoft.KeyVault/vaults":                {"enableRbacAuthorization": true, "enableSoftDelete": true},
 	"Microsoft.OperationalInsights/workspaces": {"features disableLocalAuth": true},
 	"Microsoft.Insights/components":            {"DisableLocalAuth": true},
@@ -574,11 +585,12 @@ func TestNothingOpensByAKey(t *testing.T) {
 func TestOnlyAllowedAddressesReachTheApp(t *testing.T) {
 	allowed := []any{
 		map[string]any{
-			"name": "office", "priority": 100.0, "action": "Allow", "ipAddress": "203.0.113.0/24", "tag": "Default", "headers": nil,
+			"name": "office", "priority": 100.0, "action": "Allow", "ipAddress": "203.0.113.0/24",
+			"tag": "Default", "headers": nil,
 		},
 		map[string]any{
-			"name": "front", "priority": 101.0, "action": "Allow", "ipAddress": "AzureFrontDoor.Backend", "tag": "ServiceTag",
-			"headers": map[string]any{"x-azure-fdid": []any{"12345678-1234-4234-8234-123456789abc"}},
+			"name": "front", "priority": 101.0, "action": "Allow", "ipAddress": "AzureFrontDoor.Backend",
+			"tag": "ServiceTag", "headers": map[string]any{"x-azure-fdid": []any{"12345678-1234-4234-8234-123456789abc"}},
 		},
 	}
 	for _, s := range snapshots(t, testLayouts) {
@@ -637,7 +649,8 @@ func TestPrivateAndZoneRedundantLayouts(t *testing.T) {
 		if diff := cmp.Diff(needed, reached); diff != "" {
 			t.Errorf("%s: the private endpoints differ (-want +template):\n%s", s.path, diff)
 		}
-		for _, r := range append(s.all("Microsoft.Storage/storageAccounts"), s.all("Microsoft.KeyVault/vaults")...) {
+		stores := append(s.all("Microsoft.Storage/storageAccounts"), s.all("Microsoft.KeyVault/vaults")...)
+		for _, r := range stores {
 			got := []any{r.Properties["publicNetworkAccess"], at(r.Properties, "networkAcls", "defaultAction")}
 			if diff := cmp.Diff([]any{access, others}, got); diff != "" {
 				t.Errorf("%s: the public network of %s differs (-want +template):\n%s", s.path, r.Name, diff)
@@ -752,10 +765,11 @@ func checkSecret(t *testing.T, path, name string) {
 		if match := moduleTarget.FindStringSubmatch(line); match != nil {
 			module = match[1]
 		}
-		if !use.MatchString(line) || strings.HasPrefix(line, "param "+name+" ") || strings.HasPrefix(line, "@description(") {
+		if !use.MatchString(line) || strings.HasPrefix(line, "param "+name+" ") ||
+			strings.HasPrefix(line, "@description(") {
 			continue
 		}
-		vault := strings.HasPrefix(line, "resource ") && strings.Contains(line, "'Microsoft.KeyVault/vaults/secrets@") &&
+		vault := strings.Contains(line, " 'Microsoft.KeyVault/vaults/secrets@") &&
 			strings.HasSuffix(line, "= if (!empty("+name+")) {")
 		match := handed.FindStringSubmatch(line)
 		switch {
