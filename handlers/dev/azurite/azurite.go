@@ -6,12 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -167,14 +167,8 @@ func (s *Server) ConnectionString() string {
 // Ports returns the ports of the blob, queue and table services.
 func (s *Server) Ports() (blob, queue, table int) {
 	port := func(service string) int {
-		endpoint, err := url.Parse(s.endpoints[service])
-		if err != nil {
-			return 0
-		}
-		number, err := strconv.Atoi(endpoint.Port())
-		if err != nil {
-			return 0
-		}
+		endpoint := s.endpoints[service]
+		number, _ := strconv.Atoi(endpoint[strings.LastIndexByte(endpoint, ':')+1:]) // see listening
 		return number
 	}
 	return port("Blob"), port("Queue"), port("Table")

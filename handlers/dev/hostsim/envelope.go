@@ -43,29 +43,15 @@ type httpRequest struct {
 	Query      map[string]string
 	Headers    map[string][]string
 	Params     map[string]any
-	Identities []identity
+	Identities []any
 	Body       *string `json:",omitempty"` // absent without a Content-Length, or if that is 0
 }
 
-// identity is a .NET ClaimsIdentity as JSON.
-type identity struct {
-	AuthenticationType *string
-	IsAuthenticated    bool
-	Actor              *string
-	BootstrapContext   *string
-	Claims             []any
-	Label              *string
-	Name               *string
-	NameClaimType      string
-	RoleClaimType      string
-}
-
-func anonymous() []identity {
-	return []identity{{
-		Claims:        []any{},
-		NameClaimType: "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/name",
-		RoleClaimType: "http://schemas.microsoft.com/ws/2008/06/identity/claims/role",
-	}}
+// anonymous is the .NET ClaimsIdentity of an anonymous request.
+var anonymous = map[string]any{
+	"AuthenticationType": nil, "IsAuthenticated": false, "Actor": nil, "BootstrapContext": nil, "Claims": []any{}, "Label": nil, "Name": nil,
+	"NameClaimType": "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/name",
+	"RoleClaimType": "http://schemas.microsoft.com/ws/2008/06/identity/claims/role",
 }
 
 // httpEnvelope returns the envelope of an HTTP request. The body is passed on only if the request
@@ -85,7 +71,7 @@ func httpEnvelope(f *function, r *http.Request, params map[string]any, body []by
 		Query:      query,
 		Headers:    headers,
 		Params:     params,
-		Identities: anonymous(),
+		Identities: []any{anonymous},
 	}
 	metadata := newMetadata(f.name, now)
 	if r.ContentLength > 0 {

@@ -200,15 +200,24 @@ func (r *settingsReader) isSet(key string) bool {
 	return set
 }
 
-func (r *settingsReader) number(key string, fallback, low, high int) int {
+// ranged returns a setting, or fallback if it is not set. It must be from low to high.
+func ranged[T int | time.Duration](r *settingsReader, key, kind string, fallback, low, high T, parse func(string) (T, error)) T {
 	if !r.isSet(key) {
 		return fallback
 	}
-	value, err := strconv.Atoi(r.text(key))
+	value, err := parse(r.text(key))
 	if err != nil || value < low || value > high {
-		r.fault("%s must be a number from %d to %d", key, low, high)
+		r.fault("%s must be a %s from %v to %v", key, kind, low, high)
 	}
 	return value
+}
+
+func (r *settingsReader) number(key string, fallback, low, high int) int {
+	return ranged(r, key, "number", fallback, low, high, strconv.Atoi)
+}
+
+func (r *settingsReader) span(key string, fallback, low, high time.Duration) time.Duration {
+	return ranged(r, key, "time span, written hh:mm:ss,", fallback, low, high, parseTimeSpan)
 }
 
 func (r *settingsReader) boolean(key string, fallback bool) bool {
@@ -218,17 +227,6 @@ func (r *settingsReader) boolean(key string, fallback bool) bool {
 	value, err := strconv.ParseBool(strings.ToLower(r.text(key)))
 	if err != nil {
 		r.fault("%s must be true or false", key)
-	}
-	return value
-}
-
-func (r *settingsReader) span(key string, fallback, low, high time.Duration) time.Duration {
-	if !r.isSet(key) {
-		return fallback
-	}
-	value, err := parseTimeSpan(r.text(key))
-	if err != nil || value < low || value > high {
-		r.fault("%s must be a time span from %s to %s, written hh:mm:ss", key, low, high)
 	}
 	return value
 }

@@ -10,7 +10,6 @@ import (
 	"net/http/httputil"
 	"net/url"
 	"os"
-	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -91,15 +90,8 @@ func newWorld(ctx context.Context) (*world, error) {
 		return nil, err
 	}
 
-	original := w.emulator.ConnectionString()
-	found := regexp.MustCompile(`TableEndpoint=([^;]+)`).FindStringSubmatch(original)
-	if found == nil {
-		return nil, fmt.Errorf("the emulator's connection string names no table endpoint")
-	}
-	endpoint, err := url.Parse(found[1])
-	if err != nil {
-		return nil, err
-	}
+	_, _, port := w.emulator.Ports()
+	endpoint := &url.URL{Scheme: "http", Host: fmt.Sprintf("127.0.0.1:%d", port)}
 	proxy := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
 		r.Out.URL.Scheme, r.Out.URL.Host = endpoint.Scheme, endpoint.Host
 	}}
@@ -110,7 +102,7 @@ func newWorld(ctx context.Context) (*world, error) {
 	if err != nil {
 		return nil, err
 	}
-	w.connection = strings.Replace(original, found[1], counted+endpoint.Path, 1)
+	w.connection = strings.Replace(w.emulator.ConnectionString(), endpoint.String(), counted, 1)
 
 	w.store, err = tables.New(tables.Config{ConnectionString: w.connection})
 	if err != nil {

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azqueue/v2"
+	"github.com/Azure/azure-sdk-for-go/sdk/storage/azqueue/v2/queueerror"
 
 	"guestlist/handlers/request"
 	"guestlist/handlers/submission"
@@ -168,27 +169,42 @@ func TestInvalidInputIsNotEnqueued(t *testing.T) {
 			t.Errorf("%s is answered with %d", method, r.status)
 		}
 	}
-	if n := s.waiting("signups"); n != 0 {
+	if n := s.waiting(); n != 0 {
 		t.Errorf("%d messages reached the queue", n)
 	}
 	s.signUp("ana@contoso.com")
-	if n := s.waiting("signups"); n != 1 {
+	if n := s.waiting(); n != 1 {
 		t.Errorf("%d messages after a valid submission, want 1: the count above proves nothing", n)
 	}
 }
 
-// waiting returns how many messages are on a queue, or 0 if it does not exist.
-func (s *stack) waiting(queue string) int64 {
+// queue returns a client of the queue of sign-ups.
+func (s *stack) queue() *azqueue.QueueClient {
 	s.t.Helper()
-	service, err := azqueue.NewServiceClientFromConnectionString(s.storage.ConnectionString(), nil)
+	client, err := azqueue.NewQueueClientFromConnectionString(s.storage.ConnectionString(), submission.Queue, nil)
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	properties, err := service.NewQueueClient(queue).GetProperties(s.t.Context(), nil)
+	return client
+}
+
+// enqueue puts a message on the queue.
+func (s *stack) enqueue(message []byte) {
+	s.t.Helper()
+	_, err := s.queue().EnqueueMessage(s.t.Context(), base64.StdEncoding.EncodeToString(message), nil)
 	if err != nil {
-		if strings.Contains(err.Error(), "QueueNotFound") {
-			return 0
-		}
+		s.t.Fatal(err)
+	}
+}
+
+// waiting returns how many messages are on the queue, or 0 if it does not exist.
+func (s *stack) waiting() int64 {
+	s.t.Helper()
+	properties, err := s.queue().GetProperties(s.t.Context(), nil)
+	if queueerror.HasCode(err, queueerror.QueueNotFound) {
+		return 0
+	}
+	if err != nil {
 		s.t.Fatal(err)
 	}
 	return *properties.ApproximateMessagesCount
@@ -243,19 +259,12 @@ func TestWithdrawalErasesRequestAndUpkeepReports(t *testing.T) {
 	s.row("contoso.com", "trusted", "Action", "invite")
 	status := s.signUp("ana@contoso.com")
 	s.finished(status)
-	service, err := azqueue.NewServiceClientFromConnectionString(s.storage.ConnectionString(), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
 	id := submission.ID(path.Base(status))
 	body, err := submission.Message{ID: id, Kind: submission.Withdraw}.Encode()
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = service.NewQueueClient("signups").EnqueueMessage(t.Context(), base64.StdEncoding.EncodeToString(body), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	s.enqueue(body)
 	s.eventually("the request is erased", func() bool {
 		r, err := s.store.Load(t.Context(), id)
 		return err == nil && !r.Erased.IsZero() && r.Submission.Email == submission.Address{} && r.GuestID != ""
@@ -274,10 +283,6 @@ func TestForeignMessageIsKeptAsDeadLetter(t *testing.T) {
 	s.row("contoso.com", "trusted", "Action", "invite")
 	s.finished(s.signUp("ana@contoso.com"))
 
-	service, err := azqueue.NewServiceClientFromConnectionString(s.storage.ConnectionString(), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
 	id, err := submission.NewID(time.Now(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
@@ -289,10 +294,7 @@ func TestForeignMessageIsKeptAsDeadLetter(t *testing.T) {
 		`{"version":2,"id":"` + string(id) + `"}`,
 	}
 	for _, text := range foreign {
-		_, err = service.NewQueueClient("signups").EnqueueMessage(t.Context(), base64.StdEncoding.EncodeToString([]byte(text)), nil)
-		if err != nil {
-			t.Fatal(err)
-		}
+		s.enqueue([]byte(text))
 	}
 	s.eventually("every foreign message is kept", func() bool {
 		kept, err := s.store.AllDeadLetters(t.Context())
