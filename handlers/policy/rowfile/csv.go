@@ -4,6 +4,7 @@ import (
 	"encoding/csv"
 	"errors"
 	"io"
+	"regexp"
 	"strings"
 
 	"guestlist/handlers/problem"
@@ -19,24 +20,26 @@ func quoted(field string) string {
 	return `"` + strings.ReplaceAll(field, `"`, `""`) + `"`
 }
 
-// lineEnds prepares a text for csv.Reader, which ends records at \n only, and turns each \r\n
-// into \n even inside quotes: it makes every line end outside quotes \n, and escapes those
-// inside.
-func lineEnds(text string) string {
-	if !strings.Contains(text, "\r") {
+// prepared returns a text for csv.Reader, which ends records at \n only, turns each \r\n into \n
+// even inside quotes, and takes a quote only in a quoted cell: it makes every line end outside
+// quotes \n, escapes those inside, and quotes cells such as 5" pipe.
+func prepared(text string, comma rune) string {
+	if !strings.ContainsAny(text, "\r\"") {
 		return text
 	}
-	outside := strings.NewReplacer("\r\n", "\n", "\r", "\n")
-	inside := strings.NewReplacer("\r\n", "\r\r\n")
-	parts := strings.Split(text, `"`)
-	for i, part := range parts {
-		if i%2 == 0 {
-			parts[i] = outside.Replace(part)
-		} else {
-			parts[i] = inside.Replace(part)
+	rest := `[^\r\n` + string(comma) + `]` // of the cell
+	parts := regexp.MustCompile(`\r\n?|"(?:[^"]|"")*"` + rest + `*|` + rest + `+`)
+	return parts.ReplaceAllStringFunc(text, func(part string) string {
+		switch {
+		case part[0] == '\r':
+			return "\n"
+		case part[0] == '"': // if there is something after the closing quote, csv.Reader refuses it
+			return strings.ReplaceAll(part, "\r\n", "\r\r\n")
+		case strings.Contains(part, `"`):
+			return quoted(part)
 		}
-	}
-	return strings.Join(parts, `"`)
+		return part
+	})
 }
 
 // records reads the records of a CSV text.
@@ -47,6 +50,7 @@ type records struct {
 }
 
 func newRecords(text string, comma rune, skip int) *records {
+	text = prepared(text, comma)
 	r := &records{csv: csv.NewReader(strings.NewReader(text)), text: text, skip: skip}
 	r.csv.Comma = comma
 	r.csv.FieldsPerRecord = -1
@@ -64,9 +68,6 @@ func (r *records) next() (fields []string, line int, err error) {
 	case !errors.As(err, &wrong):
 		line, _ = r.csv.FieldPos(0)
 		return fields, line + r.skip, err
-	case errors.Is(err, csv.ErrBareQuote):
-		return nil, 0, problem.New(problem.MalformedBody,
-			"line %d: there is a quote in a cell that is not quoted", wrong.Line+r.skip)
 	case strings.Count(r.text[start:r.csv.InputOffset()], `"`)%2 == 1:
 		return nil, 0, problem.New(problem.MalformedBody,
 			"line %d: a quote is opened and never closed", wrong.StartLine+r.skip)

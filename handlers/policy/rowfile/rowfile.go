@@ -4,6 +4,7 @@ import (
 	"io"
 	"maps"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -163,7 +164,7 @@ func Read(r io.Reader) ([]Row, error) {
 	case !utf8.ValidString(text):
 		return nil, problem.New(problem.MalformedBody, "the file is not UTF-8; save it as CSV UTF-8")
 	}
-	file, err := open(lineEnds(strings.TrimPrefix(text, byteOrderMark)))
+	file, err := open(strings.TrimPrefix(text, byteOrderMark))
 	if err != nil {
 		return nil, err
 	}
@@ -179,12 +180,15 @@ type reading struct {
 	seen    map[policy.RowKey]int // the line of a row
 }
 
+// separatorLine is Excel's line for the separator.
+var separatorLine = regexp.MustCompile(`^sep=[^\r\n]*(\r\n?|\n|$)`)
+
 // open reads the first line, and tells the separator by it.
 func open(text string) (*reading, error) {
 	skip := 0
-	first, rest, _ := strings.Cut(text, "\n")
-	if strings.HasPrefix(first, "sep=") { // Excel's line for the separator
-		text, skip = rest, 1
+	separator := separatorLine.FindString(text)
+	if separator != "" {
+		text, skip = text[len(separator):], 1
 	}
 	for _, comma := range ",;\t" {
 		r := &reading{

@@ -234,6 +234,17 @@ func TestReadShapes(t *testing.T) {
 				{Partition: "*", Name: "b", Columns: map[string]any{"Note": "d"}},
 			},
 		},
+		"quotes in cells that are not quoted": {
+			"PartitionKey;RowKey;Note\r\n*;5\" pipe;\"a\r\nb\"\r\n*;a \"b\", c;\"d\"\"e\"\r\n",
+			[]policy.Raw{
+				{Partition: "*", Name: `5" pipe`, Columns: map[string]any{"Note": "a\r\nb"}},
+				{Partition: "*", Name: `a "b", c`, Columns: map[string]any{"Note": `d"e`}},
+			},
+		},
+		"Excel's line for the separator with a carriage return": {
+			"sep=,\rPartitionKey,RowKey\r*,all\r",
+			[]policy.Raw{{Partition: "*", Name: "all"}},
+		},
 		"no rows": {"PartitionKey,RowKey\n", []policy.Raw{}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -254,8 +265,9 @@ func TestReadRefuses(t *testing.T) {
 		"a cell without a column":       {"PartitionKey,RowKey\n*,all\n*,b,x\n", "line 3: there is a cell in position 3"},
 		"a row twice":                   {"PartitionKey,RowKey,Note\n*,all,\"1\n2\"\n*,b,\n*,all,\n", "line 5: there is a row of the same PartitionKey and RowKey on line 2"},
 		"an open quote":                 {"PartitionKey,RowKey\n*,\"all\n", "line 2: a quote is opened and never closed"},
-		"a quote inside a cell":         {"PartitionKey,RowKey\n*,5\" pipe\n", "line 2: there is a quote in a cell that is not quoted"},
-		"something after a quote":       {"PartitionKey,RowKey\n*,\"all\"x\n", "line 2: something follows a closing quote"},
+		"something after a quote":       {"PartitionKey,RowKey\n*,5\" pipe\n*,\"all\"x\n", "line 3: something follows a closing quote"},
+		"a cell after a quote":          {"PartitionKey,RowKey\n*,\"all\"x\"y\"\n", "line 2: something follows a closing quote"},
+		"an open quote after others":    {"PartitionKey,RowKey\n*,5\" pipe\n*,\"all\n", "line 3: a quote is opened and never closed"},
 		"UTF-16":                        {"\xff\xfeP\x00", "UTF-16"},
 		"the code page of old Windows":  {"PartitionKey,RowKey,Note\n*,all,f\xfcr\n", "not UTF-8"},
 		"more than a file may be large": {"PartitionKey,RowKey\n" + strings.Repeat("\n", rowfile.MaxBytes), "more than"},
