@@ -1,8 +1,8 @@
 // Package guard keeps out what is not a partner's own sign-up: too many posts, forms of other
 // sites, forms that were not fetched first, JSON of unknown senders, and bots.
 //
-// It builds the guards from plain values and is the only user of web/internal outside the pages.
-// It must not know the pages. It imports only problem and web/internal/... of this module.
+// It must not know the pages. It imports only problem, web/internal/captcha and
+// web/internal/formtoken of this module.
 package guard
 
 import (
@@ -13,16 +13,10 @@ import (
 	"guestlist/handlers/problem"
 	"guestlist/handlers/web/internal/captcha"
 	"guestlist/handlers/web/internal/formtoken"
-	"guestlist/handlers/web/internal/origin"
-	"guestlist/handlers/web/internal/ratelimit"
 )
 
-const (
-	// KeyHeader is the header in which a program sends its key.
-	KeyHeader = origin.KeyHeader
-	// MinKey is the least number of characters in a key.
-	MinKey = formtoken.MinKey
-)
+// MinKey is the least number of characters in a key.
+const MinKey = formtoken.MinKey
 
 // Captcha configures the captcha; without a Provider there is none.
 type Captcha = captcha.Config
@@ -30,25 +24,15 @@ type Captcha = captcha.Config
 // Providers returns the names of the captcha services.
 func Providers() []string { return captcha.Providers() }
 
-// Limit is how much a client may post: Burst at once, then one more after each Every. The zero
-// value is no limit.
-type Limit struct {
-	Burst int
-	Every time.Duration
-}
-
-// maxClients is how many clients the rate limiter knows at once: about a megabyte, and more than a
-// campaign brings in ten minutes.
-const maxClients = 10_000
-
-// Config is what the guards are built from.
+// Config is what the guards are built from. Origins are a scheme and a host in lower case, with a
+// port if it is not the default, as browsers write them.
 type Config struct {
 	FormKeys      []string      // the first signs; none where the app serves no form
 	FormWait      time.Duration // between fetching a form and sending it
 	FormLifetime  time.Duration
 	PublicOrigins []string // of our own pages, where a proxy hides them from us
 	JSONOrigins   []string // sites whose pages may send JSON
-	JSONKeys      []string // of programs that may send JSON
+	JSONKeys      []string // of programs that may send JSON; with several, one can be replaced without a gap
 	Limit         Limit
 	Proxies       int // our own, before the platform's front end
 	Captcha       Captcha
@@ -57,10 +41,10 @@ type Config struct {
 // Guards are safe for concurrent use.
 type Guards struct {
 	Tokens  *formtoken.Signer // nil without a form
-	Origins *origin.Checker
+	Origins *Origins
 	Captcha *captcha.Checker // nil without one, which asks nobody
 
-	limiter *ratelimit.Limiter // nil without a limit
+	limiter *limiter // nil without a limit
 	proxies int
 }
 
@@ -68,12 +52,12 @@ type Guards struct {
 func New(c Config, now func() time.Time, random io.Reader) (*Guards, error) {
 	g := &Guards{proxies: c.Proxies}
 	var err error
-	g.Origins, err = origin.New(origin.Config{Own: c.PublicOrigins, Sites: c.JSONOrigins, Keys: c.JSONKeys})
+	g.Origins, err = newOrigins(c)
 	if err != nil {
 		return nil, err
 	}
 	if c.Limit != (Limit{}) {
-		g.limiter, err = ratelimit.New(ratelimit.Config{Burst: c.Limit.Burst, Every: c.Limit.Every, MaxClients: maxClients, Now: now})
+		g.limiter, err = newLimiter(c.Limit, maxClients, now)
 		if err != nil {
 			return nil, err
 		}
@@ -96,7 +80,7 @@ func New(c Config, now func() time.Time, random io.Reader) (*Guards, error) {
 // Count counts one post of the client. It returns how long the client has to wait before the
 // next, or zero if this one may pass.
 func (g *Guards) Count(r *http.Request) time.Duration {
-	return g.limiter.Take(ratelimit.Client(r, g.proxies))
+	return g.limiter.take(clientOf(r, g.proxies))
 }
 
 func tooMany(wait time.Duration) error {
@@ -132,9 +116,9 @@ func (g *Guards) Instruction(r *http.Request) error {
 
 // JSON returns who sends a submission as JSON, or why it can't be taken. Programs with a key are
 // not limited: they may bring many partners at once.
-func (g *Guards) JSON(r *http.Request) (origin.Sender, error) {
+func (g *Guards) JSON(r *http.Request) (Sender, error) {
 	sender, err := g.Origins.JSON(r)
-	if sender == origin.Program {
+	if sender == Program {
 		return sender, nil
 	}
 	wait := g.Count(r)

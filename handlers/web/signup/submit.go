@@ -8,7 +8,7 @@ import (
 	"guestlist/handlers/maildomain"
 	"guestlist/handlers/problem"
 	"guestlist/handlers/submission"
-	"guestlist/handlers/web/internal/origin"
+	"guestlist/handlers/web/guard"
 	"guestlist/handlers/web/route"
 	"guestlist/handlers/web/site"
 )
@@ -98,7 +98,7 @@ func (f *form) submitJSON(x *site.Exchange) {
 		x.Fail(&problem.Error{Code: problem.InvalidInput, Public: x.Say("fields.text"), Fields: wrong}, "")
 		return
 	}
-	if sender != origin.Program {
+	if sender != guard.Program {
 		err = f.Guards.Captcha.Verify(x.Request.Context(), e.pass.answer)
 		if err != nil {
 			x.Fail(explained(err), "")

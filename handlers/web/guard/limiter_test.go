@@ -1,4 +1,4 @@
-package ratelimit
+package guard
 
 import (
 	"fmt"
@@ -17,8 +17,8 @@ type clock struct{ now time.Time }
 
 func (c *clock) Now() time.Time { return c.now }
 
-func newLimiter(t interface{ Fatal(...any) }, c *clock, burst, clients int, every time.Duration) *Limiter {
-	b, err := New(Config{Burst: burst, Every: every, MaxClients: clients, Now: c.Now})
+func limiterOf(t interface{ Fatal(...any) }, c *clock, burst, clients int, every time.Duration) *limiter {
+	b, err := newLimiter(Limit{burst, every}, clients, c.Now)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -27,43 +27,43 @@ func newLimiter(t interface{ Fatal(...any) }, c *clock, burst, clients int, ever
 
 func TestBurstThenOneEachInterval(t *testing.T) {
 	c := &clock{morning}
-	b := newLimiter(t, c, 3, 100, time.Minute)
+	b := limiterOf(t, c, 3, 100, time.Minute)
 	for i := range 3 {
-		if wait := b.Take("ana"); wait != 0 {
+		if wait := b.take("ana"); wait != 0 {
 			t.Fatalf("number %d has to wait %v", i+1, wait)
 		}
 	}
 	for range 5 {
-		if wait := b.Take("ana"); wait != time.Minute {
+		if wait := b.take("ana"); wait != time.Minute {
 			t.Errorf("the fourth has to wait %v, want a minute, however often it is tried", wait)
 		}
 	}
-	if wait := b.Take("bo"); wait != 0 {
+	if wait := b.take("bo"); wait != 0 {
 		t.Errorf("somebody else has to wait %v", wait)
 	}
 	c.now = c.now.Add(time.Minute - time.Nanosecond)
-	if b.Take("ana") == 0 {
+	if b.take("ana") == 0 {
 		t.Error("one passes before its time")
 	}
 	c.now = c.now.Add(time.Nanosecond)
-	if b.Take("ana") != 0 || b.Take("ana") != time.Minute {
+	if b.take("ana") != 0 || b.take("ana") != time.Minute {
 		t.Error("after a minute exactly one passes")
 	}
 	c.now = c.now.Add(24 * time.Hour)
 	for range 3 {
-		if b.Take("ana") != 0 {
+		if b.take("ana") != 0 {
 			t.Error("a day of quiet gives less than a burst")
 		}
 	}
-	if b.Take("ana") == 0 {
+	if b.take("ana") == 0 {
 		t.Error("a day of quiet gives more than a burst")
 	}
 }
 
 func TestUnnamedClientIsNotLimited(t *testing.T) {
-	b := newLimiter(t, &clock{morning}, 1, 100, time.Hour)
+	b := limiterOf(t, &clock{morning}, 1, 100, time.Hour)
 	for range 10 {
-		if b.Take("") != 0 {
+		if b.take("") != 0 {
 			t.Fatal("nobody was slowed down")
 		}
 	}
@@ -75,11 +75,11 @@ func TestLimitHoldsInAnyOrder(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		c := &clock{morning}
 		burst := rapid.IntRange(1, 5).Draw(t, "burst")
-		b := newLimiter(t, c, burst, 1000, time.Second)
+		b := limiterOf(t, c, burst, 1000, time.Second)
 		passed := 0
 		for range rapid.IntRange(1, 100).Draw(t, "steps") {
 			c.now = c.now.Add(time.Duration(rapid.IntRange(0, 2000).Draw(t, "pause")) * time.Millisecond)
-			wait := b.Take("ana")
+			wait := b.take("ana")
 			if wait < 0 {
 				t.Fatalf("a wait of %v", wait)
 			}
@@ -90,9 +90,9 @@ func TestLimitHoldsInAnyOrder(t *testing.T) {
 				t.Fatalf("%d passed in %v", passed, c.now.Sub(morning))
 			}
 		}
-		wait := b.Take("ana")
+		wait := b.take("ana")
 		c.now = c.now.Add(wait)
-		if wait > 0 && b.Take("ana") != 0 {
+		if wait > 0 && b.take("ana") != 0 {
 			t.Fatal("a client that waited as told does not pass")
 		}
 	})
@@ -101,16 +101,16 @@ func TestLimitHoldsInAnyOrder(t *testing.T) {
 func TestMemoryIsBounded(t *testing.T) {
 	c := &clock{morning}
 	const clients = 50
-	b := newLimiter(t, c, 1, clients, time.Hour)
-	b.Take("ana")
+	b := limiterOf(t, c, 1, clients, time.Hour)
+	b.take("ana")
 	for i := range clients - 1 {
-		b.Take(fmt.Sprint("early ", i))
+		b.take(fmt.Sprint("early ", i))
 	}
-	if b.Take("ana") == 0 {
+	if b.take("ana") == 0 {
 		t.Error("a client was forgotten before as many others came as are to be known")
 	}
 	for i := range 100 * clients {
-		b.Take(fmt.Sprint("late ", i))
+		b.take(fmt.Sprint("late ", i))
 		if known := len(b.young) + len(b.old); known > 2*clients {
 			t.Fatalf("%d clients are kept, at most %d may be", known, 2*clients)
 		}
@@ -118,13 +118,13 @@ func TestMemoryIsBounded(t *testing.T) {
 }
 
 func TestConcurrentTake(t *testing.T) {
-	b := newLimiter(t, &clock{morning}, 10, 100, time.Hour)
+	b := limiterOf(t, &clock{morning}, 10, 100, time.Hour)
 	var wait sync.WaitGroup
 	var mu sync.Mutex
 	passed := 0
 	for range 100 {
 		wait.Go(func() {
-			if b.Take("ana") == 0 {
+			if b.take("ana") == 0 {
 				mu.Lock()
 				passed++
 				mu.Unlock()
@@ -137,19 +137,20 @@ func TestConcurrentTake(t *testing.T) {
 	}
 }
 
-func TestNewNeedsAllParts(t *testing.T) {
-	good := Config{Burst: 1, Every: time.Second, MaxClients: 1, Now: time.Now}
-	for name, breakIt := range map[string]func(*Config){
-		"burst":   func(c *Config) { c.Burst = 0 },
-		"every":   func(c *Config) { c.Every = 0 },
-		"clients": func(c *Config) { c.MaxClients = 0 },
-		"clock":   func(c *Config) { c.Now = nil },
+func TestLimiterNeedsAllParts(t *testing.T) {
+	for name, test := range map[string]struct {
+		limit   Limit
+		clients int
+		now     func() time.Time
+	}{
+		"burst":   {Limit{0, time.Second}, 1, time.Now},
+		"every":   {Limit{1, 0}, 1, time.Now},
+		"clients": {Limit{1, time.Second}, 0, time.Now},
+		"clock":   {Limit{1, time.Second}, 1, nil},
 	} {
-		config := good
-		breakIt(&config)
-		_, err := New(config)
+		_, err := newLimiter(test.limit, test.clients, test.now)
 		if err == nil {
-			t.Errorf("New without %s returned no error", name)
+			t.Errorf("a limiter without %s was made", name)
 		}
 	}
 }
@@ -181,7 +182,7 @@ func TestClient(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := &http.Request{Header: http.Header{forwardedFor: test.header}}
-			if got := Client(r, test.proxies); got != test.want {
+			if got := clientOf(r, test.proxies); got != test.want {
 				t.Errorf("got %q, want %q", got, test.want)
 			}
 		})
@@ -192,11 +193,11 @@ func FuzzClient(f *testing.F) {
 	f.Add("203.0.113.7:51234", "198.51.100.1")
 	f.Add("[2001:db8::1]:1", "unknown")
 	f.Fuzz(func(t *testing.T, last, before string) {
-		alone := Client(&http.Request{Header: http.Header{forwardedFor: {last}}}, 0)
+		alone := clientOf(&http.Request{Header: http.Header{forwardedFor: {last}}}, 0)
 		if strings.Contains(last, ",") {
 			return
 		}
-		behind := Client(&http.Request{Header: http.Header{forwardedFor: {before + "," + last}}}, 0)
+		behind := clientOf(&http.Request{Header: http.Header{forwardedFor: {before + "," + last}}}, 0)
 		if alone != behind {
 			t.Errorf("what a client sent changed its name from %q to %q", alone, behind)
 		}
@@ -204,13 +205,13 @@ func FuzzClient(f *testing.F) {
 }
 
 func BenchmarkTake(b *testing.B) {
-	limiter, err := New(Config{Burst: 30, Every: time.Second, MaxClients: 10_000, Now: time.Now})
+	limiter, err := newLimiter(Limit{30, time.Second}, maxClients, time.Now)
 	if err != nil {
 		b.Fatal(err)
 	}
 	r := &http.Request{Header: http.Header{forwardedFor: {"198.51.100.1, 203.0.113.7:51234"}}}
 	b.ReportAllocs()
 	for b.Loop() {
-		limiter.Take(Client(r, 0))
+		limiter.take(clientOf(r, 0))
 	}
 }

@@ -1,4 +1,4 @@
-package origin
+package guard
 
 import (
 	"net/http"
@@ -7,7 +7,6 @@ import (
 	"testing"
 
 	"guestlist/handlers/problem"
-	"guestlist/handlers/web/internal/formtoken"
 )
 
 const (
@@ -15,9 +14,9 @@ const (
 	keyTwo = "Jh2v9QeX7sKd4NwLz0RfTyBu6MgCp1Ao"
 )
 
-func newChecker(t *testing.T, config Config) *Checker {
+func originsOf(t *testing.T, config Config) *Origins {
 	t.Helper()
-	s, err := New(config)
+	s, err := newOrigins(config)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -36,7 +35,7 @@ func request(method string, header map[string][]string) *http.Request {
 }
 
 func TestOwnPage(t *testing.T) {
-	s := newChecker(t, Config{Own: []string{"https://signup.contoso.com"}, Sites: []string{"https://www.fabrikam.com"}})
+	s := originsOf(t, Config{PublicOrigins: []string{"https://signup.contoso.com"}, JSONOrigins: []string{"https://www.fabrikam.com"}})
 	for name, test := range map[string]struct {
 		header map[string][]string
 		taken  bool
@@ -74,7 +73,7 @@ func TestOwnPage(t *testing.T) {
 }
 
 func TestJSON(t *testing.T) {
-	full := Config{Own: []string{"https://signup.contoso.com"}, Sites: []string{"https://www.fabrikam.com"}, Keys: []string{keyOne, keyTwo}}
+	full := Config{PublicOrigins: []string{"https://signup.contoso.com"}, JSONOrigins: []string{"https://www.fabrikam.com"}, JSONKeys: []string{keyOne, keyTwo}}
 	for name, test := range map[string]struct {
 		config Config
 		header map[string][]string
@@ -98,7 +97,7 @@ func TestJSON(t *testing.T) {
 		"an origin in capitals":            {full, map[string][]string{"Origin": {"https://WWW.fabrikam.com"}}, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, err := newChecker(t, test.config).JSON(request(http.MethodPost, test.header))
+			got, err := originsOf(t, test.config).JSON(request(http.MethodPost, test.header))
 			if got != test.want || (err == nil) != (test.want != 0) || err != nil && problem.CodeOf(err) != problem.OriginRefused {
 				t.Errorf("got %v, %v, want %v", got, err, test.want)
 			}
@@ -107,7 +106,7 @@ func TestJSON(t *testing.T) {
 }
 
 func TestPreflight(t *testing.T) {
-	s := newChecker(t, Config{Sites: []string{"https://www.fabrikam.com"}, Keys: []string{keyOne}})
+	s := originsOf(t, Config{JSONOrigins: []string{"https://www.fabrikam.com"}, JSONKeys: []string{keyOne}})
 	for name, test := range map[string]struct {
 		header map[string][]string
 		taken  bool
@@ -142,7 +141,7 @@ func TestPreflight(t *testing.T) {
 }
 
 func TestShare(t *testing.T) {
-	s := newChecker(t, Config{Sites: []string{"https://www.fabrikam.com"}})
+	s := originsOf(t, Config{JSONOrigins: []string{"https://www.fabrikam.com"}})
 	for origin, want := range map[string]string{"https://www.fabrikam.com": "https://www.fabrikam.com", "https://evil.example": "", "null": "", "*": ""} {
 		header := http.Header{"Cross-Origin-Resource-Policy": {"same-origin"}}
 		s.Share(header, request(http.MethodPost, map[string][]string{"Origin": {origin}}))
@@ -151,20 +150,20 @@ func TestShare(t *testing.T) {
 		}
 	}
 	header := http.Header{}
-	newChecker(t, Config{}).Share(header, request(http.MethodPost, map[string][]string{"Origin": {"https://www.fabrikam.com"}}))
+	originsOf(t, Config{}).Share(header, request(http.MethodPost, map[string][]string{"Origin": {"https://www.fabrikam.com"}}))
 	if len(header) != 0 {
 		t.Errorf("without a list: %v", header)
 	}
 }
 
-func TestRefusedLists(t *testing.T) {
+func TestInvalidOriginsAndKeysAreRefused(t *testing.T) {
 	for name, config := range map[string]Config{
-		"an invalid own origin":        {Own: []string{"contoso.com"}},
-		"a site that is not an origin": {Sites: []string{"https://contoso.com/path"}},
-		"a key too short":              {Keys: []string{keyOne[:formtoken.MinKey-1]}},
+		"an invalid own origin":        {PublicOrigins: []string{"contoso.com"}},
+		"a site that is not an origin": {JSONOrigins: []string{"https://contoso.com/path"}},
+		"a key too short":              {JSONKeys: []string{keyOne[:MinKey-1]}},
 	} {
-		_, err := New(config)
-		if err == nil || strings.Contains(err.Error(), keyOne[:formtoken.MinKey-1]) {
+		_, err := newOrigins(config)
+		if err == nil || strings.Contains(err.Error(), keyOne[:MinKey-1]) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

@@ -1,4 +1,4 @@
-package origin
+package guard
 
 import (
 	"crypto/sha256"
@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"guestlist/handlers/problem"
-	"guestlist/handlers/web/internal/formtoken"
 )
 
 // KeyHeader is the header in which a program sends its key. App Service's own authentication reads
@@ -19,44 +18,37 @@ const KeyHeader = "X-Guestlist-Key"
 // minutes, so that removing a site from the list takes effect soon.
 const preflightLifetime = "600"
 
-// Config lists who may send. Empty lists allow only our own pages, under the host of the request.
-type Config struct {
-	// Own are the origins under which partners reach our pages, such as https://signup.contoso.com,
-	// where a proxy hides them from us.
-	Own []string
-	// Sites are the origins whose pages may send JSON.
-	Sites []string
-	// Keys are those of programs that may send JSON. With several, one can be replaced without a gap.
-	Keys []string
-}
-
-// Checker checks who may send. It is safe for concurrent use.
-type Checker struct {
+// Origins checks who may send: forms only from our own pages; JSON from pages of listed sites and
+// from programs with a key.
+//
+// A browser states truly which site a request comes from. So the check of forms stops cross-site
+// request forgery, and the list of sites keeps scripts of other sites from sending JSON. A program
+// can write any Origin; only a key stops programs. That is why the list is empty by default, and
+// why the captcha and the rate limiter also apply to JSON from listed sites.
+type Origins struct {
 	own   *http.CrossOriginProtection
 	sites map[string]bool
 	keys  [][sha256.Size]byte
 }
 
-// New returns a Checker. Origins are a scheme and a host in lower case, with a port if it is not
-// the default, as browsers write them. No error repeats a key.
-func New(config Config) (*Checker, error) {
-	c := &Checker{own: http.NewCrossOriginProtection(), sites: map[string]bool{}}
-	for _, origin := range config.Own {
+func newOrigins(config Config) (*Origins, error) {
+	c := &Origins{own: http.NewCrossOriginProtection(), sites: map[string]bool{}}
+	for _, origin := range config.PublicOrigins {
 		err := c.own.AddTrustedOrigin(origin)
 		if err != nil {
-			return nil, fmt.Errorf("origin: an own origin: %w", err)
+			return nil, fmt.Errorf("guard: an own origin: %w", err)
 		}
 	}
-	for _, origin := range config.Sites {
+	for _, origin := range config.JSONOrigins {
 		err := http.NewCrossOriginProtection().AddTrustedOrigin(origin)
 		if err != nil {
-			return nil, fmt.Errorf("origin: the origin of a site: %w", err)
+			return nil, fmt.Errorf("guard: the origin of a site: %w", err)
 		}
 		c.sites[origin] = true
 	}
-	for i, key := range config.Keys {
-		if len(key) < formtoken.MinKey {
-			return nil, fmt.Errorf("origin: key %d has %d characters, at least %d are needed", i+1, len(key), formtoken.MinKey)
+	for i, key := range config.JSONKeys {
+		if len(key) < MinKey {
+			return nil, fmt.Errorf("guard: key %d has %d characters, at least %d are needed", i+1, len(key), MinKey)
 		}
 		c.keys = append(c.keys, sha256.Sum256([]byte(key)))
 	}
@@ -71,7 +63,7 @@ var errForeignPage = &problem.Error{
 // OwnPage returns nil if the request comes from one of our own pages, or not from a browser,
 // which alone can be made to act for its user. Otherwise it is problem.OriginRefused. GET, HEAD
 // and OPTIONS are never refused.
-func (c *Checker) OwnPage(r *http.Request) error {
+func (c *Origins) OwnPage(r *http.Request) error {
 	for _, name := range []string{"Sec-Fetch-Site", "Origin"} {
 		if len(r.Header.Values(name)) > 1 {
 			// No browser does this, and proxies differ in which one they read.
@@ -107,7 +99,7 @@ var (
 
 // JSON returns the sender of the request, or problem.OriginRefused. A wrong key is always
 // refused, so that its owner learns of it. Keys are compared in constant time.
-func (c *Checker) JSON(r *http.Request) (Sender, error) {
+func (c *Origins) JSON(r *http.Request) (Sender, error) {
 	keys := r.Header.Values(KeyHeader)
 	if len(keys) > 0 {
 		if len(keys) == 1 && c.knows(keys[0]) {
@@ -121,7 +113,7 @@ func (c *Checker) JSON(r *http.Request) (Sender, error) {
 	return 0, errNobody
 }
 
-func (c *Checker) knows(key string) bool {
+func (c *Origins) knows(key string) bool {
 	sum := sha256.Sum256([]byte(key))
 	found := 0
 	for _, known := range c.keys {
@@ -131,7 +123,7 @@ func (c *Checker) knows(key string) bool {
 }
 
 // site returns the request's origin if it is on the list, else "".
-func (c *Checker) site(r *http.Request) string {
+func (c *Origins) site(r *http.Request) string {
 	origins := r.Header.Values("Origin")
 	if len(origins) == 1 && c.sites[origins[0]] {
 		return origins[0]
@@ -140,7 +132,7 @@ func (c *Checker) site(r *http.Request) string {
 }
 
 // Share lets the page that sent the request read the answer, if its site is listed.
-func (c *Checker) Share(header http.Header, r *http.Request) {
+func (c *Origins) Share(header http.Header, r *http.Request) {
 	if len(c.sites) == 0 {
 		return
 	}
@@ -161,7 +153,7 @@ var errPreflight = &problem.Error{
 
 // Preflight answers a CORS preflight in header, or returns problem.OriginRefused. KeyHeader is for
 // programs, so it is not among the allowed headers.
-func (c *Checker) Preflight(header http.Header, r *http.Request, methods ...string) error {
+func (c *Origins) Preflight(header http.Header, r *http.Request, methods ...string) error {
 	if c.site(r) == "" || r.Header.Get("Access-Control-Request-Method") == "" {
 		c.Share(header, r)
 		return errPreflight

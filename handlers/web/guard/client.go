@@ -1,4 +1,4 @@
-package ratelimit
+package guard
 
 import (
 	"net/http"
@@ -21,17 +21,17 @@ const (
 	ipv6Bits = 64
 )
 
-// Client names the client that a request is from, for [Limiter.Take]: an IPv4 address or an IPv6
-// network.
+// clientOf names the client that a request is from: the IPv4 address or the IPv6 network that the
+// platform saw, not what the client claims.
 //
 // proxies is the number of our own proxies before the platform's front end, such as 1 for Azure
 // Front Door: the last entries of the header are theirs. With a number too high, the client could
 // choose its name, so a header with fewer entries names nobody.
 //
-// Client returns "" if the header is missing or has no address in that place. On App Service the
+// It returns "" if the header is missing or has no address in that place. On App Service the
 // front end always writes it. Without a front end, on a laptop, clients can't be told apart, and
 // limiting them as one would be worse.
-func Client(r *http.Request, proxies int) string {
+func clientOf(r *http.Request, proxies int) string {
 	hops := strings.Split(lastHops(r.Header.Values(forwardedFor)), ",")
 	if proxies < 0 || len(hops) <= proxies {
 		return ""
