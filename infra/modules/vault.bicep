@@ -64,7 +64,7 @@ resource vault 'Microsoft.KeyVault/vaults@2026-02-01' = {
 }
 
 @onlyIfNotExists()
-resource key 'Microsoft.KeyVault/vaults/secrets@2026-02-01' = {
+resource signingKey 'Microsoft.KeyVault/vaults/secrets@2026-02-01' = {
   parent: vault
   name: 'form-signing-key'
   properties: {
@@ -73,7 +73,7 @@ resource key 'Microsoft.KeyVault/vaults/secrets@2026-02-01' = {
   }
 }
 
-resource programs 'Microsoft.KeyVault/vaults/secrets@2026-02-01' = if (!empty(jsonKeys)) {
+resource programKeys 'Microsoft.KeyVault/vaults/secrets@2026-02-01' = if (!empty(jsonKeys)) {
   parent: vault
   name: 'json-keys'
   properties: {
@@ -82,7 +82,7 @@ resource programs 'Microsoft.KeyVault/vaults/secrets@2026-02-01' = if (!empty(js
   }
 }
 
-resource challenge 'Microsoft.KeyVault/vaults/secrets@2026-02-01' = if (!empty(challengeSecret)) {
+resource captcha 'Microsoft.KeyVault/vaults/secrets@2026-02-01' = if (!empty(challengeSecret)) {
   parent: vault
   name: 'challenge-secret'
   properties: {

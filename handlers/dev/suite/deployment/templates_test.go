@@ -693,7 +693,7 @@ func TestEachResourceTypeHasOneVersion(t *testing.T) {
 // takes away the one that the host name has. The snapshots do not show the decorator.
 func TestExistingKeyAndHostNameAreKept(t *testing.T) {
 	for path, resource := range map[string]string{
-		"infra/modules/vault.bicep": "resource key ", "infra/modules/domain.bicep": "resource name ",
+		"infra/modules/vault.bicep": "resource signingKey ", "infra/modules/domain.bicep": "resource name ",
 	} {
 		if !strings.Contains(readFile(t, path), "\n@onlyIfNotExists()\n"+resource) {
 			t.Errorf("%s: %smust have @onlyIfNotExists()", path, resource)
