@@ -16,7 +16,7 @@ import (
 var errStorage = &problem.Error{Code: problem.StorageUnavailable, Detail: "the simulated storage fails"}
 
 // store is storage as a worker sees it: each operation hands over first, and then meets its fate.
-type store struct{ *world }
+type store struct{ *run }
 
 var (
 	_ request.Store           = store{}
@@ -27,38 +27,25 @@ var (
 	_ request.Records         = store{}
 )
 
-// do runs one operation on storage.
-func (s store) do(op string, effect func() error) error { return s.attempt(op, false, effect) }
-
 // get runs one operation on storage that returns a value.
 func get[T any](s store, op string, effect func() (T, error)) (value T, err error) {
-	err = s.attempt(op, false, func() (err error) {
+	err = s.do(op, func() (err error) {
 		value, err = effect()
 		return err
 	})
 	return value, err
 }
 
-// update runs one operation on storage that depends on a version: when its answer is lost, the
-// client's second attempt gets a conflict.
-func update[T any](s store, op string, effect func() (T, error)) (value T, err error) {
-	err = s.attempt(op, true, func() (err error) {
-		value, err = effect()
-		return err
-	})
-	return value, err
-}
-
-func (s store) attempt(op string, conditional bool, effect func() error) error {
-	r := s.run
-	c := r.current
+// do runs one operation on storage.
+func (s store) do(op string, effect func() error) error {
+	c := s.current
 	c.pause(op, func() { _ = effect() })
-	if r.load != nil {
-		r.sleep(c, r.load.StorageLatency)
-		r.load.transactions++
+	if s.load != nil {
+		s.sleep(c, s.load.StorageLatency)
+		s.load.transactions++
 		return effect()
 	}
-	if r.now.Before(r.storageDown) {
+	if s.now.Before(s.storageDown) {
 		return errStorage
 	}
 	switch c.fate {
@@ -68,212 +55,192 @@ func (s store) attempt(op string, conditional bool, effect func() error) error {
 		_ = effect()
 		return errStorage
 	case straggles:
-		r.arriveLater(c.name+": "+op, func() { _ = effect() })
+		s.arriveLater(c.name+": "+op, func() { _ = effect() })
 		return errStorage
 	case doubtful:
-		err := effect()
-		if err == nil && conditional {
-			return problem.New(problem.Conflict, "%s: it changed meanwhile", op)
-		}
-		return err
+		_ = effect()
 	case slow:
-		r.sleep(c, c.delay/2)
-		err := effect()
-		r.sleep(c, c.delay/2)
-		return err
+		return s.slowly(c, effect)
 	}
 	return effect()
 }
 
 func (s store) Load(ctx context.Context, id submission.ID) (request.Request, error) {
-	return get(s, "Load", func() (request.Request, error) { return s.run.memory.Load(ctx, id) })
+	return get(s, "Load", func() (request.Request, error) { return s.memory.Load(ctx, id) })
 }
 
 func (s store) Save(_ context.Context, record request.Request, events []request.Event) (request.Request, error) {
-	r, by := s.run, s.run.current
-	return update(s, "Save "+string(record.State), func() (request.Request, error) {
-		before, exists := r.recorded[record.ID]
-		saved, err := r.memory.Save(r.context, record, events)
+	by := s.current
+	return get(s, "Save "+string(record.State), func() (request.Request, error) {
+		before, exists := s.recorded[record.ID]
+		saved, err := s.memory.Save(s.context, record, events)
 		if err == nil {
 			own := saved
 			own.Grants = slices.Clone(saved.Grants)
-			r.recorded[record.ID] = own
-			r.saved(by, before, exists, own, events)
+			s.recorded[record.ID] = own
+			s.saved(by, before, exists, own, events)
 		}
 		return saved, err
 	})
 }
 
 func (s store) History(ctx context.Context, id submission.ID) ([]request.Event, error) {
-	return get(s, "History", func() ([]request.Event, error) { return s.run.memory.History(ctx, id) })
+	return get(s, "History", func() ([]request.Event, error) { return s.memory.History(ctx, id) })
 }
 
 func (s store) Claim(_ context.Context, address submission.Address, id submission.ID, intentAt time.Time) (claim request.Claim, created bool, err error) {
-	r, by := s.run, s.run.current
 	claim, err = get(s, "Claim", func() (claim request.Claim, err error) {
-		claim, created, err = r.memory.Claim(r.context, address, id, intentAt)
+		claim, created, err = s.memory.Claim(s.context, address, id, intentAt)
 		if err == nil {
-			r.claims[address] = claim
+			s.claims[address] = claim
 		}
 		return claim, err
 	})
-	if err == nil && by.fate == doubtful {
-		created = false
-	}
 	return claim, created, err
 }
 
 func (s store) UpdateClaim(_ context.Context, address submission.Address, claim request.Claim) (request.Claim, error) {
-	r := s.run
-	return update(s, "UpdateClaim", func() (request.Claim, error) {
-		updated, err := r.memory.UpdateClaim(r.context, address, claim)
+	return get(s, "UpdateClaim", func() (request.Claim, error) {
+		updated, err := s.memory.UpdateClaim(s.context, address, claim)
 		if err == nil {
-			r.claimed(address, updated)
+			s.claimed(address, updated)
 		}
 		return updated, err
 	})
 }
 
 func (s store) Release(_ context.Context, address submission.Address, claim request.Claim) error {
-	r := s.run
 	return s.do("Release", func() error {
-		err := r.memory.Release(r.context, address, claim)
+		err := s.memory.Release(s.context, address, claim)
 		if err == nil {
-			r.released(address)
+			s.released(address)
 		}
 		return err
 	})
 }
 
 func (s store) Wait(_ context.Context, id submission.ID, due time.Time) error {
-	r := s.run
 	return s.do("Wait", func() error {
-		err := r.memory.Wait(r.context, id, due)
+		err := s.memory.Wait(s.context, id, due)
 		if err == nil {
-			r.dues[id] = due.Truncate(request.Tick)
+			s.dues[id] = due.Truncate(request.Tick)
 		}
 		return err
 	})
 }
 
 func (s store) StopWaiting(_ context.Context, id submission.ID, due time.Time) error {
-	r := s.run
 	return s.do("StopWaiting", func() error {
-		err := r.memory.StopWaiting(r.context, id, due)
-		if err == nil && r.dues[id].Equal(due.Truncate(request.Tick)) {
-			delete(r.dues, id)
-			r.wantAccounted(id)
+		err := s.memory.StopWaiting(s.context, id, due)
+		if err == nil && s.dues[id].Equal(due.Truncate(request.Tick)) {
+			delete(s.dues, id)
+			s.wantAccounted(id)
 		}
 		return err
 	})
 }
 
 func (s store) Due(ctx context.Context, now time.Time, limit int) ([]submission.ID, error) {
-	return get(s, "Due", func() ([]submission.ID, error) { return s.run.memory.Due(ctx, now, limit) })
+	return get(s, "Due", func() ([]submission.ID, error) { return s.memory.Due(ctx, now, limit) })
 }
 
 func (s store) Rows(ctx context.Context, partitions []string) ([]policy.Raw, error) {
-	by := s.run.current
-	rows, err := get(s, "Rows", func() ([]policy.Raw, error) { return s.run.memory.Rows(ctx, partitions) })
+	by := s.current
+	rows, err := get(s, "Rows", func() ([]policy.Raw, error) { return s.memory.Rows(ctx, partitions) })
 	if err != nil {
-		s.run.unread[by.about]++
+		s.unread[by.about]++
 	}
 	return rows, err
 }
 
 func (s store) Used(ctx context.Context, row policy.RowKey, day string) (policy.Used, error) {
-	by := s.run.current
-	used, err := get(s, "Used", func() (policy.Used, error) { return s.run.memory.Used(ctx, row, day) })
+	by := s.current
+	used, err := get(s, "Used", func() (policy.Used, error) { return s.memory.Used(ctx, row, day) })
 	if err != nil {
-		s.run.unread[by.about]++
+		s.unread[by.about]++
 	}
 	return used, err
 }
 
 func (s store) TakeSeat(_ context.Context, limits policy.Limits, day string, id submission.ID) (bool, error) {
-	r := s.run
 	return get(s, "TakeSeat", func() (bool, error) {
-		taken, err := r.memory.TakeSeat(r.context, limits, day, id)
-		_, held := r.seats[seat{limits.Row, id}]
+		taken, err := s.memory.TakeSeat(s.context, limits, day, id)
+		_, held := s.seats[seat{limits.Row, id}]
 		if err == nil && taken && !held {
-			r.seats[seat{limits.Row, id}] = day
-			r.wantSeats(limits)
+			s.seats[seat{limits.Row, id}] = day
+			s.wantSeats(limits)
 		}
 		return taken, err
 	})
 }
 
 func (s store) ReleaseSeat(_ context.Context, row policy.RowKey, id submission.ID) error {
-	r := s.run
 	return s.do("ReleaseSeat", func() error {
-		err := r.memory.ReleaseSeat(r.context, row, id)
+		err := s.memory.ReleaseSeat(s.context, row, id)
 		if err == nil {
-			delete(r.seats, seat{row, id})
+			delete(s.seats, seat{row, id})
 		}
 		return err
 	})
 }
 
 func (s store) Gate(ctx context.Context) (request.Gate, error) {
-	r, by := s.run, s.run.current
+	by := s.current
 	return get(s, "Gate", func() (request.Gate, error) {
-		gate, err := r.memory.Gate(ctx)
+		gate, err := s.memory.Gate(ctx)
 		by.gate = gate
 		return gate, err
 	})
 }
 
 func (s store) SaveGate(_ context.Context, gate request.Gate) (request.Gate, error) {
-	r, by := s.run, s.run.current
-	return update(s, "SaveGate", func() (request.Gate, error) {
-		before := r.gate
-		saved, err := r.memory.SaveGate(r.context, gate)
+	by := s.current
+	return get(s, "SaveGate", func() (request.Gate, error) {
+		before := s.gate
+		saved, err := s.memory.SaveGate(s.context, gate)
 		if err == nil {
-			r.gate = saved
-			r.gateSaved(by, before, saved)
+			s.gate = saved
+			s.gateSaved(by, before, saved)
 		}
 		return saved, err
 	})
 }
 
 func (s store) KeepDeadLetter(_ context.Context, letter request.DeadLetter) error {
-	r := s.run
-	return s.do("KeepDeadLetter", func() error { return r.memory.KeepDeadLetter(r.context, letter) })
+	return s.do("KeepDeadLetter", func() error { return s.memory.KeepDeadLetter(s.context, letter) })
 }
 
 func (s store) AllDeadLetters(ctx context.Context) ([]request.DeadLetter, error) {
-	return get(s, "AllDeadLetters", func() ([]request.DeadLetter, error) { return s.run.memory.AllDeadLetters(ctx) })
+	return get(s, "AllDeadLetters", func() ([]request.DeadLetter, error) { return s.memory.AllDeadLetters(ctx) })
 }
 
 func (s store) DropDeadLetter(_ context.Context, id string) error {
-	r := s.run
-	return s.do("DropDeadLetter", func() error { return r.memory.DropDeadLetter(r.context, id) })
+	return s.do("DropDeadLetter", func() error { return s.memory.DropDeadLetter(s.context, id) })
 }
 
 func (s store) Expired(ctx context.Context, before time.Time, limit int) ([]submission.ID, error) {
-	return get(s, "Expired", func() ([]submission.ID, error) { return s.run.memory.Expired(ctx, before, limit) })
+	return get(s, "Expired", func() ([]submission.ID, error) { return s.memory.Expired(ctx, before, limit) })
 }
 
 func (s store) Standing(ctx context.Context, before map[request.State]time.Time) (map[request.State]request.Standing, error) {
-	return get(s, "Standing", func() (map[request.State]request.Standing, error) { return s.run.memory.Standing(ctx, before) })
+	return get(s, "Standing", func() (map[request.State]request.Standing, error) { return s.memory.Standing(ctx, before) })
 }
 
 func (s store) ForgetMails(_ context.Context, which request.Mails, limit int) (int, error) {
-	r := s.run
 	return get(s, "ForgetMails", func() (int, error) {
-		forgotten, err := r.memory.ForgetMails(r.context, which, limit)
+		forgotten, err := s.memory.ForgetMails(s.context, which, limit)
 		if err != nil || forgotten == 0 {
 			return forgotten, err
 		}
 		gone := 0
-		for address, claim := range r.claims {
+		for address, claim := range s.claims {
 			if which.Fit(address, claim) {
-				r.released(address)
+				s.released(address)
 				gone++
 			}
 		}
 		if gone != forgotten {
-			r.breach("%d claims were forgotten, and %d have mails only", forgotten, gone)
+			s.breach("%d claims were forgotten, and %d have mails only", forgotten, gone)
 		}
 		return forgotten, nil
 	})
@@ -281,7 +248,7 @@ func (s store) ForgetMails(_ context.Context, which request.Mails, limit int) (i
 
 // directory is the tenant as a worker sees it: each call hands over first, and then meets its
 // fate.
-type directory struct{ *world }
+type directory struct{ *run }
 
 var (
 	_ request.Directory = directory{}
@@ -308,103 +275,94 @@ func ask[T any](d directory, op string, limit time.Duration, effect func() (T, e
 
 // do runs one call, for which the client waits up to limit.
 func (d directory) do(op string, limit time.Duration, effect func() error) error {
-	r := d.run
-	c := r.current
+	c := d.current
 	c.pause(op, func() { _ = effect() })
-	if r.load != nil {
-		err := r.load.take(r, c, op)
+	if d.load != nil {
+		err := d.load.take(d.run, c, op)
 		if err != nil {
 			return err
 		}
 		return effect()
 	}
-	if r.pressed && c.on.pressure != nil && r.chance(3) {
-		c.on.pressure.Report(0.8 + 0.5*r.random.Float64())
+	if d.pressed && c.on.pressure != nil && d.chance(3) {
+		c.on.pressure.Report(0.8 + 0.5*d.random.Float64())
 	}
-	if r.now.Before(r.outage) {
-		return r.failure(c, request.DirectoryUnavailable)
+	if d.now.Before(d.outage) {
+		return d.failure(c, request.DirectoryUnavailable)
 	}
 	switch c.fate {
 	case refused:
-		return r.failure(c, passing[r.random.IntN(len(passing))])
+		return d.failure(c, passing[d.random.IntN(len(passing))])
 	case lost, doubtful:
 		_ = effect()
-		return r.failure(c, [...]problem.Code{request.DirectoryUnavailable, request.DirectoryUnknown}[r.random.IntN(2)])
-	case straggles:
-		r.arriveLater(c.name+": "+op, func() { _ = effect() })
-		r.sleep(c, limit)
-		return r.failure(c, request.DirectoryUnavailable)
-	case slow:
-		if c.delay >= limit {
-			r.arriveLater(c.name+": "+op, func() { _ = effect() })
-			r.sleep(c, limit)
-			return r.failure(c, request.DirectoryUnavailable)
+		return d.failure(c, [...]problem.Code{request.DirectoryUnavailable, request.DirectoryUnknown}[d.random.IntN(2)])
+	case straggles, slow:
+		if c.fate == slow && c.delay < limit {
+			return d.slowly(c, effect)
 		}
-		r.sleep(c, c.delay/2)
-		err := effect()
-		r.sleep(c, c.delay/2)
-		return err
+		d.arriveLater(c.name+": "+op, func() { _ = effect() })
+		d.sleep(c, limit)
+		return d.failure(c, request.DirectoryUnavailable)
 	}
 	return effect()
 }
 
 func (d directory) Invite(ctx context.Context, invitation request.Invitation) (guestID string, err error) {
-	r, by := d.run, d.run.current
+	by := d.current
 	limit := callTimeout
 	deadline, bounded := ctx.Deadline()
 	if bounded {
 		// The context counts in real time, of which none has passed here since it was made.
 		limit = min(limit, time.Until(deadline)+time.Second).Truncate(time.Second)
 	}
-	r.beginInvitation(by, invitation)
+	d.beginInvitation(by, invitation)
 	guestID, err = ask(d, "Invite", limit, func() (string, error) {
-		guestID, err := r.tenant.Invite(ctx, invitation)
-		r.invitationArrived(by, invitation, err)
+		guestID, err := d.tenant.Invite(ctx, invitation)
+		d.invitationArrived(by, invitation, err)
 		return guestID, err
 	})
 	by.inviting = submission.Address{}
 	if err == nil {
-		by.knows, by.openingsThen = true, r.counts.Openings
+		by.knows, by.openingsThen = true, d.counts.Openings
 	}
 	if request.TenantWide(problem.CodeOf(err)) {
-		by.tenantWide, by.closingsThen = problem.CodeOf(err), r.closings
+		by.tenantWide, by.closingsThen = problem.CodeOf(err), d.closings
 	}
 	if problem.CodeOf(err) == request.DirectoryThrottled {
-		by.deferred = r.now.Add(problem.From(err).RetryAfter)
+		by.deferred = d.now.Add(problem.From(err).RetryAfter)
 	}
 	return guestID, err
 }
 
 func (d directory) FindGuest(ctx context.Context, address submission.Address) (string, error) {
-	r, by := d.run, d.run.current
+	by := d.current
 	return ask(d, "FindGuest", callTimeout, func() (string, error) {
-		guestID, err := r.tenant.FindGuest(ctx, address)
-		r.looked(by, address, guestID)
+		guestID, err := d.tenant.FindGuest(ctx, address)
+		d.looked(by, address, guestID)
 		return guestID, err
 	})
 }
 
 func (d directory) FindUser(ctx context.Context, address submission.Address) (request.User, error) {
-	r, by := d.run, d.run.current
+	by := d.current
 	return ask(d, "FindUser", callTimeout, func() (request.User, error) {
-		user, err := r.tenant.FindUser(ctx, address)
-		r.looked(by, address, user.ID)
+		user, err := d.tenant.FindUser(ctx, address)
+		d.looked(by, address, user.ID)
 		return user, err
 	})
 }
 
 func (d directory) FindDeletedGuests(ctx context.Context, address submission.Address) ([]string, error) {
-	r := d.run
-	return ask(d, "FindDeletedGuests", callTimeout, func() ([]string, error) { return r.tenant.FindDeletedGuests(ctx, address) })
+	return ask(d, "FindDeletedGuests", callTimeout, func() ([]string, error) { return d.tenant.FindDeletedGuests(ctx, address) })
 }
 
 func (d directory) AddMember(ctx context.Context, groupID, guestID string) (bool, error) {
-	r, by := d.run, d.run.current
-	r.beginMembership(by, groupID, guestID)
+	by := d.current
+	d.beginMembership(by, groupID, guestID)
 	return ask(d, "AddMember", callTimeout, func() (bool, error) {
-		added, err := r.tenant.AddMember(ctx, groupID, guestID)
+		added, err := d.tenant.AddMember(ctx, groupID, guestID)
 		if added {
-			r.adders[membership{groupID, guestID}] = by
+			d.adders[membership{groupID, guestID}] = by
 		}
 		return added, err
 	})
@@ -431,11 +389,19 @@ func (r *run) sleep(c *call, d time.Duration) {
 	c.pause("sleep", nil)
 }
 
+// slowly runs an operation in the middle of its delay.
+func (r *run) slowly(c *call, effect func() error) error {
+	r.sleep(c, c.delay/2)
+	err := effect()
+	r.sleep(c, c.delay/2)
+	return err
+}
+
 // waitInPlace is the Sleep of every worker.
-func (w *world) waitInPlace(ctx context.Context, d time.Duration) error {
-	if w.run.current == nil {
+func (r *run) waitInPlace(ctx context.Context, d time.Duration) error {
+	if r.current == nil {
 		return errors.New("simulation: a call that does not run sleeps")
 	}
-	w.run.sleep(w.run.current, d)
+	r.sleep(r.current, d)
 	return ctx.Err()
 }

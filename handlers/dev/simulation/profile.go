@@ -242,7 +242,7 @@ func (r *run) actOn(id submission.ID) {
 	}
 	name := act + " " + r.nameOf(id)
 	r.start(&instance{admin: true}, name, id, func() error {
-		at := store{r.simulator.world}
+		at := store{r}
 		reviewer, err := review.New(review.Config{Store: at, Seats: at, Records: at, Now: r.clock, By: admin})
 		if err != nil {
 			return err
@@ -285,7 +285,7 @@ func (r *run) editRow() {
 func (r *run) closeBreaker() {
 	on := &instance{admin: true}
 	r.start(on, "close breaker", "", func() error {
-		tables := store{r.simulator.world}
+		tables := store{r}
 		_, err := request.CloseBreaker(r.context, tables, admin, r.now)
 		if err != nil {
 			return err

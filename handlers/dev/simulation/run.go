@@ -52,14 +52,14 @@ const maxSteps = 30_000
 // run is the state of a schedule.
 type run struct {
 	*profile
-	simulator *Simulator
-	random    *rand.Rand
-	context   context.Context
-	now       time.Time
-	tracing   bool
-	trace     []string
-	broken    string
-	counts    Counts
+	cache   *policy.Cache // of compiled rows
+	random  *rand.Rand
+	context context.Context
+	now     time.Time
+	tracing bool
+	trace   []string
+	broken  string
+	counts  Counts
 
 	memory    *memstore.Store
 	tenant    *Tenant
@@ -219,7 +219,7 @@ func (s *Simulator) start(seed uint64, tracing bool) Outcome {
 // newRun returns a run in which nothing has happened yet, and connects the workers to it.
 func (s *Simulator) newRun(ctx context.Context, random *rand.Rand, p *profile) *run {
 	r := &run{
-		profile: p, simulator: s, random: random, context: ctx,
+		profile: p, cache: s.cache, random: random, context: ctx,
 		now:       time.Date(2026, 5, 4, 9, 0, 0, 0, time.UTC),
 		memory:    memstore.New(),
 		numbers:   map[submission.ID]int{},
@@ -232,7 +232,6 @@ func (s *Simulator) newRun(ctx context.Context, random *rand.Rand, p *profile) *
 		withdrawn: map[submission.ID]bool{}, deniedByPerson: map[submission.ID]bool{},
 	}
 	r.tenant = NewTenant(r.clock)
-	s.world.run = r
 	return r
 }
 

@@ -30,10 +30,7 @@ const (
 
 // A Simulator runs schedules, one after another. Between them it keeps only compiled policy rows.
 // It is not safe for concurrent use.
-type Simulator struct {
-	world *world
-	cache *policy.Cache
-}
+type Simulator struct{ cache *policy.Cache }
 
 // config is what differs between the workers of schedules.
 type config struct {
@@ -55,39 +52,32 @@ var configs = []config{
 	{request.Pace{Daily: 80, Spacing: time.Second}, 45 * time.Second, month},
 }
 
-// world is what the workers of a Simulator are connected to: the run of the present schedule.
-type world struct {
-	run *run
-}
-
 // NewSimulator returns a Simulator.
 func NewSimulator() (*Simulator, error) {
 	cache, err := policy.NewCache(100)
 	if err != nil {
 		return nil, fmt.Errorf("simulation: %w", err)
 	}
-	return &Simulator{world: &world{}, cache: cache}, nil
+	return &Simulator{cache}, nil
 }
 
 // boot gives an instance a new worker, as the start of a process does: what a worker keeps in
 // memory ends with its process.
 func (r *run) boot(on *instance) {
-	w := r.simulator.world
-	c := r.config
 	pressure := &workflow.Pressure{}
 	worker, err := workflow.New(workflow.Config{
-		Store: store{w}, Rows: store{w}, Seats: store{w}, Gates: store{w}, DeadLetters: store{w}, Records: store{w},
-		Directory: directory{w}, Users: directory{w},
-		Pace:        c.pace,
+		Store: store{r}, Rows: store{r}, Seats: store{r}, Gates: store{r}, DeadLetters: store{r}, Records: store{r},
+		Directory: directory{r}, Users: directory{r},
+		Pace:        r.config.pace,
 		Pressure:    pressure,
-		Retention:   c.retention,
-		Parse:       r.simulator.cache.Parse,
+		Retention:   r.config.retention,
+		Parse:       r.cache.Parse,
 		RedirectURL: "https://landing.example.com",
-		IntentLease: c.lease,
+		IntentLease: r.config.lease,
 		Now:         r.clock,
-		Sleep:       w.waitInPlace,
+		Sleep:       r.waitInPlace,
 		Jitter:      func(d time.Duration) time.Duration { return d + time.Duration(r.random.Int64N(int64(d)/5+1)) },
-		Log:         slog.New(alertCounter{w}),
+		Log:         slog.New(alertCounter{r}),
 	})
 	if err != nil {
 		r.breach("no worker: %v", err)
@@ -97,7 +87,7 @@ func (r *run) boot(on *instance) {
 }
 
 // alertCounter is a log handler that counts the line for which alerts query.
-type alertCounter struct{ *world }
+type alertCounter struct{ *run }
 
 func (a alertCounter) Enabled(_ context.Context, level slog.Level) bool {
 	return level >= slog.LevelError
@@ -106,7 +96,7 @@ func (a alertCounter) WithAttrs([]slog.Attr) slog.Handler { return a }
 func (a alertCounter) WithGroup(string) slog.Handler      { return a }
 func (a alertCounter) Handle(_ context.Context, record slog.Record) error {
 	if record.Message == workflow.LogBreakerOpened {
-		a.run.alerts++
+		a.alerts++
 	}
 	return nil
 }
