@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"iter"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"guestlist/handlers/problem"
@@ -195,10 +196,6 @@ func (r *run) arriveLater(name string, effect func()) {
 func (r *run) remove(c *call) {
 	r.happenings++
 	c.goneAt = r.happenings
-	for i, other := range r.running {
-		if other == c {
-			r.running = append(r.running[:i], r.running[i+1:]...)
-			return
-		}
-	}
+	i := slices.Index(r.running, c)
+	r.running = slices.Delete(r.running, i, i+1)
 }

@@ -9,7 +9,6 @@ import (
 	"guestlist/handlers/dev/graphsim"
 	"guestlist/handlers/problem"
 	"guestlist/handlers/request"
-	"guestlist/handlers/submission"
 )
 
 // Load describes a drain.
@@ -76,13 +75,9 @@ func (s *Simulator) Drain(l Load) Drained {
 	r.load = &load{Load: l, throttle: graphsim.NewThrottle(l.Limits)}
 	r.load.throttle.Fill(r.now, 1)
 	r.row(trusted, "trusted", map[string]any{"Action": "invite", "Groups": groupOne})
-	for i := range l.Instances {
-		on := &instance{number: i + 1}
-		r.boot(on)
-		r.instances = append(r.instances, on)
-	}
+	r.bootAll(l.Instances)
 	for i := range l.SignUps {
-		r.submitFor(fmt.Sprintf("partner%d@%s", i, trusted))
+		r.enqueue(parsed(fmt.Sprintf("partner%d@%s", i, trusted)))
 	}
 	begun := r.now
 	var measuredTo time.Time
@@ -119,16 +114,6 @@ func (s *Simulator) Drain(l Load) Drained {
 	}
 }
 
-// submitFor puts a submission for the address on the queue.
-func (r *run) submitFor(text string) {
-	address, err := submission.ParseAddress(text)
-	if err != nil {
-		r.breach("the address %q is malformed: %v", text, err)
-		return
-	}
-	r.enqueue(address)
-}
-
 // drainStep does what comes next in time. It returns false if there is nothing.
 func (r *run) drainStep() bool {
 	for _, on := range r.instances {
@@ -161,13 +146,7 @@ func (r *run) drainStep() bool {
 // receive takes messages as the host does: a batch, whenever no more than the threshold are
 // worked on.
 func (r *run) receive(on *instance) {
-	running := 0
-	for _, c := range r.running {
-		if c.on == on {
-			running++
-		}
-	}
-	if running > r.load.NewBatchThreshold {
+	if r.busy(on) > r.load.NewBatchThreshold {
 		return
 	}
 	taken := 0

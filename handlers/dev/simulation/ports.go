@@ -292,10 +292,10 @@ func (d directory) do(op string, limit time.Duration, effect func() error) error
 	}
 	switch c.fate {
 	case refused:
-		return d.failure(c, passing[d.random.IntN(len(passing))])
+		return d.failure(c, pick(d.random, passing...))
 	case lost, doubtful:
 		_ = effect()
-		return d.failure(c, [...]problem.Code{request.DirectoryUnavailable, request.DirectoryUnknown}[d.random.IntN(2)])
+		return d.failure(c, pick(d.random, request.DirectoryUnavailable, request.DirectoryUnknown))
 	case straggles, slow:
 		if c.fate == slow && c.delay < limit {
 			return d.slowly(c, effect)

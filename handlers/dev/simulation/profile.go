@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"guestlist/handlers/policy"
-	"guestlist/handlers/problem"
 	"guestlist/handlers/request"
 	"guestlist/handlers/review"
 	"guestlist/handlers/submission"
@@ -29,10 +28,10 @@ type profile struct {
 
 func newProfile(random *rand.Rand) *profile {
 	p := &profile{
-		config: configs[random.IntN(len(configs))], byRank: random.IntN(3) == 0, eager: 2 + random.IntN(7),
-		faults: random.IntN(5), kills: random.IntN(3), rate: []int{6, 15, 40}[random.IntN(3)],
+		config: pick(random, configs...), byRank: random.IntN(3) == 0, eager: 2 + random.IntN(7),
+		faults: random.IntN(5), kills: random.IntN(3), rate: pick(random, 6, 15, 40),
 		pressed: random.IntN(8) == 0, meddling: random.IntN(6) == 0,
-		instances: []int{1, 2, 2, 3, 4}[random.IntN(5)], people: 1 + random.IntN(3), acts: max(0, random.IntN(5)-1),
+		instances: pick(random, 1, 2, 2, 3, 4), people: 1 + random.IntN(3), acts: max(0, random.IntN(5)-1),
 	}
 	switch random.IntN(50) {
 	case 0: // a long one
@@ -46,11 +45,7 @@ func newProfile(random *rand.Rand) *profile {
 // prepare sets the world up and plans the events from outside.
 func (r *run) prepare() {
 	r.upkeepAt = r.now.Truncate(time.Minute).Add(time.Minute)
-	for i := range r.profile.instances {
-		on := &instance{number: i + 1}
-		r.boot(on)
-		r.instances = append(r.instances, on)
-	}
+	r.bootAll(r.profile.instances)
 	r.prepareRows()
 	r.prepareTenant()
 	for range r.people {
@@ -73,15 +68,13 @@ func (r *run) prepare() {
 		r.plan(r.now.Add(r.soon(4*time.Hour)), r.act)
 	}
 	if r.chance(12) {
-		at := r.now.Add(r.soon(10 * time.Minute))
-		r.plan(at, func() {
+		r.plan(r.now.Add(r.soon(10*time.Minute)), func() {
 			r.storageDown = r.now.Add(r.soon(20 * time.Minute))
 			r.happened("storage fails for a while")
 		})
 	}
 	if r.chance(12) {
-		at := r.now.Add(r.soon(10 * time.Minute))
-		r.plan(at, func() {
+		r.plan(r.now.Add(r.soon(10*time.Minute)), func() {
 			r.outage = r.now.Add(r.soon(3 * time.Hour))
 			r.happened("the directory fails for a while")
 		})
@@ -125,12 +118,12 @@ func (r *run) prepareRows() {
 }
 
 func (r *run) prepareTenant() {
-	r.tenant.SearchDelay = []time.Duration{0, 0, 5 * time.Second, 40 * time.Second, 5 * time.Minute, 20 * time.Minute, r.config.lease + r.soon(2*time.Minute)}[r.random.IntN(7)]
-	r.tenant.GroupDelay = []time.Duration{0, 0, 4 * time.Second, 90 * time.Second, 15 * time.Minute}[r.random.IntN(5)]
+	r.tenant.SearchDelay = pick(r.random, 0, 0, 5*time.Second, 40*time.Second, 5*time.Minute, 20*time.Minute, r.config.lease+r.soon(2*time.Minute))
+	r.tenant.GroupDelay = pick(r.random, 0, 0, 4*time.Second, 90*time.Second, 15*time.Minute)
 	r.tenant.Unreadable = r.chance(10)
 	if r.chance(6) {
-		kinds := []request.UserKind{request.InternalUser, request.AcceptedGuest, request.PendingGuest, request.DisabledGuest, request.DeletedGuest}
-		address, kind := addresses[trusted][r.random.IntN(2)], kinds[r.random.IntN(len(kinds))]
+		address := addresses[trusted][r.random.IntN(2)]
+		kind := pick(r.random, request.InternalUser, request.AcceptedGuest, request.PendingGuest, request.DisabledGuest, request.DeletedGuest)
 		id := r.tenant.AddUser(address, kind)
 		r.before[address] = kind
 		if r.chance(2) {
@@ -138,17 +131,14 @@ func (r *run) prepareTenant() {
 		}
 	}
 	if r.chance(10) {
-		codes := []problem.Code{request.DirectoryRefused, request.DirectoryDomainBlocked, request.DirectoryAddressTaken, request.DirectoryCrossTenant}
 		address := addresses[trusted][r.random.IntN(2)]
-		r.tenant.bars[address] = codes[r.random.IntN(len(codes))]
+		r.tenant.bars[address] = pick(r.random, request.DirectoryRefused, request.DirectoryDomainBlocked, request.DirectoryAddressTaken, request.DirectoryCrossTenant)
 	}
 	if r.chance(10) {
-		codes := []problem.Code{request.DirectoryRefused, request.DirectoryGroupForbidden}
-		r.tenant.Refuse([]string{groupOne, groupTwo}[r.random.IntN(2)], codes[r.random.IntN(len(codes))])
+		r.tenant.Refuse(pick(r.random, groupOne, groupTwo), pick(r.random, request.DirectoryRefused, request.DirectoryGroupForbidden))
 	}
 	if r.chance(5) {
-		codes := []problem.Code{request.DirectorySuspicious, request.DirectoryInvitationsOff, request.DirectoryForbidden, request.DirectoryQuota}
-		code := codes[r.random.IntN(len(codes))]
+		code := pick(r.random, request.DirectorySuspicious, request.DirectoryInvitationsOff, request.DirectoryForbidden, request.DirectoryQuota)
 		r.plan(r.now.Add(r.soon(time.Minute)), func() {
 			r.tenant.Stopped = code
 			r.happened("the tenant stops taking invitations: " + string(code))
@@ -202,7 +192,7 @@ func (r *run) instruct() {
 	if len(r.requests) == 0 {
 		return
 	}
-	id := r.requests[r.random.IntN(len(r.requests))]
+	id := pick(r.random, r.requests...)
 	kind := submission.Resend
 	if r.chance(4) {
 		kind = submission.Withdraw
@@ -227,13 +217,12 @@ func (r *run) act() {
 	if len(r.requests) == 0 {
 		return
 	}
-	r.actOn(r.requests[r.random.IntN(len(r.requests))])
+	r.actOn(pick(r.random, r.requests...))
 }
 
 // actOn does something that an admin does to a request.
 func (r *run) actOn(id submission.ID) {
-	acts := [...]string{"approve", "deny", "cancel", "resend", "erase", "retry"}
-	act := acts[r.random.IntN(len(acts))]
+	act := pick(r.random, "approve", "deny", "cancel", "resend", "erase", "retry")
 	if act == "erase" {
 		if !r.chance(3) {
 			return
@@ -272,8 +261,8 @@ func (r *run) clock() time.Time { return r.now }
 // editRow changes the row of the trusted domain.
 func (r *run) editRow() {
 	r.edited = true
-	action := []string{"invite", "invite", "review", "deny"}[r.random.IntN(4)]
-	columns := map[string]any{"Action": action, "Groups": []string{groupOne, groupTwo}[r.random.IntN(2)]}
+	action := pick(r.random, "invite", "invite", "review", "deny")
+	columns := map[string]any{"Action": action, "Groups": pick(r.random, groupOne, groupTwo)}
 	if r.chance(3) {
 		columns["MaxGuests"] = int32(1 + r.random.IntN(2))
 	}
@@ -283,8 +272,7 @@ func (r *run) editRow() {
 
 // closeBreaker closes the breaker as an admin does.
 func (r *run) closeBreaker() {
-	on := &instance{admin: true}
-	r.start(on, "close breaker", "", func() error {
+	r.start(&instance{admin: true}, "close breaker", "", func() error {
 		tables := store{r}
 		_, err := request.CloseBreaker(r.context, tables, admin, r.now)
 		if err != nil {

@@ -126,6 +126,9 @@ func (r *run) plan(at time.Time, do func()) { r.plans = append(r.plans, plan{at,
 // chance is true once in n times.
 func (r *run) chance(n int) bool { return r.random.IntN(n) == 0 }
 
+// pick returns one of the values.
+func pick[T any](random *rand.Rand, values ...T) T { return values[random.IntN(len(values))] }
+
 // misfortune is true once in n times, as long as the schedule has faults left.
 func (r *run) misfortune(n int) bool {
 	if r.faults <= 0 || !r.chance(n) {
@@ -146,10 +149,7 @@ func (r *run) happened(text string) {
 
 // event adds a line about a call to the trace.
 func (r *run) event(c *call, text string) {
-	r.happenings++
-	if r.tracing {
-		r.trace = append(r.trace, fmt.Sprintf("%s   call %d, %s: %s", r.now.Format("02 15:04:05.000"), c.number, c.on, text))
-	}
+	r.happened(fmt.Sprintf("  call %d, %s: %s", c.number, c.on, text))
 }
 
 // breach records that a law is broken. Only the first one counts.
@@ -301,13 +301,11 @@ func (r *run) proceed(c *call) {
 		r.counts.Faults++
 		f = fate(1 + r.random.IntN(int(slow)))
 		if f == slow {
-			c.delay = delays[r.random.IntN(len(delays))]
+			c.delay = pick(r.random, time.Second, 8*time.Second, 30*time.Second, 70*time.Second)
 		}
 	}
 	r.step(c, f)
 }
-
-var delays = []time.Duration{time.Second, 8 * time.Second, 30 * time.Second, 70 * time.Second}
 
 // begin starts something that can start now. It returns false if there is nothing.
 func (r *run) begin() bool {
@@ -355,17 +353,21 @@ func (r *run) free() *instance {
 	first := r.random.IntN(len(r.instances))
 	for i := range r.instances {
 		on := r.instances[(first+i)%len(r.instances)]
-		busy := 0
-		for _, c := range r.running {
-			if c.on == on {
-				busy++
-			}
-		}
-		if busy < callsPerInstance {
+		if r.busy(on) < callsPerInstance {
 			return on
 		}
 	}
 	return nil
+}
+
+// busy returns how many calls run in the instance.
+func (r *run) busy(on *instance) (calls int) {
+	for _, c := range r.running {
+		if c.on == on {
+			calls++
+		}
+	}
+	return calls
 }
 
 func (r *run) someDue() bool {
@@ -386,7 +388,7 @@ func (r *run) startUpkeep() {
 	}
 	r.upkeep = true
 	box := &outbox{}
-	on := r.instances[r.random.IntN(len(r.instances))]
+	on := pick(r.random, r.instances...)
 	r.start(on, "upkeep", "", func() error {
 		_, err := on.worker.Upkeep(r.context, box)
 		return err
@@ -437,13 +439,10 @@ func (r *run) pass() bool {
 		}
 		until(due)
 	}
-	if next.IsZero() {
-		return false
-	}
 	if next.After(r.now) {
 		r.now = next
 	}
-	return true
+	return !next.IsZero()
 }
 
 // judgeFailure checks an error that a function returned to the host.

@@ -61,6 +61,15 @@ func NewSimulator() (*Simulator, error) {
 	return &Simulator{cache}, nil
 }
 
+// bootAll starts instances.
+func (r *run) bootAll(instances int) {
+	for i := range instances {
+		on := &instance{number: i + 1}
+		r.boot(on)
+		r.instances = append(r.instances, on)
+	}
+}
+
 // boot gives an instance a new worker, as the start of a process does: what a worker keeps in
 // memory ends with its process.
 func (r *run) boot(on *instance) {
@@ -155,12 +164,17 @@ var addresses = func() map[string][]submission.Address {
 	list := map[string][]submission.Address{}
 	for _, domain := range []string{trusted, reviewed, denied, unlisted} {
 		for _, name := range []string{"ana", "bo", "cy", "dee"} {
-			address, err := submission.ParseAddress(name + "@" + domain)
-			if err != nil {
-				panic(err) // unreachable: they are constants
-			}
-			list[domain] = append(list[domain], address)
+			list[domain] = append(list[domain], parsed(name+"@"+domain))
 		}
 	}
 	return list
 }()
+
+// parsed returns a well-formed address.
+func parsed(text string) submission.Address {
+	address, err := submission.ParseAddress(text)
+	if err != nil {
+		panic(err) // unreachable: the addresses are those of this package
+	}
+	return address
+}
