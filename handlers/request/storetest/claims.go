@@ -15,7 +15,7 @@ var claimTests = map[string]func(*testing.T, Store){
 		address := newAddress(t, "ana@contoso.com")
 		claim, _ := mustClaim(t, store, address, newID(t), start)
 		claim.GuestID, claim.MailedAt, claim.Mails = "guest", start, 3
-		updated := mustUpdateClaim(t, store, address, claim)
+		updated := must(store.UpdateClaim(t.Context(), address, claim))(t)
 		claim.MailedAt, claim.Version = stored, updated.Version
 		wantSame(t, "the updated claim", claim, updated)
 		read, _ := mustClaim(t, store, address, newID(t), start)
@@ -62,10 +62,9 @@ var claimTests = map[string]func(*testing.T, Store){
 	"the zero address is refused": func(t *testing.T, store Store) {
 		_, _, err := store.Claim(t.Context(), submission.Address{}, newID(t), start)
 		wantCode(t, "Claim", err, problem.Internal)
-		_, err = store.UpdateClaim(t.Context(), submission.Address{}, request.Claim{Owner: newID(t), Version: "other"})
-		wantCode(t, "UpdateClaim", err, problem.Internal)
-		err = store.Release(t.Context(), submission.Address{}, request.Claim{Owner: newID(t), Version: "other"})
-		wantCode(t, "Release", err, problem.Internal)
+		other := request.Claim{Owner: newID(t), Version: "other"}
+		wantCode(t, "UpdateClaim", errorOf(store.UpdateClaim(t.Context(), submission.Address{}, other)), problem.Internal)
+		wantCode(t, "Release", store.Release(t.Context(), submission.Address{}, other), problem.Internal)
 	},
 
 	"a malformed id is refused": func(t *testing.T, store Store) {
@@ -79,8 +78,7 @@ var claimTests = map[string]func(*testing.T, Store){
 			t.Error("a refused claim was kept")
 		}
 		claim.Owner = "x"
-		_, err := store.UpdateClaim(t.Context(), address, claim)
-		wantCode(t, "UpdateClaim", err, problem.NotFound)
+		wantCode(t, "UpdateClaim", errorOf(store.UpdateClaim(t.Context(), address, claim)), problem.NotFound)
 	},
 
 	"an update replaces all of the claim": func(t *testing.T, store Store) {
@@ -92,7 +90,7 @@ var claimTests = map[string]func(*testing.T, Store){
 			{Owner: newID(t), IntentAt: start},
 		} {
 			want.Version = claim.Version
-			updated := mustUpdateClaim(t, store, address, want)
+			updated := must(store.UpdateClaim(t.Context(), address, want))(t)
 			if updated.Version == claim.Version || updated.Version == "" {
 				t.Errorf("version %q came after %q", updated.Version, claim.Version)
 			}
@@ -108,12 +106,11 @@ var claimTests = map[string]func(*testing.T, Store){
 		address, other := newAddress(t, "ana@contoso.com"), newAddress(t, "bo@contoso.com")
 		first, _ := mustClaim(t, store, address, newID(t), start)
 		foreign, _ := mustClaim(t, store, other, newID(t), start)
-		second := mustUpdateClaim(t, store, address, first)
+		second := must(store.UpdateClaim(t.Context(), address, first))(t)
 		for _, version := range append(foreignVersions, "", first.Version, foreign.Version) {
 			changed := second
 			changed.Version, changed.GuestID = version, "stolen"
-			_, err := store.UpdateClaim(t.Context(), address, changed)
-			wantCode(t, fmt.Sprintf("UpdateClaim of version %q", version), err, problem.Conflict)
+			wantCode(t, fmt.Sprintf("UpdateClaim of version %q", version), errorOf(store.UpdateClaim(t.Context(), address, changed)), problem.Conflict)
 		}
 		claim, _ := mustClaim(t, store, address, newID(t), start)
 		wantSame(t, "the claim", second, claim)
@@ -122,18 +119,15 @@ var claimTests = map[string]func(*testing.T, Store){
 	"a released claim is not updated": func(t *testing.T, store Store) {
 		address := newAddress(t, "ana@contoso.com")
 		claim, _ := mustClaim(t, store, address, newID(t), start)
-		must(t, store.Release(t.Context(), address, claim))
-		_, err := store.UpdateClaim(t.Context(), address, claim)
-		wantCode(t, "UpdateClaim", err, problem.Conflict)
+		succeed(t, store.Release(t.Context(), address, claim))
+		wantCode(t, "UpdateClaim", errorOf(store.UpdateClaim(t.Context(), address, claim)), problem.Conflict)
 		next, created := mustClaim(t, store, address, newID(t), start)
 		if !created {
 			t.Error("the update brought the claim back")
 		}
 		// A new claim is another one, whatever its time and owner.
-		_, err = store.UpdateClaim(t.Context(), address, claim)
-		wantCode(t, "UpdateClaim with the version of the former claim", err, problem.Conflict)
-		err = store.Release(t.Context(), address, claim)
-		wantCode(t, "Release with the version of the former claim", err, problem.Conflict)
+		wantCode(t, "UpdateClaim with the version of the former claim", errorOf(store.UpdateClaim(t.Context(), address, claim)), problem.Conflict)
+		wantCode(t, "Release with the version of the former claim", store.Release(t.Context(), address, claim), problem.Conflict)
 		again, _ := mustClaim(t, store, address, newID(t), start)
 		wantSame(t, "the new claim", next, again)
 	},
@@ -141,7 +135,7 @@ var claimTests = map[string]func(*testing.T, Store){
 	"a released address is free": func(t *testing.T, store Store) {
 		address, second := newAddress(t, "ana@contoso.com"), newID(t)
 		claim, _ := mustClaim(t, store, address, newID(t), start)
-		must(t, store.Release(t.Context(), address, claim))
+		succeed(t, store.Release(t.Context(), address, claim))
 		claim, created := mustClaim(t, store, address, second, start)
 		if !created || claim.Owner != second {
 			t.Errorf("created = %t, owner %s, want %s", created, claim.Owner, second)
@@ -151,12 +145,11 @@ var claimTests = map[string]func(*testing.T, Store){
 	"a release needs the present version": func(t *testing.T, store Store) {
 		address := newAddress(t, "ana@contoso.com")
 		first, _ := mustClaim(t, store, address, newID(t), start)
-		second := mustUpdateClaim(t, store, address, first)
+		second := must(store.UpdateClaim(t.Context(), address, first))(t)
 		for _, version := range append(foreignVersions, "", first.Version) {
 			stale := second
 			stale.Version = version
-			err := store.Release(t.Context(), address, stale)
-			wantCode(t, fmt.Sprintf("Release of version %q", version), err, problem.Conflict)
+			wantCode(t, fmt.Sprintf("Release of version %q", version), store.Release(t.Context(), address, stale), problem.Conflict)
 		}
 		claim, created := mustClaim(t, store, address, newID(t), start)
 		if created {
@@ -169,10 +162,10 @@ var claimTests = map[string]func(*testing.T, Store){
 		address := newAddress(t, "ana@contoso.com")
 		claim, _ := mustClaim(t, store, address, newID(t), start)
 		for range 2 {
-			must(t, store.Release(t.Context(), address, claim))
+			succeed(t, store.Release(t.Context(), address, claim))
 		}
 		for _, version := range append(foreignVersions, "") {
-			must(t, store.Release(t.Context(), newAddress(t, "nobody@contoso.com"), request.Claim{Owner: newID(t), Version: version}))
+			succeed(t, store.Release(t.Context(), newAddress(t, "nobody@contoso.com"), request.Claim{Owner: newID(t), Version: version}))
 		}
 	},
 
@@ -187,7 +180,7 @@ var claimTests = map[string]func(*testing.T, Store){
 		})
 		owners := 0
 		for i := range callers {
-			must(t, errs[i])
+			succeed(t, errs[i])
 			if created[i] {
 				owners++
 				if claims[i].Owner != ids[i] {
@@ -209,7 +202,7 @@ var claimTests = map[string]func(*testing.T, Store){
 		})
 		made := 0
 		for i := range callers {
-			must(t, errs[i])
+			succeed(t, errs[i])
 			if created[i] {
 				made++
 			}
@@ -251,10 +244,8 @@ var claimTests = map[string]func(*testing.T, Store){
 		if created {
 			t.Error("Claim failed and says that it made the claim")
 		}
-		_, err = store.UpdateClaim(ended(t), address, claim)
-		wantCode(t, "UpdateClaim", err, problem.StorageUnavailable)
-		err = store.Release(ended(t), address, claim)
-		wantCode(t, "Release", err, problem.StorageUnavailable)
+		wantCode(t, "UpdateClaim", errorOf(store.UpdateClaim(ended(t), address, claim)), problem.StorageUnavailable)
+		wantCode(t, "Release", store.Release(ended(t), address, claim), problem.StorageUnavailable)
 		after, _ := mustClaim(t, store, address, newID(t), start)
 		wantSame(t, "the claim", claim, after)
 		_, created = mustClaim(t, store, free, newID(t), start)

@@ -66,23 +66,14 @@ var start = time.Date(2026, time.March, 1, 12, 30, 15, 123456789, time.FixedZone
 // stored is start as a store holds it.
 var stored = time.Date(2026, time.March, 1, 10, 30, 15, 123456700, time.UTC)
 
-// newID returns a new id.
 func newID(t testing.TB) submission.ID {
 	t.Helper()
-	id, err := submission.NewID(start, rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return id
+	return must(submission.NewID(start, rand.Reader))(t)
 }
 
 func newAddress(t testing.TB, text string) submission.Address {
 	t.Helper()
-	address, err := submission.ParseAddress(text)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return address
+	return must(submission.ParseAddress(text))(t)
 }
 
 // fullRequest returns a request that has every field set.
@@ -141,6 +132,9 @@ func fullRequest(t testing.TB) request.Request {
 	}
 }
 
+// event returns a history of one event.
+func event(what string) []request.Event { return []request.Event{{At: start, What: what}} }
+
 // asStored returns r as a store returns it, apart from Events and Version.
 func asStored(r request.Request) request.Request {
 	for _, t := range []*time.Time{
@@ -181,47 +175,31 @@ func wantCode(t testing.TB, what string, err error, want problem.Code) {
 	}
 }
 
-// must ends the test if there is an error.
-func must(t testing.TB, err error) {
+// errorOf returns the error of a call.
+func errorOf[T any](_ T, err error) error { return err }
+
+// must returns the value of a call, and ends the test if the call failed.
+func must[T any](value T, err error) func(testing.TB) T {
+	return func(t testing.TB) T {
+		t.Helper()
+		succeed(t, err)
+		return value
+	}
+}
+
+// succeed ends the test if there is an error.
+func succeed(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
 	}
 }
 
-func mustSave(t testing.TB, store Store, record request.Request, events []request.Event) request.Request {
-	t.Helper()
-	saved, err := store.Save(t.Context(), record, events)
-	must(t, err)
-	return saved
-}
-
-func mustLoad(t testing.TB, store Store, id submission.ID) request.Request {
-	t.Helper()
-	loaded, err := store.Load(t.Context(), id)
-	must(t, err)
-	return loaded
-}
-
-func mustHistory(t testing.TB, store Store, id submission.ID) []request.Event {
-	t.Helper()
-	events, err := store.History(t.Context(), id)
-	must(t, err)
-	return events
-}
-
 func mustClaim(t testing.TB, store Store, address submission.Address, id submission.ID, intentAt time.Time) (claim request.Claim, created bool) {
 	t.Helper()
 	claim, created, err := store.Claim(t.Context(), address, id, intentAt)
-	must(t, err)
+	succeed(t, err)
 	return claim, created
-}
-
-func mustUpdateClaim(t testing.TB, store Store, address submission.Address, claim request.Claim) request.Claim {
-	t.Helper()
-	updated, err := store.UpdateClaim(t.Context(), address, claim)
-	must(t, err)
-	return updated
 }
 
 // atOnce runs call in several goroutines that start together, and waits for them.

@@ -10,8 +10,7 @@ import (
 
 var gateTests = map[string]func(*testing.T, Store){
 	"before the first save the gate is zero": func(t *testing.T, store Store) {
-		gate, err := store.Gate(t.Context())
-		must(t, err)
+		gate := must(store.Gate(t.Context()))(t)
 		wantSame(t, "Gate", request.Gate{}, gate)
 	},
 
@@ -23,38 +22,29 @@ var gateTests = map[string]func(*testing.T, Store){
 		want := full
 		want.OpenedAt, want.ProbeAt, want.NextAt = stored, stored.Add(time.Hour), stored.Add(time.Second)
 		want.HeldUntil, want.PressedAt, want.ClosedAt = stored.Add(2*time.Second), stored.Add(3*time.Second), stored.Add(4*time.Second)
-		saved, err := store.SaveGate(t.Context(), full)
-		must(t, err)
+		saved := must(store.SaveGate(t.Context(), full))(t)
 		if saved.Version == "" {
 			t.Error("SaveGate returned no version")
 		}
 		want.Version = saved.Version
 		wantSame(t, "SaveGate", want, saved)
-		read, err := store.Gate(t.Context())
-		must(t, err)
+		read := must(store.Gate(t.Context()))(t)
 		wantSame(t, "Gate", want, read)
-		empty, err := store.SaveGate(t.Context(), request.Gate{Version: read.Version})
-		must(t, err)
-		read, err = store.Gate(t.Context())
-		must(t, err)
+		empty := must(store.SaveGate(t.Context(), request.Gate{Version: read.Version}))(t)
+		read = must(store.Gate(t.Context()))(t)
 		if read != empty {
 			t.Errorf("after it was emptied: %+v", read)
 		}
 	},
 
 	"a stale gate is not saved": func(t *testing.T, store Store) {
-		first, err := store.SaveGate(t.Context(), request.Gate{Sent: 1})
-		must(t, err)
+		first := must(store.SaveGate(t.Context(), request.Gate{Sent: 1}))(t)
 		second := first
 		second.Sent = 2
-		_, err = store.SaveGate(t.Context(), second)
-		must(t, err)
-		_, err = store.SaveGate(t.Context(), first)
-		wantCode(t, "SaveGate of the older version", err, problem.Conflict)
-		_, err = store.SaveGate(t.Context(), request.Gate{Sent: 9})
-		wantCode(t, "SaveGate without a version", err, problem.Conflict)
-		read, err := store.Gate(t.Context())
-		must(t, err)
+		must(store.SaveGate(t.Context(), second))(t)
+		wantCode(t, "SaveGate of the older version", errorOf(store.SaveGate(t.Context(), first)), problem.Conflict)
+		wantCode(t, "SaveGate without a version", errorOf(store.SaveGate(t.Context(), request.Gate{Sent: 9})), problem.Conflict)
+		read := must(store.Gate(t.Context()))(t)
 		if read.Sent != 2 {
 			t.Errorf("%+v", read)
 		}
@@ -62,8 +52,7 @@ var gateTests = map[string]func(*testing.T, Store){
 
 	"of concurrent saves of one version one wins": func(t *testing.T, store Store) {
 		for range 2 { // without and with a stored gate
-			gate, err := store.Gate(t.Context())
-			must(t, err)
+			gate := must(store.Gate(t.Context()))(t)
 			errs := make([]error, callers)
 			atOnce(func(caller int) {
 				mine := gate

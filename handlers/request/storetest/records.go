@@ -17,7 +17,7 @@ func putRequest(t *testing.T, store Store, state request.State, at time.Time, er
 	if erased {
 		r.Submission = submission.Submission{}
 	}
-	mustSave(t, store, r, []request.Event{{At: at, State: state, What: "put"}})
+	must(store.Save(t.Context(), r, []request.Event{{At: at, State: state, What: "put"}}))(t)
 	return r.ID
 }
 
@@ -34,8 +34,7 @@ var recordTests = map[string]func(*testing.T, Store){
 			putRequest(t, store, state, before, false)
 			putRequest(t, store, state, before.Add(-time.Hour), true)
 		}
-		got, err := store.Expired(t.Context(), before, 100)
-		must(t, err)
+		got := must(store.Expired(t.Context(), before, 100))(t)
 		for _, id := range got {
 			if !want[id] {
 				t.Errorf("%s has not expired, or came twice", id)
@@ -52,15 +51,12 @@ var recordTests = map[string]func(*testing.T, Store){
 			putRequest(t, store, request.Done, start, false)
 		}
 		for _, limit := range []int{-1, 0, 1, 4, 5, 6} {
-			got, err := store.Expired(t.Context(), start.Add(time.Hour), limit)
-			must(t, err)
+			got := must(store.Expired(t.Context(), start.Add(time.Hour), limit))(t)
 			if len(got) != min(max(limit, 0), 5) {
 				t.Errorf("%d of 5 with a limit of %d", len(got), limit)
 			}
 		}
-		got, err := store.Expired(t.Context(), time.Time{}, 5)
-		must(t, err)
-		wantSame(t, "before all times", []submission.ID(nil), got)
+		wantSame(t, "before all times", []submission.ID(nil), must(store.Expired(t.Context(), time.Time{}, 5))(t))
 	},
 
 	"Standing counts requests by state": func(t *testing.T, store Store) {
@@ -74,7 +70,7 @@ var recordTests = map[string]func(*testing.T, Store){
 		got, err := store.Standing(t.Context(), map[request.State]time.Time{
 			request.Review: limit, request.Parked: limit.Add(-30 * time.Minute), request.Granting: limit, request.Received: {},
 		})
-		must(t, err)
+		succeed(t, err)
 		wantSame(t, "Standing", map[request.State]request.Standing{
 			request.Review: {Requests: 2, Oldest: min(first, second)}, request.Parked: {Requests: 1, Oldest: parked},
 		}, got)
@@ -83,9 +79,7 @@ var recordTests = map[string]func(*testing.T, Store){
 	"Standing counts only states that are asked for": func(t *testing.T, store Store) {
 		putRequest(t, store, request.Review, start, false)
 		for _, before := range []map[request.State]time.Time{nil, {request.Review: {}}} {
-			got, err := store.Standing(t.Context(), before)
-			must(t, err)
-			wantSame(t, fmt.Sprint(before), map[request.State]request.Standing{}, got)
+			wantSame(t, fmt.Sprint(before), map[request.State]request.Standing{}, must(store.Standing(t.Context(), before))(t))
 		}
 	},
 
@@ -110,7 +104,7 @@ var recordTests = map[string]func(*testing.T, Store){
 			claim, _ := mustClaim(t, store, address, claims[text].claim.Owner, start)
 			next := claims[text].claim
 			next.Version = claim.Version
-			_ = mustUpdateClaim(t, store, address, next)
+			must(store.UpdateClaim(t.Context(), address, next))(t)
 		}
 		for name, which := range map[string]request.Mails{
 			"by time": {Before: before}, "by owner": {Owner: owner}, "by address": {Address: newAddress(t, "a@contoso.com")}, "none": {},
@@ -120,8 +114,7 @@ var recordTests = map[string]func(*testing.T, Store){
 			for text := range claims {
 				put(text)
 			}
-			forgotten, err := store.ForgetMails(t.Context(), which, 100)
-			must(t, err)
+			forgotten := must(store.ForgetMails(t.Context(), which, 100))(t)
 			want := 0
 			for text, c := range claims {
 				gone := map[string]bool{"by time": c.byTime, "by owner": c.byOwner, "by address": c.byName, "all at once": c.byName}[name]
@@ -141,14 +134,12 @@ var recordTests = map[string]func(*testing.T, Store){
 			put(text)
 		}
 		for _, limit := range []int{-1, 0, 1, 1, 1} {
-			forgotten, err := store.ForgetMails(t.Context(), request.Mails{Before: before}, limit)
-			must(t, err)
+			forgotten := must(store.ForgetMails(t.Context(), request.Mails{Before: before}, limit))(t)
 			if forgotten > max(limit, 0) {
 				t.Errorf("%d forgotten with a limit of %d", forgotten, limit)
 			}
 		}
-		forgotten, err := store.ForgetMails(t.Context(), request.Mails{Before: before}, 100)
-		must(t, err)
+		forgotten := must(store.ForgetMails(t.Context(), request.Mails{Before: before}, 100))(t)
 		if forgotten != 0 {
 			t.Errorf("%d are left after one at a time", forgotten)
 		}

@@ -19,66 +19,59 @@ var states = request.States()
 
 var requestTests = map[string]func(*testing.T, Store){
 	"an unknown request is not found": func(t *testing.T, store Store) {
-		_, err := store.Load(t.Context(), newID(t))
-		wantCode(t, "Load", err, problem.NotFound)
-		events := mustHistory(t, store, newID(t))
-		wantSame(t, "History", []request.Event(nil), events)
+		wantCode(t, "Load", errorOf(store.Load(t.Context(), newID(t))), problem.NotFound)
+		wantSame(t, "History", []request.Event(nil), must(store.History(t.Context(), newID(t)))(t))
 	},
 
 	"a malformed id is not found": func(t *testing.T, store Store) {
-		mustSave(t, store, fullRequest(t), []request.Event{{At: start, What: "received"}})
+		must(store.Save(t.Context(), fullRequest(t), event("received")))(t)
 		for _, id := range malformedIDs {
-			_, err := store.Load(t.Context(), id)
-			wantCode(t, fmt.Sprintf("Load(%q)", id), err, problem.NotFound)
-			_, err = store.Save(t.Context(), request.Request{ID: id, State: request.Received}, nil)
-			wantCode(t, fmt.Sprintf("Save(%q)", id), err, problem.NotFound)
-			events := mustHistory(t, store, id)
-			wantSame(t, fmt.Sprintf("History(%q)", id), []request.Event(nil), events)
+			wantCode(t, fmt.Sprintf("Load(%q)", id), errorOf(store.Load(t.Context(), id)), problem.NotFound)
+			record := request.Request{ID: id, State: request.Received}
+			wantCode(t, fmt.Sprintf("Save(%q)", id), errorOf(store.Save(t.Context(), record, nil)), problem.NotFound)
+			wantSame(t, fmt.Sprintf("History(%q)", id), []request.Event(nil), must(store.History(t.Context(), id))(t))
 		}
 	},
 
 	"every field is kept": func(t *testing.T, store Store) {
 		record := fullRequest(t)
 		want := asStored(record)
-		saved := mustSave(t, store, record, []request.Event{{At: start, State: request.Granting, What: "invited", Detail: "done"}})
+		saved := must(store.Save(t.Context(), record, []request.Event{{At: start, State: request.Granting, What: "invited", Detail: "done"}}))(t)
 		if saved.Version == "" {
 			t.Error("Save returned no version")
 		}
 		want.Version, want.Events = saved.Version, 1
 		wantSame(t, "Save", want, saved)
-		loaded := mustLoad(t, store, record.ID)
+		loaded := must(store.Load(t.Context(), record.ID))(t)
 		wantSame(t, "Load", want, loaded)
 		if loaded.Created.Location() != time.UTC {
 			t.Errorf("a time came back in %s, want UTC", loaded.Created.Location())
 		}
-		events := mustHistory(t, store, record.ID)
+		events := must(store.History(t.Context(), record.ID))(t)
 		wantSame(t, "History", []request.Event{{At: stored, State: request.Granting, What: "invited", Detail: "done"}}, events)
 	},
 
 	"emptied fields stay empty": func(t *testing.T, store Store) {
-		full := mustSave(t, store, fullRequest(t), nil)
+		full := must(store.Save(t.Context(), fullRequest(t), nil))(t)
 		want := request.Request{ID: full.ID, State: request.Review, Version: full.Version}
-		saved := mustSave(t, store, want, nil)
+		saved := must(store.Save(t.Context(), want, nil))(t)
 		want.Version = saved.Version
-		loaded := mustLoad(t, store, full.ID)
-		wantSame(t, "Load", want, loaded)
+		wantSame(t, "Load", want, must(store.Load(t.Context(), full.ID))(t))
 	},
 
 	"only known states are kept": func(t *testing.T, store Store) {
 		for _, state := range states {
 			record := request.Request{ID: newID(t), State: state}
-			mustSave(t, store, record, nil)
-			loaded := mustLoad(t, store, record.ID)
+			must(store.Save(t.Context(), record, nil))(t)
+			loaded := must(store.Load(t.Context(), record.ID))(t)
 			if loaded.State != state {
 				t.Errorf("saved %q, loaded %q", state, loaded.State)
 			}
 		}
 		for _, state := range []request.State{"", "Done", "unheard-of"} {
 			record := request.Request{ID: newID(t), State: state}
-			_, err := store.Save(t.Context(), record, nil)
-			wantCode(t, fmt.Sprintf("Save in state %q", state), err, problem.Internal)
-			_, err = store.Load(t.Context(), record.ID)
-			wantCode(t, fmt.Sprintf("Load after a Save in state %q", state), err, problem.NotFound)
+			wantCode(t, fmt.Sprintf("Save in state %q", state), errorOf(store.Save(t.Context(), record, nil)), problem.Internal)
+			wantCode(t, fmt.Sprintf("Load after a Save in state %q", state), errorOf(store.Load(t.Context(), record.ID)), problem.NotFound)
 		}
 	},
 
@@ -123,52 +116,46 @@ var requestTests = map[string]func(*testing.T, Store){
 	},
 
 	"an existing request is not inserted again": func(t *testing.T, store Store) {
-		first := mustSave(t, store, fullRequest(t), []request.Event{{At: start, What: "first"}})
-		_, err := store.Save(t.Context(), request.Request{ID: first.ID, State: request.Denied}, []request.Event{{At: start, What: "second"}})
-		wantCode(t, "the second insert", err, problem.Conflict)
+		first := must(store.Save(t.Context(), fullRequest(t), event("first")))(t)
+		again := request.Request{ID: first.ID, State: request.Denied}
+		wantCode(t, "the second insert", errorOf(store.Save(t.Context(), again, event("second"))), problem.Conflict)
 		wantRecord(t, store, first, "first")
 	},
 
 	"a stale version is not saved": func(t *testing.T, store Store) {
-		first := mustSave(t, store, fullRequest(t), []request.Event{{At: start, What: "first"}})
-		second := mustSave(t, store, first, []request.Event{{At: start, What: "second"}})
+		first := must(store.Save(t.Context(), fullRequest(t), event("first")))(t)
+		second := must(store.Save(t.Context(), first, event("second")))(t)
 		first.State = request.Denied
-		_, err := store.Save(t.Context(), first, []request.Event{{At: start, What: "stale"}})
-		wantCode(t, "the stale Save", err, problem.Conflict)
-		_, err = store.Save(t.Context(), first, nil)
-		wantCode(t, "the stale Save without events", err, problem.Conflict)
+		wantCode(t, "the stale Save", errorOf(store.Save(t.Context(), first, event("stale"))), problem.Conflict)
+		wantCode(t, "the stale Save without events", errorOf(store.Save(t.Context(), first, nil)), problem.Conflict)
 		wantRecord(t, store, second, "first", "second")
 	},
 
 	"an unknown version is not saved": func(t *testing.T, store Store) {
-		first := mustSave(t, store, fullRequest(t), nil)
-		other := mustSave(t, store, fullRequest(t), nil)
+		first := must(store.Save(t.Context(), fullRequest(t), nil))(t)
+		other := must(store.Save(t.Context(), fullRequest(t), nil))(t)
 		for _, version := range append(foreignVersions, other.Version) {
 			changed := first
 			changed.State, changed.Version = request.Denied, version
-			_, err := store.Save(t.Context(), changed, []request.Event{{At: start, What: "foreign"}})
-			wantCode(t, fmt.Sprintf("Save of version %q", version), err, problem.Conflict)
+			wantCode(t, fmt.Sprintf("Save of version %q", version), errorOf(store.Save(t.Context(), changed, event("foreign"))), problem.Conflict)
 		}
 		wantRecord(t, store, first)
 	},
 
 	"a version is refused for a request that is not stored": func(t *testing.T, store Store) {
-		other := mustSave(t, store, fullRequest(t), nil)
+		other := must(store.Save(t.Context(), fullRequest(t), nil))(t)
 		record := fullRequest(t)
 		record.Version = other.Version
-		_, err := store.Save(t.Context(), record, []request.Event{{At: start, What: "first"}})
-		wantCode(t, "Save", err, problem.Conflict)
-		_, err = store.Load(t.Context(), record.ID)
-		wantCode(t, "Load", err, problem.NotFound)
-		events := mustHistory(t, store, record.ID)
-		wantSame(t, "History", []request.Event(nil), events)
+		wantCode(t, "Save", errorOf(store.Save(t.Context(), record, event("first"))), problem.Conflict)
+		wantCode(t, "Load", errorOf(store.Load(t.Context(), record.ID)), problem.NotFound)
+		wantSame(t, "History", []request.Event(nil), must(store.History(t.Context(), record.ID))(t))
 	},
 
 	"every save makes a new version": func(t *testing.T, store Store) {
 		record := fullRequest(t)
 		seen := map[string]bool{}
 		for range 5 {
-			saved := mustSave(t, store, record, nil)
+			saved := must(store.Save(t.Context(), record, nil))(t)
 			if seen[saved.Version] {
 				t.Fatalf("version %q came twice", saved.Version)
 			}
@@ -185,22 +172,21 @@ var requestTests = map[string]func(*testing.T, Store){
 			var events []request.Event
 			for range count {
 				// Equal times, and times that go back: the order is that of saving.
-				event := request.Event{At: stored.Add(-time.Duration(len(want)/2) * time.Second), State: request.Inviting, What: "step", Detail: fmt.Sprintf("number %d", len(want))}
-				events, want = append(events, event), append(want, event)
+				step := request.Event{At: stored.Add(-time.Duration(len(want)/2) * time.Second), State: request.Inviting, What: "step", Detail: fmt.Sprintf("number %d", len(want))}
+				events, want = append(events, step), append(want, step)
 			}
-			saved := mustSave(t, store, record, events)
+			saved := must(store.Save(t.Context(), record, events))(t)
 			if saved.Events != len(want) {
 				t.Errorf("Events = %d after %d events", saved.Events, len(want))
 			}
 			record = saved
 		}
-		got := mustHistory(t, store, record.ID)
-		wantSame(t, "History", want, got)
+		wantSame(t, "History", want, must(store.History(t.Context(), record.ID))(t))
 	},
 
 	"requests have separate histories": func(t *testing.T, store Store) {
-		one := mustSave(t, store, fullRequest(t), []request.Event{{At: start, What: "one"}})
-		two := mustSave(t, store, fullRequest(t), []request.Event{{At: start, What: "two"}})
+		one := must(store.Save(t.Context(), fullRequest(t), event("one")))(t)
+		two := must(store.Save(t.Context(), fullRequest(t), event("two")))(t)
 		wantRecord(t, store, one, "one")
 		wantRecord(t, store, two, "two")
 	},
@@ -210,10 +196,10 @@ var requestTests = map[string]func(*testing.T, Store){
 		errs := make([]error, callers)
 		atOnce(func(caller int) {
 			record := request.Request{ID: id, State: request.Received, Attempt: caller}
-			_, errs[caller] = store.Save(t.Context(), record, []request.Event{{At: start, What: fmt.Sprint(caller)}})
+			_, errs[caller] = store.Save(t.Context(), record, event(fmt.Sprint(caller)))
 		})
 		winner := onlyWinner(t, errs)
-		loaded := mustLoad(t, store, id)
+		loaded := must(store.Load(t.Context(), id))(t)
 		if loaded.Attempt != winner {
 			t.Errorf("caller %d won, the record is that of %d", winner, loaded.Attempt)
 		}
@@ -221,12 +207,12 @@ var requestTests = map[string]func(*testing.T, Store){
 	},
 
 	"of concurrent saves of one version one wins": func(t *testing.T, store Store) {
-		first := mustSave(t, store, fullRequest(t), []request.Event{{At: start, What: "first"}})
+		first := must(store.Save(t.Context(), fullRequest(t), event("first")))(t)
 		errs, saved := make([]error, callers), make([]request.Request, callers)
 		atOnce(func(caller int) {
 			record := first
 			record.Attempt = caller
-			saved[caller], errs[caller] = store.Save(t.Context(), record, []request.Event{{At: start, What: fmt.Sprint(caller)}})
+			saved[caller], errs[caller] = store.Save(t.Context(), record, event(fmt.Sprint(caller)))
 		})
 		winner := onlyWinner(t, errs)
 		wantRecord(t, store, saved[winner], "first", fmt.Sprint(winner))
@@ -235,7 +221,7 @@ var requestTests = map[string]func(*testing.T, Store){
 	"no concurrent save is lost that is retried after a conflict": func(t *testing.T, store Store) {
 		record := fullRequest(t)
 		record.Attempt = 0
-		record = mustSave(t, store, record, nil)
+		record = must(store.Save(t.Context(), record, nil))(t)
 		atOnce(func(caller int) {
 			for {
 				loaded, err := store.Load(t.Context(), record.ID)
@@ -244,7 +230,7 @@ var requestTests = map[string]func(*testing.T, Store){
 					return
 				}
 				loaded.Attempt++
-				_, err = store.Save(t.Context(), loaded, []request.Event{{At: start, What: fmt.Sprint(loaded.Attempt)}})
+				_, err = store.Save(t.Context(), loaded, event(fmt.Sprint(loaded.Attempt)))
 				if err == nil {
 					return
 				}
@@ -254,7 +240,7 @@ var requestTests = map[string]func(*testing.T, Store){
 				}
 			}
 		})
-		loaded := mustLoad(t, store, record.ID)
+		loaded := must(store.Load(t.Context(), record.ID))(t)
 		if loaded.Attempt != callers {
 			t.Errorf("%d of %d saves are in the record", loaded.Attempt, callers)
 		}
@@ -266,12 +252,12 @@ var requestTests = map[string]func(*testing.T, Store){
 	},
 
 	"callers share no memory with the store": func(t *testing.T, store Store) {
-		record, events := fullRequest(t), []request.Event{{At: start, What: "first"}}
+		record, events := fullRequest(t), event("first")
 		want := asStored(fullRequest(t))
 		want.ID, want.RepeatOf = record.ID, record.RepeatOf
-		saved := mustSave(t, store, record, events)
+		saved := must(store.Save(t.Context(), record, events))(t)
 		want.Version, want.Events = saved.Version, saved.Events
-		loaded := mustLoad(t, store, record.ID)
+		loaded := must(store.Load(t.Context(), record.ID))(t)
 		for _, r := range []request.Request{record, saved, loaded} {
 			r.Grants[0].State = request.GrantFailed
 			r.Decision.Action = policy.Deny
@@ -280,7 +266,7 @@ var requestTests = map[string]func(*testing.T, Store){
 			r.Decision.Looked[0].Why = "changed"
 		}
 		events[0].What = "changed"
-		history := mustHistory(t, store, record.ID)
+		history := must(store.History(t.Context(), record.ID))(t)
 		if len(history) == 1 {
 			history[0].What = "changed"
 		}
@@ -288,20 +274,17 @@ var requestTests = map[string]func(*testing.T, Store){
 	},
 
 	"nothing is written under a cancelled context": func(t *testing.T, store Store) {
-		first := mustSave(t, store, fullRequest(t), []request.Event{{At: start, What: "first"}})
+		first := must(store.Save(t.Context(), fullRequest(t), event("first")))(t)
 		changed := first
 		changed.State = request.Denied
-		_, err := store.Save(ended(t), changed, []request.Event{{At: start, What: "second"}})
-		wantCode(t, "Save", err, problem.StorageUnavailable)
-		_, err = store.Load(ended(t), first.ID)
-		wantCode(t, "Load", err, problem.StorageUnavailable)
-		_, err = store.History(ended(t), first.ID)
-		wantCode(t, "History", err, problem.StorageUnavailable)
+		wantCode(t, "Save", errorOf(store.Save(ended(t), changed, event("second"))), problem.StorageUnavailable)
+		wantCode(t, "Load", errorOf(store.Load(ended(t), first.ID)), problem.StorageUnavailable)
+		wantCode(t, "History", errorOf(store.History(ended(t), first.ID)), problem.StorageUnavailable)
 		wantRecord(t, store, first, "first")
 	},
 
 	"errors have no personal data": func(t *testing.T, store Store) {
-		first := mustSave(t, store, fullRequest(t), nil)
+		first := must(store.Save(t.Context(), fullRequest(t), nil))(t)
 		first.Version = "other"
 		_, conflict := store.Save(t.Context(), first, nil)
 		first.State = "unheard-of"
@@ -320,9 +303,8 @@ var requestTests = map[string]func(*testing.T, Store){
 // wantRecord fails if want is not what is stored, or if whats does not name its events.
 func wantRecord(t testing.TB, store Store, want request.Request, whats ...string) {
 	t.Helper()
-	loaded := mustLoad(t, store, want.ID)
-	wantSame(t, "the record", want, loaded)
-	events := mustHistory(t, store, want.ID)
+	wantSame(t, "the record", want, must(store.Load(t.Context(), want.ID))(t))
+	events := must(store.History(t.Context(), want.ID))(t)
 	var got []string
 	for _, event := range events {
 		got = append(got, event.What)

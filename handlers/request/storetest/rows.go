@@ -63,27 +63,19 @@ var rowTests = map[string]func(*testing.T, Store){
 			"Time": stored, "Bytes": []byte{0, 1, 254, 255},
 		}
 		put(t, store, "contoso.com", "one", want)
-		rows, err := store.Rows(t.Context(), []string{"contoso.com"})
-		must(t, err)
-		if len(rows) != 1 {
-			t.Fatalf("%d rows, want one", len(rows))
-		}
-		wantSame(t, "the columns", want, rows[0].Columns)
-		if rows[0].Partition != "contoso.com" || rows[0].Name != "one" || rows[0].ETag == "" {
-			t.Errorf("the row is %q %q, version %q", rows[0].Partition, rows[0].Name, rows[0].ETag)
+		row := onlyRow(t, store)
+		wantSame(t, "the columns", want, row.Columns)
+		if row.Partition != "contoso.com" || row.Name != "one" || row.ETag == "" {
+			t.Errorf("the row is %q %q, version %q", row.Partition, row.Name, row.ETag)
 		}
 	},
 
 	"times come in UTC": func(t *testing.T, store Store) {
 		put(t, store, "contoso.com", "one", map[string]any{"NotBefore": start})
-		rows, err := store.Rows(t.Context(), []string{"contoso.com"})
-		must(t, err)
-		if len(rows) != 1 {
-			t.Fatalf("%d rows, want one", len(rows))
-		}
-		got, ok := rows[0].Columns["NotBefore"].(time.Time)
+		row := onlyRow(t, store)
+		got, ok := row.Columns["NotBefore"].(time.Time)
 		if !ok || !got.Equal(stored) || got.Location() != time.UTC {
-			t.Errorf("got %v, want %v", rows[0].Columns["NotBefore"], stored)
+			t.Errorf("got %v, want %v", row.Columns["NotBefore"], stored)
 		}
 	},
 
@@ -91,8 +83,7 @@ var rowTests = map[string]func(*testing.T, Store){
 		put(t, store, "contoso.com", "one", map[string]any{"Action": "invite", "Priority": int32(1)})
 		put(t, store, "contoso.com", "one", map[string]any{"Action": "deny"})
 		put(t, store, "contoso.com", "two", nil)
-		rows, err := store.Rows(t.Context(), []string{"contoso.com"})
-		must(t, err)
+		rows := must(store.Rows(t.Context(), []string{"contoso.com"}))(t)
 		slices.SortFunc(rows, func(a, b policy.Raw) int { return cmp.Compare(a.Name, b.Name) })
 		if len(rows) != 2 {
 			t.Fatalf("%d rows, want two", len(rows))
@@ -105,12 +96,11 @@ var rowTests = map[string]func(*testing.T, Store){
 		seen := map[string]bool{}
 		for range 3 {
 			put(t, store, "contoso.com", "one", map[string]any{"Action": "invite"})
-			rows, err := store.Rows(t.Context(), []string{"contoso.com"})
-			must(t, err)
-			if len(rows) != 1 || rows[0].ETag == "" || seen[rows[0].ETag] {
-				t.Fatalf("after an edit: %+v", rows)
+			row := onlyRow(t, store)
+			if row.ETag == "" || seen[row.ETag] {
+				t.Fatalf("after an edit: %+v", row)
 			}
-			seen[rows[0].ETag] = true
+			seen[row.ETag] = true
 		}
 	},
 
@@ -132,22 +122,14 @@ var rowTests = map[string]func(*testing.T, Store){
 		put(t, store, "contoso.com", "one", columns)
 		columns["Note"] = "changed"
 		columns["Bytes"].([]byte)[0] = 'X'
-		rows, err := store.Rows(t.Context(), []string{"contoso.com"})
-		must(t, err)
-		for _, row := range rows {
-			row.Columns["Note"] = "changed"
-			bytes, ok := row.Columns["Bytes"].([]byte)
-			if !ok || string(bytes) != "abc" {
-				t.Fatalf("the bytes are %v", row.Columns["Bytes"])
-			}
-			bytes[0] = 'X'
+		row := onlyRow(t, store)
+		row.Columns["Note"] = "changed"
+		bytes, ok := row.Columns["Bytes"].([]byte)
+		if !ok || string(bytes) != "abc" {
+			t.Fatalf("the bytes are %v", row.Columns["Bytes"])
 		}
-		rows, err = store.Rows(t.Context(), []string{"contoso.com"})
-		must(t, err)
-		if len(rows) != 1 {
-			t.Fatalf("%d rows, want one", len(rows))
-		}
-		wantSame(t, "the columns", map[string]any{"Note": "contoso.com", "Bytes": []byte("abc")}, rows[0].Columns)
+		bytes[0] = 'X'
+		wantSame(t, "the columns", map[string]any{"Note": "contoso.com", "Bytes": []byte("abc")}, onlyRow(t, store).Columns)
 	},
 
 	"a failed read returns no rows": func(t *testing.T, store Store) {
@@ -162,14 +144,23 @@ var rowTests = map[string]func(*testing.T, Store){
 
 func put(t testing.TB, store Store, partition, name string, columns map[string]any) {
 	t.Helper()
-	must(t, store.PutRow(t.Context(), policy.Raw{Partition: partition, Name: name, Columns: columns}))
+	succeed(t, store.PutRow(t.Context(), policy.Raw{Partition: partition, Name: name, Columns: columns}))
+}
+
+// onlyRow returns the row of contoso.com.
+func onlyRow(t testing.TB, store Store) policy.Raw {
+	t.Helper()
+	rows := must(store.Rows(t.Context(), []string{"contoso.com"}))(t)
+	if len(rows) != 1 {
+		t.Fatalf("%d rows, want one", len(rows))
+	}
+	return rows[0]
 }
 
 // wantRows fails if the columns Note of the partitions' rows are not want, in any order.
 func wantRows(t testing.TB, store Store, partitions []string, want ...string) {
 	t.Helper()
-	rows, err := store.Rows(t.Context(), partitions)
-	must(t, err)
+	rows := must(store.Rows(t.Context(), partitions))(t)
 	var got []string
 	for _, row := range rows {
 		note, _ := row.Columns["Note"].(string)

@@ -17,9 +17,9 @@ var waitingTests = map[string]func(*testing.T, Store){
 
 	"the longest due comes first": func(t *testing.T, store Store) {
 		a, b, c := newID(t), newID(t), newID(t)
-		must(t, store.Wait(t.Context(), a, stored))
-		must(t, store.Wait(t.Context(), b, stored.Add(-time.Hour)))
-		must(t, store.Wait(t.Context(), c, stored.Add(-time.Millisecond)))
+		succeed(t, store.Wait(t.Context(), a, stored))
+		succeed(t, store.Wait(t.Context(), b, stored.Add(-time.Hour)))
+		succeed(t, store.Wait(t.Context(), c, stored.Add(-time.Millisecond)))
 		wantDue(t, store, stored, 10, b, c, a)
 		wantDue(t, store, stored.Add(-100*time.Nanosecond), 10, b, c)
 		wantDue(t, store, stored.Add(-2*time.Hour), 10)
@@ -29,7 +29,7 @@ var waitingTests = map[string]func(*testing.T, Store){
 
 	"due times are compared as instants": func(t *testing.T, store Store) {
 		a := newID(t)
-		must(t, store.Wait(t.Context(), a, start))
+		succeed(t, store.Wait(t.Context(), a, start))
 		wantDue(t, store, stored, 10, a)
 		wantDue(t, store, stored.Add(-time.Second), 10)
 	},
@@ -37,7 +37,7 @@ var waitingTests = map[string]func(*testing.T, Store){
 	"equal due times come by id": func(t *testing.T, store Store) {
 		ids := []submission.ID{newID(t), newID(t), newID(t), newID(t)}
 		for _, id := range ids {
-			must(t, store.Wait(t.Context(), id, start))
+			succeed(t, store.Wait(t.Context(), id, start))
 		}
 		slices.Sort(ids)
 		wantDue(t, store, start, 10, ids...)
@@ -47,7 +47,7 @@ var waitingTests = map[string]func(*testing.T, Store){
 		var ids []submission.ID
 		for i := range 7 {
 			ids = append(ids, newID(t))
-			must(t, store.Wait(t.Context(), ids[i], start.Add(-time.Duration(i)*time.Minute)))
+			succeed(t, store.Wait(t.Context(), ids[i], start.Add(-time.Duration(i)*time.Minute)))
 		}
 		slices.Reverse(ids)
 		for _, limit := range []int{0, 1, 3, 7, 8, 1000} {
@@ -58,37 +58,37 @@ var waitingTests = map[string]func(*testing.T, Store){
 
 	"a later entry replaces an earlier one": func(t *testing.T, store Store) {
 		a, b := newID(t), newID(t)
-		must(t, store.Wait(t.Context(), a, start))
-		must(t, store.Wait(t.Context(), b, start.Add(-time.Second)))
-		must(t, store.Wait(t.Context(), a, start.Add(time.Hour)))
+		succeed(t, store.Wait(t.Context(), a, start))
+		succeed(t, store.Wait(t.Context(), b, start.Add(-time.Second)))
+		succeed(t, store.Wait(t.Context(), a, start.Add(time.Hour)))
 		wantDue(t, store, start, 10, b)
-		must(t, store.Wait(t.Context(), a, start.Add(-time.Hour)))
+		succeed(t, store.Wait(t.Context(), a, start.Add(-time.Hour)))
 		wantDue(t, store, start, 10, a, b)
 	},
 
 	"StopWaiting removes the entry": func(t *testing.T, store Store) {
 		a, b := newID(t), newID(t)
-		must(t, store.Wait(t.Context(), a, start))
-		must(t, store.Wait(t.Context(), b, start))
+		succeed(t, store.Wait(t.Context(), a, start))
+		succeed(t, store.Wait(t.Context(), b, start))
 		for range 2 {
-			must(t, store.StopWaiting(t.Context(), a, stored))
+			succeed(t, store.StopWaiting(t.Context(), a, stored))
 		}
-		must(t, store.StopWaiting(t.Context(), newID(t), start))
+		succeed(t, store.StopWaiting(t.Context(), newID(t), start))
 		for _, id := range malformedIDs {
-			must(t, store.StopWaiting(t.Context(), id, start))
+			succeed(t, store.StopWaiting(t.Context(), id, start))
 		}
 		wantDue(t, store, start, 10, b)
 	},
 
 	"StopWaiting keeps a newer entry": func(t *testing.T, store Store) {
 		a := newID(t)
-		must(t, store.Wait(t.Context(), a, start))
-		must(t, store.Wait(t.Context(), a, start.Add(-time.Second)))
+		succeed(t, store.Wait(t.Context(), a, start))
+		succeed(t, store.Wait(t.Context(), a, start.Add(-time.Second)))
 		for _, other := range []time.Time{start, start.Add(-time.Second - 100*time.Nanosecond), {}} {
-			must(t, store.StopWaiting(t.Context(), a, other))
+			succeed(t, store.StopWaiting(t.Context(), a, other))
 		}
 		wantDue(t, store, start, 10, a)
-		must(t, store.StopWaiting(t.Context(), a, start.Add(-time.Second)))
+		succeed(t, store.StopWaiting(t.Context(), a, start.Add(-time.Second)))
 		wantDue(t, store, start, 10)
 	},
 
@@ -117,26 +117,24 @@ var waitingTests = map[string]func(*testing.T, Store){
 			}
 		})
 		for i, id := range ids {
-			must(t, store.Wait(t.Context(), id, start.Add(time.Duration(i)*time.Second)))
+			succeed(t, store.Wait(t.Context(), id, start.Add(time.Duration(i)*time.Second)))
 		}
 		wantDue(t, store, start.Add(time.Hour), 2*callers, ids...)
 	},
 
 	"nothing is stored under a cancelled context": func(t *testing.T, store Store) {
 		a, b := newID(t), newID(t)
-		must(t, store.Wait(t.Context(), a, start))
+		succeed(t, store.Wait(t.Context(), a, start))
 		wantCode(t, "Wait", store.Wait(ended(t), b, start), problem.StorageUnavailable)
 		wantCode(t, "StopWaiting", store.StopWaiting(ended(t), a, start), problem.StorageUnavailable)
-		_, err := store.Due(ended(t), start, 10)
-		wantCode(t, "Due", err, problem.StorageUnavailable)
+		wantCode(t, "Due", errorOf(store.Due(ended(t), start, 10)), problem.StorageUnavailable)
 		wantDue(t, store, start, 10, a)
 	},
 }
 
 func wantDue(t testing.TB, store Store, now time.Time, limit int, want ...submission.ID) {
 	t.Helper()
-	got, err := store.Due(t.Context(), now, limit)
-	must(t, err)
+	got := must(store.Due(t.Context(), now, limit))(t)
 	if !slices.Equal(got, want) {
 		t.Errorf("due at %s, at most %d: %q, want %q", now, limit, got, want)
 	}
