@@ -1,7 +1,9 @@
 package submission
 
 import (
+	"maps"
 	"net/netip"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -171,18 +173,11 @@ func standsForASCII(r rune) bool {
 
 // scripts are those in everyday use (UAX 31, table 5, "Recommended Scripts"). Historic scripts
 // have many letters that look Latin.
-var scripts = []struct {
-	name  string
-	table *unicode.RangeTable
-}{
-	{"Latin", unicode.Latin}, {"Cyrillic", unicode.Cyrillic}, {"Greek", unicode.Greek}, {"Armenian", unicode.Armenian},
-	{"Georgian", unicode.Georgian}, {"Hebrew", unicode.Hebrew}, {"Arabic", unicode.Arabic}, {"Thaana", unicode.Thaana},
-	{"Ethiopic", unicode.Ethiopic}, {"Devanagari", unicode.Devanagari}, {"Bengali", unicode.Bengali},
-	{"Gurmukhi", unicode.Gurmukhi}, {"Gujarati", unicode.Gujarati}, {"Oriya", unicode.Oriya}, {"Tamil", unicode.Tamil},
-	{"Telugu", unicode.Telugu}, {"Kannada", unicode.Kannada}, {"Malayalam", unicode.Malayalam}, {"Sinhala", unicode.Sinhala},
-	{"Thai", unicode.Thai}, {"Lao", unicode.Lao}, {"Tibetan", unicode.Tibetan}, {"Myanmar", unicode.Myanmar},
-	{"Khmer", unicode.Khmer}, {"Han", unicode.Han}, {"Hiragana", unicode.Hiragana}, {"Katakana", unicode.Katakana},
-	{"Bopomofo", unicode.Bopomofo}, {"Hangul", unicode.Hangul},
+var scripts = []string{
+	"Latin", "Cyrillic", "Greek", "Armenian", "Georgian", "Hebrew", "Arabic", "Thaana", "Ethiopic",
+	"Devanagari", "Bengali", "Gurmukhi", "Gujarati", "Oriya", "Tamil", "Telugu", "Kannada",
+	"Malayalam", "Sinhala", "Thai", "Lao", "Tibetan", "Myanmar", "Khmer", "Han", "Hiragana",
+	"Katakana", "Bopomofo", "Hangul",
 }
 
 // plainLatin are the lower-case Latin letters of living orthographies. Phonetic, click and
@@ -240,8 +235,8 @@ func scriptOf(r rune) string {
 		return "Katakana" // the long-vowel mark, common to both kana
 	}
 	for _, script := range scripts {
-		if unicode.Is(script.table, r) {
-			return script.name
+		if unicode.Is(unicode.Scripts[script], r) {
+			return script
 		}
 	}
 	return ""
@@ -250,13 +245,9 @@ func scriptOf(r rune) string {
 // goTogether reports whether a word can be written in these scripts together.
 func goTogether(seen map[string]bool) bool {
 	for _, family := range [][]string{{"Han", "Hiragana", "Katakana"}, {"Han", "Bopomofo"}, {"Han", "Hangul"}} {
-		members := 0
-		for _, script := range family {
-			if seen[script] {
-				members++
-			}
-		}
-		if members == len(seen) {
+		others := maps.Clone(seen)
+		maps.DeleteFunc(others, func(script string, _ bool) bool { return slices.Contains(family, script) })
+		if len(others) == 0 {
 			return true
 		}
 	}
