@@ -1,7 +1,7 @@
 // Package submission is what a partner sent: its fields and their rules, its address, its id, and
 // the queue message that carries it.
 //
-//	form ─▶ [Input] ─▶ [Submission] ─▶ [Message] ─▶ JSON on the queue ─▶ [DecodeMessage] ─▶ [Message]
+//	form ─▶ Input ─▶ Submission ─▶ Message ─▶ JSON on the queue ─▶ DecodeMessage ─▶ Message
 //
 // The form and [DecodeMessage] apply the same rules, because anybody who can write to the queue
 // can write any message.

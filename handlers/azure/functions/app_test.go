@@ -232,8 +232,8 @@ func TestEnvelopesAreBounded(t *testing.T) {
 		fail(t, w, http.StatusRequestEntityTooLarge)
 	}
 
-	// The client is at fault and gets a response, which the host reads because all of the envelope was
-	// read.
+	// The client is at fault and gets a response, which the host reads because all of the envelope
+	// was read.
 	body := strings.NewReader(atLimit + strings.Repeat(" ", 1<<20))
 	w := httptest.NewRecorder()
 	app.Handler().ServeHTTP(w, httptest.NewRequest("POST", "/http", body))

@@ -20,8 +20,8 @@ type outputs struct {
 	messages []queued
 }
 
-// MarshalJSONTo implements [json.MarshalerTo]. A map of any would do as well, and make a sign-up
-// cost a tenth more.
+// MarshalJSONTo implements [json.MarshalerTo]. A map would do, but make a sign-up cost a tenth
+// more.
 func (o outputs) MarshalJSONTo(enc *jsontext.Encoder) error {
 	err := enc.WriteToken(jsontext.BeginObject)
 	if o.result != nil {
@@ -47,8 +47,8 @@ func (q queued) output() any {
 	return elements
 }
 
-// httpResult is the http output binding: the fields that the host heeds. Headers and body must be
-// strings; the host would re-format another body.
+// httpResult is the http output binding, with the fields that the host uses. The body must be a
+// string: the host would re-format anything else.
 type httpResult struct {
 	Status  int         `json:"statusCode"`
 	Headers headerLines `json:"headers,omitempty"`

@@ -11,8 +11,8 @@ import (
 	"guestlist/handlers/azure/functions"
 )
 
-// FuzzEnvelope posts any bytes to functions of every kind, which succeed or fail after enqueueing.
-// The host can read every answer, and a failure sends nothing.
+// FuzzEnvelope posts any bytes to functions of every kind, which succeed or fail after
+// enqueueing. The host can read every answer, and a failure sends nothing.
 //
 // Run it with -fuzzminimizetime=10x. Pools and logs make its coverage vary, and the fuzzer would
 // otherwise spend its time minimizing.

@@ -191,7 +191,7 @@ func bodyIsBase64(header string) bool {
 type recorder struct {
 	header http.Header
 	status int
-	sent   headerLines // the header as it was at WriteHeader, without what is the host's business
+	sent   headerLines // the header at WriteHeader, without what the host sets
 	extra  int         // cookies beyond the first
 	body   strings.Builder
 	isHEAD bool // the response has no body
@@ -254,7 +254,7 @@ func (w *recorder) begin() error {
 	return nil
 }
 
-// hopByHop are headers that speak of a connection or of framing, which are the host's business.
+// hopByHop are headers of a connection or of framing, which the host sets.
 var hopByHop = map[string]bool{
 	"Connection": true, "Content-Length": true, "Keep-Alive": true, "Proxy-Connection": true, "Trailer": true,
 	"Transfer-Encoding": true, "Upgrade": true,

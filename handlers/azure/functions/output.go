@@ -30,10 +30,10 @@ type QueueOutput struct {
 // sent if the function fails, panics or responds with a 5xx. The caller may reuse the slice.
 // Enqueue is safe for concurrent use.
 //
-// It fails with problem.BodyTooLarge if the message exceeds submission.MaxMessageBytes, also after
-// the host has re-formatted it. It fails with problem.Internal if the message is empty, if ctx belongs
-// to no running invocation, or if the message or the one before it is not a JSON object where it must
-// be one. A message that is refused is not sent; those before it are.
+// It fails with problem.BodyTooLarge if the message exceeds submission.MaxMessageBytes, also
+// after the host has re-formatted it. It fails with problem.Internal if the message is empty, if
+// ctx belongs to no running invocation, or if the message or the one before it is not a JSON
+// object where it must be one. A message that is refused is not sent; those before it are.
 func (q QueueOutput) Enqueue(ctx context.Context, message []byte) error {
 	call := invocationOf(ctx)
 	if call == nil {
