@@ -21,7 +21,7 @@ type Settings struct {
 	GraphCredential   string // ManagedIdentity or NoCredential
 	RedirectURL       string
 	IntentLease       time.Duration
-	DailyInvitations  int // 0 is no limit
+	DailyInvitations  int // 0 means no limit
 	InvitationSpacing time.Duration
 	Retention         time.Duration // whole days; 0 is for ever
 	LogLevel          slog.Level

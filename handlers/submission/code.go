@@ -32,7 +32,7 @@ func HashCode(typed string) CodeHash {
 func NormalCode(typed string) string {
 	code := strings.Map(func(r rune) rune {
 		switch {
-		case unicode.IsSpace(r), unicode.Is(unicode.Pd, r), r == '\u2212': // the minus sign is no dash by category
+		case unicode.IsSpace(r), unicode.Is(unicode.Pd, r), r == '\u2212': // by category, the minus sign is not a dash
 			return -1
 		case 'A' <= r && r <= 'Z':
 			return r + 'a' - 'A'

@@ -261,7 +261,7 @@ func printTerms(w io.Writer, terms *policy.Terms) {
 	list(w, "  ", nil, slices.Sorted(maps.Keys(fields)), func(name string) []string { return []string{name, fields[name]} })
 }
 
-// anyNumber returns a limit as text; 0 is no limit.
+// anyNumber returns a limit as text; 0 means no limit.
 func anyNumber(limit int) string {
 	if limit == 0 {
 		return "any number"

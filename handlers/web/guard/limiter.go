@@ -7,7 +7,7 @@ import (
 )
 
 // Limit is how much a client may post: Burst at once, then one more after each Every. The zero
-// value is no limit.
+// value means no limit.
 type Limit struct {
 	Burst int
 	Every time.Duration

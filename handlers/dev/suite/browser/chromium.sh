@@ -1,6 +1,6 @@
 #!/bin/sh
-# Prints the path of the Chromium for the browser tests. With "install" it installs Debian's package if
-# none is found. CHROMIUM=/path names one. The tests call this script too.
+# Prints the path of the Chromium for the browser tests. With "install" it installs Debian's package
+# if none is found. CHROMIUM=/path names one. The tests call this script too.
 set -eu
 
 find_one() {
