@@ -51,15 +51,14 @@ var rules = []rule{
 	// The pages.
 	{"branding", "i18n maildomain submission"},
 	{"settings", ""},
-	{"web/route", "submission"},
 	{"web/problemdetails", "problem"},
 	{"web/internal/captcha", "problem"},
 	{"web/internal/formtoken", ""},
-	{"web/internal/pagetest", "branding problem web/problemdetails web/route"},
 	{"web/guard", "problem web/internal/captcha web/internal/formtoken"},
 	{"web/site", "branding i18n problem submission web/problemdetails"},
-	{"web/signup", "branding i18n maildomain problem submission web/guard web/internal/captcha web/internal/formtoken web/problemdetails web/route web/site"},
-	{"web/status", "branding problem request submission web/guard web/route web/site"},
+	{"web/internal/pagetest", "branding problem web/problemdetails web/site"},
+	{"web/signup", "branding i18n maildomain problem submission web/guard web/internal/captcha web/internal/formtoken web/problemdetails web/site"},
+	{"web/status", "branding problem request submission web/guard web/site"},
 	{"web", "branding settings submission web/guard"},
 
 	// The adapters to Azure.

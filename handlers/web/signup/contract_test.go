@@ -15,7 +15,6 @@ import (
 	"guestlist/handlers/web/guard"
 	"guestlist/handlers/web/internal/captcha"
 	"guestlist/handlers/web/internal/pagetest"
-	"guestlist/handlers/web/route"
 	"guestlist/handlers/web/site"
 )
 
@@ -30,11 +29,11 @@ func TestContract(t *testing.T) {
 		t.Fatalf("the submission is not one of the contract's: %v", err)
 	}
 	send := func(contentType string, header http.Header, text string) {
-		r := httptest.NewRequest(http.MethodPost, route.Signup, strings.NewReader(text))
+		r := httptest.NewRequest(http.MethodPost, site.Root, strings.NewReader(text))
 		r.Header = header.Clone()
 		r.Header.Set("Content-Type", contentType)
 		r.Header.Set("Accept", pagetest.JSONType)
-		c.Check(t, http.MethodPost, route.Signup, pagetest.Do(g, r))
+		c.Check(t, http.MethodPost, site.Root, pagetest.Do(g, r))
 	}
 	send(pagetest.JSONType, byKey, good)
 	send(pagetest.JSONType, byKey, `{"email":`)
@@ -44,17 +43,17 @@ func TestContract(t *testing.T) {
 	send(pagetest.JSONType, byKey, `{"email":"ana+x@contoso.com"}`)
 	send("application/xml", byKey, "<xml/>")
 	for range 10 {
-		c.Check(t, http.MethodPost, route.Signup, g.sendJSON(t, bySite))
+		c.Check(t, http.MethodPost, site.Root, g.sendJSON(t, bySite))
 	}
 	g.queue.Err = errors.New("the queue is down")
 	send(pagetest.JSONType, byKey, good)
 	for _, origin := range []string{"https://www.fabrikam.com", "https://evil.example"} {
-		r := httptest.NewRequest(http.MethodOptions, route.Signup, nil)
+		r := httptest.NewRequest(http.MethodOptions, site.Root, nil)
 		r.Header.Set("Origin", origin)
 		r.Header.Set("Access-Control-Request-Method", "POST")
-		c.Check(t, http.MethodOptions, route.Signup, pagetest.Do(g, r))
+		c.Check(t, http.MethodOptions, site.Root, pagetest.Do(g, r))
 	}
-	c.CheckComplete(t, route.Signup)
+	c.CheckComplete(t, site.Root)
 }
 
 // The contract and the program have the same properties, codes and header.
@@ -72,7 +71,7 @@ func TestNamesInContract(t *testing.T) {
 		}
 	}
 	paths, _ := c.At("paths")
-	if diff := cmp.Diff([]string{route.Signup, route.Signup + "/{id}"}, slices.Sorted(maps.Keys(paths))); diff != "" {
+	if diff := cmp.Diff([]string{site.Root, site.Root + "/{id}"}, slices.Sorted(maps.Keys(paths))); diff != "" {
 		t.Errorf("the paths with a test of the contract (-), and those of the contract (+):\n%s", diff)
 	}
 	header, _ := c.At("components", "securitySchemes", "programKey")

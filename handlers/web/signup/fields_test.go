@@ -16,7 +16,7 @@ import (
 	"guestlist/handlers/branding"
 	"guestlist/handlers/submission"
 	"guestlist/handlers/web/internal/pagetest"
-	"guestlist/handlers/web/route"
+	"guestlist/handlers/web/site"
 )
 
 // shown returns the fields that a page shows, and whether they are required.
@@ -47,7 +47,7 @@ func TestFormShowsConfiguredFields(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			f := newForm(t, func(c *Config) { c.Fields = fieldsOf(t, test.fields) })
-			response := pagetest.Do(f, httptest.NewRequest(http.MethodGet, route.Signup+"?"+test.query, nil))
+			response := pagetest.Do(f, httptest.NewRequest(http.MethodGet, site.Root+"?"+test.query, nil))
 			want := maps.Clone(always)
 			maps.Copy(want, test.more)
 			if got := shown(pagetest.CheckPage(t, response, pagetest.Body(t, response))); !maps.Equal(got, want) {
@@ -62,7 +62,7 @@ func TestLinkFillsInUpToTheLimitOfTheField(t *testing.T) {
 	for name, limit := range map[string]int{"company": submission.MaxCompany, "givenName": submission.MaxName, "reason": submission.MaxReason} {
 		for characters, want := range map[int]int{limit: limit, limit + 1: 0} {
 			query := url.Values{name: {strings.Repeat("漢", characters)}}
-			response := pagetest.Do(f, httptest.NewRequest(http.MethodGet, route.Signup+"?"+query.Encode(), nil))
+			response := pagetest.Do(f, httptest.NewRequest(http.MethodGet, site.Root+"?"+query.Encode(), nil))
 			doc := pagetest.CheckPage(t, response, pagetest.Body(t, response))
 			if got := utf8.RuneCountInString(pagetest.Attribute(doc.ByID[name], "value") + pagetest.Text(doc.ByID[name])); got != want {
 				t.Errorf("%d characters of %s: %d are filled in, want %d", characters, name, got, want)
@@ -385,7 +385,7 @@ func TestHostileTextInLink(t *testing.T) {
 		for _, d := range definitions {
 			query.Add(d.name, text)
 		}
-		response := pagetest.Do(f, httptest.NewRequest(http.MethodGet, route.Signup+"?"+query.Encode(), nil))
+		response := pagetest.Do(f, httptest.NewRequest(http.MethodGet, site.Root+"?"+query.Encode(), nil))
 		doc := pagetest.CheckPage(t, response, pagetest.Body(t, response))
 		if response.StatusCode != http.StatusOK || len(f.queue.Messages) != 0 || doc.Hidden["confirmedEmail"] != "" || len(response.Cookies()) > 0 {
 			t.Errorf("%s: status %d, hidden %v, cookies %v", kind, response.StatusCode, doc.Hidden, response.Cookies())

@@ -17,7 +17,6 @@ import (
 	"guestlist/handlers/i18n"
 	"guestlist/handlers/submission"
 	"guestlist/handlers/web/guard"
-	"guestlist/handlers/web/route"
 	"guestlist/handlers/web/site"
 )
 
@@ -94,7 +93,7 @@ func New(config Config) (http.Handler, error) {
 		policy["form-action"] = append(policy["form-action"], config.StatusOrigin)
 	}
 	pages, err := site.New(site.Config{
-		Style: config.Style, Log: config.Log, Files: files, Policy: policy, Path: route.Signup, Form: route.Signup,
+		Style: config.Style, Log: config.Log, Files: files, Policy: policy, Form: site.Root,
 		// Without a referrer, browsers hide the form's origin too, and old ones have nothing else to
 		// tell where a form comes from.
 		Referrers: "same-origin",
@@ -120,11 +119,13 @@ func New(config Config) (http.Handler, error) {
 }
 
 func (f *form) serve(x *site.Exchange) {
-	switch x.Request.Method {
-	case http.MethodPost:
-		f.submit(x)
-	case http.MethodOptions:
+	switch method := x.Request.Method; {
+	case method == http.MethodOptions:
 		f.preflight(x)
+	case method == http.MethodPost && x.Format == site.JSON:
+		f.submitJSON(x)
+	case method == http.MethodPost:
+		f.submitForm(x)
 	default:
 		x.Remember()
 		e := prefilled(x.Request)

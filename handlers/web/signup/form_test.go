@@ -26,7 +26,6 @@ import (
 	"guestlist/handlers/web/guard"
 	"guestlist/handlers/web/internal/pagetest"
 	"guestlist/handlers/web/problemdetails"
-	"guestlist/handlers/web/route"
 	"guestlist/handlers/web/site"
 )
 
@@ -72,7 +71,7 @@ func postAs(contentType, text string) *http.Request {
 	if media == pagetest.FormType && !strings.Contains(text, tokenField+"=") {
 		text = strings.TrimPrefix(text+"&"+tokenField+"="+goodToken(), "&")
 	}
-	r := httptest.NewRequest(http.MethodPost, route.Signup, strings.NewReader(text))
+	r := httptest.NewRequest(http.MethodPost, site.Root, strings.NewReader(text))
 	r.Header.Set("Content-Type", contentType)
 	if media == pagetest.JSONType {
 		r.Header.Set(guard.KeyHeader, programKey)
@@ -502,7 +501,7 @@ func TestQueryFillsInTheForm(t *testing.T) {
 		"company": {`"Fabrikam" <&> Söhne`}, "country": {"de"}, "lang": {"de-AT"}, "reason": {"Project <X>"}, "email": {strings.Repeat("a", 300)},
 		"utm_source": {"mail"}, "inviteCode": {"other"}, "code": {"spring-2026"}, "terms": {"1"}, "givenName": {"\xff"},
 	}
-	response := pagetest.Do(f, httptest.NewRequest(http.MethodGet, route.Signup+"?"+query.Encode(), nil))
+	response := pagetest.Do(f, httptest.NewRequest(http.MethodGet, site.Root+"?"+query.Encode(), nil))
 	if response.StatusCode != http.StatusOK {
 		t.Fatalf("status %d", response.StatusCode)
 	}
@@ -527,7 +526,7 @@ func TestQueryFillsInTheForm(t *testing.T) {
 func TestMethodsOfTheForm(t *testing.T) {
 	for _, method := range []string{"PUT", "DELETE", "PATCH", "TRACE", "get", ""} {
 		f := newForm(t)
-		r := httptest.NewRequest(http.MethodGet, route.Signup, nil)
+		r := httptest.NewRequest(http.MethodGet, site.Root, nil)
 		r.Method = method
 		response := pagetest.Do(f, r)
 		if response.StatusCode != http.StatusMethodNotAllowed || response.Header.Get("Allow") != "GET, HEAD, POST, OPTIONS" {
@@ -535,7 +534,7 @@ func TestMethodsOfTheForm(t *testing.T) {
 		}
 		pagetest.CheckPage(t, response, pagetest.Body(t, response))
 	}
-	response := pagetest.Do(newForm(t), httptest.NewRequest(http.MethodHead, route.Signup, nil))
+	response := pagetest.Do(newForm(t), httptest.NewRequest(http.MethodHead, site.Root, nil))
 	if response.StatusCode != http.StatusOK || response.Header.Get("Content-Type") != "text/html; charset=utf-8" {
 		t.Errorf("HEAD: status %d, header %v", response.StatusCode, response.Header)
 	}
@@ -624,14 +623,14 @@ func TestFormLeadsToStatusPageOfAnotherApp(t *testing.T) {
 	if err != nil || answer.Status != response.Header.Get("Location") || !strings.HasPrefix(answer.Status, want) {
 		t.Errorf("the answer says %q, location %q: %v", answer.Status, response.Header.Get("Location"), err)
 	}
-	page := pagetest.Do(f, httptest.NewRequest(http.MethodGet, route.Signup, nil))
+	page := pagetest.Do(f, httptest.NewRequest(http.MethodGet, site.Root, nil))
 	if policy := page.Header.Get("Content-Security-Policy"); !strings.Contains(policy, "form-action 'self' https://status.contoso.com;") {
 		t.Errorf("the page's policy is %q", policy)
 	}
 }
 
 func TestPolicyWithoutStatusOrigin(t *testing.T) {
-	page := pagetest.Do(newForm(t), httptest.NewRequest(http.MethodGet, route.Signup, nil))
+	page := pagetest.Do(newForm(t), httptest.NewRequest(http.MethodGet, site.Root, nil))
 	if policy := page.Header.Get("Content-Security-Policy"); !strings.Contains(policy, "form-action 'self';") {
 		t.Errorf("the page's policy is %q", policy)
 	}
@@ -654,7 +653,7 @@ func FuzzPost(f *testing.F) {
 		switch response.StatusCode {
 		case http.StatusSeeOther, http.StatusAccepted:
 			message := form.only(t)
-			if response.Header.Get("Location") != route.Signup+"/"+string(message.ID) {
+			if response.Header.Get("Location") != site.Root+"/"+string(message.ID) {
 				t.Errorf("Location %q", response.Header.Get("Location"))
 			}
 		case http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity:
@@ -671,7 +670,7 @@ func BenchmarkForm(b *testing.B) {
 	for name, query := range map[string]string{"opened": "lang=de", "in Arabic": "lang=ar", "filled in": "lang=de&company=Contoso&code=x"} {
 		b.Run(name, func(b *testing.B) {
 			f := newForm(b)
-			r := httptest.NewRequest(http.MethodGet, route.Signup+"?"+query, nil)
+			r := httptest.NewRequest(http.MethodGet, site.Root+"?"+query, nil)
 			b.ReportAllocs()
 			for b.Loop() {
 				w := httptest.NewRecorder()

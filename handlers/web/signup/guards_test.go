@@ -24,7 +24,7 @@ import (
 	"guestlist/handlers/web/internal/captcha"
 	"guestlist/handlers/web/internal/formtoken"
 	"guestlist/handlers/web/internal/pagetest"
-	"guestlist/handlers/web/route"
+	"guestlist/handlers/web/site"
 	"guestlist/handlers/web/status"
 )
 
@@ -102,7 +102,7 @@ func newGuardedForm(t *testing.T, provider string) guardedForm {
 // open fetches the form and returns the token in it.
 func (g guardedForm) open(t *testing.T) string {
 	t.Helper()
-	match := tokenInput.FindStringSubmatch(pagetest.Body(t, pagetest.Do(g, httptest.NewRequest(http.MethodGet, route.Signup, nil))))
+	match := tokenInput.FindStringSubmatch(pagetest.Body(t, pagetest.Do(g, httptest.NewRequest(http.MethodGet, site.Root, nil))))
 	if match == nil {
 		t.Fatal("the form has no token")
 	}
@@ -113,7 +113,7 @@ var tokenInput = regexp.MustCompile(`<input type="hidden" name="token" value="([
 
 // send sends a form as a browser does, after the changes of the request.
 func (g guardedForm) send(values url.Values, changes ...func(*http.Request)) *http.Response {
-	r := httptest.NewRequest(http.MethodPost, route.Signup, strings.NewReader(values.Encode()))
+	r := httptest.NewRequest(http.MethodPost, site.Root, strings.NewReader(values.Encode()))
 	r.Header.Set("Content-Type", pagetest.FormType)
 	r.Header.Set("Sec-Fetch-Site", "same-origin")
 	r.Header.Set("X-Forwarded-For", "203.0.113.7:51234")
@@ -273,7 +273,7 @@ func TestFilledInHoneypotGetsNormalAnswer(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := httptest.NewRequest(http.MethodGet, caught.Header.Get("Location"), nil)
-	r.SetPathValue("id", strings.TrimPrefix(caught.Header.Get("Location"), route.Signup+"/"))
+	r.SetPathValue("id", strings.TrimPrefix(caught.Header.Get("Location"), site.Root+"/"))
 	if response := pagetest.Do(page, r); response.StatusCode != http.StatusOK {
 		t.Errorf("the status page of a filled-in honeypot has status %d", response.StatusCode)
 	}
@@ -295,7 +295,7 @@ func (noRequests) Progress(context.Context, submission.ID) (request.Progress, er
 
 func TestHoneypotIsHiddenFromPeople(t *testing.T) {
 	g := newGuardedForm(t, "")
-	response := pagetest.Do(g, httptest.NewRequest(http.MethodGet, route.Signup+"?"+honeypotField+"=filled", nil))
+	response := pagetest.Do(g, httptest.NewRequest(http.MethodGet, site.Root+"?"+honeypotField+"=filled", nil))
 	doc := pagetest.CheckPage(t, response, pagetest.Body(t, response))
 	field := doc.ByID[honeypotField]
 	if field == nil {
@@ -356,7 +356,7 @@ func (g guardedForm) sendJSON(t *testing.T, header http.Header, more ...string) 
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := httptest.NewRequest(http.MethodPost, route.Signup, bytes.NewReader(encoded))
+	r := httptest.NewRequest(http.MethodPost, site.Root, bytes.NewReader(encoded))
 	r.Header = header.Clone()
 	r.Header.Set("Content-Type", pagetest.JSONType)
 	r.Header.Set("X-Forwarded-For", "203.0.113.7:51234")
@@ -403,7 +403,7 @@ func TestSendersOfJSON(t *testing.T) {
 func TestPreflight(t *testing.T) {
 	g := newGuardedForm(t, "")
 	for origin, status := range map[string]int{"https://www.fabrikam.com": http.StatusNoContent, "https://evil.example": http.StatusForbidden} {
-		r := httptest.NewRequest(http.MethodOptions, route.Signup, nil)
+		r := httptest.NewRequest(http.MethodOptions, site.Root, nil)
 		r.Header.Set("Origin", origin)
 		r.Header.Set("Access-Control-Request-Method", "POST")
 		r.Header.Set("Access-Control-Request-Headers", "content-type")
@@ -438,7 +438,7 @@ func TestCaptcha(t *testing.T) {
 	for _, provider := range captcha.Providers() {
 		t.Run(provider, func(t *testing.T) {
 			g := newGuardedForm(t, provider)
-			opened := pagetest.Do(g, httptest.NewRequest(http.MethodGet, route.Signup, nil))
+			opened := pagetest.Do(g, httptest.NewRequest(http.MethodGet, site.Root, nil))
 			policy := opened.Header.Get("Content-Security-Policy")
 			page := pagetest.Body(t, opened)
 			for _, part := range []string{`data-sitekey="` + captchasim.SiteKey + `"`, "<noscript>", `<script src="https://`} {
@@ -507,7 +507,7 @@ func TestCaptcha(t *testing.T) {
 
 func TestStrictTransportSecurityOnlyOverTLS(t *testing.T) {
 	for proto, want := range map[string]string{"https": "max-age=31536000", "http": "", "": ""} {
-		r := httptest.NewRequest(http.MethodGet, route.Signup, nil)
+		r := httptest.NewRequest(http.MethodGet, site.Root, nil)
 		r.Header.Set("X-Forwarded-Proto", proto)
 		if got := pagetest.Do(newForm(t), r).Header.Get("Strict-Transport-Security"); got != want {
 			t.Errorf("by %q: %q, want %q", proto, got, want)

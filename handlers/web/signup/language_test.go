@@ -12,12 +12,12 @@ import (
 	"guestlist/handlers/branding"
 	"guestlist/handlers/i18n"
 	"guestlist/handlers/web/internal/pagetest"
-	"guestlist/handlers/web/route"
+	"guestlist/handlers/web/site"
 )
 
 // get asks for the form.
 func get(query, cookie, accept string) *http.Request {
-	r := httptest.NewRequest(http.MethodGet, route.Signup+"?"+query, nil)
+	r := httptest.NewRequest(http.MethodGet, site.Root+"?"+query, nil)
 	if cookie != "" {
 		r.AddCookie(&http.Cookie{Name: "language", Value: cookie})
 	}
@@ -62,7 +62,7 @@ func TestLanguageOfPage(t *testing.T) {
 			case test.remembers == "" && len(cookies) > 0:
 				t.Errorf("remembered: %v", cookies)
 			case test.remembers != "" && (len(cookies) != 1 || cookies[0].Value != test.remembers || !cookies[0].HttpOnly || !cookies[0].Secure ||
-				cookies[0].SameSite != http.SameSiteLaxMode || cookies[0].Path != route.Signup):
+				cookies[0].SameSite != http.SameSiteLaxMode || cookies[0].Path != site.Root):
 				t.Errorf("remembered: %v, want %q for the form alone", cookies, test.remembers)
 			}
 		})

@@ -13,7 +13,6 @@ import (
 	"guestlist/handlers/problem"
 	"guestlist/handlers/web/internal/captcha"
 	"guestlist/handlers/web/internal/formtoken"
-	"guestlist/handlers/web/route"
 	"guestlist/handlers/web/site"
 )
 
@@ -38,7 +37,7 @@ type formContent struct {
 func (f *form) content(e entry, reader site.Reader, wrong []problem.Field, a alert) (formContent, error) {
 	fields, err := f.contents(e, reader, wrong)
 	content := formContent{
-		Action: route.Signup, Alert: a, Lead: f.Style.Intro.In(reader.Tag), Fields: fields, Language: e.Language, ConfirmedEmail: e.ConfirmedEmail,
+		Action: site.Root, Alert: a, Lead: f.Style.Intro.In(reader.Tag), Fields: fields, Language: e.Language, ConfirmedEmail: e.ConfirmedEmail,
 		Popular: strings.Join(maildomain.Popular(), " "), Captcha: f.Guards.Captcha.Widget(),
 	}
 	if content.Lead == "" {
@@ -80,7 +79,7 @@ func (f *form) newBlank(tag string) (blank, error) {
 	}
 	content.Token = tokenMark
 	var body bytes.Buffer
-	err = f.site.Render(&body, "form.html", site.Page{Reader: reader, Title: reader.Say("form.title"), Path: route.Signup, Content: content})
+	err = f.site.Render(&body, "form.html", site.Page{Reader: reader, Title: reader.Say("form.title"), Path: site.Root, Content: content})
 	if err != nil {
 		return blank{}, fmt.Errorf("signup: rendering the form: %w", err)
 	}
@@ -132,7 +131,7 @@ func (f *form) show(x *site.Exchange, status int, e entry, wrong []problem.Field
 	if status == http.StatusServiceUnavailable {
 		x.RetryAfter(0)
 	}
-	p := site.Page{Title: title, Path: route.Signup, Content: content}
+	p := site.Page{Title: title, Path: site.Root, Content: content}
 	if x.Request.Method != http.MethodPost {
 		p.Keep = kept(x.Request.URL.Query())
 	}

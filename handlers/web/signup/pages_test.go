@@ -9,13 +9,13 @@ import (
 	"testing"
 
 	"guestlist/handlers/web/internal/pagetest"
-	"guestlist/handlers/web/route"
+	"guestlist/handlers/web/site"
 
 	"golang.org/x/net/html"
 )
 
 func TestOpenedForm(t *testing.T) {
-	response := pagetest.Do(newForm(t), httptest.NewRequest(http.MethodGet, route.Signup, nil))
+	response := pagetest.Do(newForm(t), httptest.NewRequest(http.MethodGet, site.Root, nil))
 	doc := pagetest.CheckPage(t, response, pagetest.Body(t, response))
 	if doc.Title != "Guest access to Contoso & Partners" || doc.ByID["alert-title"] != nil {
 		t.Errorf("title %q, alert %v", doc.Title, doc.ByID["alert-title"])

@@ -9,22 +9,8 @@ import (
 	"guestlist/handlers/problem"
 	"guestlist/handlers/submission"
 	"guestlist/handlers/web/guard"
-	"guestlist/handlers/web/route"
 	"guestlist/handlers/web/site"
 )
-
-// submit takes a submission.
-func (f *form) submit(x *site.Exchange) {
-	err := x.Posted()
-	switch {
-	case err != nil:
-		x.Refuse(err)
-	case x.Format == site.JSON:
-		f.submitJSON(x)
-	default:
-		f.submitForm(x)
-	}
-}
 
 // submitForm takes a submission from the form.
 func (f *form) submitForm(x *site.Exchange) {
@@ -147,7 +133,7 @@ func (f *form) enqueue(x *site.Exchange, id submission.ID, accepted submission.S
 // statusPage returns the address of a request's status page. On another host, which the cookie with
 // the language does not reach, the address has the language.
 func (f *form) statusPage(id submission.ID, reader site.Reader) string {
-	path := route.Status(id)
+	path := site.PathOf(id)
 	if f.StatusOrigin == "" {
 		return path
 	}

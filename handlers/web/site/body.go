@@ -19,27 +19,21 @@ import (
 // and an answer to a captcha of 10 KB.
 const MaxBody = 46 << 10
 
-// Posted sets the format of the answer to that of the body. It returns UnsupportedMediaType unless
+// posted sets the format of the answer to that of the body. It returns UnsupportedMediaType unless
 // that is a form or JSON, in UTF-8.
-func (x *Exchange) Posted() error {
-	unsupported := &problem.Error{Code: problem.UnsupportedMediaType, Detail: "neither form nor JSON"}
+func (x *Exchange) posted() error {
 	media, parameters, err := mime.ParseMediaType(x.Request.Header.Get("Content-Type"))
-	if err != nil {
-		return unsupported
-	}
 	charset, given := parameters["charset"]
-	if given && !strings.EqualFold(charset, "utf-8") {
-		return unsupported
-	}
-	switch media {
-	case "application/x-www-form-urlencoded":
+	switch {
+	case err != nil || given && !strings.EqualFold(charset, "utf-8"):
+	case media == "application/x-www-form-urlencoded":
 		x.Format = HTML
-	case "application/json":
+		return nil
+	case media == "application/json":
 		x.Format = JSON
-	default:
-		return unsupported
+		return nil
 	}
-	return nil
+	return &problem.Error{Code: problem.UnsupportedMediaType, Detail: "neither form nor JSON"}
 }
 
 // Members returns the members of a body that is a form or a flat JSON object, with duplicates. Its

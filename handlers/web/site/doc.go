@@ -5,7 +5,7 @@
 //	request ──▶ Site.Handler ──▶ page ──▶ Exchange.Show      a template of the page
 //	              │ headers       │        Exchange.JSON      an answer to a program
 //	              │ language      └──────▶ Exchange.Fail      a problem page, or problem details
-//	              └ method not allowed ──▶ Exchange.Fail
+//	              └ wrong method or type ▶ Exchange.Fail
 //
 // A page is a package of its own with a folder "page" of templates, scripts and styles. It passes
 // them in [Config] and needs no change here. Package site must not know any page. It imports only

@@ -37,7 +37,7 @@ type Exchange struct {
 	http.ResponseWriter
 	Request *http.Request
 	Reader         // who reads the answer
-	Format  Format // of the answer: what the client prefers, or after Posted that of the body
+	Format  Format // of the answer: what the client prefers, or for POST that of the body
 	site    *Site
 }
 
@@ -108,12 +108,7 @@ func (x *Exchange) Fail(err error, about string) {
 		detail = x.Say(about + ".text")
 	}
 	x.encode(status, problemType, details{
-		Type:   "urn:guestlist:problem:" + string(failure.Code),
-		Title:  problemdetails.Title(failure.Code),
-		Status: status,
-		Detail: detail,
-		Code:   failure.Code,
-		Errors: failure.Fields,
+		"urn:guestlist:problem:" + string(failure.Code), problemdetails.Title(failure.Code), status, detail, failure.Code, failure.Fields,
 	})
 }
 

@@ -92,7 +92,7 @@ func (x *Exchange) Remember() {
 		return
 	}
 	http.SetCookie(x, &http.Cookie{
-		Name: languageCookie, Value: x.Tag, Path: x.site.config.Path, MaxAge: languageLifetime, Secure: true, HttpOnly: true, SameSite: http.SameSiteLaxMode,
+		Name: languageCookie, Value: x.Tag, Path: Root, MaxAge: languageLifetime, Secure: true, HttpOnly: true, SameSite: http.SameSiteLaxMode,
 	})
 }
 

@@ -21,10 +21,17 @@ import (
 	"guestlist/handlers/branding"
 	"guestlist/handlers/i18n"
 	"guestlist/handlers/problem"
+	"guestlist/handlers/submission"
 )
 
 //go:embed frame
 var frame embed.FS
+
+// Root is the path of the first page and the path below which all others are.
+const Root = "/signup"
+
+// PathOf returns the path of a request's page.
+func PathOf(id submission.ID) string { return Root + "/" + string(id) }
 
 // Config describes a page. All fields but Policy and Referrers are required.
 type Config struct {
@@ -39,8 +46,6 @@ type Config struct {
 	Policy map[string][]string
 	// Referrers is the Referrer-Policy. Default "no-referrer".
 	Referrers string
-	// Path is the path below which the page's own cookie with the language is sent.
-	Path string
 	// Form is the address of the form, to which problem pages lead.
 	Form string
 }
@@ -173,8 +178,8 @@ func headers(policy, referrers string) http.Header {
 	}
 }
 
-// Handler returns a handler that sets the headers of every answer, and answers methods other than
-// the given ones itself.
+// Handler returns a handler that sets the headers of every answer, and itself answers methods other
+// than the given ones, and bodies of a type that no page takes.
 func (s *Site) Handler(serve func(*Exchange), methods ...string) http.Handler {
 	allow := strings.Join(methods, ", ")
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -187,12 +192,19 @@ func (s *Site) Handler(serve func(*Exchange), methods ...string) http.Handler {
 		}
 		x := &Exchange{ResponseWriter: w, Request: r, Format: preferred(r), site: s}
 		x.Choose()
-		if slices.Contains(methods, r.Method) {
-			serve(x)
+		if !slices.Contains(methods, r.Method) {
+			header.Set("Allow", allow)
+			x.Fail(&problem.Error{Code: problem.MethodNotAllowed}, "method")
 			return
 		}
-		header.Set("Allow", allow)
-		x.Fail(&problem.Error{Code: problem.MethodNotAllowed}, "method")
+		if r.Method == http.MethodPost {
+			err := x.posted()
+			if err != nil {
+				x.Refuse(err)
+				return
+			}
+		}
+		serve(x)
 	})
 }
 

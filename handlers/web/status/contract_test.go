@@ -11,14 +11,13 @@ import (
 	"guestlist/handlers/request"
 	"guestlist/handlers/web/guard"
 	"guestlist/handlers/web/internal/pagetest"
-	"guestlist/handlers/web/route"
 	"guestlist/handlers/web/site"
 )
 
 // Every answer of the status page in JSON is described in docs/openapi.yaml, and every described
 // one is given.
 func TestContract(t *testing.T) {
-	const path = route.Signup + "/{id}"
+	const path = site.Root + "/{id}"
 	c := pagetest.ReadContract(t)
 	id := newID(t, pagetest.Morning)
 	known := string(id)

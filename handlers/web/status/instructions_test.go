@@ -20,7 +20,6 @@ import (
 	"guestlist/handlers/web/guard"
 	"guestlist/handlers/web/internal/pagetest"
 	"guestlist/handlers/web/problemdetails"
-	"guestlist/handlers/web/route"
 	"guestlist/handlers/web/site"
 )
 
@@ -53,7 +52,7 @@ func TestInstructionsAreEnqueued(t *testing.T) {
 				t.Fatalf("status %d: %s", response.StatusCode, pagetest.Body(t, response))
 			}
 			pagetest.CheckHeaders(t, response)
-			if test.location != "" && response.Header.Get("Location") != route.Signup+"/"+string(id)+test.location {
+			if test.location != "" && response.Header.Get("Location") != site.Root+"/"+string(id)+test.location {
 				t.Errorf("Location %q", response.Header.Get("Location"))
 			}
 			if len(queue.Messages) != 1 {
@@ -182,7 +181,7 @@ func TestActionsOfPage(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			id := newID(t, pagetest.Morning.Add(-time.Minute))
 			h, _ := newStatus(t, &fakeRequests{known: id, progress: test.progress}, func(c *Config) { c.Detailed = test.detailed })
-			r := httptest.NewRequest(http.MethodGet, route.Signup+"/x?"+test.query, nil)
+			r := httptest.NewRequest(http.MethodGet, site.Root+"/x?"+test.query, nil)
 			r.SetPathValue("id", string(id))
 			response := pagetest.Do(h, r)
 			doc := pagetest.CheckPage(t, response, pagetest.Body(t, response))
@@ -352,7 +351,7 @@ func TestStatusPageInEveryLanguage(t *testing.T) {
 				}
 				h, _ := newStatus(t, &fakeRequests{known: id, progress: request.Progress{Stage: stage, Outcome: outcome, Address: "a***@c…"}},
 					func(c *Config) { c.Detailed = true })
-				r := httptest.NewRequest(http.MethodGet, route.Signup+"/x?lang="+l.Tag, nil)
+				r := httptest.NewRequest(http.MethodGet, site.Root+"/x?lang="+l.Tag, nil)
 				r.SetPathValue("id", string(id))
 				response := pagetest.Do(h, r)
 				text := pagetest.Body(t, response)

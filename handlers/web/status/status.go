@@ -15,7 +15,6 @@ import (
 	"guestlist/handlers/request"
 	"guestlist/handlers/submission"
 	"guestlist/handlers/web/guard"
-	"guestlist/handlers/web/route"
 	"guestlist/handlers/web/site"
 )
 
@@ -92,9 +91,7 @@ func New(config Config) (http.Handler, error) {
 	case config.Guards == nil:
 		return nil, errors.New("status: the guards are missing")
 	}
-	pages, err := site.New(site.Config{
-		Style: config.Style, Log: config.Log, Files: files, Path: route.Signup, Form: config.FormOrigin + route.Signup,
-	})
+	pages, err := site.New(site.Config{Style: config.Style, Log: config.Log, Files: files, Form: config.FormOrigin + site.Root})
 	if err != nil {
 		return nil, err
 	}
@@ -194,12 +191,7 @@ func (s *status) progress(ctx context.Context, text string) (submission.ID, requ
 // instruct puts an instruction on the queue.
 func (s *status) instruct(x *site.Exchange) {
 	ctx := x.Request.Context()
-	err := x.Posted()
-	if err != nil {
-		x.Refuse(err)
-		return
-	}
-	err = s.Guards.Instruction(x.Request)
+	err := s.Guards.Instruction(x.Request)
 	if err != nil {
 		s.Log.InfoContext(ctx, "a wish was not taken", site.Logged(err))
 		x.Fail(err, "held")
@@ -245,7 +237,7 @@ func (s *status) instruct(x *site.Exchange) {
 	} else {
 		query.Set(withdrawnQuery, "1")
 	}
-	x.Header().Set("Location", route.Status(id)+"?"+query.Encode())
+	x.Header().Set("Location", site.PathOf(id)+"?"+query.Encode())
 	x.WriteHeader(http.StatusSeeOther)
 }
 
@@ -331,5 +323,5 @@ func (s *status) page(id submission.ID, progress request.Progress, reader site.R
 	if n.Resent > 0 {
 		content.ResentFor = reader.Count("resend.done", n.Resent)
 	}
-	return site.Page{Title: reader.Say("status.title"), Path: route.Status(id), Content: content}
+	return site.Page{Title: reader.Say("status.title"), Path: site.PathOf(id), Content: content}
 }

@@ -21,7 +21,7 @@ import (
 	"guestlist/handlers/request"
 	"guestlist/handlers/submission"
 	"guestlist/handlers/web/internal/pagetest"
-	"guestlist/handlers/web/route"
+	"guestlist/handlers/web/site"
 )
 
 // fakeRequests answers with progress for the id known, or with err.
@@ -71,7 +71,7 @@ func newStatus(t testing.TB, requests Requests, changes ...func(*Config)) (http.
 
 // do sends a request for an id, valid or not, with names and values of headers.
 func do(h http.Handler, method, id, text string, header ...string) *http.Response {
-	r := httptest.NewRequest(method, route.Signup+"/x", io.NopCloser(strings.NewReader(text)))
+	r := httptest.NewRequest(method, site.Root+"/x", io.NopCloser(strings.NewReader(text)))
 	r.SetPathValue("id", id)
 	for i := 0; i < len(header); i += 2 {
 		r.Header.Set(header[i], header[i+1])

@@ -1,5 +1,5 @@
 // Package pagetest has what the tests of several pages need. It must not know any page. It
-// imports only branding, problem, web/problemdetails and web/route of this module.
+// imports only branding, problem, web/problemdetails and web/site of this module.
 package pagetest
 
 import (
@@ -24,7 +24,7 @@ import (
 	"guestlist/handlers/branding"
 	"guestlist/handlers/problem"
 	"guestlist/handlers/web/problemdetails"
-	"guestlist/handlers/web/route"
+	"guestlist/handlers/web/site"
 )
 
 // Morning is when the tests happen.
@@ -296,17 +296,17 @@ func (d Document) checkReferences(t *testing.T) {
 			id, within := strings.CutPrefix(target, "#")
 			switch {
 			case Attribute(n, "hreflang") != "":
-				if !strings.HasPrefix(target, route.Signup) || !strings.Contains(target, "?lang=") {
+				if !strings.HasPrefix(target, site.Root) || !strings.Contains(target, "?lang=") {
 					t.Errorf("the link to another language leads to %s", target)
 				}
 			case within && (d.ByID[id] == nil || !slices.Contains([]string{"input", "select", "textarea"}, d.ByID[id].Data)):
 				t.Errorf("the link to %s leads to no field", target)
 			case slices.Contains(outside, target):
-			case !within && target != route.Signup && !strings.HasPrefix(target, route.Signup+"/"):
+			case !within && target != site.Root && !strings.HasPrefix(target, site.Root+"/"):
 				t.Errorf("a link leads to %s", target)
 			}
 		case "form":
-			if action := Attribute(n, "action"); action != route.Signup && !strings.HasPrefix(action, route.Signup+"/") || Attribute(n, "method") != "post" {
+			if action := Attribute(n, "action"); action != site.Root && !strings.HasPrefix(action, site.Root+"/") || Attribute(n, "method") != "post" {
 				t.Errorf("the form goes to %s %s", Attribute(n, "method"), Attribute(n, "action"))
 			}
 		}
