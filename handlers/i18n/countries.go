@@ -20,12 +20,11 @@ type Country struct {
 	Name string
 }
 
-// Countries returns the countries that a submission can have, in the language of the texts and in
-// its order.
-func (t *Texts) Countries() ([]Country, error) {
-	content, err := countryFiles.ReadFile("countries/" + t.Tag + ".txt")
+// Countries returns the countries that a submission can have, in one of Languages and in its order.
+func Countries(language string) ([]Country, error) {
+	content, err := countryFiles.ReadFile("countries/" + language + ".txt")
 	if err != nil {
-		return nil, fmt.Errorf("i18n: reading the countries for %s: %w", t.Tag, err)
+		return nil, fmt.Errorf("i18n: reading the countries for %s: %w", language, err)
 	}
 	var countries []Country
 	for line := range strings.Lines(string(content)) {

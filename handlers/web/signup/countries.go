@@ -9,21 +9,19 @@ import (
 
 // countryOptions are the options of the country list in one language. They are rendered once,
 // since 250 countries are a third of the page.
-type countryOptions struct {
-	html string
-}
+type countryOptions string
 
-func newCountryOptions(texts *i18n.Texts) (countryOptions, error) {
-	countries, err := texts.Countries()
+func newCountryOptions(language string) (countryOptions, error) {
+	countries, err := i18n.Countries(language)
 	if err != nil {
-		return countryOptions{}, err
+		return "", err
 	}
 	var options strings.Builder
 	for _, c := range countries {
 		// HTML does not need the quotes and end tags, which are a tenth of the page.
 		options.WriteString("<option value=" + c.Code + ">" + template.HTMLEscapeString(c.Name))
 	}
-	return countryOptions{options.String()}, nil
+	return countryOptions(options.String()), nil
 }
 
 // selecting returns the options with that of code selected, if code is a country.
@@ -31,8 +29,8 @@ func (o countryOptions) selecting(code string) template.HTML {
 	// Only two capitals get into the page, nothing else that was typed.
 	code = strings.ToUpper(strings.TrimSpace(code))
 	if len(code) != 2 || code[0] < 'A' || code[0] > 'Z' || code[1] < 'A' || code[1] > 'Z' {
-		return template.HTML(o.html)
+		return template.HTML(o)
 	}
 	option := `<option value=` + code
-	return template.HTML(strings.Replace(o.html, option+">", option+" selected>", 1))
+	return template.HTML(strings.Replace(string(o), option+">", option+" selected>", 1))
 }

@@ -8,6 +8,7 @@ import (
 	"guestlist/handlers/branding"
 	"guestlist/handlers/problem"
 	"guestlist/handlers/submission"
+	"guestlist/handlers/web/internal/formtoken"
 	"guestlist/handlers/web/site"
 )
 
@@ -32,7 +33,12 @@ type entry struct {
 	Terms string
 	// ConfirmedEmail is an address that looked mistyped and about which the partner was asked.
 	ConfirmedEmail string
-	pass           pass
+
+	// For the guards.
+	token    string
+	honeypot string
+	answer   string // to the captcha
+	held     formtoken.Token
 }
 
 // fieldOf returns the field of the name, or nil.

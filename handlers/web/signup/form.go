@@ -5,7 +5,6 @@ import (
 	"embed"
 	"errors"
 	"io"
-	"iter"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -106,13 +105,7 @@ func New(config Config) (http.Handler, error) {
 		countries: map[string]func() (countryOptions, error){}, blanks: map[string]func() (blank, error){},
 	}
 	for _, l := range i18n.Languages() {
-		f.countries[l.Tag] = sync.OnceValues(func() (countryOptions, error) {
-			texts, err := pages.Texts(l.Tag)
-			if err != nil {
-				return countryOptions{}, err
-			}
-			return newCountryOptions(texts)
-		})
+		f.countries[l.Tag] = sync.OnceValues(func() (countryOptions, error) { return newCountryOptions(l.Tag) })
 		f.blanks[l.Tag] = sync.OnceValues(func() (blank, error) { return f.newBlank(l.Tag) })
 	}
 	return pages.Handler(f.serve, http.MethodGet, http.MethodHead, http.MethodPost, http.MethodOptions), nil
@@ -128,7 +121,7 @@ func (f *form) serve(x *site.Exchange) {
 		f.submitForm(x)
 	default:
 		x.Remember()
-		e := prefilled(x.Request)
+		e, _ := prefilled(x.Request.URL.Query())
 		if e.Input == (submission.Input{}) {
 			f.open(x)
 			return
@@ -137,34 +130,23 @@ func (f *form) serve(x *site.Exchange) {
 	}
 }
 
-// prefilled returns the fields that the query fills in.
-func prefilled(r *http.Request) entry {
+// prefilled returns what a query fills in, and the part of the query that does. Texts that are too
+// long do not count, nor do the terms, which a person must accept by hand.
+func prefilled(query url.Values) (entry, url.Values) {
 	var e entry
-	for name, text := range filling(r.URL.Query()) {
-		*fieldOf(&e, name) = text
-	}
-	return e
-}
-
-// filling goes through the fields that a query fills in: those that are not too long, and never the
-// terms, which a person must accept by hand.
-func filling(query url.Values) iter.Seq2[string, string] {
-	return func(yield func(name, text string) bool) {
-		for _, d := range definitions {
-			text := query.Get(queryName(d.name))
-			if text != "" && utf8.RuneCountInString(text) <= d.limit && d.name != termsField && !yield(d.name, text) {
-				return
-			}
+	keep := url.Values{}
+	for _, d := range definitions {
+		name := d.name
+		if name == codeField {
+			name = codeQuery
+		}
+		text := query.Get(name)
+		if text != "" && utf8.RuneCountInString(text) <= d.limit && d.name != termsField {
+			*d.of(&e) = text
+			keep.Set(name, text)
 		}
 	}
-}
-
-// queryName returns the query parameter that fills in a field.
-func queryName(field string) string {
-	if field == codeField {
-		return codeQuery
-	}
-	return field
+	return e, keep
 }
 
 // preflight answers a browser that asks whether a page of another site may send.

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math"
 	"net/http"
-	"time"
 
 	"guestlist/handlers/problem"
 	"guestlist/handlers/submission"
@@ -25,68 +24,44 @@ const (
 	answerProperty = "challenge"
 )
 
-// pass is what came with a submission for the guards.
-type pass struct {
-	token    string
-	honeypot string
-	answer   string // to the captcha
-	held     formtoken.Token
-}
-
 // hold shows the form again, with all that was typed and a fresh token, and says why it was not
 // taken.
 func (f *form) hold(x *site.Exchange, e entry, err error) {
 	failure := problem.From(err)
 	f.Log.InfoContext(x.Request.Context(), "a form was not taken", site.Logged(failure))
-	about := "again"
-	text := ""
+	a := alert{x.Say("again.title"), x.Say("again.text")}
 	switch failure.Code {
 	case problem.TooManyRequests:
-		about = "slow"
-		text = x.Count("slow.text", int(math.Ceil(failure.RetryAfter.Minutes())))
+		a = alert{x.Say("slow.title"), x.Count("slow.text", int(math.Ceil(failure.RetryAfter.Minutes())))}
 		x.RetryAfter(failure.RetryAfter)
 	case problem.CaptchaFailed:
-		about = "captcha"
+		a = alert{x.Say("captcha.title"), x.Say("captcha.text")}
 	case problem.CaptchaUnavailable:
-		about = "unchecked"
+		a = alert{x.Say("unchecked.title"), x.Say("unchecked.text")}
 	}
-	if text == "" {
-		text = x.Say(about + ".text")
-	}
-	f.show(x, problemdetails.Status(failure.Code), e, nil, alert{x.Say(about + ".title"), text})
+	f.show(x, problemdetails.Status(failure.Code), e, nil, a)
 }
 
-// identify returns the id for content that came with a token. It can't be guessed, and is the
-// same for the same content under the same token, so that a form that is sent twice is one
-// request. Package formtoken says why the content is part of it.
-func identify(held formtoken.Token, content []byte) (submission.ID, error) {
-	mark := held.Mark(content)
-	return submission.NewID(held.Issued(), bytes.NewReader(mark[:]))
-}
-
-// idOf returns the id for an accepted submission that came by the form.
-func idOf(held formtoken.Token, accepted submission.Submission) (submission.ID, error) {
-	// The time of sending differs when the same is sent again.
-	accepted.SubmittedAt, accepted.Consent.At = time.Time{}, time.Time{}
-	content, err := json.Marshal(accepted)
+// idOf returns the id for what came with a token. It can't be guessed, and is the same for the same
+// under the same token, so that a form that is sent twice is one request. Package formtoken says
+// why the content is part of it.
+func idOf(held formtoken.Token, sent any) (submission.ID, error) {
+	content, err := json.Marshal(sent)
 	if err != nil {
 		return "", problem.New(problem.Internal, "encoding a submission for its id")
 	}
-	return identify(held, content)
+	mark := held.Mark(content)
+	return submission.NewID(held.Issued(), bytes.NewReader(mark[:]))
 }
 
 // pretend answers a filled-in honeypot like a submission that was taken. Nothing is enqueued; the
 // status page says "received", as for every id that may still be on the queue.
 func (f *form) pretend(x *site.Exchange, e entry) {
-	content, err := json.Marshal(e.Input)
-	if err == nil {
-		var id submission.ID
-		id, err = identify(e.pass.held, content)
-		x.Header().Set("Location", f.statusPage(id, x.Reader))
-	}
+	id, err := idOf(e.held, e.Input)
 	if err != nil {
 		f.Log.ErrorContext(x.Request.Context(), "an answer could not be made up", site.Logged(err))
 	}
+	x.Header().Set("Location", f.statusPage(id, x.Reader))
 	f.Log.InfoContext(x.Request.Context(), "a submission was dropped: the field that people can't see was filled in")
 	x.WriteHeader(http.StatusSeeOther)
 }

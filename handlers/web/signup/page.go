@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"html/template"
 	"net/http"
-	"net/url"
 	"strings"
 
 	"guestlist/handlers/maildomain"
@@ -123,7 +122,7 @@ func (f *form) show(x *site.Exchange, status int, e entry, wrong []problem.Field
 	if err != nil {
 		f.Log.ErrorContext(x.Request.Context(), "the form can't be put together", "error", err)
 	}
-	content.Token = f.token(x, e.pass.held)
+	content.Token = f.token(x, e.held)
 	title := x.Say("form.title")
 	if a != (alert{}) {
 		title = x.With("form.errorTitle", "Title", title)
@@ -133,17 +132,7 @@ func (f *form) show(x *site.Exchange, status int, e entry, wrong []problem.Field
 	}
 	p := site.Page{Title: title, Path: site.Root, Content: content}
 	if x.Request.Method != http.MethodPost {
-		p.Keep = kept(x.Request.URL.Query())
+		_, p.Keep = prefilled(x.Request.URL.Query())
 	}
 	x.Show(status, "form.html", p)
-}
-
-// kept returns the part of a query that fills in the form, for links to the page in other
-// languages.
-func kept(query url.Values) url.Values {
-	keep := url.Values{}
-	for name, text := range filling(query) {
-		keep.Set(queryName(name), text)
-	}
-	return keep
 }

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"guestlist/handlers/maildomain"
 	"guestlist/handlers/problem"
@@ -22,12 +23,12 @@ func (f *form) submitForm(x *site.Exchange) {
 	}
 	x.Choose(e.Language)
 	e.Language = x.Wanted // the field is hidden: nobody could correct it
-	e.pass.held, err = f.Guards.Form(x.Request, e.pass.token, wait)
+	e.held, err = f.Guards.Form(x.Request, e.token, wait)
 	switch {
 	case err != nil:
 		f.hold(x, e, err)
 		return
-	case e.pass.honeypot != "":
+	case e.honeypot != "":
 		f.pretend(x, e)
 		return
 	}
@@ -43,12 +44,15 @@ func (f *form) submitForm(x *site.Exchange) {
 		f.show(x, http.StatusUnprocessableEntity, e, wrong, alert{x.Count("form.problems", len(wrong)), x.Say("form.nothingSent")})
 		return
 	}
-	err = f.Guards.Captcha.Verify(x.Request.Context(), e.pass.answer) // last, since an answer counts once
+	err = f.Guards.Captcha.Verify(x.Request.Context(), e.answer) // last, since an answer counts once
 	if err != nil {
 		f.hold(x, e, err)
 		return
 	}
-	id, err := idOf(e.pass.held, accepted)
+	// The time of sending differs when the same is sent again.
+	timeless := accepted
+	timeless.SubmittedAt, timeless.Consent.At = time.Time{}, time.Time{}
+	id, err := idOf(e.held, timeless)
 	if err == nil {
 		err = f.enqueue(x, id, accepted)
 	}
@@ -85,7 +89,7 @@ func (f *form) submitJSON(x *site.Exchange) {
 		return
 	}
 	if sender != guard.Program {
-		err = f.Guards.Captcha.Verify(x.Request.Context(), e.pass.answer)
+		err = f.Guards.Captcha.Verify(x.Request.Context(), e.answer)
 		if err != nil {
 			x.Fail(explained(err), "")
 			return
@@ -191,9 +195,9 @@ func (f *form) target(e *entry, format site.Format, name string) *string {
 		case "confirmedEmail":
 			return &e.ConfirmedEmail
 		case tokenField:
-			return &e.pass.token
+			return &e.token
 		case honeypotField:
-			return &e.pass.honeypot
+			return &e.honeypot
 		case "g-recaptcha-response":
 			if answer != "" {
 				return new(string) // hCaptcha's widget adds it, for servers of another service
@@ -201,7 +205,7 @@ func (f *form) target(e *entry, format site.Format, name string) *string {
 		}
 	}
 	if name == answer {
-		return &e.pass.answer
+		return &e.answer
 	}
 	return fieldOf(e, name)
 }
