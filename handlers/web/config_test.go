@@ -33,7 +33,7 @@ func TestDefaults(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c.Style.Organisation != "our organisation" || c.Style.Accent.Light.String() != "#17567f" || c.Fields.Company != branding.Required ||
+	if c.Style.Organisation != "our organisation" || c.Style.Accent.Light.String() != "#17567f" || c.Fields.Of("company") != branding.Required ||
 		c.Mail.Broken("mailinator.com") == "" || c.Mail.Broken("gmail.com") != "" || c.DetailedStatus {
 		t.Errorf("got %+v", c)
 	}

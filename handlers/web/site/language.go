@@ -1,7 +1,6 @@
 package site
 
 import (
-	"errors"
 	"net/http"
 	"slices"
 	"strings"
@@ -50,8 +49,8 @@ func (x *Exchange) Choose(chosen ...string) {
 	}
 	accepted := acceptedLanguages(x.Request)
 	for _, text := range chosen {
-		tag, err := parseLanguage(text)
-		if err != nil {
+		tag, valid := parseLanguage(text)
+		if !valid {
 			continue
 		}
 		tag = refine(tag, accepted)
@@ -82,8 +81,8 @@ func (x *Exchange) texts(tag string) *i18n.Texts {
 
 // Remember sets the cookie that keeps the language of the page, if the query chose it.
 func (x *Exchange) Remember() {
-	tag, err := parseLanguage(x.Request.URL.Query().Get(LanguageQuery))
-	if err != nil {
+	tag, valid := parseLanguage(x.Request.URL.Query().Get(LanguageQuery))
+	if !valid {
 		return
 	}
 	chosen, _ := tag.Base()
@@ -116,18 +115,13 @@ func refine(tag language.Tag, accepted []language.Tag) language.Tag {
 }
 
 // parseLanguage reads one language tag of any length.
-func parseLanguage(text string) (language.Tag, error) {
-	if text == "" || len(text) > submission.MaxLanguage {
-		return language.Und, errNoLanguage
+func parseLanguage(text string) (tag language.Tag, valid bool) {
+	if len(text) > submission.MaxLanguage {
+		return language.Und, false
 	}
 	tag, err := language.Parse(text)
-	if err == nil && !usable(tag) {
-		err = errNoLanguage
-	}
-	return tag, err
+	return tag, err == nil && usable(tag)
 }
-
-var errNoLanguage = errors.New("site: not the tag of a language")
 
 // acceptedLanguages returns the usable languages of the Accept-Language header, the most liked
 // first.
