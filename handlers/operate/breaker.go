@@ -60,8 +60,7 @@ type Parked struct {
 type BreakerConfig struct {
 	Gate request.Gate
 	Pace *request.Pace // nil if unknown
-	// Parked are the parked requests since LookedBackTo, at most Most. One more means there are
-	// more.
+	// Parked are the requests parked since LookedBackTo: at most Most, or one more for "more".
 	Parked       []request.Request
 	Most         int
 	LookedBackTo time.Time

@@ -68,8 +68,7 @@ func missing(name, found string) Check {
 	return check
 }
 
-// CheckRoles checks the roles in the app's token: those that are missing, and those that it does
-// not use.
+// CheckRoles checks the roles in the app's token: the missing ones, and those without a use.
 func CheckRoles(roles []string) []Check {
 	var checks []Check
 	extra := slices.Clone(roles)
@@ -147,8 +146,7 @@ func CheckStanding(standing map[request.State]request.Standing) Check {
 		"guestlist request list --state STATE lists them, and guestlist request show ID tells what to do.")
 }
 
-// CheckQueue checks a queue. Messages on a poison queue, or many on another, mean that nobody
-// processes them.
+// CheckQueue checks a queue. Poison, or many messages, mean that nobody processes them.
 func CheckQueue(name string, messages int, exists bool) Check {
 	part, found := "queue "+name, fmt.Sprintf("%d messages", messages)
 	poison := name == submission.PoisonQueue

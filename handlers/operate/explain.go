@@ -71,8 +71,7 @@ func (q Question) Submission(now time.Time) (s submission.Submission, missing []
 	return s, missing, nil
 }
 
-// Explain answers the question as of now. Errors are those of [Question.Submission] and of the
-// decider.
+// Explain answers the question as of now. Errors are [Question.Submission]'s and the decider's.
 func Explain(ctx context.Context, decider request.Decider, q Question, now time.Time) (Explanation, error) {
 	s, missing, err := q.Submission(now)
 	if err != nil {

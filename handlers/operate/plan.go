@@ -17,8 +17,7 @@ import (
 // PlanOptions says what a plan may do.
 type PlanOptions struct {
 	Delete bool // delete the rows that the file does not have
-	// Overwrite replaces rows even if they were changed, created or deleted after the export: the
-	// way back to an older file.
+	// Overwrite replaces also rows that changed after the export: the way back to an older file.
 	Overwrite bool
 }
 
@@ -38,8 +37,7 @@ type Change struct {
 	Name      string       `json:"name"`
 	Line      int          `json:"line,omitempty"` // in the file
 	Cells     []CellChange `json:"cells"`
-	// Conflict says why the row must not be changed without Overwrite, as the rest of a sentence
-	// that begins with the row.
+	// Conflict says, after the row's name, why the row must not be changed without Overwrite.
 	Conflict string `json:"conflict,omitempty"`
 
 	difference rowfile.Difference
@@ -58,8 +56,7 @@ type Cell struct {
 	Text string `json:"text"`
 }
 
-// NewPlan compares the table's rows, with their ETags, with those of the file, and lints the
-// result as of now.
+// NewPlan compares the table's rows, with ETags, with a file's, and lints the result as of now.
 func NewPlan(ctx context.Context, table []policy.Raw, file []rowfile.Row, options PlanOptions, now time.Time) (Plan, error) {
 	plan := Plan{Changes: []Change{}, NewErrors: []lint.Finding{}}
 	outcome := slices.Clone(table)
@@ -200,8 +197,7 @@ func Apply(ctx context.Context, table Table, plan Plan) (Applied, error) {
 	return result, nil
 }
 
-// batched returns the changes in the order in which they are made, in parts that are made at
-// once.
+// batched returns the changes in their order, in parts that are made at once.
 func batched(changes []Change) [][]Change {
 	byPartition := map[string][]Change{}
 	removing := map[string]bool{} // partitions that only lose rows

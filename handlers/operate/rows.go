@@ -108,8 +108,7 @@ func Show(rows []policy.Raw, partition, name string) (detail RowDetail, found bo
 	return detail, true
 }
 
-// reading returns what policy has read from a column: the field of that name in the row or its
-// terms.
+// reading returns what policy has read from a column: its field in the row or its terms.
 func reading(row policy.Row, column string) string {
 	for _, part := range []reflect.Value{reflect.ValueOf(row), reflect.ValueOf(row.Terms)} {
 		field := part.FieldByNameFunc(func(name string) bool { return strings.EqualFold(name, column) })

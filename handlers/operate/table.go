@@ -21,8 +21,7 @@ type Table interface {
 	ChangeRows(ctx context.Context, add, replace, remove []policy.Raw) error
 }
 
-// MemoryDecider decides by rows in memory, such as those of a file. No seats of rows with limits
-// are taken.
+// MemoryDecider decides by rows in memory. No seats of rows with limits are taken.
 func MemoryDecider(rows []policy.Raw) (request.Decider, error) {
 	byPartition := memory{}
 	for _, row := range rows {

@@ -41,8 +41,7 @@ func jsonSize(v any) int {
 	return len(encoded)
 }
 
-// clip returns text as valid UTF-8. It cuts and marks a text that takes more than most bytes
-// inside a JSON string.
+// clip returns text as valid UTF-8, cut and marked if it takes more than most bytes in JSON.
 func clip(text string, most int) string {
 	if len(text) > most/escaped || !utf8.ValidString(text) {
 		text = strings.ToValidUTF8(text, "\ufffd")

@@ -17,8 +17,7 @@ const maxKept = 32 * 1024
 // once and not for every submission. A row is found only if its keys, its ETag and all of its
 // cells are the same. A Cache may be used by several goroutines.
 type Cache struct {
-	size    int
-	prepare func() (*compiler, error)
+	size int
 
 	mu      sync.Mutex
 	entries map[cacheKey]*list.Element // of *remembered
@@ -38,9 +37,7 @@ func NewCache(size int) (*Cache, error) {
 	if size < 1 {
 		return nil, errors.New("policy: a cache must have room for at least one row")
 	}
-	// The compiler is made for the first condition: many tenants have none, and the start would
-	// wait.
-	return &Cache{size: size, prepare: sharedCompiler, entries: make(map[cacheKey]*list.Element), recent: list.New()}, nil
+	return &Cache{size: size, entries: make(map[cacheKey]*list.Element), recent: list.New()}, nil
 }
 
 // Parse returns what [Parse] returns.
@@ -48,7 +45,7 @@ func (c *Cache) Parse(raw Raw) Row {
 	key := cacheKey{raw.Partition, raw.Name, raw.ETag}
 	row, found := c.find(key, raw)
 	if !found {
-		row = parse(raw, c.prepare)
+		row = Parse(raw)
 		c.keep(key, row)
 	}
 	return row

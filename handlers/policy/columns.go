@@ -54,7 +54,7 @@ type Column struct {
 
 // column is a Column with its reader. read puts the cell's value into the row, or says what is
 // wrong and leaves the row unchanged. The cell is not nil; a text is trimmed and not empty, but
-// of any length. read is nil for Condition.
+// of any length.
 type column struct {
 	Column
 	read func(cell any, row *Row) *wrong
@@ -89,103 +89,83 @@ const (
 	NoteColumn            = "Note"
 )
 
-// columns drives the parser, the advice on misspelt names, the header of CSV files and
-// docs/policies.md.
+// columns drives the parser, advice on misspelt names, CSV headers and docs/policies.md.
 var columns = []column{
-	{Column{
-		Name: ActionColumn, Example: "invite", Required: true,
+	{Column{Name: ActionColumn, Example: "invite", Required: true,
 		Takes:   "invite, review or deny",
 		Meaning: "what happens to a sign-up that the row decides",
 	}, wordReader(func(r *Row) *Action { return &r.Action }, Invite, Review, Deny)},
-	{Column{
-		Name: ModeColumn, Example: "audit", Default: "enforce",
+	{Column{Name: ModeColumn, Example: "audit", Default: "enforce",
 		Takes:   "enforce or audit",
 		Meaning: "audit: what the row would decide is recorded, but it never decides",
 	}, wordReader(func(r *Row) *Mode { return &r.Mode }, Enforce, Audit)},
-	{Column{
-		Name: EnabledColumn, Example: "false", Default: "true",
+	{Column{Name: EnabledColumn, Example: "false", Default: "true",
 		Takes:   takesBool,
 		Meaning: "false switches the row off, even if something else in it is wrong",
 	}, boolReader(func(r *Row) *bool { return &r.Enabled })},
-	{Column{
-		Name: PriorityColumn, Example: "10", Default: "100",
+	{Column{Name: PriorityColumn, Example: "10", Default: "100",
 		Takes:   fmt.Sprintf("a whole number from 0 to %d", MaxPriority),
 		Meaning: "the rows of a partition are tried in this order, the smallest first, then by name",
 	}, readPriority},
-	{Column{
-		Name: NotBeforeColumn, Example: "2026-05-01",
+	{Column{Name: NotBeforeColumn, Example: "2026-05-01",
 		Takes:   "a date (2026-05-01, from its start in UTC) or a time (2026-05-01T09:00:00Z)",
 		Meaning: "the row applies from this moment on; unset: no limit",
 	}, readNotBefore},
-	{Column{
-		Name: NotAfterColumn, Example: "2026-05-31",
+	{Column{Name: NotAfterColumn, Example: "2026-05-31",
 		Takes:   "a date (2026-05-31, to its end in UTC) or a time (2026-05-31T18:00:00Z)",
 		Meaning: "the row applies until this moment; unset: no limit",
 	}, readNotAfter},
-	{Column{
-		Name: ConditionColumn, Example: `request.country in ["DE", "AT"]`,
+	{Column{Name: ConditionColumn, Example: `request.country in ["DE", "AT"]`,
 		Takes:   fmt.Sprintf("an expression (CEL) of at most %d characters", MaxCondition),
 		Meaning: "the row applies only to sign-ups for which this is true; unset: to all",
-	}, nil}, // it takes a compiler: see parse
-	{Column{
-		Name: InviteCodeColumn, Example: "Tulip-Spring-2026",
+	}, readCondition},
+	{Column{Name: InviteCodeColumn, Example: "Tulip-Spring-2026",
 		Takes: fmt.Sprintf("a code of %d to %d letters a to z and digits, or sha256: and the hash of one", minCode, submission.MaxCode),
 		Meaning: "the row applies only to partners who typed this code; white space, dashes and case are " +
 			"ignored. A short code can be guessed from its hash",
 	}, readInviteCode},
-	{Column{
-		Name: MaxGuestsColumn, Example: "50",
+	{Column{Name: MaxGuestsColumn, Example: "50",
 		Takes:   takesLimit,
 		Meaning: "how many guests the row invites in all; further ones go to review. Unset: any number",
 	}, limitReader(func(r *Row) *int { return &r.MaxGuests })},
-	{Column{
-		Name: MaxPerDayColumn, Example: "5",
+	{Column{Name: MaxPerDayColumn, Example: "5",
 		Takes:   takesLimit,
 		Meaning: "how many guests the row invites per day (UTC); further ones go to review. Unset: any number",
 	}, limitReader(func(r *Row) *int { return &r.MaxPerDay })},
-	{Column{
-		Name: GroupsColumn, Example: "11111111-1111-4111-8111-111111111111",
+	{Column{Name: GroupsColumn, Example: "11111111-1111-4111-8111-111111111111",
 		Takes:   fmt.Sprintf("object ids of at most %d groups, %s", MaxGroups, takesList),
 		Meaning: "the groups that the guest becomes a member of",
 	}, idsReader(MaxGroups, func(r *Row) *[]string { return &r.Terms.Groups })},
-	{Column{
-		Name: SponsorsColumn, Example: "99999999-9999-4999-8999-999999999999",
+	{Column{Name: SponsorsColumn, Example: "99999999-9999-4999-8999-999999999999",
 		Takes:   fmt.Sprintf("object ids of at most %d users or groups, %s", MaxSponsors, takesList),
 		Meaning: "the sponsors of the guest, who answer for them",
 	}, idsReader(MaxSponsors, func(r *Row) *[]string { return &r.Terms.Sponsors })},
-	{Column{
-		Name: RedirectURLColumn, Example: "https://portal.contoso.com/welcome",
+	{Column{Name: RedirectURLColumn, Example: "https://portal.contoso.com/welcome",
 		Takes:   fmt.Sprintf("an https:// URL with a host name, at most %d characters", maxURL),
 		Meaning: "where the guest arrives after accepting; unset: the app's default",
 	}, readRedirectURL},
-	{Column{
-		Name: MessageLanguageColumn, Example: "pt-BR",
+	{Column{Name: MessageLanguageColumn, Example: "pt-BR",
 		Takes:   "a language such as de or pt-BR",
 		Meaning: "the language of Microsoft's invitation mail; unset: the partner's own",
 	}, readMessageLanguage},
-	{Column{
-		Name: SendInvitationColumn, Example: "false", Default: "true",
+	{Column{Name: SendInvitationColumn, Example: "false", Default: "true",
 		Takes:   takesBool,
 		Meaning: "whether Microsoft sends its invitation mail",
 	}, boolReader(func(r *Row) *bool { return &r.Terms.SendInvitation })},
-	{Column{
-		Name: MessageColumn, Example: "Welcome to the tender portal. Questions? Call your contact.",
+	{Column{Name: MessageColumn, Example: "Welcome to the tender portal. Questions? Call your contact.",
 		Takes: fmt.Sprintf("plain text of at most %d characters", MaxMessage),
 		Meaning: "a text for Microsoft's invitation mail; MessageLanguage then has no effect. Microsoft may " +
 			"leave it out, since an app invites",
 	}, readMessage},
-	{Column{
-		Name: CcColumn, Example: "desk@contoso.com",
+	{Column{Name: CcColumn, Example: "desk@contoso.com",
 		Takes:   "one e-mail address",
 		Meaning: "who gets a copy of Microsoft's invitation mail",
 	}, readCc},
-	{Column{
-		Name: UserTypeColumn, Example: "Guest", Default: "Guest",
+	{Column{Name: UserTypeColumn, Example: "Guest", Default: "Guest",
 		Takes:   "Guest or Member",
 		Meaning: "the guest's type in the directory; a member sees far more of it",
 	}, wordReader(func(r *Row) *string { return &r.Terms.UserType }, "Guest", "Member")},
-	{Column{
-		Name: NoteColumn, Example: "Agreed with purchasing in April",
+	{Column{Name: NoteColumn, Example: "Agreed with purchasing in April",
 		Takes:   "anything",
 		Meaning: "free text for admins; it has no effect",
 	}, readNote},
@@ -342,8 +322,7 @@ func readNotAfter(cell any, row *Row) *wrong {
 	return nil
 }
 
-// readTime returns the moment in the cell, in UTC. For a date alone it is the start of the day,
-// and wholeDay is true.
+// readTime returns the moment in the cell, in UTC. A date alone is its start, with wholeDay.
 func readTime(cell any) (at time.Time, wholeDay bool, w *wrong) {
 	const advice = "write a date such as 2026-05-31, or a time with its zone such as 2026-05-31T18:00:00Z or 2026-05-31T18:00:00+02:00"
 	at, isTime := cell.(time.Time)
@@ -487,8 +466,7 @@ func readMessageLanguage(cell any, row *Row) *wrong {
 	return nil
 }
 
-// readInviteCode reads a code, or the hash of one. The fault repeats nothing of it, not even its
-// length.
+// readInviteCode reads a code or its hash. The fault repeats nothing of it, not even its length.
 func readInviteCode(cell any, row *Row) *wrong {
 	advice := fmt.Sprintf("write a code of %d to %d letters a to z and digits, such as Tulip-Spring-2026, or sha256: and the 64 "+
 		"hexadecimal digits of its hash", minCode, submission.MaxCode)

@@ -252,12 +252,12 @@ func FuzzCondition(f *testing.F) {
 	f.Add(`(request.reason + request.reason + request.company).matches("(a|b)*c")`, "x", strings.Repeat("a", 1000), "DE")
 	f.Add(`request.country == "ana@contoso.com`, "", "", "")
 	f.Add("request.`email` != '' ? [true][0] : [false][1 - 2]", "", "", "")
-	c, err := newCompiler()
+	c, err := sharedCompiler()
 	if err != nil {
 		f.Fatal(err)
 	}
 	f.Fuzz(func(t *testing.T, text, company, reason, country string) {
-		r := parse(with("Condition", text), func() (*compiler, error) { return c, nil })
+		r := Parse(with("Condition", text))
 		s := from(t, "ana@contoso.com")
 		s.Company, s.Reason, s.Country = atMost(company, submission.MaxCompany), atMost(reason, submission.MaxReason), atMost(country, 2)
 		got := Decide(s, []Row{r}, nil, now)
@@ -308,7 +308,7 @@ func checkCost(t fataler, c *compiler, text string, s submission.Submission) {
 // TestConditionCostStaysBelowEstimate generates conditions from all elements, since the cost is
 // not limited at run time.
 func TestConditionCostStaysBelowEstimate(t *testing.T) {
-	c, err := newCompiler()
+	c, err := sharedCompiler()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -396,7 +396,7 @@ func TestConditionCostStaysBelowEstimate(t *testing.T) {
 	words := rapid.OneOf(rapid.SampledFrom([]string{"", "a", strings.Repeat("a", 2000), strings.Repeat("ab ", 700), strings.Repeat("Project é ", 200)}), rapid.String())
 	rapid.Check(t, func(rt *rapid.T) {
 		condition := truth(4, nil).Draw(rt, "condition")
-		r := parse(with("Condition", condition), func() (*compiler, error) { return c, nil })
+		r := Parse(with("Condition", condition))
 		if r.Condition.program == nil {
 			return
 		}

@@ -150,8 +150,7 @@ func (c candidate) judge(q question) verdict {
 	return verdict{action: c.row.Action, why: first}
 }
 
-// unfit returns why a row without faults does not apply to this submission, or why that is
-// unknown.
+// unfit returns why a row without faults does not apply to the submission, or why it is unknown.
 func (c candidate) unfit(q question) (skipped, failed string) {
 	if c.row.InviteCode != "" && subtle.ConstantTimeCompare([]byte(c.row.InviteCode), []byte(q.code)) != 1 {
 		if q.code == "" {
@@ -197,15 +196,13 @@ type candidate struct {
 	faults []Fault
 }
 
-// place is a row's place among those of the submission's partitions. It has no pointers, so
-// sorting is fast.
+// place is a row's place in the submission's partitions, without pointers for fast sorting.
 type place struct {
 	partition, rank, byName, index int32
 	twice                          bool
 }
 
-// placesOf returns the places of the rows of the partitions, in the order in which they are
-// tried.
+// placesOf returns the places of the partitions' rows, in the order in which they are tried.
 func placesOf(partitions []string, rows []Row) []place {
 	places := make([]place, 0, len(rows))
 	for i := range rows {

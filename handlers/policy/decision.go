@@ -79,8 +79,7 @@ type Decision struct {
 	Row *RowSnapshot `json:"row,omitempty"`
 	// Terms are set for Invite only.
 	Terms *Terms `json:"terms,omitempty"`
-	// Limits are set for Invite only, if the row has any: a seat must be taken before the
-	// invitation.
+	// Limits are set for Invite only, if the row has any: a seat is taken before the invitation.
 	Limits *Limits `json:"limits,omitempty"`
 	// Looked lists the rows in the order in which they were tried; never nil.
 	Looked []Look `json:"looked"`

@@ -19,8 +19,7 @@ type Used struct {
 	Today  int // on the present [Day]
 }
 
-// Usage has the counters of rows. A row that is not in it was not read, which differs from
-// unused.
+// Usage has the counters of rows. A row that is not in it was not read, and may be in use.
 type Usage map[RowKey]Used
 
 // Limits are the limits of the deciding row at the time of the decision. Zero: any number.
@@ -32,9 +31,6 @@ type Limits struct {
 
 // Day returns the day on which an invitation at now counts: the date in UTC, such as 2026-05-31.
 func Day(now time.Time) string { return now.UTC().Format(time.DateOnly) }
-
-// Key returns the row's key.
-func (r Row) Key() RowKey { return RowKey{r.Partition, r.Name} }
 
 // limits returns the row's limits, nil if it has none.
 func (r Row) limits() *Limits {

@@ -12,8 +12,7 @@ import (
 const (
 	// anyone is the partition of rows for every address.
 	anyone = "*"
-	// maxDomain and maxLabel limit a domain name and its parts, in characters (RFC 1035, section
-	// 2.3.4, without the final dot).
+	// maxDomain and maxLabel limit a domain name and its parts, in characters (RFC 1035, 2.3.4).
 	maxDomain = 253
 	maxLabel  = 63
 )
@@ -107,15 +106,13 @@ func isPartition(key string) bool {
 	return isAddress("a@" + key)
 }
 
-// isAddress reports whether key is an address in the form of a submission. No other spelling
-// matches.
+// isAddress reports whether key is an address in a submission's form: no other form matches.
 func isAddress(key string) bool {
 	address, err := submission.ParseAddress(key)
 	return err == nil && address.String() == key
 }
 
-// isHost reports whether name is a host name in lower-case ASCII (RFC 1123, section 2.1), not an
-// IP address.
+// isHost reports whether name is a host in lower-case ASCII (RFC 1123, 2.1), not an IP address.
 func isHost(name string) bool {
 	if len(name) > maxDomain {
 		return false
@@ -153,8 +150,7 @@ func called(raw Raw) string {
 	return "row " + quote(raw.Name) + " (" + kind + ")"
 }
 
-// quote returns a name that an admin chose in a form that may be logged: one line, bounded, and
-// without an address.
+// quote returns a name in a form that may be logged: one line, bounded, without an address.
 func quote(name string) string {
 	const most = 128
 	name = clip(name, most)

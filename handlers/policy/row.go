@@ -26,15 +26,13 @@ type Row struct {
 	Mode     Mode
 	Enabled  bool
 	Priority int // 0 to MaxPriority; smaller first
-	// The row applies from NotBefore, inclusive, to NotAfter, exclusive, both in UTC. Zero is no
-	// limit.
+	// The row applies from NotBefore to NotAfter, exclusive, in UTC. Zero is no limit.
 	NotBefore, NotAfter time.Time
 	// Condition must be true for the row to apply.
 	Condition Condition
 	// InviteCode is the code that the partner must have given for the row to apply; empty: none.
 	InviteCode submission.CodeHash
-	// MaxGuests limits how many guests the row invites in all, MaxPerDay how many on one [Day]; 0:
-	// any.
+	// MaxGuests limits the guests that the row invites, MaxPerDay those of a [Day]; 0 is no limit.
 	MaxGuests, MaxPerDay int
 	Terms                Terms
 	Note                 string // the admins' own words, cut if long
@@ -44,8 +42,7 @@ type Row struct {
 	Faults []Fault
 }
 
-// Fault is something wrong with a row, for the admin who wrote it. It never repeats a cell's
-// value.
+// Fault is something wrong with a row, for its author. It never repeats a cell's value.
 type Fault struct {
 	Column  string `json:"column"`  // the column's name, PartitionKey or RowKey
 	Problem string `json:"problem"` // the rest of a sentence that begins with the column
@@ -75,9 +72,7 @@ const maxUnknown = 20
 // raw.Columns is kept, not copied, and not changed.
 //
 // A condition takes milliseconds to compile; a [Cache] does it once.
-func Parse(raw Raw) Row { return parse(raw, sharedCompiler) }
-
-func parse(raw Raw, compiler func() (*compiler, error)) Row {
+func Parse(raw Raw) Row {
 	row := Row{Raw: raw}
 	fault := partitionFault(raw.Partition)
 	if fault != nil {
@@ -87,19 +82,14 @@ func parse(raw Raw, compiler func() (*compiler, error)) Row {
 		if c.Default != "" {
 			c.read(c.Default, &row)
 		}
-		cell, found := raw.Columns[c.Name]
-		if text, isText := cell.(string); isText {
-			text = strings.TrimSpace(text)
-			cell, found = text, text != ""
-		}
-		if cell == nil {
-			found = false
+		cell := raw.Columns[c.Name]
+		text, isText := cell.(string)
+		if isText {
+			cell = strings.TrimSpace(text)
 		}
 		var w *wrong
 		switch {
-		case found && c.read == nil:
-			w = readCondition(cell, &row, compiler)
-		case found:
+		case cell != nil && cell != "":
 			w = c.read(cell, &row)
 		case c.Required:
 			w = &wrong{"is not set", "write " + c.Takes}

@@ -133,8 +133,7 @@ func (r *Reader) Text(name string) string {
 	return ""
 }
 
-// Fault records what is wrong with a setting, formatted as by [fmt.Errorf]. The text must not
-// repeat a secret.
+// Fault records what is wrong with a setting, as [fmt.Errorf] formats it, without any secret.
 func (r *Reader) Fault(name, format string, args ...any) {
 	r.faults = append(r.faults, fmt.Errorf("%s %w", name, fmt.Errorf(format, args...)))
 }
@@ -194,8 +193,7 @@ func isLink(text string) bool {
 	return err == nil && u.Scheme == "https" && u.Host != "" && u.User == nil
 }
 
-// CheckHost returns an error unless text is a scheme and a host and nothing else: https, or http
-// for this machine.
+// CheckHost checks that text is a scheme and a host only: https, or http for this machine.
 func CheckHost(text string) error {
 	u, err := parseHost(text)
 	if err != nil {
@@ -224,8 +222,7 @@ func isLoopback(host string) bool {
 
 var errNoOrigin = errors.New("must be a scheme and a host, such as https://www.contoso.com, in lower case and without a path")
 
-// checkOrigin returns an error unless text is an origin as browsers write it, of https, or of
-// http on this machine.
+// checkOrigin checks that text is an origin as browsers write it: https, or http on this machine.
 func checkOrigin(text string) error {
 	u, err := parseHost(text)
 	if err != nil || CheckHost(text) != nil || text != strings.ToLower(text) || strings.ContainsAny(u.Host, "*, \t") ||

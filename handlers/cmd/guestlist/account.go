@@ -90,8 +90,7 @@ func azure(name, address string) place {
 	}
 }
 
-// findRun looks for a local run in the working directory and above it. It returns nil if there is
-// none.
+// findRun looks for a local run in the working directory and above it; nil if there is none.
 func findRun() (*place, error) {
 	dir, err := os.Getwd()
 	if err != nil {
@@ -130,8 +129,7 @@ func readRun(path string, text []byte) (*place, error) {
 	}, nil
 }
 
-// open opens the tables, and prints which they are. It signs in first, so that a missing sign-in
-// is reported as such.
+// open opens the tables and prints which. It signs in first, so a missing sign-in is reported.
 func (s *session) open(a account) (*deployment, error) {
 	at, err := a.find()
 	if err != nil {

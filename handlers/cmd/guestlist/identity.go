@@ -12,8 +12,7 @@ import (
 // localMark follows the name of a user of a local run, who is not signed in.
 const localMark = " (on this machine, not signed in)"
 
-// whoami returns the name under which a decision is recorded: that of the sign-in or, for a local
-// run, of the machine's user.
+// whoami returns the name under which decisions are recorded: of the sign-in or a local user.
 func (s *session) whoami(at place) (string, error) {
 	if at.config.Credential == nil {
 		current, err := user.Current()

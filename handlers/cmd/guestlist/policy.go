@@ -331,8 +331,7 @@ func (c exportCommand) Run(s *session, p *policyCommand) error {
 	})
 }
 
-// writeFile writes the whole file or none. Only the owner may read it, since rows can hold
-// addresses.
+// writeFile writes the whole file or none. Rows can hold addresses: only the owner may read it.
 func writeFile(name string, rows []policy.Raw) error {
 	file, err := os.CreateTemp(filepath.Dir(name), ".guestlist-*.csv") // of mode 0600
 	if err != nil {

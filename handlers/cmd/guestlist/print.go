@@ -19,8 +19,7 @@ import (
 	"guestlist/handlers/policy/rowfile"
 )
 
-// plain returns a text as one line without control characters, which partners and editors of rows
-// could have put in.
+// plain returns a text as one line without control characters, which anyone could have put in.
 func plain(text string) string {
 	if !strings.ContainsFunc(text, func(r rune) bool { return !strconv.IsPrint(r) }) {
 		return text

@@ -48,8 +48,7 @@ func enqueue(ctx context.Context, service *azqueue.ServiceClient, body []byte) e
 	return nil
 }
 
-// queueLength returns roughly how many messages are on a queue, and whether there is such a
-// queue.
+// queueLength returns roughly how many messages are on a queue, and whether it exists.
 func queueLength(ctx context.Context, service *azqueue.ServiceClient, name string) (n int, exists bool, err error) {
 	properties, err := service.NewQueueClient(name).GetProperties(ctx, nil)
 	switch {

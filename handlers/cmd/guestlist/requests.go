@@ -208,8 +208,7 @@ func (s *session) reviewer(d *deployment) (*review.Reviewer, error) {
 	return review.New(review.Config{Store: d, Seats: d, Records: d, Now: s.now, By: by})
 }
 
-// act does something with the request as the person who is signed in. d is nil if it is not open
-// yet.
+// act acts on the request as the person who is signed in. d is nil if it is not open yet.
 func (f requestArg) act(s *session, r *requestCommand, d *deployment,
 	do func(*review.Reviewer, submission.ID) (request.Request, error)) error {
 	var err error

@@ -14,8 +14,7 @@ import (
 	"guestlist/handlers/settings"
 )
 
-// reportEvery is how often the app saves its report. A token keeps its permissions for up to a
-// day, so nothing changes faster.
+// reportEvery is how often the app saves its report: a token keeps its permissions for longer.
 const reportEvery = time.Hour
 
 // reportTimeout is how long saving may take: it must not hold up the work.

@@ -84,8 +84,7 @@ func (k *checker) checkDoor(e *entry) {
 	}
 }
 
-// publicSuffix reports whether anyone can register names directly below the domain, and whether
-// its owner is private.
+// publicSuffix reports whether anyone can get names below the domain, and whether it is private.
 func publicSuffix(domain string) (private, is bool) {
 	suffix, icann := publicsuffix.PublicSuffix(domain)
 	if suffix == domain {

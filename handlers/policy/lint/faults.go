@@ -115,8 +115,7 @@ func domainOf(name string) (domain string, ok bool) {
 	return address.Domain(), true
 }
 
-// parentOf returns a domain in the form of submissions. ok is false if no address can have a
-// domain below it.
+// parentOf is like domainOf, but ok says whether an address can have a domain below it.
 func parentOf(name string) (parent string, ok bool) {
 	// Some endings need two more parts: the public suffix list has everything directly below them.
 	for _, below := range []string{"a.", "a.a."} {

@@ -20,8 +20,7 @@ import (
 type Directory interface {
 	// Group returns the group of that id.
 	Group(ctx context.Context, id string) (request.Group, error)
-	// Principal returns the user, group or other object of that id. NotFound also if it can't be a
-	// sponsor.
+	// Principal returns the object of that id. NotFound also if it can't be a sponsor.
 	Principal(ctx context.Context, id string) (request.Principal, error)
 }
 
@@ -57,8 +56,7 @@ const (
 	failed
 )
 
-// checkDirectory asks for every group and sponsor, and records findings on them unless there is
-// an error.
+// checkDirectory asks for every group and sponsor. It records findings only without an error.
 func (k *checker) checkDirectory(ctx context.Context, d Directory, progress func(done, total int)) error {
 	objects := k.objects()
 	if len(objects) == 0 {

@@ -24,8 +24,7 @@ type guard struct {
 
 func guardOf(row *policy.Row) guard { return guard{row.Condition.String(), row.InviteCode} }
 
-// wider returns the guards that every submission passes that passes g, without comparing what
-// conditions mean.
+// wider returns the guards that let through all that g does, by equality of conditions.
 func (g guard) wider() []guard {
 	guards := []guard{{}}
 	if g.condition != "" {

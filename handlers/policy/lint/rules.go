@@ -112,8 +112,7 @@ func kebab(name string) string {
 	return id.String()
 }
 
-// takesAnything reports whether every cell of the column is valid. All other columns refuse
-// bytes.
+// takesAnything reports whether every cell of the column is valid. All others refuse bytes.
 func takesAnything(column string) bool {
 	row := policy.Parse(policy.Raw{Partition: "*", Columns: map[string]any{column: []byte{0}}})
 	return !slices.ContainsFunc(row.Faults, func(f policy.Fault) bool { return f.Column == column })

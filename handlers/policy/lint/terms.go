@@ -87,8 +87,7 @@ func (k *checker) checkMail(e *entry) {
 	}
 }
 
-// checkCode finds an invite code that can be guessed. A code that is written as its hash is
-// unknown.
+// checkCode finds an invite code that can be guessed, unless it is written as its hash.
 func (k *checker) checkCode(e *entry) {
 	if e.row.InviteCode == "" {
 		return

@@ -32,8 +32,7 @@ func Text(value any) string {
 	return text
 }
 
-// TypeOf returns the name of the cell's type in the table, such as Int32; "" if a table can't
-// hold it.
+// TypeOf returns the cell's type in the table, such as Int32; "" if a table can't hold it.
 func TypeOf(value any) string {
 	_, name, _ := format(value)
 	return name
@@ -66,8 +65,7 @@ func format(value any) (text, typeName string, err error) {
 	return "", "", fmt.Errorf("a table can't hold a %T", value)
 }
 
-// parse returns text as a value of the type; ok is false if it is not one. Unknown types, such as
-// Guid, are read as texts.
+// parse returns text as a value of the type, if it is one. Unknown types, as Guid, are texts.
 func parse(text, typeName string) (value any, ok bool) {
 	var err error
 	switch strings.TrimPrefix(strings.TrimSpace(typeName), "Edm.") {
@@ -113,8 +111,7 @@ func harmless(text string) string {
 	return text
 }
 
-// original undoes harmless. Other texts are returned unchanged: their apostrophe is part of the
-// text.
+// original undoes harmless. In other texts an apostrophe is part of the text.
 func original(text string) string {
 	rest, found := strings.CutPrefix(text, "'")
 	if found && (rest == "" || startsFormula(rest)) {

@@ -35,8 +35,7 @@ type Difference struct {
 	Becomes *policy.Raw
 }
 
-// CellDifference is a column in which two rows differ. A nil value means that there is no such
-// column.
+// CellDifference is a column in which two rows differ. A value is nil where it is missing.
 type CellDifference struct {
 	Column       string
 	Was, Becomes any
@@ -109,8 +108,7 @@ func Compare(table []policy.Raw, file []Row) []Difference {
 	return differences
 }
 
-// moved returns why a row of the file's version must not replace the table's, "" if the versions
-// are the same.
+// moved returns why a row of the file must not replace the table's; "" for the same version.
 func moved(file, table string) string {
 	if file == table {
 		return ""

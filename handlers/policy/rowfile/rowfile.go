@@ -30,8 +30,7 @@ const byteOrderMark = "\ufeff"
 type Row struct {
 	// Raw has no ETag. Empty cells are not columns of the row.
 	policy.Raw
-	// Version is the version of the row that the file was made from, as in [Version]; empty if
-	// unknown.
+	// Version is the [Version] of the row that the file was made from; empty if unknown.
 	Version string
 	// Line is the first line of the row in the file, from 1.
 	Line int
