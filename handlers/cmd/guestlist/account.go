@@ -129,8 +129,9 @@ func readRun(path string, text []byte) (*place, error) {
 	}, nil
 }
 
-// open opens the tables and prints which. It signs in first, so a missing sign-in is reported.
-func (s *session) open(a account) (*deployment, error) {
+// ProvideDeployment opens the tables for commands that take them, and prints which. It signs in
+// first, so that a missing sign-in is reported as such.
+func (a account) ProvideDeployment(s *session) (*deployment, error) {
 	at, err := a.find()
 	if err != nil {
 		return nil, err

@@ -57,11 +57,7 @@ func readBreaker(ctx context.Context, store *tables.Store, now time.Time) (opera
 
 type breakerShowCommand struct{}
 
-func (breakerShowCommand) Run(s *session, b *breakerCommand) error {
-	d, err := s.open(b.account)
-	if err != nil {
-		return err
-	}
+func (breakerShowCommand) Run(s *session, b *breakerCommand, d *deployment) error {
 	state, _, err := readBreaker(s.ctx, d.Store, s.now())
 	if err != nil {
 		return err
@@ -86,7 +82,7 @@ func (c breakerCloseCommand) Run(s *session, b *breakerCommand) error {
 	if err != nil {
 		return err
 	}
-	d, err := s.open(b.account)
+	d, err := b.ProvideDeployment(s)
 	if err != nil {
 		return err
 	}

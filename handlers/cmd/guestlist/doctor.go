@@ -41,11 +41,7 @@ func (doctorCommand) Help() string {
 Exit codes: 0 fine; 1 something is broken, see --fail-on; 2 the command was not understood; 3 the account could not be reached at all.`
 }
 
-func (c doctorCommand) Run(s *session, _ *doctorCommand) error {
-	d, err := s.open(c.account)
-	if err != nil {
-		return err
-	}
+func (c doctorCommand) Run(s *session, _ *doctorCommand, d *deployment) error {
 	checks, reached := checkTables(s, d)
 	if !reached {
 		return errors.Join(c.show(s, checks), problem.New(problem.StorageUnavailable, "no table could be read"))
@@ -55,7 +51,7 @@ func (c doctorCommand) Run(s *session, _ *doctorCommand) error {
 	checks = append(checks, checkPermissions(s, d)...)
 	checks = append(checks, c.project()...)
 	checks = append(checks, c.settings()...)
-	err = c.show(s, checks)
+	err := c.show(s, checks)
 	if err != nil {
 		return err
 	}

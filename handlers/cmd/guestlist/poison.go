@@ -46,11 +46,7 @@ func summary(letter request.DeadLetter) keptMessage {
 
 type poisonListCommand struct{}
 
-func (poisonListCommand) Run(s *session, p *poisonCommand) error {
-	d, err := s.open(p.account)
-	if err != nil {
-		return err
-	}
+func (poisonListCommand) Run(s *session, p *poisonCommand, d *deployment) error {
 	kept, err := d.AllDeadLetters(s.ctx)
 	if err != nil {
 		return err
@@ -68,27 +64,23 @@ type keptID struct {
 	ID string `arg:"" help:"The message, by its id in the list."`
 }
 
-// find returns the kept message and the deployment that it is from.
-func (k keptID) find(s *session, p *poisonCommand) (request.DeadLetter, *deployment, error) {
-	d, err := s.open(p.account)
-	if err != nil {
-		return request.DeadLetter{}, nil, err
-	}
+// find returns the kept message.
+func (k keptID) find(s *session, d *deployment) (request.DeadLetter, error) {
 	kept, err := d.AllDeadLetters(s.ctx)
 	if err != nil {
-		return request.DeadLetter{}, nil, err
+		return request.DeadLetter{}, err
 	}
 	i := slices.IndexFunc(kept, func(letter request.DeadLetter) bool { return letter.ID == k.ID })
 	if i < 0 {
-		return request.DeadLetter{}, nil, fmt.Errorf("no message %q is kept; guestlist poison list shows all", k.ID)
+		return request.DeadLetter{}, fmt.Errorf("no message %q is kept; guestlist poison list shows all", k.ID)
 	}
-	return kept[i], d, nil
+	return kept[i], nil
 }
 
 type poisonShowCommand struct{ keptID }
 
-func (c poisonShowCommand) Run(s *session, p *poisonCommand) error {
-	letter, _, err := c.find(s, p)
+func (c poisonShowCommand) Run(s *session, p *poisonCommand, d *deployment) error {
+	letter, err := c.find(s, d)
 	if err != nil {
 		return err
 	}
@@ -107,8 +99,8 @@ type poisonReplayCommand struct {
 	Force bool `help:"Put it on the queue even if this version of guestlist does not understand it. It will be kept again, unless the app is of another version."`
 }
 
-func (c poisonReplayCommand) Run(s *session, p *poisonCommand) error {
-	letter, d, err := c.find(s, p)
+func (c poisonReplayCommand) Run(s *session, p *poisonCommand, d *deployment) error {
+	letter, err := c.find(s, d)
 	if err != nil {
 		return err
 	}
@@ -142,7 +134,11 @@ func (c poisonDropCommand) Run(s *session, p *poisonCommand) error {
 	if err != nil {
 		return err
 	}
-	letter, d, err := c.find(s, p)
+	d, err := p.ProvideDeployment(s)
+	if err != nil {
+		return err
+	}
+	letter, err := c.find(s, d)
 	if err != nil {
 		return err
 	}

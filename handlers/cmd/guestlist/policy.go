@@ -40,22 +40,17 @@ func (policyCommand) Help() string {
 Exit codes: 0 fine; 1 there are findings or differences, or the decision is not the expected one; 2 the command was not understood; 3 something could not be reached, read or written; 4 a row was changed by somebody else in the meantime.`
 }
 
-// tableRows returns all rows of the table.
-func (p *policyCommand) tableRows(s *session) ([]policy.Raw, error) {
-	d, err := s.open(p.account)
+// rows returns all rows of the file, or of the table if file is empty.
+func (p *policyCommand) rows(s *session, file string) ([]policy.Raw, error) {
+	if file != "" {
+		rows, err := s.readFile(file)
+		return operate.Raws(rows), err
+	}
+	d, err := p.ProvideDeployment(s)
 	if err != nil {
 		return nil, err
 	}
 	return d.AllRows(s.ctx)
-}
-
-// rows returns all rows of the file, or of the table if file is empty.
-func (p *policyCommand) rows(s *session, file string) ([]policy.Raw, error) {
-	if file == "" {
-		return p.tableRows(s)
-	}
-	rows, err := s.readFile(file)
-	return operate.Raws(rows), err
 }
 
 // readFile reads a file of rows; "-" is standard input.
@@ -100,8 +95,8 @@ func (m moment) or(now time.Time) time.Time {
 
 type listCommand struct{}
 
-func (listCommand) Run(s *session, p *policyCommand) error {
-	rows, err := p.tableRows(s)
+func (listCommand) Run(s *session, p *policyCommand, d *deployment) error {
+	rows, err := d.AllRows(s.ctx)
 	if err != nil {
 		return err
 	}
@@ -114,8 +109,8 @@ type showCommand struct {
 	Name      string `arg:"" help:"The row's RowKey."`
 }
 
-func (c showCommand) Run(s *session, p *policyCommand) error {
-	rows, err := p.tableRows(s)
+func (c showCommand) Run(s *session, p *policyCommand, d *deployment) error {
+	rows, err := d.AllRows(s.ctx)
 	if err != nil {
 		return err
 	}
@@ -224,7 +219,7 @@ func (c explainCommand) decider(s *session, p *policyCommand) (request.Decider, 
 		}
 		return operate.MemoryDecider(operate.Raws(file))
 	}
-	d, err := s.open(p.account)
+	d, err := p.ProvideDeployment(s)
 	if err != nil {
 		return request.Decider{}, err
 	}
@@ -260,7 +255,7 @@ func (c replayCommand) Run(s *session, p *policyCommand) error {
 			return err
 		}
 	}
-	d, err := s.open(p.account)
+	d, err := p.ProvideDeployment(s)
 	if err != nil {
 		return err
 	}
@@ -315,7 +310,7 @@ func (c exportCommand) Run(s *session, p *policyCommand) error {
 			return usage("%s exists; add --force to write over it, and over what was edited in it", c.File)
 		}
 	}
-	rows, err := p.tableRows(s)
+	rows, err := p.rows(s, "")
 	if err != nil {
 		return err
 	}
@@ -371,11 +366,7 @@ func (planCommand) Help() string {
 	return `Exits with 1 if the table would change, and with 4 if a row of it was changed, created or deleted after the file was exported.`
 }
 
-func (c planCommand) Run(s *session, p *policyCommand) error {
-	d, err := s.open(p.account)
-	if err != nil {
-		return err
-	}
+func (c planCommand) Run(s *session, p *policyCommand, d *deployment) error {
 	plan, err := c.plan(s, d)
 	if err != nil {
 		return err
@@ -412,7 +403,7 @@ func (c applyCommand) Run(s *session, p *policyCommand) error {
 	if !c.Yes && c.File == "-" {
 		return usage("standard input can't hold both the rows and the answer; add --yes")
 	}
-	d, err := s.open(p.account)
+	d, err := p.ProvideDeployment(s)
 	if err != nil {
 		return err
 	}
@@ -484,11 +475,7 @@ func (initCommand) Help() string {
 	return "Exits with 4, and writes nothing, if the table has rows already."
 }
 
-func (c initCommand) Run(s *session, p *policyCommand) error {
-	d, err := s.open(p.account)
-	if err != nil {
-		return err
-	}
+func (c initCommand) Run(s *session, p *policyCommand, d *deployment) error {
 	written, err := operate.Init(s.ctx, d, c.Force)
 	if problem.CodeOf(err) == problem.Conflict {
 		return advised{fmt.Errorf("%w; nothing was written", err), "Add --force to add the samples to them."}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -132,7 +133,7 @@ func (c requestListCommand) Run(s *session, r *requestCommand) error {
 	if err != nil {
 		return err
 	}
-	d, err := s.open(r.account)
+	d, err := r.ProvideDeployment(s)
 	if err != nil {
 		return err
 	}
@@ -182,11 +183,7 @@ func (requestShowCommand) Help() string {
 	return "Prints the partner's address and words. An invite code is not shown."
 }
 
-func (c requestShowCommand) Run(s *session, r *requestCommand) error {
-	d, err := s.open(r.account)
-	if err != nil {
-		return err
-	}
+func (c requestShowCommand) Run(s *session, r *requestCommand, d *deployment) error {
 	record, err := c.load(s, d)
 	if err != nil {
 		return err
@@ -208,21 +205,14 @@ func (s *session) reviewer(d *deployment) (*review.Reviewer, error) {
 	return review.New(review.Config{Store: d, Seats: d, Records: d, Now: s.now, By: by})
 }
 
-// act acts on the request as the person who is signed in. d is nil if it is not open yet.
+// act acts on the request as the person who is signed in.
 func (f requestArg) act(s *session, r *requestCommand, d *deployment,
-	do func(*review.Reviewer, submission.ID) (request.Request, error)) error {
-	var err error
-	if d == nil {
-		d, err = s.open(r.account)
-		if err != nil {
-			return err
-		}
-	}
+	do func(*review.Reviewer, context.Context, submission.ID) (request.Request, error)) error {
 	reviewer, err := s.reviewer(d)
 	if err != nil {
 		return err
 	}
-	changed, err := do(reviewer, f.ID.ID)
+	changed, err := do(reviewer, s.ctx, f.ID.ID)
 	if err != nil {
 		return unknown(f.ID.ID, err)
 	}
@@ -295,7 +285,7 @@ func (c requestApproveCommand) Run(s *session, r *requestCommand) error {
 	if err != nil {
 		return err
 	}
-	d, err := s.open(r.account)
+	d, err := r.ProvideDeployment(s)
 	if err != nil {
 		return err
 	}
@@ -328,8 +318,8 @@ func (c requestApproveCommand) Run(s *session, r *requestCommand) error {
 			return err
 		}
 	}
-	return c.act(s, r, d, func(v *review.Reviewer, id submission.ID) (request.Request, error) {
-		return v.Approve(s.ctx, id, *terms, c.Note)
+	return c.act(s, r, d, func(v *review.Reviewer, ctx context.Context, id submission.ID) (request.Request, error) {
+		return v.Approve(ctx, id, *terms, c.Note)
 	})
 }
 
@@ -350,16 +340,16 @@ type requestDenyCommand struct {
 	Reason string `required:"" placeholder:"TEXT" help:"Why, for those who look later. The partner does not see it."`
 }
 
-func (c requestDenyCommand) Run(s *session, r *requestCommand) error {
-	return c.act(s, r, nil, func(v *review.Reviewer, id submission.ID) (request.Request, error) {
-		return v.Deny(s.ctx, id, c.Reason)
+func (c requestDenyCommand) Run(s *session, r *requestCommand, d *deployment) error {
+	return c.act(s, r, d, func(v *review.Reviewer, ctx context.Context, id submission.ID) (request.Request, error) {
+		return v.Deny(ctx, id, c.Reason)
 	})
 }
 
 type requestRetryCommand struct{ requestArg }
 
-func (c requestRetryCommand) Run(s *session, r *requestCommand) error {
-	return c.act(s, r, nil, func(v *review.Reviewer, id submission.ID) (request.Request, error) { return v.Retry(s.ctx, id) })
+func (c requestRetryCommand) Run(s *session, r *requestCommand, d *deployment) error {
+	return c.act(s, r, d, (*review.Reviewer).Retry)
 }
 
 type requestCancelCommand struct {
@@ -367,9 +357,9 @@ type requestCancelCommand struct {
 	Reason string `required:"" placeholder:"TEXT" help:"Why, for those who look later."`
 }
 
-func (c requestCancelCommand) Run(s *session, r *requestCommand) error {
-	return c.act(s, r, nil, func(v *review.Reviewer, id submission.ID) (request.Request, error) {
-		return v.Cancel(s.ctx, id, c.Reason)
+func (c requestCancelCommand) Run(s *session, r *requestCommand, d *deployment) error {
+	return c.act(s, r, d, func(v *review.Reviewer, ctx context.Context, id submission.ID) (request.Request, error) {
+		return v.Cancel(ctx, id, c.Reason)
 	})
 }
 
@@ -379,8 +369,8 @@ func (requestResendCommand) Help() string {
 	return "The app first checks whether the guest has accepted meanwhile, and sends at most one mail per hour to an address. guestlist request show tells the result."
 }
 
-func (c requestResendCommand) Run(s *session, r *requestCommand) error {
-	return c.act(s, r, nil, func(v *review.Reviewer, id submission.ID) (request.Request, error) { return v.Resend(s.ctx, id) })
+func (c requestResendCommand) Run(s *session, r *requestCommand, d *deployment) error {
+	return c.act(s, r, d, (*review.Reviewer).Resend)
 }
 
 type requestEraseCommand struct {
@@ -410,7 +400,7 @@ func (c requestEraseCommand) Run(s *session, r *requestCommand) error {
 			return err
 		}
 	}
-	d, err := s.open(r.account)
+	d, err := r.ProvideDeployment(s)
 	if err != nil {
 		return err
 	}
