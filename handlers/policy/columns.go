@@ -60,7 +60,7 @@ type column struct {
 	read func(cell any, row *Row) *wrong
 }
 
-// wrong is a Fault without its column.
+// wrong is a Fault without its column. Its advice, if empty, is to write what the column takes.
 type wrong struct{ problem, advice string }
 
 // The names of the columns of policy rows, beside the two keys.
@@ -110,11 +110,11 @@ var columns = []column{
 	{Column{Name: NotBeforeColumn, Example: "2026-05-01",
 		Takes:   "a date (2026-05-01, from its start in UTC) or a time (2026-05-01T09:00:00Z)",
 		Meaning: "the row applies from this moment on; unset: no limit",
-	}, readNotBefore},
+	}, timeReader(func(r *Row) *time.Time { return &r.NotBefore }, 0)},
 	{Column{Name: NotAfterColumn, Example: "2026-05-31",
 		Takes:   "a date (2026-05-31, to its end in UTC) or a time (2026-05-31T18:00:00Z)",
 		Meaning: "the row applies until this moment; unset: no limit",
-	}, readNotAfter},
+	}, timeReader(func(r *Row) *time.Time { return &r.NotAfter }, 1)},
 	{Column{Name: ConditionColumn, Example: `request.country in ["DE", "AT"]`,
 		Takes:   fmt.Sprintf("an expression (CEL) of at most %d characters", MaxCondition),
 		Meaning: "the row applies only to sign-ups for which this is true; unset: to all",
@@ -189,20 +189,8 @@ func known(name string) bool {
 
 // wordReader reads one of the words, in any case.
 func wordReader[T ~string](field func(*Row) *T, words ...T) func(any, *Row) *wrong {
-	var advice strings.Builder
-	for i, word := range words {
-		switch i {
-		case 0:
-			advice.WriteString("write ")
-		case len(words) - 1:
-			advice.WriteString(" or ")
-		default:
-			advice.WriteString(", ")
-		}
-		advice.WriteString(string(word))
-	}
 	return func(cell any, row *Row) *wrong {
-		text, w := readText(cell, maxWord, advice.String())
+		text, w := readText(cell, maxWord, "")
 		if w != nil {
 			return w
 		}
@@ -213,13 +201,12 @@ func wordReader[T ~string](field func(*Row) *T, words ...T) func(any, *Row) *wro
 				return nil
 			}
 		}
-		return &wrong{"is not one of the allowed words", advice.String()}
+		return &wrong{problem: "is not one of the allowed words"}
 	}
 }
 
-const (
-	hashPrefix = "sha256:" // begins a cell with the hash of an invite code
-)
+// hashPrefix begins a cell with the hash of an invite code.
+const hashPrefix = "sha256:"
 
 const takesBool = "true or false"
 
@@ -227,7 +214,7 @@ func boolReader(field func(*Row) *bool) func(any, *Row) *wrong {
 	return func(cell any, row *Row) *wrong {
 		value, understood := asBool(cell)
 		if !understood {
-			return &wrong{"is neither true nor false", "write " + takesBool}
+			return &wrong{problem: "is neither true nor false"}
 		}
 		*field(row) = value
 		return nil
@@ -302,52 +289,36 @@ func asWhole(cell any) (number int64, whole bool) {
 	return 0, false
 }
 
-func readNotBefore(cell any, row *Row) *wrong {
-	at, _, w := readTime(cell)
-	if w == nil {
-		row.NotBefore = at
-	}
-	return w
-}
-
-func readNotAfter(cell any, row *Row) *wrong {
-	at, wholeDay, w := readTime(cell)
-	if w != nil {
-		return w
-	}
-	if wholeDay {
-		at = at.AddDate(0, 0, 1)
-	}
-	row.NotAfter = at
-	return nil
-}
-
-// readTime returns the moment in the cell, in UTC. A date alone is its start, with wholeDay.
-func readTime(cell any) (at time.Time, wholeDay bool, w *wrong) {
+// timeReader reads a moment, in UTC. A date alone is the start of the day, or that many days later.
+func timeReader(field func(*Row) *time.Time, later int) func(any, *Row) *wrong {
 	const advice = "write a date such as 2026-05-31, or a time with its zone such as 2026-05-31T18:00:00Z or 2026-05-31T18:00:00+02:00"
-	at, isTime := cell.(time.Time)
-	if !isTime {
-		var text string
-		text, w = readText(cell, maxWord, advice)
-		if w != nil {
-			return time.Time{}, false, w
+	return func(cell any, row *Row) *wrong {
+		days := 0
+		at, isTime := cell.(time.Time)
+		if !isTime {
+			text, w := readText(cell, maxWord, advice)
+			if w != nil {
+				return w
+			}
+			var err error
+			at, err = time.Parse(time.DateOnly, text)
+			if err == nil {
+				days = later
+			} else {
+				at, err = time.Parse(time.RFC3339, text)
+			}
+			if err != nil {
+				return &wrong{"is not a date or time", advice}
+			}
 		}
-		var err error
-		at, err = time.Parse(time.DateOnly, text)
-		wholeDay = err == nil
-		if !wholeDay {
-			at, err = time.Parse(time.RFC3339, text)
+		at = at.UTC()
+		// The table's DateTime begins in 1601, and Go's zero time, in year 1, would mean "no limit".
+		if at.Year() < 1601 || at.Year() > 9999 {
+			return &wrong{"is out of range", "write a year from 1601 to 9999, or leave it empty for no limit"}
 		}
-		if err != nil {
-			return time.Time{}, false, &wrong{"is not a date or time", advice}
-		}
+		*field(row) = at.AddDate(0, 0, days)
+		return nil
 	}
-	at = at.UTC()
-	// The table's DateTime begins in 1601, and Go's zero time, in year 1, would mean "no limit".
-	if at.Year() < 1601 || at.Year() > 9999 {
-		return time.Time{}, false, &wrong{"is out of range", "write a year from 1601 to 9999, or leave it empty for no limit"}
-	}
-	return at, wholeDay, nil
 }
 
 const takesList = "separated by comma, semicolon, space or line, or as a JSON array of strings"
@@ -479,9 +450,8 @@ func readInviteCode(cell any, row *Row) *wrong {
 	if w != nil {
 		return w
 	}
-	const prefix = hashPrefix
-	if len(text) > len(prefix) && strings.EqualFold(text[:len(prefix)], prefix) {
-		hash := submission.CodeHash(strings.ToLower(strings.TrimSpace(text[len(prefix):])))
+	if len(text) > len(hashPrefix) && strings.EqualFold(text[:len(hashPrefix)], hashPrefix) {
+		hash := submission.CodeHash(strings.ToLower(strings.TrimSpace(text[len(hashPrefix):])))
 		if hash == "" || !hash.Valid() {
 			return &wrong{"has no 64 hexadecimal digits after sha256:", advice}
 		}
@@ -587,12 +557,8 @@ func cellText(cell any) string {
 		return ""
 	case string:
 		return cell
-	case bool:
-		return strconv.FormatBool(cell)
-	case int32:
-		return strconv.FormatInt(int64(cell), 10)
-	case int64:
-		return strconv.FormatInt(cell, 10)
+	case bool, int32, int64:
+		return fmt.Sprint(cell)
 	case float64:
 		return strconv.FormatFloat(cell, 'g', -1, 64)
 	case time.Time:

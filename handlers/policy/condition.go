@@ -334,12 +334,12 @@ func (r *reviewer) reviewField(e ast.Expr, names []string) *wrong {
 	if slices.Contains(fieldNames(), selection.FieldName()) {
 		return nil
 	}
+	advice := "the fields are " + listed(fieldNames())
 	near := nearestOf(selection.FieldName(), fieldNames())
 	if near != "" {
-		return &wrong{"asks for a field of request that does not exist" + r.at(e),
-			"write request." + near + " if that is what was meant; the fields are " + listed(fieldNames())}
+		advice = "write request." + near + " if that is what was meant; " + advice
 	}
-	return &wrong{"asks for a field of request that does not exist" + r.at(e), "the fields are " + listed(fieldNames())}
+	return &wrong{"asks for a field of request that does not exist" + r.at(e), advice}
 }
 
 func (r *reviewer) unknownName(e ast.Expr) *wrong {

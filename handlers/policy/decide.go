@@ -86,12 +86,8 @@ func Decide(s submission.Submission, rows []Row, usage Usage, now time.Time) Dec
 
 // Unreadable returns the decision for a submission whose rows could not all be read: Review.
 func Unreadable(now time.Time) Decision {
-	return Decision{
-		Action: Review,
-		Reason: "The policy rows could not be read, so a person decides.",
-		Looked: []Look{},
-		At:     now.UTC(),
-	}
+	const reason = "The policy rows could not be read, so a person decides."
+	return Decision{Action: Review, Reason: reason, Looked: []Look{}, At: now.UTC()}
 }
 
 // question is what a row is tried with.
@@ -159,14 +155,10 @@ func (c candidate) unfit(q question) (skipped, failed string) {
 		return "it asks for another invite code than was given", ""
 	}
 	holds, failed := c.row.Condition.holds(q.who)
-	switch {
-	case failed != "":
-		return "", failed
-	case !holds:
+	if failed == "" && !holds {
 		return "its condition does not hold", ""
-	default:
-		return "", ""
 	}
+	return "", failed
 }
 
 // decideBy records the candidate's verdict as the decision.
@@ -232,14 +224,7 @@ func placesOf(partitions []string, rows []Row) []place {
 		places[i].byName, places[i].rank = int32(i), int32(row.Rank(places[i].twice))
 	}
 	slices.SortFunc(places, func(a, b place) int {
-		switch {
-		case a.partition != b.partition:
-			return cmp.Compare(a.partition, b.partition)
-		case a.rank != b.rank:
-			return cmp.Compare(a.rank, b.rank)
-		default:
-			return cmp.Compare(a.byName, b.byName)
-		}
+		return cmp.Or(cmp.Compare(a.partition, b.partition), cmp.Compare(a.rank, b.rank), cmp.Compare(a.byName, b.byName))
 	})
 	return places
 }

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -92,10 +93,10 @@ func Parse(raw Raw) Row {
 		case cell != nil && cell != "":
 			w = c.read(cell, &row)
 		case c.Required:
-			w = &wrong{"is not set", "write " + c.Takes}
+			w = &wrong{problem: "is not set"}
 		}
 		if w != nil {
-			row.Faults = append(row.Faults, Fault{c.Name, w.problem, w.advice})
+			row.Faults = append(row.Faults, Fault{c.Name, w.problem, cmp.Or(w.advice, "write "+c.Takes)})
 		}
 	}
 	if !row.NotBefore.IsZero() && !row.NotAfter.IsZero() && !row.NotBefore.Before(row.NotAfter) {
