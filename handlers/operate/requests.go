@@ -2,6 +2,7 @@ package operate
 
 import (
 	"cmp"
+	"fmt"
 	"time"
 
 	"guestlist/handlers/policy"
@@ -72,16 +73,8 @@ type RequestDetail struct {
 	Created time.Time       `json:"created"`
 	Changed time.Time       `json:"changed"`
 	// Due is when the request goes on by itself; zero if it waits for a person or for nothing.
-	Due     time.Time      `json:"due,omitzero"`
-	History []HistoryEntry `json:"history"`
-}
-
-// HistoryEntry is a [request.Event] as JSON.
-type HistoryEntry struct {
-	At     time.Time     `json:"at"`
-	State  request.State `json:"state"`
-	What   string        `json:"what"`
-	Detail string        `json:"detail"`
+	Due     time.Time       `json:"due,omitzero"`
+	History []request.Event `json:"history"`
 }
 
 // ShowRequest returns the request in full.
@@ -91,7 +84,7 @@ func ShowRequest(r request.Request, history []request.Event) RequestDetail {
 		Submission: r.Submission, CodeGiven: r.Submission.InviteCode != "", Erased: r.Submission.Email == submission.Address{},
 		Decision: withoutCode(r.Decision), Approval: r.Approval, RepeatOf: r.RepeatOf, GuestID: r.GuestID, Attempt: r.Attempt,
 		Grants: append([]request.Grant{}, r.Grants...), Created: r.Created, Changed: r.Changed, Due: r.Due,
-		History: make([]HistoryEntry, 0, len(history)),
+		History: append([]request.Event{}, history...),
 	}
 	detail.Submission.InviteCode = ""
 	if r.Resend.Open() {
@@ -99,9 +92,6 @@ func ShowRequest(r request.Request, history []request.Event) RequestDetail {
 	}
 	if r.Withdrawal.Open() && r.Erased.IsZero() {
 		detail.ErasureWished = r.Withdrawal.By
-	}
-	for _, event := range history {
-		detail.History = append(detail.History, HistoryEntry(event))
 	}
 	return detail
 }
@@ -133,4 +123,34 @@ var advice = map[request.State]string{
 // meaning explains a known state and what an admin can do, in whole sentences.
 func meaning(state request.State) string {
 	return state.Meaning() + " " + cmp.Or(advice[state], "It goes on by itself.")
+}
+
+// RowTerms are the terms of a policy row; Row is zero for those of no row.
+type RowTerms struct {
+	Terms policy.Terms
+	Row   policy.RowKey
+}
+
+// TermsFor returns the terms on which a person would approve the request: those of the named row,
+// or else of the row that decided, as it is now. Without either it is an invitation without
+// groups. The error says in a sentence why a row can't be used.
+func TermsFor(rows []policy.Raw, r request.Request, named *policy.RowKey) (RowTerms, error) {
+	key := named
+	if key == nil && r.Decision != nil && r.Decision.Row != nil {
+		key = &policy.RowKey{Partition: r.Decision.Row.Partition, Name: r.Decision.Row.Name}
+	}
+	if key == nil {
+		return RowTerms{Terms: policy.Terms{SendInvitation: true, UserType: "Guest"}}, nil
+	}
+	raw, found := find(rows, *key)
+	if !found {
+		return RowTerms{}, fmt.Errorf("there is no row %q in the partition %q any more; "+
+			"name another with --row, or give --group and --sponsor", key.Name, key.Partition)
+	}
+	row := policy.Parse(raw)
+	if len(row.Faults) > 0 {
+		return RowTerms{}, fmt.Errorf("the row %q of %q can't be understood: %s; "+
+			"correct it, or name another with --row", key.Name, key.Partition, row.Faults[0])
+	}
+	return RowTerms{row.Terms, *key}, nil
 }

@@ -74,7 +74,7 @@ func TestShowRequestHidesInviteCode(t *testing.T) {
 	if r.Decision.Row.Columns["InviteCode"] != hash {
 		t.Error("the request itself was changed")
 	}
-	if diff := cmp.Diff([]HistoryEntry{{What: "received", State: request.Received, Detail: "taken"}}, detail.History); diff != "" {
+	if diff := cmp.Diff([]request.Event{{What: "received", State: request.Received, Detail: "taken"}}, detail.History); diff != "" {
 		t.Errorf("history (-want +got):\n%s", diff)
 	}
 	if !ShowRequest(request.Request{}, nil).Erased || detail.Erased {

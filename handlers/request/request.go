@@ -156,10 +156,10 @@ func NewGrants(groups []string) []Grant {
 
 // Event is one entry of a request's history. History is only ever added to.
 type Event struct {
-	At     time.Time
-	State  State  // the state after the event
-	What   string // stable short name, for example "decided" or "invited"
-	Detail string // one sentence for an admin; no personal data
+	At     time.Time `json:"at"`
+	State  State     `json:"state"`  // the state after the event
+	What   string    `json:"what"`   // stable short name, for example "decided" or "invited"
+	Detail string    `json:"detail"` // one sentence for an admin; no personal data
 }
 
 // Claim says which request owns an address: the one that invites. It also holds the intent and the

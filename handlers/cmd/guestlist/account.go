@@ -6,13 +6,18 @@ import (
 	"fmt"
 	"net/url"
 	"os"
+	"os/user"
 	"path/filepath"
 	"regexp"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	azpolicy "github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 
+	"guestlist/handlers/azure/graph"
 	"guestlist/handlers/azure/identity"
 	"guestlist/handlers/azure/tables"
+	"guestlist/handlers/policy/lint"
+	"guestlist/handlers/settings"
 )
 
 // account are the flags that name a deployment.
@@ -158,4 +163,52 @@ func (s *session) signIn(scope string) (azcore.TokenCredential, error) {
 		return nil, advised{err, "Sign in with az login, in the tenant of the deployment."}
 	}
 	return credential, nil
+}
+
+// localMark follows the name of a user of a local run, who is not signed in.
+const localMark = " (on this machine, not signed in)"
+
+// whoami returns the name under which decisions are recorded: of the sign-in or a local user.
+func (s *session) whoami(at place) (string, error) {
+	if at.config.Credential == nil {
+		current, err := user.Current()
+		if err != nil {
+			return "", err
+		}
+		return current.Username + localMark, nil
+	}
+	token, err := at.config.Credential.GetToken(s.ctx, azpolicy.TokenRequestOptions{Scopes: []string{identity.StorageScope}})
+	if err != nil {
+		return "", err
+	}
+	claims, err := identity.ParseClaims(token.Token)
+	if err != nil {
+		return "", err
+	}
+	return claims.Name()
+}
+
+// directory returns the tenant of the account: that of the Azure CLI's sign-in, or the stand-in
+// of a local run. address is that of Graph in a national cloud, or empty.
+func (s *session) directory(a account, address string) (lint.Directory, error) {
+	at, err := a.find()
+	if err != nil {
+		return nil, err
+	}
+	config := graph.Config{URL: at.graph}
+	if at.config.ServiceURL != "" {
+		config.URL = settings.PublicGraph
+		if address != "" {
+			config.URL = address
+		}
+		config.Credential, err = s.signIn(graph.Scope(config.URL))
+		if err != nil {
+			return nil, err
+		}
+	}
+	tenant, err := graph.New(config)
+	if err != nil {
+		return nil, fmt.Errorf("connecting to the directory: %w", err)
+	}
+	return tenant, nil
 }

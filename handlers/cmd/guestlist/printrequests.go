@@ -62,7 +62,7 @@ func printRequest(w io.Writer, r operate.RequestDetail) {
 		})
 	}
 	fmt.Fprintln(w, "\nHistory:")
-	list(w, "  ", nil, r.History, func(event operate.HistoryEntry) []string {
+	list(w, "  ", nil, r.History, func(event request.Event) []string {
 		return []string{stamp(event.At), string(event.State), event.What, event.Detail}
 	})
 }

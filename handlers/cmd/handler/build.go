@@ -45,10 +45,7 @@ func build(s settings.Settings, pages web.Config, log *slog.Logger) (*functions.
 		return nil, err
 	}
 	store, err := tables.New(tables.Config{
-		ConnectionString: s.StorageConnection,
-		ServiceURL:       s.TablesURL,
-		Credential:       forStorage,
-		Log:              log,
+		ConnectionString: s.StorageConnection, ServiceURL: s.TablesURL, Credential: forStorage, Log: log,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("connecting to the tables: %w", err)
@@ -97,23 +94,11 @@ func credentials(s settings.Settings) (forStorage, forGraph azcore.TokenCredenti
 // newWorker returns what moves requests on.
 func newWorker(s settings.Settings, store *tables.Store, tenant *graph.Client, pressure *workflow.Pressure, log *slog.Logger) (*workflow.Worker, error) {
 	return workflow.New(workflow.Config{
-		Store:       store,
-		Rows:        store,
-		Seats:       store,
-		Gates:       store,
-		DeadLetters: store,
-		Records:     store,
-		Pressure:    pressure,
-		Retention:   s.Retention,
+		Store: store, Rows: store, Seats: store, Gates: store, DeadLetters: store, Records: store,
+		Directory: tenant, Users: tenant, Pressure: pressure,
 		Pace:        request.Pace{Daily: s.DailyInvitations, Spacing: s.InvitationSpacing},
-		Directory:   tenant,
-		Users:       tenant,
-		RedirectURL: s.RedirectURL,
-		IntentLease: s.IntentLease,
-		Now:         time.Now,
-		Sleep:       sleep,
-		Jitter:      jitter,
-		Log:         log,
+		RedirectURL: s.RedirectURL, IntentLease: s.IntentLease, Retention: s.Retention,
+		Now: time.Now, Sleep: sleep, Jitter: jitter, Log: log,
 	})
 }
 
@@ -125,14 +110,8 @@ func registerPages(app *functions.App, pages web.Config, requests status.Request
 	}
 	signups := functions.QueueOutput{Binding: signupsBinding}
 	page, err := status.New(status.Config{
-		Requests:   requests,
-		Queue:      signups,
-		Now:        time.Now,
-		Log:        log,
-		Style:      pages.Style,
-		Guards:     guards,
-		Detailed:   pages.DetailedStatus,
-		FormOrigin: pages.FormOrigin,
+		Requests: requests, Queue: signups, Now: time.Now, Log: log,
+		Style: pages.Style, Guards: guards, Detailed: pages.DetailedStatus, FormOrigin: pages.FormOrigin,
 	})
 	if err != nil {
 		return err
@@ -142,15 +121,8 @@ func registerPages(app *functions.App, pages web.Config, requests status.Request
 		return nil
 	}
 	form, err := signup.New(signup.Config{
-		Queue:        signups,
-		Now:          time.Now,
-		Random:       rand.Reader,
-		Log:          log,
-		Style:        pages.Style,
-		Guards:       guards,
-		Fields:       pages.Fields,
-		Mail:         pages.Mail,
-		StatusOrigin: pages.StatusOrigin,
+		Queue: signups, Now: time.Now, Random: rand.Reader, Log: log,
+		Style: pages.Style, Guards: guards, Fields: pages.Fields, Mail: pages.Mail, StatusOrigin: pages.StatusOrigin,
 	})
 	if err != nil {
 		return err
