@@ -1,8 +1,6 @@
 package pagetest
 
 import (
-	"bytes"
-	"encoding/json"
 	"net/http"
 	"os"
 	"slices"
@@ -30,24 +28,14 @@ func ReadContract(t *testing.T) *Contract {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var fromYAML any
-	err = yaml.Unmarshal(content, &fromYAML)
+	c := &Contract{compiler: jsonschema.NewCompiler(), seen: map[string]bool{}}
+	err = yaml.Unmarshal(content, &c.document)
 	if err != nil {
 		t.Fatal(err)
 	}
-	// Through JSON, since YAML has other types of numbers.
-	encoded, err := json.Marshal(fromYAML)
-	if err != nil {
-		t.Fatal(err)
-	}
-	document, err := jsonschema.UnmarshalJSON(bytes.NewReader(encoded))
-	if err != nil {
-		t.Fatal(err)
-	}
-	closeObjects(document)
-	c := &Contract{document: document.(map[string]any), compiler: jsonschema.NewCompiler(), seen: map[string]bool{}}
+	closeObjects(c.document)
 	c.compiler.DefaultDraft(jsonschema.Draft2020) // what OpenAPI 3.1 builds on
-	err = c.compiler.AddResource(contractURL, document)
+	err = c.compiler.AddResource(contractURL, c.document)
 	if err != nil {
 		t.Fatal(err)
 	}

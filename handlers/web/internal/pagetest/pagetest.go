@@ -150,44 +150,45 @@ func MissingText(page string) string { return missing.FindString(page) }
 // Document is a parsed page.
 type Document struct {
 	Root     *html.Node
+	Elements []*html.Node
 	ByID     map[string]*html.Node
-	Hidden   map[string]string // Hidden fields
+	Hidden   map[string]string // hidden fields
 	Selected string            // value of the selected option
 	Title    string
 }
 
 func (d Document) Text() string { return Text(d.Root) }
 
-// first returns the first element of the name.
+// First returns the first element of the name, or nil.
 func (d Document) First(name string) *html.Node {
-	for n := range d.Root.Descendants() {
-		if n.Type == html.ElementNode && n.Data == name {
+	for _, n := range d.Elements {
+		if n.Data == name {
 			return n
 		}
 	}
 	return nil
 }
 
+// Attribute returns an attribute of an element, "" for none.
 func Attribute(n *html.Node, name string) string {
-	if n == nil {
-		return ""
-	}
-	for _, a := range n.Attr {
-		if a.Key == name {
-			return a.Val
+	if n != nil {
+		for _, a := range n.Attr {
+			if a.Key == name {
+				return a.Val
+			}
 		}
 	}
 	return ""
 }
 
+// Text returns what a person reads in an element.
 func Text(n *html.Node) string {
-	if n == nil {
-		return ""
-	}
 	var text strings.Builder
-	for d := range n.Descendants() {
-		if d.Type == html.TextNode && d.Parent.Data != "style" && d.Parent.Data != "script" {
-			text.WriteString(d.Data)
+	if n != nil {
+		for d := range n.Descendants() {
+			if d.Type == html.TextNode && d.Parent.Data != "style" && d.Parent.Data != "script" {
+				text.WriteString(d.Data)
+			}
 		}
 	}
 	return text.String()
@@ -218,6 +219,7 @@ func CheckPage(t *testing.T, response *http.Response, text string) Document {
 		if n.Type != html.ElementNode {
 			continue
 		}
+		d.Elements = append(d.Elements, n)
 		if !slices.Contains(known, n.Data) {
 			t.Errorf("an unexpected element <%s>", n.Data)
 		}
@@ -252,10 +254,8 @@ func CheckPage(t *testing.T, response *http.Response, text string) Document {
 				d.Hidden[Attribute(n, "name")] = Attribute(n, "value")
 			}
 		case "option":
-			for _, a := range n.Attr {
-				if a.Key == "selected" {
-					d.Selected = Attribute(n, "value")
-				}
+			if slices.ContainsFunc(n.Attr, func(a html.Attribute) bool { return a.Key == "selected" }) {
+				d.Selected = Attribute(n, "value")
 			}
 		case "meta":
 			if Attribute(n, "http-equiv") == "refresh" {
@@ -273,14 +273,13 @@ func CheckPage(t *testing.T, response *http.Response, text string) Document {
 // outside are the only addresses that links may lead to beside our own: those that a test has set.
 var outside = []string{"https://www.contoso.com/legal/privacy", "https://www.contoso.com/legal/terms", "mailto:partners@contoso.com"}
 
+var controls = []string{"input", "select", "textarea"}
+
 // checkReferences follows every reference within the page.
 func (d Document) checkReferences(t *testing.T) {
 	t.Helper()
 	labels := map[string]bool{}
-	for n := range d.Root.Descendants() {
-		if n.Type != html.ElementNode {
-			continue
-		}
+	for _, n := range d.Elements {
 		for _, key := range []string{"aria-describedby", "aria-labelledby", "for"} {
 			for id := range strings.FieldsSeq(Attribute(n, key)) {
 				if d.ByID[id] == nil {
@@ -299,7 +298,7 @@ func (d Document) checkReferences(t *testing.T) {
 				if !strings.HasPrefix(target, site.Root) || !strings.Contains(target, "?lang=") {
 					t.Errorf("the link to another language leads to %s", target)
 				}
-			case within && (d.ByID[id] == nil || !slices.Contains([]string{"input", "select", "textarea"}, d.ByID[id].Data)):
+			case within && (d.ByID[id] == nil || !slices.Contains(controls, d.ByID[id].Data)):
 				t.Errorf("the link to %s leads to no field", target)
 			case slices.Contains(outside, target):
 			case !within && target != site.Root && !strings.HasPrefix(target, site.Root+"/"):
@@ -311,8 +310,8 @@ func (d Document) checkReferences(t *testing.T) {
 			}
 		}
 	}
-	for n := range d.Root.Descendants() {
-		if n.Type != html.ElementNode || !slices.Contains([]string{"input", "select", "textarea"}, n.Data) || Attribute(n, "type") == "hidden" {
+	for _, n := range d.Elements {
+		if !slices.Contains(controls, n.Data) || Attribute(n, "type") == "hidden" {
 			continue
 		}
 		id := Attribute(n, "id")
@@ -331,10 +330,7 @@ func (d Document) checkReferences(t *testing.T) {
 func CheckHeaders(t *testing.T, response *http.Response) {
 	t.Helper()
 	for name, want := range map[string]string{
-		"Cache-Control":          "no-store",
-		"X-Content-Type-Options": "nosniff",
-		"X-Frame-Options":        "DENY",
-		"X-Robots-Tag":           "noindex",
+		"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", "X-Frame-Options": "DENY", "X-Robots-Tag": "noindex",
 	} {
 		if got := response.Header.Get(name); got != want {
 			t.Errorf("%s: %q, want %q", name, got, want)
