@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"net/url"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -82,15 +83,13 @@ func ParseIntro(text string) (Intro, error) {
 			return nil, errors.New(`is not a text, nor a JSON object of texts by language such as {"en": "Welcome.", "de": "Willkommen."}`)
 		}
 	}
-	tags := map[string]bool{"": true}
 	var offered []string
 	for _, l := range i18n.Languages() {
-		tags[l.Tag] = true
 		offered = append(offered, l.Tag)
 	}
 	for tag, words := range intro {
 		switch {
-		case !tags[tag]:
+		case tag != "" && !slices.Contains(offered, tag):
 			return nil, fmt.Errorf("has a language that the pages do not have; they have %s", strings.Join(offered, ", "))
 		case strings.TrimSpace(words) == "" || utf8.RuneCountInString(words) > maxIntro:
 			return nil, fmt.Errorf("has an empty text, or one of more than %d characters", maxIntro)
@@ -144,8 +143,7 @@ func ParseLogo(text string) (Logo, error) {
 		return Logo{}, errors.New(advice)
 	}
 	if len(text) > maxLogo {
-		return Logo{}, fmt.Errorf("has %d bytes, and at most %d go into a page; simplify the image, or give a path on the pages' own origin",
-			len(text), maxLogo)
+		return Logo{}, fmt.Errorf("has %d bytes, and at most %d go into a page; simplify the image, or give a path on the pages' own origin", len(text), maxLogo)
 	}
 	image, err := base64.StdEncoding.DecodeString(encoded)
 	if err != nil {

@@ -2,6 +2,7 @@ package maildomain
 
 import (
 	_ "embed"
+	"slices"
 	"strings"
 )
 
@@ -46,44 +47,28 @@ func Popular() []string {
 // one letter missing, added, replaced, or swapped with its neighbour, and is not a known mail
 // domain itself. A company may have the domain, so it is a reason to ask, not to refuse.
 func Meant(domain string) string {
-	meant := ""
-	for _, popular := range Popular() {
-		if domain == popular {
-			return ""
-		}
-		if meant == "" && oneSlip(domain, popular) {
-			meant = popular
-		}
-	}
-	if meant == "" {
+	popular := Popular()
+	i := slices.IndexFunc(popular, func(meant string) bool { return oneSlip(domain, meant) })
+	if i < 0 || slices.Contains(popular, domain) {
 		return ""
 	}
 	_, known := FreeMail()[domain]
 	if known {
 		return ""
 	}
-	return meant
+	return popular[i]
 }
 
 // oneSlip reports whether typed is meant with one letter missing, added, replaced, or swapped
 // with the next.
 func oneSlip(typed, meant string) bool {
-	common := 0
-	for common < len(typed) && common < len(meant) && typed[common] == meant[common] {
-		common++
+	a, b := typed, meant
+	for a != "" && b != "" && a[0] == b[0] {
+		a, b = a[1:], b[1:]
 	}
-	a, b := typed[common:], meant[common:]
-	switch len(a) - len(b) {
-	case 1:
-		return a[1:] == b
-	case -1:
-		return a == b[1:]
-	case 0:
-		if len(a) == 0 {
-			return false
-		}
-		swapped := len(a) > 1 && a[0] == b[1] && a[1] == b[0] && a[2:] == b[2:]
-		return a[1:] == b[1:] || swapped
+	for a != "" && b != "" && a[len(a)-1] == b[len(b)-1] {
+		a, b = a[:len(a)-1], b[:len(b)-1]
 	}
-	return false
+	swapped := len(a) == 2 && len(b) == 2 && a[0] == b[1] && a[1] == b[0]
+	return len(a)+len(b) == 1 || len(a) == 1 && len(b) == 1 || swapped
 }

@@ -78,9 +78,9 @@ func (s *Settings) readStorage(r *Reader) {
 func (s *Settings) readGraph(r *Reader) {
 	s.GraphURL = strings.TrimSuffix(r.Text(GraphURL), "/")
 	s.GraphCredential, s.ClientID = r.Text(GraphCredential), r.Text(ClientID)
-	graph, err := parseHost(s.GraphURL)
+	graph, valid := parseHost(s.GraphURL)
 	switch {
-	case err != nil:
+	case !valid:
 		r.Fault(GraphURL, "must be a scheme and a host and nothing else, such as "+PublicGraph)
 	case s.GraphCredential == NoCredential && !isLoopback(graph.Hostname()):
 		r.Fault(GraphCredential, "is %q, which is for a stand-in on 127.0.0.1 only; set it to %q", NoCredential, ManagedIdentity)
@@ -158,7 +158,7 @@ func (r *Reader) Duration(name string, least, most time.Duration, example string
 func (r *Reader) Origins(name string) []string {
 	list := Split(r.Text(name))
 	for _, text := range list {
-		r.checkOrigin(name, text)
+		r.Check(name, checkOrigin(text))
 	}
 	return list
 }
@@ -167,16 +167,9 @@ func (r *Reader) Origins(name string) []string {
 func (r *Reader) Origin(name string) string {
 	text := r.Text(name)
 	if text != "" {
-		r.checkOrigin(name, text)
+		r.Check(name, checkOrigin(text))
 	}
 	return text
-}
-
-func (r *Reader) checkOrigin(name, text string) {
-	err := checkOrigin(text)
-	if err != nil {
-		r.Fault(name, "has %q, which %w", text, err)
-	}
 }
 
 // Split splits a list at spaces and commas.
@@ -193,26 +186,16 @@ func isLink(text string) bool {
 	return err == nil && u.Scheme == "https" && u.Host != "" && u.User == nil
 }
 
-// CheckHost checks that text is a scheme and a host only: https, or http for this machine.
-func CheckHost(text string) error {
-	u, err := parseHost(text)
-	if err != nil {
-		return err
-	}
-	if u.Scheme != "https" && (u.Scheme != "http" || !isLoopback(u.Hostname())) {
-		return errNoHost
-	}
-	return nil
+// IsHost reports whether text is a scheme and a host only: https, or http for this machine.
+func IsHost(text string) bool {
+	u, valid := parseHost(text)
+	return valid && (u.Scheme == "https" || u.Scheme == "http" && isLoopback(u.Hostname()))
 }
 
-var errNoHost = errors.New("must be a scheme and a host and nothing else")
-
-func parseHost(text string) (*url.URL, error) {
+// parseHost reads an address that is a scheme and a host only.
+func parseHost(text string) (u *url.URL, valid bool) {
 	u, err := url.Parse(text)
-	if err != nil || u.Host == "" || !strings.EqualFold(text, u.Scheme+"://"+u.Host) {
-		return nil, errNoHost
-	}
-	return u, nil
+	return u, err == nil && u.Host != "" && strings.EqualFold(text, u.Scheme+"://"+u.Host)
 }
 
 func isLoopback(host string) bool {
@@ -220,14 +203,11 @@ func isLoopback(host string) bool {
 	return host == "localhost" || (ip != nil && ip.IsLoopback())
 }
 
-var errNoOrigin = errors.New("must be a scheme and a host, such as https://www.contoso.com, in lower case and without a path")
-
 // checkOrigin checks that text is an origin as browsers write it: https, or http on this machine.
 func checkOrigin(text string) error {
-	u, err := parseHost(text)
-	if err != nil || CheckHost(text) != nil || text != strings.ToLower(text) || strings.ContainsAny(u.Host, "*, \t") ||
-		u.Scheme == "https" && u.Port() == "443" {
-		return errNoOrigin
+	u, _ := parseHost(text)
+	if !IsHost(text) || text != strings.ToLower(text) || strings.ContainsAny(u.Host, "*, \t") || u.Scheme == "https" && u.Port() == "443" {
+		return fmt.Errorf("has %q, which must be a scheme and a host, such as https://www.contoso.com, in lower case and without a path", text)
 	}
 	return nil
 }

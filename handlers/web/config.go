@@ -167,7 +167,7 @@ func (c *Config) readCaptcha(r *settings.Reader) {
 	if config.Secret == "" && !unresolved(r, settings.CaptchaSecret) {
 		r.Fault(settings.CaptchaSecret, "is not set, and the captcha needs it")
 	}
-	if config.URL != "" && settings.CheckHost(config.URL) != nil {
+	if config.URL != "" && !settings.IsHost(config.URL) {
 		r.Fault(settings.CaptchaURL, "must be https and a host and nothing else, such as https://eu.frcapi.com")
 	}
 	c.Guards.Captcha = config

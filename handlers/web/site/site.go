@@ -103,16 +103,13 @@ func (s *Site) read(pattern string) (string, error) {
 
 // each calls do with the files of the frame, then of the page, whose names match the pattern.
 func (s *Site) each(pattern string, do func(name, source string) error) error {
-	for _, from := range []struct {
-		files  fs.FS
-		folder string
-	}{{frame, "frame"}, {s.config.Files, "page"}} {
-		names, err := fs.Glob(from.files, from.folder+"/"+pattern)
+	for _, files := range []fs.FS{frame, s.config.Files} {
+		names, err := fs.Glob(files, "*/"+pattern)
 		if err != nil {
 			return fmt.Errorf("site: looking for %s: %w", pattern, err)
 		}
 		for _, name := range names {
-			source, err := fs.ReadFile(from.files, name)
+			source, err := fs.ReadFile(files, name)
 			if err != nil {
 				return fmt.Errorf("site: reading %s: %w", name, err)
 			}

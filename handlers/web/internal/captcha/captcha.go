@@ -38,8 +38,6 @@ type Config struct {
 	// Hosts are the host names of the form. If there are any, an answer for a page on another host is
 	// refused: any page could have a widget with our public key. Friendly Captcha checks that itself.
 	Hosts []string
-	// Client sends the requests. Default: a client of its own.
-	Client *http.Client
 }
 
 const (
@@ -59,8 +57,6 @@ type service struct {
 	// policy is what the widget needs in the Content-Security-Policy, by directive. The host of
 	// Friendly Captcha's frame, which differs by region, is added.
 	policy map[string][]string
-	// ask makes the request.
-	ask func(c Config, address, response string) (*http.Request, error)
 }
 
 // services follows the documentation at each address.
@@ -75,7 +71,6 @@ var services = map[string]service{
 			"script-src": {"https://challenges.cloudflare.com"},
 			"frame-src":  {"https://challenges.cloudflare.com"},
 		},
-		ask: askForm,
 	},
 	// https://docs.hcaptcha.com, "Verify the User Response Server Side" and "Content-Security-Policy
 	// Settings", which warns of naming single subdomains. The length of answers is not documented;
@@ -90,7 +85,6 @@ var services = map[string]service{
 			"style-src":   {"https://hcaptcha.com", "https://*.hcaptcha.com"},
 			"connect-src": {"https://hcaptcha.com", "https://*.hcaptcha.com"},
 		},
-		ask: askForm,
 	},
 	// https://developer.friendlycaptcha.com/docs/v2/getting-started/install and .../verify. The script
 	// is pinned by version and content; all else happens in a frame.
@@ -103,10 +97,7 @@ var services = map[string]service{
 			Integrity: "sha384-PlTUwS206S5stm69A6ULL0xNfgrDI6zspceDmfFtJGdNblYUuExQauIm9leAc/Ck",
 			Module:    true,
 		},
-		policy: map[string][]string{
-			"script-src": {"https://cdn.jsdelivr.net/npm/@friendlycaptcha/sdk@1.0.2/site.min.js"},
-		},
-		ask: askJSON,
+		policy: map[string][]string{"script-src": {"https://cdn.jsdelivr.net/npm/@friendlycaptcha/sdk@1.0.2/site.min.js"}},
 	},
 }
 
@@ -126,7 +117,7 @@ type Widget struct {
 type Checker struct {
 	config  Config
 	service service
-	address string
+	client  *http.Client
 }
 
 // New returns a Checker. Its errors do not repeat the secret.
@@ -150,14 +141,9 @@ func New(config Config) (*Checker, error) {
 	if err != nil || endpoint.Host == "" || endpoint.Path != "" || endpoint.User != nil || endpoint.RawQuery != "" {
 		return nil, errors.New("captcha: the address of the service must be a scheme and a host")
 	}
-	if config.Client == nil {
-		config.Client = &http.Client{}
-	}
-	client := *config.Client
 	// The secret must go nowhere else.
-	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	config.Client = &client
-	return &Checker{config: config, service: s, address: config.URL + s.path}, nil
+	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	return &Checker{config, s, client}, nil
 }
 
 // Field returns the name of the form's field with the answer, "" for a nil Checker.
@@ -251,12 +237,11 @@ func (c *Checker) Verify(ctx context.Context, response string) error {
 func (c *Checker) verdict(ctx context.Context, response string) (verdict, error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	request, err := c.service.ask(c.config, c.address, response)
+	request, err := c.request(ctx, response)
 	if err != nil {
 		return verdict{}, problem.New(problem.Internal, "making the request to the captcha service")
 	}
-	request.Header.Set("Accept", "application/json")
-	answer, err := c.config.Client.Do(request.WithContext(ctx))
+	answer, err := c.client.Do(request)
 	if err != nil {
 		// The error's text has the address, and nothing of the body.
 		return verdict{}, problem.New(problem.CaptchaUnavailable, "asking the captcha service: %w", err)
@@ -278,33 +263,31 @@ func (c *Checker) verdict(ctx context.Context, response string) (verdict, error)
 	return v, nil
 }
 
-// askForm makes the request of Turnstile and hCaptcha, without the partner's address, which is
-// optional.
-func askForm(c Config, address, response string) (*http.Request, error) {
-	values := url.Values{"secret": {c.Secret}, "response": {response}}
-	if c.Provider == HCaptcha {
+// request returns the request that asks the service. It does not have the partner's address, which
+// Turnstile and hCaptcha take, and do not need.
+func (c *Checker) request(ctx context.Context, response string) (*http.Request, error) {
+	values := url.Values{"secret": {c.config.Secret}, "response": {response}}
+	if c.config.Provider == HCaptcha {
 		// Otherwise an answer for another site of the same account counts.
-		values.Set("sitekey", c.SiteKey)
+		values.Set("sitekey", c.config.SiteKey)
 	}
-	request, err := http.NewRequest(http.MethodPost, address, strings.NewReader(values.Encode()))
+	contentType, body := "application/x-www-form-urlencoded", []byte(values.Encode())
+	if c.config.Provider == FriendlyCaptcha {
+		var err error
+		contentType = "application/json"
+		body, err = json.Marshal(map[string]string{"response": response, "sitekey": c.config.SiteKey})
+		if err != nil {
+			return nil, err
+		}
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, c.config.URL+c.service.path, bytes.NewReader(body))
 	if err != nil {
 		return nil, err
 	}
-	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	return request, nil
-}
-
-// askJSON makes the request of Friendly Captcha.
-func askJSON(c Config, address, response string) (*http.Request, error) {
-	body, err := json.Marshal(map[string]string{"response": response, "sitekey": c.SiteKey})
-	if err != nil {
-		return nil, err
+	request.Header.Set("Accept", "application/json")
+	request.Header.Set("Content-Type", contentType)
+	if c.config.Provider == FriendlyCaptcha {
+		request.Header.Set("X-API-Key", c.config.Secret)
 	}
-	request, err := http.NewRequest(http.MethodPost, address, bytes.NewReader(body))
-	if err != nil {
-		return nil, err
-	}
-	request.Header.Set("Content-Type", "application/json")
-	request.Header.Set("X-API-Key", c.Secret)
 	return request, nil
 }
