@@ -104,8 +104,8 @@ func ask(hook func(op string) error, op string) error {
 		return nil
 	}
 	err := hook(op)
-	var known *problem.Error
-	if err == nil || errors.As(err, &known) {
+	_, known := errors.AsType[*problem.Error](err)
+	if err == nil || known {
 		return err
 	}
 	return problem.New(problem.StorageUnavailable, "%s: %w", op, err)
@@ -328,29 +328,24 @@ func copyRequest(r request.Request) request.Request {
 		&r.Resend.At, &r.Withdrawal.At, &r.Erased, &r.Created, &r.Changed)
 	r.Grants = slices.Clone(r.Grants)
 	if r.Approval != nil {
-		approval := *r.Approval
-		approval.Terms = copyTerms(approval.Terms)
-		r.Approval = &approval
+		r.Approval = new(*r.Approval)
+		r.Approval.Terms = copyTerms(r.Approval.Terms)
 	}
 	if r.Decision == nil {
 		return r
 	}
-	decision := *r.Decision
-	decision.Looked = slices.Clone(decision.Looked)
-	if decision.Row != nil {
-		row := *decision.Row
-		row.Columns = maps.Clone(row.Columns)
-		decision.Row = &row
+	r.Decision = new(*r.Decision)
+	r.Decision.Looked = slices.Clone(r.Decision.Looked)
+	if r.Decision.Row != nil {
+		r.Decision.Row = new(*r.Decision.Row)
+		r.Decision.Row.Columns = maps.Clone(r.Decision.Row.Columns)
 	}
-	if decision.Terms != nil {
-		terms := copyTerms(*decision.Terms)
-		decision.Terms = &terms
+	if r.Decision.Terms != nil {
+		r.Decision.Terms = new(copyTerms(*r.Decision.Terms))
 	}
-	if decision.Limits != nil {
-		limits := *decision.Limits
-		decision.Limits = &limits
+	if r.Decision.Limits != nil {
+		r.Decision.Limits = new(*r.Decision.Limits)
 	}
-	r.Decision = &decision
 	return r
 }
 
@@ -362,13 +357,12 @@ func copyTerms(terms policy.Terms) policy.Terms {
 // throughJSON returns the decision as a table returns it: without what JSON can't hold.
 func throughJSON(decision *policy.Decision) (*policy.Decision, error) {
 	encoded, err := json.Marshal(decision)
-	if err != nil {
-		return nil, problem.New(problem.Internal, "the decision can't be encoded: %w", err)
-	}
 	decoded := new(policy.Decision)
-	err = json.Unmarshal(encoded, decoded)
+	if err == nil {
+		err = json.Unmarshal(encoded, decoded)
+	}
 	if err != nil {
-		return nil, problem.New(problem.Internal, "the decision can't be decoded: %w", err)
+		return nil, problem.New(problem.Internal, "the decision can't be kept as JSON: %w", err)
 	}
 	return decoded, nil
 }
