@@ -14,9 +14,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 
@@ -63,25 +63,20 @@ func run(ctx context.Context, handler string, rows int) error {
 		return err
 	}
 	defer world.stop()
-	err = starts(ctx, handler, bare, world.environment())
-	if err != nil {
-		return fmt.Errorf("measuring starts: %w", err)
-	}
-	err = envelopes(ctx, handler, bare, world.environment())
-	if err != nil {
-		return fmt.Errorf("measuring envelopes: %w", err)
-	}
-	err = signUps(ctx, handler, world)
-	if err != nil {
-		return fmt.Errorf("measuring sign-ups: %w", err)
-	}
-	err = lookups(ctx, world, rows)
-	if err != nil {
-		return fmt.Errorf("measuring policy look-ups: %w", err)
-	}
-	err = drains()
-	if err != nil {
-		return fmt.Errorf("measuring how a full queue is worked off: %w", err)
+	for _, part := range []struct {
+		name    string
+		measure func() error
+	}{
+		{"starts", func() error { return starts(ctx, handler, bare, world.environment()) }},
+		{"envelopes", func() error { return envelopes(ctx, handler, bare, world.environment()) }},
+		{"sign-ups", func() error { return signUps(ctx, handler, world) }},
+		{"policy look-ups", func() error { return lookups(ctx, world, rows) }},
+		{"how a full queue is worked off", drains},
+	} {
+		err := part.measure()
+		if err != nil {
+			return fmt.Errorf("measuring %s: %w", part.name, err)
+		}
 	}
 	return nil
 }
@@ -265,19 +260,16 @@ const key = "5CqS0TQ0gfnLOyUg7m4Zt3iVb8rXw1Pa"
 
 // signUpEnvelope is what the Functions host sends for a JSON submission.
 func signUpEnvelope(email string) []byte {
-	body, err := json.Marshal(map[string]string{
+	body := encoded(map[string]string{
 		"email": email, "givenName": "Ana", "familyName": "Silva", "company": "Contoso Ltd", "country": "PT",
 		"reason": "We build the portal for the spring campaign together.", "language": "pt-PT",
 	})
-	if err != nil {
-		panic(err) // strings always encode
-	}
 	headers := map[string][]string{
 		"Content-Type": {"application/json"}, "Content-Length": {strconv.Itoa(len(body))}, "Host": {"signup.example.com"},
 		"Accept": {"application/json"}, "Accept-Language": {"pt-PT,pt;q=0.9,en;q=0.8"}, "User-Agent": {"Mozilla/5.0"},
 		guard.KeyHeader: {key},
 	}
-	envelope, err := json.Marshal(map[string]any{
+	return encoded(map[string]any{
 		"Data": map[string]any{"req": map[string]any{
 			"Url": "https://signup.example.com/signup", "Method": "POST", "Query": map[string]string{}, "Headers": headers,
 			"Params": map[string]string{}, "Identities": []any{map[string]any{"AuthenticationType": nil, "IsAuthenticated": false, "Claims": []any{}}},
@@ -288,21 +280,26 @@ func signUpEnvelope(email string) []byte {
 			"sys": map[string]string{"MethodName": "signup-http", "UtcNow": "2026-05-04T09:00:00Z", "RandGuid": "1f3d7d3e-9b0c-4b7e-8a64-0f6f5bb0a001"},
 		},
 	})
-	if err != nil {
-		panic(err)
-	}
-	return envelope
 }
 
 // messageEnvelope is what the host sends for a queue message.
-func messageEnvelope(message []byte) ([]byte, error) {
-	return json.Marshal(map[string]any{
+func messageEnvelope(message []byte) []byte {
+	return encoded(map[string]any{
 		"Data": map[string]any{"message": base64.StdEncoding.EncodeToString(message)},
 		"Metadata": map[string]any{
 			"DequeueCount": "1", "Id": `"1f3d7d3e-9b0c-4b7e-8a64-0f6f5bb0a001"`,
 			"sys": map[string]string{"MethodName": "invite-queue", "UtcNow": "2026-05-04T09:00:00Z", "RandGuid": "1f3d7d3e-9b0c-4b7e-8a64-0f6f5bb0a001"},
 		},
 	})
+}
+
+// encoded returns the JSON of a value that always encodes.
+func encoded(value any) []byte {
+	data, err := json.Marshal(value)
+	if err != nil {
+		panic(err)
+	}
+	return data
 }
 
 // signUps takes 200 partners from the form to the group and measures memory and calls.
@@ -329,11 +326,7 @@ func signUps(ctx context.Context, handler string, w *world) error {
 		if err != nil || a.Outputs.Res.StatusCode != http.StatusAccepted {
 			return fmt.Errorf("sign-up %d: status %d, message error %v", i, a.Outputs.Res.StatusCode, err)
 		}
-		envelope, err := messageEnvelope(message)
-		if err != nil {
-			return err
-		}
-		_, err = post(client, p.address+"/invite-queue", envelope)
+		_, err = post(client, p.address+"/invite-queue", messageEnvelope(message))
 		if err != nil {
 			return err
 		}
@@ -347,7 +340,7 @@ func signUps(ctx context.Context, handler string, w *world) error {
 		return fmt.Errorf("%d of %d partners are members of the group", n, partners)
 	}
 	figure("resident memory", "%.1f MB after start, %.1f MB after %d sign-ups (at most 25), of which %.1f MB pages of the program's own file",
-		megabytes(started, "VmRSS"), megabytes(resident, "VmRSS"), partners, megabytes(resident, "RssFile"))
+		started["VmRSS"], resident["VmRSS"], partners, resident["RssFile"])
 	figure("storage transactions per invited guest", "%.2f with one group: %s",
 		float64(w.storageCalls.total()-storageBefore)/partners, w.storageCalls.perGuest(partners))
 	figure("Graph calls per invited guest", "%.2f with one group", float64(w.graphCalls.total()-graphBefore)/partners)
@@ -355,29 +348,24 @@ func signUps(ctx context.Context, handler string, w *world) error {
 	return nil
 }
 
-// memory returns the memory figures of a process from /proc, in bytes by name.
-func memory(pid int) (map[string]int64, error) {
+var memoryLine = regexp.MustCompile(`(?m)^(\w+):\s+(\d+) kB$`)
+
+// memory returns the memory figures of a process from /proc, in megabytes by name.
+func memory(pid int) (map[string]float64, error) {
 	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
 		return nil, fmt.Errorf("reading the resident set (Linux only): %w", err)
 	}
-	figures := map[string]int64{}
-	for line := range strings.Lines(string(data)) {
-		name, rest, _ := strings.Cut(line, ":")
-		text, isSize := strings.CutSuffix(strings.TrimSpace(rest), " kB")
-		if !isSize {
-			continue
-		}
-		kilobytes, err := strconv.ParseInt(text, 10, 64)
+	figures := map[string]float64{}
+	for _, found := range memoryLine.FindAllStringSubmatch(string(data), -1) {
+		kilobytes, err := strconv.ParseFloat(found[2], 64)
 		if err != nil {
 			return nil, fmt.Errorf("reading the resident set: %w", err)
 		}
-		figures[name] = kilobytes * 1024
+		figures[found[1]] = kilobytes * 1024 / 1e6
 	}
 	return figures, nil
 }
-
-func megabytes(figures map[string]int64, name string) float64 { return float64(figures[name]) / 1e6 }
 
 func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
 

@@ -2,7 +2,7 @@ package main
 
 import (
 	"context"
-	"crypto/rand"
+	"errors"
 	"fmt"
 	"maps"
 	"net"
@@ -78,7 +78,7 @@ func newWorld(ctx context.Context) (*world, error) {
 	if err != nil {
 		return nil, err
 	}
-	w.tenant, err = graphsim.New(graphsim.Config{Now: time.Now, Random: rand.Reader, KnowsAnyGroup: true})
+	w.tenant, err = graphsim.New(graphsim.Config{KnowsAnyGroup: true})
 	if err != nil {
 		return nil, err
 	}
@@ -150,8 +150,12 @@ func lookups(ctx context.Context, w *world, many int) error {
 		return err
 	}
 	partitions := policy.Partitions(address)
-	measure := func() (int, time.Duration, error) {
+	measure := func(from, to int) (calls int, took time.Duration, err error) {
 		const runs = 9
+		err = fill(ctx, w, from, to)
+		if err != nil {
+			return 0, 0, err
+		}
 		before := w.storageCalls.total()
 		var times []time.Duration
 		for range runs {
@@ -164,19 +168,11 @@ func lookups(ctx context.Context, w *world, many int) error {
 		}
 		return (w.storageCalls.total() - before) / runs, median(times), nil
 	}
-	err = fill(ctx, w, 0, 10)
+	fewCalls, fewTook, err := measure(0, 10)
 	if err != nil {
 		return err
 	}
-	fewCalls, fewTook, err := measure()
-	if err != nil {
-		return err
-	}
-	err = fill(ctx, w, 10, many)
-	if err != nil {
-		return err
-	}
-	manyCalls, manyTook, err := measure()
+	manyCalls, manyTook, err := measure(10, many)
 	if err != nil {
 		return err
 	}
@@ -192,37 +188,21 @@ func fill(ctx context.Context, w *world, from, to int) error {
 		workers = 4
 		each    = 100
 	)
-	partners := make(chan int)
-	failed := make(chan error, workers)
+	failures := make([]error, workers)
 	var group sync.WaitGroup
-	for range workers {
+	for worker := range workers {
 		group.Go(func() {
-			for partner := range partners {
+			for partner := from/each + worker; partner*each < to && failures[worker] == nil; partner += workers {
 				var rows []policy.Raw
 				for n := max(from, partner*each); n < min(to, (partner+1)*each); n++ {
 					rows = append(rows, policy.Raw{
 						Partition: fmt.Sprintf("partner%d.example.com", partner), Name: fmt.Sprintf("row %d", n), Columns: map[string]any{"Action": "deny"},
 					})
 				}
-				err := w.store.ChangeRows(ctx, rows, nil, nil)
-				if err != nil {
-					failed <- err
-					for range partners { // let the feeder end
-					}
-					return
-				}
+				failures[worker] = w.store.ChangeRows(ctx, rows, nil, nil)
 			}
 		})
 	}
-	for partner := from / each; partner*each < to; partner++ {
-		partners <- partner
-	}
-	close(partners)
 	group.Wait()
-	select {
-	case err := <-failed:
-		return err
-	default:
-		return nil
-	}
+	return errors.Join(failures...)
 }
