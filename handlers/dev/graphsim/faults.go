@@ -158,13 +158,8 @@ func (s *Server) fail(c *call, f Fault) reply {
 
 // delay waits, or returns when the client has gone.
 func delay(r *http.Request, milliseconds int) {
-	if milliseconds == 0 {
-		return
-	}
-	timer := time.NewTimer(time.Duration(milliseconds) * time.Millisecond)
-	defer timer.Stop()
 	select {
-	case <-timer.C:
+	case <-time.After(time.Duration(milliseconds) * time.Millisecond):
 	case <-r.Context().Done():
 	}
 }

@@ -3,6 +3,7 @@ package graphsim
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 )
@@ -31,12 +32,11 @@ func (g Group) check() error {
 	if !isGUID(g.ID) {
 		return fmt.Errorf("a group has the id %q, which is not a GUID", g.ID)
 	}
-	switch g.Kind {
-	case "", SecurityGroup, DynamicGroup, MailEnabledGroup, RoleAssignableGroup, OnPremisesGroup, UnifiedGroup:
-		return nil
-	default:
+	known := []GroupKind{"", SecurityGroup, DynamicGroup, MailEnabledGroup, RoleAssignableGroup, OnPremisesGroup, UnifiedGroup}
+	if !slices.Contains(known, g.Kind) {
 		return fmt.Errorf("group %s is of the unknown kind %q", g.ID, g.Kind)
 	}
+	return nil
 }
 
 // refusals are the answers for groups that do not take members from an app.
@@ -51,18 +51,16 @@ var refusals = map[GroupKind]struct {
 		"Unable to update the specified properties for on-premises mastered Directory Sync objects."},
 }
 
-type reference struct {
-	ID *string `json:"@odata.id"`
-}
-
-// addMember serves POST /v1.0/groups/{id}/members/$ref. The caller holds s.mu.
+// addMember serves POST /v1.0/groups/{id}/members/$ref.
 func (s *Server) addMember(c *call, groupID string) reply {
-	var body reference
+	var body struct {
+		ID string `json:"@odata.id"`
+	}
 	err := decodeStrict(c.body, &body)
-	if err != nil || body.ID == nil {
+	if err != nil || body.ID == "" {
 		return s.refuse(c, http.StatusBadRequest, "Request_BadRequest", "The body must be an object with the one property @odata.id.")
 	}
-	guestID := linkedObject(*body.ID, "directoryObjects", "users")
+	guestID := linkedObject(body.ID, "directoryObjects", "users")
 	if guestID == "" {
 		return s.refuse(c, http.StatusBadRequest, "Request_BadRequest", "The @odata.id is not the address of a directory object.")
 	}

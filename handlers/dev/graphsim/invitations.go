@@ -26,17 +26,17 @@ const (
 
 // invitationBody is the body of POST /invitations: the writable properties of the resource.
 type invitationBody struct {
-	Type            string           `json:"@odata.type"`
-	EmailAddress    *string          `json:"invitedUserEmailAddress"`
-	RedirectURL     *string          `json:"inviteRedirectUrl"`
-	DisplayName     *string          `json:"invitedUserDisplayName"`
-	UserType        *string          `json:"invitedUserType"`
-	SendMessage     *bool            `json:"sendInvitationMessage"`
-	MessageInfo     *messageInfo     `json:"invitedUserMessageInfo"`
-	Sponsors        *[]sponsorObject `json:"invitedUserSponsors"`
-	SponsorsBind    *[]string        `json:"invitedUserSponsors@odata.bind"`
-	ResetRedemption *bool            `json:"resetRedemption"`
-	InvitedUser     json.RawMessage  `json:"invitedUser"`
+	Type            string          `json:"@odata.type"`
+	EmailAddress    string          `json:"invitedUserEmailAddress"`
+	RedirectURL     string          `json:"inviteRedirectUrl"`
+	DisplayName     *string         `json:"invitedUserDisplayName"`
+	UserType        *string         `json:"invitedUserType"`
+	SendMessage     bool            `json:"sendInvitationMessage"`
+	MessageInfo     *messageInfo    `json:"invitedUserMessageInfo"`
+	Sponsors        []sponsorObject `json:"invitedUserSponsors"`
+	SponsorsBind    []string        `json:"invitedUserSponsors@odata.bind"`
+	ResetRedemption bool            `json:"resetRedemption"`
+	InvitedUser     json.RawMessage `json:"invitedUser"`
 }
 
 type messageInfo struct {
@@ -58,29 +58,11 @@ type emailAddress struct {
 }
 
 type sponsorObject struct {
-	Type string  `json:"@odata.type"`
-	ID   *string `json:"id"`
+	Type string `json:"@odata.type"`
+	ID   string `json:"id"`
 }
 
-// invitationAnswer is the resource as Graph returns it.
-type invitationAnswer struct {
-	Context         string       `json:"@odata.context"`
-	ID              string       `json:"id"`
-	RedeemURL       string       `json:"inviteRedeemUrl"`
-	DisplayName     *string      `json:"invitedUserDisplayName"`
-	UserType        string       `json:"invitedUserType"`
-	EmailAddress    string       `json:"invitedUserEmailAddress"`
-	SendMessage     bool         `json:"sendInvitationMessage"`
-	ResetRedemption bool         `json:"resetRedemption"`
-	RedirectURL     string       `json:"inviteRedirectUrl"`
-	Status          string       `json:"status"`
-	MessageInfo     *messageInfo `json:"invitedUserMessageInfo"`
-	InvitedUser     struct {
-		ID string `json:"id"`
-	} `json:"invitedUser"`
-}
-
-// invite serves POST /v1.0/invitations. The caller holds s.mu.
+// invite serves POST /v1.0/invitations.
 func (s *Server) invite(c *call, _ string) reply {
 	bad := func(message string) reply { return s.refuse(c, http.StatusBadRequest, "BadRequest", message) }
 	if c.URL.RawQuery != "" {
@@ -96,7 +78,7 @@ func (s *Server) invite(c *call, _ string) reply {
 	if fault != "" {
 		return bad(fault)
 	}
-	if len(body.InvitedUser) > 0 || body.ResetRedemption != nil && *body.ResetRedemption {
+	if len(body.InvitedUser) > 0 || body.ResetRedemption {
 		return s.refuse(c, http.StatusNotImplemented, "NotImplemented", "The stand-in can't reset a redemption.")
 	}
 	invitation := body.invitation(sponsors)
@@ -109,40 +91,41 @@ func (s *Server) invite(c *call, _ string) reply {
 		s.config.TenantName + "%26user%3d" + guest.ID + "%26ticket%3d" + invitation.ID + "%26ver%3d2.0"
 	s.tenant.Invitations = append(s.tenant.Invitations, invitation)
 
-	answer := invitationAnswer{
-		Context:      c.base + "/v1.0/$metadata#invitations/$entity",
-		ID:           invitation.ID,
-		RedeemURL:    invitation.RedeemURL,
-		DisplayName:  body.DisplayName,
-		UserType:     invitation.UserType,
-		EmailAddress: invitation.Email,
-		SendMessage:  invitation.SendInvitation,
-		RedirectURL:  invitation.RedirectURL,
-		Status:       "PendingAcceptance",
-		MessageInfo:  body.MessageInfo,
-	}
-	answer.InvitedUser.ID = guest.ID
+	status := "PendingAcceptance"
 	if guest.ExternalUserState == "Accepted" {
-		answer.Status = "Completed"
+		status = "Completed"
 	}
-	return s.saved(c, reply{status: http.StatusCreated, body: answer})
+	return s.saved(c, reply{status: http.StatusCreated, body: map[string]any{
+		"@odata.context":          c.base + "/v1.0/$metadata#invitations/$entity",
+		"id":                      invitation.ID,
+		"inviteRedeemUrl":         invitation.RedeemURL,
+		"invitedUserDisplayName":  body.DisplayName,
+		"invitedUserType":         invitation.UserType,
+		"invitedUserEmailAddress": invitation.Email,
+		"sendInvitationMessage":   invitation.SendInvitation,
+		"resetRedemption":         false,
+		"inviteRedirectUrl":       invitation.RedirectURL,
+		"status":                  status,
+		"invitedUserMessageInfo":  body.MessageInfo,
+		"invitedUser":             map[string]string{"id": guest.ID},
+	}})
 }
 
 // fault returns what is wrong with the body, sponsors apart, or "". Graph quotes the address that
 // it was sent, and so does the stand-in: a program that logs these messages logs addresses.
 func (b *invitationBody) fault() string {
-	email, redirect, userType := valueOr(b.EmailAddress, ""), valueOr(b.RedirectURL, ""), valueOr(b.UserType, "Guest")
+	userType := valueOr(b.UserType, "Guest")
 	switch {
 	case b.Type != "" && b.Type != "#microsoft.graph.invitation":
 		return "Invalid type '" + b.Type + "'."
-	case email == "":
+	case b.EmailAddress == "":
 		return "The property invitedUserEmailAddress is required."
-	case redirect == "":
+	case b.RedirectURL == "":
 		return "The property inviteRedirectUrl is required."
-	case !invitable(email):
-		return "The invited user email address '" + email + "' is not valid."
-	case !absoluteWebURL(redirect):
-		return "The redirect URL '" + redirect + "' is not valid."
+	case !invitable(b.EmailAddress):
+		return "The invited user email address '" + b.EmailAddress + "' is not valid."
+	case !absoluteWebURL(b.RedirectURL):
+		return "The redirect URL '" + b.RedirectURL + "' is not valid."
 	case utf8.RuneCountInString(valueOr(b.DisplayName, "")) > maxDisplayName:
 		return fmt.Sprintf("The property invitedUserDisplayName is longer than %d characters.", maxDisplayName)
 	case userType != "Guest" && userType != "Member":
@@ -157,11 +140,11 @@ func (b *invitationBody) fault() string {
 // invitation returns what a body without a fault asks for.
 func (b *invitationBody) invitation(sponsors []string) Invitation {
 	asked := Invitation{
-		Email:          *b.EmailAddress,
+		Email:          b.EmailAddress,
 		DisplayName:    valueOr(b.DisplayName, ""),
-		RedirectURL:    *b.RedirectURL,
+		RedirectURL:    b.RedirectURL,
 		UserType:       valueOr(b.UserType, "Guest"),
-		SendInvitation: b.SendMessage != nil && *b.SendMessage,
+		SendInvitation: b.SendMessage,
 		Cc:             []string{},
 		Sponsors:       sponsors,
 	}
@@ -242,28 +225,21 @@ func sponsorIDs(body invitationBody) (ids []string, fault string) {
 	if body.Sponsors != nil && body.SponsorsBind != nil {
 		return nil, "The property invitedUserSponsors is given twice."
 	}
-	if body.Sponsors != nil {
-		for _, sponsor := range *body.Sponsors {
-			switch sponsor.Type {
-			case "", "#microsoft.graph.directoryObject", "#microsoft.graph.user", "#microsoft.graph.group":
-			default:
-				return nil, "A sponsor is a user or a group."
-			}
-			ids = append(ids, valueOr(sponsor.ID, ""))
+	types := []string{"", "#microsoft.graph.directoryObject", "#microsoft.graph.user", "#microsoft.graph.group"}
+	for _, sponsor := range body.Sponsors {
+		if !slices.Contains(types, sponsor.Type) {
+			return nil, "A sponsor is a user or a group."
 		}
+		ids = append(ids, sponsor.ID)
 	}
-	if body.SponsorsBind != nil {
-		for _, link := range *body.SponsorsBind {
-			ids = append(ids, linkedObject(link, "users", "groups", "directoryObjects"))
-		}
+	for _, link := range body.SponsorsBind {
+		ids = append(ids, linkedObject(link, "users", "groups", "directoryObjects"))
 	}
 	if len(ids) > maxSponsors {
 		return nil, fmt.Sprintf("A guest has at most %d sponsors.", maxSponsors)
 	}
-	for _, id := range ids {
-		if !isGUID(id) {
-			return nil, "A sponsor is named by its object id."
-		}
+	if slices.ContainsFunc(ids, func(id string) bool { return !isGUID(id) }) {
+		return nil, "A sponsor is named by its object id."
 	}
 	return ids, ""
 }

@@ -14,32 +14,16 @@ var groupProperties = map[string]func(Group) any{
 	"displayName":           func(g Group) any { return cmp.Or(g.DisplayName, "Group "+strings.ToLower(g.ID)) },
 	"securityEnabled":       func(g Group) any { return g.Kind != UnifiedGroup },
 	"mailEnabled":           func(g Group) any { return g.Kind == MailEnabledGroup || g.Kind == UnifiedGroup },
-	"groupTypes":            func(g Group) any { return g.groupTypes() },
-	"isAssignableToRole":    func(g Group) any { return trueOrNull(g.Kind == RoleAssignableGroup) },
-	"onPremisesSyncEnabled": func(g Group) any { return trueOrNull(g.Kind == OnPremisesGroup) },
+	"groupTypes":            func(g Group) any { return copied(groupTypes[g.Kind]) },
+	"isAssignableToRole":    func(g Group) any { return orNull(g.Kind == RoleAssignableGroup) },
+	"onPremisesSyncEnabled": func(g Group) any { return orNull(g.Kind == OnPremisesGroup) },
 }
 
 var defaultGroupProperties = []string{
 	"id", "displayName", "securityEnabled", "mailEnabled", "groupTypes", "isAssignableToRole", "onPremisesSyncEnabled",
 }
 
-func (g Group) groupTypes() []string {
-	switch g.Kind {
-	case DynamicGroup:
-		return []string{"DynamicMembership"}
-	case UnifiedGroup:
-		return []string{"Unified"}
-	default:
-		return []string{}
-	}
-}
-
-func trueOrNull(is bool) any {
-	if is {
-		return true
-	}
-	return nil
-}
+var groupTypes = map[GroupKind][]string{DynamicGroup: {"DynamicMembership"}, UnifiedGroup: {"Unified"}}
 
 // group returns the tenant's group of that id.
 func (s *Server) group(id string) (Group, bool) {
@@ -50,7 +34,7 @@ func (s *Server) group(id string) (Group, bool) {
 	return group, known
 }
 
-// getGroup serves GET /v1.0/groups/{id}. The caller holds s.mu.
+// getGroup serves GET /v1.0/groups/{id}.
 func (s *Server) getGroup(c *call, id string) reply {
 	selected, fault := selection(c, "group", defaultGroupProperties, groupProperties)
 	if fault != "" {
@@ -63,7 +47,7 @@ func (s *Server) getGroup(c *call, id string) reply {
 	return entity(c, "groups", selected, groupProperties, group)
 }
 
-// getUser serves GET /v1.0/users/{id}, by object id only. The caller holds s.mu.
+// getUser serves GET /v1.0/users/{id}, by object id only.
 func (s *Server) getUser(c *call, id string) reply {
 	selected, fault := selection(c, "user", defaultProperties, userProperties)
 	if fault != "" {

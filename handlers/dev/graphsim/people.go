@@ -20,6 +20,11 @@ var errNoUser = errors.New("there is no such user")
 func (s *Server) AddUser(user User) (User, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	return s.add(user)
+}
+
+// add adds a user. The caller holds s.mu.
+func (s *Server) add(user User) (User, error) {
 	user, err := s.completed(user)
 	if err != nil {
 		return User{}, err
@@ -126,63 +131,49 @@ func (u *User) clone() User {
 
 // takeUser serves POST /stand-in/users. The properties in the body change the user of that id or,
 // without an id, the one who holds that mail. If there is none, they make a new user.
-func (s *Server) takeUser(w http.ResponseWriter, r *http.Request) {
-	var given User
-	body, ok := takeJSON(w, r, &given)
-	if !ok {
-		return
-	}
+func (s *Server) takeUser(given User, body []byte) (status int, answer any) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var user *User
-	switch holders := s.tenant.holders(given.Mail); {
-	case given.ID != "":
-		user = s.tenant.user(given.ID)
-	case given.Mail == "":
-		http.Error(w, "Give the id of a user, or a mail.", http.StatusBadRequest)
-		return
-	case len(holders) > 1:
-		http.Error(w, "Several users hold this mail; give the id of one.", http.StatusConflict)
-		return
-	case len(holders) == 1:
-		user = holders[0]
-		given.ID = user.ID
+	user := s.tenant.user(given.ID)
+	if given.ID == "" {
+		switch holders := s.tenant.holders(given.Mail); {
+		case given.Mail == "":
+			return http.StatusBadRequest, "Give the id of a user, or a mail."
+		case len(holders) > 1:
+			return http.StatusConflict, "Several users hold this mail; give the id of one."
+		case len(holders) == 1:
+			user = holders[0]
+		}
 	}
-	status := http.StatusOK
+	status = http.StatusOK
 	var err error
 	if user == nil {
 		status = http.StatusCreated
-		given, err = s.completed(given)
-		if err == nil {
-			s.tenant.Users = append(s.tenant.Users, given)
-			err = s.save()
-		}
+		given, err = s.add(given)
 	} else {
-		id := user.ID
 		given = user.clone()
 		err = decodeStrict(body, &given)
 		if err == nil {
-			given.ID = id
+			given.ID = user.ID
 			err = s.replace(user, given)
 			given = *user
 		}
 	}
 	if err != nil {
-		http.Error(w, "The user can't be kept: "+err.Error(), http.StatusBadRequest)
-		return
+		return http.StatusBadRequest, "The user can't be kept: " + err.Error()
 	}
-	showWith(w, status, given)
+	return status, given
 }
 
 // takeDeletion serves DELETE /stand-in/users/{id}.
-func (s *Server) takeDeletion(w http.ResponseWriter, id string) {
-	err := s.DeleteUser(id)
+func (s *Server) takeDeletion(r *http.Request) (status int, answer any) {
+	err := s.DeleteUser(r.PathValue("id"))
 	switch {
 	case errors.Is(err, errNoUser):
-		http.Error(w, "There is no such user.", http.StatusNotFound)
+		return http.StatusNotFound, "There is no such user."
 	case err != nil:
-		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return http.StatusInternalServerError, err.Error()
 	default:
-		w.WriteHeader(http.StatusNoContent)
+		return http.StatusNoContent, nil
 	}
 }

@@ -21,13 +21,6 @@ func (s *Server) Deny(names ...string) error {
 	return nil
 }
 
-// Denied returns what Deny forbade.
-func (s *Server) Denied() []string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return copied(s.denied)
-}
-
 // needs reports whether the name is that of the route or of its permission.
 func (r *route) needs(name string) bool { return name == r.permission || name == r.pattern }
 
@@ -60,17 +53,17 @@ type permissions struct {
 	Denied []string `json:"denied"`
 }
 
+func (s *Server) permissions() permissions {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return permissions{copied(s.denied)}
+}
+
 // takePermissions serves POST /stand-in/permissions.
-func (s *Server) takePermissions(w http.ResponseWriter, r *http.Request) {
-	var given permissions
-	_, ok := takeJSON(w, r, &given)
-	if !ok {
-		return
-	}
+func (s *Server) takePermissions(given permissions, _ []byte) (status int, answer any) {
 	err := s.Deny(given.Denied...)
 	if err != nil {
-		http.Error(w, "The order is invalid: "+err.Error(), http.StatusBadRequest)
-		return
+		return http.StatusBadRequest, "The order is invalid: " + err.Error()
 	}
-	show(w, permissions{s.Denied()})
+	return http.StatusOK, s.permissions()
 }

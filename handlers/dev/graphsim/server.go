@@ -1,8 +1,8 @@
 package graphsim
 
 import (
+	"cmp"
 	"crypto/rand"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -16,6 +16,7 @@ import (
 	"time"
 
 	jsonv2 "github.com/go-json-experiment/json"
+	"github.com/google/uuid"
 )
 
 // Config is what a stand-in is made of. The zero value is a tenant without groups that replicates
@@ -69,15 +70,9 @@ func New(config Config) (*Server, error) {
 	if config.Now == nil {
 		config.Now = time.Now
 	}
-	if config.Random == nil {
-		config.Random = rand.Reader
-	}
-	if config.Log == nil {
-		config.Log = slog.New(slog.DiscardHandler)
-	}
-	if config.TenantName == "" {
-		config.TenantName = "standin"
-	}
+	config.Random = cmp.Or(config.Random, rand.Reader)
+	config.Log = cmp.Or(config.Log, slog.New(slog.DiscardHandler))
+	config.TenantName = cmp.Or(config.TenantName, "standin")
 	if config.ReplicationDelay < 0 {
 		return nil, fmt.Errorf("graphsim: the replication delay is negative: %v", config.ReplicationDelay)
 	}
@@ -90,11 +85,11 @@ func New(config Config) (*Server, error) {
 		}
 		s.groups[strings.ToLower(group.ID)] = group
 	}
-	tenant, err := loadTenant(config.StateFile)
+	var err error
+	s.tenant, err = loadTenant(config.StateFile)
 	if err != nil {
 		return nil, fmt.Errorf("graphsim: %w", err)
 	}
-	s.tenant = tenant
 	for _, user := range config.Users {
 		user, err := s.completed(user)
 		if err != nil {
@@ -142,7 +137,10 @@ func (s *Server) newMux() *http.ServeMux {
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { s.serveGraph(w, r, nil) })
 	mux.HandleFunc("/{$}", about)
 	mux.HandleFunc("/stand-in", about)
-	mux.HandleFunc("/stand-in/", s.serveStandIn)
+	mux.HandleFunc("GET /stand-in/{$}", about)
+	for pattern, serve := range pages {
+		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) { s.servePage(w, r, serve) })
+	}
 	return mux
 }
 
@@ -171,18 +169,19 @@ func about(w http.ResponseWriter, _ *http.Request) {
 
 // A route is one operation of Graph.
 type route struct {
-	pattern    string // its name in Calls
-	permission string // the least that Graph wants from an app
-	serve      func(s *Server, c *call, id string) reply
+	pattern    string                                    // its name in Calls
+	permission string                                    // the least that Graph wants from an app
+	writes     int                                       // what it costs of that limit
+	serve      func(s *Server, c *call, id string) reply // with s.mu held
 }
 
 var routes = []route{
-	{"POST /v1.0/invitations", "User.Invite.All", (*Server).invite},
-	{"GET /v1.0/users", "User.Read.All", (*Server).listUsers},
-	{"GET /v1.0/users/{id}", "User.Read.All", (*Server).getUser},
-	{"GET /v1.0/directory/deletedItems/microsoft.graph.user", "User.Read.All", (*Server).listDeletedUsers},
-	{"GET /v1.0/groups/{id}", "GroupMember.Read.All", (*Server).getGroup},
-	{"POST /v1.0/groups/{id}/members/$ref", "GroupMember.ReadWrite.All", (*Server).addMember},
+	{"POST /v1.0/invitations", "User.Invite.All", 1, (*Server).invite},
+	{"GET /v1.0/users", "User.Read.All", 0, (*Server).listUsers},
+	{"GET /v1.0/users/{id}", "User.Read.All", 0, (*Server).getUser},
+	{"GET /v1.0/directory/deletedItems/microsoft.graph.user", "User.Read.All", 0, (*Server).listDeletedUsers},
+	{"GET /v1.0/groups/{id}", "GroupMember.Read.All", 0, (*Server).getGroup},
+	{"POST /v1.0/groups/{id}/members/$ref", "GroupMember.ReadWrite.All", 1, (*Server).addMember},
 }
 
 // otherMethod reports whether there is a route for the request's path with another method.
@@ -201,28 +200,23 @@ func (s *Server) serveGraph(w http.ResponseWriter, r *http.Request, found *route
 	if r.TLS != nil {
 		c.base = "https://" + r.Host
 	}
-	name := r.Method + " (unknown)"
+	name, writes := r.Method+" (unknown)", 0
 	if found != nil {
-		name = found.pattern
+		name, writes = found.pattern, found.writes
 	}
-
 	fault, faulty := s.begin(c, name)
-	c.clientRequestID = r.Header.Get("client-request-id")
-	if c.clientRequestID == "" {
-		c.clientRequestID = c.requestID
-	}
+	c.clientRequestID = cmp.Or(r.Header.Get("client-request-id"), c.requestID)
 
 	var answer reply
-	limits, refused := s.throttled(name)
+	limits, refused := s.throttled(writes)
 	switch {
 	case refused:
-		answer = s.tooMany(c)
+		texts := faultTexts[http.StatusTooManyRequests]
+		answer = s.refuse(c, http.StatusTooManyRequests, texts[0], texts[1])
 	case !faulty || fault.AfterEffect || !fault.fails():
 		answer = s.answer(c, found)
 	}
-	if answer.header == nil {
-		answer.header = limits
-	}
+	answer.header = limits
 	if faulty {
 		delay(r, fault.DelayMs)
 		if fault.DropConnection {
@@ -232,8 +226,6 @@ func (s *Server) serveGraph(w http.ResponseWriter, r *http.Request, found *route
 		if fault.fails() {
 			answer = s.fail(c, fault)
 		} else {
-			answer.header = map[string]string{}
-			maps.Copy(answer.header, limits)
 			maps.Copy(answer.header, fault.Headers)
 		}
 	}
@@ -299,30 +291,23 @@ func (s *Server) readBody(c *call) (refusal reply, ok bool) {
 	return reply{}, true
 }
 
-// graphError is the form of every error of Graph.
+// graphError is the content of every error of Graph.
 type graphError struct {
-	Error graphErrorBody `json:"error"`
-}
-
-type graphErrorBody struct {
-	Code       string          `json:"code"`
-	Message    string          `json:"message"`
-	InnerError graphInnerError `json:"innerError"`
-}
-
-type graphInnerError struct {
-	Date            string `json:"date"`
-	RequestID       string `json:"request-id"`
-	ClientRequestID string `json:"client-request-id"`
+	Code       string `json:"code"`
+	Message    string `json:"message"`
+	InnerError struct {
+		Date            string `json:"date"`
+		RequestID       string `json:"request-id"`
+		ClientRequestID string `json:"client-request-id"`
+	} `json:"innerError"`
 }
 
 // refuse returns an error in Graph's form.
 func (s *Server) refuse(c *call, status int, code, message string) reply {
-	return reply{status: status, body: graphError{graphErrorBody{code, message, graphInnerError{
-		Date:            s.config.Now().UTC().Format("2006-01-02T15:04:05"),
-		RequestID:       c.requestID,
-		ClientRequestID: c.clientRequestID,
-	}}}}
+	failure := graphError{Code: code, Message: message}
+	failure.InnerError.Date = s.config.Now().UTC().Format("2006-01-02T15:04:05")
+	failure.InnerError.RequestID, failure.InnerError.ClientRequestID = c.requestID, c.clientRequestID
+	return reply{status: status, body: map[string]graphError{"error": failure}}
 }
 
 func write(w http.ResponseWriter, c *call, answer reply) {
@@ -346,32 +331,16 @@ func write(w http.ResponseWriter, c *call, answer reply) {
 		header.Set(name, value)
 	}
 	w.WriteHeader(answer.status)
-	if answer.status == http.StatusNoContent || answer.status == http.StatusNotModified {
-		return
-	}
-	_, err := w.Write(body)
-	if err != nil {
-		return // the client has gone
-	}
+	_, _ = w.Write(body) // it fails if the client has gone, or if the status has no body
 }
 
 // newGUID returns a random (version 4) GUID. The caller holds s.mu.
 func (s *Server) newGUID() string {
-	var b [16]byte
-	_, err := io.ReadFull(s.config.Random, b[:])
-	if err != nil {
-		panic(fmt.Sprintf("graphsim: reading Config.Random: %v", err))
-	}
-	b[6] = b[6]&0x0f | 0x40
-	b[8] = b[8]&0x3f | 0x80
-	text := hex.EncodeToString(b[:])
-	return text[:8] + "-" + text[8:12] + "-" + text[12:16] + "-" + text[16:20] + "-" + text[20:]
+	return uuid.Must(uuid.NewRandomFromReader(s.config.Random)).String()
 }
 
-// guidForm does not share policy.ParseGUID: a stand-in must not check with the code that it tests.
-var guidForm = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
-
-func isGUID(text string) bool { return guidForm.MatchString(text) }
+// isGUID does not share policy.ParseGUID: a stand-in must not check with the code that it tests.
+var isGUID = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`).MatchString
 
 // decodeStrict decodes one JSON value. Properties must be known by exactly their names, and given
 // once.

@@ -6,7 +6,6 @@ import (
 	"maps"
 	"net/http"
 	"slices"
-	"strings"
 )
 
 // Invitations returns every invitation that was accepted, oldest first, those of existing guests
@@ -57,91 +56,84 @@ func (s *Server) ClearFaults() {
 // copied returns a copy that is never nil, so that it is a list in JSON.
 func copied[T any](list []T) []T { return append([]T{}, list...) }
 
-// serveStandIn serves the paths that Graph does not have.
-func (s *Server) serveStandIn(w http.ResponseWriter, r *http.Request) {
-	switch r.Method + " " + r.URL.Path {
-	case "GET /stand-in/":
-		about(w, r)
-	case "GET /stand-in/invitations":
-		show(w, s.Invitations())
-	case "GET /stand-in/memberships":
-		show(w, s.Memberships())
-	case "GET /stand-in/users":
-		s.mu.Lock()
-		users := copied(s.tenant.Users)
-		s.mu.Unlock()
-		show(w, users)
-	case "GET /stand-in/calls":
-		show(w, s.Calls())
-	case "GET /stand-in/faults":
-		show(w, s.Faults())
-	case "DELETE /stand-in/faults":
+// A page is a path that Graph does not have. It answers a string as text, nil with no body, and
+// anything else as JSON.
+type page func(s *Server, r *http.Request) (status int, answer any)
+
+var pages = map[string]page{
+	"GET /stand-in/invitations": shown((*Server).Invitations),
+	"GET /stand-in/memberships": shown((*Server).Memberships),
+	"GET /stand-in/users":       shown((*Server).users),
+	"GET /stand-in/calls":       shown((*Server).Calls),
+	"GET /stand-in/faults":      shown((*Server).Faults),
+	"DELETE /stand-in/faults": func(s *Server, _ *http.Request) (int, any) {
 		s.ClearFaults()
-		w.WriteHeader(http.StatusNoContent)
-	case "POST /stand-in/faults":
-		s.takeOrder(w, r)
-	case "POST /stand-in/users":
-		s.takeUser(w, r)
-	case "GET /stand-in/permissions":
-		show(w, permissions{s.Denied()})
-	case "POST /stand-in/permissions":
-		s.takePermissions(w, r)
-	default:
-		id, isUser := strings.CutPrefix(r.URL.Path, "/stand-in/users/")
-		if isUser && r.Method == http.MethodDelete {
-			s.takeDeletion(w, id)
-			return
+		return http.StatusNoContent, nil
+	},
+	"POST /stand-in/faults":       ordered((*Server).takeOrder),
+	"POST /stand-in/users":        ordered((*Server).takeUser),
+	"DELETE /stand-in/users/{id}": (*Server).takeDeletion,
+	"GET /stand-in/permissions":   shown((*Server).permissions),
+	"POST /stand-in/permissions":  ordered((*Server).takePermissions),
+	"/stand-in/": func(_ *Server, r *http.Request) (int, any) {
+		return http.StatusNotFound, "The stand-in has no " + r.Method + " here. GET / lists what it has."
+	},
+}
+
+// shown returns a page that shows a list.
+func shown[T any](list func(*Server) T) page {
+	return func(s *Server, _ *http.Request) (int, any) { return http.StatusOK, list(s) }
+}
+
+// ordered returns a page that takes JSON, which it passes on both decoded and as sent.
+func ordered[T any](take func(s *Server, given T, body []byte) (status int, answer any)) page {
+	return func(s *Server, r *http.Request) (int, any) {
+		// A page of another site can send a form across origins, but not JSON.
+		if !isJSON(r.Header.Get("Content-Type")) {
+			return http.StatusUnsupportedMediaType, "An order needs the Content-Type application/json."
 		}
-		http.Error(w, "The stand-in has no "+r.Method+" here. GET / lists what it has.", http.StatusNotFound)
+		body, err := io.ReadAll(http.MaxBytesReader(nil, r.Body, maxBodyBytes))
+		if err != nil {
+			return http.StatusBadRequest, "The order can't be read: " + err.Error()
+		}
+		var given T
+		err = decodeStrict(body, &given)
+		if err != nil {
+			return http.StatusBadRequest, "The order is not JSON of the known form: " + err.Error()
+		}
+		return take(s, given, body)
 	}
 }
 
-func (s *Server) takeOrder(w http.ResponseWriter, r *http.Request) {
-	var fault Fault
-	_, ok := takeJSON(w, r, &fault)
-	if !ok {
-		return
-	}
+func (s *Server) users() []User {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return copied(s.tenant.Users)
+}
+
+func (s *Server) takeOrder(fault Fault, _ []byte) (status int, answer any) {
 	err := s.Order(fault)
 	if err != nil {
-		http.Error(w, "The order is invalid: "+err.Error(), http.StatusBadRequest)
-		return
+		return http.StatusBadRequest, "The order is invalid: " + err.Error()
 	}
-	w.WriteHeader(http.StatusCreated)
+	return http.StatusCreated, nil
 }
 
-// takeJSON decodes the body into target and returns it. Without ok it has answered with an error.
-func takeJSON(w http.ResponseWriter, r *http.Request, target any) (body []byte, ok bool) {
-	// A page of another site can send a form across origins, but not JSON.
-	if !isJSON(r.Header.Get("Content-Type")) {
-		http.Error(w, "An order needs the Content-Type application/json.", http.StatusUnsupportedMediaType)
-		return nil, false
-	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBodyBytes))
-	if err != nil {
-		http.Error(w, "The order can't be read: "+err.Error(), http.StatusBadRequest)
-		return nil, false
-	}
-	err = decodeStrict(body, target)
-	if err != nil {
-		http.Error(w, "The order is not JSON of the known form: "+err.Error(), http.StatusBadRequest)
-		return nil, false
-	}
-	return body, true
-}
-
-// show answers with indented JSON.
-func show(w http.ResponseWriter, value any) { showWith(w, http.StatusOK, value) }
-
-func showWith(w http.ResponseWriter, status int, value any) {
-	data, err := json.MarshalIndent(value, "", "  ")
-	if err != nil {
-		panic("graphsim: encoding a list: " + err.Error())
-	}
-	w.Header().Set("Content-Type", "application/json; charset=utf-8")
-	w.WriteHeader(status)
-	_, err = w.Write(append(data, '\n'))
-	if err != nil {
-		return // the client has gone
+// servePage writes the page's answer, JSON with indents.
+func (s *Server) servePage(w http.ResponseWriter, r *http.Request, serve page) {
+	status, answer := serve(s, r)
+	switch answer := answer.(type) {
+	case nil:
+		w.WriteHeader(status)
+	case string:
+		http.Error(w, answer, status)
+	default:
+		data, err := json.MarshalIndent(answer, "", "  ")
+		if err != nil {
+			panic("graphsim: encoding a list: " + err.Error())
+		}
+		w.Header().Set("Content-Type", "application/json; charset=utf-8")
+		w.WriteHeader(status)
+		_, _ = w.Write(append(data, '\n')) // it fails if the client has gone
 	}
 }

@@ -1,7 +1,6 @@
 package graphsim
 
 import (
-	"net/http"
 	"strconv"
 	"sync"
 	"time"
@@ -111,27 +110,18 @@ func (w *window) add(now time.Time, n int) float64 {
 	return float64(w.used) / float64(w.limit)
 }
 
-// costs are the resource units and writes of each route; others cost a unit. Reads have $select
-// and a small $top, which take off a unit each, down to one. The cost of an invitation is not
-// documented: it counts as any other write.
-var costs = map[string][2]int{
-	"POST /v1.0/invitations":                                {1, 1},
-	"POST /v1.0/groups/{id}/members/$ref":                   {1, 1},
-	"GET /v1.0/users":                                       {1, 0},
-	"GET /v1.0/directory/deletedItems/microsoft.graph.user": {1, 0},
-}
+// callUnits are the resource units of every call. Reads have $select and a small $top, which take
+// off a unit each, down to one. The cost of an invitation is not documented: it counts as any
+// other write.
+const callUnits = 1
 
 // throttled returns the headers that Graph adds near a limit, and whether the call is refused.
-func (s *Server) throttled(name string) (header map[string]string, refused bool) {
+func (s *Server) throttled(writes int) (header map[string]string, refused bool) {
 	if s.config.Throttle == nil {
-		return nil, false
+		return map[string]string{}, false
 	}
-	cost, known := costs[name]
-	if !known {
-		cost = [2]int{1, 0}
-	}
-	used, wait := s.config.Throttle.Take(s.config.Now(), cost[0], cost[1])
-	header = map[string]string{"x-ms-resource-unit": strconv.Itoa(cost[0])}
+	used, wait := s.config.Throttle.Take(s.config.Now(), callUnits, writes)
+	header = map[string]string{"x-ms-resource-unit": strconv.Itoa(callUnits)}
 	if used >= PressureFrom {
 		header["x-ms-throttle-limit-percentage"] = strconv.FormatFloat(used, 'f', 2, 64)
 	}
@@ -140,10 +130,4 @@ func (s *Server) throttled(name string) (header map[string]string, refused bool)
 		header["x-ms-throttle-scope"] = "Tenant_Application/ReadWrite"
 	}
 	return header, wait > 0
-}
-
-// tooMany returns the answer to a call that the throttle refuses.
-func (s *Server) tooMany(c *call) reply {
-	texts := faultTexts[http.StatusTooManyRequests]
-	return s.refuse(c, http.StatusTooManyRequests, texts[0], texts[1])
 }

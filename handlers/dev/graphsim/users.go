@@ -14,7 +14,7 @@ var userProperties = map[string]func(*User) any{
 	"id":                func(u *User) any { return u.ID },
 	"displayName":       func(u *User) any { return u.DisplayName },
 	"mail":              func(u *User) any { return orNull(u.Mail) },
-	"otherMails":        func(u *User) any { return append([]string{}, u.OtherMails...) },
+	"otherMails":        func(u *User) any { return copied(u.OtherMails) },
 	"userPrincipalName": func(u *User) any { return u.principalName() },
 	"userType":          func(u *User) any { return orNull(u.UserType) },
 	"externalUserState": func(u *User) any { return orNull(u.ExternalUserState) },
@@ -25,15 +25,16 @@ var userProperties = map[string]func(*User) any{
 
 var defaultProperties = []string{"displayName", "mail", "userPrincipalName", "id"}
 
-func orNull(text string) any {
-	if text == "" {
+// orNull returns nil for the zero value.
+func orNull[T comparable](value T) any {
+	if value == *new(T) {
 		return nil
 	}
-	return text
+	return value
 }
 
 func (u *User) proxyAddresses() []string {
-	addresses := append([]string{}, u.ProxyAddresses...)
+	addresses := copied(u.ProxyAddresses)
 	primary := func(address string) bool { return strings.HasPrefix(address, "SMTP:") }
 	if u.Mail != "" && !slices.ContainsFunc(addresses, primary) {
 		addresses = append(addresses, "SMTP:"+u.Mail)
@@ -56,11 +57,10 @@ const (
 	defaultTop = 100
 )
 
-// listUsers serves GET /v1.0/users. The caller holds s.mu.
+// listUsers serves GET /v1.0/users.
 func (s *Server) listUsers(c *call, _ string) reply { return s.list(c, "users", s.visible) }
 
-// listDeletedUsers serves GET /v1.0/directory/deletedItems/microsoft.graph.user. The caller holds
-// s.mu.
+// listDeletedUsers serves GET /v1.0/directory/deletedItems/microsoft.graph.user.
 func (s *Server) listDeletedUsers(c *call, _ string) reply {
 	return s.list(c, "directoryObjects/microsoft.graph.user", func(u *User) bool { return u.Deleted })
 }
