@@ -2,7 +2,7 @@
 //
 //	site            what every page has in common: frame, style, headers, language, problem pages
 //	signup, status  the pages; a further page is a further folder
-//	guard           who may send what, and how much of it; internal has its parts
+//	guard           who may send what, and how much of it
 //
 // Nothing below web may know policy rows, Table Storage, Microsoft Graph or the Functions host.
 // The pages answer the same to a known, an unknown and a denied partner.

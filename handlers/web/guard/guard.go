@@ -1,8 +1,7 @@
 // Package guard keeps out what is not a partner's own sign-up: too many posts, forms of other
 // sites, forms that were not fetched first, JSON of unknown senders, and bots.
 //
-// It must not know the pages. It imports only problem, web/internal/captcha and
-// web/internal/formtoken of this module.
+// It must not know the pages. It imports only problem of this module.
 package guard
 
 import (
@@ -11,28 +10,17 @@ import (
 	"time"
 
 	"guestlist/handlers/problem"
-	"guestlist/handlers/web/internal/captcha"
-	"guestlist/handlers/web/internal/formtoken"
 )
-
-// MinKey is the least number of characters in a key.
-const MinKey = formtoken.MinKey
-
-// Captcha configures the captcha; without a Provider there is none.
-type Captcha = captcha.Config
-
-// Providers returns the names of the captcha services.
-func Providers() []string { return captcha.Providers() }
 
 // Config is what the guards are built from. Origins are a scheme and a host in lower case, with a
 // port if it is not the default, as browsers write them.
 type Config struct {
-	FormKeys      []string      // the first signs; none where the app serves no form
-	FormWait      time.Duration // between fetching a form and sending it
-	FormLifetime  time.Duration
-	PublicOrigins []string // of our own pages, where a proxy hides them from us
-	JSONOrigins   []string // sites whose pages may send JSON
-	JSONKeys      []string // of programs that may send JSON; with several, one can be replaced without a gap
+	FormKeys      []string      // of at least MinKey characters; none where the app serves no form
+	FormWait      time.Duration // the least time between fetching a form and sending it
+	FormLifetime  time.Duration // how long a form may be sent, from when it was fetched
+	PublicOrigins []string      // of our own pages, where a proxy hides them from us
+	JSONOrigins   []string      // sites whose pages may send JSON
+	JSONKeys      []string      // of programs that may send JSON; with several, one can be replaced without a gap
 	Limit         Limit
 	Proxies       int // our own, before the platform's front end
 	Captcha       Captcha
@@ -40,9 +28,9 @@ type Config struct {
 
 // Guards are safe for concurrent use.
 type Guards struct {
-	Tokens  *formtoken.Signer // nil without a form
+	Tokens  *Signer // nil without a form
 	Origins *Origins
-	Captcha *captcha.Checker // nil without one, which asks nobody
+	Captcha *Checker // nil without one, which asks nobody
 
 	limiter *limiter // nil without a limit
 	proxies int
@@ -63,13 +51,13 @@ func New(c Config, now func() time.Time, random io.Reader) (*Guards, error) {
 		}
 	}
 	if len(c.FormKeys) > 0 {
-		g.Tokens, err = formtoken.New(formtoken.Config{Keys: c.FormKeys, Wait: c.FormWait, Lifetime: c.FormLifetime, Now: now, Random: random})
+		g.Tokens, err = newSigner(c, now, random)
 		if err != nil {
 			return nil, err
 		}
 	}
 	if c.Captcha.Provider != "" {
-		g.Captcha, err = captcha.New(c.Captcha)
+		g.Captcha, err = newChecker(c.Captcha)
 		if err != nil {
 			return nil, err
 		}
@@ -89,7 +77,7 @@ func tooMany(wait time.Duration) error {
 
 // Form returns why a form can't be taken as it came. wait is what Count returned for it. The
 // token that was held counts for Token even where the form is refused.
-func (g *Guards) Form(r *http.Request, token string, wait time.Duration) (formtoken.Token, error) {
+func (g *Guards) Form(r *http.Request, token string, wait time.Duration) (Token, error) {
 	held, err := g.Tokens.Check(token)
 	switch {
 	case wait > 0:

@@ -13,7 +13,6 @@ import (
 
 	"guestlist/handlers/problem"
 	"guestlist/handlers/web/guard"
-	"guestlist/handlers/web/internal/captcha"
 	"guestlist/handlers/web/internal/pagetest"
 	"guestlist/handlers/web/site"
 )
@@ -22,7 +21,7 @@ import (
 // given.
 func TestContract(t *testing.T) {
 	c := pagetest.ReadContract(t)
-	g := newGuardedForm(t, captcha.Turnstile)
+	g := newGuardedForm(t, guard.Turnstile)
 	good := anaJSON(t)
 	err := c.Valid(t, "/components/schemas/Submission", good)
 	if err != nil {

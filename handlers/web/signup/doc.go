@@ -6,6 +6,5 @@
 //
 // It validates, renders and enqueues, and reads no table. It must not know the status page,
 // policy rows, Table Storage, Microsoft Graph or the Functions host. It imports only branding,
-// i18n, maildomain, problem, submission, web/guard, web/internal/captcha, web/internal/formtoken,
-// web/problemdetails and web/site of this module.
+// i18n, maildomain, problem, submission, web/guard, web/problemdetails and web/site of this module.
 package signup

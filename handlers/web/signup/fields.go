@@ -8,7 +8,7 @@ import (
 	"guestlist/handlers/branding"
 	"guestlist/handlers/problem"
 	"guestlist/handlers/submission"
-	"guestlist/handlers/web/internal/formtoken"
+	"guestlist/handlers/web/guard"
 	"guestlist/handlers/web/site"
 )
 
@@ -38,7 +38,7 @@ type entry struct {
 	token    string
 	honeypot string
 	answer   string // to the captcha
-	held     formtoken.Token
+	held     guard.Token
 }
 
 // fieldOf returns the field of the name, or nil.

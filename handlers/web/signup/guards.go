@@ -9,7 +9,7 @@ import (
 
 	"guestlist/handlers/problem"
 	"guestlist/handlers/submission"
-	"guestlist/handlers/web/internal/formtoken"
+	"guestlist/handlers/web/guard"
 	"guestlist/handlers/web/problemdetails"
 	"guestlist/handlers/web/site"
 )
@@ -43,9 +43,9 @@ func (f *form) hold(x *site.Exchange, e entry, err error) {
 }
 
 // idOf returns the id for what came with a token. It can't be guessed, and is the same for the same
-// under the same token, so that a form that is sent twice is one request. Package formtoken says
+// under the same token, so that a form that is sent twice is one request. [guard.Token] says
 // why the content is part of it.
-func idOf(held formtoken.Token, sent any) (submission.ID, error) {
+func idOf(held guard.Token, sent any) (submission.ID, error) {
 	content, err := json.Marshal(sent)
 	if err != nil {
 		return "", problem.New(problem.Internal, "encoding a submission for its id")

@@ -21,8 +21,6 @@ import (
 	"guestlist/handlers/request"
 	"guestlist/handlers/submission"
 	"guestlist/handlers/web/guard"
-	"guestlist/handlers/web/internal/captcha"
-	"guestlist/handlers/web/internal/formtoken"
 	"guestlist/handlers/web/internal/pagetest"
 	"guestlist/handlers/web/site"
 	"guestlist/handlers/web/status"
@@ -35,13 +33,12 @@ const (
 
 // goodToken returns a token that is valid in the morning.
 var goodToken = sync.OnceValue(func() string {
-	tokens, err := formtoken.New(formtoken.Config{
-		Keys: []string{formKey}, Lifetime: time.Hour, Now: func() time.Time { return pagetest.Morning }, Random: rand.Reader,
-	})
+	config := guard.Config{FormKeys: []string{formKey}, FormLifetime: time.Hour}
+	guards, err := guard.New(config, func() time.Time { return pagetest.Morning }, rand.Reader)
 	if err != nil {
 		panic(err)
 	}
-	token, err := tokens.Issue(formtoken.Token{})
+	token, err := guards.Tokens.Issue(guard.Token{})
 	if err != nil {
 		panic(err)
 	}
@@ -142,7 +139,7 @@ func TestFormRefusedByGuardsKeepsEntries(t *testing.T) {
 		because string
 	}{
 		"no token":  {func(*testing.T, guardedForm) string { return "" }, nil, true, "missing or not signed"},
-		"forged":    {func(t *testing.T, g guardedForm) string { return strings.Repeat("A", formtoken.Length) }, nil, true, "missing or not signed"},
+		"forged":    {func(t *testing.T, g guardedForm) string { return strings.Repeat("A", guard.TokenLength) }, nil, true, "missing or not signed"},
 		"truncated": {func(t *testing.T, g guardedForm) string { return g.open(t)[:40] }, nil, true, "missing or not signed"},
 		"a script":  {func(*testing.T, guardedForm) string { return `"><script>alert(1)</script>` }, nil, true, "missing or not signed"},
 		"megabytes": {func(*testing.T, guardedForm) string { return strings.Repeat("A", 30_000) }, nil, true, "missing or not signed"},
@@ -435,7 +432,7 @@ func TestRateLimitOfJSON(t *testing.T) {
 }
 
 func TestCaptcha(t *testing.T) {
-	for _, provider := range captcha.Providers() {
+	for _, provider := range guard.Providers() {
 		t.Run(provider, func(t *testing.T) {
 			g := newGuardedForm(t, provider)
 			opened := pagetest.Do(g, httptest.NewRequest(http.MethodGet, site.Root, nil))
@@ -448,10 +445,7 @@ func TestCaptcha(t *testing.T) {
 			}
 			token := g.open(t)
 			*g.now = g.now.Add(10 * time.Second)
-			c, err := captcha.New(captcha.Config{Provider: provider, SiteKey: "x", Secret: "x"})
-			if err != nil {
-				t.Fatal(err)
-			}
+			c := newGuards(t, guard.Config{Captcha: guard.Captcha{Provider: provider, SiteKey: "x", Secret: "x"}}, nil).Captcha
 			for directive, sources := range c.Policy() {
 				for _, source := range sources {
 					if directive != "frame-src" && !strings.Contains(policy, source) {

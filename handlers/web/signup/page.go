@@ -10,8 +10,7 @@ import (
 
 	"guestlist/handlers/maildomain"
 	"guestlist/handlers/problem"
-	"guestlist/handlers/web/internal/captcha"
-	"guestlist/handlers/web/internal/formtoken"
+	"guestlist/handlers/web/guard"
 	"guestlist/handlers/web/site"
 )
 
@@ -29,7 +28,7 @@ type formContent struct {
 	ConfirmedEmail string
 	Popular        string // mail domains that are often mistyped, for the script
 	Token          string
-	Captcha        *captcha.Widget
+	Captcha        *guard.Widget
 }
 
 // content returns what the page shows of an entry.
@@ -99,7 +98,7 @@ func (f *form) open(x *site.Exchange) {
 		f.show(x, http.StatusOK, entry{}, nil, alert{})
 		return
 	}
-	token := f.token(x, formtoken.Token{})
+	token := f.token(x, guard.Token{})
 	body := make([]byte, 0, len(b[0])+len(b[1])+len(b[2])+len(x.Wanted)+len(token))
 	body = append(append(body, b[0]...), template.HTMLEscapeString(x.Wanted)...)
 	body = append(append(body, b[1]...), template.HTMLEscapeString(token)...)
@@ -108,7 +107,7 @@ func (f *form) open(x *site.Exchange) {
 
 // token returns the token of a form that is shown, or "" on failure: the form then asks to be
 // sent again.
-func (f *form) token(x *site.Exchange, held formtoken.Token) string {
+func (f *form) token(x *site.Exchange, held guard.Token) string {
 	token, err := f.Guards.Tokens.Issue(held)
 	if err != nil {
 		f.Log.ErrorContext(x.Request.Context(), "a form has no token", "error", err)

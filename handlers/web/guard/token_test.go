@@ -1,9 +1,10 @@
-package formtoken
+package guard
 
 import (
 	"bytes"
 	"crypto/rand"
 	"errors"
+	"io"
 	"strings"
 	"testing"
 	"time"
@@ -11,19 +12,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-var morning = time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC)
-
-const (
-	keyOne = "5CqS0TQ0gfnLOyUg7m4Zt3iVb8rXw1Pa"
-	keyTwo = "Jh2v9QeX7sKd4NwLz0RfTyBu6MgCp1Ao"
-)
-
-type clock struct{ now time.Time }
-
-func (c *clock) Now() time.Time { return c.now }
-
-func newSigner(t interface{ Fatal(...any) }, c *clock, keys ...string) *Signer {
-	s, err := New(Config{Keys: keys, Wait: 3 * time.Second, Lifetime: 2 * time.Hour, Now: c.Now, Random: rand.Reader})
+func signerOf(t interface{ Fatal(...any) }, c *clock, keys ...string) *Signer {
+	s, err := newSigner(Config{FormKeys: keys, FormWait: 3 * time.Second, FormLifetime: 2 * time.Hour}, c.Now, rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -53,7 +43,7 @@ func TestTokenCountsFromWaitToLifetime(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := &clock{morning}
-			s := newSigner(t, c, keyOne)
+			s := signerOf(t, c, keyOne)
 			text := issue(t, s)
 			c.now = c.now.Add(test.after)
 			token, err := s.Check(text)
@@ -69,10 +59,10 @@ func TestTokenCountsFromWaitToLifetime(t *testing.T) {
 
 func TestTokensOfOtherInstancesAndAfterKeyRotation(t *testing.T) {
 	c := &clock{morning}
-	before := newSigner(t, c, keyOne)
-	other := newSigner(t, c, keyOne)
-	rotated := newSigner(t, c, keyTwo, keyOne)
-	after := newSigner(t, c, keyTwo)
+	before := signerOf(t, c, keyOne)
+	other := signerOf(t, c, keyOne)
+	rotated := signerOf(t, c, keyTwo, keyOne)
+	after := signerOf(t, c, keyTwo)
 	old, fresh := issue(t, before), issue(t, rotated)
 	c.now = c.now.Add(time.Minute)
 	for name, test := range map[string]struct {
@@ -119,7 +109,7 @@ func TestFormShownAgainDoesNotWaitAgain(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := &clock{morning.Add(-test.fetched)}
-			s := newSigner(t, c, keyOne)
+			s := signerOf(t, c, keyOne)
 			text := issue(t, s)
 			if test.forged {
 				text = "x"
@@ -145,7 +135,7 @@ func TestFormShownAgainDoesNotWaitAgain(t *testing.T) {
 
 func TestForgedTokensAreRefused(t *testing.T) {
 	c := &clock{morning}
-	s := newSigner(t, c, keyOne)
+	s := signerOf(t, c, keyOne)
 	text := issue(t, s)
 	c.now = c.now.Add(time.Minute)
 	_, err := s.Check(text)
@@ -163,7 +153,7 @@ func TestForgedTokensAreRefused(t *testing.T) {
 		"a line break more":     text[:40] + "\n" + text[40:],
 		"in another alphabet":   strings.Repeat("+", len(text)),
 		"of zeros":              strings.Repeat("A", len(text)),
-		"signed by another key": issue(t, newSigner(t, &clock{morning}, keyTwo)),
+		"signed by another key": issue(t, signerOf(t, &clock{morning}, keyTwo)),
 		"very long":             strings.Repeat(text, 100),
 		"not ASCII":             strings.Repeat("é", len(text)/2),
 	}
@@ -191,7 +181,7 @@ func TestForgedTokensAreRefused(t *testing.T) {
 
 func TestTokenHasOneSpelling(t *testing.T) {
 	c := &clock{morning}
-	s := newSigner(t, c, keyOne)
+	s := signerOf(t, c, keyOne)
 	text := issue(t, s)
 	c.now = c.now.Add(time.Minute)
 	accepted := 0
@@ -209,7 +199,7 @@ func TestTokenHasOneSpelling(t *testing.T) {
 func TestMarkDependsOnTokenAndContent(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		c := &clock{morning}
-		s := newSigner(t, c, keyOne)
+		s := signerOf(t, c, keyOne)
 		one, two := issue(t, s), issue(t, s)
 		c.now = c.now.Add(time.Minute)
 		first, err := s.Check(one)
@@ -235,27 +225,25 @@ func TestMarkDependsOnTokenAndContent(t *testing.T) {
 	})
 }
 
-func TestNewNeedsAllParts(t *testing.T) {
-	good := Config{Keys: []string{keyOne}, Wait: time.Second, Lifetime: time.Hour, Now: time.Now, Random: rand.Reader}
-	for name, breakIt := range map[string]func(*Config){
-		"key":             func(c *Config) { c.Keys = nil },
-		"long keys":       func(c *Config) { c.Keys = []string{keyOne, keyOne[:MinKey-1]} },
-		"clock":           func(c *Config) { c.Now = nil },
-		"randomness":      func(c *Config) { c.Random = nil },
-		"lifetime":        func(c *Config) { c.Lifetime = 0 },
-		"time to fill in": func(c *Config) { c.Wait = c.Lifetime },
-		"positive wait":   func(c *Config) { c.Wait = -1 },
+func TestSignerNeedsAllParts(t *testing.T) {
+	good := Config{FormKeys: []string{keyOne}, FormWait: time.Second, FormLifetime: time.Hour}
+	for name, breakIt := range map[string]func(c *Config, now *func() time.Time, random *io.Reader){
+		"key":             func(c *Config, _ *func() time.Time, _ *io.Reader) { c.FormKeys = nil },
+		"long keys":       func(c *Config, _ *func() time.Time, _ *io.Reader) { c.FormKeys = []string{keyOne, keyOne[:MinKey-1]} },
+		"clock":           func(_ *Config, now *func() time.Time, _ *io.Reader) { *now = nil },
+		"randomness":      func(_ *Config, _ *func() time.Time, random *io.Reader) { *random = nil },
+		"lifetime":        func(c *Config, _ *func() time.Time, _ *io.Reader) { c.FormLifetime = 0 },
+		"time to fill in": func(c *Config, _ *func() time.Time, _ *io.Reader) { c.FormWait = c.FormLifetime },
+		"positive wait":   func(c *Config, _ *func() time.Time, _ *io.Reader) { c.FormWait = -1 },
 	} {
-		config := good
-		breakIt(&config)
-		_, err := New(config)
+		config, now, random := good, time.Now, rand.Reader
+		breakIt(&config, &now, &random)
+		_, err := newSigner(config, now, random)
 		if err == nil {
-			t.Errorf("New without %s returned no error", name)
+			t.Errorf("a signer without %s was made", name)
 		}
 	}
-	config := good
-	config.Random = strings.NewReader("too short")
-	s, err := New(config)
+	s, err := newSigner(good, time.Now, strings.NewReader("too short"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -265,10 +253,10 @@ func TestNewNeedsAllParts(t *testing.T) {
 	}
 }
 
-func FuzzCheck(f *testing.F) {
+func FuzzToken(f *testing.F) {
 	c := &clock{morning}
 	// Every process of the fuzzer must have the same genuine token.
-	s, err := New(Config{Keys: []string{keyOne, keyTwo}, Wait: time.Second, Lifetime: time.Hour, Now: c.Now, Random: strings.NewReader(strings.Repeat("r", 100))})
+	s, err := newSigner(Config{FormKeys: []string{keyOne, keyTwo}, FormWait: time.Second, FormLifetime: time.Hour}, c.Now, strings.NewReader(strings.Repeat("r", 100)))
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -276,7 +264,7 @@ func FuzzCheck(f *testing.F) {
 	c.now = c.now.Add(time.Minute)
 	f.Add(genuine)
 	f.Add("")
-	f.Add(strings.Repeat("A", Length))
+	f.Add(strings.Repeat("A", TokenLength))
 	f.Fuzz(func(t *testing.T, text string) {
 		_, err := s.Check(text)
 		if (err == nil) != (text == genuine) {
@@ -287,7 +275,7 @@ func FuzzCheck(f *testing.F) {
 
 func BenchmarkToken(b *testing.B) {
 	c := &clock{morning}
-	s := newSigner(b, c, keyOne, keyTwo)
+	s := signerOf(b, c, keyOne, keyTwo)
 	text := issue(b, s)
 	c.now = c.now.Add(time.Minute)
 	b.ReportAllocs()

@@ -1,4 +1,4 @@
-package formtoken
+package guard
 
 import (
 	"crypto/hkdf"
@@ -33,52 +33,41 @@ const (
 	keyDerivation = "guestlist form token 1"
 )
 
-// Config is what a Signer needs. All fields but Wait are required.
-type Config struct {
-	// Keys are texts of at least MinKey characters. The first signs, all verify: a new key goes in
-	// front, and the old one is removed when the forms that it signed have expired.
-	Keys []string
-	// Wait is the least time between fetching a form and sending it.
-	Wait time.Duration
-	// Lifetime is how long a form may be sent, from when it was fetched.
-	Lifetime time.Duration
-	Now      func() time.Time
-	Random   io.Reader
-}
-
-// Signer issues and checks tokens. It is safe for concurrent use if Random is.
+// Signer issues and checks tokens. It is safe for concurrent use if random is.
 type Signer struct {
-	config Config
-	keys   []derived
+	wait, lifetime time.Duration
+	now            func() time.Time
+	random         io.Reader
+	keys           []derived
 }
 
 // derived are two keys made of a configured one, so that a signature can't pass for a mark.
 type derived struct{ sign, mark []byte }
 
-// New returns a Signer. Its errors tell only the lengths of keys.
-func New(config Config) (*Signer, error) {
+// newSigner returns a Signer. Its errors tell only the lengths of keys.
+func newSigner(config Config, now func() time.Time, random io.Reader) (*Signer, error) {
 	switch {
-	case len(config.Keys) == 0:
-		return nil, errors.New("formtoken: there is no key")
-	case config.Wait < 0 || config.Lifetime <= config.Wait:
-		return nil, errors.New("formtoken: the lifetime must be longer than the wait, and the wait not negative")
-	case config.Now == nil:
-		return nil, errors.New("formtoken: the clock is missing")
-	case config.Random == nil:
-		return nil, errors.New("formtoken: the source of randomness is missing")
+	case len(config.FormKeys) == 0:
+		return nil, errors.New("guard: there is no key")
+	case config.FormWait < 0 || config.FormLifetime <= config.FormWait:
+		return nil, errors.New("guard: the lifetime of a form must be longer than the wait, and the wait not negative")
+	case now == nil:
+		return nil, errors.New("guard: the clock is missing")
+	case random == nil:
+		return nil, errors.New("guard: the source of randomness is missing")
 	}
-	s := &Signer{config: config}
-	for i, key := range config.Keys {
+	s := &Signer{wait: config.FormWait, lifetime: config.FormLifetime, now: now, random: random}
+	for i, key := range config.FormKeys {
 		if len(key) < MinKey {
-			return nil, fmt.Errorf("formtoken: key %d has %d characters, at least %d are needed", i+1, len(key), MinKey)
+			return nil, fmt.Errorf("guard: key %d has %d characters, at least %d are needed", i+1, len(key), MinKey)
 		}
 		sign, err := hkdf.Key(sha256.New, []byte(key), nil, keyDerivation+" sign", sha256.Size)
 		if err != nil {
-			return nil, fmt.Errorf("formtoken: deriving a key: %w", err)
+			return nil, fmt.Errorf("guard: deriving a key: %w", err)
 		}
 		mark, err := hkdf.Key(sha256.New, []byte(key), nil, keyDerivation+" mark", sha256.Size)
 		if err != nil {
-			return nil, fmt.Errorf("formtoken: deriving a key: %w", err)
+			return nil, fmt.Errorf("guard: deriving a key: %w", err)
 		}
 		s.keys = append(s.keys, derived{sign, mark})
 	}
@@ -94,13 +83,26 @@ const (
 	rawLength  = signedPart + sha256.Size
 )
 
-// Length is the number of characters of a token.
-var Length = encoding.EncodedLen(rawLength)
+// TokenLength is the number of characters of a token.
+var TokenLength = encoding.EncodedLen(rawLength)
 
 // encoding is strict, so that a token has only one spelling.
 var encoding = base64.RawURLEncoding.Strict()
 
-// Token is a token that one of the keys has signed. The zero value is none.
+// Token, in a hidden field of the form, proves that our form was fetched before it was sent, not too
+// recently and not too long ago. Nothing is stored, so every instance checks the tokens of every
+// other, also after a restart. The zero value is none.
+//
+// A token is bound to the deployment and this use by its key, and to its time. It is not bound to an
+// address, a browser or a session: partners change networks between two pages, and a bot can send
+// from where it fetched.
+//
+// A token may be sent several times until it expires, since the public function writes no table.
+// [Token.Mark] bounds that: the form makes the request's id of the mark, so a form that is sent
+// twice or replayed is one request. Other content under the same token counts against the sender's
+// rate limit. If the mark did not depend on the content, a partner who goes back, corrects an error
+// and sends again would be taken for the first submission, and an attacker who saw a token could
+// send something under it first and so have the partner's own submission dropped.
 type Token struct {
 	issued, ready time.Time
 	nonce         [nonceBytes]byte
@@ -110,8 +112,8 @@ type Token struct {
 // Issue returns a token for a form that is shown. A form that is shown again with what was typed,
 // under the token held, need not wait again. held may be the zero Token.
 func (s *Signer) Issue(held Token) (string, error) {
-	now := s.config.Now()
-	ready := now.Add(s.config.Wait)
+	now := s.now()
+	ready := now.Add(s.wait)
 	if held.mark != nil && held.ready.Before(ready) {
 		ready = held.ready
 	}
@@ -122,7 +124,7 @@ func (s *Signer) sign(issued, ready time.Time) (string, error) {
 	raw := make([]byte, signedPart, rawLength)
 	putTime(raw, issued)
 	putTime(raw[timeBytes:], ready)
-	_, err := io.ReadFull(s.config.Random, raw[2*timeBytes:])
+	_, err := io.ReadFull(s.random, raw[2*timeBytes:])
 	if err != nil {
 		return "", fmt.Errorf("reading randomness for a form token: %w", err)
 	}
@@ -132,7 +134,7 @@ func (s *Signer) sign(issued, ready time.Time) (string, error) {
 // Check returns the token of the text. It also returns a genuine token with ErrEarly and
 // ErrExpired, for Issue.
 func (s *Signer) Check(text string) (Token, error) {
-	if len(text) != Length || strings.ContainsAny(text, "\r\n") {
+	if len(text) != TokenLength || strings.ContainsAny(text, "\r\n") {
 		// The decoder skips line breaks.
 		return Token{}, ErrForged
 	}
@@ -145,14 +147,14 @@ func (s *Signer) Check(text string) (Token, error) {
 			continue
 		}
 		t := Token{issued: takeTime(raw), ready: takeTime(raw[timeBytes:]), nonce: [nonceBytes]byte(raw[2*timeBytes : signedPart]), mark: key.mark}
-		now := s.config.Now()
+		now := s.now()
 		switch {
 		case t.issued.After(now.Add(clockSkew)):
 			// Clocks of instances do not run that far ahead; the key may have been used elsewhere.
 			return Token{}, ErrForged
 		case now.Before(t.ready):
 			return t, ErrEarly
-		case now.Sub(t.issued) > s.config.Lifetime:
+		case now.Sub(t.issued) > s.lifetime:
 			return t, ErrExpired
 		}
 		return t, nil

@@ -1,4 +1,4 @@
-package captcha
+package guard
 
 import (
 	"bytes"
@@ -26,8 +26,9 @@ const (
 // Providers returns the names of all services.
 func Providers() []string { return []string{Turnstile, HCaptcha, FriendlyCaptcha} }
 
-// Config says which service is asked. Provider, SiteKey and Secret are required.
-type Config struct {
+// Captcha says which service is asked. Without a Provider there is no captcha; with one, SiteKey and
+// Secret are required.
+type Captcha struct {
 	Provider string
 	// SiteKey is public: the widget on the page shows it.
 	SiteKey string
@@ -112,16 +113,20 @@ type Widget struct {
 	Endpoint  string // for data-api-endpoint; empty for the service's usual one
 }
 
-// Checker checks answers with one service. It is safe for concurrent use. A nil Checker is no
-// captcha: it accepts every answer.
+// Checker asks a service whether a person fills in the form: Cloudflare Turnstile, hCaptcha or
+// Friendly Captcha (version 2). The service's widget on the page puts an answer into a field of the
+// form, and [Checker.Verify] asks the service about it.
+//
+// It fails closed: only a clear yes counts. The form then depends on scripts and on that service, so
+// there is no captcha by default. A nil Checker is no captcha: it accepts every answer.
 type Checker struct {
-	config  Config
+	config  Captcha
 	service service
 	client  *http.Client
 }
 
-// New returns a Checker. Its errors do not repeat the secret.
-func New(config Config) (*Checker, error) {
+// newChecker returns a Checker. Its errors do not repeat the secret.
+func newChecker(config Captcha) (*Checker, error) {
 	s, known := services[config.Provider]
 	switch {
 	case !known:

@@ -1,4 +1,4 @@
-package captcha_test
+package guard
 
 import (
 	"fmt"
@@ -10,10 +10,7 @@ import (
 
 	"guestlist/handlers/dev/captchasim"
 	"guestlist/handlers/problem"
-	"guestlist/handlers/web/internal/captcha"
 )
-
-var morning = time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC)
 
 // world is a stand-in for the services with a clock.
 type world struct {
@@ -32,15 +29,15 @@ func newWorld(t *testing.T) *world {
 	return w
 }
 
-func (w *world) config(provider string) captcha.Config {
-	return captcha.Config{
+func (w *world) config(provider string) Captcha {
+	return Captcha{
 		Provider: provider, SiteKey: captchasim.SiteKey, Secret: captchasim.Secret, URL: w.url, Hosts: []string{"signup.contoso.com"},
 	}
 }
 
-func newChecker(t *testing.T, config captcha.Config) *captcha.Checker {
+func checkerOf(t *testing.T, config Captcha) *Checker {
 	t.Helper()
-	c, err := captcha.New(config)
+	c, err := newChecker(config)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -64,10 +61,10 @@ func check(t *testing.T, err error, want problem.Code, answer string) {
 }
 
 func TestVerify(t *testing.T) {
-	for _, provider := range captcha.Providers() {
-		other := captcha.Providers()[0]
+	for _, provider := range Providers() {
+		other := Providers()[0]
 		if provider == other {
-			other = captcha.Providers()[1]
+			other = Providers()[1]
 		}
 		for name, test := range map[string]struct {
 			answer func(w *world) string
@@ -87,19 +84,19 @@ func TestVerify(t *testing.T) {
 			t.Run(provider+"/"+name, func(t *testing.T) {
 				w := newWorld(t)
 				answer := test.answer(w)
-				check(t, newChecker(t, w.config(provider)).Verify(t.Context(), answer), test.want, answer)
+				check(t, checkerOf(t, w.config(provider)).Verify(t.Context(), answer), test.want, answer)
 			})
 		}
 		t.Run(provider+"/twice", func(t *testing.T) {
 			w := newWorld(t)
-			c := newChecker(t, w.config(provider))
+			c := checkerOf(t, w.config(provider))
 			answer := w.sim.Solve(provider, "signup.contoso.com")
 			check(t, c.Verify(t.Context(), answer), "", answer)
 			check(t, c.Verify(t.Context(), answer), problem.CaptchaFailed, answer)
 		})
 		t.Run(provider+"/what can't be an answer costs no call", func(t *testing.T) {
 			w := newWorld(t)
-			c := newChecker(t, w.config(provider))
+			c := checkerOf(t, w.config(provider))
 			check(t, c.Verify(t.Context(), ""), problem.CaptchaFailed, "")
 			check(t, c.Verify(t.Context(), strings.Repeat("a", 100_000)), problem.CaptchaFailed, "")
 			if w.sim.Asked() != 0 {
@@ -110,14 +107,14 @@ func TestVerify(t *testing.T) {
 }
 
 func TestAnswerFromAnotherHost(t *testing.T) {
-	for _, provider := range []string{captcha.Turnstile, captcha.HCaptcha} {
+	for _, provider := range []string{Turnstile, HCaptcha} {
 		w := newWorld(t)
 		answer := w.sim.Solve(provider, "evil.example")
-		check(t, newChecker(t, w.config(provider)).Verify(t.Context(), answer), problem.CaptchaFailed, answer)
+		check(t, checkerOf(t, w.config(provider)).Verify(t.Context(), answer), problem.CaptchaFailed, answer)
 		config := w.config(provider)
 		config.Hosts = nil
 		answer = w.sim.Solve(provider, "evil.example")
-		check(t, newChecker(t, config).Verify(t.Context(), answer), "", answer)
+		check(t, checkerOf(t, config).Verify(t.Context(), answer), "", answer)
 	}
 }
 
@@ -129,7 +126,7 @@ func TestFailsClosed(t *testing.T) {
 			fmt.Fprint(w, text)
 		}
 	}
-	for _, provider := range captcha.Providers() {
+	for _, provider := range Providers() {
 		for name, failure := range map[string]http.HandlerFunc{
 			"a server error":          reply(500, `{"success":true}`),
 			"refused":                 reply(403, `{"success":true}`),
@@ -161,19 +158,19 @@ func TestFailsClosed(t *testing.T) {
 				w := newWorld(t)
 				w.sim.Fail(failure)
 				answer := w.sim.Solve(provider, "signup.contoso.com")
-				check(t, newChecker(t, w.config(provider)).Verify(t.Context(), answer), want, answer)
+				check(t, checkerOf(t, w.config(provider)).Verify(t.Context(), answer), want, answer)
 			})
 		}
 		t.Run(provider+"/nobody there", func(t *testing.T) {
 			config := newWorld(t).config(provider)
 			config.URL = "http://127.0.0.1:1"
-			check(t, newChecker(t, config).Verify(t.Context(), "some-answer"), problem.CaptchaUnavailable, "some-answer")
+			check(t, checkerOf(t, config).Verify(t.Context(), "some-answer"), problem.CaptchaUnavailable, "some-answer")
 		})
-		for name, breakIt := range map[string]func(*captcha.Config){
-			"a wrong secret":   func(c *captcha.Config) { c.Secret = "wrong-secret" },
-			"a wrong site key": func(c *captcha.Config) { c.SiteKey = "wrong-site-key" },
+		for name, breakIt := range map[string]func(*Captcha){
+			"a wrong secret":   func(c *Captcha) { c.Secret = "wrong-secret" },
+			"a wrong site key": func(c *Captcha) { c.SiteKey = "wrong-site-key" },
 		} {
-			if provider == captcha.Turnstile && name == "a wrong site key" {
+			if provider == Turnstile && name == "a wrong site key" {
 				// Turnstile does not get the site key: the secret belongs to one widget.
 				continue
 			}
@@ -182,7 +179,7 @@ func TestFailsClosed(t *testing.T) {
 				config := w.config(provider)
 				breakIt(&config)
 				answer := w.sim.Solve(provider, "signup.contoso.com")
-				check(t, newChecker(t, config).Verify(t.Context(), answer), problem.CaptchaUnavailable, answer)
+				check(t, checkerOf(t, config).Verify(t.Context(), answer), problem.CaptchaUnavailable, answer)
 			})
 		}
 	}
@@ -190,9 +187,9 @@ func TestFailsClosed(t *testing.T) {
 
 // The policy has what the service needs and nothing of the others.
 func TestPolicyAndWidget(t *testing.T) {
-	hosts := map[string]string{captcha.Turnstile: "cloudflare.com", captcha.HCaptcha: "hcaptcha.com", captcha.FriendlyCaptcha: "friendlycaptcha"}
-	for _, provider := range captcha.Providers() {
-		c := newChecker(t, captcha.Config{Provider: provider, SiteKey: "site", Secret: "secret"})
+	hosts := map[string]string{Turnstile: "cloudflare.com", HCaptcha: "hcaptcha.com", FriendlyCaptcha: "friendlycaptcha"}
+	for _, provider := range Providers() {
+		c := checkerOf(t, Captcha{Provider: provider, SiteKey: "site", Secret: "secret"})
 		policy := fmt.Sprint(c.Policy())
 		for other, host := range hosts {
 			if strings.Contains(policy, host) != (other == provider) {
@@ -207,29 +204,29 @@ func TestPolicyAndWidget(t *testing.T) {
 			t.Errorf("%s: %+v, field %q", provider, widget, c.Field())
 		}
 	}
-	eu := newChecker(t, captcha.Config{Provider: captcha.FriendlyCaptcha, SiteKey: "site", Secret: "secret", URL: "https://eu.frcapi.com"})
+	eu := checkerOf(t, Captcha{Provider: FriendlyCaptcha, SiteKey: "site", Secret: "secret", URL: "https://eu.frcapi.com"})
 	if frames := eu.Policy()["frame-src"]; len(frames) != 1 || frames[0] != "https://eu.frcapi.com" || eu.Widget().Endpoint != "https://eu.frcapi.com" {
 		t.Errorf("in the EU: frames %v, endpoint %q", frames, eu.Widget().Endpoint)
 	}
-	usual := newChecker(t, captcha.Config{Provider: captcha.FriendlyCaptcha, SiteKey: "site", Secret: "secret"})
+	usual := checkerOf(t, Captcha{Provider: FriendlyCaptcha, SiteKey: "site", Secret: "secret"})
 	if frames := usual.Policy()["frame-src"]; len(frames) != 1 || frames[0] != "https://global.frcapi.com" {
 		t.Errorf("elsewhere after that: frames %v", frames)
 	}
 }
 
-func TestNewNeedsAllParts(t *testing.T) {
-	good := captcha.Config{Provider: captcha.Turnstile, SiteKey: "site", Secret: "a-secret-of-some-length"}
-	for name, breakIt := range map[string]func(*captcha.Config){
-		"service":               func(c *captcha.Config) { c.Provider = "recaptcha" },
-		"site key":              func(c *captcha.Config) { c.SiteKey = "" },
-		"secret":                func(c *captcha.Config) { c.Secret = "" },
-		"address":               func(c *captcha.Config) { c.URL = "eu.frcapi.com" },
-		"address without path":  func(c *captcha.Config) { c.URL = "https://eu.frcapi.com/api" },
-		"address without owner": func(c *captcha.Config) { c.URL = "https://user@eu.frcapi.com" },
+func TestCaptchaNeedsAllParts(t *testing.T) {
+	good := Captcha{Provider: Turnstile, SiteKey: "site", Secret: "a-secret-of-some-length"}
+	for name, breakIt := range map[string]func(*Captcha){
+		"service":               func(c *Captcha) { c.Provider = "recaptcha" },
+		"site key":              func(c *Captcha) { c.SiteKey = "" },
+		"secret":                func(c *Captcha) { c.Secret = "" },
+		"address":               func(c *Captcha) { c.URL = "eu.frcapi.com" },
+		"address without path":  func(c *Captcha) { c.URL = "https://eu.frcapi.com/api" },
+		"address without owner": func(c *Captcha) { c.URL = "https://user@eu.frcapi.com" },
 	} {
 		config := good
 		breakIt(&config)
-		_, err := captcha.New(config)
+		_, err := newChecker(config)
 		if err == nil || strings.Contains(err.Error(), good.Secret) {
 			t.Errorf("%s: %v", name, err)
 		}
