@@ -28,7 +28,7 @@ const (
 	slow           // it takes its time
 )
 
-var fateNames = [...]string{"", "fails", "answer lost", "done, second attempt answered", "fails, and arrives later", "slow"}
+var fateNames = [...]string{"", ": fails", ": answer lost", ": done, second attempt answered", ": fails, and arrives later", ": slow"}
 
 // An instance is a process: of the handler, or of an admin's command.
 type instance struct {
@@ -131,13 +131,7 @@ func (c *call) pause(op string, effect func()) {
 // step resumes a call until it hands over again or ends.
 func (r *run) step(c *call, f fate) {
 	c.fate, c.wake = f, time.Time{}
-	if r.tracing {
-		text := c.op
-		if f != proceed {
-			text += ": " + fateNames[f]
-		}
-		r.event(c, text)
-	}
+	r.event(c, c.op+fateNames[f])
 	r.current = c
 	_, more := c.next()
 	r.current = nil
@@ -149,9 +143,7 @@ func (r *run) step(c *call, f fate) {
 	case c.panics != "":
 		r.breach("%s panicked: %s", c.name, c.panics)
 	case c.over:
-		if r.tracing {
-			r.event(c, fmt.Sprintf("ends: %v", c.result))
-		}
+		r.event(c, fmt.Sprintf("ends: %v", c.result))
 		if c.result == nil {
 			r.callEnded(c)
 		}
@@ -188,7 +180,7 @@ const stragglerWait = 20 * time.Second
 func (r *run) arriveLater(name string, effect func()) {
 	at := r.now.Add(time.Duration(r.random.Int64N(int64(stragglerWait))))
 	r.plan(at, func() {
-		r.happened("arrives late: " + name)
+		r.happened("arrives late: %s", name)
 		effect()
 	})
 }

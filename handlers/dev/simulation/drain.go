@@ -1,7 +1,6 @@
 package simulation
 
 import (
-	"context"
 	"fmt"
 	"math/rand/v2"
 	"time"
@@ -46,7 +45,7 @@ type load struct {
 
 // take makes a call of the directory take its time, and throttles it.
 func (l *load) take(r *run, c *call, op string) error {
-	latency, units, writes := l.LookUpLatency, 1, 0
+	latency, writes := l.LookUpLatency, 0
 	switch op {
 	case "Invite":
 		latency, writes = l.InviteLatency, 1
@@ -54,7 +53,7 @@ func (l *load) take(r *run, c *call, op string) error {
 		latency, writes = l.JoinLatency, 1
 	}
 	r.sleep(c, latency/2)
-	used, wait := l.throttle.Take(r.now, units, writes)
+	used, wait := l.throttle.Take(r.now, 1, writes)
 	r.sleep(c, latency/2)
 	if used >= graphsim.PressureFrom {
 		c.on.pressure.Report(used)
@@ -68,10 +67,8 @@ func (l *load) take(r *run, c *call, op string) error {
 // Drain makes instances work off a queue of sign-ups, with one group each, against a directory
 // that throttles. The laws of [Simulator.Run] are checked as in a schedule.
 func (s *Simulator) Drain(l Load) Drained {
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
 	random := rand.New(rand.NewPCG(1, 1))
-	r := s.newRun(ctx, random, &profile{config: config{lease: 2 * time.Minute}})
+	r := s.newRun(random, &profile{config: config{lease: 2 * time.Minute}})
 	r.load = &load{Load: l, throttle: graphsim.NewThrottle(l.Limits)}
 	r.load.throttle.Fill(r.now, 1)
 	r.row(trusted, "trusted", map[string]any{"Action": "invite", "Groups": groupOne})

@@ -18,15 +18,6 @@ var errStorage = &problem.Error{Code: problem.StorageUnavailable, Detail: "the s
 // store is storage as a worker sees it: each operation hands over first, and then meets its fate.
 type store struct{ *run }
 
-var (
-	_ request.Store           = store{}
-	_ request.Rows            = store{}
-	_ request.Seats           = store{}
-	_ request.GateStore       = store{}
-	_ request.DeadLetterStore = store{}
-	_ request.Records         = store{}
-)
-
 // get runs one operation on storage that returns a value.
 func get[T any](s store, op string, effect func() (T, error)) (value T, err error) {
 	err = s.do(op, func() (err error) {
@@ -249,11 +240,6 @@ func (s store) ForgetMails(_ context.Context, which request.Mails, limit int) (i
 // directory is the tenant as a worker sees it: each call hands over first, and then meets its
 // fate.
 type directory struct{ *run }
-
-var (
-	_ request.Directory = directory{}
-	_ request.Users     = directory{}
-)
 
 // callTimeout is how long the client waits for an answer.
 const callTimeout = 20 * time.Second

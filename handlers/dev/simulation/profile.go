@@ -1,7 +1,6 @@
 package simulation
 
 import (
-	"fmt"
 	"math/rand/v2"
 	"time"
 
@@ -141,7 +140,7 @@ func (r *run) prepareTenant() {
 		code := pick(r.random, request.DirectorySuspicious, request.DirectoryInvitationsOff, request.DirectoryForbidden, request.DirectoryQuota)
 		r.plan(r.now.Add(r.soon(time.Minute)), func() {
 			r.tenant.Stopped = code
-			r.happened("the tenant stops taking invitations: " + string(code))
+			r.happened("the tenant stops taking invitations: %s", code)
 			r.plan(r.now.Add(r.soon(9*time.Hour)), r.lift)
 		})
 	}
@@ -180,7 +179,7 @@ func (r *run) enqueue(address submission.Address) {
 	r.numbers[id] = len(r.requests)
 	r.submitted[id], r.address[id] = r.now, address
 	r.counts.Submissions++
-	r.happened(fmt.Sprintf("request %d is submitted, for %s", len(r.requests), address))
+	r.happened("request %d is submitted, for %s", len(r.requests), address)
 	r.put(submission.Message{ID: id, Submission: first}, false, r.now.Add(r.lateness()))
 	if r.misfortune(15) {
 		r.put(submission.Message{ID: id, Submission: first}, false, r.now.Add(r.lateness())) // the host sent it twice
@@ -200,7 +199,7 @@ func (r *run) instruct() {
 	} else {
 		r.asked[r.address[id]]++
 	}
-	r.happened(fmt.Sprintf("the partner asks for: %s %s", kind, r.nameOf(id)))
+	r.happened("the partner asks for: %s %s", kind, r.nameOf(id))
 	r.put(submission.Message{ID: id, Kind: kind}, false, r.now.Add(r.lateness()))
 }
 
@@ -267,7 +266,7 @@ func (r *run) editRow() {
 		columns["MaxGuests"] = int32(1 + r.random.IntN(2))
 	}
 	r.row(trusted, "trusted", columns)
-	r.happened("the row is edited: " + action)
+	r.happened("the row is edited: %s", action)
 }
 
 // closeBreaker closes the breaker as an admin does.

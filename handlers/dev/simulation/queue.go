@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"guestlist/handlers/submission"
-	"guestlist/handlers/workflow"
 )
 
 // The rules of a queue behind the Functions host: those of host.json and of the host itself.
@@ -40,8 +39,6 @@ func (r *run) put(content submission.Message, dead bool, visible time.Time) {
 
 // outbox collects what upkeep enqueues. As behind the host, it is sent only if upkeep succeeds.
 type outbox []submission.Message
-
-var _ workflow.Queue = (*outbox)(nil)
 
 // Enqueue implements [workflow.Queue].
 func (o *outbox) Enqueue(_ context.Context, encoded []byte) error {
@@ -109,7 +106,7 @@ func (r *run) acknowledge(m *message, receipt int) {
 	m.held = nil
 	r.wantInstruction(m)
 	if r.misfortune(30) {
-		r.happened(fmt.Sprintf("message %d is not deleted and comes back", m.number))
+		r.happened("message %d is not deleted and comes back", m.number)
 		return
 	}
 	r.delete(m)
@@ -133,7 +130,7 @@ func (r *run) failed(m *message, receipt int) {
 
 // toDeadLetters moves a message to the queue of dead letters, in two steps as the host does.
 func (r *run) toDeadLetters(m *message) {
-	r.happened(fmt.Sprintf("message %d becomes a dead letter", m.number))
+	r.happened("message %d becomes a dead letter", m.number)
 	r.deadLettered[m.ID] = true
 	r.counts.DeadLetters++
 	r.put(m.Message, true, r.now)
@@ -148,9 +145,7 @@ func (r *run) delete(m *message) {
 	i := slices.Index(r.messages, m)
 	r.messages = slices.Delete(r.messages, i, i+1)
 	r.deleted++
-	if r.tracing {
-		r.happened(fmt.Sprintf("message %d is deleted", m.number))
-	}
+	r.happened("message %d is deleted", m.number)
 	r.wantAccounted(m.ID)
 }
 

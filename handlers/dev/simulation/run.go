@@ -140,23 +140,23 @@ func (r *run) misfortune(n int) bool {
 }
 
 // happened adds a line to the trace.
-func (r *run) happened(text string) {
+func (r *run) happened(format string, args ...any) {
 	r.happenings++
 	if r.tracing {
-		r.trace = append(r.trace, fmt.Sprintf("%s %s", r.now.Format("02 15:04:05.000"), text))
+		r.trace = append(r.trace, r.now.Format("02 15:04:05.000 ")+fmt.Sprintf(format, args...))
 	}
 }
 
 // event adds a line about a call to the trace.
 func (r *run) event(c *call, text string) {
-	r.happened(fmt.Sprintf("  call %d, %s: %s", c.number, c.on, text))
+	r.happened("  call %d, %s: %s", c.number, c.on, text)
 }
 
 // breach records that a law is broken. Only the first one counts.
 func (r *run) breach(format string, args ...any) {
 	if r.broken == "" {
 		r.broken = fmt.Sprintf(format, args...)
-		r.happened("BREACH: " + r.broken)
+		r.happened("BREACH: %s", r.broken)
 	}
 }
 
@@ -193,10 +193,8 @@ func (s *Simulator) Run(seed uint64) Outcome { return s.start(seed, false) }
 func (s *Simulator) Trace(seed uint64) Outcome { return s.start(seed, true) }
 
 func (s *Simulator) start(seed uint64, tracing bool) Outcome {
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
 	random := rand.New(rand.NewPCG(seed, 0x67756573746c6973))
-	r := s.newRun(ctx, random, newProfile(random))
+	r := s.newRun(random, newProfile(random))
 	r.tracing = tracing
 	r.now = r.now.Add(time.Duration(random.Int64N(int64(24 * time.Hour))))
 	r.prepare()
@@ -217,9 +215,9 @@ func (s *Simulator) start(seed uint64, tracing bool) Outcome {
 }
 
 // newRun returns a run in which nothing has happened yet, and connects the workers to it.
-func (s *Simulator) newRun(ctx context.Context, random *rand.Rand, p *profile) *run {
+func (s *Simulator) newRun(random *rand.Rand, p *profile) *run {
 	r := &run{
-		profile: p, cache: s.cache, random: random, context: ctx,
+		profile: p, cache: s.cache, random: random, context: context.Background(),
 		now:       time.Date(2026, 5, 4, 9, 0, 0, 0, time.UTC),
 		memory:    memstore.New(),
 		numbers:   map[submission.ID]int{},

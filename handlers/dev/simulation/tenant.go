@@ -33,11 +33,6 @@ type Tenant struct {
 	guests  int
 }
 
-var (
-	_ request.Directory = (*Tenant)(nil)
-	_ request.Users     = (*Tenant)(nil)
-)
-
 type tenantUser struct {
 	id      string
 	kind    request.UserKind
