@@ -26,40 +26,34 @@ const (
 
 // invitationBody is the body of POST /invitations: the writable properties of the resource.
 type invitationBody struct {
-	Type            string          `json:"@odata.type"`
-	EmailAddress    string          `json:"invitedUserEmailAddress"`
-	RedirectURL     string          `json:"inviteRedirectUrl"`
-	DisplayName     *string         `json:"invitedUserDisplayName"`
-	UserType        *string         `json:"invitedUserType"`
-	SendMessage     bool            `json:"sendInvitationMessage"`
-	MessageInfo     *messageInfo    `json:"invitedUserMessageInfo"`
-	Sponsors        []sponsorObject `json:"invitedUserSponsors"`
+	Type         string       `json:"@odata.type"`
+	EmailAddress string       `json:"invitedUserEmailAddress"`
+	RedirectURL  string       `json:"inviteRedirectUrl"`
+	DisplayName  *string      `json:"invitedUserDisplayName"`
+	UserType     *string      `json:"invitedUserType"`
+	SendMessage  bool         `json:"sendInvitationMessage"`
+	MessageInfo  *messageInfo `json:"invitedUserMessageInfo"`
+	Sponsors     []struct {
+		Type string `json:"@odata.type"`
+		ID   string `json:"id"`
+	} `json:"invitedUserSponsors"`
 	SponsorsBind    []string        `json:"invitedUserSponsors@odata.bind"`
 	ResetRedemption bool            `json:"resetRedemption"`
 	InvitedUser     json.RawMessage `json:"invitedUser"`
 }
 
 type messageInfo struct {
-	Type         string      `json:"@odata.type,omitempty"`
-	CcRecipients []recipient `json:"ccRecipients"`
-	CustomBody   *string     `json:"customizedMessageBody"`
-	Language     *string     `json:"messageLanguage"`
-}
-
-type recipient struct {
-	Type         string       `json:"@odata.type,omitempty"`
-	EmailAddress emailAddress `json:"emailAddress"`
-}
-
-type emailAddress struct {
-	Type    string  `json:"@odata.type,omitempty"`
-	Name    *string `json:"name"`
-	Address *string `json:"address"`
-}
-
-type sponsorObject struct {
-	Type string `json:"@odata.type"`
-	ID   string `json:"id"`
+	Type         string `json:"@odata.type,omitempty"`
+	CcRecipients []struct {
+		Type         string `json:"@odata.type,omitempty"`
+		EmailAddress struct {
+			Type    string  `json:"@odata.type,omitempty"`
+			Name    *string `json:"name"`
+			Address *string `json:"address"`
+		} `json:"emailAddress"`
+	} `json:"ccRecipients"`
+	CustomBody *string `json:"customizedMessageBody"`
+	Language   *string `json:"messageLanguage"`
 }
 
 // invite serves POST /v1.0/invitations.

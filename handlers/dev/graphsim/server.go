@@ -171,7 +171,7 @@ func about(w http.ResponseWriter, _ *http.Request) {
 type route struct {
 	pattern    string                                    // its name in Calls
 	permission string                                    // the least that Graph wants from an app
-	writes     int                                       // what it costs of that limit
+	writes     int                                       // what it costs of the limit of writes
 	serve      func(s *Server, c *call, id string) reply // with s.mu held
 }
 

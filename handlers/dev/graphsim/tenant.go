@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -106,9 +105,6 @@ func (s *Server) visible(u *User) bool {
 
 // loadTenant returns what the file holds. Without a file, or a name, the tenant is empty.
 func loadTenant(file string) (tenant, error) {
-	if file == "" {
-		return tenant{}, nil
-	}
 	data, err := os.ReadFile(file)
 	if errors.Is(err, fs.ErrNotExist) {
 		return tenant{}, nil
@@ -134,20 +130,13 @@ func (s *Server) save() error {
 		return fmt.Errorf("encoding the state of the tenant: %w", err)
 	}
 	// In the same folder, because a rename is atomic only inside one file system.
-	temporary, err := os.CreateTemp(filepath.Dir(s.config.StateFile), filepath.Base(s.config.StateFile)+".*")
+	temporary := s.config.StateFile + ".new"
+	err = os.WriteFile(temporary, append(data, '\n'), 0o600)
+	if err == nil {
+		err = os.Rename(temporary, s.config.StateFile)
+	}
 	if err != nil {
 		return fmt.Errorf("writing the state of the tenant: %w", err)
-	}
-	_, err = temporary.Write(append(data, '\n'))
-	if err == nil {
-		err = temporary.Sync()
-	}
-	err = errors.Join(err, temporary.Close())
-	if err == nil {
-		err = os.Rename(temporary.Name(), s.config.StateFile)
-	}
-	if err != nil {
-		return errors.Join(fmt.Errorf("writing the state of the tenant: %w", err), os.Remove(temporary.Name()))
 	}
 	return nil
 }

@@ -30,7 +30,8 @@ type Store struct {
 
 	mutex       sync.Mutex // guards what follows
 	versions    int        // the number of versions given out
-	requests    map[submission.ID]*record
+	requests    map[submission.ID]request.Request
+	histories   map[submission.ID][]request.Event
 	claims      map[submission.Address]request.Claim
 	waiting     map[submission.ID]time.Time
 	rows        map[policy.RowKey]policy.Raw
@@ -39,24 +40,11 @@ type Store struct {
 	deadLetters map[string]request.DeadLetter // by the message's id
 }
 
-type record struct {
-	request request.Request
-	events  []request.Event
-}
-
-var (
-	_ request.Store           = (*Store)(nil)
-	_ request.Rows            = (*Store)(nil)
-	_ request.Seats           = (*Store)(nil)
-	_ request.GateStore       = (*Store)(nil)
-	_ request.Records         = (*Store)(nil)
-	_ request.DeadLetterStore = (*Store)(nil)
-)
-
 // New returns an empty Store.
 func New() *Store {
 	return &Store{
-		requests:    map[submission.ID]*record{},
+		requests:    map[submission.ID]request.Request{},
+		histories:   map[submission.ID][]request.Event{},
 		claims:      map[submission.Address]request.Claim{},
 		waiting:     map[submission.ID]time.Time{},
 		rows:        map[policy.RowKey]policy.Raw{},
@@ -124,7 +112,7 @@ func (s *Store) Load(ctx context.Context, id submission.ID) (request.Request, er
 		if !exists {
 			return request.Request{}, problem.New(problem.NotFound, "request %s is not stored", id)
 		}
-		return copyRequest(stored.request), nil
+		return copyRequest(stored), nil
 	})
 }
 
@@ -143,13 +131,10 @@ func (s *Store) Save(ctx context.Context, r request.Request, events []request.Ev
 		switch {
 		case exists != (r.Version != ""):
 			return r, problem.New(problem.Conflict, "request %s: stored is %t, and it is saved as version %q", r.ID, exists, r.Version)
-		case exists && stored.request.Version != r.Version:
+		case exists && stored.Version != r.Version:
 			return r, problem.New(problem.Conflict, "request %s has changed", r.ID)
-		case !exists:
-			stored = &record{}
-			s.requests[r.ID] = stored
 		}
-		if r.Decision != nil && stored.request.Decision == nil {
+		if r.Decision != nil && stored.Decision == nil {
 			r.Decision, err = throughJSON(r.Decision)
 			if err != nil {
 				return r, err
@@ -157,23 +142,17 @@ func (s *Store) Save(ctx context.Context, r request.Request, events []request.Ev
 		}
 		for _, event := range events {
 			toTicks(&event.At)
-			stored.events = append(stored.events, event)
+			s.histories[r.ID] = append(s.histories[r.ID], event)
 		}
-		r.Events, r.Version = len(stored.events), s.newVersion()
-		stored.request = r
+		r.Events, r.Version = len(s.histories[r.ID]), s.newVersion()
+		s.requests[r.ID] = r
 		return copyRequest(r), nil
 	})
 }
 
 // History implements [request.Store].
 func (s *Store) History(ctx context.Context, id submission.ID) ([]request.Event, error) {
-	return get(ctx, s, "History", func() ([]request.Event, error) {
-		stored, exists := s.requests[id]
-		if !exists {
-			return nil, nil
-		}
-		return slices.Clone(stored.events), nil
-	})
+	return get(ctx, s, "History", func() ([]request.Event, error) { return slices.Clone(s.histories[id]), nil })
 }
 
 // Claim implements [request.Store].

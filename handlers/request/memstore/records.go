@@ -13,8 +13,7 @@ import (
 func (s *Store) Expired(ctx context.Context, before time.Time, limit int) ([]submission.ID, error) {
 	return get(ctx, s, "Expired", func() ([]submission.ID, error) {
 		var ids []submission.ID
-		for id, stored := range s.requests {
-			r := stored.request
+		for id, r := range s.requests {
 			if r.State.Finished() && r.Changed.Before(before) && r.Submission.Email != (submission.Address{}) {
 				ids = append(ids, id)
 			}
@@ -28,8 +27,7 @@ func (s *Store) Expired(ctx context.Context, before time.Time, limit int) ([]sub
 func (s *Store) Standing(ctx context.Context, before map[request.State]time.Time) (map[request.State]request.Standing, error) {
 	return get(ctx, s, "Standing", func() (map[request.State]request.Standing, error) {
 		standing := map[request.State]request.Standing{}
-		for id, stored := range s.requests {
-			r := stored.request
+		for id, r := range s.requests {
 			limit, asked := before[r.State]
 			if !asked || r.Since.IsZero() || !r.Since.Before(limit) {
 				continue

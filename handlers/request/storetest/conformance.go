@@ -155,6 +155,7 @@ var equal = cmp.Options{
 type reporter interface {
 	Helper()
 	Errorf(format string, args ...any)
+	Fatal(args ...any)
 }
 
 // wantSame fails if got is not want.
@@ -179,8 +180,8 @@ func wantCode(t testing.TB, what string, err error, want problem.Code) {
 func errorOf[T any](_ T, err error) error { return err }
 
 // must returns the value of a call, and ends the test if the call failed.
-func must[T any](value T, err error) func(testing.TB) T {
-	return func(t testing.TB) T {
+func must[T any](value T, err error) func(reporter) T {
+	return func(t reporter) T {
 		t.Helper()
 		succeed(t, err)
 		return value
@@ -188,7 +189,7 @@ func must[T any](value T, err error) func(testing.TB) T {
 }
 
 // succeed ends the test if there is an error.
-func succeed(t testing.TB, err error) {
+func succeed(t reporter, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)

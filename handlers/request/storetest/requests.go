@@ -100,18 +100,11 @@ var requestTests = map[string]func(*testing.T, Store){
 			if rapid.Bool().Draw(rt, "decided") {
 				record.Decision = &policy.Decision{Action: policy.Deny, Reason: text.Draw(rt, "reason"), Looked: []policy.Look{{Why: text.Draw(rt, "look")}}}
 			}
-			saved, err := store.Save(t.Context(), record, nil)
-			if err != nil {
-				rt.Fatal(err)
-			}
+			saved := must(store.Save(t.Context(), record, nil))(rt)
 			want := asStored(record)
 			want.Version = saved.Version
 			wantSame(rt, "Save", want, saved)
-			loaded, err := store.Load(t.Context(), record.ID)
-			if err != nil {
-				rt.Fatal(err)
-			}
-			wantSame(rt, "Load", want, loaded)
+			wantSame(rt, "Load", want, must(store.Load(t.Context(), record.ID))(rt))
 		})
 	},
 
