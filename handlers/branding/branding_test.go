@@ -272,20 +272,20 @@ func TestMailRules(t *testing.T) {
 		domain string
 		want   string
 	}{
-		"nothing refused":              {NewMailRules(MailConfig{}), "mailinator.com", ""},
+		"nothing refused":              {MailRules{}, "mailinator.com", ""},
 		"no rules at all":              {MailRules{}, "mailinator.com", ""},
-		"a company":                    {NewMailRules(MailConfig{RefuseFreeMail: true, RefuseDisposable: true}), "contoso.com", ""},
-		"free mail":                    {NewMailRules(MailConfig{RefuseFreeMail: true, RefuseDisposable: true}), "gmail.com", "free-mail"},
-		"free mail that may":           {NewMailRules(MailConfig{RefuseDisposable: true}), "gmail.com", ""},
-		"below a free one":             {NewMailRules(MailConfig{RefuseFreeMail: true, RefuseDisposable: true}), "mail.gmail.com", ""},
-		"disposable":                   {NewMailRules(MailConfig{RefuseDisposable: true}), "mailinator.com", "disposable"},
-		"below a disposable one":       {NewMailRules(MailConfig{RefuseDisposable: true}), "x.y.mailinator.com", "disposable"},
-		"disposable that may":          {NewMailRules(MailConfig{RefuseFreeMail: true}), "mailinator.com", ""},
-		"a free one that is excepted":  {NewMailRules(MailConfig{RefuseFreeMail: true, RefuseDisposable: true, Exceptions: exceptions}), "gmx.de", ""},
-		"one that the admin refuses":   {NewMailRules(MailConfig{Exceptions: exceptions}), "throw.example.com", "disposable"},
-		"below it":                     {NewMailRules(MailConfig{Exceptions: exceptions}), "a.throw.example.com", "disposable"},
-		"excepted below a disposable":  {NewMailRules(MailConfig{RefuseFreeMail: true, RefuseDisposable: true, Exceptions: exceptions}), "inbox.mailinator.com", ""},
-		"refused whatever the setting": {NewMailRules(MailConfig{RefuseDisposable: true, Exceptions: exceptions}), "gmail.com", "disposable"},
+		"a company":                    {MailRules{RefuseFreeMail: true, RefuseDisposable: true}, "contoso.com", ""},
+		"free mail":                    {MailRules{RefuseFreeMail: true, RefuseDisposable: true}, "gmail.com", "free-mail"},
+		"free mail that may":           {MailRules{RefuseDisposable: true}, "gmail.com", ""},
+		"below a free one":             {MailRules{RefuseFreeMail: true, RefuseDisposable: true}, "mail.gmail.com", ""},
+		"disposable":                   {MailRules{RefuseDisposable: true}, "mailinator.com", "disposable"},
+		"below a disposable one":       {MailRules{RefuseDisposable: true}, "x.y.mailinator.com", "disposable"},
+		"disposable that may":          {MailRules{RefuseFreeMail: true}, "mailinator.com", ""},
+		"a free one that is excepted":  {MailRules{RefuseFreeMail: true, RefuseDisposable: true, Exceptions: exceptions}, "gmx.de", ""},
+		"one that the admin refuses":   {MailRules{Exceptions: exceptions}, "throw.example.com", "disposable"},
+		"below it":                     {MailRules{Exceptions: exceptions}, "a.throw.example.com", "disposable"},
+		"excepted below a disposable":  {MailRules{RefuseFreeMail: true, RefuseDisposable: true, Exceptions: exceptions}, "inbox.mailinator.com", ""},
+		"refused whatever the setting": {MailRules{RefuseDisposable: true, Exceptions: exceptions}, "gmail.com", "disposable"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

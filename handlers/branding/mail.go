@@ -4,33 +4,18 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"sync"
 
 	"guestlist/handlers/maildomain"
 	"guestlist/handlers/submission"
 )
 
-// MailConfig says which addresses the form refuses.
-type MailConfig struct {
+// MailRules say which addresses the form refuses, by what is generally known of their domains. They
+// know nothing of partners. The zero value accepts every address.
+type MailRules struct {
 	RefuseFreeMail   bool // at services where anyone can get an address
 	RefuseDisposable bool // at services for throw-away mailboxes
 	// Exceptions take precedence: true accepts a domain, false refuses it as if it were disposable.
 	Exceptions map[string]bool
-}
-
-// MailRules say which addresses the form refuses, by what is generally known of their domains. They
-// know nothing of partners. The zero value accepts every address.
-type MailRules struct {
-	config MailConfig
-	lists  func() mailLists
-}
-
-type mailLists struct{ free, disposable map[string]string }
-
-// NewMailRules returns the rules of a config.
-func NewMailRules(config MailConfig) MailRules {
-	// The lists are not needed at the start.
-	return MailRules{config, sync.OnceValue(func() mailLists { return mailLists{maildomain.FreeMail(), maildomain.Disposable()} })}
 }
 
 // ParseRefusal reads "refuse" as true and "accept" as false.
@@ -44,7 +29,7 @@ func ParseRefusal(text string) (refuse bool, err error) {
 	return false, fmt.Errorf("must be %q or %q", "accept", "refuse")
 }
 
-// ParseExceptions reads the exceptions of a MailConfig, such as "+gmx.de -example.com".
+// ParseExceptions reads the exceptions of MailRules, such as "+gmx.de -example.com".
 func ParseExceptions(text string) (map[string]bool, error) {
 	exceptions := map[string]bool{}
 	for entry := range strings.FieldsFuncSeq(text, func(r rune) bool { return r == ' ' || r == ',' }) {
@@ -61,7 +46,7 @@ func ParseExceptions(text string) (map[string]bool, error) {
 // Customers of services for throw-away mailboxes have subdomains, so those are disposable too.
 func (m MailRules) Broken(domain string) string {
 	for below := domain; below != ""; _, below, _ = strings.Cut(below, ".") {
-		taken, excepted := m.config.Exceptions[below]
+		taken, excepted := m.Exceptions[below]
 		switch {
 		case excepted && taken:
 			return ""
@@ -69,15 +54,13 @@ func (m MailRules) Broken(domain string) string {
 			return "disposable"
 		}
 	}
-	if m.lists == nil {
-		return ""
+	if m.RefuseFreeMail {
+		if _, free := maildomain.FreeMail()[domain]; free {
+			return "free-mail"
+		}
 	}
-	lists := m.lists()
-	if _, free := lists.free[domain]; free && m.config.RefuseFreeMail {
-		return "free-mail"
-	}
-	for below := domain; below != "" && m.config.RefuseDisposable; _, below, _ = strings.Cut(below, ".") {
-		if _, disposable := lists.disposable[below]; disposable {
+	for below := domain; below != "" && m.RefuseDisposable; _, below, _ = strings.Cut(below, ".") {
+		if _, disposable := maildomain.Disposable()[below]; disposable {
 			return "disposable"
 		}
 	}

@@ -41,6 +41,15 @@ func Languages() []Language {
 	}
 }
 
+// ByLanguage returns, for the tag of each language, what build makes when it is first asked for.
+func ByLanguage[T any](build func(Language) (T, error)) map[string]func() (T, error) {
+	built := map[string]func() (T, error){}
+	for _, l := range Languages() {
+		built[l.Tag] = sync.OnceValues(func() (T, error) { return build(l) })
+	}
+	return built
+}
+
 // Bundle holds the texts of all languages with the organisation's name put in. It is safe for
 // concurrent use.
 type Bundle struct {
@@ -54,7 +63,7 @@ func NewBundle(organisation string) (*Bundle, error) {
 	if organisation == "" {
 		return nil, errors.New("i18n: the name of the organisation is missing")
 	}
-	b := &Bundle{languages: Languages(), texts: map[string]func() (*Texts, error){}}
+	b := &Bundle{languages: Languages(), texts: ByLanguage(func(l Language) (*Texts, error) { return read(l, organisation) })}
 	b.match = sync.OnceValue(func() language.Matcher {
 		tags := make([]language.Tag, len(b.languages))
 		for i, l := range b.languages {
@@ -62,9 +71,6 @@ func NewBundle(organisation string) (*Bundle, error) {
 		}
 		return language.NewMatcher(tags)
 	})
-	for _, l := range b.languages {
-		b.texts[l.Tag] = sync.OnceValues(func() (*Texts, error) { return read(l, organisation) })
-	}
 	return b, nil
 }
 

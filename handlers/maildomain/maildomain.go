@@ -4,6 +4,7 @@ import (
 	_ "embed"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // A line of the lists is a domain, white space, and the operator of its mail service.
@@ -14,13 +15,19 @@ var (
 	disposableText string
 )
 
+// The lists are read when they are first needed.
+var (
+	freeMail   = sync.OnceValue(func() map[string]string { return read(freeMailText) })
+	disposable = sync.OnceValue(func() map[string]string { return read(disposableText) })
+)
+
 // FreeMail returns the domains at which anyone can get a mailbox, with their operators. The
-// caller owns the map.
-func FreeMail() map[string]string { return read(freeMailText) }
+// caller must not change the map.
+func FreeMail() map[string]string { return freeMail() }
 
 // Disposable returns the domains of throw-away mailboxes; the values have no meaning. The caller
-// owns the map.
-func Disposable() map[string]string { return read(disposableText) }
+// must not change the map.
+func Disposable() map[string]string { return disposable() }
 
 func read(text string) map[string]string {
 	domains := map[string]string{}

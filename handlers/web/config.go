@@ -77,11 +77,11 @@ func parse[T any](r *settings.Reader, name string, read func(string) (T, error))
 
 func (c *Config) readForm(r *settings.Reader) {
 	c.Fields = parse(r, settings.Fields, branding.ParseFields)
-	c.Mail = branding.NewMailRules(branding.MailConfig{
+	c.Mail = branding.MailRules{
 		RefuseFreeMail:   parse(r, settings.FreeMail, branding.ParseRefusal),
 		RefuseDisposable: parse(r, settings.DisposableMail, branding.ParseRefusal),
 		Exceptions:       parse(r, settings.MailDomains, branding.ParseExceptions),
-	})
+	}
 }
 
 func (c *Config) readStatus(r *settings.Reader) {

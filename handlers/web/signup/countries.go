@@ -11,8 +11,8 @@ import (
 // since 250 countries are a third of the page.
 type countryOptions string
 
-func newCountryOptions(language string) (countryOptions, error) {
-	countries, err := i18n.Countries(language)
+func newCountryOptions(l i18n.Language) (countryOptions, error) {
+	countries, err := i18n.Countries(l.Tag)
 	if err != nil {
 		return "", err
 	}

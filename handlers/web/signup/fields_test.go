@@ -228,7 +228,7 @@ func TestProgramsAreNotAskedAboutMistypedDomains(t *testing.T) {
 
 func TestRefusedMailDomains(t *testing.T) {
 	f := newForm(t, func(c *Config) {
-		c.Mail = branding.NewMailRules(branding.MailConfig{RefuseFreeMail: true, RefuseDisposable: true, Exceptions: map[string]bool{"gmx.de": true, "fabrikam.com": false}})
+		c.Mail = branding.MailRules{RefuseFreeMail: true, RefuseDisposable: true, Exceptions: map[string]bool{"gmx.de": true, "fabrikam.com": false}}
 	})
 	for domain, says := range map[string]string{
 		"gmail.com": "your address at work", "mailinator.com": "throw-away", "fabrikam.com": "throw-away", "gmx.de": "", "contoso.com": "",
@@ -253,7 +253,7 @@ func TestRefusedMailDomains(t *testing.T) {
 
 func TestMailDomainIsRefusedTogetherWithOtherFaults(t *testing.T) {
 	f := newForm(t, func(c *Config) {
-		c.Mail = branding.NewMailRules(branding.MailConfig{RefuseFreeMail: true, RefuseDisposable: true})
+		c.Mail = branding.MailRules{RefuseFreeMail: true, RefuseDisposable: true}
 	})
 	response := pagetest.Do(f, postAs(pagetest.FormType, "email=ana@gmail.com&givenName=%3C&familyName=Silva"))
 	doc := pagetest.CheckPage(t, response, pagetest.Body(t, response))

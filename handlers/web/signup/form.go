@@ -100,14 +100,8 @@ func New(config Config) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &form{
-		Config: config, site: pages, rules: sync.OnceValue(submission.Rules),
-		countries: map[string]func() (countryOptions, error){}, blanks: map[string]func() (blank, error){},
-	}
-	for _, l := range i18n.Languages() {
-		f.countries[l.Tag] = sync.OnceValues(func() (countryOptions, error) { return newCountryOptions(l.Tag) })
-		f.blanks[l.Tag] = sync.OnceValues(func() (blank, error) { return f.newBlank(l.Tag) })
-	}
+	f := &form{Config: config, site: pages, rules: sync.OnceValue(submission.Rules), countries: i18n.ByLanguage(newCountryOptions)}
+	f.blanks = i18n.ByLanguage(f.newBlank)
 	return pages.Handler(f.serve, http.MethodGet, http.MethodHead, http.MethodPost, http.MethodOptions), nil
 }
 

@@ -42,8 +42,8 @@ func newForm(t testing.TB, changes ...func(*Config)) formUnderTest {
 	f := formUnderTest{queue: &pagetest.Queue{}, log: &bytes.Buffer{}}
 	config := Config{
 		Queue: f.queue, Now: func() time.Time { return pagetest.Morning }, Random: rand.Reader,
-		Log: slog.New(slog.NewJSONHandler(f.log, nil)), Style: pagetest.Style(t, "Contoso & Partners"),
-		Fields: fieldsOf(t, "sponsor=optional inviteCode=optional"), Mail: branding.NewMailRules(branding.MailConfig{RefuseDisposable: true}), Guards: guardsOf(t),
+		Log: slog.New(slog.NewJSONHandler(f.log, nil)), Style: pagetest.Style("Contoso & Partners"),
+		Fields: fieldsOf(t, "sponsor=optional inviteCode=optional"), Mail: branding.MailRules{RefuseDisposable: true}, Guards: guardsOf(t),
 	}
 	for _, change := range changes {
 		change(&config)
@@ -349,7 +349,7 @@ func TestQueueFailureKeepsEntries(t *testing.T) {
 			f := newForm(t)
 			config := Config{
 				Queue: f.queue, Now: func() time.Time { return pagetest.Morning }, Random: rand.Reader,
-				Log: slog.New(slog.NewJSONHandler(f.log, nil)), Style: pagetest.Style(t, "Contoso"), Fields: fieldsOf(t, ""), Guards: guardsOf(t),
+				Log: slog.New(slog.NewJSONHandler(f.log, nil)), Style: pagetest.Style("Contoso"), Fields: fieldsOf(t, ""), Guards: guardsOf(t),
 			}
 			breakIt(&f, &config)
 			handler, err := New(config)
@@ -434,7 +434,7 @@ func (forgetful) Enqueue(context.Context, []byte) error { return nil }
 func TestWorkDoesNotDependOnThePartner(t *testing.T) {
 	f := newForm(t, func(c *Config) {
 		c.Queue, c.Log = forgetful{}, slog.New(slog.DiscardHandler)
-		c.Mail = branding.NewMailRules(branding.MailConfig{RefuseFreeMail: true, RefuseDisposable: true})
+		c.Mail = branding.MailRules{RefuseFreeMail: true, RefuseDisposable: true}
 	})
 	work := map[string]float64{}
 	for _, email := range []string{"ana@contoso.com", "eve@unknown.com", "bob@denieds.com", "eva@contoso.com"} {
@@ -581,7 +581,7 @@ func (failingReader) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
 
 func TestNewNeedsAllParts(t *testing.T) {
 	good := Config{
-		Queue: &pagetest.Queue{}, Now: time.Now, Random: rand.Reader, Log: slog.New(slog.DiscardHandler), Style: pagetest.Style(t, "Contoso"),
+		Queue: &pagetest.Queue{}, Now: time.Now, Random: rand.Reader, Log: slog.New(slog.DiscardHandler), Style: pagetest.Style("Contoso"),
 		Guards: guardsOf(t),
 	}
 	_, err := New(good)

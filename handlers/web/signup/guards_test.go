@@ -263,7 +263,7 @@ func TestFilledInHoneypotGetsNormalAnswer(t *testing.T) {
 		}
 	}
 	page, err := status.New(status.Config{
-		Requests: noRequests{}, Queue: g.queue, Now: func() time.Time { return *g.now }, Log: slog.New(slog.DiscardHandler), Style: pagetest.Style(t, "Contoso"),
+		Requests: noRequests{}, Queue: g.queue, Now: func() time.Time { return *g.now }, Log: slog.New(slog.DiscardHandler), Style: pagetest.Style("Contoso"),
 		Guards: guardsOf(t),
 	})
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strings"
 
+	"guestlist/handlers/i18n"
 	"guestlist/handlers/maildomain"
 	"guestlist/handlers/problem"
 	"guestlist/handlers/web/guard"
@@ -65,8 +66,8 @@ const (
 )
 
 // newBlank renders the form once.
-func (f *form) newBlank(tag string) (blank, error) {
-	texts, err := f.site.Texts(tag)
+func (f *form) newBlank(l i18n.Language) (blank, error) {
+	texts, err := f.site.Texts(l.Tag)
 	if err != nil {
 		return blank{}, err
 	}

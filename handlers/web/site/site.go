@@ -16,7 +16,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"sync"
 
 	"guestlist/handlers/branding"
 	"guestlist/handlers/i18n"
@@ -72,7 +71,7 @@ func New(config Config) (*Site, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Site{config: config, bundle: bundle, templates: map[string]func() (*template.Template, error){}}
+	s := &Site{config: config, bundle: bundle}
 	css, err := s.read("*.css")
 	if err != nil {
 		return nil, err
@@ -84,9 +83,7 @@ func New(config Config) (*Site, error) {
 	s.css = template.CSS(colours(config.Style.Accent) + compactCSS(css))
 	s.script = template.JS(compact(script))
 	// Parsing takes longer than the rest of the start, and nobody waits for a page yet.
-	for _, l := range i18n.Languages() {
-		s.templates[l.Tag] = sync.OnceValues(func() (*template.Template, error) { return s.parse(l.Tag) })
-	}
+	s.templates = i18n.ByLanguage(func(l i18n.Language) (*template.Template, error) { return s.parse(l.Tag) })
 	s.header = headers(s.policy(), config.Referrers)
 	return s, nil
 }

@@ -57,7 +57,7 @@ func newStatus(t testing.TB, requests Requests, changes ...func(*Config)) (http.
 	var log bytes.Buffer
 	config := Config{
 		Requests: requests, Queue: &pagetest.Queue{}, Now: func() time.Time { return pagetest.Morning }, Log: slog.New(slog.NewJSONHandler(&log, nil)),
-		Style: pagetest.Style(t, "Contoso"), Guards: guardsOf(t),
+		Style: pagetest.Style("Contoso"), Guards: guardsOf(t),
 	}
 	for _, change := range changes {
 		change(&config)
@@ -238,7 +238,7 @@ func TestMethodsOfTheStatusPage(t *testing.T) {
 }
 
 func TestNewNeedsAllParts(t *testing.T) {
-	good := Config{Requests: &fakeRequests{}, Queue: &pagetest.Queue{}, Now: time.Now, Log: slog.New(slog.DiscardHandler), Style: pagetest.Style(t, "Contoso"), Guards: guardsOf(t)}
+	good := Config{Requests: &fakeRequests{}, Queue: &pagetest.Queue{}, Now: time.Now, Log: slog.New(slog.DiscardHandler), Style: pagetest.Style("Contoso"), Guards: guardsOf(t)}
 	for name, breakIt := range map[string]func(*Config){
 		"requests":     func(c *Config) { c.Requests = nil },
 		"queue":        func(c *Config) { c.Queue = nil },

@@ -51,17 +51,9 @@ func (q *Queue) Enqueue(_ context.Context, message []byte) error {
 }
 
 // Style returns the style of an organisation that has set nothing but its name.
-func Style(t testing.TB, organisation string) branding.Style {
-	t.Helper()
-	light, err := branding.ParseLight("#17567f")
-	if err != nil {
-		t.Fatal(err)
-	}
-	dark, err := branding.ParseDark("", light)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return branding.Style{Organisation: organisation, Accent: branding.Accent{Light: light, Dark: dark}}
+func Style(organisation string) branding.Style {
+	accent := branding.Accent{Light: branding.Colour{R: 0x17, G: 0x56, B: 0x7f}, Dark: branding.Colour{R: 0x6d, G: 0xb2, B: 0xe3}}
+	return branding.Style{Organisation: organisation, Accent: accent}
 }
 
 // Do returns the answer of a handler.
