@@ -53,10 +53,10 @@ var rules = []rule{
 	{"settings", ""},
 	{"web/problemdetails", "problem"},
 	{"web/guard", "problem"},
-	{"web/site", "branding i18n problem submission web/problemdetails"},
+	{"web/site", "branding i18n problem submission web/guard web/problemdetails"},
 	{"web/internal/pagetest", "branding problem web/problemdetails web/site"},
 	{"web/signup", "branding i18n maildomain problem submission web/guard web/problemdetails web/site"},
-	{"web/status", "branding problem request submission web/guard web/site"},
+	{"web/status", "branding problem request submission web/site"},
 	{"web", "branding settings submission web/guard"},
 
 	// The adapters to Azure.

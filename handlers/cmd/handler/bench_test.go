@@ -14,6 +14,7 @@ import (
 	"guestlist/handlers/branding"
 	"guestlist/handlers/web/guard"
 	"guestlist/handlers/web/signup"
+	"guestlist/handlers/web/site"
 )
 
 // BenchmarkSignUp measures a sign-up in the public function, from envelope to envelope, without
@@ -30,10 +31,9 @@ func BenchmarkSignUp(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	form, err := signup.New(signup.Config{
-		Queue: functions.QueueOutput{Binding: signupsBinding}, Now: time.Now, Random: rand.Reader, Style: branding.Style{Organisation: "Wingtip Toys"}, Log: log,
-		Guards: guards,
-	})
+	form, err := signup.New(signup.Config{Random: rand.Reader, Service: site.Service{
+		Style: branding.Style{Organisation: "Wingtip Toys"}, Guards: guards, Queue: functions.QueueOutput{Binding: signupsBinding}, Now: time.Now, Log: log,
+	}})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -20,6 +20,7 @@ import (
 	"guestlist/handlers/web"
 	"guestlist/handlers/web/guard"
 	"guestlist/handlers/web/signup"
+	"guestlist/handlers/web/site"
 	"guestlist/handlers/web/status"
 	"guestlist/handlers/workflow"
 )
@@ -108,10 +109,11 @@ func registerPages(app *functions.App, pages web.Config, requests status.Request
 	if err != nil {
 		return err
 	}
-	signups := functions.QueueOutput{Binding: signupsBinding}
+	service := site.Service{
+		Style: pages.Style, Guards: guards, Queue: functions.QueueOutput{Binding: signupsBinding}, Now: time.Now, Log: log,
+	}
 	page, err := status.New(status.Config{
-		Requests: requests, Queue: signups, Now: time.Now, Log: log,
-		Style: pages.Style, Guards: guards, Detailed: pages.DetailedStatus, FormOrigin: pages.FormOrigin,
+		Service: service, Requests: requests, Detailed: pages.DetailedStatus, FormOrigin: pages.FormOrigin,
 	})
 	if err != nil {
 		return err
@@ -121,8 +123,7 @@ func registerPages(app *functions.App, pages web.Config, requests status.Request
 		return nil
 	}
 	form, err := signup.New(signup.Config{
-		Queue: signups, Now: time.Now, Random: rand.Reader, Log: log,
-		Style: pages.Style, Guards: guards, Fields: pages.Fields, Mail: pages.Mail, StatusOrigin: pages.StatusOrigin,
+		Service: service, Random: rand.Reader, Fields: pages.Fields, Mail: pages.Mail, StatusOrigin: pages.StatusOrigin,
 	})
 	if err != nil {
 		return err

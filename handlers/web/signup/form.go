@@ -1,44 +1,30 @@
 package signup
 
 import (
-	"context"
 	"embed"
 	"errors"
 	"io"
-	"log/slog"
 	"net/http"
 	"net/url"
 	"sync"
-	"time"
 	"unicode/utf8"
 
 	"guestlist/handlers/branding"
 	"guestlist/handlers/i18n"
 	"guestlist/handlers/submission"
-	"guestlist/handlers/web/guard"
 	"guestlist/handlers/web/site"
 )
 
 //go:embed page
 var files embed.FS
 
-// Queue takes messages for the worker. When Enqueue returns nil, the message is sent if and only
-// if the client gets the answer that the handler gave.
-type Queue interface {
-	Enqueue(ctx context.Context, message []byte) error
-}
-
 // Config is what the form needs. Fields and Mail may be zero: a form that asks for names and an
 // address only, and takes every address.
 type Config struct {
-	Queue  Queue
-	Now    func() time.Time
-	Random io.Reader // for ids: crypto/rand.Reader
-	Log    *slog.Logger
-	Style  branding.Style
-	Guards *guard.Guards // with tokens
-	Fields branding.Fields
-	Mail   branding.MailRules
+	site.Service           // with guards that have tokens
+	Random       io.Reader // for ids: crypto/rand.Reader
+	Fields       branding.Fields
+	Mail         branding.MailRules
 	// StatusOrigin is the scheme and host of the status page, empty where it is the form's own.
 	StatusOrigin string
 }
@@ -77,10 +63,6 @@ type form struct {
 // Accepting a submission logs one line with the request's id. What was typed is never logged.
 func New(config Config) (http.Handler, error) {
 	switch {
-	case config.Queue == nil:
-		return nil, errors.New("signup: the queue is missing")
-	case config.Now == nil:
-		return nil, errors.New("signup: the clock is missing")
 	case config.Random == nil:
 		return nil, errors.New("signup: the source of randomness is missing")
 	case config.Guards == nil || config.Guards.Tokens == nil:
@@ -91,8 +73,8 @@ func New(config Config) (http.Handler, error) {
 		// Browsers also check the redirect after a form against this.
 		policy["form-action"] = append(policy["form-action"], config.StatusOrigin)
 	}
-	pages, err := site.New(site.Config{
-		Style: config.Style, Log: config.Log, Files: files, Policy: policy, Form: site.Root,
+	pages, err := site.New(config.Service, site.Config{
+		Files: files, Policy: policy, Form: site.Root,
 		// Without a referrer, browsers hide the form's origin too, and old ones have nothing else to
 		// tell where a form comes from.
 		Referrers: "same-origin",

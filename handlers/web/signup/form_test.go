@@ -41,9 +41,8 @@ func newForm(t testing.TB, changes ...func(*Config)) formUnderTest {
 	t.Helper()
 	f := formUnderTest{queue: &pagetest.Queue{}, log: &bytes.Buffer{}}
 	config := Config{
-		Queue: f.queue, Now: func() time.Time { return pagetest.Morning }, Random: rand.Reader,
-		Log: slog.New(slog.NewJSONHandler(f.log, nil)), Style: pagetest.Style("Contoso & Partners"),
-		Fields: fieldsOf(t, "sponsor=optional inviteCode=optional"), Mail: branding.MailRules{RefuseDisposable: true}, Guards: guardsOf(t),
+		Service: serviceOf(t, f, "Contoso & Partners"), Random: rand.Reader,
+		Fields: fieldsOf(t, "sponsor=optional inviteCode=optional"), Mail: branding.MailRules{RefuseDisposable: true},
 	}
 	for _, change := range changes {
 		change(&config)
@@ -54,6 +53,14 @@ func newForm(t testing.TB, changes ...func(*Config)) formUnderTest {
 	}
 	f.Handler = handler
 	return f
+}
+
+func serviceOf(t testing.TB, f formUnderTest, organisation string) site.Service {
+	t.Helper()
+	return site.Service{
+		Style: pagetest.Style(organisation), Guards: guardsOf(t), Queue: f.queue, Now: func() time.Time { return pagetest.Morning },
+		Log: slog.New(slog.NewJSONHandler(f.log, nil)),
+	}
 }
 
 func fieldsOf(t testing.TB, text string) branding.Fields {
@@ -347,10 +354,7 @@ func TestQueueFailureKeepsEntries(t *testing.T) {
 	for name, breakIt := range failures {
 		t.Run(name, func(t *testing.T) {
 			f := newForm(t)
-			config := Config{
-				Queue: f.queue, Now: func() time.Time { return pagetest.Morning }, Random: rand.Reader,
-				Log: slog.New(slog.NewJSONHandler(f.log, nil)), Style: pagetest.Style("Contoso"), Fields: fieldsOf(t, ""), Guards: guardsOf(t),
-			}
+			config := Config{Service: serviceOf(t, f, "Contoso"), Random: rand.Reader, Fields: fieldsOf(t, "")}
 			breakIt(&f, &config)
 			handler, err := New(config)
 			if err != nil {
@@ -580,10 +584,7 @@ type failingReader struct{}
 func (failingReader) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
 
 func TestNewNeedsAllParts(t *testing.T) {
-	good := Config{
-		Queue: &pagetest.Queue{}, Now: time.Now, Random: rand.Reader, Log: slog.New(slog.DiscardHandler), Style: pagetest.Style("Contoso"),
-		Guards: guardsOf(t),
-	}
+	good := Config{Service: serviceOf(t, formUnderTest{queue: &pagetest.Queue{}, log: &bytes.Buffer{}}, "Contoso"), Random: rand.Reader}
 	_, err := New(good)
 	if err != nil {
 		t.Fatal(err)

@@ -262,10 +262,9 @@ func TestFilledInHoneypotGetsNormalAnswer(t *testing.T) {
 			t.Errorf("%s differs", name)
 		}
 	}
-	page, err := status.New(status.Config{
-		Requests: noRequests{}, Queue: g.queue, Now: func() time.Time { return *g.now }, Log: slog.New(slog.DiscardHandler), Style: pagetest.Style("Contoso"),
-		Guards: guardsOf(t),
-	})
+	service := serviceOf(t, g.formUnderTest, "Contoso")
+	service.Now = func() time.Time { return *g.now }
+	page, err := status.New(status.Config{Service: service, Requests: noRequests{}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,5 +9,5 @@
 //
 // A page is a package of its own with a folder "page" of templates, scripts and styles. It passes
 // them in [Config] and needs no change here. Package site must not know any page. It imports only
-// branding, i18n, problem, submission and web/problemdetails of this module.
+// branding, i18n, problem, submission, web/guard and web/problemdetails of this module.
 package site

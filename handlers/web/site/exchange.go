@@ -48,7 +48,7 @@ func (x *Exchange) Show(status int, name string, p Page) {
 	err := x.site.Render(&body, name, p)
 	if err != nil {
 		// A fault of ours. The error's text may quote a value.
-		x.site.config.Log.ErrorContext(x.Request.Context(), "a page could not be rendered", "page", name)
+		x.site.service.Log.ErrorContext(x.Request.Context(), "a page could not be rendered", "page", name)
 		status = http.StatusInternalServerError
 		body.Reset()
 		fmt.Fprintf(&body, "<!doctype html><meta charset=\"utf-8\"><title>%[1]s</title><h1>%[1]s</h1><p>%[2]s</p>", x.Say("broken.title"), x.Say("broken.text"))
@@ -69,7 +69,7 @@ func (x *Exchange) JSON(status int, value any) { x.encode(status, "application/j
 func (x *Exchange) encode(status int, contentType string, value any) {
 	body, err := json.Marshal(value)
 	if err != nil {
-		x.site.config.Log.ErrorContext(x.Request.Context(), "an answer could not be encoded")
+		x.site.service.Log.ErrorContext(x.Request.Context(), "an answer could not be encoded")
 		status, contentType, body = http.StatusInternalServerError, problemType, []byte(`{"status":500}`)
 	}
 	x.Send(status, contentType, append(body, '\n'))

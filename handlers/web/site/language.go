@@ -73,7 +73,7 @@ func (x *Exchange) Choose(chosen ...string) {
 func (x *Exchange) texts(tag string) *i18n.Texts {
 	texts, err := x.site.bundle.In(tag)
 	if err != nil {
-		x.site.config.Log.ErrorContext(x.Request.Context(), "a catalogue can't be read", "language", tag, "error", err)
+		x.site.service.Log.ErrorContext(x.Request.Context(), "a catalogue can't be read", "language", tag, "error", err)
 		return &i18n.Texts{}
 	}
 	return texts

@@ -2,6 +2,7 @@ package site
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"embed"
 	"encoding/base64"
@@ -16,11 +17,13 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"guestlist/handlers/branding"
 	"guestlist/handlers/i18n"
 	"guestlist/handlers/problem"
 	"guestlist/handlers/submission"
+	"guestlist/handlers/web/guard"
 )
 
 //go:embed frame
@@ -32,10 +35,23 @@ const Root = "/signup"
 // PathOf returns the path of a request's page.
 func PathOf(id submission.ID) string { return Root + "/" + string(id) }
 
-// Config describes a page. All fields but Policy and Referrers are required.
+// Queue takes messages for the worker. When Enqueue returns nil, the message is sent if and only
+// if the client gets the answer that the handler gave.
+type Queue interface {
+	Enqueue(ctx context.Context, message []byte) error
+}
+
+// Service is what every page is built from. All fields are required.
+type Service struct {
+	Style  branding.Style
+	Guards *guard.Guards
+	Queue  Queue
+	Now    func() time.Time
+	Log    *slog.Logger
+}
+
+// Config describes a page. Policy and Referrers may be missing.
 type Config struct {
-	Style branding.Style
-	Log   *slog.Logger
 	// Files has a folder "page" with the templates (*.html), scripts (*.js) and styles (*.css) of the
 	// page. Scripts and styles follow those of the frame; a template begins with "head" and ends with
 	// "foot".
@@ -51,6 +67,7 @@ type Config struct {
 
 // Site serves one kind of page. It is safe for concurrent use.
 type Site struct {
+	service   Service
 	config    Config
 	bundle    *i18n.Bundle
 	templates map[string]func() (*template.Template, error) // by language
@@ -60,18 +77,24 @@ type Site struct {
 }
 
 // New returns the site of a page.
-func New(config Config) (*Site, error) {
+func New(service Service, config Config) (*Site, error) {
 	switch {
-	case strings.TrimSpace(config.Style.Organisation) == "":
+	case strings.TrimSpace(service.Style.Organisation) == "":
 		return nil, errors.New("site: the name of the organisation is missing")
-	case config.Log == nil:
+	case service.Guards == nil:
+		return nil, errors.New("site: the guards are missing")
+	case service.Queue == nil:
+		return nil, errors.New("site: the queue is missing")
+	case service.Now == nil:
+		return nil, errors.New("site: the clock is missing")
+	case service.Log == nil:
 		return nil, errors.New("site: the log is missing")
 	}
-	bundle, err := i18n.NewBundle(config.Style.Organisation)
+	bundle, err := i18n.NewBundle(service.Style.Organisation)
 	if err != nil {
 		return nil, err
 	}
-	s := &Site{config: config, bundle: bundle}
+	s := &Site{service: service, config: config, bundle: bundle}
 	css, err := s.read("*.css")
 	if err != nil {
 		return nil, err
@@ -80,7 +103,7 @@ func New(config Config) (*Site, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.css = template.CSS(colours(config.Style.Accent) + compactCSS(css))
+	s.css = template.CSS(colours(service.Style.Accent) + compactCSS(css))
 	s.script = template.JS(compact(script))
 	// Parsing takes longer than the rest of the start, and nobody waits for a page yet.
 	s.templates = i18n.ByLanguage(func(l i18n.Language) (*template.Template, error) { return s.parse(l.Tag) })
@@ -130,8 +153,8 @@ func (s *Site) policy() string {
 		"base-uri":        {"'none'"},                 // nothing can bend relative links
 		"frame-ancestors": {"'none'"},                 // no clickjacking
 	}
-	if s.config.Style.Logo.Source != "" {
-		directives["img-src"] = []string{s.config.Style.Logo.Source}
+	if s.service.Style.Logo.Source != "" {
+		directives["img-src"] = []string{s.service.Style.Logo.Source}
 	}
 	for directive, sources := range s.config.Policy {
 		directives[directive] = append(directives[directive], sources...)
@@ -265,7 +288,7 @@ const pageSize = 32 << 10
 
 // Render renders a template of the page.
 func (s *Site) Render(body *bytes.Buffer, name string, p Page) error {
-	p.Style, p.CSS, p.Script = s.config.Style, s.css, s.script
+	p.Style, p.CSS, p.Script = s.service.Style, s.css, s.script
 	parse, known := s.templates[p.Tag]
 	if !known {
 		return fmt.Errorf("site: the pages do not speak %q", p.Tag)

@@ -3,5 +3,5 @@
 //
 // It reads requests and puts messages on the queue; it changes nothing itself. It must not know
 // the form, policy rows, Table Storage, Microsoft Graph or the Functions host. It imports only
-// branding, problem, request, submission, web/guard and web/site of this module.
+// branding, problem, request, submission and web/site of this module.
 package status

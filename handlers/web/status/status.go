@@ -4,7 +4,6 @@ import (
 	"context"
 	"embed"
 	"errors"
-	"log/slog"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -14,7 +13,6 @@ import (
 	"guestlist/handlers/problem"
 	"guestlist/handlers/request"
 	"guestlist/handlers/submission"
-	"guestlist/handlers/web/guard"
 	"guestlist/handlers/web/site"
 )
 
@@ -28,12 +26,6 @@ const (
 	firstIssue = 2020
 )
 
-// Queue takes messages for the worker. When Enqueue returns nil, the message is sent if and only
-// if the client gets the answer that the handler gave.
-type Queue interface {
-	Enqueue(ctx context.Context, message []byte) error
-}
-
 // Requests tells how far a request is. Progress fails with problem.NotFound where nothing is
 // recorded.
 type Requests interface {
@@ -42,12 +34,8 @@ type Requests interface {
 
 // Config is what the status page needs. All fields but Detailed and FormOrigin are required.
 type Config struct {
+	site.Service
 	Requests Requests
-	Queue    Queue
-	Now      func() time.Time
-	Log      *slog.Logger
-	Style    branding.Style
-	Guards   *guard.Guards // without need of tokens and captcha
 	// Detailed lets the page tell the outcome. Without it, all finished requests look the same.
 	Detailed bool
 	// FormOrigin is the scheme and host of the form, empty where it is the status page's own.
@@ -81,17 +69,10 @@ type status struct {
 // An id is 128 random bits, given to the person who signed up alone. The page asks for nothing
 // more.
 func New(config Config) (http.Handler, error) {
-	switch {
-	case config.Requests == nil:
+	if config.Requests == nil {
 		return nil, errors.New("status: the requests are missing")
-	case config.Queue == nil:
-		return nil, errors.New("status: the queue is missing")
-	case config.Now == nil:
-		return nil, errors.New("status: the clock is missing")
-	case config.Guards == nil:
-		return nil, errors.New("status: the guards are missing")
 	}
-	pages, err := site.New(site.Config{Style: config.Style, Log: config.Log, Files: files, Form: config.FormOrigin + site.Root})
+	pages, err := site.New(config.Service, site.Config{Files: files, Form: config.FormOrigin + site.Root})
 	if err != nil {
 		return nil, err
 	}

@@ -55,10 +55,10 @@ func newID(t testing.TB, at time.Time) submission.ID {
 func newStatus(t testing.TB, requests Requests, changes ...func(*Config)) (http.Handler, *bytes.Buffer) {
 	t.Helper()
 	var log bytes.Buffer
-	config := Config{
-		Requests: requests, Queue: &pagetest.Queue{}, Now: func() time.Time { return pagetest.Morning }, Log: slog.New(slog.NewJSONHandler(&log, nil)),
-		Style: pagetest.Style("Contoso"), Guards: guardsOf(t),
-	}
+	config := Config{Requests: requests, Service: site.Service{
+		Style: pagetest.Style("Contoso"), Guards: guardsOf(t), Queue: &pagetest.Queue{}, Now: func() time.Time { return pagetest.Morning },
+		Log: slog.New(slog.NewJSONHandler(&log, nil)),
+	}}
 	for _, change := range changes {
 		change(&config)
 	}
@@ -238,7 +238,9 @@ func TestMethodsOfTheStatusPage(t *testing.T) {
 }
 
 func TestNewNeedsAllParts(t *testing.T) {
-	good := Config{Requests: &fakeRequests{}, Queue: &pagetest.Queue{}, Now: time.Now, Log: slog.New(slog.DiscardHandler), Style: pagetest.Style("Contoso"), Guards: guardsOf(t)}
+	good := Config{Requests: &fakeRequests{}, Service: site.Service{
+		Style: pagetest.Style("Contoso"), Guards: guardsOf(t), Queue: &pagetest.Queue{}, Now: time.Now, Log: slog.New(slog.DiscardHandler),
+	}}
 	for name, breakIt := range map[string]func(*Config){
 		"requests":     func(c *Config) { c.Requests = nil },
 		"queue":        func(c *Config) { c.Queue = nil },
