@@ -129,9 +129,7 @@ func (c ReplayConfig) address(text string) string {
 }
 
 // key is the same for changes with the same verdicts.
-func (c ReplayChange) key() string {
-	return encoded([2]Verdict{c.Was, c.Becomes})
-}
+func (c ReplayChange) key() string { return encoded([2]Verdict{c.Was, c.Becomes}) }
 
 // encoded returns v as JSON. Terms are compared in that form: it has every term, and terms that
 // were recorded and read again look like those that were not.

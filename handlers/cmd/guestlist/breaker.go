@@ -57,12 +57,12 @@ func readBreaker(ctx context.Context, store *tables.Store, now time.Time) (opera
 
 type breakerShowCommand struct{}
 
-func (breakerShowCommand) Run(s *session, b *breakerCommand, d *deployment) error {
+func (breakerShowCommand) Run(s *session, d *deployment) error {
 	state, _, err := readBreaker(s.ctx, d.Store, s.now())
 	if err != nil {
 		return err
 	}
-	err = b.print(s, state, func(w io.Writer) { printBreaker(w, state) })
+	err = s.print(state, func(w io.Writer) { printBreaker(w, state) })
 	if err == nil && state.Open {
 		return errFindings
 	}
@@ -77,20 +77,12 @@ func (breakerCloseCommand) Help() string {
 	return `Shows what opened it, and asks: sending into a tenant that Microsoft has blocked makes it worse. Parked requests go on within minutes, as fast as the pace allows.`
 }
 
-func (c breakerCloseCommand) Run(s *session, b *breakerCommand) error {
-	err := c.check(b.format)
-	if err != nil {
-		return err
-	}
-	d, err := b.ProvideDeployment(s)
-	if err != nil {
-		return err
-	}
+func (c breakerCloseCommand) Run(s *session, d *deployment) error {
 	state, parked, err := readBreaker(s.ctx, d.Store, s.now())
 	if err != nil {
 		return err
 	}
-	if b.Output == "table" {
+	if s.output == "table" {
 		printBreaker(s.stdout, state)
 	}
 	if state.Open {
@@ -120,7 +112,7 @@ func (c breakerCloseCommand) Run(s *session, b *breakerCommand) error {
 		}
 		woken++
 	}
-	return b.print(s, struct {
+	return s.print(struct {
 		WasOpen bool         `json:"wasOpen"`
 		Cause   problem.Code `json:"cause,omitempty"`
 		Woken   int          `json:"woken"`

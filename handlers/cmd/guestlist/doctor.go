@@ -41,7 +41,7 @@ func (doctorCommand) Help() string {
 Exit codes: 0 fine; 1 something is broken, see --fail-on; 2 the command was not understood; 3 the account could not be reached at all.`
 }
 
-func (c doctorCommand) Run(s *session, _ *doctorCommand, d *deployment) error {
+func (c doctorCommand) Run(s *session, d *deployment) error {
 	checks, reached := checkTables(s, d)
 	if !reached {
 		return errors.Join(c.show(s, checks), problem.New(problem.StorageUnavailable, "no table could be read"))
@@ -64,7 +64,7 @@ func (c doctorCommand) Run(s *session, _ *doctorCommand, d *deployment) error {
 }
 
 func (c doctorCommand) show(s *session, checks []operate.Check) error {
-	return c.print(s, map[string]any{"checks": checks}, func(w io.Writer) { printChecks(w, checks) })
+	return s.print(map[string]any{"checks": checks}, func(w io.Writer) { printChecks(w, checks) })
 }
 
 // checkTables checks each table. reached is false if the service answered for none.

@@ -50,6 +50,7 @@ type session struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
 	now            func() time.Time
+	output         string // table or json
 	// hint says what to check if the storage that was opened can't be reached.
 	hint string
 }
@@ -99,7 +100,7 @@ func run(s *session, args []string) (code int) {
 		Doctor  doctorCommand  `cmd:"" help:"Check whether everything that the app needs is there, and how to repair what is not."`
 	}
 	parser, err := kong.New(&commands,
-		kong.Name("guestlist"),
+		kong.Name("guestlist"), kong.Bind(s),
 		kong.Description(description),
 		kong.Writers(s.stdout, s.stderr),
 		kong.Exit(func(code int) { panic(exited(code)) }),
@@ -113,7 +114,7 @@ func run(s *session, args []string) (code int) {
 	if err != nil {
 		return s.report(usage("%s", err))
 	}
-	return s.report(parsed.Run(s, &commands.Policy, &commands.Request, &commands.Breaker, &commands.Poison, &commands.Doctor))
+	return s.report(parsed.Run())
 }
 
 // confirmation is the flag of commands that ask before they write.
@@ -121,9 +122,9 @@ type confirmation struct {
 	Yes bool `help:"Do not ask."`
 }
 
-// check refuses to ask where the output is for a program.
-func (c confirmation) check(f format) error {
-	if !c.Yes && f.Output == "json" {
+// AfterApply refuses to ask where the output is for a program.
+func (c confirmation) AfterApply(s *session) error {
+	if !c.Yes && s.output == "json" {
 		return usage("--output json does not ask; add --yes")
 	}
 	return nil

@@ -46,7 +46,7 @@ func summary(letter request.DeadLetter) keptMessage {
 
 type poisonListCommand struct{}
 
-func (poisonListCommand) Run(s *session, p *poisonCommand, d *deployment) error {
+func (poisonListCommand) Run(s *session, d *deployment) error {
 	kept, err := d.AllDeadLetters(s.ctx)
 	if err != nil {
 		return err
@@ -56,7 +56,7 @@ func (poisonListCommand) Run(s *session, p *poisonCommand, d *deployment) error 
 	for _, letter := range kept {
 		messages = append(messages, summary(letter))
 	}
-	return p.print(s, map[string]any{"messages": messages}, func(w io.Writer) { printKept(w, messages) })
+	return s.print(map[string]any{"messages": messages}, func(w io.Writer) { printKept(w, messages) })
 }
 
 // keptID is the argument that names a kept message.
@@ -79,7 +79,7 @@ func (k keptID) find(s *session, d *deployment) (request.DeadLetter, error) {
 
 type poisonShowCommand struct{ keptID }
 
-func (c poisonShowCommand) Run(s *session, p *poisonCommand, d *deployment) error {
+func (c poisonShowCommand) Run(s *session, d *deployment) error {
 	letter, err := c.find(s, d)
 	if err != nil {
 		return err
@@ -88,7 +88,7 @@ func (c poisonShowCommand) Run(s *session, p *poisonCommand, d *deployment) erro
 		keptMessage
 		Body []byte `json:"body"` // base64: it may be anything
 	}{summary(letter), letter.Body}
-	return p.print(s, answer, func(w io.Writer) {
+	return s.print(answer, func(w io.Writer) {
 		columns(w, "", [][]string{{"id", letter.ID}, {"kept", letter.At.Format(time.RFC3339)}, {"why", letter.Why}})
 		fmt.Fprintf(w, "\n%s\n", plain(string(letter.Body)))
 	})
@@ -99,7 +99,7 @@ type poisonReplayCommand struct {
 	Force bool `help:"Put it on the queue even if this version of guestlist does not understand it. It will be kept again, unless the app is of another version."`
 }
 
-func (c poisonReplayCommand) Run(s *session, p *poisonCommand, d *deployment) error {
+func (c poisonReplayCommand) Run(s *session, d *deployment) error {
 	letter, err := c.find(s, d)
 	if err != nil {
 		return err
@@ -121,7 +121,7 @@ func (c poisonReplayCommand) Run(s *session, p *poisonCommand, d *deployment) er
 	if err != nil {
 		return err
 	}
-	return p.print(s, map[string]any{"replayed": letter.ID}, func(w io.Writer) { fmt.Fprintln(w, plain(letter.ID+" is on the queue again")) })
+	return s.print(map[string]any{"replayed": letter.ID}, func(w io.Writer) { fmt.Fprintln(w, plain(letter.ID+" is on the queue again")) })
 }
 
 type poisonDropCommand struct {
@@ -129,15 +129,7 @@ type poisonDropCommand struct {
 	confirmation
 }
 
-func (c poisonDropCommand) Run(s *session, p *poisonCommand) error {
-	err := c.check(p.format)
-	if err != nil {
-		return err
-	}
-	d, err := p.ProvideDeployment(s)
-	if err != nil {
-		return err
-	}
+func (c poisonDropCommand) Run(s *session, d *deployment) error {
 	letter, err := c.find(s, d)
 	if err != nil {
 		return err
@@ -150,5 +142,5 @@ func (c poisonDropCommand) Run(s *session, p *poisonCommand) error {
 	if err != nil {
 		return err
 	}
-	return p.print(s, map[string]any{"dropped": letter.ID}, func(w io.Writer) { fmt.Fprintln(w, plain(letter.ID+" is deleted")) })
+	return s.print(map[string]any{"dropped": letter.ID}, func(w io.Writer) { fmt.Fprintln(w, plain(letter.ID+" is deleted")) })
 }

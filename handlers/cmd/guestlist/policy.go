@@ -95,13 +95,13 @@ func (m moment) or(now time.Time) time.Time {
 
 type listCommand struct{}
 
-func (listCommand) Run(s *session, p *policyCommand, d *deployment) error {
+func (listCommand) Run(s *session, d *deployment) error {
 	rows, err := d.AllRows(s.ctx)
 	if err != nil {
 		return err
 	}
 	summaries := operate.List(rows)
-	return p.print(s, map[string]any{"rows": summaries}, func(w io.Writer) { printList(w, summaries) })
+	return s.print(map[string]any{"rows": summaries}, func(w io.Writer) { printList(w, summaries) })
 }
 
 type showCommand struct {
@@ -109,7 +109,7 @@ type showCommand struct {
 	Name      string `arg:"" help:"The row's RowKey."`
 }
 
-func (c showCommand) Run(s *session, p *policyCommand, d *deployment) error {
+func (c showCommand) Run(s *session, d *deployment) error {
 	rows, err := d.AllRows(s.ctx)
 	if err != nil {
 		return err
@@ -118,7 +118,7 @@ func (c showCommand) Run(s *session, p *policyCommand, d *deployment) error {
 	if !found {
 		return fmt.Errorf("there is no row %q in the partition %q; guestlist policy list names all", c.Name, c.Partition)
 	}
-	return p.print(s, detail, func(w io.Writer) { printRow(w, detail) })
+	return s.print(detail, func(w io.Writer) { printRow(w, detail) })
 }
 
 type lintCommand struct {
@@ -147,7 +147,7 @@ func (c lintCommand) Run(s *session, p *policyCommand) error {
 	}
 	// On an error, the findings that need no directory are complete.
 	findings, lintErr := lint.Check(s.ctx, config)
-	err = p.print(s, map[string]any{"findings": findings}, func(w io.Writer) { printFindings(w, findings, len(rows), c.Rows == "") })
+	err = s.print(map[string]any{"findings": findings}, func(w io.Writer) { printFindings(w, findings, len(rows), c.Rows == "") })
 	if err != nil {
 		return err
 	}
@@ -199,7 +199,7 @@ func (c explainCommand) Run(s *session, p *policyCommand) error {
 	if err != nil {
 		return err
 	}
-	err = p.print(s, explanation, func(w io.Writer) { printExplanation(w, explanation) })
+	err = s.print(explanation, func(w io.Writer) { printExplanation(w, explanation) })
 	if err != nil {
 		return err
 	}
@@ -285,7 +285,7 @@ func (c replayCommand) Run(s *session, p *policyCommand) error {
 		return err
 	}
 	replay.Unreadable = unreadable
-	err = p.print(s, replay, func(w io.Writer) { printReplay(w, replay) })
+	err = s.print(replay, func(w io.Writer) { printReplay(w, replay) })
 	if err == nil && len(replay.Changes) > 0 {
 		return errFindings
 	}
@@ -321,7 +321,7 @@ func (c exportCommand) Run(s *session, p *policyCommand) error {
 	if err != nil {
 		return fmt.Errorf("writing %s: %w", c.File, err)
 	}
-	return p.print(s, map[string]any{"file": c.File, "rows": len(rows)}, func(w io.Writer) {
+	return s.print(map[string]any{"file": c.File, "rows": len(rows)}, func(w io.Writer) {
 		fmt.Fprintf(w, "%s written to %s\n", count(len(rows), "row"), plain(c.File))
 	})
 }
@@ -366,12 +366,12 @@ func (planCommand) Help() string {
 	return `Exits with 1 if the table would change, and with 4 if a row of it was changed, created or deleted after the file was exported.`
 }
 
-func (c planCommand) Run(s *session, p *policyCommand, d *deployment) error {
+func (c planCommand) Run(s *session, d *deployment) error {
 	plan, err := c.plan(s, d)
 	if err != nil {
 		return err
 	}
-	err = p.print(s, plan, func(w io.Writer) { printPlan(w, plan) })
+	err = s.print(plan, func(w io.Writer) { printPlan(w, plan) })
 	switch {
 	case err != nil:
 		return err
@@ -396,10 +396,6 @@ To edit further after it, export again: what was written has a new Timestamp. To
 }
 
 func (c applyCommand) Run(s *session, p *policyCommand) error {
-	err := c.check(p.format)
-	if err != nil {
-		return err
-	}
 	if !c.Yes && c.File == "-" {
 		return usage("standard input can't hold both the rows and the answer; add --yes")
 	}
@@ -415,14 +411,14 @@ func (c applyCommand) Run(s *session, p *policyCommand) error {
 		Plan    operate.Plan     `json:"plan"`
 		Applied *operate.Applied `json:"applied"` // null if nothing was tried
 	}{Plan: plan}
-	if p.Output == "table" {
+	if s.output == "table" {
 		printPlan(s.stdout, plan)
 	}
 	refusal := c.approve(s, plan)
 	if refusal == nil && len(plan.Changes) > 0 {
 		applied, err := operate.Apply(s.ctx, d, plan)
 		result.Applied = &applied
-		if p.Output == "table" {
+		if s.output == "table" {
 			printApplied(s.stdout, applied)
 		}
 		switch {
@@ -432,7 +428,7 @@ func (c applyCommand) Run(s *session, p *policyCommand) error {
 			refusal = advised{err, "Some changes may be written; guestlist policy plan shows what is left. " + d.hint}
 		}
 	}
-	if p.Output == "json" {
+	if s.output == "json" {
 		err = printJSON(s.stdout, result)
 		if err != nil {
 			return err
@@ -475,7 +471,7 @@ func (initCommand) Help() string {
 	return "Exits with 4, and writes nothing, if the table has rows already."
 }
 
-func (c initCommand) Run(s *session, p *policyCommand, d *deployment) error {
+func (c initCommand) Run(s *session, d *deployment) error {
 	written, err := operate.Init(s.ctx, d, c.Force)
 	if problem.CodeOf(err) == problem.Conflict {
 		return advised{fmt.Errorf("%w; nothing was written", err), "Add --force to add the samples to them."}
@@ -484,7 +480,7 @@ func (c initCommand) Run(s *session, p *policyCommand, d *deployment) error {
 		return err
 	}
 	summaries := operate.List(written)
-	return p.print(s, map[string]any{"written": summaries}, func(w io.Writer) {
+	return s.print(map[string]any{"written": summaries}, func(w io.Writer) {
 		printList(w, summaries)
 		fmt.Fprintf(w, "\n%s written\n", count(len(written), "row"))
 	})

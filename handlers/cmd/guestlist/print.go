@@ -41,9 +41,15 @@ type format struct {
 	Output string `enum:"table,json" default:"table" placeholder:"FORMAT" help:"How to print: table for people, json for programs. JSON only gains fields from version to version."`
 }
 
+// AfterApply passes the form on, after the command line is parsed.
+func (f format) AfterApply(s *session) error {
+	s.output = f.Output
+	return nil
+}
+
 // print prints the answer as JSON, or by table for people.
-func (f format) print(s *session, answer any, table func(w io.Writer)) error {
-	if f.Output == "json" {
+func (s *session) print(answer any, table func(w io.Writer)) error {
+	if s.output == "json" {
 		return printJSON(s.stdout, answer)
 	}
 	buffered := bufio.NewWriter(s.stdout)

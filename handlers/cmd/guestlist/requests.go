@@ -146,7 +146,7 @@ func (c requestListCommand) Run(s *session, r *requestCommand) error {
 		More       bool                     `json:"more"`
 		Unreadable int                      `json:"unreadable"`
 	}{operate.ListRequests(found[:min(c.Limit, len(found))], c.ShowAddresses), len(found) > c.Limit, unreadable}
-	return r.print(s, answer, func(w io.Writer) {
+	return s.print(answer, func(w io.Writer) {
 		printRequests(w, answer.Requests)
 		if answer.More {
 			fmt.Fprintf(w, "\nthere are more; --limit shows up to %d\n", maxRequests)
@@ -183,7 +183,7 @@ func (requestShowCommand) Help() string {
 	return "Prints the partner's address and words. An invite code is not shown."
 }
 
-func (c requestShowCommand) Run(s *session, r *requestCommand, d *deployment) error {
+func (c requestShowCommand) Run(s *session, d *deployment) error {
 	record, err := c.load(s, d)
 	if err != nil {
 		return err
@@ -193,7 +193,7 @@ func (c requestShowCommand) Run(s *session, r *requestCommand, d *deployment) er
 		return err
 	}
 	detail := operate.ShowRequest(record, history)
-	return r.print(s, detail, func(w io.Writer) { printRequest(w, detail) })
+	return s.print(detail, func(w io.Writer) { printRequest(w, detail) })
 }
 
 // reviewer returns a reviewer for the person who is signed in.
@@ -206,7 +206,7 @@ func (s *session) reviewer(d *deployment) (*review.Reviewer, error) {
 }
 
 // act acts on the request as the person who is signed in.
-func (f requestArg) act(s *session, r *requestCommand, d *deployment,
+func (f requestArg) act(s *session, d *deployment,
 	do func(*review.Reviewer, context.Context, submission.ID) (request.Request, error)) error {
 	reviewer, err := s.reviewer(d)
 	if err != nil {
@@ -216,13 +216,13 @@ func (f requestArg) act(s *session, r *requestCommand, d *deployment,
 	if err != nil {
 		return unknown(f.ID.ID, err)
 	}
-	return r.printChanged(s, changed)
+	return s.printChanged(changed)
 }
 
 // printChanged prints the state of requests after somebody has decided on them.
-func (r *requestCommand) printChanged(s *session, changed ...request.Request) error {
+func (s *session) printChanged(changed ...request.Request) error {
 	summaries := operate.ListRequests(changed, false)
-	return r.print(s, map[string]any{"requests": summaries}, func(w io.Writer) {
+	return s.print(map[string]any{"requests": summaries}, func(w io.Writer) {
 		for i, record := range changed {
 			fmt.Fprintln(w, plain(fmt.Sprintf("%s is %s: %s", record.ID, record.State, summaries[i].Reason)))
 			switch {
@@ -277,10 +277,6 @@ func (c requestApproveCommand) named() (*policy.RowKey, error) {
 }
 
 func (c requestApproveCommand) Run(s *session, r *requestCommand) error {
-	err := c.check(r.format)
-	if err != nil {
-		return err
-	}
 	named, err := c.named()
 	if err != nil {
 		return err
@@ -309,7 +305,7 @@ func (c requestApproveCommand) Run(s *session, r *requestCommand) error {
 		terms.Sponsors = lower(c.Sponsor)
 	}
 	terms.SendInvitation = terms.SendInvitation && !c.NoMail
-	if r.Output == "table" {
+	if s.output == "table" {
 		printTermsFor(s.stdout, record, offer)
 	}
 	if record.State == request.Review {
@@ -318,7 +314,7 @@ func (c requestApproveCommand) Run(s *session, r *requestCommand) error {
 			return err
 		}
 	}
-	return c.act(s, r, d, func(v *review.Reviewer, ctx context.Context, id submission.ID) (request.Request, error) {
+	return c.act(s, d, func(v *review.Reviewer, ctx context.Context, id submission.ID) (request.Request, error) {
 		return v.Approve(ctx, id, *terms, c.Note)
 	})
 }
@@ -340,16 +336,16 @@ type requestDenyCommand struct {
 	Reason string `required:"" placeholder:"TEXT" help:"Why, for those who look later. The partner does not see it."`
 }
 
-func (c requestDenyCommand) Run(s *session, r *requestCommand, d *deployment) error {
-	return c.act(s, r, d, func(v *review.Reviewer, ctx context.Context, id submission.ID) (request.Request, error) {
+func (c requestDenyCommand) Run(s *session, d *deployment) error {
+	return c.act(s, d, func(v *review.Reviewer, ctx context.Context, id submission.ID) (request.Request, error) {
 		return v.Deny(ctx, id, c.Reason)
 	})
 }
 
 type requestRetryCommand struct{ requestArg }
 
-func (c requestRetryCommand) Run(s *session, r *requestCommand, d *deployment) error {
-	return c.act(s, r, d, (*review.Reviewer).Retry)
+func (c requestRetryCommand) Run(s *session, d *deployment) error {
+	return c.act(s, d, (*review.Reviewer).Retry)
 }
 
 type requestCancelCommand struct {
@@ -357,8 +353,8 @@ type requestCancelCommand struct {
 	Reason string `required:"" placeholder:"TEXT" help:"Why, for those who look later."`
 }
 
-func (c requestCancelCommand) Run(s *session, r *requestCommand, d *deployment) error {
-	return c.act(s, r, d, func(v *review.Reviewer, ctx context.Context, id submission.ID) (request.Request, error) {
+func (c requestCancelCommand) Run(s *session, d *deployment) error {
+	return c.act(s, d, func(v *review.Reviewer, ctx context.Context, id submission.ID) (request.Request, error) {
 		return v.Cancel(ctx, id, c.Reason)
 	})
 }
@@ -369,8 +365,8 @@ func (requestResendCommand) Help() string {
 	return "The app first checks whether the guest has accepted meanwhile, and sends at most one mail per hour to an address. guestlist request show tells the result."
 }
 
-func (c requestResendCommand) Run(s *session, r *requestCommand, d *deployment) error {
-	return c.act(s, r, d, (*review.Reviewer).Resend)
+func (c requestResendCommand) Run(s *session, d *deployment) error {
+	return c.act(s, d, (*review.Reviewer).Resend)
 }
 
 type requestEraseCommand struct {
@@ -389,11 +385,8 @@ func (c requestEraseCommand) Run(s *session, r *requestCommand) error {
 	if (len(c.ID) == 0) == (c.Address == "") {
 		return usage("whose data? Give ids, or --address")
 	}
-	err := c.check(r.format)
-	if err != nil {
-		return err
-	}
 	var address submission.Address
+	var err error
 	if c.Address != "" {
 		address, err = parseAddress(c.Address)
 		if err != nil {
@@ -430,8 +423,8 @@ func (c requestEraseCommand) Run(s *session, r *requestCommand) error {
 		}
 	}
 	// What is done is printed, whatever happened to the rest.
-	err = errors.Join(r.printChanged(s, changed...), err)
-	if err == nil && forgotten && r.Output == "table" {
+	err = errors.Join(s.printChanged(changed...), err)
+	if err == nil && forgotten && s.output == "table" {
 		fmt.Fprintln(s.stdout, "That the address has had mails, by requests that were withdrawn, is forgotten.")
 	}
 	return err

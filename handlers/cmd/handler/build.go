@@ -172,6 +172,4 @@ func sleep(ctx context.Context, d time.Duration) error {
 }
 
 // jitter adds up to a fifth to d, so that what failed together does not come back together.
-func jitter(d time.Duration) time.Duration {
-	return d + time.Duration(mathrand.Int64N(int64(d)/5+1))
-}
+func jitter(d time.Duration) time.Duration { return d + time.Duration(mathrand.Int64N(int64(d)/5+1)) }

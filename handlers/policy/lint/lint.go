@@ -154,9 +154,7 @@ func (e *entry) sound(column string) bool {
 
 // live reports whether the row is tried, now or later: it is not disabled or expired. A row with
 // a fault never expires, see [policy.Decide].
-func (k *checker) live(e *entry) bool {
-	return !e.row.Disabled() && (e.faulty() || !k.expired(e))
-}
+func (k *checker) live(e *entry) bool { return !e.row.Disabled() && (e.faulty() || !k.expired(e)) }
 
 func (k *checker) expired(e *entry) bool {
 	return !e.row.NotAfter.IsZero() && !k.now.Before(e.row.NotAfter)

@@ -120,6 +120,4 @@ func original(text string) string {
 	return text
 }
 
-func startsFormula(text string) bool {
-	return strings.IndexAny(text, formula) == 0
-}
+func startsFormula(text string) bool { return strings.IndexAny(text, formula) == 0 }
