@@ -19,8 +19,7 @@ type Breaker struct {
 	// Ref is the directory's id of the call that failed, for Microsoft's support.
 	Ref   string    `json:"ref,omitempty"`
 	Since time.Time `json:"since,omitzero"`
-	// ClosesItself: single invitations probe from time to time whether the cause is gone, the next
-	// at NextProbe. Otherwise only an admin closes the breaker.
+	// ClosesItself: invitations probe for its end. Otherwise only an admin closes the breaker.
 	ClosesItself bool      `json:"closesItself"`
 	NextProbe    time.Time `json:"nextProbe,omitzero"`
 

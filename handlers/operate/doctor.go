@@ -89,8 +89,7 @@ func CheckRoles(roles []string) []Check {
 	return checks
 }
 
-// CheckProbe checks a permission by the error of a harmless call. Only an answer about the
-// permission counts, not that the directory can't be reached.
+// CheckProbe checks a permission by the error of a harmless call, if that is about permissions.
 func CheckProbe(permission string, err error) Check {
 	switch code := problem.CodeOf(err); {
 	case err == nil:

@@ -36,9 +36,8 @@ type Explanation struct {
 	Decision   policy.Decision `json:"decision"`
 }
 
-// Submission returns the question as a submission at now, normalised as the form does, with the
-// names of the required fields that are missing. The error is a problem.InvalidInput with the
-// fields that the form would refuse.
+// Submission returns the question as a submission at now, as the form does, and the names of
+// missing fields. The error is a problem.InvalidInput with the fields that the form would refuse.
 func (q Question) Submission(now time.Time) (s submission.Submission, missing []string, err error) {
 	const anything = "x" // a placeholder for a missing field while the others are checked
 	in := submission.Input{

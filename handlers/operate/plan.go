@@ -138,8 +138,7 @@ type Applied struct {
 	Written []Change `json:"written"` // changes that are in the table
 	// Moved are not, because somebody changed the row after the plan was made; Conflict says so.
 	Moved []Change `json:"moved"`
-	// Unwritten were not tried, or share a partition with one that moved: rows of a partition change
-	// together or not at all.
+	// Unwritten were not tried, or share a partition with one that moved.
 	Unwritten []Change `json:"unwritten"`
 }
 
@@ -217,8 +216,7 @@ func batched(changes []Change) [][]Change {
 	return batches
 }
 
-// movedSince splits the changes into those whose row has changed since the plan was made, and the
-// rest. Both are empty if all rows are as planned.
+// movedSince splits off the changes whose row has changed since. Both are empty if all are done.
 func movedSince(batch []Change, standing []policy.Raw) (moved, rest []Change) {
 	done := 0
 	for _, change := range batch {

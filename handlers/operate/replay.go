@@ -60,8 +60,7 @@ type ReplayConfig struct {
 	ShowAddresses bool
 }
 
-// NewReplay decides on past submissions again and returns what would change. It writes nothing.
-// Errors are those of reading rows.
+// NewReplay decides on past submissions again and writes nothing. Errors are those of rows.
 func NewReplay(ctx context.Context, c ReplayConfig) (Replay, error) {
 	replay := Replay{Requests: len(c.Requests), Changes: []ReplayChange{}}
 	places := map[string]int{} // of a change in replay.Changes

@@ -51,14 +51,12 @@ type RequestDetail struct {
 	// Words are those of the person who brought it to its state, if any.
 	Words string    `json:"words,omitempty"`
 	Since time.Time `json:"since,omitzero"` // in this state
-	// Submission has no invite code, since a short code can be found from its hash; CodeGiven says
-	// whether there is one.
+	// Submission lacks the invite code, which can be found from its hash; CodeGiven: there is one.
 	Submission submission.Submission `json:"submission"`
 	CodeGiven  bool                  `json:"codeGiven"`
 	// Erased: the personal data is removed from Submission.
 	Erased bool `json:"erased"`
-	// ResendWished and ErasureWished say who asked for the mail again, or for erasure; the app does
-	// both within minutes.
+	// ResendWished and ErasureWished say who asked for the mail or for erasure, which follow soon.
 	ResendWished  string `json:"resendWished,omitempty"`
 	ErasureWished string `json:"erasureWished,omitempty"`
 	// Decision is policy's, without an invite code; nil if there is none yet.
@@ -131,9 +129,8 @@ type RowTerms struct {
 	Row   policy.RowKey
 }
 
-// TermsFor returns the terms on which a person would approve the request: those of the named row,
-// or else of the row that decided, as it is now. Without either it is an invitation without
-// groups. The error says in a sentence why a row can't be used.
+// TermsFor returns the terms on which a person would approve: those of the named row, or of the
+// row that decided as it is now, or else no groups. The error says why a row can't.
 func TermsFor(rows []policy.Raw, r request.Request, named *policy.RowKey) (RowTerms, error) {
 	key := named
 	if key == nil && r.Decision != nil && r.Decision.Row != nil {

@@ -132,8 +132,7 @@ func reading(row policy.Row, column string) string {
 	return ""
 }
 
-// shown returns a value of a column as text, without an invite code, also in a misspelt column:
-// the output of commands ends up in the logs of pipelines.
+// shown returns a value as text without an invite code, since output ends up in logs.
 func shown(column string, value any) string {
 	text, column := rowfile.Text(value), strings.ToLower(column)
 	if text != "" && (strings.Contains(column, "code") || strings.Contains(column, "invite")) {

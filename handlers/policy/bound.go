@@ -13,9 +13,8 @@ import (
 // UTF-16 units, and JSON has no more units than bytes; the rest is room for future columns.
 const MaxDecisionBytes = 28 * 1024
 
-// Limits on the parts of a decision, in bytes of JSON. With the longest Terms (MaxMessage
-// characters and maxURL bytes, each up to six in JSON, and 25 ids) they stay below
-// MaxDecisionBytes, so there is always room for the deciding row.
+// Limits on the parts of a decision, in bytes of JSON. With the longest Terms (25 ids, six bytes
+// for each character) they stay below MaxDecisionBytes, so the deciding row has always room.
 const (
 	maxReason    = 1024
 	maxWhy       = 1024
@@ -105,9 +104,8 @@ func snapshot(row *Row) *RowSnapshot {
 	return shot
 }
 
-// list puts the first of the looks into the decision, as many as fit, and always the look at
-// index decided unless that is negative. Columns are dropped only if that look would not fit
-// otherwise.
+// list puts as many of the first looks as fit into the decision, and always the one at decided
+// unless that is negative. It drops columns only if that look would not fit otherwise.
 func (d *Decision) list(looks []Look, decided int) {
 	show := func(n int) {
 		d.Looked, d.Unlisted = looks[:n], len(looks)-n
@@ -138,9 +136,8 @@ func (d *Decision) list(looks []Look, decided int) {
 	}))
 }
 
-// atMost returns an upper bound of jsonSize that costs a small part of the time: a byte of text
-// takes up to six bytes, except in the reasons of rows that did not decide, which are plain
-// ASCII.
+// atMost returns an upper bound of jsonSize in a small part of the time: a byte takes up to six,
+// except in the reasons of rows that did not decide, which are plain ASCII.
 func (d *Decision) atMost() int {
 	const frame, lookFrame = 512, 64 // names of properties, punctuation, numbers, the time
 	texts := []string{d.Reason}

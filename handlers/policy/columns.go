@@ -53,8 +53,7 @@ type Column struct {
 }
 
 // column is a Column with its reader. read puts the cell's value into the row, or says what is
-// wrong and leaves the row unchanged. The cell is not nil; a text is trimmed and not empty, but
-// of any length.
+// wrong. The cell is not nil; a text is trimmed and not empty, but of any length.
 type column struct {
 	Column
 	read func(cell any, row *Row) *wrong
@@ -289,7 +288,7 @@ func asWhole(cell any) (number int64, whole bool) {
 	return 0, false
 }
 
-// timeReader reads a moment, in UTC. A date alone is the start of the day, or that many days later.
+// timeReader reads a moment, in UTC. A date alone is the start of the day that many days later.
 func timeReader(field func(*Row) *time.Time, later int) func(any, *Row) *wrong {
 	const advice = "write a date such as 2026-05-31, or a time with its zone such as 2026-05-31T18:00:00Z or 2026-05-31T18:00:00+02:00"
 	return func(cell any, row *Row) *wrong {
@@ -362,9 +361,8 @@ func idsReader(most int, field func(*Row) *[]string) func(any, *Row) *wrong {
 	}
 }
 
-// ParseGUID returns a GUID in lower case: 32 hexadecimal digits in groups of 8, 4, 4, 4 and 12.
-// The directory names its objects by GUIDs, in either case. It is not a regular expression
-// because it runs for every entry of every row.
+// ParseGUID returns a GUID in lower case: hexadecimal digits in groups of 8, 4, 4, 4 and 12. It
+// runs for every entry of every row, which a regular expression would slow down.
 func ParseGUID(text string) (guid string, ok bool) {
 	if len(text) != len(zeroGUID) {
 		return "", false
@@ -489,8 +487,7 @@ func readMessage(cell any, row *Row) *wrong {
 	return nil
 }
 
-// misleads reports whether r must not be in a mail: a control character other than the line
-// break, another line separator, or a mark that changes the direction of text.
+// misleads reports whether r must not be in a mail: controls, separators, marks of direction.
 func misleads(r rune) bool {
 	return r != '\n' && unicode.In(r, unicode.Cc, unicode.Zl, unicode.Zp, unicode.Bidi_Control, unicode.Noncharacter_Code_Point) ||
 		r == utf8.RuneError

@@ -66,8 +66,7 @@ func applicantOf(s submission.Submission) *applicant {
 	return who
 }
 
-// variable is the only variable of a condition. To CEL each of its fields is a variable with a
-// dot in its name, which takes half the time.
+// variable is the only variable. To CEL each field is one with a dot, which takes half the time.
 const variable = "request"
 
 // field is a field of the variable.

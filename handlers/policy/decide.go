@@ -103,8 +103,7 @@ type verdict struct {
 	skipped string // why the row does not apply; empty if it does
 	action  Action
 	why     string // why the row decides, as a clause
-	// despite says why the row's own Action is not followed, as the rest of a sentence, and detail
-	// adds to it. Both are empty if it is followed.
+	// despite says why the row's own Action is not followed, if it is not, and detail adds to it.
 	despite, detail string
 }
 

@@ -68,9 +68,8 @@ type Look struct {
 	Why       string  `json:"why"` // for a person, no personal data
 }
 
-// Decision is what happens to a submission, with the whole reasoning. It is stored as JSON with
-// the request: at most [MaxDecisionBytes] of valid UTF-8, so what is read equals what was
-// written.
+// Decision is what happens to a submission, with the whole reasoning. It is stored as JSON: at
+// most [MaxDecisionBytes] of valid UTF-8, so what is read equals what was written.
 type Decision struct {
 	Action Action `json:"action"`
 	// Reason is one sentence for an admin: which row decided, or why none could.

@@ -61,9 +61,8 @@ func (r Row) spent(usage Usage) string {
 	}
 }
 
-// Limited returns the keys of the rows whose counters [Decide] needs for this submission, at any
-// time: of the rows with limits that would invite, those that no other row keeps from deciding.
-// Mostly these are none or one.
+// Limited returns the keys of the rows whose counters [Decide] needs, at any time: of those with
+// limits that would invite, the ones that no other row keeps from deciding. Mostly none or one.
 func Limited(rows []Row, s submission.Submission) []RowKey {
 	var keys []RowKey
 	asked := question{code: s.InviteCode, who: applicantOf(s)}
@@ -93,8 +92,7 @@ func Limited(rows []Row, s submission.Submission) []RowKey {
 // refuses to read more, so that nobody is invited by half the rules.
 const MaxRows = 1000
 
-// MaxChanges is the most rows of a partition that a store changes at once, all or none: what a
-// transaction of Table Storage takes.
+// MaxChanges is the most rows in a transaction of Table Storage, which changes all or none.
 const MaxChanges = 100
 
 // Compare orders keys by partition, then by name.

@@ -131,8 +131,7 @@ func isHost(name string) bool {
 	return strings.Trim(labels[len(labels)-1], "0123456789") != ""
 }
 
-// called returns the row's name and the kind of its partition, for a reason. It never contains an
-// address: not the partition's, and not a name that looks like one.
+// called returns the row's name and the kind of its partition for a reason, never an address.
 func called(raw Raw) string {
 	kind := "of an unknown kind"
 	switch {

@@ -38,8 +38,7 @@ type Row struct {
 	Terms                Terms
 	Note                 string // the admins' own words, cut if long
 
-	// Faults lists what could not be understood. A faulty column has its default above. A row with a
-	// fault decides only Review; see [Decide].
+	// Faults lists what was not understood. Such columns have their default; see [Decide].
 	Faults []Fault
 }
 

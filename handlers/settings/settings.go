@@ -64,9 +64,8 @@ const PublicGraph = "https://graph.microsoft.com"
 // PublicTables returns the address of an account's table service in the public cloud.
 func PublicTables(account string) string { return "https://" + account + ".table.core.windows.net" }
 
-// All returns every setting that the program reads, in the order of the docs.
-// FUNCTIONS_CUSTOMHANDLER_PORT and its older name are not among them: the Functions host sets
-// them.
+// All returns every setting that the program reads, in the order of the docs, except
+// FUNCTIONS_CUSTOMHANDLER_PORT and its older name, which the Functions host sets.
 func All() []Setting {
 	return []Setting{
 		{StorageAccount, "", "Name of the storage account, reached with the managed identity. In Azure, this or the next"},

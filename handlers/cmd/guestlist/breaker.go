@@ -28,8 +28,7 @@ func (breakerCommand) Help() string {
 const (
 	// parkedBack is how far back parked requests are looked for. None waits longer unnoticed.
 	parkedBack = 60 * 24 * time.Hour
-	// mostParked is how many of them are counted, and woken when the breaker closes. The others go
-	// on by themselves within the hour.
+	// mostParked is how many of them are counted and woken; the others go on within the hour.
 	mostParked = 2000
 )
 

@@ -155,8 +155,7 @@ func checkRows(rows int, findings []lint.Finding) operate.Check {
 	return operate.Fine.Check(part, count(rows, "row")+" without errors", "")
 }
 
-// checkPermissions checks the permissions that the app has reported or, for a local run, those
-// that harmless calls to the stand-in show.
+// checkPermissions checks the permissions that the app has reported or a stand-in's calls show.
 func checkPermissions(s *session, d *deployment) []operate.Check {
 	report, err := d.Report(s.ctx)
 	if err != nil {

@@ -32,8 +32,7 @@ func (p place) queues() (*azqueue.ServiceClient, error) {
 	return service, nil
 }
 
-// queueAddress returns the address of the queue service of a table service's account. Only the
-// one word differs, in every cloud and behind private endpoints.
+// queueAddress returns the address of the account's queue service: one word differs in any cloud.
 func queueAddress(tables string) string { return strings.Replace(tables, ".table.", ".queue.", 1) }
 
 // enqueue puts a message on the queue of sign-ups, as the host does.

@@ -59,9 +59,8 @@ func run(ctx context.Context, getenv func(string) string, stdout io.Writer) erro
 	return nil
 }
 
-// serves reports whether the function has a folder in this app. Where the form has an app of its
-// own, the others have no right to its key. If the host does not say where the app is, every
-// function counts as served.
+// serves reports whether the function has a folder in this app, or the host does not say where
+// the app is. Where the form has an app of its own, the others have no right to its key.
 func serves(getenv func(string) string, function string) bool {
 	root := getenv("FUNCTIONS_APP_ROOT_PATH")
 	if root == "" {

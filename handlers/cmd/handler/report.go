@@ -20,8 +20,7 @@ const reportEvery = time.Hour
 // reportTimeout is how long saving may take: it must not hold up the work.
 const reportTimeout = 10 * time.Second
 
-// A reporter saves what only the app itself knows: the permissions in its token and some of its
-// settings. guestlist doctor reads it.
+// A reporter saves what only the app knows: its token's permissions and some settings.
 type reporter struct {
 	store      *tables.Store
 	credential azcore.TokenCredential // nil where there is no token

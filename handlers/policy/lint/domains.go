@@ -10,8 +10,7 @@ import (
 	"guestlist/handlers/policy"
 )
 
-// sharedDomains are domains below which anyone can get a name that receives mail, and that the
-// public suffix list lacks: the initial domains of tenants in Entra and its national clouds.
+// sharedDomains are those of Entra's tenants, which anyone gets and the suffix list lacks.
 var sharedDomains = []string{"onmicrosoft.com", "onmicrosoft.us", "partner.onmschina.cn", "onmicrosoft.de"}
 
 // checkKey finds partitions whose rows are for nobody or for too many people.

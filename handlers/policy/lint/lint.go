@@ -152,8 +152,7 @@ func (e *entry) sound(column string) bool {
 	return !slices.ContainsFunc(e.row.Faults, func(f policy.Fault) bool { return f.Column == column })
 }
 
-// live reports whether the row is tried, now or later: it is not disabled or expired. A row with
-// a fault never expires, see [policy.Decide].
+// live reports whether the row is tried, now or later. One with a fault never expires.
 func (k *checker) live(e *entry) bool { return !e.row.Disabled() && (e.faulty() || !k.expired(e)) }
 
 func (k *checker) expired(e *entry) bool {

@@ -13,10 +13,9 @@ import (
 	"guestlist/handlers/request"
 )
 
-// Directory looks up groups and sponsors by ids in lower case. Several goroutines may use it. Its
-// errors are *problem.Error: NotFound for an unknown id, DirectoryReadForbidden or
-// DirectoryForbidden if the object may not be read, any other if the directory could not be
-// asked.
+// Directory looks up groups and sponsors by ids in lower case, for several goroutines. Its errors
+// are *problem.Error: NotFound, DirectoryReadForbidden or DirectoryForbidden if the object may
+// not be read, any other if the directory could not be asked.
 type Directory interface {
 	// Group returns the group of that id.
 	Group(ctx context.Context, id string) (request.Group, error)
@@ -126,9 +125,8 @@ func (k *checker) objects() []*object {
 	return list
 }
 
-// askAll asks for the objects and fills in their outcomes. It stops asking for a column that may
-// not be read, and stops altogether when the directory throttles or fails maxFailures times in a
-// row. An error means that ctx has ended, or that there was no answer at all.
+// askAll asks for the objects. It stops for a column that may not be read, and altogether when
+// the directory throttles or fails maxFailures times. An error: ctx ended, or no answer.
 func askAll(ctx context.Context, d Directory, objects []*object, progress func(done, total int)) error {
 	if progress == nil {
 		progress = func(int, int) {}

@@ -9,8 +9,7 @@ import (
 	"guestlist/handlers/submission"
 )
 
-// alwaysDecides reports whether a row without faults decides every submission for which it is
-// tried in its window. Limits do not matter: they only turn the decision into review.
+// alwaysDecides reports whether a row without faults decides whenever it is tried in its window.
 func alwaysDecides(row *policy.Row) bool { return enforced(row) && guardOf(row) == guard{} }
 
 // enforced reports whether the row decides: one in audit mode is only recorded.

@@ -102,8 +102,7 @@ func same(a, b any) bool {
 // the apostrophe, so that a text that begins with one is not taken for an escaped formula.
 const formula = "=+-@\t\r\n'\uff1d\uff0b\uff0d\uff20"
 
-// harmless returns a text in a form that no spreadsheet calculates. An empty text, which differs
-// from an empty cell, becomes an apostrophe.
+// harmless returns a text that no spreadsheet calculates. An empty text becomes an apostrophe.
 func harmless(text string) string {
 	if text == "" || startsFormula(text) {
 		return "'" + text

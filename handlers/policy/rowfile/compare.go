@@ -26,8 +26,7 @@ type Difference struct {
 	Line int
 	// Cells are the columns that differ: policy columns in their order, then others by name.
 	Cells []CellDifference
-	// Conflict says why this difference would undo a change that the file does not have, as the rest
-	// of a sentence that begins with the row; empty if it would not.
+	// Conflict says, after the row's name, which change this one would undo unseen; empty if none.
 	Conflict string
 	// Was is the row in the table with its ETag; nil if there is none.
 	Was *policy.Raw

@@ -20,9 +20,8 @@ func quoted(field string) string {
 	return `"` + strings.ReplaceAll(field, `"`, `""`) + `"`
 }
 
-// prepared returns a text for csv.Reader, which ends records at \n only, turns each \r\n into \n
-// even inside quotes, and takes a quote only in a quoted cell: it makes every line end outside
-// quotes \n, escapes those inside, and quotes cells such as 5" pipe.
+// prepared returns a text for csv.Reader, with \n for line ends outside quotes, \r\r\n for each
+// \r\n inside them, which it turns into \r\n, and with quotes around cells such as 5" pipe.
 func prepared(text string, comma rune) string {
 	if !strings.ContainsAny(text, "\r\"") {
 		return text

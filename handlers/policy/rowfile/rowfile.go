@@ -39,9 +39,8 @@ type Row struct {
 	untyped map[string]bool
 }
 
-// Version returns the version of a row with an ETag of the table service, in the form of the
-// Timestamp column: the time of the last change, such as 2026-11-23T08:00:00.1234567Z. Any other
-// ETag is returned unchanged.
+// Version returns an ETag of the table service in the form of the Timestamp column, the time of
+// the last change, such as 2026-11-23T08:00:00.1234567Z. Any other ETag is returned unchanged.
 func Version(etag string) string {
 	inner, isWeak := strings.CutPrefix(etag, `W/"datetime'`)
 	inner, isTime := strings.CutSuffix(inner, `'"`)
