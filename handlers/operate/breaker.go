@@ -30,8 +30,7 @@ type Breaker struct {
 	// Day is today in UTC, and SentToday the number of invitations sent on it.
 	Day       string `json:"day"`
 	SentToday int    `json:"sentToday"`
-	// Pace is nil if the app's settings are unknown.
-	Pace *Pace `json:"pace,omitempty"`
+	Pace      *Pace  `json:"pace,omitempty"` // nil if the app's settings are unknown
 	// NextInvitation is when the next one may be sent; zero if that is now.
 	NextInvitation time.Time `json:"nextInvitation,omitzero"`
 

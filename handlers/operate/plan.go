@@ -137,9 +137,8 @@ func (p Plan) Conflicts() []Change {
 type Applied struct {
 	Written []Change `json:"written"` // changes that are in the table
 	// Moved are not, because somebody changed the row after the plan was made; Conflict says so.
-	Moved []Change `json:"moved"`
-	// Unwritten were not tried, or share a partition with one that moved.
-	Unwritten []Change `json:"unwritten"`
+	Moved     []Change `json:"moved"`
+	Unwritten []Change `json:"unwritten"` // not tried, or in the partition of one that moved
 }
 
 // Apply carries out a plan without conflicts. Rows of one partition change together, up to

@@ -15,13 +15,12 @@ import (
 
 // Replay is what other rows would decide on past submissions.
 type Replay struct {
-	Requests   int `json:"requests"`
-	Unreadable int `json:"unreadable"` // records that are not among Requests
-	Erased     int `json:"erased"`     // without personal data, so they can't be decided again
-	Undecided  int `json:"undecided"`  // without a decision to compare with
-	Same       int `json:"same"`       // with the same action and terms
-	// Changes are the others, by what changes, the most frequent first.
-	Changes []ReplayChange `json:"changes"`
+	Requests   int            `json:"requests"`
+	Unreadable int            `json:"unreadable"` // records that are not among Requests
+	Erased     int            `json:"erased"`     // without personal data, so they can't be decided again
+	Undecided  int            `json:"undecided"`  // without a decision to compare with
+	Same       int            `json:"same"`       // with the same action and terms
+	Changes    []ReplayChange `json:"changes"`    // the others, by what changes, the most frequent first
 }
 
 // ReplayChange is the requests whose decisions change in the same way.
@@ -42,22 +41,18 @@ type Verdict struct {
 
 // ReplayRequest is one past request.
 type ReplayRequest struct {
-	ID      submission.ID `json:"id"`
-	Address string        `json:"address"`
-	// DecidedAt is the time of both verdicts.
-	DecidedAt time.Time `json:"decidedAt"`
-	Reason    string    `json:"reason"` // of the new decision
+	ID        submission.ID `json:"id"`
+	Address   string        `json:"address"`
+	DecidedAt time.Time     `json:"decidedAt"` // the time of both verdicts
+	Reason    string        `json:"reason"`    // of the new decision
 }
 
 // ReplayConfig is the input of NewReplay.
 type ReplayConfig struct {
-	Requests []request.Request
-	// Decider decides again, as of the time of the recorded decision.
-	Decider request.Decider
-	// Before makes the decisions to compare with; nil: the recorded ones.
-	Before *request.Decider
-	// ShowAddresses leaves addresses unmasked, also those of rows.
-	ShowAddresses bool
+	Requests      []request.Request
+	Decider       request.Decider  // decides again, as of the time of the recorded decision
+	Before        *request.Decider // makes the decisions to compare with; nil: the recorded ones
+	ShowAddresses bool             // leave addresses unmasked, also those of rows
 }
 
 // NewReplay decides on past submissions again and writes nothing. Errors are those of rows.

@@ -20,9 +20,8 @@ type RequestSummary struct {
 	Created time.Time `json:"created"`
 	Changed time.Time `json:"changed"`
 	// Due is when the request goes on by itself; zero if it waits for a person or for nothing.
-	Due time.Time `json:"due,omitzero"`
-	// Reason is one sentence on why the request is in its state.
-	Reason string `json:"reason"`
+	Due    time.Time `json:"due,omitzero"`
+	Reason string    `json:"reason"` // one sentence on why the request is in its state
 }
 
 // ListRequests returns summaries of the requests, in their order.
@@ -43,26 +42,22 @@ func ListRequests(requests []request.Request, showAddresses bool) []RequestSumma
 
 // RequestDetail is a request in full, with the partner's address and words.
 type RequestDetail struct {
-	ID    submission.ID `json:"id"`
-	State request.State `json:"state"`
-	// Meaning explains the state and what an admin can do.
-	Meaning string `json:"meaning"`
-	Reason  string `json:"reason"`
-	// Words are those of the person who brought it to its state, if any.
-	Words string    `json:"words,omitempty"`
-	Since time.Time `json:"since,omitzero"` // in this state
+	ID      submission.ID `json:"id"`
+	State   request.State `json:"state"`
+	Meaning string        `json:"meaning"` // explains the state and what an admin can do
+	Reason  string        `json:"reason"`
+	Words   string        `json:"words,omitempty"` // of the person who brought it to its state, if any
+	Since   time.Time     `json:"since,omitzero"`  // in this state
 	// Submission lacks the invite code, which can be found from its hash; CodeGiven: there is one.
 	Submission submission.Submission `json:"submission"`
 	CodeGiven  bool                  `json:"codeGiven"`
-	// Erased: the personal data is removed from Submission.
-	Erased bool `json:"erased"`
+	Erased     bool                  `json:"erased"` // the personal data is removed from Submission
 	// ResendWished and ErasureWished say who asked for the mail or for erasure, which follow soon.
 	ResendWished  string `json:"resendWished,omitempty"`
 	ErasureWished string `json:"erasureWished,omitempty"`
 	// Decision is policy's, without an invite code; nil if there is none yet.
-	Decision *policy.Decision `json:"decision,omitempty"`
-	// Approval is a person's; nil if there is none.
-	Approval *request.Approval `json:"approval,omitempty"`
+	Decision *policy.Decision  `json:"decision,omitempty"`
+	Approval *request.Approval `json:"approval,omitempty"` // a person's; nil if there is none
 	RepeatOf submission.ID     `json:"repeatOf,omitempty"`
 	GuestID  string            `json:"guestId,omitempty"`
 	// Attempt counts the attempts of the present step that failed temporarily.

@@ -18,19 +18,14 @@ import (
 )
 
 const (
-	// MaxPriority is the largest Priority.
-	MaxPriority = 1_000_000
+	MaxPriority = 1_000_000 // the largest Priority
 	// MaxGroups is the most groups of one row. Each costs a call to the directory and a place in the
 	// request's record. For more, use a group of groups or an access package.
-	MaxGroups = 20
-	// MaxSponsors is the most sponsors of one row: the limit of Entra.
-	MaxSponsors = 5
-	// MaxLimit is the largest MaxGuests and MaxPerDay.
-	MaxLimit = 1_000_000
-	// MaxMessage is the longest Message in characters. Graph documents no limit.
-	MaxMessage = 2000
-	// minCode is the shortest InviteCode. A shorter one is guessed too easily.
-	minCode = 6
+	MaxGroups   = 20
+	MaxSponsors = 5         // the most sponsors of one row: the limit of Entra
+	MaxLimit    = 1_000_000 // the largest MaxGuests and MaxPerDay
+	MaxMessage  = 2000      // the longest Message in characters; Graph documents no limit
+	minCode     = 6         // the shortest InviteCode; a shorter one is guessed too easily
 )
 
 // The longest texts that a cell may hold, in bytes.

@@ -21,8 +21,7 @@ import (
 )
 
 const (
-	// MaxCondition is the longest Condition in characters.
-	MaxCondition = 2000
+	MaxCondition = 2000 // the longest Condition in characters
 	// MaxConditionCost limits the work of a Condition for the longest submission, in units of CEL's
 	// cost model: a comparison costs about one, reading ten characters one. It is estimated when the
 	// condition is read, because counting at run time takes four times as long as running.

@@ -73,15 +73,12 @@ type Look struct {
 type Decision struct {
 	Action Action `json:"action"`
 	// Reason is one sentence for an admin: which row decided, or why none could.
-	Reason string `json:"reason"`
-	// Row is the deciding row as it was then; nil if no row decided.
-	Row *RowSnapshot `json:"row,omitempty"`
-	// Terms are set for Invite only.
-	Terms *Terms `json:"terms,omitempty"`
+	Reason string       `json:"reason"`
+	Row    *RowSnapshot `json:"row,omitempty"`   // the deciding row as it was then; nil if no row decided
+	Terms  *Terms       `json:"terms,omitempty"` // set for Invite only
 	// Limits are set for Invite only, if the row has any: a seat is taken before the invitation.
 	Limits *Limits `json:"limits,omitempty"`
-	// Looked lists the rows in the order in which they were tried; never nil.
-	Looked []Look `json:"looked"`
+	Looked []Look  `json:"looked"` // the rows in the order in which they were tried; never nil
 	// Unlisted counts the rows that did not fit into Looked. The deciding row is always in Looked.
 	Unlisted int       `json:"unlisted,omitempty"`
 	At       time.Time `json:"at"` // UTC
@@ -93,7 +90,6 @@ type RowSnapshot struct {
 	Name      string `json:"name"`
 	ETag      string `json:"etag"`
 	// Columns are texts; a long one is cut and marked, and an invite code is hashed.
-	Columns map[string]string `json:"columns"`
-	// Unlisted counts the columns that did not fit into Columns.
-	Unlisted int `json:"unlisted,omitempty"`
+	Columns  map[string]string `json:"columns"`
+	Unlisted int               `json:"unlisted,omitempty"` // how many columns did not fit into Columns
 }

@@ -10,8 +10,7 @@ import (
 )
 
 const (
-	// anyone is the partition of rows for every address.
-	anyone = "*"
+	anyone = "*" // the partition of rows for every address
 	// maxDomain and maxLabel limit a domain name and its parts, in characters (RFC 1035, 2.3.4).
 	maxDomain = 253
 	maxLabel  = 63

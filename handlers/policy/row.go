@@ -29,8 +29,7 @@ type Row struct {
 	Priority int // 0 to MaxPriority; smaller first
 	// The row applies from NotBefore to NotAfter, exclusive, in UTC. Zero is no limit.
 	NotBefore, NotAfter time.Time
-	// Condition must be true for the row to apply.
-	Condition Condition
+	Condition           Condition // must be true for the row to apply
 	// InviteCode is the code that the partner must have given for the row to apply; empty: none.
 	InviteCode submission.CodeHash
 	// MaxGuests limits the guests that the row invites, MaxPerDay those of a [Day]; 0 is no limit.

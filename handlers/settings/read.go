@@ -31,9 +31,8 @@ const (
 	minIntentLease = 2 * time.Second
 	maxIntentLease = time.Hour
 	// maxSpacing keeps a typing error such as 10h from stopping everything without a word.
-	maxSpacing = 10 * time.Minute
-	// maxRetentionDays is ten years.
-	maxRetentionDays = 3650
+	maxSpacing       = 10 * time.Minute
+	maxRetentionDays = 3650 // ten years
 )
 
 // Read returns the settings. Each of parts reads settings of its own. The error names every fault

@@ -61,11 +61,7 @@ func (breakerShowCommand) Run(s *session, d *deployment) error {
 	if err != nil {
 		return err
 	}
-	err = s.print(state, func(w io.Writer) { printBreaker(w, state) })
-	if err == nil && state.Open {
-		return errFindings
-	}
-	return err
+	return s.conclude(state.Open, state, func(w io.Writer) { printBreaker(w, state) })
 }
 
 type breakerCloseCommand struct {

@@ -51,8 +51,7 @@ type session struct {
 	stdout, stderr io.Writer
 	now            func() time.Time
 	output         string // table or json
-	// hint says what to check if the storage that was opened can't be reached.
-	hint string
+	hint           string // what to check if the storage that was opened can't be reached
 }
 
 // errFindings ends a command with exitFindings; the findings have been printed.

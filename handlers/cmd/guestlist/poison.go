@@ -31,12 +31,11 @@ Exit codes: 0 fine; 1 the message can't be replayed as it is; 2 the command was 
 
 // keptMessage is one message in a list.
 type keptMessage struct {
-	ID    string    `json:"id"`
-	At    time.Time `json:"at"`
-	Bytes int       `json:"bytes"`
-	Why   string    `json:"why"`
-	// Readable: this version of guestlist understands it, so a replay makes sense.
-	Readable bool `json:"readable"`
+	ID       string    `json:"id"`
+	At       time.Time `json:"at"`
+	Bytes    int       `json:"bytes"`
+	Why      string    `json:"why"`
+	Readable bool      `json:"readable"` // this version of guestlist understands it
 }
 
 func summary(letter request.DeadLetter) keptMessage {

@@ -285,11 +285,7 @@ func (c replayCommand) Run(s *session, p *policyCommand) error {
 		return err
 	}
 	replay.Unreadable = unreadable
-	err = s.print(replay, func(w io.Writer) { printReplay(w, replay) })
-	if err == nil && len(replay.Changes) > 0 {
-		return errFindings
-	}
-	return err
+	return s.conclude(len(replay.Changes) > 0, replay, func(w io.Writer) { printReplay(w, replay) })
 }
 
 type exportCommand struct {
@@ -371,16 +367,11 @@ func (c planCommand) Run(s *session, d *deployment) error {
 	if err != nil {
 		return err
 	}
-	err = s.print(plan, func(w io.Writer) { printPlan(w, plan) })
-	switch {
-	case err != nil:
-		return err
-	case len(plan.Conflicts()) > 0:
+	err = s.conclude(len(plan.Changes) > 0, plan, func(w io.Writer) { printPlan(w, plan) })
+	if errors.Is(err, errFindings) && len(plan.Conflicts()) > 0 {
 		return conflicted(plan.Conflicts())
-	case len(plan.Changes) > 0:
-		return errFindings
 	}
-	return nil
+	return err
 }
 
 type applyCommand struct {

@@ -57,6 +57,15 @@ func (s *session) print(answer any, table func(w io.Writer)) error {
 	return buffered.Flush()
 }
 
+// conclude prints the answer, and then ends a command with exitFindings if there are any.
+func (s *session) conclude(found bool, answer any, table func(w io.Writer)) error {
+	err := s.print(answer, table)
+	if err == nil && found {
+		return errFindings
+	}
+	return err
+}
+
 // or returns the text, or a dash if there is none.
 func or(text string) string { return cmp.Or(plain(text), "-") }
 

@@ -16,12 +16,9 @@ import (
 type Severity string
 
 const (
-	// Error: the row, or another because of it, can't do what it says.
-	Error Severity = "error"
-	// Warning: the row does what it says, which is probably not intended.
-	Warning Severity = "warning"
-	// Info: nothing is wrong, but it is worth knowing.
-	Info Severity = "info"
+	Error   Severity = "error"   // the row, or another because of it, can't do what it says
+	Warning Severity = "warning" // the row does what it says, which is probably not intended
+	Info    Severity = "info"    // nothing is wrong, but it is worth knowing
 )
 
 // Finding is something that is wrong with a row, or that its author should know.
@@ -40,10 +37,8 @@ type Finding struct {
 
 // Config is the input of a check.
 type Config struct {
-	// Rows must be all rows of the table.
-	Rows []policy.Row
-	// Now is when the rows are to work: findings about the past are left out.
-	Now time.Time
+	Rows []policy.Row // all rows of the table
+	Now  time.Time    // when the rows are to work: findings about the past are left out
 	// Directory, if set, is asked for the groups and sponsors of all rows except those that are
 	// disabled, expired or deny, once for each.
 	Directory Directory
@@ -187,23 +182,18 @@ func (k *checker) record(partition, row, column, rule, problem, advice string) {
 }
 
 func sortFindings(findings []Finding) {
-	places := map[string]int{policy.PartitionKeyColumn: -2, policy.RowKeyColumn: -1}
 	columns := policy.Columns()
+	n := len(columns)
+	// Unknown columns have the place 0, after all others.
+	places := map[string]int{policy.PartitionKeyColumn: -n - 2, policy.RowKeyColumn: -n - 1}
 	for i, c := range columns {
-		places[c.Name] = i
-	}
-	place := func(column string) int {
-		at, known := places[column]
-		if !known {
-			return len(columns)
-		}
-		return at
+		places[c.Name] = i - n
 	}
 	slices.SortStableFunc(findings, func(a, b Finding) int {
 		return cmp.Or(
 			compareKeys(a.Partition, b.Partition),
 			strings.Compare(a.Row, b.Row),
-			cmp.Compare(place(a.Column), place(b.Column)),
+			cmp.Compare(places[a.Column], places[b.Column]),
 			strings.Compare(a.Column, b.Column),
 			strings.Compare(a.Rule, b.Rule),
 			strings.Compare(a.Problem, b.Problem),
@@ -213,16 +203,9 @@ func sortFindings(findings []Finding) {
 
 // compareKeys orders partition keys, the most specific first.
 func compareKeys(a, b string) int {
-	return cmp.Or(
-		cmp.Compare(policy.Breadth(a), policy.Breadth(b)),
-		cmp.Compare(strings.Count(b, "."), strings.Count(a, "."))*wildcards(a, b),
-		strings.Compare(a, b))
-}
-
-// wildcards returns 1 if both keys are wildcards, whose depth counts, else 0.
-func wildcards(a, b string) int {
-	if policy.Breadth(a) == policy.ForWildcard && policy.Breadth(b) == policy.ForWildcard {
-		return 1
+	depths := 0
+	if policy.Breadth(a) == policy.ForWildcard {
+		depths = cmp.Compare(strings.Count(b, "."), strings.Count(a, "."))
 	}
-	return 0
+	return cmp.Or(cmp.Compare(policy.Breadth(a), policy.Breadth(b)), depths, strings.Compare(a, b))
 }

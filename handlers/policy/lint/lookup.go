@@ -24,10 +24,8 @@ type Directory interface {
 }
 
 const (
-	// parallelAsks is how many objects are asked for at the same time.
-	parallelAsks = 8
-	// maxFailures is how many failures in a row end the check.
-	maxFailures = 5
+	parallelAsks = 8 // how many objects are asked for at the same time
+	maxFailures  = 5 // how many failures in a row end the check
 )
 
 // object is a group or a sponsor that rows name, and the outcome of asking for it.

@@ -22,16 +22,12 @@ type Difference struct {
 	Kind      Kind
 	Partition string
 	Name      string
-	// Line is the row's line in the file; 0 if there is none.
-	Line int
-	// Cells are the columns that differ: policy columns in their order, then others by name.
-	Cells []CellDifference
+	Line      int              // in the file; 0 if there is none
+	Cells     []CellDifference // policy columns in their order, then others by name
 	// Conflict says, after the row's name, which change this one would undo unseen; empty if none.
 	Conflict string
-	// Was is the row in the table with its ETag; nil if there is none.
-	Was *policy.Raw
-	// Becomes is the row of the file with the ETag of Was; nil if there is none.
-	Becomes *policy.Raw
+	Was      *policy.Raw // the row in the table with its ETag; nil if there is none
+	Becomes  *policy.Raw // the row of the file with the ETag of Was; nil if there is none
 }
 
 // CellDifference is a column in which two rows differ. A value is nil where it is missing.

@@ -28,15 +28,11 @@ const byteOrderMark = "\ufeff"
 
 // Row is a row of a file.
 type Row struct {
-	// Raw has no ETag. Empty cells are not columns of the row.
-	policy.Raw
-	// Version is the [Version] of the row that the file was made from; empty if unknown.
-	Version string
-	// Line is the first line of the row in the file, from 1.
-	Line int
+	policy.Raw        // without ETag; empty cells are not columns of the row
+	Version    string // the [Version] of the row that the file was made from; empty if unknown
+	Line       int    // the first line of the row in the file, from 1
 
-	// untyped are the columns whose type the file does not name.
-	untyped map[string]bool
+	untyped map[string]bool // the columns whose type the file does not name
 }
 
 // Version returns an ETag of the table service in the form of the Timestamp column, the time of
