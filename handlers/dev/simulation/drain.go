@@ -125,18 +125,16 @@ func (r *run) drainStep() bool {
 			next = c
 		}
 	}
-	at := r.upkeepAt
-	if r.upkeep || next != nil && next.wake.Before(at) {
-		if next == nil {
-			return false
-		}
-		if next.wake.After(r.now) {
-			r.now = next.wake
-		}
-		r.step(next, proceed)
+	switch {
+	case !r.upkeep && (next == nil || !next.wake.Before(r.upkeepAt)):
+		r.now = r.upkeepAt
 		return true
+	case next == nil:
+		return false
+	case next.wake.After(r.now):
+		r.now = next.wake
 	}
-	r.now = at
+	r.step(next, proceed)
 	return true
 }
 

@@ -18,13 +18,21 @@ var errStorage = &problem.Error{Code: problem.StorageUnavailable, Detail: "the s
 // store is storage as a worker sees it: each operation hands over first, and then meets its fate.
 type store struct{ *run }
 
-// get runs one operation on storage that returns a value.
-func get[T any](s store, op string, effect func() (T, error)) (value T, err error) {
-	err = s.do(op, func() (err error) {
+// port is a store or a directory.
+type port interface {
+	do(op string, effect func() error) error
+}
+
+// get runs one operation that returns a value, the zero value with an error.
+func get[T any](p port, op string, effect func() (T, error)) (value T, err error) {
+	err = p.do(op, func() (err error) {
 		value, err = effect()
 		return err
 	})
-	return value, err
+	if err != nil {
+		return *new(T), err
+	}
+	return value, nil
 }
 
 // do runs one operation on storage.
@@ -239,7 +247,10 @@ func (s store) ForgetMails(_ context.Context, which request.Mails, limit int) (i
 
 // directory is the tenant as a worker sees it: each call hands over first, and then meets its
 // fate.
-type directory struct{ *run }
+type directory struct {
+	*run
+	limit time.Duration // how long the client waits
+}
 
 // callTimeout is how long the client waits for an answer.
 const callTimeout = 20 * time.Second
@@ -247,20 +258,8 @@ const callTimeout = 20 * time.Second
 // passing are the errors of calls with which nothing is wrong.
 var passing = []problem.Code{request.DirectoryThrottled, request.DirectoryUnavailable, request.DirectoryUnavailable, request.DirectoryUnknown}
 
-// ask runs one call that returns a value, the zero value with an error.
-func ask[T any](d directory, op string, limit time.Duration, effect func() (T, error)) (value T, err error) {
-	err = d.do(op, limit, func() (err error) {
-		value, err = effect()
-		return err
-	})
-	if err != nil {
-		return *new(T), err
-	}
-	return value, nil
-}
-
-// do runs one call, for which the client waits up to limit.
-func (d directory) do(op string, limit time.Duration, effect func() error) error {
+// do runs one call.
+func (d directory) do(op string, effect func() error) error {
 	c := d.current
 	c.pause(op, func() { _ = effect() })
 	if d.load != nil {
@@ -283,11 +282,11 @@ func (d directory) do(op string, limit time.Duration, effect func() error) error
 		_ = effect()
 		return d.failure(c, pick(d.random, request.DirectoryUnavailable, request.DirectoryUnknown))
 	case straggles, slow:
-		if c.fate == slow && c.delay < limit {
+		if c.fate == slow && c.delay < d.limit {
 			return d.slowly(c, effect)
 		}
 		d.arriveLater(c.name+": "+op, func() { _ = effect() })
-		d.sleep(c, limit)
+		d.sleep(c, d.limit)
 		return d.failure(c, request.DirectoryUnavailable)
 	}
 	return effect()
@@ -295,14 +294,13 @@ func (d directory) do(op string, limit time.Duration, effect func() error) error
 
 func (d directory) Invite(ctx context.Context, invitation request.Invitation) (guestID string, err error) {
 	by := d.current
-	limit := callTimeout
 	deadline, bounded := ctx.Deadline()
 	if bounded {
 		// The context counts in real time, of which none has passed here since it was made.
-		limit = min(limit, time.Until(deadline)+time.Second).Truncate(time.Second)
+		d.limit = min(d.limit, time.Until(deadline)+time.Second).Truncate(time.Second)
 	}
 	d.beginInvitation(by, invitation)
-	guestID, err = ask(d, "Invite", limit, func() (string, error) {
+	guestID, err = get(d, "Invite", func() (string, error) {
 		guestID, err := d.tenant.Invite(ctx, invitation)
 		d.invitationArrived(by, invitation, err)
 		return guestID, err
@@ -322,7 +320,7 @@ func (d directory) Invite(ctx context.Context, invitation request.Invitation) (g
 
 func (d directory) FindGuest(ctx context.Context, address submission.Address) (string, error) {
 	by := d.current
-	return ask(d, "FindGuest", callTimeout, func() (string, error) {
+	return get(d, "FindGuest", func() (string, error) {
 		guestID, err := d.tenant.FindGuest(ctx, address)
 		d.looked(by, address, guestID)
 		return guestID, err
@@ -331,7 +329,7 @@ func (d directory) FindGuest(ctx context.Context, address submission.Address) (s
 
 func (d directory) FindUser(ctx context.Context, address submission.Address) (request.User, error) {
 	by := d.current
-	return ask(d, "FindUser", callTimeout, func() (request.User, error) {
+	return get(d, "FindUser", func() (request.User, error) {
 		user, err := d.tenant.FindUser(ctx, address)
 		d.looked(by, address, user.ID)
 		return user, err
@@ -339,13 +337,13 @@ func (d directory) FindUser(ctx context.Context, address submission.Address) (re
 }
 
 func (d directory) FindDeletedGuests(ctx context.Context, address submission.Address) ([]string, error) {
-	return ask(d, "FindDeletedGuests", callTimeout, func() ([]string, error) { return d.tenant.FindDeletedGuests(ctx, address) })
+	return get(d, "FindDeletedGuests", func() ([]string, error) { return d.tenant.FindDeletedGuests(ctx, address) })
 }
 
 func (d directory) AddMember(ctx context.Context, groupID, guestID string) (bool, error) {
 	by := d.current
 	d.beginMembership(by, groupID, guestID)
-	return ask(d, "AddMember", callTimeout, func() (bool, error) {
+	return get(d, "AddMember", func() (bool, error) {
 		added, err := d.tenant.AddMember(ctx, groupID, guestID)
 		if added {
 			d.adders[membership{groupID, guestID}] = by

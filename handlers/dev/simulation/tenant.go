@@ -90,13 +90,7 @@ func (t *Tenant) Invite(_ context.Context, invitation request.Invitation) (strin
 	return user.id, nil
 }
 
-// find returns the user of an address, deleted or not, or nil.
-func (t *Tenant) find(address submission.Address) (*tenantUser, error) {
-	if t.Unreadable {
-		return nil, problem.New(request.DirectoryReadForbidden, "the app may not read users")
-	}
-	return t.users[address], nil
-}
+var errUnreadable = &problem.Error{Code: request.DirectoryReadForbidden, Detail: "the app may not read users"}
 
 // hidden reports whether the guest is so new that a part of the directory with that delay can't
 // see it yet.
@@ -106,10 +100,10 @@ func (t *Tenant) hidden(user *tenantUser, delay time.Duration) bool {
 
 // FindUser implements [request.Users].
 func (t *Tenant) FindUser(_ context.Context, address submission.Address) (request.User, error) {
-	user, err := t.find(address)
+	user := t.users[address]
 	switch {
-	case err != nil:
-		return request.User{}, err
+	case t.Unreadable:
+		return request.User{}, errUnreadable
 	case user == nil || user.kind == request.DeletedGuest || t.hidden(user, t.SearchDelay):
 		return request.User{}, nil
 	default:
@@ -128,9 +122,8 @@ func (t *Tenant) FindGuest(ctx context.Context, address submission.Address) (str
 
 // FindDeletedGuests implements [request.Users].
 func (t *Tenant) FindDeletedGuests(_ context.Context, address submission.Address) ([]string, error) {
-	_, err := t.find(address)
-	if err != nil {
-		return nil, err
+	if t.Unreadable {
+		return nil, errUnreadable
 	}
 	return t.deleted[address], nil
 }

@@ -76,7 +76,7 @@ func (r *run) boot(on *instance) {
 	pressure := &workflow.Pressure{}
 	worker, err := workflow.New(workflow.Config{
 		Store: store{r}, Rows: store{r}, Seats: store{r}, Gates: store{r}, DeadLetters: store{r}, Records: store{r},
-		Directory: directory{r}, Users: directory{r},
+		Directory: directory{r, callTimeout}, Users: directory{r, callTimeout},
 		Pace:        r.config.pace,
 		Pressure:    pressure,
 		Retention:   r.config.retention,
