@@ -146,11 +146,9 @@ func (s *Server) fail(c *call, f Fault) reply {
 		answer.header["Content-Type"] = cmp.Or(f.ContentType, "application/json")
 	case f.EmptyBody || f.Status < 400:
 	default:
-		texts, known := faultTexts[f.Status]
-		if !known {
-			texts = [2]string{"UnknownError", "The stand-in was told to fail."}
-		}
-		answer.body = s.refuse(c, f.Status, cmp.Or(f.Code, texts[0]), cmp.Or(f.Message, texts[1])).body
+		texts := faultTexts[f.Status]
+		code, message := cmp.Or(f.Code, texts[0], "UnknownError"), cmp.Or(f.Message, texts[1], "The stand-in was told to fail.")
+		answer.body = s.refuse(c, f.Status, code, message).body
 	}
 	maps.Copy(answer.header, f.Headers)
 	return answer

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -170,46 +171,15 @@ var claimTests = map[string]func(*testing.T, Store){
 	},
 
 	"concurrent claims have one owner": func(t *testing.T, store Store) {
-		address := newAddress(t, "ana@contoso.com")
-		ids, claims, created, errs := make([]submission.ID, callers), make([]request.Claim, callers), make([]bool, callers), make([]error, callers)
+		ids := make([]submission.ID, callers)
 		for i := range ids {
 			ids[i] = newID(t)
 		}
-		atOnce(func(caller int) {
-			claims[caller], created[caller], errs[caller] = store.Claim(t.Context(), address, ids[caller], start.Add(time.Duration(caller)*time.Second))
-		})
-		owners := 0
-		for i := range callers {
-			succeed(t, errs[i])
-			if created[i] {
-				owners++
-				if claims[i].Owner != ids[i] {
-					t.Errorf("caller %d made the claim of another", i)
-				}
-			}
-			wantSame(t, fmt.Sprintf("the claim that caller %d saw", i), claims[0], claims[i])
-		}
-		if owners != 1 {
-			t.Errorf("%d callers made the claim, want one", owners)
-		}
+		wantOneClaim(t, store, ids, time.Second)
 	},
 
 	"concurrent claims by one request create one": func(t *testing.T, store Store) {
-		address, id := newAddress(t, "ana@contoso.com"), newID(t)
-		created, errs := make([]bool, callers), make([]error, callers)
-		atOnce(func(caller int) {
-			_, created[caller], errs[caller] = store.Claim(t.Context(), address, id, start)
-		})
-		made := 0
-		for i := range callers {
-			succeed(t, errs[i])
-			if created[i] {
-				made++
-			}
-		}
-		if made != 1 {
-			t.Errorf("%d callers made the claim, want one", made)
-		}
+		wantOneClaim(t, store, slices.Repeat([]submission.ID{newID(t)}, callers), 0)
 	},
 
 	"of concurrent updates and releases one wins": func(t *testing.T, store Store) {
@@ -253,4 +223,30 @@ var claimTests = map[string]func(*testing.T, Store){
 			t.Error("the free address was claimed")
 		}
 	},
+}
+
+// wantOneClaim claims an address for each of the ids at once, with intents that differ by a step. It
+// fails unless one call makes the claim and all return it.
+func wantOneClaim(t *testing.T, store Store, ids []submission.ID, step time.Duration) {
+	t.Helper()
+	address := newAddress(t, "ana@contoso.com")
+	claims, created, errs := make([]request.Claim, callers), make([]bool, callers), make([]error, callers)
+	atOnce(func(caller int) {
+		intentAt := start.Add(time.Duration(caller) * step)
+		claims[caller], created[caller], errs[caller] = store.Claim(t.Context(), address, ids[caller], intentAt)
+	})
+	made := 0
+	for i := range callers {
+		succeed(t, errs[i])
+		if created[i] {
+			made++
+			if claims[i].Owner != ids[i] {
+				t.Errorf("caller %d made the claim of another", i)
+			}
+		}
+		wantSame(t, fmt.Sprintf("the claim that caller %d saw", i), claims[0], claims[i])
+	}
+	if made != 1 {
+		t.Errorf("%d callers made the claim, want one", made)
+	}
 }
