@@ -27,7 +27,7 @@ type Row struct {
 	Mode     Mode
 	Enabled  bool
 	Priority int // 0 to MaxPriority; smaller first
-	// The row applies from NotBefore to NotAfter, exclusive, in UTC. Zero is no limit.
+	// The row applies from NotBefore to NotAfter, exclusive, in UTC. Zero means no limit.
 	NotBefore, NotAfter time.Time
 	Condition           Condition // must be true for the row to apply
 	// InviteCode is the code that the partner must have given for the row to apply; empty: none.

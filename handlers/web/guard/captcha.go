@@ -26,8 +26,8 @@ const (
 // Providers returns the names of all services.
 func Providers() []string { return []string{Turnstile, HCaptcha, FriendlyCaptcha} }
 
-// Captcha says which service is asked. Without a Provider there is no captcha; with one, SiteKey and
-// Secret are required.
+// Captcha says which service is asked. Without a Provider there is no captcha; with one, SiteKey
+// and Secret are required.
 type Captcha struct {
 	Provider string
 	// SiteKey is public: the widget on the page shows it.
@@ -117,8 +117,8 @@ type Widget struct {
 // Friendly Captcha (version 2). The service's widget on the page puts an answer into a field of the
 // form, and [Checker.Verify] asks the service about it.
 //
-// It fails closed: only a clear yes counts. The form then depends on scripts and on that service, so
-// there is no captcha by default. A nil Checker is no captcha: it accepts every answer.
+// It fails closed: only a clear yes counts. The form then depends on scripts and on that service,
+// so there is no captcha by default. A nil Checker accepts every answer.
 type Checker struct {
 	config  Captcha
 	service service

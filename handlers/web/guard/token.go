@@ -89,13 +89,13 @@ var TokenLength = encoding.EncodedLen(rawLength)
 // encoding is strict, so that a token has only one spelling.
 var encoding = base64.RawURLEncoding.Strict()
 
-// Token, in a hidden field of the form, proves that our form was fetched before it was sent, not too
-// recently and not too long ago. Nothing is stored, so every instance checks the tokens of every
-// other, also after a restart. The zero value is none.
+// Token, in a hidden field of the form, proves that our form was fetched before it was sent, not
+// too recently and not too long ago. Nothing is stored, so every instance checks the tokens of
+// every other, also after a restart. The zero value is none.
 //
-// A token is bound to the deployment and this use by its key, and to its time. It is not bound to an
-// address, a browser or a session: partners change networks between two pages, and a bot can send
-// from where it fetched.
+// A token is bound to the deployment and this use by its key, and to its time. It is not bound to
+// an address, a browser or a session: partners change networks between two pages, and a bot can
+// send from where it fetched.
 //
 // A token may be sent several times until it expires, since the public function writes no table.
 // [Token.Mark] bounds that: the form makes the request's id of the mark, so a form that is sent
