@@ -58,10 +58,12 @@ type Cell struct {
 
 // NewPlan compares the table's rows, with ETags, with a file's, and lints the result as of now.
 func NewPlan(ctx context.Context, table []policy.Raw, file []rowfile.Row, options PlanOptions, now time.Time) (Plan, error) {
-	plan := Plan{Changes: []Change{}, NewErrors: []lint.Finding{}}
+	plan := Plan{Changes: []Change{}, Unchanged: len(table)}
 	outcome := slices.Clone(table)
-	differences := rowfile.Compare(table, file)
-	for _, d := range differences {
+	for _, d := range rowfile.Compare(table, file) {
+		if d.Was != nil {
+			plan.Unchanged--
+		}
 		if d.Kind == rowfile.Removed && !options.Delete {
 			plan.Kept++
 			continue
@@ -79,17 +81,10 @@ func NewPlan(ctx context.Context, table []policy.Raw, file []rowfile.Row, option
 			})
 		}
 		plan.Changes = append(plan.Changes, change)
-		outcome = slices.DeleteFunc(outcome, func(row policy.Raw) bool {
-			return row.Partition == d.Partition && row.Name == d.Name
-		})
+		key := policy.RowKey{Partition: d.Partition, Name: d.Name}
+		outcome = slices.DeleteFunc(outcome, func(row policy.Raw) bool { return row.Key() == key })
 		if d.Becomes != nil {
 			outcome = append(outcome, *d.Becomes)
-		}
-	}
-	plan.Unchanged = len(table)
-	for _, d := range differences {
-		if d.Was != nil {
-			plan.Unchanged--
 		}
 	}
 	before, err := lintErrors(ctx, table, now)
@@ -100,11 +95,9 @@ func NewPlan(ctx context.Context, table []policy.Raw, file []rowfile.Row, option
 	if err != nil {
 		return Plan{}, err
 	}
-	for _, finding := range after {
-		if !slices.ContainsFunc(before, func(old lint.Finding) bool { return sameFinding(old, finding) }) {
-			plan.NewErrors = append(plan.NewErrors, finding)
-		}
-	}
+	plan.NewErrors = slices.DeleteFunc(after, func(found lint.Finding) bool {
+		return slices.ContainsFunc(before, func(old lint.Finding) bool { return sameFinding(old, found) })
+	})
 	return plan, nil
 }
 

@@ -170,12 +170,10 @@ var columns = []column{
 // any case; "10" and 10.0 are 10; a DateTime is a date; a number is an InviteCode of digits.
 // Action, Mode and UserType may be written in any case.
 func Columns() []Column {
-	public := make([]Column, 0, len(columns))
-	for _, c := range columns {
-		public = append(public, c.Column)
-	}
-	return public
+	return mapped(columns, func(c column) Column { return c.Column })
 }
+
+func columnNames() []string { return mapped(columns, func(c column) string { return c.Name }) }
 
 func known(name string) bool {
 	return slices.ContainsFunc(columns, func(c column) bool { return c.Name == name })

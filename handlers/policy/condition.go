@@ -417,16 +417,16 @@ func (r *reviewer) at(e ast.Expr) string {
 	return at(r.text, start.Line(), start.Column())
 }
 
-func fieldNames() []string { return namesOf(fields, func(f field) string { return f.name }) }
+func fieldNames() []string { return mapped(fields, func(f field) string { return f.name }) }
 
-func functionNames() []string { return namesOf(functions, func(f function) string { return f.name }) }
+func functionNames() []string { return mapped(functions, func(f function) string { return f.name }) }
 
-func namesOf[T any](all []T, name func(T) string) []string {
-	names := make([]string, 0, len(all))
+func mapped[T, U any](all []T, f func(T) U) []U {
+	results := make([]U, 0, len(all))
 	for _, one := range all {
-		names = append(names, name(one))
+		results = append(results, f(one))
 	}
-	return names
+	return results
 }
 
 func listed(names []string) string { return strings.Join(names, ", ") }

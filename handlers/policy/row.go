@@ -148,12 +148,12 @@ func unknownAdvice(name string) string {
 	if near != "" {
 		return "call it " + near + " if that is what was meant, or remove it"
 	}
-	return "remove it; the columns are " + listed(namesOf(columns, func(c column) string { return c.Name }))
+	return "remove it; the columns are " + listed(columnNames())
 }
 
 // nearest returns the known column that name is probably a misspelling of, or "".
 func nearest(name string) string {
-	return nearestOf(name, namesOf(columns, func(c column) string { return c.Name }))
+	return nearestOf(name, columnNames())
 }
 
 // nearestOf returns the one of the names that name is probably a misspelling of, or "".

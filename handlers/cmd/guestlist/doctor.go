@@ -140,12 +140,7 @@ func checkRecords(s *session, d *deployment) []operate.Check {
 
 func checkRows(rows int, findings []lint.Finding) operate.Check {
 	const part = "policy rows"
-	wrong := 0
-	for _, finding := range findings {
-		if finding.Severity == lint.Error {
-			wrong++
-		}
-	}
+	wrong := len(slices.DeleteFunc(findings, func(f lint.Finding) bool { return f.Severity != lint.Error }))
 	switch {
 	case wrong > 0:
 		return operate.Warning.Check(part, count(wrong, "error")+" in "+count(rows, "row"), "guestlist policy lint shows them.")

@@ -237,19 +237,15 @@ func printExplanation(w io.Writer, e operate.Explanation) {
 	fmt.Fprintf(w, "as of %s\n\n", e.Decision.At.Format(time.RFC3339))
 
 	lines := [][]string{{"PARTITION", "ROW", "OUTCOME", "WHY"}}
-	listed := map[string]bool{}
-	for _, look := range e.Decision.Looked {
-		listed[look.Partition] = true
-	}
 	for _, partition := range e.Partitions {
-		if !listed[partition] {
-			lines = append(lines, []string{partition, "-", "-", "no row"})
-			continue
-		}
+		before := len(lines)
 		for _, look := range e.Decision.Looked {
 			if look.Partition == partition {
 				lines = append(lines, []string{partition, look.Name, string(look.Outcome), look.Why})
 			}
+		}
+		if len(lines) == before {
+			lines = append(lines, []string{partition, "-", "-", "no row"})
 		}
 	}
 	columns(w, "", lines)

@@ -160,13 +160,7 @@ func (k *checker) alive(key string) []*entry {
 	if p == nil {
 		return nil
 	}
-	var entries []*entry
-	for _, e := range p.entries {
-		if k.live(e) && enforced(e.row) {
-			entries = append(entries, e)
-		}
-	}
-	return entries
+	return slices.DeleteFunc(slices.Clone(p.entries), func(e *entry) bool { return !k.live(e) || !enforced(e.row) })
 }
 
 // add records a finding about the row.

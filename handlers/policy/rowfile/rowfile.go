@@ -127,12 +127,7 @@ func header(rows []policy.Raw) (names, used []string) {
 			names = append(names, name)
 		}
 	}
-	for _, name := range names {
-		if inUse[name] {
-			used = append(used, name)
-		}
-	}
-	return names, used
+	return names, slices.DeleteFunc(slices.Clone(names), func(name string) bool { return !inUse[name] })
 }
 
 // Read reads a file that Write wrote, that Storage Explorer exported, or that a spreadsheet made
