@@ -339,7 +339,7 @@ func signUps(ctx context.Context, handler string, w *world) error {
 	if n := len(w.tenant.Memberships()); n != partners {
 		return fmt.Errorf("%d of %d partners are members of the group", n, partners)
 	}
-	figure("resident memory", "%.1f MB after start, %.1f MB after %d sign-ups (at most 25), of which %.1f MB pages of the program's own file",
+	figure("resident memory", "%.1f MB after start, %.1f MB after %d sign-ups (at most 40), of which %.1f MB pages of the program's own file",
 		started["VmRSS"], resident["VmRSS"], partners, resident["RssFile"])
 	figure("storage transactions per invited guest", "%.2f with one group: %s",
 		float64(w.storageCalls.total()-storageBefore)/partners, w.storageCalls.perGuest(partners))
