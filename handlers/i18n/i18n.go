@@ -1,6 +1,7 @@
 package i18n
 
 import (
+	"cmp"
 	"embed"
 	"encoding/json"
 	"errors"
@@ -146,11 +147,8 @@ func (t *Texts) Say(key string) string {
 	return text
 }
 
-// Has reports whether there is a text of the key.
-func (t *Texts) Has(key string) bool {
-	_, known := t.said[key]
-	return known
-}
+// Find returns the text of the key, or "".
+func (t *Texts) Find(key string) string { return t.said[key] }
 
 // Count returns the text of the key in the form for n things.
 func (t *Texts) Count(key string, n int) string {
@@ -180,10 +178,9 @@ func (t *Texts) localize(config *i18n.LocalizeConfig) string {
 // Fault returns the text for a field that breaks a rule with the limit, 0 for none. named reports
 // whether the text names the field itself.
 func (t *Texts) Fault(field, rule string, limit int) (text string, named bool) {
-	for _, key := range []string{"error." + field + "." + rule, "error." + rule + "." + field} {
-		if t.Has(key) {
-			return t.Say(key), true
-		}
+	text = cmp.Or(t.Find("error."+field+"."+rule), t.Find("error."+rule+"."+field))
+	if text != "" {
+		return text, true
 	}
 	if limit > 0 {
 		return t.Count("error."+rule, limit), false

@@ -40,8 +40,7 @@ const (
 // Read reads the settings of the pages.
 func (c *Config) Read(r *settings.Reader) {
 	c.readStyle(r)
-	c.readForm(r)
-	c.readStatus(r)
+	c.readPages(r)
 	c.readGuards(r)
 }
 
@@ -75,16 +74,13 @@ func parse[T any](r *settings.Reader, name string, read func(string) (T, error))
 	return value
 }
 
-func (c *Config) readForm(r *settings.Reader) {
+func (c *Config) readPages(r *settings.Reader) {
 	c.Fields = parse(r, settings.Fields, branding.ParseFields)
 	c.Mail = branding.MailRules{
 		RefuseFreeMail:   parse(r, settings.FreeMail, branding.ParseRefusal),
 		RefuseDisposable: parse(r, settings.DisposableMail, branding.ParseRefusal),
 		Exceptions:       parse(r, settings.MailDomains, branding.ParseExceptions),
 	}
-}
-
-func (c *Config) readStatus(r *settings.Reader) {
 	switch r.Text(settings.StatusPage) {
 	case discreetStatus:
 	case detailedStatus:
@@ -203,10 +199,7 @@ func checkKeys(keys []string) error {
 	}
 	seen := map[string]bool{}
 	for i, key := range keys {
-		different := map[rune]bool{}
-		for _, c := range key {
-			different[c] = true
-		}
+		different := slices.Compact(slices.Sorted(slices.Values([]rune(key))))
 		switch {
 		case len(key) < guard.MinKey || len(key) > maxKey:
 			return fmt.Errorf("has %d characters in key %d, and a key has from %d to %d; %s", len(key), i+1, guard.MinKey, maxKey, makeKey)

@@ -5,6 +5,7 @@
 package guard
 
 import (
+	"errors"
 	"io"
 	"net/http"
 	"time"
@@ -39,30 +40,18 @@ type Guards struct {
 // New returns the guards. Its errors repeat no key.
 func New(c Config, now func() time.Time, random io.Reader) (*Guards, error) {
 	g := &Guards{proxies: c.Proxies}
-	var err error
-	g.Origins, err = newOrigins(c)
-	if err != nil {
-		return nil, err
-	}
+	var ofOrigins, ofLimiter, ofTokens, ofCaptcha error
+	g.Origins, ofOrigins = newOrigins(c)
 	if c.Limit != (Limit{}) {
-		g.limiter, err = newLimiter(c.Limit, maxClients, now)
-		if err != nil {
-			return nil, err
-		}
+		g.limiter, ofLimiter = newLimiter(c.Limit, maxClients, now)
 	}
 	if len(c.FormKeys) > 0 {
-		g.Tokens, err = newSigner(c, now, random)
-		if err != nil {
-			return nil, err
-		}
+		g.Tokens, ofTokens = newSigner(c, now, random)
 	}
 	if c.Captcha.Provider != "" {
-		g.Captcha, err = newChecker(c.Captcha)
-		if err != nil {
-			return nil, err
-		}
+		g.Captcha, ofCaptcha = newChecker(c.Captcha)
 	}
-	return g, nil
+	return g, errors.Join(ofOrigins, ofLimiter, ofTokens, ofCaptcha)
 }
 
 // Count counts one post of the client. It returns how long the client has to wait before the

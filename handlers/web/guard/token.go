@@ -15,11 +15,8 @@ import (
 
 // The faults of a token. They are for the log: the form says the same for all of them.
 var (
-	// ErrForged: no token, or one that none of the keys has signed.
-	ErrForged = errors.New("the form token is missing or not signed by a known key")
-	// ErrEarly: the form was fetched too recently.
-	ErrEarly = errors.New("the form token came back too early")
-	// ErrExpired: the form was fetched too long ago.
+	ErrForged  = errors.New("the form token is missing or not signed by a known key")
+	ErrEarly   = errors.New("the form token came back too early")
 	ErrExpired = errors.New("the form token has expired")
 )
 
@@ -117,12 +114,8 @@ func (s *Signer) Issue(held Token) (string, error) {
 	if held.mark != nil && held.ready.Before(ready) {
 		ready = held.ready
 	}
-	return s.sign(now, ready)
-}
-
-func (s *Signer) sign(issued, ready time.Time) (string, error) {
 	raw := make([]byte, signedPart, rawLength)
-	putTime(raw, issued)
+	putTime(raw, now)
 	putTime(raw[timeBytes:], ready)
 	_, err := io.ReadFull(s.random, raw[2*timeBytes:])
 	if err != nil {

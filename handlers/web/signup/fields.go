@@ -1,6 +1,7 @@
 package signup
 
 import (
+	"cmp"
 	"html/template"
 	"slices"
 	"strings"
@@ -198,10 +199,7 @@ func (f *form) contents(e entry, page site.Reader, wrong []problem.Field) ([]fie
 			c.Error, c.Summary = wrong[at].Message, wrong[at].Message
 			_, named := page.Fault(d.name, wrong[at].Rule, 0)
 			if !named && wrong[at].Rule != mistyped {
-				name := c.Label
-				if page.Has("name." + d.name) {
-					name = page.Say("name." + d.name) // where the label is a sentence
-				}
+				name := cmp.Or(page.Find("name."+d.name), c.Label) // the label may be a sentence
 				c.Summary = page.With("form.errorItem", "Field", name, "Error", c.Error)
 			}
 		}
@@ -212,9 +210,7 @@ func (f *form) contents(e entry, page site.Reader, wrong []problem.Field) ([]fie
 			c.Checked = e.Terms == f.Style.Terms.Version
 			c.Value = f.Style.Terms.Version
 		default:
-			if page.Has("hint." + d.name) {
-				c.Hint = page.Say("hint." + d.name)
-			}
+			c.Hint = page.Find("hint." + d.name)
 		}
 		if d.control == "select" {
 			options, err := f.countries[page.Tag]()

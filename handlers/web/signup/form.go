@@ -42,23 +42,13 @@ type form struct {
 //
 // GET and HEAD show it. Query parameters named like its fields fill it in, with "code" for the
 // invite code; the parameter "lang" chooses the language. OPTIONS answers preflights. POST takes
-// a submission as a form, answered with pages, or as JSON, answered with JSON and problem details
-// (RFC 9457):
+// a submission as a form, answered with pages and 303, or as JSON, as docs/openapi.yaml describes.
 //
-//   - 303 (form) or 202 (JSON), with the status page in Location: the message is on the queue;
-//   - 400: a body that the form never sends: unknown or repeated fields, wrong types, broken
-//     encoding;
-//   - 403: refused by the guards. The page has a fresh token and asks to send it again;
-//   - 413, 415: too large; another content type or charset;
-//   - 422: fields that break a rule. The page says at each field what to do. It also asks once
-//     about an address that looks mistyped;
-//   - 429: the client sent too much; Retry-After says how long to wait;
-//   - 503: the queue did not take it, or the captcha could not be checked.
-//
-// Pages of 403, 422, 429 and 503 keep what was typed. Every answer but 303 and 202 has left
-// nothing behind. A filled-in honeypot gets a normal 303; nothing is enqueued. The answer depends
-// on the form of the submission and on what is generally known of its mail domain, never on who
-// signs up.
+// Pages of 403 (refused by the guards), 422 (fields that break a rule, or an address that looks
+// mistyped), 429 and 503 keep what was typed and have a fresh token. Every answer but 303 and 202
+// has left nothing behind. A filled-in honeypot gets a normal 303; nothing is enqueued. The answer
+// depends on the form of the submission and on what is generally known of its mail domain, never
+// on who signs up.
 //
 // Accepting a submission logs one line with the request's id. What was typed is never logged.
 func New(config Config) (http.Handler, error) {

@@ -2,6 +2,7 @@ package signup
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"html/template"
@@ -36,14 +37,9 @@ type formContent struct {
 func (f *form) content(e entry, reader site.Reader, wrong []problem.Field, a alert) (formContent, error) {
 	fields, err := f.contents(e, reader, wrong)
 	content := formContent{
-		Action: site.Root, Alert: a, Lead: f.Style.Intro.In(reader.Tag), Fields: fields, Language: e.Language, ConfirmedEmail: e.ConfirmedEmail,
+		Action: site.Root, Alert: a, Lead: cmp.Or(f.Style.Intro.In(reader.Tag), reader.Say("form.lead")), Fields: fields,
+		Language: cmp.Or(e.Language, reader.Wanted), ConfirmedEmail: e.ConfirmedEmail,
 		Popular: strings.Join(maildomain.Popular(), " "), Captcha: f.Guards.Captcha.Widget(),
-	}
-	if content.Lead == "" {
-		content.Lead = reader.Say("form.lead")
-	}
-	if content.Language == "" {
-		content.Language = reader.Wanted
 	}
 	for _, c := range fields {
 		if c.Error != "" {

@@ -2,6 +2,7 @@ package signup
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"math"
@@ -81,9 +82,7 @@ func (f *form) submitJSON(x *site.Exchange) {
 		x.Refuse(err)
 		return
 	}
-	if e.Language == "" {
-		e.Language = x.Wanted
-	}
+	e.Language = cmp.Or(e.Language, x.Wanted)
 	accepted, wrong, err := f.check(e, x.Reader)
 	switch {
 	case err != nil:

@@ -2,6 +2,7 @@ package site
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -93,20 +94,14 @@ type details struct {
 func (x *Exchange) Fail(err error, about string) {
 	failure := problem.From(err)
 	status := problemdetails.Status(failure.Code)
-	switch {
-	case failure.RetryAfter > 0:
+	if failure.RetryAfter > 0 || problemdetails.Passes(failure.Code) {
 		x.RetryAfter(failure.RetryAfter)
-	case problemdetails.Passes(failure.Code):
-		x.RetryAfter(retryAfter)
 	}
 	if x.Format == HTML {
 		x.Show(status, "failure.html", Page{Title: x.Say(about + ".title"), Path: x.site.config.Form, Content: x.Say(about + ".text")})
 		return
 	}
-	detail := failure.Public
-	if detail == "" {
-		detail = x.Say(about + ".text")
-	}
+	detail := cmp.Or(failure.Public, x.Say(about+".text"))
 	x.encode(status, problemType, details{
 		"urn:guestlist:problem:" + string(failure.Code), problemdetails.Title(failure.Code), status, detail, failure.Code, failure.Fields,
 	})
@@ -126,10 +121,7 @@ func (x *Exchange) Refuse(err error) {
 
 // RetryAfter sets how long the client is asked to wait; zero stands for the usual wait.
 func (x *Exchange) RetryAfter(wait time.Duration) {
-	if wait == 0 {
-		wait = retryAfter
-	}
-	x.Header().Set("Retry-After", Seconds(wait))
+	x.Header().Set("Retry-After", Seconds(cmp.Or(wait, retryAfter)))
 }
 
 // Seconds returns a wait as the header Retry-After has it, rounded up: a client that comes too

@@ -2,6 +2,7 @@ package site
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"embed"
@@ -178,13 +179,10 @@ const permissions = "accelerometer=(), camera=(), display-capture=(), fullscreen
 	"publickey-credentials-get=(), screen-wake-lock=(), usb=()"
 
 func headers(policy, referrers string) http.Header {
-	if referrers == "" {
-		referrers = "no-referrer"
-	}
 	return http.Header{
 		"Content-Security-Policy":           {policy},
 		"Cache-Control":                     {"no-store"}, // pages hold what a person typed; shared computers keep caches
-		"Referrer-Policy":                   {referrers},
+		"Referrer-Policy":                   {cmp.Or(referrers, "no-referrer")},
 		"X-Content-Type-Options":            {"nosniff"},     // JSON is never run as a page
 		"X-Frame-Options":                   {"DENY"},        // frame-ancestors for old browsers
 		"X-Permitted-Cross-Domain-Policies": {"none"},        // documents of other programs load nothing from here

@@ -1,6 +1,7 @@
 package status
 
 import (
+	"cmp"
 	"context"
 	"embed"
 	"errors"
@@ -42,29 +43,18 @@ type Config struct {
 	FormOrigin string
 }
 
-type status struct {
-	Config
-}
+type status Config
 
 // New returns the handler of the status page, for a route with the request's id in the path value
-// "id". It answers GET and HEAD, with JSON ({"stage", "outcome", "address"}) to clients that
-// prefer it:
+// "id". It answers with pages, or with JSON as docs/openapi.yaml describes.
 //
-//   - 200 with the stage and the masked address, and the outcome if the page is detailed or the
-//     partner has withdrawn. An unknown id that may still be on the queue, by the time in it, is
-//     "received";
-//   - 404 for any other id, whether malformed, unknown or out of date;
-//   - 503 if the store did not answer.
+// GET and HEAD show the stage and the masked address, and the outcome if the page is detailed or
+// the partner has withdrawn. An unknown id that may still be on the queue, by the time in it, is
+// "received"; any other is 404, whether malformed, unknown or out of date.
 //
-// POST takes an instruction, as a form or as JSON: the action "resend", or "withdraw" with
-// confirm "yes". It looks nothing up, so the answer does not depend on the request:
-//
-//   - 303 (form) to the page, or 202 (JSON): the instruction is on the queue;
-//   - 404 for an id that was never issued;
-//   - 422 for a withdrawal without confirmation; 400, 413, 415 for a body that the page never
-//     sends;
-//   - 403 for an instruction from another site; 429 for a client that sends too much;
-//   - 503: the queue did not take it.
+// POST takes an instruction: the action "resend", or "withdraw" with confirm "yes". It looks
+// nothing up, so the answer does not depend on the request: 303 (form) or 202 (JSON) if the
+// instruction is on the queue, 404 for an id that was never issued.
 //
 // An id is 128 random bits, given to the person who signed up alone. The page asks for nothing
 // more.
@@ -76,11 +66,11 @@ func New(config Config) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &status{config}
+	s := status(config)
 	return pages.Handler(s.serve, http.MethodGet, http.MethodHead, http.MethodPost), nil
 }
 
-func (s *status) serve(x *site.Exchange) {
+func (s status) serve(x *site.Exchange) {
 	if x.Request.Method == http.MethodPost {
 		s.instruct(x)
 		return
@@ -122,7 +112,7 @@ func noticeOf(r *http.Request, now time.Time) notice {
 }
 
 // show answers with how far the request is.
-func (s *status) show(x *site.Exchange, code int, n notice) {
+func (s status) show(x *site.Exchange, code int, n notice) {
 	if x.Format == site.JSON {
 		// A listed site may show how far the sign-ups are that it sent.
 		s.Guards.Origins.Share(x.Header(), x.Request)
@@ -153,7 +143,7 @@ func (s *status) show(x *site.Exchange, code int, n notice) {
 
 // progress returns the id in text and how far its request is, or NotFound for an id that was never
 // issued.
-func (s *status) progress(ctx context.Context, text string) (submission.ID, request.Progress, error) {
+func (s status) progress(ctx context.Context, text string) (submission.ID, request.Progress, error) {
 	id, err := submission.ParseID(text)
 	if err != nil {
 		return "", request.Progress{}, err
@@ -170,7 +160,7 @@ func (s *status) progress(ctx context.Context, text string) (submission.ID, requ
 }
 
 // instruct puts an instruction on the queue.
-func (s *status) instruct(x *site.Exchange) {
+func (s status) instruct(x *site.Exchange) {
 	ctx := x.Request.Context()
 	err := s.Guards.Instruction(x.Request)
 	if err != nil {
@@ -272,7 +262,7 @@ type stageContent struct {
 	Past, Current bool
 }
 
-func (s *status) page(id submission.ID, progress request.Progress, reader site.Reader, n notice) site.Page {
+func (s status) page(id submission.ID, progress request.Progress, reader site.Reader, n notice) site.Page {
 	state := string(progress.Stage)
 	if progress.Outcome != request.OutcomeOpen {
 		state = string(progress.Outcome)
@@ -298,8 +288,8 @@ func (s *status) page(id submission.ID, progress request.Progress, reader site.R
 		content.Stages = append(content.Stages, stageContent{Name: reader.Say("status." + name), Past: i < current, Current: i == current})
 	}
 	content.Now = reader.With("now."+state, "Address", reader.Isolated(progress.Address))
-	if progress.Address == "" && reader.Has("now."+state+"Erased") {
-		content.Now = reader.Say("now." + state + "Erased")
+	if progress.Address == "" {
+		content.Now = cmp.Or(reader.Find("now."+state+"Erased"), content.Now)
 	}
 	if n.Resent > 0 {
 		content.ResentFor = reader.Count("resend.done", n.Resent)
