@@ -41,9 +41,8 @@ const (
 	goodContrast = 7
 )
 
-// Accent is the colour of links and buttons, on light and on dark grounds. Against the grounds of
-// the pages, and against the text of buttons, each has the contrast that WCAG 2.2 AA asks of
-// text.
+// Accent is the colour of links and buttons, on light and on dark grounds. Against the grounds and
+// the text of buttons, each has the contrast that WCAG 2.2 AA asks of text.
 type Accent struct{ Light, Dark Colour }
 
 // ParseLight reads the accent for light grounds.

@@ -65,8 +65,7 @@ func ParseContact(text string) (Contact, error) {
 // maxIntro is the longest introduction, in characters.
 const maxIntro = 600
 
-// Intro is the introduction of the form in place of ours, by the tag of the page's language;
-// under "" that for all other languages.
+// Intro is the introduction of the form, by the tag of a language, or under "" for all others.
 type Intro map[string]string
 
 // ParseIntro reads a text for all languages, or a JSON object of texts by language; empty is none.

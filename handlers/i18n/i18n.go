@@ -27,8 +27,7 @@ type Language struct {
 	FamilyFirst bool // whether family names stand before given names
 }
 
-// Languages returns the languages of the pages in the order in which they are offered. The first is
-// the default.
+// Languages returns the languages of the pages as they are offered. The first is the default.
 func Languages() []Language {
 	return []Language{
 		{"en", "English", false, false},
@@ -52,8 +51,7 @@ func ByLanguage[T any](build func(Language) (T, error)) map[string]func() (T, er
 	return built
 }
 
-// Bundle holds the texts of all languages with the organisation's name put in. It is safe for
-// concurrent use.
+// Bundle has the texts of all languages for one organisation. It is safe for concurrent use.
 type Bundle struct {
 	languages []Language
 	match     func() language.Matcher
@@ -76,8 +74,7 @@ func NewBundle(organisation string) (*Bundle, error) {
 	return b, nil
 }
 
-// English returns the English texts for readers of other things than pages. They name no
-// organisation.
+// English returns the English texts for other uses than pages. They name no organisation.
 func English() (*Texts, error) { return read(Languages()[0], "the organisation") }
 
 // Best returns the language that serves a reader of the tags best; the most liked tag comes

@@ -213,21 +213,17 @@ func checkKeys(keys []string) error {
 	return nil
 }
 
-var errLimit = errors.New("must be a number of posts and a time, such as 30/10m, or off")
-
 // parseLimit reads "30/10m": so many posts at once, and as many again in each such time.
 func parseLimit(text string) (guard.Limit, error) {
 	if text == "off" {
 		return guard.Limit{}, nil
 	}
 	count, during, found := strings.Cut(text, "/")
-	burst, err := strconv.Atoi(strings.TrimSpace(count))
-	if !found || err != nil || burst < 1 || burst > maxPosts {
-		return guard.Limit{}, errLimit
-	}
-	span, err := time.ParseDuration(strings.TrimSpace(during))
-	if err != nil || span < time.Second || span > 24*time.Hour {
-		return guard.Limit{}, errLimit
+	burst, ofCount := strconv.Atoi(strings.TrimSpace(count))
+	span, ofTime := time.ParseDuration(strings.TrimSpace(during))
+	valid := found && ofCount == nil && ofTime == nil && burst >= 1 && burst <= maxPosts && span >= time.Second && span <= 24*time.Hour
+	if !valid {
+		return guard.Limit{}, errors.New("must be a number of posts and a time, such as 30/10m, or off")
 	}
 	return guard.Limit{Burst: burst, Every: span / time.Duration(burst)}, nil
 }

@@ -26,8 +26,7 @@ const (
 // Providers returns the names of all services.
 func Providers() []string { return []string{Turnstile, HCaptcha, FriendlyCaptcha} }
 
-// Captcha says which service is asked. Without a Provider there is no captcha; with one, SiteKey
-// and Secret are required.
+// Captcha says which service is asked: none without a Provider. SiteKey and Secret are required.
 type Captcha struct {
 	Provider string
 	// SiteKey is public: the widget on the page shows it.
@@ -73,9 +72,8 @@ var services = map[string]service{
 			"frame-src":  {"https://challenges.cloudflare.com"},
 		},
 	},
-	// https://docs.hcaptcha.com, "Verify the User Response Server Side" and "Content-Security-Policy
-	// Settings", which warns of naming single subdomains. The length of answers is not documented;
-	// those seen have a few thousand characters.
+	// https://docs.hcaptcha.com, which warns of naming single subdomains in the policy. The length of
+	// answers is not documented; those seen have a few thousand characters.
 	HCaptcha: {
 		url: "https://api.hcaptcha.com", path: "/siteverify",
 		field: "h-captcha-response", maxResponse: 10_000,
@@ -102,8 +100,7 @@ var services = map[string]service{
 	},
 }
 
-// Widget is what the page needs to show the service's widget: an element of the class, with the
-// site key in data-sitekey, and the script.
+// Widget is what the page needs for the widget: an element with class and site key, and a script.
 type Widget struct {
 	Class     string
 	SiteKey   string
@@ -167,8 +164,7 @@ func (c *Checker) Widget() *Widget {
 	return &c.service.widget
 }
 
-// Policy returns the sources that the widget needs in a Content-Security-Policy, by directive. The
-// caller owns the map.
+// Policy returns what the widget needs in a Content-Security-Policy. The caller owns the map.
 func (c *Checker) Policy() map[string][]string {
 	policy := map[string][]string{}
 	if c == nil {
@@ -268,8 +264,7 @@ func (c *Checker) verdict(ctx context.Context, response string) (verdict, error)
 	return v, nil
 }
 
-// request returns the request that asks the service. It does not have the partner's address, which
-// Turnstile and hCaptcha take, and do not need.
+// request returns the request that asks the service, without the partner's address.
 func (c *Checker) request(ctx context.Context, response string) (*http.Request, error) {
 	values := url.Values{"secret": {c.config.Secret}, "response": {response}}
 	if c.config.Provider == HCaptcha {

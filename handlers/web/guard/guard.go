@@ -54,8 +54,7 @@ func New(c Config, now func() time.Time, random io.Reader) (*Guards, error) {
 	return g, errors.Join(ofOrigins, ofLimiter, ofTokens, ofCaptcha)
 }
 
-// Count counts one post of the client. It returns how long the client has to wait before the
-// next, or zero if this one may pass.
+// Count counts a post. It returns zero if it may pass, else how long the client has to wait.
 func (g *Guards) Count(r *http.Request) time.Duration {
 	return g.limiter.take(clientOf(r, g.proxies))
 }

@@ -9,8 +9,7 @@ import (
 	"time"
 )
 
-// Limit is how much a client may post: Burst at once, then one more after each Every. The zero
-// value means no limit.
+// Limit is what a client may post: Burst at once, then one each Every. Zero means no limit.
 type Limit struct {
 	Burst int
 	Every time.Duration
@@ -76,20 +75,12 @@ func (l *limiter) take(client string) time.Duration {
 	return 0
 }
 
-// forwardedFor is the header to whose end each proxy adds the address from which it got the
-// request. App Service's front end adds address and port; earlier entries came with the request
-// and may be made up.
+// forwardedFor is the header to whose end each proxy adds the address of its client. App Service's
+// front end adds address and port; earlier entries came with the request and may be made up.
 const forwardedFor = "X-Forwarded-For"
 
 // maxHops bounds the work on a header that a client can make long.
 const maxHops = 50
-
-// The networks that count as one client. An IPv6 user gets at least a /64 (RFC 6177) and can send
-// from any address in it.
-const (
-	ipv4Bits = 32
-	ipv6Bits = 64
-)
 
 // clientOf names the client that a request is from: the IPv4 address or the IPv6 network that the
 // platform saw, not what the client claims.
@@ -130,9 +121,9 @@ func network(text string) string {
 		address = port.Addr()
 	}
 	address = address.Unmap().WithZone("")
-	bits := ipv4Bits
+	bits := 32
 	if address.Is6() {
-		bits = ipv6Bits
+		bits = 64 // a user gets at least that (RFC 6177) and can send from any address in it
 	}
 	prefix, err := address.Prefix(bits)
 	if err != nil {

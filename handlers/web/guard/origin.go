@@ -60,9 +60,8 @@ var errForeignPage = &problem.Error{
 	Detail: "a form from another site",
 }
 
-// OwnPage returns nil if the request comes from one of our own pages, or not from a browser,
-// which alone can be made to act for its user. Otherwise it is problem.OriginRefused. GET, HEAD
-// and OPTIONS are never refused.
+// OwnPage returns problem.OriginRefused if the request comes from a page that is not ours. Only a
+// browser can be made to act for its user. GET, HEAD and OPTIONS are never refused.
 func (c *Origins) OwnPage(r *http.Request) error {
 	for _, name := range []string{"Sec-Fetch-Site", "Origin"} {
 		if len(r.Header.Values(name)) > 1 {

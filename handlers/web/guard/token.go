@@ -58,11 +58,9 @@ func newSigner(config Config, now func() time.Time, random io.Reader) (*Signer, 
 		if len(key) < MinKey {
 			return nil, fmt.Errorf("guard: key %d has %d characters, at least %d are needed", i+1, len(key), MinKey)
 		}
-		sign, err := hkdf.Key(sha256.New, []byte(key), nil, keyDerivation+" sign", sha256.Size)
-		if err != nil {
-			return nil, fmt.Errorf("guard: deriving a key: %w", err)
-		}
-		mark, err := hkdf.Key(sha256.New, []byte(key), nil, keyDerivation+" mark", sha256.Size)
+		sign, ofSign := hkdf.Key(sha256.New, []byte(key), nil, keyDerivation+" sign", sha256.Size)
+		mark, ofMark := hkdf.Key(sha256.New, []byte(key), nil, keyDerivation+" mark", sha256.Size)
+		err := errors.Join(ofSign, ofMark)
 		if err != nil {
 			return nil, fmt.Errorf("guard: deriving a key: %w", err)
 		}

@@ -23,8 +23,7 @@ const (
 	emailField = "email"
 	codeField  = "inviteCode"
 	termsField = "terms"
-	// codeQuery is the query parameter that fills in the code. Links with it are secrets, and are not
-	// logged or kept.
+	// codeQuery is the query parameter that fills in the code. Links with it are secrets.
 	codeQuery = "code"
 )
 
@@ -159,8 +158,7 @@ type fieldContent struct {
 	Limit                             int // of a counter; 0 for none
 }
 
-// State returns the attributes of a required or wrong field, and the references to its texts.
-// They have nothing that was typed.
+// State returns the attributes of a required or wrong field and the ids of its texts.
 func (c fieldContent) State() template.HTMLAttr {
 	state := ""
 	if c.Required {
@@ -178,8 +176,7 @@ func (c fieldContent) State() template.HTMLAttr {
 	return template.HTMLAttr(state)
 }
 
-// contents returns the fields that the page shows: those of the organisation, and those that are
-// wrong.
+// contents returns the fields to show: those that the organisation asks for, and wrong ones.
 func (f *form) contents(e entry, page site.Reader, wrong []problem.Field) ([]fieldContent, error) {
 	contents := make([]fieldContent, 0, len(definitions))
 	for _, d := range inOrder(page) {

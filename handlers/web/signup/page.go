@@ -49,13 +49,11 @@ func (f *form) content(e entry, reader site.Reader, wrong []problem.Field, a ale
 	return content, err
 }
 
-// blank is the form as it is opened in a language, in three parts: before the language that the
-// reader likes best, between that and the token, and after the token. All else is the same for
-// everybody.
+// blank is the form as it is opened in a language, in three parts: between them are the language
+// that the reader likes best and the token. All else is the same for everybody.
 type blank [3]string
 
-// The marks stand for language and token in the form of which a blank is made. Nothing else on the
-// page reads like them.
+// The marks stand for language and token, where a blank is cut.
 const (
 	languageMark = "-language-mark-"
 	tokenMark    = "-token-mark-"
@@ -102,8 +100,7 @@ func (f *form) open(x *site.Exchange) {
 	x.Send(http.StatusOK, "text/html; charset=utf-8", append(body, b[2]...))
 }
 
-// token returns the token of a form that is shown, or "" on failure: the form then asks to be
-// sent again.
+// token returns the token of a form, or "" on failure: the form then asks to be sent again.
 func (f *form) token(x *site.Exchange, held guard.Token) string {
 	token, err := f.Guards.Tokens.Issue(held)
 	if err != nil {

@@ -148,8 +148,7 @@ func (f *form) statusPage(id submission.ID, reader site.Reader) string {
 	return f.StatusOrigin + path + "?" + site.LanguageQuery + "=" + reader.Tag
 }
 
-// mistyped is the one rule that may be broken: the partner is asked once, and may send the same
-// again.
+// mistyped is the one rule that may be broken, by sending the same again.
 const mistyped = "mistyped"
 
 // question returns what to ask about an accepted address that looks mistyped, or nil. The entry
@@ -217,15 +216,13 @@ func (f *form) target(e *entry, format site.Format, name string) *string {
 // The fields of the form that partners don't see.
 const (
 	tokenField = "token"
-	// honeypotField is a honeypot: people can't see it, programs like to fill it in, and browsers
-	// fill in nothing under this name.
+	// honeypotField is not seen by people and not filled in by browsers, but by programs.
 	honeypotField = "website"
 	// answerProperty has the answer to the captcha in JSON; a form has it where the widget puts it.
 	answerProperty = "challenge"
 )
 
-// hold shows the form again, with all that was typed and a fresh token, and says why it was not
-// taken.
+// hold shows the form again, with what was typed and a fresh token, and why it was not taken.
 func (f *form) hold(x *site.Exchange, e entry, err error) {
 	failure := problem.From(err)
 	f.Log.InfoContext(x.Request.Context(), "a form was not taken", site.Logged(failure))

@@ -19,8 +19,7 @@ import (
 // and an answer to a captcha of 10 KB.
 const MaxBody = 46 << 10
 
-// posted sets the format of the answer to that of the body. It returns UnsupportedMediaType unless
-// that is a form or JSON, in UTF-8.
+// posted sets the format of the answer to that of the body, which must be a form or JSON, in UTF-8.
 func (x *Exchange) posted() error {
 	media, parameters, err := mime.ParseMediaType(x.Request.Header.Get("Content-Type"))
 	charset, given := parameters["charset"]

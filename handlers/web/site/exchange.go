@@ -18,8 +18,7 @@ import (
 	"guestlist/handlers/web/problemdetails"
 )
 
-// maxHeader is the longest header that is parsed. What browsers send in Accept and
-// Accept-Language is far below.
+// maxHeader is the longest header that is parsed, far above what browsers send.
 const maxHeader = 1000
 
 // retryAfter is how long clients are asked to wait when one of our own services did not answer.
@@ -78,8 +77,7 @@ func (x *Exchange) encode(status int, contentType string, value any) {
 
 const problemType = "application/problem+json"
 
-// details are problem details (RFC 9457), with the code and the fields at fault as extension
-// members.
+// details are problem details (RFC 9457) with two extension members.
 type details struct {
 	Type   string          `json:"type"`
 	Title  string          `json:"title"`
@@ -124,12 +122,10 @@ func (x *Exchange) RetryAfter(wait time.Duration) {
 	x.Header().Set("Retry-After", Seconds(cmp.Or(wait, retryAfter)))
 }
 
-// Seconds returns a wait as the header Retry-After has it, rounded up: a client that comes too
-// early waits again.
+// Seconds returns a wait for Retry-After, rounded up: a client that comes too early waits again.
 func Seconds(wait time.Duration) string { return strconv.Itoa(int(math.Ceil(wait.Seconds()))) }
 
-// Logged returns what a log may hold of an error: the text of a [problem.Error], of any other only
-// its type.
+// Logged returns what a log may hold of an error: the text of a [problem.Error], else its type.
 func Logged(err error) slog.Attr {
 	var coded *problem.Error
 	if errors.As(err, &coded) {

@@ -12,8 +12,7 @@ import (
 )
 
 const (
-	// LanguageQuery is the query parameter that chooses the language of a page, and of all pages
-	// after.
+	// LanguageQuery is the query parameter that chooses the language of this page and the next ones.
 	LanguageQuery = "lang"
 	// languageCookie remembers the choice: the tag of a language of the pages and nothing else.
 	languageCookie = "language"
@@ -23,10 +22,8 @@ const (
 
 // Reader is the person who reads an answer.
 type Reader struct {
-	*i18n.Texts // in the language of the pages that serves the reader best
-	// Wanted is the language that the reader likes best, whether the pages have it or not: BCP 47, or
-	// "" if it is unknown.
-	Wanted string
+	*i18n.Texts        // in the language of the pages that serves the reader best
+	Wanted      string // the language that the reader likes best, of any: BCP 47, or ""
 }
 
 // Isolated returns an address so that it reads from left to right in any text (Unicode's isolates).
@@ -123,8 +120,7 @@ func parseLanguage(text string) (tag language.Tag, valid bool) {
 	return tag, err == nil && usable(tag)
 }
 
-// acceptedLanguages returns the usable languages of the Accept-Language header, the most liked
-// first.
+// acceptedLanguages returns the usable languages of Accept-Language, the most liked first.
 func acceptedLanguages(r *http.Request) []language.Tag {
 	accept := strings.Join(r.Header.Values("Accept-Language"), ",")
 	if accept == "" || len(accept) > maxHeader {
@@ -137,8 +133,7 @@ func acceptedLanguages(r *http.Request) []language.Tag {
 	return slices.DeleteFunc(tags, func(tag language.Tag) bool { return !usable(tag) })
 }
 
-// usable reports whether a tag names a language. x/text reads the wildcard as "mul", several
-// languages.
+// usable reports whether a tag names a language. x/text reads the wildcard as "mul".
 func usable(tag language.Tag) bool {
 	base, _ := tag.Base()
 	return tag != language.Und && base.String() != "mul" && len(tag.String()) <= submission.MaxLanguage

@@ -54,12 +54,10 @@ type Service struct {
 
 // Config describes a page. Policy and Referrers may be missing.
 type Config struct {
-	// Files has a folder "page" with the templates (*.html), scripts (*.js) and styles (*.css) of the
-	// page. Scripts and styles follow those of the frame; a template begins with "head" and ends with
-	// "foot".
+	// Files has a folder "page" with the page's templates (*.html), from "head" to "foot", and its
+	// scripts (*.js) and styles (*.css), which follow those of the frame.
 	Files fs.FS
-	// Policy lists what the page may load beside its own parts, as directives of a
-	// Content-Security-Policy.
+	// Policy has the Content-Security-Policy's sources beside the page's own parts, by directive.
 	Policy map[string][]string
 	// Referrers is the Referrer-Policy. Default "no-referrer".
 	Referrers string
@@ -97,11 +95,9 @@ func New(service Service, config Config) (*Site, error) {
 		return nil, err
 	}
 	s := &Site{service: service, config: config, bundle: bundle}
-	css, err := s.read("*.css")
-	if err != nil {
-		return nil, err
-	}
-	script, err := s.read("*.js")
+	css, ofStyle := s.read("*.css")
+	script, ofScript := s.read("*.js")
+	err = errors.Join(ofStyle, ofScript)
 	if err != nil {
 		return nil, err
 	}
@@ -252,8 +248,7 @@ func colours(accent branding.Accent) string {
 // said is where a template has a text of the catalogue and nothing else.
 const said = `\{\{\$?\.Say "([^"]+)"\}\}`
 
-// parse reads the templates with the texts of a language put in, which takes two thirds of the work
-// off rendering.
+// parse reads the templates with a language's texts put in, which saves two thirds of rendering.
 func (s *Site) parse(tag string) (*template.Template, error) {
 	texts, err := s.bundle.In(tag)
 	if err != nil {

@@ -27,8 +27,7 @@ const (
 	firstIssue = 2020
 )
 
-// Requests tells how far a request is. Progress fails with problem.NotFound where nothing is
-// recorded.
+// Requests tells how far a request is. Progress fails with problem.NotFound if it has no record.
 type Requests interface {
 	Progress(ctx context.Context, id submission.ID) (request.Progress, error)
 }
@@ -56,8 +55,7 @@ type status Config
 // nothing up, so the answer does not depend on the request: 303 (form) or 202 (JSON) if the
 // instruction is on the queue, 404 for an id that was never issued.
 //
-// An id is 128 random bits, given to the person who signed up alone. The page asks for nothing
-// more.
+// An id is 128 random bits, given only to the person who signed up. The page asks for no more.
 func New(config Config) (http.Handler, error) {
 	if config.Requests == nil {
 		return nil, errors.New("status: the requests are missing")
@@ -86,8 +84,7 @@ type notice struct {
 	Unconfirmed bool // a withdrawal was asked for without the box being ticked
 }
 
-// The query parameters of the page to which an instruction leads. They change only what is shown
-// to the person who wrote them.
+// The query parameters after an instruction. They change only what their writer is shown.
 const (
 	resentQuery    = "resent" // Unix seconds
 	withdrawnQuery = "withdrawn"
@@ -141,8 +138,7 @@ func (s status) show(x *site.Exchange, code int, n notice) {
 	x.Show(code, "status.html", s.page(id, progress, x.Reader, n))
 }
 
-// progress returns the id in text and how far its request is, or NotFound for an id that was never
-// issued.
+// progress returns the id and how far its request is, or NotFound for an id that was never issued.
 func (s status) progress(ctx context.Context, text string) (submission.ID, request.Progress, error) {
 	id, err := submission.ParseID(text)
 	if err != nil {

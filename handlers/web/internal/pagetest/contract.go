@@ -42,8 +42,7 @@ func ReadContract(t *testing.T) *Contract {
 	return c
 }
 
-// closeObjects lets no object have properties that are not described. Clients must take them, since
-// answers may gain some; the answers of today have none.
+// closeObjects forbids properties that are not described. Clients must take them all the same.
 func closeObjects(schema any) {
 	switch s := schema.(type) {
 	case []any:
