@@ -47,6 +47,7 @@ func (q Question) Submission(now time.Time) (s submission.Submission, missing []
 	if len(words) > 0 {
 		in.GivenName, in.FamilyName = strings.Join(words[:len(words)-1], " "), words[len(words)-1]
 	}
+	missing = []string{}
 	var blank []func(*submission.Submission)
 	need := func(field *string, name string, clear func(*submission.Submission)) {
 		if strings.TrimSpace(*field) == "" {
@@ -63,9 +64,6 @@ func (q Question) Submission(now time.Time) (s submission.Submission, missing []
 	}
 	for _, clear := range blank {
 		clear(&s)
-	}
-	if missing == nil {
-		missing = []string{}
 	}
 	return s, missing, nil
 }

@@ -164,14 +164,12 @@ func Apply(ctx context.Context, table Table, plan Plan) (Applied, error) {
 			result.Written = append(result.Written, batch...)
 			continue
 		}
-		result.Unwritten = slices.Concat(batches[i+1:]...)
+		result.Unwritten = slices.Concat(batches[i:]...)
 		if problem.CodeOf(err) != problem.Conflict {
-			result.Unwritten = append(slices.Clone(batch), result.Unwritten...)
 			return result, err
 		}
 		standing, readErr := table.AllRows(ctx)
 		if readErr != nil {
-			result.Unwritten = append(slices.Clone(batch), result.Unwritten...)
 			return result, readErr
 		}
 		moved, unmoved := movedSince(batch, standing)
@@ -182,7 +180,7 @@ func Apply(ctx context.Context, table Table, plan Plan) (Applied, error) {
 			continue
 		}
 		result.Moved = moved
-		result.Unwritten = append(unmoved, result.Unwritten...)
+		result.Unwritten = append(unmoved, slices.Concat(batches[i+1:]...)...)
 		return result, err
 	}
 	return result, nil

@@ -137,11 +137,11 @@ var columns = []column{
 	{Column{Name: RedirectURLColumn, Example: "https://portal.contoso.com/welcome",
 		Takes:   fmt.Sprintf("an https:// URL with a host name, at most %d characters", maxURL),
 		Meaning: "where the guest arrives after accepting; unset: the app's default",
-	}, readRedirectURL},
+	}, textReader(maxURL, urlAdvice, readRedirectURL)},
 	{Column{Name: MessageLanguageColumn, Example: "pt-BR",
 		Takes:   "a language such as de or pt-BR",
 		Meaning: "the language of Microsoft's invitation mail; unset: the partner's own",
-	}, readMessageLanguage},
+	}, textReader(maxWord, languageAdvice, readMessageLanguage)},
 	{Column{Name: SendInvitationColumn, Example: "false", Default: "true",
 		Takes:   takesBool,
 		Meaning: "whether Microsoft sends its invitation mail",
@@ -150,11 +150,11 @@ var columns = []column{
 		Takes: fmt.Sprintf("plain text of at most %d characters", MaxMessage),
 		Meaning: "a text for Microsoft's invitation mail; MessageLanguage then has no effect. Microsoft may " +
 			"leave it out, since an app invites",
-	}, readMessage},
+	}, textReader(maxText, messageAdvice, readMessage)},
 	{Column{Name: CcColumn, Example: "desk@contoso.com",
 		Takes:   "one e-mail address",
 		Meaning: "who gets a copy of Microsoft's invitation mail",
-	}, readCc},
+	}, textReader(maxCell, ccAdvice, readCc)},
 	{Column{Name: UserTypeColumn, Example: "Guest", Default: "Guest",
 		Takes:   "Guest or Member",
 		Meaning: "the guest's type in the directory; a member sees far more of it",
@@ -169,9 +169,7 @@ var columns = []column{
 // Types are forgiving: "true", "yes", "1" and 1 are true, "false", "no", "0" and 0 are false, in
 // any case; "10" and 10.0 are 10; a DateTime is a date; a number is an InviteCode of digits.
 // Action, Mode and UserType may be written in any case.
-func Columns() []Column {
-	return mapped(columns, func(c column) Column { return c.Column })
-}
+func Columns() []Column { return mapped(columns, func(c column) Column { return c.Column }) }
 
 func columnNames() []string { return mapped(columns, func(c column) string { return c.Name }) }
 
@@ -181,11 +179,7 @@ func known(name string) bool {
 
 // wordReader reads one of the words, in any case.
 func wordReader[T ~string](field func(*Row) *T, words ...T) func(any, *Row) *wrong {
-	return func(cell any, row *Row) *wrong {
-		text, w := readText(cell, maxWord, "")
-		if w != nil {
-			return w
-		}
+	return textReader(maxWord, "", func(text string, row *Row) *wrong {
 		for _, word := range words {
 			// The lengths must be equal because EqualFold accepts the Kelvin sign for a k.
 			if len(text) == len(word) && strings.EqualFold(text, string(word)) {
@@ -194,7 +188,7 @@ func wordReader[T ~string](field func(*Row) *T, words ...T) func(any, *Row) *wro
 			}
 		}
 		return &wrong{problem: "is not one of the allowed words"}
-	}
+	})
 }
 
 // hashPrefix begins a cell with the hash of an invite code.
@@ -318,11 +312,7 @@ const takesList = "separated by comma, semicolon, space or line, or as a JSON ar
 // idsReader reads a list of object ids, in lower case and each once.
 func idsReader(most int, field func(*Row) *[]string) func(any, *Row) *wrong {
 	const advice = "write object ids as Entra shows them (01234567-89ab-cdef-0123-456789abcdef), " + takesList
-	return func(cell any, row *Row) *wrong {
-		text, w := readText(cell, maxList, advice)
-		if w != nil {
-			return w
-		}
+	return textReader(maxList, advice, func(text string, row *Row) *wrong {
 		var entries []string
 		if strings.HasPrefix(text, "[") {
 			err := json.Unmarshal([]byte(text), &entries) // null becomes "", which is not an id
@@ -351,7 +341,7 @@ func idsReader(most int, field func(*Row) *[]string) func(any, *Row) *wrong {
 		}
 		*field(row) = ids
 		return nil
-	}
+	})
 }
 
 // ParseGUID returns a GUID in lower case: hexadecimal digits in groups of 8, 4, 4, 4 and 12. It
@@ -372,21 +362,18 @@ func ParseGUID(text string) (guid string, ok bool) {
 // zeroGUID is the GUID of no object.
 const zeroGUID = "00000000-0000-0000-0000-000000000000"
 
-func readRedirectURL(cell any, row *Row) *wrong {
-	const advice = "write the whole URL as the browser shows it, such as https://portal.contoso.com/welcome"
-	text, w := readText(cell, maxURL, advice)
-	if w != nil {
-		return w
-	}
+const urlAdvice = "write the whole URL as the browser shows it, such as https://portal.contoso.com/welcome"
+
+func readRedirectURL(text string, row *Row) *wrong {
 	// Browsers repair a URL that breaks RFC 3986, each in its own way, and may arrive elsewhere.
 	for _, c := range []byte(text) {
 		if c <= ' ' || c >= 0x7f || strings.IndexByte("\"<>\\^`{|}", c) >= 0 {
-			return &wrong{"has a character that is not allowed in a URL", advice + "; %-encode such characters, and use punycode for the host"}
+			return &wrong{"has a character that is not allowed in a URL", urlAdvice + "; %-encode such characters, and use punycode for the host"}
 		}
 	}
 	target, err := url.Parse(text)
 	if err != nil {
-		return &wrong{"is not a URL", advice} // the error would repeat the text
+		return &wrong{"is not a URL", urlAdvice} // the error would repeat the text
 	}
 	port := 443
 	if strings.Contains(target.Host, ":") {
@@ -394,11 +381,11 @@ func readRedirectURL(cell any, row *Row) *wrong {
 	}
 	switch {
 	case target.Scheme != "https":
-		return &wrong{"does not begin with https://", advice}
+		return &wrong{"does not begin with https://", urlAdvice}
 	case target.User != nil:
-		return &wrong{"has a user name or password before the host", advice}
+		return &wrong{"has a user name or password before the host", urlAdvice}
 	case !isHost(strings.ToLower(target.Hostname())) || !strings.Contains(target.Hostname(), "."):
-		return &wrong{"has no full host name after https://", advice}
+		return &wrong{"has no full host name after https://", urlAdvice}
 	case err != nil || port < 1 || port > 65535:
 		return &wrong{"has an invalid port", "write a number from 1 to 65535, or no colon"}
 	}
@@ -410,19 +397,16 @@ func readRedirectURL(cell any, row *Row) *wrong {
 	return nil
 }
 
-func readMessageLanguage(cell any, row *Row) *wrong {
-	const advice = "write a language, with its region if that matters, such as de or pt-BR"
-	text, w := readText(cell, maxWord, advice)
-	if w != nil {
-		return w
-	}
+const languageAdvice = "write a language, with its region if that matters, such as de or pt-BR"
+
+func readMessageLanguage(text string, row *Row) *wrong {
 	tag, err := language.Parse(text)
 	if err != nil {
-		return &wrong{"is not a language tag (BCP 47)", advice}
+		return &wrong{"is not a language tag (BCP 47)", languageAdvice}
 	}
 	base, _, _ := tag.Raw()
 	if base.String() == "und" || len(tag.Variants()) > 0 || len(tag.Extensions()) > 0 {
-		return &wrong{"is more or less than a language, a script and a region", advice}
+		return &wrong{"is more or less than a language, a script and a region", languageAdvice}
 	}
 	row.Terms.MessageLanguage = tag.String()
 	return nil
@@ -462,16 +446,13 @@ func readInviteCode(cell any, row *Row) *wrong {
 	return nil
 }
 
+const messageAdvice = "write plain text without tabs, control characters or marks that turn the direction of text; lines are fine"
+
 // readMessage reads plain text of several lines, with any kind of line break.
-func readMessage(cell any, row *Row) *wrong {
-	const advice = "write plain text without tabs, control characters or marks that turn the direction of text; lines are fine"
-	text, w := readText(cell, maxText, advice)
-	if w != nil {
-		return w
-	}
+func readMessage(text string, row *Row) *wrong {
 	text = strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(text)
 	if !utf8.ValidString(text) || strings.ContainsFunc(text, misleads) {
-		return &wrong{"has a character that is not allowed in plain text", advice}
+		return &wrong{"has a character that is not allowed in plain text", messageAdvice}
 	}
 	if utf8.RuneCountInString(text) > MaxMessage {
 		return &wrong{fmt.Sprintf("is longer than %d characters", MaxMessage), "write a shorter one"}
@@ -486,15 +467,12 @@ func misleads(r rune) bool {
 		r == utf8.RuneError
 }
 
-func readCc(cell any, row *Row) *wrong {
-	const advice = "write one whole address; Graph accepts only one"
-	text, w := readText(cell, maxCell, advice)
-	if w != nil {
-		return w
-	}
+const ccAdvice = "write one whole address; Graph accepts only one"
+
+func readCc(text string, row *Row) *wrong {
 	address, err := submission.ParseAddress(text)
 	if err != nil {
-		return &wrong{"is not a single e-mail address", advice}
+		return &wrong{"is not a single e-mail address", ccAdvice}
 	}
 	row.Terms.Cc = address.String()
 	return nil
@@ -503,6 +481,17 @@ func readCc(cell any, row *Row) *wrong {
 func readNote(cell any, row *Row) *wrong {
 	row.Note = clip(cellText(cell), maxValue)
 	return nil
+}
+
+// textReader reads texts of at most longest bytes, with advice for other cells.
+func textReader(longest int, advice string, read func(text string, row *Row) *wrong) func(any, *Row) *wrong {
+	return func(cell any, row *Row) *wrong {
+		text, w := readText(cell, longest, advice)
+		if w != nil {
+			return w
+		}
+		return read(text, row)
+	}
 }
 
 // readText returns the cell's text of at most longest bytes.

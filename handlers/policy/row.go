@@ -152,9 +152,7 @@ func unknownAdvice(name string) string {
 }
 
 // nearest returns the known column that name is probably a misspelling of, or "".
-func nearest(name string) string {
-	return nearestOf(name, columnNames())
-}
+func nearest(name string) string { return nearestOf(name, columnNames()) }
 
 // nearestOf returns the one of the names that name is probably a misspelling of, or "".
 func nearestOf(name string, names []string) string {

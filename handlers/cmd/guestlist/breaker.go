@@ -1,9 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
+	"strconv"
 	"time"
 
 	"guestlist/handlers/azure/tables"
@@ -98,27 +100,56 @@ func (c breakerCloseCommand) Run(s *session, d *deployment) error {
 		// The breaker is closed all the same, but the person should know.
 		fmt.Fprintln(s.stderr, plain(fmt.Sprintf("Meanwhile the cause had changed to %q.", before.Cause)))
 	}
-	woken := 0
-	for _, record := range parked[:min(len(parked), mostParked)] {
+	parked = parked[:min(len(parked), mostParked)]
+	for _, record := range parked {
 		err = d.Wait(s.ctx, record.ID, s.now())
 		if err != nil {
 			return advised{problem.New(problem.CodeOf(err), "the breaker is closed, but not all parked requests were woken: %w", err),
 				"They go on by themselves within the hour; to wake them now, run this again."}
 		}
-		woken++
 	}
 	return s.print(struct {
 		WasOpen bool         `json:"wasOpen"`
 		Cause   problem.Code `json:"cause,omitempty"`
 		Woken   int          `json:"woken"`
-	}{before.Cause != "", before.Cause, woken}, func(w io.Writer) {
+	}{before.Cause != "", before.Cause, len(parked)}, func(w io.Writer) {
 		if before.Cause == "" {
 			fmt.Fprintln(w, "\nThe breaker was closed already.")
 		} else {
 			fmt.Fprintln(w, "\nThe breaker is closed.")
 		}
-		if woken > 0 {
-			fmt.Fprintf(w, "%s will go on within a minute or two, as fast as the pace allows.\n", count(woken, "parked request"))
+		if len(parked) > 0 {
+			fmt.Fprintf(w, "%s will go on within a minute or two, as fast as the pace allows.\n", count(len(parked), "parked request"))
 		}
 	})
+}
+
+func printBreaker(w io.Writer, b operate.Breaker) {
+	var lines facts
+	if b.Open {
+		lines.add("breaker", "open")
+		lines.add("cause", string(b.Cause))
+		lines.add("", b.Means)
+		lines.add("cure", b.Cure)
+		lines.add("reference", b.Ref)
+		lines.add("since", stamp(b.Since))
+		lines.add("next probe", cmp.Or(stamp(b.NextProbe), "none: it stays open until guestlist breaker close"))
+	} else {
+		lines.add("breaker", "closed: invitations go out")
+	}
+	if !b.LastClosedAt.IsZero() {
+		lines.add("last closed", stamp(b.LastClosedAt)+" by "+b.LastClosedBy)
+	}
+	sent := strconv.Itoa(b.SentToday)
+	if b.Pace != nil && b.Pace.Daily > 0 {
+		sent += " of " + strconv.Itoa(b.Pace.Daily)
+	}
+	lines.add("sent today", sent)
+	lines.add("next one", stamp(b.NextInvitation))
+	parked := strconv.Itoa(b.Parked.Requests)
+	if b.Parked.More {
+		parked = "more than " + parked
+	}
+	lines.add("parked", parked)
+	columns(w, "", lines)
 }

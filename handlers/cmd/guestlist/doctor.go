@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"guestlist/handlers/azure/functions/functionjson"
@@ -293,4 +294,23 @@ func readSettings(text []byte) (map[string]string, bool) {
 		return plain, true
 	}
 	return nil, false
+}
+
+func printChecks(w io.Writer, checks []operate.Check) {
+	found := map[operate.Health]int{}
+	for _, check := range checks {
+		found[check.Health]++
+		for i, line := range strings.Split(check.Found, "\n") {
+			if i == 0 {
+				line = fmt.Sprintf("%-8s %s: %s", check.Health, check.Part, line)
+			} else {
+				line = "         " + line
+			}
+			fmt.Fprintln(w, plain(line))
+		}
+		if check.Cure != "" && check.Health != operate.Fine {
+			fmt.Fprintln(w, plain("         "+check.Cure))
+		}
+	}
+	fmt.Fprintf(w, "\n%d fine, %s, %d broken, %d unknown\n", found[operate.Fine], count(found[operate.Warning], "warning"), found[operate.Broken], found[operate.Unknown])
 }

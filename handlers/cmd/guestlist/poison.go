@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"time"
 
 	"guestlist/handlers/problem"
@@ -142,4 +143,15 @@ func (c poisonDropCommand) Run(s *session, d *deployment) error {
 		return err
 	}
 	return s.print(map[string]any{"dropped": letter.ID}, func(w io.Writer) { fmt.Fprintln(w, plain(letter.ID+" is deleted")) })
+}
+
+func printKept(w io.Writer, messages []keptMessage) {
+	if len(messages) == 0 {
+		fmt.Fprintln(w, "No message is kept.")
+		return
+	}
+	head := []string{"ID", "KEPT", "BYTES", "CAN BE REPLAYED", "WHY"}
+	list(w, "", head, messages, func(m keptMessage) []string {
+		return []string{m.ID, shortTime(m.At), strconv.Itoa(m.Bytes), yes(m.Readable), m.Why}
+	})
 }

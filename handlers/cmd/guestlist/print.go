@@ -17,6 +17,7 @@ import (
 	"guestlist/handlers/policy"
 	"guestlist/handlers/policy/lint"
 	"guestlist/handlers/policy/rowfile"
+	"guestlist/handlers/request"
 )
 
 // plain returns a text as one line without control characters, which anyone could have put in.
@@ -408,4 +409,99 @@ func printApplied(w io.Writer, applied operate.Applied) {
 		}
 	}
 	fmt.Fprintln(w)
+}
+
+func printRequests(w io.Writer, requests []operate.RequestSummary) {
+	if len(requests) == 0 {
+		fmt.Fprintln(w, "There are no such requests.")
+		return
+	}
+	head := []string{"ID", "STATE", "ADDRESS", "COMPANY", "SUBMITTED", "REASON"}
+	list(w, "", head, requests, func(r operate.RequestSummary) []string {
+		return []string{string(r.ID), string(r.State), or(r.Address), or(r.Company), shortTime(r.Created), r.Reason}
+	})
+}
+
+func shortTime(t time.Time) string { return t.UTC().Format("2006-01-02 15:04") }
+
+func printRequest(w io.Writer, r operate.RequestDetail) {
+	head := facts{{"request", string(r.ID)}, {"state", string(r.State)}, {"", r.Meaning}, {"reason", or(r.Reason)}}
+	head.add("words", r.Words)
+	if r.ResendWished != "" {
+		head.add("mail again", "asked for by "+r.ResendWished+"; the app looks at it soon")
+	}
+	if r.ErasureWished != "" {
+		head.add("erasure", "asked for by "+r.ErasureWished+"; the app does it soon")
+	}
+	head.add("goes on", stamp(r.Due))
+	head.add("repeat of", string(r.RepeatOf))
+	head.add("guest", r.GuestID)
+	columns(w, "", head)
+
+	fmt.Fprintln(w)
+	printPartner(w, r)
+	if r.Decision != nil {
+		fmt.Fprintf(w, "\nPolicy decided: %s\n", r.Decision.Action)
+		fmt.Fprintln(w, "  "+plain(r.Decision.Reason))
+		list(w, "  ", nil, r.Decision.Looked, func(look policy.Look) []string {
+			return []string{look.Partition, look.Name, string(look.Outcome), look.Why}
+		})
+	}
+	if r.Approval != nil {
+		fmt.Fprintf(w, "\nA person approved: %s, %s\n", plain(r.Approval.By), stamp(r.Approval.At))
+		if r.Approval.Note != "" {
+			fmt.Fprintln(w, "  "+plain(r.Approval.Note))
+		}
+	}
+	if len(r.Grants) > 0 {
+		fmt.Fprintln(w, "\nGroups:")
+		list(w, "  ", nil, r.Grants, func(grant request.Grant) []string {
+			return []string{grant.Group, string(grant.State), grant.Note}
+		})
+	}
+	fmt.Fprintln(w, "\nHistory:")
+	list(w, "  ", nil, r.History, func(event request.Event) []string {
+		return []string{stamp(event.At), string(event.State), event.What, event.Detail}
+	})
+}
+
+// printPartner prints what the partner sent.
+func printPartner(w io.Writer, r operate.RequestDetail) {
+	if r.Erased {
+		fmt.Fprintln(w, "The personal data is erased.")
+		return
+	}
+	s := r.Submission
+	partner := facts{
+		{"address", s.Email.String()}, {"name", s.Name()}, {"company", or(s.Company)}, {"country", or(s.Country)},
+		{"language", or(s.Language)},
+	}
+	if r.CodeGiven {
+		partner.add("invite code", policy.NotShown)
+	}
+	for i, line := range strings.Split(s.Reason, "\n") {
+		name := "reason"
+		if i > 0 {
+			name = ""
+		}
+		partner.add(name, or(line))
+	}
+	partner.add("names as contact", s.Sponsor.String())
+	if s.Consent.Terms != "" {
+		partner.add("accepted terms", s.Consent.Terms+", "+stamp(s.Consent.At)+", shown in "+or(s.Consent.Language))
+	}
+	columns(w, "", partner)
+}
+
+func printTermsFor(w io.Writer, r request.Request, offer operate.RowTerms) {
+	fmt.Fprintln(w, plain(fmt.Sprintf("%s, %s (%s)", r.Submission.Email, r.Submission.Name(), r.Submission.Company)))
+	if offer.Row == (policy.RowKey{}) {
+		fmt.Fprintln(w, "without a row:")
+	} else {
+		fmt.Fprintln(w, plain(fmt.Sprintf("on the terms of the row %s %q:", offer.Row.Partition, offer.Row.Name)))
+	}
+	printTerms(w, &offer.Terms)
+	if len(offer.Terms.Groups) == 0 {
+		fmt.Fprintln(w, "  no group is granted")
+	}
 }

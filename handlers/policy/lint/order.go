@@ -90,8 +90,7 @@ type tie struct {
 func (o *order) before(e *entry, w window) []span {
 	var all timeline
 	for _, g := range guardOf(e.row).wider() {
-		line := o.decides[g]
-		for _, s := range line.within(w) {
+		for _, s := range o.decides[g].within(w) {
 			all.add(s.window, s.owner)
 		}
 	}

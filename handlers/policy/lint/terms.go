@@ -99,10 +99,7 @@ func (k *checker) checkCode(e *entry) {
 	default:
 		code = submission.NormalCode(fmt.Sprint(cell))
 	}
-	if submission.HashCode(code) != e.row.InviteCode {
-		return
-	}
-	if utf8.RuneCountInString(code) < shortestCode {
+	if submission.HashCode(code) == e.row.InviteCode && utf8.RuneCountInString(code) < shortestCode {
 		k.add(e, policy.InviteCodeColumn, ruleShortCode,
 			fmt.Sprintf("InviteCode has fewer than %d characters, not counting dashes and white space, so it can be guessed.", shortestCode),
 			"Write a longer code that is not a word, such as one from a password generator.")

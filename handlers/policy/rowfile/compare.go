@@ -117,13 +117,11 @@ func moved(file, table string) string {
 	}
 	current, err := time.Parse(time.RFC3339Nano, table)
 	// Some versions of Storage Explorer cut the time to milliseconds.
-	if err == nil && (known.Equal(current) || hasMilliseconds(known) && known.Equal(current.Truncate(time.Millisecond))) {
+	if err == nil && (known.Equal(current) || known.Equal(current.Truncate(time.Millisecond))) {
 		return ""
 	}
 	return "was changed in the table after the file was exported"
 }
-
-func hasMilliseconds(t time.Time) bool { return t.Nanosecond()%int(time.Millisecond) == 0 }
 
 // cellDifferences returns the columns in which two rows differ.
 func cellDifferences(was, becomes map[string]any) []CellDifference {
