@@ -211,13 +211,9 @@ func movedSince(batch []Change, standing []policy.Raw) (moved, rest []Change) {
 	done := 0
 	for _, change := range batch {
 		row, found := find(standing, policy.RowKey{Partition: change.Partition, Name: change.Name})
-		var now []policy.Raw
-		if found {
-			now = append(now, row)
-		}
 		d := change.difference
 		switch {
-		case becameSo(d, now):
+		case becameSo(d, row, found):
 			done++
 			rest = append(rest, change)
 			continue
@@ -239,10 +235,10 @@ func movedSince(batch []Change, standing []policy.Raw) (moved, rest []Change) {
 	return moved, rest
 }
 
-// becameSo reports whether a row, none or one, is the result of the difference.
-func becameSo(d rowfile.Difference, now []policy.Raw) bool {
-	if d.Becomes == nil {
-		return len(now) == 0
+// becameSo reports whether a row, if found, is the result of the difference.
+func becameSo(d rowfile.Difference, row policy.Raw, found bool) bool {
+	if d.Becomes == nil || !found {
+		return d.Becomes == nil && !found
 	}
-	return len(now) == 1 && len(rowfile.Compare(now, []rowfile.Row{{Raw: *d.Becomes}})) == 0
+	return len(rowfile.Compare([]policy.Raw{row}, []rowfile.Row{{Raw: *d.Becomes}})) == 0
 }

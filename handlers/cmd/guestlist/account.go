@@ -126,10 +126,7 @@ func findRun() (*place, error) {
 }
 
 func readRun(path string, text []byte) (*place, error) {
-	var at struct {
-		Graph   string `json:"graph"`
-		Storage string `json:"storage"`
-	}
+	var at struct{ Graph, Storage string }
 	err := json.Unmarshal(text, &at)
 	if err != nil || at.Storage == "" {
 		return nil, fmt.Errorf("%s names no storage: start the local run again (make run), "+

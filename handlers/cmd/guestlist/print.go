@@ -195,7 +195,9 @@ func printRow(w io.Writer, row operate.RowDetail) {
 
 func printFindings(w io.Writer, findings []lint.Finding, rows int, table bool) {
 	where := ""
+	severities := map[lint.Severity]int{}
 	for _, f := range findings {
+		severities[f.Severity]++
 		here := strings.TrimSpace(f.Partition + " " + quotedName(f.Row))
 		if here == "" {
 			here = "the directory"
@@ -213,10 +215,6 @@ func printFindings(w io.Writer, findings []lint.Finding, rows int, table bool) {
 	}
 	if len(findings) > 0 {
 		fmt.Fprintln(w)
-	}
-	severities := map[lint.Severity]int{}
-	for _, f := range findings {
-		severities[f.Severity]++
 	}
 	fmt.Fprintf(w, "%s looked at: %s, %s, %d to know\n", count(rows, "row"),
 		count(severities[lint.Error], "error"), count(severities[lint.Warning], "warning"), severities[lint.Info])
@@ -332,18 +330,14 @@ func printReplay(w io.Writer, r operate.Replay) {
 	}
 	fmt.Fprintf(w, "%s looked at: %d would be decided otherwise, %d the same way\n",
 		count(r.Requests, "request"), changed, r.Same)
-	for _, left := range []struct {
-		n   int
-		why string
-	}{
-		{r.Undecided, "not decided yet"},
-		{r.Erased, "without personal data, since it was erased"},
-		{r.Unreadable, "others could not be read"},
-	} {
-		if left.n > 0 {
-			fmt.Fprintf(w, "%d %s\n", left.n, left.why)
+	left := func(n int, why string) {
+		if n > 0 {
+			fmt.Fprintf(w, "%d %s\n", n, why)
 		}
 	}
+	left(r.Undecided, "not decided yet")
+	left(r.Erased, "without personal data, since it was erased")
+	left(r.Unreadable, "others could not be read")
 }
 
 func verdict(v operate.Verdict) string {

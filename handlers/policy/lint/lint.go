@@ -106,12 +106,8 @@ type entry struct {
 
 func newChecker(c Config) *checker {
 	k := &checker{
-		now:        c.Now.UTC(),
-		severities: Rules(),
-		byKey:      map[string]*partition{},
-		freeMail:   maildomain.FreeMail(),
-		disposable: maildomain.Disposable(),
-		findings:   []Finding{},
+		now: c.Now.UTC(), severities: Rules(), byKey: map[string]*partition{}, findings: []Finding{},
+		freeMail: maildomain.FreeMail(), disposable: maildomain.Disposable(),
 	}
 	for i := range c.Rows {
 		row := &c.Rows[i]

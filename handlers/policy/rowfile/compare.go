@@ -57,30 +57,23 @@ func Compare(table []policy.Raw, file []Row) []Difference {
 			newest = changed
 		}
 		was, found := standing[key]
-		d := Difference{Partition: row.Partition, Name: row.Name, Line: row.Line}
-		becomes := policy.Raw{Partition: row.Partition, Name: row.Name, Columns: maps.Clone(row.Columns)}
-		if !found {
-			d.Kind, d.Becomes = Added, &becomes
-			d.Cells = cellDifferences(nil, becomes.Columns)
-			if row.Version != "" {
-				d.Conflict = "was deleted from the table after the file was exported"
-			}
-			differences = append(differences, d)
-			continue
-		}
-		becomes.ETag = was.ETag
+		becomes := policy.Raw{Partition: row.Partition, Name: row.Name, ETag: was.ETag, Columns: maps.Clone(row.Columns)}
 		for name, value := range becomes.Columns {
 			if row.untyped[name] && was.Columns[name] != nil && Text(value) == Text(was.Columns[name]) {
 				becomes.Columns[name] = was.Columns[name]
 			}
 		}
-		d.Kind, d.Was, d.Becomes = Changed, &was, &becomes
+		d := Difference{Kind: Added, Partition: row.Partition, Name: row.Name, Line: row.Line, Becomes: &becomes}
 		d.Cells = cellDifferences(was.Columns, becomes.Columns)
-		if len(d.Cells) == 0 {
-			continue
+		switch {
+		case found:
+			d.Kind, d.Was, d.Conflict = Changed, &was, moved(row.Version, Version(was.ETag))
+		case row.Version != "":
+			d.Conflict = "was deleted from the table after the file was exported"
 		}
-		d.Conflict = moved(row.Version, Version(was.ETag))
-		differences = append(differences, d)
+		if !found || len(d.Cells) > 0 {
+			differences = append(differences, d)
+		}
 	}
 	for _, was := range table {
 		if inFile[was.Key()] {
