@@ -88,8 +88,7 @@ func Limited(rows []Row, s submission.Submission) []RowKey {
 	return keys
 }
 
-// MaxRows is the most rows of one partition. All of them are read for every decision; an adapter
-// refuses to read more, so that nobody is invited by half the rules.
+// MaxRows is the most rows of one partition. An adapter refuses to read more, not only a part.
 const MaxRows = 1000
 
 // MaxChanges is the most rows in a transaction of Table Storage, which changes all or none.

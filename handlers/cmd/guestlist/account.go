@@ -192,8 +192,7 @@ func (s *session) whoami(at place) (string, error) {
 	return claims.Name()
 }
 
-// directory returns the tenant of the account: that of the Azure CLI's sign-in, or the stand-in
-// of a local run. address is that of Graph in a national cloud, or empty.
+// directory returns the account's tenant, or a stand-in. address is a national cloud's or empty.
 func (s *session) directory(a account, address string) (lint.Directory, error) {
 	at, err := a.find()
 	if err != nil {

@@ -45,27 +45,20 @@ Exit codes: 0 fine; 1 something is broken, see --fail-on; 2 the command was not 
 func (c doctorCommand) Run(s *session, d *deployment) error {
 	checks, reached := checkTables(s, d)
 	if !reached {
-		return errors.Join(c.show(s, checks), problem.New(problem.StorageUnavailable, "no table could be read"))
+		return errors.Join(showChecks(s, checks, false), problem.New(problem.StorageUnavailable, "no table could be read"))
 	}
 	checks = append(checks, checkQueues(s, d)...)
 	checks = append(checks, checkRecords(s, d)...)
 	checks = append(checks, checkPermissions(s, d)...)
 	checks = append(checks, c.project()...)
 	checks = append(checks, c.settings()...)
-	err := c.show(s, checks)
-	if err != nil {
-		return err
-	}
-	for _, check := range checks {
-		if check.Health == operate.Broken || check.Health == operate.Warning && c.FailOn == "warning" {
-			return errFindings
-		}
-	}
-	return nil
+	return showChecks(s, checks, slices.ContainsFunc(checks, func(check operate.Check) bool {
+		return check.Health == operate.Broken || check.Health == operate.Warning && c.FailOn == "warning"
+	}))
 }
 
-func (c doctorCommand) show(s *session, checks []operate.Check) error {
-	return s.print(map[string]any{"checks": checks}, func(w io.Writer) { printChecks(w, checks) })
+func showChecks(s *session, checks []operate.Check, found bool) error {
+	return s.conclude(found, map[string]any{"checks": checks}, func(w io.Writer) { printChecks(w, checks) })
 }
 
 // checkTables checks each table. reached is false if the service answered for none.
@@ -104,17 +97,12 @@ func checkQueues(s *session, d *deployment) []operate.Check {
 	return checks
 }
 
-// unread returns the check of a part that could not be read.
-func unread(part string, err error) operate.Check {
-	return operate.Unknown.Check(part, message(err), "Try again later.")
-}
-
 // checkRecords checks the contents of the tables.
 func checkRecords(s *session, d *deployment) []operate.Check {
 	var checks []operate.Check
 	add := func(part string, err error, check func() operate.Check) {
 		if err != nil {
-			checks = append(checks, unread(part, err))
+			checks = append(checks, operate.Unknown.Check(part, message(err), "Try again later."))
 		} else {
 			checks = append(checks, check())
 		}
@@ -155,7 +143,7 @@ func checkRows(rows int, findings []lint.Finding) operate.Check {
 func checkPermissions(s *session, d *deployment) []operate.Check {
 	report, err := d.Report(s.ctx)
 	if err != nil {
-		return []operate.Check{unread("the app", err)}
+		return []operate.Check{operate.Unknown.Check("the app", message(err), "Try again later.")}
 	}
 	checks := []operate.Check{operate.CheckReport(report.At, s.now())}
 	switch {

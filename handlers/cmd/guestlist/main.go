@@ -81,15 +81,13 @@ type exited int
 // run runs the command line and returns the exit code.
 func run(s *session, args []string) (code int) {
 	defer func() {
-		left := recover()
-		if left == nil {
-			return
-		}
-		exit, byKong := left.(exited)
-		if !byKong {
+		switch left := recover().(type) {
+		case nil:
+		case exited:
+			code = int(left)
+		default:
 			panic(left)
 		}
-		code = int(exit)
 	}()
 	var commands struct {
 		Policy  policyCommand  `cmd:"" help:"Look at policy rows, try them out, and change them together."`

@@ -446,8 +446,7 @@ func (c requestEraseCommand) ids(s *session, d *deployment, address submission.A
 	return ids, err
 }
 
-// eraseAll erases the requests until one fails, and returns those that were changed. It warns of
-// policy rows for their addresses, which only an admin deletes.
+// eraseAll erases requests until one fails. It warns of rows for them, which an admin deletes.
 func eraseAll(s *session, d *deployment, reviewer *review.Reviewer, ids []submission.ID) ([]request.Request, error) {
 	rows, err := d.AllRows(s.ctx)
 	if err != nil {

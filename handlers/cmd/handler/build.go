@@ -176,11 +176,10 @@ func sleep(ctx context.Context, d time.Duration) error {
 // jitter adds up to a fifth to d, so that what failed together does not come back together.
 func jitter(d time.Duration) time.Duration { return d + time.Duration(mathrand.Int64N(int64(d)/5+1)) }
 
-// reportEvery is how often the app saves its report: a token keeps its permissions for longer.
-const reportEvery = time.Hour
-
-// reportTimeout is how long saving may take: it must not hold up the work.
-const reportTimeout = 10 * time.Second
+const (
+	reportEvery   = time.Hour        // how often the app saves its report: a token lives longer
+	reportTimeout = 10 * time.Second // how long that may take: it must not hold up the work
+)
 
 // A reporter saves what only the app knows: its token's permissions and some settings.
 type reporter struct {
