@@ -225,8 +225,8 @@ var claimTests = map[string]func(*testing.T, Store){
 	},
 }
 
-// wantOneClaim claims an address for each of the ids at once, with intents that differ by a step. It
-// fails unless one call makes the claim and all return it.
+// wantOneClaim claims an address for each of the ids at once, with intents that differ by a step.
+// It fails unless one call makes the claim and all return it.
 func wantOneClaim(t *testing.T, store Store, ids []submission.ID, step time.Duration) {
 	t.Helper()
 	address := newAddress(t, "ana@contoso.com")
