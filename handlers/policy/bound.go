@@ -40,14 +40,23 @@ func jsonSize(v any) int {
 	return len(encoded)
 }
 
+// textSize is jsonSize of a text. It spares ordinary texts the encoding.
+func textSize(text string) int {
+	encoded := func(r rune) bool { return r < ' ' || r > '~' || strings.ContainsRune(`"\<>&`, r) }
+	if strings.ContainsFunc(text, encoded) {
+		return jsonSize(text)
+	}
+	return len(text) + len(`""`)
+}
+
 // clip returns text as valid UTF-8, cut and marked if it takes more than most bytes in JSON.
 func clip(text string, most int) string {
 	if len(text) > most/escaped || !utf8.ValidString(text) {
 		text = strings.ToValidUTF8(text, "\ufffd")
-		if len(text) > most || jsonSize(text)-len(`""`) > most {
+		if len(text) > most || textSize(text)-len(`""`) > most {
 			runes := []rune(text[:min(len(text), most)])
 			cut := sort.Search(len(runes), func(i int) bool {
-				return jsonSize(string(runes[:i+1]))-len(`""`) > most-len(cutMark)
+				return textSize(string(runes[:i+1]))-len(`""`) > most-len(cutMark)
 			})
 			return string(runes[:cut]) + cutMark
 		}
@@ -78,7 +87,7 @@ func snapshot(row *Row) *RowSnapshot {
 		}
 		value := clip(text, room)
 		shot.Columns[name] = value
-		left -= jsonSize(name) + jsonSize(value)
+		left -= textSize(name) + textSize(value)
 	}
 	for _, c := range columns {
 		cell, found := row.Columns[c.Name]

@@ -453,6 +453,20 @@ func TestClip(t *testing.T) {
 	}
 }
 
+func TestTextSizeIsThatOfJSON(t *testing.T) {
+	for r := range rune(0x300) {
+		text := "a" + string(r) + "b"
+		if textSize(text) != jsonSize(text) {
+			t.Errorf("textSize(%q) = %d, and as JSON it takes %d", text, textSize(text), jsonSize(text))
+		}
+	}
+	for _, text := range []string{"", "contoso", "\u2028", "日本", "a\xffb"} {
+		if textSize(text) != jsonSize(text) {
+			t.Errorf("textSize(%q) = %d, and as JSON it takes %d", text, textSize(text), jsonSize(text))
+		}
+	}
+}
+
 func BenchmarkParse(b *testing.B) {
 	one := row("contoso.com", "partners", "invite", "Groups", strings.Join(ids(6)[1:], ","), "Sponsors", sponsor,
 		"RedirectUrl", "https://portal.contoso.com",
