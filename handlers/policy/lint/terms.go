@@ -27,7 +27,7 @@ func (k *checker) checkTerms(e *entry) {
 	if len(terms.Sponsors) == 0 && e.sound(policy.SponsorsColumn) {
 		k.add(e, policy.SponsorsColumn, ruleNoSponsor,
 			"Guests by this row have no sponsor. Entra's own clean-up can delete guests without sponsors.",
-			fmt.Sprintf("Write the object ids of one to %d users or groups who answer for the guests.", policy.MaxSponsors))
+			fmt.Sprintf("Write the object ids of 1 to %d users or groups who answer for the guests.", policy.MaxSponsors))
 	}
 	if len(terms.Groups) == 0 && e.sound(policy.GroupsColumn) {
 		k.add(e, policy.GroupsColumn, ruleNoGroups,
