@@ -23,6 +23,7 @@ func (j *job) recordResend(ctx context.Context) error {
 		return nil
 	}
 	r.Resend = request.Instruction{At: j.config.Now(), By: request.ThePartner}
+	r.Due = time.Time{} // it waits for nothing any more
 	j.Record("resend-wished", "the partner wants the mail sent again")
 	return j.save(ctx)
 }

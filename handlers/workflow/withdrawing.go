@@ -19,6 +19,7 @@ func (j *job) recordWithdrawal(ctx context.Context) error {
 		return nil
 	}
 	j.Request.Withdrawal = request.Instruction{At: j.config.Now(), By: request.ThePartner}
+	j.Request.Due = time.Time{} // it waits for nothing any more
 	j.Record("withdrawal-wished", "the partner withdraws the request")
 	return j.save(ctx)
 }

@@ -106,14 +106,12 @@ func (w *Worker) Advance(ctx context.Context, message submission.Message) error 
 	if err != nil || j == nil {
 		return err
 	}
-	switch message.Kind {
-	case submission.Resend:
-		err = j.recordResend(ctx)
-	case submission.Withdraw:
-		err = j.recordWithdrawal(ctx)
-	}
+	err = j.record(ctx, message.Kind)
 	if err != nil {
 		return fmt.Errorf("recording the %s of request %s: %w", message.Kind, message.ID, err)
+	}
+	if message.Kind != submission.Advance && !j.wishDue(message.Kind) {
+		return nil
 	}
 	for n := again; n == again && !j.Request.AtRest(); {
 		n, err = j.step(ctx)
@@ -122,6 +120,29 @@ func (w *Worker) Advance(ctx context.Context, message submission.Message) error 
 		}
 	}
 	return nil
+}
+
+// record records the wish in a message of the kind, if it is one that changes anything.
+func (j *job) record(ctx context.Context, kind submission.Kind) error {
+	switch kind {
+	case submission.Resend:
+		return j.recordResend(ctx)
+	case submission.Withdraw:
+		return j.recordWithdrawal(ctx)
+	default:
+		return nil
+	}
+}
+
+// wishDue reports whether the wish of the kind is recorded and due. Only then may its message step
+// the request: anybody with the link may send it, at any time and any number of times, so it must
+// not be an attempt at what the request waits for.
+func (j *job) wishDue(kind submission.Kind) bool {
+	wish := j.Request.Resend
+	if kind == submission.Withdraw {
+		wish = j.Request.Withdrawal
+	}
+	return wish.Open() && !j.Request.Due.After(j.config.Now())
 }
 
 // open loads the request of the message, or starts one from the submission in the message. It

@@ -1,0 +1,90 @@
+package workflow_test
+
+import (
+	"maps"
+	"testing"
+	"time"
+
+	"guestlist/handlers/dev/graphsim"
+	"guestlist/handlers/request"
+	"guestlist/handlers/submission"
+)
+
+// wantUntouched asks ten times, a second apart, and fails if the directory is called or the record
+// written by that.
+func (w *world) wantUntouched(kind submission.Kind, id submission.ID) {
+	w.t.Helper()
+	before, calls := w.load(id), maps.Clone(w.tenant.Calls())
+	for range 10 {
+		w.now = w.now.Add(time.Second)
+		w.carryOut(kind, id)
+	}
+	if got := w.tenant.Calls(); !maps.Equal(got, calls) {
+		w.t.Errorf("calls of the directory: before %v, after %v", calls, got)
+	}
+	if after := w.load(id); after.Version != before.Version {
+		w.t.Errorf("the request was changed; history %v", w.whats(id))
+	}
+}
+
+func TestWishDoesNotStepWaitingRequest(t *testing.T) {
+	busy := graphsim.Fault{Times: 1_000_000, Status: 429, Headers: retryAfter("600")}
+	waits := map[string]struct {
+		kind  submission.Kind
+		state request.State
+		wait  func(w *world) submission.ID
+	}{
+		"mail, invitation unanswered": {submission.Resend, request.Inviting, func(w *world) submission.ID {
+			w.order(graphsim.Fault{Match: invitations, Times: 1_000_000, Status: 502})
+			return w.invite()
+		}},
+		"mail, invitation due again": {submission.Resend, request.Inviting, func(w *world) submission.ID {
+			w.order(graphsim.Fault{Match: invitations, Times: 1_000_000, Status: 502})
+			id := w.invite()
+			w.now = w.load(id).Due.Add(time.Second) // upkeep brings it
+			return id
+		}},
+		"mail, memberships throttled": {submission.Resend, request.Granting, func(w *world) submission.ID {
+			busy.Match = membersOf(groupOne)
+			w.order(busy)
+			w.row("contoso.com", "r", "Action", "invite", "Groups", groupOne)
+			return w.signUp("ana@contoso.com")
+		}},
+		"mail, parked": {submission.Resend, request.Parked, func(w *world) submission.ID {
+			w.tenantSays(switchedOff)
+			return w.invite()
+		}},
+		"mail, mail throttled": {submission.Resend, request.Done, func(w *world) submission.ID {
+			id := w.invite()
+			w.now = w.now.Add(2 * time.Hour)
+			busy.Match = invitations
+			w.order(busy)
+			w.carryOut(submission.Resend, id)
+			return id
+		}},
+		"withdrawal, invitation unanswered": {submission.Withdraw, request.Inviting, func(w *world) submission.ID {
+			w.order(graphsim.Fault{Match: invitations, Times: 1, Status: 502})
+			id := w.invite()
+			w.carryOut(submission.Withdraw, id)
+			return id
+		}},
+		"withdrawal, outcome not known": {submission.Withdraw, request.Inviting, func(w *world) submission.ID {
+			w.order(graphsim.Fault{Match: invitations, Times: 1, Status: 502})
+			id := w.invite()
+			w.order(graphsim.Fault{Match: lookUps, Times: 1_000_000, Status: 503})
+			w.now = w.now.Add(lease - time.Second)
+			w.carryOut(submission.Withdraw, id)
+			w.now = w.now.Add(2 * time.Second)
+			w.settleMinutes(20)
+			return id
+		}},
+	}
+	for name, test := range waits {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			id := test.wait(w)
+			w.wantState(id, test.state)
+			w.wantUntouched(test.kind, id)
+		})
+	}
+}
