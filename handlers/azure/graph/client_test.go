@@ -654,8 +654,10 @@ func TestMembershipErrors(t *testing.T) {
 		c.Groups = []graphsim.Group{{ID: group, Kind: graphsim.RoleAssignableGroup}, {ID: other, Kind: graphsim.DynamicGroup}}
 	})
 	client, log := newClient(t, url, nil)
-	for _, id := range []string{group, other, sponsor1} {
-		wantProblem(t, second(client.AddMember(t.Context(), id, guest)), request.DirectoryRefused, log)
+	for id, code := range map[string]problem.Code{
+		group: request.DirectoryGroupForbidden, other: request.DirectoryGroupForbidden, sponsor1: request.DirectoryRefused,
+	} {
+		wantProblem(t, second(client.AddMember(t.Context(), id, guest)), code, log)
 	}
 	if len(sim.Memberships()) != 0 {
 		t.Errorf("memberships %v", sim.Memberships())

@@ -4,8 +4,10 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"html"
 	"maps"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -16,14 +18,33 @@ type Match struct {
 	Method string `json:"method"`
 	// Path is the path without the query, or a prefix of it followed by "*".
 	Path string `json:"path"`
+	// Query is a part of the query, decoded, whatever its case. With an address it makes one
+	// guest's searches fail.
+	Query string `json:"query,omitempty"`
+	// Body is a part of the request's body, whatever its case. With an address, an object id or a
+	// property it makes one guest, or what one policy row asks for, fail.
+	Body string `json:"body,omitempty"`
 }
 
+// ErrorForm is the form of an error's body.
+type ErrorForm string
+
+// The forms of errors. Graph's own is the default. The older two are those of the services behind
+// it, which it passes on at times.
+const (
+	ODataError    ErrorForm = "odata.error"    // {"odata.error": {"message": {"value": …}}}
+	MessageObject ErrorForm = "message-object" // {"error": {"message": {"value": …}}}
+	HTMLPage      ErrorForm = "page"           // what a gateway between the app and Graph sends
+)
+
 // Fault is an order to fail. Only the oldest one that matches a call hits it. From a Status of
-// 400 on, the answer has an error in Graph's form, unless the fault has its own Body.
+// 400 on, the answer has an error in Graph's form, unless the fault has its own Body or Form.
 type Fault struct {
 	Match Match `json:"match"`
 	// Times is how many calls it hits. Default 1.
 	Times int `json:"times"`
+	// Always makes it hit every call that matches, until [Server.ClearFaults].
+	Always bool `json:"always,omitempty"`
 	// Status is the HTTP status of the answer, 200 to 599. With 0 the call gets the tenant's own
 	// answer, unless DropConnection is set.
 	Status int `json:"status"`
@@ -32,6 +53,8 @@ type Fault struct {
 	// Code and Message are those of Graph's error. Default: those that fit the status.
 	Code    string `json:"code,omitempty"`
 	Message string `json:"message,omitempty"`
+	// Form is the form of the error. It has Code and Message, an HTMLPage only Message.
+	Form ErrorForm `json:"form,omitempty"`
 	// Body is sent with ContentType in place of Graph's error.
 	Body        string `json:"body,omitempty"`
 	ContentType string `json:"contentType,omitempty"`
@@ -43,14 +66,21 @@ type Fault struct {
 	DropConnection bool `json:"dropConnection,omitempty"`
 	// AfterEffect lets the call have its effect before it fails: only the answer is lost.
 	AfterEffect bool `json:"afterEffect,omitempty"`
+	// WithoutEffect answers as if the call had its effect, which it has not: an invitation is
+	// answered with the id of a guest who never comes to exist.
+	WithoutEffect bool `json:"withoutEffect,omitempty"`
 }
+
+// NobodyFound is the body of a search that finds nobody. As the Body of a fault with status 200
+// it makes a search miss.
+const NobodyFound = `{"value":[]}`
 
 // maxDelayMs is ten minutes: no client waits longer.
 const maxDelayMs = 10 * 60 * 1000
 
 // Order makes later calls fail as the fault says. It fails if the fault contradicts itself.
 func (s *Server) Order(fault Fault) error {
-	if fault.Times == 0 {
+	if fault.Times == 0 && !fault.Always {
 		fault.Times = 1
 	}
 	err := fault.check()
@@ -68,12 +98,18 @@ func (f Fault) check() error {
 	switch {
 	case f.Times < 0:
 		return errors.New("times must not be negative")
+	case f.Always && f.Times != 0:
+		return errors.New("choose one of times and always")
 	case f.DelayMs < 0 || f.DelayMs > maxDelayMs:
 		return fmt.Errorf("delayMs must be between 0 and %d", maxDelayMs)
 	case f.Status != 0 && (f.Status < 200 || f.Status > 599):
 		return errors.New("status must be between 200 and 599")
-	case f.Status == 0 && !f.DropConnection && f.DelayMs == 0 && len(f.Headers) == 0:
-		return errors.New("say what is to happen: a status, dropConnection, delayMs or headers")
+	case !f.fails() && !f.WithoutEffect && f.DelayMs == 0 && len(f.Headers) == 0:
+		return errors.New("say what is to happen: " +
+			"a status, dropConnection, withoutEffect, delayMs or headers")
+	case f.WithoutEffect && f.fails():
+		return errors.New("withoutEffect needs the tenant's own answer: " +
+			"leave out status and dropConnection")
 	case f.DropConnection && f.Status != 0:
 		return errors.New("a dropped connection has no status: choose one of status and dropConnection")
 	case f.Status == 0 && (ownBody || f.Code != "" || f.Message != "" || f.DropConnection && len(f.Headers) > 0):
@@ -82,6 +118,10 @@ func (f Fault) check() error {
 		return errors.New("choose one of an own body and code with message")
 	case f.Body != "" && f.EmptyBody:
 		return errors.New("choose one of body and emptyBody")
+	case !slices.Contains([]ErrorForm{"", ODataError, MessageObject, HTMLPage}, f.Form):
+		return fmt.Errorf("form must be %s, %s or %s", ODataError, MessageObject, HTMLPage)
+	case f.Form != "" && (f.Status < 400 || ownBody):
+		return errors.New("form needs a status from 400 on, and no own body")
 	case f.ContentType != "" && f.Body == "":
 		return errors.New("contentType needs a body")
 	case f.AfterEffect && !f.fails():
@@ -97,24 +137,39 @@ func (f Fault) check() error {
 // fails reports whether the client does not get the tenant's own answer.
 func (f Fault) fails() bool { return f.Status != 0 || f.DropConnection }
 
-func (m Match) hits(r *http.Request) bool {
-	if m.Method != "" && m.Method != r.Method {
+func (m Match) hits(c *call) bool {
+	if m.Method != "" && m.Method != c.Method {
+		return false
+	}
+	query, err := url.QueryUnescape(c.URL.RawQuery)
+	if err != nil {
+		query = c.URL.RawQuery
+	}
+	if !holds(query, m.Query) || !holds(string(c.body), m.Body) {
 		return false
 	}
 	prefix, isPrefix := strings.CutSuffix(m.Path, "*")
 	if isPrefix {
-		return strings.HasPrefix(r.URL.Path, prefix)
+		return strings.HasPrefix(c.URL.Path, prefix)
 	}
-	return m.Path == "" || m.Path == r.URL.Path
+	return m.Path == "" || m.Path == c.URL.Path
 }
 
-// takeFault uses up one time of the oldest fault that hits the request. The caller holds s.mu.
-func (s *Server) takeFault(r *http.Request) (Fault, bool) {
+// holds reports whether part is in text, whatever its case.
+func holds(text, part string) bool {
+	return strings.Contains(strings.ToLower(text), strings.ToLower(part))
+}
+
+// takeFault uses up one time of the oldest fault that hits the call. The caller holds s.mu.
+func (s *Server) takeFault(c *call) (Fault, bool) {
 	for i := range s.faults {
-		if !s.faults[i].Match.hits(r) {
+		if !s.faults[i].Match.hits(c) {
 			continue
 		}
 		fault := s.faults[i]
+		if fault.Always {
+			return fault, true
+		}
 		s.faults[i].Times--
 		if s.faults[i].Times == 0 {
 			s.faults = slices.Delete(s.faults, i, i+1)
@@ -149,9 +204,27 @@ func (s *Server) fail(c *call, f Fault) reply {
 		texts := faultTexts[f.Status]
 		code, message := cmp.Or(f.Code, texts[0], "UnknownError"), cmp.Or(f.Message, texts[1], "The stand-in was told to fail.")
 		answer.body = s.refuse(c, f.Status, code, message).body
+		switch f.Form {
+		case ODataError:
+			answer.body = map[string]any{"odata.error": olderError(c, code, message)}
+		case MessageObject:
+			answer.body = map[string]any{"error": olderError(c, code, message)}
+		case HTMLPage:
+			answer.body = "<!DOCTYPE html><html><head><title>Error</title></head><body><h1>" +
+				html.EscapeString(message) + "</h1></body></html>"
+			answer.header["Content-Type"] = "text/html; charset=utf-8"
+		}
 	}
 	maps.Copy(answer.header, f.Headers)
 	return answer
+}
+
+// olderError is the content of an error whose message is an object.
+func olderError(c *call, code, message string) map[string]any {
+	return map[string]any{
+		"code": code, "message": map[string]string{"lang": "en", "value": message},
+		"requestId": c.requestID,
+	}
 }
 
 // delay waits, or returns when the client has gone.

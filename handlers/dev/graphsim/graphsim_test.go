@@ -32,6 +32,7 @@ const (
 	roleGroup    = "aaaaaaaa-0000-4000-8000-000000000004"
 	unifiedGroup = "aaaaaaaa-0000-4000-8000-000000000005"
 	onPremGroup  = "aaaaaaaa-0000-4000-8000-000000000006"
+	restricted   = "aaaaaaaa-0000-4000-8000-000000000007"
 	unknownGroup = "aaaaaaaa-0000-4000-8000-000000000009"
 
 	sponsor   = "bbbbbbbb-0000-4000-8000-000000000001"
@@ -71,6 +72,7 @@ func newTenant(t *testing.T, change func(*graphsim.Config)) *tenant {
 		Groups: []graphsim.Group{
 			{ID: plainGroup}, {ID: dynamicGroup, Kind: graphsim.DynamicGroup}, {ID: mailGroup, Kind: graphsim.MailEnabledGroup},
 			{ID: roleGroup, Kind: graphsim.RoleAssignableGroup}, {ID: unifiedGroup, Kind: graphsim.UnifiedGroup}, {ID: onPremGroup, Kind: graphsim.OnPremisesGroup},
+			{ID: restricted, Kind: graphsim.RestrictedGroup},
 		},
 		Users: []graphsim.User{
 			{ID: internal, Mail: "bo@brand.example", UserPrincipalName: "bo@fabrikam.example", UserType: "Member"},
@@ -251,7 +253,7 @@ func TestInvitationRules(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			n := newTenant(t, nil)
+			n := newTenant(t, func(c *graphsim.Config) { c.Granted = []string{"User.ReadWrite.All"} })
 			got := n.send("POST", "/v1.0/invitations", test.body)
 			if got.status != test.status || got.code() != test.code {
 				t.Errorf("answer %d %q, want %d %q: %.300s", got.status, got.code(), test.status, test.code, got.body)
@@ -467,9 +469,10 @@ func TestMembershipRules(t *testing.T) {
 		"unknown group":             {unknownGroup, reference(accepted), 404, unknownGroup},
 		"group by name":             {"partners", reference(accepted), 404, "partners"},
 		"unknown guest":             {plainGroup, reference(nobody), 404, nobody},
-		"dynamic group":             {dynamicGroup, reference(accepted), 403, "dynamic"},
-		"mail-enabled group":        {mailGroup, reference(accepted), 403, "mail-enabled"},
-		"role-assignable group":     {roleGroup, reference(accepted), 403, "roles"},
+		"dynamic group":             {dynamicGroup, reference(accepted), 403, "Insufficient privileges to complete the operation."},
+		"mail-enabled group":        {mailGroup, reference(accepted), 400, "mail-enabled"},
+		"role-assignable group":     {roleGroup, reference(accepted), 403, "Insufficient privileges to complete the operation."},
+		"restricted group":          {restricted, reference(accepted), 403, "Insufficient privileges to complete the operation."},
 		"Microsoft 365 group":       {unifiedGroup, reference(accepted), 204, ""},
 		"on-premises group":         {onPremGroup, reference(accepted), 400, "on-premises mastered"},
 		"no reference":              {plainGroup, `{}`, 400, "@odata.id"},
@@ -670,6 +673,11 @@ func TestContradictoryFaultIsRefused(t *testing.T) {
 		"no JSON":                   {`status=500`, "not JSON"},
 		"two orders":                {`{"status":500}{"status":500}`, "after top-level value"},
 		"no such status":            {`{"status":99}`, "status"},
+		"always, and some times":    {`{"status":500,"always":true,"times":2}`, "choose one"},
+		"no effect, and a failure":  {`{"status":500,"withoutEffect":true}`, "withoutEffect"},
+		"unknown form":              {`{"status":500,"form":"xml"}`, "odata.error"},
+		"form of a success":         {`{"status":200,"form":"page"}`, "form needs"},
+		"form and a body":           {`{"status":500,"form":"page","body":"x"}`, "form needs"},
 		"negative times":            {`{"status":500,"times":-1}`, "times"},
 		"negative delay":            {`{"status":500,"delayMs":-1}`, "delayMs"},
 		"endless delay":             {`{"status":500,"delayMs":600001}`, "delayMs"},
@@ -719,7 +727,7 @@ func TestFaultsCanBeListedAndCleared(t *testing.T) {
 
 func TestStandInPages(t *testing.T) {
 	n := newTenant(t, nil)
-	for _, page := range []string{"invitations", "memberships", "faults"} {
+	for _, page := range []string{"invitations", "memberships", "faults", "groups", "contacts"} {
 		if got := n.send("GET", "/stand-in/"+page, ""); got.body != "[]\n" {
 			t.Errorf("%s at the start: %q", page, got.body)
 		}
@@ -785,6 +793,7 @@ func TestInvalidConfigIsRefused(t *testing.T) {
 		"negative delay":     {graphsim.Config{ReplicationDelay: -1}, "negative"},
 		"unknown user type":  {graphsim.Config{Users: []graphsim.User{{ID: internal, UserType: "guest"}}}, "userType"},
 		"unknown permission": {graphsim.Config{Denied: []string{"User.Read"}}, "User.Read.All"},
+		"unknown grant":      {graphsim.Config{Granted: []string{"User.Read.All"}}, "User.ReadWrite.All"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -76,6 +76,9 @@ func (s *Server) invite(c *call, _ string) reply {
 		return s.refuse(c, http.StatusNotImplemented, "NotImplemented", "The stand-in can't reset a redemption.")
 	}
 	invitation := body.invitation(sponsors)
+	if invitation.UserType == "Member" && !s.holdsRight(inviteMembers) {
+		return s.refuse(c, http.StatusUnauthorized, "Unauthorized", inviteDenial)
+	}
 	guest, obstacle := s.guest(&invitation)
 	if obstacle != "" {
 		return bad(obstacle)
@@ -163,6 +166,9 @@ func (s *Server) guest(asked *Invitation) (guest *User, obstacle string) {
 	switch {
 	case slices.ContainsFunc(s.config.VerifiedDomains, func(own string) bool { return strings.EqualFold(own, domain) }):
 		return nil, "Invitee is in inviter tenant."
+	case s.tenant.keeper(asked.Email) != "":
+		return nil, "The invited user already exists in the directory as object ID: " + s.tenant.keeper(asked.Email) +
+			". They can use that account to sign in to shared apps and resources."
 	case slices.ContainsFunc(holders, func(u *User) bool { return !u.external() }):
 		return nil, "A non-external user already exists with the given mail address and can't be invited."
 	case len(holders) > 1:
@@ -174,12 +180,16 @@ func (s *Server) guest(asked *Invitation) (guest *User, obstacle string) {
 		return holders[0], ""
 	}
 	asked.NewGuest = true
+	mail := asked.Email
+	if s.tenant.sharedByContact(mail) {
+		mail = ""
+	}
 	s.tenant.Users = append(s.tenant.Users, User{
 		ID:                s.newGUID(),
-		Mail:              asked.Email,
+		Mail:              mail,
 		OtherMails:        []string{asked.Email},
 		DisplayName:       cmp.Or(asked.DisplayName, local),
-		UserPrincipalName: s.externalName(asked.Email),
+		UserPrincipalName: s.freeExternalName(asked.Email),
 		UserType:          asked.UserType,
 		ExternalUserState: "PendingAcceptance",
 		CreationType:      "Invitation",

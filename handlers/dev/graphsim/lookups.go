@@ -10,28 +10,37 @@ import (
 // groupProperties are the properties of a group that can be selected. Without $select, Graph
 // returns them all.
 var groupProperties = map[string]func(Group) any{
-	"id":                    func(g Group) any { return strings.ToLower(g.ID) },
-	"displayName":           func(g Group) any { return cmp.Or(g.DisplayName, "Group "+strings.ToLower(g.ID)) },
-	"securityEnabled":       func(g Group) any { return g.Kind != UnifiedGroup },
-	"mailEnabled":           func(g Group) any { return g.Kind == MailEnabledGroup || g.Kind == UnifiedGroup },
-	"groupTypes":            func(g Group) any { return copied(groupTypes[g.Kind]) },
-	"isAssignableToRole":    func(g Group) any { return orNull(g.Kind == RoleAssignableGroup) },
-	"onPremisesSyncEnabled": func(g Group) any { return orNull(g.Kind == OnPremisesGroup) },
+	"id":                     func(g Group) any { return strings.ToLower(g.ID) },
+	"displayName":            func(g Group) any { return cmp.Or(g.DisplayName, "Group "+strings.ToLower(g.ID)) },
+	"securityEnabled":        func(g Group) any { return g.Kind != UnifiedGroup },
+	"mailEnabled":            func(g Group) any { return g.Kind == MailEnabledGroup || g.Kind == UnifiedGroup },
+	"groupTypes":             func(g Group) any { return copied(groupTypes[g.Kind]) },
+	"isAssignableToRole":     func(g Group) any { return orNull(g.Kind == RoleAssignableGroup) },
+	"onPremisesSyncEnabled":  func(g Group) any { return orNull(g.Kind == OnPremisesGroup) },
+	"isManagementRestricted": func(g Group) any { return orNull(g.Kind == RestrictedGroup) },
+	"membershipRule":         func(g Group) any { return orNull(membershipRules[g.Kind]) },
 }
 
 var defaultGroupProperties = []string{
 	"id", "displayName", "securityEnabled", "mailEnabled", "groupTypes", "isAssignableToRole", "onPremisesSyncEnabled",
+	"isManagementRestricted", "membershipRule",
 }
+
+var membershipRules = map[GroupKind]string{DynamicGroup: `user.companyName -eq "Contoso"`}
 
 var groupTypes = map[GroupKind][]string{DynamicGroup: {"DynamicMembership"}, UnifiedGroup: {"Unified"}}
 
-// group returns the tenant's group of that id.
+// group returns the tenant's group of that id, if calls see it. The caller holds s.mu.
 func (s *Server) group(id string) (Group, bool) {
 	group, known := s.groups[strings.ToLower(id)]
-	if !known && s.config.KnowsAnyGroup && isGUID(id) {
+	i := s.tenant.group(id)
+	switch {
+	case i >= 0:
+		group, known = s.tenant.Groups[i], true
+	case !known && s.config.KnowsAnyGroup && isGUID(id):
 		return Group{ID: id}, true
 	}
-	return group, known
+	return group, known && !group.Deleted && !s.config.Now().Before(group.VisibleFrom)
 }
 
 // getGroup serves GET /v1.0/groups/{id}.

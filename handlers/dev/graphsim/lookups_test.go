@@ -30,12 +30,13 @@ func (a answer) properties(t *testing.T) map[string]any {
 func TestGroupPropertiesByKind(t *testing.T) {
 	plain := map[string]any{
 		"displayName": "Partners", "securityEnabled": true, "mailEnabled": false, "groupTypes": []any{},
-		"isAssignableToRole": nil, "onPremisesSyncEnabled": nil,
+		"isAssignableToRole": nil, "onPremisesSyncEnabled": nil, "isManagementRestricted": nil, "membershipRule": nil,
 	}
 	tests := map[graphsim.GroupKind]map[string]any{ // what differs from plain
 		"":                           {},
 		graphsim.SecurityGroup:       {},
-		graphsim.DynamicGroup:        {"groupTypes": []any{"DynamicMembership"}},
+		graphsim.DynamicGroup:        {"groupTypes": []any{"DynamicMembership"}, "membershipRule": `user.companyName -eq "Contoso"`},
+		graphsim.RestrictedGroup:     {"isManagementRestricted": true},
 		graphsim.MailEnabledGroup:    {"mailEnabled": true},
 		graphsim.RoleAssignableGroup: {"isAssignableToRole": true},
 		graphsim.OnPremisesGroup:     {"onPremisesSyncEnabled": true},

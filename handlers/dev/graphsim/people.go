@@ -15,8 +15,8 @@ var errNoUser = errors.New("there is no such user")
 // id; the user type, Guest for an external user and Member for others; the name for signing in.
 // It fails if a property has an unknown value, or if the id is taken.
 //
-// An external user has the CreationType "Invitation", and the ExternalUserState "Accepted" or
-// "PendingAcceptance". Without a CreationType the user is internal, whatever the user type.
+// An invited user has the CreationType "Invitation", and the ExternalUserState "Accepted" or
+// "PendingAcceptance". A user with neither is internal, whatever the user type.
 func (s *Server) AddUser(user User) (User, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -61,7 +61,7 @@ func (s *Server) DeleteUser(id string) error {
 		return errNoUser
 	}
 	user.Deleted = true
-	s.tenant.Memberships = slices.DeleteFunc(s.tenant.Memberships, func(m Membership) bool { return strings.EqualFold(m.GuestID, id) })
+	s.tenant.dropMemberships(id)
 	return s.save()
 }
 
@@ -85,7 +85,7 @@ func (s *Server) completed(u User) (User, error) {
 	}
 	if u.UserType == "" {
 		u.UserType = "Member"
-		if u.external() {
+		if u.external() || u.CreationType == "Invitation" {
 			u.UserType = "Guest"
 		}
 	}
@@ -106,9 +106,11 @@ func (s *Server) completed(u User) (User, error) {
 	}
 	if u.UserPrincipalName == "" {
 		switch {
+		case u.Mail == "" && u.CreationType == "Invitation":
+			u.UserPrincipalName = s.externalName(u.ID)
 		case u.Mail == "":
 			u.UserPrincipalName = u.ID + "@" + s.config.TenantName + ".onmicrosoft.com"
-		case u.external():
+		case u.CreationType == "Invitation":
 			u.UserPrincipalName = s.externalName(u.Mail)
 		default:
 			u.UserPrincipalName = u.Mail
@@ -120,6 +122,18 @@ func (s *Server) completed(u User) (User, error) {
 // externalName returns the name for signing in of a guest who was invited at that address.
 func (s *Server) externalName(address string) string {
 	return strings.ReplaceAll(address, "@", "_") + "#EXT#@" + s.config.TenantName + ".onmicrosoft.com"
+}
+
+// freeExternalName returns externalName, with a part of a new id if another user has that name:
+// the name for signing in is unique, and an account whose redemption was reset keeps it.
+func (s *Server) freeExternalName(address string) string {
+	name := s.externalName(address)
+	taken := func(u User) bool { return strings.EqualFold(u.principalName(), name) }
+	if !slices.ContainsFunc(s.tenant.Users, taken) {
+		return name
+	}
+	before, after, _ := strings.Cut(name, "#")
+	return before + s.newGUID()[:4] + "#" + after
 }
 
 // clone returns a user that shares nothing with u.

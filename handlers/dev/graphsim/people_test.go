@@ -28,6 +28,12 @@ var kinds = map[string]struct {
 	"internal guest":  {[]graphsim.User{{Mail: "ana@contoso.com", UserType: "Guest"}}, 400, "non-external user already exists"},
 	"internal user with another mail": {[]graphsim.User{{Mail: "ana@brand.example", ProxyAddresses: []string{"smtp:Ana@contoso.com"}}}, 400,
 		"non-external user already exists"},
+	"internal user who was invited": {[]graphsim.User{{Mail: "ana@contoso.com", UserPrincipalName: "ana@fabrikam.example", ExternalUserState: "Accepted"}}, 201,
+		`"status":"Completed"`},
+	"invited user who was made internal": {[]graphsim.User{{Mail: "ana@contoso.com", UserPrincipalName: "ana@fabrikam.example", CreationType: "Invitation"}}, 400,
+		"non-external user already exists"},
+	"deleted guest":            {[]graphsim.User{{Mail: "ana@contoso.com", CreationType: "Invitation", Deleted: true}}, 201, `"status":"PendingAcceptance"`},
+	"deleted guest in the way": {[]graphsim.User{{Mail: "ana@contoso.com", CreationType: "Invitation", Deleted: true, KeepsAddress: true}}, 400, "already exists in the directory as object ID: %s."},
 	"two guests": {[]graphsim.User{
 		{Mail: "ana@contoso.com", CreationType: "Invitation"}, {Mail: "ana@brand.example", OtherMails: []string{"ana@contoso.com"}, CreationType: "Invitation"},
 	}, 400, "can't be invited to this directory"},
@@ -52,7 +58,7 @@ func TestInvitationByKindOfExistingUser(t *testing.T) {
 			if got.status != test.status || !strings.Contains(got.body, says) {
 				t.Errorf("answer %d, want %d with %q: %s", got.status, test.status, says, got.body)
 			}
-			if isNew := len(n.Guests()) > before; isNew != (name == "nobody") {
+			if isNew := len(n.Guests()) > before; isNew != (name == "nobody" || name == "deleted guest") {
 				t.Errorf("a new guest: %v", isNew)
 			}
 		})
@@ -246,13 +252,19 @@ func TestStandInPermissionsCanBeChanged(t *testing.T) {
 	if got := n.send("POST", "/stand-in/permissions", `{"denied":["User.Read.All"]}`); got.status != 200 || status() != 403 {
 		t.Errorf("%d %s", got.status, got.body)
 	}
-	for _, wrong := range []string{`{"denied":["User.Read"]}`, `{"allowed":[]}`, `[]`} {
+	for _, wrong := range []string{`{"denied":["User.Read"]}`, `{"granted":["User.Read.All"]}`, `{"allowed":[]}`, `[]`} {
 		if got := n.send("POST", "/stand-in/permissions", wrong); got.status != 400 || status() != 403 {
 			t.Errorf("%s: %d %s", wrong, got.status, got.body)
 		}
 	}
 	if got := n.send("POST", "/stand-in/permissions", `{"denied":[]}`); got.status != 200 || status() != 200 {
 		t.Errorf("%d %s", got.status, got.body)
+	}
+	if got := n.send("POST", "/stand-in/permissions", `{"granted":["RoleManagement.ReadWrite.Directory"]}`); got.status != 200 {
+		t.Errorf("%d %s", got.status, got.body)
+	}
+	if got := n.send("POST", members(roleGroup), reference(accepted)); got.status != 204 {
+		t.Errorf("with the right to change role-assignable groups: %d %s", got.status, got.body)
 	}
 }
 

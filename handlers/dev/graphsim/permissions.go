@@ -39,30 +39,72 @@ func (s *Server) denies(r *route) bool {
 	return slices.ContainsFunc(s.denied, r.needs)
 }
 
-// denial is Graph's message for a missing permission. The service behind invitations has its own.
+// The permissions that an app gets only if an admin thinks of them, see [Server.Grant].
+const (
+	// inviteMembers is what an invitation of a user of type Member needs besides User.Invite.All.
+	// Graph's documentation does not name the permission.
+	inviteMembers = "User.ReadWrite.All"
+	// changeRoleGroups is what the members of a role-assignable group need.
+	changeRoleGroups = "RoleManagement.ReadWrite.Directory"
+)
+
+// Grant lets the caller do what the names name, and no other of the things that Graph refuses to
+// most apps: "User.ReadWrite.All" to invite users of the type Member, and
+// "RoleManagement.ReadWrite.Directory" to add members to role-assignable groups. It fails, and
+// changes nothing, if a name is neither.
+func (s *Server) Grant(names ...string) error {
+	known := []string{inviteMembers, changeRoleGroups}
+	for _, name := range names {
+		if !slices.Contains(known, name) {
+			return fmt.Errorf("%q can't be granted; what can be is %q", name, known)
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.granted = slices.Clone(names)
+	return nil
+}
+
+// holdsRight reports whether the permission was granted. The caller holds s.mu.
+func (s *Server) holdsRight(name string) bool { return slices.Contains(s.granted, name) }
+
+// Graph's messages for a missing permission. The service behind invitations has its own, which
+// names neither what was asked for nor what is missing.
+const (
+	denied       = "Insufficient privileges to complete the operation."
+	inviteDenial = "Insufficient privileges to perform requested operation by the application '00000003-0000-0000-c000-000000000000'. " +
+		"ControllerName=MSGraphInviteAPI, ActionName=CreateInvite, URLAbsolutePath=/v1.0/invitations"
+)
+
+// denial is Graph's message for the route's missing permission.
 func (r *route) denial() string {
 	if r.permission == "User.Invite.All" {
-		return "Insufficient privileges to perform requested operation by the application '00000003-0000-0000-c000-000000000000'. " +
-			"ControllerName=MSGraphInviteAPI, ActionName=CreateInvite, URLAbsolutePath=/v1.0/invitations"
+		return inviteDenial
 	}
-	return "Insufficient privileges to complete the operation."
+	return denied
 }
 
 // permissions is the body of /stand-in/permissions.
 type permissions struct {
-	Denied []string `json:"denied"`
+	Denied  []string `json:"denied"`
+	Granted []string `json:"granted"`
 }
 
 func (s *Server) permissions() permissions {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return permissions{copied(s.denied)}
+	return permissions{copied(s.denied), copied(s.granted)}
 }
 
 // takePermissions serves POST /stand-in/permissions.
 func (s *Server) takePermissions(given permissions, _ []byte) (status int, answer any) {
+	before := s.permissions()
 	err := s.Deny(given.Denied...)
+	if err == nil {
+		err = s.Grant(given.Granted...)
+	}
 	if err != nil {
+		_ = s.Deny(before.Denied...) // they were valid
 		return http.StatusBadRequest, "The order is invalid: " + err.Error()
 	}
 	return http.StatusOK, s.permissions()

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"crypto/rand"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -42,6 +43,8 @@ type Config struct {
 	Users []User
 	// Denied is what the caller may not do, see [Server.Deny].
 	Denied []string
+	// Granted is what the caller may do besides, see [Server.Grant].
+	Granted []string
 	// VerifiedDomains are the tenant's own domains: nobody there can be invited.
 	VerifiedDomains []string
 	// TenantName is the label before .onmicrosoft.com. Default "standin".
@@ -58,11 +61,12 @@ type Server struct {
 	groups map[string]Group
 	mux    *http.ServeMux
 
-	mu     sync.Mutex // guards what follows
-	tenant tenant
-	faults []Fault
-	calls  map[string]int
-	denied []string
+	mu      sync.Mutex // guards what follows
+	tenant  tenant
+	faults  []Fault
+	calls   map[string]int
+	denied  []string
+	granted []string
 }
 
 // New returns a tenant with what Config.StateFile holds, if that exists.
@@ -99,7 +103,7 @@ func New(config Config) (*Server, error) {
 			s.tenant.Users = append(s.tenant.Users, user)
 		}
 	}
-	err = s.Deny(config.Denied...)
+	err = errors.Join(s.Deny(config.Denied...), s.Grant(config.Granted...))
 	if err != nil {
 		return nil, fmt.Errorf("graphsim: %w", err)
 	}
@@ -120,7 +124,8 @@ type reply struct {
 type call struct {
 	*http.Request
 	body            []byte
-	base            string // scheme and host of the client's URL
+	unreadable      *bodyFault // nil if the body could be read, or was not looked at
+	base            string     // scheme and host of the client's URL
 	requestID       string
 	clientRequestID string
 }
@@ -163,7 +168,11 @@ func about(w http.ResponseWriter, _ *http.Request) {
   POST, GET, DELETE /stand-in/faults      make it fail, see what is ordered, stop that
   POST /stand-in/users                    add a user, or change the one with that id or mail
   DELETE /stand-in/users/{id}             delete a user, so that it could be restored
-  POST, GET /stand-in/permissions         say what the caller may not do, see that
+  POST /stand-in/events                   let something happen to a user: delete, restore, purge,
+                                          disable, enable, accept, reset-redemption, make-internal
+  POST, GET /stand-in/groups              add or change a group, see those that were
+  POST, GET /stand-in/contacts            add a contact that holds an address, see them
+  POST, GET /stand-in/permissions         say what the caller may not do, and what it may besides
 `)
 }
 
@@ -204,6 +213,9 @@ func (s *Server) serveGraph(w http.ResponseWriter, r *http.Request, found *route
 	if found != nil {
 		name, writes = found.pattern, found.writes
 	}
+	if r.Method == http.MethodPost {
+		c.body, c.unreadable = readBody(r)
+	}
 	fault, faulty := s.begin(c, name)
 	c.clientRequestID = cmp.Or(r.Header.Get("client-request-id"), c.requestID)
 
@@ -214,7 +226,7 @@ func (s *Server) serveGraph(w http.ResponseWriter, r *http.Request, found *route
 		texts := faultTexts[http.StatusTooManyRequests]
 		answer = s.refuse(c, http.StatusTooManyRequests, texts[0], texts[1])
 	case !faulty || fault.AfterEffect || !fault.fails():
-		answer = s.answer(c, found)
+		answer = s.answer(c, found, fault.WithoutEffect)
 	}
 	answer.header = limits
 	if faulty {
@@ -239,11 +251,11 @@ func (s *Server) begin(c *call, name string) (Fault, bool) {
 	defer s.mu.Unlock()
 	s.calls[name]++
 	c.requestID = s.newGUID()
-	return s.takeFault(c.Request)
+	return s.takeFault(c)
 }
 
-// answer returns the tenant's own answer.
-func (s *Server) answer(c *call, found *route) reply {
+// answer returns the tenant's own answer. Without effect, nothing of what it says has happened.
+func (s *Server) answer(c *call, found *route, withoutEffect bool) reply {
 	if s.config.RequireBearer && !strings.HasPrefix(c.Header.Get("Authorization"), "Bearer ") {
 		return s.refuse(c, http.StatusUnauthorized, "InvalidAuthenticationToken", "Access token is empty.")
 	}
@@ -256,39 +268,51 @@ func (s *Server) answer(c *call, found *route) reply {
 	if s.denies(found) {
 		return s.refuse(c, http.StatusForbidden, "Authorization_RequestDenied", found.denial())
 	}
-	if c.Method == http.MethodPost {
-		refusal, ok := s.readBody(c)
-		if !ok {
-			return refusal
-		}
+	if c.unreadable != nil {
+		return s.refuse(c, c.unreadable.status, c.unreadable.code, c.unreadable.message)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return found.serve(s, c, c.PathValue("id"))
+	if !withoutEffect {
+		return found.serve(s, c, c.PathValue("id"))
+	}
+	before := s.tenant // its lists only grow in a call, so they need no copy
+	answer := found.serve(s, c, c.PathValue("id"))
+	s.tenant = before
+	return s.saved(c, answer)
 }
 
-// readBody reads a JSON body into c. It wants a length: some of Graph's front ends answer 411 to
-// a chunked body.
-func (s *Server) readBody(c *call) (refusal reply, ok bool) {
-	if c.ContentLength < 0 {
-		return s.refuse(c, http.StatusLengthRequired, "LengthRequired", "A Content-Length header is required."), false
+// A bodyFault is Graph's answer to a body that it can't read.
+type bodyFault struct {
+	status        int
+	code, message string
+}
+
+// readBody reads a JSON body. It wants a length: some of Graph's front ends answer 411 to a
+// chunked body.
+func readBody(r *http.Request) ([]byte, *bodyFault) {
+	bad := func(message string) ([]byte, *bodyFault) {
+		return nil, &bodyFault{http.StatusBadRequest, "BadRequest", message}
 	}
-	if !isJSON(c.Header.Get("Content-Type")) {
-		return s.refuse(c, http.StatusBadRequest, "BadRequest", "Write requests need the Content-Type application/json."), false
+	if r.ContentLength < 0 {
+		return nil, &bodyFault{http.StatusLengthRequired, "LengthRequired", "A Content-Length header is required."}
 	}
-	reader, err := decoded(c.Request)
+	if !isJSON(r.Header.Get("Content-Type")) {
+		return bad("Write requests need the Content-Type application/json.")
+	}
+	reader, err := decoded(r)
 	if err != nil {
-		return s.refuse(c, http.StatusBadRequest, "BadRequest", "The body is not what its Content-Encoding says."), false
+		return bad("The body is not what its Content-Encoding says.")
 	}
 	// One byte more than allowed tells a body that is too long from one that just fits.
-	c.body, err = io.ReadAll(io.LimitReader(reader, maxBodyBytes+1))
+	body, err := io.ReadAll(io.LimitReader(reader, maxBodyBytes+1))
 	if err != nil {
-		return s.refuse(c, http.StatusBadRequest, "BadRequest", "The body can't be read."), false
+		return bad("The body can't be read.")
 	}
-	if len(c.body) > maxBodyBytes {
-		return s.refuse(c, http.StatusRequestEntityTooLarge, "RequestEntityTooLarge", "The body is too large."), false
+	if len(body) > maxBodyBytes {
+		return nil, &bodyFault{http.StatusRequestEntityTooLarge, "RequestEntityTooLarge", "The body is too large."}
 	}
-	return reply{}, true
+	return body, nil
 }
 
 // graphError is the content of every error of Graph.

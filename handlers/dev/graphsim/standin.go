@@ -73,6 +73,11 @@ var pages = map[string]page{
 	"POST /stand-in/faults":       ordered((*Server).takeOrder),
 	"POST /stand-in/users":        ordered((*Server).takeUser),
 	"DELETE /stand-in/users/{id}": (*Server).takeDeletion,
+	"POST /stand-in/events":       ordered((*Server).takeEvent),
+	"GET /stand-in/groups":        shown((*Server).changedGroups),
+	"POST /stand-in/groups":       ordered((*Server).takeGroup),
+	"GET /stand-in/contacts":      shown((*Server).contacts),
+	"POST /stand-in/contacts":     ordered((*Server).takeContact),
 	"GET /stand-in/permissions":   shown((*Server).permissions),
 	"POST /stand-in/permissions":  ordered((*Server).takePermissions),
 	"/stand-in/": func(_ *Server, r *http.Request) (int, any) {

@@ -37,14 +37,17 @@ type User struct {
 	DisplayName       string   `json:"displayName"`
 	UserPrincipalName string   `json:"userPrincipalName"`
 	UserType          string   `json:"userType"`          // "Guest" or "Member"
-	ExternalUserState string   `json:"externalUserState"` // "PendingAcceptance", "Accepted", or "" for an internal user
-	CreationType      string   `json:"creationType"`      // "Invitation", or "" for an internal user
+	ExternalUserState string   `json:"externalUserState"` // "PendingAcceptance", "Accepted", or ""
+	CreationType      string   `json:"creationType"`      // "Invitation", or "" if made without one
 	Sponsors          []string `json:"sponsors"`
 	Disabled          bool     `json:"disabled"`
 	// ProxyAddresses are further addresses, as in "smtp:ana@contoso.com". Mail need not be listed.
 	ProxyAddresses []string `json:"proxyAddresses,omitempty"`
 	// Deleted users are found only among the deleted ones, and can be restored.
 	Deleted bool `json:"deleted,omitempty"`
+	// KeepsAddress says of a deleted user that the address still can't be invited: Graph refuses it
+	// with the id of the deleted user. Mostly an address is free once its user is deleted.
+	KeepsAddress bool `json:"keepsAddress,omitempty"`
 	// CreatedAt is when the guest was invited; replication counts from here. It is zero for a user
 	// that was there before.
 	CreatedAt time.Time `json:"createdAt,omitzero"`
@@ -62,6 +65,9 @@ type tenant struct {
 	Users       []User       `json:"users"`
 	Invitations []Invitation `json:"invitations"`
 	Memberships []Membership `json:"memberships"`
+	// Groups are those that were added or changed after the start.
+	Groups   []Group   `json:"groups,omitempty"`
+	Contacts []Contact `json:"contacts,omitempty"`
 }
 
 // user returns the user of that id, deleted or not, or nil.
@@ -91,10 +97,12 @@ func (u *User) has(email string) bool {
 		slices.ContainsFunc(u.ProxyAddresses, func(proxy string) bool { return strings.EqualFold(proxy, "smtp:"+email) })
 }
 
-// external reports whether an invitation created the user. The user type does not say so: there
-// are internal guests and external members.
+// external reports whether the user signs in elsewhere: an invited user has #EXT# in the sign-in
+// name, and an internal user who was invited keeps the name and gets an external state. Neither
+// the user type nor the creation type says so: there are internal guests and external members, and
+// an invited user who was made internal keeps the creation type.
 func (u *User) external() bool {
-	return u.CreationType == "Invitation" || strings.Contains(u.UserPrincipalName, "#EXT#@")
+	return strings.Contains(u.UserPrincipalName, "#EXT#@") || u.ExternalUserState != ""
 }
 
 // visible reports whether searches and groups see the user.
