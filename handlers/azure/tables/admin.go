@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/data/aztables"
@@ -34,9 +33,6 @@ func (s *Store) AllRows(ctx context.Context) ([]policy.Raw, error) {
 // ChangeRows adds, replaces and removes policy rows of one partition, all or none of them, at
 // most [policy.MaxChanges]. It is for admins: the deployed app has no right to.
 //
-// If a row to be replaced or removed has an apostrophe in its keys, the rows are changed one
-// after the other: what was changed before a failure stays changed.
-//
 // A row to be added must not exist; one to be replaced or removed must still have its ETag.
 // Otherwise it is a problem.Conflict. After that, or a problem.StorageUnavailable, the caller
 // must read the rows again: they may have been changed, and the answer lost. A row that the
@@ -61,6 +57,9 @@ func (s *Store) ChangeRows(ctx context.Context, add, replace, remove []policy.Ra
 		case i >= len(add):
 			action.ActionType, action.IfMatch = aztables.TransactionTypeUpdateReplace, ifMatch(raw.ETag)
 		}
+		if raw.Partition == "" && i >= len(add) {
+			return problem.New(problem.Internal, "%s: the PartitionKey of %q is empty; delete that row in a storage tool", doing, raw.Name)
+		}
 		encoded, err := row{partition: raw.Partition, name: raw.Name, columns: columns}.encode()
 		if err != nil {
 			return failure(doingThere, err)
@@ -68,44 +67,12 @@ func (s *Store) ChangeRows(ctx context.Context, add, replace, remove []policy.Ra
 		action.Entity = encoded
 		actions = append(actions, action)
 	}
-	var err error
-	if slices.ContainsFunc(rows[len(add):], hasApostrophe) {
-		err = s.oneByOne(ctx, rows, actions, len(add))
-	} else {
-		_, err = submit(ctx, s.policies, actions)
-	}
+	_, err := submit(ctx, s.policies, actions)
 	if hasCode(err, aztables.ResourceNotFound) {
 		return problem.New(problem.Conflict, "%s: one of them is gone", doingThere)
 	}
 	if err != nil {
 		return failure(doingThere, err)
-	}
-	return nil
-}
-
-// hasApostrophe reports whether the SDK would send a wrong address of the row in a transaction:
-// it doubles an apostrophe in a key, as OData requires, everywhere but there (aztables 1.4.1,
-// transactional_batch.go). The emulator accepts that address.
-func hasApostrophe(raw policy.Raw) bool { return strings.Contains(raw.Partition+raw.Name, "'") }
-
-// oneByOne does each action by a call of its own. Those on existing rows come first, so that a
-// conflict mostly comes before anything is changed. The first added of the actions add rows.
-func (s *Store) oneByOne(ctx context.Context, rows []policy.Raw, actions []aztables.TransactionAction, added int) error {
-	for n := range actions {
-		i := (n + added) % len(actions)
-		action := actions[i]
-		var err error
-		switch action.ActionType {
-		case aztables.TransactionTypeAdd:
-			_, err = s.policies.AddEntity(ctx, action.Entity, nil)
-		case aztables.TransactionTypeDelete:
-			_, err = s.policies.DeleteEntity(ctx, rows[i].Partition, rows[i].Name, &aztables.DeleteEntityOptions{IfMatch: action.IfMatch})
-		default:
-			_, err = s.policies.UpdateEntity(ctx, action.Entity, &aztables.UpdateEntityOptions{IfMatch: action.IfMatch, UpdateMode: aztables.UpdateModeReplace})
-		}
-		if err != nil {
-			return err
-		}
 	}
 	return nil
 }
