@@ -123,10 +123,16 @@ var causes = map[problem.Code]Cause{
 			"The next probe finds the change; guestlist breaker close does not wait for it.",
 	},
 	request.DirectoryForbidden: {
-		"The app's identity gets no valid token for Microsoft Graph, or lacks the permission User.Invite.All with an admin's consent.",
+		"The app lacks the permission User.Invite.All with an admin's consent.",
 		"Grant the managed identity the application permission; guestlist doctor lists those that are missing. A new " +
 			"permission can take a day to have an effect, since tokens of managed identities are cached that long; " +
 			"the next probe after that finds it.",
+	},
+	request.DirectoryNoToken: {
+		"The app's managed identity gets no token for Microsoft Graph, or Graph accepts none of its tokens, also not a new one.",
+		"Check that the managed identity is assigned to the function app, that AZURE_CLIENT_ID names it, and that its " +
+			"enterprise application is enabled for sign-in and not blocked by Conditional Access for workload identities. " +
+			"Nothing is sent meanwhile; the next probe finds the change.",
 	},
 	request.DirectoryQuota: {
 		"The tenant has reached its limit of objects, or of guests that it may invite for now.",

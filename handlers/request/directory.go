@@ -60,6 +60,9 @@ const (
 	DirectoryGroupForbidden problem.Code = "directory-group-forbidden"
 	// DirectoryReadForbidden: the app may not read users or groups. It may still be able to invite.
 	DirectoryReadForbidden problem.Code = "directory-read-forbidden"
+	// DirectoryMemberForbidden: the app may not invite anybody as a member. The policy row asks for
+	// that; guests of other rows are not concerned.
+	DirectoryMemberForbidden problem.Code = "directory-member-forbidden"
 )
 
 // The codes of the directory that are about the whole tenant. See [TenantWide].
@@ -69,8 +72,11 @@ const (
 	DirectorySuspicious problem.Code = "directory-suspicious-activity"
 	// DirectoryInvitationsOff: the tenant's settings let nobody invite, or not this app.
 	DirectoryInvitationsOff problem.Code = "directory-invitations-off"
-	// DirectoryForbidden: the app has no valid token, or lacks the permission to invite.
+	// DirectoryForbidden: the app lacks the permission to invite.
 	DirectoryForbidden problem.Code = "directory-forbidden"
+	// DirectoryNoToken: the app's identity gets no token, or the directory accepts none of them, also
+	// not a new one. Nothing was done.
+	DirectoryNoToken problem.Code = "directory-no-token"
 	// DirectoryQuota: the tenant may hold no more objects, or may invite no more guests for now.
 	DirectoryQuota problem.Code = "directory-quota-exceeded"
 )
@@ -111,10 +117,12 @@ var meanings = map[problem.Code]meaning{
 	DirectoryInternalUser:      {public: askYourContact},
 	DirectoryGroupForbidden:    {public: notNow},
 	DirectoryReadForbidden:     {public: notNow},
+	DirectoryMemberForbidden:   {public: notNow},
 
 	DirectorySuspicious:     {tenantWide: true, public: notNow},
 	DirectoryInvitationsOff: {tenantWide: true, probe: true, public: notNow},
 	DirectoryForbidden:      {tenantWide: true, probe: true, public: notNow},
+	DirectoryNoToken:        {tenantWide: true, probe: true, public: notNow},
 	DirectoryQuota:          {tenantWide: true, probe: true, public: notNow},
 }
 

@@ -39,6 +39,7 @@ func TestMeaningsOfCodes(t *testing.T) {
 		DirectorySuspicious:        {true, false, false},
 		DirectoryInvitationsOff:    {true, true, false},
 		DirectoryForbidden:         {true, true, false},
+		DirectoryNoToken:           {true, true, false},
 		DirectoryQuota:             {true, true, false},
 		DirectoryThrottled:         {false, false, true},
 		DirectoryUnavailable:       {false, false, true},

@@ -125,7 +125,7 @@ func (j *job) grantFailed(ctx context.Context, grant *request.Grant, cause error
 			"the directory does not know the guest everywhere yet")
 	case request.DirectoryThrottled:
 		return j.throttled(ctx, failure, "grant-postponed")
-	case request.DirectoryUnavailable, request.DirectoryUnknown:
+	case request.DirectoryUnavailable, request.DirectoryUnknown, request.DirectoryNoToken:
 		if failure.Code == request.DirectoryUnknown {
 			grant.Unknown++
 		}

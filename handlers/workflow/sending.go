@@ -257,12 +257,12 @@ func (j *job) invitationFailed(ctx context.Context, claim request.Claim, cause e
 		return j.wait(ctx, max(left, down.after(j.Request.Attempt, failure.RetryAfter)), "unanswered",
 			"the directory gave no usable answer; it will be asked what came of it")
 	case request.DirectoryThrottled, request.DirectoryNotReplicated, request.DirectoryForbidden,
-		request.DirectoryInvitationsOff, request.DirectorySuspicious, request.DirectoryQuota:
+		request.DirectoryNoToken, request.DirectoryInvitationsOff, request.DirectorySuspicious, request.DirectoryQuota:
 		return j.notSent(ctx, claim, failure)
 	case request.DirectoryRefused, request.DirectoryBadAddress, request.DirectoryDomainBlocked,
 		request.DirectoryCrossTenant, request.DirectoryCrossTenantOurs, request.DirectoryCrossTenantTheirs,
 		request.DirectoryCrossCloud, request.DirectoryAddressTaken, request.DirectoryInvitationError,
-		request.DirectoryInternalUser:
+		request.DirectoryInternalUser, request.DirectoryMemberForbidden:
 		return j.endUninvited(ctx, claim, objection{request.Failed, "refused",
 			"the directory refused the invitation: " + failure.Detail + ref(failure)})
 	case request.DirectoryGuestDisabled:

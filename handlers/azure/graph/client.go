@@ -64,8 +64,8 @@ type Config struct {
 
 // A Client calls the directory. It may be used by several goroutines at once.
 //
-// It does not retry a call (except once with a new token when Graph asks for one) and does not
-// follow redirects: the caller decides what to do after a failure, by the error's code and
+// It does not retry a call (except once with a new token when Graph does not accept the token) and
+// does not follow redirects: the caller decides what to do after a failure, by the error's code and
 // RetryAfter.
 //
 // The errors of all methods are *problem.Error with a Directory… code of package request and
@@ -76,7 +76,8 @@ type Config struct {
 //   - DirectoryUnavailable: no answer in time, a failing server, or an answer that is not Graph's.
 //     The call may have had its effect.
 //   - DirectoryUnknown: an answer whose meaning is not known. It may pass.
-//   - DirectoryForbidden: there is no valid token for the app.
+//   - DirectoryNoToken: the app gets no token, or Graph accepts none, also not a new one.
+//   - DirectoryForbidden: Graph answered 401 for lack of a permission.
 //   - DirectoryRefused: the arguments make no sense, or Graph refused for a reason that has no code
 //     of its own.
 //

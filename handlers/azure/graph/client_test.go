@@ -497,7 +497,7 @@ func TestMalformedAnswers(t *testing.T) {
 		"400 with a code that is a text":  {400, utf8Type, graphError(private, private), request.DirectoryRefused},
 		"400 with secrets in the message": {400, utf8Type, graphError("BadRequest", private), request.DirectoryRefused},
 		"400 with a long message":         {400, utf8Type, graphError("BadRequest", strings.Repeat(private, 1000)), request.DirectoryRefused},
-		"401 that is a page":              {401, "text/html", "<html>" + private, request.DirectoryForbidden},
+		"401 that is a page":              {401, "text/html", "<html>" + private, request.DirectoryNoToken},
 		"403 that is a page":              {403, "text/html", "<html>" + private, request.DirectoryUnknown},
 		"404 that is a page":              {404, "text/html", "<html>" + private, request.DirectoryUnavailable},
 		"407 of a proxy":                  {407, "text/html", "<html>" + private, request.DirectoryUnavailable},
@@ -562,9 +562,10 @@ func TestInvitationErrors(t *testing.T) {
 		"suspicious activity":          {403, "Invitations are blocked for this directory due to suspicious activity. Please contact Microsoft support", request.DirectorySuspicious},
 		"no permission":                {403, "Insufficient privileges to perform requested operation by the application", request.DirectoryForbidden},
 		"no permission, oddly":         {400, "Insufficient privileges", request.DirectoryForbidden},
+		"no permission, with 401":      {401, "Insufficient privileges to perform requested operation by the application", request.DirectoryForbidden},
 		"tenant full":                  {403, "The directory object quota limit for the tenant has been exceeded.", request.DirectoryQuota},
 		"an unknown 403":               {403, "No.", request.DirectoryUnknown},
-		"401":                          {401, "Access token has expired.", request.DirectoryForbidden},
+		"401":                          {401, "Access token has expired.", request.DirectoryNoToken},
 		"domain on the tenant's list":  {403, "The domain of the user is currently blocked by your invitation policy.", request.DirectoryDomainBlocked},
 		"cross-tenant settings":        {403, "This invitation is blocked by cross-tenant access settings.", request.DirectoryCrossTenant},
 		"disabled guest":               {400, "The invited user already exists in the directory as object ID: " + guest + ", but the account is blocked from signing in.", request.DirectoryGuestDisabled},
@@ -629,7 +630,7 @@ func TestMembershipErrors(t *testing.T) {
 		"no permission":                   {403, "Insufficient privileges to complete the operation.", request.DirectoryGroupForbidden},
 		"tenant not there yet":            {400, "Unable to read the company information from the directory.", request.DirectoryNotReplicated},
 		"a text about the whole tenant":   {403, "Guest invitations not allowed for your company.", request.DirectoryRefused},
-		"no valid token":                  {401, "Access token has expired.", request.DirectoryForbidden},
+		"no valid token":                  {401, "Access token has expired.", request.DirectoryNoToken},
 		"throttled":                       {429, "Too many.", request.DirectoryThrottled},
 		"a concurrent change":             {409, "A conflicting object is present.", request.DirectoryUnavailable},
 		"server error about the guest":    {500, missing(guest), request.DirectoryUnavailable},
@@ -840,7 +841,7 @@ func TestMissingTokenSendsNothing(t *testing.T) {
 	}{
 		"an empty token":         {&fakeCredential{}, request.DirectoryUnavailable},
 		"no endpoint":            {&fakeCredential{err: errors.New("dial tcp: secret " + token)}, request.DirectoryUnavailable},
-		"the identity is gone":   {&fakeCredential{err: &azidentity.AuthenticationFailedError{RawResponse: &http.Response{StatusCode: 400, Request: httptest.NewRequest("GET", "/secret", nil), Body: http.NoBody}}}, request.DirectoryForbidden},
+		"the identity is gone":   {&fakeCredential{err: &azidentity.AuthenticationFailedError{RawResponse: &http.Response{StatusCode: 400, Request: httptest.NewRequest("GET", "/secret", nil), Body: http.NoBody}}}, request.DirectoryNoToken},
 		"the endpoint is broken": {&fakeCredential{err: &azidentity.AuthenticationFailedError{RawResponse: &http.Response{StatusCode: 500, Request: httptest.NewRequest("GET", "/secret", nil), Body: http.NoBody}}}, request.DirectoryUnavailable},
 	}
 	for name, test := range tests {
@@ -853,50 +854,110 @@ func TestMissingTokenSendsNothing(t *testing.T) {
 	}
 }
 
-func TestTokenChallengeIsAnsweredOnce(t *testing.T) {
-	claims := base64.StdEncoding.EncodeToString([]byte(`{"access_token":{"nbf":{"value":"1"}}}`))
+// expired is Graph's text for a token that it does not accept.
+const expired = "Continuous access evaluation resulted in challenge with result: InteractionRequired"
+
+func TestRefusedTokenIsReplacedOnce(t *testing.T) {
+	const asked = `{"access_token":{"nbf":{"value":"1>?"}}}` // with both characters that base64url changes
+	claims := base64.StdEncoding.EncodeToString([]byte(asked))
+	urlClaims := base64.RawURLEncoding.EncodeToString([]byte(asked))
+	if claims == urlClaims || strings.Trim(claims, "=") == urlClaims {
+		t.Fatal("the claims do not distinguish the encodings")
+	}
 	tests := map[string]struct {
-		header string
-		tokens int
+		lines  []string
+		claims string // "" for those of our own
 	}{
-		"a challenge":                {`Bearer realm="", authorization_uri="https://login.example/", error="insufficient_claims", claims="` + claims + `"`, 2},
-		"claims first":               {`Bearer claims="` + claims + `", realm=""`, 2},
-		"no claims":                  {`Bearer realm=""`, 1},
-		"claims without quotes":      {`Bearer realm="", claims=` + claims, 1},
-		"claims without an end":      {`Bearer realm="", claims="` + claims, 1},
-		"claims that are not base64": {`Bearer realm="", claims="{}"`, 1},
-		"half of base64":             {`Bearer claims="abc"`, 1},
-		"another scheme":             {`Basic claims="` + claims + `"`, 1},
-		"bare claims":                {`Bearer claims`, 1},
-		"nothing":                    {``, 1},
+		"a challenge": {[]string{`Bearer realm="", authorization_uri="https://login.example/", ` +
+			`error="insufficient_claims", claims="` + claims + `"`}, asked},
+		"claims first":               {[]string{`Bearer claims="` + claims + `", realm=""`}, asked},
+		"in base64url":               {[]string{`Bearer realm="", claims="` + urlClaims + `"`}, asked},
+		"without padding":            {[]string{`Bearer claims="` + strings.TrimRight(claims, "=") + `"`}, asked},
+		"in a second line":           {[]string{`PoP realm=""`, `Bearer claims="` + claims + `"`}, asked},
+		"behind another scheme":      {[]string{`PoP realm="", Bearer claims="` + claims + `"`}, asked},
+		"no claims":                  {[]string{`Bearer realm=""`}, ""},
+		"claims without quotes":      {[]string{`Bearer realm="", claims=` + claims}, ""},
+		"claims without an end":      {[]string{`Bearer realm="", claims="` + claims}, ""},
+		"claims that are not base64": {[]string{`Bearer realm="", claims="{}"`}, ""},
+		"claims that are not JSON":   {[]string{`Bearer realm="", claims="abcd"`}, ""},
+		"half of base64":             {[]string{`Bearer claims="abc"`}, ""},
+		"another scheme":             {[]string{`Basic claims="` + claims + `"`}, ""},
+		"bare claims":                {[]string{`Bearer claims`}, ""},
+		"nothing":                    {nil, ""},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			credential := &fakeCredential{token: token}
-			var bodies []string
-			client, log, _ := tlsServer(t, credential, func(w http.ResponseWriter, r *http.Request) {
-				body, err := io.ReadAll(r.Body)
-				if err != nil {
-					t.Error(err)
-				}
-				bodies = append(bodies, string(body))
-				w.Header().Set("WWW-Authenticate", test.header)
-				w.Header().Set("Content-Type", "application/json")
-				w.WriteHeader(http.StatusUnauthorized)
-				_, err = io.WriteString(w, graphError("InvalidAuthenticationToken", "Continuous access evaluation resulted in challenge with result: InteractionRequired"))
-				if err != nil {
-					t.Error(err)
-				}
-			})
-			wantProblem(t, second(client.Invite(t.Context(), invitation(t))), request.DirectoryForbidden, log)
-			if len(credential.asked) != test.tokens || len(bodies) != test.tokens || bodies[0] == "" || bodies[0] != bodies[len(bodies)-1] {
-				t.Errorf("%d tokens for %d requests with bodies %q, want %d", len(credential.asked), len(bodies), bodies, test.tokens)
+			client, bodies, log := refusingTokens(t, credential, test.lines, graphError("InvalidAuthenticationToken", expired), 1000)
+			wantProblem(t, second(client.Invite(t.Context(), invitation(t))), request.DirectoryNoToken, log)
+			if len(credential.asked) != 2 || len(*bodies) != 2 || (*bodies)[0] == "" || (*bodies)[0] != (*bodies)[1] {
+				t.Fatalf("%d tokens for %d requests with bodies %q, want two of the same", len(credential.asked), len(*bodies), *bodies)
 			}
-			if test.tokens == 2 && credential.asked[1].Claims != `{"access_token":{"nbf":{"value":"1"}}}` {
-				t.Errorf("claims %q", credential.asked[1].Claims)
+			got := credential.asked[1].Claims
+			if test.claims != "" && got != test.claims || test.claims == "" && !strings.HasPrefix(got, `{"access_token":{"nbf":`) {
+				t.Errorf("claims %q, want %q", got, test.claims)
 			}
 		})
 	}
+}
+
+func TestOneRefusedTokenCostsNothing(t *testing.T) {
+	for name, body := range map[string]string{"an error of Graph": graphError("InvalidAuthenticationToken", expired), "no body": ""} {
+		t.Run(name, func(t *testing.T) {
+			client, bodies, _ := refusingTokens(t, &fakeCredential{token: token}, nil, body, 1)
+			id, err := client.Invite(t.Context(), invitation(t))
+			if err != nil || id != guest || len(*bodies) != 2 {
+				t.Errorf("%q, %v after %d requests", id, err, len(*bodies))
+			}
+		})
+	}
+}
+
+func TestMissingPermissionIsNotTakenForBadToken(t *testing.T) {
+	for userType, want := range map[string]problem.Code{
+		"": request.DirectoryForbidden, "Guest": request.DirectoryForbidden, "Member": request.DirectoryMemberForbidden,
+	} {
+		for _, status := range []int{401, 403} {
+			client, log := answering(t, status, "application/json",
+				graphError("Authorization_RequestDenied", "Insufficient privileges to complete the operation."))
+			asked := invitation(t)
+			asked.UserType = userType
+			wantProblem(t, second(client.Invite(t.Context(), asked)), want, log)
+			if n := strings.Count(log.String(), "graph answered"); n != 1 {
+				t.Errorf("status %d: %d requests, want 1", status, n)
+			}
+		}
+	}
+}
+
+// refusingTokens returns a client of a server that answers so many calls with 401, and invites
+// after that.
+func refusingTokens(t *testing.T, credential azcore.TokenCredential, lines []string, body string, times int) (
+	client *graph.Client, bodies *[]string, log *bytes.Buffer) {
+	t.Helper()
+	bodies = &[]string{}
+	client, log, _ = tlsServer(t, credential, func(w http.ResponseWriter, r *http.Request) {
+		sent, err := io.ReadAll(r.Body)
+		if err != nil {
+			t.Error(err)
+		}
+		*bodies = append(*bodies, string(sent))
+		w.Header().Set("Content-Type", "application/json")
+		answer, status := body, http.StatusUnauthorized
+		if len(*bodies) > times {
+			answer, status = `{"status":"PendingAcceptance","invitedUser":{"id":"`+guest+`"}}`, http.StatusCreated
+		} else {
+			for _, line := range lines {
+				w.Header().Add("WWW-Authenticate", line)
+			}
+		}
+		w.WriteHeader(status)
+		_, err = io.WriteString(w, answer)
+		if err != nil {
+			t.Error(err)
+		}
+	})
+	return client, bodies, log
 }
 
 func TestInvalidConfigIsRefused(t *testing.T) {

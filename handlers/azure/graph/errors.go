@@ -40,6 +40,12 @@ func (e *answerError) says(texts ...string) bool {
 	return slices.ContainsFunc(texts, func(text string) bool { return strings.Contains(message, text) })
 }
 
+// aboutPermission reports whether Graph's message says that the app lacks a permission. Graph says
+// so with the status 401 too, which otherwise means that it does not accept the token.
+func (e *answerError) aboutPermission() bool {
+	return e.fault == "" && e.says("insufficient privilege", "insufficient permission")
+}
+
 // An operation is what a call of the SDK is for.
 type operation struct {
 	doing string // for the log
@@ -131,8 +137,9 @@ func (op operation) code(answer *answerError) problem.Code {
 	switch {
 	case answer.status == http.StatusTooManyRequests:
 		return request.DirectoryThrottled
-	case answer.status == http.StatusUnauthorized:
-		return request.DirectoryForbidden
+	case answer.status == http.StatusUnauthorized && !answer.aboutPermission():
+		// Not even a new token was accepted.
+		return request.DirectoryNoToken
 	case answer.status < 400:
 		return request.DirectoryUnavailable
 	case answer.fault != "" && answer.status == http.StatusForbidden:
@@ -147,6 +154,8 @@ func (op operation) code(answer *answerError) problem.Code {
 		return code
 	}
 	switch answer.status {
+	case http.StatusUnauthorized:
+		return request.DirectoryForbidden
 	case http.StatusRequestTimeout, http.StatusConflict, http.StatusLocked, http.StatusTooEarly:
 		// Another client is changing the same object, or the service is busy.
 		return request.DirectoryUnavailable
@@ -159,7 +168,7 @@ func (op operation) code(answer *answerError) problem.Code {
 
 // classifyRead recognises a missing permission.
 func classifyRead(answer *answerError) problem.Code {
-	if answer.status == http.StatusForbidden {
+	if answer.status == http.StatusForbidden || answer.status == http.StatusUnauthorized {
 		return request.DirectoryReadForbidden
 	}
 	return ""
@@ -205,7 +214,7 @@ func (op operation) withoutToken(token *tokenError) error {
 	if status != 0 {
 		detail += fmt.Sprintf(": status %d", status)
 		if status == http.StatusBadRequest || status == http.StatusUnauthorized || status == http.StatusForbidden {
-			code = request.DirectoryForbidden
+			code = request.DirectoryNoToken
 			detail += "; is the managed identity assigned to this app, and its client id right?"
 		}
 	}

@@ -117,7 +117,7 @@ func TestLookupAnswers(t *testing.T) {
 		{name: "the page of a proxy", status: 404, contentType: "text/html", body: "<html>", want: request.DirectoryUnavailable},
 		{name: "no permission", status: 403, contentType: jsonType, body: graphError("Authorization_RequestDenied", "Insufficient privileges to complete the operation."),
 			want: request.DirectoryReadForbidden},
-		{name: "no token", status: 401, contentType: jsonType, body: graphError("InvalidAuthenticationToken", "no"), want: request.DirectoryForbidden},
+		{name: "no token", status: 401, contentType: jsonType, body: graphError("InvalidAuthenticationToken", "no"), want: request.DirectoryNoToken},
 		{name: "throttling", status: 429, contentType: jsonType, body: graphError("TooManyRequests", "no"), headers: []string{"Retry-After", "7"}, want: request.DirectoryThrottled},
 		{name: "a failing server", status: 503, contentType: jsonType, body: graphError("serviceNotAvailable", "no"), want: request.DirectoryUnavailable},
 		{name: "another object", status: 200, contentType: jsonType, body: strings.Replace(whole, group, other, 1), want: request.DirectoryUnavailable},

@@ -111,9 +111,24 @@ const (
 // classifyInvitation returns what an answer to that invitation means, "" where the status says
 // it.
 //
-// A text that may be about the guest and about the tenant is unknown.
+// A text that may be about the guest and about the tenant is unknown. The text of a refusal to
+// invite somebody as a member names neither the type nor the sponsors, so a missing permission is
+// the row's fault then.
 func classifyInvitation(answer *answerError, asked request.Invitation) problem.Code {
+	code := classifyWords(answer, asked)
+	denied := answer.status == http.StatusUnauthorized || answer.status == http.StatusForbidden
+	unclear := code == request.DirectoryUnknown && answer.code == "Authorization_RequestDenied"
+	if asked.UserType == "Member" && denied && (code == request.DirectoryForbidden || unclear) {
+		return request.DirectoryMemberForbidden
+	}
+	return code
+}
+
+// classifyWords is classifyInvitation without regard to the type of user.
+func classifyWords(answer *answerError, asked request.Invitation) problem.Code {
 	switch answer.status {
+	case http.StatusUnauthorized:
+		return request.DirectoryForbidden // see aboutPermission
 	case http.StatusBadRequest, http.StatusForbidden, http.StatusNotFound, http.StatusConflict, http.StatusUnprocessableEntity:
 	case http.StatusRequestTimeout, http.StatusLocked, http.StatusTooEarly:
 		return ""
@@ -300,7 +315,9 @@ var advice = map[problem.Code]string{
 	request.DirectoryInternalUser:    "the address belongs to a user with an account in the tenant, who needs no invitation",
 	request.DirectorySuspicious:      "Microsoft has stopped the tenant's invitations because of suspicious activity; only Microsoft's support can lift that, and further attempts make it worse",
 	request.DirectoryInvitationsOff:  "the guest invite settings in the tenant's external collaboration settings do not let this app invite",
-	request.DirectoryForbidden:       "the app lacks the permission User.Invite.All with an admin's consent, or its identity gets no valid token",
+	request.DirectoryForbidden:       "the app lacks the permission User.Invite.All with an admin's consent",
+	request.DirectoryNoToken:         "the directory does not accept the app's token, also not a new one",
+	request.DirectoryMemberForbidden: "the row's UserType is Member, and to invite a member the app needs more than User.Invite.All; choose Guest, or grant the app that right",
 	request.DirectoryQuota:           "the tenant has reached the limit of its objects or of its invitations; delete objects, permanently, or have the limit raised",
 	request.DirectoryReadForbidden:   "the app lacks a permission to read, User.Read.All for users and GroupMember.Read.All for groups, with an admin's consent",
 	request.DirectoryGroupForbidden: "the app may not change the members of this group: it needs GroupMember.ReadWrite.All or must own the group, and a group that can have " +

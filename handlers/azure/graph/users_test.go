@@ -66,7 +66,7 @@ func TestSearchRequest(t *testing.T) {
 
 func TestSearchErrors(t *testing.T) {
 	for status, want := range map[int]problem.Code{
-		400: request.DirectoryRefused, 401: request.DirectoryForbidden, 403: request.DirectoryReadForbidden, 404: request.DirectoryRefused,
+		400: request.DirectoryRefused, 401: request.DirectoryReadForbidden, 403: request.DirectoryReadForbidden, 404: request.DirectoryRefused,
 		409: request.DirectoryUnavailable, 429: request.DirectoryThrottled, 503: request.DirectoryUnavailable,
 	} {
 		for _, name := range []string{"FindGuest", "FindUser", "FindDeletedGuests"} {

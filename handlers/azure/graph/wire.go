@@ -43,7 +43,7 @@ const (
 // request's context.
 type exchange struct {
 	want       []int // the statuses that are a success
-	challenged bool  // Graph has asked for a new token once
+	challenged bool  // a new token was asked for once
 }
 
 type exchangeKey struct{}
@@ -139,8 +139,11 @@ func (a answers) Intercept(pipeline khttp.Pipeline, index int, r *http.Request) 
 	response.ContentLength = int64(len(body))
 
 	if response.StatusCode == http.StatusUnauthorized && !call.challenged {
-		claims, found := challenge(response.Header.Get("WWW-Authenticate"))
-		if found {
+		claims := challenge(response.Header.Values("WWW-Authenticate"))
+		if claims == "" && !failure.refuses(response.Header.Get("Content-Type"), body) {
+			claims = newToken(a.now())
+		}
+		if claims != "" {
 			// The SDK gets a new token with these claims and sends the request again. Its parser of the
 			// header is lax, so it gets a clean one.
 			call.challenged = true
@@ -234,17 +237,39 @@ func isObject(body []byte) bool {
 	return json.Valid(body) && bytes.HasPrefix(bytes.TrimLeft(body, " \t\r\n"), []byte("{"))
 }
 
-var claimsForm = regexp.MustCompile(`(?i)^Bearer\s(?:.*[\s,])?claims="([A-Za-z0-9+/]+=*)"`)
+// refuses reports whether the answer says that a permission is missing: another token would not
+// help.
+func (e *answerError) refuses(contentType string, body []byte) bool {
+	read := *e
+	read.read(contentType, body)
+	return read.aboutPermission()
+}
 
-// challenge returns the claims of a request for a new token (continuous access evaluation), in
-// base64 as they came.
-func challenge(header string) (claims string, found bool) {
-	match := claimsForm.FindStringSubmatch(header)
-	if match == nil {
-		return "", false
+var claimsForm = regexp.MustCompile(`(?i)^(?:.*,\s*)?Bearer\s(?:.*[\s,])?claims="([A-Za-z0-9+/_-]+=*)"`)
+
+// challenge returns the claims of a request for a new token (continuous access evaluation) in
+// standard base64, "" if there is none. Each line of the header may hold one, in base64 or
+// base64url, with or without padding.
+func challenge(lines []string) string {
+	for _, line := range lines {
+		match := claimsForm.FindStringSubmatch(line)
+		if match == nil {
+			continue
+		}
+		text := strings.NewReplacer("-", "+", "_", "/").Replace(strings.TrimRight(match[1], "="))
+		claims, err := base64.RawStdEncoding.DecodeString(text)
+		if err == nil && json.Valid(claims) {
+			return base64.StdEncoding.EncodeToString(claims)
+		}
 	}
-	_, err := base64.StdEncoding.DecodeString(match[1])
-	return match[1], err == nil
+	return ""
+}
+
+// newToken returns the claims that ask for a token issued from now on. A credential does not answer
+// them from its cache.
+func newToken(now time.Time) string {
+	claims := fmt.Sprintf(`{"access_token":{"nbf":{"essential":true,"value":"%d"}}}`, now.Unix())
+	return base64.StdEncoding.EncodeToString([]byte(claims))
 }
 
 // tokenError is a failure to get a token. Its text says nothing of the cause, which holds raw
