@@ -43,6 +43,8 @@ type Request struct {
 	// Resend asks for the mail of the invitation to be sent again; zero when nobody asks, or it is
 	// done.
 	Resend Instruction
+	// MailAsked is when the partner last asked for that; zero if never.
+	MailAsked time.Time
 	// Withdrawal asks for the request to be ended and erased. Once given, it stays.
 	Withdrawal Instruction
 	// Erased is when the personal data was erased; zero as long as it is there.

@@ -14,15 +14,21 @@ import (
 // is given up. It can be given again.
 const maxResendAttempts = 8
 
-// recordResend records that the partner wants the mail again, if there is one to send. The message
-// comes again until that is stored.
+// recordResend records that the partner wants the mail again, if there is one to send and the
+// partner has not asked within the rest of a mail, whatever came of it: every wish costs calls of
+// the directory. The message comes again until that is stored.
 func (j *job) recordResend(ctx context.Context) error {
 	r := &j.Request
 	if !r.State.Ended() || r.NoMail() != "" || r.Resend.Open() || r.Withdrawal.Open() || !r.Erased.IsZero() {
 		j.log.InfoContext(ctx, "the mail of the invitation is not sent again: there is none, or it is under way", "state", r.State)
 		return nil
 	}
-	r.Resend = request.Instruction{At: j.config.Now(), By: request.ThePartner}
+	now := j.config.Now()
+	if now.Sub(r.MailAsked).Abs() < request.MailRest {
+		j.log.InfoContext(ctx, "the mail of the invitation is not sent again: it was asked for lately", "asked", r.MailAsked)
+		return nil
+	}
+	r.Resend, r.MailAsked = request.Instruction{At: now, By: request.ThePartner}, now
 	r.Due = time.Time{} // it waits for nothing any more
 	j.Record("resend-wished", "the partner wants the mail sent again")
 	return j.save(ctx)

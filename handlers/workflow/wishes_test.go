@@ -88,3 +88,36 @@ func TestWishDoesNotStepWaitingRequest(t *testing.T) {
 		})
 	}
 }
+
+func TestMailIsTriedOnceInItsRest(t *testing.T) {
+	tests := map[string]struct {
+		fault graphsim.Fault
+		after time.Duration // the invitation
+		what  string
+	}{
+		"refused":  {graphsim.Fault{Match: invitations, Status: 400, Code: "BadRequest", Message: "No."}, 2 * time.Hour, "resend-refused"},
+		"too soon": {graphsim.Fault{Match: invitations, Status: 400, Code: "BadRequest", Message: "No."}, time.Minute, "resend-too-soon"},
+		"look-up refused": {
+			graphsim.Fault{Match: lookUps, Status: 400, Code: "BadRequest", Message: "No."}, 2 * time.Hour, "resend-refused"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			id := w.invite()
+			w.now = w.now.Add(test.after)
+			test.fault.Times = 1_000_000
+			w.order(test.fault)
+			w.carryOut(submission.Resend, id)
+			if w.last(id) != test.what {
+				t.Fatalf("history %v", w.whats(id))
+			}
+			w.wantUntouched(submission.Resend, id)
+			before := len(w.whats(id))
+			w.now = w.now.Add(request.MailRest)
+			w.carryOut(submission.Resend, id)
+			if len(w.whats(id)) == before {
+				t.Error("after the rest of a mail a wish is not taken")
+			}
+		})
+	}
+}

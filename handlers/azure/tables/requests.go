@@ -68,6 +68,7 @@ func requestFields(r *request.Request) []field {
 		{unknownColumn, (*optional)(&r.Unknown)},
 		{"ResendWished", &r.Resend.At},
 		{"ResendWishedBy", &r.Resend.By},
+		{"MailAsked", &r.MailAsked},
 		{"WithdrawalWished", &r.Withdrawal.At},
 		{"WithdrawalWishedBy", &r.Withdrawal.By},
 		{"Erased", &r.Erased},

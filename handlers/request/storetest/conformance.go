@@ -125,6 +125,7 @@ func fullRequest(t testing.TB) request.Request {
 		Due:        start.Add(time.Hour),
 		Grants:     []request.Grant{{Group: "group-1", State: request.GrantAdded}, {Group: "group-2", State: request.GrantFailed, Note: "it is gone", Unknown: 6, Forbidden: start}},
 		Resend:     request.Instruction{At: start.Add(2 * time.Second), By: request.ThePartner},
+		MailAsked:  start.Add(5 * time.Second),
 		Withdrawal: request.Instruction{At: start.Add(3 * time.Second), By: "desk@fabrikam.com"},
 		Erased:     start.Add(4 * time.Second),
 		Created:    start,
@@ -138,7 +139,8 @@ func event(what string) []request.Event { return []request.Event{{At: start, Wha
 // asStored returns r as a store returns it, apart from Events and Version.
 func asStored(r request.Request) request.Request {
 	for _, t := range []*time.Time{
-		&r.Submission.SubmittedAt, &r.Submission.Consent.At, &r.Joined, &r.Due, &r.Since, &r.Resend.At, &r.Withdrawal.At, &r.Erased, &r.Created, &r.Changed,
+		&r.Submission.SubmittedAt, &r.Submission.Consent.At, &r.Joined, &r.Due, &r.Since,
+		&r.Resend.At, &r.MailAsked, &r.Withdrawal.At, &r.Erased, &r.Created, &r.Changed,
 	} {
 		*t = t.UTC().Truncate(100 * time.Nanosecond)
 	}
