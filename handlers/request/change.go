@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"guestlist/handlers/problem"
 )
 
 // ChangeTimeout is how long a person's change may take, from its first write to its last.
@@ -19,8 +21,28 @@ type Change struct {
 }
 
 // Transition moves the request to the state and records an event. It panics if the transition is
-// not legal.
+// not legal. Into state Inviting only StartInviting leads.
 func (c *Change) Transition(state State, what, detail string) {
+	if state == Inviting && c.Request.State != Inviting {
+		panic("request: only StartInviting begins to invite")
+	}
+	c.move(state, what, detail)
+}
+
+// StartInviting moves the request to state Inviting and records an event. It makes the grants from
+// the terms that count now: those of the approval if a person has approved, else those of the
+// decision. It is a problem.Internal if neither says to invite.
+func (c *Change) StartInviting(what, detail string) error {
+	terms := c.Request.Terms()
+	if terms == nil {
+		return problem.New(problem.Internal, "neither policy nor a person decided to invite")
+	}
+	c.Request.Grants = newGrants(terms.Groups)
+	c.move(Inviting, what, detail)
+	return nil
+}
+
+func (c *Change) move(state State, what, detail string) {
 	r := &c.Request
 	if !slices.Contains(states[r.State].next, state) {
 		panic(fmt.Sprintf("request: a request can't go from %s to %s", r.State, state))

@@ -47,20 +47,27 @@ func (h Holdings) GiveBack(ctx context.Context, r Request, claim Claim, part Par
 			return fmt.Errorf("giving the seat back: %w", err)
 		}
 	}
-	var err error
-	switch {
-	case part == Seat:
-	case part == Intent, part == SeatAndClaim && !doubt.IsZero():
-		claim.IntentAt = doubt
-		_, err = h.Store.UpdateClaim(ctx, r.Submission.Email, claim)
-	case part == SeatAndClaim && claim.Mails > 0:
-		claim.GuestID, claim.IntentAt = "", time.Time{}
-		_, err = h.Store.UpdateClaim(ctx, r.Submission.Email, claim)
-	default:
-		err = h.Store.Release(ctx, r.Submission.Email, claim)
-	}
+	err := h.giveClaimBack(ctx, r, claim, part, doubt)
 	if err != nil {
 		return fmt.Errorf("giving the claim back: %w", err)
 	}
 	return nil
+}
+
+func (h Holdings) giveClaimBack(ctx context.Context, r Request, claim Claim, part Part, doubt time.Time) (err error) {
+	switch {
+	case part == Seat:
+		return nil
+	case part == Intent, part == SeatAndClaim && !doubt.IsZero():
+		claim, err = claim.NotSent(doubt)
+	case part == SeatAndClaim && claim.Mails > 0:
+		claim, err = claim.KeepMails()
+	default:
+		return h.Store.Release(ctx, r.Submission.Email, claim)
+	}
+	if err != nil {
+		return err
+	}
+	_, err = h.Store.UpdateClaim(ctx, r.Submission.Email, claim)
+	return err
 }

@@ -22,11 +22,13 @@ type Store interface {
 	// History returns the events of the request in the order of saving; none for an unknown id.
 	History(ctx context.Context, id submission.ID) ([]Event, error)
 
-	// Claim makes id the owner of the address, with the given intent time, unless the address has an
-	// owner, and returns the claim as it then is. created tells whether this call made it.
+	// Claim stores [NewClaim] of id and intentAt on the address if that is [ClaimFree], and returns the
+	// claim as it then is. created tells whether this call made it.
 	Claim(ctx context.Context, address submission.Address, id submission.ID, intentAt time.Time) (claim Claim, created bool, err error)
+	// ClaimOf returns the claim on the address, the zero Claim if nobody owns the address.
+	ClaimOf(ctx context.Context, address submission.Address) (Claim, error)
 	// UpdateClaim replaces the claim on the address and returns it with its new Version. Conflict if
-	// it no longer has claim.Version, or is gone.
+	// it no longer has claim.Version, or is gone. Internal if it contradicts itself, see Claim.Check.
 	UpdateClaim(ctx context.Context, address submission.Address, claim Claim) (Claim, error)
 	// Release removes the claim from the address. Conflict if it no longer has claim.Version; nil if
 	// it is gone.

@@ -29,6 +29,8 @@ type Request struct {
 	RepeatOf submission.ID
 	// GuestID is the object id of the guest, once known.
 	GuestID string
+	// Origin says where the guest came from.
+	Origin Origin
 	// Joined is when the directory was found to say that the guest has accepted; zero if not known.
 	Joined time.Time
 	// Attempt counts the tries of the present effect that failed for a passing reason.
@@ -147,8 +149,8 @@ type Grant struct {
 	Forbidden time.Time `json:"forbidden,omitzero"`
 }
 
-// NewGrants returns the grants of the groups, all pending.
-func NewGrants(groups []string) []Grant {
+// newGrants returns the grants of the groups, all pending.
+func newGrants(groups []string) []Grant {
 	grants := make([]Grant, 0, len(groups))
 	for _, group := range groups {
 		grants = append(grants, Grant{Group: group, State: GrantPending})
@@ -163,22 +165,3 @@ type Event struct {
 	What   string    `json:"what"`   // stable short name, for example "decided" or "invited"
 	Detail string    `json:"detail"` // one sentence for an admin; no personal data
 }
-
-// Claim says which request owns an address: the one that invites. It also holds the intent and the
-// receipt of the invitation, so that no two requests and no two instances invite at the same time.
-type Claim struct {
-	Owner submission.ID
-	// IntentAt is when the invitation that is under way was begun; zero if none is. An intent without
-	// a GuestID means that the process ended in between, or that another instance is at it right now.
-	IntentAt time.Time
-	GuestID  string // the receipt: empty until the invitation is known to exist
-	// MailedAt is when the directory was last asked to send its mail to the address, and Mails how
-	// often it was. Before a mail is sent again both are written: they are the intent.
-	MailedAt time.Time
-	Mails    int
-	Version  string // the store's mark of this state of the claim
-}
-
-// OnlyMails reports whether the claim only says which mails the address has had: nobody is being
-// invited under it, and no guest is known.
-func (c Claim) OnlyMails() bool { return c.Mails > 0 && c.GuestID == "" && c.IntentAt.IsZero() }

@@ -106,19 +106,20 @@ func (v *Reviewer) Cancel(ctx context.Context, id submission.ID, reason string) 
 func (v *Reviewer) Retry(ctx context.Context, id submission.ID) (request.Request, error) {
 	from := []request.State{request.Failed}
 	return v.change(ctx, id, "be taken up again", from, func(c *request.Change) error {
-		next := request.Received
+		what, why := "retried", "taken up again by "+v.config.By
 		switch {
 		case c.Request.GuestID != "":
-			next = request.Granting
 			for i, grant := range c.Request.Grants {
 				if grant.State == request.GrantFailed {
 					c.Request.Grants[i] = request.Grant{Group: grant.Group, State: request.GrantPending}
 				}
 			}
+			c.Transition(request.Granting, what, why)
 		case c.Request.Terms() != nil:
-			next = request.Inviting
+			return c.StartInviting(what, why)
+		default:
+			c.Transition(request.Received, what, why)
 		}
-		c.Transition(next, "retried", "taken up again by "+v.config.By)
 		return nil
 	})
 }

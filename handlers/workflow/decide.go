@@ -25,11 +25,7 @@ func (j *job) decide(ctx context.Context) (next, error) {
 	j.Request.Decision = &decision
 	switch decision.Action {
 	case policy.Invite:
-		if decision.Terms == nil {
-			return stop, problem.New(problem.Internal, "policy decided to invite without terms")
-		}
-		j.Request.Grants = request.NewGrants(decision.Terms.Groups)
-		return j.goOn(ctx, request.Inviting, "decided", decision.Reason)
+		return j.startInviting(ctx, "decided", decision.Reason)
 	case policy.Deny:
 		return j.end(ctx, request.Denied, "decided", decision.Reason)
 	default:
@@ -42,6 +38,5 @@ func (j *job) approved(ctx context.Context) (next, error) {
 	if j.Request.Approval == nil {
 		return stop, problem.New(problem.Internal, "the request is approved without an approval")
 	}
-	j.Request.Grants = request.NewGrants(j.Request.Approval.Terms.Groups)
-	return j.goOn(ctx, request.Inviting, "resumed", "the approved invitation is under way")
+	return j.startInviting(ctx, "resumed", "the approved invitation is under way")
 }

@@ -39,9 +39,9 @@ func (j *job) giveBackEnded(ctx context.Context) error {
 		return j.giveBack(ctx, claim, request.Seat)
 	case created:
 		begun = time.Time{}
-	case claim.GuestID != "":
+	case claim.State == request.ClaimSent:
 		return nil
-	case !begun.IsZero() && j.config.Now().Sub(begun) < j.config.IntentLease:
+	case claim.UnderWay(j.config.Now(), j.config.IntentLease):
 		// Another call may be at it. The due entry must not come before the end of a person's change that
 		// is under way: that change counts on an entry in the same place.
 		err = j.config.Store.Wait(ctx, r.ID, j.config.Now().Add(max(j.config.IntentLease, request.ChangeTimeout)))
@@ -50,21 +50,21 @@ func (j *job) giveBackEnded(ctx context.Context) error {
 		}
 		return nil
 	default:
-		claim.IntentAt = j.config.Now()
-		err = j.updateClaim(ctx, &claim, "taking the claim of an ended request")
+		err = j.changeClaim(ctx, &claim, "taking the claim of an ended request", j.begun)
 		if err != nil {
 			return err
 		}
 	}
 	if !begun.IsZero() {
-		claim.GuestID, err = j.config.Directory.FindGuest(ctx, r.Submission.Email)
+		guestID, err := j.config.Directory.FindGuest(ctx, r.Submission.Email)
 		switch {
 		case problem.CodeOf(err) == request.DirectoryReadForbidden:
 			return nil
 		case err != nil:
 			return fmt.Errorf("asking for the guest of an ended request: %w", err)
-		case claim.GuestID != "":
-			return j.updateClaim(ctx, &claim, "recording the guest of an ended request")
+		case guestID != "":
+			return j.changeClaim(ctx, &claim, "recording the guest of an ended request",
+				func(c request.Claim) (request.Claim, error) { return c.Found(guestID, r.Origin) })
 		}
 	}
 	_, err = j.unchanged(ctx)

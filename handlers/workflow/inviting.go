@@ -20,9 +20,9 @@ func (j *job) invite(ctx context.Context) (next, error) {
 	switch {
 	case err != nil:
 		return stop, err
-	case claim.GuestID != "" && !ours:
+	case claim.State == request.ClaimSent && !ours:
 		return j.repeat(ctx, claim)
-	case claim.GuestID != "":
+	case claim.State == request.ClaimSent:
 		return j.invited(ctx, claim, "invited", "the invitation was found recorded after an interruption")
 	case !ours:
 		return j.inherit(ctx, claim)
@@ -39,7 +39,7 @@ func (j *job) inherit(ctx context.Context, claim request.Claim) (next, error) {
 		return j.wait(ctx, queuing.after(j.Request.Attempt, 0), "waiting-for-owner",
 			"request "+string(claim.Owner)+" for the same address is under way")
 	}
-	if j.config.Now().Sub(claim.IntentAt) < j.config.IntentLease {
+	if claim.UnderWay(j.config.Now(), j.config.IntentLease) {
 		return wait()
 	}
 	owner, err := j.ownerOf(ctx, claim)
@@ -54,8 +54,8 @@ func (j *job) inherit(ctx context.Context, claim request.Claim) (next, error) {
 	if err != nil {
 		return stop, err
 	}
-	claim.Owner = j.Request.ID
-	err = j.updateClaim(ctx, &claim, "taking the claim over")
+	err = j.changeClaim(ctx, &claim, "taking the claim over",
+		func(c request.Claim) (request.Claim, error) { return c.TakeOver(j.Request.ID) })
 	if err != nil {
 		return stop, err
 	}
@@ -73,7 +73,7 @@ func (j *job) ownerOf(ctx context.Context, claim request.Claim) (request.Request
 
 // resume goes on under a claim of ours that an earlier call made.
 func (j *job) resume(ctx context.Context, claim request.Claim) (next, error) {
-	if claim.IntentAt.IsZero() {
+	if claim.State != request.ClaimSending {
 		return j.begin(ctx, claim)
 	}
 	left := claim.IntentAt.Add(j.config.IntentLease).Sub(j.config.Now())
@@ -123,8 +123,7 @@ func (j *job) lookUpFailed(ctx context.Context, cause error) (next, error) {
 
 // begin renews the intent. Of two instances that try, one gets a Conflict.
 func (j *job) begin(ctx context.Context, claim request.Claim) (next, error) {
-	claim.IntentAt = j.config.Now()
-	err := j.updateClaim(ctx, &claim, "renewing the intent")
+	err := j.changeClaim(ctx, &claim, "renewing the intent", j.begun)
 	if err != nil {
 		return stop, err
 	}
@@ -133,8 +132,8 @@ func (j *job) begin(ctx context.Context, claim request.Claim) (next, error) {
 
 // found records the guest that the directory shows, without an invitation by this call.
 func (j *job) found(ctx context.Context, claim request.Claim, guestID, what, detail string) (next, error) {
-	claim.GuestID = guestID
-	err := j.updateClaim(ctx, &claim, "recording the guest that was found")
+	err := j.changeClaim(ctx, &claim, "recording the guest that was found",
+		func(c request.Claim) (request.Claim, error) { return c.Found(guestID, j.Request.Origin) })
 	if err != nil {
 		return stop, err
 	}
@@ -143,7 +142,7 @@ func (j *job) found(ctx context.Context, claim request.Claim, guestID, what, det
 
 // invited moves the request on once the guest's id is on the claim.
 func (j *job) invited(ctx context.Context, claim request.Claim, what, detail string) (next, error) {
-	j.Request.GuestID = claim.GuestID
+	j.Request.GuestID, j.Request.Origin = claim.GuestID, claim.Origin
 	if claim.Owner != j.Request.ID {
 		j.Request.RepeatOf = claim.Owner
 	}

@@ -94,6 +94,19 @@ func (j *job) goOn(ctx context.Context, state request.State, what, detail string
 	return again, j.save(ctx)
 }
 
+// startInviting moves the request to Inviting, saves it, and lets the next step follow at once.
+func (j *job) startInviting(ctx context.Context, what, detail string) (next, error) {
+	before := j.Request.State
+	err := j.StartInviting(what, detail)
+	if err != nil {
+		return stop, err
+	}
+	if before != request.Inviting {
+		j.resumed = false
+	}
+	return again, j.save(ctx)
+}
+
 // end moves the request to a state in which it has ended.
 func (j *job) end(ctx context.Context, state request.State, what, detail string) (next, error) {
 	j.transition(state, what, detail)
@@ -176,15 +189,23 @@ func (j *job) claim(ctx context.Context) (claim request.Claim, created bool, err
 	return claim, created, nil
 }
 
-// updateClaim stores the claim on the address of the request, with its new Version.
-func (j *job) updateClaim(ctx context.Context, claim *request.Claim, doing string) error {
-	updated, err := j.config.Store.UpdateClaim(ctx, j.Request.Submission.Email, *claim)
+// changeClaim stores what change makes of the claim on the address of the request.
+func (j *job) changeClaim(ctx context.Context, claim *request.Claim, doing string,
+	change func(request.Claim) (request.Claim, error)) error {
+	changed, err := change(*claim)
+	if err != nil {
+		return fmt.Errorf("%s: %w", doing, err)
+	}
+	updated, err := j.config.Store.UpdateClaim(ctx, j.Request.Submission.Email, changed)
 	if err != nil {
 		return fmt.Errorf("%s: %w", doing, err)
 	}
 	*claim = updated
 	return nil
 }
+
+// begun writes the intent to invite as of now.
+func (j *job) begun(claim request.Claim) (request.Claim, error) { return claim.Begin(j.config.Now()) }
 
 // unchanged returns the request as it is stored now, with a Conflict if this call knows it
 // differently.

@@ -157,7 +157,7 @@ func (j *job) unpark(ctx context.Context) (next, error) {
 	// It may have looked early. After a crash it must not wait for the time at which it was to look.
 	j.Request.Due = time.Time{}
 	// Saved before anything is done, so that a person's cancellation meanwhile is respected.
-	return j.goOn(ctx, request.Inviting, "resumed", "invitations are possible again")
+	return j.startInviting(ctx, "resumed", "invitations are possible again")
 }
 
 // openBreaker stops the invitations of all instances, because the tenant takes none, and returns

@@ -11,11 +11,7 @@ import (
 // directory is asked whether the guest is still there and may still come in: a guest who was
 // removed or shut out since is up to a person, as at a first sign-up.
 func (j *job) repeat(ctx context.Context, claim request.Claim) (next, error) {
-	since := claim.IntentAt
-	if since.IsZero() {
-		since = claim.MailedAt // the intent went with a request for the address that was withdrawn
-	}
-	if j.config.Now().Sub(since) < patience {
+	if j.config.Now().Sub(claim.SentAt) < patience {
 		return j.repeated(ctx, claim) // the directory may not show the guest yet
 	}
 	holder, seen, err := j.findUser(ctx)
@@ -74,6 +70,10 @@ func (j *job) inviteAnew(ctx context.Context, claim request.Claim) (next, error)
 	}
 	j.transition(request.Inviting, "invited-anew",
 		"the address was invited by request "+string(claim.Owner)+", and that guest is no longer there")
-	claim.Owner, claim.GuestID = j.Request.ID, ""
-	return j.begin(ctx, claim)
+	err = j.changeClaim(ctx, &claim, "taking over the claim of a guest who is gone",
+		func(c request.Claim) (request.Claim, error) { return c.BeginAnew(j.Request.ID, j.config.Now()) })
+	if err != nil {
+		return stop, err
+	}
+	return j.send(ctx, claim)
 }

@@ -38,7 +38,7 @@ func (j *job) recordResend(ctx context.Context) error {
 type resending struct {
 	*job
 	claim    request.Claim
-	before   request.Claim // as it was before the mail was recorded
+	before   time.Time // of the mail before
 	terms    policy.Terms
 	admitted admission
 }
@@ -58,23 +58,23 @@ func (j *job) resend(ctx context.Context) (next, error) {
 	return inOrder(ctx, r.findClaim, r.spareMailbox, r.judgeHolder, r.takeTurn, r.recordMail, r.issue)
 }
 
-// findClaim looks at the claim on the address. Without a guest it went with a request for the
-// address that was withdrawn or erased: this request's guest takes its place.
+// findClaim looks at the claim on the address. One that is free or kept for mails went with a
+// request for the address that was withdrawn or erased: this request's guest takes its place once
+// the directory has confirmed that guest.
 func (r *resending) findClaim(ctx context.Context) (next, error) {
-	claim, created, err := r.job.claim(ctx)
+	claim, err := r.config.Store.ClaimOf(ctx, r.Request.Submission.Email)
 	if err != nil {
-		return stop, err
+		return stop, fmt.Errorf("reading the claim on the address: %w", err)
 	}
 	r.claim = claim
-	if claim.GuestID != "" {
-		return proceed, nil
-	}
-	if !created && claim.Owner != r.Request.ID && !claim.OnlyMails() {
+	switch {
+	case claim.State == request.ClaimSending, claim.State == request.ClaimReserved && claim.Owner != r.Request.ID:
 		return r.resent(ctx, "resend-needless",
 			"request "+string(claim.Owner)+" for the same address is under way and sends the mail")
+	case claim.State == request.ClaimSent && claim.GuestID != r.Request.GuestID:
+		return r.resent(ctx, "resend-refused", "the address has another guest meanwhile")
 	}
-	r.claim.GuestID = r.Request.GuestID
-	return proceed, r.updateClaim(ctx, &r.claim, "recording the guest on the claim")
+	return proceed, nil
 }
 
 // spareMailbox refuses a mail that comes too soon after the last, or one too many.
@@ -90,15 +90,24 @@ func (r *resending) spareMailbox(ctx context.Context) (next, error) {
 	return proceed, nil
 }
 
-// judgeHolder goes on if the guest is pending, or can't be looked up: the directory sends no mail
-// to a guest who has accepted.
+// judgeHolder goes on if the guest is pending: the directory sends no mail to a guest who has
+// accepted. A guest who can't be looked up may be gone or shut out since, so then only a person can
+// ask for the mail, and only while the claim says that this is the guest of the address.
 func (r *resending) judgeHolder(ctx context.Context) (next, error) {
 	holder, seen, err := r.findUser(ctx)
 	if err != nil {
 		return r.resendFailed(ctx, err)
 	}
 	switch {
-	case holder.Kind == request.PendingGuest, holder.Kind == request.NoUser && !seen:
+	case !seen && r.claim.State != request.ClaimSent:
+		return r.resent(ctx, "resend-refused", "who holds the address can't be looked up, and no request has invited its guest")
+	case !seen && r.Request.Resend.By == request.ThePartner:
+		return r.resent(ctx, "resend-refused", "who holds the address can't be looked up; a person may send the mail")
+	case !seen:
+		return proceed, nil
+	case holder.ID != "" && holder.ID != r.Request.GuestID:
+		return r.resent(ctx, "resend-refused", "the address belongs to another user meanwhile")
+	case holder.Kind == request.PendingGuest:
 		return proceed, nil
 	case holder.Kind == request.NoUser:
 		return r.resent(ctx, "resend-refused", "the guest is gone from the directory")
@@ -125,10 +134,21 @@ func (r *resending) takeTurn(ctx context.Context) (next, error) {
 // recordMail writes the mail to the claim before it is sent. A slow call must not send what another
 // has answered meanwhile.
 func (r *resending) recordMail(ctx context.Context) (next, error) {
-	r.before = r.claim
-	r.claim.MailedAt = r.config.Now()
-	r.claim.Mails++
-	err := r.updateClaim(ctx, &r.claim, "recording the mail that is to be sent")
+	if r.claim.State == request.ClaimFree {
+		claim, _, err := r.config.Store.Claim(ctx, r.Request.Submission.Email, r.Request.ID, time.Time{})
+		if err != nil {
+			return stop, fmt.Errorf("claiming the address for its guest: %w", err)
+		}
+		r.claim = claim
+	}
+	r.before = r.claim.MailedAt
+	err := r.changeClaim(ctx, &r.claim, "recording the mail that is to be sent", func(c request.Claim) (request.Claim, error) {
+		c = c.Mailed(r.config.Now())
+		if c.State == request.ClaimSent {
+			return c, nil
+		}
+		return c.Restore(r.Request.ID, r.Request.GuestID, r.Request.Origin)
+	})
 	if err != nil {
 		return stop, err
 	}
@@ -146,8 +166,8 @@ func (r *resending) issue(ctx context.Context) (next, error) {
 			"the directory gave no usable answer: the mail may be sent or not"+ref(problem.From(err)))
 	default:
 		// Certainly nothing was sent, so the address needs no rest.
-		r.claim.MailedAt, r.claim.Mails = r.before.MailedAt, r.before.Mails
-		undone := r.updateClaim(ctx, &r.claim, "removing a mail that was not sent from the claim")
+		undone := r.changeClaim(ctx, &r.claim, "removing a mail that was not sent from the claim",
+			func(c request.Claim) (request.Claim, error) { return c.Unmailed(r.before), nil })
 		if undone != nil {
 			return stop, undone
 		}

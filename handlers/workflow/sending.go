@@ -144,8 +144,7 @@ func (s *sending) takeTurn(ctx context.Context) (next, error) {
 // person may have ended the request. It is a Conflict if so.
 func (s *sending) confirm(ctx context.Context) (next, error) {
 	if s.config.Now().Sub(s.claim.IntentAt) > s.config.IntentLease/4 {
-		s.claim.IntentAt = s.config.Now()
-		err := s.updateClaim(ctx, &s.claim, "renewing the intent")
+		err := s.changeClaim(ctx, &s.claim, "renewing the intent", s.begun)
 		if err != nil {
 			return stop, err
 		}
@@ -173,12 +172,12 @@ func (s *sending) issue(ctx context.Context) (next, error) {
 	if err != nil {
 		return s.invitationFailed(ctx, s.claim, err)
 	}
-	s.claim.GuestID = guestID
-	if s.terms.SendInvitation {
-		s.claim.MailedAt = s.config.Now()
-		s.claim.Mails++
-	}
-	err = s.updateClaim(ctx, &s.claim, "recording the invited guest")
+	err = s.changeClaim(ctx, &s.claim, "recording the invited guest", func(c request.Claim) (request.Claim, error) {
+		if s.terms.SendInvitation {
+			c = c.Mailed(s.config.Now())
+		}
+		return c.Sent(guestID, s.Request.Origin, s.config.Now())
+	})
 	if err != nil {
 		return stop, err
 	}

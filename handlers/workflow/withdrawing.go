@@ -61,7 +61,7 @@ func (j *job) giveBackWithdrawn(ctx context.Context) (next, error) {
 // findWithdrawnGuest records the guest before the claim that names it is given back.
 func (j *job) findWithdrawnGuest(ctx context.Context, claim request.Claim) (next, error) {
 	j.Request.GuestID = claim.GuestID
-	if claim.GuestID == "" && !claim.IntentAt.IsZero() {
+	if claim.State == request.ClaimSending {
 		wait, err := j.outcome(ctx, claim)
 		if err != nil {
 			return stop, err

@@ -20,12 +20,16 @@ const (
 	onlyColumn     = "MailsOnly" // true where request.Claim.OnlyMails is, so that the service can filter by it
 )
 
-// claimFields returns the columns of a claim, but for MailsOnly.
+// claimFields returns the columns of a claim, but for MailsOnly. A row without State was written
+// before claims had one.
 func claimFields(claim *request.Claim) []field {
 	return []field{
+		{stateColumn, (*string)(&claim.State)},
 		{ownerColumn, (*string)(&claim.Owner)},
 		{"IntentAt", &claim.IntentAt},
 		{guestIDColumn, &claim.GuestID},
+		{"SentAt", &claim.SentAt},
+		{originColumn, (*string)(&claim.Origin)},
 		{mailedAtColumn, &claim.MailedAt},
 		{"Mails", (*optional)(&claim.Mails)},
 	}
@@ -39,7 +43,7 @@ const claimRounds = 3
 // second try found the row. The address itself is not stored.
 func (s *Store) Claim(ctx context.Context, address submission.Address, id submission.ID, intentAt time.Time) (claim request.Claim, created bool, err error) {
 	const doing = "claiming an address"
-	r, err := encodeClaim(address, request.Claim{Owner: id, IntentAt: intentAt})
+	r, err := encodeClaim(address, request.NewClaim(id, intentAt))
 	if err != nil {
 		return request.Claim{}, false, failure(doing, err)
 	}
@@ -68,6 +72,23 @@ func (s *Store) Claim(ctx context.Context, address submission.Address, id submis
 		return claim, false, err
 	}
 	return request.Claim{}, false, problem.New(problem.StorageUnavailable, "%s: others claim and release it all the time", doing)
+}
+
+// ClaimOf implements [request.Store].
+func (s *Store) ClaimOf(ctx context.Context, address submission.Address) (request.Claim, error) {
+	const doing = "reading a claim"
+	key, err := claimKey(address)
+	if err != nil {
+		return request.Claim{}, failure(doing, err)
+	}
+	stored, err := get(ctx, s.guests, key, claimName)
+	if hasCode(err, aztables.ResourceNotFound) {
+		return request.Claim{}, nil
+	}
+	if err != nil {
+		return request.Claim{}, failure(doing, err)
+	}
+	return decodeClaim(doing, stored)
 }
 
 // UpdateClaim implements [request.Store]. After a problem.Conflict or a
@@ -175,6 +196,10 @@ func encodeClaim(address submission.Address, claim request.Claim) (row, error) {
 	if err != nil {
 		return row{}, err
 	}
+	err = claim.Check()
+	if err != nil {
+		return row{}, err
+	}
 	key, err := claimKey(address)
 	if err != nil {
 		return row{}, err
@@ -196,6 +221,13 @@ func decodeClaim(doing string, r row) (request.Claim, error) {
 	}
 	if columns.err != nil {
 		return request.Claim{}, failure(doing, columns.err)
+	}
+	if claim.State == request.ClaimFree {
+		claim = claim.Derive()
+	}
+	err = claim.Check()
+	if err != nil {
+		return request.Claim{}, failure(doing, err)
 	}
 	return claim, nil
 }

@@ -33,7 +33,8 @@ const (
 	approvalColumn = "Approval"
 	grantsColumn   = "Grants"
 	repeatOfColumn = "RepeatOf"
-	guestIDColumn  = "GuestId" // of a claim too
+	guestIDColumn  = "GuestId" // of a claim too, as the next
+	originColumn   = "Origin"
 	attemptColumn  = "Attempt"
 	unknownColumn  = "Unknown"
 	dueColumn      = "Due" // of a due entry too
@@ -63,6 +64,7 @@ func requestFields(r *request.Request) []field {
 		{sinceColumn, &r.Since},
 		{repeatOfColumn, (*string)(&r.RepeatOf)},
 		{guestIDColumn, &r.GuestID},
+		{originColumn, (*string)(&r.Origin)},
 		{"Joined", &r.Joined},
 		{attemptColumn, &r.Attempt},
 		{unknownColumn, (*optional)(&r.Unknown)},
@@ -227,6 +229,9 @@ func decodeRequest(doing string, record row) (request.Request, error) {
 	columns.read(requestFields(&r))
 	if !r.State.Known() {
 		columns.fail(stateColumn, "a known state")
+	}
+	if !r.Origin.Known() {
+		columns.fail(originColumn, "a known origin")
 	}
 	if r.RepeatOf != "" {
 		_, err := submission.ParseID(string(r.RepeatOf))

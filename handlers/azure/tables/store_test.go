@@ -315,7 +315,7 @@ func TestLostAnswer(t *testing.T) {
 	}
 
 	line.lost = 1
-	claim.GuestID = "guest"
+	claim = must(claim.Sent("guest", request.OriginBrought, start))(t)
 	_, err = store.UpdateClaim(atOnce(t.Context()), address, claim)
 	wantCode(t, "UpdateClaim", err, problem.Conflict)
 	claim, _, err = store.Claim(t.Context(), address, record.ID, start)
@@ -489,7 +489,8 @@ func TestFailuresHaveCodes(t *testing.T) {
 			}
 			wantCode(t, "Rows", err, problem.CodeOf(err)) // it must not hold a secret
 			if test.update != "" {
-				_, err = store.UpdateClaim(atOnce(t.Context()), ana(t), request.Claim{Owner: newID(t), Version: `W/"1"`})
+				_, err = store.UpdateClaim(atOnce(t.Context()), ana(t),
+					request.Claim{State: request.ClaimReserved, Owner: newID(t), Version: `W/"1"`})
 				wantCode(t, "UpdateClaim", err, test.update)
 			}
 		})
@@ -654,6 +655,9 @@ func TestUnreadableClaimIsError(t *testing.T) {
 		"a foreign owner":   {"Owner": "somebody"},
 		"an odd intent":     {"Owner": string(newID(t)), "IntentAt": "yesterday"},
 		"a guest as number": {"Owner": string(newID(t)), "GuestId": int32(7)},
+		"an odd state":      {"Owner": string(newID(t)), "State": "lost"},
+		"an odd origin":     {"Owner": string(newID(t)), "State": "sent", "GuestId": "guest", "Origin": "stork"},
+		"a contradiction":   {"Owner": string(newID(t)), "State": "sending", "GuestId": "guest"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			encoded := must(row{partition: key, name: claimName, columns: columns}.encode())(t)
@@ -662,6 +666,38 @@ func TestUnreadableClaimIsError(t *testing.T) {
 			wantCode(t, "Claim", err, problem.Internal)
 			if created || claim != (request.Claim{}) {
 				t.Errorf("got %+v, created = %t", claim, created)
+			}
+		})
+	}
+}
+
+// TestClaimOfEarlierVersionGetsState reads rows that were written before claims had a state.
+func TestClaimOfEarlierVersionGetsState(t *testing.T) {
+	store := newTestStore(t, nil)
+	key, owner := must(claimKey(ana(t)))(t), newID(t)
+	at := start.UTC().Truncate(request.Tick)
+	for name, test := range map[string]struct {
+		columns map[string]any
+		want    request.Claim
+	}{
+		"nothing under way": {nil, request.Claim{State: request.ClaimReserved}},
+		"an intent":         {map[string]any{"IntentAt": at}, request.Claim{State: request.ClaimSending, IntentAt: at}},
+		"a receipt": {map[string]any{"IntentAt": at, "GuestId": "guest", "MailedAt": at, "Mails": int32(1)},
+			request.Claim{State: request.ClaimSent, GuestID: "guest", SentAt: at, MailedAt: at, Mails: 1}},
+		"mails": {map[string]any{"MailedAt": at, "Mails": int32(2), "MailsOnly": true},
+			request.Claim{State: request.ClaimMails, MailedAt: at, Mails: 2}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := row{partition: key, name: claimName, columns: map[string]any{"Owner": string(owner)}}
+			for column, value := range test.columns {
+				r.set(column, value)
+			}
+			encoded := must(r.encode())(t)
+			must(store.guests.UpsertEntity(t.Context(), encoded, &aztables.UpsertEntityOptions{UpdateMode: aztables.UpdateModeReplace}))(t)
+			claim := must(store.ClaimOf(t.Context(), ana(t)))(t)
+			test.want.Owner, test.want.Version = owner, claim.Version
+			if claim != test.want {
+				t.Errorf("got  %+v\nwant %+v", claim, test.want)
 			}
 		})
 	}
@@ -728,11 +764,11 @@ func TestForgetMailsKeepsClaimThatChangesMeanwhile(t *testing.T) {
 	address, id := ana(t), newID(t)
 	claim, _, err := store.Claim(t.Context(), address, id, start)
 	wantCode(t, "Claim", err, "")
-	claim.IntentAt, claim.MailedAt, claim.Mails = time.Time{}, start, 5
+	claim.State, claim.IntentAt, claim.MailedAt, claim.Mails = request.ClaimMails, time.Time{}, start, 5
 	claim, err = store.UpdateClaim(t.Context(), address, claim)
 	wantCode(t, "UpdateClaim", err, "")
 	line.meddle = func() {
-		claim.IntentAt = start
+		claim.State, claim.IntentAt = request.ClaimSending, start
 		_, err := store.UpdateClaim(t.Context(), address, claim)
 		wantCode(t, "UpdateClaim meanwhile", err, "")
 	}

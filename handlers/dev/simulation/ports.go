@@ -98,6 +98,10 @@ func (s store) Claim(_ context.Context, address submission.Address, id submissio
 	return claim, created, err
 }
 
+func (s store) ClaimOf(_ context.Context, address submission.Address) (request.Claim, error) {
+	return get(s, "ClaimOf", func() (request.Claim, error) { return s.memory.ClaimOf(s.context, address) })
+}
+
 func (s store) UpdateClaim(_ context.Context, address submission.Address, claim request.Claim) (request.Claim, error) {
 	return get(s, "UpdateClaim", func() (request.Claim, error) {
 		updated, err := s.memory.UpdateClaim(s.context, address, claim)

@@ -166,7 +166,8 @@ func (s *Store) Claim(ctx context.Context, address submission.Address, id submis
 		created = !exists
 		if created {
 			toTicks(&intentAt)
-			stored = request.Claim{Owner: id, IntentAt: intentAt, Version: s.newVersion()}
+			stored = request.NewClaim(id, intentAt)
+			stored.Version = s.newVersion()
 			s.claims[address] = stored
 		}
 		return stored, nil
@@ -174,9 +175,20 @@ func (s *Store) Claim(ctx context.Context, address submission.Address, id submis
 	return claim, created && err == nil, err
 }
 
+// ClaimOf implements [request.Store].
+func (s *Store) ClaimOf(ctx context.Context, address submission.Address) (request.Claim, error) {
+	if address == (submission.Address{}) {
+		return request.Claim{}, problem.New(problem.Internal, "reading a claim without an address")
+	}
+	return get(ctx, s, "ClaimOf", func() (request.Claim, error) { return s.claims[address], nil })
+}
+
 // UpdateClaim implements [request.Store].
 func (s *Store) UpdateClaim(ctx context.Context, address submission.Address, claim request.Claim) (request.Claim, error) {
 	err := checkClaim(address, claim.Owner)
+	if err == nil {
+		err = claim.Check()
+	}
 	if err != nil {
 		return request.Claim{}, err
 	}
@@ -185,7 +197,7 @@ func (s *Store) UpdateClaim(ctx context.Context, address submission.Address, cla
 		if !exists || stored.Version != claim.Version {
 			return claim, problem.New(problem.Conflict, "the claim has changed or is gone")
 		}
-		toTicks(&claim.IntentAt, &claim.MailedAt)
+		toTicks(&claim.IntentAt, &claim.SentAt, &claim.MailedAt)
 		claim.Version = s.newVersion()
 		s.claims[address] = claim
 		return claim, nil

@@ -15,9 +15,10 @@ var claimTests = map[string]func(*testing.T, Store){
 	"the mails of a claim are kept": func(t *testing.T, store Store) {
 		address := newAddress(t, "ana@contoso.com")
 		claim, _ := mustClaim(t, store, address, newID(t), start)
-		claim.GuestID, claim.MailedAt, claim.Mails = "guest", start, 3
+		claim = must(claim.Sent("guest", request.OriginBrought, start))(t)
+		claim.MailedAt, claim.Mails = start, 3
 		updated := must(store.UpdateClaim(t.Context(), address, claim))(t)
-		claim.MailedAt, claim.Version = stored, updated.Version
+		claim.SentAt, claim.MailedAt, claim.Version = stored, stored, updated.Version
 		wantSame(t, "the updated claim", claim, updated)
 		read, _ := mustClaim(t, store, address, newID(t), start)
 		wantSame(t, "the claim", updated, read)
@@ -29,7 +30,8 @@ var claimTests = map[string]func(*testing.T, Store){
 		if !created || claim.Version == "" {
 			t.Errorf("the first claim: created = %t, version = %q", created, claim.Version)
 		}
-		want := request.Claim{Owner: first, IntentAt: stored, Version: claim.Version}
+		want := request.NewClaim(first, stored)
+		want.Version = claim.Version
 		wantSame(t, "the first claim", want, claim)
 		for _, id := range []submission.ID{second, first} {
 			claim, created = mustClaim(t, store, address, id, start.Add(time.Hour))
@@ -44,8 +46,8 @@ var claimTests = map[string]func(*testing.T, Store){
 		address := newAddress(t, "ana@contoso.com")
 		for range 2 {
 			claim, _ := mustClaim(t, store, address, newID(t), time.Time{})
-			if !claim.IntentAt.IsZero() {
-				t.Errorf("the intent is of %s, want none", claim.IntentAt)
+			if claim.State != request.ClaimReserved || !claim.IntentAt.IsZero() {
+				t.Errorf("%s, the intent is of %s, want none", claim.State, claim.IntentAt)
 			}
 		}
 	},
@@ -63,9 +65,11 @@ var claimTests = map[string]func(*testing.T, Store){
 	"the zero address is refused": func(t *testing.T, store Store) {
 		_, _, err := store.Claim(t.Context(), submission.Address{}, newID(t), start)
 		wantCode(t, "Claim", err, problem.Internal)
-		other := request.Claim{Owner: newID(t), Version: "other"}
+		other := request.NewClaim(newID(t), start)
+		other.Version = "other"
 		wantCode(t, "UpdateClaim", errorOf(store.UpdateClaim(t.Context(), submission.Address{}, other)), problem.Internal)
 		wantCode(t, "Release", store.Release(t.Context(), submission.Address{}, other), problem.Internal)
+		wantCode(t, "ClaimOf", errorOf(store.ClaimOf(t.Context(), submission.Address{})), problem.Internal)
 	},
 
 	"a malformed id is refused": func(t *testing.T, store Store) {
@@ -86,9 +90,10 @@ var claimTests = map[string]func(*testing.T, Store){
 		address := newAddress(t, "ana@contoso.com")
 		claim, _ := mustClaim(t, store, address, newID(t), start)
 		for _, want := range []request.Claim{
-			{Owner: claim.Owner, IntentAt: start.Add(time.Hour), GuestID: "guest"},
-			{Owner: newID(t)},
-			{Owner: newID(t), IntentAt: start},
+			{State: request.ClaimSent, Owner: claim.Owner, SentAt: start.Add(time.Hour), GuestID: "guest", Origin: request.OriginFound},
+			{State: request.ClaimReserved, Owner: newID(t)},
+			{State: request.ClaimSending, Owner: newID(t), IntentAt: start},
+			{State: request.ClaimMails, Owner: newID(t), MailedAt: start, Mails: 2},
 		} {
 			want.Version = claim.Version
 			updated := must(store.UpdateClaim(t.Context(), address, want))(t)
@@ -96,11 +101,41 @@ var claimTests = map[string]func(*testing.T, Store){
 				t.Errorf("version %q came after %q", updated.Version, claim.Version)
 			}
 			want.Version = updated.Version
-			want.IntentAt = want.IntentAt.UTC().Truncate(100 * time.Nanosecond)
+			for _, at := range []*time.Time{&want.IntentAt, &want.SentAt, &want.MailedAt} {
+				*at = at.UTC().Truncate(100 * time.Nanosecond)
+			}
 			wantSame(t, "UpdateClaim", want, updated)
 			claim, _ = mustClaim(t, store, address, newID(t), start)
 			wantSame(t, "Claim", want, claim)
+			wantSame(t, "ClaimOf", want, must(store.ClaimOf(t.Context(), address))(t))
 		}
+	},
+
+	"nobody owns a free address": func(t *testing.T, store Store) {
+		address := newAddress(t, "ana@contoso.com")
+		wantSame(t, "ClaimOf", request.Claim{}, must(store.ClaimOf(t.Context(), address))(t))
+		claim, _ := mustClaim(t, store, address, newID(t), start)
+		wantSame(t, "ClaimOf", claim, must(store.ClaimOf(t.Context(), address))(t))
+		succeed(t, store.Release(t.Context(), address, claim))
+		wantSame(t, "ClaimOf", request.Claim{}, must(store.ClaimOf(t.Context(), address))(t))
+	},
+
+	"a claim that contradicts itself is refused": func(t *testing.T, store Store) {
+		address := newAddress(t, "ana@contoso.com")
+		claim, _ := mustClaim(t, store, address, newID(t), start)
+		for name, change := range map[string]func(*request.Claim){
+			"a guest while sending": func(c *request.Claim) { c.GuestID = "guest" },
+			"no intent":             func(c *request.Claim) { c.IntentAt = time.Time{} },
+			"an unknown state":      func(c *request.Claim) { c.State = "lost" },
+			"the state of none":     func(c *request.Claim) { c.State = request.ClaimFree },
+			"mails without a mail":  func(c *request.Claim) { c.State, c.IntentAt = request.ClaimMails, time.Time{} },
+			"sent to nobody":        func(c *request.Claim) { c.State, c.IntentAt = request.ClaimSent, time.Time{} },
+		} {
+			wrong := claim
+			change(&wrong)
+			wantCode(t, name, errorOf(store.UpdateClaim(t.Context(), address, wrong)), problem.Internal)
+		}
+		wantSame(t, "the claim", claim, must(store.ClaimOf(t.Context(), address))(t))
 	},
 
 	"an update needs the present version": func(t *testing.T, store Store) {
@@ -110,7 +145,7 @@ var claimTests = map[string]func(*testing.T, Store){
 		second := must(store.UpdateClaim(t.Context(), address, first))(t)
 		for _, version := range append(foreignVersions, "", first.Version, foreign.Version) {
 			changed := second
-			changed.Version, changed.GuestID = version, "stolen"
+			changed.Version, changed.IntentAt = version, start.Add(time.Minute)
 			wantCode(t, fmt.Sprintf("UpdateClaim of version %q", version), errorOf(store.UpdateClaim(t.Context(), address, changed)), problem.Conflict)
 		}
 		claim, _ := mustClaim(t, store, address, newID(t), start)
@@ -194,14 +229,14 @@ var claimTests = map[string]func(*testing.T, Store){
 					return
 				}
 				changed := claim
-				changed.GuestID = fmt.Sprint(caller)
+				changed.Mails = caller
 				_, updates[caller] = store.UpdateClaim(t.Context(), address, changed)
 			})
 			updates[0] = released
 			winner := onlyWinner(t, updates)
 			after, created := mustClaim(t, store, address, newID(t), start)
-			if created != (winner == 0) || !created && after.GuestID != fmt.Sprint(winner) {
-				t.Errorf("caller %d won, and then created = %t, guest = %q", winner, created, after.GuestID)
+			if created != (winner == 0) || !created && after.Mails != winner {
+				t.Errorf("caller %d won, and then created = %t, mails = %d", winner, created, after.Mails)
 			}
 		}
 	},
@@ -209,6 +244,7 @@ var claimTests = map[string]func(*testing.T, Store){
 	"nothing is claimed under a cancelled context": func(t *testing.T, store Store) {
 		address, free := newAddress(t, "ana@contoso.com"), newAddress(t, "bo@contoso.com")
 		claim, _ := mustClaim(t, store, address, newID(t), start)
+		wantCode(t, "ClaimOf", errorOf(store.ClaimOf(ended(t), address)), problem.StorageUnavailable)
 		_, created, err := store.Claim(ended(t), free, newID(t), start)
 		wantCode(t, "Claim", err, problem.StorageUnavailable)
 		if created {

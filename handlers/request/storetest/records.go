@@ -83,20 +83,22 @@ var recordTests = map[string]func(*testing.T, Store){
 		}
 	},
 
-	"ForgetMails removes only claims without guest and intent": func(t *testing.T, store Store) {
+	"ForgetMails removes only claims that are kept for mails": func(t *testing.T, store Store) {
 		before := stored.Add(24 * time.Hour)
 		owner, other := newID(t), newID(t)
 		claims := map[string]struct {
 			claim                   request.Claim
 			byTime, byOwner, byName bool
 		}{
-			"a@contoso.com": {request.Claim{Owner: owner, MailedAt: before.Add(-time.Microsecond), Mails: 1}, true, true, true},
-			"b@contoso.com": {request.Claim{Owner: other, MailedAt: before.Add(-time.Hour), Mails: 5}, true, false, false},
-			"c@contoso.com": {request.Claim{Owner: owner, MailedAt: before, Mails: 1}, false, true, false},
-			"d@contoso.com": {request.Claim{Owner: owner, MailedAt: stored, Mails: 1, GuestID: "g"}, false, false, false},
-			"e@contoso.com": {request.Claim{Owner: owner, MailedAt: stored, Mails: 1, IntentAt: stored}, false, false, false},
-			"f@contoso.com": {request.Claim{Owner: owner, IntentAt: stored}, false, false, false},
-			"g@contoso.com": {request.Claim{Owner: owner}, false, false, false},
+			"a@contoso.com": {request.Claim{State: request.ClaimMails, Owner: owner, MailedAt: before.Add(-time.Microsecond), Mails: 1}, true, true, true},
+			"b@contoso.com": {request.Claim{State: request.ClaimMails, Owner: other, MailedAt: before.Add(-time.Hour), Mails: 5}, true, false, false},
+			"c@contoso.com": {request.Claim{State: request.ClaimMails, Owner: owner, MailedAt: before, Mails: 1}, false, true, false},
+			"d@contoso.com": {request.Claim{State: request.ClaimSent, Owner: owner, MailedAt: stored, Mails: 1, GuestID: "g"}, false, false, false},
+			"e@contoso.com": {request.Claim{State: request.ClaimSending, Owner: owner, MailedAt: stored, Mails: 1, IntentAt: stored}, false, false, false},
+			"f@contoso.com": {request.Claim{State: request.ClaimSending, Owner: owner, IntentAt: stored}, false, false, false},
+			"g@contoso.com": {request.Claim{State: request.ClaimReserved, Owner: owner}, false, false, false},
+			// The claim of a request that waits after its address has had a mail.
+			"h@contoso.com": {request.Claim{State: request.ClaimReserved, Owner: owner, MailedAt: stored, Mails: 1}, false, false, false},
 		}
 		put := func(text string) {
 			t.Helper()
