@@ -139,6 +139,11 @@ var causes = map[problem.Code]Cause{
 		"Delete objects that are not needed permanently, also from the recycle bin, or raise the limit: by a verified " +
 			"domain, or by Microsoft's support. The next probe finds the change; guestlist breaker close does not wait for it.",
 	},
+	request.DirectoryAppQuota: {
+		"The app's identity has created as many objects as an identity without a role of the directory may. The tenant has room.",
+		"Give the service principal of the app a role of the directory, for example Guest Inviter, or permanently delete " +
+			"objects that it created. The next probe finds the change; guestlist breaker close does not wait for it.",
+	},
 }
 
 // CauseOf returns the explanation of a breaker's cause, also for an unknown code.

@@ -58,6 +58,9 @@ const (
 	// DirectoryGroupForbidden: the app may not change the members of this group. Groups differ: the
 	// app may own one and not the other, and some take members only by rights that no app should have.
 	DirectoryGroupForbidden problem.Code = "directory-group-forbidden"
+	// DirectoryGroupClosed: the group takes no guests from any app, because of its kind. See
+	// [Group.Closed].
+	DirectoryGroupClosed problem.Code = "directory-group-closed"
 	// DirectoryReadForbidden: the app may not read users or groups. It may still be able to invite.
 	DirectoryReadForbidden problem.Code = "directory-read-forbidden"
 	// DirectoryMemberForbidden: the app may not invite anybody as a member. The policy row asks for
@@ -79,6 +82,9 @@ const (
 	DirectoryNoToken problem.Code = "directory-no-token"
 	// DirectoryQuota: the tenant may hold no more objects, or may invite no more guests for now.
 	DirectoryQuota problem.Code = "directory-quota-exceeded"
+	// DirectoryAppQuota: the app has created as many objects as an identity without a role of the
+	// directory may. The tenant has room.
+	DirectoryAppQuota problem.Code = "directory-app-quota-exceeded"
 )
 
 // A meaning is what a code of the directory says of other attempts, and what the partner may read.
@@ -116,6 +122,7 @@ var meanings = map[problem.Code]meaning{
 	DirectoryGuestDisabled:     {public: askYourContact},
 	DirectoryInternalUser:      {public: askYourContact},
 	DirectoryGroupForbidden:    {public: notNow},
+	DirectoryGroupClosed:       {public: notNow},
 	DirectoryReadForbidden:     {public: notNow},
 	DirectoryMemberForbidden:   {public: notNow},
 
@@ -124,6 +131,7 @@ var meanings = map[problem.Code]meaning{
 	DirectoryForbidden:      {tenantWide: true, probe: true, public: notNow},
 	DirectoryNoToken:        {tenantWide: true, probe: true, public: notNow},
 	DirectoryQuota:          {tenantWide: true, probe: true, public: notNow},
+	DirectoryAppQuota:       {tenantWide: true, probe: true, public: notNow},
 }
 
 // DirectoryCodes returns every code of the directory, for tests and documentation, sorted.
@@ -167,6 +175,26 @@ type Group struct {
 	RoleAssignable  bool // it can hold directory roles
 	OnPremises      bool // it is mastered on-premises
 	Unified         bool // a Microsoft 365 group
+	Restricted      bool // in a restricted management administrative unit
+}
+
+// Closed returns why the group takes no guests from any app, and what to do about it; "" if its
+// kind allows guests.
+func (g Group) Closed() string {
+	switch {
+	case g.Dynamic:
+		return "a rule chooses the group's members: name a group with assigned members in the row, or let the rule include the guests"
+	case g.RoleAssignable:
+		return "the group can hold directory roles, and this app should not be able to change such a group: name another one in the row"
+	case g.OnPremises:
+		return "the group is mastered on-premises, so guests can't be added in the cloud: name a group in the row that was created in Entra"
+	case g.MailEnabled && !g.Unified:
+		return "the group is mail-enabled, so Exchange owns its members: name a security group in the row"
+	case g.Restricted:
+		return "the group is in a restricted management administrative unit: take it out of there, give the app a role in that unit, or name another group in the row"
+	default:
+		return ""
+	}
 }
 
 // Principal is an object that may be a sponsor.

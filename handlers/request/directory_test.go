@@ -41,6 +41,7 @@ func TestMeaningsOfCodes(t *testing.T) {
 		DirectoryForbidden:         {true, true, false},
 		DirectoryNoToken:           {true, true, false},
 		DirectoryQuota:             {true, true, false},
+		DirectoryAppQuota:          {true, true, false},
 		DirectoryThrottled:         {false, false, true},
 		DirectoryUnavailable:       {false, false, true},
 		DirectoryUnknown:           {false, false, true},

@@ -129,8 +129,8 @@ type Directory interface {
 	// visible (yet).
 	FindGuest(ctx context.Context, address submission.Address) (guestID string, err error)
 	// AddMember adds the guest to the group. added is false if it was a member before.
-	// DirectoryNotReplicated if the guest is not visible yet; DirectoryRefused if the group can't take
-	// the guest or does not exist.
+	// DirectoryNotReplicated if the guest or the group is not visible (yet); DirectoryGroupForbidden if
+	// the app may not change the group; DirectoryGroupClosed if nobody may add guests to it.
 	AddMember(ctx context.Context, groupID, guestID string) (added bool, err error)
 }
 
@@ -154,6 +154,8 @@ const (
 	DeletedGuest UserKind = "deleted"
 	// SeveralUsers: more than one user holds the address, so it is not certain who would be invited.
 	SeveralUsers UserKind = "several"
+	// UnclearUser: the account was invited once, and looks like one of the tenant's own now.
+	UnclearUser UserKind = "unclear"
 )
 
 // User is who holds an address in the tenant.

@@ -113,7 +113,7 @@ func (j *job) grantFailed(ctx context.Context, grant *request.Grant, cause error
 		return proceed, nil
 	}
 	switch failure.Code {
-	case request.DirectoryRefused:
+	case request.DirectoryRefused, request.DirectoryGroupClosed:
 		return fail(failure.Detail)
 	case request.DirectoryGroupForbidden, request.DirectoryForbidden:
 		return fail("the app may not add members to this group")

@@ -181,6 +181,8 @@ var (
 		"the address belongs to an account of the tenant's own, which can't be invited and needs no invitation"}
 	severalUsers = objection{request.Review, "several-users",
 		"more than one user of the tenant holds the address, so a person decides which is meant"}
+	unclearUser = objection{request.Review, "unclear-user",
+		"the account that holds the address was invited once and looks like one of the tenant's own now, so a person decides"}
 	seatsTaken = objection{request.Review, "full",
 		"the last seat of the deciding row went to somebody else, so a person decides"}
 )
@@ -189,7 +191,8 @@ var (
 const answerLost = "the directory shows the guest: the invitation whose answer was lost had succeeded"
 
 // objectionTo returns why the user who holds the address is not invited, the zero objection if
-// nothing is against it. A person who approves has seen that the guest was deleted.
+// nothing is against it. A person who approves has seen that the guest was deleted, or that it is
+// not clear what the account is.
 func (j *job) objectionTo(holder request.User) objection {
 	switch holder.Kind {
 	case request.NoUser, request.PendingGuest, request.AcceptedGuest:
@@ -203,6 +206,11 @@ func (j *job) objectionTo(holder request.User) objection {
 		return guestDisabled
 	case request.InternalUser:
 		return internalUser
+	case request.UnclearUser:
+		if j.Request.Approval != nil {
+			return objection{}
+		}
+		return unclearUser
 	default:
 		return severalUsers
 	}

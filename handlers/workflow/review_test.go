@@ -109,8 +109,8 @@ func TestDecisionsByState(t *testing.T) {
 func TestRetryAddsRefusedGroup(t *testing.T) {
 	w := newWorld(t)
 	w.row("contoso.com", "r", "Action", "invite", "Groups", groupOne+" "+groupTwo)
-	w.order(graphsim.Fault{Match: membersOf(groupOne), Times: 1, Status: 404,
-		Code: "Request_ResourceNotFound", Message: "Resource '" + groupOne + "' does not exist or one of its queried reference-property objects are not present."})
+	w.order(graphsim.Fault{Match: membersOf(groupOne), Times: 1, Status: 400,
+		Code: "Request_BadRequest", Message: "Cannot Update a mail-enabled security groups and or distribution list."})
 	id := w.signUpFor("ana@contoso.com", 1)
 	w.wantState(id, request.Failed)
 	w.wantTenant(1, 1, 1)

@@ -256,7 +256,7 @@ func (j *job) invitationFailed(ctx context.Context, claim request.Claim, cause e
 		return j.wait(ctx, max(left, down.after(j.Request.Attempt, failure.RetryAfter)), "unanswered",
 			"the directory gave no usable answer; it will be asked what came of it")
 	case request.DirectoryThrottled, request.DirectoryNotReplicated, request.DirectoryForbidden,
-		request.DirectoryNoToken, request.DirectoryInvitationsOff, request.DirectorySuspicious, request.DirectoryQuota:
+		request.DirectoryNoToken, request.DirectoryInvitationsOff, request.DirectorySuspicious, request.DirectoryQuota, request.DirectoryAppQuota:
 		return j.notSent(ctx, claim, failure)
 	case request.DirectoryRefused, request.DirectoryBadAddress, request.DirectoryDomainBlocked,
 		request.DirectoryCrossTenant, request.DirectoryCrossTenantOurs, request.DirectoryCrossTenantTheirs,

@@ -185,7 +185,8 @@ func TestDirectoryFaults(t *testing.T) {
 		"refused":                          {graphsim.Fault{Match: invitations, Times: 1, Status: 400, Code: "BadRequest", Message: "Invitee is in inviter tenant"}, request.Failed, 0, 0},
 		"throttled membership":             {graphsim.Fault{Match: members, Times: 3, Status: 429, Headers: retryAfter("30")}, request.Done, 1, 1},
 		"membership added, answer lost":    {graphsim.Fault{Match: members, Times: 1, Status: 504, AfterEffect: true}, request.Done, 1, 1},
-		"group gone":                       {graphsim.Fault{Match: members, Times: 1, Status: 404, Code: "Request_ResourceNotFound", Message: "Resource '" + groupOne + "' does not exist or one of its queried reference-property objects are not present."}, request.Failed, 1, 0},
+		"group not visible for a moment":   {graphsim.Fault{Match: members, Times: 1, Status: 404, Code: "Request_ResourceNotFound", Message: "Resource '" + groupOne + "' does not exist or one of its queried reference-property objects are not present."}, request.Done, 1, 1},
+		"group that takes no guests":       {graphsim.Fault{Match: members, Times: 1, Status: 400, Code: "Request_BadRequest", Message: "Cannot Update a mail-enabled security groups and or distribution list."}, request.Failed, 1, 0},
 		"guest visible after half an hour": {graphsim.Fault{Match: members, Times: 8, Status: 404, Code: "Request_ResourceNotFound", Message: "Resource 'x' does not exist or one of its queried reference-property objects are not present."}, request.Done, 1, 1},
 		"guest never visible":              {graphsim.Fault{Match: members, Times: 1000, Status: 404, Code: "Request_ResourceNotFound", Message: "Resource 'x' does not exist or one of its queried reference-property objects are not present."}, request.Failed, 1, 0},
 	}

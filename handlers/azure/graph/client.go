@@ -73,9 +73,10 @@ type Config struct {
 // read (Public). All methods return:
 //
 //   - DirectoryThrottled: Graph answered 429.
-//   - DirectoryUnavailable: no answer in time, a failing server, or an answer that is not Graph's.
+//   - DirectoryUnavailable: no answer in time, a failing server, or a success that is not Graph's.
 //     The call may have had its effect.
-//   - DirectoryUnknown: an answer whose meaning is not known. It may pass.
+//   - DirectoryUnknown: an answer whose meaning is not known: in words that are not known, without
+//     words, or not Graph's own. It may pass.
 //   - DirectoryNoToken: the app gets no token, or Graph accepts none, also not a new one.
 //   - DirectoryForbidden: Graph answered 401 for lack of a permission.
 //   - DirectoryRefused: the arguments make no sense, or Graph refused for a reason that has no code
@@ -193,8 +194,8 @@ func authenticator(credential azcore.TokenCredential, base *url.URL) (authentica
 // Invite implements [request.Directory]. It returns the id in lower case. With SendMessage, Graph
 // sends a mail each time.
 //
-// It returns every code of the directory except DirectoryNotReplicated, DirectoryGroupForbidden
-// and DirectoryReadForbidden. It returns one that is [request.TenantWide] only if Graph's text is
+// It returns every code of the directory except DirectoryNotReplicated, DirectoryGroupForbidden,
+// DirectoryGroupClosed and DirectoryReadForbidden. It returns one that is [request.TenantWide] only if Graph's text is
 // about the tenant and can't be about this guest.
 func (c *Client) Invite(ctx context.Context, invitation request.Invitation) (string, error) {
 	const doing = "inviting a guest"
@@ -223,6 +224,9 @@ func (c *Client) Invite(ctx context.Context, invitation request.Invitation) (str
 	}
 	if created.Invited == nil {
 		return "", problem.New(request.DirectoryUnavailable, "%s: the answer names no guest", doing)
+	}
+	if created.Address != "" && !strings.EqualFold(created.Address, invitation.Address.String()) {
+		return "", problem.New(request.DirectoryUnavailable, "%s: the answer is about another guest", doing)
 	}
 	id, valid := policy.ParseGUID(created.Invited.ID)
 	if !valid {
@@ -296,9 +300,9 @@ func newPost(doing, path string, parameters map[string]string, body any) (*abs.R
 }
 
 // AddMember implements [request.Directory]. Both arguments are object ids. It also returns
-// DirectoryNotReplicated if the guest is not visible to the directory yet, DirectoryRefused if
-// the group does not exist or can't take the guest, and DirectoryGroupForbidden if the app may
-// not change this group's members.
+// DirectoryNotReplicated for every 404, DirectoryGroupClosed if the words say that the group takes
+// no guests, and DirectoryGroupForbidden if the app may not change this group's members. Graph says
+// the last also of groups that take no guests.
 func (c *Client) AddMember(ctx context.Context, groupID, guestID string) (added bool, err error) {
 	const doing = "adding a guest to a group"
 	_, isGroup := policy.ParseGUID(groupID)
@@ -318,8 +322,9 @@ func (c *Client) AddMember(ctx context.Context, groupID, guestID string) (added 
 		want: []int{http.StatusNoContent},
 		classify: func(a *answerError) problem.Code {
 			present = alreadyMember(a)
-			return classifyMember(a, groupID, guestID)
+			return classifyMember(a)
 		},
+		notFound: request.DirectoryNotReplicated,
 	}, func(ctx context.Context) error {
 		return c.adapter.SendNoContent(ctx, call, nil)
 	})

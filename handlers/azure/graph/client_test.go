@@ -483,24 +483,24 @@ func TestMalformedAnswers(t *testing.T) {
 		"too large":                       {200, jsonType, `{"value":[],"x":"` + strings.Repeat("a", 1<<20) + `"}`, request.DirectoryUnavailable},
 		"redirect":                        {302, "text/html", "<html>", request.DirectoryUnavailable},
 		"not modified":                    {304, "", "", request.DirectoryUnavailable},
-		"400 that is a page":              {400, "text/html", "<html>" + private, request.DirectoryUnavailable},
-		"400 without a body":              {400, "", "", request.DirectoryUnavailable},
-		"400 that is an empty object":     {400, jsonType, `{}`, request.DirectoryUnavailable},
-		"400 that is a list":              {400, jsonType, `[]`, request.DirectoryUnavailable},
-		"400 of an OAuth server":          {400, jsonType, `{"error":"invalid_token","error_description":"` + private + `"}`, request.DirectoryUnavailable},
-		"400 with an empty error":         {400, jsonType, `{"error":{}}`, request.DirectoryUnavailable},
-		"400 with a null error":           {400, jsonType, `{"error":null}`, request.DirectoryUnavailable},
-		"400 with a code of another type": {400, jsonType, `{"error":{"code":400,"message":"` + private + `"}}`, request.DirectoryUnavailable},
-		"400 with an error in plain text": {400, "text/plain", graphError("BadRequest", private), request.DirectoryUnavailable},
-		"400 with a code only":            {400, utf8Type, `{"error":{"code":"BadRequest"}}`, request.DirectoryRefused},
+		"400 that is a page":              {400, "text/html", "<html>" + private, request.DirectoryUnknown},
+		"400 without a body":              {400, "", "", request.DirectoryUnknown},
+		"400 that is an empty object":     {400, jsonType, `{}`, request.DirectoryUnknown},
+		"400 that is a list":              {400, jsonType, `[]`, request.DirectoryUnknown},
+		"400 of an OAuth server":          {400, jsonType, `{"error":"invalid_token","error_description":"` + private + `"}`, request.DirectoryUnknown},
+		"400 with an empty error":         {400, jsonType, `{"error":{}}`, request.DirectoryUnknown},
+		"400 with a null error":           {400, jsonType, `{"error":null}`, request.DirectoryUnknown},
+		"400 with a code of another type": {400, jsonType, `{"error":{"code":400,"message":"` + private + `"}}`, request.DirectoryUnknown},
+		"400 with an error in plain text": {400, "text/plain", graphError("BadRequest", private), request.DirectoryUnknown},
+		"400 with a code only":            {400, utf8Type, `{"error":{"code":"BadRequest"}}`, request.DirectoryUnknown},
 		"400 with a message only":         {400, utf8Type, `{"error":{"message":"` + private + `"}}`, request.DirectoryRefused},
 		"400 with a code that is a text":  {400, utf8Type, graphError(private, private), request.DirectoryRefused},
 		"400 with secrets in the message": {400, utf8Type, graphError("BadRequest", private), request.DirectoryRefused},
-		"400 with a long message":         {400, utf8Type, graphError("BadRequest", strings.Repeat(private, 1000)), request.DirectoryRefused},
+		"400 with a long message":         {400, utf8Type, graphError("BadRequest", strings.Repeat(private, 1000)), request.DirectoryUnknown},
 		"401 that is a page":              {401, "text/html", "<html>" + private, request.DirectoryNoToken},
 		"403 that is a page":              {403, "text/html", "<html>" + private, request.DirectoryUnknown},
-		"404 that is a page":              {404, "text/html", "<html>" + private, request.DirectoryUnavailable},
-		"407 of a proxy":                  {407, "text/html", "<html>" + private, request.DirectoryUnavailable},
+		"404 that is a page":              {404, "text/html", "<html>" + private, request.DirectoryUnknown},
+		"407 of a proxy":                  {407, "text/html", "<html>" + private, request.DirectoryUnknown},
 		"429 that is a page":              {429, "text/html", "<html>" + private, request.DirectoryThrottled},
 		"429 without a body":              {429, "", "", request.DirectoryThrottled},
 		"500 that is an empty object":     {500, jsonType, `{}`, request.DirectoryUnavailable},
@@ -510,8 +510,15 @@ func TestMalformedAnswers(t *testing.T) {
 	for name, test := range tests {
 		for operation, run := range operations {
 			t.Run(name+"/"+operation, func(t *testing.T) {
+				want := test.want
+				switch {
+				case operation == "AddMember" && test.status == http.StatusNotFound:
+					want = request.DirectoryNotReplicated
+				case operation == "AddMember" && want == request.DirectoryRefused:
+					want = request.DirectoryUnknown
+				}
 				client, log := answering(t, test.status, test.contentType, test.body)
-				wantProblem(t, run(t.Context(), t, client), test.want, log)
+				wantProblem(t, run(t.Context(), t, client), want, log)
 			})
 		}
 	}
@@ -621,21 +628,21 @@ func TestMembershipErrors(t *testing.T) {
 		"guest not there yet, as a 400":   {400, missing(guest), request.DirectoryNotReplicated},
 		"missing object not named":        {404, "Not found.", request.DirectoryNotReplicated},
 		"something is not there":          {404, missing("x"), request.DirectoryNotReplicated},
-		"group not there":                 {404, missing(group), request.DirectoryRefused},
-		"group not there, in capitals":    {404, missing(strings.ToUpper(group)), request.DirectoryRefused},
-		"group not there, as a 400":       {400, missing(group), request.DirectoryRefused},
+		"group not there":                 {404, missing(group), request.DirectoryNotReplicated},
+		"group not there, in capitals":    {404, missing(strings.ToUpper(group)), request.DirectoryNotReplicated},
+		"group not there, as a 400":       {400, missing(group), request.DirectoryNotReplicated},
 		"both named":                      {404, missing(guest) + " (adding to " + group + ")", request.DirectoryNotReplicated},
-		"dynamic group":                   {403, "Members of a group with dynamic membership can't be changed.", request.DirectoryRefused},
-		"mail-enabled group":              {400, "Cannot Update a mail-enabled security groups and or distribution list.", request.DirectoryRefused},
+		"dynamic group":                   {403, "Members of a group with dynamic membership can't be changed.", request.DirectoryGroupClosed},
+		"mail-enabled group":              {400, "Cannot Update a mail-enabled security groups and or distribution list.", request.DirectoryGroupClosed},
 		"no permission":                   {403, "Insufficient privileges to complete the operation.", request.DirectoryGroupForbidden},
 		"tenant not there yet":            {400, "Unable to read the company information from the directory.", request.DirectoryNotReplicated},
-		"a text about the whole tenant":   {403, "Guest invitations not allowed for your company.", request.DirectoryRefused},
+		"a text about the whole tenant":   {403, "Guest invitations not allowed for your company.", request.DirectoryUnknown},
 		"no valid token":                  {401, "Access token has expired.", request.DirectoryNoToken},
 		"throttled":                       {429, "Too many.", request.DirectoryThrottled},
 		"a concurrent change":             {409, "A conflicting object is present.", request.DirectoryUnavailable},
 		"server error about the guest":    {500, missing(guest), request.DirectoryUnavailable},
-		"other bad request":               {400, "Invalid.", request.DirectoryRefused},
-		"role-assignable without a right": {403, "The group is assignable to roles.", request.DirectoryRefused},
+		"other bad request":               {400, "Invalid.", request.DirectoryUnknown},
+		"role-assignable without a right": {403, "The group is assignable to roles.", request.DirectoryGroupClosed},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -656,7 +663,7 @@ func TestMembershipErrors(t *testing.T) {
 	})
 	client, log := newClient(t, url, nil)
 	for id, code := range map[string]problem.Code{
-		group: request.DirectoryGroupForbidden, other: request.DirectoryGroupForbidden, sponsor1: request.DirectoryRefused,
+		group: request.DirectoryGroupForbidden, other: request.DirectoryGroupForbidden, sponsor1: request.DirectoryNotReplicated,
 	} {
 		wantProblem(t, second(client.AddMember(t.Context(), id, guest)), code, log)
 	}

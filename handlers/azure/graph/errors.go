@@ -53,6 +53,8 @@ type operation struct {
 	// classify returns what one of Graph's errors means for this operation, "" if the status says
 	// it.
 	classify func(*answerError) problem.Code
+	// notFound is what a 404 means that is not in Graph's form, "" if that is not known.
+	notFound problem.Code
 	private  []string // what an error's text must not repeat
 }
 
@@ -142,11 +144,13 @@ func (op operation) code(answer *answerError) problem.Code {
 		return request.DirectoryNoToken
 	case answer.status < 400:
 		return request.DirectoryUnavailable
-	case answer.fault != "" && answer.status == http.StatusForbidden:
-		// Something between the app and Graph forbids it, perhaps this request only.
+	case answer.fault != "" && answer.status == http.StatusNotFound && op.notFound != "":
+		return op.notFound
+	case answer.fault != "" && answer.status < 500 && answer.status != http.StatusRequestTimeout:
+		// It is not Graph's text: something between the app and Graph answers, perhaps to this request
+		// only.
 		return request.DirectoryUnknown
 	case answer.fault != "":
-		// It is not Graph's text: a gateway's page says nothing about this guest.
 		return request.DirectoryUnavailable
 	}
 	code := op.classify(answer)
@@ -160,8 +164,12 @@ func (op operation) code(answer *answerError) problem.Code {
 		// Another client is changing the same object, or the service is busy.
 		return request.DirectoryUnavailable
 	}
-	if answer.status >= 500 {
+	switch {
+	case answer.status >= 500:
 		return request.DirectoryUnavailable
+	case answer.message == "":
+		// An error without words does not say that it is about this request.
+		return request.DirectoryUnknown
 	}
 	return request.DirectoryRefused
 }
@@ -179,29 +187,30 @@ func alreadyMember(answer *answerError) bool {
 	return answer.status == http.StatusBadRequest && answer.says("added object references already exist")
 }
 
-// classifyMember distinguishes a guest that is not visible yet, which passes, from a group that
-// does not exist. Graph uses the same words for both, with 404 and sometimes 400, and names the
-// missing object.
+// classifyMember recognises an object that is not visible yet, and a group that takes no guests.
+// For a missing guest and a missing group Graph uses the same words, with 404 and sometimes 400.
+// It can name the one and mean the other, so the answer never says which of the two is missing.
 //
 // No answer is about the tenant: Graph reports insufficient privileges also for a single group
-// that the app does not own or that can have roles.
-func classifyMember(answer *answerError, groupID, guestID string) problem.Code {
+// that the app does not own, or whose kind takes no guests.
+func classifyMember(answer *answerError) problem.Code {
 	switch answer.status {
-	case http.StatusBadRequest, http.StatusForbidden, http.StatusNotFound:
+	case http.StatusBadRequest, http.StatusForbidden, http.StatusNotFound, http.StatusPreconditionFailed, http.StatusUnprocessableEntity:
 	default:
 		return ""
 	}
-	missing := answer.status == http.StatusNotFound || answer.says("does not exist or one of its queried reference-property objects")
 	switch {
-	case missing && answer.says(strings.ToLower(groupID)) && !answer.says(strings.ToLower(guestID)):
-		return request.DirectoryRefused
-	case missing, answer.says("unable to read the company information"):
-		// The second text comes shortly after an invitation too.
+	case answer.status == http.StatusNotFound, answer.says("does not exist or one of its queried reference-property objects"),
+		answer.says("unable to read the company information"):
+		// The last text comes shortly after an invitation too.
 		return request.DirectoryNotReplicated
+	case answer.says("dynamic membership", "dynamic group", "mail-enabled", "distribution list", "on-premises mastered",
+		"assignable to roles", "role-assignable", "restricted management"):
+		return request.DirectoryGroupClosed
 	case answer.status == http.StatusForbidden && answer.says("insufficient privilege", "insufficient permission"):
 		return request.DirectoryGroupForbidden
 	default:
-		return request.DirectoryRefused
+		return request.DirectoryUnknown
 	}
 }
 

@@ -20,7 +20,8 @@ func (c *Client) Group(ctx context.Context, id string) (request.Group, error) {
 	const doing = "reading a group"
 	var found group
 	err := c.look(ctx, doing, "groups", id,
-		[]string{"id", "displayName", "securityEnabled", "mailEnabled", "groupTypes", "isAssignableToRole", "onPremisesSyncEnabled"}, &found)
+		[]string{"id", "displayName", "securityEnabled", "mailEnabled", "groupTypes", "isAssignableToRole", "onPremisesSyncEnabled",
+			"isManagementRestricted"}, &found)
 	if err != nil {
 		return request.Group{}, err
 	}
@@ -40,6 +41,7 @@ func (c *Client) Group(ctx context.Context, id string) (request.Group, error) {
 		Unified:         slices.Contains(found.GroupTypes, "Unified"),
 		RoleAssignable:  found.IsAssignableToRole,
 		OnPremises:      found.OnPremisesSyncEnabled,
+		Restricted:      found.IsRestricted,
 	}, nil
 }
 

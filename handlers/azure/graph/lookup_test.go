@@ -114,7 +114,7 @@ func TestLookupAnswers(t *testing.T) {
 		{name: "all that was asked for", status: 200, contentType: jsonType, body: whole},
 		{name: "no such object", status: 404, contentType: jsonType, body: missing, want: problem.NotFound},
 		{name: "no such path", status: 404, contentType: jsonType, body: graphError("BadRequest", "Resource not found for the segment."), want: request.DirectoryRefused},
-		{name: "the page of a proxy", status: 404, contentType: "text/html", body: "<html>", want: request.DirectoryUnavailable},
+		{name: "the page of a proxy", status: 404, contentType: "text/html", body: "<html>", want: request.DirectoryUnknown},
 		{name: "no permission", status: 403, contentType: jsonType, body: graphError("Authorization_RequestDenied", "Insufficient privileges to complete the operation."),
 			want: request.DirectoryReadForbidden},
 		{name: "no token", status: 401, contentType: jsonType, body: graphError("InvalidAuthenticationToken", "no"), want: request.DirectoryNoToken},

@@ -61,6 +61,7 @@ type reference struct {
 // createdInvitation is the answer to an invitation. The redeem URL is not read: it redeems for any
 // holder.
 type createdInvitation struct {
+	Address string `json:"invitedUserEmailAddress"`
 	Status  string `json:"status"`
 	Invited *user  `json:"invitedUser"`
 }
@@ -94,4 +95,5 @@ type group struct {
 	MailEnabled           *bool    `json:"mailEnabled"`
 	IsAssignableToRole    bool     `json:"isAssignableToRole"`
 	OnPremisesSyncEnabled bool     `json:"onPremisesSyncEnabled"`
+	IsRestricted          bool     `json:"isManagementRestricted"`
 }

@@ -20,7 +20,7 @@ var answeredObjects = map[string]struct {
 	call       func(context.Context, *testing.T, *graph.Client) error
 }{
 	"an invitation": {
-		map[string]any{"status": "PendingAcceptance", "invitedUser": map[string]any{"id": guest}},
+		map[string]any{"status": "PendingAcceptance", "invitedUserEmailAddress": email, "invitedUser": map[string]any{"id": guest}},
 		func(object map[string]any) any { return object },
 		operations["Invite"],
 	},
@@ -50,7 +50,7 @@ var answeredObjects = map[string]struct {
 	},
 	"a group": {
 		map[string]any{"id": group, "displayName": "Partners", "groupTypes": []string{}, "securityEnabled": true, "mailEnabled": false,
-			"isAssignableToRole": true, "onPremisesSyncEnabled": true},
+			"isAssignableToRole": true, "onPremisesSyncEnabled": true, "isManagementRestricted": true},
 		func(object map[string]any) any { return object },
 		func(ctx context.Context, _ *testing.T, c *graph.Client) error {
 			return looks["Group"](ctx, c, group)

@@ -58,7 +58,7 @@ func (c *Client) MayAddMembers(ctx context.Context) error {
 	const nobody = "00000000-0000-0000-0000-000000000000"
 	_, err := c.AddMember(ctx, nobody, nobody)
 	switch problem.CodeOf(err) {
-	case request.DirectoryRefused, request.DirectoryNotReplicated:
+	case request.DirectoryNotReplicated:
 		return nil
 	}
 	return err

@@ -83,6 +83,9 @@ var guestRules = []rule{
 // tenantRules are the meanings that are about the tenant. A wrong one would stop all invitations,
 // so each has words that make it doubtful: those about one guest, one policy row or one call.
 var tenantRules = []rule{
+	{code: request.DirectoryAppQuota,
+		all:  []words{"quota*|limit", "principal|service principal", "exceed*|reached"},
+		none: ofOneGuest + "|sponsor*|group|groups|" + domain + "|" + address},
 	{code: request.DirectorySuspicious,
 		all: []words{"suspicious activit*|suspicious behavio*|unusual activit*|malicious activit*|fraudulent activit*|abusive activit*",
 			"invitation|invitations|invite|invites|inviting|" + company},
@@ -147,15 +150,17 @@ func classifyWords(answer *answerError, asked request.Invitation) problem.Code {
 	}
 	// Graph uses only these two for what is about the tenant.
 	doubtful := answer.status != http.StatusBadRequest && answer.status != http.StatusForbidden
-	// Two of Graph's codes have one meaning.
+	whole := plain(answer.message)
+	text := withoutQuotes(whole, asked)
+	// Two of Graph's codes have one meaning, but for whose quota it is.
 	switch {
+	case answer.code == "Directory_QuotaExceeded" && !doubtful && found(text, "principal"):
+		return request.DirectoryAppQuota
 	case answer.code == "Directory_QuotaExceeded" && !doubtful:
 		return request.DirectoryQuota
 	case answer.code == "Request_MultipleObjectsWithSameKeyValue":
 		return request.DirectoryAddressTaken
 	}
-	whole := plain(answer.message)
-	text := withoutQuotes(whole, asked)
 	var guest, tenant problem.Code
 	for _, r := range guestRules {
 		if !r.fits(text) {
@@ -188,6 +193,8 @@ func classifyWords(answer *answerError, asked request.Invitation) problem.Code {
 		return ""
 	case answer.status == http.StatusForbidden && answer.code == "Authorization_RequestDenied" && answer.message == "":
 		return request.DirectoryForbidden
+	case answer.message == "":
+		return request.DirectoryUnknown
 	case answer.status == http.StatusBadRequest, answer.status == http.StatusUnprocessableEntity:
 		return request.DirectoryRefused
 	default:
@@ -318,8 +325,11 @@ var advice = map[problem.Code]string{
 	request.DirectoryForbidden:       "the app lacks the permission User.Invite.All with an admin's consent",
 	request.DirectoryNoToken:         "the directory does not accept the app's token, also not a new one",
 	request.DirectoryMemberForbidden: "the row's UserType is Member, and to invite a member the app needs more than User.Invite.All; choose Guest, or grant the app that right",
-	request.DirectoryQuota:           "the tenant has reached the limit of its objects or of its invitations; delete objects, permanently, or have the limit raised",
-	request.DirectoryReadForbidden:   "the app lacks a permission to read, User.Read.All for users and GroupMember.Read.All for groups, with an admin's consent",
+	request.DirectoryAppQuota: "the app's identity has reached the limit of objects that it may create; give its service principal a role of the directory such as " +
+		"Guest Inviter, or delete objects that it created, permanently",
+	request.DirectoryQuota:         "the tenant has reached the limit of its objects or of its invitations; delete objects, permanently, or have the limit raised",
+	request.DirectoryReadForbidden: "the app lacks a permission to read, User.Read.All for users and GroupMember.Read.All for groups, with an admin's consent",
 	request.DirectoryGroupForbidden: "the app may not change the members of this group: it needs GroupMember.ReadWrite.All or must own the group, and a group that can have " +
 		"roles takes no members that way",
+	request.DirectoryGroupClosed: "guestlist policy lint says what kind of group it is; name another one in the row",
 }

@@ -148,7 +148,7 @@ func TestClassifyInvitationByStatusAndCode(t *testing.T) {
 		want          problem.Code // "" where the status says it
 	}{
 		"a bad request without a known word":   {400, "BadRequest", "No.", request.DirectoryRefused},
-		"a bad request without a message":      {400, "BadRequest", "", request.DirectoryRefused},
+		"a bad request without a message":      {400, "BadRequest", "", request.DirectoryUnknown},
 		"unprocessable":                        {422, "BadRequest", "No.", request.DirectoryRefused},
 		"forbidden without a known word":       {403, "Forbidden", "No.", request.DirectoryUnknown},
 		"forbidden without a message":          {403, "Forbidden", "", request.DirectoryUnknown},

@@ -66,6 +66,8 @@ func kindOf(doing string, holder *user) (request.UserKind, error) {
 		return "", problem.New(request.DirectoryReadForbidden, "%s: the answer leaves out what kind of user it is; the app needs the permission User.Read.All", doing)
 	}
 	switch {
+	case unclear(holder):
+		return request.UnclearUser, nil
 	case !external(holder):
 		return request.InternalUser, nil
 	case !*holder.AccountEnabled:
@@ -128,7 +130,7 @@ func (c *Client) FindDeletedGuests(ctx context.Context, address submission.Addre
 	var found []string
 	for _, holder := range holders.users {
 		id := holder.ID
-		if external(holder) && !slices.Contains(found, id) {
+		if (external(holder) || unclear(holder)) && !slices.Contains(found, id) {
 			found = append(found, id)
 		}
 	}
@@ -237,9 +239,14 @@ func holds(holder *user, address string) bool {
 		})
 }
 
-// external reports whether the user was invited. The user type does not say: a member can be
-// invited, and an internal account can have the type of a guest. The sign-in name of an invited
-// user is made of the address, #EXT# and the tenant's domain.
+// external reports whether the user was invited and signs in elsewhere. The user type does not say:
+// a member can be invited, and an internal account can have the type of a guest. The sign-in name
+// of a user who was created by an invitation is made of the address, #EXT# and the tenant's domain.
+// An account of the tenant's own that was invited later keeps its name, and gets a state.
 func external(holder *user) bool {
-	return holder.CreationType == "Invitation" || strings.Contains(strings.ToUpper(holder.UserPrincipalName), "#EXT#@")
+	return holder.ExternalUserState != "" || strings.Contains(strings.ToUpper(holder.UserPrincipalName), "#EXT#@")
 }
+
+// unclear reports whether the user was created by an invitation and looks internal since: somebody
+// may have turned the guest into an employee.
+func unclear(holder *user) bool { return holder.CreationType == "Invitation" && !external(holder) }

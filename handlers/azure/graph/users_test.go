@@ -109,19 +109,25 @@ func TestFoundUsersMustHoldAddress(t *testing.T) {
 		code     problem.Code // of FindUser
 		guest    string       // of FindGuest; "several" for its refusal
 	}{
-		"nobody":                           {nil, "", request.User{}, "", ""},
-		"an accepted guest":                {users{entry(guest)}, "", is(request.AcceptedGuest), "", guest},
-		"in other case":                    {users{entry(strings.ToUpper(guest), "mail", strings.ToUpper(email))}, "", is(request.AcceptedGuest), "", guest},
-		"by another mail":                  {users{entry(guest, only("otherMails", []string{"x@y.com", email})...)}, "", is(request.AcceptedGuest), "", guest},
-		"by the primary proxy address":     {users{entry(guest, only("proxyAddresses", []string{"SMTP:" + email})...)}, "", is(request.AcceptedGuest), "", guest},
-		"by a secondary proxy address":     {users{entry(guest, only("proxyAddresses", []string{"SMTP:x@y.com", "smtp:" + email})...)}, "", is(request.AcceptedGuest), "", guest},
-		"a guest of old, without a state":  {users{entry(guest, "externalUserState", nil)}, "", is(request.AcceptedGuest), "", guest},
-		"a pending guest":                  {users{entry(guest, "externalUserState", "PendingAcceptance")}, "", is(request.PendingGuest), "", guest},
-		"a guest of an unknown state":      {users{entry(guest, "externalUserState", "Thinking")}, "", is(request.PendingGuest), "", guest},
-		"a disabled guest":                 {users{entry(guest, "accountEnabled", false)}, "", is(request.DisabledGuest), "", guest},
-		"a disabled pending guest":         {users{entry(guest, "accountEnabled", false, "externalUserState", "PendingAcceptance")}, "", is(request.DisabledGuest), "", guest},
-		"an invited member":                {users{entry(guest, "userType", "Member")}, "", is(request.AcceptedGuest), "", guest},
-		"external by name only":            {users{entry(guest, "userType", "Member", "creationType", nil)}, "", is(request.AcceptedGuest), "", guest},
+		"nobody":                          {nil, "", request.User{}, "", ""},
+		"an accepted guest":               {users{entry(guest)}, "", is(request.AcceptedGuest), "", guest},
+		"in other case":                   {users{entry(strings.ToUpper(guest), "mail", strings.ToUpper(email))}, "", is(request.AcceptedGuest), "", guest},
+		"by another mail":                 {users{entry(guest, only("otherMails", []string{"x@y.com", email})...)}, "", is(request.AcceptedGuest), "", guest},
+		"by the primary proxy address":    {users{entry(guest, only("proxyAddresses", []string{"SMTP:" + email})...)}, "", is(request.AcceptedGuest), "", guest},
+		"by a secondary proxy address":    {users{entry(guest, only("proxyAddresses", []string{"SMTP:x@y.com", "smtp:" + email})...)}, "", is(request.AcceptedGuest), "", guest},
+		"a guest of old, without a state": {users{entry(guest, "externalUserState", nil)}, "", is(request.AcceptedGuest), "", guest},
+		"a pending guest":                 {users{entry(guest, "externalUserState", "PendingAcceptance")}, "", is(request.PendingGuest), "", guest},
+		"a guest of an unknown state":     {users{entry(guest, "externalUserState", "Thinking")}, "", is(request.PendingGuest), "", guest},
+		"a disabled guest":                {users{entry(guest, "accountEnabled", false)}, "", is(request.DisabledGuest), "", guest},
+		"a disabled pending guest":        {users{entry(guest, "accountEnabled", false, "externalUserState", "PendingAcceptance")}, "", is(request.DisabledGuest), "", guest},
+		"an invited member":               {users{entry(guest, "userType", "Member")}, "", is(request.AcceptedGuest), "", guest},
+		"external by name only":           {users{entry(guest, "userType", "Member", "creationType", nil)}, "", is(request.AcceptedGuest), "", guest},
+		"an internal user who accepted":   {users{entry(guest, with(internal, "externalUserState", "Accepted")...)}, "", is(request.AcceptedGuest), "", guest},
+		"an internal user who is invited": {users{entry(guest, with(internal, "externalUserState", "PendingAcceptance")...)}, "", is(request.PendingGuest), "", guest},
+		"a guest who was made internal": {users{entry(guest, with(internal, "creationType", "Invitation")...)}, "",
+			is(request.UnclearUser), "", ""},
+		"a guest who was made internal, and is disabled": {users{entry(guest, with(internal, "creationType", "Invitation", "accountEnabled", false)...)}, "",
+			is(request.UnclearUser), "", ""},
 		"external by creation only":        {users{entry(guest, "userPrincipalName", "ana@fabrikam.com")}, "", is(request.AcceptedGuest), "", guest},
 		"an internal member":               {users{entry(guest, internal...)}, "", is(request.InternalUser), "", ""},
 		"an internal guest":                {users{entry(guest, with(internal, "userType", "Guest")...)}, "", is(request.InternalUser), "", ""},
@@ -175,7 +181,7 @@ func TestFoundUsersMustHoldAddress(t *testing.T) {
 // an invitation to the same user is answered with.
 func TestFindDeletedGuestsReturnsEachGuestOnce(t *testing.T) {
 	body, err := json.Marshal(map[string]any{"value": []any{
-		entry(other, "userPrincipalName", "0123ana@fabrikam.com", "creationType", nil), // an employee's, whose name is changed on deletion
+		entry(other, "userPrincipalName", "0123ana@fabrikam.com", "creationType", nil, "externalUserState", nil), // an employee's, whose name is changed on deletion
 		entry(guest), entry(strings.ToUpper(guest)),
 	}})
 	if err != nil {

@@ -164,7 +164,7 @@ func (a answers) Intercept(pipeline khttp.Pipeline, index int, r *http.Request) 
 
 // read takes code and message from the body of an answer, if it is one of Graph's errors.
 func (e *answerError) read(contentType string, body []byte) {
-	content, err := graphError(body)
+	content, err := graphError(presentForm(body))
 	if !isJSON(contentType) || err != nil || value(content.GetCode()) == "" && value(content.GetMessage()) == "" {
 		e.fault = "the answer is not an error of Graph"
 		return
@@ -176,6 +176,43 @@ func (e *answerError) read(contentType string, body []byte) {
 	if e.requestID == "" && content.GetInnerError() != nil {
 		e.requestID = rest.Identifier(value(content.GetInnerError().GetRequestId()))
 	}
+}
+
+// presentForm returns the body of an error in the present form of Graph's errors. Parts of Graph
+// answer in an older one: {"odata.error": …}, with the words in an object. A body in another form
+// is returned as it is.
+func presentForm(body []byte) []byte {
+	var whole struct {
+		Error, Older map[string]json.RawMessage
+	}
+	var parts map[string]json.RawMessage
+	if json.Unmarshal(body, &parts) != nil {
+		return body
+	}
+	_ = json.Unmarshal(parts["error"], &whole.Error)
+	_ = json.Unmarshal(parts["odata.error"], &whole.Older)
+	content := whole.Error
+	if content == nil {
+		content = whole.Older
+	}
+	if content == nil {
+		return body
+	}
+	var words struct {
+		Value json.RawMessage `json:"value"`
+	}
+	if bytes.HasPrefix(bytes.TrimSpace(content["message"]), []byte("{")) {
+		err := json.Unmarshal(content["message"], &words)
+		delete(content, "message")
+		if err == nil && bytes.HasPrefix(words.Value, []byte(`"`)) {
+			content["message"] = words.Value
+		}
+	}
+	changed, err := json.Marshal(map[string]any{"error": content})
+	if err != nil {
+		return body
+	}
+	return changed
 }
 
 // graphError reads the used parts of Graph's error into the SDK's models. Reading all of it would

@@ -1,0 +1,86 @@
+package graph_test
+
+import (
+	"strings"
+	"testing"
+
+	"guestlist/handlers/problem"
+	"guestlist/handlers/request"
+)
+
+// TestAnswersAndTheirCodes has the answers that are easily taken for something else, and what they
+// mean for each call.
+func TestAnswersAndTheirCodes(t *testing.T) {
+	const jsonType = "application/json"
+	missing := func(id string) string {
+		return "Resource '" + id + "' does not exist or one of its queried reference-property objects are not present."
+	}
+	tests := map[string]struct {
+		operation, contentType, body string
+		status                       int
+		want                         problem.Code
+		says                         string // that the detail repeats
+	}{
+		"the app's own quota": {"Invite", jsonType, graphError("Directory_QuotaExceeded",
+			"The directory object quota limit for the Principal has been exceeded. Please ask your administrator to increase the quota limit or delete objects to reduce the used quota."),
+			403, request.DirectoryAppQuota, "Principal"},
+		"the app's own quota, without the code": {"Invite", jsonType, graphError("BadRequest",
+			"The directory object quota limit for the Principal has been exceeded."), 403, request.DirectoryAppQuota, "Principal"},
+		"the tenant's quota": {"Invite", jsonType, graphError("Directory_QuotaExceeded",
+			"The directory object quota limit for the Tenant has been exceeded."), 403, request.DirectoryQuota, "Tenant"},
+		"an unknown error without words":             {"Invite", jsonType, graphError("UnknownError", ""), 400, request.DirectoryUnknown, "UnknownError"},
+		"an unknown error without words, forbidden":  {"Invite", jsonType, graphError("UnknownError", ""), 403, request.DirectoryUnknown, "UnknownError"},
+		"an unknown error about a membership":        {"AddMember", jsonType, graphError("UnknownError", ""), 400, request.DirectoryUnknown, "UnknownError"},
+		"an unknown error about a search":            {"FindUser", jsonType, graphError("UnknownError", ""), 400, request.DirectoryUnknown, "UnknownError"},
+		"words in an older form":                     {"Invite", jsonType, `{"odata.error":{"code":"Request_BadRequest","message":{"lang":"en","value":"Invitee is in inviter tenant"}}}`, 400, request.DirectoryInternalUser, "inviter tenant"},
+		"words in an object":                         {"Invite", jsonType, `{"error":{"code":"Request_BadRequest","message":{"lang":"en","value":"Invitee is in inviter tenant"}}}`, 400, request.DirectoryInternalUser, "inviter tenant"},
+		"an older form without words":                {"Invite", jsonType, `{"odata.error":{"code":"Request_BadRequest","message":null}}`, 400, request.DirectoryUnknown, "Request_BadRequest"},
+		"words in an object of an unknown form":      {"Invite", jsonType, `{"error":{"code":"Request_BadRequest","message":{"text":"Invitee is in inviter tenant"}}}`, 400, request.DirectoryUnknown, "Request_BadRequest"},
+		"an older form about a membership":           {"AddMember", jsonType, `{"odata.error":{"code":"Request_ResourceNotFound","message":{"lang":"en","value":"` + missing(guest) + `"}}}`, 404, request.DirectoryNotReplicated, "does not exist"},
+		"a page about the invitation":                {"Invite", "text/html", "<html>No.", 400, request.DirectoryUnknown, "status 400"},
+		"a page that forbids the invitation":         {"Invite", "text/html", "<html>No.", 403, request.DirectoryUnknown, "status 403"},
+		"a condition that failed, without a body":    {"Invite", "", "", 412, request.DirectoryUnknown, "status 412"},
+		"a condition that failed, in Graph's form":   {"Invite", jsonType, graphError("PreconditionFailed", "No."), 412, request.DirectoryUnknown, "PreconditionFailed"},
+		"a page about a search":                      {"FindUser", "text/html", "<html>No.", 404, request.DirectoryUnknown, "status 404"},
+		"a page about a membership":                  {"AddMember", "text/html", "<html>No.", 400, request.DirectoryUnknown, "status 400"},
+		"a page for a membership that is not found":  {"AddMember", "text/html", "<html>No.", 404, request.DirectoryNotReplicated, "status 404"},
+		"no body for a membership that is not found": {"AddMember", "", "", 404, request.DirectoryNotReplicated, "status 404"},
+		"a guest of another address": {"Invite", jsonType, strings.Replace(created, `"status"`, `"invitedUserEmailAddress":"bo@contoso.com","status"`, 1), 201,
+			request.DirectoryUnavailable, "another guest"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			client, log := answering(t, test.status, test.contentType, test.body, "request-id", "the-id")
+			failure := wantProblem(t, operations[test.operation](t.Context(), t, client), test.want, log)
+			if !strings.Contains(failure.Detail, test.says) || test.status >= 400 && failure.Ref != "the-id" {
+				t.Errorf("ref %q, detail %q", failure.Ref, failure.Detail)
+			}
+		})
+	}
+}
+
+func TestAnswerNamesInvitedGuestInAnyCase(t *testing.T) {
+	client, _ := answering(t, 201, "application/json", strings.Replace(created, `"status"`, `"invitedUserEmailAddress":"`+strings.ToUpper(email)+`","status"`, 1))
+	id, err := client.Invite(t.Context(), invitation(t))
+	if err != nil || id != guest {
+		t.Errorf("%q, %v", id, err)
+	}
+}
+
+// TestClosedGroups: the words of a group that takes no guests, whatever rights the app has.
+func TestClosedGroups(t *testing.T) {
+	for _, words := range []string{
+		"Members of a group with dynamic membership can't be changed.",
+		"Cannot Update a mail-enabled security groups and or distribution list.",
+		"Unable to update the specified properties for on-premises mastered Directory Sync objects or objects currently undergoing migration.",
+		"The group is assignable to roles and can't take members by this permission.",
+	} {
+		for _, status := range []int{400, 403} {
+			client, log := answering(t, status, "application/json", graphError("Request_BadRequest", words))
+			failure := wantProblem(t, second(client.AddMember(t.Context(), group, guest)), request.DirectoryGroupClosed, log)
+			if !strings.Contains(failure.Detail, words[:40]) {
+				t.Errorf("the detail leaves out the words: %q", failure.Detail)
+			}
+		}
+	}
+}
