@@ -48,12 +48,18 @@ func (c *Change) move(state State, what, detail string) {
 		panic(fmt.Sprintf("request: a request can't go from %s to %s", r.State, state))
 	}
 	if state != r.State {
-		r.Attempt, r.Unknown = 0, 0
+		r.Attempt = 0
 		r.Since, r.Words = c.Now(), ""
+		if !invites(state) || !invites(r.State) {
+			r.Unknown, r.Failures = 0, Failures{}
+		}
 	}
 	r.State, r.Reason = state, detail
 	c.Record(what, detail)
 }
+
+// invites reports whether the effect of the state is an invitation.
+func invites(state State) bool { return state == Inviting || state == Parked }
 
 // Record adds an event that leaves the request in its state.
 func (c *Change) Record(what, detail string) {

@@ -31,6 +31,10 @@ type Gate struct {
 	// Day and Sent count the invitations of a day in UTC, see policy.Day.
 	Day  string
 	Sent int
+	// Accepted counts the invitations that the directory has accepted, of all days. The last ones are
+	// added with the next change of the gate. It tells a directory that fails for one request from one
+	// that is down.
+	Accepted int
 	// NextAt is when the next invitation may be sent.
 	NextAt time.Time
 	// HeldUntil is until when the directory asked to be left alone, by everybody.

@@ -38,6 +38,8 @@ type Request struct {
 	// Unknown counts the answers of the directory in the present state whose meaning is not known.
 	// Those about one group are counted in its grant.
 	Unknown int
+	// Failures are the failed attempts to invite, or to find out what came of it.
+	Failures Failures
 	// Due is when the request comes back; zero if it waits for nothing or for a person.
 	Due time.Time
 	// Grants are the group memberships that the decision grants, each with its outcome.

@@ -18,6 +18,9 @@ var (
 	queuing = schedule{5 * time.Second, 15 * time.Second, time.Minute, 5 * time.Minute, 15 * time.Minute}
 )
 
+// longestWait is the last entry of the schedule for a directory that gives no usable answer.
+var longestWait = down[len(down)-1]
+
 // after returns how long to wait after attempt (counted from 0), never less than what the other
 // side asked for.
 func (s schedule) after(attempt int, asked time.Duration) time.Duration {

@@ -56,12 +56,13 @@ func (j *job) giveBackEnded(ctx context.Context) error {
 		}
 	}
 	if !begun.IsZero() {
-		guestID, err := j.config.Directory.FindGuest(ctx, r.Submission.Email)
+		guestID, err := ask(ctx, j, j.config.Directory.FindGuest)
 		switch {
-		case problem.CodeOf(err) == request.DirectoryReadForbidden:
+		case problem.CodeOf(err) == request.DirectoryReadForbidden, err != nil && j.config.Now().Sub(r.Since).Abs() > request.FailurePatience:
+			// The next request for the address inherits the claim, and asks again.
 			return nil
 		case err != nil:
-			return fmt.Errorf("asking for the guest of an ended request: %w", err)
+			return j.askAgainLater(ctx, err)
 		case guestID != "":
 			return j.changeClaim(ctx, &claim, "recording the guest of an ended request",
 				func(c request.Claim) (request.Claim, error) { return c.Found(guestID, r.Origin) })
@@ -73,4 +74,15 @@ func (j *job) giveBackEnded(ctx context.Context) error {
 	}
 	j.doubt = begun
 	return j.giveBack(ctx, claim, request.SeatAndClaim)
+}
+
+// askAgainLater lets an ended request come back, because the directory gave no usable answer.
+func (j *job) askAgainLater(ctx context.Context, cause error) error {
+	j.logFailure(ctx, "the directory could not be asked for the guest of an ended request", problem.CodeOf(cause), cause)
+	wait := max(longestWait, problem.From(cause).RetryAfter)
+	err := j.config.Store.Wait(ctx, j.Request.ID, j.config.Now().Add(wait))
+	if err != nil {
+		return fmt.Errorf("writing the due entry of an ended request: %w", err)
+	}
+	return nil
 }

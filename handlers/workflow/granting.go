@@ -129,7 +129,7 @@ func (j *job) grantFailed(ctx context.Context, grant *request.Grant, cause error
 		if failure.Code == request.DirectoryUnknown {
 			grant.Unknown++
 		}
-		if grant.Unknown > maxUnknown {
+		if grant.Unknown > request.MaxUnknown {
 			return fail("the directory gave no answer that could be understood, in several attempts")
 		}
 		return j.wait(ctx, down.after(r.Attempt, failure.RetryAfter), "grant-postponed",

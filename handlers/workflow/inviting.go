@@ -86,7 +86,7 @@ func (j *job) resume(ctx context.Context, claim request.Claim) (next, error) {
 
 // lookUp finds out what came of an invitation whose answer was lost.
 func (j *job) lookUp(ctx context.Context, claim request.Claim) (next, error) {
-	guestID, err := j.config.Directory.FindGuest(ctx, j.Request.Submission.Email)
+	guestID, err := ask(ctx, j, j.config.Directory.FindGuest)
 	switch code := problem.CodeOf(err); {
 	case err == nil && guestID != "":
 		return j.found(ctx, claim, guestID, "invited", answerLost)
@@ -101,6 +101,9 @@ func (j *job) lookUp(ctx context.Context, claim request.Claim) (next, error) {
 		return j.lookUpFailed(ctx, err)
 	}
 	j.doubt = claim.IntentAt
+	if j.hopeless() {
+		return j.giveUp(ctx, claim)
+	}
 	return j.begin(ctx, claim)
 }
 
@@ -110,15 +113,17 @@ func (j *job) lookUp(ctx context.Context, claim request.Claim) (next, error) {
 func (j *job) lookUpFailed(ctx context.Context, cause error) (next, error) {
 	failure := problem.From(cause)
 	j.logFailure(ctx, "the directory could not be asked for the guest", failure.Code, cause)
+	hopeless, err := j.countFailure(ctx, failure)
 	switch {
-	case j.givenUp(failure.Code):
-		return j.end(ctx, request.Failed, "not-looked-up",
-			"an invitation was begun, and what came of it the directory did not say in several attempts: "+failure.Detail+ref(failure))
+	case err != nil:
+		return stop, err
+	case hopeless:
+		return j.end(ctx, request.Failed, "not-looked-up", "an invitation was begun, and what came of it is not known: "+j.hopelessBecause())
 	case failure.Code == request.DirectoryThrottled:
 		return j.throttled(ctx, failure, "look-up-postponed")
 	}
 	return j.wait(ctx, down.after(j.Request.Attempt, failure.RetryAfter), "look-up-postponed",
-		"the directory could not say what came of the invitation"+ref(failure))
+		"the directory could not say what came of the invitation: "+j.Request.Failures.Last)
 }
 
 // begin renews the intent. Of two instances that try, one gets a Conflict.

@@ -23,16 +23,25 @@ func (j *job) admit(ctx context.Context) (admission, error) {
 	patience := j.patience()
 	for {
 		pressure := j.config.Pressure.take()
+		accepted := j.accepted.Swap(0)
 		var verdict admission
 		var after request.Gate
+		counted := false
 		_, err := request.ChangeGate(ctx, j.config.Gates, func(gate request.Gate) (request.Gate, bool) {
 			now := j.config.Now()
 			if pressure > 0 {
 				gate = press(gate, now, pressure)
 			}
 			after, verdict = book(gate, now, j.config.Pace, patience)
-			return after, verdict.wait == 0 || pressure > 0
+			counted = verdict.wait == 0 || pressure > 0
+			if counted {
+				after.Accepted += int(accepted)
+			}
+			return after, counted
 		})
+		if err != nil || !counted {
+			j.accepted.Add(accepted)
+		}
 		if err != nil {
 			return admission{}, err
 		}
@@ -113,12 +122,18 @@ func (w *Worker) holdAll(ctx context.Context, d time.Duration) error {
 	return nil
 }
 
-// throttled puts the step off for as long as the directory asks.
+// throttled puts the step off for longer than the directory asks, and everybody for as long as it
+// asks. A request that is throttled again and again so lets others go first: it may be the only one
+// that is.
 func (j *job) throttled(ctx context.Context, failure *problem.Error, what string) (next, error) {
-	d := busy.after(j.Request.Attempt, failure.RetryAfter)
-	err := j.holdAll(ctx, d)
+	pause := max(failure.RetryAfter, busy[0])
+	err := j.holdAll(ctx, pause)
 	if err != nil {
 		return stop, err
+	}
+	d := busy.after(j.Request.Attempt, pause)
+	if j.Request.Attempt > 0 {
+		d = pause + busy.after(j.Request.Attempt, 0)
 	}
 	return j.wait(ctx, d, what, "the directory asked to come back later")
 }

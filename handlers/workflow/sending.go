@@ -10,9 +10,6 @@ import (
 	"guestlist/handlers/request"
 )
 
-// maxUnknown is how often an answer that nobody understands is taken for a passing fault.
-const maxUnknown = 5
-
 // sending is one attempt to send the invitation, under an intent of this call.
 type sending struct {
 	*job
@@ -55,7 +52,7 @@ func (s *sending) findHolder(ctx context.Context) (next, error) {
 	var err error
 	s.holder, s.seen, err = s.findUser(ctx)
 	if err != nil {
-		return s.invitationFailed(ctx, s.claim, err)
+		return s.questionFailed(ctx, s.claim, err)
 	}
 	if s.holder.Kind == request.PendingGuest && !s.doubt.IsZero() {
 		return s.found(ctx, s.claim, s.holder.ID, "invited", answerLost)
@@ -172,6 +169,7 @@ func (s *sending) issue(ctx context.Context) (next, error) {
 	if err != nil {
 		return s.invitationFailed(ctx, s.claim, err)
 	}
+	s.accepted.Add(1)
 	err = s.changeClaim(ctx, &s.claim, "recording the invited guest", func(c request.Claim) (request.Claim, error) {
 		if s.terms.SendInvitation {
 			c = c.Mailed(s.config.Now())
@@ -210,16 +208,16 @@ func (j *job) post(ctx context.Context, terms policy.Terms) (guestID string, err
 // findUser finds out who holds the address, or held it until lately. seen is false if the app may
 // not read users: then the answer to the invitation has to tell.
 func (j *job) findUser(ctx context.Context) (holder request.User, seen bool, err error) {
-	holder, err = j.config.Users.FindUser(ctx, j.Request.Submission.Email)
+	holder, err = ask(ctx, j, j.config.Users.FindUser)
 	if err == nil && holder.Kind == request.NoUser {
 		var deleted []string
-		deleted, err = j.config.Users.FindDeletedGuests(ctx, j.Request.Submission.Email)
-		switch code := problem.CodeOf(err); {
+		deleted, err = ask(ctx, j, j.config.Users.FindDeletedGuests)
+		switch {
 		case len(deleted) > 0:
 			holder = request.User{Kind: request.DeletedGuest}
-		case code == request.DirectoryRefused, code == request.DirectoryUnknown:
+		case odd(err):
 			// This question is a precaution, in a form that not every tenant need accept: go on without.
-			j.log.WarnContext(ctx, "deleted guests could not be searched", "code", code, "error", err)
+			j.log.WarnContext(ctx, "deleted guests could not be searched", "code", problem.CodeOf(err), "error", err)
 			err = nil
 		}
 	}
@@ -230,42 +228,21 @@ func (j *job) findUser(ctx context.Context) (holder request.User, seen bool, err
 	return holder, true, err
 }
 
-// givenUp reports whether an answer of the code has come too often to try on. It counts those that
-// nobody understands, and refusals of a mere question.
-func (j *job) givenUp(code problem.Code) bool {
-	if code != request.DirectoryUnknown && code != request.DirectoryRefused {
-		return false
-	}
-	j.Request.Unknown++
-	return j.Request.Unknown > maxUnknown
-}
-
-// invitationFailed records a failed attempt to invite, or to find out who holds the address.
+// invitationFailed records a failed attempt to invite.
 func (j *job) invitationFailed(ctx context.Context, claim request.Claim, cause error) (next, error) {
 	failure := problem.From(cause)
 	j.logFailure(ctx, "the directory did not take the invitation", failure.Code, cause)
-	code := failure.Code
-	if j.givenUp(code) {
-		// The directory was asked each time whether it had happened after all.
-		code = request.DirectoryRefused
-	}
-	switch code {
-	case request.DirectoryUnavailable, request.DirectoryUnknown:
-		// It may have happened: the intent stays, and the directory is asked once the lease is over.
-		left := claim.IntentAt.Add(j.config.IntentLease).Sub(j.config.Now())
-		return j.wait(ctx, max(left, down.after(j.Request.Attempt, failure.RetryAfter)), "unanswered",
-			"the directory gave no usable answer; it will be asked what came of it")
-	case request.DirectoryThrottled, request.DirectoryNotReplicated, request.DirectoryForbidden,
-		request.DirectoryNoToken, request.DirectoryInvitationsOff, request.DirectorySuspicious, request.DirectoryQuota, request.DirectoryAppQuota:
+	switch code := failure.Code; {
+	case code == request.DirectoryUnavailable, code == request.DirectoryUnknown:
+		return j.unanswered(ctx, claim, failure)
+	case code == request.DirectoryThrottled, code == request.DirectoryNotReplicated, request.TenantWide(code):
 		return j.notSent(ctx, claim, failure)
-	case request.DirectoryRefused, request.DirectoryBadAddress, request.DirectoryDomainBlocked,
-		request.DirectoryCrossTenant, request.DirectoryCrossTenantOurs, request.DirectoryCrossTenantTheirs,
-		request.DirectoryCrossCloud, request.DirectoryAddressTaken, request.DirectoryInvitationError,
-		request.DirectoryInternalUser, request.DirectoryMemberForbidden:
-		return j.endUninvited(ctx, claim, objection{request.Failed, "refused",
-			"the directory refused the invitation: " + failure.Detail + ref(failure)})
-	case request.DirectoryGuestDisabled:
+	case code == request.DirectoryRefused:
+		return j.refused(ctx, claim, failure)
+	case code == request.DirectoryGuestDisabled:
 		return j.endUninvited(ctx, claim, guestDisabled)
+	case request.DirectoryPublic(code) != "":
+		return j.refusedForGood(ctx, claim, failure)
 	default:
 		return stop, fmt.Errorf("inviting: %w", cause)
 	}
@@ -274,6 +251,15 @@ func (j *job) invitationFailed(ctx context.Context, claim request.Claim, cause e
 // notSent puts off an invitation that was certainly not sent, and opens the circuit breaker if the
 // tenant takes none.
 func (j *job) notSent(ctx context.Context, claim request.Claim, failure *problem.Error) (next, error) {
+	if !request.TenantWide(failure.Code) {
+		hopeless, err := j.countFailure(ctx, failure)
+		if err != nil {
+			return stop, err
+		}
+		if hopeless {
+			return j.giveUp(ctx, claim)
+		}
+	}
 	err := j.giveBack(ctx, claim, request.Intent)
 	if err != nil {
 		return stop, err

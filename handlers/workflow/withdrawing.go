@@ -84,7 +84,7 @@ func (j *job) outcome(ctx context.Context, claim request.Claim) (wait time.Durat
 	if left > 0 {
 		return left, nil
 	}
-	guestID, err := j.config.Directory.FindGuest(ctx, j.Request.Submission.Email)
+	guestID, err := ask(ctx, j, j.config.Directory.FindGuest)
 	switch code := problem.CodeOf(err); code {
 	case "":
 		j.Request.GuestID = guestID
@@ -93,10 +93,12 @@ func (j *job) outcome(ctx context.Context, claim request.Claim) (wait time.Durat
 		return 0, nil
 	default:
 		j.logFailure(ctx, "the directory could not be asked for the guest", code, err)
-		if j.givenUp(code) {
-			return 0, nil
+		failure := problem.From(err)
+		hopeless, err := j.countFailure(ctx, failure)
+		if err != nil || hopeless {
+			return 0, err
 		}
-		return down.after(j.Request.Attempt, problem.From(err).RetryAfter), nil
+		return down.after(j.Request.Attempt, failure.RetryAfter), nil
 	}
 }
 

@@ -58,6 +58,7 @@ type Worker struct {
 	heldUntil atomic.Int64 // until when the directory wants to be left alone, in nanoseconds; see held
 	sweepAt   atomic.Int64 // when upkeep next sweeps, in nanoseconds
 	degraded  atomic.Bool  // whether LogDegraded is written
+	accepted  atomic.Int64 // the invitations that the directory has accepted and the gate does not count yet
 }
 
 // New returns a Worker, or an error that names what is missing.

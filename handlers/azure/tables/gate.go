@@ -26,6 +26,7 @@ func gateFields(gate *request.Gate) []field {
 		{"BreakerClosedAt", &gate.ClosedAt},
 		{"Day", &gate.Day},
 		{"Sent", &gate.Sent},
+		{"Accepted", &gate.Accepted},
 		{"NextAt", &gate.NextAt},
 		{"HeldUntil", &gate.HeldUntil},
 		{"Pressure", &gate.Pressure},

@@ -32,6 +32,7 @@ const (
 	decisionColumn = "Decision" // JSON, as the next
 	approvalColumn = "Approval"
 	grantsColumn   = "Grants"
+	failuresColumn = "Failures"
 	repeatOfColumn = "RepeatOf"
 	guestIDColumn  = "GuestId" // of a claim too, as the next
 	originColumn   = "Origin"
@@ -217,6 +218,9 @@ func encodeRequest(r request.Request) (row, error) {
 	if len(r.Grants) > 0 {
 		errs = append(errs, record.setJSON(grantsColumn, r.Grants))
 	}
+	if r.Failures.Count > 0 {
+		errs = append(errs, record.setJSON(failuresColumn, r.Failures))
+	}
 	return record, errors.Join(errs...)
 }
 
@@ -255,6 +259,7 @@ func decodeRequest(doing string, record row) (request.Request, error) {
 	if slices.ContainsFunc(r.Grants, func(grant request.Grant) bool { return !grant.State.Known() }) {
 		columns.fail(grantsColumn, "a list of grants")
 	}
+	columns.json(failuresColumn, &r.Failures, "the failures of an effect")
 	if columns.err != nil {
 		return request.Request{}, failure(doing, columns.err)
 	}

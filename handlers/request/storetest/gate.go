@@ -16,7 +16,7 @@ var gateTests = map[string]func(*testing.T, Store){
 
 	"every field is kept": func(t *testing.T, store Store) {
 		full := request.Gate{
-			Cause: request.DirectoryForbidden, Ref: "a ref", OpenedAt: start, ProbeAt: start.Add(time.Hour), Day: "2026-03-01", Sent: 7, NextAt: start.Add(time.Second),
+			Cause: request.DirectoryForbidden, Ref: "a ref", OpenedAt: start, ProbeAt: start.Add(time.Hour), Day: "2026-03-01", Sent: 7, Accepted: 1234, NextAt: start.Add(time.Second),
 			HeldUntil: start.Add(2 * time.Second), Pressure: 97, PressedAt: start.Add(3 * time.Second), ClosedBy: "desk@fabrikam.com", ClosedAt: start.Add(4 * time.Second),
 		}
 		want := full
