@@ -10,7 +10,8 @@
 //
 // It reproduces the behaviour of the real host that can break a handler: it loses the body of a
 // chunked request, guesses base64, hangs on an empty answer until the timeout, fails all running
-// invocations when the handler crashes, and ends the handler with SIGKILL.
+// invocations when the handler crashes, ends the handler with SIGKILL, hides what fails on a queue
+// for dead letters, and stops when a queue forbids or refuses to be read.
 //
 // It supports HTTP, queue and timer triggers and HTTP and queue outputs. [New] returns an error
 // for what it does not support (keys, forwarding, other bindings, identity-based connections,

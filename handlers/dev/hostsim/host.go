@@ -58,6 +58,18 @@ type Config struct {
 	// crash resets the count. Default 3, as in the real host; a test that kills the handler needs
 	// more.
 	MaxCrashes int
+	// Invisibility is how long a message that was received stays hidden: it is renewed as long as the
+	// message is worked on, and a host that is killed leaves it. Whole seconds. Default ten minutes,
+	// as in the real host; a test that kills the host needs less.
+	Invisibility time.Duration
+	// PassOverPoison makes a message on a queue named *-poison that was received as often as
+	// maxDequeueCount come to no function any more, without a line in the log, until the queue drops
+	// it after seven days. Up to Storage.Queues 5.3.7, which extension bundle 4.38 pins, the real host
+	// does that; later ones call the function for as long as the message is there.
+	PassOverPoison bool
+	// StorageRetry is the wait before the second of the six tries of a call to the storage account;
+	// each further wait is twice as long. Default 800 ms, as in the real host.
+	StorageRetry time.Duration
 }
 
 // Host is one instance of the Functions host. Its methods may be called from several goroutines.
@@ -108,6 +120,11 @@ func (c Config) withDefaults() (Config, error) {
 	c.Listen = cmp.Or(c.Listen, "127.0.0.1:0")
 	c.Log = cmp.Or(c.Log, slog.New(slog.DiscardHandler))
 	c.MaxCrashes = cmp.Or(c.MaxCrashes, defaultMaxCrashes)
+	c.Invisibility = cmp.Or(c.Invisibility, defaultInvisibility)
+	if c.Invisibility < time.Second || c.Invisibility%time.Second != 0 {
+		return c, errors.New("Invisibility is not in whole seconds")
+	}
+	c.StorageRetry = cmp.Or(c.StorageRetry, defaultStorageRetry)
 	if c.Env == nil {
 		c.Env = os.Environ()
 	}
@@ -162,7 +179,7 @@ func New(config Config) (*Host, error) {
 			return nil, fmt.Errorf("hosting functions: %s must be a number of bytes", maxBodyVariable)
 		}
 	}
-	h.queues, err = newQueues(functions, s.queues)
+	h.queues, err = newQueues(functions, s.queues, config)
 	if err != nil {
 		return nil, err
 	}
@@ -250,8 +267,8 @@ func (h *Host) URL() string { return "http://" + h.listener.Addr().String() }
 // Done is closed when the host has stopped, by Stop or by itself, and the handler has ended.
 func (h *Host) Done() <-chan struct{} { return h.done }
 
-// Err waits for the end and returns why the host has stopped by itself, or nil if Stop stopped
-// it.
+// Err waits for the end and returns why the host has stopped by itself or that it was killed, or
+// nil if Stop stopped it.
 func (h *Host) Err() error {
 	<-h.done
 	return h.err
@@ -262,6 +279,17 @@ func (h *Host) Err() error {
 // invocation did not end in time becomes visible again after at most ten minutes.
 func (h *Host) Stop() {
 	h.stop(nil)
+	<-h.done
+}
+
+// errKilled is why a killed host has stopped.
+var errKilled = errors.New("the host was killed")
+
+// Kill ends the host as SIGKILL ends the real one: nothing is waited for, and no message is
+// changed any more. Messages that were received stay hidden for up to [Config.Invisibility]. When
+// it returns, the handler has ended too.
+func (h *Host) Kill() {
+	h.stop(errKilled)
 	<-h.done
 }
 

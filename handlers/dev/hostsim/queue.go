@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"net/http"
 	"strings"
 	"sync"
 	"time"
@@ -17,17 +18,23 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azqueue/v2/queueerror"
 )
 
-// Constants of the queue extension (QueueListener.cs, QueueProcessor.cs).
+// Constants of the queue extension (QueueListener.cs, QueueProcessor.cs), and of the storage
+// client that it uses: six tries of a call take about 26 s if none is answered.
 const (
-	invisibility = 10 * time.Minute // of a received message
-	minRenewal   = time.Minute      // between two extensions of the invisibility
-	poisonSuffix = "-poison"        // of the queue for dead letters
+	defaultInvisibility = 10 * time.Minute // of a received message
+	poisonSuffix        = "-poison"        // of the queue for dead letters
+
+	storageRetries      = 5
+	defaultStorageRetry = 800 * time.Millisecond
+	storageTryTimeout   = 30 * time.Second
 )
 
 // queues are the queues that the functions' bindings name.
 type queues struct {
-	settings queueSettings
-	clients  map[queueKey]*queue
+	settings       queueSettings
+	invisibility   time.Duration // of a received message
+	passOverPoison bool
+	clients        map[queueKey]*queue
 }
 
 type queueKey struct{ connection, name string }
@@ -41,8 +48,11 @@ type queue struct {
 	wake chan struct{}
 }
 
-func newQueues(functions []function, s queueSettings) (*queues, error) {
-	q := &queues{settings: s, clients: map[queueKey]*queue{}}
+func newQueues(functions []function, s queueSettings, config Config) (*queues, error) {
+	q := &queues{
+		settings: s, invisibility: config.Invisibility, passOverPoison: config.PassOverPoison,
+		clients: map[queueKey]*queue{},
+	}
 	for _, f := range functions {
 		for _, b := range append([]binding{f.trigger}, f.outputs...) {
 			key := queueKey{b.connection, b.queue}
@@ -50,8 +60,9 @@ func newQueues(functions []function, s queueSettings) (*queues, error) {
 				continue
 			}
 			options := &azqueue.ClientOptions{ClientOptions: azcore.ClientOptions{
-				// The storage account is on this machine, so a few retries suffice.
-				Retry: policy.RetryOptions{MaxRetries: 2, RetryDelay: 200 * time.Millisecond, TryTimeout: 30 * time.Second},
+				Retry: policy.RetryOptions{
+					MaxRetries: storageRetries, RetryDelay: config.StorageRetry, TryTimeout: storageTryTimeout,
+				},
 			}}
 			service, err := azqueue.NewServiceClientFromConnectionString(b.connection, options)
 			if err != nil {
@@ -129,8 +140,9 @@ func (h *Host) listenToQueue(f *function) {
 func newQueueListener(h *Host, f *function) *queueListener {
 	return &queueListener{
 		host: h, function: f, queue: h.queues.of(f.trigger), settings: h.queues.settings,
-		renewal: max(invisibility/2, minRenewal),
-		ended:   make(chan struct{}, 1),
+		invisibility: h.queues.invisibility,
+		renewal:      h.queues.invisibility / 2,
+		ended:        make(chan struct{}, 1),
 	}
 }
 
@@ -140,7 +152,9 @@ type queueListener struct {
 	function *function
 	queue    *queue
 	settings queueSettings
-	renewal  time.Duration // between two extensions of the invisibility
+
+	invisibility time.Duration // of a received message
+	renewal      time.Duration // between two extensions of the invisibility
 
 	running sync.WaitGroup
 	ended   chan struct{} // gets a token when a message has ended
@@ -202,14 +216,21 @@ func (l *queueListener) awaitThreshold(ctx context.Context) bool {
 }
 
 // receive takes a batch, starts its messages, and reports whether there were any. A missing queue
-// has none.
+// has none. An answer by which the queue could not be read later either stops the host, as no
+// answer at all does.
 func (l *queueListener) receive(ctx context.Context) bool {
 	batch := int32(l.settings.batchSize)
-	seconds := int32(invisibility / time.Second)
+	seconds := int32(l.invisibility / time.Second)
 	response, err := l.queue.client.DequeueMessages(ctx, &azqueue.DequeueMessagesOptions{NumberOfMessages: &batch, VisibilityTimeout: &seconds})
 	if err != nil {
-		if ctx.Err() == nil && !queueerror.HasCode(err, queueerror.QueueNotFound) {
-			l.host.log.Warn("the queue can't be read", "queue", l.queue.name, "cause", storageError("receiving messages", err))
+		cause := storageError("receiving messages of "+l.queue.name, err)
+		switch {
+		case ctx.Err() != nil || queueerror.HasCode(err, queueerror.QueueNotFound):
+		case passing(err):
+			l.host.log.Warn("the queue can't be read", "queue", l.queue.name, "cause", cause)
+		default:
+			l.host.log.Error("the queue can't be read, and the host stops", "queue", l.queue.name, "cause", cause)
+			l.host.stop(cause)
 		}
 		return false
 	}
@@ -235,6 +256,13 @@ func (l *queueListener) receive(ctx context.Context) bool {
 	return len(response.Messages) > 0
 }
 
+// passing reports whether the listener goes on after the error (QueueListener.ExecuteAsync).
+func passing(err error) bool {
+	var answer *azcore.ResponseError
+	return errors.As(err, &answer) && (answer.StatusCode >= http.StatusInternalServerError ||
+		queueerror.HasCode(err, queueerror.QueueBeingDeleted, queueerror.QueueDisabled))
+}
+
 // process runs one message until it is deleted, visible again, or a dead letter.
 func (l *queueListener) process(m queueMessage) {
 	log := l.host.log.With("function", l.function.name, "message", m.id, "dequeued", m.dequeueCount)
@@ -251,9 +279,14 @@ func (l *queueListener) process(m queueMessage) {
 		m.body = body
 	}
 	most := int64(l.settings.maxDequeueCount)
-	if m.dequeueCount > most {
+	poison := l.queue.poison() != nil
+	switch {
+	case m.dequeueCount <= most:
+	case poison:
 		l.toPoison(ctx, log, m, receipt)
 		return
+	case l.host.queues.passOverPoison:
+		return // it stays hidden
 	}
 	renewing, stopRenewing := context.WithCancel(ctx)
 	renewed := make(chan struct{})
@@ -272,6 +305,8 @@ func (l *queueListener) process(m queueMessage) {
 		}
 	case ctx.Err() != nil:
 		// The host is stopping. The next host gets the message when it becomes visible.
+	case !poison:
+		// The message is not released: it stays hidden.
 	case m.dequeueCount >= most:
 		l.toPoison(ctx, log, m, receipt)
 	default:
@@ -306,7 +341,7 @@ func (l *queueListener) renew(ctx context.Context, m queueMessage, r *receipt, l
 			return
 		case <-ticker.C:
 			// An update that runs when ctx ends must still store its receipt.
-			l.hide(context.WithoutCancel(ctx), m, r, invisibility, log)
+			l.hide(context.WithoutCancel(ctx), m, r, l.invisibility, log)
 		}
 	}
 }
@@ -323,11 +358,10 @@ func (l *queueListener) hide(ctx context.Context, m queueMessage, r *receipt, d 
 }
 
 // toPoison copies the message to the poison queue and then deletes it. A stop in between leaves
-// both.
+// both. Without a poison queue the message stays hidden.
 func (l *queueListener) toPoison(ctx context.Context, log *slog.Logger, m queueMessage, r *receipt) {
 	poison := l.queue.poison()
 	if poison == nil {
-		log.Error("the message has failed too often and there can be no poison queue: it stays invisible for ten minutes")
 		return
 	}
 	log.Error("the message moves to the poison queue", "queue", poison.name)
