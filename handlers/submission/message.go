@@ -38,7 +38,15 @@ type Message struct {
 	// Due is the due time of the due entry in the store that caused the message, or zero. A worker
 	// that finds nothing to do removes this entry, but not one that was written since.
 	Due time.Time
+	// Returns is how often the message was put back on the queue because the tables could not be
+	// written, and Returned when it was for the first time; both are zero for most.
+	Returns  int
+	Returned time.Time
 }
+
+// maxReturns is the most that Returns can be: one return in a second, for as long as the queue
+// could keep a message.
+const maxReturns = 1_000_000
 
 // Kind is what a message asks for. The public functions can only put one of these on the queue.
 // The worker decides whether to do it.
@@ -67,6 +75,9 @@ type wireMessage struct {
 	// Note is Message.Due in nanoseconds since 1970, as a string, because the host re-formats what
 	// looks like a time.
 	Note string `json:"note,omitempty"`
+	// Returns is Message.Returns, and Returned is Message.Returned in the form of Note.
+	Returns  int    `json:"returns,omitempty"`
+	Returned string `json:"returned,omitempty"`
 }
 
 // Encode returns the message as JSON, at most MaxMessageBytes long.
@@ -74,9 +85,9 @@ func (m Message) Encode() ([]byte, error) {
 	if !m.Kind.known() || m.Kind != Advance && m.Submission != nil {
 		return nil, problem.New(problem.Internal, "the message of request %s is of an unknown kind, or of one without a submission", m.ID)
 	}
-	wire := wireMessage{Version: messageVersion, ID: string(m.ID), Kind: m.Kind, Submission: m.Submission}
-	if !m.Due.IsZero() {
-		wire.Note = strconv.FormatInt(m.Due.UnixNano(), 10)
+	wire := wireMessage{
+		Version: messageVersion, ID: string(m.ID), Kind: m.Kind, Submission: m.Submission,
+		Note: note(m.Due), Returns: m.Returns, Returned: note(m.Returned),
 	}
 	encoded, err := json.Marshal(wire)
 	if err != nil {
@@ -117,16 +128,17 @@ func DecodeMessage(data []byte) (Message, error) {
 	if !wire.Kind.known() {
 		return Message{}, problem.New(problem.MalformedMessage, "the message for request %s asks for something that this program does not know", id)
 	}
-	var note time.Time
-	if wire.Note != "" {
-		nanoseconds, err := strconv.ParseInt(wire.Note, 10, 64)
-		if err != nil {
-			return Message{}, problem.New(problem.MalformedMessage, "the message for request %s has a note that is not a time", id)
-		}
-		note = time.Unix(0, nanoseconds).UTC()
+	due, err := parseNote(wire.Note)
+	returned, returnedErr := parseNote(wire.Returned)
+	if err != nil || returnedErr != nil {
+		return Message{}, problem.New(problem.MalformedMessage, "the message for request %s has a note that is not a time", id)
 	}
+	if wire.Returns < 0 || wire.Returns > maxReturns || (wire.Returns > 0) != !returned.IsZero() {
+		return Message{}, problem.New(problem.MalformedMessage, "the message for request %s counts its returns wrongly", id)
+	}
+	message := Message{ID: id, Kind: wire.Kind, Due: due, Returns: wire.Returns, Returned: returned}
 	if wire.Submission == nil {
-		return Message{ID: id, Kind: wire.Kind, Due: note}, nil
+		return message, nil
 	}
 	if wire.Kind != Advance {
 		return Message{}, problem.New(problem.MalformedMessage, "the message for request %s has a submission, which messages of its kind do not have", id)
@@ -136,5 +148,26 @@ func DecodeMessage(data []byte) (Message, error) {
 	if err != nil {
 		return Message{}, problem.New(problem.MalformedMessage, "request %s: the submission has %s", id, brokenRules(err))
 	}
-	return Message{ID: id, Submission: &s, Due: note}, nil
+	message.Submission = &s
+	return message, nil
+}
+
+// note returns a time as nanoseconds since 1970, "" for the zero time.
+func note(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return strconv.FormatInt(t.UnixNano(), 10)
+}
+
+// parseNote is the opposite of note.
+func parseNote(text string) (time.Time, error) {
+	if text == "" {
+		return time.Time{}, nil
+	}
+	nanoseconds, err := strconv.ParseInt(text, 10, 64)
+	if err != nil {
+		return time.Time{}, err
+	}
+	return time.Unix(0, nanoseconds).UTC(), nil
 }

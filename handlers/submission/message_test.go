@@ -50,7 +50,10 @@ func TestMessageRoundTrip(t *testing.T) {
 	first := firstMessage(t)
 	tests := map[string]Message{"with a submission": first, "id only": {ID: first.ID},
 		"sends the mail again": {ID: first.ID, Kind: Resend}, "withdraws": {ID: first.ID, Kind: Withdraw},
-		"with a due time": {ID: first.ID, Due: time.Date(2026, 5, 4, 9, 0, 0, 123456700, time.UTC)}}
+		"with a due time": {ID: first.ID, Due: time.Date(2026, 5, 4, 9, 0, 0, 123456700, time.UTC)},
+		"put back": {
+			ID: first.ID, Submission: first.Submission, Returns: 3, Returned: time.Date(2026, 5, 4, 9, 0, 0, 1, time.UTC),
+		}}
 	for name, message := range tests {
 		t.Run(name, func(t *testing.T) {
 			encoded, err := message.Encode()
@@ -182,6 +185,10 @@ func TestDecodeMessageRefuses(t *testing.T) {
 		"time that UTC overflows":   {replaced(`"submittedAt":"2026-11-23T07:30:15Z`, `"submittedAt":"9999-12-31T23:59:59-01:00`), "submittedAt/range"},
 		"unknown kind":              {replaced(`"version":1`, `"version":1,"kind":"approve"`), "does not know"},
 		"a note that is not a time": {replaced(`"version":1`, `"version":1,"note":"2026-05-04T09:00:00Z"`), "not a time"},
+		"a return that is no time":  {replaced(`"version":1`, `"version":1,"returns":1,"returned":"x"`), "not a time"},
+		"returns without a time":    {replaced(`"version":1`, `"version":1,"returns":1`), "returns wrongly"},
+		"a time without returns":    {replaced(`"version":1`, `"version":1,"returned":"1"`), "returns wrongly"},
+		"negative returns":          {replaced(`"version":1`, `"version":1,"returns":-1,"returned":"1"`), "returns wrongly"},
 		"withdraws what it sends":   {replaced(`"version":1`, `"version":1,"kind":"withdraw"`), "has a submission"},
 		"invalid UTF-8":             {replaced(`Contoso`, "Cont\xffoso"), "company/intact"},
 	}
