@@ -14,7 +14,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-const poisonFunction = `{"bindings": [{"type": "queueTrigger", "direction": "in", "name": "message", "queueName": "@QUEUE@-poison", "dataType": "binary"}]}`
+const poisonFunction = `{"bindings": [{"type": "queueTrigger", "direction": "in", "name": "message",
+	"queueName": "@QUEUE@-poison", "dataType": "binary"}]}`
 
 // attempts keeps the dequeue counts with which a message came.
 type attempts struct {
@@ -146,7 +147,8 @@ func TestAnswerOfQueueServiceStopsHost(t *testing.T) {
 			}
 			s := newStage(t, map[string]string{"work": queueFunction}, nil)
 			s.config.StorageRetry = time.Millisecond
-			s.config.Storage = "DefaultEndpointsProtocol=http;AccountName=a;AccountKey=a2V5;QueueEndpoint=" + service.URL + "/a;"
+			s.config.Storage = "DefaultEndpointsProtocol=http;AccountName=a;AccountKey=a2V5;QueueEndpoint=" +
+				service.URL + "/a;"
 			h := s.start()
 			stopped := false
 			select {
