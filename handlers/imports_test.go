@@ -52,7 +52,7 @@ var rules = []rule{
 	{"branding", "i18n maildomain submission"},
 	{"settings", ""},
 	{"web/problemdetails", "problem"},
-	{"web/guard", "problem"},
+	{"web/guard", "problem submission"},
 	{"web/site", "branding i18n problem submission web/guard web/problemdetails"},
 	{"web/internal/pagetest", "branding problem web/problemdetails web/site"},
 	{"web/signup", "branding i18n maildomain problem submission web/guard web/problemdetails web/site"},

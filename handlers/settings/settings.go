@@ -90,7 +90,7 @@ func All() []Setting {
 		{StatusPage, "discreet", "`detailed` lets the status page tell whether a person decides, and the outcome. A visitor of the page has not proved to own the mailbox"},
 		{StatusOrigin, "", "Scheme and host of the status page, such as `https://status.contoso.com`, if another app serves it than the form's"},
 		{FormOrigin, "", "Scheme and host of the form, if another app serves it than the status page's"},
-		{FormKeys, "", "Secret. Keys that sign forms, each of at least 32 characters, separated by spaces: the first signs, all verify, so a new key goes in front. Required where the form is served"},
+		{FormKeys, "", "Secret. Keys that sign forms, each of at least 32 characters, separated by spaces: the first signs, all verify, so a new key goes in front. Required where the form is served; the status page knows by them which ids were issued"},
 		{FormWait, "3s", "The least time between opening the form and sending it; 0s to 1m"},
 		{FormLifetime, "12h", "How long an open form can be sent; 10m to 96h. After that it is shown again with all entries"},
 		{PublicOrigins, "", "Scheme and host under which partners reach the pages, such as `https://join.contoso.com`, if a proxy hides them from the app; several are separated by spaces"},

@@ -30,7 +30,66 @@ func TestIDRoundTripAndTime(t *testing.T) {
 	})
 }
 
+func newIDKey(t testing.TB, configured string) IDKey {
+	t.Helper()
+	key, err := NewIDKey(configured)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key
+}
+
+func TestSignedIDs(t *testing.T) {
+	key, other := newIDKey(t, "the form's own key"), newIDKey(t, "another key")
+	id, err := key.NewID(morning, rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	parsed, err := ParseID(string(id))
+	if err != nil || parsed != id || !id.Issued().Equal(morning.Truncate(time.Second)) || !id.HasSignature() {
+		t.Errorf("%s became %s, issued %v, error %v", id, parsed, id.Issued(), err)
+	}
+	if !key.Signed(id) || other.Signed(id) {
+		t.Errorf("%s: signed %v, by another key %v", id, key.Signed(id), other.Signed(id))
+	}
+	for i := range id {
+		for _, c := range "0v" {
+			changed := id[:i] + ID(c) + id[i+1:]
+			if changed != id && key.Signed(changed) {
+				t.Errorf("%s passes for signed", changed)
+			}
+		}
+	}
+	unsigned, err := NewID(morning, rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, none := range []ID{"", "x", unsigned, unsigned + ID(strings.Repeat("0", signedLength-unsignedLength)), id[:unsignedLength], id + "0", ID(strings.ToUpper(string(id)))} {
+		if key.Signed(none) {
+			t.Errorf("%q passes for signed", none)
+		}
+	}
+	if unsigned.HasSignature() {
+		t.Errorf("%s has a signature", unsigned)
+	}
+}
+
+func TestSignedIDsDependOnTimeAndRandomPartAlone(t *testing.T) {
+	key := newIDKey(t, "the form's own key")
+	random := strings.Repeat("r", idRandom)
+	first, ofFirst := key.NewID(morning, strings.NewReader(random))
+	again, ofAgain := key.NewID(morning, strings.NewReader(random))
+	if ofFirst != nil || ofAgain != nil || first != again {
+		t.Errorf("%s and %s, errors %v, %v", first, again, ofFirst, ofAgain)
+	}
+	_, err := key.NewID(morning, strings.NewReader("too short"))
+	if err == nil {
+		t.Error("an id was issued with too little randomness")
+	}
+}
+
 func TestIDsSortByTime(t *testing.T) {
+	key := newIDKey(t, "the form's own key")
 	rapid.Check(t, func(t *rapid.T) {
 		first := rapid.Int64Range(0, 1<<40-2).Draw(t, "first")
 		second := rapid.Int64Range(first+1, 1<<40-1).Draw(t, "second")
@@ -41,6 +100,13 @@ func TestIDsSortByTime(t *testing.T) {
 		later, err := NewID(time.Unix(second, 0), bytes.NewReader(make([]byte, idRandom)))
 		if err != nil {
 			t.Fatal(err)
+		}
+		signed, err := key.NewID(time.Unix(second, 0), bytes.NewReader(make([]byte, idRandom)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if earlier >= signed || later >= signed {
+			t.Errorf("%s of %d does not sort after %s and %s", signed, second, earlier, later)
 		}
 		if earlier >= later {
 			t.Errorf("%s of %d does not sort before %s of %d", earlier, first, later, second)
@@ -102,7 +168,7 @@ func TestParseIDRefuses(t *testing.T) {
 }
 
 func TestIssuedOfInvalidIDIsZero(t *testing.T) {
-	for _, id := range []ID{"", "x", "00", ID(strings.Repeat("z", idLength))} {
+	for _, id := range []ID{"", "x", "00", ID(strings.Repeat("z", unsignedLength))} {
 		if got := id.Issued(); !got.IsZero() {
 			t.Errorf("%q was issued at %v", id, got)
 		}
@@ -114,7 +180,7 @@ func FuzzParseID(f *testing.F) {
 	f.Add("")
 	f.Fuzz(func(t *testing.T, text string) {
 		id, err := ParseID(text)
-		if err == nil && (string(id) != text || len(id) != idLength || id.Issued().IsZero()) {
+		if err == nil && (string(id) != text || len(id) != unsignedLength && len(id) != signedLength || id.Issued().IsZero()) {
 			t.Errorf("%q parses as %q, issued %v", text, id, id.Issued())
 		}
 	})

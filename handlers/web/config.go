@@ -132,7 +132,7 @@ func (c *Config) readGuards(r *settings.Reader) {
 	c.readCaptcha(r)
 	switch {
 	case !c.Form:
-		c.Guards.FormKeys, c.Guards.Captcha = nil, guard.Captcha{}
+		c.Guards.Captcha = guard.Captcha{}
 	case len(c.Guards.FormKeys) == 0 && !unresolved(r, settings.FormKeys):
 		r.Fault(settings.FormKeys, "is not set; set it to a key that signs forms, the same for all instances; %s", makeKey)
 	}

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -159,6 +160,13 @@ func TestOnlyAppWithFormNeedsKeys(t *testing.T) {
 				t.Errorf("got %v", err)
 			}
 		})
+	}
+}
+
+func TestStatusPageAloneUsesKeysOfForm(t *testing.T) {
+	c, err := read(false, settings.FormKeys, keyOne)
+	if err != nil || !slices.Equal(c.Guards.FormKeys, []string{keyOne}) {
+		t.Errorf("keys %v, error %v", c.Guards.FormKeys, err)
 	}
 }
 

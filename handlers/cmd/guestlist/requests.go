@@ -66,7 +66,7 @@ type requestID struct{ submission.ID }
 func (r *requestID) UnmarshalText(text []byte) error {
 	id, err := submission.ParseID(string(text))
 	if err != nil {
-		return errors.New("an id has 34 digits and lower-case letters, as in the URL of the status page; guestlist request list shows them")
+		return errors.New("an id has 48 digits and lower-case letters, an older one 34, as in the URL of the status page; guestlist request list shows them")
 	}
 	r.ID = id
 	return nil

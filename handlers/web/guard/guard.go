@@ -1,7 +1,8 @@
 // Package guard keeps out what is not a partner's own sign-up: too many posts, forms of other
-// sites, forms that were not fetched first, JSON of unknown senders, and bots.
+// sites, forms that were not fetched first, JSON of unknown senders, bots, and ids that were made up.
 //
-// It must not know the pages. It imports only problem of this module.
+// It must not know the pages. It imports only problem and submission of this
+// module.
 package guard
 
 import (
@@ -16,7 +17,7 @@ import (
 // Config is what the guards are built from. Origins are a scheme and a host in lower case, with a
 // port if it is not the default, as browsers write them.
 type Config struct {
-	FormKeys      []string      // of at least MinKey characters; none where the app serves no form
+	FormKeys      []string      // of at least MinKey characters; none where the app serves no page
 	FormWait      time.Duration // the least time between fetching a form and sending it
 	FormLifetime  time.Duration // how long a form may be sent, from when it was fetched
 	PublicOrigins []string      // of our own pages, where a proxy hides them from us
@@ -29,7 +30,7 @@ type Config struct {
 
 // Guards are safe for concurrent use.
 type Guards struct {
-	Tokens  *Signer // nil without a form
+	Tokens  *Signer // nil without keys
 	Origins *Origins
 	Captcha *Checker // nil without one, which asks nobody
 

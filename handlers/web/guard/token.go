@@ -1,6 +1,7 @@
 package guard
 
 import (
+	"bytes"
 	"crypto/hkdf"
 	"crypto/hmac"
 	"crypto/sha256"
@@ -9,8 +10,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
+
+	"guestlist/handlers/submission"
 )
 
 // The faults of a token. They are for the log: the form says the same for all of them.
@@ -30,7 +34,7 @@ const (
 	keyDerivation = "guestlist form token 1"
 )
 
-// Signer issues and checks tokens. It is safe for concurrent use if random is.
+// Signer issues and checks tokens, and the ids of requests. It is safe for concurrent use if random is.
 type Signer struct {
 	wait, lifetime time.Duration
 	now            func() time.Time
@@ -38,8 +42,11 @@ type Signer struct {
 	keys           []derived
 }
 
-// derived are two keys made of a configured one, so that a signature can't pass for a mark.
-type derived struct{ sign, mark []byte }
+// derived are the keys made of a configured one, so that a signature can't pass for a mark.
+type derived struct {
+	sign, mark []byte
+	ids        submission.IDKey
+}
 
 // newSigner returns a Signer. Its errors tell only the lengths of keys.
 func newSigner(config Config, now func() time.Time, random io.Reader) (*Signer, error) {
@@ -60,11 +67,12 @@ func newSigner(config Config, now func() time.Time, random io.Reader) (*Signer, 
 		}
 		sign, ofSign := hkdf.Key(sha256.New, []byte(key), nil, keyDerivation+" sign", sha256.Size)
 		mark, ofMark := hkdf.Key(sha256.New, []byte(key), nil, keyDerivation+" mark", sha256.Size)
-		err := errors.Join(ofSign, ofMark)
+		ids, ofIDs := submission.NewIDKey(key)
+		err := errors.Join(ofSign, ofMark, ofIDs)
 		if err != nil {
 			return nil, fmt.Errorf("guard: deriving a key: %w", err)
 		}
-		s.keys = append(s.keys, derived{sign, mark})
+		s.keys = append(s.keys, derived{sign, mark, ids})
 	}
 	return s, nil
 }
@@ -101,7 +109,7 @@ var encoding = base64.RawURLEncoding.Strict()
 type Token struct {
 	issued, ready time.Time
 	nonce         [nonceBytes]byte
-	mark          []byte // the key of marks; nil in the zero value
+	key           derived // that signed it; zero in the zero value
 }
 
 // Issue returns a token for a form that is shown. A form that is shown again with what was typed,
@@ -109,7 +117,7 @@ type Token struct {
 func (s *Signer) Issue(held Token) (string, error) {
 	now := s.now()
 	ready := now.Add(s.wait)
-	if held.mark != nil && held.ready.Before(ready) {
+	if held.key.mark != nil && held.ready.Before(ready) {
 		ready = held.ready
 	}
 	raw := make([]byte, signedPart, rawLength)
@@ -137,7 +145,7 @@ func (s *Signer) Check(text string) (Token, error) {
 		if !hmac.Equal(raw[signedPart:], signature(key.sign, raw[:signedPart])) {
 			continue
 		}
-		t := Token{issued: takeTime(raw), ready: takeTime(raw[timeBytes:]), nonce: [nonceBytes]byte(raw[2*timeBytes : signedPart]), mark: key.mark}
+		t := Token{issued: takeTime(raw), ready: takeTime(raw[timeBytes:]), nonce: [nonceBytes]byte(raw[2*timeBytes : signedPart]), key: key}
 		now := s.now()
 		switch {
 		case t.issued.After(now.Add(clockSkew)):
@@ -159,10 +167,28 @@ func (t Token) Issued() time.Time { return t.issued }
 // Mark returns 16 bytes that are the same for the same content under the same token, and that look
 // random without the keys. The token must be one that Check returned.
 func (t Token) Mark(content []byte) [16]byte {
-	mac := hmac.New(sha256.New, t.mark)
+	mac := hmac.New(sha256.New, t.key.mark)
 	mac.Write(t.nonce[:])
 	mac.Write(content)
 	return [16]byte(mac.Sum(nil)[:16])
+}
+
+// NewID returns the id of a request with the content under the token, made of the mark. It is the
+// same for every instance, also while a key is being replaced. The token must be one that Check
+// returned.
+func (t Token) NewID(content []byte) (submission.ID, error) {
+	mark := t.Mark(content)
+	return t.key.ids.NewID(t.issued, bytes.NewReader(mark[:]))
+}
+
+// NewID returns an id for a request without a token, issued at the time.
+func (s *Signer) NewID(at time.Time, random io.Reader) (submission.ID, error) {
+	return s.keys[0].ids.NewID(at, random)
+}
+
+// Issued reports whether one of the keys signed the id. Without keys, of a nil Signer, it is false.
+func (s *Signer) Issued(id submission.ID) bool {
+	return s != nil && slices.ContainsFunc(s.keys, func(key derived) bool { return key.ids.Signed(id) })
 }
 
 func signature(key, data []byte) []byte {

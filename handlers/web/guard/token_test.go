@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"pgregory.net/rapid"
+
+	"guestlist/handlers/submission"
 )
 
 func signerOf(t interface{ Fatal(...any) }, c *clock, keys ...string) *Signer {
@@ -92,6 +94,40 @@ func TestTokensOfOtherInstancesAndAfterKeyRotation(t *testing.T) {
 	}
 	if one.Mark([]byte("x")) != two.Mark([]byte("x")) {
 		t.Error("a new key changes the mark of a form")
+	}
+	first, ofFirst := one.NewID([]byte("x"))
+	second, ofSecond := two.NewID([]byte("x"))
+	if ofFirst != nil || ofSecond != nil || first != second {
+		t.Errorf("a new key changes the id of a form from %s to %s; errors %v, %v", first, second, ofFirst, ofSecond)
+	}
+}
+
+func TestIDsAreRecognisedByTheirKeys(t *testing.T) {
+	c := &clock{morning}
+	before := signerOf(t, c, keyOne)
+	rotated := signerOf(t, c, keyTwo, keyOne)
+	after := signerOf(t, c, keyTwo)
+	old, ofOld := before.NewID(morning, rand.Reader)
+	fresh, ofFresh := rotated.NewID(morning, rand.Reader)
+	madeUp, ofMadeUp := submission.NewID(morning, rand.Reader)
+	if err := errors.Join(ofOld, ofFresh, ofMadeUp); err != nil {
+		t.Fatal(err)
+	}
+	for name, test := range map[string]struct {
+		signer *Signer
+		id     submission.ID
+		want   bool
+	}{
+		"the old key while both are configured": {rotated, old, true},
+		"the new key":                           {rotated, fresh, true},
+		"the old key after it was removed":      {after, old, false},
+		"the new key before it is configured":   {before, fresh, false},
+		"no key":                                {nil, fresh, false},
+		"no signature":                          {rotated, madeUp, false},
+	} {
+		if got := test.signer.Issued(test.id); got != test.want {
+			t.Errorf("%s: %v", name, got)
+		}
 	}
 }
 

@@ -1,7 +1,6 @@
 package signup
 
 import (
-	"bytes"
 	"cmp"
 	"encoding/json"
 	"fmt"
@@ -99,7 +98,7 @@ func (f *form) submitJSON(x *site.Exchange) {
 			return
 		}
 	}
-	id, err := submission.NewID(accepted.SubmittedAt, f.Random)
+	id, err := f.Guards.Tokens.NewID(accepted.SubmittedAt, f.Random)
 	if err == nil {
 		err = f.enqueue(x, id, accepted)
 	}
@@ -247,8 +246,7 @@ func idOf(held guard.Token, sent any) (submission.ID, error) {
 	if err != nil {
 		return "", problem.New(problem.Internal, "encoding a submission for its id")
 	}
-	mark := held.Mark(content)
-	return submission.NewID(held.Issued(), bytes.NewReader(mark[:]))
+	return held.NewID(content)
 }
 
 // pretend answers a filled-in honeypot like a submission that was taken. Nothing is enqueued; the

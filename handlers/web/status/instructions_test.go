@@ -72,6 +72,65 @@ func TestInstructionsAreEnqueued(t *testing.T) {
 	}
 }
 
+// TestInstructionsForMadeUpIDsReachNobody also holds the page to ids that it can't tell from made-up
+// ones: they count if the request is recorded.
+func TestInstructionsForMadeUpIDsReachNobody(t *testing.T) {
+	keys := func(keys ...string) func(*Config) {
+		return func(c *Config) { c.Guards = guardsOf(t, func(g *guard.Config) { g.FormKeys = keys }) }
+	}
+	issued := pagetest.Morning.Add(-time.Hour)
+	tests := map[string]struct {
+		id       submission.ID
+		config   func(*Config)
+		recorded bool
+		taken    bool
+		asked    int
+	}{
+		"our key":                          {signedBy(t, formKey, issued), keys(formKey), false, true, 0},
+		"the previous key":                 {signedBy(t, previousKey, issued), keys(formKey, previousKey), false, true, 0},
+		"made up":                          {signedBy(t, leakedKey, issued), keys(formKey), false, false, 1},
+		"made up, without a signature":     {unsignedID(t, issued), keys(formKey), false, false, 1},
+		"made up, and the app has no key":  {signedBy(t, leakedKey, issued), keys(), false, false, 1},
+		"a key that was removed":           {signedBy(t, previousKey, issued), keys(formKey), true, true, 1},
+		"issued before ids were signed":    {unsignedID(t, issued.AddDate(-1, 0, 0)), keys(formKey), true, true, 1},
+		"recorded, and the app has no key": {signedBy(t, formKey, issued), keys(), true, true, 1},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			queue := &pagetest.Queue{}
+			requests := &fakeRequests{}
+			if test.recorded {
+				requests.known = test.id
+			}
+			h, log := newStatus(t, requests, test.config, func(c *Config) { c.Queue = queue })
+			for _, body := range []string{"action=resend", "action=withdraw&confirm=yes"} {
+				queue.Messages, requests.asked = nil, 0
+				log.Reset()
+				response := send(h, string(test.id), pagetest.FormType, body)
+				want := http.StatusNotFound
+				if test.taken {
+					want = http.StatusSeeOther
+				}
+				if response.StatusCode != want || len(queue.Messages) > 0 != test.taken || requests.asked != test.asked {
+					t.Errorf("%s: status %d, %d messages, %d look-ups", body, response.StatusCode, len(queue.Messages), requests.asked)
+				}
+				if !test.taken && log.Len() > 0 {
+					t.Errorf("logged: %s", log)
+				}
+			}
+		})
+	}
+	t.Run("the requests can't be read", func(t *testing.T) {
+		queue := &pagetest.Queue{}
+		requests := &fakeRequests{err: problem.New(problem.StorageUnavailable, "it is away")}
+		h, _ := newStatus(t, requests, func(c *Config) { c.Queue = queue })
+		response := send(h, string(unsignedID(t, issued)), pagetest.FormType, "action=resend")
+		if response.StatusCode != http.StatusServiceUnavailable || len(queue.Messages) > 0 {
+			t.Errorf("status %d, %d messages", response.StatusCode, len(queue.Messages))
+		}
+	})
+}
+
 func TestRefusedInstructions(t *testing.T) {
 	good := string(newID(t, pagetest.Morning))
 	tests := map[string]struct {

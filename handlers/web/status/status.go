@@ -48,12 +48,14 @@ type status Config
 // "id". It answers with pages, or with JSON as docs/openapi.yaml describes.
 //
 // GET and HEAD show the stage and the masked address, and the outcome if the page is detailed or
-// the partner has withdrawn. An unknown id that may still be on the queue, by the time in it, is
-// "received"; any other is 404, whether malformed, unknown or out of date.
+// the partner has withdrawn. An id that is not recorded and may still be on the queue, by its
+// signature and the time in it, is "received"; any other is 404, whether malformed, made up or out of
+// date.
 //
-// POST takes an instruction: the action "resend", or "withdraw" with confirm "yes". It looks
-// nothing up, so the answer does not depend on the request: 303 (form) or 202 (JSON) if the
-// instruction is on the queue, 404 for an id that was never issued.
+// POST takes an instruction: the action "resend", or "withdraw" with confirm "yes". The answer does
+// not depend on the request: 303 (form) or 202 (JSON) if the instruction is on the queue, 404 for an
+// id that was not issued here. An id that the keys of the form did not sign, because it is older than
+// signatures, its key was removed, or the app has no keys, counts if the request is recorded.
 //
 // An id is 128 random bits, given only to the person who signed up. The page asks for no more.
 func New(config Config) (http.Handler, error) {
@@ -149,7 +151,8 @@ func (s status) progress(ctx context.Context, text string) (submission.ID, reque
 		return id, progress, err
 	}
 	age := s.Now().Sub(id.Issued())
-	if age > submission.MessageLifetime || age < -clockSkew {
+	madeUp := s.Guards.Tokens != nil && id.HasSignature() && !s.Guards.Tokens.Issued(id)
+	if madeUp || age > submission.MessageLifetime || age < -clockSkew {
 		return id, request.Progress{}, err
 	}
 	return id, request.Progress{Stage: request.StageReceived}, nil
@@ -164,9 +167,13 @@ func (s status) instruct(x *site.Exchange) {
 		x.Fail(err, "held")
 		return
 	}
-	id, err := submission.ParseID(x.Request.PathValue("id"))
-	if err != nil || id.Issued().Year() < firstIssue || id.Issued().Sub(s.Now()) > clockSkew {
+	id, err := s.issued(ctx, x.Request.PathValue("id"))
+	switch {
+	case problem.CodeOf(err) == problem.NotFound:
 		x.Fail(&problem.Error{Code: problem.NotFound}, "unknown")
+		return
+	case err != nil:
+		s.unnoted(x, id, err)
 		return
 	}
 	in, err := readInstruction(x)
@@ -187,8 +194,7 @@ func (s status) instruct(x *site.Exchange) {
 		err = s.Queue.Enqueue(ctx, message)
 	}
 	if err != nil {
-		s.Log.ErrorContext(ctx, "a wish was not taken", "request", string(id), site.Logged(err))
-		x.Fail(&problem.Error{Code: problem.StorageUnavailable}, "unnoted")
+		s.unnoted(x, id, err)
 		return
 	}
 	s.Log.InfoContext(ctx, "wish accepted", "request", string(id), "wish", string(in.action))
@@ -206,6 +212,28 @@ func (s status) instruct(x *site.Exchange) {
 	}
 	x.Header().Set("Location", site.PathOf(id)+"?"+query.Encode())
 	x.WriteHeader(http.StatusSeeOther)
+}
+
+// issued returns the id of the text, or NotFound for one that was not issued here: nothing that a
+// stranger makes up may reach the queue. Only an id that the keys did not sign is looked up.
+func (s status) issued(ctx context.Context, text string) (submission.ID, error) {
+	id, err := submission.ParseID(text)
+	switch {
+	case err != nil:
+		return "", err
+	case id.Issued().Year() < firstIssue, id.Issued().Sub(s.Now()) > clockSkew:
+		return "", problem.New(problem.NotFound, "an id of another time")
+	case s.Guards.Tokens.Issued(id):
+		return id, nil
+	}
+	_, err = s.Requests.Progress(ctx, id)
+	return id, err
+}
+
+// unnoted answers an instruction that could not be put on the queue.
+func (s status) unnoted(x *site.Exchange, id submission.ID, err error) {
+	s.Log.ErrorContext(x.Request.Context(), "a wish was not taken", "request", string(id), site.Logged(err))
+	x.Fail(&problem.Error{Code: problem.StorageUnavailable}, "unnoted")
 }
 
 // instruction is what a partner wants done with a request.

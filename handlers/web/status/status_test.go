@@ -43,7 +43,10 @@ func (f *fakeRequests) Progress(_ context.Context, id submission.ID) (request.Pr
 	return f.progress, nil
 }
 
-func newID(t testing.TB, at time.Time) submission.ID {
+func newID(t testing.TB, at time.Time) submission.ID { return signedBy(t, formKey, at) }
+
+// unsignedID returns an id as they were before ids were signed.
+func unsignedID(t testing.TB, at time.Time) submission.ID {
 	t.Helper()
 	id, err := submission.NewID(at, rand.Reader)
 	if err != nil {
@@ -150,6 +153,9 @@ func TestUnknownIDs(t *testing.T) {
 		"issued longer ago":         {string(newID(t, pagetest.Morning.Add(-7*24*time.Hour-time.Second))), false},
 		"issued by a clock ahead":   {string(newID(t, pagetest.Morning.Add(4*time.Minute))), true},
 		"issued in the future":      {string(newID(t, pagetest.Morning.Add(6*time.Minute))), false},
+		"made up":                   {string(signedBy(t, leakedKey, pagetest.Morning)), false},
+		"without a signature":       {string(unsignedID(t, pagetest.Morning)), true},
+		"without one, of long ago":  {string(unsignedID(t, pagetest.Morning.Add(-8*24*time.Hour))), false},
 		"issued at the first":       {string(newID(t, time.Unix(0, 0))), false},
 		"issued at the last":        {strings.Repeat("v", 8) + strings.Repeat("0", 26), false},
 		"empty":                     {"", false},

@@ -117,7 +117,7 @@ func CheckProblem(t *testing.T, response *http.Response, text string, code probl
 }
 
 // anyID matches ids of requests, whose random part can spell anything.
-var anyID = regexp.MustCompile(`\b[0-9a-v]{34}\b`)
+var anyID = regexp.MustCompile(`\b[0-9a-v]{48}\b`)
 
 // CheckLog checks that the log has so many lines and no personal data.
 func CheckLog(t *testing.T, log string, lines int) {

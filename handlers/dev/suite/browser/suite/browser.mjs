@@ -172,7 +172,7 @@ export function send(page) {
 	return page.locator("form[method=post] button[type=submit]").first().click();
 }
 
-export const statusPage = /\/signup\/[0-9a-v]{34}(\?.*)?$/;
+export const statusPage = /\/signup\/[0-9a-v]{48}(\?.*)?$/;
 
 // untilFinished reloads the status page until the request is decided. An invitation may still
 // follow.
