@@ -132,6 +132,9 @@ type Directory interface {
 	// DirectoryNotReplicated if the guest or the group is not visible (yet); DirectoryGroupForbidden if
 	// the app may not change the group; DirectoryGroupClosed if nobody may add guests to it.
 	AddMember(ctx context.Context, groupID, guestID string) (added bool, err error)
+	// Group returns what kind of group it is. problem.NotFound if there is no such group,
+	// DirectoryReadForbidden if the app may not read it.
+	Group(ctx context.Context, groupID string) (Group, error)
 }
 
 // UserKind is what the user who holds an address is, as far as it matters for inviting.

@@ -146,9 +146,12 @@ type Grant struct {
 	Note  string     `json:"note,omitempty"` // why it failed; no personal data
 	// Unknown counts the answers of the directory about this group whose meaning is not known.
 	Unknown int `json:"unknown,omitempty"`
-	// Forbidden is since when the directory says that the app may not change the group; zero if it
-	// does not.
+	// Forbidden is since when the directory says that the app may not change the group, Missing since
+	// when that it does not know the group or the guest, and Silent since when it gives no usable
+	// answer. Zero if it does not. Each has its own patience.
 	Forbidden time.Time `json:"forbidden,omitzero"`
+	Missing   time.Time `json:"missing,omitzero"`
+	Silent    time.Time `json:"silent,omitzero"`
 }
 
 // newGrants returns the grants of the groups, all pending.

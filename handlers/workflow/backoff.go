@@ -14,6 +14,8 @@ var (
 	busy = schedule{10 * time.Second, 30 * time.Second, 150 * time.Second, 5 * time.Minute, 15 * time.Minute}
 	// down is for a directory, or a table, that gives no usable answer.
 	down = schedule{5 * time.Second, 30 * time.Second, 2 * time.Minute, 5 * time.Minute, 15 * time.Minute}
+	// unlocking is for a group that the app may not change: mostly only an admin can change that.
+	unlocking = schedule{time.Minute, 5 * time.Minute, 15 * time.Minute, time.Hour}
 	// queuing is for a request whose address another one is inviting right now.
 	queuing = schedule{5 * time.Second, 15 * time.Second, time.Minute, 5 * time.Minute, 15 * time.Minute}
 )

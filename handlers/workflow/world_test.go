@@ -429,6 +429,10 @@ func (d interruptedDirectory) Invite(ctx context.Context, invitation request.Inv
 	return interrupted(d.w, "Invite", func() (string, error) { return d.directory.Invite(ctx, invitation) })
 }
 
+func (d interruptedDirectory) Group(ctx context.Context, id string) (request.Group, error) {
+	return interrupted(d.w, "Group", func() (request.Group, error) { return d.directory.Group(ctx, id) })
+}
+
 func (d interruptedDirectory) FindGuest(ctx context.Context, a submission.Address) (string, error) {
 	return interrupted(d.w, "FindGuest", func() (string, error) { return d.directory.FindGuest(ctx, a) })
 }

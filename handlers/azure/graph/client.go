@@ -300,9 +300,9 @@ func newPost(doing, path string, parameters map[string]string, body any) (*abs.R
 }
 
 // AddMember implements [request.Directory]. Both arguments are object ids. It also returns
-// DirectoryNotReplicated for every 404, DirectoryGroupClosed if the words say that the group takes
-// no guests, and DirectoryGroupForbidden if the app may not change this group's members. Graph says
-// the last also of groups that take no guests.
+// DirectoryNotReplicated for every 404, DirectoryGroupClosed if the group takes no guests, and
+// DirectoryGroupForbidden if the app may not change this group's members. Graph's words can be the
+// same for the last two, so after a refusal the group is read, if the app may read it.
 func (c *Client) AddMember(ctx context.Context, groupID, guestID string) (added bool, err error) {
 	const doing = "adding a guest to a group"
 	_, isGroup := policy.ParseGUID(groupID)
@@ -315,21 +315,42 @@ func (c *Client) AddMember(ctx context.Context, groupID, guestID string) (added 
 	if err != nil {
 		return false, err
 	}
-	present := false
-	err = c.call(ctx, operation{
+	var answer *answerError
+	adding := operation{
 		doing: doing,
 		// Any other success is not Graph's: taking a proxy's page for success would lose the grant.
 		want: []int{http.StatusNoContent},
 		classify: func(a *answerError) problem.Code {
-			present = alreadyMember(a)
+			answer = a
 			return classifyMember(a)
 		},
 		notFound: request.DirectoryNotReplicated,
-	}, func(ctx context.Context) error {
+	}
+	err = c.call(ctx, adding, func(ctx context.Context) error {
 		return c.adapter.SendNoContent(ctx, call, nil)
 	})
-	if present {
+	if answer != nil && alreadyMember(answer) {
 		return false, nil
 	}
+	switch problem.CodeOf(err) {
+	case request.DirectoryGroupForbidden, request.DirectoryGroupClosed, request.DirectoryUnknown:
+		if answer == nil {
+			return false, err
+		}
+		return false, c.closed(ctx, groupID, adding, answer, err)
+	}
 	return err == nil, err
+}
+
+// closed returns the error for a group that refused a member: one that says why its kind takes no
+// guests, or else refused.
+func (c *Client) closed(ctx context.Context, groupID string, adding operation, answer *answerError, refused error) error {
+	group, err := c.Group(ctx, groupID)
+	if err != nil || group.Closed() == "" {
+		return refused
+	}
+	const code = request.DirectoryGroupClosed
+	return &problem.Error{
+		Code: code, Public: request.DirectoryPublic(code), Detail: adding.words(answer, group.Closed()), Ref: answer.requestID,
+	}
 }

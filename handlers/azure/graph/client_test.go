@@ -663,7 +663,7 @@ func TestMembershipErrors(t *testing.T) {
 	})
 	client, log := newClient(t, url, nil)
 	for id, code := range map[string]problem.Code{
-		group: request.DirectoryGroupForbidden, other: request.DirectoryGroupForbidden, sponsor1: request.DirectoryNotReplicated,
+		group: request.DirectoryGroupClosed, other: request.DirectoryGroupClosed, sponsor1: request.DirectoryNotReplicated,
 	} {
 		wantProblem(t, second(client.AddMember(t.Context(), id, guest)), code, log)
 	}

@@ -112,6 +112,17 @@ func (op operation) problem(ctx context.Context, err error, timeout time.Duratio
 
 // answered returns the error for an answer that is not a success.
 func (op operation) answered(answer *answerError) error {
+	code := op.code(answer)
+	detail := op.words(answer, advice[code])
+	wait := answer.retryAfter
+	if !request.Retryable(code) && !request.Probe(code) {
+		wait = 0
+	}
+	return &problem.Error{Code: code, Public: request.DirectoryPublic(code), Detail: detail, Ref: answer.requestID, RetryAfter: wait}
+}
+
+// words returns what an answer says, and the advice, if there is some.
+func (op operation) words(answer *answerError, advice string) string {
 	detail := fmt.Sprintf("%s: status %d", op.doing, answer.status)
 	if answer.code != "" {
 		detail += " " + answer.code
@@ -122,15 +133,10 @@ func (op operation) answered(answer *answerError) error {
 	if text := scrubbed(answer.message, op.private); text != "" {
 		detail += ": " + text
 	}
-	code := op.code(answer)
-	if advice[code] != "" {
-		detail = strings.TrimRight(detail, ".") + "; " + advice[code]
+	if advice == "" {
+		return detail
 	}
-	wait := answer.retryAfter
-	if !request.Retryable(code) && !request.Probe(code) {
-		wait = 0
-	}
-	return &problem.Error{Code: code, Public: request.DirectoryPublic(code), Detail: detail, Ref: answer.requestID, RetryAfter: wait}
+	return strings.TrimRight(detail, ".") + "; " + advice
 }
 
 // code returns what an answer means: first by its status, then by Graph's words for this
@@ -205,7 +211,7 @@ func classifyMember(answer *answerError) problem.Code {
 		// The last text comes shortly after an invitation too.
 		return request.DirectoryNotReplicated
 	case answer.says("dynamic membership", "dynamic group", "mail-enabled", "distribution list", "on-premises mastered",
-		"assignable to roles", "role-assignable", "restricted management"):
+		"assignable to roles", "role-assignable", "restricted management", "are not allowed to join"):
 		return request.DirectoryGroupClosed
 	case answer.status == http.StatusForbidden && answer.says("insufficient privilege", "insufficient permission"):
 		return request.DirectoryGroupForbidden

@@ -13,7 +13,7 @@ import (
 	"guestlist/handlers/request"
 )
 
-// Group returns the group of that object id. The app needs the permission GroupMember.Read.All,
+// Group implements [request.Directory]. The app needs the permission GroupMember.Read.All,
 // or one that includes it. NotFound: there is no such group. DirectoryReadForbidden: also if the
 // answer leaves out what kind of group it is.
 func (c *Client) Group(ctx context.Context, id string) (request.Group, error) {

@@ -356,6 +356,10 @@ func (d directory) AddMember(ctx context.Context, groupID, guestID string) (bool
 	})
 }
 
+func (d directory) Group(ctx context.Context, id string) (request.Group, error) {
+	return get(d, "Group", func() (request.Group, error) { return d.tenant.Group(ctx, id) })
+}
+
 // failure returns an error of the directory that passes by itself.
 func (r *run) failure(c *call, code problem.Code) error {
 	failure := &problem.Error{Code: code, Detail: "the simulated directory fails", Ref: "0badc0de"}

@@ -145,6 +145,11 @@ func (t *Tenant) AddMember(_ context.Context, group, guest string) (bool, error)
 	return true, nil
 }
 
+// Group implements [request.Directory]. Every group exists.
+func (t *Tenant) Group(_ context.Context, id string) (request.Group, error) {
+	return request.Group{ID: id, SecurityEnabled: true, Dynamic: t.refuses[id] == request.DirectoryGroupClosed}, nil
+}
+
 func (t *Tenant) holder(id string) *tenantUser {
 	for _, user := range t.users {
 		if user.id == id {

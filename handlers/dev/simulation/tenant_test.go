@@ -163,7 +163,7 @@ func newSimulated(t *testing.T, before request.UserKind) *actor {
 	now := time.Date(2026, 5, 4, 9, 0, 0, 0, time.UTC)
 	simulated := simulation.NewTenant(func() time.Time { return now })
 	simulated.SearchDelay, simulated.GroupDelay = replication, replication
-	simulated.Refuse(dynamicGroup, request.DirectoryGroupForbidden)
+	simulated.Refuse(dynamicGroup, request.DirectoryGroupClosed)
 	if before != request.NoUser {
 		simulated.AddUser(ana(t), before)
 	}

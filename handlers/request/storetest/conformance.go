@@ -124,7 +124,7 @@ func fullRequest(t testing.TB) request.Request {
 		Unknown:    2,
 		Failures:   request.Failures{Count: 4, Throttled: 1, Since: start, Accepted: 12, Last: "status 500 <&>"},
 		Due:        start.Add(time.Hour),
-		Grants:     []request.Grant{{Group: "group-1", State: request.GrantAdded}, {Group: "group-2", State: request.GrantFailed, Note: "it is gone", Unknown: 6, Forbidden: start}},
+		Grants:     []request.Grant{{Group: "group-1", State: request.GrantAdded}, {Group: "group-2", State: request.GrantFailed, Note: "it is gone", Unknown: 6, Forbidden: start, Missing: start, Silent: start}},
 		Resend:     request.Instruction{At: start.Add(2 * time.Second), By: request.ThePartner},
 		MailAsked:  start.Add(5 * time.Second),
 		Withdrawal: request.Instruction{At: start.Add(3 * time.Second), By: "desk@fabrikam.com"},
