@@ -166,7 +166,11 @@ func (s *sending) confirm(ctx context.Context) (next, error) {
 // issue sends the invitation and records the receipt.
 func (s *sending) issue(ctx context.Context) (next, error) {
 	guestID, err := s.post(ctx, s.terms)
-	if err != nil {
+	switch {
+	case err == nil:
+	case s.hides(err):
+		return s.refusedByHidden(ctx, err)
+	default:
 		return s.invitationFailed(ctx, s.claim, err)
 	}
 	s.accepted.Add(1)
