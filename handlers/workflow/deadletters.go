@@ -28,9 +28,9 @@ func (w *Worker) GiveUp(ctx context.Context, messageID string, body []byte) erro
 	switch {
 	case message.Kind != submission.Advance:
 		// The instruction is kept, and the request stays as it is. A recorded instruction is carried out
-		// all the same.
+		// all the same; a slow call may record it only now.
 		if !unknown {
-			err = w.bringBack(ctx, r)
+			err = w.bringBackSoon(ctx, r)
 			if err != nil {
 				return err
 			}
@@ -67,6 +67,12 @@ func (w *Worker) bringBack(ctx context.Context, r request.Request) error {
 	if r.AtRest() {
 		return nil
 	}
+	return w.bringBackSoon(ctx, r)
+}
+
+// bringBackSoon makes a request due once calls that work on it now are over. One that is at rest
+// then only loses its due entry again.
+func (w *Worker) bringBackSoon(ctx context.Context, r request.Request) error {
 	err := w.config.Store.Wait(ctx, r.ID, w.config.Now().Add(w.config.IntentLease))
 	if err != nil {
 		return fmt.Errorf("writing the due entry of request %s: %w", r.ID, err)
