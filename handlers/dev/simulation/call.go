@@ -28,12 +28,16 @@ const (
 	slow           // it takes its time
 )
 
-var fateNames = [...]string{"", ": fails", ": answer lost", ": done, second attempt answered", ": fails, and arrives later", ": slow"}
+var fateNames = [...]string{
+	"", ": fails", ": answer lost", ": done, second attempt answered", ": fails, and arrives later",
+	": slow",
+}
 
 // An instance is a process: of the handler, or of an admin's command.
 type instance struct {
 	number   int
 	admin    bool
+	offset   time.Duration      // by which its clock is ahead
 	worker   *workflow.Worker   // nil for an admin, like pressure
 	pressure *workflow.Pressure // where the worker hears of the directory's limits
 }
@@ -86,8 +90,15 @@ type call struct {
 	// times.
 	tenantWide   problem.Code
 	closingsThen int
+	day          string // of the last admission
+	unsent       int    // invitations that were admitted and certainly not sent
 	resending    bool
-	invited      bool // the tenant took an invitation
+	invited      bool             // the tenant took an invitation
+	told         map[holding]bool // whom the directory named as the holder of which address
+	unanswered   bool             // a question about the holder was answered with a failure
+	kind         submission.Kind  // of its message
+	idle         bool             // it carries a wish that can't do anything
+	groups       []string         // that a person gives with an approval
 	// knows says that the answer to the invitation came back; the breaker had been opened
 	// openingsThen times.
 	knows        bool
@@ -95,10 +106,14 @@ type call struct {
 }
 
 // start begins a call. Nothing of it runs before its first step.
-func (r *run) start(on *instance, name string, about submission.ID, body func() error, done func(error), dies func()) {
+func (r *run) start(
+	on *instance, name string, about submission.ID,
+	body func() error, done func(error), dies func(),
+) *call {
 	r.calls++
 	c := &call{
-		number: r.calls, on: on, name: name, about: about, started: r.now, op: "start", rank: r.random.IntN(1 << 20), done: done, dies: dies,
+		number: r.calls, on: on, name: name, about: about, started: r.now, op: "start",
+		rank: r.random.IntN(1 << 20), done: done, dies: dies,
 	}
 	c.next, c.stop = iter.Pull(func(yield func(struct{}) bool) {
 		c.yield = yield
@@ -116,6 +131,7 @@ func (r *run) start(on *instance, name string, about submission.ID, body func() 
 	r.running = append(r.running, c)
 	c.begunAt = r.happenings
 	r.event(c, "begins "+name)
+	return c
 }
 
 // pause hands over. It returns when the scheduler resumes the call, and never if its process
@@ -141,7 +157,7 @@ func (r *run) step(c *call, f fate) {
 	r.remove(c)
 	switch {
 	case c.panics != "":
-		r.breach("%s panicked: %s", c.name, c.panics)
+		r.breach(lawInternal, "%s panicked: %s", c.name, c.panics)
 	case c.over:
 		r.event(c, fmt.Sprintf("ends: %v", c.result))
 		if c.result == nil {

@@ -78,6 +78,7 @@ func (s store) Save(_ context.Context, record request.Request, events []request.
 			own.Grants = slices.Clone(saved.Grants)
 			s.recorded[record.ID] = own
 			s.saved(by, before, exists, own, events)
+			s.provoke(by, before, own)
 		}
 		return saved, err
 	})
@@ -103,20 +104,22 @@ func (s store) ClaimOf(_ context.Context, address submission.Address) (request.C
 }
 
 func (s store) UpdateClaim(_ context.Context, address submission.Address, claim request.Claim) (request.Claim, error) {
+	by := s.current
 	return get(s, "UpdateClaim", func() (request.Claim, error) {
 		updated, err := s.memory.UpdateClaim(s.context, address, claim)
 		if err == nil {
-			s.claimed(address, updated)
+			s.claimed(by, address, updated)
 		}
 		return updated, err
 	})
 }
 
 func (s store) Release(_ context.Context, address submission.Address, claim request.Claim) error {
+	by := s.current
 	return s.do("Release", func() error {
 		err := s.memory.Release(s.context, address, claim)
 		if err == nil {
-			s.released(address)
+			s.released(by, address)
 		}
 		return err
 	})
@@ -230,6 +233,7 @@ func (s store) Standing(ctx context.Context, before map[request.State]time.Time)
 }
 
 func (s store) ForgetMails(_ context.Context, which request.Mails, limit int) (int, error) {
+	by := s.current
 	return get(s, "ForgetMails", func() (int, error) {
 		forgotten, err := s.memory.ForgetMails(s.context, which, limit)
 		if err != nil || forgotten == 0 {
@@ -238,12 +242,12 @@ func (s store) ForgetMails(_ context.Context, which request.Mails, limit int) (i
 		gone := 0
 		for address, claim := range s.claims {
 			if which.Fit(address, claim) {
-				s.released(address)
+				s.released(by, address)
 				gone++
 			}
 		}
 		if gone != forgotten {
-			s.breach("%d claims were forgotten, and %d have mails only", forgotten, gone)
+			s.breach(lawMails, "%d claims were forgotten, and %d have mails only", forgotten, gone)
 		}
 		return forgotten, nil
 	})
@@ -255,6 +259,9 @@ type directory struct {
 	*run
 	limit time.Duration // how long the client waits
 }
+
+// noToken is the answer to a single call that comes with a token which the directory refuses.
+const noToken = request.DirectoryForbidden
 
 // callTimeout is how long the client waits for an answer.
 const callTimeout = 20 * time.Second
@@ -278,6 +285,16 @@ func (d directory) do(op string, effect func() error) error {
 	}
 	if d.now.Before(d.outage) {
 		return d.failure(c, request.DirectoryUnavailable)
+	}
+	if d.refusedTokens > 0 && c.about != "" && d.chance(3) {
+		d.refusedTokens--
+		return d.failure(c, noToken)
+	}
+	if err, happens := d.misery(c, op); err != nil {
+		if happens {
+			_ = effect()
+		}
+		return err
 	}
 	switch c.fate {
 	case refused:
@@ -304,18 +321,32 @@ func (d directory) Invite(ctx context.Context, invitation request.Invitation) (g
 		d.limit = min(d.limit, time.Until(deadline)+time.Second).Truncate(time.Second)
 	}
 	d.beginInvitation(by, invitation)
+	seen := 0
 	guestID, err = get(d, "Invite", func() (string, error) {
-		guestID, err := d.tenant.Invite(ctx, invitation)
-		d.invitationArrived(by, invitation, err)
-		return guestID, err
+		seen = d.happenings
+		id, nobody := d.inviteNobody(invitation.Address)
+		guests := d.tenant.guests
+		if nobody {
+			d.invitationArrived(by, invitation, guests, id, nil)
+			return id, nil
+		}
+		id, err := d.tenant.Invite(ctx, invitation)
+		if problem.CodeOf(err) == request.DirectoryUnknown {
+			d.unknown[by.about]++
+			d.failures[by.about]++
+		}
+		d.invitationArrived(by, invitation, guests, id, err)
+		if d.tenant.guests > guests {
+			d.guestCame(d.tenant.accounts[id])
+		}
+		return id, err
 	})
 	by.inviting = submission.Address{}
 	if err == nil {
 		by.knows, by.openingsThen = true, d.counts.Openings
+		d.tell(by, guestID, invitation.Address, seen)
 	}
-	if request.TenantWide(problem.CodeOf(err)) {
-		by.tenantWide, by.closingsThen = problem.CodeOf(err), d.closings
-	}
+	d.answered(by, err)
 	if problem.CodeOf(err) == request.DirectoryThrottled {
 		by.deferred = d.now.Add(problem.From(err).RetryAfter)
 	}
@@ -324,24 +355,33 @@ func (d directory) Invite(ctx context.Context, invitation request.Invitation) (g
 
 func (d directory) FindGuest(ctx context.Context, address submission.Address) (string, error) {
 	by := d.current
-	return get(d, "FindGuest", func() (string, error) {
-		guestID, err := d.tenant.FindGuest(ctx, address)
-		d.looked(by, address, guestID)
-		return guestID, err
+	seen := 0
+	guestID, err := get(d, "FindGuest", func() (string, error) {
+		seen = d.happenings
+		return d.tenant.FindGuest(ctx, address)
 	})
+	d.heard(by, address, guestID, seen, err)
+	return guestID, err
 }
 
 func (d directory) FindUser(ctx context.Context, address submission.Address) (request.User, error) {
 	by := d.current
-	return get(d, "FindUser", func() (request.User, error) {
-		user, err := d.tenant.FindUser(ctx, address)
-		d.looked(by, address, user.ID)
-		return user, err
+	seen := 0
+	user, err := get(d, "FindUser", func() (request.User, error) {
+		seen = d.happenings
+		return d.tenant.FindUser(ctx, address)
 	})
+	d.heard(by, address, user.ID, seen, err)
+	return user, err
 }
 
 func (d directory) FindDeletedGuests(ctx context.Context, address submission.Address) ([]string, error) {
-	return get(d, "FindDeletedGuests", func() ([]string, error) { return d.tenant.FindDeletedGuests(ctx, address) })
+	by := d.current
+	deleted, err := get(d, "FindDeletedGuests", func() ([]string, error) {
+		return d.tenant.FindDeletedGuests(ctx, address)
+	})
+	by.unanswered = by.unanswered || err != nil
+	return deleted, err
 }
 
 func (d directory) AddMember(ctx context.Context, groupID, guestID string) (bool, error) {
@@ -349,8 +389,8 @@ func (d directory) AddMember(ctx context.Context, groupID, guestID string) (bool
 	d.beginMembership(by, groupID, guestID)
 	return get(d, "AddMember", func() (bool, error) {
 		added, err := d.tenant.AddMember(ctx, groupID, guestID)
-		if added {
-			d.adders[membership{groupID, guestID}] = by
+		if err == nil {
+			d.joined(by, groupID, guestID, added)
 		}
 		return added, err
 	})
@@ -360,9 +400,25 @@ func (d directory) Group(ctx context.Context, id string) (request.Group, error) 
 	return get(d, "Group", func() (request.Group, error) { return d.tenant.Group(ctx, id) })
 }
 
+// heard keeps the answer to a question for the holder of an address, as things were at seen.
+func (r *run) heard(by *call, address submission.Address, id string, seen int, err error) {
+	if err != nil {
+		by.unanswered = true
+		return
+	}
+	r.tell(by, id, address, seen)
+	by.blind = id == ""
+	if id == "" && r.tenant.users[address] != nil {
+		r.unseen[address] = true
+	}
+}
+
 // failure returns an error of the directory that passes by itself.
 func (r *run) failure(c *call, code problem.Code) error {
-	failure := &problem.Error{Code: code, Detail: "the simulated directory fails", Ref: "0badc0de"}
+	failure := &problem.Error{
+		Code: code, Detail: "the simulated directory fails", Ref: "0badc0de",
+	}
+	r.failures[c.about]++
 	switch code {
 	case request.DirectoryThrottled:
 		failure.RetryAfter = time.Duration(1+r.random.IntN(120)) * time.Second

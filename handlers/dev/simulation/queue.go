@@ -34,7 +34,9 @@ type message struct {
 
 // put puts a message on a queue.
 func (r *run) put(content submission.Message, dead bool, visible time.Time) {
-	r.messages = append(r.messages, &message{number: len(r.messages) + 1 + r.deleted, Message: content, dead: dead, visible: visible})
+	r.messages = append(r.messages, &message{
+		number: len(r.messages) + 1 + r.deleted, Message: content, dead: dead, visible: visible,
+	})
 }
 
 // outbox collects what upkeep enqueues. As behind the host, it is sent only if upkeep succeeds.
@@ -79,7 +81,7 @@ func (r *run) deliver(m *message, on *instance) {
 			return on.worker.GiveUp(r.context, strconv.Itoa(m.number), encoded)
 		}
 	}
-	r.start(on, name, m.ID, body, func(result error) {
+	m.held = r.start(on, name, m.ID, body, func(result error) {
 		if result == nil {
 			r.acknowledge(m, receipt)
 			return
@@ -87,14 +89,18 @@ func (r *run) deliver(m *message, on *instance) {
 		r.judgeFailure(name, result)
 		r.failed(m, receipt)
 	}, func() {
-		// Either the host sees that the handler died, or it died as well, and the message comes back.
+		// Either the host sees that the handler died, or it died as well and the message comes back.
 		if r.chance(2) {
 			r.failed(m, receipt)
 		} else if m.receipt == receipt {
 			m.held = nil
 		}
 	})
-	m.held = r.running[len(r.running)-1]
+	m.held.kind = m.Kind
+	record := r.recorded[m.ID]
+	m.held.idle = !m.dead && record.AtRest() && record.Version != "" &&
+		(m.Kind == submission.Resend && record.NoMail() != "" ||
+			m.Kind != submission.Advance && !record.Erased.IsZero())
 }
 
 // acknowledge deletes a message whose function succeeded, unless the receipt is old or the call

@@ -14,6 +14,7 @@ import (
 	"guestlist/handlers/request"
 	"guestlist/handlers/request/memstore"
 	"guestlist/handlers/submission"
+	"guestlist/handlers/workflow"
 )
 
 // Counts say how often what happened, in one schedule or in many.
@@ -42,6 +43,7 @@ func (c *Counts) Add(other Counts) {
 type Outcome struct {
 	Seed   uint64
 	Breach string   // the law that was broken, and how; empty if all held
+	Laws   []Law    // the laws that were broken, with those that are pending
 	Trace  []string // what happened, in order; only of Simulator.Trace
 	Counts Counts
 }
@@ -52,14 +54,17 @@ const maxSteps = 30_000
 // run is the state of a schedule.
 type run struct {
 	*profile
-	cache   *policy.Cache // of compiled rows
-	random  *rand.Rand
-	context context.Context
-	now     time.Time
-	tracing bool
-	trace   []string
-	broken  string
-	counts  Counts
+	law      Law // if set, only this one counts
+	breaches []Law
+	bend     func(*run, *workflow.Config)
+	cache    *policy.Cache // of compiled rows
+	random   *rand.Rand
+	context  context.Context
+	now      time.Time
+	tracing  bool
+	trace    []string
+	broken   string
+	counts   Counts
 
 	memory    *memstore.Store
 	tenant    *Tenant
@@ -91,23 +96,48 @@ type run struct {
 	rowOf      map[string]policy.RowKey
 	sentOn     map[string]int
 	notBefore  time.Time
-	mailed     map[submission.Address][]int // when, by the number of the happening
-	resent     map[submission.Address]int   // mails that somebody asked for
+	mailed     map[holding][]int          // when, by the number of the happening
+	resent     map[submission.Address]int // mails that somebody asked for
 	adders     map[membership]*call
 	closings   int
 	alerts     int
 	before     map[submission.Address]request.UserKind // users that were there before
+
+	submittedAt map[submission.ID]int                    // when, by the number of the happening
+	entered     map[submission.ID]time.Time              // when it came to its state
+	tries       map[submission.ID]map[string]int         // since a person last acted
+	approved    map[submission.ID][]string               // the groups that a person gave
+	yes         map[submission.ID]int                    // when a person last approved
+	wishes      map[submission.ID]*wish                  // that are carried out
+	parked      map[submission.ID]time.Time              // since when
+	joins       map[join]bool                            // whether the account held the address
+	guests      map[policy.RowKey]map[submission.ID]bool // whom a row with limits brought in
+	shut        map[string]int                           // when the account was removed or disabled
+	lost        map[holding]int                          // when the account ceased to hold the address
+	witnesses   []witness                                // that no accepted invitation refutes
+	certain     []witness                                // and that came after every accepted one
+	opener      submission.ID                            // whose call opened the breaker
+
+	// What the events have left to do.
+	onGuest                                                []func(*tenantUser)
+	approvals, retries, giveUps, rowChanges, refusedTokens int
+	nobodies                                               int
+	members, groupCame                                     bool
 
 	// Why requests may not end well.
 	deadLettered   map[submission.ID]bool
 	unread         map[submission.ID]int       // failed reads of policy
 	unseen         map[submission.Address]bool // the directory did not show the guest
 	unknown        map[submission.ID]int       // answers of the directory that say nothing
+	failures       map[submission.ID]int       // failures of the directory, those included
+	unlucky        map[submission.Address]string
+	troubled       map[submission.Address]bool // something happened to the account of the address
 	cancelled      map[submission.ID]bool      // by a person
 	deniedByPerson map[submission.ID]bool
 	asked          map[submission.Address]int // how often somebody asked for the mail again
 	withdrawn      map[submission.ID]bool
 	edited         bool // the row of the trusted domain was
+	rowless        bool // that row was removed
 }
 
 type seat struct {
@@ -152,14 +182,6 @@ func (r *run) event(c *call, text string) {
 	r.happened("  call %d, %s: %s", c.number, c.on, text)
 }
 
-// breach records that a law is broken. Only the first one counts.
-func (r *run) breach(format string, args ...any) {
-	if r.broken == "" {
-		r.broken = fmt.Sprintf(format, args...)
-		r.happened("BREACH: %s", r.broken)
-	}
-}
-
 func (r *run) nameOf(id submission.ID) string {
 	return "request " + strconv.Itoa(r.numbers[id])
 }
@@ -167,26 +189,7 @@ func (r *run) nameOf(id submission.ID) string {
 // Run runs the schedule of a seed until everything has come to rest, or a law is broken. The same
 // seed takes the same course as long as the program makes the same operations in the same order.
 //
-// These are the laws:
-//
-//   - At every moment, a submission has ended, or is with a person, or has a due entry, or has a
-//     message on a queue. In the end it has ended or is with a person, in a state that its row and
-//     the faults allow.
-//   - An invitation needs a stored decision or approval, and a claim of the request's own whose
-//     intent is stored. A stored decision never changes, and is that of a row as it stood at some
-//     time since the submission.
-//   - An address has at most one guest, one seat, and one mail, apart from mails that somebody
-//     asked for. A second mail is possible only if the first one's receipt was not stored and the
-//     directory did not show the guest; it is counted.
-//   - No two invitations of an address are on their way at once.
-//   - A guest joins only groups that the row or the approval grants. A grant that is stored as
-//     added was added by that request.
-//   - Every invitation passes the gate: past an open breaker only as the probe that is due, never
-//     more in a day than the budget, never sooner than the spacing or the directory's Retry-After
-//     allows. A failure of the whole tenant opens the breaker, with one alert.
-//   - A row's seats are never exceeded. A request that ends without a guest holds none.
-//   - History only grows, and tells every state.
-//   - What is withdrawn is erased. Nothing else is erased before its time.
+// Laws tells what must hold.
 func (s *Simulator) Run(seed uint64) Outcome { return s.start(seed, false) }
 
 // Trace is like Run, with a trace.
@@ -194,15 +197,19 @@ func (s *Simulator) Trace(seed uint64) Outcome { return s.start(seed, true) }
 
 func (s *Simulator) start(seed uint64, tracing bool) Outcome {
 	random := rand.New(rand.NewPCG(seed, 0x67756573746c6973))
-	r := s.newRun(random, newProfile(random))
+	r := s.newRun(random, newProfile(random, s.Only))
 	r.tracing = tracing
-	r.now = r.now.Add(time.Duration(random.Int64N(int64(24 * time.Hour))))
+	start := time.Duration(random.Int64N(int64(24 * time.Hour)))
+	if r.startAt > 0 {
+		start = r.startAt - 9*time.Hour
+	}
+	r.now = r.now.Add(start)
 	r.prepare()
 	for r.broken == "" && r.counts.Steps < maxSteps && r.advance() {
 		r.counts.Steps++
 	}
 	if r.broken == "" && r.counts.Steps >= maxSteps {
-		r.breach("it does not come to rest")
+		r.breach(lawRest, "it does not come to rest")
 	}
 	if r.broken == "" {
 		r.judge()
@@ -211,23 +218,36 @@ func (s *Simulator) start(seed uint64, tracing bool) Outcome {
 		c.stop()
 	}
 	r.counts.Schedules, r.counts.Alerts = 1, r.alerts
-	return Outcome{Seed: seed, Breach: r.broken, Trace: r.trace, Counts: r.counts}
+	return Outcome{Seed: seed, Breach: r.broken, Laws: r.breaches, Trace: r.trace, Counts: r.counts}
 }
 
 // newRun returns a run in which nothing has happened yet, and connects the workers to it.
 func (s *Simulator) newRun(random *rand.Rand, p *profile) *run {
 	r := &run{
-		profile: p, cache: s.cache, random: random, context: context.Background(),
-		now:       time.Date(2026, 5, 4, 9, 0, 0, 0, time.UTC),
-		memory:    memstore.New(),
-		numbers:   map[submission.ID]int{},
-		submitted: map[submission.ID]time.Time{}, address: map[submission.ID]submission.Address{}, recorded: map[submission.ID]request.Request{},
-		claims: map[submission.Address]request.Claim{}, dues: map[submission.ID]time.Time{}, seats: map[seat]string{},
-		versions: map[string]version{}, rowOf: map[string]policy.RowKey{}, sentOn: map[string]int{},
-		mailed: map[submission.Address][]int{}, resent: map[submission.Address]int{}, before: map[submission.Address]request.UserKind{},
-		adders: map[membership]*call{}, deadLettered: map[submission.ID]bool{}, unread: map[submission.ID]int{}, unknown: map[submission.ID]int{},
-		cancelled: map[submission.ID]bool{}, unseen: map[submission.Address]bool{}, asked: map[submission.Address]int{},
-		withdrawn: map[submission.ID]bool{}, deniedByPerson: map[submission.ID]bool{},
+		profile: p, law: s.Law, bend: s.bend, cache: s.cache, random: random,
+		context: context.Background(), now: time.Date(2026, 5, 4, 9, 0, 0, 0, time.UTC),
+		memory:  memstore.New(),
+		numbers: map[submission.ID]int{}, submitted: map[submission.ID]time.Time{},
+		address:  map[submission.ID]submission.Address{},
+		recorded: map[submission.ID]request.Request{}, claims: map[submission.Address]request.Claim{},
+		dues: map[submission.ID]time.Time{}, seats: map[seat]string{},
+		versions: map[string]version{}, rowOf: map[string]policy.RowKey{},
+		sentOn: map[string]int{}, mailed: map[holding][]int{}, resent: map[submission.Address]int{},
+		adders: map[membership]*call{}, before: map[submission.Address]request.UserKind{},
+
+		submittedAt: map[submission.ID]int{}, entered: map[submission.ID]time.Time{},
+		tries: map[submission.ID]map[string]int{}, approved: map[submission.ID][]string{},
+		yes: map[submission.ID]int{}, wishes: map[submission.ID]*wish{},
+		parked: map[submission.ID]time.Time{}, joins: map[join]bool{},
+		guests: map[policy.RowKey]map[submission.ID]bool{}, shut: map[string]int{},
+		lost: map[holding]int{},
+
+		deadLettered: map[submission.ID]bool{}, unread: map[submission.ID]int{},
+		unseen: map[submission.Address]bool{}, unknown: map[submission.ID]int{},
+		failures: map[submission.ID]int{}, unlucky: map[submission.Address]string{},
+		troubled: map[submission.Address]bool{}, cancelled: map[submission.ID]bool{},
+		deniedByPerson: map[submission.ID]bool{}, asked: map[submission.Address]int{},
+		withdrawn: map[submission.ID]bool{},
 	}
 	r.tenant = NewTenant(r.clock)
 	return r
@@ -238,6 +258,7 @@ func (s *Simulator) newRun(random *rand.Rand, p *profile) *run {
 func (r *run) advance() bool {
 	r.now = r.now.Add(time.Duration(r.random.IntN(20)) * time.Millisecond)
 	r.renew()
+	r.interfere()
 	for _, c := range r.running {
 		if !c.on.admin && r.now.Sub(c.started) > functionTimeout {
 			r.happened("the host kills a handler that takes too long")
@@ -446,6 +467,6 @@ func (r *run) pass() bool {
 // judgeFailure checks an error that a function returned to the host.
 func (r *run) judgeFailure(name string, err error) {
 	if problem.CodeOf(err) == problem.Internal {
-		r.breach("%s failed with an internal error: %v", name, err)
+		r.breach(lawInternal, "%s failed with an internal error: %v", name, err)
 	}
 }

@@ -3,6 +3,7 @@ package simulation
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"guestlist/handlers/problem"
@@ -24,19 +25,24 @@ type Tenant struct {
 	// Unreadable says that the app may not read users.
 	Unreadable bool
 
-	users   map[submission.Address]*tenantUser
-	deleted map[submission.Address][]string // ids
-	members map[membership]bool
-	refuses map[string]problem.Code // by group
-	bars    map[submission.Address]problem.Code
-	mails   map[submission.Address]int
-	guests  int
+	users     map[submission.Address]*tenantUser // who holds the address, or held it and was deleted
+	accounts  map[string]*tenantUser             // everybody there ever was, by id
+	deleted   map[submission.Address][]string    // ids
+	members   map[membership]bool
+	refuses   map[string]problem.Code // by group
+	missing   map[string]bool         // groups that do not exist
+	bars      map[submission.Address]problem.Code
+	mails     map[submission.Address]int
+	guests    int
+	noMembers bool // the app may invite guests and no members
 }
 
 type tenantUser struct {
 	id      string
+	address submission.Address // that it holds, or held last
 	kind    request.UserKind
-	ours    bool // invited by us
+	was     request.UserKind // before it was deleted or disabled
+	ours    bool             // invited by us
 	created time.Time
 }
 
@@ -45,21 +51,31 @@ type membership struct{ group, guest string }
 // NewTenant returns a tenant without users, in which every group takes every guest.
 func NewTenant(now func() time.Time) *Tenant {
 	return &Tenant{
-		Now: now, users: map[submission.Address]*tenantUser{}, deleted: map[submission.Address][]string{}, members: map[membership]bool{}, refuses: map[string]problem.Code{},
-		bars: map[submission.Address]problem.Code{}, mails: map[submission.Address]int{},
+		Now:      now,
+		users:    map[submission.Address]*tenantUser{},
+		accounts: map[string]*tenantUser{},
+		deleted:  map[submission.Address][]string{},
+		members:  map[membership]bool{},
+		refuses:  map[string]problem.Code{},
+		missing:  map[string]bool{},
+		bars:     map[submission.Address]problem.Code{},
+		mails:    map[submission.Address]int{},
 	}
 }
 
 // AddUser adds a user who was there before and is visible everywhere. It returns the object id.
 func (t *Tenant) AddUser(address submission.Address, kind request.UserKind) string {
 	t.guests++
-	id := fmt.Sprintf("%08x-0000-4000-8000-000000000000", t.guests)
+	id := objectID(t.guests)
 	if kind == request.DeletedGuest {
 		t.deleted[address] = append(t.deleted[address], id)
 	}
-	t.users[address] = &tenantUser{id: id, kind: kind}
+	user := &tenantUser{id: id, address: address, kind: kind}
+	t.users[address], t.accounts[id] = user, user
 	return id
 }
+
+func objectID(n int) string { return fmt.Sprintf("%08x-0000-4000-8000-000000000000", n) }
 
 // Refuse makes a group refuse every member, with the given code.
 func (t *Tenant) Refuse(group string, code problem.Code) { t.refuses[group] = code }
@@ -67,18 +83,53 @@ func (t *Tenant) Refuse(group string, code problem.Code) { t.refuses[group] = co
 // Mails returns how many mails of invitations were sent to the address.
 func (t *Tenant) Mails(address submission.Address) int { return t.mails[address] }
 
+// remove deletes a guest. The address stays with the deleted account until another is invited.
+func (t *Tenant) remove(user *tenantUser) {
+	user.was, user.kind = user.kind, request.DeletedGuest
+	t.deleted[user.address] = append(t.deleted[user.address], user.id)
+}
+
+// restore brings a deleted guest back as it was. It reports false if another account holds the
+// address by now.
+func (t *Tenant) restore(user *tenantUser) bool {
+	if user.kind != request.DeletedGuest || t.users[user.address] != user {
+		return false
+	}
+	user.kind = user.was
+	t.deleted[user.address] = slices.DeleteFunc(t.deleted[user.address], func(id string) bool {
+		return id == user.id
+	})
+	return true
+}
+
+// redirect resets the redemption of a guest to another address. It reports false if somebody holds
+// that address.
+func (t *Tenant) redirect(user *tenantUser, to submission.Address) bool {
+	if t.users[to] != nil || len(t.deleted[to]) > 0 {
+		return false
+	}
+	delete(t.users, user.address)
+	user.address, user.kind = to, request.PendingGuest
+	t.users[to] = user
+	return true
+}
+
 // Invite implements [request.Directory].
 func (t *Tenant) Invite(_ context.Context, invitation request.Invitation) (string, error) {
 	user := t.users[invitation.Address]
 	switch {
 	case t.Stopped != "":
 		return "", problem.New(t.Stopped, "the tenant takes no invitations")
+	case t.noMembers && invitation.UserType == "Member":
+		return "", problem.New(noMember, "insufficient privileges to complete the operation")
 	case t.bars[invitation.Address] != "":
 		return "", problem.New(t.bars[invitation.Address], "the address can't be invited")
 	case user != nil && user.kind == request.InternalUser:
-		return "", problem.New(request.DirectoryInternalUser, "the address belongs to an internal user")
+		return "", problem.New(request.DirectoryInternalUser,
+			"the address belongs to an internal user")
 	case user != nil && user.kind == request.DisabledGuest:
-		return "", problem.New(request.DirectoryGuestDisabled, "the guest exists and the account is disabled")
+		return "", problem.New(request.DirectoryGuestDisabled,
+			"the guest exists and the account is disabled")
 	case user == nil || user.kind == request.DeletedGuest:
 		t.AddUser(invitation.Address, request.PendingGuest)
 		user = t.users[invitation.Address]
@@ -90,7 +141,12 @@ func (t *Tenant) Invite(_ context.Context, invitation request.Invitation) (strin
 	return user.id, nil
 }
 
-var errUnreadable = &problem.Error{Code: request.DirectoryReadForbidden, Detail: "the app may not read users"}
+// noMember is the answer to an invitation as a member that the app may not make.
+const noMember = request.DirectoryForbidden
+
+var errUnreadable = &problem.Error{
+	Code: request.DirectoryReadForbidden, Detail: "the app may not read users",
+}
 
 // hidden reports whether the guest is so new that a part of the directory with that delay can't
 // see it yet.
@@ -121,7 +177,9 @@ func (t *Tenant) FindGuest(ctx context.Context, address submission.Address) (str
 }
 
 // FindDeletedGuests implements [request.Users].
-func (t *Tenant) FindDeletedGuests(_ context.Context, address submission.Address) ([]string, error) {
+func (t *Tenant) FindDeletedGuests(
+	_ context.Context, address submission.Address,
+) ([]string, error) {
 	if t.Unreadable {
 		return nil, errUnreadable
 	}
@@ -130,31 +188,27 @@ func (t *Tenant) FindDeletedGuests(_ context.Context, address submission.Address
 
 // AddMember implements [request.Directory].
 func (t *Tenant) AddMember(_ context.Context, group, guest string) (bool, error) {
-	if code := t.refuses[group]; code != "" {
-		return false, problem.New(code, "the group takes no members")
-	}
-	user := t.holder(guest)
-	if user == nil || t.hidden(user, t.GroupDelay) {
-		return false, problem.New(request.DirectoryNotReplicated, "the guest is not visible yet")
-	}
+	user := t.accounts[guest]
 	key := membership{group, guest}
-	if t.members[key] {
+	switch {
+	case t.missing[group]:
+		return false, problem.New(request.DirectoryNotReplicated, "group %s does not exist", group)
+	case t.refuses[group] != "":
+		return false, problem.New(t.refuses[group], "the group takes no members")
+	case user == nil || user.kind == request.DeletedGuest || t.hidden(user, t.GroupDelay):
+		return false, problem.New(request.DirectoryNotReplicated, "the guest is not visible yet")
+	case t.members[key]:
 		return false, nil
 	}
 	t.members[key] = true
 	return true, nil
 }
 
-// Group implements [request.Directory]. Every group exists.
+// Group implements [request.Directory].
 func (t *Tenant) Group(_ context.Context, id string) (request.Group, error) {
-	return request.Group{ID: id, SecurityEnabled: true, Dynamic: t.refuses[id] == request.DirectoryGroupClosed}, nil
-}
-
-func (t *Tenant) holder(id string) *tenantUser {
-	for _, user := range t.users {
-		if user.id == id {
-			return user
-		}
+	if t.missing[id] {
+		return request.Group{}, problem.New(problem.NotFound, "group %s does not exist", id)
 	}
-	return nil
+	closed := t.refuses[id] == request.DirectoryGroupClosed
+	return request.Group{ID: id, SecurityEnabled: true, Dynamic: closed}, nil
 }

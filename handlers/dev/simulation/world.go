@@ -23,14 +23,22 @@ const (
 
 // The groups that rows grant, and one that no row grants.
 const (
-	groupOne = "aaaaaaaa-0000-4000-8000-000000000001"
-	groupTwo = "aaaaaaaa-0000-4000-8000-000000000002"
-	noGroup  = "aaaaaaaa-0000-4000-8000-000000000009"
+	groupOne   = "aaaaaaaa-0000-4000-8000-000000000001"
+	groupTwo   = "aaaaaaaa-0000-4000-8000-000000000002"
+	otherGroup = "aaaaaaaa-0000-4000-8000-000000000009"
 )
 
 // A Simulator runs schedules, one after another. Between them it keeps only compiled policy rows.
 // It is not safe for concurrent use.
-type Simulator struct{ cache *policy.Cache }
+type Simulator struct {
+	// Only is the name of an event, and Law that of a law: then every schedule has this event and no
+	// other, and only this law counts, even if it is pending.
+	Only string
+	Law  Law
+
+	cache *policy.Cache
+	bend  func(*run, *workflow.Config) // changes what a worker is made of; for mutants
+}
 
 // config is what differs between the workers of schedules.
 type config struct {
@@ -58,13 +66,16 @@ func NewSimulator() (*Simulator, error) {
 	if err != nil {
 		return nil, fmt.Errorf("simulation: %w", err)
 	}
-	return &Simulator{cache}, nil
+	return &Simulator{cache: cache}, nil
 }
 
 // bootAll starts instances.
 func (r *run) bootAll(instances int) {
 	for i := range instances {
 		on := &instance{number: i + 1}
+		if len(r.offsets) > 0 {
+			on.offset = r.offsets[i%len(r.offsets)]
+		}
 		r.boot(on)
 		r.instances = append(r.instances, on)
 	}
@@ -74,8 +85,9 @@ func (r *run) bootAll(instances int) {
 // memory ends with its process.
 func (r *run) boot(on *instance) {
 	pressure := &workflow.Pressure{}
-	worker, err := workflow.New(workflow.Config{
-		Store: store{r}, Rows: store{r}, Seats: store{r}, Gates: store{r}, DeadLetters: store{r}, Records: store{r},
+	config := workflow.Config{
+		Store: store{r}, Rows: store{r}, Seats: store{r}, Gates: store{r}, DeadLetters: store{r},
+		Records:   store{r},
 		Directory: directory{r, callTimeout}, Users: directory{r, callTimeout},
 		Pace:        r.config.pace,
 		Pressure:    pressure,
@@ -83,13 +95,19 @@ func (r *run) boot(on *instance) {
 		Parse:       r.cache.Parse,
 		RedirectURL: "https://landing.example.com",
 		IntentLease: r.config.lease,
-		Now:         r.clock,
+		Now:         func() time.Time { return on.clock(r.now) },
 		Sleep:       r.waitInPlace,
-		Jitter:      func(d time.Duration) time.Duration { return d + time.Duration(r.random.Int64N(int64(d)/5+1)) },
-		Log:         slog.New(alertCounter{r}),
-	})
+		Jitter: func(d time.Duration) time.Duration {
+			return d + time.Duration(r.random.Int64N(int64(d)/5+1))
+		},
+		Log: slog.New(alertCounter{r}),
+	}
+	if r.bend != nil {
+		r.bend(r, &config)
+	}
+	worker, err := workflow.New(config)
 	if err != nil {
-		r.breach("no worker: %v", err)
+		r.breach(lawInternal, "no worker: %v", err)
 		return
 	}
 	on.worker, on.pressure = worker, pressure
@@ -99,13 +117,21 @@ func (r *run) boot(on *instance) {
 type alertCounter struct{ *run }
 
 func (a alertCounter) Enabled(_ context.Context, level slog.Level) bool {
-	return level >= slog.LevelError
+	return level >= slog.LevelWarn
 }
 func (a alertCounter) WithAttrs([]slog.Attr) slog.Handler { return a }
 func (a alertCounter) WithGroup(string) slog.Handler      { return a }
 func (a alertCounter) Handle(_ context.Context, record slog.Record) error {
-	if record.Message == workflow.LogBreakerOpened {
+	switch record.Message {
+	case workflow.LogBreakerOpened:
 		a.alerts++
+	case workflow.LogRemains:
+		record.Attrs(func(attr slog.Attr) bool {
+			if attr.Key == "guest" {
+				a.remains(attr.Value.String())
+			}
+			return true
+		})
 	}
 	return nil
 }
@@ -133,30 +159,35 @@ type version struct {
 func (r *run) row(partition, name string, columns map[string]any) {
 	err := r.memory.PutRow(r.context, policy.Raw{Partition: partition, Name: name, Columns: columns})
 	if err != nil {
-		r.breach("a row can't be written: %v", err)
+		r.breach(lawInternal, "a row can't be written: %v", err)
 		return
 	}
 	raws, err := r.memory.Rows(r.context, []string{partition})
 	if err != nil {
-		r.breach("a row can't be read: %v", err)
+		r.breach(lawInternal, "a row can't be read: %v", err)
 		return
 	}
 	for _, raw := range raws {
 		if raw.Name != name {
 			continue
 		}
-		for etag, old := range r.versions {
-			if old.to.IsZero() && r.rowOf[etag] == (policy.RowKey{Partition: partition, Name: name}) {
-				old.to = r.now
-				r.versions[etag] = old
-			}
-		}
+		r.endVersion(policy.RowKey{Partition: partition, Name: name})
 		parsed := policy.Parse(raw)
 		r.versions[raw.ETag] = version{
 			action: parsed.Action, groups: parsed.Terms.Groups, send: parsed.Terms.SendInvitation,
 			limited: parsed.MaxGuests > 0 || parsed.MaxPerDay > 0, from: r.now,
 		}
 		r.rowOf[raw.ETag] = policy.RowKey{Partition: partition, Name: name}
+	}
+}
+
+// endVersion ends the present version of a row.
+func (r *run) endVersion(key policy.RowKey) {
+	for etag, old := range r.versions {
+		if old.to.IsZero() && r.rowOf[etag] == key {
+			old.to = r.now
+			r.versions[etag] = old
+		}
 	}
 }
 

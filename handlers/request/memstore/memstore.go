@@ -286,6 +286,14 @@ func (s *Store) PutRow(ctx context.Context, row policy.Raw) error {
 	})
 }
 
+// DropRow removes the policy row with that key, if there is one.
+func (s *Store) DropRow(ctx context.Context, key policy.RowKey) error {
+	return s.do(ctx, "DropRow", func() error {
+		delete(s.rows, key)
+		return nil
+	})
+}
+
 // atMost returns the first ids, at most limit.
 func atMost(limit int, ids []submission.ID) []submission.ID {
 	return slices.Clone(ids[:min(max(limit, 0), len(ids))])

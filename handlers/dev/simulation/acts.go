@@ -1,0 +1,181 @@
+package simulation
+
+import (
+	"time"
+
+	"guestlist/handlers/policy"
+	"guestlist/handlers/request"
+	"guestlist/handlers/review"
+	"guestlist/handlers/submission"
+)
+
+// admin is the person who reviews.
+const admin = "admin@example.com"
+
+// submit puts a submission on the queue, as the host does for the form.
+func (r *run) submit() {
+	domain := trusted
+	switch r.random.IntN(10) {
+	case 0:
+		domain = reviewed
+	case 1:
+		domain = denied
+	case 2:
+		domain = unlisted
+	}
+	list := addresses[domain]
+	// Mostly the first ones.
+	r.enqueue(list[min(r.random.IntN(len(list)), r.random.IntN(len(list)))])
+}
+
+func (r *run) enqueue(address submission.Address) {
+	id, err := submission.NewID(r.now, source{r.random})
+	if err != nil {
+		r.breach(lawInternal, "no id: %v", err)
+		return
+	}
+	first := &submission.Submission{
+		Email: address, GivenName: "Ana", FamilyName: "Silva", Company: "Contoso Ltd",
+		Language: "pt-PT", SubmittedAt: r.now.UTC().Truncate(time.Second),
+	}
+	r.requests = append(r.requests, id)
+	r.numbers[id] = len(r.requests)
+	r.submitted[id], r.submittedAt[id], r.address[id] = r.now, r.happenings, address
+	r.counts.Submissions++
+	r.happened("request %d is submitted, for %s", len(r.requests), address)
+	r.put(submission.Message{ID: id, Submission: first}, false, r.now.Add(r.lateness()))
+	if r.misfortune(15) { // the host sent it twice
+		r.put(submission.Message{ID: id, Submission: first}, false, r.now.Add(r.lateness()))
+	}
+}
+
+// instruct puts on the queue what a partner asks for on the status page.
+func (r *run) instruct() {
+	if len(r.requests) > 0 {
+		r.wishOn(pick(r.random, r.requests...))
+	}
+}
+
+// wishOn puts a wish for a request on the queue.
+func (r *run) wishOn(id submission.ID) {
+	kind := submission.Resend
+	if r.chance(4) {
+		kind = submission.Withdraw
+		r.withdrawn[id] = true
+	} else {
+		r.asked[r.address[id]]++
+	}
+	r.happened("the partner asks for: %s %s", kind, r.nameOf(id))
+	r.put(submission.Message{ID: id, Kind: kind}, false, r.now.Add(r.lateness()))
+}
+
+// act does something that an admin does.
+func (r *run) act() {
+	if r.chance(6) {
+		r.editRow()
+		return
+	}
+	if r.chance(6) {
+		r.closeBreaker()
+		return
+	}
+	if len(r.requests) == 0 {
+		return
+	}
+	r.actOn(pick(r.random, r.requests...))
+}
+
+// actOn does something that an admin does to a request.
+func (r *run) actOn(id submission.ID) {
+	act := pick(r.random, "approve", "deny", "cancel", "resend", "erase", "retry")
+	if act != "erase" || r.chance(3) {
+		r.actOnWith(id, act)
+	}
+}
+
+// actOnWith does that to a request.
+func (r *run) actOnWith(id submission.ID, act string) {
+	groups := pick(r.random, []string{groupTwo}, []string{groupTwo}, []string{groupOne},
+		[]string{otherGroup}, []string{groupOne, groupTwo}, nil)
+	if act == "erase" {
+		r.withdrawn[id] = true
+	}
+	name := act + " " + r.nameOf(id)
+	c := r.start(&instance{admin: true}, name, id, func() error {
+		at := store{r}
+		reviewer, err := review.New(review.Config{
+			Store: at, Seats: at, Records: at, Now: r.clock, By: admin,
+		})
+		if err != nil {
+			return err
+		}
+		switch act {
+		case "approve":
+			terms := policy.Terms{Groups: groups, SendInvitation: true, UserType: "Guest"}
+			_, err = reviewer.Approve(r.context, id, terms, "")
+		case "deny":
+			_, err = reviewer.Deny(r.context, id, "not known here")
+		case "cancel":
+			_, err = reviewer.Cancel(r.context, id, "no longer needed")
+		case "resend":
+			r.asked[r.address[id]]++
+			_, err = reviewer.Resend(r.context, id)
+		case "erase":
+			_, err = reviewer.Erase(r.context, id)
+		case "retry":
+			_, err = reviewer.Retry(r.context, id)
+		}
+		return err
+	}, func(err error) { r.judgeFailure(name, err) }, func() {})
+	c.groups = groups
+}
+
+func (r *run) clock() time.Time { return r.now }
+
+// editRow changes the row of the trusted domain.
+func (r *run) editRow() {
+	r.edited = true
+	action := pick(r.random, "invite", "invite", "review", "deny")
+	columns := map[string]any{"Action": action, "Groups": pick(r.random, groupOne, groupTwo)}
+	if r.chance(3) {
+		columns["MaxGuests"] = int32(1 + r.random.IntN(2))
+	}
+	r.row(trusted, "trusted", columns)
+	r.happened("the row is edited: %s", action)
+}
+
+// dropRow removes the row of the trusted domain.
+func (r *run) dropRow() {
+	r.edited, r.rowless = true, true
+	r.happened("the row is removed")
+	r.endVersion(policy.RowKey{Partition: trusted, Name: "trusted"})
+	err := r.memory.DropRow(r.context, policy.RowKey{Partition: trusted, Name: "trusted"})
+	if err != nil {
+		r.breach(lawInternal, "a row can't be removed: %v", err)
+	}
+}
+
+// closeBreaker closes the breaker as an admin does.
+func (r *run) closeBreaker() {
+	r.start(&instance{admin: true}, "close breaker", "", func() error {
+		tables := store{r}
+		_, err := request.CloseBreaker(r.context, tables, admin, r.now)
+		if err != nil {
+			return err
+		}
+		for _, id := range r.requests {
+			if r.recorded[id].State != request.Parked {
+				continue
+			}
+			err = tables.Wait(r.context, id, r.now)
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	}, func(err error) {
+		if err != nil {
+			r.plan(r.now.Add(time.Minute), r.closeBreaker) // a person tries again
+		}
+	}, func() { r.plan(r.now.Add(time.Minute), r.closeBreaker) })
+}

@@ -1,0 +1,447 @@
+package simulation
+
+import (
+	"slices"
+	"time"
+
+	"guestlist/handlers/policy"
+	"guestlist/handlers/request"
+	"guestlist/handlers/submission"
+)
+
+// A holding is an address in the hands of an account.
+type holding struct {
+	account string
+	address submission.Address
+}
+
+// A join is a group to which a request has added an account.
+type join struct {
+	id      submission.ID
+	group   string
+	account string
+}
+
+// holds reports whether the account holds the address now, or did after the happening.
+func (r *run) holds(h holding, since int) bool {
+	user := r.tenant.accounts[h.account]
+	if user == nil {
+		return false
+	}
+	lost, ever := r.lost[h]
+	return user.address == h.address && user.kind != request.DeletedGuest || ever && lost > since
+}
+
+// tell keeps that the directory has named the account, as things were at seen, to the call as the
+// holder of the address.
+func (r *run) tell(by *call, account string, address submission.Address, seen int) {
+	by.lookedAt = seen
+	if account == "" {
+		return
+	}
+	if by.told == nil {
+		by.told = map[holding]bool{}
+	}
+	by.told[holding{account, address}] = true
+}
+
+// claimed checks a claim that was just changed.
+func (r *run) claimed(by *call, address submission.Address, claim request.Claim) {
+	before := r.claims[address]
+	r.claims[address] = claim
+	r.wished(by, address, before, claim)
+	owner := r.recorded[before.Owner]
+	if claim.GuestID != "" && claim.GuestID != before.GuestID &&
+		!by.told[holding{claim.GuestID, address}] {
+		r.breach(lawConfirmed, "a guest whom the directory did not name is written to the claim on %s",
+			address)
+	}
+	dropped := before.GuestID != "" && claim.GuestID != before.GuestID
+	switch {
+	case before.Owner != "" && before.Owner != by.about && !owner.State.Ended() &&
+		!sameClaim(before, claim):
+		r.breach(lawOthersClaim, "%s changes the claim of %s, which is %s",
+			r.nameOf(by.about), r.nameOf(before.Owner), owner.State)
+	case dropped && r.holds(holding{before.GuestID, address}, by.begunAt) &&
+		!(r.recorded[claim.Owner].Withdrawal.Open() && before.Mails > 0):
+		r.breach(lawClaim, "the receipt of %s was dropped", address)
+	// The count goes down by one if a mail was certainly not sent.
+	case claim.Mails < before.Mails-1 || claim.GuestID == "" && claim.Mails < before.Mails:
+		r.breach(lawMails, "the claim on %s forgot mails", address)
+	}
+}
+
+// sameClaim reports whether two claims say the same, apart from the mails that the address has had.
+func sameClaim(a, b request.Claim) bool {
+	a.Version, a.Mails, a.MailedAt = "", 0, time.Time{}
+	b.Version, b.Mails, b.MailedAt = "", 0, time.Time{}
+	return a == b
+}
+
+// released checks a claim that was just removed.
+func (r *run) released(by *call, address submission.Address) {
+	claim := r.claims[address]
+	owner := r.recorded[claim.Owner]
+	if claim.GuestID != "" && !owner.Withdrawal.Open() {
+		r.breach(lawClaim, "the claim on %s was released with its receipt", address)
+	}
+	if claim.Owner != "" && claim.Owner != by.about && !owner.State.Ended() {
+		r.breach(lawOthersClaim, "%s releases the claim of %s, which is %s",
+			r.nameOf(by.about), r.nameOf(claim.Owner), owner.State)
+	}
+	if claim.Mails > 0 {
+		// The next request starts at zero, maybe before the erasure that released the claim is done.
+		r.forgetMails(address)
+	}
+	delete(r.claims, address)
+}
+
+// forgetMails lets the count of mails to the address begin anew.
+func (r *run) forgetMails(address submission.Address) {
+	for h := range r.mailed {
+		if h.address == address {
+			delete(r.mailed, h)
+		}
+	}
+}
+
+// savedGuest checks the guest of a request.
+func (r *run) savedGuest(by *call, before, after request.Request) {
+	id, address := after.ID, r.address[after.ID]
+	if after.GuestID == "" || after.GuestID == before.GuestID ||
+		by.told[holding{after.GuestID, address}] {
+		return
+	}
+	// The claim was written when the directory had said so.
+	claim := r.claims[address]
+	if claim.GuestID != after.GuestID {
+		r.breach(lawConfirmed, "%s has a guest whom the directory did not name", r.nameOf(id))
+	}
+}
+
+// savedGrants checks the grants of a request.
+func (r *run) savedGrants(by *call, before, after request.Request) {
+	name := r.nameOf(after.ID)
+	for i, grant := range after.Grants {
+		if grant.State != request.GrantPresent || grant.Note != "" ||
+			i < len(before.Grants) && before.Grants[i].State == request.GrantPresent {
+			continue
+		}
+		adder := r.adders[membership{grant.Group, after.GuestID}]
+		if adder != nil && adder.about == after.ID && adder.goneAt != 0 && adder.goneAt < by.begunAt {
+			r.breach(lawGranted, "%s added a membership, and takes it for another's without a reason",
+				name)
+		}
+	}
+	if before.GuestID != after.GuestID {
+		return // the grants of an account that is gone say nothing any more
+	}
+	for _, grant := range before.Grants {
+		final := grant.State == request.GrantAdded || grant.State == request.GrantPresent
+		if final && !slices.Contains(after.Grants, grant) {
+			r.breach(lawGranted, "a final grant of %s has changed", name)
+		}
+	}
+}
+
+// beginInvitation checks an invitation that is about to be sent.
+func (r *run) beginInvitation(by *call, invitation request.Invitation) {
+	name := r.nameOf(by.about)
+	record, stored := r.recorded[by.about]
+	claim, claimed := r.claims[invitation.Address]
+	granted := record.Terms()
+	r.tried(by, "the invitation")
+	r.wantWelcome(by, r.tenant.users[invitation.Address], "an invitation")
+	if w := r.wishes[by.about]; w != nil {
+		w.sent = true
+	}
+	switch {
+	case !stored || granted == nil:
+		r.breach(lawClaim, "%s is invited without a stored decision or approval", name)
+	case record.Resend.Open() && record.State.Ended():
+		r.beginResend(by, record, claim)
+		return
+	case record.State != request.Inviting &&
+		!(record.State == request.Failed && r.deadLettered[by.about]):
+		r.breach(lawClaim, "%s is invited while it is %s", name, record.State)
+	case invitation.Address != r.address[by.about]:
+		r.breach(lawClaim, "%s invites another address", name)
+	case invitation.SendMessage != granted.SendInvitation:
+		r.breach(lawClaim, "%s is not invited on its terms", name)
+	case !claimed || claim.Owner != by.about:
+		r.breach(lawClaim, "%s is invited without a claim of its own", name)
+	case claim.IntentAt.IsZero():
+		r.breach(lawClaim, "%s is invited without an intent", name)
+	case claim.GuestID != "":
+		r.breach(lawClaim, "%s is invited although the receipt is there", name)
+	}
+	r.wantTurn(by)
+	r.wantSeat(by, record)
+	r.wantOrder(by)
+	for _, other := range r.running {
+		// With a clock that is hours wrong a lease seems over at once.
+		if other != by && other.inviting == invitation.Address && !r.skewed() {
+			r.breach(lawOnce, "two invitations of %s are on their way at once", invitation.Address)
+		}
+	}
+	by.admitted--
+	by.inviting = invitation.Address
+}
+
+// beginResend checks a mail that is about to be sent again.
+func (r *run) beginResend(by *call, record request.Request, claim request.Claim) {
+	name := r.nameOf(record.ID)
+	switch {
+	case record.GuestID == "" || !record.Terms().SendInvitation:
+		r.breach(lawMails, "%s does not have a mail to send again", name)
+	case claim.GuestID == "" || claim.Owner != record.ID && claim.GuestID != record.GuestID:
+		r.breach(lawMails, "the mail of %s is sent again without a receipt", name)
+	case claim.MailedAt.Add(10*time.Minute).Before(r.now) && !r.skewed():
+		r.breach(lawMails, "the mail of %s is sent again without an intent", name)
+	case r.asked[r.address[record.ID]] == 0:
+		r.breach(lawMails, "the mail of %s is sent again, and nobody asked for it", name)
+	}
+	r.wantTurn(by)
+	by.admitted--
+	by.resending = true
+	by.inviting = r.address[record.ID]
+}
+
+// invitationArrived checks the tenant's answer to an invitation.
+func (r *run) invitationArrived(
+	by *call, invitation request.Invitation, guests int, guestID string, err error,
+) {
+	r.counts.Invitations++
+	if err != nil {
+		return
+	}
+	by.invited = true
+	r.accepted(by)
+	if r.tenant.guests > guests {
+		r.brought(by)
+	}
+	if !invitation.SendMessage {
+		return
+	}
+	r.counts.Mails++
+	address := invitation.Address
+	if by.resending {
+		r.counts.Resends++
+		r.resent[address]++
+		if r.resent[address] > r.asked[address] {
+			r.breach(lawMails, "%s has got %d mails again, and %d were asked for",
+				address, r.resent[address], r.asked[address])
+		}
+		return
+	}
+	to := holding{guestID, address}
+	earlier := r.mailed[to]
+	r.mailed[to] = append(earlier, r.happenings)
+	if len(earlier) == 0 {
+		return
+	}
+	if !by.blind && earlier[len(earlier)-1] <= by.lookedAt && !r.skewed() {
+		r.breach(lawMails, "%s gets a second mail although the directory shows the guest", address)
+	}
+	r.counts.SecondMails++
+}
+
+// wantWelcome checks that an account that is about to get something was not shut out, or that a
+// person has said yes since.
+func (r *run) wantWelcome(by *call, user *tenantUser, what string) {
+	if user == nil {
+		return
+	}
+	since, out := r.shut[user.id]
+	switch {
+	case !out || r.yes[by.about] > since:
+		return
+	case by.lookedAt != 0 && by.lookedAt < since:
+		return // between its question and its act no call can know
+	case r.tenant.Unreadable || by.unanswered:
+		return // the directory does not tell the app
+	case r.tenant.hidden(user, r.tenant.SearchDelay):
+		return // nor does it show accounts that are so new
+	}
+	r.breach(lawShutOut, "%s gets %s, and the account is %s", r.nameOf(by.about), what, user.kind)
+}
+
+// beginMembership checks a membership that is about to be added.
+func (r *run) beginMembership(by *call, group, guest string) {
+	name := r.nameOf(by.about)
+	record, stored := r.recorded[by.about]
+	granted := record.Terms()
+	r.tried(by, "the membership in "+group)
+	switch {
+	case !stored || granted == nil || !slices.Contains(granted.Groups, group):
+		r.breach(lawGranted, "%s joins a group that nobody granted", name)
+	case !slices.ContainsFunc(record.Grants, func(g request.Grant) bool { return g.Group == group }):
+		r.breach(lawGranted, "%s joins a group before that is stored", name)
+	case record.GuestID != guest:
+		r.breach(lawHolder, "%s adds another guest to a group", name)
+	case record.State != request.Granting &&
+		!(record.State == request.Failed || record.State == request.Done):
+		r.breach(lawGranted, "%s joins a group while it is %s", name, record.State)
+	}
+	user := r.tenant.accounts[guest]
+	if user == nil || user.kind == request.DeletedGuest {
+		return // the directory refuses
+	}
+	r.wantWelcome(by, user, "a group")
+	address := r.address[by.about]
+	if user.address == address {
+		return
+	}
+	lost, ever := r.lost[holding{guest, address}]
+	switch {
+	case ever && by.lookedAt != 0 && by.lookedAt < lost: // as in wantWelcome
+	case ever && (r.tenant.Unreadable || by.unanswered):
+	default:
+		r.breach(lawHolder, "%s adds an account that holds another address to a group", name)
+	}
+}
+
+// joined keeps a membership that is there since a call asked for it.
+func (r *run) joined(by *call, group, guest string, added bool) {
+	if added {
+		r.adders[membership{group, guest}] = by
+	}
+	// What changes while the call is under way, or with nobody to ask, no call can know.
+	held := r.holds(holding{guest, r.address[by.about]}, by.begunAt) || r.tenant.Unreadable
+	r.joins[join{by.about, group, guest}] = held || r.joins[join{by.about, group, guest}]
+}
+
+// judgeDone checks that whoever is done has a guest in all groups.
+func (r *run) judgeDone(name string, record request.Request) {
+	id, address := record.ID, r.address[record.ID]
+	since := max(r.submittedAt[id], r.yes[id])
+	if record.GuestID == "" || !r.holds(holding{record.GuestID, address}, since) {
+		r.breach(lawHolder, "%s is done, and its guest did not hold the address", name)
+		return
+	}
+	terms := record.Terms()
+	if record.Withdrawal.Open() || terms == nil {
+		return // what was not granted when it was withdrawn need not be
+	}
+	for _, group := range terms.Groups {
+		if !r.joins[join{id, group, record.GuestID}] {
+			r.breach(lawGranted, "%s is done without the membership in %s", name, group)
+		}
+	}
+	for _, grant := range record.Grants {
+		adder := r.adders[membership{grant.Group, record.GuestID}]
+		switch {
+		case !slices.Contains(terms.Groups, grant.Group):
+			r.breach(lawGranted, "%s is done with a group that nobody granted", name)
+		case grant.State != request.GrantAdded && grant.State != request.GrantPresent:
+			r.breach(lawGranted, "%s is done, and a grant is %s", name, grant.State)
+		case grant.State == request.GrantAdded && (adder == nil || adder.about != id):
+			r.breach(lawGranted, "%s claims a membership that it did not add", name)
+		}
+	}
+}
+
+// judgeSeats checks that seats belong to requests with a guest.
+func (r *run) judgeSeats() {
+	holders := map[submission.Address]int{}
+	for seat := range r.seats {
+		record := r.recorded[seat.id]
+		address := r.address[seat.id]
+		if record.Erased.IsZero() {
+			holders[address]++
+		}
+		if record.GuestID == "" && !r.deadLettered[seat.id] && !r.tenant.Unreadable {
+			r.breach(lawSeats, "%s keeps a seat without a guest", r.nameOf(seat.id))
+		}
+		if holders[address] > 1 && !r.edited && !r.troubled[address] {
+			r.breach(lawSeats, "%s has two seats", address)
+		}
+	}
+}
+
+// judgeGuests checks that every guest has a request that names it.
+func (r *run) judgeGuests() {
+	known := map[string]bool{}
+	for _, id := range r.requests {
+		known[r.recorded[id].GuestID] = true
+	}
+	for _, user := range r.tenant.accounts {
+		if !user.ours || known[user.id] {
+			continue
+		}
+		excused := r.unseen[user.address] || r.unlucky[user.address] != "" || r.troubled[user.address]
+		for _, id := range r.requests {
+			if r.address[id] == user.address && (r.deadLettered[id] || r.unknown[id] >= patientFor) {
+				excused = true
+			}
+		}
+		if !excused {
+			r.breach(lawHolder, "%s is a guest without a request", user.address)
+		}
+	}
+}
+
+// remains checks the alert about a guest who stays when the request is withdrawn.
+func (r *run) remains(guest string) {
+	user := r.tenant.accounts[guest]
+	if user == nil || !user.ours {
+		r.breach(lawRemains, "the alert names a guest whom we did not bring in")
+	}
+}
+
+// wantSeat checks that an invitation under limits has a seat, taken for the day on which it is sent.
+func (r *run) wantSeat(by *call, record request.Request) {
+	if record.Approval != nil || record.Decision == nil || record.Decision.Limits == nil {
+		return
+	}
+	day, seated := r.seats[seat{record.Decision.Limits.Row, by.about}]
+	if !seated {
+		r.breach(lawSeats, "%s is invited without a seat", r.nameOf(by.about))
+		return
+	}
+	// A seat that was taken in the last minutes of a day is still good.
+	now := by.on.clock(r.now)
+	if record.Decision.Limits.MaxPerDay > 0 && day != policy.Day(now) &&
+		day != policy.Day(now.Add(-r.config.lease)) {
+		r.breach(lawPerDay, "%s is invited on %s with a seat of %s",
+			r.nameOf(by.about), policy.Day(now), day)
+	}
+}
+
+// brought counts a guest who came into being by an invitation.
+func (r *run) brought(by *call) {
+	record := r.recorded[by.about]
+	limits := record.Limits()
+	if limits == nil || limits.MaxGuests == 0 || r.edited {
+		return // without limits, or with others than its row has by now
+	}
+	key := limits.Row
+	if r.guests[key] == nil {
+		r.guests[key] = map[submission.ID]bool{}
+	}
+	r.guests[key][by.about] = true
+	if len(r.guests[key]) > limits.MaxGuests {
+		r.breach(lawSeats, "a row with %d seats has brought in %d guests",
+			limits.MaxGuests, len(r.guests[key]))
+	}
+}
+
+// wantSeats checks the seats of a row when one was taken.
+func (r *run) wantSeats(limits policy.Limits) {
+	taken, days := 0, map[string]int{}
+	for seat, day := range r.seats {
+		if seat.row == limits.Row {
+			taken++
+			days[day]++
+		}
+	}
+	if limits.MaxGuests > 0 && taken > limits.MaxGuests {
+		r.breach(lawSeats, "%d seats of a row with %d are taken", taken, limits.MaxGuests)
+	}
+	for day, n := range days {
+		if limits.MaxPerDay > 0 && n > limits.MaxPerDay && !r.edited {
+			r.breach(lawPerDay, "%d seats of a row are taken on %s, and a day has %d",
+				n, day, limits.MaxPerDay)
+		}
+	}
+}

@@ -1,0 +1,270 @@
+package simulation
+
+import (
+	"time"
+
+	"guestlist/handlers/problem"
+	"guestlist/handlers/request"
+	"guestlist/handlers/submission"
+)
+
+// gateSaved checks a change of the gate.
+func (r *run) gateSaved(by *call, before, after request.Gate) {
+	if after.HeldUntil.Before(before.HeldUntil) {
+		r.breach(lawTurn, "the directory's Retry-After was forgotten")
+	}
+	if after.NextAt.Before(before.NextAt) && !r.skewed() {
+		r.breach(lawTurn, "the next turn of the gate went back")
+	}
+	if after.Day < before.Day {
+		r.breach(lawBudget, "the day of the gate went back from %s to %s", before.Day, after.Day)
+	}
+	if by.deferred.After(r.notBefore) {
+		r.notBefore = by.deferred
+	}
+	sameDay := after.Day == before.Day
+	switch {
+	case sameDay && after.Sent == before.Sent+1, !sameDay && after.Sent == 1:
+		r.admission(by, before, after)
+	case sameDay && after.Sent < before.Sent:
+		r.turnGivenBack(by, before, after)
+	}
+	switch {
+	case before.Cause == "" && after.Cause != "":
+		r.opened(by, after)
+	case before.Cause != "" && after.Cause == "":
+		r.closings++
+		r.witnesses, r.certain = nil, nil
+		if !by.on.admin && !by.invited {
+			r.breach(lawWitness, "the breaker was closed without a person or a success")
+		}
+	}
+}
+
+// admission checks that the gate may let an invitation through.
+func (r *run) admission(by *call, before, after request.Gate) {
+	pace := r.config.pace
+	by.admitted++
+	by.day = after.Day
+	by.probing = before.Cause != ""
+	by.turn = before.NextAt
+	if r.notBefore.After(by.turn) {
+		by.turn = r.notBefore
+	}
+	r.sentOn[after.Day]++
+	now := by.on.clock(r.now)
+	switch {
+	case before.Cause != "" && (before.ProbeAt.IsZero() || now.Before(before.ProbeAt)):
+		r.breach(lawTurn, "an invitation is admitted although the breaker is open")
+	case before.Cause != "" && !after.ProbeAt.After(now):
+		r.breach(lawTurn, "a probe is admitted and the next one may follow at once")
+	case pace.Daily > 0 && r.sentOn[after.Day] > pace.Daily:
+		r.breach(lawBudget, "%d invitations are admitted on a day, and the budget is %d",
+			r.sentOn[after.Day], pace.Daily)
+	case pace.Spacing > 0 && after.NextAt.Before(before.NextAt.Add(pace.Spacing)) && !r.skewed():
+		r.breach(lawTurn, "the gate ignores the spacing")
+	}
+	if before.Cause == "" {
+		return
+	}
+	r.counts.Probes++
+	if by.about != "" && by.about == r.opener && r.othersWait(by.about) {
+		r.breach(lawWitness, "%s opened the breaker and probes it", r.nameOf(by.about))
+	}
+}
+
+// othersWait reports whether another request than id is parked.
+func (r *run) othersWait(id submission.ID) bool {
+	for _, other := range r.requests {
+		if other != id && r.recorded[other].State == request.Parked {
+			return true
+		}
+	}
+	return false
+}
+
+// turnGivenBack checks a turn of the day that is given back.
+func (r *run) turnGivenBack(by *call, before, after request.Gate) {
+	if after.Sent != before.Sent-1 || by.admitted+by.unsent <= 0 {
+		r.breach(lawBudget, "%d turns of the day are given back by a call that sent",
+			before.Sent-after.Sent)
+	}
+	r.sentOn[after.Day]--
+	if by.unsent > 0 {
+		by.unsent--
+	} else {
+		by.admitted--
+	}
+}
+
+// wantTurn checks that the gate has admitted a call that is about to send, and still does as far
+// as the call knows.
+func (r *run) wantTurn(by *call) {
+	now := by.on.clock(r.now)
+	switch {
+	case by.admitted == 0:
+		r.breach(lawTurn, "%s: an invitation is sent past the gate", by.name)
+	case r.skewed(): // turns are times by the clocks of others
+	case now.Before(by.turn.Add(-time.Microsecond)):
+		r.breach(lawTurn, "%s: an invitation is sent before its turn", by.name)
+	case by.gate.Cause != "" && !by.probing:
+		r.breach(lawTurn, "%s: an invitation is sent although the breaker is open", by.name)
+	case now.Before(by.gate.HeldUntil.Add(-time.Microsecond)):
+		r.breach(lawTurn, "%s: an invitation is sent before the directory's Retry-After", by.name)
+	}
+}
+
+// A witness is a request to which the directory has answered what may be about the whole tenant.
+type witness struct {
+	by   *call
+	code problem.Code
+}
+
+// answered keeps what the directory answered to an invitation.
+func (r *run) answered(by *call, err error) {
+	code := problem.CodeOf(err)
+	if err == nil {
+		return
+	}
+	if r.tenantWide(code) {
+		r.witnesses = append(r.witnesses, witness{by, code})
+		r.certain = append(r.certain, witness{by, code})
+		by.tenantWide, by.closingsThen = code, r.closings
+	}
+	// Only these leave open whether the invitation was sent.
+	if code != request.DirectoryUnavailable && code != request.DirectoryUnknown {
+		by.unsent++
+	}
+}
+
+// tenantWide reports whether an answer to one invitation may be about everybody's.
+func (r *run) tenantWide(code problem.Code) bool {
+	return request.TenantWide(code) || code == request.DirectoryUnknown
+}
+
+// accepted forgets the witnesses whom an accepted invitation refutes: those who were gone when it
+// began. Which of two calls at the same time the gate hears first is open.
+func (r *run) accepted(by *call) {
+	var left []witness
+	for _, w := range r.witnesses {
+		if w.by.goneAt == 0 || w.by.goneAt > by.begunAt {
+			left = append(left, w)
+		}
+	}
+	r.witnesses, r.certain = left, nil
+}
+
+// count returns how many requests have answered the code.
+func count(witnesses []witness, code problem.Code, over bool) int {
+	ids := map[submission.ID]bool{}
+	for _, w := range witnesses {
+		if w.code == code && (!over || w.by.goneAt != 0) {
+			ids[w.by.about] = true
+		}
+	}
+	return len(ids)
+}
+
+// needed returns how many requests must have had the answer before the breaker opens.
+func needed(code problem.Code) int {
+	switch code {
+	case request.DirectorySuspicious: // every further attempt makes it worse
+		return 1
+	case request.DirectoryUnknown: // nobody knows whether it is about the tenant
+		return 3
+	default:
+		return 2
+	}
+}
+
+// opened checks that the breaker was opened for a reason.
+func (r *run) opened(by *call, after request.Gate) {
+	r.counts.Openings++
+	r.opener = by.about
+	if n := count(r.witnesses, after.Cause, false); n < needed(after.Cause) {
+		r.breach(lawWitness, "the breaker was opened for %s, and %d requests have had that answer",
+			after.Cause, n)
+	}
+	if request.Probe(after.Cause) == after.ProbeAt.IsZero() {
+		r.breach(lawWitness, "the breaker was opened for %s with a wrong time for its probe",
+			after.Cause)
+	}
+	if after.ProbeAt.IsZero() {
+		// Only a person closes it.
+		at := r.now.Add(r.soon(10 * time.Hour))
+		r.plan(at, func() { r.lift(); r.closeBreaker() })
+	}
+}
+
+// wantBreakerOpen checks, when a call has ended, that the gate knows what the directory said.
+func (r *run) wantBreakerOpen(by *call) {
+	code := by.tenantWide
+	if by.knows {
+		r.certain = nil // the gate may have heard of it only now
+	}
+	if code != "" && r.gate.Cause == "" && r.closings == by.closingsThen &&
+		count(r.certain, code, true) >= needed(code) {
+		r.breach(lawWitness, "the tenant takes no invitations (%s), and the breaker stays closed", code)
+	}
+	if by.probing && by.knows && r.gate.Cause != "" && r.counts.Openings == by.openingsThen {
+		r.breach(lawWitness, "a probe succeeded, and the breaker stays open")
+	}
+}
+
+// savedParked keeps since when requests are parked.
+func (r *run) savedParked(before, after request.Request) {
+	switch {
+	case after.State == request.Parked && before.State != request.Parked:
+		if _, parked := r.parked[after.ID]; !parked {
+			r.parked[after.ID] = r.now
+		}
+	case after.State != request.Parked && after.State != request.Inviting:
+		delete(r.parked, after.ID)
+	}
+}
+
+// How much later an older request may go, and how much older or longer parked it must be for that
+// to count.
+const (
+	orderSlack = 45 * time.Minute
+	orderAge   = 10 * time.Minute
+)
+
+// wantOrder checks that no older request stays parked for long after one that was parked goes.
+func (r *run) wantOrder(by *call) {
+	id := by.about
+	_, wasParked := r.parked[id]
+	delete(r.parked, id)
+	if !wasParked || by.probing || r.disturbed() {
+		return
+	}
+	begun := r.now
+	for _, older := range r.requests {
+		since, parked := r.parked[older]
+		if !parked || r.recorded[older].State != request.Parked ||
+			begun.Sub(since) < orderSlack || r.submitted[id].Sub(r.submitted[older]) < orderAge {
+			continue
+		}
+		r.plan(begun.Add(orderSlack), func() {
+			now, still := r.parked[older]
+			if still && now.Equal(since) && r.recorded[older].State == request.Parked &&
+				r.gate.Cause == "" && !r.disturbed() {
+				r.breach(lawOrder, "%s is sent, and %s is older and stays parked",
+					r.nameOf(id), r.nameOf(older))
+			}
+		})
+	}
+}
+
+// disturbed reports whether something went wrong that may keep a single request waiting.
+func (r *run) disturbed() bool {
+	return r.counts.Faults+r.counts.Kills > 0 || !r.storageDown.IsZero() || !r.outage.IsZero() ||
+		r.skewed()
+}
+
+// skewed reports whether an instance has a clock that is hours wrong: times that it writes, such as
+// those of leases and turns, are then wrong for the others.
+func (r *run) skewed() bool { return r.hoursWrong }
+
+// clock returns the time by the clock of the instance.
+func (i *instance) clock(now time.Time) time.Time { return now.Add(i.offset) }
