@@ -176,8 +176,12 @@ func (op operation) code(answer *answerError) problem.Code {
 	case answer.message == "":
 		// An error without words does not say that it is about this request.
 		return request.DirectoryUnknown
+	case answer.status == http.StatusBadRequest, answer.status == http.StatusNotFound,
+		answer.status == http.StatusUnprocessableEntity:
+		return request.DirectoryRefused
 	}
-	return request.DirectoryRefused
+	// Graph documents no other status as a refusal of what was asked for.
+	return request.DirectoryUnknown
 }
 
 // classifyRead recognises a missing permission.
