@@ -95,8 +95,24 @@ type partner struct {
 	id    submission.ID
 }
 
-// signUpAll signs up n partners, several at once. It repeats each sign-up until it is accepted,
-// because the handler may be killed. pace is called before each.
+// signUpAs signs up the address as a program does. It repeats the sign-up until it is accepted,
+// because the handler may be killed.
+func (s *stack) signUpAs(email string) partner {
+	s.t.Helper()
+	for s.t.Context().Err() == nil {
+		r := s.do(http.MethodPost, "/signup", "application/json",
+			`{"email":"`+email+`","givenName":"Ana","familyName":"Silva","company":"Contoso Ltd"}`,
+			guard.KeyHeader, programKey)
+		var answer struct{ ID submission.ID }
+		err := json.Unmarshal([]byte(r.body), &answer)
+		if r.status == http.StatusAccepted && err == nil {
+			return partner{email, answer.ID}
+		}
+	}
+	return partner{}
+}
+
+// signUpAll signs up n partners, several at once. pace is called before each.
 func (s *stack) signUpAll(names string, n int, pace func(i int)) []partner {
 	s.t.Helper()
 	partners := make([]partner, n)
@@ -105,16 +121,7 @@ func (s *stack) signUpAll(names string, n int, pace func(i int)) []partner {
 	for range 8 {
 		signers.Go(func() {
 			for i := range work {
-				email := fmt.Sprintf("%s.%d@contoso.com", names, i)
-				for partners[i].id == "" && s.t.Context().Err() == nil {
-					r := s.do(http.MethodPost, "/signup", "application/json",
-						`{"email":"`+email+`","givenName":"Ana","familyName":"Silva","company":"Contoso Ltd"}`, guard.KeyHeader, programKey)
-					var answer struct{ ID submission.ID }
-					err := json.Unmarshal([]byte(r.body), &answer)
-					if r.status == http.StatusAccepted && err == nil {
-						partners[i] = partner{email, answer.ID}
-					}
-				}
+				partners[i] = s.signUpAs(fmt.Sprintf("%s.%d@contoso.com", names, i))
 			}
 		})
 	}
