@@ -145,7 +145,25 @@ func CheckStanding(standing map[request.State]request.Standing) Check {
 		"guestlist request list --state STATE lists them, and guestlist request show ID tells what to do.")
 }
 
-// CheckQueue checks a queue. Poison, or many messages, mean that nobody processes them.
+// CheckDue checks how many requests, at most as many as were asked for, should have been enqueued
+// by upkeep some time ago.
+func CheckDue(late, most int) Check {
+	const part = "upkeep"
+	if late == 0 {
+		return Fine.Check(part, "no request is due that it has not enqueued", "")
+	}
+	found := fmt.Sprintf("%d requests have been due for more than %s", late, LateAfter)
+	if late == most {
+		found = "at least " + found
+	}
+	return Broken.Check(part, found, "Check that the function app runs, and look for errors of upkeep-timer in its log.")
+}
+
+// LateAfter is how long a request may be due before upkeep has enqueued it.
+const LateAfter = 15 * time.Minute
+
+// CheckQueue checks a queue. Nothing but the function invite-poison looks at the messages on its
+// queue, and it leaves none there: what stays may be a sign-up that nobody else knows of.
 func CheckQueue(name string, messages int, exists bool) Check {
 	part, found := "queue "+name, fmt.Sprintf("%d messages", messages)
 	poison := name == submission.PoisonQueue
@@ -155,7 +173,9 @@ func CheckQueue(name string, messages int, exists bool) Check {
 	case !exists:
 		return Fine.Check(part, "not there yet; the host creates it with the first sign-up", "")
 	case poison && messages > 0:
-		return Warning.Check(part, found, "invite-poison should have taken them: look for its errors in the log.")
+		return Broken.Check(part, found+", which may be sign-ups that are recorded nowhere",
+			"invite-poison should have taken them within seconds: look for its errors in the log. "+
+				"Once the cause is gone: guestlist poison return.")
 	case messages > 1000:
 		return Warning.Check(part, found, "Check that invite-queue runs, and look for its errors in the log.")
 	default:

@@ -64,7 +64,11 @@ func TestChecks(t *testing.T) {
 	wantCheck(t, CheckQueue("signups", 12, true), Fine, "12")
 	wantCheck(t, CheckQueue("signups", 2000, true), Warning, "2000")
 	wantCheck(t, CheckQueue("signups-poison", 0, false), Fine, "not there yet")
-	wantCheck(t, CheckQueue("signups-poison", 1, true), Warning, "1")
+	wantCheck(t, CheckQueue("signups-poison", 1, true), Broken, "1")
+
+	wantCheck(t, CheckDue(0, 100), Fine, "no request")
+	wantCheck(t, CheckDue(3, 100), Broken, "3 requests have been due for more than 15m")
+	wantCheck(t, CheckDue(100, 100), Broken, "at least 100")
 }
 
 func TestTermsFor(t *testing.T) {

@@ -21,12 +21,15 @@ func (w *world) groupsOf(guest string) []string {
 	return groups
 }
 
-// giveUpNext lets the next message of the request fail too often, in place of being worked on.
+// giveUpNext lets messages of the request fail too often for days, in place of being worked on.
 func (w *world) giveUpNext(id submission.ID) {
 	w.t.Helper()
 	w.queue = nil
 	body := must(submission.Message{ID: id}.Encode())(w.t)
-	ok(w.t, w.worker.GiveUp(w.t.Context(), "800ae4b3-0000-4000-8000-000000000001", body))
+	for range 2 {
+		ok(w.t, w.worker.GiveUp(w.t.Context(), "800ae4b3-0000-4000-8000-000000000001", body))
+		w.now = w.now.AddDate(0, 0, 3)
+	}
 }
 
 // TestRetryAfterApprovalGrantsWhatWasApproved approves other groups than the row's. The message is

@@ -5,80 +5,208 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"slices"
+	"time"
 
 	"guestlist/handlers/problem"
 	"guestlist/handlers/request"
 	"guestlist/handlers/submission"
 )
 
-// GiveUp records that a message failed too often. Its request fails, with all that was submitted,
-// so that a person can retry it. A message that is not ours is kept as a dead letter. After an
-// error the message must come again.
+// troubleLimit is how long a request, or a message, may be in trouble before a person has to look at
+// it. No number of failures ends one: they come from the surroundings, as far as anybody knows.
+const troubleLimit = 3 * 24 * time.Hour
+
+// GiveUp takes a message that failed as often as the host tries one. It lets what the message asks
+// for be tried again, after a growing delay: by a due entry of the request, or, as long as that
+// can't be written, by the message itself, which goes back to the queue. After three days in a row
+// the request fails, with all that was submitted, so that a person can retry it; an instruction is
+// kept as a dead letter, and so is a message that is not ours at once.
+//
+// After nil the message may be forgotten. After an error, when neither the tables nor the queue
+// took anything, it must come again.
 func (w *Worker) GiveUp(ctx context.Context, messageID string, body []byte) error {
 	message, err := submission.DecodeMessage(body)
 	if err != nil {
-		return w.Keep(ctx, messageID, body, err)
+		return w.keepForeign(ctx, messageID, body, err)
 	}
 	w.config.Log.ErrorContext(ctx, LogPoisoned, "request", message.ID, "message", messageID)
 	r, err := w.config.Store.Load(ctx, message.ID)
-	unknown := problem.CodeOf(err) == problem.NotFound
-	if err != nil && !unknown {
-		return fmt.Errorf("loading request %s: %w", message.ID, err)
+	switch code := problem.CodeOf(err); {
+	case code == problem.NotFound && message.Kind == submission.Advance && message.Submission == nil:
+		w.config.Log.WarnContext(ctx, "a message failed too often, and its request is not recorded; nothing to do", "request", message.ID)
+		return nil
+	case code == problem.NotFound && message.Kind == submission.Advance:
+		err = w.recordTroubled(ctx, message)
+	case code == problem.Internal:
+		// The record can't be read, so a person has to look at it.
+		err = w.bringBack(ctx, message.ID, troubled.after(len(troubled), 0))
+		if message.Due.IsZero() {
+			return w.putBackForDays(ctx, messageID, message)
+		}
+	case err == nil && !r.AtRest():
+		err = w.delayTroubled(ctx, message, r)
+	case err == nil && message.Kind != submission.Advance:
+		// A slow call may record the instruction only now.
+		err = w.bringBack(ctx, r.ID, w.config.IntentLease)
 	}
 	switch {
 	case message.Kind != submission.Advance:
-		// The instruction is kept, and the request stays as it is. A recorded instruction is carried out
-		// all the same; a slow call may record it only now.
-		if !unknown {
-			err = w.bringBackSoon(ctx, r)
-			if err != nil {
-				return err
-			}
-		}
-		return w.Keep(ctx, messageID, body, problem.New(problem.Internal,
-			"the %s of request %s failed too often; replay it once the cause is gone", message.Kind, message.ID))
-	case unknown && message.Submission == nil:
-		w.config.Log.WarnContext(ctx, "a message failed too often, and its request is not recorded; nothing to do", "request", message.ID)
+		// Repeating an instruction does no harm.
+		return w.putBackForDays(ctx, messageID, message)
+	case err == nil:
 		return nil
-	case !unknown && r.State.Ended():
-		return w.bringBack(ctx, r)
 	}
-	if unknown {
-		now := w.config.Now()
-		r = request.Request{ID: message.ID, Submission: *message.Submission, State: request.Received, Since: now, Created: now}
+	w.config.Log.WarnContext(ctx, "a request in trouble can't be recorded", "request", message.ID,
+		"code", problem.CodeOf(err), "error", err)
+	if !message.Due.IsZero() {
+		return nil // the due entry that brought the message is still there
 	}
+	return w.putBack(ctx, message)
+}
+
+// recordTroubled records a request that is only in its message, and makes it due.
+func (w *Worker) recordTroubled(ctx context.Context, message submission.Message) error {
+	now := w.config.Now()
+	j := w.newJob(request.Request{
+		ID: message.ID, Submission: *message.Submission, State: request.Received, Since: now, Created: now,
+	})
+	j.transition(request.Received, "received", "the submission was taken from the poison queue")
+	err := j.save(ctx)
+	if err != nil {
+		return fmt.Errorf("recording request %s: %w", message.ID, err)
+	}
+	return j.delay(ctx, troubled.after(0, 0))
+}
+
+// delayTroubled makes a request due that has work to do, later each time in a row. Once it has been
+// in trouble for too long, it fails.
+func (w *Worker) delayTroubled(ctx context.Context, message submission.Message, r request.Request) error {
+	history, err := w.config.Store.History(ctx, r.ID)
+	if err != nil {
+		return fmt.Errorf("reading the history of request %s: %w", r.ID, err)
+	}
+	n, since := troubles(history)
 	j := w.newJob(r)
 	j.broughtBy = message.Due
-	if unknown {
-		j.transition(request.Received, "received", "the submission was taken from the poison queue")
+	if n == 0 || r.State.Ended() || w.config.Now().Sub(since) < troubleLimit {
+		return j.delay(ctx, troubled.after(n, 0))
 	}
-	j.transition(request.Failed, "poisoned",
-		"its message failed too often; the log tells why. Once the cause is gone, take the request up again")
-	err = w.bringBack(ctx, j.Request)
+	// A message that finds the request failed gives back what it holds.
+	err = w.bringBack(ctx, r.ID, w.config.IntentLease)
 	if err != nil {
 		return err
 	}
+	j.transition(request.Failed, "poisoned", "its messages failed for days; the log tells why. "+
+		"Once the cause is gone, take the request up again")
 	_, err = j.finish(ctx)
 	return err
 }
 
-// bringBack makes a request due that still has work to do and no message that asks for it.
-func (w *Worker) bringBack(ctx context.Context, r request.Request) error {
-	if r.AtRest() {
-		return nil
+// troubledEvent is the event of each time that a message of the request failed too often.
+const troubledEvent = "troubled"
+
+// troubles returns how often a request was in trouble since anything else happened to it, and when
+// first.
+func troubles(history []request.Event) (n int, since time.Time) {
+	for _, event := range slices.Backward(history) {
+		if event.What != troubledEvent {
+			break
+		}
+		n, since = n+1, event.At
 	}
-	return w.bringBackSoon(ctx, r)
+	return n, since
 }
 
-// bringBackSoon makes a request due once calls that work on it now are over. One that is at rest
-// then only loses its due entry again.
-func (w *Worker) bringBackSoon(ctx context.Context, r request.Request) error {
-	err := w.config.Store.Wait(ctx, r.ID, w.config.Now().Add(w.config.IntentLease))
+// delay makes a request in trouble due after d, or when it was due anyway if that is later, and
+// records that.
+func (j *job) delay(ctx context.Context, d time.Duration) error {
+	due := j.config.Now().Add(j.config.Jitter(d))
+	if j.Request.Due.After(due) {
+		due = j.Request.Due
+	}
+	err := j.config.Store.Wait(ctx, j.Request.ID, due)
 	if err != nil {
-		return fmt.Errorf("writing the due entry of request %s: %w", r.ID, err)
+		return fmt.Errorf("writing the due entry of request %s: %w", j.Request.ID, err)
+	}
+	if !j.Request.State.Ended() {
+		j.Request.Due = due
+	}
+	j.Record(troubledEvent, "its message failed as often as the host tries one; the log tells why. It is tried again later")
+	err = j.save(ctx)
+	if problem.CodeOf(err) == problem.Conflict {
+		return nil // somebody else works on it, and the due entry is there
+	}
+	return err
+}
+
+// bringBack makes a request due after d.
+func (w *Worker) bringBack(ctx context.Context, id submission.ID, d time.Duration) error {
+	err := w.config.Store.Wait(ctx, id, w.config.Now().Add(d))
+	if err != nil {
+		return fmt.Errorf("writing the due entry of request %s: %w", id, err)
 	}
 	return nil
 }
+
+// putBackForDays is putBack, but after days of coming back the message is kept as a dead letter. If
+// it can't be kept, it goes on coming back.
+func (w *Worker) putBackForDays(ctx context.Context, messageID string, message submission.Message) error {
+	if message.Returned.IsZero() || w.config.Now().Sub(message.Returned) < troubleLimit {
+		return w.putBack(ctx, message)
+	}
+	body, err := message.Encode()
+	if err != nil {
+		return err
+	}
+	what := "message"
+	if message.Kind != submission.Advance {
+		what = string(message.Kind)
+	}
+	err = w.Keep(ctx, messageID, body, problem.New(problem.Internal,
+		"the %s of request %s failed for days; replay it once the cause is gone", what, message.ID))
+	if err != nil {
+		return w.putBack(ctx, message)
+	}
+	return nil
+}
+
+// putBack puts a message on the queue again, with a longer delay each time.
+func (w *Worker) putBack(ctx context.Context, message submission.Message) error {
+	delay := w.config.Jitter(troubled.after(message.Returns, 0))
+	message.Returns++
+	if message.Returned.IsZero() {
+		message.Returned = w.config.Now()
+	}
+	body, err := message.Encode()
+	if err != nil {
+		return err
+	}
+	err = w.config.Queues.Put(ctx, submission.Queue, body, delay)
+	if err != nil {
+		return fmt.Errorf("putting the message of request %s back on the queue: %w", message.ID, err)
+	}
+	return nil
+}
+
+// keepForeign keeps a message that is not ours. As long as the tables can't be written, it stays on
+// the queue of messages that failed, as a new one: the host gives up on an old one.
+func (w *Worker) keepForeign(ctx context.Context, messageID string, body []byte, why error) error {
+	err := w.Keep(ctx, messageID, body, why)
+	if err == nil {
+		return nil
+	}
+	w.config.Log.WarnContext(ctx, "a message can't be kept", "message", messageID, "code", problem.CodeOf(err), "error", err)
+	err = w.config.Queues.Put(ctx, submission.PoisonQueue, body, w.config.Jitter(foreignDelay))
+	if err != nil {
+		return fmt.Errorf("putting a message back on the queue: %w", err)
+	}
+	return nil
+}
+
+// foreignDelay is how long a message that is not ours waits until it is tried to keep it again: it
+// can't say how often that was.
+const foreignDelay = 15 * time.Minute
 
 // Keep keeps a message that makes no sense as a dead letter; why says what is wrong with it and
 // repeats nothing of it. After nil the message may be forgotten: another attempt would find the

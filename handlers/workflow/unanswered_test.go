@@ -245,7 +245,7 @@ func TestEndedRequestDoesNotAskSilentDirectoryForEver(t *testing.T) {
 	w.order(graphsim.Fault{Match: invitations, Times: 1, Status: 502})
 	id := w.signUp("ana@contoso.com")
 	body := must(submission.Message{ID: id}.Encode())(t)
-	w.poisoned(body)
+	w.poisonedForDays(body)
 	w.wantState(id, request.Failed)
 	w.order(graphsim.Fault{Match: lookUps, Times: 1_000_000, Status: 500})
 	failed := 0

@@ -22,6 +22,7 @@ type Config struct {
 	Gates       request.GateStore
 	DeadLetters request.DeadLetterStore
 	Records     request.Records
+	Queues      request.Queues
 	Directory   request.Directory
 	Users       request.Users
 	// Pace is how fast invitations may be sent. The zero Pace has no limits.
@@ -75,6 +76,7 @@ func New(config Config) (*Worker, error) {
 	need(config.Gates != nil, "Gates")
 	need(config.DeadLetters != nil, "DeadLetters")
 	need(config.Records != nil, "Records")
+	need(config.Queues != nil, "Queues")
 	need(config.Directory != nil, "Directory")
 	need(config.Users != nil, "Users")
 	need(config.RedirectURL != "", "RedirectURL")

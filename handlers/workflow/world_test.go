@@ -47,6 +47,9 @@ type world struct {
 	config workflow.Config
 	worker *workflow.Worker
 
+	// put are the messages that the worker has put on queues itself.
+	put []putMessage
+
 	// interrupt is called within every operation on the store and the directory. Its error replaces
 	// the answer; a panic with crash ends the process.
 	interrupt func(op string, after bool) error
@@ -71,6 +74,7 @@ func newWorld(t *testing.T, changes ...func(*workflow.Config)) *world {
 		Gates:       w.store,
 		DeadLetters: w.store,
 		Records:     w.store,
+		Queues:      queues{w},
 		Directory:   interruptedDirectory{w, w.client},
 		Users:       interruptedDirectory{w, w.client},
 		RedirectURL: "https://landing.example.com",
@@ -88,6 +92,43 @@ func newWorld(t *testing.T, changes ...func(*workflow.Config)) *world {
 	}
 	w.worker = w.newWorker()
 	return w
+}
+
+// putMessage is a message that the worker has put on a queue itself.
+type putMessage struct {
+	queue   string
+	body    []byte
+	visible time.Time
+}
+
+// queues are the queues as the worker sees them.
+type queues struct{ w *world }
+
+func (q queues) Put(_ context.Context, queue string, message []byte, delay time.Duration) error {
+	return q.w.change("Put", func() {
+		q.w.put = append(q.w.put, putMessage{queue, slices.Clone(message), q.w.now.Add(delay)})
+	})
+}
+
+func (q queues) Length(_ context.Context, queue string) (n int, exists bool, err error) {
+	err = q.w.change("Length", func() {
+		for _, m := range q.w.put {
+			if m.queue == queue {
+				n++
+			}
+		}
+	})
+	return n, true, err
+}
+
+// change is an operation that the test can interrupt.
+func (w *world) change(op string, effect func()) error {
+	err := w.beforeOp(op)
+	if err != nil {
+		return err
+	}
+	effect()
+	return w.afterOp(op, nil)
 }
 
 func (w *world) clock() time.Time { return w.now }

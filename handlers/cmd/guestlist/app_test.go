@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/Azure/azure-sdk-for-go/sdk/storage/azqueue/v2"
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"guestlist/handlers/azure/graph"
@@ -43,8 +44,13 @@ func (o *outbox) Enqueue(_ context.Context, message []byte) error {
 func worker(ts *testscript.TestScript, store *tables.Store) *workflow.Worker {
 	client, err := graph.New(graph.Config{URL: tenantOf(ts).url})
 	ts.Check(err)
+	local, err := readRun(runFile, []byte(ts.ReadFile(runFile)))
+	ts.Check(err)
+	onQueues, err := local.queues()
+	ts.Check(err)
 	m, err := workflow.New(workflow.Config{
-		Store: store, Rows: store, Seats: store, Gates: store, DeadLetters: store, Records: store, Directory: client, Users: client,
+		Store: store, Rows: store, Seats: store, Gates: store, DeadLetters: store, Records: store,
+		Queues: onQueues, Directory: client, Users: client,
 		RedirectURL: "https://landing.example.com", IntentLease: time.Minute, Now: time.Now,
 		Sleep:  func(context.Context, time.Duration) error { return nil },
 		Jitter: func(d time.Duration) time.Duration { return d },
@@ -121,23 +127,33 @@ func reports(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(store(ts).SaveReport(context.Background(), report))
 }
 
-// makeQueue creates a queue, as the host does with the first message.
-func makeQueue(ts *testscript.TestScript, _ bool, args []string) {
+// queue returns the client of a queue of the script's local run.
+func queue(ts *testscript.TestScript, name string) *azqueue.QueueClient {
 	local, err := readRun(runFile, []byte(ts.ReadFile(runFile)))
 	ts.Check(err)
-	service, err := local.queues()
+	client, err := azqueue.NewQueueClientFromConnectionString(local.config.ConnectionString, name, nil)
 	ts.Check(err)
-	_, err = service.CreateQueue(context.Background(), args[0], nil)
+	return client
+}
+
+// makeQueue creates a queue, as the host does with the first message.
+func makeQueue(ts *testscript.TestScript, _ bool, args []string) {
+	_, err := queue(ts, args[0]).Create(context.Background(), nil)
+	ts.Check(err)
+}
+
+// putQueue puts a text on a queue as it is, hidden for so many seconds.
+func putQueue(ts *testscript.TestScript, _ bool, args []string) {
+	seconds, err := strconv.Atoi(args[2])
+	ts.Check(err)
+	hidden := int32(seconds)
+	_, err = queue(ts, args[0]).EnqueueMessage(context.Background(), args[1], &azqueue.EnqueueMessageOptions{VisibilityTimeout: &hidden})
 	ts.Check(err)
 }
 
 // takeQueue writes the decoded messages of a queue into a file.
 func takeQueue(ts *testscript.TestScript, _ bool, args []string) {
-	local, err := readRun(runFile, []byte(ts.ReadFile(runFile)))
-	ts.Check(err)
-	service, err := local.queues()
-	ts.Check(err)
-	answer, err := service.NewQueueClient(args[0]).DequeueMessage(context.Background(), nil)
+	answer, err := queue(ts, args[0]).DequeueMessage(context.Background(), nil)
 	ts.Check(err)
 	text := ""
 	for _, message := range answer.Messages {

@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"time"
 
 	"guestlist/handlers/azure/functions/functionjson"
 	"guestlist/handlers/azure/graph"
@@ -22,9 +21,6 @@ import (
 	"guestlist/handlers/submission"
 	"guestlist/handlers/web"
 )
-
-// tryTimeout limits one call to the queue service.
-const tryTimeout = 10 * time.Second
 
 // doctorCommand is guestlist doctor.
 type doctorCommand struct {
@@ -86,7 +82,7 @@ func checkQueues(s *session, d *deployment) []operate.Check {
 	}
 	var checks []operate.Check
 	for _, name := range []string{submission.Queue, submission.PoisonQueue} {
-		n, exists, err := queueLength(s.ctx, service, name)
+		n, exists, err := service.Length(s.ctx, name)
 		if err != nil {
 			checks = append(checks, operate.Unknown.Check("queue "+name, message(err),
 				"You need the role Storage Queue Data Reader on the account to see it."))
@@ -96,6 +92,9 @@ func checkQueues(s *session, d *deployment) []operate.Check {
 	}
 	return checks
 }
+
+// maxLate is the most requests that are counted as late.
+const maxLate = 100
 
 // checkRecords checks the contents of the tables.
 func checkRecords(s *session, d *deployment) []operate.Check {
@@ -111,6 +110,8 @@ func checkRecords(s *session, d *deployment) []operate.Check {
 	add("the tenant", err, func() operate.Check { return operate.CheckBreaker(state) })
 	standing, err := d.Standing(s.ctx, request.Overdue(s.now()))
 	add("requests", err, func() operate.Check { return operate.CheckStanding(standing) })
+	late, err := d.Due(s.ctx, s.now().Add(-operate.LateAfter), maxLate)
+	add("upkeep", err, func() operate.Check { return operate.CheckDue(len(late), maxLate) })
 	kept, err := d.AllDeadLetters(s.ctx)
 	add("kept messages", err, func() operate.Check {
 		if len(kept) > 0 {

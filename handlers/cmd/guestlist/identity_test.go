@@ -42,15 +42,3 @@ func TestDecisionIsRecordedUnderSignIn(t *testing.T) {
 		t.Errorf("beside a local run: %q, %v", name, err)
 	}
 }
-
-func TestQueueAddress(t *testing.T) {
-	for tables, queues := range map[string]string{
-		"https://contoso.table.core.windows.net":       "https://contoso.queue.core.windows.net",
-		"https://contoso.table.core.chinacloudapi.cn/": "https://contoso.queue.core.chinacloudapi.cn/",
-		"https://table.table.core.windows.net":         "https://table.queue.core.windows.net",
-	} {
-		if got := queueAddress(tables); got != queues {
-			t.Errorf("%s: %s, want %s", tables, got, queues)
-		}
-	}
-}

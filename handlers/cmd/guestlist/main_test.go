@@ -48,6 +48,7 @@ func TestMain(m *testing.M) {
 //	keep ID TEXT                     store a dead letter
 //	reports PERMISSION...            store a report of the app with its permissions
 //	make-queue NAME                  create a queue
+//	put-queue NAME TEXT SECONDS      put a text on a queue, hidden for so long
 //	take-queue NAME FILE             write the messages of a queue into a file
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
@@ -76,6 +77,7 @@ func TestScripts(t *testing.T) {
 			"keep":       keep,
 			"reports":    reports,
 			"make-queue": makeQueue,
+			"put-queue":  putQueue,
 			"take-queue": takeQueue,
 		},
 	})

@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"io"
 	"slices"
@@ -22,12 +23,13 @@ type poisonCommand struct {
 	Show   poisonShowCommand   `cmd:"" help:"Print a kept message. It may hold personal data."`
 	Replay poisonReplayCommand `cmd:"" help:"Put a kept message back on the queue, and delete it here."`
 	Drop   poisonDropCommand   `cmd:"" help:"Delete a kept message."`
+	Return poisonReturnCommand `cmd:"" help:"Move all messages of the queue signups-poison back to the queue signups."`
 }
 
 func (poisonCommand) Help() string {
-	return `A sign-up whose message failed too often becomes a failed request and is not kept: guestlist request list --state failed. Messages are kept that are not of this app or of another version of it, and resends and withdrawals that failed too often.
+	return `A sign-up whose message failed too often is not kept: it is tried again later, and after three days it is a failed request (guestlist request list --state failed). Messages are kept that are not of this app or of another version of it, and resends and withdrawals that failed for three days.
 
-Exit codes: 0 fine; 1 the message can't be replayed as it is; 2 the command was not understood; 3 something could not be reached, read or written.`
+Exit codes: 0 fine; 1 the message can't be replayed as it is, or messages stay on the queue; 2 the command was not understood; 3 something could not be reached, read or written.`
 }
 
 // keptMessage is one message in a list.
@@ -113,7 +115,7 @@ func (c poisonReplayCommand) Run(s *session, d *deployment) error {
 		return err
 	}
 	// Enqueue before deleting: doing it twice is harmless, losing it is not.
-	err = enqueue(s.ctx, service, letter.Body)
+	err = service.Put(s.ctx, submission.Queue, letter.Body, 0)
 	if err != nil {
 		return err
 	}
@@ -143,6 +145,70 @@ func (c poisonDropCommand) Run(s *session, d *deployment) error {
 		return err
 	}
 	return s.print(map[string]any{"dropped": letter.ID}, func(w io.Writer) { fmt.Fprintln(w, plain(letter.ID+" is deleted")) })
+}
+
+type poisonReturnCommand struct {
+	Wait time.Duration `default:"11m" help:"How long to wait for messages that can't be seen yet: one that failed on this queue is hidden for ten minutes."`
+}
+
+// pollEvery is how often the queue is looked at for messages that can be seen again. The app looks
+// every ten seconds, and whoever comes first gets the message.
+const pollEvery = 300 * time.Millisecond
+
+// returned is what came of the messages of a queue.
+type returned struct {
+	Returned   int `json:"returned"`
+	Hidden     int `json:"hidden"`     // still on the queue, roughly
+	Unreadable int `json:"unreadable"` // not base64, so not written by the host
+}
+
+func (c poisonReturnCommand) Run(s *session, d *deployment) error {
+	service, err := d.queues()
+	if err != nil {
+		return err
+	}
+	var done returned
+	unreadable := map[string]bool{}
+	ctx, cancel := context.WithTimeout(s.ctx, c.Wait)
+	defer cancel()
+	for told := false; ; told = true {
+		moved, left, err := service.Move(s.ctx, submission.PoisonQueue, submission.Queue)
+		done.Returned += moved
+		for _, id := range left {
+			unreadable[id] = true
+		}
+		done.Unreadable = len(unreadable)
+		if err != nil {
+			return err
+		}
+		n, _, err := service.Length(s.ctx, submission.PoisonQueue)
+		if err != nil {
+			return err
+		}
+		done.Hidden = max(0, n-done.Unreadable)
+		if done.Hidden == 0 || ctx.Err() != nil {
+			break
+		}
+		if !told {
+			fmt.Fprintf(s.stderr, "waiting for %s that can't be seen yet\n", count(done.Hidden, "message"))
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(pollEvery):
+		}
+	}
+	return s.conclude(done.Hidden+done.Unreadable > 0, done, func(w io.Writer) { printReturned(w, done) })
+}
+
+func printReturned(w io.Writer, done returned) {
+	fmt.Fprintf(w, "Back on the queue %s: %s.\n", submission.Queue, count(done.Returned, "message"))
+	if done.Hidden > 0 {
+		fmt.Fprintf(w, "Not to be seen yet: %s. Repeat the command later.\n", count(done.Hidden, "message"))
+	}
+	if done.Unreadable > 0 {
+		fmt.Fprintf(w, "Not base64, so not of this app: %s. Look at it in a storage tool, and delete it there.\n",
+			count(done.Unreadable, "message"))
+	}
 }
 
 func printKept(w io.Writer, messages []keptMessage) {

@@ -14,6 +14,7 @@ import (
 	"guestlist/handlers/azure/functions"
 	"guestlist/handlers/azure/graph"
 	"guestlist/handlers/azure/identity"
+	"guestlist/handlers/azure/queues"
 	"guestlist/handlers/azure/tables"
 	"guestlist/handlers/problem"
 	"guestlist/handlers/request"
@@ -53,12 +54,18 @@ func build(s settings.Settings, pages web.Config, log *slog.Logger) (*functions.
 	if err != nil {
 		return nil, fmt.Errorf("connecting to the tables: %w", err)
 	}
+	onQueues, err := queues.New(queues.Config{
+		ConnectionString: s.StorageConnection, TablesURL: s.TablesURL, Credential: forStorage,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("connecting to the queues: %w", err)
+	}
 	pressure := new(workflow.Pressure)
 	tenant, err := graph.New(graph.Config{URL: s.GraphURL, Credential: forGraph, Log: log, Pressure: pressure.Report})
 	if err != nil {
 		return nil, fmt.Errorf("connecting to the directory: %w", err)
 	}
-	worker, err := newWorker(s, store, tenant, pressure, log)
+	worker, err := newWorker(s, store, onQueues, tenant, pressure, log)
 	if err != nil {
 		return nil, err
 	}
@@ -95,10 +102,12 @@ func credentials(s settings.Settings) (forStorage, forGraph azcore.TokenCredenti
 }
 
 // newWorker returns what moves requests on.
-func newWorker(s settings.Settings, store *tables.Store, tenant *graph.Client, pressure *workflow.Pressure, log *slog.Logger) (*workflow.Worker, error) {
+func newWorker(
+	s settings.Settings, store *tables.Store, onQueues *queues.Service, tenant *graph.Client, pressure *workflow.Pressure, log *slog.Logger,
+) (*workflow.Worker, error) {
 	return workflow.New(workflow.Config{
 		Store: store, Rows: store, Seats: store, Gates: store, DeadLetters: store, Records: store,
-		Directory: tenant, Users: tenant, Pressure: pressure,
+		Queues: onQueues, Directory: tenant, Users: tenant, Pressure: pressure,
 		Pace:        request.Pace{Daily: s.DailyInvitations, Spacing: s.InvitationSpacing},
 		RedirectURL: s.RedirectURL, IntentLease: s.IntentLease, Retention: s.Retention,
 		Now: time.Now, Sleep: sleep, Jitter: jitter, Log: log,

@@ -52,6 +52,31 @@ func (o *outbox) Enqueue(_ context.Context, encoded []byte) error {
 	return nil
 }
 
+// queues are the queues as a worker sees them, beside the outputs of its functions.
+type queues struct{ *run }
+
+// Put implements [request.Queues].
+func (q queues) Put(_ context.Context, queue string, encoded []byte, delay time.Duration) error {
+	content, err := submission.DecodeMessage(encoded)
+	if err != nil {
+		return err
+	}
+	return store(q).do("Put", func() error {
+		q.put(content, queue == submission.PoisonQueue, q.now.Add(delay))
+		return nil
+	})
+}
+
+// Length implements [request.Queues].
+func (q queues) Length(_ context.Context, queue string) (n int, exists bool, err error) {
+	for _, m := range q.messages {
+		if m.dead == (queue == submission.PoisonQueue) {
+			n++
+		}
+	}
+	return n, true, nil
+}
+
 // deliver hands a visible message to an instance.
 func (r *run) deliver(m *message, on *instance) {
 	m.dequeued++

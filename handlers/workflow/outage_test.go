@@ -1,0 +1,233 @@
+package workflow_test
+
+import (
+	"strconv"
+	"testing"
+	"time"
+
+	"guestlist/handlers/request"
+	"guestlist/handlers/submission"
+	"guestlist/handlers/workflow"
+)
+
+// The rules of a queue behind the Functions host, with the host.json of this project and the
+// version of the queue extension that forgets messages on a poison queue.
+const (
+	hostTries  = 5
+	hostRetry  = 30 * time.Second
+	hostHidden = 10 * time.Minute
+	hostStep   = 10 * time.Second
+)
+
+// hosted is the worker behind the host.
+type hosted struct {
+	*world
+	messages []*hostedMessage
+	upkeepAt time.Time
+	passed   int // messages that no function gets any more
+}
+
+type hostedMessage struct {
+	body     []byte
+	poison   bool
+	visible  time.Time
+	dequeued int
+	id       string
+}
+
+func (h *hosted) add(body []byte, poison bool, visible time.Time) {
+	h.messages = append(h.messages, &hostedMessage{body: body, poison: poison, visible: visible, id: strconv.Itoa(len(h.messages))})
+}
+
+// run lets the time pass. gone says which operations on storage fail.
+func (h *hosted) run(d time.Duration, gone func(op string) bool) {
+	h.t.Helper()
+	h.interrupt = func(op string, after bool) error {
+		if !after && gone(op) {
+			return unavailable
+		}
+		return nil
+	}
+	defer func() { h.interrupt = nil }()
+	for until := h.now.Add(d); h.now.Before(until); h.now = h.now.Add(hostStep) {
+		for _, m := range h.queue {
+			h.add(must(m.Encode())(h.t), false, h.now)
+		}
+		h.queue = nil
+		if !h.upkeepAt.After(h.now) {
+			h.upkeepAt = h.now.Add(time.Minute)
+			var due outbox
+			_, err := h.worker.Upkeep(h.t.Context(), &due)
+			if err == nil {
+				h.queue = append(h.queue, due...)
+			}
+		}
+		for _, m := range h.messages {
+			if m.body != nil && !m.visible.After(h.now) {
+				h.deliver(m)
+			}
+		}
+		for _, m := range h.put {
+			h.add(m.body, m.queue == submission.PoisonQueue, m.visible)
+		}
+		h.put = nil
+	}
+}
+
+func (h *hosted) deliver(m *hostedMessage) {
+	m.visible = h.now.Add(hostHidden)
+	m.dequeued++
+	var err error
+	switch {
+	case m.poison && m.dequeued > hostTries:
+		h.passed++
+		return
+	case m.poison:
+		err = h.worker.GiveUp(h.t.Context(), m.id, m.body)
+	default:
+		var message submission.Message
+		message, err = submission.DecodeMessage(m.body)
+		if err != nil {
+			err = h.worker.Keep(h.t.Context(), m.id, m.body, err)
+		} else {
+			err = h.worker.Advance(h.t.Context(), message)
+		}
+	}
+	switch {
+	case err == nil:
+		m.body = nil
+	case m.poison:
+	case m.dequeued < hostTries:
+		m.visible = h.now.Add(hostRetry)
+	default:
+		h.add(m.body, true, h.now)
+		m.body = nil
+	}
+}
+
+// left is how many messages are still there.
+func (h *hosted) left() (n int) {
+	for _, m := range h.messages {
+		if m.body != nil {
+			n++
+		}
+	}
+	return n
+}
+
+// onTables reports whether an operation is on the tables.
+func onTables(op string) bool {
+	switch op {
+	case "Invite", "FindGuest", "FindUser", "FindDeletedGuests", "AddMember", "UserByID", "Put", "Length":
+		return false
+	}
+	return true
+}
+
+func TestNoOutageEndsASignUp(t *testing.T) {
+	never := func(string) bool { return false }
+	ops := func(names ...string) func(string) bool {
+		return func(op string) bool {
+			for _, name := range names {
+				if op == name {
+					return true
+				}
+			}
+			return false
+		}
+	}
+	tests := map[string]struct {
+		lasts time.Duration
+		gone  func(op string) bool
+	}{
+		"all tables for two and a half minutes": {150 * time.Second, onTables},
+		"all tables for 52 minutes":             {52 * time.Minute, onTables},
+		"all tables for a day":                  {24 * time.Hour, onTables},
+		"all tables for eight days":             {8 * 24 * time.Hour, onTables},
+		"the queues' writes too":                {30 * time.Minute, func(op string) bool { return onTables(op) || op == "Put" }},
+		"the table of guests for two hours":     {2 * time.Hour, ops("Claim", "UpdateClaim")},
+		"the table of due entries":              {2 * time.Hour, ops("Wait", "Due", "StopWaiting")},
+		"writing requests for two hours":        {2 * time.Hour, ops("Save")},
+		"reading requests for two hours":        {2 * time.Hour, ops("Load", "History")},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.row("contoso.com", "row", "Action", "invite", "Groups", groupOne)
+			h := &hosted{world: w}
+			early := w.submitMany(3)
+			h.run(test.lasts/2, test.gone)
+			late := w.submit("late@contoso.com")
+			h.run(test.lasts-test.lasts/2, test.gone)
+			h.run(2*time.Hour, never)
+			for _, id := range append(early, late) {
+				w.wantState(id, request.Done)
+			}
+			w.wantTenant(4, 4, 4)
+			w.wantNothingDue()
+			if n := h.left(); n != 0 || h.passed > 0 {
+				t.Errorf("%d messages are left, and %d were passed over", n, h.passed)
+			}
+			w.wantLine(workflow.LogFailed, 0)
+		})
+	}
+}
+
+func TestOutageCostsFewTries(t *testing.T) {
+	w := newWorld(t)
+	h := &hosted{world: w}
+	w.submit("ana@contoso.com")
+	h.run(3*24*time.Hour, onTables)
+	// Five tries at once, four returns within two hours, and from then on one an hour.
+	if n := len(h.messages); n > 2*(4+3*24) {
+		t.Errorf("three days made %d messages of one", n)
+	}
+	if n := h.left(); n != 1 {
+		t.Errorf("%d messages are left, want 1", n)
+	}
+}
+
+func TestInstructionOutlivesOutage(t *testing.T) {
+	w := newWorld(t)
+	w.row("contoso.com", "row", "Action", "invite")
+	h := &hosted{world: w}
+	id := w.signUpFor("ana@contoso.com", 1)
+	w.queue = append(w.queue, submission.Message{ID: id, Kind: submission.Withdraw})
+	h.run(5*time.Hour, onTables)
+	h.run(2*time.Hour, func(string) bool { return false })
+	w.wantErased(id)
+	if kept := w.kept(); len(kept) != 0 {
+		t.Errorf("kept as dead letters: %q", kept)
+	}
+}
+
+func TestForeignMessageOutlivesOutage(t *testing.T) {
+	w := newWorld(t)
+	h := &hosted{world: w}
+	h.add([]byte("not ours"), false, w.now)
+	h.run(26*time.Hour, onTables)
+	h.run(2*time.Hour, func(string) bool { return false })
+	if kept := w.kept(); len(kept) != 1 || h.left() != 0 {
+		t.Errorf("kept %q, %d messages are left", kept, h.left())
+	}
+}
+
+func TestRequestThatAlwaysFailsEndsAfterThreeDays(t *testing.T) {
+	w := newWorld(t)
+	w.row("contoso.com", "row", "Action", "invite")
+	h := &hosted{world: w}
+	id := w.submit("ana@contoso.com")
+	// The tables work, but for one operation that this request needs.
+	claims := func(op string) bool { return op == "Claim" }
+	h.run(71*time.Hour, claims)
+	r := w.wantState(id, request.Inviting)
+	if n := len(w.whats(id)); n > 80 || r.Due.IsZero() {
+		t.Errorf("%d events, due %s", n, r.Due)
+	}
+	h.run(3*time.Hour, claims)
+	w.wantState(id, request.Failed)
+	w.wantLine(workflow.LogFailed, 1)
+	must(w.reviewer().Retry(t.Context(), id))(t)
+	h.run(time.Hour, func(string) bool { return false })
+	w.wantState(id, request.Done)
+}
