@@ -24,8 +24,13 @@ func (r *run) submit() {
 		domain = unlisted
 	}
 	list := addresses[domain]
-	// Mostly the first ones.
-	r.enqueue(list[min(r.random.IntN(len(list)), r.random.IntN(len(list)))])
+	// Mostly the first ones. Requests for an unlucky address are each tried for a day, one after
+	// another: two are enough.
+	address := list[min(r.random.IntN(len(list)), r.random.IntN(len(list)))]
+	if r.unlucky[address] != "" && len(r.idsFor(address)) >= 2 {
+		address = list[len(list)-1]
+	}
+	r.enqueue(address)
 }
 
 func (r *run) enqueue(address submission.Address) {

@@ -19,51 +19,77 @@ type event struct {
 	plan  func(*run)
 }
 
-// events are all unkind events. A seed chooses a few of them.
-var events = []event{
-	{name: "guest removed", plan: func(r *run) { r.onGuest = append(r.onGuest, r.removeGuest) }},
-	{name: "guest disabled", plan: func(r *run) { r.onGuest = append(r.onGuest, r.disableGuest) }},
-	{name: "guest redirected", plan: func(r *run) { r.onGuest = append(r.onGuest, r.redirectGuest) }},
-	{name: "guest turned internal", plan: func(r *run) { r.onGuest = append(r.onGuest, r.adoptGuest) }},
+// events are all unkind events, by what they are about.
+var events = [][]event{guestEvents, peopleEvents, directoryEvents, surroundings}
+
+var guestEvents = []event{
+	{name: "guest removed", plan: func(r *run) { r.toGuests(r.removeGuest) }},
+	{name: "guest disabled", plan: func(r *run) { r.toGuests(r.disableGuest) }},
+	{name: "guest redirected", plan: func(r *run) { r.toGuests(r.redirectGuest) }},
+	{name: "guest turned internal", plan: func(r *run) { r.toGuests(r.adoptGuest) }},
+	{name: "guest accepts", plan: func(r *run) { r.toGuests(r.acceptGuest) }},
+}
+
+var peopleEvents = []event{
 	{name: "other groups approved", plan: func(r *run) { r.approvals = 1 + r.random.IntN(3) }},
 	{name: "failed requests retried", plan: func(r *run) { r.retries = 1 + r.random.IntN(4) }},
 	{name: "messages given up", plan: func(r *run) { r.giveUps = 1 + r.random.IntN(3) }},
-	{name: "wishes from any id", plan: (*run).planWishes},
-	{name: "clock hours wrong", shape: shapeWrongClock},
-	{name: "two sides of midnight", shape: shapeMidnight},
 	{name: "rows changed between steps", plan: func(r *run) { r.rowChanges = 1 + r.random.IntN(6) }},
+	{name: "wishes from any id", plan: (*run).planWishes},
+}
+
+var directoryEvents = []event{
 	{name: "unlucky guest", plan: (*run).planUnlucky},
 	{name: "token refused once", plan: func(r *run) { r.refusedTokens = 1 }},
 	{name: "unknown answer for everybody", plan: (*run).planUnknown},
 	{name: "group missing", plan: (*run).planMissingGroup},
 	{name: "members refused", plan: (*run).planMembers},
-	{name: "40 instances", shape: func(_ *rand.Rand, p *profile) { p.instances = 40; p.people += 6 }},
+}
+
+var surroundings = []event{
+	{name: "clock hours wrong", shape: shapeWrongClock},
+	{name: "two sides of midnight", shape: shapeMidnight},
+	{name: "40 instances", shape: shapeCrowd},
 	{name: "days of full budget", shape: shapeFullBudget, plan: (*run).planFullBudget},
 }
 
 // Events returns the names of all unkind events.
 func Events() []string {
 	var names []string
-	for _, e := range events {
+	for _, e := range slices.Concat(events...) {
 		names = append(names, e.name)
 	}
 	return names
 }
 
-// chooseEvents returns the events of a schedule: none, or a few; with only, that one.
-func chooseEvents(random *rand.Rand, only string) []event {
-	if only != "" {
-		return slices.DeleteFunc(slices.Clone(events), func(e event) bool { return e.name != only })
-	}
-	var chosen []event
-	for range max(0, random.IntN(5)-1) {
-		e := pick(random, events...)
+// chooseEvents returns the events of a schedule: none, or up to three, or half of those of one kind
+// and one more; with only, that one.
+func chooseEvents(random *rand.Rand, only string) (chosen []event) {
+	add := func(e event) {
 		if !slices.ContainsFunc(chosen, func(c event) bool { return c.name == e.name }) {
 			chosen = append(chosen, e)
 		}
 	}
-	return chosen
+	some := random.IntN(5)
+	if some == 4 {
+		for _, e := range pick(random, events...) {
+			if random.IntN(2) == 0 {
+				add(e)
+			}
+		}
+		some = 1
+	}
+	for range some {
+		add(pick(random, pick(random, events...)...))
+	}
+	if only == "" {
+		return chosen
+	}
+	return slices.DeleteFunc(slices.Concat(events...), func(e event) bool { return e.name != only })
 }
+
+// toGuests lets something happen to guests, some time after they came.
+func (r *run) toGuests(do func(*tenantUser)) { r.onGuest = append(r.onGuest, do) }
 
 // guestCame lets the events of guests happen to a new account, or to one that was there before.
 func (r *run) guestCame(user *tenantUser) {
@@ -177,6 +203,13 @@ func (r *run) adoptGuest(user *tenantUser) {
 	r.stir(user.address)
 }
 
+func (r *run) acceptGuest(user *tenantUser) {
+	if user.kind == request.PendingGuest {
+		r.happened("the guest %s of %s accepts", user.id, user.address)
+		user.kind = request.AcceptedGuest
+	}
+}
+
 // provoke lets people do something about a request that was just stored.
 func (r *run) provoke(by *call, before, after request.Request) {
 	switch {
@@ -205,6 +238,7 @@ func (r *run) interfere() {
 		if !m.dead {
 			r.giveUps--
 			m.receipt++ // the call that works on it, if any, is out of time
+			m.held = nil
 			r.toDeadLetters(m)
 		}
 	}
@@ -234,6 +268,12 @@ func shapeMidnight(random *rand.Rand, p *profile) {
 	p.config.pace.Daily = 1 + random.IntN(2)
 	p.startAt = 24*time.Hour - time.Duration(random.IntN(90))*time.Second
 	p.people += 2
+}
+
+// shapeCrowd runs more instances than there are people.
+func shapeCrowd(_ *rand.Rand, p *profile) {
+	p.instances = 40
+	p.people += 6
 }
 
 // shapeFullBudget gives several days less budget than there are people.

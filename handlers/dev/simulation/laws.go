@@ -3,7 +3,6 @@ package simulation
 import (
 	"fmt"
 	"maps"
-	"slices"
 )
 
 // A Law names something that holds in every schedule.
@@ -99,32 +98,33 @@ func Laws() map[Law]string { return maps.Clone(laws) }
 
 // pending are the laws that the program does not keep yet, each with the reason.
 var pending = map[Law]string{
-	lawApproval:    "a retry after a message that was given up skips the approval's groups",
-	lawBound:       "an unlucky request is tried for ever",
-	lawBudget:      "clocks on two sides of midnight reset the day's count in turn",
-	lawConfirmed:   "an old link writes a guest that nobody has confirmed",
-	lawGranted:     "an old link's guest gets the groups of another request",
-	lawHolder:      "a guest who changes while groups wait gets them all the same",
-	lawIdleWish:    "a refused wish leaves a guest on the claim",
-	lawOrder:       "parked requests come back at random",
-	lawOthersClaim: "an old link changes the claim of a parked request",
-	lawPerDay:      "a seat counts on the day on which it was reserved",
-	lawRemains:     "the alert names guests who were there before",
-	lawRest:        "an unlucky request is tried for ever",
-	lawSeats:       "an inherited claim gives the seat of its guest back",
-	lawShutOut:     "a guest who is disabled while groups wait gets them all the same",
-	lawWitness:     "one refusal opens the breaker",
+	lawBound:    "an unlucky request is tried for ever",
+	lawBudget:   "clocks on two sides of midnight reset the day's count in turn",
+	lawGranted:  "an old link's guest gets the groups of another request",
+	lawHolder:   "a guest who changes while groups wait gets them all the same",
+	lawIdleWish: "a refused wish leaves a guest on the claim",
+	lawOrder:    "parked requests come back at random",
+	lawPerDay:   "a seat counts on the day on which it was reserved",
+	lawRemains:  "the alert names guests who were there before",
+	lawRest:     "an unlucky request is tried for ever",
+	lawSeats:    "an inherited claim gives the seat of its guest back",
+	lawShutOut:  "a guest who is disabled while groups wait gets them all the same",
+	lawWitness:  "one refusal opens the breaker",
 }
 
-// breach records that a law is broken. Only the first breach counts.
+// breach records that a law is broken. Only the first breach of each counts.
 func (r *run) breach(law Law, format string, args ...any) {
-	counts := r.law == law || r.law == "" && pending[law] == ""
-	if !slices.Contains(r.breaches, law) {
-		r.breaches = append(r.breaches, law)
+	if _, known := r.breaches[law]; known {
+		return
 	}
+	if r.breaches == nil {
+		r.breaches = map[Law]string{}
+	}
+	r.breaches[law] = fmt.Sprintf(format, args...)
+	counts := r.law == law || r.law == "" && pending[law] == ""
 	if !counts || r.broken != "" {
 		return
 	}
-	r.broken = string(law) + ": " + fmt.Sprintf(format, args...)
+	r.broken = string(law) + ": " + r.breaches[law]
 	r.happened("BREACH: %s", r.broken)
 }

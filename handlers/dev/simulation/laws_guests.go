@@ -49,7 +49,7 @@ func (r *run) tell(by *call, account string, address submission.Address, seen in
 func (r *run) claimed(by *call, address submission.Address, claim request.Claim) {
 	before := r.claims[address]
 	r.claims[address] = claim
-	r.wished(by, address, before, claim)
+	r.wished(by, before, claim)
 	owner := r.recorded[before.Owner]
 	if claim.GuestID != "" && claim.GuestID != before.GuestID &&
 		!by.told[holding{claim.GuestID, address}] {
@@ -416,13 +416,16 @@ func (r *run) brought(by *call) {
 		return // without limits, or with others than its row has by now
 	}
 	key := limits.Row
-	if r.guests[key] == nil {
-		r.guests[key] = map[submission.ID]bool{}
+	r.guests[key] = append(r.guests[key], r.tenant.users[r.address[by.about]])
+	n := 0
+	for _, user := range r.guests[key] {
+		// An account that is the tenant's own by now, or was removed, takes no seat.
+		if user.kind != request.InternalUser && user.kind != request.DeletedGuest {
+			n++
+		}
 	}
-	r.guests[key][by.about] = true
-	if len(r.guests[key]) > limits.MaxGuests {
-		r.breach(lawSeats, "a row with %d seats has brought in %d guests",
-			limits.MaxGuests, len(r.guests[key]))
+	if n > limits.MaxGuests {
+		r.breach(lawSeats, "a row with %d seats has brought in %d guests", limits.MaxGuests, n)
 	}
 }
 

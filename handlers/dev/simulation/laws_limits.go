@@ -29,6 +29,10 @@ func (r *run) gateSaved(by *call, before, after request.Gate) {
 	case sameDay && after.Sent < before.Sent:
 		r.turnGivenBack(by, before, after)
 	}
+	if after.Cause != "" && after.ProbeAt.IsZero() &&
+		(before.Cause == "" || !before.ProbeAt.IsZero()) { // only a person closes it
+		r.plan(r.now.Add(r.soon(10*time.Hour)), func() { r.lift(); r.closeBreaker() })
+	}
 	switch {
 	case before.Cause == "" && after.Cause != "":
 		r.opened(by, after)
@@ -188,11 +192,6 @@ func (r *run) opened(by *call, after request.Gate) {
 	if request.Probe(after.Cause) == after.ProbeAt.IsZero() {
 		r.breach(lawWitness, "the breaker was opened for %s with a wrong time for its probe",
 			after.Cause)
-	}
-	if after.ProbeAt.IsZero() {
-		// Only a person closes it.
-		at := r.now.Add(r.soon(10 * time.Hour))
-		r.plan(at, func() { r.lift(); r.closeBreaker() })
 	}
 }
 

@@ -177,8 +177,10 @@ func (r *run) savedWait(by *call, before, after request.Request) {
 	}
 	// A request that waits for another one's invitation waits as long as that one does.
 	owner := r.claims[r.address[after.ID]].Owner
-	queues := owner != "" && owner != after.ID
-	if !after.State.Ended() && after.State != request.Parked && !queues &&
+	if owner != "" && owner != after.ID {
+		r.entered[after.ID] = r.now
+	}
+	if !after.State.Ended() && after.State != request.Parked && !r.skewed() &&
 		r.now.Sub(r.entered[after.ID]) > longestTry {
 		r.breach(lawBound, "%s is %s since %s", name, after.State, r.entered[after.ID])
 	}
@@ -235,11 +237,12 @@ func (r *run) wantInstruction(m *message) {
 // wish is what became of a claim while a wish of its request was carried out.
 type wish struct {
 	before, after request.Claim
-	changed, sent bool
+	by            *call // that wrote last
+	sent          bool
 }
 
 // wished checks what a call writes that carries out a wish for the mail.
-func (r *run) wished(by *call, address submission.Address, before, after request.Claim) {
+func (r *run) wished(by *call, before, after request.Claim) {
 	record := r.recorded[by.about]
 	if !record.State.Ended() || !record.Resend.Open() || by.on.admin {
 		return
@@ -249,8 +252,7 @@ func (r *run) wished(by *call, address submission.Address, before, after request
 		w = &wish{before: before}
 		r.wishes[by.about] = w
 	}
-	w.after, w.changed = after, true
-	_ = address
+	w.after, w.by = after, by
 }
 
 // savedWish checks the end of a wish for the mail.
@@ -267,7 +269,9 @@ func (r *run) savedWish(by *call, before, after request.Request) {
 		return
 	}
 	w.before.Version, w.after.Version = "", ""
-	if w.before != w.after {
+	// A call that ends after it has counted a mail, and before it sends it, costs that mail.
+	ended := w.by != by && sameClaim(w.before, w.after)
+	if w.before != w.after && !ended {
 		r.breach(lawIdleWish, "the mail of %s was not sent again, and the claim has changed",
 			r.nameOf(after.ID))
 	}
@@ -390,7 +394,7 @@ func (r *run) mayFail(record request.Request) bool {
 	return r.deadLettered[id] || r.tenant.bars[address] != "" ||
 		user != nil && user.kind == request.InternalUser ||
 		r.before[address] == request.InternalUser ||
-		len(r.tenant.refuses) > 0 || len(r.tenant.missing) > 0 || r.groupCame ||
+		r.members || len(r.tenant.refuses) > 0 || len(r.tenant.missing) > 0 || r.groupCame ||
 		r.failures[id] >= patientFor || r.unlucky[address] != "" || r.troubled[address] ||
 		// With a clock that is hours ahead the patience with a new guest seems over.
 		r.skewed() && record.GuestID != ""

@@ -261,7 +261,7 @@ type directory struct {
 }
 
 // noToken is the answer to a single call that comes with a token which the directory refuses.
-const noToken = request.DirectoryForbidden
+const noToken = request.DirectoryNoToken
 
 // callTimeout is how long the client waits for an answer.
 const callTimeout = 20 * time.Second

@@ -42,9 +42,9 @@ func (c *Counts) Add(other Counts) {
 // Outcome is the result of a schedule.
 type Outcome struct {
 	Seed   uint64
-	Breach string   // the law that was broken, and how; empty if all held
-	Laws   []Law    // the laws that were broken, with those that are pending
-	Trace  []string // what happened, in order; only of Simulator.Trace
+	Breach string         // the law that was broken, and how; empty if all held
+	Laws   map[Law]string // the first breach of each law, with those that are pending
+	Trace  []string       // what happened, in order; only of Simulator.Trace
 	Counts Counts
 }
 
@@ -54,8 +54,8 @@ const maxSteps = 30_000
 // run is the state of a schedule.
 type run struct {
 	*profile
-	law      Law // if set, only this one counts
-	breaches []Law
+	law      Law            // if set, only this one counts
+	breaches map[Law]string // the first of each law
 	bend     func(*run, *workflow.Config)
 	cache    *policy.Cache // of compiled rows
 	random   *rand.Rand
@@ -103,20 +103,20 @@ type run struct {
 	alerts     int
 	before     map[submission.Address]request.UserKind // users that were there before
 
-	submittedAt map[submission.ID]int                    // when, by the number of the happening
-	entered     map[submission.ID]time.Time              // when it came to its state
-	tries       map[submission.ID]map[string]int         // since a person last acted
-	approved    map[submission.ID][]string               // the groups that a person gave
-	yes         map[submission.ID]int                    // when a person last approved
-	wishes      map[submission.ID]*wish                  // that are carried out
-	parked      map[submission.ID]time.Time              // since when
-	joins       map[join]bool                            // whether the account held the address
-	guests      map[policy.RowKey]map[submission.ID]bool // whom a row with limits brought in
-	shut        map[string]int                           // when the account was removed or disabled
-	lost        map[holding]int                          // when the account ceased to hold the address
-	witnesses   []witness                                // that no accepted invitation refutes
-	certain     []witness                                // and that came after every accepted one
-	opener      submission.ID                            // whose call opened the breaker
+	submittedAt map[submission.ID]int            // when, by the number of the happening
+	entered     map[submission.ID]time.Time      // when it came to its state
+	tries       map[submission.ID]map[string]int // since a person last acted
+	approved    map[submission.ID][]string       // the groups that a person gave
+	yes         map[submission.ID]int            // when a person last approved
+	wishes      map[submission.ID]*wish          // that are carried out
+	parked      map[submission.ID]time.Time      // since when
+	joins       map[join]bool                    // whether the account held the address
+	guests      map[policy.RowKey][]*tenantUser  // whom a row with limits brought in
+	shut        map[string]int                   // when the account was removed or disabled
+	lost        map[holding]int                  // when the account ceased to hold the address
+	witnesses   []witness                        // that no accepted invitation refutes
+	certain     []witness                        // and that came after every accepted one
+	opener      submission.ID                    // whose call opened the breaker
 
 	// What the events have left to do.
 	onGuest                                                []func(*tenantUser)
@@ -239,7 +239,7 @@ func (s *Simulator) newRun(random *rand.Rand, p *profile) *run {
 		tries: map[submission.ID]map[string]int{}, approved: map[submission.ID][]string{},
 		yes: map[submission.ID]int{}, wishes: map[submission.ID]*wish{},
 		parked: map[submission.ID]time.Time{}, joins: map[join]bool{},
-		guests: map[policy.RowKey]map[submission.ID]bool{}, shut: map[string]int{},
+		guests: map[policy.RowKey][]*tenantUser{}, shut: map[string]int{},
 		lost: map[holding]int{},
 
 		deadLettered: map[submission.ID]bool{}, unread: map[submission.ID]int{},

@@ -20,6 +20,7 @@ var (
 	only      = flag.String("only", "", `the one event of every schedule; "none" for none`)
 	law       = flag.String("law", "", "the one law that counts, even if it is pending")
 	most      = flag.Int("most", 20, "stop after so many breaches")
+	verbose   = flag.Bool("breaches", false, "print every breach, of pending laws too")
 )
 
 // newSimulator returns a simulator as the flags want it.
@@ -80,8 +81,11 @@ func runAll(t *testing.T) result {
 					continue
 				}
 				mutex.Lock()
-				for _, law := range outcome.Laws {
-					all.broken[law]++
+				for name, breach := range outcome.Laws {
+					all.broken[name]++
+					if *verbose {
+						t.Logf("broke %d: %s: %s", outcome.Seed, name, breach)
+					}
 				}
 				if outcome.Breach != "" {
 					all.breaches = append(all.breaches, outcome)

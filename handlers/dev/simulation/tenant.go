@@ -142,7 +142,7 @@ func (t *Tenant) Invite(_ context.Context, invitation request.Invitation) (strin
 }
 
 // noMember is the answer to an invitation as a member that the app may not make.
-const noMember = request.DirectoryForbidden
+const noMember = request.DirectoryMemberForbidden
 
 var errUnreadable = &problem.Error{
 	Code: request.DirectoryReadForbidden, Detail: "the app may not read users",

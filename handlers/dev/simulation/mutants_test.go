@@ -1,0 +1,413 @@
+package simulation
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"guestlist/handlers/policy"
+	"guestlist/handlers/problem"
+	"guestlist/handlers/request"
+	"guestlist/handlers/submission"
+	"guestlist/handlers/workflow"
+)
+
+// A mutant is a program with one fault. The law must be broken in one of the seeds of the event.
+type mutant struct {
+	law   Law
+	event string // "none" for the world without events
+	fault string
+	bend  func(*run, *workflow.Config)
+}
+
+// bentStore is a store with a fault. Functions that are nil change nothing.
+type bentStore struct {
+	request.Store
+	load  func(request.Request) request.Request
+	save  func(*request.Request, *[]request.Event)
+	claim func(context.Context, submission.Address, submission.ID, request.Claim) request.Claim
+	sent  func(request.Claim) (request.Claim, bool) // a claim to be written, and whether it is
+	wait  func(submission.ID, time.Time) (time.Time, bool)
+	rest  func() bool // whether a due entry is removed
+}
+
+func (s bentStore) Load(ctx context.Context, id submission.ID) (request.Request, error) {
+	r, err := s.Store.Load(ctx, id)
+	if err == nil && s.load != nil {
+		r = s.load(r)
+	}
+	return r, err
+}
+
+func (s bentStore) Save(
+	ctx context.Context, r request.Request, events []request.Event,
+) (request.Request, error) {
+	if s.save != nil {
+		r.Grants = slices.Clone(r.Grants)
+		events = slices.Clone(events)
+		s.save(&r, &events)
+	}
+	return s.Store.Save(ctx, r, events)
+}
+
+func (s bentStore) Claim(
+	ctx context.Context, address submission.Address, id submission.ID, intentAt time.Time,
+) (request.Claim, bool, error) {
+	claim, created, err := s.Store.Claim(ctx, address, id, intentAt)
+	if err == nil && s.claim != nil {
+		claim = s.claim(ctx, address, id, claim)
+	}
+	return claim, created, err
+}
+
+func (s bentStore) UpdateClaim(
+	ctx context.Context, address submission.Address, claim request.Claim,
+) (request.Claim, error) {
+	if s.sent != nil {
+		changed, written := s.sent(claim)
+		if !written {
+			return claim, nil
+		}
+		claim = changed
+	}
+	return s.Store.UpdateClaim(ctx, address, claim)
+}
+
+func (s bentStore) Wait(ctx context.Context, id submission.ID, due time.Time) error {
+	if s.wait != nil {
+		later, written := s.wait(id, due)
+		if !written {
+			return nil
+		}
+		due = later
+	}
+	return s.Store.Wait(ctx, id, due)
+}
+
+func (s bentStore) StopWaiting(ctx context.Context, id submission.ID, due time.Time) error {
+	if s.rest != nil && !s.rest() {
+		return nil
+	}
+	return s.Store.StopWaiting(ctx, id, due)
+}
+
+// bentDirectory is a directory with a fault.
+type bentDirectory struct {
+	directory
+	invite func(context.Context, request.Invitation, string, error) (string, error)
+	user   func(request.User) request.User
+	guest  func(string) string
+	member func(ctx context.Context, group, guest string) (added bool, err error)
+}
+
+func (d bentDirectory) Invite(ctx context.Context, i request.Invitation) (string, error) {
+	id, err := d.directory.Invite(ctx, i)
+	if d.invite != nil {
+		id, err = d.invite(ctx, i, id, err)
+	}
+	return id, err
+}
+
+func (d bentDirectory) FindUser(ctx context.Context, a submission.Address) (request.User, error) {
+	user, err := d.directory.FindUser(ctx, a)
+	if err == nil && d.user != nil {
+		user = d.user(user)
+	}
+	return user, err
+}
+
+func (d bentDirectory) FindGuest(ctx context.Context, a submission.Address) (string, error) {
+	id, err := d.directory.FindGuest(ctx, a)
+	if err == nil && d.guest != nil {
+		id = d.guest(id)
+	}
+	return id, err
+}
+
+func (d bentDirectory) AddMember(ctx context.Context, group, guest string) (bool, error) {
+	if d.member != nil {
+		return d.member(ctx, group, guest)
+	}
+	return d.directory.AddMember(ctx, group, guest)
+}
+
+// bentSeats are seats with a fault.
+type bentSeats struct {
+	request.Seats
+	take func(ctx context.Context, limits policy.Limits, day string, id submission.ID) (bool, error)
+	keep bool // seats are never released
+}
+
+func (s bentSeats) TakeSeat(
+	ctx context.Context, limits policy.Limits, day string, id submission.ID,
+) (bool, error) {
+	if s.take != nil {
+		return s.take(ctx, limits, day, id)
+	}
+	return s.Seats.TakeSeat(ctx, limits, day, id)
+}
+
+func (s bentSeats) ReleaseSeat(
+	ctx context.Context, row policy.RowKey, id submission.ID,
+) error {
+	if s.keep {
+		return nil
+	}
+	return s.Seats.ReleaseSeat(ctx, row, id)
+}
+
+// bentGates is a gate with a fault.
+type bentGates struct {
+	request.GateStore
+	save func(*request.Gate)
+}
+
+func (g bentGates) SaveGate(ctx context.Context, gate request.Gate) (request.Gate, error) {
+	g.save(&gate)
+	return g.GateStore.SaveGate(ctx, gate)
+}
+
+// bentRows are rows with a fault.
+type bentRows struct{ inner request.Rows }
+
+func (b bentRows) Rows(ctx context.Context, partitions []string) ([]policy.Raw, error) {
+	rows, err := b.inner.Rows(ctx, partitions)
+	for _, row := range rows {
+		if row.Columns["Action"] == "invite" {
+			row.Columns["Groups"] = otherGroup
+		}
+	}
+	return rows, err
+}
+
+// bendStore returns a fault of the store.
+func bendStore(fault func(*run, *bentStore)) func(*run, *workflow.Config) {
+	return func(r *run, config *workflow.Config) {
+		bent := bentStore{Store: config.Store}
+		fault(r, &bent)
+		config.Store = bent
+	}
+}
+
+// bendDirectory returns a fault of the directory.
+func bendDirectory(fault func(*run, *bentDirectory)) func(*run, *workflow.Config) {
+	return func(r *run, config *workflow.Config) {
+		bent := bentDirectory{directory: directory{r, callTimeout}}
+		fault(r, &bent)
+		config.Directory, config.Users = bent, bent
+	}
+}
+
+// requestMutants break the laws about requests.
+func requestMutants() []mutant {
+	return []mutant{
+		{lawInternal, "none", "an answer without a code", bendDirectory(func(_ *run, d *bentDirectory) {
+			d.invite = func(_ context.Context, _ request.Invitation, id string, _ error) (string, error) {
+				return id, errors.New("no code")
+			}
+		})},
+		{lawRest, "none", "due entries stay", bendStore(func(_ *run, s *bentStore) {
+			s.rest = func() bool { return false }
+		})},
+		{lawAccounted, "none", "due entries are not written", bendStore(func(_ *run, s *bentStore) {
+			s.wait = func(submission.ID, time.Time) (time.Time, bool) { return time.Time{}, false }
+		})},
+		{lawHistory, "none", "events are dropped", bendStore(func(_ *run, s *bentStore) {
+			s.save = func(_ *request.Request, events *[]request.Event) { *events = nil }
+		})},
+		{lawDecided, "none", "rows are read wrongly", func(_ *run, config *workflow.Config) {
+			config.Rows = bentRows{config.Rows}
+		}},
+		{lawEnds, "none", "the directory refuses", bendDirectory(func(_ *run, d *bentDirectory) {
+			d.invite = func(_ context.Context, _ request.Invitation, _ string, _ error) (string, error) {
+				return "", problem.New(request.DirectoryBadAddress, "refused")
+			}
+		})},
+		{lawErased, "none", "the name stays", bendStore(func(_ *run, s *bentStore) {
+			s.save = func(r *request.Request, _ *[]request.Event) { r.Submission.GivenName = "Ana" }
+		})},
+		{lawIdleWish, "wishes from any id", "a refused wish counts a mail",
+			func(r *run, config *workflow.Config) {
+				config.Store = bentStore{Store: config.Store, save: func(
+					saved *request.Request, _ *[]request.Event,
+				) {
+					address := r.address[saved.ID]
+					claim, claimed := r.claims[address]
+					if r.recorded[saved.ID].Resend.Open() && !saved.Resend.Open() && claimed {
+						_, _ = store{r}.UpdateClaim(r.context, address, claim.Mailed(r.now))
+					}
+				}}
+			}},
+		{lawBound, "unlucky guest", "failures are not counted", bendStore(func(_ *run, s *bentStore) {
+			s.save = func(r *request.Request, _ *[]request.Event) {
+				r.Attempt, r.Unknown, r.Failures = 0, 0, request.Failures{}
+				for i := range r.Grants {
+					r.Grants[i].Unknown = 0
+				}
+			}
+		})},
+	}
+}
+
+// guestMutants break the laws about addresses, guests and groups.
+func guestMutants() []mutant {
+	return []mutant{
+		{lawClaim, "none", "claims are not written", bendStore(func(_ *run, s *bentStore) {
+			s.sent = func(claim request.Claim) (request.Claim, bool) {
+				return claim, claim.State != request.ClaimSending
+			}
+		})},
+		{lawOthersClaim, "none", "another's claim is reserved anew",
+			bendStore(func(r *run, s *bentStore) {
+				s.claim = func(ctx context.Context, address submission.Address, id submission.ID,
+					claim request.Claim) request.Claim {
+					if claim.Owner == id || claim.State != request.ClaimSending {
+						return claim
+					}
+					claim.IntentAt = r.now
+					changed, _ := s.Store.UpdateClaim(ctx, address, claim)
+					return changed
+				}
+			})},
+		{lawConfirmed, "none", "another guest's id is taken", bendDirectory(
+			func(_ *run, d *bentDirectory) {
+				d.invite = func(_ context.Context, _ request.Invitation, id string, err error) (string, error) {
+					return strings.Replace(id, "0", "f", 1), err
+				}
+			})},
+		{lawGranted, "none", "a membership is not added", bendDirectory(
+			func(_ *run, d *bentDirectory) {
+				d.member = func(ctx context.Context, group, guest string) (bool, error) {
+					if group == groupTwo {
+						return true, nil
+					}
+					return d.directory.AddMember(ctx, group, guest)
+				}
+			})},
+		{lawGranted, "none", "one membership too many is added", bendDirectory(
+			func(_ *run, d *bentDirectory) {
+				d.member = func(ctx context.Context, group, guest string) (bool, error) {
+					_, _ = d.directory.AddMember(ctx, otherGroup, guest)
+					return d.directory.AddMember(ctx, group, guest)
+				}
+			})},
+		{lawApproval, "other groups approved", "the decision's groups are granted",
+			bendStore(func(_ *run, s *bentStore) {
+				s.save = func(r *request.Request, _ *[]request.Event) {
+					if r.Approval != nil && len(r.Grants) > 0 {
+						r.Grants = r.Grants[1:]
+					}
+				}
+			})},
+		{lawShutOut, "guest disabled", "disabled guests look pending", bendDirectory(
+			func(_ *run, d *bentDirectory) {
+				d.user = func(user request.User) request.User {
+					if user.Kind == request.DisabledGuest {
+						user.Kind = request.PendingGuest
+					}
+					return user
+				}
+			})},
+		{lawOnce, "none", "another's intent is not seen", bendStore(func(_ *run, s *bentStore) {
+			s.claim = func(_ context.Context, _ submission.Address, id submission.ID,
+				claim request.Claim) request.Claim {
+				if claim.State == request.ClaimSending && claim.Owner != id {
+					claim = request.Claim{State: request.ClaimReserved, Owner: id, Version: claim.Version}
+				}
+				return claim
+			}
+		})},
+		{lawMails, "none", "guests are not seen", bendDirectory(func(_ *run, d *bentDirectory) {
+			d.user = func(request.User) request.User { return request.User{} }
+			d.guest = func(string) string { return "" }
+		})},
+		{lawRemains, "none", "every guest was brought in", bendStore(func(_ *run, s *bentStore) {
+			s.load = func(r request.Request) request.Request {
+				if r.GuestID != "" {
+					r.Origin = request.OriginBrought
+				}
+				return r
+			}
+		})},
+	}
+}
+
+// sharedMutants break the laws about what all requests share.
+func sharedMutants() []mutant {
+	return []mutant{
+		{lawTurn, "none", "invitations have no distance", func(_ *run, config *workflow.Config) {
+			config.Pace.Spacing = 0
+		}},
+		{lawBudget, "days of full budget", "the budget is doubled",
+			func(_ *run, config *workflow.Config) { config.Pace.Daily *= 2 }},
+		{lawSeats, "none", "no seat is taken", func(_ *run, config *workflow.Config) {
+			config.Seats = bentSeats{Seats: config.Seats, take: func(
+				context.Context, policy.Limits, string, submission.ID,
+			) (bool, error) {
+				return true, nil
+			}}
+		}},
+		{lawSeats, "none", "seats are kept", func(_ *run, config *workflow.Config) {
+			config.Seats = bentSeats{Seats: config.Seats, keep: true}
+		}},
+		{lawPerDay, "none", "seats count yesterday", func(r *run, config *workflow.Config) {
+			seats := config.Seats
+			config.Seats = bentSeats{Seats: seats, take: func(
+				ctx context.Context, limits policy.Limits, _ string, id submission.ID,
+			) (bool, error) {
+				return seats.TakeSeat(ctx, limits, policy.Day(r.now.Add(-24*time.Hour)), id)
+			}}
+		}},
+		{lawWitness, "none", "one refusal opens the breaker", func(r *run, config *workflow.Config) {
+			config.Gates = bentGates{config.Gates, func(gate *request.Gate) {
+				code := r.current.tenantWide
+				if request.TenantWide(code) && gate.Cause == "" {
+					gate.Cause, gate.OpenedAt, gate.ProbeAt = code, r.now, r.now.Add(time.Hour)
+				}
+			}}
+		}},
+		{lawOrder, "days of full budget", "older requests wait longer",
+			bendStore(func(r *run, s *bentStore) {
+				s.wait = func(id submission.ID, due time.Time) (time.Time, bool) {
+					if r.current.about == id && r.numbers[id] < 4 {
+						due = due.Add(3 * time.Hour)
+					}
+					return due, true
+				}
+			})},
+	}
+}
+
+// TestEveryLawIsCheckedByMutant runs programs with one fault each. The law that the fault breaks
+// must be reported.
+func TestEveryLawIsCheckedByMutant(t *testing.T) {
+	const seeds = 3000
+	missing := Laws()
+	delete(missing, lawHolder) // it has one as soon as accounts are looked up by their id
+	for _, m := range slices.Concat(requestMutants(), guestMutants(), sharedMutants()) {
+		delete(missing, m.law)
+		t.Run(string(m.law)+"/"+m.fault, func(t *testing.T) {
+			if pending[m.law] != "" {
+				t.Skip("the law is pending: " + pending[m.law])
+			}
+			s, err := NewSimulator()
+			if err != nil {
+				t.Fatal(err)
+			}
+			s.Only, s.Law, s.bend = m.event, m.law, m.bend
+			for seed := range uint64(seeds) {
+				if s.Run(seed).Breach != "" {
+					return
+				}
+			}
+			t.Errorf("the law is not broken in %d schedules", seeds)
+		})
+	}
+	for _, law := range slices.Sorted(maps.Keys(missing)) {
+		t.Errorf("law %s has no mutant", law)
+	}
+}
