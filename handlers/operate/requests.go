@@ -110,6 +110,7 @@ var advice = map[request.State]string{
 	request.Done:      "There is nothing to do.",
 	request.Denied:    "There is nothing to do; the partner can sign up again.",
 	request.Cancelled: "There is nothing to do; the partner can sign up again.",
+	request.Void:      "There is nothing to do.",
 	request.Failed:    "Fix the cause, then use guestlist request retry; or cancel.",
 }
 

@@ -19,6 +19,9 @@ type Store interface {
 	// with its new Version and Events. With an empty Version the request must not exist yet; otherwise
 	// it must still have that Version. Conflict if not.
 	Save(ctx context.Context, r Request, events []Event) (Request, error)
+	// Forget removes a request that has no history. Conflict if it no longer has r.Version; nil if it
+	// is gone.
+	Forget(ctx context.Context, r Request) error
 	// History returns the events of the request in the order of saving; none for an unknown id.
 	History(ctx context.Context, id submission.ID) ([]Event, error)
 

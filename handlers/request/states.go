@@ -19,6 +19,7 @@ const (
 	Done      State = "done"
 	Denied    State = "denied"
 	Cancelled State = "cancelled"
+	Void      State = "void"
 	Failed    State = "failed"
 )
 
@@ -73,6 +74,9 @@ var states = map[State]traits{
 		[]State{Received, Inviting, Granting, Cancelled}},
 	Cancelled: {finished, 0, StageFinished, OutcomeRefused,
 		"A person ended the request, or the partner withdrew it.", nil},
+	Void: {finished, 0, StageFinished, OutcomeRefused,
+		"The partner withdrew a sign-up that has not come. After two weeks nothing is left of it.",
+		[]State{Cancelled}},
 }
 
 // States returns every state, in alphabetical order.

@@ -30,7 +30,7 @@ func TestDiagramShowsTransitions(t *testing.T) {
 	for _, edge := range edges.FindAllStringSubmatch(drawing, -1) {
 		drawn[[2]State{State(edge[1]), State(edge[2])}] = true
 	}
-	want := map[[2]State]bool{{"[*]", Received}: true}
+	want := map[[2]State]bool{{"[*]", Received}: true, {"[*]", Void}: true, {Void, "[*]"}: true}
 	for _, from := range States() {
 		if len(from.Next()) == 0 {
 			want[[2]State{from, "[*]"}] = true

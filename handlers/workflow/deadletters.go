@@ -44,6 +44,8 @@ func (w *Worker) GiveUp(ctx context.Context, messageID string, body []byte) erro
 		if message.Due.IsZero() {
 			return w.putBackForDays(ctx, messageID, message)
 		}
+	case err == nil && r.State == request.Void && message.Kind == submission.Advance:
+		err = w.advanceVoid(ctx, r, message)
 	case err == nil && !r.AtRest():
 		err = w.delayTroubled(ctx, message, r)
 	case err == nil && message.Kind != submission.Advance:

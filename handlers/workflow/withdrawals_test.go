@@ -105,25 +105,105 @@ func TestWithdrawalAfterLostAnswerRecordsGuest(t *testing.T) {
 }
 
 func TestWithdrawalBeforeSubmission(t *testing.T) {
+	everyOperation(t, func(t *testing.T, w *world, at func(func(string, bool) error)) {
+		w.row("contoso.com", "r", "Action", "invite")
+		id := w.submit("ana@contoso.com")
+		first := w.queue[0]
+		w.queue = nil
+		at(func(string, bool) error { panic(crash{}) })
+		w.ask(submission.Withdraw, id)
+		w.settle(1)
+		w.wantState(id, request.Void)
+		if p := w.load(id).Progress(); p.Outcome != request.OutcomeWithdrawn || p.Stage != request.StageFinished {
+			t.Errorf("the status page shows %+v", p)
+		}
+		w.queue = append(w.queue, first)
+		w.settle(1)
+		w.wantState(id, request.Cancelled)
+		w.wantErased(id)
+		w.wantTenant(0, 0, 0)
+	})
+}
+
+func TestWithdrawalBeforeSubmissionFromPoisonQueue(t *testing.T) {
 	w := newWorld(t)
 	w.row("contoso.com", "r", "Action", "invite")
 	id := w.submit("ana@contoso.com")
-	first := w.queue[0]
+	body := must(w.queue[0].Encode())(t)
 	w.queue = nil
 	w.carryOut(submission.Withdraw, id)
-	w.wantState(id, request.Cancelled)
-	w.queue = append(w.queue, first)
+	ok(t, w.worker.GiveUp(t.Context(), "m1", body))
 	w.settle(1)
 	w.wantState(id, request.Cancelled)
 	w.wantErased(id)
 	w.wantTenant(0, 0, 0)
+}
 
-	// For an id that is too old to be on its way, nothing is recorded.
-	old := must(submission.NewID(w.now.AddDate(0, 0, -8), w.random))(t)
-	w.ask(submission.Withdraw, old)
-	w.carryOut(submission.Resend, old)
-	_, err := w.store.Load(t.Context(), old)
-	wantCode(t, "an old id", err, problem.NotFound)
+// wantNothing fails if anything is stored of the id.
+func (w *world) wantNothing(id submission.ID) {
+	w.t.Helper()
+	_, err := w.store.Load(w.t.Context(), id)
+	wantCode(w.t, "loading "+string(id), err, problem.NotFound)
+	if history := w.whats(id); len(history) > 0 {
+		w.t.Errorf("%s has a history: %v", id, history)
+	}
+	w.wantNothingDue()
+	if kept := w.kept(); len(kept) > 0 {
+		w.t.Errorf("%s has left dead letters: %v", id, kept)
+	}
+}
+
+func TestWithdrawalOfUnknownRequestLeavesNothingThatLasts(t *testing.T) {
+	made := func(at time.Time) func(*world) submission.ID {
+		return func(w *world) submission.ID { return must(submission.NewID(at, w.random))(w.t) }
+	}
+	issued := func(age time.Duration) func(*world) submission.ID {
+		return func(w *world) submission.ID { return w.newID(w.now.Add(-age)) }
+	}
+	now := time.Date(2026, 5, 4, 9, 0, 0, 0, time.UTC)
+	for name, id := range map[string]func(*world) submission.ID{
+		"made up, without a signature": made(now),
+		"long ago, without one":        made(now.AddDate(0, 0, -8)),
+		"issued long ago":              issued(8 * 24 * time.Hour),
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			id := id(w)
+			w.carryOut(submission.Withdraw, id)
+			w.carryOut(submission.Resend, id)
+			w.wantNothing(id)
+		})
+	}
+	t.Run("issued, and its message failed too often", func(t *testing.T) {
+		w := newWorld(t)
+		id := w.newID(w.now)
+		w.carryOut(submission.Withdraw, id)
+		body := must(submission.Message{ID: id, Kind: submission.Withdraw}.Encode())(t)
+		ok(t, w.worker.GiveUp(t.Context(), "m1", body))
+		w.settle(1)
+		due := must(w.store.Due(t.Context(), w.now.Add(submission.MessageLifetime), 10))(t)
+		if w.wantState(id, request.Void); len(due) > 0 {
+			t.Errorf("due within a week: %v", due)
+		}
+	})
+	t.Run("issued, and no submission comes", func(t *testing.T) {
+		everyOperation(t, func(t *testing.T, w *world, at func(func(string, bool) error)) {
+			id := w.newID(w.now)
+			for range 3 {
+				w.carryOut(submission.Withdraw, id)
+			}
+			if r := w.wantState(id, request.Void); r.Events != 0 {
+				t.Errorf("%d events", r.Events)
+			}
+			// A message may be put back once, so it can come until both lifetimes are over.
+			w.now = w.now.Add(2*submission.MessageLifetime - time.Minute)
+			w.settleMinutes(1)
+			w.wantState(id, request.Void)
+			at(func(string, bool) error { panic(crash{}) })
+			w.settle(1)
+			w.wantNothing(id)
+		})
+	})
 }
 
 // TestWithdrawalDuringInvitation withdraws in the middle of every operation of an invitation:
@@ -232,7 +312,7 @@ func TestMailsAreRememberedAcrossWithdrawal(t *testing.T) {
 func TestWithdrawalKeepsOtherDeadLetters(t *testing.T) {
 	w := newWorld(t)
 	// Ana's own sign-up came from another version of the program and is a dead letter.
-	hers := must(submission.NewID(w.now, w.random))(t)
+	hers := w.newID(w.now)
 	w.keep("hers", `{"version":2,"id":"`+string(hers)+`","submission":{"email":"ana@contoso.com"}}`)
 	stranger := w.signUp("ana@contoso.com")
 	w.keep("strange", `{"version":2,"id":"`+string(stranger)+`","kind":"praise"}`)

@@ -158,6 +158,9 @@ func (w *Worker) open(ctx context.Context, message submission.Message) (*job, er
 	if err != nil {
 		return nil, fmt.Errorf("loading request %s: %w", message.ID, err)
 	}
+	if r.State == request.Void {
+		return nil, w.advanceVoid(ctx, r, message)
+	}
 	j := w.newJob(r)
 	switch {
 	case message.Kind != submission.Advance:
@@ -182,17 +185,16 @@ func (w *Worker) open(ctx context.Context, message submission.Message) (*job, er
 // start returns a job on a request that is not recorded yet, nil if the message does not make one.
 func (w *Worker) start(ctx context.Context, message submission.Message) (*job, error) {
 	now := w.config.Now()
-	r := request.Request{ID: message.ID, State: request.Received, Since: now, Created: now}
 	switch {
-	case message.Kind == submission.Withdraw && now.Sub(message.ID.Issued()).Abs() < submission.MessageLifetime:
-		// A withdrawal came before its submission, which may still be on its way and must end here.
-		return w.newJob(r), nil
+	case message.Kind == submission.Withdraw && mayCome(message.ID, now):
+		return nil, w.void(ctx, message.ID)
 	case message.Submission == nil:
 		w.config.Log.WarnContext(ctx, "a message asks to advance a request that is not recorded; nothing to do", "request", message.ID)
 		return nil, w.stopWaiting(ctx, message.ID, message.Due)
 	}
-	r.Submission = *message.Submission
-	j := w.newJob(r)
+	j := w.newJob(request.Request{
+		ID: message.ID, State: request.Received, Since: now, Created: now, Submission: *message.Submission,
+	})
 	j.transition(request.Received, "received", "the submission was taken from the queue")
 	return j, nil
 }

@@ -148,11 +148,18 @@ func (w *world) row(partition, name string, columns ...any) {
 	ok(w.t, w.store.PutRow(w.t.Context(), raw))
 }
 
+// newID returns an id issued at the time, as the form issues it.
+func (w *world) newID(at time.Time) submission.ID {
+	w.t.Helper()
+	key := must(submission.NewIDKey("the key of the form"))(w.t)
+	return must(key.NewID(at, w.random))(w.t)
+}
+
 // submit puts a submission on the queue as the form does, and returns its id.
 func (w *world) submit(email string, changes ...func(*submission.Submission)) submission.ID {
 	w.t.Helper()
 	address := must(submission.ParseAddress(email))(w.t)
-	id := must(submission.NewID(w.now, w.random))(w.t)
+	id := w.newID(w.now)
 	message := submission.Message{ID: id, Submission: &submission.Submission{
 		Email: address, GivenName: "Ana", FamilyName: "Silva", Company: "Contoso", Language: "pt-PT", SubmittedAt: w.now,
 	}}

@@ -86,7 +86,8 @@ const (
 
 // RequestFilter says which requests to find. The zero filter finds none, since its Limit is 0.
 type RequestFilter struct {
-	// States are the states to find; none means any.
+	// States are the states to find; none means any but [request.Void], of which there may be as many
+	// as somebody wants.
 	States []request.State
 	// Address is the address whose requests to find; the zero address means any. A request whose
 	// personal data was erased has none.
@@ -147,6 +148,9 @@ func (s *Store) FindRequests(ctx context.Context, now time.Time, filter RequestF
 			record, err := decodeRequest(doing, r)
 			if err != nil {
 				unreadable++
+				return nil
+			}
+			if record.State == request.Void && len(filter.States) == 0 {
 				return nil
 			}
 			if filter.Address != (submission.Address{}) && record.Submission.Email != filter.Address {

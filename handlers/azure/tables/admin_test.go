@@ -176,6 +176,14 @@ func TestRecentRequests(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	withdrawn, err := store.Save(t.Context(), request.Request{ID: newRequest(t).ID, State: request.Void}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	void, _, err := store.FindRequests(t.Context(), now, RequestFilter{States: []request.State{request.Void}, Limit: 10})
+	if err != nil || len(void) != 1 || void[0].ID != withdrawn.ID {
+		t.Errorf("withdrawn and never sent: %v, %v", void, err)
+	}
 	for limit := range len(ids) + 2 {
 		want := ids[:min(limit, len(ids))]
 		diff := cmp.Diff(want, recent(limit), cmpopts.EquateEmpty())

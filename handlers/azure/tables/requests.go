@@ -168,6 +168,23 @@ func (s *Store) reread(ctx context.Context, doing string, record row) (request.R
 	return decodeRequest(doing, stored)
 }
 
+// Forget implements [request.Store].
+func (s *Store) Forget(ctx context.Context, r request.Request) error {
+	_, err := submission.ParseID(string(r.ID))
+	if err != nil {
+		return nil // an invalid id is an unknown one
+	}
+	doing := fmt.Sprintf("forgetting request %s", r.ID)
+	if r.Events > 0 {
+		return problem.New(problem.Internal, "%s: it has a history", doing)
+	}
+	err = remove(ctx, doing, s.requests, string(r.ID), recordName, r.Version)
+	if problem.CodeOf(err) == problem.NotFound {
+		return nil
+	}
+	return err
+}
+
 // History implements [request.Store].
 func (s *Store) History(ctx context.Context, id submission.ID) ([]request.Event, error) {
 	_, err := submission.ParseID(string(id))

@@ -1,6 +1,7 @@
 package simulation
 
 import (
+	"errors"
 	"time"
 
 	"guestlist/handlers/policy"
@@ -34,8 +35,9 @@ func (r *run) submit() {
 }
 
 func (r *run) enqueue(address submission.Address) {
-	id, err := submission.NewID(r.now, source{r.random})
-	if err != nil {
+	key, ofKey := submission.NewIDKey("the key of the form")
+	id, ofID := key.NewID(r.now, source{r.random})
+	if err := errors.Join(ofKey, ofID); err != nil {
 		r.breach(lawInternal, "no id: %v", err)
 		return
 	}

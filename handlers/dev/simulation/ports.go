@@ -125,6 +125,17 @@ func (s store) Release(_ context.Context, address submission.Address, claim requ
 	})
 }
 
+func (s store) Forget(_ context.Context, r request.Request) error {
+	return s.do("Forget", func() error {
+		err := s.memory.Forget(s.context, r)
+		if err == nil {
+			delete(s.recorded, r.ID)
+			s.wantAccounted(r.ID)
+		}
+		return err
+	})
+}
+
 func (s store) Wait(_ context.Context, id submission.ID, due time.Time) error {
 	return s.do("Wait", func() error {
 		err := s.memory.Wait(s.context, id, due)

@@ -150,6 +150,23 @@ func (s *Store) Save(ctx context.Context, r request.Request, events []request.Ev
 	})
 }
 
+// Forget implements [request.Store].
+func (s *Store) Forget(ctx context.Context, r request.Request) error {
+	return s.do(ctx, "Forget", func() error {
+		stored, exists := s.requests[r.ID]
+		switch {
+		case !exists:
+			return nil
+		case stored.Version != r.Version:
+			return problem.New(problem.Conflict, "request %s has changed", r.ID)
+		case stored.Events > 0:
+			return problem.New(problem.Internal, "request %s has a history", r.ID)
+		}
+		delete(s.requests, r.ID)
+		return nil
+	})
+}
+
 // History implements [request.Store].
 func (s *Store) History(ctx context.Context, id submission.ID) ([]request.Event, error) {
 	return get(ctx, s, "History", func() ([]request.Event, error) { return slices.Clone(s.histories[id]), nil })

@@ -28,7 +28,7 @@ var recordTests = map[string]func(*testing.T, Store){
 		for _, state := range states {
 			id := putRequest(t, store, state, before.Add(-time.Microsecond), false)
 			switch state {
-			case request.Done, request.Denied, request.Failed, request.Cancelled:
+			case request.Done, request.Denied, request.Failed, request.Cancelled, request.Void:
 				want[id] = true
 			}
 			putRequest(t, store, state, before, false)

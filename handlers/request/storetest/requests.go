@@ -144,6 +144,23 @@ var requestTests = map[string]func(*testing.T, Store){
 		wantSame(t, "History", []request.Event(nil), must(store.History(t.Context(), record.ID))(t))
 	},
 
+	"a request without a history is forgotten": func(t *testing.T, store Store) {
+		first := must(store.Save(t.Context(), request.Request{ID: newID(t), State: request.Void}, nil))(t)
+		other := must(store.Save(t.Context(), request.Request{ID: newID(t), State: request.Void}, nil))(t)
+		stale := first
+		first = must(store.Save(t.Context(), first, nil))(t)
+		wantCode(t, "forgetting a stale version", store.Forget(t.Context(), stale), problem.Conflict)
+		wantRecord(t, store, first)
+		succeed(t, store.Forget(t.Context(), first))
+		wantCode(t, "Load", errorOf(store.Load(t.Context(), first.ID)), problem.NotFound)
+		succeed(t, store.Forget(t.Context(), first))
+		wantRecord(t, store, other)
+		again := must(store.Save(t.Context(), request.Request{ID: first.ID, State: request.Received}, event("anew")))(t)
+		wantRecord(t, store, again, "anew")
+		wantCode(t, "forgetting a history", store.Forget(t.Context(), again), problem.Internal)
+		wantRecord(t, store, again, "anew")
+	},
+
 	"every save makes a new version": func(t *testing.T, store Store) {
 		record := fullRequest(t)
 		seen := map[string]bool{}

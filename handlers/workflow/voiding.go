@@ -1,0 +1,76 @@
+package workflow
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"guestlist/handlers/request"
+	"guestlist/handlers/submission"
+)
+
+// voidFor is how long a withdrawal is remembered whose submission has not come: the queue keeps a
+// message for its lifetime, and one that failed may have been put back.
+const voidFor = 2 * submission.MessageLifetime
+
+// mayCome reports whether a submission of the id that is not recorded may still be on its way. The
+// status page takes no id with a signature that the form did not issue, so the ids are few.
+func mayCome(id submission.ID, now time.Time) bool {
+	return id.HasSignature() && now.Sub(id.Issued()).Abs() < submission.MessageLifetime
+}
+
+// void remembers a withdrawal that came before its submission, which may still be on its way and
+// must end here. It is one record, without a history, and one due entry; both go after voidFor. The
+// record is written first, so that the entry replaces none of a submission that comes just now.
+func (w *Worker) void(ctx context.Context, id submission.ID) error {
+	now := w.config.Now()
+	j := w.newJob(request.Request{
+		ID: id, State: request.Void, Reason: "the partner withdrew before the sign-up came",
+		Withdrawal: request.Instruction{At: now, By: request.ThePartner}, Erased: now,
+		Since: now, Created: now,
+	})
+	_, err := j.dropDeadLetters(ctx)
+	if err != nil {
+		return err
+	}
+	err = j.save(ctx)
+	if err != nil {
+		return err
+	}
+	j.log.InfoContext(ctx, "a withdrawal came before its sign-up")
+	return w.remindOfVoid(ctx, j.Request)
+}
+
+// forgottenAt returns when nothing is to be left of a void request.
+func forgottenAt(r request.Request) time.Time { return r.Since.Add(voidFor) }
+
+// remindOfVoid writes the due entry of a void request.
+func (w *Worker) remindOfVoid(ctx context.Context, r request.Request) error {
+	err := w.config.Store.Wait(ctx, r.ID, forgottenAt(r))
+	if err != nil {
+		return fmt.Errorf("writing the due entry of request %s: %w", r.ID, err)
+	}
+	return nil
+}
+
+// advanceVoid does what a message asks for a void request.
+func (w *Worker) advanceVoid(ctx context.Context, r request.Request, message submission.Message) error {
+	switch {
+	case message.Submission != nil:
+		// A sign-up leaves a record, like every other.
+		j := w.newJob(r)
+		j.broughtBy = forgottenAt(r)
+		j.transition(request.Cancelled, "withdrawn", "withdrawn by the partner before the sign-up came")
+		j.Record("erased", "the personal data was dropped")
+		_, err := j.finish(ctx)
+		return err
+	case message.Kind != submission.Advance, forgottenAt(r).After(w.config.Now()):
+		// A process may have ended before it wrote the entry, and the entry may say another time.
+		return w.remindOfVoid(ctx, r)
+	}
+	err := w.config.Store.Forget(ctx, r)
+	if err != nil {
+		return fmt.Errorf("forgetting a withdrawal: %w", err)
+	}
+	return w.stopWaiting(ctx, r.ID, message.Due)
+}
