@@ -101,6 +101,7 @@ func (c *Cache) keep(key cacheKey, row Row) {
 func (r Row) unshared() Row {
 	r.Terms.Groups = slices.Clone(r.Terms.Groups)
 	r.Terms.Sponsors = slices.Clone(r.Terms.Sponsors)
+	r.For = slices.Clone(r.For)
 	r.Faults = slices.Clone(r.Faults)
 	return r
 }

@@ -17,7 +17,8 @@ import (
 //
 // The rules:
 //
-//   - Only rows count whose Partition is one of the [Partitions] of the submission's address.
+//   - Only rows count whose Partition is one of the [Partitions] of the submission's address, and
+//     strays ([Strays]) that were likely meant for one. A stray counts in the most specific of these.
 //   - The most specific partition that has an applicable row decides: the address, its domain,
 //     the nearest wildcard, the next one, "*".
 //   - Inside a partition, rows are tried by Priority, the smallest first, then by Name in byte
@@ -198,6 +199,9 @@ func placesOf(partitions []string, rows []Row) []place {
 	places := make([]place, 0, len(rows))
 	for i := range rows {
 		partition := slices.Index(partitions, rows[i].Partition)
+		if len(rows[i].For) > 0 {
+			partition = slices.IndexFunc(partitions, func(key string) bool { return slices.Contains(rows[i].For, key) })
+		}
 		if partition >= 0 {
 			places = append(places, place{partition: int32(partition), index: int32(i)})
 		}

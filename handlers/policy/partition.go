@@ -4,8 +4,6 @@ import (
 	"strconv"
 	"strings"
 
-	"golang.org/x/net/idna"
-
 	"guestlist/handlers/submission"
 )
 
@@ -45,51 +43,6 @@ func Partitions(a submission.Address) []string {
 	}
 }
 
-// partitionFault returns what is wrong with a row's PartitionKey, or nil.
-func partitionFault(key string) *Fault {
-	if isPartition(key) {
-		return nil
-	}
-	fault := &Fault{
-		Column:  PartitionKeyColumn,
-		Problem: "matches no address, so the row would be for nobody",
-		Advice: "make the row anew under an address (ana@contoso.com), a domain (contoso.com), everything below a domain " +
-			"(*.contoso.com) or * for everybody; lower case, without white space, other scripts in punycode (xn--...)",
-	}
-	if len(key) > maxDomain+maxLabel {
-		return fault
-	}
-	likely := likelyPartition(key)
-	// An address is personal data, and this text may be logged.
-	if likely != "" && !isAddress(likely) {
-		fault.Advice = "make the row anew under " + likely
-	}
-	return fault
-}
-
-// likelyPartition returns the key that was probably meant, or "".
-func likelyPartition(key string) string {
-	wanted := strings.ToLower(strings.TrimSpace(key))
-	wanted = strings.TrimSuffix(strings.TrimPrefix(wanted, "@"), ".")
-	prefix := ""
-	rest, found := strings.CutPrefix(wanted, "*")
-	if found || strings.HasPrefix(rest, ".") {
-		prefix, rest = "*.", strings.TrimPrefix(rest, ".")
-	}
-	ascii, err := idna.Lookup.ToASCII(rest)
-	if err != nil {
-		return ""
-	}
-	if isPartition(prefix + ascii) {
-		return prefix + ascii
-	}
-	// "com" and "co.uk" can only mean what is below them.
-	if isAddress("a@below." + ascii) {
-		return "*." + ascii
-	}
-	return ""
-}
-
 // isPartition reports whether key may be one of the Partitions of an address.
 func isPartition(key string) bool {
 	if key == anyone {
@@ -97,12 +50,18 @@ func isPartition(key string) bool {
 	}
 	below, wildcard := strings.CutPrefix(key, "*.")
 	if wildcard {
-		return isHost(below)
+		return isHost(below) && hasDomainsBelow(below)
 	}
 	if strings.Contains(key, "@") {
 		return isAddress(key)
 	}
 	return isAddress("a@" + key)
+}
+
+// hasDomainsBelow reports whether an address can have a domain below the one. Below some endings it
+// takes two more parts: the public suffix list has everything directly below them.
+func hasDomainsBelow(domain string) bool {
+	return isAddress("a@a."+domain) || isAddress("a@a.a."+domain)
 }
 
 // isAddress reports whether key is an address in a submission's form: no other form matches.
@@ -130,14 +89,41 @@ func isHost(name string) bool {
 	return strings.Trim(labels[len(labels)-1], "0123456789") != ""
 }
 
+// Wider returns the partitions that are tried after the one of the key for every address that has
+// both: those from which [Partitions] goes on. It returns nil for a key that is none, and for "*".
+func Wider(key string) []string {
+	if key == anyone || !isPartition(key) {
+		return nil
+	}
+	var wider []string
+	domain := key
+	below, isWildcard := strings.CutPrefix(key, "*.")
+	local, at, isAddress := strings.Cut(key, "@")
+	switch {
+	case isWildcard:
+		domain = below
+	case isAddress && local != "":
+		domain = at
+		wider = append(wider, domain)
+	}
+	for {
+		_, parent, found := strings.Cut(domain, ".")
+		if !found {
+			return append(wider, anyone)
+		}
+		wider = append(wider, "*."+parent)
+		domain = parent
+	}
+}
+
 // called returns the row's name and the kind of its partition for a reason, never an address.
 func called(raw Raw) string {
-	kind := "of an unknown kind"
+	kind := ""
 	switch {
 	case raw.Partition == anyone:
 		kind = "any"
 	case !isPartition(raw.Partition):
-		// It may hold anything, so it can't be logged.
+		kind = "PartitionKey " + QuoteKey(raw.Partition)
 	case strings.Contains(raw.Partition, "@"):
 		kind = "address"
 	case strings.HasPrefix(raw.Partition, "*."):
@@ -145,13 +131,16 @@ func called(raw Raw) string {
 	default:
 		kind = "domain " + raw.Partition
 	}
-	return "row " + quote(raw.Name) + " (" + kind + ")"
+	return "row " + QuoteName(raw.Name) + " (" + kind + ")"
 }
 
-// quote returns a name in a form that may be logged: one line, bounded, without an address.
-func quote(name string) string {
-	const most = 128
-	name = clip(name, most)
+// maxQuoted is the most bytes of a name or a key that a reason repeats.
+const maxQuoted = 128
+
+// QuoteName returns the name of a row or a column in a form that may be logged: one line, bounded,
+// without an address.
+func QuoteName(name string) string {
+	name = clip(name, maxQuoted)
 	if strings.ContainsAny(name, "@\uff20\ufe6b") {
 		return "(named like an address)"
 	}

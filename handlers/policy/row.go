@@ -37,6 +37,9 @@ type Row struct {
 	Terms                Terms
 	Note                 string // the admins' own words, cut if long
 
+	// For has the partitions in which a stray counts, a row whose PartitionKey matches no address:
+	// those that it was likely meant for, or "*" if that is unknown and it does not invite.
+	For []string
 	// Faults lists what was not understood. Such columns have their default; see [Decide].
 	Faults []Fault
 }
@@ -52,7 +55,7 @@ type Fault struct {
 func (f Fault) String() string {
 	name := f.Column
 	if !known(name) && name != PartitionKeyColumn && name != RowKeyColumn {
-		name = quote(name)
+		name = QuoteName(name)
 	}
 	return "column " + name + " " + f.Problem + "; " + f.Advice
 }
@@ -73,10 +76,6 @@ const maxUnknown = 20
 // A condition takes milliseconds to compile; a [Cache] does it once.
 func Parse(raw Raw) Row {
 	row := Row{Raw: raw}
-	fault := partitionFault(raw.Partition)
-	if fault != nil {
-		row.Faults = append(row.Faults, *fault)
-	}
 	for _, c := range columns {
 		if c.Default != "" {
 			c.read(c.Default, &row)
@@ -106,6 +105,7 @@ func Parse(raw Raw) Row {
 			"make the row anew with a shorter name, or remove MaxGuests and MaxPerDay"})
 	}
 	row.Faults = append(row.Faults, unknownColumns(raw.Columns)...)
+	row.judgeKey()
 	return row
 }
 

@@ -97,7 +97,7 @@ func parseAddress(text string) (Address, string) {
 	case len(text) > MaxAddress*utf8.UTFMax:
 		// Too long in any form, and too long to be worth folding.
 		return Address{}, "too-long"
-	case strings.ContainsFunc(text, invisible):
+	case strings.ContainsFunc(text, Invisible):
 		return Address{}, "invisible"
 	case strings.ContainsFunc(text, unicode.IsSpace):
 		return Address{}, "space"

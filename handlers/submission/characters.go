@@ -12,10 +12,10 @@ func broken(text string) bool {
 	return !utf8.ValidString(text) || strings.ContainsRune(text, utf8.RuneError)
 }
 
-// invisible reports whether r can hide in a line of text: controls and line breaks, format
+// Invisible reports whether r can hide in a line of text: controls and line breaks, format
 // characters such as zero-width and bidirectional ones, fillers, private and unassigned
 // characters, but not spaces.
-func invisible(r rune) bool {
+func Invisible(r rune) bool {
 	switch {
 	case r == '\u2800', r == '\u034f': // the empty Braille cell; the grapheme joiner
 		return true

@@ -114,7 +114,7 @@ func foldInternational(domain string) (ascii, rule string) {
 		if label != expectedLabels[i] && !isASCII(expectedLabels[i]) {
 			return "", "look-alike"
 		}
-		if strings.ContainsFunc(label, invisible) {
+		if strings.ContainsFunc(label, Invisible) {
 			return "", "invisible"
 		}
 		if misleading(label, nativeEnding) {

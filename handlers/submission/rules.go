@@ -28,7 +28,7 @@ func newRules() (*validator.Validate, error) {
 	})
 	for tag, holds := range map[string]func(text string) bool{
 		"intact":   func(text string) bool { return !broken(text) },
-		"line":     func(text string) bool { return !strings.ContainsFunc(text, invisible) },
+		"line":     func(text string) bool { return !strings.ContainsFunc(text, Invisible) },
 		"plain":    func(text string) bool { return !strings.ContainsAny(text, "<>") },
 		"letter":   func(text string) bool { return strings.ContainsFunc(text, unicode.IsLetter) },
 		"prose":    func(text string) bool { return !strings.ContainsFunc(text, deceptive) },

@@ -21,16 +21,8 @@ func (k *checker) checkKey(p *partition) {
 			fmt.Sprintf("The partition has %d rows, and at most %d are read for a decision. Everybody in it goes to review.", len(p.entries), policy.MaxRows),
 			"Delete the rows that no longer matter, or move some to narrower partitions.")
 	}
-	below, wildcard := strings.CutPrefix(p.key, "*.")
-	_, possible := parentOf(below)
 	for _, e := range p.entries {
 		if e.row.Disabled() || !e.sound(column) {
-			continue
-		}
-		if wildcard && !possible {
-			k.add(e, column, rulePartitionNobody,
-				"No address can have a domain below this one: its ending does not exist, or it has too many parts. The row is for nobody.",
-				"Create the row again under the partner's own domain.")
 			continue
 		}
 		if k.live(e) && e.row.Action == policy.Invite && e.sound(policy.ActionColumn) && alwaysDecides(e.row) {

@@ -46,64 +46,20 @@ func unset(cell any) bool {
 	return cell == nil || isText && strings.TrimSpace(text) == ""
 }
 
-// checkBadKey reports what is wrong with a PartitionKey that matches no address.
-func (k *checker) checkBadKey(e *entry, f policy.Fault) {
-	key := e.row.Partition
-	meant, isSuffix := meantKey(key)
-	switch {
-	case isSuffix:
-		k.add(e, f.Column, rulePartitionPublic,
-			"PartitionKey is an ending under which others register their domains, and nobody has an address at it.",
-			"Create the row again under "+meant+" if everybody below it is meant, or under the partner's own domain.")
-	case meant != "" && meant == strings.ToLower(key):
-		k.add(e, f.Column, rulePartitionCase,
-			"PartitionKey has capital letters. Addresses are compared in lower case, so the row would be for nobody.",
-			"Create the row again under "+meant+".")
-	case meant != "" && strings.ContainsFunc(strings.TrimSpace(key), func(r rune) bool { return r > unicode.MaxASCII }):
-		k.add(e, f.Column, rulePartitionASCII,
-			"PartitionKey is not in ASCII. International names are compared in punycode, so the row would be for nobody.",
-			"Create the row again under "+meant+", which is the same name in punycode.")
-	case meant != "":
-		k.add(e, f.Column, rulePartitionSyntax, sentence(f.Column, f.Problem), "Create the row again under "+meant+".")
-	default:
-		k.add(e, f.Column, rulePartitionSyntax, sentence(f.Column, f.Problem), sentence(f.Advice))
-	}
+// keyRules has the rule for each fault of a PartitionKey.
+var keyRules = map[policy.KeyFault]string{
+	policy.KeyCapitals: rulePartitionCase,
+	policy.KeyNotASCII: rulePartitionASCII,
+	policy.KeySuffix:   rulePartitionPublic,
+	policy.KeyNobody:   rulePartitionNobody,
+	policy.KeyHidden:   rulePartitionSyntax,
+	policy.KeyOther:    rulePartitionSyntax,
 }
 
-// meantKey returns the valid partition key that an invalid one probably means, or "". For an
-// ending such as co.uk that is the wildcard below it, and isSuffix is true.
-func meantKey(key string) (meant string, isSuffix bool) {
-	const longest = 512 // bytes; a longer one is not a typing error
-	if len(key) > longest || !utf8.ValidString(key) {
-		return "", false
-	}
-	wanted := strings.TrimSpace(key)
-	at := strings.LastIndexByte(wanted, '@')
-	if at > 0 {
-		address, err := submission.ParseAddress(wanted)
-		if err != nil {
-			return "", false
-		}
-		return address.String(), false
-	}
-	wanted = strings.TrimSuffix(wanted[at+1:], ".")
-	below, wildcard := strings.CutPrefix(wanted, "*")
-	if wildcard || strings.HasPrefix(below, ".") {
-		parent, ok := parentOf(strings.TrimPrefix(below, "."))
-		if !ok {
-			return "", false
-		}
-		return "*." + parent, false
-	}
-	domain, ok := domainOf(wanted)
-	if ok {
-		return domain, false
-	}
-	parent, ok := parentOf(wanted)
-	if ok {
-		return "*." + parent, true
-	}
-	return "", false
+// checkBadKey reports what policy says of a PartitionKey that matches no address.
+func (k *checker) checkBadKey(e *entry, f policy.Fault) {
+	fault, _ := policy.JudgeKey(e.row.Partition)
+	k.add(e, f.Column, keyRules[fault], sentence(f.Column, f.Problem), sentence(e.row.KeyAdvice()))
 }
 
 // domainOf returns the domain in the form of submissions. ok is false if no address can have it.
@@ -113,18 +69,6 @@ func domainOf(name string) (domain string, ok bool) {
 		return "", false
 	}
 	return address.Domain(), true
-}
-
-// parentOf is like domainOf, but ok says whether an address can have a domain below it.
-func parentOf(name string) (parent string, ok bool) {
-	// Some endings need two more parts: the public suffix list has everything directly below them.
-	for _, below := range []string{"a.", "a.a."} {
-		domain, ok := domainOf(below + name)
-		if ok {
-			return strings.TrimPrefix(domain, below), true
-		}
-	}
-	return "", false
 }
 
 // sentence joins clauses into a sentence.

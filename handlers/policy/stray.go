@@ -1,0 +1,301 @@
+package policy
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/net/idna"
+	"golang.org/x/text/unicode/norm"
+
+	"guestlist/handlers/submission"
+)
+
+// A stray is a row whose PartitionKey is none of the [Partitions] of any address, such as
+// "Fabrikam.com" or "@fabrikam.com". No look-up finds it, and it must not be overlooked: it may be
+// what was to keep somebody out. It counts as a row with a fault in the partitions that it was
+// likely meant for ([Row.For]), so it sends their sign-ups to review.
+
+// KeyFault is what is wrong with a PartitionKey.
+type KeyFault string
+
+const (
+	KeyFine     KeyFault = ""         // nothing
+	KeyCapitals KeyFault = "capitals" // it has capital letters
+	KeyNotASCII KeyFault = "ascii"    // it is an international name, not in punycode
+	KeyHidden   KeyFault = "hidden"   // it has white space or invisible characters
+	KeySuffix   KeyFault = "suffix"   // it is an ending under which others register domains
+	KeyNobody   KeyFault = "nobody"   // it is a wildcard below which no address can be
+	KeyOther    KeyFault = "other"    // anything else
+)
+
+// problems says what is wrong, as the rest of a sentence that begins with the column.
+var problems = map[KeyFault]string{
+	KeyCapitals: "has capital letters and addresses are compared in lower case, so it matches none",
+	KeyNotASCII: "is not in ASCII and international names are compared in punycode, " +
+		"so it matches no address",
+	KeyHidden:   "has white space or characters that can't be seen, so it matches no address",
+	KeySuffix:   "is an ending under which others register their domains, so it matches no address",
+	KeyNobody:   "covers no address: its ending does not exist, or it has too many parts",
+	KeyOther:    "matches no address",
+}
+
+// JudgeKey returns what is wrong with a PartitionKey, and the partitions that it was likely meant
+// for. A key may mean several: "*contoso.com" means contoso.com and what is below. With KeyFine,
+// and if its meaning is unknown, there are none.
+func JudgeKey(key string) (fault KeyFault, meant []string) {
+	if isPartition(key) {
+		return KeyFine, nil
+	}
+	meant = meantBy(key)
+	below, isWildcard := strings.CutPrefix(key, "*.")
+	switch {
+	case isWildcard && isHost(below):
+		fault = KeyNobody
+	case slices.Equal(meant, []string{"*." + key}):
+		fault = KeySuffix
+	case slices.Equal(meant, []string{strings.ToLower(key)}):
+		fault = KeyCapitals
+	case strings.ContainsFunc(key, hidden):
+		fault = KeyHidden
+	case len(meant) > 0 && strings.ContainsFunc(key, international):
+		fault = KeyNotASCII
+	default:
+		fault = KeyOther
+	}
+	return fault, meant
+}
+
+func hidden(r rune) bool { return unicode.IsSpace(r) || submission.Invisible(r) }
+
+func international(r rune) bool { return r > unicode.MaxASCII }
+
+// judgeKey sets the row's fault of its PartitionKey, and the partitions for which the row counts
+// all the same. The rest of the row has been read.
+func (r *Row) judgeKey() {
+	kind, meant := JudgeKey(r.Partition)
+	if kind == KeyFine {
+		return
+	}
+	r.For = meant
+	if len(meant) == 0 && !(r.Action == Invite && len(r.Faults) == 0) {
+		// It may be meant for anybody whom no narrower row is for.
+		r.For = []string{anyone}
+	}
+	fault := Fault{PartitionKeyColumn, problems[kind], r.keyAdvice(meant, false)}
+	r.Faults = slices.Insert(r.Faults, 0, fault)
+}
+
+// KeyAdvice returns what to do about the PartitionKey of a stray, as in the row's [Fault], but with
+// addresses.
+func (r Row) KeyAdvice() string {
+	_, meant := JudgeKey(r.Partition)
+	return r.keyAdvice(meant, true)
+}
+
+func (r Row) keyAdvice(meant []string, withAddresses bool) string {
+	advice, whose := "", "its sign-ups"
+	shown := meant
+	if !withAddresses {
+		// An address is personal data, and a fault may be logged.
+		shown = slices.DeleteFunc(slices.Clone(meant), isAddress)
+	}
+	switch {
+	case len(shown) > 0:
+		const most = 5
+		listed := strings.Join(shown[:min(most, len(shown))], " or ")
+		if len(shown) > most {
+			listed += " or others"
+		}
+		advice = "create the row again under " + listed
+		if len(meant) > 1 {
+			whose = "their sign-ups"
+		}
+	case len(meant) > 0:
+		advice = "create the row again under the address in lower case, without anything around it"
+	default:
+		advice = "create the row again under an address (ana@contoso.com), a domain (contoso.com), " +
+			"everything below a domain (*.contoso.com) or * for everybody; lower case, " +
+			"without white space, other scripts in punycode (xn--...)"
+		whose = "everybody without a narrower row"
+	}
+	if r.Disabled() || r.Mode == Audit || len(r.For) == 0 {
+		return advice
+	}
+	verb := " go"
+	if len(meant) == 0 {
+		verb = " goes"
+	}
+	return advice + "; as long as this one stands, " + whose + verb + " to review"
+}
+
+// Strays returns the rows that no look-up finds and that count: those with a faulty PartitionKey
+// that are not disabled, not in audit mode, and meant for somebody. Of their columns they keep only
+// those that matter for that.
+func Strays(rows []Raw) []Raw {
+	var strays []Raw
+	for _, raw := range rows {
+		if isPartition(raw.Partition) {
+			continue
+		}
+		stray := raw
+		stray.Columns = strayCells(raw.Columns)
+		row := Parse(stray)
+		if !row.Disabled() && row.Mode != Audit && len(row.For) > 0 {
+			stray.Columns = map[string]any{ActionColumn: string(row.Action)}
+			strays = append(strays, stray)
+		}
+	}
+	return strays
+}
+
+// ForShown is For in a form that may be logged: an address is shown as its domain's mailbox "…".
+func (r Row) ForShown() []string {
+	return mapped(r.For, func(key string) string {
+		if isAddress(key) {
+			return "…" + key[strings.LastIndexByte(key, '@'):]
+		}
+		return key
+	})
+}
+
+// StrayColumns are the columns that [Strays] needs.
+func StrayColumns() []string { return []string{ActionColumn, ModeColumn, EnabledColumn} }
+
+func strayCells(cells map[string]any) map[string]any {
+	kept := map[string]any{}
+	for _, name := range StrayColumns() {
+		if cells[name] != nil {
+			kept[name] = cells[name]
+		}
+	}
+	return kept
+}
+
+// QuoteKey returns a PartitionKey in a form that may be logged: one line, bounded, without the name
+// of a person's mailbox.
+func QuoteKey(key string) string {
+	_, meant := JudgeKey(key)
+	if isAddress(key) || slices.ContainsFunc(meant, isAddress) {
+		return "(like an address)"
+	}
+	at := strings.LastIndexAny(key, "@\uff20\ufe6b")
+	if at > 0 && strings.Trim(key[:at], "*. ") != "" {
+		key = "…" + key[at:]
+	}
+	return strconv.QuoteToASCII(clip(key, maxQuoted))
+}
+
+// maxKey is the longest key that is looked into, in bytes: the table's limit is 512 UTF-16 units.
+const maxKey = 2048
+
+// meantBy returns the partitions that a faulty key was likely meant for; none if that is unknown.
+func meantBy(key string) []string {
+	if len(key) > maxKey {
+		return nil
+	}
+	text := readable(key)
+	if strings.Contains(text, anyone) && strings.Trim(text, "*.@%?") == "" {
+		return []string{anyone}
+	}
+	words := strings.FieldsFunc(text, func(r rune) bool {
+		return unicode.IsSpace(r) || strings.ContainsRune(",;|<>()[]{}\"`/\\=:", r)
+	})
+	words = slices.DeleteFunc(words, func(word string) bool {
+		return slices.Contains(schemes, word) || strings.Trim(word, "0123456789") == ""
+	})
+	var meant []string
+	add := func(word string) bool {
+		keys := keysOf(word)
+		for _, key := range keys {
+			if !slices.Contains(meant, key) {
+				meant = append(meant, key)
+			}
+		}
+		return keys != nil
+	}
+	unknown := false
+	for _, word := range words {
+		// A part of a broken name may look like an ending, as in "contoso, com".
+		ending := len(words) > 1 && !strings.Contains(word, ".") && !strings.Contains(word, "@")
+		if ending || !add(word) {
+			unknown = true
+		}
+	}
+	if unknown && (len(meant) == 0 || len(words) == 2) {
+		add(strings.Join(words, "."))
+		add(strings.Join(words, ""))
+	}
+	return meant
+}
+
+// schemes are words that are no part of a name.
+var schemes = []string{"http", "https", "mailto", "smtp", "sip"}
+
+// plainForms are ways to write a dot, an @ and an asterisk.
+var plainForms = strings.NewReplacer("\u3002", ".", "\uff61", ".", "[.]", ".", "(.)", ".", "{.}", ".",
+	"[dot]", ".", "(dot)", ".", " dot ", ".", "[at]", "@", "(at)", "@", "[@]", "@", " at ", "@",
+	"\u2217", "*", "\u204e", "*")
+
+// readable returns the key in lower case, without what can't be seen or only looks different.
+func readable(key string) string {
+	text := strings.ToLower(norm.NFKC.String(strings.ToValidUTF8(key, "")))
+	text = strings.Map(func(r rune) rune {
+		if submission.Invisible(r) && !unicode.IsSpace(r) || r == utf8.RuneError {
+			return -1
+		}
+		return r
+	}, text)
+	text = plainForms.Replace(text)
+	for strings.Contains(text, "..") {
+		text = strings.ReplaceAll(text, "..", ".")
+	}
+	return strings.TrimSpace(text)
+}
+
+// keysOf returns the partitions that one word was likely meant for.
+func keysOf(word string) []string {
+	word = strings.Trim(word, "'!?~^%&#$")
+	at := strings.LastIndexByte(word, '@')
+	if at < 0 {
+		return domainKeys(word)
+	}
+	local, domain := strings.Trim(word[:at], "'@"), word[at+1:]
+	whole, _, _ := strings.Cut(local, "+") // sign-ups have no part behind a plus
+	address, err := submission.ParseAddress(whole + "@" + strings.TrimSuffix(domain, "."))
+	if err == nil {
+		return []string{address.String()}
+	}
+	// Whoever is meant has an address there.
+	return domainKeys(domain)
+}
+
+// domainKeys returns the partitions that a word without a mailbox was likely meant for.
+func domainKeys(word string) []string {
+	before, rest, wildcard := "", word, false
+	if star := strings.LastIndexByte(word, '*'); star >= 0 {
+		before, rest, wildcard = word[:star], word[star+1:], true
+	}
+	below := strings.HasPrefix(rest, ".")
+	rest = strings.Trim(rest, ".")
+	rest = strings.TrimPrefix(rest, "www.")
+	ascii := rest
+	address, err := submission.ParseAddress("a@" + rest)
+	if err == nil {
+		ascii = address.Domain()
+	} else if folded, err := idna.Lookup.ToASCII(rest); err == nil {
+		ascii = folded
+	}
+	var keys []string
+	onlyBelow := wildcard && (below || before != "")
+	if !onlyBelow && isPartition(ascii) {
+		keys = append(keys, ascii)
+	}
+	// An ending such as com or co.uk can only mean what is below.
+	if (wildcard || below || keys == nil) && ascii != "" && isPartition("*."+ascii) {
+		keys = append(keys, "*."+ascii)
+	}
+	return keys
+}
