@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"guestlist/handlers/policy"
 	"guestlist/handlers/problem"
 	"guestlist/handlers/request"
 	"guestlist/handlers/submission"
@@ -127,6 +128,25 @@ func CheckBreaker(b Breaker) Check {
 	default:
 		return Fine.Check(part, fmt.Sprintf("takes invitations; %d sent today", b.SentToday), "")
 	}
+}
+
+// CheckKeys checks for rows that no look-up finds.
+func CheckKeys(rows []policy.Raw) []Check {
+	const most = 10
+	strays := policy.Strays(rows)
+	var checks []Check
+	for i, raw := range strays {
+		if i == most {
+			return append(checks, Warning.Check("policy rows",
+				fmt.Sprintf("%d further rows match nobody", len(strays)-most),
+				"guestlist policy lint shows them."))
+		}
+		row := policy.Parse(raw)
+		advice := row.KeyAdvice()
+		checks = append(checks, Warning.Check(fmt.Sprintf("policy row %+q under %+q", raw.Name, raw.Partition),
+			policy.PartitionKeyColumn+" "+row.Faults[0].Problem, strings.ToUpper(advice[:1])+advice[1:]+"."))
+	}
+	return checks
 }
 
 // CheckStanding checks for requests that are overdue.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"guestlist/handlers/policy"
 	"guestlist/handlers/policy/rowfile"
@@ -22,6 +23,15 @@ type Table interface {
 	ChangeRows(ctx context.Context, add, replace, remove []policy.Raw) error
 }
 
+// TableStrays finds strays by reading the whole table, as it is now.
+type TableStrays struct{ Table Table }
+
+// StrayRows implements [request.StrayRows].
+func (t TableStrays) StrayRows(ctx context.Context, _ time.Time) ([]policy.Raw, error) {
+	rows, err := t.Table.AllRows(ctx)
+	return policy.Strays(rows), err
+}
+
 // MemoryDecider decides by rows in memory. No seats of rows with limits are taken.
 func MemoryDecider(rows []policy.Raw) (request.Decider, error) {
 	byPartition := memory{}
@@ -32,7 +42,7 @@ func MemoryDecider(rows []policy.Raw) (request.Decider, error) {
 	if err != nil {
 		return request.Decider{}, fmt.Errorf("preparing to read rows: %w", err)
 	}
-	return request.Decider{Rows: byPartition, Seats: freeSeats{}, Parse: cache.Parse}, nil
+	return request.Decider{Rows: byPartition, Strays: strays(policy.Strays(rows)), Seats: freeSeats{}, Parse: cache.Parse}, nil
 }
 
 // memory is rows by partition.
@@ -46,6 +56,12 @@ func (m memory) Rows(_ context.Context, partitions []string) ([]policy.Raw, erro
 	}
 	return rows, nil
 }
+
+// strays are strays that are known.
+type strays []policy.Raw
+
+// StrayRows implements [request.StrayRows].
+func (s strays) StrayRows(context.Context, time.Time) ([]policy.Raw, error) { return s, nil }
 
 // freeSeats has no seats taken. A Decider takes none.
 type freeSeats struct{ request.Seats }

@@ -36,10 +36,10 @@ var problems = map[KeyFault]string{
 	KeyCapitals: "has capital letters and addresses are compared in lower case, so it matches none",
 	KeyNotASCII: "is not in ASCII and international names are compared in punycode, " +
 		"so it matches no address",
-	KeyHidden:   "has white space or characters that can't be seen, so it matches no address",
-	KeySuffix:   "is an ending under which others register their domains, so it matches no address",
-	KeyNobody:   "covers no address: its ending does not exist, or it has too many parts",
-	KeyOther:    "matches no address",
+	KeyHidden: "has white space or characters that can't be seen, so it matches no address",
+	KeySuffix: "is an ending under which others register their domains, so it matches no address",
+	KeyNobody: "covers no address: its ending does not exist, or it has too many parts",
+	KeyOther:  "matches no address",
 }
 
 // JudgeKey returns what is wrong with a PartitionKey, and the partitions that it was likely meant

@@ -14,10 +14,18 @@ import (
 // the command line use the same Decider, so they can't disagree.
 type Decider struct {
 	Rows Rows
+	// Strays tells of the rows that no look-up of Rows finds; nil if there are none.
+	Strays StrayRows
 	// Seats tells how full rows with limits are. Without it such a row leads to review.
 	Seats Seats
 	// Parse reads a row; nil is policy.Parse. A policy.Cache compiles conditions once.
 	Parse func(policy.Raw) policy.Row
+}
+
+// StrayRows returns the strays among all policy rows as of now, as [policy.Strays] does. After an
+// error no decision can be made.
+type StrayRows interface {
+	StrayRows(ctx context.Context, now time.Time) ([]policy.Raw, error)
 }
 
 // Decide lets policy decide on the submission as of now.
@@ -28,6 +36,13 @@ func (d Decider) Decide(ctx context.Context, s submission.Submission, now time.T
 	raws, err := d.Rows.Rows(ctx, policy.Partitions(s.Email))
 	if err != nil {
 		return policy.Decision{}, fmt.Errorf("reading policy rows: %w", err)
+	}
+	if d.Strays != nil {
+		strays, err := d.Strays.StrayRows(ctx, now)
+		if err != nil {
+			return policy.Decision{}, fmt.Errorf("reading policy rows: %w", err)
+		}
+		raws = append(raws, strays...)
 	}
 	parse := d.Parse
 	if parse == nil {

@@ -5,17 +5,19 @@ import "log/slog"
 // The messages of the log lines that operators rely on. They and the names of their fields are
 // stable, since alerts match on them. A test holds the table in docs/operations.md to them.
 const (
-	LogUpkeep        = "upkeep done"              // if it does not come, nothing that waits goes on
-	LogBreakerOpened = "breaker opened"           // the tenant takes no invitations; once each time
-	LogBreakerClosed = "breaker closed"           // a probe went through
-	LogBudgetLow     = "daily budget nearly used" // once a day
-	LogBudgetSpent   = "daily budget used"        // once a day
-	LogFailed        = "request failed"           // a request came to state Failed
-	LogPoisoned      = "message poisoned"         // a message failed too often, beside LogFailed
-	LogKept          = "message kept"             // as a dead letter
-	LogOverdue       = "requests wait too long"   // once an hour for each state
-	LogRemains       = "withdrawn guest remains"  // only an admin can remove the guest
-	LogDegraded      = "permission missing"       // the app goes on without; once for each start
+	LogUpkeep        = "upkeep done"               // if it does not come, nothing that waits goes on
+	LogBreakerOpened = "breaker opened"            // the tenant takes no invitations; once each time
+	LogBreakerClosed = "breaker closed"            // a probe went through
+	LogBudgetLow     = "daily budget nearly used"  // once a day
+	LogBudgetSpent   = "daily budget used"         // once a day
+	LogFailed        = "request failed"            // a request came to state Failed
+	LogPoisoned      = "message poisoned"          // a message failed too often, beside LogFailed
+	LogKept          = "message kept"              // as a dead letter
+	LogOverdue       = "requests wait too long"    // once an hour for each state
+	LogRemains       = "withdrawn guest remains"   // only an admin can remove the guest
+	LogDegraded      = "permission missing"        // the app goes on without; once for each start
+	LogStray         = "policy row matches nobody" // at once, then once an hour for each row
+	LogUnchecked     = "policy rows not checked"   // the search for such rows failed
 )
 
 // LogLine describes a stable log line.
@@ -39,5 +41,7 @@ func LogLines() []LogLine {
 		{LogOverdue, slog.LevelWarn, []string{"state", "requests", "oldest"}},
 		{LogRemains, slog.LevelWarn, []string{"request", "guest"}},
 		{LogDegraded, slog.LevelWarn, []string{"permission", "effect"}},
+		{LogStray, slog.LevelError, []string{"rows", "key", "row", "review"}},
+		{LogUnchecked, slog.LevelError, []string{"code", "error"}},
 	}
 }

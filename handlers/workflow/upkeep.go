@@ -27,7 +27,8 @@ type Queue interface {
 	Enqueue(ctx context.Context, message []byte) error
 }
 
-// Upkeep enqueues every request that has become due, and returns how many those were. Once in a
+// Upkeep enqueues every request that has become due, and returns how many those were. Before, it
+// looks for policy rows under keys that match nobody, so that they count within a minute. Once in a
 // while it also erases personal data that was kept long enough, and logs requests that wait too
 // long.
 //
@@ -35,6 +36,7 @@ type Queue interface {
 // process ends before the host has it, the request comes up again, and a slow queue does not fill
 // with copies.
 func (w *Worker) Upkeep(ctx context.Context, queue Queue) (int, error) {
+	w.findStrays(ctx)
 	due, err := w.enqueueDue(ctx, queue)
 	if err != nil {
 		return due, err

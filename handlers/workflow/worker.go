@@ -23,6 +23,7 @@ type Config struct {
 	DeadLetters request.DeadLetterStore
 	Records     request.Records
 	Queues      request.Queues
+	Strays      request.StrayStore
 	Directory   request.Directory
 	Users       request.Users
 	// Pace is how fast invitations may be sent. The zero Pace has no limits.
@@ -77,6 +78,7 @@ func New(config Config) (*Worker, error) {
 	need(config.DeadLetters != nil, "DeadLetters")
 	need(config.Records != nil, "Records")
 	need(config.Queues != nil, "Queues")
+	need(config.Strays != nil, "Strays")
 	need(config.Directory != nil, "Directory")
 	need(config.Users != nil, "Users")
 	need(config.RedirectURL != "", "RedirectURL")
@@ -97,7 +99,9 @@ func New(config Config) (*Worker, error) {
 		}
 		config.Parse = cache.Parse
 	}
-	decider := request.Decider{Rows: config.Rows, Seats: config.Seats, Parse: config.Parse}
+	decider := request.Decider{
+		Rows: config.Rows, Strays: request.StrayFinder{Store: config.Strays}, Seats: config.Seats, Parse: config.Parse,
+	}
 	return &Worker{config: config, decider: decider}, nil
 }
 

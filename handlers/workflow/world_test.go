@@ -75,6 +75,7 @@ func newWorld(t *testing.T, changes ...func(*workflow.Config)) *world {
 		DeadLetters: w.store,
 		Records:     w.store,
 		Queues:      queues{w},
+		Strays:      w.store,
 		Directory:   interruptedDirectory{w, w.client},
 		Users:       interruptedDirectory{w, w.client},
 		RedirectURL: "https://landing.example.com",

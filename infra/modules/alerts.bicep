@@ -84,6 +84,16 @@ var alerts = [
     window: 'PT2H'
   }
   {
+    name: 'rows'
+    title: 'policy rows match nobody, or could not be checked'
+    query: loadTextContent('../queries/alerts/rows.kql')
+    severity: 2
+    operator: 'GreaterThan'
+    threshold: 0
+    every: 'PT15M'
+    window: 'PT2H'
+  }
+  {
     name: 'budget'
     title: 'the day\'s invitations are nearly sent'
     query: loadTextContent('../queries/alerts/budget.kql')

@@ -7,7 +7,8 @@
 //	           the address, and the guest's object id
 //	Waiting    PartitionKey "due", RowKey is the request's id: when it is due (a due entry)
 //	Seats      PartitionKey is a hash of a policy row's key: its counters and the seats taken
-//	Tenant     PartitionKey "tenant": the gate that all invitations pass, and what the app reports
+//	Tenant     PartitionKey "tenant": the gate that all invitations pass, what the app reports, and
+//	           the policy rows that no look-up finds
 //	Poison     PartitionKey "poison": dead letters
 //	Policies   the rows that admins edit; the app only reads them
 //

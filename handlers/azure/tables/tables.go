@@ -89,11 +89,12 @@ type Store struct {
 }
 
 var (
-	_ request.Store     = (*Store)(nil)
-	_ request.Rows      = (*Store)(nil)
-	_ request.Seats     = (*Store)(nil)
-	_ request.GateStore = (*Store)(nil)
-	_ request.Records   = (*Store)(nil)
+	_ request.Store      = (*Store)(nil)
+	_ request.Rows       = (*Store)(nil)
+	_ request.Seats      = (*Store)(nil)
+	_ request.GateStore  = (*Store)(nil)
+	_ request.Records    = (*Store)(nil)
+	_ request.StrayStore = (*Store)(nil)
 )
 
 // New returns a Store. It makes no call: an account that can't be reached shows at the first one.

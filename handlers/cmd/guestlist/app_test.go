@@ -49,7 +49,7 @@ func worker(ts *testscript.TestScript, store *tables.Store) *workflow.Worker {
 	onQueues, err := local.queues()
 	ts.Check(err)
 	m, err := workflow.New(workflow.Config{
-		Store: store, Rows: store, Seats: store, Gates: store, DeadLetters: store, Records: store,
+		Store: store, Rows: store, Seats: store, Gates: store, DeadLetters: store, Records: store, Strays: store,
 		Queues: onQueues, Directory: client, Users: client,
 		RedirectURL: "https://landing.example.com", IntentLease: time.Minute, Now: time.Now,
 		Sleep:  func(context.Context, time.Duration) error { return nil },

@@ -223,7 +223,7 @@ func (c explainCommand) decider(s *session, p *policyCommand) (request.Decider, 
 	if err != nil {
 		return request.Decider{}, err
 	}
-	return request.Decider{Rows: d, Seats: d}, nil
+	return request.Decider{Rows: d, Strays: operate.TableStrays{Table: d}, Seats: d}, nil
 }
 
 type replayCommand struct {

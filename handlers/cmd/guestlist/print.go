@@ -236,6 +236,11 @@ func printExplanation(w io.Writer, e operate.Explanation) {
 	fmt.Fprintf(w, "as of %s\n\n", e.Decision.At.Format(time.RFC3339))
 
 	lines := [][]string{{"PARTITION", "ROW", "OUTCOME", "WHY"}}
+	for _, look := range e.Decision.Looked {
+		if !slices.Contains(e.Partitions, look.Partition) { // under a key that matches nobody
+			lines = append(lines, []string{strconv.QuoteToASCII(look.Partition), look.Name, string(look.Outcome), look.Why})
+		}
+	}
 	for _, partition := range e.Partitions {
 		before := len(lines)
 		for _, look := range e.Decision.Looked {

@@ -106,7 +106,7 @@ func newWorker(
 	s settings.Settings, store *tables.Store, onQueues *queues.Service, tenant *graph.Client, pressure *workflow.Pressure, log *slog.Logger,
 ) (*workflow.Worker, error) {
 	return workflow.New(workflow.Config{
-		Store: store, Rows: store, Seats: store, Gates: store, DeadLetters: store, Records: store,
+		Store: store, Rows: store, Seats: store, Gates: store, DeadLetters: store, Records: store, Strays: store,
 		Queues: onQueues, Directory: tenant, Users: tenant, Pressure: pressure,
 		Pace:        request.Pace{Daily: s.DailyInvitations, Spacing: s.InvitationSpacing},
 		RedirectURL: s.RedirectURL, IntentLease: s.IntentLease, Retention: s.Retention,

@@ -170,6 +170,38 @@ func (s store) Rows(ctx context.Context, partitions []string) ([]policy.Raw, err
 	return rows, err
 }
 
+func (s store) ScanRows(ctx context.Context, cursor string) (rows []policy.Raw, next string, err error) {
+	by := s.current
+	rows, err = get(s, "ScanRows", func() ([]policy.Raw, error) {
+		var page []policy.Raw
+		page, next, err = s.memory.ScanRows(ctx, cursor)
+		return page, err
+	})
+	s.missed(by, err)
+	return rows, next, err
+}
+
+func (s store) Strays(ctx context.Context) (request.Strays, error) {
+	by := s.current
+	strays, err := get(s, "Strays", func() (request.Strays, error) { return s.memory.Strays(ctx) })
+	s.missed(by, err)
+	return strays, err
+}
+
+func (s store) SaveStrays(_ context.Context, strays request.Strays) error {
+	by := s.current
+	err := s.do("SaveStrays", func() error { return s.memory.SaveStrays(s.context, strays) })
+	s.missed(by, err)
+	return err
+}
+
+// missed counts a failure to read policy rows for the request that the call is about.
+func (s store) missed(by *call, err error) {
+	if err != nil {
+		s.unread[by.about]++
+	}
+}
+
 func (s store) Used(ctx context.Context, row policy.RowKey, day string) (policy.Used, error) {
 	by := s.current
 	used, err := get(s, "Used", func() (policy.Used, error) { return s.memory.Used(ctx, row, day) })

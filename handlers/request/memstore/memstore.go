@@ -37,6 +37,7 @@ type Store struct {
 	rows        map[policy.RowKey]policy.Raw
 	seats       map[policy.RowKey]map[submission.ID]string // the day on which each request took its seat
 	gate        request.Gate
+	strays      request.Strays
 	deadLetters map[string]request.DeadLetter // by the message's id
 }
 

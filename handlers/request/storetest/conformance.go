@@ -29,6 +29,7 @@ type Store interface {
 	request.Seats
 	request.GateStore
 	request.DeadLetterStore
+	request.StrayStore
 	// PutRow writes a row in place of any that has its partition and name. It ignores row.ETag.
 	PutRow(ctx context.Context, row policy.Raw) error
 }
@@ -43,6 +44,7 @@ var tests = map[string]map[string]func(*testing.T, Store){
 	"seats":        seatTests,
 	"gate":         gateTests,
 	"dead letters": deadLetterTests,
+	"strays":       strayTests,
 }
 
 // Run runs the named groups of the suite, or all, with stores that newStore returns. Every call

@@ -1,0 +1,163 @@
+package request
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"guestlist/handlers/policy"
+	"guestlist/handlers/problem"
+)
+
+// A stray is a policy row under a key that no look-up finds; see [policy.Strays]. Upkeep looks
+// through all rows for strays and keeps a list of them, because a decision reads the rows of a few
+// partitions only.
+
+const (
+	// strayPages is how many pages of rows one search reads at most. The next goes on from there.
+	strayPages = 20
+	// StrayLife is how long a list of strays is relied on. Upkeep makes a new one every minute.
+	StrayLife = 10 * time.Minute
+	// maxStrayBytes limits a list of strays as JSON, so that a store can keep it in one place.
+	maxStrayBytes = 24 * 1024
+)
+
+// Strays is what is known about strays. Its lists are at most maxStrayBytes as JSON.
+type Strays struct {
+	// Rows are the strays of the last search that came to the end.
+	Rows []policy.Raw
+	// Unlisted is how many there were besides.
+	Unlisted int
+	// CheckedAt is when that search began; zero if there was none.
+	CheckedAt time.Time
+	// LoggedAt is when they were last logged.
+	LoggedAt time.Time
+
+	// A search that is under way: where it goes on, when it began, and what it has found.
+	Cursor        string
+	Began         time.Time
+	Found         []policy.Raw
+	FoundUnlisted int
+}
+
+// StrayStore finds and keeps strays. Errors are *problem.Error: StorageUnavailable.
+type StrayStore interface {
+	// ScanRows returns policy rows from the cursor on, in any order and at most a thousand or so, and
+	// the cursor of the rest, "" if there is none. The rows have their keys, their ETag and
+	// [policy.StrayColumns]. The cursor "" is the beginning. Internal if the cursor is of no use any
+	// more.
+	ScanRows(ctx context.Context, cursor string) (rows []policy.Raw, next string, err error)
+	// Strays returns what was saved last, the zero Strays if nothing was.
+	Strays(ctx context.Context) (Strays, error)
+	SaveStrays(ctx context.Context, strays Strays) error
+}
+
+// StrayFinder looks for strays.
+type StrayFinder struct{ Store StrayStore }
+
+// Search looks through the policy rows, a bounded number of pages at a time, saves what it finds
+// and returns it. log, if set, is called before it is saved, with what was known before; it returns
+// whether it has logged the strays.
+func (f StrayFinder) Search(
+	ctx context.Context, now time.Time, log func(before, after Strays) bool,
+) (Strays, error) {
+	before, err := f.Store.Strays(ctx)
+	if err != nil {
+		return Strays{}, fmt.Errorf("reading the list of strays: %w", err)
+	}
+	strays := before
+	if strays.Cursor == "" {
+		strays.Began, strays.Found, strays.FoundUnlisted = now, nil, 0
+	}
+	for page := 0; ; page++ {
+		rows, next, err := f.Store.ScanRows(ctx, strays.Cursor)
+		if err != nil && strays.Cursor != "" && problem.CodeOf(err) == problem.Internal {
+			rows, next, err = f.Store.ScanRows(ctx, "") // the place is gone
+			strays.Began, strays.Found, strays.FoundUnlisted = now, nil, 0
+		}
+		if err != nil {
+			return Strays{}, fmt.Errorf("looking through the policy rows: %w", err)
+		}
+		strays.add(policy.Strays(rows))
+		strays.Cursor = next
+		if next == "" {
+			strays.Rows, strays.Unlisted, strays.CheckedAt = strays.Found, strays.FoundUnlisted, strays.Began
+			strays.Found, strays.FoundUnlisted = nil, 0
+			break
+		}
+		if page+1 == strayPages {
+			break
+		}
+	}
+	if log != nil && log(before, strays) {
+		strays.LoggedAt = now
+	}
+	err = f.Store.SaveStrays(ctx, strays)
+	if err != nil {
+		return Strays{}, fmt.Errorf("saving the list of strays: %w", err)
+	}
+	return strays, nil
+}
+
+// add adds rows to those found, as many as fit.
+func (s *Strays) add(rows []policy.Raw) {
+	for _, row := range rows {
+		if s.FoundUnlisted > 0 {
+			s.FoundUnlisted++
+			continue
+		}
+		longer := append(s.Found, row)
+		encoded, err := json.Marshal(longer)
+		if err != nil || len(encoded) > maxStrayBytes {
+			s.FoundUnlisted++
+			continue
+		}
+		s.Found = longer
+	}
+}
+
+// StrayRows implements [StrayRows] by the list. It costs one call while upkeep works, and searches
+// itself if the list is older than [StrayLife]. An error if there is no newer list even then.
+func (f StrayFinder) StrayRows(ctx context.Context, now time.Time) ([]policy.Raw, error) {
+	strays, err := f.Store.Strays(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("reading the list of strays: %w", err)
+	}
+	if !strays.fresh(now) {
+		strays, err = f.Search(ctx, now, nil)
+		if err != nil {
+			return nil, err
+		}
+		if !strays.fresh(now) {
+			return nil, problem.New(problem.StorageUnavailable,
+				"the keys of the policy rows are not all checked yet")
+		}
+	}
+	return strays.All(), nil
+}
+
+// fresh reports whether the list is new enough. A clock may be behind.
+func (s Strays) fresh(now time.Time) bool { return now.Sub(s.CheckedAt).Abs() <= StrayLife }
+
+// All returns all strays that are known. Those that are not listed are one more, for everybody.
+func (s Strays) All() []policy.Raw {
+	var all []policy.Raw
+	known := map[policy.RowKey]bool{}
+	for _, rows := range [][]policy.Raw{s.Rows, s.Found} {
+		for _, row := range rows {
+			if !known[row.Key()] {
+				known[row.Key()] = true
+				all = append(all, row)
+			}
+		}
+	}
+	more := max(s.Unlisted, s.FoundUnlisted)
+	if more > 0 {
+		all = append(all, policy.Raw{
+			Name:    fmt.Sprintf("%d further rows", more),
+			Columns: map[string]any{policy.ActionColumn: string(policy.Review)},
+		})
+	}
+	return all
+}

@@ -1,0 +1,96 @@
+package request_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"guestlist/handlers/policy"
+	"guestlist/handlers/problem"
+	"guestlist/handlers/request"
+)
+
+// bigTable is a table of so many pages, with a stray on each.
+type bigTable struct {
+	pages, scans int
+	strays       request.Strays
+}
+
+func (b *bigTable) ScanRows(_ context.Context, cursor string) ([]policy.Raw, string, error) {
+	page := 0
+	if cursor != "" {
+		n, err := fmt.Sscan(cursor, &page)
+		if n != 1 || err != nil || page >= b.pages {
+			return nil, "", problem.New(problem.Internal, "no such place")
+		}
+	}
+	b.scans++
+	next := ""
+	if page+1 < b.pages {
+		next = fmt.Sprint(page + 1)
+	}
+	return []policy.Raw{
+		{Partition: fmt.Sprintf("P%d.contoso.com", page), Name: "stray", Columns: map[string]any{"Action": "deny"}},
+		{Partition: "contoso.com", Name: fmt.Sprint(page), Columns: map[string]any{"Action": "deny"}},
+	}, next, nil
+}
+
+func (b *bigTable) Strays(context.Context) (request.Strays, error) { return b.strays, nil }
+
+func (b *bigTable) SaveStrays(_ context.Context, strays request.Strays) error {
+	b.strays = strays
+	return nil
+}
+
+func TestSearchForStraysIsBoundedAndGoesOn(t *testing.T) {
+	now := time.Date(2026, 5, 4, 9, 0, 0, 0, time.UTC)
+	table := &bigTable{pages: 50}
+	finder := request.StrayFinder{Store: table}
+	search := func(want int, complete bool) {
+		t.Helper()
+		before := table.scans
+		strays, err := finder.Search(t.Context(), now, nil)
+		now = now.Add(time.Minute)
+		if err != nil || len(strays.All()) != want || (strays.Cursor == "") != complete || table.scans-before > 20 {
+			t.Errorf("%d strays after %d pages, cursor %q, %v; want %d", len(strays.All()), table.scans-before, strays.Cursor, err, want)
+		}
+	}
+	search(20, false)
+	search(40, false)
+	_, err := finder.StrayRows(t.Context(), now)
+	if err != nil {
+		t.Errorf("a decision can't finish the first search: %v", err)
+	}
+	search(50, false) // those of the last search count until the next one ends
+	table.pages = 1
+	search(1, true) // its place is gone
+}
+
+func TestTableThatIsNotCheckedYetIsUnreadable(t *testing.T) {
+	now := time.Date(2026, 5, 4, 9, 0, 0, 0, time.UTC)
+	table := &bigTable{pages: 50}
+	_, err := request.StrayFinder{Store: table}.StrayRows(t.Context(), now)
+	if !request.Retryable(problem.CodeOf(err)) {
+		t.Errorf("got %v, want an error that passes", err)
+	}
+}
+
+func TestTooManyStraysCountForEverybody(t *testing.T) {
+	now := time.Date(2026, 5, 4, 9, 0, 0, 0, time.UTC)
+	table := &bigTable{pages: 5000}
+	finder := request.StrayFinder{Store: table}
+	var strays request.Strays
+	for range 250 {
+		var err error
+		strays, err = finder.Search(t.Context(), now, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	all := strays.All()
+	last := policy.Parse(all[len(all)-1])
+	if strays.Cursor != "" || len(all) > 1000 || last.For[0] != "*" {
+		t.Errorf("%d strays, the last counts for %v", len(all), last.For)
+	}
+}
