@@ -47,10 +47,10 @@ type status Config
 // New returns the handler of the status page, for a route with the request's id in the path value
 // "id". It answers with pages, or with JSON as docs/openapi.yaml describes.
 //
-// GET and HEAD show the stage and the masked address, and the outcome if the page is detailed or
-// the partner has withdrawn. An id that is not recorded and may still be on the queue, by its
-// signature and the time in it, is "received"; any other is 404, whether malformed, made up or out of
-// date.
+// GET and HEAD show the stage, and the outcome if the page is detailed or the partner has withdrawn.
+// They show the masked address as long as that tells no outcome. An id that is not recorded and may
+// still be on the queue, by its signature and the time in it, is "received"; any other is 404,
+// whether malformed, made up or out of date.
 //
 // POST takes an instruction: the action "resend", or "withdraw" with confirm "yes". The answer does
 // not depend on the request: 303 (form) or 202 (JSON) if the instruction is on the queue, 404 for an
@@ -128,6 +128,9 @@ func (s status) show(x *site.Exchange, code int, n notice) {
 	}
 	if !s.Detailed && progress.Outcome != request.OutcomeWithdrawn {
 		progress.Outcome = request.OutcomeOpen
+		if progress.Stage == request.StageFinished {
+			progress.Address = "" // it is erased in time, but not while a person is to decide
+		}
 	}
 	if x.Format == site.JSON {
 		x.JSON(http.StatusOK, struct {
