@@ -22,14 +22,25 @@ func (n *tenant) order(path, body string) {
 	}
 }
 
-func inviting(email string) string { return strings.Replace(wellFormd, "ana@contoso.com", email, 1) }
+func inviting(email string) string {
+	return strings.Replace(wellFormd, "ana@contoso.com", email, 1)
+}
+
+// asMember asks for a user of the type Member.
+func asMember(body string) string {
+	return strings.TrimSuffix(body, "}") + `,"invitedUserType":"Member"}`
+}
 
 func TestFaultHitsOneGuestOnly(t *testing.T) {
 	n := newTenant(t, nil)
-	n.order("faults", `{"match":{"method":"POST","body":"ANA@contoso.com"},"always":true,"status":500}`)
-	n.order("faults", `{"match":{"method":"GET","query":"'ana@contoso.com'"},"always":true,"status":400}`)
-	n.order("faults", `{"match":{"body":"`+strings.ToUpper(accepted)+`"},"always":true,"status":404}`)
-	n.order("faults", `{"match":{"body":"\"invitedUserType\":\"Member\""},"always":true,"status":418}`)
+	for match, status := range map[string]string{
+		`{"method":"POST","body":"ANA@contoso.com"}`:   "500",
+		`{"method":"GET","query":"'ana@contoso.com'"}`: "400",
+		`{"body":"` + strings.ToUpper(accepted) + `"}`: "404",
+		`{"body":"\"invitedUserType\":\"Member\""}`:    "418",
+	} {
+		n.order("faults", `{"match":`+match+`,"always":true,"status":`+status+`}`)
+	}
 	for range 3 {
 		for _, call := range []struct {
 			method, path, body string
@@ -37,7 +48,7 @@ func TestFaultHitsOneGuestOnly(t *testing.T) {
 		}{
 			{"POST", "/v1.0/invitations", wellFormd, 500},
 			{"POST", "/v1.0/invitations", inviting("bo@contoso.com"), 201},
-			{"POST", "/v1.0/invitations", strings.TrimSuffix(inviting("bo@contoso.com"), "}") + `,"invitedUserType":"Member"}`, 418},
+			{"POST", "/v1.0/invitations", asMember(inviting("bo@contoso.com")), 418},
 			{"GET", users("$filter", "mail eq 'ana@contoso.com'"), "", 400},
 			{"GET", users("$filter", "mail eq 'bo@contoso.com'"), "", 200},
 			{"POST", members(plainGroup), reference(accepted), 404},
@@ -115,7 +126,8 @@ func TestSuccessWithoutEffect(t *testing.T) {
 			t.Errorf("%d %s", a.status, a.body)
 		}
 	}
-	if got := newTenant(t, func(c *graphsim.Config) { c.StateFile = file }); len(got.Invitations()) != 0 {
+	after := newTenant(t, func(c *graphsim.Config) { c.StateFile = file })
+	if len(after.Invitations()) != 0 {
 		t.Error("the state file has an invitation that came to nothing")
 	}
 	if again := n.invite("ana@contoso.com"); again == guest {
@@ -139,7 +151,8 @@ func TestGroupsThatDoNotTakeAGuest(t *testing.T) {
 		{"a group that is not full", unknownGroup, "", accepted, 204, ""},
 		{"a full group", unknownGroup, "", disabled, 403, "maximum number of members"},
 		{"a member of a full group", unknownGroup, "", accepted, 400, "already exist"},
-		{"no guests", unifiedGroup, `"kind":"microsoft-365","refusesGuests":true`, accepted, 403, "Guests users are not allowed"},
+		{"no guests", unifiedGroup, `"kind":"microsoft-365","refusesGuests":true`, accepted, 403,
+			"Guests users are not allowed"},
 		{"no guests, and a member", unifiedGroup, "", internal, 204, ""},
 		{"a late group", plainGroup, `"visibleFrom":"` + at + `"`, accepted, 404, plainGroup},
 		{"a deleted group", plainGroup, `"deleted":true`, accepted, 404, plainGroup},
@@ -151,9 +164,11 @@ func TestGroupsThatDoNotTakeAGuest(t *testing.T) {
 		}
 		got := n.send("POST", members(step.group), reference(step.user))
 		if got.status != step.status || !strings.Contains(got.body, step.says) {
-			t.Errorf("%s: %d, want %d saying %q: %s", step.name, got.status, step.status, step.says, got.body)
+			t.Errorf("%s: %d, want %d saying %q: %s",
+				step.name, got.status, step.status, step.says, got.body)
 		}
-		if read := n.send("GET", "/v1.0/groups/"+step.group, ""); (read.status == 404) != (step.status == 404) {
+		read := n.send("GET", "/v1.0/groups/"+step.group, "")
+		if (read.status == 404) != (step.status == 404) {
 			t.Errorf("%s: reading it: %d %s", step.name, read.status, read.body)
 		}
 	}
@@ -162,7 +177,10 @@ func TestGroupsThatDoNotTakeAGuest(t *testing.T) {
 	if got := n.send("GET", "/v1.0/groups/"+plainGroup, ""); got.status != 200 {
 		t.Errorf("a late group an hour later: %d", got.status)
 	}
-	for _, wrong := range []string{`{"id":"partners"}`, `{"id":"` + plainGroup + `","kind":"odd"}`, `{"id":"` + plainGroup + `","maxMembers":-1}`} {
+	for _, wrong := range []string{
+		`{"id":"partners"}`, `{"id":"` + plainGroup + `","kind":"odd"}`,
+		`{"id":"` + plainGroup + `","maxMembers":-1}`,
+	} {
 		if got := n.send("POST", "/stand-in/groups", wrong); got.status != 400 {
 			t.Errorf("%s: %d", wrong, got.status)
 		}
@@ -171,9 +189,11 @@ func TestGroupsThatDoNotTakeAGuest(t *testing.T) {
 
 func TestInvitingMemberNeedsAnotherRight(t *testing.T) {
 	n := newTenant(t, nil)
-	member := strings.TrimSuffix(wellFormd, "}") + `,"invitedUserType":"Member","invitedUserSponsors":[{"id":"` + sponsor + `"}]}`
+	sponsors := `,"invitedUserSponsors":[{"id":"` + sponsor + `"}]}`
+	member := asMember(strings.TrimSuffix(wellFormd, "}") + sponsors)
 	got := n.send("POST", "/v1.0/invitations", member)
-	if got.status != 401 || got.code() != "Unauthorized" || !strings.Contains(got.body, "Insufficient privileges") {
+	unauthorized := got.status == 401 && got.code() == "Unauthorized"
+	if !unauthorized || !strings.Contains(got.body, "Insufficient privileges") {
 		t.Errorf("%d %s", got.status, got.body)
 	}
 	for _, hint := range []string{"member", "type", "sponsor"} {
@@ -196,7 +216,8 @@ func TestContactsHoldAddresses(t *testing.T) {
 	n.order("contacts", `{"id":"`+contact+`","mail":"ANA@contoso.com"}`)
 	n.order("contacts", `{"mail":"bo@contoso.com","shares":true}`)
 	got := n.send("POST", "/v1.0/invitations", wellFormd)
-	if got.status != 400 || !strings.Contains(got.body, "already exists in the directory as object ID: "+contact) {
+	words := "already exists in the directory as object ID: " + contact
+	if got.status != 400 || !strings.Contains(got.body, words) {
 		t.Errorf("%d %s", got.status, got.body)
 	}
 	if read := n.send("GET", "/v1.0/users/"+contact, ""); read.status != 404 {
@@ -229,7 +250,8 @@ func TestEvents(t *testing.T) {
 	}
 	look := func() (s seen) {
 		t.Helper()
-		got := n.send("GET", "/v1.0/users/"+id+"?$select=mail,externalUserState,userPrincipalName,accountEnabled", "")
+		const selected = "mail,externalUserState,userPrincipalName,accountEnabled"
+		got := n.send("GET", "/v1.0/users/"+id+"?$select="+selected, "")
 		if got.status == http.StatusNotFound {
 			return seen{State: "gone", Groups: len(n.Memberships())}
 		}
@@ -237,9 +259,16 @@ func TestEvents(t *testing.T) {
 			Mail, ExternalUserState, UserPrincipalName string
 			AccountEnabled                             bool
 		}](t, got)
-		return seen{user.Mail, user.ExternalUserState, user.UserPrincipalName, user.AccountEnabled, len(n.Memberships())}
+		return seen{
+			user.Mail, user.ExternalUserState, user.UserPrincipalName, user.AccountEnabled,
+			len(n.Memberships()),
+		}
 	}
-	const name, ours = "ana_contoso.com#EXT#@standin.onmicrosoft.com", "ana_contoso.com@standin.onmicrosoft.com"
+	const (
+		name = "ana_contoso.com#EXT#@standin.onmicrosoft.com"
+		ours = "ana_contoso.com@standin.onmicrosoft.com"
+		eve  = "eve@contoso.com"
+	)
 	steps := []struct {
 		user, event string
 		more        string
@@ -248,10 +277,13 @@ func TestEvents(t *testing.T) {
 		{address, "accept", "", seen{address, "Accepted", name, true, 1}},
 		{id, "disable", "", seen{address, "Accepted", name, false, 1}},
 		{strings.ToUpper(address), "enable", "", seen{address, "Accepted", name, true, 1}},
-		{address, "reset-redemption", `,"address":"eve@contoso.com"`, seen{"eve@contoso.com", "PendingAcceptance", name, true, 1}},
-		{"eve@contoso.com", "delete", "", seen{State: "gone"}},
-		{"eve@contoso.com", "restore", "", seen{"eve@contoso.com", "PendingAcceptance", name, true, 0}},
-		{id, "make-internal", "", seen{"eve@contoso.com", "", ours, true, 0}},
+		{
+			address, "reset-redemption", `,"address":"` + eve + `"`,
+			seen{eve, "PendingAcceptance", name, true, 1},
+		},
+		{eve, "delete", "", seen{State: "gone"}},
+		{eve, "restore", "", seen{eve, "PendingAcceptance", name, true, 0}},
+		{id, "make-internal", "", seen{eve, "", ours, true, 0}},
 		{id, "delete", "", seen{State: "gone"}},
 		{id, "purge", "", seen{State: "gone"}},
 	}
@@ -281,7 +313,7 @@ func TestEvents(t *testing.T) {
 func TestAddressAfterResetIsFreeForAnotherGuest(t *testing.T) {
 	n := newTenant(t, nil)
 	first := n.invite("ana@contoso.com")
-	n.order("events", `{"user":"ana@contoso.com","event":"reset-redemption","address":"eve@contoso.com"}`)
+	n.order("events", `{"user":"`+first+`","event":"reset-redemption","address":"eve@contoso.com"}`)
 	second := n.invite("ana@contoso.com")
 	if first == second {
 		t.Error("the invitation has found the account that another address holds now")
