@@ -21,7 +21,7 @@ var oddAnswers = []oddAnswer{
 	{"400", graphsim.Fault{Status: 400, Body: "Bad Request", ContentType: "text/plain"}},
 	{"412", graphsim.Fault{Status: 412, Form: graphsim.HTMLPage}},
 	{"502", graphsim.Fault{Status: 502}},
-	{"html", graphsim.Fault{Status: 200, Body: "<html>Please sign in.</html>", ContentType: "text/html"}},
+	{"html", graphsim.Fault{Status: 200, Body: "<html>Sign in.</html>", ContentType: "text/html"}},
 	{"401", graphsim.Fault{Status: 401}},
 }
 
@@ -59,8 +59,10 @@ func (s *stack) wantGranted(p partner, groups ...string) {
 		s.t.Error(err)
 		return
 	}
-	if r.State != request.Done || !slices.Equal(s.groups(r.GuestID), groups) {
-		s.t.Errorf("%s is %s (%s) in the groups %v, want done in %v", p.email, r.State, r.Reason, s.groups(r.GuestID), groups)
+	granted := s.groups(r.GuestID)
+	if r.State != request.Done || !slices.Equal(granted, groups) {
+		s.t.Errorf("%s is %s (%s) in the groups %v, want done in %v",
+			p.email, r.State, r.Reason, granted, groups)
 	}
 	if n := len(s.invitationsTo(p.email)); n == 0 {
 		s.t.Errorf("%s was not invited", p.email)
@@ -96,11 +98,11 @@ func (s *stack) wantClosed() {
 func TestOddAnswersStopNobody(t *testing.T) {
 	s := newStack(t)
 	s.row("contoso.com", "trusted", "Action", "invite", "Groups", groupOne+","+groupTwo)
-	type unlucky struct {
+	type hitPartner struct {
 		partner
 		groups []string
 	}
-	var all []unlucky
+	var all []hitPartner
 	// hit signs up a guest whose calls the fault hits, and then another guest.
 	hit := func(name, place string, fault graphsim.Fault) {
 		t.Helper()
@@ -112,7 +114,7 @@ func TestOddAnswersStopNobody(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		all = append(all, unlucky{s.signUpAs("ana@" + domain), []string{groupOne, own}})
+		all = append(all, hitPartner{s.signUpAs("ana@" + domain), []string{groupOne, own}})
 		next := s.signUpAs(fmt.Sprintf("after.%d@contoso.com", len(all)))
 		if !s.isDoneWithin(next, time.Minute) {
 			t.Errorf("after an odd answer to the %s (%s) the next guest waits", place, name)
