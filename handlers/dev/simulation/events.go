@@ -274,6 +274,9 @@ func shapeMidnight(random *rand.Rand, p *profile) {
 func shapeCrowd(_ *rand.Rand, p *profile) {
 	p.instances = 40
 	p.people += 6
+	if p.config.pace.Daily > 0 { // not for weeks
+		p.config.pace.Daily = 80
+	}
 }
 
 // shapeFullBudget gives several days less budget than there are people.

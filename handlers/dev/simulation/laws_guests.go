@@ -240,7 +240,9 @@ func (r *run) invitationArrived(
 	if len(earlier) == 0 {
 		return
 	}
-	if !by.blind && earlier[len(earlier)-1] <= by.lookedAt && !r.skewed() {
+	last := earlier[len(earlier)-1]
+	// Who approves since the last mail asks for another.
+	if !by.blind && last <= by.lookedAt && r.yes[by.about] < last && !r.skewed() {
 		r.breach(lawMails, "%s gets a second mail although the directory shows the guest", address)
 	}
 	r.counts.SecondMails++

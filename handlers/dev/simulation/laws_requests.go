@@ -280,7 +280,7 @@ func (r *run) savedWish(by *call, before, after request.Request) {
 // callEnded checks a call that succeeded.
 func (r *run) callEnded(by *call) {
 	r.wantBreakerOpen(by)
-	if by.deferred.After(r.gate.HeldUntil.Add(time.Microsecond)) && !r.skewed() {
+	if by.deferred.After(r.gate.HeldUntil.Add(time.Microsecond)) && len(r.offsets) == 0 {
 		r.breach(lawTurn, "the directory asks to wait until %s, and the gate does not know", by.deferred)
 	}
 }

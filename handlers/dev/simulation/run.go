@@ -49,7 +49,7 @@ type Outcome struct {
 }
 
 // maxSteps is far more than a schedule takes that comes to rest.
-const maxSteps = 30_000
+const maxSteps = 60_000
 
 // run is the state of a schedule.
 type run struct {
