@@ -74,6 +74,7 @@ type Site struct {
 	css       template.CSS
 	script    template.JS
 	header    http.Header // of every answer
+	accepted  acceptCache
 }
 
 // New returns the site of a page.
