@@ -16,14 +16,6 @@ const (
 	// process 10 s after it begins to stop.
 	drainTime = 8 * time.Second
 
-	// readHeaderTimeout is generous for a peer on the same machine.
-	readHeaderTimeout = 10 * time.Second
-
-	// idleTimeout is longer than the minute or two for which the host keeps an idle connection. So
-	// the host closes first, and never sends an invocation into a connection that is just being
-	// closed.
-	idleTimeout = 10 * time.Minute
-
 	// maxHeaderBytes limits the host's own headers. The client's headers travel in the envelope.
 	maxHeaderBytes = 64 << 10
 )
@@ -68,11 +60,12 @@ func (a *App) Serve(ctx context.Context, l net.Listener) error {
 	base, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	server := &http.Server{
-		Handler:           a.Handler(),
-		ReadHeaderTimeout: readHeaderTimeout,
-		IdleTimeout:       idleTimeout,
-		MaxHeaderBytes:    maxHeaderBytes,
-		// No WriteTimeout: it counts from the start of the request and would cut off a slow invocation.
+		Handler:        a.Handler(),
+		MaxHeaderBytes: maxHeaderBytes,
+		// No timeouts: only the host connects, from the same machine. A connection that the handler
+		// closes for being idle could be the one on which the host just sends an invocation, a timeout
+		// for writing counts from the start of the request, and to watch the clock for each read takes
+		// a twentieth of the time of a small invocation.
 		BaseContext: func(net.Listener) context.Context { return base },
 		ErrorLog:    slog.NewLogLogger(a.log.Handler(), slog.LevelWarn),
 	}
