@@ -215,10 +215,15 @@ func placesOf(partitions []string, rows []Row) []place {
 		if byName != 0 {
 			return byName
 		}
+		// A stray may have the name of a row of the partition.
+		byKey := strings.Compare(rows[a.index].Partition, rows[b.index].Partition)
+		if byKey != 0 {
+			return byKey
+		}
 		return strings.Compare(rows[a.index].ETag, rows[b.index].ETag)
 	})
 	for i := range places {
-		if i > 0 && places[i-1].partition == places[i].partition && rows[places[i-1].index].Name == rows[places[i].index].Name {
+		if i > 0 && rows[places[i-1].index].Key() == rows[places[i].index].Key() {
 			places[i-1].twice, places[i].twice = true, true
 		}
 	}

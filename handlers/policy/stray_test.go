@@ -172,6 +172,17 @@ func TestNarrowerRowComesBeforeStray(t *testing.T) {
 	}
 }
 
+func TestStrayMayHaveNameOfAnotherRow(t *testing.T) {
+	rows := []Row{
+		Parse(Raw{Partition: "*", Name: "a", Columns: map[string]any{"Action": "invite"}}),
+		Parse(Raw{Partition: "fabrikam", Name: "a", Columns: map[string]any{"Action": "deny", "Enabled": false}}),
+	}
+	got := Decide(submission.Submission{Email: address(t, "ana@contoso.com")}, rows, nil, now)
+	if got.Action != Invite {
+		t.Errorf("%s: %s, want the row of everybody to decide", got.Action, got.Reason)
+	}
+}
+
 func TestQuotedKeyHoldsNoAddress(t *testing.T) {
 	for key, want := range map[string]string{
 		"Fabrikam.com":              `"Fabrikam.com"`,
