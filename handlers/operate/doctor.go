@@ -130,11 +130,22 @@ func CheckBreaker(b Breaker) Check {
 	}
 }
 
-// CheckKeys checks for rows that no look-up finds.
-func CheckKeys(rows []policy.Raw) []Check {
+// CheckRows checks for rows that no look-up finds, and for those of an interrupted [Apply].
+func CheckRows(rows []policy.Raw) []Check {
 	const most = 10
 	strays := policy.Strays(rows)
 	var checks []Check
+	var blocked []string
+	for _, row := range rows {
+		if IsBlock(row) {
+			blocked = append(blocked, row.Partition)
+		}
+	}
+	if len(blocked) > 0 {
+		checks = append(checks, Warning.Check("guestlist policy apply",
+			"it was interrupted, and everybody goes to review in "+strings.Join(blocked, " "),
+			"Run it again with the same file: it goes on with what is left."))
+	}
 	for i, raw := range strays {
 		if i == most {
 			return append(checks, Warning.Check("policy rows",

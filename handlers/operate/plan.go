@@ -1,10 +1,8 @@
 package operate
 
 import (
-	"cmp"
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 	"time"
 
@@ -28,6 +26,8 @@ type Plan struct {
 	Unchanged int      `json:"unchanged"` // rows that are the same in both
 	// NewErrors are the errors that lint finds in the changed rows and not in the present ones.
 	NewErrors []lint.Finding `json:"newErrors"`
+
+	before, outcome []policy.Raw // the whole table, before and after
 }
 
 // Change is one row of a plan.
@@ -56,15 +56,22 @@ type Cell struct {
 	Text string `json:"text"`
 }
 
-// NewPlan compares the table's rows, with ETags, with a file's, and lints the result as of now.
+// NewPlan compares the table's rows, with ETags, with a file's, and lints the result as of now. The
+// plan removes the temporary rows of an application that was interrupted.
 func NewPlan(ctx context.Context, table []policy.Raw, file []rowfile.Row, options PlanOptions, now time.Time) (Plan, error) {
-	plan := Plan{Changes: []Change{}, Unchanged: len(table)}
+	plan := Plan{Changes: []Change{}, Unchanged: len(table), before: table}
 	outcome := slices.Clone(table)
+	isTemporary := func(row rowfile.Row) bool { return IsBlock(row.Raw) }
+	file = slices.DeleteFunc(slices.Clone(file), isTemporary)
 	for _, d := range rowfile.Compare(table, file) {
+		leftOver := d.Was != nil && IsBlock(*d.Was)
+		if leftOver {
+			d.Conflict = ""
+		}
 		if d.Was != nil {
 			plan.Unchanged--
 		}
-		if d.Kind == rowfile.Removed && !options.Delete {
+		if d.Kind == rowfile.Removed && !options.Delete && !leftOver {
 			plan.Kept++
 			continue
 		}
@@ -87,6 +94,7 @@ func NewPlan(ctx context.Context, table []policy.Raw, file []rowfile.Row, option
 			outcome = append(outcome, *d.Becomes)
 		}
 	}
+	plan.outcome = outcome
 	before, err := lintErrors(ctx, table, now)
 	if err != nil {
 		return Plan{}, err
@@ -132,78 +140,187 @@ type Applied struct {
 	// Moved are not, because somebody changed the row after the plan was made; Conflict says so.
 	Moved     []Change `json:"moved"`
 	Unwritten []Change `json:"unwritten"` // not tried, or in the partition of one that moved
+	// Unknown are in the table or not: there was no answer, and the table could not be read again.
+	Unknown []Change `json:"unknown"`
+	// Blocked are the partitions in which everybody goes to review until the rest is written.
+	Blocked []string `json:"blocked"`
 }
+
+// readAgain limits how long [Apply] looks at the table again after a failure, also if it was
+// interrupted.
+const readAgain = 20 * time.Second
 
 // Apply carries out a plan without conflicts. Rows of one partition change together, up to
-// [policy.MaxChanges] at a time. Partitions that only lose rows come last, so a row that moves to
-// another partition is always in one of them. Every write requires that the row is as it was when
-// the plan was made.
+// [policy.MaxChanges] at a time. Every write requires that the row is as it was when the plan was
+// made.
 //
-// A problem.Conflict means that a row was changed since: Applied tells which, and what was
-// written before. After any other error a part may be written too; a new plan tells.
+// The order of the writes is such that at no moment, also after an interruption, the table invites
+// somebody whom neither the rows before nor the planned ones invite on the same terms. Where no
+// order does, everybody in a partition goes to review until all is written ([IsBlock]). A new plan
+// for the same file goes on with what is left.
+//
+// A problem.Conflict means that a row was changed since the plan was made. After any error Applied
+// tells what is written and what is not.
 func Apply(ctx context.Context, table Table, plan Plan) (Applied, error) {
-	result := Applied{Written: []Change{}, Moved: []Change{}, Unwritten: []Change{}}
+	a := &application{table: table, left: slices.Clone(plan.Changes), Applied: Applied{
+		Written: []Change{}, Moved: []Change{}, Unwritten: []Change{}, Unknown: []Change{}, Blocked: []string{},
+	}}
 	if len(plan.Conflicts()) > 0 {
-		return result, problem.New(problem.Conflict, "the plan has conflicts")
+		return a.Applied, problem.New(problem.Conflict, "the plan has conflicts")
 	}
-	batches := batched(plan.Changes)
-	for i, batch := range batches {
-		var add, replace, remove []policy.Raw
-		for _, change := range batch {
-			switch change.Kind {
-			case rowfile.Added:
-				add = append(add, *change.difference.Becomes)
-			case rowfile.Changed:
-				replace = append(replace, *change.difference.Becomes)
-			case rowfile.Removed:
-				remove = append(remove, *change.difference.Was)
-			}
-		}
-		err := table.ChangeRows(ctx, add, replace, remove)
-		if err == nil {
-			result.Written = append(result.Written, batch...)
-			continue
-		}
-		result.Unwritten = slices.Concat(batches[i:]...)
-		if problem.CodeOf(err) != problem.Conflict {
-			return result, err
-		}
-		standing, readErr := table.AllRows(ctx)
-		if readErr != nil {
-			return result, readErr
-		}
-		moved, unmoved := movedSince(batch, standing)
-		if len(moved) == 0 && len(unmoved) == 0 {
-			// The answer to the first attempt was lost, and the second found its effect.
-			result.Written = append(result.Written, batch...)
-			result.Unwritten = []Change{}
-			continue
-		}
-		result.Moved = moved
-		result.Unwritten = append(unmoved, slices.Concat(batches[i+1:]...)...)
-		return result, err
+	err := a.carryOut(ctx, plan.ordered())
+	a.Unwritten = a.left
+	if err != nil && len(a.Written)+len(a.Unknown) == 0 {
+		a.unblock(ctx)
 	}
-	return result, nil
+	return a.Applied, err
 }
 
-// batched returns the changes in their order, in parts that are made at once.
-func batched(changes []Change) [][]Change {
-	byPartition := map[string][]Change{}
-	removing := map[string]bool{} // partitions that only lose rows
-	for _, change := range changes {
-		_, known := removing[change.Partition]
-		removing[change.Partition] = (removing[change.Partition] || !known) && change.Kind == rowfile.Removed
-		byPartition[change.Partition] = append(byPartition[change.Partition], change)
+// application is a plan that is being carried out.
+type application struct {
+	Applied
+	table Table
+	left  []Change // of the plan, neither written nor known to be impossible
+}
+
+func (a *application) carryOut(ctx context.Context, order []*partitionChange) error {
+	for _, c := range order {
+		if !c.blocked || slices.ContainsFunc(c.changes, isBlock) {
+			continue
+		}
+		block := blockOf(c.key, c.all)
+		a.Blocked = append(a.Blocked, c.key)
+		err := a.write(ctx, []Change{blockChange(rowfile.Difference{Kind: rowfile.Added, Becomes: &block})})
+		if err != nil {
+			return err
+		}
 	}
-	last := map[bool]int{true: 1}
-	partitions := slices.SortedFunc(maps.Keys(byPartition), func(a, b string) int {
-		return cmp.Or(cmp.Compare(last[removing[a]], last[removing[b]]), cmp.Compare(a, b))
-	})
+	blocks, err := a.blocks(ctx)
+	if err != nil {
+		return err
+	}
+	for _, c := range order {
+		for _, batch := range c.batches(blocks) {
+			err = a.write(ctx, batch)
+			if err != nil {
+				return err
+			}
+		}
+		a.Blocked = slices.DeleteFunc(a.Blocked, func(key string) bool { return key == c.key })
+	}
+	return nil
+}
+
+func isBlock(change Change) bool { return change.Name == blockName }
+
+// blockChange returns the change that adds or removes a temporary row.
+func blockChange(d rowfile.Difference) Change {
+	row := d.Becomes
+	if row == nil {
+		row = d.Was
+	}
+	d.Partition, d.Name = row.Partition, row.Name
+	return Change{Kind: d.Kind, Partition: d.Partition, Name: d.Name, Cells: []CellChange{}, difference: d}
+}
+
+// blocks returns the temporary rows of this application, as they are in the table.
+func (a *application) blocks(ctx context.Context) (map[string]policy.Raw, error) {
+	blocks := map[string]policy.Raw{}
+	if len(a.Blocked) == 0 {
+		return blocks, nil
+	}
+	rows, err := a.table.AllRows(ctx)
+	for _, row := range rows {
+		if IsBlock(row) && slices.Contains(a.Blocked, row.Partition) {
+			blocks[row.Partition] = row
+		}
+	}
+	return blocks, err
+}
+
+// batches returns the changes of the partition in parts that are made at once. The last removes the
+// temporary row.
+func (c *partitionChange) batches(blocks map[string]policy.Raw) [][]Change {
+	rest := slices.DeleteFunc(slices.Clone(c.changes), isBlock)
+	last := slices.DeleteFunc(slices.Clone(c.changes), func(c Change) bool { return !isBlock(c) })
+	block, blocked := blocks[c.key]
+	if blocked {
+		last = append(last, blockChange(rowfile.Difference{Kind: rowfile.Removed, Was: &block}))
+	}
 	var batches [][]Change
-	for _, partition := range partitions {
-		batches = append(batches, slices.Collect(slices.Chunk(byPartition[partition], policy.MaxChanges))...)
+	for len(rest)+len(last) > policy.MaxChanges {
+		n := min(policy.MaxChanges, len(rest))
+		batches, rest = append(batches, rest[:n]), rest[n:]
 	}
-	return batches
+	return append(batches, slices.Concat(rest, last))
+}
+
+// write makes the changes, which are of one partition, at once.
+func (a *application) write(ctx context.Context, batch []Change) error {
+	var add, replace, remove []policy.Raw
+	for _, change := range batch {
+		switch change.Kind {
+		case rowfile.Added:
+			add = append(add, *change.difference.Becomes)
+		case rowfile.Changed:
+			replace = append(replace, *change.difference.Becomes)
+		case rowfile.Removed:
+			remove = append(remove, *change.difference.Was)
+		}
+	}
+	err := a.table.ChangeRows(ctx, add, replace, remove)
+	if err == nil {
+		a.settle(batch, &a.Written)
+		return nil
+	}
+	// The answer may have been lost, and the rows written: only the table tells.
+	reading, cancel := context.WithTimeout(context.WithoutCancel(ctx), readAgain)
+	defer cancel()
+	standing, readErr := a.table.AllRows(reading)
+	if readErr != nil {
+		a.settle(batch, &a.Unknown)
+		return err
+	}
+	moved, unmoved := movedSince(batch, standing)
+	if len(moved) == 0 && len(unmoved) == 0 {
+		a.settle(batch, &a.Written)
+		return ctx.Err()
+	}
+	a.settle(moved, &a.Moved)
+	return err
+}
+
+// settle takes changes of the plan from those that are left into the list.
+func (a *application) settle(batch []Change, list *[]Change) {
+	for _, change := range batch {
+		key := policy.RowKey{Partition: change.Partition, Name: change.Name}
+		planned := func(c Change) bool {
+			return policy.RowKey{Partition: c.Partition, Name: c.Name} == key
+		}
+		if slices.ContainsFunc(a.left, planned) {
+			a.left = slices.DeleteFunc(a.left, planned)
+			*list = append(*list, change)
+		}
+	}
+}
+
+// unblock removes the temporary rows of a plan of which nothing else is written.
+func (a *application) unblock(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), readAgain)
+	defer cancel()
+	blocks, err := a.blocks(ctx)
+	if err != nil {
+		return
+	}
+	for _, key := range slices.Clone(a.Blocked) {
+		block, found := blocks[key]
+		if found {
+			err = a.table.ChangeRows(ctx, nil, nil, []policy.Raw{block})
+		}
+		if err == nil {
+			a.Blocked = slices.DeleteFunc(a.Blocked, func(blocked string) bool { return blocked == key })
+		}
+	}
 }
 
 // movedSince splits off the changes whose row has changed since. Both are empty if all are done.

@@ -125,7 +125,7 @@ func checkRecords(s *session, d *deployment) []operate.Check {
 		findings, err = lint.Check(s.ctx, lint.Config{Rows: operate.Parse(rows), Now: s.now()})
 	}
 	add("policy rows", err, func() operate.Check { return checkRows(len(rows), findings) })
-	return append(checks, operate.CheckKeys(rows)...)
+	return append(checks, operate.CheckRows(rows)...)
 }
 
 func checkRows(rows int, findings []lint.Finding) operate.Check {

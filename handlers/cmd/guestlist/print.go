@@ -401,13 +401,24 @@ func cellText(cell, other *operate.Cell) string {
 
 func printApplied(w io.Writer, applied operate.Applied) {
 	fmt.Fprintf(w, "%s written", count(len(applied.Written), "row"))
-	if left := len(applied.Moved) + len(applied.Unwritten); left > 0 {
-		fmt.Fprintf(w, ", %d not:", left)
-		for _, change := range slices.Concat(applied.Moved, applied.Unwritten) {
-			fmt.Fprint(w, plain(fmt.Sprintf("\n  %s %q", change.Partition, change.Name)))
+	name := func(changes []operate.Change) {
+		for _, change := range changes {
+			fmt.Fprint(w, plain(fmt.Sprintf("\n  %s %s %q", change.Kind, change.Partition, change.Name)))
 		}
 	}
+	left := slices.Concat(applied.Moved, applied.Unwritten)
+	if len(left) > 0 {
+		fmt.Fprintf(w, ", %d not:", len(left))
+		name(left)
+	}
+	if len(applied.Unknown) > 0 {
+		fmt.Fprintf(w, "\n%s written or not, there was no answer:", count(len(applied.Unknown), "row"))
+		name(applied.Unknown)
+	}
 	fmt.Fprintln(w)
+	if len(applied.Blocked) > 0 {
+		fmt.Fprintln(w, plain("Until the rest is written, everybody goes to review in: "+strings.Join(applied.Blocked, " ")))
+	}
 }
 
 func printRequests(w io.Writer, requests []operate.RequestSummary) {
