@@ -293,6 +293,7 @@ module operatorAccess 'modules/access.bicep' = [
         { role: roles.queueDataMessageSender, on: 'queue', name: queueName }
         { role: roles.queueDataReader, on: 'queue', name: queueName }
         { role: roles.queueDataReader, on: 'queue', name: poisonQueueName }
+        { role: roles.queueDataMessageProcessor, on: 'queue', name: poisonQueueName }
       ])
     }
   }

@@ -9,6 +9,8 @@ var roles = {
   queueDataContributor: '974c5e8b-45b9-4653-ba55-5f855dd0fb88'
   // Counts and shows the messages of a queue.
   queueDataReader: '19e7f393-937e-4f77-808e-94535e297925'
+  // Receives and deletes messages.
+  queueDataMessageProcessor: '8a0f0c08-91a1-4084-bc3d-661d67233fed'
   // Puts messages on a queue, and nothing else.
   queueDataMessageSender: 'c6a89b2d-59bc-44d0-9896-0f6e12d7b80a'
   tableDataContributor: '0a9a7e1f-b9d0-4cc4-a60d-0319b160aaa3'
