@@ -6,6 +6,8 @@ import "log/slog"
 // stable, since alerts match on them. A test holds the table in docs/operations.md to them.
 const (
 	LogUpkeep        = "upkeep done"               // if it does not come, nothing that waits goes on
+	LogSwept         = "sweep done"                // if it does not come, nothing is erased or found overdue
+	LogQueues        = "messages on queues"        // with every run of upkeep
 	LogBreakerOpened = "breaker opened"            // the tenant takes no invitations; once each time
 	LogBreakerClosed = "breaker closed"            // a probe went through
 	LogBudgetLow     = "daily budget nearly used"  // once a day
@@ -30,7 +32,9 @@ type LogLine struct {
 // LogLines returns all stable log lines.
 func LogLines() []LogLine {
 	return []LogLine{
-		{LogUpkeep, slog.LevelInfo, []string{"due", "erased"}},
+		{LogUpkeep, slog.LevelInfo, []string{"due"}},
+		{LogSwept, slog.LevelInfo, []string{"erased"}},
+		{LogQueues, slog.LevelInfo, []string{"signups", "poison"}},
 		{LogBreakerOpened, slog.LevelError, []string{"request", "cause", "ref"}},
 		{LogBreakerClosed, slog.LevelWarn, []string{"request", "cause", "by"}},
 		{LogBudgetLow, slog.LevelWarn, []string{"sent", "daily"}},

@@ -27,36 +27,82 @@ type Queue interface {
 	Enqueue(ctx context.Context, message []byte) error
 }
 
+// How long the parts of a run may take. The app ends a function after 90 s, and the host has none
+// of the messages of a function that was ended, or failed.
+const (
+	countTime = 5 * time.Second
+	// dueTime is when enqueuing stops with what it has, and dueLimit when a call in it is cut off.
+	dueTime  = 35 * time.Second
+	dueLimit = 50 * time.Second
+	// upkeepTime is when the run is cut off, whatever it does.
+	upkeepTime = 75 * time.Second
+)
+
 // Upkeep enqueues every request that has become due, and returns how many those were. Before, it
 // looks for policy rows under keys that match nobody, so that they count within a minute. Once in a
 // while it also erases personal data that was kept long enough, and logs requests that wait too
-// long.
+// long. It always logs how many messages are on the queues.
+//
+// It ends within 80 s with what it has done by then; the rest is due at the next run. An error means
+// that nothing was enqueued: a failure after that is only logged, since the messages of a failed
+// function are not sent. Each part logs a line of its own once its work is done, and only then.
 //
 // Each request is postponed by the lease before it is enqueued: if the message is lost, because the
 // process ends before the host has it, the request comes up again, and a slow queue does not fill
 // with copies.
 func (w *Worker) Upkeep(ctx context.Context, queue Queue) (int, error) {
+	ctx, cancel := context.WithTimeout(ctx, upkeepTime)
+	defer cancel()
+	w.countMessages(ctx)
 	w.findStrays(ctx)
 	due, err := w.enqueueDue(ctx, queue)
 	if err != nil {
-		return due, err
+		w.config.Log.ErrorContext(ctx, "not all due requests could be enqueued", "due", due, "code", problem.CodeOf(err), "error", err)
+		if due == 0 {
+			return 0, err
+		}
+		return due, nil
 	}
-	erased, err := w.sweep(ctx)
+	w.config.Log.InfoContext(ctx, LogUpkeep, "due", due)
+	err = w.sweep(ctx)
 	if err != nil {
-		// What is due is enqueued and must reach the queue. The next run sweeps again.
+		// The next run sweeps again.
 		w.config.Log.ErrorContext(ctx, "the sweep for old data failed", "code", problem.CodeOf(err), "error", err)
 	}
-	w.config.Log.InfoContext(ctx, LogUpkeep, "due", due, "erased", erased)
 	return due, nil
 }
 
+// countMessages logs how many messages are on the queues. Nothing else looks at those that no
+// function gets any more.
+func (w *Worker) countMessages(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, countTime)
+	defer cancel()
+	signups, _, err := w.config.Queues.Length(ctx, submission.Queue)
+	var poison int
+	if err == nil {
+		poison, _, err = w.config.Queues.Length(ctx, submission.PoisonQueue)
+	}
+	if err != nil {
+		w.config.Log.WarnContext(ctx, "messages can't be counted", "code", problem.CodeOf(err), "error", err)
+		return
+	}
+	w.config.Log.InfoContext(ctx, LogQueues, "signups", signups, "poison", poison)
+}
+
+// enqueueDue enqueues what is due until its time is over, and returns how many requests it
+// enqueued, also with an error.
 func (w *Worker) enqueueDue(ctx context.Context, queue Queue) (int, error) {
+	ctx, cancel := context.WithTimeout(ctx, dueLimit)
+	defer cancel()
 	now := w.config.Now()
 	ids, err := w.config.Store.Due(ctx, now, upkeepBatch)
 	if err != nil {
 		return 0, fmt.Errorf("listing due requests: %w", err)
 	}
 	for i, id := range ids {
+		if w.config.Now().Sub(now) > dueTime {
+			return i, nil
+		}
 		again := now.Add(w.config.IntentLease)
 		err = w.config.Store.Wait(ctx, id, again)
 		if err != nil {
@@ -74,42 +120,51 @@ func (w *Worker) enqueueDue(ctx context.Context, queue Queue) (int, error) {
 	return len(ids), nil
 }
 
-// sweep erases what was kept long enough, in bounded steps, and logs what waits too long. It
-// returns how many requests it erased.
-func (w *Worker) sweep(ctx context.Context) (erased int, err error) {
+// sweep erases what was kept long enough, in bounded steps, and logs what waits too long.
+func (w *Worker) sweep(ctx context.Context) error {
 	now := w.config.Now()
 	if now.UnixNano() < w.sweepAt.Load() {
-		return 0, nil
+		return nil
 	}
-	if w.config.Retention > 0 {
-		before := now.Add(-w.config.Retention)
-		var found, forgotten int
-		found, erased, err = w.eraseExpired(ctx, before)
-		if err != nil {
-			return erased, err
-		}
-		err = w.dropOldDeadLetters(ctx, before)
-		if err != nil {
-			return erased, err
-		}
-		forgotten, err = w.config.Records.ForgetMails(ctx, request.Mails{Before: before}, eraseBatch)
-		if err != nil {
-			return erased, fmt.Errorf("forgetting the mails of withdrawn requests: %w", err)
-		}
-		if found == eraseBatch && erased > 0 || forgotten == eraseBatch {
-			return erased, nil // there is more to do at the next run
-		}
-	}
-	standing, err := w.config.Records.Standing(ctx, request.Overdue(now))
+	erased, more, err := w.erase(ctx, now)
 	if err != nil {
-		return erased, fmt.Errorf("counting the requests that wait too long: %w", err)
+		return err
 	}
-	for _, state := range slices.Sorted(maps.Keys(standing)) {
-		w.config.Log.WarnContext(ctx, LogOverdue, "state", state,
-			"requests", standing[state].Requests, "oldest", standing[state].Oldest.Issued())
+	if !more {
+		standing, err := w.config.Records.Standing(ctx, request.Overdue(now))
+		if err != nil {
+			return fmt.Errorf("counting the requests that wait too long: %w", err)
+		}
+		for _, state := range slices.Sorted(maps.Keys(standing)) {
+			w.config.Log.WarnContext(ctx, LogOverdue, "state", state,
+				"requests", standing[state].Requests, "oldest", standing[state].Oldest.Issued())
+		}
+		w.sweepAt.Store(now.Add(sweepEvery).UnixNano())
 	}
-	w.sweepAt.Store(now.Add(sweepEvery).UnixNano())
-	return erased, nil
+	w.config.Log.InfoContext(ctx, LogSwept, "erased", erased)
+	return nil
+}
+
+// erase erases some of what was kept long enough. It returns how many requests that were, and
+// whether there is more to do at the next run.
+func (w *Worker) erase(ctx context.Context, now time.Time) (erased int, more bool, err error) {
+	if w.config.Retention == 0 {
+		return 0, false, nil
+	}
+	before := now.Add(-w.config.Retention)
+	found, erased, err := w.eraseExpired(ctx, before)
+	if err != nil {
+		return erased, true, err
+	}
+	err = w.dropOldDeadLetters(ctx, before)
+	if err != nil {
+		return erased, true, err
+	}
+	forgotten, err := w.config.Records.ForgetMails(ctx, request.Mails{Before: before}, eraseBatch)
+	if err != nil {
+		return erased, true, fmt.Errorf("forgetting the mails of withdrawn requests: %w", err)
+	}
+	return erased, found == eraseBatch && erased > 0 || forgotten == eraseBatch, nil
 }
 
 // eraseExpired erases the personal data of requests that were finished before the time, and returns

@@ -116,3 +116,102 @@ func TestUpkeepEnqueuesOncePerLease(t *testing.T) {
 		t.Errorf("a lost message is not sent again: %d, %v", n, err)
 	}
 }
+
+// dueMany makes so many requests due.
+func (w *world) dueMany(n int) {
+	w.t.Helper()
+	for range n {
+		ok(w.t, w.store.Wait(w.t.Context(), must(submission.NewID(w.now, w.random))(w.t), w.now))
+	}
+}
+
+func TestUpkeepEndsInTimeWithWhatItHas(t *testing.T) {
+	w := newWorld(t)
+	w.dueMany(50)
+	began := w.now
+	w.on("Wait", before, -1, func() error { w.now = w.now.Add(4 * time.Second); return nil })
+	var sent outbox
+	n, err := w.worker.Upkeep(t.Context(), &sent)
+	if err != nil || n == 0 || n == 50 || n != len(sent) {
+		t.Fatalf("enqueued %d, sent %d, %v", n, len(sent), err)
+	}
+	if took := w.now.Sub(began); took > time.Minute {
+		t.Errorf("it took %s: the app ends a function after 90 s, and sends nothing of it", took)
+	}
+	w.wantLine(workflow.LogUpkeep, 1)
+	// What was not enqueued is still due, and the next run goes on with it.
+	w.interrupt = nil
+	again, err := w.worker.Upkeep(t.Context(), &sent)
+	if err != nil || n+again != 50 || len(sent) != 50 {
+		t.Errorf("then enqueued %d, sent %d, %v", again, len(sent), err)
+	}
+}
+
+func TestUpkeepSendsWhatItHasAfterFailure(t *testing.T) {
+	w := newWorld(t)
+	w.dueMany(5)
+	calls := 0
+	w.on("Wait", before, -1, func() error {
+		calls++
+		if calls > 2 {
+			return unavailable
+		}
+		return nil
+	})
+	var sent outbox
+	n, err := w.worker.Upkeep(t.Context(), &sent)
+	if err != nil || n != 2 || len(sent) != 2 {
+		t.Errorf("enqueued %d, sent %d, %v; want the 2 that were postponed", n, len(sent), err)
+	}
+	w.wantLine(workflow.LogUpkeep, 0)
+	// Without anything to send, the function may fail.
+	_, err = w.worker.Upkeep(t.Context(), &sent)
+	wantCode(t, "nothing could be enqueued", err, problem.StorageUnavailable)
+	w.wantLine(workflow.LogUpkeep, 0)
+}
+
+func TestHeartbeatsSpeakForWorkThatWasDone(t *testing.T) {
+	tests := map[string]struct {
+		fails         string
+		upkeep, sweep int
+	}{
+		"everything works":               {"", 1, 1},
+		"what is due can't be listed":    {"Due", 0, 0},
+		"what is expired can't be found": {"Expired", 1, 0},
+		"what is expired can't be read":  {"Load", 1, 0},
+		"dead letters can't be read":     {"AllDeadLetters", 1, 0},
+		"mails can't be forgotten":       {"ForgetMails", 1, 0},
+		"overdue ones can't be counted":  {"Standing", 1, 0},
+		"messages can't be counted":      {"Length", 1, 1},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, func(c *workflow.Config) { c.Retention = 30 * 24 * time.Hour })
+			w.row("contoso.com", "r", "Action", "deny")
+			w.signUp("ana@contoso.com")
+			w.now = w.now.AddDate(0, 0, 31)
+			w.on(test.fails, before, -1, fails)
+			_, _ = w.worker.Upkeep(t.Context(), &outbox{})
+			w.wantLine(workflow.LogUpkeep, test.upkeep)
+			w.wantLine(workflow.LogSwept, test.sweep)
+			counted := 1
+			if test.fails == "Length" {
+				counted = 0
+			}
+			w.wantLine(workflow.LogQueues, counted)
+			// The next run does what this one could not.
+			w.interrupt = nil
+			must(w.worker.Upkeep(t.Context(), &outbox{}))(t)
+			w.wantLine(workflow.LogSwept, 1)
+		})
+	}
+}
+
+func TestUpkeepCountsMessages(t *testing.T) {
+	w := newWorld(t)
+	w.put = []putMessage{{queue: submission.Queue}, {queue: submission.PoisonQueue}, {queue: submission.PoisonQueue}}
+	must(w.worker.Upkeep(t.Context(), &outbox{}))(t)
+	if !strings.Contains(w.log.String(), `msg="messages on queues" signups=1 poison=2`) {
+		t.Errorf("the log is\n%s", w.log)
+	}
+}

@@ -54,6 +54,16 @@ var alerts = [
     window: 'PT15M'
   }
   {
+    name: 'messages-stuck'
+    title: 'messages stay on a queue'
+    query: loadTextContent('../queries/alerts/messages-stuck.kql')
+    severity: 1
+    operator: 'GreaterThan'
+    threshold: 2
+    every: 'PT5M'
+    window: 'PT30M'
+  }
+  {
     name: 'functions-failed'
     title: 'functions fail again and again'
     query: loadTextContent('../queries/alerts/functions-failed.kql')
@@ -92,6 +102,16 @@ var alerts = [
     threshold: 0
     every: 'PT15M'
     window: 'PT2H'
+  }
+  {
+    name: 'no-sweep'
+    title: 'nothing is erased, and nobody hears of what waits too long'
+    query: loadTextContent('../queries/alerts/no-sweep.kql')
+    severity: 2
+    operator: 'LessThan'
+    threshold: 1
+    every: 'PT1H'
+    window: 'PT3H'
   }
   {
     name: 'budget'
