@@ -31,15 +31,26 @@ func (c *Change) Transition(state State, what, detail string) {
 
 // StartInviting moves the request to state Inviting and records an event. It makes the grants from
 // the terms that count now: those of the approval if a person has approved, else those of the
-// decision. It is a problem.Internal if neither says to invite.
+// decision. Memberships that the guest has already stay on record. It is a problem.Internal if
+// neither says to invite.
 func (c *Change) StartInviting(what, detail string) error {
 	terms := c.Request.Terms()
 	if terms == nil {
 		return problem.New(problem.Internal, "neither policy nor a person decided to invite")
 	}
-	c.Request.Grants = newGrants(terms.Groups)
+	c.Request.Grants = newGrants(c.Request.Grants, terms.Groups)
 	c.move(Inviting, what, detail)
 	return nil
+}
+
+// SetGuest records the guest of the request. The memberships of another guest are not this one's, so
+// the grants are made anew.
+func (c *Change) SetGuest(id string, origin Origin) {
+	r := &c.Request
+	if terms := r.Terms(); r.GuestID != "" && r.GuestID != id && terms != nil {
+		r.Grants = newGrants(nil, terms.Groups)
+	}
+	r.GuestID, r.Origin = id, origin
 }
 
 func (c *Change) move(state State, what, detail string) {
@@ -49,7 +60,7 @@ func (c *Change) move(state State, what, detail string) {
 	}
 	if state != r.State {
 		r.Attempt = 0
-		r.Since, r.Words = c.Now(), ""
+		r.Since, r.Words, r.Objection = c.Now(), "", ""
 		if !invites(state) || !invites(r.State) {
 			r.Unknown, r.Failures = 0, Failures{}
 		}

@@ -242,12 +242,10 @@ func (c Claim) Mailed(at time.Time) Claim {
 	return c
 }
 
-// Unmailed takes back the mail that Mailed counted last, since it certainly was not sent. before is
-// when the mail before it was sent.
-func (c Claim) Unmailed(before time.Time) Claim {
-	c.MailedAt = before
-	c.Mails--
-	return c
+// Unmailed returns the claim as it was before a mail was recorded that certainly was not sent.
+func (c Claim) Unmailed(before Claim) Claim {
+	before.Version = c.Version
+	return before
 }
 
 // KeepMails drops all but the mails that the address has had, of which there must be some.

@@ -110,7 +110,7 @@ func TestReceiptSaysWhenInvitationWasSent(t *testing.T) {
 	if !sent.SentAt.Equal(later) || sent.Origin != OriginBrought || !found.SentAt.IsZero() || found.Origin != OriginFound {
 		t.Errorf("sent %+v, found %+v", sent, found)
 	}
-	if mailed := sent.Mailed(later.Add(1)); mailed.Mails != 2 || !mailed.SentAt.Equal(later) || mailed.Unmailed(claimTime) != sent {
+	if mailed := sent.Mailed(later.Add(1)); mailed.Mails != 2 || !mailed.SentAt.Equal(later) || mailed.Unmailed(sent) != sent {
 		t.Errorf("%+v", mailed)
 	}
 }

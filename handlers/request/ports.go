@@ -162,23 +162,39 @@ const (
 	SeveralUsers UserKind = "several"
 	// UnclearUser: the account was invited once, and looks like one of the tenant's own now.
 	UnclearUser UserKind = "unclear"
+	// MovedUser: a user who held the address and holds another one now. Whoever signs in with that
+	// account may be somebody else.
+	MovedUser UserKind = "moved"
 )
 
 // User is who holds an address in the tenant.
 type User struct {
 	ID   string // object id in lower case; "" for NoUser, DeletedGuest and SeveralUsers
 	Kind UserKind
+	// DeletedAt is when the last DeletedGuest was deleted; zero if the directory does not say.
+	DeletedAt time.Time
 }
 
-// Users finds out who holds an address before anybody is invited. Errors are as for [Directory].
+// Deletion is a guest who was deleted and can be restored.
+type Deletion struct {
+	ID string    // object id in lower case
+	At time.Time // zero if the directory does not say
+}
+
+// Users finds out who holds an address before anybody is invited, and what has become of a guest.
+// Errors are as for [Directory].
 type Users interface {
 	// FindUser returns the user, internal or external, who holds the address. Deleted users do not
 	// count. DirectoryReadForbidden if the app may not read users: then the answer to an invitation
 	// has to tell.
 	FindUser(ctx context.Context, address submission.Address) (User, error)
-	// FindDeletedGuests returns the object ids of the guests who held the address and were deleted
-	// within the last 30 days, so that they can be restored. Errors are as for FindUser.
-	FindDeletedGuests(ctx context.Context, address submission.Address) ([]string, error)
+	// UserByID returns who the user of that object id is now, seen from the address: MovedUser for one
+	// who does not hold it any more, NoUser if no such user is visible, because it was deleted or is not
+	// visible yet. Errors are as for FindUser.
+	UserByID(ctx context.Context, id string, address submission.Address) (User, error)
+	// FindDeletedGuests returns the guests who held the address and were deleted within the last 30
+	// days, so that they can be restored. Errors are as for FindUser.
+	FindDeletedGuests(ctx context.Context, address submission.Address) ([]Deletion, error)
 }
 
 // DeadLetter is a dead letter: a queue message that nobody could work with, kept for a person to

@@ -25,6 +25,9 @@ type Request struct {
 	Decision *policy.Decision
 	// Approval is set once a person has approved what policy did not.
 	Approval *Approval
+	// Objection is the short name of what the directory said against inviting the guest, while a person
+	// decides about it; empty if policy asked for the person.
+	Objection string
 	// RepeatOf is the earlier request for the same address, if that one owns the invitation.
 	RepeatOf submission.ID
 	// GuestID is the object id of the guest, once known.
@@ -87,6 +90,8 @@ type Approval struct {
 	At    time.Time    `json:"at"` // UTC
 	Note  string       `json:"note,omitempty"`
 	Terms policy.Terms `json:"terms"`
+	// Saw is the Objection that the person had before them.
+	Saw string `json:"saw,omitempty"`
 }
 
 // Terms returns what the guest is invited with, nil if neither policy nor a person decided to
@@ -154,11 +159,23 @@ type Grant struct {
 	Silent    time.Time `json:"silent,omitzero"`
 }
 
-// newGrants returns the grants of the groups, all pending.
-func newGrants(groups []string) []Grant {
+// final reports whether the guest is in the group, by us or before.
+func (g Grant) final() bool { return g.State == GrantAdded || g.State == GrantPresent }
+
+// newGrants returns the grants of the groups: those of before that are final, whether they are still
+// asked for or not, and the others pending.
+func newGrants(before []Grant, groups []string) []Grant {
 	grants := make([]Grant, 0, len(groups))
+	for _, grant := range before {
+		if grant.final() {
+			grants = append(grants, grant)
+		}
+	}
 	for _, group := range groups {
-		grants = append(grants, Grant{Group: group, State: GrantPending})
+		made := func(g Grant) bool { return g.Group == group }
+		if !slices.ContainsFunc(grants, made) {
+			grants = append(grants, Grant{Group: group, State: GrantPending})
+		}
 	}
 	return grants
 }

@@ -64,7 +64,7 @@ var states = map[State]traits{
 		[]State{Parked, Inviting, Failed, Cancelled}},
 	Granting: {working, 6 * time.Hour, StageFinished, OutcomeInviting,
 		"The guest exists; group memberships are being added.",
-		[]State{Granting, Done, Failed}},
+		[]State{Granting, Review, Done, Failed}},
 	Done: {finished, 0, StageFinished, OutcomeInvited,
 		"The guest is invited and in all groups.", nil},
 	Denied: {finished, 0, StageFinished, OutcomeRefused,

@@ -60,7 +60,9 @@ func (v *Reviewer) Approve(ctx context.Context, id submission.ID, terms policy.T
 	}
 	from := []request.State{request.Review}
 	return v.change(ctx, id, "be approved", from, func(c *request.Change) error {
-		c.Request.Approval = &request.Approval{By: v.config.By, At: v.config.Now().UTC(), Note: words, Terms: terms}
+		c.Request.Approval = &request.Approval{
+			By: v.config.By, At: v.config.Now().UTC(), Note: words, Terms: terms, Saw: c.Request.Objection,
+		}
 		c.Transition(request.Approved, "approved", "approved by "+v.config.By)
 		return nil
 	})

@@ -1,6 +1,7 @@
 package workflow_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -8,6 +9,7 @@ import (
 	"guestlist/handlers/policy"
 	"guestlist/handlers/request"
 	"guestlist/handlers/submission"
+	"guestlist/handlers/workflow"
 )
 
 // groupsOf returns the groups of which the guest is a member, in the order of joining.
@@ -44,7 +46,9 @@ func TestRetryAfterApprovalGrantsWhatWasApproved(t *testing.T) {
 			t.Run(name+", given up while "+string(state), func(t *testing.T) {
 				w := newWorld(t)
 				w.row("contoso.com", "r", columns...)
-				must(w.tenant.AddUser(graphsim.User{Mail: "ana@contoso.com", UserType: "Guest", CreationType: "Invitation", Deleted: true}))(t)
+				must(w.tenant.AddUser(graphsim.User{
+					Mail: "ana@contoso.com", UserType: "Guest", CreationType: "Invitation", Deleted: true,
+				}))(t)
 				id := w.review(t, "ana@contoso.com")
 				must(w.reviewer().Approve(t.Context(), id, policy.Terms{UserType: "Guest", Groups: []string{groupTwo}, SendInvitation: true}, ""))(t)
 				switch state {
@@ -116,4 +120,231 @@ func TestOldLinkLeavesClaimOfParkedRequest(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestTwoOldLinksBringDisabledGuestNothing uses two links of a guest who has accepted and was disabled
+// since: one withdraws, the other asks for the mail, and somebody signs up again.
+func TestTwoOldLinksBringDisabledGuestNothing(t *testing.T) {
+	for name, test := range map[string]struct {
+		before bool // the guest was there before the first sign-up, so the address has had no mail
+		change func(*graphsim.User)
+	}{
+		"invited, disabled":          {false, func(u *graphsim.User) { u.Disabled = true }},
+		"invited, moved":             {false, func(u *graphsim.User) { u.Mail, u.OtherMails = "eve@contoso.com", nil }},
+		"was there before, disabled": {true, func(u *graphsim.User) { u.Disabled = true }},
+		"was there before, moved":    {true, func(u *graphsim.User) { u.Mail, u.OtherMails = "eve@contoso.com", nil }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.row("contoso.com", "r", "Action", "invite", "Groups", groupOne)
+			if test.before {
+				must(w.tenant.AddUser(graphsim.User{
+					Mail: "ana@contoso.com", UserType: "Guest", CreationType: "Invitation", ExternalUserState: "Accepted",
+				}))(t)
+			}
+			first, second := w.signUp("ana@contoso.com"), w.signUp("ana@contoso.com")
+			guest := w.wantState(second, request.Done).GuestID
+			w.changeUser(guest, func(u *graphsim.User) { u.ExternalUserState = "Accepted" })
+			w.now = w.now.Add(30 * 24 * time.Hour)
+			w.changeUser(guest, test.change)
+			w.row("contoso.com", "r", "Action", "invite", "Groups", groupTwo)
+			w.carryOut(submission.Withdraw, first)
+			before := w.claimOf()
+			w.carryOut(submission.Resend, second)
+			if after := w.claimOf(); after != before {
+				t.Errorf("the wish changed the claim\nfrom %+v\nto   %+v", before, after)
+			}
+			again := w.signUpFor("ana@contoso.com", 2)
+			if groups := w.groupsOf(guest); len(groups) != 1 || groups[0] != groupOne {
+				t.Errorf("the guest is in %v; history %v", groups, w.whats(again))
+			}
+		})
+	}
+}
+
+// TestResendByOldLinkOfAnotherGuest asks for the mail by the link of a guest whose address belongs to
+// another guest now.
+func TestResendByOldLinkOfAnotherGuest(t *testing.T) {
+	w := newWorld(t)
+	old := w.invite()
+	w.changeUser(w.load(old).GuestID, func(u *graphsim.User) { u.Mail, u.OtherMails = "eve@contoso.com", nil })
+	w.now = w.now.Add(2 * time.Hour)
+	again := w.review(t, "ana@contoso.com")
+	must(w.reviewer().Approve(t.Context(), again, approvedTerms, ""))(t)
+	w.settle(2)
+	w.wantState(again, request.Done)
+	before := w.claimOf()
+	w.carryOut(submission.Resend, old)
+	if after := w.claimOf(); w.last(old) != "resend-refused" || after != before || len(w.tenant.Invitations()) != 2 {
+		t.Errorf("history %v, %d mails, claim\nfrom %+v\nto   %+v", w.whats(old), len(w.tenant.Invitations()), before, after)
+	}
+}
+
+// TestResendWithoutLookUp asks for the mail while the app may not read users.
+func TestResendWithoutLookUp(t *testing.T) {
+	w := newWorld(t)
+	w.row("contoso.com", "r", "Action", "invite")
+	w.order(forbidden(lookUps, 1000), forbidden(userByID, 1000))
+	id := w.signUp("ana@contoso.com")
+	second := w.signUp("ana@contoso.com")
+	w.now = w.now.Add(2 * time.Hour)
+	w.carryOut(submission.Resend, id)
+	if w.last(id) != "resend-refused" || len(w.tenant.Invitations()) != 1 {
+		t.Errorf("the partner asks: %v, %d mails", w.whats(id), len(w.tenant.Invitations()))
+	}
+	must(w.reviewer().Resend(t.Context(), id))(t)
+	w.settle(1)
+	if w.last(id) != "resent" || len(w.tenant.Invitations()) != 2 {
+		t.Errorf("a person asks: %v, %d mails", w.whats(id), len(w.tenant.Invitations()))
+	}
+	w.carryOut(submission.Withdraw, id)
+	w.now = w.now.Add(2 * time.Hour)
+	must(w.reviewer().Resend(t.Context(), second))(t)
+	w.settle(1)
+	if w.last(second) != "resend-refused" || len(w.tenant.Invitations()) != 2 {
+		t.Errorf("after a withdrawal: %v, %d mails", w.whats(second), len(w.tenant.Invitations()))
+	}
+}
+
+// TestGuestWhoChangesWhileGroupsWaitGetsNone changes the guest between the invitation and the groups.
+func TestGuestWhoChangesWhileGroupsWaitGetsNone(t *testing.T) {
+	for name, test := range map[string]struct {
+		change   func(*world, string)
+		what     string
+		answered request.State // after a person approves
+	}{
+		"disabled": {changed(func(u *graphsim.User) { u.Disabled = true }), "guest-disabled", request.Review},
+		"removed":  {func(w *world, guest string) { ok(w.t, w.tenant.DeleteUser(guest)) }, "guest-deleted", request.Done},
+		"given to eve": {changed(func(u *graphsim.User) { u.Mail, u.OtherMails = "eve@contoso.com", nil }),
+			"guest-moved", request.Review},
+		"made an employee": {changed(func(u *graphsim.User) {
+			u.UserPrincipalName, u.CreationType, u.UserType, u.ExternalUserState = "ana@fabrikam.com", "", "Member", ""
+		}), "guest-internal", request.Failed},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.row("contoso.com", "r", "Action", "invite", "Groups", groupOne+" "+groupTwo)
+			w.order(forbidden(membersOf(groupTwo), 1000))
+			id := w.signUp("ana@contoso.com")
+			guest := w.wantState(id, request.Granting).GuestID
+			w.settleMinutes(20)
+			test.change(w, guest)
+			w.tenant.ClearFaults()
+			w.settle(2)
+			w.wantState(id, request.Review)
+			if w.last(id) != test.what || slices.Contains(w.groupsOf(guest), groupTwo) {
+				t.Errorf("history %v, groups %v", w.whats(id), w.groupsOf(guest))
+			}
+			// What was approved counts for whoever holds the address then.
+			must(w.reviewer().Approve(t.Context(), id, approvedTerms, ""))(t)
+			w.settle(2)
+			r := w.wantState(id, test.answered)
+			if slices.Contains(w.groupsOf(guest), groupTwo) {
+				t.Errorf("the former guest is in %v", w.groupsOf(guest))
+			}
+			if test.answered == request.Done && len(r.Grants) != 1 {
+				t.Errorf("the grants are %+v", r.Grants)
+			}
+			if test.answered == request.Done && (r.GuestID == guest || !slices.Contains(w.groupsOf(r.GuestID), groupTwo)) {
+				t.Errorf("the guest is %s, in %v", r.GuestID, w.groupsOf(r.GuestID))
+			}
+		})
+	}
+}
+
+// TestGroupsOfGuestWhoCannotBeLookedUp adds groups while the directory does not say who the guest is.
+func TestGroupsOfGuestWhoCannotBeLookedUp(t *testing.T) {
+	unseen := graphsim.Fault{Match: userByID, Times: 1000, Status: 503}
+	for name, test := range map[string]struct {
+		fault graphsim.Fault
+		want  request.State
+	}{
+		"for some minutes":             {graphsim.Fault{Match: userByID, Times: 4, Status: 503}, request.Done},
+		"for a day":                    {unseen, request.Review},
+		"not understood":               {graphsim.Fault{Match: userByID, Times: 1000, Status: 418}, request.Review},
+		"no right, groups in minutes":  {forbidden(userByID, 1000), request.Done},
+		"no right, groups after hours": {forbidden(userByID, 1000), request.Review},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.row("contoso.com", "r", "Action", "invite", "Groups", groupOne)
+			w.order(test.fault)
+			if name == "no right, groups after hours" {
+				w.order(forbidden(membersOf(groupOne), 1000))
+			} else {
+				w.order(graphsim.Fault{Match: membersOf(groupOne), Times: 2, Status: 503})
+			}
+			id := w.signUpFor("ana@contoso.com", 12)
+			r := w.wantState(id, test.want)
+			if groups := w.groupsOf(r.GuestID); len(groups) > 0 != (test.want == request.Done) {
+				t.Errorf("groups %v, history %v", groups, w.whats(id))
+			}
+		})
+	}
+}
+
+// TestWithdrawalOfGuestWhoWasThereBefore withdraws requests for guests whom we brought and whom we
+// found: only for the former an admin has something to remove.
+func TestWithdrawalOfGuestWhoWasThereBefore(t *testing.T) {
+	guest := func(state string) *graphsim.User {
+		return &graphsim.User{Mail: "ana@contoso.com", UserType: "Guest", CreationType: "Invitation", ExternalUserState: state}
+	}
+	for name, test := range map[string]struct {
+		before *graphsim.User
+		fault  graphsim.Fault
+		lines  int
+		origin request.Origin
+	}{
+		"nobody":                         {nil, graphsim.Fault{}, 1, request.OriginBrought},
+		"nobody, and the answer is lost": {nil, graphsim.Fault{Match: invitations, Times: 1, Status: 502, AfterEffect: true}, 1, request.OriginBrought},
+		"a guest who has accepted":       {guest("Accepted"), graphsim.Fault{}, 0, request.OriginFound},
+		"a pending guest":                {guest("PendingAcceptance"), graphsim.Fault{}, 0, request.OriginFound},
+		"a pending guest, and the answer is lost": {guest("PendingAcceptance"),
+			graphsim.Fault{Match: invitations, Times: 1, Status: 502, AfterEffect: true}, 0, request.OriginFound},
+		"a guest who can't be looked up": {guest("PendingAcceptance"), forbidden(lookUps, 1000), 0, request.OriginUnknown},
+	} {
+		for _, wish := range []string{"the partner", "an admin", "a stranger who signed up again"} {
+			t.Run(name+", withdrawn by "+wish, func(t *testing.T) {
+				w := newWorld(t)
+				w.row("contoso.com", "r", "Action", "invite", "Groups", groupOne)
+				if test.before != nil {
+					must(w.tenant.AddUser(*test.before))(t)
+				}
+				if test.fault.Status != 0 {
+					w.order(test.fault)
+				}
+				id := w.signUpFor("ana@contoso.com", 1)
+				if r := w.wantState(id, request.Done); r.Origin != test.origin {
+					t.Errorf("the origin is %q, want %q", r.Origin, test.origin)
+				}
+				switch wish {
+				case "the partner":
+					w.ask(submission.Withdraw, id)
+				case "an admin":
+					must(w.reviewer().Erase(t.Context(), id))(t)
+				default:
+					again := w.signUp("ana@contoso.com")
+					w.ask(submission.Withdraw, again)
+				}
+				w.settle(1)
+				lines := test.lines
+				if wish == "a stranger who signed up again" {
+					lines = 0 // that request brought nobody in
+				}
+				w.wantLine(workflow.LogRemains, lines)
+			})
+		}
+	}
+}
+
+// changeUser changes a guest in the tenant.
+func (w *world) changeUser(guest string, change func(*graphsim.User)) {
+	w.t.Helper()
+	ok(w.t, w.tenant.ChangeUser(guest, change))
+}
+
+// claimOf returns the claim on Ana's address.
+func (w *world) claimOf() request.Claim {
+	w.t.Helper()
+	return must(w.store.ClaimOf(w.t.Context(), must(submission.ParseAddress("ana@contoso.com"))(w.t)))(w.t)
 }

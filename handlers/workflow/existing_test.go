@@ -175,23 +175,31 @@ func TestSecondSignUpAfterGuestChanged(t *testing.T) {
 	}
 }
 
+// TestRepeatWhenDirectoryCannotBeAsked signs up again while the directory can't say who the guest of
+// the first request is now.
 func TestRepeatWhenDirectoryCannotBeAsked(t *testing.T) {
 	tests := map[string]struct {
 		fault graphsim.Fault
 		waits bool
+		want  request.State
 	}{
-		"for a while":        {graphsim.Fault{Times: 3, Status: 503}, true},
-		"throttled":          {graphsim.Fault{Times: 1, Status: 429, Headers: retryAfter("120")}, true},
-		"not understood":     {graphsim.Fault{Times: 1000, Status: 403, Body: "<html>No.</html>", ContentType: "text/html"}, true},
-		"without the right":  {graphsim.Fault{Times: 1000, Status: 403, Code: "Authorization_RequestDenied", Message: "Insufficient privileges to complete the operation."}, false},
-		"refused altogether": {graphsim.Fault{Times: 1000, Status: 400, Code: "BadRequest", Message: "No."}, false},
+		"for a while":        {graphsim.Fault{Times: 3, Status: 503}, true, request.Done},
+		"throttled":          {graphsim.Fault{Times: 1, Status: 429, Headers: retryAfter("120")}, true, request.Done},
+		"one odd answer":     {graphsim.Fault{Times: 1, Status: 400, Code: "BadRequest", Message: "No."}, false, request.Done},
+		"not understood":     {graphsim.Fault{Times: 1000, Status: 403, Body: "<html>No.</html>", ContentType: "text/html"}, true, request.Review},
+		"refused altogether": {graphsim.Fault{Times: 1000, Status: 400, Code: "BadRequest", Message: "No."}, true, request.Review},
+		"down for a day":     {graphsim.Fault{Times: 1000, Status: 503}, true, request.Review},
+		"without the right": {graphsim.Fault{Times: 1000, Status: 403, Code: "Authorization_RequestDenied",
+			Message: "Insufficient privileges to complete the operation."}, false, request.Review},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
-			w.row("contoso.com", "row", "Action", "invite")
+			w.row("contoso.com", "row", "Action", "invite", "Groups", groupOne)
 			first := w.signUpFor("ana@contoso.com", 2)
-			test.fault.Match = lookUps
+			guest := w.load(first).GuestID
+			w.row("contoso.com", "row", "Action", "invite", "Groups", groupTwo)
+			test.fault.Match = userByID
 			w.order(test.fault)
 			again := w.signUp("ana@contoso.com")
 			gate := w.gate()
@@ -201,29 +209,135 @@ func TestRepeatWhenDirectoryCannotBeAsked(t *testing.T) {
 			if waits := w.load(again).State == request.Inviting; waits != test.waits {
 				t.Errorf("waits: %v; history %v", waits, w.whats(again))
 			}
-			w.settle(3)
-			r := w.wantState(again, request.Done)
-			if r.RepeatOf != first || len(w.tenant.Invitations()) != 1 {
-				t.Errorf("%+v, %d invitations", r, len(w.tenant.Invitations()))
+			w.settle(8)
+			r := w.wantState(again, test.want)
+			if n := len(w.tenant.Invitations()); n != 1 {
+				t.Errorf("%d invitations", n)
+			}
+			if test.want == request.Done {
+				if r.RepeatOf != first {
+					t.Errorf("%+v", r)
+				}
+				return
+			}
+			if groups := w.groupsOf(guest); len(groups) != 1 || w.last(again) != "guest-unseen" {
+				t.Errorf("groups %v, history %v", groups, w.whats(again))
+			}
+			// A person says yes to just that.
+			w.tenant.ClearFaults()
+			if name == "without the right" {
+				w.order(test.fault)
+			}
+			must(w.reviewer().Approve(t.Context(), again, approvedTerms, ""))(t)
+			w.settle(1)
+			w.wantState(again, request.Done)
+			if groups := w.groupsOf(guest); len(groups) != 2 || len(w.tenant.Invitations()) != 1 {
+				t.Errorf("groups %v, %d invitations", groups, len(w.tenant.Invitations()))
 			}
 		})
 	}
 }
 
-func TestRepeatSkipsLookUpWhileGuestMayBeInvisible(t *testing.T) {
-	w := newWorld(t)
-	w.row("contoso.com", "row", "Action", "invite")
-	w.signUp("ana@contoso.com")
-	for _, test := range []struct {
-		after time.Duration
-		asks  int
-	}{{29 * time.Minute, 0}, {2 * time.Minute, 1}} {
-		w.now = w.now.Add(test.after)
-		before := w.tenant.Calls()["GET /v1.0/users"]
+// TestRepeatRightAfterInvitation signs up again while the directory may not show the guest yet.
+func TestRepeatRightAfterInvitation(t *testing.T) {
+	t.Run("the guest is not visible yet", func(t *testing.T) {
+		w := newWorld(t)
+		w.row("contoso.com", "row", "Action", "invite", "Groups", groupOne)
+		w.order(graphsim.Fault{Match: userByID, Times: 1, Status: 404, Code: "Request_ResourceNotFound", Message: "Resource does not exist."})
+		first := w.signUp("ana@contoso.com")
 		id := w.signUp("ana@contoso.com")
-		w.wantState(id, request.Done)
-		if asks := w.tenant.Calls()["GET /v1.0/users"] - before; asks != test.asks {
-			t.Errorf("%d look-ups after %v more", asks, test.after)
+		if r := w.wantState(id, request.Done); r.RepeatOf != first || len(w.tenant.Invitations()) != 1 {
+			t.Errorf("%+v, %d invitations", r, len(w.tenant.Invitations()))
 		}
+	})
+	t.Run("the app may not read users", func(t *testing.T) {
+		w := newWorld(t)
+		w.row("contoso.com", "row", "Action", "invite", "Groups", groupOne)
+		w.order(forbidden(lookUps, 1000), forbidden(userByID, 1000))
+		w.signUp("ana@contoso.com")
+		for _, test := range []struct {
+			after time.Duration
+			want  request.State
+		}{{29 * time.Minute, request.Done}, {2 * time.Minute, request.Review}} {
+			w.now = w.now.Add(test.after)
+			w.wantState(w.signUp("ana@contoso.com"), test.want)
+		}
+	})
+}
+
+func TestRepeatForGuestWhoChangedMinutesAgo(t *testing.T) {
+	for name, test := range map[string]struct {
+		change func(*graphsim.User)
+		what   string
+	}{
+		"disabled":              {func(u *graphsim.User) { u.Disabled = true }, "guest-disabled"},
+		"given another address": {func(u *graphsim.User) { u.Mail, u.OtherMails = "eve@contoso.com", nil }, "guest-gone"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.row("contoso.com", "row", "Action", "invite", "Groups", groupOne)
+			guest := w.load(w.signUp("ana@contoso.com")).GuestID
+			w.row("contoso.com", "row", "Action", "invite", "Groups", groupTwo)
+			w.now = w.now.Add(5 * time.Minute)
+			ok(t, w.tenant.ChangeUser(guest, test.change))
+			again := w.signUpFor("ana@contoso.com", 1)
+			w.wantState(again, request.Review)
+			if groups := w.groupsOf(guest); len(groups) != 1 || w.last(again) != test.what {
+				t.Errorf("groups %v, history %v", groups, w.whats(again))
+			}
+		})
+	}
+}
+
+// TestRepeatWaitsForOwnerWhoseGuestIsGone signs up again while the first request still adds groups to
+// a guest who is gone.
+func TestRepeatWaitsForOwnerWhoseGuestIsGone(t *testing.T) {
+	w := newWorld(t)
+	w.row("contoso.com", "row", "Action", "invite", "Groups", groupOne)
+	w.order(forbidden(membersOf(groupOne), 1))
+	first := w.signUp("ana@contoso.com")
+	gone := w.wantState(first, request.Granting).GuestID
+	w.now = w.now.Add(40 * time.Minute)
+	ok(t, w.tenant.ChangeUser(gone, func(u *graphsim.User) { u.Mail, u.OtherMails = "eve@contoso.com", nil }))
+	must(w.tenant.AddUser(graphsim.User{Mail: "ana@contoso.com", UserType: "Guest", CreationType: "Invitation", ExternalUserState: "Accepted"}))(t)
+	w.row("contoso.com", "row", "Action", "invite", "Groups", groupTwo)
+	again := w.signUp("ana@contoso.com")
+	if w.last(again) != "waiting-for-owner" {
+		t.Errorf("history %v", w.whats(again))
+	}
+	w.settle(2)
+	w.wantState(first, request.Review)
+	r := w.wantState(again, request.Done)
+	if r.GuestID == gone || len(w.groupsOf(gone)) > 0 || len(w.groupsOf(r.GuestID)) != 1 {
+		t.Errorf("%s is in %v, who is gone is %s and in %v", r.GuestID, w.groupsOf(r.GuestID), gone, w.groupsOf(gone))
+	}
+}
+
+// TestApprovalAnswersOnlyWhatCameBefore approves what policy left to a person, and the guest is
+// removed before or after that.
+func TestApprovalAnswersOnlyWhatCameBefore(t *testing.T) {
+	for name, before := range map[string]bool{"removed before the approval": true, "removed after the approval": false} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.row("contoso.com", "row", "Action", "review")
+			guest := must(w.tenant.AddUser(graphsim.User{Mail: "ana@contoso.com", UserType: "Guest", CreationType: "Invitation", ExternalUserState: "Accepted"}))(t)
+			id := w.review(t, "ana@contoso.com")
+			remove := func() { ok(t, w.tenant.DeleteUser(guest.ID)) }
+			if before {
+				remove()
+			}
+			must(w.reviewer().Approve(t.Context(), id, approvedTerms, ""))(t)
+			w.now = w.now.Add(time.Minute)
+			if !before {
+				remove()
+				w.settle(1)
+				w.wantState(id, request.Review)
+				w.wantTenant(0, 0, 0)
+				must(w.reviewer().Approve(t.Context(), id, approvedTerms, ""))(t)
+			}
+			w.settle(1)
+			w.wantState(id, request.Done)
+			w.wantTenant(1, 1, 1)
+		})
 	}
 }

@@ -34,6 +34,10 @@ func (j *job) grant(ctx context.Context) (next, error) {
 	if left := j.held(); left > 0 {
 		return j.wait(ctx, left, "grant-postponed", "the directory asked to come back later")
 	}
+	n, err := j.confirmGuest(ctx)
+	if n != proceed || err != nil {
+		return n, err
+	}
 	waited := 0
 	var forbidden *request.Grant // of a group that the app may not change; the others need not wait
 	for i := range r.Grants {

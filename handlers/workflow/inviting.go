@@ -3,6 +3,7 @@ package workflow
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"guestlist/handlers/problem"
 	"guestlist/handlers/request"
@@ -20,10 +21,8 @@ func (j *job) invite(ctx context.Context) (next, error) {
 	switch {
 	case err != nil:
 		return stop, err
-	case claim.State == request.ClaimSent && !ours:
-		return j.repeat(ctx, claim)
 	case claim.State == request.ClaimSent:
-		return j.invited(ctx, claim, "invited", "the invitation was found recorded after an interruption")
+		return j.repeat(ctx, claim)
 	case !ours:
 		return j.inherit(ctx, claim)
 	case created:
@@ -35,19 +34,15 @@ func (j *job) invite(ctx context.Context) (next, error) {
 // inherit takes over the claim of a request that has ended without a guest: a process that ended in
 // between left it. Otherwise the next request for the address would wait for ever.
 func (j *job) inherit(ctx context.Context, claim request.Claim) (next, error) {
-	wait := func() (next, error) {
-		return j.wait(ctx, queuing.after(j.Request.Attempt, 0), "waiting-for-owner",
-			"request "+string(claim.Owner)+" for the same address is under way")
-	}
 	if claim.UnderWay(j.config.Now(), j.config.IntentLease) {
-		return wait()
+		return j.awaitOwner(ctx, claim)
 	}
 	owner, err := j.ownerOf(ctx, claim)
 	if err != nil {
 		return stop, err
 	}
 	if owner.State != "" && !owner.State.Ended() {
-		return wait()
+		return j.awaitOwner(ctx, claim)
 	}
 	// If a person takes the owner up again, it finds another owner and gets no seat.
 	err = j.newJob(owner).giveBack(ctx, claim, request.Seat)
@@ -60,6 +55,12 @@ func (j *job) inherit(ctx context.Context, claim request.Claim) (next, error) {
 		return stop, err
 	}
 	return j.resume(ctx, claim)
+}
+
+// awaitOwner waits for the request that owns the address, as long as that one is being worked on.
+func (j *job) awaitOwner(ctx context.Context, claim request.Claim) (next, error) {
+	return j.wait(ctx, queuing.after(j.Request.Attempt, 0), "waiting-for-owner",
+		"request "+string(claim.Owner)+" for the same address is under way")
 }
 
 // ownerOf returns the request that owns the claim, the zero Request if it is not recorded any more.
@@ -86,10 +87,10 @@ func (j *job) resume(ctx context.Context, claim request.Claim) (next, error) {
 
 // lookUp finds out what came of an invitation whose answer was lost.
 func (j *job) lookUp(ctx context.Context, claim request.Claim) (next, error) {
-	guestID, err := ask(ctx, j, j.config.Directory.FindGuest)
+	holder, err := ask(ctx, j, j.config.Users.FindUser)
 	switch code := problem.CodeOf(err); {
-	case err == nil && guestID != "":
-		return j.found(ctx, claim, guestID, "invited", answerLost)
+	case err == nil && holder.Kind != request.NoUser:
+		return j.lookedUp(ctx, claim, holder)
 	case err == nil:
 		j.transition(request.Inviting, "not-found", "the directory shows no guest; the invitation is sent again")
 	case code == request.DirectoryReadForbidden, code == request.DirectoryForbidden:
@@ -105,6 +106,37 @@ func (j *job) lookUp(ctx context.Context, claim request.Claim) (next, error) {
 		return j.giveUp(ctx, claim)
 	}
 	return j.begin(ctx, claim)
+}
+
+// lookedUp goes on with the user who holds the address after an invitation whose answer was lost.
+// The guest of that invitation may have been shut out since.
+func (j *job) lookedUp(ctx context.Context, claim request.Claim, holder request.User) (next, error) {
+	switch holder.Kind {
+	case request.AcceptedGuest:
+		j.Request.Joined = j.config.Now()
+		return j.found(ctx, claim, holder.ID, "invited", answerLost)
+	case request.PendingGuest:
+		return j.found(ctx, claim, holder.ID, "invited", answerLost)
+	case request.DisabledGuest:
+		err := j.receive(ctx, claim, holder.ID)
+		if err != nil {
+			return stop, err
+		}
+		return j.object(ctx, guestDisabled)
+	default:
+		j.doubt = claim.IntentAt
+		return j.endUninvited(ctx, claim, j.objectionTo(holder))
+	}
+}
+
+// receive writes the receipt of a guest whom the directory shows onto the claim and the request.
+func (j *job) receive(ctx context.Context, claim request.Claim, guestID string) error {
+	err := j.changeClaim(ctx, &claim, "recording the guest that was found",
+		func(c request.Claim) (request.Claim, error) { return c.Found(guestID, j.Request.Origin) })
+	if err == nil {
+		j.SetGuest(guestID, j.Request.Origin)
+	}
+	return err
 }
 
 // lookUpFailed puts a look-up off. The intent stays: without an answer nobody knows whether the
@@ -145,11 +177,12 @@ func (j *job) found(ctx context.Context, claim request.Claim, guestID, what, det
 	return j.invited(ctx, claim, what, detail)
 }
 
-// invited moves the request on once the guest's id is on the claim.
+// invited moves the request on once the guest's id is on the claim, and confirmed by the directory.
 func (j *job) invited(ctx context.Context, claim request.Claim, what, detail string) (next, error) {
-	j.Request.GuestID, j.Request.Origin = claim.GuestID, claim.Origin
+	j.SetGuest(claim.GuestID, claim.Origin)
+	j.confirmed = true
 	if claim.Owner != j.Request.ID {
-		j.Request.RepeatOf = claim.Owner
+		j.Request.RepeatOf, j.Request.Origin = claim.Owner, request.OriginFound
 	}
 	if len(j.Request.Grants) == 0 {
 		return j.end(ctx, request.Done, what, detail)
@@ -163,7 +196,26 @@ func (j *job) endUninvited(ctx context.Context, claim request.Claim, o objection
 	if err != nil {
 		return stop, err
 	}
-	return j.end(ctx, o.state, o.what, o.why)
+	return j.object(ctx, o)
+}
+
+// object ends the request, or leaves it to a person, because of the objection.
+func (j *job) object(ctx context.Context, o objection) (next, error) {
+	j.transition(o.state, o.what, o.why)
+	j.Request.Objection = o.what
+	return j.finish(ctx)
+}
+
+// approvedSince reports whether a person has approved the request after the time, if that is known.
+func (j *job) approvedSince(at time.Time) bool {
+	return j.Request.Approval != nil && !at.IsZero() && !j.Request.Approval.At.Before(at)
+}
+
+// approvedOver reports whether a person has approved the request in view of the objection. An
+// approval that was given for another reason, maybe before there was anything to object to, is no
+// answer to it.
+func (j *job) approvedOver(o objection) bool {
+	return j.Request.Approval != nil && j.Request.Approval.Saw == o.what
 }
 
 // objection is why nobody is invited, and the state to which that leads.
@@ -180,6 +232,12 @@ var (
 	guestDeleted = objection{request.Review, "guest-deleted",
 		"a guest with the address was deleted within the last 30 days, so a person decides: " +
 			"restore that one in the Entra admin center, or approve to invite anew"}
+	guestMoved = objection{request.Review, "guest-moved",
+		"the guest's account was given another address since the invitation, so a person decides"}
+	guestInternal = objection{request.Review, "guest-internal",
+		"the guest has been made an account of the tenant's own since the invitation, so a person decides"}
+	guestUnseen = objection{request.Review, "guest-unseen",
+		"who the guest is now can't be looked up in the directory, so a person decides: approve to go on with that guest"}
 	guestGone = objection{request.Review, "guest-gone",
 		"the guest of an earlier request is no longer in the directory, so a person decides: approve to invite anew"}
 	internalUser = objection{request.Failed, "internal-user",
@@ -196,14 +254,13 @@ var (
 const answerLost = "the directory shows the guest: the invitation whose answer was lost had succeeded"
 
 // objectionTo returns why the user who holds the address is not invited, the zero objection if
-// nothing is against it. A person who approves has seen that the guest was deleted, or that it is
-// not clear what the account is.
+// nothing is against it. A person who approved after a guest was deleted has answered that.
 func (j *job) objectionTo(holder request.User) objection {
 	switch holder.Kind {
 	case request.NoUser, request.PendingGuest, request.AcceptedGuest:
 		return objection{}
 	case request.DeletedGuest:
-		if j.Request.Approval != nil {
+		if j.approvedOver(guestDeleted) || j.approvedSince(holder.DeletedAt) {
 			return objection{}
 		}
 		return guestDeleted
@@ -212,7 +269,7 @@ func (j *job) objectionTo(holder request.User) objection {
 	case request.InternalUser:
 		return internalUser
 	case request.UnclearUser:
-		if j.Request.Approval != nil {
+		if j.approvedOver(unclearUser) {
 			return objection{}
 		}
 		return unclearUser

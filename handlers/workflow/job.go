@@ -41,6 +41,9 @@ type job struct {
 	resumed bool
 	// failed is the event by which the request failed, until it is saved.
 	failed *request.Event
+	// confirmed says that this call invited the guest, or that the directory has just confirmed the
+	// guest to it.
+	confirmed bool
 	// broughtBy is the due time of the due entry that brought the message; zero without one.
 	broughtBy time.Time
 	// doubt is the intent of an earlier attempt to invite whose answer was lost, as long as the

@@ -7,28 +7,99 @@ import (
 	"guestlist/handlers/request"
 )
 
-// repeat goes on with the guest of an earlier request for the address. That may be long ago, so the
-// directory is asked whether the guest is still there and may still come in: a guest who was
-// removed or shut out since is up to a person, as at a first sign-up.
+// maxLooks is how often a directory that can't be asked for a known guest is asked again before a
+// person decides: for some five hours.
+const maxLooks = 24
+
+// repeat goes on with the guest whom the claim names. That may be long ago, so the directory is
+// asked who that user is now: a guest who was removed, shut out or given another address since is
+// up to a person, as at a first sign-up.
 func (j *job) repeat(ctx context.Context, claim request.Claim) (next, error) {
-	if j.config.Now().Sub(claim.SentAt) < patience {
-		return j.repeated(ctx, claim) // the directory may not show the guest yet
+	lately := func() bool { return j.justSent(claim) }
+	user, seen, err := j.awaitUser(ctx, claim.GuestID, lately)
+	switch {
+	case err != nil:
+		return j.repeatUnseen(ctx, err)
+	case !seen:
+		return j.repeatBlind(ctx, claim)
 	}
+	switch user.Kind {
+	case request.AcceptedGuest:
+		j.Request.Joined = j.config.Now()
+		return j.repeated(ctx, claim)
+	case request.PendingGuest:
+		return j.repeated(ctx, claim)
+	case request.NoUser:
+		if lately() {
+			return j.wait(ctx, replicating.after(j.Request.Attempt, 0), "not-visible",
+				"the directory does not show the guest of the invitation yet")
+		}
+		return j.succeed(ctx, claim)
+	case request.MovedUser:
+		return j.succeed(ctx, claim)
+	default:
+		// The claim stays with its owner, and no seat was taken: there is nothing to give back.
+		return j.object(ctx, j.objectionTo(user))
+	}
+}
+
+// justSent reports whether the directory took the invitation so lately that it may not show the
+// guest yet.
+func (j *job) justSent(claim request.Claim) bool {
+	return j.config.Now().Sub(claim.SentAt).Abs() < patience
+}
+
+// repeated goes on to the grants, without a second invitation.
+func (j *job) repeated(ctx context.Context, claim request.Claim) (next, error) {
+	if claim.Owner == j.Request.ID {
+		return j.invited(ctx, claim, "invited", "the invitation was found recorded after an interruption")
+	}
+	return j.invited(ctx, claim, "repeat",
+		"the address was invited by request "+string(claim.Owner)+"; no second invitation")
+}
+
+// repeatBlind goes on without knowing who the guest is now, because the app may not read users: soon
+// after the invitation, or if a person has approved just that.
+func (j *job) repeatBlind(ctx context.Context, claim request.Claim) (next, error) {
+	if j.justSent(claim) || j.approvedOver(guestUnseen) {
+		return j.repeated(ctx, claim)
+	}
+	return j.object(ctx, guestUnseen)
+}
+
+// repeatUnseen puts the repeat off while the directory can't be asked. In the end a person decides.
+func (j *job) repeatUnseen(ctx context.Context, cause error) (next, error) {
+	failure := problem.From(cause)
+	j.logFailure(ctx, "the directory could not be asked for the guest", failure.Code, cause)
+	switch {
+	case failure.Code == request.DirectoryThrottled:
+		return j.throttled(ctx, failure, "look-up-postponed")
+	case j.givenUp(failure.Code), j.Request.Attempt >= maxLooks:
+		o := guestUnseen
+		o.why += ref(failure)
+		return j.object(ctx, o)
+	}
+	return j.wait(ctx, down.after(j.Request.Attempt, failure.RetryAfter), "look-up-postponed",
+		"the directory could not say whether the guest is still there"+ref(failure))
+}
+
+// succeed goes on for an address whose guest is gone or holds another one now: with whoever holds
+// the address, or with a person.
+func (j *job) succeed(ctx context.Context, claim request.Claim) (next, error) {
 	holder, seen, err := j.findUser(ctx)
 	switch {
 	case err != nil:
-		return j.repeatUnseen(ctx, claim, err)
-	case !seen, holder.Kind == request.SeveralUsers:
-		return j.repeated(ctx, claim)
+		return j.repeatUnseen(ctx, err)
+	case !seen:
+		return j.repeatBlind(ctx, claim)
 	}
-	// The claim stays with its owner, and no seat was taken: there is nothing to give back.
 	o := j.objectionTo(holder)
-	if holder.Kind == request.NoUser && j.Request.Approval == nil {
+	if holder.Kind == request.NoUser && !j.approvedOver(guestGone) {
 		o = guestGone
 	}
 	switch {
 	case o.state != "":
-		return j.end(ctx, o.state, o.what, o.why)
+		return j.object(ctx, o)
 	case holder.ID != claim.GuestID:
 		return j.inviteAnew(ctx, claim)
 	case holder.Kind == request.AcceptedGuest:
@@ -37,40 +108,21 @@ func (j *job) repeat(ctx context.Context, claim request.Claim) (next, error) {
 	return j.repeated(ctx, claim)
 }
 
-// repeated goes on to the grants, without a second invitation.
-func (j *job) repeated(ctx context.Context, claim request.Claim) (next, error) {
-	return j.invited(ctx, claim, "repeat",
-		"the address was invited by request "+string(claim.Owner)+"; no second invitation")
-}
-
-// repeatUnseen puts the repeat off while the directory can't be asked, and in the end trusts the
-// claim.
-func (j *job) repeatUnseen(ctx context.Context, claim request.Claim, cause error) (next, error) {
-	failure := problem.From(cause)
-	j.logFailure(ctx, "the directory could not be asked for the guest", failure.Code, cause)
-	switch {
-	case failure.Code == request.DirectoryThrottled:
-		return j.throttled(ctx, failure, "look-up-postponed")
-	case request.Retryable(failure.Code) && !j.givenUp(failure.Code):
-		return j.wait(ctx, down.after(j.Request.Attempt, failure.RetryAfter), "look-up-postponed",
-			"the directory could not say whether the guest is still there"+ref(failure))
-	}
-	return j.repeated(ctx, claim)
-}
-
-// inviteAnew takes over the claim of a request whose guest is gone, and invites; not while that
-// request is still being worked on.
+// inviteAnew takes over the claim of a request whose guest is gone, and invites. While that request
+// is still being worked on it waits: nobody gets anything in the name of a guest who is gone.
 func (j *job) inviteAnew(ctx context.Context, claim request.Claim) (next, error) {
-	owner, err := j.ownerOf(ctx, claim)
-	switch {
-	case err != nil:
-		return stop, err
-	case owner.State != "" && !owner.State.Ended():
-		return j.repeated(ctx, claim)
+	if claim.Owner != j.Request.ID {
+		owner, err := j.ownerOf(ctx, claim)
+		switch {
+		case err != nil:
+			return stop, err
+		case owner.State != "" && !owner.State.Ended():
+			return j.awaitOwner(ctx, claim)
+		}
 	}
 	j.transition(request.Inviting, "invited-anew",
 		"the address was invited by request "+string(claim.Owner)+", and that guest is no longer there")
-	err = j.changeClaim(ctx, &claim, "taking over the claim of a guest who is gone",
+	err := j.changeClaim(ctx, &claim, "taking over the claim of a guest who is gone",
 		func(c request.Claim) (request.Claim, error) { return c.BeginAnew(j.Request.ID, j.config.Now()) })
 	if err != nil {
 		return stop, err

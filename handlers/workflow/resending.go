@@ -2,6 +2,7 @@ package workflow
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -38,7 +39,7 @@ func (j *job) recordResend(ctx context.Context) error {
 type resending struct {
 	*job
 	claim    request.Claim
-	before   time.Time // of the mail before
+	before   request.Claim // as it was before the mail was recorded
 	terms    policy.Terms
 	admitted admission
 }
@@ -132,8 +133,13 @@ func (r *resending) takeTurn(ctx context.Context) (next, error) {
 }
 
 // recordMail writes the mail to the claim before it is sent. A slow call must not send what another
-// has answered meanwhile.
+// has answered meanwhile: then the claim is as before.
 func (r *resending) recordMail(ctx context.Context) (next, error) {
+	_, err := r.unchanged(ctx)
+	if err != nil {
+		return stop, err
+	}
+	r.before = r.claim
 	if r.claim.State == request.ClaimFree {
 		claim, _, err := r.config.Store.Claim(ctx, r.Request.Submission.Email, r.Request.ID, time.Time{})
 		if err != nil {
@@ -141,8 +147,7 @@ func (r *resending) recordMail(ctx context.Context) (next, error) {
 		}
 		r.claim = claim
 	}
-	r.before = r.claim.MailedAt
-	err := r.changeClaim(ctx, &r.claim, "recording the mail that is to be sent", func(c request.Claim) (request.Claim, error) {
+	err = r.changeClaim(ctx, &r.claim, "recording the mail that is to be sent", func(c request.Claim) (request.Claim, error) {
 		c = c.Mailed(r.config.Now())
 		if c.State == request.ClaimSent {
 			return c, nil
@@ -153,7 +158,23 @@ func (r *resending) recordMail(ctx context.Context) (next, error) {
 		return stop, err
 	}
 	_, err = r.unchanged(ctx)
-	return proceed, err
+	if err == nil {
+		return proceed, nil
+	}
+	return stop, errors.Join(err, r.unrecordMail(ctx))
+}
+
+// unrecordMail takes back what recordMail has written, since nothing was sent.
+func (r *resending) unrecordMail(ctx context.Context) error {
+	if r.before.State == request.ClaimFree {
+		err := r.config.Store.Release(ctx, r.Request.Submission.Email, r.claim)
+		if err != nil {
+			return fmt.Errorf("releasing the claim of a mail that was not sent: %w", err)
+		}
+		return nil
+	}
+	return r.changeClaim(ctx, &r.claim, "removing a mail that was not sent from the claim",
+		func(c request.Claim) (request.Claim, error) { return c.Unmailed(r.before), nil })
 }
 
 // issue sends the mail.
@@ -166,8 +187,7 @@ func (r *resending) issue(ctx context.Context) (next, error) {
 			"the directory gave no usable answer: the mail may be sent or not"+ref(problem.From(err)))
 	default:
 		// Certainly nothing was sent, so the address needs no rest.
-		undone := r.changeClaim(ctx, &r.claim, "removing a mail that was not sent from the claim",
-			func(c request.Claim) (request.Claim, error) { return c.Unmailed(r.before), nil })
+		undone := r.unrecordMail(ctx)
 		if undone != nil {
 			return stop, undone
 		}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"time"
 
 	"guestlist/handlers/policy"
 	"guestlist/handlers/problem"
@@ -54,10 +55,25 @@ func (s *sending) findHolder(ctx context.Context) (next, error) {
 	if err != nil {
 		return s.questionFailed(ctx, s.claim, err)
 	}
+	s.Request.Origin = s.originOf(s.Request.Origin)
 	if s.holder.Kind == request.PendingGuest && !s.doubt.IsZero() {
 		return s.found(ctx, s.claim, s.holder.ID, "invited", answerLost)
 	}
 	return proceed, nil
+}
+
+// originOf returns where the guest comes from if the invitation succeeds. known is what an earlier
+// attempt found out: once one may have succeeded, a guest who shows up may be its own.
+func (s *sending) originOf(known request.Origin) request.Origin {
+	switch {
+	case !s.seen:
+		return known
+	case s.holder.Kind == request.NoUser, s.holder.Kind == request.DeletedGuest:
+		return request.OriginBrought
+	case s.doubt.IsZero():
+		return request.OriginFound
+	}
+	return known
 }
 
 // spareMailbox holds back another mail to an address that has had mails by requests that were
@@ -214,11 +230,11 @@ func (j *job) post(ctx context.Context, terms policy.Terms) (guestID string, err
 func (j *job) findUser(ctx context.Context) (holder request.User, seen bool, err error) {
 	holder, err = ask(ctx, j, j.config.Users.FindUser)
 	if err == nil && holder.Kind == request.NoUser {
-		var deleted []string
+		var deleted []request.Deletion
 		deleted, err = ask(ctx, j, j.config.Users.FindDeletedGuests)
 		switch {
 		case len(deleted) > 0:
-			holder = request.User{Kind: request.DeletedGuest}
+			holder = request.User{Kind: request.DeletedGuest, DeletedAt: lastDeletion(deleted)}
 		case odd(err):
 			// This question is a precaution, in a form that not every tenant need accept: go on without.
 			j.log.WarnContext(ctx, "deleted guests could not be searched", "code", problem.CodeOf(err), "error", err)
@@ -230,6 +246,19 @@ func (j *job) findUser(ctx context.Context) (holder request.User, seen bool, err
 		return request.User{}, false, nil
 	}
 	return holder, true, err
+}
+
+// lastDeletion returns when the last of the guests was deleted; zero if that is not known of each.
+func lastDeletion(deleted []request.Deletion) (last time.Time) {
+	for _, d := range deleted {
+		if d.At.IsZero() {
+			return time.Time{}
+		}
+		if d.At.After(last) {
+			last = d.At
+		}
+	}
+	return last
 }
 
 // invitationFailed records a failed attempt to invite.

@@ -25,7 +25,8 @@ func (j *job) recordWithdrawal(ctx context.Context) error {
 }
 
 // withdraw ends the request, gives back what it holds, and erases the personal data in it. A guest
-// who exists stays, since the app has no right to remove anybody: a line in the log says so.
+// who exists stays, since the app has no right to remove anybody. A line in the log says so if the
+// guest was brought by us: whoever was there before is not a withdrawn request's to remove.
 func (j *job) withdraw(ctx context.Context) (next, error) {
 	return inOrder(ctx, j.giveBackWithdrawn, j.dropDeadLetters, j.eraseWithdrawn)
 }
@@ -60,7 +61,9 @@ func (j *job) giveBackWithdrawn(ctx context.Context) (next, error) {
 
 // findWithdrawnGuest records the guest before the claim that names it is given back.
 func (j *job) findWithdrawnGuest(ctx context.Context, claim request.Claim) (next, error) {
-	j.Request.GuestID = claim.GuestID
+	if claim.State == request.ClaimSent {
+		j.SetGuest(claim.GuestID, claim.Origin)
+	}
 	if claim.State == request.ClaimSending {
 		wait, err := j.outcome(ctx, claim)
 		if err != nil {
@@ -87,7 +90,9 @@ func (j *job) outcome(ctx context.Context, claim request.Claim) (wait time.Durat
 	guestID, err := ask(ctx, j, j.config.Directory.FindGuest)
 	switch code := problem.CodeOf(err); code {
 	case "":
-		j.Request.GuestID = guestID
+		if guestID != "" {
+			j.SetGuest(guestID, j.Request.Origin)
+		}
 		return 0, nil
 	case request.DirectoryReadForbidden, request.DirectoryForbidden, request.DirectoryRefused:
 		return 0, nil
@@ -150,7 +155,7 @@ func (j *job) eraseWithdrawn(ctx context.Context) (next, error) {
 	j.Erase("the personal data was erased, as " + r.Withdrawal.Who() + " wished")
 	r.Resend = request.Instruction{}
 	n, err := j.finish(ctx)
-	if err == nil && r.GuestID != "" {
+	if err == nil && r.GuestID != "" && r.Origin == request.OriginBrought {
 		j.log.WarnContext(ctx, LogRemains, "guest", r.GuestID)
 	}
 	return n, err

@@ -402,6 +402,7 @@ func must[T any](value T, err error) func(*testing.T) T {
 var (
 	invitations = graphsim.Match{Method: http.MethodPost, Path: "/v1.0/invitations"}
 	lookUps     = graphsim.Match{Method: http.MethodGet, Path: "/v1.0/users"}
+	userByID    = graphsim.Match{Method: http.MethodGet, Path: "/v1.0/users/*"}
 )
 
 func membersOf(group string) graphsim.Match {
@@ -490,8 +491,12 @@ func (d interruptedDirectory) FindUser(ctx context.Context, a submission.Address
 	return interrupted(d.w, "FindUser", func() (request.User, error) { return d.directory.FindUser(ctx, a) })
 }
 
-func (d interruptedDirectory) FindDeletedGuests(ctx context.Context, a submission.Address) ([]string, error) {
-	return interrupted(d.w, "FindDeletedGuests", func() ([]string, error) { return d.directory.FindDeletedGuests(ctx, a) })
+func (d interruptedDirectory) UserByID(ctx context.Context, id string, a submission.Address) (request.User, error) {
+	return interrupted(d.w, "UserByID", func() (request.User, error) { return d.directory.UserByID(ctx, id, a) })
+}
+
+func (d interruptedDirectory) FindDeletedGuests(ctx context.Context, a submission.Address) ([]request.Deletion, error) {
+	return interrupted(d.w, "FindDeletedGuests", func() ([]request.Deletion, error) { return d.directory.FindDeletedGuests(ctx, a) })
 }
 
 func (d interruptedDirectory) AddMember(ctx context.Context, group, guest string) (bool, error) {

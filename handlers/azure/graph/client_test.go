@@ -438,6 +438,8 @@ func TestInvalidArgumentsSendNothing(t *testing.T) {
 		},
 		"search without address":  func(c *graph.Client) error { return second(c.FindGuest(t.Context(), submission.Address{})) },
 		"user without address":    func(c *graph.Client) error { return second(c.FindUser(t.Context(), submission.Address{})) },
+		"id without address":      func(c *graph.Client) error { return second(c.UserByID(t.Context(), guest, submission.Address{})) },
+		"guest not by id":         func(c *graph.Client) error { return second(c.UserByID(t.Context(), email, address(t, email))) },
 		"deleted without address": func(c *graph.Client) error { return second(c.FindDeletedGuests(t.Context(), submission.Address{})) },
 		"group by name":           func(c *graph.Client) error { return second(c.AddMember(t.Context(), "contoso", guest)) },
 		"path for a group":        func(c *graph.Client) error { return second(c.AddMember(t.Context(), group+"/owners", guest)) },

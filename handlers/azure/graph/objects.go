@@ -78,6 +78,7 @@ type user struct {
 	CreationType      string   `json:"creationType"`
 	ExternalUserState string   `json:"externalUserState"`
 	AccountEnabled    *bool    `json:"accountEnabled"` // nil if the answer leaves it out
+	DeletedDateTime   string   `json:"deletedDateTime"`
 }
 
 // userPage is a page of an answer with users.

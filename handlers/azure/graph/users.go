@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	abs "github.com/microsoft/kiota-abstractions-go"
 
@@ -19,6 +20,12 @@ import (
 // maxFound is how many users with one address are read. Two guests are too many already; the rest
 // is for internal users who hold the address too.
 const maxFound = 10
+
+// holderProperties are what tells which addresses a user holds, and of what kind the user is.
+var holderProperties = []string{
+	"id", "userType", "mail", "otherMails", "proxyAddresses", "userPrincipalName", "accountEnabled",
+	"externalUserState", "creationType",
+}
 
 // userQuery are the query parameters of a search, as the SDK takes them.
 type userQuery struct {
@@ -56,6 +63,33 @@ func (c *Client) FindUser(ctx context.Context, address submission.Address) (requ
 		found = request.User{ID: id, Kind: kind}
 	}
 	return found, nil
+}
+
+// UserByID implements [request.Users]. It needs the same permission as FindUser.
+func (c *Client) UserByID(ctx context.Context, id string, address submission.Address) (request.User, error) {
+	const doing = "reading a guest"
+	if (address == submission.Address{}) {
+		return request.User{}, problem.New(request.DirectoryRefused, "%s: without an address", doing)
+	}
+	var found user
+	err := c.look(ctx, doing, "users", id, holderProperties, &found)
+	if problem.CodeOf(err) == problem.NotFound {
+		return request.User{}, nil
+	}
+	if err != nil {
+		return request.User{}, err
+	}
+	if !strings.EqualFold(found.ID, id) {
+		return request.User{}, problem.New(request.DirectoryUnavailable, "%s: the answer is about another object", doing)
+	}
+	kind, err := kindOf(doing, &found)
+	if err != nil {
+		return request.User{}, err
+	}
+	if !holds(&found, address.String()) {
+		kind = request.MovedUser
+	}
+	return request.User{ID: strings.ToLower(id), Kind: kind}, nil
 }
 
 // kindOf returns the kind of a user. Whether the account is enabled counts only for guests: an
@@ -110,13 +144,13 @@ func (c *Client) FindGuest(ctx context.Context, address submission.Address) (str
 
 // FindDeletedGuests implements [request.Users]. It returns ids in lower case, and needs the same
 // permission as FindUser.
-func (c *Client) FindDeletedGuests(ctx context.Context, address submission.Address) ([]string, error) {
+func (c *Client) FindDeletedGuests(ctx context.Context, address submission.Address) ([]request.Deletion, error) {
 	const doing = "looking for deleted guests"
 	quoted := rest.String(address.String())
 	search := newSearch("/directory/deletedItems/microsoft.graph.user", userQuery{
 		// A deleted user keeps these two; the sign-in name is changed.
 		Filter: new("mail eq " + quoted + " or otherMails/any(x:x eq " + quoted + ")"),
-		Select: []string{"id", "mail", "otherMails", "userPrincipalName", "creationType"},
+		Select: []string{"id", "mail", "otherMails", "userPrincipalName", "creationType", "deletedDateTime"},
 		Top:    new(int32(maxFound)),
 		// With the header below this is an advanced query. Plain queries promise less for deleted
 		// objects.
@@ -127,12 +161,17 @@ func (c *Client) FindDeletedGuests(ctx context.Context, address submission.Addre
 	if err != nil {
 		return nil, err
 	}
-	var found []string
+	var found []request.Deletion
 	for _, holder := range holders.users {
-		id := holder.ID
-		if (external(holder) || unclear(holder)) && !slices.Contains(found, id) {
-			found = append(found, id)
+		known := func(d request.Deletion) bool { return d.ID == holder.ID }
+		if !external(holder) && !unclear(holder) || slices.ContainsFunc(found, known) {
+			continue
 		}
+		at, err := time.Parse(time.RFC3339, holder.DeletedDateTime)
+		if err != nil {
+			at = time.Time{} // it is not said, or not in a way that can be understood
+		}
+		found = append(found, request.Deletion{ID: holder.ID, At: at.UTC()})
 	}
 	return found, nil
 }
@@ -147,7 +186,7 @@ func (c *Client) search(ctx context.Context, doing string, address submission.Ad
 		") or proxyAddresses/any(x:x eq " + smtp + ") or userPrincipalName eq " + quoted
 	return c.find(ctx, doing, address, newSearch("/users", userQuery{
 		Filter: &filter,
-		Select: []string{"id", "userType", "mail", "otherMails", "proxyAddresses", "userPrincipalName", "accountEnabled", "externalUserState", "creationType"},
+		Select: holderProperties,
 		Top:    new(int32(maxFound)),
 	}))
 }

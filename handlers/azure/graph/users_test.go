@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -35,10 +36,10 @@ func TestSearchRequest(t *testing.T) {
 	}{
 		"a guest": {func(c *graph.Client) (any, error) { return c.FindGuest(t.Context(), address(t, email)) }, "", "/v1.0/users", whole, ""},
 		"a user":  {func(c *graph.Client) (any, error) { return c.FindUser(t.Context(), address(t, email)) }, request.User{}, "/v1.0/users", whole, ""},
-		"deleted guests": {func(c *graph.Client) (any, error) { return c.FindDeletedGuests(t.Context(), address(t, email)) }, []string(nil),
+		"deleted guests": {func(c *graph.Client) (any, error) { return c.FindDeletedGuests(t.Context(), address(t, email)) }, []request.Deletion(nil),
 			"/v1.0/directory/deletedItems/microsoft.graph.user", url.Values{
 				"$filter": {"mail eq " + quotedEmail + " or otherMails/any(x:x eq " + quotedEmail + ")"},
-				"$select": {"id,mail,otherMails,userPrincipalName,creationType"},
+				"$select": {"id,mail,otherMails,userPrincipalName,creationType,deletedDateTime"},
 				"$top":    {"10"},
 				"$count":  {"true"},
 			}, "eventual"},
@@ -182,14 +183,16 @@ func TestFoundUsersMustHoldAddress(t *testing.T) {
 func TestFindDeletedGuestsReturnsEachGuestOnce(t *testing.T) {
 	body, err := json.Marshal(map[string]any{"value": []any{
 		entry(other, "userPrincipalName", "0123ana@fabrikam.com", "creationType", nil, "externalUserState", nil), // an employee's, whose name is changed on deletion
-		entry(guest), entry(strings.ToUpper(guest)),
+		entry(guest, "deletedDateTime", "2026-05-04T09:30:00Z"), entry(strings.ToUpper(guest)),
+		entry(sponsor1, "deletedDateTime", "lately"),
 	}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	client, _ := answering(t, 200, "application/json", string(body))
 	got, err := client.FindDeletedGuests(t.Context(), address(t, email))
-	if diff := cmp.Diff([]string{guest}, got); diff != "" || err != nil {
+	want := []request.Deletion{{ID: guest, At: time.Date(2026, 5, 4, 9, 30, 0, 0, time.UTC)}, {ID: sponsor1}}
+	if diff := cmp.Diff(want, got); diff != "" || err != nil {
 		t.Errorf("%v %s", err, diff)
 	}
 }
@@ -225,8 +228,11 @@ func TestEmptyPageDoesNotEndList(t *testing.T) {
 		"a user":  func() (any, error) { u, err := client.FindUser(t.Context(), address(t, email)); return u.ID, err },
 		"a guest": func() (any, error) { return client.FindGuest(t.Context(), address(t, email)) },
 		"deleted guests": func() (any, error) {
-			ids, err := client.FindDeletedGuests(t.Context(), address(t, email))
-			return strings.Join(ids, " "), err
+			deleted, err := client.FindDeletedGuests(t.Context(), address(t, email))
+			if len(deleted) == 0 {
+				return "", err
+			}
+			return deleted[0].ID, err
 		},
 	}
 	for name, find := range finds {
@@ -318,7 +324,7 @@ func TestFindUserAndInviteAgreeOnEveryKindOfUser(t *testing.T) {
 				t.Errorf("%+v, %v, want %+v", got, err, want)
 			}
 			deleted, err := client.FindDeletedGuests(t.Context(), address(t, email))
-			if err != nil || (len(deleted) == 1 && deleted[0] == last) != strings.HasPrefix(name, "deleted guest") {
+			if err != nil || (len(deleted) == 1 && deleted[0].ID == last) != strings.HasPrefix(name, "deleted guest") {
 				t.Errorf("deleted %v, %v", deleted, err)
 			}
 			id, err := client.Invite(t.Context(), invitation(t))
@@ -331,6 +337,56 @@ func TestFindUserAndInviteAgreeOnEveryKindOfUser(t *testing.T) {
 			wantProblem(t, err, test.invite, log)
 		})
 	}
+}
+
+func TestUserByID(t *testing.T) {
+	invited := func(changes ...func(*graphsim.User)) *graphsim.User {
+		user := &graphsim.User{ID: guest, Mail: email, CreationType: "Invitation", ExternalUserState: "Accepted"}
+		for _, change := range changes {
+			change(user)
+		}
+		return user
+	}
+	tests := map[string]struct {
+		user *graphsim.User
+		want request.UserKind
+	}{
+		"nobody":         {nil, request.NoUser},
+		"accepted":       {invited(), request.AcceptedGuest},
+		"pending":        {invited(func(u *graphsim.User) { u.ExternalUserState = "PendingAcceptance" }), request.PendingGuest},
+		"disabled":       {invited(func(u *graphsim.User) { u.Disabled = true }), request.DisabledGuest},
+		"deleted":        {invited(func(u *graphsim.User) { u.Deleted = true }), request.NoUser},
+		"internal":       {&graphsim.User{ID: guest, Mail: email, UserType: "Member"}, request.InternalUser},
+		"another mail":   {invited(func(u *graphsim.User) { u.Mail = "eve@contoso.com" }), request.MovedUser},
+		"moved and shut": {invited(func(u *graphsim.User) { u.Mail, u.Disabled = "eve@contoso.com", true }), request.MovedUser},
+		"second address": {invited(func(u *graphsim.User) { u.Mail, u.OtherMails = "eve@contoso.com", []string{email} }), request.AcceptedGuest},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			_, url := newSim(t, func(c *graphsim.Config) {
+				if test.user != nil {
+					c.Users = []graphsim.User{*test.user}
+				}
+			})
+			client, _ := newClient(t, url, nil)
+			want := request.User{Kind: test.want}
+			if test.want != request.NoUser {
+				want.ID = guest
+			}
+			got, err := client.UserByID(t.Context(), strings.ToUpper(guest), address(t, email))
+			if err != nil || got != want {
+				t.Errorf("%+v, %v, want %+v", got, err, want)
+			}
+		})
+	}
+	t.Run("without the right to read users", func(t *testing.T) {
+		_, url := newSim(t, func(c *graphsim.Config) {
+			c.Denied, c.Users = []string{"User.Read.All"}, []graphsim.User{*invited()}
+		})
+		client, log := newClient(t, url, nil)
+		_, err := client.UserByID(t.Context(), guest, address(t, email))
+		wantProblem(t, err, request.DirectoryReadForbidden, log)
+	})
 }
 
 func TestMissingPermission(t *testing.T) {

@@ -62,6 +62,7 @@ func requestFields(r *request.Request) []field {
 		{stateColumn, (*string)(&r.State)},
 		{"StateReason", &r.Reason}, // in the program's words
 		{"Words", &r.Words},        // a person's words, which may hold personal data
+		{"Objection", &r.Objection},
 		{sinceColumn, &r.Since},
 		{repeatOfColumn, (*string)(&r.RepeatOf)},
 		{guestIDColumn, &r.GuestID},

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 )
 
 // errNoUser is the error for a user who does not exist.
@@ -60,7 +61,7 @@ func (s *Server) DeleteUser(id string) error {
 	if user == nil || user.Deleted {
 		return errNoUser
 	}
-	user.Deleted = true
+	user.Deleted, user.DeletedAt = true, s.config.Now().UTC()
 	s.tenant.dropMemberships(id)
 	return s.save()
 }
@@ -88,6 +89,12 @@ func (s *Server) completed(u User) (User, error) {
 		if u.external() || u.CreationType == "Invitation" {
 			u.UserType = "Guest"
 		}
+	}
+	switch {
+	case !u.Deleted:
+		u.DeletedAt = time.Time{}
+	case u.DeletedAt.IsZero():
+		u.DeletedAt = s.config.Now().UTC()
 	}
 	switch {
 	case !isGUID(u.ID):

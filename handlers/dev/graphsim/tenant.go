@@ -45,6 +45,8 @@ type User struct {
 	ProxyAddresses []string `json:"proxyAddresses,omitempty"`
 	// Deleted users are found only among the deleted ones, and can be restored.
 	Deleted bool `json:"deleted,omitempty"`
+	// DeletedAt is when a deleted user was deleted.
+	DeletedAt time.Time `json:"deletedAt,omitzero"`
 	// KeepsAddress says of a deleted user that the address still can't be invited: Graph refuses it
 	// with the id of the deleted user. Mostly an address is free once its user is deleted.
 	KeepsAddress bool `json:"keepsAddress,omitempty"`

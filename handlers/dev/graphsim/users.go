@@ -21,6 +21,7 @@ var userProperties = map[string]func(*User) any{
 	"creationType":      func(u *User) any { return orNull(u.CreationType) },
 	"accountEnabled":    func(u *User) any { return !u.Disabled },
 	"proxyAddresses":    func(u *User) any { return u.proxyAddresses() },
+	"deletedDateTime":   func(u *User) any { return orNull(u.DeletedAt) },
 }
 
 var defaultProperties = []string{"displayName", "mail", "userPrincipalName", "id"}

@@ -418,9 +418,28 @@ func (d directory) FindUser(ctx context.Context, address submission.Address) (re
 	return user, err
 }
 
-func (d directory) FindDeletedGuests(ctx context.Context, address submission.Address) ([]string, error) {
+func (d directory) UserByID(
+	ctx context.Context, id string, address submission.Address,
+) (request.User, error) {
 	by := d.current
-	deleted, err := get(d, "FindDeletedGuests", func() ([]string, error) {
+	seen := 0
+	user, err := get(d, "UserByID", func() (request.User, error) {
+		seen = d.happenings
+		return d.tenant.UserByID(ctx, id, address)
+	})
+	holder := user.ID
+	if user.Kind == request.MovedUser {
+		holder = ""
+	}
+	d.heard(by, address, holder, seen, err)
+	return user, err
+}
+
+func (d directory) FindDeletedGuests(
+	ctx context.Context, address submission.Address,
+) ([]request.Deletion, error) {
+	by := d.current
+	deleted, err := get(d, "FindDeletedGuests", func() ([]request.Deletion, error) {
 		return d.tenant.FindDeletedGuests(ctx, address)
 	})
 	by.unanswered = by.unanswered || err != nil

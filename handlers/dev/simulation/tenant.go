@@ -27,7 +27,7 @@ type Tenant struct {
 
 	users     map[submission.Address]*tenantUser // who holds the address, or held it and was deleted
 	accounts  map[string]*tenantUser             // everybody there ever was, by id
-	deleted   map[submission.Address][]string    // ids
+	deleted   map[submission.Address][]request.Deletion
 	members   map[membership]bool
 	refuses   map[string]problem.Code // by group
 	missing   map[string]bool         // groups that do not exist
@@ -54,7 +54,7 @@ func NewTenant(now func() time.Time) *Tenant {
 		Now:      now,
 		users:    map[submission.Address]*tenantUser{},
 		accounts: map[string]*tenantUser{},
-		deleted:  map[submission.Address][]string{},
+		deleted:  map[submission.Address][]request.Deletion{},
 		members:  map[membership]bool{},
 		refuses:  map[string]problem.Code{},
 		missing:  map[string]bool{},
@@ -68,7 +68,7 @@ func (t *Tenant) AddUser(address submission.Address, kind request.UserKind) stri
 	t.guests++
 	id := objectID(t.guests)
 	if kind == request.DeletedGuest {
-		t.deleted[address] = append(t.deleted[address], id)
+		t.deleted[address] = append(t.deleted[address], request.Deletion{ID: id, At: t.Now()})
 	}
 	user := &tenantUser{id: id, address: address, kind: kind}
 	t.users[address], t.accounts[id] = user, user
@@ -86,7 +86,7 @@ func (t *Tenant) Mails(address submission.Address) int { return t.mails[address]
 // remove deletes a guest. The address stays with the deleted account until another is invited.
 func (t *Tenant) remove(user *tenantUser) {
 	user.was, user.kind = user.kind, request.DeletedGuest
-	t.deleted[user.address] = append(t.deleted[user.address], user.id)
+	t.deleted[user.address] = append(t.deleted[user.address], request.Deletion{ID: user.id, At: t.Now()})
 }
 
 // restore brings a deleted guest back as it was. It reports false if another account holds the
@@ -96,8 +96,8 @@ func (t *Tenant) restore(user *tenantUser) bool {
 		return false
 	}
 	user.kind = user.was
-	t.deleted[user.address] = slices.DeleteFunc(t.deleted[user.address], func(id string) bool {
-		return id == user.id
+	t.deleted[user.address] = slices.DeleteFunc(t.deleted[user.address], func(d request.Deletion) bool {
+		return d.ID == user.id
 	})
 	return true
 }
@@ -167,6 +167,23 @@ func (t *Tenant) FindUser(_ context.Context, address submission.Address) (reques
 	}
 }
 
+// UserByID implements [request.Users].
+func (t *Tenant) UserByID(
+	_ context.Context, id string, address submission.Address,
+) (request.User, error) {
+	user := t.accounts[id]
+	switch {
+	case t.Unreadable:
+		return request.User{}, errUnreadable
+	case user == nil || user.kind == request.DeletedGuest || t.hidden(user, t.SearchDelay):
+		return request.User{}, nil
+	case user.address != address:
+		return request.User{ID: id, Kind: request.MovedUser}, nil
+	default:
+		return request.User{ID: id, Kind: user.kind}, nil
+	}
+}
+
 // FindGuest implements [request.Directory].
 func (t *Tenant) FindGuest(ctx context.Context, address submission.Address) (string, error) {
 	user, err := t.FindUser(ctx, address)
@@ -179,7 +196,7 @@ func (t *Tenant) FindGuest(ctx context.Context, address submission.Address) (str
 // FindDeletedGuests implements [request.Users].
 func (t *Tenant) FindDeletedGuests(
 	_ context.Context, address submission.Address,
-) ([]string, error) {
+) ([]request.Deletion, error) {
 	if t.Unreadable {
 		return nil, errUnreadable
 	}

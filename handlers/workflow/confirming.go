@@ -1,0 +1,112 @@
+package workflow
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"guestlist/handlers/problem"
+	"guestlist/handlers/request"
+	"guestlist/handlers/submission"
+)
+
+// blindPatience is how long groups are added to a guest who can't be looked up, because the app may
+// not read users. After that the guest may have been shut out for long, so a person decides.
+const blindPatience = time.Hour
+
+// confirmGuest makes sure, before groups are added, that the guest is who the invitation was for.
+// The call that invited or confirmed the guest need not ask. After a wait the directory is asked: a
+// guest who was disabled or removed or given another address meanwhile gets nothing, and a person
+// decides. What the person approved before does not count.
+func (j *job) confirmGuest(ctx context.Context) (next, error) {
+	r := &j.Request
+	pending := func(g request.Grant) bool { return g.State == request.GrantPending }
+	if j.confirmed || !slices.ContainsFunc(r.Grants, pending) {
+		return proceed, nil
+	}
+	lately := func() bool { return j.config.Now().Sub(r.Since).Abs() < patience }
+	user, seen, err := j.awaitUser(ctx, r.GuestID, lately)
+	waited := j.config.Now().Sub(r.Since).Abs()
+	switch {
+	case err != nil:
+		return j.guestUnconfirmed(ctx, err)
+	case !seen && waited >= blindPatience:
+		return j.object(ctx, guestUnseen)
+	case !seen:
+		return proceed, nil
+	}
+	switch user.Kind {
+	case request.AcceptedGuest, request.PendingGuest:
+		j.confirmed = true
+		return proceed, nil
+	case request.NoUser:
+		if lately() {
+			return j.wait(ctx, replicating.after(r.Attempt, 0), "not-visible",
+				"the directory does not show the guest yet")
+		}
+		return j.recognizeDeleted(ctx)
+	case request.DisabledGuest:
+		return j.object(ctx, guestDisabled)
+	case request.InternalUser:
+		return j.object(ctx, guestInternal)
+	default:
+		return j.object(ctx, guestMoved)
+	}
+}
+
+// recognizeDeleted leaves a guest to a person whom the directory has in its recycle bin. One of whom
+// it has no trace is up to the answers of the groups.
+func (j *job) recognizeDeleted(ctx context.Context) (next, error) {
+	deleted, err := ask(ctx, j, j.config.Users.FindDeletedGuests)
+	switch {
+	case slices.ContainsFunc(deleted, func(d request.Deletion) bool { return d.ID == j.Request.GuestID }):
+		return j.object(ctx, guestDeleted)
+	case err != nil && request.Retryable(problem.CodeOf(err)):
+		return j.guestUnconfirmed(ctx, err)
+	}
+	return proceed, nil
+}
+
+// guestUnconfirmed puts the groups off while the directory can't be asked for the guest.
+func (j *job) guestUnconfirmed(ctx context.Context, cause error) (next, error) {
+	failure := problem.From(cause)
+	j.logFailure(ctx, "the directory could not be asked for the guest", failure.Code, cause)
+	switch {
+	case failure.Code == request.DirectoryThrottled:
+		return j.throttled(ctx, failure, "grant-postponed")
+	case j.givenUp(failure.Code), j.Request.Attempt >= maxLooks:
+		o := guestUnseen
+		o.why += ref(failure)
+		return j.object(ctx, o)
+	}
+	return j.wait(ctx, down.after(j.Request.Attempt, failure.RetryAfter), "grant-postponed",
+		"the directory could not say who the guest is now"+ref(failure))
+}
+
+// awaitUser is like userByID, and waits in place a little for a user who is not visible, while lately
+// says that this may be because the guest is new.
+func (j *job) awaitUser(ctx context.Context, id string, lately func() bool) (user request.User, seen bool, err error) {
+	for waited := 0; ; waited++ {
+		user, seen, err = j.userByID(ctx, id)
+		if err != nil || !seen || user.Kind != request.NoUser || !lately() || waited == shortWaits {
+			return user, seen, err
+		}
+		err = j.config.Sleep(ctx, shortWait)
+		if err != nil {
+			return user, seen, fmt.Errorf("waiting for the guest to appear: %w", err)
+		}
+	}
+}
+
+// userByID finds out who a known guest is now. seen is false if the app may not read users.
+func (j *job) userByID(ctx context.Context, id string) (user request.User, seen bool, err error) {
+	user, err = ask(ctx, j, func(ctx context.Context, address submission.Address) (request.User, error) {
+		return j.config.Users.UserByID(ctx, id, address)
+	})
+	if problem.CodeOf(err) == request.DirectoryReadForbidden {
+		j.logDegraded(ctx)
+		return request.User{}, false, nil
+	}
+	return user, true, err
+}
