@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"regexp"
 	"strings"
+	"time"
 
 	"guestlist/handlers/submission"
 )
@@ -31,6 +32,7 @@ func (c *Change) Erase(why string) {
 	for i := range r.Grants {
 		r.Grants[i].Note = hide(r.Grants[i].Note)
 	}
+	r.CheckAt = time.Time{}
 	r.Erased = c.Now()
 	c.Record("erased", why)
 }

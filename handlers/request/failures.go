@@ -29,7 +29,7 @@ type Failures struct {
 	Throttled int       `json:"throttled,omitempty"` // of those that the directory put off
 	Since     time.Time `json:"since,omitzero"`      // when the first of them failed
 	Accepted  int       `json:"accepted,omitempty"`  // [Gate.Accepted] at that time
-	Unlucky   int       `json:"unlucky,omitempty"`   // failures since OthersAccepted guests were accepted
+	Unlucky   int       `json:"unlucky,omitempty"`   // since OthersAccepted guests were accepted
 	// Last is what the directory said last, with its id of the call. No personal data.
 	Last string `json:"last,omitempty"`
 }

@@ -36,6 +36,12 @@ type Request struct {
 	Origin Origin
 	// Joined is when the directory was found to say that the guest has accepted; zero if not known.
 	Joined time.Time
+	// CheckAt is when the receipt of a request that is done is compared with the directory; zero once
+	// that has been done, or where a group has taken the guest. See Vanished.
+	CheckAt time.Time
+	// Vanished counts the invitations that the directory has accepted and that came to nothing: it
+	// shows no guest. After the first one another is sent.
+	Vanished int
 	// Attempt counts the tries of the present effect that failed for a passing reason.
 	Attempt int
 	// Unknown counts the answers of the directory in the present state whose meaning is not known.

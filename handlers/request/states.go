@@ -64,9 +64,10 @@ var states = map[State]traits{
 		[]State{Parked, Inviting, Failed, Cancelled}},
 	Granting: {working, 6 * time.Hour, StageFinished, OutcomeInviting,
 		"The guest exists; group memberships are being added.",
-		[]State{Granting, Review, Done, Failed}},
+		[]State{Granting, Review, Inviting, Done, Failed}},
 	Done: {finished, 0, StageFinished, OutcomeInvited,
-		"The guest is invited and in all groups.", nil},
+		"The guest is invited and in all groups.",
+		[]State{Review, Inviting}},
 	Denied: {finished, 0, StageFinished, OutcomeRefused,
 		"The policy or a person denied the request.", nil},
 	Failed: {finished, 0, StageFinished, OutcomeRefused,
@@ -121,7 +122,8 @@ func Overdue(now time.Time) map[State]time.Time {
 	return before
 }
 
-// AtRest reports whether the request has ended and no instruction for it is left to carry out.
+// AtRest reports whether the request has ended and nothing is left to do for it: no instruction to
+// carry out, and no receipt to compare.
 func (r Request) AtRest() bool {
-	return r.State.Ended() && !r.Resend.Open() && (!r.Withdrawal.Open() || !r.Erased.IsZero())
+	return r.State.Ended() && r.CheckAt.IsZero() && !r.Resend.Open() && (!r.Withdrawal.Open() || !r.Erased.IsZero())
 }

@@ -45,7 +45,7 @@ func (j *job) confirmGuest(ctx context.Context) (next, error) {
 			return j.wait(ctx, replicating.after(r.Attempt, 0), "not-visible",
 				"the directory does not show the guest yet")
 		}
-		return j.recognizeDeleted(ctx)
+		return j.guestMissing(ctx)
 	case request.DisabledGuest:
 		return j.object(ctx, guestDisabled)
 	case request.InternalUser:
@@ -53,19 +53,6 @@ func (j *job) confirmGuest(ctx context.Context) (next, error) {
 	default:
 		return j.object(ctx, guestMoved)
 	}
-}
-
-// recognizeDeleted leaves a guest to a person whom the directory has in its recycle bin. One of whom
-// it has no trace is up to the answers of the groups.
-func (j *job) recognizeDeleted(ctx context.Context) (next, error) {
-	deleted, err := ask(ctx, j, j.config.Users.FindDeletedGuests)
-	switch {
-	case slices.ContainsFunc(deleted, func(d request.Deletion) bool { return d.ID == j.Request.GuestID }):
-		return j.object(ctx, guestDeleted)
-	case err != nil && request.Retryable(problem.CodeOf(err)):
-		return j.guestUnconfirmed(ctx, err)
-	}
-	return proceed, nil
 }
 
 // guestUnconfirmed puts the groups off while the directory can't be asked for the guest.

@@ -41,7 +41,7 @@ func TestGivenUpMessageIsTriedAgainWithGrowingDelay(t *testing.T) {
 		w.now = r.Due
 	}
 	w.wantLine(workflow.LogPoisoned, 5)
-	w.settleMinutes(2)
+	w.settleMinutes(15) // the receipt is compared, too
 	w.wantState(id, request.Done)
 	// What happens in between ends the row of troubles.
 	ok(t, w.worker.GiveUp(t.Context(), "m", body))

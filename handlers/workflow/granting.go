@@ -16,9 +16,9 @@ const (
 	forbiddenPatience = 24 * time.Hour
 	// silentPatience is how long a group is tried about which the directory gives no usable answer.
 	silentPatience = 24 * time.Hour
-	// patience is how long a guest or a group is looked for that is not visible everywhere yet: several
-	// times what replication takes. minTries is how often at least, in case nobody worked in the
-	// meantime.
+	// patience is how long a guest or a group is looked for that is not visible everywhere yet:
+	// several times what replication takes. minTries is how often at least, in case nobody worked in
+	// the meantime.
 	patience = 30 * time.Minute
 	minTries = 3
 	// shortWaits is how often, and shortWait how long, a step waits in place for a just-created guest:
@@ -73,7 +73,8 @@ func (j *job) grant(ctx context.Context) (next, error) {
 	}
 	if forbidden != nil {
 		return j.wait(ctx, unlocking.after(r.Attempt, 0), "forbidden",
-			"the app may not add members to group "+forbidden.Group+"; an admin must look at it: "+forbidden.Note)
+			"the app may not add members to group "+forbidden.Group+"; an admin must look at it: "+
+				forbidden.Note)
 	}
 	return j.granted(ctx)
 }
@@ -103,7 +104,8 @@ func (j *job) addMember(ctx context.Context, grant *request.Grant) error {
 	if added {
 		grant.State = request.GrantAdded
 	} else if j.resumed {
-		grant.Note = "found present on a second look: an earlier attempt whose answer was lost may have added it"
+		grant.Note = "found present on a second look: " +
+			"an earlier attempt whose answer was lost may have added it"
 	}
 	return nil
 }
@@ -122,7 +124,9 @@ func (j *job) grantFailed(ctx context.Context, grant *request.Grant, cause error
 	if failure.Code != request.DirectoryNotReplicated {
 		grant.Missing = time.Time{}
 	}
-	silent := func() bool { return lasted(&grant.Silent, now, silentPatience) && r.Attempt > request.MaxTries }
+	silent := func() bool {
+		return lasted(&grant.Silent, now, silentPatience) && r.Attempt > request.MaxTries
+	}
 	switch failure.Code {
 	case request.DirectoryRefused, request.DirectoryGroupClosed:
 		return fail(words)
@@ -185,7 +189,8 @@ func (j *job) granted(ctx context.Context) (next, error) {
 	if count[request.GrantAdded] == 1 {
 		added = "1 membership added"
 	}
-	summary := fmt.Sprintf("%s, %d there before, %d refused", added, count[request.GrantPresent], count[request.GrantFailed])
+	summary := fmt.Sprintf("%s, %d there before, %d refused",
+		added, count[request.GrantPresent], count[request.GrantFailed])
 	if count[request.GrantFailed] > 0 {
 		return j.end(ctx, request.Failed, "granted",
 			"the guest is invited, but not every group took the guest: "+summary+why)

@@ -31,8 +31,8 @@ func (s *sending) refusedByHidden(ctx context.Context, cause error) (next, error
 			return s.questionFailed(ctx, s.claim, err)
 		}
 	}
-	where := "no user with the address is visible; look for the object among the deleted users in the Entra admin center, " +
-		"and among contacts and groups"
+	where := "no user with the address is visible; look for the object among the deleted users in " +
+		"the Entra admin center, and among contacts and groups"
 	if s.holder.Kind == request.DeletedGuest {
 		where = "a deleted guest still holds the address; restore that one, or delete it permanently"
 	}

@@ -185,6 +185,7 @@ func (j *job) invited(ctx context.Context, claim request.Claim, what, detail str
 		j.Request.RepeatOf, j.Request.Origin = claim.Owner, request.OriginFound
 	}
 	if len(j.Request.Grants) == 0 {
+		j.expectCheck(claim)
 		return j.end(ctx, request.Done, what, detail)
 	}
 	return j.goOn(ctx, request.Granting, what, detail)

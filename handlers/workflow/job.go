@@ -120,6 +120,9 @@ func (j *job) end(ctx context.Context, state request.State, what, detail string)
 // due entry brings one more message, which removes it: it may be that of a person who is just
 // taking the request up again.
 func (j *job) finish(ctx context.Context) (next, error) {
+	if j.onlyCheckLeft() {
+		return j.awaitCheck(ctx)
+	}
 	j.Request.Due = time.Time{}
 	err := j.save(ctx)
 	if err != nil {
@@ -165,6 +168,8 @@ func (j *job) step(ctx context.Context) (next, error) {
 		return j.withdraw(ctx)
 	case j.Request.State.Ended() && j.Request.Resend.Open():
 		return j.resend(ctx)
+	case j.onlyCheckLeft():
+		return j.checkReceipt(ctx)
 	}
 	switch j.Request.State {
 	case request.Received:

@@ -19,14 +19,20 @@ func missingObject(id string) string {
 
 func TestOddAnswersToMembershipsCostMinutes(t *testing.T) {
 	odd := map[string]graphsim.Fault{
-		"401":                   {Status: 401},
-		"403":                   {Status: 403, Code: "Authorization_RequestDenied", Message: insufficient},
-		"404 without a body":    {Status: 404, EmptyBody: true},
-		"404 names the group":   {Status: 404, Code: "Request_ResourceNotFound", Message: missingObject(groupOne)},
+		"401": {Status: 401},
+		"403": {
+			Status: 403, Code: "Authorization_RequestDenied", Message: insufficient,
+		},
+		"404 without a body": {Status: 404, EmptyBody: true},
+		"404 names the group": {
+			Status: 404, Code: "Request_ResourceNotFound", Message: missingObject(groupOne),
+		},
 		"404 in other words":    {Status: 404, Code: "NotFound", Message: "No such thing."},
 		"404 page":              {Status: 404, Form: graphsim.HTMLPage},
 		"400 with unknown word": {Status: 400, Code: "Request_BadRequest", Message: "The moon is full."},
-		"409":                   {Status: 409, Code: "Conflict", Message: "A conflicting object is present."},
+		"409": {
+			Status: 409, Code: "Conflict", Message: "A conflicting object is present.",
+		},
 	}
 	for name, fault := range oddAnswers {
 		odd[name] = fault
@@ -100,7 +106,8 @@ func TestGroupThatTakesNobodyFailsAtOnceWithItsCure(t *testing.T) {
 				}
 				r := w.wantState(id, request.Failed)
 				note := r.Grants[0].Note
-				if !strings.Contains(note, test.words) || !strings.Contains(note, "request-id") || mayRead && !strings.Contains(note, test.cure) {
+				if !strings.Contains(note, test.words) || !strings.Contains(note, "request-id") ||
+					mayRead && !strings.Contains(note, test.cure) {
 					t.Errorf("note %q", note)
 				}
 				if !strings.Contains(r.Reason, test.words) || r.Grants[1].State != request.GrantAdded {
@@ -123,7 +130,8 @@ func TestGroupThatRefusesGuestsFailsWithWordsOfDirectory(t *testing.T) {
 			w.signUpFor("bo@contoso.com", 2)
 			id := w.signUpFor("ana@contoso.com", 2)
 			r := w.wantState(id, request.Failed)
-			if note := r.Grants[0].Note; !strings.Contains(note, "allowed") || !strings.Contains(note, "request-id") {
+			if note := r.Grants[0].Note; !strings.Contains(note, "allowed") ||
+				!strings.Contains(note, "request-id") {
 				t.Errorf("note %q", note)
 			}
 		})
@@ -137,7 +145,8 @@ func TestForbiddenGroupKeepsWordsOfDirectory(t *testing.T) {
 	id := w.signUpFor("ana@contoso.com", 30)
 	r := w.wantState(id, request.Failed)
 	note := r.Grants[0].Note
-	if !strings.Contains(note, insufficient) || !strings.Contains(note, "GroupMember.ReadWrite.All") || !strings.Contains(note, "request-id") {
+	if !strings.Contains(note, insufficient) ||
+		!strings.Contains(note, "GroupMember.ReadWrite.All") || !strings.Contains(note, "request-id") {
 		t.Errorf("note %q", note)
 	}
 }
@@ -179,7 +188,10 @@ func TestMissingGuestIsLookedForAnewAfterForbiddenGroup(t *testing.T) {
 	w := newWorld(t)
 	w.row("contoso.com", "trusted", "Action", "invite", "Groups", groupOne)
 	w.order(forbidden(membersOf(groupOne), 5))
-	w.order(graphsim.Fault{Match: membersOf(groupOne), Times: 6, Status: 404, Code: "Request_ResourceNotFound", Message: missingObject(groupOne)})
+	w.order(graphsim.Fault{
+		Match: membersOf(groupOne), Times: 6, Status: 404, Code: "Request_ResourceNotFound",
+		Message: missingObject(groupOne),
+	})
 	id := w.submit("ana@contoso.com")
 	start := w.now
 	for w.stateOf(id) != request.Done && w.now.Sub(start) < 10*time.Hour {

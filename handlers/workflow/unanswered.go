@@ -73,14 +73,17 @@ func (j *job) givenUp(code problem.Code) bool {
 
 // unanswered waits for the end of the lease after an invitation that may have happened. Then the
 // directory is asked, and lookUp gives up a request that has failed too often.
-func (j *job) unanswered(ctx context.Context, claim request.Claim, failure *problem.Error) (next, error) {
+func (j *job) unanswered(
+	ctx context.Context, claim request.Claim, failure *problem.Error,
+) (next, error) {
 	_, err := j.countFailure(ctx, failure)
 	if err != nil {
 		return stop, err
 	}
 	left := claim.IntentAt.Add(j.config.IntentLease).Sub(j.config.Now())
 	return j.wait(ctx, max(left, down.after(j.Request.Attempt, failure.RetryAfter)), "unanswered",
-		"the directory gave no usable answer, and will be asked what came of it: "+j.Request.Failures.Last)
+		"the directory gave no usable answer, and will be asked what came of it: "+
+			j.Request.Failures.Last)
 }
 
 // questionFailed puts off an invitation because the directory did not say who holds the address.
@@ -111,7 +114,9 @@ func (j *job) questionFailed(ctx context.Context, claim request.Claim, cause err
 
 // refused tries an invitation again that was refused in words that nobody knows, up to maxRefusals.
 // It certainly was not sent.
-func (j *job) refused(ctx context.Context, claim request.Claim, failure *problem.Error) (next, error) {
+func (j *job) refused(
+	ctx context.Context, claim request.Claim, failure *problem.Error,
+) (next, error) {
 	hopeless, err := j.countFailure(ctx, failure)
 	if err != nil {
 		return stop, err
@@ -129,7 +134,9 @@ func (j *job) refused(ctx context.Context, claim request.Claim, failure *problem
 }
 
 // refusedForGood ends a request whose invitation the directory refuses.
-func (j *job) refusedForGood(ctx context.Context, claim request.Claim, failure *problem.Error) (next, error) {
+func (j *job) refusedForGood(
+	ctx context.Context, claim request.Claim, failure *problem.Error,
+) (next, error) {
 	return j.endUninvited(ctx, claim, objection{request.Failed, "refused",
 		"the directory refused the invitation: " + failure.Detail + ref(failure)})
 }

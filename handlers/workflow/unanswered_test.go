@@ -62,11 +62,24 @@ func TestUnluckyGuestIsGivenUpWhileOthersAreInvited(t *testing.T) {
 		invite, find error
 		invites      int // at most
 	}{
-		"a server that fails":           {answered(request.DirectoryUnavailable, "inviting a guest: status 500 InternalServerError"), nil, 10},
-		"an answer nobody knows":        {answered(request.DirectoryUnknown, "inviting a guest: status 500 UnknownError"), nil, 6},
-		"throttling of this guest only": {answered(request.DirectoryThrottled, "inviting a guest: status 500 x"), nil, 25},
-		"a search that fails":           {nil, answered(request.DirectoryUnavailable, "looking for a user: status 500 InternalServerError"), 0},
-		"a search that is refused":      {nil, answered(request.DirectoryRefused, "looking for a user: status 500 BadRequest"), 0},
+		"a server that fails": {
+			answered(request.DirectoryUnavailable, "inviting a guest: status 500 InternalServerError"),
+			nil, 10,
+		},
+		"an answer nobody knows": {
+			answered(request.DirectoryUnknown, "inviting a guest: status 500 UnknownError"), nil, 6,
+		},
+		"throttling of this guest only": {
+			answered(request.DirectoryThrottled, "inviting a guest: status 500 x"), nil, 25,
+		},
+		"a search that fails": {
+			nil,
+			answered(request.DirectoryUnavailable, "looking for a user: status 500 InternalServerError"),
+			0,
+		},
+		"a search that is refused": {
+			nil, answered(request.DirectoryRefused, "looking for a user: status 500 BadRequest"), 0,
+		},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -78,7 +91,8 @@ func TestUnluckyGuestIsGivenUpWhileOthersAreInvited(t *testing.T) {
 				w.settleMinutes(12)
 			}
 			r := w.wantState(eve, request.Failed)
-			if !strings.Contains(r.Reason, "status 500") || !strings.Contains(r.Reason, "request-id 5f1c3cd2") {
+			if !strings.Contains(r.Reason, "status 500") ||
+				!strings.Contains(r.Reason, "request-id 5f1c3cd2") {
 				t.Errorf("reason %q", r.Reason)
 			}
 			if *invites > test.invites {
@@ -102,7 +116,8 @@ func TestHistoryOfUnansweredInvitationNamesAnswer(t *testing.T) {
 	eve := w.signUp("eve@contoso.com")
 	events := must(w.store.History(t.Context(), eve))(t)
 	last := events[len(events)-1]
-	if last.What != "unanswered" || !strings.Contains(last.Detail, "status 500") || !strings.Contains(last.Detail, "5f1c3cd2") {
+	if last.What != "unanswered" || !strings.Contains(last.Detail, "status 500") ||
+		!strings.Contains(last.Detail, "5f1c3cd2") {
 		t.Errorf("%+v", last)
 	}
 }
@@ -153,15 +168,18 @@ func TestGuestWhoNeverAnswersAloneIsGivenUpInTime(t *testing.T) {
 
 // oddAnswers are answers that say nothing about the guest.
 var oddAnswers = map[string]graphsim.Fault{
-	"400":            {Status: 400},
-	"404":            {Status: 404, Code: "NotFound", Message: "No such thing."},
-	"412":            {Status: 412, EmptyBody: true},
-	"412 in form":    {Status: 412, Code: "PreconditionFailed", Message: "No."},
-	"502":            {Status: 502},
-	"a page":         {Status: 400, Body: "<html>No.</html>", ContentType: "text/html"},
-	"403 page":       {Status: 403, Body: "<html>No.</html>", ContentType: "text/html"},
-	"200 page":       {Status: 200, Body: "<html>Hello.</html>", ContentType: "text/html"},
-	"without words":  {Status: 400, Body: `{"error":{"code":"UnknownError","message":""}}`, ContentType: "application/json"},
+	"400":         {Status: 400},
+	"404":         {Status: 404, Code: "NotFound", Message: "No such thing."},
+	"412":         {Status: 412, EmptyBody: true},
+	"412 in form": {Status: 412, Code: "PreconditionFailed", Message: "No."},
+	"502":         {Status: 502},
+	"a page":      {Status: 400, Body: "<html>No.</html>", ContentType: "text/html"},
+	"403 page":    {Status: 403, Body: "<html>No.</html>", ContentType: "text/html"},
+	"200 page":    {Status: 200, Body: "<html>Hello.</html>", ContentType: "text/html"},
+	"without words": {
+		Status: 400, Body: `{"error":{"code":"UnknownError","message":""}}`,
+		ContentType: "application/json",
+	},
 	"the connection": {DropConnection: true},
 }
 
@@ -202,7 +220,8 @@ func TestQuestionWithoutAnswerIsNotRefusal(t *testing.T) {
 					if r.State != request.Done && (r.State != request.Failed || len(w.tenant.Invitations()) > 0) {
 						t.Errorf("it is %s after %d invitations; history %v", r.State, len(w.tenant.Invitations()), w.whats(id))
 					}
-					if strings.Contains(r.Reason, "refused the invitation") || slices.Contains(w.whats(id), "refused") {
+					if strings.Contains(r.Reason, "refused the invitation") ||
+						slices.Contains(w.whats(id), "refused") {
 						t.Errorf("reason %q, history %v", r.Reason, w.whats(id))
 					}
 				})
@@ -214,11 +233,14 @@ func TestQuestionWithoutAnswerIsNotRefusal(t *testing.T) {
 func TestRefusalInUnknownWordsIsTriedTwiceMore(t *testing.T) {
 	w := newWorld(t)
 	w.row("contoso.com", "trusted", "Action", "invite", "MaxGuests", int32(3))
-	w.order(graphsim.Fault{Match: invitations, Times: 1000, Status: 400, Code: "BadRequest", Message: "The moon is full."})
+	w.order(graphsim.Fault{
+		Match: invitations, Times: 1000, Status: 400, Code: "BadRequest", Message: "The moon is full.",
+	})
 	id := w.submit("ana@contoso.com")
 	w.settleMinutes(10)
 	r := w.wantState(id, request.Failed)
-	if !strings.Contains(r.Reason, "The moon is full.") || !strings.Contains(r.Reason, "request-id") || w.attempts() != 3 {
+	if !strings.Contains(r.Reason, "The moon is full.") ||
+		!strings.Contains(r.Reason, "request-id") || w.attempts() != 3 {
 		t.Errorf("%d attempts, reason %q", w.attempts(), r.Reason)
 	}
 	w.wantSeats("contoso.com", "trusted", 0)

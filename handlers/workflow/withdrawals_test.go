@@ -371,6 +371,7 @@ func TestWithdrawalDuringStorageFaults(t *testing.T) {
 // withdrawnAfterMail returns a request that its partner has withdrawn after a mail went out.
 func (w *world) withdrawnAfterMail() submission.ID {
 	id := w.invite()
+	w.settleMinutes(12) // the receipt is compared
 	w.carryOut(submission.Withdraw, id)
 	w.wantErased(id)
 	return id

@@ -28,23 +28,71 @@ func TestAnswersAndTheirCodes(t *testing.T) {
 			"The directory object quota limit for the Principal has been exceeded."), 403, request.DirectoryAppQuota, "Principal"},
 		"the tenant's quota": {"Invite", jsonType, graphError("Directory_QuotaExceeded",
 			"The directory object quota limit for the Tenant has been exceeded."), 403, request.DirectoryQuota, "Tenant"},
-		"an unknown error without words":             {"Invite", jsonType, graphError("UnknownError", ""), 400, request.DirectoryUnknown, "UnknownError"},
-		"an unknown error without words, forbidden":  {"Invite", jsonType, graphError("UnknownError", ""), 403, request.DirectoryUnknown, "UnknownError"},
-		"an unknown error about a membership":        {"AddMember", jsonType, graphError("UnknownError", ""), 400, request.DirectoryUnknown, "UnknownError"},
-		"an unknown error about a search":            {"FindUser", jsonType, graphError("UnknownError", ""), 400, request.DirectoryUnknown, "UnknownError"},
-		"words in an older form":                     {"Invite", jsonType, `{"odata.error":{"code":"Request_BadRequest","message":{"lang":"en","value":"Invitee is in inviter tenant"}}}`, 400, request.DirectoryInternalUser, "inviter tenant"},
-		"words in an object":                         {"Invite", jsonType, `{"error":{"code":"Request_BadRequest","message":{"lang":"en","value":"Invitee is in inviter tenant"}}}`, 400, request.DirectoryInternalUser, "inviter tenant"},
-		"an older form without words":                {"Invite", jsonType, `{"odata.error":{"code":"Request_BadRequest","message":null}}`, 400, request.DirectoryUnknown, "Request_BadRequest"},
-		"words in an object of an unknown form":      {"Invite", jsonType, `{"error":{"code":"Request_BadRequest","message":{"text":"Invitee is in inviter tenant"}}}`, 400, request.DirectoryUnknown, "Request_BadRequest"},
-		"an older form about a membership":           {"AddMember", jsonType, `{"odata.error":{"code":"Request_ResourceNotFound","message":{"lang":"en","value":"` + missing(guest) + `"}}}`, 404, request.DirectoryNotReplicated, "does not exist"},
-		"a page about the invitation":                {"Invite", "text/html", "<html>No.", 400, request.DirectoryUnknown, "status 400"},
-		"a page that forbids the invitation":         {"Invite", "text/html", "<html>No.", 403, request.DirectoryUnknown, "status 403"},
-		"a condition that failed, without a body":    {"Invite", "", "", 412, request.DirectoryUnknown, "status 412"},
-		"a condition that failed, in Graph's form":   {"Invite", jsonType, graphError("PreconditionFailed", "No."), 412, request.DirectoryUnknown, "PreconditionFailed"},
-		"a page about a search":                      {"FindUser", "text/html", "<html>No.", 404, request.DirectoryUnknown, "status 404"},
-		"a page about a membership":                  {"AddMember", "text/html", "<html>No.", 400, request.DirectoryUnknown, "status 400"},
-		"a page for a membership that is not found":  {"AddMember", "text/html", "<html>No.", 404, request.DirectoryNotReplicated, "status 404"},
-		"no body for a membership that is not found": {"AddMember", "", "", 404, request.DirectoryNotReplicated, "status 404"},
+		"an unknown error without words": {
+			"Invite", jsonType, graphError("UnknownError", ""), 400, request.DirectoryUnknown,
+			"UnknownError",
+		},
+		"an unknown error without words, forbidden": {
+			"Invite", jsonType, graphError("UnknownError", ""), 403, request.DirectoryUnknown,
+			"UnknownError",
+		},
+		"an unknown error about a membership": {
+			"AddMember", jsonType, graphError("UnknownError", ""), 400, request.DirectoryUnknown,
+			"UnknownError",
+		},
+		"an unknown error about a search": {
+			"FindUser", jsonType, graphError("UnknownError", ""), 400, request.DirectoryUnknown,
+			"UnknownError",
+		},
+		"words in an older form": {
+			"Invite", jsonType,
+			`{"odata.error":{"code":"Request_BadRequest","message":{"lang":"en","value":"Invitee is in inviter tenant"}}}`,
+			400, request.DirectoryInternalUser, "inviter tenant",
+		},
+		"words in an object": {
+			"Invite", jsonType,
+			`{"error":{"code":"Request_BadRequest","message":{"lang":"en","value":"Invitee is in inviter tenant"}}}`,
+			400, request.DirectoryInternalUser, "inviter tenant",
+		},
+		"an older form without words": {
+			"Invite", jsonType, `{"odata.error":{"code":"Request_BadRequest","message":null}}`, 400,
+			request.DirectoryUnknown, "Request_BadRequest",
+		},
+		"words in an object of an unknown form": {
+			"Invite", jsonType,
+			`{"error":{"code":"Request_BadRequest","message":{"text":"Invitee is in inviter tenant"}}}`,
+			400, request.DirectoryUnknown, "Request_BadRequest",
+		},
+		"an older form about a membership": {
+			"AddMember", jsonType,
+			`{"odata.error":{"code":"Request_ResourceNotFound","message":{"lang":"en","value":"` + missing(guest) + `"}}}`,
+			404, request.DirectoryNotReplicated, "does not exist",
+		},
+		"a page about the invitation": {
+			"Invite", "text/html", "<html>No.", 400, request.DirectoryUnknown, "status 400",
+		},
+		"a page that forbids the invitation": {
+			"Invite", "text/html", "<html>No.", 403, request.DirectoryUnknown, "status 403",
+		},
+		"a condition that failed, without a body": {
+			"Invite", "", "", 412, request.DirectoryUnknown, "status 412",
+		},
+		"a condition that failed, in Graph's form": {
+			"Invite", jsonType, graphError("PreconditionFailed", "No."), 412, request.DirectoryUnknown,
+			"PreconditionFailed",
+		},
+		"a page about a search": {
+			"FindUser", "text/html", "<html>No.", 404, request.DirectoryUnknown, "status 404",
+		},
+		"a page about a membership": {
+			"AddMember", "text/html", "<html>No.", 400, request.DirectoryUnknown, "status 400",
+		},
+		"a page for a membership that is not found": {
+			"AddMember", "text/html", "<html>No.", 404, request.DirectoryNotReplicated, "status 404",
+		},
+		"no body for a membership that is not found": {
+			"AddMember", "", "", 404, request.DirectoryNotReplicated, "status 404",
+		},
 		"a guest of another address": {"Invite", jsonType, strings.Replace(created, `"status"`, `"invitedUserEmailAddress":"bo@contoso.com","status"`, 1), 201,
 			request.DirectoryUnavailable, "another guest"},
 	}
@@ -52,7 +100,8 @@ func TestAnswersAndTheirCodes(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			client, log := answering(t, test.status, test.contentType, test.body, "request-id", "the-id")
 			failure := wantProblem(t, operations[test.operation](t.Context(), t, client), test.want, log)
-			if !strings.Contains(failure.Detail, test.says) || test.status >= 400 && failure.Ref != "the-id" {
+			if !strings.Contains(failure.Detail, test.says) || test.status >= 400 &&
+				failure.Ref != "the-id" {
 				t.Errorf("ref %q, detail %q", failure.Ref, failure.Detail)
 			}
 		})

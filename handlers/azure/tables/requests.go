@@ -38,6 +38,7 @@ const (
 	originColumn   = "Origin"
 	attemptColumn  = "Attempt"
 	unknownColumn  = "Unknown"
+	vanishedColumn = "Vanished"
 	dueColumn      = "Due" // of a due entry too
 	changedColumn  = "Changed"
 	atColumn       = "At" // of an event, a dead letter and the app's report
@@ -68,6 +69,8 @@ func requestFields(r *request.Request) []field {
 		{guestIDColumn, &r.GuestID},
 		{originColumn, (*string)(&r.Origin)},
 		{"Joined", &r.Joined},
+		{"CheckAt", &r.CheckAt},
+		{vanishedColumn, (*optional)(&r.Vanished)},
 		{attemptColumn, &r.Attempt},
 		{unknownColumn, (*optional)(&r.Unknown)},
 		{"ResendWished", &r.Resend.At},
@@ -218,7 +221,9 @@ func encodeRequest(r request.Request) (row, error) {
 			return row{}, problem.New(problem.Internal, "column %s: %.40q is not the state of a grant", grantsColumn, grant.State)
 		}
 	}
-	for column, count := range map[string]int{attemptColumn: r.Attempt, unknownColumn: r.Unknown} {
+	for column, count := range map[string]int{
+		attemptColumn: r.Attempt, unknownColumn: r.Unknown, vanishedColumn: r.Vanished,
+	} {
 		if count < 0 || count > maxEvents {
 			return row{}, problem.New(problem.Internal, "column %s: %d is not a count of attempts", column, count)
 		}

@@ -341,7 +341,7 @@ func toTicks(times ...*time.Time) {
 
 // copyRequest returns a copy that shares no memory with r, with its times in ticks.
 func copyRequest(r request.Request) request.Request {
-	toTicks(&r.Submission.SubmittedAt, &r.Submission.Consent.At, &r.Joined, &r.Due, &r.Since,
+	toTicks(&r.Submission.SubmittedAt, &r.Submission.Consent.At, &r.Joined, &r.CheckAt, &r.Due, &r.Since,
 		&r.Resend.At, &r.MailAsked, &r.Withdrawal.At, &r.Erased, &r.Created, &r.Changed)
 	r.Grants = slices.Clone(r.Grants)
 	if r.Approval != nil {

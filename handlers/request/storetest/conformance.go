@@ -122,6 +122,8 @@ func fullRequest(t testing.TB) request.Request {
 		RepeatOf:   newID(t),
 		GuestID:    "00000000-0000-0000-0000-000000000001",
 		Joined:     start,
+		CheckAt:    start.Add(time.Hour),
+		Vanished:   1,
 		Attempt:    3,
 		Unknown:    2,
 		Failures:   request.Failures{Count: 4, Throttled: 1, Since: start, Accepted: 12, Last: "status 500 <&>"},
@@ -142,7 +144,7 @@ func event(what string) []request.Event { return []request.Event{{At: start, Wha
 // asStored returns r as a store returns it, apart from Events and Version.
 func asStored(r request.Request) request.Request {
 	for _, t := range []*time.Time{
-		&r.Submission.SubmittedAt, &r.Submission.Consent.At, &r.Joined, &r.Due, &r.Since,
+		&r.Submission.SubmittedAt, &r.Submission.Consent.At, &r.Joined, &r.CheckAt, &r.Due, &r.Since,
 		&r.Resend.At, &r.MailAsked, &r.Withdrawal.At, &r.Erased, &r.Created, &r.Changed,
 	} {
 		*t = t.UTC().Truncate(100 * time.Nanosecond)

@@ -1,0 +1,196 @@
+package workflow
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"guestlist/handlers/problem"
+	"guestlist/handlers/request"
+)
+
+const (
+	// checkAfter is how long after an invitation the guest is looked for, and looked for again until
+	// patience is over.
+	checkAfter = 10 * time.Minute
+	// maxChecks is how often a directory that gives no answer is asked for the guest of a receipt.
+	maxChecks = 8
+)
+
+// guestVanished is what a person reads after two invitations that came to nothing.
+var guestVanished = objection{request.Review, "guest-vanished",
+	"the directory accepted the invitation twice and shows no guest, so a person decides: " +
+		"approve to invite once more"}
+
+// expectCheck lets the receipt of a request without groups be compared with the directory later. A
+// group that takes the guest proves that the guest exists; here nobody else would notice.
+func (j *job) expectCheck(claim request.Claim) {
+	if claim.Owner == j.Request.ID && !claim.SentAt.IsZero() && !j.degraded.Load() {
+		j.Request.CheckAt = j.config.Now().Add(checkAfter)
+	}
+}
+
+// onlyCheckLeft reports whether nothing is left to do for the request but to compare its receipt.
+func (j *job) onlyCheckLeft() bool {
+	r := j.Request
+	checked := r
+	checked.CheckAt = time.Time{}
+	return !r.AtRest() && checked.AtRest()
+}
+
+// awaitCheck saves a request that is done so that it comes back when its receipt is to be compared.
+func (j *job) awaitCheck(ctx context.Context) (next, error) {
+	r := &j.Request
+	r.Due = r.CheckAt
+	err := j.config.Store.Wait(ctx, r.ID, r.Due)
+	if err != nil {
+		return stop, fmt.Errorf("writing the due entry of the check: %w", err)
+	}
+	return stop, j.save(ctx)
+}
+
+// checkReceipt compares the receipt of a request that is done with the directory.
+func (j *job) checkReceipt(ctx context.Context) (next, error) {
+	r := &j.Request
+	if r.CheckAt.After(j.config.Now()) {
+		return j.awaitCheck(ctx)
+	}
+	user, seen, err := j.userByID(ctx, r.GuestID)
+	switch {
+	case err != nil:
+		return j.receiptUnseen(ctx, err)
+	case !seen:
+		return j.checked(ctx)
+	}
+	switch user.Kind {
+	case request.AcceptedGuest:
+		r.Joined = j.config.Now()
+	case request.MovedUser:
+		r.CheckAt = time.Time{}
+		return j.object(ctx, guestMoved)
+	case request.NoUser:
+		found, err := j.traceOf(ctx)
+		switch {
+		case err != nil:
+			return j.receiptUnseen(ctx, err)
+		case found == late:
+			r.CheckAt = j.config.Now().Add(checkAfter)
+			r.Attempt++
+			return j.awaitCheck(ctx)
+		case found == nothing:
+			return j.inviteVanished(ctx)
+		case found == deleted:
+			j.Record("guest-deleted", "the guest was deleted since; nothing is done about it")
+		}
+	}
+	return j.checked(ctx)
+}
+
+// checked ends the comparison.
+func (j *job) checked(ctx context.Context) (next, error) {
+	j.Request.CheckAt = time.Time{}
+	j.Request.Attempt = 0
+	return j.finish(ctx)
+}
+
+// receiptUnseen puts the comparison off while the directory can't be asked, for some time.
+func (j *job) receiptUnseen(ctx context.Context, cause error) (next, error) {
+	failure := problem.From(cause)
+	j.logFailure(ctx, "the directory could not be asked for the guest of a receipt",
+		failure.Code, cause)
+	if j.Request.Attempt >= maxChecks {
+		return j.checked(ctx)
+	}
+	return j.postpone(ctx, down.after(j.Request.Attempt, failure.RetryAfter))
+}
+
+// trace is what there is of a guest whom the directory does not show.
+type trace int
+
+const (
+	unclear trace = iota // the guest was there once, or the address is another request's now
+	late                 // the guest may not be visible yet
+	deleted              // the guest is in the recycle bin
+	nothing              // the invitation came to nothing
+)
+
+// traceOf finds out what there is of the guest, whom the directory does not show. The invitation
+// came to nothing if no group has ever taken the guest, nobody has deleted the guest, and the claim
+// on the address is still the one of that invitation.
+func (j *job) traceOf(ctx context.Context) (trace, error) {
+	r := &j.Request
+	found, err := ask(ctx, j, j.config.Users.FindDeletedGuests)
+	if err != nil && !odd(err) {
+		return unclear, err
+	}
+	if slices.ContainsFunc(found, func(d request.Deletion) bool { return d.ID == r.GuestID }) {
+		return deleted, nil
+	}
+	claim, err := j.config.Store.ClaimOf(ctx, r.Submission.Email)
+	if err != nil {
+		return unclear, fmt.Errorf("reading the claim of a guest who is not visible: %w", err)
+	}
+	took := func(g request.Grant) bool {
+		return g.State == request.GrantAdded || g.State == request.GrantPresent
+	}
+	switch {
+	case slices.ContainsFunc(r.Grants, took):
+		return unclear, nil
+	case claim.State == request.ClaimFree && r.Vanished > 0:
+		return nothing, nil // an earlier call was ended in inviteVanished
+	case claim.Owner != r.ID, claim.State == request.ClaimSent && claim.GuestID != r.GuestID:
+		return unclear, nil
+	case claim.State == request.ClaimSent &&
+		(r.Attempt < minTries || j.config.Now().Sub(claim.SentAt).Abs() < patience):
+		return late, nil
+	}
+	return nothing, nil
+}
+
+// guestMissing goes on with the groups of a guest whom the directory does not show although there
+// was time for it.
+func (j *job) guestMissing(ctx context.Context) (next, error) {
+	found, err := j.traceOf(ctx)
+	switch {
+	case err != nil:
+		return j.guestUnconfirmed(ctx, err)
+	case found == nothing:
+		return j.inviteVanished(ctx)
+	case found == deleted:
+		return j.object(ctx, guestDeleted)
+	}
+	return proceed, nil // the groups may say more
+}
+
+// inviteVanished sends the invitation once more whose guest never came to be. After a second one it
+// leaves the request to a person, who finds the address free.
+//
+// The claim goes first: if the process ends in between, the next call finds the intent.
+func (j *job) inviteVanished(ctx context.Context) (next, error) {
+	r := &j.Request
+	claim, err := j.config.Store.ClaimOf(ctx, r.Submission.Email)
+	if err != nil {
+		return stop, fmt.Errorf("reading the claim of a guest who never came to be: %w", err)
+	}
+	sent := claim.State == request.ClaimSent
+	again := r.Vanished == 0 && (sent || claim.State == request.ClaimSending)
+	if again && sent {
+		err = j.changeClaim(ctx, &claim, "beginning the invitation anew",
+			func(c request.Claim) (request.Claim, error) { return c.BeginAnew(r.ID, j.config.Now()) })
+		if err != nil {
+			return stop, err
+		}
+	}
+	r.GuestID, r.Origin, r.CheckAt = "", request.OriginUnknown, time.Time{}
+	r.Vanished++
+	if !again {
+		return j.endUninvited(ctx, claim, guestVanished)
+	}
+	_, err = j.startInviting(ctx, "vanished",
+		"the directory accepted the invitation and shows no guest; the invitation is sent once more")
+	if err != nil {
+		return stop, err
+	}
+	return j.send(ctx, claim)
+}
