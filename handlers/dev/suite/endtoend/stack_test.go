@@ -40,7 +40,10 @@ type stack struct {
 	storage *azurite.Server
 	store   *tables.Store
 	tenant  *graphsim.Server
+	config  hostsim.Config
 	host    *hostsim.Host
+	graph   string // the address of the tenant
+	url     string // the address of the host, also of a later one
 	log     *apptest.Log
 	client  *http.Client
 }
@@ -50,6 +53,12 @@ func TestMain(m *testing.M) { apptest.Main(m) }
 // newStack starts a stack with the repository's own host.json and function folders. settings are
 // added to the environment.
 func newStack(t *testing.T, settings ...string) *stack {
+	t.Helper()
+	return newStackThrough(t, func(*stack) {}, settings...)
+}
+
+// newStackThrough is newStack with a change of the host's configuration before it starts.
+func newStackThrough(t *testing.T, change func(s *stack), settings ...string) *stack {
 	t.Helper()
 	s := &stack{t: t, log: &apptest.Log{}, client: &http.Client{
 		Timeout:       20 * time.Second,
@@ -97,19 +106,13 @@ func newStack(t *testing.T, settings ...string) *stack {
 		"AzureFunctionsJobHost__extensions__queues__visibilityTimeout=00:00:01",
 		"AzureFunctionsJobHost__extensions__queues__maxPollingInterval=00:00:01",
 	)
-	s.host, err = hostsim.New(hostsim.Config{
+	s.graph = graph.URL
+	s.config = hostsim.Config{
 		Root: apptest.App(t), Env: append(env, settings...), Storage: s.storage.ConnectionString(), MaxCrashes: 10_000,
 		Log: slog.New(slog.NewTextHandler(s.log, nil)),
-	})
-	if err != nil {
-		t.Fatal(err)
 	}
-	starting, cancel := context.WithTimeout(t.Context(), time.Minute)
-	err = s.host.Start(starting)
-	cancel()
-	if err != nil {
-		t.Fatalf("%v\n%s", err, s.log)
-	}
+	change(s)
+	s.startHost()
 	t.Cleanup(func() {
 		s.host.Stop()
 		if t.Failed() {
@@ -117,6 +120,24 @@ func newStack(t *testing.T, settings ...string) *stack {
 		}
 	})
 	return s
+}
+
+// startHost starts a host, in place of one that has ended and at its address.
+func (s *stack) startHost() {
+	s.t.Helper()
+	var err error
+	s.host, err = hostsim.New(s.config)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	starting, cancel := context.WithTimeout(s.t.Context(), time.Minute)
+	defer cancel()
+	err = s.host.Start(starting)
+	if err != nil {
+		s.t.Fatalf("%v\n%s", err, s.log)
+	}
+	s.url = s.host.URL()
+	s.config.Listen = strings.TrimPrefix(s.url, "http://")
 }
 
 // row writes a policy row. columns are pairs of name and value.
@@ -142,7 +163,7 @@ type reply struct {
 // do sends a request. Without a response the reply has status 0.
 func (s *stack) do(method, path, contentType, body string, header ...string) reply {
 	s.t.Helper()
-	record, err := http.NewRequestWithContext(s.t.Context(), method, s.host.URL()+path, strings.NewReader(body))
+	record, err := http.NewRequestWithContext(s.t.Context(), method, s.url+path, strings.NewReader(body))
 	if err != nil {
 		s.t.Fatal(err)
 	}
