@@ -201,6 +201,40 @@ func TestInstructionOutlivesOutage(t *testing.T) {
 	}
 }
 
+// TestWithdrawalDuringOutageCounts withdraws a sign-up that is not recorded yet. Either message may
+// come first once the tables are back.
+func TestWithdrawalDuringOutageCounts(t *testing.T) {
+	for _, lasts := range []time.Duration{3 * time.Minute, time.Hour, 5 * time.Hour, 30 * time.Hour} {
+		for later := range 3 {
+			w := newWorld(t)
+			w.row("contoso.com", "row", "Action", "invite")
+			h := &hosted{world: w}
+			id := w.submit("ana@contoso.com")
+			h.run(time.Duration(later)*40*time.Second, onTables)
+			w.queue = append(w.queue, submission.Message{ID: id, Kind: submission.Withdraw})
+			h.run(lasts, onTables)
+			h.run(3*time.Hour, func(string) bool { return false })
+			w.wantErased(id)
+			if n := h.left(); n != 0 {
+				t.Errorf("an outage of %s, withdrawn %d steps later: %d messages are left", lasts, later, n)
+			}
+		}
+	}
+}
+
+// TestWithdrawalBeforeItsSignUpCountsAfterOutage lets the withdrawal overtake the sign-up.
+func TestWithdrawalBeforeItsSignUpCountsAfterOutage(t *testing.T) {
+	w := newWorld(t)
+	w.row("contoso.com", "row", "Action", "invite")
+	h := &hosted{world: w}
+	id := w.submit("ana@contoso.com")
+	w.queue = append([]submission.Message{{ID: id, Kind: submission.Withdraw}}, w.queue...)
+	h.run(5*time.Hour, onTables)
+	h.run(3*time.Hour, func(string) bool { return false })
+	w.wantErased(id)
+	w.wantTenant(0, 0, 0)
+}
+
 func TestForeignMessageOutlivesOutage(t *testing.T) {
 	w := newWorld(t)
 	h := &hosted{world: w}
