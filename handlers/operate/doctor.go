@@ -193,22 +193,47 @@ func CheckDue(late, most int) Check {
 // LateAfter is how long a request may be due before upkeep has enqueued it.
 const LateAfter = 15 * time.Minute
 
+// untakenWarning and untakenBroken are how old a message may be that can be seen on a queue. One
+// that was put back is seen for some seconds when it is up to 72 minutes old.
+const (
+	untakenWarning = 15 * time.Minute
+	untakenBroken  = 2 * time.Hour
+)
+
+// Queue is what can be seen of a queue.
+type Queue struct {
+	Name     string
+	Exists   bool
+	Messages int       // roughly, hidden ones included
+	Oldest   time.Time // when the first message that is not hidden was put there; zero without one
+}
+
 // CheckQueue checks a queue. Nothing but the function invite-poison looks at the messages on its
-// queue, and it leaves none there: what stays may be a sign-up that nobody else knows of.
-func CheckQueue(name string, messages int, exists bool) Check {
-	part, found := "queue "+name, fmt.Sprintf("%d messages", messages)
-	poison := name == submission.PoisonQueue
+// queue, and it leaves none there: what stays may be a sign-up that nobody else knows of. On the
+// other queue no message stays for long without being taken, and hidden until it is done.
+func CheckQueue(q Queue, now time.Time) Check {
+	part, found := "queue "+q.Name, fmt.Sprintf("%d messages", q.Messages)
+	poison := q.Name == submission.PoisonQueue
+	var untaken time.Duration
+	if !q.Oldest.IsZero() {
+		untaken = now.Sub(q.Oldest).Round(time.Minute)
+	}
+	const cure = "Check that the function app runs and that invite-queue is not disabled, and look for its errors in the log."
 	switch {
-	case !exists && poison:
+	case !q.Exists && poison:
 		return Fine.Check(part, "not there yet; the host creates it with the first message that fails", "")
-	case !exists:
+	case !q.Exists:
 		return Fine.Check(part, "not there yet; the host creates it with the first sign-up", "")
-	case poison && messages > 0:
+	case poison && q.Messages > 0:
 		return Broken.Check(part, found+", which may be sign-ups that are recorded nowhere",
 			"invite-poison should have taken them within seconds: look for its errors in the log. "+
 				"Once the cause is gone: guestlist poison return.")
-	case messages > 1000:
-		return Warning.Check(part, found, "Check that invite-queue runs, and look for its errors in the log.")
+	case untaken > untakenBroken:
+		return Broken.Check(part, found+", of which one waits for "+untaken.String()+" to be taken", cure)
+	case untaken > untakenWarning:
+		return Warning.Check(part, found+", of which one waits for "+untaken.String()+" to be taken", cure)
+	case q.Messages > 1000:
+		return Warning.Check(part, found, cure)
 	default:
 		return Fine.Check(part, found, "")
 	}

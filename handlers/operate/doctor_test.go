@@ -60,11 +60,22 @@ func TestChecks(t *testing.T) {
 	wantCheck(t, CheckStanding(nil), Fine, "none")
 	wantCheck(t, CheckStanding(map[request.State]request.Standing{request.Review: {Requests: 2}, request.Parked: {Requests: 1}}), Warning, "1 in parked, 2 in review")
 
-	wantCheck(t, CheckQueue("signups", 0, false), Fine, "not there yet")
-	wantCheck(t, CheckQueue("signups", 12, true), Fine, "12")
-	wantCheck(t, CheckQueue("signups", 2000, true), Warning, "2000")
-	wantCheck(t, CheckQueue("signups-poison", 0, false), Fine, "not there yet")
-	wantCheck(t, CheckQueue("signups-poison", 1, true), Broken, "1")
+	queue := func(name string, messages int, age time.Duration) Check {
+		q := Queue{Name: name, Exists: messages >= 0, Messages: messages}
+		if age > 0 {
+			q.Oldest = now.Add(-age)
+		}
+		return CheckQueue(q, now)
+	}
+	wantCheck(t, queue("signups", -1, 0), Fine, "not there yet")
+	wantCheck(t, queue("signups", 12, 0), Fine, "12")
+	wantCheck(t, queue("signups", 12, 10*time.Minute), Fine, "12")
+	wantCheck(t, queue("signups", 12, 20*time.Minute), Warning, "one waits for 20m0s to be taken")
+	wantCheck(t, queue("signups", 12, 3*time.Hour), Broken, "one waits for 3h0m0s to be taken")
+	wantCheck(t, queue("signups", 2000, 0), Warning, "2000")
+	wantCheck(t, queue("signups-poison", -1, 0), Fine, "not there yet")
+	wantCheck(t, queue("signups-poison", 0, 0), Fine, "0")
+	wantCheck(t, queue("signups-poison", 1, 0), Broken, "1")
 
 	wantCheck(t, CheckDue(0, 100), Fine, "no request")
 	wantCheck(t, CheckDue(3, 100), Broken, "3 requests have been due for more than 15m")

@@ -109,6 +109,24 @@ func (s *Service) Length(ctx context.Context, queue string) (n int, exists bool,
 	return int(*properties.ApproximateMessagesCount), true, nil
 }
 
+// Oldest returns when the first message that can be seen was put on the queue; the zero time if none
+// can be seen, or there is no such queue.
+func (s *Service) Oldest(ctx context.Context, queue string) (time.Time, error) {
+	peeked, err := s.service.NewQueueClient(queue).PeekMessage(ctx, nil)
+	if queueerror.HasCode(err, queueerror.QueueNotFound) {
+		return time.Time{}, nil
+	}
+	if err != nil {
+		return time.Time{}, failure("looking at the queue "+queue, err)
+	}
+	for _, m := range peeked.Messages {
+		if m.InsertionTime != nil {
+			return *m.InsertionTime, nil
+		}
+	}
+	return time.Time{}, nil
+}
+
 // moveHidden is how long a message is hidden while it is moved.
 const moveHidden = 30 * time.Second
 

@@ -115,6 +115,31 @@ func TestMoveLeavesWhatIsHiddenOrNotBase64(t *testing.T) {
 	}
 }
 
+func TestOldestIsOfMessageThatCanBeSeen(t *testing.T) {
+	s := open(t)
+	queue := s.make(t)
+	wantOldest := func(want time.Time) {
+		t.Helper()
+		got, err := s.Oldest(t.Context(), queue)
+		if err != nil || got.IsZero() != want.IsZero() || got.Sub(want).Abs() > time.Minute {
+			t.Errorf("the oldest is of %s, %v; want %s", got, err, want)
+		}
+	}
+	wantOldest(time.Time{})
+	for _, delay := range []time.Duration{time.Hour, 0} {
+		err := s.Put(t.Context(), queue, []byte("message"), delay)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if delay > 0 {
+			wantOldest(time.Time{})
+		}
+	}
+	wantOldest(time.Now())
+	queue = azuritetest.Name("none")
+	wantOldest(time.Time{})
+}
+
 func TestLengthOfMissingQueue(t *testing.T) {
 	n, exists, err := open(t).Length(t.Context(), azuritetest.Name("none"))
 	if n != 0 || exists || err != nil {

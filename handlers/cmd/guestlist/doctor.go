@@ -82,13 +82,18 @@ func checkQueues(s *session, d *deployment) []operate.Check {
 	}
 	var checks []operate.Check
 	for _, name := range []string{submission.Queue, submission.PoisonQueue} {
-		n, exists, err := service.Length(s.ctx, name)
+		q := operate.Queue{Name: name}
+		var err error
+		q.Messages, q.Exists, err = service.Length(s.ctx, name)
+		if err == nil {
+			q.Oldest, err = service.Oldest(s.ctx, name)
+		}
 		if err != nil {
 			checks = append(checks, operate.Unknown.Check("queue "+name, message(err),
 				"You need the role Storage Queue Data Reader on the account to see it."))
 			continue
 		}
-		checks = append(checks, operate.CheckQueue(name, n, exists))
+		checks = append(checks, operate.CheckQueue(q, s.now()))
 	}
 	return checks
 }
