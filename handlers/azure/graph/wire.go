@@ -182,27 +182,27 @@ func (e *answerError) read(contentType string, body []byte) {
 // answer in an older one: {"odata.error": …}, with the words in an object. A body in another form
 // is returned as it is.
 func presentForm(body []byte) []byte {
-	var whole struct {
-		Error, Older map[string]json.RawMessage
+	var parts struct {
+		Error json.RawMessage `json:"error"`
+		Older json.RawMessage `json:"odata.error"`
 	}
-	var parts map[string]json.RawMessage
-	if json.Unmarshal(body, &parts) != nil {
+	err := json.Unmarshal(body, &parts)
+	if err != nil {
 		return body
 	}
-	_ = json.Unmarshal(parts["error"], &whole.Error)
-	_ = json.Unmarshal(parts["odata.error"], &whole.Older)
-	content := whole.Error
-	if content == nil {
-		content = whole.Older
+	if parts.Error == nil {
+		parts.Error = parts.Older
 	}
-	if content == nil {
+	var content map[string]json.RawMessage
+	err = json.Unmarshal(parts.Error, &content)
+	if err != nil || content == nil {
 		return body
 	}
 	var words struct {
 		Value json.RawMessage `json:"value"`
 	}
 	if bytes.HasPrefix(bytes.TrimSpace(content["message"]), []byte("{")) {
-		err := json.Unmarshal(content["message"], &words)
+		err = json.Unmarshal(content["message"], &words)
 		delete(content, "message")
 		if err == nil && bytes.HasPrefix(words.Value, []byte(`"`)) {
 			content["message"] = words.Value
