@@ -74,9 +74,11 @@ func TestFailuresOutlastParkingOnly(t *testing.T) {
 		kept     bool
 	}{
 		{Inviting, Parked, true}, {Parked, Inviting, true}, {Inviting, Inviting, true},
-		{Inviting, Granting, false}, {Failed, Inviting, false}, {Inviting, Failed, false}, {Failed, Granting, false},
+		{Inviting, Granting, false}, {Failed, Inviting, false}, {Inviting, Failed, false},
+		{Failed, Granting, false},
 	} {
-		c := &Change{Now: time.Now, Request: Request{State: test.from, Failures: failed, Unknown: 2, Attempt: 4}}
+		before := Request{State: test.from, Failures: failed, Unknown: 2, Attempt: 4}
+		c := &Change{Now: time.Now, Request: before}
 		c.move(test.to, "x", "x")
 		kept := c.Request.Failures == failed && c.Request.Unknown == 2
 		if kept != test.kept || !kept && (c.Request.Failures != Failures{} || c.Request.Unknown != 0) {

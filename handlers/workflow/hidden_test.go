@@ -8,16 +8,18 @@ import (
 	"guestlist/handlers/request"
 )
 
-var searchDeleted = graphsim.Match{Method: "GET", Path: "/v1.0/directory/deletedItems/microsoft.graph.user"}
+var searchDeleted = graphsim.Match{
+	Method: "GET", Path: "/v1.0/directory/deletedItems/microsoft.graph.user",
+}
 
 // alreadyExists is Graph's answer to an invitation if an object holds the address that no search
 // shows.
 var alreadyExists = graphsim.Fault{Match: invitations, Times: 1000, Status: 400, Code: "BadRequest",
-	Message: "The invited user already exists in the directory as object ID: cccccccc-0000-4000-8000-000000000001. " +
-		"They can use that account to sign in to shared apps and resources."}
+	Message: "The invited user already exists in the directory as object ID: " +
+		"cccccccc-0000-4000-8000-000000000001. They can use that account to sign in to shared apps and resources."}
 
 func TestUserWhomTheDirectoryHidesIsLookedForInTheRecycleBin(t *testing.T) {
-	empty := graphsim.Fault{Match: searchDeleted, Status: 200, Body: `{"value":[]}`, ContentType: "application/json"}
+	empty := graphsim.Fault{Match: searchDeleted, Status: 200, Body: graphsim.NobodyFound}
 	deleted := graphsim.User{Mail: "ana@contoso.com", UserType: "Guest", CreationType: "Invitation",
 		ExternalUserState: "Accepted", Deleted: true}
 
@@ -55,7 +57,8 @@ func TestUserWhomTheDirectoryHidesIsLookedForInTheRecycleBin(t *testing.T) {
 	t.Run("nobody, and the recycle bin can't be searched", func(t *testing.T) {
 		w := newWorld(t)
 		w.row("contoso.com", "trusted", "Action", "invite")
-		w.order(alreadyExists, graphsim.Fault{Match: searchDeleted, Always: true, Status: 400, Code: "Request_UnsupportedQuery", Message: "No."})
+		w.order(alreadyExists, graphsim.Fault{Match: searchDeleted, Always: true,
+			Status: 400, Code: "Request_UnsupportedQuery", Message: "No."})
 		id := w.signUpFor("ana@contoso.com", 1)
 		if r := w.wantState(id, request.Failed); !strings.Contains(r.Reason, "deleted users") {
 			t.Errorf("reason %q", r.Reason)
@@ -64,8 +67,8 @@ func TestUserWhomTheDirectoryHidesIsLookedForInTheRecycleBin(t *testing.T) {
 	t.Run("somebody who can be seen", func(t *testing.T) {
 		w := newWorld(t)
 		w.row("contoso.com", "trusted", "Action", "invite")
-		must(w.tenant.AddUser(graphsim.User{Mail: "ana@contoso.com", UserType: "Guest", CreationType: "Invitation",
-			ExternalUserState: "PendingAcceptance"}))(t)
+		must(w.tenant.AddUser(graphsim.User{Mail: "ana@contoso.com", UserType: "Guest",
+			CreationType: "Invitation", ExternalUserState: "PendingAcceptance"}))(t)
 		w.order(alreadyExists)
 		id := w.signUpFor("ana@contoso.com", 1)
 		if r := w.wantState(id, request.Failed); strings.Contains(r.Reason, "deleted users") {

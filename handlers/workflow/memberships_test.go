@@ -14,7 +14,8 @@ import (
 const insufficient = "Insufficient privileges to complete the operation"
 
 func missingObject(id string) string {
-	return "Resource '" + id + "' does not exist or one of its queried reference-property objects are not present."
+	return "Resource '" + id + "' does not exist or one of its queried reference-property objects " +
+		"are not present."
 }
 
 func TestOddAnswersToMembershipsCostMinutes(t *testing.T) {
@@ -68,7 +69,8 @@ func TestMissingGroupIsNamedAfterHalfAnHour(t *testing.T) {
 	w.wantTenant(1, 1, 1)
 	w.settleMinutes(40)
 	r := w.wantState(id, request.Failed)
-	if r.Grants[1].State != request.GrantAdded || !strings.Contains(r.Grants[0].Note, "the group does not exist") ||
+	if r.Grants[1].State != request.GrantAdded ||
+		!strings.Contains(r.Grants[0].Note, "the group does not exist") ||
 		!strings.Contains(r.Reason, groupOne) {
 		t.Errorf("reason %q, grants %+v", r.Reason, r.Grants)
 	}

@@ -53,6 +53,9 @@ func newUnluckyWorld(t *testing.T, invite, find error) (w *world, invites *int) 
 	return w, invites
 }
 
+// fails500 is what a server answers that always fails.
+var fails500 = answered(request.DirectoryUnavailable, "inviting a guest: status 500 InternalServerError")
+
 func answered(code problem.Code, detail string) error {
 	return &problem.Error{Code: code, Detail: detail, Ref: "5f1c3cd2"}
 }
@@ -112,7 +115,7 @@ func TestUnluckyGuestIsGivenUpWhileOthersAreInvited(t *testing.T) {
 }
 
 func TestHistoryOfUnansweredInvitationNamesAnswer(t *testing.T) {
-	w, _ := newUnluckyWorld(t, answered(request.DirectoryUnavailable, "inviting a guest: status 500 InternalServerError"), nil)
+	w, _ := newUnluckyWorld(t, fails500, nil)
 	eve := w.signUp("eve@contoso.com")
 	events := must(w.store.History(t.Context(), eve))(t)
 	last := events[len(events)-1]
@@ -147,7 +150,7 @@ func TestDirectoryThatIsDownGivesNobodyUpForHours(t *testing.T) {
 }
 
 func TestGuestWhoNeverAnswersAloneIsGivenUpInTime(t *testing.T) {
-	w, invites := newUnluckyWorld(t, answered(request.DirectoryUnavailable, "inviting a guest: status 500 InternalServerError"), nil)
+	w, invites := newUnluckyWorld(t, fails500, nil)
 	eve := w.submit("eve@contoso.com")
 	w.settle(23)
 	w.wantState(eve, request.Inviting)
@@ -203,7 +206,8 @@ func TestOddAnswerToInvitationCostsMinutes(t *testing.T) {
 func TestQuestionWithoutAnswerIsNotRefusal(t *testing.T) {
 	deleted := graphsim.Match{Method: "GET", Path: "/v1.0/directory/deletedItems/microsoft.graph.user"}
 	for name, fault := range oddAnswers {
-		for question, match := range map[string]graphsim.Match{"holder": lookUps, "deleted guests": deleted} {
+		questions := map[string]graphsim.Match{"holder": lookUps, "deleted guests": deleted}
+		for question, match := range questions {
 			for _, times := range []int{1, 4, 1000} {
 				t.Run(fmt.Sprintf("%s, about the %s, %d times", name, question, times), func(t *testing.T) {
 					w := newWorld(t)
@@ -218,7 +222,8 @@ func TestQuestionWithoutAnswerIsNotRefusal(t *testing.T) {
 					w.settle(30)
 					r := w.load(id)
 					if r.State != request.Done && (r.State != request.Failed || len(w.tenant.Invitations()) > 0) {
-						t.Errorf("it is %s after %d invitations; history %v", r.State, len(w.tenant.Invitations()), w.whats(id))
+						t.Errorf("it is %s after %d invitations; history %v",
+							r.State, len(w.tenant.Invitations()), w.whats(id))
 					}
 					if strings.Contains(r.Reason, "refused the invitation") ||
 						slices.Contains(w.whats(id), "refused") {

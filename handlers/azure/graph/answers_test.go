@@ -13,7 +13,8 @@ import (
 func TestAnswersAndTheirCodes(t *testing.T) {
 	const jsonType = "application/json"
 	missing := func(id string) string {
-		return "Resource '" + id + "' does not exist or one of its queried reference-property objects are not present."
+		return "Resource '" + id + "' does not exist or one of its queried reference-property " +
+			"objects are not present."
 	}
 	tests := map[string]struct {
 		operation, contentType, body string
@@ -22,12 +23,15 @@ func TestAnswersAndTheirCodes(t *testing.T) {
 		says                         string // that the detail repeats
 	}{
 		"the app's own quota": {"Invite", jsonType, graphError("Directory_QuotaExceeded",
-			"The directory object quota limit for the Principal has been exceeded. Please ask your administrator to increase the quota limit or delete objects to reduce the used quota."),
+			"The directory object quota limit for the Principal has been exceeded. Please ask your "+
+				"administrator to increase the quota limit or delete objects to reduce the used quota."),
 			403, request.DirectoryAppQuota, "Principal"},
 		"the app's own quota, without the code": {"Invite", jsonType, graphError("BadRequest",
-			"The directory object quota limit for the Principal has been exceeded."), 403, request.DirectoryAppQuota, "Principal"},
+			"The directory object quota limit for the Principal has been exceeded."),
+			403, request.DirectoryAppQuota, "Principal"},
 		"the tenant's quota": {"Invite", jsonType, graphError("Directory_QuotaExceeded",
-			"The directory object quota limit for the Tenant has been exceeded."), 403, request.DirectoryQuota, "Tenant"},
+			"The directory object quota limit for the Tenant has been exceeded."),
+			403, request.DirectoryQuota, "Tenant"},
 		"an unknown error without words": {
 			"Invite", jsonType, graphError("UnknownError", ""), 400, request.DirectoryUnknown,
 			"UnknownError",
@@ -46,12 +50,14 @@ func TestAnswersAndTheirCodes(t *testing.T) {
 		},
 		"words in an older form": {
 			"Invite", jsonType,
-			`{"odata.error":{"code":"Request_BadRequest","message":{"lang":"en","value":"Invitee is in inviter tenant"}}}`,
+			`{"odata.error":{"code":"Request_BadRequest",` +
+				`"message":{"lang":"en","value":"Invitee is in inviter tenant"}}}`,
 			400, request.DirectoryInternalUser, "inviter tenant",
 		},
 		"words in an object": {
 			"Invite", jsonType,
-			`{"error":{"code":"Request_BadRequest","message":{"lang":"en","value":"Invitee is in inviter tenant"}}}`,
+			`{"error":{"code":"Request_BadRequest",` +
+				`"message":{"lang":"en","value":"Invitee is in inviter tenant"}}}`,
 			400, request.DirectoryInternalUser, "inviter tenant",
 		},
 		"an older form without words": {
@@ -65,7 +71,8 @@ func TestAnswersAndTheirCodes(t *testing.T) {
 		},
 		"an older form about a membership": {
 			"AddMember", jsonType,
-			`{"odata.error":{"code":"Request_ResourceNotFound","message":{"lang":"en","value":"` + missing(guest) + `"}}}`,
+			`{"odata.error":{"code":"Request_ResourceNotFound",` +
+				`"message":{"lang":"en","value":"` + missing(guest) + `"}}}`,
 			404, request.DirectoryNotReplicated, "does not exist",
 		},
 		"a page about the invitation": {
@@ -93,7 +100,7 @@ func TestAnswersAndTheirCodes(t *testing.T) {
 		"no body for a membership that is not found": {
 			"AddMember", "", "", 404, request.DirectoryNotReplicated, "status 404",
 		},
-		"a guest of another address": {"Invite", jsonType, strings.Replace(created, `"status"`, `"invitedUserEmailAddress":"bo@contoso.com","status"`, 1), 201,
+		"a guest of another address": {"Invite", jsonType, addressed("bo@contoso.com"), 201,
 			request.DirectoryUnavailable, "another guest"},
 	}
 	for name, test := range tests {
@@ -108,8 +115,13 @@ func TestAnswersAndTheirCodes(t *testing.T) {
 	}
 }
 
+// addressed returns the answer to an invitation of the address.
+func addressed(address string) string {
+	return strings.Replace(created, `"status"`, `"invitedUserEmailAddress":"`+address+`","status"`, 1)
+}
+
 func TestAnswerNamesInvitedGuestInAnyCase(t *testing.T) {
-	client, _ := answering(t, 201, "application/json", strings.Replace(created, `"status"`, `"invitedUserEmailAddress":"`+strings.ToUpper(email)+`","status"`, 1))
+	client, _ := answering(t, 201, "application/json", addressed(strings.ToUpper(email)))
 	id, err := client.Invite(t.Context(), invitation(t))
 	if err != nil || id != guest {
 		t.Errorf("%q, %v", id, err)
@@ -121,12 +133,14 @@ func TestClosedGroups(t *testing.T) {
 	for _, words := range []string{
 		"Members of a group with dynamic membership can't be changed.",
 		"Cannot Update a mail-enabled security groups and or distribution list.",
-		"Unable to update the specified properties for on-premises mastered Directory Sync objects or objects currently undergoing migration.",
+		"Unable to update the specified properties for on-premises mastered Directory Sync objects " +
+			"or objects currently undergoing migration.",
 		"The group is assignable to roles and can't take members by this permission.",
 	} {
 		for _, status := range []int{400, 403} {
 			client, log := answering(t, status, "application/json", graphError("Request_BadRequest", words))
-			failure := wantProblem(t, second(client.AddMember(t.Context(), group, guest)), request.DirectoryGroupClosed, log)
+			err := second(client.AddMember(t.Context(), group, guest))
+			failure := wantProblem(t, err, request.DirectoryGroupClosed, log)
 			if !strings.Contains(failure.Detail, words[:40]) {
 				t.Errorf("the detail leaves out the words: %q", failure.Detail)
 			}
