@@ -184,12 +184,19 @@ func (op operation) code(answer *answerError) problem.Code {
 	return request.DirectoryUnknown
 }
 
-// classifyRead recognises a missing permission.
+// classifyRead recognises a missing permission. A 403 that speaks of anything else is unknown: it
+// may pass, and the app may well be allowed to read.
 func classifyRead(answer *answerError) problem.Code {
-	if answer.status == http.StatusForbidden || answer.status == http.StatusUnauthorized {
+	switch {
+	case answer.status == http.StatusUnauthorized: // see aboutPermission
+		return request.DirectoryReadForbidden
+	case answer.status != http.StatusForbidden:
+		return ""
+	case strings.HasPrefix(answer.code, "Authorization_"), strings.EqualFold(answer.code, "accessDenied"),
+		answer.says("privilege", "permission", "authoriz", "consent", "scope", "access denied"):
 		return request.DirectoryReadForbidden
 	}
-	return ""
+	return request.DirectoryUnknown
 }
 
 // alreadyMember reports whether the guest is a member already.

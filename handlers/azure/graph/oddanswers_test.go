@@ -30,6 +30,8 @@ var oddAnswers = map[string]graphsim.Fault{
 	"401":                        {Status: 401},
 	"401 that is a page":         {Status: 401, Form: graphsim.HTMLPage},
 	"403 that is a page":         {Status: 403, Form: graphsim.HTMLPage},
+	"403 in odd words":           {Status: 403, Code: "Odd", Message: "Something is odd."},
+	"403 without words":          {Status: 403, Body: wordless},
 	"404 that is a page":         {Status: 404, Form: graphsim.HTMLPage},
 	"404 without a body":         {Status: 404, EmptyBody: true},
 	"405 that is a page":         {Status: 405, Form: graphsim.HTMLPage},
