@@ -134,6 +134,12 @@ var causes = map[problem.Code]Cause{
 			"enterprise application is enabled for sign-in and not blocked by Conditional Access for workload identities. " +
 			"Nothing is sent meanwhile; the next probe finds the change.",
 	},
+	request.DirectoryRefusesAll: {
+		"The directory gives the same answer, which this version of guestlist does not know, to one guest after another.",
+		"The lines \"the directory did not take the invitation\" in the log of the app show the answer. Something between " +
+			"the app and Microsoft Graph may give it, such as a proxy, or a policy of the tenant that is new. " +
+			"A probe finds the change; guestlist breaker close does not wait for it.",
+	},
 	request.DirectoryQuota: {
 		"The tenant has reached its limit of objects, or of guests that it may invite for now.",
 		"Delete objects that are not needed permanently, also from the recycle bin, or raise the limit: by a verified " +

@@ -89,6 +89,9 @@ type Error struct {
 	RetryAfter time.Duration
 	// Ref is the service's id of the failed call (Graph's request-id), for its support.
 	Ref string
+	// Answer is the status and the code of the service's answer, such as "403 Forbidden". By it the
+	// same answer is recognised when it comes again. Empty without an answer.
+	Answer string
 	// Err is the cause. It appears in Error(), so it must be safe for a log too.
 	Err error
 }

@@ -80,6 +80,9 @@ const (
 	// DirectoryNoToken: the app's identity gets no token, or the directory accepts none of them, also
 	// not a new one. Nothing was done.
 	DirectoryNoToken problem.Code = "directory-no-token"
+	// DirectoryRefusesAll: the directory gives the same answer, which nobody understands, to the
+	// invitations of several guests in a row. No single answer has this code.
+	DirectoryRefusesAll problem.Code = "directory-refuses-all"
 	// DirectoryQuota: the tenant may hold no more objects, or may invite no more guests for now.
 	DirectoryQuota problem.Code = "directory-quota-exceeded"
 	// DirectoryAppQuota: the app has created as many objects as an identity without a role of the
@@ -130,8 +133,16 @@ var meanings = map[problem.Code]meaning{
 	DirectoryInvitationsOff: {tenantWide: true, probe: true, public: notNow},
 	DirectoryForbidden:      {tenantWide: true, probe: true, public: notNow},
 	DirectoryNoToken:        {tenantWide: true, probe: true, public: notNow},
+	DirectoryRefusesAll:     {tenantWide: true, probe: true, public: notNow},
 	DirectoryQuota:          {tenantWide: true, probe: true, public: notNow},
 	DirectoryAppQuota:       {tenantWide: true, probe: true, public: notNow},
+}
+
+// NotDone reports whether after a failure of the code nothing was done for certain.
+func NotDone(code problem.Code) bool {
+	_, ofDirectory := meanings[code]
+	return ofDirectory && code != DirectoryUnavailable && code != DirectoryUnknown &&
+		code != DirectoryInvitationError
 }
 
 // DirectoryCodes returns every code of the directory, for tests and documentation, sorted.

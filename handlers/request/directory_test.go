@@ -40,6 +40,7 @@ func TestMeaningsOfCodes(t *testing.T) {
 		DirectoryInvitationsOff:    {true, true, false},
 		DirectoryForbidden:         {true, true, false},
 		DirectoryNoToken:           {true, true, false},
+		DirectoryRefusesAll:        {true, true, false},
 		DirectoryQuota:             {true, true, false},
 		DirectoryAppQuota:          {true, true, false},
 		DirectoryThrottled:         {false, false, true},

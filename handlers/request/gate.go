@@ -3,9 +3,11 @@ package request
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"guestlist/handlers/problem"
+	"guestlist/handlers/submission"
 )
 
 // gateRounds is how often a change of the gate is tried while others change it too.
@@ -14,7 +16,8 @@ const gateRounds = 16
 // Gate is what all instances share about sending invitations: the circuit breaker, the pace and the
 // day's budget. There is one for a tenant.
 //
-// The breaker is open while Cause is set: the tenant takes no invitations, so nothing is sent.
+// The breaker is open while Cause is set: the tenant takes no invitations, so nothing is sent. One
+// request opens it only if its answer does harm to repeat; otherwise it takes several witnesses.
 type Gate struct {
 	// Cause is the tenant-wide failure that opened the breaker; empty while it is closed.
 	Cause problem.Code
@@ -28,13 +31,21 @@ type Gate struct {
 	// ClosedBy is who closed the breaker last, at ClosedAt: the identity of a person, or AProbe.
 	ClosedBy string
 	ClosedAt time.Time
-	// Day and Sent count the invitations of a day in UTC, see policy.Day.
+	// Witnesses are the last requests whose invitation had an answer that may be about the tenant,
+	// since one was accepted; the latest is the last. Enough of them with the same answer open the
+	// breaker. While it is open, they leave the probe to others, and the first is who opened it.
+	Witnesses [MostWitnesses]Witness
+	// Accepted counts the invitations that the directory has accepted. It lags behind: an instance
+	// adds its own with its next change of the gate.
+	Accepted int
+	// Day and Sent count the invitations of a day in UTC, see policy.Day. The day only goes forward.
 	Day  string
 	Sent int
-	// Accepted counts the invitations that the directory has accepted, of all days. The last ones are
-	// added with the next change of the gate. It tells a directory that fails for one request from one
-	// that is down.
-	Accepted int
+	// Shares counts how many of them each domain and row had. Package workflow knows the form.
+	Shares string
+	// Turns counts the turns that were ever taken, and GivenBack is the number of the last one that
+	// was given back, because it was not used.
+	Turns, GivenBack int
 	// NextAt is when the next invitation may be sent.
 	NextAt time.Time
 	// HeldUntil is until when the directory asked to be left alone, by everybody.
@@ -57,16 +68,34 @@ type GateStore interface {
 	SaveGate(ctx context.Context, gate Gate) (Gate, error)
 }
 
+// MostWitnesses is the most witnesses that the breaker needs, and remembers.
+const MostWitnesses = 3
+
+// Witness is a request that had an answer that may be about the tenant. The zero Witness is none.
+type Witness struct {
+	ID     submission.ID
+	Answer string // the code, with the answer itself if that has no code of its own
+}
+
+// HasWitness reports whether the request is one of the witnesses.
+func (g Gate) HasWitness(id submission.ID) bool {
+	return slices.ContainsFunc(g.Witnesses[:], func(w Witness) bool { return w.ID == id && id != "" })
+}
+
 // Pace is how fast invitations may be sent, by all instances together.
 type Pace struct {
 	// Daily is the most invitations in a day (UTC); 0 for no limit.
 	Daily int
+	// Share is how much of Daily one domain, and one policy row, may have, in percent; 0 is all of it.
+	// A guest whom a person has approved does not count.
+	Share int
 	// Spacing is the least time between two invitations; 0 is none.
 	Spacing time.Duration
 }
 
 // Close returns the gate with the breaker closed. Counters stay.
 func (g Gate) Close(by string, now time.Time) Gate {
+	g.Witnesses = [MostWitnesses]Witness{}
 	g.Cause, g.Ref, g.OpenedAt, g.ProbeAt = "", "", time.Time{}, time.Time{}
 	g.ClosedBy, g.ClosedAt = by, now
 	return g

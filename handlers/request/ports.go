@@ -55,6 +55,9 @@ type Records interface {
 	// Standing counts the requests that have been in a state since before the time given for it.
 	// States without such a request are left out.
 	Standing(ctx context.Context, before map[State]time.Time) (map[State]Standing, error)
+	// Parked returns at most limit requests in state Parked, those with the oldest ids, the oldest
+	// first. Records that can't be understood are left out.
+	Parked(ctx context.Context, limit int) ([]Request, error)
 	// ForgetMails removes at most limit of the claims that fit and are [Claim.OnlyMails], and returns
 	// how many. A claim that changes meanwhile stays.
 	ForgetMails(ctx context.Context, which Mails, limit int) (forgotten int, err error)

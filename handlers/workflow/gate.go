@@ -3,20 +3,34 @@ package workflow
 import (
 	"fmt"
 	"math"
+	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
 	"guestlist/handlers/policy"
 	"guestlist/handlers/problem"
 	"guestlist/handlers/request"
+	"guestlist/handlers/submission"
 )
 
 const (
-	// probeEvery is the time between two probes of an open circuit breaker.
+	// probeEvery is the time between two probes of an open circuit breaker; shortProbe if a probe does
+	// no harm or the cause may be nothing: see betweenProbes.
 	probeEvery = time.Hour
-	// parkedLook is how often a parked request looks at a breaker that only an admin closes.
-	parkedLook = 15 * time.Minute
+	shortProbe = 15 * time.Minute
+	// probeAgain is how soon another probe may follow one that says nothing about the cause.
+	probeAgain = 5 * time.Minute
+	// parkedLook is how often a parked request looks at the gate by itself. It need not: upkeep resumes
+	// parked requests in the order of their age.
+	parkedLook = 24 * time.Hour
 )
+
+// asking is a request that asks for a turn.
+type asking struct {
+	id      submission.ID
+	sharers []sharer // whose shares of the day an invitation takes
+}
 
 // admission is the gate's answer to one invitation.
 type admission struct {
@@ -25,26 +39,38 @@ type admission struct {
 	parked bool          // the tenant or the day's budget forbids it, not just the pace
 	why    string        // for an admin
 	probe  bool          // the breaker is open, and this invitation may try whether its cause is gone
+	taken  taken         // the turn, if there is one
 }
 
-// admit returns the gate after one more invitation, or why there may not be one now. Like all that
-// follows up to Pressure it is a pure function.
-func admit(g request.Gate, now time.Time, pace request.Pace) (request.Gate, admission) {
+// taken is a turn that was taken. It can be given back once.
+type taken struct {
+	number int // 0 for none
+	day    string
+}
+
+// admit returns the gate after one more invitation, or why there may not be one now: then the gate
+// is as it was. Like all that follows up to Pressure it is a pure function.
+func admit(g request.Gate, now time.Time, pace request.Pace, by asking) (request.Gate, admission) {
 	if g.Cause != "" {
+		wait := beforeProbe(g, now, by.id)
 		if g.ProbeAt.IsZero() {
-			return g, admission{wait: parkedLook, parked: true, why: "the breaker is open (" + string(g.Cause) + "): an admin must close it"}
+			return g, admission{wait: parkedLook, parked: true,
+				why: "the breaker is open (" + string(g.Cause) + "): an admin must close it"}
 		}
-		if now.Before(g.ProbeAt) {
-			return g, admission{wait: g.ProbeAt.Sub(now), parked: true, why: "the breaker is open (" + string(g.Cause) + ")"}
+		if wait > 0 {
+			return g, admission{wait: wait, parked: true, why: "the breaker is open (" + string(g.Cause) + ")"}
 		}
-		g.ProbeAt = now.Add(probeEvery)
 	}
-	if day := policy.Day(now); g.Day != day {
-		g.Day, g.Sent = day, 0
+	next := startDay(g, now)
+	tomorrow := now.UTC().Truncate(24 * time.Hour).Add(24 * time.Hour).Sub(now)
+	if pace.Daily > 0 && next.Sent >= pace.Daily {
+		return g, admission{wait: tomorrow, parked: true,
+			why: fmt.Sprintf("the day's invitations (%d) are sent", pace.Daily)}
 	}
-	if pace.Daily > 0 && g.Sent >= pace.Daily {
-		tomorrow := now.UTC().Truncate(24 * time.Hour).Add(24 * time.Hour)
-		return g, admission{wait: tomorrow.Sub(now), parked: true, why: fmt.Sprintf("the day's invitations (%d) are sent", pace.Daily)}
+	s, spent := spentShare(next, pace, by.sharers)
+	if spent {
+		return g, admission{wait: tomorrow, parked: true,
+			why: fmt.Sprintf("the %s has had its share of the day's invitations (%d)", s.kind, shareOf(pace))}
 	}
 	if left := heldFor(g, now); left > 0 {
 		return g, admission{wait: left, why: "the directory asked to come back later"}
@@ -52,9 +78,67 @@ func admit(g request.Gate, now time.Time, pace request.Pace) (request.Gate, admi
 	if left := g.NextAt.Sub(now); left > 0 && left <= pace.Spacing+maxSlowdown+maxShortWait+clockError {
 		return g, admission{wait: left, why: "the last invitation was sent a moment ago"}
 	}
-	g.Sent++
-	g.NextAt = now.Add(max(pace.Spacing, slowdown(g, now)))
-	return g, admission{probe: g.Cause != ""}
+	if next.Cause != "" {
+		next.ProbeAt = now.Add(betweenProbes(next.Cause))
+	}
+	next = countShares(next, by.sharers, 1)
+	next.Sent++
+	next.Turns++
+	next.NextAt = now.Add(max(pace.Spacing, slowdown(g, now)))
+	return next, admission{probe: next.Cause != "", taken: taken{next.Turns, next.Day}}
+}
+
+// startDay returns the gate with the counters of the day. A day only goes forward: an instance whose
+// clock is behind counts on the day that another has begun. One that lies more than two days ahead
+// was written by a wrong clock; its counters are kept.
+func startDay(g request.Gate, now time.Time) request.Gate {
+	today := policy.Day(now)
+	switch {
+	case g.Day < today:
+		g.Day, g.Sent, g.Shares = today, 0, ""
+	case g.Day > policy.Day(now.Add(48*time.Hour)):
+		g.Day = today
+	}
+	return g
+}
+
+// beforeProbe returns how long the request has to wait before it may probe an open breaker. A
+// witness leaves the first hour to others. A time that no correct clock can have written does not
+// count.
+func beforeProbe(g request.Gate, now time.Time, id submission.ID) time.Duration {
+	at := g.ProbeAt
+	if at.Sub(now) > longestHold {
+		at = now
+	}
+	if g.HasWitness(id) {
+		at = at.Add(probeEvery)
+	}
+	return max(0, at.Sub(now))
+}
+
+// betweenProbes returns the time between two probes of a breaker with the cause. Without a token
+// nothing is sent, so that probes cost nothing; an answer that nobody understands may be about the
+// guests after all.
+func betweenProbes(cause problem.Code) time.Duration {
+	if cause == request.DirectoryNoToken || cause == request.DirectoryRefusesAll {
+		return shortProbe
+	}
+	return probeEvery
+}
+
+// turnBack returns the gate without the turn, which was not used: what did not happen costs no
+// budget. The pace stays. A probe that was not used leaves room for another one soon.
+func turnBack(g request.Gate, now time.Time, turn admission, by asking) request.Gate {
+	g.GivenBack = turn.taken.number
+	if g.Day == turn.taken.day {
+		g.Sent = max(0, g.Sent-1)
+		g = countShares(g, by.sharers, -1)
+	}
+	again := now.Add(probeAgain)
+	if turn.probe && again.Before(g.ProbeAt) {
+		g.ProbeAt = again
+	}
+	return g
 }
 
 const (
@@ -78,8 +162,8 @@ func heldFor(g request.Gate, now time.Time) time.Duration {
 // book is like admit, but may reserve a turn up to patience ahead if only the pace, or a pause that
 // the directory has asked for, forbids an invitation now. Otherwise all who wait would ask again at
 // the same moment, and all but one in vain.
-func book(g request.Gate, now time.Time, pace request.Pace, patience time.Duration) (request.Gate, admission) {
-	next, verdict := admit(g, now, pace)
+func book(g request.Gate, now time.Time, pace request.Pace, patience time.Duration, by asking) (request.Gate, admission) {
+	next, verdict := admit(g, now, pace, by)
 	if verdict.wait == 0 || verdict.parked {
 		return next, verdict
 	}
@@ -90,7 +174,7 @@ func book(g request.Gate, now time.Time, pace request.Pace, patience time.Durati
 	if g.Cause != "" || at.Sub(now) > patience {
 		return g, verdict
 	}
-	next, then := admit(g, at, pace)
+	next, then := admit(g, at, pace, by)
 	if then.wait > 0 {
 		return g, verdict
 	}
@@ -121,7 +205,7 @@ const (
 // limit and any number of calls for a guest: for 3,000 writes in 150 s and two for a guest that is
 // at 97 %. A steeper slope would leave too little room for what is already under way.
 func slowdown(g request.Gate, now time.Time) time.Duration {
-	if g.Pressure == 0 || now.Sub(g.PressedAt) > pressureLasts {
+	if g.Pressure == 0 || now.Sub(g.PressedAt).Abs() > pressureLasts {
 		return 0
 	}
 	d := float64(20*time.Millisecond) * math.Exp(float64(g.Pressure-93)/2.5)
@@ -136,19 +220,90 @@ func hold(g request.Gate, now, until time.Time) request.Gate {
 	return g
 }
 
-// open returns the gate with the breaker opened by the failure. An open breaker takes on the newer
-// failure with its next probe. One that only a person may close stays as it is, so that a lesser
-// failure lets no probe through.
-func open(g request.Gate, now time.Time, failure *problem.Error, probe bool) request.Gate {
-	if g.Cause != "" && g.ProbeAt.IsZero() {
-		return g
+// suspicion returns what a failed invitation says against the tenant, and how many requests must
+// say the same before nobody else tries; 0 witnesses if it says nothing.
+func suspicion(failure *problem.Error) (answer string, witnesses int) {
+	switch {
+	case request.TenantWide(failure.Code) && !request.Probe(failure.Code):
+		return string(failure.Code), 1 // further attempts do harm
+	case request.TenantWide(failure.Code):
+		return string(failure.Code), 2
+	case failure.Code == request.DirectoryUnknown && strings.HasPrefix(failure.Answer, "4"):
+		// A failing server says nothing about the tenant; a refusal in unknown words may.
+		return string(failure.Code) + " " + failure.Answer, request.MostWitnesses
+	default:
+		return "", 0
 	}
+}
+
+// refused returns the gate after a request was refused. The breaker opens as soon as there are
+// enough witnesses of the answer, with none accepted in between. While it is open, whoever was
+// refused by a probe leaves the next ones to others.
+func refused(g request.Gate, now time.Time, id submission.ID, failure *problem.Error, probe bool) request.Gate {
+	answer, needed := suspicion(failure)
+	isOpen := g.Cause != ""
+	switch {
+	case needed == 0 && !probe:
+		return g
+	case isOpen && g.ProbeAt.IsZero():
+		return g // a lesser failure must let no probe through
+	case isOpen && needed != 1 && !probe:
+		return g // it was sent before the breaker opened
+	}
+	w := request.Witness{ID: id, Answer: answer}
+	if !isOpen && !slices.Contains(g.Witnesses[:], w) || isOpen && !g.HasWitness(id) {
+		oldest := 0
+		if isOpen {
+			oldest = 1 // the first is who opened it
+		}
+		copy(g.Witnesses[oldest:], g.Witnesses[oldest+1:])
+		g.Witnesses[len(g.Witnesses)-1] = w
+	}
+	if isOpen && request.TenantWide(failure.Code) || !isOpen && witnesses(g, answer) >= needed {
+		return open(g, now, failure)
+	}
+	return g
+}
+
+// witnesses counts the requests that had the answer.
+func witnesses(g request.Gate, answer string) int {
+	n := 0
+	for _, w := range g.Witnesses {
+		if w.Answer == answer {
+			n++
+		}
+	}
+	return n
+}
+
+// open returns the gate with the breaker opened by the failure of the last witness. An open breaker
+// takes on the newer failure with its next probe.
+func open(g request.Gate, now time.Time, failure *problem.Error) request.Gate {
 	if g.Cause == "" {
 		g.OpenedAt = now
+		last := len(g.Witnesses) - 1
+		g.Witnesses[0], g.Witnesses[last] = g.Witnesses[last], g.Witnesses[0]
 	}
-	g.Cause, g.Ref, g.ProbeAt = failure.Code, failure.Ref, time.Time{}
-	if probe {
-		g.ProbeAt = now.Add(max(probeEvery, failure.RetryAfter))
+	cause := failure.Code
+	if cause == request.DirectoryUnknown {
+		cause = request.DirectoryRefusesAll
+	}
+	g.Cause, g.Ref, g.ProbeAt = cause, failure.Ref, time.Time{}
+	if request.Probe(cause) {
+		g.ProbeAt = now.Add(max(betweenProbes(cause), failure.RetryAfter))
+	}
+	return g
+}
+
+// accepted returns the gate after an invitation was accepted: there is nothing against the tenant
+// any more. A probe closes the breaker, unless the tenant has given a cause meanwhile that only a
+// person may call fixed.
+func accepted(g request.Gate, now time.Time, probe bool) request.Gate {
+	switch {
+	case g.Cause == "":
+		g.Witnesses = [request.MostWitnesses]request.Witness{}
+	case probe && request.Probe(g.Cause):
+		g = g.Close(AProbe, now)
 	}
 	return g
 }

@@ -6,6 +6,7 @@ import (
 
 	"guestlist/handlers/problem"
 	"guestlist/handlers/request"
+	"guestlist/handlers/submission"
 )
 
 func TestAdmit(t *testing.T) {
@@ -33,16 +34,19 @@ func TestAdmit(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			test.pace.Spacing = 3 * time.Second
-			next, got := admit(test.gate, noon, test.pace)
+			next, got := admit(test.gate, noon, test.pace, asking{})
 			if (got.why != "") != (got.wait > 0) {
 				t.Errorf("waits %v because %q", got.wait, got.why)
 			}
-			got.why = ""
+			got.why, got.taken = "", taken{}
 			if got != test.want || next.Sent != test.sent {
 				t.Errorf("got %+v with %d sent, want %+v with %d", got, next.Sent, test.want, test.sent)
 			}
 			if got.wait == 0 && !next.NextAt.Equal(noon.Add(3*time.Second)) {
 				t.Errorf("the next one may go at %v", next.NextAt)
+			}
+			if got.wait > 0 && next != test.gate {
+				t.Errorf("nothing is let through, and the gate changes to %+v", next)
 			}
 			if got.probe && !next.ProbeAt.Equal(noon.Add(probeEvery)) {
 				t.Errorf("the next probe may go at %v", next.ProbeAt)
@@ -54,16 +58,198 @@ func TestAdmit(t *testing.T) {
 func TestBreakerOpensAndCloses(t *testing.T) {
 	now := time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
 	gate := request.Gate{Day: "2026-05-04", Sent: 7, Version: "v"}
-	gate = open(gate, now, &problem.Error{Code: request.DirectoryQuota, Ref: "r1"}, true)
+	quota := &problem.Error{Code: request.DirectoryQuota, Ref: "r1"}
+	gate = refused(gate, now, "a", quota, false)
+	if gate.Cause != "" || !gate.HasWitness("a") {
+		t.Errorf("one witness: %+v", gate)
+	}
+	gate = refused(gate, now, "b", quota, false)
 	if gate.Cause != request.DirectoryQuota || !gate.OpenedAt.Equal(now) || !gate.ProbeAt.Equal(now.Add(probeEvery)) {
 		t.Errorf("opened: %+v", gate)
 	}
-	gate = open(gate, now.Add(time.Hour), &problem.Error{Code: request.DirectorySuspicious, Ref: "r2"}, false)
+	gate = refused(gate, now.Add(time.Hour), "c", &problem.Error{Code: request.DirectorySuspicious, Ref: "r2"}, false)
 	if gate.Cause != request.DirectorySuspicious || !gate.OpenedAt.Equal(now) || !gate.ProbeAt.IsZero() {
 		t.Errorf("opened again: %+v", gate)
 	}
-	if got, want := gate.Close("desk", now), (request.Gate{Day: "2026-05-04", Sent: 7, Version: "v", ClosedBy: "desk", ClosedAt: now}); got != want {
+	want := request.Gate{Day: "2026-05-04", Sent: 7, Version: "v", ClosedBy: "desk", ClosedAt: now}
+	if got := gate.Close("desk", now); got != want {
 		t.Errorf("closed: %+v, want %+v", got, want)
+	}
+}
+
+func TestWitnessesThatOpenBreaker(t *testing.T) {
+	now := time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
+	off := &problem.Error{Code: request.DirectoryInvitationsOff}
+	noToken := &problem.Error{Code: request.DirectoryNoToken}
+	suspicious := &problem.Error{Code: request.DirectorySuspicious}
+	unknown := &problem.Error{Code: request.DirectoryUnknown, Answer: "403 Forbidden"}
+	another := &problem.Error{Code: request.DirectoryUnknown, Answer: "404 Gone"}
+	nameless := &problem.Error{Code: request.DirectoryUnknown}
+	broken := &problem.Error{Code: request.DirectoryUnknown, Answer: "500 InternalServerError"}
+	blocked := &problem.Error{Code: request.DirectoryDomainBlocked, Answer: "403 Forbidden"}
+	var success *problem.Error
+	type answer struct {
+		id      submission.ID
+		failure *problem.Error
+	}
+	tests := map[string]struct {
+		answers []answer
+		want    problem.Code
+	}{
+		"one request":                       {[]answer{{"a", off}}, ""},
+		"one request, again and again":      {[]answer{{"a", off}, {"a", off}, {"a", off}, {"a", off}}, ""},
+		"two requests":                      {[]answer{{"a", off}, {"b", off}}, request.DirectoryInvitationsOff},
+		"a success in between":              {[]answer{{"a", off}, {"c", success}, {"b", off}}, ""},
+		"a guest's own failure in between":  {[]answer{{"a", off}, {"c", blocked}, {"b", off}}, request.DirectoryInvitationsOff},
+		"two causes":                        {[]answer{{"a", off}, {"b", noToken}}, ""},
+		"two of one cause, another between": {[]answer{{"a", off}, {"b", noToken}, {"c", off}}, request.DirectoryInvitationsOff},
+		"two without a token":               {[]answer{{"a", noToken}, {"b", noToken}}, request.DirectoryNoToken},
+		"what does harm to repeat":          {[]answer{{"a", suspicious}}, request.DirectorySuspicious},
+		"an unknown answer twice":           {[]answer{{"a", unknown}, {"b", unknown}}, ""},
+		"an unknown answer to three":        {[]answer{{"a", unknown}, {"b", unknown}, {"c", unknown}}, request.DirectoryRefusesAll},
+		"the same three times to one":       {[]answer{{"a", unknown}, {"a", unknown}, {"a", unknown}}, ""},
+		"three unknown ones that differ":    {[]answer{{"a", unknown}, {"b", another}, {"c", unknown}}, ""},
+		"three unknown ones, one accepted":  {[]answer{{"a", unknown}, {"b", unknown}, {"d", success}, {"c", unknown}}, ""},
+		"answers that can't be compared":    {[]answer{{"a", nameless}, {"b", nameless}, {"c", nameless}}, ""},
+		"a server that fails for addresses": {[]answer{{"a", broken}, {"b", broken}, {"c", broken}}, ""},
+		"guests who are refused":            {[]answer{{"a", blocked}, {"b", blocked}, {"c", blocked}, {"d", blocked}}, ""},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			gate := request.Gate{}
+			for _, a := range test.answers {
+				if a.failure == nil {
+					gate = accepted(gate, now, false)
+				} else {
+					gate = refused(gate, now, a.id, a.failure, false)
+				}
+			}
+			if gate.Cause != test.want {
+				t.Errorf("the breaker is open because of %q, want %q", gate.Cause, test.want)
+			}
+			if gate.Cause != "" && request.Probe(gate.Cause) == gate.ProbeAt.IsZero() {
+				t.Errorf("the next probe is at %v", gate.ProbeAt)
+			}
+		})
+	}
+}
+
+func TestWitnessesLeaveProbeToOthers(t *testing.T) {
+	now := time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
+	off := &problem.Error{Code: request.DirectoryInvitationsOff}
+	gate := refused(refused(request.Gate{}, now, "a", off, false), now, "b", off, false)
+	after := func(g request.Gate, d time.Duration, id submission.ID) bool {
+		_, verdict := admit(g, now.Add(d), request.Pace{}, asking{id: id})
+		return verdict.probe
+	}
+	for _, test := range []struct {
+		id    submission.ID
+		after time.Duration
+		want  bool
+	}{
+		{"c", probeEvery - 1, false}, {"c", probeEvery, true}, {"a", probeEvery, false}, {"b", probeEvery, false},
+		// Otherwise nobody would probe if there is nobody else.
+		{"a", 2 * probeEvery, true}, {"b", 2 * probeEvery, true},
+	} {
+		if got := after(gate, test.after, test.id); got != test.want {
+			t.Errorf("%s may probe after %v: %t", test.id, test.after, got)
+		}
+	}
+	// A probe that fails makes a witness of its request, and another one has the next probe.
+	later := now.Add(probeEvery)
+	probed, _ := admit(gate, later, request.Pace{}, asking{id: "c"})
+	probed = refused(probed, later, "c", off, true)
+	if !probed.ProbeAt.Equal(later.Add(probeEvery)) || after(probed, 2*probeEvery, "c") || !after(probed, 2*probeEvery, "d") {
+		t.Errorf("after a probe: %+v", probed)
+	}
+	// What was sent before the breaker opened does not put the probe off.
+	if got := refused(gate, now.Add(time.Minute), "e", off, false); got != gate {
+		t.Errorf("a late answer changes the gate to %+v", got)
+	}
+}
+
+func TestProbeThatSaysNothingIsRepeatedSoon(t *testing.T) {
+	now := time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
+	open := request.Gate{Cause: request.DirectoryInvitationsOff, ProbeAt: now, Day: "2026-05-04"}
+	probed, turn := admit(open, now, request.Pace{}, asking{id: "c"})
+	back := turnBack(probed, now, turn, asking{id: "c"})
+	if !back.ProbeAt.Equal(now.Add(probeAgain)) || back.Sent != 0 || back.Cause == "" {
+		t.Errorf("%+v", back)
+	}
+}
+
+func TestProbeIsNotUsedUpByPressure(t *testing.T) {
+	now := time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
+	open := request.Gate{Cause: request.DirectoryQuota, ProbeAt: now, Day: "2026-05-04", NextAt: now.Add(time.Second)}
+	// The gate is written because of the pressure, although nothing is let through.
+	after, verdict := book(press(open, now, 99), now, request.Pace{}, time.Minute, asking{})
+	if verdict.wait != time.Second || !after.ProbeAt.Equal(now) {
+		t.Errorf("waits %v, the next probe is at %v", verdict.wait, after.ProbeAt)
+	}
+}
+
+func TestProbeFromWrongClockComesAllTheSame(t *testing.T) {
+	now := time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
+	gate := request.Gate{Cause: request.DirectoryQuota, OpenedAt: now, ProbeAt: now.AddDate(3, 0, 0)}
+	_, verdict := admit(gate, now, request.Pace{}, asking{id: "a"})
+	if !verdict.probe {
+		t.Errorf("waits %v for a probe", verdict.wait)
+	}
+	gate.Pressure, gate.PressedAt = maxPressure, now.AddDate(3, 0, 0)
+	if d := slowdown(gate, now); d != 0 {
+		t.Errorf("a pressure from years ahead costs %v", d)
+	}
+}
+
+func TestDayGoesForwardOnly(t *testing.T) {
+	midnight := time.Date(2026, 5, 5, 0, 0, 0, 0, time.UTC)
+	pace := request.Pace{Daily: 10}
+	tests := map[string]time.Duration{"two minutes": time.Minute, "five hours": 150 * time.Minute, "almost a day": 11 * time.Hour}
+	for name, off := range tests {
+		t.Run(name, func(t *testing.T) {
+			// Two instances with clocks on two sides of midnight send in turn.
+			gate, sent := request.Gate{Day: "2026-05-04", Sent: 10}, 0
+			for i := range 120 {
+				now := midnight.Add(-off)
+				if i%2 == 0 {
+					now = midnight.Add(off)
+				}
+				next, verdict := admit(gate, now.Add(time.Duration(i)*time.Second), pace, asking{})
+				if verdict.wait == 0 {
+					sent++
+				}
+				gate = next
+			}
+			if sent != 10 || gate.Day != "2026-05-05" {
+				t.Errorf("%d were sent on %s, and its budget is 10", sent, gate.Day)
+			}
+		})
+	}
+	// A day that nobody can have reached does not hold for years, and loses no count.
+	gate := request.Gate{Day: "2029-01-01", Sent: 4}
+	next, verdict := admit(gate, midnight, pace, asking{})
+	if verdict.wait != 0 || next.Day != "2026-05-05" || next.Sent != 5 {
+		t.Errorf("%+v, %+v", verdict, next)
+	}
+}
+
+func TestTurnBackRestoresDay(t *testing.T) {
+	noon := time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
+	pace := request.Pace{Daily: 10, Share: 50}
+	by := asking{id: "a", sharers: []sharer{newSharer("domain", "contoso.com", "contoso.com")}}
+	before := request.Gate{Day: "2026-05-04", Sent: 3, Shares: by.sharers[0].key + ":2"}
+	gate, turn := admit(before, noon, pace, by)
+	if gate.Sent != 4 || shareOfDay(gate, by.sharers[0]) != 3 {
+		t.Fatalf("taken: %+v", gate)
+	}
+	back := turnBack(gate, noon, turn, by)
+	if back.Sent != 3 || shareOfDay(back, by.sharers[0]) != 2 || back.GivenBack != turn.taken.number {
+		t.Errorf("given back: %+v", back)
+	}
+	// The turn of another day has nothing to give back.
+	tomorrow := startDay(gate, noon.Add(24*time.Hour))
+	if got := turnBack(tomorrow, noon, turn, by); got.Sent != 0 || got.Shares != "" {
+		t.Errorf("given back on the next day: %+v", got)
 	}
 }
 
@@ -95,11 +281,11 @@ func TestPressureSlowsDown(t *testing.T) {
 func TestHoldDelaysInvitations(t *testing.T) {
 	now := time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
 	gate := hold(hold(request.Gate{}, now, now.Add(time.Minute)), now, now.Add(time.Second))
-	_, verdict := admit(gate, now, request.Pace{})
+	_, verdict := admit(gate, now, request.Pace{}, asking{})
 	if verdict.wait != time.Minute || verdict.parked {
 		t.Errorf("%+v", verdict)
 	}
-	_, verdict = admit(gate, now.Add(time.Minute), request.Pace{})
+	_, verdict = admit(gate, now.Add(time.Minute), request.Pace{}, asking{})
 	if verdict.wait != 0 {
 		t.Errorf("%+v", verdict)
 	}
@@ -107,9 +293,9 @@ func TestHoldDelaysInvitations(t *testing.T) {
 
 func TestOpenBreakerKeepsCauseThatNeedsAdmin(t *testing.T) {
 	now := time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
-	gate := open(request.Gate{}, now, &problem.Error{Code: request.DirectorySuspicious, Ref: "r1"}, false)
+	gate := open(request.Gate{}, now, &problem.Error{Code: request.DirectorySuspicious, Ref: "r1"})
 	// An instance that gets no token a minute later must not let a probe close it.
-	after := open(gate, now.Add(time.Minute), &problem.Error{Code: request.DirectoryForbidden, Ref: "r2"}, true)
+	after := refused(gate, now.Add(time.Minute), "a", &problem.Error{Code: request.DirectoryNoToken, Ref: "r2"}, true)
 	if after != gate {
 		t.Errorf("opened again: %+v, want %+v", after, gate)
 	}
@@ -119,24 +305,24 @@ func TestTimesFromWrongClockAreIgnored(t *testing.T) {
 	noon := time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
 	pace := request.Pace{Spacing: time.Second}
 	// An instance with a clock a year ahead has sent an invitation.
-	ahead, _ := admit(request.Gate{}, noon.AddDate(1, 0, 0), pace)
-	next, verdict := admit(ahead, noon, pace)
+	ahead, _ := admit(request.Gate{}, noon.AddDate(1, 0, 0), pace, asking{})
+	next, verdict := admit(ahead, noon, pace, asking{})
 	if verdict.wait != 0 || !next.NextAt.Equal(noon.Add(time.Second)) {
 		t.Errorf("waits %v, the next one may go at %v", verdict.wait, next.NextAt)
 	}
 	// The directory has asked it for a pause, too.
 	held := hold(request.Gate{}, noon.AddDate(1, 0, 0), noon.AddDate(1, 0, 0).Add(time.Hour))
-	_, verdict = admit(held, noon, pace)
+	_, verdict = admit(held, noon, pace, asking{})
 	if verdict.wait != 0 {
 		t.Errorf("left alone for %v", verdict.wait)
 	}
-	_, verdict = admit(hold(held, noon, noon.Add(24*time.Hour)), noon, pace)
+	_, verdict = admit(hold(held, noon, noon.Add(24*time.Hour)), noon, pace, asking{})
 	if verdict.wait != 24*time.Hour {
 		t.Errorf("a pause of a day is taken for %v", verdict.wait)
 	}
 	// A turn that was booked by a correct clock counts.
 	booked := request.Gate{Day: "2026-05-04", NextAt: noon.Add(maxShortWait)}
-	_, verdict = admit(booked, noon, pace)
+	_, verdict = admit(booked, noon, pace, asking{})
 	if verdict.wait != maxShortWait {
 		t.Errorf("waits %v", verdict.wait)
 	}
@@ -165,7 +351,7 @@ func TestBook(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			next, got := book(test.gate, noon, request.Pace{Daily: 9, Spacing: 2 * time.Second}, patience)
+			next, got := book(test.gate, noon, request.Pace{Daily: 9, Spacing: 2 * time.Second}, patience, asking{})
 			if got.turn != test.turn || got.wait != test.wait {
 				t.Errorf("turn %v, wait %v, want %v, %v", got.turn, got.wait, test.turn, test.wait)
 			}

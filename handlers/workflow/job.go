@@ -49,7 +49,10 @@ type job struct {
 	// doubt is the intent of an earlier attempt to invite whose answer was lost, as long as the
 	// directory shows no guest; zero without one. See request.Holdings.
 	doubt time.Time
-	log   *slog.Logger
+	// turn is the turn at the gate that was taken and neither used nor given back; see tellGate.
+	turn admission
+	used bool // the turn is used: the directory was asked to invite
+	log  *slog.Logger
 }
 
 // newJob returns a job on the request.

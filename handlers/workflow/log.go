@@ -12,6 +12,7 @@ const (
 	LogBreakerClosed = "breaker closed"            // a probe went through
 	LogBudgetLow     = "daily budget nearly used"  // once a day
 	LogBudgetSpent   = "daily budget used"         // once a day
+	LogShareUsed     = "daily share used"          // once a day for each domain and row
 	LogFailed        = "request failed"            // a request came to state Failed
 	LogPoisoned      = "message poisoned"          // a message failed too often, beside LogFailed
 	LogKept          = "message kept"              // as a dead letter
@@ -39,6 +40,7 @@ func LogLines() []LogLine {
 		{LogBreakerClosed, slog.LevelWarn, []string{"request", "cause", "by"}},
 		{LogBudgetLow, slog.LevelWarn, []string{"sent", "daily"}},
 		{LogBudgetSpent, slog.LevelWarn, []string{"sent", "daily"}},
+		{LogShareUsed, slog.LevelWarn, []string{"request", "of", "name", "sent", "daily"}},
 		{LogFailed, slog.LevelError, []string{"request", "what", "detail"}},
 		{LogPoisoned, slog.LevelError, []string{"request", "message"}},
 		{LogKept, slog.LevelError, []string{"message", "error"}},

@@ -18,30 +18,50 @@ const maxShortWait = 30 * time.Second
 // ours afterwards.
 func (w *Worker) patience() time.Duration { return min(maxShortWait, w.config.IntentLease/4) }
 
-// admit asks the gate for one invitation, and waits in place if its turn comes soon.
+// changeGate is [request.ChangeGate]. With the change it also counts the invitations that were
+// accepted since the last one.
+func (w *Worker) changeGate(ctx context.Context, change func(request.Gate) (next request.Gate, changed bool)) (before request.Gate, err error) {
+	n := w.accepted.Swap(0)
+	counted := false
+	before, err = request.ChangeGate(ctx, w.config.Gates, func(gate request.Gate) (request.Gate, bool) {
+		next, changed := change(gate)
+		counted = changed
+		if changed {
+			next.Accepted += int(n)
+		}
+		return next, changed
+	})
+	if err != nil || !counted {
+		w.accepted.Add(n)
+	}
+	return before, err
+}
+
+// asking returns the request as it asks for a turn. Mails that a person sends take no share.
+func (j *job) asking() asking {
+	by := asking{id: j.Request.ID, sharers: sharersOf(j.Request)}
+	if resend := j.Request.Resend; resend.Open() && resend.By != request.ThePartner {
+		by.sharers = nil
+	}
+	return by
+}
+
+// admit asks the gate for one invitation, and waits in place if its turn comes soon. A turn that is
+// taken must be used, and its outcome told to the gate, or given back.
 func (j *job) admit(ctx context.Context) (admission, error) {
 	patience := j.patience()
 	for {
 		pressure := j.config.Pressure.take()
-		accepted := j.accepted.Swap(0)
 		var verdict admission
 		var after request.Gate
-		counted := false
-		_, err := request.ChangeGate(ctx, j.config.Gates, func(gate request.Gate) (request.Gate, bool) {
+		_, err := j.changeGate(ctx, func(gate request.Gate) (request.Gate, bool) {
 			now := j.config.Now()
 			if pressure > 0 {
 				gate = press(gate, now, pressure)
 			}
-			after, verdict = book(gate, now, j.config.Pace, patience)
-			counted = verdict.wait == 0 || pressure > 0
-			if counted {
-				after.Accepted += int(accepted)
-			}
-			return after, counted
+			after, verdict = book(gate, now, j.config.Pace, patience, j.asking())
+			return after, verdict.wait == 0 || pressure > 0
 		})
-		if err != nil || !counted {
-			j.accepted.Add(accepted)
-		}
 		if err != nil {
 			return admission{}, err
 		}
@@ -49,7 +69,9 @@ func (j *job) admit(ctx context.Context) (admission, error) {
 		if verdict.wait > 0 {
 			return verdict, nil
 		}
+		j.turn, j.used = verdict, false
 		j.logBudget(ctx, after)
+		j.logShares(ctx, after, j.asking().sharers)
 		if verdict.turn == 0 {
 			return verdict, nil
 		}
@@ -59,6 +81,7 @@ func (j *job) admit(ctx context.Context) (admission, error) {
 			return verdict, err
 		}
 		// The turn is lost. The gate says whether there is another one.
+		j.returnTurn(ctx)
 	}
 }
 
@@ -77,6 +100,85 @@ func (j *job) awaitTurn(ctx context.Context, verdict admission) (kept bool, err 
 	return gate.Cause == "" && heldFor(gate, j.config.Now()) == 0, nil
 }
 
+// backOnce returns a function that gives the turn back at the gate, for use in a change that may be
+// called several times. A change that failed with a Conflict may have been written all the same; so
+// the turn is given back in a later round only if nobody has given one back meanwhile. A turn that
+// is not given back costs one invitation of the day, and one that is given back twice exceeds it.
+func (j *job) backOnce(turn admission) func(request.Gate) request.Gate {
+	rounds, before := 0, 0
+	return func(g request.Gate) request.Gate {
+		rounds++
+		if rounds == 1 {
+			before = g.GivenBack
+		}
+		if g.GivenBack != before {
+			return g
+		}
+		return turnBack(g, j.config.Now(), turn, j.asking())
+	}
+}
+
+// returnTurn gives a turn back that was taken and not used, if there is one.
+func (j *job) returnTurn(ctx context.Context) {
+	if j.turn.taken.number == 0 || j.used {
+		return
+	}
+	back := j.backOnce(j.turn)
+	j.turn = admission{}
+	_, err := j.changeGate(ctx, func(gate request.Gate) (request.Gate, bool) {
+		next := back(gate)
+		return next, next != gate
+	})
+	if err != nil {
+		j.log.WarnContext(ctx, "a turn that was not used could not be given back", "code", problem.CodeOf(err), "error", err)
+	}
+}
+
+// tellGate tells the gate what the directory answered to an invitation, nil if it was accepted. The
+// turn is used up, or given back if nothing was sent for certain. It returns whether the circuit
+// breaker is open then. Only the call that opens it writes the line that alerts look for.
+//
+// To say it again changes nothing.
+func (j *job) tellGate(ctx context.Context, cause error) (isOpen bool, err error) {
+	turn := j.turn
+	j.turn = admission{}
+	if cause == nil {
+		j.accepted.Add(1)
+		if !turn.probe && !j.suspected.Load() {
+			return false, nil // the next change of the gate counts it
+		}
+	}
+	failure, now, opens := problem.From(cause), j.config.Now(), false
+	back := j.backOnce(turn)
+	var after request.Gate
+	before, err := j.changeGate(ctx, func(gate request.Gate) (request.Gate, bool) {
+		after = gate
+		if cause == nil {
+			after = accepted(gate, now, turn.probe)
+			return after, after != gate
+		}
+		if turn.taken.number > 0 && request.NotDone(failure.Code) {
+			after = back(after)
+		}
+		if turn.taken.number > 0 || failure.Code == request.DirectoryNoToken {
+			after = refused(after, now, j.Request.ID, failure, turn.probe)
+		}
+		opens = opens || gate.Cause == "" && after.Cause != ""
+		return after, after != gate
+	})
+	if err != nil {
+		return false, err
+	}
+	j.remember(after)
+	switch {
+	case opens && after.Cause != "":
+		j.log.ErrorContext(ctx, LogBreakerOpened, "cause", after.Cause, "ref", after.Ref)
+	case before.Cause != "" && after.Cause == "":
+		j.log.WarnContext(ctx, LogBreakerClosed, "cause", before.Cause, "by", AProbe)
+	}
+	return after.Cause != "", nil
+}
+
 // logBudget writes the lines about the day's budget, each for the very invitation that made it
 // true.
 func (j *job) logBudget(ctx context.Context, gate request.Gate) {
@@ -92,9 +194,12 @@ func (j *job) logBudget(ctx context.Context, gate request.Gate) {
 	}
 }
 
-// remember keeps in memory until when the directory wants to be left alone, so that nothing has to
-// be read to know it.
-func (w *Worker) remember(gate request.Gate) { w.heldUntil.Store(gate.HeldUntil.UnixNano()) }
+// remember keeps in memory until when the directory wants to be left alone, and whether there are
+// witnesses, so that nothing has to be read to know it.
+func (w *Worker) remember(gate request.Gate) {
+	w.heldUntil.Store(gate.HeldUntil.UnixNano())
+	w.suspected.Store(gate.Witnesses != [request.MostWitnesses]request.Witness{})
+}
 
 // held returns for how long the directory is still to be left alone, as far as this instance knows:
 // it has read the gate for its last invitation.
@@ -111,7 +216,7 @@ func (w *Worker) held() time.Duration {
 func (w *Worker) holdAll(ctx context.Context, d time.Duration) error {
 	until := w.config.Now().Add(d)
 	var after request.Gate
-	_, err := request.ChangeGate(ctx, w.config.Gates, func(gate request.Gate) (request.Gate, bool) {
+	_, err := w.changeGate(ctx, func(gate request.Gate) (request.Gate, bool) {
 		after = hold(gate, w.config.Now(), until)
 		return after, !after.HeldUntil.Equal(gate.HeldUntil)
 	})
@@ -145,17 +250,17 @@ func (j *job) heldBack(ctx context.Context, claim request.Claim, verdict admissi
 		return stop, err
 	}
 	if verdict.parked {
-		return j.park(ctx, verdict.wait, verdict.why)
+		return j.park(ctx, verdict.why)
 	}
 	return j.wait(ctx, verdict.wait, "held-back", verdict.why)
 }
 
-// park lets the request wait for the tenant or for another day.
-func (j *job) park(ctx context.Context, d time.Duration, why string) (next, error) {
+// park lets the request wait for the tenant or for another day. Upkeep resumes it.
+func (j *job) park(ctx context.Context, why string) (next, error) {
 	if j.Request.State != request.Parked {
 		j.transition(request.Parked, "parked", why)
 	}
-	return j.postpone(ctx, d)
+	return j.postpone(ctx, parkedLook)
 }
 
 // unpark goes on with a parked request if the gate would let it through now. One that stays parked
@@ -165,50 +270,12 @@ func (j *job) unpark(ctx context.Context) (next, error) {
 	if err != nil {
 		return stop, fmt.Errorf("reading the gate: %w", err)
 	}
-	_, verdict := admit(gate, j.config.Now(), j.config.Pace)
+	_, verdict := admit(gate, j.config.Now(), j.config.Pace, j.asking())
 	if verdict.parked {
-		return j.park(ctx, verdict.wait, verdict.why)
+		return j.park(ctx, verdict.why)
 	}
 	// It may have looked early. After a crash it must not wait for the time at which it was to look.
 	j.Request.Due = time.Time{}
 	// Saved before anything is done, so that a person's cancellation meanwhile is respected.
 	return j.startInviting(ctx, "resumed", "invitations are possible again")
-}
-
-// openBreaker stops the invitations of all instances, because the tenant takes none, and returns
-// how long to wait. Only the call that opens the circuit breaker writes the line that alerts look
-// for.
-func (j *job) openBreaker(ctx context.Context, failure *problem.Error) (wait time.Duration, err error) {
-	now, probe := j.config.Now(), request.Probe(failure.Code)
-	before, err := request.ChangeGate(ctx, j.config.Gates, func(gate request.Gate) (request.Gate, bool) {
-		return open(gate, now, failure, probe), true
-	})
-	if err != nil {
-		return 0, err
-	}
-	if before.Cause == "" {
-		j.log.ErrorContext(ctx, LogBreakerOpened, "cause", failure.Code, "ref", failure.Ref)
-	}
-	if probe {
-		return max(probeEvery, failure.RetryAfter), nil
-	}
-	return parkedLook, nil
-}
-
-// probed closes the circuit breaker after a probe went through, unless the tenant has given a cause
-// meanwhile that only a person may call fixed.
-func (j *job) probed(ctx context.Context, admitted admission) error {
-	if !admitted.probe {
-		return nil
-	}
-	before, err := request.ChangeGate(ctx, j.config.Gates, func(gate request.Gate) (request.Gate, bool) {
-		return gate.Close(AProbe, j.config.Now()), request.Probe(gate.Cause)
-	})
-	if err != nil {
-		return err
-	}
-	if request.Probe(before.Cause) {
-		j.log.WarnContext(ctx, LogBreakerClosed, "cause", before.Cause, "by", AProbe)
-	}
-	return nil
 }

@@ -15,6 +15,9 @@ import (
 // is given up. It can be given again.
 const maxResendAttempts = 8
 
+// resendLook is how often a mail that the gate does not let through looks at it again.
+const resendLook = time.Hour
+
 // recordResend records that the partner wants the mail again, if there is one to send and the
 // partner has not asked within the rest of a mail, whatever came of it: every wish costs calls of
 // the directory. The message comes again until that is stored.
@@ -56,7 +59,9 @@ func (j *job) resend(ctx context.Context) (next, error) {
 		return j.postpone(ctx, left)
 	}
 	r := &resending{job: j, terms: *j.Request.Terms()}
-	return inOrder(ctx, r.findClaim, r.spareMailbox, r.judgeHolder, r.takeTurn, r.recordMail, r.issue)
+	n, err := inOrder(ctx, r.findClaim, r.spareMailbox, r.judgeHolder, r.takeTurn, r.recordMail, r.issue)
+	r.returnTurn(ctx)
+	return n, err
 }
 
 // findClaim looks at the claim on the address. One that is free or kept for mails went with a
@@ -127,7 +132,7 @@ func (r *resending) takeTurn(ctx context.Context) (next, error) {
 		return stop, err
 	}
 	if r.admitted.wait > 0 {
-		return r.postpone(ctx, r.admitted.wait)
+		return r.postpone(ctx, min(r.admitted.wait, resendLook))
 	}
 	return proceed, nil
 }
@@ -180,6 +185,11 @@ func (r *resending) unrecordMail(ctx context.Context) error {
 // issue sends the mail.
 func (r *resending) issue(ctx context.Context) (next, error) {
 	_, err := r.post(ctx, r.terms)
+	_, gateErr := r.tellGate(ctx, err)
+	if gateErr != nil {
+		// The mail counts as sent.
+		return stop, gateErr
+	}
 	switch code := problem.CodeOf(err); {
 	case err == nil:
 	case code == request.DirectoryUnavailable, code == request.DirectoryUnknown:
@@ -192,10 +202,6 @@ func (r *resending) issue(ctx context.Context) (next, error) {
 			return stop, undone
 		}
 		return r.resendFailed(ctx, err)
-	}
-	err = r.probed(ctx, r.admitted)
-	if err != nil {
-		return stop, err
 	}
 	return r.resent(ctx, "resent", "the mail was sent again")
 }
@@ -215,7 +221,8 @@ func (j *job) resendFailed(ctx context.Context, cause error) (next, error) {
 	var err error
 	switch {
 	case request.TenantWide(failure.Code):
-		d, err = j.openBreaker(ctx, failure)
+		d = alone.after(j.Request.Attempt, failure.RetryAfter)
+		_, err = j.tellGate(ctx, failure)
 	case failure.Code == request.DirectoryThrottled:
 		d = busy.after(j.Request.Attempt, failure.RetryAfter)
 		err = j.holdAll(ctx, d)

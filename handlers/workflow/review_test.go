@@ -127,7 +127,7 @@ func TestRetryAddsRefusedGroup(t *testing.T) {
 func TestCancelWhileParkedRequestResumes(t *testing.T) {
 	everyOperation(t, func(t *testing.T, w *world, at func(func(string, bool) error)) {
 		w.row("contoso.com", "r", "Action", "invite")
-		w.tenantSays(switchedOff)
+		w.stop()
 		id := w.signUpFor("ana@contoso.com", 1)
 		w.wantState(id, request.Parked)
 		w.tenant.ClearFaults()

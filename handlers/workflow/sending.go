@@ -28,8 +28,10 @@ func (j *job) send(ctx context.Context, claim request.Claim) (next, error) {
 		return stop, problem.New(problem.Internal, "neither policy nor a person decided to invite")
 	}
 	s := &sending{job: j, claim: claim, terms: *terms}
-	return inOrder(ctx, s.awaitDirectory, s.findHolder, s.spareMailbox, s.judgeHolder,
+	n, err := inOrder(ctx, s.awaitDirectory, s.findHolder, s.spareMailbox, s.judgeHolder,
 		s.takeSeat, s.takeTurn, s.confirm, s.issue)
+	s.returnTurn(ctx)
+	return n, err
 }
 
 // awaitDirectory leaves the directory alone for as long as it has asked.
@@ -182,6 +184,12 @@ func (s *sending) confirm(ctx context.Context) (next, error) {
 // issue sends the invitation and records the receipt.
 func (s *sending) issue(ctx context.Context) (next, error) {
 	guestID, err := s.post(ctx, s.terms)
+	if err != nil {
+		_, gateErr := s.tellGate(ctx, err)
+		if gateErr != nil {
+			return stop, gateErr
+		}
+	}
 	switch {
 	case err == nil:
 	case s.hides(err):
@@ -189,7 +197,6 @@ func (s *sending) issue(ctx context.Context) (next, error) {
 	default:
 		return s.invitationFailed(ctx, s.claim, err)
 	}
-	s.accepted.Add(1)
 	err = s.changeClaim(ctx, &s.claim, "recording the invited guest", func(c request.Claim) (request.Claim, error) {
 		if s.terms.SendInvitation {
 			c = c.Mailed(s.config.Now())
@@ -199,7 +206,7 @@ func (s *sending) issue(ctx context.Context) (next, error) {
 	if err != nil {
 		return stop, err
 	}
-	err = s.probed(ctx, s.admitted)
+	_, err = s.tellGate(ctx, nil)
 	if err != nil {
 		return stop, err
 	}
@@ -212,6 +219,7 @@ func (j *job) post(ctx context.Context, terms policy.Terms) (guestID string, err
 	// After the lease another instance may take over, so this attempt must be over long before.
 	ctx, cancel := context.WithTimeout(ctx, j.config.IntentLease/2)
 	defer cancel()
+	j.used = true
 	return j.config.Directory.Invite(ctx, request.Invitation{
 		Address:         s.Email,
 		DisplayName:     s.Name(),
@@ -281,10 +289,19 @@ func (j *job) invitationFailed(ctx context.Context, claim request.Claim, cause e
 	}
 }
 
-// notSent puts off an invitation that was certainly not sent, and opens the circuit breaker if the
-// tenant takes none.
+// notSent puts off an invitation that was certainly not sent. If its failure is about the tenant,
+// everybody waits once there are enough witnesses, and until then this request alone: the trouble
+// may be its own.
 func (j *job) notSent(ctx context.Context, claim request.Claim, failure *problem.Error) (next, error) {
-	if !request.TenantWide(failure.Code) {
+	stopped := false
+	if request.TenantWide(failure.Code) {
+		var err error
+		stopped, err = j.tellGate(ctx, failure)
+		if err != nil {
+			return stop, err
+		}
+	}
+	if !stopped {
 		hopeless, err := j.countFailure(ctx, failure)
 		if err != nil {
 			return stop, err
@@ -294,17 +311,17 @@ func (j *job) notSent(ctx context.Context, claim request.Claim, failure *problem
 		}
 	}
 	err := j.giveBack(ctx, claim, request.Intent)
-	if err != nil {
+	switch {
+	case err != nil:
 		return stop, err
-	}
-	if !request.TenantWide(failure.Code) {
+	case stopped:
+		return j.park(ctx, "the tenant takes no invitations ("+string(failure.Code)+"); the breaker is open"+ref(failure))
+	case request.TenantWide(failure.Code):
+		return j.wait(ctx, alone.after(j.Request.Attempt, failure.RetryAfter), "not-taken",
+			"the directory does not take this invitation ("+string(failure.Code)+"), and no other request says the same yet"+ref(failure))
+	default:
 		return j.throttled(ctx, failure, "throttled")
 	}
-	d, err := j.openBreaker(ctx, failure)
-	if err != nil {
-		return stop, err
-	}
-	return j.park(ctx, d, "the tenant takes no invitations ("+string(failure.Code)+"); the breaker is open"+ref(failure))
 }
 
 // logFailure logs a failure of the directory.

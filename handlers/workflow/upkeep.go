@@ -31,6 +31,8 @@ type Queue interface {
 // of the messages of a function that was ended, or failed.
 const (
 	countTime = 5 * time.Second
+	// resumeTime is when making parked requests due stops; the rest follows at the next run.
+	resumeTime = 10 * time.Second
 	// dueTime is when enqueuing stops with what it has, and dueLimit when a call in it is cut off.
 	dueTime  = 35 * time.Second
 	dueLimit = 50 * time.Second
@@ -38,10 +40,10 @@ const (
 	upkeepTime = 75 * time.Second
 )
 
-// Upkeep enqueues every request that has become due, and returns how many those were. Before, it
-// looks for policy rows under keys that match nobody, so that they count within a minute. Once in a
-// while it also erases personal data that was kept long enough, and logs requests that wait too
-// long. It always logs how many messages are on the queues.
+// Upkeep enqueues every request that has become due, the oldest first, and returns how many those
+// were. Parked requests become due as the gate has room for them. Before, it looks for policy rows
+// under keys that match nobody, so that they count within a minute. Once in a while it also erases
+// personal data that was kept long enough, and logs requests that wait too long. It always logs how many messages are on the queues.
 //
 // It ends within 80 s with what it has done by then; the rest is due at the next run. An error means
 // that nothing was enqueued: a failure after that is only logged, since the messages of a failed
@@ -55,6 +57,7 @@ func (w *Worker) Upkeep(ctx context.Context, queue Queue) (int, error) {
 	defer cancel()
 	w.countMessages(ctx)
 	w.findStrays(ctx)
+	w.resumeParkedOrLog(ctx)
 	due, err := w.enqueueDue(ctx, queue)
 	if err != nil {
 		w.config.Log.ErrorContext(ctx, "not all due requests could be enqueued", "due", due, "code", problem.CodeOf(err), "error", err)
@@ -99,6 +102,7 @@ func (w *Worker) enqueueDue(ctx context.Context, queue Queue) (int, error) {
 	if err != nil {
 		return 0, fmt.Errorf("listing due requests: %w", err)
 	}
+	slices.Sort(ids) // the oldest first
 	for i, id := range ids {
 		if w.config.Now().Sub(now) > dueTime {
 			return i, nil

@@ -51,7 +51,7 @@ func TestWishDoesNotStepWaitingRequest(t *testing.T) {
 			return w.signUp("ana@contoso.com")
 		}},
 		"mail, parked": {submission.Resend, request.Parked, func(w *world) submission.ID {
-			w.tenantSays(switchedOff)
+			w.stop()
 			return w.invite()
 		}},
 		"mail, mail throttled": {submission.Resend, request.Done, func(w *world) submission.ID {

@@ -57,10 +57,12 @@ type Worker struct {
 	config  Config
 	decider request.Decider
 
-	heldUntil atomic.Int64 // until when the directory wants to be left alone, in nanoseconds; see held
-	sweepAt   atomic.Int64 // when upkeep next sweeps, in nanoseconds
-	degraded  atomic.Bool  // whether LogDegraded is written
-	accepted  atomic.Int64 // the invitations that the directory has accepted and the gate does not count yet
+	heldUntil  atomic.Int64 // until when the directory wants to be left alone, in nanoseconds; see held
+	sweepAt    atomic.Int64 // when upkeep next sweeps, in nanoseconds
+	degraded   atomic.Bool  // whether LogDegraded is written
+	resumption resumption
+	accepted   atomic.Int64 // invitations that were accepted and are not in Gate.Accepted yet
+	suspected  atomic.Bool  // whether the gate had witnesses when it was last read
 }
 
 // New returns a Worker, or an error that names what is missing.

@@ -642,6 +642,15 @@ func blocked(message string) graphsim.Fault {
 	return graphsim.Fault{Match: invitations, Times: 1_000_000, Status: 403, Code: "Forbidden", Message: message}
 }
 
+// stop opens the breaker as two other requests would. In an hour a probe closes it.
+func (w *world) stop() {
+	w.t.Helper()
+	gate := w.gate()
+	gate.Cause, gate.OpenedAt, gate.ProbeAt = request.DirectoryInvitationsOff, w.now, w.now.Add(time.Hour)
+	gate.Witnesses = [request.MostWitnesses]request.Witness{}
+	must(w.store.SaveGate(w.t.Context(), gate))(w.t)
+}
+
 // attempts counts the invitations that reached the directory, refused ones included.
 func (w *world) attempts() int { return w.tenant.Calls()["POST /v1.0/invitations"] }
 

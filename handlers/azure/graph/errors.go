@@ -118,7 +118,10 @@ func (op operation) answered(answer *answerError) error {
 	if !request.Retryable(code) && !request.Probe(code) {
 		wait = 0
 	}
-	return &problem.Error{Code: code, Public: request.DirectoryPublic(code), Detail: detail, Ref: answer.requestID, RetryAfter: wait}
+	return &problem.Error{
+		Code: code, Public: request.DirectoryPublic(code), Detail: detail, RetryAfter: wait, Ref: answer.requestID,
+		Answer: strings.TrimSpace(fmt.Sprintf("%d %s", answer.status, answer.code)),
+	}
 }
 
 // words returns what an answer says, and the advice, if there is some.

@@ -323,6 +323,7 @@ var advice = map[problem.Code]string{
 	request.DirectorySuspicious:      "Microsoft has stopped the tenant's invitations because of suspicious activity; only Microsoft's support can lift that, and further attempts make it worse",
 	request.DirectoryInvitationsOff:  "the guest invite settings in the tenant's external collaboration settings do not let this app invite",
 	request.DirectoryForbidden:       "the app lacks the permission User.Invite.All with an admin's consent",
+	request.DirectoryRefusesAll:      "the directory refuses one guest after another in the same words, which are not known",
 	request.DirectoryNoToken:         "the directory does not accept the app's token, also not a new one",
 	request.DirectoryMemberForbidden: "the row's UserType is Member, and to invite a member the app needs more than User.Invite.All; choose Guest, or grant the app that right",
 	request.DirectoryAppQuota: "the app's identity has reached the limit of objects that it may create; give its service principal a role of the directory such as " +

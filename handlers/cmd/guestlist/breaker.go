@@ -30,7 +30,7 @@ func (breakerCommand) Help() string {
 const (
 	// parkedBack is how far back parked requests are looked for. None waits longer unnoticed.
 	parkedBack = 60 * 24 * time.Hour
-	// mostParked is how many of them are counted and woken; the others go on within the hour.
+	// mostParked is how many of them are counted at most.
 	mostParked = 2000
 )
 
@@ -71,7 +71,7 @@ type breakerCloseCommand struct {
 }
 
 func (breakerCloseCommand) Help() string {
-	return `Shows what opened it, and asks: sending into a tenant that Microsoft has blocked makes it worse. Parked requests go on within minutes, as fast as the pace allows.`
+	return `Shows what opened it, and asks: sending into a tenant that Microsoft has blocked makes it worse. Parked requests go on within minutes, the oldest first, as fast as the pace allows.`
 }
 
 func (c breakerCloseCommand) Run(s *session, d *deployment) error {
@@ -100,18 +100,12 @@ func (c breakerCloseCommand) Run(s *session, d *deployment) error {
 		// The breaker is closed all the same, but the person should know.
 		fmt.Fprintln(s.stderr, plain(fmt.Sprintf("Meanwhile the cause had changed to %q.", before.Cause)))
 	}
+	// Upkeep resumes them in the order of their age.
 	parked = parked[:min(len(parked), mostParked)]
-	for _, record := range parked {
-		err = d.Wait(s.ctx, record.ID, s.now())
-		if err != nil {
-			return advised{problem.New(problem.CodeOf(err), "the breaker is closed, but not all parked requests were woken: %w", err),
-				"They go on by themselves within the hour; to wake them now, run this again."}
-		}
-	}
 	return s.print(struct {
 		WasOpen bool         `json:"wasOpen"`
 		Cause   problem.Code `json:"cause,omitempty"`
-		Woken   int          `json:"woken"`
+		Parked  int          `json:"parked"`
 	}{before.Cause != "", before.Cause, len(parked)}, func(w io.Writer) {
 		if before.Cause == "" {
 			fmt.Fprintln(w, "\nThe breaker was closed already.")

@@ -78,6 +78,7 @@ type call struct {
 
 	// For the laws. begunAt, goneAt and lookedAt are numbers of happenings.
 	begunAt, goneAt int
+	certain         bool               // the call has succeeded after what the directory answered
 	inviting        submission.Address // while an invitation is on its way
 	admitted        int                // admissions by the gate that are not used yet
 	turn            time.Time          // the last admission must not be used before

@@ -98,14 +98,11 @@ func Laws() map[Law]string { return maps.Clone(laws) }
 
 // pending are the laws that the program does not keep yet, each with the reason.
 var pending = map[Law]string{
-	lawBound:   "an unlucky request is tried for ever",
-	lawBudget:  "clocks on two sides of midnight reset the day's count in turn",
-	lawHolder:  "a receipt for a guest who never comes to be is believed",
-	lawOrder:   "parked requests come back at random",
-	lawPerDay:  "a seat counts on the day on which it was reserved",
-	lawRest:    "an unlucky request is tried for ever",
-	lawSeats:   "an inherited claim gives the seat of its guest back",
-	lawWitness: "one refusal opens the breaker",
+	lawBound:  "an unlucky request is tried for ever",
+	lawHolder: "a receipt for a guest who never comes to be is believed",
+	lawPerDay: "a seat counts on the day on which it was reserved",
+	lawRest:   "an unlucky request is tried for ever",
+	lawSeats:  "an inherited claim gives the seat of its guest back",
 }
 
 // breach records that a law is broken. Only the first breach of each counts.

@@ -58,7 +58,7 @@ func (r *run) admission(by *call, before, after request.Gate) {
 	r.sentOn[after.Day]++
 	now := by.on.clock(r.now)
 	switch {
-	case before.Cause != "" && (before.ProbeAt.IsZero() || now.Before(before.ProbeAt)):
+	case before.Cause != "" && (before.ProbeAt.IsZero() || now.Before(before.ProbeAt) && !r.skewed()):
 		r.breach(lawTurn, "an invitation is admitted although the breaker is open")
 	case before.Cause != "" && !after.ProbeAt.After(now):
 		r.breach(lawTurn, "a probe is admitted and the next one may follow at once")
@@ -72,7 +72,9 @@ func (r *run) admission(by *call, before, after request.Gate) {
 		return
 	}
 	r.counts.Probes++
-	if by.about != "" && by.about == r.opener && r.othersWait(by.about) {
+	// After an hour in which no other request took the probe, it is anybody's.
+	patient := now.Before(before.ProbeAt.Add(time.Hour))
+	if by.about != "" && by.about == r.opener && patient && r.othersWait(by.about) {
 		r.breach(lawWitness, "%s opened the breaker and probes it", r.nameOf(by.about))
 	}
 }
@@ -134,6 +136,7 @@ func (r *run) answered(by *call, err error) {
 		r.witnesses = append(r.witnesses, witness{by, code})
 		r.certain = append(r.certain, witness{by, code})
 		by.tenantWide, by.closingsThen = code, r.closings
+		r.refusals[by.about]++
 	}
 	// Only these leave open whether the invitation was sent.
 	if code != request.DirectoryUnavailable && code != request.DirectoryUnknown {
@@ -158,11 +161,12 @@ func (r *run) accepted(by *call) {
 	r.witnesses, r.certain = left, nil
 }
 
-// count returns how many requests have answered the code.
+// count returns how many requests have answered the code; over counts only those whose call has
+// succeeded, so that the gate knows.
 func count(witnesses []witness, code problem.Code, over bool) int {
 	ids := map[submission.ID]bool{}
 	for _, w := range witnesses {
-		if w.code == code && (!over || w.by.goneAt != 0) {
+		if w.code == code && (!over || w.by.certain) {
 			ids[w.by.about] = true
 		}
 	}
@@ -185,7 +189,11 @@ func needed(code problem.Code) int {
 func (r *run) opened(by *call, after request.Gate) {
 	r.counts.Openings++
 	r.opener = by.about
-	if n := count(r.witnesses, after.Cause, false); n < needed(after.Cause) {
+	code := after.Cause
+	if code == request.DirectoryRefusesAll {
+		code = request.DirectoryUnknown
+	}
+	if n := count(r.witnesses, code, false); n < needed(code) {
 		r.breach(lawWitness, "the breaker was opened for %s, and %d requests have had that answer",
 			after.Cause, n)
 	}
@@ -198,6 +206,7 @@ func (r *run) opened(by *call, after request.Gate) {
 // wantBreakerOpen checks, when a call has ended, that the gate knows what the directory said.
 func (r *run) wantBreakerOpen(by *call) {
 	code := by.tenantWide
+	by.certain = true
 	if by.knows {
 		r.certain = nil // the gate may have heard of it only now
 	}

@@ -401,7 +401,7 @@ func (r *run) mayFail(record request.Request) bool {
 		user != nil && user.kind == request.InternalUser ||
 		r.before[address] == request.InternalUser ||
 		r.members || len(r.tenant.refuses) > 0 || len(r.tenant.missing) > 0 || r.groupCame ||
-		r.failures[id] >= patientFor || r.unlucky[address] != "" || r.troubled[address] ||
+		r.failures[id] >= patientFor || r.refusals[id] > request.MaxTries || r.unlucky[address] != "" || r.troubled[address] ||
 		// With a clock that is hours ahead the patience with a new guest seems over.
 		r.skewed() && record.GuestID != ""
 }

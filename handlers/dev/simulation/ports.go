@@ -275,6 +275,10 @@ func (s store) Standing(ctx context.Context, before map[request.State]time.Time)
 	return get(s, "Standing", func() (map[request.State]request.Standing, error) { return s.memory.Standing(ctx, before) })
 }
 
+func (s store) Parked(ctx context.Context, limit int) ([]request.Request, error) {
+	return get(s, "Parked", func() ([]request.Request, error) { return s.memory.Parked(ctx, limit) })
+}
+
 func (s store) ForgetMails(_ context.Context, which request.Mails, limit int) (int, error) {
 	by := s.current
 	return get(s, "ForgetMails", func() (int, error) {
@@ -485,6 +489,7 @@ func (r *run) failure(c *call, code problem.Code) error {
 	case request.DirectoryThrottled:
 		failure.RetryAfter = time.Duration(1+r.random.IntN(120)) * time.Second
 	case request.DirectoryUnknown:
+		failure.Answer = "403 Forbidden"
 		r.unknown[c.about]++
 	}
 	return failure

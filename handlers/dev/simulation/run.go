@@ -3,6 +3,7 @@ package simulation
 import (
 	"context"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"reflect"
 	"slices"
@@ -77,6 +78,7 @@ type run struct {
 	plans     []plan
 	load      *load     // of a drain; nil in a schedule
 	upkeepAt  time.Time // the next tick of the timer
+	upkeptAt  time.Time // the last one
 	upkeep    bool      // it runs
 
 	storageDown, outage time.Time // until when storage and the directory fail
@@ -114,6 +116,7 @@ type run struct {
 	guests      map[policy.RowKey][]*tenantUser  // whom a row with limits brought in
 	shut        map[string]int                   // when the account was removed or disabled
 	lost        map[holding]int                  // when the account ceased to hold the address
+	refusals    map[submission.ID]int            // by what may be about the tenant
 	witnesses   []witness                        // that no accepted invitation refutes
 	certain     []witness                        // and that came after every accepted one
 	opener      submission.ID                    // whose call opened the breaker
@@ -232,7 +235,7 @@ func (s *Simulator) newRun(random *rand.Rand, p *profile) *run {
 		recorded: map[submission.ID]request.Request{}, claims: map[submission.Address]request.Claim{},
 		dues: map[submission.ID]time.Time{}, seats: map[seat]string{},
 		versions: map[string]version{}, rowOf: map[string]policy.RowKey{},
-		sentOn: map[string]int{}, mailed: map[holding][]int{}, resent: map[submission.Address]int{},
+		sentOn: map[string]int{}, refusals: map[submission.ID]int{}, mailed: map[holding][]int{}, resent: map[submission.Address]int{},
 		adders: map[membership]*call{}, before: map[submission.Address]request.UserKind{},
 
 		submittedAt: map[submission.ID]int{}, entered: map[submission.ID]time.Time{},
@@ -357,7 +360,7 @@ func (r *run) begin() bool {
 			})
 		}
 	}
-	if !r.upkeep && !r.upkeepAt.After(r.now) && r.someDue() {
+	if !r.upkeep && !r.upkeepAt.After(r.now) && (r.someDue() || r.looksForParked()) {
 		add(r.startUpkeep)
 	}
 	if n == 0 {
@@ -398,7 +401,36 @@ func (r *run) someDue() bool {
 	return false
 }
 
+// looksForParked reports whether upkeep may find that parked requests can go on. The timer runs
+// every minute; here only those runs count in which the gate may have changed, and one in half an
+// hour.
+func (r *run) looksForParked() bool {
+	at := r.parkedLook()
+	return !at.IsZero() && !at.After(r.now)
+}
+
+// parkedLook returns the time of the next run of upkeep because of parked requests, zero if there
+// are none.
+func (r *run) parkedLook() time.Time {
+	parked := false
+	for _, record := range r.recorded {
+		parked = parked || record.State == request.Parked
+	}
+	if !parked {
+		return time.Time{}
+	}
+	at := r.upkeptAt.Add(30 * time.Minute)
+	midnight := r.upkeptAt.Truncate(24 * time.Hour).Add(24 * time.Hour)
+	for _, sooner := range []time.Time{midnight, r.gate.ProbeAt} {
+		if sooner.After(r.upkeptAt) && sooner.Before(at) {
+			at = sooner
+		}
+	}
+	return at
+}
+
 func (r *run) startUpkeep() {
+	r.upkeptAt = r.now
 	r.upkeepAt = r.now.Truncate(time.Minute).Add(time.Minute)
 	if r.misfortune(10) {
 		r.happened("the timer skips")
@@ -452,7 +484,11 @@ func (r *run) pass() bool {
 	for _, m := range r.messages {
 		until(m.visible)
 	}
-	for _, due := range r.dues {
+	dues := slices.Collect(maps.Values(r.dues))
+	if look := r.parkedLook(); !look.IsZero() {
+		dues = append(dues, look)
+	}
+	for _, due := range dues {
 		if due.Before(r.upkeepAt) {
 			due = r.upkeepAt
 		}

@@ -119,7 +119,8 @@ func (t *Tenant) Invite(_ context.Context, invitation request.Invitation) (strin
 	user := t.users[invitation.Address]
 	switch {
 	case t.Stopped != "":
-		return "", problem.New(t.Stopped, "the tenant takes no invitations")
+		return "", &problem.Error{Code: t.Stopped, Answer: "403 Forbidden",
+			Detail: "the tenant takes no invitations"}
 	case t.noMembers && invitation.UserType == "Member":
 		return "", problem.New(noMember, "insufficient privileges to complete the operation")
 	case t.bars[invitation.Address] != "":

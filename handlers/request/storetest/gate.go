@@ -18,6 +18,8 @@ var gateTests = map[string]func(*testing.T, Store){
 		full := request.Gate{
 			Cause: request.DirectoryForbidden, Ref: "a ref", OpenedAt: start, ProbeAt: start.Add(time.Hour), Day: "2026-03-01", Sent: 7, Accepted: 1234, NextAt: start.Add(time.Second),
 			HeldUntil: start.Add(2 * time.Second), Pressure: 97, PressedAt: start.Add(3 * time.Second), ClosedBy: "desk@fabrikam.com", ClosedAt: start.Add(4 * time.Second),
+			Witnesses: [request.MostWitnesses]request.Witness{{ID: newID(t), Answer: "a"}, {ID: newID(t), Answer: "b 403"}, {ID: newID(t), Answer: "c"}},
+			Shares:    "0123456789ab:5", Turns: 20, GivenBack: 19,
 		}
 		want := full
 		want.OpenedAt, want.ProbeAt, want.NextAt = stored, stored.Add(time.Hour), stored.Add(time.Second)

@@ -1,0 +1,134 @@
+package workflow
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"guestlist/handlers/problem"
+	"guestlist/handlers/request"
+	"guestlist/handlers/submission"
+)
+
+const (
+	// mostParked is how many parked requests, the oldest, are looked at together.
+	mostParked = 5000
+	// resumeEvery is the time between two looks while parked requests go on: those that were resumed
+	// have had their turn by then.
+	resumeEvery = 2 * time.Minute
+	// probers is how many parked requests are resumed for one probe. The first at the gate gets it;
+	// another one may be busy elsewhere.
+	probers = 3
+)
+
+// resumption is what an instance remembers of the parked requests. It only saves work.
+type resumption struct {
+	mutex sync.Mutex
+	saw   string    // what the gate was like at the last look
+	next  time.Time // when to look again even if the gate stays as it was
+}
+
+// due reports whether it is time to look for parked requests: always when the gate has changed in a
+// way that may let them through.
+func (r *resumption) due(g request.Gate, now time.Time) bool {
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
+	saw := fmt.Sprint(startDay(g, now).Day, g.Cause, g.ProbeAt.UnixNano(), g.ClosedAt.UnixNano())
+	changed := saw != r.saw
+	r.saw = saw
+	return changed || !now.Before(r.next)
+}
+
+func (r *resumption) lookAgain(at time.Time) {
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
+	r.next = at
+}
+
+// room returns how many parked requests the gate would let through until resumeEvery has passed; 0
+// if they stay parked. It is a pure function.
+func room(g request.Gate, now time.Time, pace request.Pace) int {
+	n := upkeepBatch
+	if g.Cause != "" {
+		if g.ProbeAt.IsZero() || beforeProbe(g, now, "") > 0 {
+			return 0
+		}
+		n = probers
+	}
+	if heldFor(g, now) > 0 {
+		return 0
+	}
+	if pace.Daily > 0 {
+		n = min(n, pace.Daily-startDay(g, now).Sent)
+	}
+	if spacing := max(pace.Spacing, slowdown(g, now)); spacing > 0 {
+		n = min(n, int(resumeEvery/spacing)+1)
+	}
+	return max(0, n)
+}
+
+// toResume returns which of the parked requests, the oldest first, the gate lets through now. Those
+// whose domain or row has had its share of the day stay parked, and so do the witnesses of an open
+// breaker for a while.
+func toResume(g request.Gate, now time.Time, pace request.Pace, parked []request.Request) []submission.ID {
+	var ids []submission.ID
+	left := room(g, now, pace)
+	counted := startDay(g, now)
+	for _, r := range parked {
+		if len(ids) == left {
+			break
+		}
+		sharers := sharersOf(r)
+		_, spent := spentShare(counted, pace, sharers)
+		if spent || g.Cause != "" && beforeProbe(g, now, r.ID) > 0 {
+			continue
+		}
+		counted = countShares(counted, sharers, 1)
+		ids = append(ids, r.ID)
+	}
+	return ids
+}
+
+// resumeParked makes parked requests due in the order of their age, as many as the gate lets
+// through. If they came back by themselves, chance would decide who gets the day's invitations.
+func (w *Worker) resumeParked(ctx context.Context) error {
+	now := w.config.Now()
+	gate, err := w.config.Gates.Gate(ctx)
+	if err != nil {
+		return fmt.Errorf("reading the gate: %w", err)
+	}
+	if room(gate, now, w.config.Pace) == 0 || !w.resumption.due(gate, now) {
+		return nil
+	}
+	parked, err := w.config.Records.Parked(ctx, mostParked)
+	if err != nil {
+		w.resumption.lookAgain(now)
+		return fmt.Errorf("looking for parked requests: %w", err)
+	}
+	ids := toResume(gate, now, w.config.Pace, parked)
+	for _, id := range ids {
+		err = w.config.Store.Wait(ctx, id, now)
+		if err != nil {
+			w.resumption.lookAgain(now)
+			return fmt.Errorf("resuming request %s: %w", id, err)
+		}
+	}
+	if len(ids) > 0 {
+		w.resumption.lookAgain(now.Add(resumeEvery))
+	} else {
+		w.resumption.lookAgain(now.Add(sweepEvery))
+	}
+	return nil
+}
+
+// resumeParkedOrLog is resumeParked, for a run of upkeep that goes on all the same: the next run
+// looks again.
+func (w *Worker) resumeParkedOrLog(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, resumeTime)
+	defer cancel()
+	err := w.resumeParked(ctx)
+	if err != nil {
+		w.config.Log.ErrorContext(ctx, "parked requests could not be resumed", "code", problem.CodeOf(err), "error", err)
+	}
+}

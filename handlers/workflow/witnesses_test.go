@@ -1,0 +1,326 @@
+package workflow_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"guestlist/handlers/dev/graphsim"
+	"guestlist/handlers/policy"
+	"guestlist/handlers/problem"
+	"guestlist/handlers/request"
+	"guestlist/handlers/submission"
+	"guestlist/handlers/workflow"
+)
+
+// refuse makes the directory refuse the invitations of an address, so many times.
+func (w *world) refuse(email string, times, status int, code, message string) {
+	w.t.Helper()
+	match := invitations
+	match.Body = email
+	w.order(graphsim.Fault{Match: match, Times: times, Status: status, Code: code, Message: message})
+}
+
+func TestOneRefusalStopsNobodyElse(t *testing.T) {
+	refusals := map[string]struct {
+		status        int
+		code, message string
+	}{
+		"invitations off":   {403, "Forbidden", switchedOff},
+		"no permission":     {403, "Authorization_RequestDenied", "Insufficient privileges to complete the operation."},
+		"quota":             {400, "Directory_QuotaExceeded", "The directory object quota limit for the tenant has been exceeded."},
+		"an unknown 403":    {403, "Forbidden", "No."},
+		"a token not taken": {401, "InvalidAuthenticationToken", "Access token has expired."},
+	}
+	for name, refusal := range refusals {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.row("contoso.com", "r", "Action", "invite", "Groups", groupOne)
+			w.refuse("ana@contoso.com", 2, refusal.status, refusal.code, refusal.message)
+			ana := w.signUp("ana@contoso.com")
+			w.wantState(ana, request.Inviting)
+			for _, id := range w.submitMany(5) {
+				w.deliverAll()
+				w.wantState(id, request.Done)
+			}
+			w.wantLine(workflow.LogBreakerOpened, 0)
+			w.settle(1)
+			w.wantState(ana, request.Done)
+		})
+	}
+}
+
+func TestSecondWitnessOpensBreakerAndOthersProbe(t *testing.T) {
+	w := newWorld(t)
+	w.row("contoso.com", "r", "Action", "invite")
+	w.tenantSays(switchedOff)
+	first := w.signUp("ana@contoso.com")
+	w.wantState(first, request.Inviting)
+	w.wantLine(workflow.LogBreakerOpened, 0)
+	second := w.signUp("bo@contoso.com")
+	w.wantState(second, request.Parked)
+	w.wantLine(workflow.LogBreakerOpened, 1)
+	if gate := w.gate(); gate.Cause != request.DirectoryInvitationsOff || gate.Ref == "" {
+		t.Errorf("gate %+v", gate)
+	}
+	third := w.signUp("cy@contoso.com")
+	w.wantState(third, request.Parked)
+	w.settleMinutes(50)
+	tried := w.attempts()
+	w.tenant.ClearFaults()
+	w.settleMinutes(20)
+	// Within the first hour the first request has a look at the gate too, and parks.
+	if n := w.attempts(); tried != 2 || n < 3 {
+		t.Errorf("%d attempts before the probe and %d in all, want 2 and 3 or more", tried, n)
+	}
+	for _, id := range []submission.ID{first, second, third} {
+		w.wantState(id, request.Done)
+	}
+	w.wantLine(workflow.LogBreakerClosed, 1)
+}
+
+func TestBreakerIsProbedByItsWitnessesIfNobodyElseComes(t *testing.T) {
+	w := newWorld(t)
+	w.row("contoso.com", "r", "Action", "invite")
+	w.tenantSays(switchedOff)
+	ids := []submission.ID{w.signUp("ana@contoso.com"), w.signUp("bo@contoso.com")}
+	w.settle(1)
+	w.tenant.ClearFaults()
+	w.settle(2)
+	for _, id := range ids {
+		w.wantState(id, request.Done)
+	}
+}
+
+func TestMemberWithoutRightStopsNobodyElse(t *testing.T) {
+	w := newWorld(t)
+	w.row("fabrikam.com", "members", "Action", "invite", "UserType", "Member")
+	w.row("contoso.com", "guests", "Action", "invite")
+	match := invitations
+	match.Body = `"Member"`
+	w.order(forbidden(match, 1_000_000))
+	members := []submission.ID{w.signUp("ana@fabrikam.com"), w.signUp("bo@fabrikam.com"), w.signUp("cy@fabrikam.com")}
+	guests := w.submitMany(3)
+	w.settle(1)
+	for _, id := range members {
+		r := w.wantState(id, request.Failed)
+		if !strings.Contains(r.Reason, "User.Invite.All") || !strings.Contains(r.Reason, "Member") {
+			t.Errorf("the reason does not say what to do: %q", r.Reason)
+		}
+	}
+	for _, id := range guests {
+		w.wantState(id, request.Done)
+	}
+	w.wantLine(workflow.LogBreakerOpened, 0)
+	if n := w.attempts(); n != 6 {
+		t.Errorf("%d attempts, want one for each", n)
+	}
+}
+
+func TestSameUnknownAnswerForThreeGuestsIsTenants(t *testing.T) {
+	w := newWorld(t)
+	w.row("contoso.com", "r", "Action", "invite")
+	w.order(graphsim.Fault{Match: invitations, Times: 1_000_000, Status: 403, Code: "Forbidden", Message: "Not today."})
+	ids := w.submitMany(80)
+	w.settleMinutes(10)
+	if n := w.attempts(); n != 3 {
+		t.Errorf("%d attempts in ten minutes, want 3", n)
+	}
+	if gate := w.gate(); gate.Cause != request.DirectoryRefusesAll {
+		t.Errorf("gate %+v", gate)
+	}
+	w.settle(5)
+	if n := w.attempts(); n < 10 || n > 30 {
+		t.Errorf("%d attempts in five hours, want some four an hour", n)
+	}
+	w.wantLine(workflow.LogBreakerOpened, 1)
+	w.tenant.ClearFaults()
+	w.settle(2)
+	done := 0
+	for _, id := range ids {
+		if w.load(id).State == request.Done {
+			done++
+		}
+	}
+	if done < 75 {
+		t.Errorf("%d of 80 are done", done)
+	}
+}
+
+func TestRefusedInvitationCostsNoBudget(t *testing.T) {
+	w := newWorld(t, func(c *workflow.Config) { c.Pace = request.Pace{Daily: 3} })
+	w.row("contoso.com", "r", "Action", "invite")
+	for i := range 10 {
+		email := fmt.Sprintf("nobody.%d@contoso.com", i)
+		w.refuse(email, 1, 400, "BadRequest", "The invited user email address is not valid.")
+		w.wantState(w.signUp(email), request.Failed)
+	}
+	if gate := w.gate(); gate.Sent != 0 {
+		t.Errorf("%d of the day's invitations are counted, and nobody was invited", gate.Sent)
+	}
+	for _, id := range w.submitMany(3) {
+		w.deliverAll()
+		w.wantState(id, request.Done)
+	}
+	// What may have happened is counted.
+	w = newWorld(t, func(c *workflow.Config) { c.Pace = request.Pace{Daily: 3} })
+	w.row("contoso.com", "r", "Action", "invite")
+	w.order(graphsim.Fault{Match: invitations, Times: 1, Status: 502})
+	w.signUp("ana@contoso.com")
+	if gate := w.gate(); gate.Sent != 1 {
+		t.Errorf("%d of the day's invitations are counted after a lost answer", gate.Sent)
+	}
+}
+
+// TestTurnIsGivenBackOnce lets the save that gives a turn back fail in each way. The day's budget
+// may then be one short, and is never exceeded.
+func TestTurnIsGivenBackOnce(t *testing.T) {
+	conflict := func() error { return problem.New(problem.Conflict, "another was faster") }
+	for name, test := range map[string]struct {
+		when     bool
+		fault    func() error
+		counted  int // of the day, after one accepted and one refused invitation
+		attempts int
+	}{
+		"without a fault":                   {after, nil, 1, 2},
+		"another was faster":                {before, conflict, 1, 2},
+		"the answer says so wrongly":        {after, conflict, 1, 2},
+		"the store is away":                 {before, fails, 2, 2},
+		"the store's answer is lost":        {after, fails, 1, 2},
+		"the process ends before the write": {before, crashes, 2, 2},
+		"the process ends after the write":  {after, crashes, 1, 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, func(c *workflow.Config) { c.Pace = request.Pace{Daily: 9} })
+			w.row("contoso.com", "r", "Action", "invite")
+			w.wantState(w.signUp("bo@contoso.com"), request.Done)
+			w.refuse("ana@contoso.com", 1_000_000, 400, "BadRequest", "The invited user email address is not valid.")
+			id := w.submit("ana@contoso.com")
+			saves := 0
+			w.interrupt = func(op string, when bool) error {
+				if op == "SaveGate" && when == test.when {
+					saves++
+					if saves == 2 && test.fault != nil {
+						return test.fault()
+					}
+				}
+				return nil
+			}
+			err := w.deliver()
+			w.interrupt = nil
+			if gate := w.gate(); gate.Sent != test.counted {
+				t.Errorf("%d are counted after %v, want %d", gate.Sent, err, test.counted)
+			}
+			w.settle(1)
+			if r := w.load(id); r.State != request.Failed && r.State != request.Inviting {
+				t.Errorf("the request is %s", r.State)
+			}
+		})
+	}
+}
+
+// TestParkedRequestsGoInTheOrderOfTheirAge signs up more people each day than the day has
+// invitations, for fourteen days.
+func TestParkedRequestsGoInTheOrderOfTheirAge(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	w := newWorld(t, func(c *workflow.Config) {
+		c.Pace = request.Pace{Daily: 10, Spacing: time.Second}
+		c.Jitter = func(d time.Duration) time.Duration { return d + time.Duration(random.Int64N(int64(d)/5+1)) }
+	})
+	w.row("contoso.com", "r", "Action", "invite")
+	var ids []submission.ID
+	for day := range 14 {
+		for i := range 15 {
+			ids = append(ids, w.submit(fmt.Sprintf("partner.%d.%d@contoso.com", day, i)))
+			w.settleMinutes(96)
+		}
+	}
+	// FIFO would have brought in the first 150 by now, or 140 before today's budget.
+	waiting := slices.IndexFunc(ids, func(id submission.ID) bool { return w.load(id).State != request.Done })
+	if waiting < 130 {
+		t.Errorf("request %d of %d still waits, after %d invitations", waiting, len(ids), len(w.tenant.Invitations()))
+	}
+	for i, id := range ids {
+		if r := w.load(id); r.State == request.Done && i > waiting+20 {
+			t.Errorf("request %d was invited before request %d", i, waiting)
+		}
+	}
+}
+
+func TestOneDomainGetsItsShareOfTheDay(t *testing.T) {
+	w := newWorld(t, func(c *workflow.Config) { c.Pace = request.Pace{Daily: 10, Share: 50} })
+	w.row("contoso.com", "trusted", "Action", "invite")
+	w.row("fabrikam.com", "partner", "Action", "invite")
+	var madeUp []submission.ID
+	for i := range 30 {
+		w.now = w.now.Add(time.Second)
+		madeUp = append(madeUp, w.signUp(fmt.Sprintf("made.up.%d@contoso.com", i)))
+	}
+	if n := len(w.tenant.Invitations()); n != 5 {
+		t.Errorf("%d invitations for one domain, and half of the day is 5", n)
+	}
+	w.wantLine(workflow.LogShareUsed, 2) // of the domain and of the row
+	if !strings.Contains(w.log.String(), "name=contoso.com") {
+		t.Error("the line does not name the domain")
+	}
+	w.settle(1)
+	for i := range 3 {
+		w.wantState(w.signUp(fmt.Sprintf("partner.%d@fabrikam.com", i)), request.Done)
+	}
+	w.wantState(madeUp[5], request.Parked)
+	w.settle(24)
+	w.wantState(madeUp[9], request.Done)
+	w.wantState(madeUp[10], request.Parked)
+	// Whoever waits behind the made-up ones has the rest of the day.
+	w.wantState(w.signUp("late@fabrikam.com"), request.Done)
+}
+
+func TestApprovedGuestsTakeNoShare(t *testing.T) {
+	w := newWorld(t, func(c *workflow.Config) { c.Pace = request.Pace{Daily: 4, Share: 50} })
+	w.row("contoso.com", "r", "Action", "review")
+	terms := policy.Terms{UserType: "Guest", SendInvitation: true}
+	for i := range 4 {
+		id := w.review(t, fmt.Sprintf("partner.%d@contoso.com", i))
+		must(w.reviewer().Approve(t.Context(), id, terms, ""))(t)
+	}
+	w.settleMinutes(5)
+	w.wantTenant(4, 4, 0)
+	w.wantLine(workflow.LogShareUsed, 0)
+}
+
+func TestRequestThatIsAlwaysRefusedFailsForPerson(t *testing.T) {
+	w := newWorld(t)
+	w.row("contoso.com", "r", "Action", "invite")
+	w.refuse("ana@contoso.com", 1_000_000, 403, "Forbidden", switchedOff)
+	ana := w.signUp("ana@contoso.com")
+	for i := range 24 {
+		w.settle(1)
+		w.wantState(w.signUp(fmt.Sprintf("partner.%d@contoso.com", i)), request.Done)
+	}
+	r := w.wantState(ana, request.Failed)
+	if !strings.Contains(r.Reason, "request-id") {
+		t.Errorf("the reason does not name the directory's id of the call: %q", r.Reason)
+	}
+	w.wantLine(workflow.LogBreakerOpened, 0)
+	if gate := w.gate(); gate.Sent > 24 {
+		t.Errorf("%d of the day's invitations are counted", gate.Sent)
+	}
+}
+
+func TestUnknownAnswersAreCountedAcrossParking(t *testing.T) {
+	w := newWorld(t)
+	w.row("contoso.com", "r", "Action", "invite")
+	w.refuse("ana@contoso.com", 1_000_000, 418, "Teapot", "Short and stout.")
+	id := w.signUp("ana@contoso.com")
+	for range 12 {
+		w.stop() // between any two attempts the request is parked
+		w.settleMinutes(90)
+	}
+	w.wantState(id, request.Failed)
+	if n := w.attempts(); n > 7 {
+		t.Errorf("%d attempts", n)
+	}
+}
