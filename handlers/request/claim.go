@@ -133,6 +133,9 @@ func (c Claim) Derive() Claim {
 // OnlyMails reports whether the claim only says which mails the address has had.
 func (c Claim) OnlyMails() bool { return c.State == ClaimMails }
 
+// LongestAttempt is the longest time between the intent of an invitation and the end of its call.
+const LongestAttempt = 4 * time.Minute
+
 // UnderWay reports whether a call may be sending an invitation right now: one was begun less than
 // the lease ago.
 func (c Claim) UnderWay(now time.Time, lease time.Duration) bool {

@@ -15,8 +15,9 @@ import (
 	"guestlist/handlers/submission"
 )
 
-// underWay is how long an invitation may be under way: the longest lease that settings allow.
-const underWay = time.Hour
+// underWay is how long after its intent an invitation may still be under way, with a minute for
+// clocks that differ.
+const underWay = request.LongestAttempt + time.Minute
 
 // maxWords is the longest reason or note of a person, in characters.
 const maxWords = 500
@@ -68,32 +69,37 @@ func (v *Reviewer) Approve(ctx context.Context, id submission.ID, terms policy.T
 	})
 }
 
-// Deny ends a request in Review without an invitation.
+// Deny ends a request without an invitation: one in Review, or one that has not led to a guest and
+// waits.
 func (v *Reviewer) Deny(ctx context.Context, id submission.ID, reason string) (request.Request, error) {
 	words, err := checkWords("reason", reason, true)
 	if err != nil {
 		return request.Request{}, err
 	}
-	from := []request.State{request.Review}
-	return v.change(ctx, id, "be denied", from, func(c *request.Change) error {
+	return v.change(ctx, id, "be denied", waiting, func(c *request.Change) error {
+		if c.Request.State != request.Review {
+			err := v.giveUp(ctx, c.Request)
+			if err != nil {
+				return err
+			}
+		}
 		c.Transition(request.Denied, "denied", "denied by "+v.config.By)
 		c.Request.Words = words
 		return nil
 	})
 }
 
-// Cancel ends a request that has not led to a guest and is not being worked on.
+// Cancel ends a request that has not led to a guest and waits, whatever for: a person, the tenant,
+// the directory's answer, or its turn. It is refused for the few minutes in which an invitation may
+// be under way. If nobody knows what came of one, the worker finds out later, and the history says
+// so.
 func (v *Reviewer) Cancel(ctx context.Context, id submission.ID, reason string) (request.Request, error) {
 	words, err := checkWords("reason", reason, true)
 	if err != nil {
 		return request.Request{}, err
 	}
-	from := []request.State{request.Review, request.Approved, request.Parked, request.Failed}
-	return v.change(ctx, id, "be cancelled", from, func(c *request.Change) error {
-		if c.Request.GuestID != "" {
-			return refuse("request %s has led to a guest already; cancelling it would not undo that", id)
-		}
-		err := v.giveBack(ctx, c.Request)
+	return v.change(ctx, id, "be cancelled", append(slices.Clone(waiting), request.Failed), func(c *request.Change) error {
+		err := v.giveUp(ctx, c.Request)
 		if err != nil {
 			return err
 		}
@@ -244,6 +250,17 @@ func (v *Reviewer) save(ctx context.Context, c *request.Change) error {
 	return nil
 }
 
+// waiting are the states in which nobody has been invited yet, as far as the record knows.
+var waiting = []request.State{request.Received, request.Review, request.Approved, request.Inviting, request.Parked}
+
+// giveUp gives back what a request holds that is about to be ended. It is refused if there is a guest.
+func (v *Reviewer) giveUp(ctx context.Context, r request.Request) error {
+	if r.GuestID != "" {
+		return refuse("request %s has led to a guest already; ending it would not undo that", r.ID)
+	}
+	return v.giveBack(ctx, r)
+}
+
 // giveBack gives back the seat and the claim of a request that will invite nobody. While the claim
 // has no intent, the worker sends nothing for the request without changing it, and then giving it
 // back fails.
@@ -257,8 +274,10 @@ func (v *Reviewer) giveBack(ctx context.Context, r request.Request) error {
 	case claim.Owner != r.ID:
 		part = request.Seat
 	case created:
-	case claim.GuestID != "" || v.config.Now().Sub(claim.IntentAt) < underWay:
-		return refuse("an invitation of request %s may be under way or sent; try again in an hour", r.ID)
+	case claim.State == request.ClaimSent:
+		return refuse("the invitation of request %s was just sent; ending it would not undo that", r.ID)
+	case claim.UnderWay(v.config.Now(), underWay):
+		return refuse("an invitation of request %s may be under way; try again in some minutes", r.ID)
 	case !claim.IntentAt.IsZero():
 		// Nobody knows what came of an invitation that was begun long ago.
 		part = request.Seat

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"guestlist/handlers/dev/graphsim"
 	"guestlist/handlers/policy"
@@ -63,7 +64,7 @@ func TestDecisionsByState(t *testing.T) {
 	}
 	allowed := map[request.State]map[string]request.State{
 		request.Review: {"approve": request.Done, "deny": request.Denied, "cancel": request.Cancelled},
-		request.Parked: {"cancel": request.Cancelled},
+		request.Parked: {"deny": request.Denied, "cancel": request.Cancelled},
 		request.Failed: {"retry": request.Done, "cancel": request.Cancelled},
 		request.Denied: {},
 		request.Done:   {},
@@ -105,6 +106,104 @@ func TestDecisionsByState(t *testing.T) {
 		}
 	}
 }
+
+// TestWhateverWaitsCanBeEnded denies and cancels requests in every state in which they wait.
+func TestWhateverWaitsCanBeEnded(t *testing.T) {
+	row := func(w *world) { w.row("contoso.com", "r", "Action", "invite", "MaxGuests", int32(3)) }
+	always := func(status int) graphsim.Fault {
+		return graphsim.Fault{Match: invitations, Times: 1_000_000, Status: status}
+	}
+	waits := map[string]struct {
+		state request.State
+		bring func(*world) submission.ID
+	}{
+		"for the rows": {request.Received, func(w *world) submission.ID {
+			id := reached[request.Received](w)
+			w.deliverAll()
+			w.store.FailBefore = w.beforeOp
+			return id
+		}},
+		"for the worker": {request.Approved, func(w *world) submission.ID {
+			id := w.review(t, "ana@contoso.com")
+			must(w.reviewer().Approve(t.Context(), id, approvedTerms, ""))(t)
+			return id
+		}},
+		"for an answer, for hours": {request.Inviting, func(w *world) submission.ID {
+			row(w)
+			w.order(always(502))
+			return w.signUpFor("ana@contoso.com", 3)
+		}},
+		"for the directory to take it": {request.Inviting, func(w *world) submission.ID {
+			row(w)
+			w.tenantSays(switchedOff)
+			return w.signUpFor("ana@contoso.com", 3)
+		}},
+		"for the directory to say who holds the address": {request.Inviting, func(w *world) submission.ID {
+			row(w)
+			w.order(graphsim.Fault{Match: lookUps, Times: 1_000_000, Status: 503})
+			return w.signUpFor("ana@contoso.com", 1)
+		}},
+		"for the tenant": {request.Parked, func(w *world) submission.ID {
+			row(w)
+			w.stop()
+			return w.signUp("ana@contoso.com")
+		}},
+	}
+	ends := map[request.State]func(*review.Reviewer, submission.ID) error{
+		request.Denied:    func(v *review.Reviewer, id submission.ID) error { return second(v.Deny(t.Context(), id, "no")) },
+		request.Cancelled: func(v *review.Reviewer, id submission.ID) error { return second(v.Cancel(t.Context(), id, "no")) },
+	}
+	for name, wait := range waits {
+		for end, act := range ends {
+			t.Run(name+" "+string(end), func(t *testing.T) {
+				w := newWorld(t)
+				id := wait.bring(w)
+				address := w.wantState(id, wait.state).Submission.Email
+				// With bad luck an invitation may just be under way.
+				err := act(w.reviewer(), id)
+				for range 6 {
+					if err == nil {
+						break
+					}
+					wantCode(t, "an invitation under way", err, problem.InvalidInput)
+					w.settleMinutes(1)
+					err = act(w.reviewer(), id)
+				}
+				ok(t, err)
+				w.tenant.ClearFaults()
+				w.settle(26)
+				w.wantState(id, end)
+				w.wantTenant(0, 0, 0)
+				w.wantSeats("contoso.com", "r", 0)
+				claim, created, err := w.store.Claim(t.Context(), address, id, w.now)
+				if err != nil || !created && claim.State != request.ClaimSending {
+					t.Errorf("the claim is still there: %+v, %v", claim, err)
+				}
+				w.wantNothingDue()
+			})
+		}
+	}
+}
+
+func TestNothingUnderWayIsEnded(t *testing.T) {
+	w := newWorld(t)
+	w.row("contoso.com", "r", "Action", "invite")
+	w.order(graphsim.Fault{Match: invitations, Times: 1, Status: 502, AfterEffect: true})
+	id := w.signUp("ana@contoso.com")
+	before := w.wantState(id, request.Inviting)
+	for range 4 {
+		wantCode(t, "cancelling", second(w.reviewer().Cancel(t.Context(), id, "no")), problem.InvalidInput)
+		wantCode(t, "denying", second(w.reviewer().Deny(t.Context(), id, "no")), problem.InvalidInput)
+		w.now = w.now.Add(time.Minute)
+	}
+	if after := w.load(id); after.Version != before.Version {
+		t.Error("the request was changed")
+	}
+	w.settle(1)
+	w.wantState(id, request.Done)
+}
+
+func second[T any](_ T, err error) error { return err }
 
 func TestRetryAddsRefusedGroup(t *testing.T) {
 	w := newWorld(t)

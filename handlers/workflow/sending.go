@@ -158,7 +158,7 @@ func (s *sending) takeTurn(ctx context.Context) (next, error) {
 // call knows it. A call can be slow and its message come twice: another may have done it all, and a
 // person may have ended the request. It is a Conflict if so.
 func (s *sending) confirm(ctx context.Context) (next, error) {
-	if s.config.Now().Sub(s.claim.IntentAt) > s.config.IntentLease/4 {
+	if s.config.Now().Sub(s.claim.IntentAt) > s.longestAttempt()/4 {
 		err := s.changeClaim(ctx, &s.claim, "renewing the intent", s.begun)
 		if err != nil {
 			return stop, err
@@ -175,10 +175,16 @@ func (s *sending) confirm(ctx context.Context) (next, error) {
 	if err != nil {
 		return stop, err
 	}
-	if s.config.Now().Sub(s.claim.IntentAt) > s.config.IntentLease/2 {
+	if s.config.Now().Sub(s.claim.IntentAt) > s.longestAttempt()/2 {
 		return stop, problem.New(problem.StorageUnavailable, "preparing the invitation took too long; another call may be at it")
 	}
 	return proceed, nil
+}
+
+// longestAttempt is the longest time between an intent and the end of its call. After the lease
+// another instance may take over, and after LongestAttempt a person may end the request.
+func (w *Worker) longestAttempt() time.Duration {
+	return min(w.config.IntentLease, request.LongestAttempt)
 }
 
 // issue sends the invitation and records the receipt.
@@ -217,7 +223,7 @@ func (s *sending) issue(ctx context.Context) (next, error) {
 func (j *job) post(ctx context.Context, terms policy.Terms) (guestID string, err error) {
 	s := j.Request.Submission
 	// After the lease another instance may take over, so this attempt must be over long before.
-	ctx, cancel := context.WithTimeout(ctx, j.config.IntentLease/2)
+	ctx, cancel := context.WithTimeout(ctx, j.longestAttempt()/2)
 	defer cancel()
 	j.used = true
 	return j.config.Directory.Invite(ctx, request.Invitation{
