@@ -87,6 +87,9 @@ type ProgramSettings = {
   @description('The most invitations in a day (UTC), by all instances together; 0 is no limit.')
   GUESTLIST_DAILY_INVITATIONS: string?
 
+  @description('How much of the day\'s invitations one domain, and one policy row, may have, in percent; 100 is all.')
+  GUESTLIST_DAILY_SHARE: string?
+
   @description('The least time between two invitations; 0s to 10m.')
   GUESTLIST_INVITATION_SPACING: string?
 
@@ -134,6 +137,7 @@ func programSettings(organisation string, given ProgramSettings) Settings => {
   GUESTLIST_REDIRECT_URL: given.?GUESTLIST_REDIRECT_URL ?? 'https://myapplications.microsoft.com'
   GUESTLIST_INTENT_LEASE: given.?GUESTLIST_INTENT_LEASE ?? '2m'
   GUESTLIST_DAILY_INVITATIONS: given.?GUESTLIST_DAILY_INVITATIONS ?? '80'
+  GUESTLIST_DAILY_SHARE: given.?GUESTLIST_DAILY_SHARE ?? '50'
   GUESTLIST_INVITATION_SPACING: given.?GUESTLIST_INVITATION_SPACING ?? '1s'
   GUESTLIST_RETENTION_DAYS: given.?GUESTLIST_RETENTION_DAYS ?? '90'
   GUESTLIST_UPKEEP_SCHEDULE: given.?GUESTLIST_UPKEEP_SCHEDULE ?? '0 * * * * *'

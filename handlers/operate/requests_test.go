@@ -9,7 +9,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"guestlist/handlers/policy"
-	"guestlist/handlers/problem"
 	"guestlist/handlers/request"
 	"guestlist/handlers/submission"
 )
@@ -82,26 +81,6 @@ func TestShowRequestHidesInviteCode(t *testing.T) {
 	}
 }
 
-func TestEveryBreakerCauseHasCure(t *testing.T) {
-	known := 0
-	for _, code := range append(problem.Codes(), request.DirectoryCodes()...) {
-		_, has := causes[code]
-		if has != request.TenantWide(code) {
-			t.Errorf("%s: it has a text: %t; it opens the breaker: %t", code, has, request.TenantWide(code))
-		}
-		if has {
-			known++
-		}
-		cause := CauseOf(code)
-		if !strings.HasSuffix(cause.Means, ".") || !strings.HasSuffix(cause.Cure, ".") {
-			t.Errorf("%s has no whole sentences: %+v", code, cause)
-		}
-	}
-	if known != len(causes) {
-		t.Error("there is a text without a code")
-	}
-}
-
 func TestBreaker(t *testing.T) {
 	now := time.Date(2026, time.November, 23, 9, 0, 0, 0, time.UTC)
 	at := func(d time.Duration) time.Time { return now.Add(d) }
@@ -128,7 +107,7 @@ func TestBreaker(t *testing.T) {
 			BreakerConfig{Gate: request.Gate{Cause: request.DirectorySuspicious, Ref: "ref", OpenedAt: now.Add(-time.Hour)}, Parked: parked, Most: 4},
 			Breaker{
 				Day: "2026-11-23", Open: true, Cause: request.DirectorySuspicious, Ref: "ref", Since: at(-time.Hour),
-				Means: causes[request.DirectorySuspicious].Means, Cure: causes[request.DirectorySuspicious].Cure,
+				Means: request.CauseOf(request.DirectorySuspicious).Means, Cure: request.CauseOf(request.DirectorySuspicious).Cure,
 				Parked: Parked{Requests: 4, FirstDue: at(5 * time.Minute), LastDue: at(20 * time.Minute)},
 			}, false,
 		},
@@ -136,7 +115,7 @@ func TestBreaker(t *testing.T) {
 			BreakerConfig{Gate: request.Gate{Cause: request.DirectoryQuota, OpenedAt: now, ProbeAt: now.Add(time.Hour)}, Parked: parked, Most: 3},
 			Breaker{
 				Day: "2026-11-23", Open: true, Cause: request.DirectoryQuota, Since: at(0), ClosesItself: true, NextProbe: at(time.Hour),
-				Means: causes[request.DirectoryQuota].Means, Cure: causes[request.DirectoryQuota].Cure,
+				Means: request.CauseOf(request.DirectoryQuota).Means, Cure: request.CauseOf(request.DirectoryQuota).Cure,
 				Parked: Parked{Requests: 3, More: true, FirstDue: at(5 * time.Minute), LastDue: at(20 * time.Minute)},
 			}, false,
 		},

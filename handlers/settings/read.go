@@ -22,6 +22,7 @@ type Settings struct {
 	RedirectURL       string
 	IntentLease       time.Duration
 	DailyInvitations  int // 0 means no limit
+	DailyShare        int // in percent
 	InvitationSpacing time.Duration
 	Retention         time.Duration // whole days; 0 is for ever
 	LogLevel          slog.Level
@@ -104,6 +105,10 @@ func (s *Settings) readInvitations(r *Reader) {
 	s.DailyInvitations, err = strconv.Atoi(r.Text(DailyInvitations))
 	if err != nil || s.DailyInvitations < 0 {
 		r.Fault(DailyInvitations, "must be a whole number such as 80, or 0 for no limit")
+	}
+	s.DailyShare, err = strconv.Atoi(r.Text(DailyShare))
+	if err != nil || s.DailyShare < 1 || s.DailyShare > 100 {
+		r.Fault(DailyShare, "must be a whole number of percent from 1 to 100, such as 50")
 	}
 	days, err := strconv.Atoi(r.Text(RetentionDays))
 	if err != nil || days < 0 || days > maxRetentionDays {

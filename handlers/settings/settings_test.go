@@ -37,7 +37,7 @@ func TestMinimalEnvironments(t *testing.T) {
 	want := Settings{
 		TablesURL: "https://guestlist.table.core.windows.net", ClientID: azure[ClientID], GraphURL: "https://graph.microsoft.com",
 		GraphCredential: ManagedIdentity, RedirectURL: "https://myapplications.microsoft.com",
-		IntentLease: 2 * time.Minute, DailyInvitations: 80, InvitationSpacing: time.Second, Retention: 90 * 24 * time.Hour, LogLevel: slog.LevelInfo,
+		IntentLease: 2 * time.Minute, DailyInvitations: 80, DailyShare: 50, InvitationSpacing: time.Second, Retention: 90 * 24 * time.Hour, LogLevel: slog.LevelInfo,
 	}
 	if s != want {
 		t.Errorf("in Azure:\n got %+v\nwant %+v", s, want)
@@ -73,6 +73,8 @@ func TestFaultsNameSettingAndCure(t *testing.T) {
 		"lease too short":                 {azure, []string{IntentLease, "1s"}, []string{IntentLease}},
 		"lease too long":                  {azure, []string{IntentLease, "25h"}, []string{IntentLease}},
 		"negative budget":                 {azure, []string{DailyInvitations, "-1"}, []string{DailyInvitations, "80"}},
+		"share of nothing":                {azure, []string{DailyShare, "0"}, []string{DailyShare, "50"}},
+		"share of more than all":          {azure, []string{DailyShare, "101"}, []string{DailyShare}},
 		"budget in words":                 {azure, []string{DailyInvitations, "many"}, []string{DailyInvitations}},
 		"spacing too long":                {azure, []string{InvitationSpacing, "10h"}, []string{InvitationSpacing, "1s"}},
 		"retention for ages":              {azure, []string{RetentionDays, "99999"}, []string{RetentionDays, "90"}},

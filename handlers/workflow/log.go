@@ -36,7 +36,7 @@ func LogLines() []LogLine {
 		{LogUpkeep, slog.LevelInfo, []string{"due"}},
 		{LogSwept, slog.LevelInfo, []string{"erased"}},
 		{LogQueues, slog.LevelInfo, []string{"signups", "poison"}},
-		{LogBreakerOpened, slog.LevelError, []string{"request", "cause", "ref"}},
+		{LogBreakerOpened, slog.LevelError, []string{"request", "cause", "cure", "ref"}},
 		{LogBreakerClosed, slog.LevelWarn, []string{"request", "cause", "by"}},
 		{LogBudgetLow, slog.LevelWarn, []string{"sent", "daily"}},
 		{LogBudgetSpent, slog.LevelWarn, []string{"sent", "daily"}},

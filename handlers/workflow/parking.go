@@ -172,7 +172,8 @@ func (j *job) tellGate(ctx context.Context, cause error) (isOpen bool, err error
 	j.remember(after)
 	switch {
 	case opens && after.Cause != "":
-		j.log.ErrorContext(ctx, LogBreakerOpened, "cause", after.Cause, "ref", after.Ref)
+		j.log.ErrorContext(ctx, LogBreakerOpened,
+			"cause", after.Cause, "cure", request.CauseOf(after.Cause).Cure, "ref", after.Ref)
 	case before.Cause != "" && after.Cause == "":
 		j.log.WarnContext(ctx, LogBreakerClosed, "cause", before.Cause, "by", AProbe)
 	}

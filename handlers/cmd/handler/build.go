@@ -108,7 +108,7 @@ func newWorker(
 	return workflow.New(workflow.Config{
 		Store: store, Rows: store, Seats: store, Gates: store, DeadLetters: store, Records: store, Strays: store,
 		Queues: onQueues, Directory: tenant, Users: tenant, Pressure: pressure,
-		Pace:        request.Pace{Daily: s.DailyInvitations, Spacing: s.InvitationSpacing},
+		Pace:        request.Pace{Daily: s.DailyInvitations, Share: s.DailyShare, Spacing: s.InvitationSpacing},
 		RedirectURL: s.RedirectURL, IntentLease: s.IntentLease, Retention: s.Retention,
 		Now: time.Now, Sleep: sleep, Jitter: jitter, Log: log,
 	})
