@@ -157,7 +157,7 @@ var columns = []column{
 	}, textReader(maxCell, ccAdvice, readCc)},
 	{Column{Name: UserTypeColumn, Example: "Guest", Default: "Guest",
 		Takes:   "Guest or Member",
-		Meaning: "the guest's type in the directory; a member sees far more of it",
+		Meaning: "the guest's type in the directory; a member sees far more of it, and the app needs more than `User.Invite.All` to invite one",
 	}, wordReader(func(r *Row) *string { return &r.Terms.UserType }, "Guest", "Member")},
 	{Column{Name: NoteColumn, Example: "Agreed with purchasing in April",
 		Takes:   "anything",

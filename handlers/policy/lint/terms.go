@@ -36,8 +36,10 @@ func (k *checker) checkTerms(e *entry) {
 	}
 	if terms.UserType == "Member" {
 		k.add(e, policy.UserTypeColumn, ruleMember,
-			"Guests by this row become members, who by default can read the whole directory.",
-			"Write Guest, or leave it empty, unless they are colleagues of another tenant of the same organisation.")
+			"Guests by this row become members, who by default can read the whole directory. "+
+				"Inviting a member needs more than User.Invite.All: without that right, the directory refuses all guests of this row.",
+			"Write Guest, or leave it empty, unless they are colleagues of another tenant of the same organisation "+
+				"and the app has that right.")
 	}
 	if !terms.SendInvitation && e.sound(policy.SendInvitationColumn) {
 		k.add(e, policy.SendInvitationColumn, ruleNoMail,
