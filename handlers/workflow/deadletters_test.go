@@ -110,7 +110,7 @@ func TestMessagesGivenUpForDaysFailParkedRequest(t *testing.T) {
 	w.now = w.now.AddDate(0, 0, 3)
 	w.poisoned(body)
 	// The due entry that is still there brings a message, which finds nothing to do and removes it.
-	w.settle(25)
+	w.settle(40)
 	w.wantState(id, request.Failed)
 	w.wantNothingDue()
 }

@@ -21,9 +21,10 @@ const (
 	shortProbe = 15 * time.Minute
 	// probeAgain is how soon another probe may follow one that says nothing about the cause.
 	probeAgain = 5 * time.Minute
-	// parkedLook is how often a parked request looks at the gate by itself. It need not: upkeep resumes
-	// parked requests in the order of their age.
-	parkedLook = 24 * time.Hour
+	// parkedLook is how long after the next midnight a parked request looks at the gate by itself. It
+	// need not: upkeep resumes parked requests in the order of their age. By then upkeep has, so that
+	// no request that looks by itself overtakes others.
+	parkedLook = 12 * time.Hour
 )
 
 // asking is a request that asks for a turn.
@@ -62,7 +63,7 @@ func admit(g request.Gate, now time.Time, pace request.Pace, by asking) (request
 		}
 	}
 	next := startDay(g, now)
-	tomorrow := now.UTC().Truncate(24 * time.Hour).Add(24 * time.Hour).Sub(now)
+	tomorrow := untilTomorrow(now)
 	if pace.Daily > 0 && next.Sent >= pace.Daily {
 		return g, admission{wait: tomorrow, parked: true,
 			why: fmt.Sprintf("the day's invitations (%d) are sent", pace.Daily)}
@@ -86,6 +87,11 @@ func admit(g request.Gate, now time.Time, pace request.Pace, by asking) (request
 	next.Turns++
 	next.NextAt = now.Add(max(pace.Spacing, slowdown(g, now)))
 	return next, admission{probe: next.Cause != "", taken: taken{next.Turns, next.Day}}
+}
+
+// untilTomorrow returns how long the day in UTC lasts.
+func untilTomorrow(now time.Time) time.Duration {
+	return now.UTC().Truncate(24 * time.Hour).Add(24 * time.Hour).Sub(now)
 }
 
 // startDay returns the gate with the counters of the day. A day only goes forward: an instance whose

@@ -261,7 +261,7 @@ func (j *job) park(ctx context.Context, why string) (next, error) {
 	if j.Request.State != request.Parked {
 		j.transition(request.Parked, "parked", why)
 	}
-	return j.postpone(ctx, parkedLook)
+	return j.postpone(ctx, untilTomorrow(j.config.Now())+parkedLook)
 }
 
 // unpark goes on with a parked request if the gate would let it through now. One that stays parked

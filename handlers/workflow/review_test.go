@@ -171,7 +171,7 @@ func TestWhateverWaitsCanBeEnded(t *testing.T) {
 				}
 				ok(t, err)
 				w.tenant.ClearFaults()
-				w.settle(26)
+				w.settle(40)
 				w.wantState(id, end)
 				w.wantTenant(0, 0, 0)
 				w.wantSeats("contoso.com", "r", 0)

@@ -50,7 +50,7 @@ func TestWithdrawalEndsAndErases(t *testing.T) {
 				}
 				ask(w, id)
 				w.store.FailBefore = w.beforeOp
-				w.settle(25) // so long the due entry of a parked request is left
+				w.settle(40) // so long the due entry of a parked request is left
 				w.wantState(id, want.end)
 				w.wantErased(id)
 				if n := len(w.tenant.Invitations()); n != want.invitations {
@@ -348,7 +348,7 @@ func TestWithdrawalDuringStorageFaults(t *testing.T) {
 						return unavailable
 					})
 					w.ask(submission.Withdraw, id)
-					w.settle(25)
+					w.settle(40)
 					if !failed {
 						t.Fatal("nothing failed")
 					}
