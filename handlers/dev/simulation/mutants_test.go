@@ -95,6 +95,15 @@ func (s bentStore) StopWaiting(ctx context.Context, id submission.ID, due time.T
 	return s.Store.StopWaiting(ctx, id, due)
 }
 
+// bentRecords are records that return parked requests in the wrong order.
+type bentRecords struct{ request.Records }
+
+func (s bentRecords) Parked(ctx context.Context, limit int) ([]request.Request, error) {
+	parked, err := s.Records.Parked(ctx, limit)
+	slices.Reverse(parked)
+	return parked, err
+}
+
 // bentDirectory is a directory with a fault.
 type bentDirectory struct {
 	directory
@@ -370,15 +379,10 @@ func sharedMutants() []mutant {
 				}
 			}}
 		}},
-		{lawOrder, "days of full budget", "older requests wait longer",
-			bendStore(func(r *run, s *bentStore) {
-				s.wait = func(id submission.ID, due time.Time) (time.Time, bool) {
-					if r.current.about == id && r.numbers[id] < 4 {
-						due = due.Add(3 * time.Hour)
-					}
-					return due, true
-				}
-			})},
+		{lawOrder, "days of full budget", "parked requests go the youngest first",
+			func(_ *run, config *workflow.Config) {
+				config.Records = bentRecords{config.Records}
+			}},
 	}
 }
 
