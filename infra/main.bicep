@@ -82,10 +82,12 @@ var appSettings = union(programSettings(organisation, settings), {
   GUESTLIST_GRAPH_URL: graphUrls[environment().name]
   GUESTLIST_GRAPH_CREDENTIAL: 'managed-identity'
 })
-// Only the app with the form may read the secrets. App Service replaces these references by the
-// secrets.
-var formSettings = union(appSettings, {
+// Only the app with the form may read all secrets. App Service replaces these references by the
+// secrets. The status page knows by the form's key which ids were issued.
+var signingKeySetting = {
   GUESTLIST_FORM_KEYS: '@Microsoft.KeyVault(SecretUri=${vault.outputs.referenceUrl}form-signing-key)'
+}
+var formSettings = union(appSettings, signingKeySetting, {
   GUESTLIST_JSON_KEYS: empty(settings.?GUESTLIST_JSON_KEYS)
     ? ''
     : '@Microsoft.KeyVault(SecretUri=${vault.outputs.referenceUrl}json-keys)'
@@ -211,6 +213,7 @@ module vault 'modules/vault.bicep' = {
     readerId: splitIdentities
       ? formIdentity!.properties.principalId
       : workIdentity.properties.principalId
+    statusReaderId: splitIdentities ? statusIdentity!.properties.principalId : ''
     readerRole: roles.keyVaultSecretsUser
     workspaceId: monitoring.outputs.workspaceId
   }
@@ -425,14 +428,16 @@ module statusApp 'modules/app.bicep' = if (splitIdentities) {
     packageUrl: statusStorage!.outputs.packageUrl
     zipUrl: empty(packagesUrl) ? '' : '${packagesUrl}/guestlist-status.zip'
     telemetry: monitoring.outputs.telemetry
-    settings: union(appSettings, { GUESTLIST_FORM_ORIGIN: 'https://${formHost}' })
+    settings: union(appSettings, signingKeySetting, {
+      GUESTLIST_FORM_ORIGIN: 'https://${formHost}'
+    })
     scale: scale
     reachable: true
     allowedAddresses: entrance.?allowedAddresses ?? []
     subnetId: private ? net!.outputs.appsSubnetId : null
     workspaceId: monitoring.outputs.workspaceId
   }
-  dependsOn: [statusHostAccess, statusAccess, storageEndpoints, statusEndpoint]
+  dependsOn: [statusHostAccess, statusAccess, storageEndpoints, statusEndpoint, vaultEndpoint]
 }
 
 module formDomain 'modules/domain.bicep' = if (!empty(entrance.?hostName)) {

@@ -34,6 +34,9 @@ param challengeSecret string
 @description('Object id of the identity that may read the secrets.')
 param readerId string
 
+@description('Object id of the identity of the status page, which may read the signing key alone. Empty: none.')
+param statusReaderId string
+
 @description('Id of the role that allows it.')
 param readerRole string
 
@@ -98,6 +101,16 @@ resource reader 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   scope: vault
   properties: {
     principalId: readerId
+    principalType: 'ServicePrincipal'
+    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', readerRole)
+  }
+}
+
+resource signingKeyReader 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (!empty(statusReaderId)) {
+  name: guid(signingKey.id, statusReaderId, readerRole)
+  scope: signingKey
+  properties: {
+    principalId: statusReaderId
     principalType: 'ServicePrincipal'
     roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', readerRole)
   }

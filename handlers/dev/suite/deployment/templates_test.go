@@ -164,16 +164,18 @@ func TestEveryOfferedSettingReachesTheApp(t *testing.T) {
 }
 
 // A captcha cannot do without its secret, so the other apps have none.
-func TestOnlyTheFormGetsSecrets(t *testing.T) {
+// The status page knows by the form's key which ids were issued.
+func TestOnlyThePagesGetSecrets(t *testing.T) {
 	for _, s := range snapshots(t, allLayouts) {
 		kept := s.names("Microsoft.KeyVault/vaults/secrets")
 		for _, app := range s.apps(t) {
 			for name, value := range app.settings {
 				// The others are there if an admin wants them.
 				optional := name == settings.JSONKeys || name == settings.CaptchaSecret
-				needed := name == settings.FormKeys || optional && (s.full || !s.fixed && value != "")
+				needed := app.servesForm() && optional && (s.full || !s.fixed && value != "") ||
+					name == settings.FormKeys && (app.servesForm() || app.name == "status")
 				match := vaultReference.FindStringSubmatch(value)
-				if (match != nil) != (needed && app.servesForm()) {
+				if (match != nil) != needed {
 					t.Errorf("%s, %s: %s is %q", s.path, app.name, name, value)
 				}
 				if match != nil && !slices.Contains(kept, match[1]) {
@@ -423,8 +425,12 @@ func place(scope string) string {
 		"/providers/Microsoft.Insights/components/": "telemetry",
 		"/providers/Microsoft.KeyVault/vaults/":     "vault",
 	} {
-		if _, rest, found := strings.Cut(scope, kind); found && !strings.Contains(rest, "/") {
+		_, rest, found := strings.Cut(scope, kind)
+		if found && !strings.Contains(rest, "/") {
 			return name
+		}
+		if _, secret, found := strings.Cut(rest, "/secrets/"); found {
+			return secret
 		}
 	}
 	return scope
@@ -453,6 +459,7 @@ func TestRightsAreTheNarrowestThatWork(t *testing.T) {
 		"status: Storage Blob Data Owner on status storage",
 		"status: Monitoring Metrics Publisher on telemetry",
 		"status" + sender + "signups", "status: Storage Table Data Reader on table Requests",
+		"status: Key Vault Secrets User on form-signing-key",
 	}
 	people := append(state("operator"), "operator"+sender+"signups", "operator"+counter+"signups",
 		"operator"+counter+"signups-poison", "editor: Storage Table Data Contributor on table Policies")
