@@ -462,7 +462,8 @@ func TestRightsAreTheNarrowestThatWork(t *testing.T) {
 		"status: Key Vault Secrets User on form-signing-key",
 	}
 	people := append(state("operator"), "operator"+sender+"signups", "operator"+counter+"signups",
-		"operator"+counter+"signups-poison", "editor: Storage Table Data Contributor on table Policies")
+		"operator"+counter+"signups-poison",
+		"operator: Storage Queue Data Message Processor on queue signups-poison", "editor: Storage Table Data Contributor on table Policies")
 	for _, s := range snapshots(t, testLayouts) {
 		want := slices.Clone(work)
 		if s.split {
