@@ -11,6 +11,7 @@ import (
 	"guestlist/handlers/dev/graphsim"
 	"guestlist/handlers/problem"
 	"guestlist/handlers/request"
+	"guestlist/handlers/review"
 	"guestlist/handlers/submission"
 	"guestlist/handlers/workflow"
 )
@@ -167,6 +168,41 @@ func TestGuestWhoNeverAnswersAloneIsGivenUpInTime(t *testing.T) {
 	}
 	w.settle(20)
 	w.wantState(eve, request.Inviting)
+}
+
+func TestUnansweredRequestCanBeCancelled(t *testing.T) {
+	for name, end := range map[string]func(*review.Reviewer, submission.ID) error{
+		"cancel": func(v *review.Reviewer, id submission.ID) error {
+			_, err := v.Cancel(t.Context(), id, "it never works")
+			return err
+		},
+		"deny": func(v *review.Reviewer, id submission.ID) error {
+			_, err := v.Deny(t.Context(), id, "it never works")
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w, invites := newUnluckyWorld(t, fails500, nil)
+			eve := w.submit("eve@contoso.com")
+			w.settle(2)
+			w.wantState(eve, request.Inviting)
+			err := end(w.reviewer(), eve)
+			// While an invitation may be under way, the person is told to wait for it.
+			for minutes := 0; err != nil && minutes < 60; minutes++ {
+				wantCode(t, "ending it", err, problem.InvalidInput)
+				w.settleMinutes(1)
+				err = end(w.reviewer(), eve)
+			}
+			ok(t, err)
+			tried := *invites
+			w.settle(26)
+			if r := w.load(eve); !r.State.Finished() || *invites != tried {
+				t.Errorf("it is %s, and was tried %d more times", r.State, *invites-tried)
+			}
+			w.wantSeats("contoso.com", "trusted", 0)
+			w.wantNothingDue()
+		})
+	}
 }
 
 // oddAnswers are answers that say nothing about the guest.
