@@ -98,10 +98,8 @@ func Laws() map[Law]string { return maps.Clone(laws) }
 
 // pending are the laws that the program does not keep yet, each with the reason.
 var pending = map[Law]string{
-	lawBound:  "an unlucky request is tried for ever",
 	lawHolder: "a receipt for a guest who never comes to be is believed",
 	lawPerDay: "a seat counts on the day on which it was reserved",
-	lawRest:   "an unlucky request is tried for ever",
 	lawSeats:  "an inherited claim gives the seat of its guest back",
 }
 

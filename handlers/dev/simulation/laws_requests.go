@@ -161,7 +161,7 @@ func sameGroups(grants []request.Grant, groups []string) bool {
 // longestWait is more than a day's budget, an admin or a group that is forbidden ask for, and
 // longestTry more than any effect is tried for.
 const (
-	longestWait = 30 * time.Hour
+	longestWait = 48 * time.Hour
 	longestTry  = 48 * time.Hour
 	mostTries   = 150
 )
