@@ -17,6 +17,9 @@ import (
 const (
 	// strayPages is how many pages of rows one search reads at most. The next goes on from there.
 	strayPages = 20
+	// scanTime limits one search. It is shorter than upkeep's patience, so that what was found until
+	// then is saved. The service takes up to five seconds for a page.
+	scanTime = 10 * time.Second
 	// StrayLife is how long a list of strays is relied on. Upkeep makes a new one every minute.
 	StrayLife = 10 * time.Minute
 	// maxStrayBytes limits a list of strays as JSON, so that a store can keep it in one place.
@@ -66,29 +69,9 @@ func (f StrayFinder) Search(
 	if err != nil {
 		return Strays{}, fmt.Errorf("reading the list of strays: %w", err)
 	}
-	strays := before
-	if strays.Cursor == "" {
-		strays.Began, strays.Found, strays.FoundUnlisted = now, nil, 0
-	}
-	for page := 0; ; page++ {
-		rows, next, err := f.Store.ScanRows(ctx, strays.Cursor)
-		if err != nil && strays.Cursor != "" && problem.CodeOf(err) == problem.Internal {
-			rows, next, err = f.Store.ScanRows(ctx, "") // the place is gone
-			strays.Began, strays.Found, strays.FoundUnlisted = now, nil, 0
-		}
-		if err != nil {
-			return Strays{}, fmt.Errorf("looking through the policy rows: %w", err)
-		}
-		strays.add(policy.Strays(rows))
-		strays.Cursor = next
-		if next == "" {
-			strays.Rows, strays.Unlisted, strays.CheckedAt = strays.Found, strays.FoundUnlisted, strays.Began
-			strays.Found, strays.FoundUnlisted = nil, 0
-			break
-		}
-		if page+1 == strayPages {
-			break
-		}
+	strays, err := f.scan(ctx, before, now)
+	if err != nil {
+		return Strays{}, err
 	}
 	if log != nil && log(before, strays) {
 		strays.LoggedAt = now
@@ -96,6 +79,40 @@ func (f StrayFinder) Search(
 	err = f.Store.SaveStrays(ctx, strays)
 	if err != nil {
 		return Strays{}, fmt.Errorf("saving the list of strays: %w", err)
+	}
+	return strays, nil
+}
+
+// scan returns the strays after a bounded number of pages more. A slow service ends it earlier: what
+// was read until then counts, and the next search goes on from there.
+func (f StrayFinder) scan(ctx context.Context, strays Strays, now time.Time) (Strays, error) {
+	limited, cancel := context.WithTimeout(ctx, scanTime)
+	defer cancel()
+	begin := func() {
+		strays.Cursor, strays.Began, strays.Found, strays.FoundUnlisted = "", now, nil, 0
+	}
+	if strays.Cursor == "" {
+		begin()
+	}
+	for page := range strayPages {
+		rows, next, err := f.Store.ScanRows(limited, strays.Cursor)
+		if err != nil && strays.Cursor != "" && problem.CodeOf(err) == problem.Internal {
+			begin()
+			rows, next, err = f.Store.ScanRows(limited, "")
+		}
+		switch {
+		case err != nil && page > 0 && limited.Err() != nil && ctx.Err() == nil:
+			return strays, nil
+		case err != nil:
+			return Strays{}, fmt.Errorf("looking through the policy rows: %w", err)
+		}
+		strays.add(policy.Strays(rows))
+		strays.Cursor = next
+		if next == "" {
+			strays.Rows, strays.Unlisted = strays.Found, strays.FoundUnlisted
+			strays.CheckedAt, strays.Found, strays.FoundUnlisted = strays.Began, nil, 0
+			break
+		}
 	}
 	return strays, nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"guestlist/handlers/policy"
@@ -65,6 +66,43 @@ func TestSearchForStraysIsBoundedAndGoesOn(t *testing.T) {
 	search(50, false) // those of the last search count until the next one ends
 	table.pages = 1
 	search(1, true) // its place is gone
+}
+
+// slowTable answers so many pages of a search, and then not in time.
+type slowTable struct {
+	bigTable
+	quick int
+}
+
+func (s *slowTable) ScanRows(ctx context.Context, cursor string) ([]policy.Raw, string, error) {
+	if s.quick == 0 {
+		<-ctx.Done()
+		return nil, "", problem.New(problem.StorageUnavailable, "no answer")
+	}
+	s.quick--
+	return s.bigTable.ScanRows(ctx, cursor)
+}
+
+func TestSlowTableIsSearchedBitByBit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		table := &slowTable{bigTable: bigTable{pages: 5}}
+		finder := request.StrayFinder{Store: table}
+		for _, want := range []int{2, 4, 5} {
+			table.quick = 2
+			strays, err := finder.Search(t.Context(), time.Now(), nil)
+			if err != nil || len(strays.All()) != want {
+				t.Errorf("%d strays, %v; want %d", len(strays.All()), err, want)
+			}
+		}
+		if table.strays.CheckedAt.IsZero() {
+			t.Error("the search has not come to its end")
+		}
+		table.quick = 0
+		_, err := finder.Search(t.Context(), time.Now(), nil)
+		if err == nil {
+			t.Error("a search without a single page is no failure")
+		}
+	})
 }
 
 func TestTableThatIsNotCheckedYetIsUnreadable(t *testing.T) {
