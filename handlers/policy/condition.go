@@ -369,8 +369,107 @@ func (r *reviewer) reviewCall(e ast.Expr, names []string) *wrong {
 			return w
 		}
 	}
-	return r.reviewAll(call.Args(), names)
+	w := r.reviewAll(call.Args(), names)
+	if w != nil {
+		return w
+	}
+	return r.reviewTexts(call, name)
 }
+
+// reviewTexts refuses a comparison of a field with a text that the field never is or has, such as
+// request.domain == "Contoso.com": a row that was to stop somebody would not.
+func (r *reviewer) reviewTexts(call ast.CallExpr, name string) *wrong {
+	operands := call.Args()
+	if call.IsMemberFunction() {
+		operands = slices.Concat([]ast.Expr{call.Target()}, operands)
+	}
+	if len(operands) != 2 {
+		return nil
+	}
+	whole := name == operators.Equals || name == operators.NotEquals || name == operators.In
+	part := name == "startsWith" || name == "endsWith" || name == "contains" || name == "indexOf"
+	if !whole && !part {
+		return nil
+	}
+	for i, operand := range operands {
+		what := comparedTo(operand)
+		for _, text := range textsOf(operands[1-i], name == operators.In) {
+			advice := neverIs(what, string(text.AsLiteral().(types.String)), whole)
+			if advice != "" {
+				return &wrong{"compares " + what + " with a text that it never is" + r.at(text), advice}
+			}
+		}
+	}
+	return nil
+}
+
+// The results of functions that can't be every text.
+const lowered, raised = "the result of lowerAscii", "the result of upperAscii"
+
+// comparedTo names what the expression is, if that can't be every text; else "".
+func comparedTo(e ast.Expr) string {
+	switch e.Kind() {
+	case ast.SelectKind:
+		return variable + "." + e.AsSelect().FieldName()
+	case ast.CallKind:
+		return map[string]string{"lowerAscii": lowered, "upperAscii": raised}[e.AsCall().FunctionName()]
+	default:
+		return ""
+	}
+}
+
+// textsOf returns the texts that the expression is, or those that it lists, as far as they are
+// written out.
+func textsOf(e ast.Expr, listed bool) []ast.Expr {
+	all := []ast.Expr{e}
+	switch {
+	case listed && e.Kind() == ast.ListKind:
+		all = e.AsList().Elements()
+	case listed:
+		return nil
+	}
+	return slices.DeleteFunc(slices.Clone(all), func(e ast.Expr) bool {
+		return e.Kind() != ast.LiteralKind || e.AsLiteral().Type() != types.StringType
+	})
+}
+
+// neverIs returns advice if what [comparedTo] names can't be the text, or can't have it as a part;
+// "" if it can.
+func neverIs(what, text string, whole bool) (advice string) {
+	if text == "" {
+		return ""
+	}
+	possible := true
+	switch what {
+	case lowered:
+		advice = "write the text in lower case"
+		possible = !strings.ContainsFunc(text, func(r rune) bool { return 'A' <= r && r <= 'Z' })
+	case raised:
+		advice = "write the text in capital letters"
+		possible = !strings.ContainsFunc(text, func(r rune) bool { return 'a' <= r && r <= 'z' })
+	case "request.email", "request.sponsor":
+		advice = "write the address in lower case, without anything around it; " +
+			"for a whole domain, compare request.domain"
+		possible = isAddress(text) || !whole && !strings.ContainsFunc(text, notInAddress)
+	case "request.domain":
+		advice = "write the domain in lower case and punycode, without anything around it, such as contoso.com"
+		possible = isAddress("a@"+text) || !whole && !strings.ContainsFunc(text, notInDomain)
+	case "request.country":
+		advice = "write two capital letters, such as PT"
+		possible = !strings.ContainsFunc(text, func(r rune) bool { return r < 'A' || r > 'Z' }) &&
+			(len(text) == 2 || !whole && len(text) < 2)
+	}
+	if possible {
+		return ""
+	}
+	return advice
+}
+
+func notInDomain(r rune) bool {
+	return !('a' <= r && r <= 'z') && !('0' <= r && r <= '9') && r != '.' && r != '-'
+}
+
+func notInAddress(r rune) bool { return notInDomain(r) && !strings.ContainsRune("@'_", r) }
 
 func (r *reviewer) unknownFunction(e ast.Expr, name string) *wrong {
 	known := functionNames()

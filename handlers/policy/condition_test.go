@@ -31,7 +31,10 @@ func TestConditions(t *testing.T) {
 		{`true`, true},
 		{`false`, false},
 		{`request.email == "ana.silva@eu.contoso.com"`, true},
-		{`request.email == "Ana.Silva@eu.contoso.com"`, false},
+		{`request.email == "bo@eu.contoso.com"`, false},
+		{`request.email.endsWith("@eu.contoso.com")`, true},
+		{`request.sponsor != "" && request.domain != ""`, true},
+		{`"contoso" == request.company.lowerAscii() || request.company == "Contoso "`, false},
 		{`request.domain == "eu.contoso.com"`, true},
 		{`request.domain.endsWith(".contoso.com")`, true},
 		{`request.domain.endsWith(".fabrikam.com")`, false},
@@ -130,6 +133,21 @@ func TestConditionsRefused(t *testing.T) {
 		{strings.Repeat(" ", 20_000) + "\x01" + strings.Repeat("x", 20_000), "longer than", "write an expression"},
 		{"true || '\xff' == ''", "is not valid UTF-8", "write an expression"},
 		{`null`, "of the type null_type", "make a comparison"},
+		// Comparisons that never hold.
+		{`request.email == "Ana.Silva@eu.contoso.com"`, "compares request.email with a text that it never is, at character 18", "in lower case"},
+		{`request.domain == "Fabrikam.com"`, "compares request.domain with a text that it never is, at character 19", "in lower case and punycode"},
+		{`"fabrikam.com " != request.domain`, "a text that it never is, at character 1", "without anything around it"},
+		{`request.domain in ["contoso.com", "@fabrikam.com"]`, "a text that it never is, at character 35", "such as contoso.com"},
+		{`request.domain == "fabrikam"`, "a text that it never is", "such as contoso.com"},
+		{`request.domain == "bücher.de"`, "a text that it never is", "punycode"},
+		{`request.domain.endsWith(".Fabrikam.com")`, "a text that it never is", "in lower case"},
+		{`request.domain.endsWith("@fabrikam.com")`, "a text that it never is", "such as contoso.com"},
+		{`request.email.contains("@fabrikam.com\u200b")`, "a text that it never is", "without anything around it"},
+		{`request.sponsor == "Boss@contoso.com"`, "compares request.sponsor", "in lower case"},
+		{`request.country == "pt"`, "compares request.country", "two capital letters"},
+		{`request.country in ["PT", "Spain"]`, "compares request.country", "two capital letters"},
+		{`request.company.lowerAscii().contains("Fabrikam")`, "the result of lowerAscii", "in lower case"},
+		{`request.company.upperAscii() == "Fabrikam"`, "the result of upperAscii", "in capital letters"},
 	}
 	for _, test := range tests {
 		t.Run(clip(test.condition, 80), func(t *testing.T) {
