@@ -60,12 +60,12 @@ func (j *job) guestUnconfirmed(ctx context.Context, cause error) (next, error) {
 	failure := problem.From(cause)
 	j.logFailure(ctx, "the directory could not be asked for the guest", failure.Code, cause)
 	switch {
-	case failure.Code == request.DirectoryThrottled:
-		return j.throttled(ctx, failure, "grant-postponed")
 	case j.givenUp(failure.Code), j.Request.Attempt >= maxLooks:
 		o := guestUnseen
 		o.why += ref(failure)
 		return j.object(ctx, o)
+	case failure.Code == request.DirectoryThrottled:
+		return j.throttled(ctx, failure, "grant-postponed")
 	}
 	return j.wait(ctx, down.after(j.Request.Attempt, failure.RetryAfter), "grant-postponed",
 		"the directory could not say who the guest is now"+ref(failure))

@@ -72,12 +72,12 @@ func (j *job) repeatUnseen(ctx context.Context, cause error) (next, error) {
 	failure := problem.From(cause)
 	j.logFailure(ctx, "the directory could not be asked for the guest", failure.Code, cause)
 	switch {
-	case failure.Code == request.DirectoryThrottled:
-		return j.throttled(ctx, failure, "look-up-postponed")
 	case j.givenUp(failure.Code), j.Request.Attempt >= maxLooks:
 		o := guestUnseen
 		o.why += ref(failure)
 		return j.object(ctx, o)
+	case failure.Code == request.DirectoryThrottled:
+		return j.throttled(ctx, failure, "look-up-postponed")
 	}
 	return j.wait(ctx, down.after(j.Request.Attempt, failure.RetryAfter), "look-up-postponed",
 		"the directory could not say whether the guest is still there"+ref(failure))
