@@ -15,8 +15,8 @@ const (
 	// mostParked is how many parked requests, the oldest, are looked at together.
 	mostParked = 5000
 	// resumeEvery is the time between two looks while parked requests go on: those that were resumed
-	// have had their turn by then.
-	resumeEvery = 2 * time.Minute
+	// have had their turn by then, and younger ones can't overtake them.
+	resumeEvery = maxShortWait + 20*time.Second
 	// probers is how many parked requests are resumed for one probe. The first at the gate gets it;
 	// another one may be busy elsewhere.
 	probers = 3
@@ -46,8 +46,8 @@ func (r *resumption) lookAgain(at time.Time) {
 	r.next = at
 }
 
-// room returns how many parked requests the gate would let through until resumeEvery has passed; 0
-// if they stay parked. It is a pure function.
+// room returns how many parked requests the gate would let through without holding one back; 0 if
+// they stay parked. It is a pure function.
 func room(g request.Gate, now time.Time, pace request.Pace) int {
 	n := upkeepBatch
 	if g.Cause != "" {
@@ -62,8 +62,12 @@ func room(g request.Gate, now time.Time, pace request.Pace) int {
 	if pace.Daily > 0 {
 		n = min(n, pace.Daily-startDay(g, now).Sent)
 	}
-	if spacing := max(pace.Spacing, slowdown(g, now)); spacing > 0 {
-		n = min(n, int(resumeEvery/spacing)+1)
+	spacing := max(pace.Spacing, slowdown(g, now))
+	if wait := g.NextAt.Sub(now); wait > maxShortWait && wait <= spacing {
+		return 0 // the next turn is far
+	}
+	if spacing > 0 {
+		n = min(n, max(1, int(maxShortWait/spacing)))
 	}
 	return max(0, n)
 }
