@@ -96,15 +96,18 @@ type Rows interface {
 	Rows(ctx context.Context, partitions []string) ([]policy.Raw, error)
 }
 
-// Seats counts the guests that rows with limits have brought in. A seat belongs to one request,
+// Seats counts the guests that rows with limits bring in. A seat belongs to one request,
 // which can hold only one of a row, so taking and releasing may be repeated. Errors are
 // *problem.Error: Conflict if others were faster too often, else StorageUnavailable.
 type Seats interface {
 	// Used returns how many seats of the row are taken: in all, and on the day (see policy.Day).
 	Used(ctx context.Context, row policy.RowKey, day string) (policy.Used, error)
-	// TakeSeat gives id a seat of the row on the day, unless that would exceed a limit. taken is false
-	// if the row is full. A request keeps a seat that it holds, whatever the day and the limits.
+	// TakeSeat gives id a seat of the row on the day, unless that would exceed a limit. A seat that id
+	// holds of another day moves to this one, since a guest counts on the day of the invitation. taken
+	// is false if the row or the day is full; then id keeps what it holds.
 	TakeSeat(ctx context.Context, limits policy.Limits, day string, id submission.ID) (taken bool, err error)
+	// HoldsSeat reports whether id holds a seat of the row, of whichever day.
+	HoldsSeat(ctx context.Context, row policy.RowKey, id submission.ID) (bool, error)
 	// ReleaseSeat releases the seat of id, in all and on the day on which it was taken. Without a seat
 	// it changes nothing.
 	ReleaseSeat(ctx context.Context, row policy.RowKey, id submission.ID) error

@@ -1,6 +1,7 @@
 package workflow_test
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -334,6 +335,92 @@ func TestWithdrawalOfGuestWhoWasThereBefore(t *testing.T) {
 				w.wantLine(workflow.LogRemains, lines)
 			})
 		}
+	}
+}
+
+// TestParkedRequestsKeepToGuestsPerDay parks requests under a row with a limit for the day on several
+// days. When the tenant takes invitations again, no day brings in more guests than the row allows.
+func TestParkedRequestsKeepToGuestsPerDay(t *testing.T) {
+	w := newWorld(t)
+	w.row("contoso.com", "r", "Action", "invite", "MaxPerDay", int32(2))
+	w.tenantSays(suspicious)
+	var ids []submission.ID
+	for day := range 5 {
+		for i := range 2 {
+			ids = append(ids, w.submit(fmt.Sprintf("partner.%d.%d@contoso.com", day, i)))
+		}
+		w.settle(24)
+	}
+	for _, id := range ids {
+		w.wantState(id, request.Parked)
+	}
+	w.tenant.ClearFaults()
+	w.closeBreaker()
+	sent, day := 0, policy.Day(w.now)
+	for range 7 * 24 {
+		w.settle(1)
+		if policy.Day(w.now) != day {
+			day = policy.Day(w.now)
+			if n := len(w.tenant.Invitations()) - sent; n > 2 {
+				t.Errorf("%d guests on the day before %s", n, day)
+			}
+			sent = len(w.tenant.Invitations())
+		}
+	}
+	for _, id := range ids {
+		w.wantState(id, request.Done)
+	}
+}
+
+// TestSeatCountsOnDayOfInvitation parks a request over midnight.
+func TestSeatCountsOnDayOfInvitation(t *testing.T) {
+	w := newWorld(t)
+	w.row("contoso.com", "r", "Action", "invite", "MaxPerDay", int32(2), "MaxGuests", int32(5))
+	w.tenantSays(suspicious)
+	id := w.signUp("ana@contoso.com")
+	w.wantState(id, request.Parked)
+	first := policy.Day(w.now)
+	w.settle(30)
+	w.tenant.ClearFaults()
+	w.closeBreaker()
+	w.settle(1)
+	w.wantState(id, request.Done)
+	row := policy.RowKey{Partition: "contoso.com", Name: "r"}
+	for day, want := range map[string]policy.Used{first: {Guests: 1}, policy.Day(w.now): {Guests: 1, Today: 1}} {
+		if used := must(w.store.Used(t.Context(), row, day))(t); used != want {
+			t.Errorf("%s: %+v, want %+v", day, used, want)
+		}
+	}
+}
+
+// TestSeatOfGuestWhoseAnswerWasLostIsKept ends a request whose answer was lost. The next request for
+// the address finds the guest.
+func TestSeatOfGuestWhoseAnswerWasLostIsKept(t *testing.T) {
+	for name, exists := range map[string]bool{"the guest exists": true, "there is no guest": false} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.row("contoso.com", "r", "Action", "invite", "MaxGuests", int32(1), "Groups", groupOne)
+			w.order(graphsim.Fault{Match: invitations, Times: 1, Status: 502, AfterEffect: exists})
+			first := w.signUp("ana@contoso.com")
+			w.wantState(first, request.Inviting)
+			w.giveUpNext(first)
+			w.wantState(first, request.Failed)
+			w.row("contoso.com", "r", "Action", "invite", "Groups", groupTwo)
+			w.now = w.now.Add(time.Hour)
+			again := w.signUpFor("ana@contoso.com", 1)
+			r := w.wantState(again, request.Done)
+			if len(w.tenant.Guests()) != 1 || r.GuestID == "" || (r.RepeatOf == first) != exists {
+				t.Errorf("%d guests, %+v", len(w.tenant.Guests()), r)
+			}
+			want, guest := 0, ""
+			if exists {
+				want, guest = 1, r.GuestID
+			}
+			w.wantSeats("contoso.com", "r", want)
+			if owner := w.load(first); owner.GuestID != guest {
+				t.Errorf("the guest of the first request is %q, want %q", owner.GuestID, guest)
+			}
+		})
 	}
 }
 

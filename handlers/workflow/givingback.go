@@ -41,8 +41,8 @@ func (j *job) giveBackEnded(ctx context.Context) error {
 		begun = time.Time{}
 	case claim.State == request.ClaimSent:
 		return nil
-	case claim.UnderWay(j.config.Now(), j.config.IntentLease):
-		// Another call may be at it. The due entry must not come before the end of a person's change that
+	case claim.UnderWay(j.config.Now(), max(j.config.IntentLease, patience)):
+		// Another call may be at it, or the directory may not show the guest yet. The due entry must not come before the end of a person's change that
 		// is under way: that change counts on an entry in the same place.
 		err = j.config.Store.Wait(ctx, r.ID, j.config.Now().Add(max(j.config.IntentLease, request.ChangeTimeout)))
 		if err != nil {
@@ -64,8 +64,12 @@ func (j *job) giveBackEnded(ctx context.Context) error {
 		case err != nil:
 			return j.askAgainLater(ctx, err)
 		case guestID != "":
-			return j.changeClaim(ctx, &claim, "recording the guest of an ended request",
-				func(c request.Claim) (request.Claim, error) { return c.Found(guestID, r.Origin) })
+			err = j.receive(ctx, claim, guestID)
+			if err != nil {
+				return err
+			}
+			j.Record("invited-after-all", answerLost)
+			return j.save(ctx)
 		}
 	}
 	_, err = j.unchanged(ctx)

@@ -44,6 +44,12 @@ func (j *job) inherit(ctx context.Context, claim request.Claim) (next, error) {
 	if owner.State != "" && !owner.State.Ended() {
 		return j.awaitOwner(ctx, claim)
 	}
+	if claim.State == request.ClaimSending && owner.State != "" {
+		n, err := j.answerOwner(ctx, claim, owner)
+		if n != proceed || err != nil {
+			return n, err
+		}
+	}
 	// If a person takes the owner up again, it finds another owner and gets no seat.
 	err = j.newJob(owner).giveBack(ctx, claim, request.Seat)
 	if err != nil {
@@ -55,6 +61,36 @@ func (j *job) inherit(ctx context.Context, claim request.Claim) (next, error) {
 		return stop, err
 	}
 	return j.resume(ctx, claim)
+}
+
+// answerOwner finds out what came of the invitation of an ended owner whose answer was lost. A guest
+// whom the directory shows is the owner's: it keeps claim and seat, and this request is a repeat.
+func (j *job) answerOwner(ctx context.Context, claim request.Claim, owner request.Request) (next, error) {
+	holder, err := ask(ctx, j, j.config.Users.FindUser)
+	switch code := problem.CodeOf(err); {
+	case code == request.DirectoryReadForbidden, code == request.DirectoryForbidden:
+		return proceed, nil
+	case err != nil:
+		return j.lookUpFailed(ctx, err)
+	}
+	switch holder.Kind {
+	case request.PendingGuest, request.AcceptedGuest, request.DisabledGuest:
+	default:
+		return proceed, nil
+	}
+	of := j.newJob(owner)
+	of.SetGuest(holder.ID, owner.Origin)
+	of.Record("invited-after-all", answerLost)
+	err = of.save(ctx)
+	if err != nil {
+		return stop, fmt.Errorf("recording the guest of request %s: %w", owner.ID, err)
+	}
+	err = j.changeClaim(ctx, &claim, "recording the guest of the owner",
+		func(c request.Claim) (request.Claim, error) { return c.Found(holder.ID, owner.Origin) })
+	if err != nil {
+		return stop, err
+	}
+	return j.repeat(ctx, claim)
 }
 
 // awaitOwner waits for the request that owns the address, as long as that one is being worked on.

@@ -15,6 +15,10 @@ const maxLooks = 24
 // asked who that user is now: a guest who was removed, shut out or given another address since is
 // up to a person, as at a first sign-up.
 func (j *job) repeat(ctx context.Context, claim request.Claim) (next, error) {
+	if claim.Owner == j.Request.ID {
+		// The receipt is stored, and the request need not know it yet. Its seat is this guest's.
+		j.SetGuest(claim.GuestID, claim.Origin)
+	}
 	lately := func() bool { return j.justSent(claim) }
 	user, seen, err := j.awaitUser(ctx, claim.GuestID, lately)
 	switch {

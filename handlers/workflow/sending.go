@@ -123,8 +123,9 @@ func (s *sending) judgeHolder(ctx context.Context) (next, error) {
 	return proceed, nil
 }
 
-// takeSeat takes the seat that the limits of the deciding row ask for. It happens under the claim,
-// so an address takes no more than one.
+// takeSeat takes the seat that the limits of the deciding row ask for, on the day of the invitation.
+// It happens under the claim, so an address takes no more than one. A request that has waited since
+// another day keeps its seat, and waits on if this day is full.
 func (s *sending) takeSeat(ctx context.Context) (next, error) {
 	limits := s.Request.Limits()
 	if limits == nil {
@@ -134,10 +135,18 @@ func (s *sending) takeSeat(ctx context.Context) (next, error) {
 	if err != nil {
 		return stop, fmt.Errorf("taking a seat: %w", err)
 	}
-	if !taken {
-		return s.endUninvited(ctx, s.claim, seatsTaken)
+	if taken {
+		return proceed, nil
 	}
-	return proceed, nil
+	holds, err := s.config.Seats.HoldsSeat(ctx, limits.Row, s.Request.ID)
+	if err != nil {
+		return stop, fmt.Errorf("looking for the seat of an earlier day: %w", err)
+	}
+	if holds {
+		return s.heldBack(ctx, s.claim, admission{parked: true, wait: untilTomorrow(s.config.Now()),
+			why: "the deciding row brings in no more guests today"})
+	}
+	return s.endUninvited(ctx, s.claim, seatsTaken)
 }
 
 // takeTurn asks the gate to let the invitation through.

@@ -92,8 +92,10 @@ func (j *job) outcome(ctx context.Context, claim request.Claim) (wait time.Durat
 	case "":
 		if guestID != "" {
 			j.SetGuest(guestID, j.Request.Origin)
+			return 0, nil
 		}
-		return 0, nil
+		// The directory may not show the guest yet, and the seat would go to another one.
+		return max(0, claim.IntentAt.Add(patience).Sub(j.config.Now())), nil
 	case request.DirectoryReadForbidden, request.DirectoryForbidden, request.DirectoryRefused:
 		return 0, nil
 	default:

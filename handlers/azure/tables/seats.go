@@ -47,39 +47,105 @@ func (s *Store) TakeSeat(ctx context.Context, limits policy.Limits, day string, 
 	if err != nil {
 		return false, failure(doing, err)
 	}
-	held := newRow(partition, seat, []field{{dayColumn, &day}})
-	encoded, err := held.encode()
-	if err != nil {
-		return false, failure(doing, err)
-	}
 	for range seatRounds {
 		counters, err := s.counters(ctx, limits.Row, day)
 		if err != nil {
 			return false, failure(doing, err)
 		}
-		full := limits.MaxGuests > 0 && counters[0].taken >= limits.MaxGuests || limits.MaxPerDay > 0 && counters[1].taken >= limits.MaxPerDay
-		if !full {
-			err = s.count(ctx, aztables.TransactionAction{ActionType: aztables.TransactionTypeAdd, Entity: encoded}, counters, +1)
-			if err == nil {
-				return true, nil
-			}
-			err = failure(doing, err)
+		rowFull := limits.MaxGuests > 0 && counters[0].taken >= limits.MaxGuests
+		dayFull := limits.MaxPerDay > 0 && counters[1].taken >= limits.MaxPerDay
+		if !rowFull && !dayFull {
+			err = s.addSeat(ctx, newRow(partition, seat, []field{{dayColumn, &day}}), counters)
 			if problem.CodeOf(err) != problem.Conflict {
-				return false, err
+				return err == nil, err
 			}
 		}
 		// The request may hold a seat already, perhaps the last one. Else the counters changed.
-		_, err = get(ctx, s.seats, partition, seat)
+		held, err := get(ctx, s.seats, partition, seat)
 		switch {
 		case err == nil:
-			return true, nil
+			taken, err = s.moveSeat(ctx, limits, held, day)
+			if problem.CodeOf(err) != problem.Conflict {
+				return taken, err
+			}
 		case !hasCode(err, aztables.ResourceNotFound):
 			return false, failure(doing, err)
-		case full:
+		case rowFull || dayFull:
 			return false, nil
 		}
 	}
 	return false, problem.New(problem.Conflict, "%s: others were faster %d times", doing, seatRounds)
+}
+
+// addSeat adds a seat to a row. It is a problem.Conflict if the seat or the counters have changed.
+func (s *Store) addSeat(ctx context.Context, seat row, counters [2]tally) error {
+	const doing = "taking a seat"
+	encoded, err := seat.encode()
+	if err != nil {
+		return failure(doing, err)
+	}
+	action := aztables.TransactionAction{ActionType: aztables.TransactionTypeAdd, Entity: encoded}
+	err = s.count(ctx, action, counters[0].by(+1), counters[1].by(+1))
+	if err != nil {
+		return failure(doing, err)
+	}
+	return nil
+}
+
+// moveSeat moves a seat that is held to the day, unless the day is full. It is a problem.Conflict if
+// the seat or the counters change meanwhile.
+func (s *Store) moveSeat(ctx context.Context, limits policy.Limits, held row, day string) (moved bool, err error) {
+	const doing = "moving a seat to another day"
+	columns := reader{row: held}
+	before := columns.text(dayColumn)
+	if columns.err != nil {
+		return false, failure(doing, columns.err)
+	}
+	if before == day {
+		return true, nil
+	}
+	from, err := s.counters(ctx, limits.Row, before)
+	if err != nil {
+		return false, failure(doing, err)
+	}
+	to, err := s.counters(ctx, limits.Row, day)
+	if err != nil {
+		return false, failure(doing, err)
+	}
+	if limits.MaxPerDay > 0 && to[1].taken >= limits.MaxPerDay {
+		return false, nil
+	}
+	encoded, err := newRow(held.partition, held.name, []field{{dayColumn, &day}}).encode()
+	if err != nil {
+		return false, failure(doing, err)
+	}
+	action := aztables.TransactionAction{ActionType: aztables.TransactionTypeUpdateReplace, Entity: encoded, IfMatch: ifMatch(held.etag)}
+	err = s.count(ctx, action, from[1].by(-1), to[1].by(+1))
+	if err == nil {
+		return true, nil
+	}
+	err = failure(doing, err)
+	if problem.CodeOf(err) == problem.NotFound {
+		err = problem.New(problem.Conflict, "%s: it was released meanwhile", doing)
+	}
+	return false, err
+}
+
+// HoldsSeat implements [request.Seats].
+func (s *Store) HoldsSeat(ctx context.Context, key policy.RowKey, id submission.ID) (bool, error) {
+	const doing = "looking for a seat"
+	partition, seat, err := seatKeys(key, id)
+	if err != nil {
+		return false, failure(doing, err)
+	}
+	_, err = get(ctx, s.seats, partition, seat)
+	switch {
+	case hasCode(err, aztables.ResourceNotFound):
+		return false, nil
+	case err != nil:
+		return false, failure(doing, err)
+	}
+	return true, nil
 }
 
 // ReleaseSeat implements [request.Seats].
@@ -110,7 +176,8 @@ func (s *Store) ReleaseSeat(ctx context.Context, key policy.RowKey, id submissio
 		if err != nil {
 			return failure(doing, err)
 		}
-		err = s.count(ctx, aztables.TransactionAction{ActionType: aztables.TransactionTypeDelete, Entity: encoded, IfMatch: ifMatch(held.etag)}, counters, -1)
+		action := aztables.TransactionAction{ActionType: aztables.TransactionTypeDelete, Entity: encoded, IfMatch: ifMatch(held.etag)}
+		err = s.count(ctx, action, counters[0].by(-1), counters[1].by(-1))
 		if err == nil {
 			return nil
 		}
@@ -127,6 +194,12 @@ func (s *Store) ReleaseSeat(ctx context.Context, key policy.RowKey, id submissio
 type tally struct {
 	row   row
 	taken int
+}
+
+// by returns the tally changed by n. A counter below 0 would let more guests in than the row permits.
+func (t tally) by(n int) tally {
+	t.taken = max(0, t.taken+n)
+	return t
 }
 
 // counters reads the total and the day's counter of a policy row.
@@ -157,11 +230,10 @@ func (s *Store) counters(ctx context.Context, key policy.RowKey, day string) ([2
 
 // count changes a seat together with its counters, unless one of them has changed since it was
 // read.
-func (s *Store) count(ctx context.Context, seat aztables.TransactionAction, counters [2]tally, by int) error {
+func (s *Store) count(ctx context.Context, seat aztables.TransactionAction, counters ...tally) error {
 	actions := []aztables.TransactionAction{seat}
 	for _, c := range counters {
-		// A counter below 0 would let more guests in than the row permits.
-		c.row.set(takenColumn, int32(max(0, c.taken+by)))
+		c.row.set(takenColumn, int32(c.taken))
 		encoded, err := c.row.encode()
 		if err != nil {
 			return err

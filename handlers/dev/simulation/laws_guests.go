@@ -436,8 +436,8 @@ func (r *run) brought(by *call) {
 	}
 }
 
-// wantSeats checks the seats of a row when one was taken.
-func (r *run) wantSeats(limits policy.Limits) {
+// wantSeats checks the seats of a row when one was taken, or moved to another day.
+func (r *run) wantSeats(limits policy.Limits, moved bool) {
 	taken, days := 0, map[string]int{}
 	for seat, day := range r.seats {
 		if seat.row == limits.Row {
@@ -445,7 +445,7 @@ func (r *run) wantSeats(limits policy.Limits) {
 			days[day]++
 		}
 	}
-	if limits.MaxGuests > 0 && taken > limits.MaxGuests {
+	if !moved && limits.MaxGuests > 0 && taken > limits.MaxGuests {
 		r.breach(lawSeats, "%d seats of a row with %d are taken", taken, limits.MaxGuests)
 	}
 	for day, n := range days {

@@ -215,12 +215,16 @@ func (s store) TakeSeat(_ context.Context, limits policy.Limits, day string, id 
 	return get(s, "TakeSeat", func() (bool, error) {
 		taken, err := s.memory.TakeSeat(s.context, limits, day, id)
 		_, held := s.seats[seat{limits.Row, id}]
-		if err == nil && taken && !held {
+		if err == nil && taken && s.seats[seat{limits.Row, id}] != day {
 			s.seats[seat{limits.Row, id}] = day
-			s.wantSeats(limits)
+			s.wantSeats(limits, held)
 		}
 		return taken, err
 	})
+}
+
+func (s store) HoldsSeat(ctx context.Context, row policy.RowKey, id submission.ID) (bool, error) {
+	return get(s, "HoldsSeat", func() (bool, error) { return s.memory.HoldsSeat(ctx, row, id) })
 }
 
 func (s store) ReleaseSeat(_ context.Context, row policy.RowKey, id submission.ID) error {

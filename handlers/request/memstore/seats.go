@@ -32,16 +32,28 @@ func (s *Store) TakeSeat(ctx context.Context, limits policy.Limits, day string, 
 	}
 	return get(ctx, s, "TakeSeat", func() (bool, error) {
 		used := s.used(limits.Row, day)
-		_, held := s.seats[limits.Row][id]
-		full := limits.MaxGuests > 0 && used.Guests >= limits.MaxGuests || limits.MaxPerDay > 0 && used.Today >= limits.MaxPerDay
-		if held || full {
-			return held, nil
+		before, held := s.seats[limits.Row][id]
+		if held && before == day {
+			return true, nil
+		}
+		rowFull := limits.MaxGuests > 0 && used.Guests >= limits.MaxGuests
+		dayFull := limits.MaxPerDay > 0 && used.Today >= limits.MaxPerDay
+		if rowFull && !held || dayFull {
+			return false, nil
 		}
 		if s.seats[limits.Row] == nil {
 			s.seats[limits.Row] = map[submission.ID]string{}
 		}
 		s.seats[limits.Row][id] = day
 		return true, nil
+	})
+}
+
+// HoldsSeat implements [request.Seats].
+func (s *Store) HoldsSeat(ctx context.Context, row policy.RowKey, id submission.ID) (bool, error) {
+	return get(ctx, s, "HoldsSeat", func() (bool, error) {
+		_, held := s.seats[row][id]
+		return held, nil
 	})
 }
 

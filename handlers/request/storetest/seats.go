@@ -18,6 +18,8 @@ var (
 const (
 	monday  = "2026-03-02"
 	tuesday = "2026-03-03"
+
+	thursday = "2026-03-05"
 )
 
 var seatTests = map[string]func(*testing.T, Store){
@@ -51,10 +53,55 @@ var seatTests = map[string]func(*testing.T, Store){
 		id := newID(t)
 		take(t, store, limits, monday, id, true)
 		take(t, store, limits, monday, id, true)
-		take(t, store, limits, tuesday, id, true)
 		wantUsed(t, store, campaign, monday, policy.Used{Guests: 1, Today: 1})
 		take(t, store, limits, monday, newID(t), true)
 		take(t, store, limits, monday, id, true)
+	},
+	"a seat counts on the day for which it was taken last": func(t *testing.T, store Store) {
+		limits := policy.Limits{Row: campaign, MaxGuests: 2, MaxPerDay: 1}
+		first, second := newID(t), newID(t)
+		take(t, store, limits, monday, first, true)
+		take(t, store, limits, tuesday, first, true)
+		wantUsed(t, store, campaign, monday, policy.Used{Guests: 1})
+		wantUsed(t, store, campaign, tuesday, policy.Used{Guests: 1, Today: 1})
+		take(t, store, limits, monday, second, true)
+		// The day is full for whoever holds a seat of another one, and that seat stays.
+		take(t, store, limits, tuesday, second, false)
+		wantUsed(t, store, campaign, monday, policy.Used{Guests: 2, Today: 1})
+		wantHolds(t, store, second, true)
+		// The row is full for others only.
+		take(t, store, limits, thursday, newID(t), false)
+		take(t, store, limits, thursday, second, true)
+		succeed(t, store.ReleaseSeat(t.Context(), campaign, second))
+		wantUsed(t, store, campaign, thursday, policy.Used{Guests: 1})
+		wantUsed(t, store, campaign, monday, policy.Used{Guests: 1})
+	},
+	"a request holds a seat from taking to releasing": func(t *testing.T, store Store) {
+		limits := policy.Limits{Row: campaign, MaxGuests: 1}
+		id, other := newID(t), newID(t)
+		wantHolds(t, store, id, false)
+		take(t, store, limits, monday, id, true)
+		take(t, store, limits, monday, other, false)
+		wantHolds(t, store, id, true)
+		wantHolds(t, store, other, false)
+		succeed(t, store.ReleaseSeat(t.Context(), campaign, id))
+		wantHolds(t, store, id, false)
+	},
+	"concurrent calls move a seat once": func(t *testing.T, store Store) {
+		limits := policy.Limits{Row: campaign, MaxGuests: callers, MaxPerDay: callers}
+		id := newID(t)
+		take(t, store, limits, monday, id, true)
+		atOnce(func(int) {
+			taken, err := store.TakeSeat(t.Context(), limits, tuesday, id)
+			for problem.CodeOf(err) == problem.Conflict {
+				taken, err = store.TakeSeat(t.Context(), limits, tuesday, id)
+			}
+			if err != nil || !taken {
+				t.Errorf("taken %v, error %v", taken, err)
+			}
+		})
+		wantUsed(t, store, campaign, monday, policy.Used{Guests: 1})
+		wantUsed(t, store, campaign, tuesday, policy.Used{Guests: 1, Today: 1})
 	},
 	"a released seat is free again, on its day": func(t *testing.T, store Store) {
 		limits := policy.Limits{Row: campaign, MaxGuests: 1, MaxPerDay: 1}
@@ -110,6 +157,14 @@ func take(t *testing.T, store Store, limits policy.Limits, day string, id submis
 	taken, err := store.TakeSeat(t.Context(), limits, day, id)
 	if err != nil || taken != want {
 		t.Errorf("taken %v, error %v, want %v", taken, err, want)
+	}
+}
+
+func wantHolds(t *testing.T, store Store, id submission.ID, want bool) {
+	t.Helper()
+	holds, err := store.HoldsSeat(t.Context(), campaign, id)
+	if err != nil || holds != want {
+		t.Errorf("holds a seat: %v, error %v, want %v", holds, err, want)
 	}
 }
 
