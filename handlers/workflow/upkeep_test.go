@@ -1,8 +1,10 @@
 package workflow_test
 
 import (
+	"context"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"guestlist/handlers/problem"
@@ -214,5 +216,87 @@ func TestUpkeepCountsMessages(t *testing.T) {
 	must(w.worker.Upkeep(t.Context(), &outbox{}))(t)
 	if !strings.Contains(w.log.String(), `msg="messages on queues" signups=1 poison=2`) {
 		t.Errorf("the log is\n%s", w.log)
+	}
+}
+
+// hanging is storage in which one operation does not answer.
+type hanging struct {
+	request.Store
+	request.Records
+	request.Queues
+	op    string
+	after int // how often it answers before
+}
+
+func (h *hanging) hang(ctx context.Context, op string) error {
+	h.after--
+	if op != h.op || h.after >= 0 {
+		return nil
+	}
+	<-ctx.Done()
+	return problem.New(problem.StorageUnavailable, "no answer: %w", ctx.Err())
+}
+
+func (h *hanging) Due(ctx context.Context, now time.Time, limit int) ([]submission.ID, error) {
+	err := h.hang(ctx, "Due")
+	if err != nil {
+		return nil, err
+	}
+	return h.Store.Due(ctx, now, limit)
+}
+
+func (h *hanging) Wait(ctx context.Context, id submission.ID, due time.Time) error {
+	err := h.hang(ctx, "Wait")
+	if err != nil {
+		return err
+	}
+	return h.Store.Wait(ctx, id, due)
+}
+
+func (h *hanging) Expired(ctx context.Context, before time.Time, limit int) ([]submission.ID, error) {
+	err := h.hang(ctx, "Expired")
+	if err != nil {
+		return nil, err
+	}
+	return h.Records.Expired(ctx, before, limit)
+}
+
+func (h *hanging) Length(ctx context.Context, queue string) (int, bool, error) {
+	err := h.hang(ctx, "Length")
+	if err != nil {
+		return 0, false, err
+	}
+	return h.Queues.Length(ctx, queue)
+}
+
+func TestUpkeepCutsOffWhatHangs(t *testing.T) {
+	tests := map[string]struct {
+		after, sent int
+		err         problem.Code
+	}{
+		"Length":  {0, 5, ""},
+		"Due":     {0, 0, problem.StorageUnavailable},
+		"Wait":    {4, 1, ""}, // two queues are counted, and the due ones listed, before the first
+		"Expired": {0, 5, ""},
+	}
+	for op, test := range tests {
+		t.Run(op, func(t *testing.T) {
+			w := newWorld(t, func(c *workflow.Config) {
+				h := &hanging{c.Store, c.Records, c.Queues, op, test.after}
+				c.Store, c.Records, c.Queues, c.Retention = h, h, h, 30*24*time.Hour
+			})
+			w.dueMany(5)
+			synctest.Test(t, func(t *testing.T) {
+				began := time.Now()
+				var sent outbox
+				n, err := w.worker.Upkeep(t.Context(), &sent)
+				if n != test.sent || len(sent) != test.sent || problem.CodeOf(err) != test.err && (err != nil || test.err != "") {
+					t.Errorf("enqueued %d, sent %d, %v; want %d", n, len(sent), err, test.sent)
+				}
+				if took := time.Since(began); took > 80*time.Second {
+					t.Errorf("it took %s", took)
+				}
+			})
+		})
 	}
 }
