@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"guestlist/handlers/dev/graphsim"
 	"guestlist/handlers/problem"
 	"guestlist/handlers/request"
 	"guestlist/handlers/submission"
@@ -164,5 +165,148 @@ func TestMessagesWithoutIDAreKeptByContent(t *testing.T) {
 	kept := w.kept()
 	if len(kept) != 2 || kept[0] == "" || kept[1] == "" {
 		t.Errorf("the dead letters are %q", kept)
+	}
+}
+
+func (w *world) giveUp(message submission.Message) error {
+	return w.worker.GiveUp(w.t.Context(), "m", must(message.Encode())(w.t))
+}
+
+func TestMessageOfDueEntryIsNotPutBack(t *testing.T) {
+	w := newWorld(t)
+	id := w.submit("ana@contoso.com")
+	w.interrupt = func(op string, after bool) error {
+		if onTables(op) {
+			return unavailable
+		}
+		return nil
+	}
+	// The due entry brings another one, so that copies would gather.
+	ok(t, w.giveUp(submission.Message{ID: id, Due: w.now}))
+	if len(w.put) != 0 {
+		t.Errorf("put back: %+v", w.put)
+	}
+}
+
+func TestMessageComesBackWithTheTimeOfItsFirstReturn(t *testing.T) {
+	w := newWorld(t)
+	w.on("Load", before, -1, fails)
+	message, first := w.queueOf(w.submit("ana@contoso.com")), w.now
+	for n, want := range []time.Duration{time.Minute, 5 * time.Minute, 15 * time.Minute, time.Hour, time.Hour} {
+		ok(t, w.giveUp(message))
+		if got := w.put[n].visible.Sub(w.now); got != want {
+			t.Errorf("return %d after %s, want %s", n+1, got, want)
+		}
+		w.now = w.put[n].visible
+		message = must(submission.DecodeMessage(w.put[n].body))(t)
+		if message.Returns != n+1 || !message.Returned.Equal(first) || message.Submission == nil {
+			t.Errorf("return %d is %+v", n+1, message)
+		}
+	}
+}
+
+// queueOf returns the message of the request that is on the queue.
+func (w *world) queueOf(id submission.ID) submission.Message {
+	w.t.Helper()
+	for _, message := range w.queue {
+		if message.ID == id {
+			return message
+		}
+	}
+	w.t.Fatalf("no message of request %s", id)
+	return submission.Message{}
+}
+
+func TestInstructionThatCannotBeKeptGoesOnComingBack(t *testing.T) {
+	w := newWorld(t)
+	id := w.invite()
+	w.on("KeepDeadLetter", before, -1, fails)
+	ok(t, w.giveUp(submission.Message{ID: id, Kind: submission.Withdraw, Returns: 80, Returned: w.now.AddDate(0, 0, -4)}))
+	if len(w.put) != 1 || w.put[0].queue != submission.Queue {
+		t.Errorf("put back: %+v", w.put)
+	}
+}
+
+func TestForeignMessageThatCannotBeKeptStaysOnItsQueue(t *testing.T) {
+	w := newWorld(t)
+	w.on("KeepDeadLetter", before, -1, fails)
+	ok(t, w.worker.GiveUp(t.Context(), "m", []byte("not ours")))
+	if len(w.put) != 1 || w.put[0].queue != submission.PoisonQueue || string(w.put[0].body) != "not ours" || !w.put[0].visible.After(w.now) {
+		t.Errorf("put back: %+v", w.put)
+	}
+	w.interrupt = func(string, bool) error { return unavailable }
+	wantCode(t, "neither kept nor put back", w.worker.GiveUp(t.Context(), "m", []byte("not ours")), problem.StorageUnavailable)
+}
+
+func TestGivingUpLeavesLaterDueTime(t *testing.T) {
+	w := newWorld(t)
+	w.row("contoso.com", "row", "Action", "invite")
+	w.order(graphsim.Fault{Match: invitations, Times: 1, Status: 429, Headers: retryAfter("3600")})
+	id := w.signUp("ana@contoso.com")
+	due := w.load(id).Due
+	if due.Sub(w.now) < 30*time.Minute {
+		t.Fatalf("due %s", due)
+	}
+	ok(t, w.giveUp(submission.Message{ID: id}))
+	if got := w.load(id).Due; !got.Equal(due) {
+		t.Errorf("due %s, want %s", got, due)
+	}
+}
+
+func TestGivingUpWhatAnotherChangesIsLeftToIt(t *testing.T) {
+	w := newWorld(t)
+	message := w.queueOf(w.submit("ana@contoso.com"))
+	ok(t, w.giveUp(message))
+	w.on("Save", before, -1, func() error { return problem.New(problem.Conflict, "changed meanwhile") })
+	ok(t, w.giveUp(message))
+	if len(w.put) != 0 {
+		t.Errorf("put back: %d messages", len(w.put))
+	}
+	if due := must(w.store.Due(t.Context(), w.now.Add(time.Hour), 10))(t); len(due) != 1 {
+		t.Errorf("due are %v", due)
+	}
+}
+
+// TestInstructionOfEndedRequestIsTriedForEver gives up a withdrawal that is recorded and not done.
+func TestInstructionOfEndedRequestIsTriedForEver(t *testing.T) {
+	w := newWorld(t)
+	id := w.invite()
+	w.on("Claim", before, -1, fails)
+	message := submission.Message{ID: id, Kind: submission.Withdraw}
+	err := w.worker.Advance(t.Context(), message)
+	wantCode(t, "withdrawing", err, problem.StorageUnavailable)
+	for range 3 {
+		ok(t, w.giveUp(message))
+		if r := w.wantState(id, request.Done); !r.Due.IsZero() || !r.Withdrawal.Open() {
+			t.Errorf("due %s, withdrawal %v", r.Due, r.Withdrawal)
+		}
+		w.now = w.now.AddDate(0, 0, 2)
+	}
+	w.interrupt = nil
+	w.settle(1)
+	w.wantErased(id)
+}
+
+func TestRequestGivenUpForDaysGivesBackItsSeat(t *testing.T) {
+	w := newWorld(t)
+	w.row("contoso.com", "row", "Action", "invite", "MaxGuests", int32(1))
+	w.tenantSays(suspicious)
+	id := w.signUpFor("ana@contoso.com", 1)
+	w.wantState(id, request.Parked)
+	w.poisonedForDays(must(submission.Message{ID: id}.Encode())(t))
+	w.wantState(id, request.Failed)
+	w.settle(1)
+	w.wantSeats("contoso.com", "row", 0)
+	w.wantNothingDue()
+}
+
+func TestInstructionGivenUpMakesItsRequestDue(t *testing.T) {
+	w := newWorld(t)
+	id := w.invite()
+	w.settle(1)
+	w.wantNothingDue()
+	ok(t, w.giveUp(submission.Message{ID: id, Kind: submission.Resend}))
+	if due := must(w.store.Due(t.Context(), w.now.Add(lease), 10))(t); len(due) != 1 || due[0] != id {
+		t.Errorf("due are %v: a slow call may record the instruction after its message was given up", due)
 	}
 }
