@@ -115,7 +115,7 @@ var alerts = [
   }
   {
     name: 'budget'
-    title: 'the day\'s invitations are nearly sent'
+    title: 'the day\'s invitations are nearly sent, or one domain has had its share'
     query: loadTextContent('../queries/alerts/budget.kql')
     severity: 3
     operator: 'GreaterThan'
