@@ -107,7 +107,7 @@ func (r *run) actOnWith(id submission.ID, act string) {
 	if act == "erase" {
 		r.withdrawn[id] = true
 	}
-	name := act + " " + r.nameOf(id)
+	name, before := act+" "+r.nameOf(id), r.recorded[id]
 	c := r.start(&instance{admin: true}, name, id, func() error {
 		at := store{r}
 		reviewer, err := review.New(review.Config{
@@ -133,7 +133,12 @@ func (r *run) actOnWith(id submission.ID, act string) {
 			_, err = reviewer.Retry(r.context, id)
 		}
 		return err
-	}, func(err error) { r.judgeFailure(name, err) }, func() {})
+	}, func(err error) {
+		r.judgeFailure(name, err)
+		if act == "cancel" {
+			r.wantCancelled(before, err)
+		}
+	}, func() {})
 	c.groups = groups
 }
 

@@ -19,6 +19,7 @@ const (
 	lawErased    Law = "erased"
 	lawIdleWish  Law = "idle-wish"
 	lawBound     Law = "bound"
+	lawCancel    Law = "cancel"
 )
 
 // The laws about addresses, guests and groups.
@@ -58,6 +59,7 @@ var laws = map[Law]string{
 		"erased has personal data.",
 	lawIdleWish: "A wish that sends and erases nothing leaves the claim as it was. One that can't do " +
 		"anything writes nothing.",
+	lawCancel: "A person can cancel every request that waits and for which nothing was sent.",
 	lawBound: "Every effect is tried a bounded number of times, and for a bounded time, until a person " +
 		"takes it up again.",
 	lawClaim: "An invitation needs a stored decision or approval, and a claim of the request's own " +
@@ -98,7 +100,6 @@ func Laws() map[Law]string { return maps.Clone(laws) }
 
 // pending are the laws that the program does not keep yet, each with the reason.
 var pending = map[Law]string{
-	lawHolder: "a receipt for a guest who never comes to be is believed",
 	lawPerDay: "a seat counts on the day on which it was reserved",
 	lawSeats:  "an inherited claim gives the seat of its guest back",
 }

@@ -286,7 +286,8 @@ func (r *run) beginMembership(by *call, group, guest string) {
 	case record.GuestID != guest:
 		r.breach(lawHolder, "%s adds another guest to a group", name)
 	// A slow call may be overtaken by one that has ended the request, or has left it to a person.
-	case record.State != request.Granting && !record.State.Ended():
+	case record.State != request.Granting && r.enteredAt[by.about] < by.begunAt &&
+		!(record.State == request.Failed || record.State == request.Done):
 		r.breach(lawGranted, "%s joins a group while it is %s", name, record.State)
 	}
 	user := r.tenant.accounts[guest]
@@ -301,7 +302,7 @@ func (r *run) beginMembership(by *call, group, guest string) {
 	lost, ever := r.lost[holding{guest, address}]
 	switch {
 	case ever && by.lookedAt != 0 && by.lookedAt < lost: // as in wantWelcome
-	case ever && (r.tenant.Unreadable || by.unanswered):
+	case ever && (r.tenant.Unreadable || by.unanswered || r.tenant.hidden(user, r.tenant.SearchDelay)):
 	default:
 		r.breach(lawHolder, "%s adds an account that holds another address to a group", name)
 	}
@@ -321,7 +322,13 @@ func (r *run) joined(by *call, group, guest string, added bool) {
 func (r *run) judgeDone(name string, record request.Request) {
 	id, address := record.ID, r.address[record.ID]
 	since := max(r.submittedAt[id], r.yes[id])
-	if record.GuestID == "" || !r.holds(holding{record.GuestID, address}, since) {
+	// Without the right to read users the app has only the directory's word for it, once. A request
+	// that is withdrawn, or whose address another request has taken over, is not compared with the
+	// directory any more.
+	over := record.Withdrawal.Open() || r.claims[address].Owner != id
+	believed := record.GuestID != "" &&
+		(r.tenant.Unreadable || over && r.unlucky[address] != "")
+	if !believed && !r.holds(holding{record.GuestID, address}, since) {
 		r.breach(lawHolder, "%s is done, and its guest did not hold the address", name)
 		return
 	}
@@ -337,7 +344,7 @@ func (r *run) judgeDone(name string, record request.Request) {
 	for _, grant := range record.Grants {
 		adder := r.adders[membership{grant.Group, record.GuestID}]
 		switch {
-		case !slices.Contains(terms.Groups, grant.Group):
+		case !slices.Contains(terms.Groups, grant.Group) && !grantedEarlier(record, grant):
 			r.breach(lawGranted, "%s is done with a group that nobody granted", name)
 		case grant.State != request.GrantAdded && grant.State != request.GrantPresent:
 			r.breach(lawGranted, "%s is done, and a grant is %s", name, grant.State)
@@ -345,6 +352,14 @@ func (r *run) judgeDone(name string, record request.Request) {
 			r.breach(lawGranted, "%s claims a membership that it did not add", name)
 		}
 	}
+}
+
+// grantedEarlier reports whether the guest was given the membership on the terms of the decision,
+// before a person approved others. It stays on record.
+func grantedEarlier(record request.Request, grant request.Grant) bool {
+	final := grant.State == request.GrantAdded || grant.State == request.GrantPresent
+	return final && record.Approval != nil && record.Decision != nil &&
+		record.Decision.Terms != nil && slices.Contains(record.Decision.Terms.Groups, grant.Group)
 }
 
 // judgeSeats checks that seats belong to requests with a guest.
@@ -375,7 +390,8 @@ func (r *run) judgeGuests() {
 		if !user.ours || known[user.id] {
 			continue
 		}
-		excused := r.unseen[user.address] || r.unlucky[user.address] != "" || r.troubled[user.address]
+		excused := r.unseen[user.address] || r.unlucky[user.address] != "" ||
+			r.troubled[user.address] || r.tenant.Unreadable
 		for _, id := range r.requests {
 			if r.address[id] == user.address && (r.deadLettered[id] || r.unknown[id] >= patientFor) {
 				excused = true
@@ -422,12 +438,20 @@ func (r *run) brought(by *call) {
 	if limits == nil || limits.MaxGuests == 0 || r.edited {
 		return // without limits, or with others than its row has by now
 	}
+	if by.resending && r.tenant.Unreadable {
+		return // nobody can see that the guest is gone for whom a person wants the mail again
+	}
 	key := limits.Row
-	r.guests[key] = append(r.guests[key], r.tenant.users[r.address[by.about]])
+	if r.guests[key] == nil {
+		r.guests[key] = map[submission.ID]*tenantUser{}
+	}
+	r.guests[key][by.about] = r.tenant.users[r.address[by.about]]
 	n := 0
 	for _, user := range r.guests[key] {
-		// An account that is the tenant's own by now, or was removed, takes no seat.
-		if user.kind != request.InternalUser && user.kind != request.DeletedGuest {
+		// An account that is the tenant's own by now, or was removed, takes no seat. Nor does one that
+		// the directory did not show when a withdrawn request asked for it.
+		if user.kind != request.InternalUser && user.kind != request.DeletedGuest &&
+			!r.unseen[user.address] {
 			n++
 		}
 	}

@@ -19,7 +19,7 @@ func (r *run) gateSaved(by *call, before, after request.Gate) {
 	if after.Day < before.Day {
 		r.breach(lawBudget, "the day of the gate went back from %s to %s", before.Day, after.Day)
 	}
-	if by.deferred.After(r.notBefore) {
+	if by.deferred.After(r.notBefore) && !after.HeldUntil.Before(by.deferred.Truncate(request.Tick)) {
 		r.notBefore = by.deferred
 	}
 	sameDay := after.Day == before.Day
@@ -134,6 +134,9 @@ func (r *run) answered(by *call, err error) {
 	}
 	if r.tenantWide(code) {
 		r.witnesses = append(r.witnesses, witness{by, code})
+		if len(r.certain) > 0 && r.certain[0].code != code {
+			r.certain = nil // the answers must be the same in a row
+		}
 		r.certain = append(r.certain, witness{by, code})
 		by.tenantWide, by.closingsThen = code, r.closings
 		r.refusals[by.about]++
@@ -238,7 +241,8 @@ const (
 	orderAge   = 10 * time.Minute
 )
 
-// wantOrder checks that no older request stays parked for long after one that was parked goes.
+// wantOrder checks that no older request stays parked for long after one that was parked goes. A
+// mail that somebody asked for has no place in that order, and may have had the turn.
 func (r *run) wantOrder(by *call) {
 	id := by.about
 	_, wasParked := r.parked[id]
@@ -246,7 +250,7 @@ func (r *run) wantOrder(by *call) {
 	if !wasParked || by.probing || r.disturbed() {
 		return
 	}
-	begun := r.now
+	begun, mails := r.now, r.counts.Resends
 	for _, older := range r.requests {
 		since, parked := r.parked[older]
 		if !parked || r.recorded[older].State != request.Parked ||
@@ -256,7 +260,7 @@ func (r *run) wantOrder(by *call) {
 		r.plan(begun.Add(orderSlack), func() {
 			now, still := r.parked[older]
 			if still && now.Equal(since) && r.recorded[older].State == request.Parked &&
-				r.gate.Cause == "" && !r.disturbed() {
+				r.gate.Cause == "" && !r.disturbed() && r.counts.Resends == mails {
 				r.breach(lawOrder, "%s is sent, and %s is older and stays parked",
 					r.nameOf(id), r.nameOf(older))
 			}

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"guestlist/handlers/policy"
+	"guestlist/handlers/problem"
 	"guestlist/handlers/request"
 	"guestlist/handlers/submission"
 )
@@ -177,7 +178,7 @@ func (r *run) savedWait(by *call, before, after request.Request) {
 		r.breach(lawBound, "%s waits until %s", name, after.Due)
 	}
 	if before.State != after.State {
-		r.entered[after.ID] = r.now
+		r.entered[after.ID], r.enteredAt[after.ID] = r.now, r.happenings
 	}
 	// A request that waits for another one's invitation waits as long as that one does.
 	owner := r.claims[r.address[after.ID]].Owner
@@ -278,6 +279,25 @@ func (r *run) savedWish(by *call, before, after request.Request) {
 	if w.before != w.after && !ended {
 		r.breach(lawIdleWish, "the mail of %s was not sent again, and the claim has changed",
 			r.nameOf(after.ID))
+	}
+}
+
+// wantCancelled checks that a person could cancel a request that waits. before is the request as it
+// was when the person began.
+func (r *run) wantCancelled(before request.Request, err error) {
+	id := before.ID
+	claim := r.claims[r.address[id]]
+	switch {
+	case problem.CodeOf(err) != problem.InvalidInput, r.recorded[id].Version != before.Version:
+		return
+	case before.Withdrawal.Open(), !before.Erased.IsZero(), before.GuestID != "":
+		return // it is ended already, or it has led to a guest
+	case claim.Owner == id && (claim.State == request.ClaimSending || claim.State == request.ClaimSent):
+		return // an invitation may be under way
+	}
+	switch before.State {
+	case request.Received, request.Review, request.Approved, request.Parked, request.Inviting:
+		r.breach(lawCancel, "%s is %s and can't be cancelled", r.nameOf(id), before.State)
 	}
 }
 
@@ -401,7 +421,8 @@ func (r *run) mayFail(record request.Request) bool {
 		user != nil && user.kind == request.InternalUser ||
 		r.before[address] == request.InternalUser ||
 		r.members || len(r.tenant.refuses) > 0 || len(r.tenant.missing) > 0 || r.groupCame ||
-		r.failures[id] >= patientFor || r.refusals[id] > request.MaxTries || r.unlucky[address] != "" || r.troubled[address] ||
+		r.failures[id] >= patientFor || r.refusals[id] > request.MaxTries ||
+		r.unlucky[address] != "" || r.troubled[address] ||
 		// With a clock that is hours ahead the patience with a new guest seems over.
 		r.skewed() && record.GuestID != ""
 }

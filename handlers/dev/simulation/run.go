@@ -105,21 +105,22 @@ type run struct {
 	alerts     int
 	before     map[submission.Address]request.UserKind // users that were there before
 
-	submittedAt map[submission.ID]int            // when, by the number of the happening
-	entered     map[submission.ID]time.Time      // when it came to its state
-	tries       map[submission.ID]map[string]int // since a person last acted
-	approved    map[submission.ID][]string       // the groups that a person gave
-	yes         map[submission.ID]int            // when a person last approved
-	wishes      map[submission.ID]*wish          // that are carried out
-	parked      map[submission.ID]time.Time      // since when
-	joins       map[join]bool                    // whether the account held the address
-	guests      map[policy.RowKey][]*tenantUser  // whom a row with limits brought in
-	shut        map[string]int                   // when the account was removed or disabled
-	lost        map[holding]int                  // when the account ceased to hold the address
-	refusals    map[submission.ID]int            // by what may be about the tenant
-	witnesses   []witness                        // that no accepted invitation refutes
-	certain     []witness                        // and that came after every accepted one
-	opener      submission.ID                    // whose call opened the breaker
+	submittedAt map[submission.ID]int                           // when, by the number of the happening
+	enteredAt   map[submission.ID]int                           // when it came to its state, by the number of the happening
+	entered     map[submission.ID]time.Time                     // when it came to its state
+	tries       map[submission.ID]map[string]int                // since a person last acted
+	approved    map[submission.ID][]string                      // the groups that a person gave
+	yes         map[submission.ID]int                           // when a person last approved
+	wishes      map[submission.ID]*wish                         // that are carried out
+	parked      map[submission.ID]time.Time                     // since when
+	joins       map[join]bool                                   // whether the account held the address
+	guests      map[policy.RowKey]map[submission.ID]*tenantUser // whom a row with limits brought in
+	shut        map[string]int                                  // when the account was removed or disabled
+	lost        map[holding]int                                 // when the account ceased to hold the address
+	witnesses   []witness                                       // that no accepted invitation refutes
+	certain     []witness                                       // and that came after every accepted one
+	opener      submission.ID                                   // whose call opened the breaker
+	refusals    map[submission.ID]int                           // by what may be about the tenant
 
 	// What the events have left to do.
 	onGuest                                                []func(*tenantUser)
@@ -239,10 +240,11 @@ func (s *Simulator) newRun(random *rand.Rand, p *profile) *run {
 		adders: map[membership]*call{}, before: map[submission.Address]request.UserKind{},
 
 		submittedAt: map[submission.ID]int{}, entered: map[submission.ID]time.Time{},
-		tries: map[submission.ID]map[string]int{}, approved: map[submission.ID][]string{},
+		enteredAt: map[submission.ID]int{},
+		tries:     map[submission.ID]map[string]int{}, approved: map[submission.ID][]string{},
 		yes: map[submission.ID]int{}, wishes: map[submission.ID]*wish{},
 		parked: map[submission.ID]time.Time{}, joins: map[join]bool{},
-		guests: map[policy.RowKey][]*tenantUser{}, shut: map[string]int{},
+		guests: map[policy.RowKey]map[submission.ID]*tenantUser{}, shut: map[string]int{},
 		lost: map[holding]int{},
 
 		deadLettered: map[submission.ID]bool{}, unread: map[submission.ID]int{},
