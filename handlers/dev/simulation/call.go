@@ -92,6 +92,7 @@ type call struct {
 	tenantWide   problem.Code
 	closingsThen int
 	day          string // of the last admission
+	shared       bool   // and it came from the share of a domain
 	unsent       int    // invitations that were admitted and certainly not sent
 	resending    bool
 	invited      bool             // the tenant took an invitation

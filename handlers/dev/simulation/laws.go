@@ -40,6 +40,7 @@ const (
 const (
 	lawTurn    Law = "turn"
 	lawBudget  Law = "budget"
+	lawShare   Law = "share"
 	lawSeats   Law = "seats"
 	lawPerDay  Law = "per-day"
 	lawWitness Law = "witness"
@@ -85,6 +86,8 @@ var laws = map[Law]string{
 		"never sooner than the spacing or the directory's Retry-After allows.",
 	lawBudget: "A day has no more invitations than the budget, counted as they are sent, and days " +
 		"only go forward.",
+	lawShare: "No domain has more of a day than its share of the budget, apart from guests whom a " +
+		"person has approved and mails that a person wants.",
 	lawSeats: "A row brings in no more guests than it has seats. A request that ends without a guest " +
 		"holds none.",
 	lawPerDay: "A row brings in no more guests on a day than it allows, counted on the day of the " +

@@ -447,7 +447,10 @@ func (r *run) brought(by *call) {
 	}
 	r.guests[key][by.about] = r.tenant.users[r.address[by.about]]
 	n := 0
-	for _, user := range r.guests[key] {
+	for id, user := range r.guests[key] {
+		if r.tenant.Unreadable && r.recorded[id].GuestID == "" {
+			continue // nobody can see what came of an invitation whose answer was lost
+		}
 		// An account that is the tenant's own by now, or was removed, takes no seat. Nor does one that
 		// the directory did not show when a withdrawn request asked for it.
 		if user.kind != request.InternalUser && user.kind != request.DeletedGuest &&

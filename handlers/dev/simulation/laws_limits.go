@@ -56,6 +56,7 @@ func (r *run) admission(by *call, before, after request.Gate) {
 		by.turn = r.notBefore
 	}
 	r.sentOn[after.Day]++
+	r.shareTaken(by, after.Day)
 	now := by.on.clock(r.now)
 	switch {
 	case before.Cause != "" && (before.ProbeAt.IsZero() || now.Before(before.ProbeAt) && !r.skewed()):
@@ -89,6 +90,26 @@ func (r *run) othersWait(id submission.ID) bool {
 	return false
 }
 
+// A share is what a domain has of a day.
+type share struct{ day, domain string }
+
+// shareTaken counts an invitation for its domain.
+func (r *run) shareTaken(by *call, day string) {
+	pace := r.config.pace
+	record := r.recorded[by.about]
+	wanted := record.Resend.Open() && record.Resend.By != request.ThePartner
+	by.shared = record.Approval == nil && !wanted
+	if !by.shared || pace.Daily == 0 || pace.Share == 0 {
+		return
+	}
+	key := share{day, r.address[by.about].Domain()}
+	r.shares[key]++
+	if most := max(1, pace.Daily*pace.Share/100); r.shares[key] > most {
+		r.breach(lawShare, "%s has %d invitations of a day, and its share is %d",
+			key.domain, r.shares[key], most)
+	}
+}
+
 // turnGivenBack checks a turn of the day that is given back.
 func (r *run) turnGivenBack(by *call, before, after request.Gate) {
 	if after.Sent != before.Sent-1 || by.admitted+by.unsent <= 0 {
@@ -96,6 +117,9 @@ func (r *run) turnGivenBack(by *call, before, after request.Gate) {
 			before.Sent-after.Sent)
 	}
 	r.sentOn[after.Day]--
+	if by.shared {
+		r.shares[share{after.Day, r.address[by.about].Domain()}]--
+	}
 	if by.unsent > 0 {
 		by.unsent--
 	} else {
@@ -253,7 +277,7 @@ func (r *run) wantOrder(by *call) {
 	begun, mails := r.now, r.counts.Resends
 	for _, older := range r.requests {
 		since, parked := r.parked[older]
-		if !parked || r.recorded[older].State != request.Parked ||
+		if !parked || !r.sameShare(id, older) || r.recorded[older].State != request.Parked ||
 			begun.Sub(since) < orderSlack || r.submitted[id].Sub(r.submitted[older]) < orderAge {
 			continue
 		}
@@ -266,6 +290,14 @@ func (r *run) wantOrder(by *call) {
 			}
 		})
 	}
+}
+
+// sameShare reports whether two requests take their turns from the same shares. Otherwise the
+// share of the older one may be used up.
+func (r *run) sameShare(id, other submission.ID) bool {
+	a, b := r.recorded[id], r.recorded[other]
+	return r.config.pace.Share == 0 || a.Approval == nil && b.Approval == nil &&
+		r.address[id].Domain() == r.address[other].Domain()
 }
 
 // disturbed reports whether something went wrong that may keep a single request waiting.

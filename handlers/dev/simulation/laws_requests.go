@@ -121,7 +121,7 @@ func (r *run) savedDecision(by *call, before request.Request, existed bool, afte
 	terms := after.Terms()
 	switch after.State {
 	case request.Inviting, request.Parked, request.Granting, request.Done:
-		if terms != nil && !sameGroups(after.Grants, terms.Groups) {
+		if terms != nil && !sameGroups(after, terms.Groups) {
 			r.breach(lawApproval, "%s is %s, and its groups are not those of its terms",
 				name, after.State)
 		}
@@ -143,16 +143,18 @@ func (r *run) personActed(by *call, before, after request.Request) {
 	}
 }
 
-// sameGroups reports whether the grants are those of the groups, in any order. A membership that the
-// guest was given on earlier terms, before a person approved others, stays on record.
-func sameGroups(grants []request.Grant, groups []string) bool {
-	for _, grant := range grants {
-		if !slices.Contains(groups, grant.Group) && grant.State != request.GrantAdded {
+// sameGroups reports whether the grants of a request are those of the groups, in any order. A
+// membership that the guest was given on earlier terms stays on record.
+func sameGroups(record request.Request, groups []string) bool {
+	for _, grant := range record.Grants {
+		if !slices.Contains(groups, grant.Group) && !grantedEarlier(record, grant) {
 			return false
 		}
 	}
 	for _, group := range groups {
-		if !slices.ContainsFunc(grants, func(g request.Grant) bool { return g.Group == group }) {
+		if !slices.ContainsFunc(record.Grants, func(g request.Grant) bool {
+			return g.Group == group
+		}) {
 			return false
 		}
 	}

@@ -353,6 +353,8 @@ func sharedMutants() []mutant {
 		}},
 		{lawBudget, "days of full budget", "the budget is doubled",
 			func(_ *run, config *workflow.Config) { config.Pace.Daily *= 2 }},
+		{lawShare, "days of full budget", "shares are not heeded",
+			func(_ *run, config *workflow.Config) { config.Pace.Share = 0 }},
 		{lawSeats, "none", "no seat is taken", func(_ *run, config *workflow.Config) {
 			config.Seats = bentSeats{Seats: config.Seats, take: func(
 				context.Context, policy.Limits, string, submission.ID,

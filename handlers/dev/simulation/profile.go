@@ -32,6 +32,7 @@ func newProfile(random *rand.Rand, only string) *profile {
 		instances: pick(random, 1, 2, 2, 3, 4), people: 1 + random.IntN(3),
 		acts: max(0, random.IntN(5)-1), events: chooseEvents(random, only),
 	}
+	p.config.pace.Share = pick(random, 0, 50)
 	switch random.IntN(50) {
 	case 0: // a long one
 		p.faults, p.kills = 8+random.IntN(20), random.IntN(8)
