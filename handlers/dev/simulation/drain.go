@@ -59,7 +59,9 @@ func (l *load) take(r *run, c *call, op string) error {
 		c.on.pressure.Report(used)
 	}
 	if wait > 0 {
-		return &problem.Error{Code: request.DirectoryThrottled, Detail: "the simulated directory throttles", RetryAfter: wait}
+		return &problem.Error{
+			Code: request.DirectoryThrottled, Detail: "the simulated directory throttles", RetryAfter: wait,
+		}
 	}
 	return nil
 }

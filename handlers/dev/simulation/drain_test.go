@@ -16,7 +16,8 @@ func TestDrainReachesTheRateThatTheDirectoryAllows(t *testing.T) {
 	for _, instances := range []int{1, 2, 4} {
 		drained := s.Drain(simulation.Load{
 			SignUps: 5000, Instances: instances, Limits: graphsim.SmallTenant,
-			StorageLatency: 8 * time.Millisecond, LookUpLatency: 80 * time.Millisecond, InviteLatency: 300 * time.Millisecond, JoinLatency: 120 * time.Millisecond,
+			StorageLatency: 8 * time.Millisecond, LookUpLatency: 80 * time.Millisecond,
+			InviteLatency: 300 * time.Millisecond, JoinLatency: 120 * time.Millisecond,
 			BatchSize: 8, NewBatchThreshold: 4,
 		})
 		t.Logf("%d instances: %+v", instances, drained)

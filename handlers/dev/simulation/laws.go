@@ -50,51 +50,53 @@ const (
 var laws = map[Law]string{
 	lawInternal: "No call panics or fails with an internal error.",
 	lawRest:     "Every schedule comes to rest, with every request ended or with a person.",
-	lawAccounted: "At every moment, a submission has ended, or is with a person, or has a due entry, " +
-		"or has a message on a queue.",
+	lawAccounted: "At every moment, a submission has ended, or is with a person, or has a due " +
+		"entry, or has a message on a queue.",
 	lawHistory: "History only grows, and tells every state.",
-	lawDecided: "A stored decision never changes. It is that of a row as it stood at some time since " +
-		"the submission.",
+	lawDecided: "A stored decision never changes. It is that of a row as it stood at some time " +
+		"since the submission.",
 	lawEnds: "A request ends in a state that its row, the people and the faults allow.",
-	lawErased: "What is withdrawn is erased. Nothing else is erased before its time. Nothing that is " +
-		"erased has personal data.",
-	lawIdleWish: "A wish that sends and erases nothing leaves the claim as it was. One that can't do " +
-		"anything writes nothing.",
+	lawErased: "What is withdrawn is erased. Nothing else is erased before its time. Nothing " +
+		"that is erased has personal data.",
+	lawIdleWish: "A wish that sends and erases nothing leaves the claim as it was. One that can't " +
+		"do anything writes nothing.",
 	lawCancel: "A person can cancel every request that waits and for which nothing was sent.",
-	lawBound: "Every effect is tried a bounded number of times, and for a bounded time, until a person " +
-		"takes it up again.",
-	lawClaim: "An invitation needs a stored decision or approval, and a claim of the request's own " +
-		"whose intent is stored.",
+	lawBound: "Every effect is tried a bounded number of times, and for a bounded time, until a " +
+		"person takes it up again.",
+	lawClaim: "An invitation needs a stored decision or approval, and a claim of the request's " +
+		"own whose intent is stored.",
 	lawOthersClaim: "What one request does changes nothing on the claim of another, unended one but " +
 		"the count of mails.",
 	lawConfirmed: "A guest's id is only written by a call to which the directory has said that this " +
 		"guest holds the address.",
-	lawHolder: "Only the account that holds the address is added to groups. A request that is done " +
-		"names an account that has held the address since the request or its approval.",
-	lawGranted: "Done means that every group of the terms, and no other, was granted to the account of " +
-		"the request while it held the address. A grant stored as added was added by that request.",
-	lawApproval: "The groups of a request that was approved are those of the approval, else those of " +
-		"the decision, wherever it invites or grants.",
-	lawShutOut: "An account that was removed or disabled gets no invitation, mail or group without an " +
-		"approval given after that.",
+	lawHolder: "Only the account that holds the address is added to groups. A request that is " +
+		"done names an account that has held the address since the request or its " +
+		"approval.",
+	lawGranted: "Done means that every group of the terms, and no other, was granted to the " +
+		"account of the request while it held the address. A grant stored as added was " +
+		"added by that request.",
+	lawApproval: "The groups of a request that was approved are those of the approval, else those " +
+		"of the decision, wherever it invites or grants.",
+	lawShutOut: "An account that was removed or disabled gets no invitation, mail or group " +
+		"without an approval given after that.",
 	lawOnce: "No two invitations of an address are on their way at once.",
 	lawMails: "A guest gets one mail, apart from those that somebody asked for. A second one is " +
-		"possible only if the first one's receipt was not stored and the directory did not show " +
-		"the guest.",
+		"possible only if the first one's receipt was not stored and the directory did " +
+		"not show the guest.",
 	lawRemains: "The alert that a withdrawn guest remains names only guests whom we brought in.",
-	lawTurn: "Every invitation passes the gate: past an open breaker only as the probe that is due, " +
-		"never sooner than the spacing or the directory's Retry-After allows.",
-	lawBudget: "A day has no more invitations than the budget, counted as they are sent, and days " +
-		"only go forward.",
-	lawShare: "No domain has more of a day than its share of the budget, apart from guests whom a " +
-		"person has approved and mails that a person wants.",
-	lawSeats: "A row brings in no more guests than it has seats. A request that ends without a guest " +
-		"holds none.",
-	lawPerDay: "A row brings in no more guests on a day than it allows, counted on the day of the " +
-		"invitation.",
-	lawWitness: "Two requests with the same answer, and none accepted in between, open the breaker, " +
-		"with one alert; one alone does not, unless Microsoft suspects an abuse. A success or a " +
-		"person closes it.",
+	lawTurn: "Every invitation passes the gate: past an open breaker only as the probe that is " +
+		"due, never sooner than the spacing or the directory's Retry-After allows.",
+	lawBudget: "A day has no more invitations than the budget, counted as they are sent, and " +
+		"days only go forward.",
+	lawShare: "No domain has more of a day than its share of the budget, apart from guests whom " +
+		"a person has approved and mails that a person wants.",
+	lawSeats: "A row brings in no more guests than it has seats. A request that ends without a " +
+		"guest holds none.",
+	lawPerDay: "A row brings in no more guests on a day than it allows, counted on the day of " +
+		"the invitation.",
+	lawWitness: "Two requests with the same answer, and none accepted in between, open the " +
+		"breaker, with one alert; one alone does not, unless Microsoft suspects an abuse. " +
+		"A success or a person closes it.",
 	lawOrder: "Of two parked requests the older goes first, give or take minutes.",
 }
 

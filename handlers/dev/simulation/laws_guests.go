@@ -412,7 +412,8 @@ func (r *run) remains(guest string) {
 	}
 }
 
-// wantSeat checks that an invitation under limits has a seat, taken for the day on which it is sent.
+// wantSeat checks that an invitation under limits has a seat, taken for the day on which it is
+// sent.
 func (r *run) wantSeat(by *call, record request.Request) {
 	if record.Approval != nil || record.Decision == nil || record.Decision.Limits == nil {
 		return

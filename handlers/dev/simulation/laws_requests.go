@@ -294,7 +294,8 @@ func (r *run) wantCancelled(before request.Request, err error) {
 		return
 	case before.Withdrawal.Open(), !before.Erased.IsZero(), before.GuestID != "":
 		return // it is ended already, or it has led to a guest
-	case claim.Owner == id && (claim.State == request.ClaimSending || claim.State == request.ClaimSent):
+	case claim.Owner == id &&
+		(claim.State == request.ClaimSending || claim.State == request.ClaimSent):
 		return // an invitation may be under way
 	}
 	switch before.State {

@@ -13,7 +13,9 @@ import (
 )
 
 // errStorage is what a failed operation on storage returns.
-var errStorage = &problem.Error{Code: problem.StorageUnavailable, Detail: "the simulated storage fails"}
+var errStorage = &problem.Error{
+	Code: problem.StorageUnavailable, Detail: "the simulated storage fails",
+}
 
 // store is storage as a worker sees it: each operation hands over first, and then meets its fate.
 type store struct{ *run }
@@ -68,7 +70,9 @@ func (s store) Load(ctx context.Context, id submission.ID) (request.Request, err
 	return get(s, "Load", func() (request.Request, error) { return s.memory.Load(ctx, id) })
 }
 
-func (s store) Save(_ context.Context, record request.Request, events []request.Event) (request.Request, error) {
+func (s store) Save(
+	_ context.Context, record request.Request, events []request.Event,
+) (request.Request, error) {
 	by := s.current
 	return get(s, "Save "+string(record.State), func() (request.Request, error) {
 		before, exists := s.recorded[record.ID]
@@ -88,7 +92,9 @@ func (s store) History(ctx context.Context, id submission.ID) ([]request.Event, 
 	return get(s, "History", func() ([]request.Event, error) { return s.memory.History(ctx, id) })
 }
 
-func (s store) Claim(_ context.Context, address submission.Address, id submission.ID, intentAt time.Time) (claim request.Claim, created bool, err error) {
+func (s store) Claim(
+	_ context.Context, address submission.Address, id submission.ID, intentAt time.Time,
+) (claim request.Claim, created bool, err error) {
 	claim, err = get(s, "Claim", func() (claim request.Claim, err error) {
 		claim, created, err = s.memory.Claim(s.context, address, id, intentAt)
 		if err == nil {
@@ -100,10 +106,14 @@ func (s store) Claim(_ context.Context, address submission.Address, id submissio
 }
 
 func (s store) ClaimOf(_ context.Context, address submission.Address) (request.Claim, error) {
-	return get(s, "ClaimOf", func() (request.Claim, error) { return s.memory.ClaimOf(s.context, address) })
+	return get(s, "ClaimOf", func() (request.Claim, error) {
+		return s.memory.ClaimOf(s.context, address)
+	})
 }
 
-func (s store) UpdateClaim(_ context.Context, address submission.Address, claim request.Claim) (request.Claim, error) {
+func (s store) UpdateClaim(
+	_ context.Context, address submission.Address, claim request.Claim,
+) (request.Claim, error) {
 	by := s.current
 	return get(s, "UpdateClaim", func() (request.Claim, error) {
 		updated, err := s.memory.UpdateClaim(s.context, address, claim)
@@ -170,7 +180,9 @@ func (s store) Rows(ctx context.Context, partitions []string) ([]policy.Raw, err
 	return rows, err
 }
 
-func (s store) ScanRows(ctx context.Context, cursor string) (rows []policy.Raw, next string, err error) {
+func (s store) ScanRows(
+	ctx context.Context, cursor string,
+) (rows []policy.Raw, next string, err error) {
 	by := s.current
 	rows, err = get(s, "ScanRows", func() ([]policy.Raw, error) {
 		var page []policy.Raw
@@ -211,7 +223,9 @@ func (s store) Used(ctx context.Context, row policy.RowKey, day string) (policy.
 	return used, err
 }
 
-func (s store) TakeSeat(_ context.Context, limits policy.Limits, day string, id submission.ID) (bool, error) {
+func (s store) TakeSeat(
+	_ context.Context, limits policy.Limits, day string, id submission.ID,
+) (bool, error) {
 	return get(s, "TakeSeat", func() (bool, error) {
 		taken, err := s.memory.TakeSeat(s.context, limits, day, id)
 		_, held := s.seats[seat{limits.Row, id}]
@@ -264,7 +278,9 @@ func (s store) KeepDeadLetter(_ context.Context, letter request.DeadLetter) erro
 }
 
 func (s store) AllDeadLetters(ctx context.Context) ([]request.DeadLetter, error) {
-	return get(s, "AllDeadLetters", func() ([]request.DeadLetter, error) { return s.memory.AllDeadLetters(ctx) })
+	return get(s, "AllDeadLetters", func() ([]request.DeadLetter, error) {
+		return s.memory.AllDeadLetters(ctx)
+	})
 }
 
 func (s store) DropDeadLetter(_ context.Context, id string) error {
@@ -272,11 +288,17 @@ func (s store) DropDeadLetter(_ context.Context, id string) error {
 }
 
 func (s store) Expired(ctx context.Context, before time.Time, limit int) ([]submission.ID, error) {
-	return get(s, "Expired", func() ([]submission.ID, error) { return s.memory.Expired(ctx, before, limit) })
+	return get(s, "Expired", func() ([]submission.ID, error) {
+		return s.memory.Expired(ctx, before, limit)
+	})
 }
 
-func (s store) Standing(ctx context.Context, before map[request.State]time.Time) (map[request.State]request.Standing, error) {
-	return get(s, "Standing", func() (map[request.State]request.Standing, error) { return s.memory.Standing(ctx, before) })
+func (s store) Standing(
+	ctx context.Context, before map[request.State]time.Time,
+) (map[request.State]request.Standing, error) {
+	return get(s, "Standing", func() (map[request.State]request.Standing, error) {
+		return s.memory.Standing(ctx, before)
+	})
 }
 
 func (s store) Parked(ctx context.Context, limit int) ([]request.Request, error) {
@@ -318,7 +340,10 @@ const noToken = request.DirectoryNoToken
 const callTimeout = 20 * time.Second
 
 // passing are the errors of calls with which nothing is wrong.
-var passing = []problem.Code{request.DirectoryThrottled, request.DirectoryUnavailable, request.DirectoryUnavailable, request.DirectoryUnknown}
+var passing = []problem.Code{
+	request.DirectoryThrottled, request.DirectoryUnavailable, request.DirectoryUnavailable,
+	request.DirectoryUnknown,
+}
 
 // do runs one call.
 func (d directory) do(op string, effect func() error) error {
@@ -364,7 +389,9 @@ func (d directory) do(op string, effect func() error) error {
 	return effect()
 }
 
-func (d directory) Invite(ctx context.Context, invitation request.Invitation) (guestID string, err error) {
+func (d directory) Invite(
+	ctx context.Context, invitation request.Invitation,
+) (guestID string, err error) {
 	by := d.current
 	deadline, bounded := ctx.Deadline()
 	if bounded {

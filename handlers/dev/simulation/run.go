@@ -20,13 +20,14 @@ import (
 
 // Counts say how often what happened, in one schedule or in many.
 type Counts struct {
-	Schedules, Steps         int
-	Submissions              int
-	Kills, Faults            int // ended processes; operations that failed, were slow, or came late
-	Deliveries, DeadLetters  int
-	Invitations, Mails       int // calls that reached the tenant; mails that it sent
-	Resends                  int // mails that somebody asked for
-	SecondMails              int // sent because a worker ended between the directory's answer and the receipt
+	Schedules, Steps        int
+	Submissions             int
+	Kills, Faults           int // ended processes; operations that failed, were slow, or came late
+	Deliveries, DeadLetters int
+	Invitations, Mails      int // calls that reached the tenant; mails that it sent
+	Resends                 int // mails that somebody asked for
+	// SecondMails were sent because a worker ended between the directory's answer and the receipt.
+	SecondMails              int
 	Openings, Probes, Alerts int
 	Done, Review, Denied     int // ends of requests
 	Failed, Cancelled        int
@@ -106,22 +107,24 @@ type run struct {
 	alerts     int
 	before     map[submission.Address]request.UserKind // users that were there before
 
-	submittedAt map[submission.ID]int                           // when, by the number of the happening
-	enteredAt   map[submission.ID]int                           // when it came to its state, by the number of the happening
-	entered     map[submission.ID]time.Time                     // when it came to its state
-	tries       map[submission.ID]map[string]int                // since a person last acted
-	approved    map[submission.ID][]string                      // the groups that a person gave
-	yes         map[submission.ID]int                           // when a person last approved
-	wishes      map[submission.ID]*wish                         // that are carried out
-	parked      map[submission.ID]time.Time                     // since when
-	joins       map[join]bool                                   // whether the account held the address
-	guests      map[policy.RowKey]map[submission.ID]*tenantUser // whom a row with limits brought in
-	shut        map[string]int                                  // when the account was removed or disabled
-	lost        map[holding]int                                 // when the account ceased to hold the address
-	witnesses   []witness                                       // that no accepted invitation refutes
-	certain     []witness                                       // and that came after every accepted one
-	opener      submission.ID                                   // whose call opened the breaker
-	refusals    map[submission.ID]int                           // by what may be about the tenant
+	submittedAt map[submission.ID]int            // when, by the number of the happening
+	entered     map[submission.ID]time.Time      // when it came to its state
+	enteredAt   map[submission.ID]int            // the same as a number of the happening
+	tries       map[submission.ID]map[string]int // since a person last acted
+	approved    map[submission.ID][]string       // the groups that a person gave
+	yes         map[submission.ID]int            // when a person last approved
+	wishes      map[submission.ID]*wish          // that are carried out
+	parked      map[submission.ID]time.Time      // since when
+	joins       map[join]bool                    // whether the account held the address
+	shut        map[string]int                   // when the account was removed or disabled
+	lost        map[holding]int                  // when the account ceased to hold the address
+	witnesses   []witness                        // that no accepted invitation refutes
+	certain     []witness                        // and that came after every accepted one
+	opener      submission.ID                    // whose call opened the breaker
+	refusals    map[submission.ID]int            // by what may be about the tenant
+
+	// guests are those whom rows with limits brought in, by the request.
+	guests map[policy.RowKey]map[submission.ID]*tenantUser
 
 	// What the events have left to do.
 	onGuest                                                []func(*tenantUser)
@@ -237,7 +240,8 @@ func (s *Simulator) newRun(random *rand.Rand, p *profile) *run {
 		recorded: map[submission.ID]request.Request{}, claims: map[submission.Address]request.Claim{},
 		dues: map[submission.ID]time.Time{}, seats: map[seat]string{},
 		versions: map[string]version{}, rowOf: map[string]policy.RowKey{},
-		sentOn: map[string]int{}, shares: map[share]int{}, refusals: map[submission.ID]int{}, mailed: map[holding][]int{}, resent: map[submission.Address]int{},
+		sentOn: map[string]int{}, shares: map[share]int{}, refusals: map[submission.ID]int{},
+		mailed: map[holding][]int{}, resent: map[submission.Address]int{},
 		adders: map[membership]*call{}, before: map[submission.Address]request.UserKind{},
 
 		submittedAt: map[submission.ID]int{}, entered: map[submission.ID]time.Time{},

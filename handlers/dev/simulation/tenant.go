@@ -86,7 +86,8 @@ func (t *Tenant) Mails(address submission.Address) int { return t.mails[address]
 // remove deletes a guest. The address stays with the deleted account until another is invited.
 func (t *Tenant) remove(user *tenantUser) {
 	user.was, user.kind = user.kind, request.DeletedGuest
-	t.deleted[user.address] = append(t.deleted[user.address], request.Deletion{ID: user.id, At: t.Now()})
+	deletion := request.Deletion{ID: user.id, At: t.Now()}
+	t.deleted[user.address] = append(t.deleted[user.address], deletion)
 }
 
 // restore brings a deleted guest back as it was. It reports false if another account holds the
@@ -96,9 +97,8 @@ func (t *Tenant) restore(user *tenantUser) bool {
 		return false
 	}
 	user.kind = user.was
-	t.deleted[user.address] = slices.DeleteFunc(t.deleted[user.address], func(d request.Deletion) bool {
-		return d.ID == user.id
-	})
+	restored := func(d request.Deletion) bool { return d.ID == user.id }
+	t.deleted[user.address] = slices.DeleteFunc(t.deleted[user.address], restored)
 	return true
 }
 
