@@ -137,6 +137,98 @@ func TestUnreadableRecordComesBackWithItsSubmission(t *testing.T) {
 	}
 }
 
+// TestGivenUpMessageIsNeverLost gives messages up while an operation on the store fails. Something
+// brings each of them back: a due entry, or the message itself.
+func TestGivenUpMessageIsNeverLost(t *testing.T) {
+	none := func(*world) submission.Message { return submission.Message{} }
+	firstOne := func(w *world) submission.Message {
+		w.submit("ana@contoso.com")
+		message := w.queue[0]
+		w.queue = nil
+		return message
+	}
+	waiting := func(w *world) submission.Message {
+		w.stop()
+		return submission.Message{ID: w.signUp("ana@contoso.com")}
+	}
+	broughtByEntry := func(w *world) submission.Message {
+		message := waiting(w)
+		message.Due = w.load(message.ID).Due
+		return message
+	}
+	unknown := func(w *world) submission.Message { return submission.Message{ID: w.newID(w.now)} }
+	withdrawal := func(w *world) submission.Message {
+		return submission.Message{ID: w.signUp("ana@contoso.com"), Kind: submission.Withdraw}
+	}
+	unreadable := func() error { return problem.New(problem.Internal, "not a request") }
+	conflict := func() error { return problem.New(problem.Conflict, "another was faster") }
+	tests := map[string]struct {
+		message func(*world) submission.Message
+		op      string
+		fault   func() error
+		queue   string // on which the message is put back; "" if it is not
+		due     bool   // whether the request has a due entry afterwards
+	}{
+		"a new one":                           {firstOne, "", nil, "", true},
+		"a new one, not to be looked up":      {firstOne, "Load", fails, submission.Queue, false},
+		"a new one, not to be recorded":       {firstOne, "Save", fails, submission.Queue, false},
+		"a new one without a due entry":       {firstOne, "Wait", fails, submission.Queue, false},
+		"a new one that another has recorded": {firstOne, "Save", conflict, submission.Queue, false},
+		"a waiting one":                       {waiting, "", nil, "", true},
+		"a waiting one without its history":   {waiting, "History", fails, submission.Queue, true},
+		"a waiting one that another works on": {waiting, "Save", conflict, "", true},
+		"a waiting one, not to be saved":      {waiting, "Save", fails, submission.Queue, true},
+		"one that a due entry has brought":    {broughtByEntry, "History", fails, "", true},
+		"one whose record can't be read":      {waiting, "Load", unreadable, submission.Queue, true},
+		"that one, brought by a due entry":    {broughtByEntry, "Load", unreadable, "", true},
+		"one of an unknown request":           {unknown, "", nil, "", false},
+		"one of a request that may be known":  {unknown, "Load", fails, submission.Queue, false},
+		"an instruction":                      {withdrawal, "", nil, submission.Queue, true},
+		"an instruction, and no tables":       {withdrawal, "Load", fails, submission.Queue, true},
+		"a foreign one":                       {none, "", nil, "", false},
+		"a foreign one that can't be kept": {
+			none, "KeepDeadLetter", fails, submission.PoisonQueue, false},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.row("contoso.com", "row", "Action", "invite")
+			message := test.message(w)
+			body := []byte("not one of ours")
+			if message.ID != "" {
+				body = must(message.Encode())(t)
+			}
+			if test.op != "" {
+				w.on(test.op, before, -1, test.fault)
+			}
+			ok(t, w.worker.GiveUp(t.Context(), "m", body))
+			w.interrupt = nil
+			queue := ""
+			if len(w.put) > 0 {
+				queue = w.put[0].queue
+			}
+			if queue != test.queue || len(w.put) > 1 {
+				t.Errorf("put back %d times, on the queue %q, want %q", len(w.put), queue, test.queue)
+			}
+			due := must(w.store.Due(t.Context(), w.now.AddDate(1, 0, 0), 10))(t)
+			if (len(due) == 1) != test.due {
+				t.Errorf("due %v, want one: %t", due, test.due)
+			}
+		})
+	}
+}
+
+func TestMessageThatNothingTakesIsAnError(t *testing.T) {
+	w := newWorld(t)
+	w.submit("ana@contoso.com")
+	for _, body := range [][]byte{must(w.queue[0].Encode())(t), []byte("not one of ours")} {
+		w.interrupt = func(string, bool) error { return unavailable }
+		err := w.worker.GiveUp(t.Context(), "m", body)
+		w.interrupt = nil
+		wantCode(t, "nothing took the message", err, problem.StorageUnavailable)
+	}
+}
+
 func TestForeignMessageIsKept(t *testing.T) {
 	w := newWorld(t)
 	w.poisoned([]byte(`{"email":"ana@contoso.com"}`))

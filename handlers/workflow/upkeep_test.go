@@ -2,6 +2,8 @@ package workflow_test
 
 import (
 	"context"
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -93,6 +95,135 @@ func TestUnreadableRecordDoesNotBlockRetention(t *testing.T) {
 	}
 	// Requests that wait too long are logged all the same.
 	w.wantLine(workflow.LogOverdue, 1)
+}
+
+// TestRetentionLeavesWhatChangedMeanwhile changes an expired request while upkeep is about to erase
+// it.
+func TestRetentionLeavesWhatChangedMeanwhile(t *testing.T) {
+	restored := func(w *world, id submission.ID) {
+		w.interrupt = nil
+		must(w.reviewer().Retry(w.t.Context(), id))(w.t)
+	}
+	touched := func(w *world, id submission.ID) {
+		w.interrupt = nil
+		r := w.load(id)
+		r.Changed = w.now
+		must(w.store.Save(w.t.Context(), r, nil))(w.t)
+	}
+	tests := map[string]struct {
+		op     string
+		change func(*world, submission.ID)
+		erased bool
+	}{
+		"nothing changes":                 {"Load", func(*world, submission.ID) {}, true},
+		"a person takes it up":            {"Load", restored, false},
+		"it is finished once more":        {"Load", touched, false},
+		"it changes right before it goes": {"Save", touched, false},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, func(c *workflow.Config) { c.Retention = 30 * 24 * time.Hour })
+			w.row("contoso.com", "r", "Action", "invite")
+			w.order(refusedOnce)
+			id := w.signUp("ana@contoso.com")
+			w.wantState(id, request.Failed)
+			w.now = w.now.AddDate(0, 0, 31)
+			w.on(test.op, before, 1, func() error { test.change(w, id); return nil })
+			must(w.worker.Upkeep(t.Context(), &outbox{}))(t)
+			w.interrupt = nil
+			if erased := !w.load(id).Erased.IsZero(); erased != test.erased {
+				t.Errorf("erased: %t, want %t", erased, test.erased)
+			}
+			w.wantLine(workflow.LogSwept, 1)
+		})
+	}
+}
+
+func TestRetentionForgetsDeadLettersAndMailsByAge(t *testing.T) {
+	w := newWorld(t, func(c *workflow.Config) { c.Retention = 30 * 24 * time.Hour })
+	mails := func(i int) submission.Address {
+		return must(submission.ParseAddress(fmt.Sprintf("partner.%d@contoso.com", i)))(t)
+	}
+	for i := range 130 {
+		id := w.newID(w.now)
+		claim, _, err := w.store.Claim(t.Context(), mails(i), id, time.Time{})
+		ok(t, err)
+		claim = must(claim.Mailed(w.now).KeepMails())(t)
+		must(w.store.UpdateClaim(t.Context(), mails(i), claim))(t)
+	}
+	w.keep("old", "x")
+	w.now = w.now.Add(time.Minute)
+	w.keep("new", "y")
+	w.now = w.now.AddDate(0, 0, 30)
+	left := func() (n int) {
+		for i := range 130 {
+			if claim := must(w.store.ClaimOf(t.Context(), mails(i)))(t); claim.State != request.ClaimFree {
+				n++
+			}
+		}
+		return n
+	}
+	for _, want := range []int{30, 0} {
+		must(w.worker.Upkeep(t.Context(), &outbox{}))(t)
+		if kept := w.kept(); len(kept) != 1 || kept[0] != "new" {
+			t.Errorf("the dead letters are %q", kept)
+		}
+		if n := left(); n != want {
+			t.Errorf("the mails of %d addresses are left, want %d", n, want)
+		}
+	}
+}
+
+// TestSweepEndsWithUnreadableRecords: a whole batch that can't be read does not make every run of
+// upkeep sweep again.
+func TestSweepEndsWithUnreadableRecords(t *testing.T) {
+	w := newWorld(t, func(c *workflow.Config) { c.Retention = 30 * 24 * time.Hour })
+	w.row("contoso.com", "r", "Action", "deny")
+	w.submitMany(101)
+	w.deliverAll()
+	w.now = w.now.AddDate(0, 0, 31)
+	w.on("Load", before, -1, func() error { return problem.New(problem.Internal, "not a request") })
+	for range 3 {
+		must(w.worker.Upkeep(t.Context(), &outbox{}))(t)
+	}
+	w.wantLine(workflow.LogSwept, 1)
+}
+
+func TestNothingIsErasedWithoutRetention(t *testing.T) {
+	w := newWorld(t)
+	w.row("contoso.com", "r", "Action", "deny")
+	id := w.signUp("ana@contoso.com")
+	w.keep("m", "x")
+	w.now = w.now.AddDate(10, 0, 0)
+	must(w.worker.Upkeep(t.Context(), &outbox{}))(t)
+	if r := w.load(id); !r.Erased.IsZero() || len(w.kept()) != 1 {
+		t.Errorf("erased at %v, dead letters %q", r.Erased, w.kept())
+	}
+	w.wantLine(workflow.LogSwept, 1)
+}
+
+func TestUpkeepEnqueuesOldestFirst(t *testing.T) {
+	w := newWorld(t)
+	var ids []submission.ID
+	for range 5 {
+		ids = append(ids, w.newID(w.now))
+		w.now = w.now.Add(time.Minute)
+	}
+	for i, id := range ids {
+		ok(t, w.store.Wait(t.Context(), id, w.now.Add(-time.Duration(i)*time.Second)))
+	}
+	var sent outbox
+	must(w.worker.Upkeep(t.Context(), &sent))(t)
+	var got []submission.ID
+	for _, message := range sent {
+		got = append(got, message.ID)
+		if !message.Due.Equal(w.now.Add(lease)) {
+			t.Errorf("the message says due at %v", message.Due)
+		}
+	}
+	if !slices.Equal(got, ids) {
+		t.Errorf("enqueued %v, want %v", got, ids)
+	}
 }
 
 func TestUpkeepLogsEveryRun(t *testing.T) {

@@ -1,6 +1,7 @@
 package workflow_test
 
 import (
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -320,11 +321,20 @@ func TestEditedRowAppliesToNextDecision(t *testing.T) {
 }
 
 func TestNewNamesWhatIsMissing(t *testing.T) {
-	_, err := workflow.New(workflow.Config{})
-	for _, name := range []string{"Store", "Rows", "Seats", "Gates", "DeadLetters", "Directory", "Users", "RedirectURL", "IntentLease", "Now", "Sleep", "Jitter"} {
-		if err == nil || !strings.Contains(err.Error(), name) {
-			t.Errorf("%v does not name %s", err, name)
+	optional := []string{"Log", "Parse", "Pressure", "Pace", "Retention"}
+	complete := newWorld(t).config
+	for _, field := range reflect.VisibleFields(reflect.TypeFor[workflow.Config]()) {
+		config := complete
+		reflect.ValueOf(&config).Elem().FieldByName(field.Name).SetZero()
+		_, err := workflow.New(config)
+		named := err != nil && strings.Contains(err.Error(), "Config."+field.Name+" is missing")
+		if named == slices.Contains(optional, field.Name) {
+			t.Errorf("without %s: %v", field.Name, err)
 		}
+	}
+	_, err := workflow.New(workflow.Config{})
+	if n := strings.Count(err.Error(), "is missing"); n < 10 {
+		t.Errorf("only %d are named: %v", n, err)
 	}
 }
 
