@@ -152,6 +152,9 @@ func (j *job) tellGate(ctx context.Context, cause error) (isOpen bool, err error
 	back := j.backOnce(turn)
 	var after request.Gate
 	before, err := j.changeGate(ctx, func(gate request.Gate) (request.Gate, bool) {
+		// If the answer to the write that opened the breaker was lost, the gate is found as written.
+		opened := opens && gate.Cause == after.Cause &&
+			gate.OpenedAt.Equal(after.OpenedAt.Truncate(request.Tick))
 		after = gate
 		if cause == nil {
 			after = accepted(gate, now, turn.probe)
@@ -163,7 +166,7 @@ func (j *job) tellGate(ctx context.Context, cause error) (isOpen bool, err error
 		if turn.taken.number > 0 || failure.Code == request.DirectoryNoToken {
 			after = refused(after, now, j.Request.ID, failure, turn.probe)
 		}
-		opens = opens || gate.Cause == "" && after.Cause != ""
+		opens = opened || gate.Cause == "" && after.Cause != ""
 		return after, after != gate
 	})
 	if err != nil {
