@@ -35,14 +35,14 @@ func (j *job) invite(ctx context.Context) (next, error) {
 // between left it. Otherwise the next request for the address would wait for ever.
 func (j *job) inherit(ctx context.Context, claim request.Claim) (next, error) {
 	if claim.UnderWay(j.config.Now(), j.config.IntentLease) {
-		return j.awaitOwner(ctx, claim)
+		return j.awaitOwner(ctx, claim, request.Request{})
 	}
 	owner, err := j.ownerOf(ctx, claim)
 	if err != nil {
 		return stop, err
 	}
 	if owner.State != "" && !owner.State.Ended() {
-		return j.awaitOwner(ctx, claim)
+		return j.awaitOwner(ctx, claim, owner)
 	}
 	if claim.State == request.ClaimSending && owner.State != "" {
 		n, err := j.answerOwner(ctx, claim, owner)
@@ -93,9 +93,16 @@ func (j *job) answerOwner(ctx context.Context, claim request.Claim, owner reques
 	return j.repeat(ctx, claim)
 }
 
-// awaitOwner waits for the request that owns the address, as long as that one is being worked on.
-func (j *job) awaitOwner(ctx context.Context, claim request.Claim) (next, error) {
-	return j.wait(ctx, queuing.after(j.Request.Attempt, 0), "waiting-for-owner",
+// awaitOwner waits for the request that owns the address, as long as that one is being worked on. If
+// that one is parked it looks once an hour at most.
+func (j *job) awaitOwner(
+	ctx context.Context, claim request.Claim, owner request.Request,
+) (next, error) {
+	d := queuing.after(j.Request.Attempt, 0)
+	if owner.State == request.Parked {
+		d = max(d, min(time.Hour, owner.Due.Sub(j.config.Now())))
+	}
+	return j.wait(ctx, d, "waiting-for-owner",
 		"request "+string(claim.Owner)+" for the same address is under way")
 }
 

@@ -121,7 +121,7 @@ func (j *job) inviteAnew(ctx context.Context, claim request.Claim) (next, error)
 		case err != nil:
 			return stop, err
 		case owner.State != "" && !owner.State.Ended():
-			return j.awaitOwner(ctx, claim)
+			return j.awaitOwner(ctx, claim, owner)
 		}
 	}
 	j.transition(request.Inviting, "invited-anew",
