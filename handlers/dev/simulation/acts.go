@@ -110,9 +110,11 @@ func (r *run) actOnWith(id submission.ID, act string) {
 	name, before := act+" "+r.nameOf(id), r.recorded[id]
 	c := r.start(&instance{admin: true}, name, id, func() error {
 		at := store{r}
-		reviewer, err := review.New(review.Config{
-			Store: at, Seats: at, Records: at, Now: r.clock, By: admin,
-		})
+		config := review.Config{Store: at, Seats: at, Records: at, Now: r.clock, By: admin}
+		if r.bendPeople != nil {
+			r.bendPeople(&config)
+		}
+		reviewer, err := review.New(config)
 		if err != nil {
 			return err
 		}

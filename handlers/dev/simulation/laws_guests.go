@@ -68,7 +68,8 @@ func (r *run) claimed(by *call, address submission.Address, claim request.Claim)
 		!(r.recorded[claim.Owner].Withdrawal.Open() && before.Mails > 0):
 		r.breach(lawClaim, "the receipt of %s was dropped", address)
 	// The count goes down by one if a mail was certainly not sent.
-	case claim.Mails < before.Mails-1 || claim.GuestID == "" && claim.Mails < before.Mails:
+	case claim.Mails < before.Mails-1 ||
+		claim.Mails < before.Mails && claim.State != request.ClaimSent && claim.State != before.State:
 		r.breach(lawMails, "the claim on %s forgot mails", address)
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"guestlist/handlers/problem"
 	"guestlist/handlers/request"
 	"guestlist/handlers/request/memstore"
+	"guestlist/handlers/review"
 	"guestlist/handlers/submission"
 	"guestlist/handlers/workflow"
 )
@@ -45,7 +46,7 @@ func (c *Counts) Add(other Counts) {
 type Outcome struct {
 	Seed   uint64
 	Breach string         // the law that was broken, and how; empty if all held
-	Laws   map[Law]string // the first breach of each law, with those that are pending
+	Laws   map[Law]string // the first breach of each law
 	Trace  []string       // what happened, in order; only of Simulator.Trace
 	Counts Counts
 }
@@ -56,17 +57,18 @@ const maxSteps = 60_000
 // run is the state of a schedule.
 type run struct {
 	*profile
-	law      Law            // if set, only this one counts
-	breaches map[Law]string // the first of each law
-	bend     func(*run, *workflow.Config)
-	cache    *policy.Cache // of compiled rows
-	random   *rand.Rand
-	context  context.Context
-	now      time.Time
-	tracing  bool
-	trace    []string
-	broken   string
-	counts   Counts
+	law        Law            // if set, only this one counts
+	breaches   map[Law]string // the first of each law
+	bend       func(*run, *workflow.Config)
+	bendPeople func(*review.Config)
+	cache      *policy.Cache // of compiled rows
+	random     *rand.Rand
+	context    context.Context
+	now        time.Time
+	tracing    bool
+	trace      []string
+	broken     string
+	counts     Counts
 
 	memory    *memstore.Store
 	tenant    *Tenant
@@ -232,7 +234,7 @@ func (s *Simulator) start(seed uint64, tracing bool) Outcome {
 // newRun returns a run in which nothing has happened yet, and connects the workers to it.
 func (s *Simulator) newRun(random *rand.Rand, p *profile) *run {
 	r := &run{
-		profile: p, law: s.Law, bend: s.bend, cache: s.cache, random: random,
+		profile: p, law: s.Law, bend: s.bend, bendPeople: s.bendPeople, cache: s.cache, random: random,
 		context: context.Background(), now: time.Date(2026, 5, 4, 9, 0, 0, 0, time.UTC),
 		memory:  memstore.New(),
 		numbers: map[submission.ID]int{}, submitted: map[submission.ID]time.Time{},

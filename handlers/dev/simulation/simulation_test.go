@@ -19,9 +19,9 @@ var (
 	from      = flag.Uint64("from", 1, "the first seed")
 	seed      = flag.Uint64("seed", 0, "run only this seed and print its course")
 	only      = flag.String("only", "", `the one event of every schedule; "none" for none`)
-	law       = flag.String("law", "", "the one law that counts, even if it is pending")
+	law       = flag.String("law", "", "the one law that counts")
 	most      = flag.Int("most", 20, "stop after so many breaches")
-	verbose   = flag.Bool("breaches", false, "print every breach, of pending laws too")
+	verbose   = flag.Bool("breaches", false, "print the first breach of every law in every schedule")
 )
 
 // newSimulator returns a simulator as the flags want it.
@@ -57,7 +57,7 @@ func TestSameSeedTakesSameCourse(t *testing.T) {
 type result struct {
 	counts   simulation.Counts
 	breaches []simulation.Outcome
-	broken   map[simulation.Law]int // in how many schedules; with the laws that are pending
+	broken   map[simulation.Law]int // in how many schedules
 }
 
 // runAll runs the schedules that the flags want, as many at a time as there are processors.

@@ -9,6 +9,7 @@ import (
 
 	"guestlist/handlers/policy"
 	"guestlist/handlers/request"
+	"guestlist/handlers/review"
 	"guestlist/handlers/submission"
 	"guestlist/handlers/workflow"
 )
@@ -32,12 +33,14 @@ const (
 // It is not safe for concurrent use.
 type Simulator struct {
 	// Only is the name of an event, and Law that of a law: then every schedule has this event and no
-	// other, and only this law counts, even if it is pending.
+	// other, and only this law counts.
 	Only string
 	Law  Law
 
 	cache *policy.Cache
-	bend  func(*run, *workflow.Config) // changes what a worker is made of; for mutants
+	// bend and bendPeople change what a worker and a reviewer are made of, for mutants.
+	bend       func(*run, *workflow.Config)
+	bendPeople func(*review.Config)
 }
 
 // config is what differs between the workers of schedules.
