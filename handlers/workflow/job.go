@@ -39,6 +39,8 @@ type job struct {
 	// resumed says that the request was in its present state when this call began, so that an effect
 	// of that state may have been tried before.
 	resumed bool
+	// unparked says that this call has resumed the request, which was parked.
+	unparked bool
 	// failed is the event by which the request failed, until it is saved.
 	failed *request.Event
 	// confirmed says that this call invited the guest, or that the directory has just confirmed the

@@ -247,13 +247,14 @@ func (j *job) throttled(ctx context.Context, failure *problem.Error, what string
 	return j.wait(ctx, d, what, "the directory asked to come back later")
 }
 
-// heldBack puts off an invitation that the gate does not let through.
+// heldBack puts off an invitation that the gate does not let through. One that was parked is parked
+// again: a younger one that upkeep resumes meanwhile must not get its turn.
 func (j *job) heldBack(ctx context.Context, claim request.Claim, verdict admission) (next, error) {
 	err := j.giveBack(ctx, claim, request.Intent)
 	if err != nil {
 		return stop, err
 	}
-	if verdict.parked {
+	if verdict.parked || j.unparked {
 		return j.park(ctx, verdict.why)
 	}
 	return j.wait(ctx, verdict.wait, "held-back", verdict.why)
@@ -280,6 +281,7 @@ func (j *job) unpark(ctx context.Context) (next, error) {
 	}
 	// It may have looked early. After a crash it must not wait for the time at which it was to look.
 	j.Request.Due = time.Time{}
+	j.unparked = true
 	// Saved before anything is done, so that a person's cancellation meanwhile is respected.
 	return j.startInviting(ctx, "resumed", "invitations are possible again")
 }
