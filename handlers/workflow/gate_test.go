@@ -270,7 +270,10 @@ func TestPressureSlowsDown(t *testing.T) {
 	if d := slowdown(press(request.Gate{}, now, 100), now); d < 50*time.Millisecond {
 		t.Errorf("at the limit it still sends one every %v", d)
 	}
-	if d := slowdown(press(request.Gate{}, now, 150), now.Add(pressureLasts+time.Second)); d != 0 {
+	if d := slowdown(press(request.Gate{}, now, 150), now.Add(pressureLasts)); d == 0 {
+		t.Error("a report on a limit is forgotten too soon")
+	}
+	if d := slowdown(press(request.Gate{}, now, 150), now.Add(pressureLasts+1)); d != 0 {
 		t.Errorf("an old report on a limit costs %v", d)
 	}
 	if got := press(request.Gate{}, now, 1_000_000).Pressure; got != maxPressure {

@@ -216,6 +216,75 @@ func TestThrottlingStopsEveryInstance(t *testing.T) {
 	w.wantTenant(2, 2, 0)
 }
 
+// TestThrottledRequestLetsOthersGoFirst throttles one request again and again. It waits for longer
+// than the directory asks, and everybody else only for as long.
+func TestThrottledRequestLetsOthersGoFirst(t *testing.T) {
+	w := newWorld(t)
+	w.row("contoso.com", "trusted", "Action", "invite")
+	w.order(graphsim.Fault{Match: invitations, Times: 4, Status: 429, Headers: retryAfter("60")})
+	id := w.signUp("ana@contoso.com")
+	for _, want := range []time.Duration{
+		60 * time.Second, 90 * time.Second, 210 * time.Second, 360 * time.Second,
+	} {
+		r := w.wantState(id, request.Inviting)
+		if got := r.Due.Sub(w.now); got != want {
+			t.Errorf("comes back after %s, want %s", got, want)
+		}
+		if held := w.gate().HeldUntil.Sub(w.now); held != 60*time.Second {
+			t.Errorf("everybody waits for %s", held)
+		}
+		w.now = r.Due
+		w.queue = append(w.queue, submission.Message{ID: id})
+		w.deliverAll()
+	}
+	w.wantState(id, request.Done)
+}
+
+// TestParkedRequestsAreLookedForHourly counts how often all records are read for parked requests:
+// each time costs as much as reading all.
+func TestParkedRequestsAreLookedForHourly(t *testing.T) {
+	looks := func(w *world, minutes int) (n int) {
+		for range minutes {
+			w.interrupt = func(op string, after bool) error {
+				if op == "Parked" && !after {
+					n++
+				}
+				return nil
+			}
+			w.settleMinutes(1)
+		}
+		return n
+	}
+	w := newWorld(t)
+	if n := looks(w, 120); n != 2 {
+		t.Errorf("looked %d times in two hours although nobody is parked", n)
+	}
+	w = newWorld(t, func(c *workflow.Config) { c.Pace = request.Pace{Spacing: 20 * time.Second} })
+	w.row("contoso.com", "trusted", "Action", "invite")
+	w.stop()
+	w.submitMany(8)
+	w.deliverAll()
+	if n := looks(w, 30); n != 0 {
+		t.Errorf("looked %d times although the breaker is open", n)
+	}
+	w.tenant.ClearFaults()
+	must(request.CloseBreaker(t.Context(), w.store, "desk", w.now))(t)
+	if n := looks(w, 30); n < 8 || n > 10 {
+		t.Errorf("looked %d times while one request a minute went on", n)
+	}
+	w.wantTenant(8, 8, 0)
+	// A look that fails is repeated with the next run.
+	w.now = w.now.Add(2 * time.Hour)
+	tries := 0
+	w.on("Parked", before, -1, func() error { tries++; return unavailable })
+	for range 3 {
+		must(w.worker.Upkeep(t.Context(), &outbox{}))(t)
+	}
+	if tries != 3 {
+		t.Errorf("tried %d times, want 3", tries)
+	}
+}
+
 func TestUnknownAnswersAreGivenUp(t *testing.T) {
 	w := newWorld(t)
 	w.row("contoso.com", "trusted", "Action", "invite", "MaxGuests", int32(1))

@@ -110,12 +110,26 @@ func TestRetentionLeavesWhatChangedMeanwhile(t *testing.T) {
 		r.Changed = w.now
 		must(w.store.Save(w.t.Context(), r, nil))(w.t)
 	}
+	// The clock of the instance that changes the request is ten days behind.
+	behind := func(change func(*world, submission.ID)) func(*world, submission.ID) {
+		return func(w *world, id submission.ID) {
+			now := w.now
+			w.now = w.now.AddDate(0, 0, -10)
+			change(w, id)
+			w.now = now
+		}
+	}
 	tests := map[string]struct {
 		op     string
 		change func(*world, submission.ID)
 		erased bool
 	}{
-		"nothing changes":                 {"Load", func(*world, submission.ID) {}, true},
+		"nothing changes": {"Load", func(*world, submission.ID) {}, true},
+		"a person takes it up, and the clock is behind": {"Load", behind(restored), false},
+		"another instance erases it": {"Load", behind(func(w *world, id submission.ID) {
+			w.interrupt = nil
+			must(w.newWorker().Upkeep(w.t.Context(), &outbox{}))(w.t)
+		}), true},
 		"a person takes it up":            {"Load", restored, false},
 		"it is finished once more":        {"Load", touched, false},
 		"it changes right before it goes": {"Save", touched, false},
@@ -127,14 +141,17 @@ func TestRetentionLeavesWhatChangedMeanwhile(t *testing.T) {
 			w.order(refusedOnce)
 			id := w.signUp("ana@contoso.com")
 			w.wantState(id, request.Failed)
-			w.now = w.now.AddDate(0, 0, 31)
+			w.now = w.now.AddDate(0, 0, 41)
 			w.on(test.op, before, 1, func() error { test.change(w, id); return nil })
 			must(w.worker.Upkeep(t.Context(), &outbox{}))(t)
 			w.interrupt = nil
 			if erased := !w.load(id).Erased.IsZero(); erased != test.erased {
 				t.Errorf("erased: %t, want %t", erased, test.erased)
 			}
-			w.wantLine(workflow.LogSwept, 1)
+			text := w.log.String()
+			if counted := strings.Count(text, "erased=1"); (counted == 1) != test.erased {
+				t.Errorf("%d sweeps have erased something:\n%s", counted, text)
+			}
 		})
 	}
 }
@@ -187,6 +204,18 @@ func TestSweepEndsWithUnreadableRecords(t *testing.T) {
 		must(w.worker.Upkeep(t.Context(), &outbox{}))(t)
 	}
 	w.wantLine(workflow.LogSwept, 1)
+}
+
+func TestUpkeepSweepsHourly(t *testing.T) {
+	w := newWorld(t)
+	for _, step := range []struct {
+		wait time.Duration
+		want int
+	}{{0, 1}, {time.Minute, 1}, {59*time.Minute - 1, 1}, {1, 2}, {time.Minute, 2}} {
+		w.now = w.now.Add(step.wait)
+		must(w.worker.Upkeep(t.Context(), &outbox{}))(t)
+		w.wantLine(workflow.LogSwept, step.want)
+	}
 }
 
 func TestNothingIsErasedWithoutRetention(t *testing.T) {
