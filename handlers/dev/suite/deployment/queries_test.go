@@ -139,7 +139,8 @@ func eventfulDay(t *testing.T) *handlerLines {
 	t.Cleanup(graph.Close)
 	lines := &handlerLines{}
 	h := startHost(t, "guestlist.zip", storage, lines,
-		"GUESTLIST_GRAPH_URL="+graph.URL, "GUESTLIST_DAILY_INVITATIONS=5", "GUESTLIST_FORM_KEYS="+formKey)
+		"GUESTLIST_GRAPH_URL="+graph.URL, "GUESTLIST_DAILY_INVITATIONS=6", "GUESTLIST_DAILY_SHARE=50",
+		"GUESTLIST_FORM_KEYS="+formKey)
 
 	// Dead letters: a message that is not ours, and one of ours that failed too often, which is tried
 	// again and denied.
@@ -151,7 +152,6 @@ func eventfulDay(t *testing.T) *handlerLines {
 	try(err)
 	try(enqueue(t, storage, "signups-poison", ours))
 
-	try(tenant.Deny("User.Read.All")) // the app works without it
 	form := h.URL() + "/signup"
 	first := signUp(t, form, "first@contoso.com")
 	signUp(t, form, "a@fabrikam.com")
@@ -164,6 +164,10 @@ func eventfulDay(t *testing.T) *handlerLines {
 	withdrawal, err := submission.Message{ID: submission.ID(filepath.Base(first.Path)), Kind: submission.Withdraw}.Encode()
 	try(err)
 	try(enqueue(t, storage, "signups", withdrawal))
+	eventually(t, "the withdrawn guest remains", func() bool {
+		return len(lines.with(workflow.LogRemains)) > 0
+	})
+	try(tenant.Deny("User.Read.All")) // the app works without it
 	// The tenant refuses a guest.
 	try(tenant.Order(graphsim.Fault{
 		Match: graphsim.Match{Method: "POST", Path: "/v1.0/invitations"}, Times: 1, Status: 400, Code: "BadRequest",
@@ -171,13 +175,15 @@ func eventfulDay(t *testing.T) *handlerLines {
 	}))
 	signUp(t, form, "refused@contoso.com")
 	eventually(t, "a request failed", func() bool { return len(lines.with("request failed")) > 0 })
-	// The tenant refuses invitations until the next probe.
+	// The tenant refuses invitations until the next probe. Two requests witness it.
 	try(tenant.Order(graphsim.Fault{
-		Match: graphsim.Match{Method: "POST", Path: "/v1.0/invitations"}, Status: 403,
+		Match: graphsim.Match{Method: "POST", Path: "/v1.0/invitations"}, Always: true, Status: 403,
 		Message: "Guest invitations not allowed for your company. Contact your company administrator.",
 	}))
 	signUp(t, form, "third@contoso.com")
+	signUp(t, form, "witness@contoso.com")
 	eventually(t, "the breaker is open", func() bool { return len(lines.with("breaker opened")) > 0 })
+	tenant.ClearFaults()
 	gate, err := store.Gate(t.Context())
 	try(err)
 	gate.ProbeAt = time.Now().Add(-time.Second)
@@ -185,8 +191,10 @@ func eventfulDay(t *testing.T) *handlerLines {
 	try(err)
 	signUp(t, form, "fourth@contoso.com")
 	eventually(t, "the breaker is closed", func() bool { return len(lines.with("breaker closed")) > 0 })
+	// Two domains use their shares, and so the day's budget.
 	for i := range 4 {
 		signUp(t, form, fmt.Sprintf("more-%d@contoso.com", i))
+		signUp(t, form, fmt.Sprintf("more-%d@adatum.com", i))
 	}
 	for _, line := range workflow.LogLines() {
 		if line.Message != workflow.LogUnchecked {
@@ -206,7 +214,8 @@ func fillStore(t *testing.T, store *tables.Store) error {
 		return err
 	}
 	for domain, columns := range map[string]map[string]any{
-		"contoso.com": {"Action": "invite"}, "fabrikam.com": {"Action": "review"}, "northwind.com": {"Action": "deny"},
+		"contoso.com": {"Action": "invite"}, "adatum.com": {"Action": "invite"},
+		"fabrikam.com": {"Action": "review"}, "northwind.com": {"Action": "deny"},
 		"Tailspin.com": {"Action": "deny"}, // a key that matches nobody
 	} {
 		err = store.PutRow(t.Context(), policy.Raw{Partition: domain, Name: "row", Columns: columns})
