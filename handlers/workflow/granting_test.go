@@ -154,23 +154,33 @@ func TestForbiddenGroupFailsAfterADay(t *testing.T) {
 }
 
 func TestPresentMembershipAfterCrashIsNoted(t *testing.T) {
-	for name, killed := range map[string]bool{"there before": false, "added, and the process ended": true} {
+	tests := map[string]struct{ parked, killed bool }{
+		"there before":                        {false, false},
+		"there before, and the request waits": {true, false},
+		"added, and the process ended":        {false, true},
+	}
+	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
 			w.row("contoso.com", "trusted", "Action", "invite", "Groups", groupOne)
-			guest := must(w.tenant.AddUser(graphsim.User{Mail: "ana@contoso.com", UserType: "Guest", CreationType: "Invitation", ExternalUserState: "Accepted"}))(t)
+			guest := must(w.tenant.AddUser(graphsim.User{Mail: "ana@contoso.com", UserType: "Guest",
+				CreationType: "Invitation", ExternalUserState: "PendingAcceptance"}))(t)
 			w.now = w.now.Add(time.Minute)
-			if !killed {
+			if !test.killed {
 				must(w.client.AddMember(t.Context(), groupOne, guest.ID))(t)
-			}
-			if killed {
+			} else {
 				w.on("AddMember", after, 1, crashes)
+			}
+			if test.parked {
+				w.stop()
 			}
 			id := w.submit("ana@contoso.com")
 			w.settleMinutes(5)
+			w.tenant.ClearFaults()
+			w.settleMinutes(70)
 			r := w.wantState(id, request.Done)
 			doubtful := strings.Contains(r.Grants[0].Note, "an earlier attempt")
-			if r.Grants[0].State != request.GrantPresent || doubtful != (name != "there before") {
+			if r.Grants[0].State != request.GrantPresent || doubtful != test.killed {
 				t.Errorf("%+v", r.Grants[0])
 			}
 		})

@@ -104,14 +104,11 @@ func (j *job) goOn(ctx context.Context, state request.State, what, detail string
 
 // startInviting moves the request to Inviting, saves it, and lets the next step follow at once.
 func (j *job) startInviting(ctx context.Context, what, detail string) (next, error) {
-	before := j.Request.State
 	err := j.StartInviting(what, detail)
 	if err != nil {
 		return stop, err
 	}
-	if before != request.Inviting {
-		j.resumed = false
-	}
+	j.resumed = false
 	return again, j.save(ctx)
 }
 

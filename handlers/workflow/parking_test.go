@@ -285,6 +285,83 @@ func TestParkedRequestsAreLookedForHourly(t *testing.T) {
 	}
 }
 
+// TestGateCountsAcceptedInvitations: each instance adds its own with its next change of the gate.
+func TestGateCountsAcceptedInvitations(t *testing.T) {
+	w := newWorld(t)
+	w.row("contoso.com", "trusted", "Action", "invite")
+	accepted := func(email string, want int) {
+		t.Helper()
+		w.wantState(w.signUp(email), request.Done)
+		if got := w.gate().Accepted; got != want {
+			t.Errorf("%s: %d are counted, want %d", email, got, want)
+		}
+	}
+	for i := range 5 {
+		accepted(fmt.Sprintf("partner.%d@contoso.com", i), i)
+	}
+	// A change that fails counts nothing, and the next one counts all.
+	w.submit("ana@contoso.com")
+	w.on("SaveGate", before, -1, fails)
+	wantCode(t, "inviting", w.deliver(), problem.StorageUnavailable)
+	w.interrupt = nil
+	if got := w.gate().Accepted; got != 4 {
+		t.Errorf("%d are counted, want 4", got)
+	}
+	accepted("bo@contoso.com", 5)
+	// Another instance knows nothing of the last one.
+	first := w.worker
+	w.worker = w.newWorker()
+	accepted("cy@contoso.com", 5)
+	w.worker = first
+	accepted("di@contoso.com", 6)
+}
+
+// TestPausedDirectoryIsNotAskedAtAll: once an instance has read of a pause, it does not even look up
+// addresses, without reading the gate again.
+func TestPausedDirectoryIsNotAskedAtAll(t *testing.T) {
+	tests := map[string]struct {
+		pause time.Duration
+		state request.State
+		waits time.Duration
+	}{
+		"a long pause":  {10 * time.Minute, request.Inviting, 0},
+		"a short pause": {20 * time.Second, request.Done, 20 * time.Second},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.row("contoso.com", "trusted", "Action", "invite")
+			seconds := fmt.Sprint(int(test.pause.Seconds()))
+			w.order(graphsim.Fault{
+				Match: invitations, Times: 1, Status: 429, Headers: retryAfter(seconds)})
+			w.signUp("ana@contoso.com")
+			asked, began := w.tenant.Calls()["GET /v1.0/users"], w.now
+			id := w.signUp("bo@contoso.com")
+			r := w.wantState(id, test.state)
+			if took := w.now.Sub(began); took != test.waits {
+				t.Errorf("it took %s", took)
+			}
+			if more := w.tenant.Calls()["GET /v1.0/users"] - asked; (more > 0) != (test.waits > 0) {
+				t.Errorf("%d look-ups during the pause", more)
+			}
+			if test.state == request.Inviting && r.Due.Sub(w.now) != test.pause {
+				t.Errorf("comes back after %s", r.Due.Sub(w.now))
+			}
+		})
+	}
+}
+
+func TestNoLinesOnBudgetWithoutLimit(t *testing.T) {
+	w := newWorld(t)
+	w.row("contoso.com", "trusted", "Action", "invite")
+	w.order(graphsim.Fault{Match: invitations, Times: 1, Status: 429, Headers: retryAfter("20")})
+	w.submitMany(3)
+	w.settle(1)
+	w.wantLine(workflow.LogBudgetLow, 0)
+	w.wantLine(workflow.LogBudgetSpent, 0)
+	w.wantLine(workflow.LogShareUsed, 0)
+}
+
 func TestUnknownAnswersAreGivenUp(t *testing.T) {
 	w := newWorld(t)
 	w.row("contoso.com", "trusted", "Action", "invite", "MaxGuests", int32(1))
