@@ -2,6 +2,8 @@ package workflow_test
 
 import (
 	"os"
+	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -78,4 +80,30 @@ func quotedForLog(message string) string {
 		return `"` + message + `"`
 	}
 	return message
+}
+
+// TestManualSaysWhatToDoWithRequestsThatStop holds the table for operators to the reasons for which
+// a request fails, or is left to a person.
+func TestManualSaysWhatToDoWithRequestsThatStop(t *testing.T) {
+	sources := must(filepath.Glob("*.go"))(t)
+	where := map[string]string{"Review": "review", "Failed": "request failed"}
+	want := map[string]bool{}
+	reason := regexp.MustCompile(`request\.(Review|Failed), "([a-z-]+)"`)
+	for _, source := range sources {
+		if strings.HasSuffix(source, "_test.go") {
+			continue
+		}
+		for _, match := range reason.FindAllSubmatch(must(os.ReadFile(source))(t), -1) {
+			want[where[string(match[1])]+", `"+string(match[2])+"`"] = true
+		}
+	}
+	got := map[string]bool{}
+	row := regexp.MustCompile("(?m)^\\| ((?:review|request failed), `[a-z-]+`)[^|]*\\| [^|]+ \\| [^|]+ \\|$")
+	page := must(os.ReadFile("../../docs/operations.md"))(t)
+	for _, match := range row.FindAllSubmatch(page, -1) {
+		got[string(match[1])] = true
+	}
+	if diff := cmp.Diff(want, got); diff != "" || len(want) < 10 {
+		t.Errorf("(-program +manual):\n%s", diff)
+	}
 }
