@@ -257,18 +257,30 @@ func refused(g request.Gate, now time.Time, id submission.ID, failure *problem.E
 		return g // it was sent before the breaker opened
 	}
 	w := request.Witness{ID: id, Answer: answer}
-	if !isOpen && !slices.Contains(g.Witnesses[:], w) || isOpen && !g.HasWitness(id) {
-		oldest := 0
-		if isOpen {
-			oldest = 1 // the first is who opened it
-		}
-		copy(g.Witnesses[oldest:], g.Witnesses[oldest+1:])
+	switch {
+	case !isOpen:
+		g.Witnesses = latest(g.Witnesses, w)
+	case !g.HasWitness(id): // the first is who opened it
+		copy(g.Witnesses[1:], g.Witnesses[2:])
 		g.Witnesses[len(g.Witnesses)-1] = w
 	}
 	if isOpen && request.TenantWide(failure.Code) || !isOpen && witnesses(g, answer) >= needed {
 		return open(g, now, failure)
 	}
 	return g
+}
+
+// latest returns the witnesses with w as the last. A request that is refused again is a witness once.
+func latest(
+	witnesses [request.MostWitnesses]request.Witness, w request.Witness,
+) (next [request.MostWitnesses]request.Witness) {
+	kept := slices.DeleteFunc(slices.Clone(witnesses[:]), func(v request.Witness) bool {
+		return v.ID == w.ID
+	})
+	kept = append(kept, w)
+	kept = kept[max(0, len(kept)-len(next)):]
+	copy(next[len(next)-len(kept):], kept)
+	return next
 }
 
 // witnesses counts the requests that had the answer.

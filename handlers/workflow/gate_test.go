@@ -367,3 +367,24 @@ func TestBook(t *testing.T) {
 		})
 	}
 }
+
+// A request that is refused again stays a witness, whatever others were answered in between.
+func TestRefusedAgainIsLatestWitness(t *testing.T) {
+	now := time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
+	unknown := &problem.Error{Code: request.DirectoryUnknown, Answer: "403 Forbidden"}
+	noToken := &problem.Error{Code: request.DirectoryNoToken}
+	var gate request.Gate
+	for _, refusal := range []struct {
+		id      submission.ID
+		failure *problem.Error
+	}{{"a", unknown}, {"b", unknown}, {"c", noToken}, {"a", unknown}, {"b", unknown}} {
+		gate = refused(gate, now, refusal.id, refusal.failure, false)
+	}
+	if gate.Cause != "" {
+		t.Fatalf("two witnesses of an unknown answer open the breaker: %+v", gate)
+	}
+	gate = refused(gate, now, "c", unknown, false)
+	if gate.Cause != request.DirectoryRefusesAll {
+		t.Errorf("three witnesses in a row do not open it: %+v", gate)
+	}
+}
