@@ -99,7 +99,7 @@ type call struct {
 	told         map[holding]bool // whom the directory named as the holder of which address
 	unanswered   bool             // a question about the holder was answered with a failure
 	kind         submission.Kind  // of its message
-	idle         bool             // it carries a wish that can't do anything
+	idle         string           // the version of the request for which its wish can't do anything
 	groups       []string         // that a person gives with an approval
 	// knows says that the answer to the invitation came back; the breaker had been opened
 	// openingsThen times.

@@ -450,7 +450,7 @@ func (r *run) brought(by *call) {
 	r.guests[key][by.about] = r.tenant.users[r.address[by.about]]
 	n := 0
 	for id, user := range r.guests[key] {
-		if r.tenant.Unreadable && r.recorded[id].GuestID == "" {
+		if r.recorded[id].GuestID == "" && (r.tenant.Unreadable || user.address != r.address[id]) {
 			continue // nobody can see what came of an invitation whose answer was lost
 		}
 		// An account that is the tenant's own by now, or was removed, takes no seat. Nor does one that

@@ -264,7 +264,7 @@ func (r *run) wished(by *call, before, after request.Claim) {
 
 // savedWish checks the end of a wish for the mail.
 func (r *run) savedWish(by *call, before, after request.Request) {
-	if by.idle && !by.on.admin {
+	if by.idle == before.Version && before.Version != "" && !by.on.admin {
 		r.breach(lawIdleWish, "a %s of %s can't do anything and is stored", by.kind, r.nameOf(after.ID))
 	}
 	if !before.Resend.Open() || after.Resend.Open() {

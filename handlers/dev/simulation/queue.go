@@ -123,9 +123,10 @@ func (r *run) deliver(m *message, on *instance) {
 	})
 	m.held.kind = m.Kind
 	record := r.recorded[m.ID]
-	m.held.idle = !m.dead && record.AtRest() && record.Version != "" &&
-		(m.Kind == submission.Resend && record.NoMail() != "" ||
-			m.Kind != submission.Advance && !record.Erased.IsZero())
+	if !m.dead && record.AtRest() && (m.Kind == submission.Resend && record.NoMail() != "" ||
+		m.Kind != submission.Advance && !record.Erased.IsZero()) {
+		m.held.idle = record.Version
+	}
 }
 
 // acknowledge deletes a message whose function succeeded, unless the receipt is old or the call
