@@ -155,12 +155,26 @@ func TestWitnessesLeaveProbeToOthers(t *testing.T) {
 			t.Errorf("%s may probe after %v: %t", test.id, test.after, got)
 		}
 	}
+	if gate.Witnesses[0].ID != "b" {
+		t.Errorf("the first witness is not who opened the breaker: %+v", gate.Witnesses)
+	}
 	// A probe that fails makes a witness of its request, and another one has the next probe.
 	later := now.Add(probeEvery)
 	probed, _ := admit(gate, later, request.Pace{}, asking{id: "c"})
 	probed = refused(probed, later, "c", off, true)
 	if !probed.ProbeAt.Equal(later.Add(probeEvery)) || after(probed, 2*probeEvery, "c") || !after(probed, 2*probeEvery, "d") {
 		t.Errorf("after a probe: %+v", probed)
+	}
+	// Whoever opened it stays a witness, however many probes fail.
+	for i, id := range []submission.ID{"d", "e", "f", "g"} {
+		probed = refused(probed, later.Add(time.Duration(i+1)*probeEvery), id, off, true)
+		if !probed.HasWitness("b") || !probed.HasWitness(id) {
+			t.Errorf("after the probe of %s: %+v", id, probed.Witnesses)
+		}
+	}
+	again := refused(probed, later.Add(6*probeEvery), "f", off, true)
+	if again.Witnesses != probed.Witnesses || !again.ProbeAt.Equal(later.Add(7*probeEvery)) {
+		t.Errorf("after another probe of a witness: %+v", again)
 	}
 	// What was sent before the breaker opened does not put the probe off.
 	if got := refused(gate, now.Add(time.Minute), "e", off, false); got != gate {

@@ -285,6 +285,35 @@ func TestParkedRequestsAreLookedForHourly(t *testing.T) {
 	}
 }
 
+func TestFailedLookForParkedRequestsIsRepeated(t *testing.T) {
+	for _, op := range []string{"Parked", "Wait"} {
+		t.Run(op, func(t *testing.T) {
+			w := newWorld(t)
+			w.row("contoso.com", "trusted", "Action", "invite")
+			must(w.worker.Upkeep(t.Context(), &outbox{}))(t) // nobody is parked yet
+			w.stop()
+			w.submitMany(3)
+			w.deliverAll()
+			w.closeAnyBreaker()
+			w.on(op, before, 1, fails)
+			var due outbox
+			must(w.worker.Upkeep(t.Context(), &due))(t)
+			if len(due) != 0 {
+				t.Errorf("enqueued %d", len(due))
+			}
+			must(w.worker.Upkeep(t.Context(), &due))(t)
+			if len(due) != 3 {
+				t.Errorf("the next run enqueues %d of 3", len(due))
+			}
+		})
+	}
+}
+
+func (w *world) closeAnyBreaker() {
+	w.t.Helper()
+	must(request.CloseBreaker(w.t.Context(), w.store, "desk@wingtiptoys.com", w.now))(w.t)
+}
+
 // TestGateCountsAcceptedInvitations: each instance adds its own with its next change of the gate.
 func TestGateCountsAcceptedInvitations(t *testing.T) {
 	w := newWorld(t)

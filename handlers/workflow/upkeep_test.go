@@ -333,6 +333,39 @@ func TestUpkeepSendsWhatItHasAfterFailure(t *testing.T) {
 	w.wantLine(workflow.LogUpkeep, 0)
 }
 
+// narrow is a queue that takes so many messages.
+type narrow struct {
+	outbox
+	room int
+}
+
+func (q *narrow) Enqueue(ctx context.Context, encoded []byte) error {
+	if q.room == 0 {
+		return unavailable
+	}
+	q.room--
+	return q.outbox.Enqueue(ctx, encoded)
+}
+
+func TestUpkeepCountsWhatTheQueueTook(t *testing.T) {
+	for room, want := range []problem.Code{problem.StorageUnavailable, "", ""} {
+		w := newWorld(t)
+		w.dueMany(3)
+		queue := &narrow{room: room}
+		n, err := w.worker.Upkeep(t.Context(), queue)
+		if n != room || len(queue.outbox) != room || problem.CodeOf(err) != want {
+			t.Errorf("enqueued %d of %d, %v, want %d and %q", n, len(queue.outbox), err, room, want)
+		}
+		w.wantLine(workflow.LogUpkeep, 0)
+		// The message that was lost comes after the lease, the others with the next run.
+		w.now = w.now.Add(time.Minute)
+		var sent outbox
+		if n := must(w.worker.Upkeep(t.Context(), &sent))(t); n != 2-room {
+			t.Errorf("the next run enqueues %d, want %d", n, 2-room)
+		}
+	}
+}
+
 func TestHeartbeatsSpeakForWorkThatWasDone(t *testing.T) {
 	tests := map[string]struct {
 		fails         string
@@ -346,6 +379,8 @@ func TestHeartbeatsSpeakForWorkThatWasDone(t *testing.T) {
 		"mails can't be forgotten":       {"ForgetMails", 1, 0},
 		"overdue ones can't be counted":  {"Standing", 1, 0},
 		"messages can't be counted":      {"Length", 1, 1},
+		"the gate can't be read":         {"Gate", 1, 1},
+		"parked ones can't be found":     {"Parked", 1, 1},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -355,6 +390,17 @@ func TestHeartbeatsSpeakForWorkThatWasDone(t *testing.T) {
 			w.now = w.now.AddDate(0, 0, 31)
 			w.on(test.fails, before, -1, fails)
 			_, _ = w.worker.Upkeep(t.Context(), &outbox{})
+			for line, want := range map[string]bool{
+				"not all due requests could be enqueued": test.fails == "Due",
+				"the sweep for old data failed":          test.upkeep != test.sweep,
+				"messages can't be counted":              test.fails == "Length",
+				"parked requests could not be resumed":   test.fails == "Gate" || test.fails == "Parked",
+			} {
+				if logged := strings.Contains(w.log.String(), line); logged != want {
+					t.Errorf("%q is logged: %t, want %t", line, logged, want)
+				}
+			}
+			w.wantLine(workflow.LogUnchecked, 0)
 			w.wantLine(workflow.LogUpkeep, test.upkeep)
 			w.wantLine(workflow.LogSwept, test.sweep)
 			counted := 1

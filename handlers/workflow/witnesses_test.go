@@ -222,6 +222,36 @@ func TestTurnIsGivenBackOnce(t *testing.T) {
 	}
 }
 
+// TestUsedTurnIsNotGivenBack lets what follows an invitation fail: the invitation counts.
+func TestUsedTurnIsNotGivenBack(t *testing.T) {
+	for name, fault := range map[string]func() error{"the store is away": fails, "the process ends": crashes} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, func(c *workflow.Config) { c.Pace = request.Pace{Daily: 9} })
+			w.row("contoso.com", "r", "Action", "invite")
+			id := w.submit("ana@contoso.com")
+			sent := false
+			w.interrupt = func(op string, after bool) error {
+				sent = sent || op == "Invite"
+				if sent && op == "UpdateClaim" {
+					return fault()
+				}
+				return nil
+			}
+			err := w.deliver()
+			w.interrupt = nil
+			if gate := w.gate(); err == nil || gate.Sent != 1 || gate.GivenBack != 0 {
+				t.Errorf("%d are counted after %v", gate.Sent, err)
+			}
+			w.settle(1)
+			w.wantState(id, request.Done)
+			w.wantTenant(1, 1, 0)
+			if gate := w.gate(); gate.Sent != 1 {
+				t.Errorf("%d are counted, and one was sent", gate.Sent)
+			}
+		})
+	}
+}
+
 // TestParkedRequestsGoInTheOrderOfTheirAge signs up more people each day than the day has
 // invitations, for fourteen days.
 func TestParkedRequestsGoInTheOrderOfTheirAge(t *testing.T) {

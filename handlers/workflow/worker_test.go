@@ -98,6 +98,31 @@ func TestUnreadableRowsAreRetriedThenReviewed(t *testing.T) {
 	})
 }
 
+// TestWaitingRequestIsRecordedBeforeItsDueEntry: a message for a request that is not recorded would
+// remove the entry.
+func TestWaitingRequestIsRecordedBeforeItsDueEntry(t *testing.T) {
+	w := newWorld(t)
+	id := w.submit("ana@contoso.com")
+	for _, want := range []string{"Save Wait Save", "Wait Save"} {
+		var ops []string
+		w.interrupt = func(op string, after bool) error {
+			if op == "Rows" {
+				return unavailable
+			}
+			if !after && (op == "Save" || op == "Wait") {
+				ops = append(ops, op)
+			}
+			return nil
+		}
+		w.deliverAll()
+		if got := strings.Join(ops, " "); got != want {
+			t.Errorf("%s, want %s", got, want)
+		}
+		w.now = w.load(id).Due
+		w.queue = append(w.queue, submission.Message{ID: id})
+	}
+}
+
 func TestSecondSignUpForSameAddressInvitesOnce(t *testing.T) {
 	t.Run("later", func(t *testing.T) {
 		w := newWorld(t)
@@ -367,6 +392,14 @@ func TestDuplicateMessageDoesNotShortenWait(t *testing.T) {
 	w.wantTenant(0, 0, 0)
 	if wait := r.Due.Sub(w.now); wait < 600*time.Second {
 		t.Errorf("the request comes back after %v, though the directory asked for 10 minutes", wait)
+	}
+	// Nor is it an attempt of its own.
+	w.now = w.now.Add(time.Minute)
+	w.queue = append(w.queue, submission.Message{ID: id})
+	w.deliverAll()
+	if after := w.load(id); after.Version != r.Version {
+		t.Errorf("an early message changes the request: attempt %d, due %v, history %v",
+			after.Attempt, after.Due, w.whats(id))
 	}
 	w.settle(1)
 	w.wantState(id, request.Done)
