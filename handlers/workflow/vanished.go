@@ -70,19 +70,31 @@ func (j *job) checkReceipt(ctx context.Context) (next, error) {
 		r.CheckAt = time.Time{}
 		return j.object(ctx, guestMoved)
 	case request.NoUser:
-		found, err := j.traceOf(ctx)
-		switch {
-		case err != nil:
-			return j.receiptUnseen(ctx, err)
-		case found == late:
-			r.CheckAt = j.config.Now().Add(checkAfter)
-			r.Attempt++
-			return j.awaitCheck(ctx)
-		case found == nothing:
-			return j.inviteVanished(ctx)
-		case found == deleted:
-			j.Record("guest-deleted", "the guest was deleted since; nothing is done about it")
-		}
+		return j.receiptOfNobody(ctx)
+	}
+	return j.checked(ctx)
+}
+
+// receiptOfNobody goes on with a receipt whose guest the directory does not show.
+func (j *job) receiptOfNobody(ctx context.Context) (next, error) {
+	deleted, err := j.deleted(ctx)
+	switch {
+	case err != nil:
+		return j.receiptUnseen(ctx, err)
+	case deleted:
+		j.Record("guest-deleted", "the guest was deleted since; nothing is done about it")
+		return j.checked(ctx)
+	}
+	found, err := j.traceOf(ctx)
+	switch {
+	case err != nil:
+		return stop, err
+	case found == late:
+		j.Request.CheckAt = j.config.Now().Add(checkAfter)
+		j.Request.Attempt++
+		return j.awaitCheck(ctx)
+	case found == nothing:
+		return j.inviteVanished(ctx)
 	}
 	return j.checked(ctx)
 }
@@ -111,22 +123,24 @@ type trace int
 const (
 	unclear trace = iota // the guest was there once, or the address is another request's now
 	late                 // the guest may not be visible yet
-	deleted              // the guest is in the recycle bin
 	nothing              // the invitation came to nothing
 )
 
-// traceOf finds out what there is of the guest, whom the directory does not show. The invitation
-// came to nothing if no group has ever taken the guest, nobody has deleted the guest, and the claim
+// deleted reports whether the guest, whom the directory does not show, is in its recycle bin.
+func (j *job) deleted(ctx context.Context) (bool, error) {
+	found, err := ask(ctx, j, j.config.Users.FindDeletedGuests)
+	if err != nil && !odd(err) {
+		return false, err
+	}
+	ours := func(d request.Deletion) bool { return d.ID == j.Request.GuestID }
+	return slices.ContainsFunc(found, ours), nil
+}
+
+// traceOf finds out what there is of a guest whom the directory does not show, neither among the
+// deleted ones. The invitation came to nothing if no group has ever taken the guest, and the claim
 // on the address is still the one of that invitation.
 func (j *job) traceOf(ctx context.Context) (trace, error) {
 	r := &j.Request
-	found, err := ask(ctx, j, j.config.Users.FindDeletedGuests)
-	if err != nil && !odd(err) {
-		return unclear, err
-	}
-	if slices.ContainsFunc(found, func(d request.Deletion) bool { return d.ID == r.GuestID }) {
-		return deleted, nil
-	}
 	claim, err := j.config.Store.ClaimOf(ctx, r.Submission.Email)
 	if err != nil {
 		return unclear, fmt.Errorf("reading the claim of a guest who is not visible: %w", err)
@@ -151,14 +165,19 @@ func (j *job) traceOf(ctx context.Context) (trace, error) {
 // guestMissing goes on with the groups of a guest whom the directory does not show although there
 // was time for it.
 func (j *job) guestMissing(ctx context.Context) (next, error) {
-	found, err := j.traceOf(ctx)
+	deleted, err := j.deleted(ctx)
 	switch {
 	case err != nil:
 		return j.guestUnconfirmed(ctx, err)
+	case deleted:
+		return j.object(ctx, guestDeleted)
+	}
+	found, err := j.traceOf(ctx)
+	switch {
+	case err != nil:
+		return stop, err
 	case found == nothing:
 		return j.inviteVanished(ctx)
-	case found == deleted:
-		return j.object(ctx, guestDeleted)
 	}
 	return proceed, nil // the groups may say more
 }
