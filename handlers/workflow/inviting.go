@@ -283,7 +283,7 @@ var (
 	guestUnseen = objection{request.Review, "guest-unseen",
 		"who the guest is now can't be looked up in the directory, so a person decides: approve to go on with that guest"}
 	guestGone = objection{request.Review, "guest-gone",
-		"the guest of an earlier request is no longer in the directory, so a person decides: approve to invite anew"}
+		"the guest who held the address is no longer in the directory, so a person decides: approve to invite anew"}
 	internalUser = objection{request.Failed, "internal-user",
 		"the address belongs to an account of the tenant's own, which can't be invited and needs no invitation"}
 	severalUsers = objection{request.Review, "several-users",

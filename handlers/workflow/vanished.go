@@ -121,8 +121,9 @@ func (j *job) receiptUnseen(ctx context.Context, cause error) (next, error) {
 type trace int
 
 const (
-	unclear trace = iota // the guest was there once, or the address is another request's now
+	unclear trace = iota // a group took the guest, or the address is another request's now
 	late                 // the guest may not be visible yet
+	gone                 // the directory has shown the guest, whom nobody needed to invite
 	nothing              // the invitation came to nothing
 )
 
@@ -137,8 +138,8 @@ func (j *job) deleted(ctx context.Context) (bool, error) {
 }
 
 // traceOf finds out what there is of a guest whom the directory does not show, neither among the
-// deleted ones. The invitation came to nothing if no group has ever taken the guest, and the claim
-// on the address is still the one of that invitation.
+// deleted ones. The invitation came to nothing if no group has ever taken the guest, the directory
+// has never shown the guest, and the claim on the address is still the one of that invitation.
 func (j *job) traceOf(ctx context.Context) (trace, error) {
 	r := &j.Request
 	claim, err := j.config.Store.ClaimOf(ctx, r.Submission.Email)
@@ -158,6 +159,8 @@ func (j *job) traceOf(ctx context.Context) (trace, error) {
 	case claim.State == request.ClaimSent &&
 		(r.Attempt < minTries || j.config.Now().Sub(claim.SentAt).Abs() < patience):
 		return late, nil
+	case claim.State == request.ClaimSent && claim.SentAt.IsZero():
+		return gone, nil
 	}
 	return nothing, nil
 }
@@ -178,6 +181,8 @@ func (j *job) guestMissing(ctx context.Context) (next, error) {
 		return stop, err
 	case found == nothing:
 		return j.inviteVanished(ctx)
+	case found == gone:
+		return j.object(ctx, guestGone)
 	}
 	return proceed, nil // the groups may say more
 }

@@ -2,6 +2,7 @@ package workflow_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -181,4 +182,105 @@ func TestVanishedGuestIsInvitedOnceMoreDespiteCrash(t *testing.T) {
 		w.wantSeats("contoso.com", "trusted", 1)
 		w.wantNothingDue()
 	})
+}
+
+// emptyRecycleBin is a directory that shows no deleted guest, as after one was removed for good.
+var emptyRecycleBin = graphsim.Fault{Match: graphsim.Match{Method: "GET",
+	Path: "/v1.0/directory/deletedItems/microsoft.graph.user"}, Always: true,
+	Status: 200, ContentType: "application/json", Body: `{"value":[]}`}
+
+// TestGuestWhoWasThereIsNotInvitedAgainAfterRemoval removes a guest for good, without a trace in
+// the recycle bin, while a group waits. Only an invitation that came to nothing is sent once more.
+func TestGuestWhoWasThereIsNotInvitedAgainAfterRemoval(t *testing.T) {
+	tests := map[string]struct {
+		before  string // the state of a guest who was there before the sign-up, "" for nobody
+		groups  string
+		invites int
+	}{
+		"found, no group yet":            {"Accepted", groupTwo, 0},
+		"found, and in a group":          {"Accepted", groupOne + " " + groupTwo, 0},
+		"found, and in a group before":   {"Accepted", "present " + groupTwo, 0},
+		"invited, and in a group":        {"", groupOne + " " + groupTwo, 1},
+		"invited, and in a group before": {"", "present " + groupTwo, 1},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			if test.before != "" {
+				w.guestOf(test.before)
+			}
+			groups := strings.Replace(test.groups, "present", groupOne, 1)
+			w.row("contoso.com", "r", "Action", "invite", "Groups", groups)
+			w.order(forbidden(membersOf(groupTwo), 3), emptyRecycleBin)
+			if groups != test.groups {
+				w.order(graphsim.Fault{Match: membersOf(groupOne), Times: 1, Status: 400,
+					Code: "Request_BadRequest", Message: "One or more added object references already " +
+						"exist for the following modified properties: 'members'."})
+			}
+			id := w.signUp("ana@contoso.com")
+			r := w.wantState(id, request.Granting)
+			ok(t, w.tenant.DeleteUser(r.GuestID))
+			w.settle(4)
+			want, last := request.Failed, "granted"
+			if name == "found, no group yet" {
+				want, last = request.Review, "guest-gone"
+			}
+			r = w.wantState(id, want)
+			if w.attempts() != test.invites || len(w.tenant.Guests()) > 0 || w.last(id) != last {
+				t.Errorf("%d invitations, guests %v, history %v, %s", w.attempts(), w.tenant.Guests(),
+					w.whats(id), r.Reason)
+			}
+			if want == request.Review {
+				must(w.reviewer().Approve(t.Context(), id, approvedTerms, ""))(t)
+				w.settle(2)
+				w.wantState(id, request.Done)
+				w.wantTenant(1, 1, 1)
+			}
+		})
+	}
+}
+
+func TestReceiptIsComparedAfterDirectoryWasDown(t *testing.T) {
+	users := graphsim.Match{Method: "GET", Path: "/v1.0/users*"}
+	for _, failures := range []int{1, 5} {
+		w := newWorld(t)
+		w.row("contoso.com", "r", "Action", "invite")
+		w.order(comesToNothing(1))
+		id := w.signUp("ana@contoso.com")
+		w.order(graphsim.Fault{Match: users, Times: failures, Status: 503})
+		w.settle(4)
+		w.wantState(id, request.Done)
+		if w.attempts() != 2 || len(w.tenant.Guests()) != 1 {
+			t.Errorf("after %d failures: %d invitations, guests %v, history %v", failures, w.attempts(),
+				w.tenant.Guests(), w.whats(id))
+		}
+	}
+}
+
+// TestSecondInvitationToNothingEndsDespiteCrash lets the process end when the claim is given back,
+// and before the request is saved.
+func TestSecondInvitationToNothingEndsDespiteCrash(t *testing.T) {
+	w := newWorld(t)
+	w.row("contoso.com", "r", "Action", "invite", "MaxGuests", int32(3), "SendInvitation", false)
+	w.order(comesToNothing(2))
+	id := w.submit("ana@contoso.com")
+	w.settle(1)
+	w.on("Release", after, 1, crashes)
+	w.settle(4)
+	r := w.wantState(id, request.Review)
+	if w.last(id) != "guest-vanished" || w.attempts() != 2 || r.GuestID != "" {
+		t.Errorf("history %v, %d invitations, guest %q", w.whats(id), w.attempts(), r.GuestID)
+	}
+	w.wantSeats("contoso.com", "r", 0)
+	w.wantNothingDue()
+}
+
+// TestVanishedGuestIsInvitedInSameStep compares a receipt: the invitation needs no more time.
+func TestVanishedGuestIsInvitedInSameStep(t *testing.T) {
+	w := newWorld(t)
+	w.vanish("SendInvitation", false)
+	w.deliverAll()
+	if w.attempts() != 2 {
+		t.Errorf("%d invitations", w.attempts())
+	}
 }
