@@ -50,6 +50,12 @@ func (j *job) confirmGuest(ctx context.Context) (next, error) {
 		return j.object(ctx, guestDisabled)
 	case request.InternalUser:
 		return j.object(ctx, guestInternal)
+	case request.UnclearUser:
+		if !j.approvedOver(unclearUser) {
+			return j.object(ctx, unclearUser)
+		}
+		j.confirmed = true
+		return proceed, nil
 	default:
 		return j.object(ctx, guestMoved)
 	}

@@ -158,18 +158,19 @@ func (j *job) lookedUp(ctx context.Context, claim request.Claim, holder request.
 	case request.AcceptedGuest:
 		j.Request.Joined = j.config.Now()
 		return j.found(ctx, claim, holder.ID, "invited", answerLost)
-	case request.PendingGuest:
-		return j.found(ctx, claim, holder.ID, "invited", answerLost)
 	case request.DisabledGuest:
 		err := j.receive(ctx, claim, holder.ID)
 		if err != nil {
 			return stop, err
 		}
 		return j.object(ctx, guestDisabled)
-	default:
-		j.doubt = claim.IntentAt
-		return j.endUninvited(ctx, claim, j.objectionTo(holder))
 	}
+	o := j.objectionTo(holder)
+	if o.state == "" {
+		return j.found(ctx, claim, holder.ID, "invited", answerLost)
+	}
+	j.doubt = claim.IntentAt
+	return j.endUninvited(ctx, claim, o)
 }
 
 // receive writes the receipt of a guest whom the directory shows onto the claim and the request.

@@ -42,8 +42,12 @@ func (j *job) repeat(ctx context.Context, claim request.Claim) (next, error) {
 	case request.MovedUser:
 		return j.succeed(ctx, claim)
 	default:
+		o := j.objectionTo(user)
+		if o.state == "" {
+			return j.repeated(ctx, claim) // a person has approved that account
+		}
 		// The claim stays with its owner, and no seat was taken: there is nothing to give back.
-		return j.object(ctx, j.objectionTo(user))
+		return j.object(ctx, o)
 	}
 }
 
