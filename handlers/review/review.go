@@ -116,6 +116,10 @@ func (v *Reviewer) Retry(ctx context.Context, id submission.ID) (request.Request
 	return v.change(ctx, id, "be taken up again", from, func(c *request.Change) error {
 		what, why := "retried", "taken up again by "+v.config.By
 		switch {
+		case c.Request.Approval != nil && c.Request.Approval.Saw != "":
+			// There may have been a guest before the approval, which may not have been acted on yet. A
+			// guest whom it brought in is found on the claim.
+			return c.StartInviting(what, why)
 		case c.Request.GuestID != "":
 			for i, grant := range c.Request.Grants {
 				if grant.State == request.GrantFailed {

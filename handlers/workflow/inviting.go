@@ -23,12 +23,23 @@ func (j *job) invite(ctx context.Context) (next, error) {
 		return stop, err
 	case claim.State == request.ClaimSent:
 		return j.repeat(ctx, claim)
+	}
+	j.forgetGuest()
+	switch {
 	case !ours:
 		return j.inherit(ctx, claim)
 	case created:
 		return j.send(ctx, claim)
 	}
 	return j.resume(ctx, claim)
+}
+
+// forgetGuest drops the guest of an earlier invitation before another one is sent. Otherwise the
+// request could be neither ended nor retried as one that has led to nobody.
+func (j *job) forgetGuest() {
+	if j.Request.GuestID != "" {
+		j.SetGuest("", request.OriginUnknown)
+	}
 }
 
 // inherit takes over the claim of a request that has ended without a guest: a process that ended in

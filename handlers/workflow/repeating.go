@@ -128,6 +128,7 @@ func (j *job) inviteAnew(ctx context.Context, claim request.Claim) (next, error)
 			return j.awaitOwner(ctx, claim, owner)
 		}
 	}
+	j.forgetGuest()
 	j.transition(request.Inviting, "invited-anew",
 		"the address was invited by request "+string(claim.Owner)+", and that guest is no longer there")
 	err := j.changeClaim(ctx, &claim, "taking over the claim of a guest who is gone",
