@@ -602,3 +602,29 @@ func TestForgetMailsOfAddress(t *testing.T) {
 		}
 	}
 }
+
+func TestSecondOfTwoDecisionsIsRefused(t *testing.T) {
+	for name, decide := range decisions {
+		if name == "retry" || name == "resend" || name == "erase" {
+			continue
+		}
+		t.Run(name, func(t *testing.T) {
+			o := newOffice(t, request.Review)
+			o.store.FailBefore = func(op string) error {
+				if op != "Save" {
+					return nil
+				}
+				o.store.FailBefore = nil
+				must(o.Deny(t.Context(), o.request.ID, "first"))(t)
+				return nil
+			}
+			_, err := decide(t.Context(), o)
+			if problem.CodeOf(err) != problem.Conflict {
+				t.Errorf("got %v, want a conflict", err)
+			}
+			if r := o.load(); r.State != request.Denied || r.Words != "first" {
+				t.Errorf("the first decision was replaced: %s, %q", r.State, r.Words)
+			}
+		})
+	}
+}

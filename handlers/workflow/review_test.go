@@ -309,3 +309,15 @@ func TestHistoryOmitsWordsOfPersons(t *testing.T) {
 		}
 	}
 }
+
+func TestApprovalIsNotHeldToLimits(t *testing.T) {
+	w := newWorld(t)
+	w.row("contoso.com", "campaign", "Action", "invite", "MaxGuests", int32(1))
+	w.wantState(w.signUpFor("ana@contoso.com", 1), request.Done)
+	id := w.signUpFor("bo@contoso.com", 1)
+	w.wantState(id, request.Review)
+	must(w.reviewer().Approve(t.Context(), id, approvedTerms, ""))(t)
+	w.settle(1)
+	w.wantState(id, request.Done)
+	w.wantSeats("contoso.com", "campaign", 1)
+}
