@@ -143,6 +143,17 @@ func TestBudgetIsLoggedOnce(t *testing.T) {
 	w.wantLine(workflow.LogBudgetSpent, 1)
 }
 
+// TestParkedRequestLooksByItselfAtNoon: upkeep resumes it long before, unless it is not there.
+func TestParkedRequestLooksByItselfAtNoon(t *testing.T) {
+	w := newWorld(t)
+	w.row("contoso.com", "trusted", "Action", "invite")
+	w.stop()
+	r := w.wantState(w.signUp("ana@contoso.com"), request.Parked)
+	if want := time.Date(2026, 5, 5, 12, 0, 0, 0, time.UTC); !r.Due.Equal(want) {
+		t.Errorf("due at %v, want %v", r.Due, want)
+	}
+}
+
 func TestParkedRequestResumesOnEarlyMessage(t *testing.T) {
 	w := newWorld(t)
 	w.row("contoso.com", "trusted", "Action", "invite")

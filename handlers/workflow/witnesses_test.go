@@ -222,6 +222,101 @@ func TestTurnIsGivenBackOnce(t *testing.T) {
 	}
 }
 
+// TestLookUpsWithoutTokenAreWitnesses: without a token not even the question before an invitation
+// has an answer. No turn is taken, so none is given back.
+func TestLookUpsWithoutTokenAreWitnesses(t *testing.T) {
+	codes := map[problem.Code]request.State{
+		request.DirectoryNoToken: request.Parked,
+		request.DirectoryQuota:   request.Inviting, // of no invitation
+	}
+	for code, want := range codes {
+		w := newWorld(t)
+		w.row("contoso.com", "r", "Action", "invite")
+		before := request.Gate{Day: policy.Day(w.now), Sent: 2, Turns: 7, GivenBack: 5}
+		must(w.store.SaveGate(t.Context(), before))(t)
+		w.on("FindUser", false, -1, func() error { return problem.New(code, "the test says so") })
+		w.wantState(w.signUp("ana@contoso.com"), request.Inviting)
+		w.wantState(w.signUp("bo@contoso.com"), want)
+		gate := w.gate()
+		if (gate.Cause == code) != (want == request.Parked) {
+			t.Errorf("%s: the breaker is open because of %q", code, gate.Cause)
+		}
+		if gate.Sent != 2 || gate.Turns != 7 || gate.GivenBack != 5 {
+			t.Errorf("%s: gate %+v", code, gate)
+		}
+		w.wantTenant(0, 0, 0)
+	}
+}
+
+// TestOpenedBreakerIsLoggedByWhoOpenedIt lets the answer to the write that opens the breaker be lost,
+// or another instance open it first.
+func TestOpenedBreakerIsLoggedByWhoOpenedIt(t *testing.T) {
+	tests := map[string]struct {
+		when  bool
+		open  func(*world)
+		lines int
+	}{
+		"it is the first":    {after, func(*world) {}, 1},
+		"another was faster": {before, (*world).stop, 0},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.row("contoso.com", "r", "Action", "invite")
+			w.tenantSays(suspicious)
+			w.submit("ana@contoso.com")
+			saves := 0
+			w.interrupt = func(op string, when bool) error {
+				if op != "SaveGate" || when != test.when {
+					return nil
+				}
+				saves++
+				if saves != 2 { // the first one takes the turn
+					return nil
+				}
+				interrupt := w.interrupt
+				w.interrupt = nil
+				test.open(w)
+				w.interrupt = interrupt
+				return problem.New(problem.Conflict, "another was faster")
+			}
+			w.deliverAll()
+			w.interrupt = nil
+			if w.gate().Cause == "" {
+				t.Error("the breaker is closed")
+			}
+			w.wantLine(workflow.LogBreakerOpened, test.lines)
+		})
+	}
+}
+
+// TestUnusedTurnIsGivenBack lets what comes between the turn and the invitation fail.
+func TestUnusedTurnIsGivenBack(t *testing.T) {
+	w := newWorld(t, func(c *workflow.Config) { c.Pace = request.Pace{Daily: 9, Share: 50} })
+	w.row("contoso.com", "r", "Action", "invite")
+	id := w.submit("ana@contoso.com")
+	taken := false
+	w.interrupt = func(op string, after bool) error {
+		taken = taken || op == "SaveGate" && after
+		if taken && op == "Load" {
+			return unavailable
+		}
+		return nil
+	}
+	err := w.deliver()
+	wantCode(t, "loading the request again", err, problem.StorageUnavailable)
+	w.interrupt = nil
+	gate := w.gate()
+	if !taken || gate.Turns != 1 || gate.GivenBack != 1 || gate.Sent != 0 || gate.Shares != "" {
+		t.Errorf("gate %+v", gate)
+	}
+	w.settle(1)
+	w.wantState(id, request.Done)
+	if gate := w.gate(); gate.Sent != 1 {
+		t.Errorf("%d are counted, and one was sent", gate.Sent)
+	}
+}
+
 // TestUsedTurnIsNotGivenBack lets what follows an invitation fail: the invitation counts.
 func TestUsedTurnIsNotGivenBack(t *testing.T) {
 	for name, fault := range map[string]func() error{"the store is away": fails, "the process ends": crashes} {

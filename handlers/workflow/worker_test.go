@@ -363,6 +363,11 @@ func TestNewNamesWhatIsMissing(t *testing.T) {
 	}
 }
 
+func TestWorkerWithoutLogWorks(t *testing.T) {
+	w := newWorld(t, func(c *workflow.Config) { c.Log = nil })
+	w.wantState(w.invite(), request.Done)
+}
+
 func TestRepeatWaitsForParkedOwner(t *testing.T) {
 	w := newWorld(t)
 	w.row("contoso.com", "trusted", "Action", "invite")
