@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"guestlist/handlers/policy"
 	"guestlist/handlers/problem"
@@ -18,9 +17,6 @@ import (
 // underWay is how long after its intent an invitation may still be under way, with a minute for
 // clocks that differ.
 const underWay = request.LongestAttempt + time.Minute
-
-// maxWords is the longest reason or note of a person, in characters.
-const maxWords = 500
 
 // Config is what a Reviewer is made of. All of it is required.
 type Config struct {
@@ -55,7 +51,7 @@ func New(config Config) (*Reviewer, error) {
 // Approve decides to invite the guest of a request in Review, on the given terms. note may be
 // empty.
 func (v *Reviewer) Approve(ctx context.Context, id submission.ID, terms policy.Terms, note string) (request.Request, error) {
-	words, err := checkWords("note", note, false)
+	words, err := request.CheckWords("note", note, false)
 	if err != nil {
 		return request.Request{}, err
 	}
@@ -72,7 +68,7 @@ func (v *Reviewer) Approve(ctx context.Context, id submission.ID, terms policy.T
 // Deny ends a request without an invitation: one in Review, or one that has not led to a guest and
 // waits.
 func (v *Reviewer) Deny(ctx context.Context, id submission.ID, reason string) (request.Request, error) {
-	words, err := checkWords("reason", reason, true)
+	words, err := request.CheckWords("reason", reason, true)
 	if err != nil {
 		return request.Request{}, err
 	}
@@ -94,7 +90,7 @@ func (v *Reviewer) Deny(ctx context.Context, id submission.ID, reason string) (r
 // be under way. If nobody knows what came of one, the worker finds out later, and the history says
 // so.
 func (v *Reviewer) Cancel(ctx context.Context, id submission.ID, reason string) (request.Request, error) {
-	words, err := checkWords("reason", reason, true)
+	words, err := request.CheckWords("reason", reason, true)
 	if err != nil {
 		return request.Request{}, err
 	}
@@ -288,20 +284,6 @@ func (v *Reviewer) giveBack(ctx context.Context, r request.Request) error {
 	}
 	holdings := request.Holdings{Store: v.config.Store, Seats: v.config.Seats}
 	return holdings.GiveBack(ctx, r, claim, part, time.Time{})
-}
-
-// checkWords checks a person's words and returns them on one line.
-func checkWords(what, words string, required bool) (string, error) {
-	words = strings.Join(strings.Fields(words), " ")
-	switch {
-	case words == "" && required:
-		return "", refuse("a %s is needed", what)
-	case words == "":
-		return "", nil
-	case utf8.RuneCountInString(words) > maxWords || !utf8.ValidString(words):
-		return "", refuse("the %s must be text of at most %d characters", what, maxWords)
-	}
-	return words, nil
 }
 
 func refuse(format string, args ...any) error {

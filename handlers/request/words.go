@@ -1,0 +1,28 @@
+package request
+
+import (
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"guestlist/handlers/problem"
+)
+
+// maxWords is the longest reason or note of a person, in characters.
+const maxWords = 500
+
+// CheckWords checks a person's words, which are called what, and returns them on one line. The
+// error is InvalidInput, with a text for the person.
+func CheckWords(what, words string, required bool) (string, error) {
+	words = strings.Join(strings.Fields(words), " ")
+	var text string
+	switch {
+	case words == "" && required:
+		text = fmt.Sprintf("a %s is needed", what)
+	case utf8.RuneCountInString(words) > maxWords || !utf8.ValidString(words):
+		text = fmt.Sprintf("the %s must be text of at most %d characters", what, maxWords)
+	default:
+		return words, nil
+	}
+	return "", &problem.Error{Code: problem.InvalidInput, Public: text, Detail: text}
+}
