@@ -49,8 +49,18 @@ var causes = map[problem.Code]Cause{
 	},
 }
 
+// stopped explains a breaker that a person has opened.
+var stopped = Cause{
+	"An admin has stopped all invitations. No probe is sent either.",
+	"guestlist breaker show says who did it and why. Once that is settled: guestlist breaker close. " +
+		"End requests that must not go on before: guestlist request cancel.",
+}
+
 // CauseOf returns the explanation of a breaker's cause, also for an unknown code.
 func CauseOf(code problem.Code) Cause {
+	if code == StoppedByAdmin {
+		return stopped
+	}
 	cause, known := causes[code]
 	if !known {
 		return Cause{

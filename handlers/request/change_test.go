@@ -237,13 +237,13 @@ func TestAdminClosesBreaker(t *testing.T) {
 	open.Day, open.Sent, open.Accepted = "2026-05-04", 4, 9
 	open.Witnesses[2] = Witness{ID: "a", Answer: "b"}
 	store := &gates{gate: open}
-	before, err := CloseBreaker(t.Context(), store, "desk", now.Add(time.Hour))
+	before, err := CloseBreaker(t.Context(), store, "desk", time.Time{}, now.Add(time.Hour))
 	want := Gate{ClosedBy: "desk", ClosedAt: now.Add(time.Hour)}
 	want.Day, want.Sent, want.Accepted = "2026-05-04", 4, 9
 	if err != nil || before != open || store.gate != want {
 		t.Errorf("%v; the gate was %+v and is %+v", err, before, store.gate)
 	}
-	_, err = CloseBreaker(t.Context(), store, "another", now.Add(2*time.Hour))
+	_, err = CloseBreaker(t.Context(), store, "another", time.Time{}, now.Add(2*time.Hour))
 	if err != nil || store.gate != want || store.saves != 1 {
 		t.Errorf("a closed breaker is closed again: %v, %+v", err, store.gate)
 	}

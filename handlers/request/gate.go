@@ -17,7 +17,8 @@ const gateRounds = 16
 // day's budget. There is one for a tenant.
 //
 // The breaker is open while Cause is set: the tenant takes no invitations, so nothing is sent. One
-// request opens it only if its answer does harm to repeat; otherwise it takes several witnesses.
+// request opens it only if its answer does harm to repeat; otherwise it takes several witnesses. It
+// is open as well while a person's Stop stands; see [Gate.IsOpen].
 type Gate struct {
 	// Cause is the tenant-wide failure that opened the breaker; empty while it is closed.
 	Cause problem.Code
@@ -25,6 +26,8 @@ type Gate struct {
 	Ref string
 	// OpenedAt is when the breaker was opened.
 	OpenedAt time.Time
+	// Stop is a person's order to send nothing, whatever Cause is.
+	Stop Stop
 	// ProbeAt is when a single invitation may try whether the cause is gone; zero if only an admin can
 	// say so.
 	ProbeAt time.Time
@@ -93,19 +96,12 @@ type Pace struct {
 	Spacing time.Duration
 }
 
-// Close returns the gate with the breaker closed. Counters stay.
+// Close returns the gate without a Cause. Counters stay, and so does a person's Stop.
 func (g Gate) Close(by string, now time.Time) Gate {
 	g.Witnesses = [MostWitnesses]Witness{}
 	g.Cause, g.Ref, g.OpenedAt, g.ProbeAt = "", "", time.Time{}, time.Time{}
 	g.ClosedBy, g.ClosedAt = by, now
 	return g
-}
-
-// CloseBreaker closes the breaker, as an admin does once the cause is gone, and returns the gate as
-// it was before. A closed breaker stays closed. Errors are *problem.Error: Conflict,
-// StorageUnavailable.
-func CloseBreaker(ctx context.Context, gates GateStore, by string, now time.Time) (before Gate, err error) {
-	return ChangeGate(ctx, gates, func(gate Gate) (Gate, bool) { return gate.Close(by, now), gate.Cause != "" })
 }
 
 // ChangeGate saves what change makes of the gate, and returns the gate that change saw last. change

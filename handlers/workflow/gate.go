@@ -52,6 +52,9 @@ type taken struct {
 // admit returns the gate after one more invitation, or why there may not be one now: then the gate
 // is as it was. Like all that follows up to Pressure it is a pure function.
 func admit(g request.Gate, now time.Time, pace request.Pace, by asking) (request.Gate, admission) {
+	if g.Stop.Stands() {
+		return g, admission{wait: parkedLook, parked: true, why: "an admin has stopped all invitations"}
+	}
 	if g.Cause != "" {
 		wait := beforeProbe(g, now, by.id)
 		if g.ProbeAt.IsZero() {

@@ -97,7 +97,7 @@ func (j *job) awaitTurn(ctx context.Context, verdict admission) (kept bool, err 
 		return false, fmt.Errorf("reading the gate when the turn has come: %w", err)
 	}
 	j.remember(gate)
-	return gate.Cause == "" && heldFor(gate, j.config.Now()) == 0, nil
+	return !gate.IsOpen() && heldFor(gate, j.config.Now()) == 0, nil
 }
 
 // backOnce returns a function that gives the turn back at the gate, for use in a change that may be
@@ -177,7 +177,7 @@ func (j *job) tellGate(ctx context.Context, cause error) (isOpen bool, err error
 	case opens && after.Cause != "":
 		j.log.ErrorContext(ctx, LogBreakerOpened,
 			"cause", after.Cause, "cure", request.CauseOf(after.Cause).Cure, "ref", after.Ref)
-	case before.Cause != "" && after.Cause == "":
+	case before.Cause != "" && !after.IsOpen():
 		j.log.WarnContext(ctx, LogBreakerClosed, "cause", before.Cause, "by", AProbe)
 	}
 	return after.Cause != "", nil

@@ -163,7 +163,7 @@ func TestParkedRequestResumesOnEarlyMessage(t *testing.T) {
 		t.Errorf("it is due at %v without a message", r.Due)
 	}
 	w.tenant.ClearFaults()
-	must(request.CloseBreaker(t.Context(), w.store, "desk@wingtiptoys.com", w.now))(t)
+	must(request.CloseBreaker(t.Context(), w.store, "desk@wingtiptoys.com", time.Time{}, w.now))(t)
 	ok(t, w.store.Wait(t.Context(), id, w.now))
 	w.settleMinutes(3)
 	w.wantState(id, request.Done)
@@ -176,7 +176,7 @@ func TestResumedRequestContinuesAfterCrash(t *testing.T) {
 	id := w.signUp("ana@contoso.com")
 	w.wantState(id, request.Parked)
 	w.tenant.ClearFaults()
-	must(request.CloseBreaker(t.Context(), w.store, "admin@example.com", w.now))(t)
+	must(request.CloseBreaker(t.Context(), w.store, "admin@example.com", time.Time{}, w.now))(t)
 	w.queue = append(w.queue, submission.Message{ID: id})
 	w.on("Claim", before, -1, crashes)
 	err := w.deliver()
@@ -279,7 +279,7 @@ func TestParkedRequestsAreLookedForHourly(t *testing.T) {
 		t.Errorf("looked %d times although the breaker is open", n)
 	}
 	w.tenant.ClearFaults()
-	must(request.CloseBreaker(t.Context(), w.store, "desk", w.now))(t)
+	must(request.CloseBreaker(t.Context(), w.store, "desk", time.Time{}, w.now))(t)
 	if n := looks(w, 30); n < 8 || n > 10 {
 		t.Errorf("looked %d times while one request a minute went on", n)
 	}
@@ -322,7 +322,7 @@ func TestFailedLookForParkedRequestsIsRepeated(t *testing.T) {
 
 func (w *world) closeAnyBreaker() {
 	w.t.Helper()
-	must(request.CloseBreaker(w.t.Context(), w.store, "desk@wingtiptoys.com", w.now))(w.t)
+	must(request.CloseBreaker(w.t.Context(), w.store, "desk@wingtiptoys.com", time.Time{}, w.now))(w.t)
 }
 
 // TestGateCountsAcceptedInvitations: each instance adds its own with its next change of the gate.
@@ -450,6 +450,7 @@ func TestBookedTurnIsLostWhenTenantStops(t *testing.T) {
 		state  request.State
 	}{
 		"the breaker opens":              {func(g *request.Gate, _ time.Time) { g.Cause = request.DirectorySuspicious }, request.Parked},
+		"an admin stops all":             {func(g *request.Gate, now time.Time) { g.Stop.At = now }, request.Parked},
 		"the directory asks for a pause": {func(g *request.Gate, now time.Time) { g.HeldUntil = now.Add(time.Hour) }, request.Inviting},
 	}
 	for name, test := range tests {

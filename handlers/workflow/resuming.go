@@ -50,6 +50,9 @@ func (r *resumption) lookAgain(at time.Time) {
 // they stay parked. It is a pure function.
 func room(g request.Gate, now time.Time, pace request.Pace) int {
 	n := upkeepBatch
+	if g.Stop.Stands() {
+		return 0
+	}
 	if g.Cause != "" {
 		if g.ProbeAt.IsZero() || beforeProbe(g, now, "") > 0 {
 			return 0
@@ -102,6 +105,7 @@ func (w *Worker) resumeParked(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("reading the gate: %w", err)
 	}
+	w.tellOfStop(ctx, gate)
 	if room(gate, now, w.config.Pace) == 0 || !w.resumption.due(gate, now) {
 		return nil
 	}

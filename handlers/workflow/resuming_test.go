@@ -27,6 +27,8 @@ func TestRoomForParkedRequests(t *testing.T) {
 	}{
 		"no limit":                       {request.Gate{}, none, upkeepBatch},
 		"a breaker that an admin closes": {request.Gate{Cause: quota}, none, 0},
+		"a breaker that an admin opened": {request.Gate{Stop: request.Stop{At: noon}}, none, 0},
+		"one of both":                    {request.Gate{Cause: quota, ProbeAt: noon, Stop: request.Stop{At: noon}}, none, 0},
 		"a breaker before its probe":     {request.Gate{Cause: quota, ProbeAt: in(1)}, none, 0},
 		"a breaker to be probed":         {request.Gate{Cause: quota, ProbeAt: noon}, none, probers},
 		"the last probe of the day": {

@@ -661,7 +661,7 @@ func (w *world) closeBreaker() {
 	if gate.Cause != request.DirectorySuspicious {
 		w.t.Errorf("the breaker is open because of %q", gate.Cause)
 	}
-	must(request.CloseBreaker(w.t.Context(), w.store, "desk@wingtiptoys.com", w.now))(w.t)
+	must(request.CloseBreaker(w.t.Context(), w.store, "desk@wingtiptoys.com", w.gate().Stop.At, w.now))(w.t)
 }
 
 // stateOf returns the request's state, or "" before it is recorded.

@@ -172,7 +172,7 @@ func (r *run) dropRow() {
 // closeBreaker closes the breaker as an admin does.
 func (r *run) closeBreaker() {
 	r.start(&instance{admin: true}, "close breaker", "", func() error {
-		_, err := request.CloseBreaker(r.context, store{r}, admin, r.now)
+		_, err := request.CloseBreaker(r.context, store{r}, admin, r.gate.Stop.At, r.now)
 		return err
 	}, func(err error) {
 		if err != nil {

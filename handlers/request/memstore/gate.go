@@ -18,7 +18,8 @@ func (s *Store) SaveGate(ctx context.Context, gate request.Gate) (request.Gate, 
 		if gate.Version != s.gate.Version {
 			return gate, problem.New(problem.Conflict, "the gate is saved as version %q, stored is %q", gate.Version, s.gate.Version)
 		}
-		toTicks(&gate.OpenedAt, &gate.ProbeAt, &gate.NextAt, &gate.HeldUntil, &gate.PressedAt, &gate.ClosedAt)
+		toTicks(&gate.OpenedAt, &gate.ProbeAt, &gate.NextAt, &gate.HeldUntil, &gate.PressedAt, &gate.ClosedAt,
+			&gate.Stop.At, &gate.Stop.ToldAt)
 		gate.Version = s.newVersion()
 		s.gate = gate
 		return gate, nil

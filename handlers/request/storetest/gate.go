@@ -20,10 +20,13 @@ var gateTests = map[string]func(*testing.T, Store){
 			HeldUntil: start.Add(2 * time.Second), Pressure: 97, PressedAt: start.Add(3 * time.Second), ClosedBy: "desk@fabrikam.com", ClosedAt: start.Add(4 * time.Second),
 			Witnesses: [request.MostWitnesses]request.Witness{{ID: newID(t), Answer: "a"}, {ID: newID(t), Answer: "b 403"}, {ID: newID(t), Answer: "c"}},
 			Shares:    "0123456789ab:5", Turns: 20, GivenBack: 19,
+			Stop: request.Stop{By: "desk@fabrikam.com", Reason: "a “reason”", At: start.Add(5 * time.Second),
+				ToldAt: start.Add(6 * time.Second)},
 		}
 		want := full
 		want.OpenedAt, want.ProbeAt, want.NextAt = stored, stored.Add(time.Hour), stored.Add(time.Second)
 		want.HeldUntil, want.PressedAt, want.ClosedAt = stored.Add(2*time.Second), stored.Add(3*time.Second), stored.Add(4*time.Second)
+		want.Stop.At, want.Stop.ToldAt = stored.Add(5*time.Second), stored.Add(6*time.Second)
 		saved := must(store.SaveGate(t.Context(), full))(t)
 		if saved.Version == "" {
 			t.Error("SaveGate returned no version")

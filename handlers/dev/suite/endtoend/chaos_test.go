@@ -200,7 +200,7 @@ func TestDeathsAndFaultsInviteEachPartnerOnce(t *testing.T) {
 	}
 
 	s.tenant.ClearFaults()
-	_, err = request.CloseBreaker(t.Context(), s.store, "admin@example.com", time.Now())
+	_, err = request.CloseBreaker(t.Context(), s.store, "admin@example.com", time.Time{}, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
