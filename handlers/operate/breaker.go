@@ -19,6 +19,11 @@ type Breaker struct {
 	// Ref is the directory's id of the call that failed, for Microsoft's support.
 	Ref   string    `json:"ref,omitempty"`
 	Since time.Time `json:"since,omitzero"`
+	// StoppedBy opened it, for StopReason; both are empty unless a person did.
+	StoppedBy  string `json:"stoppedBy,omitempty"`
+	StopReason string `json:"stopReason,omitempty"`
+	// Also is the directory's cause, if there is one beside the person's; nil if not.
+	Also *Trouble `json:"also,omitempty"`
 	// ClosesItself: invitations probe for its end. Otherwise only an admin closes the breaker.
 	ClosesItself bool      `json:"closesItself"`
 	NextProbe    time.Time `json:"nextProbe,omitzero"`
@@ -35,6 +40,15 @@ type Breaker struct {
 	NextInvitation time.Time `json:"nextInvitation,omitzero"`
 
 	Parked Parked `json:"parked"`
+}
+
+// Trouble is a cause that the directory gave for opening the breaker; see [Breaker].
+type Trouble struct {
+	Cause problem.Code `json:"cause"`
+	Means string       `json:"means"`
+	Cure  string       `json:"cure"`
+	Ref   string       `json:"ref,omitempty"`
+	Since time.Time    `json:"since,omitzero"`
 }
 
 // Pace is a [request.Pace] as JSON.
@@ -69,17 +83,16 @@ type BreakerConfig struct {
 func NewBreaker(c BreakerConfig) Breaker {
 	gate := c.Gate
 	b := Breaker{
-		Open: gate.Cause != "", Day: policy.Day(c.Now), LastClosedBy: gate.ClosedBy, LastClosedAt: gate.ClosedAt,
-		Parked: Parked{Requests: min(len(c.Parked), c.Most), More: len(c.Parked) > c.Most, LookedBackTo: c.LookedBackTo},
+		Open: gate.IsOpen(), Day: policy.Day(c.Now),
+		LastClosedBy: gate.ClosedBy, LastClosedAt: gate.ClosedAt,
+		Parked: Parked{
+			Requests: min(len(c.Parked), c.Most), More: len(c.Parked) > c.Most, LookedBackTo: c.LookedBackTo,
+		},
 	}
 	if gate.Day == b.Day {
 		b.SentToday = gate.Sent
 	}
-	if b.Open {
-		cause := request.CauseOf(gate.Cause)
-		b.Cause, b.Means, b.Cure, b.Ref = gate.Cause, cause.Means, cause.Cure, gate.Ref
-		b.Since, b.NextProbe, b.ClosesItself = gate.OpenedAt, gate.ProbeAt, !gate.ProbeAt.IsZero()
-	}
+	b.explain(gate)
 	if gate.NextAt.After(c.Now) {
 		b.NextInvitation = gate.NextAt
 	}
@@ -98,6 +111,46 @@ func NewBreaker(c BreakerConfig) Breaker {
 		}
 	}
 	return b
+}
+
+// explain says why the breaker is open, if it is.
+func (b *Breaker) explain(gate request.Gate) {
+	explained := request.CauseOf(gate.Cause)
+	trouble := Trouble{gate.Cause, explained.Means, explained.Cure, gate.Ref, gate.OpenedAt}
+	if gate.Stop.Stands() {
+		b.StoppedBy, b.StopReason = gate.Stop.By, gate.Stop.Reason
+		if gate.Cause != "" {
+			also := trouble
+			b.Also = &also
+		}
+		explained = request.CauseOf(request.StoppedByAdmin)
+		trouble = Trouble{request.StoppedByAdmin, explained.Means, explained.Cure, "", gate.Stop.At}
+	} else if gate.Cause != "" {
+		b.NextProbe, b.ClosesItself = gate.ProbeAt, !gate.ProbeAt.IsZero()
+	} else {
+		return
+	}
+	b.Cause, b.Means, b.Cure = trouble.Cause, trouble.Means, trouble.Cure
+	b.Ref, b.Since = trouble.Ref, trouble.Since
+}
+
+// StoppedAt returns when a person opened the breaker; zero if none did.
+func (b Breaker) StoppedAt() time.Time {
+	if b.StoppedBy == "" {
+		return time.Time{}
+	}
+	return b.Since
+}
+
+// TenantsCause returns the cause that the directory gave; empty if it gave none.
+func (b Breaker) TenantsCause() problem.Code {
+	switch {
+	case b.Also != nil:
+		return b.Also.Cause
+	case b.StoppedBy != "":
+		return ""
+	}
+	return b.Cause
 }
 
 // BudgetSpent reports whether the day's invitations are known to be used up.

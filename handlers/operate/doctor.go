@@ -121,7 +121,17 @@ func CheckBreaker(b Breaker) Check {
 	const part = "the tenant"
 	switch {
 	case b.Open:
-		return Broken.Check(part, "the breaker is open: "+string(b.Cause)+". "+b.Means, b.Cure)
+		found := "the breaker is open: " + string(b.Cause) + ". "
+		if b.StoppedBy != "" {
+			at := b.Since.UTC().Format(time.RFC3339)
+			found += fmt.Sprintf("Stopped by %s at %s: %s. ", b.StoppedBy, at, b.StopReason)
+		}
+		found, cure := found+b.Means, b.Cure
+		if b.Also != nil {
+			found += " Besides: " + string(b.Also.Cause) + ". " + b.Also.Means
+			cure += " " + b.Also.Cure
+		}
+		return Broken.Check(part, found, cure)
 	case b.BudgetSpent():
 		return Warning.Check(part, fmt.Sprintf("the day's invitations (%d) are sent", b.Pace.Daily),
 			"The rest is sent from midnight UTC on; GUESTLIST_DAILY_INVITATIONS is the limit.")

@@ -53,6 +53,12 @@ func TestChecks(t *testing.T) {
 	wantCheck(t, CheckReport(now.Add(-time.Hour), now), Fine, "1h0m0s ago")
 
 	wantCheck(t, CheckBreaker(NewBreaker(BreakerConfig{Gate: request.Gate{Cause: request.DirectorySuspicious}, Now: now})), Broken, "suspicious")
+	both := request.Gate{
+		Cause: request.DirectoryQuota, Stop: request.Stop{By: "desk", Reason: "a bad row", At: now},
+	}
+	for _, part := range []string{"stopped-by-admin", "desk", "a bad row", "quota-exceeded"} {
+		wantCheck(t, CheckBreaker(NewBreaker(BreakerConfig{Gate: both, Now: now})), Broken, part)
+	}
 	spent := request.Gate{Day: policy.Day(now), Sent: 80}
 	wantCheck(t, CheckBreaker(NewBreaker(BreakerConfig{Gate: spent, Pace: &request.Pace{Daily: 80}, Now: now})), Warning, "80")
 	wantCheck(t, CheckBreaker(NewBreaker(BreakerConfig{Gate: spent, Now: now})), Fine, "80 sent today")

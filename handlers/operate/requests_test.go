@@ -85,6 +85,8 @@ func TestBreaker(t *testing.T) {
 	now := time.Date(2026, time.November, 23, 9, 0, 0, 0, time.UTC)
 	at := func(d time.Duration) time.Time { return now.Add(d) }
 	parked := []request.Request{{Due: now.Add(20 * time.Minute)}, {Due: now.Add(5 * time.Minute)}, {}, {Due: now.Add(10 * time.Minute)}}
+	stop := request.Stop{By: "desk", Reason: "a bad row", At: now.Add(-time.Hour), ToldAt: now}
+	stopped, quota := request.CauseOf(request.StoppedByAdmin), request.CauseOf(request.DirectoryQuota)
 	tests := map[string]struct {
 		config BreakerConfig
 		want   Breaker
@@ -109,6 +111,23 @@ func TestBreaker(t *testing.T) {
 				Day: "2026-11-23", Open: true, Cause: request.DirectorySuspicious, Ref: "ref", Since: at(-time.Hour),
 				Means: request.CauseOf(request.DirectorySuspicious).Means, Cure: request.CauseOf(request.DirectorySuspicious).Cure,
 				Parked: Parked{Requests: 4, FirstDue: at(5 * time.Minute), LastDue: at(20 * time.Minute)},
+			}, false,
+		},
+		"stopped by an admin": {
+			BreakerConfig{Gate: request.Gate{Stop: stop}},
+			Breaker{
+				Day: "2026-11-23", Open: true, Cause: request.StoppedByAdmin, Since: at(-time.Hour),
+				StoppedBy: "desk", StopReason: "a bad row", Means: stopped.Means, Cure: stopped.Cure,
+			}, false,
+		},
+		"stopped by an admin, and the tenant has a cause, too": {
+			BreakerConfig{Gate: request.Gate{
+				Stop: stop, Cause: request.DirectoryQuota, Ref: "ref", OpenedAt: now, ProbeAt: now.Add(time.Hour),
+			}},
+			Breaker{
+				Day: "2026-11-23", Open: true, Cause: request.StoppedByAdmin, Since: at(-time.Hour),
+				StoppedBy: "desk", StopReason: "a bad row", Means: stopped.Means, Cure: stopped.Cure,
+				Also: &Trouble{request.DirectoryQuota, quota.Means, quota.Cure, "ref", at(0)},
 			}, false,
 		},
 		"open, and a probe may close it": {

@@ -20,6 +20,7 @@ type breakerCommand struct {
 	format
 
 	Show  breakerShowCommand  `cmd:"" help:"Show whether invitations are sent, why not, and how many requests are parked."`
+	Open  breakerOpenCommand  `cmd:"" help:"Stop all invitations at once, until guestlist breaker close."`
 	Close breakerCloseCommand `cmd:"" help:"Send invitations again, once the cause is gone."`
 }
 
@@ -66,6 +67,42 @@ func (breakerShowCommand) Run(s *session, d *deployment) error {
 	return s.conclude(state.Open, state, func(w io.Writer) { printBreaker(w, state) })
 }
 
+type breakerOpenCommand struct {
+	Reason string `required:"" placeholder:"TEXT" help:"Why, for those who look later."`
+}
+
+func (breakerOpenCommand) Help() string {
+	return "Does not ask. No invitation and no mail gets another turn; one that has its turn is still " +
+		"sent, mostly within seconds, at most four minutes. Sign-ups are still recorded, and wait. Guests who are invited " +
+		"already still come into their groups. No probe closes the breaker, only guestlist breaker close."
+}
+
+func (c breakerOpenCommand) Run(s *session, d *deployment) error {
+	by, err := s.whoami(d.place)
+	if err != nil {
+		return fmt.Errorf("finding out under which name it is recorded: %w", err)
+	}
+	before, err := request.OpenBreaker(s.ctx, d, by, c.Reason, s.now())
+	if err != nil {
+		return err
+	}
+	return s.print(struct {
+		WasStopped bool         `json:"wasStopped"`
+		Cause      problem.Code `json:"cause,omitempty"` // for which it was open before
+	}{before.Stop.Stands(), before.WhyOpen()}, func(w io.Writer) {
+		if before.Stop.Stands() {
+			fmt.Fprintln(w, plain(fmt.Sprintf("It was stopped already, by %s at %s: %s",
+				before.Stop.By, stamp(before.Stop.At), before.Stop.Reason)))
+			return
+		}
+		fmt.Fprintln(w,
+			"The breaker is open: no invitation gets another turn until guestlist breaker close.")
+		if before.Cause != "" {
+			fmt.Fprintf(w, "It was open before because of %q, which stays recorded.\n", before.Cause)
+		}
+	})
+}
+
 type breakerCloseCommand struct {
 	confirmation
 }
@@ -92,13 +129,13 @@ func (c breakerCloseCommand) Run(s *session, d *deployment) error {
 	if err != nil {
 		return fmt.Errorf("finding out under which name it is recorded: %w", err)
 	}
-	before, err := request.CloseBreaker(s.ctx, d, by, s.now())
+	before, err := request.CloseBreaker(s.ctx, d, by, state.StoppedAt(), s.now())
 	if err != nil {
 		return err
 	}
-	if state.Open && before.Cause != state.Cause {
+	if state.Open && before.Cause != state.TenantsCause() {
 		// The breaker is closed all the same, but the person should know.
-		fmt.Fprintln(s.stderr, plain(fmt.Sprintf("Meanwhile the cause had changed to %q.", before.Cause)))
+		fmt.Fprintf(s.stderr, "Meanwhile the directory's cause had changed to %q.\n", before.Cause)
 	}
 	// Upkeep resumes them in the order of their age.
 	parked = parked[:min(len(parked), mostParked)]
@@ -106,8 +143,8 @@ func (c breakerCloseCommand) Run(s *session, d *deployment) error {
 		WasOpen bool         `json:"wasOpen"`
 		Cause   problem.Code `json:"cause,omitempty"`
 		Parked  int          `json:"parked"`
-	}{before.Cause != "", before.Cause, len(parked)}, func(w io.Writer) {
-		if before.Cause == "" {
+	}{before.IsOpen(), before.WhyOpen(), len(parked)}, func(w io.Writer) {
+		if !before.IsOpen() {
 			fmt.Fprintln(w, "\nThe breaker was closed already.")
 		} else {
 			fmt.Fprintln(w, "\nThe breaker is closed.")
@@ -126,8 +163,17 @@ func printBreaker(w io.Writer, b operate.Breaker) {
 		lines.add("", b.Means)
 		lines.add("cure", b.Cure)
 		lines.add("reference", b.Ref)
+		lines.add("stopped by", b.StoppedBy)
+		lines.add("reason", b.StopReason)
 		lines.add("since", stamp(b.Since))
 		lines.add("next probe", cmp.Or(stamp(b.NextProbe), "none: it stays open until guestlist breaker close"))
+		if b.Also != nil {
+			lines.add("besides", string(b.Also.Cause))
+			lines.add("", b.Also.Means)
+			lines.add("cure", b.Also.Cure)
+			lines.add("reference", b.Also.Ref)
+			lines.add("since", stamp(b.Also.Since))
+		}
 	} else {
 		lines.add("breaker", "closed: invitations go out")
 	}

@@ -179,7 +179,7 @@ func probe(s *session, d *deployment) []operate.Check {
 	const invite = "User.Invite.All"
 	invites := operate.Unknown.Check("permission "+invite, "not asked while the breaker is open", "Close the breaker first.")
 	gate, err := d.Gate(s.ctx)
-	if err == nil && gate.Cause == "" {
+	if err == nil && !gate.IsOpen() {
 		invites = operate.CheckProbe(invite, tenant.MayInvite(s.ctx))
 	}
 	_, read := tenant.FindUser(s.ctx, nobody)

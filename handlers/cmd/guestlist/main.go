@@ -92,7 +92,7 @@ func run(s *session, args []string) (code int) {
 	var commands struct {
 		Policy  policyCommand  `cmd:"" help:"Look at policy rows, try them out, and change them together."`
 		Request requestCommand `cmd:"" help:"Look at requests, decide on those that wait for a person, and retry what failed."`
-		Breaker breakerCommand `cmd:"" help:"Show the circuit breaker, which stops invitations while the tenant refuses them, and close it."`
+		Breaker breakerCommand `cmd:"" help:"Show the circuit breaker, which stops invitations while the tenant refuses them; open and close it."`
 		Poison  poisonCommand  `cmd:"" help:"Look at dead letters (messages that were given up), and put them back on the queue."`
 		Doctor  doctorCommand  `cmd:"" help:"Check whether everything that the app needs is there, and how to repair what is not."`
 	}
