@@ -194,3 +194,79 @@ func TestOnlyMethodsChangeClaims(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+func TestContradictoryClaimsAreFound(t *testing.T) {
+	others := func(state ClaimState) []ClaimState {
+		all := []ClaimState{ClaimReserved, ClaimSending, ClaimSent, ClaimMails}
+		return slices.DeleteFunc(all, func(s ClaimState) bool { return s == state })
+	}
+	changes := map[string]struct {
+		change func(*Claim)
+		right  []ClaimState // the states in which the claim is right all the same
+	}{
+		"unchanged":           {func(*Claim) {}, others("")},
+		"of no known state":   {func(c *Claim) { c.State = "lost" }, nil},
+		"of no known origin":  {func(c *Claim) { c.Origin = "mars" }, nil},
+		"fewer than no mails": {func(c *Claim) { c.Mails = -1 }, nil},
+		"an intent":           {func(c *Claim) { c.IntentAt = later }, []ClaimState{ClaimSending}},
+		"no intent":           {func(c *Claim) { c.IntentAt = time.Time{} }, others(ClaimSending)},
+		"a guest":             {func(c *Claim) { c.GuestID = "another" }, []ClaimState{ClaimSent}},
+		"no guest":            {func(c *Claim) { c.GuestID = "" }, others(ClaimSent)},
+		"a time of sending":   {func(c *Claim) { c.SentAt = later }, []ClaimState{ClaimSent}},
+		"an origin":           {func(c *Claim) { c.Origin = OriginFound }, []ClaimState{ClaimSent}},
+		"no mails":            {func(c *Claim) { c.Mails = 0 }, others(ClaimMails)},
+	}
+	for name, test := range changes {
+		for state, claim := range claimsOf {
+			test.change(&claim)
+			err := claim.Check()
+			if slices.Contains(test.right, state) != (err == nil) ||
+				err != nil && problem.CodeOf(err) != problem.Internal {
+				t.Errorf("%q, %s: %v", state, name, err)
+			}
+		}
+	}
+}
+
+func TestClaimChangesWriteWhoAndWhen(t *testing.T) {
+	reserved, sending := claimsOf[ClaimReserved], claimsOf[ClaimSending]
+	sent, mails := claimsOf[ClaimSent], claimsOf[ClaimMails]
+	anew := must(sent.BeginAnew(other, later))(t)
+	if anew.Owner != other || !anew.IntentAt.Equal(later) {
+		t.Errorf("begun anew: %+v", anew)
+	}
+	if begun := must(reserved.Begin(later))(t); begun.Owner != owner || !begun.IntentAt.Equal(later) {
+		t.Errorf("begun: %+v", begun)
+	}
+	if taken := must(mails.TakeOver(other))(t); taken.Owner != other {
+		t.Errorf("taken over: %+v", taken)
+	}
+	restored := must(mails.Restore(other, "guest", OriginFound))(t)
+	if restored.Owner != other || restored.GuestID != "guest" || restored.Origin != OriginFound {
+		t.Errorf("restored: %+v", restored)
+	}
+	if kept := must(sent.KeepMails())(t); kept.Owner != owner || kept.Mails != 1 {
+		t.Errorf("kept: %+v", kept)
+	}
+	if !sending.UnderWay(claimTime.Add(time.Minute-1), time.Minute) ||
+		sending.UnderWay(claimTime.Add(time.Minute), time.Minute) ||
+		sent.UnderWay(claimTime, time.Minute) {
+		t.Error("an invitation is under way from its intent to the end of the lease")
+	}
+	mailed := reserved.Mailed(later)
+	mailed.Version = "a later version"
+	if back := mailed.Unmailed(reserved); back.Version != "a later version" || back.Mails != 1 {
+		t.Errorf("unmailed: %+v", back)
+	}
+}
+
+// must fails the test on an error, and returns the value.
+func must[T any](value T, err error) func(*testing.T) T {
+	return func(t *testing.T) T {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return value
+	}
+}

@@ -47,9 +47,12 @@ func (w *world) endedByKill() submission.ID {
 	r := w.load(id)
 	r.State, r.Due = request.Failed, time.Time{}
 	must(w.store.Save(w.t.Context(), r, nil))(w.t)
-	w.now = w.now.Add(lease)
+	w.now = w.now.Add(untilAsked)
 	return id
 }
+
+// untilAsked is how long an invitation that was begun is left alone in a request that has ended.
+const untilAsked = 31 * time.Minute
 
 // guestOf adds a guest to the tenant who holds Ana's address.
 func (w *world) guestOf(state string) string {
@@ -232,12 +235,12 @@ var steps = map[string]func(*world){
 		r := w.load(id)
 		r.State, r.Due = request.Failed, time.Time{}
 		must(w.store.Save(w.t.Context(), r, nil))(w.t)
-		w.now = w.now.Add(lease)
+		w.now = w.now.Add(untilAsked)
 		w.queue = append(w.queue, submission.Message{ID: id, Due: w.now})
 	},
 	"an ended request under way": func(w *world) {
 		id := w.endedByKill()
-		w.now = w.now.Add(-lease)
+		w.now = w.now.Add(-untilAsked)
 		w.queue = append(w.queue, submission.Message{ID: id, Due: w.now})
 	},
 	"an ended request that can't be looked up": func(w *world) {

@@ -1,0 +1,351 @@
+package workflow_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"guestlist/handlers/dev/graphsim"
+	"guestlist/handlers/problem"
+	"guestlist/handlers/request"
+	"guestlist/handlers/submission"
+)
+
+// questions are the places in which a step asks the directory about a guest, each with what brings
+// the message of such a step, and the call that asks.
+var questions = map[string]struct {
+	bring func(*world) submission.ID
+	call  graphsim.Match
+}{
+	"before the invitation": {func(w *world) submission.ID { return w.invited() }, lookUps},
+	"after a lost answer": {func(w *world) submission.ID {
+		id := w.lost(true)
+		w.bring(id)
+		return id
+	}, lookUps},
+	"for a repeat": {func(w *world) submission.ID {
+		w.invite()
+		w.now = w.now.Add(2 * time.Hour)
+		return w.submit("ana@contoso.com")
+	}, userByID},
+	"for a repeat whose guest is gone": {func(w *world) submission.ID {
+		w.changeUser(w.load(w.invite()).GuestID, moves)
+		w.now = w.now.Add(2 * time.Hour)
+		return w.submit("ana@contoso.com")
+	}, lookUps},
+	"before the groups": {func(w *world) submission.ID {
+		w.order(answersOnce(membersOf(groupOne), 503))
+		id := w.invited()
+		w.deliverAll()
+		w.bring(id)
+		return id
+	}, userByID},
+	"before a mail": {func(w *world) submission.ID {
+		id := w.anHourAfterMail()
+		w.ask(submission.Resend, id)
+		return id
+	}, lookUps},
+}
+
+func TestThrottledQuestionStopsEveryInstance(t *testing.T) {
+	for name, question := range questions {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			id := question.bring(w)
+			w.order(graphsim.Fault{Match: question.call, Times: 1, Status: 429, Headers: retryAfter("600")})
+			w.deliverAll()
+			until := w.now.Add(10 * time.Minute)
+			if got := w.gate().HeldUntil; !got.Equal(until) {
+				t.Errorf("the gate is held until %v, want %v", got, until)
+			}
+			if due := w.load(id).Due; due.Before(until) {
+				t.Errorf("due %v, before %v", due, until)
+			}
+		})
+	}
+	t.Run("instead of a mail", func(t *testing.T) {
+		w := newWorld(t)
+		id := w.anHourAfterMail()
+		w.order(graphsim.Fault{Match: invitations, Times: 1, Status: 429, Headers: retryAfter("600")})
+		w.carryOut(submission.Resend, id)
+		if got := w.gate().HeldUntil; !got.Equal(w.now.Add(10 * time.Minute)) {
+			t.Errorf("the gate is held until %v", got)
+		}
+	})
+}
+
+// TestQuestionThatIsNeverUnderstoodEndsSoon asks a directory whose answers make no sense. A
+// directory that is down is asked for hours, but this is not about the directory.
+func TestQuestionThatIsNeverUnderstoodEndsSoon(t *testing.T) {
+	ends := map[string]string{
+		"before the invitation":            "given-up",
+		"for a repeat":                     "guest-unseen",
+		"for a repeat whose guest is gone": "guest-unseen",
+		"before the groups":                "guest-unseen",
+	}
+	answers := map[string]graphsim.Fault{
+		"a page":    {Status: 403, Body: "<html>No.</html>", ContentType: "text/html"},
+		"a refusal": {Status: 400, Code: "BadRequest", Message: "No."},
+	}
+	for name, end := range ends {
+		for answer, fault := range answers {
+			t.Run(name+", "+answer, func(t *testing.T) {
+				w := newWorld(t)
+				id := questions[name].bring(w)
+				fault.Match, fault.Always = questions[name].call, true
+				w.order(fault)
+				w.settleMinutes(12)
+				if !w.load(id).State.Ended() {
+					w.settleMinutes(40)
+				} else {
+					t.Errorf("after minutes: %v", w.whats(id))
+				}
+				if r := w.load(id); !r.State.Ended() || w.last(id) != end {
+					t.Errorf("%s, history %v", r.State, w.whats(id))
+				}
+			})
+		}
+	}
+}
+
+// TestLostAnswerLeadsToWhoHoldsAddress looks up what came of an invitation whose answer was lost.
+func TestLostAnswerLeadsToWhoHoldsAddress(t *testing.T) {
+	employee := func(u *graphsim.User) {
+		u.UserPrincipalName, u.CreationType = "ana@fabrikam.com", ""
+		u.UserType, u.ExternalUserState = "Member", ""
+	}
+	tests := map[string]struct {
+		change func(*graphsim.User)
+		want   request.State
+		last   string
+		joined bool
+		claim  request.ClaimState
+		seats  int
+	}{
+		"pending": {func(*graphsim.User) {},
+			request.Done, "granted", false, request.ClaimSent, 1},
+		"accepted": {func(u *graphsim.User) { u.ExternalUserState = "Accepted" },
+			request.Done, "granted", true, request.ClaimSent, 1},
+		"disabled": {func(u *graphsim.User) { u.Disabled = true },
+			request.Review, "guest-disabled", false, request.ClaimSent, 1},
+		"made an employee": {employee,
+			request.Failed, "internal-user", false, request.ClaimSending, 0},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			id := w.lost(true, "Groups", groupOne)
+			guest := w.tenant.Guests()[0].ID
+			w.changeUser(guest, test.change)
+			w.bring(id)
+			w.deliverAll()
+			r := w.wantState(id, test.want)
+			if w.last(id) != test.last || slices.Contains(w.whats(id), "not-found") || w.attempts() != 1 {
+				t.Errorf("history %v, %d invitations", w.whats(id), w.attempts())
+			}
+			claim := w.claimOf()
+			if claim.State != test.claim || claim.GuestID != r.GuestID || r.Joined.IsZero() == test.joined {
+				t.Errorf("claim %+v, guest %q, joined %v", claim, r.GuestID, r.Joined)
+			}
+			if test.claim == request.ClaimSent && r.GuestID != guest {
+				t.Errorf("guest %q", r.GuestID)
+			}
+			w.wantSeats("contoso.com", "r", test.seats)
+		})
+	}
+}
+
+func TestResendNeverReachesAnotherGuest(t *testing.T) {
+	w := newWorld(t)
+	id := w.anHourAfterMail()
+	w.changeUser(w.load(id).GuestID, moves)
+	w.guestOf("PendingAcceptance")
+	must(w.reviewer().Resend(t.Context(), id))(t)
+	w.settle(1)
+	if w.last(id) != "resend-refused" || w.attempts() != 1 {
+		t.Errorf("history %v, %d mails", w.whats(id), w.attempts())
+	}
+}
+
+// TestResendUnderReservedClaim asks for the mail of a guest whose address is reserved.
+func TestResendUnderReservedClaim(t *testing.T) {
+	t.Run("by the same request, in a call that was killed", func(t *testing.T) {
+		w := newWorld(t)
+		w.guestOf("PendingAcceptance")
+		w.row("contoso.com", "r", "Action", "invite")
+		id := w.signUp("ana@contoso.com")
+		w.now = w.now.Add(2 * time.Hour)
+		w.forgetClaim()
+		w.on("Claim", after, 1, crashes)
+		w.ask(submission.Resend, id)
+		_ = w.deliver()
+		if claim := w.claimOf(); claim.State != request.ClaimReserved {
+			t.Fatalf("claim %+v", claim)
+		}
+		w.settle(2)
+		claim := w.claimOf()
+		if w.last(id) != "resent" || claim.State != request.ClaimSent || w.attempts() != 2 {
+			t.Errorf("history %v, %d mails, claim %+v", w.whats(id), w.attempts(), claim)
+		}
+	})
+	t.Run("by another request that waits", func(t *testing.T) {
+		w := newWorld(t)
+		first, second := w.invite(), w.signUp("ana@contoso.com")
+		w.wantState(second, request.Done)
+		w.carryOut(submission.Withdraw, first)
+		w.now = w.now.Add(2 * time.Hour)
+		w.stop()
+		waits := w.signUp("ana@contoso.com")
+		w.wantState(waits, request.Parked)
+		before := w.claimOf()
+		w.carryOut(submission.Resend, second)
+		if w.last(second) != "resend-needless" || w.claimOf() != before || before.Owner != waits {
+			t.Errorf("history %v, claim %+v, before %+v", w.whats(second), w.claimOf(), before)
+		}
+	})
+}
+
+// TestWithdrawalDuringResendSendsNoMail withdraws in the middle of each operation before the mail.
+func TestWithdrawalDuringResendSendsNoMail(t *testing.T) {
+	for _, op := range []string{"ClaimOf", "FindUser", "Gate", "SaveGate", "UpdateClaim"} {
+		for _, when := range []bool{before, after} {
+			w := newWorld(t)
+			id := w.anHourAfterMail()
+			sent := w.gate().Sent
+			w.on(op, when, 1, func() error {
+				return w.worker.Advance(t.Context(), submission.Message{ID: id, Kind: submission.Withdraw})
+			})
+			w.ask(submission.Resend, id)
+			if err := w.deliver(); problem.CodeOf(err) != problem.Conflict {
+				t.Errorf("%s, after: %v: %v", op, when, err)
+			}
+			if w.attempts() != 1 || w.gate().Sent != sent {
+				t.Errorf("%s, after: %v: %d mails, %d turns", op, when, w.attempts(), w.gate().Sent)
+			}
+			w.settle(1)
+			w.wantErased(id)
+		}
+	}
+}
+
+func TestResendLeavesNoFailuresBehind(t *testing.T) {
+	for _, fault := range []graphsim.Fault{
+		{Match: invitations, Times: 2, Status: 429},
+		{Match: lookUps, Times: 6, Status: 403, Body: "<html>No.</html>", ContentType: "text/html"},
+	} {
+		w := newWorld(t)
+		id := w.anHourAfterMail()
+		w.order(fault)
+		w.ask(submission.Resend, id)
+		w.settle(1)
+		r := w.load(id)
+		if w.last(id) != "resent" || r.Attempt != 0 || r.Unknown != 0 || r.Resend.Open() {
+			t.Errorf("history %v, %d attempts, %d unknown answers", w.whats(id), r.Attempt, r.Unknown)
+		}
+	}
+}
+
+// TestRequestEndedDuringSlowCallHoldsNothing cancels while a call takes minutes before it invites.
+func TestRequestEndedDuringSlowCallHoldsNothing(t *testing.T) {
+	for _, op := range []string{"TakeSeat", "Gate"} {
+		w := newWorld(t)
+		id := w.invited()
+		var cancelled error
+		w.on(op, before, 1, func() error {
+			w.now = w.now.Add(6 * time.Minute)
+			_, cancelled = w.reviewer().Cancel(t.Context(), id, "too slow")
+			return nil
+		})
+		wantCode(t, op, w.deliver(), problem.Conflict)
+		ok(t, cancelled)
+		w.wantState(id, request.Cancelled)
+		w.wantSeats("contoso.com", "r", 0)
+		claim := w.claimOf()
+		if claim.State != request.ClaimFree || w.attempts() > 0 || w.gate().Sent > 0 {
+			t.Errorf("%s: claim %+v, %d invitations, %d turns", op, claim, w.attempts(), w.gate().Sent)
+		}
+	}
+}
+
+// TestRequestTakenUpAgainKeepsWhatItHolds retries while a call gives back what the request held.
+func TestRequestTakenUpAgainKeepsWhatItHolds(t *testing.T) {
+	w := newWorld(t)
+	id := w.lost(false)
+	r := w.load(id)
+	r.State, r.Due = request.Failed, time.Time{}
+	must(w.store.Save(t.Context(), r, nil))(t)
+	w.now = w.now.Add(untilAsked)
+	w.queue = append(w.queue, submission.Message{ID: id, Due: w.now})
+	w.on("FindGuest", after, 1, func() error {
+		return second(w.reviewer().Retry(t.Context(), id))
+	})
+	wantCode(t, "giving back", w.deliver(), problem.Conflict)
+	w.wantSeats("contoso.com", "r", 1)
+	if claim := w.claimOf(); claim.State != request.ClaimSending || claim.Owner != id {
+		t.Errorf("claim %+v", claim)
+	}
+	w.settle(1)
+	w.wantState(id, request.Done)
+	w.wantTenant(1, 1, 0)
+}
+
+func TestWithdrawalRecordsGuestDespiteCrash(t *testing.T) {
+	seen := everyOperation(t, func(t *testing.T, w *world, at func(func(string, bool) error)) {
+		id := w.lost(true)
+		w.carryOut(submission.Withdraw, id)
+		at(func(string, bool) error { panic(crash{}) })
+		w.settle(2)
+		r := w.wantState(id, request.Done)
+		w.wantErased(id)
+		if guests := w.tenant.Guests(); len(guests) != 1 || guests[0].ID != r.GuestID {
+			t.Errorf("the request has guest %q; guests %v", r.GuestID, guests)
+		}
+	})
+	if seen < 10 {
+		t.Errorf("%d operations", seen)
+	}
+}
+
+func TestShortPauseOfDirectoryIsWaitedForInPlace(t *testing.T) {
+	for pause, waits := range map[string]bool{"20": false, "40": true} {
+		w := newWorld(t)
+		w.row("contoso.com", "r", "Action", "invite", "Groups", groupOne)
+		w.order(graphsim.Fault{Match: membersOf(groupOne), Times: 1, Status: 429,
+			Headers: retryAfter(pause)})
+		w.signUp("bo@contoso.com")
+		start := w.now
+		id := w.signUp("ana@contoso.com")
+		if due := w.load(id).State == request.Inviting; due != waits {
+			t.Errorf("a pause of %s s: waits: %v", pause, due)
+		}
+		if took := w.now.Sub(start); !waits && took < 20*time.Second {
+			t.Errorf("the directory was asked after %v", took)
+		}
+	}
+}
+
+func TestWaitForForbiddenGroupSaysWhatDirectorySaid(t *testing.T) {
+	w := newWorld(t)
+	w.row("contoso.com", "r", "Action", "invite", "Groups", groupOne)
+	w.order(forbidden(membersOf(groupOne), 1000))
+	r := w.wantState(w.signUp("ana@contoso.com"), request.Granting)
+	if !strings.Contains(r.Reason, insufficient) || !strings.Contains(r.Grants[0].Note, insufficient) {
+		t.Errorf("reason %q, grants %+v", r.Reason, r.Grants)
+	}
+}
+
+func TestInvitationFoundAfterCrashIsNoRepeat(t *testing.T) {
+	w := newWorld(t)
+	w.on("UpdateClaim", after, 1, crashes)
+	id := w.invited()
+	w.settleMinutes(5)
+	r := w.wantState(id, request.Done)
+	if r.RepeatOf != "" || slices.Contains(w.whats(id), "repeat") || w.attempts() != 1 {
+		t.Errorf("history %v, repeat of %q", w.whats(id), r.RepeatOf)
+	}
+	again := w.signUp("ana@contoso.com")
+	if r := w.load(again); r.RepeatOf != id || !slices.Contains(w.whats(again), "repeat") {
+		t.Errorf("history %v, repeat of %q", w.whats(again), r.RepeatOf)
+	}
+}
