@@ -10,9 +10,9 @@ const (
 	LogQueues        = "messages on queues"        // with every run of upkeep
 	LogBreakerOpened = "breaker opened"            // the tenant takes no invitations; once each time
 	LogBreakerClosed = "breaker closed"            // a probe went through
-	LogBudgetLow     = "daily budget nearly used"  // once a day
-	LogBudgetSpent   = "daily budget used"         // once a day
-	LogShareUsed     = "daily share used"          // once a day for each domain and row
+	LogBudgetLow     = "daily budget nearly used"  // once a day, or again after a turn was given back
+	LogBudgetSpent   = "daily budget used"         // likewise
+	LogShareUsed     = "daily share used"          // likewise, for each domain and row
 	LogFailed        = "request failed"            // a request came to state Failed
 	LogPoisoned      = "message poisoned"          // a message failed too often, beside LogFailed
 	LogKept          = "message kept"              // as a dead letter
