@@ -122,7 +122,7 @@ func (c Config) withDefaults() (Config, error) {
 	c.MaxCrashes = cmp.Or(c.MaxCrashes, defaultMaxCrashes)
 	c.Invisibility = cmp.Or(c.Invisibility, defaultInvisibility)
 	if c.Invisibility < time.Second || c.Invisibility%time.Second != 0 {
-		return c, errors.New("Invisibility is not in whole seconds")
+		return c, errors.New("the invisibility is not in whole seconds")
 	}
 	c.StorageRetry = cmp.Or(c.StorageRetry, defaultStorageRetry)
 	if c.Env == nil {

@@ -2,6 +2,8 @@ package browser
 
 import (
 	"bufio"
+	"bytes"
+	"crypto/rand"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -17,6 +19,7 @@ import (
 	"guestlist/handlers/dev/captchasim"
 	"guestlist/handlers/dev/internal/apptest"
 	"guestlist/handlers/settings"
+	"guestlist/handlers/submission"
 )
 
 const repository = "../../../.."
@@ -65,6 +68,8 @@ func TestCaptcha(t *testing.T) {
 type stack struct {
 	*apptest.Local
 	captcha string // the address of a stand-in for the service, if there is one
+	// unrecorded is an id that the form's key has signed, and that no submission has.
+	unrecorded submission.ID
 }
 
 func TestMain(m *testing.M) { apptest.Main(m) }
@@ -72,7 +77,28 @@ func TestMain(m *testing.M) { apptest.Main(m) }
 // start starts what "make run" starts, on free ports, with its own data and the added environment.
 func start(t *testing.T, environment ...string) stack {
 	t.Helper()
-	return stack{Local: apptest.StartLocal(t, apptest.App(t), t.TempDir(), environment...)}
+	data := t.TempDir()
+	s := stack{Local: apptest.StartLocal(t, apptest.App(t), data, environment...)}
+	s.unrecorded = signedID(t, filepath.Join(data, "form-key"))
+	return s
+}
+
+// signedID returns an id that the form of a local run could have issued.
+func signedID(t *testing.T, keyFile string) submission.ID {
+	t.Helper()
+	key, err := os.ReadFile(keyFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ids, err := submission.NewIDKey(string(bytes.TrimSpace(key)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	id, err := ids.NewID(time.Now(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return id
 }
 
 // run runs one suite against the stack and reports each of its tests as a subtest.
@@ -105,6 +131,7 @@ func run(t *testing.T, s stack, suite string) {
 		"BROWSERTEST_FORM="+s.Signup,
 		"BROWSERTEST_GRAPH="+s.Graph,
 		"BROWSERTEST_CAPTCHA="+s.captcha,
+		"BROWSERTEST_UNRECORDED="+string(s.unrecorded),
 	)
 	var log apptest.Log
 	cmd.Stderr = &log

@@ -21,6 +21,7 @@ const screenshots = setting("BROWSERTEST_SCREENSHOTS");
 
 export const form = setting("BROWSERTEST_FORM");
 export const graph = setting("BROWSERTEST_GRAPH");
+export const unrecorded = setting("BROWSERTEST_UNRECORDED"); // an id that no submission has
 export const captcha = process.env.BROWSERTEST_CAPTCHA ?? "";
 const origin = new URL(form).origin;
 
