@@ -51,6 +51,9 @@ type Request struct {
 	Failures Failures
 	// Due is when the request comes back; zero if it waits for nothing or for a person.
 	Due time.Time
+	// FullOn is the day, see policy.Day, on which the request had its turn and the deciding row brought
+	// in no more guests; empty if there was none. It stays parked on that day.
+	FullOn string
 	// Grants are the group memberships that the decision grants, each with its outcome.
 	Grants []Grant
 	// Resend asks for the mail of the invitation to be sent again; zero when nobody asks, or it is

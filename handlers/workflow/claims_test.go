@@ -372,6 +372,47 @@ func TestParkedRequestsKeepToGuestsPerDay(t *testing.T) {
 	}
 }
 
+// TestFullRowDoesNotHoldUpOthers parks requests under a row with a limit for the day on several days,
+// and then younger ones under another row. Those that wait for another day do so quietly.
+func TestFullRowDoesNotHoldUpOthers(t *testing.T) {
+	w := newWorld(t, func(c *workflow.Config) { c.Pace = request.Pace{Spacing: 5 * time.Second} })
+	w.row("contoso.com", "limited", "Action", "invite", "MaxPerDay", int32(2))
+	w.row("fabrikam.com", "free", "Action", "invite")
+	w.tenantSays(suspicious)
+	var limited, free []submission.ID
+	for day := range 5 {
+		for i := range 2 {
+			limited = append(limited, w.submit(fmt.Sprintf("partner.%d.%d@contoso.com", day, i)))
+		}
+		w.settle(24)
+	}
+	for i := range 5 {
+		free = append(free, w.submit(fmt.Sprintf("partner.%d@fabrikam.com", i)))
+	}
+	w.settle(1)
+	w.tenant.ClearFaults()
+	w.closeBreaker()
+	w.settleMinutes(10)
+	for _, id := range free {
+		w.wantState(id, request.Done)
+	}
+	w.settle(6)
+	if n := len(w.tenant.Invitations()); n != 7 {
+		t.Errorf("%d invitations on the first day, want 2 and 5", n)
+	}
+	calls := w.tenant.Calls()["GET /v1.0/users"]
+	if calls > 40 {
+		t.Errorf("%d searches for 15 requests", calls)
+	}
+	w.settle(4 * 24)
+	for _, id := range limited {
+		w.wantState(id, request.Done)
+		if history := w.whats(id); len(history) > 16 {
+			t.Errorf("%d entries: %v", len(history), history)
+		}
+	}
+}
+
 // TestSeatCountsOnDayOfInvitation parks a request over midnight.
 func TestSeatCountsOnDayOfInvitation(t *testing.T) {
 	w := newWorld(t)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"guestlist/handlers/policy"
 	"guestlist/handlers/problem"
 	"guestlist/handlers/request"
 )
@@ -276,7 +277,7 @@ func (j *job) unpark(ctx context.Context) (next, error) {
 		return stop, fmt.Errorf("reading the gate: %w", err)
 	}
 	_, verdict := admit(gate, j.config.Now(), j.config.Pace, j.asking())
-	if verdict.parked {
+	if verdict.parked || j.Request.FullOn == policy.Day(j.config.Now()) {
 		return j.park(ctx, verdict.why)
 	}
 	// It may have looked early. After a crash it must not wait for the time at which it was to look.

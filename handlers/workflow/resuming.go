@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"guestlist/handlers/policy"
 	"guestlist/handlers/problem"
 	"guestlist/handlers/request"
 	"guestlist/handlers/submission"
@@ -76,8 +77,8 @@ func room(g request.Gate, now time.Time, pace request.Pace) int {
 }
 
 // toResume returns which of the parked requests, the oldest first, the gate lets through now. Those
-// whose domain or row has had its share of the day stay parked, and so do the witnesses of an open
-// breaker for a while.
+// whose domain or row has had its share of the day stay parked, and so do those whose row is full
+// today, and the witnesses of an open breaker for a while.
 func toResume(g request.Gate, now time.Time, pace request.Pace, parked []request.Request) []submission.ID {
 	var ids []submission.ID
 	left := room(g, now, pace)
@@ -88,7 +89,7 @@ func toResume(g request.Gate, now time.Time, pace request.Pace, parked []request
 		}
 		sharers := sharersOf(r)
 		_, spent := spentShare(counted, pace, sharers)
-		if spent || g.Cause != "" && beforeProbe(g, now, r.ID) > 0 {
+		if spent || r.FullOn == policy.Day(now) || g.Cause != "" && beforeProbe(g, now, r.ID) > 0 {
 			continue
 		}
 		counted = countShares(counted, sharers, 1)

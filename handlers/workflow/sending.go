@@ -143,6 +143,7 @@ func (s *sending) takeSeat(ctx context.Context) (next, error) {
 		return stop, fmt.Errorf("looking for the seat of an earlier day: %w", err)
 	}
 	if holds {
+		s.Request.FullOn = policy.Day(s.config.Now())
 		return s.heldBack(ctx, s.claim, admission{parked: true, wait: untilTomorrow(s.config.Now()),
 			why: "the deciding row brings in no more guests today"})
 	}

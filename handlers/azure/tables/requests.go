@@ -71,6 +71,7 @@ func requestFields(r *request.Request) []field {
 		{"Joined", &r.Joined},
 		{"CheckAt", &r.CheckAt},
 		{vanishedColumn, (*optional)(&r.Vanished)},
+		{"FullOn", &r.FullOn},
 		{attemptColumn, &r.Attempt},
 		{unknownColumn, (*optional)(&r.Unknown)},
 		{"ResendWished", &r.Resend.At},

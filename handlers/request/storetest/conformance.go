@@ -124,6 +124,7 @@ func fullRequest(t testing.TB) request.Request {
 		Joined:     start,
 		CheckAt:    start.Add(time.Hour),
 		Vanished:   1,
+		FullOn:     "2026-05-04",
 		Attempt:    3,
 		Unknown:    2,
 		Failures:   request.Failures{Count: 4, Throttled: 1, Since: start, Accepted: 12, Last: "status 500 <&>"},
