@@ -12,6 +12,10 @@ import (
 
 // giveBack gives back what the request holds for an invitation.
 func (j *job) giveBack(ctx context.Context, claim request.Claim, part request.Part) error {
+	if j.Request.GuestID == "" && j.doubt.IsZero() {
+		// Nothing was sent, so where a guest comes from who is there later is open again.
+		j.Request.Origin = request.OriginUnknown
+	}
 	holdings := request.Holdings{Store: j.config.Store, Seats: j.config.Seats}
 	return holdings.GiveBack(ctx, j.Request, claim, part, j.doubt)
 }

@@ -438,3 +438,36 @@ func TestRememberedMailsAreForgotten(t *testing.T) {
 		}
 	})
 }
+
+// TestWithdrawalOfGuestWhoCameWhileRequestWaited lets an admin invite the guest while the request is
+// parked. What was found out before, that nobody held the address, does not count any more.
+func TestWithdrawalOfGuestWhoCameWhileRequestWaited(t *testing.T) {
+	for name, resume := range map[string]func(*world){
+		"the app may not read users any more": func(w *world) {
+			w.order(forbidden(lookUps, 1000), forbidden(userByID, 1000))
+			w.settle(2)
+		},
+		"the process ends after the invitation": func(w *world) {
+			w.on("Invite", after, 1, crashes)
+			w.settle(2)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.row("contoso.com", "r", "Action", "invite")
+			w.stop()
+			id := w.signUp("ana@contoso.com")
+			w.wantState(id, request.Parked)
+			must(w.tenant.AddUser(graphsim.User{
+				Mail: "ana@contoso.com", UserType: "Guest", CreationType: "Invitation", ExternalUserState: "PendingAcceptance",
+			}))(t)
+			resume(w)
+			r := w.wantState(id, request.Done)
+			if r.Origin == request.OriginBrought {
+				t.Errorf("the origin is %q", r.Origin)
+			}
+			w.carryOut(submission.Withdraw, id)
+			w.wantLine(workflow.LogRemains, 0)
+		})
+	}
+}
