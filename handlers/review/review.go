@@ -261,7 +261,8 @@ func (v *Reviewer) giveUp(ctx context.Context, r request.Request) error {
 	return v.giveBack(ctx, r)
 }
 
-// giveBack gives back the seat and the claim of a request that will invite nobody. While the claim
+// giveBack gives back the seat and the claim of a request that will invite nobody. If nobody knows
+// what came of its invitation, the worker does so once the directory was asked. While the claim
 // has no intent, the worker sends nothing for the request without changing it, and then giving it
 // back fails.
 func (v *Reviewer) giveBack(ctx context.Context, r request.Request) error {
@@ -279,8 +280,13 @@ func (v *Reviewer) giveBack(ctx context.Context, r request.Request) error {
 	case claim.UnderWay(v.config.Now(), underWay):
 		return refuse("an invitation of request %s may be under way; try again in some minutes", r.ID)
 	case !claim.IntentAt.IsZero():
-		// Nobody knows what came of an invitation that was begun long ago.
-		part = request.Seat
+		// Nobody knows what came of an invitation that was begun long ago. The worker asks the directory,
+		// and gives seat and claim back if there is no guest. The entry counts once the change is stored.
+		err = v.config.Store.Wait(ctx, r.ID, v.config.Now().Add(request.ChangeTimeout))
+		if err != nil {
+			return fmt.Errorf("writing the due entry: %w", err)
+		}
+		return nil
 	}
 	holdings := request.Holdings{Store: v.config.Store, Seats: v.config.Seats}
 	return holdings.GiveBack(ctx, r, claim, part, time.Time{})

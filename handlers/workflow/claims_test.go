@@ -465,6 +465,34 @@ func TestSeatOfGuestWhoseAnswerWasLostIsKept(t *testing.T) {
 	}
 }
 
+// TestSeatOfCancelledRequestWhoseAnswerWasLost cancels a request that waits for an answer. Its seat,
+// the last one, goes to nobody else before the directory was asked.
+func TestSeatOfCancelledRequestWhoseAnswerWasLost(t *testing.T) {
+	for name, exists := range map[string]bool{"the guest exists": true, "there is no guest": false} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, func(c *workflow.Config) { c.IntentLease = 10 * time.Minute })
+			w.row("contoso.com", "r", "Action", "invite", "MaxGuests", int32(1))
+			w.order(graphsim.Fault{Match: invitations, Times: 1, Status: 502, AfterEffect: exists})
+			id := w.signUp("ana@contoso.com")
+			w.now = w.now.Add(6 * time.Minute)
+			must(w.reviewer().Cancel(t.Context(), id, "a mistake"))(t)
+			w.wantSeats("contoso.com", "r", 1)
+			w.wantState(w.signUp("bo@contoso.com"), request.Review)
+			w.settle(1)
+			r := w.wantState(id, request.Cancelled)
+			want := 0
+			if exists {
+				want = 1
+			}
+			w.wantSeats("contoso.com", "r", want)
+			if (r.GuestID != "") != exists {
+				t.Errorf("the guest is %q", r.GuestID)
+			}
+			w.wantNothingDue()
+		})
+	}
+}
+
 // changeUser changes a guest in the tenant.
 func (w *world) changeUser(guest string, change func(*graphsim.User)) {
 	w.t.Helper()

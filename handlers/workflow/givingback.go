@@ -23,40 +23,42 @@ func (j *job) giveBack(ctx context.Context, claim request.Claim, part request.Pa
 // giveBackEnded gives back the seat and the claim that a request which ended without a guest may
 // still hold: a slow call took them after another had given them back. The intent is taken first,
 // so that nobody invites under the claim meanwhile. Where an invitation may have been sent the
-// directory is asked; if it shows the guest, the request keeps the seat.
-func (j *job) giveBackEnded(ctx context.Context) error {
+// directory is asked; if it shows the guest, the request keeps the seat. waits says that the request
+// has a new due entry, because it is too early for that.
+func (j *job) giveBackEnded(ctx context.Context) (waits bool, err error) {
 	r := j.Request
 	switch {
 	case r.GuestID != "" || r.Limits() == nil:
-		return nil
+		return false, nil
 	case r.Submission.Email == submission.Address{}:
 		// Erased: nobody invites for it, and the next request for the address inherits the claim.
-		return j.giveBack(ctx, request.Claim{}, request.Seat)
+		return false, j.giveBack(ctx, request.Claim{}, request.Seat)
 	}
 	claim, created, err := j.claim(ctx)
 	if err != nil {
-		return err
+		return false, err
 	}
 	begun := claim.IntentAt
 	switch {
 	case claim.Owner != r.ID:
-		return j.giveBack(ctx, claim, request.Seat)
+		return false, j.giveBack(ctx, claim, request.Seat)
 	case created:
 		begun = time.Time{}
 	case claim.State == request.ClaimSent:
-		return nil
+		return false, nil
 	case claim.UnderWay(j.config.Now(), max(j.config.IntentLease, patience)):
-		// Another call may be at it, or the directory may not show the guest yet. The due entry must not come before the end of a person's change that
-		// is under way: that change counts on an entry in the same place.
+		// Another call may be at it, or the directory may not show the guest yet. The due entry must not
+		// come before the end of a person's change that is under way: that change counts on an entry in
+		// the same place.
 		err = j.config.Store.Wait(ctx, r.ID, j.config.Now().Add(max(j.config.IntentLease, request.ChangeTimeout)))
 		if err != nil {
-			return fmt.Errorf("writing the due entry of an ended request: %w", err)
+			return false, fmt.Errorf("writing the due entry of an ended request: %w", err)
 		}
-		return nil
+		return true, nil
 	default:
 		err = j.changeClaim(ctx, &claim, "taking the claim of an ended request", j.begun)
 		if err != nil {
-			return err
+			return false, err
 		}
 	}
 	if !begun.IsZero() {
@@ -64,24 +66,24 @@ func (j *job) giveBackEnded(ctx context.Context) error {
 		switch {
 		case problem.CodeOf(err) == request.DirectoryReadForbidden, err != nil && j.config.Now().Sub(r.Since).Abs() > request.FailurePatience:
 			// The next request for the address inherits the claim, and asks again.
-			return nil
+			return false, nil
 		case err != nil:
-			return j.askAgainLater(ctx, err)
+			return true, j.askAgainLater(ctx, err)
 		case guestID != "":
 			err = j.receive(ctx, claim, guestID)
 			if err != nil {
-				return err
+				return false, err
 			}
 			j.Record("invited-after-all", answerLost)
-			return j.save(ctx)
+			return false, j.save(ctx)
 		}
 	}
 	_, err = j.unchanged(ctx)
 	if err != nil {
-		return err
+		return false, err
 	}
 	j.doubt = begun
-	return j.giveBack(ctx, claim, request.SeatAndClaim)
+	return false, j.giveBack(ctx, claim, request.SeatAndClaim)
 }
 
 // askAgainLater lets an ended request come back, because the directory gave no usable answer.

@@ -172,8 +172,8 @@ func (w *Worker) open(ctx context.Context, message submission.Message) (*job, er
 	case message.Kind != submission.Advance:
 	case r.AtRest():
 		// A process that ended between two writes may have left a seat, a claim and a due entry.
-		err = j.giveBackEnded(ctx)
-		if err != nil {
+		waits, err := j.giveBackEnded(ctx)
+		if err != nil || waits {
 			return nil, err
 		}
 		return nil, w.stopWaiting(ctx, message.ID, message.Due)
