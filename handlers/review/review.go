@@ -94,7 +94,14 @@ func (v *Reviewer) Cancel(ctx context.Context, id submission.ID, reason string) 
 	if err != nil {
 		return request.Request{}, err
 	}
-	return v.change(ctx, id, "be cancelled", append(slices.Clone(waiting), request.Failed), func(c *request.Change) error {
+	return v.cancel(ctx, id, Cancellable(), words)
+}
+
+// cancel is Cancel for a request in one of the states, with words that were checked.
+func (v *Reviewer) cancel(
+	ctx context.Context, id submission.ID, from []request.State, words string,
+) (request.Request, error) {
+	return v.change(ctx, id, "be cancelled", from, func(c *request.Change) error {
 		err := v.giveUp(ctx, c.Request)
 		if err != nil {
 			return err

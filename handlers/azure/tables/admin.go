@@ -92,6 +92,10 @@ type RequestFilter struct {
 	// Address is the address whose requests to find; the zero address means any. A request whose
 	// personal data was erased has none.
 	Address submission.Address
+	// Domain is the domain of the addresses whose requests to find, in lower case; empty for any.
+	Domain string
+	// Row is the policy row that decided the requests to find; the zero key for any.
+	Row policy.RowKey
 	// Since and Until are when the oldest and the newest of them may have been submitted, to the
 	// second; the zero time means at any time.
 	Since, Until time.Time
@@ -153,7 +157,7 @@ func (s *Store) FindRequests(ctx context.Context, now time.Time, filter RequestF
 			if record.State == request.Void && len(filter.States) == 0 {
 				return nil
 			}
-			if filter.Address != (submission.Address{}) && record.Submission.Email != filter.Address {
+			if !filter.takes(record) {
 				return nil
 			}
 			window = append(window, record)
@@ -176,6 +180,21 @@ func (s *Store) FindRequests(ctx context.Context, now time.Time, filter RequestF
 		start = start.Add(-length)
 	}
 	return requests, unreadable, nil
+}
+
+// takes reports whether the request is of the address, the domain and the row of the filter.
+func (f RequestFilter) takes(r request.Request) bool {
+	email := r.Submission.Email
+	switch {
+	case f.Address != submission.Address{} && email != f.Address:
+		return false
+	case f.Domain != "" && email.Domain() != f.Domain:
+		return false
+	case f.Row == policy.RowKey{}:
+		return true
+	}
+	return r.Decision != nil && r.Decision.Row != nil &&
+		f.Row == policy.RowKey{Partition: r.Decision.Row.Partition, Name: r.Decision.Row.Name}
 }
 
 // odata returns the filter in OData for the ids from one on and before another, which may be

@@ -243,6 +243,9 @@ func TestFindRequests(t *testing.T) {
 		}
 		names[id] = r.name
 		record := request.Request{ID: id, State: r.state, Submission: submission.Submission{Email: r.address}, Created: now, Changed: now}
+		if r.name == "c" || r.name == "e" {
+			record.Decision = &policy.Decision{Action: policy.Invite, At: now, Row: &policy.RowSnapshot{Partition: "contoso.com", Name: r.name}}
+		}
 		_, err = store.Save(t.Context(), record, []request.Event{{At: now, State: r.state, What: "decided"}})
 		if err != nil {
 			t.Fatal(err)
@@ -261,6 +264,11 @@ func TestFindRequests(t *testing.T) {
 		"an address":                   {RequestFilter{Address: ana, Limit: 100}, "acf"},
 		"the newest of an address":     {RequestFilter{Address: ana, Limit: 1}, "a"},
 		"an address and a state":       {RequestFilter{Address: ana, States: []request.State{request.Failed}, Limit: 100}, "f"},
+		"a domain":                     {RequestFilter{Domain: "contoso.com", Limit: 100}, "acf"},
+		"another domain":               {RequestFilter{Domain: "fabrikam.com", Limit: 100}, ""},
+		"a row":                        {RequestFilter{Row: policy.RowKey{Partition: "contoso.com", Name: "c"}, Limit: 100}, "c"},
+		"a row of another domain":      {RequestFilter{Row: policy.RowKey{Partition: "contoso.com", Name: "e"}, Domain: "contoso.com", Limit: 100}, ""},
+		"a row in another state":       {RequestFilter{Row: policy.RowKey{Partition: "contoso.com", Name: "c"}, States: []request.State{request.Failed}, Limit: 100}, ""},
 		"within the first window":      {RequestFilter{Since: now.Add(-10 * time.Minute), Limit: 100}, "a"},
 		"within a later window":        {RequestFilter{Since: now.Add(-330 * time.Minute), Limit: 100}, "abc"},
 		"to the second":                {RequestFilter{Since: now.Add(-6 * time.Hour), Limit: 100}, "abcd"},

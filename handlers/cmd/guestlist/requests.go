@@ -29,7 +29,7 @@ type requestCommand struct {
 	Approve requestApproveCommand `cmd:"" help:"Invite the guest of a request in review."`
 	Deny    requestDenyCommand    `cmd:"" help:"End a request in review without an invitation."`
 	Retry   requestRetryCommand   `cmd:"" help:"Continue a failed request where it failed."`
-	Cancel  requestCancelCommand  `cmd:"" help:"End a request that has not led to a guest."`
+	Cancel  requestCancelCommand  `cmd:"" help:"End a request that has not led to a guest, or many of them."`
 	Resend  requestResendCommand  `cmd:"" help:"Send the mail of an invitation again."`
 	Erase   requestEraseCommand   `cmd:"" help:"Erase the personal data of a request in every table. The decision stays."`
 }
@@ -269,7 +269,12 @@ func (c requestApproveCommand) named() (*policy.RowKey, error) {
 	if c.Row == "" {
 		return nil, nil
 	}
-	partition, name, _ := strings.Cut(c.Row, " ")
+	return parseRow(c.Row)
+}
+
+// parseRow parses the key of a row in a flag --row.
+func parseRow(text string) (*policy.RowKey, error) {
+	partition, name, _ := strings.Cut(text, " ")
 	if name == "" {
 		return nil, usage("--row: write the partition, a space and the row's name, such as 'contoso.com trusted'")
 	}
@@ -346,17 +351,6 @@ type requestRetryCommand struct{ requestArg }
 
 func (c requestRetryCommand) Run(s *session, d *deployment) error {
 	return c.act(s, d, (*review.Reviewer).Retry)
-}
-
-type requestCancelCommand struct {
-	requestArg
-	Reason string `required:"" placeholder:"TEXT" help:"Why, for those who look later."`
-}
-
-func (c requestCancelCommand) Run(s *session, d *deployment) error {
-	return c.act(s, d, func(v *review.Reviewer, ctx context.Context, id submission.ID) (request.Request, error) {
-		return v.Cancel(ctx, id, c.Reason)
-	})
 }
 
 type requestResendCommand struct{ requestArg }
