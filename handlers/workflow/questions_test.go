@@ -349,3 +349,133 @@ func TestInvitationFoundAfterCrashIsNoRepeat(t *testing.T) {
 		t.Errorf("history %v, repeat of %q", w.whats(again), r.RepeatOf)
 	}
 }
+
+// TestEndedRequestLeavesClaimOfAnother gives back the seat of a request that has ended, while the
+// address belongs to another one.
+func TestEndedRequestLeavesClaimOfAnother(t *testing.T) {
+	owners := map[string]func(*world){
+		"that waits": func(w *world) { w.stop() },
+		"under way": func(w *world) {
+			w.order(answersOnce(invitations, 502))
+		},
+		"with a guest": func(*world) {},
+	}
+	for name, prepare := range owners {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			ended := w.endedByKill()
+			ok(t, w.tenant.DeleteUser(w.tenant.Guests()[0].ID))
+			w.forgetClaim()
+			w.row("contoso.com", "r", "Action", "review")
+			owner := w.review(t, "ana@contoso.com")
+			must(w.reviewer().Approve(t.Context(), owner, approvedTerms, ""))(t)
+			prepare(w)
+			w.bring(owner)
+			w.deliverAll()
+			claim := w.claimOf()
+			if claim.Owner != owner {
+				t.Fatalf("claim %+v", claim)
+			}
+			w.wantSeats("contoso.com", "r", 1)
+			w.queue = append(w.queue, submission.Message{ID: ended, Due: w.now})
+			w.deliverAll()
+			w.wantSeats("contoso.com", "r", 0)
+			if after := w.claimOf(); after != claim {
+				t.Errorf("the claim was %+v and is %+v", claim, after)
+			}
+		})
+	}
+}
+
+// TestResendWithoutRightReachesNoOtherGuest asks by an old link, as a person, while the app may not
+// read users, and the claim names another guest.
+func TestResendWithoutRightReachesNoOtherGuest(t *testing.T) {
+	w := newWorld(t)
+	old := w.anHourAfterMail()
+	w.changeUser(w.load(old).GuestID, moves)
+	anew := w.review(t, "ana@contoso.com")
+	must(w.reviewer().Approve(t.Context(), anew, approvedTerms, ""))(t)
+	w.settle(2)
+	w.wantState(anew, request.Done)
+	w.order(forbidden(lookUps, 1000))
+	must(w.reviewer().Resend(t.Context(), old))(t)
+	w.settle(1)
+	if w.last(old) != "resend-refused" || w.attempts() != 2 {
+		t.Errorf("history %v, %d mails", w.whats(old), w.attempts())
+	}
+}
+
+func TestLostAnswerWithoutRightToReadIsRepeatedOnce(t *testing.T) {
+	for _, effect := range []bool{true, false} {
+		w := newWorld(t)
+		w.order(forbidden(lookUps, 1000))
+		id := w.lost(effect)
+		w.settleMinutes(5)
+		w.wantState(id, request.Done)
+		guests := w.tenant.Guests()
+		if !slices.Contains(w.whats(id), "not-looked-up") || len(guests) != 1 || w.attempts() != 2 {
+			t.Errorf("history %v, %d invitations, guests %v", w.whats(id), w.attempts(), guests)
+		}
+	}
+}
+
+func TestWaitForOwnerDependsOnWhatOwnerWaitsFor(t *testing.T) {
+	tests := map[string]struct {
+		bring func(*world)
+		wait  time.Duration
+	}{
+		"an answer": {func(w *world) { w.lost(true) }, 5 * time.Second},
+		"the tenant, for minutes": {func(w *world) {
+			w.stop()
+			id := w.invited()
+			w.deliverAll()
+			w.now = w.load(id).Due.Add(-20 * time.Minute)
+		}, 20 * time.Minute},
+		"the tenant, for long": {func(w *world) {
+			w.stop()
+			id := w.invited()
+			w.deliverAll()
+			w.now = w.load(id).Due.Add(-2 * time.Hour)
+		}, time.Hour},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			test.bring(w)
+			id := w.signUp("ana@contoso.com")
+			if wait := w.load(id).Due.Sub(w.now); w.last(id) != "waiting-for-owner" || wait != test.wait {
+				t.Errorf("history %v, waits %v", w.whats(id), wait)
+			}
+		})
+	}
+}
+
+func TestHistoryOfSignUpAfterItsWithdrawal(t *testing.T) {
+	w := newWorld(t)
+	steps["a sign-up after its withdrawal"](w)
+	id := w.queue[0].ID
+	w.deliverAll()
+	if want := []string{"withdrawn", "erased"}; !slices.Equal(w.whats(id), want) {
+		t.Errorf("history %v, want %v", w.whats(id), want)
+	}
+}
+
+// TestRepeatForGuestWhomOnlySearchShows asks a directory that does not know the guest by id, and
+// finds the same guest by the address.
+func TestRepeatForGuestWhomOnlySearchShows(t *testing.T) {
+	for _, state := range []string{"PendingAcceptance", "Accepted"} {
+		w := newWorld(t)
+		first := w.anHourAfterMail()
+		guest := w.load(first).GuestID
+		w.changeUser(guest, func(u *graphsim.User) { u.ExternalUserState = state })
+		w.order(graphsim.Fault{Match: userByID, Times: 1000, Status: 404,
+			Code: "Request_ResourceNotFound", Message: missingObject(guest)})
+		r := w.wantState(w.signUp("ana@contoso.com"), request.Done)
+		if r.GuestID != guest || r.RepeatOf != first || w.attempts() != 1 {
+			t.Errorf("guest %q, repeat of %q, %d invitations", r.GuestID, r.RepeatOf, w.attempts())
+		}
+		if joined := !r.Joined.IsZero(); joined != (state == "Accepted") {
+			t.Errorf("%s: joined %v", state, r.Joined)
+		}
+	}
+}
