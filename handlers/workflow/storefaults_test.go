@@ -88,9 +88,11 @@ func moves(u *graphsim.User) { u.Mail, u.OtherMails = "eve@contoso.com", nil }
 
 // steps are ways to a step, each of which leaves the message of that step on the queue.
 var steps = map[string]func(*world){
-	"a sign-up":                    func(w *world) { w.invited() },
-	"an accepted guest":            func(w *world) { w.guestOf("Accepted"); w.invited() },
-	"a refused invitation":         invitedDespite(refusedAlways),
+	"a sign-up":            func(w *world) { w.invited() },
+	"an accepted guest":    func(w *world) { w.guestOf("Accepted"); w.invited() },
+	"a refused invitation": invitedDespite(refusedAlways),
+	"a refusal in unknown words": invitedDespite(graphsim.Fault{Match: invitations, Times: 1_000_000,
+		Status: 400, Code: "BadRequest", Message: "The moon is full."}),
 	"no answer":                    invitedDespite(answersOnce(invitations, 502)),
 	"a throttled invitation":       invitedDespite(answersOnce(invitations, 429)),
 	"a throttled question":         invitedDespite(answersOnce(lookUps, 429)),
