@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"guestlist/handlers/dev/graphsim"
+	"guestlist/handlers/policy"
 	"guestlist/handlers/problem"
 	"guestlist/handlers/request"
 	"guestlist/handlers/submission"
@@ -366,6 +367,15 @@ func TestNewNamesWhatIsMissing(t *testing.T) {
 func TestWorkerWithoutLogWorks(t *testing.T) {
 	w := newWorld(t, func(c *workflow.Config) { c.Log = nil })
 	w.wantState(w.invite(), request.Done)
+}
+
+func TestRowsAreReadAsConfigured(t *testing.T) {
+	denies := func(raw policy.Raw) policy.Row {
+		raw.Columns = map[string]any{"Action": "deny"}
+		return policy.Parse(raw)
+	}
+	w := newWorld(t, func(c *workflow.Config) { c.Parse = denies })
+	w.wantState(w.invite(), request.Denied)
 }
 
 func TestRepeatWaitsForParkedOwner(t *testing.T) {
