@@ -154,10 +154,11 @@ func TestForbiddenGroupFailsAfterADay(t *testing.T) {
 }
 
 func TestPresentMembershipAfterCrashIsNoted(t *testing.T) {
-	tests := map[string]struct{ parked, killed bool }{
-		"there before":                        {false, false},
-		"there before, and the request waits": {true, false},
-		"added, and the process ended":        {false, true},
+	tests := map[string]struct{ parked, throttled, killed bool }{
+		"there before": {},
+		"there before, and the request is parked": {parked: true},
+		"there before, and it is put off":         {throttled: true},
+		"added, and the process ended":            {killed: true},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -173,6 +174,9 @@ func TestPresentMembershipAfterCrashIsNoted(t *testing.T) {
 			}
 			if test.parked {
 				w.stop()
+			}
+			if test.throttled {
+				w.order(graphsim.Fault{Match: invitations, Times: 1, Status: 429})
 			}
 			id := w.submit("ana@contoso.com")
 			w.settleMinutes(5)
