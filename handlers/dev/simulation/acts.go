@@ -169,6 +169,19 @@ func (r *run) dropRow() {
 	}
 }
 
+// openBreaker stops everything as an admin does, until one closes the breaker.
+func (r *run) openBreaker() {
+	again := func() { r.plan(r.now.Add(time.Minute), r.openBreaker) } // a person tries again
+	r.start(&instance{admin: true}, "open breaker", "", func() error {
+		_, err := request.OpenBreaker(r.context, store{r}, admin, "a row lets everybody in", r.now)
+		return err
+	}, func(err error) {
+		if err != nil {
+			again()
+		}
+	}, again)
+}
+
 // closeBreaker closes the breaker as an admin does.
 func (r *run) closeBreaker() {
 	r.start(&instance{admin: true}, "close breaker", "", func() error {

@@ -36,6 +36,7 @@ var peopleEvents = []event{
 	{name: "messages given up", plan: func(r *run) { r.giveUps = 1 + r.random.IntN(3) }},
 	{name: "rows changed between steps", plan: func(r *run) { r.rowChanges = 1 + r.random.IntN(6) }},
 	{name: "wishes from any id", plan: (*run).planWishes},
+	{name: "admin stops everything", plan: (*run).planStop},
 }
 
 var directoryEvents = []event{
@@ -328,6 +329,14 @@ func (r *run) planUnknown() {
 	})
 	for range r.random.IntN(4) {
 		r.plan(r.now.Add(r.soon(time.Hour)), r.submit)
+	}
+}
+
+// planStop lets an admin stop everything for some hours, while people go on to sign up.
+func (r *run) planStop() {
+	r.plan(r.now.Add(r.soon(2*time.Hour)), r.openBreaker)
+	for range r.random.IntN(4) {
+		r.plan(r.now.Add(r.soon(6*time.Hour)), r.submit)
 	}
 }
 

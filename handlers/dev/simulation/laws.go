@@ -45,6 +45,7 @@ const (
 	lawPerDay  Law = "per-day"
 	lawWitness Law = "witness"
 	lawOrder   Law = "order"
+	lawStopped Law = "stopped"
 )
 
 var laws = map[Law]string{
@@ -98,6 +99,8 @@ var laws = map[Law]string{
 		"breaker, with one alert; one alone does not, unless Microsoft suspects an abuse. " +
 		"A success or a person closes it.",
 	lawOrder: "Of two parked requests the older goes first, give or take minutes.",
+	lawStopped: "While an admin's stop stands, no invitation gets a turn, and none is sent for " +
+		"longer than one that had its turn can take. Only a person ends the stop.",
 }
 
 // Laws returns what each law says, by its name.

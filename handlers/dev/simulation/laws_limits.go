@@ -29,6 +29,7 @@ func (r *run) gateSaved(by *call, before, after request.Gate) {
 	case sameDay && after.Sent < before.Sent:
 		r.turnGivenBack(by, before, after)
 	}
+	r.stopSaved(by, before, after)
 	if after.Cause != "" && after.ProbeAt.IsZero() &&
 		(before.Cause == "" || !before.ProbeAt.IsZero()) { // only a person closes it
 		r.plan(r.now.Add(r.soon(10*time.Hour)), func() { r.lift(); r.closeBreaker() })
@@ -45,6 +46,22 @@ func (r *run) gateSaved(by *call, before, after request.Gate) {
 	}
 }
 
+// stopSaved checks a change of an admin's stop. A person closes the breaker some time later.
+func (r *run) stopSaved(by *call, before, after request.Gate) {
+	switch {
+	case before.Stop.Stands() == after.Stop.Stands():
+	case !by.on.admin:
+		r.breach(lawStopped, "%s: an admin's stop came or went without a person", by.name)
+	case after.Stop.Stands():
+		r.stoppedAt = r.now
+		r.happened("an admin has stopped everything")
+		r.plan(r.now.Add(r.soon(10*time.Hour)), r.closeBreaker)
+	default: // whoever closes the breaker calls the tenant healthy, so that witnesses count anew
+		r.closings++
+		r.witnesses, r.certain = nil, nil
+	}
+}
+
 // admission checks that the gate may let an invitation through.
 func (r *run) admission(by *call, before, after request.Gate) {
 	pace := r.config.pace
@@ -58,6 +75,9 @@ func (r *run) admission(by *call, before, after request.Gate) {
 	r.sentOn[after.Day]++
 	r.shareTaken(by, after.Day)
 	now := by.on.clock(r.now)
+	if before.Stop.Stands() {
+		r.breach(lawStopped, "%s: an invitation gets a turn although an admin stopped all", by.name)
+	}
 	switch {
 	case before.Cause != "" && (before.ProbeAt.IsZero() || now.Before(before.ProbeAt) && !r.skewed()):
 		r.breach(lawTurn, "an invitation is admitted although the breaker is open")
@@ -131,6 +151,11 @@ func (r *run) turnGivenBack(by *call, before, after request.Gate) {
 // as the call knows.
 func (r *run) wantTurn(by *call) {
 	now := by.on.clock(r.now)
+	// A call that has its turn need not look at the gate again.
+	stopped := r.gate.Stop.Stands() && r.now.Sub(r.stoppedAt) > request.LongestAttempt
+	if stopped || by.gate.Stop.Stands() {
+		r.breach(lawStopped, "%s: an invitation is sent although an admin stopped all", by.name)
+	}
 	switch {
 	case by.admitted == 0:
 		r.breach(lawTurn, "%s: an invitation is sent past the gate", by.name)
@@ -284,7 +309,7 @@ func (r *run) wantOrder(by *call) {
 		r.plan(begun.Add(orderSlack), func() {
 			now, still := r.parked[older]
 			if still && now.Equal(since) && r.recorded[older].State == request.Parked &&
-				r.gate.Cause == "" && !r.disturbed() && r.counts.Resends == mails {
+				!r.gate.IsOpen() && !r.disturbed() && r.counts.Resends == mails {
 				r.breach(lawOrder, "%s is sent, and %s is older and stays parked",
 					r.nameOf(id), r.nameOf(older))
 			}

@@ -314,7 +314,7 @@ func (r *run) callEnded(by *call) {
 
 // judge checks the world once it has come to rest.
 func (r *run) judge() {
-	if r.gate.Cause != "" && r.tenant.Stopped != "" {
+	if r.gate.Stop.Stands() || r.gate.Cause != "" && r.tenant.Stopped != "" {
 		r.breach(lawWitness, "it came to rest with the breaker open")
 	}
 	for _, id := range r.requests {

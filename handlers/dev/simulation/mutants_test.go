@@ -190,6 +190,23 @@ func (s bentSeats) ReleaseSeat(
 	return s.Seats.ReleaseSeat(ctx, row, id)
 }
 
+// blindGates is a gate that hides the stop of an admin.
+type blindGates struct {
+	request.GateStore
+	stop request.Stop
+}
+
+func (g *blindGates) Gate(ctx context.Context) (request.Gate, error) {
+	gate, err := g.GateStore.Gate(ctx)
+	g.stop, gate.Stop = gate.Stop, request.Stop{}
+	return gate, err
+}
+
+func (g *blindGates) SaveGate(ctx context.Context, gate request.Gate) (request.Gate, error) {
+	gate.Stop = g.stop
+	return g.GateStore.SaveGate(ctx, gate)
+}
+
 // bentGates is a gate with a fault.
 type bentGates struct {
 	request.GateStore
@@ -378,6 +395,16 @@ func guestMutants() []mutant {
 // sharedMutants break the laws about what all requests share.
 func sharedMutants() []mutant {
 	return []mutant{
+		{lawStopped, "admin stops everything", "an admin's stop is not seen",
+			func(_ *run, config *workflow.Config) {
+				config.Gates = &blindGates{GateStore: config.Gates}
+			}},
+		{lawStopped, "admin stops everything", "an admin's stop is forgotten",
+			func(_ *run, config *workflow.Config) {
+				config.Gates = bentGates{config.Gates, func(gate *request.Gate) {
+					gate.Stop = request.Stop{}
+				}}
+			}},
 		{lawTurn, "none", "invitations have no distance", func(_ *run, config *workflow.Config) {
 			config.Pace.Spacing = 0
 		}},

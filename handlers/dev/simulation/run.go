@@ -107,6 +107,7 @@ type run struct {
 	adders     map[membership]*call
 	closings   int
 	alerts     int
+	stoppedAt  time.Time                               // when an admin last stopped everything
 	before     map[submission.Address]request.UserKind // users that were there before
 
 	submittedAt map[submission.ID]int            // when, by the number of the happening

@@ -128,7 +128,9 @@ func (a alertCounter) WithGroup(string) slog.Handler      { return a }
 func (a alertCounter) Handle(_ context.Context, record slog.Record) error {
 	switch record.Message {
 	case workflow.LogBreakerOpened:
-		a.alerts++
+		if !stopLine(record) {
+			a.alerts++
+		}
 	case workflow.LogRemains:
 		record.Attrs(func(attr slog.Attr) bool {
 			if attr.Key == "guest" {
@@ -138,6 +140,15 @@ func (a alertCounter) Handle(_ context.Context, record slog.Record) error {
 		})
 	}
 	return nil
+}
+
+// stopLine reports whether the line says that an admin has stopped everything.
+func stopLine(record slog.Record) (is bool) {
+	record.Attrs(func(attr slog.Attr) bool {
+		is = is || attr.Key == "cause" && attr.Value.String() == string(request.StoppedByAdmin)
+		return !is
+	})
+	return is
 }
 
 // source is the source of random bytes for ids.
