@@ -316,7 +316,9 @@ func (j *job) objectionTo(holder request.User) objection {
 	case request.NoUser, request.PendingGuest, request.AcceptedGuest:
 		return objection{}
 	case request.DeletedGuest:
-		if j.approvedOver(guestDeleted) || j.approvedSince(holder.DeletedAt) {
+		// An approval in view of an earlier deletion is no answer to one that came after it.
+		unknown := holder.DeletedAt.IsZero()
+		if unknown && j.approvedOver(guestDeleted) || j.approvedSince(holder.DeletedAt) {
 			return objection{}
 		}
 		return guestDeleted
