@@ -78,19 +78,27 @@ func room(g request.Gate, now time.Time, pace request.Pace) int {
 
 // toResume returns which of the parked requests, the oldest first, the gate lets through now. Those
 // whose domain or row has had its share of the day stay parked, and so do those whose row is full
-// today, and the witnesses of an open breaker for a while.
+// today, and the witnesses of an open breaker for a while. Of a row with a limit for the day only one
+// is resumed at a time: of several, chance would decide who has its last seat of the day.
 func toResume(g request.Gate, now time.Time, pace request.Pace, parked []request.Request) []submission.ID {
 	var ids []submission.ID
 	left := room(g, now, pace)
 	counted := startDay(g, now)
+	limited := map[policy.RowKey]bool{} // the rows of which one is resumed
 	for _, r := range parked {
 		if len(ids) == left {
 			break
 		}
+		limits := r.Limits()
+		perDay := limits != nil && limits.MaxPerDay > 0
 		sharers := sharersOf(r)
 		_, spent := spentShare(counted, pace, sharers)
-		if spent || r.FullOn == policy.Day(now) || g.Cause != "" && beforeProbe(g, now, r.ID) > 0 {
+		if spent || r.FullOn == policy.Day(now) || g.Cause != "" && beforeProbe(g, now, r.ID) > 0 ||
+			perDay && limited[limits.Row] {
 			continue
+		}
+		if perDay {
+			limited[limits.Row] = true
 		}
 		counted = countShares(counted, sharers, 1)
 		ids = append(ids, r.ID)

@@ -271,3 +271,18 @@ func TestSmallestShareIsForgottenWhenThereIsNoRoom(t *testing.T) {
 		t.Errorf("%d are counted, want %d", n, mostSharers)
 	}
 }
+
+func TestRowWithLimitOfDayResumesOldestOnly(t *testing.T) {
+	noon := time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
+	parked := parkedFor(t, "a@contoso.com", "b@contoso.com", "c@fabrikam.com")
+	row := policy.RowKey{Partition: "contoso.com", Name: "trusted"}
+	for i := range 2 {
+		parked[i].Decision = &policy.Decision{
+			Action: policy.Invite, Limits: &policy.Limits{Row: row, MaxPerDay: 1},
+		}
+	}
+	got := toResume(request.Gate{}, noon, request.Pace{}, parked)
+	if !slices.Equal(got, []submission.ID{"a", "c"}) {
+		t.Errorf("resumed %v", got)
+	}
+}
