@@ -95,12 +95,13 @@ type call struct {
 	shared       bool   // and it came from the share of a domain
 	unsent       int    // invitations that were admitted and certainly not sent
 	resending    bool
-	invited      bool             // the tenant took an invitation
-	told         map[holding]bool // whom the directory named as the holder of which address
-	unanswered   bool             // a question about the holder was answered with a failure
-	kind         submission.Kind  // of its message
-	idle         string           // the version of the request for which its wish can't do anything
-	groups       []string         // that a person gives with an approval
+	invited      bool               // the tenant took an invitation
+	told         map[holding]bool   // whom the directory named as the holder of which address
+	unanswered   bool               // a question about the holder was answered with a failure
+	madeClaim    submission.Address // whose claim it made
+	kind         submission.Kind    // of its message
+	idle         string             // the version of the request for which its wish can't do anything
+	groups       []string           // that a person gives with an approval
 	// knows says that the answer to the invitation came back; the breaker had been opened
 	// openingsThen times.
 	knows        bool

@@ -121,7 +121,7 @@ func (r *run) savedDecision(by *call, before request.Request, existed bool, afte
 	terms := after.Terms()
 	switch after.State {
 	case request.Inviting, request.Parked, request.Granting, request.Done:
-		if terms != nil && !sameGroups(after, terms.Groups) {
+		if terms != nil && !r.sameGroups(after, terms.Groups) {
 			r.breach(lawApproval, "%s is %s, and its groups are not those of its terms",
 				name, after.State)
 		}
@@ -139,15 +139,16 @@ func (r *run) personActed(by *call, before, after request.Request) {
 	case after.State == request.Denied:
 		r.deniedByPerson[id] = true
 	case after.Approval != nil && (before.Approval == nil || after.Approval.At != before.Approval.At):
+		r.everApproved[id] = append(r.everApproved[id], r.approved[id]...)
 		r.approved[id], r.yes[id] = by.groups, r.happenings
 	}
 }
 
 // sameGroups reports whether the grants of a request are those of the groups, in any order. A
 // membership that the guest was given on earlier terms stays on record.
-func sameGroups(record request.Request, groups []string) bool {
+func (r *run) sameGroups(record request.Request, groups []string) bool {
 	for _, grant := range record.Grants {
-		if !slices.Contains(groups, grant.Group) && !grantedEarlier(record, grant) {
+		if !slices.Contains(groups, grant.Group) && !r.grantedEarlier(record, grant) {
 			return false
 		}
 	}

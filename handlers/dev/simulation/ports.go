@@ -95,10 +95,14 @@ func (s store) History(ctx context.Context, id submission.ID) ([]request.Event, 
 func (s store) Claim(
 	_ context.Context, address submission.Address, id submission.ID, intentAt time.Time,
 ) (claim request.Claim, created bool, err error) {
+	by := s.current
 	claim, err = get(s, "Claim", func() (claim request.Claim, err error) {
 		claim, created, err = s.memory.Claim(s.context, address, id, intentAt)
 		if err == nil {
 			s.claims[address] = claim
+		}
+		if created {
+			by.madeClaim = address
 		}
 		return claim, err
 	})

@@ -110,21 +110,22 @@ type run struct {
 	stoppedAt  time.Time                               // when an admin last stopped everything
 	before     map[submission.Address]request.UserKind // users that were there before
 
-	submittedAt map[submission.ID]int            // when, by the number of the happening
-	entered     map[submission.ID]time.Time      // when it came to its state
-	enteredAt   map[submission.ID]int            // the same as a number of the happening
-	tries       map[submission.ID]map[string]int // since a person last acted
-	approved    map[submission.ID][]string       // the groups that a person gave
-	yes         map[submission.ID]int            // when a person last approved
-	wishes      map[submission.ID]*wish          // that are carried out
-	parked      map[submission.ID]time.Time      // since when
-	joins       map[join]bool                    // whether the account held the address
-	shut        map[string]int                   // when the account was removed or disabled
-	lost        map[holding]int                  // when the account ceased to hold the address
-	witnesses   []witness                        // that no accepted invitation refutes
-	certain     []witness                        // and that came after every accepted one
-	opener      submission.ID                    // whose call opened the breaker
-	refusals    map[submission.ID]int            // by what may be about the tenant
+	submittedAt  map[submission.ID]int            // when, by the number of the happening
+	entered      map[submission.ID]time.Time      // when it came to its state
+	enteredAt    map[submission.ID]int            // the same as a number of the happening
+	tries        map[submission.ID]map[string]int // since a person last acted
+	approved     map[submission.ID][]string       // the groups that a person gave
+	everApproved map[submission.ID][]string       // the groups of earlier approvals
+	yes          map[submission.ID]int            // when a person last approved
+	wishes       map[submission.ID]*wish          // that are carried out
+	parked       map[submission.ID]time.Time      // since when
+	joins        map[join]bool                    // whether the account held the address
+	shut         map[string]int                   // when the account was removed or disabled
+	lost         map[holding]int                  // when the account ceased to hold the address
+	witnesses    []witness                        // that no accepted invitation refutes
+	certain      []witness                        // and that came after every accepted one
+	opener       submission.ID                    // whose call opened the breaker
+	refusals     map[submission.ID]int            // by what may be about the tenant
 
 	// guests are those whom rows with limits brought in, by the request.
 	guests map[policy.RowKey]map[submission.ID]*tenantUser
@@ -250,7 +251,8 @@ func (s *Simulator) newRun(random *rand.Rand, p *profile) *run {
 		submittedAt: map[submission.ID]int{}, entered: map[submission.ID]time.Time{},
 		enteredAt: map[submission.ID]int{},
 		tries:     map[submission.ID]map[string]int{}, approved: map[submission.ID][]string{},
-		yes: map[submission.ID]int{}, wishes: map[submission.ID]*wish{},
+		everApproved: map[submission.ID][]string{},
+		yes:          map[submission.ID]int{}, wishes: map[submission.ID]*wish{},
 		parked: map[submission.ID]time.Time{}, joins: map[join]bool{},
 		guests: map[policy.RowKey]map[submission.ID]*tenantUser{}, shut: map[string]int{},
 		lost: map[holding]int{},
@@ -431,7 +433,9 @@ func (r *run) parkedLook() time.Time {
 	}
 	at := r.upkeptAt.Add(30 * time.Minute)
 	midnight := r.upkeptAt.Truncate(24 * time.Hour).Add(24 * time.Hour)
-	for _, sooner := range []time.Time{midnight, r.gate.ProbeAt} {
+	// By the clock of another instance the day begins a little later.
+	late := r.upkeptAt.Truncate(24 * time.Hour).Add(time.Minute)
+	for _, sooner := range []time.Time{midnight, late, r.gate.ProbeAt} {
 		if sooner.After(r.upkeptAt) && sooner.Before(at) {
 			at = sooner
 		}
