@@ -147,3 +147,15 @@ func TestCancellingManyCanBeInterrupted(t *testing.T) {
 		t.Errorf("cancelled %v, failed %v, %v", cancelled, failed, err)
 	}
 }
+
+func TestRefusalBetweenOutagesShowsThatStorageWorks(t *testing.T) {
+	o := newOffice(t, request.Done)
+	ids := o.many(request.Parked, request.Parked, request.Done, request.Parked, request.Parked)
+	config := o.config()
+	config.Store = outOfOrder{o.store, func(id submission.ID) bool { return id != ids[2] }}
+	from := []request.State{request.Parked}
+	cancelled, failed, err := must(review.New(config))(t).CancelAll(t.Context(), ids, from, "why")
+	if err != nil || len(cancelled) != 0 || len(failed) != len(ids) {
+		t.Errorf("cancelled %v, failed %v, %v", cancelled, failed, err)
+	}
+}
