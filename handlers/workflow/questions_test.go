@@ -569,3 +569,16 @@ func TestSecondInvitationHasItsTimeToo(t *testing.T) {
 		t.Errorf("%d invitations, guests %v", w.attempts(), w.tenant.Guests())
 	}
 }
+
+func TestGroupThatWasNotVisibleIsLookedForAnewAfterForbidden(t *testing.T) {
+	missing := graphsim.Fault{Match: membersOf(groupOne), Times: 4, Status: 404,
+		Code: "Request_ResourceNotFound", Message: missingObject(groupOne)}
+	w := newWorld(t)
+	w.row("contoso.com", "r", "Action", "invite", "Groups", groupOne)
+	w.order(missing, forbidden(membersOf(groupOne), 5))
+	missing.Times = 6
+	w.order(missing)
+	id := w.signUpFor("ana@contoso.com", 12)
+	w.wantState(id, request.Done)
+	w.wantTenant(1, 1, 1)
+}

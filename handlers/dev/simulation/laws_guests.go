@@ -387,7 +387,10 @@ func (r *run) judgeSeats() {
 		// A slow call may invite for a request that a person has ended. The claim names that guest.
 		claim := r.claims[address]
 		guest := record.GuestID != "" || claim.Owner == seat.id && claim.GuestID != ""
-		if !guest && !r.deadLettered[seat.id] && !r.tenant.Unreadable {
+		// A person may let a request invite anew whose guest is gone. Until that is answered the seat is
+		// the one of the guest who is gone, and who may be restored.
+		anew := record.Approval != nil && !record.State.Ended()
+		if !guest && !anew && !r.deadLettered[seat.id] && !r.tenant.Unreadable {
 			r.breach(lawSeats, "%s keeps a seat without a guest", r.nameOf(seat.id))
 		}
 		if holders[address] > 1 && !r.edited && !r.troubled[address] {
