@@ -387,9 +387,9 @@ func (r *run) judgeSeats() {
 		// A slow call may invite for a request that a person has ended. The claim names that guest.
 		claim := r.claims[address]
 		guest := record.GuestID != "" || claim.Owner == seat.id && claim.GuestID != ""
-		// A person may let a request invite anew whose guest is gone. Until that is answered the seat is
+		// A person may let a request invite anew whose guest is gone. Until that ends the seat is
 		// the one of the guest who is gone, and who may be restored.
-		anew := record.Approval != nil && !record.State.Ended()
+		anew := record.Approval != nil && !record.State.Finished()
 		if !guest && !anew && !r.deadLettered[seat.id] && !r.tenant.Unreadable {
 			r.breach(lawSeats, "%s keeps a seat without a guest", r.nameOf(seat.id))
 		}
