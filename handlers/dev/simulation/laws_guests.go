@@ -432,8 +432,9 @@ func (r *run) judgeGuests() {
 // remains checks the alert about a guest who stays when the request is withdrawn.
 func (r *run) remains(guest string) {
 	user := r.tenant.accounts[guest]
-	// The directory has named a guest of an invitation who never came to be, so nobody can know.
-	if user != nil && !user.ours {
+	// The directory has named a guest of an invitation who never came to be, so nobody can know. Nor
+	// that an account was given the address while the answer to the invitation was lost.
+	if user != nil && !user.ours && !r.moved(user) {
 		r.breach(lawRemains, "the alert names a guest whom we did not bring in")
 	}
 }
@@ -508,4 +509,14 @@ func (r *run) wantSeats(limits policy.Limits, moved bool) {
 				n, day, limits.MaxPerDay)
 		}
 	}
+}
+
+// moved reports whether the account held another address before.
+func (r *run) moved(user *tenantUser) bool {
+	for held := range r.lost {
+		if held.account == user.id && held.address != user.address {
+			return true
+		}
+	}
+	return false
 }
