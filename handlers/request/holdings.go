@@ -40,9 +40,10 @@ type Holdings struct {
 // exist then, so the claim stays with that intent, and the directory is asked before the next
 // attempt.
 func (h Holdings) GiveBack(ctx context.Context, r Request, claim Claim, part Part, doubt time.Time) error {
-	limits := r.Limits()
-	if part != Intent && limits != nil && r.GuestID == "" {
-		err := h.Seats.ReleaseSeat(ctx, limits.Row, r.ID)
+	// A request that a person has approved may still hold the seat that it took before.
+	decided := r.Decision != nil && r.Decision.Limits != nil
+	if part != Intent && decided && r.GuestID == "" {
+		err := h.Seats.ReleaseSeat(ctx, r.Decision.Limits.Row, r.ID)
 		if err != nil {
 			return fmt.Errorf("giving the seat back: %w", err)
 		}
