@@ -3,7 +3,6 @@ package simulation
 import (
 	"context"
 	"fmt"
-	"maps"
 	"math/rand/v2"
 	"reflect"
 	"slices"
@@ -425,8 +424,8 @@ func (r *run) looksForParked() bool {
 // are none.
 func (r *run) parkedLook() time.Time {
 	parked := false
-	for _, record := range r.recorded {
-		parked = parked || record.State == request.Parked
+	for id := range r.parked {
+		parked = parked || r.recorded[id].State == request.Parked
 	}
 	if !parked {
 		return time.Time{}
@@ -498,15 +497,17 @@ func (r *run) pass() bool {
 	for _, m := range r.messages {
 		until(m.visible)
 	}
-	dues := slices.Collect(maps.Values(r.dues))
-	if look := r.parkedLook(); !look.IsZero() {
-		dues = append(dues, look)
-	}
-	for _, due := range dues {
+	atUpkeep := func(due time.Time) {
 		if due.Before(r.upkeepAt) {
 			due = r.upkeepAt
 		}
 		until(due)
+	}
+	for _, due := range r.dues {
+		atUpkeep(due)
+	}
+	if look := r.parkedLook(); !look.IsZero() {
+		atUpkeep(look)
 	}
 	if next.After(r.now) {
 		r.now = next
