@@ -10,13 +10,9 @@ import (
 	"guestlist/handlers/request"
 )
 
-const (
-	// checkAfter is how long after an invitation the guest is looked for, and looked for again until
-	// patience is over.
-	checkAfter = 10 * time.Minute
-	// maxChecks is how often a directory that gives no answer is asked for the guest of a receipt.
-	maxChecks = 8
-)
+// checkAfter is how long after an invitation the guest is looked for, and looked for again until
+// patience is over.
+const checkAfter = 10 * time.Minute
 
 // guestVanished is what a person reads after two invitations that came to nothing.
 var guestVanished = objection{request.Review, "guest-vanished",
@@ -106,12 +102,15 @@ func (j *job) checked(ctx context.Context) (next, error) {
 	return j.finish(ctx)
 }
 
-// receiptUnseen puts the comparison off while the directory can't be asked, for some time.
+// receiptUnseen puts the comparison off while the directory can't be asked, for a day at most. The
+// history then says that nobody knows whether the guest exists.
 func (j *job) receiptUnseen(ctx context.Context, cause error) (next, error) {
 	failure := problem.From(cause)
 	j.logFailure(ctx, "the directory could not be asked for the guest of a receipt",
 		failure.Code, cause)
-	if j.Request.Attempt >= maxChecks {
+	if j.config.Now().Sub(j.Request.Since).Abs() >= request.FailurePatience {
+		j.Record("guest-unchecked",
+			"the directory did not say for a day whether the guest exists"+ref(failure))
 		return j.checked(ctx)
 	}
 	return j.postpone(ctx, down.after(j.Request.Attempt, failure.RetryAfter))

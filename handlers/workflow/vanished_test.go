@@ -99,7 +99,9 @@ func TestReceiptIsComparedWithWorld(t *testing.T) {
 		},
 		"the guest has another address": {moved, nil,
 			request.Review, "guest-moved"},
-		"the directory gives no answer": {func(*world, string) {}, &another, request.Done, "invited"},
+		"the directory gives no answer for a day": {
+			func(*world, string) {}, &another, request.Done, "guest-unchecked",
+		},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -110,7 +112,7 @@ func TestReceiptIsComparedWithWorld(t *testing.T) {
 			if test.fault != nil {
 				w.order(*test.fault)
 			}
-			w.settle(8)
+			w.settle(25)
 			r := w.wantState(id, test.want)
 			if w.last(id) != test.last || w.attempts() != 1 {
 				t.Errorf("history %v, %d invitations", w.whats(id), w.attempts())
@@ -121,6 +123,25 @@ func TestReceiptIsComparedWithWorld(t *testing.T) {
 			w.wantNothingDue()
 		})
 	}
+}
+
+func TestReceiptIsComparedAfterOutageOfDirectory(t *testing.T) {
+	w := newWorld(t)
+	w.row("contoso.com", "trusted", "Action", "invite")
+	w.order(comesToNothing(1))
+	id := w.submit("ana@contoso.com")
+	w.settleMinutes(2)
+	w.order(graphsim.Fault{
+		Match: graphsim.Match{Method: "GET", Path: "/v1.0/users*"}, Always: true, Status: 503,
+	})
+	w.settle(12)
+	w.tenant.ClearFaults()
+	w.settle(3)
+	r := w.wantState(id, request.Done)
+	if guests := w.tenant.Guests(); len(guests) != 1 || guests[0].ID != r.GuestID {
+		t.Errorf("guests %v, history %v", guests, w.whats(id))
+	}
+	w.wantNothingDue()
 }
 
 func TestReceiptIsNotComparedWithoutRightToRead(t *testing.T) {
