@@ -48,8 +48,8 @@ func testNames(t *testing.T) map[string]bool {
 	return names
 }
 
-// holders returns what the page names as holding its promises, one string for each promise: the last
-// cell of each row of a table whose last column is "held by", and each paragraph "Held by …".
+// holders returns what the page names as holding its promises, one string for each promise: the
+// last cell of each row of a table whose last column is "held by", and each paragraph "Held by …".
 func holders(page string) (all []string) {
 	inTable := false
 	for _, paragraph := range strings.Split(page, "\n\n") {

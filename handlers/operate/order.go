@@ -12,7 +12,7 @@ import (
 
 // The order of a plan's writes. Only the rows of one storage partition change at once, so between
 // two writes the table is in part as before and in part as planned. At no such moment may it invite
-// somebody whom neither the old rows nor the new ones invite, or on other terms: a plan can be
+// somebody that neither the old rows nor the new ones invite, or on other terms: a plan can be
 // interrupted for good.
 //
 // For one address, the first of its partitions with a row that applies decides. A partition whose
@@ -63,8 +63,8 @@ type partitionChange struct {
 	changes []Change
 	all     []policy.Raw // its rows before and after
 
-	gains   bool // somebody whom it did not decide on may be decided on
-	loses   bool // somebody whom it decided on may not be any more
+	gains   bool // somebody that it did not decide on may be decided on
+	loses   bool // somebody that it decided on may not be any more
 	changed bool // decisions may change
 	// Whether it may invite somebody before and after.
 	invited, invites bool

@@ -109,7 +109,7 @@ type reporter interface {
 	Helper()
 }
 
-// neverWider fails if a state of the table invites somebody whom neither the first rows nor the
+// neverWider fails if a state of the table invites somebody that neither the first rows nor the
 // last invite on the same terms.
 func neverWider(t reporter, states [][]policy.Raw, first, last []policy.Raw) {
 	t.Helper()

@@ -155,7 +155,7 @@ const readAgain = 20 * time.Second
 // made.
 //
 // The order of the writes is such that at no moment, also after an interruption, the table invites
-// somebody whom neither the rows before nor the planned ones invite on the same terms. Where no
+// somebody that neither the rows before nor the planned ones invite on the same terms. Where no
 // order does, everybody in a partition goes to review until all is written ([IsBlock]). A new plan
 // for the same file goes on with what is left.
 //

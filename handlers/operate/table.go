@@ -17,9 +17,9 @@ type Table interface {
 	// AllRows returns every row with its ETag.
 	AllRows(ctx context.Context) ([]policy.Raw, error)
 	// ChangeRows adds, replaces and removes rows of one partition, all or none, at most
-	// [policy.MaxChanges]. Conflict if one to add exists, or if the ETag of one to replace or remove
-	// has changed. After a Conflict or a StorageUnavailable the change may have happened all the
-	// same.
+	// [policy.MaxChanges]. Conflict if one to add exists, or if the ETag of one to replace or
+	// remove has changed. After a Conflict or a StorageUnavailable the change may have happened all
+	// the same.
 	ChangeRows(ctx context.Context, add, replace, remove []policy.Raw) error
 }
 

@@ -19,8 +19,8 @@ import (
 
 const (
 	MaxPriority = 1_000_000 // the largest Priority
-	// MaxGroups is the most groups of one row. Each costs a call to the directory and a place in the
-	// request's record. For more, use a group of groups or an access package.
+	// MaxGroups is the most groups of one row. Each costs a call to the directory and a place in
+	// the request's record. For more, use a group of groups or an access package.
 	MaxGroups   = 20
 	MaxSponsors = 5         // the most sponsors of one row: the limit of Entra
 	MaxLimit    = 1_000_000 // the largest MaxGuests and MaxPerDay
@@ -298,7 +298,8 @@ func timeReader(field func(*Row) *time.Time, later int) func(any, *Row) *wrong {
 			}
 		}
 		at = at.UTC()
-		// The table's DateTime begins in 1601, and Go's zero time, in year 1, would mean "no limit".
+		// The table's DateTime begins in 1601, and Go's zero time, in year 1, would mean "no
+		// limit".
 		if at.Year() < 1601 || at.Year() > 9999 {
 			return &wrong{"is out of range", "write a year from 1601 to 9999, or leave it empty for no limit"}
 		}

@@ -23,8 +23,8 @@ import (
 const (
 	MaxCondition = 2000 // the longest Condition in characters
 	// MaxConditionCost limits the work of a Condition for the longest submission, in units of CEL's
-	// cost model: a comparison costs about one, reading ten characters one. It is estimated when the
-	// condition is read, because counting at run time takes four times as long as running.
+	// cost model: a comparison costs about one, reading ten characters one. It is estimated when
+	// the condition is read, because counting at run time takes four times as long as running.
 	MaxConditionCost = 20_000
 	// maxPattern is the most steps of a compiled matches() pattern. CEL's model goes by the length
 	// of the text, and a{999} is short.

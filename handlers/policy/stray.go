@@ -81,7 +81,7 @@ func (r *Row) judgeKey() {
 	}
 	r.For = meant
 	if len(meant) == 0 && !(r.Action == Invite && len(r.Faults) == 0) {
-		// It may be meant for anybody whom no narrower row is for.
+		// It may be meant for anybody without a narrower row.
 		r.For = []string{anyone}
 	}
 	fault := Fault{PartitionKeyColumn, problems[kind], r.keyAdvice(meant, false)}

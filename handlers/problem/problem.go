@@ -26,8 +26,8 @@ const (
 	NotFound Code = "not-found"
 	// OriginRefused: the sender is neither one of the pages nor a site or program that may send.
 	OriginRefused Code = "sender-refused"
-	// FormStale: the form has no valid token, or was sent too soon or too late after it was fetched.
-	// It can be fetched and sent again.
+	// FormStale: the form has no valid token, or was sent too soon or too late after it was
+	// fetched. It can be fetched and sent again.
 	FormStale Code = "form-stale"
 	// CaptchaFailed: the answer to the captcha is missing, wrong or used up.
 	CaptchaFailed Code = "challenge-failed"

@@ -43,8 +43,8 @@ func (c *Change) StartInviting(what, detail string) error {
 	return nil
 }
 
-// SetGuest records the guest of the request. The memberships of another guest are not this one's, so
-// the grants are made anew.
+// SetGuest records the guest of the request. The memberships of another guest are not this one's,
+// so the grants are made anew.
 func (c *Change) SetGuest(id string, origin Origin) {
 	r := &c.Request
 	if terms := r.Terms(); r.GuestID != "" && r.GuestID != id && terms != nil {

@@ -98,8 +98,8 @@ func NewClaim(owner submission.ID, intentAt time.Time) Claim {
 	return Claim{State: ClaimSending, Owner: owner, IntentAt: intentAt}
 }
 
-// Check returns a problem.Internal if the parts of the claim contradict each other. A store keeps no
-// such claim.
+// Check returns a problem.Internal if the parts of the claim contradict each other. A store keeps
+// no such claim.
 func (c Claim) Check() error {
 	sending, sent := c.State == ClaimSending, c.State == ClaimSent
 	switch {
@@ -174,8 +174,8 @@ func (c Claim) Begin(at time.Time) (Claim, error) {
 	return next, err
 }
 
-// BeginAnew writes the intent of a request to invite although a guest was sent an invitation before:
-// the directory has just said that this guest does not hold the address any more.
+// BeginAnew writes the intent of a request to invite although a guest was sent an invitation
+// before: the directory has just said that this guest does not hold the address any more.
 func (c Claim) BeginAnew(by submission.ID, at time.Time) (Claim, error) {
 	next, err := c.move(ClaimSending, ClaimSent)
 	if err == nil {
@@ -208,7 +208,7 @@ func (c Claim) Sent(guestID string, origin Origin, at time.Time) (Claim, error) 
 	return next, err
 }
 
-// Found writes the receipt of a guest whom the directory has just shown as the holder of the
+// Found writes the receipt of a guest that the directory has just shown as the holder of the
 // address.
 func (c Claim) Found(guestID string, origin Origin) (Claim, error) {
 	if guestID == "" {
@@ -221,9 +221,9 @@ func (c Claim) Found(guestID string, origin Origin) (Claim, error) {
 	return next, err
 }
 
-// Restore writes the receipt of the guest of a request onto a claim that was kept for mails only, or
-// that this request has reserved: the directory has just confirmed that this guest still holds the
-// address.
+// Restore writes the receipt of the guest of a request onto a claim that was kept for mails only,
+// or that this request has reserved: the directory has just confirmed that this guest still holds
+// the address.
 func (c Claim) Restore(owner submission.ID, guestID string, origin Origin) (Claim, error) {
 	if guestID == "" {
 		return c, problem.New(problem.Internal, "a claim can't name a guest without an id")

@@ -35,7 +35,8 @@ var claimsOf = map[ClaimState]Claim{
 	ClaimMails: {State: ClaimMails, Owner: owner, MailedAt: claimTime, Mails: 1},
 }
 
-// claimChanges are all changes of a claim, and the state to which each leads from those that allow it.
+// claimChanges are all changes of a claim, and the state to which each leads from those that allow
+// it.
 var claimChanges = map[string]struct {
 	change func(Claim) (Claim, error)
 	leads  map[ClaimState]ClaimState

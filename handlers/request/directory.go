@@ -12,8 +12,8 @@ const (
 	// DirectoryThrottled: too many calls; the error's RetryAfter says how long to wait. Nothing was
 	// done.
 	DirectoryThrottled problem.Code = "directory-throttled"
-	// DirectoryUnavailable: no answer, or an answer that says nothing about the request itself. What
-	// was asked for may have been done.
+	// DirectoryUnavailable: no answer, or an answer that says nothing about the request itself.
+	// What was asked for may have been done.
 	DirectoryUnavailable problem.Code = "directory-unavailable"
 	// DirectoryUnknown: an answer whose meaning is not known. It may pass, so it is worth a few
 	// attempts. Until it is given up it counts as DirectoryUnavailable.
@@ -25,16 +25,17 @@ const (
 // The codes of the directory that are about one request: asking again gives the same answer, and
 // other requests are not concerned.
 const (
-	// DirectoryRefused: the directory refused this request for a reason that has no code of its own.
+	// DirectoryRefused: the directory refused this request for a reason that has no code of its
+	// own.
 	DirectoryRefused problem.Code = "directory-refused"
 	// DirectoryBadAddress: the directory can't invite an address of this form or kind, such as a
 	// group's.
 	DirectoryBadAddress problem.Code = "directory-bad-address"
-	// DirectoryDomainBlocked: the address's domain is on the tenant's block list, or not on its allow
-	// list.
+	// DirectoryDomainBlocked: the address's domain is on the tenant's block list, or not on its
+	// allow list.
 	DirectoryDomainBlocked problem.Code = "directory-domain-blocked"
-	// DirectoryCrossTenant: the cross-tenant access settings of our tenant or of the guest's block the
-	// guest; the directory does not say which.
+	// DirectoryCrossTenant: the cross-tenant access settings of our tenant or of the guest's block
+	// the guest; the directory does not say which.
 	DirectoryCrossTenant problem.Code = "directory-cross-tenant"
 	// DirectoryCrossTenantOurs: the inbound cross-tenant access settings of our tenant block the
 	// guest.
@@ -42,8 +43,8 @@ const (
 	// DirectoryCrossTenantTheirs: the outbound cross-tenant access settings of the guest's tenant
 	// block the guest.
 	DirectoryCrossTenantTheirs problem.Code = "directory-cross-tenant-theirs"
-	// DirectoryCrossCloud: the guest's tenant is in another Microsoft cloud, and collaboration between
-	// the two is not set up on both sides.
+	// DirectoryCrossCloud: the guest's tenant is in another Microsoft cloud, and collaboration
+	// between the two is not set up on both sides.
 	DirectoryCrossCloud problem.Code = "directory-cross-cloud"
 	// DirectoryAddressTaken: another object of the tenant, such as a contact, a group or a user's
 	// second address, holds the address.
@@ -52,11 +53,12 @@ const (
 	DirectoryInvitationError problem.Code = "directory-invitation-error"
 	// DirectoryGuestDisabled: the guest exists, and the account is blocked from signing in.
 	DirectoryGuestDisabled problem.Code = "directory-guest-disabled"
-	// DirectoryInternalUser: the address belongs to a user who has an account in the tenant and needs
-	// no invitation.
+	// DirectoryInternalUser: the address belongs to a user who has an account in the tenant and
+	// needs no invitation.
 	DirectoryInternalUser problem.Code = "directory-internal-user"
 	// DirectoryGroupForbidden: the app may not change the members of this group. Groups differ: the
-	// app may own one and not the other, and some take members only by rights that no app should have.
+	// app may own one and not the other, and some take members only by rights that no app should
+	// have.
 	DirectoryGroupForbidden problem.Code = "directory-group-forbidden"
 	// DirectoryGroupClosed: the group takes no guests from any app, because of its kind. See
 	// [Group.Closed].
@@ -77,8 +79,8 @@ const (
 	DirectoryInvitationsOff problem.Code = "directory-invitations-off"
 	// DirectoryForbidden: the app lacks the permission to invite.
 	DirectoryForbidden problem.Code = "directory-forbidden"
-	// DirectoryNoToken: the app's identity gets no token, or the directory accepts none of them, also
-	// not a new one. Nothing was done.
+	// DirectoryNoToken: the app's identity gets no token, or the directory accepts none of them,
+	// also not a new one. Nothing was done.
 	DirectoryNoToken problem.Code = "directory-no-token"
 	// DirectoryRefusesAll: the directory gives the same answer, which nobody understands, to the
 	// invitations of several guests in a row. No single answer has this code.

@@ -6,16 +6,17 @@ import "time"
 // them is reached: no request waits for ever, and none uses up the day's invitations.
 const (
 	// MaxFailures is how often an effect may fail while the directory works for others: it has
-	// accepted OthersAccepted guests meanwhile, and the effect failed MaxUnlucky times after that. So
-	// nobody is given up right after an outage.
+	// accepted OthersAccepted guests meanwhile, and the effect failed MaxUnlucky times after that.
+	// So nobody is given up right after an outage.
 	MaxFailures    = 8
 	OthersAccepted = 3
 	MaxUnlucky     = 3
-	// MaxThrottled is how often the directory may ask to come back later in the same time. It does so
-	// for reasons that have nothing to do with the request, too.
+	// MaxThrottled is how often the directory may ask to come back later in the same time. It does
+	// so for reasons that have nothing to do with the request, too.
 	MaxThrottled = 20
-	// MaxTries is how often an effect may fail although nobody else was taken, and FailurePatience how
-	// long that must have lasted: a directory that is down for everybody fails nobody for hours.
+	// MaxTries is how often an effect may fail although nobody else was taken, and FailurePatience
+	// how long that must have lasted: a directory that is down for everybody fails nobody for
+	// hours.
 	MaxTries        = 6
 	FailurePatience = 24 * time.Hour
 	// MaxUnknown is how often an answer that nobody understands is taken for a passing fault.

@@ -28,8 +28,8 @@ type Gate struct {
 	OpenedAt time.Time
 	// Stop is a person's order to send nothing, whatever Cause is.
 	Stop Stop
-	// ProbeAt is when a single invitation may try whether the cause is gone; zero if only an admin can
-	// say so.
+	// ProbeAt is when a single invitation may try whether the cause is gone; zero if only an admin
+	// can say so.
 	ProbeAt time.Time
 	// ClosedBy is who closed the breaker last, at ClosedAt: the identity of a person, or AProbe.
 	ClosedBy string
@@ -41,7 +41,8 @@ type Gate struct {
 	// Accepted counts the invitations that the directory has accepted. It lags behind: an instance
 	// adds its own with its next change of the gate.
 	Accepted int
-	// Day and Sent count the invitations of a day in UTC, see policy.Day. The day only goes forward.
+	// Day and Sent count the invitations of a day in UTC, see policy.Day. The day only goes
+	// forward.
 	Day  string
 	Sent int
 	// Shares counts how many of them each domain and row had. Package workflow knows the form.
@@ -66,8 +67,8 @@ type Gate struct {
 type GateStore interface {
 	// Gate returns the gate as last saved; the zero Gate if none was.
 	Gate(ctx context.Context) (Gate, error)
-	// SaveGate replaces the gate and returns it with its new Version. Conflict if the stored gate no
-	// longer has gate.Version.
+	// SaveGate replaces the gate and returns it with its new Version. Conflict if the stored gate
+	// no longer has gate.Version.
 	SaveGate(ctx context.Context, gate Gate) (Gate, error)
 }
 
@@ -89,8 +90,8 @@ func (g Gate) HasWitness(id submission.ID) bool {
 type Pace struct {
 	// Daily is the most invitations in a day (UTC); 0 for no limit.
 	Daily int
-	// Share is how much of Daily one domain, and one policy row, may have, in percent; 0 is all of it.
-	// A guest whom a person has approved does not count.
+	// Share is how much of Daily one domain, and one policy row, may have, in percent; 0 is all of
+	// it. A guest that a person has approved does not count.
 	Share int
 	// Spacing is the least time between two invitations; 0 is none.
 	Spacing time.Duration

@@ -10,15 +10,15 @@ import (
 type Part int
 
 const (
-	// Intent: the invitation was not sent and is tried again. Seat and claim stay; the intent ends, so
-	// that the next attempt need not wait for the lease.
+	// Intent: the invitation was not sent and is tried again. Seat and claim stay; the intent ends,
+	// so that the next attempt need not wait for the lease.
 	Intent Part = iota
-	// Seat: the claim belongs to another request, or nobody knows what came of an invitation that was
-	// begun long ago. The next request for the address inherits the claim and asks the directory
-	// first.
+	// Seat: the claim belongs to another request, or nobody knows what came of an invitation that
+	// was begun long ago. The next request for the address inherits the claim and asks the
+	// directory first.
 	Seat
-	// SeatAndClaim: nobody is invited. The claim still remembers which mails the address has had, so
-	// that signing up again does not send more.
+	// SeatAndClaim: nobody is invited. The claim still remembers which mails the address has had,
+	// so that signing up again does not send more.
 	SeatAndClaim
 	// SeatClaimAndMails: like SeatAndClaim, but the mails are forgotten too. Only a person who has
 	// signed in may ask for that.

@@ -15,26 +15,27 @@ import (
 type Store interface {
 	// Load returns the request as last saved. NotFound if there is none.
 	Load(ctx context.Context, id submission.ID) (Request, error)
-	// Save writes the request and adds events to its history, all or nothing, and returns the request
-	// with its new Version and Events. With an empty Version the request must not exist yet; otherwise
-	// it must still have that Version. Conflict if not.
+	// Save writes the request and adds events to its history, all or nothing, and returns the
+	// request with its new Version and Events. With an empty Version the request must not exist
+	// yet; otherwise it must still have that Version. Conflict if not.
 	Save(ctx context.Context, r Request, events []Event) (Request, error)
-	// Forget removes a request that has no history. Conflict if it no longer has r.Version; nil if it
-	// is gone.
+	// Forget removes a request that has no history. Conflict if it no longer has r.Version; nil if
+	// it is gone.
 	Forget(ctx context.Context, r Request) error
 	// History returns the events of the request in the order of saving; none for an unknown id.
 	History(ctx context.Context, id submission.ID) ([]Event, error)
 
-	// Claim stores [NewClaim] of id and intentAt on the address if that is [ClaimFree], and returns the
-	// claim as it then is. created tells whether this call made it.
+	// Claim stores [NewClaim] of id and intentAt on the address if that is [ClaimFree], and returns
+	// the claim as it then is. created tells whether this call made it.
 	Claim(ctx context.Context, address submission.Address, id submission.ID, intentAt time.Time) (claim Claim, created bool, err error)
 	// ClaimOf returns the claim on the address, the zero Claim if nobody owns the address.
 	ClaimOf(ctx context.Context, address submission.Address) (Claim, error)
-	// UpdateClaim replaces the claim on the address and returns it with its new Version. Conflict if
-	// it no longer has claim.Version, or is gone. Internal if it contradicts itself, see Claim.Check.
+	// UpdateClaim replaces the claim on the address and returns it with its new Version. Conflict
+	// if it no longer has claim.Version, or is gone. Internal if it contradicts itself, see
+	// Claim.Check.
 	UpdateClaim(ctx context.Context, address submission.Address, claim Claim) (Claim, error)
-	// Release removes the claim from the address. Conflict if it no longer has claim.Version; nil if
-	// it is gone.
+	// Release removes the claim from the address. Conflict if it no longer has claim.Version; nil
+	// if it is gone.
 	Release(ctx context.Context, address submission.Address, claim Claim) error
 
 	// Wait writes the due entry of id, in place of an earlier one.
@@ -49,8 +50,8 @@ type Store interface {
 // Records finds records by what is in them. Errors are *problem.Error: StorageUnavailable. Every
 // call costs as much as reading all records, so it is made a few times a day.
 type Records interface {
-	// Expired returns at most limit ids of requests in a state that is [State.Finished] that were last
-	// changed before the time and still hold personal data.
+	// Expired returns at most limit ids of requests in a state that is [State.Finished] that were
+	// last changed before the time and still hold personal data.
 	Expired(ctx context.Context, before time.Time, limit int) ([]submission.ID, error)
 	// Standing counts the requests that have been in a state since before the time given for it.
 	// States without such a request are left out.
@@ -58,8 +59,8 @@ type Records interface {
 	// Parked returns at most limit requests in state Parked, those with the oldest ids, the oldest
 	// first. Records that can't be understood are left out.
 	Parked(ctx context.Context, limit int) ([]Request, error)
-	// ForgetMails removes at most limit of the claims that fit and are [Claim.OnlyMails], and returns
-	// how many. A claim that changes meanwhile stays.
+	// ForgetMails removes at most limit of the claims that fit and are [Claim.OnlyMails], and
+	// returns how many. A claim that changes meanwhile stays.
 	ForgetMails(ctx context.Context, which Mails, limit int) (forgotten int, err error)
 }
 
@@ -91,8 +92,8 @@ const Tick = 100 * time.Nanosecond
 
 // Rows reads policy rows.
 type Rows interface {
-	// Rows returns all rows of the partitions, in any order. After an error no decision can be made:
-	// not all rows could be read.
+	// Rows returns all rows of the partitions, in any order. After an error no decision can be
+	// made: not all rows could be read.
 	Rows(ctx context.Context, partitions []string) ([]policy.Raw, error)
 }
 
@@ -102,14 +103,14 @@ type Rows interface {
 type Seats interface {
 	// Used returns how many seats of the row are taken: in all, and on the day (see policy.Day).
 	Used(ctx context.Context, row policy.RowKey, day string) (policy.Used, error)
-	// TakeSeat gives id a seat of the row on the day, unless that would exceed a limit. A seat that id
-	// holds of another day moves to this one, since a guest counts on the day of the invitation. taken
-	// is false if the row or the day is full; then id keeps what it holds.
+	// TakeSeat gives id a seat of the row on the day, unless that would exceed a limit. A seat that
+	// id holds of another day moves to this one, since a guest counts on the day of the invitation.
+	// taken is false if the row or the day is full; then id keeps what it holds.
 	TakeSeat(ctx context.Context, limits policy.Limits, day string, id submission.ID) (taken bool, err error)
 	// HoldsSeat reports whether id holds a seat of the row, of whichever day.
 	HoldsSeat(ctx context.Context, row policy.RowKey, id submission.ID) (bool, error)
-	// ReleaseSeat releases the seat of id, in all and on the day on which it was taken. Without a seat
-	// it changes nothing.
+	// ReleaseSeat releases the seat of id, in all and on the day on which it was taken. Without a
+	// seat it changes nothing.
 	ReleaseSeat(ctx context.Context, row policy.RowKey, id submission.ID) error
 }
 
@@ -134,12 +135,13 @@ const MailRest = time.Hour
 type Directory interface {
 	// Invite creates the guest or finds the one that exists, and returns its object id.
 	Invite(ctx context.Context, invitation Invitation) (guestID string, err error)
-	// FindGuest returns the object id of the guest that was invited by this address, or "" if none is
-	// visible (yet).
+	// FindGuest returns the object id of the guest that was invited by this address, or "" if none
+	// is visible (yet).
 	FindGuest(ctx context.Context, address submission.Address) (guestID string, err error)
 	// AddMember adds the guest to the group. added is false if it was a member before.
-	// DirectoryNotReplicated if the guest or the group is not visible (yet); DirectoryGroupForbidden if
-	// the app may not change the group; DirectoryGroupClosed if nobody may add guests to it.
+	// DirectoryNotReplicated if the guest or the group is not visible (yet);
+	// DirectoryGroupForbidden if the app may not change the group; DirectoryGroupClosed if nobody
+	// may add guests to it.
 	AddMember(ctx context.Context, groupID, guestID string) (added bool, err error)
 	// Group returns what kind of group it is. problem.NotFound if there is no such group,
 	// DirectoryReadForbidden if the app may not read it.
@@ -152,19 +154,20 @@ type UserKind string
 const (
 	// NoUser: no visible user holds the address. One who was just invited may not be visible yet.
 	NoUser UserKind = ""
-	// InternalUser: an account of the tenant's own, by its user type a member or a guest. It can't be
-	// invited and needs no invitation.
+	// InternalUser: an account of the tenant's own, by its user type a member or a guest. It can't
+	// be invited and needs no invitation.
 	InternalUser UserKind = "internal"
 	// AcceptedGuest: invited, and has accepted. Inviting again finds the same guest.
 	AcceptedGuest UserKind = "accepted"
-	// PendingGuest: invited, and has not accepted yet. Inviting again finds the same guest, and sends
-	// another mail if asked to.
+	// PendingGuest: invited, and has not accepted yet. Inviting again finds the same guest, and
+	// sends another mail if asked to.
 	PendingGuest UserKind = "pending"
 	// DisabledGuest: invited once, and the account is disabled: somebody has shut the guest out.
 	DisabledGuest UserKind = "disabled"
 	// DeletedGuest: no user holds the address, and a guest who held it was deleted within 30 days.
 	DeletedGuest UserKind = "deleted"
-	// SeveralUsers: more than one user holds the address, so it is not certain who would be invited.
+	// SeveralUsers: more than one user holds the address, so it is not certain who would be
+	// invited.
 	SeveralUsers UserKind = "several"
 	// UnclearUser: the account was invited once, and looks like one of the tenant's own now.
 	UnclearUser UserKind = "unclear"
@@ -194,9 +197,9 @@ type Users interface {
 	// count. DirectoryReadForbidden if the app may not read users: then the answer to an invitation
 	// has to tell.
 	FindUser(ctx context.Context, address submission.Address) (User, error)
-	// UserByID returns who the user of that object id is now, seen from the address: MovedUser for one
-	// who does not hold it any more, NoUser if no such user is visible, because it was deleted or is not
-	// visible yet. Errors are as for FindUser.
+	// UserByID returns who the user of that object id is now, seen from the address: MovedUser for
+	// one who does not hold it any more, NoUser if no such user is visible, because it was deleted
+	// or is not visible yet. Errors are as for FindUser.
 	UserByID(ctx context.Context, id string, address submission.Address) (User, error)
 	// FindDeletedGuests returns the guests who held the address and were deleted within the last 30
 	// days, so that they can be restored. Errors are as for FindUser.

@@ -16,8 +16,8 @@ type Request struct {
 	State      State
 	// Reason is one sentence for an admin on why the request is in its state. No personal data.
 	Reason string
-	// Words are what the person who brought the request to its state said about it, or empty. They may
-	// hold personal data, so no event repeats them.
+	// Words are what the person who brought the request to its state said about it, or empty. They
+	// may hold personal data, so no event repeats them.
 	Words string
 	// Since is when the request came into its state.
 	Since time.Time
@@ -25,8 +25,8 @@ type Request struct {
 	Decision *policy.Decision
 	// Approval is set once a person has approved what policy did not.
 	Approval *Approval
-	// Objection is the short name of what the directory said against inviting the guest, while a person
-	// decides about it; empty if policy asked for the person.
+	// Objection is the short name of what the directory said against inviting the guest, while a
+	// person decides about it; empty if policy asked for the person.
 	Objection string
 	// RepeatOf is the earlier request for the same address, if that one owns the invitation.
 	RepeatOf submission.ID
@@ -36,8 +36,8 @@ type Request struct {
 	Origin Origin
 	// Joined is when the directory was found to say that the guest has accepted; zero if not known.
 	Joined time.Time
-	// CheckAt is when the receipt of a request that is done is compared with the directory; zero once
-	// that has been done, or where a group has taken the guest. See Vanished.
+	// CheckAt is when the receipt of a request that is done is compared with the directory; zero
+	// once that has been done, or where a group has taken the guest. See Vanished.
 	CheckAt time.Time
 	// Vanished counts the invitations that the directory has accepted and that came to nothing: it
 	// shows no guest. After the first one another is sent.
@@ -51,8 +51,8 @@ type Request struct {
 	Failures Failures
 	// Due is when the request comes back; zero if it waits for nothing or for a person.
 	Due time.Time
-	// FullOn is the day, see policy.Day, on which the request had its turn and the deciding row brought
-	// in no more guests; empty if there was none. It stays parked on that day.
+	// FullOn is the day, see policy.Day, on which the request had its turn and the deciding row
+	// brought in no more guests; empty if there was none. It stays parked on that day.
 	FullOn string
 	// Grants are the group memberships that the decision grants, each with its outcome.
 	Grants []Grant
@@ -160,9 +160,9 @@ type Grant struct {
 	Note  string     `json:"note,omitempty"` // why it failed; no personal data
 	// Unknown counts the answers of the directory about this group whose meaning is not known.
 	Unknown int `json:"unknown,omitempty"`
-	// Forbidden is since when the directory says that the app may not change the group, Missing since
-	// when that it does not know the group or the guest, and Silent since when it gives no usable
-	// answer. Zero if it does not. Each has its own patience.
+	// Forbidden is since when the directory says that the app may not change the group, Missing
+	// since when that it does not know the group or the guest, and Silent since when it gives no
+	// usable answer. Zero if it does not. Each has its own patience.
 	Forbidden time.Time `json:"forbidden,omitzero"`
 	Missing   time.Time `json:"missing,omitzero"`
 	Silent    time.Time `json:"silent,omitzero"`
@@ -171,8 +171,8 @@ type Grant struct {
 // final reports whether the guest is in the group, by us or before.
 func (g Grant) final() bool { return g.State == GrantAdded || g.State == GrantPresent }
 
-// newGrants returns the grants of the groups: those of before that are final, whether they are still
-// asked for or not, and the others pending.
+// newGrants returns the grants of the groups: those of before that are final, whether they are
+// still asked for or not, and the others pending.
 func newGrants(before []Grant, groups []string) []Grant {
 	grants := make([]Grant, 0, len(groups))
 	for _, grant := range before {

@@ -17,8 +17,8 @@ import (
 const (
 	// strayPages is how many pages of rows one search reads at most. The next goes on from there.
 	strayPages = 20
-	// scanTime limits one search. It is shorter than upkeep's patience, so that what was found until
-	// then is saved. The service takes up to five seconds for a page.
+	// scanTime limits one search. It is shorter than upkeep's patience, so that what was found
+	// until then is saved. The service takes up to five seconds for a page.
 	scanTime = 10 * time.Second
 	// StrayLife is how long a list of strays is relied on. Upkeep makes a new one every minute.
 	StrayLife = 10 * time.Minute
@@ -46,10 +46,10 @@ type Strays struct {
 
 // StrayStore finds and keeps strays. Errors are *problem.Error: StorageUnavailable.
 type StrayStore interface {
-	// ScanRows returns policy rows from the cursor on, in any order and at most a thousand or so, and
-	// the cursor of the rest, "" if there is none. The rows have their keys, their ETag and
-	// [policy.StrayColumns]. The cursor "" is the beginning. Internal if the cursor is of no use any
-	// more.
+	// ScanRows returns policy rows from the cursor on, in any order and at most a thousand or so,
+	// and the cursor of the rest, "" if there is none. The rows have their keys, their ETag and
+	// [policy.StrayColumns]. The cursor "" is the beginning. Internal if the cursor is of no use
+	// any more.
 	ScanRows(ctx context.Context, cursor string) (rows []policy.Raw, next string, err error)
 	// Strays returns what was saved last, the zero Strays if nothing was.
 	Strays(ctx context.Context) (Strays, error)
@@ -83,8 +83,8 @@ func (f StrayFinder) Search(
 	return strays, nil
 }
 
-// scan returns the strays after a bounded number of pages more. A slow service ends it earlier: what
-// was read until then counts, and the next search goes on from there.
+// scan returns the strays after a bounded number of pages more. A slow service ends it earlier:
+// what was read until then counts, and the next search goes on from there.
 func (f StrayFinder) scan(ctx context.Context, strays Strays, now time.Time) (Strays, error) {
 	limited, cancel := context.WithTimeout(ctx, scanTime)
 	defer cancel()

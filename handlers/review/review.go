@@ -120,8 +120,8 @@ func (v *Reviewer) Retry(ctx context.Context, id submission.ID) (request.Request
 		what, why := "retried", "taken up again by "+v.config.By
 		switch {
 		case c.Request.Approval != nil && c.Request.Approval.Saw != "":
-			// There may have been a guest before the approval, which may not have been acted on yet. A
-			// guest whom it brought in is found on the claim.
+			// There may have been a guest before the approval, which may not have been acted on
+			// yet. A guest that it brought in is found on the claim.
 			return c.StartInviting(what, why)
 		case c.Request.GuestID != "":
 			for i, grant := range c.Request.Grants {
@@ -260,7 +260,8 @@ func (v *Reviewer) save(ctx context.Context, c *request.Change) error {
 // waiting are the states in which nobody has been invited yet, as far as the record knows.
 var waiting = []request.State{request.Received, request.Review, request.Approved, request.Inviting, request.Parked}
 
-// giveUp gives back what a request holds that is about to be ended. It is refused if there is a guest.
+// giveUp gives back what a request holds that is about to be ended. It is refused if there is a
+// guest.
 func (v *Reviewer) giveUp(ctx context.Context, r request.Request) error {
 	if r.GuestID != "" {
 		return refuse("request %s has led to a guest already; ending it would not undo that", r.ID)
@@ -287,8 +288,9 @@ func (v *Reviewer) giveBack(ctx context.Context, r request.Request) error {
 	case claim.UnderWay(v.config.Now(), underWay):
 		return refuse("an invitation of request %s may be under way; try again in some minutes", r.ID)
 	case !claim.IntentAt.IsZero():
-		// Nobody knows what came of an invitation that was begun long ago. The worker asks the directory,
-		// and gives seat and claim back if there is no guest. The entry counts once the change is stored.
+		// Nobody knows what came of an invitation that was begun long ago. The worker asks the
+		// directory, and gives seat and claim back if there is no guest. The entry counts once the
+		// change is stored.
 		err = v.config.Store.Wait(ctx, r.ID, v.config.Now().Add(request.ChangeTimeout))
 		if err != nil {
 			return fmt.Errorf("writing the due entry: %w", err)

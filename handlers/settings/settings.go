@@ -106,7 +106,7 @@ func All() []Setting {
 		{RedirectURL, "https://myapplications.microsoft.com", "Where guests go after they accept, unless the policy row says otherwise"},
 		{IntentLease, "2m", "How long to wait before asking the directory about an invitation whose outcome is unknown; 2s to 1h, less than a minute only in tests"},
 		{DailyInvitations, "80", "The most invitations in a day (UTC), by all instances together; 0 is no limit. Microsoft blocks tenants that suddenly invite many"},
-		{DailyShare, "50", "How much of the day's invitations one domain, and one policy row, may have, in percent; 100 is all. A guest whom a person has approved does not count"},
+		{DailyShare, "50", "How much of the day's invitations one domain, and one policy row, may have, in percent; 100 is all. A guest that a person has approved does not count"},
 		{InvitationSpacing, "1s", "The least time between two invitations; 0s to 10m"},
 		{RetentionDays, "90", "How many days after a request is finished its personal data is erased; the decision stays. 0 keeps it forever"},
 		{UpkeepSchedule, "0 * * * * *", "When waiting requests are checked: six fields, seconds first, UTC. Read by the Functions host; required"},

@@ -15,8 +15,8 @@ import (
 
 const (
 	maxLabel = 63 // octets, RFC 1035 section 2.3.4
-	// maxLabels limits the look-ups of policy rows, one for each label of a domain. The deepest real
-	// mail domains have six.
+	// maxLabels limits the look-ups of policy rows, one for each label of a domain. The deepest
+	// real mail domains have six.
 	maxLabels = 10
 )
 

@@ -113,8 +113,8 @@ func TestLargestSubmissionFitsIntoMessage(t *testing.T) {
 	id := firstMessage(t).ID
 	long := strings.Repeat("a", 63)
 	rapid.Check(t, func(t *rapid.T) {
-		// Every character that costs most once it is JSON: escaped to six bytes, or four bytes as it
-		// is.
+		// Every character that costs most once it is JSON: escaped to six bytes, or four bytes as
+		// it is.
 		dear := rapid.SampledFrom([]string{"&", "\u2028x", "𝐚", "\\", "\"", "漢"})
 		fill := func(label string, characters int, start string) string {
 			text := start

@@ -95,16 +95,16 @@ func (c *Config) readPages(r *settings.Reader) {
 const (
 	maxFormWait     = time.Minute
 	minFormLifetime = 10 * time.Minute
-	// maxFormLifetime leaves a form open over a long weekend. It must stay well below the seven days
-	// that a message may lie on the queue: a request's id is as old as its form, and for so long the
-	// status page takes an unknown id for a new one.
+	// maxFormLifetime leaves a form open over a long weekend. It must stay well below the seven
+	// days that a message may lie on the queue: a request's id is as old as its form, and for so
+	// long the status page takes an unknown id for a new one.
 	maxFormLifetime = 4 * 24 * time.Hour
 	maxPosts        = 100_000
 	maxProxies      = 5
 	maxKey          = 512 // characters: more than any way of making a key gives
 	maxKeys         = 10  // each is tried
-	// minDifferent catches placeholders, not weak generators: of 32 random hexadecimal digits, fewer
-	// different ones come up three times in a million.
+	// minDifferent catches placeholders, not weak generators: of 32 random hexadecimal digits,
+	// fewer different ones come up three times in a million.
 	minDifferent = 9
 )
 

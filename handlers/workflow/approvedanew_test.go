@@ -70,8 +70,8 @@ func TestRetryKeepsApprovalOfRequestWithGuest(t *testing.T) {
 	}
 }
 
-// TestRequestOfGoneGuestCanBeEnded ends a request that was approved after its guest was deleted, and
-// waits for the tenant.
+// TestRequestOfGoneGuestCanBeEnded ends a request that was approved after its guest was deleted,
+// and waits for the tenant.
 func TestRequestOfGoneGuestCanBeEnded(t *testing.T) {
 	for name, end := range map[string]func(*world, submission.ID){
 		"cancel": func(w *world, id submission.ID) { must(w.reviewer().Cancel(w.t.Context(), id, "no"))(w.t) },

@@ -16,10 +16,11 @@ var (
 	down = schedule{5 * time.Second, 30 * time.Second, 2 * time.Minute, 5 * time.Minute, 15 * time.Minute}
 	// unlocking is for a group that the app may not change: mostly only an admin can change that.
 	unlocking = schedule{time.Minute, 5 * time.Minute, 15 * time.Minute, time.Hour}
-	// troubled is for a request whose message failed as often as the host tries one, which takes some
-	// minutes: the tables are gone, or the process is killed again and again.
+	// troubled is for a request whose message failed as often as the host tries one, which takes
+	// some minutes: the tables are gone, or the process is killed again and again.
 	troubled = schedule{time.Minute, 5 * time.Minute, 15 * time.Minute, time.Hour}
-	// alone is for a request that meets what should concern the whole tenant, as long as no other does.
+	// alone is for a request that meets what should concern the whole tenant, as long as no other
+	// does.
 	alone = schedule{time.Minute, 5 * time.Minute, 15 * time.Minute, time.Hour}
 	// queuing is for a request whose address another one is inviting right now.
 	queuing = schedule{5 * time.Second, 15 * time.Second, time.Minute, 5 * time.Minute, 15 * time.Minute}

@@ -123,8 +123,8 @@ func TestOldLinkLeavesClaimOfParkedRequest(t *testing.T) {
 	}
 }
 
-// TestTwoOldLinksBringDisabledGuestNothing uses two links of a guest who has accepted and was disabled
-// since: one withdraws, the other asks for the mail, and somebody signs up again.
+// TestTwoOldLinksBringDisabledGuestNothing uses two links of a guest who has accepted and was
+// disabled since: one withdraws, the other asks for the mail, and somebody signs up again.
 func TestTwoOldLinksBringDisabledGuestNothing(t *testing.T) {
 	for name, test := range map[string]struct {
 		before bool // the guest was there before the first sign-up, so the address has had no mail
@@ -163,8 +163,8 @@ func TestTwoOldLinksBringDisabledGuestNothing(t *testing.T) {
 	}
 }
 
-// TestResendByOldLinkOfAnotherGuest asks for the mail by the link of a guest whose address belongs to
-// another guest now.
+// TestResendByOldLinkOfAnotherGuest asks for the mail by the link of a guest whose address belongs
+// to another guest now.
 func TestResendByOldLinkOfAnotherGuest(t *testing.T) {
 	w := newWorld(t)
 	old := w.invite()
@@ -207,7 +207,8 @@ func TestResendWithoutLookUp(t *testing.T) {
 	}
 }
 
-// TestGuestWhoChangesWhileGroupsWaitGetsNone changes the guest between the invitation and the groups.
+// TestGuestWhoChangesWhileGroupsWaitGetsNone changes the guest between the invitation and the
+// groups.
 func TestGuestWhoChangesWhileGroupsWaitGetsNone(t *testing.T) {
 	for name, test := range map[string]struct {
 		change   func(*world, string)
@@ -253,7 +254,8 @@ func TestGuestWhoChangesWhileGroupsWaitGetsNone(t *testing.T) {
 	}
 }
 
-// TestGroupsOfGuestWhoCannotBeLookedUp adds groups while the directory does not say who the guest is.
+// TestGroupsOfGuestWhoCannotBeLookedUp adds groups while the directory does not say who the guest
+// is.
 func TestGroupsOfGuestWhoCannotBeLookedUp(t *testing.T) {
 	unseen := graphsim.Fault{Match: userByID, Times: 1000, Status: 503}
 	for name, test := range map[string]struct {
@@ -284,7 +286,7 @@ func TestGroupsOfGuestWhoCannotBeLookedUp(t *testing.T) {
 	}
 }
 
-// TestWithdrawalOfGuestWhoWasThereBefore withdraws requests for guests whom we brought and whom we
+// TestWithdrawalOfGuestWhoWasThereBefore withdraws requests for guests that we brought and whom we
 // found: only for the former an admin has something to remove.
 func TestWithdrawalOfGuestWhoWasThereBefore(t *testing.T) {
 	guest := func(state string) *graphsim.User {
@@ -338,8 +340,9 @@ func TestWithdrawalOfGuestWhoWasThereBefore(t *testing.T) {
 	}
 }
 
-// TestParkedRequestsKeepToGuestsPerDay parks requests under a row with a limit for the day on several
-// days. When the tenant takes invitations again, no day brings in more guests than the row allows.
+// TestParkedRequestsKeepToGuestsPerDay parks requests under a row with a limit for the day on
+// several days. When the tenant takes invitations again, no day brings in more guests than the row
+// allows.
 func TestParkedRequestsKeepToGuestsPerDay(t *testing.T) {
 	w := newWorld(t)
 	w.row("contoso.com", "r", "Action", "invite", "MaxPerDay", int32(2))
@@ -372,8 +375,8 @@ func TestParkedRequestsKeepToGuestsPerDay(t *testing.T) {
 	}
 }
 
-// TestFullRowDoesNotHoldUpOthers parks requests under a row with a limit for the day on several days,
-// and then younger ones under another row. Those that wait for another day do so quietly.
+// TestFullRowDoesNotHoldUpOthers parks requests under a row with a limit for the day on several
+// days, and then younger ones under another row. Those that wait for another day do so quietly.
 func TestFullRowDoesNotHoldUpOthers(t *testing.T) {
 	w := newWorld(t, func(c *workflow.Config) { c.Pace = request.Pace{Spacing: 5 * time.Second} })
 	w.row("contoso.com", "limited", "Action", "invite", "MaxPerDay", int32(2))
@@ -434,8 +437,8 @@ func TestSeatCountsOnDayOfInvitation(t *testing.T) {
 	}
 }
 
-// TestSeatOfGuestWhoseAnswerWasLostIsKept ends a request whose answer was lost. The next request for
-// the address finds the guest.
+// TestSeatOfGuestWhoseAnswerWasLostIsKept ends a request whose answer was lost. The next request
+// for the address finds the guest.
 func TestSeatOfGuestWhoseAnswerWasLostIsKept(t *testing.T) {
 	for name, exists := range map[string]bool{"the guest exists": true, "there is no guest": false} {
 		t.Run(name, func(t *testing.T) {
@@ -465,8 +468,8 @@ func TestSeatOfGuestWhoseAnswerWasLostIsKept(t *testing.T) {
 	}
 }
 
-// TestSeatOfCancelledRequestWhoseAnswerWasLost cancels a request that waits for an answer. Its seat,
-// the last one, goes to nobody else before the directory was asked.
+// TestSeatOfCancelledRequestWhoseAnswerWasLost cancels a request that waits for an answer. Its
+// seat, the last one, goes to nobody else before the directory was asked.
 func TestSeatOfCancelledRequestWhoseAnswerWasLost(t *testing.T) {
 	for name, exists := range map[string]bool{"the guest exists": true, "there is no guest": false} {
 		t.Run(name, func(t *testing.T) {

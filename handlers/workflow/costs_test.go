@@ -10,7 +10,7 @@ import (
 	"guestlist/handlers/submission"
 )
 
-// TestGuestCostsFewCalls counts the calls for a guest whom the directory shows at once, up to the
+// TestGuestCostsFewCalls counts the calls for a guest that the directory shows at once, up to the
 // end of the request.
 func TestGuestCostsFewCalls(t *testing.T) {
 	const (

@@ -13,8 +13,8 @@ import (
 	"guestlist/handlers/submission"
 )
 
-// troubleLimit is how long a request, or a message, may be in trouble before a person has to look at
-// it. No number of failures ends one: they come from the surroundings, as far as anybody knows.
+// troubleLimit is how long a request, or a message, may be in trouble before a person has to look
+// at it. No number of failures ends one: they come from the surroundings, as far as anybody knows.
 const troubleLimit = 3 * 24 * time.Hour
 
 // GiveUp takes a message that failed as often as the host tries one. It lets what the message asks

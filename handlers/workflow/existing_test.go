@@ -175,8 +175,8 @@ func TestSecondSignUpAfterGuestChanged(t *testing.T) {
 	}
 }
 
-// TestRepeatWhenDirectoryCannotBeAsked signs up again while the directory can't say who the guest of
-// the first request is now.
+// TestRepeatWhenDirectoryCannotBeAsked signs up again while the directory can't say who the guest
+// of the first request is now.
 func TestRepeatWhenDirectoryCannotBeAsked(t *testing.T) {
 	tests := map[string]struct {
 		fault graphsim.Fault
@@ -289,8 +289,8 @@ func TestRepeatForGuestWhoChangedMinutesAgo(t *testing.T) {
 	}
 }
 
-// TestRepeatWaitsForOwnerWhoseGuestIsGone signs up again while the first request still adds groups to
-// a guest who is gone.
+// TestRepeatWaitsForOwnerWhoseGuestIsGone signs up again while the first request still adds groups
+// to a guest who is gone.
 func TestRepeatWaitsForOwnerWhoseGuestIsGone(t *testing.T) {
 	w := newWorld(t)
 	w.row("contoso.com", "row", "Action", "invite", "Groups", groupOne)

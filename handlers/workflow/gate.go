@@ -15,15 +15,15 @@ import (
 )
 
 const (
-	// probeEvery is the time between two probes of an open circuit breaker; shortProbe if a probe does
-	// no harm or the cause may be nothing: see betweenProbes.
+	// probeEvery is the time between two probes of an open circuit breaker; shortProbe if a probe
+	// does no harm or the cause may be nothing: see betweenProbes.
 	probeEvery = time.Hour
 	shortProbe = 15 * time.Minute
 	// probeAgain is how soon another probe may follow one that says nothing about the cause.
 	probeAgain = 5 * time.Minute
-	// parkedLook is how long after the next midnight a parked request looks at the gate by itself. It
-	// need not: upkeep resumes parked requests in the order of their age. By then upkeep has, so that
-	// no request that looks by itself overtakes others.
+	// parkedLook is how long after the next midnight a parked request looks at the gate by itself.
+	// It need not: upkeep resumes parked requests in the order of their age. By then upkeep has, so
+	// that no request that looks by itself overtakes others.
 	parkedLook = 12 * time.Hour
 )
 
@@ -97,9 +97,9 @@ func untilTomorrow(now time.Time) time.Duration {
 	return now.UTC().Truncate(24 * time.Hour).Add(24 * time.Hour).Sub(now)
 }
 
-// startDay returns the gate with the counters of the day. A day only goes forward: an instance whose
-// clock is behind counts on the day that another has begun. One that lies more than two days ahead
-// was written by a wrong clock; its counters are kept.
+// startDay returns the gate with the counters of the day. A day only goes forward: an instance
+// whose clock is behind counts on the day that another has begun. One that lies more than two days
+// ahead was written by a wrong clock; its counters are kept.
 func startDay(g request.Gate, now time.Time) request.Gate {
 	today := policy.Day(now)
 	switch {
@@ -198,9 +198,9 @@ func press(g request.Gate, now time.Time, percent int) request.Gate {
 }
 
 const (
-	// pressureLasts is how long a report on a limit counts: several times the ten seconds over which
-	// the directory counts most limits, and longer than maxSlowdown, so that every invitation of a
-	// slow time renews it.
+	// pressureLasts is how long a report on a limit counts: several times the ten seconds over
+	// which the directory counts most limits, and longer than maxSlowdown, so that every invitation
+	// of a slow time renews it.
 	pressureLasts = 30 * time.Second
 	// maxSlowdown is the longest distance that pressure makes.
 	maxSlowdown = 10 * time.Second
@@ -273,7 +273,8 @@ func refused(g request.Gate, now time.Time, id submission.ID, failure *problem.E
 	return g
 }
 
-// latest returns the witnesses with w as the last. A request that is refused again is a witness once.
+// latest returns the witnesses with w as the last. A request that is refused again is a witness
+// once.
 func latest(
 	witnesses [request.MostWitnesses]request.Witness, w request.Witness,
 ) (next [request.MostWitnesses]request.Witness) {

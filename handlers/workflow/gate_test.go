@@ -280,7 +280,8 @@ func TestPressureSlowsDown(t *testing.T) {
 	if d := slowdown(press(request.Gate{}, now, 80), now); d > 5*time.Millisecond {
 		t.Errorf("the first report on a limit costs %v", d)
 	}
-	// At the limit it is slower than any limit of writes that the directory publishes: 3,000 in 150 s.
+	// At the limit it is slower than any limit of writes that the directory publishes: 3,000 in 150
+	// s.
 	if d := slowdown(press(request.Gate{}, now, 100), now); d < 50*time.Millisecond {
 		t.Errorf("at the limit it still sends one every %v", d)
 	}

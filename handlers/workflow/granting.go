@@ -11,18 +11,19 @@ import (
 )
 
 const (
-	// forbiddenPatience is how long a group is tried that the app may not change: an admin who grants
-	// the right soon has nothing more to do, and one who does not sees the request among the failed.
+	// forbiddenPatience is how long a group is tried that the app may not change: an admin who
+	// grants the right soon has nothing more to do, and one who does not sees the request among the
+	// failed.
 	forbiddenPatience = 24 * time.Hour
 	// silentPatience is how long a group is tried about which the directory gives no usable answer.
 	silentPatience = 24 * time.Hour
 	// patience is how long a guest or a group is looked for that is not visible everywhere yet:
-	// several times what replication takes. minTries is how often at least, in case nobody worked in
-	// the meantime.
+	// several times what replication takes. minTries is how often at least, in case nobody worked
+	// in the meantime.
 	patience = 30 * time.Minute
 	minTries = 3
-	// shortWaits is how often, and shortWait how long, a step waits in place for a just-created guest:
-	// mostly the directory needs a few seconds, and a partner is looking at the status page.
+	// shortWaits is how often, and shortWait how long, a step waits in place for a just-created
+	// guest: mostly the directory needs a few seconds, and a partner is looking at the status page.
 	shortWaits = 3
 	shortWait  = 2 * time.Second
 )

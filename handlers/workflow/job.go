@@ -36,8 +36,8 @@ func inOrder(ctx context.Context, parts ...func(context.Context) (next, error)) 
 type job struct {
 	*Worker
 	request.Change
-	// resumed says that the request was in its present state when this call began, so that an effect
-	// of that state may have been tried before.
+	// resumed says that the request was in its present state when this call began, so that an
+	// effect of that state may have been tried before.
 	resumed bool
 	// unparked says that this call has resumed the request, which was parked.
 	unparked bool

@@ -153,7 +153,8 @@ func (j *job) tellGate(ctx context.Context, cause error) (isOpen bool, err error
 	back := j.backOnce(turn)
 	var after request.Gate
 	before, err := j.changeGate(ctx, func(gate request.Gate) (request.Gate, bool) {
-		// If the answer to the write that opened the breaker was lost, the gate is found as written.
+		// If the answer to the write that opened the breaker was lost, the gate is found as
+		// written.
 		opened := opens && gate.Cause == after.Cause &&
 			gate.OpenedAt.Equal(after.OpenedAt.Truncate(request.Tick))
 		after = gate
@@ -280,7 +281,8 @@ func (j *job) unpark(ctx context.Context) (next, error) {
 	if verdict.parked || j.Request.FullOn == policy.Day(j.config.Now()) {
 		return j.park(ctx, verdict.why)
 	}
-	// It may have looked early. After a crash it must not wait for the time at which it was to look.
+	// It may have looked early. After a crash it must not wait for the time at which it was to
+	// look.
 	j.Request.Due = time.Time{}
 	j.unparked = true
 	// Saved before anything is done, so that a person's cancellation meanwhile is respected.

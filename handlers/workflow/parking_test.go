@@ -356,8 +356,8 @@ func TestGateCountsAcceptedInvitations(t *testing.T) {
 	accepted("di@contoso.com", 6)
 }
 
-// TestPausedDirectoryIsNotAskedAtAll: once an instance has read of a pause, it does not even look up
-// addresses, without reading the gate again.
+// TestPausedDirectoryIsNotAskedAtAll: once an instance has read of a pause, it does not even look
+// up addresses, without reading the gate again.
 func TestPausedDirectoryIsNotAskedAtAll(t *testing.T) {
 	tests := map[string]struct {
 		pause time.Duration

@@ -15,8 +15,8 @@ import (
 const (
 	// mostParked is how many parked requests, the oldest, are looked at together.
 	mostParked = 5000
-	// resumeEvery is the time between two looks while parked requests go on: those that were resumed
-	// have had their turn by then, and younger ones can't overtake them.
+	// resumeEvery is the time between two looks while parked requests go on: those that were
+	// resumed have had their turn by then, and younger ones can't overtake them.
 	resumeEvery = maxShortWait + 20*time.Second
 	// probers is how many parked requests are resumed for one probe. The first at the gate gets it;
 	// another one may be busy elsewhere.
@@ -78,8 +78,8 @@ func room(g request.Gate, now time.Time, pace request.Pace) int {
 
 // toResume returns which of the parked requests, the oldest first, the gate lets through now. Those
 // whose domain or row has had its share of the day stay parked, and so do those whose row is full
-// today, and the witnesses of an open breaker for a while. Of a row with a limit for the day only one
-// is resumed at a time: of several, chance would decide who has its last seat of the day.
+// today, and the witnesses of an open breaker for a while. Of a row with a limit for the day only
+// one is resumed at a time: of several, chance would decide who has its last seat of the day.
 func toResume(g request.Gate, now time.Time, pace request.Pace, parked []request.Request) []submission.ID {
 	var ids []submission.ID
 	left := room(g, now, pace)

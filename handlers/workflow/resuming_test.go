@@ -190,7 +190,7 @@ func TestSharersOfRequest(t *testing.T) {
 	}
 	r.Approval = &request.Approval{}
 	if got := sharersOf(r); got != nil {
-		t.Errorf("a guest whom a person approved takes the share of %+v", got)
+		t.Errorf("a guest that a person approved takes the share of %+v", got)
 	}
 }
 

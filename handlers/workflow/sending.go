@@ -123,9 +123,9 @@ func (s *sending) judgeHolder(ctx context.Context) (next, error) {
 	return proceed, nil
 }
 
-// takeSeat takes the seat that the limits of the deciding row ask for, on the day of the invitation.
-// It happens under the claim, so an address takes no more than one. A request that has waited since
-// another day keeps its seat, and waits on if this day is full.
+// takeSeat takes the seat that the limits of the deciding row ask for, on the day of the
+// invitation. It happens under the claim, so an address takes no more than one. A request that has
+// waited since another day keeps its seat, and waits on if this day is full.
 func (s *sending) takeSeat(ctx context.Context) (next, error) {
 	limits := s.Request.Limits()
 	if limits == nil {
@@ -260,7 +260,8 @@ func (j *job) findUser(ctx context.Context) (holder request.User, seen bool, err
 		case len(deleted) > 0:
 			holder = request.User{Kind: request.DeletedGuest, DeletedAt: lastDeletion(deleted)}
 		case odd(err):
-			// This question is a precaution, in a form that not every tenant need accept: go on without.
+			// This question is a precaution, in a form that not every tenant need accept: go on
+			// without.
 			j.log.WarnContext(ctx, "deleted guests could not be searched", "code", problem.CodeOf(err), "error", err)
 			err = nil
 		}

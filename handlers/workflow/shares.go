@@ -12,8 +12,8 @@ import (
 	"guestlist/handlers/request"
 )
 
-// One domain, and one policy row, get at most a share of the day's invitations: otherwise whoever
-// makes up addresses at a trusted domain spends the whole budget. The gate counts for both, in
+// One domain, and one policy row, get at most a share of the day's invitations: otherwise somebody
+// who makes up addresses at a trusted domain spends the whole budget. The gate counts for both, in
 // Gate.Shares: pairs of a hash and a count, "0123456789ab:5 …", so that it names nobody.
 
 // A sharer is a domain or a policy row, as far as its share of the day goes.

@@ -10,7 +10,7 @@ import (
 	"guestlist/handlers/submission"
 )
 
-// oddFaults are answers that say nothing about the guest whom they hit.
+// oddFaults are answers that say nothing about the guest that they hit.
 var oddFaults = map[string]graphsim.Fault{
 	"400 in plain text":         {Status: 400, Body: "Bad Request", ContentType: "text/plain"},
 	"400 without words":         {Status: 400, Body: `{"error":{"code":"UnknownError","message":""}}`},

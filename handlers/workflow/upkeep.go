@@ -13,8 +13,8 @@ import (
 )
 
 const (
-	// upkeepBatch is the most requests that one run of upkeep enqueues; the rest is due at the next.
-	// By the minute it is as many as the directory takes: 3,000 writes in 150 s.
+	// upkeepBatch is the most requests that one run of upkeep enqueues; the rest is due at the
+	// next. By the minute it is as many as the directory takes: 3,000 writes in 150 s.
 	upkeepBatch = 1200
 	// eraseBatch is the most requests whose personal data one run of upkeep erases.
 	eraseBatch = 100
@@ -43,11 +43,13 @@ const (
 // Upkeep enqueues every request that has become due, the oldest first, and returns how many those
 // were. Parked requests become due as the gate has room for them. Before, it looks for policy rows
 // under keys that match nobody, so that they count within a minute. Once in a while it also erases
-// personal data that was kept long enough, and logs requests that wait too long. It always logs how many messages are on the queues.
+// personal data that was kept long enough, and logs requests that wait too long. It always logs how
+// many messages are on the queues.
 //
-// It ends within 80 s with what it has done by then; the rest is due at the next run. An error means
-// that nothing was enqueued: a failure after that is only logged, since the messages of a failed
-// function are not sent. Each part logs a line of its own once its work is done, and only then.
+// It ends within 80 s with what it has done by then; the rest is due at the next run. An error
+// means that nothing was enqueued: a failure after that is only logged, since the messages of a
+// failed function are not sent. Each part logs a line of its own once its work is done, and only
+// then.
 //
 // Each request is postponed by the lease before it is enqueued: if the message is lost, because the
 // process ends before the host has it, the request comes up again, and a slow queue does not fill
@@ -181,7 +183,8 @@ func (w *Worker) eraseExpired(ctx context.Context, before time.Time) (found, era
 	for _, id := range ids {
 		r, err := w.config.Store.Load(ctx, id)
 		if problem.CodeOf(err) == problem.Internal {
-			// The record can't be read. A person must look at it; the others need not wait for that.
+			// The record can't be read. A person must look at it; the others need not wait for
+			// that.
 			w.config.Log.ErrorContext(ctx, "an expired request can't be read", "request", id, "error", err)
 			continue
 		}

@@ -439,8 +439,8 @@ func TestRememberedMailsAreForgotten(t *testing.T) {
 	})
 }
 
-// TestWithdrawalOfGuestWhoCameWhileRequestWaited lets an admin invite the guest while the request is
-// parked. What was found out before, that nobody held the address, does not count any more.
+// TestWithdrawalOfGuestWhoCameWhileRequestWaited lets an admin invite the guest while the request
+// is parked. What was found out before, that nobody held the address, does not count any more.
 func TestWithdrawalOfGuestWhoCameWhileRequestWaited(t *testing.T) {
 	for name, resume := range map[string]func(*world){
 		"the app may not read users any more": func(w *world) {

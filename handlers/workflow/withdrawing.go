@@ -26,7 +26,7 @@ func (j *job) recordWithdrawal(ctx context.Context) error {
 
 // withdraw ends the request, gives back what it holds, and erases the personal data in it. A guest
 // who exists stays, since the app has no right to remove anybody. A line in the log says so if the
-// guest was brought by us: whoever was there before is not a withdrawn request's to remove.
+// guest was brought by us: a guest who was there before is not a withdrawn request's to remove.
 func (j *job) withdraw(ctx context.Context) (next, error) {
 	return inOrder(ctx, j.giveBackWithdrawn, j.dropDeadLetters, j.eraseWithdrawn)
 }

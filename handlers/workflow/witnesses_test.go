@@ -248,8 +248,8 @@ func TestLookUpsWithoutTokenAreWitnesses(t *testing.T) {
 	}
 }
 
-// TestOpenedBreakerIsLoggedByWhoOpenedIt lets the answer to the write that opens the breaker be lost,
-// or another instance open it first.
+// TestOpenedBreakerIsLoggedByWhoOpenedIt lets the answer to the write that opens the breaker be
+// lost, or another instance open it first.
 func TestOpenedBreakerIsLoggedByWhoOpenedIt(t *testing.T) {
 	tests := map[string]struct {
 		when  bool

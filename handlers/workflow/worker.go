@@ -37,8 +37,8 @@ type Config struct {
 	// RedirectURL is where guests land whose row names no address.
 	RedirectURL string
 	// IntentLease is how long an invitation that was begun and not finished is left alone, in case
-	// another instance is still at it or the directory does not show the guest yet. No attempt lasts
-	// longer than half of it.
+	// another instance is still at it or the directory does not show the guest yet. No attempt
+	// lasts longer than half of it.
 	IntentLease time.Duration
 	Now         func() time.Time
 	// Sleep waits for a short time inside a step, or until ctx ends.
@@ -179,7 +179,8 @@ func (w *Worker) open(ctx context.Context, message submission.Message) (*job, er
 		return nil, w.stopWaiting(ctx, message.ID, message.Due)
 	case r.Due.After(w.config.Now()) && r.State != request.Parked:
 		// The message is early or doubled; the due entry brings the request back in time. A parked
-		// request may look early: an admin may have closed the circuit breaker, and looking is cheap.
+		// request may look early: an admin may have closed the circuit breaker, and looking is
+		// cheap.
 		return nil, nil
 	default:
 		j.broughtBy = message.Due

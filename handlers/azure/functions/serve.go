@@ -63,9 +63,9 @@ func (a *App) Serve(ctx context.Context, l net.Listener) error {
 		Handler:        a.Handler(),
 		MaxHeaderBytes: maxHeaderBytes,
 		// No timeouts: only the host connects, from the same machine. A connection that the handler
-		// closes for being idle could be the one on which the host just sends an invocation, a timeout
-		// for writing counts from the start of the request, and to watch the clock for each read takes
-		// a twentieth of the time of a small invocation.
+		// closes for being idle could be the one on which the host just sends an invocation, a
+		// timeout for writing counts from the start of the request, and to watch the clock for each
+		// read takes a twentieth of the time of a small invocation.
 		BaseContext: func(net.Listener) context.Context { return base },
 		ErrorLog:    slog.NewLogLogger(a.log.Handler(), slog.LevelWarn),
 	}

@@ -32,8 +32,8 @@ const (
 	// this.
 	DefaultTimeout = 20 * time.Second
 
-	// sdkVersion is the version of msgraph-sdk-go in go.mod, for Graph's statistics. A test compares
-	// the two.
+	// sdkVersion is the version of msgraph-sdk-go in go.mod, for Graph's statistics. A test
+	// compares the two.
 	sdkVersion = "1.103.0"
 )
 
@@ -54,9 +54,9 @@ type Config struct {
 	Timeout time.Duration
 	// Transport carries the requests. Default: the SDK's, which is net/http's.
 	Transport http.RoundTripper
-	// Pressure, if set, gets how much of one of Graph's limits is used, from 0.8 on; 1 is all of it,
-	// and more is possible. Slowing down then avoids being throttled. It is called before a call
-	// returns, and by several goroutines at once.
+	// Pressure, if set, gets how much of one of Graph's limits is used, from 0.8 on; 1 is all of
+	// it, and more is possible. Slowing down then avoids being throttled. It is called before a
+	// call returns, and by several goroutines at once.
 	Pressure func(used float64)
 	// Now is the clock for a Retry-After with a date. Default time.Now.
 	Now func() time.Time
@@ -195,8 +195,8 @@ func authenticator(credential azcore.TokenCredential, base *url.URL) (authentica
 // sends a mail each time.
 //
 // It returns every code of the directory except DirectoryNotReplicated, DirectoryGroupForbidden,
-// DirectoryGroupClosed and DirectoryReadForbidden. It returns one that is [request.TenantWide] only if Graph's text is
-// about the tenant and can't be about this guest.
+// DirectoryGroupClosed and DirectoryReadForbidden. It returns one that is [request.TenantWide] only
+// if Graph's text is about the tenant and can't be about this guest.
 func (c *Client) Invite(ctx context.Context, invitation request.Invitation) (string, error) {
 	const doing = "inviting a guest"
 	body, err := newInvitation(invitation)

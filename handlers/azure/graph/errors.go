@@ -156,8 +156,8 @@ func (op operation) code(answer *answerError) problem.Code {
 	case answer.fault != "" && answer.status == http.StatusNotFound && op.notFound != "":
 		return op.notFound
 	case answer.fault != "" && answer.status < 500 && answer.status != http.StatusRequestTimeout:
-		// It is not Graph's text: something between the app and Graph answers, perhaps to this request
-		// only.
+		// It is not Graph's text: something between the app and Graph answers, perhaps to this
+		// request only.
 		return request.DirectoryUnknown
 	case answer.fault != "":
 		return request.DirectoryUnavailable

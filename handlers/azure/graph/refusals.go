@@ -136,8 +136,8 @@ func classifyWords(answer *answerError, asked request.Invitation) problem.Code {
 	case http.StatusRequestTimeout, http.StatusLocked, http.StatusTooEarly:
 		return ""
 	case http.StatusInternalServerError:
-		// Graph answers so for some addresses that can't be invited, and for some that it can't look up
-		// now.
+		// Graph answers so for some addresses that can't be invited, and for some that it can't
+		// look up now.
 		if found(plain(answer.message), "target address|find target|unable to find") {
 			return request.DirectoryUnknown
 		}

@@ -144,8 +144,8 @@ func (a answers) Intercept(pipeline khttp.Pipeline, index int, r *http.Request) 
 			claims = newToken(a.now())
 		}
 		if claims != "" {
-			// The SDK gets a new token with these claims and sends the request again. Its parser of the
-			// header is lax, so it gets a clean one.
+			// The SDK gets a new token with these claims and sends the request again. Its parser of
+			// the header is lax, so it gets a clean one.
 			call.challenged = true
 			response.Header.Set("WWW-Authenticate", `Bearer claims="`+claims+`"`)
 			return response, nil

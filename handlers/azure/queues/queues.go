@@ -109,8 +109,8 @@ func (s *Service) Length(ctx context.Context, queue string) (n int, exists bool,
 	return int(*properties.ApproximateMessagesCount), true, nil
 }
 
-// Oldest returns when the first message that can be seen was put on the queue; the zero time if none
-// can be seen, or there is no such queue.
+// Oldest returns when the first message that can be seen was put on the queue; the zero time if
+// none can be seen, or there is no such queue.
 func (s *Service) Oldest(ctx context.Context, queue string) (time.Time, error) {
 	peeked, err := s.service.NewQueueClient(queue).PeekMessage(ctx, nil)
 	if queueerror.HasCode(err, queueerror.QueueNotFound) {

@@ -86,8 +86,8 @@ const (
 
 // RequestFilter says which requests to find. The zero filter finds none, since its Limit is 0.
 type RequestFilter struct {
-	// States are the states to find; none means any but [request.Void], of which there may be as many
-	// as somebody wants.
+	// States are the states to find; none means any but [request.Void], of which there may be as
+	// many as somebody wants.
 	States []request.State
 	// Address is the address whose requests to find; the zero address means any. A request whose
 	// personal data was erased has none.

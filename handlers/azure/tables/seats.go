@@ -92,8 +92,8 @@ func (s *Store) addSeat(ctx context.Context, seat row, counters [2]tally) error 
 	return nil
 }
 
-// moveSeat moves a seat that is held to the day, unless the day is full. It is a problem.Conflict if
-// the seat or the counters change meanwhile.
+// moveSeat moves a seat that is held to the day, unless the day is full. It is a problem.Conflict
+// if the seat or the counters change meanwhile.
 func (s *Store) moveSeat(ctx context.Context, limits policy.Limits, held row, day string) (moved bool, err error) {
 	const doing = "moving a seat to another day"
 	columns := reader{row: held}
@@ -196,7 +196,8 @@ type tally struct {
 	taken int
 }
 
-// by returns the tally changed by n. A counter below 0 would let more guests in than the row permits.
+// by returns the tally changed by n. A counter below 0 would let more guests in than the row
+// permits.
 func (t tally) by(n int) tally {
 	t.taken = max(0, t.taken+n)
 	return t

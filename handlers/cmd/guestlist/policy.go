@@ -383,7 +383,7 @@ type applyCommand struct {
 func (applyCommand) Help() string {
 	return `Shows the plan and asks before it writes. Nothing is written if a row of the table was changed after the file was exported (exit code 4), or if the change would bring new errors (exit code 1). Rows of one partition change together or not at all, up to 100 of them.
 
-The writes are ordered so that at no moment somebody is invited whom neither the old rows nor the new ones invite. Where no order is safe, a temporary row "!guestlist policy apply" sends everybody in a partition to review until all is written. If apply is interrupted, run it again with the same file: it goes on with what is left and removes such rows.
+The writes are ordered so that only people that the old rows or the new ones invite are invited at any moment. Where no order is safe, a temporary row "!guestlist policy apply" sends everybody in a partition to review until all is written. If apply is interrupted, run it again with the same file: it goes on with what is left and removes such rows.
 
 To edit further after it, export again: what was written has a new Timestamp. To go back to an older export: guestlist policy apply --overwrite --delete FILE.`
 }

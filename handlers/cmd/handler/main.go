@@ -16,9 +16,10 @@ import (
 	"guestlist/handlers/web"
 )
 
-// gcPercent is how much the heap may grow before it is collected, in percent of what is in use. That
-// is about a megabyte, so what counts is the least heap that goes with it: 8 MB. With Go's default of
-// 100 it is 4 MB, and a handler under load collects twice as often, for a tenth more of its time.
+// gcPercent is how much the heap may grow before it is collected, in percent of what is in use.
+// That is about a megabyte, so what counts is the least heap that goes with it: 8 MB. With Go's
+// default of 100 it is 4 MB, and a handler under load collects twice as often, for a tenth more of
+// its time.
 const gcPercent = 200
 
 func main() {
@@ -26,8 +27,8 @@ func main() {
 	err := run(ctx, os.Getenv, os.Stdout)
 	stop()
 	if err != nil {
-		// Standard error reaches the host's log at level Error. The exit code must not be 0, because
-		// the host does not restart a process that exits with 0.
+		// Standard error reaches the host's log at level Error. The exit code must not be 0,
+		// because the host does not restart a process that exits with 0.
 		fmt.Fprintln(os.Stderr, "handler:", err)
 		os.Exit(1)
 	}

@@ -54,18 +54,18 @@ type Config struct {
 	// Log gets the lines of the host and of the handler: its standard output at Info, its standard
 	// error at Error, or at Warn if the line contains "warn". Default: none.
 	Log *slog.Logger
-	// MaxCrashes is the number of handler crashes after which the host stops. Half an hour without a
-	// crash resets the count. Default 3, as in the real host; a test that kills the handler needs
+	// MaxCrashes is the number of handler crashes after which the host stops. Half an hour without
+	// a crash resets the count. Default 3, as in the real host; a test that kills the handler needs
 	// more.
 	MaxCrashes int
-	// Invisibility is how long a message that was received stays hidden: it is renewed as long as the
-	// message is worked on, and a host that is killed leaves it. Whole seconds. Default ten minutes,
-	// as in the real host; a test that kills the host needs less.
+	// Invisibility is how long a message that was received stays hidden: it is renewed as long as
+	// the message is worked on, and a host that is killed leaves it. Whole seconds. Default ten
+	// minutes, as in the real host; a test that kills the host needs less.
 	Invisibility time.Duration
 	// PassOverPoison makes a message on a queue named *-poison that was received as often as
-	// maxDequeueCount come to no function any more, without a line in the log, until the queue drops
-	// it after seven days. Up to Storage.Queues 5.3.7, which extension bundle 4.38 pins, the real host
-	// does that; later ones call the function for as long as the message is there.
+	// maxDequeueCount come to no function any more, without a line in the log, until the queue
+	// drops it after seven days. Up to Storage.Queues 5.3.7, which extension bundle 4.38 pins, the
+	// real host does that; later ones call the function for as long as the message is there.
 	PassOverPoison bool
 	// StorageRetry is the wait before the second of the six tries of a call to the storage account;
 	// each further wait is twice as long. Default 800 ms, as in the real host.
@@ -169,7 +169,8 @@ func New(config Config) (*Host, error) {
 		maxBody:   defaultMaxBody,
 		now:       config.Now,
 		log:       config.Log,
-		// The handler is on this machine: no proxy, and as many connections as there are invocations.
+		// The handler is on this machine: no proxy, and as many connections as there are
+		// invocations.
 		client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 256, DisableCompression: true}},
 		done:   make(chan struct{}),
 	}

@@ -26,8 +26,8 @@ type Drained struct {
 	// Most and Took are how long it took, by the simulated clock, until 99 % and all of the guests
 	// were members of their group. A request that is throttled several times waits for long.
 	Most, Took time.Duration
-	// Rate is the rate of writes while each instance had more than a batch to do, as a share of what
-	// the limits allow.
+	// Rate is the rate of writes while each instance had more than a batch to do, as a share of
+	// what the limits allow.
 	Rate float64
 	// Refused is the share of the calls that the directory throttled.
 	Refused float64

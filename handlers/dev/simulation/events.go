@@ -14,7 +14,8 @@ import (
 // An event is something unkind that a profile adds to the world.
 type event struct {
 	name string
-	// shape changes the profile before anything is set up; plan plans what happens. Either may be nil.
+	// shape changes the profile before anything is set up; plan plans what happens. Either may be
+	// nil.
 	shape func(*rand.Rand, *profile)
 	plan  func(*run)
 }

@@ -24,8 +24,8 @@ type Waits struct {
 	// Worst is the longest wait for an invitation, and InOrder what it is if the requests are
 	// invited strictly in the order of their age as soon as a day has invitations left.
 	Worst, InOrder time.Duration
-	// Overtaken counts the requests that still wait although one that is an hour younger, or more, was
-	// invited.
+	// Overtaken counts the requests that still wait although one that is an hour younger, or more,
+	// was invited.
 	Overtaken int
 	Breach    string
 }

@@ -84,13 +84,13 @@ var laws = map[Law]string{
 	lawMails: "A guest gets one mail, apart from those that somebody asked for. A second one is " +
 		"possible only if the first one's receipt was not stored and the directory did " +
 		"not show the guest.",
-	lawRemains: "The alert that a withdrawn guest remains names only guests whom we brought in.",
+	lawRemains: "The alert `withdrawn guest remains` names only guests that we brought in.",
 	lawTurn: "Every invitation passes the gate: past an open breaker only as the probe that is " +
 		"due, never sooner than the spacing or the directory's Retry-After allows.",
 	lawBudget: "A day has no more invitations than the budget, counted as they are sent, and " +
 		"days only go forward.",
-	lawShare: "No domain has more of a day than its share of the budget, apart from guests whom " +
-		"a person has approved and mails that a person wants.",
+	lawShare: "No domain gets more than its share of the daily budget. Guests that a person " +
+		"approved, and mails that a person asked for, do not count.",
 	lawSeats: "A row brings in no more guests than it has seats. A request that ends without a " +
 		"guest holds none.",
 	lawPerDay: "A row brings in no more guests on a day than it allows, counted on the day of " +

@@ -53,7 +53,7 @@ func (r *run) claimed(by *call, address submission.Address, claim request.Claim)
 	owner := r.recorded[before.Owner]
 	if claim.GuestID != "" && claim.GuestID != before.GuestID &&
 		!by.told[holding{claim.GuestID, address}] {
-		r.breach(lawConfirmed, "a guest whom the directory did not name is written to the claim on %s",
+		r.breach(lawConfirmed, "a guest that the directory did not name is written to the claim on %s",
 			address)
 	}
 	dropped := before.GuestID != "" && claim.GuestID != before.GuestID
@@ -62,8 +62,8 @@ func (r *run) claimed(by *call, address submission.Address, claim request.Claim)
 		!sameClaim(before, claim):
 		r.breach(lawOthersClaim, "%s changes the claim of %s, which is %s",
 			r.nameOf(by.about), r.nameOf(before.Owner), owner.State)
-	// A clock that is hours ahead takes a guest who is a minute late for one who never comes. Inviting
-	// again finds the same guest.
+	// A clock that is hours ahead takes a guest who is a minute late for one who never comes.
+	// Inviting again finds the same guest.
 	case dropped && !r.skewed() && r.holds(holding{before.GuestID, address}, by.begunAt) &&
 		!(r.recorded[claim.Owner].Withdrawal.Open() && before.Mails > 0):
 		r.breach(lawClaim, "the receipt of %s was dropped", address)
@@ -85,12 +85,12 @@ func sameClaim(a, b request.Claim) bool {
 func (r *run) released(by *call, address submission.Address) {
 	claim := r.claims[address]
 	owner := r.recorded[claim.Owner]
-	// The receipt of an invitation that came to nothing names nobody. With a clock that is hours ahead
-	// a guest who is a minute late seems never to come.
+	// The receipt of an invitation that came to nothing names nobody. With a clock that is hours
+	// ahead a guest who is a minute late seems never to come.
 	named := claim.GuestID != "" && !r.skewed() &&
 		r.holds(holding{claim.GuestID, address}, by.begunAt)
-	// A call that has written the receipt of a guest to a free address, for a mail, takes it back if
-	// the mail is not sent.
+	// A call that has written the receipt of a guest to a free address, for a mail, takes it back
+	// if the mail is not sent.
 	if named && !owner.Withdrawal.Open() && by.madeClaim != address {
 		r.breach(lawClaim, "the claim on %s was released with its receipt", address)
 	}
@@ -99,7 +99,8 @@ func (r *run) released(by *call, address submission.Address) {
 			r.nameOf(by.about), r.nameOf(claim.Owner), owner.State)
 	}
 	if claim.Mails > 0 {
-		// The next request starts at zero, maybe before the erasure that released the claim is done.
+		// The next request starts at zero, maybe before the erasure that released the claim is
+		// done.
 		r.forgetMails(address)
 	}
 	delete(r.claims, address)
@@ -124,7 +125,7 @@ func (r *run) savedGuest(by *call, before, after request.Request) {
 	// The claim was written when the directory had said so.
 	claim := r.claims[address]
 	if claim.GuestID != after.GuestID {
-		r.breach(lawConfirmed, "%s has a guest whom the directory did not name", r.nameOf(id))
+		r.breach(lawConfirmed, "%s has a guest that the directory did not name", r.nameOf(id))
 	}
 }
 
@@ -415,8 +416,8 @@ func (r *run) judgeGuests() {
 			if r.address[id] == user.address && (r.deadLettered[id] || r.unknown[id] >= patientFor) {
 				excused = true
 			}
-			// A person may end a request while it is not known what came of its invitation. The claim
-			// stays, so that the next request for the address asks.
+			// A person may end a request while it is not known what came of its invitation. The
+			// claim stays, so that the next request for the address asks.
 			ended := r.cancelled[id] || r.deniedByPerson[id]
 			claim := r.claims[user.address]
 			if ended && claim.Owner == id && claim.State != request.ClaimReserved {
@@ -432,10 +433,10 @@ func (r *run) judgeGuests() {
 // remains checks the alert about a guest who stays when the request is withdrawn.
 func (r *run) remains(guest string) {
 	user := r.tenant.accounts[guest]
-	// The directory has named a guest of an invitation who never came to be, so nobody can know. Nor
-	// that an account was given the address while the answer to the invitation was lost.
+	// The directory has named a guest of an invitation who never came to be, so nobody can know.
+	// Nor that an account was given the address while the answer to the invitation was lost.
 	if user != nil && !user.ours && !r.moved(user) {
-		r.breach(lawRemains, "the alert names a guest whom we did not bring in")
+		r.breach(lawRemains, "the alert names a guest that we did not bring in")
 	}
 }
 
@@ -479,8 +480,8 @@ func (r *run) brought(by *call) {
 		if r.recorded[id].GuestID == "" && (r.tenant.Unreadable || user.address != r.address[id]) {
 			continue // nobody can see what came of an invitation whose answer was lost
 		}
-		// An account that is the tenant's own by now, or was removed, takes no seat. Nor does one that
-		// the directory did not show when a withdrawn request asked for it.
+		// An account that is the tenant's own by now, or was removed, takes no seat. Nor does one
+		// that the directory did not show when a withdrawn request asked for it.
 		if user.kind != request.InternalUser && user.kind != request.DeletedGuest &&
 			!r.unseen[user.address] {
 			n++

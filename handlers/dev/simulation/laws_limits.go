@@ -296,8 +296,8 @@ func (r *run) wantOrder(by *call) {
 	id := by.about
 	_, wasParked := r.parked[id]
 	delete(r.parked, id)
-	// For one probe several requests are resumed, and the witnesses of the breaker are not. The others
-	// go once the breaker is closed.
+	// For one probe several requests are resumed, and the witnesses of the breaker are not. The
+	// others go once the breaker is closed.
 	forProbe := r.now.Sub(r.gate.ClosedAt).Abs() < orderAge
 	if !wasParked || by.probing || forProbe || r.disturbed() {
 		return

@@ -114,7 +114,8 @@ func (r *run) deliver(m *message, on *instance) {
 		r.judgeFailure(name, result)
 		r.failed(m, receipt)
 	}, func() {
-		// Either the host sees that the handler died, or it died as well and the message comes back.
+		// Either the host sees that the handler died, or it died as well and the message comes
+		// back.
 		if r.chance(2) {
 			r.failed(m, receipt)
 		} else if m.receipt == receipt {

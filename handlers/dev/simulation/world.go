@@ -32,8 +32,8 @@ const (
 // A Simulator runs schedules, one after another. Between them it keeps only compiled policy rows.
 // It is not safe for concurrent use.
 type Simulator struct {
-	// Only is the name of an event, and Law that of a law: then every schedule has this event and no
-	// other, and only this law counts.
+	// Only is the name of an event, and Law that of a law: then every schedule has this event and
+	// no other, and only this law counts.
 	Only string
 	Law  Law
 

@@ -21,11 +21,11 @@ import (
 // Store implements the ports of package request for storage, in memory. It shares no memory with
 // its callers, and is safe for concurrent use.
 type Store struct {
-	// FailBefore and FailAfter, if set, are called before and after the effect of every method of the
-	// interfaces, with the method's name. An error of FailBefore prevents the effect; an error of
-	// FailAfter loses only the answer. An error that is not a *problem.Error reaches the caller as
-	// StorageUnavailable. They must be set before the first use, must be safe for concurrent use, and
-	// may use the Store.
+	// FailBefore and FailAfter, if set, are called before and after the effect of every method of
+	// the interfaces, with the method's name. An error of FailBefore prevents the effect; an error
+	// of FailAfter loses only the answer. An error that is not a *problem.Error reaches the caller
+	// as StorageUnavailable. They must be set before the first use, must be safe for concurrent
+	// use, and may use the Store.
 	FailBefore, FailAfter func(op string) error
 
 	mutex       sync.Mutex // guards what follows

@@ -1,5 +1,6 @@
 // Package guard keeps out what is not a partner's own sign-up: too many posts, forms of other
-// sites, forms that were not fetched first, JSON of unknown senders, bots, and ids that were made up.
+// sites, forms that were not fetched first, JSON of unknown senders, bots, and ids that were made
+// up.
 //
 // It must not know the pages. It imports only problem and submission of this
 // module.

@@ -34,7 +34,8 @@ const (
 	keyDerivation = "guestlist form token 1"
 )
 
-// Signer issues and checks tokens, and the ids of requests. It is safe for concurrent use if random is.
+// Signer issues and checks tokens, and the ids of requests. It is safe for concurrent use if random
+// is.
 type Signer struct {
 	wait, lifetime time.Duration
 	now            func() time.Time

@@ -13,7 +13,8 @@ import (
 )
 
 const (
-	// LanguageQuery is the query parameter that chooses the language of this page and the next ones.
+	// LanguageQuery is the query parameter that chooses the language of this page and the next
+	// ones.
 	LanguageQuery = "lang"
 	// languageCookie remembers the choice: the tag of a language of the pages and nothing else.
 	languageCookie = "language"

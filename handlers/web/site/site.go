@@ -263,7 +263,8 @@ func (s *Site) parse(tag string) (*template.Template, error) {
 	err = s.each("*.html", func(name, source string) error {
 		worded := pattern.ReplaceAllStringFunc(source, func(action string) string {
 			text := texts.Say(pattern.FindStringSubmatch(action)[1])
-			// As text and as a quoted attribute. The name of an organisation may look like an action.
+			// As text and as a quoted attribute. The name of an organisation may look like an
+			// action.
 			return strings.ReplaceAll(template.HTMLEscapeString(text), "{", "&#123;")
 		})
 		_, err := templates.New(name).Parse(worded)

@@ -72,8 +72,8 @@ func TestInstructionsAreEnqueued(t *testing.T) {
 	}
 }
 
-// TestInstructionsForMadeUpIDsReachNobody also holds the page to ids that it can't tell from made-up
-// ones: they count if the request is recorded.
+// TestInstructionsForMadeUpIDsReachNobody also holds the page to ids that it can't tell from
+// made-up ones: they count if the request is recorded.
 func TestInstructionsForMadeUpIDsReachNobody(t *testing.T) {
 	keys := func(keys ...string) func(*Config) {
 		return func(c *Config) { c.Guards = guardsOf(t, func(g *guard.Config) { g.FormKeys = keys }) }

@@ -47,15 +47,15 @@ type status Config
 // New returns the handler of the status page, for a route with the request's id in the path value
 // "id". It answers with pages, or with JSON as docs/openapi.yaml describes.
 //
-// GET and HEAD show the stage, and the outcome if the page is detailed or the partner has withdrawn.
-// They show the masked address as long as that tells no outcome. An id that is not recorded and may
-// still be on the queue, by its signature and the time in it, is "received"; any other is 404,
-// whether malformed, made up or out of date.
+// GET and HEAD show the stage, and the outcome if the page is detailed or the partner has
+// withdrawn. They show the masked address as long as that tells no outcome. An id that is not
+// recorded and may still be on the queue, by its signature and the time in it, is "received"; any
+// other is 404, whether malformed, made up or out of date.
 //
 // POST takes an instruction: the action "resend", or "withdraw" with confirm "yes". The answer does
-// not depend on the request: 303 (form) or 202 (JSON) if the instruction is on the queue, 404 for an
-// id that was not issued here. An id that the keys of the form did not sign, because it is older than
-// signatures, its key was removed, or the app has no keys, counts if the request is recorded.
+// not depend on the request: 303 (form) or 202 (JSON) if the instruction is on the queue, 404 for
+// an id that was not issued here. An id that the keys of the form did not sign, because it is older
+// than signatures, its key was removed, or the app has no keys, counts if the request is recorded.
 //
 // An id is 128 random bits, given only to the person who signed up. The page asks for no more.
 func New(config Config) (http.Handler, error) {

@@ -72,7 +72,7 @@ func run(ctx context.Context, handler string, rows int) error {
 		{"sign-ups", func() error { return signUps(ctx, handler, world) }},
 		{"policy look-ups", func() error { return lookups(ctx, world, rows) }},
 		{"how a full queue is worked off", drains},
-		{"who waits for whom", fairness},
+		{"waiting in turn", fairness},
 	} {
 		err := part.measure()
 		if err != nil {

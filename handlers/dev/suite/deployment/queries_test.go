@@ -142,8 +142,8 @@ func eventfulDay(t *testing.T) *handlerLines {
 		"GUESTLIST_GRAPH_URL="+graph.URL, "GUESTLIST_DAILY_INVITATIONS=6", "GUESTLIST_DAILY_SHARE=50",
 		"GUESTLIST_FORM_KEYS="+formKey)
 
-	// Dead letters: a message that is not ours, and one of ours that failed too often, which is tried
-	// again and denied.
+	// Dead letters: a message that is not ours, and one of ours that failed too often, which is
+	// tried again and denied.
 	try(enqueue(t, storage, "signups-poison", []byte("not ours")))
 	ours, err := submission.Message{ID: newID(t, time.Now()), Submission: &submission.Submission{
 		Email: address(t, "stuck@northwind.com"), GivenName: "A", FamilyName: "B", Company: "C", Country: "PT",

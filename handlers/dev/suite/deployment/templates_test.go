@@ -712,7 +712,8 @@ func TestExistingKeyAndHostNameAreKept(t *testing.T) {
 
 var (
 	suspicious = regexp.MustCompile(`(?i)(password|secret|signingkey|accountkey|connectionstring$|token)`)
-	// secretValue matches expressions with a secure parameter, a new key, or the keys of an account.
+	// secretValue matches expressions with a secure parameter, a new key, or the keys of an
+	// account.
 	secretValue  = regexp.MustCompile(`parameters\('|newGuid\(\)|\blist\w*\(`)
 	secureParam  = regexp.MustCompile(`(?m)^@secure\(\)\n(?:@.*\n)*param (\w+)`)
 	moduleTarget = regexp.MustCompile(`^module \w+ '([^']+)'`)

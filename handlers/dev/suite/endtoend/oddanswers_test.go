@@ -11,7 +11,7 @@ import (
 	"guestlist/handlers/request"
 )
 
-// oddAnswer is an answer that says nothing about the guest whom it hits.
+// oddAnswer is an answer that says nothing about the guest that it hits.
 type oddAnswer struct {
 	name  string
 	fault graphsim.Fault
