@@ -30,7 +30,7 @@ func (j *job) confirmGuest(ctx context.Context) (next, error) {
 	waited := j.config.Now().Sub(r.Since).Abs()
 	switch {
 	case err != nil:
-		return j.guestUnconfirmed(ctx, err)
+		return j.askForGuestLater(ctx, "grant-postponed", err)
 	case !seen && waited >= blindPatience:
 		return j.object(ctx, guestUnseen)
 	case !seen:
@@ -61,8 +61,13 @@ func (j *job) confirmGuest(ctx context.Context) (next, error) {
 	}
 }
 
-// guestUnconfirmed puts the groups off while the directory can't be asked for the guest.
-func (j *job) guestUnconfirmed(ctx context.Context, cause error) (next, error) {
+// maxLooks is how often a directory that can't be asked for a known guest is asked again before a
+// person decides: for some five hours.
+const maxLooks = 24
+
+// askForGuestLater puts a step off while the directory can't be asked who a known guest is now. In
+// the end a person decides. what names the event.
+func (j *job) askForGuestLater(ctx context.Context, what string, cause error) (next, error) {
 	failure := problem.From(cause)
 	j.logFailure(ctx, "the directory could not be asked for the guest", failure.Code, cause)
 	switch {
@@ -71,14 +76,14 @@ func (j *job) guestUnconfirmed(ctx context.Context, cause error) (next, error) {
 		o.why += ref(failure)
 		return j.object(ctx, o)
 	case failure.Code == request.DirectoryThrottled:
-		return j.throttled(ctx, failure, "grant-postponed")
+		return j.throttled(ctx, failure, what)
 	}
-	return j.wait(ctx, down.after(j.Request.Attempt, failure.RetryAfter), "grant-postponed",
+	return j.wait(ctx, down.after(j.Request.Attempt, failure.RetryAfter), what,
 		"the directory could not say who the guest is now"+ref(failure))
 }
 
-// awaitUser is like userByID, and waits in place a little for a user who is not visible, while lately
-// says that this may be because the guest is new.
+// awaitUser is like userByID, and waits in place a little for a user who is not visible, while
+// lately says that this may be because the guest is new.
 func (j *job) awaitUser(ctx context.Context, id string, lately func() bool) (user request.User, seen bool, err error) {
 	for waited := 0; ; waited++ {
 		user, seen, err = j.userByID(ctx, id)

@@ -23,8 +23,8 @@ func (j *job) giveBack(ctx context.Context, claim request.Claim, part request.Pa
 // giveBackEnded gives back the seat and the claim that a request which ended without a guest may
 // still hold: a slow call took them after another had given them back. The intent is taken first,
 // so that nobody invites under the claim meanwhile. Where an invitation may have been sent the
-// directory is asked; if it shows the guest, the request keeps the seat. waits says that the request
-// has a new due entry, because it is too early for that.
+// directory is asked; if it shows the guest, the request keeps the seat. waits says that the
+// request has a new due entry, because it is too early for that.
 func (j *job) giveBackEnded(ctx context.Context) (waits bool, err error) {
 	r := j.Request
 	switch {
@@ -47,9 +47,9 @@ func (j *job) giveBackEnded(ctx context.Context) (waits bool, err error) {
 	case claim.State == request.ClaimSent:
 		return false, nil
 	case claim.UnderWay(j.config.Now(), max(j.config.IntentLease, patience)):
-		// Another call may be at it, or the directory may not show the guest yet. The due entry must not
-		// come before the end of a person's change that is under way: that change counts on an entry in
-		// the same place.
+		// Another call may be at it, or the directory may not show the guest yet. The due entry
+		// must not come before the end of a person's change that is under way: that change counts
+		// on an entry in the same place.
 		err = j.config.Store.Wait(ctx, r.ID, j.config.Now().Add(max(j.config.IntentLease, request.ChangeTimeout)))
 		if err != nil {
 			return false, fmt.Errorf("writing the due entry of an ended request: %w", err)
@@ -70,7 +70,7 @@ func (j *job) giveBackEnded(ctx context.Context) (waits bool, err error) {
 		case err != nil:
 			return true, j.askAgainLater(ctx, err)
 		case guestID != "":
-			err = j.receive(ctx, claim, guestID)
+			_, err = j.receive(ctx, claim, guestID)
 			if err != nil {
 				return false, err
 			}

@@ -74,12 +74,13 @@ func (j *job) inherit(ctx context.Context, claim request.Claim) (next, error) {
 	return j.resume(ctx, claim)
 }
 
-// answerOwner finds out what came of the invitation of an ended owner whose answer was lost. A guest
-// whom the directory shows is the owner's: it keeps claim and seat, and this request is a repeat.
+// answerOwner finds out what came of the invitation of an ended owner whose answer was lost. A
+// guest that the directory shows is the owner's: it keeps claim and seat, and this request is a
+// repeat.
 func (j *job) answerOwner(ctx context.Context, claim request.Claim, owner request.Request) (next, error) {
 	holder, err := ask(ctx, j, j.config.Users.FindUser)
-	switch code := problem.CodeOf(err); {
-	case code == request.DirectoryReadForbidden, code == request.DirectoryForbidden:
+	switch {
+	case mayNotRead(err):
 		return proceed, nil
 	case err != nil:
 		return j.lookUpFailed(ctx, err)
@@ -104,8 +105,8 @@ func (j *job) answerOwner(ctx context.Context, claim request.Claim, owner reques
 	return j.repeat(ctx, claim)
 }
 
-// awaitOwner waits for the request that owns the address, as long as that one is being worked on. If
-// that one is parked it looks once an hour at most.
+// awaitOwner waits for the request that owns the address, as long as that one is being worked on.
+// If that one is parked it looks once an hour at most.
 func (j *job) awaitOwner(
 	ctx context.Context, claim request.Claim, owner request.Request,
 ) (next, error) {
@@ -142,14 +143,14 @@ func (j *job) resume(ctx context.Context, claim request.Claim) (next, error) {
 // lookUp finds out what came of an invitation whose answer was lost.
 func (j *job) lookUp(ctx context.Context, claim request.Claim) (next, error) {
 	holder, err := ask(ctx, j, j.config.Users.FindUser)
-	switch code := problem.CodeOf(err); {
+	switch {
 	case err == nil && holder.Kind != request.NoUser:
 		return j.lookedUp(ctx, claim, holder)
 	case err == nil:
 		j.transition(request.Inviting, "not-found", "the directory shows no guest; the invitation is sent again")
-	case code == request.DirectoryReadForbidden, code == request.DirectoryForbidden:
-		// Without the right to read users a second mail is possible here. A second guest is not: the
-		// directory keeps one per address.
+	case mayNotRead(err):
+		// Without the right to read users a second mail is possible here. A second guest is not:
+		// the directory keeps one per address.
 		j.logDegraded(ctx)
 		j.transition(request.Inviting, "not-looked-up", "the app may not read users; the invitation is sent again")
 	default:
@@ -162,6 +163,12 @@ func (j *job) lookUp(ctx context.Context, claim request.Claim) (next, error) {
 	return j.begin(ctx, claim)
 }
 
+// mayNotRead reports whether the app may not look for the holder of an address.
+func mayNotRead(err error) bool {
+	code := problem.CodeOf(err)
+	return code == request.DirectoryReadForbidden || code == request.DirectoryForbidden
+}
+
 // lookedUp goes on with the user who holds the address after an invitation whose answer was lost.
 // The guest of that invitation may have been shut out since.
 func (j *job) lookedUp(ctx context.Context, claim request.Claim, holder request.User) (next, error) {
@@ -170,7 +177,7 @@ func (j *job) lookedUp(ctx context.Context, claim request.Claim, holder request.
 		j.Request.Joined = j.config.Now()
 		return j.found(ctx, claim, holder.ID, "invited", answerLost)
 	case request.DisabledGuest:
-		err := j.receive(ctx, claim, holder.ID)
+		_, err := j.receive(ctx, claim, holder.ID)
 		if err != nil {
 			return stop, err
 		}
@@ -184,14 +191,18 @@ func (j *job) lookedUp(ctx context.Context, claim request.Claim, holder request.
 	return j.endUninvited(ctx, claim, o)
 }
 
-// receive writes the receipt of a guest whom the directory shows onto the claim and the request.
-func (j *job) receive(ctx context.Context, claim request.Claim, guestID string) error {
+// receive writes the receipt of a guest that the directory shows onto the claim and the request,
+// and returns the claim.
+func (j *job) receive(
+	ctx context.Context, claim request.Claim, guestID string,
+) (request.Claim, error) {
 	err := j.changeClaim(ctx, &claim, "recording the guest that was found",
 		func(c request.Claim) (request.Claim, error) { return c.Found(guestID, j.Request.Origin) })
-	if err == nil {
-		j.SetGuest(guestID, j.Request.Origin)
+	if err != nil {
+		return request.Claim{}, err
 	}
-	return err
+	j.SetGuest(guestID, j.Request.Origin)
+	return claim, nil
 }
 
 // lookUpFailed puts a look-up off. The intent stays: without an answer nobody knows whether the
@@ -224,8 +235,7 @@ func (j *job) begin(ctx context.Context, claim request.Claim) (next, error) {
 
 // found records the guest that the directory shows, without an invitation by this call.
 func (j *job) found(ctx context.Context, claim request.Claim, guestID, what, detail string) (next, error) {
-	err := j.changeClaim(ctx, &claim, "recording the guest that was found",
-		func(c request.Claim) (request.Claim, error) { return c.Found(guestID, j.Request.Origin) })
+	claim, err := j.receive(ctx, claim, guestID)
 	if err != nil {
 		return stop, err
 	}

@@ -3,15 +3,10 @@ package workflow
 import (
 	"context"
 
-	"guestlist/handlers/problem"
 	"guestlist/handlers/request"
 )
 
-// maxLooks is how often a directory that can't be asked for a known guest is asked again before a
-// person decides: for some five hours.
-const maxLooks = 24
-
-// repeat goes on with the guest whom the claim names. That may be long ago, so the directory is
+// repeat goes on with the guest that the claim names. That may be long ago, so the directory is
 // asked who that user is now: a guest who was removed, shut out or given another address since is
 // up to a person, as at a first sign-up.
 func (j *job) repeat(ctx context.Context, claim request.Claim) (next, error) {
@@ -23,7 +18,7 @@ func (j *job) repeat(ctx context.Context, claim request.Claim) (next, error) {
 	user, seen, err := j.awaitUser(ctx, claim.GuestID, lately)
 	switch {
 	case err != nil:
-		return j.repeatUnseen(ctx, err)
+		return j.askForGuestLater(ctx, "look-up-postponed", err)
 	case !seen:
 		return j.repeatBlind(ctx, claim)
 	}
@@ -66,8 +61,8 @@ func (j *job) repeated(ctx context.Context, claim request.Claim) (next, error) {
 		"the address was invited by request "+string(claim.Owner)+"; no second invitation")
 }
 
-// repeatBlind goes on without knowing who the guest is now, because the app may not read users: soon
-// after the invitation, or if a person has approved just that.
+// repeatBlind goes on without knowing who the guest is now, because the app may not read users:
+// soon after the invitation, or if a person has approved just that.
 func (j *job) repeatBlind(ctx context.Context, claim request.Claim) (next, error) {
 	if j.justSent(claim) || j.approvedOver(guestUnseen) {
 		return j.repeated(ctx, claim)
@@ -75,29 +70,13 @@ func (j *job) repeatBlind(ctx context.Context, claim request.Claim) (next, error
 	return j.object(ctx, guestUnseen)
 }
 
-// repeatUnseen puts the repeat off while the directory can't be asked. In the end a person decides.
-func (j *job) repeatUnseen(ctx context.Context, cause error) (next, error) {
-	failure := problem.From(cause)
-	j.logFailure(ctx, "the directory could not be asked for the guest", failure.Code, cause)
-	switch {
-	case j.givenUp(failure.Code), j.Request.Attempt >= maxLooks:
-		o := guestUnseen
-		o.why += ref(failure)
-		return j.object(ctx, o)
-	case failure.Code == request.DirectoryThrottled:
-		return j.throttled(ctx, failure, "look-up-postponed")
-	}
-	return j.wait(ctx, down.after(j.Request.Attempt, failure.RetryAfter), "look-up-postponed",
-		"the directory could not say whether the guest is still there"+ref(failure))
-}
-
-// succeed goes on for an address whose guest is gone or holds another one now: with whoever holds
-// the address, or with a person.
+// succeed goes on for an address whose guest is gone or holds another one now: with the account
+// that holds the address, or with a person.
 func (j *job) succeed(ctx context.Context, claim request.Claim) (next, error) {
 	holder, seen, err := j.findUser(ctx)
 	switch {
 	case err != nil:
-		return j.repeatUnseen(ctx, err)
+		return j.askForGuestLater(ctx, "look-up-postponed", err)
 	case !seen:
 		return j.repeatBlind(ctx, claim)
 	}

@@ -116,17 +116,17 @@ func (j *job) receiptUnseen(ctx context.Context, cause error) (next, error) {
 	return j.postpone(ctx, down.after(j.Request.Attempt, failure.RetryAfter))
 }
 
-// trace is what there is of a guest whom the directory does not show.
+// trace is what there is of a guest that the directory does not show.
 type trace int
 
 const (
 	unclear trace = iota // a group took the guest, or the address is another request's now
 	late                 // the guest may not be visible yet
-	gone                 // the directory has shown the guest, whom nobody needed to invite
+	gone                 // the directory has shown the guest, and no invitation was needed
 	nothing              // the invitation came to nothing
 )
 
-// deleted reports whether the guest, whom the directory does not show, is in its recycle bin.
+// deleted reports whether a guest that the directory does not show is in its recycle bin.
 func (j *job) deleted(ctx context.Context) (bool, error) {
 	found, err := ask(ctx, j, j.config.Users.FindDeletedGuests)
 	if err != nil && !odd(err) {
@@ -136,7 +136,7 @@ func (j *job) deleted(ctx context.Context) (bool, error) {
 	return slices.ContainsFunc(found, ours), nil
 }
 
-// traceOf finds out what there is of a guest whom the directory does not show, neither among the
+// traceOf finds out what there is of a guest that the directory does not show, neither among the
 // deleted ones. The invitation came to nothing if no group has ever taken the guest, the directory
 // has never shown the guest, and the claim on the address is still the one of that invitation.
 func (j *job) traceOf(ctx context.Context) (trace, error) {
@@ -164,13 +164,13 @@ func (j *job) traceOf(ctx context.Context) (trace, error) {
 	return nothing, nil
 }
 
-// guestMissing goes on with the groups of a guest whom the directory does not show although there
+// guestMissing goes on with the groups of a guest that the directory does not show although there
 // was time for it.
 func (j *job) guestMissing(ctx context.Context) (next, error) {
 	deleted, err := j.deleted(ctx)
 	switch {
 	case err != nil:
-		return j.guestUnconfirmed(ctx, err)
+		return j.askForGuestLater(ctx, "grant-postponed", err)
 	case deleted:
 		return j.object(ctx, guestDeleted)
 	}
