@@ -42,8 +42,7 @@ func (j *job) confirmGuest(ctx context.Context) (next, error) {
 		return proceed, nil
 	case request.NoUser:
 		if lately() {
-			return j.wait(ctx, replicating.after(r.Attempt, 0), "not-visible",
-				"the directory does not show the guest yet")
+			return j.awaitGuest(ctx)
 		}
 		return j.guestMissing(ctx)
 	case request.DisabledGuest:
@@ -59,6 +58,12 @@ func (j *job) confirmGuest(ctx context.Context) (next, error) {
 	default:
 		return j.object(ctx, guestMoved)
 	}
+}
+
+// awaitGuest puts the groups off until the directory shows the guest.
+func (j *job) awaitGuest(ctx context.Context) (next, error) {
+	return j.wait(ctx, replicating.after(j.Request.Attempt, 0), "not-visible",
+		"the directory does not show the guest yet")
 }
 
 // maxLooks is how often a directory that can't be asked for a known guest is asked again before a

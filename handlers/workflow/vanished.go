@@ -165,7 +165,8 @@ func (j *job) traceOf(ctx context.Context) (trace, error) {
 }
 
 // guestMissing goes on with the groups of a guest that the directory does not show although there
-// was time for it.
+// was time for it. No group gets such a guest: nobody can say whether the guest was shut out, and
+// by the right clock there may not have been time.
 func (j *job) guestMissing(ctx context.Context) (next, error) {
 	deleted, err := j.deleted(ctx)
 	switch {
@@ -180,10 +181,10 @@ func (j *job) guestMissing(ctx context.Context) (next, error) {
 		return stop, err
 	case found == nothing:
 		return j.inviteVanished(ctx)
-	case found == gone:
-		return j.object(ctx, guestGone)
+	case found == late, j.Request.Attempt < minTries:
+		return j.awaitGuest(ctx)
 	}
-	return proceed, nil // the groups may say more
+	return j.object(ctx, guestGone)
 }
 
 // inviteVanished sends the invitation once more whose guest never came to be. After a second one it
