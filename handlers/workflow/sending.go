@@ -70,8 +70,11 @@ func (s *sending) originOf(known request.Origin) request.Origin {
 	switch {
 	case !s.seen:
 		return known
-	case s.holder.Kind == request.NoUser, s.holder.Kind == request.DeletedGuest:
+	case s.holder.Kind == request.NoUser:
 		return request.OriginBrought
+	case s.holder.Kind == request.DeletedGuest:
+		// Somebody may restore that guest, who would then look like the one of a lost answer.
+		return known
 	case s.doubt.IsZero():
 		return request.OriginFound
 	}
@@ -212,6 +215,9 @@ func (s *sending) issue(ctx context.Context) (next, error) {
 		return s.refusedByHidden(ctx, err)
 	default:
 		return s.invitationFailed(ctx, s.claim, err)
+	}
+	if s.holder.Kind == request.DeletedGuest {
+		s.Request.Origin = request.OriginBrought // the answer names a new account
 	}
 	err = s.changeClaim(ctx, &s.claim, "recording the invited guest", func(c request.Claim) (request.Claim, error) {
 		if s.terms.SendInvitation {

@@ -471,3 +471,27 @@ func TestWithdrawalOfGuestWhoCameWhileRequestWaited(t *testing.T) {
 		})
 	}
 }
+
+// TestWithdrawalOfGuestWhoWasRestored restores a guest who was deleted before the sign-up. An
+// earlier attempt may have sent an invitation, so that the guest may look like its own.
+func TestWithdrawalOfGuestWhoWasRestored(t *testing.T) {
+	w := newWorld(t)
+	w.row("contoso.com", "r", "Action", "invite")
+	guest := must(w.tenant.AddUser(graphsim.User{
+		Mail: "ana@contoso.com", UserType: "Guest", CreationType: "Invitation", Deleted: true,
+	}))(t)
+	id := w.submit("ana@contoso.com")
+	w.on("Release", before, 1, crashes)
+	w.settle(1)
+	if r := w.wantState(id, request.Review); w.last(id) != "guest-deleted" {
+		t.Errorf("history %v, %s", w.whats(id), r.Reason)
+	}
+	w.changeUser(guest.ID, func(u *graphsim.User) { u.Deleted, u.DeletedAt = false, time.Time{} })
+	w.carryOut(submission.Withdraw, id)
+	w.settle(1)
+	if r := w.load(id); r.GuestID != guest.ID {
+		t.Errorf("the guest is %q, want %q; history %v", r.GuestID, guest.ID, w.whats(id))
+	}
+	w.wantErased(id)
+	w.wantLine(workflow.LogRemains, 0)
+}
