@@ -216,12 +216,26 @@ func (j *job) lookUpFailed(ctx context.Context, cause error) (next, error) {
 	case err != nil:
 		return stop, err
 	case hopeless:
-		return j.end(ctx, request.Failed, "not-looked-up", "an invitation was begun, and what came of it is not known: "+j.hopelessBecause())
+		return j.endUnknown(ctx)
 	case failure.Code == request.DirectoryThrottled:
 		return j.throttled(ctx, failure, "look-up-postponed")
 	}
 	return j.wait(ctx, down.after(j.Request.Attempt, failure.RetryAfter), "look-up-postponed",
 		"the directory could not say what came of the invitation: "+j.Request.Failures.Last)
+}
+
+// endUnknown ends a request of which nobody knows what came of its invitation. If it may hold a
+// seat, its due entry brings it back, so that the seat is given back once the directory says that
+// there is no guest.
+func (j *job) endUnknown(ctx context.Context) (next, error) {
+	if j.Request.Limits() != nil {
+		err := j.bringBack(ctx, j.Request.ID, longestWait)
+		if err != nil {
+			return stop, err
+		}
+	}
+	return j.end(ctx, request.Failed, "not-looked-up",
+		"an invitation was begun, and what came of it is not known: "+j.hopelessBecause())
 }
 
 // begin renews the intent. Of two instances that try, one gets a Conflict.

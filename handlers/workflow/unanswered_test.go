@@ -335,3 +335,33 @@ func (w *world) due() []submission.Message {
 	ok(w.t, err)
 	return due
 }
+
+// TestSeatOfRequestThatWasGivenUpIsFreeOnceDirectoryAnswers ends a request while nobody knows what
+// came of its invitation.
+func TestSeatOfRequestThatWasGivenUpIsFreeOnceDirectoryAnswers(t *testing.T) {
+	for name, fault := range map[string]graphsim.Fault{
+		"the invitation came to nothing": {Match: invitations, Times: 1, Status: 502},
+		"there is a guest":               {Match: invitations, Times: 1, Status: 502, AfterEffect: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.row("contoso.com", "trusted", "Action", "invite", "MaxGuests", int32(3))
+			w.order(fault)
+			id := w.signUp("ana@contoso.com")
+			w.order(graphsim.Fault{Match: lookUps, Times: 1_000_000, Status: 500})
+			for w.stateOf(id) == request.Inviting {
+				w.settle(1)
+			}
+			w.wantState(id, request.Failed)
+			w.wantSeats("contoso.com", "trusted", 1)
+			w.tenant.ClearFaults()
+			w.settle(2)
+			guests := len(w.tenant.Guests())
+			if r := w.wantState(id, request.Failed); (r.GuestID != "") != (guests == 1) {
+				t.Errorf("the guest is %q, of %d; history %v", r.GuestID, guests, w.whats(id))
+			}
+			w.wantSeats("contoso.com", "trusted", guests)
+			w.wantNothingDue()
+		})
+	}
+}
