@@ -108,7 +108,8 @@ func (r *run) actOnWith(id submission.ID, act string) {
 		r.withdrawn[id] = true
 	}
 	name, before := act+" "+r.nameOf(id), r.recorded[id]
-	c := r.start(&instance{admin: true}, name, id, func() error {
+	var c *call
+	c = r.start(&instance{admin: true}, name, id, func() error {
 		at := store{r}
 		config := review.Config{Store: at, Seats: at, Records: at, Now: r.clock, By: admin}
 		if r.bendPeople != nil {
@@ -138,7 +139,7 @@ func (r *run) actOnWith(id submission.ID, act string) {
 	}, func(err error) {
 		r.judgeFailure(name, err)
 		if act == "cancel" {
-			r.wantCancelled(before, err)
+			r.wantCancelled(before, c.read, err)
 		}
 	}, func() {})
 	c.groups = groups

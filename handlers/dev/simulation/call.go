@@ -99,6 +99,9 @@ type call struct {
 	told         map[holding]bool   // whom the directory named as the holder of which address
 	unanswered   bool               // a question about the holder was answered with a failure
 	madeClaim    submission.Address // whose claim it made
+	intent       request.Claim      // as it last wrote an intent
+	read         request.Claim      // of another call, as last read to claim the address
+	seatDay      string             // for which it last took a seat
 	kind         submission.Kind    // of its message
 	idle         string             // the version of the request for which its wish can't do anything
 	groups       []string           // that a person gives with an approval

@@ -142,7 +142,7 @@ func (r *run) removeGuest(user *tenantUser) {
 	}
 	r.happened("the guest %s of %s is removed", user.id, user.address)
 	r.lose(user)
-	r.shut[user.id] = r.happenings
+	r.shut[user.id], r.removed[user.id] = r.happenings, r.happenings
 	r.tenant.remove(user)
 	r.stir(user.address)
 	if r.chance(3) {

@@ -3,6 +3,7 @@ package simulation
 import (
 	"time"
 
+	"guestlist/handlers/policy"
 	"guestlist/handlers/problem"
 	"guestlist/handlers/request"
 	"guestlist/handlers/submission"
@@ -10,7 +11,10 @@ import (
 
 // gateSaved checks a change of the gate.
 func (r *run) gateSaved(by *call, before, after request.Gate) {
-	if after.HeldUntil.Before(before.HeldUntil) {
+	// The directory asks for a day at most, so that a time further ahead looks like that of a wrong
+	// clock. It is the clock of the instance itself that may be wrong.
+	if after.HeldUntil.Before(before.HeldUntil) &&
+		before.HeldUntil.Sub(by.on.clock(r.now)) <= 24*time.Hour {
 		r.breach(lawTurn, "the directory's Retry-After was forgotten")
 	}
 	if after.NextAt.Before(before.NextAt) && !r.skewed() {
@@ -202,7 +206,8 @@ func (r *run) tenantWide(code problem.Code) bool {
 }
 
 // accepted forgets the witnesses whom an accepted invitation refutes: those who were gone when it
-// began. Which of two calls at the same time the gate hears first is open.
+// began. Which of two calls at the same time the gate hears first is open. A call that ended before
+// it could tell the gate refutes nobody.
 func (r *run) accepted(by *call) {
 	var left []witness
 	for _, w := range r.witnesses {
@@ -210,7 +215,7 @@ func (r *run) accepted(by *call) {
 			left = append(left, w)
 		}
 	}
-	r.witnesses, r.certain = left, nil
+	r.witnesses = left
 }
 
 // count returns how many requests have answered the code; over counts only those whose call has
@@ -260,6 +265,7 @@ func (r *run) wantBreakerOpen(by *call) {
 	code := by.tenantWide
 	by.certain = true
 	if by.knows {
+		r.accepted(by)
 		r.certain = nil // the gate may have heard of it only now
 	}
 	if code != "" && r.gate.Cause == "" && r.closings == by.closingsThen &&
@@ -276,7 +282,7 @@ func (r *run) savedParked(before, after request.Request) {
 	switch {
 	case after.State == request.Parked && before.State != request.Parked:
 		if _, parked := r.parked[after.ID]; !parked {
-			r.parked[after.ID] = r.now
+			r.parked[after.ID], r.parkedAt[after.ID] = r.now, r.happenings
 		}
 	case after.State != request.Parked && after.State != request.Inviting:
 		delete(r.parked, after.ID)
@@ -295,6 +301,9 @@ const (
 func (r *run) wantOrder(by *call) {
 	id := by.about
 	_, wasParked := r.parked[id]
+	// Seats of a day go to whoever takes them first. A request may take one and then be parked by
+	// the gate; older ones of its row, with seats of other days, find the day full.
+	seated := r.recorded[id].Limits() != nil && r.seatedAt[id] > 0 && r.seatedAt[id] < r.parkedAt[id]
 	delete(r.parked, id)
 	// For one probe several requests are resumed, and the witnesses of the breaker are not. The
 	// others go once the breaker is closed.
@@ -305,7 +314,7 @@ func (r *run) wantOrder(by *call) {
 	begun, mails := r.now, r.counts.Resends
 	for _, older := range r.requests {
 		since, parked := r.parked[older]
-		if !parked || !r.sameShare(id, older) || r.recorded[older].State != request.Parked ||
+		if !parked || seated && r.fullFor(older, by) || !r.sameShare(id, older) || r.recorded[older].State != request.Parked ||
 			begun.Sub(since) < orderSlack || r.submitted[id].Sub(r.submitted[older]) < orderAge {
 			continue
 		}
@@ -318,6 +327,11 @@ func (r *run) wantOrder(by *call) {
 			}
 		})
 	}
+}
+
+// fullFor reports whether the row of the request was found to bring in no more guests on this day.
+func (r *run) fullFor(id submission.ID, by *call) bool {
+	return r.recorded[id].FullOn == policy.Day(by.on.clock(r.now))
 }
 
 // sameShare reports whether two requests take their turns from the same shares. Otherwise the

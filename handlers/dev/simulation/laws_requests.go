@@ -287,10 +287,9 @@ func (r *run) savedWish(by *call, before, after request.Request) {
 }
 
 // wantCancelled checks that a person could cancel a request that waits. before is the request as it
-// was when the person began.
-func (r *run) wantCancelled(before request.Request, err error) {
+// was when the person began, and claim what the person's call read of the claim on its address.
+func (r *run) wantCancelled(before request.Request, claim request.Claim, err error) {
 	id := before.ID
-	claim := r.claims[r.address[id]]
 	switch {
 	case problem.CodeOf(err) != problem.InvalidInput, r.recorded[id].Version != before.Version:
 		return
@@ -426,7 +425,8 @@ func (r *run) mayFail(record request.Request) bool {
 		user != nil && user.kind == request.InternalUser ||
 		r.before[address] == request.InternalUser ||
 		r.members || len(r.tenant.refuses) > 0 || len(r.tenant.missing) > 0 || r.groupCame ||
-		r.failures[id] >= patientFor || r.refusals[id] > request.MaxTries ||
+		// Failures and refusals count together.
+		r.failures[id] >= patientFor || r.refusals[id]+r.failures[id] > request.MaxTries ||
 		r.unlucky[address] != "" || r.troubled[address] ||
 		// With a clock that is hours ahead the patience with a new guest seems over.
 		r.skewed() && record.GuestID != ""

@@ -102,7 +102,9 @@ func (s store) Claim(
 			s.claims[address] = claim
 		}
 		if created {
-			by.madeClaim = address
+			by.madeClaim, by.intent = address, claim
+		} else {
+			by.read = claim
 		}
 		return claim, err
 	})
@@ -230,11 +232,16 @@ func (s store) Used(ctx context.Context, row policy.RowKey, day string) (policy.
 func (s store) TakeSeat(
 	_ context.Context, limits policy.Limits, day string, id submission.ID,
 ) (bool, error) {
+	by := s.current
 	return get(s, "TakeSeat", func() (bool, error) {
 		taken, err := s.memory.TakeSeat(s.context, limits, day, id)
 		_, held := s.seats[seat{limits.Row, id}]
+		if err == nil && taken {
+			by.seatDay = day
+		}
 		if err == nil && taken && s.seats[seat{limits.Row, id}] != day {
 			s.seats[seat{limits.Row, id}] = day
+			s.seatedAt[id] = s.happenings
 			s.wantSeats(limits, held)
 		}
 		return taken, err

@@ -50,8 +50,9 @@ type Outcome struct {
 	Counts Counts
 }
 
-// maxSteps is far more than a schedule takes that comes to rest.
-const maxSteps = 60_000
+// maxSteps is far more than a schedule takes that comes to rest: in one of a million, unlucky
+// guests use up the budgets of a month.
+const maxSteps = 300_000
 
 // run is the state of a schedule.
 type run struct {
@@ -120,6 +121,9 @@ type run struct {
 	parked       map[submission.ID]time.Time      // since when
 	joins        map[join]bool                    // whether the account held the address
 	shut         map[string]int                   // when the account was removed or disabled
+	removed      map[string]int                   // when it was last removed, also if it is back
+	seatedAt     map[submission.ID]int            // when its seat last came to another day
+	parkedAt     map[submission.ID]int            // since when it is parked, as the number of a happening
 	lost         map[holding]int                  // when the account ceased to hold the address
 	witnesses    []witness                        // that no accepted invitation refutes
 	certain      []witness                        // and that came after every accepted one
@@ -254,7 +258,8 @@ func (s *Simulator) newRun(random *rand.Rand, p *profile) *run {
 		yes:          map[submission.ID]int{}, wishes: map[submission.ID]*wish{},
 		parked: map[submission.ID]time.Time{}, joins: map[join]bool{},
 		guests: map[policy.RowKey]map[submission.ID]*tenantUser{}, shut: map[string]int{},
-		lost: map[holding]int{},
+		lost: map[holding]int{}, removed: map[string]int{}, seatedAt: map[submission.ID]int{},
+		parkedAt: map[submission.ID]int{},
 
 		deadLettered: map[submission.ID]bool{}, unread: map[submission.ID]int{},
 		unseen: map[submission.Address]bool{}, unknown: map[submission.ID]int{},
