@@ -78,6 +78,7 @@ var rules = []rule{
 	{"dev/azurite", "dev/internal/subprocess"},
 	{"dev/azurite/azuritetest", "dev/azurite"},
 	{"dev/captchasim", ""},
+	{"dev/tablesim", ""},
 	{"dev/graphsim", ""},
 	{"dev/hostsim", "azure/functions/functionjson dev/internal/subprocess"},
 	{"dev/simulation", "dev/graphsim policy problem request request/memstore review submission workflow"},

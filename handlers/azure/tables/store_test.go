@@ -442,7 +442,10 @@ func answering(status int, header http.Header, body string) http.RoundTripper {
 // offline returns a Store whose calls the transport answers.
 func offline(t *testing.T, transport http.RoundTripper) *Store {
 	t.Helper()
-	return must(newStore(Config{ConnectionString: "AccountName=account;AccountKey=c2VjcmV0;TableEndpoint=http://tables.invalid/account"}, doer{transport}))(t)
+	return must(New(Config{
+		ConnectionString: "AccountName=account;AccountKey=c2VjcmV0;TableEndpoint=http://tables.invalid/account",
+		Transport:        doer{transport},
+	}))(t)
 }
 
 func TestFailuresHaveCodes(t *testing.T) {

@@ -71,6 +71,8 @@ type Config struct {
 	Prefix string
 	// Log gets what an admin should know though nothing failed. Nil: none.
 	Log *slog.Logger
+	// Transport sends the calls. Nil: the SDK's own. Tests and benchmarks put a stand-in here.
+	Transport azpolicy.Transporter
 }
 
 // A Store implements the ports of package request in Azure Table Storage. It holds no state of
@@ -99,11 +101,6 @@ var (
 
 // New returns a Store. It makes no call: an account that can't be reached shows at the first one.
 func New(config Config) (*Store, error) {
-	return newStore(config, nil)
-}
-
-// newStore is New with a transport that tests choose.
-func newStore(config Config, transport azpolicy.Transporter) (*Store, error) {
 	for _, table := range Names() {
 		if !tableName.MatchString(config.Prefix+table) || len(config.Prefix+table) < minTableName || len(config.Prefix+table) > maxTableName {
 			return nil, problem.New(problem.Internal, "the table prefix must be at most 55 letters and digits that begin with a letter")
@@ -111,7 +108,7 @@ func newStore(config Config, transport azpolicy.Transporter) (*Store, error) {
 	}
 	service, err := newService(config, &aztables.ClientOptions{ClientOptions: azcore.ClientOptions{
 		Retry:           azpolicy.RetryOptions{MaxRetries: maxRetries, TryTimeout: tryTimeout, MaxRetryDelay: maxRetryDelay},
-		Transport:       transport,
+		Transport:       config.Transport,
 		PerCallPolicies: []azpolicy.Policy{transactionPolicy{}},
 	}})
 	if err != nil {

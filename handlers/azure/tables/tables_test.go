@@ -29,11 +29,12 @@ func TestStoreConformsOverManyPages(t *testing.T) {
 // newTestStore returns a Store on new, empty tables. A nil transport is the network.
 func newTestStore(t testing.TB, transport http.RoundTripper) *Store {
 	t.Helper()
-	config := Config{ConnectionString: azuritetest.Shared(t).ConnectionString(), Prefix: azuritetest.Name("t")}
 	if transport == nil {
 		transport = network
 	}
-	store, err := newStore(config, doer{transport})
+	store, err := New(Config{
+		ConnectionString: azuritetest.Shared(t).ConnectionString(), Prefix: azuritetest.Name("t"), Transport: doer{transport},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
