@@ -33,17 +33,21 @@ type StrayRows interface {
 // The error means that not all rows could be read, so there is no decision. Counters that can't be
 // read are not an error: policy decides about a row whose seats are unknown.
 func (d Decider) Decide(ctx context.Context, s submission.Submission, now time.Time) (policy.Decision, error) {
+	// The strays come first: when one is corrected meanwhile, it is gone from their list only after
+	// the right row was written.
+	var strays []policy.Raw
+	if d.Strays != nil {
+		var err error
+		strays, err = d.Strays.StrayRows(ctx, now)
+		if err != nil {
+			return policy.Decision{}, fmt.Errorf("reading policy rows: %w", err)
+		}
+	}
 	raws, err := d.Rows.Rows(ctx, policy.Partitions(s.Email))
 	if err != nil {
 		return policy.Decision{}, fmt.Errorf("reading policy rows: %w", err)
 	}
-	if d.Strays != nil {
-		strays, err := d.Strays.StrayRows(ctx, now)
-		if err != nil {
-			return policy.Decision{}, fmt.Errorf("reading policy rows: %w", err)
-		}
-		raws = append(raws, strays...)
-	}
+	raws = append(raws, strays...)
 	parse := d.Parse
 	if parse == nil {
 		parse = policy.Parse

@@ -89,3 +89,45 @@ func TestDecider(t *testing.T) {
 		})
 	}
 }
+
+// correction is a table in which a misspelt row is corrected while a decision is made: the right
+// row is written first, and the misspelt one is gone from the list after that.
+type correction struct {
+	stray, right policy.Raw
+	done         bool
+}
+
+func (c *correction) Rows(context.Context, []string) ([]policy.Raw, error) {
+	defer func() { c.done = true }()
+	invite := policy.Raw{Partition: "*", Name: "all", Columns: map[string]any{"Action": "invite"}}
+	if c.done {
+		return []policy.Raw{invite, c.right}, nil
+	}
+	return []policy.Raw{invite}, nil
+}
+
+func (c *correction) StrayRows(context.Context, time.Time) ([]policy.Raw, error) {
+	defer func() { c.done = true }()
+	if c.done {
+		return nil, nil
+	}
+	return []policy.Raw{c.stray}, nil
+}
+
+func TestRowThatIsCorrectedMeanwhileCounts(t *testing.T) {
+	now := time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
+	address, err := submission.ParseAddress("ana@contoso.com")
+	if err != nil {
+		t.Fatal(err)
+	}
+	deny := map[string]any{"Action": "deny"}
+	table := &correction{
+		stray: policy.Raw{Partition: "Contoso.com", Name: "left", Columns: deny},
+		right: policy.Raw{Partition: "contoso.com", Name: "left", Columns: deny},
+	}
+	decider := Decider{Rows: table, Strays: table}
+	decision, err := decider.Decide(t.Context(), submission.Submission{Email: address}, now)
+	if err != nil || decision.Action == policy.Invite {
+		t.Errorf("%s (%s), error %v", decision.Action, decision.Reason, err)
+	}
+}
