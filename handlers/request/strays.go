@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"guestlist/handlers/policy"
@@ -24,6 +25,8 @@ const (
 	StrayLife = 10 * time.Minute
 	// maxStrayBytes limits a list of strays as JSON, so that a store can keep it in one place.
 	maxStrayBytes = 24 * 1024
+	// searchTries is how often a search begins again because another one has saved its list first.
+	searchTries = 3
 )
 
 // Strays is what is known about strays. Its lists are at most maxStrayBytes as JSON.
@@ -37,6 +40,9 @@ type Strays struct {
 	// LoggedAt is when they were last logged.
 	LoggedAt time.Time
 
+	// Version is the mark of the list as it was read, empty if there was none.
+	Version string
+
 	// A search that is under way: where it goes on, when it began, and what it has found.
 	Cursor        string
 	Began         time.Time
@@ -45,6 +51,8 @@ type Strays struct {
 }
 
 // StrayStore finds and keeps strays. Errors are *problem.Error: StorageUnavailable.
+// SaveStrays returns a Conflict if the stored list has another Version by now: a list of rows as
+// they were earlier must not replace a newer one.
 type StrayStore interface {
 	// ScanRows returns policy rows from the cursor on, in any order and at most a thousand or so,
 	// and the cursor of the rest, "" if there is none. The rows have their keys, their ETag and
@@ -61,8 +69,21 @@ type StrayFinder struct{ Store StrayStore }
 
 // Search looks through the policy rows, a bounded number of pages at a time, saves what it finds
 // and returns it. log, if set, is called before it is saved, with what was known before; it returns
-// whether it has logged the strays.
+// whether it has logged the strays. What a search without log finds is for the next one to log. A
+// Conflict if other searches saved theirs again and again.
 func (f StrayFinder) Search(
+	ctx context.Context, now time.Time, log func(before, after Strays) bool,
+) (strays Strays, err error) {
+	for range searchTries {
+		strays, err = f.search(ctx, now, log)
+		if problem.CodeOf(err) != problem.Conflict {
+			break
+		}
+	}
+	return strays, err
+}
+
+func (f StrayFinder) search(
 	ctx context.Context, now time.Time, log func(before, after Strays) bool,
 ) (Strays, error) {
 	before, err := f.Store.Strays(ctx)
@@ -73,8 +94,11 @@ func (f StrayFinder) Search(
 	if err != nil {
 		return Strays{}, err
 	}
-	if log != nil && log(before, strays) {
+	switch {
+	case log != nil && log(before, strays):
 		strays.LoggedAt = now
+	case log == nil && !SameRows(before.All(), strays.All()):
+		strays.LoggedAt = time.Time{}
 	}
 	err = f.Store.SaveStrays(ctx, strays)
 	if err != nil {
@@ -143,8 +167,11 @@ func (f StrayFinder) StrayRows(ctx context.Context, now time.Time) ([]policy.Raw
 	}
 	if !strays.fresh(now) {
 		strays, err = f.Search(ctx, now, nil)
+		if problem.CodeOf(err) == problem.Conflict {
+			strays, err = f.Store.Strays(ctx) // that of another search is as good
+		}
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("searching for strays: %w", err)
 		}
 		if !strays.fresh(now) {
 			return nil, problem.New(problem.StorageUnavailable,
@@ -156,6 +183,11 @@ func (f StrayFinder) StrayRows(ctx context.Context, now time.Time) ([]policy.Raw
 
 // fresh reports whether the list is new enough. A clock may be behind.
 func (s Strays) fresh(now time.Time) bool { return now.Sub(s.CheckedAt).Abs() <= StrayLife }
+
+// SameRows reports whether two lists have the same rows, whatever is in them.
+func SameRows(a, b []policy.Raw) bool {
+	return slices.EqualFunc(a, b, func(a, b policy.Raw) bool { return a.Key() == b.Key() })
+}
 
 // All returns all strays that are known. Those that are not listed are one more, for everybody.
 func (s Strays) All() []policy.Raw {

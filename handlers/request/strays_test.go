@@ -132,3 +132,37 @@ func TestTooManyStraysCountForEverybody(t *testing.T) {
 		t.Errorf("%d strays, the last counts for %v", len(all), last.For)
 	}
 }
+
+// sharedTable is a table whose list another search saves just before this one, so many times.
+type sharedTable struct {
+	bigTable
+	others int
+}
+
+func (s *sharedTable) SaveStrays(ctx context.Context, strays request.Strays) error {
+	if s.others > 0 {
+		s.others--
+		s.strays = strays
+		s.strays.Version += "+"
+	}
+	if strays.Version != s.strays.Version {
+		return problem.New(problem.Conflict, "another list is saved")
+	}
+	return s.bigTable.SaveStrays(ctx, strays)
+}
+
+func TestSearchesThatMeetDoNotLoseEachOthersList(t *testing.T) {
+	now := time.Date(2026, 5, 4, 9, 0, 0, 0, time.UTC)
+	for others, fails := range map[int]bool{0: false, 1: false, 9: true} {
+		table := &sharedTable{bigTable: bigTable{pages: 2}, others: others}
+		_, err := request.StrayFinder{Store: table}.Search(t.Context(), now, nil)
+		if (err != nil) != fails || fails && !request.Retryable(problem.CodeOf(err)) {
+			t.Errorf("after %d other searches: %v", others, err)
+		}
+		table.others = others
+		rows, err := request.StrayFinder{Store: table}.StrayRows(t.Context(), now.Add(time.Hour))
+		if err != nil || len(rows) != 2 {
+			t.Errorf("a decision after %d other searches: %d strays, %v", others, len(rows), err)
+		}
+	}
+}

@@ -2,7 +2,6 @@ package workflow
 
 import (
 	"context"
-	"slices"
 	"strings"
 	"time"
 
@@ -38,8 +37,7 @@ func (w *Worker) findStrays(ctx context.Context) {
 // did.
 func (w *Worker) logStrays(ctx context.Context, before, after request.Strays, now time.Time) bool {
 	strays := after.All()
-	sameRow := func(a, b policy.Raw) bool { return a.Key() == b.Key() }
-	same := slices.EqualFunc(before.All(), strays, sameRow)
+	same := request.SameRows(before.All(), strays)
 	if len(strays) == 0 || same && now.Sub(before.LoggedAt).Abs() < strayEvery {
 		return false
 	}

@@ -84,6 +84,18 @@ func TestMisspeltKeyCountsWithoutUpkeep(t *testing.T) {
 	w.wantState(w.signUp("ana@fabrikam.com"), request.Review)
 }
 
+func TestMisspeltKeyThatADecisionFindsIsLoggedByUpkeep(t *testing.T) {
+	w := newWorld(t)
+	w.row("@contoso.com", "known", "Action", "deny")
+	w.settleMinutes(1)
+	w.wantLine(workflow.LogStray, 1)
+	w.now = w.now.Add(request.StrayLife + time.Second)
+	w.row("Fabrikam.com", "gone", "Action", "deny")
+	w.wantState(w.signUp("ana@fabrikam.com"), request.Review)
+	w.settleMinutes(1)
+	w.wantLine(workflow.LogStray, 3)
+}
+
 func TestUnreadableListOfMisspeltKeysInvitesNobody(t *testing.T) {
 	for _, op := range []string{"Strays", "ScanRows", "SaveStrays"} {
 		t.Run(op, func(t *testing.T) {

@@ -83,14 +83,9 @@ func (s *Store) SaveGate(ctx context.Context, gate request.Gate) (request.Gate, 
 		}
 		return decodeGate(doing, saved)
 	}
-	encoded, err := r.encode()
+	added, err := add(ctx, doing, s.tenant, r)
 	if err != nil {
-		return request.Gate{}, failure(doing, err)
+		return request.Gate{}, err
 	}
-	added, err := s.tenant.AddEntity(ctx, encoded, nil)
-	if err != nil {
-		return request.Gate{}, failure(doing, err)
-	}
-	r.etag = string(added.ETag)
-	return decodeGate(doing, r)
+	return decodeGate(doing, added)
 }

@@ -104,14 +104,14 @@ func (s *Store) Strays(ctx context.Context) (request.Strays, error) {
 	if err != nil {
 		return request.Strays{}, failure(doing, err)
 	}
-	var strays request.Strays
+	strays := request.Strays{Version: stored.etag}
 	columns := reader{row: stored}
 	columns.read(strayFields(&strays))
 	columns.json(rowsColumn, &strays.Rows, "a list")
 	columns.json(foundColumn, &strays.Found, "a list")
 	if columns.err != nil {
 		// Nobody can repair it, and the next search makes it anew.
-		return request.Strays{}, nil
+		return request.Strays{Version: stored.etag}, nil
 	}
 	return strays, nil
 }
@@ -130,5 +130,10 @@ func (s *Store) SaveStrays(ctx context.Context, strays request.Strays) error {
 			return failure(doing, err)
 		}
 	}
-	return put(ctx, doing, s.tenant, r)
+	if strays.Version != "" {
+		_, err := replace(ctx, doing, s.tenant, r, strays.Version)
+		return err
+	}
+	_, err := add(ctx, doing, s.tenant, r)
+	return err
 }

@@ -23,6 +23,21 @@ func put(ctx context.Context, doing string, table *aztables.Client, r row) error
 	return nil
 }
 
+// add writes r, and returns it with its ETag. It is a problem.Conflict if there is a row that has
+// its keys.
+func add(ctx context.Context, doing string, table *aztables.Client, r row) (row, error) {
+	encoded, err := r.encode()
+	if err != nil {
+		return row{}, failure(doing, err)
+	}
+	added, err := table.AddEntity(ctx, encoded, nil)
+	if err != nil {
+		return row{}, failure(doing, err)
+	}
+	r.etag = string(added.ETag)
+	return r, nil
+}
+
 // replace writes r in place of the row of that version, and returns r with its new ETag. It is a
 // problem.Conflict if the row is no longer of the version, or gone.
 func replace(ctx context.Context, doing string, table *aztables.Client, r row, version string) (row, error) {

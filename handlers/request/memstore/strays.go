@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"guestlist/handlers/policy"
+	"guestlist/handlers/problem"
 	"guestlist/handlers/request"
 )
 
@@ -39,6 +40,10 @@ func (s *Store) Strays(ctx context.Context) (request.Strays, error) {
 // SaveStrays implements [request.StrayStore].
 func (s *Store) SaveStrays(ctx context.Context, strays request.Strays) error {
 	return s.do(ctx, "SaveStrays", func() error {
+		if strays.Version != s.strays.Version {
+			return problem.New(problem.Conflict, "the strays are saved as version %q, stored is %q", strays.Version, s.strays.Version)
+		}
+		strays.Version = s.newVersion()
 		toTicks(&strays.CheckedAt, &strays.LoggedAt, &strays.Began)
 		s.strays = copyStrays(strays)
 		return nil

@@ -24,12 +24,27 @@ var strayTests = map[string]func(*testing.T, Store){
 			{Cursor: "x", Began: start, Found: []policy.Raw{row("")}, FoundUnlisted: 1},
 			{CheckedAt: start},
 		} {
+			strays.Version = must(store.Strays(t.Context()))(t).Version
 			succeed(t, store.SaveStrays(t.Context(), strays))
 			for _, at := range []*time.Time{&strays.CheckedAt, &strays.LoggedAt, &strays.Began} {
 				*at = at.UTC().Truncate(request.Tick)
 			}
-			wantSame(t, "the strays", strays, must(store.Strays(t.Context()))(t))
+			saved := must(store.Strays(t.Context()))(t)
+			if saved.Version == "" || saved.Version == strays.Version {
+				t.Errorf("version %q after %q", saved.Version, strays.Version)
+			}
+			strays.Version = saved.Version
+			wantSame(t, "the strays", strays, saved)
 		}
+	},
+
+	"strays are not saved over newer ones": func(t *testing.T, store Store) {
+		first := request.Strays{CheckedAt: start}
+		succeed(t, store.SaveStrays(t.Context(), first))
+		wantCode(t, "a second first list", store.SaveStrays(t.Context(), first), problem.Conflict)
+		second := must(store.Strays(t.Context()))(t)
+		succeed(t, store.SaveStrays(t.Context(), second))
+		wantCode(t, "another second list", store.SaveStrays(t.Context(), second), problem.Conflict)
 	},
 
 	"a scan finds every row once": func(t *testing.T, store Store) {
