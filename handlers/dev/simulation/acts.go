@@ -162,12 +162,7 @@ func (r *run) editRow() {
 // dropRow removes the row of the trusted domain.
 func (r *run) dropRow() {
 	r.edited, r.rowless = true, true
-	r.happened("the row is removed")
-	r.endVersion(policy.RowKey{Partition: trusted, Name: "trusted"})
-	err := r.memory.DropRow(r.context, policy.RowKey{Partition: trusted, Name: "trusted"})
-	if err != nil {
-		r.breach(lawInternal, "a row can't be removed: %v", err)
-	}
+	r.removeRow(policy.RowKey{Partition: trusted, Name: "trusted"})
 }
 
 // openBreaker stops everything as an admin does, until one closes the breaker.

@@ -105,6 +105,8 @@ type call struct {
 	kind         submission.Kind    // of its message
 	idle         string             // the version of the request for which its wish can't do anything
 	groups       []string           // that a person gives with an approval
+	reading      reading            // of policy rows, for the next decision
+	unchecked    bool               // upkeep says that it has not checked the rows
 	// knows says that the answer to the invitation came back; the breaker had been opened
 	// openingsThen times.
 	knows        bool

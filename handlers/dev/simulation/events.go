@@ -38,6 +38,7 @@ var peopleEvents = []event{
 	{name: "rows changed between steps", plan: func(r *run) { r.rowChanges = 1 + r.random.IntN(6) }},
 	{name: "wishes from any id", plan: (*run).planWishes},
 	{name: "admin stops everything", plan: (*run).planStop},
+	{name: "rows misspelt", plan: (*run).planMisspelt},
 }
 
 var directoryEvents = []event{

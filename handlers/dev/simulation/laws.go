@@ -20,6 +20,8 @@ const (
 	lawIdleWish  Law = "idle-wish"
 	lawBound     Law = "bound"
 	lawCancel    Law = "cancel"
+	lawMisspelt  Law = "misspelt-rows"
+	lawChecked   Law = "rows-checked"
 )
 
 // The laws about addresses, guests and groups.
@@ -62,6 +64,10 @@ var laws = map[Law]string{
 	lawIdleWish: "A wish that sends and erases nothing leaves the claim as it was. One that can't " +
 		"do anything writes nothing.",
 	lawCancel: "A person can cancel every request that waits and for which nothing was sent.",
+	lawMisspelt: "Nobody that a row under a misspelt key was likely meant for is invited by a " +
+		"decision later than the upkeep that could see the row, or than eleven minutes.",
+	lawChecked: "Upkeep that does not say otherwise has checked the rows: every row under a " +
+		"misspelt key is listed, and the log has named it.",
 	lawBound: "Every effect is tried a bounded number of times, and for a bounded time, until a " +
 		"person takes it up again.",
 	lawClaim: "An invitation needs a stored decision or approval, and a claim of the request's " +

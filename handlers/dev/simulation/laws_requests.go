@@ -109,6 +109,7 @@ func (r *run) savedDecision(by *call, before request.Request, existed bool, afte
 	}
 	if (!existed || before.Decision == nil) && after.Decision != nil {
 		r.decided(after)
+		r.wantNoBan(by, after)
 	}
 	if before.Approval == nil && after.Approval != nil && !by.on.admin {
 		r.breach(lawDecided, "%s is approved, but not by a person", name)
@@ -219,9 +220,9 @@ func (r *run) decided(record request.Request) {
 	row, known := r.versions[decision.Row.ETag]
 	invites := decision.Action == policy.Invite
 	switch {
-	case !known || r.rowOf[decision.Row.ETag].Partition != r.address[record.ID].Domain():
+	case !known || !r.mayDecide(r.rowOf[decision.Row.ETag], r.address[record.ID]):
 		r.breach(lawDecided, "%s was decided by a row that is not its own", name)
-	case !row.to.IsZero() && row.to.Before(r.submitted[record.ID]):
+	case !row.to.IsZero() && row.to.Before(r.submitted[record.ID]) && !r.stillListed(row, record.ID):
 		r.breach(lawDecided, "%s was decided by a row that had been changed before", name)
 	case decision.Action != row.action && !(decision.Action == policy.Review && row.limited):
 		r.breach(lawDecided, "%s: the row says %s, the decision %s", name, row.action, decision.Action)

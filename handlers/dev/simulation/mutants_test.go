@@ -231,6 +231,30 @@ func (b bentRows) Rows(ctx context.Context, partitions []string) ([]policy.Raw, 
 	return rows, err
 }
 
+// bentStrays are misspelt rows that are overlooked: by a search, or in the list.
+type bentStrays struct {
+	request.StrayStore
+	unfound, unlisted bool
+}
+
+func (s bentStrays) ScanRows(
+	ctx context.Context, cursor string,
+) (rows []policy.Raw, next string, err error) {
+	rows, next, err = s.StrayStore.ScanRows(ctx, cursor)
+	if s.unfound {
+		rows = nil
+	}
+	return rows, next, err
+}
+
+func (s bentStrays) Strays(ctx context.Context) (request.Strays, error) {
+	strays, err := s.StrayStore.Strays(ctx)
+	if s.unlisted {
+		strays.Rows = nil
+	}
+	return strays, err
+}
+
 // bendStore returns a fault of the store.
 func bendStore(fault func(*run, *bentStore)) func(*run, *workflow.Config) {
 	return func(r *run, config *workflow.Config) {
@@ -268,6 +292,12 @@ func requestMutants() []mutant {
 		})},
 		{lawDecided, "none", "rows are read wrongly", func(_ *run, config *workflow.Config) {
 			config.Rows = bentRows{config.Rows}
+		}},
+		{lawMisspelt, "rows misspelt", "the list is not heeded", func(_ *run, config *workflow.Config) {
+			config.Strays = bentStrays{StrayStore: config.Strays, unlisted: true}
+		}},
+		{lawChecked, "rows misspelt", "no row is found", func(_ *run, config *workflow.Config) {
+			config.Strays = bentStrays{StrayStore: config.Strays, unfound: true}
 		}},
 		{lawEnds, "none", "the directory refuses", bendDirectory(func(_ *run, d *bentDirectory) {
 			d.invite = func(_ context.Context, _ request.Invitation, _ string, _ error) (string, error) {

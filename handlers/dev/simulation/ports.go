@@ -82,6 +82,7 @@ func (s store) Save(
 			own.Grants = slices.Clone(saved.Grants)
 			s.recorded[record.ID] = own
 			s.saved(by, before, exists, own, events)
+			by.reading = reading{}
 			s.provoke(by, before, own)
 		}
 		return saved, err
@@ -179,6 +180,7 @@ func (s store) Due(ctx context.Context, now time.Time, limit int) ([]submission.
 
 func (s store) Rows(ctx context.Context, partitions []string) ([]policy.Raw, error) {
 	by := s.current
+	s.readRows(by)
 	rows, err := get(s, "Rows", func() ([]policy.Raw, error) { return s.memory.Rows(ctx, partitions) })
 	if err != nil {
 		s.unread[by.about]++
@@ -201,6 +203,7 @@ func (s store) ScanRows(
 
 func (s store) Strays(ctx context.Context) (request.Strays, error) {
 	by := s.current
+	s.readRows(by)
 	strays, err := get(s, "Strays", func() (request.Strays, error) { return s.memory.Strays(ctx) })
 	s.missed(by, err)
 	return strays, err

@@ -152,7 +152,14 @@ type run struct {
 	asked          map[submission.Address]int // how often somebody asked for the mail again
 	withdrawn      map[submission.ID]bool
 	edited         bool // the row of the trusted domain was
-	rowless        bool // that row was removed
+
+	// Rows under misspelt keys.
+	bans        []*ban
+	named       map[string]bool // the rows that the log has named
+	strayAt     time.Time       // when such a row last came or went
+	checkedAt   time.Time       // when upkeep began that has last checked the rows
+	checkedFrom int             // the same as a number of the happening
+	rowless     bool            // that row was removed
 }
 
 type seat struct {
@@ -266,7 +273,7 @@ func (s *Simulator) newRun(random *rand.Rand, p *profile) *run {
 		failures: map[submission.ID]int{}, unlucky: map[submission.Address]string{},
 		troubled: map[submission.Address]bool{}, cancelled: map[submission.ID]bool{},
 		deniedByPerson: map[submission.ID]bool{}, asked: map[submission.Address]int{},
-		withdrawn: map[submission.ID]bool{},
+		withdrawn: map[submission.ID]bool{}, named: map[string]bool{},
 	}
 	r.tenant = NewTenant(r.clock)
 	return r
@@ -376,7 +383,7 @@ func (r *run) begin() bool {
 			})
 		}
 	}
-	if !r.upkeep && !r.upkeepAt.After(r.now) && (r.someDue() || r.looksForParked()) {
+	if !r.upkeep && !r.upkeepAt.After(r.now) && (r.someDue() || r.looksForParked() || r.looksForStrays()) {
 		add(r.startUpkeep)
 	}
 	if n == 0 {
@@ -458,7 +465,8 @@ func (r *run) startUpkeep() {
 	r.upkeep = true
 	box := &outbox{}
 	on := pick(r.random, r.instances...)
-	r.start(on, "upkeep", "", func() error {
+	var c *call
+	c = r.start(on, "upkeep", "", func() error {
 		_, err := on.worker.Upkeep(r.context, box)
 		return err
 	}, func(result error) {
@@ -467,6 +475,7 @@ func (r *run) startUpkeep() {
 			r.judgeFailure("upkeep", result)
 			return
 		}
+		r.rowsChecked(c)
 		for _, content := range *box {
 			if r.misfortune(20) {
 				r.happened("a message of upkeep is lost")
@@ -513,6 +522,9 @@ func (r *run) pass() bool {
 	}
 	if look := r.parkedLook(); !look.IsZero() {
 		atUpkeep(look)
+	}
+	if r.looksForStrays() {
+		atUpkeep(r.strayAt)
 	}
 	if next.After(r.now) {
 		r.now = next

@@ -138,6 +138,15 @@ func (a alertCounter) Handle(_ context.Context, record slog.Record) error {
 			}
 			return true
 		})
+	case workflow.LogUnchecked:
+		a.current.unchecked = true
+	case workflow.LogStray:
+		record.Attrs(func(attr slog.Attr) bool {
+			if attr.Key == "row" {
+				a.named[attr.Value.String()] = true
+			}
+			return true
+		})
 	}
 	return nil
 }
@@ -166,6 +175,7 @@ type version struct {
 	action   policy.Action
 	groups   []string
 	limited  bool
+	misspelt bool
 	send     bool
 	from, to time.Time // to is zero for the present version
 }
@@ -188,8 +198,11 @@ func (r *run) row(partition, name string, columns map[string]any) {
 		}
 		r.endVersion(policy.RowKey{Partition: partition, Name: name})
 		parsed := policy.Parse(raw)
+		if len(parsed.Faults) > 0 {
+			parsed.Action = policy.Review
+		}
 		r.versions[raw.ETag] = version{
-			action: parsed.Action, groups: parsed.Terms.Groups, send: parsed.Terms.SendInvitation,
+			action: parsed.Action, misspelt: len(parsed.For) > 0, groups: parsed.Terms.Groups, send: parsed.Terms.SendInvitation,
 			limited: parsed.MaxGuests > 0 || parsed.MaxPerDay > 0, from: r.now,
 		}
 		r.rowOf[raw.ETag] = policy.RowKey{Partition: partition, Name: name}
