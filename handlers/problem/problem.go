@@ -44,6 +44,9 @@ const (
 	Conflict Code = "conflict"
 	// StorageUnavailable: the storage account did not answer or could not do it now.
 	StorageUnavailable Code = "storage-unavailable"
+	// RecordUnreadable: this version of the program can't read something that is stored. Another
+	// attempt fails too, until that or the version has changed.
+	RecordUnreadable Code = "record-unreadable"
 	// MalformedMessage: a queue message that this program did not write. Another attempt would fail
 	// too.
 	MalformedMessage Code = "malformed-message"
@@ -58,7 +61,7 @@ func Codes() []Code {
 	return []Code{
 		InvalidInput, MalformedBody, BodyTooLarge, UnsupportedMediaType, MethodNotAllowed, NotFound,
 		OriginRefused, FormStale, CaptchaFailed, TooManyRequests,
-		Internal, Conflict, StorageUnavailable, MalformedMessage, CaptchaUnavailable,
+		Internal, Conflict, StorageUnavailable, RecordUnreadable, MalformedMessage, CaptchaUnavailable,
 	}
 }
 

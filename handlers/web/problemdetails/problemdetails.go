@@ -31,6 +31,7 @@ var kinds = map[problem.Code]kind{
 	problem.Internal:             {http.StatusInternalServerError, "Something went wrong on our side"},
 	problem.Conflict:             {http.StatusConflict, "Somebody else changed this first"},
 	problem.StorageUnavailable:   {http.StatusServiceUnavailable, "The service is busy"},
+	problem.RecordUnreadable:     {http.StatusInternalServerError, "Something went wrong on our side"},
 	problem.MalformedMessage:     {http.StatusBadRequest, "The message can't be read"},
 	problem.CaptchaUnavailable:   {http.StatusServiceUnavailable, "The service is busy"},
 }
