@@ -25,8 +25,8 @@ const (
 //	*.com
 //	*
 //
-// There are at most 12, since [submission.ParseAddress] limits domains to 10 parts. The zero
-// Address has none, not even "*".
+// There are at most 12, since [submission.ParseAddress] limits domains to 10 parts, or a few more
+// for an address that was stored under other rules. The zero Address has none, not even "*".
 func Partitions(a submission.Address) []string {
 	domain := a.Domain()
 	if domain == "" {
