@@ -62,8 +62,8 @@ type Gate struct {
 	Version string
 }
 
-// GateStore keeps the Gate. Errors are *problem.Error: Conflict as said below, else
-// StorageUnavailable.
+// GateStore keeps the Gate. Errors are *problem.Error: Conflict as said below, RecordUnreadable as
+// for [Store], else StorageUnavailable.
 type GateStore interface {
 	// Gate returns the gate as last saved; the zero Gate if none was.
 	Gate(ctx context.Context) (Gate, error)

@@ -10,8 +10,10 @@ import (
 
 // Store keeps requests, claims and due entries. Several instances may call every method at once,
 // and what it writes is durable when it returns. Errors are *problem.Error: NotFound and Conflict
-// where said below, else StorageUnavailable. Every implementation passes the suite of package
-// storetest.
+// where said below, RecordUnreadable for what another version of the program, or somebody else, has
+// stored in a form that this one can't read, else StorageUnavailable. What it writes it can read
+// back, also by a version with stricter rules for input. Every implementation passes the suite of
+// package storetest.
 type Store interface {
 	// Load returns the request as last saved. NotFound if there is none.
 	Load(ctx context.Context, id submission.ID) (Request, error)

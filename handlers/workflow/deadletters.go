@@ -38,7 +38,7 @@ func (w *Worker) GiveUp(ctx context.Context, messageID string, body []byte) erro
 		return nil
 	case code == problem.NotFound && message.Kind == submission.Advance:
 		err = w.recordTroubled(ctx, message)
-	case code == problem.Internal:
+	case code == problem.RecordUnreadable:
 		// The record can't be read, so a person has to look at it.
 		err = w.bringBack(ctx, message.ID, troubled.after(len(troubled), 0))
 		if message.Due.IsZero() {

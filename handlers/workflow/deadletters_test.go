@@ -123,7 +123,7 @@ func TestUnreadableRecordComesBackWithItsSubmission(t *testing.T) {
 	id := w.submit("ana@contoso.com")
 	body := must(w.queue[0].Encode())(t)
 	w.deliverAll()
-	unreadable := func() error { return problem.New(problem.Internal, "column Decision is not a decision") }
+	unreadable := func() error { return problem.New(problem.RecordUnreadable, "column Decision is not a decision") }
 	w.on("Load", before, -1, unreadable)
 	ok(t, w.worker.GiveUp(t.Context(), "m", body))
 	ok(t, w.worker.GiveUp(t.Context(), "m", must(submission.Message{ID: id, Due: w.now}.Encode())(t)))
@@ -160,7 +160,7 @@ func TestGivenUpMessageIsNeverLost(t *testing.T) {
 	withdrawal := func(w *world) submission.Message {
 		return submission.Message{ID: w.signUp("ana@contoso.com"), Kind: submission.Withdraw}
 	}
-	unreadable := func() error { return problem.New(problem.Internal, "not a request") }
+	unreadable := func() error { return problem.New(problem.RecordUnreadable, "not a request") }
 	conflict := func() error { return problem.New(problem.Conflict, "another was faster") }
 	tests := map[string]struct {
 		message func(*world) submission.Message

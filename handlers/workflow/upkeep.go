@@ -182,7 +182,7 @@ func (w *Worker) eraseExpired(ctx context.Context, before time.Time) (found, era
 	}
 	for _, id := range ids {
 		r, err := w.config.Store.Load(ctx, id)
-		if problem.CodeOf(err) == problem.Internal {
+		if problem.CodeOf(err) == problem.RecordUnreadable {
 			// The record can't be read. A person must look at it; the others need not wait for
 			// that.
 			w.config.Log.ErrorContext(ctx, "an expired request can't be read", "request", id, "error", err)

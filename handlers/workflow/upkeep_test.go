@@ -80,7 +80,7 @@ func TestUnreadableRecordDoesNotBlockRetention(t *testing.T) {
 	w.review(t, "waits@fabrikam.com")
 	w.now = w.now.Add(31 * 24 * time.Hour)
 	w.on("Load", before, 1, func() error {
-		return problem.New(problem.Internal, "loading request: column Decision is not a decision")
+		return problem.New(problem.RecordUnreadable, "loading request: column Decision is not a decision")
 	})
 	var due outbox
 	must(w.worker.Upkeep(t.Context(), &due))(t)
@@ -199,7 +199,7 @@ func TestSweepEndsWithUnreadableRecords(t *testing.T) {
 	w.submitMany(101)
 	w.deliverAll()
 	w.now = w.now.AddDate(0, 0, 31)
-	w.on("Load", before, -1, func() error { return problem.New(problem.Internal, "not a request") })
+	w.on("Load", before, -1, func() error { return problem.New(problem.RecordUnreadable, "not a request") })
 	for range 3 {
 		must(w.worker.Upkeep(t.Context(), &outbox{}))(t)
 	}

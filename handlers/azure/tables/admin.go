@@ -21,7 +21,7 @@ func (s *Store) AllRows(ctx context.Context) ([]policy.Raw, error) {
 	var rows []policy.Raw
 	err := s.list(ctx, s.policies, "PartitionKey ge ''", nil, func(r row) error {
 		rows = append(rows, r.raw())
-		return nil
+		return r.whole()
 	})
 	if err != nil {
 		return nil, failure("reading all policy rows", err)

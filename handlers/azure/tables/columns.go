@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"math"
+	"slices"
 	"strings"
 	"time"
 
@@ -73,10 +74,13 @@ func (r *row) setJSON(column string, value any) error {
 	return nil
 }
 
-// A reader takes typed values out of a row and keeps the first failure.
+// A reader takes typed values out of a row of the app. What it can't understand is a
+// problem.RecordUnreadable: the row is of another version of the program, or somebody else has
+// written it.
 type reader struct {
 	row
-	err error
+	err    error    // the first failure
+	faults []string // what is wrong, each column once; no values
 }
 
 // read fills in the variables of the fields. A missing column is a zero value.
@@ -109,23 +113,29 @@ func (r *reader) json(column string, value any, want string) {
 	}
 }
 
-// address reads the column's address, and leaves address as it is if the column is missing.
+// address reads the column's address, and leaves address as it is if the column is missing. The
+// rules of the form are not asked: they may have become stricter since the address was stored.
 func (r *reader) address(column string, address *submission.Address) {
 	text := r.text(column)
 	if text == "" {
 		return
 	}
 	var err error
-	*address, err = submission.ParseAddress(text)
+	*address, err = submission.StoredAddress(text)
 	if err != nil {
-		r.fail(column, "an address that can be invited")
+		r.fail(column, "a stored address")
 	}
 }
 
 // fail notes that the column is not what is wanted.
 func (r *reader) fail(column, want string) {
+	fault := "column " + column + " is not "
+	if slices.ContainsFunc(r.faults, func(known string) bool { return strings.HasPrefix(known, fault) }) {
+		return
+	}
+	r.faults = append(r.faults, fault+want)
 	if r.err == nil {
-		r.err = problem.New(problem.Internal, "column %s is not %s", column, want)
+		r.err = problem.New(problem.RecordUnreadable, "%s", fault+want)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 
 	"github.com/Azure/azure-sdk-for-go/sdk/data/aztables"
 
+	"guestlist/handlers/problem"
 	"guestlist/handlers/request"
 )
 
@@ -76,6 +77,10 @@ func decodeGate(doing string, stored row) (request.Gate, error) {
 func (s *Store) SaveGate(ctx context.Context, gate request.Gate) (request.Gate, error) {
 	const doing = "saving the gate"
 	r := newRow(tenantPartition, gateName, gateFields(&gate))
+	_, err := decodeGate("reading it back", r)
+	if err != nil {
+		return request.Gate{}, problem.New(problem.Internal, "%s: %w", doing, err)
+	}
 	if gate.Version != "" {
 		saved, err := replace(ctx, doing, s.tenant, r, gate.Version)
 		if err != nil {

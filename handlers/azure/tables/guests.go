@@ -192,7 +192,7 @@ func claimKey(address submission.Address) (string, error) {
 }
 
 func encodeClaim(address submission.Address, claim request.Claim) (row, error) {
-	_, err := submission.ParseID(string(claim.Owner))
+	_, err := submission.StoredID(string(claim.Owner))
 	if err != nil {
 		return row{}, err
 	}
@@ -215,7 +215,7 @@ func decodeClaim(doing string, r row) (request.Claim, error) {
 	claim := request.Claim{Version: r.etag}
 	columns := reader{row: r}
 	columns.read(claimFields(&claim))
-	_, err := submission.ParseID(string(claim.Owner))
+	_, err := submission.StoredID(string(claim.Owner))
 	if err != nil {
 		columns.fail(ownerColumn, "the id of a request")
 	}
@@ -227,7 +227,7 @@ func decodeClaim(doing string, r row) (request.Claim, error) {
 	}
 	err = claim.Check()
 	if err != nil {
-		return request.Claim{}, failure(doing, err)
+		return request.Claim{}, problem.New(problem.RecordUnreadable, "%s: %w", doing, err)
 	}
 	return claim, nil
 }

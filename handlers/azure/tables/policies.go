@@ -64,7 +64,7 @@ func (s *Store) partition(ctx context.Context, partition string) ([]policy.Raw, 
 			return problem.New(problem.Internal, "there are more than %d rows: delete those that no longer matter, or move some to partitions of narrower names", policy.MaxRows)
 		}
 		rows = append(rows, r.raw())
-		return nil
+		return r.whole()
 	})
 	if err != nil {
 		return nil, failure(doing, err)

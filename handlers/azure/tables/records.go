@@ -35,7 +35,7 @@ func (s *Store) Expired(ctx context.Context, before time.Time, limit int) ([]sub
 	err = s.list(ctx, s.requests, filter, []string{"PartitionKey", "RowKey", changedColumn}, func(r row) error {
 		columns := reader{row: r}
 		changed := columns.time(changedColumn)
-		id, err := submission.ParseID(r.partition)
+		id, err := submission.StoredID(r.partition)
 		// The emulator compares milliseconds only.
 		if err != nil || columns.err != nil || !changed.Before(before) {
 			return nil
@@ -81,7 +81,7 @@ func (s *Store) Standing(ctx context.Context, before map[request.State]time.Time
 	err = s.list(ctx, s.requests, filter, []string{"PartitionKey", "RowKey", stateColumn, sinceColumn}, func(r row) error {
 		columns := reader{row: r}
 		state, since := request.State(columns.text(stateColumn)), columns.time(sinceColumn)
-		id, err := submission.ParseID(r.partition)
+		id, err := submission.StoredID(r.partition)
 		if err != nil || columns.err != nil || !since.Before(before[state]) {
 			return nil
 		}

@@ -92,10 +92,10 @@ func eventFields(event *request.Event) []field {
 	return []field{{atColumn, &event.At}, {stateColumn, (*string)(&event.State)}, {"What", &event.What}, {"Detail", &event.Detail}}
 }
 
-// Load implements [request.Store]. A row that can't be understood is a problem.Internal.
+// Load implements [request.Store].
 func (s *Store) Load(ctx context.Context, id submission.ID) (request.Request, error) {
 	doing := fmt.Sprintf("loading request %s", id)
-	_, err := submission.ParseID(string(id))
+	_, err := submission.StoredID(string(id))
 	if err != nil {
 		return request.Request{}, failure("loading a request", err)
 	}
@@ -109,11 +109,12 @@ func (s *Store) Load(ctx context.Context, id submission.ID) (request.Request, er
 // Save implements [request.Store]. It returns times in UTC, cut to 100 ns. At most 99 events can
 // be added at once. r.Events must be as loaded.
 //
-// What does not fit a row is a problem.Internal that names the column, and nothing is sent. After
+// What does not fit a row, or could not be read back, is a problem.Internal that names the column,
+// and nothing is sent. After
 // a problem.Conflict or a problem.StorageUnavailable the caller must load the request again: it
 // may have been written, and the answer lost.
 func (s *Store) Save(ctx context.Context, r request.Request, events []request.Event) (request.Request, error) {
-	_, err := submission.ParseID(string(r.ID))
+	_, err := submission.StoredID(string(r.ID))
 	if err != nil {
 		return request.Request{}, failure("saving a request", err)
 	}
@@ -133,7 +134,7 @@ func (s *Store) Save(ctx context.Context, r request.Request, events []request.Ev
 		}
 		actions = append(actions, aztables.TransactionAction{ActionType: aztables.TransactionTypeAdd, Entity: encoded})
 	}
-	record, err := encodeRequest(r)
+	record, saved, err := writable(r)
 	if err != nil {
 		return request.Request{}, failure(doing, err)
 	}
@@ -154,9 +155,8 @@ func (s *Store) Save(ctx context.Context, r request.Request, events []request.Ev
 	case err != nil:
 		return request.Request{}, failure(doing, err)
 	}
-	record.etag = etags[0]
-	// Read it as Load would, so that both return the same.
-	return decodeRequest(doing, record)
+	saved.Version = etags[0]
+	return saved, nil
 }
 
 // reread returns the stored request if record was written. The answer to the write could not be
@@ -175,7 +175,7 @@ func (s *Store) reread(ctx context.Context, doing string, record row) (request.R
 
 // Forget implements [request.Store].
 func (s *Store) Forget(ctx context.Context, r request.Request) error {
-	_, err := submission.ParseID(string(r.ID))
+	_, err := submission.StoredID(string(r.ID))
 	if err != nil {
 		return nil // an invalid id is an unknown one
 	}
@@ -190,9 +190,13 @@ func (s *Store) Forget(ctx context.Context, r request.Request) error {
 	return err
 }
 
-// History implements [request.Store].
+// unreadableEvent is the name of an event that can't be read.
+const unreadableEvent = "unreadable"
+
+// History implements [request.Store]. An event that can't be read is one that says so: it must not
+// hide the others.
 func (s *Store) History(ctx context.Context, id submission.ID) ([]request.Event, error) {
-	_, err := submission.ParseID(string(id))
+	_, err := submission.StoredID(string(id))
 	if err != nil {
 		return nil, nil // an invalid id is an unknown one
 	}
@@ -204,13 +208,30 @@ func (s *Store) History(ctx context.Context, id submission.ID) ([]request.Event,
 		var event request.Event
 		columns := reader{row: r}
 		columns.read(eventFields(&event))
+		if columns.err != nil {
+			event = request.Event{What: unreadableEvent, Detail: columns.faults[0]}
+		}
 		events = append(events, event)
-		return columns.err
+		return nil
 	})
 	if err != nil {
 		return nil, failure(fmt.Sprintf("reading the history of request %s", id), err)
 	}
 	return events, nil
+}
+
+// writable returns the record of a request, and the request as Load would return it. One that could
+// not be read back is a problem.Internal.
+func writable(r request.Request) (row, request.Request, error) {
+	record, err := encodeRequest(r)
+	if err != nil {
+		return row{}, request.Request{}, err
+	}
+	read, columns := readRequest(record)
+	if columns.err != nil {
+		return row{}, request.Request{}, problem.New(problem.Internal, "it could not be read back: %s", columns.faults[0])
+	}
+	return record, read, nil
 }
 
 func encodeRequest(r request.Request) (row, error) {
@@ -248,10 +269,20 @@ func encodeRequest(r request.Request) (row, error) {
 	return record, errors.Join(errs...)
 }
 
-// decodeRequest reads the record of a request. A missing column is a zero value, so that a record
-// can be read whose columns with personal data were emptied. A record without a known state, or
-// with JSON, an address or an id that can't be read, is an error.
+// decodeRequest reads the record of a request as it was stored, whatever the rules for input are
+// now. A missing column is a zero value, so that a record can be read whose columns with personal
+// data were emptied. A record without a known state, or with a value that can't be understood, is a
+// problem.RecordUnreadable.
 func decodeRequest(doing string, record row) (request.Request, error) {
+	r, columns := readRequest(record)
+	if columns.err != nil {
+		return request.Request{}, failure(doing, columns.err)
+	}
+	return r, nil
+}
+
+// readRequest reads the record as far as it can be understood. The reader says what can't be.
+func readRequest(record row) (request.Request, reader) {
 	columns := reader{row: record}
 	r := request.Request{ID: submission.ID(record.partition), Version: record.etag}
 	columns.read(requestFields(&r))
@@ -262,7 +293,7 @@ func decodeRequest(doing string, record row) (request.Request, error) {
 		columns.fail(originColumn, "a known origin")
 	}
 	if r.RepeatOf != "" {
-		_, err := submission.ParseID(string(r.RepeatOf))
+		_, err := submission.StoredID(string(r.RepeatOf))
 		if err != nil {
 			columns.fail(repeatOfColumn, "the id of a request")
 		}
@@ -284,8 +315,5 @@ func decodeRequest(doing string, record row) (request.Request, error) {
 		columns.fail(grantsColumn, "a list of grants")
 	}
 	columns.json(failuresColumn, &r.Failures, "the failures of an effect")
-	if columns.err != nil {
-		return request.Request{}, failure(doing, columns.err)
-	}
-	return r, nil
+	return r, columns
 }

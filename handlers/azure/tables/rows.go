@@ -6,7 +6,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -143,8 +145,22 @@ func encodeValue(value any) (cell, error) {
 	}
 }
 
-// decodeRow reads what the service sent. A value that can't be understood is an error: a policy
-// row must not lose a condition.
+// unknownValue stands for the value of a column that can't be understood.
+type unknownValue struct{}
+
+// whole returns an error that names a column whose value can't be understood, if there is one: a
+// policy row must not lose a condition.
+func (r row) whole() error {
+	for _, column := range slices.Sorted(maps.Keys(r.columns)) {
+		if r.columns[column] == (unknownValue{}) {
+			return problem.New(problem.Internal, "the table service sent a row whose column %s can't be understood", column)
+		}
+	}
+	return nil
+}
+
+// decodeRow reads what the service sent. A value that can't be understood is an unknownValue, so
+// that it concerns nobody who does not read that column.
 func decodeRow(encoded []byte) (row, error) {
 	var properties map[string]json.RawMessage
 	err := json.Unmarshal(encoded, &properties)
@@ -167,15 +183,19 @@ func decodeRow(encoded []byte) (row, error) {
 				continue
 			}
 			var edmType string
-			if annotation, annotated := properties[name+"@odata.type"]; annotated {
-				err = json.Unmarshal(annotation, &edmType)
-				if err != nil {
-					break
-				}
-			}
+			annotation, annotated := properties[name+"@odata.type"]
 			var value any
-			value, err = decodeValue(raw, edmType)
-			if err == nil && value != nil {
+			var unknown error
+			if annotated {
+				unknown = json.Unmarshal(annotation, &edmType)
+			}
+			if unknown == nil {
+				value, unknown = decodeValue(raw, edmType)
+			}
+			switch {
+			case unknown != nil:
+				r.columns[name] = unknownValue{}
+			case value != nil:
 				r.columns[name] = value
 			}
 		}

@@ -256,7 +256,7 @@ func seatPartition(key policy.RowKey) string {
 }
 
 func seatKeys(key policy.RowKey, id submission.ID) (partition, seat string, err error) {
-	_, err = submission.ParseID(string(id))
+	_, err = submission.StoredID(string(id))
 	if err != nil {
 		return "", "", err
 	}

@@ -567,7 +567,7 @@ func TestUnreadableRecordIsError(t *testing.T) {
 				delete(record.columns, test.column)
 			}
 			decoded, err := decodeRequest("decoding", record)
-			wantCode(t, "decodeRequest", err, problem.Internal)
+			wantCode(t, "decodeRequest", err, problem.RecordUnreadable)
 			if decoded.ID != "" {
 				t.Error("a request came with the error")
 			}
@@ -671,7 +671,7 @@ func TestUnreadableClaimIsError(t *testing.T) {
 			encoded := must(row{partition: key, name: claimName, columns: columns}.encode())(t)
 			must(store.guests.UpsertEntity(t.Context(), encoded, &aztables.UpsertEntityOptions{UpdateMode: aztables.UpdateModeReplace}))(t)
 			claim, created, err := store.Claim(t.Context(), ana(t), newID(t), start)
-			wantCode(t, "Claim", err, problem.Internal)
+			wantCode(t, "Claim", err, problem.RecordUnreadable)
 			if created || claim != (request.Claim{}) {
 				t.Errorf("got %+v, created = %t", claim, created)
 			}

@@ -57,6 +57,9 @@ func (s *Store) ScanRows(
 	}
 	for _, encoded := range page.Entities {
 		r, err := decodeRow(encoded)
+		if err == nil {
+			err = r.whole()
+		}
 		if err != nil {
 			return nil, "", failure(doing, err)
 		}

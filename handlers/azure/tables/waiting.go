@@ -19,7 +19,7 @@ const waitingPartition = "due"
 
 // Wait implements [request.Store]. The time is cut to 100 ns; a zero time is a problem.Internal.
 func (s *Store) Wait(ctx context.Context, id submission.ID, due time.Time) error {
-	_, err := submission.ParseID(string(id))
+	_, err := submission.StoredID(string(id))
 	if err != nil {
 		return failure("noting when a request is due", err)
 	}
@@ -32,7 +32,7 @@ func (s *Store) Wait(ctx context.Context, id submission.ID, due time.Time) error
 
 // StopWaiting implements [request.Store].
 func (s *Store) StopWaiting(ctx context.Context, id submission.ID, due time.Time) error {
-	_, err := submission.ParseID(string(id))
+	_, err := submission.StoredID(string(id))
 	if err != nil {
 		return nil // an invalid id has no due entry
 	}
@@ -73,7 +73,7 @@ func (s *Store) Due(ctx context.Context, now time.Time, limit int) ([]submission
 	err := s.list(ctx, s.waiting, filter, []string{"PartitionKey", "RowKey", dueColumn}, func(r row) error {
 		columns := reader{row: r}
 		due := columns.time(dueColumn)
-		id, err := submission.ParseID(r.name)
+		id, err := submission.StoredID(r.name)
 		if err != nil || columns.err != nil {
 			s.log.WarnContext(ctx, "table Waiting has a row that this program did not write: delete it", "table", waitingTable)
 			return nil
