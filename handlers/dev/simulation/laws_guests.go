@@ -146,7 +146,7 @@ func (r *run) savedGrants(by *call, before, after request.Request) {
 		// With a clock that is hours ahead a guest seems never to come, and is invited anew. So is
 		// one who was removed, and who may have been restored since with all groups: what the
 		// request knew of the account is gone by then.
-		removed := r.removed[after.GuestID] > 0
+		removed := adder != nil && r.removed[after.GuestID] > adder.begunAt
 		if adder != nil && adder.about == after.ID && !r.skewed() && !removed &&
 			adder.goneAt != 0 && adder.goneAt < by.begunAt {
 			r.breach(lawGranted, "%s added a membership, and takes it for another's without a reason",
