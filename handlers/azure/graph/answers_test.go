@@ -100,6 +100,34 @@ func TestAnswersAndTheirCodes(t *testing.T) {
 		"no body for a membership that is not found": {
 			"AddMember", "", "", 404, request.DirectoryNotReplicated, "status 404",
 		},
+		"a page as the words of an invitation's error": {
+			"Invite", jsonType, graphError("UnknownError", "<!DOCTYPE html><html><title>404 - This domain is blocked.</title></html>"),
+			404, request.DirectoryUnknown, "a page",
+		},
+		"a page as the words that refuse an invitation": {
+			"Invite", jsonType, graphError("UnknownError", "\r\n<html>The address is not valid.</html>"), 400,
+			request.DirectoryUnknown, "a page",
+		},
+		"a page as the words of a membership's error": {
+			"AddMember", jsonType, graphError("UnknownError", "<html>No.</html>"), 404,
+			request.DirectoryNotReplicated, "a page",
+		},
+		"invitations switched off, unauthorized": {
+			"Invite", jsonType, graphError("Unauthorized", "Guest invitations not allowed for your company."), 401,
+			request.DirectoryInvitationsOff, "your company",
+		},
+		"a suspicion, unauthorized": {
+			"Invite", jsonType, graphError("Unauthorized",
+				"Invitations are blocked for this directory due to suspicious activity."), 401,
+			request.DirectorySuspicious, "suspicious",
+		},
+		"unauthorized, in words nobody knows": {
+			"Invite", jsonType, graphError("Unauthorized", "No."), 401, request.DirectoryNoToken, "Unauthorized",
+		},
+		"a token of another tenant": {
+			"Invite", jsonType, graphError("InvalidAuthenticationToken",
+				"The token's tenant does not allow guest invitations."), 401, request.DirectoryNoToken, "tenant",
+		},
 		"a guest of another address": {"Invite", jsonType, addressed("bo@contoso.com"), 201,
 			request.DirectoryUnavailable, "another guest"},
 	}
@@ -145,5 +173,16 @@ func TestClosedGroups(t *testing.T) {
 				t.Errorf("the detail leaves out the words: %q", failure.Detail)
 			}
 		}
+	}
+}
+
+// TestWordsAboutTenantCostOneCall: another token would not help, and another attempt may do harm.
+func TestWordsAboutTenantCostOneCall(t *testing.T) {
+	client, log := answering(t, 401, "application/json", graphError("Unauthorized",
+		"Invitations are blocked for this directory due to suspicious activity."))
+	err := second(client.Invite(t.Context(), invitation(t)))
+	wantProblem(t, err, request.DirectorySuspicious, log)
+	if n := strings.Count(log.String(), "graph answered"); n != 1 {
+		t.Errorf("%d calls", n)
 	}
 }

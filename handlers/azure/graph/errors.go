@@ -63,7 +63,7 @@ type operation struct {
 func (c *Client) call(ctx context.Context, op operation, run func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
-	err := guarded(context.WithValue(ctx, exchangeKey{}, &exchange{want: op.want}), run)
+	err := guarded(context.WithValue(ctx, exchangeKey{}, &exchange{want: op.want, means: op.code}), run)
 	if err == nil {
 		return nil
 	}
@@ -148,8 +148,7 @@ func (op operation) code(answer *answerError) problem.Code {
 	switch {
 	case answer.status == http.StatusTooManyRequests:
 		return request.DirectoryThrottled
-	case answer.status == http.StatusUnauthorized && !answer.aboutPermission():
-		// Not even a new token was accepted.
+	case answer.status == http.StatusUnauthorized && answer.fault != "":
 		return request.DirectoryNoToken
 	case answer.status < 400:
 		return request.DirectoryUnavailable
@@ -162,13 +161,18 @@ func (op operation) code(answer *answerError) problem.Code {
 	case answer.fault != "":
 		return request.DirectoryUnavailable
 	}
-	code := op.classify(answer)
-	if code != "" {
-		return code
+	if op.classify != nil {
+		code := op.classify(answer)
+		if code != "" {
+			return code
+		}
 	}
 	switch answer.status {
 	case http.StatusUnauthorized:
-		return request.DirectoryForbidden
+		if answer.aboutPermission() {
+			return request.DirectoryForbidden
+		}
+		return request.DirectoryNoToken
 	case http.StatusRequestTimeout, http.StatusConflict, http.StatusLocked, http.StatusTooEarly:
 		// Another client is changing the same object, or the service is busy.
 		return request.DirectoryUnavailable
@@ -191,7 +195,7 @@ func (op operation) code(answer *answerError) problem.Code {
 // may pass, and the app may well be allowed to read.
 func classifyRead(answer *answerError) problem.Code {
 	switch {
-	case answer.status == http.StatusUnauthorized: // see aboutPermission
+	case answer.status == http.StatusUnauthorized && answer.aboutPermission():
 		return request.DirectoryReadForbidden
 	case answer.status != http.StatusForbidden:
 		return ""

@@ -131,7 +131,7 @@ func classifyInvitation(answer *answerError, asked request.Invitation) problem.C
 func classifyWords(answer *answerError, asked request.Invitation) problem.Code {
 	switch answer.status {
 	case http.StatusUnauthorized:
-		return request.DirectoryForbidden // see aboutPermission
+		return classifyUnauthorized(answer, asked)
 	case http.StatusBadRequest, http.StatusForbidden, http.StatusNotFound, http.StatusConflict, http.StatusUnprocessableEntity:
 	case http.StatusRequestTimeout, http.StatusLocked, http.StatusTooEarly:
 		return ""
@@ -200,6 +200,21 @@ func classifyWords(answer *answerError, asked request.Invitation) problem.Code {
 	default:
 		return request.DirectoryUnknown
 	}
+}
+
+// classifyUnauthorized returns what Graph says about the tenant with the status 401, which mostly
+// means that it does not accept the token; "" then.
+func classifyUnauthorized(answer *answerError, asked request.Invitation) problem.Code {
+	if answer.aboutPermission() {
+		return request.DirectoryForbidden
+	}
+	same := *answer
+	same.status = http.StatusForbidden
+	code := classifyWords(&same, asked)
+	if !request.TenantWide(code) || found(plain(answer.message), "token|tokens|signature|audience|issuer|lifetime") {
+		return ""
+	}
+	return code
 }
 
 // whoseSettings returns whose cross-tenant access settings block the guest, as far as the text

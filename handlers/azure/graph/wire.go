@@ -20,6 +20,8 @@ import (
 	"time"
 
 	"guestlist/handlers/azure/internal/rest"
+	"guestlist/handlers/problem"
+	"guestlist/handlers/request"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	azpolicy "github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
@@ -42,8 +44,9 @@ const (
 // exchange is what the middleware must know of the call that a request belongs to. It is in the
 // request's context.
 type exchange struct {
-	want       []int // the statuses that are a success
-	challenged bool  // a new token was asked for once
+	want       []int                           // the statuses that are a success
+	means      func(*answerError) problem.Code // what another answer means
+	challenged bool                            // a new token was asked for once
 }
 
 type exchangeKey struct{}
@@ -113,7 +116,7 @@ func (a answers) Intercept(pipeline khttp.Pipeline, index int, r *http.Request) 
 	requestID := rest.Identifier(response.Header.Get("request-id"))
 	call, known := r.Context().Value(exchangeKey{}).(*exchange)
 	if !known {
-		call = &exchange{want: []int{http.StatusOK}}
+		call = &exchange{want: []int{http.StatusOK}, means: operation{}.code}
 	}
 	level := slog.LevelInfo
 	if slices.Contains(call.want, response.StatusCode) {
@@ -140,7 +143,9 @@ func (a answers) Intercept(pipeline khttp.Pipeline, index int, r *http.Request) 
 
 	if response.StatusCode == http.StatusUnauthorized && !call.challenged {
 		claims := challenge(response.Header.Values("WWW-Authenticate"))
-		if claims == "" && !failure.refuses(response.Header.Get("Content-Type"), body) {
+		read := *failure
+		read.read(response.Header.Get("Content-Type"), body)
+		if claims == "" && call.means(&read) == request.DirectoryNoToken {
 			claims = newToken(a.now())
 		}
 		if claims != "" {
@@ -170,6 +175,11 @@ func (e *answerError) read(contentType string, body []byte) {
 		return
 	}
 	e.code = rest.Identifier(value(content.GetCode()))
+	if strings.HasPrefix(strings.TrimSpace(value(content.GetMessage())), "<") {
+		// Graph passes on what a service behind it, or in between, has answered.
+		e.fault = "the words of the error are a page"
+		return
+	}
 	if len(value(content.GetMessage())) <= maxMessage {
 		e.message = value(content.GetMessage())
 	}
@@ -272,14 +282,6 @@ func isJSON(contentType string) bool {
 
 func isObject(body []byte) bool {
 	return json.Valid(body) && bytes.HasPrefix(bytes.TrimLeft(body, " \t\r\n"), []byte("{"))
-}
-
-// refuses reports whether the answer says that a permission is missing: another token would not
-// help.
-func (e *answerError) refuses(contentType string, body []byte) bool {
-	read := *e
-	read.read(contentType, body)
-	return read.aboutPermission()
 }
 
 var claimsForm = regexp.MustCompile(`(?i)^(?:.*,\s*)?Bearer\s(?:.*[\s,])?claims="([A-Za-z0-9+/_-]+=*)"`)
