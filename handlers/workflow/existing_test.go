@@ -1,6 +1,7 @@
 package workflow_test
 
 import (
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -340,4 +341,49 @@ func TestApprovalAnswersOnlyWhatCameBefore(t *testing.T) {
 			w.wantTenant(1, 1, 1)
 		})
 	}
+}
+
+// TestOneForbiddenQuestionLetsNoRemovedGuestIn: the app may read users, and one answer says that it
+// may not.
+func TestOneForbiddenQuestionLetsNoRemovedGuestIn(t *testing.T) {
+	questions := map[string]graphsim.Match{
+		"who holds the address": lookUps, "who was deleted": {Method: http.MethodGet, Path: "/v1.0/directory/*"},
+	}
+	for name, question := range questions {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.row("contoso.com", "r", "Action", "invite", "Groups", groupOne)
+			removed := must(w.tenant.AddUser(graphsim.User{Mail: "ana@contoso.com", CreationType: "Invitation"}))(t)
+			ok(t, w.tenant.DeleteUser(removed.ID))
+			w.order(forbidden(question, 1))
+			id := w.signUp("ana@contoso.com")
+			r := w.wantState(id, request.Review)
+			if r.Objection != "guest-deleted" {
+				t.Errorf("objection %q", r.Objection)
+			}
+			w.wantTenant(0, 0, 0)
+			w.wantLine(workflow.LogDegraded, 0)
+		})
+	}
+}
+
+// TestMissingRightIsFoundOutOnce: without the right to read users, each question is asked once.
+func TestMissingRightIsFoundOutOnce(t *testing.T) {
+	w := newWorld(t)
+	w.row("contoso.com", "r", "Action", "invite")
+	ok(t, w.tenant.Deny("User.Read.All"))
+	for i, want := range []int{3, 4, 5} {
+		w.wantState(w.signUp(fmt.Sprintf("partner.%d@contoso.com", i)), request.Done)
+		if n := w.tenant.Calls()["GET /v1.0/users"]; n != want {
+			t.Errorf("%d questions for %d guests, want %d", n, i+1, want)
+		}
+	}
+	ok(t, w.tenant.Deny())
+	w.wantState(w.signUp("bo@contoso.com"), request.Done)
+	w.order(forbidden(lookUps, 2))
+	w.wantState(w.signUp("cy@contoso.com"), request.Done)
+	if n := w.tenant.Calls()["GET /v1.0/users"]; n != 9 {
+		t.Errorf("%d questions in all, want 9", n)
+	}
+	w.wantLine(workflow.LogDegraded, 1)
 }

@@ -24,12 +24,17 @@ func odd(err error) bool {
 }
 
 // ask asks the directory about the address of the request, and again, twice, if the answer makes no
-// sense.
+// sense. Nor does it make sense that the app may not read users as long as it could: one such answer
+// must not let in a guest whom the next one would show as removed.
 func ask[T any](ctx context.Context, j *job,
 	question func(context.Context, submission.Address) (T, error)) (answer T, err error) {
 	for repeats := 0; ; repeats++ {
 		answer, err = question(ctx, j.Request.Submission.Email)
-		if !odd(err) || repeats == oddRepeats {
+		forbidden := problem.CodeOf(err) == request.DirectoryReadForbidden
+		if !odd(err) && (!forbidden || j.blind.Load()) || repeats == oddRepeats {
+			if err == nil || forbidden {
+				j.blind.Store(forbidden)
+			}
 			return answer, err
 		}
 		sleepErr := j.config.Sleep(ctx, shortWait)

@@ -22,7 +22,7 @@ var guestVanished = objection{request.Review, "guest-vanished",
 // expectCheck lets the receipt of a request without groups be compared with the directory later. A
 // group that takes the guest proves that the guest exists; here nobody else would notice.
 func (j *job) expectCheck(claim request.Claim) {
-	if claim.Owner == j.Request.ID && !claim.SentAt.IsZero() && !j.degraded.Load() {
+	if claim.Owner == j.Request.ID && !claim.SentAt.IsZero() && !j.blind.Load() {
 		j.Request.CheckAt = j.config.Now().Add(checkAfter)
 	}
 }

@@ -60,6 +60,7 @@ type Worker struct {
 	heldUntil  atomic.Int64 // until when the directory wants to be left alone, in nanoseconds; see held
 	sweepAt    atomic.Int64 // when upkeep next sweeps, in nanoseconds
 	degraded   atomic.Bool  // whether LogDegraded is written
+	blind      atomic.Bool  // whether the app may not read users, by the last answer to a question
 	resumption resumption
 	accepted   atomic.Int64 // invitations that were accepted and are not in Gate.Accepted yet
 	suspected  atomic.Bool  // whether the gate had witnesses when it was last read
