@@ -33,7 +33,8 @@ var causes = map[problem.Code]Cause{
 	},
 	DirectoryRefusesAll: {
 		"The directory gives the same answer, which this version of guestlist does not know, to one guest after another.",
-		"The lines \"the directory did not take the invitation\" in the log of the app show the answer. Something between " +
+		"The lines \"the directory did not take the invitation\" and \"the directory did not say who holds the address\" " +
+			"in the log of the app show the answer. Something between " +
 			"the app and Microsoft Graph may give it, such as a proxy, or a policy of the tenant that is new. " +
 			"A probe finds the change; guestlist breaker close does not wait for it.",
 	},

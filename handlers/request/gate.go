@@ -75,9 +75,11 @@ type GateStore interface {
 // MostWitnesses is the most witnesses that the breaker needs, and remembers.
 const MostWitnesses = 3
 
-// Witness is a request that had an answer that may be about the tenant. The zero Witness is none.
+// Witness is a request that had an answer that may be about the tenant. Several requests for one
+// address are one witness. The zero Witness is none.
 type Witness struct {
 	ID     submission.ID
+	Guest  string // a hash of the address
 	Answer string // the code, with the answer itself if that has no code of its own
 }
 

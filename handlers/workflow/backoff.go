@@ -29,8 +29,13 @@ var (
 // longestWait is the last entry of the schedule for a directory that gives no usable answer.
 var longestWait = down[len(down)-1]
 
+// longestPause is the longest time for which the directory is left alone because it asks for that,
+// many times the longest period over which it counts. After that it is asked once more, and can say
+// so again. So no single answer, which may be that of something in between, stops anybody for a day.
+const longestPause = time.Hour
+
 // after returns how long to wait after attempt (counted from 0), never less than what the other
-// side asked for.
+// side asked for, up to longestPause.
 func (s schedule) after(attempt int, asked time.Duration) time.Duration {
-	return max(s[min(attempt, len(s)-1)], asked)
+	return max(s[min(attempt, len(s)-1)], min(asked, longestPause))
 }

@@ -30,6 +30,7 @@ const (
 // asking is a request that asks for a turn.
 type asking struct {
 	id      submission.ID
+	guest   string   // a hash of the address
 	sharers []sharer // whose shares of the day an invitation takes
 }
 
@@ -116,7 +117,7 @@ func startDay(g request.Gate, now time.Time) request.Gate {
 // count.
 func beforeProbe(g request.Gate, now time.Time, id submission.ID) time.Duration {
 	at := g.ProbeAt
-	if at.Sub(now) > longestHold {
+	if at.Sub(now) > longestProbe {
 		at = now
 	}
 	if g.HasWitness(id) {
@@ -151,12 +152,13 @@ func turnBack(g request.Gate, now time.Time, turn admission, by asking) request.
 }
 
 const (
-	// longestHold is longer than the directory can ask to be left alone: its client heeds a day at
-	// most.
-	longestHold = 25 * time.Hour
 	// clockError is how far apart the clocks of two instances may be. A time in the gate that no
 	// correct clock can have written is ignored: it could be years ahead.
 	clockError = time.Minute
+	// longestHold is longer than anybody is held because the directory asked for it, and
+	// longestProbe longer than anybody waits for a probe.
+	longestHold  = longestPause + clockError
+	longestProbe = probeEvery + clockError
 )
 
 // heldFor returns for how long the directory still wants to be left alone.
@@ -248,7 +250,7 @@ func suspicion(failure *problem.Error) (answer string, witnesses int) {
 // refused returns the gate after a request was refused. The breaker opens as soon as there are
 // enough witnesses of the answer, with none accepted in between. While it is open, whoever was
 // refused by a probe leaves the next ones to others.
-func refused(g request.Gate, now time.Time, id submission.ID, failure *problem.Error, probe bool) request.Gate {
+func refused(g request.Gate, now time.Time, by asking, failure *problem.Error, probe bool) request.Gate {
 	answer, needed := suspicion(failure)
 	isOpen := g.Cause != ""
 	switch {
@@ -259,11 +261,11 @@ func refused(g request.Gate, now time.Time, id submission.ID, failure *problem.E
 	case isOpen && needed != 1 && !probe:
 		return g // it was sent before the breaker opened
 	}
-	w := request.Witness{ID: id, Answer: answer}
+	w := request.Witness{ID: by.id, Guest: by.guest, Answer: answer}
 	switch {
 	case !isOpen:
 		g.Witnesses = latest(g.Witnesses, w)
-	case !g.HasWitness(id): // the first is who opened it
+	case !g.HasWitness(by.id): // the first is who opened it
 		copy(g.Witnesses[1:], g.Witnesses[2:])
 		g.Witnesses[len(g.Witnesses)-1] = w
 	}
@@ -273,13 +275,32 @@ func refused(g request.Gate, now time.Time, id submission.ID, failure *problem.E
 	return g
 }
 
+// unasked returns the gate after the question before an invitation got no answer. An answer that
+// makes no sense, or that there is no token, is a witness like one to an invitation. Where a probe
+// is due the question was the probe: no invitation follows, and nobody else need try right now.
+func unasked(g request.Gate, now time.Time, by asking, failure *problem.Error) request.Gate {
+	switch {
+	case odd(failure):
+		unknown := *failure
+		unknown.Code = request.DirectoryUnknown // a refusal of a question is no refusal of a guest
+		failure = &unknown
+	case failure.Code != request.DirectoryNoToken:
+		return g
+	}
+	probe := g.Cause != "" && !g.ProbeAt.IsZero() && beforeProbe(g, now, by.id) == 0
+	if probe {
+		g.ProbeAt = now.Add(betweenProbes(g.Cause))
+	}
+	return refused(g, now, by, failure, probe)
+}
+
 // latest returns the witnesses with w as the last. A request that is refused again is a witness
-// once.
+// once, and so is a person who signs up again.
 func latest(
 	witnesses [request.MostWitnesses]request.Witness, w request.Witness,
 ) (next [request.MostWitnesses]request.Witness) {
 	kept := slices.DeleteFunc(slices.Clone(witnesses[:]), func(v request.Witness) bool {
-		return v.ID == w.ID
+		return v.ID == w.ID || v.Guest == w.Guest && w.Guest != ""
 	})
 	kept = append(kept, w)
 	kept = kept[max(0, len(kept)-len(next)):]
@@ -312,7 +333,7 @@ func open(g request.Gate, now time.Time, failure *problem.Error) request.Gate {
 	}
 	g.Cause, g.Ref, g.ProbeAt = cause, failure.Ref, time.Time{}
 	if request.Probe(cause) {
-		g.ProbeAt = now.Add(max(betweenProbes(cause), failure.RetryAfter))
+		g.ProbeAt = now.Add(betweenProbes(cause))
 	}
 	return g
 }

@@ -59,15 +59,15 @@ func TestBreakerOpensAndCloses(t *testing.T) {
 	now := time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
 	gate := request.Gate{Day: "2026-05-04", Sent: 7, Version: "v"}
 	quota := &problem.Error{Code: request.DirectoryQuota, Ref: "r1"}
-	gate = refused(gate, now, "a", quota, false)
+	gate = refused(gate, now, asking{id: "a"}, quota, false)
 	if gate.Cause != "" || !gate.HasWitness("a") {
 		t.Errorf("one witness: %+v", gate)
 	}
-	gate = refused(gate, now, "b", quota, false)
+	gate = refused(gate, now, asking{id: "b"}, quota, false)
 	if gate.Cause != request.DirectoryQuota || !gate.OpenedAt.Equal(now) || !gate.ProbeAt.Equal(now.Add(probeEvery)) {
 		t.Errorf("opened: %+v", gate)
 	}
-	gate = refused(gate, now.Add(time.Hour), "c", &problem.Error{Code: request.DirectorySuspicious, Ref: "r2"}, false)
+	gate = refused(gate, now.Add(time.Hour), asking{id: "c"}, &problem.Error{Code: request.DirectorySuspicious, Ref: "r2"}, false)
 	if gate.Cause != request.DirectorySuspicious || !gate.OpenedAt.Equal(now) || !gate.ProbeAt.IsZero() {
 		t.Errorf("opened again: %+v", gate)
 	}
@@ -121,7 +121,7 @@ func TestWitnessesThatOpenBreaker(t *testing.T) {
 				if a.failure == nil {
 					gate = accepted(gate, now, false)
 				} else {
-					gate = refused(gate, now, a.id, a.failure, false)
+					gate = refused(gate, now, asking{id: a.id}, a.failure, false)
 				}
 			}
 			if gate.Cause != test.want {
@@ -137,7 +137,7 @@ func TestWitnessesThatOpenBreaker(t *testing.T) {
 func TestWitnessesLeaveProbeToOthers(t *testing.T) {
 	now := time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
 	off := &problem.Error{Code: request.DirectoryInvitationsOff}
-	gate := refused(refused(request.Gate{}, now, "a", off, false), now, "b", off, false)
+	gate := refused(refused(request.Gate{}, now, asking{id: "a"}, off, false), now, asking{id: "b"}, off, false)
 	after := func(g request.Gate, d time.Duration, id submission.ID) bool {
 		_, verdict := admit(g, now.Add(d), request.Pace{}, asking{id: id})
 		return verdict.probe
@@ -161,23 +161,23 @@ func TestWitnessesLeaveProbeToOthers(t *testing.T) {
 	// A probe that fails makes a witness of its request, and another one has the next probe.
 	later := now.Add(probeEvery)
 	probed, _ := admit(gate, later, request.Pace{}, asking{id: "c"})
-	probed = refused(probed, later, "c", off, true)
+	probed = refused(probed, later, asking{id: "c"}, off, true)
 	if !probed.ProbeAt.Equal(later.Add(probeEvery)) || after(probed, 2*probeEvery, "c") || !after(probed, 2*probeEvery, "d") {
 		t.Errorf("after a probe: %+v", probed)
 	}
 	// Whoever opened it stays a witness, however many probes fail.
 	for i, id := range []submission.ID{"d", "e", "f", "g"} {
-		probed = refused(probed, later.Add(time.Duration(i+1)*probeEvery), id, off, true)
+		probed = refused(probed, later.Add(time.Duration(i+1)*probeEvery), asking{id: id}, off, true)
 		if !probed.HasWitness("b") || !probed.HasWitness(id) {
 			t.Errorf("after the probe of %s: %+v", id, probed.Witnesses)
 		}
 	}
-	again := refused(probed, later.Add(6*probeEvery), "f", off, true)
+	again := refused(probed, later.Add(6*probeEvery), asking{id: "f"}, off, true)
 	if again.Witnesses != probed.Witnesses || !again.ProbeAt.Equal(later.Add(7*probeEvery)) {
 		t.Errorf("after another probe of a witness: %+v", again)
 	}
 	// What was sent before the breaker opened does not put the probe off.
-	if got := refused(gate, now.Add(time.Minute), "e", off, false); got != gate {
+	if got := refused(gate, now.Add(time.Minute), asking{id: "e"}, off, false); got != gate {
 		t.Errorf("a late answer changes the gate to %+v", got)
 	}
 }
@@ -313,7 +313,7 @@ func TestOpenBreakerKeepsCauseThatNeedsAdmin(t *testing.T) {
 	now := time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
 	gate := open(request.Gate{}, now, &problem.Error{Code: request.DirectorySuspicious, Ref: "r1"})
 	// An instance that gets no token a minute later must not let a probe close it.
-	after := refused(gate, now.Add(time.Minute), "a", &problem.Error{Code: request.DirectoryNoToken, Ref: "r2"}, true)
+	after := refused(gate, now.Add(time.Minute), asking{id: "a"}, &problem.Error{Code: request.DirectoryNoToken, Ref: "r2"}, true)
 	if after != gate {
 		t.Errorf("opened again: %+v, want %+v", after, gate)
 	}
@@ -334,9 +334,16 @@ func TestTimesFromWrongClockAreIgnored(t *testing.T) {
 	if verdict.wait != 0 {
 		t.Errorf("left alone for %v", verdict.wait)
 	}
-	_, verdict = admit(hold(held, noon, noon.Add(24*time.Hour)), noon, pace, asking{})
-	if verdict.wait != 24*time.Hour {
-		t.Errorf("a pause of a day is taken for %v", verdict.wait)
+	_, verdict = admit(hold(held, noon, noon.Add(longestPause)), noon, pace, asking{})
+	if verdict.wait != longestPause {
+		t.Errorf("the longest pause is taken for %v", verdict.wait)
+	}
+	// One with a clock that is hours ahead has done both, and opened the breaker.
+	early := noon.Add(5 * time.Hour)
+	open := open(hold(request.Gate{}, early, early.Add(time.Minute)), early, &problem.Error{Code: request.DirectoryQuota})
+	_, verdict = admit(open, noon, pace, asking{})
+	if verdict.wait != 0 || !verdict.probe {
+		t.Errorf("left alone for %v, a probe: %t", verdict.wait, verdict.probe)
 	}
 	// A turn that was booked by a correct clock counts.
 	booked := request.Gate{Day: "2026-05-04", NextAt: noon.Add(maxShortWait)}
@@ -393,12 +400,12 @@ func TestRefusedAgainIsLatestWitness(t *testing.T) {
 		id      submission.ID
 		failure *problem.Error
 	}{{"a", unknown}, {"b", unknown}, {"c", noToken}, {"a", unknown}, {"b", unknown}} {
-		gate = refused(gate, now, refusal.id, refusal.failure, false)
+		gate = refused(gate, now, asking{id: refusal.id}, refusal.failure, false)
 	}
 	if gate.Cause != "" {
 		t.Fatalf("two witnesses of an unknown answer open the breaker: %+v", gate)
 	}
-	gate = refused(gate, now, "c", unknown, false)
+	gate = refused(gate, now, asking{id: "c"}, unknown, false)
 	if gate.Cause != request.DirectoryRefusesAll {
 		t.Errorf("three witnesses in a row do not open it: %+v", gate)
 	}

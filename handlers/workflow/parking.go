@@ -40,7 +40,8 @@ func (w *Worker) changeGate(ctx context.Context, change func(request.Gate) (next
 
 // asking returns the request as it asks for a turn. Mails that a person sends take no share.
 func (j *job) asking() asking {
-	by := asking{id: j.Request.ID, sharers: sharersOf(j.Request)}
+	address := j.Request.Submission.Email.String()
+	by := asking{id: j.Request.ID, guest: hashOf("guest", address), sharers: sharersOf(j.Request)}
 	if resend := j.Request.Resend; resend.Open() && resend.By != request.ThePartner {
 		by.sharers = nil
 	}
@@ -135,9 +136,10 @@ func (j *job) returnTurn(ctx context.Context) {
 	}
 }
 
-// tellGate tells the gate what the directory answered to an invitation, nil if it was accepted. The
-// turn is used up, or given back if nothing was sent for certain. It returns whether the circuit
-// breaker is open then. Only the call that opens it writes the line that alerts look for.
+// tellGate tells the gate what the directory answered to an invitation, nil if it was accepted, or
+// why the question before one got no answer. A turn is used up, or given back if nothing was sent
+// for certain. It returns whether the circuit breaker is open then. Only the call that opens it
+// writes the line that alerts look for.
 //
 // To say it again changes nothing.
 func (j *job) tellGate(ctx context.Context, cause error) (isOpen bool, err error) {
@@ -162,11 +164,13 @@ func (j *job) tellGate(ctx context.Context, cause error) (isOpen bool, err error
 			after = accepted(gate, now, turn.probe)
 			return after, after != gate
 		}
-		if turn.taken.number > 0 && request.NotDone(failure.Code) {
-			after = back(after)
-		}
-		if turn.taken.number > 0 || failure.Code == request.DirectoryNoToken {
-			after = refused(after, now, j.Request.ID, failure, turn.probe)
+		switch {
+		case turn.taken.number == 0:
+			after = unasked(after, now, j.asking(), failure)
+		case request.NotDone(failure.Code):
+			after = refused(back(after), now, j.asking(), failure, turn.probe)
+		default:
+			after = refused(after, now, j.asking(), failure, turn.probe)
 		}
 		opens = opened || gate.Cause == "" && after.Cause != ""
 		return after, after != gate
@@ -234,10 +238,10 @@ func (w *Worker) holdAll(ctx context.Context, d time.Duration) error {
 }
 
 // throttled puts the step off for longer than the directory asks, and everybody for as long as it
-// asks. A request that is throttled again and again so lets others go first: it may be the only one
+// asks, up to longestPause. A request that is throttled again and again so lets others go first: it may be the only one
 // that is.
 func (j *job) throttled(ctx context.Context, failure *problem.Error, what string) (next, error) {
-	pause := max(failure.RetryAfter, busy[0])
+	pause := busy.after(0, failure.RetryAfter)
 	err := j.holdAll(ctx, pause)
 	if err != nil {
 		return stop, err

@@ -502,3 +502,23 @@ func TestGateConflictIsRetried(t *testing.T) {
 		t.Errorf("%v, %d invitations", err, w.attempts())
 	}
 }
+
+// TestAbsurdPauseStopsNobodyForLong lets one answer ask to be left alone for a year.
+func TestAbsurdPauseStopsNobodyForLong(t *testing.T) {
+	for _, status := range []int{429, 503} {
+		t.Run(fmt.Sprint(status), func(t *testing.T) {
+			w := newWorld(t)
+			w.row("contoso.com", "r", "Action", "invite")
+			w.order(graphsim.Fault{Match: invitations, Times: 1, Status: status, Headers: retryAfter("31536000")})
+			ids := w.submitMany(2)
+			w.settleMinutes(50)
+			if n := w.attempts(); status == 429 && n != 1 {
+				t.Errorf("%d attempts before an hour is over", n)
+			}
+			w.settleMinutes(80)
+			for _, id := range ids {
+				w.wantState(id, request.Done)
+			}
+		})
+	}
+}

@@ -31,8 +31,13 @@ const (
 )
 
 func newSharer(kind, name, identity string) sharer {
+	return sharer{kind, name, hashOf(kind, identity)}
+}
+
+// hashOf returns what tells the things of a kind apart in the gate, and names nobody.
+func hashOf(kind, identity string) string {
 	sum := sha256.Sum256([]byte(kind + " " + identity))
-	return sharer{kind, name, hex.EncodeToString(sum[:])[:keyLength]}
+	return hex.EncodeToString(sum[:])[:keyLength]
 }
 
 // sharersOf returns whose shares an invitation of the request takes; none if a person has approved

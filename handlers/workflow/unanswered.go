@@ -102,16 +102,29 @@ func (j *job) questionFailed(ctx context.Context, claim request.Claim, cause err
 	case !request.Retryable(failure.Code) && failure.Code != request.DirectoryRefused:
 		return stop, fmt.Errorf("asking who holds the address: %w", cause)
 	}
-	hopeless, err := j.countFailure(ctx, failure)
-	if err != nil {
-		return stop, err
+	stopped := false
+	if odd(failure) {
+		var err error
+		stopped, err = j.tellGate(ctx, failure)
+		if err != nil {
+			return stop, err
+		}
 	}
-	if hopeless {
-		return j.giveUp(ctx, claim)
+	if !stopped {
+		hopeless, err := j.countFailure(ctx, failure)
+		if err != nil {
+			return stop, err
+		}
+		if hopeless {
+			return j.giveUp(ctx, claim)
+		}
 	}
-	err = j.giveBack(ctx, claim, request.Intent)
-	if err != nil {
+	err := j.giveBack(ctx, claim, request.Intent)
+	switch {
+	case err != nil:
 		return stop, err
+	case stopped:
+		return j.park(ctx, "the directory does not say who holds an address; the breaker is open"+ref(failure))
 	}
 	return j.wait(ctx, down.after(j.Request.Attempt, failure.RetryAfter), "look-up-postponed",
 		"the directory did not say who holds the address: "+j.Request.Failures.Last)

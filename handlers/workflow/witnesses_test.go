@@ -449,3 +449,79 @@ func TestUnknownAnswersAreCountedAcrossParking(t *testing.T) {
 		t.Errorf("%d attempts", n)
 	}
 }
+
+// TestSameOddAnswerToQuestionsOfThreeGuestsIsTenants lets the question who holds an address get no
+// sensible answer, for everybody. Nobody is refused because of that.
+func TestSameOddAnswerToQuestionsOfThreeGuestsIsTenants(t *testing.T) {
+	for name, fault := range map[string]graphsim.Fault{
+		"a page":         {Status: 403, Form: graphsim.HTMLPage},
+		"no body":        {Status: 403, EmptyBody: true},
+		"unknown words":  {Status: 403, Code: "Odd", Message: "Something is odd."},
+		"a refusal":      {Status: 400, Message: "Unsupported query."},
+		"no such method": {Status: 405, Form: graphsim.HTMLPage},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.row("contoso.com", "r", "Action", "invite", "Groups", groupOne)
+			fault.Match, fault.Always = lookUps, true
+			w.order(fault)
+			ids := w.submitMany(8)
+			w.settle(5)
+			if gate := w.gate(); gate.Cause != request.DirectoryRefusesAll {
+				t.Errorf("gate %+v", gate)
+			}
+			w.wantLine(workflow.LogBreakerOpened, 1)
+			for _, id := range ids {
+				w.wantState(id, request.Parked)
+			}
+			// Three times in a row for each of the witnesses, and for each of the quarter-hourly
+			// probes.
+			if n := w.tenant.Calls()["GET /v1.0/users"]; n > 3*(8+2+5*4) {
+				t.Errorf("%d questions in five hours", n)
+			}
+			w.tenant.ClearFaults()
+			w.settle(2)
+			for _, id := range ids {
+				w.wantAllGroups(id, 1)
+			}
+			w.wantLine(workflow.LogFailed, 0)
+		})
+	}
+}
+
+// TestDirectoryWithoutTokenIsAskedEveryQuarterOfAnHour: the question that fails is the probe.
+func TestDirectoryWithoutTokenIsAskedEveryQuarterOfAnHour(t *testing.T) {
+	w := newWorld(t)
+	w.row("contoso.com", "r", "Action", "invite")
+	w.order(graphsim.Fault{Match: graphsim.Match{Path: "/v1.0/*"}, Always: true, Status: 401})
+	ids := w.submitMany(6)
+	w.settle(24)
+	// Each question is asked once more with a new token.
+	if n := w.tenant.Calls()["GET /v1.0/users"]; n < 2*24*3 || n > 2*(24*4+10) {
+		t.Errorf("%d questions in a day", n)
+	}
+	for _, id := range ids {
+		if r := w.wantState(id, request.Parked); r.Events > 100 {
+			t.Errorf("%d events in a day", r.Events)
+		}
+	}
+	w.tenant.ClearFaults()
+	w.settle(2)
+	for _, id := range ids {
+		w.wantState(id, request.Done)
+	}
+}
+
+func TestPersonWhoSignsUpAgainIsOneWitness(t *testing.T) {
+	w := newWorld(t)
+	w.row("contoso.com", "r", "Action", "invite")
+	w.refuse("ana@contoso.com", 1_000_000, 403, "Forbidden", switchedOff)
+	for range 3 {
+		id := w.signUp("ana@contoso.com")
+		w.wantState(id, request.Inviting)
+		w.carryOut(submission.Withdraw, id)
+	}
+	w.wantLine(workflow.LogBreakerOpened, 0)
+	w.wantClosedBreaker()
+	w.wantState(w.signUp("bo@contoso.com"), request.Done)
+}

@@ -101,8 +101,8 @@ var laws = map[Law]string{
 		"guest holds none.",
 	lawPerDay: "A row brings in no more guests on a day than it allows, counted on the day of " +
 		"the invitation.",
-	lawWitness: "Two requests with the same answer, and none accepted in between, open the " +
-		"breaker, with one alert; one alone does not, unless Microsoft suspects an abuse. " +
+	lawWitness: "Requests for two addresses with the same answer, and none accepted in between, " +
+		"open the breaker, with one alert; one alone does not, unless Microsoft suspects an abuse. " +
 		"A success or a person closes it.",
 	lawOrder: "Of two parked requests the older goes first, give or take minutes.",
 	lawStopped: "While an admin's stop stands, no invitation gets a turn, and none is sent for " +

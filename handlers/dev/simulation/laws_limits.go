@@ -11,10 +11,10 @@ import (
 
 // gateSaved checks a change of the gate.
 func (r *run) gateSaved(by *call, before, after request.Gate) {
-	// The directory asks for a day at most, so that a time further ahead looks like that of a wrong
-	// clock. It is the clock of the instance itself that may be wrong.
+	// The directory is left alone for an hour at most, so that a time further ahead looks like that
+	// of a wrong clock. It is the clock of the instance itself that may be wrong.
 	if after.HeldUntil.Before(before.HeldUntil) &&
-		before.HeldUntil.Sub(by.on.clock(r.now)) <= 24*time.Hour {
+		before.HeldUntil.Sub(by.on.clock(r.now)) <= time.Hour {
 		r.breach(lawTurn, "the directory's Retry-After was forgotten")
 	}
 	if after.NextAt.Before(before.NextAt) && !r.skewed() {
@@ -200,6 +200,16 @@ func (r *run) answered(by *call, err error) {
 	}
 }
 
+// oddlyAnswered keeps an answer that makes no sense to the question who holds an address. It may be
+// a witness: a call asks several times, and need not go on.
+func (r *run) oddlyAnswered(by *call, err error) {
+	code := problem.CodeOf(err)
+	if code == request.DirectoryUnknown || code == request.DirectoryRefused {
+		r.witnesses = append(r.witnesses, witness{by, request.DirectoryUnknown})
+		r.certain = nil // the answers must be the same in a row
+	}
+}
+
 // tenantWide reports whether an answer to one invitation may be about everybody's.
 func (r *run) tenantWide(code problem.Code) bool {
 	return request.TenantWide(code) || code == request.DirectoryUnknown
@@ -218,16 +228,16 @@ func (r *run) accepted(by *call) {
 	r.witnesses = left
 }
 
-// count returns how many requests have answered the code; over counts only those whose call has
-// succeeded, so that the gate knows.
-func count(witnesses []witness, code problem.Code, over bool) int {
-	ids := map[submission.ID]bool{}
+// count returns for how many addresses requests have had the answer; over counts only those whose
+// call has succeeded, so that the gate knows.
+func (r *run) count(witnesses []witness, code problem.Code, over bool) int {
+	addresses := map[submission.Address]bool{}
 	for _, w := range witnesses {
 		if w.code == code && (!over || w.by.certain) {
-			ids[w.by.about] = true
+			addresses[r.address[w.by.about]] = true
 		}
 	}
-	return len(ids)
+	return len(addresses)
 }
 
 // needed returns how many requests must have had the answer before the breaker opens.
@@ -250,7 +260,7 @@ func (r *run) opened(by *call, after request.Gate) {
 	if code == request.DirectoryRefusesAll {
 		code = request.DirectoryUnknown
 	}
-	if n := count(r.witnesses, code, false); n < needed(code) {
+	if n := r.count(r.witnesses, code, false); n < needed(code) {
 		r.breach(lawWitness, "the breaker was opened for %s, and %d requests have had that answer",
 			after.Cause, n)
 	}
@@ -269,7 +279,7 @@ func (r *run) wantBreakerOpen(by *call) {
 		r.certain = nil // the gate may have heard of it only now
 	}
 	if code != "" && r.gate.Cause == "" && r.closings == by.closingsThen &&
-		count(r.certain, code, true) >= needed(code) {
+		r.count(r.certain, code, true) >= needed(code) {
 		r.breach(lawWitness, "the tenant takes no invitations (%s), and the breaker stays closed", code)
 	}
 	if by.probing && by.knows && r.gate.Cause != "" && r.counts.Openings == by.openingsThen {

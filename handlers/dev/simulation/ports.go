@@ -465,6 +465,7 @@ func (d directory) FindUser(ctx context.Context, address submission.Address) (re
 		return d.tenant.FindUser(ctx, address)
 	})
 	d.heard(by, address, user.ID, seen, err)
+	d.oddlyAnswered(by, err)
 	return user, err
 }
 

@@ -18,8 +18,10 @@ var gateTests = map[string]func(*testing.T, Store){
 		full := request.Gate{
 			Cause: request.DirectoryForbidden, Ref: "a ref", OpenedAt: start, ProbeAt: start.Add(time.Hour), Day: "2026-03-01", Sent: 7, Accepted: 1234, NextAt: start.Add(time.Second),
 			HeldUntil: start.Add(2 * time.Second), Pressure: 97, PressedAt: start.Add(3 * time.Second), ClosedBy: "desk@fabrikam.com", ClosedAt: start.Add(4 * time.Second),
-			Witnesses: [request.MostWitnesses]request.Witness{{ID: newID(t), Answer: "a"}, {ID: newID(t), Answer: "b 403"}, {ID: newID(t), Answer: "c"}},
-			Shares:    "0123456789ab:5", Turns: 20, GivenBack: 19,
+			Witnesses: [request.MostWitnesses]request.Witness{
+				{ID: newID(t), Guest: "g", Answer: "a"}, {ID: newID(t), Guest: "h", Answer: "b 403"}, {ID: newID(t), Guest: "i", Answer: "c"},
+			},
+			Shares: "0123456789ab:5", Turns: 20, GivenBack: 19,
 			Stop: request.Stop{By: "desk@fabrikam.com", Reason: "a “reason”", At: start.Add(5 * time.Second),
 				ToldAt: start.Add(6 * time.Second)},
 		}
