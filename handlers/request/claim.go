@@ -26,7 +26,8 @@ const (
 	ClaimMails ClaimState = "mails"
 )
 
-// claimStates is the one table of the states of a claim and of the states that may follow.
+// claimStates is the one table of the states of a claim and of the states that may follow. A test
+// holds the methods of Claim to it.
 var claimStates = map[ClaimState][]ClaimState{
 	ClaimFree:     {ClaimReserved, ClaimSending},
 	ClaimReserved: {ClaimReserved, ClaimSending, ClaimSent, ClaimMails, ClaimFree},
@@ -144,7 +145,7 @@ func (c Claim) UnderWay(now time.Time, lease time.Duration) bool {
 
 // move returns the claim in the state, without what only belongs to its present one.
 func (c Claim) move(to ClaimState, from ...ClaimState) (Claim, error) {
-	if !slices.Contains(from, c.State) || !slices.Contains(claimStates[c.State], to) {
+	if !slices.Contains(from, c.State) {
 		return c, problem.New(problem.Internal, "a claim in state %q can't change to %q this way", c.State, to)
 	}
 	c.State, c.IntentAt, c.GuestID, c.SentAt, c.Origin = to, time.Time{}, "", time.Time{}, OriginUnknown
