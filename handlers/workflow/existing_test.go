@@ -154,6 +154,9 @@ func TestSecondSignUpAfterGuestChanged(t *testing.T) {
 			if r.Joined.IsZero() == accepted {
 				t.Errorf("joined at %v", r.Joined)
 			}
+			if anew := slices.Contains(w.whats(again), "invited-anew"); anew != (name == "is gone, and another has come") {
+				t.Errorf("history %v", w.whats(again))
+			}
 			if other := r.GuestID != "" && r.GuestID != w.load(first).GuestID; other != (name == "is gone, and another has come") {
 				t.Errorf("the guest is another: %v", other)
 			}

@@ -222,3 +222,45 @@ func TestUnknownAnswersCountPerGroup(t *testing.T) {
 		t.Errorf("grants %+v", r.Grants)
 	}
 }
+
+// TestGuestWhoIsNotVisibleYetGetsNoGroup lets a group take the guest while the directory does not
+// show the guest: who that is can't be checked.
+func TestGuestWhoIsNotVisibleYetGetsNoGroup(t *testing.T) {
+	w := newWorld(t)
+	w.row("contoso.com", "r", "Action", "invite", "Groups", groupOne)
+	w.order(answersOnce(membersOf(groupOne), 503))
+	id := w.signUp("ana@contoso.com")
+	unseen := graphsim.Fault{Match: userByID, Always: true, Status: 404,
+		Code: "Request_ResourceNotFound", Message: missingObject("x")}
+	w.order(unseen)
+	w.settleMinutes(20)
+	r := w.wantState(id, request.Granting)
+	w.wantTenant(1, 1, 0)
+	if w.last(id) != "not-visible" || !strings.Contains(r.Reason, "does not show the guest") {
+		t.Errorf("history %v, %s", w.whats(id), r.Reason)
+	}
+	w.tenant.ClearFaults()
+	w.settleMinutes(20)
+	w.wantState(id, request.Done)
+	w.wantTenant(1, 1, 1)
+}
+
+// TestGroupIsLookedForThreeTimesMoreAfterLongPause lets nobody work for longer than a group is
+// looked for.
+func TestGroupIsLookedForThreeTimesMoreAfterLongPause(t *testing.T) {
+	w := newWorld(t)
+	w.row("contoso.com", "r", "Action", "invite", "Groups", groupOne)
+	w.order(graphsim.Fault{Match: membersOf(groupOne), Always: true, Status: 404,
+		Code: "Request_ResourceNotFound", Message: missingObject(groupOne)})
+	id := w.signUp("ana@contoso.com")
+	waits := 0
+	for ; w.load(id).State == request.Granting && waits < 10; waits++ {
+		w.now = w.now.Add(40 * time.Minute)
+		w.bring(id)
+		w.deliverAll()
+	}
+	w.wantState(id, request.Failed)
+	if waits != 3 {
+		t.Errorf("given up after %d waits, want 3", waits)
+	}
+}

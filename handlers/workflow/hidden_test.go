@@ -64,6 +64,16 @@ func TestUserWhomTheDirectoryHidesIsLookedForInTheRecycleBin(t *testing.T) {
 			t.Errorf("reason %q", r.Reason)
 		}
 	})
+	t.Run("nobody, and Graph only names the clash", func(t *testing.T) {
+		w := newWorld(t)
+		w.row("contoso.com", "trusted", "Action", "invite")
+		w.order(graphsim.Fault{Match: invitations, Times: 1000, Status: 409,
+			Code: "Request_MultipleObjectsWithSameKeyValue", Message: "A conflicting object is present."})
+		id := w.signUpFor("ana@contoso.com", 1)
+		if r := w.wantState(id, request.Failed); !strings.Contains(r.Reason, "deleted users") {
+			t.Errorf("reason %q", r.Reason)
+		}
+	})
 	t.Run("somebody who can be seen", func(t *testing.T) {
 		w := newWorld(t)
 		w.row("contoso.com", "trusted", "Action", "invite")

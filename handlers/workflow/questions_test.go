@@ -156,6 +156,32 @@ func TestLostAnswerLeadsToWhoHoldsAddress(t *testing.T) {
 	}
 }
 
+// TestLostAnswerThatCantBeLookedUpIsUpToPerson asks in vain for a day. The claim stays, so that the
+// directory is asked again when a person retries.
+func TestLostAnswerThatCantBeLookedUpIsUpToPerson(t *testing.T) {
+	w := newWorld(t)
+	id := w.lost(true)
+	guest := w.tenant.Guests()[0].ID
+	w.order(graphsim.Fault{Match: lookUps, Always: true, Status: 503})
+	w.settle(23)
+	w.wantState(id, request.Inviting)
+	w.settle(4)
+	w.wantState(id, request.Failed)
+	if w.last(id) != "not-looked-up" || w.claimOf().State != request.ClaimSending {
+		t.Errorf("history %v, claim %+v", w.whats(id), w.claimOf())
+	}
+	w.wantSeats("contoso.com", "r", 1)
+
+	w.tenant.ClearFaults()
+	must(w.reviewer().Retry(t.Context(), id))(t)
+	w.settle(1)
+	r := w.wantState(id, request.Done)
+	if r.GuestID != guest || w.attempts() != 1 {
+		t.Errorf("guest %q, %d invitations", r.GuestID, w.attempts())
+	}
+	w.wantSeats("contoso.com", "r", 1)
+}
+
 func TestResendNeverReachesAnotherGuest(t *testing.T) {
 	w := newWorld(t)
 	id := w.anHourAfterMail()

@@ -1,10 +1,13 @@
 package workflow_test
 
 import (
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"guestlist/handlers/dev/graphsim"
+	"guestlist/handlers/problem"
 	"guestlist/handlers/request"
 	"guestlist/handlers/submission"
 	"guestlist/handlers/workflow"
@@ -94,6 +97,9 @@ func TestResendDoesNotInviteGoneGuest(t *testing.T) {
 	if w.last(id) != "resend-refused" || len(w.tenant.Invitations()) != 1 {
 		t.Errorf("history %v, %d mails", w.whats(id), len(w.tenant.Invitations()))
 	}
+	if why := w.lastDetail(id); !strings.Contains(why, "gone from the directory") {
+		t.Errorf("the history says %q", why)
+	}
 }
 
 func TestResendWaitsForGate(t *testing.T) {
@@ -175,5 +181,43 @@ func TestResendLeavesClaimBeingInvited(t *testing.T) {
 	r := w.wantState(anew, request.Done)
 	if r.GuestID == gone || len(w.tenant.Invitations()) != 2 {
 		t.Errorf("guest %s, who is gone is %s; %d invitations", r.GuestID, gone, len(w.tenant.Invitations()))
+	}
+}
+
+func TestMailThatIsSentAgainFollowsRow(t *testing.T) {
+	w := newWorld(t)
+	w.row("contoso.com", "r", "Action", "invite", "Sponsors", sponsor, "MessageLanguage", "fr-FR",
+		"RedirectUrl", "https://portal.example.com/start")
+	id := w.signUp("ana@contoso.com")
+	w.settleMinutes(12) // the receipt is compared
+	w.now = w.now.Add(time.Hour)
+	w.carryOut(submission.Resend, id)
+	sent := w.tenant.Invitations()
+	if len(sent) != 2 {
+		t.Fatalf("%d mails; history %v", len(sent), w.whats(id))
+	}
+	first, again := sent[0], sent[1]
+	if !again.SendInvitation || again.RedirectURL != first.RedirectURL ||
+		again.MessageLanguage != first.MessageLanguage || !slices.Equal(again.Sponsors, first.Sponsors) {
+		t.Errorf("first %+v\nagain %+v", first, again)
+	}
+}
+
+// TestResendWithoutTokenIsWitness asks who holds the address, without a token: it may be everybody's
+// trouble, so the mail waits as an invitation does.
+func TestResendWithoutTokenIsWitness(t *testing.T) {
+	w := newWorld(t)
+	id := w.anHourAfterMail()
+	w.on("FindUser", before, -1, func() error { return problem.New(request.DirectoryNoToken, "the test says so") })
+	w.ask(submission.Resend, id)
+	for _, want := range []time.Duration{time.Minute, 5 * time.Minute, 15 * time.Minute} {
+		w.deliverAll()
+		if wait := w.load(id).Due.Sub(w.now); wait != want {
+			t.Errorf("it waits %v, want %v; history %v", wait, want, w.whats(id))
+		}
+		w.bring(id)
+	}
+	if gate := w.gate(); !gate.HasWitness(id) || gate.Cause != "" {
+		t.Errorf("gate %+v", gate)
 	}
 }

@@ -512,3 +512,37 @@ func TestInvitationLanguage(t *testing.T) {
 		}
 	}
 }
+
+// TestErrorThatIsNotOfTheDirectoryBringsMessageAgain lets a call of the directory fail with a fault
+// of the program: nothing is known of it, so nothing may be made of it.
+func TestErrorThatIsNotOfTheDirectoryBringsMessageAgain(t *testing.T) {
+	faults := map[string]problem.Code{
+		"FindUser":  problem.InvalidInput,
+		"Invite":    problem.Internal,
+		"AddMember": problem.Internal,
+	}
+	for op, code := range faults {
+		t.Run(op, func(t *testing.T) {
+			w := newWorld(t)
+			id := w.invited()
+			w.on(op, before, 1, func() error { return problem.New(code, "a fault of the program") })
+			wantCode(t, op, w.deliver(), code)
+			w.settleMinutes(15)
+			w.wantState(id, request.Done)
+			w.wantTenant(1, 1, 1)
+		})
+	}
+}
+
+// TestRequestWithoutTermsInvitesNobody stores a request that is to invite and that nobody decided:
+// no code does.
+func TestRequestWithoutTermsInvitesNobody(t *testing.T) {
+	w := newWorld(t)
+	id := w.submit("ana@contoso.com")
+	message := w.queue[0]
+	must(w.store.Save(t.Context(), request.Request{
+		ID: id, Submission: *message.Submission, State: request.Inviting, Since: w.now, Created: w.now,
+	}, nil))(t)
+	wantCode(t, "inviting", w.deliver(), problem.Internal)
+	w.wantTenant(0, 0, 0)
+}

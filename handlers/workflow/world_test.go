@@ -540,6 +540,16 @@ func (w *world) last(id submission.ID) string {
 	return history[len(history)-1]
 }
 
+// lastDetail returns the sentence of the request's last event.
+func (w *world) lastDetail(id submission.ID) string {
+	w.t.Helper()
+	history := must(w.store.History(w.t.Context(), id))(w.t)
+	if len(history) == 0 {
+		return ""
+	}
+	return history[len(history)-1].Detail
+}
+
 // reached are ways to bring a request for Ana's address into a state.
 var reached = map[request.State]func(*world) submission.ID{
 	request.Received: func(w *world) submission.ID {

@@ -1,0 +1,58 @@
+package workflow_test
+
+import (
+	"testing"
+	"time"
+
+	"guestlist/handlers/dev/graphsim"
+	"guestlist/handlers/request"
+)
+
+// TestEndedRequestAsksAgainOnlyAfterAWait leaves an ended request with a claim while the directory
+// can't be asked for its guest.
+func TestEndedRequestAsksAgainOnlyAfterAWait(t *testing.T) {
+	tests := map[string]struct {
+		fault graphsim.Fault
+		wait  time.Duration
+	}{
+		"the directory is down": {graphsim.Fault{Status: 503}, 15 * time.Minute},
+		"it asks for more time": {graphsim.Fault{Status: 429, Headers: retryAfter("3600")}, time.Hour},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			id := w.endedByKill()
+			w.queue = append(w.queue, w.due()...)
+			test.fault.Match, test.fault.Always = lookUps, true
+			w.order(test.fault)
+			w.deliverAll()
+			early := must(w.store.Due(t.Context(), w.now.Add(test.wait-time.Second), 10))(t)
+			due := must(w.store.Due(t.Context(), w.now.Add(test.wait), 10))(t)
+			if len(early) > 0 || len(due) != 1 || due[0] != id {
+				t.Errorf("due before %v: %v; then: %v", test.wait, early, due)
+			}
+			w.tenant.ClearFaults()
+			w.settle(2)
+			if r := w.wantState(id, request.Failed); r.GuestID == "" {
+				t.Errorf("the guest is not known; history %v", w.whats(id))
+			}
+			w.wantSeats("contoso.com", "r", 1)
+			w.wantNothingDue()
+		})
+	}
+}
+
+// TestEndedRequestDoesNotWaitForRightToRead leaves an ended request with a claim while the app may
+// not read users: the next request for the address asks.
+func TestEndedRequestDoesNotWaitForRightToRead(t *testing.T) {
+	w := newWorld(t)
+	id := w.endedByKill()
+	w.order(forbidden(lookUps, 1000))
+	w.settleMinutes(5)
+	w.wantState(id, request.Failed)
+	w.wantNothingDue()
+	if claim := w.claimOf(); claim.State != request.ClaimSending {
+		t.Errorf("claim %+v", claim)
+	}
+	w.wantSeats("contoso.com", "r", 1)
+}
