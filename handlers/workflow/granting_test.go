@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"guestlist/handlers/dev/graphsim"
+	"guestlist/handlers/problem"
 	"guestlist/handlers/request"
 	"guestlist/handlers/workflow"
 )
@@ -262,5 +263,22 @@ func TestGroupIsLookedForThreeTimesMoreAfterLongPause(t *testing.T) {
 	w.wantState(id, request.Failed)
 	if waits != 3 {
 		t.Errorf("given up after %d waits, want 3", waits)
+	}
+}
+
+// TestGroupThatMayNotBeChangedWaits lets the directory refuse a membership for lack of a right, with
+// each of the codes that say so.
+func TestGroupThatMayNotBeChangedWaits(t *testing.T) {
+	for _, code := range []problem.Code{request.DirectoryGroupForbidden, request.DirectoryForbidden} {
+		w := newWorld(t)
+		w.row("contoso.com", "r", "Action", "invite", "Groups", groupOne)
+		w.on("AddMember", before, 1, func() error { return problem.New(code, "the test says so") })
+		id := w.signUp("ana@contoso.com")
+		r := w.wantState(id, request.Granting)
+		if w.last(id) != "forbidden" || r.Grants[0].Forbidden.IsZero() || r.Due.Sub(w.now) != time.Minute {
+			t.Errorf("%s: history %v, due %v, %+v", code, w.whats(id), r.Due, r.Grants)
+		}
+		w.settleMinutes(3)
+		w.wantState(id, request.Done)
 	}
 }

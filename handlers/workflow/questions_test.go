@@ -156,6 +156,68 @@ func TestLostAnswerLeadsToWhoHoldsAddress(t *testing.T) {
 	}
 }
 
+// TestGuestWhoShowsUpAfterLookUpGetsNoSecondMail lets the directory show the guest of a lost answer
+// only to the question right before the second invitation.
+func TestGuestWhoShowsUpAfterLookUpGetsNoSecondMail(t *testing.T) {
+	w := newWorld(t)
+	id := w.lost(true)
+	w.order(graphsim.Fault{Match: lookUps, Times: 1, Status: 200, Body: graphsim.NobodyFound})
+	w.bring(id)
+	w.deliverAll()
+	r := w.wantState(id, request.Done)
+	if !slices.Contains(w.whats(id), "not-found") || w.attempts() != 1 || r.GuestID != w.tenant.Guests()[0].ID {
+		t.Errorf("history %v, %d invitations, guest %q", w.whats(id), w.attempts(), r.GuestID)
+	}
+	w.wantSeats("contoso.com", "r", 1)
+}
+
+// TestSignUpFindsGuestOfEndedRequest signs up for an address whose claim an ended request has left,
+// with an invitation whose answer was lost. A guest who is there is that request's.
+func TestSignUpFindsGuestOfEndedRequest(t *testing.T) {
+	tests := map[string]struct {
+		change func(*graphsim.User)
+		want   request.State
+		last   string
+	}{
+		"pending":  {func(*graphsim.User) {}, request.Done, "repeat"},
+		"accepted": {func(u *graphsim.User) { u.ExternalUserState = "Accepted" }, request.Done, "repeat"},
+		"disabled": {func(u *graphsim.User) { u.Disabled = true }, request.Review, "guest-disabled"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			ended := w.endedByKill()
+			guest := w.tenant.Guests()[0].ID
+			w.changeUser(guest, test.change)
+			id := w.signUp("ana@contoso.com")
+			r := w.wantState(id, test.want)
+			owner := w.wantState(ended, request.Failed)
+			if w.last(id) != test.last || w.last(ended) != "invited-after-all" || owner.GuestID != guest {
+				t.Errorf("history %v, of the owner %v with guest %q", w.whats(id), w.whats(ended), owner.GuestID)
+			}
+			claim := w.claimOf()
+			if claim.Owner != ended || claim.GuestID != guest || w.attempts() != 1 {
+				t.Errorf("claim %+v, %d invitations", claim, w.attempts())
+			}
+			if test.want == request.Done && (r.GuestID != guest || r.RepeatOf != ended) {
+				t.Errorf("guest %q, repeat of %q", r.GuestID, r.RepeatOf)
+			}
+			w.wantSeats("contoso.com", "r", 1)
+		})
+	}
+	t.Run("nobody is there", func(t *testing.T) {
+		w := newWorld(t)
+		ended := w.endedWithoutGuest()
+		id := w.signUp("ana@contoso.com")
+		r := w.wantState(id, request.Done)
+		if claim := w.claimOf(); claim.Owner != id || r.RepeatOf != "" || w.load(ended).GuestID != "" {
+			t.Errorf("claim %+v, repeat of %q", claim, r.RepeatOf)
+		}
+		w.wantTenant(1, 1, 0)
+		w.wantSeats("contoso.com", "r", 1)
+	})
+}
+
 // TestLostAnswerThatCantBeLookedUpIsUpToPerson asks in vain for a day. The claim stays, so that the
 // directory is asked again when a person retries.
 func TestLostAnswerThatCantBeLookedUpIsUpToPerson(t *testing.T) {

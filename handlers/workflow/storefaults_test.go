@@ -43,7 +43,18 @@ func (w *world) lost(effect bool, columns ...any) submission.ID {
 // process that ended in between.
 func (w *world) endedByKill() submission.ID {
 	w.t.Helper()
-	id := w.lost(true)
+	return w.killed(w.lost(true))
+}
+
+// endedWithoutGuest is like endedByKill, but the invitation had no effect.
+func (w *world) endedWithoutGuest() submission.ID {
+	w.t.Helper()
+	return w.killed(w.lost(false))
+}
+
+// killed lets the request have failed in a process that ended before it gave anything back.
+func (w *world) killed(id submission.ID) submission.ID {
+	w.t.Helper()
 	r := w.load(id)
 	r.State, r.Due = request.Failed, time.Time{}
 	must(w.store.Save(w.t.Context(), r, nil))(w.t)
@@ -131,6 +142,10 @@ var steps = map[string]func(*world){
 	},
 	"a claim that is left over": func(w *world) {
 		w.endedByKill()
+		w.submit("ana@contoso.com")
+	},
+	"a claim that is left over, nobody is there": func(w *world) {
+		w.endedWithoutGuest()
 		w.submit("ana@contoso.com")
 	},
 	"an owner at work": func(w *world) {
@@ -233,11 +248,7 @@ var steps = map[string]func(*world){
 		w.queue = append(w.queue, submission.Message{ID: id, Due: w.now})
 	},
 	"an ended request, nobody is there": func(w *world) {
-		id := w.lost(false)
-		r := w.load(id)
-		r.State, r.Due = request.Failed, time.Time{}
-		must(w.store.Save(w.t.Context(), r, nil))(w.t)
-		w.now = w.now.Add(untilAsked)
+		id := w.endedWithoutGuest()
 		w.queue = append(w.queue, submission.Message{ID: id, Due: w.now})
 	},
 	"an ended request under way": func(w *world) {

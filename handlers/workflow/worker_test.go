@@ -28,10 +28,8 @@ func TestInvitationFollowsRow(t *testing.T) {
 		sent.MessageLanguage != "fr-FR" || !sent.SendInvitation || sent.UserType != "Guest" || !slices.Equal(sent.Sponsors, []string{sponsor}) {
 		t.Errorf("the invitation is %+v", sent)
 	}
-	for _, grant := range r.Grants {
-		if grant.State != request.GrantAdded {
-			t.Errorf("grant %+v", grant)
-		}
+	if want := []request.Grant{{Group: groupOne, State: request.GrantAdded}, {Group: groupTwo, State: request.GrantAdded}}; !slices.Equal(r.Grants, want) {
+		t.Errorf("grants %+v, want %+v", r.Grants, want)
 	}
 	if r.Decision == nil || r.Decision.Row == nil || r.Decision.Row.Name != "trusted" {
 		t.Errorf("the decision does not keep the deciding row: %+v", r.Decision)
@@ -184,6 +182,24 @@ func TestDuplicateMessageHasNoEffect(t *testing.T) {
 	if n := len(w.whats(id)); n != 4 {
 		t.Errorf("history has %d entries: %v", n, w.whats(id))
 	}
+}
+
+// TestMessageForEndedRequestWithoutSeatWritesNothing repeats the message of a request that was denied,
+// which holds nothing.
+func TestMessageForEndedRequestWithoutSeatWritesNothing(t *testing.T) {
+	w := newWorld(t)
+	id := reached[request.Denied](w)
+	message := w.queue[0]
+	w.deliverAll()
+	w.wantState(id, request.Denied)
+	w.queue = append(w.queue, message)
+	w.interrupt = func(op string, _ bool) error {
+		if op != "Load" {
+			t.Errorf("%s is called", op)
+		}
+		return nil
+	}
+	w.deliverAll()
 }
 
 func TestMessageForUnknownRequestRemovesDueEntry(t *testing.T) {
