@@ -2,6 +2,8 @@ package request
 
 import (
 	"encoding/json"
+	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -58,4 +60,49 @@ func TestEraseRemovesAddressEverywhere(t *testing.T) {
 			t.Errorf("the decision is gone: %+v", r)
 		}
 	})
+}
+
+// TestEraseKeepsWhatNamesNobody erases a request with all that it can hold, and then once more.
+func TestEraseKeepsWhatNamesNobody(t *testing.T) {
+	at := time.Date(2026, 5, 4, 9, 0, 0, 0, time.UTC)
+	now := at.Add(time.Hour)
+	limits := &policy.Limits{Row: policy.RowKey{Partition: "contoso.com", Name: "trusted"}, MaxGuests: 1}
+	consent := submission.Consent{Terms: "https://example.com/terms", At: at}
+	c := &Change{Now: func() time.Time { return now }, Request: Request{
+		ID: "id", State: Done, Since: at, Created: at, Due: at, CheckAt: at.Add(2 * time.Hour),
+		Submission: submission.Submission{
+			Email: must(submission.ParseAddress("ana@contoso.com"))(t), GivenName: "Ana", FamilyName: "Silva",
+			Company: "Contoso", Reason: "because", Language: "pt-PT", SubmittedAt: at, Consent: consent,
+		},
+		Reason: "a row for ana@contoso.com", Words: "Ana is known", GuestID: "guest", Origin: OriginBrought,
+		Decision: &policy.Decision{Action: policy.Invite, Reason: "a row", At: at, Limits: limits},
+		Approval: &Approval{By: "desk", At: at, Note: "Ana is known", Saw: "guest-deleted"},
+		Grants:   []Grant{{Group: "group", State: GrantAdded, Note: "Ana@Contoso.com was there"}},
+	}}
+	want := c.Request
+	c.Erase("it was time")
+	want.Submission = submission.Submission{SubmittedAt: at, Consent: consent}
+	want.Reason, want.Words, want.CheckAt, want.Erased = "a row for (erased)", "", time.Time{}, now
+	want.Approval = &Approval{By: "desk", At: at, Saw: "guest-deleted"}
+	want.Grants = []Grant{{Group: "group", State: GrantAdded, Note: "(erased) was there"}}
+	if !reflect.DeepEqual(c.Request, want) {
+		t.Errorf("got  %+v\nwant %+v", c.Request, want)
+	}
+	event := Event{At: now, State: Done, What: "erased", Detail: "it was time"}
+	if !slices.Equal(c.Events, []Event{event}) {
+		t.Errorf("events %+v", c.Events)
+	}
+	c.Erase("again")
+	if !reflect.DeepEqual(c.Request, want) || len(c.Events) != 1 {
+		t.Errorf("erased again: %+v, events %+v", c.Request, c.Events)
+	}
+}
+
+// TestEraseWithoutAddressKeepsTexts erases a request that names no address.
+func TestEraseWithoutAddressKeepsTexts(t *testing.T) {
+	c := &Change{Now: time.Now, Request: Request{State: Denied, Reason: "a row says so"}}
+	c.Erase("it was time")
+	if c.Request.Reason != "a row says so" || c.Request.Decision != nil || c.Request.Approval != nil {
+		t.Errorf("%+v", c.Request)
+	}
 }

@@ -121,9 +121,11 @@ func TestResendDuringDirectoryFaults(t *testing.T) {
 		mails int
 		what  string
 	}{
-		"throttled":      {graphsim.Fault{Times: 1, Status: 429, Headers: retryAfter("120")}, 2, "resent"},
-		"no answer":      {graphsim.Fault{Times: 1, Status: 502}, 1, "resend-unanswered"},
-		"lost answer":    {graphsim.Fault{Times: 1, Status: 502, AfterEffect: true}, 2, "resend-unanswered"},
+		"throttled":   {graphsim.Fault{Times: 1, Status: 429, Headers: retryAfter("120")}, 2, "resent"},
+		"no answer":   {graphsim.Fault{Times: 1, Status: 502}, 1, "resend-unanswered"},
+		"lost answer": {graphsim.Fault{Times: 1, Status: 502, AfterEffect: true}, 2, "resend-unanswered"},
+		"odd answer": {graphsim.Fault{Times: 1, Status: 403, AfterEffect: true,
+			Body: "<html>No.</html>", ContentType: "text/html"}, 2, "resend-unanswered"},
 		"refused":        {graphsim.Fault{Times: 1, Status: 400, Code: "BadRequest", Message: "No."}, 1, "resend-refused"},
 		"no invitations": {graphsim.Fault{Times: 1, Status: 403, Code: "Forbidden", Message: switchedOff}, 2, "resent"},
 	}

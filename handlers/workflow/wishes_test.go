@@ -2,10 +2,12 @@ package workflow_test
 
 import (
 	"maps"
+	"slices"
 	"testing"
 	"time"
 
 	"guestlist/handlers/dev/graphsim"
+	"guestlist/handlers/problem"
 	"guestlist/handlers/request"
 	"guestlist/handlers/submission"
 )
@@ -120,4 +122,23 @@ func TestMailIsTriedOnceInItsRest(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestWishForMailOfWithdrawnRequestWritesNothing asks for the mail while the withdrawal is recorded
+// and not carried out yet.
+func TestWishForMailOfWithdrawnRequestWritesNothing(t *testing.T) {
+	w := newWorld(t)
+	id := w.anHourAfterMail()
+	w.on("Claim", before, 1, fails)
+	w.ask(submission.Withdraw, id)
+	wantCode(t, "withdrawing", w.deliver(), problem.StorageUnavailable)
+	withdrawal := w.queue
+	w.queue = nil
+	w.carryOut(submission.Resend, id)
+	if slices.Contains(w.whats(id), "resend-wished") || w.attempts() != 1 {
+		t.Errorf("history %v, %d mails", w.whats(id), w.attempts())
+	}
+	w.queue = withdrawal
+	w.settle(1)
+	w.wantErased(id)
 }
