@@ -201,6 +201,27 @@ func TestInstructionOutlivesOutage(t *testing.T) {
 	}
 }
 
+// TestWishThatComesBackSendsOneMail lets an outage send the message of a wish back to the queue.
+// However often it comes again, it is one wish.
+func TestWishThatComesBackSendsOneMail(t *testing.T) {
+	for minutes := 2; minutes < 200; minutes += 9 {
+		t.Run(strconv.Itoa(minutes)+" minutes", func(t *testing.T) {
+			w := newWorld(t, func(c *workflow.Config) {
+				c.Jitter = func(d time.Duration) time.Duration { return d + d/5 }
+			})
+			w.row("contoso.com", "row", "Action", "invite")
+			h := &hosted{world: w}
+			id := w.signUpFor("ana@contoso.com", 2)
+			w.queue = append(w.queue, submission.Message{ID: id, Kind: submission.Resend})
+			h.run(time.Duration(minutes)*time.Minute, func(op string) bool { return op == "ClaimOf" })
+			h.run(4*time.Hour, func(string) bool { return false })
+			if n := len(w.tenant.Invitations()); n != 2 {
+				t.Errorf("%d mails, want the first and one more", n)
+			}
+		})
+	}
+}
+
 // TestWithdrawalDuringOutageCounts withdraws a sign-up that is not recorded yet. Either message may
 // come first once the tables are back.
 func TestWithdrawalDuringOutageCounts(t *testing.T) {

@@ -20,15 +20,17 @@ const resendLook = time.Hour
 
 // recordResend records that the partner wants the mail again, if there is one to send and the
 // partner has not asked within the rest of a mail, whatever came of it: every wish costs calls of
-// the directory. The message comes again until that is stored.
-func (j *job) recordResend(ctx context.Context) error {
+// the directory. The message comes again until that is stored. One that was put back on the queue
+// is as old as its first return, so that the same wish is not heard twice.
+func (j *job) recordResend(ctx context.Context, returned time.Time) error {
 	r := &j.Request
 	if !r.State.Ended() || r.NoMail() != "" || r.Resend.Open() || r.Withdrawal.Open() || !r.Erased.IsZero() {
 		j.log.InfoContext(ctx, "the mail of the invitation is not sent again: there is none, or it is under way", "state", r.State)
 		return nil
 	}
 	now := j.config.Now()
-	if now.Sub(r.MailAsked).Abs() < request.MailRest {
+	if now.Sub(r.MailAsked).Abs() < request.MailRest ||
+		!returned.IsZero() && returned.Sub(r.MailAsked) < request.MailRest {
 		j.log.InfoContext(ctx, "the mail of the invitation is not sent again: it was asked for lately", "asked", r.MailAsked)
 		return nil
 	}

@@ -116,7 +116,7 @@ func (w *Worker) Advance(ctx context.Context, message submission.Message) error 
 	if err != nil || j == nil {
 		return err
 	}
-	err = j.record(ctx, message.Kind)
+	err = j.record(ctx, message)
 	if err != nil {
 		return fmt.Errorf("recording the %s of request %s: %w", message.Kind, message.ID, err)
 	}
@@ -132,11 +132,11 @@ func (w *Worker) Advance(ctx context.Context, message submission.Message) error 
 	return nil
 }
 
-// record records the wish in a message of the kind, if it is one that changes anything.
-func (j *job) record(ctx context.Context, kind submission.Kind) error {
-	switch kind {
+// record records the wish in the message, if it is one that changes anything.
+func (j *job) record(ctx context.Context, message submission.Message) error {
+	switch message.Kind {
 	case submission.Resend:
-		return j.recordResend(ctx)
+		return j.recordResend(ctx, message.Returned)
 	case submission.Withdraw:
 		return j.recordWithdrawal(ctx)
 	default:
