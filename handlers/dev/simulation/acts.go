@@ -35,6 +35,10 @@ func (r *run) submit() {
 }
 
 func (r *run) enqueue(address submission.Address) {
+	if r.isGone(queueService) {
+		r.happened("a sign-up for %s is not accepted", address)
+		return
+	}
 	key, ofKey := submission.NewIDKey("the key of the form")
 	id, ofID := key.NewID(r.now, source{r.random})
 	if err := errors.Join(ofKey, ofID); err != nil {
@@ -65,6 +69,10 @@ func (r *run) instruct() {
 
 // wishOn puts a wish for a request on the queue.
 func (r *run) wishOn(id submission.ID) {
+	if r.isGone(queueService) {
+		r.happened("a wish is not accepted")
+		return
+	}
 	kind := submission.Resend
 	if r.chance(4) {
 		kind = submission.Withdraw
@@ -167,7 +175,7 @@ func (r *run) dropRow() {
 
 // openBreaker stops everything as an admin does, until one closes the breaker.
 func (r *run) openBreaker() {
-	again := func() { r.plan(r.now.Add(time.Minute), r.openBreaker) } // a person tries again
+	again := func() { r.plan(r.now.Add(r.again()), r.openBreaker) } // a person tries again
 	r.start(&instance{admin: true}, "open breaker", "", func() error {
 		_, err := request.OpenBreaker(r.context, store{r}, admin, "a row lets everybody in", r.now)
 		return err
@@ -185,7 +193,7 @@ func (r *run) closeBreaker() {
 		return err
 	}, func(err error) {
 		if err != nil {
-			r.plan(r.now.Add(time.Minute), r.closeBreaker) // a person tries again
+			r.plan(r.now.Add(r.again()), r.closeBreaker) // a person tries again
 		}
-	}, func() { r.plan(r.now.Add(time.Minute), r.closeBreaker) })
+	}, func() { r.plan(r.now.Add(r.again()), r.closeBreaker) })
 }

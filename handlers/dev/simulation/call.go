@@ -107,6 +107,8 @@ type call struct {
 	groups       []string           // that a person gives with an approval
 	reading      reading            // of policy rows, for the next decision
 	unchecked    bool               // upkeep says that it has not checked the rows
+	upkeep       *outbox            // of a run of upkeep
+	late         bool               // it is out of time: all its operations fail
 	// knows says that the answer to the invitation came back; the breaker had been opened
 	// openingsThen times.
 	knows        bool
@@ -184,16 +186,21 @@ func (r *run) kill(on *instance) {
 			continue
 		}
 		r.event(c, "killed before "+c.op)
-		r.remove(c)
-		if c.effect != nil && r.chance(3) {
-			r.arriveLater(c.name+": "+c.op, c.effect)
-		}
-		c.stop()
-		c.dies()
+		r.end(c)
 	}
 	if !on.admin {
 		r.boot(on)
 	}
+}
+
+// end ends a call before its next operation, which may still arrive.
+func (r *run) end(c *call) {
+	r.remove(c)
+	if c.effect != nil && r.chance(3) {
+		r.arriveLater(c.name+": "+c.op, c.effect)
+	}
+	c.stop()
+	c.dies()
 }
 
 // stragglerWait is the longest that an operation is on its way after its call has given up or

@@ -20,7 +20,7 @@ type event struct {
 	plan  func(*run)
 }
 
-// events are all unkind events, by what they are about.
+// events are unkind events, by what they are about. Those about outages are chosen apart.
 var events = [][]event{guestEvents, peopleEvents, directoryEvents, surroundings}
 
 var guestEvents = []event{
@@ -56,10 +56,13 @@ var surroundings = []event{
 	{name: "days of full budget", shape: shapeFullBudget, plan: (*run).planFullBudget},
 }
 
+// allEvents returns all unkind events.
+func allEvents() []event { return slices.Concat(slices.Concat(events...), outageEvents) }
+
 // Events returns the names of all unkind events.
 func Events() []string {
 	var names []string
-	for _, e := range slices.Concat(events...) {
+	for _, e := range allEvents() {
 		names = append(names, e.name)
 	}
 	return names
@@ -88,7 +91,7 @@ func chooseEvents(random *rand.Rand, only string) (chosen []event) {
 	if only == "" {
 		return chosen
 	}
-	return slices.DeleteFunc(slices.Concat(events...), func(e event) bool { return e.name != only })
+	return slices.DeleteFunc(allEvents(), func(e event) bool { return e.name != only })
 }
 
 // toGuests lets something happen to guests, some time after they came.
@@ -228,6 +231,12 @@ func (r *run) provoke(by *call, before, after request.Request) {
 
 // interfere does something between two steps, if the schedule has such events left.
 func (r *run) interfere() {
+	if r.hostKills > 0 && len(r.running) > 0 && r.chance(25) {
+		if on := pick(r.random, r.running...).on; !on.admin {
+			r.hostKills--
+			r.killHost(on)
+		}
+	}
 	if r.rowChanges > 0 && r.chance(25) {
 		r.rowChanges--
 		if r.chance(4) {

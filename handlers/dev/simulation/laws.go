@@ -22,6 +22,8 @@ const (
 	lawCancel    Law = "cancel"
 	lawMisspelt  Law = "misspelt-rows"
 	lawChecked   Law = "rows-checked"
+	lawOutage    Law = "outage"
+	lawGivenUp   Law = "given-up"
 )
 
 // The laws about addresses, guests and groups.
@@ -70,6 +72,10 @@ var laws = map[Law]string{
 		"misspelt key is listed, and the log has named it.",
 	lawBound: "Every effect is tried a bounded number of times, and for a bounded time, until a " +
 		"person takes it up again.",
+	lawOutage: "No number of failures of storage, the queue or the process ends a sign-up. Only " +
+		"after its messages have failed for three days in a row is it with a person.",
+	lawGivenUp: "A wish whose message failed too often is stored, is on a queue again, or is kept " +
+		"as a dead letter, before that message is deleted.",
 	lawClaim: "An invitation needs a stored decision or approval, and a claim of the request's " +
 		"own whose intent is stored.",
 	lawOthersClaim: "What one request does changes nothing on the claim of another, unended one but " +

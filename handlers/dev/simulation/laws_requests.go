@@ -48,6 +48,7 @@ func (r *run) saved(
 	}
 	r.savedHistory(by, before, existed, after, events)
 	r.savedErasure(before, after)
+	r.savedTrouble(after, events)
 	r.savedDecision(by, before, existed, after)
 	r.savedWait(by, before, after)
 	r.savedWish(by, before, after)
@@ -191,7 +192,7 @@ func (r *run) savedWait(by *call, before, after request.Request) {
 		r.entered[after.ID] = r.now
 	}
 	if !after.State.Ended() && after.State != request.Parked && !r.skewed() &&
-		r.now.Sub(r.entered[after.ID]) > longestTry {
+		r.now.Sub(r.entered[after.ID])-r.goneSince(r.entered[after.ID]) > longestTry {
 		r.breach(lawBound, "%s is %s since %s", name, after.State, r.entered[after.ID])
 	}
 }
@@ -422,7 +423,7 @@ const patientFor = 5
 func (r *run) mayFail(record request.Request) bool {
 	id, address := record.ID, r.address[record.ID]
 	user := r.tenant.users[address]
-	return r.deadLettered[id] || r.tenant.bars[address] != "" ||
+	return r.exhausted[id] || r.tenant.bars[address] != "" ||
 		user != nil && user.kind == request.InternalUser ||
 		r.before[address] == request.InternalUser ||
 		r.members || len(r.tenant.refuses) > 0 || len(r.tenant.missing) > 0 || r.groupCame ||

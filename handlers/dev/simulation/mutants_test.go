@@ -165,6 +165,11 @@ func (d bentDirectory) AddMember(ctx context.Context, group, guest string) (bool
 	return d.directory.AddMember(ctx, group, guest)
 }
 
+// silentQueues take a message, and it is not there.
+type silentQueues struct{ request.Queues }
+
+func (silentQueues) Put(context.Context, string, []byte, time.Duration) error { return nil }
+
 // bentSeats are seats with a fault.
 type bentSeats struct {
 	request.Seats
@@ -330,6 +335,24 @@ func requestMutants() []mutant {
 	}
 }
 
+// outageMutants break the laws about what is gone for hours.
+func outageMutants() []mutant {
+	return []mutant{
+		{lawOutage, "tables gone", "five failures end a sign-up", bendStore(
+			func(_ *run, s *bentStore) {
+				s.save = func(r *request.Request, events *[]request.Event) {
+					if n := len(*events); n > 0 && (*events)[n-1].What == "troubled" && !r.State.Ended() {
+						r.State, r.Due = request.Failed, time.Time{}
+						(*events)[n-1].What, (*events)[n-1].State = "poisoned", request.Failed
+					}
+				}
+			})},
+		{lawGivenUp, "tables gone", "nothing is put back", func(_ *run, config *workflow.Config) {
+			config.Queues = silentQueues{config.Queues}
+		}},
+	}
+}
+
 // guestMutants break the laws about addresses, guests and groups.
 func guestMutants() []mutant {
 	return []mutant{
@@ -481,7 +504,9 @@ func TestEveryLawIsCheckedByMutant(t *testing.T) {
 	const seeds = 3000
 	missing := Laws()
 	delete(missing, lawCancel) // see TestPeopleWhoCannotCancelBreakTheLaw
-	for _, m := range slices.Concat(requestMutants(), guestMutants(), sharedMutants()) {
+	for _, m := range slices.Concat(
+		requestMutants(), outageMutants(), guestMutants(), sharedMutants(),
+	) {
 		delete(missing, m.law)
 		t.Run(string(m.law)+"/"+m.fault, func(t *testing.T) {
 			s, err := NewSimulator()

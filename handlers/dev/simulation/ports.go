@@ -46,7 +46,7 @@ func (s store) do(op string, effect func() error) error {
 		s.load.transactions++
 		return effect()
 	}
-	if s.now.Before(s.storageDown) {
+	if c.late || s.now.Before(s.storageDown) || s.meetOutage(c, op, effect) {
 		return errStorage
 	}
 	switch c.fate {

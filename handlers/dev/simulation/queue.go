@@ -30,6 +30,8 @@ type message struct {
 	receipt   int
 	held      *call // that works on it by the latest receipt
 	forgetful bool  // its invisibility will not be renewed
+	// passedOver says that the host calls no function for it any more.
+	passedOver bool
 }
 
 // put puts a message on a queue.
@@ -69,6 +71,9 @@ func (q queues) Put(_ context.Context, queue string, encoded []byte, delay time.
 
 // Length implements [request.Queues].
 func (q queues) Length(_ context.Context, queue string) (n int, exists bool, err error) {
+	if q.current.late || q.isGone(queueService) {
+		return 0, false, errStorage
+	}
 	for _, m := range q.messages {
 		if m.dead == (queue == submission.PoisonQueue) {
 			n++
@@ -86,6 +91,10 @@ func (r *run) deliver(m *message, on *instance) {
 	m.forgetful = r.misfortune(40)
 	if m.dequeued > maxDequeueCount && !m.dead {
 		r.toDeadLetters(m)
+		return
+	}
+	if m.dead && m.dequeued > maxDequeueCount && r.passesOver {
+		r.passOver(m)
 		return
 	}
 	if r.meddling && r.recorded[m.ID].AtRest() && r.chance(3) {
@@ -116,7 +125,7 @@ func (r *run) deliver(m *message, on *instance) {
 	}, func() {
 		// Either the host sees that the handler died, or it died as well and the message comes
 		// back.
-		if r.chance(2) {
+		if !r.hostDies && r.chance(2) {
 			r.failed(m, receipt)
 		} else if m.receipt == receipt {
 			m.held = nil
@@ -138,7 +147,8 @@ func (r *run) acknowledge(m *message, receipt int) {
 	}
 	m.held = nil
 	r.wantInstruction(m)
-	if r.misfortune(30) {
+	r.wantGivenUp(m)
+	if r.isGone(queueService) || r.misfortune(30) {
 		r.happened("message %d is not deleted and comes back", m.number)
 		return
 	}
@@ -152,6 +162,7 @@ func (r *run) failed(m *message, receipt int) {
 	}
 	m.held = nil
 	switch {
+	case r.isGone(queueService): // it stays hidden as it was received
 	case m.dead:
 		m.visible = r.now.Add(deadLetterRetry)
 	case m.dequeued >= maxDequeueCount:
@@ -163,8 +174,15 @@ func (r *run) failed(m *message, receipt int) {
 
 // toDeadLetters moves a message to the queue of dead letters, in two steps as the host does.
 func (r *run) toDeadLetters(m *message) {
+	if r.isGone(queueService) {
+		r.happened("message %d can't be moved to the dead letters", m.number)
+		return
+	}
 	r.happened("message %d becomes a dead letter", m.number)
 	r.deadLettered[m.ID] = true
+	if _, troubled := r.deadSince[m.ID]; !troubled {
+		r.deadSince[m.ID] = r.now
+	}
 	r.counts.DeadLetters++
 	r.put(m.Message, true, r.now)
 	if r.misfortune(10) {
@@ -185,7 +203,7 @@ func (r *run) delete(m *message) {
 // renew keeps messages that are worked on invisible.
 func (r *run) renew() {
 	for _, m := range r.messages {
-		if m.held != nil && !m.forgetful && !m.visible.After(r.now) {
+		if m.held != nil && !m.forgetful && !r.silent() && !m.visible.After(r.now) {
 			m.visible = r.now.Add(invisibility)
 		}
 	}

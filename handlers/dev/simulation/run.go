@@ -23,7 +23,9 @@ type Counts struct {
 	Schedules, Steps        int
 	Submissions             int
 	Kills, Faults           int // ended processes; operations that failed, were slow, or came late
+	Outages                 int // operations that failed since their part of storage was gone
 	Deliveries, DeadLetters int
+	PassedOver              int // dead letters that the host left alone until a person returned them
 	Invitations, Mails      int // calls that reached the tenant; mails that it sent
 	Resends                 int // mails that somebody asked for
 	// SecondMails were sent because a worker ended between the directory's answer and the receipt.
@@ -85,6 +87,9 @@ type run struct {
 	upkeep    bool      // it runs
 
 	storageDown, outage time.Time // until when storage and the directory fail
+	gone                outage    // of parts of storage, for hours
+	passesOver          bool      // the host passes over dead letters that failed five times
+	hostDies            bool      // together with the process that is being killed
 
 	// What the laws know. It comes from the operations, not from what workers say.
 	happenings int
@@ -136,11 +141,14 @@ type run struct {
 	// What the events have left to do.
 	onGuest                                                []func(*tenantUser)
 	approvals, retries, giveUps, rowChanges, refusedTokens int
+	hostKills, upkeepEnds                                  int
 	nobodies                                               int
 	members, groupCame                                     bool
 
 	// Why requests may not end well.
 	deadLettered   map[submission.ID]bool
+	deadSince      map[submission.ID]time.Time // in a row
+	exhausted      map[submission.ID]bool      // by messages that failed for days
 	unread         map[submission.ID]int       // failed reads of policy
 	unseen         map[submission.Address]bool // the directory did not show the guest
 	unknown        map[submission.ID]int       // answers of the directory that say nothing
@@ -219,7 +227,9 @@ func (s *Simulator) Trace(seed uint64) Outcome { return s.start(seed, true) }
 
 func (s *Simulator) start(seed uint64, tracing bool) Outcome {
 	random := rand.New(rand.NewPCG(seed, 0x67756573746c6973))
-	r := s.newRun(random, newProfile(random, s.Only))
+	p := newProfile(random, s.Only)
+	p.events = append(p.events, chooseOutages(seed, s.Only)...)
+	r := s.newRun(random, p)
 	r.tracing = tracing
 	start := time.Duration(random.Int64N(int64(24 * time.Hour)))
 	if r.startAt > 0 {
@@ -268,6 +278,7 @@ func (s *Simulator) newRun(random *rand.Rand, p *profile) *run {
 		lost: map[holding]int{}, removed: map[string]int{}, seatedAt: map[submission.ID]int{},
 		parkedAt: map[submission.ID]int{},
 
+		deadSince: map[submission.ID]time.Time{}, exhausted: map[submission.ID]bool{},
 		deadLettered: map[submission.ID]bool{}, unread: map[submission.ID]int{},
 		unseen: map[submission.Address]bool{}, unknown: map[submission.ID]int{},
 		failures: map[submission.ID]int{}, unlucky: map[submission.Address]string{},
@@ -340,6 +351,9 @@ func (r *run) proceed(c *call) {
 		r.kill(c.on)
 		return
 	}
+	if r.endUpkeep(c) {
+		return
+	}
 	f := proceed
 	if c.op != "start" && c.op != "answer" && c.op != "sleep" && r.faults > 0 && r.chance(r.rate) {
 		r.faults--
@@ -372,7 +386,7 @@ func (r *run) begin() bool {
 		}
 	}
 	for _, m := range r.messages {
-		if m.visible.After(r.now) {
+		if m.visible.After(r.now) || m.passedOver || r.silent() {
 			continue
 		}
 		on := r.free()
@@ -457,6 +471,13 @@ func (r *run) parkedLook() time.Time {
 func (r *run) startUpkeep() {
 	r.upkeptAt = r.now
 	r.upkeepAt = r.now.Truncate(time.Minute).Add(time.Minute)
+	if r.now.Before(r.gone.until) { // the longer it lasts, the fewer runs count
+		r.upkeepAt = r.upkeepAt.Add(r.now.Sub(r.gone.since) / 8)
+	}
+	if r.hostsStopped() {
+		r.upkeepAt = r.gone.until
+		return
+	}
 	if r.misfortune(10) {
 		r.happened("the timer skips")
 		r.upkeepAt = r.upkeepAt.Add(time.Duration(1+r.random.IntN(60)) * time.Minute)
@@ -476,14 +497,19 @@ func (r *run) startUpkeep() {
 			return
 		}
 		r.rowsChecked(c)
+		if c.late && r.chance(2) {
+			r.happened("the app has ended upkeep: none of its messages is sent")
+			return
+		}
 		for _, content := range *box {
-			if r.misfortune(20) {
+			if r.misfortune(20) || r.isGone(queueService) {
 				r.happened("a message of upkeep is lost")
 				continue
 			}
 			r.put(content, false, r.now.Add(r.lateness()))
 		}
 	}, func() { r.upkeep = false })
+	c.upkeep = box
 }
 
 // lateness returns how long a message takes to become visible.
@@ -509,7 +535,13 @@ func (r *run) pass() bool {
 		until(r.plans[i].at)
 	}
 	for _, m := range r.messages {
-		until(m.visible)
+		switch {
+		case m.passedOver:
+		case r.silent() && m.visible.Before(r.gone.until):
+			until(r.gone.until)
+		default:
+			until(m.visible)
+		}
 	}
 	atUpkeep := func(due time.Time) {
 		if due.Before(r.upkeepAt) {
