@@ -1,6 +1,8 @@
 package workflow_test
 
 import (
+	"context"
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -10,6 +12,7 @@ import (
 	"guestlist/handlers/problem"
 	"guestlist/handlers/request"
 	"guestlist/handlers/submission"
+	"guestlist/handlers/workflow"
 )
 
 // questions are the places in which a step asks the directory about a guest, each with what brings
@@ -169,6 +172,94 @@ func TestGuestWhoShowsUpAfterLookUpGetsNoSecondMail(t *testing.T) {
 		t.Errorf("history %v, %d invitations, guest %q", w.whats(id), w.attempts(), r.GuestID)
 	}
 	w.wantSeats("contoso.com", "r", 1)
+}
+
+// TestLostAnswerKeepsWhereGuestCameFrom takes away the right to read users after an invitation whose
+// answer was lost: before it nobody held the address.
+func TestLostAnswerKeepsWhereGuestCameFrom(t *testing.T) {
+	w := newWorld(t)
+	id := w.lost(true)
+	w.order(forbidden(lookUps, 1000), forbidden(userByID, 1000))
+	w.bring(id)
+	w.deliverAll()
+	if r := w.wantState(id, request.Done); r.Origin != request.OriginBrought {
+		t.Errorf("the origin is %q", r.Origin)
+	}
+	w.carryOut(submission.Withdraw, id)
+	w.wantLine(workflow.LogRemains, 1)
+}
+
+// TestIntentIsYoungWhenInvitationIsSent prepares an invitation slowly. Another instance takes over
+// after the lease.
+func TestIntentIsYoungWhenInvitationIsSent(t *testing.T) {
+	for _, slow := range []time.Duration{0, lease / 5, lease / 3, lease} {
+		w := newWorld(t)
+		w.invited()
+		age := time.Duration(-1)
+		w.interrupt = func(op string, after bool) error {
+			switch {
+			case op == "TakeSeat" && after:
+				w.now = w.now.Add(slow)
+			case op == "Invite" && !after:
+				age = w.now.Sub(w.claimOf().IntentAt)
+			}
+			return nil
+		}
+		w.deliverAll()
+		if age < 0 || age > lease/4 {
+			t.Errorf("prepared for %v: sent %v after the intent", slow, age)
+		}
+	}
+}
+
+// TestWaitThatIsCutOffIsMadeUpFor ends each wait within a step before its time: the message comes
+// again, or the step is put off.
+func TestWaitThatIsCutOffIsMadeUpFor(t *testing.T) {
+	missing := graphsim.Fault{Times: 1, Status: 404, Code: "Request_ResourceNotFound", Message: missingObject("x")}
+	missingAt := func(match graphsim.Match) graphsim.Fault {
+		fault := missing
+		fault.Match = match
+		return fault
+	}
+	waits := map[string]func(*world){
+		"for a directory that asked for a pause": func(w *world) {
+			w.row("contoso.com", "r", "Action", "invite", "Groups", groupOne)
+			w.order(graphsim.Fault{Match: membersOf(groupOne), Times: 1, Status: 429, Headers: retryAfter("20")})
+			w.signUp("bo@contoso.com")
+			w.invited()
+		},
+		"after an odd answer":       invitedDespite(graphsim.Fault{Match: lookUps, Times: 1, Status: 400, Code: "BadRequest", Message: "No."}),
+		"for a guest without group": invitedDespite(missingAt(membersOf(groupOne))),
+		"for a guest of a repeat": func(w *world) {
+			w.invite()
+			w.order(missingAt(userByID))
+			w.submit("ana@contoso.com")
+		},
+	}
+	for name, bring := range waits {
+		t.Run(name, func(t *testing.T) {
+			cut := false
+			w := newWorld(t, func(c *workflow.Config) {
+				sleep := c.Sleep
+				c.Sleep = func(ctx context.Context, d time.Duration) error {
+					if cut {
+						return context.DeadlineExceeded
+					}
+					return sleep(ctx, d)
+				}
+			})
+			bring(w)
+			id := w.queue[0].ID
+			cut = true
+			err := w.deliver()
+			if !errors.Is(err, context.DeadlineExceeded) && w.last(id) != "look-up-postponed" {
+				t.Errorf("error %v; history %v", err, w.whats(id))
+			}
+			cut = false
+			w.settle(1)
+			w.wantState(id, request.Done)
+		})
+	}
 }
 
 // TestSignUpFindsGuestOfEndedRequest signs up for an address whose claim an ended request has left,

@@ -3,6 +3,7 @@ package workflow
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -180,10 +181,7 @@ func (s *sending) confirm(ctx context.Context) (next, error) {
 	present, err := s.unchanged(ctx)
 	if problem.CodeOf(err) == problem.Conflict && present.State.Ended() && present.GuestID == "" {
 		// The request holds nothing any more, so what this call has taken since belongs to nobody.
-		givenBack := s.giveBack(ctx, s.claim, request.SeatAndClaim)
-		if givenBack != nil {
-			return stop, givenBack
-		}
+		err = errors.Join(err, s.giveBack(ctx, s.claim, request.SeatAndClaim))
 	}
 	if err != nil {
 		return stop, err

@@ -64,25 +64,25 @@ func answered(code problem.Code, detail string) error {
 func TestUnluckyGuestIsGivenUpWhileOthersAreInvited(t *testing.T) {
 	tests := map[string]struct {
 		invite, find error
-		invites      int // at most
+		least, most  int // invitations that are tried
 	}{
 		"a server that fails": {
 			answered(request.DirectoryUnavailable, "inviting a guest: status 500 InternalServerError"),
-			nil, 10,
+			nil, 6, 10,
 		},
 		"an answer nobody knows": {
-			answered(request.DirectoryUnknown, "inviting a guest: status 500 UnknownError"), nil, 6,
+			answered(request.DirectoryUnknown, "inviting a guest: status 500 UnknownError"), nil, 6, 6,
 		},
 		"throttling of this guest only": {
-			answered(request.DirectoryThrottled, "inviting a guest: status 500 x"), nil, 25,
+			answered(request.DirectoryThrottled, "inviting a guest: status 500 x"), nil, 20, 25,
 		},
 		"a search that fails": {
 			nil,
 			answered(request.DirectoryUnavailable, "looking for a user: status 500 InternalServerError"),
-			0,
+			0, 0,
 		},
 		"a search that is refused": {
-			nil, answered(request.DirectoryRefused, "looking for a user: status 500 BadRequest"), 0,
+			nil, answered(request.DirectoryRefused, "looking for a user: status 500 BadRequest"), 0, 0,
 		},
 	}
 	for name, test := range tests {
@@ -99,8 +99,8 @@ func TestUnluckyGuestIsGivenUpWhileOthersAreInvited(t *testing.T) {
 				!strings.Contains(r.Reason, "request-id 5f1c3cd2") {
 				t.Errorf("reason %q", r.Reason)
 			}
-			if *invites > test.invites {
-				t.Errorf("%d invitations were tried, want at most %d", *invites, test.invites)
+			if *invites < test.least || *invites > test.most {
+				t.Errorf("%d invitations were tried, want %d to %d", *invites, test.least, test.most)
 			}
 			if w.last(eve) != "given-up" {
 				t.Errorf("history %v", w.whats(eve))

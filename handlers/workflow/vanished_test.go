@@ -78,6 +78,7 @@ func TestInvitationThatComesToNothingTwiceIsUpToPerson(t *testing.T) {
 func TestReceiptIsComparedWithWorld(t *testing.T) {
 	users := graphsim.Match{Method: "GET", Path: "/v1.0/users*"}
 	another := graphsim.Fault{Match: users, Always: true, Status: 503}
+	unsaid := graphsim.Fault{Match: userByID, Times: 40, Status: 503}
 	moved := changed(func(u *graphsim.User) { u.Mail, u.OtherMails = "bo@contoso.com", nil })
 	tests := map[string]struct {
 		change func(*world, string)
@@ -99,6 +100,9 @@ func TestReceiptIsComparedWithWorld(t *testing.T) {
 		},
 		"the guest has another address": {moved, nil,
 			request.Review, "guest-moved"},
+		"the directory does not say for hours who the guest is": {
+			func(*world, string) {}, &unsaid, request.Done, "invited",
+		},
 		"the directory gives no answer for a day": {
 			func(*world, string) {}, &another, request.Done, "guest-unchecked",
 		},
@@ -135,6 +139,9 @@ func TestReceiptIsComparedAfterOutageOfDirectory(t *testing.T) {
 		Match: graphsim.Match{Method: "GET", Path: "/v1.0/users*"}, Always: true, Status: 503,
 	})
 	w.settle(12)
+	if tries := w.load(id).Attempt; tries < 20 || tries > 60 {
+		t.Errorf("the directory was asked %d times in 12 hours", tries)
+	}
 	w.tenant.ClearFaults()
 	w.settle(3)
 	r := w.wantState(id, request.Done)

@@ -89,19 +89,45 @@ func TestWithdrawalEndsAndErases(t *testing.T) {
 }
 
 func TestWithdrawalAfterLostAnswerRecordsGuest(t *testing.T) {
-	w := newWorld(t)
-	w.row("contoso.com", "r", "Action", "invite", "MaxGuests", int32(3))
-	w.order(graphsim.Fault{Match: invitations, Times: 1, Status: 502, AfterEffect: true})
-	id := w.signUp("ana@contoso.com")
-	w.ask(submission.Withdraw, id)
-	w.settle(1)
-	r := w.wantState(id, request.Done)
-	w.wantErased(id)
-	w.wantLine(workflow.LogRemains, 1)
-	if r.GuestID == "" {
-		t.Error("the guest's id is not known")
+	for name, misses := range map[string]int{"the guest is visible": 0, "the guest is not visible yet": 1} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			id := w.lost(true)
+			if misses > 0 {
+				w.order(graphsim.Fault{Match: lookUps, Times: misses, Status: 200, Body: graphsim.NobodyFound})
+			}
+			w.ask(submission.Withdraw, id)
+			w.settle(1)
+			r := w.wantState(id, request.Done)
+			w.wantErased(id)
+			w.wantLine(workflow.LogRemains, 1)
+			if r.GuestID == "" {
+				t.Error("the guest's id is not known")
+			}
+			w.wantSeats("contoso.com", "r", 1)
+		})
 	}
-	w.wantSeats("contoso.com", "r", 1)
+}
+
+// TestWithdrawalSaysThatGuestRemainsWhomOnlyClaimNames ends the process between the receipt and the
+// save of the request.
+func TestWithdrawalSaysThatGuestRemainsWhomOnlyClaimNames(t *testing.T) {
+	w := newWorld(t)
+	w.on("UpdateClaim", after, 1, crashes)
+	id := w.invited()
+	_ = w.deliver()
+	claim := w.claimOf()
+	if r := w.load(id); claim.State != request.ClaimSent || r.GuestID != "" {
+		t.Fatalf("claim %+v, guest %q", claim, r.GuestID)
+	}
+	w.queue = nil
+	w.carryOut(submission.Withdraw, id)
+	w.settle(1)
+	w.wantErased(id)
+	if r := w.load(id); r.GuestID != claim.GuestID || r.Origin != request.OriginBrought {
+		t.Errorf("guest %q, origin %q", r.GuestID, r.Origin)
+	}
+	w.wantLine(workflow.LogRemains, 1)
 }
 
 func TestWithdrawalBeforeSubmission(t *testing.T) {
@@ -113,7 +139,9 @@ func TestWithdrawalBeforeSubmission(t *testing.T) {
 		at(func(string, bool) error { panic(crash{}) })
 		w.ask(submission.Withdraw, id)
 		w.settle(1)
-		w.wantState(id, request.Void)
+		if r := w.wantState(id, request.Void); r.Created.IsZero() || r.Since.IsZero() {
+			t.Errorf("created %v, since %v", r.Created, r.Since)
+		}
 		if p := w.load(id).Progress(); p.Outcome != request.OutcomeWithdrawn || p.Stage != request.StageFinished {
 			t.Errorf("the status page shows %+v", p)
 		}
