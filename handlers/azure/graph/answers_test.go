@@ -186,3 +186,17 @@ func TestWordsAboutTenantCostOneCall(t *testing.T) {
 		t.Errorf("%d calls", n)
 	}
 }
+
+func TestMemberAlreadyInOtherWords(t *testing.T) {
+	for _, words := range []string{
+		"One or more added object references already exist for the following modified properties: 'members'.",
+		"The object references already exist.",
+		"The user is already a member of the group.",
+	} {
+		client, _ := answering(t, 400, "application/json", graphError("Request_BadRequest", words))
+		added, err := client.AddMember(t.Context(), group, guest)
+		if added || err != nil {
+			t.Errorf("%q: added %t, %v", words, added, err)
+		}
+	}
+}

@@ -208,7 +208,7 @@ func classifyRead(answer *answerError) problem.Code {
 
 // alreadyMember reports whether the guest is a member already.
 func alreadyMember(answer *answerError) bool {
-	return answer.status == http.StatusBadRequest && answer.says("added object references already exist")
+	return answer.status == http.StatusBadRequest && answer.says("object references already exist", "already a member")
 }
 
 // classifyMember recognises an object that is not visible yet, and a group that takes no guests.

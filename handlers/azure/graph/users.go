@@ -199,8 +199,8 @@ func newSearch(path string, query userQuery) *abs.RequestInformation {
 	return search
 }
 
-// maxPages is how many pages of an answer are read until one has a user who holds the address.
-// Graph may search a part of its objects for each page, and find nobody in the first.
+// maxPages is how many pages of an answer are read. Graph may search a part of its objects for each
+// page, and find nobody in the first, or in the last.
 const maxPages = 5
 
 // holders are the users who hold an address, each with a valid id in lower case.
@@ -237,8 +237,11 @@ func (c *Client) find(ctx context.Context, doing string, address submission.Addr
 			holder.ID = id
 			found.users = append(found.users, holder)
 		}
-		if page.NextLink == "" || len(found.users) > 0 {
-			found.more = page.NextLink != ""
+		if page.NextLink == "" {
+			return found, nil
+		}
+		if len(found.users) >= maxFound {
+			found.more = true
 			return found, nil
 		}
 		next, err := url.Parse(page.NextLink)
@@ -246,6 +249,10 @@ func (c *Client) find(ctx context.Context, doing string, address submission.Addr
 			return unusable("the answer's link to its next page is not a URL")
 		}
 		search.SetUri(*next) // the guard refuses other hosts
+	}
+	if len(found.users) > 0 {
+		found.more = true
+		return found, nil
 	}
 	return holders{}, problem.New(request.DirectoryUnknown, "%s: the first %d pages of the answer have nobody with the address, and there are more", doing, maxPages)
 }

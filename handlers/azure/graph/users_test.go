@@ -136,11 +136,10 @@ func TestFoundUsersMustHoldAddress(t *testing.T) {
 		"an internal user by sign-in name": {users{entry(guest, with(internal, only("userPrincipalName", strings.ToUpper(email))...)...)}, "", is(request.InternalUser), "", ""},
 		"an internal user with a strange name": {users{entry(guest, with(internal, "userPrincipalName", "ext#@fabrikam.com")...)}, "",
 			is(request.InternalUser), "", ""},
-		"an internal user and a guest":   {users{entry(other, internal...), entry(guest)}, "", several, "", guest},
-		"two guests":                     {users{entry(guest), entry(other)}, "", several, "", "several"},
-		"the same guest twice":           {users{entry(guest), entry(strings.ToUpper(guest))}, "", is(request.AcceptedGuest), "", guest},
-		"a guest, and more on next page": {users{entry(guest)}, "https://elsewhere.com/next", several, "", "several"},
-		"another user":                   {users{entry(guest, only("mail", "bo@contoso.com")...)}, "", request.User{}, "", ""},
+		"an internal user and a guest": {users{entry(other, internal...), entry(guest)}, "", several, "", guest},
+		"two guests":                   {users{entry(guest), entry(other)}, "", several, "", "several"},
+		"the same guest twice":         {users{entry(guest), entry(strings.ToUpper(guest))}, "", is(request.AcceptedGuest), "", guest},
+		"another user":                 {users{entry(guest, only("mail", "bo@contoso.com")...)}, "", request.User{}, "", ""},
 		"user with a longer address": {users{entry(guest, "mail", "x"+email, "otherMails", []string{email + "x"}, "proxyAddresses", []string{"smtp:x" + email})}, "",
 			request.User{}, "", ""},
 		"a proxy address of another kind":    {users{entry(guest, only("proxyAddresses", []string{"SIP:" + email, email})...)}, "", request.User{}, "", ""},
@@ -202,6 +201,7 @@ func TestFindDeletedGuestsReturnsEachGuestOnce(t *testing.T) {
 func TestEmptyPageDoesNotEndList(t *testing.T) {
 	var link func(page int) string
 	pages := [][]map[string]any{{}, {entry(other, "mail", "bo@contoso.com", "proxyAddresses", []string{})}, {entry(guest, "userPrincipalName", "ana_contoso.com#EXT#@fabrikam.com")}}
+	three := pages
 	asked := 0
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		page := asked
@@ -253,6 +253,20 @@ func TestEmptyPageDoesNotEndList(t *testing.T) {
 			got, err := find()
 			if err != nil || got != guest || asked != 3 {
 				t.Errorf("%v, %v after %d pages", got, err, asked)
+			}
+			// The page of the holder need not be the last one.
+			asked, link = 0, to(server.URL, 4)
+			got, err = find()
+			if err != nil || got != guest || asked != 4 {
+				t.Errorf("%v, %v after %d pages, the last one without users", got, err, asked)
+			}
+			if name == "a user" {
+				asked, link, pages = 0, to(server.URL, 3), [][]map[string]any{{entry(guest)}, {}, {entry(other)}}
+				user, err := client.FindUser(t.Context(), address(t, email))
+				if err != nil || user.Kind != request.SeveralUsers {
+					t.Errorf("two holders on two pages: %+v, %v", user, err)
+				}
+				pages = three
 			}
 			// Without the last page, it is not known who holds the address.
 			asked, link, pages = 0, to(server.URL, 1_000_000), pages[:2]
