@@ -51,6 +51,11 @@ type job struct {
 	// doubt is the intent of an earlier attempt to invite whose answer was lost, as long as the
 	// directory shows no guest; zero without one. See request.Holdings.
 	doubt time.Time
+	// vanished is a guest whom the directory did not show, and who may have come late.
+	vanished struct {
+		id     string
+		origin request.Origin
+	}
 	// turn is the turn at the gate that was taken and neither used nor given back; see tellGate.
 	turn admission
 	used bool // the turn is used: the directory was asked to invite

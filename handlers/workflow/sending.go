@@ -76,6 +76,8 @@ func (s *sending) originOf(known request.Origin) request.Origin {
 	case s.holder.Kind == request.DeletedGuest:
 		// Somebody may restore that guest, who would then look like the one of a lost answer.
 		return known
+	case s.holder.ID != "" && s.holder.ID == s.vanished.id:
+		return s.vanished.origin
 	case s.doubt.IsZero():
 		return request.OriginFound
 	}

@@ -206,6 +206,7 @@ func (j *job) inviteVanished(ctx context.Context) (next, error) {
 			return stop, err
 		}
 	}
+	j.vanished.id, j.vanished.origin = r.GuestID, r.Origin
 	r.GuestID, r.Origin, r.CheckAt = "", request.OriginUnknown, time.Time{}
 	r.Vanished++
 	if !again {

@@ -8,6 +8,8 @@ import (
 
 	"guestlist/handlers/dev/graphsim"
 	"guestlist/handlers/request"
+	"guestlist/handlers/submission"
+	"guestlist/handlers/workflow"
 )
 
 // comesToNothing is an invitation that is answered with the id of a guest who never comes to be.
@@ -306,4 +308,25 @@ func TestVanishedGuestIsInvitedInSameStep(t *testing.T) {
 	if w.attempts() != 2 {
 		t.Errorf("%d invitations", w.attempts())
 	}
+}
+
+// TestGuestWhoComesLateIsTheOneThatWasBrought lets the directory show the guest only right after
+// the invitation was taken for one that came to nothing.
+func TestGuestWhoComesLateIsTheOneThatWasBrought(t *testing.T) {
+	w := newWorld(t)
+	w.row("contoso.com", "r", "Action", "invite")
+	match := userByID
+	w.order(graphsim.Fault{Match: match, Always: true, Status: 404, Code: "Request_ResourceNotFound",
+		Message: missingObject("x")})
+	id := w.submit("ana@contoso.com")
+	w.settleMinutes(50)
+	w.tenant.ClearFaults()
+	w.settle(1)
+	r := w.wantState(id, request.Done)
+	if r.Vanished != 1 || r.Origin != request.OriginBrought {
+		t.Errorf("vanished %d times, origin %q, history %v", r.Vanished, r.Origin, w.whats(id))
+	}
+	w.wantTenant(1, 1, 0)
+	w.carryOut(submission.Withdraw, id)
+	w.wantLine(workflow.LogRemains, 1)
 }
