@@ -20,7 +20,7 @@ var (
 	// some minutes: the tables are gone, or the process is killed again and again.
 	troubled = schedule{time.Minute, 5 * time.Minute, 15 * time.Minute, time.Hour}
 	// alone is for a request that meets what should concern the whole tenant, as long as no other
-	// does.
+	// does, and for questions about a known guest when it does.
 	alone = schedule{time.Minute, 5 * time.Minute, 15 * time.Minute, time.Hour}
 	// queuing is for a request whose address another one is inviting right now.
 	queuing = schedule{5 * time.Second, 15 * time.Second, time.Minute, 5 * time.Minute, 15 * time.Minute}

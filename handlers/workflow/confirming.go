@@ -75,16 +75,36 @@ const maxLooks = 24
 func (j *job) askForGuestLater(ctx context.Context, what string, cause error) (next, error) {
 	failure := problem.From(cause)
 	j.logFailure(ctx, "the directory could not be asked for the guest", failure.Code, cause)
+	everybodys, err := j.everybodys(ctx, failure)
 	switch {
-	case j.givenUp(failure.Code), j.Request.Attempt >= maxLooks:
+	case err != nil:
+		return stop, err
+	case !everybodys && j.givenUp(failure.Code), j.Request.Attempt >= maxLooks:
 		o := guestUnseen
 		o.why += ref(failure)
 		return j.object(ctx, o)
 	case failure.Code == request.DirectoryThrottled:
 		return j.throttled(ctx, failure, what)
 	}
-	return j.wait(ctx, down.after(j.Request.Attempt, failure.RetryAfter), what,
+	d := down
+	if everybodys {
+		d = alone
+	}
+	return j.wait(ctx, d.after(j.Request.Attempt, failure.RetryAfter), what,
 		"the directory could not say who the guest is now"+ref(failure))
+}
+
+// everybodys reports whether a failure is the trouble of the whole tenant: what the directory says
+// makes no sense, or there is no token, and the breaker is open.
+func (j *job) everybodys(ctx context.Context, failure *problem.Error) (bool, error) {
+	if !odd(failure) && !request.TenantWide(failure.Code) {
+		return false, nil
+	}
+	gate, err := j.config.Gates.Gate(ctx)
+	if err != nil {
+		return false, fmt.Errorf("reading whether the breaker is open: %w", err)
+	}
+	return gate.Cause != "", nil
 }
 
 // awaitUser is like userByID, and waits in place a little for a user who is not visible, while

@@ -261,6 +261,9 @@ func refused(g request.Gate, now time.Time, by asking, failure *problem.Error, p
 	case isOpen && needed != 1 && !probe:
 		return g // it was sent before the breaker opened
 	}
+	if again := now.Add(shortProbe); probe && !request.TenantWide(failure.Code) && again.Before(g.ProbeAt) {
+		g.ProbeAt = again // it says nothing about the cause
+	}
 	w := request.Witness{ID: by.id, Guest: by.guest, Answer: answer}
 	switch {
 	case !isOpen:

@@ -149,7 +149,11 @@ func (j *job) grantFailed(ctx context.Context, grant *request.Grant, cause error
 		}
 		return j.throttled(ctx, failure, "grant-postponed")
 	case request.DirectoryUnavailable, request.DirectoryUnknown, request.DirectoryNoToken:
-		if failure.Code == request.DirectoryUnknown {
+		everybodys, err := j.everybodys(ctx, failure)
+		if err != nil {
+			return stop, err
+		}
+		if failure.Code == request.DirectoryUnknown && !everybodys {
 			grant.Unknown++
 		}
 		if silent() || grant.Unknown > request.MaxUnknown {

@@ -525,3 +525,41 @@ func TestPersonWhoSignsUpAgainIsOneWitness(t *testing.T) {
 	w.wantClosedBreaker()
 	w.wantState(w.signUp("bo@contoso.com"), request.Done)
 }
+
+// TestProbeWithoutSensibleAnswerIsRepeatedWithinTheHour: the cause is gone, and the guest of the
+// first probe is an unlucky one.
+func TestProbeWithoutSensibleAnswerIsRepeatedWithinTheHour(t *testing.T) {
+	for _, status := range []int{400, 418, 500} {
+		t.Run(fmt.Sprint(status), func(t *testing.T) {
+			w := newWorld(t)
+			w.row("contoso.com", "r", "Action", "invite")
+			w.stop()
+			w.refuse("ana@contoso.com", 1_000_000, status, "Odd", "Odd.")
+			w.signUp("ana@contoso.com")
+			w.settleMinutes(61)
+			bo := w.signUp("bo@contoso.com")
+			w.settleMinutes(20)
+			w.wantState(bo, request.Done)
+			w.wantClosedBreaker()
+		})
+	}
+}
+
+// TestOutageOfOddAnswersLeavesNoGuestToPerson lets every call get a page of something in between
+// for an hour, while a group is waited for and while people sign up again.
+func TestOutageOfOddAnswersLeavesNoGuestToPerson(t *testing.T) {
+	w := newWorld(t)
+	w.row("contoso.com", "r", "Action", "invite", "Groups", groupOne)
+	w.order(graphsim.Fault{Match: membersOf(groupOne), Times: 1, Status: 503})
+	ids := []submission.ID{w.signUp("ana@contoso.com")}
+	w.order(graphsim.Fault{Match: graphsim.Match{Path: "/v1.0/*"}, Always: true, Status: 403, Form: graphsim.HTMLPage})
+	ids = append(ids, w.submit("ana@contoso.com"))
+	ids = append(ids, w.submitMany(4)...)
+	w.settle(1)
+	w.tenant.ClearFaults()
+	w.settle(2)
+	for _, id := range ids {
+		w.wantState(id, request.Done)
+	}
+	w.wantLine(workflow.LogFailed, 0)
+}
