@@ -59,7 +59,9 @@ type job struct {
 	// turn is the turn at the gate that was taken and neither used nor given back; see tellGate.
 	turn admission
 	used bool // the turn is used: the directory was asked to invite
-	log  *slog.Logger
+	// counted is the gate with that turn.
+	counted request.Gate
+	log     *slog.Logger
 }
 
 // newJob returns a job on the request.

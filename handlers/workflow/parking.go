@@ -71,9 +71,7 @@ func (j *job) admit(ctx context.Context) (admission, error) {
 		if verdict.wait > 0 {
 			return verdict, nil
 		}
-		j.turn, j.used = verdict, false
-		j.logBudget(ctx, after)
-		j.logShares(ctx, after, j.asking().sharers)
+		j.turn, j.used, j.counted = verdict, false, after
 		if verdict.turn == 0 {
 			return verdict, nil
 		}
@@ -145,6 +143,10 @@ func (j *job) returnTurn(ctx context.Context) {
 func (j *job) tellGate(ctx context.Context, cause error) (isOpen bool, err error) {
 	turn := j.turn
 	j.turn = admission{}
+	if turn.taken.number > 0 && (cause == nil || !request.NotDone(problem.CodeOf(cause))) {
+		j.logBudget(ctx, j.counted)
+		j.logShares(ctx, j.counted, j.asking().sharers)
+	}
 	if cause == nil {
 		j.accepted.Add(1)
 		if !turn.probe && !j.suspected.Load() {
@@ -190,7 +192,7 @@ func (j *job) tellGate(ctx context.Context, cause error) (isOpen bool, err error
 }
 
 // logBudget writes the lines about the day's budget, each for the very invitation that made it
-// true.
+// true: one that was refused costs nothing.
 func (j *job) logBudget(ctx context.Context, gate request.Gate) {
 	daily := j.config.Pace.Daily
 	if daily == 0 {

@@ -522,3 +522,27 @@ func TestAbsurdPauseStopsNobodyForLong(t *testing.T) {
 		})
 	}
 }
+
+// TestRefusedInvitationUsesUpNoBudget: the lines on the budget and on shares are for alerts.
+func TestRefusedInvitationUsesUpNoBudget(t *testing.T) {
+	w := newWorld(t, func(c *workflow.Config) { c.Pace = request.Pace{Daily: 4, Share: 50} })
+	w.row("contoso.com", "r", "Action", "invite")
+	w.row("fabrikam.com", "r", "Action", "invite")
+	refusedOn := func(domain string) {
+		for i := range 3 {
+			email := fmt.Sprintf("nobody.%d@%s", i, domain)
+			w.refuse(email, 1, 400, "BadRequest", "The invited user email address is not valid.")
+			w.wantState(w.signUp(email), request.Failed)
+		}
+	}
+	w.signUp("ana@contoso.com")
+	refusedOn("contoso.com")
+	w.wantLine(workflow.LogShareUsed, 0)
+	w.signUp("bo@contoso.com")
+	w.wantLine(workflow.LogShareUsed, 2) // of the domain and of the row
+	w.signUp("ana@fabrikam.com")
+	refusedOn("fabrikam.com")
+	w.wantLine(workflow.LogBudgetSpent, 0)
+	w.signUp("bo@fabrikam.com")
+	w.wantLine(workflow.LogBudgetSpent, 1)
+}
