@@ -9,6 +9,18 @@ import (
 	"guestlist/handlers/submission"
 )
 
+// Erasure is what is done to the record of a request that can't be read. What is not mentioned here
+// stays as it is, also the claim on the address: what the request still needs is not known.
+type Erasure struct {
+	// Wish is noted, if it is open. It is carried out, with all that belongs to it, once the record
+	// can be read.
+	Wish Instruction
+	// Data says that the personal data is removed now, as [Change.Erase] does.
+	Data bool
+	// At is noted as the time of erasure. It is zero if the request may still have to be ended.
+	At time.Time
+}
+
 // hidden replaces what was erased.
 const hidden = "(erased)"
 
@@ -20,7 +32,7 @@ func (c *Change) Erase(why string) {
 	if !r.Erased.IsZero() {
 		return
 	}
-	hide := hider(r.Submission.Email)
+	hide := Hider(r.Submission.Email.String())
 	consent := submission.Consent{Terms: r.Submission.Consent.Terms, At: r.Submission.Consent.At}
 	r.Submission = submission.Submission{SubmittedAt: r.Submission.SubmittedAt, Consent: consent}
 	r.Reason, r.Words = hide(r.Reason), ""
@@ -37,12 +49,13 @@ func (c *Change) Erase(why string) {
 	c.Record("erased", why)
 }
 
-// hider returns what removes the address from a text, in upper and lower case.
-func hider(address submission.Address) func(string) string {
-	if address == (submission.Address{}) {
+// Hider returns what removes the address from a text, in upper and lower case. What is no address
+// may be a part of anything, and is not removed.
+func Hider(address string) func(string) string {
+	if !strings.Contains(strings.Trim(address, "@"), "@") {
 		return func(text string) string { return text }
 	}
-	form := regexp.MustCompile("(?i)" + regexp.QuoteMeta(address.String()))
+	form := regexp.MustCompile("(?i)" + regexp.QuoteMeta(address))
 	return func(text string) string { return form.ReplaceAllLiteralString(text, hidden) }
 }
 

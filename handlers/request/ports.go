@@ -21,6 +21,9 @@ type Store interface {
 	// request with its new Version and Events. With an empty Version the request must not exist
 	// yet; otherwise it must still have that Version. Conflict if not.
 	Save(ctx context.Context, r Request, events []Event) (Request, error)
+	// EraseUnreadable does what it can for a request that Load can't read. NotFound if there is none,
+	// Conflict if it can be read, or changes meanwhile.
+	EraseUnreadable(ctx context.Context, id submission.ID, erasure Erasure) error
 	// Forget removes a request that has no history. Conflict if it no longer has r.Version; nil if
 	// it is gone.
 	Forget(ctx context.Context, r Request) error

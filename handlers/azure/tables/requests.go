@@ -25,23 +25,29 @@ const (
 
 // The columns that more than one function names.
 const (
-	emailColumn    = "Email"
-	sponsorColumn  = "Sponsor" // the address that the partner named
-	stateColumn    = "State"
-	sinceColumn    = "Since"
-	decisionColumn = "Decision" // JSON, as the next
-	approvalColumn = "Approval"
-	grantsColumn   = "Grants"
-	failuresColumn = "Failures"
-	repeatOfColumn = "RepeatOf"
-	guestIDColumn  = "GuestId" // of a claim too, as the next
-	originColumn   = "Origin"
-	attemptColumn  = "Attempt"
-	unknownColumn  = "Unknown"
-	vanishedColumn = "Vanished"
-	dueColumn      = "Due" // of a due entry too
-	changedColumn  = "Changed"
-	atColumn       = "At" // of an event, a dead letter and the app's report
+	withdrawalColumn   = "WithdrawalWished"
+	withdrawalByColumn = "WithdrawalWishedBy"
+	emailColumn        = "Email"
+	sponsorColumn      = "Sponsor" // the address that the partner named
+	stateColumn        = "State"
+	sinceColumn        = "Since"
+	decisionColumn     = "Decision" // JSON, as the next
+	approvalColumn     = "Approval"
+	grantsColumn       = "Grants"
+	failuresColumn     = "Failures"
+	repeatOfColumn     = "RepeatOf"
+	guestIDColumn      = "GuestId" // of a claim too, as the next
+	originColumn       = "Origin"
+	attemptColumn      = "Attempt"
+	unknownColumn      = "Unknown"
+	vanishedColumn     = "Vanished"
+	dueColumn          = "Due" // of a due entry too
+	changedColumn      = "Changed"
+	checkColumn        = "CheckAt"
+	resendColumn       = "ResendWished"
+	resendByColumn     = "ResendWishedBy"
+	erasedColumn       = "Erased"
+	atColumn           = "At" // of an event, a dead letter and the app's report
 )
 
 // requestFields returns the columns of a request, but for addresses and JSON. A column with
@@ -69,22 +75,29 @@ func requestFields(r *request.Request) []field {
 		{guestIDColumn, &r.GuestID},
 		{originColumn, (*string)(&r.Origin)},
 		{"Joined", &r.Joined},
-		{"CheckAt", &r.CheckAt},
+		{checkColumn, &r.CheckAt},
 		{vanishedColumn, (*optional)(&r.Vanished)},
 		{"FullOn", &r.FullOn},
 		{attemptColumn, &r.Attempt},
 		{unknownColumn, (*optional)(&r.Unknown)},
-		{"ResendWished", &r.Resend.At},
-		{"ResendWishedBy", &r.Resend.By},
+		{resendColumn, &r.Resend.At},
+		{resendByColumn, &r.Resend.By},
 		{"MailAsked", &r.MailAsked},
-		{"WithdrawalWished", &r.Withdrawal.At},
-		{"WithdrawalWishedBy", &r.Withdrawal.By},
-		{"Erased", &r.Erased},
+		{withdrawalColumn, &r.Withdrawal.At},
+		{withdrawalByColumn, &r.Withdrawal.By},
+		{erasedColumn, &r.Erased},
 		{dueColumn, &r.Due},
 		{"Created", &r.Created},
 		{changedColumn, &r.Changed},
 		{"Events", &r.Events},
 	}
+}
+
+// personalColumns are the columns with personal data, in words of the partner or of those who
+// decided. They hold nothing else. The address may be in others too: see erase.
+var personalColumns = []string{
+	emailColumn, sponsorColumn, "GivenName", "FamilyName", "Company", "Country", "PartnerReason",
+	"Language", "InviteCode", "TermsLanguage", "Words",
 }
 
 // eventFields returns the columns of an event.

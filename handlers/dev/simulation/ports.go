@@ -142,6 +142,10 @@ func (s store) Release(_ context.Context, address submission.Address, claim requ
 	})
 }
 
+func (s store) EraseUnreadable(_ context.Context, id submission.ID, erasure request.Erasure) error {
+	return s.do("EraseUnreadable", func() error { return s.memory.EraseUnreadable(s.context, id, erasure) })
+}
+
 func (s store) Forget(_ context.Context, r request.Request) error {
 	return s.do("Forget", func() error {
 		err := s.memory.Forget(s.context, r)

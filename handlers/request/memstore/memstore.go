@@ -32,6 +32,7 @@ type Store struct {
 	versions    int        // the number of versions given out
 	requests    map[submission.ID]request.Request
 	histories   map[submission.ID][]request.Event
+	spoilt      map[submission.ID]bool // the requests that can't be read
 	claims      map[submission.Address]request.Claim
 	waiting     map[submission.ID]time.Time
 	rows        map[policy.RowKey]policy.Raw
@@ -46,6 +47,7 @@ func New() *Store {
 	return &Store{
 		requests:    map[submission.ID]request.Request{},
 		histories:   map[submission.ID][]request.Event{},
+		spoilt:      map[submission.ID]bool{},
 		claims:      map[submission.Address]request.Claim{},
 		waiting:     map[submission.ID]time.Time{},
 		rows:        map[policy.RowKey]policy.Raw{},
@@ -113,6 +115,9 @@ func (s *Store) Load(ctx context.Context, id submission.ID) (request.Request, er
 		if !exists {
 			return request.Request{}, problem.New(problem.NotFound, "request %s is not stored", id)
 		}
+		if s.spoilt[id] {
+			return request.Request{}, problem.New(problem.RecordUnreadable, "request %s can't be read", id)
+		}
 		return copyRequest(stored), nil
 	})
 }
@@ -149,6 +154,46 @@ func (s *Store) Save(ctx context.Context, r request.Request, events []request.Ev
 		s.requests[r.ID] = r
 		return copyRequest(r), nil
 	})
+}
+
+// EraseUnreadable implements [request.Store].
+func (s *Store) EraseUnreadable(ctx context.Context, id submission.ID, erasure request.Erasure) error {
+	return s.do(ctx, "EraseUnreadable", func() error {
+		r, exists := s.requests[id]
+		switch {
+		case !exists:
+			return problem.New(problem.NotFound, "request %s is not stored", id)
+		case !s.spoilt[id]:
+			return problem.New(problem.Conflict, "request %s can be read", id)
+		}
+		r = copyRequest(r)
+		if erasure.Data {
+			c := &request.Change{Request: r, Now: func() time.Time { return erasure.At }}
+			c.Erase("")
+			r = c.Request
+			r.Erased, r.Resend = erasure.At, request.Instruction{}
+		}
+		if erasure.Wish.Open() && !r.Withdrawal.Open() {
+			r.Withdrawal = erasure.Wish
+		}
+		toTicks(&r.Withdrawal.At, &r.Erased)
+		r.Version = s.newVersion()
+		s.requests[id] = r
+		return nil
+	})
+}
+
+// Spoil lets nobody read the request, as if another version of the program had stored it, until
+// Mend is called.
+func (s *Store) Spoil(id submission.ID) { s.setSpoilt(id, true) }
+
+// Mend lets the request be read again.
+func (s *Store) Mend(id submission.ID) { s.setSpoilt(id, false) }
+
+func (s *Store) setSpoilt(id submission.ID, spoilt bool) {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	s.spoilt[id] = spoilt
 }
 
 // Forget implements [request.Store].

@@ -48,7 +48,7 @@ func (s *Store) Parked(ctx context.Context, limit int) ([]request.Request, error
 	return get(ctx, s, "Parked", func() ([]request.Request, error) {
 		var ids []submission.ID
 		for id, r := range s.requests {
-			if r.State == request.Parked {
+			if r.State == request.Parked && !s.spoilt[id] {
 				ids = append(ids, id)
 			}
 		}

@@ -161,6 +161,14 @@ var requestTests = map[string]func(*testing.T, Store){
 		wantRecord(t, store, again, "anew")
 	},
 
+	"a request that can be read is not erased as one that can't": func(t *testing.T, store Store) {
+		first := must(store.Save(t.Context(), fullRequest(t), nil))(t)
+		erasure := request.Erasure{Data: true, At: stored}
+		wantCode(t, "EraseUnreadable", store.EraseUnreadable(t.Context(), first.ID, erasure), problem.Conflict)
+		wantRecord(t, store, first)
+		wantCode(t, "EraseUnreadable of none", store.EraseUnreadable(t.Context(), newID(t), erasure), problem.NotFound)
+	},
+
 	"every save makes a new version": func(t *testing.T, store Store) {
 		record := fullRequest(t)
 		seen := map[string]bool{}

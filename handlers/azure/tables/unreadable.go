@@ -1,0 +1,79 @@
+package tables
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"strings"
+
+	"guestlist/handlers/problem"
+	"guestlist/handlers/request"
+	"guestlist/handlers/submission"
+)
+
+// EraseUnreadable implements [request.Store]. It changes single columns and understands no other.
+func (s *Store) EraseUnreadable(ctx context.Context, id submission.ID, erasure request.Erasure) error {
+	_, err := submission.StoredID(string(id))
+	if err != nil {
+		return failure("erasing a record", err)
+	}
+	doing := fmt.Sprintf("erasing the record of request %s", id)
+	record, err := get(ctx, s.requests, string(id), recordName)
+	if err != nil {
+		return failure(doing, err)
+	}
+	_, columns := readRequest(record)
+	if columns.err == nil {
+		return problem.New(problem.Conflict, "%s: it can be read", doing)
+	}
+	if erasure.Data {
+		record.erase()
+		record.set(erasedColumn, erasure.At)
+	}
+	known := reader{row: record}
+	if erasure.Wish.Open() && known.time(withdrawalColumn).IsZero() {
+		record.set(withdrawalColumn, erasure.Wish.At)
+		record.set(withdrawalByColumn, erasure.Wish.By)
+	}
+	_, err = replace(ctx, doing, s.requests, record, record.etag)
+	return err
+}
+
+// erase removes the personal data from the record of a request, as [request.Change.Erase] does,
+// without understanding the record.
+func (r row) erase() {
+	address, _ := r.columns[emailColumn].(string)
+	for _, column := range personalColumns {
+		delete(r.columns, column)
+	}
+	for _, column := range []string{checkColumn, resendColumn, resendByColumn} {
+		delete(r.columns, column) // there is nothing left to do it with
+	}
+	r.dropNote()
+	hide := request.Hider(address)
+	for column, value := range r.columns {
+		text, isText := value.(string)
+		if isText {
+			r.columns[column] = hide(text)
+		}
+	}
+}
+
+// dropNote removes the note of the person who approved. Of an approval that can't be understood
+// nothing is left, since it may hold anything.
+func (r row) dropNote() {
+	approval, isText := r.columns[approvalColumn].(string)
+	if !isText {
+		return
+	}
+	var parts map[string]json.RawMessage
+	err := json.Unmarshal([]byte(approval), &parts)
+	if err == nil {
+		maps.DeleteFunc(parts, func(name string, _ json.RawMessage) bool { return strings.EqualFold(name, "note") })
+		err = r.setJSON(approvalColumn, parts)
+	}
+	if err != nil {
+		delete(r.columns, approvalColumn)
+	}
+}
