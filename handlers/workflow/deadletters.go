@@ -39,10 +39,9 @@ func (w *Worker) GiveUp(ctx context.Context, messageID string, body []byte) erro
 	case code == problem.NotFound && message.Kind == submission.Advance:
 		err = w.recordTroubled(ctx, message)
 	case code == problem.RecordUnreadable:
-		// The record can't be read, so a person has to look at it.
-		err = w.bringBack(ctx, message.ID, troubled.after(len(troubled), 0))
-		if message.Due.IsZero() {
-			return w.putBackForDays(ctx, messageID, message)
+		err = w.setAside(ctx, messageID, message, err)
+		if err == nil {
+			return nil
 		}
 	case err == nil && r.State == request.Void && message.Kind == submission.Advance:
 		err = w.advanceVoid(ctx, r, message)

@@ -16,6 +16,7 @@ const (
 	LogFailed        = "request failed"            // a request came to state Failed
 	LogPoisoned      = "message poisoned"          // a message failed too often, beside LogFailed
 	LogKept          = "message kept"              // as a dead letter
+	LogUnreadable    = "record unreadable"         // with every message that it holds up
 	LogOverdue       = "requests wait too long"    // once an hour for each state
 	LogRemains       = "withdrawn guest remains"   // only an admin can remove the guest
 	LogDegraded      = "permission missing"        // the app goes on without; once for each start
@@ -44,6 +45,7 @@ func LogLines() []LogLine {
 		{LogFailed, slog.LevelError, []string{"request", "what", "detail"}},
 		{LogPoisoned, slog.LevelError, []string{"request", "message"}},
 		{LogKept, slog.LevelError, []string{"message", "error"}},
+		{LogUnreadable, slog.LevelError, []string{"request", "error"}},
 		{LogOverdue, slog.LevelWarn, []string{"state", "requests", "oldest"}},
 		{LogRemains, slog.LevelWarn, []string{"request", "guest"}},
 		{LogDegraded, slog.LevelWarn, []string{"permission", "effect"}},

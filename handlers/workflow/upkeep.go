@@ -176,6 +176,7 @@ func (w *Worker) erase(ctx context.Context, now time.Time) (erased int, more boo
 // eraseExpired erases the personal data of requests that were finished before the time, and returns
 // how many it found and how many it erased.
 func (w *Worker) eraseExpired(ctx context.Context, before time.Time) (found, erased int, err error) {
+	now := w.config.Now()
 	ids, err := w.config.Records.Expired(ctx, before, eraseBatch)
 	if err != nil {
 		return 0, 0, fmt.Errorf("looking for expired requests: %w", err)
@@ -183,9 +184,14 @@ func (w *Worker) eraseExpired(ctx context.Context, before time.Time) (found, era
 	for _, id := range ids {
 		r, err := w.config.Store.Load(ctx, id)
 		if problem.CodeOf(err) == problem.RecordUnreadable {
-			// The record can't be read. A person must look at it; the others need not wait for
-			// that.
-			w.config.Log.ErrorContext(ctx, "an expired request can't be read", "request", id, "error", err)
+			// It was found by its state, its time and its address, so these can be read.
+			err = w.config.Store.EraseUnreadable(ctx, id, request.Erasure{Data: true, At: now})
+			if err != nil {
+				// A person has to look at it; the others need not wait for that.
+				w.config.Log.ErrorContext(ctx, LogUnreadable, "request", id, "error", err)
+				continue
+			}
+			erased++
 			continue
 		}
 		if err != nil {

@@ -37,7 +37,9 @@ func (j *job) withdraw(ctx context.Context) (next, error) {
 func (j *job) giveBackWithdrawn(ctx context.Context) (next, error) {
 	r := &j.Request
 	if r.Submission.Email == (submission.Address{}) {
-		return proceed, nil
+		// It was removed while the record could not be read. The claim is inherited by the next
+		// request for the address, which asks the directory.
+		return proceed, j.giveBack(ctx, request.Claim{}, request.Seat)
 	}
 	claim, created, err := j.claim(ctx)
 	if err != nil {

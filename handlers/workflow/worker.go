@@ -111,7 +111,17 @@ func New(config Config) (*Worker, error) {
 // Advance takes the request of the message as far as it will go now: to an end, to a wait that is
 // stored, or to a person. After nil nothing depends on the message any more. After an error the
 // message must come again; what was done until then is stored, and doing it again does no harm.
+//
+// A request that can't be read, or that needs something that can't be read, waits until it can.
 func (w *Worker) Advance(ctx context.Context, message submission.Message) error {
+	err := w.advance(ctx, message)
+	if problem.CodeOf(err) == problem.RecordUnreadable {
+		return w.setAside(ctx, "", message, err)
+	}
+	return err
+}
+
+func (w *Worker) advance(ctx context.Context, message submission.Message) error {
 	j, err := w.open(ctx, message)
 	if err != nil || j == nil {
 		return err

@@ -75,7 +75,7 @@ var alerts = [
   }
   {
     name: 'requests-failed'
-    title: 'requests ended without their guest'
+    title: 'requests ended without their guest, or can not go on'
     query: loadTextContent('../queries/alerts/requests-failed.kql')
     severity: 2
     operator: 'GreaterThan'

@@ -20,6 +20,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/Azure/azure-sdk-for-go/sdk/data/aztables"
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azqueue/v2"
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azqueue/v2/queueerror"
 
@@ -133,6 +134,7 @@ func eventfulDay(t *testing.T) *handlerLines {
 	store, err := tables.New(tables.Config{ConnectionString: storage})
 	try(err)
 	try(fillStore(t, store))
+	try(addUnreadable(t, store, storage))
 	tenant, err := graphsim.New(graphsim.Config{})
 	try(err)
 	graph := httptest.NewServer(tenant)
@@ -229,6 +231,24 @@ func fillStore(t *testing.T, store *tables.Store) error {
 		Submission: submission.Submission{Email: address(t, "old@fabrikam.com")},
 	}, nil)
 	return err
+}
+
+// addUnreadable adds a request that is due, and that the app can't read.
+func addUnreadable(t *testing.T, store *tables.Store, storage string) error {
+	service, err := aztables.NewServiceClientFromConnectionString(storage, nil)
+	if err != nil {
+		return err
+	}
+	id := newID(t, time.Now())
+	record, err := json.Marshal(map[string]string{"PartitionKey": string(id), "RowKey": "request", "State": "paused"})
+	if err != nil {
+		return err
+	}
+	_, err = service.NewClient("Requests").AddEntity(t.Context(), record, nil)
+	if err != nil {
+		return err
+	}
+	return store.Wait(t.Context(), id, time.Now())
 }
 
 // enqueue puts a message on a queue, which it creates if necessary.

@@ -1,0 +1,142 @@
+package workflow_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"guestlist/handlers/dev/graphsim"
+	"guestlist/handlers/problem"
+	"guestlist/handlers/request"
+	"guestlist/handlers/submission"
+	"guestlist/handlers/workflow"
+)
+
+// putOff signs up, and lets the directory put the request off for an hour.
+func (w *world) putOff(email string) submission.ID {
+	w.t.Helper()
+	w.order(graphsim.Fault{Match: invitations, Times: 1, Status: 429, Headers: retryAfter("3600")})
+	return w.signUp(email)
+}
+
+func (w *world) lines(message string) int { return strings.Count(w.log.String(), message) }
+
+func TestUnreadableRequestWaitsUntilItCanBeRead(t *testing.T) {
+	w := newWorld(t)
+	w.row("contoso.com", "row", "Action", "invite")
+	id := w.putOff("ana@contoso.com")
+	w.store.Spoil(id)
+	w.settle(2)
+	other := w.signUpFor("bo@contoso.com", 100)
+	w.wantState(other, request.Done)
+	w.wantTenant(1, 1, 0)
+	if n := w.lines(workflow.LogUnreadable); n < 90 || n > 102 {
+		t.Errorf("it is logged %d times in 102 hours", n)
+	}
+	if kept := w.kept(); len(kept) > 0 || len(w.put) > 0 {
+		t.Errorf("kept %q, and put back %d messages: the due entry is enough", kept, len(w.put))
+	}
+	w.wantLine(workflow.LogPoisoned, 0)
+	w.store.Mend(id)
+	w.settle(2)
+	w.wantState(id, request.Done)
+	w.wantTenant(2, 2, 0)
+	w.wantNothingDue()
+}
+
+func TestWithdrawalOfUnreadableRequestIsCarriedOutOnceItCanBeRead(t *testing.T) {
+	w := newWorld(t)
+	w.row("contoso.com", "row", "Action", "invite")
+	id := w.signUpFor("ana@contoso.com", 1)
+	w.store.Spoil(id)
+	ok(t, w.worker.Advance(t.Context(), submission.Message{ID: id, Kind: submission.Withdraw}))
+	w.store.Mend(id)
+	if r := w.load(id); r.Withdrawal.By != request.ThePartner || r.Submission.Email.String() == "" {
+		t.Errorf("noted: %+v; the address is %q", r.Withdrawal, r.Submission.Email)
+	}
+	w.settle(2)
+	w.wantErased(id)
+	w.wantLine(workflow.LogRemains, 1)
+}
+
+// TestMessageOfUnreadableRequestIsKept delivers what only the message knows.
+func TestMessageOfUnreadableRequestIsKept(t *testing.T) {
+	for name, kind := range map[string]submission.Kind{"a submission": submission.Advance, "another mail": submission.Resend} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			id := w.submit("ana@contoso.com")
+			message := w.queueOf(id)
+			w.deliverAll()
+			w.store.Spoil(id)
+			if kind != submission.Advance {
+				message = submission.Message{ID: id, Kind: kind}
+			}
+			ok(t, w.worker.Advance(t.Context(), message))
+			if len(w.put) != 1 {
+				t.Fatalf("put back %d times", len(w.put))
+			}
+			message = must(submission.DecodeMessage(w.put[0].body))(t)
+			w.now = w.now.AddDate(0, 0, 3)
+			ok(t, w.worker.Advance(t.Context(), message))
+			if kept := w.kept(); len(kept) != 1 || len(w.put) != 1 {
+				t.Errorf("kept %q; put back %d times", kept, len(w.put))
+			}
+		})
+	}
+}
+
+// TestRequestWaitsForWhatCannotBeRead: what a request needs can't be read for days.
+func TestRequestWaitsForWhatCannotBeRead(t *testing.T) {
+	for _, op := range []string{"Claim", "Gate", "TakeSeat"} {
+		t.Run(op, func(t *testing.T) {
+			w := newWorld(t)
+			w.row("contoso.com", "row", "Action", "invite", "MaxGuests", int32(5))
+			id := w.submit("ana@contoso.com")
+			w.on(op, before, -1, func() error {
+				return problem.New(problem.RecordUnreadable, "column Owner is not the id of a request")
+			})
+			w.settle(100)
+			w.wantTenant(0, 0, 0)
+			w.wantLine(workflow.LogPoisoned, 0)
+			r := w.load(id)
+			if r.State.Ended() || !strings.Contains(r.Reason, "column Owner") {
+				t.Errorf("it is %s: %s", r.State, r.Reason)
+			}
+			told := 0
+			for _, what := range w.whats(id) {
+				if what == "unreadable" {
+					told++
+				}
+			}
+			if told != 1 {
+				t.Errorf("the history says it %d times", told)
+			}
+			if n := w.lines(workflow.LogUnreadable); n < 50 || n > 105 {
+				t.Errorf("it is logged %d times in 100 hours", n)
+			}
+			w.settle(3)
+			w.wantState(id, request.Done)
+			w.wantTenant(1, 1, 0)
+		})
+	}
+}
+
+func TestRetentionErasesRequestsThatCannotBeRead(t *testing.T) {
+	w := newWorld(t, func(c *workflow.Config) { c.Retention = 30 * 24 * time.Hour })
+	w.row("contoso.com", "r", "Action", "deny")
+	ids := w.submitMany(101)
+	w.deliverAll()
+	for _, id := range ids[:100] {
+		w.store.Spoil(id)
+	}
+	w.now = w.now.AddDate(0, 0, 31)
+	for range 2 {
+		must(w.worker.Upkeep(t.Context(), &outbox{}))(t)
+	}
+	for _, id := range ids {
+		w.store.Mend(id)
+		if r := w.load(id); r.Erased.IsZero() || r.Submission.Email.String() != "" {
+			t.Errorf("request %s is not erased", id)
+		}
+	}
+}
