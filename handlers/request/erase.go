@@ -21,6 +21,21 @@ type Erasure struct {
 	At time.Time
 }
 
+// Outline is what can be told of a request that can't be read, without personal data. What can't be
+// read is zero.
+type Outline struct {
+	ID               submission.ID
+	State            State // which may be one that this version does not know
+	Since            time.Time
+	GuestID          string
+	Created, Changed time.Time
+	Due              time.Time
+	Erased           time.Time
+	Withdrawal       Instruction
+	Personal         bool     // there is personal data
+	Faults           []string // what is wrong with the columns, without their values
+}
+
 // hidden replaces what was erased.
 const hidden = "(erased)"
 

@@ -159,8 +159,14 @@ func (v *Reviewer) Resend(ctx context.Context, id submission.ID) (request.Reques
 // Erase lets the app end the request, if it has not ended, and erase the personal data in every
 // table. It can't be undone. The decision and what came of it stay. If the partner has withdrawn
 // the request, Erase forgets at once which mails the address has had.
+//
+// It also erases a request that can't be read, of which the result has the ID and the Withdrawal
+// only. The claim on the address stays as long as the request can't be read.
 func (v *Reviewer) Erase(ctx context.Context, id submission.ID) (request.Request, error) {
 	r, err := v.config.Store.Load(ctx, id)
+	if problem.CodeOf(err) == problem.RecordUnreadable {
+		return v.eraseUnreadable(ctx, id)
+	}
 	if err != nil {
 		return request.Request{}, fmt.Errorf("loading the request: %w", err)
 	}
@@ -185,6 +191,22 @@ func (v *Reviewer) Erase(ctx context.Context, id submission.ID) (request.Request
 		c.Record("erasure-wished", v.config.By+" wants the personal data erased")
 		return nil
 	})
+}
+
+// eraseUnreadable erases the personal data of a request that can't be read, at once. The worker ends
+// the request, and gives back what it holds, once it can be read. It returns what is known of it.
+func (v *Reviewer) eraseUnreadable(ctx context.Context, id submission.ID) (request.Request, error) {
+	now := v.config.Now().UTC()
+	wish := request.Instruction{At: now, By: v.config.By}
+	err := v.config.Store.EraseUnreadable(ctx, id, request.Erasure{Wish: wish, Data: true})
+	if err != nil {
+		return request.Request{}, fmt.Errorf("erasing a request that can't be read: %w", err)
+	}
+	err = v.config.Store.Wait(ctx, id, now)
+	if err != nil {
+		return request.Request{}, fmt.Errorf("writing the due entry (the personal data is erased): %w", err)
+	}
+	return request.Request{ID: id, Withdrawal: wish}, nil
 }
 
 // ForgetMails forgets which mails the address has had by requests that were withdrawn since; any

@@ -169,9 +169,10 @@ func (s *Store) EraseUnreadable(ctx context.Context, id submission.ID, erasure r
 		r = copyRequest(r)
 		if erasure.Data {
 			c := &request.Change{Request: r, Now: func() time.Time { return erasure.At }}
+			c.Request.Erased = time.Time{}
 			c.Erase("")
 			r = c.Request
-			r.Erased, r.Resend = erasure.At, request.Instruction{}
+			r.Resend = request.Instruction{}
 		}
 		if erasure.Wish.Open() && !r.Withdrawal.Open() {
 			r.Withdrawal = erasure.Wish

@@ -1,0 +1,29 @@
+package review_test
+
+import (
+	"testing"
+
+	"guestlist/handlers/problem"
+	"guestlist/handlers/request"
+)
+
+func TestUnreadableRequestIsErased(t *testing.T) {
+	o := newOffice(t, request.Parked)
+	o.store.Spoil(o.request.ID)
+	if _, err := o.Cancel(t.Context(), o.request.ID, "why not"); problem.CodeOf(err) != problem.RecordUnreadable {
+		t.Errorf("cancelling: %v", err)
+	}
+	result, err := o.Erase(t.Context(), o.request.ID)
+	if err != nil || result.ID != o.request.ID || result.State != "" || result.Withdrawal.By != desk {
+		t.Fatalf("got %+v, %v", result, err)
+	}
+	o.store.Mend(o.request.ID)
+	r := o.load()
+	if r.Submission.Email.String() != "" || r.Withdrawal.By != desk || !r.Erased.IsZero() {
+		t.Errorf("stored is %+v", r)
+	}
+	due, err := o.store.Due(t.Context(), o.now, 10)
+	if err != nil || len(due) != 1 {
+		t.Errorf("due are %v, %v: the worker is to end the request", due, err)
+	}
+}
