@@ -63,6 +63,9 @@ type Parked struct {
 	Requests     int       `json:"requests"`
 	More         bool      `json:"more"`
 	LookedBackTo time.Time `json:"lookedBackTo"`
+	// Incomplete: the search for them has not come to its end. Unreadable may be parked, too.
+	Incomplete bool `json:"incomplete"`
+	Unreadable int  `json:"unreadable"`
 	// FirstDue and LastDue are when the first and the last of them try again.
 	FirstDue time.Time `json:"firstDue,omitzero"`
 	LastDue  time.Time `json:"lastDue,omitzero"`
@@ -74,6 +77,8 @@ type BreakerConfig struct {
 	Pace *request.Pace // nil if unknown
 	// Parked are the requests parked since LookedBackTo: at most Most, or one more for "more".
 	Parked       []request.Request
+	Incomplete   bool // Parked may not be all
+	Unreadable   int  // further records that may be parked
 	Most         int
 	LookedBackTo time.Time
 	Now          time.Time
@@ -87,6 +92,7 @@ func NewBreaker(c BreakerConfig) Breaker {
 		LastClosedBy: gate.ClosedBy, LastClosedAt: gate.ClosedAt,
 		Parked: Parked{
 			Requests: min(len(c.Parked), c.Most), More: len(c.Parked) > c.Most, LookedBackTo: c.LookedBackTo,
+			Incomplete: c.Incomplete, Unreadable: c.Unreadable,
 		},
 	}
 	if gate.Day == b.Day {

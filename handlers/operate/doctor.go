@@ -170,6 +170,29 @@ func CheckRows(rows []policy.Raw) []Check {
 	return checks
 }
 
+// CheckUnreadable checks for records that can't be read; ids are some of them.
+func CheckUnreadable(n int, ids []submission.ID) Check {
+	const part, most = "records", 5
+	if n == 0 {
+		return Fine.Check(part, "all that have not ended can be read", "")
+	}
+	found := fmt.Sprintf("%d can't be read, and wait:", n)
+	for _, id := range ids[:min(len(ids), most)] {
+		found += " " + string(id)
+	}
+	if n > most {
+		found += fmt.Sprintf(" and %d more", n-min(len(ids), most))
+	}
+	return Warning.Check(part, found, unreadableCure+" guestlist request show ID tells what is wrong with each.")
+}
+
+// CheckUnreadableGate is the check of a gate that can't be read. found says what is wrong with it.
+func CheckUnreadableGate(found string) Check {
+	return Broken.Check("the tenant", "nothing is invited, since the gate can't be read: "+found,
+		unreadableCure+" It is the row \"gate\" of the table Tenant. Delete the row only if nothing else helps: then the "+
+			"breaker is closed, whoever or whatever opened it, and the count of the day begins anew.")
+}
+
 // CheckStanding checks for requests that are overdue.
 func CheckStanding(standing map[request.State]request.Standing) Check {
 	const part = "requests"

@@ -17,6 +17,7 @@ import (
 type Replay struct {
 	Requests   int            `json:"requests"`
 	Unreadable int            `json:"unreadable"` // records that are not among Requests
+	Incomplete bool           `json:"incomplete"` // the search for submissions has not come to its end
 	Erased     int            `json:"erased"`     // without personal data, so they can't be decided again
 	Undecided  int            `json:"undecided"`  // without a decision to compare with
 	Same       int            `json:"same"`       // with the same action and terms

@@ -89,6 +89,37 @@ func ShowRequest(r request.Request, history []request.Event) RequestDetail {
 	return detail
 }
 
+// UnreadableRequest is what can be told of a request that can't be read. It has no personal data.
+type UnreadableRequest struct {
+	ID     submission.ID `json:"id"`
+	State  request.State `json:"state"` // may be one that this version does not know
+	Faults []string      `json:"faults"`
+	Cure   string        `json:"cure"`
+	// Personal: it has personal data. ErasureWished says who asked for erasure.
+	Personal      bool            `json:"personal"`
+	ErasureWished string          `json:"erasureWished,omitempty"`
+	GuestID       string          `json:"guestId,omitempty"`
+	Since         time.Time       `json:"since,omitzero"`
+	Created       time.Time       `json:"created,omitzero"`
+	Changed       time.Time       `json:"changed,omitzero"`
+	Due           time.Time       `json:"due,omitzero"`
+	History       []request.Event `json:"history"`
+}
+
+// unreadableCure is what to do about what can't be read.
+const unreadableCure = "If a newer version of the app has written it, use that version again: what waits then goes on within an " +
+	"hour. If somebody has changed it, correct the column in a storage tool."
+
+// ShowUnreadable returns what can be told of a request that can't be read.
+func ShowUnreadable(o request.Outline, history []request.Event) UnreadableRequest {
+	return UnreadableRequest{
+		ID: o.ID, State: o.State, Faults: append([]string{}, o.Faults...),
+		Cure:     unreadableCure + " guestlist request erase removes its personal data as it is.",
+		Personal: o.Personal, ErasureWished: o.Withdrawal.By, GuestID: o.GuestID, Since: o.Since, Created: o.Created, Changed: o.Changed,
+		Due: o.Due, History: append([]request.Event{}, history...),
+	}
+}
+
 // withoutCode returns the decision without the invite code of its row.
 func withoutCode(decision *policy.Decision) *policy.Decision {
 	if decision == nil || decision.Row == nil {

@@ -103,8 +103,27 @@ type RequestFilter struct {
 	Limit int
 }
 
-// RecentRequests returns the limit requests with the newest ids; see [Store.FindRequests].
-func (s *Store) RecentRequests(ctx context.Context, now time.Time, limit int) (requests []request.Request, unreadable int, err error) {
+// mostUnreadable is how many records that can't be read are named.
+const mostUnreadable = 1000
+
+// Found is what a search has found.
+type Found struct {
+	Requests []request.Request // the newest first
+	// Unreadable are the ids of records that can't be read and may be among those asked for: at most
+	// 1,000. Unnamed is how many there are besides.
+	Unreadable []submission.ID
+	Unnamed    int
+	// Theirs are the ids of further records that can't be read, with the address asked for.
+	Theirs []submission.ID
+	// Looked is how many records the service has sent. It sends none of another state.
+	Looked int
+}
+
+// NumUnreadable returns how many records can't be read.
+func (f Found) NumUnreadable() int { return len(f.Theirs) + len(f.Unreadable) + f.Unnamed }
+
+// RecentRequests finds the limit requests with the newest ids; see [Store.FindRequests].
+func (s *Store) RecentRequests(ctx context.Context, now time.Time, limit int) (Found, error) {
 	return s.FindRequests(ctx, now, RequestFilter{Limit: limit})
 }
 
@@ -121,12 +140,15 @@ func (s *Store) RecentRequests(ctx context.Context, now time.Time, limit int) (r
 // only Since keeps the search from reading the whole table. Addresses are filtered here, because
 // a filter is part of the call's URL, and URLs are in the logs of the service.
 //
-// Ids that claim to be from after now are found too. A record that can't be understood is skipped
-// and counted as unreadable; with States, those without a known state are skipped uncounted.
-func (s *Store) FindRequests(ctx context.Context, now time.Time, filter RequestFilter) (requests []request.Request, unreadable int, err error) {
+// Ids that claim to be from after now are found too. A record that can't be read is left out and
+// named, unless its address can be read and is not the one asked for; with States, those without a
+// known state are left out unnamed.
+//
+// With an error it returns what it has found until then.
+func (s *Store) FindRequests(ctx context.Context, now time.Time, filter RequestFilter) (found Found, err error) {
 	const doing = "looking for requests"
 	if filter.Limit <= 0 {
-		return nil, 0, nil
+		return Found{}, nil
 	}
 	limit := filter.Limit
 	before := "" // the first id after the window; "" if there is no limit
@@ -134,24 +156,25 @@ func (s *Store) FindRequests(ctx context.Context, now time.Time, filter RequestF
 		now = filter.Until
 		before, err = firstID(now.Add(time.Second))
 		if err != nil {
-			return nil, 0, failure(doing, err)
+			return Found{}, failure(doing, err)
 		}
 	}
 	length := firstWindow
-	for start := now.Add(-length); len(requests) < limit; {
+	for start := now.Add(-length); len(found.Requests) < limit; {
 		last := now.Sub(start) > farthest || start.Unix() <= 0
 		if !start.After(filter.Since) {
 			start, last = filter.Since, true
 		}
 		from, err := firstID(start)
 		if err != nil {
-			return nil, 0, failure(doing, err)
+			return found, failure(doing, err)
 		}
 		var window []request.Request // the oldest first
 		err = s.list(ctx, s.requests, filter.odata(from, before), nil, func(r row) error {
-			record, err := decodeRequest(doing, r)
-			if err != nil {
-				unreadable++
+			found.Looked++
+			record, columns := readRequest(r)
+			if columns.err != nil {
+				found.addUnreadable(record, filter)
 				return nil
 			}
 			if record.State == request.Void && len(filter.States) == 0 {
@@ -167,11 +190,11 @@ func (s *Store) FindRequests(ctx context.Context, now time.Time, filter RequestF
 			}
 			return nil
 		})
-		if err != nil {
-			return nil, 0, failure(doing, err)
-		}
 		slices.Reverse(window)
-		requests = append(requests, window[:min(len(window), limit-len(requests))]...)
+		found.Requests = append(found.Requests, window[:min(len(window), limit-len(found.Requests))]...)
+		if err != nil {
+			return found, failure(doing, err)
+		}
 		if last {
 			break
 		}
@@ -179,7 +202,44 @@ func (s *Store) FindRequests(ctx context.Context, now time.Time, filter RequestF
 		length *= 2
 		start = start.Add(-length)
 	}
-	return requests, unreadable, nil
+	return found, nil
+}
+
+// UnreadableRequests finds the records that can't be read and have not ended, as far as their state
+// tells. Like FindRequests, it returns what it has found with an error.
+func (s *Store) UnreadableRequests(ctx context.Context) (found Found, err error) {
+	filter := "RowKey eq " + rest.String(recordName)
+	for _, state := range request.StatesThat(request.State.Finished) {
+		filter += fmt.Sprintf(" and %s ne %s", stateColumn, rest.String(string(state)))
+	}
+	err = s.list(ctx, s.requests, filter, nil, func(r row) error {
+		found.Looked++
+		record, columns := readRequest(r)
+		if columns.err != nil {
+			found.addUnreadable(record, RequestFilter{})
+		}
+		return nil
+	})
+	if err != nil {
+		return found, failure("looking for records that can't be read", err)
+	}
+	return found, nil
+}
+
+// addUnreadable adds a record of which only a part could be read.
+func (f *Found) addUnreadable(part request.Request, filter RequestFilter) {
+	email := part.Submission.Email
+	known := email != submission.Address{}
+	switch {
+	case known && email == filter.Address && len(f.Theirs) < mostUnreadable:
+		f.Theirs = append(f.Theirs, part.ID)
+	case known && filter.Address != submission.Address{} && email != filter.Address,
+		known && filter.Domain != "" && email.Domain() != filter.Domain:
+	case len(f.Unreadable) < mostUnreadable:
+		f.Unreadable = append(f.Unreadable, part.ID)
+	default:
+		f.Unnamed++
+	}
 }
 
 // takes reports whether the request is of the address, the domain and the row of the filter.

@@ -148,12 +148,12 @@ func TestRecentRequests(t *testing.T) {
 	store.pageSize = 3
 	recent := func(limit int) []submission.ID {
 		t.Helper()
-		requests, unreadable, err := store.RecentRequests(t.Context(), now, limit)
-		if err != nil || unreadable != 0 {
-			t.Fatalf("got %v and %d unreadable", err, unreadable)
+		found, err := store.RecentRequests(t.Context(), now, limit)
+		if err != nil || found.NumUnreadable() != 0 {
+			t.Fatalf("got %v and %d unreadable", err, found.NumUnreadable())
 		}
 		ids := []submission.ID{}
-		for _, record := range requests {
+		for _, record := range found.Requests {
 			ids = append(ids, record.ID)
 		}
 		return ids
@@ -180,8 +180,8 @@ func TestRecentRequests(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	void, _, err := store.FindRequests(t.Context(), now, RequestFilter{States: []request.State{request.Void}, Limit: 10})
-	if err != nil || len(void) != 1 || void[0].ID != withdrawn.ID {
+	void, err := store.FindRequests(t.Context(), now, RequestFilter{States: []request.State{request.Void}, Limit: 10})
+	if err != nil || len(void.Requests) != 1 || void.Requests[0].ID != withdrawn.ID {
 		t.Errorf("withdrawn and never sent: %v, %v", void, err)
 	}
 	for limit := range len(ids) + 2 {
@@ -191,9 +191,9 @@ func TestRecentRequests(t *testing.T) {
 			t.Errorf("the newest %d (-want +got):\n%s", limit, diff)
 		}
 	}
-	requests, _, err := store.RecentRequests(t.Context(), now, 1)
-	if err != nil || requests[0].Reason != "-1m0s" || requests[0].Version == "" {
-		t.Errorf("got %+v, %v; want the request as it was saved", requests, err)
+	newest, err := store.RecentRequests(t.Context(), now, 1)
+	if err != nil || newest.Requests[0].Reason != "-1m0s" || newest.Requests[0].Version == "" {
+		t.Errorf("got %+v, %v; want the request as it was saved", newest, err)
 	}
 
 	broken := row{partition: string(ids[1]), name: recordName, columns: map[string]any{stateColumn: "no state"}}
@@ -205,9 +205,9 @@ func TestRecentRequests(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	requests, unreadable, err := store.RecentRequests(t.Context(), now, 2)
-	if err != nil || unreadable != 1 || len(requests) != 2 || requests[1].ID != ids[2] {
-		t.Errorf("with a record that can't be read: %d requests, %d unreadable, %v", len(requests), unreadable, err)
+	found, err := store.RecentRequests(t.Context(), now, 2)
+	if err != nil || !slices.Equal(found.Unreadable, ids[1:2]) || len(found.Requests) != 2 || found.Requests[1].ID != ids[2] {
+		t.Errorf("with a record that can't be read: %+v, %v", found, err)
 	}
 }
 
@@ -280,12 +280,12 @@ func TestFindRequests(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			found, unreadable, err := store.FindRequests(t.Context(), now, test.filter)
-			if err != nil || unreadable != 0 {
-				t.Fatalf("got %v and %d unreadable", err, unreadable)
+			found, err := store.FindRequests(t.Context(), now, test.filter)
+			if err != nil || found.NumUnreadable() != 0 {
+				t.Fatalf("got %v and %d unreadable", err, found.NumUnreadable())
 			}
 			got := ""
-			for _, record := range found {
+			for _, record := range found.Requests {
 				got += names[record.ID]
 			}
 			if got != test.want {

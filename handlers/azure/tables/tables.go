@@ -69,6 +69,12 @@ type Config struct {
 	// Prefix is put before the names of the tables: letters and digits, beginning with a letter.
 	// Empty in Azure; tests use it to share an account.
 	Prefix string
+	// PageTime is how long one page of a search may take; 0 is as long as any call. The service
+	// itself stops after five seconds, with what it has found by then
+	// (https://learn.microsoft.com/rest/api/storageservices/query-timeout-and-pagination).
+	PageTime time.Duration
+	// OnPage, if set, is called for each page of a search, with how many rows it has.
+	OnPage func(rows int)
 	// Log gets what an admin should know though nothing failed. Nil: none.
 	Log *slog.Logger
 	// Transport sends the calls. Nil: the SDK's own. Tests and benchmarks put a stand-in here.
@@ -87,6 +93,8 @@ type Store struct {
 	requests, guests, waiting, seats, tenant, poison, policies *aztables.Client
 
 	log      *slog.Logger
+	pageTime time.Duration
+	onPage   func(rows int)
 	pageSize int32 // rows per answer; tests use a smaller one
 }
 
@@ -118,7 +126,7 @@ func New(config Config) (*Store, error) {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	s := &Store{service: service, prefix: config.Prefix, log: log, pageSize: pageSize}
+	s := &Store{service: service, prefix: config.Prefix, log: log, pageTime: config.PageTime, onPage: config.OnPage, pageSize: pageSize}
 	s.requests, s.guests, s.waiting = s.table(requestsTable), s.table(guestsTable), s.table(waitingTable)
 	s.seats, s.tenant, s.poison, s.policies = s.table(seatsTable), s.table(tenantTable), s.table(poisonTable), s.table(policiesTable)
 	return s, nil
@@ -181,6 +189,11 @@ func get(ctx context.Context, table *aztables.Client, partition, name string) (r
 // list calls each for every row that matches the filter, over all pages, and stops at the first
 // error. columns names the columns to read; none means all.
 func (s *Store) list(ctx context.Context, table *aztables.Client, filter string, columns []string, each func(row) error) error {
+	if s.pageTime > 0 {
+		ctx = azpolicy.WithRetryOptions(ctx, azpolicy.RetryOptions{
+			MaxRetries: maxRetries, TryTimeout: s.pageTime, MaxRetryDelay: maxRetryDelay,
+		})
+	}
 	size := s.pageSize
 	options := aztables.ListEntitiesOptions{Filter: &filter, Top: &size}
 	if len(columns) > 0 {
@@ -191,6 +204,9 @@ func (s *Store) list(ctx context.Context, table *aztables.Client, filter string,
 		page, err := pages.NextPage(ctx)
 		if err != nil {
 			return err
+		}
+		if s.onPage != nil {
+			s.onPage(len(page.Entities))
 		}
 		for _, encoded := range page.Entities {
 			r, err := decodeRow(encoded)

@@ -77,3 +77,22 @@ func (r row) dropNote() {
 		delete(r.columns, approvalColumn)
 	}
 }
+
+// Outline returns what can be told of a request that can't be read. NotFound if there is none.
+func (s *Store) Outline(ctx context.Context, id submission.ID) (request.Outline, error) {
+	doing := fmt.Sprintf("looking at the record of request %s", id)
+	record, err := get(ctx, s.requests, string(id), recordName)
+	if err != nil {
+		return request.Outline{}, failure(doing, err)
+	}
+	r, columns := readRequest(record)
+	outline := request.Outline{
+		ID: id, State: r.State, Since: r.Since, GuestID: r.GuestID, Created: r.Created, Changed: r.Changed, Due: r.Due,
+		Erased: r.Erased, Withdrawal: r.Withdrawal, Faults: columns.faults,
+	}
+	for _, column := range personalColumns {
+		_, exists := record.columns[column]
+		outline.Personal = outline.Personal || exists
+	}
+	return outline, nil
+}

@@ -146,6 +146,7 @@ func (a account) ProvideDeployment(s *session) (*deployment, error) {
 			return nil, err
 		}
 	}
+	at.config.PageTime, at.config.OnPage = pageTime, s.newProgress().page
 	store, err := tables.New(at.config)
 	if err != nil {
 		return nil, err

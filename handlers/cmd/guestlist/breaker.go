@@ -35,36 +35,44 @@ const (
 	mostParked = 2000
 )
 
-// readBreaker returns the state of the breaker and the parked requests.
-func readBreaker(ctx context.Context, store *tables.Store, now time.Time) (operate.Breaker, []request.Request, error) {
+// readBreaker returns the state of the breaker and the parked requests. searched is the error of the
+// search for those, which may have found some and not all.
+func readBreaker(
+	ctx context.Context, store *tables.Store, now time.Time,
+) (state operate.Breaker, parked tables.Found, searched, err error) {
 	gate, err := store.Gate(ctx)
 	if err != nil {
-		return operate.Breaker{}, nil, err
+		return operate.Breaker{}, tables.Found{}, nil, err
 	}
-	back := now.Add(-parkedBack)
-	parked, _, err := store.FindRequests(ctx, now, tables.RequestFilter{States: []request.State{request.Parked}, Since: back, Limit: mostParked + 1})
-	if err != nil {
-		return operate.Breaker{}, nil, err
-	}
-	config := operate.BreakerConfig{Gate: gate, Parked: parked, Most: mostParked, LookedBackTo: back, Now: now}
 	report, err := store.Report(ctx)
 	if err != nil {
-		return operate.Breaker{}, nil, err
+		return operate.Breaker{}, tables.Found{}, nil, err
+	}
+	back := now.Add(-parkedBack)
+	filter := tables.RequestFilter{States: []request.State{request.Parked}, Since: back, Limit: mostParked + 1}
+	parked, searched = store.FindRequests(ctx, now, filter)
+	config := operate.BreakerConfig{
+		Gate: gate, Parked: parked.Requests, Incomplete: searched != nil, Unreadable: parked.NumUnreadable(),
+		Most: mostParked, LookedBackTo: back, Now: now,
 	}
 	if !report.At.IsZero() {
 		config.Pace = &request.Pace{Daily: report.Daily, Spacing: report.Spacing}
 	}
-	return operate.NewBreaker(config), parked, nil
+	return operate.NewBreaker(config), parked, searched, nil
 }
 
 type breakerShowCommand struct{}
 
 func (breakerShowCommand) Run(s *session, d *deployment) error {
-	state, _, err := readBreaker(s.ctx, d.Store, s.now())
+	state, parked, searched, err := readBreaker(s.ctx, d.Store, s.now())
 	if err != nil {
 		return err
 	}
-	return s.conclude(state.Open, state, func(w io.Writer) { printBreaker(w, state) })
+	err = s.conclude(state.Open, state, func(w io.Writer) {
+		printBreaker(w, state)
+		printUnreadable(w, parked)
+	})
+	return cmp.Or(s.partly(parked, searched), err)
 }
 
 type breakerOpenCommand struct {
@@ -112,7 +120,11 @@ func (breakerCloseCommand) Help() string {
 }
 
 func (c breakerCloseCommand) Run(s *session, d *deployment) error {
-	state, parked, err := readBreaker(s.ctx, d.Store, s.now())
+	// How many are parked is only told: a search that fails closes no less.
+	state, all, searched, err := readBreaker(s.ctx, d.Store, s.now())
+	if err == nil && s.ctx.Err() != nil {
+		err = s.partly(all, searched)
+	}
 	if err != nil {
 		return err
 	}
@@ -138,7 +150,7 @@ func (c breakerCloseCommand) Run(s *session, d *deployment) error {
 		fmt.Fprintf(s.stderr, "Meanwhile the directory's cause had changed to %q.\n", before.Cause)
 	}
 	// Upkeep resumes them in the order of their age.
-	parked = parked[:min(len(parked), mostParked)]
+	parked := all.Requests[:min(len(all.Requests), mostParked)]
 	return s.print(struct {
 		WasOpen bool         `json:"wasOpen"`
 		Cause   problem.Code `json:"cause,omitempty"`
@@ -187,7 +199,10 @@ func printBreaker(w io.Writer, b operate.Breaker) {
 	lines.add("sent today", sent)
 	lines.add("next one", stamp(b.NextInvitation))
 	parked := strconv.Itoa(b.Parked.Requests)
-	if b.Parked.More {
+	switch {
+	case b.Parked.Incomplete:
+		parked = "at least " + parked
+	case b.Parked.More:
 		parked = "more than " + parked
 	}
 	lines.add("parked", parked)

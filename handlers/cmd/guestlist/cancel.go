@@ -114,14 +114,16 @@ func (c requestCancelCommand) cancelMany(
 	if err != nil {
 		return err
 	}
-	found, unreadable, err := d.FindRequests(s.ctx, s.now(), filter)
-	if err != nil {
-		return err
-	}
-	result := cancellation{More: len(found) > maxCancelled, Unreadable: unreadable}
+	all, searched := d.FindRequests(s.ctx, s.now(), filter)
+	found := all.Requests
+	result := cancellation{More: len(found) > maxCancelled, Unreadable: all.NumUnreadable()}
 	found = found[:min(len(found), maxCancelled)]
 	if s.output == "table" {
 		printMany(s.stdout, found, result)
+		printUnreadable(s.stdout, all)
+	}
+	if searched != nil {
+		return fmt.Errorf("nothing is cancelled: %w", s.partly(all, searched))
 	}
 	if len(found) > 0 {
 		err = confirmation{c.Yes}.ask(s, "Cancel "+count(len(found), "request")+"?")
@@ -191,9 +193,6 @@ func printMany(w io.Writer, found []request.Request, result cancellation) {
 	}
 	if result.More {
 		fmt.Fprintf(w, "\nthere are more than %d; run the command again for the rest\n", maxCancelled)
-	}
-	if result.Unreadable > 0 {
-		fmt.Fprintf(w, "\n%s could not be read\n", count(result.Unreadable, "record"))
 	}
 }
 

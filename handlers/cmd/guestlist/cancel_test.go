@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"guestlist/handlers/azure/tables"
 	"guestlist/handlers/request"
 	"guestlist/handlers/review"
 	"guestlist/handlers/submission"
@@ -50,8 +51,9 @@ func TestManyRequestsAreNamedUpToTwenty(t *testing.T) {
 		})
 	}
 	var text strings.Builder
-	printMany(&text, found, cancellation{More: true, Unreadable: 2})
-	for _, part := range []string{"id19", "and 5 more", "than 1000", "2 records could not be read"} {
+	printMany(&text, found, cancellation{More: true})
+	printUnreadable(&text, tables.Found{Unreadable: ids, Unnamed: 7})
+	for _, part := range []string{"id19", "and 5 more", "than 1000", "32 records can't be read: id00, ", "id19 and 12 more; "} {
 		if !strings.Contains(text.String(), part) {
 			t.Errorf("without %q: %s", part, text.String())
 		}

@@ -111,8 +111,16 @@ func checkRecords(s *session, d *deployment) []operate.Check {
 			checks = append(checks, check())
 		}
 	}
-	state, _, err := readBreaker(s.ctx, d.Store, s.now())
-	add("the tenant", err, func() operate.Check { return operate.CheckBreaker(state) })
+	state, _, _, err := readBreaker(s.ctx, d.Store, s.now())
+	if cantRead(err) {
+		checks = append(checks, operate.CheckUnreadableGate(message(err)))
+	} else {
+		add("the tenant", err, func() operate.Check { return operate.CheckBreaker(state) })
+	}
+	unread, err := d.UnreadableRequests(s.ctx)
+	add("records", err, func() operate.Check {
+		return operate.CheckUnreadable(unread.NumUnreadable(), unread.Unreadable)
+	})
 	standing, err := d.Standing(s.ctx, request.Overdue(s.now()))
 	add("requests", err, func() operate.Check { return operate.CheckStanding(standing) })
 	late, err := d.Due(s.ctx, s.now().Add(-operate.LateAfter), maxLate)

@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/Azure/azure-sdk-for-go/sdk/data/aztables"
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"guestlist/handlers/azure/tables"
@@ -38,6 +39,9 @@ func TestMain(m *testing.M) {
 //	row PARTITION NAME COLUMN=VALUE  write a row; COLUMN:int32=7 and COLUMN:bool=true have types,
 //	                                 and a text may have Go's escapes
 //	request ADDRESS AGE              record a request that the present rows decided AGE ago
+//	spoil VARIABLE TABLE COLUMN=VALUE COLUMN=VALUE
+//	                                 find a row by the first column, write its PartitionKey into the
+//	                                 variable, and replace its second column by a text
 //	edit FILE OLD NEW                replace all OLD in a file; \n is a line break
 //	sign-up VARIABLE ADDRESS         send a sign-up and process it
 //	withdraw ID                      send a withdrawal and process it
@@ -66,6 +70,7 @@ func TestScripts(t *testing.T) {
 			"exits":      exits,
 			"row":        putRow,
 			"request":    putRequest,
+			"spoil":      spoil,
 			"edit":       edit,
 			"sign-up":    signUp,
 			"withdraw":   withdraw,
@@ -172,6 +177,31 @@ func putRequest(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(err)
 	record := request.Request{ID: id, Submission: s, State: request.Review, Decision: &decision, Created: at, Changed: at}
 	_, err = store.Save(context.Background(), record, nil)
+	ts.Check(err)
+}
+
+func spoil(ts *testscript.TestScript, _ bool, args []string) {
+	var at struct{ Storage string }
+	ts.Check(json.Unmarshal([]byte(ts.ReadFile(runFile)), &at))
+	service, err := aztables.NewServiceClientFromConnectionString(at.Storage, nil)
+	ts.Check(err)
+	table := service.NewClient(args[1])
+	by, is, _ := strings.Cut(args[2], "=")
+	filter := by + " eq '" + is + "'"
+	page, err := table.NewListEntitiesPager(&aztables.ListEntitiesOptions{Filter: &filter}).NextPage(context.Background())
+	ts.Check(err)
+	if len(page.Entities) != 1 {
+		ts.Fatalf("%d rows where %s", len(page.Entities), filter)
+	}
+	var row map[string]any
+	ts.Check(json.Unmarshal(page.Entities[0], &row))
+	ts.Setenv(args[0], row["PartitionKey"].(string))
+	column, value, _ := strings.Cut(args[3], "=")
+	changed, err := json.Marshal(map[string]any{
+		"PartitionKey": row["PartitionKey"], "RowKey": row["RowKey"], column: value, column + "@odata.type": "Edm.String",
+	})
+	ts.Check(err)
+	_, err = table.UpdateEntity(context.Background(), changed, &aztables.UpdateEntityOptions{UpdateMode: aztables.UpdateModeMerge})
 	ts.Check(err)
 }
 

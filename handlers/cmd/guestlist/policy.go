@@ -1,6 +1,8 @@
 package main
 
 import (
+	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -263,11 +265,11 @@ func (c replayCommand) Run(s *session, p *policyCommand) error {
 	if err != nil {
 		return err
 	}
-	requests, unreadable, err := d.RecentRequests(s.ctx, s.now(), c.Last)
-	if err != nil {
-		return err
+	found, searched := d.RecentRequests(s.ctx, s.now(), c.Last)
+	if searched != nil && len(found.Requests) == 0 {
+		return s.partly(found, searched)
 	}
-	config := operate.ReplayConfig{Requests: requests, ShowAddresses: c.ShowAddresses}
+	config := operate.ReplayConfig{Requests: found.Requests, ShowAddresses: c.ShowAddresses}
 	config.Decider, err = operate.MemoryDecider(table)
 	if err != nil {
 		return err
@@ -280,12 +282,16 @@ func (c replayCommand) Run(s *session, p *policyCommand) error {
 			return err
 		}
 	}
-	replay, err := operate.NewReplay(s.ctx, config)
+	replay, err := operate.NewReplay(context.WithoutCancel(s.ctx), config)
 	if err != nil {
 		return err
 	}
-	replay.Unreadable = unreadable
-	return s.conclude(len(replay.Changes) > 0, replay, func(w io.Writer) { printReplay(w, replay) })
+	replay.Unreadable, replay.Incomplete = found.NumUnreadable(), searched != nil
+	err = s.conclude(len(replay.Changes) > 0, replay, func(w io.Writer) {
+		printReplay(w, replay)
+		printUnreadable(w, found)
+	})
+	return cmp.Or(s.partly(found, searched), err)
 }
 
 type exportCommand struct {

@@ -342,7 +342,6 @@ func printReplay(w io.Writer, r operate.Replay) {
 	}
 	left(r.Undecided, "not decided yet")
 	left(r.Erased, "without personal data, since it was erased")
-	left(r.Unreadable, "others could not be read")
 }
 
 func verdict(v operate.Verdict) string {
@@ -469,6 +468,31 @@ func printRequest(w io.Writer, r operate.RequestDetail) {
 			return []string{grant.Group, string(grant.State), grant.Note}
 		})
 	}
+	fmt.Fprintln(w, "\nHistory:")
+	list(w, "  ", nil, r.History, func(event request.Event) []string {
+		return []string{stamp(event.At), string(event.State), event.What, event.Detail}
+	})
+}
+
+// printUnreadableRequest prints what can be told of a request that can't be read.
+func printUnreadableRequest(w io.Writer, r operate.UnreadableRequest) {
+	head := facts{{"request", string(r.ID)}, {"state", or(string(r.State))}}
+	for i, fault := range r.Faults {
+		name := "can't be read"
+		if i > 0 {
+			name = ""
+		}
+		head = append(head, []string{name, fault})
+	}
+	head.add("cure", r.Cure)
+	head.add("in this state", stamp(r.Since))
+	head.add("goes on", stamp(r.Due))
+	head.add("guest", r.GuestID)
+	head.add("created", stamp(r.Created))
+	head.add("changed", stamp(r.Changed))
+	head.add("erasure", r.ErasureWished)
+	head.add("personal data", map[bool]string{true: "is there, and not shown", false: "is erased"}[r.Personal])
+	columns(w, "", head)
 	fmt.Fprintln(w, "\nHistory:")
 	list(w, "  ", nil, r.History, func(event request.Event) []string {
 		return []string{stamp(event.At), string(event.State), event.What, event.Detail}

@@ -137,24 +137,26 @@ func (c requestListCommand) Run(s *session, r *requestCommand) error {
 	if err != nil {
 		return err
 	}
-	found, unreadable, err := d.FindRequests(s.ctx, s.now(), filter)
-	if err != nil {
+	found, err := d.FindRequests(s.ctx, s.now(), filter)
+	if err != nil && found.Looked == 0 && s.ctx.Err() == nil {
 		return err
 	}
+	requests := found.Requests
 	answer := struct {
 		Requests   []operate.RequestSummary `json:"requests"`
 		More       bool                     `json:"more"`
 		Unreadable int                      `json:"unreadable"`
-	}{operate.ListRequests(found[:min(c.Limit, len(found))], c.ShowAddresses), len(found) > c.Limit, unreadable}
-	return s.print(answer, func(w io.Writer) {
+		Incomplete bool                     `json:"incomplete"` // the search has not come to its end
+	}{operate.ListRequests(requests[:min(c.Limit, len(requests))], c.ShowAddresses), len(requests) > c.Limit,
+		found.NumUnreadable(), err != nil}
+	printed := s.print(answer, func(w io.Writer) {
 		printRequests(w, answer.Requests)
 		if answer.More {
 			fmt.Fprintf(w, "\nthere are more; --limit shows up to %d\n", maxRequests)
 		}
-		if unreadable > 0 {
-			fmt.Fprintf(w, "\n%s could not be read\n", count(unreadable, "record"))
-		}
+		printUnreadable(w, found)
 	})
+	return errors.Join(printed, s.partly(found, err))
 }
 
 // requestArg is the argument that names a request.
@@ -185,6 +187,9 @@ func (requestShowCommand) Help() string {
 
 func (c requestShowCommand) Run(s *session, d *deployment) error {
 	record, err := c.load(s, d)
+	if cantRead(err) {
+		return c.showUnreadable(s, d)
+	}
 	if err != nil {
 		return err
 	}
@@ -194,6 +199,20 @@ func (c requestShowCommand) Run(s *session, d *deployment) error {
 	}
 	detail := operate.ShowRequest(record, history)
 	return s.print(detail, func(w io.Writer) { printRequest(w, detail) })
+}
+
+// showUnreadable prints what can be told of a request that can't be read.
+func (c requestShowCommand) showUnreadable(s *session, d *deployment) error {
+	outline, err := d.Outline(s.ctx, c.ID.ID)
+	if err != nil {
+		return unknown(c.ID.ID, err)
+	}
+	history, err := d.History(s.ctx, c.ID.ID)
+	if err != nil {
+		return err
+	}
+	detail := operate.ShowUnreadable(outline, history)
+	return s.conclude(true, detail, func(w io.Writer) { printUnreadableRequest(w, detail) })
 }
 
 // reviewer returns a reviewer for the person who is signed in.
@@ -224,6 +243,11 @@ func (s *session) printChanged(changed ...request.Request) error {
 	summaries := operate.ListRequests(changed, false)
 	return s.print(map[string]any{"requests": summaries}, func(w io.Writer) {
 		for i, record := range changed {
+			if record.State == "" {
+				fmt.Fprintf(w, "%s can't be read, but its personal data is erased. Once it can be read, the app ends it, "+
+					"and gives back the claim on its address, a hash.\n", record.ID)
+				continue
+			}
 			fmt.Fprintln(w, plain(fmt.Sprintf("%s is %s: %s", record.ID, record.State, summaries[i].Reason)))
 			switch {
 			case record.Withdrawal.Open() && record.Erased.IsZero():
@@ -433,11 +457,21 @@ func (c requestEraseCommand) ids(s *session, d *deployment, address submission.A
 	if c.Address == "" {
 		return ids, nil
 	}
-	found, _, err := d.FindRequests(s.ctx, s.now(), tables.RequestFilter{Address: address, Limit: maxRequests})
-	for _, record := range found {
+	found, err := d.FindRequests(s.ctx, s.now(), tables.RequestFilter{Address: address, Limit: maxRequests})
+	for _, record := range found.Requests {
 		ids = append(ids, record.ID)
 	}
-	return ids, err
+	ids = append(ids, found.Theirs...)
+	if text := unreadable(found); text != "" {
+		fmt.Fprintln(s.stderr, text+". Whose they are is not known.")
+	}
+	if err != nil {
+		for _, id := range ids {
+			fmt.Fprintln(s.stderr, id)
+		}
+		return nil, fmt.Errorf("nothing is erased: %w", s.partly(found, err))
+	}
+	return ids, nil
 }
 
 // eraseAll erases requests until one fails. It warns of rows for them, which an admin deletes.
@@ -449,11 +483,11 @@ func eraseAll(s *session, d *deployment, reviewer *review.Reviewer, ids []submis
 	var changed []request.Request
 	for _, id := range ids {
 		before, err := d.Load(s.ctx, id)
-		if err != nil {
+		if err != nil && !cantRead(err) {
 			return changed, unknown(id, err)
 		}
 		for _, row := range rows {
-			if row.Partition == before.Submission.Email.String() {
+			if err == nil && row.Partition == before.Submission.Email.String() {
 				fmt.Fprintln(s.stderr, plain(fmt.Sprintf(
 					"The policy row %q is for this very address. Delete it too, if it is no longer needed.", row.Name)))
 			}

@@ -1,0 +1,87 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"guestlist/handlers/azure/tables"
+	"guestlist/handlers/problem"
+	"guestlist/handlers/submission"
+)
+
+const (
+	// pageTime is how long a page of a search may take. The service stops after five seconds itself,
+	// so only a line that is slow or broken takes longer.
+	pageTime = 30 * time.Second
+	// tellEvery is how often a long search tells how far it is.
+	tellEvery = 5 * time.Second
+)
+
+// progress tells on standard error how far a search is, if it takes long.
+type progress struct {
+	out  io.Writer
+	now  func() time.Time
+	told time.Time // or when the first search could have begun
+	rows int
+}
+
+func (s *session) newProgress() *progress { return &progress{out: s.stderr, now: s.now, told: s.now()} }
+
+// page counts a page of so many rows.
+func (p *progress) page(rows int) {
+	p.rows += rows
+	now := p.now()
+	if now.Sub(p.told) < tellEvery {
+		return
+	}
+	p.told = now
+	fmt.Fprintf(p.out, "still searching; %s so far (Ctrl-C ends it)\n", count(p.rows, "row"))
+}
+
+// partly returns the error for a search that has not come to its end; nil for nil.
+func (s *session) partly(found tables.Found, err error) error {
+	read := count(found.Looked, "record")
+	switch {
+	case err == nil:
+		return nil
+	case s.ctx.Err() != nil:
+		return errors.New("interrupted: this is not all, but what was found among the first " + read)
+	}
+	return fmt.Errorf("this is not all, but what was found among the first %s: %w", read, err)
+}
+
+// unreadable returns a line about the records that a search could not read; "" if there are none.
+func unreadable(found tables.Found) string {
+	if found.NumUnreadable() == 0 {
+		return ""
+	}
+	named := slices.Concat(found.Theirs, found.Unreadable)
+	named = named[:min(len(named), maxNamed)]
+	text := count(found.NumUnreadable(), "record") + " can't be read: " + joinedIDs(named)
+	if more := found.NumUnreadable() - len(named); more > 0 {
+		text += fmt.Sprintf(" and %d more", more)
+	}
+	return text + "; guestlist request show ID tells why"
+}
+
+func joinedIDs(ids []submission.ID) string {
+	texts := make([]string, 0, len(ids))
+	for _, id := range ids {
+		texts = append(texts, string(id))
+	}
+	return strings.Join(texts, ", ")
+}
+
+// printUnreadable prints the line about unreadable records, if there are any.
+func printUnreadable(w io.Writer, found tables.Found) {
+	if text := unreadable(found); text != "" {
+		fmt.Fprintln(w, "\n"+text)
+	}
+}
+
+// cantRead reports whether the error says that a record can't be read.
+func cantRead(err error) bool { return problem.CodeOf(err) == problem.RecordUnreadable }
