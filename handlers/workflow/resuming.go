@@ -140,12 +140,13 @@ func (w *Worker) resumeParked(ctx context.Context) error {
 }
 
 // resumeParkedOrLog is resumeParked, for a run of upkeep that goes on all the same: the next run
-// looks again.
-func (w *Worker) resumeParkedOrLog(ctx context.Context) {
+// looks again. It reports whether it succeeded.
+func (w *Worker) resumeParkedOrLog(ctx context.Context) (resumed bool) {
 	ctx, cancel := context.WithTimeout(ctx, resumeTime)
 	defer cancel()
 	err := w.resumeParked(ctx)
 	if err != nil {
 		w.config.Log.ErrorContext(ctx, "parked requests could not be resumed", "code", problem.CodeOf(err), "error", err)
 	}
+	return err == nil
 }

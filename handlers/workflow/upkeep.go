@@ -33,7 +33,8 @@ const (
 	countTime = 5 * time.Second
 	// resumeTime is when making parked requests due stops; the rest follows at the next run.
 	resumeTime = 10 * time.Second
-	// dueTime is when enqueuing stops with what it has, and dueLimit when a call in it is cut off.
+	// dueTime is when enqueuing stops with what it has, at least one request, and dueLimit when a
+	// call in it is cut off.
 	dueTime  = 35 * time.Second
 	dueLimit = 50 * time.Second
 	// upkeepTime is when the run is cut off, whatever it does.
@@ -59,7 +60,7 @@ func (w *Worker) Upkeep(ctx context.Context, queue Queue) (int, error) {
 	defer cancel()
 	w.countMessages(ctx)
 	w.findStrays(ctx)
-	w.resumeParkedOrLog(ctx)
+	resumed := w.resumeParkedOrLog(ctx)
 	due, err := w.enqueueDue(ctx, queue)
 	if err != nil {
 		w.config.Log.ErrorContext(ctx, "not all due requests could be enqueued", "due", due, "code", problem.CodeOf(err), "error", err)
@@ -68,7 +69,9 @@ func (w *Worker) Upkeep(ctx context.Context, queue Queue) (int, error) {
 		}
 		return due, nil
 	}
-	w.config.Log.InfoContext(ctx, LogUpkeep, "due", due)
+	if resumed {
+		w.config.Log.InfoContext(ctx, LogUpkeep, "due", due)
+	}
 	err = w.sweep(ctx)
 	if err != nil {
 		// The next run sweeps again.
@@ -106,7 +109,7 @@ func (w *Worker) enqueueDue(ctx context.Context, queue Queue) (int, error) {
 	}
 	slices.Sort(ids) // the oldest first
 	for i, id := range ids {
-		if w.config.Now().Sub(now) > dueTime {
+		if i > 0 && w.config.Now().Sub(now) > dueTime {
 			return i, nil
 		}
 		again := now.Add(w.config.IntentLease)
