@@ -107,7 +107,8 @@ type call struct {
 	groups       []string           // that a person gives with an approval
 	reading      reading            // of policy rows, for the next decision
 	unchecked    bool               // upkeep says that it has not checked the rows
-	upkeep       *outbox            // of a run of upkeep
+	upkeep       *upkeepRun         // of a run of upkeep
+	returns      int                // of its message to the queue
 	late         bool               // it is out of time: all its operations fail
 	// knows says that the answer to the invitation came back; the breaker had been opened
 	// openingsThen times.

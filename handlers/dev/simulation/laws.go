@@ -24,6 +24,10 @@ const (
 	lawChecked   Law = "rows-checked"
 	lawOutage    Law = "outage"
 	lawGivenUp   Law = "given-up"
+	lawPostponed Law = "postponed"
+	lawDelays    Law = "delays"
+	lawCopies    Law = "copies"
+	lawHeartbeat Law = "heartbeat"
 )
 
 // The laws about addresses, guests and groups.
@@ -76,6 +80,13 @@ var laws = map[Law]string{
 		"after its messages have failed for three days in a row is it with a person.",
 	lawGivenUp: "A wish whose message failed too often is stored, is on a queue again, or is kept " +
 		"as a dead letter, before that message is deleted.",
+	lawPostponed: "A request that upkeep enqueues comes up again within the lease, whether its " +
+		"message is sent or not.",
+	lawDelays: "What is put back, or made due again, since its message failed too often waits " +
+		"longer each time: a minute at first, an hour and a fifth at most.",
+	lawCopies: "A request has at most 20 messages that ask to advance it at a time.",
+	lawHeartbeat: "A line of upkeep says only what was done: what is due was listed and enqueued " +
+		"and parked requests were looked for, the sweep has not failed, the messages were counted.",
 	lawClaim: "An invitation needs a stored decision or approval, and a claim of the request's " +
 		"own whose intent is stored.",
 	lawOthersClaim: "What one request does changes nothing on the claim of another, unended one but " +

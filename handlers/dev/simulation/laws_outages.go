@@ -1,11 +1,13 @@
 package simulation
 
 import (
+	"log/slog"
 	"slices"
 	"time"
 
 	"guestlist/handlers/request"
 	"guestlist/handlers/submission"
+	"guestlist/handlers/workflow"
 )
 
 // troubleLimit is for how long in a row the messages of a request must have failed before it may
@@ -14,11 +16,22 @@ const troubleLimit = 3 * 24 * time.Hour
 
 // savedTrouble checks a request that was stored, with these events, because its message failed as
 // often as the host tries one.
-func (r *run) savedTrouble(after request.Request, events []request.Event) {
+func (r *run) savedTrouble(by *call, before, after request.Request, events []request.Event) {
 	id := after.ID
 	for _, event := range events {
 		switch event.What {
 		case "troubled":
+			n := r.troubles[id]
+			r.troubles[id]++
+			if after.State.Ended() || after.Due.Equal(before.Due) {
+				break // the due entry tells nothing of it
+			}
+			// The call took some time since it chose the delay.
+			delay := after.Due.Sub(by.on.clock(r.now))
+			if delay < delayAfter(n)-troubledSave || delay > longestDelay {
+				r.breach(lawDelays, "%s is in trouble for the %dth time in a row, and due after %s",
+					r.nameOf(id), n+1, delay)
+			}
 		case "poisoned":
 			since, troubled := r.deadSince[id]
 			if !troubled || r.now.Sub(since) < troubleLimit && !r.skewed() {
@@ -27,6 +40,125 @@ func (r *run) savedTrouble(after request.Request, events []request.Event) {
 			r.exhausted[id] = true
 		default:
 			delete(r.deadSince, id)
+			delete(r.troubles, id)
+		}
+	}
+}
+
+// The shortest delays of what is put back, the longest one, and how long a call may take to save
+// one.
+var shortestDelays = []time.Duration{time.Minute, 5 * time.Minute, 15 * time.Minute, time.Hour}
+
+const (
+	longestDelay = 72 * time.Minute
+	troubledSave = 2 * time.Minute
+)
+
+// delayAfter returns the shortest delay of what was put back n times before.
+func delayAfter(n int) time.Duration { return shortestDelays[min(n, len(shortestDelays)-1)] }
+
+// wantPutBack checks a message that a call puts back on the queue.
+func (r *run) wantPutBack(by *call, m submission.Message, delay time.Duration) {
+	switch {
+	case m.Returns != by.returns+1:
+		r.breach(lawDelays, "a message of %s that came back %d times says %d",
+			r.nameOf(m.ID), by.returns+1, m.Returns)
+	case delay < delayAfter(by.returns), delay > longestDelay:
+		r.breach(lawDelays, "a message of %s comes back for the %dth time after %s",
+			r.nameOf(m.ID), m.Returns, delay)
+	}
+}
+
+// mostCopies is the most messages that ask to advance one request at a time. One that a killed host
+// hides for ten minutes is enqueued again every minute or two.
+const mostCopies = 20
+
+// wantFewCopies checks the number of messages of a request that was just enqueued.
+func (r *run) wantFewCopies(id submission.ID) {
+	n := 0
+	for _, m := range r.messages {
+		if m.ID == id && m.Kind == submission.Advance {
+			n++
+		}
+	}
+	if n > mostCopies {
+		r.breach(lawCopies, "%s has %d messages", r.nameOf(id), n)
+	}
+}
+
+// upkeepRun is what a run of upkeep has done.
+type upkeepRun struct {
+	box    outbox
+	gate   bool // it has read the gate
+	listed bool // it has listed what is due, at that time
+	at     time.Time
+	due    int            // how many requests that were
+	failed map[string]int // operations on storage, by their names
+	before int            // how many of all had failed when it had listed what is due
+}
+
+// operated keeps what became of an operation of upkeep.
+func (u *upkeepRun) operated(op string, err error) {
+	switch {
+	case err != nil:
+		if u.failed == nil {
+			u.failed = map[string]int{}
+		}
+		u.failed[op]++
+	case op == "Gate":
+		u.gate = true
+	}
+}
+
+// failures is how many operations have failed.
+func (u *upkeepRun) failures() (n int) {
+	for _, failed := range u.failed {
+		n += failed
+	}
+	return n
+}
+
+// enqueuingTime is after how long a run may leave what is due to the next one.
+const enqueuingTime = 30 * time.Second
+
+// heartbeat checks a line of the log that says that a part of upkeep is done.
+func (r *run) heartbeat(record slog.Record) {
+	by := r.current
+	if by == nil || by.upkeep == nil {
+		r.breach(lawHeartbeat, "%q is logged, and no upkeep runs", record.Message)
+		return
+	}
+	number := map[string]int{}
+	record.Attrs(func(attr slog.Attr) bool {
+		number[attr.Key] = int(attr.Value.Int64())
+		return true
+	})
+	u := by.upkeep
+	switch record.Message {
+	case workflow.LogQueues:
+		for _, m := range r.messages {
+			if m.dead {
+				number["poison"]--
+			} else {
+				number["signups"]--
+			}
+		}
+		if number["poison"] != 0 || number["signups"] != 0 {
+			r.breach(lawHeartbeat, "the queues were counted, and differ by %v", number)
+		}
+	case workflow.LogUpkeep:
+		enqueued := len(u.box)
+		some := enqueued > 0 && r.now.Sub(u.at) >= enqueuingTime
+		switch {
+		case !u.listed, !u.gate, u.failed["Parked"]+u.failed["Wait"]+u.failed["Due"] > 0:
+			r.breach(lawHeartbeat, "upkeep is done, and failed: %v", u.failed)
+		case number["due"] != enqueued, enqueued < u.due && !some:
+			r.breach(lawHeartbeat, "upkeep is done with %d, of %d due requests %d were enqueued",
+				number["due"], u.due, enqueued)
+		}
+	case workflow.LogSwept:
+		if u.failures() > u.before {
+			r.breach(lawHeartbeat, "the sweep is done, and failed: %v", u.failed)
 		}
 	}
 }

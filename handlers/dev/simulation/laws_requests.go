@@ -48,7 +48,7 @@ func (r *run) saved(
 	}
 	r.savedHistory(by, before, existed, after, events)
 	r.savedErasure(before, after)
-	r.savedTrouble(after, events)
+	r.savedTrouble(by, before, after, events)
 	r.savedDecision(by, before, existed, after)
 	r.savedWait(by, before, after)
 	r.savedWish(by, before, after)

@@ -38,12 +38,14 @@ func withoutCancel(config *review.Config) {
 // bentStore is a store with a fault. Functions that are nil change nothing.
 type bentStore struct {
 	request.Store
-	load  func(request.Request) request.Request
-	save  func(*request.Request, *[]request.Event)
-	claim func(context.Context, submission.Address, submission.ID, request.Claim) request.Claim
-	sent  func(request.Claim) (request.Claim, bool) // a claim to be written, and whether it is
-	wait  func(submission.ID, time.Time) (time.Time, bool)
-	rest  func() bool // whether a due entry is removed
+	load    func(request.Request) request.Request
+	save    func(*request.Request, *[]request.Event)
+	claim   func(context.Context, submission.Address, submission.ID, request.Claim) request.Claim
+	sent    func(request.Claim) (request.Claim, bool) // a claim to be written, and whether it is
+	wait    func(submission.ID, time.Time) (time.Time, bool)
+	rest    func() bool // whether a due entry is removed
+	empty   bool        // nothing is due if that can't be read
+	history func([]request.Event) []request.Event
 }
 
 func (s bentStore) Load(ctx context.Context, id submission.ID) (request.Request, error) {
@@ -104,6 +106,34 @@ func (s bentStore) StopWaiting(ctx context.Context, id submission.ID, due time.T
 		return nil
 	}
 	return s.Store.StopWaiting(ctx, id, due)
+}
+
+func (s bentStore) History(ctx context.Context, id submission.ID) ([]request.Event, error) {
+	events, err := s.Store.History(ctx, id)
+	if err == nil && s.history != nil {
+		events = s.history(events)
+	}
+	return events, err
+}
+
+func (s bentStore) Due(
+	ctx context.Context, now time.Time, limit int,
+) ([]submission.ID, error) {
+	ids, err := s.Store.Due(ctx, now, limit)
+	if s.empty {
+		err = nil
+	}
+	return ids, err
+}
+
+// blindRecords find nothing overdue if that can't be read.
+type blindRecords struct{ request.Records }
+
+func (s blindRecords) Standing(
+	ctx context.Context, before map[request.State]time.Time,
+) (map[request.State]request.Standing, error) {
+	standing, _ := s.Records.Standing(ctx, before)
+	return standing, nil
 }
 
 // bentRecords are records that return parked requests in the wrong order.
@@ -169,6 +199,27 @@ func (d bentDirectory) AddMember(ctx context.Context, group, guest string) (bool
 type silentQueues struct{ request.Queues }
 
 func (silentQueues) Put(context.Context, string, []byte, time.Duration) error { return nil }
+
+// bentQueues are queues with a fault.
+type bentQueues struct {
+	request.Queues
+	copies int
+	change func(*submission.Message)
+}
+
+func (q bentQueues) Put(
+	ctx context.Context, queue string, encoded []byte, delay time.Duration,
+) error {
+	message, err := submission.DecodeMessage(encoded)
+	if err == nil {
+		q.change(&message)
+		encoded, err = message.Encode()
+	}
+	for range q.copies {
+		err = errors.Join(err, q.Queues.Put(ctx, queue, encoded, delay))
+	}
+	return err
+}
 
 // bentSeats are seats with a fault.
 type bentSeats struct {
@@ -350,6 +401,30 @@ func outageMutants() []mutant {
 		{lawGivenUp, "tables gone", "nothing is put back", func(_ *run, config *workflow.Config) {
 			config.Queues = silentQueues{config.Queues}
 		}},
+		{lawPostponed, "none", "upkeep postpones for hours", bendStore(func(r *run, s *bentStore) {
+			s.wait = func(_ submission.ID, due time.Time) (time.Time, bool) {
+				if r.current.upkeep != nil {
+					due = due.Add(time.Hour)
+				}
+				return due, true
+			}
+		})},
+		{lawDelays, "tables gone", "returns are not counted", func(_ *run, config *workflow.Config) {
+			config.Queues = bentQueues{config.Queues, 1, func(m *submission.Message) { m.Returns = 1 }}
+		}},
+		{lawDelays, "table gone", "trouble is forgotten", bendStore(func(_ *run, s *bentStore) {
+			s.history = func([]request.Event) []request.Event { return nil }
+		})},
+		{lawCopies, "tables gone", "messages are put back twice",
+			func(_ *run, config *workflow.Config) {
+				config.Queues = bentQueues{config.Queues, 2, func(*submission.Message) {}}
+			}},
+		{lawHeartbeat, "table gone", "nothing is due if that can't be read",
+			bendStore(func(_ *run, s *bentStore) { s.empty = true })},
+		{lawHeartbeat, "table gone", "nothing is overdue if that can't be read",
+			func(_ *run, config *workflow.Config) {
+				config.Records = blindRecords{config.Records}
+			}},
 	}
 }
 

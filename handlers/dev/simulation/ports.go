@@ -40,6 +40,15 @@ func get[T any](p port, op string, effect func() (T, error)) (value T, err error
 // do runs one operation on storage.
 func (s store) do(op string, effect func() error) error {
 	c := s.current
+	err := s.meet(c, op, effect)
+	if c.upkeep != nil {
+		c.upkeep.operated(op, err)
+	}
+	return err
+}
+
+// meet lets an operation meet its fate.
+func (s store) meet(c *call, op string, effect func() error) error {
 	c.pause(op, func() { _ = effect() })
 	if s.load != nil {
 		s.sleep(c, s.load.StorageLatency)
@@ -158,8 +167,12 @@ func (s store) Forget(_ context.Context, r request.Request) error {
 }
 
 func (s store) Wait(_ context.Context, id submission.ID, due time.Time) error {
+	by := s.current
 	return s.do("Wait", func() error {
 		err := s.memory.Wait(s.context, id, due)
+		if by.upkeep != nil && due.Sub(by.on.clock(s.now)) > s.config.lease {
+			s.breach(lawPostponed, "upkeep postpones %s until %s", s.nameOf(id), due)
+		}
 		if err == nil {
 			s.dues[id] = due.Truncate(request.Tick)
 		}
@@ -179,7 +192,13 @@ func (s store) StopWaiting(_ context.Context, id submission.ID, due time.Time) e
 }
 
 func (s store) Due(ctx context.Context, now time.Time, limit int) ([]submission.ID, error) {
-	return get(s, "Due", func() ([]submission.ID, error) { return s.memory.Due(ctx, now, limit) })
+	by := s.current
+	ids, err := get(s, "Due", func() ([]submission.ID, error) { return s.memory.Due(ctx, now, limit) })
+	if err == nil && by.upkeep != nil {
+		by.upkeep.listed, by.upkeep.at, by.upkeep.due = true, s.now, len(ids)
+		by.upkeep.before = by.upkeep.failures()
+	}
+	return ids, err
 }
 
 func (s store) Rows(ctx context.Context, partitions []string) ([]policy.Raw, error) {

@@ -39,6 +39,7 @@ func (r *run) put(content submission.Message, dead bool, visible time.Time) {
 	r.messages = append(r.messages, &message{
 		number: len(r.messages) + 1 + r.deleted, Message: content, dead: dead, visible: visible,
 	})
+	r.wantFewCopies(content.ID)
 }
 
 // outbox collects what upkeep enqueues. As behind the host, it is sent only if upkeep succeeds.
@@ -63,6 +64,7 @@ func (q queues) Put(_ context.Context, queue string, encoded []byte, delay time.
 	if err != nil {
 		return err
 	}
+	q.wantPutBack(q.current, content, delay)
 	return store(q).do("Put", func() error {
 		q.put(content, queue == submission.PoisonQueue, q.now.Add(delay))
 		return nil
@@ -131,7 +133,7 @@ func (r *run) deliver(m *message, on *instance) {
 			m.held = nil
 		}
 	})
-	m.held.kind = m.Kind
+	m.held.kind, m.held.returns = m.Kind, m.Returns
 	record := r.recorded[m.ID]
 	if !m.dead && record.AtRest() && (m.Kind == submission.Resend && record.NoMail() != "" ||
 		m.Kind != submission.Advance && !record.Erased.IsZero()) {

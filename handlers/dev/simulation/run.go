@@ -148,6 +148,7 @@ type run struct {
 	// Why requests may not end well.
 	deadLettered   map[submission.ID]bool
 	deadSince      map[submission.ID]time.Time // in a row
+	troubles       map[submission.ID]int       // in a row
 	exhausted      map[submission.ID]bool      // by messages that failed for days
 	unread         map[submission.ID]int       // failed reads of policy
 	unseen         map[submission.Address]bool // the directory did not show the guest
@@ -278,6 +279,7 @@ func (s *Simulator) newRun(random *rand.Rand, p *profile) *run {
 		lost: map[holding]int{}, removed: map[string]int{}, seatedAt: map[submission.ID]int{},
 		parkedAt: map[submission.ID]int{},
 
+		troubles:  map[submission.ID]int{},
 		deadSince: map[submission.ID]time.Time{}, exhausted: map[submission.ID]bool{},
 		deadLettered: map[submission.ID]bool{}, unread: map[submission.ID]int{},
 		unseen: map[submission.Address]bool{}, unknown: map[submission.ID]int{},
@@ -484,11 +486,11 @@ func (r *run) startUpkeep() {
 		return
 	}
 	r.upkeep = true
-	box := &outbox{}
+	run := &upkeepRun{}
 	on := pick(r.random, r.instances...)
 	var c *call
 	c = r.start(on, "upkeep", "", func() error {
-		_, err := on.worker.Upkeep(r.context, box)
+		_, err := on.worker.Upkeep(r.context, &run.box)
 		return err
 	}, func(result error) {
 		r.upkeep = false
@@ -501,7 +503,7 @@ func (r *run) startUpkeep() {
 			r.happened("the app has ended upkeep: none of its messages is sent")
 			return
 		}
-		for _, content := range *box {
+		for _, content := range run.box {
 			if r.misfortune(20) || r.isGone(queueService) {
 				r.happened("a message of upkeep is lost")
 				continue
@@ -509,7 +511,7 @@ func (r *run) startUpkeep() {
 			r.put(content, false, r.now.Add(r.lateness()))
 		}
 	}, func() { r.upkeep = false })
-	c.upkeep = box
+	c.upkeep = run
 }
 
 // lateness returns how long a message takes to become visible.

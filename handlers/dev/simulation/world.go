@@ -121,12 +121,14 @@ func (r *run) boot(on *instance) {
 type alertCounter struct{ *run }
 
 func (a alertCounter) Enabled(_ context.Context, level slog.Level) bool {
-	return level >= slog.LevelWarn
+	return level >= slog.LevelInfo
 }
 func (a alertCounter) WithAttrs([]slog.Attr) slog.Handler { return a }
 func (a alertCounter) WithGroup(string) slog.Handler      { return a }
 func (a alertCounter) Handle(_ context.Context, record slog.Record) error {
 	switch record.Message {
+	case workflow.LogQueues, workflow.LogUpkeep, workflow.LogSwept:
+		a.heartbeat(record)
 	case workflow.LogBreakerOpened:
 		if !stopLine(record) {
 			a.alerts++
