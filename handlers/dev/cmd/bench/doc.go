@@ -2,7 +2,8 @@
 // compared with. It has no thresholds, and fails only if a measurement fails.
 //
 // It needs the built handler (make build) and the storage emulator (make setup). "make bench"
-// does both.
+// does both. The flag -beside names another handler of sign-ups that the rate is compared with: a
+// program that answers POST /signup-http at the port that the Functions host tells.
 //
 // It imports only azure/tables, dev/azurite, dev/graphsim, dev/internal/subprocess,
 // dev/simulation, policy, submission and web/guard of this module.

@@ -17,6 +17,7 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -26,17 +27,18 @@ import (
 
 func main() {
 	handler := flag.String("handler", "bin/handler", "the built handler")
+	beside := flag.String("beside", "", "another `handler` of sign-ups to compare with")
 	rows := flag.Int("rows", 100_000, "policy rows in the large table")
 	flag.Parse()
-	err := run(context.Background(), *handler, *rows)
+	err := run(context.Background(), *handler, *beside, *rows)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-// run measures and prints every figure.
-func run(ctx context.Context, handler string, rows int) error {
+// run measures and prints every figure. beside is the path of another handler, or empty.
+func run(ctx context.Context, handler, beside string, rows int) error {
 	handler, err := filepath.Abs(handler)
 	if err != nil {
 		return err
@@ -68,7 +70,7 @@ func run(ctx context.Context, handler string, rows int) error {
 		measure func() error
 	}{
 		{"starts", func() error { return starts(ctx, handler, bare, world.environment()) }},
-		{"envelopes", func() error { return envelopes(ctx, handler, bare, world.environment()) }},
+		{"envelopes", func() error { return envelopes(ctx, handler, bare, beside, world.environment()) }},
 		{"sign-ups", func() error { return signUps(ctx, handler, world) }},
 		{"policy look-ups", func() error { return lookups(ctx, world, rows) }},
 		{"how a full queue is worked off", drains},
@@ -156,60 +158,93 @@ func starts(ctx context.Context, handler, bare string, env []string) error {
 	return nil
 }
 
-// envelopes measures how many sign-up envelopes each program answers in a second, in turns.
-func envelopes(ctx context.Context, handler, bare string, env []string) error {
-	const (
-		rounds  = 7
-		each    = 2000
-		clients = 4
-	)
-	ours, err := start(ctx, handler, env)
-	if err != nil {
-		return err
+// rounds is how often the programs are measured in turn, and eachRound with how many sign-ups. On a
+// busy machine a single round says little; the median of many pairs does.
+const (
+	rounds    = 15
+	eachRound = 2000
+)
+
+// envelopes measures how many sign-up envelopes each program answers in a second, and what a sign-up
+// costs it. The programs take turns, and the order changes, so that other work on the machine
+// meets them alike.
+func envelopes(ctx context.Context, handler, bare, beside string, env []string) error {
+	programs := []string{handler, bare}
+	if beside != "" {
+		programs = append(programs, beside)
 	}
-	defer ours.Kill()
-	theirs, err := start(ctx, bare, env)
-	if err != nil {
-		return err
+	var running []process
+	for _, program := range programs {
+		p, err := start(ctx, program, env)
+		if err != nil {
+			return err
+		}
+		defer p.Kill()
+		running = append(running, p)
 	}
-	defer theirs.Kill()
 	body := signUpEnvelope("ana.silva@contoso.com")
-	first, err := post(http.DefaultClient, ours.address+"/signup-http", body)
+	first, err := post(http.DefaultClient, running[0].address+"/signup-http", body)
 	if err != nil || first.Outputs.Res.StatusCode != http.StatusAccepted {
 		return fmt.Errorf("a sign-up is answered with status %d, error %v", first.Outputs.Res.StatusCode, err)
 	}
-	var a, b, ratios []float64
-	for i := range rounds + 1 {
-		mine, err := rate(ours.address, body, each, clients)
-		if err != nil {
-			return err
-		}
-		other, err := rate(theirs.address, body, each, clients)
-		if err != nil {
-			return err
-		}
-		if i > 0 {
-			a, b, ratios = append(a, mine), append(b, other), append(ratios, mine/other)
+	rates, costs := make([][]float64, len(running)), make([][]float64, len(running))
+	for round := range rounds + 1 {
+		for n := range running {
+			i := n
+			if round%2 == 1 {
+				i = len(running) - 1 - n
+			}
+			answered, cost, err := running[i].rate(body, eachRound)
+			if err != nil {
+				return err
+			}
+			if round > 0 { // the first one warms up
+				rates[i], costs[i] = append(rates[i], answered), append(costs[i], cost)
+			}
 		}
 	}
-	figure("sign-up envelopes answered", "%.0f/s; bare handler %.0f/s; ratio %.2f (at least 0.5), medians of %d rounds of %d",
-		median(a), median(b), median(ratios), rounds, each)
+	figure("sign-up envelopes answered", "%.0f/s, %.0f us of processor time each; medians of %d rounds of %d",
+		median(rates[0]), median(costs[0]), rounds, eachRound)
+	for i := range running[1:] {
+		other := i + 1
+		name, least := "the bare handler", 0.5
+		if other > 1 {
+			name, least = filepath.Base(beside), 0.8
+		}
+		figure("compared with "+name, "%.0f/s, %.0f us; ratio of the rates %.2f (at least %.1f), of the processor time %.2f, medians of pairs",
+			median(rates[other]), median(costs[other]), median(ratios(rates[0], rates[other])), least, median(ratios(costs[other], costs[0])))
+	}
 	return nil
 }
 
-// rate posts the envelope n times from several clients and returns answers per second. It does
-// not decode them, because that would count as the handler's time.
-func rate(address string, body []byte, n, clients int) (float64, error) {
+// ratios returns a[i]/b[i].
+func ratios(a, b []float64) []float64 {
+	quotients := make([]float64, len(a))
+	for i := range a {
+		quotients[i] = a[i] / b[i]
+	}
+	return quotients
+}
+
+// rate posts the envelope n times from several clients. It returns answers per second, and the
+// microseconds of processor time that the program took for each. It does not decode the answers,
+// because that would count as the program's time.
+func (p process) rate(body []byte, n int) (perSecond, cost float64, err error) {
+	const clients = 4
 	transport := &http.Transport{MaxIdleConnsPerHost: clients}
 	defer transport.CloseIdleConnections()
 	client := &http.Client{Transport: transport}
 	var group sync.WaitGroup
 	failures := make([]error, clients)
+	before, err := processorTime(p.PID())
+	if err != nil {
+		return 0, 0, err
+	}
 	begun := time.Now()
 	for c := range clients {
 		group.Go(func() {
 			for range n / clients {
-				response, err := client.Post(address+"/signup-http", "application/json; charset=utf-8", bytes.NewReader(body))
+				response, err := client.Post(p.address+"/signup-http", "application/json; charset=utf-8", bytes.NewReader(body))
 				if err != nil {
 					failures[c] = err
 					return
@@ -224,7 +259,31 @@ func rate(address string, body []byte, n, clients int) (float64, error) {
 		})
 	}
 	group.Wait()
-	return float64(n) / time.Since(begun).Seconds(), errors.Join(failures...)
+	took := time.Since(begun)
+	after, err := processorTime(p.PID())
+	return float64(n) / took.Seconds(), float64((after - before).Microseconds()) / float64(n), errors.Join(append(failures, err)...)
+}
+
+// clockTick is the unit of the times in /proc/PID/stat: USER_HZ, which is 100 for all programs on
+// Linux (proc(5), time(7)).
+const clockTick = time.Second / 100
+
+// processorTime returns how long the process has run, in its own code and in the kernel's for it.
+func processorTime(pid int) (time.Duration, error) {
+	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return 0, fmt.Errorf("reading the processor time (Linux only): %w", err)
+	}
+	// The name of the program is in brackets and may hold spaces. utime and stime are the 12th and
+	// 13th field after it.
+	_, rest, _ := strings.Cut(string(data), ") ")
+	fields := strings.Fields(rest)
+	if len(fields) < 13 {
+		return 0, errors.New("reading the processor time: /proc/PID/stat is too short")
+	}
+	user, err := strconv.Atoi(fields[11])
+	system, err2 := strconv.Atoi(fields[12])
+	return time.Duration(user+system) * clockTick, errors.Join(err, err2)
 }
 
 // answer is the part of a handler's answer that is needed here.
@@ -344,7 +403,8 @@ func signUps(ctx context.Context, handler string, w *world) error {
 		started["VmRSS"], resident["VmRSS"], partners, resident["RssFile"])
 	figure("storage transactions per invited guest", "%.2f with one group: %s",
 		float64(w.storageCalls.total()-storageBefore)/partners, w.storageCalls.perGuest(partners))
-	figure("Graph calls per invited guest", "%.2f with one group", float64(w.graphCalls.total()-graphBefore)/partners)
+	figure("Graph calls per invited guest", "%.2f with one group: %s",
+		float64(w.graphCalls.total()-graphBefore)/partners, w.graphCalls.perGuest(partners))
 	figure("a sign-up, form to group, one after another", "%.1f ms, emulator included", ms(took)/partners)
 	return nil
 }

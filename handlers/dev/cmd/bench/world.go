@@ -10,6 +10,7 @@ import (
 	"net/http/httputil"
 	"net/url"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -83,7 +84,7 @@ func newWorld(ctx context.Context) (*world, error) {
 		return nil, err
 	}
 	w.graphURL, err = serve(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		w.graphCalls.add(r.Method)
+		w.graphCalls.add(r.Method + " " + objectID.ReplaceAllString(strings.TrimPrefix(r.URL.Path, "/v1.0"), "{id}"))
 		w.tenant.ServeHTTP(rw, r)
 	}))
 	if err != nil {
@@ -132,6 +133,9 @@ func table(path string) string {
 	name, _, _ := strings.Cut(last, "(")
 	return name
 }
+
+// objectID is an object id in the path of a call of Graph.
+var objectID = regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`)
 
 // serve serves h on the loopback interface until the program ends, and returns the address.
 func serve(h http.Handler) (string, error) {
