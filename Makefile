@@ -5,7 +5,11 @@ export GOFLAGS := -trimpath -buildvcs=false
 export CGO_ENABLED := 0
 
 .DEFAULT_GOAL := help
-.PHONY: help tools emulator browser kusto linters setup build run stand-in test templates lint bench package clean
+
+# How long make fuzz runs each target.
+FOR ?= 60s
+
+.PHONY: help tools emulator browser kusto linters setup build run stand-in test fuzz templates lint bench package clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -56,6 +60,13 @@ stand-in: emulator build ## run everything except the host, for func start of Az
 
 test: setup ## run every test
 	go test -timeout 20m ./handlers/...
+
+fuzz: tools ## run every fuzz target for a minute; FOR=10m chooses another time
+	@grep -rn '^func Fuzz' handlers --include='*_test.go' | sed -E 's,/[^/]+:[0-9]+:func (Fuzz[A-Za-z0-9]+).*, \1,' | \
+		while read -r folder target; do \
+			echo "$$target in $$folder"; \
+			go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FOR) "./$$folder" </dev/null || exit 1; \
+		done
 
 templates: tools ## after a change below infra: format and lint the templates, write their snapshots; needs the Bicep compiler
 	go test -count=1 -timeout 20m ./handlers/dev/suite/deployment -run '^TestTemplatesMatchTheirSnapshots$$' -update
