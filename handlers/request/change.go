@@ -44,11 +44,14 @@ func (c *Change) StartInviting(what, detail string) error {
 }
 
 // SetGuest records the guest of the request. The memberships of another guest are not this one's,
-// so the grants are made anew.
+// so the grants are made anew. With a guest, no invitation is open any more, and its turn counts.
 func (c *Change) SetGuest(id string, origin Origin) {
 	r := &c.Request
 	if terms := r.Terms(); r.GuestID != "" && r.GuestID != id && terms != nil {
 		r.Grants = newGrants(nil, terms.Groups)
+	}
+	if id != "" {
+		r.OpenTurn = Turn{}
 	}
 	r.GuestID, r.Origin = id, origin
 }

@@ -60,6 +60,7 @@ func (c *Change) Erase(why string) {
 		r.Grants[i].Note = hide(r.Grants[i].Note)
 	}
 	r.CheckAt = time.Time{}
+	r.OpenTurn = Turn{} // its hashes may be of a row for this address
 	r.Erased = c.Now()
 	c.Record("erased", why)
 }

@@ -70,6 +70,7 @@ func TestEraseKeepsWhatNamesNobody(t *testing.T) {
 	consent := submission.Consent{Terms: "https://example.com/terms", At: at}
 	c := &Change{Now: func() time.Time { return now }, Request: Request{
 		ID: "id", State: Done, Since: at, Created: at, Due: at, CheckAt: at.Add(2 * time.Hour),
+		OpenTurn: Turn{Number: 3, Day: "2026-05-04", Sharers: "0123456789ab"},
 		Submission: submission.Submission{
 			Email: must(submission.ParseAddress("ana@contoso.com"))(t), GivenName: "Ana", FamilyName: "Silva",
 			Company: "Contoso", Reason: "because", Language: "pt-PT", SubmittedAt: at, Consent: consent,
@@ -82,6 +83,7 @@ func TestEraseKeepsWhatNamesNobody(t *testing.T) {
 	want := c.Request
 	c.Erase("it was time")
 	want.Submission = submission.Submission{SubmittedAt: at, Consent: consent}
+	want.OpenTurn = Turn{}
 	want.Reason, want.Words, want.CheckAt, want.Erased = "a row for (erased)", "", time.Time{}, now
 	want.Approval = &Approval{By: "desk", At: at, Saw: "guest-deleted"}
 	want.Grants = []Grant{{Group: "group", State: GrantAdded, Note: "(erased) was there"}}

@@ -47,9 +47,11 @@ type Gate struct {
 	Sent int
 	// Shares counts how many of them each domain and row had. Package workflow knows the form.
 	Shares string
-	// Turns counts the turns that were ever taken, and GivenBack is the number of the last one that
-	// was given back, because it was not used.
-	Turns, GivenBack int
+	// Turns counts the turns that were ever taken.
+	Turns int
+	// GivenBack are the numbers of the last turns that were given back, the latest last, with
+	// spaces between. Package workflow knows how many.
+	GivenBack string
 	// NextAt is when the next invitation may be sent.
 	NextAt time.Time
 	// HeldUntil is until when the directory asked to be left alone, by everybody.
@@ -70,6 +72,15 @@ type GateStore interface {
 	// SaveGate replaces the gate and returns it with its new Version. Conflict if the stored gate
 	// no longer has gate.Version.
 	SaveGate(ctx context.Context, gate Gate) (Gate, error)
+}
+
+// Turn is a turn at the gate that one invitation takes. The zero Turn is none.
+type Turn struct {
+	Number int    `json:"number"` // [Gate.Turns] with this one
+	Day    string `json:"day"`    // on which it counts
+	// Sharers are the hashes, as in [Gate.Shares], of the domain and the row in whose shares it
+	// counts, with a space between.
+	Sharers string `json:"sharers,omitempty"`
 }
 
 // MostWitnesses is the most witnesses that the breaker needs, and remembers.

@@ -49,6 +49,9 @@ type Request struct {
 	Unknown int
 	// Failures are the failed attempts to invite, or to find out what came of it.
 	Failures Failures
+	// OpenTurn is the turn of the last invitation while nobody knows whether that was sent. It is
+	// given back if the directory shows no guest.
+	OpenTurn Turn
 	// Due is when the request comes back; zero if it waits for nothing or for a person.
 	Due time.Time
 	// FullOn is the day, see policy.Day, on which the request had its turn and the deciding row

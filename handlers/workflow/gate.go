@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -41,13 +42,7 @@ type admission struct {
 	parked bool          // the tenant or the day's budget forbids it, not just the pace
 	why    string        // for an admin
 	probe  bool          // the breaker is open, and this invitation may try whether its cause is gone
-	taken  taken         // the turn, if there is one
-}
-
-// taken is a turn that was taken. It can be given back once.
-type taken struct {
-	number int // 0 for none
-	day    string
+	taken  request.Turn  // the turn, if there is one; it can be given back once
 }
 
 // admit returns the gate after one more invitation, or why there may not be one now: then the gate
@@ -86,11 +81,14 @@ func admit(g request.Gate, now time.Time, pace request.Pace, by asking) (request
 	if next.Cause != "" {
 		next.ProbeAt = now.Add(betweenProbes(next.Cause))
 	}
-	next = countShares(next, by.sharers, 1)
+	keys := keysOf(by.sharers)
+	next = countShares(next, keys, 1)
 	next.Sent++
 	next.Turns++
 	next.NextAt = now.Add(max(pace.Spacing, slowdown(g, now)))
-	return next, admission{probe: next.Cause != "", taken: taken{next.Turns, next.Day}}
+	return next, admission{probe: next.Cause != "", taken: request.Turn{
+		Number: next.Turns, Day: next.Day, Sharers: strings.Join(keys, " "),
+	}}
 }
 
 // untilTomorrow returns how long the day in UTC lasts.
@@ -136,13 +134,18 @@ func betweenProbes(cause problem.Code) time.Duration {
 	return probeEvery
 }
 
-// turnBack returns the gate without the turn, which was not used: what did not happen costs no
-// budget. The pace stays. A probe that was not used leaves room for another one soon.
-func turnBack(g request.Gate, now time.Time, turn admission, by asking) request.Gate {
-	g.GivenBack = turn.taken.number
-	if g.Day == turn.taken.day {
+// mostGivenBack is how many turns the gate knows that were given back: more than other calls give
+// back while one tries to. See backOnce.
+const mostGivenBack = 32
+
+// turnBack returns the gate without the turn, for which nothing was sent: what did not happen costs
+// no budget. The pace stays. A probe that was not used leaves room for another one soon.
+func turnBack(g request.Gate, now time.Time, turn admission) request.Gate {
+	given := append(strings.Fields(g.GivenBack), strconv.Itoa(turn.taken.Number))
+	g.GivenBack = strings.Join(given[max(0, len(given)-mostGivenBack):], " ")
+	if g.Day == turn.taken.Day {
 		g.Sent = max(0, g.Sent-1)
-		g = countShares(g, by.sharers, -1)
+		g = countShares(g, strings.Fields(turn.taken.Sharers), -1)
 	}
 	again := now.Add(probeAgain)
 	if turn.probe && again.Before(g.ProbeAt) {

@@ -1,6 +1,7 @@
 package workflow
 
 import (
+	"strconv"
 	"testing"
 	"time"
 
@@ -38,7 +39,7 @@ func TestAdmit(t *testing.T) {
 			if (got.why != "") != (got.wait > 0) {
 				t.Errorf("waits %v because %q", got.wait, got.why)
 			}
-			got.why, got.taken = "", taken{}
+			got.why, got.taken = "", request.Turn{}
 			if got != test.want || next.Sent != test.sent {
 				t.Errorf("got %+v with %d sent, want %+v with %d", got, next.Sent, test.want, test.sent)
 			}
@@ -186,7 +187,7 @@ func TestProbeThatSaysNothingIsRepeatedSoon(t *testing.T) {
 	now := time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
 	open := request.Gate{Cause: request.DirectoryInvitationsOff, ProbeAt: now, Day: "2026-05-04"}
 	probed, turn := admit(open, now, request.Pace{}, asking{id: "c"})
-	back := turnBack(probed, now, turn, asking{id: "c"})
+	back := turnBack(probed, now, turn)
 	if !back.ProbeAt.Equal(now.Add(probeAgain)) || back.Sent != 0 || back.Cause == "" {
 		t.Errorf("%+v", back)
 	}
@@ -256,13 +257,13 @@ func TestTurnBackRestoresDay(t *testing.T) {
 	if gate.Sent != 4 || shareOfDay(gate, by.sharers[0]) != 3 {
 		t.Fatalf("taken: %+v", gate)
 	}
-	back := turnBack(gate, noon, turn, by)
-	if back.Sent != 3 || shareOfDay(back, by.sharers[0]) != 2 || back.GivenBack != turn.taken.number {
+	back := turnBack(gate, noon, turn)
+	if back.Sent != 3 || shareOfDay(back, by.sharers[0]) != 2 || back.GivenBack != strconv.Itoa(turn.taken.Number) {
 		t.Errorf("given back: %+v", back)
 	}
 	// The turn of another day has nothing to give back.
 	tomorrow := startDay(gate, noon.Add(24*time.Hour))
-	if got := turnBack(tomorrow, noon, turn, by); got.Sent != 0 || got.Shares != "" {
+	if got := turnBack(tomorrow, noon, turn); got.Sent != 0 || got.Shares != "" {
 		t.Errorf("given back on the next day: %+v", got)
 	}
 }
@@ -408,5 +409,40 @@ func TestRefusedAgainIsLatestWitness(t *testing.T) {
 	gate = refused(gate, now, asking{id: "c"}, unknown, false)
 	if gate.Cause != request.DirectoryRefusesAll {
 		t.Errorf("three witnesses in a row do not open it: %+v", gate)
+	}
+}
+
+// TestTurnIsGivenBackOnceAmongOthers tries to give a turn back once more, after a write of which
+// nobody knows whether it was made, while others give turns back.
+func TestTurnIsGivenBackOnceAmongOthers(t *testing.T) {
+	many := ""
+	for i := range mostGivenBack {
+		many += strconv.Itoa(100+i) + " "
+	}
+	for name, test := range map[string]struct {
+		first, second string // the turns that were given back before each round
+		given         bool   // by the second round
+	}{
+		"nobody":                           {"5", "5", true},
+		"another":                          {"5", "5 8", true},
+		"another, as the first ever":       {"", "8", true},
+		"the first write was made":         {"5", "5 7", false},
+		"it was made, and another follows": {"5", "5 7 8", false},
+		"too many others to know":          {"5", many, false},
+		"too many for a gate without any":  {"", many, false},
+		"as many, and none is missing":     {"100", many, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			j := &job{Worker: &Worker{config: Config{Now: time.Now}}}
+			back := j.backOnce(admission{taken: request.Turn{Number: 7, Day: "2026-05-04"}})
+			gate := request.Gate{Day: "2026-05-04", Sent: 3, GivenBack: test.first}
+			if got := back(gate); got.Sent != 2 {
+				t.Errorf("the first round leaves %d", got.Sent)
+			}
+			gate.GivenBack = test.second
+			if got := back(gate); (got.Sent == 2) != test.given {
+				t.Errorf("the second round leaves %d", got.Sent)
+			}
+		})
 	}
 }

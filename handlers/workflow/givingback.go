@@ -77,6 +77,10 @@ func (j *job) giveBackEnded(ctx context.Context) (waits bool, err error) {
 			j.Record("invited-after-all", answerLost)
 			return false, j.save(ctx)
 		}
+		err = j.returnOpenTurn(ctx)
+		if err != nil {
+			return false, err
+		}
 	}
 	_, err = j.unchanged(ctx)
 	if err != nil {

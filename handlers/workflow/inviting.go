@@ -148,10 +148,15 @@ func (j *job) lookUp(ctx context.Context, claim request.Claim) (next, error) {
 		return j.lookedUp(ctx, claim, holder)
 	case err == nil:
 		j.transition(request.Inviting, "not-found", "the directory shows no guest; the invitation is sent again")
+		err = j.returnOpenTurn(ctx)
+		if err != nil {
+			return stop, err
+		}
 	case mayNotRead(err):
 		// Without the right to read users a second mail is possible here. A second guest is not:
 		// the directory keeps one per address.
 		j.logDegraded(ctx)
+		j.Request.OpenTurn = request.Turn{} // what came of it will never be known
 		j.transition(request.Inviting, "not-looked-up", "the app may not read users; the invitation is sent again")
 	default:
 		return j.lookUpFailed(ctx, err)

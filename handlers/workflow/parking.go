@@ -3,6 +3,9 @@ package workflow
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"guestlist/handlers/policy"
@@ -102,36 +105,67 @@ func (j *job) awaitTurn(ctx context.Context, verdict admission) (kept bool, err 
 
 // backOnce returns a function that gives the turn back at the gate, for use in a change that may be
 // called several times. A change that failed with a Conflict may have been written all the same; so
-// the turn is given back in a later round only if nobody has given one back meanwhile. A turn that
-// is not given back costs one invitation of the day, and one that is given back twice exceeds it.
+// the turn is given back in a later round only if the gate still names all that were given back
+// since the first round, and not this one. A turn that is not given back costs one invitation of
+// the day, and one that is given back twice exceeds it.
 func (j *job) backOnce(turn admission) func(request.Gate) request.Gate {
-	rounds, before := 0, 0
+	number, rounds, last := strconv.Itoa(turn.taken.Number), 0, ""
 	return func(g request.Gate) request.Gate {
 		rounds++
-		if rounds == 1 {
-			before = g.GivenBack
+		given := strings.Fields(g.GivenBack)
+		if rounds == 1 && len(given) > 0 {
+			last = given[len(given)-1]
 		}
-		if g.GivenBack != before {
+		complete := len(given) < mostGivenBack || rounds == 1 || slices.Contains(given, last)
+		if slices.Contains(given, number) || !complete {
 			return g
 		}
-		return turnBack(g, j.config.Now(), turn, j.asking())
+		return turnBack(g, j.config.Now(), turn)
 	}
 }
 
 // returnTurn gives a turn back that was taken and not used, if there is one.
 func (j *job) returnTurn(ctx context.Context) {
-	if j.turn.taken.number == 0 || j.used {
+	if j.turn.taken.Number == 0 || j.used {
 		return
 	}
-	back := j.backOnce(j.turn)
+	turn := j.turn
 	j.turn = admission{}
+	err := j.giveTurnBack(ctx, turn)
+	if err != nil {
+		j.log.WarnContext(ctx, "a turn that was not used could not be given back", "code", problem.CodeOf(err), "error", err)
+	}
+}
+
+// returnOpenTurn gives the turn back of an invitation of which nobody came: the directory shows no
+// guest after the lease. The request forgets the turn first. Of several calls that look at the same
+// time only one can save that, and a process that ends in between costs one invitation of the day,
+// while it could otherwise come back much later and give the turn back again.
+func (j *job) returnOpenTurn(ctx context.Context) error {
+	turn := admission{taken: j.Request.OpenTurn}
+	if turn.taken.Number == 0 {
+		return nil
+	}
+	j.Request.OpenTurn = request.Turn{}
+	err := j.save(ctx)
+	if err != nil {
+		return err
+	}
+	err = j.giveTurnBack(ctx, turn)
+	if err != nil {
+		return fmt.Errorf("giving the turn back of an invitation of which nobody came: %w", err)
+	}
+	return nil
+}
+
+// giveTurnBack gives the turn back at the gate.
+func (j *job) giveTurnBack(ctx context.Context, turn admission) error {
+	back := j.backOnce(turn)
 	_, err := j.changeGate(ctx, func(gate request.Gate) (request.Gate, bool) {
 		next := back(gate)
 		return next, next != gate
 	})
-	if err != nil {
-		j.log.WarnContext(ctx, "a turn that was not used could not be given back", "code", problem.CodeOf(err), "error", err)
-	}
+	return err
 }
 
 // tellGate tells the gate what the directory answered to an invitation, nil if it was accepted, or
@@ -143,7 +177,7 @@ func (j *job) returnTurn(ctx context.Context) {
 func (j *job) tellGate(ctx context.Context, cause error) (isOpen bool, err error) {
 	turn := j.turn
 	j.turn = admission{}
-	if turn.taken.number > 0 && (cause == nil || !request.NotDone(problem.CodeOf(cause))) {
+	if turn.taken.Number > 0 && (cause == nil || !request.NotDone(problem.CodeOf(cause))) {
 		j.logBudget(ctx, j.counted)
 		j.logShares(ctx, j.counted, j.asking().sharers)
 	}
@@ -167,7 +201,7 @@ func (j *job) tellGate(ctx context.Context, cause error) (isOpen bool, err error
 			return after, after != gate
 		}
 		switch {
-		case turn.taken.number == 0:
+		case turn.taken.Number == 0:
 			after = unasked(after, now, j.asking(), failure)
 		case request.NotDone(failure.Code):
 			after = refused(back(after), now, j.asking(), failure, turn.probe)

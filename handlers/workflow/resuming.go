@@ -35,7 +35,7 @@ type resumption struct {
 func (r *resumption) due(g request.Gate, now time.Time) bool {
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
-	saw := fmt.Sprint(startDay(g, now).Day, g.Cause, g.ProbeAt.UnixNano(), g.ClosedAt.UnixNano())
+	saw := fmt.Sprint(startDay(g, now).Day, g.Cause, g.ProbeAt.UnixNano(), g.ClosedAt.UnixNano(), g.GivenBack)
 	changed := saw != r.saw
 	r.saw = saw
 	return changed || !now.Before(r.next)
@@ -100,7 +100,7 @@ func toResume(g request.Gate, now time.Time, pace request.Pace, parked []request
 		if perDay {
 			limited[limits.Row] = true
 		}
-		counted = countShares(counted, sharers, 1)
+		counted = countShares(counted, keysOf(sharers), 1)
 		ids = append(ids, r.ID)
 	}
 	return ids

@@ -235,7 +235,7 @@ func TestSharesAreCounted(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			got := countShares(request.Gate{Shares: test.shares}, test.sharers, test.by)
+			got := countShares(request.Gate{Shares: test.shares}, keysOf(test.sharers), test.by)
 			if got.Shares != test.want {
 				t.Errorf("%q, want %q", got.Shares, test.want)
 			}
@@ -254,7 +254,7 @@ func TestSmallestShareIsForgottenWhenThereIsNoRoom(t *testing.T) {
 	}
 	full := request.Gate{Shares: strings.Join(pairs, " ")}
 	known, small := sharer{key: "000000000003"}, sharer{key: "000000000700"}
-	counted := countShares(full, []sharer{known}, 1)
+	counted := countShares(full, []string{known.key}, 1)
 	if shareOfDay(counted, known) != 6 || len(strings.Fields(counted.Shares)) != mostSharers {
 		t.Errorf("one that is counted already: %d", shareOfDay(counted, known))
 	}
@@ -262,7 +262,7 @@ func TestSmallestShareIsForgottenWhenThereIsNoRoom(t *testing.T) {
 		t.Error("one was forgotten although there is room")
 	}
 	newcomer := sharer{key: "newcomer"}
-	counted = countShares(full, []sharer{newcomer}, 1)
+	counted = countShares(full, []string{newcomer.key}, 1)
 	if shareOfDay(counted, newcomer) != 1 || shareOfDay(counted, small) != 0 {
 		t.Errorf("the new one has %d, the smallest %d",
 			shareOfDay(counted, newcomer), shareOfDay(counted, small))

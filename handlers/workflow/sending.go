@@ -214,7 +214,7 @@ func (s *sending) issue(ctx context.Context) (next, error) {
 	case s.hides(err):
 		return s.refusedByHidden(ctx, err)
 	default:
-		return s.invitationFailed(ctx, s.claim, err)
+		return s.invitationFailed(ctx, err)
 	}
 	if s.holder.Kind == request.DeletedGuest {
 		s.Request.Origin = request.OriginBrought // the answer names a new account
@@ -293,11 +293,12 @@ func lastDeletion(deleted []request.Deletion) (last time.Time) {
 }
 
 // invitationFailed records a failed attempt to invite.
-func (j *job) invitationFailed(ctx context.Context, claim request.Claim, cause error) (next, error) {
-	failure := problem.From(cause)
+func (s *sending) invitationFailed(ctx context.Context, cause error) (next, error) {
+	j, claim, failure := s.job, s.claim, problem.From(cause)
 	j.logFailure(ctx, "the directory did not take the invitation", failure.Code, cause)
 	switch code := failure.Code; {
 	case code == request.DirectoryUnavailable, code == request.DirectoryUnknown:
+		j.Request.OpenTurn = s.admitted.taken
 		return j.unanswered(ctx, claim, failure)
 	case code == request.DirectoryThrottled, code == request.DirectoryNotReplicated, request.TenantWide(code):
 		return j.notSent(ctx, claim, failure)

@@ -96,18 +96,27 @@ func spentShare(g request.Gate, pace request.Pace, sharers []sharer) (s sharer, 
 	return sharers[i], true
 }
 
-// countShares returns the gate with by more invitations for each of the sharers.
-func countShares(g request.Gate, sharers []sharer, by int) request.Gate {
-	for _, s := range sharers {
-		count := max(0, shareOfDay(g, s)+by)
+// keysOf returns the keys of the sharers.
+func keysOf(sharers []sharer) []string {
+	keys := make([]string, len(sharers))
+	for i, s := range sharers {
+		keys[i] = s.key
+	}
+	return keys
+}
+
+// countShares returns the gate with by more invitations for each of the sharers with the keys.
+func countShares(g request.Gate, keys []string, by int) request.Gate {
+	for _, key := range keys {
+		count := max(0, shareOfDay(g, sharer{key: key})+by)
 		pairs := slices.DeleteFunc(strings.Fields(g.Shares), func(pair string) bool {
-			return strings.HasPrefix(pair, s.key+":")
+			return strings.HasPrefix(pair, key+":")
 		})
 		if len(pairs) >= mostSharers {
 			pairs = slices.Delete(pairs, smallest(pairs), smallest(pairs)+1)
 		}
 		if count > 0 {
-			pairs = append(pairs, s.key+":"+strconv.Itoa(count))
+			pairs = append(pairs, key+":"+strconv.Itoa(count))
 		}
 		g.Shares = strings.Join(pairs, " ")
 	}

@@ -232,7 +232,7 @@ func TestLookUpsWithoutTokenAreWitnesses(t *testing.T) {
 	for code, want := range codes {
 		w := newWorld(t)
 		w.row("contoso.com", "r", "Action", "invite")
-		before := request.Gate{Day: policy.Day(w.now), Sent: 2, Turns: 7, GivenBack: 5}
+		before := request.Gate{Day: policy.Day(w.now), Sent: 2, Turns: 7, GivenBack: "5"}
 		must(w.store.SaveGate(t.Context(), before))(t)
 		w.on("FindUser", false, -1, func() error { return problem.New(code, "the test says so") })
 		w.wantState(w.signUp("ana@contoso.com"), request.Inviting)
@@ -241,7 +241,7 @@ func TestLookUpsWithoutTokenAreWitnesses(t *testing.T) {
 		if (gate.Cause == code) != (want == request.Parked) {
 			t.Errorf("%s: the breaker is open because of %q", code, gate.Cause)
 		}
-		if gate.Sent != 2 || gate.Turns != 7 || gate.GivenBack != 5 {
+		if gate.Sent != 2 || gate.Turns != 7 || gate.GivenBack != "5" {
 			t.Errorf("%s: gate %+v", code, gate)
 		}
 		w.wantTenant(0, 0, 0)
@@ -307,7 +307,7 @@ func TestUnusedTurnIsGivenBack(t *testing.T) {
 	wantCode(t, "loading the request again", err, problem.StorageUnavailable)
 	w.interrupt = nil
 	gate := w.gate()
-	if !taken || gate.Turns != 1 || gate.GivenBack != 1 || gate.Sent != 0 || gate.Shares != "" {
+	if !taken || gate.Turns != 1 || gate.GivenBack != "1" || gate.Sent != 0 || gate.Shares != "" {
 		t.Errorf("gate %+v", gate)
 	}
 	w.settle(1)
@@ -334,7 +334,7 @@ func TestUsedTurnIsNotGivenBack(t *testing.T) {
 			}
 			err := w.deliver()
 			w.interrupt = nil
-			if gate := w.gate(); err == nil || gate.Sent != 1 || gate.GivenBack != 0 {
+			if gate := w.gate(); err == nil || gate.Sent != 1 || gate.GivenBack != "" {
 				t.Errorf("%d are counted after %v", gate.Sent, err)
 			}
 			w.settle(1)

@@ -43,7 +43,7 @@ func gateFields(gate *request.Gate) []field {
 		{"Sent", &gate.Sent},
 		{"Shares", &gate.Shares},
 		{"Turns", (*optional)(&gate.Turns)},
-		{"GivenBack", (*optional)(&gate.GivenBack)},
+		{"TurnsGivenBack", &gate.GivenBack},
 		{"NextAt", &gate.NextAt},
 		{"HeldUntil", &gate.HeldUntil},
 		{"Pressure", &gate.Pressure},

@@ -35,6 +35,7 @@ const (
 	approvalColumn     = "Approval"
 	grantsColumn       = "Grants"
 	failuresColumn     = "Failures"
+	openTurnColumn     = "OpenTurn"
 	repeatOfColumn     = "RepeatOf"
 	guestIDColumn      = "GuestId" // of a claim too, as the next
 	originColumn       = "Origin"
@@ -279,6 +280,9 @@ func encodeRequest(r request.Request) (row, error) {
 	if r.Failures.Count > 0 {
 		errs = append(errs, record.setJSON(failuresColumn, r.Failures))
 	}
+	if r.OpenTurn != (request.Turn{}) {
+		errs = append(errs, record.setJSON(openTurnColumn, r.OpenTurn))
+	}
 	return record, errors.Join(errs...)
 }
 
@@ -328,5 +332,6 @@ func readRequest(record row) (request.Request, reader) {
 		columns.fail(grantsColumn, "a list of grants")
 	}
 	columns.json(failuresColumn, &r.Failures, "the failures of an effect")
+	columns.json(openTurnColumn, &r.OpenTurn, "a turn at the gate")
 	return r, columns
 }

@@ -111,7 +111,9 @@ var laws = map[Law]string{
 	lawTurn: "Every invitation passes the gate: past an open breaker only as the probe that is " +
 		"due, never sooner than the spacing or the directory's Retry-After allows.",
 	lawBudget: "A day has no more invitations than the budget, counted as they are sent, and " +
-		"days only go forward.",
+		"days only go forward. A turn is given back once, and only if nothing was sent for " +
+		"certain, or if the directory showed no guest when asked after an invitation without " +
+		"an answer.",
 	lawShare: "No domain gets more than its share of the daily budget. Guests that a person " +
 		"approved, and mails that a person asked for, do not count.",
 	lawSeats: "A row brings in no more guests than it has seats. A request that ends without a " +

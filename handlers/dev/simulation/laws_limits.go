@@ -134,20 +134,39 @@ func (r *run) shareTaken(by *call, day string) {
 	}
 }
 
-// turnGivenBack checks a turn of the day that is given back.
+// An openTurn is that of the last invitation of a request, while the directory has not said whether
+// it was sent.
+type openTurn struct {
+	day    string
+	shared bool // it came from the share of a domain
+	at     int  // when there was no answer, by the number of the happening
+}
+
+// turnGivenBack checks a turn of the day that is given back. It is one that the call has not used,
+// or that of an invitation whose answer was lost: then the call has asked for the guest since, and
+// the tenant had none to show. Each is given back once.
 func (r *run) turnGivenBack(by *call, before, after request.Gate) {
-	if after.Sent != before.Sent-1 || by.admitted+by.unsent <= 0 {
-		r.breach(lawBudget, "%d turns of the day are given back by a call that sent",
-			before.Sent-after.Sent)
+	open, isOpen := r.openTurns[by.about]
+	shared := by.shared
+	switch {
+	case after.Sent != before.Sent-1:
+		r.breach(lawBudget, "%d turns of the day are given back at once", before.Sent-after.Sent)
+	case by.unsent > 0:
+		by.unsent--
+	case by.admitted > 0:
+		by.admitted--
+	case !isOpen || open.day != after.Day:
+		r.breach(lawBudget, "%s: a turn of the day is given back by a call that sent", by.name)
+	case !by.blind || by.lookedAt <= open.at:
+		r.breach(lawBudget, "%s: a turn is given back, and the guest may be there", by.name)
+	default:
+		shared = open.shared
+		r.counts.TurnsBack++
+		delete(r.openTurns, by.about)
 	}
 	r.sentOn[after.Day]--
-	if by.shared {
+	if shared {
 		r.shares[share{after.Day, r.address[by.about].Domain()}]--
-	}
-	if by.unsent > 0 {
-		by.unsent--
-	} else {
-		by.admitted--
 	}
 }
 
@@ -183,6 +202,7 @@ type witness struct {
 func (r *run) answered(by *call, err error) {
 	code := problem.CodeOf(err)
 	if err == nil {
+		delete(r.openTurns, by.about) // the last turn counts
 		return
 	}
 	if r.tenantWide(code) {
@@ -197,6 +217,8 @@ func (r *run) answered(by *call, err error) {
 	// Only these leave open whether the invitation was sent.
 	if code != request.DirectoryUnavailable && code != request.DirectoryUnknown {
 		by.unsent++
+	} else if !by.resending {
+		r.openTurns[by.about] = openTurn{by.day, by.shared, r.happenings}
 	}
 }
 

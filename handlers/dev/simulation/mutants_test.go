@@ -538,6 +538,33 @@ func sharedMutants() []mutant {
 		}},
 		{lawBudget, "days of full budget", "the budget is doubled",
 			func(_ *run, config *workflow.Config) { config.Pace.Daily *= 2 }},
+		{lawBudget, "none", "a turn is given back before anybody looks",
+			bendStore(func(r *run, s *bentStore) {
+				s.save = func(saved *request.Request, _ *[]request.Event) {
+					if saved.OpenTurn.Number == 0 {
+						return
+					}
+					gate, err := store{r}.Gate(r.context)
+					if err == nil && gate.Sent > 0 {
+						gate.Sent--
+						_, _ = store{r}.SaveGate(r.context, gate)
+					}
+				}
+			})},
+		{lawBudget, "none", "a turn that was given back is not forgotten",
+			bendStore(func(r *run, s *bentStore) {
+				s.save = func(saved *request.Request, _ *[]request.Event) {
+					open := r.recorded[saved.ID].OpenTurn
+					if open.Number > 0 && saved.OpenTurn.Number == 0 {
+						saved.OpenTurn = open
+						saved.OpenTurn.Number += 1 << 20 // so that the gate does not know it
+					}
+				}
+			})},
+		{lawBudget, "none", "the turn of a guest who came is given back",
+			bendDirectory(func(_ *run, d *bentDirectory) {
+				d.user = func(request.User) request.User { return request.User{} }
+			})},
 		{lawShare, "days of full budget", "shares are not heeded",
 			func(_ *run, config *workflow.Config) { config.Pace.Share = 0 }},
 		{lawSeats, "none", "no seat is taken", func(_ *run, config *workflow.Config) {

@@ -140,7 +140,7 @@ func wantEverything(t *testing.T, counts simulation.Counts) {
 	for what, n := range map[string]int{
 		"kills": counts.Kills, "faults": counts.Faults, "dead letters": counts.DeadLetters,
 		"second mails": counts.SecondMails, "resends": counts.Resends, "openings": counts.Openings,
-		"probes": counts.Probes, "done": counts.Done, "review": counts.Review, "denied": counts.Denied,
+		"turns given back": counts.TurnsBack, "probes": counts.Probes, "done": counts.Done, "review": counts.Review, "denied": counts.Denied,
 		"failed": counts.Failed, "cancelled": counts.Cancelled,
 	} {
 		if n == 0 {

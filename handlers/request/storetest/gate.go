@@ -21,7 +21,7 @@ var gateTests = map[string]func(*testing.T, Store){
 			Witnesses: [request.MostWitnesses]request.Witness{
 				{ID: newID(t), Guest: "g", Answer: "a"}, {ID: newID(t), Guest: "h", Answer: "b 403"}, {ID: newID(t), Guest: "i", Answer: "c"},
 			},
-			Shares: "0123456789ab:5", Turns: 20, GivenBack: 19,
+			Shares: "0123456789ab:5", Turns: 20, GivenBack: "18 19",
 			Stop: request.Stop{By: "desk@fabrikam.com", Reason: "a “reason”", At: start.Add(5 * time.Second),
 				ToldAt: start.Add(6 * time.Second)},
 		}
