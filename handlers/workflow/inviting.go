@@ -201,7 +201,11 @@ func (j *job) lookedUp(ctx context.Context, claim request.Claim, holder request.
 func (j *job) receive(
 	ctx context.Context, claim request.Claim, guestID string,
 ) (request.Claim, error) {
-	err := j.changeClaim(ctx, &claim, "recording the guest that was found",
+	err := j.countOpenTurn(ctx)
+	if err != nil {
+		return request.Claim{}, err
+	}
+	err = j.changeClaim(ctx, &claim, "recording the guest that was found",
 		func(c request.Claim) (request.Claim, error) { return c.Found(guestID, j.Request.Origin) })
 	if err != nil {
 		return request.Claim{}, err

@@ -2,6 +2,7 @@ package workflow_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -167,6 +168,41 @@ func TestOpenTurnIsGivenBackOnce(t *testing.T) {
 			})
 			if n < 30 || exact < n*3/4 {
 				t.Errorf("the count is exact in %d of %d cases", exact, n)
+			}
+		})
+	}
+}
+
+// TestOutageUsesUpNoBudget lets more people sign up in an outage than the day has invitations. The
+// lines on budget and share come with the guest who uses them up, also if the answer was lost.
+func TestOutageUsesUpNoBudget(t *testing.T) {
+	pace := request.Pace{Daily: 10, Share: 50}
+	tests := map[string]struct {
+		when    bool
+		invited int
+	}{
+		"nobody is invited":             {before, 0},
+		"the answers to all are lost":   {after, 5},
+		"the last one's answer is lost": {after, 1},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, func(c *workflow.Config) { c.Pace = pace })
+			w.row("contoso.com", "r", "Action", "invite")
+			if test.invited == 1 {
+				for i := range 4 {
+					w.signUp(fmt.Sprintf("earlier.%d@contoso.com", i))
+				}
+			}
+			w.submitMany(8)
+			w.on("Invite", test.when, -1, unanswering)
+			w.deliverAll()
+			w.wantLine(workflow.LogShareUsed, 0)
+			w.on("Invite", test.when, -1, unanswering)
+			w.settle(3)
+			n := strings.Count(w.log.String(), workflow.LogShareUsed)
+			if (n > 0) != (test.invited > 0) || n > 2*test.invited {
+				t.Errorf("%d lines, and %d were invited", n, test.invited)
 			}
 		})
 	}

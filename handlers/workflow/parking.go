@@ -158,6 +158,24 @@ func (j *job) returnOpenTurn(ctx context.Context) error {
 	return nil
 }
 
+// countOpenTurn writes the lines about the day's budget and shares for an invitation whose answer
+// was lost and whose guest is there: its turn stays counted.
+func (j *job) countOpenTurn(ctx context.Context) error {
+	open := j.Request.OpenTurn
+	if open.Number == 0 {
+		return nil
+	}
+	gate, err := j.config.Gates.Gate(ctx)
+	if err != nil {
+		return fmt.Errorf("reading the gate for an invitation whose answer was lost: %w", err)
+	}
+	if gate.Day == open.Day {
+		j.logBudget(ctx, gate)
+		j.logShares(ctx, gate, j.asking().sharers)
+	}
+	return nil
+}
+
 // giveTurnBack gives the turn back at the gate.
 func (j *job) giveTurnBack(ctx context.Context, turn admission) error {
 	back := j.backOnce(turn)
@@ -177,7 +195,9 @@ func (j *job) giveTurnBack(ctx context.Context, turn admission) error {
 func (j *job) tellGate(ctx context.Context, cause error) (isOpen bool, err error) {
 	turn := j.turn
 	j.turn = admission{}
-	if turn.taken.Number > 0 && (cause == nil || !request.NotDone(problem.CodeOf(cause))) {
+	// The line for an invitation whose answer was lost is written once the guest is there: see
+	// countOpenTurn.
+	if turn.taken.Number > 0 && cause == nil {
 		j.logBudget(ctx, j.counted)
 		j.logShares(ctx, j.counted, j.asking().sharers)
 	}

@@ -144,7 +144,10 @@ func TestAnyColumnsAreReadOrRefused(t *testing.T) {
 		decode  func(row) error
 	}{
 		"a request": {requestFields(new(request.Request)),
-			[]string{emailColumn, sponsorColumn, decisionColumn, approvalColumn, grantsColumn, failuresColumn},
+			[]string{
+				emailColumn, sponsorColumn, decisionColumn, approvalColumn, grantsColumn, failuresColumn,
+				openTurnColumn,
+			},
 			func(r row) error {
 				decoded, err := decodeRequest("decoding", r)
 				if err == nil && !decoded.State.Known() {
