@@ -42,7 +42,7 @@ func MemoryDecider(rows []policy.Raw) (request.Decider, error) {
 	if err != nil {
 		return request.Decider{}, fmt.Errorf("preparing to read rows: %w", err)
 	}
-	return request.Decider{Rows: byPartition, Strays: strays(policy.Strays(rows)), Seats: freeSeats{}, Parse: cache.Parse}, nil
+	return request.Decider{Rows: byPartition, Strays: strays(policy.Strays(rows)), Seats: request.FreeSeats{}, Parse: cache.Parse}, nil
 }
 
 // memory is rows by partition.
@@ -62,14 +62,6 @@ type strays []policy.Raw
 
 // StrayRows implements [request.StrayRows].
 func (s strays) StrayRows(context.Context, time.Time) ([]policy.Raw, error) { return s, nil }
-
-// freeSeats has no seats taken. A Decider takes none.
-type freeSeats struct{ request.Seats }
-
-// Used implements [request.Seats].
-func (freeSeats) Used(context.Context, policy.RowKey, string) (policy.Used, error) {
-	return policy.Used{}, nil
-}
 
 // Raws returns the rows of a file.
 func Raws(file []rowfile.Row) []policy.Raw {

@@ -3,12 +3,17 @@ package request
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"guestlist/handlers/policy"
 	"guestlist/handlers/problem"
 	"guestlist/handlers/submission"
 )
+
+// readTries is how often the policy rows are read anew because they changed meanwhile.
+const readTries = 3
 
 // Decider asks policy for a decision. It reads what policy needs and writes nothing. The worker and
 // the command line use the same Decider, so they can't disagree.
@@ -22,6 +27,14 @@ type Decider struct {
 	Parse func(policy.Raw) policy.Row
 }
 
+// FreeSeats are seats of which none is taken, for a Decider. It takes none itself.
+type FreeSeats struct{ Seats }
+
+// Used implements [Seats].
+func (FreeSeats) Used(context.Context, policy.RowKey, string) (policy.Used, error) {
+	return policy.Used{}, nil
+}
+
 // StrayRows returns the strays among all policy rows as of now, as [policy.Strays] does. After an
 // error no decision can be made.
 type StrayRows interface {
@@ -29,6 +42,9 @@ type StrayRows interface {
 }
 
 // Decide lets policy decide on the submission as of now.
+//
+// A decision to invite is that of the rows as they were at one moment, and costs a second look at
+// those of the deciding partition and the more specific ones.
 //
 // The error means that not all rows could be read, so there is no decision. Counters that can't be
 // read are not an error: policy decides about a row whose seats are unknown.
@@ -43,11 +59,62 @@ func (d Decider) Decide(ctx context.Context, s submission.Submission, now time.T
 			return policy.Decision{}, fmt.Errorf("reading policy rows: %w", err)
 		}
 	}
-	raws, err := d.Rows.Rows(ctx, policy.Partitions(s.Email))
-	if err != nil {
-		return policy.Decision{}, fmt.Errorf("reading policy rows: %w", err)
+	partitions := policy.Partitions(s.Email)
+	for range readTries {
+		raws, err := d.Rows.Rows(ctx, partitions)
+		if err != nil {
+			return policy.Decision{}, fmt.Errorf("reading policy rows: %w", err)
+		}
+		decision, err := d.decideBy(ctx, s, slices.Concat(raws, strays), now)
+		if err != nil {
+			return policy.Decision{}, err
+		}
+		whole, err := d.ofOneMoment(ctx, partitions, raws, decision)
+		if err != nil {
+			return policy.Decision{}, err
+		}
+		if whole {
+			return decision, nil
+		}
 	}
-	raws = append(raws, strays...)
+	return policy.Decision{}, problem.New(problem.StorageUnavailable,
+		"the policy rows changed each time while they were read")
+}
+
+// ofOneMoment reports whether the rows that an invitation depends on were there at one moment.
+// Partitions are read one by one. If a row that denies is written, and then one that invites
+// everybody, a reader may see the second and not the first. Rows that are the same when they are
+// read again, by their ETags, were there together in between.
+func (d Decider) ofOneMoment(
+	ctx context.Context, partitions []string, raws []policy.Raw, decision policy.Decision,
+) (bool, error) {
+	if decision.Action != policy.Invite || decision.Row == nil {
+		return true, nil
+	}
+	needed := partitions[:slices.Index(partitions, decision.Row.Partition)+1]
+	if len(needed) == 1 {
+		return true, nil // one partition is read at once
+	}
+	again, err := d.Rows.Rows(ctx, needed)
+	if err != nil {
+		return false, fmt.Errorf("reading policy rows again: %w", err)
+	}
+	versions := func(rows []policy.Raw) map[policy.RowKey]string {
+		versions := map[policy.RowKey]string{}
+		for _, row := range rows {
+			if slices.Contains(needed, row.Partition) {
+				versions[row.Key()] = row.ETag
+			}
+		}
+		return versions
+	}
+	return maps.Equal(versions(raws), versions(again)), nil
+}
+
+// decideBy lets policy decide by the rows.
+func (d Decider) decideBy(
+	ctx context.Context, s submission.Submission, raws []policy.Raw, now time.Time,
+) (policy.Decision, error) {
 	parse := d.Parse
 	if parse == nil {
 		parse = policy.Parse

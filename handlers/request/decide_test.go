@@ -2,6 +2,7 @@ package request
 
 import (
 	"context"
+	"fmt"
 	"testing"
 	"time"
 
@@ -129,5 +130,66 @@ func TestRowThatIsCorrectedMeanwhileCounts(t *testing.T) {
 	decision, err := decider.Decide(t.Context(), submission.Submission{Email: address}, now)
 	if err != nil || decision.Action == policy.Invite {
 		t.Errorf("%s (%s), error %v", decision.Action, decision.Reason, err)
+	}
+}
+
+// changing is a table that is changed between two reads of a partition.
+type changing struct {
+	states [][]policy.Raw // the last one stays
+}
+
+func (c *changing) Rows(_ context.Context, partitions []string) (read []policy.Raw, _ error) {
+	for _, partition := range partitions {
+		for _, row := range c.states[0] {
+			if row.Partition == partition {
+				read = append(read, row)
+			}
+		}
+		if len(c.states) > 1 {
+			c.states = c.states[1:]
+		}
+	}
+	return read, nil
+}
+
+func TestInvitationIsByTheRowsOfOneMoment(t *testing.T) {
+	now := time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
+	address, err := submission.ParseAddress("ana@contoso.com")
+	if err != nil {
+		t.Fatal(err)
+	}
+	row := func(partition, action, version string) policy.Raw {
+		return policy.Raw{Partition: partition, Name: "r", ETag: version, Columns: map[string]any{"Action": action}}
+	}
+	deny, all, none := row("contoso.com", "deny", "1"), row("*", "invite", "2"), row("*", "review", "3")
+	partner := row("contoso.com", "invite", "4")
+	var restless [][]policy.Raw
+	for i := range 40 {
+		restless = append(restless, []policy.Raw{row("contoso.com", "invite", fmt.Sprint(i))})
+	}
+	// The partitions are read in this order: the address, contoso.com, *.com, everybody.
+	tests := map[string]struct {
+		states [][]policy.Raw
+		want   policy.Action
+		err    problem.Code
+	}{
+		"nothing changes": {[][]policy.Raw{{partner, all}}, policy.Invite, ""},
+		"a denial and then an invitation of all are written": {
+			[][]policy.Raw{{none}, {none}, {deny, none}, {deny, all}}, policy.Deny, ""},
+		"rows that do not matter change": {
+			[][]policy.Raw{{partner, none}, {partner, none}, {partner, all}, {partner}}, policy.Invite, ""},
+		"the deciding row changes": {
+			[][]policy.Raw{{partner}, {partner}, {deny}}, policy.Deny, ""},
+		"rows change all the time": {restless, "", problem.StorageUnavailable},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			decider := Decider{Rows: &changing{states: test.states}}
+			s := submission.Submission{Email: address}
+			decision, err := decider.Decide(t.Context(), s, now)
+			if problem.CodeOf(err) != test.err || decision.Action != test.want {
+				t.Errorf("%s (%s), error %v", decision.Action, decision.Reason, err)
+			}
+		})
 	}
 }
