@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"slices"
 	"time"
 	"unicode"
 )
@@ -92,4 +93,30 @@ type RowSnapshot struct {
 	// Columns are texts; a long one is cut and marked, and an invite code is hashed.
 	Columns  map[string]string `json:"columns"`
 	Unlisted int               `json:"unlisted,omitempty"` // how many columns did not fit into Columns
+}
+
+// Covers reports whether an invitation by d gives all that one by the earlier decision gives: all
+// of its groups, its user type, and no tighter limits. Limits of another row are tighter, since
+// they count other guests. What the mail says does not matter.
+func (d Decision) Covers(earlier Decision) bool {
+	if d.Action != Invite || d.Terms == nil || earlier.Terms == nil {
+		return false
+	}
+	for _, group := range earlier.Terms.Groups {
+		if !slices.Contains(d.Terms.Groups, group) {
+			return false
+		}
+	}
+	if d.Terms.UserType != earlier.Terms.UserType && earlier.Terms.UserType != "Guest" {
+		return false
+	}
+	switch {
+	case d.Limits == nil:
+		return true
+	case earlier.Limits == nil || earlier.Limits.Row != d.Limits.Row:
+		return false
+	}
+	atLeast := func(limit, before int) bool { return limit == 0 || before != 0 && limit >= before }
+	return atLeast(d.Limits.MaxGuests, earlier.Limits.MaxGuests) &&
+		atLeast(d.Limits.MaxPerDay, earlier.Limits.MaxPerDay)
 }

@@ -61,7 +61,7 @@ var states = map[State]traits{
 		[]State{Inviting, Review, Parked, Granting, Done, Denied, Failed, Cancelled}},
 	Parked: {working, 24 * time.Hour, StageFinished, OutcomeInviting,
 		"The tenant accepts no invitations, or the day's budget is used.",
-		[]State{Parked, Inviting, Denied, Failed, Cancelled}},
+		[]State{Parked, Review, Inviting, Denied, Failed, Cancelled}},
 	Granting: {working, 6 * time.Hour, StageFinished, OutcomeInviting,
 		"The guest exists; group memberships are being added.",
 		[]State{Granting, Review, Inviting, Done, Failed}},

@@ -330,7 +330,8 @@ func (j *job) park(ctx context.Context, why string) (next, error) {
 	return j.postpone(ctx, untilTomorrow(j.config.Now())+parkedLook)
 }
 
-// unpark goes on with a parked request if the gate would let it through now. One that stays parked
+// unpark goes on with a parked request if the gate would let it through now, and the policy rows
+// still invite. One that stays parked
 // adds nothing to the history: it may look for weeks.
 func (j *job) unpark(ctx context.Context) (next, error) {
 	gate, err := j.config.Gates.Gate(ctx)
@@ -341,10 +342,14 @@ func (j *job) unpark(ctx context.Context) (next, error) {
 	if verdict.parked || j.Request.FullOn == policy.Day(j.config.Now()) {
 		return j.park(ctx, verdict.why)
 	}
+	n, err := j.askRowsAgain(ctx)
+	if n != proceed || err != nil {
+		return n, err
+	}
 	// It may have looked early. After a crash it must not wait for the time at which it was to
 	// look.
 	j.Request.Due = time.Time{}
 	j.unparked = true
 	// Saved before anything is done, so that a person's cancellation meanwhile is respected.
-	return j.startInviting(ctx, "resumed", "invitations are possible again")
+	return j.startInviting(ctx, "resumed", "invitations are possible again, and the policy rows still allow this one")
 }
