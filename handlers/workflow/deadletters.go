@@ -38,6 +38,10 @@ func (w *Worker) GiveUp(ctx context.Context, messageID string, body []byte) erro
 		return nil
 	case code == problem.NotFound && message.Kind == submission.Advance:
 		err = w.recordTroubled(ctx, message)
+	case code == problem.NotFound && !mayCome(message.ID, w.config.Now()):
+		// Anybody can make up an id, so its wish must not stay as a dead letter.
+		w.config.Log.WarnContext(ctx, "the wish of a request that is not recorded failed too often; nothing to do", "request", message.ID)
+		return nil
 	case code == problem.RecordUnreadable:
 		err = w.setAside(ctx, messageID, message, err)
 		if err == nil {

@@ -380,6 +380,28 @@ func TestInstructionOfEndedRequestIsTriedForEver(t *testing.T) {
 	w.wantErased(id)
 }
 
+func TestWishOfMadeUpIDLeavesNoDeadLetter(t *testing.T) {
+	w := newWorld(t)
+	days := w.now.AddDate(0, 0, -4)
+	ids := map[string]submission.ID{
+		"without a signature": must(submission.NewID(w.now, w.random))(t),
+		"issued long ago":     w.newID(w.now.AddDate(0, -1, 0)),
+	}
+	for name, id := range ids {
+		for _, kind := range []submission.Kind{submission.Withdraw, submission.Resend} {
+			ok(t, w.giveUp(submission.Message{ID: id, Kind: kind, Returns: 80, Returned: days}))
+			if kept := must(w.store.AllDeadLetters(t.Context()))(t); len(kept)+len(w.put) != 0 {
+				t.Errorf("a %s of an id %s left %d dead letters and %d messages", kind, name, len(kept), len(w.put))
+			}
+		}
+	}
+	// The submission of this one may still come.
+	ok(t, w.giveUp(submission.Message{ID: w.newID(w.now), Kind: submission.Withdraw, Returns: 80, Returned: days}))
+	if kept := must(w.store.AllDeadLetters(t.Context()))(t); len(kept) != 1 {
+		t.Errorf("kept %+v", kept)
+	}
+}
+
 func TestRequestGivenUpForDaysGivesBackItsSeat(t *testing.T) {
 	w := newWorld(t)
 	w.row("contoso.com", "row", "Action", "invite", "MaxGuests", int32(1))
