@@ -81,7 +81,7 @@ var rules = []rule{
 	{"dev/tablesim", ""},
 	{"dev/graphsim", ""},
 	{"dev/hostsim", "azure/functions/functionjson dev/internal/subprocess"},
-	{"dev/simulation", "dev/graphsim policy problem request request/memstore review submission workflow"},
+	{"dev/simulation", "dev/graphsim operate policy policy/rowfile problem request request/memstore review submission workflow"},
 	{"dev/cmd/bench/bare", ""},
 	{"dev/cmd/bench", "azure/tables dev/azurite dev/graphsim dev/internal/subprocess dev/simulation policy submission web/guard"},
 	{"dev/cmd/localhost", "azure/tables dev/azurite dev/graphsim dev/hostsim dev/internal/subprocess policy settings submission"},

@@ -10,6 +10,9 @@ import (
 	"guestlist/handlers/submission"
 )
 
+// company is that of everybody.
+const company = "Contoso Ltd"
+
 // admin is the person who reviews.
 const admin = "admin@example.com"
 
@@ -45,8 +48,13 @@ func (r *run) enqueue(address submission.Address) {
 		r.breach(lawInternal, "no id: %v", err)
 		return
 	}
+	r.enqueueAs(id, address)
+}
+
+// enqueueAs is enqueue with a given id.
+func (r *run) enqueueAs(id submission.ID, address submission.Address) {
 	first := &submission.Submission{
-		Email: address, GivenName: "Ana", FamilyName: "Silva", Company: "Contoso Ltd",
+		Email: address, GivenName: "Ana", FamilyName: "Silva", Company: company,
 		Language: "pt-PT", SubmittedAt: r.now.UTC().Truncate(time.Second),
 	}
 	r.requests = append(r.requests, id)

@@ -20,7 +20,8 @@ type event struct {
 	plan  func(*run)
 }
 
-// events are unkind events, by what they are about. Those about outages are chosen apart.
+// events are unkind events, by what they are about. Those about outages, rows and records are chosen
+// apart.
 var events = [][]event{guestEvents, peopleEvents, directoryEvents, surroundings}
 
 var guestEvents = []event{
@@ -38,7 +39,6 @@ var peopleEvents = []event{
 	{name: "rows changed between steps", plan: func(r *run) { r.rowChanges = 1 + r.random.IntN(6) }},
 	{name: "wishes from any id", plan: (*run).planWishes},
 	{name: "admin stops everything", plan: (*run).planStop},
-	{name: "rows misspelt", plan: (*run).planMisspelt},
 }
 
 var directoryEvents = []event{
@@ -57,7 +57,7 @@ var surroundings = []event{
 }
 
 // allEvents returns all unkind events.
-func allEvents() []event { return slices.Concat(slices.Concat(events...), outageEvents) }
+func allEvents() []event { return slices.Concat(slices.Concat(events...), outageEvents, storedEvents) }
 
 // Events returns the names of all unkind events.
 func Events() []string {
@@ -92,6 +92,30 @@ func chooseEvents(random *rand.Rand, only string) (chosen []event) {
 		return chosen
 	}
 	return slices.DeleteFunc(allEvents(), func(e event) bool { return e.name != only })
+}
+
+// storedEvents are about what is stored: rows, records and messages.
+var storedEvents = []event{
+	{name: "rows misspelt", plan: (*run).planMisspelt},
+	{name: "rows changed while parked", plan: (*run).planParked},
+	{name: "rows applied", plan: (*run).planApply},
+	{name: "made-up ids", plan: (*run).planMadeUp},
+}
+
+// chooseApart returns events of a schedule, mostly none: one in often schedules has one or two of
+// them. With only, chooseEvents has chosen. The random numbers are a stream of their own.
+func chooseApart(from []event, seed, stream uint64, often int, only string) (chosen []event) {
+	random := rand.New(rand.NewPCG(seed, stream))
+	if only != "" || random.IntN(often) > 0 {
+		return nil
+	}
+	for range 1 + random.IntN(2) {
+		e := pick(random, from...)
+		if !slices.ContainsFunc(chosen, func(c event) bool { return c.name == e.name }) {
+			chosen = append(chosen, e)
+		}
+	}
+	return chosen
 }
 
 // toGuests lets something happen to guests, some time after they came.

@@ -20,14 +20,25 @@ const (
 	lawIdleWish  Law = "idle-wish"
 	lawBound     Law = "bound"
 	lawCancel    Law = "cancel"
-	lawMisspelt  Law = "misspelt-rows"
-	lawChecked   Law = "rows-checked"
 	lawOutage    Law = "outage"
 	lawGivenUp   Law = "given-up"
 	lawPostponed Law = "postponed"
 	lawDelays    Law = "delays"
 	lawCopies    Law = "copies"
 	lawHeartbeat Law = "heartbeat"
+)
+
+// The laws about policy rows.
+const (
+	lawMisspelt   Law = "misspelt-rows"
+	lawChecked    Law = "rows-checked"
+	lawAskedAgain Law = "asked-again"
+	lawWider      Law = "apply-never-wider"
+)
+
+// The laws about strangers.
+const (
+	lawVoid Law = "void"
 )
 
 // The laws about addresses, guests and groups.
@@ -74,6 +85,15 @@ var laws = map[Law]string{
 		"decision later than the upkeep that could see the row, or than eleven minutes.",
 	lawChecked: "Upkeep that does not say otherwise has checked the rows: every row under a " +
 		"misspelt key is listed, and the log has named it.",
+	lawAskedAgain: "A parked request goes on only if the rows still invite on its terms when it is " +
+		"resumed. If they deny it ends, and else a person decides. An approval stands, but if " +
+		"the rows deny, a person has to approve it once more.",
+	lawWider: "During a policy apply, and after one that was interrupted, nobody is invited that " +
+		"neither the old rows nor the new ones invite on the same terms. A decision to invite " +
+		"is that of the rows at one moment.",
+	lawVoid: "A withdrawal that no submission follows leaves a record without personal data and " +
+		"history, and a due entry, for two weeks at most. A wish with an id that the form did " +
+		"not issue, or long ago, leaves nothing.",
 	lawBound: "Every effect is tried a bounded number of times, and for a bounded time, until a " +
 		"person takes it up again.",
 	lawOutage: "No number of failures of storage, the queue or the process ends a sign-up. Only " +

@@ -168,6 +168,9 @@ func (r *run) wantGivenUp(m *message) {
 	if !m.dead || m.Kind == submission.Advance {
 		return // wantAccounted checks sign-ups
 	}
+	if r.madeUp[m.ID] {
+		return
+	}
 	record := r.recorded[m.ID]
 	wish := record.Resend
 	if m.Kind == submission.Withdraw {

@@ -42,6 +42,10 @@ func (r *run) wantAccounted(id submission.ID) {
 func (r *run) saved(
 	by *call, before request.Request, existed bool, after request.Request, events []request.Event,
 ) {
+	if r.madeUp[after.ID] {
+		r.savedMark(after)
+		return
+	}
 	if _, known := r.submitted[after.ID]; !known {
 		r.breach(lawHistory, "a request is stored that nobody submitted")
 		return
@@ -55,6 +59,7 @@ func (r *run) saved(
 	r.savedGuest(by, before, after)
 	r.savedGrants(by, before, after)
 	r.savedParked(before, after)
+	r.savedResumed(by, before, after)
 }
 
 // savedHistory checks that the history tells the state.
@@ -111,6 +116,7 @@ func (r *run) savedDecision(by *call, before request.Request, existed bool, afte
 	if (!existed || before.Decision == nil) && after.Decision != nil {
 		r.decided(after)
 		r.wantNoBan(by, after)
+		r.wantOfOneMoment(by, after, *after.Decision)
 	}
 	if before.Approval == nil && after.Approval != nil && !by.on.admin {
 		r.breach(lawDecided, "%s is approved, but not by a person", name)
@@ -238,6 +244,9 @@ func (r *run) decided(record request.Request) {
 // wantInstruction checks that a withdrawal is stored before its message is deleted.
 func (r *run) wantInstruction(m *message) {
 	record, exists := r.recorded[m.ID]
+	if r.madeUp[m.ID] {
+		return // what is stored, savedMark checks
+	}
 	if m.Kind == submission.Withdraw && !m.dead &&
 		(!exists || !record.Withdrawal.Open() && record.Erased.IsZero()) {
 		r.breach(lawErased, "the withdrawal of %s is not stored, and its message is deleted",
@@ -341,6 +350,7 @@ func (r *run) judge() {
 		r.judgeEnd(name, record)
 	}
 	r.judgeSeats()
+	r.judgeMarks()
 	r.judgeGuests()
 	if r.alerts > r.counts.Openings ||
 		r.alerts < r.counts.Openings-r.counts.Kills-r.counts.Faults {
@@ -374,7 +384,8 @@ func (r *run) judgeEnd(name string, record request.Request) {
 		r.judgeReview(name, record)
 	case request.Denied:
 		r.counts.Denied++
-		if (record.Decision == nil || record.Decision.Action != policy.Deny) && !r.deniedByPerson[id] {
+		if (record.Decision == nil || record.Decision.Action != policy.Deny) &&
+			!r.deniedByPerson[id] && r.endedByRows[id] != request.Denied {
 			r.breach(lawEnds, "%s is denied, neither by its row nor by a person", name)
 		}
 	case request.Cancelled:
@@ -406,7 +417,8 @@ func (r *run) judgeReview(name string, record request.Request) {
 		// With a clock that is hours ahead a guest who is not shown yet seems gone.
 		excused := full || r.troubled[address] || r.unlucky[address] != "" ||
 			r.failures[id] >= patientFor || r.skewed() && r.unseen[address] ||
-			r.tenant.Unreadable && record.Objection == "guest-unseen"
+			r.tenant.Unreadable && record.Objection == "guest-unseen" ||
+			r.endedByRows[id] == request.Review
 		if !excused {
 			r.breach(lawEnds, "%s is with a person for no reason: %s", name, record.Reason)
 		}

@@ -46,6 +46,7 @@ type bentStore struct {
 	rest    func() bool // whether a due entry is removed
 	empty   bool        // nothing is due if that can't be read
 	history func([]request.Event) []request.Event
+	keep    bool // nothing is forgotten
 }
 
 func (s bentStore) Load(ctx context.Context, id submission.ID) (request.Request, error) {
@@ -99,6 +100,13 @@ func (s bentStore) Wait(ctx context.Context, id submission.ID, due time.Time) er
 		due = later
 	}
 	return s.Store.Wait(ctx, id, due)
+}
+
+func (s bentStore) Forget(ctx context.Context, r request.Request) error {
+	if s.keep {
+		return nil
+	}
+	return s.Store.Forget(ctx, r)
 }
 
 func (s bentStore) StopWaiting(ctx context.Context, id submission.ID, due time.Time) error {
@@ -311,6 +319,30 @@ func (s bentStrays) Strays(ctx context.Context) (request.Strays, error) {
 	return strays, err
 }
 
+// oldRows are rows that are not read again when they are asked for again: never, or not at once.
+type oldRows struct {
+	inner request.Rows
+	known map[string][]policy.Raw // by partition
+	once  bool                    // the next time they are
+}
+
+func (o *oldRows) Rows(ctx context.Context, partitions []string) (rows []policy.Raw, err error) {
+	for _, partition := range partitions {
+		known, ok := o.known[partition]
+		if !ok {
+			known, err = o.inner.Rows(ctx, []string{partition})
+			if err != nil {
+				return nil, err
+			}
+			o.known[partition] = known
+		} else if o.once {
+			delete(o.known, partition)
+		}
+		rows = append(rows, known...)
+	}
+	return rows, nil
+}
+
 // bendStore returns a fault of the store.
 func bendStore(fault func(*run, *bentStore)) func(*run, *workflow.Config) {
 	return func(r *run, config *workflow.Config) {
@@ -355,6 +387,24 @@ func requestMutants() []mutant {
 		{lawChecked, "rows misspelt", "no row is found", func(_ *run, config *workflow.Config) {
 			config.Strays = bentStrays{StrayStore: config.Strays, unfound: true}
 		}},
+		{lawAskedAgain, "rows changed while parked", "the rows are read as they were",
+			func(_ *run, config *workflow.Config) {
+				config.Rows = &oldRows{inner: config.Rows, known: map[string][]policy.Raw{}}
+			}},
+		{lawWider, "rows applied", "changes between two reads are not seen",
+			func(_ *run, config *workflow.Config) {
+				config.Rows = &oldRows{inner: config.Rows, known: map[string][]policy.Raw{}, once: true}
+			}},
+		{lawVoid, "made-up ids", "a mark is not forgotten", bendStore(func(_ *run, s *bentStore) {
+			s.keep = true
+		})},
+		{lawVoid, "made-up ids", "a mark has a history", bendStore(func(_ *run, s *bentStore) {
+			s.save = func(r *request.Request, events *[]request.Event) {
+				if r.State == request.Void {
+					*events = append(*events, request.Event{State: request.Void, What: "void"})
+				}
+			}
+		})},
 		{lawEnds, "none", "the directory refuses", bendDirectory(func(_ *run, d *bentDirectory) {
 			d.invite = func(_ context.Context, _ request.Invitation, _ string, _ error) (string, error) {
 				return "", problem.New(request.DirectoryBadAddress, "refused")
@@ -496,7 +546,7 @@ func guestMutants() []mutant {
 					return user
 				}
 			})},
-		{lawOnce, "none", "another's intent is not seen", bendStore(func(_ *run, s *bentStore) {
+		{lawOnce, "40 instances", "another's intent is not seen", bendStore(func(_ *run, s *bentStore) {
 			s.claim = func(_ context.Context, _ submission.Address, id submission.ID,
 				claim request.Claim) request.Claim {
 				if claim.State == request.ClaimSending && claim.Owner != id {

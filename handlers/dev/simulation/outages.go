@@ -41,6 +41,7 @@ var partOf = map[string]part{
 	"Release": guestsTable, "ForgetMails": guestsTable,
 	"Wait": waitingTable, "StopWaiting": waitingTable, "Due": waitingTable,
 	"Rows": policiesTable, "ScanRows": policiesTable,
+	"AllRows": policiesTable, "ChangeRows": policiesTable,
 	"Gate": tenantTable, "SaveGate": tenantTable, "Strays": tenantTable, "SaveStrays": tenantTable,
 	"Used": seatsTable, "TakeSeat": seatsTable, "HoldsSeat": seatsTable, "ReleaseSeat": seatsTable,
 	"KeepDeadLetter": poisonTable, "AllDeadLetters": poisonTable, "DropDeadLetter": poisonTable,

@@ -204,7 +204,18 @@ func (s store) Due(ctx context.Context, now time.Time, limit int) ([]submission.
 func (s store) Rows(ctx context.Context, partitions []string) ([]policy.Raw, error) {
 	by := s.current
 	s.readRows(by)
-	rows, err := get(s, "Rows", func() ([]policy.Raw, error) { return s.memory.Rows(ctx, partitions) })
+	parts := [][]string{partitions}
+	if s.applies { // each partition is read by itself, in any order
+		parts = slices.Collect(slices.Chunk(slices.Clone(partitions), 1))
+		s.random.Shuffle(len(parts), func(i, j int) { parts[i], parts[j] = parts[j], parts[i] })
+	}
+	var rows []policy.Raw
+	var err error
+	for i := 0; i < len(parts) && err == nil; i++ {
+		var more []policy.Raw
+		more, err = get(s, "Rows", func() ([]policy.Raw, error) { return s.memory.Rows(ctx, parts[i]) })
+		rows = append(rows, more...)
+	}
 	if err != nil {
 		s.unread[by.about]++
 	}
@@ -234,7 +245,10 @@ func (s store) Strays(ctx context.Context) (request.Strays, error) {
 
 func (s store) SaveStrays(_ context.Context, strays request.Strays) error {
 	by := s.current
-	err := s.do("SaveStrays", func() error { return s.memory.SaveStrays(s.context, strays) })
+	err := s.do("SaveStrays", func() error {
+		s.rowsChangedAt = s.happenings // as far as a decision can see
+		return s.memory.SaveStrays(s.context, strays)
+	})
 	s.missed(by, err)
 	return err
 }

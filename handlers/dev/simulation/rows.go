@@ -129,6 +129,18 @@ func (r *run) removeRow(key policy.RowKey) {
 	if err != nil {
 		r.breach(lawInternal, "a row can't be removed: %v", err)
 	}
+	for _, b := range r.bans {
+		switch {
+		case b.misspelt == key && b.removedAt == 0:
+			b.removedAt = max(1, r.happenings)
+		case b.proper == key && b.properAt > 0:
+			b.endedAt = max(1, r.happenings)
+		}
+		if b.removedAt > 0 && b.properAt == 0 {
+			b.endedAt = b.removedAt
+		}
+	}
+	r.rowsChanged()
 	r.happened("the row %q for %q is removed", key.Name, key.Partition)
 }
 
@@ -212,4 +224,117 @@ func (r *run) mayDecide(key policy.RowKey, address submission.Address) bool {
 		slices.ContainsFunc(r.bans, func(b *ban) bool {
 			return b.misspelt == key && slices.Contains(partitions, b.partition)
 		})
+}
+
+// planParked plans that rows change while people wait for the tenant.
+func (r *run) planParked() {
+	r.approvals += r.random.IntN(3)
+	r.plan(r.now.Add(r.soon(30*time.Minute)), r.openBreaker)
+	for range 1 + r.random.IntN(3) {
+		r.plan(r.now.Add(r.soon(3*time.Hour)), r.submit)
+		r.plan(r.now.Add(r.soon(9*time.Hour)), func() {
+			switch r.random.IntN(4) {
+			case 0:
+				r.dropRow()
+			case 1:
+				r.denyNow(pick(r.random, addresses[pick(r.random, trusted, reviewed)]...))
+			default:
+				r.editRow()
+			}
+		})
+	}
+}
+
+// denyNow keeps an address or its domain out, maybe for some time only.
+func (r *run) denyNow(address submission.Address) {
+	key := policy.RowKey{Partition: pick(r.random, address.String(), address.Domain()), Name: "deny now"}
+	r.row(key.Partition, key.Name, map[string]any{"Action": "deny", "Priority": int32(5)})
+	r.happened("a row denies %s", key.Partition)
+	if r.chance(3) {
+		r.plan(r.now.Add(r.soon(3*time.Hour)), func() { r.removeRow(key) })
+	}
+}
+
+// savedResumed checks that a parked request goes on as the rows say when it does.
+func (r *run) savedResumed(by *call, before, after request.Request) {
+	if before.State != request.Parked || after.State == request.Parked || by.on.admin {
+		return
+	}
+	name := r.nameOf(after.ID)
+	asked := by.reading.happening != 0
+	switch after.State {
+	case request.Inviting:
+		if !asked {
+			r.breach(lawAskedAgain, "%s goes on, and the rows were not asked again", name)
+			return
+		}
+	case request.Denied, request.Review:
+		r.endedByRows[after.ID] = after.State
+	default:
+		return // withdrawn, or given up
+	}
+	if !asked || by.reading.happening <= r.rowsChangedAt {
+		return // they have changed meanwhile
+	}
+	now, ok := r.decisionNow(after)
+	if !ok {
+		return
+	}
+	want := request.Inviting
+	approval := after.Approval
+	switch {
+	case approval != nil && now.Action == policy.Deny:
+		if approval.Saw != "row-denies-approved" {
+			want = request.Review
+		}
+	case approval != nil:
+	case now.Action == policy.Deny:
+		want = request.Denied
+	case now.Action == policy.Review || !covers(now, *after.Decision):
+		want = request.Review
+	}
+	if after.State != want {
+		r.breach(lawAskedAgain, "%s was parked and is %s, and the rows lead to %s: %s",
+			name, after.State, want, now.Reason)
+	}
+}
+
+// covers reports whether a decision invites to all groups of another, and under limits that are
+// not tighter.
+func covers(now, before policy.Decision) bool {
+	if now.Terms.UserType != before.Terms.UserType && before.Terms.UserType == "Member" {
+		return false
+	}
+	for _, group := range before.Terms.Groups {
+		if !slices.Contains(now.Terms.Groups, group) {
+			return false
+		}
+	}
+	if now.Limits == nil {
+		return true
+	}
+	if before.Limits == nil || before.Limits.Row != now.Limits.Row {
+		return false
+	}
+	looser := func(now, before int) bool { return now == 0 || before != 0 && now >= before }
+	return looser(now.Limits.MaxGuests, before.Limits.MaxGuests) &&
+		looser(now.Limits.MaxPerDay, before.Limits.MaxPerDay)
+}
+
+// decisionNow returns what the rows say about a request now, whatever seats are taken.
+func (r *run) decisionNow(record request.Request) (decision policy.Decision, ok bool) {
+	raws, err := r.memory.Rows(r.context, policy.Partitions(r.address[record.ID]))
+	strays, ofStrays := r.memory.Strays(r.context)
+	if err != nil || ofStrays != nil {
+		return policy.Decision{}, false
+	}
+	var rows []policy.Row
+	for _, raw := range append(raws, strays.All()...) {
+		rows = append(rows, r.cache.Parse(raw))
+	}
+	usage := policy.Usage{}
+	for _, row := range rows {
+		usage[row.Key()] = policy.Used{}
+	}
+	return policy.Decide(record.Submission, rows, usage, r.now), true
 }

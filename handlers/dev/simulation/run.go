@@ -164,6 +164,15 @@ type run struct {
 	withdrawn      map[submission.ID]bool
 	edited         bool // the row of the trusted domain was
 
+	rowsChangedAt int  // the last change of any row
+	changes       int  // of rows
+	applies       bool // an admin applies files of rows
+	batch         bool // several rows are changed at once
+
+	madeUp      map[submission.ID]bool          // ids that no submission has
+	snapshots   []snapshot                      // of the rows, if so
+	endedByRows map[submission.ID]request.State // parked requests
+
 	// Rows under misspelt keys.
 	bans        []*ban
 	named       map[string]bool // the rows that the log has named
@@ -232,6 +241,7 @@ func (s *Simulator) start(seed uint64, tracing bool) Outcome {
 	random := rand.New(rand.NewPCG(seed, 0x67756573746c6973))
 	p := newProfile(random, s.Only)
 	p.events = append(p.events, chooseOutages(seed, s.Only)...)
+	p.events = append(p.events, chooseApart(storedEvents, seed, 0x73746f726564, 5, s.Only)...)
 	r := s.newRun(random, p)
 	r.tracing = tracing
 	start := time.Duration(random.Int64N(int64(24 * time.Hour)))
@@ -289,6 +299,8 @@ func (s *Simulator) newRun(random *rand.Rand, p *profile) *run {
 		troubled: map[submission.Address]bool{}, cancelled: map[submission.ID]bool{},
 		deniedByPerson: map[submission.ID]bool{}, asked: map[submission.Address]int{},
 		withdrawn: map[submission.ID]bool{}, named: map[string]bool{},
+		madeUp:      map[submission.ID]bool{},
+		endedByRows: map[submission.ID]request.State{},
 	}
 	r.tenant = NewTenant(r.clock)
 	return r

@@ -209,6 +209,7 @@ func (r *run) row(partition, name string, columns map[string]any) {
 		}
 		r.rowOf[raw.ETag] = policy.RowKey{Partition: partition, Name: name}
 	}
+	r.rowsChanged()
 }
 
 // endVersion ends the present version of a row.
