@@ -42,6 +42,19 @@ func TestEndedRequestAsksAgainOnlyAfterAWait(t *testing.T) {
 	}
 }
 
+// TestEndedRequestThatFindsItsGuestWaitsForNothing leaves an ended request with a claim whose guest
+// the directory shows.
+func TestEndedRequestThatFindsItsGuestWaitsForNothing(t *testing.T) {
+	w := newWorld(t)
+	id := w.endedByKill()
+	w.queue = append(w.queue, w.due()...)
+	w.deliverAll()
+	if r := w.wantState(id, request.Failed); r.GuestID == "" || w.last(id) != "invited-after-all" {
+		t.Errorf("guest %q, history %v", r.GuestID, w.whats(id))
+	}
+	w.wantNothingDue()
+}
+
 // TestEndedRequestDoesNotWaitForRightToRead leaves an ended request with a claim while the app may
 // not read users: the next request for the address asks.
 func TestEndedRequestDoesNotWaitForRightToRead(t *testing.T) {
