@@ -1,6 +1,7 @@
 package workflow_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -53,6 +54,18 @@ func TestMisspeltKeyIsLoggedAtOnceAndHourly(t *testing.T) {
 	w.remove("Ana@Fabrikam.com", "gone")
 	w.settleMinutes(200)
 	w.wantLine(workflow.LogStray, 4)
+}
+
+func TestManyMisspeltKeysAreCountedAndFewAreLogged(t *testing.T) {
+	w := newWorld(t)
+	for i := range 25 {
+		w.row(fmt.Sprintf("@partner-%d.com", i), "gone", "Action", "deny")
+	}
+	w.settleMinutes(1)
+	w.wantLine(workflow.LogStray, 20)
+	if text := w.log.String(); !strings.Contains(text, "rows=25") {
+		t.Errorf("the lines are\n%s", text)
+	}
 }
 
 func TestDecisionCostsOneCallMoreForMisspeltKeys(t *testing.T) {

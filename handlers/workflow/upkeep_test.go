@@ -38,6 +38,9 @@ func TestRetentionErasesFinishedRequests(t *testing.T) {
 			t.Errorf("the decision is gone, or the data is not: %+v", r)
 		}
 	}
+	if why := w.lastDetail(denied); !strings.Contains(why, "kept for 30 days") {
+		t.Errorf("the history says %q", why)
+	}
 	w.wantSeats("ana@contoso.com", "r", 1)
 	if r := w.wantState(reviewed, request.Review); r.Submission.GivenName == "" {
 		t.Error("a request that waits for a person lost its data")
@@ -50,6 +53,24 @@ func TestRetentionErasesFinishedRequests(t *testing.T) {
 	again := w.signUpFor("ana@contoso.com", 1)
 	w.wantState(again, request.Done)
 	w.wantTenant(1, 1, 0)
+}
+
+// TestRetentionDropsWishForMail lets nobody work between a person's wish and the end of the
+// retention.
+func TestRetentionDropsWishForMail(t *testing.T) {
+	w := newWorld(t, func(c *workflow.Config) { c.Retention = 30 * 24 * time.Hour })
+	id := w.anHourAfterMail()
+	must(w.reviewer().Resend(t.Context(), id))(t)
+	w.now = w.now.AddDate(0, 0, 31)
+	must(w.worker.Upkeep(t.Context(), &outbox{}))(t)
+	if r := w.load(id); r.Erased.IsZero() || r.Resend.Open() {
+		t.Errorf("erased at %v, wish %+v", r.Erased, r.Resend)
+	}
+	w.settleMinutes(5)
+	w.wantErased(id)
+	if w.attempts() != 1 {
+		t.Errorf("%d mails", w.attempts())
+	}
 }
 
 func TestRetentionErasesInBatches(t *testing.T) {

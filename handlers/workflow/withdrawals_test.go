@@ -109,6 +109,35 @@ func TestWithdrawalAfterLostAnswerRecordsGuest(t *testing.T) {
 	}
 }
 
+// TestWithdrawalOfParkedRequestIsCarriedOutAtOnce withdraws long before the request is due.
+func TestWithdrawalOfParkedRequestIsCarriedOutAtOnce(t *testing.T) {
+	w := newWorld(t)
+	id := reached[request.Parked](w)
+	w.deliverAll()
+	if r := w.wantState(id, request.Parked); !r.Due.After(w.now) {
+		t.Fatalf("due %v", r.Due)
+	}
+	w.carryOut(submission.Withdraw, id)
+	if r := w.wantState(id, request.Cancelled); r.Erased.IsZero() {
+		t.Errorf("not erased; history %v", w.whats(id))
+	}
+}
+
+// TestWithdrawalOfErasedRequestWritesNothing withdraws a request that the retention has erased.
+func TestWithdrawalOfErasedRequestWritesNothing(t *testing.T) {
+	w := newWorld(t, func(c *workflow.Config) { c.Retention = 30 * 24 * time.Hour })
+	w.row("contoso.com", "r", "Action", "deny")
+	id := w.signUp("ana@contoso.com")
+	w.now = w.now.AddDate(0, 0, 31)
+	w.settleMinutes(1)
+	w.wantErased(id)
+	before := w.load(id)
+	w.carryOut(submission.Withdraw, id)
+	if after := w.load(id); after.Version != before.Version {
+		t.Errorf("it was changed; history %v", w.whats(id))
+	}
+}
+
 // TestWithdrawalSaysThatGuestRemainsWhomOnlyClaimNames ends the process between the receipt and the
 // save of the request.
 func TestWithdrawalSaysThatGuestRemainsWhomOnlyClaimNames(t *testing.T) {
