@@ -45,11 +45,38 @@ type Store interface {
 
 	// Wait writes the due entry of id, in place of an earlier one.
 	Wait(ctx context.Context, id submission.ID, due time.Time) error
+	// Park is like Wait, for a request that is parked: Parked finds the entry.
+	Park(ctx context.Context, id submission.ID, due time.Time, parking Parking) error
+	// Postpone changes when id is due, and leaves it parked if it is. Without a due entry it is
+	// like Wait.
+	Postpone(ctx context.Context, id submission.ID, due time.Time) error
 	// StopWaiting removes the due entry of id if it says due, to 100 ns. Another entry, written
 	// meanwhile, stays: somebody relies on it.
 	StopWaiting(ctx context.Context, id submission.ID, due time.Time) error
 	// Due returns at most limit ids whose due entry is not after now, the longest due first.
 	Due(ctx context.Context, now time.Time, limit int) ([]submission.ID, error)
+	// Parked returns at most limit due entries of parked requests, those with the oldest ids, the
+	// oldest first. It reads due entries only: an entry is written before its request, so the
+	// request may be in another state.
+	Parked(ctx context.Context, limit int) ([]ParkedEntry, error)
+}
+
+// Parking is what the due entry of a parked request says about it, so that nobody has to read the
+// requests to know which of them may go on. It names nobody.
+type Parking struct {
+	// Sharers are the keys under which the gate counts whose shares of the day an invitation takes;
+	// none has a space.
+	Sharers []string
+	// Limited is the key of the deciding row if that has a limit for the day.
+	Limited string
+	// FullOn is that of the request.
+	FullOn string
+}
+
+// ParkedEntry is a due entry of a parked request.
+type ParkedEntry struct {
+	ID submission.ID
+	Parking
 }
 
 // Records finds records by what is in them. Errors are *problem.Error: StorageUnavailable. Every
@@ -61,9 +88,6 @@ type Records interface {
 	// Standing counts the requests that have been in a state since before the time given for it.
 	// States without such a request are left out.
 	Standing(ctx context.Context, before map[State]time.Time) (map[State]Standing, error)
-	// Parked returns at most limit requests in state Parked, those with the oldest ids, the oldest
-	// first. Records that can't be understood are left out.
-	Parked(ctx context.Context, limit int) ([]Request, error)
 	// ForgetMails removes at most limit of the claims that fit and are [Claim.OnlyMails], and
 	// returns how many. A claim that changes meanwhile stays.
 	ForgetMails(ctx context.Context, which Mails, limit int) (forgotten int, err error)

@@ -163,11 +163,20 @@ func (j *job) postpone(ctx context.Context, d time.Duration) (next, error) {
 	due := j.config.Now().Add(j.config.Jitter(d))
 	j.Request.Attempt++
 	j.Request.Due = due
-	err := j.config.Store.Wait(ctx, j.Request.ID, due)
+	err := j.writeDue(ctx, due)
 	if err != nil {
 		return stop, fmt.Errorf("writing the due entry: %w", err)
 	}
 	return stop, j.save(ctx)
+}
+
+// writeDue writes the due entry of the request. That of a parked one says what upkeep needs to know
+// to resume it.
+func (j *job) writeDue(ctx context.Context, due time.Time) error {
+	if j.Request.State == request.Parked {
+		return j.config.Store.Park(ctx, j.Request.ID, due, parkingOf(j.Request))
+	}
+	return j.config.Store.Wait(ctx, j.Request.ID, due)
 }
 
 // step takes the request one state further.

@@ -146,7 +146,7 @@ func TestNoOutageEndsASignUp(t *testing.T) {
 		"all tables for eight days":             {8 * 24 * time.Hour, onTables},
 		"the queues' writes too":                {30 * time.Minute, func(op string) bool { return onTables(op) || op == "Put" }},
 		"the table of guests for two hours":     {2 * time.Hour, ops("Claim", "UpdateClaim")},
-		"the table of due entries":              {2 * time.Hour, ops("Wait", "Due", "StopWaiting")},
+		"the table of due entries":              {2 * time.Hour, ops("Wait", "Park", "Postpone", "Parked", "Due", "StopWaiting")},
 		"writing requests for two hours":        {2 * time.Hour, ops("Save")},
 		"reading requests for two hours":        {2 * time.Hour, ops("Load", "History")},
 	}

@@ -251,8 +251,8 @@ func TestThrottledRequestLetsOthersGoFirst(t *testing.T) {
 	w.wantState(id, request.Done)
 }
 
-// TestParkedRequestsAreLookedForHourly counts how often all records are read for parked requests:
-// each time costs as much as reading all.
+// TestParkedRequestsAreLookedForHourly counts how often all due entries are read for parked
+// requests.
 func TestParkedRequestsAreLookedForHourly(t *testing.T) {
 	looks := func(w *world, minutes int) (n int) {
 		for range minutes {
@@ -296,8 +296,84 @@ func TestParkedRequestsAreLookedForHourly(t *testing.T) {
 	}
 }
 
+// TestParkedEntryMayBeStale leaves due entries behind that say that their requests are parked. The
+// first in the line is a request that is.
+func TestParkedEntryMayBeStale(t *testing.T) {
+	stale := map[string]func(w *world, id submission.ID){
+		"nothing": func(*world, submission.ID) {},
+		"a request that is done": func(w *world, id submission.ID) {
+			must(w.store.Save(w.t.Context(), request.Request{ID: id, State: request.Done}, nil))(w.t)
+		},
+		"an entry that was written before a crash": func(w *world, id submission.ID) {
+			must(w.store.Save(w.t.Context(), request.Request{ID: id, State: request.Inviting, Due: w.now.AddDate(0, 0, 1)}, nil))(w.t)
+		},
+	}
+	for name, leave := range stale {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, func(c *workflow.Config) { c.Pace = request.Pace{Daily: 2} })
+			w.row("contoso.com", "trusted", "Action", "invite")
+			var left []submission.ID
+			for range 5 {
+				id := w.newID(w.now)
+				left = append(left, id)
+				ok(t, w.store.Park(t.Context(), id, w.now.AddDate(0, 0, 1), request.Parking{}))
+				leave(w, id)
+			}
+			w.now = w.now.Add(time.Minute)
+			w.stop()
+			id := w.signUp("ana@contoso.com")
+			w.closeAnyBreaker()
+			var due outbox
+			must(w.worker.Upkeep(t.Context(), &due))(t)
+			if !slices.ContainsFunc(due, func(m submission.Message) bool { return m.ID == id }) {
+				t.Error("it is not resumed")
+			}
+			// Each entry has come up, and says nothing any more.
+			for _, entry := range must(w.store.Parked(t.Context(), 10))(t) {
+				if slices.Contains(left, entry.ID) {
+					t.Errorf("the entry of %s still says that it is parked", entry.ID)
+				}
+			}
+		})
+	}
+}
+
+// TestUnreadableParkedRequestHoldsUpNobody: upkeep resumes the others.
+func TestUnreadableParkedRequestHoldsUpNobody(t *testing.T) {
+	w := newWorld(t, func(c *workflow.Config) { c.Pace = request.Pace{Daily: 1} })
+	w.row("contoso.com", "trusted", "Action", "invite")
+	w.stop()
+	w.submitMany(2)
+	w.deliverAll()
+	w.closeAnyBreaker()
+	w.on("Load", before, 1, func() error { return problem.New(problem.RecordUnreadable, "not a request") })
+	var due outbox
+	must(w.worker.Upkeep(t.Context(), &due))(t)
+	if len(due) != 1 {
+		t.Errorf("%d are resumed, and one of two can be read", len(due))
+	}
+}
+
+// TestEntryOfEarlierVersionBringsParkedRequest: it does not say that its request is parked.
+func TestEntryOfEarlierVersionBringsParkedRequest(t *testing.T) {
+	w := newWorld(t)
+	w.row("contoso.com", "trusted", "Action", "invite")
+	w.stop()
+	r := w.wantState(w.signUp("ana@contoso.com"), request.Parked)
+	ok(t, w.store.Wait(t.Context(), r.ID, r.Due))
+	must(request.OpenBreaker(t.Context(), w.store, "desk", "a holiday", w.now))(t)
+	w.settle(30)
+	w.wantState(r.ID, request.Parked)
+	if parked := must(w.store.Parked(t.Context(), 10))(t); len(parked) != 1 || parked[0].ID != r.ID {
+		t.Errorf("after a day, %+v are found", parked)
+	}
+	must(request.CloseBreaker(t.Context(), w.store, "desk", w.gate().Stop.At, w.now))(t)
+	w.settleMinutes(3)
+	w.wantState(r.ID, request.Done)
+}
+
 func TestFailedLookForParkedRequestsIsRepeated(t *testing.T) {
-	for _, op := range []string{"Parked", "Wait"} {
+	for _, op := range []string{"Parked", "Load", "Postpone"} {
 		t.Run(op, func(t *testing.T) {
 			w := newWorld(t)
 			w.row("contoso.com", "trusted", "Action", "invite")

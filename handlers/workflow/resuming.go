@@ -3,6 +3,7 @@ package workflow
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -13,7 +14,7 @@ import (
 )
 
 const (
-	// mostParked is how many parked requests, the oldest, are looked at together.
+	// mostParked is how many due entries of parked requests, the oldest, are looked at together.
 	mostParked = 5000
 	// resumeEvery is the time between two looks while parked requests go on: those that were
 	// resumed have had their turn by then, and younger ones can't overtake them.
@@ -76,38 +77,56 @@ func room(g request.Gate, now time.Time, pace request.Pace) int {
 	return max(0, n)
 }
 
+// parkingOf returns what the due entry of the request, which is parked, says about it.
+func parkingOf(r request.Request) request.Parking {
+	parking := request.Parking{FullOn: r.FullOn}
+	for _, s := range sharersOf(r) {
+		parking.Sharers = append(parking.Sharers, s.key)
+	}
+	limits := r.Limits()
+	if limits != nil && limits.MaxPerDay > 0 {
+		parking.Limited = rowSharer(limits.Row).key
+	}
+	return parking
+}
+
 // toResume returns which of the parked requests, the oldest first, the gate lets through now. Those
 // whose domain or row has had its share of the day stay parked, and so do those whose row is full
 // today, and the witnesses of an open breaker for a while. Of a row with a limit for the day only
 // one is resumed at a time: of several, chance would decide who has its last seat of the day.
-func toResume(g request.Gate, now time.Time, pace request.Pace, parked []request.Request) []submission.ID {
+func toResume(
+	g request.Gate, now time.Time, pace request.Pace, parked []request.ParkedEntry,
+) []submission.ID {
 	var ids []submission.ID
 	left := room(g, now, pace)
 	counted := startDay(g, now)
-	limited := map[policy.RowKey]bool{} // the rows of which one is resumed
-	for _, r := range parked {
+	limited := map[string]bool{} // the rows of which one is resumed
+	for _, entry := range parked {
 		if len(ids) == left {
 			break
 		}
-		limits := r.Limits()
-		perDay := limits != nil && limits.MaxPerDay > 0
-		sharers := sharersOf(r)
+		var sharers []sharer
+		for _, key := range entry.Sharers {
+			sharers = append(sharers, sharer{key: key})
+		}
 		_, spent := spentShare(counted, pace, sharers)
-		if spent || r.FullOn == policy.Day(now) || g.Cause != "" && beforeProbe(g, now, r.ID) > 0 ||
-			perDay && limited[limits.Row] {
+		if spent || entry.FullOn == policy.Day(now) || g.Cause != "" && beforeProbe(g, now, entry.ID) > 0 ||
+			limited[entry.Limited] {
 			continue
 		}
-		if perDay {
-			limited[limits.Row] = true
+		if entry.Limited != "" {
+			limited[entry.Limited] = true
 		}
-		counted = countShares(counted, keysOf(sharers), 1)
-		ids = append(ids, r.ID)
+		counted = countShares(counted, entry.Sharers, 1)
+		ids = append(ids, entry.ID)
 	}
 	return ids
 }
 
 // resumeParked makes parked requests due in the order of their age, as many as the gate lets
 // through. If they came back by themselves, chance would decide who gets the day's invitations.
+//
+// It reads the due entries of parked requests, and the records of those that it resumes.
 func (w *Worker) resumeParked(ctx context.Context) error {
 	now := w.config.Now()
 	gate, err := w.config.Gates.Gate(ctx)
@@ -118,25 +137,66 @@ func (w *Worker) resumeParked(ctx context.Context) error {
 	if room(gate, now, w.config.Pace) == 0 || !w.resumption.due(gate, now) {
 		return nil
 	}
-	parked, err := w.config.Records.Parked(ctx, mostParked)
-	if err != nil {
+	resumed, err := w.resume(ctx, gate, now)
+	switch {
+	case err != nil:
 		w.resumption.lookAgain(now)
-		return fmt.Errorf("looking for parked requests: %w", err)
-	}
-	ids := toResume(gate, now, w.config.Pace, parked)
-	for _, id := range ids {
-		err = w.config.Store.Wait(ctx, id, now)
-		if err != nil {
-			w.resumption.lookAgain(now)
-			return fmt.Errorf("resuming request %s: %w", id, err)
-		}
-	}
-	if len(ids) > 0 {
+		return err
+	case resumed:
 		w.resumption.lookAgain(now.Add(resumeEvery))
-	} else {
+	default:
 		w.resumption.lookAgain(now.Add(sweepEvery))
 	}
 	return nil
+}
+
+// resume makes the parked requests due that the gate lets through, and reports whether there are
+// any. The entry of a request that is not parked any more takes nobody's place.
+func (w *Worker) resume(ctx context.Context, gate request.Gate, now time.Time) (resumed bool, err error) {
+	entries, err := w.config.Store.Parked(ctx, mostParked)
+	if err != nil {
+		return false, fmt.Errorf("looking for parked requests: %w", err)
+	}
+	done := map[submission.ID]bool{}
+	for {
+		others := map[submission.ID]bool{}
+		for _, id := range toResume(gate, now, w.config.Pace, entries) {
+			if done[id] {
+				continue
+			}
+			if resumed && w.config.Now().Sub(now) > resumeStop {
+				return true, nil
+			}
+			parked, err := w.resumeOne(ctx, id, now)
+			if err != nil {
+				return false, fmt.Errorf("resuming request %s: %w", id, err)
+			}
+			done[id], others[id] = parked, !parked
+			resumed = resumed || parked
+		}
+		before := len(entries)
+		entries = slices.DeleteFunc(entries, func(entry request.ParkedEntry) bool { return others[entry.ID] })
+		if len(entries) == before {
+			return resumed, nil
+		}
+	}
+}
+
+// resumeOne makes the request due, and reports whether it is parked. The entry of one that is not
+// was left behind: it comes up at once too, and ceases to say that it is parked.
+func (w *Worker) resumeOne(ctx context.Context, id submission.ID, now time.Time) (parked bool, err error) {
+	r, err := w.config.Store.Load(ctx, id)
+	switch problem.CodeOf(err) {
+	case "", problem.NotFound:
+	case problem.RecordUnreadable:
+		return false, nil // its message fails in time
+	default:
+		return false, err
+	}
+	if r.State != request.Parked {
+		return false, w.config.Store.Wait(ctx, id, now)
+	}
+	return true, w.config.Store.Postpone(ctx, id, now)
 }
 
 // resumeParkedOrLog is resumeParked, for a run of upkeep that goes on all the same: the next run

@@ -114,6 +114,14 @@ func parkedFor(t *testing.T, emails ...string) (parked []request.Request) {
 	return parked
 }
 
+// entriesOf returns the due entries of parked requests.
+func entriesOf(parked []request.Request) (entries []request.ParkedEntry) {
+	for _, r := range parked {
+		entries = append(entries, request.ParkedEntry{ID: r.ID, Parking: parkingOf(r)})
+	}
+	return entries
+}
+
 func TestRequestsToResume(t *testing.T) {
 	noon := time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
 	const day = "2026-05-04"
@@ -150,7 +158,7 @@ func TestRequestsToResume(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			got := toResume(test.gate, noon, test.pace, parked)
+			got := toResume(test.gate, noon, test.pace, entriesOf(parked))
 			if !slices.Equal(got, test.want) {
 				t.Errorf("resumed %v, want %v", got, test.want)
 			}
@@ -281,7 +289,7 @@ func TestRowWithLimitOfDayResumesOldestOnly(t *testing.T) {
 			Action: policy.Invite, Limits: &policy.Limits{Row: row, MaxPerDay: 1},
 		}
 	}
-	got := toResume(request.Gate{}, noon, request.Pace{}, parked)
+	got := toResume(request.Gate{}, noon, request.Pace{}, entriesOf(parked))
 	if !slices.Equal(got, []submission.ID{"a", "c"}) {
 		t.Errorf("resumed %v", got)
 	}

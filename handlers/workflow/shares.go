@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"guestlist/handlers/policy"
 	"guestlist/handlers/request"
 )
 
@@ -50,14 +51,19 @@ func sharersOf(r request.Request) []sharer {
 	sharers := []sharer{newSharer("domain", domain, domain)}
 	if r.Decision != nil && r.Decision.Row != nil {
 		row := r.Decision.Row
-		_, place, ofAddress := strings.Cut(row.Partition, "@")
-		if !ofAddress {
-			place = row.Partition
-		}
-		identity := fmt.Sprintf("%d %s %s", len(row.Partition), row.Partition, row.Name)
-		sharers = append(sharers, newSharer("row", place+" "+row.Name, identity))
+		sharers = append(sharers, rowSharer(policy.RowKey{Partition: row.Partition, Name: row.Name}))
 	}
 	return sharers
+}
+
+// rowSharer returns a row as a sharer.
+func rowSharer(row policy.RowKey) sharer {
+	_, place, ofAddress := strings.Cut(row.Partition, "@")
+	if !ofAddress {
+		place = row.Partition
+	}
+	identity := fmt.Sprintf("%d %s %s", len(row.Partition), row.Partition, row.Name)
+	return newSharer("row", place+" "+row.Name, identity)
 }
 
 // shareOf returns how many invitations of a day one sharer may have; 0 for no limit.

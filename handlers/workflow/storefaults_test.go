@@ -14,7 +14,8 @@ import (
 
 // storeOps are the operations of the store that a step can't do without.
 var storeOps = []string{
-	"Load", "Save", "Forget", "Claim", "ClaimOf", "UpdateClaim", "Release", "Wait", "StopWaiting",
+	"Load", "Save", "Forget", "Claim", "ClaimOf", "UpdateClaim", "Release", "Wait", "Park",
+	"StopWaiting",
 	"TakeSeat", "ReleaseSeat", "Gate", "SaveGate", "AllDeadLetters", "DropDeadLetter",
 }
 

@@ -31,7 +31,9 @@ type Queue interface {
 // of the messages of a function that was ended, or failed.
 const (
 	countTime = 5 * time.Second
-	// resumeTime is when making parked requests due stops; the rest follows at the next run.
+	// resumeStop is when making parked requests due stops with what it has, and resumeTime when a
+	// call in it is cut off. The rest follows at the next run.
+	resumeStop = 7 * time.Second
 	resumeTime = 10 * time.Second
 	// dueTime is when enqueuing stops with what it has, at least one request, and dueLimit when a
 	// call in it is cut off.
@@ -113,7 +115,7 @@ func (w *Worker) enqueueDue(ctx context.Context, queue Queue) (int, error) {
 			return i, nil
 		}
 		again := now.Add(w.config.IntentLease)
-		err = w.config.Store.Wait(ctx, id, again)
+		err = w.config.Store.Postpone(ctx, id, again)
 		if err != nil {
 			return i, fmt.Errorf("postponing request %s: %w", id, err)
 		}

@@ -313,7 +313,7 @@ func TestUpkeepEndsInTimeWithWhatItHas(t *testing.T) {
 	w := newWorld(t)
 	w.dueMany(50)
 	began := w.now
-	w.on("Wait", before, -1, func() error { w.now = w.now.Add(4 * time.Second); return nil })
+	w.on("Postpone", before, -1, func() error { w.now = w.now.Add(4 * time.Second); return nil })
 	var sent outbox
 	n, err := w.worker.Upkeep(t.Context(), &sent)
 	if err != nil || n == 0 || n == 50 || n != len(sent) {
@@ -335,7 +335,7 @@ func TestUpkeepSendsWhatItHasAfterFailure(t *testing.T) {
 	w := newWorld(t)
 	w.dueMany(5)
 	calls := 0
-	w.on("Wait", before, -1, func() error {
+	w.on("Postpone", before, -1, func() error {
 		calls++
 		if calls > 2 {
 			return unavailable
@@ -493,12 +493,12 @@ func (h *hanging) Due(ctx context.Context, now time.Time, limit int) ([]submissi
 	return h.Store.Due(ctx, now, limit)
 }
 
-func (h *hanging) Wait(ctx context.Context, id submission.ID, due time.Time) error {
-	err := h.hang(ctx, "Wait")
+func (h *hanging) Postpone(ctx context.Context, id submission.ID, due time.Time) error {
+	err := h.hang(ctx, "Postpone")
 	if err != nil {
 		return err
 	}
-	return h.Store.Wait(ctx, id, due)
+	return h.Store.Postpone(ctx, id, due)
 }
 
 func (h *hanging) Expired(ctx context.Context, before time.Time, limit int) ([]submission.ID, error) {
@@ -522,10 +522,10 @@ func TestUpkeepCutsOffWhatHangs(t *testing.T) {
 		after, sent int
 		err         problem.Code
 	}{
-		"Length":  {0, 5, ""},
-		"Due":     {0, 0, problem.StorageUnavailable},
-		"Wait":    {4, 1, ""}, // two queues are counted, and the due ones listed, before the first
-		"Expired": {0, 5, ""},
+		"Length":   {0, 5, ""},
+		"Due":      {0, 0, problem.StorageUnavailable},
+		"Postpone": {4, 1, ""}, // two queues are counted, and the due ones listed, before the first
+		"Expired":  {0, 5, ""},
 	}
 	for op, test := range tests {
 		t.Run(op, func(t *testing.T) {

@@ -6,6 +6,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"guestlist/handlers/dev/tablesim"
 	"guestlist/handlers/request"
 	"guestlist/handlers/submission"
@@ -49,6 +51,37 @@ func TestLargeTableIsAsUnkindAsService(t *testing.T) {
 		}
 		if history := must(store.History(t.Context(), id))(t); len(history) != 1 {
 			t.Errorf("the history is %+v", history)
+		}
+	})
+}
+
+// TestParkedRequestsAreFoundWithoutReadingAllRequests parks two requests beside a million others.
+func TestParkedRequestsAreFoundWithoutReadingAllRequests(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		service := &tablesim.Service{
+			Tables: map[string]tablesim.Table{
+				requestsTable: manyRequests(t, 1_000_000),
+				// An earlier version did not say that a request is parked.
+				waitingTable: tablesim.Rows(tablesim.Row{
+					Partition: waitingPartition, Name: string(newID(t)), Columns: map[string]any{dueColumn: start},
+				}),
+			},
+			Speed: 20_000,
+		}
+		store := large(t, service)
+		old, parked := newID(t), newID(t)
+		parking := request.Parking{Sharers: []string{"0123456789ab"}, FullOn: "2026-05-04"}
+		must(0, store.Park(t.Context(), parked, start, parking))(t)
+		must(0, store.Wait(t.Context(), old, start))(t)
+		got := must(store.Parked(t.Context(), 10))(t)
+		want := []request.ParkedEntry{{ID: parked, Parking: parking}}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("parked are (-want +got):\n%s", diff)
+		}
+		for _, call := range service.Calls() {
+			if call.Table != waitingTable {
+				t.Errorf("it reads %+v", call)
+			}
 		}
 	})
 }

@@ -99,32 +99,6 @@ func (s *Store) Standing(ctx context.Context, before map[request.State]time.Time
 	return standing, nil
 }
 
-// Parked implements [request.Records]. The service returns ids in their order.
-func (s *Store) Parked(ctx context.Context, limit int) ([]request.Request, error) {
-	const doing = "looking for parked requests"
-	if limit <= 0 {
-		return nil, nil
-	}
-	filter := fmt.Sprintf("RowKey eq %s and %s eq %s",
-		rest.String(recordName), stateColumn, rest.String(string(request.Parked)))
-	var parked []request.Request
-	err := s.list(ctx, s.requests, filter, nil, func(r row) error {
-		record, err := decodeRequest(doing, r)
-		if err != nil {
-			return nil
-		}
-		parked = append(parked, record)
-		if len(parked) == limit {
-			return errEnough
-		}
-		return nil
-	})
-	if err != nil && err != errEnough {
-		return nil, failure(doing, err)
-	}
-	return parked, nil
-}
-
 // endOf returns the first id after all that were issued until t, and a minute more, because the
 // clocks of instances differ.
 func endOf(t time.Time) (string, error) { return firstID(t.Add(time.Minute)) }

@@ -218,8 +218,9 @@ func TestUnreadableRecordIsLeftOut(t *testing.T) {
 		_, err = store.Save(t.Context(), saved, nil)
 		wantCode(t, "Save over it", err, problem.Conflict)
 	}
-	if parked := must(store.Parked(t.Context(), 10))(t); len(parked) != len(ids) {
-		t.Errorf("%d are parked, want %d", len(parked), len(ids))
+	found, err := store.RecentRequests(t.Context(), start.Add(time.Hour), 10)
+	if err != nil || len(found.Requests) != len(ids) || len(found.Unreadable) != 1 {
+		t.Errorf("found %+v (%v), want %d and one that can't be read", found, err, len(ids))
 	}
 	if standing := must(store.Standing(t.Context(), map[request.State]time.Time{request.Parked: start.Add(time.Hour)}))(t); standing[request.Parked].Requests != 3 {
 		t.Errorf("standing are %+v", standing)

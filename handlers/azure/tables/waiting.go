@@ -4,21 +4,56 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/data/aztables"
 
 	"guestlist/handlers/azure/internal/rest"
 	"guestlist/handlers/problem"
+	"guestlist/handlers/request"
 	"guestlist/handlers/submission"
 )
 
 // waitingPartition holds all due entries, so that one query finds those that are due.
 const waitingPartition = "due"
 
+// The columns of the due entry of a parked request.
+const (
+	parkedColumn  = "Parked" // true; other entries do not have it
+	sharersColumn = "Sharers"
+)
+
+// parkingFields returns the columns of a parking, but for its sharers.
+func parkingFields(parking *request.Parking) []field {
+	return []field{{"Limited", &parking.Limited}, {"FullOn", &parking.FullOn}}
+}
+
 // Wait implements [request.Store]. The time is cut to 100 ns; a zero time is a problem.Internal.
 func (s *Store) Wait(ctx context.Context, id submission.ID, due time.Time) error {
+	return s.writeDue(ctx, id, due, aztables.UpdateModeReplace, func(*row) {})
+}
+
+// Park implements [request.Store], for times as Wait does.
+func (s *Store) Park(ctx context.Context, id submission.ID, due time.Time, parking request.Parking) error {
+	return s.writeDue(ctx, id, due, aztables.UpdateModeReplace, func(r *row) {
+		r.set(parkedColumn, true)
+		r.set(sharersColumn, strings.Join(parking.Sharers, " "))
+		maps.Copy(r.columns, newRow("", "", parkingFields(&parking)).columns)
+	})
+}
+
+// Postpone implements [request.Store], for times as Wait does.
+func (s *Store) Postpone(ctx context.Context, id submission.ID, due time.Time) error {
+	return s.writeDue(ctx, id, due, aztables.UpdateModeMerge, func(*row) {})
+}
+
+// writeDue writes the due entry of id with what more adds.
+func (s *Store) writeDue(
+	ctx context.Context, id submission.ID, due time.Time, mode aztables.UpdateMode, more func(*row),
+) error {
 	_, err := submission.StoredID(string(id))
 	if err != nil {
 		return failure("noting when a request is due", err)
@@ -27,7 +62,39 @@ func (s *Store) Wait(ctx context.Context, id submission.ID, due time.Time) error
 	if due.IsZero() {
 		return problem.New(problem.Internal, "%s: no time is given", doing)
 	}
-	return put(ctx, doing, s.waiting, newRow(waitingPartition, string(id), []field{{dueColumn, &due}}))
+	r := newRow(waitingPartition, string(id), []field{{dueColumn, &due}})
+	more(&r)
+	return upsert(ctx, doing, s.waiting, r, mode)
+}
+
+// Parked implements [request.Store]. It reads every due entry, because the service looks at each
+// row of the partition: as many as there are requests under way. The service returns ids in their
+// order. A row that this program did not write is skipped; Due logs it.
+func (s *Store) Parked(ctx context.Context, limit int) ([]request.ParkedEntry, error) {
+	if limit <= 0 {
+		return nil, nil
+	}
+	filter := fmt.Sprintf("PartitionKey eq %s and %s eq true", rest.String(waitingPartition), parkedColumn)
+	var parked []request.ParkedEntry
+	err := s.list(ctx, s.waiting, filter, nil, func(r row) error {
+		columns := reader{row: r}
+		id, err := submission.StoredID(r.name)
+		entry := request.ParkedEntry{ID: id}
+		columns.read(parkingFields(&entry.Parking))
+		entry.Sharers = strings.Fields(columns.text(sharersColumn))
+		if err != nil || columns.err != nil {
+			return nil
+		}
+		parked = append(parked, entry)
+		if len(parked) == limit {
+			return errEnough
+		}
+		return nil
+	})
+	if err != nil && err != errEnough {
+		return nil, failure("looking for parked requests", err)
+	}
+	return parked, nil
 }
 
 // StopWaiting implements [request.Store].

@@ -12,11 +12,16 @@ import (
 
 // put writes r in place of any row that has its keys. doing says for errors what is being done.
 func put(ctx context.Context, doing string, table *aztables.Client, r row) error {
+	return upsert(ctx, doing, table, r, aztables.UpdateModeReplace)
+}
+
+// upsert is like put, or, with UpdateModeMerge, leaves the other columns of the row as they are.
+func upsert(ctx context.Context, doing string, table *aztables.Client, r row, mode aztables.UpdateMode) error {
 	encoded, err := r.encode()
 	if err != nil {
 		return failure(doing, err)
 	}
-	_, err = table.UpsertEntity(ctx, encoded, &aztables.UpsertEntityOptions{UpdateMode: aztables.UpdateModeReplace})
+	_, err = table.UpsertEntity(ctx, encoded, &aztables.UpsertEntityOptions{UpdateMode: mode})
 	if err != nil {
 		return failure(doing, err)
 	}

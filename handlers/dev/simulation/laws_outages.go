@@ -150,7 +150,7 @@ func (r *run) heartbeat(record slog.Record) {
 		enqueued := len(u.box)
 		some := enqueued > 0 && r.now.Sub(u.at) >= enqueuingTime
 		switch {
-		case !u.listed, !u.gate, u.failed["Parked"]+u.failed["Wait"]+u.failed["Due"] > 0:
+		case !u.listed, !u.gate, u.failed["Parked"]+u.failed["Wait"]+u.failed["Postpone"]+u.failed["Due"] > 0:
 			r.breach(lawHeartbeat, "upkeep is done, and failed: %v", u.failed)
 		case number["due"] != enqueued, enqueued < u.due && !some:
 			r.breach(lawHeartbeat, "upkeep is done with %d, of %d due requests %d were enqueued",

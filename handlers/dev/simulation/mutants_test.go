@@ -47,6 +47,8 @@ type bentStore struct {
 	empty   bool        // nothing is due if that can't be read
 	history func([]request.Event) []request.Event
 	keep    bool // nothing is forgotten
+
+	youngest bool // parked requests come in the wrong order
 }
 
 func (s bentStore) Load(ctx context.Context, id submission.ID) (request.Request, error) {
@@ -109,6 +111,30 @@ func (s bentStore) Forget(ctx context.Context, r request.Request) error {
 	return s.Store.Forget(ctx, r)
 }
 
+func (s bentStore) Postpone(ctx context.Context, id submission.ID, due time.Time) error {
+	if s.wait != nil {
+		return s.Wait(ctx, id, due)
+	}
+	return s.Store.Postpone(ctx, id, due)
+}
+
+func (s bentStore) Park(
+	ctx context.Context, id submission.ID, due time.Time, parking request.Parking,
+) error {
+	if s.wait != nil {
+		return s.Wait(ctx, id, due)
+	}
+	return s.Store.Park(ctx, id, due, parking)
+}
+
+func (s bentStore) Parked(ctx context.Context, limit int) ([]request.ParkedEntry, error) {
+	parked, err := s.Store.Parked(ctx, limit)
+	if s.youngest {
+		slices.Reverse(parked)
+	}
+	return parked, err
+}
+
 func (s bentStore) StopWaiting(ctx context.Context, id submission.ID, due time.Time) error {
 	if s.rest != nil && !s.rest() {
 		return nil
@@ -142,15 +168,6 @@ func (s blindRecords) Standing(
 ) (map[request.State]request.Standing, error) {
 	standing, _ := s.Records.Standing(ctx, before)
 	return standing, nil
-}
-
-// bentRecords are records that return parked requests in the wrong order.
-type bentRecords struct{ request.Records }
-
-func (s bentRecords) Parked(ctx context.Context, limit int) ([]request.Request, error) {
-	parked, err := s.Records.Parked(ctx, limit)
-	slices.Reverse(parked)
-	return parked, err
 }
 
 // bentDirectory is a directory with a fault.
@@ -645,7 +662,7 @@ func sharedMutants() []mutant {
 		}},
 		{lawOrder, "days of full budget", "parked requests go the youngest first",
 			func(_ *run, config *workflow.Config) {
-				config.Records = bentRecords{config.Records}
+				config.Store = bentStore{Store: config.Store, youngest: true}
 			}},
 	}
 }

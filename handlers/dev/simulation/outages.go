@@ -36,10 +36,11 @@ var partNames = map[part]string{
 // partOf names the part of storage on which an operation works.
 var partOf = map[string]part{
 	"Load": requestsTable, "Save": requestsTable, "History": requestsTable, "Forget": requestsTable,
-	"Expired": requestsTable, "Standing": requestsTable, "Parked": requestsTable,
+	"Expired": requestsTable, "Standing": requestsTable,
 	"Claim": guestsTable, "ClaimOf": guestsTable, "UpdateClaim": guestsTable,
 	"Release": guestsTable, "ForgetMails": guestsTable,
-	"Wait": waitingTable, "StopWaiting": waitingTable, "Due": waitingTable,
+	"Wait": waitingTable, "Park": waitingTable, "Postpone": waitingTable, "StopWaiting": waitingTable,
+	"Due": waitingTable, "Parked": waitingTable,
 	"Rows": policiesTable, "ScanRows": policiesTable,
 	"AllRows": policiesTable, "ChangeRows": policiesTable,
 	"Gate": tenantTable, "SaveGate": tenantTable, "Strays": tenantTable, "SaveStrays": tenantTable,

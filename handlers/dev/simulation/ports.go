@@ -167,9 +167,28 @@ func (s store) Forget(_ context.Context, r request.Request) error {
 }
 
 func (s store) Wait(_ context.Context, id submission.ID, due time.Time) error {
+	return s.writeDue("Wait", id, due, func() error { return s.memory.Wait(s.context, id, due) })
+}
+
+func (s store) Park(
+	_ context.Context, id submission.ID, due time.Time, parking request.Parking,
+) error {
+	return s.writeDue("Park", id, due, func() error {
+		return s.memory.Park(s.context, id, due, parking)
+	})
+}
+
+func (s store) Postpone(_ context.Context, id submission.ID, due time.Time) error {
+	return s.writeDue("Postpone", id, due, func() error {
+		return s.memory.Postpone(s.context, id, due)
+	})
+}
+
+// writeDue is an operation that writes the due entry of id.
+func (s store) writeDue(op string, id submission.ID, due time.Time, effect func() error) error {
 	by := s.current
-	return s.do("Wait", func() error {
-		err := s.memory.Wait(s.context, id, due)
+	return s.do(op, func() error {
+		err := effect()
 		if by.upkeep != nil && due.Sub(by.on.clock(s.now)) > s.config.lease {
 			s.breach(lawPostponed, "upkeep postpones %s until %s", s.nameOf(id), due)
 		}
@@ -177,6 +196,12 @@ func (s store) Wait(_ context.Context, id submission.ID, due time.Time) error {
 			s.dues[id] = due.Truncate(request.Tick)
 		}
 		return err
+	})
+}
+
+func (s store) Parked(ctx context.Context, limit int) ([]request.ParkedEntry, error) {
+	return get(s, "Parked", func() ([]request.ParkedEntry, error) {
+		return s.memory.Parked(ctx, limit)
 	})
 }
 
@@ -350,10 +375,6 @@ func (s store) Standing(
 	return get(s, "Standing", func() (map[request.State]request.Standing, error) {
 		return s.memory.Standing(ctx, before)
 	})
-}
-
-func (s store) Parked(ctx context.Context, limit int) ([]request.Request, error) {
-	return get(s, "Parked", func() ([]request.Request, error) { return s.memory.Parked(ctx, limit) })
 }
 
 func (s store) ForgetMails(_ context.Context, which request.Mails, limit int) (int, error) {

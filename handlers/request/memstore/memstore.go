@@ -35,6 +35,7 @@ type Store struct {
 	spoilt      map[submission.ID]bool // the requests that can't be read
 	claims      map[submission.Address]request.Claim
 	waiting     map[submission.ID]time.Time
+	parked      map[submission.ID]request.Parking // of those that wait
 	rows        map[policy.RowKey]policy.Raw
 	seats       map[policy.RowKey]map[submission.ID]string // the day on which each request took its seat
 	gate        request.Gate
@@ -50,6 +51,7 @@ func New() *Store {
 		spoilt:      map[submission.ID]bool{},
 		claims:      map[submission.Address]request.Claim{},
 		waiting:     map[submission.ID]time.Time{},
+		parked:      map[submission.ID]request.Parking{},
 		rows:        map[policy.RowKey]policy.Raw{},
 		seats:       map[policy.RowKey]map[submission.ID]string{},
 		deadLetters: map[string]request.DeadLetter{},
@@ -285,6 +287,22 @@ func (s *Store) Release(ctx context.Context, address submission.Address, claim r
 
 // Wait implements [request.Store].
 func (s *Store) Wait(ctx context.Context, id submission.ID, due time.Time) error {
+	return s.wait(ctx, "Wait", id, due, func() { delete(s.parked, id) })
+}
+
+// Park implements [request.Store].
+func (s *Store) Park(ctx context.Context, id submission.ID, due time.Time, parking request.Parking) error {
+	parking.Sharers = slices.Clone(parking.Sharers)
+	return s.wait(ctx, "Park", id, due, func() { s.parked[id] = parking })
+}
+
+// Postpone implements [request.Store].
+func (s *Store) Postpone(ctx context.Context, id submission.ID, due time.Time) error {
+	return s.wait(ctx, "Postpone", id, due, func() {})
+}
+
+// wait writes a due entry, and does the rest with it.
+func (s *Store) wait(ctx context.Context, op string, id submission.ID, due time.Time, rest func()) error {
 	_, err := submission.ParseID(string(id))
 	if err != nil {
 		return fmt.Errorf("storing when a request is due: %w", err)
@@ -292,9 +310,10 @@ func (s *Store) Wait(ctx context.Context, id submission.ID, due time.Time) error
 	if due.IsZero() {
 		return problem.New(problem.Internal, "storing when request %s is due: no time is given", id)
 	}
-	return s.do(ctx, "Wait", func() error {
+	return s.do(ctx, op, func() error {
 		toTicks(&due)
 		s.waiting[id] = due
+		rest()
 		return nil
 	})
 }
@@ -306,8 +325,22 @@ func (s *Store) StopWaiting(ctx context.Context, id submission.ID, due time.Time
 		toTicks(&due)
 		if exists && stored.Equal(due) {
 			delete(s.waiting, id)
+			delete(s.parked, id)
 		}
 		return nil
+	})
+}
+
+// Parked implements [request.Store].
+func (s *Store) Parked(ctx context.Context, limit int) ([]request.ParkedEntry, error) {
+	return get(ctx, s, "Parked", func() ([]request.ParkedEntry, error) {
+		var parked []request.ParkedEntry
+		for _, id := range atMost(limit, slices.Sorted(maps.Keys(s.parked))) {
+			parking := s.parked[id]
+			parking.Sharers = slices.Clone(parking.Sharers)
+			parked = append(parked, request.ParkedEntry{ID: id, Parking: parking})
+		}
+		return parked, nil
 	})
 }
 

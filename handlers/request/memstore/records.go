@@ -43,24 +43,6 @@ func (s *Store) Standing(ctx context.Context, before map[request.State]time.Time
 	})
 }
 
-// Parked implements [request.Records].
-func (s *Store) Parked(ctx context.Context, limit int) ([]request.Request, error) {
-	return get(ctx, s, "Parked", func() ([]request.Request, error) {
-		var ids []submission.ID
-		for id, r := range s.requests {
-			if r.State == request.Parked && !s.spoilt[id] {
-				ids = append(ids, id)
-			}
-		}
-		slices.Sort(ids)
-		var parked []request.Request
-		for _, id := range atMost(limit, ids) {
-			parked = append(parked, copyRequest(s.requests[id]))
-		}
-		return parked, nil
-	})
-}
-
 // ForgetMails implements [request.Records].
 func (s *Store) ForgetMails(ctx context.Context, which request.Mails, limit int) (int, error) {
 	return get(ctx, s, "ForgetMails", func() (int, error) {

@@ -76,34 +76,6 @@ var recordTests = map[string]func(*testing.T, Store){
 		}, got)
 	},
 
-	"Parked returns the oldest first, up to its limit": func(t *testing.T, store Store) {
-		want := map[submission.ID]request.Request{}
-		for _, state := range states {
-			id := putRequest(t, store, state, start, false)
-			if state == request.Parked {
-				want[id] = must(store.Load(t.Context(), id))(t)
-			}
-		}
-		for range 3 {
-			id := putRequest(t, store, request.Parked, start, false)
-			want[id] = must(store.Load(t.Context(), id))(t)
-		}
-		all := must(store.Parked(t.Context(), 100))(t)
-		if len(all) != len(want) {
-			t.Errorf("%d parked requests, want %d", len(all), len(want))
-		}
-		for i, r := range all {
-			wantSame(t, "a parked request", want[r.ID], r)
-			if i > 0 && all[i-1].ID >= r.ID {
-				t.Errorf("%s comes before %s", all[i-1].ID, r.ID)
-			}
-		}
-		for _, limit := range []int{-1, 0, 1, 3} {
-			some := must(store.Parked(t.Context(), limit))(t)
-			wantSame(t, fmt.Sprintf("Parked with a limit of %d", limit), all[:max(0, limit)], some)
-		}
-	},
-
 	"Standing counts only states that are asked for": func(t *testing.T, store Store) {
 		putRequest(t, store, request.Review, start, false)
 		for _, before := range []map[request.State]time.Time{nil, {request.Review: {}}} {
