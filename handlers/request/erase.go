@@ -65,13 +65,19 @@ func (c *Change) Erase(why string) {
 	c.Record("erased", why)
 }
 
-// Hider returns what removes the address from a text, in upper and lower case. What is no address
-// may be a part of anything, and is not removed.
+// Hider returns what removes the address from a text, in upper and lower case, also where the text
+// is JSON. What is no address may be a part of anything, and is not removed.
 func Hider(address string) func(string) string {
 	if !strings.Contains(strings.Trim(address, "@"), "@") {
 		return func(text string) string { return text }
 	}
-	form := regexp.MustCompile("(?i)" + regexp.QuoteMeta(address))
+	forms := regexp.QuoteMeta(address)
+	// A stored address may have characters that the form does not take, and that JSON escapes.
+	escaped, err := encode(address)
+	if err == nil {
+		forms = regexp.QuoteMeta(escaped[1:len(escaped)-1]) + "|" + forms
+	}
+	form := regexp.MustCompile("(?i)" + forms)
 	return func(text string) string { return form.ReplaceAllLiteralString(text, hidden) }
 }
 
@@ -81,16 +87,22 @@ func rewrite[T any](hide func(string) string, value **T) {
 	if *value == nil {
 		return
 	}
-	var text strings.Builder
-	encoder := json.NewEncoder(&text)
-	encoder.SetEscapeHTML(false)
 	copied := new(T)
-	err := encoder.Encode(*value)
+	text, err := encode(*value)
 	if err == nil {
-		err = json.Unmarshal([]byte(hide(text.String())), copied)
+		err = json.Unmarshal([]byte(hide(text)), copied)
 	}
 	if err != nil {
 		copied = nil // rather nothing than a name
 	}
 	*value = copied
+}
+
+// encode returns the value as JSON that has as few characters escaped as possible, as it is stored.
+func encode(value any) (string, error) {
+	var text strings.Builder
+	encoder := json.NewEncoder(&text)
+	encoder.SetEscapeHTML(false)
+	err := encoder.Encode(value)
+	return strings.TrimSuffix(text.String(), "\n"), err
 }

@@ -15,13 +15,14 @@ import (
 )
 
 // TestEraseRemovesAddressEverywhere puts the address, in any case, into every text of a request
-// that may come to hold it.
+// that may come to hold it. A stored address may have characters that JSON escapes.
 func TestEraseRemovesAddressEverywhere(t *testing.T) {
-	address, err := submission.ParseAddress("o'hara.ana@sub-domain.contoso.com")
-	if err != nil {
-		t.Fatal(err)
+	addresses := []submission.Address{
+		must(submission.ParseAddress("o'hara.ana@sub-domain.contoso.com"))(t),
+		must(submission.StoredAddress(`"o'hara\&<ana>"@sub-domain.contoso.com`))(t),
 	}
 	rapid.Check(t, func(t *rapid.T) {
+		address := rapid.SampledFrom(addresses).Draw(t, "address")
 		text := func(label string) string {
 			written := []rune(address.String())
 			for i := range written {
