@@ -50,7 +50,7 @@ func (w *Worker) GiveUp(ctx context.Context, messageID string, body []byte) erro
 	case err == nil && r.State == request.Void && message.Kind == submission.Advance:
 		err = w.advanceVoid(ctx, r, message)
 	case err == nil && !r.AtRest():
-		err = w.delayTroubled(ctx, message, r)
+		err = w.delayTroubled(ctx, r)
 	case err == nil && message.Kind != submission.Advance:
 		// A slow call may record the instruction only now.
 		err = w.bringBack(ctx, r.ID, w.config.IntentLease)
@@ -86,14 +86,13 @@ func (w *Worker) recordTroubled(ctx context.Context, message submission.Message)
 
 // delayTroubled makes a request due that has work to do, later each time in a row. Once it has been
 // in trouble for too long, it fails.
-func (w *Worker) delayTroubled(ctx context.Context, message submission.Message, r request.Request) error {
+func (w *Worker) delayTroubled(ctx context.Context, r request.Request) error {
 	history, err := w.config.Store.History(ctx, r.ID)
 	if err != nil {
 		return fmt.Errorf("reading the history of request %s: %w", r.ID, err)
 	}
 	n, since := troubles(history)
 	j := w.newJob(r)
-	j.broughtBy = message.Due
 	if n == 0 || r.State.Ended() || w.config.Now().Sub(since) < troubleLimit {
 		return j.delay(ctx, troubled.after(n, 0))
 	}

@@ -1,6 +1,7 @@
 package workflow_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -147,6 +148,9 @@ func TestGivenUpMessageIsNeverLost(t *testing.T) {
 		w.queue = nil
 		return message
 	}
+	early := func(w *world) submission.Message {
+		return submission.Message{ID: w.newID(w.now), Kind: submission.Withdraw}
+	}
 	waiting := func(w *world) submission.Message {
 		w.stop()
 		return submission.Message{ID: w.signUp("ana@contoso.com")}
@@ -184,6 +188,7 @@ func TestGivenUpMessageIsNeverLost(t *testing.T) {
 		"that one, brought by a due entry":    {broughtByEntry, "Load", unreadable, "", true},
 		"one of an unknown request":           {unknown, "", nil, "", false},
 		"one of a request that may be known":  {unknown, "Load", fails, submission.Queue, false},
+		"a withdrawal before its sign-up":     {early, "", nil, submission.Queue, false},
 		"an instruction":                      {withdrawal, "", nil, submission.Queue, true},
 		"an instruction, and no tables":       {withdrawal, "Load", fails, submission.Queue, true},
 		"a foreign one":                       {none, "", nil, "", false},
@@ -316,7 +321,63 @@ func TestInstructionThatCannotBeKeptGoesOnComingBack(t *testing.T) {
 	w.on("KeepDeadLetter", before, -1, fails)
 	ok(t, w.giveUp(submission.Message{ID: id, Kind: submission.Withdraw, Returns: 80, Returned: w.now.AddDate(0, 0, -4)}))
 	if len(w.put) != 1 || w.put[0].queue != submission.Queue {
-		t.Errorf("put back: %+v", w.put)
+		t.Fatalf("put back: %+v", w.put)
+	}
+	again := must(submission.DecodeMessage(w.put[0].body))(t)
+	if again.ID != id || again.Kind != submission.Withdraw || again.Returns != 81 {
+		t.Errorf("put back as %+v", again)
+	}
+}
+
+// TestInstructionIsKeptOnlyAfterThreeDays gives up an instruction that has come back for some time.
+func TestInstructionIsKeptOnlyAfterThreeDays(t *testing.T) {
+	const limit = 3 * 24 * time.Hour
+	for returned, kept := range map[time.Duration]bool{limit - time.Second: false, limit: true} {
+		w := newWorld(t)
+		id := w.invite()
+		ok(t, w.giveUp(submission.Message{ID: id, Kind: submission.Withdraw, Returns: 70, Returned: w.now.Add(-returned)}))
+		letters := must(w.store.AllDeadLetters(t.Context()))(t)
+		if (len(letters) == 1) != kept || (len(w.put) == 1) == kept {
+			t.Errorf("after %v: kept %+v, put back %d times", returned, letters, len(w.put))
+		}
+		if kept && !strings.Contains(letters[0].Why, "withdraw of request "+string(id)) {
+			t.Errorf("kept because of %q", letters[0].Why)
+		}
+	}
+}
+
+// TestSignUpThatIsRecordedFromPoisonQueueIsWhole looks at the record before anything else happens to
+// it.
+func TestSignUpThatIsRecordedFromPoisonQueueIsWhole(t *testing.T) {
+	w := newWorld(t)
+	id := w.submit("ana@contoso.com")
+	ok(t, w.giveUp(w.queueOf(id)))
+	r := w.wantState(id, request.Received)
+	if !r.Created.Equal(w.now) || !r.Since.Equal(w.now) {
+		t.Errorf("created %v, since %v", r.Created, r.Since)
+	}
+	if want := []string{"received", "troubled"}; !slices.Equal(w.whats(id), want) {
+		t.Errorf("history %v, want %v", w.whats(id), want)
+	}
+}
+
+// TestRequestFailsAfterDaysOnlyIfThatIsStored takes storage away when a request is to fail.
+func TestRequestFailsAfterDaysOnlyIfThatIsStored(t *testing.T) {
+	for _, op := range []string{"Wait", "Save"} {
+		w := newWorld(t)
+		w.row("contoso.com", "row", "Action", "invite")
+		w.tenantSays(suspicious)
+		id := w.signUpFor("ana@contoso.com", 1)
+		message := submission.Message{ID: id}
+		ok(t, w.giveUp(message))
+		w.now = w.now.AddDate(0, 0, 3)
+		w.on(op, before, -1, fails)
+		ok(t, w.giveUp(message))
+		w.interrupt = nil
+		w.wantState(id, request.Parked)
+		if len(w.put) != 1 {
+			t.Errorf("%s fails: put back %d times", op, len(w.put))
+		}
 	}
 }
 
@@ -408,7 +469,12 @@ func TestRequestGivenUpForDaysGivesBackItsSeat(t *testing.T) {
 	w.tenantSays(suspicious)
 	id := w.signUpFor("ana@contoso.com", 1)
 	w.wantState(id, request.Parked)
-	w.poisonedForDays(must(submission.Message{ID: id}.Encode())(t))
+	ok(t, w.giveUp(submission.Message{ID: id}))
+	// Nothing of the earlier waits is left that could bring a message.
+	w.now = w.load(id).Due
+	ok(t, w.store.StopWaiting(t.Context(), id, w.now))
+	w.now = w.now.AddDate(0, 0, 3)
+	ok(t, w.giveUp(submission.Message{ID: id}))
 	w.wantState(id, request.Failed)
 	w.settle(1)
 	w.wantSeats("contoso.com", "row", 0)
@@ -421,7 +487,9 @@ func TestInstructionGivenUpMakesItsRequestDue(t *testing.T) {
 	w.settle(1)
 	w.wantNothingDue()
 	ok(t, w.giveUp(submission.Message{ID: id, Kind: submission.Resend}))
-	if due := must(w.store.Due(t.Context(), w.now.Add(lease), 10))(t); len(due) != 1 || due[0] != id {
-		t.Errorf("due are %v: a slow call may record the instruction after its message was given up", due)
+	early := must(w.store.Due(t.Context(), w.now.Add(lease-time.Second), 10))(t)
+	due := must(w.store.Due(t.Context(), w.now.Add(lease), 10))(t)
+	if len(early) > 0 || len(due) != 1 || due[0] != id {
+		t.Errorf("due are %v, then %v: a slow call may record the instruction after its message was given up", early, due)
 	}
 }
