@@ -129,7 +129,7 @@ func (j *job) delay(ctx context.Context, d time.Duration) error {
 	if j.Request.Due.After(due) {
 		due = j.Request.Due
 	}
-	err := j.config.Store.Wait(ctx, j.Request.ID, due)
+	err := j.writeDue(ctx, due)
 	if err != nil {
 		return fmt.Errorf("writing the due entry of request %s: %w", j.Request.ID, err)
 	}

@@ -493,3 +493,18 @@ func TestInstructionGivenUpMakesItsRequestDue(t *testing.T) {
 		t.Errorf("due are %v, then %v: a slow call may record the instruction after its message was given up", early, due)
 	}
 }
+
+// TestDeadLetterLeavesRequestParked gives up a message of a parked request. Upkeep finds parked
+// requests by their due entries.
+func TestDeadLetterLeavesRequestParked(t *testing.T) {
+	w := newWorld(t)
+	w.row("contoso.com", "trusted", "Action", "invite")
+	w.stop()
+	id := w.signUp("ana@contoso.com")
+	w.wantState(id, request.Parked)
+	w.poisoned(must(submission.Message{ID: id}.Encode())(t))
+	parked := must(w.store.Parked(t.Context(), 10))(t)
+	if len(parked) != 1 || parked[0].ID != id {
+		t.Errorf("the due entries say that %v are parked", parked)
+	}
+}
