@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"guestlist/handlers/problem"
 	"guestlist/handlers/request"
 	"guestlist/handlers/submission"
 	"guestlist/handlers/workflow"
@@ -100,6 +101,8 @@ type upkeepRun struct {
 // operated keeps what became of an operation of upkeep.
 func (u *upkeepRun) operated(op string, err error) {
 	switch {
+	// Somebody else has changed it meanwhile, or the answer to the first attempt was lost.
+	case problem.CodeOf(err) == problem.Conflict:
 	case err != nil:
 		if u.failed == nil {
 			u.failed = map[string]int{}
