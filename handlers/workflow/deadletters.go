@@ -146,7 +146,7 @@ func (j *job) delay(ctx context.Context, d time.Duration) error {
 
 // bringBack makes a request due after d.
 func (w *Worker) bringBack(ctx context.Context, id submission.ID, d time.Duration) error {
-	err := w.config.Store.Wait(ctx, id, w.config.Now().Add(d))
+	err := w.config.Store.Postpone(ctx, id, w.config.Now().Add(d))
 	if err != nil {
 		return fmt.Errorf("writing the due entry of request %s: %w", id, err)
 	}

@@ -363,7 +363,7 @@ func TestSignUpThatIsRecordedFromPoisonQueueIsWhole(t *testing.T) {
 
 // TestRequestFailsAfterDaysOnlyIfThatIsStored takes storage away when a request is to fail.
 func TestRequestFailsAfterDaysOnlyIfThatIsStored(t *testing.T) {
-	for _, op := range []string{"Wait", "Save"} {
+	for _, op := range []string{"Postpone", "Save"} {
 		w := newWorld(t)
 		w.row("contoso.com", "row", "Action", "invite")
 		w.tenantSays(suspicious)

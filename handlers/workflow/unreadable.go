@@ -53,7 +53,7 @@ func (w *Worker) awaitReadable(ctx context.Context, messageID string, message su
 	r request.Request, cause error,
 ) error {
 	due := w.config.Now().Add(unreadableRest)
-	err := w.config.Store.Wait(ctx, r.ID, due)
+	err := w.config.Store.Postpone(ctx, r.ID, due)
 	if err != nil {
 		return fmt.Errorf("writing the due entry of request %s: %w", r.ID, err)
 	}
