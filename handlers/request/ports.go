@@ -79,18 +79,25 @@ type ParkedEntry struct {
 	Parking
 }
 
-// Records finds records by what is in them. Errors are *problem.Error: StorageUnavailable. Every
-// call costs as much as reading all records, so it is made a few times a day.
+// Records finds records by what is in them, a page at a time. Errors are *problem.Error:
+// StorageUnavailable, and Conflict where said below.
 type Records interface {
-	// Expired returns at most limit ids of requests in a state that is [State.Finished] that were
-	// last changed before the time and still hold personal data.
-	Expired(ctx context.Context, before time.Time, limit int) ([]submission.ID, error)
-	// Standing counts the requests that have been in a state since before the time given for it.
-	// States without such a request are left out.
-	Standing(ctx context.Context, before map[State]time.Time) (map[State]Standing, error)
+	// ScanRequests returns the requests that the search looks for among those from the place on: at
+	// most limit, and of a bounded part of the table. Internal if the place is of no use any more.
+	ScanRequests(ctx context.Context, search Search, from Cursor, limit int) (Page, error)
+	// ForgetOldMails looks at a bounded part of the claims from the place on, at most limit, and
+	// removes those that are [Claim.OnlyMails] and have had no mail since the time. A claim that
+	// changes meanwhile stays. It returns where the rest begins, and whether there is none.
+	ForgetOldMails(ctx context.Context, before time.Time, from Cursor, limit int) (next Cursor, last bool, err error)
 	// ForgetMails removes at most limit of the claims that fit and are [Claim.OnlyMails], and
-	// returns how many. A claim that changes meanwhile stays.
+	// returns how many. A claim that changes meanwhile stays. Without an address it costs as much
+	// as reading all claims.
 	ForgetMails(ctx context.Context, which Mails, limit int) (forgotten int, err error)
+	// Sweep returns the record of the sweep as last saved, the zero Sweep if there is none.
+	Sweep(ctx context.Context) (Sweep, error)
+	// SaveSweep replaces the record of the sweep and returns it with its new Version. Conflict if it
+	// no longer has sweep.Version.
+	SaveSweep(ctx context.Context, sweep Sweep) (Sweep, error)
 }
 
 // Mails selects the mails to be forgotten. Fields that are zero do not count; the zero Mails
@@ -98,7 +105,6 @@ type Records interface {
 type Mails struct {
 	Address submission.Address // who had them
 	Owner   submission.ID      // the request that owns the claim, or owned it last
-	Before  time.Time          // when the last of them must have been sent before
 }
 
 // Any reports whether anything counts.
@@ -107,7 +113,7 @@ func (m Mails) Any() bool { return m != Mails{} }
 // Fit reports whether the claim on the address is [Claim.OnlyMails] and selected.
 func (m Mails) Fit(address submission.Address, claim Claim) bool {
 	return m.Any() && claim.OnlyMails() && (m.Address == submission.Address{} || m.Address == address) &&
-		(m.Owner == "" || m.Owner == claim.Owner) && (m.Before.IsZero() || claim.MailedAt.Before(m.Before))
+		(m.Owner == "" || m.Owner == claim.Owner)
 }
 
 // Standing is how many requests are in a state, and which of them was submitted first.
@@ -249,6 +255,10 @@ type DeadLetterStore interface {
 	KeepDeadLetter(ctx context.Context, letter DeadLetter) error
 	// AllDeadLetters returns all dead letters, in any order.
 	AllDeadLetters(ctx context.Context) ([]DeadLetter, error)
+	// ForgetDeadLetters looks at a bounded part of the dead letters from the place on, at most
+	// limit, and removes those that were kept before the time. It returns where the rest begins,
+	// and whether there is none.
+	ForgetDeadLetters(ctx context.Context, before time.Time, from Cursor, limit int) (next Cursor, last bool, err error)
 	// DropDeadLetter removes the dead letter with that id, if there is one.
 	DropDeadLetter(ctx context.Context, id string) error
 }

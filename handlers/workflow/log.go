@@ -6,7 +6,7 @@ import "log/slog"
 // stable, since alerts match on them. A test holds the table in docs/operations.md to them.
 const (
 	LogUpkeep        = "upkeep done"               // if it does not come, nothing that waits goes on
-	LogSwept         = "sweep done"                // if it does not come, nothing is erased or found overdue
+	LogSwept         = "sweep done"                // with every page; if it does not come, nothing is erased or found overdue
 	LogQueues        = "messages on queues"        // with every run of upkeep
 	LogBreakerOpened = "breaker opened"            // the tenant takes no invitations; once each time
 	LogBreakerClosed = "breaker closed"            // a probe went through
@@ -16,8 +16,8 @@ const (
 	LogFailed        = "request failed"            // a request came to state Failed
 	LogPoisoned      = "message poisoned"          // a message failed too often, beside LogFailed
 	LogKept          = "message kept"              // as a dead letter
-	LogUnreadable    = "record unreadable"         // with every message that it holds up
-	LogOverdue       = "requests wait too long"    // once an hour for each state
+	LogUnreadable    = "record unreadable"         // with every message that it holds up, and by the sweep
+	LogOverdue       = "requests wait too long"    // once a round of the sweep for each state
 	LogRemains       = "withdrawn guest remains"   // only an admin can remove the guest
 	LogDegraded      = "permission missing"        // the app goes on without; once for each start
 	LogStray         = "policy row matches nobody" // at once, then once an hour for each row

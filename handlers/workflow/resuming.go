@@ -19,6 +19,8 @@ const (
 	// resumeEvery is the time between two looks while parked requests go on: those that were
 	// resumed have had their turn by then, and younger ones can't overtake them.
 	resumeEvery = maxShortWait + 20*time.Second
+	// idleLook is the time between two looks while no parked request can go on.
+	idleLook = time.Hour
 	// probers is how many parked requests are resumed for one probe. The first at the gate gets it;
 	// another one may be busy elsewhere.
 	probers = 3
@@ -145,7 +147,7 @@ func (w *Worker) resumeParked(ctx context.Context) error {
 	case resumed:
 		w.resumption.lookAgain(now.Add(resumeEvery))
 	default:
-		w.resumption.lookAgain(now.Add(sweepEvery))
+		w.resumption.lookAgain(now.Add(idleLook))
 	}
 	return nil
 }

@@ -58,7 +58,6 @@ type Worker struct {
 	decider request.Decider
 
 	heldUntil  atomic.Int64 // until when the directory wants to be left alone, in nanoseconds; see held
-	sweepAt    atomic.Int64 // when upkeep next sweeps, in nanoseconds
 	degraded   atomic.Bool  // whether LogDegraded is written
 	blind      atomic.Bool  // whether the app may not read users, by the last answer to a question
 	resumption resumption

@@ -124,7 +124,7 @@ func (s *Store) Release(ctx context.Context, address submission.Address, claim r
 // ForgetMails implements [request.Records].
 func (s *Store) ForgetMails(ctx context.Context, which request.Mails, limit int) (int, error) {
 	const doing = "forgetting the mails of addresses"
-	if !which.Any() || limit <= 0 || !which.Before.IsZero() && which.Before.Before(firstTime) {
+	if !which.Any() || limit <= 0 {
 		return 0, nil
 	}
 	filter, err := mailsFilter(which)
@@ -134,8 +134,7 @@ func (s *Store) ForgetMails(ctx context.Context, which request.Mails, limit int)
 	var found []row
 	err = s.list(ctx, s.guests, filter, nil, func(r row) error {
 		claim, err := decodeClaim(doing, r)
-		// The address is not in the row: the filter's key stands for it. The emulator compares
-		// milliseconds only.
+		// The address is not in the row: the filter's key stands for it.
 		if err != nil || !which.Fit(which.Address, claim) {
 			return nil
 		}
@@ -148,8 +147,45 @@ func (s *Store) ForgetMails(ctx context.Context, which request.Mails, limit int)
 	if err != nil && err != errEnough {
 		return 0, failure(doing, err)
 	}
-	forgotten := 0
-	for _, r := range found {
+	return s.forgetClaims(ctx, doing, found)
+}
+
+// ForgetOldMails implements [request.Records]. It costs one call, and one for each claim that it
+// removes.
+func (s *Store) ForgetOldMails(
+	ctx context.Context, before time.Time, from request.Cursor, limit int,
+) (next request.Cursor, last bool, err error) {
+	const doing = "forgetting old mails"
+	if limit <= 0 || before.Before(firstTime) {
+		return request.Cursor{}, true, nil
+	}
+	filter := fmt.Sprintf("RowKey eq %s and %s eq true and %s le %s",
+		rest.String(claimName), onlyColumn, mailedAtColumn, odataTime(before))
+	options := aztables.ListEntitiesOptions{Filter: &filter, Top: s.scannedAtOnce(limit)}
+	var found []row
+	token, err := scan(ctx, doing, s.guests, options, from.Token, func(r row, err error) {
+		if err != nil {
+			return
+		}
+		claim, err := decodeClaim(doing, r)
+		// The emulator compares milliseconds only.
+		if err == nil && claim.OnlyMails() && claim.MailedAt.Before(before) {
+			found = append(found, r)
+		}
+	})
+	if err != nil {
+		return from, false, err
+	}
+	_, err = s.forgetClaims(ctx, doing, found)
+	if err != nil {
+		return from, false, err
+	}
+	return request.Cursor{Token: token}, token == "", nil
+}
+
+// forgetClaims removes those of the claims that have not changed meanwhile.
+func (s *Store) forgetClaims(ctx context.Context, doing string, claims []row) (forgotten int, err error) {
+	for _, r := range claims {
 		err = remove(ctx, doing, s.guests, r.partition, claimName, r.etag)
 		switch problem.CodeOf(err) {
 		case "":
@@ -175,9 +211,6 @@ func mailsFilter(which request.Mails) (string, error) {
 	}
 	if which.Owner != "" {
 		filter += fmt.Sprintf(" and %s eq %s", ownerColumn, rest.String(string(which.Owner)))
-	}
-	if !which.Before.IsZero() {
-		filter += fmt.Sprintf(" and %s le %s", mailedAtColumn, odataTime(which.Before))
 	}
 	return filter, nil
 }

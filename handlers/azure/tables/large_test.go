@@ -2,6 +2,10 @@ package tables
 
 import (
 	"bytes"
+	"context"
+	"io"
+	"log/slog"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -11,6 +15,7 @@ import (
 	"guestlist/handlers/dev/tablesim"
 	"guestlist/handlers/request"
 	"guestlist/handlers/submission"
+	"guestlist/handlers/workflow"
 )
 
 // manyRequests is a table of so many requests that are done, one submitted each minute, each with
@@ -84,4 +89,81 @@ func TestParkedRequestsAreFoundWithoutReadingAllRequests(t *testing.T) {
 			}
 		}
 	})
+}
+
+// nothing is a directory and queues that nobody calls; the queues are empty.
+type nothing struct {
+	request.Directory
+	request.Users
+	request.Queues
+}
+
+func (nothing) Length(context.Context, string) (int, bool, error) { return 0, true, nil }
+
+func (nothing) Enqueue(context.Context, []byte) error { return nil }
+
+// upkeeper returns a worker on the store that keeps personal data for thirty days.
+func upkeeper(t testing.TB, store *Store, now func() time.Time, log io.Writer) *workflow.Worker {
+	t.Helper()
+	return must(workflow.New(workflow.Config{
+		Store: store, Rows: store, Seats: store, Gates: store, DeadLetters: store, Records: store, Strays: store,
+		Queues: nothing{}, Directory: nothing{}, Users: nothing{}, Retention: 30 * 24 * time.Hour,
+		RedirectURL: "https://landing.example.com", IntentLease: 2 * time.Minute, Now: now,
+		Sleep:  func(context.Context, time.Duration) error { return nil },
+		Jitter: func(d time.Duration) time.Duration { return d },
+		Log:    slog.New(slog.NewTextHandler(log, nil)),
+	}))(t)
+}
+
+// TestUpkeepOfLargeTableEndsInTimeAndGoesOn sweeps a million requests that nobody need erase: the
+// last of them waits for a person. The service takes five seconds for a page, and most are empty.
+func TestUpkeepOfLargeTableEndsInTimeAndGoesOn(t *testing.T) {
+	calls := map[int]int{}
+	for _, n := range []int{1_000, 1_000_000} {
+		synctest.Test(t, func(t *testing.T) {
+			requests := manyRequests(t, n)
+			row := requests.Row
+			requests.Row = func(i int) tablesim.Row {
+				r := row(i)
+				if i%2 == 1 {
+					r.Columns[emailColumn] = "" // erased
+				}
+				if i == requests.Len-1 {
+					r.Columns[stateColumn] = string(request.Review)
+				}
+				return r
+			}
+			service := &tablesim.Service{Speed: 20_000, Tables: map[string]tablesim.Table{requestsTable: requests}}
+			for _, name := range Names() {
+				if name != requestsTable {
+					service.Tables[name] = tablesim.Table{}
+				}
+			}
+			now := start.Add(time.Duration(n)*time.Minute + 365*24*time.Hour)
+			var log bytes.Buffer
+			ticks := 0
+			for !strings.Contains(log.String(), workflow.LogOverdue) && ticks < 100 {
+				before, began := len(service.Calls()), time.Now()
+				// Another instance each time.
+				worker := upkeeper(t, large(t, service), func() time.Time { return now }, &log)
+				must(worker.Upkeep(t.Context(), nothing{}))(t)
+				if took := time.Since(began); took > 10*time.Second {
+					t.Errorf("%d requests: it took %s", n, took)
+				}
+				calls[n] = max(calls[n], len(service.Calls())-before)
+				now = now.Add(time.Minute)
+				ticks++
+			}
+			if !strings.Contains(log.String(), "state=review requests=1") {
+				t.Errorf("%d requests: nobody hears of what waits:\n%s", n, log.String())
+			}
+			if strings.Contains(log.String(), "ERROR") || strings.Count(log.String(), workflow.LogSwept) != ticks {
+				t.Errorf("%d requests, %d runs:\n%s", n, ticks, log.String())
+			}
+			t.Logf("%d requests: a round takes %d runs of at most %d calls", n, ticks, calls[n])
+		})
+	}
+	if calls[1_000_000] > calls[1_000] {
+		t.Errorf("calls by the number of requests: %v", calls)
+	}
 }

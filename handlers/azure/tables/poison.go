@@ -2,6 +2,9 @@ package tables
 
 import (
 	"context"
+	"fmt"
+	"strings"
+	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/data/aztables"
 
@@ -45,6 +48,39 @@ func (s *Store) DropDeadLetter(ctx context.Context, id string) error {
 		return failure("removing a dead letter", err)
 	}
 	return nil
+}
+
+// ForgetDeadLetters implements [request.DeadLetterStore]. It costs one call, and one for each letter
+// that it removes.
+func (s *Store) ForgetDeadLetters(
+	ctx context.Context, before time.Time, from request.Cursor, limit int,
+) (next request.Cursor, last bool, err error) {
+	const doing = "forgetting old dead letters"
+	if limit <= 0 || before.Before(firstTime) {
+		return request.Cursor{}, true, nil
+	}
+	filter := fmt.Sprintf("PartitionKey eq %s and %s le %s", rest.String(poisonPartition), atColumn, odataTime(before))
+	selected := strings.Join([]string{"PartitionKey", "RowKey", atColumn}, ",")
+	options := aztables.ListEntitiesOptions{Filter: &filter, Select: &selected, Top: s.scannedAtOnce(limit)}
+	var old []string
+	token, err := scan(ctx, doing, s.poison, options, from.Token, func(r row, err error) {
+		columns := reader{row: r}
+		at := columns.time(atColumn)
+		// The emulator compares milliseconds only.
+		if err == nil && columns.err == nil && !at.IsZero() && at.Before(before) {
+			old = append(old, r.name)
+		}
+	})
+	if err != nil {
+		return from, false, err
+	}
+	for _, name := range old {
+		_, err = s.poison.DeleteEntity(ctx, poisonPartition, name, nil)
+		if err != nil && !hasCode(err, aztables.ResourceNotFound) {
+			return from, false, failure(doing, err)
+		}
+	}
+	return request.Cursor{Token: token}, token == "", nil
 }
 
 // poisonKey names a row by a hash of the message's id, because an outsider who can write to the

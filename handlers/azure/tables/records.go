@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/Azure/azure-sdk-for-go/sdk/data/aztables"
+
 	"guestlist/handlers/azure/internal/rest"
 	"guestlist/handlers/request"
 	"guestlist/handlers/submission"
@@ -17,42 +19,174 @@ import (
 // errEnough ends a list early.
 var errEnough = errors.New("enough")
 
-// Expired implements [request.Records]. The ids are those of the oldest submissions.
-func (s *Store) Expired(ctx context.Context, before time.Time, limit int) ([]submission.ID, error) {
-	const doing = "looking for requests that are kept long enough"
-	if limit <= 0 || before.Before(firstTime) {
-		return nil, nil
-	}
-	end, err := endOf(before)
-	if err != nil {
-		return nil, failure(doing, err)
-	}
-	// No request is finished before it is submitted, so newer ids are left out. A row without the
-	// column has no address.
-	filter := fmt.Sprintf("PartitionKey lt %s and RowKey eq %s and %s le %s and %s gt '' and (%s)",
-		rest.String(end), rest.String(recordName), changedColumn, odataTime(before), emailColumn, anyState(request.StatesThat(request.State.Finished)))
-	var ids []submission.ID
-	err = s.list(ctx, s.requests, filter, []string{"PartitionKey", "RowKey", changedColumn}, func(r row) error {
-		columns := reader{row: r}
-		changed := columns.time(changedColumn)
-		id, err := submission.StoredID(r.partition)
-		// The emulator compares milliseconds only.
-		if err != nil || columns.err != nil || !changed.Before(before) {
-			return nil
-		}
-		ids = append(ids, id)
-		if len(ids) == limit {
-			return errEnough
-		}
-		return nil
-	})
-	if err != nil && err != errEnough {
-		return nil, failure(doing, err)
-	}
-	return ids, nil
+// scannedAtOnce is how many rows a page has at most.
+func (s *Store) scannedAtOnce(limit int) *int32 {
+	size := min(s.pageSize, int32(limit))
+	return &size
 }
 
-// Standing implements [request.Records]. Records that can't be understood are skipped.
+// ScanRequests implements [request.Records]. It costs one call. The service looks at rows for five
+// seconds at most, events included, and returns those that the filter lets through.
+func (s *Store) ScanRequests(
+	ctx context.Context, search request.Search, from request.Cursor, limit int,
+) (request.Page, error) {
+	const doing = "looking for old requests"
+	filter, err := sweepFilter(search, from)
+	if err != nil {
+		return request.Page{}, failure(doing, err)
+	}
+	if filter == "" || limit <= 0 {
+		return request.Page{Last: true}, nil
+	}
+	selected := strings.Join([]string{"PartitionKey", stateColumn, sinceColumn, changedColumn}, ",")
+	options := aztables.ListEntitiesOptions{Filter: &filter, Select: &selected, Top: s.scannedAtOnce(limit)}
+	var page request.Page
+	token, err := scan(ctx, doing, s.requests, options, from.Token, func(r row, err error) {
+		b := decodeBrief(r)
+		b.Unreadable = b.Unreadable || err != nil
+		// The emulator compares milliseconds only.
+		if b.Unreadable || search.IsOverdue(b) || search.Expires(b) {
+			page.Found = append(page.Found, b)
+		}
+	})
+	if err != nil {
+		return request.Page{}, err
+	}
+	page.Next, page.Last = request.Cursor{After: from.After, Token: token}, token == ""
+	return page, nil
+}
+
+// decodeBrief reads the columns of a brief.
+func decodeBrief(r row) request.Brief {
+	columns := reader{row: r}
+	id, err := submission.StoredID(r.partition)
+	b := request.Brief{
+		ID: id, State: request.State(columns.text(stateColumn)),
+		Since: columns.time(sinceColumn), Changed: columns.time(changedColumn),
+	}
+	if err != nil || columns.err != nil || !b.State.Known() {
+		return request.Brief{ID: id, Unreadable: true}
+	}
+	return b
+}
+
+// sweepFilter returns the filter for the requests that may be meant, "" if there are none. It has at
+// most 15 comparisons, which is as many as the service takes
+// (https://learn.microsoft.com/rest/api/storageservices/querying-tables-and-entities).
+//
+// No request expires or is overdue before it is submitted, so newer ids are left out. A row without
+// an address has no personal data. A record with an unknown state is among those that expire.
+func sweepFilter(search request.Search, from request.Cursor) (string, error) {
+	var meant []string
+	latest := firstTime
+	if !search.Expired.Before(firstTime) {
+		meant = append(meant, fmt.Sprintf("(%s le %s and %s gt '')", changedColumn, odataTime(search.Expired), emailColumn))
+		latest = search.Expired
+	}
+	var states []request.State
+	since := firstTime
+	for state, before := range search.Overdue {
+		if before.Before(firstTime) {
+			continue
+		}
+		states = append(states, state)
+		if before.After(since) {
+			since = before
+		}
+	}
+	if len(states) > 0 {
+		slices.Sort(states)
+		meant = append(meant, fmt.Sprintf("((%s) and %s le %s)", anyState(states), sinceColumn, odataTime(since)))
+		if since.After(latest) {
+			latest = since
+		}
+	}
+	if len(meant) == 0 {
+		return "", nil
+	}
+	end, err := endOf(latest)
+	if err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("PartitionKey gt %s and PartitionKey lt %s and RowKey eq %s and (%s)",
+		rest.String(string(from.After)), rest.String(end), rest.String(recordName), strings.Join(meant, " or ")), nil
+}
+
+const sweepName = "sweep" // in tenantPartition
+
+// sweepFields returns the columns of the sweep, but for JSON.
+func sweepFields(sweep *request.Sweep) []field {
+	return []field{
+		{"Began", &sweep.Began},
+		{"Part", (*string)(&sweep.Part)},
+		{"Ended", &sweep.Ended},
+	}
+}
+
+// sweepParts returns the columns of the sweep that are JSON.
+func sweepParts(sweep *request.Sweep) map[string]any {
+	return map[string]any{"At": &sweep.At, "Tally": &sweep.Tally, "Last": &sweep.Last}
+}
+
+// Sweep implements [request.Records].
+func (s *Store) Sweep(ctx context.Context) (request.Sweep, error) {
+	const doing = "reading the record of the sweep"
+	stored, err := get(ctx, s.tenant, tenantPartition, sweepName)
+	if hasCode(err, aztables.ResourceNotFound) {
+		return request.Sweep{}, nil
+	}
+	if err != nil {
+		return request.Sweep{}, failure(doing, err)
+	}
+	return decodeSweep(stored), nil
+}
+
+// decodeSweep reads the record of the sweep. One that can't be read is made anew.
+func decodeSweep(stored row) request.Sweep {
+	sweep := request.Sweep{Version: stored.etag}
+	columns := reader{row: stored}
+	columns.read(sweepFields(&sweep))
+	for column, part := range sweepParts(&sweep) {
+		columns.json(column, part, "a part of the sweep")
+	}
+	if columns.err != nil {
+		return request.Sweep{Version: stored.etag}
+	}
+	return sweep
+}
+
+// SaveSweep implements [request.Records].
+func (s *Store) SaveSweep(ctx context.Context, sweep request.Sweep) (request.Sweep, error) {
+	const doing = "saving the record of the sweep"
+	r := newRow(tenantPartition, sweepName, sweepFields(&sweep))
+	for column, part := range sweepParts(&sweep) {
+		err := r.setJSON(column, part)
+		if err != nil {
+			return request.Sweep{}, failure(doing, err)
+		}
+	}
+	if sweep.Version != "" {
+		saved, err := replace(ctx, doing, s.tenant, r, sweep.Version)
+		if err != nil {
+			return request.Sweep{}, err
+		}
+		return decodeSweep(saved), nil
+	}
+	encoded, err := r.encode()
+	if err != nil {
+		return request.Sweep{}, failure(doing, err)
+	}
+	added, err := s.tenant.AddEntity(ctx, encoded, nil)
+	if err != nil {
+		return request.Sweep{}, failure(doing, err)
+	}
+	r.etag = string(added.ETag)
+	return decodeSweep(r), nil
+}
+
+// Standing counts the requests that have been in a state since before the time given for it, and
+// leaves out states without such a request. Records that can't be understood are skipped. It is for
+// admins: it costs as much as reading all records.
 func (s *Store) Standing(ctx context.Context, before map[request.State]time.Time) (map[request.State]request.Standing, error) {
 	const doing = "counting the requests that wait"
 	if len(before) == 0 {

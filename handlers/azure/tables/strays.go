@@ -1,31 +1,15 @@
 package tables
 
 import (
+	"cmp"
 	"context"
-	"encoding/json"
-	"errors"
-	"net/http"
 	"strings"
-	"time"
 
-	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
-	azpolicy "github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 	"github.com/Azure/azure-sdk-for-go/sdk/data/aztables"
 
 	"guestlist/handlers/policy"
-	"guestlist/handlers/problem"
 	"guestlist/handlers/request"
 )
-
-// scanTimeout is how long one page of a scan may take: the service itself stops after five seconds
-// (https://learn.microsoft.com/rest/api/storageservices/query-timeout-and-pagination).
-const scanTimeout = 8 * time.Second
-
-// place is where a scan goes on, as the service says.
-type place struct {
-	Partition string `json:"p"`
-	Row       string `json:"r,omitempty"`
-}
 
 // ScanRows implements [request.StrayStore]. A page costs one call.
 func (s *Store) ScanRows(
@@ -36,47 +20,21 @@ func (s *Store) ScanRows(
 	names := append([]string{policy.PartitionKeyColumn, policy.RowKeyColumn}, policy.StrayColumns()...)
 	selected := strings.Join(names, ",")
 	options := aztables.ListEntitiesOptions{Top: &size, Select: &selected}
-	if cursor != "" {
-		var from place
-		err = json.Unmarshal([]byte(cursor), &from)
-		if err != nil {
-			return nil, "", problem.New(problem.Internal, "%s: the cursor can't be understood", doing)
-		}
-		options.NextPartitionKey, options.NextRowKey = &from.Partition, &from.Row
-	}
-	ctx = azpolicy.WithRetryOptions(ctx, azpolicy.RetryOptions{
-		MaxRetries: maxRetries, TryTimeout: scanTimeout, MaxRetryDelay: maxRetryDelay,
-	})
-	page, err := s.policies.NewListEntitiesPager(&options).NextPage(ctx)
-	var answer *azcore.ResponseError
-	if cursor != "" && errors.As(err, &answer) && answer.StatusCode == http.StatusBadRequest {
-		return nil, "", problem.New(problem.Internal, "%s: the service refuses the cursor", doing)
-	}
-	if err != nil {
-		return nil, "", failure(doing, err)
-	}
-	for _, encoded := range page.Entities {
-		r, err := decodeRow(encoded)
+	var failed error
+	next, err = scan(ctx, doing, s.policies, options, cursor, func(r row, err error) {
 		if err == nil {
 			err = r.whole()
 		}
-		if err != nil {
-			return nil, "", failure(doing, err)
-		}
+		failed = cmp.Or(failed, err)
 		rows = append(rows, r.raw())
+	})
+	switch {
+	case err != nil:
+		return nil, "", err
+	case failed != nil:
+		return nil, "", failure(doing, failed)
 	}
-	if page.NextPartitionKey == nil || *page.NextPartitionKey == "" {
-		return rows, "", nil
-	}
-	from := place{Partition: *page.NextPartitionKey}
-	if page.NextRowKey != nil {
-		from.Row = *page.NextRowKey
-	}
-	encoded, err := json.Marshal(from)
-	if err != nil {
-		return nil, "", failure(doing, err)
-	}
-	return rows, string(encoded), nil
+	return rows, next, nil
 }
 
 const (

@@ -2,8 +2,10 @@ package tables
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"log/slog"
+	"net/http"
 	"net/url"
 	"regexp"
 	"strings"
@@ -220,6 +222,64 @@ func (s *Store) list(ctx context.Context, table *aztables.Client, filter string,
 		}
 	}
 	return nil
+}
+
+// scanTimeout is how long one page of a scan may take: the service itself stops after five seconds
+// (https://learn.microsoft.com/rest/api/storageservices/query-timeout-and-pagination), and is slow
+// when it has to. The caller's context may end it earlier.
+const scanTimeout = 30 * time.Second
+
+// scanning returns a context for reading a page of a scan.
+func scanning(ctx context.Context) context.Context {
+	return azpolicy.WithRetryOptions(ctx, azpolicy.RetryOptions{
+		MaxRetries: maxRetries, TryTimeout: scanTimeout, MaxRetryDelay: maxRetryDelay,
+	})
+}
+
+// place is where a scan goes on, as the service says.
+type place struct {
+	Partition string `json:"p"`
+	Row       string `json:"r,omitempty"`
+}
+
+// scan calls each for every row of one page that matches the filter, and returns the token of the
+// rest, "" if there is none. A row that can't be decoded comes with an error. A page may be empty
+// and not the last. A token that is of no use any more is a problem.Internal.
+func scan(
+	ctx context.Context, doing string, table *aztables.Client, options aztables.ListEntitiesOptions, token string,
+	each func(row, error),
+) (next string, err error) {
+	if token != "" {
+		var from place
+		err = json.Unmarshal([]byte(token), &from)
+		if err != nil {
+			return "", problem.New(problem.Internal, "%s: the cursor can't be understood", doing)
+		}
+		options.NextPartitionKey, options.NextRowKey = &from.Partition, &from.Row
+	}
+	page, err := table.NewListEntitiesPager(&options).NextPage(scanning(ctx))
+	var answer *azcore.ResponseError
+	if token != "" && errors.As(err, &answer) && answer.StatusCode == http.StatusBadRequest {
+		return "", problem.New(problem.Internal, "%s: the service refuses the cursor", doing)
+	}
+	if err != nil {
+		return "", failure(doing, err)
+	}
+	for _, encoded := range page.Entities {
+		each(decodeRow(encoded))
+	}
+	if page.NextPartitionKey == nil || *page.NextPartitionKey == "" {
+		return "", nil
+	}
+	from := place{Partition: *page.NextPartitionKey}
+	if page.NextRowKey != nil {
+		from.Row = *page.NextRowKey
+	}
+	encoded, err := json.Marshal(from)
+	if err != nil {
+		return "", failure(doing, err)
+	}
+	return string(encoded), nil
 }
 
 // odataTime returns t as a time literal of a filter.

@@ -160,14 +160,17 @@ func (s bentStore) Due(
 	return ids, err
 }
 
-// blindRecords find nothing overdue if that can't be read.
+// blindRecords find nothing if that can't be read.
 type blindRecords struct{ request.Records }
 
-func (s blindRecords) Standing(
-	ctx context.Context, before map[request.State]time.Time,
-) (map[request.State]request.Standing, error) {
-	standing, _ := s.Records.Standing(ctx, before)
-	return standing, nil
+func (s blindRecords) ScanRequests(
+	ctx context.Context, search request.Search, from request.Cursor, limit int,
+) (request.Page, error) {
+	page, err := s.Records.ScanRequests(ctx, search, from, limit)
+	if err != nil {
+		return request.Page{Last: true}, nil
+	}
+	return page, nil
 }
 
 // bentDirectory is a directory with a fault.

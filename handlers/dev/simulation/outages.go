@@ -36,17 +36,19 @@ var partNames = map[part]string{
 // partOf names the part of storage on which an operation works.
 var partOf = map[string]part{
 	"Load": requestsTable, "Save": requestsTable, "History": requestsTable, "Forget": requestsTable,
-	"Expired": requestsTable, "Standing": requestsTable,
-	"Claim": guestsTable, "ClaimOf": guestsTable, "UpdateClaim": guestsTable,
-	"Release": guestsTable, "ForgetMails": guestsTable,
+	"ScanRequests": requestsTable,
+	"Claim":        guestsTable, "ClaimOf": guestsTable, "UpdateClaim": guestsTable,
+	"Release": guestsTable, "ForgetMails": guestsTable, "ForgetOldMails": guestsTable,
 	"Wait": waitingTable, "Park": waitingTable, "Postpone": waitingTable, "StopWaiting": waitingTable,
 	"Due": waitingTable, "Parked": waitingTable,
 	"Rows": policiesTable, "ScanRows": policiesTable,
 	"AllRows": policiesTable, "ChangeRows": policiesTable,
 	"Gate": tenantTable, "SaveGate": tenantTable, "Strays": tenantTable, "SaveStrays": tenantTable,
+	"Sweep": tenantTable, "SaveSweep": tenantTable,
 	"Used": seatsTable, "TakeSeat": seatsTable, "HoldsSeat": seatsTable, "ReleaseSeat": seatsTable,
 	"KeepDeadLetter": poisonTable, "AllDeadLetters": poisonTable, "DropDeadLetter": poisonTable,
-	"Put": queuePuts,
+	"ForgetDeadLetters": poisonTable,
+	"Put":               queuePuts,
 }
 
 // An outage is a time in which parts of storage are gone. The zero outage is over.

@@ -363,18 +363,48 @@ func (s store) DropDeadLetter(_ context.Context, id string) error {
 	return s.do("DropDeadLetter", func() error { return s.memory.DropDeadLetter(s.context, id) })
 }
 
-func (s store) Expired(ctx context.Context, before time.Time, limit int) ([]submission.ID, error) {
-	return get(s, "Expired", func() ([]submission.ID, error) {
-		return s.memory.Expired(ctx, before, limit)
+func (s store) ScanRequests(
+	ctx context.Context, search request.Search, from request.Cursor, limit int,
+) (request.Page, error) {
+	return get(s, "ScanRequests", func() (request.Page, error) {
+		return s.memory.ScanRequests(ctx, search, from, limit)
 	})
 }
 
-func (s store) Standing(
-	ctx context.Context, before map[request.State]time.Time,
-) (map[request.State]request.Standing, error) {
-	return get(s, "Standing", func() (map[request.State]request.Standing, error) {
-		return s.memory.Standing(ctx, before)
+func (s store) Sweep(ctx context.Context) (request.Sweep, error) {
+	return get(s, "Sweep", func() (request.Sweep, error) { return s.memory.Sweep(ctx) })
+}
+
+func (s store) SaveSweep(_ context.Context, sweep request.Sweep) (request.Sweep, error) {
+	return get(s, "SaveSweep", func() (request.Sweep, error) {
+		return s.memory.SaveSweep(s.context, sweep)
 	})
+}
+
+func (s store) ForgetDeadLetters(
+	_ context.Context, before time.Time, from request.Cursor, limit int,
+) (next request.Cursor, last bool, err error) {
+	err = s.do("ForgetDeadLetters", func() (err error) {
+		next, last, err = s.memory.ForgetDeadLetters(s.context, before, from, limit)
+		return err
+	})
+	return next, last, err
+}
+
+func (s store) ForgetOldMails(
+	_ context.Context, before time.Time, from request.Cursor, limit int,
+) (next request.Cursor, last bool, err error) {
+	by := s.current
+	err = s.do("ForgetOldMails", func() (err error) {
+		next, last, err = s.memory.ForgetOldMails(s.context, before, from, limit)
+		for address, claim := range s.claims {
+			if err == nil && claim.OnlyMails() && claim.MailedAt.Before(before) {
+				s.released(by, address)
+			}
+		}
+		return err
+	})
+	return next, last, err
 }
 
 func (s store) ForgetMails(_ context.Context, which request.Mails, limit int) (int, error) {

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"time"
 
 	"guestlist/handlers/request"
 )
@@ -28,6 +29,23 @@ func (s *Store) DropDeadLetter(ctx context.Context, id string) error {
 		delete(s.deadLetters, id)
 		return nil
 	})
+}
+
+// ForgetDeadLetters implements [request.DeadLetterStore]. Each page begins at the beginning.
+func (s *Store) ForgetDeadLetters(
+	ctx context.Context, before time.Time, _ request.Cursor, limit int,
+) (next request.Cursor, last bool, err error) {
+	forgotten, err := get(ctx, s, "ForgetDeadLetters", func() (int, error) {
+		forgotten := 0
+		for id, letter := range s.deadLetters {
+			if forgotten < limit && letter.At.Before(before) {
+				delete(s.deadLetters, id)
+				forgotten++
+			}
+		}
+		return forgotten, nil
+	})
+	return request.Cursor{}, forgotten < limit, err
 }
 
 // AllDeadLetters implements [request.DeadLetterStore].

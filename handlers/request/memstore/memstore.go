@@ -40,6 +40,7 @@ type Store struct {
 	seats       map[policy.RowKey]map[submission.ID]string // the day on which each request took its seat
 	gate        request.Gate
 	strays      request.Strays
+	sweep       request.Sweep
 	deadLetters map[string]request.DeadLetter // by the message's id
 }
 

@@ -2,57 +2,88 @@ package memstore
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"time"
 
+	"guestlist/handlers/problem"
 	"guestlist/handlers/request"
 	"guestlist/handlers/submission"
 )
 
-// Expired implements [request.Records].
-func (s *Store) Expired(ctx context.Context, before time.Time, limit int) ([]submission.ID, error) {
-	return get(ctx, s, "Expired", func() ([]submission.ID, error) {
-		var ids []submission.ID
-		for id, r := range s.requests {
-			if r.State.Finished() && r.Changed.Before(before) && r.Submission.Email != (submission.Address{}) {
-				ids = append(ids, id)
+// ScanRequests implements [request.Records]. It looks at limit requests.
+func (s *Store) ScanRequests(
+	ctx context.Context, search request.Search, from request.Cursor, limit int,
+) (request.Page, error) {
+	return get(ctx, s, "ScanRequests", func() (request.Page, error) {
+		ids := slices.Sorted(maps.Keys(s.requests))
+		ids = slices.DeleteFunc(ids, func(id submission.ID) bool { return id <= from.After })
+		var page request.Page
+		page.Last = len(ids) <= limit
+		for _, id := range atMost(limit, ids) {
+			r := s.requests[id]
+			b := request.Brief{ID: id, State: r.State, Since: r.Since, Changed: r.Changed}
+			personal := r.Submission.Email != submission.Address{}
+			if search.IsOverdue(b) || search.Expires(b) && personal {
+				page.Found = append(page.Found, b)
 			}
+			page.Next.After = id
 		}
-		slices.Sort(ids)
-		return atMost(limit, ids), nil
+		return page, nil
 	})
 }
 
-// Standing implements [request.Records].
-func (s *Store) Standing(ctx context.Context, before map[request.State]time.Time) (map[request.State]request.Standing, error) {
-	return get(ctx, s, "Standing", func() (map[request.State]request.Standing, error) {
-		standing := map[request.State]request.Standing{}
-		for id, r := range s.requests {
-			limit, asked := before[r.State]
-			if !asked || r.Since.IsZero() || !r.Since.Before(limit) {
-				continue
-			}
-			found := standing[r.State]
-			if found.Requests == 0 || id < found.Oldest {
-				found.Oldest = id
-			}
-			found.Requests++
-			standing[r.State] = found
-		}
-		return standing, nil
+// ForgetOldMails implements [request.Records]. Each page begins at the beginning.
+func (s *Store) ForgetOldMails(
+	ctx context.Context, before time.Time, _ request.Cursor, limit int,
+) (next request.Cursor, last bool, err error) {
+	forgotten, err := get(ctx, s, "ForgetOldMails", func() (int, error) {
+		return s.forgetMails(limit, func(_ submission.Address, claim request.Claim) bool {
+			return claim.OnlyMails() && claim.MailedAt.Before(before)
+		}), nil
 	})
+	return request.Cursor{}, forgotten < limit, err
 }
 
 // ForgetMails implements [request.Records].
 func (s *Store) ForgetMails(ctx context.Context, which request.Mails, limit int) (int, error) {
-	return get(ctx, s, "ForgetMails", func() (int, error) {
-		forgotten := 0
-		for address, claim := range s.claims {
-			if forgotten < limit && which.Fit(address, claim) {
-				delete(s.claims, address)
-				forgotten++
-			}
+	return get(ctx, s, "ForgetMails", func() (int, error) { return s.forgetMails(limit, which.Fit), nil })
+}
+
+// forgetMails removes at most limit of the claims that fit, and returns how many. The caller holds
+// s.mutex.
+func (s *Store) forgetMails(limit int, fit func(submission.Address, request.Claim) bool) int {
+	forgotten := 0
+	for address, claim := range s.claims {
+		if forgotten < limit && fit(address, claim) {
+			delete(s.claims, address)
+			forgotten++
 		}
-		return forgotten, nil
+	}
+	return forgotten
+}
+
+// Sweep implements [request.Records].
+func (s *Store) Sweep(ctx context.Context) (request.Sweep, error) {
+	return get(ctx, s, "Sweep", func() (request.Sweep, error) { return copySweep(s.sweep), nil })
+}
+
+// SaveSweep implements [request.Records].
+func (s *Store) SaveSweep(ctx context.Context, sweep request.Sweep) (request.Sweep, error) {
+	return get(ctx, s, "SaveSweep", func() (request.Sweep, error) {
+		if sweep.Version != s.sweep.Version {
+			return sweep, problem.New(problem.Conflict, "the sweep is saved as version %q, stored is %q", sweep.Version, s.sweep.Version)
+		}
+		toTicks(&sweep.Began, &sweep.Ended)
+		sweep.Version = s.newVersion()
+		s.sweep = copySweep(sweep)
+		return sweep, nil
 	})
+}
+
+func copySweep(sweep request.Sweep) request.Sweep {
+	for _, tally := range []*request.Tally{&sweep.Tally, &sweep.Last} {
+		tally.Overdue, tally.Examples = maps.Clone(tally.Overdue), slices.Clone(tally.Examples)
+	}
+	return sweep
 }

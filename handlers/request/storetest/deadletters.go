@@ -4,11 +4,28 @@ import (
 	"cmp"
 	"slices"
 	"testing"
+	"time"
 
 	"guestlist/handlers/request"
 )
 
 var deadLetterTests = map[string]func(*testing.T, Store){
+	"old ones are forgotten": func(t *testing.T, store Store) {
+		for i := range 5 {
+			succeed(t, store.KeepDeadLetter(t.Context(), request.DeadLetter{
+				ID: string(rune('a' + i)), At: start.Add(time.Duration(i) * time.Hour), Why: "no JSON",
+			}))
+		}
+		all(t, func(from request.Cursor) (request.Cursor, bool, error) {
+			return store.ForgetDeadLetters(t.Context(), stored.Add(3*time.Hour), from, 1)
+		})
+		kept := must(store.AllDeadLetters(t.Context()))(t)
+		slices.SortFunc(kept, func(a, b request.DeadLetter) int { return cmp.Compare(a.ID, b.ID) })
+		if len(kept) != 2 || kept[0].ID != "d" || kept[1].ID != "e" {
+			t.Errorf("left are %+v", kept)
+		}
+	},
+
 	"a message is kept once and dropped by its id": func(t *testing.T, store Store) {
 		hostile := request.DeadLetter{ID: "/\\#?' or 1 eq 1\n", At: start, Body: []byte("\x00\xff<script>"), Why: "no JSON"}
 		plain := request.DeadLetter{ID: "800ae4b3-0000-4000-8000-000000000001", At: start, Body: make([]byte, 64<<10), Why: "too long"}

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"guestlist/handlers/problem"
 	"guestlist/handlers/request"
 	"guestlist/handlers/submission"
 )
@@ -21,65 +22,124 @@ func putRequest(t *testing.T, store Store, state request.State, at time.Time, er
 	return r.ID
 }
 
-var recordTests = map[string]func(*testing.T, Store){
-	"old finished requests expire unless erased": func(t *testing.T, store Store) {
-		before := stored.Add(90 * 24 * time.Hour)
-		want := map[submission.ID]bool{}
-		for _, state := range states {
-			id := putRequest(t, store, state, before.Add(-time.Microsecond), false)
-			switch state {
-			case request.Done, request.Denied, request.Failed, request.Cancelled, request.Void:
-				want[id] = true
-			}
-			putRequest(t, store, state, before, false)
-			putRequest(t, store, state, before.Add(-time.Hour), true)
-		}
-		got := must(store.Expired(t.Context(), before, 100))(t)
-		for _, id := range got {
-			if !want[id] {
-				t.Errorf("%s has not expired, or came twice", id)
-			}
-			delete(want, id)
-		}
-		if len(want) > 0 {
-			t.Errorf("%d expired requests were not found", len(want))
-		}
-	},
+// scanAll returns what all pages hold.
+func scanAll(t *testing.T, store Store, search request.Search, limit int) (found []request.Brief) {
+	t.Helper()
+	all(t, func(from request.Cursor) (request.Cursor, bool, error) {
+		page, err := store.ScanRequests(t.Context(), search, from, limit)
+		found = append(found, page.Found...)
+		return page.Next, page.Last, err
+	})
+	return found
+}
 
-	"Expired keeps its limit": func(t *testing.T, store Store) {
-		for range 5 {
-			putRequest(t, store, request.Done, start, false)
-		}
-		for _, limit := range []int{-1, 0, 1, 4, 5, 6} {
-			got := must(store.Expired(t.Context(), start.Add(time.Hour), limit))(t)
-			if len(got) != min(max(limit, 0), 5) {
-				t.Errorf("%d of 5 with a limit of %d", len(got), limit)
-			}
-		}
-		wantSame(t, "before all times", []submission.ID(nil), must(store.Expired(t.Context(), time.Time{}, 5))(t))
-	},
-
-	"Standing counts requests by state": func(t *testing.T, store Store) {
-		limit := stored.Add(3 * time.Hour)
-		first := putRequest(t, store, request.Review, limit.Add(-time.Microsecond), false)
-		second := putRequest(t, store, request.Review, limit.Add(-2*time.Hour), false)
-		putRequest(t, store, request.Review, limit, false)
-		parked := putRequest(t, store, request.Parked, limit.Add(-time.Hour), false)
-		putRequest(t, store, request.Parked, limit.Add(-time.Microsecond), false) // its own limit is earlier
-		putRequest(t, store, request.Done, start, false)
-		got, err := store.Standing(t.Context(), map[request.State]time.Time{
-			request.Review: limit, request.Parked: limit.Add(-30 * time.Minute), request.Granting: limit, request.Received: {},
-		})
+// all reads page after page.
+func all(t *testing.T, read func(request.Cursor) (request.Cursor, bool, error)) {
+	t.Helper()
+	var from request.Cursor
+	for range 1000 {
+		next, last, err := read(from)
 		succeed(t, err)
-		wantSame(t, "Standing", map[request.State]request.Standing{
-			request.Review: {Requests: 2, Oldest: min(first, second)}, request.Parked: {Requests: 1, Oldest: parked},
-		}, got)
+		if last {
+			return
+		}
+		from = next
+	}
+	t.Fatal("the pages do not end")
+}
+
+var recordTests = map[string]func(*testing.T, Store){
+	"a scan finds what expires and what is overdue": func(t *testing.T, store Store) {
+		limit := stored.Add(90 * 24 * time.Hour)
+		search := request.Search{Expired: limit, Overdue: map[request.State]time.Time{
+			request.Review: limit, request.Parked: limit.Add(-30 * time.Minute), request.Received: {},
+		}}
+		want := map[submission.ID]request.State{}
+		for _, state := range states {
+			id := putRequest(t, store, state, limit.Add(-time.Microsecond), false)
+			if state.Finished() || state == request.Review {
+				want[id] = state
+			}
+			putRequest(t, store, state, limit, false)
+			erased := putRequest(t, store, state, limit.Add(-time.Hour), true)
+			if state == request.Review || state == request.Parked {
+				want[erased] = state
+			}
+		}
+		got := map[submission.ID]request.State{}
+		for _, b := range scanAll(t, store, search, 1000) {
+			if search.Expires(b) || search.IsOverdue(b) {
+				got[b.ID] = b.State
+			}
+		}
+		wantSame(t, "what is found", want, got)
 	},
 
-	"Standing counts only states that are asked for": func(t *testing.T, store Store) {
+	"a scan goes on from where it stopped": func(t *testing.T, store Store) {
+		want := map[submission.ID]bool{}
+		for range 7 {
+			want[putRequest(t, store, request.Done, start, false)] = true
+		}
+		search := request.Search{Expired: start.Add(time.Hour)}
+		for _, limit := range []int{1, 2, 7, 8} {
+			got := map[submission.ID]bool{}
+			for _, b := range scanAll(t, store, search, limit) {
+				if got[b.ID] {
+					t.Errorf("%s comes twice with a limit of %d", b.ID, limit)
+				}
+				got[b.ID] = true
+			}
+			wantSame(t, fmt.Sprintf("what is found with a limit of %d", limit), want, got)
+		}
+		ordered := scanAll(t, store, search, 100)
+		page := must(store.ScanRequests(t.Context(), search, request.Cursor{After: ordered[3].ID}, 1))(t)
+		wantSame(t, "after an id", ordered[4:5], page.Found)
+	},
+
+	"a scan for nothing ends": func(t *testing.T, store Store) {
 		putRequest(t, store, request.Review, start, false)
-		for _, before := range []map[request.State]time.Time{nil, {request.Review: {}}} {
-			wantSame(t, fmt.Sprint(before), map[request.State]request.Standing{}, must(store.Standing(t.Context(), before))(t))
+		for _, search := range []request.Search{{}, {Overdue: map[request.State]time.Time{request.Review: {}}}} {
+			wantSame(t, "what is found", []request.Brief(nil), scanAll(t, store, search, 10))
+		}
+	},
+
+	"the sweep is kept as it was saved last": func(t *testing.T, store Store) {
+		wantSame(t, "the first", request.Sweep{}, must(store.Sweep(t.Context()))(t))
+		id := newID(t)
+		sweep := request.Sweep{Began: start, Part: request.SweepMails, At: request.Cursor{After: id, Token: "x"},
+			Tally: request.Tally{}.CountUnreadable(id), Last: request.Tally{Erased: 3}.CountOverdue(request.Brief{ID: id, State: request.Review}),
+			Ended: start.Add(-time.Hour)}
+		saved := must(store.SaveSweep(t.Context(), sweep))(t)
+		wantCode(t, "over another one", errorOf(store.SaveSweep(t.Context(), sweep)), problem.Conflict)
+		sweep.Version, sweep.Began, sweep.Ended = saved.Version, stored, stored.Add(-time.Hour)
+		wantSame(t, "as saved", sweep, saved)
+		wantSame(t, "as read", sweep, must(store.Sweep(t.Context()))(t))
+		next := must(store.SaveSweep(t.Context(), saved.Next()))(t)
+		wantSame(t, "the next", next, must(store.Sweep(t.Context()))(t))
+		wantCode(t, "an old version", errorOf(store.SaveSweep(t.Context(), saved)), problem.Conflict)
+	},
+
+	"ForgetOldMails removes only old claims that are kept for mails": func(t *testing.T, store Store) {
+		before := stored.Add(24 * time.Hour)
+		owner := newID(t)
+		gone := map[string]bool{"a@contoso.com": true, "b@contoso.com": true, "c@contoso.com": false, "d@contoso.com": false}
+		for text, claim := range map[string]request.Claim{
+			"a@contoso.com": {State: request.ClaimMails, Owner: owner, MailedAt: before.Add(-time.Microsecond), Mails: 1},
+			"b@contoso.com": {State: request.ClaimMails, Owner: owner, MailedAt: before.Add(-time.Hour), Mails: 5},
+			"c@contoso.com": {State: request.ClaimMails, Owner: owner, MailedAt: before, Mails: 1},
+			"d@contoso.com": {State: request.ClaimSent, Owner: owner, MailedAt: stored, Mails: 1, GuestID: "g"},
+		} {
+			made, _ := mustClaim(t, store, newAddress(t, text), owner, start)
+			claim.Version = made.Version
+			must(store.UpdateClaim(t.Context(), newAddress(t, text), claim))(t)
+		}
+		all(t, func(from request.Cursor) (request.Cursor, bool, error) {
+			return store.ForgetOldMails(t.Context(), before, from, 1)
+		})
+		for text, want := range gone {
+			if claim := must(store.ClaimOf(t.Context(), newAddress(t, text)))(t); (claim.State == request.ClaimFree) != want {
+				t.Errorf("%s: %+v", text, claim)
+			}
 		}
 	},
 
@@ -87,18 +147,18 @@ var recordTests = map[string]func(*testing.T, Store){
 		before := stored.Add(24 * time.Hour)
 		owner, other := newID(t), newID(t)
 		claims := map[string]struct {
-			claim                   request.Claim
-			byTime, byOwner, byName bool
+			claim           request.Claim
+			byOwner, byName bool
 		}{
-			"a@contoso.com": {request.Claim{State: request.ClaimMails, Owner: owner, MailedAt: before.Add(-time.Microsecond), Mails: 1}, true, true, true},
-			"b@contoso.com": {request.Claim{State: request.ClaimMails, Owner: other, MailedAt: before.Add(-time.Hour), Mails: 5}, true, false, false},
-			"c@contoso.com": {request.Claim{State: request.ClaimMails, Owner: owner, MailedAt: before, Mails: 1}, false, true, false},
-			"d@contoso.com": {request.Claim{State: request.ClaimSent, Owner: owner, MailedAt: stored, Mails: 1, GuestID: "g"}, false, false, false},
-			"e@contoso.com": {request.Claim{State: request.ClaimSending, Owner: owner, MailedAt: stored, Mails: 1, IntentAt: stored}, false, false, false},
-			"f@contoso.com": {request.Claim{State: request.ClaimSending, Owner: owner, IntentAt: stored}, false, false, false},
-			"g@contoso.com": {request.Claim{State: request.ClaimReserved, Owner: owner}, false, false, false},
+			"a@contoso.com": {request.Claim{State: request.ClaimMails, Owner: owner, MailedAt: before.Add(-time.Microsecond), Mails: 1}, true, true},
+			"b@contoso.com": {request.Claim{State: request.ClaimMails, Owner: other, MailedAt: before.Add(-time.Hour), Mails: 5}, false, false},
+			"c@contoso.com": {request.Claim{State: request.ClaimMails, Owner: owner, MailedAt: before, Mails: 1}, true, false},
+			"d@contoso.com": {request.Claim{State: request.ClaimSent, Owner: owner, MailedAt: stored, Mails: 1, GuestID: "g"}, false, false},
+			"e@contoso.com": {request.Claim{State: request.ClaimSending, Owner: owner, MailedAt: stored, Mails: 1, IntentAt: stored}, false, false},
+			"f@contoso.com": {request.Claim{State: request.ClaimSending, Owner: owner, IntentAt: stored}, false, false},
+			"g@contoso.com": {request.Claim{State: request.ClaimReserved, Owner: owner}, false, false},
 			// The claim of a request that waits after its address has had a mail.
-			"h@contoso.com": {request.Claim{State: request.ClaimReserved, Owner: owner, MailedAt: stored, Mails: 1}, false, false, false},
+			"h@contoso.com": {request.Claim{State: request.ClaimReserved, Owner: owner, MailedAt: stored, Mails: 1}, false, false},
 		}
 		put := func(text string) {
 			t.Helper()
@@ -109,9 +169,9 @@ var recordTests = map[string]func(*testing.T, Store){
 			must(store.UpdateClaim(t.Context(), address, next))(t)
 		}
 		for name, which := range map[string]request.Mails{
-			"by time": {Before: before}, "by owner": {Owner: owner}, "by address": {Address: newAddress(t, "a@contoso.com")}, "none": {},
-			"all at once": {Address: newAddress(t, "a@contoso.com"), Owner: owner, Before: before},
-			"other owner": {Address: newAddress(t, "a@contoso.com"), Owner: other}, "before all times": {Before: time.Time{}.Add(time.Second)},
+			"by owner": {Owner: owner}, "by address": {Address: newAddress(t, "a@contoso.com")}, "none": {},
+			"all at once": {Address: newAddress(t, "a@contoso.com"), Owner: owner},
+			"other owner": {Address: newAddress(t, "a@contoso.com"), Owner: other},
 		} {
 			for text := range claims {
 				put(text)
@@ -119,7 +179,7 @@ var recordTests = map[string]func(*testing.T, Store){
 			forgotten := must(store.ForgetMails(t.Context(), which, 100))(t)
 			want := 0
 			for text, c := range claims {
-				gone := map[string]bool{"by time": c.byTime, "by owner": c.byOwner, "by address": c.byName, "all at once": c.byName}[name]
+				gone := map[string]bool{"by owner": c.byOwner, "by address": c.byName, "all at once": c.byName}[name]
 				if gone {
 					want++
 				}
@@ -136,12 +196,12 @@ var recordTests = map[string]func(*testing.T, Store){
 			put(text)
 		}
 		for _, limit := range []int{-1, 0, 1, 1, 1} {
-			forgotten := must(store.ForgetMails(t.Context(), request.Mails{Before: before}, limit))(t)
+			forgotten := must(store.ForgetMails(t.Context(), request.Mails{Owner: owner}, limit))(t)
 			if forgotten > max(limit, 0) {
 				t.Errorf("%d forgotten with a limit of %d", forgotten, limit)
 			}
 		}
-		forgotten := must(store.ForgetMails(t.Context(), request.Mails{Before: before}, 100))(t)
+		forgotten := must(store.ForgetMails(t.Context(), request.Mails{Owner: owner}, 100))(t)
 		if forgotten != 0 {
 			t.Errorf("%d are left after one at a time", forgotten)
 		}

@@ -1,0 +1,158 @@
+package request
+
+import (
+	"slices"
+	"time"
+
+	"guestlist/handlers/submission"
+)
+
+// A sweep looks through all requests and all claims, for what is to be erased and what waits too
+// long. It goes round after round, a page at a time: what one run of upkeep reads does not grow
+// with the tables. The record of the sweep says where the next run goes on.
+
+// SweepEvery is how often a round begins.
+const SweepEvery = time.Hour
+
+// maxUnreadable is how many ids of unreadable records a round notes.
+const maxUnreadable = 20
+
+// Cursor is a place in a table: after the request with an id, or where a store says. The zero
+// Cursor is the beginning.
+type Cursor struct {
+	After submission.ID `json:"after,omitempty"`
+	Token string        `json:"token,omitempty"`
+}
+
+// Search says which requests a sweep looks for.
+type Search struct {
+	// Expired is before when finished requests must have been changed last for their personal data
+	// to be erased. The zero time is never.
+	Expired time.Time
+	// Overdue has for states before when requests must have come to them to be overdue.
+	Overdue map[State]time.Time
+}
+
+// Brief is the part of a request that a sweep looks at.
+type Brief struct {
+	ID             submission.ID // empty if even that can't be read
+	State          State
+	Since, Changed time.Time
+	// Unreadable says that the record can't be understood. The rest is not set then.
+	Unreadable bool
+}
+
+// Expires reports whether the request is one that expires, if it still holds personal data.
+func (s Search) Expires(b Brief) bool { return b.State.Finished() && b.Changed.Before(s.Expired) }
+
+// IsOverdue reports whether the request has been in its state for too long.
+func (s Search) IsOverdue(b Brief) bool {
+	before, asked := s.Overdue[b.State]
+	return asked && !b.Since.IsZero() && b.Since.Before(before)
+}
+
+// Page is a part of a table.
+type Page struct {
+	// Found are requests that are overdue, or that expire and hold personal data, by their ids.
+	// There may be others among them, and those that can't be read.
+	Found []Brief
+	// Next is where the rest begins, and Last says that there is none. A page may be empty and not
+	// the last.
+	Next Cursor
+	Last bool
+}
+
+// SweepPart is what a round is at.
+type SweepPart string
+
+// The parts of a round, in their order.
+const (
+	SweepRequests SweepPart = "requests"
+	SweepMails    SweepPart = "mails"   // claims that are kept for mails only
+	SweepLetters  SweepPart = "letters" // dead letters
+	SweepOver     SweepPart = ""        // no round is under way
+)
+
+// Tally is what a round has found.
+type Tally struct {
+	Erased     int                `json:"erased,omitempty"`
+	Overdue    map[State]Standing `json:"overdue,omitempty"`
+	Unreadable int                `json:"unreadable,omitempty"`
+	// Examples are some of the unreadable records.
+	Examples []submission.ID `json:"examples,omitempty"`
+}
+
+// Sweep is the record of the sweep.
+type Sweep struct {
+	// Began is when the round under way began, or the last one. What it looks for is fixed then.
+	Began time.Time
+	Part  SweepPart
+	At    Cursor
+	Tally Tally // of the round under way
+	// Last is what the last round has found that came to its end, at Ended.
+	Last    Tally
+	Ended   time.Time
+	Version string // the store's; empty if there is no record yet
+}
+
+// sweepParts are the parts of a round, and its end.
+var sweepParts = []SweepPart{SweepRequests, SweepMails, SweepLetters, SweepOver}
+
+// underWay reports whether a round is under way. A part that this version does not know is none.
+func (s Sweep) underWay() bool { return s.Part != SweepOver && slices.Contains(sweepParts, s.Part) }
+
+// Due reports whether there is something to do. A clock may be wrong.
+func (s Sweep) Due(now time.Time) bool {
+	return s.underWay() || now.Sub(s.Began).Abs() >= SweepEvery
+}
+
+// Begin returns the sweep at the beginning of a round, if none is under way.
+func (s Sweep) Begin(now time.Time) Sweep {
+	if !s.underWay() {
+		s.Began, s.Part, s.At, s.Tally = now, SweepRequests, Cursor{}, Tally{}
+	}
+	return s
+}
+
+// Next returns the sweep at the beginning of the next part.
+func (s Sweep) Next() Sweep {
+	s.Part, s.At = sweepParts[slices.Index(sweepParts, s.Part)+1], Cursor{}
+	return s
+}
+
+// Restart returns the sweep at the beginning of the round, which has found nothing yet.
+func (s Sweep) Restart() Sweep {
+	s.Part, s.At, s.Tally = SweepRequests, Cursor{}, Tally{}
+	return s
+}
+
+// End returns the sweep with the tally of the round that has come to its end.
+func (s Sweep) End(now time.Time) Sweep {
+	s.Part, s.At, s.Last, s.Ended, s.Tally = SweepOver, Cursor{}, s.Tally, now, Tally{}
+	return s
+}
+
+// CountOverdue returns the tally with one overdue request more.
+func (t Tally) CountOverdue(b Brief) Tally {
+	counted := map[State]Standing{}
+	for state, standing := range t.Overdue {
+		counted[state] = standing
+	}
+	standing := counted[b.State]
+	if standing.Requests == 0 || b.ID < standing.Oldest {
+		standing.Oldest = b.ID
+	}
+	standing.Requests++
+	counted[b.State] = standing
+	t.Overdue = counted
+	return t
+}
+
+// CountUnreadable returns the tally with one unreadable record more.
+func (t Tally) CountUnreadable(id submission.ID) Tally {
+	t.Unreadable++
+	if len(t.Examples) < maxUnreadable {
+		t.Examples = append(slices.Clip(t.Examples), id)
+	}
+	return t
+}

@@ -1,0 +1,200 @@
+package workflow
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"guestlist/handlers/problem"
+	"guestlist/handlers/request"
+	"guestlist/handlers/submission"
+)
+
+const (
+	// sweepPage is the most requests that one run of upkeep looks at: what the service returns in
+	// one answer.
+	sweepPage = 1000
+	// eraseBatch is the most requests whose personal data one run of upkeep erases, and as many
+	// claims and dead letters.
+	eraseBatch = 100
+	// eraseTime is when a run stops erasing, so that it can note how far it has come.
+	eraseTime = 15 * time.Second
+)
+
+// sweep goes on with the round that is under way, or begins one if it is time. It reads at most one
+// page of each table, erases what was kept long enough, and notes where the next run goes on, which
+// may be another instance. At the end of a round it logs what waits too long.
+//
+// If it is interrupted, what was erased is erased, and the next run reads the same page again.
+func (w *Worker) sweep(ctx context.Context) error {
+	s, err := w.config.Records.Sweep(ctx)
+	if err != nil {
+		return fmt.Errorf("reading the record of the sweep: %w", err)
+	}
+	now := w.config.Now()
+	if !s.Due(now) {
+		return nil
+	}
+	before := s
+	s = s.Begin(now)
+	erased, failed := w.sweepParts(ctx, &s)
+	if failed == nil && s.Part == request.SweepOver {
+		w.logTally(ctx, s.Tally)
+		s = s.End(now)
+	}
+	if failed != nil && s.Part == before.Part && s.At == before.At {
+		return failed // there is nothing to note
+	}
+	_, err = w.config.Records.SaveSweep(ctx, s)
+	if err != nil {
+		err = fmt.Errorf("saving the record of the sweep: %w", err)
+	}
+	err = errors.Join(failed, err)
+	if err != nil {
+		return err
+	}
+	w.config.Log.InfoContext(ctx, LogSwept, "erased", erased)
+	return nil
+}
+
+// sweepParts reads a page of one part after the other, until one has more than a page. s is how far
+// it has come, also with an error.
+func (w *Worker) sweepParts(ctx context.Context, s *request.Sweep) (erased int, err error) {
+	for s.Part != request.SweepOver {
+		more := false
+		switch s.Part {
+		case request.SweepRequests:
+			erased, more, err = w.sweepRequests(ctx, s)
+		case request.SweepMails:
+			more, err = w.forget(ctx, s, w.config.Records.ForgetOldMails)
+		case request.SweepLetters:
+			more, err = w.forget(ctx, s, w.config.DeadLetters.ForgetDeadLetters)
+		}
+		if problem.CodeOf(err) == problem.Internal && s.At != (request.Cursor{}) {
+			// The place is of no use any more.
+			*s = s.Restart()
+		}
+		if err != nil || more {
+			return erased, err
+		}
+		*s = s.Next()
+	}
+	return erased, nil
+}
+
+// expiry returns before when something must have been kept to be erased in the round, the zero time
+// if nothing is.
+func (w *Worker) expiry(s request.Sweep) time.Time {
+	if w.config.Retention == 0 {
+		return time.Time{}
+	}
+	return s.Began.Add(-w.config.Retention)
+}
+
+// sweepRequests looks at one page of requests. It returns how many it has erased, and whether there
+// are more to look at.
+func (w *Worker) sweepRequests(ctx context.Context, s *request.Sweep) (erased int, more bool, err error) {
+	search := request.Search{Expired: w.expiry(*s), Overdue: request.Overdue(s.Began)}
+	page, err := w.config.Records.ScanRequests(ctx, search, s.At, sweepPage)
+	if err != nil {
+		return 0, true, fmt.Errorf("looking for old requests: %w", err)
+	}
+	began, tried := w.config.Now(), 0
+	for _, b := range page.Found {
+		switch {
+		case b.Unreadable:
+			w.countUnreadable(ctx, s, b.ID, errors.New("its state or its times can't be understood"))
+		case search.IsOverdue(b):
+			s.Tally = s.Tally.CountOverdue(b)
+		case search.Expires(b):
+			if tried == eraseBatch || w.config.Now().Sub(began) > eraseTime {
+				return erased, true, nil
+			}
+			tried++
+			gone, err := w.eraseExpired(ctx, s, b, search.Expired)
+			if err != nil {
+				return erased, true, fmt.Errorf("erasing request %s: %w", b.ID, err)
+			}
+			if gone {
+				erased++
+				s.Tally.Erased++
+			}
+		}
+		if b.ID != "" {
+			s.At = request.Cursor{After: b.ID}
+		}
+	}
+	s.At = page.Next
+	return erased, !page.Last, nil
+}
+
+// eraseExpired erases the personal data of a request that was finished before the time, and reports
+// whether it did. A record that can't be read, nor erased, is counted: a person must look at it, and
+// the others need not wait for that.
+func (w *Worker) eraseExpired(
+	ctx context.Context, s *request.Sweep, b request.Brief, before time.Time,
+) (erased bool, err error) {
+	r, err := w.config.Store.Load(ctx, b.ID)
+	switch problem.CodeOf(err) {
+	case "":
+	case problem.NotFound:
+		return false, nil
+	case problem.RecordUnreadable:
+		// It was found by its state, its time and its address, so these can be read.
+		err = w.config.Store.EraseUnreadable(ctx, b.ID, request.Erasure{Data: true, At: w.config.Now()})
+		if err != nil {
+			w.countUnreadable(ctx, s, b.ID, err)
+		}
+		return err == nil, nil
+	default:
+		return false, err
+	}
+	if !r.State.Finished() || !r.Erased.IsZero() || !r.Changed.Before(before) {
+		return false, nil
+	}
+	j := w.newJob(r)
+	j.Erase(fmt.Sprintf("the personal data was erased, since it was kept for %d days", w.config.Retention/(24*time.Hour)))
+	j.Request.Resend = request.Instruction{}
+	err = j.save(ctx)
+	if problem.CodeOf(err) == problem.Conflict {
+		return false, nil // somebody is working on it after all
+	}
+	return err == nil, err
+}
+
+// forget removes what was kept long enough in one page, and reports whether there are more pages.
+func (w *Worker) forget(ctx context.Context, s *request.Sweep,
+	page func(ctx context.Context, before time.Time, from request.Cursor, limit int) (request.Cursor, bool, error),
+) (more bool, err error) {
+	before := w.expiry(*s)
+	if before.IsZero() {
+		return false, nil
+	}
+	next, last, err := page(ctx, before, s.At, eraseBatch)
+	if err != nil {
+		return true, fmt.Errorf("forgetting old %s: %w", s.Part, err)
+	}
+	s.At = next
+	return !last, nil
+}
+
+// logTally logs what a round has found that waits too long.
+func (w *Worker) logTally(ctx context.Context, t request.Tally) {
+	for _, state := range slices.Sorted(maps.Keys(t.Overdue)) {
+		standing := t.Overdue[state]
+		w.config.Log.WarnContext(ctx, LogOverdue, "state", state,
+			"requests", standing.Requests, "oldest", standing.Oldest.Issued())
+	}
+}
+
+// countUnreadable counts a record that can't be read, and logs the first ones of a round.
+func (w *Worker) countUnreadable(ctx context.Context, s *request.Sweep, id submission.ID, why error) {
+	before := len(s.Tally.Examples)
+	s.Tally = s.Tally.CountUnreadable(id)
+	if len(s.Tally.Examples) > before {
+		w.config.Log.ErrorContext(ctx, LogUnreadable, "request", id, "error", why)
+	}
+}
