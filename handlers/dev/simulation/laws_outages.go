@@ -71,8 +71,10 @@ func (r *run) wantPutBack(by *call, m submission.Message, delay time.Duration) {
 }
 
 // mostCopies is the most messages that ask to advance one request at a time. One that a killed host
-// hides for ten minutes is enqueued again every minute or two.
-const mostCopies = 20
+// hides for ten minutes is enqueued again every minute or two. While every second operation on
+// storage fails, for days at most, each dead letter that is put back and can't be deleted adds one
+// more every ten minutes.
+const mostCopies = 60
 
 // wantFewCopies checks the number of messages of a request that was just enqueued.
 func (r *run) wantFewCopies(id submission.ID) {
