@@ -75,7 +75,8 @@ type Parking struct {
 
 // ParkedEntry is a due entry of a parked request.
 type ParkedEntry struct {
-	ID submission.ID
+	ID  submission.ID
+	Due time.Time
 	Parking
 }
 

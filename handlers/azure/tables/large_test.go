@@ -79,7 +79,7 @@ func TestParkedRequestsAreFoundWithoutReadingAllRequests(t *testing.T) {
 		must(0, store.Park(t.Context(), parked, start, parking))(t)
 		must(0, store.Wait(t.Context(), old, start))(t)
 		got := must(store.Parked(t.Context(), 10))(t)
-		want := []request.ParkedEntry{{ID: parked, Parking: parking}}
+		want := []request.ParkedEntry{{ID: parked, Due: start, Parking: parking}}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("parked are (-want +got):\n%s", diff)
 		}

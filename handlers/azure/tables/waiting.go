@@ -79,7 +79,7 @@ func (s *Store) Parked(ctx context.Context, limit int) ([]request.ParkedEntry, e
 	err := s.list(ctx, s.waiting, filter, nil, func(r row) error {
 		columns := reader{row: r}
 		id, err := submission.StoredID(r.name)
-		entry := request.ParkedEntry{ID: id}
+		entry := request.ParkedEntry{ID: id, Due: columns.time(dueColumn)}
 		columns.read(parkingFields(&entry.Parking))
 		entry.Sharers = strings.Fields(columns.text(sharersColumn))
 		if err != nil || columns.err != nil {

@@ -93,7 +93,7 @@ func (r *run) wantFewCopies(id submission.ID) {
 type upkeepRun struct {
 	box    outbox
 	gate   bool // it has read the gate
-	listed bool // it has listed what is due, at that time
+	listed bool // it has listed what is due, and began with that at that time
 	at     time.Time
 	due    int            // how many requests that were
 	failed map[string]int // operations on storage, by their names

@@ -217,10 +217,10 @@ func (s store) StopWaiting(_ context.Context, id submission.ID, due time.Time) e
 }
 
 func (s store) Due(ctx context.Context, now time.Time, limit int) ([]submission.ID, error) {
-	by := s.current
+	by, begun := s.current, s.now
 	ids, err := get(s, "Due", func() ([]submission.ID, error) { return s.memory.Due(ctx, now, limit) })
 	if err == nil && by.upkeep != nil {
-		by.upkeep.listed, by.upkeep.at, by.upkeep.due = true, s.now, len(ids)
+		by.upkeep.listed, by.upkeep.at, by.upkeep.due = true, begun, len(ids)
 		by.upkeep.before = by.upkeep.failures()
 	}
 	return ids, err

@@ -339,7 +339,7 @@ func (s *Store) Parked(ctx context.Context, limit int) ([]request.ParkedEntry, e
 		for _, id := range atMost(limit, slices.Sorted(maps.Keys(s.parked))) {
 			parking := s.parked[id]
 			parking.Sharers = slices.Clone(parking.Sharers)
-			parked = append(parked, request.ParkedEntry{ID: id, Parking: parking})
+			parked = append(parked, request.ParkedEntry{ID: id, Due: s.waiting[id], Parking: parking})
 		}
 		return parked, nil
 	})

@@ -176,10 +176,10 @@ var waitingTests = map[string]func(*testing.T, Store){
 		}
 		wantDue(t, store, start, 10)
 		wantDue(t, store, start.Add(3*time.Hour), 10, a, b, c)
-		wantParked(t, store, request.ParkedEntry{ID: a, Parking: parking})
+		wantParked(t, store, request.ParkedEntry{ID: a, Due: start.Add(time.Hour).UTC().Truncate(request.Tick), Parking: parking})
 		// A new entry says all anew.
 		succeed(t, store.Park(t.Context(), a, start, request.Parking{FullOn: "2026-05-05"}))
-		wantParked(t, store, request.ParkedEntry{ID: a, Parking: request.Parking{FullOn: "2026-05-05"}})
+		wantParked(t, store, request.ParkedEntry{ID: a, Due: start.UTC().Truncate(request.Tick), Parking: request.Parking{FullOn: "2026-05-05"}})
 		succeed(t, store.Wait(t.Context(), a, start))
 		wantParked(t, store)
 	},
