@@ -330,3 +330,17 @@ func TestGuestWhoComesLateIsTheOneThatWasBrought(t *testing.T) {
 	w.carryOut(submission.Withdraw, id)
 	w.wantLine(workflow.LogRemains, 1)
 }
+
+func TestReceiptIsComparedOnceDirectoryWantsToBeAsked(t *testing.T) {
+	w := newWorld(t)
+	id := w.invite()
+	w.order(graphsim.Fault{Match: userByID, Times: 1, Status: 429, Headers: retryAfter("3600")})
+	w.bring(id)
+	w.deliverAll()
+	if wait := w.load(id).Due.Sub(w.now); wait != time.Hour {
+		t.Errorf("it waits %v", wait)
+	}
+	w.settle(2)
+	w.wantState(id, request.Done)
+	w.wantNothingDue()
+}

@@ -109,6 +109,40 @@ func TestWithdrawalAfterLostAnswerRecordsGuest(t *testing.T) {
 	}
 }
 
+// TestWithdrawalOfRepeatLeavesClaimOfOwner withdraws or erases a second request for an address that
+// another request has invited.
+func TestWithdrawalOfRepeatLeavesClaimOfOwner(t *testing.T) {
+	asks := map[string]func(*world, submission.ID){
+		"by the partner": func(w *world, id submission.ID) { w.carryOut(submission.Withdraw, id) },
+		"by an admin": func(w *world, id submission.ID) {
+			must(w.reviewer().Erase(w.t.Context(), id))(w.t)
+			w.settleMinutes(2)
+		},
+	}
+	for by, ask := range asks {
+		t.Run(by, func(t *testing.T) {
+			w := newWorld(t)
+			w.row("contoso.com", "r", "Action", "invite", "MaxGuests", int32(3), "Groups", groupOne)
+			owner, repeat := w.signUp("ana@contoso.com"), w.signUp("ana@contoso.com")
+			if r := w.wantState(repeat, request.Done); r.RepeatOf != owner {
+				t.Fatalf("repeat of %q", r.RepeatOf)
+			}
+			before := w.claimOf()
+			ask(w, repeat)
+			if r := w.load(repeat); r.Erased.IsZero() {
+				t.Errorf("not erased; history %v", w.whats(repeat))
+			}
+			if after := w.claimOf(); after != before || after.State != request.ClaimSent {
+				t.Errorf("the claim was %+v and is %+v", before, after)
+			}
+			if wished := slices.Contains(w.whats(repeat), "withdrawal-wished"); wished != (by == "by the partner") {
+				t.Errorf("history %v", w.whats(repeat))
+			}
+			w.wantSeats("contoso.com", "r", 1)
+		})
+	}
+}
+
 // TestWithdrawalOfParkedRequestIsCarriedOutAtOnce withdraws long before the request is due.
 func TestWithdrawalOfParkedRequestIsCarriedOutAtOnce(t *testing.T) {
 	w := newWorld(t)

@@ -108,14 +108,14 @@ type putMessage struct {
 // queues are the queues as the worker sees them.
 type queues struct{ w *world }
 
-func (q queues) Put(_ context.Context, queue string, message []byte, delay time.Duration) error {
-	return q.w.change("Put", func() {
+func (q queues) Put(ctx context.Context, queue string, message []byte, delay time.Duration) error {
+	return q.w.change(ctx, "Put", func() {
 		q.w.put = append(q.w.put, putMessage{queue, slices.Clone(message), q.w.now.Add(delay)})
 	})
 }
 
-func (q queues) Length(_ context.Context, queue string) (n int, exists bool, err error) {
-	err = q.w.change("Length", func() {
+func (q queues) Length(ctx context.Context, queue string) (n int, exists bool, err error) {
+	err = q.w.change(ctx, "Length", func() {
 		for _, m := range q.w.put {
 			if m.queue == queue {
 				n++
@@ -126,10 +126,13 @@ func (q queues) Length(_ context.Context, queue string) (n int, exists bool, err
 }
 
 // change is an operation that the test can interrupt.
-func (w *world) change(op string, effect func()) error {
+func (w *world) change(ctx context.Context, op string, effect func()) error {
 	err := w.beforeOp(op)
 	if err != nil {
 		return err
+	}
+	if ctx.Err() != nil {
+		return problem.New(problem.StorageUnavailable, "the call was cut off: %w", ctx.Err())
 	}
 	effect()
 	return w.afterOp(op, nil)
