@@ -49,6 +49,9 @@ func (w *Worker) sweep(ctx context.Context) error {
 		return failed // there is nothing to note
 	}
 	_, err = w.config.Records.SaveSweep(ctx, s)
+	if problem.CodeOf(err) == problem.Conflict {
+		return failed // another instance sweeps at the same time, and notes how far it has come
+	}
 	if err != nil {
 		err = fmt.Errorf("saving the record of the sweep: %w", err)
 	}
