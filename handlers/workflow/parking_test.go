@@ -622,3 +622,19 @@ func TestRefusedInvitationUsesUpNoBudget(t *testing.T) {
 	w.signUp("bo@fabrikam.com")
 	w.wantLine(workflow.LogBudgetSpent, 1)
 }
+
+// TestParkedRequestOnItsWayIsNotResumedAgain lets two instances look for parked requests before the
+// message of one has been delivered. Of two messages one would disturb the other.
+func TestParkedRequestOnItsWayIsNotResumedAgain(t *testing.T) {
+	w := newWorld(t)
+	w.row("contoso.com", "trusted", "Action", "invite")
+	w.stop()
+	w.wantState(w.signUp("ana@contoso.com"), request.Parked)
+	must(request.CloseBreaker(t.Context(), w.store, "desk@wingtiptoys.com", time.Time{}, w.now))(t)
+	for i, want := range []int{1, 0} {
+		w.now = w.now.Add(time.Duration(i) * time.Minute)
+		if due := must(w.newWorker().Upkeep(t.Context(), &outbox{}))(t); due != want {
+			t.Errorf("instance %d enqueues %d requests, want %d", i+1, due, want)
+		}
+	}
+}

@@ -31,10 +31,6 @@ type resumption struct {
 	mutex sync.Mutex
 	saw   string    // what the gate was like at the last look
 	next  time.Time // when to look again even if the gate stays as it was
-	// settled is when those that were resumed last have had their turn, and givenBack which turns
-	// were given back at the last look.
-	settled   time.Time
-	givenBack string
 }
 
 // due reports whether it is time to look for parked requests: always when the gate has changed in a
@@ -42,22 +38,10 @@ type resumption struct {
 func (r *resumption) due(g request.Gate, now time.Time) bool {
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
-	saw := fmt.Sprint(startDay(g, now).Day, g.Cause, g.ProbeAt.UnixNano(), g.ClosedAt.UnixNano())
+	saw := fmt.Sprint(startDay(g, now).Day, g.Cause, g.ProbeAt.UnixNano(), g.ClosedAt.UnixNano(), g.GivenBack)
 	changed := saw != r.saw
 	r.saw = saw
-	// Those that were resumed a moment ago give back turns too. To resume them once more would make
-	// each message one of two, of which one disturbs the other.
-	if g.GivenBack != r.givenBack && !now.Before(r.settled) {
-		changed, r.givenBack = true, g.GivenBack
-	}
 	return changed || !now.Before(r.next)
-}
-
-// settle is lookAgain after requests were resumed.
-func (r *resumption) settle(at time.Time) {
-	r.mutex.Lock()
-	defer r.mutex.Unlock()
-	r.next, r.settled = at, at
 }
 
 func (r *resumption) lookAgain(at time.Time) {
@@ -161,7 +145,7 @@ func (w *Worker) resumeParked(ctx context.Context) error {
 		w.resumption.lookAgain(now)
 		return err
 	case resumed:
-		w.resumption.settle(now.Add(resumeEvery))
+		w.resumption.lookAgain(now.Add(resumeEvery))
 	default:
 		w.resumption.lookAgain(now.Add(idleLook))
 	}

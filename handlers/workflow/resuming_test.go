@@ -73,6 +73,7 @@ func TestParkedRequestsAreLookedAtWhenGateChanges(t *testing.T) {
 		"a new cause":            {func(g *request.Gate) { g.Cause = request.DirectoryForbidden }, true},
 		"a new probe":            {func(g *request.Gate) { g.ProbeAt = noon.Add(time.Hour) }, true},
 		"an admin who closes it": {func(g *request.Gate) { g.ClosedAt = noon }, true},
+		"a turn given back":      {func(g *request.Gate) { g.GivenBack = "3" }, true},
 		"a new day":              {func(g *request.Gate) { g.Day = "2026-05-05" }, true},
 	}
 	for name, test := range changes {
