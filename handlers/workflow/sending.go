@@ -317,27 +317,10 @@ func (s *sending) invitationFailed(ctx context.Context, cause error) (next, erro
 // everybody waits once there are enough witnesses, and until then this request alone: the trouble
 // may be its own.
 func (j *job) notSent(ctx context.Context, claim request.Claim, failure *problem.Error) (next, error) {
-	stopped := false
-	if request.TenantWide(failure.Code) {
-		var err error
-		stopped, err = j.tellGate(ctx, failure)
-		if err != nil {
-			return stop, err
-		}
-	}
-	if !stopped {
-		hopeless, err := j.countFailure(ctx, failure)
-		if err != nil {
-			return stop, err
-		}
-		if hopeless {
-			return j.giveUp(ctx, claim)
-		}
-	}
-	err := j.giveBack(ctx, claim, request.Intent)
+	stopped, n, err := j.uninvited(ctx, claim, failure, request.TenantWide(failure.Code))
 	switch {
-	case err != nil:
-		return stop, err
+	case n != proceed || err != nil:
+		return n, err
 	case stopped:
 		return j.park(ctx, "the tenant takes no invitations ("+string(failure.Code)+"); the breaker is open"+ref(failure))
 	case request.TenantWide(failure.Code):

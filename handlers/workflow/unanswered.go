@@ -91,6 +91,32 @@ func (j *job) unanswered(
 			j.Request.Failures.Last)
 }
 
+// uninvited records a failure after which nothing was sent for certain, and gives the intent back.
+// One that may be the trouble of the whole tenant is told to the gate; stopped reports whether the
+// breaker is open then. Otherwise it counts against the request, which is given up in time; n is
+// proceed if it goes on.
+func (j *job) uninvited(
+	ctx context.Context, claim request.Claim, failure *problem.Error, witness bool,
+) (stopped bool, n next, err error) {
+	if witness {
+		stopped, err = j.tellGate(ctx, failure)
+		if err != nil {
+			return stopped, stop, err
+		}
+	}
+	if !stopped {
+		hopeless, err := j.countFailure(ctx, failure)
+		if err != nil {
+			return stopped, stop, err
+		}
+		if hopeless {
+			n, err = j.giveUp(ctx, claim)
+			return stopped, n, err
+		}
+	}
+	return stopped, proceed, j.giveBack(ctx, claim, request.Intent)
+}
+
 // questionFailed puts off an invitation because the directory did not say who holds the address.
 // Nothing was sent, and nothing was refused.
 func (j *job) questionFailed(ctx context.Context, claim request.Claim, cause error) (next, error) {
@@ -102,27 +128,10 @@ func (j *job) questionFailed(ctx context.Context, claim request.Claim, cause err
 	case !request.Retryable(failure.Code) && failure.Code != request.DirectoryRefused:
 		return stop, fmt.Errorf("asking who holds the address: %w", cause)
 	}
-	stopped := false
-	if odd(failure) {
-		var err error
-		stopped, err = j.tellGate(ctx, failure)
-		if err != nil {
-			return stop, err
-		}
-	}
-	if !stopped {
-		hopeless, err := j.countFailure(ctx, failure)
-		if err != nil {
-			return stop, err
-		}
-		if hopeless {
-			return j.giveUp(ctx, claim)
-		}
-	}
-	err := j.giveBack(ctx, claim, request.Intent)
+	stopped, n, err := j.uninvited(ctx, claim, failure, odd(failure))
 	switch {
-	case err != nil:
-		return stop, err
+	case n != proceed || err != nil:
+		return n, err
 	case stopped:
 		return j.park(ctx, "the directory does not say who holds an address; the breaker is open"+ref(failure))
 	}
