@@ -190,7 +190,7 @@ func CheckUnreadable(n int, ids []submission.ID) Check {
 func CheckUnreadableGate(found string) Check {
 	return Broken.Check("the tenant", "nothing is invited, since the gate can't be read: "+found,
 		unreadableCure+" It is the row \"gate\" of the table Tenant. Delete the row only if nothing else helps: then the "+
-			"breaker is closed, whoever or whatever opened it, and the count of the day begins anew.")
+			"breaker is closed, even if a person opened it, and the count of the day begins anew.")
 }
 
 // CheckStanding checks for requests that are overdue.

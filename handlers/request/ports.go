@@ -21,8 +21,8 @@ type Store interface {
 	// request with its new Version and Events. With an empty Version the request must not exist
 	// yet; otherwise it must still have that Version. Conflict if not.
 	Save(ctx context.Context, r Request, events []Event) (Request, error)
-	// EraseUnreadable does what it can for a request that Load can't read. NotFound if there is none,
-	// Conflict if it can be read, or changes meanwhile.
+	// EraseUnreadable does what it can for a request that Load can't read. NotFound if there is
+	// none, Conflict if it can be read, or changes meanwhile.
 	EraseUnreadable(ctx context.Context, id submission.ID, erasure Erasure) error
 	// Forget removes a request that has no history. Conflict if it no longer has r.Version; nil if
 	// it is gone.
@@ -96,8 +96,8 @@ type Records interface {
 	ForgetMails(ctx context.Context, which Mails, limit int) (forgotten int, err error)
 	// Sweep returns the record of the sweep as last saved, the zero Sweep if there is none.
 	Sweep(ctx context.Context) (Sweep, error)
-	// SaveSweep replaces the record of the sweep and returns it with its new Version. Conflict if it
-	// no longer has sweep.Version.
+	// SaveSweep replaces the record of the sweep and returns it with its new Version. Conflict if
+	// it no longer has sweep.Version.
 	SaveSweep(ctx context.Context, sweep Sweep) (Sweep, error)
 }
 

@@ -193,8 +193,9 @@ func (v *Reviewer) Erase(ctx context.Context, id submission.ID) (request.Request
 	})
 }
 
-// eraseUnreadable erases the personal data of a request that can't be read, at once. The worker ends
-// the request, and gives back what it holds, once it can be read. It returns what is known of it.
+// eraseUnreadable erases the personal data of a request that can't be read, at once. The worker
+// ends the request, and gives back what it holds, once it can be read. It returns what is known of
+// it.
 func (v *Reviewer) eraseUnreadable(ctx context.Context, id submission.ID) (request.Request, error) {
 	now := v.config.Now().UTC()
 	wish := request.Instruction{At: now, By: v.config.By}

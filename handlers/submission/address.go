@@ -19,7 +19,8 @@ const (
 const emailField = "email"
 
 // Address is a normalised e-mail address that Entra can invite, or the zero value. [ParseAddress]
-// returns all other values, and [StoredAddress] those that earlier versions of it returned. Equal addresses (==) are the same mailbox.
+// returns all other values, and [StoredAddress] those that earlier versions of it returned. Equal
+// addresses (==) are the same mailbox.
 type Address struct {
 	local  string
 	domain string

@@ -60,13 +60,18 @@ func TestWhatIsNoStoredAddressIsUnreadable(t *testing.T) {
 }
 
 func TestEveryAddressOfTheFormIsReadBack(t *testing.T) {
+	taken := func(text string) bool {
+		_, err := ParseAddress(text)
+		return err == nil
+	}
+	texts := rapid.OneOf(
+		rapid.StringMatching(`[!-~]{1,4}@[A-Za-z0-9-]{1,10}\.com`),
+		rapid.StringMatching(`[A-Za-z0-9_]{1,10}@[A-Za-z0-9]{1,10}\.(com|de|ελ)`),
+	).Filter(taken)
 	rapid.Check(t, func(t *rapid.T) {
-		address, err := ParseAddress(rapid.String().Draw(t, "local") + "@" + rapid.String().Draw(t, "domain") + ".com")
+		address, err := ParseAddress(texts.Draw(t, "address"))
 		if err != nil {
-			address, err = ParseAddress(rapid.StringMatching(`[A-Za-z0-9_]{1,10}@[A-Za-z0-9]{1,10}\.(com|de|ελ)`).Draw(t, "address"))
-		}
-		if err != nil {
-			t.Skip("not an address")
+			t.Fatal(err)
 		}
 		stored, err := StoredAddress(address.String())
 		if err != nil || stored != address {

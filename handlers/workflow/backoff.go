@@ -31,7 +31,8 @@ var longestWait = down[len(down)-1]
 
 // longestPause is the longest time for which the directory is left alone because it asks for that,
 // many times the longest period over which it counts. After that it is asked once more, and can say
-// so again. So no single answer, which may be that of something in between, stops anybody for a day.
+// so again. So no single answer, which may be that of something in between, stops anybody for a
+// day.
 const longestPause = time.Hour
 
 // after returns how long to wait after attempt (counted from 0), never less than what the other

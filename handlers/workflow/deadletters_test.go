@@ -346,8 +346,8 @@ func TestInstructionIsKeptOnlyAfterThreeDays(t *testing.T) {
 	}
 }
 
-// TestSignUpThatIsRecordedFromPoisonQueueIsWhole looks at the record before anything else happens to
-// it.
+// TestSignUpThatIsRecordedFromPoisonQueueIsWhole looks at the record before anything else happens
+// to it.
 func TestSignUpThatIsRecordedFromPoisonQueueIsWhole(t *testing.T) {
 	w := newWorld(t)
 	id := w.submit("ana@contoso.com")

@@ -281,9 +281,9 @@ func refused(g request.Gate, now time.Time, by asking, failure *problem.Error, p
 	return g
 }
 
-// unasked returns the gate after the question before an invitation got no answer. An answer that
-// makes no sense, or that there is no token, is a witness like one to an invitation. Where a probe
-// is due the question was the probe: no invitation follows, and nobody else need try right now.
+// unasked returns the gate after the question before an invitation got no answer. The request is a
+// witness if the answer makes no sense, or if there is no token, as after an invitation. Where a
+// probe is due the question was the probe: no invitation follows, and nobody else need try now.
 func unasked(g request.Gate, now time.Time, by asking, failure *problem.Error) request.Gate {
 	switch {
 	case odd(failure):

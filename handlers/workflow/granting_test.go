@@ -266,8 +266,8 @@ func TestGroupIsLookedForThreeTimesMoreAfterLongPause(t *testing.T) {
 	}
 }
 
-// TestGroupThatMayNotBeChangedWaits lets the directory refuse a membership for lack of a right, with
-// each of the codes that say so.
+// TestGroupThatMayNotBeChangedWaits lets the directory refuse a membership for lack of a right,
+// with each of the codes that say so.
 func TestGroupThatMayNotBeChangedWaits(t *testing.T) {
 	for _, code := range []problem.Code{request.DirectoryGroupForbidden, request.DirectoryForbidden} {
 		w := newWorld(t)

@@ -51,7 +51,7 @@ type job struct {
 	// doubt is the intent of an earlier attempt to invite whose answer was lost, as long as the
 	// directory shows no guest; zero without one. See request.Holdings.
 	doubt time.Time
-	// vanished is a guest whom the directory did not show, and who may have come late.
+	// vanished is a guest that the directory did not show, and that may have come late.
 	vanished struct {
 		id     string
 		origin request.Origin

@@ -294,8 +294,8 @@ func (w *Worker) holdAll(ctx context.Context, d time.Duration) error {
 }
 
 // throttled puts the step off for longer than the directory asks, and everybody for as long as it
-// asks, up to longestPause. A request that is throttled again and again so lets others go first: it may be the only one
-// that is.
+// asks, up to longestPause. A request that is throttled again and again so lets others go first: it
+// may be the only one that is.
 func (j *job) throttled(ctx context.Context, failure *problem.Error, what string) (next, error) {
 	pause := busy.after(0, failure.RetryAfter)
 	err := j.holdAll(ctx, pause)
@@ -331,8 +331,7 @@ func (j *job) park(ctx context.Context, why string) (next, error) {
 }
 
 // unpark goes on with a parked request if the gate would let it through now, and the policy rows
-// still invite. One that stays parked
-// adds nothing to the history: it may look for weeks.
+// still invite. One that stays parked adds nothing to the history: it may look for weeks.
 func (j *job) unpark(ctx context.Context) (next, error) {
 	gate, err := j.config.Gates.Gate(ctx)
 	if err != nil {

@@ -174,8 +174,8 @@ func TestGuestWhoShowsUpAfterLookUpGetsNoSecondMail(t *testing.T) {
 	w.wantSeats("contoso.com", "r", 1)
 }
 
-// TestLostAnswerKeepsWhereGuestCameFrom takes away the right to read users after an invitation whose
-// answer was lost: before it nobody held the address.
+// TestLostAnswerKeepsWhereGuestCameFrom takes away the right to read users after an invitation
+// whose answer was lost: before it nobody held the address.
 func TestLostAnswerKeepsWhereGuestCameFrom(t *testing.T) {
 	w := newWorld(t)
 	id := w.lost(true)

@@ -205,8 +205,8 @@ func TestMailThatIsSentAgainFollowsRow(t *testing.T) {
 	}
 }
 
-// TestResendWithoutTokenIsWitness asks who holds the address, without a token: it may be everybody's
-// trouble, so the mail waits as an invitation does.
+// TestResendWithoutTokenIsWitness asks who holds the address, without a token: it may be
+// everybody's trouble, so the mail waits as an invitation does.
 func TestResendWithoutTokenIsWitness(t *testing.T) {
 	w := newWorld(t)
 	id := w.anHourAfterMail()

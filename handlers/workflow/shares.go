@@ -148,8 +148,8 @@ func smallest(pairs []string) int {
 	return least
 }
 
-// logShares writes a line for each sharer whose share the very invitation used up for which the gate
-// was changed.
+// logShares writes a line for each sharer whose share the very invitation used up for which the
+// gate was changed.
 func (j *job) logShares(ctx context.Context, gate request.Gate, sharers []sharer) {
 	share := shareOf(j.config.Pace)
 	for _, s := range sharers {

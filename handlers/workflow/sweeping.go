@@ -135,8 +135,8 @@ func (w *Worker) sweepRequests(ctx context.Context, s *request.Sweep) (erased in
 }
 
 // eraseExpired erases the personal data of a request that was finished before the time, and reports
-// whether it did. A record that can't be read, nor erased, is counted: a person must look at it, and
-// the others need not wait for that.
+// whether it did. A record that can't be read, nor erased, is counted: a person must look at it,
+// and the others need not wait for that.
 func (w *Worker) eraseExpired(
 	ctx context.Context, s *request.Sweep, b request.Brief, before time.Time,
 ) (erased bool, err error) {

@@ -24,8 +24,8 @@ func odd(err error) bool {
 }
 
 // ask asks the directory about the address of the request, and again, twice, if the answer makes no
-// sense. Nor does it make sense that the app may not read users as long as it could: one such answer
-// must not let in a guest whom the next one would show as removed.
+// sense. Nor does it make sense that the app may not read users as long as it could: one such
+// answer must not let in a guest that the next one would show as removed.
 func ask[T any](ctx context.Context, j *job,
 	question func(context.Context, submission.Address) (T, error)) (answer T, err error) {
 	for repeats := 0; ; repeats++ {

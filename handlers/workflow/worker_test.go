@@ -184,8 +184,8 @@ func TestDuplicateMessageHasNoEffect(t *testing.T) {
 	}
 }
 
-// TestMessageForEndedRequestWithoutSeatWritesNothing repeats the message of a request that was denied,
-// which holds nothing.
+// TestMessageForEndedRequestWithoutSeatWritesNothing repeats the message of a request that was
+// denied, which holds nothing.
 func TestMessageForEndedRequestWithoutSeatWritesNothing(t *testing.T) {
 	w := newWorld(t)
 	id := reached[request.Denied](w)

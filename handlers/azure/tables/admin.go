@@ -109,8 +109,8 @@ const mostUnreadable = 1000
 // Found is what a search has found.
 type Found struct {
 	Requests []request.Request // the newest first
-	// Unreadable are the ids of records that can't be read and may be among those asked for: at most
-	// 1,000. Unnamed is how many there are besides.
+	// Unreadable are the ids of records that can't be read and may be among those asked for: at
+	// most 1,000. Unnamed is how many there are besides.
 	Unreadable []submission.ID
 	Unnamed    int
 	// Theirs are the ids of further records that can't be read, with the address asked for.

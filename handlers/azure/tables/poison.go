@@ -50,8 +50,8 @@ func (s *Store) DropDeadLetter(ctx context.Context, id string) error {
 	return nil
 }
 
-// ForgetDeadLetters implements [request.DeadLetterStore]. It costs one call, and one for each letter
-// that it removes.
+// ForgetDeadLetters implements [request.DeadLetterStore]. It costs one call, and one for each
+// letter that it removes.
 func (s *Store) ForgetDeadLetters(
 	ctx context.Context, before time.Time, from request.Cursor, limit int,
 ) (next request.Cursor, last bool, err error) {

@@ -70,8 +70,8 @@ func decodeBrief(r row) request.Brief {
 	return b
 }
 
-// sweepFilter returns the filter for the requests that may be meant, "" if there are none. It has at
-// most 15 comparisons, which is as many as the service takes
+// sweepFilter returns the filter for the requests that may be meant, "" if there are none. It has
+// at most 15 comparisons, which is as many as the service takes
 // (https://learn.microsoft.com/rest/api/storageservices/querying-tables-and-entities).
 //
 // No request expires or is overdue before it is submitted, so newer ids are left out. A row without

@@ -35,8 +35,8 @@ const (
 	mostParked = 2000
 )
 
-// readBreaker returns the state of the breaker and the parked requests. searched is the error of the
-// search for those, which may have found some and not all.
+// readBreaker returns the state of the breaker and the parked requests. searched is the error of
+// the search for those, which may have found some and not all.
 func readBreaker(
 	ctx context.Context, store *tables.Store, now time.Time,
 ) (state operate.Breaker, parked tables.Found, searched, err error) {

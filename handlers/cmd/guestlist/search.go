@@ -14,8 +14,8 @@ import (
 )
 
 const (
-	// pageTime is how long a page of a search may take. The service stops after five seconds itself,
-	// so only a line that is slow or broken takes longer.
+	// pageTime is how long a page of a search may take. The service stops after five seconds
+	// itself, so only a line that is slow or broken takes longer.
 	pageTime = 30 * time.Second
 	// tellEvery is how often a long search tells how far it is.
 	tellEvery = 5 * time.Second

@@ -89,8 +89,8 @@ func (r *run) apply(file []rowfile.Row) {
 	}, again)
 }
 
-// outcomes are what rows decide about addresses, as far as it lets somebody in: "" or the row and its
-// groups.
+// outcomes are what rows decide about addresses, as far as it lets somebody in: "" or the row and
+// its groups.
 type outcomes map[submission.Address]string
 
 // outcomeOf returns the outcome of a decision.

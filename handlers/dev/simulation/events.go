@@ -20,8 +20,8 @@ type event struct {
 	plan  func(*run)
 }
 
-// events are unkind events, by what they are about. Those about outages, rows and records are chosen
-// apart.
+// events are unkind events, by what they are about. Those about outages, rows and records are
+// chosen apart.
 var events = [][]event{guestEvents, peopleEvents, directoryEvents, surroundings}
 
 var guestEvents = []event{

@@ -333,8 +333,8 @@ const (
 func (r *run) wantOrder(by *call) {
 	id := by.about
 	_, wasParked := r.parked[id]
-	// Seats of a day go to whoever takes them first. A request may take one and then be parked by
-	// the gate; older ones of its row, with seats of other days, find the day full.
+	// A request may take a seat of the day and then be parked by the gate; older ones of its row,
+	// with seats of other days, find the day full.
 	seated := r.recorded[id].Limits() != nil && r.seatedAt[id] > 0 && r.seatedAt[id] < r.parkedAt[id]
 	delete(r.parked, id)
 	// For one probe several requests are resumed, and the witnesses of the breaker are not. The

@@ -47,7 +47,7 @@ func (r *run) misspell(address submission.Address) (key, meant string) {
 	}
 }
 
-// planMisspelt plans rows under misspelt keys, and people whom they were likely meant for.
+// planMisspelt plans rows under misspelt keys, and people that they were likely meant for.
 func (r *run) planMisspelt() {
 	if r.chance(2) {
 		r.row("*", "everybody", map[string]any{"Action": "invite", "Groups": groupOne})
@@ -109,7 +109,7 @@ func (r *run) unbanish(b *ban) {
 	}
 }
 
-// tempt lets people sign up whom a row was likely meant for.
+// tempt lets people sign up that a row was likely meant for.
 func (r *run) tempt(address submission.Address) {
 	for range 1 + r.random.IntN(3) {
 		r.plan(r.now.Add(r.soon(20*time.Minute)), func() {

@@ -105,8 +105,8 @@ func runAll(t *testing.T) result {
 	return all
 }
 
-// openBreaches are schedules that are known to break a law and not understood yet: the product may be
-// at fault, or the law. Another change gives their seeds other courses, so the list is only good
+// openBreaches are schedules that are known to break a law and not understood yet: the product may
+// be at fault, or the law. Another change gives their seeds other courses, so the list is only good
 // until then. A breach that is not listed fails the test.
 var openBreaches = map[uint64]simulation.Law{
 	372:   "copies",

@@ -429,7 +429,8 @@ func (e entity) etag() string {
 	return text
 }
 
-// selected returns the entity with the columns that are named, separated by commas; with all for "".
+// selected returns the entity with the columns that are named, separated by commas; with all for
+// "".
 func (e entity) selected(names string) entity {
 	if names == "" {
 		return e

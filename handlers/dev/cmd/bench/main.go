@@ -165,9 +165,9 @@ const (
 	eachRound = 2000
 )
 
-// envelopes measures how many sign-up envelopes each program answers in a second, and what a sign-up
-// costs it. The programs take turns, and the order changes, so that other work on the machine
-// meets them alike.
+// envelopes measures how many sign-up envelopes each program answers in a second, and what a
+// sign-up costs it. The programs take turns, and the order changes, so that other work on the
+// machine meets them alike.
 func envelopes(ctx context.Context, handler, bare, beside string, env []string) error {
 	programs := []string{handler, bare}
 	if beside != "" {
