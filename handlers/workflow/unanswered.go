@@ -47,18 +47,24 @@ func ask[T any](ctx context.Context, j *job,
 // countFailure counts a failed attempt of the present effect for a reason that may pass. hopeless
 // says that it is time to give the effect up.
 func (j *job) countFailure(ctx context.Context, failure *problem.Error) (hopeless bool, err error) {
+	if failure.Code == request.DirectoryUnknown || failure.Code == request.DirectoryRefused {
+		j.Request.Unknown++
+	}
+	err = j.addFailure(ctx, failure)
+	return err == nil && j.hopeless(), err
+}
+
+// addFailure adds a failed attempt to those of the present effect.
+func (j *job) addFailure(ctx context.Context, failure *problem.Error) error {
 	gate, err := j.config.Gates.Gate(ctx)
 	if err != nil {
-		return false, fmt.Errorf("reading how many invitations were accepted: %w", err)
+		return fmt.Errorf("reading how many invitations were accepted: %w", err)
 	}
 	accepted := gate.Accepted + int(j.accepted.Load())
-	r := &j.Request
-	if failure.Code == request.DirectoryUnknown || failure.Code == request.DirectoryRefused {
-		r.Unknown++
-	}
 	throttled := failure.Code == request.DirectoryThrottled
+	r := &j.Request
 	r.Failures = r.Failures.Add(j.config.Now(), accepted, throttled, failure.Detail+ref(failure))
-	return j.hopeless(), nil
+	return nil
 }
 
 // hopeless reports whether the present effect has failed too often to try on.
@@ -93,8 +99,9 @@ func (j *job) unanswered(
 
 // uninvited records a failure after which nothing was sent for certain, and gives the intent back.
 // One that may be the trouble of the whole tenant is told to the gate; stopped reports whether the
-// breaker is open then. Otherwise it counts against the request, which is given up in time; n is
-// proceed if it goes on.
+// breaker is open then. It counts against the request, which is given up in time; n is proceed if
+// it goes on. While the breaker is open that takes a day at least, and what is the tenant's for
+// certain does not count.
 func (j *job) uninvited(
 	ctx context.Context, claim request.Claim, failure *problem.Error, witness bool,
 ) (stopped bool, n next, err error) {
@@ -104,15 +111,21 @@ func (j *job) uninvited(
 			return stopped, stop, err
 		}
 	}
-	if !stopped {
-		hopeless, err := j.countFailure(ctx, failure)
-		if err != nil {
-			return stopped, stop, err
-		}
-		if hopeless {
-			n, err = j.giveUp(ctx, claim)
-			return stopped, n, err
-		}
+	hopeless := false
+	switch {
+	case !stopped:
+		hopeless, err = j.countFailure(ctx, failure)
+	case odd(failure):
+		// By now this address may be the only one that gets such answers.
+		err = j.addFailure(ctx, failure)
+		hopeless = j.Request.Failures.Hopeless(j.config.Now())
+	}
+	if err != nil {
+		return stopped, stop, err
+	}
+	if hopeless {
+		n, err = j.giveUp(ctx, claim)
+		return stopped, n, err
 	}
 	return stopped, proceed, j.giveBack(ctx, claim, request.Intent)
 }

@@ -563,3 +563,28 @@ func TestOutageOfOddAnswersLeavesNoGuestToPerson(t *testing.T) {
 	}
 	w.wantLine(workflow.LogFailed, 0)
 }
+
+// TestUnluckyAddressEndsThoughBreakerIsOpen leaves one parked request, to whose question the
+// directory always gives the answer that has opened the breaker.
+func TestUnluckyAddressEndsThoughBreakerIsOpen(t *testing.T) {
+	w := newWorld(t)
+	w.row("contoso.com", "r", "Action", "invite")
+	page := graphsim.Fault{Match: lookUps, Always: true, Status: 403, Form: graphsim.HTMLPage}
+	w.order(page)
+	ids := w.submitMany(4)
+	w.settle(1)
+	page.Match.Query = w.load(ids[0]).Submission.Email.String()
+	w.tenant.ClearFaults()
+	w.order(page)
+	for _, id := range ids[1:] {
+		must(w.reviewer().Cancel(t.Context(), id, "not needed"))(t)
+	}
+	w.settle(20)
+	w.wantState(ids[0], request.Parked)
+	w.settle(10)
+	w.wantState(ids[0], request.Failed)
+	if last := w.last(ids[0]); last != "given-up" {
+		t.Errorf("the last event is %q", last)
+	}
+	w.wantNothingDue()
+}
