@@ -72,7 +72,7 @@ func (r *run) apply(file []rowfile.Row) {
 		if err != nil {
 			return err
 		}
-		a.begun, a.old = r.changes, r.outcomes(before)
+		a.old = r.outcomes(before)
 		options := operate.PlanOptions{Delete: true, Overwrite: true}
 		plan, err := operate.NewPlan(r.context, before, file, options, r.now)
 		if err != nil {
@@ -170,7 +170,10 @@ type application struct {
 
 // AllRows implements [operate.Table].
 func (a *application) AllRows(context.Context) ([]policy.Raw, error) {
-	return get(store{a.run}, "AllRows", a.allRows)
+	return get(store{a.run}, "AllRows", func() ([]policy.Raw, error) {
+		a.begun = a.changes // the answer may be slow
+		return a.allRows()
+	})
 }
 
 // ChangeRows implements [operate.Table].

@@ -347,7 +347,7 @@ func (r *run) wantOrder(by *call) {
 	for _, older := range r.requests {
 		since, parked := r.parked[older]
 		if !parked || seated && r.fullFor(older, by) || !r.sameShare(id, older) || r.recorded[older].State != request.Parked ||
-			begun.Sub(since) < orderSlack || r.submitted[id].Sub(r.submitted[older]) < orderAge {
+			begun.Sub(since) < orderSlack || id.Issued().Sub(older.Issued()) < orderAge {
 			continue
 		}
 		r.plan(begun.Add(orderSlack), func() {

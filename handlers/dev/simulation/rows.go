@@ -175,6 +175,9 @@ func (r *run) wantNoBan(by *call, record request.Request) {
 		if place < 0 || place > decides || b.endedAt != 0 {
 			continue
 		}
+		if r.applies && b.removedAt != 0 {
+			continue // a row of the file may go before the right one; see wantOfOneMoment
+		}
 		read := by.reading
 		seen := b.beganAt < read.checked || b.properAt != 0 && b.properAt < read.happening ||
 			!r.skewed() && read.at.Sub(b.begun) > request.StrayLife+time.Minute
