@@ -102,13 +102,15 @@ func (j *job) checked(ctx context.Context) (next, error) {
 	return j.finish(ctx)
 }
 
-// receiptUnseen puts the comparison off while the directory can't be asked, for a day at most. The
-// history then says that nobody knows whether the guest exists.
+// receiptUnseen puts the comparison off while the directory can't be asked, for a day and a few
+// tries: by a wrong clock the day may be over at once. The history then says that nobody knows
+// whether the guest exists.
 func (j *job) receiptUnseen(ctx context.Context, cause error) (next, error) {
 	failure := problem.From(cause)
 	j.logFailure(ctx, "the directory could not be asked for the guest of a receipt",
 		failure.Code, cause)
-	if j.config.Now().Sub(j.Request.Since).Abs() >= request.FailurePatience {
+	waited := j.config.Now().Sub(j.Request.Since).Abs()
+	if waited >= request.FailurePatience && j.Request.Attempt >= minTries {
 		j.Record("guest-unchecked",
 			"the directory did not say for a day whether the guest exists"+ref(failure))
 		return j.checked(ctx)

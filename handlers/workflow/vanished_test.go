@@ -153,6 +153,24 @@ func TestReceiptIsComparedAfterOutageOfDirectory(t *testing.T) {
 	w.wantNothingDue()
 }
 
+// TestReceiptIsComparedThoughClockLeapsForward lets the clock of the next instance be a day ahead:
+// one unanswered question is not the end of the comparison.
+func TestReceiptIsComparedThoughClockLeapsForward(t *testing.T) {
+	w := newWorld(t)
+	w.row("contoso.com", "trusted", "Action", "invite")
+	w.order(comesToNothing(1))
+	id := w.submit("ana@contoso.com")
+	w.settleMinutes(2)
+	w.now = w.now.Add(26 * time.Hour)
+	w.order(graphsim.Fault{Match: userByID, Times: 2, Status: 503})
+	w.settle(3)
+	r := w.wantState(id, request.Done)
+	if guests := w.tenant.Guests(); len(guests) != 1 || guests[0].ID != r.GuestID {
+		t.Errorf("guests %v, history %v", guests, w.whats(id))
+	}
+	w.wantNothingDue()
+}
+
 func TestReceiptIsNotComparedWithoutRightToRead(t *testing.T) {
 	w := newWorld(t)
 	w.row("contoso.com", "trusted", "Action", "invite")
