@@ -301,6 +301,7 @@ func shapeWrongClock(random *rand.Rand, p *profile) {
 func shapeMidnight(random *rand.Rand, p *profile) {
 	p.instances = max(p.instances, 2)
 	p.offsets = []time.Duration{-20 * time.Second, 25 * time.Second}
+	p.config.lease = max(p.config.lease, 2*time.Minute) // longer than the clocks are apart
 	p.config.pace.Daily = 1 + random.IntN(2)
 	p.startAt = 24*time.Hour - time.Duration(random.IntN(90))*time.Second
 	p.people += 2

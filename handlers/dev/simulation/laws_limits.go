@@ -1,6 +1,7 @@
 package simulation
 
 import (
+	"slices"
 	"time"
 
 	"guestlist/handlers/policy"
@@ -42,8 +43,7 @@ func (r *run) gateSaved(by *call, before, after request.Gate) {
 	case before.Cause == "" && after.Cause != "":
 		r.opened(by, after)
 	case before.Cause != "" && after.Cause == "":
-		r.closings++
-		r.witnesses, r.certain = nil, nil
+		r.breakerClosed()
 		if !by.on.admin && !by.invited {
 			r.breach(lawWitness, "the breaker was closed without a person or a success")
 		}
@@ -61,9 +61,16 @@ func (r *run) stopSaved(by *call, before, after request.Gate) {
 		r.happened("an admin has stopped everything")
 		r.plan(r.now.Add(r.soon(10*time.Hour)), r.closeBreaker)
 	default: // whoever closes the breaker calls the tenant healthy, so that witnesses count anew
-		r.closings++
-		r.witnesses, r.certain = nil, nil
+		r.breakerClosed()
 	}
+}
+
+// breakerClosed lets witnesses count anew. A call that still runs may tell the gate only now what
+// it was answered before.
+func (r *run) breakerClosed() {
+	r.closings++
+	r.witnesses = slices.DeleteFunc(r.witnesses, func(w witness) bool { return w.by.goneAt != 0 })
+	r.certain = nil
 }
 
 // admission checks that the gate may let an invitation through.
@@ -371,7 +378,15 @@ func (r *run) fullFor(id submission.ID, by *call) bool {
 func (r *run) sameShare(id, other submission.ID) bool {
 	a, b := r.recorded[id], r.recorded[other]
 	return r.config.pace.Share == 0 || a.Approval == nil && b.Approval == nil &&
-		r.address[id].Domain() == r.address[other].Domain()
+		decidingRow(a) == decidingRow(b) && r.address[id].Domain() == r.address[other].Domain()
+}
+
+// decidingRow returns the row that has decided the request.
+func decidingRow(record request.Request) (row policy.RowKey) {
+	if record.Decision != nil && record.Decision.Row != nil {
+		row = policy.RowKey{Partition: record.Decision.Row.Partition, Name: record.Decision.Row.Name}
+	}
+	return row
 }
 
 // disturbed reports whether something went wrong that may keep a single request waiting.

@@ -106,6 +106,10 @@ func (r *run) planOutage(parts part) {
 		lasts = time.Duration(50+r.random.IntN(60)) * time.Hour
 	}
 	r.plan(begins, func() {
+		if r.now.Before(r.gone.until) {
+			return // another one lasts
+		}
+		r.past = append(r.past, r.gone)
 		r.gone = outage{
 			parts: parts, since: r.now, until: r.now.Add(lasts), flaky: r.chance(4),
 			takes:      pick(r.random, 0, 0, time.Second, 13*time.Second),
@@ -133,14 +137,18 @@ func (r *run) isGone(p part) bool {
 
 // goneSince returns for how long since the time parts of storage were gone.
 func (r *run) goneSince(at time.Time) time.Duration {
-	from, to := r.gone.since, r.gone.until
-	if at.After(from) {
-		from = at
+	var sum time.Duration
+	for _, o := range append(slices.Clone(r.past), r.gone) {
+		from, to := o.since, o.until
+		if at.After(from) {
+			from = at
+		}
+		if r.now.Before(to) {
+			to = r.now
+		}
+		sum += max(0, to.Sub(from))
 	}
-	if r.now.Before(to) {
-		to = r.now
-	}
-	return max(0, to.Sub(from))
+	return sum
 }
 
 // hostsStopped reports whether no host runs.

@@ -122,8 +122,11 @@ func (s store) Claim(
 }
 
 func (s store) ClaimOf(_ context.Context, address submission.Address) (request.Claim, error) {
-	return get(s, "ClaimOf", func() (request.Claim, error) {
-		return s.memory.ClaimOf(s.context, address)
+	by := s.current
+	return get(s, "ClaimOf", func() (claim request.Claim, err error) {
+		claim, err = s.memory.ClaimOf(s.context, address)
+		by.read = claim
+		return claim, err
 	})
 }
 

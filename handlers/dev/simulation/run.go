@@ -89,8 +89,9 @@ type run struct {
 
 	storageDown, outage time.Time // until when storage and the directory fail
 	gone                outage    // of parts of storage, for hours
-	passesOver          bool      // the host passes over dead letters that failed five times
-	hostDies            bool      // together with the process that is being killed
+	past                []outage
+	passesOver          bool // the host passes over dead letters that failed five times
+	hostDies            bool // together with the process that is being killed
 
 	// What the laws know. It comes from the operations, not from what workers say.
 	happenings int
