@@ -59,6 +59,7 @@ func (j *job) checkReceipt(ctx context.Context) (next, error) {
 	case !seen:
 		return j.checked(ctx)
 	}
+	r.Failures = request.Failures{} // it answers
 	switch user.Kind {
 	case request.AcceptedGuest:
 		r.Joined = j.config.Now()
@@ -97,22 +98,25 @@ func (j *job) receiptOfNobody(ctx context.Context) (next, error) {
 
 // checked ends the comparison.
 func (j *job) checked(ctx context.Context) (next, error) {
-	j.Request.CheckAt = time.Time{}
-	j.Request.Attempt = 0
+	r := &j.Request
+	r.CheckAt, r.Attempt, r.Failures = time.Time{}, 0, request.Failures{}
 	return j.finish(ctx)
 }
 
-// receiptUnseen puts the comparison off while the directory can't be asked, for a day and a few
-// tries: by a wrong clock the day may be over at once. The history then says that nobody knows
-// whether the guest exists.
+// receiptUnseen puts the comparison off while the directory can't be asked, in the end for a day.
+// The history then says that nobody knows whether the guest exists.
 func (j *job) receiptUnseen(ctx context.Context, cause error) (next, error) {
 	failure := problem.From(cause)
 	j.logFailure(ctx, "the directory could not be asked for the guest of a receipt",
 		failure.Code, cause)
-	waited := j.config.Now().Sub(j.Request.Since).Abs()
-	if waited >= request.FailurePatience && j.Request.Attempt >= minTries {
+	err := j.addFailure(ctx, failure)
+	if err != nil {
+		return stop, err
+	}
+	if j.Request.Failures.Hopeless(j.config.Now()) {
 		j.Record("guest-unchecked",
-			"the directory did not say for a day whether the guest exists"+ref(failure))
+			"the directory does not say whether the guest exists, however often it is asked"+
+				ref(failure))
 		return j.checked(ctx)
 	}
 	return j.postpone(ctx, down.after(j.Request.Attempt, failure.RetryAfter))

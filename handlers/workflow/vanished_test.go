@@ -162,7 +162,7 @@ func TestReceiptIsComparedThoughClockLeapsForward(t *testing.T) {
 	id := w.submit("ana@contoso.com")
 	w.settleMinutes(2)
 	w.now = w.now.Add(26 * time.Hour)
-	w.order(graphsim.Fault{Match: userByID, Times: 2, Status: 503})
+	w.order(graphsim.Fault{Match: userByID, Times: 4, Status: 503})
 	w.settle(3)
 	r := w.wantState(id, request.Done)
 	if guests := w.tenant.Guests(); len(guests) != 1 || guests[0].ID != r.GuestID {
