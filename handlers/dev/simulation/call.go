@@ -113,6 +113,7 @@ type call struct {
 	// knows says that the answer to the invitation came back; the breaker had been opened
 	// openingsThen times.
 	knows        bool
+	interrupts   bool // it had another answer than those that a law counts
 	openingsThen int
 }
 

@@ -201,8 +201,9 @@ func (r *run) wantTurn(by *call) {
 
 // A witness is a request to which the directory has answered what may be about the whole tenant.
 type witness struct {
-	by   *call
-	code problem.Code
+	by     *call
+	code   problem.Code
+	answer string
 }
 
 // answered keeps what the directory answered to an invitation.
@@ -213,11 +214,12 @@ func (r *run) answered(by *call, err error) {
 		return
 	}
 	if r.tenantWide(code) {
-		r.witnesses = append(r.witnesses, witness{by, code})
-		if len(r.certain) > 0 && r.certain[0].code != code {
+		w := witness{by, code, problem.From(err).Answer}
+		r.witnesses = append(r.witnesses, w)
+		if len(r.certain) > 0 && (r.certain[0].code != code || r.certain[0].answer != w.answer) {
 			r.certain = nil // the answers must be the same in a row
 		}
-		r.certain = append(r.certain, witness{by, code})
+		r.certain = append(r.certain, w)
 		by.tenantWide, by.closingsThen = code, r.closings
 		r.refusals[by.about]++
 	}
@@ -234,9 +236,16 @@ func (r *run) answered(by *call, err error) {
 func (r *run) oddlyAnswered(by *call, err error) {
 	code := problem.CodeOf(err)
 	if code == request.DirectoryUnknown || code == request.DirectoryRefused {
-		r.witnesses = append(r.witnesses, witness{by, request.DirectoryUnknown})
-		r.certain = nil // the answers must be the same in a row
+		r.witnesses = append(r.witnesses, witness{by: by, code: request.DirectoryUnknown})
+		r.interrupt(by)
 	}
+}
+
+// interrupt lets witnesses count anew, who must have had the same answer in a row: the call has had
+// another one. The gate may hear of it only when the call ends.
+func (r *run) interrupt(by *call) {
+	by.interrupts = true
+	r.certain = nil
 }
 
 // tenantWide reports whether an answer to one invitation may be about everybody's.
@@ -305,6 +314,8 @@ func (r *run) wantBreakerOpen(by *call) {
 	by.certain = true
 	if by.knows {
 		r.accepted(by)
+	}
+	if by.knows || by.interrupts {
 		r.certain = nil // the gate may have heard of it only now
 	}
 	if code != "" && r.gate.Cause == "" && r.closings == by.closingsThen &&

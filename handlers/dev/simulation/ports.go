@@ -469,7 +469,7 @@ func (d directory) do(op string, effect func() error) error {
 	}
 	if d.refusedTokens > 0 && c.about != "" && d.chance(3) {
 		d.refusedTokens--
-		d.certain = nil // another answer, also to a question
+		d.interrupt(c) // also if it is the answer to a question
 		return d.failure(c, noToken)
 	}
 	if err, happens := d.misery(c, op); err != nil {
