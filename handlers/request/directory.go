@@ -155,12 +155,16 @@ func DirectoryCodes() []problem.Code { return slices.Sorted(maps.Keys(meanings))
 func DirectoryPublic(code problem.Code) string { return meanings[code].public }
 
 // Retryable reports whether the same attempt may succeed later without anybody changing anything.
-// It knows the codes of the directory and those of package problem; any other is a fault that may
+// It knows the codes of the directory, of a mail service and of package problem; any other may
 // pass.
 func Retryable(code problem.Code) bool {
 	m, ofDirectory := meanings[code]
 	if ofDirectory {
 		return m.retry
+	}
+	again, ofMail := mailCodes[code]
+	if ofMail {
+		return again
 	}
 	switch code {
 	case problem.InvalidInput, problem.MalformedBody, problem.BodyTooLarge, problem.UnsupportedMediaType,

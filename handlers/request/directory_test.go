@@ -52,9 +52,12 @@ func TestMeaningsOfCodes(t *testing.T) {
 		problem.StorageUnavailable: {false, false, true},
 		problem.CaptchaUnavailable: {false, false, true},
 		problem.TooManyRequests:    {false, false, true},
+		MailThrottled:              {false, false, true},
+		MailUnavailable:            {false, false, true},
+		MailForbidden:              {false, false, true},
 		"weather":                  {false, false, true},
 	}
-	for _, code := range slices.Concat(problem.Codes(), DirectoryCodes(), []problem.Code{"weather"}) {
+	for _, code := range slices.Concat(problem.Codes(), DirectoryCodes(), MailCodes(), []problem.Code{"weather"}) {
 		if got := (meaning{TenantWide(code), Probe(code), Retryable(code)}); got != tests[code] {
 			t.Errorf("%s: %+v, want %+v", code, got, tests[code])
 		}
