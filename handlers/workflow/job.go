@@ -2,6 +2,7 @@ package workflow
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -160,12 +161,18 @@ func (j *job) postpone(ctx context.Context, d time.Duration) (next, error) {
 			return stop, err
 		}
 	}
-	due := j.config.Now().Add(j.config.Jitter(d))
+	before, due := j.Request.Due, j.config.Now().Add(j.config.Jitter(d))
 	j.Request.Attempt++
 	j.Request.Due = due
 	err := j.writeDue(ctx, due)
 	if err != nil {
-		return stop, fmt.Errorf("writing the due entry: %w", err)
+		err = fmt.Errorf("writing the due entry: %w", err)
+		if j.Request.State == request.Parked {
+			return stop, err
+		}
+		// The message comes again. What was tried counts, or it would be tried without end.
+		j.Request.Due = before
+		return stop, errors.Join(err, j.save(ctx))
 	}
 	return stop, j.save(ctx)
 }

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"guestlist/handlers/dev/graphsim"
 	"guestlist/handlers/request"
 	"guestlist/handlers/submission"
 	"guestlist/handlers/workflow"
@@ -170,6 +171,31 @@ func TestNoOutageEndsASignUp(t *testing.T) {
 			}
 			w.wantLine(workflow.LogFailed, 0)
 		})
+	}
+}
+
+// TestWhatIsTriedWhileNothingCanWaitCounts lets the due entries be gone and a group be missing: the
+// group is not asked for without end, and is named as soon as otherwise.
+func TestWhatIsTriedWhileNothingCanWaitCounts(t *testing.T) {
+	w := newWorld(t)
+	w.row("contoso.com", "row", "Action", "invite", "Groups", groupOne)
+	w.order(graphsim.Fault{Match: membersOf(groupOne), Always: true, Status: 404,
+		Code: "Request_ResourceNotFound", Message: missingObject(groupOne)})
+	h := &hosted{world: w}
+	id := w.submit("ana@contoso.com")
+	h.run(9*time.Hour, func(op string) bool {
+		switch op {
+		case "Wait", "Park", "Postpone", "Parked", "Due", "StopWaiting":
+			return true
+		}
+		return false
+	})
+	r := w.load(id)
+	if len(r.Grants) != 1 || r.Grants[0].State != request.GrantFailed {
+		t.Errorf("after nine hours the request is %s, its grants %v", r.State, r.Grants)
+	}
+	if n := w.tenant.Calls()["POST /v1.0/groups/{id}/members/$ref"]; n > 80 { // four at each delivery of half an hour
+		t.Errorf("%d attempts to add the guest", n)
 	}
 }
 
