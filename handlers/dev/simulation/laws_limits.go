@@ -153,7 +153,10 @@ type openTurn struct {
 // or that of an invitation whose answer was lost: then the call has asked for the guest since, and
 // the tenant had none to show. Each is given back once.
 func (r *run) turnGivenBack(by *call, before, after request.Gate) {
-	open, isOpen := r.openTurns[by.about]
+	turns := r.openTurns[by.about]
+	i := slices.IndexFunc(turns, func(t openTurn) bool {
+		return t.day == after.Day && by.blind && by.lookedAt > t.at
+	})
 	shared := by.shared
 	switch {
 	case after.Sent != before.Sent-1:
@@ -162,19 +165,27 @@ func (r *run) turnGivenBack(by *call, before, after request.Gate) {
 		by.unsent--
 	case by.admitted > 0:
 		by.admitted--
-	case !isOpen || open.day != after.Day:
-		r.breach(lawBudget, "%s: a turn of the day is given back by a call that sent", by.name)
-	case !by.blind || by.lookedAt <= open.at:
-		r.breach(lawBudget, "%s: a turn is given back, and the guest may be there", by.name)
+	case i < 0:
+		r.breach(lawBudget, "%s: a turn is given back of an invitation that may have been sent", by.name)
 	default:
-		shared = open.shared
+		shared = turns[i].shared
 		r.counts.TurnsBack++
-		delete(r.openTurns, by.about)
+		r.openTurns[by.about] = slices.Delete(turns, i, i+1)
 	}
 	r.sentOn[after.Day]--
 	if shared {
 		r.shares[share{after.Day, r.address[by.about].Domain()}]--
 	}
+}
+
+// closeTurns forgets the open turns of the request, of which the last counts, except those that a
+// slow call is about to give back.
+func (r *run) closeTurns(by *call) {
+	r.openTurns[by.about] = slices.DeleteFunc(r.openTurns[by.about], func(t openTurn) bool {
+		return !slices.ContainsFunc(r.running, func(c *call) bool {
+			return c != by && c.about == by.about && c.blind && c.lookedAt > t.at
+		})
+	})
 }
 
 // wantTurn checks that the gate has admitted a call that is about to send, and still does as far
@@ -210,7 +221,7 @@ type witness struct {
 func (r *run) answered(by *call, err error) {
 	code := problem.CodeOf(err)
 	if err == nil {
-		delete(r.openTurns, by.about) // the last turn counts
+		r.closeTurns(by)
 		return
 	}
 	if r.tenantWide(code) {
@@ -227,7 +238,8 @@ func (r *run) answered(by *call, err error) {
 	if code != request.DirectoryUnavailable && code != request.DirectoryUnknown {
 		by.unsent++
 	} else if !by.resending {
-		r.openTurns[by.about] = openTurn{by.day, by.shared, r.happenings}
+		r.closeTurns(by)
+		r.openTurns[by.about] = append(r.openTurns[by.about], openTurn{by.day, by.shared, r.happenings})
 	}
 }
 

@@ -108,7 +108,7 @@ type run struct {
 	rowOf      map[string]policy.RowKey
 	sentOn     map[string]int
 	shares     map[share]int
-	openTurns  map[submission.ID]openTurn
+	openTurns  map[submission.ID][]openTurn
 	notBefore  time.Time
 	mailed     map[holding][]int          // when, by the number of the happening
 	resent     map[submission.Address]int // mails that somebody asked for
@@ -278,7 +278,7 @@ func (s *Simulator) newRun(random *rand.Rand, p *profile) *run {
 		recorded: map[submission.ID]request.Request{}, claims: map[submission.Address]request.Claim{},
 		dues: map[submission.ID]time.Time{}, seats: map[seat]string{},
 		versions: map[string]version{}, rowOf: map[string]policy.RowKey{},
-		sentOn: map[string]int{}, shares: map[share]int{}, openTurns: map[submission.ID]openTurn{}, refusals: map[submission.ID]int{},
+		sentOn: map[string]int{}, shares: map[share]int{}, openTurns: map[submission.ID][]openTurn{}, refusals: map[submission.ID]int{},
 		mailed: map[holding][]int{}, resent: map[submission.Address]int{},
 		adders: map[membership]*call{}, before: map[submission.Address]request.UserKind{},
 
