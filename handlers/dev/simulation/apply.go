@@ -171,7 +171,9 @@ type application struct {
 // AllRows implements [operate.Table].
 func (a *application) AllRows(context.Context) ([]policy.Raw, error) {
 	return get(store{a.run}, "AllRows", func() ([]policy.Raw, error) {
-		a.begun = a.changes // the answer may be slow
+		if a.old == nil { // later it reads what it has written
+			a.begun = a.changes // the answer may be slow
+		}
 		return a.allRows()
 	})
 }

@@ -72,9 +72,11 @@ func (r *run) claimed(by *call, address submission.Address, claim request.Claim)
 		r.holds(holding{before.GuestID, address}, max(by.begunAt, by.lookedAt)) &&
 		!(r.recorded[claim.Owner].Withdrawal.Open() && before.Mails > 0):
 		r.breach(lawClaim, "the receipt of %s was dropped", address)
-	// The count goes down by one if a mail was certainly not sent.
+	// The count goes down by one if a mail was certainly not sent. A claim that was kept for mails
+	// alone is so again then.
 	case claim.Mails < before.Mails-1 ||
-		claim.Mails < before.Mails && claim.State != request.ClaimSent && claim.State != before.State:
+		claim.Mails < before.Mails && claim.State != request.ClaimSent && claim.State != before.State &&
+			!(by.resending && claim.State == request.ClaimMails):
 		r.breach(lawMails, "the claim on %s forgot mails", address)
 	}
 }

@@ -176,10 +176,12 @@ func (r *run) wantNoBan(by *call, record request.Request) {
 			continue
 		}
 		if r.applies && b.removedAt != 0 {
-			continue // a row of the file may go before the right one; see wantOfOneMoment
+			continue // only the right row is left, if any
 		}
 		read := by.reading
-		seen := b.beganAt < read.checked || b.properAt != 0 && b.properAt < read.happening ||
+		// A row of the file may go before the right one; see wantOfOneMoment.
+		proper := b.properAt != 0 && !(r.applies && place == decides)
+		seen := b.beganAt < read.checked || proper && b.properAt < read.happening ||
 			!r.skewed() && read.at.Sub(b.begun) > request.StrayLife+time.Minute
 		if seen {
 			r.breach(lawMisspelt, "%s is to be invited, and the row for %q is to keep them out",
