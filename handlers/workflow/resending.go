@@ -88,6 +88,10 @@ func (r *resending) findClaim(ctx context.Context) (next, error) {
 // spareMailbox refuses a mail that comes too soon after the last, or one too many.
 func (r *resending) spareMailbox(ctx context.Context) (next, error) {
 	switch {
+	case !r.claim.MailedAt.Before(r.Request.Resend.At):
+		// It may be this very mail, of a call that could not store that it had sent it.
+		return r.resent(ctx, "resend-needless",
+			"a mail went out after it was asked for, at "+r.claim.MailedAt.UTC().Format(time.RFC3339))
 	case r.config.Now().Sub(r.claim.MailedAt) < request.MailRest:
 		return r.resent(ctx, "resend-too-soon", "the last mail went out at "+
 			r.claim.MailedAt.UTC().Format(time.RFC3339)+", less than "+request.MailRest.String()+" before")

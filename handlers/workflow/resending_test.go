@@ -38,6 +38,7 @@ func TestResendWaitsForMailRest(t *testing.T) {
 	}
 	// A second request for the same address has to wait too.
 	again := w.signUp("ana@contoso.com")
+	w.now = w.now.Add(time.Second)
 	w.carryOut(submission.Resend, again)
 	if w.last(again) != "resend-too-soon" {
 		t.Errorf("by another request: %v", w.whats(again))
@@ -99,6 +100,33 @@ func TestResendDoesNotInviteGoneGuest(t *testing.T) {
 	}
 	if why := w.lastDetail(id); !strings.Contains(why, "gone from the directory") {
 		t.Errorf("the history says %q", why)
+	}
+}
+
+// TestOneWishIsOneMailThoughNothingCanWait lets the due entries be gone for longer than the rest of
+// a mail, so that nobody can store that the mail went out.
+func TestOneWishIsOneMailThoughNothingCanWait(t *testing.T) {
+	for name, gone := range map[string][]string{
+		"the due entries": {"Wait", "StopWaiting", "Due", "Parked", "Postpone"},
+		"the requests":    {"Save"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			h := &hosted{world: w}
+			id := w.invite()
+			w.now = w.now.Add(2 * time.Hour)
+			w.ask(submission.Resend, id)
+			asked := false
+			h.run(5*time.Hour, func(op string) bool {
+				asked = asked || op == "Invite"
+				return asked && slices.Contains(gone, op)
+			})
+			h.run(2*time.Hour, func(string) bool { return false })
+			if n := len(w.tenant.Invitations()); n != 2 {
+				t.Errorf("%d mails, history %v", n, w.whats(id))
+			}
+			w.wantNothingDue()
+		})
 	}
 }
 
