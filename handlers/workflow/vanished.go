@@ -92,7 +92,24 @@ func (j *job) receiptOfNobody(ctx context.Context) (next, error) {
 		return j.awaitCheck(ctx)
 	case found == nothing:
 		return j.inviteVanished(ctx)
+	case found == replaced:
+		return j.guestReplaced(ctx)
 	}
+	return j.checked(ctx)
+}
+
+// guestReplaced gives back the seat of a guest who never came to be: another request has one for
+// the guest who holds the address.
+func (j *job) guestReplaced(ctx context.Context) (next, error) {
+	nobody := j.Request
+	nobody.GuestID = ""
+	holdings := request.Holdings{Store: j.config.Store, Seats: j.config.Seats}
+	err := holdings.GiveBack(ctx, nobody, request.Claim{}, request.Seat, time.Time{})
+	if err != nil {
+		return stop, err
+	}
+	j.Record("guest-replaced", "the directory shows no guest of this invitation, and another request "+
+		"has invited the address since")
 	return j.checked(ctx)
 }
 
@@ -126,10 +143,11 @@ func (j *job) receiptUnseen(ctx context.Context, cause error) (next, error) {
 type trace int
 
 const (
-	unclear trace = iota // a group took the guest, or the address is another request's now
-	late                 // the guest may not be visible yet
-	gone                 // the directory has shown the guest, and no invitation was needed
-	nothing              // the invitation came to nothing
+	unclear  trace = iota // a group took the guest, or the address is another request's now
+	late                  // the guest may not be visible yet
+	gone                  // the directory has shown the guest, and no invitation was needed
+	nothing               // the invitation came to nothing
+	replaced              // likewise, and another request has a guest for the address
 )
 
 // deleted reports whether a guest that the directory does not show is in its recycle bin.
@@ -159,6 +177,8 @@ func (j *job) traceOf(ctx context.Context) (trace, error) {
 		return unclear, nil
 	case claim.State == request.ClaimFree && r.Vanished > 0:
 		return nothing, nil // an earlier call was ended in inviteVanished
+	case claim.Owner != r.ID && claim.State == request.ClaimSent && claim.GuestID != r.GuestID:
+		return replaced, nil
 	case claim.Owner != r.ID, claim.State == request.ClaimSent && claim.GuestID != r.GuestID:
 		return unclear, nil
 	case claim.State == request.ClaimSent &&

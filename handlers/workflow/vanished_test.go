@@ -153,6 +153,28 @@ func TestReceiptIsComparedAfterOutageOfDirectory(t *testing.T) {
 	w.wantNothingDue()
 }
 
+// TestSeatOfGuestWhoNeverCameIsGivenBack lets somebody else add a guest with the address, and
+// another request find that guest, before the first receipt is compared with the directory.
+func TestSeatOfGuestWhoNeverCameIsGivenBack(t *testing.T) {
+	w := newWorld(t)
+	w.row("contoso.com", "trusted", "Action", "invite", "MaxGuests", int32(3))
+	w.order(comesToNothing(1))
+	first := w.submit("ana@contoso.com")
+	w.deliverAll()
+	w.now = w.now.Add(72 * time.Hour)
+	w.guestOf("PendingAcceptance")
+	second := w.submit("ana@contoso.com")
+	w.deliverAll()
+	w.wantState(second, request.Done)
+	w.settle(3)
+	w.wantState(first, request.Done)
+	if last := w.last(first); last != "guest-replaced" {
+		t.Errorf("the last event is %q", last)
+	}
+	w.wantSeats("contoso.com", "trusted", 1)
+	w.wantNothingDue()
+}
+
 // TestReceiptIsComparedThoughClockLeapsForward lets the clock of the next instance be a day ahead:
 // one unanswered question is not the end of the comparison.
 func TestReceiptIsComparedThoughClockLeapsForward(t *testing.T) {
