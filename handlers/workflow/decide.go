@@ -2,21 +2,28 @@ package workflow
 
 import (
 	"context"
+	"time"
 
 	"guestlist/handlers/policy"
 	"guestlist/handlers/problem"
 	"guestlist/handlers/request"
 )
 
-// maxDecideAttempts is how often unreadable policy rows are read again before a person is asked.
-const maxDecideAttempts = 5
+// Policy rows that can't be read are read again until both have passed; then a person is asked. The
+// number is for a clock that is wrong.
+const (
+	rowsPatience  = 24 * time.Hour
+	mostRowsReads = 5
+)
 
 // decide reads the rows that can apply and lets policy decide.
 func (j *job) decide(ctx context.Context) (next, error) {
 	decision, err := j.decider.Decide(ctx, j.Request.Submission, j.config.Now())
 	if err != nil {
 		j.log.ErrorContext(ctx, "the policy rows can't be read", "attempt", j.Request.Attempt, "error", err)
-		if request.Retryable(problem.CodeOf(err)) && j.Request.Attempt+1 < maxDecideAttempts {
+		waited := j.config.Now().Sub(j.Request.Since).Abs()
+		again := waited < rowsPatience || j.Request.Attempt+1 < mostRowsReads
+		if again && request.Retryable(problem.CodeOf(err)) {
 			d := down.after(j.Request.Attempt, problem.From(err).RetryAfter)
 			return j.wait(ctx, d, "rows-unreadable", "the policy rows could not be read; they will be tried again")
 		}
