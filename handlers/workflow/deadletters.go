@@ -31,36 +31,21 @@ func (w *Worker) GiveUp(ctx context.Context, messageID string, body []byte) erro
 		return w.keepForeign(ctx, messageID, body, err)
 	}
 	w.config.Log.ErrorContext(ctx, LogPoisoned, "request", message.ID, "message", messageID)
-	r, err := w.config.Store.Load(ctx, message.ID)
-	switch code := problem.CodeOf(err); {
-	case code == problem.NotFound && message.Kind == submission.Advance && message.Submission == nil:
-		w.config.Log.WarnContext(ctx, "a message failed too often, and its request is not recorded; nothing to do", "request", message.ID)
-		return nil
-	case code == problem.NotFound && message.Kind == submission.Advance:
-		err = w.recordTroubled(ctx, message)
-	case code == problem.NotFound && !mayCome(message.ID, w.config.Now()):
-		// Anybody can make up an id, so its wish must not stay as a dead letter.
-		w.config.Log.WarnContext(ctx, "the wish of a request that is not recorded failed too often; nothing to do", "request", message.ID)
-		return nil
-	case code == problem.RecordUnreadable:
-		err = w.setAside(ctx, messageID, message, err)
-		if err == nil {
-			return nil
+	began := w.config.Now()
+	err = w.settle(ctx, messageID, message)
+	for tries := 1; err != nil && tries < settleTries && w.config.Now().Sub(began) < settleTime; tries++ {
+		sleepErr := w.config.Sleep(ctx, shortWait)
+		if sleepErr != nil {
+			break
 		}
-	case err == nil && r.State == request.Void && message.Kind == submission.Advance:
-		err = w.advanceVoid(ctx, r, message)
-	case err == nil && !r.AtRest():
-		err = w.delayTroubled(ctx, r)
-	case err == nil && message.Kind != submission.Advance:
-		// A slow call may record the instruction only now.
-		err = w.bringBack(ctx, r.ID, w.config.IntentLease)
+		err = w.settle(ctx, messageID, message)
 	}
 	switch {
+	case err == nil:
+		return nil
 	case message.Kind != submission.Advance:
 		// Repeating an instruction does no harm.
 		return w.putBackForDays(ctx, messageID, message)
-	case err == nil:
-		return nil
 	}
 	w.config.Log.WarnContext(ctx, "a request in trouble can't be recorded", "request", message.ID,
 		"code", problem.CodeOf(err), "error", err)
@@ -68,6 +53,51 @@ func (w *Worker) GiveUp(ctx context.Context, messageID string, body []byte) erro
 		return nil // the due entry that brought the message is still there
 	}
 	return w.putBack(ctx, message)
+}
+
+// How often, and for how long, it is tried to settle a message before it is put back. Where storage
+// fails half of the time, a message that can't be deleted is put back again and again, and each
+// copy becomes a dead letter itself. So most must be settled at once.
+const (
+	settleTries = 3
+	settleTime  = 30 * time.Second
+)
+
+// settle stores what the message asks for, so that the message is not needed any more.
+func (w *Worker) settle(ctx context.Context, messageID string, message submission.Message) error {
+	r, err := w.config.Store.Load(ctx, message.ID)
+	switch code := problem.CodeOf(err); {
+	case code == problem.NotFound && message.Kind == submission.Advance && message.Submission == nil:
+		w.config.Log.WarnContext(ctx, "a message failed too often, and its request is not recorded; nothing to do", "request", message.ID)
+		return nil
+	case code == problem.NotFound && message.Kind == submission.Advance:
+		return w.recordTroubled(ctx, message)
+	case code == problem.NotFound && !mayCome(message.ID, w.config.Now()):
+		// Anybody can make up an id, so its wish must not stay as a dead letter.
+		w.config.Log.WarnContext(ctx, "the wish of a request that is not recorded failed too often; nothing to do", "request", message.ID)
+		return nil
+	case code == problem.RecordUnreadable:
+		return w.setAside(ctx, messageID, message, err)
+	case err != nil:
+		return fmt.Errorf("loading request %s: %w", message.ID, err)
+	case message.Kind != submission.Advance:
+		return w.settleWish(ctx, r, message)
+	case r.State == request.Void:
+		return w.advanceVoid(ctx, r, message)
+	case !r.AtRest():
+		return w.delayTroubled(ctx, r)
+	}
+	return nil
+}
+
+// settleWish records a wish that changes anything, and makes its request due. The due entry goes
+// first, and may turn out to be needless.
+func (w *Worker) settleWish(ctx context.Context, r request.Request, message submission.Message) error {
+	err := w.bringBack(ctx, r.ID, w.config.IntentLease)
+	if err != nil {
+		return err
+	}
+	return w.newJob(r).record(ctx, message)
 }
 
 // recordTroubled records a request that is only in its message, and makes it due.
@@ -87,12 +117,13 @@ func (w *Worker) recordTroubled(ctx context.Context, message submission.Message)
 // delayTroubled makes a request due that has work to do, later each time in a row. Once it has been
 // in trouble for too long, it fails.
 func (w *Worker) delayTroubled(ctx context.Context, r request.Request) error {
+	j := w.newJob(r)
 	history, err := w.config.Store.History(ctx, r.ID)
 	if err != nil {
-		return fmt.Errorf("reading the history of request %s: %w", r.ID, err)
+		w.config.Log.WarnContext(ctx, "the history of a request in trouble can't be read", "request", r.ID, "error", err)
+		return j.delay(ctx, troubled.after(len(troubled), 0))
 	}
 	n, since := troubles(history)
-	j := w.newJob(r)
 	if n == 0 || r.State.Ended() || w.config.Now().Sub(since) < troubleLimit {
 		return j.delay(ctx, troubled.after(n, 0))
 	}
@@ -123,25 +154,25 @@ func troubles(history []request.Event) (n int, since time.Time) {
 }
 
 // delay makes a request in trouble due after d, or when it was due anyway if that is later, and
-// records that.
+// records that. A due entry, new or old, is enough.
 func (j *job) delay(ctx context.Context, d time.Duration) error {
 	due := j.config.Now().Add(j.config.Jitter(d))
 	if j.Request.Due.After(due) {
 		due = j.Request.Due
 	}
 	err := j.writeDue(ctx, due)
-	if err != nil {
+	if err != nil && j.Request.Due.IsZero() {
 		return fmt.Errorf("writing the due entry of request %s: %w", j.Request.ID, err)
 	}
-	if !j.Request.State.Ended() {
+	if err == nil && !j.Request.State.Ended() {
 		j.Request.Due = due
 	}
 	j.Record(troubledEvent, "its message failed as often as the host tries one; the log tells why. It is tried again later")
 	err = j.save(ctx)
-	if problem.CodeOf(err) == problem.Conflict {
-		return nil // somebody else works on it, and the due entry is there
+	if err != nil && problem.CodeOf(err) != problem.Conflict { // somebody else works on it
+		j.log.WarnContext(ctx, "a request in trouble can't be recorded", "code", problem.CodeOf(err), "error", err)
 	}
-	return err
+	return nil
 }
 
 // bringBack makes a request due after d.

@@ -117,7 +117,7 @@ func TestUnreadableListOfMisspeltKeysInvitesNobody(t *testing.T) {
 			id := w.submit("ana@contoso.com")
 			w.on(op, before, -1, fails)
 			interrupt := w.interrupt
-			for range 10 {
+			for range 25 * 6 {
 				w.settleMinutes(10)
 				w.interrupt = interrupt
 			}

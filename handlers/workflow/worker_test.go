@@ -509,7 +509,7 @@ func TestRowLimits(t *testing.T) {
 		w := newWorld(t)
 		w.row("contoso.com", "campaign", "Action", "invite", "MaxGuests", int32(1))
 		w.on("Used", before, -1, fails)
-		id := w.signUpFor("ana@contoso.com", 2)
+		id := w.signUpFor("ana@contoso.com", 25)
 		w.wantState(id, request.Review)
 		w.wantTenant(0, 0, 0)
 	})

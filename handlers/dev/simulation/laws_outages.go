@@ -71,21 +71,13 @@ func (r *run) wantPutBack(by *call, m submission.Message, delay time.Duration) {
 }
 
 // mostCopies is the most messages that ask to advance one request at a time. One that a killed host
-// hides for ten minutes is enqueued again every minute or two.
+// hides for ten minutes is enqueued again every minute or two. While every second operation on the
+// queues and the tables fails, a dead letter that was put back and can't be deleted is put back
+// anew ten minutes later, and each copy becomes a dead letter itself.
 const mostCopies = 20
 
-// copiesLast is how long the copies may last that an outage has left.
-const copiesLast = 2 * time.Hour
-
-// wantFewCopies checks the number of messages of a request that was just enqueued. While every
-// second operation on the queues and the tables fails, copies have no bound: a dead letter that was
-// put back and can't be deleted is put back anew ten minutes later, and each copy becomes a dead
-// letter itself.
+// wantFewCopies checks the number of messages of a request that was just enqueued.
 func (r *run) wantFewCopies(id submission.ID) {
-	multiplied := r.gone.flaky && r.gone.parts&allQueues != 0 && r.gone.parts&allTables != 0
-	if multiplied && r.now.Before(r.gone.until.Add(copiesLast)) {
-		return
-	}
 	n := 0
 	for _, m := range r.messages {
 		if m.ID == id && m.Kind == submission.Advance {
@@ -176,6 +168,15 @@ func (r *run) heartbeat(record slog.Record) {
 	}
 }
 
+// needless reports whether a wish for a mail is none: there is no mail to send, or the partner has
+// asked for it lately.
+func (r *run) needless(m *message, record request.Request) bool {
+	asked := r.now.Sub(record.MailAsked).Abs() < request.MailRest+time.Minute ||
+		!m.Returned.IsZero() && m.Returned.Sub(record.MailAsked) < request.MailRest
+	return asked || r.skewed() || record.NoMail() != "" || !record.State.Ended() ||
+		record.Withdrawal.Open()
+}
+
 // wantGivenUp checks that a wish is stored, or kept, before its dead letter is deleted.
 func (r *run) wantGivenUp(m *message) {
 	if !m.dead || m.Kind == submission.Advance {
@@ -188,6 +189,8 @@ func (r *run) wantGivenUp(m *message) {
 	wish := record.Resend
 	if m.Kind == submission.Withdraw {
 		wish = record.Withdrawal
+	} else if r.needless(m, record) {
+		return
 	}
 	if wish.Open() || !record.Erased.IsZero() || slices.ContainsFunc(r.messages, func(o *message) bool {
 		return o != m && o.ID == m.ID && o.Kind == m.Kind
