@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -20,6 +19,8 @@ import (
 	jsonserialization "github.com/microsoft/kiota-serialization-json-go"
 	core "github.com/microsoftgraph/msgraph-sdk-go-core"
 
+	"guestlist/handlers/azure/identity"
+	"guestlist/handlers/azure/internal/rest"
 	"guestlist/handlers/policy"
 	"guestlist/handlers/problem"
 	"guestlist/handlers/request"
@@ -97,7 +98,7 @@ var (
 // New returns a client, or an error that says which part of config can't be used. It makes no
 // call.
 func New(config Config) (*Client, error) {
-	base, err := parseBase(config.URL, config.Credential != nil)
+	base, err := rest.Base(config.URL, config.Credential != nil, "https://graph.microsoft.com")
 	if err != nil {
 		return nil, fmt.Errorf("graph: the URL of Graph: %w", err)
 	}
@@ -148,38 +149,13 @@ func New(config Config) (*Client, error) {
 // Scope returns the audience of tokens for Graph at the URL.
 func Scope(url string) string { return strings.TrimSuffix(url, "/") + "/.default" }
 
-// parseBase returns scheme and host of Graph. A token needs https. Without a credential only a
-// loopback address is accepted, so that a forgotten credential can't send addresses over the
-// network.
-func parseBase(text string, credential bool) (*url.URL, error) {
-	u, err := url.Parse(text)
-	if err != nil {
-		return nil, errors.New("it is not a URL")
-	}
-	switch {
-	case u.Hostname() == "" || u.Opaque != "":
-		return nil, errors.New("it has no host; give scheme and host, for example https://graph.microsoft.com")
-	case u.User != nil || u.Path != "" && u.Path != "/" || u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
-		return nil, errors.New("give scheme and host only, for example https://graph.microsoft.com")
-	case credential && u.Scheme != "https":
-		return nil, errors.New("with a credential it must be https")
-	case !credential && (u.Scheme != "http" || !loopback(u.Hostname())):
-		return nil, errors.New("without a credential it must be http on a loopback address, for example http://127.0.0.1:8080")
-	}
-	return &url.URL{Scheme: u.Scheme, Host: strings.ToLower(u.Host)}, nil
-}
-
-func loopback(host string) bool {
-	return strings.EqualFold(host, "localhost") || net.ParseIP(host).IsLoopback()
-}
-
 // authenticator returns what puts tokens on requests to exactly base.
 func authenticator(credential azcore.TokenCredential, base *url.URL) (authentication.AuthenticationProvider, error) {
 	if credential == nil {
 		return &authentication.AnonymousAuthenticationProvider{}, nil
 	}
 	provider, err := kauth.NewAzureIdentityAccessTokenProviderWithScopesAndValidHosts(
-		namedCredential{credential}, []string{Scope(base.String())}, []string{base.Hostname()})
+		identity.Marked(credential), []string{Scope(base.String())}, []string{base.Hostname()})
 	if err != nil {
 		return nil, fmt.Errorf("preparing the credential: %w", err)
 	}

@@ -2,21 +2,18 @@ package graph
 
 import (
 	"context"
-	"crypto/x509"
 	"errors"
 	"fmt"
-	"io"
-	"net"
 	"net/http"
 	"regexp"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 	"unicode"
 	"unicode/utf8"
 
 	"guestlist/handlers/azure/identity"
+	"guestlist/handlers/azure/internal/rest"
 	"guestlist/handlers/problem"
 	"guestlist/handlers/request"
 )
@@ -88,7 +85,7 @@ func guarded(ctx context.Context, run func(context.Context) error) (err error) {
 // SDK: some panic, others quote addresses and answers.
 func (op operation) problem(ctx context.Context, err error, timeout time.Duration) error {
 	var answer *answerError
-	var token *tokenError
+	var token *identity.TokenError
 	unavailable := func(detail string) error {
 		return problem.New(request.DirectoryUnavailable, "%s: %s", op.doing, detail)
 	}
@@ -106,7 +103,7 @@ func (op operation) problem(ctx context.Context, err error, timeout time.Duratio
 	case errors.Is(err, errPanicked):
 		return unavailable(errPanicked.Error())
 	default:
-		return unavailable(networkFault(err))
+		return unavailable(rest.Fault(err))
 	}
 }
 
@@ -240,52 +237,18 @@ func classifyMember(answer *answerError) problem.Code {
 
 // withoutToken distinguishes an identity that does not exist or may not be used from one that
 // can't be asked now.
-func (op operation) withoutToken(token *tokenError) error {
+func (op operation) withoutToken(err error) error {
 	code := request.DirectoryUnavailable
 	detail := op.doing + ": no token from the app's identity"
-	status := identity.RefusalStatus(token)
+	status := identity.RefusalStatus(err)
 	if status != 0 {
 		detail += fmt.Sprintf(": status %d", status)
-		if status == http.StatusBadRequest || status == http.StatusUnauthorized || status == http.StatusForbidden {
+		if identity.RefusalLasts(status) {
 			code = request.DirectoryNoToken
 			detail += "; is the managed identity assigned to this app, and its client id right?"
 		}
 	}
 	return problem.New(code, "%s", detail)
-}
-
-// networkFault says why there is no answer, without the text of err.
-func networkFault(err error) string {
-	var dns *net.DNSError
-	var errno syscall.Errno
-	var authority x509.UnknownAuthorityError
-	var hostname x509.HostnameError
-	var network net.Error
-	switch {
-	case errors.As(err, &dns):
-		return "the host's name can't be resolved"
-	case errors.As(err, &authority), errors.As(err, &hostname):
-		return "the host's certificate is not trusted"
-	case errors.As(err, &errno):
-		return "no connection: " + errno.Error()
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return "the connection ended before the answer did"
-	case errors.As(err, &network) && network.Timeout():
-		return "the connection timed out"
-	default:
-		return fmt.Sprintf("no answer that can be read (%T)", innermost(err))
-	}
-}
-
-// innermost returns the error at the end of the chain, whose type tells most.
-func innermost(err error) error {
-	for {
-		next := errors.Unwrap(err)
-		if next == nil {
-			return err
-		}
-		err = next
-	}
 }
 
 const (

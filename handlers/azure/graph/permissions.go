@@ -17,9 +17,9 @@ import (
 // that Graph checks. An admin has consented to them, and the platform knows of it already.
 func Roles(ctx context.Context, credential azcore.TokenCredential, url string) ([]string, error) {
 	const doing = "reading the permissions in the app's token"
-	token, err := credential.GetToken(ctx, azpolicy.TokenRequestOptions{Scopes: []string{Scope(url)}})
+	token, err := identity.Marked(credential).GetToken(ctx, azpolicy.TokenRequestOptions{Scopes: []string{Scope(url)}})
 	if err != nil {
-		return nil, operation{doing: doing}.withoutToken(&tokenError{err})
+		return nil, operation{doing: doing}.withoutToken(err)
 	}
 	claims, err := identity.ParseClaims(token.Token)
 	if err != nil {

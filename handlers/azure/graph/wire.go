@@ -2,7 +2,6 @@ package graph
 
 import (
 	"bytes"
-	"context"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -23,8 +22,6 @@ import (
 	"guestlist/handlers/problem"
 	"guestlist/handlers/request"
 
-	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
-	azpolicy "github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 	"github.com/microsoft/kiota-abstractions-go/serialization"
 	khttp "github.com/microsoft/kiota-http-go"
 	jsonserialization "github.com/microsoft/kiota-serialization-json-go"
@@ -309,25 +306,4 @@ func challenge(lines []string) string {
 func newToken(now time.Time) string {
 	claims := fmt.Sprintf(`{"access_token":{"nbf":{"essential":true,"value":"%d"}}}`, now.Unix())
 	return base64.StdEncoding.EncodeToString([]byte(claims))
-}
-
-// tokenError is a failure to get a token. Its text says nothing of the cause, which holds raw
-// HTTP answers.
-type tokenError struct{ cause error }
-
-func (*tokenError) Error() string   { return "no token" }
-func (e *tokenError) Unwrap() error { return e.cause }
-
-// namedCredential marks the errors of a credential as such.
-type namedCredential struct{ credential azcore.TokenCredential }
-
-func (c namedCredential) GetToken(ctx context.Context, options azpolicy.TokenRequestOptions) (azcore.AccessToken, error) {
-	token, err := c.credential.GetToken(ctx, options)
-	if err == nil && token.Token == "" {
-		err = errors.New("the credential gave an empty token")
-	}
-	if err != nil {
-		return azcore.AccessToken{}, &tokenError{err}
-	}
-	return token, nil
 }

@@ -13,6 +13,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 	"time"
 
@@ -64,6 +65,32 @@ func AzureCLI(ctx context.Context, scope string) (azcore.TokenCredential, error)
 	return credential, nil
 }
 
+// Marked returns a credential whose failures are a *[TokenError], so that a caller can tell them
+// from failures of the call that needs the token. An empty token is a failure too.
+func Marked(credential azcore.TokenCredential) azcore.TokenCredential { return marked{credential} }
+
+type marked struct{ credential azcore.TokenCredential }
+
+func (m marked) GetToken(ctx context.Context, options azpolicy.TokenRequestOptions) (azcore.AccessToken, error) {
+	token, err := m.credential.GetToken(ctx, options)
+	if err == nil && token.Token == "" {
+		err = errors.New("the credential gave an empty token")
+	}
+	if err != nil {
+		return azcore.AccessToken{}, &TokenError{err}
+	}
+	return token, nil
+}
+
+// TokenError is a failure to get a token. Its text says nothing of the cause, which holds raw
+// HTTP answers.
+type TokenError struct{ cause error }
+
+func (*TokenError) Error() string { return "no token" }
+
+// Unwrap returns the cause, for [RefusalStatus].
+func (e *TokenError) Unwrap() error { return e.cause }
+
 // RefusalStatus returns the HTTP status by which an identity endpoint refused a token, or 0 if
 // err is not such a refusal. The error itself must not be printed: it quotes raw HTTP answers.
 func RefusalStatus(err error) int {
@@ -72,6 +99,16 @@ func RefusalStatus(err error) int {
 		return failed.RawResponse.StatusCode
 	}
 	return 0
+}
+
+// RefusalLasts reports whether a refusal with the status lasts until an admin changes something:
+// the identity does not exist, or may not be used. Any other refusal may pass.
+func RefusalLasts(status int) bool {
+	switch status {
+	case http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden:
+		return true
+	}
+	return false
 }
 
 // Claims are the claims of a token that say who it identifies and what it permits.
