@@ -77,6 +77,7 @@ var rules = []rule{
 	{"dev/internal/subprocess", ""},
 	{"dev/azurite", "dev/internal/subprocess"},
 	{"dev/azurite/azuritetest", "dev/azurite"},
+	{"dev/acssim", ""},
 	{"dev/captchasim", ""},
 	{"dev/tablesim", ""},
 	{"dev/graphsim", ""},
