@@ -41,6 +41,7 @@ var rules = []rule{
 	{"policy/rowfile", "policy problem"},
 	{"request/memstore", "policy problem request submission"},
 	{"request/storetest", "policy problem request submission"},
+	{"request/mailertest", "problem request submission"},
 
 	// The work.
 	{"i18n", ""},
@@ -62,6 +63,8 @@ var rules = []rule{
 	// The adapters to Azure.
 	{"azure/internal/rest", ""},
 	{"azure/identity", "policy"},
+	{"azure/internal/mailing", "azure/identity azure/internal/rest problem request submission"},
+	{"azure/acs", "azure/identity azure/internal/mailing azure/internal/rest problem request"},
 	{"azure/functions", "problem submission web/problemdetails"},
 	{"azure/functions/functionjson", ""},
 	{"azure/graph", "azure/identity azure/internal/rest policy problem request submission"},
@@ -102,8 +105,8 @@ var sdks = []struct{ imported, by string }{
 
 // unlinked lists the packages that a program must not contain, not even indirectly.
 var unlinked = []struct{ program, packages string }{
-	{"cmd/handler", "dev/... operate policy/lint policy/rowfile request/memstore request/storetest web/internal/pagetest testing/... net/http/httptest"},
-	{"cmd/guestlist", "dev/... request/memstore request/storetest web/internal/pagetest testing/... net/http/httptest"},
+	{"cmd/handler", "dev/... operate policy/lint policy/rowfile request/mailertest request/memstore request/storetest web/internal/pagetest testing/... net/http/httptest"},
+	{"cmd/guestlist", "dev/... request/mailertest request/memstore request/storetest web/internal/pagetest testing/... net/http/httptest"},
 }
 
 // impure lists the standard packages that policy and submission must not import, because a

@@ -1,0 +1,221 @@
+package acs
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	azpolicy "github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
+
+	"guestlist/handlers/azure/identity"
+	"guestlist/handlers/azure/internal/mailing"
+	"guestlist/handlers/azure/internal/rest"
+	"guestlist/handlers/problem"
+	"guestlist/handlers/request"
+)
+
+const (
+	// DefaultTimeout is how long a call may take, with the token and the answer's last byte.
+	DefaultTimeout = 20 * time.Second
+
+	// Scope is the audience of tokens, with the two slashes that the service's SDKs have.
+	Scope = "https://communication.azure.com//.default"
+
+	apiVersion = "2025-09-01"
+)
+
+// Config configures a [Client].
+type Config struct {
+	// URL is the address of the resource, scheme and host only, such as
+	// https://NAME.europe.communication.azure.com, or http://127.0.0.1:port for a stand-in.
+	URL string
+	// Sender is the address that mails come from: a sender of a domain that is linked to the
+	// resource.
+	Sender string
+	// Credential gives the tokens. It needs the role Communication and Email Service Owner on the
+	// resource. Without a credential, URL must be http on a loopback address.
+	Credential azcore.TokenCredential
+	// Log gets one line for each answer, with the mail's id and the time in milliseconds: at level
+	// Debug for a success, else at Info. Default: none.
+	Log *slog.Logger
+	// Timeout is how long a call may take. Default DefaultTimeout.
+	Timeout time.Duration
+	// Transport carries the requests. Default: net/http's.
+	Transport http.RoundTripper
+	// Now is the clock for a Retry-After with a date. Default time.Now.
+	Now func() time.Time
+}
+
+// A Client sends mails from one address. It may be used by several goroutines at once. It follows
+// no redirects and repeats no call, except once with a new token if the service asks for one.
+type Client struct {
+	pipeline  runtime.Pipeline
+	base      string // scheme and host
+	sender    string
+	messageID string // the domain of Message-IDs
+	timeout   time.Duration
+	log       *slog.Logger
+	now       func() time.Time
+}
+
+var _ request.Mailer = (*Client)(nil)
+
+// New returns a client, or an error that says which part of config can't be used. It makes no
+// call.
+func New(config Config) (*Client, error) {
+	const example = "https://NAME.communication.azure.com"
+	base, err := rest.Base(config.URL, config.Credential != nil, example)
+	if err != nil {
+		return nil, fmt.Errorf("acs: the URL of the mail service: %w", err)
+	}
+	_, domain, _ := strings.Cut(config.Sender, "@")
+	switch {
+	case !mailing.IsAddress(config.Sender):
+		return nil, errors.New("acs: the sender is not an address")
+	case config.Timeout < 0:
+		return nil, fmt.Errorf("acs: the timeout is negative: %v", config.Timeout)
+	}
+	if config.Timeout == 0 {
+		config.Timeout = DefaultTimeout
+	}
+	if config.Log == nil {
+		config.Log = slog.New(slog.DiscardHandler)
+	}
+	if config.Now == nil {
+		config.Now = time.Now
+	}
+	if config.Transport == nil {
+		config.Transport = http.DefaultTransport
+	}
+	var perTry []azpolicy.Policy
+	if config.Credential != nil {
+		credential := identity.Marked(config.Credential)
+		perTry = append(perTry, runtime.NewBearerTokenPolicy(credential, []string{Scope}, nil))
+	}
+	pipeline := runtime.NewPipeline("guestlist", "v1", runtime.PipelineOptions{
+		PerCall: []azpolicy.Policy{runtime.NewRequestIDPolicy()}, PerRetry: perTry,
+	}, &azpolicy.ClientOptions{
+		Retry: azpolicy.RetryOptions{MaxRetries: -1}, // a negative number is none; 0 would be three
+		Transport: &http.Client{
+			Transport: config.Transport,
+			CheckRedirect: func(*http.Request, []*http.Request) error {
+				return http.ErrUseLastResponse
+			},
+		},
+	})
+	return &Client{
+		pipeline: pipeline, base: base.String(), sender: config.Sender, messageID: domain,
+		timeout: config.Timeout, log: config.Log, now: config.Now,
+	}, nil
+}
+
+// message is the body of POST /emails:send.
+type message struct {
+	Headers          map[string]string `json:"headers"`
+	Sender           string            `json:"senderAddress"`
+	Content          content           `json:"content"`
+	Recipients       recipients        `json:"recipients"`
+	ReplyTo          []address         `json:"replyTo,omitempty"`
+	TrackingDisabled bool              `json:"userEngagementTrackingDisabled"`
+}
+
+type content struct {
+	Subject   string `json:"subject"`
+	PlainText string `json:"plainText,omitempty"`
+	HTML      string `json:"html,omitempty"`
+}
+
+type recipients struct {
+	To []address `json:"to"`
+}
+
+type address struct {
+	Address string `json:"address"`
+}
+
+// encode returns the request's body for a mail. Tracking is off in every mail, because else the
+// service rewrites links where the domain tracks them.
+func (c *Client) encode(id request.MailID, m request.Mail) ([]byte, error) {
+	body := message{
+		Headers: map[string]string{
+			mailing.AutoSubmitted:        mailing.AutoGenerated,
+			mailing.AutoResponseSuppress: mailing.AllResponses,
+			"Message-ID":                 "<" + string(id) + "@" + c.messageID + ">",
+		},
+		Sender:           c.sender,
+		Content:          content{Subject: m.Subject, PlainText: m.Text, HTML: m.HTML},
+		Recipients:       recipients{To: []address{{m.To.String()}}},
+		TrackingDisabled: true,
+	}
+	if m.ReplyTo != "" {
+		body.ReplyTo = []address{{m.ReplyTo}}
+	}
+	return json.Marshal(body)
+}
+
+// SendMail implements [request.Mailer].
+//
+// The service can answer 400 to an id that it took before, so a refusal is believed only once the
+// service says that it does not know the id. That is one question, which is asked only then.
+func (c *Client) SendMail(ctx context.Context, id request.MailID, mail request.Mail) error {
+	const doing = "sending a mail"
+	mail, err := mailing.Check(id, mail)
+	if err != nil {
+		return err
+	}
+	body, err := c.encode(id, mail)
+	if err != nil {
+		return problem.New(request.MailRefused, "%s: it can't be encoded", doing)
+	}
+	a, err := c.call(ctx, doing, http.MethodPost, "/emails:send", id, body)
+	if err != nil {
+		return err
+	}
+	code := a.sendCode(id)
+	if a.status != http.StatusBadRequest && a.status != http.StatusConflict || !a.ours() {
+		return a.problem(code, doing)
+	}
+	status, err := c.MailStatus(ctx, id)
+	switch {
+	case err != nil:
+		return a.problem(request.MailUnavailable, doing)
+	case status.State != request.MailUnheard:
+		return nil // an earlier attempt was taken
+	}
+	return a.problem(code, doing)
+}
+
+// MailStatus implements [request.Mailer].
+//
+// The service has been seen to deny a mail that it took, for a while. Who finds a mail unheard must
+// wait before sending it again.
+func (c *Client) MailStatus(ctx context.Context, id request.MailID) (request.MailStatus, error) {
+	const doing = "asking what became of a mail"
+	err := mailing.CheckID(id)
+	if err != nil {
+		return request.MailStatus{}, err
+	}
+	a, err := c.call(ctx, doing, http.MethodGet, "/emails/operations/"+string(id), id, nil)
+	if err != nil {
+		return request.MailStatus{}, err
+	}
+	status, code := a.mailStatus(id)
+	return status, a.problem(code, doing)
+}
+
+// nobody is the id of an operation that can't exist.
+const nobody request.MailID = "00000000-0000-0000-0000-000000000000"
+
+// Probe returns nil if the app may send mails, as far as that can be found out without sending one.
+// Its errors are those of [Client.MailStatus]. It counts towards the quota of questions.
+func (c *Client) Probe(ctx context.Context) error {
+	_, err := c.MailStatus(ctx, nobody)
+	return err
+}
