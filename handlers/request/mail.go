@@ -31,6 +31,7 @@ const (
 	CodeMail       MailKind = "code"       // proves the mailbox
 	InvitationMail MailKind = "invitation" // has the redeem URL
 	DecisionMail   MailKind = "decision"   // says what became of the request
+	ReminderMail   MailKind = "reminder"   // of an invitation that was not used
 )
 
 // MailID names one mail for good: a UUID. Whoever finds the intent to send a mail without its

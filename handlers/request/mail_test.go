@@ -20,7 +20,7 @@ func TestMailIDNamesOneMailForGood(t *testing.T) {
 		draw := rapid.Custom(func(t *rapid.T) mail {
 			return mail{
 				submission.ID(rapid.StringMatching(`[0-9a-v]{48}`).Draw(t, "id")),
-				rapid.SampledFrom([]MailKind{CodeMail, InvitationMail, DecisionMail}).Draw(t, "kind"),
+				rapid.SampledFrom([]MailKind{CodeMail, InvitationMail, DecisionMail, ReminderMail}).Draw(t, "kind"),
 				rapid.IntRange(1, 100).Draw(t, "ordinal"),
 			}
 		})
