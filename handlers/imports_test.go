@@ -49,8 +49,9 @@ var rules = []rule{
 	{"workflow", "policy problem request submission"},
 	{"operate", "i18n policy policy/lint policy/rowfile problem request submission"},
 
-	// The pages.
+	// The pages and the mails.
 	{"branding", "i18n maildomain submission"},
+	{"mail", "branding i18n policy request submission"},
 	{"settings", ""},
 	{"web/problemdetails", "problem"},
 	{"web/guard", "problem submission"},
@@ -73,7 +74,7 @@ var rules = []rule{
 
 	// What is deployed, and the admin's command.
 	{"cmd/handler", "azure/... problem request settings submission web/... workflow"},
-	{"cmd/guestlist", "azure/functions/functionjson azure/graph azure/identity azure/queues azure/tables operate policy/... problem request review settings submission web"},
+	{"cmd/guestlist", "azure/functions/functionjson azure/graph azure/identity azure/queues azure/tables branding i18n mail operate policy/... problem request review settings submission web"},
 
 	// Development.
 	{"dev/internal/apptest", "azure/functions/functionjson"},

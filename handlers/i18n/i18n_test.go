@@ -190,7 +190,7 @@ func TestRuleNamesItsLimit(t *testing.T) {
 // The program uses no key that is missing, and no text is unused.
 func TestProgramUsesEveryKeyAndNoOther(t *testing.T) {
 	var sources strings.Builder
-	for _, pattern := range []string{"../web/*/*.go", "../web/*/*/*.html", "*.go"} {
+	for _, pattern := range []string{"../web/*/*.go", "../web/*/*/*.html", "../mail/*.go", "*.go"} {
 		names, err := filepath.Glob(pattern)
 		if err != nil {
 			t.Fatal(err)
@@ -216,7 +216,7 @@ func TestProgramUsesEveryKeyAndNoOther(t *testing.T) {
 	// The first parts of composed keys. Other tests check the lists of the second parts.
 	composed := []string{"label.", "name.", "hint.", "error.", "status.", "now.", "next."}
 	for key := range english {
-		about := strings.TrimSuffix(strings.TrimSuffix(key, ".title"), ".text")
+		about := regexp.MustCompile(`\.(title|text|link|subject|preheader)$`).ReplaceAllString(key, "")
 		direct := strings.Contains(sources.String(), `"`+key+`"`)
 		failure := about != key && strings.Contains(sources.String(), `"`+about+`"`)
 		put := slices.ContainsFunc(composed, func(part string) bool {

@@ -7,6 +7,6 @@
 // output.
 //
 // It imports only azure/functions/functionjson, azure/graph, azure/identity, azure/queues,
-// azure/tables, operate, policy/..., problem, request, review, settings, submission and web of
-// this module.
+// azure/tables, branding, i18n, mail, operate, policy/..., problem, request, review, settings,
+// submission and web of this module.
 package main
