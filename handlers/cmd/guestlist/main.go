@@ -94,6 +94,7 @@ func run(s *session, args []string) (code int) {
 		Request requestCommand `cmd:"" help:"Look at requests, decide on those that wait for a person, and retry what failed."`
 		Breaker breakerCommand `cmd:"" help:"Show the circuit breaker, which stops invitations while the tenant refuses them; open and close it."`
 		Poison  poisonCommand  `cmd:"" help:"Look at dead letters (messages that were given up), and put them back on the queue."`
+		Mail    mailCommand    `cmd:"" help:"Look at the mails that partners get."`
 		Doctor  doctorCommand  `cmd:"" help:"Check whether everything that the app needs is there, and how to repair what is not."`
 	}
 	parser, err := kong.New(&commands,
@@ -102,7 +103,10 @@ func run(s *session, args []string) (code int) {
 		kong.Writers(s.stdout, s.stderr),
 		kong.Exit(func(code int) { panic(exited(code)) }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
-		kong.Vars{"maxReplay": strconv.Itoa(maxReplay), "maxRequests": strconv.Itoa(maxRequests)},
+		kong.Vars{
+			"maxReplay": strconv.Itoa(maxReplay), "maxRequests": strconv.Itoa(maxRequests),
+			"mailKinds": mailKinds(), "mailLanguages": mailLanguages(),
+		},
 	)
 	if err != nil {
 		return s.report(fmt.Errorf("building the command line: %w", err))
