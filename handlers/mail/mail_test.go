@@ -2,6 +2,7 @@ package mail
 
 import (
 	"fmt"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -584,6 +585,24 @@ func TestMailNeedsItsParts(t *testing.T) {
 	_, err = c.Denial(to, Denial{})
 	if err == nil {
 		t.Error("a mail about no request was written")
+	}
+}
+
+// What is not handed in can't be in a mail. A new field here is either the organisation's own, or
+// must not be.
+func TestMailsGetNothingOfTheFormButAddressAndLanguage(t *testing.T) {
+	want := map[string]string{
+		"Recipient": "Address Request Languages", "Code": "Code Until Asked FormLanguage", "Denial": "Reason",
+		"Invitation": "RedeemURL Message RedirectURL", "Reminder": "RedeemURL RedirectURL Invited Last",
+	}
+	for _, input := range []any{Recipient{}, Code{}, Denial{}, Invitation{}, Reminder{}} {
+		var fields []string
+		for _, field := range reflect.VisibleFields(reflect.TypeOf(input)) {
+			fields = append(fields, field.Name)
+		}
+		if name := reflect.TypeOf(input).Name(); strings.Join(fields, " ") != want[name] {
+			t.Errorf("%s has the fields %q", name, fields)
+		}
 	}
 }
 
