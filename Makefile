@@ -6,10 +6,13 @@ export CGO_ENABLED := 0
 
 .DEFAULT_GOAL := help
 
+# The module that pins mailpit.
+MAILPIT := handlers/dev/suite/mails/mailpit
+
 # How long make fuzz runs each target.
 FOR ?= 60s
 
-.PHONY: help tools emulator browser kusto linters setup build run stand-in test fuzz templates lint bench package clean
+.PHONY: help tools emulator browser kusto mailpit linters setup build run stand-in test fuzz templates lint bench package clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -44,10 +47,17 @@ browser: tools
 kusto: tools
 	$(call pinned,handlers/dev/suite/deployment/npm,.local/kusto,the compiler of Kusto queries)
 
+# The program is put in its place when it is whole; what it was built from is noted last.
+mailpit: tools
+	@cmp -s $(MAILPIT)/go.sum .local/mailpit/installed.sum || { \
+		mkdir -p .local/mailpit && echo 'building mailpit, which checks the mails' && \
+		go build -C $(MAILPIT) -o $(CURDIR)/.local/mailpit/building github.com/axllent/mailpit && \
+		mv .local/mailpit/building .local/mailpit/mailpit && cp $(MAILPIT)/go.sum .local/mailpit/installed.sum; }
+
 linters: tools
 	$(call pinned,handlers/dev/suite/lint/npm,.local/lint,the linter of docs/openapi.yaml)
 
-setup: emulator browser kusto ## install what tests need: storage emulator, browser driver, Kusto compiler, and Chromium if there is none
+setup: emulator browser kusto mailpit ## install what tests need: storage emulator, browser driver, Kusto compiler, mailpit, and Chromium if there is none
 
 build: tools ## build the handler, the command line and the local run into bin
 	go build -ldflags='-s -w' -o bin/ ./handlers/cmd/handler ./handlers/cmd/guestlist ./handlers/dev/cmd/localhost
