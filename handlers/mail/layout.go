@@ -5,6 +5,7 @@ import (
 	"embed"
 	"fmt"
 	"html/template"
+	"sync"
 
 	"guestlist/handlers/branding"
 )
@@ -12,10 +13,13 @@ import (
 //go:embed mail.html
 var files embed.FS
 
-var layout = template.Must(template.New("mail.html").Funcs(template.FuncMap{
-	"pieces":  func(text string) []string { return pieces(text, maxPiece) },
-	"outlook": func(part string) template.HTML { return outlook[part] },
-}).ParseFS(files, "mail.html"))
+// layout is parsed when it is first used: the start of the app does not wait for it.
+var layout = sync.OnceValues(func() (*template.Template, error) {
+	return template.New("mail.html").Funcs(template.FuncMap{
+		"pieces":  func(text string) []string { return pieces(text, maxPiece) },
+		"outlook": func(part string) template.HTML { return outlook[part] },
+	}).ParseFS(files, "mail.html")
+})
 
 // outlook has what only Outlook for Windows reads, which knows no max-width. The package html/template
 // removes comments from templates.
@@ -51,8 +55,11 @@ func (l *letter) html() (string, error) {
 	if l.RightToLeft {
 		s.Start, s.LineHeight = "right", "1.7"
 	}
-	var page bytes.Buffer
-	err := layout.Execute(&page, s)
+	page := new(bytes.Buffer)
+	written, err := layout()
+	if err == nil {
+		err = written.Execute(page, s)
+	}
 	if err != nil {
 		return "", fmt.Errorf("mail: writing the HTML: %w", err)
 	}
