@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"guestlist/handlers/problem"
 	"guestlist/handlers/workflow"
 )
 
@@ -106,4 +107,42 @@ func TestManualSaysWhatToDoWithRequestsThatStop(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" || len(want) < 10 {
 		t.Errorf("(-program +manual):\n%s", diff)
 	}
+}
+
+// TestLogSaysWhatFailed looks for lines that no alert needs, and that somebody needs who looks for
+// a cause.
+func TestLogSaysWhatFailed(t *testing.T) {
+	t.Run("a membership", func(t *testing.T) {
+		w := newWorld(t)
+		w.order(answersOnce(membersOf(groupOne), 503))
+		w.invited()
+		w.deliverAll()
+		w.wantLogged(`level=ERROR msg="a group membership was not added"`, "group="+groupOne)
+	})
+	t.Run("a turn that was not used", func(t *testing.T) {
+		w := newWorld(t)
+		w.invited()
+		taken := false
+		w.interrupt = func(op string, after bool) error {
+			if taken {
+				return unavailable
+			}
+			taken = op == "SaveGate" && after
+			return nil
+		}
+		wantCode(t, "the invitation", w.deliver(), problem.StorageUnavailable)
+		w.wantLogged(`level=WARN msg="a turn that was not used could not be given back"`,
+			"code=storage-unavailable")
+	})
+}
+
+// wantLogged fails unless the log has a line with all the parts.
+func (w *world) wantLogged(parts ...string) {
+	w.t.Helper()
+	for line := range strings.Lines(w.log.String()) {
+		if !slices.ContainsFunc(parts, func(part string) bool { return !strings.Contains(line, part) }) {
+			return
+		}
+	}
+	w.t.Errorf("no line with %q in the log:\n%s", parts, w.log)
 }

@@ -467,6 +467,22 @@ func TestPausedDirectoryIsNotAskedAtAll(t *testing.T) {
 	}
 }
 
+func TestMailWaitsWhileDirectoryIsPaused(t *testing.T) {
+	w := newWorld(t)
+	id := w.anHourAfterMail()
+	w.order(graphsim.Fault{
+		Match: invitations, Times: 1, Status: 429, Headers: retryAfter("600")})
+	w.signUp("bo@contoso.com")
+	asked := w.tenant.Calls()["GET /v1.0/users"]
+	w.carryOut(submission.Resend, id)
+	if more := w.tenant.Calls()["GET /v1.0/users"] - asked; more > 0 {
+		t.Errorf("%d look-ups during the pause", more)
+	}
+	if wait := w.load(id).Due.Sub(w.now); wait != 10*time.Minute {
+		t.Errorf("comes back after %s", wait)
+	}
+}
+
 func TestNoLinesOnBudgetWithoutLimit(t *testing.T) {
 	w := newWorld(t)
 	w.row("contoso.com", "trusted", "Action", "invite")

@@ -214,6 +214,23 @@ func TestIntentIsYoungWhenInvitationIsSent(t *testing.T) {
 
 // TestWaitThatIsCutOffIsMadeUpFor ends each wait within a step before its time: the message comes
 // again, or the step is put off.
+// TestOvertakenIntentSendsNothing lets another instance renew the intent while a call is slow.
+func TestOvertakenIntentSendsNothing(t *testing.T) {
+	w := newWorld(t)
+	w.invited()
+	w.on("FindUser", after, 1, func() error {
+		w.now = w.now.Add(lease / 2)
+		renewed := must(w.claimOf().Begin(w.now))(t)
+		address := must(submission.ParseAddress("ana@contoso.com"))(t)
+		must(w.store.UpdateClaim(t.Context(), address, renewed))(t)
+		return nil
+	})
+	wantCode(t, "the call that was overtaken", w.deliver(), problem.Conflict)
+	if n := w.attempts(); n != 0 {
+		t.Errorf("%d invitations", n)
+	}
+}
+
 func TestWaitThatIsCutOffIsMadeUpFor(t *testing.T) {
 	missing := graphsim.Fault{Times: 1, Status: 404, Code: "Request_ResourceNotFound", Message: missingObject("x")}
 	missingAt := func(match graphsim.Match) graphsim.Fault {

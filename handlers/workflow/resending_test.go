@@ -45,6 +45,18 @@ func TestResendWaitsForMailRest(t *testing.T) {
 	}
 }
 
+func TestMailIsSentAgainOnceItsRestIsOver(t *testing.T) {
+	for what, early := range map[string]time.Duration{"resent": 0, "resend-too-soon": time.Second} {
+		w := newWorld(t)
+		id := w.invite()
+		w.now = w.claimOf().MailedAt.Add(request.MailRest - early)
+		w.carryOut(submission.Resend, id)
+		if w.last(id) != what {
+			t.Errorf("%s early: history %v, want it to end with %s", early, w.whats(id), what)
+		}
+	}
+}
+
 func TestStatusPageSendsAtMostFiveMails(t *testing.T) {
 	w := newWorld(t)
 	id := w.invite()

@@ -16,7 +16,7 @@ import (
 var storeOps = []string{
 	"Load", "Save", "Forget", "Claim", "ClaimOf", "UpdateClaim", "Release", "Wait", "Park",
 	"StopWaiting",
-	"TakeSeat", "ReleaseSeat", "Gate", "SaveGate", "AllDeadLetters", "DropDeadLetter",
+	"TakeSeat", "HoldsSeat", "ReleaseSeat", "Gate", "SaveGate", "AllDeadLetters", "DropDeadLetter",
 }
 
 var refusedAlways = graphsim.Fault{Match: invitations, Times: 1_000_000, Status: 400,
@@ -209,6 +209,24 @@ var steps = map[string]func(*world){
 		w.order(refusedAlways)
 		w.ask(submission.Resend, id)
 	},
+	"an invitation that ends a suspicion": func(w *world) { w.suspect(); w.invited() },
+	"a mail that ends a suspicion": func(w *world) {
+		id := w.anHourAfterMail()
+		w.suspect()
+		w.ask(submission.Resend, id)
+	},
+	"a parked request": func(w *world) {
+		w.stop()
+		id := w.invited()
+		w.deliverAll()
+		w.bring(id)
+	},
+	"a repeat whose guest is asked for in vain": func(w *world) {
+		w.invite()
+		w.now = w.now.Add(2 * time.Hour)
+		w.order(graphsim.Fault{Match: userByID, Times: 3, Status: 400, Code: "BadRequest", Message: "No."})
+		w.submit("ana@contoso.com")
+	},
 	"a withdrawal": func(w *world) {
 		id := w.invite()
 		w.keep("m1", `{"id":"`+string(id)+`","version":7,"email":"Ana@Contoso.com"}`)
@@ -287,6 +305,15 @@ func (w *world) anHourAfterMail() submission.ID {
 	w.settleMinutes(12) // the receipt is compared
 	w.now = w.now.Add(time.Hour)
 	return id
+}
+
+// suspect makes another request a witness against the tenant.
+func (w *world) suspect() {
+	w.t.Helper()
+	gate := w.gate()
+	gate.Witnesses[request.MostWitnesses-1] = request.Witness{
+		ID: w.newID(w.now), Answer: string(request.DirectoryInvitationsOff)}
+	must(w.store.SaveGate(w.t.Context(), gate))(w.t)
 }
 
 // forgetClaim removes the claim on Ana's address.
