@@ -119,6 +119,14 @@ func TestLogSaysWhatFailed(t *testing.T) {
 		w.deliverAll()
 		w.wantLogged(`level=ERROR msg="a group membership was not added"`, "group="+groupOne)
 	})
+	t.Run("a request in trouble", func(t *testing.T) {
+		w := newWorld(t)
+		w.submit("ana@contoso.com")
+		w.on("Save", before, -1, fails)
+		ok(t, w.worker.GiveUp(t.Context(), "m", must(w.queue[0].Encode())(t)))
+		w.wantLogged(`level=WARN msg="a request in trouble can't be recorded"`,
+			"request="+string(w.queue[0].ID), "code=storage-unavailable")
+	})
 	t.Run("a turn that was not used", func(t *testing.T) {
 		w := newWorld(t)
 		w.invited()

@@ -263,3 +263,22 @@ func TestResendWithoutTokenIsWitness(t *testing.T) {
 		t.Errorf("gate %+v", gate)
 	}
 }
+
+func TestMailIsGivenUpIfDirectoryNeverAnswers(t *testing.T) {
+	for status, attempts := range map[int]int{503: 9, 418: 6} {
+		w := newWorld(t)
+		id := w.anHourAfterMail()
+		w.order(graphsim.Fault{Match: lookUps, Always: true, Status: status, Code: "Odd", Message: "No."})
+		w.ask(submission.Resend, id)
+		for range attempts {
+			if !w.load(id).Resend.Open() && len(w.queue) == 0 {
+				t.Errorf("status %d: given up early; history %v", status, w.whats(id))
+			}
+			w.deliverAll()
+			w.bring(id)
+		}
+		if r := w.load(id); r.Resend.Open() || w.last(id) != "resend-given-up" {
+			t.Errorf("status %d: the instruction is %+v; history %v", status, r.Resend, w.whats(id))
+		}
+	}
+}

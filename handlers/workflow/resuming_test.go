@@ -283,15 +283,24 @@ func TestSmallestShareIsForgottenWhenThereIsNoRoom(t *testing.T) {
 
 func TestRowWithLimitOfDayResumesOldestOnly(t *testing.T) {
 	noon := time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
-	parked := parkedFor(t, "a@contoso.com", "b@contoso.com", "c@fabrikam.com")
 	row := policy.RowKey{Partition: "contoso.com", Name: "trusted"}
-	for i := range 2 {
-		parked[i].Decision = &policy.Decision{
-			Action: policy.Invite, Limits: &policy.Limits{Row: row, MaxPerDay: 1},
-		}
+	tests := map[string]struct {
+		limits policy.Limits
+		want   []submission.ID
+	}{
+		"a limit for the day": {policy.Limits{Row: row, MaxPerDay: 1}, []submission.ID{"a", "c"}},
+		"a limit for ever":    {policy.Limits{Row: row, MaxGuests: 1}, []submission.ID{"a", "b", "c"}},
 	}
-	got := toResume(request.Gate{}, noon, request.Pace{}, entriesOf(parked))
-	if !slices.Equal(got, []submission.ID{"a", "c"}) {
-		t.Errorf("resumed %v", got)
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			parked := parkedFor(t, "a@contoso.com", "b@contoso.com", "c@fabrikam.com")
+			for i := range 2 {
+				parked[i].Decision = &policy.Decision{Action: policy.Invite, Limits: &test.limits}
+			}
+			got := toResume(request.Gate{}, noon, request.Pace{}, entriesOf(parked))
+			if !slices.Equal(got, test.want) {
+				t.Errorf("resumed %v, want %v", got, test.want)
+			}
+		})
 	}
 }

@@ -59,6 +59,18 @@ func TestWithdrawalOfUnreadableRequestIsCarriedOutOnceItCanBeRead(t *testing.T) 
 	w.wantLine(workflow.LogRemains, 1)
 }
 
+func TestErasedUnreadableRequestGivesItsSeatBack(t *testing.T) {
+	w := newWorld(t)
+	id := w.lost(false)
+	w.wantSeats("contoso.com", "r", 1)
+	w.store.Spoil(id)
+	must(w.reviewer().Erase(t.Context(), id))(t)
+	w.store.Mend(id)
+	w.settle(2)
+	w.wantErased(id)
+	w.wantSeats("contoso.com", "r", 0)
+}
+
 // TestMessageOfUnreadableRequestIsKept delivers what only the message knows.
 func TestMessageOfUnreadableRequestIsKept(t *testing.T) {
 	for name, kind := range map[string]submission.Kind{"a submission": submission.Advance, "another mail": submission.Resend} {
@@ -82,6 +94,54 @@ func TestMessageOfUnreadableRequestIsKept(t *testing.T) {
 				t.Errorf("kept %q; put back %d times", kept, len(w.put))
 			}
 		})
+	}
+}
+
+// TestMessageOfUnreadableRequestComesAgain lets a request that can't be read not be set aside
+// either.
+func TestMessageOfUnreadableRequestComesAgain(t *testing.T) {
+	for _, op := range []string{"Load", "Postpone", "EraseUnreadable"} {
+		t.Run(op, func(t *testing.T) {
+			w := newWorld(t)
+			w.row("contoso.com", "row", "Action", "invite")
+			id := w.putOff("ana@contoso.com")
+			w.store.Spoil(id)
+			first := op == "Load" // which says that the record can't be read
+			w.on(op, before, -1, func() error {
+				if first {
+					first = false
+					return nil
+				}
+				return unavailable
+			})
+			withdrawal := submission.Message{ID: id, Kind: submission.Withdraw}
+			err := w.worker.Advance(t.Context(), withdrawal)
+			wantCode(t, "the withdrawal", err, problem.StorageUnavailable)
+			w.interrupt = nil
+			ok(t, w.worker.Advance(t.Context(), withdrawal))
+			w.store.Mend(id)
+			w.settle(2)
+			w.wantErased(id)
+		})
+	}
+}
+
+// TestEndedRequestStaysAsItIsWhileItsClaimCannotBeRead: whether it holds anything is looked up
+// later.
+func TestEndedRequestStaysAsItIsWhileItsClaimCannotBeRead(t *testing.T) {
+	w := newWorld(t)
+	id := w.endedByKill()
+	was, history := w.load(id), w.whats(id)
+	w.on("Claim", before, -1, func() error {
+		return problem.New(problem.RecordUnreadable, "column Owner is not the id of a request")
+	})
+	ok(t, w.worker.Advance(t.Context(), submission.Message{ID: id, Due: w.now}))
+	w.interrupt = nil
+	if r := w.load(id); !r.Due.IsZero() || r.Version != was.Version || len(w.whats(id)) != len(history) {
+		t.Errorf("it changed to %+v; history %v", r, w.whats(id))
+	}
+	if due := must(w.store.Due(t.Context(), w.now.Add(time.Hour), 1))(t); len(due) != 1 {
+		t.Error("nothing brings it back")
 	}
 }
 

@@ -3,6 +3,7 @@ package workflow_test
 import (
 	"context"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -232,6 +233,31 @@ func TestSweepEndsWithUnreadableRecords(t *testing.T) {
 	sweep := must(w.store.Sweep(t.Context()))(t)
 	if sweep.Last.Unreadable != 101 || len(sweep.Last.Examples) == 0 || len(sweep.Last.Examples) > 20 || sweep.Part != request.SweepOver {
 		t.Errorf("the sweep is %+v", sweep)
+	}
+}
+
+// unintelligible are records of which a page of requests says that they can't be understood.
+type unintelligible struct {
+	request.Records
+	found []request.Brief
+}
+
+func (u unintelligible) ScanRequests(
+	context.Context, request.Search, request.Cursor, int,
+) (request.Page, error) {
+	return request.Page{Found: u.found, Last: true}, nil
+}
+
+func TestSweepCountsRecordsWhoseStateCannotBeRead(t *testing.T) {
+	w := newWorld(t)
+	id := w.newID(w.now)
+	w.config.Records = unintelligible{w.store, []request.Brief{{ID: id, Unreadable: true}, {Unreadable: true}}}
+	w.worker = w.newWorker()
+	must(w.worker.Upkeep(t.Context(), &outbox{}))(t)
+	w.wantLine(workflow.LogUnreadable, 2)
+	want := request.Tally{Unreadable: 2, Examples: []submission.ID{id, ""}}
+	if got := must(w.store.Sweep(t.Context()))(t).Last; !reflect.DeepEqual(got, want) {
+		t.Errorf("counted %+v, want %+v", got, want)
 	}
 }
 
@@ -505,8 +531,8 @@ func TestRequestsAreEnqueuedWhenListingThemIsSlow(t *testing.T) {
 	for range ids {
 		var due outbox
 		n := must(w.worker.Upkeep(t.Context(), &due))(t)
-		if n == 0 || len(due) != n {
-			t.Errorf("%d requests are enqueued, with %d messages", n, len(due))
+		if n != 1 || len(due) != n {
+			t.Errorf("%d requests are enqueued, with %d messages, want 1", n, len(due))
 		}
 	}
 }

@@ -384,3 +384,26 @@ func TestReceiptIsComparedOnceDirectoryWantsToBeAsked(t *testing.T) {
 	w.wantState(id, request.Done)
 	w.wantNothingDue()
 }
+
+// TestGuestIsLookedForSeveralTimesHoweverLate lets nobody work for an hour while groups wait for a
+// guest.
+func TestGuestIsLookedForSeveralTimesHoweverLate(t *testing.T) {
+	w := newWorld(t)
+	w.row("contoso.com", "trusted", "Action", "invite", "Groups", groupOne)
+	w.order(comesToNothing(1))
+	id := w.signUp("ana@contoso.com")
+	w.wantState(id, request.Granting)
+	w.now = w.now.Add(time.Hour)
+	for looks := range 2 {
+		w.bring(id)
+		w.deliverAll()
+		if r := w.load(id); r.State != request.Granting || w.attempts() != 1 {
+			t.Errorf("after look %d: %s, history %v", looks+1, r.State, w.whats(id))
+		}
+	}
+	w.bring(id)
+	w.deliverAll()
+	if w.attempts() != 2 {
+		t.Errorf("%d invitations, history %v", w.attempts(), w.whats(id))
+	}
+}
