@@ -416,6 +416,24 @@ func TestFullRowDoesNotHoldUpOthers(t *testing.T) {
 	}
 }
 
+// TestRequestWaitsParkedIfItsRowIsFullToday lets a request that has its seat since yesterday come
+// back after another one has taken the seat of the day.
+func TestRequestWaitsParkedIfItsRowIsFullToday(t *testing.T) {
+	w := newWorld(t)
+	w.row("contoso.com", "limited", "Action", "invite", "MaxPerDay", int32(1))
+	id := w.putOff("ana@contoso.com")
+	w.wantState(id, request.Inviting)
+	w.now = w.now.AddDate(0, 0, 1)
+	w.wantState(w.signUp("bo@contoso.com"), request.Done)
+	w.bring(id)
+	w.deliverAll()
+	if r := w.wantState(id, request.Parked); r.FullOn != policy.Day(w.now) {
+		t.Errorf("full on %q", r.FullOn)
+	}
+	w.settle(24)
+	w.wantState(id, request.Done)
+}
+
 // TestSeatCountsOnDayOfInvitation parks a request over midnight.
 func TestSeatCountsOnDayOfInvitation(t *testing.T) {
 	w := newWorld(t)
