@@ -38,7 +38,6 @@ func (j *job) confirmGuest(ctx context.Context) (next, error) {
 	}
 	switch user.Kind {
 	case request.AcceptedGuest, request.PendingGuest:
-		j.confirmed = true
 		return proceed, nil
 	case request.NoUser:
 		if lately() {
@@ -53,7 +52,6 @@ func (j *job) confirmGuest(ctx context.Context) (next, error) {
 		if !j.approvedOver(unclearUser) {
 			return j.object(ctx, unclearUser)
 		}
-		j.confirmed = true
 		return proceed, nil
 	default:
 		return j.object(ctx, guestMoved)
