@@ -93,6 +93,34 @@ func TestInvitationWithLostAnswerCounts(t *testing.T) {
 	w.wantTenant(1, 1, 0)
 }
 
+// TestLinesOnBudgetComeWithGuestOfLostAnswer: the turn counted when the answer was lost, and whether
+// it stays counted is known once the guest is found.
+func TestLinesOnBudgetComeWithGuestOfLostAnswer(t *testing.T) {
+	for name, test := range map[string]struct {
+		pace         request.Pace
+		spent, share int
+	}{
+		"the day's last turn": {request.Pace{Daily: 1}, 1, 0},
+		"the last of a share": {request.Pace{Daily: 9, Share: 12}, 0, 2}, // of the domain and of the row
+		"one of many":         {request.Pace{Daily: 9, Share: 50}, 0, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, func(c *workflow.Config) { c.Pace = test.pace })
+			w.row("contoso.com", "r", "Action", "invite")
+			id := w.submit("ana@contoso.com")
+			w.on("Invite", after, 1, unanswering)
+			w.deliverAll()
+			w.wantLine(workflow.LogBudgetSpent, 0)
+			w.wantLine(workflow.LogShareUsed, 0)
+			w.bring(id)
+			w.deliverAll()
+			w.wantState(id, request.Done)
+			w.wantLine(workflow.LogBudgetSpent, test.spent)
+			w.wantLine(workflow.LogShareUsed, test.share)
+		})
+	}
+}
+
 // TestTurnOfYesterdayIsNotGivenBackToday looks for the guest after midnight.
 func TestTurnOfYesterdayIsNotGivenBackToday(t *testing.T) {
 	w := newWorld(t, func(c *workflow.Config) { c.Pace = request.Pace{Daily: 9} })
