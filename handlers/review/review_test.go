@@ -629,3 +629,19 @@ func TestSecondOfTwoDecisionsIsRefused(t *testing.T) {
 		})
 	}
 }
+
+func TestUnknownRequestIsNotFound(t *testing.T) {
+	o := newOffice(t, request.Review)
+	id := must(submission.NewID(start, rand.NewChaCha8([32]byte{9})))(t)
+	changes := map[string]func() (request.Request, error){
+		"approving": func() (request.Request, error) { return o.Approve(t.Context(), id, terms, "") },
+		"denying":   func() (request.Request, error) { return o.Deny(t.Context(), id, "unknown to us") },
+		"erasing":   func() (request.Request, error) { return o.Erase(t.Context(), id) },
+	}
+	for what, change := range changes {
+		r, err := change()
+		if problem.CodeOf(err) != problem.NotFound || !strings.Contains(err.Error(), "loading the request") || r.ID != "" {
+			t.Errorf("%s: %+v, %v", what, r, err)
+		}
+	}
+}

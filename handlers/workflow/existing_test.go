@@ -1,6 +1,7 @@
 package workflow_test
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"slices"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"guestlist/handlers/dev/graphsim"
+	"guestlist/handlers/problem"
 	"guestlist/handlers/request"
 	"guestlist/handlers/workflow"
 )
@@ -389,4 +391,69 @@ func TestMissingRightIsFoundOutOnce(t *testing.T) {
 		t.Errorf("%d questions in all, want 9", n)
 	}
 	w.wantLine(workflow.LogDegraded, 1)
+}
+
+// TestKnownGuestIsAskedForMoreRarelyInTroubleOfTenant: what a question about a known guest meets is
+// everybody's trouble if the answer says nothing about the guest and the breaker is open.
+func TestKnownGuestIsAskedForMoreRarelyInTroubleOfTenant(t *testing.T) {
+	tests := map[string]struct {
+		answer problem.Code
+		open   bool
+		want   time.Duration
+	}{
+		"no token":                             {request.DirectoryNoToken, false, 5 * time.Second},
+		"no token, and the breaker is open":    {request.DirectoryNoToken, true, time.Minute},
+		"nonsense":                             {request.DirectoryUnknown, false, 5 * time.Second},
+		"nonsense, and the breaker is open":    {request.DirectoryUnknown, true, time.Minute},
+		"no answer":                            {request.DirectoryUnavailable, false, 5 * time.Second},
+		"no answer, while the breaker is open": {request.DirectoryUnavailable, true, 5 * time.Second},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.invite()
+			w.now = w.now.Add(2 * time.Hour)
+			if test.open {
+				w.stop()
+			}
+			id := w.submit("ana@contoso.com")
+			w.on("UserByID", before, -1, func() error { return problem.New(test.answer, "the test says so") })
+			w.deliverAll()
+			if wait := w.load(id).Due.Sub(w.now); wait != test.want {
+				t.Errorf("it waits %v, want %v; history %v", wait, test.want, w.whats(id))
+			}
+		})
+	}
+}
+
+// TestGuestWhoCannotBeLookedUpGetsNoGroupsAfterAnHour takes the right to read users away while a
+// group is waited for.
+func TestGuestWhoCannotBeLookedUpGetsNoGroupsAfterAnHour(t *testing.T) {
+	tests := map[string]struct {
+		after time.Duration
+		want  request.State
+		last  string
+	}{
+		"within the hour": {time.Hour - time.Second, request.Done, "granted"},
+		"when it is over": {time.Hour, request.Review, "guest-unseen"},
+		"a day later":     {24 * time.Hour, request.Review, "guest-unseen"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.order(answersOnce(membersOf(groupOne), 503))
+			id := w.invited()
+			w.deliverAll()
+			w.order(forbidden(graphsim.Match{Method: http.MethodGet, Path: "/v1.0/users*"}, 1_000_000))
+			w.config.Sleep = func(context.Context, time.Duration) error { return nil }
+			w.worker = w.newWorker()
+			w.now = w.wantState(id, request.Granting).Since.Add(test.after)
+			w.bring(id)
+			w.deliverAll()
+			w.wantState(id, test.want)
+			if last := w.last(id); last != test.last {
+				t.Errorf("the last event is %q, want %q", last, test.last)
+			}
+		})
+	}
 }

@@ -261,6 +261,31 @@ func TestSweepCountsRecordsWhoseStateCannotBeRead(t *testing.T) {
 	}
 }
 
+// paged are records that return pages of two requests.
+type paged struct{ request.Records }
+
+func (p paged) ScanRequests(
+	ctx context.Context, search request.Search, from request.Cursor, _ int,
+) (request.Page, error) {
+	return p.Records.ScanRequests(ctx, search, from, 2)
+}
+
+// TestSweepGoesOnWithNextPage sweeps pages on which nothing is found.
+func TestSweepGoesOnWithNextPage(t *testing.T) {
+	w := newWorld(t)
+	w.row("contoso.com", "r", "Action", "deny")
+	w.submitMany(5)
+	w.deliverAll()
+	w.config.Records = paged{w.store}
+	for run, want := range []request.SweepPart{request.SweepRequests, request.SweepRequests, request.SweepOver} {
+		must(w.newWorker().Upkeep(t.Context(), &outbox{}))(t)
+		if part := must(w.store.Sweep(t.Context()))(t).Part; part != want {
+			t.Errorf("after run %d the sweep is at %q, want %q", run+1, part, want)
+		}
+	}
+	w.wantLine(workflow.LogSwept, 3)
+}
+
 // TestInterruptedSweepLosesNothing ends the process, or loses the storage, at each operation of a
 // sweep over several runs and instances. In the end everything is erased and told.
 func TestInterruptedSweepLosesNothing(t *testing.T) {
