@@ -130,6 +130,13 @@ var steps = map[string]func(*world){
 		w.signUp("bo@contoso.com")
 		w.submit("ana@contoso.com")
 	},
+	"a row that is full today": func(w *world) {
+		w.row("contoso.com", "r", "Action", "invite", "MaxPerDay", int32(1))
+		id := w.putOff("ana@contoso.com")
+		w.now = w.now.AddDate(0, 0, 1)
+		w.signUp("bo@contoso.com")
+		w.bring(id)
+	},
 	"mail that rests": func(w *world) {
 		w.carryOut(submission.Withdraw, w.invite())
 		w.submit("ana@contoso.com")
