@@ -119,6 +119,13 @@ func TestLogSaysWhatFailed(t *testing.T) {
 		w.deliverAll()
 		w.wantLogged(`level=ERROR msg="a group membership was not added"`, "group="+groupOne)
 	})
+	t.Run("a decision", func(t *testing.T) {
+		w := newWorld(t)
+		w.submit("ana@contoso.com")
+		w.on("Rows", before, -1, fails)
+		w.deliverAll()
+		w.wantLogged(`level=ERROR msg="the policy rows can't be read"`, "attempt=0")
+	})
 	t.Run("a request in trouble", func(t *testing.T) {
 		w := newWorld(t)
 		w.submit("ana@contoso.com")

@@ -778,3 +778,27 @@ func TestGroupThatWasNotVisibleIsLookedForAnewAfterForbidden(t *testing.T) {
 	w.wantState(id, request.Done)
 	w.wantTenant(1, 1, 1)
 }
+
+// TestQuestionThatIsCutOffIsNotAnswered: an odd answer says nothing, also if there is no time to ask
+// again.
+func TestQuestionThatIsCutOffIsNotAnswered(t *testing.T) {
+	w := newWorld(t, func(c *workflow.Config) {
+		c.Sleep = func(context.Context, time.Duration) error { return context.DeadlineExceeded }
+	})
+	invitedDespite(graphsim.Fault{Match: lookUps, Times: 1, Status: 400, Code: "BadRequest", Message: "No."})(w)
+	id := w.queue[0].ID
+	w.deliverAll()
+	if w.last(id) != "look-up-postponed" || w.attempts() != 0 {
+		t.Errorf("history %v, %d invitations", w.whats(id), w.attempts())
+	}
+}
+
+func TestRefusalInUnknownWordsLeavesNoIntent(t *testing.T) {
+	w := newWorld(t)
+	w.row("contoso.com", "r", "Action", "invite")
+	w.order(graphsim.Fault{Match: invitations, Times: 1, Status: 400, Code: "BadRequest", Message: "The moon is full."})
+	w.wantState(w.signUp("ana@contoso.com"), request.Inviting)
+	if claim := w.claimOf(); claim.State != request.ClaimReserved {
+		t.Errorf("claim %+v", claim)
+	}
+}

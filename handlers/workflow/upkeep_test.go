@@ -286,6 +286,35 @@ func TestSweepGoesOnWithNextPage(t *testing.T) {
 	w.wantLine(workflow.LogSwept, 3)
 }
 
+// forgetful are records that take no place of a sweep that is not the beginning.
+type forgetful struct{ request.Records }
+
+func (f forgetful) ScanRequests(
+	ctx context.Context, search request.Search, from request.Cursor, limit int,
+) (request.Page, error) {
+	if from != (request.Cursor{}) {
+		return request.Page{}, problem.New(problem.Internal, "no such place")
+	}
+	return f.Records.ScanRequests(ctx, search, from, limit)
+}
+
+func TestSweepBeginsAnewIfItsPlaceIsOfNoUse(t *testing.T) {
+	w := newWorld(t)
+	w.config.Records = forgetful{w.store}
+	sweep := must(w.store.Sweep(t.Context()))(t).Begin(w.now)
+	sweep.At, sweep.Tally = request.Cursor{After: w.newID(w.now)}, request.Tally{Erased: 1}
+	must(w.store.SaveSweep(t.Context(), sweep))(t)
+	worker := w.newWorker()
+	for run, want := range []request.SweepPart{request.SweepRequests, request.SweepOver} {
+		must(worker.Upkeep(t.Context(), &outbox{}))(t)
+		s := must(w.store.Sweep(t.Context()))(t)
+		if s.Part != want || s.At != (request.Cursor{}) || s.Tally.Erased+s.Last.Erased > 0 {
+			t.Errorf("after run %d the sweep is %+v", run+1, s)
+		}
+	}
+	w.wantLine(workflow.LogSwept, 1)
+}
+
 // TestInterruptedSweepLosesNothing ends the process, or loses the storage, at each operation of a
 // sweep over several runs and instances. In the end everything is erased and told.
 func TestInterruptedSweepLosesNothing(t *testing.T) {

@@ -407,3 +407,29 @@ func TestGuestIsLookedForSeveralTimesHoweverLate(t *testing.T) {
 		t.Errorf("%d invitations, history %v", w.attempts(), w.whats(id))
 	}
 }
+
+func TestReceiptIsComparedByRequestThatInvited(t *testing.T) {
+	tests := map[string]struct {
+		bring func(*world) submission.ID
+		want  bool
+	}{
+		"its own invitation": {func(w *world) submission.ID { return w.invite() }, true},
+		"a guest who was found": {func(w *world) submission.ID {
+			w.guestOf("Accepted")
+			return w.invite()
+		}, false},
+		"the invitation of another request": {func(w *world) submission.ID {
+			w.invite()
+			return w.signUp("ana@contoso.com")
+		}, false},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			r := w.wantState(test.bring(w), request.Done)
+			if r.CheckAt.IsZero() == test.want {
+				t.Errorf("it is compared at %v", r.CheckAt)
+			}
+		})
+	}
+}
