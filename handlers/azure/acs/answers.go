@@ -23,6 +23,21 @@ import (
 // maxAnswerBytes is more than any answer of the service, which has a few hundred bytes.
 const maxAnswerBytes = 64 << 10
 
+// bounded ends the body of an answer after one byte more than any answer may have. The pipeline
+// reads all of an error's body, also if it is told not to.
+type bounded struct{ transport http.RoundTripper }
+
+func (b bounded) RoundTrip(r *http.Request) (*http.Response, error) {
+	response, err := b.transport.RoundTrip(r)
+	if err == nil {
+		response.Body = struct {
+			io.Reader
+			io.Closer
+		}{io.LimitReader(response.Body, maxAnswerBytes+1), response.Body}
+	}
+	return response, err
+}
+
 // An answer is what came back from a call, with the parts that may be believed.
 type answer struct {
 	status     int
@@ -55,15 +70,12 @@ func (c *Client) call(
 			return answer{}, problem.New(request.MailUnavailable, "%s: the request can't be made", doing)
 		}
 	}
-	runtime.SkipBodyDownload(r) // which has no bound
 	begun := c.now()
 	response, err := c.pipeline.Do(r)
 	if err != nil {
 		return answer{}, mailing.Unanswered(ctx, err, doing, c.timeout)
 	}
-	content, err := io.ReadAll(io.LimitReader(response.Body, maxAnswerBytes+1))
-	// The body has been read, so an error while closing does not matter.
-	_ = response.Body.Close()
+	content, err := runtime.Payload(response) // which the pipeline has read
 	a := answer{
 		status:     response.StatusCode,
 		requestID:  rest.Identifier(response.Header.Get("x-ms-request-id")),
@@ -76,10 +88,10 @@ func (c *Client) call(
 	c.log.LogAttrs(ctx, level, "mail service answered", slog.String("method", method),
 		slog.String("mail", string(id)), slog.Int("status", a.status), slog.String("requestId", a.requestID),
 		slog.Float64("duration_ms", float64(c.now().Sub(begun).Microseconds())/1000))
-	switch {
-	case err != nil && ctx.Err() != nil:
+	if err != nil {
 		return answer{}, mailing.Unanswered(ctx, err, doing, c.timeout)
-	case err != nil || len(content) > maxAnswerBytes:
+	}
+	if len(content) > maxAnswerBytes {
 		return a, nil // the status is all that is known
 	}
 	a.read(response.Header.Get("Content-Type"), content)
@@ -104,7 +116,7 @@ func (a *answer) read(contentType string, content []byte) {
 	if err != nil {
 		return
 	}
-	a.id, a.state = body.ID, rest.Identifier(body.Status)
+	a.id, a.state = body.ID, body.Status
 	if body.Error != nil {
 		a.code = rest.Identifier(body.Error.Code)
 	}

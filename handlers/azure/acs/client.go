@@ -104,7 +104,7 @@ func New(config Config) (*Client, error) {
 	}, &azpolicy.ClientOptions{
 		Retry: azpolicy.RetryOptions{MaxRetries: -1}, // a negative number is none; 0 would be three
 		Transport: &http.Client{
-			Transport: config.Transport,
+			Transport: bounded{config.Transport},
 			CheckRedirect: func(*http.Request, []*http.Request) error {
 				return http.ErrUseLastResponse
 			},

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
@@ -461,6 +462,54 @@ func FuzzAnswers(f *testing.F) {
 		case ask && told.State == request.MailUnheard && status == http.StatusNotFound:
 		case ask && (status != http.StatusOK || !about), !ask && (status != http.StatusAccepted || !about):
 			t.Errorf("taken by %d %q", status, body)
+		}
+	})
+}
+
+// endless is the body of an answer that goes on for ever, in the form of an error of the service.
+type endless struct{ read int }
+
+func (e *endless) Read(p []byte) (int, error) {
+	for i := range p {
+		p[i] = ' '
+	}
+	if e.read == 0 {
+		copy(p, `{"error":{"code":"EmailNotFound"}}`)
+	}
+	e.read += len(p)
+	return len(p), nil
+}
+
+func (*endless) Close() error { return nil }
+
+func TestAnswerWithoutEndSaysNothing(t *testing.T) {
+	body := new(endless)
+	client, _ := newClient(t, "http://127.0.0.1:1", func(c *acs.Config) {
+		c.Transport = transport(func(r *http.Request) (*http.Response, error) {
+			header := http.Header{"Content-Type": {"application/json"}}
+			return &http.Response{StatusCode: http.StatusNotFound, Header: header, Body: body, Request: r}, nil
+		})
+	})
+	_, err := client.MailStatus(t.Context(), mailertest.ID)
+	mailertest.CheckError(t, err, request.MailUnavailable)
+	if body.read > 1<<20 {
+		t.Errorf("%d bytes were read", body.read)
+	}
+}
+
+func TestCallEndsInTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		begun := time.Now()
+		client, _ := newClient(t, "http://127.0.0.1:1", func(c *acs.Config) {
+			c.Transport = transport(func(r *http.Request) (*http.Response, error) {
+				<-r.Context().Done()
+				return nil, r.Context().Err()
+			})
+		})
+		err := client.SendMail(t.Context(), mailertest.ID, mailertest.Mail(t))
+		mailertest.CheckError(t, err, request.MailUnavailable)
+		if !errors.Is(err, context.DeadlineExceeded) || time.Since(begun) != acs.DefaultTimeout {
+			t.Errorf("after %v: %v", time.Since(begun), err)
 		}
 	})
 }
