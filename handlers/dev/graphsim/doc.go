@@ -1,7 +1,8 @@
 // Package graphsim is a stand-in for Microsoft Graph, for tests and for the local run. A [Server]
 // is one tenant behind HTTP:
 //
-//	/v1.0/…      what Graph serves: invitations, users, deleted users, groups, members
+//	/v1.0/…      what Graph serves: invitations, users, deleted users, groups, members, mails of a
+//	             mailbox
 //	/stand-in/…  what Graph does not: what was received, faults to order ([Fault]), users, groups,
 //	             contacts and rights to change, events to let happen ([Event])
 //
@@ -9,7 +10,7 @@
 // filters), as late (replication) and as sparing of words: a group that takes nobody, and a user
 // type that needs another right, are refused in the words for a missing permission. It fails as
 // Graph does: when a test orders it ([Server.Order]), or when the calls exceed a [Throttle]. It
-// sends no mail.
+// delivers no mail.
 //
 // It must not import any other package of this program: what it accepts is what Graph accepts,
 // not what we send. It imports nothing of this module.

@@ -71,17 +71,21 @@ func (s *Server) holdsRight(name string) bool { return slices.Contains(s.granted
 // Graph's messages for a missing permission. The service behind invitations has its own, which
 // names neither what was asked for nor what is missing.
 const (
+	accessDenied = "Access is denied. Check credentials and try again."
 	denied       = "Insufficient privileges to complete the operation."
 	inviteDenial = "Insufficient privileges to perform requested operation by the application '00000003-0000-0000-c000-000000000000'. " +
 		"ControllerName=MSGraphInviteAPI, ActionName=CreateInvite, URLAbsolutePath=/v1.0/invitations"
 )
 
-// denial is Graph's message for the route's missing permission.
-func (r *route) denial() string {
-	if r.permission == "User.Invite.All" {
-		return inviteDenial
+// denial is Graph's code and message for the route's missing permission. Exchange has its own.
+func (r *route) denial() (code, message string) {
+	switch r.permission {
+	case "User.Invite.All":
+		return "Authorization_RequestDenied", inviteDenial
+	case "Mail.Send":
+		return "ErrorAccessDenied", accessDenied
 	}
-	return denied
+	return "Authorization_RequestDenied", denied
 }
 
 // permissions is the body of /stand-in/permissions.

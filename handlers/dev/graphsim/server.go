@@ -49,6 +49,11 @@ type Config struct {
 	VerifiedDomains []string
 	// TenantName is the label before .onmicrosoft.com. Default "standin".
 	TenantName string
+	// Mailboxes are the mailboxes that exist, by address or object id. With nil, each that is named.
+	Mailboxes []string
+	// ForeignMailboxes are those that the app may not send from, because they are outside the scope
+	// of its Exchange role.
+	ForeignMailboxes []string
 	// Throttle, if set, counts every call and refuses those that exceed its limits.
 	Throttle *Throttle
 	// RequireBearer refuses calls without a bearer token. Any token is accepted.
@@ -154,6 +159,7 @@ func about(w http.ResponseWriter, _ *http.Request) {
 	fmt.Fprint(w, `This is a stand-in for Microsoft Graph, for tests and for the local run. It sends no mail.
 
   POST /v1.0/invitations                  invite a guest
+  POST /v1.0/users/{id}/sendMail          send a mail from a mailbox
   GET  /v1.0/users?$filter=...            find a user by address
   GET  /v1.0/users/{id}                   read a user
   GET  /v1.0/groups/{id}                  read a group
@@ -162,6 +168,7 @@ func about(w http.ResponseWriter, _ *http.Request) {
                                           find a deleted user by address
 
   GET  /stand-in/invitations              what it was asked to send
+  GET  /stand-in/mails                    what it was told to send from a mailbox
   GET  /stand-in/users                    who is in the tenant
   GET  /stand-in/memberships              who is in which group
   GET  /stand-in/calls                    how often each route was called
@@ -186,6 +193,7 @@ type route struct {
 
 var routes = []route{
 	{"POST /v1.0/invitations", "User.Invite.All", 1, (*Server).invite},
+	{"POST /v1.0/users/{id}/sendMail", "Mail.Send", 0, (*Server).sendMail},
 	{"GET /v1.0/users", "User.Read.All", 0, (*Server).listUsers},
 	{"GET /v1.0/users/{id}", "User.Read.All", 0, (*Server).getUser},
 	{"GET /v1.0/directory/deletedItems/microsoft.graph.user", "User.Read.All", 0, (*Server).listDeletedUsers},
@@ -266,7 +274,8 @@ func (s *Server) answer(c *call, found *route, withoutEffect bool) reply {
 		return s.refuse(c, http.StatusNotFound, "BadRequest", "Resource not found for the segment in the request's path. The stand-in knows only a few.")
 	}
 	if s.denies(found) {
-		return s.refuse(c, http.StatusForbidden, "Authorization_RequestDenied", found.denial())
+		code, message := found.denial()
+		return s.refuse(c, http.StatusForbidden, code, message)
 	}
 	if c.unreadable != nil {
 		return s.refuse(c, c.unreadable.status, c.unreadable.code, c.unreadable.message)

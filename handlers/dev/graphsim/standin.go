@@ -62,6 +62,7 @@ type page func(s *Server, r *http.Request) (status int, answer any)
 
 var pages = map[string]page{
 	"GET /stand-in/invitations": shown((*Server).Invitations),
+	"GET /stand-in/mails":       shown((*Server).Mails),
 	"GET /stand-in/memberships": shown((*Server).Memberships),
 	"GET /stand-in/users":       shown((*Server).users),
 	"GET /stand-in/calls":       shown((*Server).Calls),

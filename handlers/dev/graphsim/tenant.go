@@ -70,6 +70,7 @@ type tenant struct {
 	// Groups are those that were added or changed after the start.
 	Groups   []Group   `json:"groups,omitempty"`
 	Contacts []Contact `json:"contacts,omitempty"`
+	Mails    []Mail    `json:"mails,omitempty"`
 }
 
 // user returns the user of that id, deleted or not, or nil.
