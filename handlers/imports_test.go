@@ -68,7 +68,7 @@ var rules = []rule{
 	{"azure/acs", "azure/identity azure/internal/mailing azure/internal/rest problem request"},
 	{"azure/functions", "problem submission web/problemdetails"},
 	{"azure/functions/functionjson", ""},
-	{"azure/graph", "azure/identity azure/internal/rest policy problem request submission"},
+	{"azure/graph", "azure/identity azure/internal/mailing azure/internal/rest policy problem request submission"},
 	{"azure/queues", "azure/internal/rest problem submission"},
 	{"azure/tables", "azure/internal/rest policy problem request submission"},
 

@@ -238,8 +238,7 @@ func newInvitation(invitation request.Invitation) (*invitationBody, error) {
 		// beside a message.
 		body.Message = &messageInfo{Language: invitation.MessageLanguage, Body: invitation.Message}
 		if invitation.Cc != "" {
-			body.Message.Copies = make([]recipient, 1)
-			body.Message.Copies[0].EmailAddress.Address = invitation.Cc
+			body.Message.Copies = recipients(invitation.Cc)
 		}
 	}
 	return body, nil

@@ -48,6 +48,40 @@ type recipient struct {
 	} `json:"emailAddress"`
 }
 
+// recipients returns a list of one addressee.
+func recipients(address string) []recipient {
+	list := make([]recipient, 1)
+	list[0].EmailAddress.Address = address
+	return list
+}
+
+// sendMailBody asks for a mail to be sent.
+type sendMailBody struct {
+	Message         outgoingMail `json:"message"`
+	SaveToSentItems bool         `json:"saveToSentItems"` // Graph's default is true
+}
+
+// outgoingMail is a mail before it is sent.
+type outgoingMail struct {
+	Subject string       `json:"subject"`
+	Body    itemBody     `json:"body"`
+	To      []recipient  `json:"toRecipients"`
+	ReplyTo []recipient  `json:"replyTo,omitempty"`
+	Headers []mailHeader `json:"internetMessageHeaders"`
+}
+
+// itemBody is the content of a mail: Text or HTML, not both.
+type itemBody struct {
+	Type    string `json:"contentType"`
+	Content string `json:"content"`
+}
+
+// mailHeader is a header line, whose name must begin with X-.
+type mailHeader struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
+}
+
 // objectID names an object of the directory by its id, without a type.
 type objectID struct {
 	ID string `json:"id"`

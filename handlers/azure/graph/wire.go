@@ -43,6 +43,7 @@ const (
 type exchange struct {
 	want       []int                           // the statuses that are a success
 	means      func(*answerError) problem.Code // what another answer means
+	bare       bool                            // a success has no body
 	challenged bool                            // a new token was asked for once
 }
 
@@ -120,7 +121,7 @@ func (a answers) Intercept(pipeline khttp.Pipeline, index int, r *http.Request) 
 		level = slog.LevelDebug
 	}
 	a.log.LogAttrs(r.Context(), level, "graph answered",
-		slog.String("method", r.Method), slog.String("path", r.URL.Path), slog.Int("status", response.StatusCode),
+		slog.String("method", r.Method), slog.String("path", logged(r.URL.Path)), slog.Int("status", response.StatusCode),
 		slog.String("requestId", requestID), slog.Float64("duration_ms", float64(a.now().Sub(begun).Microseconds())/1000))
 	a.report(response.Header.Get("x-ms-throttle-limit-percentage"))
 	if err != nil {
@@ -157,11 +158,27 @@ func (a answers) Intercept(pipeline khttp.Pipeline, index int, r *http.Request) 
 		failure.read(response.Header.Get("Content-Type"), body)
 		return nil, failure
 	}
-	if response.StatusCode != http.StatusNoContent && (!isJSON(response.Header.Get("Content-Type")) || !isObject(body)) {
+	switch {
+	case call.bare && len(body) > 0:
+		failure.fault = "the answer has a body"
+		return nil, failure
+	case call.bare, response.StatusCode == http.StatusNoContent:
+	case !isJSON(response.Header.Get("Content-Type")) || !isObject(body):
 		failure.fault = "the answer is not JSON"
 		return nil, failure
 	}
 	return response, nil
+}
+
+// logged returns a path for the log, without addresses.
+func logged(path string) string {
+	segments := strings.Split(path, "/")
+	for i, segment := range segments {
+		if strings.Contains(segment, "@") {
+			segments[i] = removed
+		}
+	}
+	return strings.Join(segments, "/")
 }
 
 // read takes code and message from the body of an answer, if it is one of Graph's errors.
