@@ -147,7 +147,7 @@ var columns = []column{
 		Meaning: "whether Microsoft sends its invitation mail",
 	}, boolReader(func(r *Row) *bool { return &r.Terms.SendInvitation })},
 	{Column{Name: MessageColumn, Example: "Welcome to the tender portal. Questions? Call your contact.",
-		Takes: fmt.Sprintf("plain text of at most %d characters", MaxMessage),
+		Takes: fmt.Sprintf("plain text of at most %d characters, or a JSON object of such texts by language", MaxMessage),
 		Meaning: "a text for Microsoft's invitation mail; MessageLanguage then has no effect. Microsoft may " +
 			"leave it out, since an app invites",
 	}, textReader(maxText, messageAdvice, readMessage)},
@@ -449,14 +449,23 @@ func readInviteCode(cell any, row *Row) *wrong {
 
 const messageAdvice = "write plain text without tabs, control characters or marks that turn the direction of text; lines are fine"
 
-// readMessage reads plain text of several lines, with any kind of line break.
+// readMessage reads plain text of several lines, with any kind of line break, or such texts by
+// language.
 func readMessage(text string, row *Row) *wrong {
 	text = strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(text)
-	if !utf8.ValidString(text) || strings.ContainsFunc(text, misleads) {
-		return &wrong{"has a character that is not allowed in plain text", messageAdvice}
+	message, err := ParseMessage(text)
+	if err != nil {
+		return &wrong{err.Error(), `write a text that does not begin with {, or such as {"": "Welcome.", "de": "Willkommen."}`}
 	}
-	if utf8.RuneCountInString(text) > MaxMessage {
-		return &wrong{fmt.Sprintf("is longer than %d characters", MaxMessage), "write a shorter one"}
+	for tag, words := range message {
+		switch {
+		case !utf8.ValidString(text) || strings.ContainsFunc(words, misleads):
+			return &wrong{"has a character that is not allowed in plain text", messageAdvice}
+		case utf8.RuneCountInString(words) > MaxMessage:
+			return &wrong{fmt.Sprintf("is longer than %d characters", MaxMessage), "write a shorter one"}
+		case strings.TrimSpace(words) == "":
+			return &wrong{fmt.Sprintf("has no text for %q", tag), "write one, or remove the language"}
+		}
 	}
 	row.Terms.Message = text
 	return nil

@@ -46,7 +46,7 @@ type Terms struct {
 	RedirectURL     string   `json:"redirectUrl,omitempty"`     // empty: the application's default
 	MessageLanguage string   `json:"messageLanguage,omitempty"` // empty: the submission's language, else Graph's default
 	SendInvitation  bool     `json:"sendInvitation"`            // Microsoft sends the mail
-	Message         string   `json:"message,omitempty"`         // plain text for the mail, lines end in "\n"
+	Message         string   `json:"message,omitempty"`         // for the mail; see ParseMessage. Lines end in "\n"
 	Cc              string   `json:"cc,omitempty"`              // an address that gets a copy of the mail
 	UserType        string   `json:"userType"`                  // "Guest" or "Member"
 }

@@ -60,6 +60,15 @@ func (m Message) In(tag string) string {
 	return m[best]
 }
 
+// MessageIn returns the message for a guest who reads the language.
+func (t Terms) MessageIn(tag string) string {
+	message, err := ParseMessage(t.Message)
+	if err != nil {
+		return t.Message // of a row that was read before messages could be by language
+	}
+	return message.In(tag)
+}
+
 func sameLanguage(a, b language.Tag) bool {
 	baseOfA, _ := a.Base()
 	baseOfB, _ := b.Base()

@@ -238,6 +238,7 @@ func (s *sending) issue(ctx context.Context) (next, error) {
 // post asks the directory to invite the guest on the terms.
 func (j *job) post(ctx context.Context, terms policy.Terms) (guestID string, err error) {
 	s := j.Request.Submission
+	language := cmp.Or(terms.MessageLanguage, s.Language)
 	// After the lease another instance may take over, so this attempt must be over long before.
 	ctx, cancel := context.WithTimeout(ctx, j.longestAttempt()/2)
 	defer cancel()
@@ -246,9 +247,9 @@ func (j *job) post(ctx context.Context, terms policy.Terms) (guestID string, err
 		Address:         s.Email,
 		DisplayName:     s.Name(),
 		RedirectURL:     cmp.Or(terms.RedirectURL, j.config.RedirectURL),
-		MessageLanguage: cmp.Or(terms.MessageLanguage, s.Language),
+		MessageLanguage: language,
 		SendMessage:     terms.SendInvitation,
-		Message:         terms.Message,
+		Message:         terms.MessageIn(language),
 		Cc:              terms.Cc,
 		UserType:        terms.UserType,
 		Sponsors:        terms.Sponsors,

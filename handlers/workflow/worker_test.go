@@ -538,6 +538,30 @@ func TestInvitationLanguage(t *testing.T) {
 	}
 }
 
+// TestMessageOfRowIsSentInLanguageOfMail: a message by language is never sent as it stands in the
+// row.
+func TestMessageOfRowIsSentInLanguageOfMail(t *testing.T) {
+	const byLanguage = `{"": "Welcome.", "de": "Willkommen."}`
+	tests := []struct{ partner, row, message, want string }{
+		{"de-AT", "", byLanguage, "Willkommen."}, {"fr", "", byLanguage, "Welcome."}, {"fr", "de", byLanguage, "Willkommen."},
+		{"", "", byLanguage, "Welcome."}, {"fr", "", `{"de": "Willkommen."}`, ""}, {"fr", "", "Hello.", "Hello."},
+	}
+	for _, test := range tests {
+		w := newWorld(t)
+		columns := []any{"Action", "invite", "Message", test.message}
+		if test.row != "" {
+			columns = append(columns, "MessageLanguage", test.row)
+		}
+		w.row("contoso.com", "row", columns...)
+		w.submit("ana@contoso.com", func(s *submission.Submission) { s.Language = test.partner })
+		w.settle(1)
+		invitations := w.tenant.Invitations()
+		if len(invitations) != 1 || invitations[0].CustomMessage != test.want {
+			t.Errorf("partner %q, row %q, %s: %+v, want %q", test.partner, test.row, test.message, invitations, test.want)
+		}
+	}
+}
+
 // TestErrorThatIsNotOfTheDirectoryBringsMessageAgain lets a call of the directory fail with a fault
 // of the program: nothing is known of it, so nothing may be made of it.
 func TestErrorThatIsNotOfTheDirectoryBringsMessageAgain(t *testing.T) {

@@ -332,6 +332,8 @@ func cases() []ruleCase {
 			says: "may leave Message out", good: good},
 		{name: "a message in no mail", rule: "message-without-mail", bad: rows(invite("contoso.com", "a", columns{"Message": "Welcome", "SendInvitation": false})),
 			at: "contoso.com/a/Message", says: "sends none", good: rows(invite("contoso.com", "a", columns{"Message": "Welcome"}))},
+		{name: "a message for one language", rule: "message-languages", bad: rows(invite("contoso.com", "a", columns{"Message": `{"de": "Willkommen"}`})),
+			at: "contoso.com/a/Message", says: "other languages", good: rows(invite("contoso.com", "a", columns{"Message": `{"": "Welcome", "de": "Willkommen"}`}))},
 		{name: "a language beside a message", rule: "message-language-ignored", bad: rows(invite("contoso.com", "a", columns{"Message": "Welcome", "MessageLanguage": "de"})),
 			at: "contoso.com/a/MessageLanguage", says: "no effect", good: rows(invite("contoso.com", "a", columns{"MessageLanguage": "de"}))},
 		{name: "a copy of no mail", rule: "cc-without-mail", bad: rows(invite("contoso.com", "a", columns{"Cc": "bo@fabrikam.com", "SendInvitation": "no"})),

@@ -42,6 +42,7 @@ const (
 	ruleMessageDropped  = "message-dropped"
 	ruleMessageNoMail   = "message-without-mail"
 	ruleLanguageIgnored = "message-language-ignored"
+	ruleMessageMissing  = "message-languages"
 	ruleCcNoMail        = "cc-without-mail"
 	ruleDayLimit        = "day-limit-above-all"
 	ruleShortCode       = "short-invite-code"
@@ -78,7 +79,7 @@ var bySeverity = map[Severity][]string{
 		ruleCcNoMail, ruleDayLimit, ruleShortCode, ruleGroupUnified, ruleSponsorDisabled,
 		ruleSponsorGuest, ruleForbidden, ruleUnavailable,
 	},
-	Info: {ruleLastDay, ruleNoGroups},
+	Info: {ruleLastDay, ruleNoGroups, ruleMessageMissing},
 }
 
 // Rules returns the ids of all rules with their severities.

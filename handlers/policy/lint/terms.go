@@ -78,6 +78,10 @@ func (k *checker) checkMail(e *entry) {
 			k.add(e, policy.MessageColumn, ruleMessageNoMail, "Message is for Microsoft's mail, and the row sends none.",
 				"Set SendInvitation to true, or remove the message.")
 		}
+		if terms.MessageIn("") == "" {
+			k.add(e, policy.MessageColumn, ruleMessageMissing, "Message has no text for partners with other languages than those that it names.",
+				`Add one under the key "", which is for all others.`)
+		}
 		if terms.MessageLanguage != "" {
 			k.add(e, policy.MessageLanguageColumn, ruleLanguageIgnored, "MessageLanguage has no effect beside Message.",
 				"Remove one of them; keep MessageLanguage for Microsoft's own words in that language.")
