@@ -14,8 +14,8 @@ import (
 // FuzzEnvelope posts any bytes to functions of every kind, which succeed or fail after
 // enqueueing. The host can read every answer, and a failure sends nothing.
 //
-// Run it with -fuzzminimizetime=10x. Pools and logs make its coverage vary, and the fuzzer would
-// otherwise spend its time minimizing.
+// Run it with -fuzzminimizetime=10x, as make fuzz does. Pools and logs make its coverage vary, and
+// the fuzzer would otherwise spend its time minimizing.
 func FuzzEnvelope(f *testing.F) {
 	f.Add([]byte(httpEnvelope("application/json", `{"email":"a@b.c"}`)))
 	f.Add([]byte(httpEnvelope("multipart/form-data", "AAEC/w==")))
