@@ -2,10 +2,12 @@ package tables
 
 import (
 	"fmt"
+	"maps"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/Azure/azure-sdk-for-go/sdk/data/aztables"
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"pgregory.net/rapid"
@@ -225,4 +227,60 @@ func TestUnreadableRecordIsLeftOut(t *testing.T) {
 	if standing := must(store.Standing(t.Context(), map[request.State]time.Time{request.Parked: start.Add(time.Hour)}))(t); standing[request.Parked].Requests != 3 {
 		t.Errorf("standing are %+v", standing)
 	}
+}
+
+// TestSavingDropsColumnsOfNewerVersion saves records to which a newer version has added a column.
+// Only a record that can't be read keeps it.
+func TestSavingDropsColumnsOfNewerVersion(t *testing.T) {
+	const column = "OfNewerVersion"
+	store := newTestStore(t, nil)
+	id := must(store.Save(t.Context(), newRequest(t), nil))(t).ID
+	_, _, err := store.Claim(t.Context(), ana(t), id, time.Time{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	must(store.SaveGate(t.Context(), request.Gate{Sent: 1}))(t)
+	claim := must(claimKey(ana(t)))(t)
+	records := map[string]struct {
+		table           *aztables.Client
+		partition, name string
+		again           func() error // saves it as it was read
+	}{
+		"a request": {store.requests, string(id), recordName, func() error {
+			_, err := store.Save(t.Context(), must(store.Load(t.Context(), id))(t), nil)
+			return err
+		}},
+		"a claim": {store.guests, claim, claimName, func() error {
+			_, err := store.UpdateClaim(t.Context(), ana(t), must(store.ClaimOf(t.Context(), ana(t)))(t))
+			return err
+		}},
+		"the gate": {store.tenant, tenantPartition, gateName, func() error {
+			_, err := store.SaveGate(t.Context(), must(store.Gate(t.Context()))(t))
+			return err
+		}},
+	}
+	change := func(table *aztables.Client, partition, name string, columns map[string]any) {
+		stored := must(get(t.Context(), table, partition, name))(t)
+		maps.Copy(stored.columns, columns)
+		must(replace(t.Context(), "changing a record", table, stored, stored.etag))(t)
+	}
+	for name, record := range records {
+		t.Run(name, func(t *testing.T) {
+			change(record.table, record.partition, record.name, map[string]any{column: "kept?"})
+			must(0, record.again())(t)
+			stored := must(get(t.Context(), record.table, record.partition, record.name))(t)
+			if _, kept := stored.columns[column]; kept {
+				t.Errorf("the column is still there: %v", stored.columns)
+			}
+		})
+	}
+	t.Run("a request in a newer state", func(t *testing.T) {
+		change(store.requests, string(id), recordName, map[string]any{column: "kept?", stateColumn: "paused"})
+		wish := request.Erasure{Wish: request.Instruction{At: start, By: request.ThePartner}}
+		must(0, store.EraseUnreadable(t.Context(), id, wish))(t)
+		stored := must(get(t.Context(), store.requests, string(id), recordName))(t)
+		if stored.columns[column] != "kept?" {
+			t.Errorf("it holds %v", stored.columns)
+		}
+	})
 }
