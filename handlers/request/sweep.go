@@ -7,9 +7,9 @@ import (
 	"guestlist/handlers/submission"
 )
 
-// A sweep looks through all requests and all claims, for what is to be erased and what waits too
-// long. It goes round after round, a page at a time: what one run of upkeep reads does not grow
-// with the tables. The record of the sweep says where the next run goes on.
+// A sweep looks through all requests and all claims, for what is to be erased, what waits too long
+// and what can't be read. It goes round after round, a page at a time: what one run of upkeep reads
+// does not grow with the tables. The record of the sweep says where the next run goes on.
 
 // SweepEvery is how often a round begins.
 const SweepEvery = time.Hour
@@ -24,7 +24,7 @@ type Cursor struct {
 	Token string        `json:"token,omitempty"`
 }
 
-// Search says which requests a sweep looks for.
+// Search says which requests a sweep looks for, besides those that are [Brief.Unreadable].
 type Search struct {
 	// Expired is before when finished requests must have been changed last for their personal data
 	// to be erased. The zero time is never.
@@ -33,17 +33,19 @@ type Search struct {
 	Overdue map[State]time.Time
 }
 
-// Brief is the part of a request that a sweep looks at.
+// Brief is the part of a request that a sweep looks at. What can't be read is zero.
 type Brief struct {
-	ID             submission.ID // empty if even that can't be read
+	ID             submission.ID
 	State          State
 	Since, Changed time.Time
-	// Unreadable says that the record can't be understood. The rest is not set then.
-	Unreadable bool
+	// Fault says why the request can't be read, without values; empty if it can be.
+	Fault string
 }
 
 // Expires reports whether the request is one that expires, if it still holds personal data.
-func (s Search) Expires(b Brief) bool { return b.State.Finished() && b.Changed.Before(s.Expired) }
+func (s Search) Expires(b Brief) bool {
+	return b.State.Finished() && !b.Changed.IsZero() && b.Changed.Before(s.Expired)
+}
 
 // IsOverdue reports whether the request has been in its state for too long.
 func (s Search) IsOverdue(b Brief) bool {
@@ -51,10 +53,19 @@ func (s Search) IsOverdue(b Brief) bool {
 	return asked && !b.Since.IsZero() && b.Since.Before(before)
 }
 
+// Unreadable reports whether the request can't be read and somebody may need it: it is not known to
+// have finished.
+func (b Brief) Unreadable() bool { return b.Fault != "" && !b.State.Finished() }
+
+// Finds reports whether the search looks for the request; personal says whether that holds personal
+// data.
+func (s Search) Finds(b Brief, personal bool) bool {
+	return s.IsOverdue(b) || b.Unreadable() || s.Expires(b) && personal
+}
+
 // Page is a part of a table.
 type Page struct {
-	// Found are requests that are overdue, or that expire and hold personal data, by their ids.
-	// There may be others among them, and those that can't be read.
+	// Found are the requests that the search looks for, by their ids.
 	Found []Brief
 	// Next is where the rest begins, and Last says that there is none. A page may be empty and not
 	// the last.

@@ -5,11 +5,12 @@ import (
 
 	"guestlist/handlers/problem"
 	"guestlist/handlers/request"
+	"guestlist/handlers/request/memstore"
 )
 
 func TestUnreadableRequestIsErased(t *testing.T) {
 	o := newOffice(t, request.Parked)
-	o.store.Spoil(o.request.ID)
+	o.store.Spoil(memstore.Record{Request: o.request.ID})
 	if _, err := o.Cancel(t.Context(), o.request.ID, "why not"); problem.CodeOf(err) != problem.RecordUnreadable {
 		t.Errorf("cancelling: %v", err)
 	}
@@ -17,7 +18,7 @@ func TestUnreadableRequestIsErased(t *testing.T) {
 	if err != nil || result.ID != o.request.ID || result.State != "" || result.Withdrawal.By != desk {
 		t.Fatalf("got %+v, %v", result, err)
 	}
-	o.store.Mend(o.request.ID)
+	o.store.Mend(memstore.Record{Request: o.request.ID})
 	r := o.load()
 	if r.Submission.Email.String() != "" || r.Withdrawal.By != desk || !r.Erased.IsZero() {
 		t.Errorf("stored is %+v", r)

@@ -107,9 +107,10 @@ func (w *Worker) sweepRequests(ctx context.Context, s *request.Sweep) (erased in
 	}
 	began, tried := w.config.Now(), 0
 	for _, b := range page.Found {
+		if b.Unreadable() {
+			w.countUnreadable(ctx, s, b.ID, errors.New(b.Fault))
+		}
 		switch {
-		case b.Unreadable:
-			w.countUnreadable(ctx, s, b.ID, errors.New("its state or its times can't be understood"))
 		case search.IsOverdue(b):
 			s.Tally = s.Tally.CountOverdue(b)
 		case search.Expires(b):
@@ -136,7 +137,7 @@ func (w *Worker) sweepRequests(ctx context.Context, s *request.Sweep) (erased in
 
 // eraseExpired erases the personal data of a request that was finished before the time, and reports
 // whether it did. A record that can't be read, nor erased, is counted: a person must look at it,
-// and the others need not wait for that.
+// and the others need not wait for that. What others change meanwhile is left to the next round.
 func (w *Worker) eraseExpired(
 	ctx context.Context, s *request.Sweep, b request.Brief, before time.Time,
 ) (erased bool, err error) {
@@ -148,10 +149,16 @@ func (w *Worker) eraseExpired(
 	case problem.RecordUnreadable:
 		// It was found by its state, its time and its address, so these can be read.
 		err = w.config.Store.EraseUnreadable(ctx, b.ID, request.Erasure{Data: true, At: w.config.Now()})
-		if err != nil {
-			w.countUnreadable(ctx, s, b.ID, err)
+		switch problem.CodeOf(err) {
+		case "":
+			return true, nil
+		case problem.NotFound, problem.Conflict:
+			return false, nil
+		case problem.StorageUnavailable:
+			return false, err
 		}
-		return err == nil, nil
+		w.countUnreadable(ctx, s, b.ID, err)
+		return false, nil
 	default:
 		return false, err
 	}

@@ -12,6 +12,7 @@ import (
 
 	"guestlist/handlers/problem"
 	"guestlist/handlers/request"
+	"guestlist/handlers/request/memstore"
 	"guestlist/handlers/submission"
 	"guestlist/handlers/workflow"
 )
@@ -224,7 +225,15 @@ func TestSweepEndsWithUnreadableRecords(t *testing.T) {
 	w.submitMany(101)
 	w.deliverAll()
 	w.now = w.now.AddDate(0, 0, 31)
-	w.on("Load", before, -1, func() error { return problem.New(problem.RecordUnreadable, "not a request") })
+	w.interrupt = func(op string, _ bool) error {
+		switch op {
+		case "Load":
+			return problem.New(problem.RecordUnreadable, "not a request")
+		case "EraseUnreadable":
+			return problem.New(problem.Internal, "it can't be written")
+		}
+		return nil
+	}
 	for range 3 {
 		must(w.worker.Upkeep(t.Context(), &outbox{}))(t)
 	}
@@ -251,7 +260,7 @@ func (u unintelligible) ScanRequests(
 func TestSweepCountsRecordsWhoseStateCannotBeRead(t *testing.T) {
 	w := newWorld(t)
 	id := w.newID(w.now)
-	w.config.Records = unintelligible{w.store, []request.Brief{{ID: id, Unreadable: true}, {Unreadable: true}}}
+	w.config.Records = unintelligible{w.store, []request.Brief{{ID: id, Fault: "no state"}, {Fault: "no id"}}}
 	w.worker = w.newWorker()
 	must(w.worker.Upkeep(t.Context(), &outbox{}))(t)
 	w.wantLine(workflow.LogUnreadable, 2)
@@ -313,6 +322,51 @@ func TestSweepBeginsAnewIfItsPlaceIsOfNoUse(t *testing.T) {
 		}
 	}
 	w.wantLine(workflow.LogSwept, 1)
+}
+
+// TestSweepListsRequestsThatCannotBeRead: those that have not finished as far as anybody can tell.
+func TestSweepListsRequestsThatCannotBeRead(t *testing.T) {
+	w := newWorld(t)
+	w.row("contoso.com", "r", "Action", "deny")
+	finished, waits := w.submit("ana@contoso.com"), w.submit("bo@fabrikam.com")
+	other, unknown := w.submit("cy@fabrikam.com"), w.submit("dee@contoso.com")
+	w.deliverAll()
+	w.wantState(other, request.Review)
+	w.store.Spoil(memstore.Record{Request: finished})
+	w.store.Spoil(memstore.Record{Request: waits})
+	w.store.SpoilState(unknown)
+	must(w.worker.Upkeep(t.Context(), &outbox{}))(t)
+	last := must(w.store.Sweep(t.Context()))(t).Last
+	if want := []submission.ID{waits, unknown}; last.Unreadable != 2 || !slices.Equal(last.Examples, want) {
+		t.Errorf("found %+v, want %q", last, want)
+	}
+	w.wantLine(workflow.LogUnreadable, 2)
+	// After three days it waits too long besides.
+	w.now = w.now.AddDate(0, 0, 4)
+	must(w.worker.Upkeep(t.Context(), &outbox{}))(t)
+	last = must(w.store.Sweep(t.Context()))(t).Last
+	if last.Unreadable != 2 || last.Overdue[request.Review].Requests != 2 {
+		t.Errorf("days later: %+v", last)
+	}
+}
+
+// TestSweepErasesUnreadableRequestOnceStorageIsBack loses the storage while it erases one.
+func TestSweepErasesUnreadableRequestOnceStorageIsBack(t *testing.T) {
+	w := newWorld(t, func(c *workflow.Config) { c.Retention = 30 * 24 * time.Hour })
+	w.row("contoso.com", "r", "Action", "deny")
+	id := w.signUp("ana@contoso.com")
+	w.store.Spoil(memstore.Record{Request: id})
+	w.now = w.now.AddDate(0, 0, 31)
+	w.on("EraseUnreadable", before, 1, fails)
+	must(w.worker.Upkeep(t.Context(), &outbox{}))(t)
+	w.wantLine(workflow.LogSwept, 0)
+	w.now = w.now.Add(time.Minute)
+	must(w.worker.Upkeep(t.Context(), &outbox{}))(t)
+	w.store.Mend(memstore.Record{Request: id})
+	if r := w.load(id); r.Erased.IsZero() {
+		t.Errorf("a minute later it is not erased")
+	}
+	w.wantLine(workflow.LogUnreadable, 0)
 }
 
 // TestInterruptedSweepLosesNothing ends the process, or loses the storage, at each operation of a

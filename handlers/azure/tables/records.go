@@ -26,26 +26,23 @@ func (s *Store) scannedAtOnce(limit int) *int32 {
 }
 
 // ScanRequests implements [request.Records]. It costs one call. The service looks at rows for five
-// seconds at most, events included, and returns those that the filter lets through.
+// seconds at most, events included, and returns those that the filter lets through: with all their
+// columns, since each may be one that can't be read.
 func (s *Store) ScanRequests(
 	ctx context.Context, search request.Search, from request.Cursor, limit int,
 ) (request.Page, error) {
 	const doing = "looking for old requests"
-	filter, err := sweepFilter(search, from)
-	if err != nil {
-		return request.Page{}, failure(doing, err)
-	}
-	if filter == "" || limit <= 0 {
+	if limit <= 0 {
 		return request.Page{Last: true}, nil
 	}
-	selected := strings.Join([]string{"PartitionKey", stateColumn, sinceColumn, changedColumn}, ",")
-	options := aztables.ListEntitiesOptions{Filter: &filter, Select: &selected, Top: s.scannedAtOnce(limit)}
+	filter := sweepFilter(search, from)
+	options := aztables.ListEntitiesOptions{Filter: &filter, Top: s.scannedAtOnce(limit)}
 	var page request.Page
 	token, err := scan(ctx, doing, s.requests, options, from.Token, func(r row, err error) {
-		b := decodeBrief(r)
-		b.Unreadable = b.Unreadable || err != nil
-		// The emulator compares milliseconds only.
-		if b.Unreadable || search.IsOverdue(b) || search.Expires(b) {
+		// The service knows which ones hold personal data, and the emulator compares milliseconds
+		// only.
+		b := decodeBrief(r, err)
+		if search.Finds(b, true) {
 			page.Found = append(page.Found, b)
 		}
 	})
@@ -56,60 +53,42 @@ func (s *Store) ScanRequests(
 	return page, nil
 }
 
-// decodeBrief reads the columns of a brief.
-func decodeBrief(r row) request.Brief {
-	columns := reader{row: r}
+// decodeBrief reads a brief. undecoded is why the row can't even be decoded, nil if it can.
+func decodeBrief(r row, undecoded error) request.Brief {
 	id, err := submission.StoredID(r.partition)
-	b := request.Brief{
-		ID: id, State: request.State(columns.text(stateColumn)),
-		Since: columns.time(sinceColumn), Changed: columns.time(changedColumn),
+	if err != nil {
+		return request.Brief{Fault: "the PartitionKey is not the id of a request"}
 	}
-	if err != nil || columns.err != nil || !b.State.Known() {
-		return request.Brief{ID: id, Unreadable: true}
+	if undecoded != nil {
+		return request.Brief{ID: id, Fault: undecoded.Error()}
+	}
+	record, columns := readRequest(r)
+	b := request.Brief{ID: id, Since: record.Since, Changed: record.Changed}
+	if record.State.Known() {
+		b.State = record.State
+	}
+	if columns.err != nil {
+		b.Fault = columns.faults[0]
 	}
 	return b
 }
 
-// sweepFilter returns the filter for the requests that may be meant, "" if there are none. It has
-// at most 15 comparisons, which is as many as the service takes
+// sweepFilter returns the filter for the requests that may be meant: those that expire, and all
+// that have not finished as far as their state tells. It has ten comparisons; the service takes 15
 // (https://learn.microsoft.com/rest/api/storageservices/querying-tables-and-entities).
 //
-// No request expires or is overdue before it is submitted, so newer ids are left out. A row without
-// an address has no personal data. A record with an unknown state is among those that expire.
-func sweepFilter(search request.Search, from request.Cursor) (string, error) {
-	var meant []string
-	latest := firstTime
+// A row without an address has no personal data.
+func sweepFilter(search request.Search, from request.Cursor) string {
+	var unfinished []string
+	for _, state := range request.StatesThat(request.State.Finished) {
+		unfinished = append(unfinished, stateColumn+" ne "+rest.String(string(state)))
+	}
+	meant := strings.Join(unfinished, " and ")
 	if !search.Expired.Before(firstTime) {
-		meant = append(meant, fmt.Sprintf("(%s le %s and %s gt '')", changedColumn, odataTime(search.Expired), emailColumn))
-		latest = search.Expired
+		meant = fmt.Sprintf("(%s) or (%s le %s and %s gt '')", meant, changedColumn, odataTime(search.Expired), emailColumn)
 	}
-	var states []request.State
-	since := firstTime
-	for state, before := range search.Overdue {
-		if before.Before(firstTime) {
-			continue
-		}
-		states = append(states, state)
-		if before.After(since) {
-			since = before
-		}
-	}
-	if len(states) > 0 {
-		slices.Sort(states)
-		meant = append(meant, fmt.Sprintf("((%s) and %s le %s)", anyState(states), sinceColumn, odataTime(since)))
-		if since.After(latest) {
-			latest = since
-		}
-	}
-	if len(meant) == 0 {
-		return "", nil
-	}
-	end, err := endOf(latest)
-	if err != nil {
-		return "", err
-	}
-	return fmt.Sprintf("PartitionKey gt %s and PartitionKey lt %s and RowKey eq %s and (%s)",
-		rest.String(string(from.After)), rest.String(end), rest.String(recordName), strings.Join(meant, " or ")), nil
+	return fmt.Sprintf("PartitionKey gt %s and RowKey eq %s and (%s)",
+		rest.String(string(from.After)), rest.String(recordName), meant)
 }
 
 const sweepName = "sweep" // in tenantPartition

@@ -5,8 +5,12 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/Azure/azure-sdk-for-go/sdk/data/aztables"
+
 	"guestlist/handlers/dev/azurite/azuritetest"
+	"guestlist/handlers/policy"
 	"guestlist/handlers/request/storetest"
+	"guestlist/handlers/submission"
 )
 
 func TestStoreConforms(t *testing.T) {
@@ -24,6 +28,46 @@ func TestStoreConformsOverManyPages(t *testing.T) {
 	}
 	storetest.Run(t, paged(2))
 	storetest.Run(t, paged(1), "rows")
+}
+
+func TestUnreadableRecordsConform(t *testing.T) {
+	storetest.RunUnreadable(t, func(t *testing.T) (storetest.Store, storetest.Spoiler) {
+		store := newTestStore(t, nil)
+		// put writes a value into a column of a row, and returns what writes the former one back.
+		put := func(table *aztables.Client, partition, name, column string, value any) (mend func()) {
+			write := func(value any) (before any) {
+				stored := must(get(t.Context(), table, partition, name))(t)
+				before = stored.columns[column]
+				stored.columns[column] = value
+				if value == nil {
+					delete(stored.columns, column)
+				}
+				must(replace(t.Context(), "writing a column", table, stored, stored.etag))(t)
+				return before
+			}
+			before := write(value)
+			return func() { write(before) }
+		}
+		return store, storetest.Spoiler{
+			Request: func(id submission.ID) func() {
+				return put(store.requests, string(id), recordName, attemptColumn, "many")
+			},
+			State: func(id submission.ID) func() {
+				return put(store.requests, string(id), recordName, stateColumn, "paused")
+			},
+			Claim: func(address submission.Address) func() {
+				return put(store.guests, must(claimKey(address))(t), claimName, ownerColumn, "Ana")
+			},
+			Gate: func() func() { return put(store.tenant, tenantPartition, gateName, "Sent", "many") },
+			Counters: func(row policy.RowKey) func() {
+				return put(store.seats, seatPartition(row), totalName, takenColumn, "many")
+			},
+			Seat: func(row policy.RowKey, id submission.ID) func() {
+				partition, seat, err := seatKeys(row, id)
+				return put(store.seats, must(partition, err)(t), seat, dayColumn, int32(1))
+			},
+		}
+	})
 }
 
 // newTestStore returns a Store on new, empty tables. A nil transport is the network.

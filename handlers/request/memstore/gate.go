@@ -9,7 +9,7 @@ import (
 
 // Gate implements [request.GateStore].
 func (s *Store) Gate(ctx context.Context) (request.Gate, error) {
-	return get(ctx, s, "Gate", func() (request.Gate, error) { return s.gate, nil })
+	return get(ctx, s, "Gate", func() (request.Gate, error) { return s.gate, s.readable(Record{Gate: true}) })
 }
 
 // SaveGate implements [request.GateStore].

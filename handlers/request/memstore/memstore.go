@@ -32,7 +32,7 @@ type Store struct {
 	versions    int        // the number of versions given out
 	requests    map[submission.ID]request.Request
 	histories   map[submission.ID][]request.Event
-	spoilt      map[submission.ID]bool // the requests that can't be read
+	spoilt      map[Record]damage // what can't be read
 	claims      map[submission.Address]request.Claim
 	waiting     map[submission.ID]time.Time
 	parked      map[submission.ID]request.Parking // of those that wait
@@ -49,7 +49,7 @@ func New() *Store {
 	return &Store{
 		requests:    map[submission.ID]request.Request{},
 		histories:   map[submission.ID][]request.Event{},
-		spoilt:      map[submission.ID]bool{},
+		spoilt:      map[Record]damage{},
 		claims:      map[submission.Address]request.Claim{},
 		waiting:     map[submission.ID]time.Time{},
 		parked:      map[submission.ID]request.Parking{},
@@ -118,10 +118,7 @@ func (s *Store) Load(ctx context.Context, id submission.ID) (request.Request, er
 		if !exists {
 			return request.Request{}, problem.New(problem.NotFound, "request %s is not stored", id)
 		}
-		if s.spoilt[id] {
-			return request.Request{}, problem.New(problem.RecordUnreadable, "request %s can't be read", id)
-		}
-		return copyRequest(stored), nil
+		return copyRequest(stored), s.readable(Record{Request: id})
 	})
 }
 
@@ -159,47 +156,6 @@ func (s *Store) Save(ctx context.Context, r request.Request, events []request.Ev
 	})
 }
 
-// EraseUnreadable implements [request.Store].
-func (s *Store) EraseUnreadable(ctx context.Context, id submission.ID, erasure request.Erasure) error {
-	return s.do(ctx, "EraseUnreadable", func() error {
-		r, exists := s.requests[id]
-		switch {
-		case !exists:
-			return problem.New(problem.NotFound, "request %s is not stored", id)
-		case !s.spoilt[id]:
-			return problem.New(problem.Conflict, "request %s can be read", id)
-		}
-		r = copyRequest(r)
-		if erasure.Data {
-			c := &request.Change{Request: r, Now: func() time.Time { return erasure.At }}
-			c.Request.Erased = time.Time{}
-			c.Erase("")
-			r = c.Request
-			r.Resend = request.Instruction{}
-		}
-		if erasure.Wish.Open() && !r.Withdrawal.Open() {
-			r.Withdrawal = erasure.Wish
-		}
-		toTicks(&r.Withdrawal.At, &r.Erased)
-		r.Version = s.newVersion()
-		s.requests[id] = r
-		return nil
-	})
-}
-
-// Spoil lets nobody read the request, as if another version of the program had stored it, until
-// Mend is called.
-func (s *Store) Spoil(id submission.ID) { s.setSpoilt(id, true) }
-
-// Mend lets the request be read again.
-func (s *Store) Mend(id submission.ID) { s.setSpoilt(id, false) }
-
-func (s *Store) setSpoilt(id submission.ID, spoilt bool) {
-	s.mutex.Lock()
-	defer s.mutex.Unlock()
-	s.spoilt[id] = spoilt
-}
-
 // Forget implements [request.Store].
 func (s *Store) Forget(ctx context.Context, r request.Request) error {
 	return s.do(ctx, "Forget", func() error {
@@ -229,6 +185,10 @@ func (s *Store) Claim(ctx context.Context, address submission.Address, id submis
 		return request.Claim{}, false, err
 	}
 	claim, err = get(ctx, s, "Claim", func() (request.Claim, error) {
+		err := s.readable(Record{Claim: address})
+		if err != nil {
+			return request.Claim{}, err
+		}
 		stored, exists := s.claims[address]
 		created = !exists
 		if created {
@@ -247,7 +207,9 @@ func (s *Store) ClaimOf(ctx context.Context, address submission.Address) (reques
 	if address == (submission.Address{}) {
 		return request.Claim{}, problem.New(problem.Internal, "reading a claim without an address")
 	}
-	return get(ctx, s, "ClaimOf", func() (request.Claim, error) { return s.claims[address], nil })
+	return get(ctx, s, "ClaimOf", func() (request.Claim, error) {
+		return s.claims[address], s.readable(Record{Claim: address})
+	})
 }
 
 // UpdateClaim implements [request.Store].

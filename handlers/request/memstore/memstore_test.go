@@ -5,6 +5,7 @@ import (
 	"sync"
 	"testing"
 
+	"guestlist/handlers/policy"
 	"guestlist/handlers/problem"
 	"guestlist/handlers/request"
 	"guestlist/handlers/request/memstore"
@@ -14,6 +15,29 @@ import (
 
 func TestStoreConforms(t *testing.T) {
 	storetest.Run(t, func(*testing.T) storetest.Store { return memstore.New() })
+}
+
+func TestUnreadableRecordsConform(t *testing.T) {
+	storetest.RunUnreadable(t, func(*testing.T) (storetest.Store, storetest.Spoiler) {
+		store := memstore.New()
+		spoil := func(record memstore.Record) (mend func()) {
+			store.Spoil(record)
+			return func() { store.Mend(record) }
+		}
+		return store, storetest.Spoiler{
+			Request: func(id submission.ID) func() { return spoil(memstore.Record{Request: id}) },
+			State: func(id submission.ID) func() {
+				store.SpoilState(id)
+				return func() { store.Mend(memstore.Record{Request: id}) }
+			},
+			Claim:    func(address submission.Address) func() { return spoil(memstore.Record{Claim: address}) },
+			Gate:     func() func() { return spoil(memstore.Record{Gate: true}) },
+			Counters: func(row policy.RowKey) func() { return spoil(memstore.Record{Seats: row}) },
+			Seat: func(row policy.RowKey, id submission.ID) func() {
+				return spoil(memstore.Record{Seats: row, Request: id})
+			},
+		}
+	})
 }
 
 // The suite's own callers are too few to meet each other in memory.

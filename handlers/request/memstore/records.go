@@ -23,8 +23,14 @@ func (s *Store) ScanRequests(
 		for _, id := range atMost(limit, ids) {
 			r := s.requests[id]
 			b := request.Brief{ID: id, State: r.State, Since: r.Since, Changed: r.Changed}
+			switch s.spoilt[Record{Request: id}] {
+			case someColumn:
+				b.Fault = "a column is not what it should be"
+			case everyColumn:
+				b = request.Brief{ID: id, Fault: "the state is not what it should be"}
+			}
 			personal := r.Submission.Email != submission.Address{}
-			if search.IsOverdue(b) || search.Expires(b) && personal {
+			if search.Finds(b, personal) {
 				page.Found = append(page.Found, b)
 			}
 			page.Next.After = id
@@ -39,7 +45,7 @@ func (s *Store) ForgetOldMails(
 ) (next request.Cursor, last bool, err error) {
 	forgotten, err := get(ctx, s, "ForgetOldMails", func() (int, error) {
 		return s.forgetMails(limit, func(_ submission.Address, claim request.Claim) bool {
-			return claim.OnlyMails() && claim.MailedAt.Before(before)
+			return claim.MailedAt.Before(before)
 		}), nil
 	})
 	return request.Cursor{}, forgotten < limit, err
@@ -50,12 +56,12 @@ func (s *Store) ForgetMails(ctx context.Context, which request.Mails, limit int)
 	return get(ctx, s, "ForgetMails", func() (int, error) { return s.forgetMails(limit, which.Fit), nil })
 }
 
-// forgetMails removes at most limit of the claims that fit, and returns how many. The caller holds
-// s.mutex.
+// forgetMails removes at most limit of the claims for mails only that fit and can be read, and
+// returns how many. The caller holds s.mutex.
 func (s *Store) forgetMails(limit int, fit func(submission.Address, request.Claim) bool) int {
 	forgotten := 0
 	for address, claim := range s.claims {
-		if forgotten < limit && fit(address, claim) {
+		if forgotten < limit && claim.OnlyMails() && s.readable(Record{Claim: address}) == nil && fit(address, claim) {
 			delete(s.claims, address)
 			forgotten++
 		}

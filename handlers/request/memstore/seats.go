@@ -10,7 +10,9 @@ import (
 
 // Used implements [request.Seats].
 func (s *Store) Used(ctx context.Context, row policy.RowKey, day string) (policy.Used, error) {
-	return get(ctx, s, "Used", func() (policy.Used, error) { return s.used(row, day), nil })
+	return get(ctx, s, "Used", func() (policy.Used, error) {
+		return s.used(row, day), s.readable(Record{Seats: row})
+	})
 }
 
 // used counts the seats. The caller holds s.mutex.
@@ -31,6 +33,10 @@ func (s *Store) TakeSeat(ctx context.Context, limits policy.Limits, day string, 
 		return false, fmt.Errorf("taking a seat: %w", err)
 	}
 	return get(ctx, s, "TakeSeat", func() (bool, error) {
+		err := s.readable(Record{Seats: limits.Row}, Record{Seats: limits.Row, Request: id})
+		if err != nil {
+			return false, err
+		}
 		used := s.used(limits.Row, day)
 		before, held := s.seats[limits.Row][id]
 		if held && before == day {
@@ -60,7 +66,14 @@ func (s *Store) HoldsSeat(ctx context.Context, row policy.RowKey, id submission.
 // ReleaseSeat implements [request.Seats].
 func (s *Store) ReleaseSeat(ctx context.Context, row policy.RowKey, id submission.ID) error {
 	return s.do(ctx, "ReleaseSeat", func() error {
-		delete(s.seats[row], id)
-		return nil
+		_, held := s.seats[row][id]
+		if !held {
+			return nil
+		}
+		err := s.readable(Record{Seats: row}, Record{Seats: row, Request: id})
+		if err == nil {
+			delete(s.seats[row], id)
+		}
+		return err
 	})
 }
