@@ -170,18 +170,52 @@ func CheckRows(rows []policy.Raw) []Check {
 	return checks
 }
 
-// CheckUnreadable checks for records that can't be read; ids are some of them.
-func CheckUnreadable(n int, ids []submission.ID) Check {
+// roundTime is how long a round of the sweep may take before somebody should look.
+const roundTime = 24 * time.Hour
+
+// CheckSweep tells what the last whole round of the sweep has found: requests that can't be read,
+// and those that are overdue. Nobody looks through all requests for that anew.
+func CheckSweep(s request.Sweep, now time.Time) []Check {
+	if s.Ended.IsZero() && (s.Began.IsZero() || now.Sub(s.Began) <= roundTime) {
+		return []Check{Unknown.Check("sweep", "it has not looked through all requests yet", "Try again later.")}
+	}
+	last := checkRound(s, now)
+	if s.Ended.IsZero() {
+		return []Check{last}
+	}
+	return []Check{last, checkUnreadable(s.Last), checkOverdue(s.Last)}
+}
+
+// checkRound checks when the last whole round of the sweep has ended.
+func checkRound(s request.Sweep, now time.Time) Check {
+	const part = "sweep"
+	ago := func(t time.Time) string { return now.Sub(t).Round(time.Minute).String() + " ago" }
+	const cure = "Look for errors of upkeep-timer and for the line \"sweep done\" in the log. If that comes every minute, " +
+		"the sweep goes on: a round takes long in a large table, or while much is erased."
+	switch {
+	case s.Ended.IsZero():
+		return Warning.Check(part, "no round has come to its end; this one began "+ago(s.Began), cure)
+	case now.Sub(s.Ended) > roundTime:
+		return Warning.Check(part, "the last whole round ended "+ago(s.Ended)+"; what it found is old", cure)
+	}
+	return Fine.Check(part, "the last whole round ended "+ago(s.Ended), "")
+}
+
+// checkUnreadable checks for requests that can't be read.
+func checkUnreadable(t request.Tally) Check {
 	const part, most = "records", 5
-	if n == 0 {
+	if t.Unreadable == 0 {
 		return Fine.Check(part, "all that have not ended can be read", "")
 	}
-	found := fmt.Sprintf("%d can't be read, and wait:", n)
-	for _, id := range ids[:min(len(ids), most)] {
+	found := fmt.Sprintf("%d can't be read, and wait:", t.Unreadable)
+	// The key of a record may not even be an id.
+	named := slices.DeleteFunc(slices.Clone(t.Examples), func(id submission.ID) bool { return id == "" })
+	named = named[:min(len(named), most)]
+	for _, id := range named {
 		found += " " + string(id)
 	}
-	if n > most {
-		found += fmt.Sprintf(" and %d more", n-min(len(ids), most))
+	if more := t.Unreadable - len(named); more > 0 {
+		found += fmt.Sprintf(" and %d more", more)
 	}
 	return Warning.Check(part, found, unreadableCure+" guestlist request show ID tells what is wrong with each.")
 }
@@ -193,17 +227,17 @@ func CheckUnreadableGate(found string) Check {
 			"breaker is closed, even if a person opened it, and the count of the day begins anew.")
 }
 
-// CheckStanding checks for requests that are overdue.
-func CheckStanding(standing map[request.State]request.Standing) Check {
+// checkOverdue checks for requests that are overdue.
+func checkOverdue(t request.Tally) Check {
 	const part = "requests"
-	if len(standing) == 0 {
-		return Fine.Check(part, "none is overdue", "")
-	}
 	var texts []string
 	for _, state := range request.States() {
-		if standing[state].Requests > 0 {
-			texts = append(texts, fmt.Sprintf("%d in %s", standing[state].Requests, state))
+		if n := t.Overdue[state].Requests; n > 0 {
+			texts = append(texts, fmt.Sprintf("%d in %s", n, state))
 		}
+	}
+	if len(texts) == 0 {
+		return Fine.Check(part, "none is overdue", "")
 	}
 	return Warning.Check(part, "waiting too long: "+strings.Join(texts, ", "),
 		"guestlist request list --state STATE lists them, and guestlist request show ID tells what to do.")

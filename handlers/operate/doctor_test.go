@@ -9,6 +9,7 @@ import (
 	"guestlist/handlers/policy"
 	"guestlist/handlers/problem"
 	"guestlist/handlers/request"
+	"guestlist/handlers/submission"
 )
 
 // wantCheck fails unless the check has the health, and a cure if it is not fine.
@@ -63,9 +64,6 @@ func TestChecks(t *testing.T) {
 	wantCheck(t, CheckBreaker(NewBreaker(BreakerConfig{Gate: spent, Pace: &request.Pace{Daily: 80}, Now: now})), Warning, "80")
 	wantCheck(t, CheckBreaker(NewBreaker(BreakerConfig{Gate: spent, Now: now})), Fine, "80 sent today")
 
-	wantCheck(t, CheckStanding(nil), Fine, "none")
-	wantCheck(t, CheckStanding(map[request.State]request.Standing{request.Review: {Requests: 2}, request.Parked: {Requests: 1}}), Warning, "1 in parked, 2 in review")
-
 	queue := func(name string, messages int, age time.Duration) Check {
 		q := Queue{Name: name, Exists: messages >= 0, Messages: messages}
 		if age > 0 {
@@ -86,6 +84,53 @@ func TestChecks(t *testing.T) {
 	wantCheck(t, CheckDue(0, 100), Fine, "no request")
 	wantCheck(t, CheckDue(3, 100), Broken, "3 requests have been due for more than 15m")
 	wantCheck(t, CheckDue(100, 100), Broken, "at least 100")
+}
+
+func TestCheckSweep(t *testing.T) {
+	now := time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
+	for name, test := range map[string]struct {
+		sweep request.Sweep
+		want  []Check // Found is a part
+	}{
+		"never begun": {request.Sweep{}, []Check{
+			{Part: "sweep", Health: Unknown, Found: "not looked through all requests yet"},
+		}},
+		"the first round": {request.Sweep{Began: now.Add(-time.Hour), Part: request.SweepRequests}, []Check{
+			{Part: "sweep", Health: Unknown, Found: "not looked through all requests yet"},
+		}},
+		"a first round that does not end": {request.Sweep{Began: now.Add(-25 * time.Hour), Part: request.SweepRequests}, []Check{
+			{Part: "sweep", Health: Warning, Found: "no round has come to its end; this one began 25h0m0s ago"},
+		}},
+		"nothing found": {request.Sweep{Began: now.Add(-time.Hour), Ended: now.Add(-20 * time.Minute)}, []Check{
+			{Part: "sweep", Health: Fine, Found: "ended 20m0s ago"},
+			{Part: "records", Health: Fine, Found: "can be read"},
+			{Part: "requests", Health: Fine, Found: "none is overdue"},
+		}},
+		"something found long ago": {
+			request.Sweep{Began: now.Add(-24 * time.Hour), Part: request.SweepMails, Ended: now.Add(-25 * time.Hour), Last: request.Tally{
+				Unreadable: 1, Examples: []submission.ID{"id1"},
+				Overdue: map[request.State]request.Standing{request.Review: {Requests: 2}, request.Parked: {Requests: 1}},
+			}},
+			[]Check{
+				{Part: "sweep", Health: Warning, Found: "ended 25h0m0s ago; what it found is old"},
+				{Part: "records", Health: Warning, Found: "1 can't be read, and wait: id1"},
+				{Part: "requests", Health: Warning, Found: "1 in parked, 2 in review"},
+			},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := CheckSweep(test.sweep, now)
+			if len(got) != len(test.want) {
+				t.Fatalf("got %+v", got)
+			}
+			for i, want := range test.want {
+				if got[i].Part != want.Part {
+					t.Errorf("%q is checked, want %q", got[i].Part, want.Part)
+				}
+				wantCheck(t, got[i], want.Health, want.Found)
+			}
+		})
+	}
 }
 
 func TestTermsFor(t *testing.T) {

@@ -23,10 +23,14 @@ func TestCheckUnreadableNamesUpToFive(t *testing.T) {
 		5: {Warning, "5 can't be read, and wait: id0 id1 id2 id3 id4"},
 		8: {Warning, "8 can't be read, and wait: id0 id1 id2 id3 id4 and 3 more"},
 	} {
-		check := CheckUnreadable(n, ids[:n])
+		check := checkUnreadable(request.Tally{Unreadable: n, Examples: ids[:n]})
 		if check.Health != want.health || check.Found != want.found || (check.Cure == "") != (n == 0) {
 			t.Errorf("%d: %+v", n, check)
 		}
+	}
+	unnamed := checkUnreadable(request.Tally{Unreadable: 30, Examples: []submission.ID{"", "id1", ""}})
+	if unnamed.Found != "30 can't be read, and wait: id1 and 29 more" {
+		t.Errorf("without keys: %+v", unnamed)
 	}
 	gate := CheckUnreadableGate("column Sent is not a count")
 	if gate.Health != Broken || !strings.Contains(gate.Found, "column Sent") || !strings.Contains(gate.Cure, "table Tenant") {

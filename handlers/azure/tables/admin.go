@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/data/aztables"
@@ -205,25 +206,39 @@ func (s *Store) FindRequests(ctx context.Context, now time.Time, filter RequestF
 	return found, nil
 }
 
-// UnreadableRequests finds the records that can't be read and have not ended, as far as their state
-// tells. Like FindRequests, it returns what it has found with an error.
-func (s *Store) UnreadableRequests(ctx context.Context) (found Found, err error) {
-	filter := "RowKey eq " + rest.String(recordName)
-	for _, state := range request.StatesThat(request.State.Finished) {
-		filter += fmt.Sprintf(" and %s ne %s", stateColumn, rest.String(string(state)))
+// CountDue returns how many requests have been due since before the time: at most most, after which
+// it stops. It is for admins.
+func (s *Store) CountDue(ctx context.Context, before time.Time, most int) (int, error) {
+	filter := fmt.Sprintf("PartitionKey eq %s and %s le %s", rest.String(waitingPartition), dueColumn, odataTime(before))
+	n, err := s.countRows(ctx, s.waiting, filter, most)
+	if err != nil {
+		return 0, failure("counting the requests that are due", err)
 	}
-	err = s.list(ctx, s.requests, filter, nil, func(r row) error {
-		found.Looked++
-		record, columns := readRequest(r)
-		if columns.err != nil {
-			found.addUnreadable(record, RequestFilter{})
+	return n, nil
+}
+
+// CountDeadLetters returns how many dead letters are kept: at most most, after which it stops. It is
+// for admins.
+func (s *Store) CountDeadLetters(ctx context.Context, most int) (int, error) {
+	n, err := s.countRows(ctx, s.poison, "PartitionKey eq "+rest.String(poisonPartition), most)
+	if err != nil {
+		return 0, failure("counting the dead letters", err)
+	}
+	return n, nil
+}
+
+// countRows counts the rows that match the filter, at most most.
+func (s *Store) countRows(ctx context.Context, table *aztables.Client, filter string, most int) (n int, err error) {
+	err = s.list(ctx, table, filter, []string{"PartitionKey", "RowKey"}, func(row) error {
+		if n++; n >= most {
+			return errEnough
 		}
 		return nil
 	})
-	if err != nil {
-		return found, failure("looking for records that can't be read", err)
+	if err == errEnough {
+		err = nil
 	}
-	return found, nil
+	return n, err
 }
 
 // addUnreadable adds a record of which only a part could be read.
@@ -268,6 +283,14 @@ func (f RequestFilter) odata(from, before string) string {
 		return text
 	}
 	return text + " and (" + anyState(f.States) + ")"
+}
+
+func anyState(states []request.State) string {
+	clauses := make([]string, 0, len(states))
+	for _, state := range states {
+		clauses = append(clauses, stateColumn+" eq "+rest.String(string(state)))
+	}
+	return strings.Join(clauses, " or ")
 }
 
 // firstID returns the smallest id of the second.

@@ -4,10 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
 	"strings"
-	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/data/aztables"
 
@@ -161,65 +158,4 @@ func (s *Store) SaveSweep(ctx context.Context, sweep request.Sweep) (request.Swe
 	}
 	r.etag = string(added.ETag)
 	return decodeSweep(r), nil
-}
-
-// Standing counts the requests that have been in a state since before the time given for it, and
-// leaves out states without such a request. Records that can't be understood are skipped. It is for
-// admins: it costs as much as reading all records.
-func (s *Store) Standing(ctx context.Context, before map[request.State]time.Time) (map[request.State]request.Standing, error) {
-	const doing = "counting the requests that wait"
-	if len(before) == 0 {
-		return nil, nil
-	}
-	var clauses []string
-	latest := firstTime
-	for _, state := range slices.Sorted(maps.Keys(before)) {
-		if before[state].Before(firstTime) {
-			continue
-		}
-		clauses = append(clauses, fmt.Sprintf("(%s eq %s and %s le %s)", stateColumn, rest.String(string(state)), sinceColumn, odataTime(before[state])))
-		if before[state].After(latest) {
-			latest = before[state]
-		}
-	}
-	if len(clauses) == 0 {
-		return nil, nil
-	}
-	end, err := endOf(latest)
-	if err != nil {
-		return nil, failure(doing, err)
-	}
-	filter := fmt.Sprintf("PartitionKey lt %s and RowKey eq %s and (%s)", rest.String(end), rest.String(recordName), strings.Join(clauses, " or "))
-	standing := map[request.State]request.Standing{}
-	err = s.list(ctx, s.requests, filter, []string{"PartitionKey", "RowKey", stateColumn, sinceColumn}, func(r row) error {
-		columns := reader{row: r}
-		state, since := request.State(columns.text(stateColumn)), columns.time(sinceColumn)
-		id, err := submission.StoredID(r.partition)
-		if err != nil || columns.err != nil || !since.Before(before[state]) {
-			return nil
-		}
-		found := standing[state]
-		if found.Requests == 0 || id < found.Oldest {
-			found.Oldest = id
-		}
-		found.Requests++
-		standing[state] = found
-		return nil
-	})
-	if err != nil {
-		return nil, failure(doing, err)
-	}
-	return standing, nil
-}
-
-// endOf returns the first id after all that were issued until t, and a minute more, because the
-// clocks of instances differ.
-func endOf(t time.Time) (string, error) { return firstID(t.Add(time.Minute)) }
-
-func anyState(states []request.State) string {
-	clauses := make([]string, 0, len(states))
-	for _, state := range states {
-		clauses = append(clauses, stateColumn+" eq "+rest.String(string(state)))
-	}
-	return strings.Join(clauses, " or ")
 }

@@ -40,25 +40,34 @@ const (
 func readBreaker(
 	ctx context.Context, store *tables.Store, now time.Time,
 ) (state operate.Breaker, parked tables.Found, searched, err error) {
-	gate, err := store.Gate(ctx)
-	if err != nil {
-		return operate.Breaker{}, tables.Found{}, nil, err
-	}
-	report, err := store.Report(ctx)
+	config, err := readGate(ctx, store, now)
 	if err != nil {
 		return operate.Breaker{}, tables.Found{}, nil, err
 	}
 	back := now.Add(-parkedBack)
 	filter := tables.RequestFilter{States: []request.State{request.Parked}, Since: back, Limit: mostParked + 1}
 	parked, searched = store.FindRequests(ctx, now, filter)
-	config := operate.BreakerConfig{
-		Gate: gate, Parked: parked.Requests, Incomplete: searched != nil, Unreadable: parked.NumUnreadable(),
-		Most: mostParked, LookedBackTo: back, Now: now,
+	config.Parked, config.Incomplete, config.Unreadable = parked.Requests, searched != nil, parked.NumUnreadable()
+	config.Most, config.LookedBackTo = mostParked, back
+	return operate.NewBreaker(config), parked, searched, nil
+}
+
+// readGate returns what the gate and the app's report tell of the breaker, without the parked
+// requests.
+func readGate(ctx context.Context, store *tables.Store, now time.Time) (operate.BreakerConfig, error) {
+	gate, err := store.Gate(ctx)
+	if err != nil {
+		return operate.BreakerConfig{}, err
 	}
+	report, err := store.Report(ctx)
+	if err != nil {
+		return operate.BreakerConfig{}, err
+	}
+	config := operate.BreakerConfig{Gate: gate, Now: now}
 	if !report.At.IsZero() {
 		config.Pace = &request.Pace{Daily: report.Daily, Spacing: report.Spacing}
 	}
-	return operate.NewBreaker(config), parked, searched, nil
+	return config, nil
 }
 
 type breakerShowCommand struct{}

@@ -16,7 +16,6 @@ import (
 	"guestlist/handlers/operate"
 	"guestlist/handlers/policy/lint"
 	"guestlist/handlers/problem"
-	"guestlist/handlers/request"
 	"guestlist/handlers/settings"
 	"guestlist/handlers/submission"
 	"guestlist/handlers/web"
@@ -98,10 +97,11 @@ func checkQueues(s *session, d *deployment) []operate.Check {
 	return checks
 }
 
-// maxLate is the most requests that are counted as late.
-const maxLate = 100
+// maxCounted is the most late requests, and the most kept messages, that are counted.
+const maxCounted = 100
 
-// checkRecords checks the contents of the tables.
+// checkRecords checks the contents of the tables. What it reads does not grow with the requests:
+// the sweep has looked through them.
 func checkRecords(s *session, d *deployment) []operate.Check {
 	var checks []operate.Check
 	add := func(part string, err error, check func() operate.Check) {
@@ -111,27 +111,22 @@ func checkRecords(s *session, d *deployment) []operate.Check {
 			checks = append(checks, check())
 		}
 	}
-	state, _, _, err := readBreaker(s.ctx, d.Store, s.now())
+	gate, err := readGate(s.ctx, d.Store, s.now())
 	if cantRead(err) {
 		checks = append(checks, operate.CheckUnreadableGate(message(err)))
 	} else {
-		add("the tenant", err, func() operate.Check { return operate.CheckBreaker(state) })
+		add("the tenant", err, func() operate.Check { return operate.CheckBreaker(operate.NewBreaker(gate)) })
 	}
-	unread, err := d.UnreadableRequests(s.ctx)
-	add("records", err, func() operate.Check {
-		return operate.CheckUnreadable(unread.NumUnreadable(), unread.Unreadable)
-	})
-	standing, err := d.Standing(s.ctx, request.Overdue(s.now()))
-	add("requests", err, func() operate.Check { return operate.CheckStanding(standing) })
-	late, err := d.Due(s.ctx, s.now().Add(-operate.LateAfter), maxLate)
-	add("upkeep", err, func() operate.Check { return operate.CheckDue(len(late), maxLate) })
-	kept, err := d.AllDeadLetters(s.ctx)
-	add("kept messages", err, func() operate.Check {
-		if len(kept) > 0 {
-			return operate.Warning.Check("kept messages", count(len(kept), "message"), "guestlist poison list shows them.")
-		}
-		return operate.Fine.Check("kept messages", "none", "")
-	})
+	sweep, err := d.Sweep(s.ctx)
+	if err != nil {
+		checks = append(checks, operate.Unknown.Check("sweep", message(err), "Try again later."))
+	} else {
+		checks = append(checks, operate.CheckSweep(sweep, s.now())...)
+	}
+	late, err := d.CountDue(s.ctx, s.now().Add(-operate.LateAfter), maxCounted)
+	add("upkeep", err, func() operate.Check { return operate.CheckDue(late, maxCounted) })
+	kept, err := d.CountDeadLetters(s.ctx, maxCounted)
+	add("kept messages", err, func() operate.Check { return checkKept(kept) })
 	rows, err := d.AllRows(s.ctx)
 	var findings []lint.Finding
 	if err == nil {
@@ -139,6 +134,18 @@ func checkRecords(s *session, d *deployment) []operate.Check {
 	}
 	add("policy rows", err, func() operate.Check { return checkRows(len(rows), findings) })
 	return append(checks, operate.CheckRows(rows)...)
+}
+
+func checkKept(kept int) operate.Check {
+	const part = "kept messages"
+	if kept == 0 {
+		return operate.Fine.Check(part, "none", "")
+	}
+	found := count(kept, "message")
+	if kept == maxCounted {
+		found = "at least " + found
+	}
+	return operate.Warning.Check(part, found, "guestlist poison list shows them.")
 }
 
 func checkRows(rows int, findings []lint.Finding) operate.Check {

@@ -117,6 +117,31 @@ func TestSearchOfLargeTableComesToItsEnd(t *testing.T) {
 	}
 }
 
+// TestDoctorReadsNoMoreOfLargeTable counts its calls, and the rows that the service looks at for
+// them.
+func TestDoctorReadsNoMoreOfLargeTable(t *testing.T) {
+	now := time.Date(2026, 11, 30, 9, 0, 0, 0, time.UTC)
+	calls, looked := map[int]int{}, map[int]int{}
+	for _, n := range []int{1_000, 100_000} {
+		service := largeService(t, n, now)
+		service.Tables["Waiting"] = tablesim.Table{Len: n, Row: func(i int) tablesim.Row {
+			id := service.Tables["Requests"].Row(i).Partition
+			return tablesim.Row{Partition: "due", Name: id, Columns: map[string]any{"Due": now.Add(-time.Hour)}}
+		}}
+		_, stdout, stderr := runOn(t, t.Context(), service, now, func(int) {}, "doctor")
+		if !strings.Contains(stdout, "at least 100 requests have been due") {
+			t.Errorf("%d requests:\n%s%s", n, stdout, stderr)
+		}
+		for _, call := range service.Calls() {
+			calls[n]++
+			looked[n] += call.Looked
+		}
+	}
+	if calls[100_000] > calls[1_000] || looked[100_000] > looked[1_000] {
+		t.Errorf("calls by the number of requests: %v, rows looked at: %v", calls, looked)
+	}
+}
+
 func TestLongSearchTellsHowFarItIs(t *testing.T) {
 	var out bytes.Buffer
 	now := time.Date(2026, 11, 30, 9, 0, 0, 0, time.UTC)
