@@ -75,6 +75,7 @@ func run(ctx context.Context, handler, beside string, rows int) error {
 		{"policy look-ups", func() error { return lookups(ctx, world, rows) }},
 		{"how a full queue is worked off", drains},
 		{"waiting in turn", fairness},
+		{"upkeep", func() error { return upkeep(ctx) }},
 	} {
 		err := part.measure()
 		if err != nil {
