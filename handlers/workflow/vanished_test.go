@@ -433,3 +433,21 @@ func TestReceiptIsComparedByRequestThatInvited(t *testing.T) {
 		})
 	}
 }
+
+// TestGuestOfRepeatIsWaitedForWhileNew: the directory may not show a guest everywhere for half an
+// hour, however often it is asked.
+func TestGuestOfRepeatIsWaitedForWhileNew(t *testing.T) {
+	w := newWorld(t)
+	w.invited()
+	w.deliverAll()
+	w.order(answersOnce(membersOf(groupOne), 503))
+	id := w.signUp("ana@contoso.com")
+	w.wantState(id, request.Granting)
+	w.order(graphsim.Fault{Match: userByID, Times: 16, Status: 404,
+		Code: "Request_ResourceNotFound", Message: missingObject("x")})
+	w.settle(1)
+	w.wantState(id, request.Done)
+	if whats := w.whats(id); !slices.Contains(whats, "not-visible") {
+		t.Errorf("history %v", whats)
+	}
+}
