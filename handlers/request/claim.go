@@ -83,11 +83,13 @@ type Claim struct {
 	SentAt time.Time
 	// Origin says where the guest came from. ClaimSent only.
 	Origin Origin
-	// MailedAt is when the directory was last asked to send its mail to the address, and Mails how
-	// often it was. Before a mail is sent again both are written: they are the intent.
-	MailedAt time.Time
-	Mails    int
-	Version  string // the store's mark of this state of the claim
+	// MailedAt is when the directory was last asked to send its mail to the address, MailedBefore
+	// when the times before, the latest first, and Mails how often it was. They are written before
+	// the directory is asked: a mail counts unless it certainly was not sent.
+	MailedAt     time.Time
+	MailedBefore [MailsPerWeek]time.Time
+	Mails        int
+	Version      string // the store's mark of this state of the claim
 }
 
 // NewClaim returns the claim of a request on a free address: sending since intentAt, or reserved if
@@ -237,19 +239,6 @@ func (c Claim) Restore(owner submission.ID, guestID string, origin Origin) (Clai
 		next.Owner, next.GuestID, next.Origin = owner, guestID, origin
 	}
 	return next, err
-}
-
-// Mailed counts a mail that the directory sends to the address.
-func (c Claim) Mailed(at time.Time) Claim {
-	c.MailedAt = at
-	c.Mails++
-	return c
-}
-
-// Unmailed returns the claim as it was before a mail was recorded that certainly was not sent.
-func (c Claim) Unmailed(before Claim) Claim {
-	before.Version = c.Version
-	return before
 }
 
 // KeepMails drops all but the mails that the address has had, of which there must be some.

@@ -79,7 +79,7 @@ func TestClaimChangesOnlyAsItsStateAllows(t *testing.T) {
 			if err != nil || changed.State != to || changed.Check() != nil {
 				t.Errorf("%s of a claim that is %q: %+v, %v, want %q", name, from, changed, err, to)
 			}
-			if changed.Mails != claim.Mails || !changed.MailedAt.Equal(claim.MailedAt) {
+			if changed.Mails != claim.Mails || changed.MailedBefore != claim.MailedBefore || !changed.MailedAt.Equal(claim.MailedAt) {
 				t.Errorf("%s of a claim that is %q forgets mails", name, from)
 			}
 		}
@@ -178,7 +178,7 @@ func TestDiagramShowsStatesOfClaim(t *testing.T) {
 
 // TestOnlyMethodsChangeClaims looks for code outside this package that writes a field of a claim.
 func TestOnlyMethodsChangeClaims(t *testing.T) {
-	writes := regexp.MustCompile(`(?i)\bclaim\.(State|Owner|IntentAt|GuestID|SentAt|Origin|MailedAt|Mails)\b` +
+	writes := regexp.MustCompile(`(?i)\bclaim\.(State|Owner|IntentAt|GuestID|SentAt|Origin|MailedAt|MailedBefore|Mails)\b` +
 		`(, [\w.]+)* *(=[^=]|\+\+|--|[+-]=)`)
 	err := filepath.WalkDir("..", func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() || filepath.Ext(path) != ".go" || strings.HasSuffix(path, "_test.go") ||

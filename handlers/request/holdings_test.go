@@ -23,7 +23,7 @@ func TestApprovedRequestGivesItsSeatBack(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	claim, _, err := store.Claim(t.Context(), address, id, time.Now())
+	claim, _, err := store.Claim(t.Context(), address, request.NewClaim(id, time.Now()))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -76,7 +76,7 @@ func TestGivingBackLeavesWhatIsStillNeeded(t *testing.T) {
 			store := memstore.New()
 			address := must(submission.ParseAddress("ana@contoso.com"))(t)
 			must(store.TakeSeat(t.Context(), limits, "2026-05-04", id))(t)
-			claim, _, err := store.Claim(t.Context(), address, id, begun)
+			claim, _, err := store.Claim(t.Context(), address, request.NewClaim(id, begun))
 			if err != nil {
 				t.Fatal(err)
 			}

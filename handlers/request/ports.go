@@ -30,9 +30,9 @@ type Store interface {
 	// History returns the events of the request in the order of saving; none for an unknown id.
 	History(ctx context.Context, id submission.ID) ([]Event, error)
 
-	// Claim stores [NewClaim] of id and intentAt on the address if that is [ClaimFree], and returns
-	// the claim as it then is. created tells whether this call made it.
-	Claim(ctx context.Context, address submission.Address, id submission.ID, intentAt time.Time) (claim Claim, created bool, err error)
+	// Claim stores the claim, see [NewClaim], on the address if that is [ClaimFree], and returns the
+	// claim as it then is. created tells whether this call made it. Internal as for UpdateClaim.
+	Claim(ctx context.Context, address submission.Address, made Claim) (claim Claim, created bool, err error)
 	// ClaimOf returns the claim on the address, the zero Claim if nobody owns the address.
 	ClaimOf(ctx context.Context, address submission.Address) (Claim, error)
 	// UpdateClaim replaces the claim on the address and returns it with its new Version. Conflict
@@ -162,10 +162,6 @@ type Invitation struct {
 	UserType        string // "Guest" or "Member"
 	Sponsors        []string
 }
-
-// MailRest is how long an address gets no other mail after one, by whichever request: the status
-// page does not offer it, and the worker does not send it.
-const MailRest = time.Hour
 
 // Directory is the tenant. Errors are *problem.Error with a Directory… code, never the SDK's own.
 type Directory interface {

@@ -64,6 +64,8 @@ type Request struct {
 	Resend Instruction
 	// MailAsked is when the partner last asked for that; zero if never.
 	MailAsked time.Time
+	// Retried is when a person last took the request up again after it had failed; zero if never.
+	Retried time.Time
 	// Withdrawal asks for the request to be ended and erased. Once given, it stays.
 	Withdrawal Instruction
 	// Erased is when the personal data was erased; zero as long as it is there.
@@ -139,6 +141,14 @@ func (r Request) NoMail() string {
 	default:
 		return ""
 	}
+}
+
+// Yes returns when a person last said that the guest is to be invited, the zero time if nobody did.
+func (r Request) Yes() time.Time {
+	if r.Approval != nil && r.Approval.At.After(r.Retried) {
+		return r.Approval.At
+	}
+	return r.Retried
 }
 
 // GrantState is what came of one group membership.

@@ -118,6 +118,7 @@ func (v *Reviewer) Retry(ctx context.Context, id submission.ID) (request.Request
 	from := []request.State{request.Failed}
 	return v.change(ctx, id, "be taken up again", from, func(c *request.Change) error {
 		what, why := "retried", "taken up again by "+v.config.By
+		c.Request.Retried = v.config.Now().UTC()
 		switch {
 		case c.Request.Approval != nil && c.Request.Approval.Saw != "":
 			// There may have been a guest before the approval, which may not have been acted on
@@ -297,11 +298,11 @@ func (v *Reviewer) giveUp(ctx context.Context, r request.Request) error {
 // has no intent, the worker sends nothing for the request without changing it, and then giving it
 // back fails.
 func (v *Reviewer) giveBack(ctx context.Context, r request.Request) error {
-	claim, created, err := v.config.Store.Claim(ctx, r.Submission.Email, r.ID, v.config.Now())
+	claim, created, err := v.config.Store.Claim(ctx, r.Submission.Email, request.NewClaim(r.ID, v.config.Now()))
 	if err != nil {
 		return fmt.Errorf("claiming the address: %w", err)
 	}
-	part := request.SeatClaimAndMails
+	part := request.SeatAndClaim // the mails count on: nobody has asked for more
 	switch {
 	case claim.Owner != r.ID:
 		part = request.Seat

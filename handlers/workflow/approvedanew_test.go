@@ -89,7 +89,7 @@ func TestRequestOfGoneGuestCanBeEnded(t *testing.T) {
 			if state := w.stateOf(id); state != request.Cancelled && state != request.Denied || w.attempts() != 1 {
 				t.Errorf("%s, %d attempts", state, w.attempts())
 			}
-			if claim := w.claimOf(); claim.State != request.ClaimFree {
+			if claim := w.claimOf(); claim.State != request.ClaimMails || claim.Mails != 1 {
 				t.Errorf("claim %+v", claim)
 			}
 		})

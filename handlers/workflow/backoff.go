@@ -22,6 +22,10 @@ var (
 	// alone is for a request that meets what should concern the whole tenant, as long as no other
 	// does, and for questions about a known guest when it does.
 	alone = schedule{time.Minute, 5 * time.Minute, 15 * time.Minute, time.Hour}
+	// repeating is for an invitation after each mail of a day whose answer was lost: at once when
+	// the directory shows no guest, then when it should show one for certain, then so that few
+	// mails outlast an outage of hours.
+	repeating = schedule{0, patience, 4 * time.Hour}
 	// queuing is for a request whose address another one is inviting right now.
 	queuing = schedule{5 * time.Second, 15 * time.Second, time.Minute, 5 * time.Minute, 15 * time.Minute}
 )

@@ -34,7 +34,7 @@ func (j *job) giveBackEnded(ctx context.Context) (waits bool, err error) {
 		// Erased: nobody invites for it, and the next request for the address inherits the claim.
 		return false, j.giveBack(ctx, request.Claim{}, request.Seat)
 	}
-	claim, created, err := j.claim(ctx)
+	claim, created, err := j.claim(ctx, 0)
 	if err != nil {
 		return false, err
 	}

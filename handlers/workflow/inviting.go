@@ -16,7 +16,11 @@ import (
 // with an intent (the invitation may have been sent: it is left alone for the lease, then looked
 // up), a claim with a guest id (it was sent: go on to the grants).
 func (j *job) invite(ctx context.Context) (next, error) {
-	claim, created, err := j.claim(ctx)
+	mails := 0
+	if terms := j.Request.Terms(); terms != nil && terms.SendInvitation {
+		mails = 1
+	}
+	claim, created, err := j.claim(ctx, mails)
 	ours := claim.Owner == j.Request.ID
 	switch {
 	case err != nil:
@@ -29,7 +33,7 @@ func (j *job) invite(ctx context.Context) (next, error) {
 	case !ours:
 		return j.inherit(ctx, claim)
 	case created:
-		return j.send(ctx, claim)
+		return j.send(ctx, claim, mails)
 	}
 	return j.resume(ctx, claim)
 }
@@ -253,7 +257,7 @@ func (j *job) begin(ctx context.Context, claim request.Claim) (next, error) {
 	if err != nil {
 		return stop, err
 	}
-	return j.send(ctx, claim)
+	return j.send(ctx, claim, 0)
 }
 
 // found records the guest that the directory shows, without an invitation by this call.

@@ -213,9 +213,13 @@ func (j *job) step(ctx context.Context) (next, error) {
 }
 
 // claim makes the request the owner of its address, unless the address has an owner, and returns
-// the claim as it then is.
-func (j *job) claim(ctx context.Context) (claim request.Claim, created bool, err error) {
-	claim, created, err = j.config.Store.Claim(ctx, j.Request.Submission.Email, j.Request.ID, j.config.Now())
+// the claim as it then is. mails is how many mails it counts that are about to be sent, one or none.
+func (j *job) claim(ctx context.Context, mails int) (claim request.Claim, created bool, err error) {
+	made := request.NewClaim(j.Request.ID, j.config.Now())
+	if mails > 0 {
+		made = made.Mailed(made.IntentAt)
+	}
+	claim, created, err = j.config.Store.Claim(ctx, j.Request.Submission.Email, made)
 	if err != nil {
 		return claim, false, fmt.Errorf("claiming the address: %w", err)
 	}

@@ -496,7 +496,7 @@ func TestNoLinesOnBudgetWithoutLimit(t *testing.T) {
 
 func TestUnknownAnswersAreGivenUp(t *testing.T) {
 	w := newWorld(t)
-	w.row("contoso.com", "trusted", "Action", "invite", "MaxGuests", int32(1))
+	w.row("contoso.com", "trusted", "Action", "invite", "MaxGuests", int32(1), "SendInvitation", false)
 	w.order(graphsim.Fault{Match: invitations, Times: 1000, Status: 418,
 		Code: "Teapot", Message: "Short and stout."})
 	id := w.signUpFor("ana@contoso.com", 6)

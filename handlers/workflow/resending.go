@@ -99,7 +99,23 @@ func (r *resending) spareMailbox(ctx context.Context) (next, error) {
 		return r.resent(ctx, "resend-refused",
 			fmt.Sprintf("the address has had %d mails; a person may send another", r.claim.Mails))
 	}
+	rest, spent := r.claim.BeforeMail(r.config.Now(), r.yes())
+	switch {
+	case spent:
+		return r.resent(ctx, "resend-refused", "the address has had too many mails within a week; a person may send another")
+	case rest > 0:
+		return r.resent(ctx, "resend-too-soon", fmt.Sprintf(
+			"the address has had %d mails within a day; a person may send another", request.MailsPerDay))
+	}
 	return proceed, nil
+}
+
+// yes returns when a person asked for the mail, the zero time if the partner did.
+func (r *resending) yes() time.Time {
+	if r.Request.Resend.By == request.ThePartner {
+		return time.Time{}
+	}
+	return r.Request.Resend.At
 }
 
 // judgeHolder goes on if the guest is pending: the directory sends no mail to a guest who has
@@ -152,14 +168,15 @@ func (r *resending) recordMail(ctx context.Context) (next, error) {
 	}
 	r.before = r.claim
 	if r.claim.State == request.ClaimFree {
-		claim, _, err := r.config.Store.Claim(ctx, r.Request.Submission.Email, r.Request.ID, time.Time{})
+		claim, _, err := r.config.Store.Claim(ctx, r.Request.Submission.Email,
+			request.NewClaim(r.Request.ID, time.Time{}))
 		if err != nil {
 			return stop, fmt.Errorf("claiming the address for its guest: %w", err)
 		}
 		r.claim = claim
 	}
 	err = r.changeClaim(ctx, &r.claim, "recording the mail that is to be sent", func(c request.Claim) (request.Claim, error) {
-		c = c.Mailed(r.config.Now())
+		c = c.Mailed(later(r.config.Now(), r.yes()))
 		if c.State == request.ClaimSent {
 			return c, nil
 		}

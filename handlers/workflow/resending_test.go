@@ -64,6 +64,13 @@ func TestStatusPageSendsAtMostFiveMails(t *testing.T) {
 		w.now = w.now.Add(2 * time.Hour)
 		w.carryOut(submission.Resend, id)
 	}
+	if n := len(w.tenant.Invitations()); n != request.MailsPerDay {
+		t.Errorf("%d mails in a day, want %d", n, request.MailsPerDay)
+	}
+	for range 40 {
+		w.now = w.now.Add(24 * time.Hour)
+		w.carryOut(submission.Resend, id)
+	}
 	if n := len(w.tenant.Invitations()); n != 5 {
 		t.Errorf("%d mails, want 5", n)
 	}

@@ -97,7 +97,7 @@ func TestDecisionsByState(t *testing.T) {
 					w.wantTenant(0, 0, 0)
 					w.wantSeats("contoso.com", "r", 0)
 					// The address is free for a later sign-up.
-					claim, created, err := w.store.Claim(t.Context(), before.Submission.Email, id, w.now)
+					claim, created, err := w.store.Claim(t.Context(), before.Submission.Email, request.NewClaim(id, w.now))
 					if err != nil || !created {
 						t.Errorf("the claim is still there: %+v, %v", claim, err)
 					}
@@ -175,7 +175,7 @@ func TestWhateverWaitsCanBeEnded(t *testing.T) {
 				w.wantState(id, end)
 				w.wantTenant(0, 0, 0)
 				w.wantSeats("contoso.com", "r", 0)
-				claim, created, err := w.store.Claim(t.Context(), address, id, w.now)
+				claim, created, err := w.store.Claim(t.Context(), address, request.NewClaim(id, w.now))
 				if err != nil || !created && claim.State != request.ClaimSending {
 					t.Errorf("the claim is still there: %+v, %v", claim, err)
 				}

@@ -15,21 +15,29 @@ import (
 // sending is one attempt to send the invitation, under an intent of this call.
 type sending struct {
 	*job
+	// claim does not count the mail of this attempt before confirm: a step that sends nothing gives
+	// the mail back with what it writes anyway.
 	claim    request.Claim
+	first    bool // the stored claim counts the mail from the beginning
+	counted  bool // claim counts the mail
 	terms    policy.Terms
 	holder   request.User // of the address
 	seen     bool         // whether the directory let the app look for the holder
 	admitted admission
 }
 
-// send issues the invitation and records what came of it.
-func (j *job) send(ctx context.Context, claim request.Claim) (next, error) {
+// send issues the invitation and records what came of it. mails is how many of the mails that the
+// claim counts are of this attempt, one or none.
+func (j *job) send(ctx context.Context, claim request.Claim, mails int) (next, error) {
 	terms := j.Request.Terms()
 	if terms == nil {
 		return stop, problem.New(problem.Internal, "neither policy nor a person decided to invite")
 	}
-	s := &sending{job: j, claim: claim, terms: *terms}
-	n, err := inOrder(ctx, s.awaitDirectory, s.findHolder, s.spareMailbox, s.judgeHolder,
+	s := &sending{job: j, claim: claim, terms: *terms, first: mails > 0}
+	if s.first {
+		s.claim = claim.Uncounted()
+	}
+	n, err := inOrder(ctx, s.awaitDirectory, s.findHolder, s.judgeHolder, s.spareMailbox,
 		s.takeSeat, s.takeTurn, s.confirm, s.issue)
 	s.returnTurn(ctx)
 	return n, err
@@ -84,34 +92,59 @@ func (s *sending) originOf(known request.Origin) request.Origin {
 	return known
 }
 
-// spareMailbox holds back another mail to an address that has had mails by requests that were
-// withdrawn since. Otherwise signing up and withdrawing in turn would send mail at will.
+// spareMailbox holds back a mail that would be one too many for the address: it waits for another
+// day, and then for a person. Otherwise lost answers, or signing up and withdrawing in turn, would
+// send mails without end.
 func (s *sending) spareMailbox(ctx context.Context) (next, error) {
-	if !s.terms.SendInvitation || s.Request.Approval != nil || s.claim.Mails == 0 ||
-		s.holder.Kind != request.NoUser && s.holder.Kind != request.PendingGuest {
+	if !s.terms.SendInvitation {
 		return proceed, nil
 	}
-	rest := s.claim.MailedAt.Add(request.MailRest).Sub(s.config.Now())
+	rest, spent := s.mailRest()
 	switch {
-	case rest <= 0 && s.claim.Mails < maxMails:
+	case rest <= 0 && !spent:
 		return proceed, nil
 	case s.holder.Kind == request.PendingGuest:
 		return s.found(ctx, s.claim, s.holder.ID, "known",
 			"the guest is pending, and the address has had mail enough; no other is sent")
-	case rest > 0:
-		// The guest may exist and not be visible yet.
-		err := s.giveBack(ctx, s.claim, request.Intent)
-		if err != nil {
-			return stop, err
-		}
-		return s.wait(ctx, rest, "mail-rests",
-			"the address had a mail lately by a request that was withdrawn; the next one waits")
-	case !s.seen:
+	case spent && s.Request.Failures.Count > 0:
+		return s.endUninvited(ctx, s.claim, objection{request.Failed, "given-up", fmt.Sprintf(
+			"%s; the address may have had %d mails, and a retry sends one more",
+			s.hopelessBecause(), s.claim.Mails)})
+	case spent:
 		return s.endUninvited(ctx, s.claim, objection{request.Review, "mails-spent", fmt.Sprintf(
-			"the address has had %d mails, and who holds it can't be looked up, so a person decides", s.claim.Mails)})
+			"the address may have had %d mails, so a person decides: approve to send one more",
+			s.claim.Mails)})
 	}
-	// The guest is gone from the directory, which nobody outside can bring about.
-	return proceed, nil
+	// The guest may exist and not be visible yet.
+	err := s.giveBack(ctx, s.claim, request.Intent)
+	if err != nil {
+		return stop, err
+	}
+	return s.wait(ctx, rest, "mail-rests", "the address had a mail lately; the next one waits")
+}
+
+// mailRest returns how long the address is left alone before the mail of the invitation. spent says
+// that it has had so many that only a person may send another.
+func (s *sending) mailRest() (rest time.Duration, spent bool) {
+	claim, now, approval := s.claim, s.config.Now(), s.Request.Approval
+	yes, since := s.Request.Yes(), now.Sub(claim.MailedAt)
+	if claim.Mails == 0 || yes.After(claim.MailedAt) {
+		return 0, false
+	}
+	rest, spent = claim.BeforeMail(now, yes)
+	switch {
+	case !s.doubt.IsZero():
+		// An answer was lost, and the directory shows no guest. The mail may have gone out.
+		if n := claim.MailsOfDay(now); n > 0 {
+			rest = max(rest, repeating.after(n-1, 0)-since)
+		}
+	case approval == nil:
+		// The mails are those of requests that were withdrawn since, or of guests who are gone.
+		rest = max(rest, request.MailRest-since)
+	}
+	// That the guest is gone from the directory nobody outside can bring about.
+	unknown := !s.seen || s.holder.Kind == request.PendingGuest
+	return rest, spent || approval == nil && claim.Mails >= maxMails && unknown
 }
 
 // judgeHolder goes on to invite an address that nobody holds, or a pending guest: inviting that one
@@ -174,16 +207,14 @@ func (s *sending) takeTurn(ctx context.Context) (next, error) {
 // call knows it. A call can be slow and its message come twice: another may have done it all, and a
 // person may have ended the request. It is a Conflict if so.
 func (s *sending) confirm(ctx context.Context) (next, error) {
-	if s.config.Now().Sub(s.claim.IntentAt) > s.longestAttempt()/4 {
-		err := s.changeClaim(ctx, &s.claim, "renewing the intent", s.begun)
-		if err != nil {
-			return stop, err
-		}
+	err := s.countMail(ctx)
+	if err != nil {
+		return stop, err
 	}
 	present, err := s.unchanged(ctx)
 	if problem.CodeOf(err) == problem.Conflict && present.State.Ended() && present.GuestID == "" {
 		// The request holds nothing any more, so what this call has taken since belongs to nobody.
-		err = errors.Join(err, s.giveBack(ctx, s.claim, request.SeatAndClaim))
+		err = errors.Join(err, s.giveBack(ctx, s.uncounted(), request.SeatAndClaim))
 	}
 	if err != nil {
 		return stop, err
@@ -192,6 +223,44 @@ func (s *sending) confirm(ctx context.Context) (next, error) {
 		return stop, problem.New(problem.StorageUnavailable, "preparing the invitation took too long; another call may be at it")
 	}
 	return proceed, nil
+}
+
+// countMail writes the mail that is about to be sent to the claim, unless it is there, and renews an
+// intent that is not young any more. The mail also counts if the call ends before it sends it.
+func (s *sending) countMail(ctx context.Context) error {
+	s.counted = s.terms.SendInvitation
+	if s.first {
+		s.claim = s.claim.Mailed(s.claim.IntentAt)
+	}
+	writes := s.counted && !s.first
+	if !writes && s.config.Now().Sub(s.claim.IntentAt) <= s.longestAttempt()/4 {
+		return nil
+	}
+	count := func(c request.Claim) (request.Claim, error) {
+		c, err := s.begun(c)
+		if err == nil && writes {
+			c = c.Mailed(later(s.config.Now(), s.Request.Yes()))
+		}
+		return c, err
+	}
+	return s.changeClaim(ctx, &s.claim, "renewing the intent", count)
+}
+
+// later returns the later of two times. A mail is counted no earlier than the yes of a person for
+// it, which a clock that is ahead may have written: the yes counts for one mail.
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}
+
+// uncounted returns the claim without the mail of this attempt, which certainly was not sent.
+func (s *sending) uncounted() request.Claim {
+	if !s.counted {
+		return s.claim
+	}
+	return s.claim.Uncounted()
 }
 
 // longestAttempt is the longest time between an intent and the end of its call. After the lease
@@ -208,6 +277,9 @@ func (s *sending) issue(ctx context.Context) (next, error) {
 		if gateErr != nil {
 			return stop, gateErr
 		}
+		if request.NotDone(problem.CodeOf(err)) {
+			s.claim = s.uncounted()
+		}
 	}
 	switch {
 	case err == nil:
@@ -220,9 +292,6 @@ func (s *sending) issue(ctx context.Context) (next, error) {
 		s.Request.Origin = request.OriginBrought // the answer names a new account
 	}
 	err = s.changeClaim(ctx, &s.claim, "recording the invited guest", func(c request.Claim) (request.Claim, error) {
-		if s.terms.SendInvitation {
-			c = c.Mailed(s.config.Now())
-		}
 		return c.Sent(guestID, s.Request.Origin, s.config.Now())
 	})
 	if err != nil {

@@ -72,9 +72,9 @@ func (w *Worker) sweepParts(ctx context.Context, s *request.Sweep) (erased int, 
 		case request.SweepRequests:
 			erased, more, err = w.sweepRequests(ctx, s)
 		case request.SweepMails:
-			more, err = w.forget(ctx, s, w.config.Records.ForgetOldMails)
+			more, err = w.forget(ctx, s, request.MailsKept, w.config.Records.ForgetOldMails)
 		case request.SweepLetters:
-			more, err = w.forget(ctx, s, w.config.DeadLetters.ForgetDeadLetters)
+			more, err = w.forget(ctx, s, 0, w.config.DeadLetters.ForgetDeadLetters)
 		}
 		if problem.CodeOf(err) == problem.Internal && s.At != (request.Cursor{}) {
 			// The place is of no use any more.
@@ -175,13 +175,17 @@ func (w *Worker) eraseExpired(
 	return err == nil, err
 }
 
-// forget removes what was kept long enough in one page, and reports whether there are more pages.
-func (w *Worker) forget(ctx context.Context, s *request.Sweep,
+// forget removes what was kept long enough, and for that time at least, in one page. It reports
+// whether there are more pages.
+func (w *Worker) forget(ctx context.Context, s *request.Sweep, least time.Duration,
 	page func(ctx context.Context, before time.Time, from request.Cursor, limit int) (request.Cursor, bool, error),
 ) (more bool, err error) {
 	before := w.expiry(*s)
 	if before.IsZero() {
 		return false, nil
+	}
+	if kept := s.Began.Add(-least); before.After(kept) {
+		before = kept
 	}
 	next, last, err := page(ctx, before, s.At, eraseBatch)
 	if err != nil {

@@ -189,7 +189,7 @@ func TestRetentionForgetsDeadLettersAndMailsByAge(t *testing.T) {
 	}
 	for i := range 130 {
 		id := w.newID(w.now)
-		claim, _, err := w.store.Claim(t.Context(), mails(i), id, time.Time{})
+		claim, _, err := w.store.Claim(t.Context(), mails(i), request.NewClaim(id, time.Time{}))
 		ok(t, err)
 		claim = must(claim.Mailed(w.now).KeepMails())(t)
 		must(w.store.UpdateClaim(t.Context(), mails(i), claim))(t)

@@ -243,5 +243,5 @@ func (j *job) inviteVanished(ctx context.Context) (next, error) {
 	if err != nil {
 		return stop, err
 	}
-	return j.send(ctx, claim)
+	return j.send(ctx, claim, 0)
 }

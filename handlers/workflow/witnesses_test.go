@@ -437,7 +437,7 @@ func TestRequestThatIsAlwaysRefusedFailsForPerson(t *testing.T) {
 
 func TestUnknownAnswersAreCountedAcrossParking(t *testing.T) {
 	w := newWorld(t)
-	w.row("contoso.com", "r", "Action", "invite")
+	w.row("contoso.com", "r", "Action", "invite", "SendInvitation", false)
 	w.refuse("ana@contoso.com", 1_000_000, 418, "Teapot", "Short and stout.")
 	id := w.signUp("ana@contoso.com")
 	for range 12 {

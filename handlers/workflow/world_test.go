@@ -638,7 +638,7 @@ func (w *world) kept() []string {
 func (w *world) claim(id submission.ID) (claim request.Claim, created bool) {
 	w.t.Helper()
 	address := must(submission.ParseAddress("ana@contoso.com"))(w.t)
-	claim, created, err := w.store.Claim(w.t.Context(), address, id, w.now)
+	claim, created, err := w.store.Claim(w.t.Context(), address, request.NewClaim(id, w.now))
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -113,6 +113,33 @@ func (r *reader) json(column string, value any, want string) {
 	}
 }
 
+// joinTimes returns the times as one text, with spaces between, up to the first that is zero.
+func joinTimes(times []time.Time) string {
+	var texts []string
+	for _, t := range times {
+		if t.IsZero() {
+			break
+		}
+		texts = append(texts, toTick(t).UTC().Format(time.RFC3339Nano))
+	}
+	return strings.Join(texts, " ")
+}
+
+// times reads the column's times, as many as there is room for.
+func (r *reader) times(column string, times []time.Time) {
+	for i, text := range strings.Fields(r.text(column)) {
+		if i == len(times) {
+			return
+		}
+		t, err := time.Parse(time.RFC3339Nano, text)
+		if err != nil {
+			r.fail(column, "times with spaces between")
+			return
+		}
+		times[i] = t.UTC()
+	}
+}
+
 // address reads the column's address, and leaves address as it is if the column is missing. The
 // rules of the form are not asked: they may have become stricter since the address was stored.
 func (r *reader) address(column string, address *submission.Address) {

@@ -17,10 +17,11 @@ const (
 	claimName      = "guest"
 	ownerColumn    = "Owner"
 	mailedAtColumn = "MailedAt"
-	onlyColumn     = "MailsOnly" // true where request.Claim.OnlyMails is, so that the service can filter by it
+	mailedBefore   = "MailedBefore" // times, with spaces between
+	onlyColumn     = "MailsOnly"    // true where request.Claim.OnlyMails is, so that the service can filter by it
 )
 
-// claimFields returns the columns of a claim, but for MailsOnly. A row without State was written
+// claimFields returns the columns of a claim, but for MailsOnly and MailedBefore. A row without State was written
 // before claims had one.
 func claimFields(claim *request.Claim) []field {
 	return []field{
@@ -41,9 +42,11 @@ const claimRounds = 3
 
 // Claim implements [request.Store]. created is false also if the answer was lost and the SDK's
 // second try found the row. The address itself is not stored.
-func (s *Store) Claim(ctx context.Context, address submission.Address, id submission.ID, intentAt time.Time) (claim request.Claim, created bool, err error) {
+func (s *Store) Claim(
+	ctx context.Context, address submission.Address, made request.Claim,
+) (claim request.Claim, created bool, err error) {
 	const doing = "claiming an address"
-	r, err := encodeClaim(address, request.NewClaim(id, intentAt))
+	r, err := encodeClaim(address, made)
 	if err != nil {
 		return request.Claim{}, false, failure(doing, err)
 	}
@@ -238,6 +241,7 @@ func encodeClaim(address submission.Address, claim request.Claim) (row, error) {
 		return row{}, err
 	}
 	r := newRow(key, claimName, claimFields(&claim))
+	r.set(mailedBefore, joinTimes(claim.MailedBefore[:]))
 	if claim.OnlyMails() {
 		r.set(onlyColumn, true)
 	}
@@ -248,6 +252,7 @@ func decodeClaim(doing string, r row) (request.Claim, error) {
 	claim := request.Claim{Version: r.etag}
 	columns := reader{row: r}
 	columns.read(claimFields(&claim))
+	columns.times(mailedBefore, claim.MailedBefore[:])
 	_, err := submission.StoredID(string(claim.Owner))
 	if err != nil {
 		columns.fail(ownerColumn, "the id of a request")

@@ -84,6 +84,7 @@ func requestFields(r *request.Request) []field {
 		{resendColumn, &r.Resend.At},
 		{resendByColumn, &r.Resend.By},
 		{"MailAsked", &r.MailAsked},
+		{"Retried", &r.Retried},
 		{withdrawalColumn, &r.Withdrawal.At},
 		{withdrawalByColumn, &r.Withdrawal.By},
 		{erasedColumn, &r.Erased},

@@ -186,11 +186,11 @@ func TestCallsPerOperation(t *testing.T) {
 		{"load", 1, func(ctx context.Context) error { _, err := store.Load(ctx, record.ID); return err }},
 		{"history", 1, func(ctx context.Context) error { _, err := store.History(ctx, record.ID); return err }},
 		{"claim", 1, func(ctx context.Context) (err error) {
-			claim, _, err = store.Claim(ctx, address, record.ID, start)
+			claim, _, err = store.Claim(ctx, address, request.NewClaim(record.ID, start))
 			return err
 		}},
 		{"claim what is claimed", 2, func(ctx context.Context) (err error) {
-			claim, _, err = store.Claim(ctx, address, record.ID, start)
+			claim, _, err = store.Claim(ctx, address, request.NewClaim(record.ID, start))
 			return err
 		}},
 		{"update a claim", 1, func(ctx context.Context) (err error) { claim, err = store.UpdateClaim(ctx, address, claim); return err }},
@@ -223,7 +223,7 @@ func TestInvalidIDMakesNoCall(t *testing.T) {
 		wantCode(t, "Save", err, problem.NotFound)
 		_, err = store.History(t.Context(), id)
 		wantCode(t, "History", err, "")
-		_, _, err = store.Claim(t.Context(), ana(t), id, start)
+		_, _, err = store.Claim(t.Context(), ana(t), request.NewClaim(id, start))
 		wantCode(t, "Claim", err, problem.NotFound)
 		wantCode(t, "Wait", store.Wait(t.Context(), id, start), problem.NotFound)
 		wantCode(t, "StopWaiting", store.StopWaiting(t.Context(), id, start), "")
@@ -313,7 +313,7 @@ func TestLostAnswer(t *testing.T) {
 	wantRequest(t, store, saved, 4)
 
 	line.lost = 1
-	claim, created, err := store.Claim(atOnce(t.Context()), address, record.ID, start)
+	claim, created, err := store.Claim(atOnce(t.Context()), address, request.NewClaim(record.ID, start))
 	wantCode(t, "Claim", err, "")
 	if created || claim.Owner != record.ID || !claim.IntentAt.Equal(start) || claim.Version == "" {
 		t.Errorf("Claim: %+v, created = %t", claim, created)
@@ -323,7 +323,7 @@ func TestLostAnswer(t *testing.T) {
 	claim = must(claim.Sent("guest", request.OriginBrought, start))(t)
 	_, err = store.UpdateClaim(atOnce(t.Context()), address, claim)
 	wantCode(t, "UpdateClaim", err, problem.Conflict)
-	claim, _, err = store.Claim(t.Context(), address, record.ID, start)
+	claim, _, err = store.Claim(t.Context(), address, request.NewClaim(record.ID, start))
 	wantCode(t, "Claim", err, "")
 	if claim.GuestID != "guest" {
 		t.Errorf("the update is not stored: %+v", claim)
@@ -634,7 +634,7 @@ func TestTimesAreStoredAsTimes(t *testing.T) {
 
 func TestClaimDoesNotHoldAddress(t *testing.T) {
 	store := newTestStore(t, nil)
-	_, _, err := store.Claim(t.Context(), ana(t), newID(t), start)
+	_, _, err := store.Claim(t.Context(), ana(t), request.NewClaim(newID(t), start))
 	wantCode(t, "Claim", err, "")
 	var seen int
 	err = store.list(t.Context(), store.guests, "PartitionKey ge '0'", nil, func(r row) error {
@@ -670,7 +670,7 @@ func TestUnreadableClaimIsError(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			encoded := must(row{partition: key, name: claimName, columns: columns}.encode())(t)
 			must(store.guests.UpsertEntity(t.Context(), encoded, &aztables.UpsertEntityOptions{UpdateMode: aztables.UpdateModeReplace}))(t)
-			claim, created, err := store.Claim(t.Context(), ana(t), newID(t), start)
+			claim, created, err := store.Claim(t.Context(), ana(t), request.NewClaim(newID(t), start))
 			wantCode(t, "Claim", err, problem.RecordUnreadable)
 			if created || claim != (request.Claim{}) {
 				t.Errorf("got %+v, created = %t", claim, created)
@@ -770,7 +770,7 @@ func TestForgetMailsKeepsClaimThatChangesMeanwhile(t *testing.T) {
 	line := &meddler{method: http.MethodDelete}
 	store := newTestStore(t, line)
 	address, id := ana(t), newID(t)
-	claim, _, err := store.Claim(t.Context(), address, id, start)
+	claim, _, err := store.Claim(t.Context(), address, request.NewClaim(id, start))
 	wantCode(t, "Claim", err, "")
 	claim.State, claim.IntentAt, claim.MailedAt, claim.Mails = request.ClaimMails, time.Time{}, start, 5
 	claim, err = store.UpdateClaim(t.Context(), address, claim)
@@ -783,7 +783,7 @@ func TestForgetMailsKeepsClaimThatChangesMeanwhile(t *testing.T) {
 	if n := must(store.ForgetMails(t.Context(), request.Mails{Address: address}, 1))(t); n != 0 {
 		t.Errorf("%d claims are removed", n)
 	}
-	claim, created, err := store.Claim(t.Context(), address, id, start)
+	claim, created, err := store.Claim(t.Context(), address, request.NewClaim(id, start))
 	if err != nil || created || claim.Mails != 5 || claim.IntentAt.IsZero() {
 		t.Errorf("%+v, %v, %v", claim, created, err)
 	}

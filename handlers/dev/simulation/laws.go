@@ -52,6 +52,7 @@ const (
 	lawShutOut     Law = "shut-out"
 	lawOnce        Law = "once"
 	lawMails       Law = "mails"
+	lawMailbox     Law = "mailbox"
 	lawRemains     Law = "remains"
 )
 
@@ -127,6 +128,9 @@ var laws = map[Law]string{
 	lawMails: "A guest gets one mail, apart from those that somebody asked for. A second one is " +
 		"possible only if the first one's receipt was not stored and the directory did " +
 		"not show the guest.",
+	lawMailbox: "An address gets at most four mails in 24 hours and five in a week, by whichever " +
+		"requests and whatever goes wrong. A person's approval, retry or wish for the mail lets " +
+		"one more go out each.",
 	lawRemains: "The alert `withdrawn guest remains` names only guests that we brought in.",
 	lawTurn: "Every invitation passes the gate: past an open breaker only as the probe that is " +
 		"due, never sooner than the spacing or the directory's Retry-After allows.",

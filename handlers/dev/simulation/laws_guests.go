@@ -15,6 +15,12 @@ type holding struct {
 	address submission.Address
 }
 
+// A mailbox is what an address has had by the tenant.
+type mailbox struct {
+	mails []time.Time
+	yeses int // of people, that have not let a mail more go out
+}
+
 // A join is a group to which a request has added an account.
 type join struct {
 	id      submission.ID
@@ -76,15 +82,16 @@ func (r *run) claimed(by *call, address submission.Address, claim request.Claim)
 	// alone is so again then.
 	case claim.Mails < before.Mails-1 ||
 		claim.Mails < before.Mails && claim.State != request.ClaimSent && claim.State != before.State &&
-			!(by.resending && claim.State == request.ClaimMails):
+			before.State != request.ClaimSending && !(by.resending && claim.State == request.ClaimMails):
 		r.breach(lawMails, "the claim on %s forgot mails", address)
 	}
 }
 
 // sameClaim reports whether two claims say the same, apart from the mails that the address has had.
 func sameClaim(a, b request.Claim) bool {
-	a.Version, a.Mails, a.MailedAt = "", 0, time.Time{}
-	b.Version, b.Mails, b.MailedAt = "", 0, time.Time{}
+	for _, c := range []*request.Claim{&a, &b} {
+		c.Version, c.Mails, c.MailedAt, c.MailedBefore = "", 0, time.Time{}, [len(c.MailedBefore)]time.Time{}
+	}
 	return a == b
 }
 
@@ -105,7 +112,12 @@ func (r *run) released(by *call, address submission.Address) {
 		r.breach(lawOthersClaim, "%s releases the claim of %s, which is %s",
 			r.nameOf(by.about), r.nameOf(claim.Owner), owner.State)
 	}
-	if claim.Mails > 0 {
+	erased := owner.Withdrawal.Open() && owner.Withdrawal.By != request.ThePartner
+	if erased {
+		delete(r.mailboxes, address)
+	}
+	// A claim that is sending may count a mail that was not sent.
+	if erased || claim.Mails > 0 && claim.State != request.ClaimSending {
 		// The next request starts at zero, maybe before the erasure that released the claim is
 		// done.
 		r.forgetMails(address)
@@ -249,6 +261,7 @@ func (r *run) invitationArrived(
 	}
 	r.counts.Mails++
 	address := invitation.Address
+	r.mailGoesOut(address)
 	if by.resending {
 		r.counts.Resends++
 		r.resent[address]++
@@ -272,6 +285,38 @@ func (r *run) invitationArrived(
 		r.breach(lawMails, "%s gets a second mail although the directory shows the guest", address)
 	}
 	r.counts.SecondMails++
+}
+
+// mailsPerDay and mailsPerWeek are what an address may get without a person.
+const (
+	mailsPerDay  = 4
+	mailsPerWeek = 5
+)
+
+// mailGoesOut checks a mail that the tenant sends to the address, late or not, and whatever the
+// call that asked for it knows of that.
+func (r *run) mailGoesOut(address submission.Address) {
+	box := r.mailboxes[address]
+	day, week := r.now.Add(-24*time.Hour), r.now.Add(-7*24*time.Hour)
+	today, lately := 0, 0
+	for _, at := range box.mails {
+		if at.After(day) {
+			today++
+		}
+		if at.After(week) {
+			lately++
+		}
+	}
+	box.mails = append(box.mails, r.now)
+	// With a clock that is hours wrong a day seems over. A week does not.
+	if today >= mailsPerDay && !r.skewed() || lately >= mailsPerWeek {
+		box.yeses--
+		if box.yeses < 0 {
+			r.breach(lawMailbox, "%s gets %d mails in a day and %d in a week",
+				address, today+1, lately+1)
+		}
+	}
+	r.mailboxes[address] = box
 }
 
 // wantWelcome checks that an account that is about to get something was not shut out, or that a

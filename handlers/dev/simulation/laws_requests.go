@@ -150,7 +150,17 @@ func (r *run) personActed(by *call, before, after request.Request) {
 	case after.Approval != nil && (before.Approval == nil || after.Approval.At != before.Approval.At):
 		r.everApproved[id] = append(r.everApproved[id], r.approved[id]...)
 		r.approved[id], r.yes[id] = by.groups, r.happenings
+		r.saidYes(id)
+	case after.Resend.Open() && !before.Resend.Open(), after.Retried.After(before.Retried):
+		r.saidYes(id)
 	}
+}
+
+// saidYes counts a person's yes to one more mail.
+func (r *run) saidYes(id submission.ID) {
+	box := r.mailboxes[r.address[id]]
+	box.yeses++
+	r.mailboxes[r.address[id]] = box
 }
 
 // sameGroups reports whether the grants of a request are those of the groups, in any order. A

@@ -71,11 +71,11 @@ func (s bentStore) Save(
 }
 
 func (s bentStore) Claim(
-	ctx context.Context, address submission.Address, id submission.ID, intentAt time.Time,
+	ctx context.Context, address submission.Address, made request.Claim,
 ) (request.Claim, bool, error) {
-	claim, created, err := s.Store.Claim(ctx, address, id, intentAt)
+	claim, created, err := s.Store.Claim(ctx, address, made)
 	if err == nil && s.claim != nil {
-		claim = s.claim(ctx, address, id, claim)
+		claim = s.claim(ctx, address, made.Owner, claim)
 	}
 	return claim, created, err
 }
@@ -578,6 +578,14 @@ func guestMutants() []mutant {
 		{lawMails, "none", "guests are not seen", bendDirectory(func(_ *run, d *bentDirectory) {
 			d.user = func(request.User) request.User { return request.User{} }
 			d.guest = func(string) string { return "" }
+		})},
+		{lawMailbox, "unlucky guest", "mails are not counted", bendStore(func(_ *run, s *bentStore) {
+			s.sent = func(claim request.Claim) (request.Claim, bool) {
+				if claim.State == request.ClaimSending {
+					claim.MailedAt, claim.MailedBefore = time.Time{}, [len(claim.MailedBefore)]time.Time{}
+				}
+				return claim, true
+			}
 		})},
 		{lawRemains, "none", "every guest was brought in", bendStore(func(_ *run, s *bentStore) {
 			s.load = func(r request.Request) request.Request {

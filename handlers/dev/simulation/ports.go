@@ -103,11 +103,11 @@ func (s store) History(ctx context.Context, id submission.ID) ([]request.Event, 
 }
 
 func (s store) Claim(
-	_ context.Context, address submission.Address, id submission.ID, intentAt time.Time,
+	_ context.Context, address submission.Address, made request.Claim,
 ) (claim request.Claim, created bool, err error) {
 	by := s.current
 	claim, err = get(s, "Claim", func() (claim request.Claim, err error) {
-		claim, created, err = s.memory.Claim(s.context, address, id, intentAt)
+		claim, created, err = s.memory.Claim(s.context, address, made)
 		if err == nil {
 			s.claims[address] = claim
 		}
@@ -421,6 +421,7 @@ func (s store) ForgetMails(_ context.Context, which request.Mails, limit int) (i
 		for address, claim := range s.claims {
 			if which.Fit(address, claim) {
 				s.released(by, address)
+				delete(s.mailboxes, address)
 				gone++
 			}
 		}

@@ -112,6 +112,7 @@ type run struct {
 	notBefore  time.Time
 	mailed     map[holding][]int          // when, by the number of the happening
 	resent     map[submission.Address]int // mails that somebody asked for
+	mailboxes  map[submission.Address]mailbox
 	adders     map[membership]*call
 	closings   int
 	alerts     int
@@ -279,7 +280,7 @@ func (s *Simulator) newRun(random *rand.Rand, p *profile) *run {
 		dues: map[submission.ID]time.Time{}, seats: map[seat]string{},
 		versions: map[string]version{}, rowOf: map[string]policy.RowKey{},
 		sentOn: map[string]int{}, shares: map[share]int{}, openTurns: map[submission.ID][]openTurn{}, refusals: map[submission.ID]int{},
-		mailed: map[holding][]int{}, resent: map[submission.Address]int{},
+		mailed: map[holding][]int{}, resent: map[submission.Address]int{}, mailboxes: map[submission.Address]mailbox{},
 		adders: map[membership]*call{}, before: map[submission.Address]request.UserKind{},
 
 		submittedAt: map[submission.ID]int{}, entered: map[submission.ID]time.Time{},

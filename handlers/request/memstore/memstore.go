@@ -179,8 +179,13 @@ func (s *Store) History(ctx context.Context, id submission.ID) ([]request.Event,
 }
 
 // Claim implements [request.Store].
-func (s *Store) Claim(ctx context.Context, address submission.Address, id submission.ID, intentAt time.Time) (claim request.Claim, created bool, err error) {
-	err = checkClaim(address, id)
+func (s *Store) Claim(
+	ctx context.Context, address submission.Address, made request.Claim,
+) (claim request.Claim, created bool, err error) {
+	err = checkClaim(address, made.Owner)
+	if err == nil {
+		err = made.Check()
+	}
 	if err != nil {
 		return request.Claim{}, false, err
 	}
@@ -192,8 +197,7 @@ func (s *Store) Claim(ctx context.Context, address submission.Address, id submis
 		stored, exists := s.claims[address]
 		created = !exists
 		if created {
-			toTicks(&intentAt)
-			stored = request.NewClaim(id, intentAt)
+			stored = claimInTicks(made)
 			stored.Version = s.newVersion()
 			s.claims[address] = stored
 		}
@@ -226,7 +230,7 @@ func (s *Store) UpdateClaim(ctx context.Context, address submission.Address, cla
 		if !exists || stored.Version != claim.Version {
 			return claim, problem.New(problem.Conflict, "the claim has changed or is gone")
 		}
-		toTicks(&claim.IntentAt, &claim.SentAt, &claim.MailedAt)
+		claim = claimInTicks(claim)
 		claim.Version = s.newVersion()
 		s.claims[address] = claim
 		return claim, nil
@@ -381,10 +385,19 @@ func toTicks(times ...*time.Time) {
 	}
 }
 
+// claimInTicks returns the claim with its times in ticks.
+func claimInTicks(claim request.Claim) request.Claim {
+	toTicks(&claim.IntentAt, &claim.SentAt, &claim.MailedAt)
+	for i := range claim.MailedBefore {
+		toTicks(&claim.MailedBefore[i])
+	}
+	return claim
+}
+
 // copyRequest returns a copy that shares no memory with r, with its times in ticks.
 func copyRequest(r request.Request) request.Request {
 	toTicks(&r.Submission.SubmittedAt, &r.Submission.Consent.At, &r.Joined, &r.CheckAt, &r.Due, &r.Since,
-		&r.Resend.At, &r.MailAsked, &r.Withdrawal.At, &r.Erased, &r.Created, &r.Changed)
+		&r.Resend.At, &r.MailAsked, &r.Retried, &r.Withdrawal.At, &r.Erased, &r.Created, &r.Changed)
 	r.Grants = slices.Clone(r.Grants)
 	if r.Approval != nil {
 		r.Approval = new(*r.Approval)

@@ -17,8 +17,10 @@ var claimTests = map[string]func(*testing.T, Store){
 		claim, _ := mustClaim(t, store, address, newID(t), start)
 		claim = must(claim.Sent("guest", request.OriginBrought, start))(t)
 		claim.MailedAt, claim.Mails = start, 3
+		claim.MailedBefore[0], claim.MailedBefore[1] = start.Add(-time.Hour), start.Add(-25*time.Hour)
 		updated := must(store.UpdateClaim(t.Context(), address, claim))(t)
 		claim.SentAt, claim.MailedAt, claim.Version = stored, stored, updated.Version
+		claim.MailedBefore[0], claim.MailedBefore[1] = stored.Add(-time.Hour), stored.Add(-25*time.Hour)
 		wantSame(t, "the updated claim", claim, updated)
 		read, _ := mustClaim(t, store, address, newID(t), start)
 		wantSame(t, "the claim", updated, read)
@@ -63,7 +65,7 @@ var claimTests = map[string]func(*testing.T, Store){
 	},
 
 	"the zero address is refused": func(t *testing.T, store Store) {
-		_, _, err := store.Claim(t.Context(), submission.Address{}, newID(t), start)
+		_, _, err := store.Claim(t.Context(), submission.Address{}, request.NewClaim(newID(t), start))
 		wantCode(t, "Claim", err, problem.Internal)
 		other := request.NewClaim(newID(t), start)
 		other.Version = "other"
@@ -75,7 +77,7 @@ var claimTests = map[string]func(*testing.T, Store){
 	"a malformed id is refused": func(t *testing.T, store Store) {
 		address := newAddress(t, "ana@contoso.com")
 		for _, id := range malformedIDs {
-			_, _, err := store.Claim(t.Context(), address, id, start)
+			_, _, err := store.Claim(t.Context(), address, request.NewClaim(id, start))
 			wantCode(t, fmt.Sprintf("Claim by %q", id), err, problem.NotFound)
 		}
 		claim, created := mustClaim(t, store, address, newID(t), start)
@@ -245,7 +247,7 @@ var claimTests = map[string]func(*testing.T, Store){
 		address, free := newAddress(t, "ana@contoso.com"), newAddress(t, "bo@contoso.com")
 		claim, _ := mustClaim(t, store, address, newID(t), start)
 		wantCode(t, "ClaimOf", errorOf(store.ClaimOf(ended(t), address)), problem.StorageUnavailable)
-		_, created, err := store.Claim(ended(t), free, newID(t), start)
+		_, created, err := store.Claim(ended(t), free, request.NewClaim(newID(t), start))
 		wantCode(t, "Claim", err, problem.StorageUnavailable)
 		if created {
 			t.Error("Claim failed and says that it made the claim")
@@ -269,7 +271,7 @@ func wantOneClaim(t *testing.T, store Store, ids []submission.ID, step time.Dura
 	claims, created, errs := make([]request.Claim, callers), make([]bool, callers), make([]error, callers)
 	atOnce(func(caller int) {
 		intentAt := start.Add(time.Duration(caller) * step)
-		claims[caller], created[caller], errs[caller] = store.Claim(t.Context(), address, ids[caller], intentAt)
+		claims[caller], created[caller], errs[caller] = store.Claim(t.Context(), address, request.NewClaim(ids[caller], intentAt))
 	})
 	made := 0
 	for i := range callers {

@@ -133,6 +133,7 @@ func fullRequest(t testing.TB) request.Request {
 		Grants:     []request.Grant{{Group: "group-1", State: request.GrantAdded}, {Group: "group-2", State: request.GrantFailed, Note: "it is gone", Unknown: 6, Forbidden: start, Missing: start, Silent: start}},
 		Resend:     request.Instruction{At: start.Add(2 * time.Second), By: request.ThePartner},
 		MailAsked:  start.Add(5 * time.Second),
+		Retried:    start.Add(6 * time.Second),
 		Withdrawal: request.Instruction{At: start.Add(3 * time.Second), By: "desk@fabrikam.com"},
 		Erased:     start.Add(4 * time.Second),
 		Created:    start,
@@ -147,7 +148,7 @@ func event(what string) []request.Event { return []request.Event{{At: start, Wha
 func asStored(r request.Request) request.Request {
 	for _, t := range []*time.Time{
 		&r.Submission.SubmittedAt, &r.Submission.Consent.At, &r.Joined, &r.CheckAt, &r.Due, &r.Since,
-		&r.Resend.At, &r.MailAsked, &r.Withdrawal.At, &r.Erased, &r.Created, &r.Changed,
+		&r.Resend.At, &r.MailAsked, &r.Retried, &r.Withdrawal.At, &r.Erased, &r.Created, &r.Changed,
 	} {
 		*t = t.UTC().Truncate(100 * time.Nanosecond)
 	}
@@ -207,7 +208,7 @@ func succeed(t reporter, err error) {
 
 func mustClaim(t testing.TB, store Store, address submission.Address, id submission.ID, intentAt time.Time) (claim request.Claim, created bool) {
 	t.Helper()
-	claim, created, err := store.Claim(t.Context(), address, id, intentAt)
+	claim, created, err := store.Claim(t.Context(), address, request.NewClaim(id, intentAt))
 	succeed(t, err)
 	return claim, created
 }
