@@ -243,7 +243,7 @@ func TestSavingDropsColumnsOfNewerVersion(t *testing.T) {
 	const column = "OfNewerVersion"
 	store := newTestStore(t, nil)
 	id := must(store.Save(t.Context(), newRequest(t), nil))(t).ID
-	_, _, err := store.Claim(t.Context(), ana(t), id, time.Time{})
+	_, _, err := store.Claim(t.Context(), ana(t), request.NewClaim(id, time.Time{}))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -130,7 +130,7 @@ var unreadableTests = map[string]func(*testing.T, Store, Spoiler){
 		address, owner := newAddress(t, "ana@contoso.com"), newID(t)
 		before, _ := mustClaim(t, store, address, owner, start)
 		mend := spoiler.Claim(address)
-		_, created, err := store.Claim(t.Context(), address, newID(t), start)
+		_, created, err := store.Claim(t.Context(), address, request.NewClaim(newID(t), start))
 		unreadable(t, "Claim", err)
 		if created {
 			t.Error("it is created anew")
