@@ -428,7 +428,8 @@ func (r *run) judgeReview(name string, record request.Request) {
 		excused := full || r.troubled[address] || r.unlucky[address] != "" ||
 			r.failures[id] >= patientFor || r.skewed() && r.unseen[address] ||
 			r.tenant.Unreadable && record.Objection == "guest-unseen" ||
-			r.endedByRows[id] == request.Review
+			r.endedByRows[id] == request.Review ||
+			record.Objection == "mails-spent" && r.claims[address].Mails >= request.MailsPerWeek
 		if !excused {
 			r.breach(lawEnds, "%s is with a person for no reason: %s", name, record.Reason)
 		}
