@@ -572,6 +572,40 @@ func TestBookedTurnIsLostWhenTenantStops(t *testing.T) {
 	}
 }
 
+// TestLostTurnsAreNotWaitedForInPlaceForLong lets the directory ask for a pause whenever a turn has
+// come.
+func TestLostTurnsAreNotWaitedForInPlaceForLong(t *testing.T) {
+	w := newWorld(t, func(c *workflow.Config) { c.Pace = request.Pace{Spacing: 20 * time.Second} })
+	w.row("contoso.com", "trusted", "Action", "invite")
+	w.signUp("ana@contoso.com")
+	id := w.submit("bo@contoso.com")
+	looks := 0
+	var interrupt func(op string, after bool) error
+	interrupt = func(op string, after bool) error {
+		if op != "Gate" || after {
+			return nil
+		}
+		looks++
+		if looks < 2 || looks > 10 {
+			return nil
+		}
+		w.interrupt = nil
+		gate := w.gate()
+		gate.HeldUntil = w.now.Add(15 * time.Second)
+		_, err := w.store.SaveGate(t.Context(), gate)
+		w.interrupt = interrupt
+		return err
+	}
+	w.interrupt = interrupt
+	begun := w.now
+	w.deliverAll()
+	w.interrupt = nil
+	w.wantState(id, request.Inviting)
+	if took := w.now.Sub(begun); took > 40*time.Second {
+		t.Errorf("a message took %v", took)
+	}
+}
+
 func TestGateConflictIsRetried(t *testing.T) {
 	w := newWorld(t)
 	w.row("contoso.com", "trusted", "Action", "invite")
