@@ -287,9 +287,7 @@ func refused(g request.Gate, now time.Time, by asking, failure *problem.Error, p
 func unasked(g request.Gate, now time.Time, by asking, failure *problem.Error) request.Gate {
 	switch {
 	case odd(failure):
-		unknown := *failure
-		unknown.Code = request.DirectoryUnknown // a refusal of a question is no refusal of a guest
-		failure = &unknown
+		failure = aboutQuestion(failure)
 	case failure.Code != request.DirectoryNoToken:
 		return g
 	}
@@ -298,6 +296,17 @@ func unasked(g request.Gate, now time.Time, by asking, failure *problem.Error) r
 		g.ProbeAt = now.Add(betweenProbes(g.Cause))
 	}
 	return refused(g, now, by, failure, probe)
+}
+
+// aboutQuestion returns the failure of a question as what it says of the guest: a refusal of a
+// question is no refusal of a guest.
+func aboutQuestion(failure *problem.Error) *problem.Error {
+	if failure.Code != request.DirectoryRefused {
+		return failure
+	}
+	unknown := *failure
+	unknown.Code = request.DirectoryUnknown
+	return &unknown
 }
 
 // latest returns the witnesses with w as the last. A request that is refused again is a witness

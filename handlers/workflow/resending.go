@@ -124,7 +124,7 @@ func (r *resending) yes() time.Time {
 func (r *resending) judgeHolder(ctx context.Context) (next, error) {
 	holder, seen, err := r.findUser(ctx)
 	if err != nil {
-		return r.resendFailed(ctx, err)
+		return r.resendFailed(ctx, aboutQuestion(problem.From(err)))
 	}
 	switch {
 	case !seen && r.claim.State != request.ClaimSent:

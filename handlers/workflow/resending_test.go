@@ -104,6 +104,29 @@ func TestResendOnlyToPendingGuest(t *testing.T) {
 	}
 }
 
+// TestOddAnswerToQuestionIsNoRefusalOfMail: a no to the question who holds the address is none to
+// the mail.
+func TestOddAnswerToQuestionIsNoRefusalOfMail(t *testing.T) {
+	for name, fault := range map[string]graphsim.Fault{
+		"refused":   {Status: 400, Code: "BadRequest", Message: "No."},
+		"a page":    {Status: 403, Form: graphsim.HTMLPage},
+		"not known": {Status: 404, Code: "Request_ResourceNotFound", Message: "No."},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			id := w.invite()
+			w.now = w.now.Add(2 * time.Hour)
+			fault.Match, fault.Times = lookUps, 6
+			w.order(fault)
+			w.ask(submission.Resend, id)
+			w.settle(2)
+			if w.last(id) != "resent" || len(w.tenant.Invitations()) != 2 {
+				t.Errorf("history %v, %d mails", w.whats(id), len(w.tenant.Invitations()))
+			}
+		})
+	}
+}
+
 func TestResendDoesNotInviteGoneGuest(t *testing.T) {
 	w := newWorld(t)
 	w.row("contoso.com", "r", "Action", "invite")

@@ -80,6 +80,24 @@ func TestWishDoesNotStepWaitingRequest(t *testing.T) {
 			w.settleMinutes(20)
 			return id
 		}},
+		"withdrawal, question refused": {submission.Withdraw, request.Inviting, func(w *world) submission.ID {
+			w.order(graphsim.Fault{Match: invitations, Times: 1, Status: 502})
+			id := w.invite()
+			w.order(graphsim.Fault{Match: lookUps, Times: 1_000_000, Status: 400, Code: "BadRequest", Message: "No."})
+			w.now = w.now.Add(lease - time.Second)
+			w.carryOut(submission.Withdraw, id)
+			w.now = w.now.Add(2 * time.Second)
+			w.settleMinutes(15)
+			return id
+		}},
+		"mail, question refused": {submission.Resend, request.Done, func(w *world) submission.ID {
+			id := w.invite()
+			w.order(graphsim.Fault{Match: lookUps, Times: 1_000_000, Status: 400, Code: "BadRequest", Message: "No."})
+			w.now = w.now.Add(2 * time.Hour)
+			w.carryOut(submission.Resend, id)
+			w.settleMinutes(15)
+			return id
+		}},
 	}
 	for name, test := range waits {
 		t.Run(name, func(t *testing.T) {
@@ -99,8 +117,6 @@ func TestMailIsTriedOnceInItsRest(t *testing.T) {
 	}{
 		"refused":  {graphsim.Fault{Match: invitations, Status: 400, Code: "BadRequest", Message: "No."}, 2 * time.Hour, "resend-refused"},
 		"too soon": {graphsim.Fault{Match: invitations, Status: 400, Code: "BadRequest", Message: "No."}, time.Minute, "resend-too-soon"},
-		"look-up refused": {
-			graphsim.Fault{Match: lookUps, Status: 400, Code: "BadRequest", Message: "No."}, 2 * time.Hour, "resend-refused"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -98,7 +98,7 @@ func (j *job) outcome(ctx context.Context, claim request.Claim) (wait time.Durat
 		}
 		// The directory may not show the guest yet, and the seat would go to another one.
 		return max(0, claim.IntentAt.Add(patience).Sub(j.config.Now())), nil
-	case request.DirectoryReadForbidden, request.DirectoryForbidden, request.DirectoryRefused:
+	case request.DirectoryReadForbidden, request.DirectoryForbidden:
 		return 0, nil
 	default:
 		j.logFailure(ctx, "the directory could not be asked for the guest", code, err)
