@@ -196,11 +196,15 @@ func (v *Reviewer) Erase(ctx context.Context, id submission.ID) (request.Request
 
 // eraseUnreadable erases the personal data of a request that can't be read, at once. The worker
 // ends the request, and gives back what it holds, once it can be read. It returns what is known of
-// it.
+// it. The due entry is written before, as in save.
 func (v *Reviewer) eraseUnreadable(ctx context.Context, id submission.ID) (request.Request, error) {
 	now := v.config.Now().UTC()
+	err := v.config.Store.Wait(ctx, id, now.Add(request.ChangeTimeout))
+	if err != nil {
+		return request.Request{}, fmt.Errorf("writing the due entry: %w", err)
+	}
 	wish := request.Instruction{At: now, By: v.config.By}
-	err := v.config.Store.EraseUnreadable(ctx, id, request.Erasure{Wish: wish, Data: true})
+	err = v.config.Store.EraseUnreadable(ctx, id, request.Erasure{Wish: wish, Data: true})
 	if err != nil {
 		return request.Request{}, fmt.Errorf("erasing a request that can't be read: %w", err)
 	}
