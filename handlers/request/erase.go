@@ -15,7 +15,9 @@ type Erasure struct {
 	// Wish is noted, if it is open. It is carried out, with all that belongs to it, once the record
 	// can be read.
 	Wish Instruction
-	// Data says that the personal data is removed now, as [Change.Erase] does.
+	// Data says that the personal data is removed now, as [Change.Erase] does. Nobody finds the
+	// claim of the request any more once its address is gone. So the guest that the claim names is
+	// noted, if the record names none.
 	Data bool
 	// At is noted as the time of erasure. It is zero if the request may still have to be ended.
 	At time.Time

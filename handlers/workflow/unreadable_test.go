@@ -73,6 +73,30 @@ func TestErasedUnreadableRequestGivesItsSeatBack(t *testing.T) {
 	w.wantSeats("contoso.com", "r", 0)
 }
 
+// TestGuestOfRequestErasedWhileUnreadableIsKnown: the receipt is on the claim only, which nobody
+// finds once the address is gone.
+func TestGuestOfRequestErasedWhileUnreadableIsKnown(t *testing.T) {
+	w := newWorld(t)
+	w.row("contoso.com", "row", "Action", "invite", "MaxGuests", int32(5))
+	id := w.submit("ana@contoso.com")
+	w.on("UpdateClaim", after, 1, func() error {
+		w.store.Spoil(memstore.Record{Request: id})
+		return nil
+	})
+	w.settle(1)
+	w.wantTenant(1, 1, 0)
+	must(w.reviewer().Erase(t.Context(), id))(t)
+	w.settle(1)
+	w.store.Mend(memstore.Record{Request: id})
+	w.settle(2)
+	w.wantErased(id)
+	if r := w.wantState(id, request.Done); r.GuestID == "" || r.Origin != request.OriginBrought {
+		t.Errorf("it names the guest %q, who was %q", r.GuestID, r.Origin)
+	}
+	w.wantSeats("contoso.com", "row", 1)
+	w.wantLine(workflow.LogRemains, 1)
+}
+
 // TestMessageOfUnreadableRequestIsKept delivers what only the message knows.
 func TestMessageOfUnreadableRequestIsKept(t *testing.T) {
 	for name, kind := range map[string]submission.Kind{"a submission": submission.Advance, "another mail": submission.Resend} {

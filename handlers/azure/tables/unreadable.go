@@ -28,6 +28,10 @@ func (s *Store) EraseUnreadable(ctx context.Context, id submission.ID, erasure r
 		return problem.New(problem.Conflict, "%s: it can be read", doing)
 	}
 	if erasure.Data {
+		err = s.noteGuest(ctx, record)
+		if err != nil {
+			return failure(doing, err)
+		}
 		record.erase()
 		record.set(erasedColumn, erasure.At)
 	}
@@ -38,6 +42,29 @@ func (s *Store) EraseUnreadable(ctx context.Context, id submission.ID, erasure r
 	}
 	_, err = replace(ctx, doing, s.requests, record, record.etag)
 	return err
+}
+
+// noteGuest writes the guest that the claim of the request names into its record, if that names
+// none. Of what can't be read nothing is known.
+func (s *Store) noteGuest(ctx context.Context, record row) error {
+	columns := reader{row: record}
+	var address submission.Address
+	columns.address(emailColumn, &address)
+	guest := columns.text(guestIDColumn)
+	if columns.err != nil || guest != "" || address == (submission.Address{}) {
+		return nil
+	}
+	claim, err := s.ClaimOf(ctx, address)
+	switch {
+	case problem.CodeOf(err) == problem.RecordUnreadable:
+		return nil
+	case err != nil:
+		return err
+	case string(claim.Owner) == record.partition:
+		record.set(guestIDColumn, claim.GuestID)
+		record.set(originColumn, string(claim.Origin))
+	}
+	return nil
 }
 
 // erase removes the personal data from the record of a request, as [request.Change.Erase] does,

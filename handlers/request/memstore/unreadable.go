@@ -103,9 +103,16 @@ func (s *Store) EraseUnreadable(ctx context.Context, id submission.ID, erasure r
 		}
 		r = copyRequest(r)
 		if erasure.Data {
+			claim := s.claims[r.Submission.Email]
+			if r.GuestID == "" && claim.Owner == id && s.readable(Record{Claim: r.Submission.Email}) == nil {
+				r.GuestID, r.Origin = claim.GuestID, claim.Origin
+			}
 			c := &request.Change{Request: r, Now: func() time.Time { return erasure.At }}
 			c.Request.Erased = time.Time{}
 			c.Erase("")
+			if erasure.At.IsZero() {
+				c.Request.Erased = r.Erased
+			}
 			r = c.Request
 			r.Resend = request.Instruction{}
 		}

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -85,6 +86,44 @@ var unreadableTests = map[string]func(*testing.T, Store, Spoiler){
 		if erased.Submission.Email != (submission.Address{}) || erased.Words != "" || !erased.Erased.Equal(stored) ||
 			erased.State != r.State || erased.GuestID != r.GuestID {
 			t.Errorf("after an erasure: %+v", erased)
+		}
+		mend = spoiler.Request(r.ID)
+		succeed(t, store.EraseUnreadable(t.Context(), r.ID, request.Erasure{Data: true}))
+		mend()
+		if again := must(store.Load(t.Context(), r.ID))(t); !again.Erased.Equal(stored) {
+			t.Errorf("after another one it was erased at %s", again.Erased)
+		}
+	},
+
+	"an erasure notes the guest that the claim names": func(t *testing.T, store Store, spoiler Spoiler) {
+		for name, test := range map[string]struct {
+			known string // to the request
+			owned bool   // the claim, by the request
+			want  string
+		}{
+			"one that only the claim knows": {"", true, "guest"},
+			"one that the request knows":    {"another", true, "another"},
+			"one of another request":        {"", false, ""},
+		} {
+			r := fullRequest(t)
+			r.Submission.Email = newAddress(t, fmt.Sprintf("ana%d@contoso.com", len(name)))
+			r.GuestID, r.Origin = test.known, request.OriginUnknown
+			r = must(store.Save(t.Context(), r, nil))(t)
+			owner := r.ID
+			if !test.owned {
+				owner = newID(t)
+			}
+			claim, _ := mustClaim(t, store, r.Submission.Email, owner, start)
+			claim = must(claim.Sent("guest", request.OriginBrought, start))(t)
+			must(store.UpdateClaim(t.Context(), r.Submission.Email, claim))(t)
+			mend := spoiler.Request(r.ID)
+			succeed(t, store.EraseUnreadable(t.Context(), r.ID, request.Erasure{Data: true}))
+			mend()
+			erased := must(store.Load(t.Context(), r.ID))(t)
+			brought := erased.Origin == request.OriginBrought
+			if erased.GuestID != test.want || brought != (test.want == "guest") {
+				t.Errorf("%s: it names %q, who was %q", name, erased.GuestID, erased.Origin)
+			}
 		}
 	},
 
