@@ -93,12 +93,16 @@ func (j *job) askForGuestLater(ctx context.Context, what string, cause error) (n
 }
 
 // everybodys reports whether a failure is the trouble of the whole tenant: what the directory says
-// makes no sense, or there is no token, and the breaker is open.
+// makes no sense, or there is no token, and the breaker is open. While the gate can't be read the
+// failure counts against the request, so that it is tried for a bounded time.
 func (j *job) everybodys(ctx context.Context, failure *problem.Error) (bool, error) {
 	if !odd(failure) && !request.TenantWide(failure.Code) {
 		return false, nil
 	}
 	gate, err := j.config.Gates.Gate(ctx)
+	if j.goesOnWithoutGate(ctx, err) {
+		return false, nil
+	}
 	if err != nil {
 		return false, fmt.Errorf("reading whether the breaker is open: %w", err)
 	}

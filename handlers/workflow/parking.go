@@ -278,9 +278,12 @@ func (w *Worker) held() time.Duration {
 }
 
 // holdAll tells every instance to leave the directory alone for d: calls made meanwhile would still
-// count against us.
+// count against us. This instance does even if the others can't be told.
 func (w *Worker) holdAll(ctx context.Context, d time.Duration) error {
 	until := w.config.Now().Add(d)
+	if w.held() < d {
+		w.heldUntil.Store(until.UnixNano())
+	}
 	var after request.Gate
 	_, err := w.changeGate(ctx, func(gate request.Gate) (request.Gate, bool) {
 		after = hold(gate, w.config.Now(), until)
@@ -299,7 +302,7 @@ func (w *Worker) holdAll(ctx context.Context, d time.Duration) error {
 func (j *job) throttled(ctx context.Context, failure *problem.Error, what string) (next, error) {
 	pause := busy.after(0, failure.RetryAfter)
 	err := j.holdAll(ctx, pause)
-	if err != nil {
+	if err != nil && !j.goesOnWithoutGate(ctx, err) {
 		return stop, err
 	}
 	d := busy.after(j.Request.Attempt, pause)

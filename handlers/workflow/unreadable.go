@@ -15,6 +15,16 @@ import (
 // person has repaired it, so nothing ends the wait.
 const unreadableRest = time.Hour
 
+// goesOnWithoutGate reports whether the error only says that the gate can't be read, and logs that.
+// No invitation is sent then. What is none needs no turn, and goes on.
+func (j *job) goesOnWithoutGate(ctx context.Context, err error) bool {
+	if problem.CodeOf(err) != problem.RecordUnreadable {
+		return false
+	}
+	j.log.ErrorContext(ctx, LogUnreadable, "error", err)
+	return true
+}
+
 // setAside lets the request of a message wait because of something that can't be read, and logs it.
 // What only the message knows is kept: a withdrawal in the columns of the record, a submission or a
 // wish for another mail in the message itself, which comes back for some days and is then a dead

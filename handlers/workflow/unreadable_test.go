@@ -207,6 +207,38 @@ func TestRequestWaitsForWhatCannotBeRead(t *testing.T) {
 	}
 }
 
+// TestGroupsNeedNoGate: nobody can read the gate while a group gives no usable answer. The other
+// group takes the guest, and the first one is given up in time.
+func TestGroupsNeedNoGate(t *testing.T) {
+	for name, fault := range map[string]graphsim.Fault{
+		"odd answers":   {Status: 403, Body: "<html>No.</html>", ContentType: "text/html"},
+		"asked to wait": {Status: 429, Headers: retryAfter("60")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.row("contoso.com", "row", "Action", "invite", "Groups", groupOne+" "+groupTwo)
+			fault.Match, fault.Times = membersOf(groupOne), 1_000_000
+			w.order(fault)
+			id := w.submit("ana@contoso.com")
+			w.on("SaveGate", after, 1, func() error {
+				w.store.Spoil(memstore.Record{Gate: true})
+				return nil
+			})
+			w.settle(40)
+			r := w.wantState(id, request.Failed)
+			if len(r.Grants) != 2 || r.Grants[0].State != request.GrantFailed || r.Grants[1].State != request.GrantAdded {
+				t.Errorf("grants %+v", r.Grants)
+			}
+			if n := w.tenant.Calls()["POST /v1.0/groups/{id}/members/$ref"]; n > 120 {
+				t.Errorf("the groups were asked %d times", n)
+			}
+			if w.lines(workflow.LogUnreadable) == 0 {
+				t.Error("the log does not say that the gate can't be read")
+			}
+		})
+	}
+}
+
 func TestRetentionErasesRequestsThatCannotBeRead(t *testing.T) {
 	w := newWorld(t, func(c *workflow.Config) { c.Retention = 30 * 24 * time.Hour })
 	w.row("contoso.com", "r", "Action", "deny")
