@@ -325,11 +325,13 @@ func (j *job) heldBack(ctx context.Context, claim request.Claim, verdict admissi
 	return j.wait(ctx, verdict.wait, "held-back", verdict.why)
 }
 
-// park lets the request wait for the tenant or for another day. Upkeep resumes it.
+// park lets the request wait for the tenant or for another day. Upkeep resumes it. One that stays
+// parked has a new reason, and no event.
 func (j *job) park(ctx context.Context, why string) (next, error) {
 	if j.Request.State != request.Parked {
 		j.transition(request.Parked, "parked", why)
 	}
+	j.Request.Reason = why
 	return j.postpone(ctx, untilTomorrow(j.config.Now())+parkedLook)
 }
 

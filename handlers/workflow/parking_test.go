@@ -10,6 +10,7 @@ import (
 	"guestlist/handlers/dev/graphsim"
 	"guestlist/handlers/problem"
 	"guestlist/handlers/request"
+	"guestlist/handlers/request/memstore"
 	"guestlist/handlers/submission"
 	"guestlist/handlers/workflow"
 )
@@ -343,14 +344,14 @@ func TestUnreadableParkedRequestHoldsUpNobody(t *testing.T) {
 	w := newWorld(t, func(c *workflow.Config) { c.Pace = request.Pace{Daily: 1} })
 	w.row("contoso.com", "trusted", "Action", "invite")
 	w.stop()
-	w.submitMany(2)
+	ids := w.submitMany(2)
 	w.deliverAll()
 	w.closeAnyBreaker()
-	w.on("Load", before, 1, func() error { return problem.New(problem.RecordUnreadable, "not a request") })
-	var due outbox
-	must(w.worker.Upkeep(t.Context(), &due))(t)
-	if len(due) != 1 {
-		t.Errorf("%d are resumed, and one of two can be read", len(due))
+	w.store.Spoil(memstore.Record{Request: ids[0]})
+	w.settle(2)
+	w.wantState(ids[1], request.Done)
+	if entries := must(w.store.Parked(t.Context(), 10))(t); len(entries) != 0 {
+		t.Errorf("the entry of %s still says that it is parked", entries[0].ID)
 	}
 }
 

@@ -40,7 +40,7 @@ func (w *Worker) setAside(
 	if problem.CodeOf(err) != problem.RecordUnreadable {
 		return fmt.Errorf("loading request %s: %w", message.ID, err)
 	}
-	err = w.bringBack(ctx, message.ID, unreadableRest)
+	err = w.rest(ctx, message.ID)
 	switch {
 	case err != nil:
 		return err
@@ -57,15 +57,24 @@ func (w *Worker) setAside(
 	return nil
 }
 
+// rest lets a request come up again after the rest. If it is parked, its entry no longer says so:
+// upkeep would resume it each time in place of one that can go on.
+func (w *Worker) rest(ctx context.Context, id submission.ID) error {
+	err := w.config.Store.Wait(ctx, id, w.config.Now().Add(unreadableRest))
+	if err != nil {
+		return fmt.Errorf("writing the due entry of request %s: %w", id, err)
+	}
+	return nil
+}
+
 // awaitReadable lets a request wait that can be read, and needs something else that can't: the
 // claim on its address, the gate, the counters of its row, or the request that owns the address.
 func (w *Worker) awaitReadable(ctx context.Context, messageID string, message submission.Message,
 	r request.Request, cause error,
 ) error {
-	due := w.config.Now().Add(unreadableRest)
-	err := w.config.Store.Postpone(ctx, r.ID, due)
+	err := w.rest(ctx, r.ID)
 	if err != nil {
-		return fmt.Errorf("writing the due entry of request %s: %w", r.ID, err)
+		return err
 	}
 	if message.Kind == submission.Resend && !r.Resend.Open() {
 		return w.putBackForDays(ctx, messageID, message)
@@ -74,7 +83,7 @@ func (w *Worker) awaitReadable(ctx context.Context, messageID string, message su
 		return nil
 	}
 	j := w.newJob(r)
-	j.Request.Due = due
+	j.Request.Due = w.config.Now().Add(unreadableRest)
 	detail := "it waits, since something that it needs can't be read: " + problem.From(cause).Error()
 	if r.Reason != detail {
 		j.Request.Reason = detail

@@ -97,6 +97,48 @@ func TestGuestOfRequestErasedWhileUnreadableIsKnown(t *testing.T) {
 	w.wantLine(workflow.LogRemains, 1)
 }
 
+// TestParkedRequestThatCannotGoOnHoldsUpNobody: the day has one invitation, and the claim of the
+// older of two parked requests can't be read. A row denies that one by now.
+func TestParkedRequestThatCannotGoOnHoldsUpNobody(t *testing.T) {
+	w := newWorld(t, func(c *workflow.Config) { c.Pace = request.Pace{Daily: 1} })
+	w.row("contoso.com", "row", "Action", "invite")
+	w.stop()
+	older := w.signUp("ana@contoso.com")
+	younger := w.signUp("bo@contoso.com")
+	w.wantState(older, request.Parked)
+	w.store.Spoil(memstore.Record{Claim: w.load(older).Submission.Email})
+	w.row("ana@contoso.com", "row", "Action", "deny")
+	w.closeAnyBreaker()
+	w.settle(3)
+	w.wantState(younger, request.Done)
+	w.wantState(older, request.Parked)
+	w.store.Mend(memstore.Record{Claim: w.load(older).Submission.Email})
+	w.settle(2)
+	if r := w.wantState(older, request.Parked); !strings.Contains(r.Reason, "the day's invitations (1) are sent") {
+		t.Errorf("the reason is %q", r.Reason)
+	}
+	w.settle(40) // the next day
+	w.wantState(older, request.Denied)
+	w.wantNothingDue()
+}
+
+// TestUnreadableParkedRequestIsToldAtOnce: its due entry would bring it up a day later.
+func TestUnreadableParkedRequestIsToldAtOnce(t *testing.T) {
+	w := newWorld(t)
+	w.row("contoso.com", "row", "Action", "invite")
+	w.stop()
+	id := w.signUp("ana@contoso.com")
+	w.store.Spoil(memstore.Record{Request: id})
+	w.closeAnyBreaker()
+	w.config.Records = unintelligible{Records: w.store} // the sweep says it, too
+	w.worker = w.newWorker()
+	w.settle(2)
+	w.wantLine(workflow.LogUnreadable, 2)
+	w.store.Mend(memstore.Record{Request: id})
+	w.settle(2)
+	w.wantState(id, request.Done)
+}
+
 // TestMessageOfUnreadableRequestIsKept delivers what only the message knows.
 func TestMessageOfUnreadableRequestIsKept(t *testing.T) {
 	for name, kind := range map[string]submission.Kind{"a submission": submission.Advance, "another mail": submission.Resend} {
@@ -126,7 +168,7 @@ func TestMessageOfUnreadableRequestIsKept(t *testing.T) {
 // TestMessageOfUnreadableRequestComesAgain lets a request that can't be read not be set aside
 // either.
 func TestMessageOfUnreadableRequestComesAgain(t *testing.T) {
-	for _, op := range []string{"Load", "Postpone", "EraseUnreadable"} {
+	for _, op := range []string{"Load", "Wait", "EraseUnreadable"} {
 		t.Run(op, func(t *testing.T) {
 			w := newWorld(t)
 			w.row("contoso.com", "row", "Action", "invite")
