@@ -12,9 +12,12 @@ import (
 // Erasure is what is done to the record of a request that can't be read. What is not mentioned here
 // stays as it is, also the claim on the address: what the request still needs is not known.
 type Erasure struct {
-	// Wish is noted, if it is open. It is carried out, with all that belongs to it, once the record
-	// can be read.
+	// Wish is a withdrawal. It is noted, if it is open, and carried out, with all that belongs to
+	// it, once the record can be read.
 	Wish Instruction
+	// Mail is a wish for another mail. It is noted in the same way, unless there is one already, or
+	// the request is withdrawn or erased.
+	Mail Instruction
 	// Data says that the personal data is removed now, as [Change.Erase] does. Nobody finds the
 	// claim of the request any more once its address is gone. So the guest that the claim names is
 	// noted, if the record names none.

@@ -118,27 +118,6 @@ func TestMessagesGivenUpForDaysFailParkedRequest(t *testing.T) {
 	w.wantNothingDue()
 }
 
-// TestUnreadableRecordComesBackWithItsSubmission gives up the message of a request whose record
-// can't be read.
-func TestUnreadableRecordComesBackWithItsSubmission(t *testing.T) {
-	w := newWorld(t)
-	id := w.submit("ana@contoso.com")
-	body := must(w.queue[0].Encode())(t)
-	w.deliverAll()
-	unreadable := func() error { return problem.New(problem.RecordUnreadable, "column Decision is not a decision") }
-	w.on("Load", before, -1, unreadable)
-	ok(t, w.worker.GiveUp(t.Context(), "m", body))
-	ok(t, w.worker.GiveUp(t.Context(), "m", must(submission.Message{ID: id, Due: w.now}.Encode())(t)))
-	if len(w.put) != 1 || !strings.Contains(string(w.put[0].body), "ana@contoso.com") {
-		t.Fatalf("put back: %d messages", len(w.put))
-	}
-	w.now = w.now.AddDate(0, 0, 3)
-	ok(t, w.worker.GiveUp(t.Context(), "m", w.put[0].body))
-	if kept := w.kept(); len(kept) != 1 || len(w.put) != 1 {
-		t.Errorf("kept %q; put back %d times", kept, len(w.put))
-	}
-}
-
 // TestGivenUpMessageIsNeverLost gives messages up while an operation on the store fails. Something
 // brings each of them back: a due entry, or the message itself.
 func TestGivenUpMessageIsNeverLost(t *testing.T) {
@@ -186,7 +165,7 @@ func TestGivenUpMessageIsNeverLost(t *testing.T) {
 		"a waiting one, not to be saved":      {waiting, "Save", fails, "", true},
 		"one that a due entry has brought":    {broughtByEntry, "History", fails, "", true},
 		"one whose record can't be read":      {waiting, "Load", unreadable, "", true},
-		"a new one, recorded and unreadable":  {firstOne, "Load", unreadable, submission.Queue, true},
+		"a new one, recorded and unreadable":  {firstOne, "Load", unreadable, "", true},
 		"that one, brought by a due entry":    {broughtByEntry, "Load", unreadable, "", true},
 		"one of an unknown request":           {unknown, "", nil, "", false},
 		"one of a request that may be known":  {unknown, "Load", fails, submission.Queue, false},

@@ -26,9 +26,9 @@ func (j *job) goesOnWithoutGate(ctx context.Context, err error) bool {
 }
 
 // setAside lets the request of a message wait because of something that can't be read, and logs it.
-// What only the message knows is kept: a withdrawal in the columns of the record, a submission or a
-// wish for another mail in the message itself, which comes back for some days and is then a dead
-// letter. After an error the message must come again.
+// What only the message knows is kept: a withdrawal, or a wish for another mail, in the columns of
+// the record, and a submission as a dead letter. Nothing goes back to the queue, where messages that
+// can't be deleted would multiply as long as that lasts. After an error the message must come again.
 func (w *Worker) setAside(
 	ctx context.Context, messageID string, message submission.Message, cause error,
 ) error {
@@ -41,18 +41,23 @@ func (w *Worker) setAside(
 		return fmt.Errorf("loading request %s: %w", message.ID, err)
 	}
 	err = w.rest(ctx, message.ID)
+	wish := request.Instruction{At: w.config.Now(), By: request.ThePartner}
+	var erasure request.Erasure
 	switch {
 	case err != nil:
 		return err
 	case message.Kind == submission.Withdraw:
-		wish := request.Instruction{At: w.config.Now(), By: request.ThePartner}
-		err = w.config.Store.EraseUnreadable(ctx, message.ID, request.Erasure{Wish: wish})
-		if err != nil {
-			return fmt.Errorf("noting the withdrawal of request %s: %w", message.ID, err)
-		}
+		erasure.Wish = wish
+	case message.Kind == submission.Resend:
+		erasure.Mail = wish
+	case message.Submission != nil:
+		return w.keepSubmission(ctx, message)
+	default:
 		return nil
-	case message.Kind != submission.Advance || message.Submission != nil:
-		return w.putBackForDays(ctx, messageID, message)
+	}
+	err = w.config.Store.EraseUnreadable(ctx, message.ID, erasure)
+	if err != nil {
+		return fmt.Errorf("noting the %s of request %s: %w", message.Kind, message.ID, err)
 	}
 	return nil
 }
@@ -65,6 +70,17 @@ func (w *Worker) rest(ctx context.Context, id submission.ID) error {
 		return fmt.Errorf("writing the due entry of request %s: %w", id, err)
 	}
 	return nil
+}
+
+// keepSubmission keeps a submission whose record can't be read, once: a person who can't repair the
+// record may delete it, and replay the submission.
+func (w *Worker) keepSubmission(ctx context.Context, message submission.Message) error {
+	body, err := submission.Message{ID: message.ID, Submission: message.Submission}.Encode()
+	if err != nil {
+		return err
+	}
+	return w.Keep(ctx, "", body, problem.New(problem.RecordUnreadable,
+		"the record of request %s can't be read; replay its submission if the record is deleted", message.ID))
 }
 
 // awaitReadable lets a request wait that can be read, and needs something else that can't: the

@@ -1,6 +1,7 @@
 package workflow_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -97,6 +98,36 @@ func TestGuestOfRequestErasedWhileUnreadableIsKnown(t *testing.T) {
 	w.wantLine(workflow.LogRemains, 1)
 }
 
+// TestUnreadableRequestLeavesNoCopiesOnTheQueue delivers messages again and again that can't be
+// deleted, while their request can't be read. What only they know is kept once.
+func TestUnreadableRequestLeavesNoCopiesOnTheQueue(t *testing.T) {
+	w := newWorld(t)
+	w.row("contoso.com", "row", "Action", "invite")
+	id := w.submit("ana@contoso.com")
+	first := w.queueOf(id)
+	w.settleMinutes(15)
+	w.now = w.now.Add(2 * time.Hour)
+	w.store.Spoil(memstore.Record{Request: id})
+	for returns := range 5 {
+		for _, message := range []submission.Message{
+			first, {ID: id, Kind: submission.Resend}, {ID: id, Kind: submission.Withdraw},
+		} {
+			if message.Kind == submission.Withdraw && returns < 4 {
+				continue
+			}
+			if returns > 0 {
+				message.Returns, message.Returned = returns, w.now
+			}
+			ok(t, w.worker.Advance(t.Context(), message))
+			ok(t, w.worker.GiveUp(t.Context(), fmt.Sprint("m", returns, message.Kind), must(message.Encode())(t)))
+		}
+		w.now = w.now.Add(time.Minute)
+	}
+	if len(w.put) != 0 || len(w.kept()) != 1 {
+		t.Errorf("put back: %d messages; kept: %q", len(w.put), w.kept())
+	}
+}
+
 // TestParkedRequestThatCannotGoOnHoldsUpNobody: the day has one invitation, and the claim of the
 // older of two parked requests can't be read. A row denies that one by now.
 func TestParkedRequestThatCannotGoOnHoldsUpNobody(t *testing.T) {
@@ -139,28 +170,53 @@ func TestUnreadableParkedRequestIsToldAtOnce(t *testing.T) {
 	w.wantState(id, request.Done)
 }
 
-// TestMessageOfUnreadableRequestIsKept delivers what only the message knows.
-func TestMessageOfUnreadableRequestIsKept(t *testing.T) {
-	for name, kind := range map[string]submission.Kind{"a submission": submission.Advance, "another mail": submission.Resend} {
+// TestSignUpThatWasWithdrawnLeavesNothing: it comes while the mark of the withdrawal can't be read.
+func TestSignUpThatWasWithdrawnLeavesNothing(t *testing.T) {
+	w := newWorld(t)
+	w.row("contoso.com", "row", "Action", "invite")
+	id := w.submit("ana@contoso.com")
+	first := w.queue[0]
+	w.queue = nil
+	w.carryOut(submission.Withdraw, id)
+	w.store.SpoilState(id)
+	w.queue = append(w.queue, first)
+	w.settle(2)
+	w.store.Mend(memstore.Record{Request: id})
+	w.now = w.now.Add(2 * submission.MessageLifetime)
+	w.settle(2)
+	w.wantNothing(id)
+	w.wantTenant(0, 0, 0)
+}
+
+// TestMailIsSentAgainOnceRequestCanBeRead: the partner asked while it could not.
+func TestMailIsSentAgainOnceRequestCanBeRead(t *testing.T) {
+	for name, test := range map[string]struct {
+		spoil    func(*world, submission.ID)
+		withdraw bool // before
+		mails    int
+	}{
+		"a column":            {func(w *world, id submission.ID) { w.store.Spoil(memstore.Record{Request: id}) }, false, 2},
+		"its state":           {func(w *world, id submission.ID) { w.store.SpoilState(id) }, false, 2},
+		"a withdrawn request": {func(w *world, id submission.ID) { w.store.Spoil(memstore.Record{Request: id}) }, true, 1},
+	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
-			id := w.submit("ana@contoso.com")
-			message := w.queueOf(id)
-			w.deliverAll()
-			w.store.Spoil(memstore.Record{Request: id})
-			if kind != submission.Advance {
-				message = submission.Message{ID: id, Kind: kind}
+			id := w.anHourAfterMail()
+			test.spoil(w, id)
+			if test.withdraw {
+				ok(t, w.worker.Advance(t.Context(), submission.Message{ID: id, Kind: submission.Withdraw}))
 			}
-			ok(t, w.worker.Advance(t.Context(), message))
-			if len(w.put) != 1 {
-				t.Fatalf("put back %d times", len(w.put))
+			for range 3 {
+				ok(t, w.worker.Advance(t.Context(), submission.Message{ID: id, Kind: submission.Resend}))
+				w.settleMinutes(10)
 			}
-			message = must(submission.DecodeMessage(w.put[0].body))(t)
-			w.now = w.now.AddDate(0, 0, 3)
-			ok(t, w.worker.Advance(t.Context(), message))
-			if kept := w.kept(); len(kept) != 1 || len(w.put) != 1 {
-				t.Errorf("kept %q; put back %d times", kept, len(w.put))
+			w.wantTenant(1, 1, 0)
+			w.store.Mend(memstore.Record{Request: id})
+			w.settle(2)
+			if n := w.attempts(); n != test.mails {
+				t.Errorf("%d mails, want %d; history %v", n, test.mails, w.whats(id))
 			}
+			w.wantNothingDue()
 		})
 	}
 }

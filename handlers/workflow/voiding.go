@@ -68,7 +68,12 @@ func (w *Worker) advanceVoid(ctx context.Context, r request.Request, message sub
 		// A process may have ended before it wrote the entry, and the entry may say another time.
 		return w.remindOfVoid(ctx, r)
 	}
-	err := w.config.Store.Forget(ctx, r)
+	// The sign-up may have come while the record could not be read.
+	_, err := w.newJob(r).dropDeadLetters(ctx)
+	if err != nil {
+		return err
+	}
+	err = w.config.Store.Forget(ctx, r)
 	if err != nil {
 		return fmt.Errorf("forgetting a withdrawal: %w", err)
 	}

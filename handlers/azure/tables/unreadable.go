@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 
 	"guestlist/handlers/problem"
@@ -40,8 +41,20 @@ func (s *Store) EraseUnreadable(ctx context.Context, id submission.ID, erasure r
 		record.set(withdrawalColumn, erasure.Wish.At)
 		record.set(withdrawalByColumn, erasure.Wish.By)
 	}
+	if erasure.Mail.Open() && record.hasNone(withdrawalColumn, erasedColumn, resendColumn) {
+		record.set(resendColumn, erasure.Mail.At)
+		record.set(resendByColumn, erasure.Mail.By)
+	}
 	_, err = replace(ctx, doing, s.requests, record, record.etag)
 	return err
+}
+
+// hasNone reports whether the row has none of the columns.
+func (r row) hasNone(columns ...string) bool {
+	return !slices.ContainsFunc(columns, func(column string) bool {
+		_, exists := r.columns[column]
+		return exists
+	})
 }
 
 // noteGuest writes the guest that the claim of the request names into its record, if that names

@@ -119,7 +119,10 @@ func (s *Store) EraseUnreadable(ctx context.Context, id submission.ID, erasure r
 		if erasure.Wish.Open() && !r.Withdrawal.Open() {
 			r.Withdrawal = erasure.Wish
 		}
-		toTicks(&r.Withdrawal.At, &r.Erased)
+		if erasure.Mail.Open() && !r.Resend.Open() && !r.Withdrawal.Open() && r.Erased.IsZero() {
+			r.Resend = erasure.Mail
+		}
+		toTicks(&r.Withdrawal.At, &r.Erased, &r.Resend.At)
 		r.Version = s.newVersion()
 		s.requests[id] = r
 		return nil

@@ -95,6 +95,31 @@ var unreadableTests = map[string]func(*testing.T, Store, Spoiler){
 		}
 	},
 
+	"a wish for another mail is noted": func(t *testing.T, store Store, spoiler Spoiler) {
+		at, by := request.Instruction{At: stored, By: request.ThePartner}, request.Instruction{At: stored, By: "desk"}
+		for name, test := range map[string]struct {
+			change func(*request.Request)
+			want   request.Instruction
+		}{
+			"":                 {func(*request.Request) {}, at},
+			"beside another":   {func(r *request.Request) { r.Resend = by }, by},
+			"after withdrawal": {func(r *request.Request) { r.Withdrawal = by }, request.Instruction{}},
+			"after erasure":    {func(r *request.Request) { r.Erased = stored }, request.Instruction{}},
+		} {
+			r := fullRequest(t)
+			r.Resend, r.Withdrawal, r.Erased = request.Instruction{}, request.Instruction{}, time.Time{}
+			test.change(&r)
+			r = must(store.Save(t.Context(), r, nil))(t)
+			mend := spoiler.Request(r.ID)
+			succeed(t, store.EraseUnreadable(t.Context(), r.ID, request.Erasure{Mail: at}))
+			mend()
+			noted := must(store.Load(t.Context(), r.ID))(t)
+			want := r
+			want.Resend, want.Version = test.want, noted.Version
+			wantSame(t, "noted "+name, want, noted)
+		}
+	},
+
 	"an erasure notes the guest that the claim names": func(t *testing.T, store Store, spoiler Spoiler) {
 		for name, test := range map[string]struct {
 			known string // to the request
