@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/mail"
 	"net/url"
 	"strconv"
 	"strings"
@@ -25,6 +26,9 @@ type Settings struct {
 	DailyShare        int // in percent
 	InvitationSpacing time.Duration
 	Retention         time.Duration // whole days; 0 is for ever
+	Mail              string        // NoMail, ACSMail or GraphMail
+	MailURL           string        // scheme and host, for ACSMail; http is a stand-in without tokens
+	MailSender        string        // an address, for ACSMail and GraphMail
 	LogLevel          slog.Level
 }
 
@@ -44,6 +48,7 @@ func Read(getenv func(string) string, parts ...func(*Reader)) (Settings, error) 
 	s.readStorage(r)
 	s.readGraph(r)
 	s.readInvitations(r)
+	s.readMail(r)
 	err := s.LogLevel.UnmarshalText([]byte(r.Text(LogLevel)))
 	if err != nil {
 		r.Fault(LogLevel, "must be debug, info, warn or error")
@@ -115,6 +120,29 @@ func (s *Settings) readInvitations(r *Reader) {
 		r.Fault(RetentionDays, "must be a whole number of days up to %d, such as 90, or 0 to keep personal data for ever", maxRetentionDays)
 	}
 	s.Retention = time.Duration(days) * 24 * time.Hour
+}
+
+// readMail follows readGraph, which reads the client id.
+func (s *Settings) readMail(r *Reader) {
+	s.Mail, s.MailSender = r.Text(Mail), r.Text(MailSender)
+	s.MailURL = strings.TrimSuffix(r.Text(MailURL), "/")
+	switch {
+	case s.Mail == NoMail:
+		return
+	case s.Mail != ACSMail && s.Mail != GraphMail:
+		r.Fault(Mail, "must be %q, %q or %q", NoMail, ACSMail, GraphMail)
+		return
+	case s.Mail == ACSMail && s.MailURL == "":
+		r.Fault(MailURL, "is not set; set it to the address of the resource, such as https://NAME.europe.communication.azure.com")
+	case s.Mail == ACSMail && !IsHost(s.MailURL):
+		r.Fault(MailURL, "must be a scheme and a host and nothing else, with https, such as https://NAME.europe.communication.azure.com")
+	case s.Mail == ACSMail && strings.HasPrefix(s.MailURL, "https:") && s.ClientID == "":
+		r.Fault(ClientID, "is not set; mails need the client id of the user-assigned managed identity")
+	}
+	sender, err := mail.ParseAddress(s.MailSender)
+	if err != nil || sender.Name != "" || sender.Address != s.MailSender {
+		r.Fault(MailSender, "must be the address that mails come from, such as guests@join.contoso.com, without a name")
+	}
 }
 
 // Reader reads the texts of settings and collects their faults.

@@ -42,6 +42,9 @@ const (
 	DailyShare        = "GUESTLIST_DAILY_SHARE"
 	InvitationSpacing = "GUESTLIST_INVITATION_SPACING"
 	RetentionDays     = "GUESTLIST_RETENTION_DAYS"
+	Mail              = "GUESTLIST_MAIL"
+	MailURL           = "GUESTLIST_MAIL_URL"
+	MailSender        = "GUESTLIST_MAIL_SENDER"
 	UpkeepSchedule    = "GUESTLIST_UPKEEP_SCHEDULE"
 	LogLevel          = "GUESTLIST_LOG_LEVEL"
 )
@@ -50,6 +53,13 @@ const (
 const (
 	ManagedIdentity = "managed-identity" // the app's user-assigned identity, named by AZURE_CLIENT_ID
 	NoCredential    = "none"             // no token, only for a stand-in on this machine
+)
+
+// The services that send the app's own mails.
+const (
+	NoMail    = "none"  // the app sends none; Microsoft sends its invitations
+	ACSMail   = "acs"   // Azure Communication Services
+	GraphMail = "graph" // a mailbox, through Microsoft Graph
 )
 
 // Setting describes one setting for people.
@@ -109,6 +119,9 @@ func All() []Setting {
 		{DailyShare, "50", "How much of the day's invitations one domain, and one policy row, may have, in percent; 100 is all. A guest that a person has approved does not count"},
 		{InvitationSpacing, "1s", "The least time between two invitations; 0s to 10m"},
 		{RetentionDays, "90", "How many days after a request is finished its personal data is erased; the decision stays. 0 keeps it forever"},
+		{Mail, NoMail, "What sends the app's own mails: `acs` (Azure Communication Services), `graph` (a mailbox of the tenant, through Microsoft Graph), or `none`"},
+		{MailURL, "", "Scheme and host of the resource of Azure Communication Services, such as `https://NAME.europe.communication.azure.com`"},
+		{MailSender, "", "The address that mails come from: a sender of a domain that is linked to that resource, or the address of the mailbox"},
 		{UpkeepSchedule, "0 * * * * *", "When waiting requests are checked: six fields, seconds first, UTC. Read by the Functions host; required"},
 		{LogLevel, "info", "`debug`, `info`, `warn` or `error`"},
 	}

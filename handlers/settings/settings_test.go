@@ -38,6 +38,7 @@ func TestMinimalEnvironments(t *testing.T) {
 		TablesURL: "https://guestlist.table.core.windows.net", ClientID: azure[ClientID], GraphURL: "https://graph.microsoft.com",
 		GraphCredential: ManagedIdentity, RedirectURL: "https://myapplications.microsoft.com",
 		IntentLease: 2 * time.Minute, DailyInvitations: 80, DailyShare: 50, InvitationSpacing: time.Second, Retention: 90 * 24 * time.Hour, LogLevel: slog.LevelInfo,
+		Mail: NoMail,
 	}
 	if s != want {
 		t.Errorf("in Azure:\n got %+v\nwant %+v", s, want)
@@ -77,6 +78,13 @@ func TestFaultsNameSettingAndCure(t *testing.T) {
 		"share of more than all":          {azure, []string{DailyShare, "101"}, []string{DailyShare}},
 		"budget in words":                 {azure, []string{DailyInvitations, "many"}, []string{DailyInvitations}},
 		"spacing too long":                {azure, []string{InvitationSpacing, "10h"}, []string{InvitationSpacing, "1s"}},
+		"mail by carrier pigeon":          {azure, []string{Mail, "smtp"}, []string{Mail, ACSMail}},
+		"mail from nobody":                {azure, []string{Mail, GraphMail}, []string{MailSender, "guests@"}},
+		"mail from a name":                {azure, []string{Mail, GraphMail, MailSender, "Guests <a@b.example>"}, []string{MailSender, "without a name"}},
+		"mail service without a URL":      {azure, []string{Mail, ACSMail, MailSender, "a@b.example"}, []string{MailURL, "communication"}},
+		"mail service in the clear":       {azure, []string{Mail, ACSMail, MailSender, "a@b.example", MailURL, "http://x.communication.azure.com"}, []string{MailURL, "https"}},
+		"mail service with a path":        {azure, []string{Mail, ACSMail, MailSender, "a@b.example", MailURL, "https://x.communication.azure.com/emails"}, []string{MailURL}},
+		"mail service without identity":   {laptop, []string{Mail, ACSMail, MailSender, "a@b.example", MailURL, "https://x.communication.azure.com"}, []string{ClientID, "mails"}},
 		"retention for ages":              {azure, []string{RetentionDays, "99999"}, []string{RetentionDays, "90"}},
 		"retention with a unit":           {azure, []string{RetentionDays, "90d"}, []string{RetentionDays, "whole number"}},
 		"unknown log level":               {azure, []string{LogLevel, "loud"}, []string{LogLevel}},

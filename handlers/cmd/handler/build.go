@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"log/slog"
 	mathrand "math/rand/v2"
+	"strings"
 	"sync/atomic"
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 
+	"guestlist/handlers/azure/acs"
 	"guestlist/handlers/azure/functions"
 	"guestlist/handlers/azure/graph"
 	"guestlist/handlers/azure/identity"
@@ -44,26 +46,31 @@ const (
 
 // build connects the parts and registers the functions, the form if it is served.
 func build(s settings.Settings, pages web.Config, log *slog.Logger) (*functions.App, error) {
-	forStorage, forGraph, err := credentials(s)
+	tokens, err := credentials(s)
 	if err != nil {
 		return nil, err
 	}
 	store, err := tables.New(tables.Config{
-		ConnectionString: s.StorageConnection, ServiceURL: s.TablesURL, Credential: forStorage, Log: log,
+		ConnectionString: s.StorageConnection, ServiceURL: s.TablesURL, Credential: tokens.storage, Log: log,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("connecting to the tables: %w", err)
 	}
 	onQueues, err := queues.New(queues.Config{
-		ConnectionString: s.StorageConnection, TablesURL: s.TablesURL, Credential: forStorage,
+		ConnectionString: s.StorageConnection, TablesURL: s.TablesURL, Credential: tokens.storage,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("connecting to the queues: %w", err)
 	}
 	pressure := new(workflow.Pressure)
-	tenant, err := graph.New(graph.Config{URL: s.GraphURL, Credential: forGraph, Log: log, Pressure: pressure.Report})
+	tenant, err := graph.New(graph.Config{URL: s.GraphURL, Credential: tokens.graph, Log: log, Pressure: pressure.Report})
 	if err != nil {
 		return nil, fmt.Errorf("connecting to the directory: %w", err)
+	}
+	// Built before anything sends mails, so that a setting that can't work shows at the start.
+	_, err = newMailer(s, tokens.mail, tenant, log)
+	if err != nil {
+		return nil, fmt.Errorf("connecting to the mail service: %w", err)
 	}
 	worker, err := newWorker(s, store, onQueues, tenant, pressure, log)
 	if err != nil {
@@ -78,27 +85,49 @@ func build(s settings.Settings, pages web.Config, log *slog.Logger) (*functions.
 		return nil, err
 	}
 	registerQueues(app, worker)
-	registerUpkeep(app, worker, &reporter{store: store, credential: forGraph, settings: s, now: time.Now, log: log})
+	registerUpkeep(app, worker, &reporter{store: store, credential: tokens.graph, settings: s, now: time.Now, log: log})
 	return app, nil
 }
 
-// credentials returns the managed identity for each service that needs it, else nil.
-func credentials(s settings.Settings) (forStorage, forGraph azcore.TokenCredential, err error) {
-	byKey, standIn := s.StorageConnection != "", s.GraphCredential != settings.ManagedIdentity
-	if byKey && standIn {
-		return nil, nil, nil
+// serviceCredentials are the managed identity for each service that needs it, else nil.
+type serviceCredentials struct{ storage, graph, mail azcore.TokenCredential }
+
+// credentials returns the credentials that the settings ask for.
+func credentials(s settings.Settings) (serviceCredentials, error) {
+	storage := s.StorageConnection == ""
+	directory := s.GraphCredential == settings.ManagedIdentity
+	mail := s.Mail == settings.ACSMail && strings.HasPrefix(s.MailURL, "https:")
+	if !storage && !directory && !mail {
+		return serviceCredentials{}, nil
 	}
 	managed, err := identity.Managed(s.ClientID)
 	if err != nil {
-		return nil, nil, err
+		return serviceCredentials{}, err
 	}
-	if !byKey {
-		forStorage = managed
+	var tokens serviceCredentials
+	if storage {
+		tokens.storage = managed
 	}
-	if !standIn {
-		forGraph = managed
+	if directory {
+		tokens.graph = managed
 	}
-	return forStorage, forGraph, nil
+	if mail {
+		tokens.mail = managed
+	}
+	return tokens, nil
+}
+
+// newMailer returns what sends the app's own mails, nil if it sends none.
+func newMailer(
+	s settings.Settings, credential azcore.TokenCredential, tenant *graph.Client, log *slog.Logger,
+) (request.Mailer, error) {
+	switch s.Mail {
+	case settings.ACSMail:
+		return acs.New(acs.Config{URL: s.MailURL, Sender: s.MailSender, Credential: credential, Log: log})
+	case settings.GraphMail:
+		return graph.NewMailer(tenant, s.MailSender)
+	}
+	return nil, nil
 }
 
 // newWorker returns what moves requests on.

@@ -4,18 +4,22 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"log/slog"
 	"maps"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
+	"guestlist/handlers/azure/acs"
 	"guestlist/handlers/azure/functions/functionjson"
+	"guestlist/handlers/azure/graph"
 	"guestlist/handlers/settings"
 	"guestlist/handlers/submission"
 )
@@ -128,6 +132,11 @@ func TestRunRefusesUnusableSettings(t *testing.T) {
 			"GUESTLIST_GRAPH_URL": "http://127.0.0.1:1", "GUESTLIST_GRAPH_CREDENTIAL": "none",
 			settings.FormKeys: formKey,
 		}, "connect"},
+		"mails from nobody": {map[string]string{
+			"FUNCTIONS_CUSTOMHANDLER_PORT": freePort(t), "AzureWebJobsStorage": "UseDevelopmentStorage=true",
+			"GUESTLIST_GRAPH_URL": "http://127.0.0.1:1", "GUESTLIST_GRAPH_CREDENTIAL": "none",
+			settings.FormKeys: formKey, settings.Mail: settings.GraphMail,
+		}, settings.MailSender},
 		"no key for forms": {map[string]string{
 			"FUNCTIONS_CUSTOMHANDLER_PORT": freePort(t), "AzureWebJobsStorage": "UseDevelopmentStorage=true",
 			"GUESTLIST_GRAPH_URL": "http://127.0.0.1:1", "GUESTLIST_GRAPH_CREDENTIAL": "none",
@@ -143,6 +152,42 @@ func TestRunRefusesUnusableSettings(t *testing.T) {
 				t.Error("the error repeats a key")
 			}
 		})
+	}
+}
+
+// TestMailerIsWhatSettingsAskFor: a token goes to a mail service, and none to a stand-in.
+func TestMailerIsWhatSettingsAskFor(t *testing.T) {
+	const id = "33333333-3333-4333-8333-333333333333"
+	tests := map[string]struct {
+		s     settings.Settings
+		token bool
+		want  any
+	}{
+		"none": {settings.Settings{Mail: settings.NoMail}, false, nil},
+		"a service": {settings.Settings{
+			Mail: settings.ACSMail, MailURL: "https://x.communication.azure.com", MailSender: "a@b.example", ClientID: id,
+		}, true, new(acs.Client)},
+		"a stand-in": {settings.Settings{
+			Mail: settings.ACSMail, MailURL: "http://127.0.0.1:1", MailSender: "a@b.example", ClientID: id,
+		}, false, new(acs.Client)},
+		"a mailbox": {settings.Settings{Mail: settings.GraphMail, MailSender: "a@b.example", ClientID: id}, false, new(graph.Mailer)},
+	}
+	for name, test := range tests {
+		test.s.StorageConnection, test.s.GraphCredential = "UseDevelopmentStorage=true", settings.NoCredential
+		tokens, err := credentials(test.s)
+		if err != nil || (tokens.mail != nil) != test.token || tokens.storage != nil || tokens.graph != nil {
+			t.Errorf("%s: %+v, %v", name, tokens, err)
+		}
+		mailer, err := newMailer(test.s, tokens.mail, nil, slog.New(slog.DiscardHandler))
+		if err != nil || reflect.TypeOf(mailer) != reflect.TypeOf(test.want) {
+			t.Errorf("%s: %T, %v", name, mailer, err)
+		}
+	}
+	_, err := credentials(settings.Settings{
+		StorageConnection: "x", Mail: settings.ACSMail, MailURL: "https://x.communication.azure.com",
+	})
+	if err == nil {
+		t.Error("mails need no identity")
 	}
 }
 
