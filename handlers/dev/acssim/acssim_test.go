@@ -12,6 +12,7 @@ import (
 	"net/http/httptest"
 	"net/mail"
 	"net/url"
+	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -658,6 +659,32 @@ func TestFrontPageListsWhatIsServed(t *testing.T) {
 	for _, path := range want {
 		if !found[path] {
 			t.Errorf("%s is not listed; %q are", path, slices.Sorted(maps.Keys(found)))
+		}
+	}
+}
+
+// TestHandbookOrdersWhatStandInTakes posts what the handbook says can be posted. It names every
+// trouble.
+func TestHandbookOrdersWhatStandInTakes(t *testing.T) {
+	page, err := os.ReadFile("../../../docs/operations.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, _ := strings.Cut(string(page), "\n### Practise with mails\n")
+	section, _, _ = strings.Cut(section, "\n### ")
+	s := newSim(t, nil)
+	named := map[string]bool{}
+	for _, row := range regexp.MustCompile("(?m)^\\| `(\\{[^`]+)` \\|").FindAllStringSubmatch(section, -1) {
+		if a := s.do(http.MethodPost, "/stand-in/faults", row[1]); a.status != http.StatusCreated {
+			t.Errorf("%s: %+v", row[1], a)
+		}
+	}
+	for _, fault := range s.Faults() {
+		named[string(fault.Trouble)] = true
+	}
+	for _, trouble := range acssim.Troubles() {
+		if !named[string(trouble)] {
+			t.Errorf("the handbook has no order for %s", trouble)
 		}
 	}
 }

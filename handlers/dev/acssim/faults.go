@@ -41,6 +41,11 @@ const (
 // anyCall are the troubles that a question can have as well as a mail.
 var anyCall = []Trouble{Refused, Page, Empty, Unanswered, Slow}
 
+// Troubles returns every trouble.
+func Troubles() []Trouble {
+	return append(slices.Clone(anyCall), AnswerLost, OtherID, Twice, Fails)
+}
+
 // Fault is an order to fail. Only the oldest one that matches a call hits it.
 type Fault struct {
 	Trouble Trouble `json:"trouble"`
@@ -81,11 +86,10 @@ func (s *Server) Order(fault Fault) error {
 }
 
 func (f Fault) check() error {
-	troubles := append(slices.Clone(anyCall), AnswerLost, OtherID, Twice, Fails)
 	answers := f.Trouble == Refused || f.Trouble == Page || f.Trouble == Empty
 	switch {
-	case !slices.Contains(troubles, f.Trouble):
-		return fmt.Errorf("trouble must be one of %q", troubles)
+	case !slices.Contains(Troubles(), f.Trouble):
+		return fmt.Errorf("trouble must be one of %q", Troubles())
 	case !slices.Contains([]string{"", "send", "ask"}, f.Call):
 		return errors.New("call must be send or ask, or be left out for both")
 	case f.Call == "ask" && !slices.Contains(anyCall, f.Trouble):

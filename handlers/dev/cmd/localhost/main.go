@@ -17,6 +17,7 @@ import (
 	"strconv"
 	"syscall"
 
+	"guestlist/handlers/dev/acssim"
 	"guestlist/handlers/dev/azurite"
 	"guestlist/handlers/dev/hostsim"
 	"guestlist/handlers/settings"
@@ -36,8 +37,10 @@ func main() {
 }
 
 func run(ctx context.Context, args, environ []string, stdin io.Reader, stdout, stderr io.Writer) error {
-	if len(args) > 0 && args[0] == standInCommand {
-		return serveStandIn(ctx, args[1:], stdin, stdout, stderr)
+	for _, kind := range standIns {
+		if len(args) > 0 && args[0] == kind.command {
+			return serveStandIn(ctx, kind, args[1:], stdin, stdout, stderr)
+		}
 	}
 	o, err := readOptions(args, environ, stderr)
 	if err != nil {
@@ -91,6 +94,7 @@ func runAll(ctx context.Context, o options, environ []string, stdout, stderr io.
 	defer os.Remove(path)
 	if ctx.Err() == nil {
 		fmt.Fprintln(stdout, "ready", cmp.Or(at.Signup, at.Graph))
+		fmt.Fprintln(stdout, "mails", at.Mails)
 	}
 	return p.wait(ctx)
 }
@@ -99,6 +103,7 @@ func runAll(ctx context.Context, o options, environ []string, stdout, stderr io.
 type addresses struct {
 	Signup  string `json:"signup,omitempty"`
 	Graph   string `json:"graph"`
+	Mails   string `json:"mails"` // the page that shows them
 	Storage string `json:"storage"`
 }
 
@@ -108,6 +113,7 @@ type parts struct {
 	log     *slog.Logger
 	storage *azurite.Server
 	graph   *standIn
+	mail    *standIn
 	host    *hostsim.Host // nil with -no-host
 }
 
@@ -125,12 +131,18 @@ func (p *parts) start(ctx context.Context, environ []string, emulatorLog io.Writ
 	if err != nil {
 		return addresses{}, err
 	}
-	p.log.Info("starting the Graph stand-in")
-	p.graph, err = startStandIn(ctx, p.options, p.log)
+	p.log.Info("starting the stand-ins")
+	p.graph, err = startStandIn(ctx, &graphStandIn, p.options, p.log)
 	if err != nil {
 		return addresses{}, err
 	}
-	at := addresses{Graph: p.graph.url, Storage: p.storage.ConnectionString()}
+	p.mail, err = startStandIn(ctx, &mailStandIn, p.options, p.log)
+	if err != nil {
+		return addresses{}, err
+	}
+	at := addresses{
+		Graph: p.graph.url, Mails: p.mail.url + acssim.MailsPath, Storage: p.storage.ConnectionString(),
+	}
 	err = prepareStorage(ctx, at.Storage, filepath.Join(p.data, "azurite", "samples-written"))
 	if err != nil {
 		return addresses{}, err
@@ -162,7 +174,10 @@ func (p *parts) startHost(ctx context.Context, environ []string, at addresses) e
 	if err != nil {
 		return err
 	}
-	known := []string{settings.GraphURL + "=" + at.Graph, settings.GraphCredential + "=" + settings.NoCredential}
+	known := []string{
+		settings.GraphURL + "=" + at.Graph, settings.GraphCredential + "=" + settings.NoCredential,
+		settings.MailURL + "=" + p.mail.url,
+	}
 	if variable(slices.Concat(values, environ), settings.FormKeys) == "" {
 		key, err := formKey(p.data)
 		if err != nil {
@@ -206,7 +221,9 @@ func (p *parts) wait(ctx context.Context) error {
 	case <-p.storage.Done():
 		ended = "the storage emulator"
 	case <-p.graph.process.Done():
-		ended = "the Graph stand-in"
+		ended = graphStandIn.name
+	case <-p.mail.process.Done():
+		ended = mailStandIn.name
 	case <-hostDone:
 		ended = "the host"
 	}
@@ -218,8 +235,10 @@ func (p *parts) stop() {
 	if p.host != nil {
 		p.host.Stop()
 	}
-	if p.graph != nil {
-		p.graph.stop()
+	for _, s := range []*standIn{p.mail, p.graph} {
+		if s != nil {
+			s.stop()
+		}
 	}
 	if p.storage == nil {
 		return

@@ -17,14 +17,17 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"guestlist/handlers/azure/acs"
+	"guestlist/handlers/dev/acssim"
 	"guestlist/handlers/dev/internal/apptest"
 	"guestlist/handlers/policy"
+	"guestlist/handlers/request/mailertest"
 	"guestlist/handlers/settings"
 	"guestlist/handlers/web"
 	"guestlist/handlers/web/guard"
 )
 
-// mainVariable makes this test binary run the program. The Graph stand-in inherits it.
+// mainVariable makes this test binary run the program. The stand-ins inherit it.
 const mainVariable = "GUESTLIST_TEST_LOCALHOST"
 
 func TestMain(m *testing.M) {
@@ -86,6 +89,10 @@ func start(t *testing.T, root string) running {
 	if line != "ready "+r.Signup+"\n" {
 		t.Errorf("the line %q differs from run.json's %s", line, r.Signup)
 	}
+	line, err = r.stdout.ReadString('\n')
+	if err != nil || line != "mails "+r.Mails+"\n" {
+		t.Errorf("the line %q differs from run.json's %s (%v)", line, r.Mails, err)
+	}
 	return r
 }
 
@@ -93,7 +100,7 @@ func start(t *testing.T, root string) running {
 func (r running) hosts(t *testing.T) []string {
 	t.Helper()
 	var hosts []string
-	links := []string{r.Signup, r.Graph}
+	links := []string{r.Signup, r.Graph, r.Mails}
 	for part := range strings.SplitSeq(r.Storage, ";") {
 		name, value, _ := strings.Cut(part, "=")
 		if strings.HasSuffix(name, "Endpoint") {
@@ -107,7 +114,7 @@ func (r running) hosts(t *testing.T) []string {
 		}
 		hosts = append(hosts, parsed.Host)
 	}
-	if len(hosts) != 5 {
+	if len(hosts) != 6 {
 		t.Fatalf("run.json names %d addresses", len(hosts))
 	}
 	return hosts
@@ -233,19 +240,40 @@ func TestLocalRunInvitesAndStopsCompletely(t *testing.T) {
 	}
 }
 
+func TestMailsOfLocalRunAreShown(t *testing.T) {
+	r := start(t, apptest.App(t))
+	client, err := acs.New(acs.Config{URL: strings.TrimSuffix(r.Mails, acssim.MailsPath), Sender: "guests@join.fabrikam.example"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = client.SendMail(t.Context(), mailertest.ID, mailertest.Mail(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	response, err := http.Get(r.Mails)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	page, err := io.ReadAll(response.Body)
+	if err != nil || !strings.Contains(string(page), mailertest.Mail(t).Subject) {
+		t.Errorf("%s: %s, %v", r.Mails, page, err)
+	}
+}
+
 func TestPortsComeFromFlagsThenEnvironment(t *testing.T) {
 	root := t.TempDir()
 	tests := map[string]struct {
 		args, environ []string
 		want          []int
 	}{
-		"defaults":                {nil, nil, []int{7071, 7090, 10000, 10001, 10002}},
-		"the environment":         {nil, []string{"PORT=8080", "GRAPH_PORT=8081", "AZURITE_TABLE_PORT=1"}, []int{8080, 8081, 10000, 10001, 1}},
-		"a flag wins":             {[]string{"-port", "9"}, []string{"PORT=8080"}, []int{9, 7090, 10000, 10001, 10002}},
-		"0 is for everything":     {nil, []string{"PORT=0"}, []int{0, 0, 0, 0, 0}},
-		"except chosen ports":     {[]string{"-port=0", "-queue-port=5"}, []string{"GRAPH_PORT=7090"}, []int{0, 7090, 0, 5, 0}},
-		"an empty variable":       {nil, []string{"PORT="}, []int{7071, 7090, 10000, 10001, 10002}},
-		"the last of two entries": {nil, []string{"PORT=1", "PORT=2"}, []int{2, 7090, 10000, 10001, 10002}},
+		"defaults":                {nil, nil, []int{7071, 7090, 7091, 10000, 10001, 10002}},
+		"the environment":         {nil, []string{"PORT=8080", "GRAPH_PORT=8081", "AZURITE_TABLE_PORT=1"}, []int{8080, 8081, 7091, 10000, 10001, 1}},
+		"a flag wins":             {[]string{"-port", "9"}, []string{"PORT=8080"}, []int{9, 7090, 7091, 10000, 10001, 10002}},
+		"0 is for everything":     {nil, []string{"PORT=0"}, []int{0, 0, 0, 0, 0, 0}},
+		"except chosen ports":     {[]string{"-port=0", "-queue-port=5"}, []string{"GRAPH_PORT=7090"}, []int{0, 7090, 0, 0, 5, 0}},
+		"an empty variable":       {nil, []string{"PORT="}, []int{7071, 7090, 7091, 10000, 10001, 10002}},
+		"the last of two entries": {nil, []string{"PORT=1", "PORT=2"}, []int{2, 7090, 7091, 10000, 10001, 10002}},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

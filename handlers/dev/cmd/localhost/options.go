@@ -32,6 +32,7 @@ type port struct {
 const (
 	httpPort = iota
 	graphPort
+	mailPort
 	blobPort
 	queuePort
 	tablePort
@@ -42,6 +43,7 @@ func readOptions(args, environ []string, stderr io.Writer) (options, error) {
 	o := options{ports: []port{
 		httpPort:  {"port", "PORT", "the form; 0 takes free ports for everything that is not chosen", 7071},
 		graphPort: {"graph-port", "GRAPH_PORT", "the Graph stand-in", 7090},
+		mailPort:  {"mail-port", "MAIL_PORT", "the mail stand-in", 7091},
 		blobPort:  {"blob-port", "AZURITE_BLOB_PORT", "the storage emulator's blobs", 10000},
 		queuePort: {"queue-port", "AZURITE_QUEUE_PORT", "the storage emulator's queues", 10001},
 		tablePort: {"table-port", "AZURITE_TABLE_PORT", "the storage emulator's tables", 10002},
@@ -140,7 +142,9 @@ func subject(port int) string {
 	case httpPort:
 		return "the form"
 	case graphPort:
-		return "the Graph stand-in"
+		return graphStandIn.name
+	case mailPort:
+		return mailStandIn.name
 	default:
 		return "the storage emulator"
 	}

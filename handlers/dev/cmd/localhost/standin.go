@@ -19,35 +19,69 @@ import (
 	"syscall"
 	"time"
 
+	"guestlist/handlers/dev/acssim"
 	"guestlist/handlers/dev/graphsim"
 	"guestlist/handlers/dev/internal/subprocess"
 )
 
-// standInCommand, as the first argument, makes this program the Graph stand-in. It runs in a
-// process of its own.
-const standInCommand = "graph-stand-in"
+// A standInKind is a stand-in for a service, which runs in a process of its own: this program,
+// with the kind's command as the first argument.
+type standInKind struct {
+	command string
+	name    string // for people
+	from    string // who wrote a line of the log
+	port    int    // index of options.ports
+	// serve returns what answers, with its state in the file, and a log for what goes wrong.
+	serve func(state string, log *slog.Logger) (http.Handler, error)
+}
+
+var graphStandIn = standInKind{
+	command: "graph-stand-in", name: "the Graph stand-in", from: "graph", port: graphPort,
+	serve: func(state string, log *slog.Logger) (http.Handler, error) {
+		return graphsim.New(graphsim.Config{
+			Now:              time.Now,
+			Random:           rand.Reader,
+			ReplicationDelay: replicationDelay,
+			StateFile:        state,
+			KnowsAnyGroup:    true,
+			Log:              log,
+		})
+	},
+}
+
+// mailStandIn keeps its mails in memory only.
+var mailStandIn = standInKind{
+	command: "mail-stand-in", name: "the mail stand-in", from: "mail", port: mailPort,
+	serve: func(_ string, log *slog.Logger) (http.Handler, error) {
+		return acssim.New(acssim.Config{Now: time.Now, Quota: &acssim.OwnDomain, Log: log})
+	},
+}
+
+// standIns are the stand-ins in the order in which they start.
+var standIns = []*standInKind{&graphStandIn, &mailStandIn}
 
 // replicationDelay is how long a new guest is not found by every look-up.
 const replicationDelay = 2 * time.Second
 
-// stopGrace is how long the stand-in may take to end.
+// stopGrace is how long a stand-in may take to end.
 const stopGrace = 5 * time.Second
 
-// standIn is the running stand-in.
+// standIn is a running stand-in.
 type standIn struct {
 	process *subprocess.Process
 	url     string
 	stop    func()
 }
 
-// startStandIn starts the stand-in and returns when it listens.
-func startStandIn(ctx context.Context, o options, log *slog.Logger) (*standIn, error) {
+// startStandIn starts a stand-in and returns when it listens.
+func startStandIn(ctx context.Context, kind *standInKind, o options, log *slog.Logger) (*standIn, error) {
 	program, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
-	cmd := exec.Command(program, standInCommand, "-state", filepath.Join(o.data, "graph.json"), "-port", strconv.Itoa(o.ports[graphPort].number))
-	cmd.Stderr = &logLines{log}
+	cmd := exec.Command(program, kind.command, "-state", filepath.Join(o.data, kind.from+".json"),
+		"-port", strconv.Itoa(o.ports[kind.port].number))
+	cmd.Stderr = &logLines{log, kind.from}
 	// Never written to: its end tells the stand-in that this process has ended.
 	_, err = cmd.StdinPipe()
 	if err != nil {
@@ -62,7 +96,7 @@ func startStandIn(ctx context.Context, o options, log *slog.Logger) (*standIn, e
 	process, err := subprocess.Start(cmd)
 	_ = writer.Close()
 	if err != nil {
-		return nil, fmt.Errorf("starting the Graph stand-in: %w", err)
+		return nil, fmt.Errorf("starting %s: %w", kind.name, err)
 	}
 	stop := context.AfterFunc(ctx, func() { _ = process.Kill() })
 	line, err := bufio.NewReader(reader).ReadString('\n')
@@ -71,40 +105,38 @@ func startStandIn(ctx context.Context, o options, log *slog.Logger) (*standIn, e
 	}
 	if err != nil {
 		_ = process.Kill()
-		return nil, errors.New("starting the Graph stand-in: it ended before it listened; the lines above say why")
+		return nil, fmt.Errorf("starting %s: it ended before it listened; the lines above say why", kind.name)
 	}
 	return &standIn{process: process, url: strings.TrimSpace(line), stop: func() { _ = process.Stop(syscall.SIGTERM, stopGrace) }}, nil
 }
 
-// logLines is a writer that logs what the stand-in writes.
-type logLines struct{ log *slog.Logger }
+// logLines is a writer that logs what a stand-in writes.
+type logLines struct {
+	log  *slog.Logger
+	from string
+}
 
 func (l *logLines) Write(output []byte) (int, error) {
 	for line := range strings.Lines(string(output)) {
-		l.log.Info(strings.TrimSpace(line), "from", "graph")
+		l.log.Info(strings.TrimSpace(line), "from", l.from)
 	}
 	return len(output), nil
 }
 
 // serveStandIn runs in the stand-in's process. It prints its address when it listens, and serves
 // until ctx or stdin ends.
-func serveStandIn(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) error {
-	flags := flag.NewFlagSet(standInCommand, flag.ContinueOnError)
+func serveStandIn(
+	ctx context.Context, kind *standInKind, args []string, stdin io.Reader, stdout, stderr io.Writer,
+) error {
+	flags := flag.NewFlagSet(kind.command, flag.ContinueOnError)
 	flags.SetOutput(stderr)
-	state := flags.String("state", "", "file that keeps the tenant")
+	state := flags.String("state", "", "file that keeps the state")
 	number := flags.Int("port", 0, "port on 127.0.0.1, 0 for a free one")
 	err := flags.Parse(args)
 	if err != nil {
 		return err
 	}
-	tenant, err := graphsim.New(graphsim.Config{
-		Now:              time.Now,
-		Random:           rand.Reader,
-		ReplicationDelay: replicationDelay,
-		StateFile:        *state,
-		KnowsAnyGroup:    true,
-		Log:              slog.New(newPlainHandler(stderr, slog.LevelWarn)),
-	})
+	handler, err := kind.serve(*state, slog.New(newPlainHandler(stderr, slog.LevelWarn)))
 	if err != nil {
 		return err
 	}
@@ -118,7 +150,7 @@ func serveStandIn(ctx context.Context, args []string, stdin io.Reader, stdout, s
 		_, _ = io.Copy(io.Discard, stdin)
 		cancel()
 	}()
-	server := &http.Server{Handler: tenant, ReadHeaderTimeout: time.Minute}
+	server := &http.Server{Handler: handler, ReadHeaderTimeout: time.Minute}
 	// The state file is replaced as a whole, so requests need not be waited for.
 	context.AfterFunc(ctx, func() { _ = server.Close() })
 	err = server.Serve(listener)

@@ -23,6 +23,7 @@ const (
 type Local struct {
 	Signup string `json:"signup"` // the address of the form
 	Graph  string `json:"graph"`  // the address of the stand-in for Microsoft Graph
+	Mails  string `json:"mails"`  // the page that shows the mails of the run
 	stop   func()
 }
 
