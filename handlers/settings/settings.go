@@ -119,7 +119,7 @@ func All() []Setting {
 		{DailyShare, "50", "How much of the day's invitations one domain, and one policy row, may have, in percent; 100 is all. A guest that a person has approved does not count"},
 		{InvitationSpacing, "1s", "The least time between two invitations; 0s to 10m"},
 		{RetentionDays, "90", "How many days after a request is finished its personal data is erased; the decision stays. 0 keeps it forever"},
-		{Mail, NoMail, "What sends the app's own mails: `acs` (Azure Communication Services), `graph` (a mailbox of the tenant, through Microsoft Graph), or `none`"},
+		{Mail, NoMail, "What will send the app's own mails, of which this version has none: `acs` (Azure Communication Services), `graph` (a mailbox of the tenant, through Microsoft Graph), or `none`"},
 		{MailURL, "", "Scheme and host of the resource of Azure Communication Services, such as `https://NAME.europe.communication.azure.com`"},
 		{MailSender, "", "The address that mails come from: a sender of a domain that is linked to that resource, or the address of the mailbox"},
 		{UpkeepSchedule, "0 * * * * *", "When waiting requests are checked: six fields, seconds first, UTC. Read by the Functions host; required"},
