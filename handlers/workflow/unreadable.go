@@ -27,8 +27,9 @@ func (j *job) goesOnWithoutGate(ctx context.Context, err error) bool {
 
 // setAside lets the request of a message wait because of something that can't be read, and logs it.
 // What only the message knows is kept: a withdrawal, or a wish for another mail, in the columns of
-// the record, and a submission as a dead letter. Nothing goes back to the queue, where messages that
-// can't be deleted would multiply as long as that lasts. After an error the message must come again.
+// the record, and a submission as a dead letter. Nothing goes back to the queue, where messages
+// that can't be deleted would multiply as long as that lasts. After an error the message must come
+// again.
 func (w *Worker) setAside(
 	ctx context.Context, messageID string, message submission.Message, cause error,
 ) error {
@@ -79,8 +80,8 @@ func (w *Worker) keepSubmission(ctx context.Context, message submission.Message)
 	if err != nil {
 		return err
 	}
-	return w.Keep(ctx, "", body, problem.New(problem.RecordUnreadable,
-		"the record of request %s can't be read; replay its submission if the record is deleted", message.ID))
+	return w.Keep(ctx, "", body, problem.New(problem.RecordUnreadable, "the record of request %s can't "+
+		"be read; replay its submission if the record is deleted", message.ID))
 }
 
 // awaitReadable lets a request wait that can be read, and needs something else that can't: the

@@ -107,9 +107,12 @@ type call struct {
 	groups       []string           // that a person gives with an approval
 	reading      reading            // of policy rows, for the next decision
 	unchecked    bool               // upkeep says that it has not checked the rows
-	upkeep       *upkeepRun         // of a run of upkeep
-	returns      int                // of its message to the queue
-	late         bool               // it is out of time: all its operations fail
+	cannotRead   bool               // the store has told the call that its request can't be read
+	// saysUnreadable says that the call has logged that something can't be read.
+	saysUnreadable bool
+	upkeep         *upkeepRun // of a run of upkeep
+	returns        int        // of its message to the queue
+	late           bool       // it is out of time: all its operations fail
 	// knows says that the answer to the invitation came back; the breaker had been opened
 	// openingsThen times.
 	knows        bool

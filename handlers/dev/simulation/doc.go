@@ -1,11 +1,11 @@
 // Package simulation runs the real worker, reviewer, upkeep and policy in a world in which the
 // clock, the queue, the failures of storage and the tenant are simulated. A seed makes every
-// decision: what runs next, what fails and how, which process dies, what comes late or twice,
-// what an admin does meanwhile. Some schedules have unkind events too, see [Events]: guests who are
+// decision: what runs next, what fails and how, which process dies, what comes late or twice, what
+// an admin does meanwhile. Some schedules have unkind events too, see [Events]: guests who are
 // removed, disabled or given another address, wrong clocks, rows that change between two steps,
 // messages that are given up, an unlucky guest, days of full budget, tables or queues that are gone
-// for hours. The simulation checks laws at every step and at the end, see [Laws]. Each law has a
-// mutant, a program with one fault, that breaks it.
+// for hours, records that nobody can read. The simulation checks laws at every step and at the end,
+// see [Laws]. Each law has a mutant, a program with one fault, that breaks it.
 //
 //	seed ─▶ run ─▶ call (coroutine) ─▶ worker or reviewer ─┬─▶ store ────▶ memstore
 //	         ▲                                            └─▶ directory ─▶ Tenant

@@ -57,7 +57,9 @@ var surroundings = []event{
 }
 
 // allEvents returns all unkind events.
-func allEvents() []event { return slices.Concat(slices.Concat(events...), outageEvents, storedEvents) }
+func allEvents() []event {
+	return slices.Concat(slices.Concat(events...), outageEvents, storedEvents, recordEvents)
+}
 
 // Events returns the names of all unkind events.
 func Events() []string {
@@ -268,6 +270,10 @@ func (r *run) interfere() {
 		} else {
 			r.editRow()
 		}
+	}
+	if r.spoilings > 0 && r.chance(25) {
+		r.spoilings--
+		r.spoilSome()
 	}
 	if r.giveUps > 0 && len(r.messages) > 0 && r.chance(25) {
 		m := pick(r.random, r.messages...)

@@ -26,6 +26,10 @@ const (
 	lawDelays    Law = "delays"
 	lawCopies    Law = "copies"
 	lawHeartbeat Law = "heartbeat"
+	lawAlone     Law = "alone"
+	lawMended    Law = "mended"
+	lawUntouched Law = "untouched"
+	lawReported  Law = "reported"
 )
 
 // The laws about policy rows.
@@ -92,9 +96,9 @@ var laws = map[Law]string{
 	lawWider: "During a policy apply, and after one that was interrupted, nobody is invited that " +
 		"neither the old rows nor the new ones invite on the same terms. A decision to invite " +
 		"is that of the rows at one moment.",
-	lawVoid: "A withdrawal that no submission follows leaves a record without personal data and " +
-		"history, and a due entry, for two weeks at most. A wish with an id that the form did " +
-		"not issue, or long ago, leaves nothing.",
+	lawVoid: "A withdrawal that no submission follows, or one that comes while its record can't be " +
+		"read, leaves a record without personal data and history, and a due entry, for two weeks at " +
+		"most. A wish with an id that the form did not issue, or long ago, leaves nothing.",
 	lawBound: "Every effect is tried a bounded number of times, and for a bounded time, until a " +
 		"person takes it up again.",
 	lawOutage: "No number of failures of storage, the queue or the process ends a sign-up. Only " +
@@ -108,6 +112,14 @@ var laws = map[Law]string{
 	lawCopies: "A request has at most 20 messages that ask to advance it at a time.",
 	lawHeartbeat: "A line of upkeep says only what was done: what is due was listed and enqueued " +
 		"and parked requests were looked for, the sweep has not failed, the messages were counted.",
+	lawAlone: "A request, claim, gate or seat that can't be read lets only those requests wait that " +
+		"need it. All others end.",
+	lawMended: "A request that waits for what can't be read goes on within an hour once it can be.",
+	lawUntouched: "What can't be read is left as it is. Only a partner's wish is noted in a request, or " +
+		"its personal data removed; then the guest that its claim names is noted, too.",
+	lawReported: "The log says with every message that its request can't be read. Each round of the " +
+		"sweep lists the requests that can't be read and have not finished, and erases the others " +
+		"in time.",
 	lawClaim: "An invitation needs a stored decision or approval, and a claim of the request's " +
 		"own whose intent is stored.",
 	lawOthersClaim: "What one request does changes nothing on the claim of another, unended one but " +

@@ -6,6 +6,7 @@ import (
 
 	"guestlist/handlers/policy"
 	"guestlist/handlers/request"
+	"guestlist/handlers/request/memstore"
 	"guestlist/handlers/submission"
 )
 
@@ -53,10 +54,15 @@ func (r *run) tell(by *call, account string, address submission.Address, seen in
 
 // claimed checks a claim that was just changed.
 func (r *run) claimed(by *call, address submission.Address, claim request.Claim) {
+	r.wantReadable(memstore.Record{Claim: address})
 	before := r.claims[address]
 	r.claims[address] = claim
 	if claim.State == request.ClaimSending {
 		by.intent = claim
+	}
+	if claim.OnlyMails() && !before.OnlyMails() {
+		// The next request starts anew, maybe before the withdrawal that kept the mails is done.
+		r.forgetMails(address)
 	}
 	r.wished(by, before, claim)
 	owner := r.recorded[before.Owner]
@@ -97,6 +103,7 @@ func sameClaim(a, b request.Claim) bool {
 
 // released checks a claim that was just removed.
 func (r *run) released(by *call, address submission.Address) {
+	r.wantReadable(memstore.Record{Claim: address})
 	claim := r.claims[address]
 	owner := r.recorded[claim.Owner]
 	// The receipt of an invitation that came to nothing names nobody. With a clock that is hours
@@ -453,7 +460,8 @@ func (r *run) judgeSeats() {
 		// A person may let a request invite anew whose guest is gone. Until that ends the seat is
 		// the one of the guest who is gone, and who may be restored.
 		anew := record.Approval != nil && !record.State.Finished()
-		if !guest && !anew && !r.deadLettered[seat.id] && !r.tenant.Unreadable {
+		if !guest && !anew && !r.deadLettered[seat.id] && !r.tenant.Unreadable &&
+			!r.waitsForGood(seat.id) {
 			r.breach(lawSeats, "%s keeps a seat without a guest", r.nameOf(seat.id))
 		}
 		if holders[address] > 1 && !r.edited && !r.troubled[address] {
@@ -475,7 +483,9 @@ func (r *run) judgeGuests() {
 		excused := r.unseen[user.address] || r.unlucky[user.address] != "" ||
 			r.troubled[user.address] || r.tenant.Unreadable
 		for _, id := range r.requests {
-			if r.address[id] == user.address && (r.deadLettered[id] || r.unknown[id] >= patientFor) {
+			if r.address[id] == user.address &&
+				(r.deadLettered[id] || r.unknown[id] >= patientFor || r.waitsForGood(id) ||
+					r.unknowable[id]) {
 				excused = true
 			}
 			// A person may end a request while it is not known what came of its invitation. The
@@ -543,7 +553,8 @@ func (r *run) brought(by *call) {
 	r.guests[key][by.about] = r.tenant.users[r.address[by.about]]
 	n := 0
 	for id, user := range r.guests[key] {
-		if r.recorded[id].GuestID == "" && (r.tenant.Unreadable || user.address != r.address[id]) {
+		if r.recorded[id].GuestID == "" &&
+			(r.tenant.Unreadable || user.address != r.address[id] || r.unknowable[id]) {
 			continue // nobody can see what came of an invitation whose answer was lost
 		}
 		// An account that is the tenant's own by now, or was removed, takes no seat. Nor does one

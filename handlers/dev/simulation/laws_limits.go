@@ -322,6 +322,9 @@ func (r *run) opened(by *call, after request.Gate) {
 
 // wantBreakerOpen checks, when a call has ended, that the gate knows what the directory said.
 func (r *run) wantBreakerOpen(by *call) {
+	if r.gateUnread(by.begunAt) {
+		return // the call could tell it nothing
+	}
 	code := by.tenantWide
 	by.certain = true
 	if by.knows {
@@ -377,13 +380,13 @@ func (r *run) wantOrder(by *call) {
 	for _, older := range r.requests {
 		since, parked := r.parked[older]
 		if !parked || seated && r.fullFor(older, by) || !r.sameShare(id, older) || r.recorded[older].State != request.Parked ||
-			begun.Sub(since) < orderSlack || id.Issued().Sub(older.Issued()) < orderAge {
+			begun.Sub(since) < orderSlack || r.heldBack(older) || id.Issued().Sub(older.Issued()) < orderAge {
 			continue
 		}
 		r.plan(begun.Add(orderSlack), func() {
 			now, still := r.parked[older]
 			if still && now.Equal(since) && r.recorded[older].State == request.Parked &&
-				!r.gate.IsOpen() && !r.disturbed() && r.counts.Resends == mails {
+				!r.gate.IsOpen() && !r.disturbed() && !r.heldBack(older) && r.counts.Resends == mails {
 				r.breach(lawOrder, "%s is sent, and %s is older and stays parked",
 					r.nameOf(id), r.nameOf(older))
 			}

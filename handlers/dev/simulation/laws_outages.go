@@ -98,6 +98,8 @@ type upkeepRun struct {
 	due    int            // how many requests that were
 	failed map[string]int // operations on storage, by their names
 	before int            // how many of all had failed when it had listed what is due
+	// sweptFrom is since when the round has looked at requests that it goes on with.
+	sweptFrom int
 }
 
 // operated keeps what became of an operation of upkeep.
@@ -105,6 +107,7 @@ func (u *upkeepRun) operated(op string, err error) {
 	switch {
 	// Somebody else has changed it meanwhile, or the answer to the first attempt was lost.
 	case problem.CodeOf(err) == problem.Conflict:
+	case problem.CodeOf(err) == problem.RecordUnreadable: // it was read, and can't be understood
 	case err != nil:
 		if u.failed == nil {
 			u.failed = map[string]int{}
@@ -187,7 +190,7 @@ func (r *run) wantGivenUp(m *message) {
 	}
 	record := r.recorded[m.ID]
 	wish := record.Resend
-	if m.Kind == submission.Withdraw {
+	if m.Kind == submission.Withdraw || record.Withdrawal.Open() { // which leaves no mail to send
 		wish = record.Withdrawal
 	} else if r.needless(m, record) {
 		return

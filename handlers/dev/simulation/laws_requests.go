@@ -18,7 +18,7 @@ func (r *run) wantAccounted(id submission.ID) {
 		return
 	}
 	record, exists := r.recorded[id]
-	if exists && record.AtRest() {
+	if exists && record.AtRest() || r.over[id] {
 		return
 	}
 	_, waits := r.dues[id]
@@ -274,7 +274,9 @@ type wish struct {
 // wished checks what a call writes that carries out a wish for the mail.
 func (r *run) wished(by *call, before, after request.Claim) {
 	record := r.recorded[by.about]
-	if !record.State.Ended() || !record.Resend.Open() || by.on.admin {
+	// A wish that was noted while nobody could read the request may have come before its end.
+	unread := !r.heldUp[by.about].IsZero() && record.MailAsked.Before(record.Resend.At)
+	if !record.State.Ended() || !record.Resend.Open() || by.on.admin || unread {
 		return
 	}
 	w := r.wishes[by.about]
@@ -329,19 +331,25 @@ func (r *run) wantCancelled(before request.Request, claim request.Claim, err err
 // callEnded checks a call that succeeded.
 func (r *run) callEnded(by *call) {
 	r.wantBreakerOpen(by)
-	if by.deferred.After(r.gate.HeldUntil.Add(time.Microsecond)) && len(r.offsets) == 0 {
+	r.wantSaid(by)
+	if by.deferred.After(r.gate.HeldUntil.Add(time.Microsecond)) && len(r.offsets) == 0 &&
+		!r.gateUnread(by.begunAt) {
 		r.breach(lawTurn, "the directory asks to wait until %s, and the gate does not know", by.deferred)
 	}
 }
 
 // judge checks the world once it has come to rest.
 func (r *run) judge() {
+	r.judgeUnreadable()
 	if r.gate.Stop.Stands() || r.gate.Cause != "" && r.tenant.Stopped != "" {
 		r.breach(lawWitness, "it came to rest with the breaker open")
 	}
 	for _, id := range r.requests {
 		record, exists := r.recorded[id]
 		name := r.nameOf(id)
+		if r.over[id] {
+			continue
+		}
 		if !exists {
 			r.breach(lawAccounted, "%s is not stored in the end", name)
 			return
@@ -350,11 +358,15 @@ func (r *run) judge() {
 		if err != nil || stored.Version != record.Version {
 			r.breach(lawHistory, "%s is not stored as it was saved: %v", name, err)
 		}
+		if r.waitsForGood(id) {
+			continue
+		}
 		if r.withdrawn[id] && record.Withdrawal.Open() && record.Erased.IsZero() {
 			r.breach(lawErased, "%s was withdrawn and is not erased", name)
 		}
 		if !record.AtRest() {
 			r.breach(lawRest, "%s is %s in the end, and nothing moves it", name, record.State)
+			r.wantAlone(name, record.State)
 		}
 		r.judgeHistory(id, record)
 		r.judgeEnd(name, record)

@@ -12,6 +12,7 @@ import (
 	"guestlist/handlers/policy"
 	"guestlist/handlers/problem"
 	"guestlist/handlers/request"
+	"guestlist/handlers/request/memstore"
 	"guestlist/handlers/review"
 	"guestlist/handlers/submission"
 	"guestlist/handlers/workflow"
@@ -46,7 +47,8 @@ type bentStore struct {
 	rest    func() bool // whether a due entry is removed
 	empty   bool        // nothing is due if that can't be read
 	history func([]request.Event) []request.Event
-	keep    bool // nothing is forgotten
+	keep    bool                   // nothing is forgotten
+	note    func(*request.Erasure) // in what can't be read
 
 	youngest bool // parked requests come in the wrong order
 }
@@ -102,6 +104,15 @@ func (s bentStore) Wait(ctx context.Context, id submission.ID, due time.Time) er
 		due = later
 	}
 	return s.Store.Wait(ctx, id, due)
+}
+
+func (s bentStore) EraseUnreadable(
+	ctx context.Context, id submission.ID, erasure request.Erasure,
+) error {
+	if s.note != nil {
+		s.note(&erasure)
+	}
+	return s.Store.EraseUnreadable(ctx, id, erasure)
 }
 
 func (s bentStore) Forget(ctx context.Context, r request.Request) error {
@@ -160,6 +171,20 @@ func (s bentStore) Due(
 	return ids, err
 }
 
+// sharedStore is a store of which no request can be read while one can't be.
+type sharedStore struct {
+	request.Store
+	spoilt func() bool
+}
+
+func (s sharedStore) Load(ctx context.Context, id submission.ID) (request.Request, error) {
+	loaded, err := s.Store.Load(ctx, id)
+	if err == nil && s.spoilt() {
+		return request.Request{}, problem.New(problem.RecordUnreadable, "another can't be read")
+	}
+	return loaded, err
+}
+
 // blindRecords find nothing if that can't be read.
 type blindRecords struct{ request.Records }
 
@@ -171,6 +196,17 @@ func (s blindRecords) ScanRequests(
 		return request.Page{Last: true}, nil
 	}
 	return page, nil
+}
+
+// deafRecords overlook what can't be read.
+type deafRecords struct{ request.Records }
+
+func (s deafRecords) ScanRequests(
+	ctx context.Context, search request.Search, from request.Cursor, limit int,
+) (request.Page, error) {
+	page, err := s.Records.ScanRequests(ctx, search, from, limit)
+	page.Found = slices.DeleteFunc(page.Found, request.Brief.Unreadable)
+	return page, err
 }
 
 // bentDirectory is a directory with a fault.
@@ -289,6 +325,22 @@ func (g *blindGates) Gate(ctx context.Context) (request.Gate, error) {
 func (g *blindGates) SaveGate(ctx context.Context, gate request.Gate) (request.Gate, error) {
 	gate.Stop = g.stop
 	return g.GateStore.SaveGate(ctx, gate)
+}
+
+// hastyGates is a gate that is made anew if it can't be read.
+type hastyGates struct {
+	request.GateStore
+	run *run
+}
+
+func (g hastyGates) Gate(ctx context.Context) (request.Gate, error) {
+	gate, err := g.GateStore.Gate(ctx)
+	if problem.CodeOf(err) == problem.RecordUnreadable {
+		g.run.memory.Mend(memstore.Record{Gate: true})
+		gate, err = g.run.memory.Gate(ctx)
+		gate = request.Gate{Version: gate.Version}
+	}
+	return gate, err
 }
 
 // bentGates is a gate with a fault.
@@ -498,6 +550,44 @@ func outageMutants() []mutant {
 	}
 }
 
+// unreadableMutants break the laws about what can't be read.
+func unreadableMutants() []mutant {
+	const event = "records unreadable"
+	someRequest := func(r *run) bool {
+		return slices.ContainsFunc(r.spoilt, func(s *spoiling) bool { return s.to == 0 && isRequest(s.record) })
+	}
+	return []mutant{
+		{lawAlone, event, "no request is read while one can't be", func(r *run, config *workflow.Config) {
+			config.Store = sharedStore{config.Store, func() bool { return someRequest(r) }}
+		}},
+		{lawMended, event, "a request that waits is forgotten for hours",
+			bendStore(func(r *run, s *bentStore) {
+				s.wait = func(_ submission.ID, due time.Time) (time.Time, bool) {
+					if r.current.saysUnreadable {
+						due = due.Add(10 * time.Hour)
+					}
+					return due, true
+				}
+			})},
+		{lawUntouched, event, "a gate that can't be read is made anew", func(r *run, config *workflow.Config) {
+			config.Gates = hastyGates{config.Gates, r}
+		}},
+		{lawErased, event, "a noted withdrawal erases", bendStore(func(_ *run, s *bentStore) {
+			s.note = func(erasure *request.Erasure) { erasure.Data = true }
+		})},
+		{lawReported, event, "the sweep overlooks what can't be read",
+			func(_ *run, config *workflow.Config) {
+				config.Records = deafRecords{config.Records}
+			}},
+		{lawReported, event, "nothing that can't be read is erased", bendStore(func(_ *run, s *bentStore) {
+			s.note = func(erasure *request.Erasure) { erasure.Data = false }
+		})},
+		{lawReported, event, "the log is dropped", func(_ *run, config *workflow.Config) {
+			config.Log = nil
+		}},
+	}
+}
+
 // guestMutants break the laws about addresses, guests and groups.
 func guestMutants() []mutant {
 	return []mutant{
@@ -685,7 +775,7 @@ func TestEveryLawIsCheckedByMutant(t *testing.T) {
 	missing := Laws()
 	delete(missing, lawCancel) // see TestPeopleWhoCannotCancelBreakTheLaw
 	for _, m := range slices.Concat(
-		requestMutants(), outageMutants(), guestMutants(), sharedMutants(),
+		requestMutants(), outageMutants(), unreadableMutants(), guestMutants(), sharedMutants(),
 	) {
 		delete(missing, m.law)
 		t.Run(string(m.law)+"/"+m.fault, func(t *testing.T) {

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"guestlist/handlers/request/memstore"
 )
 
 // A part of storage can be gone by itself: a table, or what the app itself puts on the queues.
@@ -36,8 +38,8 @@ var partNames = map[part]string{
 // partOf names the part of storage on which an operation works.
 var partOf = map[string]part{
 	"Load": requestsTable, "Save": requestsTable, "History": requestsTable, "Forget": requestsTable,
-	"ScanRequests": requestsTable,
-	"Claim":        guestsTable, "ClaimOf": guestsTable, "UpdateClaim": guestsTable,
+	"ScanRequests": requestsTable, "EraseUnreadable": requestsTable,
+	"Claim": guestsTable, "ClaimOf": guestsTable, "UpdateClaim": guestsTable,
 	"Release": guestsTable, "ForgetMails": guestsTable, "ForgetOldMails": guestsTable,
 	"Wait": waitingTable, "Park": waitingTable, "Postpone": waitingTable, "StopWaiting": waitingTable,
 	"Due": waitingTable, "Parked": waitingTable,
@@ -237,7 +239,7 @@ func (r *run) returnPoison() {
 
 // again is after how long a person tries again what failed.
 func (r *run) again() time.Duration {
-	if r.now.Before(r.gone.until) {
+	if r.now.Before(r.gone.until) || r.spoiling(memstore.Record{Gate: true}) != nil {
 		return time.Hour
 	}
 	return time.Minute

@@ -9,6 +9,7 @@ import (
 	"guestlist/handlers/policy"
 	"guestlist/handlers/problem"
 	"guestlist/handlers/request"
+	"guestlist/handlers/request/memstore"
 	"guestlist/handlers/submission"
 )
 
@@ -76,7 +77,10 @@ func (s store) meet(c *call, op string, effect func() error) error {
 }
 
 func (s store) Load(ctx context.Context, id submission.ID) (request.Request, error) {
-	return get(s, "Load", func() (request.Request, error) { return s.memory.Load(ctx, id) })
+	by := s.current
+	loaded, err := get(s, "Load", func() (request.Request, error) { return s.memory.Load(ctx, id) })
+	by.cannotRead = by.cannotRead || id == by.about && problem.CodeOf(err) == problem.RecordUnreadable
+	return loaded, err
 }
 
 func (s store) Save(
@@ -87,6 +91,7 @@ func (s store) Save(
 		before, exists := s.recorded[record.ID]
 		saved, err := s.memory.Save(s.context, record, events)
 		if err == nil {
+			s.wantReadable(memstore.Record{Request: record.ID})
 			own := saved
 			own.Grants = slices.Clone(saved.Grants)
 			s.recorded[record.ID] = own
@@ -155,13 +160,16 @@ func (s store) Release(_ context.Context, address submission.Address, claim requ
 }
 
 func (s store) EraseUnreadable(_ context.Context, id submission.ID, erasure request.Erasure) error {
-	return s.do("EraseUnreadable", func() error { return s.memory.EraseUnreadable(s.context, id, erasure) })
+	by := s.current
+	return s.do("EraseUnreadable", func() error { return s.eraseUnreadable(by, id, erasure) })
 }
 
 func (s store) Forget(_ context.Context, r request.Request) error {
 	return s.do("Forget", func() error {
 		err := s.memory.Forget(s.context, r)
 		if err == nil {
+			s.wantReadable(memstore.Record{Request: r.ID})
+			s.forgotten(r.ID)
 			delete(s.recorded, r.ID)
 			s.wantAccounted(r.ID)
 		}
@@ -308,6 +316,8 @@ func (s store) TakeSeat(
 			by.seatDay = day
 		}
 		if err == nil && taken && s.seats[seat{limits.Row, id}] != day {
+			s.wantReadable(memstore.Record{Seats: limits.Row})
+			s.wantReadable(memstore.Record{Seats: limits.Row, Request: id})
 			s.seats[seat{limits.Row, id}] = day
 			s.seatedAt[id] = s.happenings
 			s.wantSeats(limits, held)
@@ -323,7 +333,10 @@ func (s store) HoldsSeat(ctx context.Context, row policy.RowKey, id submission.I
 func (s store) ReleaseSeat(_ context.Context, row policy.RowKey, id submission.ID) error {
 	return s.do("ReleaseSeat", func() error {
 		err := s.memory.ReleaseSeat(s.context, row, id)
-		if err == nil {
+		_, held := s.seats[seat{row, id}]
+		if err == nil && held {
+			s.wantReadable(memstore.Record{Seats: row})
+			s.wantReadable(memstore.Record{Seats: row, Request: id})
 			delete(s.seats, seat{row, id})
 		}
 		return err
@@ -345,6 +358,7 @@ func (s store) SaveGate(_ context.Context, gate request.Gate) (request.Gate, err
 		before := s.gate
 		saved, err := s.memory.SaveGate(s.context, gate)
 		if err == nil {
+			s.wantReadable(memstore.Record{Gate: true})
 			s.gate = saved
 			s.gateSaved(by, before, saved)
 		}
@@ -375,12 +389,22 @@ func (s store) ScanRequests(
 }
 
 func (s store) Sweep(ctx context.Context) (request.Sweep, error) {
-	return get(s, "Sweep", func() (request.Sweep, error) { return s.memory.Sweep(ctx) })
+	by := s.current
+	return get(s, "Sweep", func() (request.Sweep, error) {
+		sweep, err := s.memory.Sweep(ctx)
+		s.sweepRead(by, sweep)
+		return sweep, err
+	})
 }
 
 func (s store) SaveSweep(_ context.Context, sweep request.Sweep) (request.Sweep, error) {
+	by := s.current
 	return get(s, "SaveSweep", func() (request.Sweep, error) {
-		return s.memory.SaveSweep(s.context, sweep)
+		saved, err := s.memory.SaveSweep(s.context, sweep)
+		if err == nil {
+			s.sweepSaved(by, saved)
+		}
+		return saved, err
 	})
 }
 
@@ -401,7 +425,8 @@ func (s store) ForgetOldMails(
 	err = s.do("ForgetOldMails", func() (err error) {
 		next, last, err = s.memory.ForgetOldMails(s.context, before, from, limit)
 		for address, claim := range s.claims {
-			if err == nil && claim.OnlyMails() && claim.MailedAt.Before(before) {
+			if err == nil && claim.OnlyMails() && claim.MailedAt.Before(before) &&
+				s.spoiling(memstore.Record{Claim: address}) == nil {
 				s.released(by, address)
 			}
 		}
@@ -419,7 +444,7 @@ func (s store) ForgetMails(_ context.Context, which request.Mails, limit int) (i
 		}
 		gone := 0
 		for address, claim := range s.claims {
-			if which.Fit(address, claim) {
+			if which.Fit(address, claim) && s.spoiling(memstore.Record{Claim: address}) == nil {
 				s.released(by, address)
 				delete(s.mailboxes, address)
 				gone++

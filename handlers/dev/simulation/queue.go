@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"time"
 
+	"guestlist/handlers/request/memstore"
 	"guestlist/handlers/submission"
 )
 
@@ -149,6 +150,9 @@ func (r *run) acknowledge(m *message, receipt int) {
 	}
 	m.held = nil
 	r.wantInstruction(m)
+	if m.Submission != nil && r.spoiling(memstore.Record{Request: m.ID}) != nil {
+		r.unheard[m.ID] = true
+	}
 	r.wantGivenUp(m)
 	if r.isGone(queueService) || r.misfortune(30) {
 		r.happened("message %d is not deleted and comes back", m.number)

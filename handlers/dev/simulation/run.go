@@ -34,6 +34,7 @@ type Counts struct {
 	Openings, Probes, Alerts int
 	Done, Review, Denied     int // ends of requests
 	Failed, Cancelled        int
+	Unreadable               int // records that could not be read for some time
 }
 
 // Add adds other to c. Every field is an int.
@@ -145,7 +146,7 @@ type run struct {
 	// What the events have left to do.
 	onGuest                                                []func(*tenantUser)
 	approvals, retries, giveUps, rowChanges, refusedTokens int
-	hostKills, upkeepEnds                                  int
+	hostKills, upkeepEnds, spoilings                       int
 	nobodies                                               int
 	members, groupCame                                     bool
 
@@ -182,6 +183,15 @@ type run struct {
 	checkedAt   time.Time       // when upkeep began that has last checked the rows
 	checkedFrom int             // the same as a number of the happening
 	rowless     bool            // that row was removed
+
+	// What can't be read.
+	spoilt     []*spoiling
+	heldUp     map[submission.ID]time.Time // when a request was last set aside for it
+	unheard    map[submission.ID]bool      // a submission came while its request could not be read
+	over       map[submission.ID]bool      // such a request was withdrawn before, and forgotten
+	unknowable map[submission.ID]bool      // whether the erased request has brought in a guest
+	roundFrom  int                         // since when the sweep's last page belongs to its round
+	lastRound  int                         // the same for the last whole round
 }
 
 type seat struct {
@@ -244,6 +254,7 @@ func (s *Simulator) start(seed uint64, tracing bool) Outcome {
 	p := newProfile(random, s.Only)
 	p.events = append(p.events, chooseOutages(seed, s.Only)...)
 	p.events = append(p.events, chooseApart(storedEvents, seed, 0x73746f726564, 5, s.Only)...)
+	p.events = append(p.events, chooseApart(recordEvents, seed, 0x7265636f726473, 12, s.Only)...)
 	r := s.newRun(random, p)
 	r.tracing = tracing
 	start := time.Duration(random.Int64N(int64(24 * time.Hour)))
@@ -303,6 +314,9 @@ func (s *Simulator) newRun(random *rand.Rand, p *profile) *run {
 		withdrawn: map[submission.ID]bool{}, named: map[string]bool{},
 		madeUp:      map[submission.ID]bool{},
 		endedByRows: map[submission.ID]request.State{},
+		heldUp:      map[submission.ID]time.Time{},
+		unheard:     map[submission.ID]bool{}, over: map[submission.ID]bool{},
+		unknowable: map[submission.ID]bool{},
 	}
 	r.tenant = NewTenant(r.clock)
 	return r
@@ -448,8 +462,8 @@ func (r *run) busy(on *instance) (calls int) {
 }
 
 func (r *run) someDue() bool {
-	for _, due := range r.dues {
-		if !due.After(r.now) {
+	for id, due := range r.dues {
+		if !due.After(r.now) && r.comesUp(id, due) {
 			return true
 		}
 	}
@@ -469,7 +483,7 @@ func (r *run) looksForParked() bool {
 func (r *run) parkedLook() time.Time {
 	parked := false
 	for id := range r.parked {
-		parked = parked || r.recorded[id].State == request.Parked
+		parked = parked || r.recorded[id].State == request.Parked && !r.waitsForGood(id)
 	}
 	if !parked {
 		return time.Time{}
@@ -567,8 +581,10 @@ func (r *run) pass() bool {
 		}
 		until(due)
 	}
-	for _, due := range r.dues {
-		atUpkeep(due)
+	for id, due := range r.dues {
+		if r.comesUp(id, due) {
+			atUpkeep(due)
+		}
 	}
 	if look := r.parkedLook(); !look.IsZero() {
 		atUpkeep(look)

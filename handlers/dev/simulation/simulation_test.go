@@ -141,7 +141,7 @@ func wantEverything(t *testing.T, counts simulation.Counts) {
 		"kills": counts.Kills, "faults": counts.Faults, "dead letters": counts.DeadLetters,
 		"second mails": counts.SecondMails, "resends": counts.Resends, "openings": counts.Openings,
 		"turns given back": counts.TurnsBack, "probes": counts.Probes, "done": counts.Done, "review": counts.Review, "denied": counts.Denied,
-		"failed": counts.Failed, "cancelled": counts.Cancelled,
+		"failed": counts.Failed, "cancelled": counts.Cancelled, "unreadable records": counts.Unreadable,
 	} {
 		if n == 0 {
 			t.Errorf("no %[2]s in %[1]d schedules", counts.Schedules, what)

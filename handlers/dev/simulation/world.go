@@ -140,6 +140,8 @@ func (a alertCounter) Handle(_ context.Context, record slog.Record) error {
 			}
 			return true
 		})
+	case workflow.LogUnreadable:
+		a.saidUnreadable(record)
 	case workflow.LogUnchecked:
 		a.current.unchecked = true
 	case workflow.LogStray:
