@@ -94,6 +94,7 @@ type call struct {
 	day          string // of the last admission
 	shared       bool   // and it came from the share of a domain
 	unsent       int    // invitations that were admitted and certainly not sent
+	wished       bool   // it has recorded a mail that somebody wished for
 	resending    bool
 	invited      bool               // the tenant took an invitation
 	told         map[holding]bool   // whom the directory named as the holder of which address

@@ -198,7 +198,8 @@ func (r *run) beginInvitation(by *call, invitation request.Invitation) {
 	switch {
 	case !stored || granted == nil:
 		r.breach(lawClaim, "%s is invited without a stored decision or approval", name)
-	case record.Resend.Open() && record.State.Ended():
+	// A slow call may be overtaken by one that finds its mail on the claim, and ends the wish.
+	case (record.Resend.Open() || by.wished) && record.State.Ended():
 		r.beginResend(by, record, claim)
 		return
 	case record.State != request.Inviting &&

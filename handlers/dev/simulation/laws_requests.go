@@ -279,6 +279,7 @@ func (r *run) wished(by *call, before, after request.Claim) {
 	if !record.State.Ended() || !record.Resend.Open() || by.on.admin || unread {
 		return
 	}
+	by.wished = true
 	w := r.wishes[by.about]
 	if w == nil {
 		w = &wish{before: before}
