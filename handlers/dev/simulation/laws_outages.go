@@ -73,8 +73,9 @@ func (r *run) wantPutBack(by *call, m submission.Message, delay time.Duration) {
 // mostCopies is the most messages that ask to advance one request at a time. One that a killed host
 // hides for ten minutes is enqueued again every minute or two. While every second operation on the
 // queues and the tables fails, a dead letter that was put back and can't be deleted is put back
-// anew ten minutes later, and each copy becomes a dead letter itself.
-const mostCopies = 20
+// anew ten minutes later, and each copy becomes a dead letter itself. Most are settled at once, so
+// that the copies die out sooner than they multiply.
+const mostCopies = 40
 
 // wantFewCopies checks the number of messages of a request that was just enqueued.
 func (r *run) wantFewCopies(id submission.ID) {
