@@ -32,13 +32,13 @@ func (w *Worker) GiveUp(ctx context.Context, messageID string, body []byte) erro
 	}
 	w.config.Log.ErrorContext(ctx, LogPoisoned, "request", message.ID, "message", messageID)
 	began := w.config.Now()
-	err = w.settle(ctx, messageID, message)
+	err = w.settle(ctx, message)
 	for tries := 1; err != nil && tries < settleTries && w.config.Now().Sub(began) < settleTime; tries++ {
 		sleepErr := w.config.Sleep(ctx, shortWait)
 		if sleepErr != nil {
 			break
 		}
-		err = w.settle(ctx, messageID, message)
+		err = w.settle(ctx, message)
 	}
 	switch {
 	case err == nil:
@@ -59,12 +59,12 @@ func (w *Worker) GiveUp(ctx context.Context, messageID string, body []byte) erro
 // fails half of the time, a message that can't be deleted is put back again and again, and each
 // copy becomes a dead letter itself. So most must be settled at once.
 const (
-	settleTries = 3
+	settleTries = 8
 	settleTime  = 30 * time.Second
 )
 
 // settle stores what the message asks for, so that the message is not needed any more.
-func (w *Worker) settle(ctx context.Context, messageID string, message submission.Message) error {
+func (w *Worker) settle(ctx context.Context, message submission.Message) error {
 	r, err := w.config.Store.Load(ctx, message.ID)
 	switch code := problem.CodeOf(err); {
 	case code == problem.NotFound && message.Kind == submission.Advance && message.Submission == nil:
@@ -77,7 +77,8 @@ func (w *Worker) settle(ctx context.Context, messageID string, message submissio
 		w.config.Log.WarnContext(ctx, "the wish of a request that is not recorded failed too often; nothing to do", "request", message.ID)
 		return nil
 	case code == problem.RecordUnreadable:
-		return w.setAside(ctx, messageID, message, err)
+		w.config.Log.ErrorContext(ctx, LogUnreadable, "request", message.ID, "error", err)
+		return w.setRecordAside(ctx, message)
 	case err != nil:
 		return fmt.Errorf("loading request %s: %w", message.ID, err)
 	case message.Kind != submission.Advance:

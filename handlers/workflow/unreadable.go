@@ -41,7 +41,12 @@ func (w *Worker) setAside(
 	if problem.CodeOf(err) != problem.RecordUnreadable {
 		return fmt.Errorf("loading request %s: %w", message.ID, err)
 	}
-	err = w.rest(ctx, message.ID)
+	return w.setRecordAside(ctx, message)
+}
+
+// setRecordAside does that for a request whose record can't be read.
+func (w *Worker) setRecordAside(ctx context.Context, message submission.Message) error {
+	err := w.rest(ctx, message.ID)
 	wish := request.Instruction{At: w.config.Now(), By: request.ThePartner}
 	var erasure request.Erasure
 	switch {
