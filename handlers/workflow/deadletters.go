@@ -59,7 +59,7 @@ func (w *Worker) GiveUp(ctx context.Context, messageID string, body []byte) erro
 // fails half of the time, a message that can't be deleted is put back again and again, and each
 // copy becomes a dead letter itself. So most must be settled at once.
 const (
-	settleTries = 8
+	settleTries = 5
 	settleTime  = 30 * time.Second
 )
 
