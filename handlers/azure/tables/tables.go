@@ -76,6 +76,7 @@ type Config struct {
 	// (https://learn.microsoft.com/rest/api/storageservices/query-timeout-and-pagination).
 	PageTime time.Duration
 	// OnPage, if set, is called for each page of a search, with how many rows it has.
+	// Several goroutines may call it at once.
 	OnPage func(rows int)
 	// Log gets what an admin should know though nothing failed. Nil: none.
 	Log *slog.Logger

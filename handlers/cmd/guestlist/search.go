@@ -6,6 +6,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"guestlist/handlers/azure/tables"
@@ -21,18 +22,22 @@ const (
 	tellEvery = 5 * time.Second
 )
 
-// progress tells on standard error how far a search is, if it takes long.
+// progress tells on standard error how far a search is, if it takes long. Several searches at once
+// may count their pages.
 type progress struct {
-	out  io.Writer
-	now  func() time.Time
-	told time.Time // or when the first search could have begun
-	rows int
+	out   io.Writer
+	now   func() time.Time
+	mutex sync.Mutex // guards what follows
+	told  time.Time  // or when the first search could have begun
+	rows  int
 }
 
 func (s *session) newProgress() *progress { return &progress{out: s.stderr, now: s.now, told: s.now()} }
 
 // page counts a page of so many rows.
 func (p *progress) page(rows int) {
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
 	p.rows += rows
 	now := p.now()
 	if now.Sub(p.told) < tellEvery {
