@@ -46,7 +46,7 @@ func (w *Worker) setAside(
 
 // setRecordAside does that for a request whose record can't be read.
 func (w *Worker) setRecordAside(ctx context.Context, message submission.Message) error {
-	err := w.rest(ctx, message.ID)
+	_, err := w.rest(ctx, message.ID)
 	wish := request.Instruction{At: w.config.Now(), By: request.ThePartner}
 	var erasure request.Erasure
 	switch {
@@ -68,14 +68,15 @@ func (w *Worker) setRecordAside(ctx context.Context, message submission.Message)
 	return nil
 }
 
-// rest lets a request come up again after the rest. If it is parked, its entry no longer says so:
-// upkeep would resume it each time in place of one that can go on.
-func (w *Worker) rest(ctx context.Context, id submission.ID) error {
-	err := w.config.Store.Wait(ctx, id, w.config.Now().Add(unreadableRest))
+// rest lets a request come up again after the rest, and returns when. If it is parked, its entry no
+// longer says so: upkeep would resume it each time in place of one that can go on.
+func (w *Worker) rest(ctx context.Context, id submission.ID) (due time.Time, err error) {
+	due = w.config.Now().Add(unreadableRest)
+	err = w.config.Store.Wait(ctx, id, due)
 	if err != nil {
-		return fmt.Errorf("writing the due entry of request %s: %w", id, err)
+		return due, fmt.Errorf("writing the due entry of request %s: %w", id, err)
 	}
-	return nil
+	return due, nil
 }
 
 // keepSubmission keeps a submission whose record can't be read, once: a person who can't repair the
@@ -94,7 +95,7 @@ func (w *Worker) keepSubmission(ctx context.Context, message submission.Message)
 func (w *Worker) awaitReadable(ctx context.Context, messageID string, message submission.Message,
 	r request.Request, cause error,
 ) error {
-	err := w.rest(ctx, r.ID)
+	due, err := w.rest(ctx, r.ID)
 	if err != nil {
 		return err
 	}
@@ -105,7 +106,7 @@ func (w *Worker) awaitReadable(ctx context.Context, messageID string, message su
 		return nil
 	}
 	j := w.newJob(r)
-	j.Request.Due = w.config.Now().Add(unreadableRest)
+	j.Request.Due = due
 	detail := "it waits, since something that it needs can't be read: " + problem.From(cause).Error()
 	if r.Reason != detail {
 		j.Request.Reason = detail

@@ -2,6 +2,7 @@ package workflow_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -72,6 +73,32 @@ func TestErasedUnreadableRequestGivesItsSeatBack(t *testing.T) {
 	w.settle(2)
 	w.wantErased(id)
 	w.wantSeats("contoso.com", "r", 0)
+}
+
+// TestWaitForWhatCannotBeReadAgreesWithItsDueEntry has a clock that goes on with every look at it.
+func TestWaitForWhatCannotBeReadAgreesWithItsDueEntry(t *testing.T) {
+	w := newWorld(t, func(c *workflow.Config) {
+		now, looks := c.Now, time.Duration(0)
+		c.Now = func() time.Time {
+			looks++
+			return now().Add(looks * time.Millisecond)
+		}
+	})
+	w.row("contoso.com", "row", "Action", "invite")
+	w.submit("bo@contoso.com")
+	w.deliverAll()
+	w.store.Spoil(memstore.Record{Gate: true})
+	id := w.submit("ana@contoso.com")
+	w.deliverAll()
+	r := w.wantState(id, request.Inviting)
+	if r.Due.IsZero() {
+		t.Fatal("the request does not wait")
+	}
+	// Only an entry that says the same is removed.
+	ok(t, w.store.StopWaiting(t.Context(), id, r.Due))
+	if due := must(w.store.Due(t.Context(), r.Due.Add(time.Minute), 10))(t); slices.Contains(due, id) {
+		t.Error("the due entry says another time than the request")
+	}
 }
 
 // TestGuestOfRequestErasedWhileUnreadableIsKnown: the receipt is on the claim only, which nobody
