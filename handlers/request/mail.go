@@ -3,7 +3,6 @@ package request
 import (
 	"context"
 	"crypto/sha256"
-	"encoding/binary"
 	"fmt"
 	"maps"
 	"slices"
@@ -45,8 +44,7 @@ func NewMailID(id submission.ID, kind MailKind, ordinal int) MailID {
 	uuid := sum[:16]
 	uuid[6] = uuid[6]&0x0f | 0x80 // version 8 of RFC 9562, section 5.8: made as the program likes
 	uuid[8] = uuid[8]&0x3f | 0x80
-	return MailID(fmt.Sprintf("%08x-%04x-%04x-%04x-%012x", uuid[:4], uuid[4:6], uuid[6:8],
-		binary.BigEndian.Uint16(uuid[8:10]), uuid[10:]))
+	return MailID(fmt.Sprintf("%x-%x-%x-%x-%x", uuid[:4], uuid[4:6], uuid[6:8], uuid[8:10], uuid[10:]))
 }
 
 // MailState is what a mail service says of a mail.

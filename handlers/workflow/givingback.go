@@ -16,8 +16,11 @@ func (j *job) giveBack(ctx context.Context, claim request.Claim, part request.Pa
 		// Nothing was sent, so where a guest comes from who is there later is open again.
 		j.Request.Origin = request.OriginUnknown
 	}
-	holdings := request.Holdings{Store: j.config.Store, Seats: j.config.Seats}
-	return holdings.GiveBack(ctx, j.Request, claim, part, j.doubt)
+	return j.holdings().GiveBack(ctx, j.Request, claim, part, j.doubt)
+}
+
+func (w *Worker) holdings() request.Holdings {
+	return request.Holdings{Store: w.config.Store, Seats: w.config.Seats}
 }
 
 // giveBackEnded gives back the seat and the claim that a request which ended without a guest may
@@ -34,7 +37,7 @@ func (j *job) giveBackEnded(ctx context.Context) (waits bool, err error) {
 		// Erased: nobody invites for it, and the next request for the address inherits the claim.
 		return false, j.giveBack(ctx, request.Claim{}, request.Seat)
 	}
-	claim, created, err := j.claim(ctx, 0)
+	claim, created, err := j.claim(ctx, false)
 	if err != nil {
 		return false, err
 	}

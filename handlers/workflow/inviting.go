@@ -16,10 +16,8 @@ import (
 // with an intent (the invitation may have been sent: it is left alone for the lease, then looked
 // up), a claim with a guest id (it was sent: go on to the grants).
 func (j *job) invite(ctx context.Context) (next, error) {
-	mails := 0
-	if terms := j.Request.Terms(); terms != nil && terms.SendInvitation {
-		mails = 1
-	}
+	terms := j.Request.Terms()
+	mails := terms != nil && terms.SendInvitation
 	claim, created, err := j.claim(ctx, mails)
 	ours := claim.Owner == j.Request.ID
 	switch {
@@ -257,7 +255,7 @@ func (j *job) begin(ctx context.Context, claim request.Claim) (next, error) {
 	if err != nil {
 		return stop, err
 	}
-	return j.send(ctx, claim, 0)
+	return j.send(ctx, claim, false)
 }
 
 // found records the guest that the directory shows, without an invitation by this call.

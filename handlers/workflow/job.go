@@ -213,10 +213,11 @@ func (j *job) step(ctx context.Context) (next, error) {
 }
 
 // claim makes the request the owner of its address, unless the address has an owner, and returns
-// the claim as it then is. mails is how many mails it counts that are about to be sent, one or none.
-func (j *job) claim(ctx context.Context, mails int) (claim request.Claim, created bool, err error) {
+// the claim as it then is. One that it makes counts the mail that is about to be sent, if mails says
+// so.
+func (j *job) claim(ctx context.Context, mails bool) (claim request.Claim, created bool, err error) {
 	made := request.NewClaim(j.Request.ID, j.config.Now())
-	if mails > 0 {
+	if mails {
 		made = made.Mailed(made.IntentAt)
 	}
 	claim, created, err = j.config.Store.Claim(ctx, j.Request.Submission.Email, made)

@@ -115,5 +115,5 @@ func (j *job) inviteAnew(ctx context.Context, claim request.Claim) (next, error)
 	if err != nil {
 		return stop, err
 	}
-	return j.send(ctx, claim, 0)
+	return j.send(ctx, claim, false)
 }

@@ -26,14 +26,14 @@ type sending struct {
 	admitted admission
 }
 
-// send issues the invitation and records what came of it. mails is how many of the mails that the
-// claim counts are of this attempt, one or none.
-func (j *job) send(ctx context.Context, claim request.Claim, mails int) (next, error) {
+// send issues the invitation and records what came of it. counted says that the claim counts the mail
+// of this attempt.
+func (j *job) send(ctx context.Context, claim request.Claim, counted bool) (next, error) {
 	terms := j.Request.Terms()
 	if terms == nil {
 		return stop, problem.New(problem.Internal, "neither policy nor a person decided to invite")
 	}
-	s := &sending{job: j, claim: claim, terms: *terms, first: mails > 0}
+	s := &sending{job: j, claim: claim, terms: *terms, first: counted}
 	if s.first {
 		s.claim = claim.Uncounted()
 	}

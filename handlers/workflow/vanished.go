@@ -103,8 +103,7 @@ func (j *job) receiptOfNobody(ctx context.Context) (next, error) {
 func (j *job) guestReplaced(ctx context.Context) (next, error) {
 	nobody := j.Request
 	nobody.GuestID = ""
-	holdings := request.Holdings{Store: j.config.Store, Seats: j.config.Seats}
-	err := holdings.GiveBack(ctx, nobody, request.Claim{}, request.Seat, time.Time{})
+	err := j.holdings().GiveBack(ctx, nobody, request.Claim{}, request.Seat, time.Time{})
 	if err != nil {
 		return stop, err
 	}
@@ -243,5 +242,5 @@ func (j *job) inviteVanished(ctx context.Context) (next, error) {
 	if err != nil {
 		return stop, err
 	}
-	return j.send(ctx, claim, 0)
+	return j.send(ctx, claim, false)
 }

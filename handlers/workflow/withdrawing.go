@@ -41,7 +41,7 @@ func (j *job) giveBackWithdrawn(ctx context.Context) (next, error) {
 		// request for the address, which asks the directory.
 		return proceed, j.giveBack(ctx, request.Claim{}, request.Seat)
 	}
-	claim, created, err := j.claim(ctx, 0)
+	claim, created, err := j.claim(ctx, false)
 	if err != nil {
 		return stop, err
 	}
