@@ -9,9 +9,9 @@
 //	Denial      there will be no invitation   the reason that may be told
 //
 // A mail is a list of blocks, such as a paragraph or a button. The blocks are written twice, as
-// plain text and as HTML, so both say the same. The plain text is enough alone. The HTML is made for
-// mail clients: tables, inline styles, nothing from other hosts. Its style element adds the dark
-// colours, and nothing else depends on it.
+// plain text and as HTML, so both say the same. The plain text is enough alone. The HTML is made
+// for mail clients: tables, inline styles, nothing from other hosts. Its style element adds the
+// dark colours, and nothing else depends on it.
 //
 // No mail repeats what was typed into the form, except the address. What comes from settings and
 // policy rows is text and never markup; controls and marks of direction are removed from it.

@@ -21,8 +21,8 @@ var layout = sync.OnceValues(func() (*template.Template, error) {
 	}).ParseFS(files, "mail.html")
 })
 
-// outlook has what only Outlook for Windows reads, which knows no max-width. The package html/template
-// removes comments from templates.
+// outlook has what only Outlook for Windows reads, which knows no max-width. The package
+// html/template removes comments from templates.
 var outlook = map[string]template.HTML{
 	"open": `<!--[if mso]><table role="presentation" width="560" align="center" cellpadding="0" ` +
 		`cellspacing="0" border="0"><tr><td><![endif]-->`,

@@ -30,8 +30,9 @@ type Store interface {
 	// History returns the events of the request in the order of saving; none for an unknown id.
 	History(ctx context.Context, id submission.ID) ([]Event, error)
 
-	// Claim stores the claim, see [NewClaim], on the address if that is [ClaimFree], and returns the
-	// claim as it then is. created tells whether this call made it. Internal as for UpdateClaim.
+	// Claim stores the claim, see [NewClaim], on the address if that is [ClaimFree], and returns
+	// the claim as it then is. created tells whether this call made it. Internal as for
+	// UpdateClaim.
 	Claim(ctx context.Context, address submission.Address, made Claim) (claim Claim, created bool, err error)
 	// ClaimOf returns the claim on the address, the zero Claim if nobody owns the address.
 	ClaimOf(ctx context.Context, address submission.Address) (Claim, error)

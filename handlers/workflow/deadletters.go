@@ -20,8 +20,8 @@ const troubleLimit = 3 * 24 * time.Hour
 // GiveUp takes a message that failed as often as the host tries one. It lets what the message asks
 // for be tried again, after a growing delay: by a due entry of the request, or, as long as that
 // can't be written, by the message itself, which goes back to the queue. After three days in a row
-// the request fails, with all that was submitted, so that a person can retry it; an instruction that
-// can't be recorded is kept as a dead letter, and so is a message that is not ours at once.
+// the request fails, with all that was submitted, so that a person can retry it; an instruction
+// that can't be recorded is kept as a dead letter, and so is a message that is not ours at once.
 //
 // After nil the message may be forgotten. After an error, when neither the tables nor the queue
 // took anything, it must come again.

@@ -213,8 +213,8 @@ func (j *job) step(ctx context.Context) (next, error) {
 }
 
 // claim makes the request the owner of its address, unless the address has an owner, and returns
-// the claim as it then is. One that it makes counts the mail that is about to be sent, if mails says
-// so.
+// the claim as it then is. One that it makes counts the mail that is about to be sent, if mails
+// says so.
 func (j *job) claim(ctx context.Context, mails bool) (claim request.Claim, created bool, err error) {
 	made := request.NewClaim(j.Request.ID, j.config.Now())
 	if mails {

@@ -128,7 +128,8 @@ func TestMailIsCountedBeforeItIsSent(t *testing.T) {
 	}
 }
 
-// TestMailThatCertainlyWasNotSentDoesNotCount lets the directory refuse in ways that leave no doubt.
+// TestMailThatCertainlyWasNotSentDoesNotCount lets the directory refuse in ways that leave no
+// doubt.
 func TestMailThatCertainlyWasNotSentDoesNotCount(t *testing.T) {
 	for name, fault := range map[string]graphsim.Fault{
 		"throttled": {Match: invitations, Times: 8, Status: 429, Headers: retryAfter("20")},

@@ -93,8 +93,8 @@ func TestInvitationWithLostAnswerCounts(t *testing.T) {
 	w.wantTenant(1, 1, 0)
 }
 
-// TestLinesOnBudgetComeWithGuestOfLostAnswer: the turn counted when the answer was lost, and whether
-// it stays counted is known once the guest is found.
+// TestLinesOnBudgetComeWithGuestOfLostAnswer: the turn counted when the answer was lost, and
+// whether it stays counted is known once the guest is found.
 func TestLinesOnBudgetComeWithGuestOfLostAnswer(t *testing.T) {
 	for name, test := range map[string]struct {
 		pace         request.Pace

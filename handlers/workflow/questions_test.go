@@ -779,8 +779,8 @@ func TestGroupThatWasNotVisibleIsLookedForAnewAfterForbidden(t *testing.T) {
 	w.wantTenant(1, 1, 1)
 }
 
-// TestQuestionThatIsCutOffIsNotAnswered: an odd answer says nothing, also if there is no time to ask
-// again.
+// TestQuestionThatIsCutOffIsNotAnswered: an odd answer says nothing, also if there is no time to
+// ask again.
 func TestQuestionThatIsCutOffIsNotAnswered(t *testing.T) {
 	w := newWorld(t, func(c *workflow.Config) {
 		c.Sleep = func(context.Context, time.Duration) error { return context.DeadlineExceeded }

@@ -190,8 +190,8 @@ func (w *Worker) resume(ctx context.Context, gate request.Gate, now time.Time) (
 }
 
 // resumeOne makes the request due, and reports whether it is parked. The entry of one that is not
-// was left behind: it comes up at once too, and ceases to say that it is parked. So does the entry of
-// one that can't be read.
+// was left behind: it comes up at once too, and ceases to say that it is parked. So does the entry
+// of one that can't be read.
 func (w *Worker) resumeOne(ctx context.Context, id submission.ID, now time.Time) (parked bool, err error) {
 	r, err := w.config.Store.Load(ctx, id)
 	switch problem.CodeOf(err) {

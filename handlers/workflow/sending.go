@@ -26,8 +26,8 @@ type sending struct {
 	admitted admission
 }
 
-// send issues the invitation and records what came of it. counted says that the claim counts the mail
-// of this attempt.
+// send issues the invitation and records what came of it. counted says that the claim counts the
+// mail of this attempt.
 func (j *job) send(ctx context.Context, claim request.Claim, counted bool) (next, error) {
 	terms := j.Request.Terms()
 	if terms == nil {
@@ -225,8 +225,8 @@ func (s *sending) confirm(ctx context.Context) (next, error) {
 	return proceed, nil
 }
 
-// countMail writes the mail that is about to be sent to the claim, unless it is there, and renews an
-// intent that is not young any more. The mail also counts if the call ends before it sends it.
+// countMail writes the mail that is about to be sent to the claim, unless it is there, and renews
+// an intent that is not young any more. The mail also counts if the call ends before it sends it.
 func (s *sending) countMail(ctx context.Context) error {
 	s.counted = s.terms.SendInvitation
 	if s.first {

@@ -66,8 +66,8 @@ func TestWithdrawalEndsAndErases(t *testing.T) {
 				}
 				address := must(submission.ParseAddress("ana@contoso.com"))(t)
 				claim, created, err := w.store.Claim(t.Context(), address, request.NewClaim(id, w.now))
-				// After a withdrawal by the partner the mails of the address are remembered, also one
-				// that may have been sent.
+				// After a withdrawal by the partner the mails of the address are remembered, also
+				// one that may have been sent.
 				kept := by == "by the partner" && (want.invitations > 0 || state == request.Inviting)
 				if err != nil || created == kept || kept && (claim.Mails != 1 || claim.GuestID != "" || !claim.IntentAt.IsZero()) {
 					t.Errorf("the claim is %+v, created %v", claim, created)

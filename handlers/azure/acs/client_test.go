@@ -417,8 +417,8 @@ func TestUnusableConfigIsRefused(t *testing.T) {
 	}
 }
 
-// FuzzAnswers: whatever comes back, a mail counts as taken only if the service says so of this mail,
-// and no error repeats what came back.
+// FuzzAnswers: whatever comes back, a mail counts as taken only if the service says so of this
+// mail, and no error repeats what came back.
 func FuzzAnswers(f *testing.F) {
 	const about = `{"id":"7e2bc89e-f611-876b-bec2-c7d48b3787e7","status":"Running","error":null}`
 	f.Add(202, "application/json", about, "", false)

@@ -217,8 +217,8 @@ func (s *Store) CountDue(ctx context.Context, before time.Time, most int) (int, 
 	return n, nil
 }
 
-// CountDeadLetters returns how many dead letters are kept: at most most, after which it stops. It is
-// for admins.
+// CountDeadLetters returns how many dead letters are kept: at most most, after which it stops. It
+// is for admins.
 func (s *Store) CountDeadLetters(ctx context.Context, most int) (int, error) {
 	n, err := s.countRows(ctx, s.poison, "PartitionKey eq "+rest.String(poisonPartition), most)
 	if err != nil {

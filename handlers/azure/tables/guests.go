@@ -21,8 +21,8 @@ const (
 	onlyColumn     = "MailsOnly"    // true where request.Claim.OnlyMails is, so that the service can filter by it
 )
 
-// claimFields returns the columns of a claim, but for MailsOnly and MailedBefore. A row without State was written
-// before claims had one.
+// claimFields returns the columns of a claim, but for MailsOnly and MailedBefore. A row without
+// State was written before claims had one.
 func claimFields(claim *request.Claim) []field {
 	return []field{
 		{stateColumn, (*string)(&claim.State)},

@@ -49,7 +49,8 @@ type Config struct {
 	VerifiedDomains []string
 	// TenantName is the label before .onmicrosoft.com. Default "standin".
 	TenantName string
-	// Mailboxes are the mailboxes that exist, by address or object id. With nil, each that is named.
+	// Mailboxes are the mailboxes that exist, by address or object id. With nil, each that is
+	// named.
 	Mailboxes []string
 	// ForeignMailboxes are those that the app may not send from, because they are outside the scope
 	// of its Exchange role.

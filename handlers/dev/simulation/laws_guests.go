@@ -148,7 +148,8 @@ func (r *run) savedGuest(by *call, before, after request.Request) {
 		by.told[holding{after.GuestID, address}] {
 		return
 	}
-	// The claim was written when the directory had said so. It may have gone since the call read it.
+	// The claim was written when the directory had said so. It may have gone since the call read
+	// it.
 	if r.claims[address].GuestID != after.GuestID && by.read.GuestID != after.GuestID {
 		r.breach(lawConfirmed, "%s has a guest that the directory did not name", r.nameOf(id))
 	}

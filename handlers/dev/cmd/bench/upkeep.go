@@ -9,8 +9,8 @@ import (
 	"guestlist/handlers/dev/tablesim"
 )
 
-// lookedAtOnce is how many rows the simulated service looks at for a page: as many as one that takes
-// five seconds for it, at 20,000 rows in a second. Here it takes no time.
+// lookedAtOnce is how many rows the simulated service looks at for a page: as many as one that
+// takes five seconds for it, at 20,000 rows in a second. Here it takes no time.
 const lookedAtOnce = 100_000
 
 // upkeep counts the calls of storage of a run of upkeep, in a small and in a large table. The

@@ -5,9 +5,9 @@
 //	localhost [flags]
 //
 // When everything answers, it prints two lines on standard output: "ready" with the address of the
-// form, and "mails" with that of the page that shows the mails of the run. Logs go to standard error
-// and to .local/run.log, the addresses to .local/run.json. Ctrl-C or SIGTERM stops everything. No
-// part outlives this program, however it ends.
+// form, and "mails" with that of the page that shows the mails of the run. Logs go to standard
+// error and to .local/run.log, the addresses to .local/run.json. Ctrl-C or SIGTERM stops
+// everything. No part outlives this program, however it ends.
 //
 // With -no-host it starts neither handler nor host, so that Azure Functions Core Tools can be the
 // host.

@@ -1,5 +1,5 @@
-// Module mailpit pins the program that checks the mails in tests. It is a module of its own, so that
-// the program's dependencies are none of Guestlist's.
+// Module mailpit pins the program that checks the mails in tests. It is a module of its own, so
+// that the program's dependencies are none of Guestlist's.
 module guestlist/mailpit
 
 go 1.26.0
