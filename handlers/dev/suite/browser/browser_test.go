@@ -6,13 +6,11 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/json"
-	"errors"
 	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -21,8 +19,6 @@ import (
 	"guestlist/handlers/settings"
 	"guestlist/handlers/submission"
 )
-
-const repository = "../../../.."
 
 // suiteTimeout makes a suite fail instead of hang. It takes less than a minute on an idle machine.
 const suiteTimeout = 10 * time.Minute
@@ -104,30 +100,8 @@ func signedID(t *testing.T, keyFile string) submission.ID {
 // run runs one suite against the stack and reports each of its tests as a subtest.
 func run(t *testing.T, s stack, suite string) {
 	t.Helper()
-	found, err := exec.Command("./chromium.sh").Output()
-	if err != nil {
-		var exit *exec.ExitError
-		if errors.As(err, &exit) {
-			t.Fatalf("%s", exit.Stderr)
-		}
-		t.Fatal(err)
-	}
-	modules := absolute(t, repository, ".local", "browser")
-	_, err = os.Stat(filepath.Join(modules, "node_modules", "playwright-core"))
-	if err != nil {
-		t.Fatal("the browser driver is not installed: run make setup")
-	}
-	screenshots := absolute(t, repository, ".local", "screenshots")
-	err = os.MkdirAll(screenshots, 0o755)
-	if err != nil {
-		t.Fatal(err)
-	}
-
 	cmd := exec.Command("node", "--test-reporter="+absolute(t, "suite", "reporter.mjs"), "--test-reporter-destination=stdout", absolute(t, "suite", suite))
-	cmd.Env = append(os.Environ(),
-		"BROWSERTEST_CHROMIUM="+strings.TrimSpace(string(found)),
-		"BROWSERTEST_MODULES="+modules,
-		"BROWSERTEST_SCREENSHOTS="+screenshots,
+	cmd.Env = append(apptest.Browser(t),
 		"BROWSERTEST_FORM="+s.Signup,
 		"BROWSERTEST_GRAPH="+s.Graph,
 		"BROWSERTEST_CAPTCHA="+s.captcha,

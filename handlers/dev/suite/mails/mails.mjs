@@ -5,7 +5,8 @@ import { createRequire } from "node:module";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
 
-const [folder, screenshots] = process.argv.slice(2);
+const [folder] = process.argv.slice(2);
+const screenshots = process.env.BROWSERTEST_SCREENSHOTS;
 const installed = createRequire(path.join(process.env.BROWSERTEST_MODULES, "package.json"));
 const { chromium } = installed("playwright-core");
 const axe = fs.readFileSync(installed.resolve("axe-core/axe.min.js"), "utf8");

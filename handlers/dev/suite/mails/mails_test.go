@@ -30,6 +30,7 @@ import (
 	"testing"
 	"time"
 
+	"guestlist/handlers/dev/internal/apptest"
 	"guestlist/handlers/dev/internal/subprocess"
 	"guestlist/handlers/i18n"
 	"guestlist/handlers/mail"
@@ -299,12 +300,7 @@ func TestMailsInBrowser(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	screenshots := absolute(t, repository, ".local", "screenshots")
-	err := os.MkdirAll(screenshots, 0o755)
-	if err != nil {
-		t.Fatal(err)
-	}
-	found := inBrowser(t, folder, screenshots)
+	found := inBrowser(t, folder)
 	for _, s := range all {
 		t.Run(s.name, func(t *testing.T) {
 			looked := false
@@ -322,7 +318,7 @@ func TestMailsInBrowser(t *testing.T) {
 		})
 	}
 	if *update && !t.Failed() {
-		takePictures(t, all, screenshots)
+		takePictures(t, all, apptest.Screenshots(t))
 	}
 }
 
@@ -388,25 +384,12 @@ func withPalette(content []byte) ([]byte, error) {
 
 // inBrowser runs the script. It returns a fault for each that it finds, and an empty one for each
 // mail.
-func inBrowser(t *testing.T, folder, screenshots string) []fault {
+func inBrowser(t *testing.T, folder string) []fault {
 	t.Helper()
-	chromium, err := exec.Command(absolute(t, "..", "browser", "chromium.sh")).Output()
-	if err != nil {
-		var exit *exec.ExitError
-		if errors.As(err, &exit) {
-			t.Fatalf("%s", exit.Stderr)
-		}
-		t.Fatal(err)
-	}
-	modules := absolute(t, repository, ".local", "browser")
-	_, err = os.Stat(filepath.Join(modules, "node_modules", "playwright-core"))
-	if err != nil {
-		t.Fatal("the browser driver is not installed: run make setup")
-	}
 	ctx, cancel := context.WithTimeout(context.Background(), 2*patience)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, "node", absolute(t, "mails.mjs"), folder, screenshots)
-	cmd.Env = append(os.Environ(), "BROWSERTEST_CHROMIUM="+strings.TrimSpace(string(chromium)), "BROWSERTEST_MODULES="+modules)
+	cmd := exec.CommandContext(ctx, "node", "mails.mjs", folder)
+	cmd.Env = apptest.Browser(t)
 	var said bytes.Buffer
 	cmd.Stderr = &said
 	output, err := cmd.Output()
@@ -419,13 +402,4 @@ func inBrowser(t *testing.T, folder, screenshots string) []fault {
 		t.Fatalf("the script printed no JSON: %v: %s", err, output)
 	}
 	return found
-}
-
-func absolute(t *testing.T, parts ...string) string {
-	t.Helper()
-	path, err := filepath.Abs(filepath.Join(parts...))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return path
 }
