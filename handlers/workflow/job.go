@@ -174,7 +174,12 @@ func (j *job) postpone(ctx context.Context, d time.Duration) (next, error) {
 		j.Request.Due = before
 		return stop, errors.Join(err, j.save(ctx))
 	}
-	return stop, j.save(ctx)
+	err = j.save(ctx)
+	if err != nil {
+		// The entry says a time that is not stored, and may be a day away.
+		return stop, errors.Join(err, j.bringBack(ctx, j.Request.ID, j.config.IntentLease))
+	}
+	return stop, nil
 }
 
 // writeDue writes the due entry of the request. That of a parked one says what upkeep needs to know

@@ -573,6 +573,27 @@ func TestBookedTurnIsLostWhenTenantStops(t *testing.T) {
 	}
 }
 
+// TestEntryOfWaitThatWasNotStoredComesSoon lets another change come first when a request is to be
+// parked until tomorrow, and no message be left to repeat it.
+func TestEntryOfWaitThatWasNotStoredComesSoon(t *testing.T) {
+	w := newWorld(t)
+	w.row("contoso.com", "trusted", "Action", "invite")
+	w.stop()
+	id := w.submit("ana@contoso.com")
+	w.on("Park", after, 1, func() error {
+		_, err := w.store.Save(t.Context(), w.load(id), nil)
+		return err
+	})
+	if err := w.deliver(); problem.CodeOf(err) != problem.Conflict {
+		t.Fatalf("the delivery ends with %v", err)
+	}
+	w.interrupt, w.queue = nil, nil
+	w.settle(1)
+	if r := w.wantState(id, request.Parked); r.Due.IsZero() {
+		t.Error("the request does not wait")
+	}
+}
+
 // TestLostTurnsAreNotWaitedForInPlaceForLong lets the directory ask for a pause whenever a turn has
 // come.
 func TestLostTurnsAreNotWaitedForInPlaceForLong(t *testing.T) {
