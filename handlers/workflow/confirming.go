@@ -64,9 +64,9 @@ func (j *job) awaitGuest(ctx context.Context) (next, error) {
 		"the directory does not show the guest yet")
 }
 
-// maxLooks is how often a directory that can't be asked for a known guest is asked again before a
-// person decides: for some five hours.
-const maxLooks = 24
+// maxLooks is how often a directory that can't be asked for a known guest is asked before a person
+// decides: for some five hours. Attempts at a group, and waits, do not count.
+const maxLooks = 25
 
 // askForGuestLater puts a step off while the directory can't be asked who a known guest is now. In
 // the end a person decides. what names the event.
@@ -74,10 +74,12 @@ func (j *job) askForGuestLater(ctx context.Context, what string, cause error) (n
 	failure := problem.From(cause)
 	j.logFailure(ctx, "the directory could not be asked for the guest", failure.Code, cause)
 	everybodys, err := j.everybodys(ctx, failure)
-	switch {
-	case err != nil:
+	if err != nil {
 		return stop, err
-	case !everybodys && j.givenUp(failure.Code), j.Request.Attempt >= maxLooks:
+	}
+	j.Request.Failures.Looks++
+	switch {
+	case !everybodys && j.givenUp(failure.Code), j.Request.Failures.Looks >= maxLooks:
 		o := guestUnseen
 		o.why += ref(failure)
 		return j.object(ctx, o)
@@ -129,6 +131,9 @@ func (j *job) userByID(ctx context.Context, id string) (user request.User, seen 
 	user, err = ask(ctx, j, func(ctx context.Context, address submission.Address) (request.User, error) {
 		return j.config.Users.UserByID(ctx, id, address)
 	})
+	if err == nil {
+		j.Request.Failures.Looks = 0
+	}
 	if problem.CodeOf(err) == request.DirectoryReadForbidden {
 		j.logDegraded(ctx)
 		return request.User{}, false, nil

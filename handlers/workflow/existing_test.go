@@ -457,3 +457,25 @@ func TestGuestWhoCannotBeLookedUpGetsNoGroupsAfterAnHour(t *testing.T) {
 		})
 	}
 }
+
+// TestOneUnansweredQuestionAfterTroubleWithGroup: attempts at a group do not count as questions
+// about the guest.
+func TestOneUnansweredQuestionAfterTroubleWithGroup(t *testing.T) {
+	w := newWorld(t)
+	failing := true
+	w.on("AddMember", before, -1, func() error {
+		if failing {
+			return problem.New(request.DirectoryUnavailable, "the test says so")
+		}
+		return nil
+	})
+	id := w.invited()
+	w.settle(10)
+	w.wantState(id, request.Granting)
+	failing = false
+	w.on("UserByID", before, 1, func() error {
+		return problem.New(request.DirectoryUnavailable, "the test says so")
+	})
+	w.settle(1)
+	w.wantState(id, request.Done)
+}

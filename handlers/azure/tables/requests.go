@@ -278,7 +278,7 @@ func encodeRequest(r request.Request) (row, error) {
 	if len(r.Grants) > 0 {
 		errs = append(errs, record.setJSON(grantsColumn, r.Grants))
 	}
-	if r.Failures.Count > 0 {
+	if r.Failures != (request.Failures{}) {
 		errs = append(errs, record.setJSON(failuresColumn, r.Failures))
 	}
 	if r.OpenTurn != (request.Turn{}) {
