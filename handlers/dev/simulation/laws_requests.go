@@ -193,7 +193,10 @@ const (
 func (r *run) savedWait(by *call, before, after request.Request) {
 	name := r.nameOf(after.ID)
 	_, waits := r.dues[after.ID]
-	if !after.Due.IsZero() && !waits {
+	// An admin whose clock is hours behind writes an entry that is due at once, and a message that
+	// finds nothing to do may remove it while the change is being saved. Another entry follows.
+	follows := by.on.admin && r.skewed()
+	if !after.Due.IsZero() && !waits && !follows {
 		r.breach(lawAccounted, "%s waits without a due entry", name)
 	}
 	if after.Due.Sub(by.on.clock(r.now)) > longestWait && !r.skewed() {

@@ -566,9 +566,11 @@ func (r *run) pass() bool {
 	for i := range r.plans {
 		until(r.plans[i].at)
 	}
+	canBegin := r.free() != nil
 	for _, m := range r.messages {
 		switch {
 		case m.passedOver:
+		case !canBegin && !m.visible.After(r.now): // it waits for a call to end
 		case r.silent() && m.visible.Before(r.gone.until):
 			until(r.gone.until)
 		default:
