@@ -9,23 +9,21 @@ import (
 	"guestlist/handlers/i18n"
 	"guestlist/handlers/policy"
 	"guestlist/handlers/request"
+	"guestlist/handlers/submission"
 )
 
 // Code proves the mailbox: who types it at the status page has read the mail.
 type Code struct {
-	Code         string    // eight digits
+	Code         string    // see [submission.ValidProofCode]
 	Until        time.Time // when it ends to be valid
 	Asked        time.Time // when the form was sent
 	FormLanguage string    // BCP 47
 }
 
-// codeLength is the number of digits of a code.
-const codeLength = 8
-
 // Code writes the mail with a code. The code stands in the body alone, in no URL: a program that
 // follows links proves nothing.
 func (c *Composer) Code(to Recipient, code Code) (request.Mail, error) {
-	if len(code.Code) != codeLength || strings.Trim(code.Code, "0123456789") != "" {
+	if !submission.ValidProofCode(code.Code) {
 		return request.Mail{}, errors.New("mail: the code is not eight digits")
 	}
 	l, err := c.letter(to, "mail.code")
@@ -37,9 +35,10 @@ func (c *Composer) Code(to Recipient, code Code) (request.Mail, error) {
 	if known {
 		asked = append(asked, detail{l.Say("mail.code.form"), form.Name, direction(form.RightToLeft)})
 	}
+	const half = submission.ProofCodeLength / 2
 	l.add(
 		block{Text: l.Say("mail.code.lead")},
-		block{Label: l.Say("mail.code.label"), Code: code.Code[:codeLength/2] + " " + code.Code[codeLength/2:]},
+		block{Label: l.Say("mail.code.label"), Code: code.Code[:half] + " " + code.Code[half:]},
 		block{Text: l.With("mail.code.until", "Until", l.moment(code.Until))},
 		block{Link: link{Text: l.Say("mail.page"), URL: l.page()}, Button: true},
 		block{Text: l.Say("mail.code.nothing")},

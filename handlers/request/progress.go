@@ -22,6 +22,7 @@ type Outcome string
 
 const (
 	OutcomeOpen      Outcome = ""          // nothing that the stage does not say
+	OutcomeProving   Outcome = "proving"   // a code is mailed, and was not typed yet
 	OutcomeWaiting   Outcome = "waiting"   // a person decides
 	OutcomeInviting  Outcome = "inviting"  // the invitation or the memberships are under way, or wait
 	OutcomeInvited   Outcome = "invited"   // there is a guest, who may or may not have accepted
@@ -35,6 +36,11 @@ type Progress struct {
 	Stage   Stage
 	Outcome Outcome
 	Address string // masked, for example "a***@c…"; empty while nothing is recorded
+	// Tries is how many of the codes that were typed for the request have been compared, and Proved
+	// whether one was right. Both are told to everybody who has the link, also where no code was
+	// mailed: such a request counts tries like any other, and is never proved.
+	Tries  int
+	Proved bool
 }
 
 // Tracker says how far requests are. It is all of this package that the status page needs.

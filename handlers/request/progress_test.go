@@ -18,15 +18,15 @@ func TestProgressSaysWhatLinkMayTell(t *testing.T) {
 		change func(*Request)
 		want   Progress
 	}{
-		"recorded":                      {Received, nil, Progress{StageInWork, OutcomeOpen, "a***@c…"}},
-		"with a person":                 {Review, nil, Progress{StageFinished, OutcomeWaiting, "a***@c…"}},
-		"parked":                        {Parked, nil, Progress{StageFinished, OutcomeInviting, "a***@c…"}},
-		"invited":                       {Done, nil, Progress{StageFinished, OutcomeInvited, "a***@c…"}},
-		"invited, and accepted":         {Done, joined, Progress{StageFinished, OutcomeJoined, "a***@c…"}},
-		"accepted, and not all groups":  {Failed, joined, Progress{StageFinished, OutcomeRefused, "a***@c…"}},
-		"withdrawn by the partner":      {Cancelled, erased(ThePartner), Progress{StageFinished, OutcomeWithdrawn, "a***@c…"}},
-		"erased by an admin":            {Done, erased("desk"), Progress{StageFinished, OutcomeInvited, "a***@c…"}},
-		"withdrawn, and not erased yet": {Review, func(r *Request) { r.Withdrawal = Instruction{At: at, By: ThePartner} }, Progress{StageFinished, OutcomeWaiting, "a***@c…"}},
+		"recorded":                      {Received, nil, Progress{Stage: StageInWork, Outcome: OutcomeOpen, Address: "a***@c…"}},
+		"with a person":                 {Review, nil, Progress{Stage: StageFinished, Outcome: OutcomeWaiting, Address: "a***@c…"}},
+		"parked":                        {Parked, nil, Progress{Stage: StageFinished, Outcome: OutcomeInviting, Address: "a***@c…"}},
+		"invited":                       {Done, nil, Progress{Stage: StageFinished, Outcome: OutcomeInvited, Address: "a***@c…"}},
+		"invited, and accepted":         {Done, joined, Progress{Stage: StageFinished, Outcome: OutcomeJoined, Address: "a***@c…"}},
+		"accepted, and not all groups":  {Failed, joined, Progress{Stage: StageFinished, Outcome: OutcomeRefused, Address: "a***@c…"}},
+		"withdrawn by the partner":      {Cancelled, erased(ThePartner), Progress{Stage: StageFinished, Outcome: OutcomeWithdrawn, Address: "a***@c…"}},
+		"erased by an admin":            {Done, erased("desk"), Progress{Stage: StageFinished, Outcome: OutcomeInvited, Address: "a***@c…"}},
+		"withdrawn, and not erased yet": {Review, func(r *Request) { r.Withdrawal = Instruction{At: at, By: ThePartner} }, Progress{Stage: StageFinished, Outcome: OutcomeWaiting, Address: "a***@c…"}},
 	}
 	for name, test := range tests {
 		address := must(submission.ParseAddress("ana@contoso.com"))(t)

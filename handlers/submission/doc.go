@@ -1,5 +1,5 @@
 // Package submission is what a partner sent: its fields and their rules, its address, its id, and
-// the queue message that carries it.
+// the queue message that carries it. It also reads the proof code that a partner types.
 //
 //	form ─▶ Input ─▶ Submission ─▶ Message ─▶ JSON on the queue ─▶ DecodeMessage ─▶ Message
 //

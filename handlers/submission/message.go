@@ -35,6 +35,9 @@ type Message struct {
 	ID         ID
 	Kind       Kind
 	Submission *Submission // only with Advance
+	// Code is the proof code that a partner typed: see [ParseProofCode]. Messages of the kind Prove
+	// have one, others none. No log line and no error may have it.
+	Code string
 	// Due is the due time of the due entry in the store that caused the message, or zero. A worker
 	// that finds nothing to do removes this entry, but not one that was written since.
 	Due time.Time
@@ -61,9 +64,20 @@ const (
 	// Withdraw ends the request and erases its personal data. It can't be undone, and can be
 	// repeated.
 	Withdraw Kind = "withdraw"
+	// Prove compares the message's code with the one that the app has mailed for the request, which
+	// proves the mailbox. Every message counts as a try.
+	Prove Kind = "prove"
 )
 
-func (k Kind) known() bool { return k == Advance || k == Resend || k == Withdraw }
+func (k Kind) known() bool { return k == Advance || k == Resend || k == Withdraw || k == Prove }
+
+// takes reports whether messages of the kind can have the code.
+func (k Kind) takes(code string) bool {
+	if k != Prove {
+		return code == ""
+	}
+	return ValidProofCode(code)
+}
 
 // wireMessage is the JSON form of a Message. Its times and numbers must survive a host that
 // re-formats JSON.
@@ -72,6 +86,7 @@ type wireMessage struct {
 	ID         string      `json:"id"`
 	Kind       Kind        `json:"kind,omitempty"`
 	Submission *Submission `json:"submission,omitempty"`
+	Code       string      `json:"code,omitempty"`
 	// Note is Message.Due in nanoseconds since 1970, as a string, because the host re-formats what
 	// looks like a time.
 	Note string `json:"note,omitempty"`
@@ -80,13 +95,17 @@ type wireMessage struct {
 	Returned string `json:"returned,omitempty"`
 }
 
-// Encode returns the message as JSON, at most MaxMessageBytes long.
+// Encode returns the message as JSON, at most MaxMessageBytes long. Its errors quote nothing of the
+// content.
 func (m Message) Encode() ([]byte, error) {
 	if !m.Kind.known() || m.Kind != Advance && m.Submission != nil {
 		return nil, problem.New(problem.Internal, "the message of request %s is of an unknown kind, or of one without a submission", m.ID)
 	}
+	if !m.Kind.takes(m.Code) {
+		return nil, problem.New(problem.Internal, "the message of request %s lacks its code, or has one that messages of its kind do not have", m.ID)
+	}
 	wire := wireMessage{
-		Version: messageVersion, ID: string(m.ID), Kind: m.Kind, Submission: m.Submission,
+		Version: messageVersion, ID: string(m.ID), Kind: m.Kind, Submission: m.Submission, Code: m.Code,
 		Note: note(m.Due), Returns: m.Returns, Returned: note(m.Returned),
 	}
 	encoded, err := json.Marshal(wire)
@@ -128,6 +147,9 @@ func DecodeMessage(data []byte) (Message, error) {
 	if !wire.Kind.known() {
 		return Message{}, problem.New(problem.MalformedMessage, "the message for request %s asks for something that this program does not know", id)
 	}
+	if !wire.Kind.takes(wire.Code) {
+		return Message{}, problem.New(problem.MalformedMessage, "the message for request %s lacks its code, or has one that messages of its kind do not have", id)
+	}
 	due, err := parseNote(wire.Note)
 	returned, returnedErr := parseNote(wire.Returned)
 	if err != nil || returnedErr != nil {
@@ -136,7 +158,7 @@ func DecodeMessage(data []byte) (Message, error) {
 	if wire.Returns < 0 || wire.Returns > maxReturns || (wire.Returns > 0) != !returned.IsZero() {
 		return Message{}, problem.New(problem.MalformedMessage, "the message for request %s counts its returns wrongly", id)
 	}
-	message := Message{ID: id, Kind: wire.Kind, Due: due, Returns: wire.Returns, Returned: returned}
+	message := Message{ID: id, Kind: wire.Kind, Code: wire.Code, Due: due, Returns: wire.Returns, Returned: returned}
 	if wire.Submission == nil {
 		return message, nil
 	}

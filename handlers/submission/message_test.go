@@ -50,7 +50,8 @@ func TestMessageRoundTrip(t *testing.T) {
 	first := firstMessage(t)
 	tests := map[string]Message{"with a submission": first, "id only": {ID: first.ID},
 		"sends the mail again": {ID: first.ID, Kind: Resend}, "withdraws": {ID: first.ID, Kind: Withdraw},
-		"with a due time": {ID: first.ID, Due: time.Date(2026, 5, 4, 9, 0, 0, 123456700, time.UTC)},
+		"proves the mailbox": {ID: first.ID, Kind: Prove, Code: "00120034"},
+		"with a due time":    {ID: first.ID, Due: time.Date(2026, 5, 4, 9, 0, 0, 123456700, time.UTC)},
 		"put back": {
 			ID: first.ID, Submission: first.Submission, Returns: 3, Returned: time.Date(2026, 5, 4, 9, 0, 0, 1, time.UTC),
 		}}
@@ -158,6 +159,9 @@ func TestDecodeMessageRefuses(t *testing.T) {
 		}
 		return strings.Replace(good, old, new, 1)
 	}
+	proof := func(code string) string {
+		return `{"version":1,"id":"` + string(firstMessage(t).ID) + `","kind":"prove","code":` + code + `}`
+	}
 	tests := map[string]struct{ data, detail string }{
 		"empty":                     {"", "not JSON"},
 		"null":                      {"null", "version 0"},
@@ -190,6 +194,16 @@ func TestDecodeMessageRefuses(t *testing.T) {
 		"a time without returns":    {replaced(`"version":1`, `"version":1,"returned":"1"`), "returns wrongly"},
 		"negative returns":          {replaced(`"version":1`, `"version":1,"returns":-1,"returned":"1"`), "returns wrongly"},
 		"withdraws what it sends":   {replaced(`"version":1`, `"version":1,"kind":"withdraw"`), "has a submission"},
+		"a code to advance":         {replaced(`"version":1`, `"version":1,"code":"48151623"`), "has one that"},
+		"a proof without a code":    {proof(`""`), "lacks its code"},
+		"a proof with null":         {proof(`null`), "lacks its code"},
+		"a code that is a number":   {proof(`48151623`), "not JSON"},
+		"a code of seven digits":    {proof(`"4815162"`), "lacks its code"},
+		"a code of nine digits":     {proof(`"481516234"`), "lacks its code"},
+		"a code as typed":           {proof(`"4815 1623"`), "lacks its code"},
+		"a code of other digits":    {proof(`"４８１５１６２３"`), "lacks its code"},
+		"a code with a submission":  {replaced(`"version":1`, `"version":1,"kind":"prove","code":"48151623"`), "has a submission"},
+		"a code to withdraw":        {strings.Replace(proof(`"48151623"`), "prove", "withdraw", 1), "has one that"},
 		"invalid UTF-8":             {replaced(`Contoso`, "Cont\xffoso"), "company/intact"},
 	}
 	for name, test := range tests {
@@ -198,7 +212,7 @@ func TestDecodeMessageRefuses(t *testing.T) {
 			if !errors.Is(err, &problem.Error{Code: problem.MalformedMessage}) || !strings.Contains(err.Error(), test.detail) {
 				t.Fatalf("message %v, error %v; want malformed-message with %q", message, err, test.detail)
 			}
-			if strings.Contains(err.Error(), "ana@") || strings.Contains(err.Error(), "Contoso") {
+			if strings.Contains(err.Error(), "ana@") || strings.Contains(err.Error(), "Contoso") || strings.Contains(err.Error(), "4815") {
 				t.Errorf("the error repeats the content: %v", err)
 			}
 		})
@@ -231,15 +245,19 @@ func TestEncodeRefusesTooLargeMessage(t *testing.T) {
 	}
 }
 
-func TestEncodeRefusesInvalidKind(t *testing.T) {
+func TestEncodeRefusesWhatKindDoesNotHave(t *testing.T) {
 	first := firstMessage(t)
 	for name, message := range map[string]Message{
 		"unknown kind":                   {ID: first.ID, Kind: "approve"},
 		"a submission with a withdrawal": {ID: first.ID, Kind: Withdraw, Submission: first.Submission},
+		"a submission with a code":       {ID: first.ID, Kind: Prove, Code: "48151623", Submission: first.Submission},
+		"a code with a withdrawal":       {ID: first.ID, Kind: Withdraw, Code: "48151623"},
+		"a proof without a code":         {ID: first.ID, Kind: Prove},
+		"a code as typed":                {ID: first.ID, Kind: Prove, Code: "4815 1623"},
 	} {
 		_, err := message.Encode()
-		if !errors.Is(err, &problem.Error{Code: problem.Internal}) {
-			t.Errorf("%s: error %v, want internal", name, err)
+		if !errors.Is(err, &problem.Error{Code: problem.Internal}) || strings.Contains(err.Error(), "4815") {
+			t.Errorf("%s: error %v, want internal without the code", name, err)
 		}
 	}
 }
@@ -252,6 +270,7 @@ func FuzzDecodeMessage(f *testing.F) {
 	f.Add(encoded)
 	f.Add([]byte(`{"version":1,"id":"00qm5nh3o0000000000000000000000000"}`))
 	f.Add([]byte(`{"version":1,"id":"00qm5nh3o0000000000000000000000000","kind":"withdraw"}`))
+	f.Add([]byte(`{"version":1,"id":"00qm5nh3o0000000000000000000000000","kind":"prove","code":"00120034"}`))
 	f.Add([]byte(`{"version":1,"id":"","submission":{"language":"x-a-b-c"}}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		message, err := DecodeMessage(data)
