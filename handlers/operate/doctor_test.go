@@ -151,7 +151,7 @@ func TestTermsFor(t *testing.T) {
 		t.Errorf("the named row does not win: %+v, %v", approval, err)
 	}
 	approval, err = TermsFor(rows, request.Request{}, nil)
-	if err != nil || len(approval.Terms.Groups) != 0 || !approval.Terms.SendInvitation || approval.Terms.UserType != "Guest" {
+	if err != nil || len(approval.Terms.Groups) != 0 || approval.Terms.InvitationMail != policy.MailByDefault || approval.Terms.UserType != "Guest" {
 		t.Errorf("without a row: %+v, %v", approval, err)
 	}
 	for _, name := range []string{"gone", "misspelt"} {

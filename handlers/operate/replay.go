@@ -20,7 +20,7 @@ type Replay struct {
 	Incomplete bool           `json:"incomplete"` // the search for submissions has not come to its end
 	Erased     int            `json:"erased"`     // without personal data, so they can't be decided again
 	Undecided  int            `json:"undecided"`  // without a decision to compare with
-	Same       int            `json:"same"`       // with the same action and terms
+	Same       int            `json:"same"`       // with the same action, terms and proof
 	Changes    []ReplayChange `json:"changes"`    // the others, by what changes, the most frequent first
 }
 
@@ -38,6 +38,7 @@ type Verdict struct {
 	Partition string        `json:"partition"`
 	Row       string        `json:"row"`
 	Terms     *policy.Terms `json:"terms,omitempty"` // of an invitation
+	Proof     policy.Proof  `json:"proof,omitempty"`
 }
 
 // ReplayRequest is one past request.
@@ -82,7 +83,7 @@ func NewReplay(ctx context.Context, c ReplayConfig) (Replay, error) {
 		if err != nil {
 			return Replay{}, err
 		}
-		if was.Action == becomes.Action && encoded(was.Terms) == encoded(becomes.Terms) {
+		if was.Action == becomes.Action && was.Proof == becomes.Proof && encoded(was.Terms) == encoded(becomes.Terms) {
 			replay.Same++
 			continue
 		}
@@ -104,7 +105,7 @@ func NewReplay(ctx context.Context, c ReplayConfig) (Replay, error) {
 }
 
 func (c ReplayConfig) verdict(d policy.Decision) Verdict {
-	v := Verdict{Action: d.Action, Terms: d.Terms}
+	v := Verdict{Action: d.Action, Terms: d.Terms, Proof: d.Proof}
 	if d.Row != nil {
 		v.Partition, v.Row = c.address(d.Row.Partition), d.Row.Name
 	}

@@ -164,7 +164,7 @@ func TermsFor(rows []policy.Raw, r request.Request, named *policy.RowKey) (RowTe
 		key = &policy.RowKey{Partition: r.Decision.Row.Partition, Name: r.Decision.Row.Name}
 	}
 	if key == nil {
-		return RowTerms{Terms: policy.Terms{SendInvitation: true, UserType: "Guest"}}, nil
+		return RowTerms{Terms: policy.Terms{UserType: "Guest"}}, nil
 	}
 	raw, found := find(rows, *key)
 	if !found {

@@ -110,6 +110,9 @@ func Show(rows []policy.Raw, partition, name string) (detail RowDetail, found bo
 
 // reading returns what policy has read from a column: its field in the row or its terms.
 func reading(row policy.Row, column string) string {
+	if column == policy.SendInvitationColumn {
+		column = policy.InvitationMailColumn
+	}
 	for _, part := range []reflect.Value{reflect.ValueOf(row), reflect.ValueOf(row.Terms)} {
 		field := part.FieldByNameFunc(func(name string) bool { return strings.EqualFold(name, column) })
 		if !field.IsValid() || !field.CanInterface() {

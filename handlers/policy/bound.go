@@ -149,7 +149,7 @@ func (d *Decision) list(looks []Look, decided int) {
 // except in the reasons of rows that did not decide, which are plain ASCII.
 func (d *Decision) atMost() int {
 	const frame, lookFrame = 512, 64 // names of properties, punctuation, numbers, the time
-	texts := []string{d.Reason}
+	texts := []string{d.Reason, string(d.Proof)}
 	if d.Row != nil {
 		texts = append(texts, d.Row.Partition, d.Row.Name, d.Row.ETag)
 		for name, value := range d.Row.Columns {
@@ -157,7 +157,7 @@ func (d *Decision) atMost() int {
 		}
 	}
 	if t := d.Terms; t != nil {
-		texts = append(texts, t.RedirectURL, t.MessageLanguage, t.Message, t.Cc, t.UserType)
+		texts = append(texts, t.RedirectURL, string(t.InvitationMail), t.MessageLanguage, t.Message, t.Cc, t.UserType)
 		texts = append(append(texts, t.Groups...), t.Sponsors...)
 	}
 	if d.Limits != nil {

@@ -72,11 +72,13 @@ const (
 	InviteCodeColumn      = "InviteCode" // its cells are secret
 	MaxGuestsColumn       = "MaxGuests"
 	MaxPerDayColumn       = "MaxPerDay"
+	ProofColumn           = "Proof"
 	GroupsColumn          = "Groups"
 	SponsorsColumn        = "Sponsors"
 	RedirectURLColumn     = "RedirectUrl"
 	MessageLanguageColumn = "MessageLanguage"
-	SendInvitationColumn  = "SendInvitation"
+	InvitationMailColumn  = "InvitationMail"
+	SendInvitationColumn  = "SendInvitation" // the older form of InvitationMail
 	MessageColumn         = "Message"
 	CcColumn              = "Cc"
 	UserTypeColumn        = "UserType"
@@ -126,6 +128,11 @@ var columns = []column{
 		Takes:   takesLimit,
 		Meaning: "how many guests the row invites per day (UTC); further ones go to review. Unset: any number",
 	}, limitReader(func(r *Row) *int { return &r.MaxPerDay })},
+	{Column{Name: ProofColumn, Example: "code",
+		Takes: "code or none",
+		Meaning: "code: a sign-up that the row invites or sends to review must first prove its mailbox, by a code " +
+			"that the app mails and the partner types. none: it need not. Unset: the app's default",
+	}, wordReader(func(r *Row) *Proof { return &r.Proof }, ProofCode, NoProof)},
 	{Column{Name: GroupsColumn, Example: "11111111-1111-4111-8111-111111111111",
 		Takes:   fmt.Sprintf("object ids of at most %d groups, %s", MaxGroups, takesList),
 		Meaning: "the groups that the guest becomes a member of",
@@ -138,22 +145,27 @@ var columns = []column{
 		Takes:   fmt.Sprintf("an https:// URL with a host name, at most %d characters", maxURL),
 		Meaning: "where the guest arrives after accepting; unset: the app's default",
 	}, textReader(maxURL, urlAdvice, readRedirectURL)},
+	// InvitationMail comes before SendInvitation, whose reader compares the two.
+	{Column{Name: InvitationMailColumn, Example: "own",
+		Takes: "own, microsoft or none",
+		Meaning: "which mail tells the guest of the invitation: the app's own, Microsoft's or none. Unset: the app's own " +
+			"if the app sends mails, else Microsoft's. An app that sends none sends Microsoft's in place of its own",
+	}, wordReader(func(r *Row) *InvitationMail { return &r.Terms.InvitationMail }, OwnMail, MicrosoftMail, NoInvitationMail)},
+	{Column{Name: SendInvitationColumn, Example: "false",
+		Takes:   takesBool,
+		Meaning: "the older form of InvitationMail: false is none, true is unset. Use InvitationMail in its place",
+	}, readSendInvitation},
 	{Column{Name: MessageLanguageColumn, Example: "pt-BR",
 		Takes:   "a language such as de or pt-BR",
-		Meaning: "the language of Microsoft's invitation mail; unset: the partner's own",
+		Meaning: "the language of the invitation mail; unset: the partner's own. Microsoft's mail ignores it if there is a Message",
 	}, textReader(maxWord, languageAdvice, readMessageLanguage)},
-	{Column{Name: SendInvitationColumn, Example: "false", Default: "true",
-		Takes:   takesBool,
-		Meaning: "whether Microsoft sends its invitation mail",
-	}, boolReader(func(r *Row) *bool { return &r.Terms.SendInvitation })},
 	{Column{Name: MessageColumn, Example: "Welcome to the tender portal. Questions? Call your contact.",
-		Takes: fmt.Sprintf("plain text of at most %d characters, or a JSON object of such texts by language", MaxMessage),
-		Meaning: "a text for Microsoft's invitation mail; MessageLanguage then has no effect. Microsoft may " +
-			"leave it out, since an app invites",
+		Takes:   fmt.Sprintf("plain text of at most %d characters, or a JSON object of such texts by language", MaxMessage),
+		Meaning: "a text for the invitation mail; Microsoft's mail may leave it out, since an app invites",
 	}, textReader(maxText, messageAdvice, readMessage)},
 	{Column{Name: CcColumn, Example: "desk@contoso.com",
 		Takes:   "one e-mail address",
-		Meaning: "who gets a copy of Microsoft's invitation mail",
+		Meaning: "who gets a copy of Microsoft's invitation mail; the app's own has no copies",
 	}, textReader(maxCell, ccAdvice, readCc)},
 	{Column{Name: UserTypeColumn, Example: "Guest", Default: "Guest",
 		Takes:   "Guest or Member",
@@ -168,7 +180,7 @@ var columns = []column{
 // Columns returns every column that a policy row may have, in the best order to explain them.
 // Types are forgiving: "true", "yes", "1" and 1 are true, "false", "no", "0" and 0 are false, in
 // any case; "10" and 10.0 are 10; a DateTime is a date; a number is an InviteCode of digits.
-// Action, Mode and UserType may be written in any case.
+// Keywords such as those of Action may be written in any case.
 func Columns() []Column { return mapped(columns, func(c column) Column { return c.Column }) }
 
 func columnNames() []string { return mapped(columns, func(c column) string { return c.Name }) }
@@ -226,6 +238,23 @@ func asBool(cell any) (value, understood bool) {
 		return number == 1, whole && (number == 0 || number == 1)
 	}
 	return false, false
+}
+
+// readSendInvitation reads the older form of InvitationMail, which has been read. A row that says
+// both must mean the same by them.
+func readSendInvitation(cell any, row *Row) *wrong {
+	sends, understood := asBool(cell)
+	mail := &row.Terms.InvitationMail
+	const contradicts = "contradicts InvitationMail"
+	switch {
+	case !understood:
+		return &wrong{problem: "is neither true nor false"}
+	case sends && *mail == NoInvitationMail, !sends && *mail != NoInvitationMail && *mail != MailByDefault:
+		return &wrong{contradicts, "remove it, and write in InvitationMail which mail is meant"}
+	case !sends:
+		*mail = NoInvitationMail
+	}
+	return nil
 }
 
 func readPriority(cell any, row *Row) *wrong {

@@ -30,7 +30,7 @@ import (
 //   - A row is skipped before its NotBefore, from its NotAfter on, if its InviteCode is not the
 //     submission's, and if its Condition is false. A Condition that errors decides Review.
 //   - The first row that is not skipped decides: its Action is the decision's, and an invitation
-//     has its Terms and Limits.
+//     has its Terms and Limits. An invitation and a review have its Proof.
 //   - A row that would invite decides Review if its MaxGuests or MaxPerDay is used up by usage,
 //     or if usage does not contain the row.
 //   - A row in audit mode is tried like any other, as if it were the only one in audit mode, and
@@ -106,6 +106,7 @@ type verdict struct {
 	why     string // why the row decides, as a clause
 	// despite says why the row's own Action is not followed, if it is not, and detail adds to it.
 	despite, detail string
+	proof           Proof // the row's, if it was understood and applies
 }
 
 // judge returns the candidate's verdict.
@@ -132,18 +133,22 @@ func (c candidate) judge(q question) verdict {
 	case failed != "":
 		return verdict{action: Review, why: failed, despite: "can't tell whether it applies", detail: failed}
 	}
-	const first = "it is the first that applies"
+	v := verdict{action: c.row.Action, why: "it is the first that applies"}
+	if c.row.Action != Deny {
+		v.proof = c.row.Proof
+	}
 	if c.row.Action != Invite || c.row.limits() == nil {
-		return verdict{action: c.row.Action, why: first}
+		return v
 	}
 	if c.row.Mode == Audit {
-		return verdict{action: c.row.Action, why: first + "; its limits were not looked at"}
+		v.why += "; its limits were not looked at"
+		return v
 	}
 	spent := c.row.spent(q.usage)
 	if spent != "" {
-		return verdict{action: Review, why: first + ", but " + spent, despite: "would invite, but " + spent}
+		v.action, v.why, v.despite = Review, v.why+", but "+spent, "would invite, but "+spent
 	}
-	return verdict{action: c.row.Action, why: first}
+	return v
 }
 
 // unfit returns why a row without faults does not apply to the submission, or why it is unknown.
@@ -164,7 +169,7 @@ func (c candidate) unfit(q question) (skipped, failed string) {
 // decideBy records the candidate's verdict as the decision.
 func (d *Decision) decideBy(c candidate, v verdict) {
 	name := "The " + called(c.row.Raw)
-	d.Action = v.action
+	d.Action, d.Proof = v.action, v.proof
 	switch {
 	case v.despite == "":
 		d.Reason = clip(fmt.Sprintf("%s decides: %s.", name, v.action), maxReason)

@@ -158,7 +158,7 @@ func TestDecideExplainsEveryRow(t *testing.T) {
 			"Note": "as agreed",
 		}},
 		Terms: &Terms{Groups: []string{group1, group2}, Sponsors: []string{sponsor},
-			RedirectURL: "https://portal.contoso.com", MessageLanguage: "de", UserType: "Member"},
+			RedirectURL: "https://portal.contoso.com", InvitationMail: NoInvitationMail, MessageLanguage: "de", UserType: "Member"},
 		Looked: []Look{
 			{"eu.contoso.com", "new", Skipped, "it applies only from 2026-06-01T00:00:00Z"},
 			{"eu.contoso.com", "off", Skipped, "it is disabled"},
@@ -173,6 +173,58 @@ func TestDecideExplainsEveryRow(t *testing.T) {
 	diff := cmp.Diff(want, got)
 	if diff != "" {
 		t.Errorf("Decide (-want +got):\n%s", diff)
+	}
+}
+
+func TestProofOfDecisions(t *testing.T) {
+	const country = `["x"][request.country.size()] == "x"` // an error for a country
+	tests := map[string]struct {
+		rows  []Row
+		usage Usage
+		want  Proof
+	}{
+		"no row":                       {nil, nil, ProofByDefault},
+		"an invitation, unset":         {[]Row{row("*", "r", "invite")}, nil, ProofByDefault},
+		"an invitation with a code":    {[]Row{row("*", "r", "invite", "Proof", "code")}, nil, ProofCode},
+		"an invitation without":        {[]Row{row("*", "r", "invite", "Proof", "none")}, nil, NoProof},
+		"a review with a code":         {[]Row{row("*", "r", "review", "Proof", "code")}, nil, ProofCode},
+		"a review without":             {[]Row{row("*", "r", "review", "Proof", "none")}, nil, NoProof},
+		"a denial":                     {[]Row{row("*", "r", "deny", "Proof", "none")}, nil, ProofByDefault},
+		"a row with a fault":           {[]Row{row("*", "r", "review", "Proof", "none", "Odd", 1)}, nil, ProofByDefault},
+		"another fault than the proof": {[]Row{row("*", "r", "invite", "Proof", "none", "Groups", "x")}, nil, ProofByDefault},
+		"a misspelt proof":             {[]Row{row("*", "r", "review", "Proof", "non")}, nil, ProofByDefault},
+		"a condition that errors":      {[]Row{row("*", "r", "review", "Proof", "none", "Condition", country)}, nil, ProofByDefault},
+		"seats that are all taken": {[]Row{row("*", "r", "invite", "Proof", "code", "MaxGuests", 1.0)},
+			Usage{{"*", "r"}: {Guests: 1}}, ProofCode},
+		"a row in audit mode": {[]Row{row("*", "a", "invite", "Proof", "none", "Mode", "audit"), row("*", "b", "review")}, nil, ProofByDefault},
+		"a row that is skipped": {[]Row{row("*", "a", "invite", "Proof", "none", "Enabled", false),
+			row("*", "b", "review", "Proof", "code")}, nil, ProofCode},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			s := from(t, "ana@contoso.com")
+			s.Country = "PT"
+			if got := Decide(s, test.rows, test.usage, now); got.Proof != test.want {
+				t.Errorf("Proof = %q, want %q: %s", got.Proof, test.want, got.Reason)
+			}
+		})
+	}
+	if got := Unreadable(now).Proof; got != ProofByDefault {
+		t.Errorf("rows that could not be read: Proof = %q", got)
+	}
+}
+
+func TestProofIsNeeded(t *testing.T) {
+	tests := map[Proof]struct{ byDefault, otherwise bool }{
+		ProofByDefault: {true, false},
+		ProofCode:      {true, true},
+		NoProof:        {false, false},
+		"link":         {true, false}, // of a newer version
+	}
+	for proof, want := range tests {
+		if proof.Needed(true) != want.byDefault || proof.Needed(false) != want.otherwise {
+			t.Errorf("%q is needed: %t by default, %t otherwise", proof, proof.Needed(true), proof.Needed(false))
+		}
 	}
 }
 
@@ -320,7 +372,7 @@ func largest(t testing.TB, deciding string) (submission.Submission, []Row) {
 		"Action": deciding, "Enabled": "true", "Priority": "50", "NotBefore": "2026-01-01", "NotAfter": "2026-12-31",
 		"Groups": strings.Join(ids(21)[1:], "\n\n\n"), "Sponsors": strings.Join(ids(6)[1:], "\n\n\n"),
 		"RedirectUrl": "https://portal.contoso.com/?" + strings.Repeat("&", 996), "MessageLanguage": "zh-Hant-TW",
-		"SendInvitation": "true", "UserType": "Guest", "Note": hostile, "Mode": "enforce", "InviteCode": strings.Repeat("a1-", 21),
+		"InvitationMail": "microsoft", "SendInvitation": "true", "Proof": "code", "UserType": "Guest", "Note": hostile, "Mode": "enforce", "InviteCode": strings.Repeat("a1-", 21),
 		"MaxGuests": "1000000", "MaxPerDay": "1000000", "Message": strings.Repeat("<", MaxMessage),
 		"Condition": "true" + strings.Repeat(` && request.reason != "<"`, 75),
 		"Cc":        strings.Repeat("c", 64) + "@" + strings.Repeat(strings.Repeat("d", 59)+".", 3) + "com",

@@ -39,16 +39,20 @@ func IsColumnName(name string) bool {
 // TimeLayout is how a table keeps a time: in UTC, with a resolution of 100 ns.
 const TimeLayout = "2006-01-02T15:04:05.9999999Z"
 
-// Terms are the row terms of an invitation: columns of the deciding row, with defaults filled in.
-type Terms struct {
-	Groups          []string `json:"groups,omitempty"`          // object ids, lower case, in the row's order, each once
-	Sponsors        []string `json:"sponsors,omitempty"`        // object ids, lower case, at most 5
-	RedirectURL     string   `json:"redirectUrl,omitempty"`     // empty: the application's default
-	MessageLanguage string   `json:"messageLanguage,omitempty"` // empty: the submission's language, else Graph's default
-	SendInvitation  bool     `json:"sendInvitation"`            // Microsoft sends the mail
-	Message         string   `json:"message,omitempty"`         // for the mail; see ParseMessage. Lines end in "\n"
-	Cc              string   `json:"cc,omitempty"`              // an address that gets a copy of the mail
-	UserType        string   `json:"userType"`                  // "Guest" or "Member"
+// Proof says whether a sign-up must prove its mailbox before it is invited or a person is asked:
+// by a code that the app mails, and that the partner types.
+type Proof string
+
+const (
+	ProofByDefault Proof = "" // the app's setting says
+	ProofCode      Proof = "code"
+	NoProof        Proof = "none"
+)
+
+// Needed reports whether a proof is needed in an app that, by default, asks for one or not.
+// Anything but the constants counts as ProofByDefault.
+func (p Proof) Needed(byDefault bool) bool {
+	return p == ProofCode || byDefault && p != NoProof
 }
 
 // Outcome is the result of trying one row.
@@ -79,7 +83,10 @@ type Decision struct {
 	Terms  *Terms       `json:"terms,omitempty"` // set for Invite only
 	// Limits are set for Invite only, if the row has any: a seat is taken before the invitation.
 	Limits *Limits `json:"limits,omitempty"`
-	Looked []Look  `json:"looked"` // the rows in the order in which they were tried; never nil
+	// Proof is that of the deciding row, also of one whose seats are all taken. It is the default
+	// for Deny, if no row decided, and if the row could not be understood or may not apply.
+	Proof  Proof  `json:"proof,omitempty"`
+	Looked []Look `json:"looked"` // the rows in the order in which they were tried; never nil
 	// Unlisted counts the rows that did not fit into Looked. The deciding row is always in Looked.
 	Unlisted int       `json:"unlisted,omitempty"`
 	At       time.Time `json:"at"` // UTC
@@ -98,6 +105,9 @@ type RowSnapshot struct {
 // Covers reports whether an invitation by d gives all that one by the earlier decision gives: all
 // of its groups, its user type, and no tighter limits. Limits of another row are tighter, since
 // they count other guests. What the mail says does not matter.
+//
+// Proof does not matter either, since it gives nothing. A request that goes on by the earlier
+// decision and has no proof by now needs one if d.Proof does: that is for the caller to see.
 func (d Decision) Covers(earlier Decision) bool {
 	if d.Action != Invite || d.Terms == nil || earlier.Terms == nil {
 		return false

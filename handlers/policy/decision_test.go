@@ -12,11 +12,15 @@ func TestDecisionCovers(t *testing.T) {
 		return d
 	}
 	one := invites("Guest", "a")
+	proving, unmailed := invites("Guest", "a"), invites("Guest", "a")
+	proving.Proof, unmailed.Terms.InvitationMail = ProofCode, NoInvitationMail
 	tests := map[string]struct {
 		now, earlier Decision
 		want         bool
 	}{
 		"the same":                      {one, one, true},
+		"a proof that is new":           {proving, one, true},
+		"no mail any more":              {unmailed, one, true},
 		"more groups":                   {invites("Guest", "b", "a"), one, true},
 		"a group less":                  {one, invites("Guest", "a", "b"), false},
 		"another group":                 {invites("Guest", "b"), one, false},

@@ -98,7 +98,7 @@ func drawRow(t *rapid.T, partition, name string, kind int) Row {
 	if kind == faulty || kind == faultyAndDisabled {
 		wrong := rapid.SampledFrom([][2]any{{"Action", "dny"}, {"Priority", -1.5}, {"AutoAprove", true},
 			{"Groups", "partners"}, {"NotAfter", "soon"}, {"action", "deny"}, {"Mode", "auditing"}, {"Condition", "request.emial"},
-			{"MaxGuests", int32(0)}, {"MaxPerDay", "none"}, {"InviteCode", "x"}, {"Cc", "all"}, {"Message", "a\tb"}}).Draw(t, "wrong")
+			{"MaxGuests", int32(0)}, {"MaxPerDay", "none"}, {"InviteCode", "x"}, {"Cc", "all"}, {"Proof", "link"}, {"InvitationMail", "yes"}, {"Message", "a\tb"}}).Draw(t, "wrong")
 		columns[wrong[0].(string)] = wrong[1]
 	}
 	r := Parse(Raw{Partition: partition, Name: name, ETag: "etag of " + partition + name, Columns: columns})
@@ -251,11 +251,12 @@ func TestSizeOfDecisionIsNotUnderestimated(t *testing.T) {
 			d.Row = &RowSnapshot{valid("partition"), valid("name"), valid("etag"), map[string]string{valid("column"): valid("value"), "x": ""}, 3}
 		}
 		if rapid.Bool().Draw(t, "terms") {
-			d.Terms = &Terms{[]string{group1, group2}, []string{sponsor}, valid("url"), "de", true, valid("message"), valid("cc"), "Guest"}
+			d.Terms = &Terms{[]string{group1, group2}, []string{sponsor}, valid("url"), NoInvitationMail, "de", valid("message"), valid("cc"), "Guest"}
 		}
 		if rapid.Bool().Draw(t, "limits") {
 			d.Limits = &Limits{RowKey{valid("partition"), valid("name")}, 20, 5}
 		}
+		d.Proof = rapid.SampledFrom([]Proof{ProofByDefault, ProofCode, NoProof}).Draw(t, "proof")
 		look := Look{valid("partition"), valid("name"), Skipped, valid("why")}
 		d.Looked = append(d.Looked, look)
 		encoded, err := json.Marshal(d)
@@ -407,6 +408,10 @@ func checkUnderstood(t fataler, r Row) {
 		t.Fatalf("InviteCode = %q", r.InviteCode)
 	case (r.Condition.program == nil) != (r.Condition.String() == ""):
 		t.Fatalf("the condition %q is half understood", r.Condition)
+	case !slices.Contains([]Proof{ProofByDefault, ProofCode, NoProof}, r.Proof):
+		t.Fatalf("Proof = %q", r.Proof)
+	case !slices.Contains([]InvitationMail{MailByDefault, OwnMail, MicrosoftMail, NoInvitationMail}, r.Terms.InvitationMail):
+		t.Fatalf("InvitationMail = %q", r.Terms.InvitationMail)
 	case utf8.RuneCountInString(r.Terms.Message) > MaxMessage || strings.ContainsFunc(r.Terms.Message, misleads):
 		t.Fatalf("Message = %q", r.Terms.Message)
 	case r.Terms.Cc != "" && !isAddress(r.Terms.Cc):

@@ -34,6 +34,7 @@ type Row struct {
 	InviteCode submission.CodeHash
 	// MaxGuests limits the guests that the row invites, MaxPerDay those of a [Day]; 0 is no limit.
 	MaxGuests, MaxPerDay int
+	Proof                Proof // for an Action of Invite or Review
 	Terms                Terms
 	Note                 string // the admins' own words, cut if long
 

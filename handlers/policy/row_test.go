@@ -55,8 +55,7 @@ func TestParseFillsInDefaults(t *testing.T) {
 	}
 	for name, given := range map[string]Raw{"columns that are not set": only, "empty texts": blank} {
 		t.Run(name, func(t *testing.T) {
-			want := Row{Raw: given, Action: Invite, Mode: Enforce, Enabled: true, Priority: 100, Terms: Terms{SendInvitation: true,
-				UserType: "Guest"}}
+			want := Row{Raw: given, Action: Invite, Mode: Enforce, Enabled: true, Priority: 100, Terms: Terms{UserType: "Guest"}}
 			diff := cmp.Diff(want, Parse(given))
 			if diff != "" {
 				t.Errorf("Parse (-want +got):\n%s", diff)
@@ -149,7 +148,13 @@ func TestParseReadsCells(t *testing.T) {
 		{"a language in an odd form", "MessageLanguage", "PT_br", messageLanguage, "pt-BR"},
 		{"a language with a script", "MessageLanguage", "zh-Hant-TW", messageLanguage, "zh-Hant-TW"},
 
-		{"no mail", "SendInvitation", "false", func(r Row) any { return r.Terms.SendInvitation }, false},
+		{"a proof", "Proof", "Code", func(r Row) any { return r.Proof }, ProofCode},
+		{"no proof", "Proof", " NONE ", func(r Row) any { return r.Proof }, NoProof},
+		{"the app's own mail", "InvitationMail", "OWN", invitationMail, OwnMail},
+		{"Microsoft's mail", "InvitationMail", "Microsoft", invitationMail, MicrosoftMail},
+		{"no mail", "InvitationMail", "none", invitationMail, NoInvitationMail},
+		{"no mail in the older form", "SendInvitation", "false", invitationMail, NoInvitationMail},
+		{"a mail in the older form", "SendInvitation", int32(1), invitationMail, MailByDefault},
 		{"a member", "UserType", "MEMBER", func(r Row) any { return r.Terms.UserType }, "Member"},
 		{"audit", "Mode", "AUDIT", func(r Row) any { return r.Mode }, Audit},
 		{"a limit", "MaxGuests", "20", func(r Row) any { return r.MaxGuests }, 20},
@@ -191,6 +196,7 @@ func groups(r Row) any          { return r.Terms.Groups }
 func redirect(r Row) any        { return r.Terms.RedirectURL }
 func messageLanguage(r Row) any { return r.Terms.MessageLanguage }
 func note(r Row) any            { return r.Note }
+func invitationMail(r Row) any  { return r.Terms.InvitationMail }
 
 func TestParseRefusesCells(t *testing.T) {
 	long := strings.Repeat("9", 100_000)
@@ -212,6 +218,13 @@ func TestParseRefusesCells(t *testing.T) {
 		{"a half", "Enabled", 0.5, "neither true nor false"},
 		{"a DateTime as Boolean", "Enabled", time.Now(), "neither true nor false"},
 		{"a long Boolean", "SendInvitation", long, "neither true nor false"},
+
+		{"another proof", "Proof", "link", "not one of the allowed words"},
+		{"a Boolean as proof", "Proof", true, "type Boolean"},
+		{"another mail", "InvitationMail", "graph", "not one of the allowed words"},
+		{"a Boolean as mail", "InvitationMail", false, "type Boolean"},
+		{"the mail of the older form", "InvitationMail", "false", "not one of the allowed words"},
+		{"a long mail", "InvitationMail", long, "longer than"},
 
 		{"another mode", "Mode", "report", "not one of the allowed words"},
 		{"a Boolean as mode", "Mode", true, "type Boolean"},
@@ -362,10 +375,51 @@ func TestFaultyColumnKeepsDefault(t *testing.T) {
 		t.Error("a row whose Enabled can't be understood counts as disabled")
 	}
 	row.Faults = nil
-	diff = cmp.Diff(Row{Raw: row.Raw, Mode: Enforce, Enabled: true, Priority: 100, Terms: Terms{SendInvitation: true,
-		UserType: "Guest"}}, row)
+	diff = cmp.Diff(Row{Raw: row.Raw, Mode: Enforce, Enabled: true, Priority: 100, Terms: Terms{UserType: "Guest"}}, row)
 	if diff != "" {
 		t.Errorf("Parse (-want +got):\n%s", diff)
+	}
+}
+
+// TestColumnsForInvitationMail has rows with InvitationMail and its older form, SendInvitation.
+func TestColumnsForInvitationMail(t *testing.T) {
+	const contradicts = "column SendInvitation contradicts InvitationMail"
+	tests := map[string]struct {
+		mail, sends any
+		want        InvitationMail
+		fault       string // how it begins
+	}{
+		"neither":                   {nil, nil, MailByDefault, ""},
+		"true alone":                {nil, true, MailByDefault, ""},
+		"false alone":               {nil, false, NoInvitationMail, ""},
+		"false beside an empty one": {" ", "no", NoInvitationMail, ""},
+		"none and an empty one":     {"none", " ", NoInvitationMail, ""},
+		"none and false":            {"none", false, NoInvitationMail, ""},
+		"microsoft and true":        {"microsoft", "yes", MicrosoftMail, ""},
+		"own and true":              {"own", true, OwnMail, ""},
+		"none and true":             {"none", true, NoInvitationMail, contradicts},
+		"microsoft and false":       {"microsoft", 0.0, MicrosoftMail, contradicts},
+		"own and false":             {"own", "false", OwnMail, contradicts},
+		"own and a misspelt one":    {"own", "flase", OwnMail, "column SendInvitation is neither true nor false"},
+		"a misspelt one and false":  {"non", false, NoInvitationMail, "column InvitationMail is not one of"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			row := Parse(raw("partners", map[string]any{
+				"Action": "invite", "InvitationMail": test.mail, "SendInvitation": test.sends,
+			}))
+			if row.Terms.InvitationMail != test.want {
+				t.Errorf("InvitationMail = %q, want %q", row.Terms.InvitationMail, test.want)
+			}
+			faults := fmt.Sprint(row.Faults)
+			if (test.fault == "") != (row.Faults == nil) || len(row.Faults) > 1 || !strings.Contains(faults, test.fault) {
+				t.Errorf("Faults = %s, want %q", faults, test.fault)
+			}
+			decision := Decide(from(t, "ana@contoso.com"), []Row{row}, nil, now)
+			if (decision.Action == Invite) != (test.fault == "") {
+				t.Errorf("the row decides %s: %s", decision.Action, decision.Reason)
+			}
+		})
 	}
 }
 

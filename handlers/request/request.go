@@ -136,7 +136,7 @@ func (r Request) NoMail() string {
 	switch {
 	case r.GuestID == "" || terms == nil:
 		return "nobody was invited"
-	case !terms.SendInvitation:
+	case terms.InvitationMail == policy.NoInvitationMail:
 		return "the deciding row lets the directory send no mail"
 	default:
 		return ""

@@ -27,7 +27,7 @@ const (
 var (
 	start = time.Date(2026, 5, 4, 9, 0, 0, 0, time.FixedZone("CEST", 7200))
 	row   = policy.RowKey{Partition: "contoso.com", Name: "r"}
-	terms = policy.Terms{UserType: "Guest", Groups: []string{groupTwo}, SendInvitation: true}
+	terms = policy.Terms{UserType: "Guest", Groups: []string{groupTwo}}
 )
 
 // office is a store with one request, and the person who decides about it. Its clock stands still
@@ -303,7 +303,7 @@ func TestWishForMailCountsOnce(t *testing.T) {
 	_, err := decisions["resend"](t.Context(), newOffice(t, request.Done))
 	wantRefusal(t, err, "nobody was invited")
 	o := newOffice(t, request.Done, invited, func(r *request.Request) {
-		r.Decision.Terms = &policy.Terms{UserType: "Guest"}
+		r.Decision.Terms = &policy.Terms{InvitationMail: policy.NoInvitationMail, UserType: "Guest"}
 	})
 	_, err = o.Resend(t.Context(), o.request.ID)
 	wantRefusal(t, err, "no mail")

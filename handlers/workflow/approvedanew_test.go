@@ -35,7 +35,7 @@ func deleted(w *world, guest string) { ok(w.t, w.tenant.DeleteUser(guest)) }
 // TestRetryKeepsApprovalOfRequestWithGuest approves other groups than the row's for a request that
 // has a guest. Something ends it before the approval has its effect, and a person retries it.
 func TestRetryKeepsApprovalOfRequestWithGuest(t *testing.T) {
-	terms := policy.Terms{UserType: "Guest", Groups: []string{groupTwo}, SendInvitation: true}
+	terms := policy.Terms{UserType: "Guest", Groups: []string{groupTwo}}
 	changes := map[string]struct{ change, back func(*world, string) }{
 		"the guest was disabled for a while": {disabled, enabled},
 		"the guest was deleted":              {deleted, func(*world, string) {}},

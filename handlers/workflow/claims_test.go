@@ -51,7 +51,7 @@ func TestRetryAfterApprovalGrantsWhatWasApproved(t *testing.T) {
 					Mail: "ana@contoso.com", UserType: "Guest", CreationType: "Invitation", Deleted: true,
 				}))(t)
 				id := w.review(t, "ana@contoso.com")
-				must(w.reviewer().Approve(t.Context(), id, policy.Terms{UserType: "Guest", Groups: []string{groupTwo}, SendInvitation: true}, ""))(t)
+				must(w.reviewer().Approve(t.Context(), id, policy.Terms{UserType: "Guest", Groups: []string{groupTwo}}, ""))(t)
 				switch state {
 				case request.Inviting:
 					w.order(graphsim.Fault{Match: lookUps, Times: 1, Status: 503})
@@ -99,7 +99,7 @@ func TestOldLinkLeavesClaimOfParkedRequest(t *testing.T) {
 			leaves(w, gone)
 			w.row("contoso.com", "r", "Action", "review")
 			parked := w.review(t, "ana@contoso.com")
-			terms := policy.Terms{UserType: "Guest", Groups: []string{groupOne}, SendInvitation: true}
+			terms := policy.Terms{UserType: "Guest", Groups: []string{groupOne}}
 			must(w.reviewer().Approve(t.Context(), parked, terms, ""))(t)
 			w.stop()
 			w.settleMinutes(5)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"guestlist/handlers/policy"
 	"guestlist/handlers/problem"
 	"guestlist/handlers/request"
 )
@@ -17,7 +18,7 @@ import (
 // up), a claim with a guest id (it was sent: go on to the grants).
 func (j *job) invite(ctx context.Context) (next, error) {
 	terms := j.Request.Terms()
-	mails := terms != nil && terms.SendInvitation
+	mails := terms != nil && terms.Mail(false) == policy.MicrosoftMail
 	claim, created, err := j.claim(ctx, mails)
 	ours := claim.Owner == j.Request.ID
 	switch {

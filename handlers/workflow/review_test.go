@@ -21,7 +21,7 @@ func (w *world) reviewer() *review.Reviewer {
 	return desk
 }
 
-var approvedTerms = policy.Terms{Groups: []string{groupTwo}, Sponsors: []string{sponsor}, SendInvitation: true, UserType: "Guest"}
+var approvedTerms = policy.Terms{Groups: []string{groupTwo}, Sponsors: []string{sponsor}, UserType: "Guest"}
 
 func TestApprovalInvites(t *testing.T) {
 	w := newWorld(t)

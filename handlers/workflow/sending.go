@@ -96,7 +96,7 @@ func (s *sending) originOf(known request.Origin) request.Origin {
 // day, and then for a person. Otherwise lost answers, or signing up and withdrawing in turn, would
 // send mails without end.
 func (s *sending) spareMailbox(ctx context.Context) (next, error) {
-	if !s.terms.SendInvitation {
+	if s.terms.Mail(false) != policy.MicrosoftMail {
 		return proceed, nil
 	}
 	rest, spent := s.mailRest()
@@ -228,7 +228,7 @@ func (s *sending) confirm(ctx context.Context) (next, error) {
 // countMail writes the mail that is about to be sent to the claim, unless it is there, and renews
 // an intent that is not young any more. The mail also counts if the call ends before it sends it.
 func (s *sending) countMail(ctx context.Context) error {
-	s.counted = s.terms.SendInvitation
+	s.counted = s.terms.Mail(false) == policy.MicrosoftMail
 	if s.first {
 		s.claim = s.claim.Mailed(s.claim.IntentAt)
 	}
@@ -317,7 +317,7 @@ func (j *job) post(ctx context.Context, terms policy.Terms) (guestID string, err
 		DisplayName:     s.Name(),
 		RedirectURL:     cmp.Or(terms.RedirectURL, j.config.RedirectURL),
 		MessageLanguage: language,
-		SendMessage:     terms.SendInvitation,
+		SendMessage:     terms.Mail(false) == policy.MicrosoftMail,
 		Message:         terms.MessageIn(language),
 		Cc:              terms.Cc,
 		UserType:        terms.UserType,

@@ -406,7 +406,7 @@ func TestOneDomainGetsItsShareOfTheDay(t *testing.T) {
 func TestApprovedGuestsTakeNoShare(t *testing.T) {
 	w := newWorld(t, func(c *workflow.Config) { c.Pace = request.Pace{Daily: 4, Share: 50} })
 	w.row("contoso.com", "r", "Action", "review")
-	terms := policy.Terms{UserType: "Guest", SendInvitation: true}
+	terms := policy.Terms{UserType: "Guest"}
 	for i := range 4 {
 		id := w.review(t, fmt.Sprintf("partner.%d@contoso.com", i))
 		must(w.reviewer().Approve(t.Context(), id, terms, ""))(t)

@@ -32,8 +32,8 @@ func TestRecordsOutliveStricterRules(t *testing.T) {
 		"a language that is none":            {"Language", "tlh-Piqd-x-long-and-private"},
 		"a code of another hash":             {"InviteCode", "0123"},
 		"terms of another form":              {"TermsVersion", "version 1 (old)"},
-		"a group that is no object id":       {decisionColumn, `{"action":"invite","reason":"","terms":{"groups":["Project X"],"sendInvitation":true,"userType":"Guest"},"looked":[],"at":"2026-03-01T10:00:00Z"}`},
-		"an approval with such a group":      {approvalColumn, `{"by":"desk","at":"2026-03-01T10:00:00Z","terms":{"groups":["Project X"],"sendInvitation":true,"userType":"Visitor"}}`},
+		"a group that is no object id":       {decisionColumn, `{"action":"invite","reason":"","terms":{"groups":["Project X"],"userType":"Guest","sendInvitation":true},"looked":[],"at":"2026-03-01T10:00:00Z"}`},
+		"an approval with such a group":      {approvalColumn, `{"by":"desk","at":"2026-03-01T10:00:00Z","terms":{"groups":["Project X"],"userType":"Visitor","sendInvitation":true}}`},
 		"a grant of such a group":            {grantsColumn, `[{"group":"Project X","state":"pending"}]`},
 		"an earlier request with a long id":  {repeatOfColumn, strings.Repeat("0", 60)},
 	} {

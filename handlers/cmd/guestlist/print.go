@@ -283,7 +283,7 @@ func anyNumber(limit int) string {
 	return strconv.Itoa(limit)
 }
 
-// fieldsOf returns the terms as texts, by their names in JSON.
+// fieldsOf returns the terms as texts, by their names in JSON, without the older form of one.
 func fieldsOf(terms *policy.Terms) map[string]string {
 	text, err := json.Marshal(terms)
 	var values map[string]any
@@ -293,6 +293,10 @@ func fieldsOf(terms *policy.Terms) map[string]string {
 	fields := map[string]string{}
 	if err != nil {
 		return fields
+	}
+	delete(values, "sendInvitation")
+	if terms.InvitationMail == policy.MailByDefault {
+		values["invitationMail"] = "by default"
 	}
 	for name, value := range values {
 		fields[name] = fmt.Sprint(value)

@@ -270,7 +270,7 @@ type requestApproveCommand struct {
 	Row     string   `placeholder:"'PARTITION NAME'" help:"Invite on the terms of this row, such as 'contoso.com trusted', instead of those of the row that decided."`
 	Group   []string `placeholder:"ID" help:"Grant this group, by its object id, and none of the row's; may be given several times."`
 	Sponsor []string `placeholder:"ID" help:"Make this user or group the sponsor, in place of the row's; may be given several times."`
-	NoMail  bool     `help:"Let Microsoft send no mail, whatever the row says."`
+	NoMail  bool     `help:"Let no mail tell the guest, whatever the row says."`
 	Note    string   `placeholder:"TEXT" help:"Why, for those who look later."`
 	confirmation
 }
@@ -333,7 +333,9 @@ func (c requestApproveCommand) Run(s *session, r *requestCommand) error {
 	if len(c.Sponsor) > 0 {
 		terms.Sponsors = lower(c.Sponsor)
 	}
-	terms.SendInvitation = terms.SendInvitation && !c.NoMail
+	if c.NoMail {
+		terms.InvitationMail = policy.NoInvitationMail
+	}
 	if s.output == "table" {
 		printTermsFor(s.stdout, record, offer)
 	}

@@ -137,7 +137,7 @@ func (r *run) actOnWith(id submission.ID, act string) {
 		}
 		switch act {
 		case "approve":
-			terms := policy.Terms{Groups: groups, SendInvitation: true, UserType: "Guest"}
+			terms := policy.Terms{Groups: groups, UserType: "Guest"}
 			_, err = reviewer.Approve(r.context, id, terms, "")
 		case "deny":
 			_, err = reviewer.Deny(r.context, id, "not known here")

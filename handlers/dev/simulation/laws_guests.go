@@ -211,7 +211,7 @@ func (r *run) beginInvitation(by *call, invitation request.Invitation) {
 		r.breach(lawClaim, "%s is invited while it is %s", name, record.State)
 	case invitation.Address != r.address[by.about]:
 		r.breach(lawClaim, "%s invites another address", name)
-	case invitation.SendMessage != granted.SendInvitation:
+	case invitation.SendMessage != (granted.Mail(false) == policy.MicrosoftMail):
 		r.breach(lawClaim, "%s is not invited on its terms", name)
 	// With a clock that is hours wrong a lease seems over at once: another call may have taken over
 	// since this one wrote its intent.
@@ -240,7 +240,7 @@ func (r *run) beginInvitation(by *call, invitation request.Invitation) {
 func (r *run) beginResend(by *call, record request.Request, claim request.Claim) {
 	name := r.nameOf(record.ID)
 	switch {
-	case record.GuestID == "" || !record.Terms().SendInvitation:
+	case record.GuestID == "" || record.Terms().Mail(false) != policy.MicrosoftMail:
 		r.breach(lawMails, "%s does not have a mail to send again", name)
 	case claim.GuestID == "" || claim.Owner != record.ID && claim.GuestID != record.GuestID:
 		r.breach(lawMails, "the mail of %s is sent again without a receipt", name)

@@ -247,7 +247,7 @@ func (r *run) decided(record request.Request) {
 	case decision.Action != row.action && !(decision.Action == policy.Review && row.limited):
 		r.breach(lawDecided, "%s: the row says %s, the decision %s", name, row.action, decision.Action)
 	case invites && (!slices.Equal(decision.Terms.Groups, row.groups) ||
-		decision.Terms.SendInvitation != row.send):
+		decision.Terms.InvitationMail != row.mail):
 		r.breach(lawDecided, "%s: the terms are not those of the row", name)
 	case invites && (decision.Limits != nil) != row.limited:
 		r.breach(lawDecided, "%s: the limits are not those of the row", name)

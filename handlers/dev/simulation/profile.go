@@ -122,7 +122,11 @@ func (r *run) prepareRows() {
 		columns["Condition"] = `request.company == "Contoso Ltd"`
 	}
 	if r.chance(8) {
-		columns["SendInvitation"] = false
+		if r.chance(2) {
+			columns["SendInvitation"] = false
+		} else {
+			columns["InvitationMail"] = "none"
+		}
 	}
 	if r.members {
 		columns["UserType"] = "Member"

@@ -180,7 +180,7 @@ type version struct {
 	groups   []string
 	limited  bool
 	misspelt bool
-	send     bool
+	mail     policy.InvitationMail
 	from, to time.Time // to is zero for the present version
 }
 
@@ -206,7 +206,7 @@ func (r *run) row(partition, name string, columns map[string]any) {
 			parsed.Action = policy.Review
 		}
 		r.versions[raw.ETag] = version{
-			action: parsed.Action, misspelt: len(parsed.For) > 0, groups: parsed.Terms.Groups, send: parsed.Terms.SendInvitation,
+			action: parsed.Action, misspelt: len(parsed.For) > 0, groups: parsed.Terms.Groups, mail: parsed.Terms.InvitationMail,
 			limited: parsed.MaxGuests > 0 || parsed.MaxPerDay > 0, from: r.now,
 		}
 		r.rowOf[raw.ETag] = policy.RowKey{Partition: partition, Name: name}

@@ -44,6 +44,9 @@ const (
 	ruleLanguageIgnored = "message-language-ignored"
 	ruleMessageMissing  = "message-languages"
 	ruleCcNoMail        = "cc-without-mail"
+	ruleCcByDefault     = "cc-without-microsoft-mail"
+	ruleOlderColumn     = "older-send-invitation"
+	ruleProofOfDenied   = "proof-without-effect"
 	ruleDayLimit        = "day-limit-above-all"
 	ruleShortCode       = "short-invite-code"
 
@@ -79,7 +82,10 @@ var bySeverity = map[Severity][]string{
 		ruleCcNoMail, ruleDayLimit, ruleShortCode, ruleGroupUnified, ruleSponsorDisabled,
 		ruleSponsorGuest, ruleForbidden, ruleUnavailable,
 	},
-	Info: {ruleLastDay, ruleNoGroups, ruleMessageMissing},
+	Info: {
+		ruleLastDay, ruleNoGroups, ruleMessageMissing, ruleCcByDefault, ruleOlderColumn,
+		ruleProofOfDenied,
+	},
 }
 
 // Rules returns the ids of all rules with their severities.

@@ -19,6 +19,7 @@ func (k *checker) checkTerms(e *entry) {
 	if k.live(e) {
 		k.checkCode(e)
 		k.checkEnd(e)
+		k.checkWithoutEffect(e)
 	}
 	if e.row.Action != policy.Invite || !e.sound(policy.ActionColumn) || !k.live(e) {
 		return
@@ -41,10 +42,10 @@ func (k *checker) checkTerms(e *entry) {
 			"Write Guest, or leave it empty, unless they are colleagues of another tenant of the same organisation "+
 				"and the app has that right.")
 	}
-	if !terms.SendInvitation && e.sound(policy.SendInvitationColumn) {
-		k.add(e, policy.SendInvitationColumn, ruleNoMail,
-			"Microsoft sends no mail to guests by this row, so they do not learn that they are invited.",
-			"Write true, or leave it empty, unless the guests are told in another way.")
+	if terms.InvitationMail == policy.NoInvitationMail && mailSound(e) {
+		k.add(e, mailColumn(e), ruleNoMail,
+			"Guests by this row get no mail, so they do not learn that they are invited.",
+			"Write own or microsoft in InvitationMail, or leave it empty, unless the guests are told in another way.")
 	}
 	k.checkMail(e)
 	if e.row.MaxGuests > 0 && e.row.MaxPerDay > e.row.MaxGuests {
@@ -67,29 +68,72 @@ func (k *checker) checkEnd(e *entry) {
 
 // checkMail finds parts of the mail that have no effect.
 func (k *checker) checkMail(e *entry) {
+	const ifOwn = " If the app sends mails, own in InvitationMail avoids this."
 	terms := e.row.Terms
-	sends := terms.SendInvitation || !e.sound(policy.SendInvitationColumn)
+	mail := terms.InvitationMail
+	if !mailSound(e) {
+		mail = policy.MailByDefault
+	}
 	if terms.Message != "" {
-		if sends {
+		switch mail {
+		case policy.NoInvitationMail:
+			k.add(e, policy.MessageColumn, ruleMessageNoMail, "Message is for the invitation mail, and the row sends none.",
+				"Write own or microsoft in InvitationMail, or remove the message.")
+		case policy.MailByDefault, policy.MicrosoftMail:
 			k.add(e, policy.MessageColumn, ruleMessageDropped,
 				"Microsoft's mail may leave Message out, because an app and not a person sends the invitation.",
-				"Write nothing in it that the guest must know, or repeat it on the page of RedirectUrl.")
-		} else {
-			k.add(e, policy.MessageColumn, ruleMessageNoMail, "Message is for Microsoft's mail, and the row sends none.",
-				"Set SendInvitation to true, or remove the message.")
+				"Write nothing in it that the guest must know, or repeat it on the page of RedirectUrl."+ifOwn)
 		}
 		if terms.MessageIn("") == "" {
 			k.add(e, policy.MessageColumn, ruleMessageMissing, "Message has no text for partners with other languages than those that it names.",
 				`Add one under the key "", which is for all others.`)
 		}
-		if terms.MessageLanguage != "" {
-			k.add(e, policy.MessageLanguageColumn, ruleLanguageIgnored, "MessageLanguage has no effect beside Message.",
-				"Remove one of them; keep MessageLanguage for Microsoft's own words in that language.")
+		if terms.MessageLanguage != "" && mail != policy.OwnMail {
+			k.add(e, policy.MessageLanguageColumn, ruleLanguageIgnored, "In Microsoft's mail, MessageLanguage has no effect beside Message.",
+				"Remove one of them; keep MessageLanguage for Microsoft's own words in that language."+ifOwn)
 		}
 	}
-	if terms.Cc != "" && !sends {
+	if terms.Cc == "" {
+		return
+	}
+	switch mail {
+	case policy.NoInvitationMail:
 		k.add(e, policy.CcColumn, ruleCcNoMail, "Cc is for Microsoft's mail, and the row sends none.",
-			"Set SendInvitation to true, or remove the address.")
+			"Write microsoft in InvitationMail, or remove the address.")
+	case policy.OwnMail:
+		k.add(e, policy.CcColumn, ruleCcNoMail, "Cc is for Microsoft's mail, and the row asks for the app's own, of which nobody gets a copy.",
+			"Write microsoft in InvitationMail, or remove the address.")
+	case policy.MailByDefault:
+		k.add(e, policy.CcColumn, ruleCcByDefault,
+			"Cc is for Microsoft's mail. If the app sends mails, its own goes out by default, and nobody gets a copy of it.",
+			"Write microsoft in InvitationMail if the copy matters.")
+	}
+}
+
+// mailSound reports whether it was understood which mail the row asks for.
+func mailSound(e *entry) bool {
+	return e.sound(policy.InvitationMailColumn) && e.sound(policy.SendInvitationColumn)
+}
+
+// mailColumn returns the column that says which mail the row asks for.
+func mailColumn(e *entry) string {
+	if unset(e.row.Columns[policy.InvitationMailColumn]) && !unset(e.row.Columns[policy.SendInvitationColumn]) {
+		return policy.SendInvitationColumn
+	}
+	return policy.InvitationMailColumn
+}
+
+// checkWithoutEffect finds columns that have no effect in rows of any action.
+func (k *checker) checkWithoutEffect(e *entry) {
+	if e.row.Action == policy.Deny && e.row.Proof != policy.ProofByDefault {
+		k.add(e, policy.ProofColumn, ruleProofOfDenied, "Proof has no effect in a row that denies.", "Remove it.")
+	}
+	if !unset(e.row.Columns[policy.SendInvitationColumn]) && mailSound(e) {
+		advice := "Remove it: the row means the same without it."
+		if e.row.Terms.InvitationMail == policy.NoInvitationMail {
+			advice = "Write none in InvitationMail, and remove SendInvitation."
+		}
+		k.add(e, policy.SendInvitationColumn, ruleOlderColumn, "SendInvitation is the older form of InvitationMail.", advice)
 	}
 }
 

@@ -109,7 +109,7 @@ func fullRequest(t testing.TB) request.Request {
 			},
 			Terms: &policy.Terms{
 				Groups: []string{"group-1", "group-2"}, Sponsors: []string{"sponsor"}, RedirectURL: "https://apps.example/?a=1&b=2",
-				MessageLanguage: "es-ES", SendInvitation: true, Message: "line one\n\"line two\" <&>", Cc: "desk@contoso.com", UserType: "Guest",
+				MessageLanguage: "es-ES", Message: "line one\n\"line two\" <&>", Cc: "desk@contoso.com", UserType: "Guest",
 			},
 			Limits: &policy.Limits{Row: policy.RowKey{Partition: "contoso.com", Name: "trusted"}, MaxGuests: 20, MaxPerDay: 5},
 			Looked: []policy.Look{{Partition: "contoso.com", Name: "trusted", Outcome: policy.Decided, Why: "its condition holds"}},
@@ -117,7 +117,7 @@ func fullRequest(t testing.TB) request.Request {
 		},
 		Approval: &request.Approval{
 			By: "desk@fabrikam.com", At: stored, Note: "a \"known\" partner <&>",
-			Terms: policy.Terms{Groups: []string{"group-3"}, Sponsors: []string{"sponsor"}, SendInvitation: true, UserType: "Guest"},
+			Terms: policy.Terms{Groups: []string{"group-3"}, Sponsors: []string{"sponsor"}, UserType: "Guest"},
 		},
 		RepeatOf:   newID(t),
 		GuestID:    "00000000-0000-0000-0000-000000000001",
