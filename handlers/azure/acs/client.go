@@ -197,11 +197,15 @@ func (c *Client) SendMail(ctx context.Context, id request.MailID, mail request.M
 // The service has been seen to deny a mail that it took, for a while. Who finds a mail unheard must
 // wait before sending it again.
 func (c *Client) MailStatus(ctx context.Context, id request.MailID) (request.MailStatus, error) {
-	const doing = "asking what became of a mail"
 	err := mailing.CheckID(id)
 	if err != nil {
 		return request.MailStatus{}, err
 	}
+	return c.ask(ctx, "asking what became of a mail", id)
+}
+
+// ask asks about the operation with the id.
+func (c *Client) ask(ctx context.Context, doing string, id request.MailID) (request.MailStatus, error) {
 	a, err := c.call(ctx, doing, http.MethodGet, "/emails/operations/"+string(id), id, nil)
 	if err != nil {
 		return request.MailStatus{}, err
@@ -216,6 +220,6 @@ const nobody request.MailID = "00000000-0000-0000-0000-000000000000"
 // Probe returns nil if the app may send mails, as far as that can be found out without sending one.
 // Its errors are those of [Client.MailStatus]. It counts towards the quota of questions.
 func (c *Client) Probe(ctx context.Context) error {
-	_, err := c.MailStatus(ctx, nobody)
+	_, err := c.ask(ctx, "asking whether the app may send mails", nobody)
 	return err
 }
