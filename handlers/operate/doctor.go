@@ -50,8 +50,12 @@ var permissions = []permission{
 // harmless are further permissions that do not allow the app to do damage.
 var harmless = []string{
 	"GroupMember.Read.All", "User.ReadBasic.All", "Group.Read.All", "CrossTenantInformation.ReadBasic.All",
-	"Policy.Read.All", "Mail.Send",
+	"Policy.Read.All",
 }
+
+// mailSend lets the app send from every mailbox. The Exchange role for one mailbox does without,
+// and limits nothing as long as it is there.
+const mailSend = "Mail.Send"
 
 const grantCure = "An admin grants it to the app's managed identity, as docs/deploy.md shows. " +
 	"Tokens of managed identities are cached for up to a day, so it can take that long to have an effect."
@@ -82,7 +86,11 @@ func CheckRoles(roles []string) []Check {
 		extra = slices.DeleteFunc(extra, func(role string) bool { return role == p.name })
 	}
 	for _, role := range extra {
-		if !slices.Contains(harmless, role) {
+		switch {
+		case role == mailSend:
+			checks = append(checks, Warning.Check("permission "+role, "granted: the app can send from every mailbox of the tenant",
+				"Remove it. To send from one mailbox, the app needs an Exchange role and no permission: docs/deploy.md shows it."))
+		case !slices.Contains(harmless, role):
 			checks = append(checks, Warning.Check("permission "+role, "granted, but the app does not use it",
 				"Remove it: an attacker who takes over the app could use it."))
 		}
@@ -114,6 +122,41 @@ func CheckReport(at, now time.Time) Check {
 	default:
 		return Fine.Check(part, "it last reported "+age.String()+" ago", "")
 	}
+}
+
+// Mailing is what the app has reported of the mails that it sends itself.
+type Mailing struct {
+	Sender string // the address that they come from; empty if the app sends none
+	// Asked says that the mail service was asked whether the app may send. Fault is the code of
+	// what it answered, empty for yes, and Why the words for it.
+	Asked bool
+	Fault problem.Code
+	Why   string
+}
+
+// azureDomain is what the domains end in that Azure makes up for senders.
+const azureDomain = ".azurecomm.net"
+
+// CheckMail checks whether the app can send its own mails, as far as that shows without sending
+// one.
+func CheckMail(m Mailing) Check {
+	const part = "mails"
+	switch {
+	case m.Sender == "":
+		return Fine.Check(part, "the app sends none of its own: Microsoft sends the invitations", "")
+	case !m.Asked:
+		return Unknown.Check(part, "they come from the mailbox "+m.Sender+", and whether the app may send from it shows only when it does",
+			"Test-ServicePrincipalAuthorization in Exchange Online PowerShell tells it, as docs/deploy.md shows.")
+	case m.Fault == request.MailForbidden:
+		return Broken.Check(part, "the service refuses them: "+m.Why,
+			"A new role takes some minutes to have an effect, and the app asks once an hour. docs/deploy.md lists what it needs.")
+	case m.Fault != "":
+		return Unknown.Check(part, "the service could not be asked: "+string(m.Fault), "Try again in an hour, when the app has asked again.")
+	case strings.HasSuffix(m.Sender, azureDomain):
+		return Warning.Check(part, "they come from a domain of Azure, which takes 10 an hour at most",
+			"Use a domain of your own, as docs/deploy.md shows.")
+	}
+	return Fine.Check(part, "the app may send from "+m.Sender+"; whether that domain is linked shows with the first mail", "")
 }
 
 // CheckBreaker checks whether invitations are sent.

@@ -36,6 +36,28 @@ func TestCheckRoles(t *testing.T) {
 	wantCheck(t, checks[1], Warning, "groups that the app does not own")
 	wantCheck(t, checks[2], Warning, "who holds an address")
 	wantCheck(t, checks[3], Warning, "does not use it")
+	checks = CheckRoles(append(all, "Mail.Send"))
+	wantCheck(t, checks[len(checks)-1], Warning, "every mailbox")
+}
+
+func TestCheckMail(t *testing.T) {
+	const sender = "guests@join.fabrikam.example"
+	for name, test := range map[string]struct {
+		mailing Mailing
+		health  Health
+		found   string
+	}{
+		"none":            {Mailing{}, Fine, "Microsoft sends"},
+		"a mailbox":       {Mailing{Sender: sender}, Unknown, "from the mailbox " + sender},
+		"a right":         {Mailing{Sender: sender, Asked: true}, Fine, "from " + sender},
+		"no right":        {Mailing{Sender: sender, Asked: true, Fault: request.MailForbidden, Why: "status 403"}, Broken, "status 403"},
+		"no answer":       {Mailing{Sender: sender, Asked: true, Fault: request.MailUnavailable, Why: "x"}, Unknown, "mail-unavailable"},
+		"a spent quota":   {Mailing{Sender: sender, Asked: true, Fault: request.MailThrottled}, Unknown, "mail-throttled"},
+		"Azure's domain":  {Mailing{Sender: "donotreply@0.azurecomm.net", Asked: true}, Warning, "10 an hour"},
+		"no right for it": {Mailing{Sender: "donotreply@0.azurecomm.net", Asked: true, Fault: request.MailForbidden}, Broken, "refuses"},
+	} {
+		t.Run(name, func(t *testing.T) { wantCheck(t, CheckMail(test.mailing), test.health, test.found) })
+	}
 }
 
 func TestCheckProbe(t *testing.T) {

@@ -21,7 +21,19 @@ type AppReport struct {
 	Daily     int
 	Spacing   time.Duration
 	Retention time.Duration
+	// Mail is what sends the app's own mails, and MailSender the address that they come from; see
+	// settings.Settings. Mail is empty in a report of a version that sent none.
+	Mail       string
+	MailSender string
+	// MailProbe is what the mail service said when it was asked whether the app may send:
+	// MailAccepted, or a code of package request, with MailWhy as its text. It is empty for a
+	// service that can't be asked.
+	MailProbe string
+	MailWhy   string
 }
+
+// MailAccepted in a report says that the mail service takes mails from the app.
+const MailAccepted = "accepted"
 
 const rolesColumn = "Roles" // JSON
 
@@ -33,6 +45,10 @@ func reportFields(report *AppReport) []field {
 		{"Daily", &report.Daily},
 		{"Spacing", &report.Spacing},
 		{"Retention", &report.Retention},
+		{"Mail", &report.Mail},
+		{"MailSender", &report.MailSender},
+		{"MailProbe", &report.MailProbe},
+		{"MailWhy", &report.MailWhy},
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azqueue/v2"
@@ -124,6 +125,16 @@ func keep(ts *testscript.TestScript, _ bool, args []string) {
 // reports stores a report of the app with its permissions.
 func reports(ts *testscript.TestScript, _ bool, args []string) {
 	report := tables.AppReport{At: time.Now(), Roles: args, Daily: 80, Spacing: time.Second}
+	ts.Check(store(ts).SaveReport(context.Background(), report))
+}
+
+// reportsMail stores a report of the app with what it said of its mails: the service, the sender,
+// the answer of the service or -, and its words.
+func reportsMail(ts *testscript.TestScript, _ bool, args []string) {
+	report := tables.AppReport{
+		At: time.Now(), Roles: []string{"User.Invite.All", "GroupMember.ReadWrite.All", "User.Read.All"},
+		Mail: args[0], MailSender: args[1], MailProbe: strings.Trim(args[2], "-"), MailWhy: args[3],
+	}
 	ts.Check(store(ts).SaveReport(context.Background(), report))
 }
 

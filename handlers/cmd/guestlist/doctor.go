@@ -13,6 +13,7 @@ import (
 
 	"guestlist/handlers/azure/functions/functionjson"
 	"guestlist/handlers/azure/graph"
+	"guestlist/handlers/azure/tables"
 	"guestlist/handlers/operate"
 	"guestlist/handlers/policy/lint"
 	"guestlist/handlers/problem"
@@ -32,7 +33,7 @@ type doctorCommand struct {
 }
 
 func (doctorCommand) Help() string {
-	return `Only reads; to the stand-in of a local run it makes calls without effect. The permissions are those that the app has reported, since only the app sees its token.
+	return `Only reads; to the stand-in of a local run it makes calls without effect. The permissions, and whether the app may send mails, are what the app has reported, since only the app has its token. It reports once an hour.
 
 Exit codes: 0 fine; 1 something is broken, see --fail-on; 2 the command was not understood; 3 the account could not be reached at all.`
 }
@@ -167,6 +168,9 @@ func checkPermissions(s *session, d *deployment) []operate.Check {
 		return []operate.Check{operate.Unknown.Check("the app", message(err), "Try again later.")}
 	}
 	checks := []operate.Check{operate.CheckReport(report.At, s.now())}
+	if report.Mail != "" {
+		checks = append(checks, checkMail(report))
+	}
 	switch {
 	case report.Roles != nil:
 		return append(checks, operate.CheckRoles(report.Roles)...)
@@ -178,6 +182,19 @@ func checkPermissions(s *session, d *deployment) []operate.Check {
 	default:
 		return append(checks, operate.Unknown.Check("permissions", "only the app can tell, and it has not reported them yet", ""))
 	}
+}
+
+// checkMail checks what the app has reported of its mails. Only the app can ask the mail service: it
+// gives no token to a person who is signed in by the Azure CLI.
+func checkMail(report tables.AppReport) operate.Check {
+	mailing := operate.Mailing{Asked: report.MailProbe != "", Why: report.MailWhy}
+	if report.Mail != settings.NoMail {
+		mailing.Sender = report.MailSender
+	}
+	if report.MailProbe != tables.MailAccepted {
+		mailing.Fault = problem.Code(report.MailProbe)
+	}
+	return operate.CheckMail(mailing)
 }
 
 // probe checks permissions by calls to a local run's stand-in that have no effect.

@@ -51,6 +51,8 @@ func TestMain(m *testing.M) {
 //	invited N GUESTS MEMBERSHIPS     fail unless the tenant has these numbers of each
 //	keep ID TEXT                     store a dead letter
 //	reports PERMISSION...            store a report of the app with its permissions
+//	reports-mail SERVICE SENDER ANSWER WORDS
+//	                                 store one with what it said of its mails
 //	make-queue NAME                  create a queue
 //	put-queue NAME TEXT SECONDS      put a text on a queue, hidden for so long
 //	take-queue NAME FILE             write the messages of a queue into a file
@@ -66,24 +68,25 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"local-run":  localRun,
-			"exits":      exits,
-			"row":        putRow,
-			"request":    putRequest,
-			"spoil":      spoil,
-			"edit":       edit,
-			"sign-up":    signUp,
-			"withdraw":   withdraw,
-			"upkeep":     upkeep,
-			"refuses":    refuses,
-			"heals":      heals,
-			"lacks":      lacks,
-			"invited":    invited,
-			"keep":       keep,
-			"reports":    reports,
-			"make-queue": makeQueue,
-			"put-queue":  putQueue,
-			"take-queue": takeQueue,
+			"local-run":    localRun,
+			"exits":        exits,
+			"row":          putRow,
+			"request":      putRequest,
+			"spoil":        spoil,
+			"edit":         edit,
+			"sign-up":      signUp,
+			"withdraw":     withdraw,
+			"upkeep":       upkeep,
+			"refuses":      refuses,
+			"heals":        heals,
+			"lacks":        lacks,
+			"invited":      invited,
+			"keep":         keep,
+			"reports":      reports,
+			"reports-mail": reportsMail,
+			"make-queue":   makeQueue,
+			"put-queue":    putQueue,
+			"take-queue":   takeQueue,
 		},
 	})
 }

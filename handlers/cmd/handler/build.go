@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"log/slog"
 	mathrand "math/rand/v2"
@@ -68,7 +69,7 @@ func build(s settings.Settings, pages web.Config, log *slog.Logger) (*functions.
 		return nil, fmt.Errorf("connecting to the directory: %w", err)
 	}
 	// Built before anything sends mails, so that a setting that can't work shows at the start.
-	_, err = newMailer(s, tokens.mail, tenant, log)
+	mailer, err := newMailer(s, tokens.mail, tenant, log)
 	if err != nil {
 		return nil, fmt.Errorf("connecting to the mail service: %w", err)
 	}
@@ -85,7 +86,9 @@ func build(s settings.Settings, pages web.Config, log *slog.Logger) (*functions.
 		return nil, err
 	}
 	registerQueues(app, worker)
-	registerUpkeep(app, worker, &reporter{store: store, credential: tokens.graph, settings: s, now: time.Now, log: log})
+	registerUpkeep(app, worker, &reporter{
+		store: store, credential: tokens.graph, mailer: mailer, settings: s, now: time.Now, log: log,
+	})
 	return app, nil
 }
 
@@ -217,12 +220,25 @@ func jitter(d time.Duration) time.Duration { return d + time.Duration(mathrand.I
 const (
 	reportEvery   = time.Hour        // how often the app saves its report: a token lives longer
 	reportTimeout = 10 * time.Second // how long that may take: it must not hold up the work
+	probeTimeout  = 5 * time.Second  // how much of it the mail service may take
 )
 
-// A reporter saves what only the app knows: its token's permissions and some settings.
+// A prober is a mailer that can be asked whether it takes mails from the app.
+type prober interface {
+	Probe(ctx context.Context) error
+}
+
+// A reportStore saves the app's report.
+type reportStore interface {
+	SaveReport(ctx context.Context, report tables.AppReport) error
+}
+
+// A reporter saves what only the app knows: its token's permissions, whether it may send mails, and
+// some settings.
 type reporter struct {
-	store      *tables.Store
+	store      reportStore
 	credential azcore.TokenCredential // nil where there is no token
+	mailer     request.Mailer         // nil where no mails are sent
 	settings   settings.Settings
 	now        func() time.Time
 	log        *slog.Logger
@@ -240,7 +256,8 @@ func (r *reporter) save(ctx context.Context) {
 	defer cancel()
 	report := tables.AppReport{
 		At: now, Daily: r.settings.DailyInvitations, Spacing: r.settings.InvitationSpacing, Retention: r.settings.Retention,
-		Why: "towards a stand-in there is no token",
+		Why:  "towards a stand-in there is no token",
+		Mail: r.settings.Mail, MailSender: r.settings.MailSender,
 	}
 	if r.credential != nil {
 		var err error
@@ -250,10 +267,30 @@ func (r *reporter) save(ctx context.Context) {
 			report.Why = err.Error()
 		}
 	}
+	report.MailProbe, report.MailWhy = r.probeMail(ctx)
 	err := r.store.SaveReport(ctx, report)
 	if err != nil {
 		r.log.WarnContext(ctx, "the app could not save its report", "code", problem.CodeOf(err), "error", err)
 		return
 	}
 	r.next.Store(now.Add(reportEvery).UnixNano())
+}
+
+// probeMail returns what the mail service says of mails from the app; "" if it can't be asked.
+func (r *reporter) probeMail(ctx context.Context) (answer, why string) {
+	service, can := r.mailer.(prober)
+	if !can {
+		return "", ""
+	}
+	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
+	defer cancel()
+	err := service.Probe(ctx)
+	if err == nil {
+		return tables.MailAccepted, ""
+	}
+	var failure *problem.Error
+	if errors.As(err, &failure) {
+		why = failure.Detail
+	}
+	return string(problem.CodeOf(err)), why
 }

@@ -1,0 +1,79 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"guestlist/handlers/azure/tables"
+	"guestlist/handlers/problem"
+	"guestlist/handlers/request"
+	"guestlist/handlers/settings"
+)
+
+// savedReports keeps the reports that are saved in time.
+type savedReports []tables.AppReport
+
+func (s *savedReports) SaveReport(ctx context.Context, report tables.AppReport) error {
+	if ctx.Err() == nil {
+		*s = append(*s, report)
+	}
+	return ctx.Err()
+}
+
+// mailbox is a mailer that can't be asked.
+type mailbox struct{ request.Mailer }
+
+// mailService is one that can.
+type mailService struct {
+	request.Mailer
+	probe func(context.Context) error
+}
+
+func (m mailService) Probe(ctx context.Context) error { return m.probe(ctx) }
+
+func TestReportSaysWhetherAppMaySendMails(t *testing.T) {
+	answering := func(err error) request.Mailer {
+		return mailService{probe: func(context.Context) error { return err }}
+	}
+	hanging := mailService{probe: func(ctx context.Context) error {
+		<-ctx.Done()
+		return problem.New(request.MailUnavailable, "no answer")
+	}}
+	for name, test := range map[string]struct {
+		mailer      request.Mailer
+		answer, why string
+	}{
+		"no mails":  {nil, "", ""},
+		"a mailbox": {mailbox{}, "", ""},
+		"a right":   {answering(nil), tables.MailAccepted, ""},
+		"no right":  {answering(problem.New(request.MailForbidden, "no role")), string(request.MailForbidden), "no role"},
+		"no answer": {hanging, string(request.MailUnavailable), "no answer"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var saved savedReports
+				r := reporter{
+					store: &saved, mailer: test.mailer, now: time.Now, log: slog.New(slog.DiscardHandler),
+					settings: settings.Settings{Mail: settings.ACSMail, MailSender: "guests@fabrikam.example"},
+				}
+				r.save(t.Context())
+				r.save(t.Context()) // not due
+				if len(saved) != 1 {
+					t.Fatalf("%d reports are saved", len(saved))
+				}
+				if saved[0].Mail != settings.ACSMail || saved[0].MailSender != "guests@fabrikam.example" ||
+					saved[0].MailProbe != test.answer || saved[0].MailWhy != test.why {
+					t.Errorf("%+v, want %q, %q", saved[0], test.answer, test.why)
+				}
+				time.Sleep(reportEvery)
+				r.save(t.Context())
+				if len(saved) != 2 {
+					t.Errorf("%d reports are saved, want one each hour", len(saved))
+				}
+			})
+		})
+	}
+}
