@@ -141,7 +141,8 @@ func TestList(t *testing.T) {
 func TestShow(t *testing.T) {
 	until := time.Date(2026, 12, 31, 0, 0, 0, 0, time.UTC)
 	raw := row("contoso.com", "partners", "Action", "INVITE", "Priority", "ten", "NotAfter", until,
-		"Groups", "11111111-1111-4111-8111-111111111111; 22222222-2222-4222-8222-222222222222", "Unheard", int64(5))
+		"Groups", "11111111-1111-4111-8111-111111111111; 22222222-2222-4222-8222-222222222222", "Unheard", int64(5), "SendInvitation", "No",
+		"Proof", "CODE")
 	raw.ETag = `W/"datetime'2026-11-23T08%3A00%3A00Z'"`
 	detail, found := operate.Show([]policy.Raw{row("*", "other"), raw}, "contoso.com", "partners")
 	if !found || detail.Version != "2026-11-23T08:00:00Z" {
@@ -164,6 +165,9 @@ func TestShow(t *testing.T) {
 			Text:    "11111111-1111-4111-8111-111111111111; 22222222-2222-4222-8222-222222222222",
 			Reading: "11111111-1111-4111-8111-111111111111, 22222222-2222-4222-8222-222222222222"},
 		{Column: "UserType", Known: true, Reading: "Guest"},
+		{Column: "Proof", Known: true, Set: true, Type: "String", Text: "CODE", Reading: "code"},
+		{Column: "InvitationMail", Known: true},
+		{Column: "SendInvitation", Known: true, Set: true, Type: "String", Text: "No", Reading: "none"},
 		{Column: "Note", Known: true},
 		{Column: "Unheard", Set: true, Type: "Int64", Text: "5", Faulty: true},
 	} {

@@ -233,6 +233,9 @@ func quotedName(name string) string {
 func printExplanation(w io.Writer, e operate.Explanation) {
 	fmt.Fprintln(w, plain(e.Submission.Email.String()+": "+string(e.Decision.Action)))
 	fmt.Fprintln(w, plain(e.Decision.Reason))
+	if text := proofs[e.Decision.Proof]; text != "" {
+		fmt.Fprintln(w, text)
+	}
 	fmt.Fprintf(w, "as of %s\n\n", e.Decision.At.Format(time.RFC3339))
 
 	lines := [][]string{{"PARTITION", "ROW", "OUTCOME", "WHY"}}
@@ -268,6 +271,12 @@ func printExplanation(w io.Writer, e operate.Explanation) {
 		fmt.Fprintf(w, "\nNot given, though the form asks for it: %s. A row that looks at it may decide otherwise.\n",
 			strings.Join(e.Missing, ", "))
 	}
+}
+
+// proofs says what the deciding row asks for, unless it leaves that to the app's default.
+var proofs = map[policy.Proof]string{
+	policy.ProofCode: "The partner must first prove the mailbox by a code.",
+	policy.NoProof:   "The mailbox need not be proven.",
 }
 
 func printTerms(w io.Writer, terms *policy.Terms) {
@@ -316,6 +325,9 @@ func printReplay(w io.Writer, r operate.Replay) {
 	for _, change := range r.Changes {
 		changed += len(change.Requests)
 		fmt.Fprintf(w, "%s: %s -> %s\n", count(len(change.Requests), "request"), verdict(change.Was), verdict(change.Becomes))
+		if change.Was.Proof != change.Becomes.Proof {
+			fmt.Fprintf(w, "  proof %s -> %s\n", or(string(change.Was.Proof)), or(string(change.Becomes.Proof)))
+		}
 		if change.Was.Terms != nil && change.Becomes.Terms != nil {
 			was, becomes := fieldsOf(change.Was.Terms), fieldsOf(change.Becomes.Terms)
 			names := maps.Clone(was)
@@ -456,6 +468,9 @@ func printRequest(w io.Writer, r operate.RequestDetail) {
 	if r.Decision != nil {
 		fmt.Fprintf(w, "\nPolicy decided: %s\n", r.Decision.Action)
 		fmt.Fprintln(w, "  "+plain(r.Decision.Reason))
+		if text := proofs[r.Decision.Proof]; text != "" {
+			fmt.Fprintln(w, "  "+text)
+		}
 		list(w, "  ", nil, r.Decision.Looked, func(look policy.Look) []string {
 			return []string{look.Partition, look.Name, string(look.Outcome), look.Why}
 		})
