@@ -78,6 +78,11 @@ func TestHandbookRecipes(t *testing.T) {
 			{"bob@contoso.com", "tulip-spring-2025", policy.Review, "everybody"},
 			{"bob@contoso.com", "", policy.Review, "everybody"},
 		},
+		"Ask people only about addresses that are proven": {
+			{"bob@contoso.com", "", policy.Invite, "tender"},
+			{"bob@fabrikam.com", "", policy.Review, "visitors"},
+			{"bob@adatum.com", "", policy.Review, "everybody"},
+		},
 		"Try a rule in audit mode first": {
 			{"bob@contoso.com", "", policy.Review, "everybody"},
 		},

@@ -105,6 +105,32 @@ func TestRoundTrip(t *testing.T) {
 	})
 }
 
+// TestColumnsForMailsAndProofsSurviveFiles has the older form of InvitationMail as well.
+func TestColumnsForMailsAndProofsSurviveFiles(t *testing.T) {
+	tests := map[string]struct {
+		columns map[string]any
+		proof   policy.Proof
+		mail    policy.InvitationMail
+	}{
+		"no such column":    {map[string]any{}, policy.ProofByDefault, policy.MailByDefault},
+		"both":              {map[string]any{"Proof": "code", "InvitationMail": "own"}, policy.ProofCode, policy.OwnMail},
+		"the older form":    {map[string]any{"Proof": "None", "SendInvitation": false}, policy.NoProof, policy.NoInvitationMail},
+		"the older as text": {map[string]any{"SendInvitation": "no"}, policy.ProofByDefault, policy.NoInvitationMail},
+		"both forms":        {map[string]any{"InvitationMail": "microsoft", "SendInvitation": int32(1)}, policy.ProofByDefault, policy.MicrosoftMail},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			test.columns["Action"] = "invite"
+			raw := policy.Raw{Partition: "contoso.com", Name: "partners", ETag: etag, Columns: test.columns}
+			got := read(t, write(t, raw))
+			row := policy.Parse(got[0].Raw)
+			if row.Faults != nil || row.Proof != test.proof || row.Terms.InvitationMail != test.mail {
+				t.Errorf("proof %q, mail %q, faults %v; want %q and %q", row.Proof, row.Terms.InvitationMail, row.Faults, test.proof, test.mail)
+			}
+		})
+	}
+}
+
 // TestExportedCellsAreNotFormulas checks that only numbers begin like a formula.
 func TestExportedCellsAreNotFormulas(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
