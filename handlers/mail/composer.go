@@ -16,7 +16,8 @@ import (
 // statusPath is the path below which the status pages are; see site.PathOf, which a test compares.
 const statusPath = "/signup/"
 
-// withdrawal is the fragment of the part of a status page where a sign-up is withdrawn.
+// withdrawal is the fragment of the part of a status page where a sign-up is withdrawn; see
+// status.Withdrawal, which a test compares.
 const withdrawal = "#withdraw"
 
 // Composer writes the mails of one organisation. It is safe for concurrent use.

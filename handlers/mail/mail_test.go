@@ -19,6 +19,7 @@ import (
 	"guestlist/handlers/request"
 	"guestlist/handlers/submission"
 	"guestlist/handlers/web/site"
+	"guestlist/handlers/web/status"
 )
 
 func newComposer(t testing.TB, change func(*branding.Style)) *Composer {
@@ -319,6 +320,9 @@ func TestInvitationDoesNotInsistOnAccepting(t *testing.T) {
 }
 
 func TestStatusPageIsLinked(t *testing.T) {
+	if withdrawal != status.Withdrawal {
+		t.Errorf("mails link to %s, the part of the page is %s", withdrawal, status.Withdrawal)
+	}
 	want := SampleOrigin + site.PathOf(sampleRequest)
 	eachMail(t, func(t *testing.T, _ *Composer, kind request.MailKind, _ i18n.Language, m request.Mail) {
 		p := read(t, m.HTML)

@@ -22,16 +22,18 @@ func TestContract(t *testing.T) {
 	id := newID(t, pagetest.Morning)
 	known := string(id)
 	requests, queue := &fakeRequests{known: id}, &pagetest.Queue{}
-	page, _ := newStatus(t, requests, func(c *Config) {
+	page, _ := newStatus(t, requests, codes, func(c *Config) {
 		c.Queue, c.Detailed = queue, true
 		c.Guards = guardsOf(t, func(c *guard.Config) { c.Limit = guard.Limit{Burst: 1, Every: time.Hour} })
 	})
 	for _, stage := range []request.Stage{request.StageReceived, request.StageInWork, request.StageFinished} {
 		for _, outcome := range []request.Outcome{
-			request.OutcomeOpen, request.OutcomeWaiting, request.OutcomeInviting, request.OutcomeInvited, request.OutcomeJoined,
+			request.OutcomeOpen, request.OutcomeProving, request.OutcomeWaiting, request.OutcomeInviting, request.OutcomeInvited, request.OutcomeJoined,
 			request.OutcomeRefused, request.OutcomeWithdrawn,
 		} {
 			requests.progress = request.Progress{Stage: stage, Outcome: outcome, Address: "a***@c…"}
+			c.Check(t, http.MethodGet, path, ask(page, known, pagetest.JSONType))
+			requests.progress.Tries, requests.progress.Proved = request.MaxProofTries, true
 			c.Check(t, http.MethodGet, path, ask(page, known, pagetest.JSONType))
 		}
 	}
@@ -43,6 +45,8 @@ func TestContract(t *testing.T) {
 		c.Check(t, http.MethodPost, path, send(page, id, contentType, text, append(header, "Accept", pagetest.JSONType)...))
 	}
 	instruct(known, pagetest.JSONType, `{"action":"resend"}`)
+	instruct(known, pagetest.JSONType, `{"action":"prove","code":"1234 5678"}`)
+	instruct(known, pagetest.JSONType, `{"action":"prove","code":"1234"}`)
 	instruct(known, pagetest.JSONType, `{"action":"dance"}`)
 	instruct(known, pagetest.JSONType, `{"action":"resend"}`, "Sec-Fetch-Site", "cross-site")
 	instruct("nonsense", pagetest.JSONType, `{"action":"resend"}`)

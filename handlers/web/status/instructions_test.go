@@ -102,8 +102,8 @@ func TestInstructionsForMadeUpIDsReachNobody(t *testing.T) {
 			if test.recorded {
 				requests.known = test.id
 			}
-			h, log := newStatus(t, requests, test.config, func(c *Config) { c.Queue = queue })
-			for _, body := range []string{"action=resend", "action=withdraw&confirm=yes"} {
+			h, log := newStatus(t, requests, codes, test.config, func(c *Config) { c.Queue = queue })
+			for _, body := range []string{"action=resend", "action=withdraw&confirm=yes", "action=prove&code=12345678"} {
 				queue.Messages, requests.asked = nil, 0
 				log.Reset()
 				response := send(h, string(test.id), pagetest.FormType, body)
@@ -315,9 +315,11 @@ func BenchmarkStatus(b *testing.B) {
 func FuzzInstruction(f *testing.F) {
 	f.Add(string(newID(f, pagetest.Morning)), true, "action=resend")
 	f.Add(string(newID(f, pagetest.Morning)), false, `{"action":"withdraw","confirm":"yes"}`)
+	f.Add(string(newID(f, pagetest.Morning)), true, "action=prove&code=1234+5678&tries=1")
+	f.Add(string(newID(f, pagetest.Morning)), false, `{"action":"prove","code":"1234\u00a05678"}`)
 	f.Add("", true, "%")
 	queue := &pagetest.Queue{}
-	h, _ := newStatus(f, &fakeRequests{}, func(c *Config) { c.Queue = queue })
+	h, _ := newStatus(f, &fakeRequests{}, codes, func(c *Config) { c.Queue = queue })
 	f.Fuzz(func(t *testing.T, id string, asForm bool, text string) {
 		queue.Messages = nil
 		contentType := pagetest.JSONType
@@ -407,7 +409,7 @@ func TestProblemPageLeadsToForm(t *testing.T) {
 func TestStatusPageInEveryLanguage(t *testing.T) {
 	id := newID(t, pagetest.Morning)
 	for _, l := range i18n.Languages() {
-		for _, outcome := range []request.Outcome{"", "waiting", "inviting", "invited", "joined", "refused", "withdrawn"} {
+		for _, outcome := range []request.Outcome{"", "proving", "waiting", "inviting", "invited", "joined", "refused", "withdrawn"} {
 			for _, stage := range []request.Stage{request.StageReceived, request.StageInWork, request.StageFinished} {
 				if outcome != "" && stage != request.StageFinished {
 					continue

@@ -32,12 +32,20 @@ type Requests interface {
 	Progress(ctx context.Context, id submission.ID) (request.Progress, error)
 }
 
-// Config is what the status page needs. All fields but Detailed and FormOrigin are required.
+// Withdrawal is the fragment of the part of the page where a sign-up is withdrawn. Mails link to it.
+const Withdrawal = "#withdraw"
+
+// Config is what the status page needs. Service and Requests are required.
 type Config struct {
 	site.Service
 	Requests Requests
 	// Detailed lets the page tell the outcome. Without it, all finished requests look the same.
 	Detailed bool
+	// Codes says that the app mails codes that prove a mailbox, so the page has a field for one.
+	Codes bool
+	// FormLifetime is how long a form may be open before it is sent. The id of a request is as old
+	// as its form, so the field for the code stays that much longer than a code counts.
+	FormLifetime time.Duration
 	// FormOrigin is the scheme and host of the form, empty where it is the status page's own.
 	FormOrigin string
 }
@@ -52,9 +60,14 @@ type status Config
 // recorded and may still be on the queue, by its signature and the time in it, is "received"; any
 // other is 404, whether malformed, made up or out of date.
 //
-// POST takes an instruction: the action "resend", or "withdraw" with confirm "yes". The answer does
-// not depend on the request: 303 (form) or 202 (JSON) if the instruction is on the queue, 404 for
-// an id that was not issued here. An id that the keys of the form did not sign, because it is older
+// Where the app mails codes, every id that is young enough shows a field for one, whether or not a
+// code was mailed and whatever was decided.
+//
+// POST takes an instruction: the action "resend", "withdraw" with confirm "yes", or, where the app
+// mails codes, "prove" with the code. The answer does not depend on the request: 303 (form) or 202
+// (JSON) if the instruction is on the queue, 404 for an id that was not issued here, 422 for a code
+// that is not eight digits. Whether the code is right is told by GET, once the worker has compared
+// it. A code stands in no answer, no address and no log line. An id that the keys of the form did not sign, because it is older
 // than signatures, its key was removed, or the app has no keys, counts if the request is recorded.
 //
 // An id is 128 random bits, given only to the person who signed up. The page asks for no more.
@@ -84,6 +97,12 @@ type notice struct {
 	Resent      int  // minutes until the mail can be asked for again; 0 if it was not asked for
 	Withdrawn   bool // a withdrawal was asked for
 	Unconfirmed bool // a withdrawal was asked for without the box being ticked
+	Typed       bool // a code was typed
+	Known       int  // of how many tries the page knew when it was typed
+	Checking    bool // it was typed a short while ago
+	Misread     bool // what was typed is not a code
+
+	keep url.Values // what must stay in the query while the code is checked
 }
 
 // The query parameters after an instruction. They change only what their writer is shown.
@@ -99,6 +118,7 @@ func noticeOf(r *http.Request, now time.Time) notice {
 	}
 	query := r.URL.Query()
 	n := notice{Withdrawn: query.Has(withdrawnQuery)}
+	n.readTyped(query, now)
 	seconds, err := strconv.ParseInt(query.Get(resentQuery), 10, 64)
 	if err != nil {
 		return n
@@ -132,12 +152,17 @@ func (s status) show(x *site.Exchange, code int, n notice) {
 			progress.Address = "" // it is erased in time, but not while a person is to decide
 		}
 	}
+	if !s.Codes {
+		progress.Tries, progress.Proved = 0, false
+	}
 	if x.Format == site.JSON {
 		x.JSON(http.StatusOK, struct {
 			Stage   request.Stage   `json:"stage"`
 			Outcome request.Outcome `json:"outcome,omitempty"`
 			Address string          `json:"address,omitempty"`
-		}{progress.Stage, progress.Outcome, progress.Address})
+			Tries   int             `json:"tries,omitempty"`
+			Proved  bool            `json:"proved,omitempty"`
+		}{progress.Stage, progress.Outcome, progress.Address, progress.Tries, progress.Proved})
 		return
 	}
 	x.Show(code, "status.html", s.page(id, progress, x.Reader, n))
@@ -179,8 +204,15 @@ func (s status) instruct(x *site.Exchange) {
 		s.unnoted(x, id, err)
 		return
 	}
-	in, err := readInstruction(x)
+	in, err := s.readInstruction(x)
 	switch {
+	case problem.CodeOf(err) == problem.InvalidInput && x.Format == site.JSON:
+		text := x.Say("code.invalid")
+		x.Fail(&problem.Error{Code: problem.InvalidInput, Public: text, Fields: []problem.Field{{Name: "code", Rule: "digits", Message: text}}}, "")
+		return
+	case problem.CodeOf(err) == problem.InvalidInput:
+		s.show(x, http.StatusUnprocessableEntity, notice{Misread: true})
+		return
 	case err != nil:
 		x.Refuse(err)
 		return
@@ -192,7 +224,7 @@ func (s status) instruct(x *site.Exchange) {
 		s.show(x, http.StatusUnprocessableEntity, notice{Unconfirmed: true})
 		return
 	}
-	message, err := submission.Message{ID: id, Kind: in.action}.Encode()
+	message, err := submission.Message{ID: id, Kind: in.action, Code: in.code}.Encode()
 	if err == nil {
 		err = s.Queue.Enqueue(ctx, message)
 	}
@@ -207,14 +239,19 @@ func (s status) instruct(x *site.Exchange) {
 		}{id})
 		return
 	}
-	query := url.Values{}
-	if in.action == submission.Resend {
-		query.Set(resentQuery, strconv.FormatInt(s.Now().Unix(), 10))
-	} else {
-		query.Set(withdrawnQuery, "1")
-	}
-	x.Header().Set("Location", site.PathOf(id)+"?"+query.Encode())
+	x.Header().Set("Location", site.PathOf(id)+"?"+s.queryAfter(in))
 	x.WriteHeader(http.StatusSeeOther)
+}
+
+// queryAfter returns the query, and the fragment, of the page after an instruction.
+func (s status) queryAfter(in instruction) string {
+	switch in.action {
+	case submission.Resend:
+		return url.Values{resentQuery: {strconv.FormatInt(s.Now().Unix(), 10)}}.Encode()
+	case submission.Prove:
+		return typedAt(in.known, s.Now()).Encode() + proofFragment
+	}
+	return url.Values{withdrawnQuery: {"1"}}.Encode()
 }
 
 // issued returns the id of the text, or NotFound for one that was not issued here: nothing that a
@@ -243,10 +280,13 @@ func (s status) unnoted(x *site.Exchange, id submission.ID, err error) {
 type instruction struct {
 	action    submission.Kind
 	confirmed bool
+	code      string // with Prove, eight digits
+	known     int    // with Prove, of how many tries the page knew
 }
 
-// readInstruction reads the fields action and confirm of a form or a JSON object.
-func readInstruction(x *site.Exchange) (instruction, error) {
+// readInstruction reads the fields action, confirm and code of a form or a JSON object. A form may
+// also have the field tries. The error is InvalidInput for a code that is none.
+func (s status) readInstruction(x *site.Exchange) (instruction, error) {
 	members, err := x.Members()
 	if err != nil {
 		return instruction{}, err
@@ -256,17 +296,41 @@ func readInstruction(x *site.Exchange) (instruction, error) {
 		_, twice := fields[m.Name]
 		switch {
 		case !m.IsText:
-			return instruction{}, site.Malformed("The properties action and confirm must be strings.")
-		case twice || m.Name != "action" && m.Name != "confirm":
-			return instruction{}, site.Malformed("The fields are action and confirm. Send each once.")
+			return instruction{}, site.Malformed("The properties action, confirm and code must be strings.")
+		case twice || !s.takes(m.Name, x.Format):
+			return instruction{}, site.Malformed("The fields are action, confirm and, where the app mails codes, code. Send each once.")
 		}
 		fields[m.Name] = m.Text
 	}
 	in := instruction{action: submission.Kind(fields["action"]), confirmed: fields["confirm"] == "yes"}
-	if in.action != submission.Resend && in.action != submission.Withdraw {
-		return instruction{}, site.Malformed(`The action must be "resend" or "withdraw".`)
+	switch {
+	case in.action == submission.Resend, in.action == submission.Withdraw:
+		return in, nil
+	case in.action != submission.Prove || !s.Codes:
+		return instruction{}, site.Malformed(`The action must be "resend", "withdraw" or, where the app mails codes, "prove".`)
 	}
-	return in, nil
+	if tries, given := fields["tries"]; given {
+		var valid bool
+		in.known, valid = parseTries(tries)
+		if !valid {
+			return instruction{}, site.Malformed("The field tries must be the number that the page has sent.")
+		}
+	}
+	in.code, err = submission.ParseProofCode(fields["code"])
+	return in, err
+}
+
+// takes reports whether an instruction may have the field.
+func (s status) takes(field string, format site.Format) bool {
+	switch field {
+	case "action", "confirm":
+		return true
+	case "code":
+		return s.Codes
+	case "tries":
+		return s.Codes && format == site.HTML
+	}
+	return false
 }
 
 // statusContent is what status.html gets.
@@ -276,8 +340,11 @@ type statusContent struct {
 	State     string // names the texts
 	Stages    []stageContent
 	Now, Next string
-	Again     bool // whether there is a point in looking again
+	Again     bool   // whether there is a point in looking again
+	Look      string // the address to look again
 	CanResend bool
+	Codes     bool
+	Proof     proofContent
 	Over      bool // withdrawn: there is nothing left to withdraw
 	ResentFor string
 	Contact   branding.Contact
@@ -294,12 +361,20 @@ func (s status) page(id submission.ID, progress request.Progress, reader site.Re
 	if progress.Outcome != request.OutcomeOpen {
 		state = string(progress.Outcome)
 	}
-	pending := progress.Outcome == request.OutcomeWaiting || progress.Outcome == request.OutcomeInviting
+	proving := progress.Outcome == request.OutcomeProving
+	pending := proving || progress.Outcome == request.OutcomeWaiting || progress.Outcome == request.OutcomeInviting
 	over := progress.Outcome == request.OutcomeWithdrawn
+	proof := s.proofState(id, progress, n)
+	checked := proof == proofChecking || proof == proofLate
 	content := statusContent{
 		notice: n, ID: id, State: state, Next: reader.Say("next." + state), Over: over, Contact: s.Style.Contact,
-		Again:     progress.Stage != request.StageFinished || pending || n.Withdrawn && !over,
-		CanResend: n.Resent == 0 && (state == string(request.StageFinished) || progress.Outcome == request.OutcomeInvited),
+		Again:     progress.Stage != request.StageFinished || pending || checked || n.Withdrawn && !over,
+		Look:      site.PathOf(id),
+		CanResend: n.Resent == 0 && (state == string(request.StageFinished) || proving || progress.Outcome == request.OutcomeInvited),
+		Codes:     s.Codes, Proof: s.proofContent(proof, progress, reader, n),
+	}
+	if len(n.keep) > 0 {
+		content.Look += "?" + n.keep.Encode()
 	}
 	names := []string{string(request.StageReceived), string(request.StageInWork), string(request.StageFinished)}
 	current := 0
@@ -318,8 +393,16 @@ func (s status) page(id submission.ID, progress request.Progress, reader site.Re
 	if progress.Address == "" {
 		content.Now = cmp.Or(reader.Find("now."+state+"Erased"), content.Now)
 	}
-	if n.Resent > 0 {
+	if proof.hasField() || proof == proofChecking {
+		content.Now = cmp.Or(reader.Find("now."+state+"Codes"), content.Now)
+		content.Next = cmp.Or(reader.Find("next."+state+"Codes"), content.Next)
+	}
+	switch {
+	case n.Resent == 0:
+	case s.Codes:
+		content.ResentFor = reader.Count("resend.doneCodes", n.Resent)
+	default:
 		content.ResentFor = reader.Count("resend.done", n.Resent)
 	}
-	return site.Page{Title: reader.Say("status.title"), Path: site.PathOf(id), Content: content}
+	return site.Page{Title: reader.Say("status.title"), Path: site.PathOf(id), Keep: n.keep, Content: content}
 }

@@ -134,7 +134,7 @@ func CheckLog(t *testing.T, log string, lines int) {
 }
 
 // missing matches the key that stands in the place of a missing text.
-var missing = regexp.MustCompile(`\b(form|label|name|hint|error|page|steps|now|next|status|help|resend|withdraw|unknown|lookup)\.[a-z]`)
+var missing = regexp.MustCompile(`\b(form|label|name|hint|error|page|steps|now|next|status|help|resend|withdraw|unknown|lookup|code)\.[a-z]`)
 
 // MissingText returns the key of a text that is missing in a page, or "".
 func MissingText(page string) string { return missing.FindString(page) }

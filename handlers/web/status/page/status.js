@@ -1,25 +1,35 @@
 "use strict";
 (() => {
-	// A visible status page reloads its progress, and changes only with the state.
-	const progress = document.getElementById("progress");
-	if (progress && "again" in progress.dataset) {
+	// A visible status page reloads its parts, and changes only with their states. A part stays as it
+	// is while somebody types into it.
+	const parts = ["progress", "proof"].map((id) => document.getElementById(id)).filter((part) => part);
+	const again = document.querySelector(".again");
+	if (parts.length > 0 && again) {
 		document.getElementById("updates").hidden = false;
+		const busy = (part) => part.contains(document.activeElement) || part.querySelector("#code")?.value;
+		const look = again.querySelector("a").href;
 		let wait = 5000;
 		const update = async () => {
 			if (document.visibilityState === "visible") {
 				try {
-					const answer = await fetch(location.pathname, { headers: { Accept: "text/html" }, cache: "no-store" });
+					const answer = await fetch(look, { headers: { Accept: "text/html" }, cache: "no-store" });
 					const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-					const now = page.getElementById("progress");
-					if (answer.ok && now && now.dataset.state !== progress.dataset.state) {
-						progress.replaceChildren(...now.childNodes);
-						progress.dataset.state = now.dataset.state;
+					let changed = false;
+					for (const part of answer.ok ? parts : []) {
+						const now = page.getElementById(part.id);
+						if (now && now.dataset.state !== part.dataset.state && !busy(part)) {
+							part.replaceChildren(...now.childNodes);
+							part.dataset.state = now.dataset.state;
+							changed = true;
+						}
+					}
+					if (changed) {
 						const aside = document.querySelector(".aside");
 						if (!aside.contains(document.activeElement)) {
 							aside.replaceWith(page.querySelector(".aside"));
 						}
-						if (!("again" in now.dataset)) {
-							document.querySelector(".again").remove();
+						if (!page.querySelector(".again")) {
+							again.remove();
 							return;
 						}
 						wait = 5000;
@@ -32,5 +42,10 @@
 			setTimeout(update, wait);
 		};
 		setTimeout(update, wait);
+	}
+
+	// A mail's link leads to the withdrawal, which is folded: not every browser opens it.
+	if (location.hash === "#withdraw") {
+		document.querySelector(".withdraw")?.setAttribute("open", "");
 	}
 })();
