@@ -27,8 +27,8 @@ type Settings struct {
 	InvitationSpacing time.Duration
 	Retention         time.Duration // whole days; 0 is for ever
 	Mail              string        // NoMail, ACSMail or GraphMail
-	MailURL           string        // scheme and host, for ACSMail; http is a stand-in without tokens
-	MailSender        string        // an address, for ACSMail and GraphMail
+	MailURL           string        // scheme and host, for ACSMail in an app that sends mails; http is a stand-in without tokens
+	MailSender        string        // an address, for ACSMail and GraphMail in an app that sends mails
 	LogLevel          slog.Level
 }
 
@@ -43,12 +43,22 @@ const (
 // Read returns the settings. Each of parts reads settings of its own. The error names every fault
 // that Read or a part found, and repeats no secret.
 func Read(getenv func(string) string, parts ...func(*Reader)) (Settings, error) {
+	return read(getenv, true, parts)
+}
+
+// ReadPages is Read for an app that serves pages and sends no mails. It learns whether mails are
+// sent, and not from where: the settings of the mail service may be missing and are not read.
+func ReadPages(getenv func(string) string, parts ...func(*Reader)) (Settings, error) {
+	return read(getenv, false, parts)
+}
+
+func read(getenv func(string) string, sendsMails bool, parts []func(*Reader)) (Settings, error) {
 	r := &Reader{getenv: getenv}
 	var s Settings
 	s.readStorage(r)
 	s.readGraph(r)
 	s.readInvitations(r)
-	s.readMail(r)
+	s.readMail(r, sendsMails)
 	err := s.LogLevel.UnmarshalText([]byte(r.Text(LogLevel)))
 	if err != nil {
 		r.Fault(LogLevel, "must be debug, info, warn or error")
@@ -123,14 +133,18 @@ func (s *Settings) readInvitations(r *Reader) {
 }
 
 // readMail follows readGraph, which reads the client id.
-func (s *Settings) readMail(r *Reader) {
-	s.Mail, s.MailSender = r.Text(Mail), r.Text(MailSender)
-	s.MailURL = strings.TrimSuffix(r.Text(MailURL), "/")
+func (s *Settings) readMail(r *Reader, sendsMails bool) {
+	s.Mail = r.Text(Mail)
+	if s.Mail != NoMail && s.Mail != ACSMail && s.Mail != GraphMail {
+		r.Fault(Mail, "must be %q, %q or %q", NoMail, ACSMail, GraphMail)
+		return
+	}
+	if !sendsMails {
+		return
+	}
+	s.MailSender, s.MailURL = r.Text(MailSender), strings.TrimSuffix(r.Text(MailURL), "/")
 	switch {
 	case s.Mail == NoMail:
-		return
-	case s.Mail != ACSMail && s.Mail != GraphMail:
-		r.Fault(Mail, "must be %q, %q or %q", NoMail, ACSMail, GraphMail)
 		return
 	case s.Mail == ACSMail && s.MailURL == "":
 		r.Fault(MailURL, "is not set; set it to the address of the resource, such as https://NAME.europe.communication.azure.com")

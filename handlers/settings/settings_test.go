@@ -21,7 +21,7 @@ var laptop = map[string]string{
 	GraphURL:          "http://127.0.0.1:7090",
 }
 
-func read(base map[string]string, changes ...string) (Settings, error) {
+func readAll(base map[string]string, changes ...string) (Settings, error) {
 	env := maps.Clone(base)
 	for i := 0; i < len(changes); i += 2 {
 		env[changes[i]] = changes[i+1]
@@ -30,7 +30,7 @@ func read(base map[string]string, changes ...string) (Settings, error) {
 }
 
 func TestMinimalEnvironments(t *testing.T) {
-	s, err := read(azure)
+	s, err := readAll(azure)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -44,7 +44,7 @@ func TestMinimalEnvironments(t *testing.T) {
 		t.Errorf("in Azure:\n got %+v\nwant %+v", s, want)
 	}
 
-	s, err = read(laptop)
+	s, err = readAll(laptop)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -94,7 +94,7 @@ func TestFaultsNameSettingAndCure(t *testing.T) {
 			if test.base == nil {
 				test.base = map[string]string{}
 			}
-			_, err := read(test.base, test.changes...)
+			_, err := readAll(test.base, test.changes...)
 			if err == nil {
 				t.Fatal("was accepted")
 			}
@@ -107,8 +107,28 @@ func TestFaultsNameSettingAndCure(t *testing.T) {
 	}
 }
 
+// TestPagesNeedNoMailService: an app that only serves pages has no right to send mails.
+func TestPagesNeedNoMailService(t *testing.T) {
+	for name, env := range map[string]map[string]string{
+		"a service":           {Mail: ACSMail},
+		"a mailbox":           {Mail: GraphMail},
+		"a service, in whole": {Mail: ACSMail, MailURL: "https://x.communication.azure.com", MailSender: "a@b.example"},
+		"what is not read":    {Mail: ACSMail, MailURL: "nowhere", MailSender: "nobody"},
+	} {
+		maps.Copy(env, azure)
+		s, err := ReadPages(func(name string) string { return env[name] })
+		if err != nil || s.Mail != env[Mail] || s.MailURL != "" || s.MailSender != "" {
+			t.Errorf("%s: %q from %q at %q, %v", name, s.Mail, s.MailSender, s.MailURL, err)
+		}
+	}
+	_, err := ReadPages(func(name string) string { return map[string]string{Mail: "smtp"}[name] })
+	if err == nil || !strings.Contains(err.Error(), Mail) || !strings.Contains(err.Error(), StorageAccount) {
+		t.Errorf("error %v does not name %s and %s", err, Mail, StorageAccount)
+	}
+}
+
 func TestFaultDoesNotRepeatConnectionString(t *testing.T) {
-	_, err := read(azure, StorageConnection, "AccountKey=c2VjcmV0")
+	_, err := readAll(azure, StorageConnection, "AccountKey=c2VjcmV0")
 	if err == nil || strings.Contains(err.Error(), "c2VjcmV0") {
 		t.Errorf("got %v", err)
 	}

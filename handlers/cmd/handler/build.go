@@ -81,7 +81,7 @@ func build(s settings.Settings, pages web.Config, log *slog.Logger) (*functions.
 	if err != nil {
 		return nil, err
 	}
-	err = registerPages(app, pages, request.Tracker{Store: store}, log)
+	err = registerPages(app, pages, s.Mail != settings.NoMail, request.Tracker{Store: store}, log)
 	if err != nil {
 		return nil, err
 	}
@@ -120,14 +120,16 @@ func credentials(s settings.Settings) (serviceCredentials, error) {
 	return tokens, nil
 }
 
-// newMailer returns what sends the app's own mails, nil if it sends none.
+// newMailer returns what sends the app's own mails, nil if it sends none, or another app does.
 func newMailer(
 	s settings.Settings, credential azcore.TokenCredential, tenant *graph.Client, log *slog.Logger,
 ) (request.Mailer, error) {
-	switch s.Mail {
-	case settings.ACSMail:
+	switch {
+	case s.MailSender == "":
+		return nil, nil
+	case s.Mail == settings.ACSMail:
 		return acs.New(acs.Config{URL: s.MailURL, Sender: s.MailSender, Credential: credential, Log: log})
-	case settings.GraphMail:
+	case s.Mail == settings.GraphMail:
 		return graph.NewMailer(tenant, s.MailSender)
 	}
 	return nil, nil
@@ -146,8 +148,9 @@ func newWorker(
 	})
 }
 
-// registerPages registers the status page, and the form if this app serves it.
-func registerPages(app *functions.App, pages web.Config, requests status.Requests, log *slog.Logger) error {
+// registerPages registers the status page, and the form if this app serves it. codes says that the
+// app mails codes, this one or another with the same tables.
+func registerPages(app *functions.App, pages web.Config, codes bool, requests status.Requests, log *slog.Logger) error {
 	guards, err := guard.New(pages.Guards, time.Now, rand.Reader)
 	if err != nil {
 		return err
@@ -157,6 +160,7 @@ func registerPages(app *functions.App, pages web.Config, requests status.Request
 	}
 	page, err := status.New(status.Config{
 		Service: service, Requests: requests, Detailed: pages.DetailedStatus, FormOrigin: pages.FormOrigin,
+		Codes: codes, FormLifetime: pages.Guards.FormLifetime,
 	})
 	if err != nil {
 		return err

@@ -41,8 +41,7 @@ func run(ctx context.Context, getenv func(string) string, stdout io.Writer) erro
 	if err != nil {
 		return err
 	}
-	pages := web.Config{Form: serves(getenv, signupHTTP)}
-	s, err := settings.Read(getenv, pages.Read)
+	s, pages, err := readSettings(getenv)
 	if err != nil {
 		return err
 	}
@@ -60,8 +59,20 @@ func run(ctx context.Context, getenv func(string) string, stdout io.Writer) erro
 	return nil
 }
 
+// readSettings returns the settings that the functions of this app need.
+func readSettings(getenv func(string) string) (settings.Settings, web.Config, error) {
+	pages := web.Config{Form: serves(getenv, signupHTTP)}
+	read := settings.Read
+	if !serves(getenv, inviteQueue) {
+		read = settings.ReadPages
+	}
+	s, err := read(getenv, pages.Read)
+	return s, pages, err
+}
+
 // serves reports whether the function has a folder in this app, or the host does not say where
-// the app is. Where the form has an app of its own, the others have no right to its key.
+// the app is. Where the form has an app of its own, the others have no right to its key; where the
+// worker has one, the others have no right to send mails.
 func serves(getenv func(string) string, function string) bool {
 	root := getenv("FUNCTIONS_APP_ROOT_PATH")
 	if root == "" {

@@ -1,13 +1,17 @@
 package main
 
 import (
+	"bytes"
 	"context"
+	"crypto/rand"
 	"encoding/json"
+	"errors"
 	"io"
 	"log/slog"
 	"maps"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -88,6 +92,9 @@ func TestHostStartsBuiltProgram(t *testing.T) {
 		t.Errorf("extension bundle %q", host.ExtensionBundle.Version)
 	}
 }
+
+// nowhere is a connection string of an account that does not answer.
+const nowhere = "DefaultEndpointsProtocol=http;AccountName=a;AccountKey=a2V5;TableEndpoint=http://127.0.0.1:1/a;"
 
 const formKey = "5CqS0TQ0gfnLOyUg7m4Zt3iVb8rXw1Pa"
 
@@ -170,7 +177,9 @@ func TestMailerIsWhatSettingsAskFor(t *testing.T) {
 		"a stand-in": {settings.Settings{
 			Mail: settings.ACSMail, MailURL: "http://127.0.0.1:1", MailSender: "a@b.example", ClientID: id,
 		}, false, new(acs.Client)},
-		"a mailbox": {settings.Settings{Mail: settings.GraphMail, MailSender: "a@b.example", ClientID: id}, false, new(graph.Mailer)},
+		"another app's":         {settings.Settings{Mail: settings.ACSMail, ClientID: id}, false, nil},
+		"another app's mailbox": {settings.Settings{Mail: settings.GraphMail, ClientID: id}, false, nil},
+		"a mailbox":             {settings.Settings{Mail: settings.GraphMail, MailSender: "a@b.example", ClientID: id}, false, new(graph.Mailer)},
 	}
 	for name, test := range tests {
 		test.s.StorageConnection, test.s.GraphCredential = "UseDevelopmentStorage=true", settings.NoCredential
@@ -191,10 +200,56 @@ func TestMailerIsWhatSettingsAskFor(t *testing.T) {
 	}
 }
 
+// The app of the status page takes codes for the app that mails them, and knows no mail service.
+func TestStatusPageTakesCodesIfMailsAreSent(t *testing.T) {
+	root := t.TempDir()
+	err := errors.Join(
+		os.Mkdir(filepath.Join(root, statusHTTP), 0o755),
+		os.WriteFile(filepath.Join(root, statusHTTP, "function.json"), []byte("{}"), 0o644),
+	)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, ofKey := submission.NewIDKey(formKey)
+	id, ofID := key.NewID(time.Now(), rand.Reader)
+	if err := errors.Join(ofKey, ofID); err != nil {
+		t.Fatal(err)
+	}
+	envelope, err := json.Marshal(map[string]any{"Data": map[string]any{"req": map[string]any{
+		"Url": "https://status.example.com/signup/" + id, "Method": http.MethodPost, "Query": map[string]string{}, "Params": map[string]any{"id": id},
+		"Headers": map[string][]string{"Content-Type": {"application/json"}, "Host": {"status.example.com"}}, "Body": `{"action":"prove","code":"1234 5678"}`,
+	}}, "Metadata": map[string]any{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for mail, want := range map[string]string{settings.NoMail: `"statusCode":400`, settings.ACSMail: `"statusCode":202`, settings.GraphMail: `"statusCode":202`} {
+		env := map[string]string{
+			"FUNCTIONS_APP_ROOT_PATH": root, settings.StorageConnection: nowhere,
+			settings.GraphURL: "http://127.0.0.1:1", settings.GraphCredential: settings.NoCredential,
+			settings.FormKeys: formKey, settings.Mail: mail,
+		}
+		s, pages, err := readSettings(func(name string) string { return env[name] })
+		if err != nil {
+			t.Errorf("%s: %v", mail, err)
+			continue
+		}
+		app, err := build(s, pages, slog.New(slog.DiscardHandler))
+		if err != nil {
+			t.Errorf("%s: %v", mail, err)
+			continue
+		}
+		recorder := httptest.NewRecorder()
+		app.Handler().ServeHTTP(recorder, httptest.NewRequest(http.MethodPost, "/"+statusHTTP, bytes.NewReader(envelope)))
+		if !strings.Contains(recorder.Body.String(), want) {
+			t.Errorf("%s: the answer is %s, want %s", mail, recorder.Body, want)
+		}
+	}
+}
+
 func TestRunServesUntilStopped(t *testing.T) {
 	env := map[string]string{
 		"FUNCTIONS_CUSTOMHANDLER_PORT": freePort(t),
-		"AzureWebJobsStorage":          "DefaultEndpointsProtocol=http;AccountName=a;AccountKey=a2V5;TableEndpoint=http://127.0.0.1:1/a;",
+		"AzureWebJobsStorage":          nowhere,
 		"GUESTLIST_GRAPH_URL":          "http://127.0.0.1:1", "GUESTLIST_GRAPH_CREDENTIAL": "none",
 		settings.FormKeys: formKey,
 	}
