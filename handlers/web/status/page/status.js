@@ -8,7 +8,8 @@
 		document.getElementById("updates").hidden = false;
 		const busy = (part) => part.contains(document.activeElement) || part.querySelector("#code")?.value;
 		const look = again.querySelector("a").href;
-		let wait = 5000;
+		// A code is compared within seconds.
+		let wait = document.querySelector("#proof[data-state^=checking]") ? 1500 : 5000;
 		const update = async () => {
 			if (document.visibilityState === "visible") {
 				try {
