@@ -294,7 +294,11 @@ func (c doctorCommand) settings() []operate.Check {
 		return []operate.Check{operate.Unknown.Check(part, c.Settings+" has no settings in a known form",
 			"Give local.settings.json, an object of names and values, or a list of objects with name and value.")}
 	}
-	_, err = settings.Read(func(name string) string { return values[name] }, new(web.Config).Read)
+	read := settings.Read
+	if values[settings.FormOrigin] != "" {
+		read = settings.ReadPages // of a status page that is an app of its own
+	}
+	_, err = read(func(name string) string { return values[name] }, new(web.Config).Read)
 	if err != nil {
 		return []operate.Check{operate.Broken.Check(part, message(err), "docs/settings.md lists the settings. The app does not start with these.")}
 	}
