@@ -1,6 +1,6 @@
 metadata description = 'Guestlist in a resource group: function apps, storage, rights, and monitoring.'
 
-import { Tags, Scale, Network, Entrance, Watch, People } from 'types.bicep'
+import { Tags, Scale, Network, Entrance, Watch, People, Mail, MailRecord } from 'types.bicep'
 import { ProgramSettings, programSettings } from 'settings.bicep'
 import { roles } from 'roles.bicep'
 
@@ -47,6 +47,9 @@ param entrance Entrance = {}
 
 @description('Who may work with policy rows and requests.')
 param people People = {}
+
+@description('What sends the app\'s own mails.')
+param mail Mail = { service: 'none' }
 
 @description('Alerts and logs.')
 param watch Watch = {}
@@ -96,6 +99,19 @@ var formSettings = union(appSettings, signingKeySetting, {
     ? ''
     : '@Microsoft.KeyVault(SecretUri=${vault.outputs.referenceUrl}challenge-secret)'
 })
+// Only the worker sends. The status page needs to know whether somebody does.
+var sentBy = mail.service == 'existing'
+  ? 'acs'
+  : mail.service == 'acs' && !mailing!.outputs.usable ? 'none' : mail.service
+var mailSettings = sentBy == 'none'
+  ? {}
+  : {
+      GUESTLIST_MAIL: sentBy
+      GUESTLIST_MAIL_URL: mail.service == 'acs' ? mailing!.outputs.url : (mail.?url ?? '')
+      GUESTLIST_MAIL_SENDER: mail.service == 'acs'
+        ? mailing!.outputs.sender
+        : (mail.?sender ?? mail.?mailbox ?? '')
+    }
 
 var workAppName = 'func-${baseName}-${token}'
 var formAppName = 'func-${baseName}-form-${token}'
@@ -215,6 +231,20 @@ module vault 'modules/vault.bicep' = {
       : workIdentity.properties.principalId
     statusReaderId: splitIdentities ? statusIdentity!.properties.principalId : ''
     readerRole: roles.keyVaultSecretsUser
+    workspaceId: monitoring.outputs.workspaceId
+  }
+}
+
+module mailing 'modules/mail.bicep' = if (mail.service == 'acs') {
+  params: {
+    tags: tags
+    serviceName: 'acs-${baseName}-${token}'
+    domainsName: 'mail-${baseName}-${token}'
+    dataLocation: mail.?dataLocation ?? ''
+    domain: mail.?domain ?? { kind: 'azure' }
+    senderId: workIdentity.properties.principalId
+    senderRole: mail.?roleId ?? roles.communicationOwner
+    logDelivery: mail.?logDelivery ?? false
     workspaceId: monitoring.outputs.workspaceId
   }
 }
@@ -378,7 +408,7 @@ module workApp 'modules/app.bicep' = {
       ? ''
       : '${packagesUrl}/${splitIdentities ? 'guestlist-work.zip' : 'guestlist.zip'}'
     telemetry: monitoring.outputs.telemetry
-    settings: splitIdentities ? appSettings : formSettings
+    settings: union(splitIdentities ? appSettings : formSettings, mailSettings)
     scale: scale
     reachable: !splitIdentities
     allowedAddresses: splitIdentities ? [] : entrance.?allowedAddresses ?? []
@@ -430,6 +460,7 @@ module statusApp 'modules/app.bicep' = if (splitIdentities) {
     telemetry: monitoring.outputs.telemetry
     settings: union(appSettings, signingKeySetting, {
       GUESTLIST_FORM_ORIGIN: 'https://${formHost}'
+      GUESTLIST_MAIL: sentBy
     })
     scale: scale
     reachable: true
@@ -504,3 +535,12 @@ output workbookId string = workbook.outputs.workbookId
 
 @description('Name of the identity that invites.')
 output identityName string = workIdentity.name
+
+@description('Client id of the identity that invites. Exchange needs it to let the app send from a mailbox.')
+output identityClientId string = workIdentity.properties.clientId
+
+@description('Resource id of your own domain for mails; empty without one.')
+output mailDomainId string = mail.service == 'acs' ? mailing!.outputs.domainId : ''
+
+@description('The DNS records that prove your own domain for mails; none without one.')
+output mailRecords MailRecord[] = mail.service == 'acs' ? mailing!.outputs.records : []

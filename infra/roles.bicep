@@ -19,4 +19,7 @@ var roles = {
   monitoringMetricsPublisher: '3913510d-42f4-4e42-8a64-420c390055eb'
   // Reads the values of secrets.
   keyVaultSecretsUser: '4633458b-17de-408a-b874-0445c86b69e6'
+  // Sends mails. There is no narrower built-in role: this one may also read, change and delete the
+  // resource that it is assigned on.
+  communicationOwner: '09976791-48a7-449e-bb21-39d1a415f350'
 }

@@ -96,15 +96,6 @@ type ProgramSettings = {
   @description('Days after which the personal data of a finished request is erased; 0 keeps it.')
   GUESTLIST_RETENTION_DAYS: string?
 
-  @description('What sends the app\'s own mails: acs (Azure Communication Services), graph (a mailbox, through Microsoft Graph) or none.')
-  GUESTLIST_MAIL: string?
-
-  @description('Scheme and host of the resource of Azure Communication Services.')
-  GUESTLIST_MAIL_URL: string?
-
-  @description('The address that mails come from: a sender of a domain that is linked to that resource, or the address of the mailbox.')
-  GUESTLIST_MAIL_SENDER: string?
-
   @description('When waiting requests are checked: six fields, seconds first, UTC.')
   GUESTLIST_UPKEEP_SCHEDULE: string?
 
@@ -113,7 +104,7 @@ type ProgramSettings = {
 }
 
 @export()
-@description('The app settings of the program except those for storage, identity and directory, which main.bicep and app.bicep add. main.bicep adds secrets, and the captcha that needs one, for the app with the form only.')
+@description('The app settings of the program except those for storage, identity and directory, which main.bicep and app.bicep add. main.bicep adds secrets, and the captcha that needs one, for the app with the form only, and what sends mails for the app that does.')
 func programSettings(organisation string, given ProgramSettings) Settings => {
   GUESTLIST_ORGANISATION: organisation
   GUESTLIST_FORM_KEYS: ''
@@ -149,9 +140,9 @@ func programSettings(organisation string, given ProgramSettings) Settings => {
   GUESTLIST_DAILY_SHARE: given.?GUESTLIST_DAILY_SHARE ?? '50'
   GUESTLIST_INVITATION_SPACING: given.?GUESTLIST_INVITATION_SPACING ?? '1s'
   GUESTLIST_RETENTION_DAYS: given.?GUESTLIST_RETENTION_DAYS ?? '90'
-  GUESTLIST_MAIL: given.?GUESTLIST_MAIL ?? 'none'
-  GUESTLIST_MAIL_URL: given.?GUESTLIST_MAIL_URL ?? ''
-  GUESTLIST_MAIL_SENDER: given.?GUESTLIST_MAIL_SENDER ?? ''
+  GUESTLIST_MAIL: 'none'
+  GUESTLIST_MAIL_URL: ''
+  GUESTLIST_MAIL_SENDER: ''
   GUESTLIST_UPKEEP_SCHEDULE: given.?GUESTLIST_UPKEEP_SCHEDULE ?? '0 * * * * *'
   GUESTLIST_LOG_LEVEL: given.?GUESTLIST_LOG_LEVEL ?? 'info'
 }

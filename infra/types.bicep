@@ -143,3 +143,121 @@ type Endpoints = {
   @description('Address of the table service.')
   table: string
 }
+
+@export()
+@sealed()
+@description('No mails of its own: Microsoft mails its invitations.')
+type NoMail = {
+  @description('Nothing sends mails.')
+  service: 'none'
+}
+
+@export()
+@sealed()
+@description('A domain that Azure makes up, with at most 10 mails an hour. For trying out only.')
+type AzureMailDomain = {
+  @description('Azure\'s domain.')
+  kind: 'azure'
+}
+
+@export()
+@sealed()
+@description('Where mails come from.')
+type MailSender = {
+  @description('What comes before the @, such as guests.')
+  @minLength(1)
+  @maxLength(64)
+  username: string
+
+  @description('The name that mail programs show. Default: the username.')
+  displayName: string?
+}
+
+@export()
+@sealed()
+@description('Your own domain. It is created with the first deployment, and used once it is verified.')
+type OwnMailDomain = {
+  @description('Your domain.')
+  kind: 'own'
+
+  @description('The domain. Better one for these mails alone, such as guests.contoso.com, than that of your people\'s mail. A host name of the form cannot be used: its DNS record allows no others.')
+  name: string
+
+  @description('Whether Azure has verified the domain: infra/verify-mail-domain.sh says so. Until then it is not linked and the app sends nothing.')
+  verified: bool
+
+  @description('The sender. Azure accepts one only after it has raised the sending limits of the domain. Default: donotreply, which every domain has.')
+  sender: MailSender?
+}
+
+@export()
+@discriminator('kind')
+@description('The domain of the sender.')
+type MailDomain = AzureMailDomain | OwnMailDomain
+
+@export()
+@sealed()
+@description('Azure Communication Services, with resources that belong to this deployment.')
+type AcsMail = {
+  @description('Azure Communication Services.')
+  service: 'acs'
+
+  @description('Where the service keeps its data, such as Europe, Germany, Switzerland, UK or United States. It cannot be changed later.')
+  dataLocation: string
+
+  @description('The domain of the sender.')
+  domain: MailDomain
+
+  @description('Id of a role of your own that lets the app send, in place of Communication and Email Service Owner. Default: none.')
+  roleId: string?
+
+  @description('Log what became of each mail. That log holds the addresses of partners. Default: false.')
+  logDelivery: bool?
+}
+
+@export()
+@sealed()
+@description('A resource of Azure Communication Services that exists already. Its owner gives the identity that invites a role on it.')
+type ExistingMail = {
+  @description('An existing resource.')
+  service: 'existing'
+
+  @description('Scheme and host of the resource, such as https://NAME.europe.communication.azure.com.')
+  url: string
+
+  @description('The address of a sender of a domain that is linked to it.')
+  sender: string
+}
+
+@export()
+@sealed()
+@description('A mailbox of the tenant, through Microsoft Graph. An Exchange admin lets the app send from it.')
+type GraphMail = {
+  @description('Microsoft Graph.')
+  service: 'graph'
+
+  @description('The address of the mailbox.')
+  mailbox: string
+}
+
+@export()
+@discriminator('service')
+@description('What sends the app\'s own mails.')
+type Mail = NoMail | AcsMail | ExistingMail | GraphMail
+
+@export()
+@sealed()
+@description('A DNS record that proves the domain of the sender.')
+type MailRecord = {
+  @description('What it proves: Domain, SPF, DKIM or DKIM2.')
+  proves: string
+
+  @description('The type of the record: TXT or CNAME.')
+  type: string
+
+  @description('The name of the record. That of a DKIM record ends before the domain.')
+  name: string
+
+  @description('The value of the record.')
+  value: string
+}

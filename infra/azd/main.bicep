@@ -1,6 +1,6 @@
 metadata description = 'For azd up: a resource group with ../main.bicep in it. Needs the right to create resource groups.'
 
-import { Scale, Network, Entrance, Watch, People } from '../types.bicep'
+import { Scale, Network, Entrance, Watch, People, Mail } from '../types.bicep'
 import { ProgramSettings } from '../settings.bicep'
 
 targetScope = 'subscription'
@@ -49,6 +49,9 @@ param entrance Entrance = {}
 @description('Who may work with policy rows and requests.')
 param people People = {}
 
+@description('What sends the app\'s own mails.')
+param mail Mail = { service: 'none' }
+
 @description('Alerts and logs.')
 param watch Watch = {}
 
@@ -80,6 +83,7 @@ module guestlist '../main.bicep' = {
     network: network
     entrance: entrance
     people: people
+    mail: mail
     watch: watch
     protect: protect
     packagesUrl: packagesUrl
@@ -107,3 +111,6 @@ output GUESTLIST_STORAGE_ACCOUNT string = guestlist.outputs.storageAccountName
 
 @description('Object id of the identity that invites.')
 output GUESTLIST_IDENTITY string = guestlist.outputs.identityPrincipalId
+
+@description('Resource id of your own domain for mails; empty without one.')
+output GUESTLIST_MAIL_DOMAIN string = guestlist.outputs.mailDomainId

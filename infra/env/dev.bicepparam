@@ -19,6 +19,9 @@ param people = {
   operators: []
 }
 
+// What sends the app's own mails: nothing. See docs/deploy.md for the choices.
+param mail = { service: 'none' }
+
 param tags = {
   environment: 'dev'
 }

@@ -28,6 +28,9 @@ param people = {
   operators: []
 }
 
+// What sends the app's own mails: nothing. See docs/deploy.md for the choices.
+param mail = { service: 'none' }
+
 param watch = {
   emails: ['guest-access@wingtiptoys.example']
   retentionDays: 90

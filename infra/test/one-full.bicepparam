@@ -41,6 +41,18 @@ param people = {
   operators: [{ id: '22222222-2222-4222-8222-222222222222', type: 'User' }]
 }
 
+param mail = {
+  service: 'acs'
+  dataLocation: 'Europe'
+  domain: {
+    kind: 'own'
+    name: 'guests.wingtiptoys.example'
+    verified: true
+    sender: { username: 'invitation', displayName: 'Wingtip Toys' }
+  }
+  logDelivery: true
+}
+
 param watch = {
   emails: ['guest-access@wingtiptoys.example']
   actionGroupIds: [

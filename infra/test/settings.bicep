@@ -33,9 +33,6 @@ var everySetting = {
   GUESTLIST_DAILY_SHARE: '40'
   GUESTLIST_INVITATION_SPACING: '2s'
   GUESTLIST_RETENTION_DAYS: '30'
-  GUESTLIST_MAIL: 'acs'
-  GUESTLIST_MAIL_URL: 'https://wingtiptoys.europe.communication.azure.com'
-  GUESTLIST_MAIL_SENDER: 'guests@join.wingtiptoys.example'
   GUESTLIST_UPKEEP_SCHEDULE: '30 * * * * *'
   GUESTLIST_LOG_LEVEL: 'debug'
 }

@@ -41,6 +41,13 @@ param people = {
   operators: [{ id: '22222222-2222-4222-8222-222222222222', type: 'User' }]
 }
 
+param mail = {
+  service: 'acs'
+  dataLocation: 'Europe'
+  domain: { kind: 'own', name: 'guests.wingtiptoys.example', verified: true }
+  roleId: '33333333-3333-4333-8333-333333333333'
+}
+
 param watch = {
   emails: ['guest-access@wingtiptoys.example']
   actionGroupIds: [

@@ -454,6 +454,9 @@ type app struct {
 // servesForm tells whether the app needs the key that signs forms.
 func (a app) servesForm() bool { return a.name == "everything" || a.name == "form" }
 
+// sendsMails tells whether the app has the worker, which alone sends mails.
+func (a app) sendsMails() bool { return a.name == "everything" || a.name == "work" }
+
 func (s snapshot) apps(t *testing.T) []app {
 	t.Helper()
 	var list []app

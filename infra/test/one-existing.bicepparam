@@ -1,0 +1,10 @@
+using '../main.bicep'
+
+// One app that sends mails through a resource that exists already.
+param organisation = 'Wingtip Toys'
+
+param mail = {
+  service: 'existing'
+  url: 'https://wingtiptoys.europe.communication.azure.com'
+  sender: 'invitation@guests.wingtiptoys.example'
+}
