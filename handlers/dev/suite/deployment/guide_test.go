@@ -51,6 +51,16 @@ func TestGuideNamesOnlyWhatExists(t *testing.T) {
 			t.Errorf("the guide names %s.%s", match[1], match[2])
 		}
 	}
+	for _, match := range regexp.MustCompile("`mail\\.(\\w+)`").FindAllStringSubmatch(text, -1) {
+		if !strings.Contains(block(t, "infra/types.bicep", "type AcsMail = {"), "\n  "+match[1]+": ") {
+			t.Errorf("the guide names mail.%s", match[1])
+		}
+	}
+	for _, match := range regexp.MustCompile(`service: '(\w+)'`).FindAllStringSubmatch(text, -1) {
+		if !strings.Contains(readFile(t, "infra/types.bicep"), "\n  service: '"+match[1]+"'\n") {
+			t.Errorf("the guide names the service %s", match[1])
+		}
+	}
 	variables := readFile(t, "infra/azd/main.bicepparam")
 	for _, match := range regexp.MustCompile(`azd env set (\w+)`).FindAllStringSubmatch(text, -1) {
 		if !strings.Contains(variables, "'"+match[1]+"'") {
