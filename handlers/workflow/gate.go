@@ -257,7 +257,7 @@ func refused(g request.Gate, now time.Time, by asking, failure *problem.Error, p
 	answer, needed := suspicion(failure)
 	isOpen := g.Cause != ""
 	switch {
-	case needed == 0 && !probe:
+	case needed == 0 && !(probe && isOpen):
 		return g
 	case isOpen && g.ProbeAt.IsZero():
 		return g // a lesser failure must let no probe through

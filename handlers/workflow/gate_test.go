@@ -446,3 +446,20 @@ func TestTurnIsGivenBackOnceAmongOthers(t *testing.T) {
 		})
 	}
 }
+
+// TestProbeThatComesLateOpensNothing: another probe, or an admin, has closed the breaker meanwhile.
+func TestProbeThatComesLateOpensNothing(t *testing.T) {
+	now := time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
+	for _, code := range []problem.Code{
+		request.DirectoryDomainBlocked, request.DirectoryRefused, request.DirectoryThrottled, request.DirectoryUnavailable,
+	} {
+		after := refused(request.Gate{}, now, asking{id: "a"}, &problem.Error{Code: code}, true)
+		if after != (request.Gate{}) {
+			t.Errorf("%s changes the gate to %+v", code, after)
+		}
+	}
+	witness := refused(request.Gate{}, now, asking{id: "a"}, &problem.Error{Code: request.DirectoryInvitationsOff}, true)
+	if witness.Cause != "" || !witness.HasWitness("a") {
+		t.Errorf("what is the tenant's for certain: %+v", witness)
+	}
+}
