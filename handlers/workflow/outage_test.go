@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"guestlist/handlers/dev/graphsim"
+	"guestlist/handlers/problem"
 	"guestlist/handlers/request"
 	"guestlist/handlers/submission"
 	"guestlist/handlers/workflow"
@@ -280,6 +281,20 @@ func TestWithdrawalBeforeItsSignUpCountsAfterOutage(t *testing.T) {
 	h.run(3*time.Hour, func(string) bool { return false })
 	w.wantErased(id)
 	w.wantTenant(0, 0, 0)
+}
+
+// TestWithdrawalWithoutSignUpLeavesNoMarkThatStays: the table of due entries is gone for longer
+// than a message comes back.
+func TestWithdrawalWithoutSignUpLeavesNoMarkThatStays(t *testing.T) {
+	w := newWorld(t)
+	h := &hosted{world: w}
+	id := w.newID(w.now)
+	w.queue = append(w.queue, submission.Message{ID: id, Kind: submission.Withdraw})
+	h.run(80*time.Hour, func(op string) bool { return op == "Wait" || op == "Postpone" })
+	_, err := w.store.Load(t.Context(), id)
+	if problem.CodeOf(err) != problem.NotFound || len(w.kept()) != 1 {
+		t.Errorf("the mark: %v; kept %q", err, w.kept())
+	}
 }
 
 func TestForeignMessageOutlivesOutage(t *testing.T) {

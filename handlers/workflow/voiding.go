@@ -2,6 +2,7 @@ package workflow
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -44,13 +45,15 @@ func (w *Worker) void(ctx context.Context, id submission.ID) error {
 // forgottenAt returns when nothing is to be left of a void request.
 func forgottenAt(r request.Request) time.Time { return r.Since.Add(voidFor) }
 
-// remindOfVoid writes the due entry of a void request.
+// remindOfVoid writes the due entry of a void request. Without one the record would stay for good,
+// so it is removed if the entry can't be written; the message comes again.
 func (w *Worker) remindOfVoid(ctx context.Context, r request.Request) error {
 	err := w.config.Store.Wait(ctx, r.ID, forgottenAt(r))
-	if err != nil {
-		return fmt.Errorf("writing the due entry of request %s: %w", r.ID, err)
+	if err == nil {
+		return nil
 	}
-	return nil
+	err = fmt.Errorf("writing the due entry of request %s: %w", r.ID, err)
+	return errors.Join(err, w.config.Store.Forget(ctx, r))
 }
 
 // advanceVoid does what a message asks for a void request.
