@@ -68,6 +68,9 @@ func (c *Change) move(state State, what, detail string) {
 			r.Unknown, r.Failures = 0, Failures{}
 		}
 	}
+	if state == Denied && r.State != Denied && r.Proof.Done() {
+		c.Owe(DecisionMail) // who has proved nothing gets no mail: anybody may have typed the address
+	}
 	r.State, r.Reason = state, detail
 	c.Record(what, detail)
 }

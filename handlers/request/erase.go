@@ -3,6 +3,7 @@ package request
 import (
 	"encoding/json"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -64,7 +65,10 @@ func (c *Change) Erase(why string) {
 	for i := range r.Grants {
 		r.Grants[i].Note = hide(r.Grants[i].Note)
 	}
-	r.CheckAt = time.Time{}
+	r.CheckAt, r.Owed, r.Mails = time.Time{}, Owed{}, slices.Clone(r.Mails)
+	for i := range r.Mails {
+		r.Mails[i].LookAt = time.Time{}
+	}
 	r.OpenTurn = Turn{} // its hashes may be of a row for this address
 	r.Erased = c.Now()
 	c.Record("erased", why)

@@ -164,10 +164,18 @@ type Invitation struct {
 	Sponsors        []string
 }
 
+// Invited is the answer to an invitation.
+type Invited struct {
+	GuestID string // object id
+	// RedeemURL is where the guest accepts. It is a secret of the guest's, and is never stored or
+	// logged. It may be empty.
+	RedeemURL string
+}
+
 // Directory is the tenant. Errors are *problem.Error with a Directory… code, never the SDK's own.
 type Directory interface {
-	// Invite creates the guest or finds the one that exists, and returns its object id.
-	Invite(ctx context.Context, invitation Invitation) (guestID string, err error)
+	// Invite creates the guest or finds the one that exists.
+	Invite(ctx context.Context, invitation Invitation) (Invited, error)
 	// FindGuest returns the object id of the guest that was invited by this address, or "" if none
 	// is visible (yet).
 	FindGuest(ctx context.Context, address submission.Address) (guestID string, err error)

@@ -65,5 +65,8 @@ func (r Request) Progress() Progress {
 	case r.State == Done && !r.Joined.IsZero():
 		outcome = OutcomeJoined
 	}
-	return Progress{Stage: r.State.Stage(), Outcome: outcome, Address: r.Submission.Email.Masked()}
+	return Progress{
+		Stage: r.State.Stage(), Outcome: outcome, Address: r.Submission.Email.Masked(),
+		Tries: r.Proof.Tries, Proved: r.Proof.Done() && !r.Proof.Earlier,
+	}
 }

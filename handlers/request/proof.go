@@ -1,4 +1,101 @@
 package request
 
-// MaxProofTries is how many codes can be typed for a request.
-const MaxProofTries = 5
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/binary"
+	"fmt"
+	"time"
+
+	"guestlist/handlers/submission"
+)
+
+const (
+	// MaxProofTries is how many codes can be typed for a request. With eight digits, and
+	// [CodesPerDay] requests for an address that have a code, that is one chance in five million a
+	// day to guess one.
+	MaxProofTries = 5
+	// ProofTime is how long a code is valid after it was first mailed: mail may be held back over
+	// night, and for a weekend no time would be enough.
+	ProofTime = 24 * time.Hour
+	// CodePatience is how long it is tried to mail the first code.
+	CodePatience = 72 * time.Hour
+	// proofKeyBytes is the length of a key for codes.
+	proofKeyBytes = 32
+)
+
+// Proof says whether the partner has proved to own the mailbox of the address, by typing a code
+// that was mailed there. The zero Proof is none, and none was asked for.
+//
+// The code is not stored: it is derived again whenever it is needed.
+type Proof struct {
+	// Wanted is when policy asked for the proof; zero if it has not.
+	Wanted time.Time `json:"wanted,omitzero"`
+	// Epoch counts how often it has. Each time has a code of its own.
+	Epoch int `json:"epoch,omitempty"`
+	// Until is when the code stops to be valid, or, before one was mailed, until when that is tried.
+	Until time.Time `json:"until,omitzero"`
+	// Mailed says that the code was mailed, as far as anybody knows. Without that no code is taken.
+	Mailed bool `json:"mailed,omitempty"`
+	// Trouble says that no code could be mailed because of the mail service, and not because of the
+	// mailbox.
+	Trouble bool `json:"trouble,omitempty"`
+	// Tries counts the codes that were typed, also those for a request that waits for none.
+	Tries int `json:"tries,omitempty"`
+	// At is when the mailbox was proved; zero if it was not.
+	At time.Time `json:"at,omitzero"`
+	// Earlier says that it was proved by an earlier request for the address.
+	Earlier bool `json:"earlier,omitempty"`
+}
+
+// Done reports whether the mailbox is proved.
+func (p Proof) Done() bool { return !p.At.IsZero() }
+
+// WantProof begins to wait for a proof, with a code of its own.
+func (c *Change) WantProof(reason string) {
+	p, now := &c.Request.Proof, c.Now()
+	*p = Proof{Wanted: now, Epoch: p.Epoch + 1, Until: now.Add(CodePatience)}
+	c.Transition(Proving, "proof-wanted", reason)
+}
+
+// TakesCode reports whether a code that is typed counts, for whatever it is worth. To the page all
+// young requests are alike, so it also counts for those that wait for none.
+func (r Request) TakesCode(now time.Time) bool {
+	young := now.Sub(r.Created).Abs() < ProofTime+CodePatience
+	return r.Proof.Tries < MaxProofTries && !r.Proof.Done() && !r.Withdrawal.Open() && r.Erased.IsZero() &&
+		(young || r.State == Proving)
+}
+
+// TryCode counts a code that was typed and, if it is the right one, notes the proof. The caller
+// saves both at once, and shows nothing of it before. right tells whether it was. TakesCode must
+// have said that the code counts.
+func (c *Change) TryCode(key ProofKey, code string) (right bool) {
+	r, now := &c.Request, c.Now()
+	r.Proof.Tries++
+	waits := r.State == Proving && r.Proof.Mailed && now.Before(r.Proof.Until)
+	same := subtle.ConstantTimeCompare([]byte(key.Code(*r)), []byte(code)) == 1
+	switch {
+	case !waits:
+		return false
+	case !same:
+		c.Record("code-wrong", fmt.Sprintf("a wrong code was typed, %d of %d", r.Proof.Tries, MaxProofTries))
+		return false
+	}
+	r.Proof.At = now
+	r.Due = time.Time{} // it waits for nothing any more
+	c.Record("proved", "the code was typed that was mailed to the address")
+	return true
+}
+
+// ProofKey is the key that codes are derived with. Only the worker can read it.
+type ProofKey [proofKeyBytes]byte
+
+// Code returns the code of the request: [submission.ProofCodeLength] digits, the same at each call.
+func (k ProofKey) Code(r Request) string {
+	mac := hmac.New(sha256.New, k[:])
+	fmt.Fprintf(mac, "proof\n%s\n%s\n%d", r.ID, r.Submission.Email, r.Proof.Epoch)
+	// The remainder prefers none of the codes by more than one in 10^11.
+	const codes = 100_000_000
+	return fmt.Sprintf("%0*d", submission.ProofCodeLength, binary.BigEndian.Uint64(mac.Sum(nil))%codes)
+}

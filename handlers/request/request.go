@@ -59,6 +59,12 @@ type Request struct {
 	FullOn string
 	// Grants are the group memberships that the decision grants, each with its outcome.
 	Grants []Grant
+	// Proof says whether the partner has proved to own the mailbox.
+	Proof Proof
+	// Mails are the last mails of the app's own, one of each kind at most.
+	Mails []SentMail
+	// Owed is the mail of the app's own that is still to be sent.
+	Owed Owed
 	// Resend asks for the mail of the invitation to be sent again; zero when nobody asks, or it is
 	// done.
 	Resend Instruction

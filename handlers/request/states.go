@@ -11,12 +11,14 @@ type State string
 
 const (
 	Received  State = "received"
+	Proving   State = "proving"
 	Review    State = "review"
 	Approved  State = "approved"
 	Inviting  State = "inviting"
 	Parked    State = "parked"
 	Granting  State = "granting"
 	Done      State = "done"
+	Unproved  State = "unproved"
 	Denied    State = "denied"
 	Cancelled State = "cancelled"
 	Void      State = "void"
@@ -49,7 +51,10 @@ const (
 var states = map[State]traits{
 	Received: {working, 6 * time.Hour, StageInWork, OutcomeOpen,
 		"The request is recorded and not decided yet.",
-		[]State{Received, Review, Denied, Inviting, Failed, Cancelled}},
+		[]State{Received, Proving, Review, Denied, Inviting, Failed, Cancelled}},
+	Proving: {working, 100 * time.Hour, StageFinished, OutcomeProving,
+		"The request goes on once the partner has typed the code that is mailed to the address.",
+		[]State{Proving, Review, Denied, Inviting, Failed, Unproved, Cancelled}},
 	Review: {waiting, 72 * time.Hour, StageFinished, OutcomeWaiting,
 		"A person has to decide: the policy says so, or the address needs a check.",
 		[]State{Approved, Denied, Cancelled}},
@@ -73,6 +78,8 @@ var states = map[State]traits{
 	Failed: {finished, 0, StageFinished, OutcomeRefused,
 		"A permanent error ended the request; the reason names it.",
 		[]State{Received, Inviting, Granting, Cancelled}},
+	Unproved: {finished, 0, StageFinished, OutcomeRefused,
+		"Nobody has typed the code that was mailed to the address, or none could be mailed.", nil},
 	Cancelled: {finished, 0, StageFinished, OutcomeRefused,
 		"A person ended the request, or the partner withdrew it.", nil},
 	Void: {finished, 0, StageFinished, OutcomeRefused,
@@ -123,7 +130,11 @@ func Overdue(now time.Time) map[State]time.Time {
 }
 
 // AtRest reports whether the request has ended and nothing is left to do for it: no instruction to
-// carry out, and no receipt to compare.
-func (r Request) AtRest() bool {
-	return r.State.Ended() && r.CheckAt.IsZero() && !r.Resend.Open() && (!r.Withdrawal.Open() || !r.Erased.IsZero())
+// carry out, no mail to send, and nothing to look at.
+func (r Request) AtRest() bool { return r.OnlyLooks() && r.NextLook().IsZero() }
+
+// OnlyLooks reports whether the request has ended and nothing is left to do for it but to look at
+// what was sent, if that.
+func (r Request) OnlyLooks() bool {
+	return r.State.Ended() && r.Owed == Owed{} && !r.Resend.Open() && (!r.Withdrawal.Open() || !r.Erased.IsZero())
 }

@@ -78,10 +78,11 @@ type SweepPart string
 
 // The parts of a round, in their order.
 const (
-	SweepRequests SweepPart = "requests"
-	SweepMails    SweepPart = "mails"   // claims that are kept for mails only
-	SweepLetters  SweepPart = "letters" // dead letters
-	SweepOver     SweepPart = ""        // no round is under way
+	SweepRequests  SweepPart = "requests"
+	SweepMails     SweepPart = "mails" // claims that are kept for mails only
+	SweepMailboxes SweepPart = "mailboxes"
+	SweepLetters   SweepPart = "letters" // dead letters
+	SweepOver      SweepPart = ""        // no round is under way
 )
 
 // Tally is what a round has found.
@@ -107,7 +108,7 @@ type Sweep struct {
 }
 
 // sweepParts are the parts of a round, and its end.
-var sweepParts = []SweepPart{SweepRequests, SweepMails, SweepLetters, SweepOver}
+var sweepParts = []SweepPart{SweepRequests, SweepMails, SweepMailboxes, SweepLetters, SweepOver}
 
 // underWay reports whether a round is under way. A part that this version does not know is none.
 func (s Sweep) underWay() bool { return s.Part != SweepOver && slices.Contains(sweepParts, s.Part) }

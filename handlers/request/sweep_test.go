@@ -52,7 +52,7 @@ func TestRoundOfSweep(t *testing.T) {
 	want("a round of another version", foreign.Begin(noon), Sweep{Began: noon, Part: SweepRequests})
 	want("one that begins anew", s.Restart(),
 		Sweep{Began: noon, Part: SweepRequests, Last: last, Version: "v"})
-	for _, part := range []SweepPart{SweepMails, SweepLetters, SweepOver} {
+	for _, part := range []SweepPart{SweepMails, SweepMailboxes, SweepLetters, SweepOver} {
 		s.At = place
 		s = s.Next()
 		want("the next part", s,

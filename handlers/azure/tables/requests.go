@@ -36,6 +36,9 @@ const (
 	grantsColumn       = "Grants"
 	failuresColumn     = "Failures"
 	openTurnColumn     = "OpenTurn"
+	proofColumn        = "Proof"
+	mailsColumn        = "Mails"
+	owedColumn         = "Owed"
 	repeatOfColumn     = "RepeatOf"
 	guestIDColumn      = "GuestId" // of a claim too, as the next
 	originColumn       = "Origin"
@@ -284,6 +287,15 @@ func encodeRequest(r request.Request) (row, error) {
 	if r.OpenTurn != (request.Turn{}) {
 		errs = append(errs, record.setJSON(openTurnColumn, r.OpenTurn))
 	}
+	if r.Proof != (request.Proof{}) {
+		errs = append(errs, record.setJSON(proofColumn, r.Proof))
+	}
+	if len(r.Mails) > 0 {
+		errs = append(errs, request.CheckMails(r.Mails), record.setJSON(mailsColumn, r.Mails))
+	}
+	if r.Owed != (request.Owed{}) {
+		errs = append(errs, record.setJSON(owedColumn, r.Owed))
+	}
 	return record, errors.Join(errs...)
 }
 
@@ -334,5 +346,11 @@ func readRequest(record row) (request.Request, reader) {
 	}
 	columns.json(failuresColumn, &r.Failures, "the failures of an effect")
 	columns.json(openTurnColumn, &r.OpenTurn, "a turn at the gate")
+	columns.json(proofColumn, &r.Proof, "a proof of the mailbox")
+	columns.json(mailsColumn, &r.Mails, "a list of mails")
+	if request.CheckMails(r.Mails) != nil {
+		columns.fail(mailsColumn, "a list of mails")
+	}
+	columns.json(owedColumn, &r.Owed, "a mail that is owed")
 	return r, columns
 }

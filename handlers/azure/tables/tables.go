@@ -108,6 +108,7 @@ var (
 	_ request.GateStore  = (*Store)(nil)
 	_ request.Records    = (*Store)(nil)
 	_ request.StrayStore = (*Store)(nil)
+	_ request.MailStore  = (*Store)(nil)
 )
 
 // New returns a Store. It makes no call: an account that can't be reached shows at the first one.

@@ -39,6 +39,9 @@ type Store struct {
 	rows        map[policy.RowKey]policy.Raw
 	seats       map[policy.RowKey]map[submission.ID]string // the day on which each request took its seat
 	gate        request.Gate
+	mailboxes   map[submission.Address]request.Mailbox
+	mailGate    request.MailGate
+	proofKey    request.ProofKey
 	strays      request.Strays
 	sweep       request.Sweep
 	deadLetters map[string]request.DeadLetter // by the message's id
@@ -56,6 +59,7 @@ func New() *Store {
 		rows:        map[policy.RowKey]policy.Raw{},
 		seats:       map[policy.RowKey]map[submission.ID]string{},
 		deadLetters: map[string]request.DeadLetter{},
+		mailboxes:   map[submission.Address]request.Mailbox{},
 	}
 }
 
@@ -375,7 +379,7 @@ func checkClaim(address submission.Address, owner submission.ID) error {
 }
 
 func known(r request.Request) bool {
-	return r.State.Known() && !slices.ContainsFunc(r.Grants, func(grant request.Grant) bool { return !grant.State.Known() })
+	return r.State.Known() && request.CheckMails(r.Mails) == nil && !slices.ContainsFunc(r.Grants, func(grant request.Grant) bool { return !grant.State.Known() })
 }
 
 // toTicks makes of each time what a table returns: UTC, cut to a [request.Tick].
@@ -399,6 +403,7 @@ func copyRequest(r request.Request) request.Request {
 	toTicks(&r.Submission.SubmittedAt, &r.Submission.Consent.At, &r.Joined, &r.CheckAt, &r.Due, &r.Since,
 		&r.Resend.At, &r.MailAsked, &r.Retried, &r.Withdrawal.At, &r.Erased, &r.Created, &r.Changed)
 	r.Grants = slices.Clone(r.Grants)
+	r.Mails = slices.Clone(r.Mails)
 	if r.Approval != nil {
 		r.Approval = new(*r.Approval)
 		r.Approval.Terms = copyTerms(r.Approval.Terms)

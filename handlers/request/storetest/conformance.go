@@ -30,6 +30,7 @@ type Store interface {
 	request.GateStore
 	request.DeadLetterStore
 	request.StrayStore
+	request.MailStore
 	// PutRow writes a row in place of any that has its partition and name. It ignores row.ETag.
 	PutRow(ctx context.Context, row policy.Raw) error
 }
@@ -45,6 +46,7 @@ var tests = map[string]map[string]func(*testing.T, Store){
 	"gate":         gateTests,
 	"dead letters": deadLetterTests,
 	"strays":       strayTests,
+	"mails":        mailTests,
 }
 
 // Run runs the named groups of the suite, or all, with stores that newStore returns. Every call
@@ -119,18 +121,25 @@ func fullRequest(t testing.TB) request.Request {
 			By: "desk@fabrikam.com", At: stored, Note: "a \"known\" partner <&>",
 			Terms: policy.Terms{Groups: []string{"group-3"}, Sponsors: []string{"sponsor"}, UserType: "Guest"},
 		},
-		RepeatOf:   newID(t),
-		GuestID:    "00000000-0000-0000-0000-000000000001",
-		Joined:     start,
-		CheckAt:    start.Add(time.Hour),
-		Vanished:   1,
-		FullOn:     "2026-05-04",
-		Attempt:    3,
-		Unknown:    2,
-		Failures:   request.Failures{Count: 4, Throttled: 1, Since: start, Accepted: 12, Looks: 3, Last: "status 500 <&>"},
-		OpenTurn:   request.Turn{Number: 7, Day: "2026-05-04", Sharers: "0123456789ab ba9876543210"},
-		Due:        start.Add(time.Hour),
-		Grants:     []request.Grant{{Group: "group-1", State: request.GrantAdded}, {Group: "group-2", State: request.GrantFailed, Note: "it is gone", Unknown: 6, Forbidden: start, Missing: start, Silent: start}},
+		RepeatOf: newID(t),
+		GuestID:  "00000000-0000-0000-0000-000000000001",
+		Joined:   start,
+		CheckAt:  start.Add(time.Hour),
+		Vanished: 1,
+		FullOn:   "2026-05-04",
+		Attempt:  3,
+		Unknown:  2,
+		Failures: request.Failures{Count: 4, Throttled: 1, Since: start, Accepted: 12, Looks: 3, Last: "status 500 <&>"},
+		OpenTurn: request.Turn{Number: 7, Day: "2026-05-04", Sharers: "0123456789ab ba9876543210"},
+		Due:      start.Add(time.Hour),
+		Grants:   []request.Grant{{Group: "group-1", State: request.GrantAdded}, {Group: "group-2", State: request.GrantFailed, Note: "it is gone", Unknown: 6, Forbidden: start, Missing: start, Silent: start}},
+		Proof: request.Proof{Wanted: start, Epoch: 2, Until: start.Add(time.Hour), Mailed: true, Trouble: true, Tries: 3,
+			At: start.Add(time.Minute), Earlier: true},
+		Mails: []request.SentMail{
+			{Kind: request.CodeMail, Ordinal: 2, At: start, State: request.MailFailed, Code: "EmailDropped", LookAt: start.Add(time.Hour)},
+			{Kind: request.InvitationMail, Ordinal: 1, At: start},
+		},
+		Owed:       request.Owed{Kind: request.InvitationMail, Since: start, Person: true},
 		Resend:     request.Instruction{At: start.Add(2 * time.Second), By: request.ThePartner},
 		MailAsked:  start.Add(5 * time.Second),
 		Retried:    start.Add(6 * time.Second),
