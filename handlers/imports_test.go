@@ -46,12 +46,12 @@ var rules = []rule{
 	// The work.
 	{"i18n", ""},
 	{"review", "policy problem request submission"},
-	{"workflow", "policy problem request submission"},
 	{"operate", "i18n policy policy/lint policy/rowfile problem request submission"},
 
 	// The pages and the mails.
 	{"branding", "i18n maildomain submission"},
 	{"mail", "branding i18n policy request submission"},
+	{"workflow", "mail policy problem request submission"},
 	{"settings", ""},
 	{"web/problemdetails", "problem"},
 	{"web/guard", "problem submission"},
@@ -73,7 +73,7 @@ var rules = []rule{
 	{"azure/tables", "azure/internal/rest policy problem request submission"},
 
 	// What is deployed, and the admin's command.
-	{"cmd/handler", "azure/... problem request settings submission web/... workflow"},
+	{"cmd/handler", "azure/... mail problem request settings submission web/... workflow"},
 	{"cmd/guestlist", "azure/functions/functionjson azure/graph azure/identity azure/queues azure/tables branding i18n mail operate policy/... problem request review settings submission web"},
 
 	// Development.
@@ -86,7 +86,7 @@ var rules = []rule{
 	{"dev/tablesim", ""},
 	{"dev/graphsim", ""},
 	{"dev/hostsim", "azure/functions/functionjson dev/internal/subprocess"},
-	{"dev/simulation", "dev/graphsim operate policy policy/rowfile problem request request/memstore review submission workflow"},
+	{"dev/simulation", "dev/graphsim mail operate policy policy/rowfile problem request request/memstore review submission workflow"},
 	{"dev/largetable", "dev/tablesim request submission workflow"},
 	{"dev/cmd/bench/bare", ""},
 	{"dev/cmd/bench", "azure/tables dev/azurite dev/graphsim dev/internal/subprocess dev/largetable dev/simulation dev/tablesim policy submission web/guard"},

@@ -29,7 +29,11 @@ type Settings struct {
 	Mail              string        // NoMail, ACSMail or GraphMail
 	MailURL           string        // scheme and host, for ACSMail in an app that sends mails; http is a stand-in without tokens
 	MailSender        string        // an address, for ACSMail and GraphMail in an app that sends mails
-	LogLevel          slog.Level
+	// MailPerMinute and MailPerHour are the most mails, at least 1, where MailSender is set.
+	MailPerMinute, MailPerHour int
+	ProofByDefault             bool          // whether a mailbox is to be proved unless the policy row says otherwise
+	ProofLasts                 time.Duration // how long a proof counts; whole days
+	LogLevel                   slog.Level
 }
 
 const (
@@ -59,6 +63,7 @@ func read(getenv func(string) string, sendsMails bool, parts []func(*Reader)) (S
 	s.readGraph(r)
 	s.readInvitations(r)
 	s.readMail(r, sendsMails)
+	s.readProof(r)
 	err := s.LogLevel.UnmarshalText([]byte(r.Text(LogLevel)))
 	if err != nil {
 		r.Fault(LogLevel, "must be debug, info, warn or error")
@@ -142,10 +147,17 @@ func (s *Settings) readMail(r *Reader, sendsMails bool) {
 	if !sendsMails {
 		return
 	}
-	s.MailSender, s.MailURL = r.Text(MailSender), strings.TrimSuffix(r.Text(MailURL), "/")
-	switch {
-	case s.Mail == NoMail:
+	sender, minute, hour := r.Text(MailSender), ownPerMinute, ownPerHour
+	if strings.HasSuffix(sender, managedDomain) {
+		minute, hour = managedPerMinute, managedPerHour
+	}
+	minute, hour = r.count(MailPerMinute, minute), r.count(MailPerHour, hour)
+	s.MailSender, s.MailURL = sender, strings.TrimSuffix(r.Text(MailURL), "/")
+	if s.Mail == NoMail {
 		return
+	}
+	s.MailPerMinute, s.MailPerHour = minute, hour
+	switch {
 	case s.Mail == ACSMail && s.MailURL == "":
 		r.Fault(MailURL, "is not set; set it to the address of the resource, such as https://NAME.europe.communication.azure.com")
 	case s.Mail == ACSMail && !IsHost(s.MailURL):
@@ -153,10 +165,52 @@ func (s *Settings) readMail(r *Reader, sendsMails bool) {
 	case s.Mail == ACSMail && strings.HasPrefix(s.MailURL, "https:") && s.ClientID == "":
 		r.Fault(ClientID, "is not set; mails need the client id of the user-assigned managed identity")
 	}
-	sender, err := mail.ParseAddress(s.MailSender)
-	if err != nil || sender.Name != "" || sender.Address != s.MailSender {
+	parsed, err := mail.ParseAddress(sender)
+	if err != nil || parsed.Name != "" || parsed.Address != sender {
 		r.Fault(MailSender, "must be the address that mails come from, such as guests@join.contoso.com, without a name")
 	}
+}
+
+// The limits that Azure Communication Services has at first, per subscription: for a domain of one's
+// own, and for one that Azure manages
+// (https://learn.microsoft.com/azure/communication-services/concepts/service-limits).
+const (
+	ownPerMinute, ownPerHour         = 30, 100
+	managedPerMinute, managedPerHour = 5, 10
+	managedDomain                    = ".azurecomm.net"
+)
+
+// readProof follows readMail: without mails there are no codes.
+func (s *Settings) readProof(r *Reader) {
+	switch text := r.Text(Proof); {
+	case text == "":
+		s.ProofByDefault = s.Mail != NoMail
+	case text != CodeProof && text != NoProof:
+		r.Fault(Proof, "must be %q or %q", CodeProof, NoProof)
+	default:
+		s.ProofByDefault = text == CodeProof
+	}
+	days, err := strconv.Atoi(r.Text(ProofDays))
+	if err != nil || days < 0 || days > maxProofDays {
+		r.Fault(ProofDays, "must be a whole number of days up to %d, such as 7", maxProofDays)
+	}
+	s.ProofLasts = time.Duration(days) * 24 * time.Hour
+}
+
+// maxProofDays is the longest time for which a proof counts: mailboxes change hands.
+const maxProofDays = 90
+
+// count returns a whole number from 1 on, or the default if the setting is unset.
+func (r *Reader) count(name string, unset int) int {
+	text := r.Text(name)
+	if text == "" {
+		return unset
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 {
+		r.Fault(name, "must be a whole number from 1 on, such as %d", unset)
+	}
+	return n
 }
 
 // Reader reads the texts of settings and collects their faults.

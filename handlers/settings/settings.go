@@ -45,6 +45,10 @@ const (
 	Mail              = "GUESTLIST_MAIL"
 	MailURL           = "GUESTLIST_MAIL_URL"
 	MailSender        = "GUESTLIST_MAIL_SENDER"
+	MailPerMinute     = "GUESTLIST_MAIL_PER_MINUTE"
+	MailPerHour       = "GUESTLIST_MAIL_PER_HOUR"
+	Proof             = "GUESTLIST_PROOF"
+	ProofDays         = "GUESTLIST_PROOF_DAYS"
 	UpkeepSchedule    = "GUESTLIST_UPKEEP_SCHEDULE"
 	LogLevel          = "GUESTLIST_LOG_LEVEL"
 )
@@ -60,6 +64,12 @@ const (
 	NoMail    = "none"  // the app sends none; Microsoft sends its invitations
 	ACSMail   = "acs"   // Azure Communication Services
 	GraphMail = "graph" // a mailbox, through Microsoft Graph
+)
+
+// The ways to prove a mailbox.
+const (
+	CodeProof = "code" // by a code that is mailed to it
+	NoProof   = "none"
 )
 
 // Setting describes one setting for people.
@@ -99,7 +109,7 @@ func All() []Setting {
 		{DisposableMail, "refuse", "`accept` also takes addresses at services for throw-away mailboxes"},
 		{MailDomains, "", "Exceptions from the built-in lists of such services: `+gmx.de -example.com` accepts addresses at the first and refuses those at the second"},
 		{StatusPage, "discreet", "`detailed` lets the status page tell whether a person decides, and the outcome. A visitor of the page has not proved to own the mailbox"},
-		{StatusOrigin, "", "Scheme and host of the status page, such as `https://status.contoso.com`, if another app serves it than the form's"},
+		{StatusOrigin, "", "Scheme and host of the status page, such as `https://status.contoso.com`, if another app serves it than the form's. Mails link to it; an app that sends mails needs this setting or the public origin"},
 		{FormOrigin, "", "Scheme and host of the form, if another app serves it than the status page's"},
 		{FormKeys, "", "Secret. Keys that sign forms, each of at least 32 characters, separated by spaces: the first signs, all verify, so a new key goes in front. Required where the form is served; the status page knows by them which ids were issued"},
 		{FormWait, "3s", "The least time between opening the form and sending it; 0s to 1m"},
@@ -119,9 +129,13 @@ func All() []Setting {
 		{DailyShare, "50", "How much of the day's invitations one domain, and one policy row, may have, in percent; 100 is all. A guest that a person has approved does not count"},
 		{InvitationSpacing, "1s", "The least time between two invitations; 0s to 10m"},
 		{RetentionDays, "90", "How many days after a request is finished its personal data is erased; the decision stays. 0 keeps it forever"},
-		{Mail, NoMail, "What will send the app's own mails, of which this version has none: `acs` (Azure Communication Services), `graph` (a mailbox of the tenant, through Microsoft Graph), or `none`"},
+		{Mail, NoMail, "What sends the app's own mails: `acs` (Azure Communication Services), `graph` (a mailbox of the tenant, through Microsoft Graph), or `none`: then Microsoft mails the invitations, and nobody proves a mailbox"},
 		{MailURL, "", "Scheme and host of the resource of Azure Communication Services, such as `https://NAME.europe.communication.azure.com`"},
 		{MailSender, "", "The address that mails come from: a sender of a domain that is linked to that resource, or the address of the mailbox"},
+		{MailPerMinute, "", "The most mails of its own that the app sends in a minute, by all instances together. Default: 30, or 5 for a sender at an Azure-managed domain, as the service allows at first"},
+		{MailPerHour, "", "The same for an hour. Default: 100, or 10. Codes are at most half of it"},
+		{Proof, "", "`code` has partners prove their mailbox by a code that is mailed to it, before they are invited or a person decides, unless the policy row says otherwise; `none` has it only where the row says so. Default: `code` if the app sends mails"},
+		{ProofDays, "7", "How many days a proof counts for later sign-ups with the same address; 0 to 90"},
 		{UpkeepSchedule, "0 * * * * *", "When waiting requests are checked: six fields, seconds first, UTC. Read by the Functions host; required"},
 		{LogLevel, "info", "`debug`, `info`, `warn` or `error`"},
 	}

@@ -38,7 +38,7 @@ func TestMinimalEnvironments(t *testing.T) {
 		TablesURL: "https://guestlist.table.core.windows.net", ClientID: azure[ClientID], GraphURL: "https://graph.microsoft.com",
 		GraphCredential: ManagedIdentity, RedirectURL: "https://myapplications.microsoft.com",
 		IntentLease: 2 * time.Minute, DailyInvitations: 80, DailyShare: 50, InvitationSpacing: time.Second, Retention: 90 * 24 * time.Hour, LogLevel: slog.LevelInfo,
-		Mail: NoMail,
+		Mail: NoMail, ProofLasts: 7 * 24 * time.Hour,
 	}
 	if s != want {
 		t.Errorf("in Azure:\n got %+v\nwant %+v", s, want)
@@ -69,25 +69,31 @@ func TestFaultsNameSettingAndCure(t *testing.T) {
 		"Graph's address with a path":     {azure, []string{GraphURL, "https://graph.microsoft.com/v1.0"}, []string{GraphURL}},
 		"Graph's address with a user":     {azure, []string{GraphURL, "https://graph.microsoft.com@evil.example"}, []string{GraphURL}},
 		"unknown credential":              {azure, []string{GraphCredential, "default"}, []string{GraphCredential, ManagedIdentity}},
-		"redirect not https":              {azure, []string{RedirectURL, "http://example.com"}, []string{RedirectURL}},
-		"lease without a unit":            {azure, []string{IntentLease, "120"}, []string{IntentLease, "2m"}},
-		"lease too short":                 {azure, []string{IntentLease, "1s"}, []string{IntentLease}},
-		"lease too long":                  {azure, []string{IntentLease, "25h"}, []string{IntentLease}},
-		"negative budget":                 {azure, []string{DailyInvitations, "-1"}, []string{DailyInvitations, "80"}},
-		"share of nothing":                {azure, []string{DailyShare, "0"}, []string{DailyShare, "50"}},
-		"share of more than all":          {azure, []string{DailyShare, "101"}, []string{DailyShare}},
-		"budget in words":                 {azure, []string{DailyInvitations, "many"}, []string{DailyInvitations}},
-		"spacing too long":                {azure, []string{InvitationSpacing, "10h"}, []string{InvitationSpacing, "1s"}},
-		"mail by carrier pigeon":          {azure, []string{Mail, "smtp"}, []string{Mail, ACSMail}},
-		"mail from nobody":                {azure, []string{Mail, GraphMail}, []string{MailSender, "guests@"}},
-		"mail from a name":                {azure, []string{Mail, GraphMail, MailSender, "Guests <a@b.example>"}, []string{MailSender, "without a name"}},
-		"mail service without a URL":      {azure, []string{Mail, ACSMail, MailSender, "a@b.example"}, []string{MailURL, "communication"}},
-		"mail service in the clear":       {azure, []string{Mail, ACSMail, MailSender, "a@b.example", MailURL, "http://x.communication.azure.com"}, []string{MailURL, "https"}},
-		"mail service with a path":        {azure, []string{Mail, ACSMail, MailSender, "a@b.example", MailURL, "https://x.communication.azure.com/emails"}, []string{MailURL}},
-		"mail service without identity":   {laptop, []string{Mail, ACSMail, MailSender, "a@b.example", MailURL, "https://x.communication.azure.com"}, []string{ClientID, "mails"}},
-		"retention for ages":              {azure, []string{RetentionDays, "99999"}, []string{RetentionDays, "90"}},
-		"retention with a unit":           {azure, []string{RetentionDays, "90d"}, []string{RetentionDays, "whole number"}},
-		"unknown log level":               {azure, []string{LogLevel, "loud"}, []string{LogLevel}},
+		"a proof in other words":          {azure, []string{Proof, "yes"}, []string{Proof, CodeProof, NoProof}},
+		"a proof that counts for a year":  {azure, []string{ProofDays, "365"}, []string{ProofDays, "90"}},
+		"no mails a minute": {azure, []string{Mail, GraphMail, MailSender, "guests@contoso.com", MailPerMinute, "0"},
+			[]string{MailPerMinute, "30"}},
+		"mails an hour in words": {azure, []string{Mail, GraphMail, MailSender, "guests@contoso.com", MailPerHour, "many"},
+			[]string{MailPerHour, "100"}},
+		"redirect not https":            {azure, []string{RedirectURL, "http://example.com"}, []string{RedirectURL}},
+		"lease without a unit":          {azure, []string{IntentLease, "120"}, []string{IntentLease, "2m"}},
+		"lease too short":               {azure, []string{IntentLease, "1s"}, []string{IntentLease}},
+		"lease too long":                {azure, []string{IntentLease, "25h"}, []string{IntentLease}},
+		"negative budget":               {azure, []string{DailyInvitations, "-1"}, []string{DailyInvitations, "80"}},
+		"share of nothing":              {azure, []string{DailyShare, "0"}, []string{DailyShare, "50"}},
+		"share of more than all":        {azure, []string{DailyShare, "101"}, []string{DailyShare}},
+		"budget in words":               {azure, []string{DailyInvitations, "many"}, []string{DailyInvitations}},
+		"spacing too long":              {azure, []string{InvitationSpacing, "10h"}, []string{InvitationSpacing, "1s"}},
+		"mail by carrier pigeon":        {azure, []string{Mail, "smtp"}, []string{Mail, ACSMail}},
+		"mail from nobody":              {azure, []string{Mail, GraphMail}, []string{MailSender, "guests@"}},
+		"mail from a name":              {azure, []string{Mail, GraphMail, MailSender, "Guests <a@b.example>"}, []string{MailSender, "without a name"}},
+		"mail service without a URL":    {azure, []string{Mail, ACSMail, MailSender, "a@b.example"}, []string{MailURL, "communication"}},
+		"mail service in the clear":     {azure, []string{Mail, ACSMail, MailSender, "a@b.example", MailURL, "http://x.communication.azure.com"}, []string{MailURL, "https"}},
+		"mail service with a path":      {azure, []string{Mail, ACSMail, MailSender, "a@b.example", MailURL, "https://x.communication.azure.com/emails"}, []string{MailURL}},
+		"mail service without identity": {laptop, []string{Mail, ACSMail, MailSender, "a@b.example", MailURL, "https://x.communication.azure.com"}, []string{ClientID, "mails"}},
+		"retention for ages":            {azure, []string{RetentionDays, "99999"}, []string{RetentionDays, "90"}},
+		"retention with a unit":         {azure, []string{RetentionDays, "90d"}, []string{RetentionDays, "whole number"}},
+		"unknown log level":             {azure, []string{LogLevel, "loud"}, []string{LogLevel}},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -148,5 +154,34 @@ func TestOrigins(t *testing.T) {
 		if checkOrigin(bad) == nil {
 			t.Errorf("%q is taken for an origin", bad)
 		}
+	}
+}
+
+func TestProofAndQuotaFollowMailer(t *testing.T) {
+	tests := map[string]struct {
+		changes      map[string]string
+		proof        bool
+		minute, hour int
+	}{
+		"no mails":                      {nil, false, 0, 0},
+		"a sender of one's own":         {map[string]string{Mail: GraphMail, MailSender: "guests@contoso.com"}, true, 30, 100},
+		"a sender that Azure manages":   {map[string]string{Mail: GraphMail, MailSender: "donotreply@1.azurecomm.net"}, true, 5, 10},
+		"quotas that were raised":       {map[string]string{Mail: GraphMail, MailSender: "guests@contoso.com", MailPerMinute: "60", MailPerHour: "900"}, true, 60, 900},
+		"only where the row says so":    {map[string]string{Mail: GraphMail, MailSender: "guests@contoso.com", Proof: NoProof}, false, 30, 100},
+		"a proof and no mails: review":  {map[string]string{Proof: CodeProof}, true, 0, 0},
+		"no mails, and no proof either": {map[string]string{Proof: NoProof}, false, 0, 0},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			values := maps.Clone(azure)
+			maps.Copy(values, test.changes)
+			s, err := readAll(values)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if s.ProofByDefault != test.proof || s.MailPerMinute != test.minute || s.MailPerHour != test.hour {
+				t.Errorf("proof %t, %d a minute, %d an hour", s.ProofByDefault, s.MailPerMinute, s.MailPerHour)
+			}
+		})
 	}
 }

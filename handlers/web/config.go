@@ -30,6 +30,15 @@ type Config struct {
 	Guards         guard.Config
 }
 
+// StatusPages returns the scheme and host of the status pages for links in mails, "" if no setting
+// says it.
+func (c *Config) StatusPages() string {
+	if c.StatusOrigin == "" && len(c.Guards.PublicOrigins) > 0 {
+		return c.Guards.PublicOrigins[0]
+	}
+	return c.StatusOrigin
+}
+
 // The values of the settings that are chosen from a list.
 const (
 	discreetStatus = "discreet" // received, in work, finished: the same for everybody

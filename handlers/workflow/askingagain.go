@@ -53,6 +53,9 @@ func (j *job) objectionOfRows(now policy.Decision) objection {
 	case now.Action != policy.Invite:
 		return objection{request.Review, "row-asks",
 			"the policy rows ask for a person by now: " + now.Reason}
+	case now.Proof.Needed(j.config.ProofByDefault) && !j.Request.Proof.Done():
+		return objection{request.Review, "row-asks-proof",
+			"the policy rows ask for a proof of the mailbox by now, and there is none, so a person decides: " + now.Reason}
 	case decision != nil && !now.Covers(*decision):
 		return objection{request.Review, "row-narrowed",
 			"the policy rows invite to less by now than was decided, so a person decides: " + now.Reason}

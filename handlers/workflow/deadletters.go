@@ -43,6 +43,10 @@ func (w *Worker) GiveUp(ctx context.Context, messageID string, body []byte) erro
 	switch {
 	case err == nil:
 		return nil
+	case message.Kind == submission.Prove && !message.Returned.IsZero() &&
+		w.config.Now().Sub(message.Returned) >= request.ProofTime:
+		w.config.Log.WarnContext(ctx, "a code that was typed could not be looked at in time", "request", message.ID)
+		return nil
 	case message.Kind != submission.Advance:
 		// Repeating an instruction does no harm.
 		return w.putBackForDays(ctx, messageID, message)
@@ -94,6 +98,9 @@ func (w *Worker) settle(ctx context.Context, message submission.Message) error {
 // settleWish records a wish that changes anything, and makes its request due. The due entry goes
 // first, and may turn out to be needless.
 func (w *Worker) settleWish(ctx context.Context, r request.Request, message submission.Message) error {
+	if message.Kind == submission.Prove && r.State != request.Proving {
+		return w.newJob(r).record(ctx, message)
+	}
 	err := w.bringBack(ctx, r.ID, w.config.IntentLease)
 	if err != nil {
 		return err

@@ -21,7 +21,11 @@ func (j *job) decide(ctx context.Context) (next, error) {
 	decision, err := j.decider.Decide(ctx, j.Request.Submission, j.config.Now())
 	if err != nil {
 		j.log.ErrorContext(ctx, "the policy rows can't be read", "attempt", j.Request.Attempt, "error", err)
-		waited := j.config.Now().Sub(j.Request.Since).Abs()
+		since := j.Request.Since
+		if j.Request.Proof.At.After(since) {
+			since = j.Request.Proof.At
+		}
+		waited := j.config.Now().Sub(since).Abs()
 		again := waited < rowsPatience || j.Request.Attempt+1 < mostRowsReads
 		if again && request.Retryable(problem.CodeOf(err)) {
 			d := down.after(j.Request.Attempt, problem.From(err).RetryAfter)
@@ -30,6 +34,10 @@ func (j *job) decide(ctx context.Context) (next, error) {
 		decision = policy.Unreadable(j.config.Now())
 	}
 	j.Request.Decision = &decision
+	n, err := j.demandProof(ctx, decision)
+	if n != proceed || err != nil {
+		return n, err
+	}
 	switch decision.Action {
 	case policy.Invite:
 		return j.startInviting(ctx, "decided", decision.Reason)

@@ -104,7 +104,7 @@ func (j *job) addMember(ctx context.Context, grant *request.Grant) error {
 	*grant = request.Grant{Group: grant.Group, State: request.GrantPresent}
 	if added {
 		grant.State = request.GrantAdded
-	} else if j.resumed {
+	} else if j.resumed || j.known {
 		grant.Note = "found present on a second look: " +
 			"an earlier attempt whose answer was lost may have added it"
 	}

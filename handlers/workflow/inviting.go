@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"time"
 
-	"guestlist/handlers/policy"
 	"guestlist/handlers/problem"
 	"guestlist/handlers/request"
 )
@@ -18,7 +17,7 @@ import (
 // up), a claim with a guest id (it was sent: go on to the grants).
 func (j *job) invite(ctx context.Context) (next, error) {
 	terms := j.Request.Terms()
-	mails := terms != nil && terms.Mail(false) == policy.MicrosoftMail
+	mails := terms != nil && j.directoryMails(*terms)
 	claim, created, err := j.claim(ctx, mails)
 	ours := claim.Owner == j.Request.ID
 	switch {

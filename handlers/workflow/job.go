@@ -47,6 +47,9 @@ type job struct {
 	// confirmed says that this call invited the guest, or that the directory has just confirmed the
 	// guest to it.
 	confirmed bool
+	// known says that the guest is one of an earlier call for this request, so that groups may have
+	// been added before, whatever state it has been in since.
+	known bool
 	// broughtBy is the due time of the due entry that brought the message; zero without one.
 	broughtBy time.Time
 	// doubt is the intent of an earlier attempt to invite whose answer was lost, as long as the
@@ -62,7 +65,14 @@ type job struct {
 	used bool // the turn is used: the directory was asked to invite
 	// counted is the gate with that turn.
 	counted request.Gate
-	log     *slog.Logger
+	// redeemURL is where the guest accepts, if this call has asked the directory for it. It is
+	// neither stored nor logged.
+	redeemURL string
+	// mailbox is what is known about the mailbox, if this call has read it.
+	mailbox *request.Mailbox
+	// mailsStopped says that the gate of mails had a cause when this call booked a mail.
+	mailsStopped bool
+	log          *slog.Logger
 }
 
 // newJob returns a job on the request.
@@ -80,6 +90,9 @@ func (j *job) transition(state request.State, what, detail string) {
 	j.Transition(state, what, detail)
 	if state != before {
 		j.resumed = false
+	}
+	if state == request.Done && before != request.Done {
+		j.oweInvitation()
 	}
 	if state == request.Failed && before != request.Failed {
 		j.failed = &j.Events[len(j.Events)-1]
@@ -130,8 +143,8 @@ func (j *job) end(ctx context.Context, state request.State, what, detail string)
 // due entry brings one more message, which removes it: it may be that of a person who is just
 // taking the request up again.
 func (j *job) finish(ctx context.Context) (next, error) {
-	if j.onlyCheckLeft() {
-		return j.awaitCheck(ctx)
+	if j.onlyLooksLeft() {
+		return j.awaitLook(ctx)
 	}
 	j.Request.Due = time.Time{}
 	err := j.save(ctx)
@@ -198,12 +211,16 @@ func (j *job) step(ctx context.Context) (next, error) {
 		return j.withdraw(ctx)
 	case j.Request.State.Ended() && j.Request.Resend.Open():
 		return j.resend(ctx)
-	case j.onlyCheckLeft():
-		return j.checkReceipt(ctx)
+	case j.Request.State.Ended() && j.Request.Owed != request.Owed{}:
+		return j.payOwed(ctx)
+	case j.onlyLooksLeft():
+		return j.look(ctx)
 	}
 	switch j.Request.State {
 	case request.Received:
 		return j.decide(ctx)
+	case request.Proving:
+		return j.prove(ctx)
 	case request.Approved:
 		return j.approved(ctx)
 	case request.Inviting:

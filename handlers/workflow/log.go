@@ -18,6 +18,8 @@ const (
 	LogKept          = "message kept"              // as a dead letter
 	LogUnreadable    = "record unreadable"         // with every message that it holds up, and by the sweep
 	LogOverdue       = "requests wait too long"    // once a round of the sweep for each state
+	LogMailsStopped  = "mails stopped"             // the app may not send mails; once each time
+	LogMailOwed      = "mail owed"                 // with each attempt once it is late, and when it is given up
 	LogRemains       = "withdrawn guest remains"   // only an admin can remove the guest
 	LogDegraded      = "permission missing"        // the app goes on without; once for each start
 	LogStray         = "policy row matches nobody" // at once, then once an hour for each row
@@ -47,6 +49,8 @@ func LogLines() []LogLine {
 		{LogKept, slog.LevelError, []string{"message", "error"}},
 		{LogUnreadable, slog.LevelError, []string{"request", "error"}},
 		{LogOverdue, slog.LevelWarn, []string{"state", "requests", "oldest"}},
+		{LogMailsStopped, slog.LevelError, []string{"request", "cause"}},
+		{LogMailOwed, slog.LevelError, []string{"request", "kind", "since"}},
 		{LogRemains, slog.LevelWarn, []string{"request", "guest"}},
 		{LogDegraded, slog.LevelWarn, []string{"permission", "effect"}},
 		{LogStray, slog.LevelError, []string{"rows", "key", "row", "review"}},

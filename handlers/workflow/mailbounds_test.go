@@ -17,13 +17,13 @@ type unheard struct {
 	sent func()
 }
 
-func (u unheard) Invite(ctx context.Context, invitation request.Invitation) (string, error) {
+func (u unheard) Invite(ctx context.Context, invitation request.Invitation) (request.Invited, error) {
 	_, err := u.Directory.Invite(ctx, invitation)
 	if err == nil {
 		u.sent()
 		err = fails500
 	}
-	return "", err
+	return request.Invited{}, err
 }
 
 // newUnheardWorld returns a world in which every mail goes out, every answer is lost and the app

@@ -2,11 +2,13 @@ package workflow_test
 
 import (
 	"fmt"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
 
 	"guestlist/handlers/dev/graphsim"
+	"guestlist/handlers/policy"
 	"guestlist/handlers/request"
 )
 
@@ -200,4 +202,33 @@ func TestMissingGuestIsLookedForAnewAfterForbiddenGroup(t *testing.T) {
 		w.settleMinutes(1)
 	}
 	w.wantState(id, request.Done)
+}
+
+// TestMembershipThatWasAddedBeforeApprovalSaysSo: the receipt of the membership is lost, and the
+// guest is left to a person before the next look.
+func TestMembershipThatWasAddedBeforeApprovalSaysSo(t *testing.T) {
+	w := newWorld(t)
+	w.row("contoso.com", "r", "Action", "invite", "Groups", groupOne)
+	saves := 0
+	w.on("Save", before, -1, func() error {
+		saves++
+		if saves == 3 { // decided, invited, granted
+			panic(crash{})
+		}
+		return nil
+	})
+	id := w.submit("ana@contoso.com")
+	_ = w.deliver()
+	w.interrupt, w.queue = nil, nil
+	w.order(forbidden(graphsim.Match{Method: http.MethodGet, Path: "/v1.0/users*"}, 1_000_000))
+	w.now = w.now.Add(2 * time.Hour)
+	w.bring(id)
+	w.deliverAll()
+	w.wantState(id, request.Review)
+	must(w.reviewer().Approve(t.Context(), id, policy.Terms{Groups: []string{groupOne}, UserType: "Guest"}, ""))(t)
+	w.settle(1)
+	r := w.wantState(id, request.Done)
+	if grant := r.Grants[0]; grant.State != request.GrantPresent || grant.Note == "" {
+		t.Errorf("%+v", grant)
+	}
 }

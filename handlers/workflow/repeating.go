@@ -13,6 +13,7 @@ func (j *job) repeat(ctx context.Context, claim request.Claim) (next, error) {
 	if claim.Owner == j.Request.ID {
 		// The receipt is stored, and the request need not know it yet. Its seat is this guest's.
 		j.SetGuest(claim.GuestID, claim.Origin)
+		j.known = true
 	}
 	lately := func() bool { return j.justSent(claim) }
 	user, seen, err := j.awaitUser(ctx, claim.GuestID, lately)

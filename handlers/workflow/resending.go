@@ -24,6 +24,9 @@ const resendLook = time.Hour
 // is as old as its first return, so that the same wish is not heard twice.
 func (j *job) recordResend(ctx context.Context, returned time.Time) error {
 	r := &j.Request
+	if r.State == request.Proving && j.config.Mails != nil {
+		return j.recordCodeWish(ctx, returned)
+	}
 	if !r.State.Ended() || r.NoMail() != "" || r.Resend.Open() || r.Withdrawal.Open() || !r.Erased.IsZero() {
 		j.log.InfoContext(ctx, "the mail of the invitation is not sent again: there is none, or it is under way", "state", r.State)
 		return nil
@@ -56,6 +59,9 @@ func (j *job) resend(ctx context.Context) (next, error) {
 	why := j.Request.NoMail()
 	if why != "" {
 		return j.resent(ctx, "resend-refused", why)
+	}
+	if !j.directoryMails(*j.Request.Terms()) {
+		return j.resendOwn(ctx)
 	}
 	if left := j.held(); left > 0 {
 		return j.postpone(ctx, left)
@@ -207,7 +213,7 @@ func (r *resending) unrecordMail(ctx context.Context) error {
 
 // issue sends the mail.
 func (r *resending) issue(ctx context.Context) (next, error) {
-	_, err := r.post(ctx, r.terms)
+	_, err := r.post(ctx, r.terms, true)
 	_, gateErr := r.tellGate(ctx, err)
 	if gateErr != nil {
 		// The mail counts as sent.

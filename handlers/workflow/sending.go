@@ -96,7 +96,7 @@ func (s *sending) originOf(known request.Origin) request.Origin {
 // day, and then for a person. Otherwise lost answers, or signing up and withdrawing in turn, would
 // send mails without end.
 func (s *sending) spareMailbox(ctx context.Context) (next, error) {
-	if s.terms.Mail(false) != policy.MicrosoftMail {
+	if !s.directoryMails(s.terms) {
 		return proceed, nil
 	}
 	rest, spent := s.mailRest()
@@ -228,7 +228,7 @@ func (s *sending) confirm(ctx context.Context) (next, error) {
 // countMail writes the mail that is about to be sent to the claim, unless it is there, and renews
 // an intent that is not young any more. The mail also counts if the call ends before it sends it.
 func (s *sending) countMail(ctx context.Context) error {
-	s.counted = s.terms.Mail(false) == policy.MicrosoftMail
+	s.counted = s.directoryMails(s.terms)
 	if s.first {
 		s.claim = s.claim.Mailed(s.claim.IntentAt)
 	}
@@ -271,7 +271,7 @@ func (w *Worker) longestAttempt() time.Duration {
 
 // issue sends the invitation and records the receipt.
 func (s *sending) issue(ctx context.Context) (next, error) {
-	guestID, err := s.post(ctx, s.terms)
+	invited, err := s.post(ctx, s.terms, s.directoryMails(s.terms))
 	if err != nil {
 		_, gateErr := s.tellGate(ctx, err)
 		if gateErr != nil {
@@ -292,11 +292,12 @@ func (s *sending) issue(ctx context.Context) (next, error) {
 		s.Request.Origin = request.OriginBrought // the answer names a new account
 	}
 	err = s.changeClaim(ctx, &s.claim, "recording the invited guest", func(c request.Claim) (request.Claim, error) {
-		return c.Sent(guestID, s.Request.Origin, s.config.Now())
+		return c.Sent(invited.GuestID, s.Request.Origin, s.config.Now())
 	})
 	if err != nil {
 		return stop, err
 	}
+	s.redeemURL = invited.RedeemURL
 	_, err = s.tellGate(ctx, nil)
 	if err != nil {
 		return stop, err
@@ -304,8 +305,18 @@ func (s *sending) issue(ctx context.Context) (next, error) {
 	return s.invited(ctx, s.claim, "invited", "the invitation was issued")
 }
 
-// post asks the directory to invite the guest on the terms.
-func (j *job) post(ctx context.Context, terms policy.Terms) (guestID string, err error) {
+// directoryMails reports whether the directory sends the mail of an invitation on the terms.
+func (w *Worker) directoryMails(terms policy.Terms) bool {
+	return terms.Mail(w.config.Mails != nil) == policy.MicrosoftMail
+}
+
+// redirectURL returns where a guest on the terms arrives after accepting.
+func (w *Worker) redirectURL(terms policy.Terms) string {
+	return cmp.Or(terms.RedirectURL, w.config.RedirectURL)
+}
+
+// post asks the directory to invite the guest on the terms. mails says that it is to send its mail.
+func (j *job) post(ctx context.Context, terms policy.Terms, mails bool) (request.Invited, error) {
 	s := j.Request.Submission
 	language := cmp.Or(terms.MessageLanguage, s.Language)
 	// After the lease another instance may take over, so this attempt must be over long before.
@@ -315,9 +326,9 @@ func (j *job) post(ctx context.Context, terms policy.Terms) (guestID string, err
 	return j.config.Directory.Invite(ctx, request.Invitation{
 		Address:         s.Email,
 		DisplayName:     s.Name(),
-		RedirectURL:     cmp.Or(terms.RedirectURL, j.config.RedirectURL),
+		RedirectURL:     j.redirectURL(terms),
 		MessageLanguage: language,
-		SendMessage:     terms.Mail(false) == policy.MicrosoftMail,
+		SendMessage:     mails,
 		Message:         terms.MessageIn(language),
 		Cc:              terms.Cc,
 		UserType:        terms.UserType,

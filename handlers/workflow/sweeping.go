@@ -73,6 +73,8 @@ func (w *Worker) sweepParts(ctx context.Context, s *request.Sweep) (erased int, 
 			erased, more, err = w.sweepRequests(ctx, s)
 		case request.SweepMails:
 			more, err = w.forget(ctx, s, request.MailsKept, w.config.Records.ForgetOldMails)
+		case request.SweepMailboxes:
+			more, err = w.forgetMailboxes(ctx, s)
 		case request.SweepLetters:
 			more, err = w.forget(ctx, s, 0, w.config.DeadLetters.ForgetDeadLetters)
 		}
@@ -188,6 +190,18 @@ func (w *Worker) forget(ctx context.Context, s *request.Sweep, least time.Durati
 		before = kept
 	}
 	next, last, err := page(ctx, before, s.At, eraseBatch)
+	if err != nil {
+		return true, fmt.Errorf("forgetting old %s: %w", s.Part, err)
+	}
+	s.At = next
+	return !last, nil
+}
+
+// forgetMailboxes removes, in one page, what is known about mailboxes and counts no more. It reports
+// whether there are more pages.
+func (w *Worker) forgetMailboxes(ctx context.Context, s *request.Sweep) (more bool, err error) {
+	before := s.Began.Add(-max(request.MailboxesKept, w.config.ProofLasts))
+	next, last, err := w.config.MailStore.ForgetMailboxes(ctx, before, s.At, eraseBatch)
 	if err != nil {
 		return true, fmt.Errorf("forgetting old %s: %w", s.Part, err)
 	}

@@ -25,10 +25,10 @@ type unlucky struct {
 	invites, looked *int
 }
 
-func (u unlucky) Invite(ctx context.Context, invitation request.Invitation) (string, error) {
+func (u unlucky) Invite(ctx context.Context, invitation request.Invitation) (request.Invited, error) {
 	if invitation.Address.String() == u.address && u.invite != nil {
 		*u.invites++
-		return "", u.invite
+		return request.Invited{}, u.invite
 	}
 	return u.Directory.Invite(ctx, invitation)
 }

@@ -2,6 +2,7 @@ package workflow
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -27,31 +28,53 @@ func (j *job) expectCheck(claim request.Claim) {
 	}
 }
 
-// onlyCheckLeft reports whether nothing is left to do for the request but to compare its receipt.
-func (j *job) onlyCheckLeft() bool {
-	r := j.Request
-	checked := r
-	checked.CheckAt = time.Time{}
-	return !r.AtRest() && checked.AtRest()
+// onlyLooksLeft reports whether nothing is left to do for the request but to look at what was sent.
+func (j *job) onlyLooksLeft() bool { return j.Request.OnlyLooks() && !j.Request.NextLook().IsZero() }
+
+// awaitLook saves a request that has ended so that it comes back for the next look.
+func (j *job) awaitLook(ctx context.Context) (next, error) {
+	return j.comeBack(ctx, j.Request.NextLook())
 }
 
-// awaitCheck saves a request that is done so that it comes back when its receipt is to be compared.
-func (j *job) awaitCheck(ctx context.Context) (next, error) {
-	r := &j.Request
-	r.Due = r.CheckAt
-	err := j.config.Store.Wait(ctx, r.ID, r.Due)
-	if err != nil {
-		return stop, fmt.Errorf("writing the due entry of the check: %w", err)
+// comeBack saves the request so that it comes back at that time.
+func (j *job) comeBack(ctx context.Context, due time.Time) (next, error) {
+	if j.Request.Version == "" {
+		err := j.save(ctx) // a message for a request that is not recorded would remove the entry
+		if err != nil {
+			return stop, err
+		}
 	}
-	return stop, j.save(ctx)
+	j.Request.Due = due
+	err := j.config.Store.Wait(ctx, j.Request.ID, due)
+	if err != nil {
+		return stop, fmt.Errorf("writing the due entry of a look: %w", err)
+	}
+	err = j.save(ctx)
+	if err != nil {
+		return stop, errors.Join(err, j.bringBack(ctx, j.Request.ID, j.config.IntentLease))
+	}
+	return stop, nil
+}
+
+// look does what is due of the looks at what was sent.
+func (j *job) look(ctx context.Context) (next, error) {
+	now, check := j.config.Now(), j.Request.CheckAt
+	if j.Request.NextLook().After(now) {
+		return j.awaitLook(ctx)
+	}
+	if !check.IsZero() && !check.After(now) {
+		return j.checkReceipt(ctx)
+	}
+	err := j.lookAtMails(ctx)
+	if err != nil {
+		return stop, err
+	}
+	return j.finish(ctx)
 }
 
 // checkReceipt compares the receipt of a request that is done with the directory.
 func (j *job) checkReceipt(ctx context.Context) (next, error) {
 	r := &j.Request
-	if r.CheckAt.After(j.config.Now()) {
-		return j.awaitCheck(ctx)
-	}
 	user, seen, err := j.userByID(ctx, r.GuestID)
 	switch {
 	case err != nil:
@@ -89,7 +112,7 @@ func (j *job) receiptOfNobody(ctx context.Context) (next, error) {
 	case found == late:
 		j.Request.CheckAt = j.config.Now().Add(checkAfter)
 		j.Request.Attempt++
-		return j.awaitCheck(ctx)
+		return j.awaitLook(ctx)
 	case found == nothing:
 		return j.inviteVanished(ctx)
 	case found == replaced:

@@ -14,7 +14,8 @@ import (
 	"guestlist/handlers/submission"
 )
 
-// Config is what a Worker is made of. All is required but Log, Parse, Pressure, Pace and Retention.
+// Config is what a Worker is made of. All is required but Log, Mails, Parse, Pressure,
+// Pace, ProofByDefault, ProofLasts and Retention.
 type Config struct {
 	Store       request.Store
 	Rows        request.Rows
@@ -26,6 +27,13 @@ type Config struct {
 	Strays      request.StrayStore
 	Directory   request.Directory
 	Users       request.Users
+	MailStore   request.MailStore
+	// Mails sends the app's own mails; nil if it sends none. Then the directory sends its own.
+	Mails *Mails
+	// ProofByDefault says that a proof of the mailbox is needed unless the policy row says otherwise.
+	ProofByDefault bool
+	// ProofLasts is how long a proof counts for later requests for the address.
+	ProofLasts time.Duration
 	// Pace is how fast invitations may be sent. The zero Pace has no limits.
 	Pace request.Pace
 	// Pressure is told by the directory how much of its limits is used; nil if it tells nobody.
@@ -63,6 +71,7 @@ type Worker struct {
 	resumption resumption
 	accepted   atomic.Int64 // invitations that were accepted and are not in Gate.Accepted yet
 	suspected  atomic.Bool  // whether the gate had witnesses when it was last read
+	proofKey   atomic.Pointer[request.ProofKey]
 }
 
 // New returns a Worker, or an error that names what is missing.
@@ -83,6 +92,13 @@ func New(config Config) (*Worker, error) {
 	need(config.Strays != nil, "Strays")
 	need(config.Directory != nil, "Directory")
 	need(config.Users != nil, "Users")
+	need(config.MailStore != nil, "MailStore")
+	if m := config.Mails; m != nil {
+		need(m.Mailer != nil, "Mails.Mailer")
+		need(m.Letters != nil, "Mails.Letters")
+		need(m.Quota.PerMinute > 0 && m.Quota.PerHour > 0, "Mails.Quota")
+		need(m.Random != nil, "Mails.Random")
+	}
 	need(config.RedirectURL != "", "RedirectURL")
 	need(config.IntentLease > 0, "IntentLease")
 	need(config.Now != nil, "Now")
@@ -148,6 +164,8 @@ func (j *job) record(ctx context.Context, message submission.Message) error {
 		return j.recordResend(ctx, message.Returned)
 	case submission.Withdraw:
 		return j.recordWithdrawal(ctx)
+	case submission.Prove:
+		return j.recordCode(ctx, message.Code)
 	default:
 		return nil
 	}
@@ -158,8 +176,11 @@ func (j *job) record(ctx context.Context, message submission.Message) error {
 // not be an attempt at what the request waits for.
 func (j *job) wishDue(kind submission.Kind) bool {
 	wish := j.Request.Resend
-	if kind == submission.Withdraw {
+	switch kind {
+	case submission.Withdraw:
 		wish = j.Request.Withdrawal
+	case submission.Prove:
+		return j.codeMovesOn()
 	}
 	return wish.Open() && !j.Request.Due.After(j.config.Now())
 }

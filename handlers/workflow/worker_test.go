@@ -372,7 +372,7 @@ func TestEditedRowAppliesToNextDecision(t *testing.T) {
 }
 
 func TestNewNamesWhatIsMissing(t *testing.T) {
-	optional := []string{"Log", "Parse", "Pressure", "Pace", "Retention"}
+	optional := []string{"Log", "Mails", "Parse", "Pressure", "Pace", "ProofByDefault", "ProofLasts", "Retention"}
 	complete := newWorld(t).config
 	for _, field := range reflect.VisibleFields(reflect.TypeFor[workflow.Config]()) {
 		config := complete

@@ -81,6 +81,7 @@ func newWorld(t *testing.T, changes ...func(*workflow.Config)) *world {
 		Strays:      w.store,
 		Directory:   interruptedDirectory{w, w.client},
 		Users:       interruptedDirectory{w, w.client},
+		MailStore:   w.store,
 		RedirectURL: "https://landing.example.com",
 		IntentLease: lease,
 		Now:         w.clock,
@@ -486,8 +487,8 @@ func interrupted[T any](w *world, op string, call func() (T, error)) (T, error) 
 	return value, w.afterOp(op, err)
 }
 
-func (d interruptedDirectory) Invite(ctx context.Context, invitation request.Invitation) (string, error) {
-	return interrupted(d.w, "Invite", func() (string, error) { return d.directory.Invite(ctx, invitation) })
+func (d interruptedDirectory) Invite(ctx context.Context, invitation request.Invitation) (request.Invited, error) {
+	return interrupted(d.w, "Invite", func() (request.Invited, error) { return d.directory.Invite(ctx, invitation) })
 }
 
 func (d interruptedDirectory) Group(ctx context.Context, id string) (request.Group, error) {

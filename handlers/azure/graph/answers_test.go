@@ -150,7 +150,7 @@ func addressed(address string) string {
 
 func TestAnswerNamesInvitedGuestInAnyCase(t *testing.T) {
 	client, _ := answering(t, 201, "application/json", addressed(strings.ToUpper(email)))
-	id, err := client.Invite(t.Context(), invitation(t))
+	id, err := guestOf(client.Invite(t.Context(), invitation(t)))
 	if err != nil || id != guest {
 		t.Errorf("%q, %v", id, err)
 	}

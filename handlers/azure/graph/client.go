@@ -173,15 +173,15 @@ func authenticator(credential azcore.TokenCredential, base *url.URL) (authentica
 // It returns every code of the directory except DirectoryNotReplicated, DirectoryGroupForbidden,
 // DirectoryGroupClosed and DirectoryReadForbidden. It returns one that is [request.TenantWide] only
 // if Graph's text is about the tenant and can't be about this guest.
-func (c *Client) Invite(ctx context.Context, invitation request.Invitation) (string, error) {
+func (c *Client) Invite(ctx context.Context, invitation request.Invitation) (request.Invited, error) {
 	const doing = "inviting a guest"
 	body, err := newInvitation(invitation)
 	if err != nil {
-		return "", err
+		return request.Invited{}, err
 	}
 	call, err := newPost(doing, "/invitations", map[string]string{}, body)
 	if err != nil {
-		return "", err
+		return request.Invited{}, err
 	}
 	chosen, ours := quotable(invitation)
 	var created createdInvitation
@@ -192,23 +192,23 @@ func (c *Client) Invite(ctx context.Context, invitation request.Invitation) (str
 		private:  append(chosen, ours...),
 	}, func(ctx context.Context) error { return c.send(ctx, call, &created) })
 	if err != nil {
-		return "", err
+		return request.Invited{}, err
 	}
 	if strings.EqualFold(created.Status, "Error") {
 		const code = request.DirectoryInvitationError
-		return "", &problem.Error{Code: code, Public: request.DirectoryPublic(code), Detail: doing + ": " + advice[code]}
+		return request.Invited{}, &problem.Error{Code: code, Public: request.DirectoryPublic(code), Detail: doing + ": " + advice[code]}
 	}
 	if created.Invited == nil {
-		return "", problem.New(request.DirectoryUnavailable, "%s: the answer names no guest", doing)
+		return request.Invited{}, problem.New(request.DirectoryUnavailable, "%s: the answer names no guest", doing)
 	}
 	if created.Address != "" && !strings.EqualFold(created.Address, invitation.Address.String()) {
-		return "", problem.New(request.DirectoryUnavailable, "%s: the answer is about another guest", doing)
+		return request.Invited{}, problem.New(request.DirectoryUnavailable, "%s: the answer is about another guest", doing)
 	}
 	id, valid := policy.ParseGUID(created.Invited.ID)
 	if !valid {
-		return "", problem.New(request.DirectoryUnavailable, "%s: the guest's id in the answer is not a GUID", doing)
+		return request.Invited{}, problem.New(request.DirectoryUnavailable, "%s: the guest's id in the answer is not a GUID", doing)
 	}
-	return id, nil
+	return request.Invited{GuestID: id, RedeemURL: created.RedeemURL}, nil
 }
 
 // newInvitation returns the invitation as it goes over the wire.

@@ -92,12 +92,12 @@ type reference struct {
 	URL string `json:"@odata.id"`
 }
 
-// createdInvitation is the answer to an invitation. The redeem URL is not read: it redeems for any
-// holder.
+// createdInvitation is the answer to an invitation. The redeem URL is a secret of the guest's.
 type createdInvitation struct {
-	Address string `json:"invitedUserEmailAddress"`
-	Status  string `json:"status"`
-	Invited *user  `json:"invitedUser"`
+	Address   string `json:"invitedUserEmailAddress"`
+	Status    string `json:"status"`
+	RedeemURL string `json:"inviteRedeemUrl"`
+	Invited   *user  `json:"invitedUser"`
 }
 
 // user is a user of the tenant, a guest or not.

@@ -156,7 +156,7 @@ func wantUser(t *testing.T, client *graph.Client, address submission.Address, wa
 func TestUsersWhoChange(t *testing.T) {
 	sim, url := newSim(t, nil)
 	client, _ := newClient(t, url, nil)
-	id, err := client.Invite(t.Context(), invitation(t))
+	id, err := guestOf(client.Invite(t.Context(), invitation(t)))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -341,7 +341,7 @@ func TestFindUserAndInviteAgreeOnEveryKindOfUser(t *testing.T) {
 			if err != nil || (len(deleted) == 1 && deleted[0].ID == last) != strings.HasPrefix(name, "deleted guest") {
 				t.Errorf("deleted %v, %v", deleted, err)
 			}
-			id, err := client.Invite(t.Context(), invitation(t))
+			id, err := guestOf(client.Invite(t.Context(), invitation(t)))
 			if test.invite == "" {
 				if err != nil || want.ID != "" && id != want.ID {
 					t.Errorf("invited %q, %v", id, err)

@@ -108,7 +108,7 @@ func TestCallsOfGuestAreThoseOfTheManual(t *testing.T) {
 	directory := must(graph.New(graph.Config{URL: server.URL}))(t)
 	worker := must(workflow.New(workflow.Config{
 		Store: counted, Rows: counted, Seats: counted, Gates: counted, DeadLetters: counted,
-		Records: counted, Strays: counted, Queues: noQueues{}, Directory: directory, Users: directory,
+		Records: counted, Strays: counted, MailStore: counted, Queues: noQueues{}, Directory: directory, Users: directory,
 		RedirectURL: "https://landing.example.com", IntentLease: time.Minute, Now: time.Now,
 		Sleep: func(context.Context, time.Duration) error {
 			t.Error("the worker waits")

@@ -19,6 +19,7 @@ import (
 	"guestlist/handlers/azure/identity"
 	"guestlist/handlers/azure/queues"
 	"guestlist/handlers/azure/tables"
+	"guestlist/handlers/mail"
 	"guestlist/handlers/problem"
 	"guestlist/handlers/request"
 	"guestlist/handlers/settings"
@@ -68,12 +69,15 @@ func build(s settings.Settings, pages web.Config, log *slog.Logger) (*functions.
 	if err != nil {
 		return nil, fmt.Errorf("connecting to the directory: %w", err)
 	}
-	// Built before anything sends mails, so that a setting that can't work shows at the start.
 	mailer, err := newMailer(s, tokens.mail, tenant, log)
 	if err != nil {
 		return nil, fmt.Errorf("connecting to the mail service: %w", err)
 	}
-	worker, err := newWorker(s, store, onQueues, tenant, pressure, log)
+	mails, err := newMails(s, pages, mailer)
+	if err != nil {
+		return nil, err
+	}
+	worker, err := newWorker(s, store, onQueues, tenant, pressure, mails, log)
 	if err != nil {
 		return nil, err
 	}
@@ -135,11 +139,33 @@ func newMailer(
 	return nil, nil
 }
 
+// newMails returns what the worker needs to send the app's own mails, nil without a mailer.
+func newMails(s settings.Settings, pages web.Config, mailer request.Mailer) (*workflow.Mails, error) {
+	if mailer == nil {
+		return nil, nil
+	}
+	origin := pages.StatusPages()
+	if origin == "" {
+		return nil, fmt.Errorf("%s is not set: mails link to the status page, so set it to the scheme and host of the "+
+			"status page, or set %s", settings.StatusOrigin, settings.PublicOrigins)
+	}
+	letters, err := mail.NewComposer(pages.Style, origin)
+	if err != nil {
+		return nil, fmt.Errorf("preparing to write mails: %w", err)
+	}
+	return &workflow.Mails{
+		Mailer: mailer, Letters: letters, Random: rand.Reader,
+		Quota: request.MailQuota{PerMinute: s.MailPerMinute, PerHour: s.MailPerHour},
+	}, nil
+}
+
 // newWorker returns what moves requests on.
 func newWorker(
-	s settings.Settings, store *tables.Store, onQueues *queues.Service, tenant *graph.Client, pressure *workflow.Pressure, log *slog.Logger,
+	s settings.Settings, store *tables.Store, onQueues *queues.Service, tenant *graph.Client, pressure *workflow.Pressure,
+	mails *workflow.Mails, log *slog.Logger,
 ) (*workflow.Worker, error) {
 	return workflow.New(workflow.Config{
+		MailStore: store, Mails: mails, ProofByDefault: s.ProofByDefault, ProofLasts: s.ProofLasts,
 		Store: store, Rows: store, Seats: store, Gates: store, DeadLetters: store, Records: store, Strays: store,
 		Queues: onQueues, Directory: tenant, Users: tenant, Pressure: pressure,
 		Pace:        request.Pace{Daily: s.DailyInvitations, Share: s.DailyShare, Spacing: s.InvitationSpacing},

@@ -5,6 +5,6 @@
 //	settings → web: signup, status ──────┘
 //
 // It must not do the work of the packages that it connects, nor link policy/lint, policy/rowfile
-// or anything below dev. It imports only azure/..., problem, request, settings, submission,
+// or anything below dev. It imports only azure/..., mail, problem, request, settings, submission,
 // web/... and workflow of this module.
 package main

@@ -59,6 +59,7 @@ type Store interface {
 	request.DeadLetterStore
 	request.Records
 	request.StrayStore
+	request.MailStore
 }
 
 // nothing is a directory and queues that nobody calls; the queues are empty.
@@ -76,7 +77,7 @@ func (nothing) Enqueue(context.Context, []byte) error { return nil }
 func worker(store Store, now time.Time, log io.Writer) (*workflow.Worker, error) {
 	return workflow.New(workflow.Config{
 		Store: store, Rows: store, Seats: store, Gates: store, DeadLetters: store, Records: store, Strays: store,
-		Queues: nothing{}, Directory: nothing{}, Users: nothing{}, Retention: 30 * 24 * time.Hour,
+		Queues: nothing{}, Directory: nothing{}, Users: nothing{}, MailStore: store, Retention: 30 * 24 * time.Hour,
 		RedirectURL: "https://landing.example.com", IntentLease: 2 * time.Minute,
 		Now:    func() time.Time { return now },
 		Sleep:  func(context.Context, time.Duration) error { return nil },

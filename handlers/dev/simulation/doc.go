@@ -17,7 +17,7 @@
 //
 // Both ends are held to suites: memstore to that of the tables, the tenant to the stand-in for
 // Microsoft Graph behind the real client. The package must not know HTTP or Table Storage; of the
-// Functions host it knows the rules of its queues. It imports only dev/graphsim, operate, policy,
-// policy/rowfile, problem, request, request/memstore, review, submission and workflow of this
-// module.
+// Functions host it knows the rules of its queues. It imports only dev/graphsim, mail, operate,
+// policy, policy/rowfile, problem, request, request/memstore, review, submission and workflow of
+// this module.
 package simulation

@@ -218,12 +218,12 @@ type bentDirectory struct {
 	member func(ctx context.Context, group, guest string) (added bool, err error)
 }
 
-func (d bentDirectory) Invite(ctx context.Context, i request.Invitation) (string, error) {
-	id, err := d.directory.Invite(ctx, i)
+func (d bentDirectory) Invite(ctx context.Context, i request.Invitation) (request.Invited, error) {
+	invited, err := d.directory.Invite(ctx, i)
 	if d.invite != nil {
-		id, err = d.invite(ctx, i, id, err)
+		invited.GuestID, err = d.invite(ctx, i, invited.GuestID, err)
 	}
-	return id, err
+	return invited, err
 }
 
 func (d bentDirectory) FindUser(ctx context.Context, a submission.Address) (request.User, error) {

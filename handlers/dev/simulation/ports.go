@@ -523,7 +523,7 @@ func (d directory) do(op string, effect func() error) error {
 
 func (d directory) Invite(
 	ctx context.Context, invitation request.Invitation,
-) (guestID string, err error) {
+) (invited request.Invited, err error) {
 	by := d.current
 	deadline, bounded := ctx.Deadline()
 	if bounded {
@@ -532,15 +532,16 @@ func (d directory) Invite(
 	}
 	d.beginInvitation(by, invitation)
 	seen := 0
-	guestID, err = get(d, "Invite", func() (string, error) {
+	invited, err = get(d, "Invite", func() (request.Invited, error) {
 		seen = d.happenings
 		id, nobody := d.inviteNobody(invitation.Address)
 		guests := d.tenant.guests
 		if nobody {
 			d.invitationArrived(by, invitation, guests, id, nil)
-			return id, nil
+			return request.Invited{GuestID: id, RedeemURL: redeemURL + id}, nil
 		}
-		id, err := d.tenant.Invite(ctx, invitation)
+		invited, err := d.tenant.Invite(ctx, invitation)
+		id = invited.GuestID
 		if problem.CodeOf(err) == request.DirectoryUnknown {
 			d.unknown[by.about]++
 			d.failures[by.about]++
@@ -549,18 +550,18 @@ func (d directory) Invite(
 		if d.tenant.guests > guests {
 			d.guestCame(d.tenant.accounts[id])
 		}
-		return id, err
+		return invited, err
 	})
 	by.inviting = submission.Address{}
 	if err == nil {
 		by.knows, by.openingsThen = true, d.counts.Openings
-		d.tell(by, guestID, invitation.Address, seen)
+		d.tell(by, invited.GuestID, invitation.Address, seen)
 	}
 	d.answered(by, err)
 	if problem.CodeOf(err) == request.DirectoryThrottled {
 		by.deferred = d.now.Add(problem.From(err).RetryAfter)
 	}
-	return guestID, err
+	return invited, err
 }
 
 func (d directory) FindGuest(ctx context.Context, address submission.Address) (string, error) {

@@ -115,21 +115,21 @@ func (t *Tenant) redirect(user *tenantUser, to submission.Address) bool {
 }
 
 // Invite implements [request.Directory].
-func (t *Tenant) Invite(_ context.Context, invitation request.Invitation) (string, error) {
+func (t *Tenant) Invite(_ context.Context, invitation request.Invitation) (request.Invited, error) {
 	user := t.users[invitation.Address]
 	switch {
 	case t.Stopped != "":
-		return "", &problem.Error{Code: t.Stopped, Answer: "403 Forbidden",
+		return request.Invited{}, &problem.Error{Code: t.Stopped, Answer: "403 Forbidden",
 			Detail: "the tenant takes no invitations"}
 	case t.noMembers && invitation.UserType == "Member":
-		return "", problem.New(noMember, "insufficient privileges to complete the operation")
+		return request.Invited{}, problem.New(noMember, "insufficient privileges to complete the operation")
 	case t.bars[invitation.Address] != "":
-		return "", problem.New(t.bars[invitation.Address], "the address can't be invited")
+		return request.Invited{}, problem.New(t.bars[invitation.Address], "the address can't be invited")
 	case user != nil && user.kind == request.InternalUser:
-		return "", problem.New(request.DirectoryInternalUser,
+		return request.Invited{}, problem.New(request.DirectoryInternalUser,
 			"the address belongs to an internal user")
 	case user != nil && user.kind == request.DisabledGuest:
-		return "", problem.New(request.DirectoryGuestDisabled,
+		return request.Invited{}, problem.New(request.DirectoryGuestDisabled,
 			"the guest exists and the account is disabled")
 	case user == nil || user.kind == request.DeletedGuest:
 		t.AddUser(invitation.Address, request.PendingGuest)
@@ -139,8 +139,11 @@ func (t *Tenant) Invite(_ context.Context, invitation request.Invitation) (strin
 	if invitation.SendMessage {
 		t.mails[invitation.Address]++
 	}
-	return user.id, nil
+	return request.Invited{GuestID: user.id, RedeemURL: redeemURL + user.id}, nil
 }
+
+// redeemURL is what the redeem URLs of guests begin with.
+const redeemURL = "https://login.example.com/redeem/"
 
 // noMember is the answer to an invitation as a member that the app may not make.
 const noMember = request.DirectoryMemberForbidden

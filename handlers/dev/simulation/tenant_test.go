@@ -64,7 +64,8 @@ func (a *actor) say(what string, err error) {
 }
 
 func (a *actor) invite() string {
-	id, err := a.Invite(a.ctx, request.Invitation{Address: a.address, RedirectURL: "https://landing.example.com", SendMessage: true, UserType: "Guest"})
+	invited, err := a.Invite(a.ctx, request.Invitation{Address: a.address, RedirectURL: "https://landing.example.com", SendMessage: true, UserType: "Guest"})
+	id := invited.GuestID
 	a.say(fmt.Sprintf("invited %s, %d mails", a.id(id), a.mails()), err)
 	return id
 }

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"os"
 	"os/signal"
@@ -167,6 +168,19 @@ func (p *parts) start(ctx context.Context, environ []string, emulatorLog io.Writ
 	return at, nil
 }
 
+// fixedAddress returns the address with the port, a free one for 0: mails link to the pages, so the
+// handler must know it before the host listens there.
+func fixedAddress(port int) (string, error) {
+	if port != 0 {
+		return "127.0.0.1:" + strconv.Itoa(port), nil
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", fmt.Errorf("looking for a free port: %w", err)
+	}
+	return listener.Addr().String(), listener.Close()
+}
+
 // startHost starts the host and with it the handler. Of the settings, the local settings file is
 // overridden by the environment, and both by what is known only now.
 func (p *parts) startHost(ctx context.Context, environ []string, at addresses) error {
@@ -177,6 +191,13 @@ func (p *parts) startHost(ctx context.Context, environ []string, at addresses) e
 	known := []string{
 		settings.GraphURL + "=" + at.Graph, settings.GraphCredential + "=" + settings.NoCredential,
 		settings.MailURL + "=" + p.mail.url,
+	}
+	listen, err := fixedAddress(p.ports[httpPort].number)
+	if err != nil {
+		return err
+	}
+	if variable(slices.Concat(values, environ), settings.PublicOrigins) == "" {
+		known = append(known, settings.PublicOrigins+"=http://"+listen)
 	}
 	if variable(slices.Concat(values, environ), settings.FormKeys) == "" {
 		key, err := formKey(p.data)
@@ -190,7 +211,7 @@ func (p *parts) startHost(ctx context.Context, environ []string, at addresses) e
 		Root:    p.root,
 		Env:     slices.Concat(values, environ, known),
 		Storage: at.Storage,
-		Listen:  "127.0.0.1:" + strconv.Itoa(p.ports[httpPort].number),
+		Listen:  listen,
 		Log:     p.log,
 	})
 	if err != nil {

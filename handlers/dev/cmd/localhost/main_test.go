@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -136,6 +137,56 @@ func (r running) memberships(t *testing.T) int {
 	return len(list)
 }
 
+// postJSON posts as a program that may, and returns the answer.
+func (r running) postJSON(t *testing.T, link, body string) []byte {
+	t.Helper()
+	request, err := http.NewRequest(http.MethodPost, link, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set("Content-Type", "application/json")
+	request.Header.Set(guard.KeyHeader, programKey)
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	answer, err := io.ReadAll(response.Body)
+	if err != nil || response.StatusCode != http.StatusAccepted {
+		t.Fatalf("%s was answered with %s (%v)", body, response.Status, err)
+	}
+	return answer
+}
+
+// What a mail may have in its text.
+var (
+	codeInText   = regexp.MustCompile(`(?m)^\s*(\d{4} \d{4})\s*$`)
+	redeemInText = regexp.MustCompile(`(?m)^(https?://\S*redeem\S*)$`)
+)
+
+// lastMail returns what the last mail that was taken has in its text, "" if it has none.
+func (r running) lastMail(t *testing.T, what *regexp.Regexp) string {
+	t.Helper()
+	response, err := http.Get(r.Mails + ".json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	var mails []struct{ Text string }
+	err = json.NewDecoder(response.Body).Decode(&mails)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(mails) == 0 {
+		return ""
+	}
+	match := what.FindStringSubmatch(mails[len(mails)-1].Text)
+	if match == nil {
+		return ""
+	}
+	return match[1]
+}
+
 // eventually waits until another process has made the condition true.
 func eventually(t *testing.T, what string, condition func() bool) {
 	t.Helper()
@@ -182,22 +233,22 @@ func TestFormKeyIsKeptAndPrivate(t *testing.T) {
 func TestLocalRunInvitesAndStopsCompletely(t *testing.T) {
 	root := apptest.App(t)
 	r := start(t, root)
-	request, err := http.NewRequest(http.MethodPost, r.Signup,
-		strings.NewReader(`{"email":"ana@contoso.com","givenName":"Ana","familyName":"Silva","company":"Contoso Ltd"}`))
-	if err != nil {
-		t.Fatal(err)
+	body := r.postJSON(t, r.Signup,
+		`{"email":"ana@contoso.com","givenName":"Ana","familyName":"Silva","company":"Contoso Ltd"}`)
+	var accepted struct {
+		ID string `json:"id"`
 	}
-	request.Header.Set("Content-Type", "application/json")
-	request.Header.Set(guard.KeyHeader, programKey)
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		t.Fatal(err)
+	code := ""
+	eventually(t, "the mail with the code", func() bool {
+		code = r.lastMail(t, codeInText)
+		return code != ""
+	})
+	if err := json.Unmarshal(body, &accepted); err != nil || accepted.ID == "" {
+		t.Fatalf("the sign-up was answered with %q", body)
 	}
-	_ = response.Body.Close()
-	if response.StatusCode != http.StatusAccepted {
-		t.Fatalf("the sign-up was answered with %s", response.Status)
-	}
+	r.postJSON(t, r.Signup+"/"+accepted.ID, `{"action":"prove","code":"`+code+`"}`)
 	eventually(t, "the guest in both groups of the sample row", func() bool { return r.memberships(t) == 2 })
+	eventually(t, "the invitation mail", func() bool { return r.lastMail(t, redeemInText) != "" })
 
 	second := program("-root", root)
 	output, err := second.CombinedOutput()

@@ -1,0 +1,128 @@
+package workflow
+
+import (
+	"time"
+
+	"guestlist/handlers/problem"
+	"guestlist/handlers/request"
+)
+
+const (
+	// mailHour is how many minutes count as the last hour. A mail is sent a little after it was
+	// counted.
+	mailHour = 62
+	// codesOf is the part of a quota that codes may use: anybody can cause them who fills in the
+	// form, and an invitation must not wait for that.
+	codesOf = 2
+	// leastShare is how many codes in an hour a domain may have at least, and shareOfCodes the part
+	// of the codes otherwise.
+	leastShare   = 3
+	shareOfCodes = 2
+	// longestMailPause is the longest time for which the mail service is left alone because it asks
+	// for that; see longestPause.
+	longestMailPause = time.Hour
+	// mailProbe is how often a mail service is tried that takes no mails at all.
+	mailProbe = 15 * time.Minute
+)
+
+// mailTurn is the answer of the gate of mails to one mail.
+type mailTurn struct {
+	wait    time.Duration // before asking again; 0 means: send now
+	trouble bool          // the service takes no mails
+	why     string        // for an admin
+}
+
+// bookMail returns the gate after one more mail of the kind to the domain, which is a hash, or why
+// there may not be one now: then the gate is as it was. It is a pure function.
+func bookMail(
+	g request.MailGate, now time.Time, quota request.MailQuota, kind request.MailKind, domain string,
+) (request.MailGate, mailTurn) {
+	if left := mailsHeldFor(g, now); left > 0 {
+		return g, mailTurn{wait: left, trouble: g.Cause != "", why: "the mail service is left alone for now"}
+	}
+	minute := now.Unix() / 60
+	next := recentMinutes(g, minute)
+	var hour, lately request.MailMinute // counts
+	for _, m := range next.Minutes {
+		hour.Mails, hour.Codes = hour.Mails+m.Mails, hour.Codes+m.Codes
+		if m.Minute >= minute-1 {
+			lately.Mails, lately.Codes = lately.Mails+m.Mails, lately.Codes+m.Codes
+		}
+	}
+	code := kind == request.CodeMail
+	switch {
+	case hour.Mails >= quota.PerHour, code && hour.Codes >= max(1, quota.PerHour/codesOf):
+		free := time.Duration(next.Minutes[0].Minute+mailHour-minute) * time.Minute
+		return g, mailTurn{wait: max(time.Minute, free), why: "the mails of the hour are sent"}
+	case lately.Mails >= quota.PerMinute, code && lately.Codes >= max(1, quota.PerMinute/codesOf):
+		return g, mailTurn{wait: time.Minute, why: "the mails of the minute are sent"}
+	case code && next.Domains[domain] >= max(leastShare, quota.PerHour/codesOf/shareOfCodes):
+		left := time.Unix((next.Hour+1)*3600, 0).Sub(now)
+		return g, mailTurn{wait: max(time.Minute, left), why: "the domain has had its share of the codes of the hour"}
+	}
+	last := len(next.Minutes) - 1
+	if last < 0 || next.Minutes[last].Minute != minute {
+		next.Minutes = append(next.Minutes, request.MailMinute{Minute: minute})
+		last++
+	}
+	next.Minutes[last].Mails++
+	if code {
+		next.Minutes[last].Codes++
+		next.Domains[domain]++
+	}
+	return next, mailTurn{}
+}
+
+// recentMinutes returns the gate with what counts at that minute alone, in memory of its own.
+// Minutes and an hour that lie ahead of the clocks of all instances were written by a wrong one.
+func recentMinutes(g request.MailGate, minute int64) request.MailGate {
+	const ahead = int64(clockError / time.Minute)
+	var minutes []request.MailMinute
+	for _, m := range g.Minutes {
+		if m.Minute > minute-mailHour && m.Minute <= minute+ahead {
+			minutes = append(minutes, m)
+		}
+	}
+	g.Minutes = minutes
+	hour, domains := minute/60, map[string]int{}
+	if g.Hour == hour {
+		for domain, n := range g.Domains {
+			domains[domain] = n
+		}
+	}
+	g.Hour, g.Domains = hour, domains
+	return g
+}
+
+// mailsHeldFor returns for how long the mail service is still left alone.
+func mailsHeldFor(g request.MailGate, now time.Time) time.Duration {
+	left := g.HeldUntil.Sub(now)
+	if left > longestMailPause+clockError {
+		return 0 // no correct clock can have written that
+	}
+	return max(0, left)
+}
+
+// holdMails returns the gate after the service has not taken a mail for a reason that is
+// everybody's: it asks to come back later, or the app may not send.
+func holdMails(g request.MailGate, now time.Time, failure *problem.Error) request.MailGate {
+	pause := max(time.Minute, min(failure.RetryAfter, longestMailPause))
+	if failure.Code == request.MailForbidden {
+		pause = mailProbe
+		if g.Cause == "" {
+			g.CauseAt = now
+		}
+		g.Cause = failure.Code
+	}
+	until := now.Add(pause)
+	if until.After(g.HeldUntil) || mailsHeldFor(g, now) == 0 {
+		g.HeldUntil = until
+	}
+	return g
+}
+
+// mailTaken returns the gate after the service has taken a mail.
+func mailTaken(g request.MailGate) request.MailGate {
+	g.Cause, g.CauseAt, g.HeldUntil = "", time.Time{}, time.Time{}
+	return g
+}

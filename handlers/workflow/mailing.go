@@ -1,0 +1,352 @@
+package workflow
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"time"
+
+	"guestlist/handlers/mail"
+	"guestlist/handlers/problem"
+	"guestlist/handlers/request"
+)
+
+// Mails is what a Worker needs to send mails of the app's own. All is required.
+type Mails struct {
+	Mailer  request.Mailer
+	Letters Letters
+	Quota   request.MailQuota
+	// Random makes the key of codes at the first need.
+	Random io.Reader
+}
+
+// Letters writes the mails.
+type Letters interface {
+	Code(to mail.Recipient, code mail.Code) (request.Mail, error)
+	Invitation(to mail.Recipient, invitation mail.Invitation) (request.Mail, error)
+	Denial(to mail.Recipient, denial mail.Denial) (request.Mail, error)
+}
+
+const (
+	// mailLease is how long nothing is done about a mail that was begun and may have been sent: a
+	// call may still be at it, and a service may for a while not know a mail that it has taken.
+	mailLease = 10 * time.Minute
+	// longestMailCall is the longest time between the intent of a mail and the end of its call.
+	longestMailCall = 2 * time.Minute
+	// mailLook is how long after a mail the service is asked what became of it. A second look
+	// follows while it does not know, and mailLooks is when none does any more.
+	mailLook  = 10 * time.Minute
+	mailLooks = 2 * time.Hour
+)
+
+// mailing schedules a mail that the service did not take for a passing reason.
+var mailing = schedule{time.Minute, 5 * time.Minute, 15 * time.Minute, time.Hour}
+
+// errand is one mail that is to be sent for the request.
+type errand struct {
+	kind   request.MailKind
+	person bool // a person asks for it: it goes out whatever the mailbox has had
+	// write writes the mail. If it can't now, the outcome says so.
+	write func(ctx context.Context) (request.Mail, mailOutcome, error)
+	// intend, if set, changes the request together with the intent. undo takes that back.
+	intend, undo func()
+}
+
+// mailOutcome is what came of an errand. The zero mailOutcome is none yet.
+type mailOutcome struct {
+	sent    bool
+	refused bool          // it will not be sent
+	wait    time.Duration // before it is tried again
+	trouble bool          // it waits because of the mail service
+	what    string        // the event
+	why     string        // for an admin, without personal data
+}
+
+// mailID returns the id of the last mail of the kind.
+func (j *job) mailID(kind request.MailKind) request.MailID {
+	return request.NewMailID(j.Request.ID, kind, j.Request.Mail(kind).Ordinal)
+}
+
+// sendMail sends a mail of the app's own, at most once for each intent: the intent is stored before
+// the service is asked, and whoever finds one without a receipt asks the service before anything is
+// sent. The caller saves the request with what came of it.
+func (j *job) sendMail(ctx context.Context, e errand) (mailOutcome, error) {
+	settled, err := j.settleMail(ctx, e.kind)
+	if settled != (mailOutcome{}) || err != nil {
+		return settled, err
+	}
+	mailbox, held, err := j.spareMailboxOf(ctx, e)
+	if held != (mailOutcome{}) || err != nil {
+		return held, err
+	}
+	held, err = j.bookMail(ctx, e.kind)
+	if held != (mailOutcome{}) || err != nil {
+		return held, err
+	}
+	letter, held, err := e.write(ctx)
+	if held != (mailOutcome{}) || err != nil {
+		return held, err
+	}
+	mailbox = mailbox.Counted(e.kind, j.config.Now())
+	mailbox, err = j.saveMailbox(ctx, mailbox)
+	if err != nil {
+		return mailOutcome{}, err
+	}
+	before := j.Request.Mail(e.kind)
+	id := j.IntendMail(e.kind)
+	if e.intend != nil {
+		e.intend()
+	}
+	err = j.save(ctx)
+	if err != nil {
+		return mailOutcome{}, err
+	}
+	began := j.Request.Mail(e.kind).At
+	if j.config.Now().Sub(began) > longestMailCall/2 {
+		return mailOutcome{}, problem.New(problem.StorageUnavailable,
+			"storing the intent of a mail took too long; another call may be at it")
+	}
+	calling, cancel := context.WithTimeout(ctx, longestMailCall/2)
+	defer cancel()
+	err = j.config.Mails.Mailer.SendMail(calling, id, letter)
+	if err == nil {
+		return j.mailTaken(ctx, e.kind)
+	}
+	return j.mailNotTaken(ctx, e, before, mailbox, problem.From(err))
+}
+
+// settleMail finds out whether a mail was sent whose receipt is missing. The outcome is zero if
+// there is none, or if the service has never taken it: then the same mail may be sent.
+func (j *job) settleMail(ctx context.Context, kind request.MailKind) (mailOutcome, error) {
+	last := j.Request.Mail(kind)
+	if !last.Open() {
+		return mailOutcome{}, nil
+	}
+	left := last.At.Add(mailLease).Sub(j.config.Now())
+	if left > 0 && left <= mailLease+clockError {
+		return mailOutcome{wait: left, what: "mail-unanswered",
+			why: "a mail was begun and its outcome is not known; the mail service will be asked"}, nil
+	}
+	status, err := j.config.Mails.Mailer.MailStatus(ctx, j.mailID(kind))
+	if err != nil {
+		failure := problem.From(err)
+		j.logFailure(ctx, "the mail service did not say what became of a mail", failure.Code, err)
+		return mailOutcome{wait: mailing.after(j.Request.Attempt, failure.RetryAfter), trouble: true,
+			what: "mail-unanswered", why: "the mail service does not say whether a mail was sent (" + string(failure.Code) + ")"}, nil
+	}
+	if status.State == request.MailUnheard {
+		return mailOutcome{}, nil
+	}
+	j.noteStatus(last, status)
+	return mailOutcome{sent: true, what: "mail-found", why: "a mail whose answer was lost: " + j.tellMail(kind)}, nil
+}
+
+// spareMailboxOf returns what is known about the mailbox, and whether it has to be left alone.
+func (j *job) spareMailboxOf(ctx context.Context, e errand) (request.Mailbox, mailOutcome, error) {
+	mailbox, err := j.mailboxOf(ctx)
+	if err != nil {
+		return mailbox, mailOutcome{}, err
+	}
+	if e.person {
+		return mailbox, mailOutcome{}, nil
+	}
+	wait, refused := mailbox.BeforeMail(e.kind, j.config.Now())
+	switch {
+	case refused:
+		return mailbox, mailOutcome{refused: true, what: "mail-withheld",
+			why: "the mailbox gets no mail now: it has had those of a day, or the mail service leaves it alone"}, nil
+	case wait > 0:
+		return mailbox, mailOutcome{wait: wait, what: "mail-rests",
+			why: "the mailbox had a mail lately; the next one waits"}, nil
+	}
+	return mailbox, mailOutcome{}, nil
+}
+
+// bookMail asks the gate of mails to let the mail through.
+func (j *job) bookMail(ctx context.Context, kind request.MailKind) (mailOutcome, error) {
+	domain := hashOf("domain", j.Request.Submission.Email.Domain())
+	var turn mailTurn
+	before, err := request.ChangeMailGate(ctx, j.config.MailStore, func(g request.MailGate) (request.MailGate, bool) {
+		var next request.MailGate
+		next, turn = bookMail(g, j.config.Now(), j.config.Mails.Quota, kind, domain)
+		return next, turn.wait == 0
+	})
+	if err != nil {
+		return mailOutcome{}, err
+	}
+	j.mailsStopped = before.Cause != ""
+	if turn.wait == 0 {
+		return mailOutcome{}, nil
+	}
+	return mailOutcome{wait: turn.wait, trouble: turn.trouble, what: "mail-held", why: turn.why}, nil
+}
+
+// mailTaken notes that the service has taken the mail, and looks at it once more later.
+func (j *job) mailTaken(ctx context.Context, kind request.MailKind) (mailOutcome, error) {
+	m := j.Request.Mail(kind)
+	m.State, m.Code, m.LookAt = request.MailUnderway, "", j.config.Now().Add(mailLook)
+	j.SetMail(m)
+	if j.mailsStopped {
+		err := j.tellMailGate(ctx, nil)
+		if err != nil {
+			return mailOutcome{}, err
+		}
+	}
+	return mailOutcome{sent: true, what: "mail-sent", why: "the mail service has taken the " + string(kind) + " mail"}, nil
+}
+
+// mailNotTaken notes why the service has not taken the mail, or gave no answer.
+func (j *job) mailNotTaken(
+	ctx context.Context, e errand, before request.SentMail, mailbox request.Mailbox, failure *problem.Error,
+) (mailOutcome, error) {
+	j.logFailure(ctx, "the mail service did not take a mail", failure.Code, failure)
+	m := j.Request.Mail(e.kind)
+	switch failure.Code {
+	case request.MailUnavailable:
+		return mailOutcome{wait: mailLease, trouble: true, what: "mail-unanswered",
+			why: "the mail service gave no usable answer; it will be asked what became of the mail"}, nil
+	case request.MailRefused:
+		m.State, m.Code = request.MailFailed, string(failure.Code)
+		j.SetMail(m)
+		return mailOutcome{refused: true, what: "mail-refused", why: "the mail service refuses the mail"}, nil
+	case request.MailThrottled, request.MailForbidden:
+	default:
+		return mailOutcome{}, fmt.Errorf("sending a mail: %w", failure)
+	}
+	// It certainly was not sent, so it does not count. The next attempt has the same id.
+	j.DropMail(e.kind, before)
+	if e.undo != nil {
+		e.undo()
+	}
+	_, err := j.saveMailbox(ctx, mailbox.Uncounted(e.kind))
+	if problem.CodeOf(err) == problem.Conflict {
+		err = nil // another mail was counted meanwhile; this one stays counted
+	}
+	if err == nil {
+		err = j.tellMailGate(ctx, failure)
+	}
+	if err != nil {
+		return mailOutcome{}, err
+	}
+	return mailOutcome{wait: mailing.after(j.Request.Attempt, failure.RetryAfter), trouble: failure.Code == request.MailForbidden,
+		what: "mail-postponed", why: "the mail service takes no mail now (" + string(failure.Code) + ")"}, nil
+}
+
+// tellMailGate tells the gate of mails what the service has answered, nil if it has taken a mail.
+// Only the call that finds out that the app may not send writes the line that alerts look for.
+func (j *job) tellMailGate(ctx context.Context, failure *problem.Error) error {
+	opened := false
+	_, err := request.ChangeMailGate(ctx, j.config.MailStore, func(g request.MailGate) (request.MailGate, bool) {
+		if failure == nil {
+			return mailTaken(g), g.Cause != ""
+		}
+		next := holdMails(g, j.config.Now(), failure)
+		opened = g.Cause == "" && next.Cause != ""
+		return next, true
+	})
+	if err == nil && opened {
+		j.log.ErrorContext(ctx, LogMailsStopped, "cause", failure.Code)
+	}
+	return err
+}
+
+// mailboxOf returns what is known about the mailbox of the request's address. A call reads it once.
+func (j *job) mailboxOf(ctx context.Context) (request.Mailbox, error) {
+	if j.mailbox != nil {
+		return *j.mailbox, nil
+	}
+	mailbox, err := j.config.MailStore.Mailbox(ctx, j.Request.Submission.Email)
+	if err != nil {
+		return mailbox, fmt.Errorf("reading what the mailbox has had: %w", err)
+	}
+	j.mailbox = &mailbox
+	return mailbox, nil
+}
+
+// saveMailbox stores what is known about the mailbox of the request's address.
+func (j *job) saveMailbox(ctx context.Context, mailbox request.Mailbox) (request.Mailbox, error) {
+	mailbox.Changed = j.config.Now()
+	saved, err := j.config.MailStore.SaveMailbox(ctx, j.Request.Submission.Email, mailbox)
+	if err != nil {
+		j.mailbox = nil
+		return mailbox, fmt.Errorf("saving what the mailbox has had: %w", err)
+	}
+	j.mailbox = &saved
+	return saved, nil
+}
+
+// noteStatus writes down what the service says of a mail, and when to look at it again.
+func (j *job) noteStatus(m request.SentMail, status request.MailStatus) {
+	now := j.config.Now()
+	m.State, m.Code, m.LookAt = status.State, status.Code, time.Time{}
+	if status.State == request.MailUnderway && now.Sub(m.At).Abs() < mailLooks {
+		m.LookAt = now.Add(max(time.Hour, min(status.Again, mailLooks)))
+	}
+	j.SetMail(m)
+	if !m.Arrives() {
+		j.Record("mail-not-delivered", j.tellMail(m.Kind))
+	}
+}
+
+// tellMail says for an admin what became of the last mail of the kind.
+func (j *job) tellMail(kind request.MailKind) string {
+	m := j.Request.Mail(kind)
+	text := fmt.Sprintf("%s mail %d is %s", kind, m.Ordinal, m.State)
+	if m.Code != "" {
+		text += " (" + m.Code + ")"
+	}
+	return text
+}
+
+// lookAtMails asks the service what became of the mails that are to be looked at now.
+func (j *job) lookAtMails(ctx context.Context) error {
+	for _, m := range j.Request.Mails {
+		switch {
+		case m.LookAt.IsZero(), m.LookAt.After(j.config.Now()):
+			continue
+		case j.config.Mails == nil:
+			m.LookAt = time.Time{}
+			j.SetMail(m)
+			continue
+		}
+		status, err := j.config.Mails.Mailer.MailStatus(ctx, j.mailID(m.Kind))
+		if err != nil {
+			j.logFailure(ctx, "the mail service did not say what became of a mail", problem.CodeOf(err), err)
+			status = request.MailStatus{State: m.State}
+		}
+		if status.State == request.MailUnheard {
+			status.State = request.MailUnderway // it has taken the mail, and forgets
+		}
+		j.noteStatus(m, status)
+		if status.State == request.MailSuppressed {
+			err = j.noteSuppressed(ctx)
+			if err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// noteSuppressed notes that the service leaves the mailbox alone: another attempt would prolong
+// that.
+func (j *job) noteSuppressed(ctx context.Context) error {
+	mailbox, err := j.mailboxOf(ctx)
+	if err != nil {
+		return err
+	}
+	mailbox.SuppressedAt = j.config.Now()
+	_, err = j.saveMailbox(ctx, mailbox)
+	return err
+}
+
+// recipient is who gets the mails of the request. The row's language goes before the form's.
+func (j *job) recipient() mail.Recipient {
+	r := j.Request
+	to := mail.Recipient{Address: r.Submission.Email, Request: r.ID}
+	if terms := r.Terms(); terms != nil && terms.MessageLanguage != "" {
+		to.Languages = append(to.Languages, terms.MessageLanguage)
+	}
+	to.Languages = append(to.Languages, r.Submission.Language)
+	return to
+}

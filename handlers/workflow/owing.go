@@ -1,0 +1,188 @@
+package workflow
+
+import (
+	"context"
+	"time"
+
+	"guestlist/handlers/mail"
+	"guestlist/handlers/policy"
+	"guestlist/handlers/problem"
+	"guestlist/handlers/request"
+)
+
+const (
+	// owedAlarm is how long a mail may be owed before each attempt writes the line that alerts look
+	// for, and owedPatience how long it is tried to send it.
+	owedAlarm    = 6 * time.Hour
+	owedPatience = 7 * 24 * time.Hour
+)
+
+// oweInvitation notes that the guest is to be sent the app's own invitation mail, last of all: the
+// link in it works once the groups are there. A guest who has accepted needs none, and one whom
+// another request has invited was sent that one's.
+func (j *job) oweInvitation() {
+	r, terms := &j.Request, j.Request.Terms()
+	if j.config.Mails == nil || terms == nil || terms.Mail(true) != policy.OwnMail || r.GuestID == "" {
+		return
+	}
+	known := r.Mail(request.InvitationMail).Arrives() && r.Vanished == 0
+	if r.Joined.IsZero() && r.RepeatOf == "" && !known {
+		j.Owe(request.InvitationMail)
+	}
+}
+
+// payOwed sends the mail that an ended request is owed. That it can't be sent changes nothing else
+// about the request.
+func (j *job) payOwed(ctx context.Context) (next, error) {
+	r := &j.Request
+	owed := r.Owed
+	if j.config.Mails == nil {
+		return j.paid(ctx, "mail-dropped", "the app sends no mails of its own any more")
+	}
+	waited := j.config.Now().Sub(owed.Since).Abs()
+	if waited >= owedPatience {
+		j.log.ErrorContext(ctx, LogMailOwed, "kind", owed.Kind, "since", owed.Since)
+		return j.paid(ctx, "mail-given-up", "the "+string(owed.Kind)+" mail could not be sent for days")
+	}
+	e := errand{kind: owed.Kind, person: owed.Person, write: j.writeInvitation}
+	if owed.Kind == request.DecisionMail {
+		e.write = j.writeDenial
+	}
+	outcome, err := j.sendMail(ctx, e)
+	j.returnTurn(ctx)
+	switch {
+	case err != nil:
+		return stop, err
+	case outcome.sent, outcome.refused:
+		return j.paid(ctx, outcome.what, outcome.why)
+	}
+	if waited >= owedAlarm {
+		j.log.ErrorContext(ctx, LogMailOwed, "kind", owed.Kind, "since", owed.Since)
+	}
+	if r.Reason != outcome.why {
+		j.Record(outcome.what, outcome.why)
+	}
+	return j.postpone(ctx, outcome.wait)
+}
+
+// paid ends the attempts to send a mail.
+func (j *job) paid(ctx context.Context, what, why string) (next, error) {
+	j.Request.Owed, j.Request.Attempt = request.Owed{}, 0
+	j.Record(what, why)
+	return j.finish(ctx)
+}
+
+// writeDenial writes the mail about a request that was denied.
+func (j *job) writeDenial(context.Context) (request.Mail, mailOutcome, error) {
+	letter, err := j.config.Mails.Letters.Denial(j.recipient(), mail.Denial{})
+	if err != nil {
+		return request.Mail{}, mailOutcome{}, problem.New(problem.Internal, "writing the mail about a decision: %w", err)
+	}
+	return letter, mailOutcome{}, nil
+}
+
+// writeInvitation writes the mail with the redeem URL. The directory is asked for that at each
+// mail, since it is never stored; the call that has just invited knows it.
+func (j *job) writeInvitation(ctx context.Context) (request.Mail, mailOutcome, error) {
+	r := j.Request
+	terms := r.Terms()
+	if terms == nil || r.GuestID == "" || r.State != request.Done && r.State != request.Failed {
+		return request.Mail{}, mailOutcome{refused: true, what: "mail-dropped", why: "the guest is not invited as things stand"}, nil
+	}
+	if j.redeemURL == "" {
+		held, err := j.askForRedeemURL(ctx, *terms)
+		if held != (mailOutcome{}) || err != nil {
+			return request.Mail{}, held, err
+		}
+	}
+	letter, err := j.config.Mails.Letters.Invitation(j.recipient(), mail.Invitation{
+		RedeemURL: j.redeemURL, Message: terms.Message, RedirectURL: j.redirectURL(*terms),
+	})
+	if err != nil {
+		// The URL may be no URL: what the directory says is not trusted.
+		j.redeemURL = ""
+		j.log.ErrorContext(ctx, "the invitation mail can't be written", "error", err)
+		return request.Mail{}, mailOutcome{wait: mailing.after(j.Request.Attempt, 0), what: "mail-postponed",
+			why: "the directory gave no usable address for accepting the invitation"}, nil
+	}
+	return letter, mailOutcome{}, nil
+}
+
+// askForRedeemURL asks the directory for the redeem URL, as long as the guest is the one that the
+// request knows and has not accepted. To ask is to invite again without a mail, so it takes a turn.
+func (j *job) askForRedeemURL(ctx context.Context, terms policy.Terms) (mailOutcome, error) {
+	r := &j.Request
+	if left := j.held(); left > 0 {
+		return mailOutcome{wait: left, what: "mail-postponed", why: "the directory asked to come back later"}, nil
+	}
+	holder, seen, err := j.findUser(ctx)
+	if err != nil {
+		return j.noRedeemURL(ctx, aboutQuestion(problem.From(err)))
+	}
+	drop := func(why string) (mailOutcome, error) {
+		return mailOutcome{refused: true, what: "mail-dropped", why: why}, nil
+	}
+	switch {
+	case !seen: // whoever holds the address gets the mail that is for its holder
+	case holder.Kind == request.AcceptedGuest && holder.ID == r.GuestID:
+		r.Joined = j.config.Now()
+		return drop("the guest has accepted meanwhile")
+	case holder.Kind == request.NoUser && j.config.Now().Sub(r.Since).Abs() < patience:
+		return mailOutcome{wait: replicating.after(r.Attempt, 0), what: "mail-postponed",
+			why: "the directory does not show the guest yet"}, nil
+	case holder.Kind != request.PendingGuest, holder.ID != r.GuestID:
+		return drop("the address does not belong to the pending guest any more")
+	}
+	turn, err := j.admit(ctx)
+	if err != nil {
+		return mailOutcome{}, err
+	}
+	if turn.wait > 0 {
+		return mailOutcome{wait: min(turn.wait, resendLook), what: "mail-postponed", why: turn.why}, nil
+	}
+	invited, err := j.post(ctx, terms, false)
+	_, gateErr := j.tellGate(ctx, err)
+	switch {
+	case gateErr != nil:
+		return mailOutcome{}, gateErr
+	case err != nil:
+		return j.noRedeemURL(ctx, problem.From(err))
+	case invited.GuestID != r.GuestID:
+		return drop("the directory names another guest for the address")
+	}
+	j.redeemURL = invited.RedeemURL
+	return mailOutcome{}, nil
+}
+
+// noRedeemURL puts a mail off because the directory did not give the address that belongs in it.
+func (j *job) noRedeemURL(ctx context.Context, failure *problem.Error) (mailOutcome, error) {
+	j.logFailure(ctx, "the directory gave no address for accepting the invitation", failure.Code, failure)
+	if !request.TenantWide(failure.Code) && !request.Retryable(failure.Code) {
+		return mailOutcome{refused: true, what: "mail-dropped", why: "the directory refused: " + failure.Detail + ref(failure)}, nil
+	}
+	if failure.Code == request.DirectoryThrottled {
+		err := j.holdAll(ctx, busy.after(0, failure.RetryAfter))
+		if err != nil && !j.goesOnWithoutGate(ctx, err) {
+			return mailOutcome{}, err
+		}
+	}
+	return mailOutcome{wait: mailing.after(j.Request.Attempt, failure.RetryAfter), what: "mail-postponed",
+		why: "the directory gave no address for accepting the invitation (" + string(failure.Code) + ")"}, nil
+}
+
+// resendOwn lets the app's own invitation mail be sent again, because somebody asked for it.
+func (j *job) resendOwn(ctx context.Context) (next, error) {
+	r := &j.Request
+	wish, person := r.Resend, r.Resend.By != request.ThePartner
+	last := r.Mail(request.InvitationMail)
+	switch {
+	case r.Owed.Kind == request.InvitationMail:
+		return j.resent(ctx, "resend-needless", "the mail is still to be sent")
+	case !person && last.Arrives() && j.config.Now().Sub(last.At).Abs() < request.MailRest:
+		return j.resent(ctx, "resend-too-soon", "the last mail went out less than "+request.MailRest.String()+" before")
+	}
+	r.Owed = request.Owed{Kind: request.InvitationMail, Since: j.config.Now(), Person: person}
+	r.Resend, r.Attempt = request.Instruction{}, 0
+	j.Record("resend-begun", "the invitation mail is sent again, as "+wish.Who()+" wished")
+	return again, j.save(ctx)
+}
