@@ -65,7 +65,8 @@ func (c *Change) Erase(why string) {
 	for i := range r.Grants {
 		r.Grants[i].Note = hide(r.Grants[i].Note)
 	}
-	r.CheckAt, r.Owed, r.Mails = time.Time{}, Owed{}, slices.Clone(r.Mails)
+	r.CheckAt, r.RemindAt, r.Owed = time.Time{}, time.Time{}, Owed{}
+	r.Mails = slices.Clone(r.Mails)
 	for i := range r.Mails {
 		r.Mails[i].LookAt = time.Time{}
 	}

@@ -48,13 +48,18 @@ func (r Request) Mail(kind MailKind) SentMail {
 	return r.Mails[i]
 }
 
-// NextLook returns when something that was sent for the request is looked at, zero if nothing is.
+// NextLook returns when something that was sent for the request is looked at, or the guest is
+// reminded of it; zero if neither.
 func (r Request) NextLook() time.Time {
 	next := r.CheckAt
-	for _, m := range r.Mails {
-		if !m.LookAt.IsZero() && (next.IsZero() || m.LookAt.Before(next)) {
-			next = m.LookAt
+	sooner := func(at time.Time) {
+		if !at.IsZero() && (next.IsZero() || at.Before(next)) {
+			next = at
 		}
+	}
+	sooner(r.RemindAt)
+	for _, m := range r.Mails {
+		sooner(m.LookAt)
 	}
 	return next
 }

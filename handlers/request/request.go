@@ -65,6 +65,8 @@ type Request struct {
 	Mails []SentMail
 	// Owed is the mail of the app's own that is still to be sent.
 	Owed Owed
+	// RemindAt is when the guest is reminded of the invitation; zero if not.
+	RemindAt time.Time
 	// Resend asks for the mail of the invitation to be sent again; zero when nobody asks, or it is
 	// done.
 	Resend Instruction

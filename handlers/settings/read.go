@@ -33,6 +33,7 @@ type Settings struct {
 	MailPerMinute, MailPerHour int
 	ProofByDefault             bool          // whether a mailbox is to be proved unless the policy row says otherwise
 	ProofLasts                 time.Duration // how long a proof counts; whole days
+	reminders                  [maxReminders]time.Duration
 	LogLevel                   slog.Level
 }
 
@@ -64,6 +65,7 @@ func read(getenv func(string) string, sendsMails bool, parts []func(*Reader)) (S
 	s.readInvitations(r)
 	s.readMail(r, sendsMails)
 	s.readProof(r)
+	s.readReminders(r)
 	err := s.LogLevel.UnmarshalText([]byte(r.Text(LogLevel)))
 	if err != nil {
 		r.Fault(LogLevel, "must be debug, info, warn or error")
@@ -195,6 +197,31 @@ func (s *Settings) readProof(r *Reader) {
 		r.Fault(ProofDays, "must be a whole number of days up to %d, such as 7", maxProofDays)
 	}
 	s.ProofLasts = time.Duration(days) * 24 * time.Hour
+}
+
+// maxReminders is how many reminders there may be, and maxReminderDays the last day for one.
+const maxReminders, maxReminderDays = 2, 60
+
+func (s *Settings) readReminders(r *Reader) {
+	last := 0
+	for _, text := range Split(r.Text(Reminders)) {
+		days, err := strconv.Atoi(text)
+		if err != nil || days <= last || days > maxReminderDays || len(s.Reminders()) == maxReminders {
+			r.Fault(Reminders, "must be one or two whole numbers of days in ascending order, at most %d, such as 3 10", maxReminderDays)
+			return
+		}
+		last = days
+		s.reminders[len(s.Reminders())] = time.Duration(days) * 24 * time.Hour
+	}
+}
+
+// Reminders returns how long after the invitation mail guests are reminded, in ascending order.
+func (s Settings) Reminders() []time.Duration {
+	n := 0
+	for n < len(s.reminders) && s.reminders[n] > 0 {
+		n++
+	}
+	return s.reminders[:n]
 }
 
 // maxProofDays is the longest time for which a proof counts: mailboxes change hands.

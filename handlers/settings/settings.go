@@ -49,6 +49,7 @@ const (
 	MailPerHour       = "GUESTLIST_MAIL_PER_HOUR"
 	Proof             = "GUESTLIST_PROOF"
 	ProofDays         = "GUESTLIST_PROOF_DAYS"
+	Reminders         = "GUESTLIST_REMINDERS"
 	UpkeepSchedule    = "GUESTLIST_UPKEEP_SCHEDULE"
 	LogLevel          = "GUESTLIST_LOG_LEVEL"
 )
@@ -136,6 +137,7 @@ func All() []Setting {
 		{MailPerHour, "", "The same for an hour. Default: 100, or 10. Codes are at most half of it"},
 		{Proof, "", "`code` has partners prove their mailbox by a code that is mailed to it, before they are invited or a person decides, unless the policy row says otherwise; `none` has it only where the row says so. Default: `code` if the app sends mails"},
 		{ProofDays, "7", "How many days a proof counts for later sign-ups with the same address; 0 to 90"},
+		{Reminders, "", "After how many days a guest who has not accepted is reminded by a mail of the app's own: one or two whole numbers such as `3 10`, at most 60. Default: no reminders"},
 		{UpkeepSchedule, "0 * * * * *", "When waiting requests are checked: six fields, seconds first, UTC. Read by the Functions host; required"},
 		{LogLevel, "info", "`debug`, `info`, `warn` or `error`"},
 	}

@@ -3,6 +3,7 @@ package settings
 import (
 	"log/slog"
 	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -75,6 +76,11 @@ func TestFaultsNameSettingAndCure(t *testing.T) {
 			[]string{MailPerMinute, "30"}},
 		"mails an hour in words": {azure, []string{Mail, GraphMail, MailSender, "guests@contoso.com", MailPerHour, "many"},
 			[]string{MailPerHour, "100"}},
+		"three reminders":               {azure, []string{Reminders, "1 2 3"}, []string{Reminders, "3 10"}},
+		"reminders out of order":        {azure, []string{Reminders, "10 3"}, []string{Reminders, "ascending"}},
+		"a reminder after half a year":  {azure, []string{Reminders, "180"}, []string{Reminders, "60"}},
+		"a reminder at once":            {azure, []string{Reminders, "0"}, []string{Reminders}},
+		"a reminder in words":           {azure, []string{Reminders, "soon"}, []string{Reminders}},
 		"redirect not https":            {azure, []string{RedirectURL, "http://example.com"}, []string{RedirectURL}},
 		"lease without a unit":          {azure, []string{IntentLease, "120"}, []string{IntentLease, "2m"}},
 		"lease too short":               {azure, []string{IntentLease, "1s"}, []string{IntentLease}},
@@ -183,5 +189,18 @@ func TestProofAndQuotaFollowMailer(t *testing.T) {
 				t.Errorf("proof %t, %d a minute, %d an hour", s.ProofByDefault, s.MailPerMinute, s.MailPerHour)
 			}
 		})
+	}
+}
+
+func TestReminders(t *testing.T) {
+	for text, want := range map[string][]time.Duration{
+		"": nil, "3": {72 * time.Hour}, "3 10": {72 * time.Hour, 240 * time.Hour}, "3,10": {72 * time.Hour, 240 * time.Hour},
+	} {
+		values := maps.Clone(azure)
+		values[Reminders] = text
+		s, err := readAll(values)
+		if err != nil || !slices.Equal(s.Reminders(), want) {
+			t.Errorf("%q: %v, %v", text, s.Reminders(), err)
+		}
 	}
 }

@@ -11,13 +11,16 @@ import (
 	"guestlist/handlers/request"
 )
 
-// Mails is what a Worker needs to send mails of the app's own. All is required.
+// Mails is what a Worker needs to send mails of the app's own. All is required but Reminders.
 type Mails struct {
 	Mailer  request.Mailer
 	Letters Letters
 	Quota   request.MailQuota
 	// Random makes the key of codes at the first need.
 	Random io.Reader
+	// Reminders are how long after the invitation mail a guest who has not accepted is reminded of
+	// it, in ascending order; none for no reminders.
+	Reminders []time.Duration
 }
 
 // Letters writes the mails.
@@ -25,6 +28,7 @@ type Letters interface {
 	Code(to mail.Recipient, code mail.Code) (request.Mail, error)
 	Invitation(to mail.Recipient, invitation mail.Invitation) (request.Mail, error)
 	Denial(to mail.Recipient, denial mail.Denial) (request.Mail, error)
+	Reminder(to mail.Recipient, reminder mail.Reminder) (request.Mail, error)
 }
 
 const (

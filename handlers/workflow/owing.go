@@ -45,15 +45,21 @@ func (j *job) payOwed(ctx context.Context) (next, error) {
 		return j.paid(ctx, "mail-given-up", "the "+string(owed.Kind)+" mail could not be sent for days")
 	}
 	e := errand{kind: owed.Kind, person: owed.Person, write: j.writeInvitation}
-	if owed.Kind == request.DecisionMail {
+	switch owed.Kind {
+	case request.DecisionMail:
 		e.write = j.writeDenial
+	case request.ReminderMail:
+		e.write = j.writeReminder
 	}
 	outcome, err := j.sendMail(ctx, e)
 	j.returnTurn(ctx)
 	switch {
 	case err != nil:
 		return stop, err
-	case outcome.sent, outcome.refused:
+	case outcome.sent:
+		j.planReminder()
+		return j.paid(ctx, outcome.what, outcome.why)
+	case outcome.refused:
 		return j.paid(ctx, outcome.what, outcome.why)
 	}
 	if waited >= owedAlarm {
@@ -72,6 +78,40 @@ func (j *job) paid(ctx context.Context, what, why string) (next, error) {
 	return j.finish(ctx)
 }
 
+// planReminder notes when the guest is reminded of the invitation next, if at all.
+func (j *job) planReminder() {
+	r := &j.Request
+	invited, n := r.Mail(request.InvitationMail), r.Mail(request.ReminderMail).Ordinal
+	r.RemindAt = time.Time{}
+	reminded := r.Owed.Kind == request.ReminderMail
+	if later := j.config.Mails.Reminders; n < len(later) && (reminded || r.Owed.Kind == request.InvitationMail && n == 0) {
+		r.RemindAt = invited.At.Add(later[n])
+	}
+}
+
+// oweReminder notes that the guest is to be reminded, as far as this is still the guest of an
+// invitation that was mailed and not accepted.
+func (j *job) oweReminder() {
+	r := j.Request
+	if j.config.Mails != nil && r.State == request.Done && r.Joined.IsZero() && r.Mail(request.InvitationMail).Arrives() {
+		j.Owe(request.ReminderMail)
+	}
+}
+
+// writeReminder writes the reminder of an invitation that was not accepted.
+func (j *job) writeReminder(ctx context.Context) (request.Mail, mailOutcome, error) {
+	held, err := j.needRedeemURL(ctx)
+	if held != (mailOutcome{}) || err != nil {
+		return request.Mail{}, held, err
+	}
+	r := j.Request
+	letter, err := j.config.Mails.Letters.Reminder(j.recipient(), mail.Reminder{
+		RedeemURL: j.redeemURL, RedirectURL: j.redirectURL(*r.Terms()), Invited: r.Mail(request.InvitationMail).At,
+		Last: r.Mail(request.ReminderMail).Ordinal+1 >= len(j.config.Mails.Reminders),
+	})
+	return j.written(ctx, letter, err)
+}
+
 // writeDenial writes the mail about a request that was denied.
 func (j *job) writeDenial(context.Context) (request.Mail, mailOutcome, error) {
 	letter, err := j.config.Mails.Letters.Denial(j.recipient(), mail.Denial{})
@@ -84,28 +124,41 @@ func (j *job) writeDenial(context.Context) (request.Mail, mailOutcome, error) {
 // writeInvitation writes the mail with the redeem URL. The directory is asked for that at each
 // mail, since it is never stored; the call that has just invited knows it.
 func (j *job) writeInvitation(ctx context.Context) (request.Mail, mailOutcome, error) {
-	r := j.Request
-	terms := r.Terms()
-	if terms == nil || r.GuestID == "" || r.State != request.Done && r.State != request.Failed {
-		return request.Mail{}, mailOutcome{refused: true, what: "mail-dropped", why: "the guest is not invited as things stand"}, nil
+	held, err := j.needRedeemURL(ctx)
+	if held != (mailOutcome{}) || err != nil {
+		return request.Mail{}, held, err
 	}
-	if j.redeemURL == "" {
-		held, err := j.askForRedeemURL(ctx, *terms)
-		if held != (mailOutcome{}) || err != nil {
-			return request.Mail{}, held, err
-		}
-	}
+	terms := j.Request.Terms()
 	letter, err := j.config.Mails.Letters.Invitation(j.recipient(), mail.Invitation{
 		RedeemURL: j.redeemURL, Message: terms.Message, RedirectURL: j.redirectURL(*terms),
 	})
-	if err != nil {
-		// The URL may be no URL: what the directory says is not trusted.
-		j.redeemURL = ""
-		j.log.ErrorContext(ctx, "the invitation mail can't be written", "error", err)
-		return request.Mail{}, mailOutcome{wait: mailing.after(j.Request.Attempt, 0), what: "mail-postponed",
-			why: "the directory gave no usable address for accepting the invitation"}, nil
+	return j.written(ctx, letter, err)
+}
+
+// written returns a mail with a redeem URL, or, if it could not be written, lets it be tried again:
+// the URL may be no URL, since what the directory says is not trusted.
+func (j *job) written(ctx context.Context, letter request.Mail, err error) (request.Mail, mailOutcome, error) {
+	if err == nil {
+		return letter, mailOutcome{}, nil
 	}
-	return letter, mailOutcome{}, nil
+	j.redeemURL = ""
+	j.log.ErrorContext(ctx, "the invitation mail can't be written", "error", err)
+	return request.Mail{}, mailOutcome{wait: mailing.after(j.Request.Attempt, 0), what: "mail-postponed",
+		why: "the directory gave no usable address for accepting the invitation"}, nil
+}
+
+// needRedeemURL makes sure that this call knows the redeem URL, if the guest is invited as things
+// stand.
+func (j *job) needRedeemURL(ctx context.Context) (mailOutcome, error) {
+	r := j.Request
+	terms := r.Terms()
+	if terms == nil || r.GuestID == "" || r.State != request.Done && r.State != request.Failed {
+		return mailOutcome{refused: true, what: "mail-dropped", why: "the guest is not invited as things stand"}, nil
+	}
+	if j.redeemURL != "" {
+		return mailOutcome{}, nil
+	}
+	return j.askForRedeemURL(ctx, *terms)
 }
 
 // askForRedeemURL asks the directory for the redeem URL, as long as the guest is the one that the

@@ -561,3 +561,53 @@ func TestDecisionKeepsWhatItSaysOfProof(t *testing.T) {
 		t.Errorf("%+v", r.Decision)
 	}
 }
+
+func TestGuestIsRemindedUntilAccepted(t *testing.T) {
+	const day = 24
+	tests := map[string]struct {
+		reminders []time.Duration
+		accepts   int // after how many hours; 0 is never
+		want      int // mails in all, without the code
+	}{
+		"no reminders":           {nil, 0, 1},
+		"one":                    {[]time.Duration{3 * day * time.Hour}, 0, 2},
+		"two":                    {[]time.Duration{3 * day * time.Hour, 10 * day * time.Hour}, 0, 3},
+		"accepted at once":       {[]time.Duration{3 * day * time.Hour, 10 * day * time.Hour}, 1, 1},
+		"accepted after the one": {[]time.Duration{3 * day * time.Hour, 10 * day * time.Hour}, 5 * day, 2},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			w := newMailWorld(t, func(c *workflow.Config) { c.Mails.Reminders, c.ProofByDefault = test.reminders, false })
+			w.row("contoso.com", "row", "Action", "invite")
+			id := w.signUp("ana@contoso.com")
+			guest := w.wantState(id, request.Done).GuestID
+			for hour := range 12 * day {
+				if hour == test.accepts && hour > 0 {
+					ok(t, w.tenant.Happen(graphsim.Event{User: guest, Event: "accept"}))
+				}
+				w.settle(1)
+			}
+			mails := w.wantMails("ana@contoso.com", test.want)
+			for i, m := range mails[1:] {
+				if m.At.Sub(mails[0].At) < test.reminders[i] || m.At.Sub(mails[0].At) > test.reminders[i]+2*time.Hour {
+					t.Errorf("reminder %d came after %v", i+1, m.At.Sub(mails[0].At))
+				}
+			}
+			w.wantNothingDue()
+			w.wantState(id, request.Done)
+		})
+	}
+}
+
+func TestWithdrawnGuestIsNotReminded(t *testing.T) {
+	w := newMailWorld(t, func(c *workflow.Config) {
+		c.Mails.Reminders, c.ProofByDefault = []time.Duration{72 * time.Hour}, false
+	})
+	w.row("contoso.com", "row", "Action", "invite")
+	id := w.signUp("ana@contoso.com")
+	w.settle(1)
+	w.carryOut(submission.Withdraw, id)
+	w.settle(80)
+	w.wantMails("ana@contoso.com", 1)
+	w.wantErased(id)
+}

@@ -69,6 +69,10 @@ func (j *job) look(ctx context.Context) (next, error) {
 	if err != nil {
 		return stop, err
 	}
+	if remind := j.Request.RemindAt; !remind.IsZero() && !remind.After(now) {
+		j.Request.RemindAt = time.Time{}
+		j.oweReminder()
+	}
 	return j.finish(ctx)
 }
 

@@ -39,6 +39,7 @@ const (
 	proofColumn        = "Proof"
 	mailsColumn        = "Mails"
 	owedColumn         = "Owed"
+	remindColumn       = "RemindAt"
 	repeatOfColumn     = "RepeatOf"
 	guestIDColumn      = "GuestId" // of a claim too, as the next
 	originColumn       = "Origin"
@@ -80,6 +81,7 @@ func requestFields(r *request.Request) []field {
 		{originColumn, (*string)(&r.Origin)},
 		{"Joined", &r.Joined},
 		{checkColumn, &r.CheckAt},
+		{remindColumn, &r.RemindAt},
 		{vanishedColumn, (*optional)(&r.Vanished)},
 		{"FullOn", &r.FullOn},
 		{attemptColumn, &r.Attempt},

@@ -87,7 +87,7 @@ func (r row) erase() {
 	for _, column := range personalColumns {
 		delete(r.columns, column)
 	}
-	for _, column := range []string{checkColumn, resendColumn, resendByColumn, openTurnColumn, owedColumn} {
+	for _, column := range []string{checkColumn, resendColumn, resendByColumn, openTurnColumn, owedColumn, remindColumn} {
 		delete(r.columns, column) // there is nothing left to do it with
 	}
 	r.dropNote()

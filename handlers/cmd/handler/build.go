@@ -155,7 +155,8 @@ func newMails(s settings.Settings, pages web.Config, mailer request.Mailer) (*wo
 	}
 	return &workflow.Mails{
 		Mailer: mailer, Letters: letters, Random: rand.Reader,
-		Quota: request.MailQuota{PerMinute: s.MailPerMinute, PerHour: s.MailPerHour},
+		Quota:     request.MailQuota{PerMinute: s.MailPerMinute, PerHour: s.MailPerHour},
+		Reminders: s.Reminders(),
 	}, nil
 }
 

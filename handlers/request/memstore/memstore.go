@@ -401,7 +401,7 @@ func claimInTicks(claim request.Claim) request.Claim {
 // copyRequest returns a copy that shares no memory with r, with its times in ticks.
 func copyRequest(r request.Request) request.Request {
 	toTicks(&r.Submission.SubmittedAt, &r.Submission.Consent.At, &r.Joined, &r.CheckAt, &r.Due, &r.Since,
-		&r.Resend.At, &r.MailAsked, &r.Retried, &r.Withdrawal.At, &r.Erased, &r.Created, &r.Changed)
+		&r.Resend.At, &r.MailAsked, &r.Retried, &r.Withdrawal.At, &r.Erased, &r.Created, &r.Changed, &r.RemindAt)
 	r.Grants = slices.Clone(r.Grants)
 	r.Mails = slices.Clone(r.Mails)
 	if r.Approval != nil {

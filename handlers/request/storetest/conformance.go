@@ -139,6 +139,7 @@ func fullRequest(t testing.TB) request.Request {
 			{Kind: request.CodeMail, Ordinal: 2, At: start, State: request.MailFailed, Code: "EmailDropped", LookAt: start.Add(time.Hour)},
 			{Kind: request.InvitationMail, Ordinal: 1, At: start},
 		},
+		RemindAt:   start.Add(7 * time.Second),
 		Owed:       request.Owed{Kind: request.InvitationMail, Since: start, Person: true},
 		Resend:     request.Instruction{At: start.Add(2 * time.Second), By: request.ThePartner},
 		MailAsked:  start.Add(5 * time.Second),
@@ -157,7 +158,7 @@ func event(what string) []request.Event { return []request.Event{{At: start, Wha
 func asStored(r request.Request) request.Request {
 	for _, t := range []*time.Time{
 		&r.Submission.SubmittedAt, &r.Submission.Consent.At, &r.Joined, &r.CheckAt, &r.Due, &r.Since,
-		&r.Resend.At, &r.MailAsked, &r.Retried, &r.Withdrawal.At, &r.Erased, &r.Created, &r.Changed,
+		&r.Resend.At, &r.MailAsked, &r.Retried, &r.Withdrawal.At, &r.Erased, &r.Created, &r.Changed, &r.RemindAt,
 	} {
 		*t = t.UTC().Truncate(100 * time.Nanosecond)
 	}
