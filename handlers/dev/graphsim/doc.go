@@ -4,7 +4,8 @@
 //	/v1.0/…      what Graph serves: invitations, users, deleted users, groups, members, mails of a
 //	             mailbox
 //	/stand-in/…  what Graph does not: what was received, faults to order ([Fault]), users, groups,
-//	             contacts and rights to change, events to let happen ([Event])
+//	             contacts and rights to change, events to let happen ([Event]), and the page where
+//	             a guest accepts ([Config].RedeemHere)
 //
 // It is as strict as Graph (required fields, forbidden characters, unknown properties, sponsors,
 // filters), as late (replication) and as sparing of words: a group that takes nobody, and a user

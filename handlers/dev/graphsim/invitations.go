@@ -84,8 +84,7 @@ func (s *Server) invite(c *call, _ string) reply {
 		return bad(obstacle)
 	}
 	invitation.ID, invitation.GuestID = s.newGUID(), guest.ID
-	invitation.RedeemURL = "https://login.microsoftonline.com/redeem?rd=https%3a%2f%2finvitations.microsoft.com%2fredeem%2f%3ftenant%3d" +
-		s.config.TenantName + "%26user%3d" + guest.ID + "%26ticket%3d" + invitation.ID + "%26ver%3d2.0"
+	invitation.RedeemURL = s.redeemURL(c.base, invitation)
 	s.tenant.Invitations = append(s.tenant.Invitations, invitation)
 
 	status := "PendingAcceptance"

@@ -59,6 +59,9 @@ type Config struct {
 	Throttle *Throttle
 	// RequireBearer refuses calls without a bearer token. Any token is accepted.
 	RequireBearer bool
+	// RedeemHere makes redeem URLs lead to a page of the stand-in, at the scheme and host of the
+	// call that has invited. Default: they lead to Microsoft, where nobody knows them.
+	RedeemHere bool
 }
 
 // A Server is a tenant behind Graph's HTTP interface. It is safe for concurrent use.
@@ -149,6 +152,7 @@ func (s *Server) newMux() *http.ServeMux {
 	mux.HandleFunc("/{$}", about)
 	mux.HandleFunc("/stand-in", about)
 	mux.HandleFunc("GET /stand-in/{$}", about)
+	s.addRedeemPage(mux)
 	for pattern, serve := range pages {
 		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) { s.servePage(w, r, serve) })
 	}
@@ -173,6 +177,7 @@ func about(w http.ResponseWriter, _ *http.Request) {
   GET  /stand-in/users                    who is in the tenant
   GET  /stand-in/memberships              who is in which group
   GET  /stand-in/calls                    how often each route was called
+  GET, POST /stand-in/redeem?rd=...       the page of a redeem URL; accept the invitation
   POST, GET, DELETE /stand-in/faults      make it fail, see what is ordered, stop that
   POST /stand-in/users                    add a user, or change the one with that id or mail
   DELETE /stand-in/users/{id}             delete a user, so that it could be restored

@@ -187,6 +187,36 @@ func (r running) lastMail(t *testing.T, what *regexp.Regexp) string {
 	return match[1]
 }
 
+// accept accepts the invitation as a person does, on the page of the redeem URL.
+func (r running) accept(t *testing.T, link string) {
+	t.Helper()
+	page, err := http.Get(link)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer page.Body.Close()
+	client := http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	sent, err := client.PostForm(link, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer sent.Body.Close()
+	target := sent.Header.Get("Location")
+	if page.StatusCode != http.StatusOK || sent.StatusCode != http.StatusSeeOther || target != "https://myapplications.microsoft.com" {
+		t.Errorf("the redeem URL is answered with %s, accepting with %s to %q", page.Status, sent.Status, target)
+	}
+	response, err := http.Get(r.Graph + "/stand-in/users")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	var users []struct{ Mail, ExternalUserState string }
+	err = json.NewDecoder(response.Body).Decode(&users)
+	if err != nil || len(users) != 1 || users[0].ExternalUserState != "Accepted" {
+		t.Errorf("after that the users are %v, %v", users, err)
+	}
+}
+
 // eventually waits until another process has made the condition true.
 func eventually(t *testing.T, what string, condition func() bool) {
 	t.Helper()
@@ -248,7 +278,12 @@ func TestLocalRunInvitesAndStopsCompletely(t *testing.T) {
 	}
 	r.postJSON(t, r.Signup+"/"+accepted.ID, `{"action":"prove","code":"`+code+`"}`)
 	eventually(t, "the guest in both groups of the sample row", func() bool { return r.memberships(t) == 2 })
-	eventually(t, "the invitation mail", func() bool { return r.lastMail(t, redeemInText) != "" })
+	link := ""
+	eventually(t, "the invitation mail", func() bool {
+		link = r.lastMail(t, redeemInText)
+		return link != ""
+	})
+	r.accept(t, link)
 
 	second := program("-root", root)
 	output, err := second.CombinedOutput()

@@ -44,6 +44,7 @@ var graphStandIn = standInKind{
 			ReplicationDelay: replicationDelay,
 			StateFile:        state,
 			KnowsAnyGroup:    true,
+			RedeemHere:       true,
 			Log:              log,
 		})
 	},
