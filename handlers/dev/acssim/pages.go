@@ -85,11 +85,14 @@ var list = template.Must(template.New("list").Parse(`<!DOCTYPE html>
 <meta http-equiv="refresh" content="5">
 <title>Mails of the stand-in</title>
 <style>
+:root { color-scheme: light dark; }
 body { font: 1rem/1.5 system-ui, sans-serif; margin: 2rem; }
 table { border-collapse: collapse; }
-th, td { text-align: start; padding: .25rem 1rem .25rem 0; border-bottom: 1px solid #999; }
+th, td { text-align: start; vertical-align: top; padding: .25rem 1rem .25rem 0; border-bottom: 1px solid #999; }
+td:not([dir]) { white-space: nowrap; }
 </style>
 <h1>Mails</h1>
+<p>What the app has sent, the newest first. Nothing leaves this machine. The page looks for new mails by itself.
 {{if .}}<table>
 <tr><th>Number<th>Taken<th>To<th>Subject<th>State<th>Delivered<th>Show
 {{range .}}<tr><td>{{.Number}}<td>{{.At.Format "15:04:05"}}<td>{{range .To}}{{.}} {{end}}

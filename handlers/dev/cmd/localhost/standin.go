@@ -44,6 +44,7 @@ var graphStandIn = standInKind{
 			ReplicationDelay: replicationDelay,
 			StateFile:        state,
 			KnowsAnyGroup:    true,
+			TenantName:       "wingtiptoys",
 			RedeemHere:       true,
 			Log:              log,
 		})
