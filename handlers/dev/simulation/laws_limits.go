@@ -397,7 +397,8 @@ func (r *run) wantOrder(by *call) {
 		}
 		r.plan(begun.Add(orderSlack), func() {
 			now, still := r.parked[older]
-			if still && now.Equal(since) && r.recorded[older].State == request.Parked &&
+			// One that is withdrawn only waits for what it leaves behind to be removed.
+			if still && now.Equal(since) && r.recorded[older].State == request.Parked && !r.recorded[older].Withdrawal.Open() &&
 				!r.gate.IsOpen() && !r.disturbed() && !r.heldBack(older) && r.counts.Resends == mails {
 				r.breach(lawOrder, "%s is sent, and %s is older and stays parked",
 					r.nameOf(id), r.nameOf(older))
