@@ -68,7 +68,7 @@ func (c *Change) move(state State, what, detail string) {
 			r.Unknown, r.Failures = 0, Failures{}
 		}
 	}
-	if state == Denied && r.State != Denied && r.Proof.Done() {
+	if state == Denied && r.State != Denied && r.Proof.ByCode() {
 		c.Owe(DecisionMail) // who has proved nothing gets no mail: anybody may have typed the address
 	}
 	r.State, r.Reason = state, detail

@@ -35,6 +35,8 @@ func (m SentMail) Arrives() bool {
 type Owed struct {
 	Kind  MailKind  `json:"kind"`
 	Since time.Time `json:"since"`
+	// Why says why it waits. It is in the history once.
+	Why string `json:"why,omitempty"`
 	// Person says that a person asked for it, so that it goes out whatever the mailbox has had.
 	Person bool `json:"person,omitempty"`
 }

@@ -67,6 +67,6 @@ func (r Request) Progress() Progress {
 	}
 	return Progress{
 		Stage: r.State.Stage(), Outcome: outcome, Address: r.Submission.Email.Masked(),
-		Tries: r.Proof.Tries, Proved: r.Proof.Done() && !r.Proof.Earlier,
+		Tries: r.Proof.Tries, Proved: r.Proof.ByCode(),
 	}
 }

@@ -21,6 +21,9 @@ const (
 	ProofTime = 24 * time.Hour
 	// CodePatience is how long it is tried to mail the first code.
 	CodePatience = 72 * time.Hour
+	// codesCount is how long codes that are typed for a request count, whatever its state: at least
+	// as long as the status page has a field for them, which is the life of a code and of a form.
+	codesCount = 6 * 24 * time.Hour
 	// proofKeyBytes is the length of a key for codes.
 	proofKeyBytes = 32
 )
@@ -52,6 +55,12 @@ type Proof struct {
 // Done reports whether the mailbox is proved.
 func (p Proof) Done() bool { return !p.At.IsZero() }
 
+// Missing reports whether policy asked for a proof, and there is none.
+func (p Proof) Missing() bool { return !p.Wanted.IsZero() && !p.Done() }
+
+// ByCode reports whether the partner has typed the code that was mailed for this very request.
+func (p Proof) ByCode() bool { return p.Done() && !p.Earlier }
+
 // WantProof begins to wait for a proof, with a code of its own.
 func (c *Change) WantProof(reason string) {
 	p, now := &c.Request.Proof, c.Now()
@@ -62,8 +71,8 @@ func (c *Change) WantProof(reason string) {
 // TakesCode reports whether a code that is typed counts, for whatever it is worth. To the page all
 // young requests are alike, so it also counts for those that wait for none.
 func (r Request) TakesCode(now time.Time) bool {
-	young := now.Sub(r.Created).Abs() < ProofTime+CodePatience
-	return r.Proof.Tries < MaxProofTries && !r.Proof.Done() && !r.Withdrawal.Open() && r.Erased.IsZero() &&
+	young := now.Sub(r.Created).Abs() < codesCount
+	return r.Proof.Tries < MaxProofTries && !r.Proof.ByCode() && !r.Withdrawal.Open() && r.Erased.IsZero() &&
 		(young || r.State == Proving)
 }
 
@@ -82,7 +91,11 @@ func (c *Change) TryCode(key ProofKey, code string) (right bool) {
 		c.Record("code-wrong", fmt.Sprintf("a wrong code was typed, %d of %d", r.Proof.Tries, MaxProofTries))
 		return false
 	}
-	r.Proof.At = now
+	r.Proof.At, r.Proof.Earlier = now, false
+	if m := r.Mail(CodeMail); m.Ordinal > 0 {
+		m.State, m.LookAt = MailHandedOver, time.Time{} // it has arrived
+		c.SetMail(m)
+	}
 	r.Due = time.Time{} // it waits for nothing any more
 	c.Record("proved", "the code was typed that was mailed to the address")
 	return true

@@ -101,7 +101,7 @@ func TestTryCode(t *testing.T) {
 		"it is withdrawn":     {change: func(r *Request) { r.Withdrawal = Instruction{At: proofNoon, By: ThePartner} }},
 		"it is erased":        {change: func(r *Request) { r.Erased = proofNoon }},
 		"it was denied":       {change: func(r *Request) { r.State = Denied }, takes: true},
-		"it ended long ago":   {change: func(r *Request) { r.State, r.Created = Done, proofNoon.Add(-ProofTime-CodePatience) }},
+		"it ended long ago":   {change: func(r *Request) { r.State, r.Created = Done, proofNoon.Add(-codesCount) }},
 		"the code of earlier": {code: func(r Request) string { r.Proof.Epoch--; return key.Code(r) }, takes: true},
 	}
 	for name, test := range tests {

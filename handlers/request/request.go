@@ -117,12 +117,12 @@ type Approval struct {
 }
 
 // Terms returns what the guest is invited with, nil if neither policy nor a person decided to
-// invite.
+// invite. A decision of policy that waits for a proof of the mailbox, or waited in vain, is none.
 func (r Request) Terms() *policy.Terms {
 	switch {
 	case r.Approval != nil:
 		return &r.Approval.Terms
-	case r.Decision != nil && r.Decision.Action == policy.Invite:
+	case r.Decision != nil && r.Decision.Action == policy.Invite && !r.Proof.Missing():
 		return r.Decision.Terms
 	default:
 		return nil

@@ -65,7 +65,8 @@ func (j *job) payOwed(ctx context.Context) (next, error) {
 	if waited >= owedAlarm {
 		j.log.ErrorContext(ctx, LogMailOwed, "kind", owed.Kind, "since", owed.Since)
 	}
-	if r.Reason != outcome.why {
+	if r.Owed.Why != outcome.why {
+		r.Owed.Why = outcome.why
 		j.Record(outcome.what, outcome.why)
 	}
 	return j.postpone(ctx, outcome.wait)

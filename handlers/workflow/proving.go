@@ -128,7 +128,10 @@ func (j *job) sendCode(ctx context.Context) (next, error) {
 // waitUntilProof lets the request come back to send the code, and no later than its time is over.
 func (j *job) waitUntilProof(ctx context.Context, outcome mailOutcome) (next, error) {
 	left := j.Request.Proof.Wanted.Add(request.CodePatience).Sub(j.config.Now())
-	return j.wait(ctx, max(time.Second, min(outcome.wait, left)), outcome.what, outcome.why)
+	if j.Request.Reason != outcome.why {
+		j.transition(request.Proving, outcome.what, outcome.why)
+	}
+	return j.postpone(ctx, max(time.Second, min(outcome.wait, left)))
 }
 
 // earlier returns the earlier of two times.

@@ -611,3 +611,88 @@ func TestWithdrawnGuestIsNotReminded(t *testing.T) {
 	w.wantMails("ana@contoso.com", 1)
 	w.wantErased(id)
 }
+
+// TestRetryNeverPassesOverProof fails requests while they wait for a proof, in every way.
+func TestRetryNeverPassesOverProof(t *testing.T) {
+	tests := map[string]func(*mailWorld) submission.ID{
+		"no code could be mailed": func(w *mailWorld) submission.ID {
+			w.fail(acssim.Fault{Trouble: acssim.Refused, Call: "send", Status: 403, Always: true})
+			id := w.signUp("ana@contoso.com")
+			w.settle(80)
+			w.service.ClearFaults()
+			return id
+		},
+		"its messages failed for days": func(w *mailWorld) submission.ID {
+			id := w.signUp("ana@contoso.com")
+			body := must(submission.Message{ID: id}.Encode())(w.t)
+			for range 2 {
+				ok(w.t, w.worker.GiveUp(w.t.Context(), "m", body))
+				w.now = w.now.Add(73 * time.Hour)
+			}
+			return id
+		},
+		"the app sent no mails any more": func(w *mailWorld) submission.ID {
+			id := w.signUp("ana@contoso.com")
+			mails := w.config.Mails
+			w.config.Mails = nil
+			w.worker = w.newWorker()
+			w.now = w.now.Add(time.Hour)
+			w.carryOut(submission.Advance, id)
+			w.bring(id)
+			w.deliverAll()
+			w.config.Mails = mails
+			w.worker = w.newWorker()
+			return id
+		},
+	}
+	for name, fail := range tests {
+		t.Run(name, func(t *testing.T) {
+			w := newMailWorld(t)
+			w.row("contoso.com", "row", "Action", "invite", "Groups", groupOne)
+			id := fail(w)
+			r := w.wantState(id, request.Failed)
+			if r.Terms() != nil {
+				t.Error("the request has terms although the mailbox is not proved")
+			}
+			must(w.reviewer().Retry(t.Context(), id))(t)
+			w.settle(1)
+			w.wantState(id, request.Proving)
+			w.wantTenant(0, 0, 0)
+			w.prove(id, "ana@contoso.com")
+			w.wantState(id, request.Done)
+		})
+	}
+}
+
+// TestEarlierProofShowsNowhere: who signs up with the address of somebody who has proved it lately
+// learns nothing, and causes no mail about a denial.
+func TestEarlierProofShowsNowhere(t *testing.T) {
+	w := newMailWorld(t)
+	w.row("contoso.com", "row", "Action", "review")
+	w.prove(w.signUp("ana@contoso.com"), "ana@contoso.com")
+	id := w.signUp("ana@contoso.com")
+	if r := w.wantState(id, request.Review); !r.Proof.Earlier {
+		t.Fatalf("%+v", r.Proof)
+	}
+	w.typeCode(id, "12345678")
+	if p := w.load(id).Progress(); p.Tries != 1 || p.Proved {
+		t.Errorf("%+v", p)
+	}
+	must(w.reviewer().Deny(t.Context(), id, "not known"))(t)
+	w.settle(2)
+	w.wantMails("ana@contoso.com", 1)
+}
+
+func TestWaitingMailAddsOneEventToHistory(t *testing.T) {
+	w := newMailWorld(t, func(c *workflow.Config) { c.ProofByDefault = false })
+	w.row("contoso.com", "row", "Action", "invite")
+	w.row("fabrikam.com", "row", "Action", "invite", "Proof", "code")
+	w.fail(acssim.Fault{Trouble: acssim.Refused, Status: 403, Always: true})
+	owed, proving := w.signUp("ana@contoso.com"), w.signUp("bo@fabrikam.com")
+	w.settle(48)
+	for _, id := range []submission.ID{owed, proving} {
+		if n := len(w.whats(id)); n > 8 {
+			t.Errorf("%d events: %v", n, w.whats(id))
+		}
+	}
+}
