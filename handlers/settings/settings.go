@@ -125,7 +125,7 @@ func All() []Setting {
 		{CaptchaSecret, "", "Secret. Secret key, or API key, of the captcha service"},
 		{CaptchaURL, "", "Scheme and host of the captcha service, if not the usual one, such as `https://eu.frcapi.com`"},
 		{RedirectURL, "https://myapplications.microsoft.com", "Where guests go after they accept, unless the policy row says otherwise"},
-		{IntentLease, "2m", "How long to wait before asking the directory about an invitation whose outcome is unknown; 2s to 1h, less than a minute only in tests"},
+		{IntentLease, "2m", "How long to wait before asking the directory about an invitation whose outcome is unknown; 2s to 1h, less than a minute only in tests. For a mail of the app's own it is five times that, ten minutes at most"},
 		{DailyInvitations, "80", "The most invitations in a day (UTC), by all instances together; 0 is no limit. Microsoft blocks tenants that suddenly invite many"},
 		{DailyShare, "50", "How much of the day's invitations one domain, and one policy row, may have, in percent; 100 is all. A guest that a person has approved does not count"},
 		{InvitationSpacing, "1s", "The least time between two invitations; 0s to 10m"},

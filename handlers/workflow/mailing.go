@@ -32,9 +32,8 @@ type Letters interface {
 }
 
 const (
-	// mailLease is how long nothing is done about a mail that was begun and may have been sent: a
-	// call may still be at it, and a service may for a while not know a mail that it has taken.
-	mailLease = 10 * time.Minute
+	// longestMailLease is the most that mailLease returns.
+	longestMailLease = 10 * time.Minute
 	// longestMailCall is the longest time between the intent of a mail and the end of its call.
 	longestMailCall = 2 * time.Minute
 	// mailLook is how long after a mail the service is asked what became of it. A second look
@@ -65,6 +64,13 @@ type mailOutcome struct {
 	what    string        // the event
 	why     string        // for an admin, without personal data
 }
+
+// mailLease returns how long nothing is done about a mail that was begun and may have been sent: a
+// call may still be at it, and a service may for a while not know a mail that it has taken.
+func (w *Worker) mailLease() time.Duration { return min(5*w.config.IntentLease, longestMailLease) }
+
+// mailCall returns the most that storing the intent of a mail may take, and its call.
+func (w *Worker) mailCall() time.Duration { return min(w.mailLease(), longestMailCall) / 2 }
 
 // mailID returns the id of the last mail of the kind.
 func (j *job) mailID(kind request.MailKind) request.MailID {
@@ -106,11 +112,11 @@ func (j *job) sendMail(ctx context.Context, e errand) (mailOutcome, error) {
 		return mailOutcome{}, err
 	}
 	began := j.Request.Mail(e.kind).At
-	if j.config.Now().Sub(began) > longestMailCall/2 {
+	if j.config.Now().Sub(began) > j.mailCall() {
 		return mailOutcome{}, problem.New(problem.StorageUnavailable,
 			"storing the intent of a mail took too long; another call may be at it")
 	}
-	calling, cancel := context.WithTimeout(ctx, longestMailCall/2)
+	calling, cancel := context.WithTimeout(ctx, j.mailCall())
 	defer cancel()
 	err = j.config.Mails.Mailer.SendMail(calling, id, letter)
 	if err == nil {
@@ -126,8 +132,8 @@ func (j *job) settleMail(ctx context.Context, kind request.MailKind) (mailOutcom
 	if !last.Open() {
 		return mailOutcome{}, nil
 	}
-	left := last.At.Add(mailLease).Sub(j.config.Now())
-	if left > 0 && left <= mailLease+clockError {
+	left := last.At.Add(j.mailLease()).Sub(j.config.Now())
+	if left > 0 && left <= j.mailLease()+clockError {
 		return mailOutcome{wait: left, what: "mail-unanswered",
 			why: "a mail was begun and its outcome is not known; the mail service will be asked"}, nil
 	}
@@ -207,7 +213,7 @@ func (j *job) mailNotTaken(
 	m := j.Request.Mail(e.kind)
 	switch failure.Code {
 	case request.MailUnavailable:
-		return mailOutcome{wait: mailLease, trouble: true, what: "mail-unanswered",
+		return mailOutcome{wait: j.mailLease(), trouble: true, what: "mail-unanswered",
 			why: "the mail service gave no usable answer; it will be asked what became of the mail"}, nil
 	case request.MailRefused:
 		m.State, m.Code = request.MailFailed, string(failure.Code)
