@@ -91,9 +91,9 @@ type Records interface {
 	// removes those that are [Claim.OnlyMails] and have had no mail since the time. A claim that
 	// changes meanwhile stays. It returns where the rest begins, and whether there is none.
 	ForgetOldMails(ctx context.Context, before time.Time, from Cursor, limit int) (next Cursor, last bool, err error)
-	// ForgetMails removes at most limit of the claims that fit and are [Claim.OnlyMails], and
-	// returns how many. A claim that changes meanwhile stays. Without an address it costs as much
-	// as reading all claims.
+	// ForgetMails removes at most limit of the claims that fit and are [Claim.OnlyMails], each with
+	// what is known about the mailbox of its address, and returns how many. A claim that changes
+	// meanwhile stays. Without an address it costs as much as reading all claims.
 	ForgetMails(ctx context.Context, which Mails, limit int) (forgotten int, err error)
 	// Sweep returns the record of the sweep as last saved, the zero Sweep if there is none.
 	Sweep(ctx context.Context) (Sweep, error)

@@ -67,8 +67,8 @@ type Request struct {
 	Owed Owed
 	// RemindAt is when the guest is reminded of the invitation; zero if not.
 	RemindAt time.Time
-	// Resend asks for the mail of the invitation to be sent again; zero when nobody asks, or it is
-	// done.
+	// Resend asks for the mail with the code, or else that of the invitation, to be sent again; zero
+	// when nobody asks, or it is done.
 	Resend Instruction
 	// MailAsked is when the partner last asked for that; zero if never.
 	MailAsked time.Time
@@ -138,14 +138,20 @@ func (r Request) Limits() *policy.Limits {
 	return r.Decision.Limits
 }
 
-// NoMail returns why the directory has no mail to send again, "" if it has one.
+// NoMail returns why there is no mail to send again, "" if there is one: that with the code as long
+// as the request waits for it, else that of the invitation, whether the directory sends it or the
+// app.
 func (r Request) NoMail() string {
 	terms := r.Terms()
 	switch {
+	case r.State == Proving && r.Proof.Done():
+		return "the mailbox is proved already"
+	case r.State == Proving:
+		return ""
 	case r.GuestID == "" || terms == nil:
 		return "nobody was invited"
 	case terms.InvitationMail == policy.NoInvitationMail:
-		return "the deciding row lets the directory send no mail"
+		return "the terms of the invitation say that no mail is sent"
 	default:
 		return ""
 	}

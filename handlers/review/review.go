@@ -20,11 +20,12 @@ const underWay = request.LongestAttempt + time.Minute
 
 // Config is what a Reviewer is made of. All of it is required.
 type Config struct {
-	Store   request.Store
-	Seats   request.Seats
-	Records request.Records
-	Now     func() time.Time
-	By      string // the identity that the person signed in with
+	Store     request.Store
+	Seats     request.Seats
+	Records   request.Records
+	MailStore request.MailStore
+	Now       func() time.Time
+	By        string // the identity that the person signed in with
 }
 
 // Reviewer lets a person decide about requests. A decision is stored with the person's identity;
@@ -39,8 +40,8 @@ type Reviewer struct {
 
 // New returns a Reviewer, or an error that names what is missing.
 func New(config Config) (*Reviewer, error) {
-	if config.Store == nil || config.Seats == nil || config.Records == nil || config.Now == nil {
-		return nil, errors.New("review: Config must have Store, Seats, Records and Now")
+	if config.Store == nil || config.Seats == nil || config.Records == nil || config.MailStore == nil || config.Now == nil {
+		return nil, errors.New("review: Config must have Store, Seats, Records, MailStore and Now")
 	}
 	if strings.TrimSpace(config.By) == "" {
 		return nil, errors.New("review: Config.By is missing: a decision needs the name of who made it")
@@ -113,7 +114,8 @@ func (v *Reviewer) cancel(
 }
 
 // Retry goes on with a failed request where it failed: at the decision, the invitation, or the
-// grants that were refused.
+// grants that were refused. One without the proof that policy has asked for goes on at the
+// decision: if the rows still ask for a proof, another code is mailed.
 func (v *Reviewer) Retry(ctx context.Context, id submission.ID) (request.Request, error) {
 	from := []request.State{request.Failed}
 	return v.change(ctx, id, "be taken up again", from, func(c *request.Change) error {
@@ -140,17 +142,24 @@ func (v *Reviewer) Retry(ctx context.Context, id submission.ID) (request.Request
 	})
 }
 
-// Resend lets the app send the mail of the invitation again, if the guest is still pending, as soon
-// as the time since the last mail and the pace allow. The history says what came of it.
+// Resend lets the app send a mail again. That is the mail with the code, which stays the same, as
+// long as the request waits for it. Later it is the mail of the invitation, if the guest is still
+// pending; the directory's is sent as soon as the time since the last one and the pace allow. A mail
+// of the app's own goes out whatever the mailbox has had. The history says what came of it.
 func (v *Reviewer) Resend(ctx context.Context, id submission.ID) (request.Request, error) {
-	from := []request.State{request.Done, request.Failed}
+	from := []request.State{request.Proving, request.Done, request.Failed}
 	return v.change(ctx, id, "have its mail sent again", from, func(c *request.Change) error {
 		why := c.Request.NoMail()
 		if why != "" {
 			return refuse("request %s: %s", id, why)
 		}
-		if !c.Request.Resend.Open() {
-			c.Request.Resend = request.Instruction{At: v.config.Now().UTC(), By: v.config.By}
+		if c.Request.Resend.Open() {
+			return nil
+		}
+		c.Request.Resend = request.Instruction{At: v.config.Now().UTC(), By: v.config.By}
+		if c.Request.State == request.Proving {
+			c.Record("code-wished", v.config.By+" wants the code mailed again")
+		} else {
 			c.Record("resend-wished", v.config.By+" wants the mail sent again")
 		}
 		return nil
@@ -158,8 +167,9 @@ func (v *Reviewer) Resend(ctx context.Context, id submission.ID) (request.Reques
 }
 
 // Erase lets the app end the request, if it has not ended, and erase the personal data in every
-// table. It can't be undone. The decision and what came of it stay. If the partner has withdrawn
-// the request, Erase forgets at once which mails the address has had.
+// table. It can't be undone. The decision and what came of it stay. The app forgets what is known
+// about the mailbox, too. If the partner has withdrawn the request, Erase forgets at once which
+// mails the address has had, with its mailbox, as far as the claim on the address still tells.
 //
 // It also erases a request that can't be read, of which the result has the ID and the Withdrawal
 // only. The claim on the address stays as long as the request can't be read.
@@ -215,14 +225,24 @@ func (v *Reviewer) eraseUnreadable(ctx context.Context, id submission.ID) (reque
 	return request.Request{ID: id, Withdrawal: wish}, nil
 }
 
-// ForgetMails forgets which mails the address has had by requests that were withdrawn since; any
-// says whether there were some. The requests themselves no longer say which address they were for.
+// ForgetMails forgets what is known about the mailbox of the address, and which mails the address
+// has had by requests that were withdrawn since, which no longer say whose they were. found says
+// whether there was any of that.
 func (v *Reviewer) ForgetMails(ctx context.Context, address submission.Address) (found bool, err error) {
 	forgotten, err := v.config.Records.ForgetMails(ctx, request.Mails{Address: address}, 1)
 	if err != nil {
 		return false, fmt.Errorf("forgetting the mails of an address: %w", err)
 	}
-	return forgotten > 0, nil
+	mailbox, err := v.config.MailStore.Mailbox(ctx, address)
+	known := err != nil || mailbox != request.Mailbox{}
+	if err != nil && problem.CodeOf(err) != problem.RecordUnreadable {
+		return forgotten > 0, fmt.Errorf("reading what is known about the mailbox: %w", err)
+	}
+	err = v.config.MailStore.DropMailbox(ctx, address)
+	if err != nil {
+		return forgotten > 0, fmt.Errorf("forgetting the mailbox: %w", err)
+	}
+	return forgotten > 0 || known, nil
 }
 
 // change applies decide to a request in one of the states, and makes it due. outcome completes the
@@ -286,7 +306,9 @@ func (v *Reviewer) save(ctx context.Context, c *request.Change) error {
 }
 
 // waiting are the states in which nobody has been invited yet, as far as the record knows.
-var waiting = []request.State{request.Received, request.Review, request.Approved, request.Inviting, request.Parked}
+var waiting = []request.State{
+	request.Received, request.Proving, request.Review, request.Approved, request.Inviting, request.Parked,
+}
 
 // giveUp gives back what a request holds that is about to be ended. It is refused if there is a
 // guest.

@@ -61,7 +61,7 @@ func newOffice(t *testing.T, state request.State, change ...func(*request.Reques
 }
 
 func (o *office) config() review.Config {
-	return review.Config{Store: o.store, Seats: o.store, Records: o.store, By: desk,
+	return review.Config{Store: o.store, Seats: o.store, Records: o.store, MailStore: o.store, By: desk,
 		Now: func() time.Time { return o.now }}
 }
 
@@ -132,6 +132,7 @@ func TestNewNeedsEverything(t *testing.T) {
 		"no store":   func(c *review.Config) { c.Store = nil },
 		"no seats":   func(c *review.Config) { c.Seats = nil },
 		"no records": func(c *review.Config) { c.Records = nil },
+		"no mails":   func(c *review.Config) { c.MailStore = nil },
 		"no clock":   func(c *review.Config) { c.Now = nil },
 		"no name":    func(c *review.Config) { c.By = " \t" },
 	}
@@ -153,13 +154,13 @@ func TestRefusalSaysWhichStatesAllowIt(t *testing.T) {
 		want  string
 	}{
 		"approve": {request.Parked, "is parked; only one in state review can be approved"},
-		"deny": {request.Done, "is done; only one in state received, review, approved, inviting " +
-			"or parked can be denied"},
-		"cancel": {request.Denied, "is denied; only one in state received, review, approved, inviting, " +
-			"parked or failed can be cancelled"},
+		"deny": {request.Done, "is done; only one in state received, proving, review, approved, " +
+			"inviting or parked can be denied"},
+		"cancel": {request.Denied, "is denied; only one in state received, proving, review, approved, " +
+			"inviting, parked or failed can be cancelled"},
 		"retry": {request.Review, "is review; only one in state failed can be taken up again"},
-		"resend": {request.Review, "is review; only one in state done or failed can have its mail " +
-			"sent again"},
+		"resend": {request.Review, "is review; only one in state proving, done or failed can have " +
+			"its mail sent again"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -269,6 +270,19 @@ func TestRetryGoesOnWhereRequestFailed(t *testing.T) {
 		"at the invitation": {func(*request.Request) {}, request.Inviting,
 			[]request.Grant{{Group: groupTwo, State: request.GrantPending}}},
 		"at the decision": {func(r *request.Request) { r.Decision = nil }, request.Received, nil},
+		"at the decision, for a proof that is missing": {
+			func(r *request.Request) { r.Proof = request.Proof{Wanted: start, Epoch: 1} }, request.Received, nil,
+		},
+		"at the invitation, with a proof": {
+			func(r *request.Request) { r.Proof = request.Proof{Wanted: start, Epoch: 1, At: start} }, request.Inviting,
+			[]request.Grant{{Group: groupTwo, State: request.GrantPending}},
+		},
+		"at the invitation that a person approved without a proof": {
+			func(r *request.Request) {
+				r.Proof = request.Proof{Wanted: start, Epoch: 1}
+				r.Approval = &request.Approval{By: desk, At: start, Terms: terms}
+			}, request.Inviting, []request.Grant{{Group: groupTwo, State: request.GrantPending}},
+		},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -302,6 +316,9 @@ func TestWishForMailCountsOnce(t *testing.T) {
 	}
 	_, err := decisions["resend"](t.Context(), newOffice(t, request.Done))
 	wantRefusal(t, err, "nobody was invited")
+	_, err = decisions["resend"](t.Context(), newOffice(t, request.Failed,
+		func(r *request.Request) { r.Proof.Wanted = start }))
+	wantRefusal(t, err, "nobody was invited")
 	o := newOffice(t, request.Done, invited, func(r *request.Request) {
 		r.Decision.Terms = &policy.Terms{InvitationMail: policy.NoInvitationMail, UserType: "Guest"}
 	})
@@ -310,6 +327,27 @@ func TestWishForMailCountsOnce(t *testing.T) {
 	if o.load().Version != o.request.Version {
 		t.Error("the request was changed")
 	}
+}
+
+func TestWishForCodeCountsOnce(t *testing.T) {
+	proving := func(r *request.Request) {
+		r.Proof = request.Proof{Wanted: start, Epoch: 1, Mailed: true, Until: start.Add(time.Hour)}
+		r.MailAsked, r.Due = start, start.Add(time.Hour)
+	}
+	o := newOffice(t, request.Proving, proving)
+	for range 2 {
+		must(o.Resend(t.Context(), o.request.ID))(t)
+	}
+	r := o.load()
+	if r.Resend.By != desk || r.State != request.Proving || r.MailAsked != start.UTC() {
+		t.Errorf("%s, the wish is %+v, the partner's %v", r.State, r.Resend, r.MailAsked)
+	}
+	if !slices.Equal(o.whats(), []string{"code-wished"}) || !o.due(o.now) {
+		t.Errorf("history %v, due %v", o.whats(), r.Due)
+	}
+	o = newOffice(t, request.Proving, proving, func(r *request.Request) { r.Proof.At = start })
+	_, err := o.Resend(t.Context(), o.request.ID)
+	wantRefusal(t, err, "the mailbox is proved already")
 }
 
 func TestErasureIsPossibleInEveryState(t *testing.T) {
@@ -346,6 +384,21 @@ func (o *office) claimed(claim request.Claim) {
 // mails returns a claim that was kept for the mails of the request.
 func (o *office) mails() request.Claim {
 	return request.Claim{State: request.ClaimMails, Owner: o.request.ID, MailedAt: start, Mails: 2}
+}
+
+// proved notes that the mailbox of the request's address was proved.
+func (o *office) proved() {
+	o.t.Helper()
+	err := o.store.MarkProved(o.t.Context(), o.request.Submission.Email, start)
+	if err != nil {
+		o.t.Fatal(err)
+	}
+}
+
+// mailbox returns what is known about that mailbox.
+func (o *office) mailbox() request.Mailbox {
+	o.t.Helper()
+	return must(o.store.Mailbox(o.t.Context(), o.request.Submission.Email))(o.t)
 }
 
 // TestEndingGivesBackWhatRequestHolds denies and cancels while the claim on the address is in each
@@ -579,6 +632,7 @@ func TestErasureOfErasedRequestForgetsItsMailsOnly(t *testing.T) {
 	_, err := o.Erase(t.Context(), o.request.ID)
 	wantRefusal(t, err, "is erased already")
 	o.claimed(o.mails())
+	o.proved()
 	r := must(o.Erase(t.Context(), o.request.ID))(t)
 	if r.Version != o.load().Version || r.Withdrawal.Open() ||
 		!slices.Equal(o.whats(), []string{"mails-forgotten"}) {
@@ -588,22 +642,65 @@ func TestErasureOfErasedRequestForgetsItsMailsOnly(t *testing.T) {
 	if claim != (request.Claim{}) {
 		t.Errorf("claim %+v", claim)
 	}
+	if o.mailbox() != (request.Mailbox{}) {
+		t.Errorf("the mailbox is known: %+v", o.mailbox())
+	}
 }
 
 func TestForgetMailsOfAddress(t *testing.T) {
-	o := newOffice(t, request.Cancelled)
-	address := o.request.Submission.Email
-	o.claimed(o.mails())
-	o.store.FailBefore = func(string) error { return errors.New("the table is away") }
-	found, err := o.ForgetMails(t.Context(), address)
-	if found || problem.CodeOf(err) != problem.StorageUnavailable {
-		t.Errorf("%v, %v", found, err)
+	tests := map[string]struct {
+		known func(*office)
+		found bool
+	}{
+		"nothing is known": {func(*office) {}, false},
+		"it has had mails": {func(o *office) { o.claimed(o.mails()) }, true},
+		"it was proved":    {func(o *office) { o.proved() }, true},
+		"it is not readable": {func(o *office) {
+			o.proved()
+			o.store.FailBefore = func(op string) error {
+				if op == "Mailbox" {
+					return problem.New(problem.RecordUnreadable, "a column is not what it should be")
+				}
+				return nil
+			}
+		}, true},
 	}
-	o.store.FailBefore = nil
-	for _, want := range []bool{true, false} {
-		found, err := o.ForgetMails(t.Context(), address)
-		if found != want || err != nil {
-			t.Errorf("%v, %v", found, err)
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			o := newOffice(t, request.Cancelled)
+			address := o.request.Submission.Email
+			test.known(o)
+			found, err := o.ForgetMails(t.Context(), address)
+			if found != test.found || err != nil {
+				t.Errorf("%v, %v", found, err)
+			}
+			o.store.FailBefore = nil
+			claim := must(o.store.ClaimOf(t.Context(), address))(t)
+			if claim != (request.Claim{}) || o.mailbox() != (request.Mailbox{}) {
+				t.Errorf("left: %+v, %+v", claim, o.mailbox())
+			}
+			found, err = o.ForgetMails(t.Context(), address)
+			if found || err != nil {
+				t.Errorf("again: %v, %v", found, err)
+			}
+		})
+	}
+}
+
+func TestForgettingMailsDuringStorageFaults(t *testing.T) {
+	for _, op := range []string{"ForgetMails", "Mailbox", "DropMailbox"} {
+		o := newOffice(t, request.Cancelled)
+		o.proved()
+		o.store.FailBefore = func(now string) error {
+			if now == op {
+				return errors.New("the table is away")
+			}
+			return nil
+		}
+		_, err := o.ForgetMails(t.Context(), o.request.Submission.Email)
+		o.store.FailBefore = nil
+		if problem.CodeOf(err) != problem.StorageUnavailable || o.mailbox() == (request.Mailbox{}) {
+			t.Errorf("%s: %v, %+v", op, err, o.mailbox())
 		}
 	}
 }

@@ -21,7 +21,12 @@ const wishEvery = 2 * time.Minute
 // proceeds if none is needed, or there is one.
 func (j *job) demandProof(ctx context.Context, decision policy.Decision) (next, error) {
 	r := &j.Request
-	if decision.Action == policy.Deny || r.Proof.Done() || !decision.Proof.Needed(j.config.ProofByDefault) {
+	needed := decision.Action != policy.Deny && decision.Proof.Needed(j.config.ProofByDefault)
+	if !needed && r.Proof.Missing() {
+		// It failed for want of the proof and was taken up again, and the rows ask for none any more.
+		r.Proof = request.Proof{Epoch: r.Proof.Epoch, Tries: r.Proof.Tries}
+	}
+	if !needed || r.Proof.Done() {
 		return proceed, nil
 	}
 	if j.config.Mails == nil {
@@ -89,7 +94,8 @@ func (j *job) sendCode(ctx context.Context) (next, error) {
 	first, until := !r.Proof.Mailed || r.Mail(request.CodeMail).Open(), r.Proof.Until
 	before := r.Proof.Mailed
 	outcome, err := j.sendMail(ctx, errand{
-		kind: request.CodeMail,
+		kind:   request.CodeMail,
+		person: r.Resend.Open() && r.Resend.By != request.ThePartner,
 		intend: func() {
 			r.Proof.Mailed = true
 			if first {

@@ -124,7 +124,8 @@ func (s *Store) Release(ctx context.Context, address submission.Address, claim r
 	return err
 }
 
-// ForgetMails implements [request.Records].
+// ForgetMails implements [request.Records]. If it is interrupted a mailbox may be forgotten whose
+// claim is not.
 func (s *Store) ForgetMails(ctx context.Context, which request.Mails, limit int) (int, error) {
 	const doing = "forgetting the mails of addresses"
 	if !which.Any() || limit <= 0 {
@@ -149,6 +150,12 @@ func (s *Store) ForgetMails(ctx context.Context, which request.Mails, limit int)
 	})
 	if err != nil && err != errEnough {
 		return 0, failure(doing, err)
+	}
+	for _, r := range found {
+		err = s.dropMailbox(ctx, r.partition)
+		if err != nil {
+			return 0, failure(doing, err)
+		}
 	}
 	return s.forgetClaims(ctx, doing, found)
 }

@@ -111,11 +111,20 @@ func (s *Store) DropMailbox(ctx context.Context, address submission.Address) err
 	if err != nil {
 		return failure(doing, err)
 	}
-	_, err = s.guests.DeleteEntity(ctx, key, mailboxName, nil)
-	if err != nil && !hasCode(err, aztables.ResourceNotFound) {
+	err = s.dropMailbox(ctx, key)
+	if err != nil {
 		return failure(doing, err)
 	}
 	return nil
+}
+
+// dropMailbox removes the mailbox from the partition of its address, if there is one.
+func (s *Store) dropMailbox(ctx context.Context, key string) error {
+	_, err := s.guests.DeleteEntity(ctx, key, mailboxName, nil)
+	if hasCode(err, aztables.ResourceNotFound) {
+		return nil
+	}
+	return err
 }
 
 // ForgetMailboxes implements [request.MailStore]. It costs one call, and one for each mailbox that

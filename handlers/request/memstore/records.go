@@ -53,7 +53,15 @@ func (s *Store) ForgetOldMails(
 
 // ForgetMails implements [request.Records].
 func (s *Store) ForgetMails(ctx context.Context, which request.Mails, limit int) (int, error) {
-	return get(ctx, s, "ForgetMails", func() (int, error) { return s.forgetMails(limit, which.Fit), nil })
+	return get(ctx, s, "ForgetMails", func() (int, error) {
+		return s.forgetMails(limit, func(address submission.Address, claim request.Claim) bool {
+			if !which.Fit(address, claim) {
+				return false
+			}
+			delete(s.mailboxes, address)
+			return true
+		}), nil
+	})
 }
 
 // forgetMails removes at most limit of the claims for mails only that fit and can be read, and

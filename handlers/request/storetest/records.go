@@ -206,4 +206,27 @@ var recordTests = map[string]func(*testing.T, Store){
 			t.Errorf("%d are left after one at a time", forgotten)
 		}
 	},
+
+	"ForgetMails forgets the mailboxes of the claims that it removes": func(t *testing.T, store Store) {
+		owner, other := newID(t), newID(t)
+		claims := map[string]request.Claim{
+			"a@contoso.com": {State: request.ClaimMails, Owner: owner, MailedAt: stored, Mails: 1},
+			"b@contoso.com": {State: request.ClaimMails, Owner: other, MailedAt: stored, Mails: 1},
+			"c@contoso.com": {State: request.ClaimSent, Owner: owner, MailedAt: stored, Mails: 1, GuestID: "g"},
+		}
+		for text, claim := range claims {
+			address := newAddress(t, text)
+			made, _ := mustClaim(t, store, address, claim.Owner, start)
+			claim.Version = made.Version
+			must(store.UpdateClaim(t.Context(), address, claim))(t)
+			must(store.SaveMailbox(t.Context(), address, fullMailbox(start)))(t)
+		}
+		must(store.ForgetMails(t.Context(), request.Mails{Owner: owner}, 100))(t)
+		for text := range claims {
+			known := must(store.Mailbox(t.Context(), newAddress(t, text)))(t) != request.Mailbox{}
+			if known == (text == "a@contoso.com") {
+				t.Errorf("the mailbox %s is known: %v", text, known)
+			}
+		}
+	},
 }
