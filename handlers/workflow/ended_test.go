@@ -69,3 +69,23 @@ func TestEndedRequestDoesNotWaitForRightToRead(t *testing.T) {
 	}
 	w.wantSeats("contoso.com", "r", 1)
 }
+
+// TestSeatOfDeniedRequestIsGivenBackThoughMailIsWished: a wish for the mail is still to be refused
+// when a person denies a request of which nobody knows whether its guest was invited.
+func TestSeatOfDeniedRequestIsGivenBackThoughMailIsWished(t *testing.T) {
+	w := newWorld(t)
+	w.row("contoso.com", "r", "Action", "invite", "MaxGuests", int32(5))
+	w.order(graphsim.Fault{Match: invitations, Status: 500, Always: true})
+	id := w.submit("ana@contoso.com")
+	w.settleMinutes(10)
+	r := w.wantState(id, request.Inviting)
+	w.wantSeats("contoso.com", "r", 1)
+	r.Resend = request.Instruction{At: w.now, By: request.ThePartner}
+	must(w.store.Save(t.Context(), r, nil))(t)
+	w.now = w.now.Add(10 * time.Minute)
+	must(w.reviewer().Deny(t.Context(), id, "not known"))(t)
+	w.settle(2)
+	w.wantState(id, request.Denied)
+	w.wantSeats("contoso.com", "r", 0)
+	w.wantNothingDue()
+}

@@ -47,6 +47,8 @@ type job struct {
 	// confirmed says that this call invited the guest, or that the directory has just confirmed the
 	// guest to it.
 	confirmed bool
+	// wasEnded says that the request had ended when this call began.
+	wasEnded bool
 	// known says that the guest is one of an earlier call for this request, so that groups may have
 	// been added before, whatever state it has been in since.
 	known bool
@@ -153,6 +155,12 @@ func (j *job) finish(ctx context.Context) (next, error) {
 	}
 	if !j.Request.AtRest() {
 		return again, nil // a mail is still to be sent
+	}
+	if j.wasEnded {
+		waits, err := j.giveBackEnded(ctx)
+		if err != nil || waits {
+			return stop, err
+		}
 	}
 	return stop, j.stopWaiting(ctx, j.Request.ID, j.broughtBy)
 }

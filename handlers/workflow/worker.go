@@ -216,7 +216,7 @@ func (w *Worker) open(ctx context.Context, message submission.Message) (*job, er
 	default:
 		j.broughtBy = message.Due
 	}
-	j.resumed = true
+	j.resumed, j.wasEnded = true, r.State.Ended()
 	return j, nil
 }
 
