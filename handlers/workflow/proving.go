@@ -117,7 +117,9 @@ func (j *job) sendCode(ctx context.Context) (next, error) {
 		if r.Resend.Open() && outcome.what == "mail-rests" {
 			r.Resend = request.Instruction{} // it may be asked for again
 			j.Record(outcome.what, outcome.why)
-			return j.awaitCode(ctx)
+			if !first {
+				return j.awaitCode(ctx)
+			}
 		}
 		return j.waitUntilProof(ctx, outcome)
 	case outcome.refused && first:

@@ -696,3 +696,20 @@ func TestWaitingMailAddsOneEventToHistory(t *testing.T) {
 		}
 	}
 }
+
+// TestWishForCodeDoesNotStopFirstOne: a partner may ask for the code while the first mail waits,
+// because the mailbox has just had one for another request.
+func TestWishForCodeDoesNotStopFirstOne(t *testing.T) {
+	w := newMailWorld(t)
+	w.row("contoso.com", "row", "Action", "invite")
+	w.signUp("ana@contoso.com")
+	second := w.signUp("ana@contoso.com")
+	w.settleMinutes(1)
+	w.wantMails("ana@contoso.com", 1)
+	w.carryOut(submission.Resend, second)
+	w.wantMails("ana@contoso.com", 1)
+	w.settleMinutes(5)
+	w.wantMails("ana@contoso.com", 2)
+	w.prove(second, "ana@contoso.com")
+	w.wantState(second, request.Done)
+}
