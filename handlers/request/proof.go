@@ -44,7 +44,8 @@ type Proof struct {
 	// Trouble says that no code could be mailed because of the mail service, and not because of the
 	// mailbox.
 	Trouble bool `json:"trouble,omitempty"`
-	// Tries counts the codes that were typed, also those for a request that waits for none.
+	// Tries counts the codes that were typed, also those for a request that waits for none, since it
+	// was received or a person took it up again.
 	Tries int `json:"tries,omitempty"`
 	// At is when the mailbox was proved; zero if it was not.
 	At time.Time `json:"at,omitzero"`
@@ -61,10 +62,11 @@ func (p Proof) Missing() bool { return !p.Wanted.IsZero() && !p.Done() }
 // ByCode reports whether the partner has typed the code that was mailed for this very request.
 func (p Proof) ByCode() bool { return p.Done() && !p.Earlier }
 
-// WantProof begins to wait for a proof, with a code of its own.
+// WantProof begins to wait for a proof, with a code of its own. Codes that were typed before count:
+// the page shows how many, and must not tell by that what policy has asked for.
 func (c *Change) WantProof(reason string) {
 	p, now := &c.Request.Proof, c.Now()
-	*p = Proof{Wanted: now, Epoch: p.Epoch + 1, Until: now.Add(CodePatience)}
+	*p = Proof{Wanted: now, Epoch: p.Epoch + 1, Until: now.Add(CodePatience), Tries: p.Tries}
 	c.Transition(Proving, "proof-wanted", reason)
 }
 

@@ -133,3 +133,15 @@ func TestTryCode(t *testing.T) {
 		})
 	}
 }
+
+// TestProofKeepsCountOfCodes: the page shows the count, and must not tell by it that policy has asked
+// for a proof.
+func TestProofKeepsCountOfCodes(t *testing.T) {
+	r := proofRequest(t, "ana@contoso.com")
+	r.State, r.Proof = Received, Proof{Tries: 2}
+	c := Change{Request: r, Now: func() time.Time { return proofNoon }}
+	c.WantProof("the row says so")
+	if got := c.Request.Proof.Tries; got != 2 {
+		t.Errorf("%d codes count after the proof was asked for, want 2", got)
+	}
+}

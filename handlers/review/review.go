@@ -121,6 +121,7 @@ func (v *Reviewer) Retry(ctx context.Context, id submission.ID) (request.Request
 	return v.change(ctx, id, "be taken up again", from, func(c *request.Change) error {
 		what, why := "retried", "taken up again by "+v.config.By
 		c.Request.Retried = v.config.Now().UTC()
+		c.Request.Proof.Tries = 0
 		switch {
 		case c.Request.Approval != nil && c.Request.Approval.Saw != "":
 			// There may have been a guest before the approval, which may not have been acted on

@@ -299,6 +299,18 @@ func TestRetryGoesOnWhereRequestFailed(t *testing.T) {
 	}
 }
 
+// TestRetryLetsCodesBeTypedAnew: a request that failed before a code could be mailed may have had all
+// its tries.
+func TestRetryLetsCodesBeTypedAnew(t *testing.T) {
+	o := newOffice(t, request.Failed, func(r *request.Request) {
+		r.Proof = request.Proof{Wanted: start, Epoch: 1, Tries: request.MaxProofTries}
+	})
+	must(o.Retry(t.Context(), o.request.ID))(t)
+	if r := o.load(); r.State != request.Received || r.Proof.Tries != 0 {
+		t.Errorf("%s, proof %+v", r.State, r.Proof)
+	}
+}
+
 func TestWishForMailCountsOnce(t *testing.T) {
 	invited := func(r *request.Request) { r.GuestID = "guest" }
 	for _, state := range []request.State{request.Done, request.Failed} {
