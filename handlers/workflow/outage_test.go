@@ -297,6 +297,22 @@ func TestWithdrawalWithoutSignUpLeavesNoMarkThatStays(t *testing.T) {
 	}
 }
 
+// TestWishDropsNoWithdrawalWithoutSignUp: the wish for a mail fails while the withdrawal is stored.
+func TestWishDropsNoWithdrawalWithoutSignUp(t *testing.T) {
+	w := newWorld(t)
+	id := w.submit("ana@contoso.com")
+	signUp := w.queue[0]
+	w.queue = nil
+	w.carryOut(submission.Withdraw, id)
+	w.on("Wait", before, 1, func() error { return problem.New(problem.StorageUnavailable, "the test says so") })
+	w.ask(submission.Resend, id)
+	_ = w.deliver()
+	w.interrupt = nil
+	w.queue = append(w.queue, signUp)
+	w.deliverAll()
+	w.wantState(id, request.Cancelled)
+}
+
 func TestForeignMessageOutlivesOutage(t *testing.T) {
 	w := newWorld(t)
 	h := &hosted{world: w}

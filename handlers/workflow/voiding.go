@@ -39,20 +39,24 @@ func (w *Worker) void(ctx context.Context, id submission.ID) error {
 		return err
 	}
 	j.log.InfoContext(ctx, "a withdrawal came before its sign-up")
-	return w.remindOfVoid(ctx, j.Request)
+	return w.remindOfVoid(ctx, j.Request, submission.Withdraw)
 }
 
 // forgottenAt returns when nothing is to be left of a void request.
 func forgottenAt(r request.Request) time.Time { return r.Since.Add(voidFor) }
 
-// remindOfVoid writes the due entry of a void request. Without one the record would stay for good,
-// so it is removed if the entry can't be written; the message comes again.
-func (w *Worker) remindOfVoid(ctx context.Context, r request.Request) error {
+// remindOfVoid writes the due entry of a void request, as a message of the kind. Without one the
+// record would stay for good, so a withdrawal removes it if the entry can't be written: its message
+// comes again. Another message must not remove what a withdrawal has left.
+func (w *Worker) remindOfVoid(ctx context.Context, r request.Request, kind submission.Kind) error {
 	err := w.config.Store.Wait(ctx, r.ID, forgottenAt(r))
 	if err == nil {
 		return nil
 	}
 	err = fmt.Errorf("writing the due entry of request %s: %w", r.ID, err)
+	if kind != submission.Withdraw {
+		return err
+	}
 	return errors.Join(err, w.config.Store.Forget(ctx, r))
 }
 
@@ -69,7 +73,7 @@ func (w *Worker) advanceVoid(ctx context.Context, r request.Request, message sub
 		return err
 	case message.Kind != submission.Advance, forgottenAt(r).After(w.config.Now()):
 		// A process may have ended before it wrote the entry, and the entry may say another time.
-		return w.remindOfVoid(ctx, r)
+		return w.remindOfVoid(ctx, r, message.Kind)
 	}
 	// The sign-up may have come while the record could not be read.
 	_, err := w.newJob(r).dropDeadLetters(ctx)
