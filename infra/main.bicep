@@ -112,6 +112,11 @@ var mailSettings = sentBy == 'none'
         ? mailing!.outputs.sender
         : (mail.?sender ?? mail.?mailbox ?? '')
     }
+// Mails link to the status page: behind a proxy at its address, else at your own host name or at
+// that of the app, which only the module of an app knows.
+var proxied = !splitIdentities && !empty(settings.?GUESTLIST_PUBLIC_ORIGINS)
+var linked = sentBy != 'none' && !proxied
+var linkedHost = splitIdentities ? entrance.?statusHostName : entrance.?hostName
 
 var workAppName = 'func-${baseName}-${token}'
 var formAppName = 'func-${baseName}-form-${token}'
@@ -408,7 +413,14 @@ module workApp 'modules/app.bicep' = {
       ? ''
       : '${packagesUrl}/${splitIdentities ? 'guestlist-work.zip' : 'guestlist.zip'}'
     telemetry: monitoring.outputs.telemetry
-    settings: union(splitIdentities ? appSettings : formSettings, mailSettings)
+    settings: union(
+      splitIdentities ? appSettings : formSettings,
+      mailSettings,
+      linked && !empty(linkedHost) ? { GUESTLIST_STATUS_ORIGIN: 'https://${linkedHost}' } : {}
+    )
+    statusAppName: linked && empty(linkedHost)
+      ? (splitIdentities ? statusAppName : workAppName)
+      : ''
     scale: scale
     reachable: !splitIdentities
     allowedAddresses: splitIdentities ? [] : entrance.?allowedAddresses ?? []

@@ -96,6 +96,18 @@ type ProgramSettings = {
   @description('Days after which the personal data of a finished request is erased; 0 keeps it.')
   GUESTLIST_RETENTION_DAYS: string?
 
+  @description('The most mails of its own that the app sends in a minute. Default: what the mail service allows at first. Raise it once Azure has raised the limits.')
+  GUESTLIST_MAIL_PER_MINUTE: string?
+
+  @description('The same for an hour.')
+  GUESTLIST_MAIL_PER_HOUR: string?
+
+  @description('code or none: whether partners prove their mailbox by a code, unless the policy row says otherwise. Default: code if the app sends mails.')
+  GUESTLIST_PROOF: string?
+
+  @description('How many days a proof counts; 0 to 90.')
+  GUESTLIST_PROOF_DAYS: string?
+
   @description('When waiting requests are checked: six fields, seconds first, UTC.')
   GUESTLIST_UPKEEP_SCHEDULE: string?
 
@@ -143,6 +155,10 @@ func programSettings(organisation string, given ProgramSettings) Settings => {
   GUESTLIST_MAIL: 'none'
   GUESTLIST_MAIL_URL: ''
   GUESTLIST_MAIL_SENDER: ''
+  GUESTLIST_MAIL_PER_MINUTE: given.?GUESTLIST_MAIL_PER_MINUTE ?? ''
+  GUESTLIST_MAIL_PER_HOUR: given.?GUESTLIST_MAIL_PER_HOUR ?? ''
+  GUESTLIST_PROOF: given.?GUESTLIST_PROOF ?? ''
+  GUESTLIST_PROOF_DAYS: given.?GUESTLIST_PROOF_DAYS ?? '7'
   GUESTLIST_UPKEEP_SCHEDULE: given.?GUESTLIST_UPKEEP_SCHEDULE ?? '0 * * * * *'
   GUESTLIST_LOG_LEVEL: given.?GUESTLIST_LOG_LEVEL ?? 'info'
 }

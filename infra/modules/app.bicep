@@ -34,6 +34,9 @@ param telemetry string
 @description('The app settings of the program.')
 param settings Settings
 
+@description('Name of the app whose status page the mails of this one link to. Empty: none, or the settings say where it is.')
+param statusAppName string = ''
+
 @description('How the app scales.')
 param scale Scale
 
@@ -129,16 +132,25 @@ resource app 'Microsoft.Web/sites@2025-03-01' = {
 
   resource values 'config' = {
     name: 'appsettings'
-    properties: union(settings, {
-      AzureWebJobsStorage__blobServiceUri: storage.blob
-      AzureWebJobsStorage__queueServiceUri: storage.queue
-      AzureWebJobsStorage__tableServiceUri: storage.table
-      AzureWebJobsStorage__credential: 'managedidentity'
-      AzureWebJobsStorage__clientId: clientId
-      AZURE_CLIENT_ID: clientId
-      APPLICATIONINSIGHTS_CONNECTION_STRING: telemetry
-      APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${clientId};Authorization=AAD'
-    })
+    // The host names of the apps differ only in the name of the app.
+    properties: union(
+      settings,
+      empty(statusAppName)
+        ? {}
+        : {
+            GUESTLIST_STATUS_ORIGIN: 'https://${replace(app.properties.defaultHostName, appName, statusAppName)}'
+          },
+      {
+        AzureWebJobsStorage__blobServiceUri: storage.blob
+        AzureWebJobsStorage__queueServiceUri: storage.queue
+        AzureWebJobsStorage__tableServiceUri: storage.table
+        AzureWebJobsStorage__credential: 'managedidentity'
+        AzureWebJobsStorage__clientId: clientId
+        AZURE_CLIENT_ID: clientId
+        APPLICATIONINSIGHTS_CONNECTION_STRING: telemetry
+        APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${clientId};Authorization=AAD'
+      }
+    )
   }
 }
 

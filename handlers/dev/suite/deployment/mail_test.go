@@ -24,6 +24,7 @@ type mailLayout struct {
 	service    string // the setting of the worker
 	url        string // "" for none, and a bracket for what only Azure knows
 	sender     string // likewise
+	status     string // the setting for where mails link to, with TOKEN for the end of names
 	domain     string // the name of the domain; "" without resources
 	management string // who manages it
 	linked     bool
@@ -36,6 +37,7 @@ type mailLayout struct {
 var mailLayouts = map[string]mailLayout{
 	"one":   {service: settings.NoMail},
 	"split": {service: settings.NoMail},
+	// Mails link to the proxy in front of the pages.
 	"one-full": {
 		service: settings.ACSMail, url: "[", sender: "invitation@guests.wingtiptoys.example",
 		domain: "guests.wingtiptoys.example", management: "CustomerManaged", linked: true, sends: []string{"invitation"},
@@ -44,12 +46,14 @@ var mailLayouts = map[string]mailLayout{
 	"split-full": {
 		service: settings.ACSMail, url: "[", sender: "donotreply@guests.wingtiptoys.example",
 		domain: "guests.wingtiptoys.example", management: "CustomerManaged", linked: true,
-		role: "a role of the admin's", logs: []string{"EmailSendMailOperational"},
+		status: "https://status.wingtiptoys.example",
+		role:   "a role of the admin's", logs: []string{"EmailSendMailOperational"},
 	},
 	"one-trial": {
 		service: settings.ACSMail, url: "[", sender: "[",
 		domain: "AzureManagedDomain", management: "AzureManaged", linked: true,
-		role: "Communication and Email Service Owner", logs: []string{"EmailSendMailOperational"},
+		status: "https://func-guestlist-TOKEN.azurewebsites.net",
+		role:   "Communication and Email Service Owner", logs: []string{"EmailSendMailOperational"},
 	},
 	"split-unverified": {
 		service: settings.NoMail,
@@ -58,9 +62,12 @@ var mailLayouts = map[string]mailLayout{
 	},
 	"one-existing": {
 		service: settings.ACSMail, url: "https://wingtiptoys.europe.communication.azure.com",
-		sender: "invitation@guests.wingtiptoys.example",
+		sender: "invitation@guests.wingtiptoys.example", status: "https://join.wingtiptoys.example",
 	},
-	"split-mailbox": {service: settings.GraphMail, sender: "guests@wingtiptoys.example"},
+	"split-mailbox": {
+		service: settings.GraphMail, sender: "guests@wingtiptoys.example",
+		status: "https://func-guestlist-status-TOKEN.azurewebsites.net",
+	},
 }
 
 // wantMail returns what a layout of infra/test does for mails.

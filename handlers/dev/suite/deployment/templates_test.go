@@ -255,7 +255,7 @@ func TestProgramAcceptsTheAppSettings(t *testing.T) {
 }
 
 // checkOrigins checks that form and status page lead to each other where they are apps of their
-// own.
+// own, and that mails lead to the status page.
 func checkOrigins(t *testing.T, s snapshot, app app, pages web.Config) {
 	t.Helper()
 	formHost := "func-guestlist-form-" + s.token + ".azurewebsites.net"
@@ -269,10 +269,15 @@ func checkOrigins(t *testing.T, s snapshot, app app, pages web.Config) {
 		status = "https://" + statusHost
 	case "status":
 		form = "https://" + formHost
+	case "work", "everything":
+		status = strings.ReplaceAll(wantMail(t, s).status, "TOKEN", s.token)
 	}
 	if pages.FormOrigin != form || pages.StatusOrigin != status {
 		t.Errorf("%s, %s: the form is at %q and the status page at %q, want %q and %q",
 			s.path, app.name, pages.FormOrigin, pages.StatusOrigin, form, status)
+	}
+	if app.settings[settings.MailSender] != "" && pages.StatusPages() == "" {
+		t.Errorf("%s, %s: mails do not find the status page", s.path, app.name)
 	}
 }
 
