@@ -84,6 +84,16 @@ var alerts = [
     window: 'PT15M'
   }
   {
+    name: 'mails'
+    title: 'mails of the app can not be sent'
+    query: loadTextContent('../queries/alerts/mails.kql')
+    severity: 2
+    operator: 'GreaterThan'
+    threshold: 0
+    every: 'PT15M'
+    window: 'PT15M'
+  }
+  {
     name: 'waiting-too-long'
     title: 'requests wait too long'
     query: loadTextContent('../queries/alerts/waiting-too-long.kql')

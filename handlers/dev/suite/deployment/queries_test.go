@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
@@ -25,6 +26,7 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azqueue/v2/queueerror"
 
 	"guestlist/handlers/azure/tables"
+	"guestlist/handlers/dev/acssim"
 	"guestlist/handlers/dev/azurite"
 	"guestlist/handlers/dev/graphsim"
 	"guestlist/handlers/policy"
@@ -142,7 +144,8 @@ func eventfulDay(t *testing.T) *handlerLines {
 	lines := &handlerLines{}
 	h := startHost(t, "guestlist.zip", storage, lines,
 		"GUESTLIST_GRAPH_URL="+graph.URL, "GUESTLIST_DAILY_INVITATIONS=6", "GUESTLIST_DAILY_SHARE=50",
-		"GUESTLIST_FORM_KEYS="+formKey)
+		"GUESTLIST_FORM_KEYS="+formKey, "GUESTLIST_PUBLIC_ORIGINS=https://join.fabrikam.example",
+		"GUESTLIST_MAIL=acs", "GUESTLIST_MAIL_URL="+closedMailService(t), "GUESTLIST_MAIL_SENDER="+mailSender, "GUESTLIST_PROOF=none")
 
 	// Dead letters: a message that is not ours, and one of ours that failed too often, which is
 	// tried again and denied.
@@ -158,6 +161,7 @@ func eventfulDay(t *testing.T) *handlerLines {
 	first := signUp(t, form, "first@contoso.com")
 	signUp(t, form, "a@fabrikam.com")
 	signUp(t, form, "a@northwind.com")
+	signUp(t, form, "a@wingtiptoys.com")
 	eventually(t, "the first guest is there", func() bool { return len(tenant.Invitations()) == 1 })
 	eventually(t, "the first request is done", func() bool {
 		return slices.ContainsFunc(lines.with("request "), func(line map[string]any) bool { return line["state"] == "done" })
@@ -209,15 +213,36 @@ func eventfulDay(t *testing.T) *handlerLines {
 	return lines
 }
 
-// fillStore adds policy rows, and a request that has waited for a person for too long.
+const mailSender = "guests@fabrikam.example"
+
+// closedMailService returns the address of a mail service that does not let the app send.
+func closedMailService(t *testing.T) string {
+	t.Helper()
+	service, err := acssim.New(acssim.Config{Senders: []string{mailSender}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = service.Order(acssim.Fault{Trouble: acssim.Refused, Call: "send", Status: http.StatusForbidden, Always: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(service)
+	t.Cleanup(server.Close)
+	return server.URL
+}
+
+// fillStore adds policy rows, a request that has waited for a person for too long, and one that has
+// been owed a mail for too long. Only the mailboxes of one domain have to be proved.
 func fillStore(t *testing.T, store *tables.Store) error {
 	err := store.Create(t.Context())
 	if err != nil {
 		return err
 	}
 	for domain, columns := range map[string]map[string]any{
-		"contoso.com": {"Action": "invite"}, "adatum.com": {"Action": "invite"},
-		"fabrikam.com": {"Action": "review"}, "northwind.com": {"Action": "deny"},
+		"contoso.com":     {"Action": "invite", "InvitationMail": string(policy.MicrosoftMail)},
+		"adatum.com":      {"Action": "invite", "InvitationMail": string(policy.MicrosoftMail)},
+		"wingtiptoys.com": {"Action": "review", "Proof": string(policy.ProofCode)},
+		"fabrikam.com":    {"Action": "review"}, "northwind.com": {"Action": "deny"},
 		"Tailspin.com": {"Action": "deny"}, // a key that matches nobody
 	} {
 		err = store.PutRow(t.Context(), policy.Raw{Partition: domain, Name: "row", Columns: columns})
@@ -230,7 +255,20 @@ func fillStore(t *testing.T, store *tables.Store) error {
 		ID: newID(t, long), State: request.Review, Since: long, Created: long, Changed: long,
 		Submission: submission.Submission{Email: address(t, "old@fabrikam.com")},
 	}, nil)
-	return err
+	if err != nil {
+		return err
+	}
+	owing := time.Now().AddDate(0, 0, -8)
+	id := newID(t, owing)
+	_, err = store.Save(t.Context(), request.Request{
+		ID: id, State: request.Denied, Since: owing, Created: owing, Changed: owing,
+		Submission: submission.Submission{Email: address(t, "owed@northwind.com")},
+		Owed:       request.Owed{Kind: request.DecisionMail, Since: owing},
+	}, nil)
+	if err != nil {
+		return err
+	}
+	return store.Wait(t.Context(), id, time.Now())
 }
 
 // addUnreadable adds a request that is due, and that the app can't read.
