@@ -169,7 +169,7 @@ func finished(t *testing.T, status string) {
 
 func TestZipCompletesASignUpInAnEmptyFolder(t *testing.T) {
 	app := unpack(t, "guestlist.zip")
-	at := apptest.StartLocal(t, app, t.TempDir(), "GUESTLIST_FORM_WAIT=0s")
+	at := apptest.StartLocal(t, app, t.TempDir(), "GUESTLIST_FORM_WAIT=0s", "GUESTLIST_PROOF=none")
 	finished(t, signUp(t, at.Signup, "ana@contoso.com").String())
 	var invitations, memberships []map[string]any
 	eventually(t, "the tenant has an invitation and two memberships", func() bool {
