@@ -108,6 +108,9 @@ type ProgramSettings = {
   @description('How many days a proof counts; 0 to 90.')
   GUESTLIST_PROOF_DAYS: string?
 
+  @description('After how many days a guest who has not accepted is reminded by a mail of the app: one or two whole numbers such as 3 10. Default: no reminders.')
+  GUESTLIST_REMINDERS: string?
+
   @description('When waiting requests are checked: six fields, seconds first, UTC.')
   GUESTLIST_UPKEEP_SCHEDULE: string?
 
@@ -159,6 +162,7 @@ func programSettings(organisation string, given ProgramSettings) Settings => {
   GUESTLIST_MAIL_PER_HOUR: given.?GUESTLIST_MAIL_PER_HOUR ?? ''
   GUESTLIST_PROOF: given.?GUESTLIST_PROOF ?? ''
   GUESTLIST_PROOF_DAYS: given.?GUESTLIST_PROOF_DAYS ?? '7'
+  GUESTLIST_REMINDERS: given.?GUESTLIST_REMINDERS ?? ''
   GUESTLIST_UPKEEP_SCHEDULE: given.?GUESTLIST_UPKEEP_SCHEDULE ?? '0 * * * * *'
   GUESTLIST_LOG_LEVEL: given.?GUESTLIST_LOG_LEVEL ?? 'info'
 }
