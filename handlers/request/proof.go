@@ -84,6 +84,9 @@ func (r Request) TakesCode(now time.Time) bool {
 func (c *Change) TryCode(key ProofKey, code string) (right bool) {
 	r, now := &c.Request, c.Now()
 	r.Proof.Tries++
+	if r.State == Proving && r.Proof.Tries >= MaxProofTries {
+		r.Due = time.Time{} // it waits for nothing any more
+	}
 	waits := r.State == Proving && r.Proof.Mailed && now.Before(r.Proof.Until)
 	same := subtle.ConstantTimeCompare([]byte(key.Code(*r)), []byte(code)) == 1
 	switch {
@@ -98,7 +101,7 @@ func (c *Change) TryCode(key ProofKey, code string) (right bool) {
 		m.State, m.LookAt = MailHandedOver, time.Time{} // it has arrived
 		c.SetMail(m)
 	}
-	r.Due = time.Time{} // it waits for nothing any more
+	r.Due = time.Time{}
 	c.Record("proved", "the code was typed that was mailed to the address")
 	return true
 }

@@ -215,10 +215,12 @@ func (j *job) recordCode(ctx context.Context, code string) error {
 	return j.save(ctx)
 }
 
-// codeMovesOn reports whether the codes that were typed move the request on.
+// codeMovesOn reports whether the codes that were typed move the request on, unless it waits for
+// something else by now.
 func (j *job) codeMovesOn() bool {
 	r := j.Request
-	return r.State == request.Proving && (r.Proof.Done() || r.Proof.Tries >= request.MaxProofTries)
+	typed := r.Proof.Done() || r.Proof.Tries >= request.MaxProofTries
+	return r.State == request.Proving && typed && !r.Due.After(j.config.Now())
 }
 
 // proved lets policy decide again once the mailbox is proved: the rows may have changed since.
