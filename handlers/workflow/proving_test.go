@@ -713,3 +713,54 @@ func TestWishForCodeDoesNotStopFirstOne(t *testing.T) {
 	w.prove(second, "ana@contoso.com")
 	w.wantState(second, request.Done)
 }
+
+// TestRetryGoesByWhatRowsSayOfProof changes the row while a request has failed for want of a code.
+func TestRetryGoesByWhatRowsSayOfProof(t *testing.T) {
+	tests := map[string]struct {
+		columns []any
+		want    request.State
+	}{
+		"it asks for no proof":             {[]any{"Action", "invite", "Proof", "none"}, request.Done},
+		"it asks a person, and for none":   {[]any{"Action", "review", "Proof", "none"}, request.Review},
+		"it asks for a proof as it did":    {[]any{"Action", "invite"}, request.Proving},
+		"it denies":                        {[]any{"Action", "deny"}, request.Denied},
+		"it can't be read":                 {[]any{"Action", "invite", "Priority", "x"}, request.Proving},
+		"it asks for none of the app's":    {[]any{"Action", "invite", "Proof", "none", "InvitationMail", "microsoft"}, request.Done},
+		"it asks for none, and has limits": {[]any{"Action", "invite", "Proof", "none", "MaxGuests", int32(1)}, request.Done},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			w := newMailWorld(t)
+			w.row("contoso.com", "row", "Action", "invite")
+			w.fail(acssim.Fault{Trouble: acssim.Refused, Call: "send", Status: 403, Always: true})
+			id := w.signUp("ana@contoso.com")
+			w.settle(80)
+			w.wantState(id, request.Failed)
+			w.service.ClearFaults()
+			w.row("contoso.com", "row", test.columns...)
+			must(w.reviewer().Retry(t.Context(), id))(t)
+			w.settle(1)
+			w.wantState(id, test.want)
+		})
+	}
+}
+
+// TestTypedCodesDoNotStepWaitingRequest: whoever has the link can send any number of them.
+func TestTypedCodesDoNotStepWaitingRequest(t *testing.T) {
+	w := newMailWorld(t)
+	w.row("contoso.com", "row", "Action", "invite")
+	id := w.signUp("ana@contoso.com")
+	code := w.code("ana@contoso.com")
+	w.on("Rows", before, -1, fails)
+	w.typeCode(id, code)
+	waits := w.wantState(id, request.Proving)
+	for range 20 {
+		w.typeCode(id, code)
+	}
+	if r := w.load(id); r.Attempt != waits.Attempt || r.Events != waits.Events {
+		t.Errorf("after 20 codes: %d attempts and %d events, before %d and %d", r.Attempt, r.Events, waits.Attempt, waits.Events)
+	}
+	w.interrupt = nil
+	w.settle(1)
+	w.wantState(id, request.Done)
+}
