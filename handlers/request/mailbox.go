@@ -18,10 +18,10 @@ const (
 var codeRests = [CodesPerDay + 1]time.Duration{0, 2 * time.Minute, 10 * time.Minute, time.Hour, 24 * time.Hour}
 
 const (
-	// stopTime is how long a mailbox gets no code after somebody has said that it was not them. Who
+	// StoppedFor is how long a mailbox gets no code after somebody has said that it was not them. Who
 	// holds the link may be the stranger, who could keep codes from a mailbox for as long by asking
 	// for them.
-	stopTime = 24 * time.Hour
+	StoppedFor = 24 * time.Hour
 	// SuppressedFor is how long a mailbox gets no mail after the mail service has said that it
 	// leaves the address alone: each further attempt prolongs that.
 	SuppressedFor = 24 * time.Hour
@@ -55,14 +55,20 @@ func within(at, now time.Time, d time.Duration) bool {
 	return !at.IsZero() && age < d && age > -mailsAhead
 }
 
-// recent returns how many of the times are within a day.
-func recent(times []time.Time, now time.Time) (n int) {
+// ofDay returns those of the times that are within a day.
+func ofDay(times []time.Time, now time.Time) (recent []time.Time) {
 	for _, at := range times {
 		if within(at, now, mailDay) {
-			n++
+			recent = append(recent, at)
 		}
 	}
-	return n
+	return recent
+}
+
+// OfDay returns the times of all mails, and of those with a code, that count as those of the day
+// before now, the latest first.
+func (m Mailbox) OfDay(now time.Time) (mails, codes []time.Time) {
+	return ofDay(m.Mailed[:], now), ofDay(m.Codes[:], now)
 }
 
 // BeforeMail returns how long the mailbox has to be left alone before its next mail. refused says
@@ -72,17 +78,30 @@ func (m Mailbox) BeforeMail(kind MailKind, now time.Time) (wait time.Duration, r
 	if within(m.SuppressedAt, now, SuppressedFor) {
 		return m.SuppressedAt.Add(SuppressedFor).Sub(now), kind == CodeMail
 	}
-	if recent(m.Mailed[:], now) == OwnMailsPerDay {
+	if len(ofDay(m.Mailed[:], now)) == OwnMailsPerDay {
 		wait = max(wait, m.Mailed[OwnMailsPerDay-1].Add(mailDay).Sub(now))
 	}
 	if kind != CodeMail {
 		return wait, false
 	}
-	n := recent(m.Codes[:], now)
+	n := len(ofDay(m.Codes[:], now))
 	if n > 0 {
 		wait = max(wait, m.Codes[0].Add(codeRests[n]).Sub(now))
 	}
-	return wait, n == CodesPerDay || wait > codeRests[CodesPerDay-1] || within(m.StoppedAt, now, stopTime)
+	return wait, n == CodesPerDay || wait > codeRests[CodesPerDay-1] || within(m.StoppedAt, now, StoppedFor)
+}
+
+// RestsUntil returns until when the mailbox gets no mail of the kind unless a person asks for it, the
+// zero time if it may get one.
+func (m Mailbox) RestsUntil(kind MailKind, now time.Time) time.Time {
+	wait, _ := m.BeforeMail(kind, now)
+	if kind == CodeMail && within(m.StoppedAt, now, StoppedFor) {
+		wait = max(wait, m.StoppedAt.Add(StoppedFor).Sub(now))
+	}
+	if wait <= 0 {
+		return time.Time{}
+	}
+	return now.Add(wait)
 }
 
 // Counted returns the mailbox with a mail that is about to be sent.

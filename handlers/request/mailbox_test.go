@@ -49,6 +49,45 @@ func TestBeforeMail(t *testing.T) {
 	}
 }
 
+func TestMailboxRestsUntil(t *testing.T) {
+	now := time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
+	codes := func(hours ...int) (m Mailbox) {
+		for _, h := range hours {
+			m = m.Counted(CodeMail, now.Add(-time.Duration(h)*time.Hour))
+		}
+		return m
+	}
+	tests := map[string]struct {
+		mailbox          Mailbox
+		code, invitation int // in so many hours; 0 is now
+	}{
+		"nothing is known":           {Mailbox{}, 0, 0},
+		"the codes of a day":         {codes(4, 3, 2, 1), 23, 0},
+		"stopped":                    {Mailbox{StoppedAt: now.Add(-time.Hour)}, 23, 0},
+		"stopped after a code":       {Mailbox{StoppedAt: now, Codes: codes(0).Codes}, 24, 0},
+		"stopped long ago":           {Mailbox{StoppedAt: now.Add(-25 * time.Hour)}, 0, 0},
+		"suppressed":                 {Mailbox{SuppressedAt: now.Add(-2 * time.Hour)}, 22, 22},
+		"suppressed, stopped before": {Mailbox{SuppressedAt: now, StoppedAt: now.Add(-time.Hour)}, 24, 24},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			for kind, hours := range map[MailKind]int{CodeMail: test.code, InvitationMail: test.invitation} {
+				var want time.Time
+				if hours > 0 {
+					want = now.Add(time.Duration(hours) * time.Hour)
+				}
+				if got := test.mailbox.RestsUntil(kind, now); !got.Equal(want) {
+					t.Errorf("%s: %v, want %v", kind, got, want)
+				}
+			}
+		})
+	}
+	mails, of := codes(30, 4, 3, 2).OfDay(now)
+	if len(mails) != 3 || len(of) != 3 {
+		t.Errorf("of the day: %v, %v", mails, of)
+	}
+}
+
 // TestMailboxHasItsShareInEveryWindow asks for mails at any times.
 func TestMailboxHasItsShareInEveryWindow(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {

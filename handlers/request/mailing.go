@@ -136,6 +136,15 @@ type MailMinute struct {
 // MailQuota is how many mails of the app's own may be sent, by all instances together.
 type MailQuota struct{ PerMinute, PerHour int }
 
+// codesOf is the part of a quota that codes may use: anybody can cause them who fills in the form,
+// and an invitation must not wait for that.
+const codesOf = 2
+
+// Codes returns how many of the mails may be codes.
+func (q MailQuota) Codes() MailQuota {
+	return MailQuota{PerMinute: max(1, q.PerMinute/codesOf), PerHour: max(1, q.PerHour/codesOf)}
+}
+
 // MailStore keeps what is shared about the app's own mails. Errors are *problem.Error: Conflict
 // where said below, RecordUnreadable as for [Store], else StorageUnavailable.
 type MailStore interface {

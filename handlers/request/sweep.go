@@ -24,7 +24,8 @@ type Cursor struct {
 	Token string        `json:"token,omitempty"`
 }
 
-// Search says which requests a sweep looks for, besides those that are [Brief.Unreadable].
+// Search says which requests a sweep looks for, besides those that are [Brief.Unreadable], wait for
+// a proof of their mailbox, or are owed a mail.
 type Search struct {
 	// Expired is before when finished requests must have been changed last for their personal data
 	// to be erased. The zero time is never.
@@ -38,6 +39,7 @@ type Brief struct {
 	ID             submission.ID
 	State          State
 	Since, Changed time.Time
+	OwedSince      time.Time // zero if the request is owed no mail
 	// Fault says why the request can't be read, without values; empty if it can be.
 	Fault string
 }
@@ -60,7 +62,7 @@ func (b Brief) Unreadable() bool { return b.Fault != "" && !b.State.Finished() }
 // Finds reports whether the search looks for the request; personal says whether that holds personal
 // data.
 func (s Search) Finds(b Brief, personal bool) bool {
-	return s.IsOverdue(b) || b.Unreadable() || s.Expires(b) && personal
+	return s.IsOverdue(b) || b.Unreadable() || s.Expires(b) && personal || b.State == Proving || !b.OwedSince.IsZero()
 }
 
 // Page is a part of a table.
@@ -92,6 +94,11 @@ type Tally struct {
 	Unreadable int                `json:"unreadable,omitempty"`
 	// Examples are some of the unreadable records.
 	Examples []submission.ID `json:"examples,omitempty"`
+	// Proving are the requests that wait for a proof of their mailbox. Owed are those that are owed
+	// a mail of the app's own, the first since OwedSince.
+	Proving   int       `json:"proving,omitempty"`
+	Owed      int       `json:"owed,omitempty"`
+	OwedSince time.Time `json:"owedSince,omitzero"`
 }
 
 // Sweep is the record of the sweep.
@@ -157,6 +164,21 @@ func (t Tally) CountOverdue(b Brief) Tally {
 	standing.Requests++
 	counted[b.State] = standing
 	t.Overdue = counted
+	return t
+}
+
+// CountMails returns the tally with one request more that waits for a proof or is owed a mail, if it
+// does or is.
+func (t Tally) CountMails(b Brief) Tally {
+	if b.State == Proving {
+		t.Proving++
+	}
+	if !b.OwedSince.IsZero() {
+		t.Owed++
+		if t.OwedSince.IsZero() || b.OwedSince.Before(t.OwedSince) {
+			t.OwedSince = b.OwedSince
+		}
+	}
 	return t
 }
 

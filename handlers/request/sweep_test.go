@@ -108,6 +108,23 @@ func TestTallyCountsOverdueByStateWithOldest(t *testing.T) {
 	}
 }
 
+func TestTallyCountsWhatWaitsForMails(t *testing.T) {
+	noon := time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
+	var tally Tally
+	for _, b := range []Brief{
+		{State: Proving}, {State: Proving, OwedSince: noon}, {State: Unproved}, {State: Review},
+		{State: Done, OwedSince: noon.Add(-time.Hour)}, {State: Denied, OwedSince: noon.Add(time.Hour)}, {State: Done},
+	} {
+		tally = tally.CountMails(b)
+		if wanted := b.State == Proving || !b.OwedSince.IsZero(); (Search{}).Finds(b, true) != wanted {
+			t.Errorf("%+v is found: %t", b, !wanted)
+		}
+	}
+	if want := (Tally{Proving: 2, Owed: 3, OwedSince: noon.Add(-time.Hour)}); !reflect.DeepEqual(tally, want) {
+		t.Errorf("counted %+v, want %+v", tally, want)
+	}
+}
+
 func TestTallyNotesFirstUnreadableRecords(t *testing.T) {
 	var tally Tally
 	for i := range maxUnreadable + 2 {

@@ -11,9 +11,6 @@ const (
 	// mailHour is how many minutes count as the last hour. A mail is sent a little after it was
 	// counted.
 	mailHour = 62
-	// codesOf is the part of a quota that codes may use: anybody can cause them who fills in the
-	// form, and an invitation must not wait for that.
-	codesOf = 2
 	// leastShare is how many codes in an hour a domain may have at least, and shareOfCodes the part
 	// of the codes otherwise.
 	leastShare   = 3
@@ -49,14 +46,14 @@ func bookMail(
 			lately.Mails, lately.Codes = lately.Mails+m.Mails, lately.Codes+m.Codes
 		}
 	}
-	code := kind == request.CodeMail
+	code, ofCodes := kind == request.CodeMail, quota.Codes()
 	switch {
-	case hour.Mails >= quota.PerHour, code && hour.Codes >= max(1, quota.PerHour/codesOf):
+	case hour.Mails >= quota.PerHour, code && hour.Codes >= ofCodes.PerHour:
 		free := time.Duration(next.Minutes[0].Minute+mailHour-minute) * time.Minute
 		return g, mailTurn{wait: max(time.Minute, free), why: "the mails of the hour are sent"}
-	case lately.Mails >= quota.PerMinute, code && lately.Codes >= max(1, quota.PerMinute/codesOf):
+	case lately.Mails >= quota.PerMinute, code && lately.Codes >= ofCodes.PerMinute:
 		return g, mailTurn{wait: time.Minute, why: "the mails of the minute are sent"}
-	case code && next.Domains[domain] >= max(leastShare, quota.PerHour/codesOf/shareOfCodes):
+	case code && next.Domains[domain] >= max(leastShare, ofCodes.PerHour/shareOfCodes):
 		left := time.Unix((next.Hour+1)*3600, 0).Sub(now)
 		return g, mailTurn{wait: max(time.Minute, left), why: "the domain has had its share of the codes of the hour"}
 	}

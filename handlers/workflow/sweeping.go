@@ -129,6 +129,7 @@ func (w *Worker) sweepRequests(ctx context.Context, s *request.Sweep) (erased in
 				s.Tally.Erased++
 			}
 		}
+		s.Tally = s.Tally.CountMails(b)
 		if b.ID != "" {
 			s.At = request.Cursor{After: b.ID}
 		}

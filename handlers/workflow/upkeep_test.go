@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"guestlist/handlers/dev/acssim"
 	"guestlist/handlers/problem"
 	"guestlist/handlers/request"
 	"guestlist/handlers/request/memstore"
@@ -322,6 +323,26 @@ func TestSweepBeginsAnewIfItsPlaceIsOfNoUse(t *testing.T) {
 		}
 	}
 	w.wantLine(workflow.LogSwept, 1)
+}
+
+func TestSweepCountsWhatWaitsForMails(t *testing.T) {
+	w := newMailWorld(t)
+	w.row("contoso.com", "r", "Action", "invite")
+	w.row("fabrikam.com", "r", "Action", "invite", "Proof", "none")
+	w.fail(acssim.Fault{Trouble: acssim.Refused, Status: 503, Always: true})
+	w.signUp("ana@contoso.com")
+	w.signUp("bo@contoso.com")
+	owed := w.signUp("cy@fabrikam.com")
+	w.settle(3)
+	got := must(w.store.Sweep(t.Context()))(t).Last
+	if got.Proving != 2 || got.Owed != 1 || !got.OwedSince.Equal(w.load(owed).Owed.Since) {
+		t.Errorf("%+v", got)
+	}
+	w.service.ClearFaults()
+	w.settle(4)
+	if got := must(w.store.Sweep(t.Context()))(t).Last; got.Proving != 2 || got.Owed != 0 || !got.OwedSince.IsZero() {
+		t.Errorf("once mails are sent: %+v", got)
+	}
 }
 
 // TestSweepListsRequestsThatCannotBeRead: those that have not finished as far as anybody can tell.

@@ -60,7 +60,7 @@ func decodeBrief(r row, undecoded error) request.Brief {
 		return request.Brief{ID: id, Fault: undecoded.Error()}
 	}
 	record, columns := readRequest(r)
-	b := request.Brief{ID: id, Since: record.Since, Changed: record.Changed}
+	b := request.Brief{ID: id, Since: record.Since, Changed: record.Changed, OwedSince: record.Owed.Since}
 	if record.State.Known() {
 		b.State = record.State
 	}
@@ -70,8 +70,9 @@ func decodeBrief(r row, undecoded error) request.Brief {
 	return b
 }
 
-// sweepFilter returns the filter for the requests that may be meant: those that expire, and all
-// that have not finished as far as their state tells. It has ten comparisons; the service takes 15
+// sweepFilter returns the filter for the requests that may be meant: those that expire, those that
+// are owed a mail, and all that have not finished as far as their state tells. It has eleven
+// comparisons; the service takes 15
 // (https://learn.microsoft.com/rest/api/storageservices/querying-tables-and-entities).
 //
 // A row without an address has no personal data.
@@ -80,9 +81,9 @@ func sweepFilter(search request.Search, from request.Cursor) string {
 	for _, state := range request.StatesThat(request.State.Finished) {
 		unfinished = append(unfinished, stateColumn+" ne "+rest.String(string(state)))
 	}
-	meant := strings.Join(unfinished, " and ")
+	meant := fmt.Sprintf("(%s) or %s gt ''", strings.Join(unfinished, " and "), owedColumn)
 	if !search.Expired.Before(firstTime) {
-		meant = fmt.Sprintf("(%s) or (%s le %s and %s gt '')", meant, changedColumn, odataTime(search.Expired), emailColumn)
+		meant += fmt.Sprintf(" or (%s le %s and %s gt '')", changedColumn, odataTime(search.Expired), emailColumn)
 	}
 	return fmt.Sprintf("PartitionKey gt %s and RowKey eq %s and (%s)",
 		rest.String(string(from.After)), rest.String(recordName), meant)

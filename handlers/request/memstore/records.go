@@ -22,7 +22,7 @@ func (s *Store) ScanRequests(
 		page.Last = len(ids) <= limit
 		for _, id := range atMost(limit, ids) {
 			r := s.requests[id]
-			b := request.Brief{ID: id, State: r.State, Since: r.Since, Changed: r.Changed}
+			b := request.Brief{ID: id, State: r.State, Since: r.Since, Changed: r.Changed, OwedSince: r.Owed.Since}
 			switch s.spoilt[Record{Request: id}] {
 			case someColumn:
 				b.Fault = "a column is not what it should be"

@@ -10,11 +10,12 @@ import (
 	"guestlist/handlers/submission"
 )
 
-// putRequest saves a request that came into the state, and was last changed, at the given time.
+// putRequest saves a request that came into the state, and was last changed, at the given time. It
+// is owed no mail.
 func putRequest(t *testing.T, store Store, state request.State, at time.Time, erased bool) submission.ID {
 	t.Helper()
 	r := fullRequest(t)
-	r.State, r.Since, r.Changed = state, at, at
+	r.State, r.Since, r.Changed, r.Owed = state, at, at, request.Owed{}
 	if erased {
 		r.Submission = submission.Submission{}
 	}
@@ -75,6 +76,27 @@ var recordTests = map[string]func(*testing.T, Store){
 		wantSame(t, "what is found", want, got)
 	},
 
+	"a scan finds what waits for a proof or is owed a mail": func(t *testing.T, store Store) {
+		proving := putRequest(t, store, request.Proving, start, false)
+		putRequest(t, store, request.Unproved, start, false)
+		putRequest(t, store, request.Done, start, false)
+		owed := request.Request{
+			ID: newID(t), State: request.Done, Since: start, Created: start, Changed: start,
+			Owed: request.Owed{Kind: request.InvitationMail, Since: stored},
+		}
+		must(store.Save(t.Context(), owed, nil))(t)
+		for _, search := range []request.Search{{}, {Expired: stored}} {
+			var tally request.Tally
+			got := map[submission.ID]bool{}
+			for _, b := range scanAll(t, store, search, 2) {
+				tally = tally.CountMails(b)
+				got[b.ID] = true
+			}
+			wantSame(t, "what is found", map[submission.ID]bool{proving: true, owed.ID: true}, got)
+			wantSame(t, "the tally", request.Tally{Proving: 1, Owed: 1, OwedSince: stored}, tally)
+		}
+	},
+
 	"a scan goes on from where it stopped": func(t *testing.T, store Store) {
 		want := map[submission.ID]bool{}
 		for range 7 {
@@ -107,7 +129,7 @@ var recordTests = map[string]func(*testing.T, Store){
 		wantSame(t, "the first", request.Sweep{}, must(store.Sweep(t.Context()))(t))
 		id := newID(t)
 		sweep := request.Sweep{Began: start, Part: request.SweepMails, At: request.Cursor{After: id, Token: "x"},
-			Tally: request.Tally{}.CountUnreadable(id), Last: request.Tally{Erased: 3}.CountOverdue(request.Brief{ID: id, State: request.Review}),
+			Tally: request.Tally{Proving: 3, Owed: 2, OwedSince: stored}.CountUnreadable(id), Last: request.Tally{Erased: 3}.CountOverdue(request.Brief{ID: id, State: request.Review}),
 			Ended: start.Add(-time.Hour)}
 		saved := must(store.SaveSweep(t.Context(), sweep))(t)
 		wantCode(t, "over another one", errorOf(store.SaveSweep(t.Context(), sweep)), problem.Conflict)
