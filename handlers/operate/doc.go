@@ -5,6 +5,7 @@
 //	rows      List, Show        explain  Explain          plan     NewPlan ─▶ Apply
 //	requests  ListRequests,     replay   NewReplay        doctor   Check…
 //	          ShowRequest       breaker  NewBreaker       approve  TermsFor
+//	                            mailbox  NewMailbox
 //
 // Every answer is a value with JSON tags; the command line prints it as JSON or as text.
 // Decisions come from [request.Decider], as for real submissions. A new policy column needs no

@@ -217,7 +217,8 @@ func CheckRows(rows []policy.Raw) []Check {
 const roundTime = 24 * time.Hour
 
 // CheckSweep tells what the last whole round of the sweep has found: requests that can't be read,
-// and those that are overdue. Nobody looks through all requests for that anew.
+// those that are overdue, and those that wait for a code or a mail. Nobody looks through all
+// requests for that anew.
 func CheckSweep(s request.Sweep, now time.Time) []Check {
 	if s.Ended.IsZero() && (s.Began.IsZero() || now.Sub(s.Began) <= roundTime) {
 		return []Check{Unknown.Check("sweep", "it has not looked through all requests yet", "Try again later.")}
@@ -226,7 +227,7 @@ func CheckSweep(s request.Sweep, now time.Time) []Check {
 	if s.Ended.IsZero() {
 		return []Check{last}
 	}
-	return []Check{last, checkUnreadable(s.Last), checkOverdue(s.Last)}
+	return append([]Check{last, checkUnreadable(s.Last), checkOverdue(s.Last)}, checkWaitingMails(s)...)
 }
 
 // checkRound checks when the last whole round of the sweep has ended.

@@ -128,6 +128,22 @@ func TestCheckSweep(t *testing.T) {
 			{Part: "records", Health: Fine, Found: "can be read"},
 			{Part: "requests", Health: Fine, Found: "none is overdue"},
 		}},
+		"mails that wait": {
+			request.Sweep{Began: now, Ended: now, Last: request.Tally{Proving: 3, Owed: 2, OwedSince: now.Add(1 - owedAlarm)}}, []Check{
+				{Part: "sweep", Health: Fine},
+				{Part: "records", Health: Fine},
+				{Part: "requests", Health: Fine},
+				{Part: "waiting mails", Health: Fine, Found: "3 wait for a code to be typed, and 2 are owed a mail, the first since 2026-05-04T06:00:00Z"},
+			},
+		},
+		"mails that wait for long": {
+			request.Sweep{Began: now, Ended: now, Last: request.Tally{Owed: 1, OwedSince: now.Add(-owedAlarm)}}, []Check{
+				{Part: "sweep", Health: Fine},
+				{Part: "records", Health: Fine},
+				{Part: "requests", Health: Fine},
+				{Part: "waiting mails", Health: Warning, Found: "1 are owed a mail"},
+			},
+		},
 		"something found long ago": {
 			request.Sweep{Began: now.Add(-24 * time.Hour), Part: request.SweepMails, Ended: now.Add(-25 * time.Hour), Last: request.Tally{
 				Unreadable: 1, Examples: []submission.ID{"id1"},

@@ -22,6 +22,10 @@ type RequestSummary struct {
 	// Due is when the request goes on by itself; zero if it waits for a person or for nothing.
 	Due    time.Time `json:"due,omitzero"`
 	Reason string    `json:"reason"` // one sentence on why the request is in its state
+	// Proved: the partner has proved to own the mailbox of the address.
+	Proved bool `json:"proved"`
+	// Owed is the kind of the mail that is still to be sent; empty if none is.
+	Owed request.MailKind `json:"owed,omitempty"`
 }
 
 // ListRequests returns summaries of the requests, in their order.
@@ -35,6 +39,7 @@ func ListRequests(requests []request.Request, showAddresses bool) []RequestSumma
 		summaries = append(summaries, RequestSummary{
 			ID: r.ID, State: r.State, Address: address, Company: r.Submission.Company,
 			Created: r.Created, Changed: r.Changed, Due: r.Due, Reason: r.Reason,
+			Proved: r.Proof.Done(), Owed: r.Owed.Kind,
 		})
 	}
 	return summaries
@@ -51,6 +56,7 @@ type RequestDetail struct {
 	// Submission lacks the invite code, which can be found from its hash; CodeGiven: there is one.
 	Submission submission.Submission `json:"submission"`
 	CodeGiven  bool                  `json:"codeGiven"`
+	Proof      Proof                 `json:"proof"`  // of the mailbox
 	Erased     bool                  `json:"erased"` // the personal data is removed from Submission
 	// ResendWished and ErasureWished say who asked for the mail or for erasure, which follow soon.
 	ResendWished  string `json:"resendWished,omitempty"`
@@ -60,6 +66,11 @@ type RequestDetail struct {
 	Approval *request.Approval `json:"approval,omitempty"` // a person's; nil if there is none
 	RepeatOf submission.ID     `json:"repeatOf,omitempty"`
 	GuestID  string            `json:"guestId,omitempty"`
+	// Mails are those that the app has sent itself, the last of each kind. Owed is one that is still
+	// to be sent; nil if there is none. RemindAt is when the guest is reminded of the invitation.
+	Mails    []SentMail `json:"mails"`
+	Owed     *OwedMail  `json:"owed,omitempty"`
+	RemindAt time.Time  `json:"remindAt,omitzero"`
 	// Attempt counts the attempts of the present step that failed temporarily.
 	Attempt int             `json:"attempt"`
 	Grants  []request.Grant `json:"grants"`
@@ -76,6 +87,7 @@ func ShowRequest(r request.Request, history []request.Event) RequestDetail {
 		ID: r.ID, State: r.State, Meaning: meaning(r.State), Reason: r.Reason, Words: r.Words, Since: r.Since,
 		Submission: r.Submission, CodeGiven: r.Submission.InviteCode != "", Erased: r.Submission.Email == submission.Address{},
 		Decision: withoutCode(r.Decision), Approval: r.Approval, RepeatOf: r.RepeatOf, GuestID: r.GuestID, Attempt: r.Attempt,
+		Proof: NewProof(r), Mails: newMails(r), Owed: newOwed(r), RemindAt: r.RemindAt,
 		Grants: append([]request.Grant{}, r.Grants...), Created: r.Created, Changed: r.Changed, Due: r.Due,
 		History: append([]request.Event{}, history...),
 	}
@@ -136,9 +148,11 @@ func withoutCode(decision *policy.Decision) *policy.Decision {
 
 // advice is what an admin can do about a request in a state in which it does not go on by itself.
 var advice = map[request.State]string{
+	request.Proving:   "guestlist request resend mails it again, and guestlist mailbox show tells what keeps it back.",
 	request.Review:    "Use guestlist request approve, or deny with a reason.",
 	request.Parked:    "It goes on by itself once invitations are possible again: guestlist breaker show tells more.",
 	request.Done:      "There is nothing to do.",
+	request.Unproved:  "There is nothing to do; the partner can sign up again.",
 	request.Denied:    "There is nothing to do; the partner can sign up again.",
 	request.Cancelled: "There is nothing to do; the partner can sign up again.",
 	request.Void:      "There is nothing to do.",

@@ -39,6 +39,17 @@ func (c *Config) StatusPages() string {
 	return c.StatusOrigin
 }
 
+// LinkedByMails is StatusPages for an app that sends mails, which needs to know it. The error names
+// the settings.
+func (c *Config) LinkedByMails() (origin string, err error) {
+	origin = c.StatusPages()
+	if origin == "" {
+		return "", fmt.Errorf("%s is not set: mails link to the status page, so set it to the scheme and host of the "+
+			"status page, or set %s", settings.StatusOrigin, settings.PublicOrigins)
+	}
+	return origin, nil
+}
+
 // The values of the settings that are chosen from a list.
 const (
 	discreetStatus = "discreet" // received, in work, finished: the same for everybody

@@ -30,6 +30,13 @@ type AppReport struct {
 	// service that can't be asked.
 	MailProbe string
 	MailWhy   string
+	// MailPerMinute and MailPerHour are the most mails of its own, 0 if it sends none.
+	MailPerMinute, MailPerHour int
+	// Proof says whether the app asks for a proof of the mailbox by default: settings.CodeProof or
+	// settings.NoProof. ProofDays is how many days a proof counts. Proof is empty in a report of a
+	// version that knew none.
+	Proof     string
+	ProofDays int
 }
 
 // MailAccepted in a report says that the mail service takes mails from the app.
@@ -49,6 +56,10 @@ func reportFields(report *AppReport) []field {
 		{"MailSender", &report.MailSender},
 		{"MailProbe", &report.MailProbe},
 		{"MailWhy", &report.MailWhy},
+		{"MailPerMinute", (*optional)(&report.MailPerMinute)},
+		{"MailPerHour", (*optional)(&report.MailPerHour)},
+		{"Proof", &report.Proof},
+		{"ProofDays", (*optional)(&report.ProofDays)},
 	}
 }
 

@@ -18,7 +18,8 @@ func TestReportIsKept(t *testing.T) {
 		{At: at, Roles: []string{"User.Invite.All", "User.Read.All"}, Daily: 80, Spacing: time.Second, Retention: 90 * 24 * time.Hour},
 		{At: at, Roles: []string{}, Daily: 0},
 		{At: at, Why: "no token", Spacing: 1500 * time.Millisecond},
-		{At: at, Why: "no token", Mail: "acs", MailSender: "guests@fabrikam.example", MailProbe: "mail-forbidden", MailWhy: "no role"},
+		{At: at, Why: "no token", Mail: "acs", MailSender: "guests@fabrikam.example", MailProbe: "mail-forbidden", MailWhy: "no role",
+			MailPerMinute: 30, MailPerHour: 100, Proof: "code", ProofDays: 7},
 	} {
 		err = store.SaveReport(t.Context(), want)
 		if err != nil {

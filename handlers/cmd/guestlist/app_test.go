@@ -6,7 +6,9 @@ import (
 	"encoding/base64"
 	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"os"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -14,10 +16,14 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azqueue/v2"
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"guestlist/handlers/azure/acs"
 	"guestlist/handlers/azure/graph"
 	"guestlist/handlers/azure/tables"
+	"guestlist/handlers/dev/acssim"
 	"guestlist/handlers/dev/graphsim"
+	"guestlist/handlers/mail"
 	"guestlist/handlers/request"
+	"guestlist/handlers/settings"
 	"guestlist/handlers/submission"
 	"guestlist/handlers/workflow"
 )
@@ -25,10 +31,67 @@ import (
 // tenantKey is the key of a script's tenant.
 type tenantKey struct{}
 
-// tenant is the Graph stand-in of a script's local run, once it is started.
+// tenant are the stand-ins of a script's local run: for Graph once it is started, and for the mail
+// service once the app sends mails.
 type tenant struct {
 	server *graphsim.Server
 	url    string
+	mails  *acssim.Server
+	mailer request.Mailer
+}
+
+// mailSender is where the app's own mails come from.
+const mailSender = "guests@join.fabrikam.example"
+
+// sendMails lets the app send mails of its own from now on, and ask for a proof of the mailbox.
+func sendMails(ts *testscript.TestScript, _ bool, _ []string) {
+	at := tenantOf(ts)
+	var err error
+	at.mails, err = acssim.New(acssim.Config{Senders: []string{mailSender}})
+	ts.Check(err)
+	server := httptest.NewServer(at.mails)
+	ts.Defer(server.Close)
+	at.mailer, err = acs.New(acs.Config{URL: server.URL, Sender: mailSender})
+	ts.Check(err)
+}
+
+// failMails makes the mail service refuse everything with a status; 0 ends that.
+func failMails(ts *testscript.TestScript, _ bool, args []string) {
+	status, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	server := tenantOf(ts).mails
+	server.ClearFaults()
+	if status > 0 {
+		ts.Check(server.Order(acssim.Fault{Trouble: acssim.Refused, Call: "send", Status: status, Always: true}))
+	}
+}
+
+// codeLine is the line of a mail with a code.
+var codeLine = regexp.MustCompile(`(?m)^\s*(\d{4}) (\d{4})\s*$`)
+
+// prove types the code of the last mail as the partner does, and processes it. With a second
+// argument it types that.
+func prove(ts *testscript.TestScript, _ bool, args []string) {
+	mails := tenantOf(ts).mails.Mails()
+	match := codeLine.FindStringSubmatch(mails[len(mails)-1].Text)
+	code := ""
+	switch {
+	case len(args) > 1:
+		code = args[1]
+	case match == nil:
+		ts.Fatalf("the last mail has no code")
+	default:
+		code = match[1] + match[2]
+	}
+	message := submission.Message{ID: submission.ID(args[0]), Kind: submission.Prove, Code: code}
+	ts.Check(worker(ts, store(ts)).Advance(context.Background(), message))
+}
+
+// mailed fails unless the mail service has taken this number of mails.
+func mailed(ts *testscript.TestScript, _ bool, args []string) {
+	if got := strconv.Itoa(len(tenantOf(ts).mails.Mails())); got != args[0] {
+		ts.Fatalf("%s mails were sent", got)
+	}
 }
 
 func tenantOf(ts *testscript.TestScript) *tenant { return ts.Value(tenantKey{}).(*tenant) }
@@ -49,14 +112,23 @@ func worker(ts *testscript.TestScript, store *tables.Store) *workflow.Worker {
 	ts.Check(err)
 	onQueues, err := local.queues()
 	ts.Check(err)
-	m, err := workflow.New(workflow.Config{
+	config := workflow.Config{
 		Store: store, Rows: store, Seats: store, Gates: store, DeadLetters: store, Records: store, Strays: store,
 		Queues: onQueues, Directory: client, Users: client, MailStore: store,
 		RedirectURL: "https://landing.example.com", IntentLease: time.Minute, Now: time.Now,
 		Sleep:  func(context.Context, time.Duration) error { return nil },
 		Jitter: func(d time.Duration) time.Duration { return d },
 		Log:    slog.New(slog.DiscardHandler),
-	})
+	}
+	if mailer := tenantOf(ts).mailer; mailer != nil {
+		letters, err := mail.NewComposer(mail.SampleStyle(), mail.SampleOrigin)
+		ts.Check(err)
+		config.Mails = &workflow.Mails{
+			Mailer: mailer, Letters: letters, Quota: request.MailQuota{PerMinute: 30, PerHour: 100}, Random: rand.Reader,
+		}
+		config.ProofByDefault, config.ProofLasts = true, 7*24*time.Hour
+	}
+	m, err := workflow.New(config)
 	ts.Check(err)
 	return m
 }
@@ -129,11 +201,18 @@ func reports(ts *testscript.TestScript, _ bool, args []string) {
 }
 
 // reportsMail stores a report of the app with what it said of its mails: the service, the sender,
-// the answer of the service or -, and its words.
+// the answer of the service or -, its words, and whether it asks for a proof by default.
 func reportsMail(ts *testscript.TestScript, _ bool, args []string) {
 	report := tables.AppReport{
 		At: time.Now(), Roles: []string{"User.Invite.All", "GroupMember.ReadWrite.All", "User.Read.All"},
 		Mail: args[0], MailSender: args[1], MailProbe: strings.Trim(args[2], "-"), MailWhy: args[3],
+		MailPerMinute: 30, MailPerHour: 100, Proof: "code", ProofDays: 7,
+	}
+	if args[0] == settings.NoMail {
+		report.MailPerMinute, report.MailPerHour, report.Proof = 0, 0, settings.NoProof
+	}
+	if len(args) > 4 {
+		report.Proof = args[4]
 	}
 	ts.Check(store(ts).SaveReport(context.Background(), report))
 }

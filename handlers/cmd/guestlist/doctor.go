@@ -17,6 +17,7 @@ import (
 	"guestlist/handlers/operate"
 	"guestlist/handlers/policy/lint"
 	"guestlist/handlers/problem"
+	"guestlist/handlers/request"
 	"guestlist/handlers/settings"
 	"guestlist/handlers/submission"
 	"guestlist/handlers/web"
@@ -44,8 +45,13 @@ func (c doctorCommand) Run(s *session, d *deployment) error {
 		return errors.Join(showChecks(s, checks, false), problem.New(problem.StorageUnavailable, "no table could be read"))
 	}
 	checks = append(checks, checkQueues(s, d)...)
-	checks = append(checks, checkRecords(s, d)...)
-	checks = append(checks, checkPermissions(s, d)...)
+	report, err := d.Report(s.ctx)
+	checks = append(checks, checkRecords(s, d, report)...)
+	if err != nil {
+		checks = append(checks, operate.Unknown.Check("the app", message(err), "Try again later."))
+	} else {
+		checks = append(checks, checkApp(s, d, report)...)
+	}
 	checks = append(checks, c.project()...)
 	checks = append(checks, c.settings()...)
 	return showChecks(s, checks, slices.ContainsFunc(checks, func(check operate.Check) bool {
@@ -102,8 +108,8 @@ func checkQueues(s *session, d *deployment) []operate.Check {
 const maxCounted = 100
 
 // checkRecords checks the contents of the tables. What it reads does not grow with the requests:
-// the sweep has looked through them.
-func checkRecords(s *session, d *deployment) []operate.Check {
+// the sweep has looked through them. The report is zero if it can't be read.
+func checkRecords(s *session, d *deployment, report tables.AppReport) []operate.Check {
 	var checks []operate.Check
 	add := func(part string, err error, check func() operate.Check) {
 		if err != nil {
@@ -134,7 +140,15 @@ func checkRecords(s *session, d *deployment) []operate.Check {
 		findings, err = lint.Check(s.ctx, lint.Config{Rows: operate.Parse(rows), Now: s.now()})
 	}
 	add("policy rows", err, func() operate.Check { return checkRows(len(rows), findings) })
+	if err == nil && report.Mail != "" && !sendsMails(report) {
+		checks = append(checks, operate.CheckMailRows(operate.Parse(rows), report.Proof == settings.CodeProof))
+	}
 	return append(checks, operate.CheckRows(rows)...)
+}
+
+// sendsMails reports whether the app sends mails of its own.
+func sendsMails(report tables.AppReport) bool {
+	return report.Mail != "" && report.Mail != settings.NoMail && report.MailSender != ""
 }
 
 func checkKept(kept int) operate.Check {
@@ -161,15 +175,15 @@ func checkRows(rows int, findings []lint.Finding) operate.Check {
 	return operate.Fine.Check(part, count(rows, "row")+" without errors", "")
 }
 
-// checkPermissions checks the permissions that the app has reported or a stand-in's calls show.
-func checkPermissions(s *session, d *deployment) []operate.Check {
-	report, err := d.Report(s.ctx)
-	if err != nil {
-		return []operate.Check{operate.Unknown.Check("the app", message(err), "Try again later.")}
-	}
+// checkApp checks what the app has reported: when, whether it may send mails, and its permissions,
+// which the calls of a stand-in may show.
+func checkApp(s *session, d *deployment, report tables.AppReport) []operate.Check {
 	checks := []operate.Check{operate.CheckReport(report.At, s.now())}
 	if report.Mail != "" {
 		checks = append(checks, checkMail(report))
+	}
+	if sendsMails(report) {
+		checks = append(checks, checkMailGate(s, d, report))
 	}
 	switch {
 	case report.Roles != nil:
@@ -188,13 +202,22 @@ func checkPermissions(s *session, d *deployment) []operate.Check {
 // gives no token to a person who is signed in by the Azure CLI.
 func checkMail(report tables.AppReport) operate.Check {
 	mailing := operate.Mailing{Asked: report.MailProbe != "", Why: report.MailWhy}
-	if report.Mail != settings.NoMail {
+	if sendsMails(report) {
 		mailing.Sender = report.MailSender
 	}
 	if report.MailProbe != tables.MailAccepted {
 		mailing.Fault = problem.Code(report.MailProbe)
 	}
 	return operate.CheckMail(mailing)
+}
+
+// checkMailGate checks how many mails were sent lately, and whether any are.
+func checkMailGate(s *session, d *deployment, report tables.AppReport) operate.Check {
+	gate, err := d.MailGate(s.ctx)
+	if err != nil {
+		return operate.Unknown.Check("mails sent", message(err), "Try again later.")
+	}
+	return operate.CheckMailGate(gate, request.MailQuota{PerMinute: report.MailPerMinute, PerHour: report.MailPerHour}, s.now())
 }
 
 // probe checks permissions by calls to a local run's stand-in that have no effect.
@@ -298,7 +321,11 @@ func (c doctorCommand) settings() []operate.Check {
 	if values[settings.FormOrigin] != "" {
 		read = settings.ReadPages // of a status page that is an app of its own
 	}
-	_, err = read(func(name string) string { return values[name] }, new(web.Config).Read)
+	var pages web.Config
+	set, err := read(func(name string) string { return values[name] }, pages.Read)
+	if err == nil && set.MailSender != "" && set.Mail != settings.NoMail {
+		_, err = pages.LinkedByMails()
+	}
 	if err != nil {
 		return []operate.Check{operate.Broken.Check(part, message(err), "docs/settings.md lists the settings. The app does not start with these.")}
 	}

@@ -94,6 +94,7 @@ func run(s *session, args []string) (code int) {
 		Request requestCommand `cmd:"" help:"Look at requests, decide on those that wait for a person, and retry what failed."`
 		Breaker breakerCommand `cmd:"" help:"Show the circuit breaker, which stops invitations while the tenant refuses them; open and close it."`
 		Poison  poisonCommand  `cmd:"" help:"Look at dead letters (messages that were given up), and put them back on the queue."`
+		Mailbox mailboxCommand `cmd:"" help:"Show which mails of the app's own a mailbox has had, and what keeps the next one back; forget it."`
 		Mail    mailCommand    `cmd:"" help:"Look at the mails that partners get."`
 		Doctor  doctorCommand  `cmd:"" help:"Check whether everything that the app needs is there, and how to repair what is not."`
 	}

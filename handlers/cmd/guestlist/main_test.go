@@ -51,8 +51,11 @@ func TestMain(m *testing.M) {
 //	invited N GUESTS MEMBERSHIPS     fail unless the tenant has these numbers of each
 //	keep ID TEXT                     store a dead letter
 //	reports PERMISSION...            store a report of the app with its permissions
-//	reports-mail SERVICE SENDER ANSWER WORDS
+//	reports-mail SERVICE SENDER ANSWER WORDS [PROOF]
 //	                                 store one with what it said of its mails
+//	send-mails, fail-mails STATUS    let the app send mails of its own; make the service refuse them
+//	prove ID [CODE]                  type the code of the last mail, or another, and process it
+//	mailed N                         fail unless the mail service has taken so many mails
 //	make-queue NAME                  create a queue
 //	put-queue NAME TEXT SECONDS      put a text on a queue, hidden for so long
 //	take-queue NAME FILE             write the messages of a queue into a file
@@ -84,6 +87,10 @@ func TestScripts(t *testing.T) {
 			"keep":         keep,
 			"reports":      reports,
 			"reports-mail": reportsMail,
+			"send-mails":   sendMails,
+			"fail-mails":   failMails,
+			"prove":        prove,
+			"mailed":       mailed,
 			"make-queue":   makeQueue,
 			"put-queue":    putQueue,
 			"take-queue":   takeQueue,
@@ -106,7 +113,7 @@ func localRun(ts *testscript.TestScript, _ bool, _ []string) {
 	ts.Check(err)
 	graph := httptest.NewServer(directory)
 	ts.Defer(graph.Close)
-	*tenantOf(ts) = tenant{directory, graph.URL}
+	*tenantOf(ts) = tenant{server: directory, url: graph.URL}
 	text, err := json.Marshal(map[string]string{"graph": graph.URL, "storage": server.ConnectionString()})
 	ts.Check(err)
 	ts.Check(os.MkdirAll(ts.MkAbs(".local"), 0o755))

@@ -441,9 +441,9 @@ func printRequests(w io.Writer, requests []operate.RequestSummary) {
 		fmt.Fprintln(w, "There are no such requests.")
 		return
 	}
-	head := []string{"ID", "STATE", "ADDRESS", "COMPANY", "SUBMITTED", "REASON"}
+	head := []string{"ID", "STATE", "ADDRESS", "PROVED", "COMPANY", "SUBMITTED", "REASON"}
 	list(w, "", head, requests, func(r operate.RequestSummary) []string {
-		return []string{string(r.ID), string(r.State), or(r.Address), or(r.Company), shortTime(r.Created), r.Reason}
+		return []string{string(r.ID), string(r.State), or(r.Address), yes(r.Proved), or(r.Company), shortTime(r.Created), r.Reason}
 	})
 }
 
@@ -452,13 +452,22 @@ func shortTime(t time.Time) string { return t.UTC().Format("2006-01-02 15:04") }
 func printRequest(w io.Writer, r operate.RequestDetail) {
 	head := facts{{"request", string(r.ID)}, {"state", string(r.State)}, {"", r.Meaning}, {"reason", or(r.Reason)}}
 	head.add("words", r.Words)
+	head = append(head, proofFacts(r.Proof)...)
+	if r.Owed != nil {
+		head.add("mail owed", owedText(*r.Owed))
+	}
 	if r.ResendWished != "" {
 		head.add("mail again", "asked for by "+r.ResendWished+"; the app looks at it soon")
 	}
 	if r.ErasureWished != "" {
 		head.add("erasure", "asked for by "+r.ErasureWished+"; the app does it soon")
 	}
-	head.add("goes on", stamp(r.Due))
+	if r.State == request.Proving {
+		head.add("looked at", stamp(r.Due))
+	} else {
+		head.add("goes on", stamp(r.Due))
+	}
+	head.add("reminder", stamp(r.RemindAt))
 	head.add("repeat of", string(r.RepeatOf))
 	head.add("guest", r.GuestID)
 	columns(w, "", head)
@@ -487,10 +496,61 @@ func printRequest(w io.Writer, r operate.RequestDetail) {
 			return []string{grant.Group, string(grant.State), grant.Note}
 		})
 	}
+	if len(r.Mails) > 0 {
+		fmt.Fprintln(w, "\nMails of the app's own, the last of each kind:")
+		list(w, "  ", nil, r.Mails, func(m operate.SentMail) []string {
+			means := m.Means
+			if m.Code != "" {
+				means += " (" + m.Code + ")"
+			}
+			return []string{stamp(m.At), string(m.Kind), strconv.Itoa(m.Ordinal), means}
+		})
+	}
 	fmt.Fprintln(w, "\nHistory:")
 	list(w, "  ", nil, r.History, func(event request.Event) []string {
 		return []string{stamp(event.At), string(event.State), event.What, event.Detail}
 	})
+}
+
+// proofFacts says whether the mailbox is proved, in the first line.
+func proofFacts(p operate.Proof) (lines facts) {
+	lines.add("mailbox", proofText(p))
+	if !p.Proved {
+		lines.add("proof asked for", stamp(p.AskedAt))
+	}
+	if p.Tries > 0 {
+		lines.add("codes typed", fmt.Sprintf("%d of %d", p.Tries, p.MostTries))
+	}
+	return lines
+}
+
+// proofText says in a clause whether the mailbox is proved.
+func proofText(p operate.Proof) string {
+	switch {
+	case p.How == operate.ProofByCode:
+		return "proved " + stamp(p.At) + ", by the code that was mailed to it"
+	case p.Proved:
+		return "proved " + stamp(p.At) + ", by an earlier request"
+	case !p.CodeValidUntil.IsZero():
+		return "not proved; the code was mailed, and is valid until " + stamp(p.CodeValidUntil)
+	case !p.WaitsUntil.IsZero():
+		return "not proved; no code was mailed so far, and the request waits until " + stamp(p.WaitsUntil)
+	case p.AskedAt.IsZero():
+		return "not proved; no proof was asked for"
+	}
+	return "not proved"
+}
+
+// owedText describes a mail that is still to be sent.
+func owedText(m operate.OwedMail) string {
+	text := "the " + string(m.Kind) + " mail, since " + stamp(m.Since)
+	if m.Person {
+		text += ", as a person wishes"
+	}
+	if m.Why != "" {
+		text += ": " + m.Why
+	}
+	return text
 }
 
 // printUnreadableRequest prints what can be told of a request that can't be read.
@@ -548,6 +608,7 @@ func printPartner(w io.Writer, r operate.RequestDetail) {
 
 func printTermsFor(w io.Writer, r request.Request, offer operate.RowTerms) {
 	fmt.Fprintln(w, plain(fmt.Sprintf("%s, %s (%s)", r.Submission.Email, r.Submission.Name(), r.Submission.Company)))
+	fmt.Fprintln(w, "the mailbox is "+proofText(operate.NewProof(r)))
 	if offer.Row == (policy.RowKey{}) {
 		fmt.Fprintln(w, "without a row:")
 	} else {

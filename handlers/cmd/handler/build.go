@@ -144,10 +144,9 @@ func newMails(s settings.Settings, pages web.Config, mailer request.Mailer) (*wo
 	if mailer == nil {
 		return nil, nil
 	}
-	origin := pages.StatusPages()
-	if origin == "" {
-		return nil, fmt.Errorf("%s is not set: mails link to the status page, so set it to the scheme and host of the "+
-			"status page, or set %s", settings.StatusOrigin, settings.PublicOrigins)
+	origin, err := pages.LinkedByMails()
+	if err != nil {
+		return nil, err
 	}
 	letters, err := mail.NewComposer(pages.Style, origin)
 	if err != nil {
@@ -289,6 +288,11 @@ func (r *reporter) save(ctx context.Context) {
 		At: now, Daily: r.settings.DailyInvitations, Spacing: r.settings.InvitationSpacing, Retention: r.settings.Retention,
 		Why:  "towards a stand-in there is no token",
 		Mail: r.settings.Mail, MailSender: r.settings.MailSender,
+		MailPerMinute: r.settings.MailPerMinute, MailPerHour: r.settings.MailPerHour,
+		Proof: settings.NoProof, ProofDays: int(r.settings.ProofLasts / (24 * time.Hour)),
+	}
+	if r.settings.ProofByDefault {
+		report.Proof = settings.CodeProof
 	}
 	if r.credential != nil {
 		var err error

@@ -7,6 +7,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"guestlist/handlers/azure/tables"
 	"guestlist/handlers/problem"
 	"guestlist/handlers/request"
@@ -33,6 +35,30 @@ type mailService struct {
 }
 
 func (m mailService) Probe(ctx context.Context) error { return m.probe(ctx) }
+
+func TestReportSaysWhatIsAskedOfPartners(t *testing.T) {
+	for name, test := range map[string]struct {
+		settings settings.Settings
+		want     tables.AppReport // the part about mails and proofs
+	}{
+		"no mails": {settings.Settings{Mail: settings.NoMail}, tables.AppReport{Mail: settings.NoMail, Proof: settings.NoProof}},
+		"mails and a proof": {
+			settings.Settings{Mail: settings.ACSMail, MailSender: "guests@fabrikam.example", MailPerMinute: 30, MailPerHour: 100,
+				ProofByDefault: true, ProofLasts: 7 * 24 * time.Hour},
+			tables.AppReport{Mail: settings.ACSMail, MailSender: "guests@fabrikam.example", MailPerMinute: 30, MailPerHour: 100,
+				Proof: settings.CodeProof, ProofDays: 7},
+		},
+	} {
+		var saved savedReports
+		r := reporter{store: &saved, now: time.Now, log: slog.New(slog.DiscardHandler), settings: test.settings}
+		r.save(t.Context())
+		got := saved[0]
+		got.At, got.Why = time.Time{}, ""
+		if diff := cmp.Diff(test.want, got); diff != "" {
+			t.Errorf("%s: (-want +got):\n%s", name, diff)
+		}
+	}
+}
 
 func TestReportSaysWhetherAppMaySendMails(t *testing.T) {
 	answering := func(err error) request.Mailer {
