@@ -2,6 +2,7 @@ package workflow
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"guestlist/handlers/mail"
@@ -177,7 +178,11 @@ func (j *job) askForRedeemURL(ctx context.Context, terms policy.Terms) (mailOutc
 		return mailOutcome{refused: true, what: "mail-dropped", why: why}, nil
 	}
 	switch {
-	case !seen: // whoever holds the address gets the mail that is for its holder
+	case !seen:
+		held, err := j.spareUnseen(ctx)
+		if held != (mailOutcome{}) || err != nil {
+			return held, err
+		}
 	case holder.Kind == request.AcceptedGuest && holder.ID == r.GuestID:
 		r.Joined = j.config.Now()
 		return drop("the guest has accepted meanwhile")
@@ -205,6 +210,31 @@ func (j *job) askForRedeemURL(ctx context.Context, terms policy.Terms) (mailOutc
 		return drop("the directory names another guest for the address")
 	}
 	j.redeemURL = invited.RedeemURL
+	return mailOutcome{}, nil
+}
+
+// spareUnseen drops a mail for a guest who can't be looked up, unless the guest was invited lately or
+// a person asks for the mail. Long after, the guest may have been removed or shut out, and to ask for
+// the redeem URL would invite the address anew. A person is asked for that much only: the claim must
+// still say that this is the guest of the address.
+func (j *job) spareUnseen(ctx context.Context) (mailOutcome, error) {
+	r := j.Request
+	drop := mailOutcome{refused: true, what: "mail-dropped",
+		why: "who the guest is now can't be looked up; a person may send the mail"}
+	if !r.Owed.Person {
+		if j.config.Now().Sub(r.Since).Abs() < blindPatience {
+			return mailOutcome{}, nil
+		}
+		return drop, nil
+	}
+	claim, err := j.config.Store.ClaimOf(ctx, r.Submission.Email)
+	if err != nil {
+		return mailOutcome{}, fmt.Errorf("reading the claim on the address: %w", err)
+	}
+	if claim.State != request.ClaimSent || claim.GuestID != r.GuestID {
+		drop.why = "who holds the address can't be looked up, and no request has invited its guest"
+		return drop, nil
+	}
 	return mailOutcome{}, nil
 }
 

@@ -764,3 +764,59 @@ func TestTypedCodesDoNotStepWaitingRequest(t *testing.T) {
 	w.settle(1)
 	w.wantState(id, request.Done)
 }
+
+// TestGuestWhoCannotBeLookedUpIsNotInvitedAnew takes the right to read users away. The guest may be
+// deleted since, and to ask for the redeem URL brings the guest back.
+func TestGuestWhoCannotBeLookedUpIsNotInvitedAnew(t *testing.T) {
+	const day = 24
+	tests := map[string]struct {
+		ask   func(*mailWorld, submission.ID) // after the guest was deleted
+		calls int                             // invitations in all
+	}{
+		"for a reminder": {func(w *mailWorld, _ submission.ID) { w.settle(4 * day) }, 1},
+		"as the partner asks": {func(w *mailWorld, id submission.ID) {
+			w.settle(2)
+			w.carryOut(submission.Resend, id)
+		}, 1},
+		"as a person asks who can look": {func(w *mailWorld, id submission.ID) {
+			w.settle(2)
+			must(w.reviewer().Resend(w.t.Context(), id))(w.t)
+		}, 2},
+		"as a person asks after the claim is gone": {func(w *mailWorld, id submission.ID) {
+			address := w.load(id).Submission.Email
+			ok(w.t, w.store.Release(w.t.Context(), address, must(w.store.ClaimOf(w.t.Context(), address))(w.t)))
+			must(w.reviewer().Resend(w.t.Context(), id))(w.t)
+		}, 1},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			w := newMailWorld(t, func(c *workflow.Config) { c.Mails.Reminders = []time.Duration{3 * day * time.Hour} })
+			w.row("contoso.com", "row", "Action", "invite", "Proof", "none")
+			w.order(forbidden(lookUps, 1_000_000), forbidden(userByID, 1_000_000))
+			id := w.signUp("ana@contoso.com")
+			w.settle(1)
+			guest := w.wantState(id, request.Done).GuestID
+			w.wantMails("ana@contoso.com", 1)
+			ok(t, w.tenant.Happen(graphsim.Event{User: guest, Event: "delete"}))
+			test.ask(w, id)
+			w.settle(2)
+			if n := len(w.tenant.Invitations()); n != test.calls {
+				t.Errorf("%d invitations, want %d; history %v", n, test.calls, w.whats(id))
+			}
+			w.settle(4 * day)
+			w.wantNothingDue()
+		})
+	}
+}
+
+// TestMailIsLateWithoutRightToReadUsers: soon after the invitation the mail goes out all the same.
+func TestMailIsLateWithoutRightToReadUsers(t *testing.T) {
+	w := newMailWorld(t)
+	w.row("contoso.com", "row", "Action", "invite", "Proof", "none")
+	w.order(forbidden(lookUps, 1_000_000), forbidden(userByID, 1_000_000))
+	w.fail(acssim.Fault{Trouble: acssim.Refused, Call: "send", Status: 429, RetryAfter: 60})
+	id := w.signUp("ana@contoso.com")
+	w.settleMinutes(10)
+	w.wantState(id, request.Done)
+	w.wantMails("ana@contoso.com", 1)
+}
