@@ -1,6 +1,8 @@
 package workflow
 
 import (
+	"maps"
+	"slices"
 	"time"
 
 	"guestlist/handlers/problem"
@@ -29,11 +31,17 @@ type mailTurn struct {
 	why     string        // for an admin
 }
 
-// bookMail returns the gate after one more mail of the kind to the domain, which is a hash, or why
-// there may not be one now: then the gate is as it was. It is a pure function.
-func bookMail(
-	g request.MailGate, now time.Time, quota request.MailQuota, kind request.MailKind, domain string,
-) (request.MailGate, mailTurn) {
+// mailBooking is a mail that asks for a turn at the gate of mails.
+type mailBooking struct {
+	kind   request.MailKind
+	domain string    // the hash of the mailbox's domain
+	at     time.Time // when it asks
+}
+
+// bookMail returns the gate after one more mail, or why there may not be one now: then the gate is
+// as it was. It is a pure function.
+func bookMail(g request.MailGate, quota request.MailQuota, asks mailBooking) (request.MailGate, mailTurn) {
+	now := asks.at
 	if left := mailsHeldFor(g, now); left > 0 {
 		return g, mailTurn{wait: left, trouble: g.Cause != "", why: "the mail service is left alone for now"}
 	}
@@ -46,14 +54,14 @@ func bookMail(
 			lately.Mails, lately.Codes = lately.Mails+m.Mails, lately.Codes+m.Codes
 		}
 	}
-	code, ofCodes := kind == request.CodeMail, quota.Codes()
+	code, ofCodes := asks.kind == request.CodeMail, quota.Codes()
 	switch {
 	case hour.Mails >= quota.PerHour, code && hour.Codes >= ofCodes.PerHour:
 		free := time.Duration(next.Minutes[0].Minute+mailHour-minute) * time.Minute
 		return g, mailTurn{wait: max(time.Minute, free), why: "the mails of the hour are sent"}
 	case lately.Mails >= quota.PerMinute, code && lately.Codes >= ofCodes.PerMinute:
 		return g, mailTurn{wait: time.Minute, why: "the mails of the minute are sent"}
-	case code && next.Domains[domain] >= max(leastShare, ofCodes.PerHour/shareOfCodes):
+	case code && next.Domains[asks.domain] >= max(leastShare, ofCodes.PerHour/shareOfCodes):
 		left := time.Unix((next.Hour+1)*3600, 0).Sub(now)
 		return g, mailTurn{wait: max(time.Minute, left), why: "the domain has had its share of the codes of the hour"}
 	}
@@ -65,9 +73,32 @@ func bookMail(
 	next.Minutes[last].Mails++
 	if code {
 		next.Minutes[last].Codes++
-		next.Domains[domain]++
+		next.Domains[asks.domain]++
 	}
 	return next, mailTurn{}
+}
+
+// unbookMail returns the gate without a mail that was booked and certainly was not sent, unless it
+// does not count any more. It is a pure function.
+func unbookMail(g request.MailGate, booked mailBooking) (next request.MailGate, changed bool) {
+	minute := booked.at.Unix() / 60
+	i := slices.IndexFunc(g.Minutes, func(m request.MailMinute) bool { return m.Minute == minute })
+	if i < 0 {
+		return g, false
+	}
+	g.Minutes, g.Domains = slices.Clone(g.Minutes), maps.Clone(g.Domains)
+	m := &g.Minutes[i]
+	m.Mails--
+	if booked.kind == request.CodeMail {
+		m.Codes--
+		if g.Hour == minute/60 && g.Domains[booked.domain] > 0 {
+			g.Domains[booked.domain]--
+		}
+	}
+	if m.Mails <= 0 {
+		g.Minutes = slices.Delete(g.Minutes, i, i+1)
+	}
+	return g, true
 }
 
 // recentMinutes returns the gate with what counts at that minute alone, in memory of its own.

@@ -2,6 +2,8 @@ package workflow
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"testing"
 	"time"
 
@@ -25,11 +27,19 @@ func TestMailGateKeepsQuota(t *testing.T) {
 			now = now.Add(time.Duration(rapid.IntRange(0, 60).Draw(t, "seconds later")) * time.Second)
 			kind := rapid.SampledFrom([]request.MailKind{request.CodeMail, request.InvitationMail}).Draw(t, "kind")
 			domain := fmt.Sprint(rapid.IntRange(0, 2).Draw(t, "domain"))
-			next, turn := bookMail(g, now, quota, kind, domain)
+			next, turn := bookMail(g, quota, mailBooking{kind, domain, now})
 			if turn.wait > 0 {
 				if turn.why == "" || turn.wait > 2*time.Hour {
 					t.Fatalf("%+v", turn)
 				}
+				continue
+			}
+			if rapid.IntRange(0, 9).Draw(t, "not sent") == 0 {
+				back, changed := unbookMail(next, mailBooking{kind, domain, now})
+				if !changed || !sameCounts(back, recentMinutes(g, now.Unix()/60)) {
+					t.Fatalf("after a mail that was not sent: %+v, before %+v", back, g)
+				}
+				g = back
 				continue
 			}
 			g = next
@@ -78,11 +88,11 @@ func TestMailGateRestsWithService(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			held := holdMails(request.MailGate{}, now, test.failure)
-			_, turn := bookMail(held, now, quota, request.InvitationMail, "d")
+			_, turn := bookMail(held, quota, mailBooking{request.InvitationMail, "d", now})
 			if turn.wait != test.wait || turn.trouble != test.trouble {
 				t.Errorf("%+v", turn)
 			}
-			_, turn = bookMail(held, now.Add(test.wait), quota, request.InvitationMail, "d")
+			_, turn = bookMail(held, quota, mailBooking{request.InvitationMail, "d", now.Add(test.wait)})
 			if turn.wait != 0 {
 				t.Errorf("later: %+v", turn)
 			}
@@ -92,7 +102,39 @@ func TestMailGateRestsWithService(t *testing.T) {
 		})
 	}
 	wrong := request.MailGate{HeldUntil: now.Add(9000 * time.Hour), Minutes: []request.MailMinute{{Minute: now.Unix()/60 + 9000, Mails: 1000}}}
-	if _, turn := bookMail(wrong, now, quota, request.CodeMail, "d"); turn.wait != 0 {
+	if _, turn := bookMail(wrong, quota, mailBooking{request.CodeMail, "d", now}); turn.wait != 0 {
 		t.Errorf("after a wrong clock: %+v", turn)
+	}
+}
+
+// sameCounts reports whether two gates count the same mails.
+func sameCounts(a, b request.MailGate) bool {
+	counted := func(domains map[string]int) map[string]int {
+		domains = maps.Clone(domains)
+		maps.DeleteFunc(domains, func(_ string, n int) bool { return n == 0 })
+		return domains
+	}
+	return slices.Equal(a.Minutes, b.Minutes) && maps.Equal(counted(a.Domains), counted(b.Domains))
+}
+
+// TestTurnIsGivenBackAfterLongCall: meanwhile others have booked, and their mails count on.
+func TestTurnIsGivenBackAfterLongCall(t *testing.T) {
+	now := time.Date(2026, 5, 4, 12, 58, 0, 0, time.UTC)
+	quota := request.MailQuota{PerMinute: 30, PerHour: 100}
+	mine := mailBooking{request.CodeMail, "mine", now}
+	g, _ := bookMail(request.MailGate{}, quota, mine)
+	for n := range 5 {
+		g, _ = bookMail(g, quota, mailBooking{request.CodeMail, "theirs", now.Add(time.Duration(n) * time.Minute)})
+	}
+	g, changed := unbookMail(g, mine)
+	mails := 0
+	for _, m := range g.Minutes {
+		mails += m.Mails
+	}
+	if !changed || mails != 5 || g.Domains["theirs"] != 3 {
+		t.Errorf("%+v", g)
+	}
+	if again, changed := unbookMail(g, mailBooking{request.CodeMail, "mine", now.Add(-time.Hour)}); changed {
+		t.Errorf("a mail that does not count is given back: %+v", again)
 	}
 }

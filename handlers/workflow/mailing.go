@@ -89,40 +89,66 @@ func (j *job) sendMail(ctx context.Context, e errand) (mailOutcome, error) {
 	if held != (mailOutcome{}) || err != nil {
 		return held, err
 	}
-	held, err = j.bookMail(ctx, e.kind)
+	booked, held, err := j.bookMail(ctx, e.kind)
 	if held != (mailOutcome{}) || err != nil {
 		return held, err
 	}
 	letter, held, err := e.write(ctx)
 	if held != (mailOutcome{}) || err != nil {
+		j.unbookMail(ctx, booked)
 		return held, err
 	}
-	mailbox = mailbox.Counted(e.kind, j.config.Now())
-	mailbox, err = j.saveMailbox(ctx, mailbox)
-	if err != nil {
-		return mailOutcome{}, err
-	}
 	before := j.Request.Mail(e.kind)
-	id := j.IntendMail(e.kind)
-	if e.intend != nil {
-		e.intend()
-	}
-	err = j.save(ctx)
+	mailbox, err = j.beginMail(ctx, e, mailbox)
 	if err != nil {
+		j.unbookMail(ctx, booked)
 		return mailOutcome{}, err
-	}
-	began := j.Request.Mail(e.kind).At
-	if j.config.Now().Sub(began) > j.mailCall() {
-		return mailOutcome{}, problem.New(problem.StorageUnavailable,
-			"storing the intent of a mail took too long; another call may be at it")
 	}
 	calling, cancel := context.WithTimeout(ctx, j.mailCall())
 	defer cancel()
-	err = j.config.Mails.Mailer.SendMail(calling, id, letter)
+	err = j.config.Mails.Mailer.SendMail(calling, j.mailID(e.kind), letter)
 	if err == nil {
 		return j.mailTaken(ctx, e.kind)
 	}
 	return j.mailNotTaken(ctx, e, before, mailbox, problem.From(err))
+}
+
+// beginMail counts the mail for the mailbox and stores its intent. After an error nothing is sent, so
+// it does not count.
+func (j *job) beginMail(ctx context.Context, e errand, mailbox request.Mailbox) (request.Mailbox, error) {
+	counted, err := j.saveMailbox(ctx, mailbox.Counted(e.kind, j.config.Now()))
+	if err != nil {
+		return mailbox, err
+	}
+	j.IntendMail(e.kind)
+	if e.intend != nil {
+		e.intend()
+	}
+	began := j.Request.Mail(e.kind).At
+	err = j.save(ctx)
+	if err == nil && j.config.Now().Sub(began) > j.mailCall() {
+		err = problem.New(problem.StorageUnavailable,
+			"storing the intent of a mail took too long; another call may be at it")
+	}
+	if err == nil {
+		return counted, nil
+	}
+	uncountErr := j.uncountMail(ctx, e.kind, counted)
+	if uncountErr != nil {
+		j.log.WarnContext(ctx, "a mail that is not sent stays counted for its mailbox",
+			"code", problem.CodeOf(uncountErr), "error", uncountErr)
+	}
+	return mailbox, err
+}
+
+// uncountMail takes back that a mail counts for the mailbox, since it certainly was not sent. If
+// another one was counted meanwhile, this one stays counted.
+func (j *job) uncountMail(ctx context.Context, kind request.MailKind, counted request.Mailbox) error {
+	_, err := j.saveMailbox(ctx, counted.Uncounted(kind))
+	if problem.CodeOf(err) == problem.Conflict {
+		return nil
+	}
+	return err
 }
 
 // settleMail finds out whether a mail was sent whose receipt is missing. The outcome is zero if
@@ -173,22 +199,36 @@ func (j *job) spareMailboxOf(ctx context.Context, e errand) (request.Mailbox, ma
 }
 
 // bookMail asks the gate of mails to let the mail through.
-func (j *job) bookMail(ctx context.Context, kind request.MailKind) (mailOutcome, error) {
-	domain := hashOf("domain", j.Request.Submission.Email.Domain())
+func (j *job) bookMail(ctx context.Context, kind request.MailKind) (mailBooking, mailOutcome, error) {
+	booked := mailBooking{kind: kind, domain: hashOf("domain", j.Request.Submission.Email.Domain())}
 	var turn mailTurn
 	before, err := request.ChangeMailGate(ctx, j.config.MailStore, func(g request.MailGate) (request.MailGate, bool) {
+		booked.at = j.config.Now()
 		var next request.MailGate
-		next, turn = bookMail(g, j.config.Now(), j.config.Mails.Quota, kind, domain)
+		next, turn = bookMail(g, j.config.Mails.Quota, booked)
 		return next, turn.wait == 0
 	})
 	if err != nil {
-		return mailOutcome{}, err
+		return booked, mailOutcome{}, err
 	}
 	j.mailsStopped = before.Cause != ""
 	if turn.wait == 0 {
-		return mailOutcome{}, nil
+		return booked, mailOutcome{}, nil
 	}
-	return mailOutcome{wait: turn.wait, trouble: turn.trouble, what: "mail-held", why: turn.why}, nil
+	return booked, mailOutcome{wait: turn.wait, trouble: turn.trouble, what: "mail-held", why: turn.why}, nil
+}
+
+// unbookMail gives the turn at the gate of mails back of a mail that certainly was not sent: it may
+// be tried again and again, and must not use up the turns of others. A turn that can't be given back
+// counts for an hour.
+func (j *job) unbookMail(ctx context.Context, booked mailBooking) {
+	_, err := request.ChangeMailGate(ctx, j.config.MailStore, func(g request.MailGate) (request.MailGate, bool) {
+		return unbookMail(g, booked)
+	})
+	if err != nil {
+		j.log.WarnContext(ctx, "a mail that is not sent stays counted at the gate of mails",
+			"code", problem.CodeOf(err), "error", err)
+	}
 }
 
 // mailTaken notes that the service has taken the mail, and looks at it once more later.
@@ -228,10 +268,7 @@ func (j *job) mailNotTaken(
 	if e.undo != nil {
 		e.undo()
 	}
-	_, err := j.saveMailbox(ctx, mailbox.Uncounted(e.kind))
-	if problem.CodeOf(err) == problem.Conflict {
-		err = nil // another mail was counted meanwhile; this one stays counted
-	}
+	err := j.uncountMail(ctx, e.kind, mailbox)
 	if err == nil {
 		err = j.tellMailGate(ctx, failure)
 	}

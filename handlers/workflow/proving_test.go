@@ -820,3 +820,47 @@ func TestMailIsLateWithoutRightToReadUsers(t *testing.T) {
 	w.wantState(id, request.Done)
 	w.wantMails("ana@contoso.com", 1)
 }
+
+// TestMailThatCannotBeWrittenUsesUpNoTurn: mails that lack their redeem URL are tried again and
+// again, and others must get through meanwhile.
+func TestMailThatCannotBeWrittenUsesUpNoTurn(t *testing.T) {
+	w := newMailWorld(t, func(c *workflow.Config) { c.Mails.Quota = request.MailQuota{PerMinute: 2, PerHour: 4} })
+	w.row("contoso.com", "row", "Action", "invite", "Proof", "none")
+	w.row("fabrikam.com", "row", "Action", "invite")
+	w.fail(acssim.Fault{Trouble: acssim.Refused, Call: "send", Status: 429, RetryAfter: 60, Always: true})
+	w.submitMany(6)
+	w.settleMinutes(1)
+	w.service.ClearFaults()
+	w.order(graphsim.Fault{Match: lookUps, Status: 503, Times: 1_000_000})
+	w.settle(3)
+	w.submit("bo@fabrikam.com")
+	w.settleMinutes(5)
+	w.wantMails("bo@fabrikam.com", 1)
+}
+
+// TestMailThatIsNotBegunDoesNotCount lets the intents of mails fail to be stored.
+func TestMailThatIsNotBegunDoesNotCount(t *testing.T) {
+	for _, op := range []string{"Save", "ProofKey", "SaveMailbox"} {
+		t.Run(op, func(t *testing.T) {
+			w := newMailWorld(t, func(c *workflow.Config) { c.Mails.Quota = request.MailQuota{PerMinute: 2, PerHour: 4} })
+			w.row("contoso.com", "row", "Action", "invite")
+			id := w.submit("ana@contoso.com")
+			w.on(op, before, 3, fails)
+			for range 3 {
+				if w.deliver() == nil {
+					t.Fatal("the message may be forgotten")
+				}
+			}
+			address := must(submission.ParseAddress("ana@contoso.com"))(t)
+			mailbox := must(w.store.Mailbox(t.Context(), address))(t)
+			gate := must(w.store.MailGate(t.Context()))(t)
+			if len(gate.Minutes) > 0 || mailbox.Mailed != (request.Mailbox{}).Mailed || mailbox.Codes != (request.Mailbox{}).Codes {
+				t.Errorf("what counts: %+v, %+v", gate, mailbox)
+			}
+			w.deliverAll()
+			w.wantMails("ana@contoso.com", 1)
+			w.prove(id, "ana@contoso.com")
+			w.wantState(id, request.Done)
+		})
+	}
+}
