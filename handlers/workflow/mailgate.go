@@ -1,6 +1,7 @@
 package workflow
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"time"
@@ -17,6 +18,8 @@ const (
 	// of the codes otherwise.
 	leastShare   = 3
 	shareOfCodes = 2
+	// mostDomains is how many domains are counted in an hour: what the gate has room for.
+	mostDomains = 1000
 	// longestMailPause is the longest time for which the mail service is left alone because it asks
 	// for that; see longestPause.
 	longestMailPause = time.Hour
@@ -65,17 +68,36 @@ func bookMail(g request.MailGate, quota request.MailQuota, asks mailBooking) (re
 		left := time.Unix((next.Hour+1)*3600, 0).Sub(now)
 		return g, mailTurn{wait: max(time.Minute, left), why: "the domain has had its share of the codes of the hour"}
 	}
-	last := len(next.Minutes) - 1
-	if last < 0 || next.Minutes[last].Minute != minute {
-		next.Minutes = append(next.Minutes, request.MailMinute{Minute: minute})
-		last++
+	// By a clock that is behind, the minute may be before the last one.
+	i, counted := slices.BinarySearchFunc(next.Minutes, minute, func(m request.MailMinute, minute int64) int {
+		return cmp.Compare(m.Minute, minute)
+	})
+	if !counted {
+		next.Minutes = slices.Insert(next.Minutes, i, request.MailMinute{Minute: minute})
 	}
-	next.Minutes[last].Mails++
+	next.Minutes[i].Mails++
 	if code {
-		next.Minutes[last].Codes++
+		next.Minutes[i].Codes++
 		next.Domains[asks.domain]++
+		forgetSmallest(next.Domains, asks.domain)
 	}
 	return next, mailTurn{}
+}
+
+// forgetSmallest removes a domain that has had the fewest codes, other than the one that is named, if
+// there are more than the gate has room for.
+func forgetSmallest(domains map[string]int, except string) {
+	if len(domains) <= mostDomains {
+		return
+	}
+	smallest := ""
+	for domain, n := range domains {
+		fewer := cmp.Or(cmp.Compare(n, domains[smallest]), cmp.Compare(domain, smallest)) < 0
+		if domain != except && (smallest == "" || fewer) {
+			smallest = domain
+		}
+	}
+	delete(domains, smallest)
 }
 
 // unbookMail returns the gate without a mail that was booked and certainly was not sent, unless it

@@ -1,6 +1,7 @@
 package workflow
 
 import (
+	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -138,3 +139,33 @@ func TestTurnIsGivenBackAfterLongCall(t *testing.T) {
 		t.Errorf("a mail that does not count is given back: %+v", again)
 	}
 }
+
+// TestMailGateStaysSmall: it is one row of a table, whose columns have room for 32,000 characters.
+func TestMailGateStaysSmall(t *testing.T) {
+	now := time.Date(2026, 5, 4, 12, 5, 0, 0, time.UTC)
+	quota := request.MailQuota{PerMinute: 5000, PerHour: 20_000}
+	var g request.MailGate
+	for n := range 3000 {
+		now = now.Add(600 * time.Millisecond)
+		at := now.Add(-time.Duration(n%2) * time.Minute) // two instances
+		var turn mailTurn
+		g, turn = bookMail(g, quota, mailBooking{request.CodeMail, hashOf("domain", fmt.Sprint(n)), at})
+		if turn.wait > 0 {
+			t.Fatalf("mail %d: %+v", n, turn)
+		}
+	}
+	mails := 0
+	for _, m := range g.Minutes {
+		mails += m.Mails
+	}
+	if mails != 3000 || len(g.Minutes) > mailHour || !slices.IsSortedFunc(g.Minutes, byMinute) {
+		t.Errorf("%d mails in %d entries", mails, len(g.Minutes))
+	}
+	for what, part := range map[string]any{"minutes": g.Minutes, "domains": g.Domains} {
+		if text, err := json.Marshal(part); err != nil || len(text) > 32_000 {
+			t.Errorf("%d characters for the %s, %v", len(text), what, err)
+		}
+	}
+}
+
+func byMinute(a, b request.MailMinute) int { return int(a.Minute - b.Minute) }
