@@ -165,6 +165,30 @@ func TestRetryAsksRowsWhetherProofIsStillNeeded(t *testing.T) {
 	w.wantTenant(1, 1, 0)
 }
 
+// TestAdminsStopLeavesCodes: they concern the directory not at all. The app's own invitation mail
+// does, since it asks the directory for the redeem URL.
+func TestAdminsStopLeavesCodes(t *testing.T) {
+	w := newMailWorld(t)
+	w.row("contoso.com", "row", "Action", "invite")
+	w.row("fabrikam.com", "row", "Action", "invite", "Proof", "none")
+	w.fail(acssim.Fault{Trouble: acssim.Refused, Call: "send", Status: 429, RetryAfter: 60, Always: true})
+	owed := w.signUp("bo@fabrikam.com")
+	w.wantState(owed, request.Done)
+	must(request.OpenBreaker(t.Context(), w.store, "desk@wingtiptoys.com", "a bad row", w.now))(t)
+	w.service.ClearFaults()
+	w.settle(1)
+	w.wantMails("bo@fabrikam.com", 0)
+	id := w.signUp("ana@contoso.com")
+	w.prove(id, "ana@contoso.com")
+	w.settle(1)
+	w.wantState(id, request.Parked)
+	w.wantTenant(1, 1, 0)
+	must(request.CloseBreaker(t.Context(), w.store, "desk@wingtiptoys.com", w.gate().Stop.At, w.now))(t)
+	w.settle(3)
+	w.wantState(id, request.Done)
+	w.wantMails("bo@fabrikam.com", 1)
+}
+
 // TestErasureByAddressForgetsMailbox: a request that was withdrawn no longer says whose it was.
 func TestErasureByAddressForgetsMailbox(t *testing.T) {
 	w := newMailWorld(t)

@@ -89,9 +89,10 @@ type breakerOpenCommand struct {
 }
 
 func (breakerOpenCommand) Help() string {
-	return "Does not ask. No invitation and no mail gets another turn; one that has its turn is still " +
-		"sent, mostly within seconds, at most four minutes. Sign-ups are still recorded, and wait. Guests who are invited " +
-		"already still come into their groups. No probe closes the breaker, only guestlist breaker close."
+	return "Does not ask. No invitation and no mail of one gets another turn; one that has its turn is still " +
+		"sent, mostly within seconds, at most four minutes. Sign-ups are still recorded, codes are still mailed, and who is " +
+		"to be invited waits. Guests who are invited already still come into their groups. No probe closes the breaker, " +
+		"only guestlist breaker close."
 }
 
 func (c breakerOpenCommand) Run(s *session, d *deployment) error {

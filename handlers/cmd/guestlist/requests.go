@@ -27,10 +27,10 @@ type requestCommand struct {
 	List    requestListCommand    `cmd:"" help:"List requests, the newest first."`
 	Show    requestShowCommand    `cmd:"" help:"Show a request: its state and why, what was decided by which row, and its history."`
 	Approve requestApproveCommand `cmd:"" help:"Invite the guest of a request in review."`
-	Deny    requestDenyCommand    `cmd:"" help:"End a request in review without an invitation."`
+	Deny    requestDenyCommand    `cmd:"" help:"End a request in review, or one that waits, without an invitation."`
 	Retry   requestRetryCommand   `cmd:"" help:"Continue a failed request where it failed."`
 	Cancel  requestCancelCommand  `cmd:"" help:"End a request that has not led to a guest, or many of them."`
-	Resend  requestResendCommand  `cmd:"" help:"Send the mail of an invitation again."`
+	Resend  requestResendCommand  `cmd:"" help:"Send the mail with the code, or that of the invitation, again."`
 	Erase   requestEraseCommand   `cmd:"" help:"Erase the personal data of a request in every table. The decision stays."`
 }
 
@@ -382,7 +382,7 @@ func (c requestRetryCommand) Run(s *session, d *deployment) error {
 type requestResendCommand struct{ requestArg }
 
 func (requestResendCommand) Help() string {
-	return "The app first checks whether the guest has accepted meanwhile, and sends at most one mail per hour to an address. guestlist request show tells the result."
+	return "As long as the request waits for a code, this mails the same code again. Otherwise it sends the invitation again, unless the guest has accepted meanwhile. A mail of the app's own goes out whatever the mailbox has had; Microsoft's goes out at most once an hour to an address. guestlist request show tells the result."
 }
 
 func (c requestResendCommand) Run(s *session, d *deployment) error {
@@ -396,9 +396,9 @@ type requestEraseCommand struct {
 }
 
 func (requestEraseCommand) Help() string {
-	return `Ends the requests, if they have not ended, and lets the app erase address, names and words in every table. It can't be undone. The decision stays, with its row, its time and its author, and the object id of the guest if there is one: the guest in the directory is not touched.
+	return `Ends the requests, if they have not ended, and lets the app erase address, names and words in every table, and forget the mailbox. It can't be undone. The decision stays, with its row, its time and its author, and the object id of the guest if there is one: the guest in the directory is not touched.
 
-When a partner withdraws, the hash of the address stays for as long as data is kept, with the number of its mails, so that nobody can send mails at will by signing somebody up and withdrawing. This command removes it at once, by the id of the withdrawn request or by the address.`
+When a partner withdraws, the hash of the address stays for as long as data is kept, with the number of its mails, so that nobody can send mails at will by signing somebody up and withdrawing. This command removes it at once by the address, and by the id of the withdrawn request if that had led to an invitation.`
 }
 
 func (c requestEraseCommand) Run(s *session, r *requestCommand) error {
@@ -445,7 +445,7 @@ func (c requestEraseCommand) Run(s *session, r *requestCommand) error {
 	// What is done is printed, whatever happened to the rest.
 	err = errors.Join(s.printChanged(changed...), err)
 	if err == nil && forgotten && s.output == "table" {
-		fmt.Fprintln(s.stdout, "That the address has had mails, by requests that were withdrawn, is forgotten.")
+		fmt.Fprintln(s.stdout, "That the address has had mails, by requests that were withdrawn, is forgotten, and so is its mailbox.")
 	}
 	return err
 }

@@ -341,7 +341,10 @@ func cases() []ruleCase {
 			says: "no effect in a row that denies", good: rows(review("contoso.com", "a", columns{"Proof": "none"}))},
 
 		{name: "a message", rule: "message-dropped", bad: rows(invite("contoso.com", "a", columns{"Message": "Welcome"})), at: "contoso.com/a/Message",
-			says: "may leave Message out", advice: "own in InvitationMail", good: rows(invite("contoso.com", "a", columns{"Message": "Welcome", "InvitationMail": "own"}))},
+			says: "If the app sends no mails of its own", advice: "own in InvitationMail", good: rows(invite("contoso.com", "a", columns{"Message": "Welcome", "InvitationMail": "own"}))},
+		{name: "a message in Microsoft's mail", rule: "message-dropped", bad: rows(invite("contoso.com", "a", columns{"Message": "Welcome", "InvitationMail": "microsoft"})),
+			at: "contoso.com/a/Message", says: "Microsoft's mail may leave Message out", advice: "own in InvitationMail",
+			good: rows(invite("contoso.com", "a", columns{"Message": "Welcome", "InvitationMail": "own"}))},
 		{name: "a message in no mail", rule: "message-without-mail", bad: rows(invite("contoso.com", "a", columns{"Message": "Welcome", "InvitationMail": "none"})),
 			at: "contoso.com/a/Message", says: "sends none", good: rows(invite("contoso.com", "a", columns{"Message": "Welcome"}))},
 		{name: "a message for one language", rule: "message-languages", bad: rows(invite("contoso.com", "a", columns{"Message": `{"de": "Willkommen"}`})),

@@ -79,7 +79,13 @@ func (k *checker) checkMail(e *entry) {
 		case policy.NoInvitationMail:
 			k.add(e, policy.MessageColumn, ruleMessageNoMail, "Message is for the invitation mail, and the row sends none.",
 				"Write own or microsoft in InvitationMail, or remove the message.")
-		case policy.MailByDefault, policy.MicrosoftMail:
+		case policy.MailByDefault:
+			k.add(e, policy.MessageColumn, ruleMessageDropped,
+				"If the app sends no mails of its own, Microsoft's mail goes out. That may leave Message out, because an app "+
+					"and not a person sends the invitation.",
+				"If the app sends mails, write own in InvitationMail. Otherwise write nothing in Message that the guest must know, "+
+					"or repeat it on the page of RedirectUrl.")
+		case policy.MicrosoftMail:
 			k.add(e, policy.MessageColumn, ruleMessageDropped,
 				"Microsoft's mail may leave Message out, because an app and not a person sends the invitation.",
 				"Write nothing in it that the guest must know, or repeat it on the page of RedirectUrl."+ifOwn)
