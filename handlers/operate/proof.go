@@ -81,7 +81,7 @@ var mailStates = map[request.MailState]string{
 	request.MailHandedOver: "handed over to the recipient's mail system",
 	request.MailFailed:     "given up by the mail service",
 	request.MailSuppressed: "not sent: mails to the address came back, so the mail service leaves it alone",
-	request.MailUntold:     "the mail service took it, and can't be asked what became of it",
+	request.MailUntold:     "sent, as far as is known; the mail service can't be asked",
 }
 
 // newMails returns what is to be told of the mails of the request, the oldest first.
