@@ -49,6 +49,14 @@ type StrayRows interface {
 // The error means that not all rows could be read, so there is no decision. Counters that can't be
 // read are not an error: policy decides about a row whose seats are unknown.
 func (d Decider) Decide(ctx context.Context, s submission.Submission, now time.Time) (policy.Decision, error) {
+	return d.DecideUnless(ctx, s, now, func(policy.Decision) bool { return false })
+}
+
+// DecideUnless is like Decide, but does without the second look if nothing but preliminary follows
+// from the decision: then policy is to be asked again before anybody is invited.
+func (d Decider) DecideUnless(ctx context.Context, s submission.Submission, now time.Time,
+	preliminary func(policy.Decision) bool,
+) (policy.Decision, error) {
 	// The strays come first: when one is corrected meanwhile, it is gone from their list only after
 	// the right row was written.
 	var strays []policy.Raw
@@ -68,6 +76,9 @@ func (d Decider) Decide(ctx context.Context, s submission.Submission, now time.T
 		decision, err := d.decideBy(ctx, s, slices.Concat(raws, strays), now)
 		if err != nil {
 			return policy.Decision{}, err
+		}
+		if preliminary(decision) {
+			return decision, nil
 		}
 		whole, err := d.ofOneMoment(ctx, partitions, raws, decision)
 		if err != nil {

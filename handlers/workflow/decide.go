@@ -18,7 +18,7 @@ const (
 
 // decide reads the rows that can apply and lets policy decide.
 func (j *job) decide(ctx context.Context) (next, error) {
-	decision, err := j.decider.Decide(ctx, j.Request.Submission, j.config.Now())
+	decision, err := j.decider.DecideUnless(ctx, j.Request.Submission, j.config.Now(), j.needsProof)
 	if err != nil {
 		j.log.ErrorContext(ctx, "the policy rows can't be read", "attempt", j.Request.Attempt, "error", err)
 		since := j.Request.Since

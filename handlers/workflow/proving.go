@@ -21,12 +21,12 @@ const wishEvery = 2 * time.Minute
 // proceeds if none is needed, or there is one.
 func (j *job) demandProof(ctx context.Context, decision policy.Decision) (next, error) {
 	r := &j.Request
-	needed := decision.Action != policy.Deny && decision.Proof.Needed(j.config.ProofByDefault)
+	needed := j.needsProof(decision)
 	if !needed && r.Proof.Missing() {
 		// It failed for want of the proof and was taken up again, and the rows ask for none any more.
 		r.Proof = request.Proof{Epoch: r.Proof.Epoch, Tries: r.Proof.Tries}
 	}
-	if !needed || r.Proof.Done() {
+	if !needed {
 		return proceed, nil
 	}
 	if j.config.Mails == nil {
@@ -41,11 +41,16 @@ func (j *job) demandProof(ctx context.Context, decision policy.Decision) (next, 
 	if mailbox.Proved(j.config.Now(), j.config.ProofLasts) {
 		r.Proof.At, r.Proof.Earlier = mailbox.ProvedAt, true
 		j.Record("proved-before", "an earlier request for the address has proved the mailbox")
-		return proceed, nil
+		return j.decide(ctx) // by rows of one moment
 	}
 	j.WantProof("a proof of the mailbox is needed first: " + decision.Reason)
 	j.resumed = false
 	return again, nil // the intent of the mail is saved next
+}
+
+// needsProof reports whether nothing but a proof of the mailbox follows from the decision.
+func (j *job) needsProof(decision policy.Decision) bool {
+	return decision.Action != policy.Deny && decision.Proof.Needed(j.config.ProofByDefault) && !j.Request.Proof.Done()
 }
 
 // prove goes on with a request that waits for the proof of its mailbox.

@@ -864,3 +864,24 @@ func TestMailThatIsNotBegunDoesNotCount(t *testing.T) {
 		})
 	}
 }
+
+// TestRowsAreReadTwiceOnlyBeforeInvitation: a decision that only asks for a proof needs no second
+// look at the rows, and one that invites does, also for a mailbox that was proved before.
+func TestRowsAreReadTwiceOnlyBeforeInvitation(t *testing.T) {
+	w := newMailWorld(t)
+	w.row("contoso.com", "row", "Action", "invite")
+	reads := 0
+	w.on("Rows", before, -1, func() error { reads++; return nil })
+	id := w.signUp("ana@contoso.com")
+	if reads != 1 {
+		t.Errorf("%d reads before the proof", reads)
+	}
+	w.prove(id, "ana@contoso.com")
+	if reads != 3 {
+		t.Errorf("%d reads with the invitation", reads)
+	}
+	w.wantState(w.signUp("ana@contoso.com"), request.Done)
+	if reads != 6 {
+		t.Errorf("%d reads with a mailbox that is proved", reads)
+	}
+}
