@@ -260,8 +260,11 @@ func (j *job) resendOwn(ctx context.Context) (next, error) {
 	wish, person := r.Resend, r.Resend.By != request.ThePartner
 	last := r.Mail(request.InvitationMail)
 	switch {
-	case r.Owed.Kind == request.InvitationMail:
+	case r.Owed.Kind == request.InvitationMail && (r.Owed.Person || !person):
 		return j.resent(ctx, "resend-needless", "the mail is still to be sent")
+	case !person && last.Ordinal >= maxMails:
+		return j.resent(ctx, "resend-refused",
+			fmt.Sprintf("the guest has had %d mails; a person may send another", last.Ordinal))
 	case !person && last.Arrives() && j.config.Now().Sub(last.At).Abs() < request.MailRest:
 		return j.resent(ctx, "resend-too-soon", "the last mail went out less than "+request.MailRest.String()+" before")
 	}

@@ -885,3 +885,44 @@ func TestRowsAreReadTwiceOnlyBeforeInvitation(t *testing.T) {
 		t.Errorf("%d reads with a mailbox that is proved", reads)
 	}
 }
+
+// TestStatusPageSendsAtMostFiveOwnMails asks for the invitation mail each hour for days.
+func TestStatusPageSendsAtMostFiveOwnMails(t *testing.T) {
+	w := newMailWorld(t, func(c *workflow.Config) { c.ProofByDefault = false })
+	w.row("contoso.com", "row", "Action", "invite")
+	id := w.signUp("ana@contoso.com")
+	for range 5 * 24 {
+		w.ask(submission.Resend, id)
+		w.settle(1)
+	}
+	w.wantMails("ana@contoso.com", 5)
+	if last := w.last(id); last != "resend-refused" {
+		t.Errorf("the last wish came to %s", last)
+	}
+	must(w.reviewer().Resend(t.Context(), id))(t)
+	w.settle(1)
+	w.wantMails("ana@contoso.com", 6)
+}
+
+// TestPersonSendsMailThatRests: others may have used up the mails of the mailbox for the day.
+func TestPersonSendsMailThatRests(t *testing.T) {
+	w := newMailWorld(t, func(c *workflow.Config) { c.ProofByDefault = false })
+	w.row("contoso.com", "row", "Action", "invite")
+	address := must(submission.ParseAddress("ana@contoso.com"))(t)
+	full := request.Mailbox{Changed: w.now}
+	for range request.OwnMailsPerDay {
+		full = full.Counted(request.InvitationMail, w.now)
+	}
+	must(w.store.SaveMailbox(t.Context(), address, full))(t)
+	id := w.signUp("ana@contoso.com")
+	w.settle(1)
+	w.carryOut(submission.Resend, id)
+	w.settle(2)
+	w.wantMails("ana@contoso.com", 0)
+	must(w.reviewer().Resend(t.Context(), id))(t)
+	w.settle(1)
+	w.wantMails("ana@contoso.com", 1)
+	w.settle(48)
+	w.wantMails("ana@contoso.com", 1)
+	w.wantNothingDue()
+}
