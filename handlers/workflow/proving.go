@@ -252,10 +252,12 @@ func (j *job) recordCodeWish(ctx context.Context, returned time.Time) error {
 	return j.save(ctx)
 }
 
-// stopCodes keeps codes from the mailbox for a while, because somebody withdraws the request who
+// closeMailbox keeps codes from the mailbox for a while, because somebody withdraws the request who
 // has the link to it and did not prove the mailbox: it may be the person who has got a code and
-// never asked for one. An admin who erases forgets what is known about the mailbox.
-func (j *job) stopCodes(ctx context.Context) (next, error) {
+// never asked for one. A proof by this very request counts for no other any more: whoever gave it
+// wants no access now, and somebody else may sign up with the address. An admin who erases forgets
+// what is known about the mailbox.
+func (j *job) closeMailbox(ctx context.Context) (next, error) {
 	r := j.Request
 	if r.Submission.Email == (submission.Address{}) {
 		return proceed, nil
@@ -267,14 +269,18 @@ func (j *job) stopCodes(ctx context.Context) (next, error) {
 		}
 		return proceed, nil
 	}
-	if !r.Proof.Mailed || r.Proof.Done() {
+	if !r.Proof.ByCode() && (!r.Proof.Mailed || r.Proof.Done()) {
 		return proceed, nil
 	}
 	mailbox, err := j.mailboxOf(ctx)
 	if err != nil {
 		return stop, err
 	}
-	mailbox.StoppedAt = j.config.Now()
+	if r.Proof.ByCode() {
+		mailbox.ProvedAt = time.Time{}
+	} else {
+		mailbox.StoppedAt = j.config.Now()
+	}
 	_, err = j.saveMailbox(ctx, mailbox)
 	if err != nil {
 		return stop, err

@@ -926,3 +926,29 @@ func TestPersonSendsMailThatRests(t *testing.T) {
 	w.wantMails("ana@contoso.com", 1)
 	w.wantNothingDue()
 }
+
+// TestWithdrawnProofCountsNoMore: after the owner of the mailbox has withdrawn, a stranger who signs
+// up with the address needs a code.
+func TestWithdrawnProofCountsNoMore(t *testing.T) {
+	tests := map[string]struct {
+		withdrawn int // of two requests, of which the first has proved the mailbox
+		want      request.State
+	}{
+		"the one with the code":     {0, request.Proving},
+		"the one that came by that": {1, request.Review},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			w := newMailWorld(t)
+			w.row("contoso.com", "row", "Action", "review")
+			first := w.signUp("ana@contoso.com")
+			w.prove(first, "ana@contoso.com")
+			ids := []submission.ID{first, w.signUp("ana@contoso.com")}
+			w.settle(1)
+			w.carryOut(submission.Withdraw, ids[test.withdrawn])
+			w.settle(1)
+			w.wantErased(ids[test.withdrawn])
+			w.wantState(w.signUp("ana@contoso.com"), test.want)
+		})
+	}
+}

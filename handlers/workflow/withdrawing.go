@@ -28,7 +28,7 @@ func (j *job) recordWithdrawal(ctx context.Context) error {
 // who exists stays, since the app has no right to remove anybody. A line in the log says so if the
 // guest was brought by us: a guest who was there before is not a withdrawn request's to remove.
 func (j *job) withdraw(ctx context.Context) (next, error) {
-	return inOrder(ctx, j.giveBackWithdrawn, j.stopCodes, j.dropDeadLetters, j.eraseWithdrawn)
+	return inOrder(ctx, j.giveBackWithdrawn, j.closeMailbox, j.dropDeadLetters, j.eraseWithdrawn)
 }
 
 // giveBackWithdrawn gives back the claim and the seat. A second call finds what the first one left.
