@@ -246,6 +246,16 @@ func (j *job) recordCodeWish(ctx context.Context, returned time.Time) error {
 		j.log.InfoContext(ctx, "the code is not mailed again: it was asked for lately", "asked", r.MailAsked)
 		return nil
 	}
+	// A wish that changes nothing must leave nothing: whoever has the link may have any number.
+	mailbox, err := j.mailboxOf(ctx)
+	if err != nil {
+		return err
+	}
+	wait, refused := mailbox.BeforeMail(request.CodeMail, now)
+	if wait > 0 || refused {
+		j.log.InfoContext(ctx, "the code is not mailed again: the mailbox gets none now", "wait", wait)
+		return nil
+	}
 	r.Resend, r.MailAsked = request.Instruction{At: now, By: request.ThePartner}, now
 	r.Due = time.Time{}
 	j.Record("code-wished", "the partner wants the code mailed again")

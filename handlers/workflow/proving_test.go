@@ -952,3 +952,21 @@ func TestWithdrawnProofCountsNoMore(t *testing.T) {
 		})
 	}
 }
+
+// TestWishForCodeThatChangesNothingLeavesNothing: a mailbox gets a few codes a day, and whoever has
+// the link may ask every minute.
+func TestWishForCodeThatChangesNothingLeavesNothing(t *testing.T) {
+	w := newMailWorld(t)
+	w.row("contoso.com", "row", "Action", "invite")
+	id := w.signUp("ana@contoso.com")
+	for range 23 * 60 {
+		w.ask(submission.Resend, id)
+		w.settleMinutes(1)
+	}
+	w.wantMails("ana@contoso.com", request.CodesPerDay)
+	if n := w.load(id).Events; n > 12 {
+		t.Errorf("%d events: %v", n, w.whats(id))
+	}
+	w.prove(id, "ana@contoso.com")
+	w.wantState(id, request.Done)
+}
