@@ -90,6 +90,10 @@ func (j *job) endUnproved(ctx context.Context) (next, error) {
 		return j.end(ctx, request.Failed, "code-not-sent",
 			"no code could be mailed for days, because of the mail service; once it works, take the request up again")
 	}
+	if !p.Mailed {
+		return j.end(ctx, request.Unproved, "not-proved",
+			"no code could be mailed in time, and not because of the mail service; the history tells why")
+	}
 	return j.end(ctx, request.Unproved, "not-proved", "nobody has typed the code in time")
 }
 

@@ -970,3 +970,41 @@ func TestWishForCodeThatChangesNothingLeavesNothing(t *testing.T) {
 	w.prove(id, "ana@contoso.com")
 	w.wantState(id, request.Done)
 }
+
+// TestUnprovedRequestSaysWhetherCodeWasMailed: an admin who is asked must know whose fault it is.
+func TestUnprovedRequestSaysWhetherCodeWasMailed(t *testing.T) {
+	tests := map[string]struct {
+		before func(*mailWorld)
+		want   string
+	}{
+		"it was mailed": {func(*mailWorld) {}, "nobody has typed the code"},
+		"the mailbox has had those of the day": {func(w *mailWorld) {
+			address := must(submission.ParseAddress("ana@contoso.com"))(w.t)
+			full := request.Mailbox{Changed: w.now}
+			for range request.CodesPerDay {
+				full = full.Counted(request.CodeMail, w.now)
+			}
+			must(w.store.SaveMailbox(w.t.Context(), address, full))(w.t)
+		}, "no code could be mailed"},
+		"too many others wait": {func(w *mailWorld) {
+			for n := range 250 {
+				w.submit(fmt.Sprintf("p%d@contoso.com", n))
+			}
+			w.deliverAll()
+		}, "no code could be mailed"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			w := newMailWorld(t, func(c *workflow.Config) { c.Mails.Quota = request.MailQuota{PerMinute: 1, PerHour: 2} })
+			w.row("contoso.com", "row", "Action", "invite")
+			test.before(w)
+			w.settleMinutes(1)
+			id := w.signUp("ana@contoso.com")
+			w.settle(73)
+			r := w.wantState(id, request.Unproved)
+			if !strings.Contains(r.Reason, test.want) || r.Proof.Mailed != (name == "it was mailed") {
+				t.Errorf("%s; %+v", r.Reason, r.Proof)
+			}
+		})
+	}
+}
