@@ -89,7 +89,7 @@ type Request struct {
 // Instruction is a resend or a withdrawal that somebody asked for. The worker carries it out.
 type Instruction struct {
 	At time.Time
-	By string // the identity that a person signed in with, or ThePartner
+	By string // the identity that a person signed in with, ThePartner or TheApp
 }
 
 // Open reports whether somebody asked.
@@ -97,14 +97,20 @@ func (i Instruction) Open() bool { return !i.At.IsZero() }
 
 // Who says for the log who asked, without naming anybody.
 func (i Instruction) Who() string {
-	if i.By == ThePartner {
-		return ThePartner
+	if i.ByPerson() {
+		return "an admin"
 	}
-	return "an admin"
+	return i.By
 }
+
+// ByPerson reports whether a person asked who has signed in.
+func (i Instruction) ByPerson() bool { return i.Open() && i.By != ThePartner && i.By != TheApp }
 
 // ThePartner asks on the status page. Anybody who holds the link counts as the partner.
 const ThePartner = "the partner"
+
+// TheApp asks for the directory's mail in place of one of its own that it can't send any more.
+const TheApp = "the app"
 
 // Approval is a person's decision to invite the guest.
 type Approval struct {

@@ -38,7 +38,7 @@ func (j *job) payOwed(ctx context.Context) (next, error) {
 	r := &j.Request
 	owed := r.Owed
 	if j.config.Mails == nil {
-		return j.paid(ctx, "mail-dropped", "the app sends no mails of its own any more")
+		return j.payByDirectory(ctx)
 	}
 	waited := j.config.Now().Sub(owed.Since).Abs()
 	if waited >= owedPatience {
@@ -71,6 +71,20 @@ func (j *job) payOwed(ctx context.Context) (next, error) {
 		j.Record(outcome.what, outcome.why)
 	}
 	return j.postpone(ctx, outcome.wait)
+}
+
+// payByDirectory lets the directory send its mail of the invitation, since the app sends none any
+// more: the guest has heard nothing yet. Other mails have nobody else to send them.
+func (j *job) payByDirectory(ctx context.Context) (next, error) {
+	r := &j.Request
+	const why = "the app sends no mails of its own any more"
+	if r.Owed.Kind != request.InvitationMail || r.NoMail() != "" {
+		return j.paid(ctx, "mail-dropped", why)
+	}
+	r.Owed, r.Attempt = request.Owed{}, 0
+	r.Resend = request.Instruction{At: j.config.Now(), By: request.TheApp}
+	j.Record("mail-left", why+"; the directory sends its own")
+	return again, j.save(ctx)
 }
 
 // paid ends the attempts to send a mail.
@@ -257,7 +271,7 @@ func (j *job) noRedeemURL(ctx context.Context, failure *problem.Error) (mailOutc
 // resendOwn lets the app's own invitation mail be sent again, because somebody asked for it.
 func (j *job) resendOwn(ctx context.Context) (next, error) {
 	r := &j.Request
-	wish, person := r.Resend, r.Resend.By != request.ThePartner
+	wish, person := r.Resend, r.Resend.ByPerson()
 	last := r.Mail(request.InvitationMail)
 	switch {
 	case r.Owed.Kind == request.InvitationMail && (r.Owed.Person || !person):

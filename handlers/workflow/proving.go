@@ -104,7 +104,7 @@ func (j *job) sendCode(ctx context.Context) (next, error) {
 	before := r.Proof.Mailed
 	outcome, err := j.sendMail(ctx, errand{
 		kind:   request.CodeMail,
-		person: r.Resend.Open() && r.Resend.By != request.ThePartner,
+		person: r.Resend.ByPerson(),
 		intend: func() {
 			r.Proof.Mailed = true
 			if first {

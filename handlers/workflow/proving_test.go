@@ -1008,3 +1008,45 @@ func TestUnprovedRequestSaysWhetherCodeWasMailed(t *testing.T) {
 		})
 	}
 }
+
+// TestDirectoryMailsGuestOnceMailsAreOff: an admin may give up a mail service that does not work,
+// and the guests who are owed a mail have heard nothing.
+func TestDirectoryMailsGuestOnceMailsAreOff(t *testing.T) {
+	tests := map[string]struct {
+		columns []any
+		accepts bool
+		want    int // mails of the directory
+		last    string
+	}{
+		"by default":            {[]any{"Action", "invite"}, false, 1, "resent"},
+		"the row asks for own":  {[]any{"Action", "invite", "InvitationMail", "own"}, false, 1, "resent"},
+		"the row has groups":    {[]any{"Action", "invite", "Groups", groupOne}, false, 1, "resent"},
+		"the guest has come in": {[]any{"Action", "invite"}, true, 0, "resend-needless"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			w := newMailWorld(t, func(c *workflow.Config) { c.ProofByDefault = false })
+			w.row("contoso.com", "row", test.columns...)
+			w.fail(acssim.Fault{Trouble: acssim.Refused, Status: 403, Always: true})
+			id := w.signUp("ana@contoso.com")
+			w.settle(1)
+			guest := w.wantState(id, request.Done).GuestID
+			if test.accepts {
+				ok(t, w.tenant.Happen(graphsim.Event{User: guest, Event: "accept"}))
+			}
+			w.config.Mails = nil
+			w.worker = w.newWorker()
+			w.settle(3)
+			sent := 0
+			for _, invitation := range w.tenant.Invitations() {
+				if invitation.SendInvitation {
+					sent++
+				}
+			}
+			if last := w.last(id); sent != test.want || last != test.last {
+				t.Errorf("%d mails, and the last event is %s", sent, last)
+			}
+			w.wantNothingDue()
+		})
+	}
+}

@@ -101,7 +101,7 @@ func (r *resending) spareMailbox(ctx context.Context) (next, error) {
 	case r.config.Now().Sub(r.claim.MailedAt) < request.MailRest:
 		return r.resent(ctx, "resend-too-soon", "the last mail went out at "+
 			r.claim.MailedAt.UTC().Format(time.RFC3339)+", less than "+request.MailRest.String()+" before")
-	case r.Request.Resend.By == request.ThePartner && r.claim.Mails >= maxMails:
+	case !r.Request.Resend.ByPerson() && r.claim.Mails >= maxMails:
 		return r.resent(ctx, "resend-refused",
 			fmt.Sprintf("the address has had %d mails; a person may send another", r.claim.Mails))
 	}
@@ -116,9 +116,9 @@ func (r *resending) spareMailbox(ctx context.Context) (next, error) {
 	return proceed, nil
 }
 
-// yes returns when a person asked for the mail, the zero time if the partner did.
+// yes returns when a person asked for the mail, the zero time if none did.
 func (r *resending) yes() time.Time {
-	if r.Request.Resend.By == request.ThePartner {
+	if !r.Request.Resend.ByPerson() {
 		return time.Time{}
 	}
 	return r.Request.Resend.At
@@ -135,7 +135,7 @@ func (r *resending) judgeHolder(ctx context.Context) (next, error) {
 	switch {
 	case !seen && r.claim.State != request.ClaimSent:
 		return r.resent(ctx, "resend-refused", "who holds the address can't be looked up, and no request has invited its guest")
-	case !seen && r.Request.Resend.By == request.ThePartner:
+	case !seen && !r.Request.Resend.ByPerson():
 		return r.resent(ctx, "resend-refused", "who holds the address can't be looked up; a person may send the mail")
 	case !seen:
 		return proceed, nil
