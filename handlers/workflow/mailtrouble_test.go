@@ -1,0 +1,279 @@
+package workflow_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"guestlist/handlers/dev/acssim"
+	"guestlist/handlers/dev/graphsim"
+	"guestlist/handlers/request"
+	"guestlist/handlers/submission"
+	"guestlist/handlers/workflow"
+)
+
+// TestStatusPageSendsAtMostFiveOwnMails asks for the invitation mail each hour for days.
+func TestStatusPageSendsAtMostFiveOwnMails(t *testing.T) {
+	w := newMailWorld(t, func(c *workflow.Config) { c.ProofByDefault = false })
+	w.row("contoso.com", "row", "Action", "invite")
+	id := w.signUp("ana@contoso.com")
+	for range 5 * 24 {
+		w.ask(submission.Resend, id)
+		w.settle(1)
+	}
+	w.wantMails("ana@contoso.com", 5)
+	if last := w.last(id); last != "resend-refused" {
+		t.Errorf("the last wish came to %s", last)
+	}
+	must(w.reviewer().Resend(t.Context(), id))(t)
+	w.settle(1)
+	w.wantMails("ana@contoso.com", 6)
+}
+
+// TestPersonSendsMailThatRests: others may have used up the mails of the mailbox for the day.
+func TestPersonSendsMailThatRests(t *testing.T) {
+	w := newMailWorld(t, func(c *workflow.Config) { c.ProofByDefault = false })
+	w.row("contoso.com", "row", "Action", "invite")
+	address := must(submission.ParseAddress("ana@contoso.com"))(t)
+	full := request.Mailbox{Changed: w.now}
+	for range request.OwnMailsPerDay {
+		full = full.Counted(request.InvitationMail, w.now)
+	}
+	must(w.store.SaveMailbox(t.Context(), address, full))(t)
+	id := w.signUp("ana@contoso.com")
+	w.settle(1)
+	w.carryOut(submission.Resend, id)
+	w.settle(2)
+	w.wantMails("ana@contoso.com", 0)
+	must(w.reviewer().Resend(t.Context(), id))(t)
+	w.settle(1)
+	w.wantMails("ana@contoso.com", 1)
+	w.settle(48)
+	w.wantMails("ana@contoso.com", 1)
+	w.wantNothingDue()
+}
+
+// TestWithdrawnProofCountsNoMore: after the owner of the mailbox has withdrawn, a stranger who signs
+// up with the address needs a code.
+func TestWithdrawnProofCountsNoMore(t *testing.T) {
+	tests := map[string]struct {
+		withdrawn int // of two requests, of which the first has proved the mailbox
+		want      request.State
+	}{
+		"the one with the code":     {0, request.Proving},
+		"the one that came by that": {1, request.Review},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			w := newMailWorld(t)
+			w.row("contoso.com", "row", "Action", "review")
+			first := w.signUp("ana@contoso.com")
+			w.prove(first, "ana@contoso.com")
+			ids := []submission.ID{first, w.signUp("ana@contoso.com")}
+			w.settle(1)
+			w.carryOut(submission.Withdraw, ids[test.withdrawn])
+			w.settle(1)
+			w.wantErased(ids[test.withdrawn])
+			w.wantState(w.signUp("ana@contoso.com"), test.want)
+		})
+	}
+}
+
+// TestWishForCodeThatChangesNothingLeavesNothing: a mailbox gets a few codes a day, and whoever has
+// the link may ask every minute.
+func TestWishForCodeThatChangesNothingLeavesNothing(t *testing.T) {
+	w := newMailWorld(t)
+	w.row("contoso.com", "row", "Action", "invite")
+	id := w.signUp("ana@contoso.com")
+	for range 23 * 60 {
+		w.ask(submission.Resend, id)
+		w.settleMinutes(1)
+	}
+	w.wantMails("ana@contoso.com", request.CodesPerDay)
+	if n := w.load(id).Events; n > 12 {
+		t.Errorf("%d events: %v", n, w.whats(id))
+	}
+	w.prove(id, "ana@contoso.com")
+	w.wantState(id, request.Done)
+}
+
+// TestUnprovedRequestSaysWhetherCodeWasMailed: an admin who is asked must know whose fault it is.
+func TestUnprovedRequestSaysWhetherCodeWasMailed(t *testing.T) {
+	tests := map[string]struct {
+		before func(*mailWorld)
+		want   string
+	}{
+		"it was mailed": {func(*mailWorld) {}, "nobody has typed the code"},
+		"the mailbox has had those of the day": {func(w *mailWorld) {
+			address := must(submission.ParseAddress("ana@contoso.com"))(w.t)
+			full := request.Mailbox{Changed: w.now}
+			for range request.CodesPerDay {
+				full = full.Counted(request.CodeMail, w.now)
+			}
+			must(w.store.SaveMailbox(w.t.Context(), address, full))(w.t)
+		}, "no code could be mailed"},
+		"too many others wait": {func(w *mailWorld) {
+			for n := range 250 {
+				w.submit(fmt.Sprintf("p%d@contoso.com", n))
+			}
+			w.deliverAll()
+		}, "no code could be mailed"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			w := newMailWorld(t, func(c *workflow.Config) { c.Mails.Quota = request.MailQuota{PerMinute: 1, PerHour: 2} })
+			w.row("contoso.com", "row", "Action", "invite")
+			test.before(w)
+			w.settleMinutes(1)
+			id := w.signUp("ana@contoso.com")
+			w.settle(73)
+			r := w.wantState(id, request.Unproved)
+			if !strings.Contains(r.Reason, test.want) || r.Proof.Mailed != (name == "it was mailed") {
+				t.Errorf("%s; %+v", r.Reason, r.Proof)
+			}
+		})
+	}
+}
+
+// TestDirectoryMailsGuestOnceMailsAreOff: an admin may give up a mail service that does not work,
+// and the guests who are owed a mail have heard nothing.
+func TestDirectoryMailsGuestOnceMailsAreOff(t *testing.T) {
+	tests := map[string]struct {
+		columns []any
+		accepts bool
+		want    int // mails of the directory
+		last    string
+	}{
+		"by default":            {[]any{"Action", "invite"}, false, 1, "resent"},
+		"the row asks for own":  {[]any{"Action", "invite", "InvitationMail", "own"}, false, 1, "resent"},
+		"the row has groups":    {[]any{"Action", "invite", "Groups", groupOne}, false, 1, "resent"},
+		"the guest has come in": {[]any{"Action", "invite"}, true, 0, "resend-needless"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			w := newMailWorld(t, func(c *workflow.Config) { c.ProofByDefault = false })
+			w.row("contoso.com", "row", test.columns...)
+			w.fail(acssim.Fault{Trouble: acssim.Refused, Status: 403, Always: true})
+			id := w.signUp("ana@contoso.com")
+			w.settle(1)
+			guest := w.wantState(id, request.Done).GuestID
+			if test.accepts {
+				ok(t, w.tenant.Happen(graphsim.Event{User: guest, Event: "accept"}))
+			}
+			w.config.Mails = nil
+			w.worker = w.newWorker()
+			w.settle(3)
+			sent := 0
+			for _, invitation := range w.tenant.Invitations() {
+				if invitation.SendInvitation {
+					sent++
+				}
+			}
+			if last := w.last(id); sent != test.want || last != test.last {
+				t.Errorf("%d mails, and the last event is %s", sent, last)
+			}
+			w.wantNothingDue()
+		})
+	}
+}
+
+// TestGuestWhoCannotBeLookedUpIsNotInvitedAnew takes the right to read users away. The guest may be
+// deleted since, and to ask for the redeem URL brings the guest back.
+func TestGuestWhoCannotBeLookedUpIsNotInvitedAnew(t *testing.T) {
+	const day = 24
+	tests := map[string]struct {
+		ask   func(*mailWorld, submission.ID) // after the guest was deleted
+		calls int                             // invitations in all
+	}{
+		"for a reminder": {func(w *mailWorld, _ submission.ID) { w.settle(4 * day) }, 1},
+		"as the partner asks": {func(w *mailWorld, id submission.ID) {
+			w.settle(2)
+			w.carryOut(submission.Resend, id)
+		}, 1},
+		"as a person asks who can look": {func(w *mailWorld, id submission.ID) {
+			w.settle(2)
+			must(w.reviewer().Resend(w.t.Context(), id))(w.t)
+		}, 2},
+		"as a person asks after the claim is gone": {func(w *mailWorld, id submission.ID) {
+			address := w.load(id).Submission.Email
+			ok(w.t, w.store.Release(w.t.Context(), address, must(w.store.ClaimOf(w.t.Context(), address))(w.t)))
+			must(w.reviewer().Resend(w.t.Context(), id))(w.t)
+		}, 1},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			w := newMailWorld(t, func(c *workflow.Config) { c.Mails.Reminders = []time.Duration{3 * day * time.Hour} })
+			w.row("contoso.com", "row", "Action", "invite", "Proof", "none")
+			w.order(forbidden(lookUps, 1_000_000), forbidden(userByID, 1_000_000))
+			id := w.signUp("ana@contoso.com")
+			w.settle(1)
+			guest := w.wantState(id, request.Done).GuestID
+			w.wantMails("ana@contoso.com", 1)
+			ok(t, w.tenant.Happen(graphsim.Event{User: guest, Event: "delete"}))
+			test.ask(w, id)
+			w.settle(2)
+			if n := len(w.tenant.Invitations()); n != test.calls {
+				t.Errorf("%d invitations, want %d; history %v", n, test.calls, w.whats(id))
+			}
+			w.settle(4 * day)
+			w.wantNothingDue()
+		})
+	}
+}
+
+// TestMailIsLateWithoutRightToReadUsers: soon after the invitation the mail goes out all the same.
+func TestMailIsLateWithoutRightToReadUsers(t *testing.T) {
+	w := newMailWorld(t)
+	w.row("contoso.com", "row", "Action", "invite", "Proof", "none")
+	w.order(forbidden(lookUps, 1_000_000), forbidden(userByID, 1_000_000))
+	w.fail(acssim.Fault{Trouble: acssim.Refused, Call: "send", Status: 429, RetryAfter: 60})
+	id := w.signUp("ana@contoso.com")
+	w.settleMinutes(10)
+	w.wantState(id, request.Done)
+	w.wantMails("ana@contoso.com", 1)
+}
+
+// TestMailThatCannotBeWrittenUsesUpNoTurn: mails that lack their redeem URL are tried again and
+// again, and others must get through meanwhile.
+func TestMailThatCannotBeWrittenUsesUpNoTurn(t *testing.T) {
+	w := newMailWorld(t, func(c *workflow.Config) { c.Mails.Quota = request.MailQuota{PerMinute: 2, PerHour: 4} })
+	w.row("contoso.com", "row", "Action", "invite", "Proof", "none")
+	w.row("fabrikam.com", "row", "Action", "invite")
+	w.fail(acssim.Fault{Trouble: acssim.Refused, Call: "send", Status: 429, RetryAfter: 60, Always: true})
+	w.submitMany(6)
+	w.settleMinutes(1)
+	w.service.ClearFaults()
+	w.order(graphsim.Fault{Match: lookUps, Status: 503, Times: 1_000_000})
+	w.settle(3)
+	w.submit("bo@fabrikam.com")
+	w.settleMinutes(5)
+	w.wantMails("bo@fabrikam.com", 1)
+}
+
+// TestMailThatIsNotBegunDoesNotCount lets the intents of mails fail to be stored.
+func TestMailThatIsNotBegunDoesNotCount(t *testing.T) {
+	for _, op := range []string{"Save", "ProofKey", "SaveMailbox"} {
+		t.Run(op, func(t *testing.T) {
+			w := newMailWorld(t, func(c *workflow.Config) { c.Mails.Quota = request.MailQuota{PerMinute: 2, PerHour: 4} })
+			w.row("contoso.com", "row", "Action", "invite")
+			id := w.submit("ana@contoso.com")
+			w.on(op, before, 3, fails)
+			for range 3 {
+				if w.deliver() == nil {
+					t.Fatal("the message may be forgotten")
+				}
+			}
+			address := must(submission.ParseAddress("ana@contoso.com"))(t)
+			mailbox := must(w.store.Mailbox(t.Context(), address))(t)
+			gate := must(w.store.MailGate(t.Context()))(t)
+			if len(gate.Minutes) > 0 || mailbox.Mailed != (request.Mailbox{}).Mailed || mailbox.Codes != (request.Mailbox{}).Codes {
+				t.Errorf("what counts: %+v, %+v", gate, mailbox)
+			}
+			w.deliverAll()
+			w.wantMails("ana@contoso.com", 1)
+			w.prove(id, "ana@contoso.com")
+			w.wantState(id, request.Done)
+		})
+	}
+}
