@@ -9,6 +9,7 @@ import (
 	"guestlist/handlers/request"
 	"guestlist/handlers/review"
 	"guestlist/handlers/submission"
+	"guestlist/handlers/workflow"
 )
 
 // TestAdminHasCodeMailedAgain: the code stays the same, and neither the partner's last wish nor what
@@ -163,6 +164,47 @@ func TestRetryAsksRowsWhetherProofIsStillNeeded(t *testing.T) {
 	w.settleMinutes(5)
 	w.wantState(id, request.Done)
 	w.wantTenant(1, 1, 0)
+}
+
+// TestParkedRequestIsAskedForProofByRowsAsTheyAreThen: no code is mailed for it. It goes on if it
+// was proved before, and else a person decides.
+func TestParkedRequestIsAskedForProofByRowsAsTheyAreThen(t *testing.T) {
+	tests := map[string]struct {
+		before, then []any // the Proof of the row
+		byDefault    bool  // once it is resumed
+		want         request.State
+	}{
+		"nobody asks":                  {nil, nil, false, request.Done},
+		"the row asks by then":         {nil, []any{"Proof", "code"}, false, request.Review},
+		"the default asks by then":     {nil, nil, true, request.Review},
+		"the row needs none":           {nil, []any{"Proof", "none"}, true, request.Done},
+		"it was proved":                {[]any{"Proof", "code"}, []any{"Proof", "code"}, false, request.Done},
+		"it was, and none asks then":   {[]any{"Proof", "code"}, nil, false, request.Done},
+		"it was proved, as all do now": {[]any{"Proof", "code"}, nil, true, request.Done},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			w := newMailWorld(t, func(c *workflow.Config) { c.ProofByDefault = false })
+			w.row("contoso.com", "row", append([]any{"Action", "invite"}, test.before...)...)
+			must(request.OpenBreaker(t.Context(), w.store, "desk@wingtiptoys.com", "a bad row", w.now))(t)
+			id := w.signUp("ana@contoso.com")
+			if test.before != nil {
+				w.prove(id, "ana@contoso.com")
+			}
+			w.settle(1)
+			w.wantState(id, request.Parked)
+			codes := len(w.mailsTo("ana@contoso.com"))
+			w.row("contoso.com", "row", append([]any{"Action", "invite"}, test.then...)...)
+			w.config.ProofByDefault = test.byDefault
+			w.worker = w.newWorker()
+			must(request.CloseBreaker(t.Context(), w.store, "desk@wingtiptoys.com", w.gate().Stop.At, w.now))(t)
+			w.settle(2)
+			r := w.wantState(id, test.want)
+			if test.want == request.Review && (r.Objection != "row-asks-proof" || len(w.mailsTo("ana@contoso.com")) != codes) {
+				t.Errorf("objection %q, %d mails", r.Objection, len(w.mailsTo("ana@contoso.com")))
+			}
+		})
+	}
 }
 
 // TestAdminsStopLeavesCodes: they concern the directory not at all. The app's own invitation mail

@@ -655,6 +655,30 @@ func TestClaimDoesNotHoldAddress(t *testing.T) {
 	}
 }
 
+func TestMailboxDoesNotHoldAddress(t *testing.T) {
+	store := newTestStore(t, nil)
+	_, err := store.SaveMailbox(t.Context(), ana(t), request.Mailbox{Changed: start}.Counted(request.CodeMail, start))
+	wantCode(t, "SaveMailbox", err, "")
+	wantCode(t, "MarkProved", store.MarkProved(t.Context(), ana(t), start), "")
+	seen := 0
+	err = store.list(t.Context(), store.guests, "PartitionKey ge '0'", nil, func(r row) error {
+		seen++
+		if len(r.partition) != 64 || strings.Trim(r.partition, "0123456789abcdef") != "" || r.name != mailboxName {
+			t.Errorf("the mailbox is stored under %q, %q", r.partition, r.name)
+		}
+		for column, value := range r.columns {
+			if strings.Contains(fmt.Sprint(value), "ana") {
+				t.Errorf("column %s holds the address", column)
+			}
+		}
+		return nil
+	})
+	wantCode(t, "list", err, "")
+	if seen != 1 {
+		t.Errorf("%d mailboxes, want one", seen)
+	}
+}
+
 func TestUnreadableClaimIsError(t *testing.T) {
 	store := newTestStore(t, nil)
 	key := must(claimKey(ana(t)))(t)
