@@ -66,6 +66,10 @@ func (p Proof) ByCode() bool { return p.Done() && !p.Earlier }
 // the page shows how many, and must not tell by that what policy has asked for.
 func (c *Change) WantProof(reason string) {
 	p, now := &c.Request.Proof, c.Now()
+	if m := c.Request.Mail(CodeMail); m.Open() {
+		m.State = MailUntold // whatever came of it: it has an earlier code
+		c.SetMail(m)
+	}
 	*p = Proof{Wanted: now, Epoch: p.Epoch + 1, Until: now.Add(CodePatience), Tries: p.Tries}
 	c.Transition(Proving, "proof-wanted", reason)
 }
