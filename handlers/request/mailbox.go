@@ -106,7 +106,7 @@ func (m Mailbox) RestsUntil(kind MailKind, now time.Time) time.Time {
 
 // Counted returns the mailbox with a mail that is about to be sent.
 func (m Mailbox) Counted(kind MailKind, at time.Time) Mailbox {
-	at = at.UTC()
+	at = at.UTC().Truncate(Tick)
 	push := func(times []time.Time) {
 		copy(times[1:], times)
 		times[0] = notBefore(at, times[1])
@@ -136,6 +136,23 @@ func (m Mailbox) Uncounted(kind MailKind) Mailbox {
 	pop(m.Mailed[:])
 	if kind == CodeMail {
 		pop(m.Codes[:])
+	}
+	return m
+}
+
+// Without returns the mailbox without the mail that was counted at the time, and which certainly was
+// not sent. If it does not count, nothing changes.
+func (m Mailbox) Without(kind MailKind, at time.Time) Mailbox {
+	remove := func(times []time.Time) {
+		i := slices.IndexFunc(times, at.Truncate(Tick).Equal)
+		if i >= 0 {
+			copy(times[i:], times[i+1:])
+			times[len(times)-1] = time.Time{}
+		}
+	}
+	remove(m.Mailed[:])
+	if kind == CodeMail {
+		remove(m.Codes[:])
 	}
 	return m
 }

@@ -125,3 +125,42 @@ func fewWithin(t *rapid.T, times []time.Time, n int, window time.Duration) {
 		}
 	}
 }
+
+func TestMailboxWithoutMailThatWasNotSent(t *testing.T) {
+	now := time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
+	var m Mailbox
+	for _, ago := range []time.Duration{5 * time.Hour, 3 * time.Hour, time.Hour} {
+		m = m.Counted(CodeMail, now.Add(-ago))
+	}
+	m = m.Counted(InvitationMail, now.Add(-30*time.Minute))
+	tests := map[string]struct {
+		kind   MailKind
+		at     time.Duration // ago
+		mailed []time.Duration
+		codes  []time.Duration
+	}{
+		"a code":       {CodeMail, 3 * time.Hour, []time.Duration{30 * time.Minute, time.Hour, 5 * time.Hour}, []time.Duration{time.Hour, 5 * time.Hour}},
+		"the last one": {InvitationMail, 30 * time.Minute, []time.Duration{time.Hour, 3 * time.Hour, 5 * time.Hour}, []time.Duration{time.Hour, 3 * time.Hour, 5 * time.Hour}},
+		"none of them": {CodeMail, 2 * time.Hour, []time.Duration{30 * time.Minute, time.Hour, 3 * time.Hour, 5 * time.Hour}, []time.Duration{time.Hour, 3 * time.Hour, 5 * time.Hour}},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			got := m.Without(test.kind, now.Add(-test.at))
+			for what, times := range map[string]struct {
+				got  []time.Time
+				want []time.Duration
+			}{"mails": {got.Mailed[:], test.mailed}, "codes": {got.Codes[:], test.codes}} {
+				for i, at := range times.got {
+					want := time.Time{}
+					if i < len(times.want) {
+						want = now.Add(-times.want[i])
+					}
+					if !at.Equal(want) {
+						t.Errorf("%s: %v, want %v ago", what, times.got, times.want)
+						break
+					}
+				}
+			}
+		})
+	}
+}

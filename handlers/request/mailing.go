@@ -70,13 +70,14 @@ func (r Request) NextLook() time.Time {
 func (c *Change) Owe(kind MailKind) { c.Request.Owed = Owed{Kind: kind, Since: c.Now()} }
 
 // IntendMail notes that the service is about to be asked to take a mail: the next one of its kind,
-// or, if nobody knows whether the last one was sent, that one again.
-func (c *Change) IntendMail(kind MailKind) MailID {
+// or, if nobody knows whether the last one was sent, that one again. The mail was counted at that
+// time, see [Mailbox.Counted].
+func (c *Change) IntendMail(kind MailKind, at time.Time) MailID {
 	m := c.Request.Mail(kind)
 	if !m.Open() {
 		m = SentMail{Kind: kind, Ordinal: m.Ordinal + 1}
 	}
-	m.At = c.Now()
+	m.At = at
 	c.SetMail(m)
 	return NewMailID(c.Request.ID, kind, m.Ordinal)
 }

@@ -116,15 +116,15 @@ func (j *job) sendMail(ctx context.Context, e errand) (mailOutcome, error) {
 // beginMail counts the mail for the mailbox and stores its intent. After an error nothing is sent, so
 // it does not count.
 func (j *job) beginMail(ctx context.Context, e errand, mailbox request.Mailbox) (request.Mailbox, error) {
-	counted, err := j.saveMailbox(ctx, mailbox.Counted(e.kind, j.config.Now()))
+	began := j.config.Now()
+	counted, err := j.saveMailbox(ctx, mailbox.Counted(e.kind, began))
 	if err != nil {
 		return mailbox, err
 	}
-	j.IntendMail(e.kind)
+	j.IntendMail(e.kind, began)
 	if e.intend != nil {
 		e.intend()
 	}
-	began := j.Request.Mail(e.kind).At
 	err = j.save(ctx)
 	if err == nil && j.config.Now().Sub(began) > j.mailCall() {
 		err = problem.New(problem.StorageUnavailable,
@@ -182,6 +182,9 @@ func (j *job) spareMailboxOf(ctx context.Context, e errand) (request.Mailbox, ma
 	mailbox, err := j.mailboxOf(ctx)
 	if err != nil {
 		return mailbox, mailOutcome{}, err
+	}
+	if last := j.Request.Mail(e.kind); last.Open() {
+		mailbox = mailbox.Without(e.kind, last.At) // the service has never taken it
 	}
 	if e.person {
 		return mailbox, mailOutcome{}, nil

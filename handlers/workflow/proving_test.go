@@ -343,6 +343,7 @@ func TestMailTroubleLosesNobody(t *testing.T) {
 		"a page":      {Trouble: acssim.Page, Status: 502},
 		"no answer":   {Trouble: acssim.Unanswered},
 		"answer lost": {Trouble: acssim.AnswerLost, Call: "send"},
+		"takes none":  {Trouble: acssim.Refused, Call: "send", Status: 503},
 	}
 	for name, fault := range tests {
 		t.Run(name, func(t *testing.T) {
