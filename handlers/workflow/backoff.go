@@ -19,6 +19,8 @@ var (
 	// troubled is for a request whose message failed as often as the host tries one, which takes
 	// some minutes: the tables are gone, or the process is killed again and again.
 	troubled = schedule{time.Minute, 5 * time.Minute, 15 * time.Minute, time.Hour}
+	// redeeming is for the redeem URL of a guest: each attempt counts as an invitation.
+	redeeming = schedule{time.Minute, 5 * time.Minute, 15 * time.Minute, time.Hour, 4 * time.Hour}
 	// alone is for a request that meets what should concern the whole tenant, as long as no other
 	// does, and for questions about a known guest when it does.
 	alone = schedule{time.Minute, 5 * time.Minute, 15 * time.Minute, time.Hour}

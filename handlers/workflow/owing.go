@@ -54,6 +54,9 @@ func (j *job) payOwed(ctx context.Context) (next, error) {
 	}
 	outcome, err := j.sendMail(ctx, e)
 	j.returnTurn(ctx)
+	if j.redeemURL != "" && outcome.wait > 0 {
+		j.redeemURLs.keep(r.ID, r.GuestID, j.redeemURL)
+	}
 	switch {
 	case err != nil:
 		return stop, err
@@ -89,6 +92,7 @@ func (j *job) payByDirectory(ctx context.Context) (next, error) {
 
 // paid ends the attempts to send a mail.
 func (j *job) paid(ctx context.Context, what, why string) (next, error) {
+	j.redeemURLs.forget(j.Request.ID)
 	j.Request.Owed, j.Request.Attempt = request.Owed{}, 0
 	j.Record(what, why)
 	return j.finish(ctx)
@@ -158,8 +162,9 @@ func (j *job) written(ctx context.Context, letter request.Mail, err error) (requ
 		return letter, mailOutcome{}, nil
 	}
 	j.redeemURL = ""
+	j.redeemURLs.forget(j.Request.ID)
 	j.log.ErrorContext(ctx, "the invitation mail can't be written", "error", err)
-	return request.Mail{}, mailOutcome{wait: mailing.after(j.Request.Attempt, 0), what: "mail-postponed",
+	return request.Mail{}, mailOutcome{wait: redeeming.after(j.Request.Attempt, 0), what: "mail-postponed",
 		why: "the directory gave no usable address for accepting the invitation"}, nil
 }
 
@@ -206,6 +211,9 @@ func (j *job) askForRedeemURL(ctx context.Context, terms policy.Terms) (mailOutc
 	case holder.Kind != request.PendingGuest, holder.ID != r.GuestID:
 		return drop("the address does not belong to the pending guest any more")
 	}
+	if url := j.redeemURLs.of(r.ID, r.GuestID); url != "" && seen {
+		return j.reuseRedeemURL(ctx, url)
+	}
 	turn, err := j.admit(ctx)
 	if err != nil {
 		return mailOutcome{}, err
@@ -224,6 +232,20 @@ func (j *job) askForRedeemURL(ctx context.Context, terms policy.Terms) (mailOutc
 		return drop("the directory names another guest for the address")
 	}
 	j.redeemURL = invited.RedeemURL
+	return mailOutcome{}, nil
+}
+
+// reuseRedeemURL lets the mail have a redeem URL that the directory gave earlier, unless an admin has
+// stopped all invitations since.
+func (j *job) reuseRedeemURL(ctx context.Context, url string) (mailOutcome, error) {
+	gate, err := j.config.Gates.Gate(ctx)
+	if err != nil {
+		return mailOutcome{}, fmt.Errorf("reading whether an admin has stopped invitations: %w", err)
+	}
+	if gate.Stop.Stands() {
+		return mailOutcome{wait: resendLook, what: "mail-postponed", why: "an admin has stopped all invitations"}, nil
+	}
+	j.redeemURL = url
 	return mailOutcome{}, nil
 }
 
@@ -264,7 +286,7 @@ func (j *job) noRedeemURL(ctx context.Context, failure *problem.Error) (mailOutc
 			return mailOutcome{}, err
 		}
 	}
-	return mailOutcome{wait: mailing.after(j.Request.Attempt, failure.RetryAfter), what: "mail-postponed",
+	return mailOutcome{wait: redeeming.after(j.Request.Attempt, failure.RetryAfter), what: "mail-postponed",
 		why: "the directory gave no address for accepting the invitation (" + string(failure.Code) + ")"}, nil
 }
 

@@ -4,7 +4,10 @@ import (
 	"testing"
 
 	"guestlist/handlers/dev/acssim"
+	"guestlist/handlers/dev/graphsim"
 	"guestlist/handlers/request"
+	"guestlist/handlers/submission"
+	"guestlist/handlers/workflow"
 )
 
 // TestNewCodeIsMailedThoughEarlierOneIsFound: while nobody could ask what became of the first mail,
@@ -30,4 +33,58 @@ func TestNewCodeIsMailedThoughEarlierOneIsFound(t *testing.T) {
 	w.wantState(id, request.Proving)
 	w.prove(id, "ana@contoso.com")
 	w.wantState(id, request.Done)
+}
+
+// TestMailTroubleUsesUpNoInvitations: for each mail of an invitation the directory is asked for the
+// redeem URL, which counts as an invitation. A mail service that is down must not use up those of
+// the day.
+func TestMailTroubleUsesUpNoInvitations(t *testing.T) {
+	tests := map[string]acssim.Fault{
+		"unavailable":  {Trouble: acssim.Refused, Call: "send", Status: 503, Always: true},
+		"not reached":  {Trouble: acssim.Unanswered, Call: "send", Always: true},
+		"forbidden":    {Trouble: acssim.Refused, Call: "send", Status: 403, Always: true},
+		"throttled":    {Trouble: acssim.Refused, Call: "send", Status: 429, RetryAfter: 60, Always: true},
+		"all is down":  {Trouble: acssim.Refused, Status: 503, Always: true},
+		"nobody knows": {Trouble: acssim.Unanswered, Always: true},
+	}
+	for name, fault := range tests {
+		t.Run(name, func(t *testing.T) {
+			w := newMailWorld(t, func(c *workflow.Config) {
+				c.ProofByDefault, c.Pace = false, request.Pace{Daily: 10}
+			})
+			w.row("contoso.com", "row", "Action", "invite")
+			w.fail(fault)
+			addresses := []string{"ana@contoso.com", "bo@contoso.com", "cy@contoso.com"}
+			for _, address := range addresses {
+				w.wantState(w.signUp(address), request.Done)
+			}
+			w.settle(10)
+			w.wantTenant(3, 3, 0)
+			w.service.ClearFaults()
+			w.settle(3)
+			for _, address := range addresses {
+				w.wantMails(address, 1)
+			}
+			w.wantTenant(3, 3, 0)
+		})
+	}
+}
+
+// TestRedeemURLIsAskedForLessAndLess: each attempt counts as an invitation.
+func TestRedeemURLIsAskedForLessAndLess(t *testing.T) {
+	w := newMailWorld(t, func(c *workflow.Config) { c.ProofByDefault = false })
+	w.row("contoso.com", "row", "Action", "invite")
+	id := w.signUp("ana@contoso.com")
+	w.wantMails("ana@contoso.com", 1)
+	w.settle(2)
+	w.order(graphsim.Fault{Match: invitations, Status: 502, Always: true})
+	before := w.tenant.Calls()["POST /v1.0/invitations"]
+	w.carryOut(submission.Resend, id)
+	w.settle(24)
+	if n := w.tenant.Calls()["POST /v1.0/invitations"] - before; n < 4 || n > 10 {
+		t.Errorf("the directory was asked %d times in a day", n)
+	}
+	w.tenant.ClearFaults()
+	w.settle(5)
+	w.wantMails("ana@contoso.com", 2)
 }

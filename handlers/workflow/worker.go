@@ -72,6 +72,7 @@ type Worker struct {
 	accepted   atomic.Int64 // invitations that were accepted and are not in Gate.Accepted yet
 	suspected  atomic.Bool  // whether the gate had witnesses when it was last read
 	proofKey   atomic.Pointer[request.ProofKey]
+	redeemURLs redeemURLs
 }
 
 // New returns a Worker, or an error that names what is missing.
