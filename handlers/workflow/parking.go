@@ -45,7 +45,7 @@ func (w *Worker) changeGate(ctx context.Context, change func(request.Gate) (next
 func (j *job) asking() asking {
 	address := j.Request.Submission.Email.String()
 	by := asking{id: j.Request.ID, guest: hashOf("guest", address), sharers: sharersOf(j.Request)}
-	if j.Request.Resend.ByPerson() {
+	if j.Request.Resend.ByPerson() || j.Request.State.Ended() && j.Request.Owed.Person {
 		by.sharers = nil
 	}
 	return by

@@ -88,3 +88,29 @@ func TestRedeemURLIsAskedForLessAndLess(t *testing.T) {
 	w.settle(5)
 	w.wantMails("ana@contoso.com", 2)
 }
+
+// TestMailThatPersonWishesTakesNoShare: the domain has had its share of the day.
+func TestMailThatPersonWishesTakesNoShare(t *testing.T) {
+	tests := map[string]struct {
+		wish func(*mailWorld, submission.ID)
+		want int // mails
+	}{
+		"a person wishes for it": {func(w *mailWorld, id submission.ID) { must(w.reviewer().Resend(w.t.Context(), id))(w.t) }, 2},
+		"the partner wishes it":  {func(w *mailWorld, id submission.ID) { w.carryOut(submission.Resend, id) }, 1},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			w := newMailWorld(t, func(c *workflow.Config) {
+				c.ProofByDefault, c.Pace = false, request.Pace{Daily: 2, Share: 50}
+			})
+			w.row("contoso.com", "row", "Action", "invite")
+			id := w.signUp("ana@contoso.com")
+			w.settle(2)
+			test.wish(w, id)
+			w.settle(2)
+			w.wantMails("ana@contoso.com", test.want)
+			w.settle(24)
+			w.wantMails("ana@contoso.com", 2)
+		})
+	}
+}
