@@ -173,7 +173,10 @@ func (j *job) settleMail(ctx context.Context, kind request.MailKind) (mailOutcom
 	if status.State == request.MailUnheard {
 		return mailOutcome{}, nil
 	}
-	j.noteStatus(last, status)
+	err = j.noteHeard(ctx, last, status)
+	if err != nil {
+		return mailOutcome{}, err
+	}
 	return mailOutcome{sent: true, what: "mail-found", why: "a mail whose answer was lost: " + j.tellMail(kind)}, nil
 }
 
@@ -367,20 +370,21 @@ func (j *job) lookAtMails(ctx context.Context) error {
 		if status.State == request.MailUnheard {
 			status.State = request.MailUnderway // it has taken the mail, and forgets
 		}
-		j.noteStatus(m, status)
-		if status.State == request.MailSuppressed {
-			err = j.noteSuppressed(ctx)
-			if err != nil {
-				return err
-			}
+		err = j.noteHeard(ctx, m, status)
+		if err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-// noteSuppressed notes that the service leaves the mailbox alone: another attempt would prolong
-// that.
-func (j *job) noteSuppressed(ctx context.Context) error {
+// noteHeard writes down what the service says of a mail. If it leaves the mailbox alone, the mailbox
+// gets no mails for a while: another attempt would prolong that.
+func (j *job) noteHeard(ctx context.Context, m request.SentMail, status request.MailStatus) error {
+	j.noteStatus(m, status)
+	if status.State != request.MailSuppressed {
+		return nil
+	}
 	mailbox, err := j.mailboxOf(ctx)
 	if err != nil {
 		return err

@@ -277,3 +277,24 @@ func TestMailThatIsNotBegunDoesNotCount(t *testing.T) {
 		})
 	}
 }
+
+// TestSuppressedAddressIsLeftAloneThoughAnswerWasLost: then the question what became of the mail is
+// the first to tell.
+func TestSuppressedAddressIsLeftAloneThoughAnswerWasLost(t *testing.T) {
+	w := newMailWorld(t)
+	w.row("contoso.com", "row", "Action", "invite")
+	w.service.Suppress("ana@contoso.com")
+	w.fail(acssim.Fault{Trouble: acssim.AnswerLost, Call: "send"})
+	id := w.signUp("ana@contoso.com")
+	w.settle(1)
+	if m := w.wantState(id, request.Proving).Mail(request.CodeMail); m.State != request.MailSuppressed {
+		t.Errorf("%+v", m)
+	}
+	for range 5 {
+		w.settle(2)
+		w.carryOut(submission.Resend, id)
+	}
+	if n := w.service.Calls()["POST /emails:send"]; n != 1 {
+		t.Errorf("%d mails were sent to it", n)
+	}
+}
