@@ -194,6 +194,10 @@ func (j *job) spareMailboxOf(ctx context.Context, e errand) (request.Mailbox, ma
 	}
 	wait, refused := mailbox.BeforeMail(e.kind, j.config.Now())
 	switch {
+	case refused && j.Request.Mail(e.kind).Open():
+		// Nobody knows yet whether it was sent, so it is not given up.
+		return mailbox, mailOutcome{wait: max(wait, time.Hour), what: "mail-rests",
+			why: "the mailbox gets no mail now; a mail whose outcome is not known waits"}, nil
 	case refused:
 		return mailbox, mailOutcome{refused: true, what: "mail-withheld",
 			why: "the mailbox gets no mail now: it has had those of a day, or the mail service leaves it alone"}, nil

@@ -298,3 +298,32 @@ func TestSuppressedAddressIsLeftAloneThoughAnswerWasLost(t *testing.T) {
 		t.Errorf("%d mails were sent to it", n)
 	}
 }
+
+// TestCodeCountsThoughItsMailIsRefusedAgain: the answer to the first mail was lost, so it may have
+// arrived, and the next one is not sent.
+func TestCodeCountsThoughItsMailIsRefusedAgain(t *testing.T) {
+	tests := map[string]func(w *mailWorld, other submission.ID){
+		"the mailbox gets no more": func(w *mailWorld, other submission.ID) { w.carryOut(submission.Withdraw, other) },
+		"the service refuses it": func(w *mailWorld, _ submission.ID) {
+			w.fail(acssim.Fault{Trouble: acssim.Refused, Call: "send", Status: 400, Code: "BadRequest", Always: true})
+		},
+	}
+	for name, hinder := range tests {
+		t.Run(name, func(t *testing.T) {
+			w := newMailWorld(t)
+			w.row("contoso.com", "row", "Action", "invite")
+			other := w.signUp("ana@contoso.com")
+			w.settleMinutes(3)
+			w.fail(acssim.Fault{Trouble: acssim.AnswerLost, Call: "send"})
+			id := w.signUp("ana@contoso.com")
+			code := w.code("ana@contoso.com")
+			hinder(w, other)
+			w.fail(acssim.Fault{Trouble: acssim.Refused, Call: "ask", Status: 404, Code: "EmailNotFound", Always: true})
+			w.settle(2)
+			w.wantState(id, request.Proving)
+			w.wantMails("ana@contoso.com", 2)
+			w.typeCode(id, code)
+			w.wantState(id, request.Done)
+		})
+	}
+}

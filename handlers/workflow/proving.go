@@ -131,7 +131,7 @@ func (j *job) sendCode(ctx context.Context) (next, error) {
 			}
 		}
 		return j.waitUntilProof(ctx, outcome)
-	case outcome.refused && first:
+	case outcome.refused && !before:
 		// The partner may ask again. Nothing is sent by itself: the mails of requests that wait must
 		// not add up.
 		r.Proof.Mailed, r.Proof.Trouble = false, false
