@@ -42,6 +42,9 @@ const (
 	mailLooks = 2 * time.Hour
 )
 
+// mailRefused is the event of a mail that the service refuses for good.
+const mailRefused = "mail-refused"
+
 // mailing schedules a mail that the service did not take for a passing reason.
 var mailing = schedule{time.Minute, 5 * time.Minute, 15 * time.Minute, time.Hour}
 
@@ -268,7 +271,7 @@ func (j *job) mailNotTaken(
 	case request.MailRefused:
 		m.State, m.Code = request.MailFailed, string(failure.Code)
 		j.SetMail(m)
-		return mailOutcome{refused: true, what: "mail-refused", why: "the mail service refuses the mail"}, nil
+		return mailOutcome{refused: true, what: mailRefused, why: "the mail service refuses the mail"}, nil
 	case request.MailThrottled, request.MailForbidden:
 	default:
 		return mailOutcome{}, fmt.Errorf("sending a mail: %w", failure)

@@ -327,3 +327,16 @@ func TestCodeCountsThoughItsMailIsRefusedAgain(t *testing.T) {
 		})
 	}
 }
+
+// TestRefusedInvitationMailIsReported: the guest is invited and hears nothing, and a service that
+// refuses every mail, in words that are not known, must not go unseen.
+func TestRefusedInvitationMailIsReported(t *testing.T) {
+	w := newMailWorld(t, func(c *workflow.Config) { c.ProofByDefault = false })
+	w.row("contoso.com", "row", "Action", "invite")
+	w.fail(acssim.Fault{Trouble: acssim.Refused, Call: "send", Status: 400, Code: "SomethingElse", Always: true})
+	id := w.signUp("ana@contoso.com")
+	w.settle(10)
+	w.wantState(id, request.Done)
+	w.wantLine(workflow.LogMailOwed, 1)
+	w.wantNothingDue()
+}

@@ -64,6 +64,9 @@ func (j *job) payOwed(ctx context.Context) (next, error) {
 		j.planReminder()
 		return j.paid(ctx, outcome.what, outcome.why)
 	case outcome.refused:
+		if outcome.what == mailRefused {
+			j.log.ErrorContext(ctx, LogMailOwed, "kind", owed.Kind, "since", owed.Since)
+		}
 		return j.paid(ctx, outcome.what, outcome.why)
 	}
 	if waited >= owedAlarm {
