@@ -1,14 +1,16 @@
-// Package tables keeps requests, claims, due entries, seats, the gate and policy rows in Azure
-// Table Storage. It is the only package that imports the tables SDK.
+// Package tables keeps requests, claims, due entries, seats, gates and policy rows in Azure Table
+// Storage. It is the only package that imports the tables SDK.
 //
 //	Requests   PartitionKey is the request's id. RowKey "request" is the record; "event-000001"
 //	           and so on are its history
-//	Guests     PartitionKey is the SHA-256 of the address, RowKey "guest": the request that owns
-//	           the address, and the guest's object id
+//	Guests     PartitionKey is the SHA-256 of the address. RowKey "guest" is the claim: the request
+//	           that owns the address, and the guest's object id. "mailbox" is what is known about
+//	           its mailbox: the last mails, and when it was proved
 //	Waiting    PartitionKey "due", RowKey is the request's id: when it is due (a due entry)
 //	Seats      PartitionKey is a hash of a policy row's key: its counters and the seats taken
-//	Tenant     PartitionKey "tenant": the gate that all invitations pass, what the app reports, and
-//	           the policy rows that no look-up finds
+//	Tenant     PartitionKey "tenant": the gate that all invitations pass and that of the app's own
+//	           mails, the key of codes, what the app reports, how far the sweep is, and the policy
+//	           rows that no look-up finds
 //	Poison     PartitionKey "poison": dead letters
 //	Policies   the rows that admins edit; the app only reads them
 //
