@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -17,16 +18,20 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"guestlist/handlers/azure/acs"
 	"guestlist/handlers/azure/graph"
+	"guestlist/handlers/branding"
+	"guestlist/handlers/dev/acssim"
 	"guestlist/handlers/dev/azurite/azuritetest"
 	"guestlist/handlers/dev/graphsim"
+	"guestlist/handlers/mail"
 	"guestlist/handlers/policy"
 	"guestlist/handlers/request"
 	"guestlist/handlers/submission"
 	"guestlist/handlers/workflow"
 )
 
-// callLog keeps the calls of storage and of Graph in the order in which they were made.
+// callLog keeps the calls of storage, of Graph and of the mail service in the order in which they were made.
 type callLog struct {
 	mutex sync.Mutex
 	calls []string
@@ -77,96 +82,215 @@ func (l *callLog) storage(prefix string) http.RoundTripper {
 	})
 }
 
-// objectID is an object id in the path of a call of Graph.
+// objectID is an object id in the path of a call, or the id of a mail.
 var objectID = regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`)
 
-// graph is a handler that keeps the calls, by method and path.
-func (l *callLog) graph(tenant http.Handler) http.Handler {
+// behind is a service that keeps its calls, by method and path.
+func (l *callLog) behind(service http.Handler) http.Handler {
 	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		path := objectID.ReplaceAllString(strings.TrimPrefix(r.URL.Path, "/v1.0"), "{id}")
 		l.add(r.Method + " " + path)
-		tenant.ServeHTTP(rw, r)
+		service.ServeHTTP(rw, r)
 	})
 }
 
 // noQueues are the queues of a worker that needs none.
 type noQueues struct{ request.Queues }
 
-// TestCallsOfGuestAreThoseOfTheManual compares the table of docs/architecture.md with every call
-// for a guest with one group.
-func TestCallsOfGuestAreThoseOfTheManual(t *testing.T) {
-	const group = "aaaaaaaa-0000-4000-8000-000000000001"
-	log := &callLog{}
-	store := newTestStore(t, nil)
-	counted := must(New(Config{
-		ConnectionString: azuritetest.Shared(t).ConnectionString(), Prefix: store.prefix,
-		Transport: doer{log.storage(store.prefix)},
+// costs is a worker whose calls are kept.
+type costs struct {
+	*callLog
+	t       *testing.T
+	now     time.Time
+	store   *Store // its calls are not kept
+	counted *Store
+	tenant  *graphsim.Server
+	service *acssim.Server
+	worker  *workflow.Worker
+}
+
+// newCosts returns a worker that invites everybody at contoso.com into one group. With mails it
+// sends mails of its own, and wants a proof of the mailbox.
+func newCosts(t *testing.T, mails bool) *costs {
+	t.Helper()
+	c := &costs{callLog: &callLog{}, t: t, now: time.Now(), store: newTestStore(t, nil)}
+	c.counted = must(New(Config{
+		ConnectionString: azuritetest.Shared(t).ConnectionString(), Prefix: c.store.prefix,
+		Transport: doer{c.storage(c.store.prefix)},
 	}))(t)
-	tenant := must(graphsim.New(graphsim.Config{KnowsAnyGroup: true}))(t)
-	server := httptest.NewServer(log.graph(tenant))
+	c.tenant = must(graphsim.New(graphsim.Config{KnowsAnyGroup: true}))(t)
+	server := httptest.NewServer(c.behind(c.tenant))
 	t.Cleanup(server.Close)
 	directory := must(graph.New(graph.Config{URL: server.URL}))(t)
-	worker := must(workflow.New(workflow.Config{
-		Store: counted, Rows: counted, Seats: counted, Gates: counted, DeadLetters: counted,
-		Records: counted, Strays: counted, MailStore: counted, Queues: noQueues{}, Directory: directory, Users: directory,
-		RedirectURL: "https://landing.example.com", IntentLease: time.Minute, Now: time.Now,
+	config := workflow.Config{
+		Store: c.counted, Rows: c.counted, Seats: c.counted, Gates: c.counted, DeadLetters: c.counted,
+		Records: c.counted, Strays: c.counted, MailStore: c.counted, Queues: noQueues{}, Directory: directory, Users: directory,
+		RedirectURL: "https://landing.example.com", IntentLease: time.Minute, Now: func() time.Time { return c.now },
 		Sleep: func(context.Context, time.Duration) error {
 			t.Error("the worker waits")
 			return nil
 		},
 		Jitter: func(d time.Duration) time.Duration { return d },
-	}))(t)
-	err := store.PutRow(t.Context(), policy.Raw{
-		Partition: "contoso.com", Name: "trusted", Columns: map[string]any{"Action": "invite", "Groups": group},
+	}
+	if mails {
+		config.Mails, config.ProofByDefault, config.ProofLasts = c.mails(), true, time.Hour
+	}
+	c.worker = must(workflow.New(config))(t)
+	err := c.store.PutRow(t.Context(), policy.Raw{
+		Partition: "contoso.com", Name: "trusted",
+		Columns: map[string]any{"Action": "invite", "Groups": "aaaaaaaa-0000-4000-8000-000000000001"},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = request.StrayFinder{Store: store}.Search(t.Context(), time.Now(), nil) // as upkeep does
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, err = store.SaveGate(t.Context(), request.Gate{}) // another guest came before
-	if err != nil {
-		t.Fatal(err)
-	}
-	log.calls = nil
-	message := submission.Message{
-		ID:         must(submission.NewID(time.Now(), rand.Reader))(t),
-		Submission: &submission.Submission{Email: ana(t), SubmittedAt: time.Now()},
-	}
-	err = worker.Advance(t.Context(), message)
-	if err != nil || len(tenant.Memberships()) != 1 {
-		t.Fatalf("%v, %d memberships", err, len(tenant.Memberships()))
-	}
+	c.searchStrays()
+	return c
+}
 
-	listed, storage, ofGraph := callsOfManual(t)
-	if diff := cmp.Diff(listed, log.inOrder()); diff != "" {
-		t.Errorf("(-manual +measured):\n%s", diff)
-	}
-	total, ofDirectory := len(log.calls), 0
-	for _, call := range log.calls {
-		if strings.Contains(call, " /") {
-			ofDirectory++
-		}
-	}
-	if storage != total-ofDirectory || ofGraph != ofDirectory {
-		t.Errorf("the manual says %d transactions and %d calls of Graph; measured %d and %d",
-			storage, ofGraph, total-ofDirectory, ofDirectory)
+// searchStrays looks for rows under keys that match nobody, as upkeep does.
+func (c *costs) searchStrays() {
+	c.t.Helper()
+	_, err := request.StrayFinder{Store: c.store}.Search(c.t.Context(), c.now, nil)
+	if err != nil {
+		c.t.Fatal(err)
 	}
 }
 
-// callsOfManual returns the calls that docs/architecture.md lists, and how many it says they are.
-func callsOfManual(t *testing.T) (calls []string, storage, ofGraph int) {
+// mails returns what the worker needs to send mails of its own.
+func (c *costs) mails() *workflow.Mails {
+	c.t.Helper()
+	const sender = "guests@join.fabrikam.example"
+	c.service = must(acssim.New(acssim.Config{Senders: []string{sender}}))(c.t)
+	server := httptest.NewServer(c.behind(c.service))
+	c.t.Cleanup(server.Close)
+	style := branding.Style{Organisation: "Fabrikam"}
+	style.Accent.Light = must(branding.ParseLight("#17567f"))(c.t)
+	style.Accent.Dark = must(branding.ParseDark("", style.Accent.Light))(c.t)
+	return &workflow.Mails{
+		Mailer:  must(acs.New(acs.Config{URL: server.URL, Sender: sender}))(c.t),
+		Letters: must(mail.NewComposer(style, "https://join.fabrikam.example"))(c.t),
+		Random:  rand.Reader, Quota: request.MailQuota{PerMinute: 30, PerHour: 100},
+	}
+}
+
+// advance hands a message to the worker.
+func (c *costs) advance(m submission.Message) {
+	c.t.Helper()
+	err := c.worker.Advance(c.t.Context(), m)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+// signUp signs up the address and returns the id of the request.
+func (c *costs) signUp(email string) submission.ID {
+	c.t.Helper()
+	address := must(submission.ParseAddress(email))(c.t)
+	id := must(submission.NewID(c.now, rand.Reader))(c.t)
+	c.advance(submission.Message{ID: id, Submission: &submission.Submission{Email: address, SubmittedAt: c.now}})
+	return id
+}
+
+// prove types the code of the last mail.
+func (c *costs) prove(id submission.ID) {
+	c.t.Helper()
+	mails := c.service.Mails()
+	code := regexp.MustCompile(`(?m)^\s*(\d{4}) (\d{4})\s*$`).FindStringSubmatch(mails[len(mails)-1].Text)
+	if code == nil {
+		c.t.Fatal("the last mail has no code")
+	}
+	c.advance(submission.Message{ID: id, Kind: submission.Prove, Code: code[1] + code[2]})
+}
+
+// settle does what upkeep does with the request when it is due, until nothing is left to do.
+func (c *costs) settle(id submission.ID) {
+	c.t.Helper()
+	for {
+		due := must(c.store.Load(c.t.Context(), id))(c.t).Due
+		if due.IsZero() {
+			return
+		}
+		c.now = due.Add(time.Second)
+		again := c.now.Add(time.Minute)
+		err := c.counted.Postpone(c.t.Context(), id, again)
+		if err != nil {
+			c.t.Fatal(err)
+		}
+		c.advance(submission.Message{ID: id, Due: again})
+	}
+}
+
+// TestCallsOfGuestAreThoseOfTheManual compares the tables of docs/architecture.md with every call
+// for a guest with one group.
+func TestCallsOfGuestAreThoseOfTheManual(t *testing.T) {
+	tests := map[string]struct {
+		table string // its marker
+		says  string // the sentence before it
+		run   func(t *testing.T) *costs
+	}{
+		"without a proof": {"calls", `costs (\d+) storage transactions and (\d+) calls of Graph\.`, func(t *testing.T) *costs {
+			c := newCosts(t, false)
+			must(c.store.SaveGate(t.Context(), request.Gate{}))(t) // another guest came before
+			c.signUp("ana@contoso.com")
+			return c
+		}},
+		"with a proof and the app's own mails": {"calls of a proved guest",
+			`costs (\d+) storage transactions, (\d+) calls of Graph and (\d+) of the mail service\.`, func(t *testing.T) *costs {
+				c := newCosts(t, true)
+				before := c.signUp("bo@contoso.com")
+				c.prove(before)
+				c.settle(before)
+				c.searchStrays()
+				c.calls = nil
+				id := c.signUp("ana@contoso.com")
+				c.prove(id)
+				c.settle(id)
+				return c
+			}},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			c := test.run(t)
+			joined := slices.ContainsFunc(c.tenant.Guests(), func(u graphsim.User) bool { return u.Mail == "ana@contoso.com" })
+			if !joined || len(c.tenant.Memberships()) != len(c.tenant.Guests()) {
+				t.Fatalf("guests %v, memberships %v", c.tenant.Guests(), c.tenant.Memberships())
+			}
+			listed, said := callsOfManual(t, test.table, test.says)
+			if diff := cmp.Diff(listed, c.inOrder()); diff != "" {
+				t.Errorf("(-manual +measured):\n%s", diff)
+			}
+			measured := make([]int, len(said)) // of storage, of Graph, of the mail service
+			for _, call := range c.calls {
+				switch {
+				case strings.Contains(call, " /emails"):
+					measured[2]++
+				case strings.Contains(call, " /"):
+					measured[1]++
+				default:
+					measured[0]++
+				}
+			}
+			if diff := cmp.Diff(said, measured); diff != "" {
+				t.Errorf("the numbers of calls (-manual +measured):\n%s", diff)
+			}
+		})
+	}
+}
+
+// callsOfManual returns the calls that a table of docs/architecture.md lists, and how many the page
+// says they are.
+func callsOfManual(t *testing.T, marker, sentence string) (calls []string, said []int) {
 	t.Helper()
 	page := string(must(os.ReadFile("../../../docs/architecture.md"))(t))
-	said := regexp.MustCompile(`(\d+) storage\s+transactions and (\d+)\s+calls of Graph`).FindStringSubmatch(page)
-	_, rest, _ := strings.Cut(page, "<!-- calls -->\n")
-	table, _, found := strings.Cut(rest, "<!-- /calls -->")
-	if said == nil || !found {
+	numbers := regexp.MustCompile(strings.ReplaceAll(sentence, " ", `\s+`)).FindStringSubmatch(page)
+	_, rest, _ := strings.Cut(page, "<!-- "+marker+" -->\n")
+	table, _, found := strings.Cut(rest, "<!-- /"+marker+" -->")
+	if numbers == nil || !found {
 		t.Fatal("the page does not say what a guest costs")
 	}
-	storage, ofGraph = must(strconv.Atoi(said[1]))(t), must(strconv.Atoi(said[2]))(t)
+	for _, number := range numbers[1:] {
+		said = append(said, must(strconv.Atoi(number))(t))
+	}
 	rows := regexp.MustCompile("(?m)^\\| (\\d+) \\| `([^`]+)` \\| [^|]{10,} \\| [^|]{10,} \\|$")
 	for _, row := range rows.FindAllStringSubmatch(table, -1) {
 		calls = append(calls, row[1]+" "+row[2])
@@ -174,5 +298,5 @@ func callsOfManual(t *testing.T) (calls []string, storage, ofGraph int) {
 	if lines := strings.Count(table, "\n| "); len(calls) == 0 || lines != len(calls)+1 {
 		t.Errorf("%d of %d rows can be read", len(calls), lines-1)
 	}
-	return calls, storage, ofGraph
+	return calls, said
 }
