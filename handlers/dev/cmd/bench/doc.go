@@ -5,6 +5,6 @@
 // does both. The flag -beside names another handler of sign-ups that the rate is compared with: a
 // program that answers POST /signup-http at the port that the Functions host tells.
 //
-// It imports only azure/tables, dev/azurite, dev/graphsim, dev/internal/subprocess, dev/largetable,
-// dev/simulation, dev/tablesim, policy, submission and web/guard of this module.
+// It imports only azure/tables, dev/acssim, dev/azurite, dev/graphsim, dev/internal/subprocess,
+// dev/largetable, dev/simulation, dev/tablesim, policy, submission and web/guard of this module.
 package main

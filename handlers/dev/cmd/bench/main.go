@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"guestlist/handlers/dev/internal/subprocess"
+	"guestlist/handlers/submission"
 	"guestlist/handlers/web/guard"
 )
 
@@ -363,51 +364,119 @@ func encoded(value any) []byte {
 	return data
 }
 
-// signUps takes 200 partners from the form to the group and measures memory and calls.
+// partners is how many sign-ups are measured, of each kind.
+const partners = 200
+
+// signUps takes partners from the form to the group and measures memory and calls, first without a
+// proof of the mailbox and then with one.
 func signUps(ctx context.Context, handler string, w *world) error {
-	const partners = 200
-	p, err := start(ctx, handler, w.environment())
+	storage, directory, err := unprovedSignUps(ctx, handler, w)
 	if err != nil {
 		return err
+	}
+	return provedSignUps(ctx, handler, w, storage, directory)
+}
+
+// unprovedSignUps returns how many calls of storage and of Graph a guest costs.
+func unprovedSignUps(ctx context.Context, handler string, w *world) (storage, directory float64, err error) {
+	p, err := start(ctx, handler, w.environment())
+	if err != nil {
+		return 0, 0, err
 	}
 	defer p.Kill()
 	started, err := memory(p.PID())
 	if err != nil {
-		return err
+		return 0, 0, err
 	}
-	storageBefore, graphBefore := w.storageCalls.total(), w.graphCalls.total()
+	w.storageCalls.clear()
+	w.graphCalls.clear()
 	begun := time.Now()
-	client := &http.Client{}
 	for i := range partners {
-		a, err := post(client, p.address+"/signup-http", signUpEnvelope(fmt.Sprintf("partner.%d@contoso.com", i)))
+		_, err = p.signUp(fmt.Sprintf("partner.%d@contoso.com", i))
 		if err != nil {
-			return err
-		}
-		message, err := base64.StdEncoding.DecodeString(a.Outputs.Signups)
-		if err != nil || a.Outputs.Res.StatusCode != http.StatusAccepted {
-			return fmt.Errorf("sign-up %d: status %d, message error %v", i, a.Outputs.Res.StatusCode, err)
-		}
-		_, err = post(client, p.address+"/invite-queue", messageEnvelope(message))
-		if err != nil {
-			return err
+			return 0, 0, err
 		}
 	}
 	took := time.Since(begun)
 	resident, err := memory(p.PID())
 	if err != nil {
-		return err
+		return 0, 0, err
 	}
 	if n := len(w.tenant.Memberships()); n != partners {
-		return fmt.Errorf("%d of %d partners are members of the group", n, partners)
+		return 0, 0, fmt.Errorf("%d of %d partners are members of the group", n, partners)
 	}
+	storage, directory = float64(w.storageCalls.total())/partners, float64(w.graphCalls.total())/partners
 	figure("resident memory", "%.1f MB after start, %.1f MB after %d sign-ups (at most 40), of which %.1f MB pages of the program's own file",
 		started["VmRSS"], resident["VmRSS"], partners, resident["RssFile"])
-	figure("storage transactions per invited guest", "%.2f with one group: %s",
-		float64(w.storageCalls.total()-storageBefore)/partners, w.storageCalls.perGuest(partners))
-	figure("Graph calls per invited guest", "%.2f with one group: %s",
-		float64(w.graphCalls.total()-graphBefore)/partners, w.graphCalls.perGuest(partners))
+	figure("storage transactions per invited guest", "%.2f with one group: %s", storage, w.storageCalls.perGuest(partners))
+	figure("Graph calls per invited guest", "%.2f with one group: %s", directory, w.graphCalls.perGuest(partners))
 	figure("a sign-up, form to group, one after another", "%.1f ms, emulator included", ms(took)/partners)
+	return storage, directory, nil
+}
+
+// provedSignUps measures partners who type the code that is mailed to them and get the app's own
+// invitation mail, beside what a guest without a proof costs.
+func provedSignUps(ctx context.Context, handler string, w *world, storage, directory float64) error {
+	p, err := start(ctx, handler, w.mailEnvironment())
+	if err != nil {
+		return err
+	}
+	defer p.Kill()
+	w.storageCalls.clear()
+	w.graphCalls.clear()
+	begun := time.Now()
+	for i := range partners {
+		id, err := p.signUp(fmt.Sprintf("proved.%d@contoso.com", i))
+		if err != nil {
+			return err
+		}
+		mails := w.service.Mails()
+		code := mailedCode.FindStringSubmatch(mails[max(0, len(mails)-1)].Text)
+		if code == nil {
+			return fmt.Errorf("the last of %d mails has no code", len(mails))
+		}
+		message, err := submission.Message{ID: id, Kind: submission.Prove, Code: code[1] + code[2]}.Encode()
+		if err != nil {
+			return err
+		}
+		_, err = post(http.DefaultClient, p.address+"/invite-queue", messageEnvelope(message))
+		if err != nil {
+			return err
+		}
+	}
+	took := time.Since(begun)
+	if n := len(w.tenant.Memberships()); n != 2*partners || len(w.service.Mails()) != 2*partners {
+		return fmt.Errorf("after %d proofs there are %d memberships and %d mails", partners, n, len(w.service.Mails()))
+	}
+	proved, asked := float64(w.storageCalls.total())/partners, float64(w.graphCalls.total())/partners
+	figure("storage transactions per proved guest", "%.2f with one group and the app's own invitation mail, %.2f more (at most 6): %s",
+		proved, proved-storage, w.storageCalls.perGuest(partners))
+	figure("Graph calls per proved guest", "%.2f, %.2f more (at most 0): %s", asked, asked-directory, w.graphCalls.perGuest(partners))
+	figure("calls of the mail service per proved guest", "%.2f: %s; a look at the second mail follows ten minutes later",
+		float64(w.mailCalls.total())/partners, w.mailCalls.perGuest(partners))
+	figure("a proved sign-up, form to invitation mail", "%.1f ms one after another, emulator included", ms(took)/partners)
 	return nil
+}
+
+// mailedCode is the line of a mail with a code.
+var mailedCode = regexp.MustCompile(`(?m)^\s*(\d{4}) (\d{4})\s*$`)
+
+// signUp sends the form of a partner, delivers its message, and returns the id of the request.
+func (p process) signUp(email string) (submission.ID, error) {
+	a, err := post(http.DefaultClient, p.address+"/signup-http", signUpEnvelope(email))
+	if err != nil {
+		return "", err
+	}
+	body, err := base64.StdEncoding.DecodeString(a.Outputs.Signups)
+	if err != nil || a.Outputs.Res.StatusCode != http.StatusAccepted {
+		return "", fmt.Errorf("the sign-up of %s: status %d, message error %v", email, a.Outputs.Res.StatusCode, err)
+	}
+	message, err := submission.DecodeMessage(body)
+	if err != nil {
+		return "", err
+	}
+	_, err = post(http.DefaultClient, p.address+"/invite-queue", messageEnvelope(body))
+	return message.ID, err
 }
 
 var memoryLine = regexp.MustCompile(`(?m)^(\w+):\s+(\d+) kB$`)

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"guestlist/handlers/azure/tables"
+	"guestlist/handlers/dev/acssim"
 	"guestlist/handlers/dev/azurite"
 	"guestlist/handlers/dev/graphsim"
 	"guestlist/handlers/policy"
@@ -48,6 +49,13 @@ func (c *calls) total() int {
 	return n
 }
 
+// clear forgets all calls.
+func (c *calls) clear() {
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	c.kinds = nil
+}
+
 // perGuest lists the kinds with at least one call for each guest.
 func (c *calls) perGuest(guests int) string {
 	c.mutex.Lock()
@@ -61,15 +69,18 @@ func (c *calls) perGuest(guests int) string {
 	return strings.Join(parts, ", ")
 }
 
-// world is the storage emulator and the Graph stand-in, each behind a proxy that counts calls.
+// world is the storage emulator and the stand-ins, each behind a proxy that counts calls.
 type world struct {
 	emulator     *azurite.Server
 	tenant       *graphsim.Server
+	service      *acssim.Server
 	store        *tables.Store
 	connection   string // storage, through the proxy
-	graphURL     string // the stand-in, through the proxy
+	graphURL     string // the stand-ins, through the proxy
+	mailURL      string
 	storageCalls calls
 	graphCalls   calls
+	mailCalls    calls
 }
 
 func newWorld(ctx context.Context) (*world, error) {
@@ -83,10 +94,15 @@ func newWorld(ctx context.Context) (*world, error) {
 	if err != nil {
 		return nil, err
 	}
-	w.graphURL, err = serve(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		w.graphCalls.add(r.Method + " " + objectID.ReplaceAllString(strings.TrimPrefix(r.URL.Path, "/v1.0"), "{id}"))
-		w.tenant.ServeHTTP(rw, r)
-	}))
+	w.service, err = acssim.New(acssim.Config{Senders: []string{sender}})
+	if err != nil {
+		return nil, err
+	}
+	w.graphURL, err = serveCounted(w.tenant, &w.graphCalls)
+	if err != nil {
+		return nil, err
+	}
+	w.mailURL, err = serveCounted(w.service, &w.mailCalls)
 	if err != nil {
 		return nil, err
 	}
@@ -127,6 +143,16 @@ func (w *world) environment() []string {
 		"GUESTLIST_FORM_KEYS="+key, "GUESTLIST_JSON_KEYS="+key)
 }
 
+// sender is where the app's own mails come from.
+const sender = "guests@join.fabrikam.example"
+
+// mailEnvironment is environment for a handler that sends mails of its own, with a quota that does
+// not hold up a measurement.
+func (w *world) mailEnvironment() []string {
+	return append(w.environment(), "GUESTLIST_MAIL=acs", "GUESTLIST_MAIL_URL="+w.mailURL, "GUESTLIST_MAIL_SENDER="+sender,
+		"GUESTLIST_MAIL_PER_MINUTE=10000", "GUESTLIST_MAIL_PER_HOUR=10000", "GUESTLIST_PUBLIC_ORIGINS=https://signup.example.com")
+}
+
 // table returns the table or operation of a request to the table service.
 func table(path string) string {
 	last := path[strings.LastIndex(path, "/")+1:]
@@ -134,8 +160,16 @@ func table(path string) string {
 	return name
 }
 
-// objectID is an object id in the path of a call of Graph.
+// objectID is an object id in the path of a call of Graph, or the id of a mail.
 var objectID = regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`)
+
+// serveCounted is serve for a service whose calls are counted.
+func serveCounted(service http.Handler, counted *calls) (string, error) {
+	return serve(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		counted.add(r.Method + " " + objectID.ReplaceAllString(strings.TrimPrefix(r.URL.Path, "/v1.0"), "{id}"))
+		service.ServeHTTP(rw, r)
+	}))
+}
 
 // serve serves h on the loopback interface until the program ends, and returns the address.
 func serve(h http.Handler) (string, error) {
