@@ -75,11 +75,12 @@ func (c *Change) WantProof(reason string) {
 }
 
 // TakesCode reports whether a code that is typed counts, for whatever it is worth. To the page all
-// young requests are alike, so it also counts for those that wait for none.
+// young requests are alike except those that the partner has withdrawn, so it also counts for those
+// that wait for none, and for those that a person has erased.
 func (r Request) TakesCode(now time.Time) bool {
 	young := now.Sub(r.Created).Abs() < codesCount
-	return r.Proof.Tries < MaxProofTries && !r.Proof.ByCode() && !r.Withdrawal.Open() && r.Erased.IsZero() &&
-		(young || r.State == Proving)
+	withdrawn := r.Withdrawal.Open() && r.Withdrawal.By == ThePartner
+	return r.Proof.Tries < MaxProofTries && !r.Proof.ByCode() && !withdrawn && (young || r.State == Proving)
 }
 
 // TryCode counts a code that was typed and, if it is the right one, notes the proof. The caller
@@ -91,7 +92,7 @@ func (c *Change) TryCode(key ProofKey, code string) (right bool) {
 	if r.State == Proving && r.Proof.Tries >= MaxProofTries {
 		r.Due = time.Time{} // it waits for nothing any more
 	}
-	waits := r.State == Proving && r.Proof.Mailed && now.Before(r.Proof.Until)
+	waits := r.State == Proving && !r.Withdrawal.Open() && r.Proof.Mailed && now.Before(r.Proof.Until)
 	same := subtle.ConstantTimeCompare([]byte(key.Code(*r)), []byte(code)) == 1
 	switch {
 	case !waits:
