@@ -1,13 +1,54 @@
 package workflow_test
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
 	"guestlist/handlers/dev/acssim"
 	"guestlist/handlers/request"
+	"guestlist/handlers/submission"
 	"guestlist/handlers/workflow"
 )
+
+// TestKilledProcessHoldsUpNobodyWhoTypedCode ends the process at each operation after the code was
+// typed. Nothing may wait for the hour at which the code would have been too old.
+func TestKilledProcessHoldsUpNobodyWhoTypedCode(t *testing.T) {
+	for n := 0; ; n++ {
+		w := newMailWorld(t)
+		w.row("contoso.com", "row", "Action", "invite", "Groups", groupOne)
+		id := w.signUp("ana@contoso.com")
+		w.settleMinutes(40)
+		left, at := n, ""
+		w.interrupt = func(op string, after bool) error {
+			if w.idle {
+				return nil
+			}
+			left--
+			if left == -1 {
+				at = fmt.Sprintf("operation %d, %s, %t", n, op, after)
+				panic(crash{})
+			}
+			return nil
+		}
+		w.queue = append(w.queue, submission.Message{ID: id, Kind: submission.Prove, Code: w.code("ana@contoso.com")})
+		w.settleMinutes(20)
+		if at == "" {
+			if n < 40 {
+				t.Errorf("there were %d operations", n)
+			}
+			return
+		}
+		if r := w.load(id); r.State != request.Done || r.Owed != (request.Owed{}) {
+			t.Errorf("killed at %s, the request is %s, owed %v; history %v", at, r.State, r.Owed, w.whats(id))
+		}
+		// To ask for the redeem URL once more is to invite without a mail.
+		if guests, members := len(w.tenant.Guests()), len(w.tenant.Memberships()); guests != 1 || members != 1 {
+			t.Errorf("killed at %s, there are %d guests and %d memberships", at, guests, members)
+		}
+		w.wantMails("ana@contoso.com", 2)
+	}
+}
 
 // TestLeaseOfMailFollowsLeaseOfInvitation: a mail whose answer is missing is asked about after five
 // times the lease of an invitation, and after ten minutes at most.

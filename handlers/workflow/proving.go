@@ -225,11 +225,13 @@ func (j *job) recordCode(ctx context.Context, code string) error {
 }
 
 // codeMovesOn reports whether the codes that were typed move the request on, unless it waits for
-// something else by now.
+// something else by now. They still do after the right one has moved it into another state: the call
+// may have ended on the way, and then the message comes again.
 func (j *job) codeMovesOn() bool {
 	r := j.Request
-	typed := r.Proof.Done() || r.Proof.Tries >= request.MaxProofTries
-	return r.State == request.Proving && typed && !r.Due.After(j.config.Now())
+	ends := r.State == request.Proving && r.Proof.Tries >= request.MaxProofTries
+	proved := r.State == request.Proving && r.Proof.Done() || r.Proof.ByCode()
+	return (ends || proved) && !r.Due.After(j.config.Now())
 }
 
 // proved lets policy decide again once the mailbox is proved: the rows may have changed since.
