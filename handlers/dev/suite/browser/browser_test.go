@@ -24,7 +24,7 @@ import (
 const suiteTimeout = 10 * time.Minute
 
 func TestPages(t *testing.T) {
-	s := start(t, anyPace...)
+	s := start(t, append(slices.Clone(anyPace), noProof)...)
 	run(t, s, "form.mjs")
 	run(t, s, "languages.mjs")
 }
@@ -33,13 +33,21 @@ func TestStates(t *testing.T) {
 	run(t, start(t, append(slices.Clone(anyPace), settings.StatusPage+"=detailed")...), "states.mjs")
 }
 
+// TestProof has what a newcomer's "make run" has.
+func TestProof(t *testing.T) {
+	run(t, start(t, anyPace...), "proof.mjs")
+}
+
 // anyPace lets tests send forms as fast as they can.
 var anyPace = []string{settings.FormWait + "=0s", settings.ClientPosts + "=off"}
+
+// noProof has partners invited who have not typed a code. The field for one is shown to them, too.
+const noProof = settings.Proof + "=" + settings.NoProof
 
 // TestGuards has a style, terms of use and a strict rate limit.
 func TestGuards(t *testing.T) {
 	run(t, start(t,
-		settings.FormWait+"=3s", settings.ClientPosts+"=3/24h", settings.StatusPage+"=detailed",
+		settings.FormWait+"=3s", settings.ClientPosts+"=3/24h", settings.StatusPage+"=detailed", noProof,
 		settings.Accent+"=#7a1f5c", settings.Contact+"=guests@wingtiptoys.com", settings.PrivacyURL+"=https://wingtip.example/privacy",
 		settings.TermsURL+"=https://wingtip.example/terms", settings.TermsVersion+"=2026-11", settings.Intro+"=Welcome to the partners of Wingtip Toys.",
 		settings.Fields+"=company=required country=optional reason=optional sponsor=optional inviteCode=linked",
@@ -52,7 +60,7 @@ const logo = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 40 40"><rect 
 func TestCaptcha(t *testing.T) {
 	service := httptest.NewServer(captchasim.New(time.Now))
 	defer service.Close()
-	s := start(t, append(slices.Clone(anyPace),
+	s := start(t, append(slices.Clone(anyPace), noProof,
 		settings.Captcha+"=turnstile", settings.CaptchaSiteKey+"="+captchasim.SiteKey, settings.CaptchaSecret+"="+captchasim.Secret,
 		settings.CaptchaURL+"="+service.URL,
 	)...)
@@ -104,6 +112,7 @@ func run(t *testing.T, s stack, suite string) {
 	cmd.Env = append(apptest.Browser(t),
 		"BROWSERTEST_FORM="+s.Signup,
 		"BROWSERTEST_GRAPH="+s.Graph,
+		"BROWSERTEST_MAILS="+s.Mails,
 		"BROWSERTEST_CAPTCHA="+s.captcha,
 		"BROWSERTEST_UNRECORDED="+string(s.unrecorded),
 	)

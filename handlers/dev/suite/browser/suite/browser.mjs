@@ -22,6 +22,7 @@ const screenshots = setting("BROWSERTEST_SCREENSHOTS");
 export const form = setting("BROWSERTEST_FORM");
 export const graph = setting("BROWSERTEST_GRAPH");
 export const unrecorded = setting("BROWSERTEST_UNRECORDED"); // an id that no submission has
+export const mails = process.env.BROWSERTEST_MAILS ?? ""; // the page that shows the mails
 export const captcha = process.env.BROWSERTEST_CAPTCHA ?? "";
 const origin = new URL(form).origin;
 
@@ -201,6 +202,50 @@ export async function untilInvited(email) {
 		}
 		assert.ok(Date.now() < end, "the invitation was not sent in time");
 	}
+}
+
+// eventually waits until a condition holds, and returns its value.
+export async function eventually(what, condition) {
+	for (const end = Date.now() + patience; ; await new Promise((resolve) => setTimeout(resolve, 100))) {
+		const value = await condition();
+		if (value) {
+			return value;
+		}
+		assert.ok(Date.now() < end, `waited in vain for ${what}`);
+	}
+}
+
+// mailsTo returns the mails that the address has had, the first one first.
+export async function mailsTo(email) {
+	const response = await fetch(`${mails}.json`);
+	assert.equal(response.status, 200);
+	const list = await response.json();
+	return list.filter((mail) => mail.to.includes(email));
+}
+
+// untilMailed waits until the address has had so many mails, and returns the last one.
+export async function untilMailed(email, count) {
+	const list = await eventually(`mail ${count} to ${email}`, async () => {
+		const had = await mailsTo(email);
+		return had.length >= count && had;
+	});
+	assert.equal(list.length, count, "the mails that the address has had");
+	return list[count - 1];
+}
+
+// codeIn returns the code in a mail, as it stands there.
+export function codeIn(mail) {
+	const found = /^\s*(\d{4} \d{4})\s*$/m.exec(mail.text);
+	assert.ok(found, `there is no code in ${mail.text}`);
+	return found[1];
+}
+
+// proveMailbox types the code that is mailed to the address into the status page.
+export async function proveMailbox(page, email) {
+	const code = codeIn(await untilMailed(email, 1));
+	await page.locator("#code").fill(code);
+	await page.locator("#prove button").click();
+	await page.waitForURL(/typed=/);
 }
 
 // invitations returns how often the address was invited.

@@ -3,7 +3,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { fill, fits, form, graph, patience, picture, send, smallPhone, someone, statusPage, unrecorded, visit, accessible } from "./browser.mjs";
+import {
+	fill, fits, form, graph, patience, picture, proveMailbox, send, smallPhone, someone, statusPage, unrecorded, visit,
+	accessible,
+} from "./browser.mjs";
 
 // signUp sends the form and returns the address of the status page.
 async function signUp(page, partner) {
@@ -12,6 +15,13 @@ async function signUp(page, partner) {
 	await send(page);
 	await page.waitForURL(statusPage);
 	return page.url();
+}
+
+// signUpAndProve does that for somebody who has the mailbox.
+async function signUpAndProve(page, partner) {
+	const address = await signUp(page, partner);
+	await proveMailbox(page, partner.email);
+	return address;
 }
 
 // until waits for the status page to show a state.
@@ -39,13 +49,14 @@ const ways = {
 		const address = await signUp(page, someone());
 		return address.replace(/[^/]+$/, unrecorded);
 	},
-	waiting: (page) => signUp(page, someone("fabrikam-subsidiary.com")),
+	proving: (page) => signUp(page, someone()),
+	waiting: (page) => signUpAndProve(page, someone("fabrikam-subsidiary.com")),
 	refused: (page) => signUp(page, { ...someone(), email: "mallory@contoso.com" }),
-	invited: (page) => signUp(page, someone()),
+	invited: (page) => signUpAndProve(page, someone()),
 	joined: async (page) => {
 		const partner = someone();
 		await order("users", { mail: partner.email, userType: "Guest", creationType: "Invitation", externalUserState: "Accepted" });
-		return signUp(page, partner);
+		return signUpAndProve(page, partner);
 	},
 	withdrawn: async (page) => {
 		const address = await signUp(page, someone("fabrikam-subsidiary.com"));
@@ -60,7 +71,7 @@ const ways = {
 			match: { method: "POST", path: "/v1.0/invitations" }, status: 403, code: "Forbidden",
 			message: "Invitations are blocked for this directory due to suspicious activity. Please contact Microsoft support",
 		});
-		return signUp(page, someone());
+		return signUpAndProve(page, someone());
 	},
 };
 
