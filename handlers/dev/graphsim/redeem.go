@@ -104,7 +104,7 @@ var redeemPage = template.Must(template.New("redeem").Parse(`<!DOCTYPE html>
 <title>Invitation</title>
 <style>
 :root { color-scheme: light dark; }
-body { font: 1rem/1.5 system-ui, sans-serif; margin: 2rem auto; padding: 0 1rem; max-width: 36rem; }
+body { font: 1rem/1.5 system-ui, sans-serif; margin: 2rem auto; padding: 0 1rem; max-width: 36rem; overflow-wrap: anywhere; }
 button { font: inherit; padding: .5rem 1.5rem; }
 small { opacity: .8; }
 </style>
