@@ -21,6 +21,9 @@ type SentMail struct {
 	Code  string    `json:"code,omitempty"` // of a failure; no personal data
 	// LookAt is when the service is asked what became of the mail; zero if it is not any more.
 	LookAt time.Time `json:"lookAt,omitzero"`
+	// Guest is the object id of the guest whose invitation an InvitationMail is about; empty in
+	// records of older versions.
+	Guest string `json:"guest,omitempty"`
 }
 
 // Open reports whether nobody knows yet whether the mail was sent.
@@ -78,6 +81,9 @@ func (c *Change) IntendMail(kind MailKind, at time.Time) MailID {
 		m = SentMail{Kind: kind, Ordinal: m.Ordinal + 1}
 	}
 	m.At = at
+	if kind == InvitationMail {
+		m.Guest = c.Request.GuestID
+	}
 	c.SetMail(m)
 	return NewMailID(c.Request.ID, kind, m.Ordinal)
 }

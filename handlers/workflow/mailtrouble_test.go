@@ -340,3 +340,27 @@ func TestRefusedInvitationMailIsReported(t *testing.T) {
 	w.wantLine(workflow.LogMailOwed, 1)
 	w.wantNothingDue()
 }
+
+// TestNewGuestIsMailed: the link of an earlier mail leads to a guest who is gone.
+func TestNewGuestIsMailed(t *testing.T) {
+	w := newMailWorld(t, func(c *workflow.Config) { c.ProofByDefault = false })
+	w.row("contoso.com", "row", "Action", "invite")
+	id := w.signUp("ana@contoso.com")
+	w.wantMails("ana@contoso.com", 1)
+	guest := w.load(id).GuestID
+	ok(t, w.tenant.ChangeUser(guest, func(u *graphsim.User) { u.Mail, u.OtherMails, u.ProxyAddresses = "other@contoso.com", nil, nil }))
+	w.settle(1)
+	for range 2 { // because the guest has moved, and because nobody holds the address
+		r := w.wantState(id, request.Review)
+		must(w.reviewer().Approve(t.Context(), id, *r.Decision.Terms, ""))(t)
+		w.settle(1)
+	}
+	r := w.wantState(id, request.Done)
+	if r.GuestID == guest {
+		t.Fatal("the guest is the one of before")
+	}
+	mails := w.wantMails("ana@contoso.com", 2)
+	if redeem := w.tenant.Invitations()[1].RedeemURL; !strings.Contains(mails[len(mails)-1].Text, redeem) {
+		t.Error("the mail does not lead to the new guest")
+	}
+}

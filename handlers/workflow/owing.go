@@ -26,10 +26,17 @@ func (j *job) oweInvitation() {
 	if j.config.Mails == nil || terms == nil || terms.Mail(true) != policy.OwnMail || r.GuestID == "" {
 		return
 	}
-	known := r.Mail(request.InvitationMail).Arrives() && r.Vanished == 0
-	if r.Joined.IsZero() && r.RepeatOf == "" && !known {
-		j.Owe(request.InvitationMail)
+	last := r.Mail(request.InvitationMail)
+	others := last.Guest != "" && last.Guest != r.GuestID // the link leads to a guest who is gone
+	known := last.Arrives() && r.Vanished == 0 && !others
+	if !r.Joined.IsZero() || r.RepeatOf != "" || known {
+		return
 	}
+	if others && last.Open() {
+		last.State = request.MailUntold // whatever came of it
+		j.SetMail(last)
+	}
+	j.Owe(request.InvitationMail)
 }
 
 // payOwed sends the mail that an ended request is owed. That it can't be sent changes nothing else

@@ -137,7 +137,7 @@ func fullRequest(t testing.TB) request.Request {
 			At: start.Add(time.Minute), Earlier: true},
 		Mails: []request.SentMail{
 			{Kind: request.CodeMail, Ordinal: 2, At: start, State: request.MailFailed, Code: "EmailDropped", LookAt: start.Add(time.Hour)},
-			{Kind: request.InvitationMail, Ordinal: 1, At: start},
+			{Kind: request.InvitationMail, Ordinal: 1, At: start, Guest: "guest-1"},
 		},
 		RemindAt:   start.Add(7 * time.Second),
 		Owed:       request.Owed{Kind: request.InvitationMail, Since: start, Person: true},
