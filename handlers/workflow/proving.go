@@ -41,6 +41,7 @@ func (j *job) demandProof(ctx context.Context, decision policy.Decision) (next, 
 	if mailbox.Proved(j.config.Now(), j.config.ProofLasts) {
 		r.Proof.At, r.Proof.Earlier = mailbox.ProvedAt, true
 		j.Record("proved-before", "an earlier request for the address has proved the mailbox")
+		r.Decision = nil
 		return j.decide(ctx) // by rows of one moment
 	}
 	j.WantProof("a proof of the mailbox is needed first: " + decision.Reason)
