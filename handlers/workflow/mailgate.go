@@ -11,9 +11,11 @@ import (
 )
 
 const (
-	// mailHour is how many minutes count as the last hour. A mail is sent a little after it was
-	// counted.
-	mailHour = 62
+	// mailHour and lastMinutes are how many minutes count as the last hour, and as the last minute.
+	// They are more than the service counts, since a mail is sent up to a minute after it was
+	// counted, and by clocks that are up to a minute apart.
+	mailHour    = 63
+	lastMinutes = 4
 	// leastShare is how many codes in an hour a domain may have at least, and shareOfCodes the part
 	// of the codes otherwise.
 	leastShare   = 3
@@ -53,7 +55,10 @@ func bookMail(g request.MailGate, quota request.MailQuota, asks mailBooking) (re
 	var hour, lately request.MailMinute // counts
 	for _, m := range next.Minutes {
 		hour.Mails, hour.Codes = hour.Mails+m.Mails, hour.Codes+m.Codes
-		if m.Minute >= minute-1 {
+		if m.Minute > minute-lastMinutes {
+			if lately.Mails == 0 {
+				lately.Minute = m.Minute
+			}
 			lately.Mails, lately.Codes = lately.Mails+m.Mails, lately.Codes+m.Codes
 		}
 	}
@@ -63,7 +68,8 @@ func bookMail(g request.MailGate, quota request.MailQuota, asks mailBooking) (re
 		free := time.Duration(next.Minutes[0].Minute+mailHour-minute) * time.Minute
 		return g, mailTurn{wait: max(time.Minute, free), why: "the mails of the hour are sent"}
 	case lately.Mails >= quota.PerMinute, code && lately.Codes >= ofCodes.PerMinute:
-		return g, mailTurn{wait: time.Minute, why: "the mails of the minute are sent"}
+		free := time.Duration(lately.Minute+lastMinutes-minute) * time.Minute
+		return g, mailTurn{wait: max(time.Minute, free), why: "the mails of the minute are sent"}
 	case code && next.Domains[asks.domain] >= max(leastShare, ofCodes.PerHour/shareOfCodes):
 		left := time.Unix((next.Hour+1)*3600, 0).Sub(now)
 		return g, mailTurn{wait: max(time.Minute, left), why: "the domain has had its share of the codes of the hour"}
@@ -113,7 +119,7 @@ func unbookMail(g request.MailGate, booked mailBooking) (next request.MailGate, 
 	m.Mails--
 	if booked.kind == request.CodeMail {
 		m.Codes--
-		if g.Hour == minute/60 && g.Domains[booked.domain] > 0 {
+		if g.Hour == hourOf(g, minute) && g.Domains[booked.domain] > 0 {
 			g.Domains[booked.domain]--
 		}
 	}
@@ -123,18 +129,29 @@ func unbookMail(g request.MailGate, booked mailBooking) (next request.MailGate, 
 	return g, true
 }
 
+// minutesAhead is how far ahead another clock may be.
+const minutesAhead = int64(clockError / time.Minute)
+
+// hourOf returns the hour in which the minute counts: that of the gate if it has just begun by another
+// clock.
+func hourOf(g request.MailGate, minute int64) int64 {
+	if g.Hour == (minute+minutesAhead)/60 {
+		return g.Hour
+	}
+	return minute / 60
+}
+
 // recentMinutes returns the gate with what counts at that minute alone, in memory of its own.
 // Minutes and an hour that lie ahead of the clocks of all instances were written by a wrong one.
 func recentMinutes(g request.MailGate, minute int64) request.MailGate {
-	const ahead = int64(clockError / time.Minute)
 	var minutes []request.MailMinute
 	for _, m := range g.Minutes {
-		if m.Minute > minute-mailHour && m.Minute <= minute+ahead {
+		if m.Minute > minute-mailHour && m.Minute <= minute+minutesAhead {
 			minutes = append(minutes, m)
 		}
 	}
 	g.Minutes = minutes
-	hour, domains := minute/60, map[string]int{}
+	hour, domains := hourOf(g, minute), map[string]int{}
 	if g.Hour == hour {
 		for domain, n := range g.Domains {
 			domains[domain] = n

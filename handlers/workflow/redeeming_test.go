@@ -2,6 +2,7 @@ package workflow_test
 
 import (
 	"testing"
+	"time"
 
 	"guestlist/handlers/dev/acssim"
 	"guestlist/handlers/dev/graphsim"
@@ -112,5 +113,24 @@ func TestMailThatPersonWishesTakesNoShare(t *testing.T) {
 			w.settle(24)
 			w.wantMails("ana@contoso.com", 2)
 		})
+	}
+}
+
+// TestMailCountsWhenItIsSent: the directory takes minutes to give the redeem URL.
+func TestMailCountsWhenItIsSent(t *testing.T) {
+	w := newMailWorld(t, func(c *workflow.Config) { c.ProofByDefault = false })
+	w.row("contoso.com", "row", "Action", "invite")
+	id := w.signUp("ana@contoso.com")
+	w.settle(2)
+	w.on("Invite", after, -1, func() error {
+		w.now = w.now.Add(5 * time.Minute)
+		return nil
+	})
+	w.carryOut(submission.Resend, id)
+	mails := w.wantMails("ana@contoso.com", 2)
+	minutes := must(w.store.MailGate(t.Context()))(t).Minutes
+	sent := mails[1].At.Unix() / 60
+	if len(minutes) != 1 || minutes[0] != (request.MailMinute{Minute: sent, Mails: 1}) {
+		t.Errorf("counted %+v, sent in minute %d", minutes, sent)
 	}
 }
