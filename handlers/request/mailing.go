@@ -21,6 +21,8 @@ type SentMail struct {
 	Code  string    `json:"code,omitempty"` // of a failure; no personal data
 	// LookAt is when the service is asked what became of the mail; zero if it is not any more.
 	LookAt time.Time `json:"lookAt,omitzero"`
+	// Repeats is how often it was handed over again because the service said that it had not taken it.
+	Repeats int `json:"repeats,omitempty"`
 	// Guest is the object id of the guest whose invitation an InvitationMail is about; empty in
 	// records of older versions.
 	Guest string `json:"guest,omitempty"`
@@ -77,7 +79,9 @@ func (c *Change) Owe(kind MailKind) { c.Request.Owed = Owed{Kind: kind, Since: c
 // time, see [Mailbox.Counted].
 func (c *Change) IntendMail(kind MailKind, at time.Time) MailID {
 	m := c.Request.Mail(kind)
-	if !m.Open() {
+	if m.Open() {
+		m.Repeats++
+	} else {
 		m = SentMail{Kind: kind, Ordinal: m.Ordinal + 1}
 	}
 	m.At = at

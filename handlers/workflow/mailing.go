@@ -38,6 +38,9 @@ const (
 	longestMailCall = 2 * time.Minute
 	// turnLasts is how long after its turn at the gate of mails the intent of a mail may be written.
 	turnLasts = 10 * time.Second
+	// believedDenials is how often the service is believed that it has not taken a mail. After that
+	// each counts for the mailbox: it may take every one and deny it.
+	believedDenials = 4
 	// mailLook is how long after a mail the service is asked what became of it. A second look
 	// follows while it does not know, and mailLooks is when none does any more.
 	mailLook  = 10 * time.Minute
@@ -184,7 +187,7 @@ func (j *job) settleMail(ctx context.Context, kind request.MailKind) (mailOutcom
 			what: "mail-unanswered", why: "the mail service does not say whether a mail was sent (" + string(failure.Code) + ")"}, nil
 	}
 	if status.State == request.MailUnheard {
-		return mailOutcome{}, nil
+		return j.beforeRepeat(last), nil
 	}
 	err = j.noteHeard(ctx, last, status)
 	if err != nil {
@@ -193,13 +196,25 @@ func (j *job) settleMail(ctx context.Context, kind request.MailKind) (mailOutcom
 	return mailOutcome{sent: true, what: "mail-found", why: "a mail whose answer was lost: " + j.tellMail(kind)}, nil
 }
 
+// beforeRepeat returns why a mail that the service says it has not taken is not handed over again
+// now, the zero mailOutcome if it may be.
+func (j *job) beforeRepeat(last request.SentMail) mailOutcome {
+	rest := repeatingMail.after(last.Repeats, 0)
+	left := last.At.Add(rest).Sub(j.config.Now())
+	if left <= 0 || left > rest+clockError {
+		return mailOutcome{}
+	}
+	return mailOutcome{wait: left, trouble: true, what: "mail-unanswered",
+		why: "the mail service has not taken a mail and gave no usable answer; it is sent again later"}
+}
+
 // spareMailboxOf returns what is known about the mailbox, and whether it has to be left alone.
 func (j *job) spareMailboxOf(ctx context.Context, e errand) (request.Mailbox, mailOutcome, error) {
 	mailbox, err := j.mailboxOf(ctx)
 	if err != nil {
 		return mailbox, mailOutcome{}, err
 	}
-	if last := j.Request.Mail(e.kind); last.Open() {
+	if last := j.Request.Mail(e.kind); last.Open() && last.Repeats < believedDenials {
 		mailbox = mailbox.Without(e.kind, last.At) // the service has never taken it
 	}
 	if e.person {

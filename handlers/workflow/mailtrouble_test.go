@@ -364,3 +364,52 @@ func TestNewGuestIsMailed(t *testing.T) {
 		t.Error("the mail does not lead to the new guest")
 	}
 }
+
+// TestMailboxIsSparedByServiceThatTakesAndDenies: each mail arrives, and the service knows nothing of
+// it when it is asked.
+func TestMailboxIsSparedByServiceThatTakesAndDenies(t *testing.T) {
+	for name, trouble := range map[string]acssim.Trouble{
+		"under another id": acssim.OtherID, "without an answer": acssim.AnswerLost,
+	} {
+		for _, byDefault := range []bool{true, false} {
+			t.Run(fmt.Sprint(name, " ", byDefault), func(t *testing.T) {
+				w := newMailWorld(t, func(c *workflow.Config) { c.ProofByDefault = byDefault })
+				w.row("contoso.com", "row", "Action", "invite")
+				w.fail(acssim.Fault{Trouble: trouble, Call: "send", Always: true})
+				w.fail(acssim.Fault{Trouble: acssim.Refused, Call: "ask", Status: 404, Code: "EmailNotFound", Always: true})
+				w.signUp("ana@contoso.com")
+				before := 0
+				for day := range 8 {
+					w.settle(24)
+					n, most := len(w.mailsTo("ana@contoso.com"))-before, request.OwnMailsPerDay
+					if day == 0 {
+						most += 4 // until the service is not believed any more
+					}
+					if n > most {
+						t.Errorf("%d mails on day %d", n, day+1)
+					}
+					before += n
+				}
+				w.wantNothingDue()
+			})
+		}
+	}
+}
+
+// TestMailOutlastsOutage: a mail that was never taken goes out soon after an outage of some hours.
+func TestMailOutlastsOutage(t *testing.T) {
+	for _, hours := range []int{1, 3, 5, 8} {
+		for _, byDefault := range []bool{true, false} {
+			t.Run(fmt.Sprint(hours, " ", byDefault), func(t *testing.T) {
+				w := newMailWorld(t, func(c *workflow.Config) { c.ProofByDefault = byDefault })
+				w.row("contoso.com", "row", "Action", "invite")
+				w.fail(acssim.Fault{Trouble: acssim.Refused, Call: "send", Status: 503, Always: true})
+				w.signUp("ana@contoso.com")
+				w.settle(hours)
+				w.service.ClearFaults()
+				w.settle(max(1, hours))
+				w.wantMails("ana@contoso.com", 1)
+			})
+		}
+	}
+}
