@@ -1,6 +1,7 @@
 package workflow_test
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -132,5 +133,32 @@ func TestMailCountsWhenItIsSent(t *testing.T) {
 	sent := mails[1].At.Unix() / 60
 	if len(minutes) != 1 || minutes[0] != (request.MailMinute{Minute: sent, Mails: 1}) {
 		t.Errorf("counted %+v, sent in minute %d", minutes, sent)
+	}
+}
+
+// TestWishedMailSurvivesFailuresOfStorage: the mail has to wait, and each write fails once.
+func TestWishedMailSurvivesFailuresOfStorage(t *testing.T) {
+	for _, op := range []string{"Save", "Wait", "Mailbox", "MailGate", "SaveMailGate", "SaveMailbox"} {
+		for nth := range 4 {
+			t.Run(fmt.Sprint(op, " ", nth), func(t *testing.T) {
+				w := newMailWorld(t, func(c *workflow.Config) { c.ProofByDefault = false })
+				w.row("contoso.com", "row", "Action", "invite")
+				id := w.signUp("ana@contoso.com")
+				w.settle(2)
+				w.fail(acssim.Fault{Trouble: acssim.Refused, Call: "send", Status: 429, RetryAfter: 60})
+				left := nth
+				w.on(op, before, -1, func() error {
+					left--
+					if left == -1 {
+						return fails()
+					}
+					return nil
+				})
+				w.ask(submission.Resend, id)
+				w.settle(3)
+				w.wantMails("ana@contoso.com", 2)
+				w.wantNothingDue()
+			})
+		}
 	}
 }

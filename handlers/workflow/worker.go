@@ -176,14 +176,15 @@ func (j *job) record(ctx context.Context, message submission.Message) error {
 // the request: anybody with the link may send it, at any time and any number of times, so it must
 // not be an attempt at what the request waits for.
 func (j *job) wishDue(kind submission.Kind) bool {
-	wish := j.Request.Resend
+	r := j.Request
+	open := r.Resend.Open() || r.Owed != request.Owed{} // which a wish may have become
 	switch kind {
 	case submission.Withdraw:
-		wish = j.Request.Withdrawal
+		open = r.Withdrawal.Open()
 	case submission.Prove:
 		return j.codeMovesOn()
 	}
-	return wish.Open() && !j.Request.Due.After(j.config.Now())
+	return open && !r.Due.After(j.config.Now())
 }
 
 // open loads the request of the message, or starts one from the submission in the message. It
