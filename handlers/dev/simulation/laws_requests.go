@@ -469,6 +469,8 @@ func (r *run) mayFail(record request.Request) bool {
 		// Failures and refusals count together.
 		r.failures[id] >= patientFor || r.refusals[id]+r.failures[id] > request.MaxTries ||
 		r.unlucky[address] != "" || r.troubled[address] ||
+		// The address may have had the mails of a week, of which nobody knows the outcome.
+		r.claims[address].Mails >= request.MailsPerWeek ||
 		// With a clock that is hours ahead the patience with a new guest seems over.
 		r.skewed() && record.GuestID != ""
 }
