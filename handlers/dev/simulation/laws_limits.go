@@ -357,6 +357,8 @@ func (r *run) wantBreakerOpen(by *call) {
 // savedParked keeps since when requests are parked.
 func (r *run) savedParked(before, after request.Request) {
 	switch {
+	case before.State == request.Parked && after.State == request.Inviting:
+		r.resumed[after.ID] = r.now
 	case after.State == request.Parked && before.State != request.Parked:
 		if _, parked := r.parked[after.ID]; !parked {
 			r.parked[after.ID], r.parkedAt[after.ID] = r.now, r.happenings
@@ -391,7 +393,9 @@ func (r *run) wantOrder(by *call) {
 	begun, mails := r.now, r.counts.Resends
 	for _, older := range r.requests {
 		since, parked := r.parked[older]
-		if !parked || seated && r.fullFor(older, by) || !r.sameShare(id, older) || r.recorded[older].State != request.Parked ||
+		// Of two that are resumed at once the younger may be faster.
+		atOnce := begun.Sub(r.resumed[older]) < 2*time.Minute
+		if !parked || atOnce || seated && r.fullFor(older, by) || !r.sameShare(id, older) || r.recorded[older].State != request.Parked ||
 			begun.Sub(since) < orderSlack || r.heldBack(older) || id.Issued().Sub(older.Issued()) < orderAge {
 			continue
 		}

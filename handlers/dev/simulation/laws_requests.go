@@ -210,7 +210,7 @@ func (r *run) savedWait(by *call, before, after request.Request) {
 	if owner != "" && owner != after.ID {
 		r.entered[after.ID] = r.now
 	}
-	if !after.State.Ended() && after.State != request.Parked && !r.skewed() &&
+	if !after.State.Ended() && after.State != request.Parked && !r.skewed() && !r.heldBack(after.ID) &&
 		r.now.Sub(r.entered[after.ID])-r.goneSince(r.entered[after.ID]) > longestTry {
 		r.breach(lawBound, "%s is %s since %s", name, after.State, r.entered[after.ID])
 	}

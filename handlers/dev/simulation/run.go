@@ -129,6 +129,7 @@ type run struct {
 	yes          map[submission.ID]int            // when a person last approved
 	wishes       map[submission.ID]*wish          // that are carried out
 	parked       map[submission.ID]time.Time      // since when
+	resumed      map[submission.ID]time.Time      // when each was last resumed
 	joins        map[join]bool                    // whether the account held the address
 	shut         map[string]int                   // when the account was removed or disabled
 	removed      map[string]int                   // when it was last removed, also if it is back
@@ -299,7 +300,7 @@ func (s *Simulator) newRun(random *rand.Rand, p *profile) *run {
 		tries:     map[submission.ID]map[string]int{}, approved: map[submission.ID][]string{},
 		everApproved: map[submission.ID][]string{},
 		yes:          map[submission.ID]int{}, wishes: map[submission.ID]*wish{},
-		parked: map[submission.ID]time.Time{}, joins: map[join]bool{},
+		parked: map[submission.ID]time.Time{}, resumed: map[submission.ID]time.Time{}, joins: map[join]bool{},
 		guests: map[policy.RowKey]map[submission.ID]*tenantUser{}, shut: map[string]int{},
 		lost: map[holding]int{}, removed: map[string]int{}, seatedAt: map[submission.ID]int{},
 		parkedAt: map[submission.ID]int{},
