@@ -133,6 +133,12 @@ type MailGate struct {
 	// Cause is why the service takes no mails at all, and CauseAt since when; empty if it does.
 	Cause   problem.Code
 	CauseAt time.Time
+	// Failures counts the mails in a row that the service has not taken for a reason that may be
+	// everybody's, since it took the last one. While there are any, one mail at a time tries it.
+	Failures int
+	// Witness is a hash of the request whose mail last had no usable answer while there are no
+	// Failures: the trouble may be its own.
+	Witness string
 	// Version is the store's mark of this state; empty for a gate that is not stored yet.
 	Version string
 }

@@ -72,9 +72,9 @@ type job struct {
 	redeemURL string
 	// mailbox is what is known about the mailbox, if this call has read it.
 	mailbox *request.Mailbox
-	// mailsStopped says that the gate of mails had a cause when this call booked a mail.
-	mailsStopped bool
-	log          *slog.Logger
+	// mailsFailed says that the gate of mails knew of failures when this call booked a mail.
+	mailsFailed bool
+	log         *slog.Logger
 }
 
 // newJob returns a job on the request.

@@ -25,22 +25,28 @@ const (
 	// longestMailPause is the longest time for which the mail service is left alone because it asks
 	// for that; see longestPause.
 	longestMailPause = time.Hour
-	// mailProbe is how often a mail service is tried that takes no mails at all.
+	// mailProbe is how long a mail service is left alone at least that does not let the app send.
 	mailProbe = 15 * time.Minute
+	// probeTakes is for how long a mail that tries a failing service keeps others from it. It is
+	// longer than any call.
+	probeTakes = 3 * time.Minute
 )
 
 // mailTurn is the answer of the gate of mails to one mail.
 type mailTurn struct {
 	wait    time.Duration // before asking again; 0 means: send now
+	probe   bool          // the mail tries a service that failed; others wait for what comes of it
 	trouble bool          // the service takes no mails
 	why     string        // for an admin
 }
 
 // mailBooking is a mail that asks for a turn at the gate of mails.
 type mailBooking struct {
-	kind   request.MailKind
-	domain string    // the hash of the mailbox's domain
-	at     time.Time // when it asks
+	kind    request.MailKind
+	domain  string    // the hash of the mailbox's domain
+	request string    // the hash of the request
+	at      time.Time // when it asks
+	probe   bool      // see mailTurn, once it has its turn
 }
 
 // bookMail returns the gate after one more mail, or why there may not be one now: then the gate is
@@ -48,7 +54,7 @@ type mailBooking struct {
 func bookMail(g request.MailGate, quota request.MailQuota, asks mailBooking) (request.MailGate, mailTurn) {
 	now := asks.at
 	if left := mailsHeldFor(g, now); left > 0 {
-		return g, mailTurn{wait: left, trouble: g.Cause != "", why: "the mail service is left alone for now"}
+		return g, mailTurn{wait: left, trouble: mailsFail(g), why: "the mail service is left alone for now"}
 	}
 	minute := now.Unix() / 60
 	next := recentMinutes(g, minute)
@@ -87,8 +93,15 @@ func bookMail(g request.MailGate, quota request.MailQuota, asks mailBooking) (re
 		next.Domains[asks.domain]++
 		forgetSmallest(next.Domains, asks.domain)
 	}
-	return next, mailTurn{}
+	if !mailsFail(g) {
+		return next, mailTurn{}
+	}
+	next.HeldUntil = now.Add(probeTakes)
+	return next, mailTurn{probe: true}
 }
+
+// mailsFail reports whether the service takes no mails, as far as is known.
+func mailsFail(g request.MailGate) bool { return g.Failures > 0 || g.Cause != "" }
 
 // forgetSmallest removes a domain that has had the fewest codes, other than the one that is named, if
 // there are more than the gate has room for.
@@ -113,6 +126,9 @@ func unbookMail(g request.MailGate, booked mailBooking) (next request.MailGate, 
 	i := slices.IndexFunc(g.Minutes, func(m request.MailMinute) bool { return m.Minute == minute })
 	if i < 0 {
 		return g, false
+	}
+	if booked.probe && g.HeldUntil.Sub(booked.at.Add(probeTakes)).Abs() <= request.Tick {
+		g.HeldUntil = time.Time{} // the next one tries
 	}
 	g.Minutes, g.Domains = slices.Clone(g.Minutes), maps.Clone(g.Domains)
 	m := &g.Minutes[i]
@@ -170,12 +186,21 @@ func mailsHeldFor(g request.MailGate, now time.Time) time.Duration {
 	return max(0, left)
 }
 
-// holdMails returns the gate after the service has not taken a mail for a reason that is
-// everybody's: it asks to come back later, or the app may not send.
-func holdMails(g request.MailGate, now time.Time, failure *problem.Error) request.MailGate {
-	pause := max(time.Minute, min(failure.RetryAfter, longestMailPause))
+// holdMails returns the gate after the service has not taken the mail. It is left alone longer each
+// time that a mail has tried it in vain. That a mail had no usable answer may be its own trouble, so
+// that takes a second request to say the same.
+func holdMails(g request.MailGate, now time.Time, mail mailBooking, failure *problem.Error) request.MailGate {
+	if failure.Code == request.MailUnavailable && !mailsFail(g) && (g.Witness == "" || g.Witness == mail.request) {
+		g.Witness = mail.request
+		return g
+	}
+	if g.Failures == 0 || mail.probe {
+		g.Failures++
+	}
+	g.Witness = ""
+	pause := failingMails.after(g.Failures-1, min(failure.RetryAfter, longestMailPause))
 	if failure.Code == request.MailForbidden {
-		pause = mailProbe
+		pause = max(pause, mailProbe)
 		if g.Cause == "" {
 			g.CauseAt = now
 		}
@@ -188,8 +213,12 @@ func holdMails(g request.MailGate, now time.Time, failure *problem.Error) reques
 	return g
 }
 
-// mailTaken returns the gate after the service has taken a mail.
-func mailTaken(g request.MailGate) request.MailGate {
-	g.Cause, g.CauseAt, g.HeldUntil = "", time.Time{}, time.Time{}
-	return g
+// mailTaken returns the gate after the service has taken a mail, or answered that it does not want
+// this one.
+func mailTaken(g request.MailGate) (next request.MailGate, changed bool) {
+	if !mailsFail(g) && g.Witness == "" {
+		return g, false
+	}
+	g.Cause, g.CauseAt, g.HeldUntil, g.Failures, g.Witness = "", time.Time{}, time.Time{}, 0, ""
+	return g, true
 }

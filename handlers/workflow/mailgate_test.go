@@ -31,7 +31,7 @@ func TestMailGateKeepsQuota(t *testing.T) {
 			domain := fmt.Sprint(rapid.IntRange(0, 2).Draw(t, "domain"))
 			wrong := time.Duration(rapid.IntRange(-30, 30).Draw(t, "seconds that the clock is wrong")) * time.Second
 			at := now.Add(wrong)
-			next, turn := bookMail(g, quota, mailBooking{kind, domain, at})
+			next, turn := bookMail(g, quota, mailBooking{kind: kind, domain: domain, at: at})
 			if turn.wait > 0 {
 				if turn.why == "" || turn.wait > 2*time.Hour {
 					t.Fatalf("%+v", turn)
@@ -39,7 +39,7 @@ func TestMailGateKeepsQuota(t *testing.T) {
 				continue
 			}
 			if rapid.IntRange(0, 9).Draw(t, "not sent") == 0 {
-				back, changed := unbookMail(next, mailBooking{kind, domain, at})
+				back, changed := unbookMail(next, mailBooking{kind: kind, domain: domain, at: at})
 				if !changed || !sameCounts(back, recentMinutes(g, at.Unix()/60)) {
 					t.Fatalf("after a mail that was not sent: %+v, before %+v", back, g)
 				}
@@ -86,30 +86,30 @@ func TestMailGateRestsWithService(t *testing.T) {
 		wait    time.Duration
 		trouble bool
 	}{
-		"throttled for a moment":   {&problem.Error{Code: request.MailThrottled, RetryAfter: time.Second}, time.Minute, false},
-		"throttled":                {&problem.Error{Code: request.MailThrottled, RetryAfter: 5 * time.Minute}, 5 * time.Minute, false},
-		"throttled without a time": {&problem.Error{Code: request.MailThrottled}, time.Minute, false},
-		"throttled for a year":     {&problem.Error{Code: request.MailThrottled, RetryAfter: 9000 * time.Hour}, time.Hour, false},
+		"throttled for a moment":   {&problem.Error{Code: request.MailThrottled, RetryAfter: time.Second}, time.Minute, true},
+		"throttled":                {&problem.Error{Code: request.MailThrottled, RetryAfter: 5 * time.Minute}, 5 * time.Minute, true},
+		"throttled without a time": {&problem.Error{Code: request.MailThrottled}, time.Minute, true},
+		"throttled for a year":     {&problem.Error{Code: request.MailThrottled, RetryAfter: 9000 * time.Hour}, time.Hour, true},
 		"forbidden":                {&problem.Error{Code: request.MailForbidden}, 15 * time.Minute, true},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			held := holdMails(request.MailGate{}, now, test.failure)
-			_, turn := bookMail(held, quota, mailBooking{request.InvitationMail, "d", now})
+			held := holdMails(request.MailGate{}, now, mailBooking{}, test.failure)
+			_, turn := bookMail(held, quota, mailBooking{kind: request.InvitationMail, domain: "d", at: now})
 			if turn.wait != test.wait || turn.trouble != test.trouble {
 				t.Errorf("%+v", turn)
 			}
-			_, turn = bookMail(held, quota, mailBooking{request.InvitationMail, "d", now.Add(test.wait)})
+			_, turn = bookMail(held, quota, mailBooking{kind: request.InvitationMail, domain: "d", at: now.Add(test.wait)})
 			if turn.wait != 0 {
 				t.Errorf("later: %+v", turn)
 			}
-			if after := mailTaken(held); after.Cause != "" || !after.HeldUntil.IsZero() {
+			if after, _ := mailTaken(held); after.Cause != "" || !after.HeldUntil.IsZero() {
 				t.Errorf("after a mail: %+v", after)
 			}
 		})
 	}
 	wrong := request.MailGate{HeldUntil: now.Add(9000 * time.Hour), Minutes: []request.MailMinute{{Minute: now.Unix()/60 + 9000, Mails: 1000}}}
-	if _, turn := bookMail(wrong, quota, mailBooking{request.CodeMail, "d", now}); turn.wait != 0 {
+	if _, turn := bookMail(wrong, quota, mailBooking{kind: request.CodeMail, domain: "d", at: now}); turn.wait != 0 {
 		t.Errorf("after a wrong clock: %+v", turn)
 	}
 }
@@ -128,10 +128,10 @@ func sameCounts(a, b request.MailGate) bool {
 func TestTurnIsGivenBackAfterLongCall(t *testing.T) {
 	now := time.Date(2026, 5, 4, 12, 58, 0, 0, time.UTC)
 	quota := request.MailQuota{PerMinute: 30, PerHour: 100}
-	mine := mailBooking{request.CodeMail, "mine", now}
+	mine := mailBooking{kind: request.CodeMail, domain: "mine", at: now}
 	g, _ := bookMail(request.MailGate{}, quota, mine)
 	for n := range 5 {
-		g, _ = bookMail(g, quota, mailBooking{request.CodeMail, "theirs", now.Add(time.Duration(n) * time.Minute)})
+		g, _ = bookMail(g, quota, mailBooking{kind: request.CodeMail, domain: "theirs", at: now.Add(time.Duration(n) * time.Minute)})
 	}
 	g, changed := unbookMail(g, mine)
 	mails := 0
@@ -141,7 +141,7 @@ func TestTurnIsGivenBackAfterLongCall(t *testing.T) {
 	if !changed || mails != 5 || g.Domains["theirs"] != 3 {
 		t.Errorf("%+v", g)
 	}
-	if again, changed := unbookMail(g, mailBooking{request.CodeMail, "mine", now.Add(-time.Hour)}); changed {
+	if again, changed := unbookMail(g, mailBooking{kind: request.CodeMail, domain: "mine", at: now.Add(-time.Hour)}); changed {
 		t.Errorf("a mail that does not count is given back: %+v", again)
 	}
 }
@@ -155,7 +155,7 @@ func TestMailGateStaysSmall(t *testing.T) {
 		now = now.Add(600 * time.Millisecond)
 		at := now.Add(-time.Duration(n%2) * time.Minute) // two instances
 		var turn mailTurn
-		g, turn = bookMail(g, quota, mailBooking{request.CodeMail, hashOf("domain", fmt.Sprint(n)), at})
+		g, turn = bookMail(g, quota, mailBooking{kind: request.CodeMail, domain: hashOf("domain", fmt.Sprint(n)), at: at})
 		if turn.wait > 0 {
 			t.Fatalf("mail %d: %+v", n, turn)
 		}

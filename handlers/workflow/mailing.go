@@ -126,7 +126,7 @@ func (j *job) sendMail(ctx context.Context, e errand) (mailOutcome, error) {
 	if err == nil {
 		return j.mailTaken(ctx, e.kind)
 	}
-	return j.mailNotTaken(ctx, e, before, mailbox, problem.From(err))
+	return j.mailNotTaken(ctx, e, booked, before, mailbox, problem.From(err))
 }
 
 // beginMail counts the mail for the mailbox and stores its intent. After an error nothing is sent, so
@@ -238,7 +238,10 @@ func (j *job) spareMailboxOf(ctx context.Context, e errand) (request.Mailbox, ma
 
 // bookMail asks the gate of mails to let the mail through.
 func (j *job) bookMail(ctx context.Context, kind request.MailKind) (mailBooking, mailOutcome, error) {
-	booked := mailBooking{kind: kind, domain: hashOf("domain", j.Request.Submission.Email.Domain())}
+	booked := mailBooking{
+		kind: kind, domain: hashOf("domain", j.Request.Submission.Email.Domain()),
+		request: hashOf("request", string(j.Request.ID)),
+	}
 	var turn mailTurn
 	before, err := request.ChangeMailGate(ctx, j.config.MailStore, func(g request.MailGate) (request.MailGate, bool) {
 		booked.at = j.config.Now()
@@ -249,7 +252,7 @@ func (j *job) bookMail(ctx context.Context, kind request.MailKind) (mailBooking,
 	if err != nil {
 		return booked, mailOutcome{}, err
 	}
-	j.mailsStopped = before.Cause != ""
+	j.mailsFailed, booked.probe = mailsFail(before) || before.Witness != "", turn.probe
 	if turn.wait == 0 {
 		return booked, mailOutcome{}, nil
 	}
@@ -274,8 +277,8 @@ func (j *job) mailTaken(ctx context.Context, kind request.MailKind) (mailOutcome
 	m := j.Request.Mail(kind)
 	m.State, m.Code, m.LookAt = request.MailUnderway, "", j.config.Now().Add(mailLook)
 	j.SetMail(m)
-	if j.mailsStopped {
-		err := j.tellMailGate(ctx, nil)
+	if j.mailsFailed {
+		err := j.tellMailGate(ctx, mailBooking{}, nil)
 		if err != nil {
 			return mailOutcome{}, err
 		}
@@ -285,17 +288,28 @@ func (j *job) mailTaken(ctx context.Context, kind request.MailKind) (mailOutcome
 
 // mailNotTaken notes why the service has not taken the mail, or gave no answer.
 func (j *job) mailNotTaken(
-	ctx context.Context, e errand, before request.SentMail, mailbox request.Mailbox, failure *problem.Error,
+	ctx context.Context, e errand, booked mailBooking, before request.SentMail, mailbox request.Mailbox,
+	failure *problem.Error,
 ) (mailOutcome, error) {
 	j.logFailure(ctx, "the mail service did not take a mail", failure.Code, failure)
 	m := j.Request.Mail(e.kind)
 	switch failure.Code {
 	case request.MailUnavailable:
+		err := j.tellMailGate(ctx, booked, failure)
+		if err != nil {
+			return mailOutcome{}, err
+		}
 		return mailOutcome{wait: j.mailLease(), trouble: true, what: "mail-unanswered",
 			why: "the mail service gave no usable answer; it will be asked what became of the mail"}, nil
 	case request.MailRefused:
 		m.State, m.Code = request.MailFailed, string(failure.Code)
 		j.SetMail(m)
+		if j.mailsFailed {
+			err := j.tellMailGate(ctx, booked, nil)
+			if err != nil {
+				return mailOutcome{}, err
+			}
+		}
 		return mailOutcome{refused: true, what: mailRefused, why: "the mail service refuses the mail"}, nil
 	case request.MailThrottled, request.MailForbidden:
 	default:
@@ -308,24 +322,24 @@ func (j *job) mailNotTaken(
 	}
 	err := j.uncountMail(ctx, e.kind, mailbox)
 	if err == nil {
-		err = j.tellMailGate(ctx, failure)
+		err = j.tellMailGate(ctx, booked, failure)
 	}
 	if err != nil {
 		return mailOutcome{}, err
 	}
-	return mailOutcome{wait: mailing.after(j.Request.Attempt, failure.RetryAfter), trouble: failure.Code == request.MailForbidden,
+	return mailOutcome{wait: mailing.after(j.Request.Attempt, failure.RetryAfter), trouble: true,
 		what: "mail-postponed", why: "the mail service takes no mail now (" + string(failure.Code) + ")"}, nil
 }
 
 // tellMailGate tells the gate of mails what the service has answered, nil if it has taken a mail.
 // Only the call that finds out that the app may not send writes the line that alerts look for.
-func (j *job) tellMailGate(ctx context.Context, failure *problem.Error) error {
+func (j *job) tellMailGate(ctx context.Context, booked mailBooking, failure *problem.Error) error {
 	opened := false
 	_, err := request.ChangeMailGate(ctx, j.config.MailStore, func(g request.MailGate) (request.MailGate, bool) {
 		if failure == nil {
-			return mailTaken(g), g.Cause != ""
+			return mailTaken(g)
 		}
-		next := holdMails(g, j.config.Now(), failure)
+		next := holdMails(g, j.config.Now(), booked, failure)
 		opened = g.Cause == "" && next.Cause != ""
 		return next, true
 	})

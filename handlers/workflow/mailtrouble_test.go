@@ -413,3 +413,35 @@ func TestMailOutlastsOutage(t *testing.T) {
 		}
 	}
 }
+
+// TestManyOwedMailsUseUpFewInvitations: the redeem URL counts as an invitation each time that an
+// instance asks for it which does not know it.
+func TestManyOwedMailsUseUpFewInvitations(t *testing.T) {
+	tests := map[string]acssim.Fault{
+		"throttled":   {Trouble: acssim.Refused, Call: "send", Status: 429, RetryAfter: 60, Always: true},
+		"forbidden":   {Trouble: acssim.Refused, Call: "send", Status: 403, Always: true},
+		"unavailable": {Trouble: acssim.Refused, Call: "send", Status: 503, Always: true},
+	}
+	for name, fault := range tests {
+		t.Run(name, func(t *testing.T) {
+			w := newMailWorld(t, func(c *workflow.Config) { c.ProofByDefault = false })
+			w.row("contoso.com", "row", "Action", "invite")
+			w.fail(fault)
+			ids := w.submitMany(40)
+			for range 24 * 4 {
+				w.settleMinutes(15)
+				w.worker = w.newWorker() // the app is started anew, or there is another instance
+			}
+			if n := len(w.tenant.Invitations()) - len(ids); n > 40 {
+				t.Errorf("%d invitations for redeem URLs in a day", n)
+			}
+			w.service.ClearFaults()
+			w.settle(25) // some mailboxes may have had mails of the day, by what is known
+			for i, id := range ids {
+				if r := w.load(id); r.Owed != (request.Owed{}) {
+					t.Fatalf("request %d is still owed %+v", i, r.Owed)
+				}
+			}
+		})
+	}
+}

@@ -170,6 +170,8 @@ func mailGateFields(gate *request.MailGate, hour *int) []field {
 		{"HeldUntil", &gate.HeldUntil},
 		{"Cause", (*string)(&gate.Cause)},
 		{"CauseAt", &gate.CauseAt},
+		{"Failures", (*optional)(&gate.Failures)},
+		{"Witness", &gate.Witness},
 	}
 }
 

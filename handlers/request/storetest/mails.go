@@ -115,6 +115,7 @@ var mailTests = map[string]func(*testing.T, Store){
 			Minutes: []request.MailMinute{{Minute: 29_000_000, Mails: 3, Codes: 1}, {Minute: 29_000_001, Mails: 2}},
 			Hour:    483_333, Domains: map[string]int{"0123456789ab": 4},
 			HeldUntil: start, Cause: request.MailForbidden, CauseAt: start.Add(time.Second),
+			Failures: 3, Witness: "ba9876543210",
 		}
 		saved := must(store.SaveMailGate(t.Context(), full))(t)
 		want := full
