@@ -106,7 +106,7 @@ func (c *Change) TryCode(key ProofKey, code string) (right bool) {
 		m.State, m.LookAt = MailHandedOver, time.Time{} // it has arrived
 		c.SetMail(m)
 	}
-	r.Due = time.Time{}
+	r.Due, r.Resend = time.Time{}, Instruction{} // nobody needs the code any more
 	c.Record("proved", "the code was typed that was mailed to the address")
 	return true
 }

@@ -2,6 +2,7 @@ package workflow_test
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -160,5 +161,26 @@ func TestWishedMailSurvivesFailuresOfStorage(t *testing.T) {
 				w.wantNothingDue()
 			})
 		}
+	}
+}
+
+// TestWishForCodeEndsWithProof: it must not become a wish for the mail of the invitation.
+func TestWishForCodeEndsWithProof(t *testing.T) {
+	w := newMailWorld(t)
+	w.row("contoso.com", "row", "Action", "invite")
+	id := w.signUp("ana@contoso.com")
+	code := w.code("ana@contoso.com")
+	w.fail(acssim.Fault{Trouble: acssim.Refused, Call: "send", Status: 429, RetryAfter: 3600, Always: true})
+	must(w.reviewer().Resend(t.Context(), id))(t)
+	w.settleMinutes(2)
+	w.service.ClearFaults()
+	w.typeCode(id, code)
+	if r := w.wantState(id, request.Done); r.Resend.Open() || r.Owed.Person {
+		t.Errorf("the wish %+v, owed %+v", r.Resend, r.Owed)
+	}
+	w.settle(3)
+	w.wantMails("ana@contoso.com", 2)
+	if whats := w.whats(id); slices.Contains(whats, "resend-begun") || slices.Contains(whats, "resend-needless") {
+		t.Errorf("history %v", whats)
 	}
 }
