@@ -54,6 +54,7 @@ func TestMeaningsOfCodes(t *testing.T) {
 		problem.TooManyRequests:    {false, false, true},
 		MailThrottled:              {false, false, true},
 		MailUnavailable:            {false, false, true},
+		MailUnreached:              {false, false, true},
 		MailForbidden:              {false, false, true},
 		"weather":                  {false, false, true},
 	}

@@ -86,6 +86,9 @@ const (
 	// MailUnavailable: no answer, or one that says nothing about the mail. The mail may be on its
 	// way.
 	MailUnavailable problem.Code = "mail-unavailable"
+	// MailUnreached: the call has not come to the service, for lack of a token or a connection. As
+	// MailThrottled, it concerns everybody.
+	MailUnreached problem.Code = "mail-unreached"
 	// MailRefused: the service does not take this mail, and will not take it later.
 	MailRefused problem.Code = "mail-refused"
 	// MailForbidden: the app may not send: no token, no role, or a sender that is not its own.
@@ -96,7 +99,7 @@ const (
 // mailCodes say of each code of a mail service whether the same attempt may succeed later without
 // anybody changing anything.
 var mailCodes = map[problem.Code]bool{
-	MailThrottled: true, MailUnavailable: true, MailRefused: false, MailForbidden: true,
+	MailThrottled: true, MailUnavailable: true, MailUnreached: true, MailRefused: false, MailForbidden: true,
 }
 
 // MailCodes returns every code of a mail service, for tests and documentation, sorted.

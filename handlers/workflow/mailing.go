@@ -311,7 +311,7 @@ func (j *job) mailNotTaken(
 			}
 		}
 		return mailOutcome{refused: true, what: mailRefused, why: "the mail service refuses the mail"}, nil
-	case request.MailThrottled, request.MailForbidden:
+	case request.MailThrottled, request.MailForbidden, request.MailUnreached:
 	default:
 		return mailOutcome{}, fmt.Errorf("sending a mail: %w", failure)
 	}

@@ -1,6 +1,7 @@
 package workflow_test
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -8,6 +9,7 @@ import (
 
 	"guestlist/handlers/dev/acssim"
 	"guestlist/handlers/dev/graphsim"
+	"guestlist/handlers/problem"
 	"guestlist/handlers/request"
 	"guestlist/handlers/submission"
 	"guestlist/handlers/workflow"
@@ -443,5 +445,29 @@ func TestManyOwedMailsUseUpFewInvitations(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// untold is a mail service that can't be asked, such as a mailbox behind Graph.
+type untold struct{ request.Mailer }
+
+func (untold) MailStatus(context.Context, request.MailID) (request.MailStatus, error) {
+	return request.MailStatus{State: request.MailUntold}, nil
+}
+
+// TestMailThatReachedNobodyIsSentLater: what can't be asked about counts as sent, unless the call has
+// certainly not come to the service.
+func TestMailThatReachedNobodyIsSentLater(t *testing.T) {
+	for _, byDefault := range []bool{true, false} {
+		w := newMailWorld(t, func(c *workflow.Config) {
+			c.Mails.Mailer, c.ProofByDefault = untold{c.Mails.Mailer}, byDefault
+		})
+		w.row("contoso.com", "row", "Action", "invite")
+		w.on("SendMail", before, -1, func() error { return problem.New(request.MailUnreached, "no connection") })
+		w.submit("ana@contoso.com")
+		w.settle(3)
+		w.wantMails("ana@contoso.com", 0)
+		w.settle(2)
+		w.wantMails("ana@contoso.com", 1)
 	}
 }

@@ -380,8 +380,8 @@ func TestNoTokenIsNoMail(t *testing.T) {
 		want problem.Code
 	}{
 		"the identity is gone":   {refusal(400), request.MailForbidden},
-		"the endpoint is broken": {refusal(500), request.MailUnavailable},
-		"something else":         {errors.New("secret for ana.o'neil@contoso.com"), request.MailUnavailable},
+		"the endpoint is broken": {refusal(500), request.MailUnreached},
+		"something else":         {errors.New("secret for ana.o'neil@contoso.com"), request.MailUnreached},
 	}
 	for name, test := range tests {
 		server := httptest.NewTLSServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Errorf("%s: a call was made", name) }))

@@ -199,7 +199,7 @@ func TestMailWithoutToken(t *testing.T) {
 		StatusCode: 400, Request: httptest.NewRequest(http.MethodGet, "/secret", nil), Body: http.NoBody,
 	}}
 	for want, cause := range map[problem.Code]error{
-		request.MailForbidden: refusal, request.MailUnavailable: errors.New("secret for ana.o'neil@contoso.com"),
+		request.MailForbidden: refusal, request.MailUnreached: errors.New("secret for ana.o'neil@contoso.com"),
 	} {
 		client, log := newClient(t, "https://graph.example", func(c *graph.Config) { c.Credential = &fakeCredential{err: cause} })
 		mailer, err := graph.NewMailer(client, mailbox)

@@ -141,14 +141,18 @@ func Unanswered(ctx context.Context, err error, doing string, timeout time.Durat
 	case ctx.Err() != nil:
 		return problem.New(request.MailUnavailable, "%s: given up: %w", doing, context.Canceled)
 	case !errors.As(err, &token):
-		return problem.New(request.MailUnavailable, "%s: %s", doing, rest.Fault(err))
+		code := request.MailUnavailable
+		if rest.Unreached(err) {
+			code = request.MailUnreached
+		}
+		return problem.New(code, "%s: %s", doing, rest.Fault(err))
 	}
 	status := identity.RefusalStatus(err)
 	switch {
 	case status == 0:
-		return problem.New(request.MailUnavailable, "%s: no token from the app's identity", doing)
+		return problem.New(request.MailUnreached, "%s: no token from the app's identity", doing)
 	case !identity.RefusalLasts(status):
-		return problem.New(request.MailUnavailable, "%s: no token from the app's identity: status %d", doing, status)
+		return problem.New(request.MailUnreached, "%s: no token from the app's identity: status %d", doing, status)
 	}
 	return problem.New(request.MailForbidden, "%s: no token from the app's identity: status %d; "+
 		"is the managed identity assigned to this app, and its client id right?", doing, status)

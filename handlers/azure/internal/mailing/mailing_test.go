@@ -2,9 +2,12 @@ package mailing
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"io"
+	"net"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 	"unicode"
@@ -114,6 +117,9 @@ func (f failing) GetToken(context.Context, azpolicy.TokenRequestOptions) (azcore
 	return azcore.AccessToken{}, f.err
 }
 
+// dial is the error of a connection that did not come about.
+func dial(err error) error { return &net.OpError{Op: "dial", Net: "tcp", Err: err} }
+
 func TestUnansweredCallSaysWhy(t *testing.T) {
 	_, noToken := identity.Marked(failing{errors.New("secret answer")}).GetToken(t.Context(), azpolicy.TokenRequestOptions{})
 	late, cancelLate := context.WithDeadline(t.Context(), time.Unix(0, 0))
@@ -127,7 +133,11 @@ func TestUnansweredCallSaysWhy(t *testing.T) {
 	}{
 		"in time":  {late, late.Err(), "mail-unavailable: sending: no answer within 2s: context deadline exceeded"},
 		"given up": {over, over.Err(), "mail-unavailable: sending: given up: context canceled"},
-		"no token": {t.Context(), noToken, "mail-unavailable: sending: no token from the app's identity"},
+		"no token": {t.Context(), noToken, "mail-unreached: sending: no token from the app's identity"},
+		"no host":  {t.Context(), dial(&net.DNSError{Err: "no such host", Name: "secret"}), "mail-unreached: sending: the host's name can't be resolved"},
+		"nobody":   {t.Context(), dial(syscall.ECONNREFUSED), "mail-unreached: sending: no connection: connection refused"},
+		"a reset":  {t.Context(), &net.OpError{Op: "read", Err: syscall.ECONNRESET}, "mail-unavailable: sending: no connection: connection reset by peer"},
+		"another":  {t.Context(), x509.HostnameError{Certificate: new(x509.Certificate)}, "mail-unreached: sending: the host's certificate is not trusted"},
 		"closed":   {t.Context(), io.EOF, "mail-unavailable: sending: the connection ended before the answer did"},
 	}
 	for name, test := range tests {

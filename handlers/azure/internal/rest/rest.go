@@ -114,6 +114,15 @@ func Fault(err error) string {
 	}
 }
 
+// Unreached reports whether a call that got no answer has certainly not come to the server: there was
+// no connection to it, or the server was not the right one.
+func Unreached(err error) bool {
+	var dial *net.OpError
+	var authority x509.UnknownAuthorityError
+	var hostname x509.HostnameError
+	return errors.As(err, &dial) && dial.Op == "dial" || errors.As(err, &authority) || errors.As(err, &hostname)
+}
+
 // innermost returns the error at the end of the chain, whose type tells most.
 func innermost(err error) error {
 	for {
