@@ -154,6 +154,7 @@ func (p *parts) start(ctx context.Context, environ []string, emulatorLog io.Writ
 			return addresses{}, err
 		}
 		p.log.Info("for func start, local.settings.json must set "+settings.FormKeys, "value", "see "+filepath.Join(p.data, formKeyFile))
+		p.log.Info("for func start, local.settings.json must set "+settings.PublicOrigins, "value", "http://localhost:7071")
 		return at, nil
 	}
 	err = p.startHost(ctx, environ, at)

@@ -442,7 +442,14 @@ func TestSampleSettingsAreValid(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = settings.Read(func(name string) string { return variable(env, name) }, new(web.Config).Read)
+	// As README.md says for func start.
+	env = append(env, settings.FormKeys+"="+programKey, settings.PublicOrigins+"=http://localhost:7071")
+	var pages web.Config
+	_, err = settings.Read(func(name string) string { return variable(env, name) }, pages.Read)
+	if err != nil {
+		t.Error(err)
+	}
+	_, err = pages.LinkedByMails()
 	if err != nil {
 		t.Error(err)
 	}
