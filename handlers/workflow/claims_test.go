@@ -29,9 +29,9 @@ func (w *world) giveUpNext(id submission.ID) {
 	w.t.Helper()
 	w.queue = nil
 	body := must(submission.Message{ID: id}.Encode())(w.t)
-	for range 2 {
+	for range 6 {
 		ok(w.t, w.worker.GiveUp(w.t.Context(), "800ae4b3-0000-4000-8000-000000000001", body))
-		w.now = w.now.AddDate(0, 0, 3)
+		w.now = w.now.AddDate(0, 0, 1)
 	}
 }
 

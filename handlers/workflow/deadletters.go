@@ -17,6 +17,10 @@ import (
 // at it. No number of failures ends one: they come from the surroundings, as far as anybody knows.
 const troubleLimit = 3 * 24 * time.Hour
 
+// leastTroubles is how often it must have been in trouble in that time. Nothing is tried while the
+// queues are gone, or the app is stopped, and that may take days.
+const leastTroubles = 5
+
 // GiveUp takes a message that failed as often as the host tries one. It lets what the message asks
 // for be tried again, after a growing delay: by a due entry of the request, or, as long as that
 // can't be written, by the message itself, which goes back to the queue. After three days in a row
@@ -132,7 +136,7 @@ func (w *Worker) delayTroubled(ctx context.Context, r request.Request) error {
 		return j.delay(ctx, troubled.after(len(troubled), 0))
 	}
 	n, since := troubles(history)
-	if n == 0 || r.State.Ended() || w.config.Now().Sub(since) < troubleLimit {
+	if n < leastTroubles || r.State.Ended() || w.config.Now().Sub(since) < troubleLimit {
 		return j.delay(ctx, troubled.after(n, 0))
 	}
 	// A message that finds the request failed gives back what it holds.
@@ -195,7 +199,7 @@ func (w *Worker) bringBack(ctx context.Context, id submission.ID, d time.Duratio
 // putBackForDays is putBack, but after days of coming back the message is kept as a dead letter. If
 // it can't be kept, it goes on coming back.
 func (w *Worker) putBackForDays(ctx context.Context, messageID string, message submission.Message) error {
-	if message.Returned.IsZero() || w.config.Now().Sub(message.Returned) < troubleLimit {
+	if message.Returns < leastTroubles || w.config.Now().Sub(message.Returned) < troubleLimit {
 		return w.putBack(ctx, message)
 	}
 	body, err := message.Encode()

@@ -20,12 +20,14 @@ func (w *world) poisoned(body []byte) {
 	}
 }
 
-// poisonedForDays gives a message up, and again three days later.
+// poisonedForDays gives a message up on each day until the fourth.
 func (w *world) poisonedForDays(body []byte) {
 	w.t.Helper()
 	w.poisoned(body)
-	w.now = w.now.AddDate(0, 0, 3)
-	w.poisoned(body)
+	for range 3 {
+		w.now = w.now.AddDate(0, 0, 1)
+		w.poisoned(body)
+	}
 }
 
 func TestGivenUpMessageIsTriedAgainWithGrowingDelay(t *testing.T) {
@@ -88,11 +90,14 @@ func TestInstructionGivenUpComesBackForDaysAndIsKept(t *testing.T) {
 	if again.Kind != submission.Withdraw || again.Returns != 1 || !again.Returned.Equal(w.now) {
 		t.Errorf("put back as %+v", again)
 	}
-	w.now = w.now.AddDate(0, 0, 3)
-	ok(t, w.worker.GiveUp(t.Context(), "m", w.put[0].body))
+	const days = 5
+	for n := range days {
+		w.now = w.now.AddDate(0, 0, 1)
+		ok(t, w.worker.GiveUp(t.Context(), "m", w.put[n].body))
+	}
 	w.wantState(id, request.Done)
 	kept, err := w.store.AllDeadLetters(t.Context())
-	if err != nil || len(kept) != 1 || len(w.put) != 1 {
+	if err != nil || len(kept) != 1 || len(w.put) != days {
 		t.Fatalf("kept %+v, %v; put back %d times", kept, err, len(w.put))
 	}
 	// It can be replayed.
@@ -110,8 +115,7 @@ func TestMessagesGivenUpForDaysFailParkedRequest(t *testing.T) {
 	body := must(submission.Message{ID: id}.Encode())(t)
 	w.poisoned(body)
 	w.wantState(id, request.Parked)
-	w.now = w.now.AddDate(0, 0, 3)
-	w.poisoned(body)
+	w.poisonedForDays(body)
 	// The due entry that is still there brings a message, which finds nothing to do and removes it.
 	w.settle(40)
 	w.wantState(id, request.Failed)
@@ -358,8 +362,10 @@ func TestRequestFailsAfterDaysOnlyIfThatIsStored(t *testing.T) {
 		w.tenantSays(suspicious)
 		id := w.signUpFor("ana@contoso.com", 1)
 		message := submission.Message{ID: id}
-		ok(t, w.giveUp(message))
-		w.now = w.now.AddDate(0, 0, 3)
+		for range 5 {
+			ok(t, w.giveUp(message))
+			w.now = w.now.AddDate(0, 0, 1)
+		}
 		w.on(op, before, -1, fails)
 		ok(t, w.giveUp(message))
 		w.interrupt = nil
@@ -458,7 +464,9 @@ func TestRequestGivenUpForDaysGivesBackItsSeat(t *testing.T) {
 	w.tenantSays(suspicious)
 	id := w.signUpFor("ana@contoso.com", 1)
 	w.wantState(id, request.Parked)
-	ok(t, w.giveUp(submission.Message{ID: id}))
+	for range 5 {
+		ok(t, w.giveUp(submission.Message{ID: id}))
+	}
 	// Nothing of the earlier waits is left that could bring a message.
 	w.now = w.load(id).Due
 	ok(t, w.store.StopWaiting(t.Context(), id, w.now))

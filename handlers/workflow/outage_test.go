@@ -313,6 +313,22 @@ func TestWishDropsNoWithdrawalWithoutSignUp(t *testing.T) {
 	w.wantState(id, request.Cancelled)
 }
 
+// TestTroubleBeforeAndAfterDaysWithoutQueueEndsNothing: nothing was tried in between.
+func TestTroubleBeforeAndAfterDaysWithoutQueueEndsNothing(t *testing.T) {
+	w := newWorld(t)
+	w.row("contoso.com", "row", "Action", "review")
+	id := w.submit("ana@contoso.com")
+	body := must(w.queue[0].Encode())(t)
+	w.queue = nil
+	ok(t, w.worker.GiveUp(t.Context(), "m1", body))
+	w.now = w.now.Add(100 * time.Hour)
+	again := must(submission.Message{ID: id}.Encode())(t)
+	ok(t, w.worker.GiveUp(t.Context(), "m2", again))
+	w.wantState(id, request.Received)
+	w.settle(2)
+	w.wantState(id, request.Review)
+}
+
 func TestForeignMessageOutlivesOutage(t *testing.T) {
 	w := newWorld(t)
 	h := &hosted{world: w}

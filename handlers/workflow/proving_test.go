@@ -626,9 +626,9 @@ func TestRetryNeverPassesOverProof(t *testing.T) {
 		"its messages failed for days": func(w *mailWorld) submission.ID {
 			id := w.signUp("ana@contoso.com")
 			body := must(submission.Message{ID: id}.Encode())(w.t)
-			for range 2 {
+			for range 6 {
 				ok(w.t, w.worker.GiveUp(w.t.Context(), "m", body))
-				w.now = w.now.Add(73 * time.Hour)
+				w.now = w.now.Add(24 * time.Hour)
 			}
 			return id
 		},
