@@ -25,25 +25,37 @@ func CheckMailGate(gate request.MailGate, quota request.MailQuota, now time.Time
 			sent.Mails, quota.PerHour, sent.Codes, quota.Codes().PerHour)
 	}
 	held := ""
+	if gate.Failures > 0 {
+		held = fmt.Sprintf("; the mail service has failed %s since it took the last mail", times(gate.Failures))
+	}
 	if gate.HeldUntil.After(now) {
-		held = "; the mail service is left alone until " + gate.HeldUntil.UTC().Format(time.RFC3339)
+		held += "; it is left alone until " + gate.HeldUntil.UTC().Format(time.RFC3339)
 	}
 	switch {
 	case gate.Cause != "":
 		return Broken.Check(part, fmt.Sprintf("none since %s: the mail service does not let the app send (%s)%s",
 			gate.CauseAt.UTC().Format(time.RFC3339), gate.Cause, held),
-			"docs/deploy.md lists what the app needs; a new role takes some minutes. Codes and mails wait, and one mail every "+
-				"15 minutes tries whether it is over.")
+			"docs/deploy.md lists what the app needs; a new role takes some minutes. Codes and mails wait, and one mail at a "+
+				"time tries whether it is over, every 15 minutes and later every hour.")
 	case held != "":
 		return Warning.Check(part, found+held,
-			"The service asked for that; codes and mails wait. If it happens often, other applications may use the same limits: "+
-				"lower GUESTLIST_MAIL_PER_HOUR, or ask for higher limits, as docs/deploy.md shows.")
+			"Codes and mails wait, and one mail at a time tries whether it is over. Lines with the code of the failure are in the "+
+				"log. If that is mail-throttled and happens often, other applications may use the same limits: lower "+
+				"GUESTLIST_MAIL_PER_HOUR, or ask for higher limits, as docs/deploy.md shows.")
 	case quota.PerHour > 0 && sent.Mails >= quota.PerHour, quota.PerHour > 0 && sent.Codes >= quota.Codes().PerHour:
 		return Warning.Check(part, found+"; the others wait",
 			"Check whether somebody floods the form. If that many are right, ask for higher limits and raise "+
 				"GUESTLIST_MAIL_PER_HOUR, as docs/deploy.md shows.")
 	}
 	return Fine.Check(part, found, "")
+}
+
+// times says how often something has happened.
+func times(n int) string {
+	if n == 1 {
+		return "once"
+	}
+	return fmt.Sprintf("%d times", n)
 }
 
 // owedAlarm is how long a mail may be owed before somebody should look.

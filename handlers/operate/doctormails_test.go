@@ -28,10 +28,12 @@ func TestCheckMailGate(t *testing.T) {
 		"no quota":     {request.MailGate{Minutes: sent(99, 49)}, request.MailQuota{}, Fine, "99 in the last hour, 49 of them with a code"},
 		"all sent":     {request.MailGate{Minutes: sent(100, 1)}, quota, Warning, "100 of 100"},
 		"codes sent":   {request.MailGate{Minutes: sent(50, 50)}, quota, Warning, "50 of 50 with a code; the others wait"},
-		"held":         {request.MailGate{HeldUntil: noon.Add(time.Minute)}, quota, Warning, "left alone until 2026-05-04T12:01:00Z"},
+		"held":         {request.MailGate{HeldUntil: noon.Add(time.Minute)}, quota, Warning, "code; it is left alone until 2026-05-04T12:01:00Z"},
+		"failing":      {request.MailGate{Failures: 3}, quota, Warning, "code; the mail service has failed 3 times since it took the last mail"},
 		"held before":  {request.MailGate{HeldUntil: noon}, quota, Fine, "0 of 100"},
-		"stopped": {request.MailGate{Cause: request.MailForbidden, CauseAt: noon.Add(-time.Hour), HeldUntil: noon.Add(time.Minute)}, quota,
-			Broken, "none since 2026-05-04T11:00:00Z: the mail service does not let the app send (mail-forbidden); the mail service is left alone until"},
+		"stopped": {request.MailGate{Cause: request.MailForbidden, CauseAt: noon.Add(-time.Hour), Failures: 2, HeldUntil: noon.Add(time.Minute)},
+			quota, Broken, "none since 2026-05-04T11:00:00Z: the mail service does not let the app send (mail-forbidden); " +
+				"the mail service has failed 2 times since it took the last mail; it is left alone until"},
 	} {
 		t.Run(name, func(t *testing.T) { wantCheck(t, CheckMailGate(test.gate, test.quota, noon), test.health, test.found) })
 	}

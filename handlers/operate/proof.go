@@ -62,6 +62,8 @@ type SentMail struct {
 	State request.MailState `json:"state"`
 	Means string            `json:"means"`
 	Code  string            `json:"code,omitempty"`
+	// Repeats is how often it was handed over again because the service said that it had not taken it.
+	Repeats int `json:"repeats,omitempty"`
 }
 
 // OwedMail is a mail of the app's own that is still to be sent.
@@ -88,7 +90,7 @@ var mailStates = map[request.MailState]string{
 func newMails(r request.Request) []SentMail {
 	mails := []SentMail{}
 	for _, m := range r.Mails {
-		mails = append(mails, SentMail{m.Kind, m.Ordinal, m.At, m.State, mailStates[m.State], m.Code})
+		mails = append(mails, SentMail{m.Kind, m.Ordinal, m.At, m.State, mailStates[m.State], m.Code, m.Repeats})
 	}
 	slices.SortStableFunc(mails, func(a, b SentMail) int { return a.At.Compare(b.At) })
 	return mails

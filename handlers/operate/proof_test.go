@@ -54,14 +54,14 @@ func TestMailsOfRequest(t *testing.T) {
 		State: request.Done, RemindAt: noon.Add(72 * time.Hour),
 		Mails: []request.SentMail{
 			{Kind: request.InvitationMail, Ordinal: 1, At: noon},
-			{Kind: request.CodeMail, Ordinal: 2, At: noon.Add(-time.Hour), State: request.MailFailed, Code: "EmailDropped"},
+			{Kind: request.CodeMail, Ordinal: 2, At: noon.Add(-time.Hour), State: request.MailFailed, Code: "EmailDropped", Repeats: 2},
 		},
 		Owed: request.Owed{Kind: request.InvitationMail, Since: noon, Person: true, Why: "the mails of the hour are sent"},
 	}
 	detail := ShowRequest(r, nil)
 	mails := []SentMail{
-		{request.CodeMail, 2, noon.Add(-time.Hour), request.MailFailed, mailStates[request.MailFailed], "EmailDropped"},
-		{request.InvitationMail, 1, noon, "", mailStates[""], ""},
+		{request.CodeMail, 2, noon.Add(-time.Hour), request.MailFailed, mailStates[request.MailFailed], "EmailDropped", 2},
+		{request.InvitationMail, 1, noon, "", mailStates[""], "", 0},
 	}
 	if diff := cmp.Diff(mails, detail.Mails); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

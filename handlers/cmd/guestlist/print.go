@@ -503,6 +503,9 @@ func printRequest(w io.Writer, r operate.RequestDetail) {
 			if m.Code != "" {
 				means += " (" + m.Code + ")"
 			}
+			if m.Repeats > 0 {
+				means += fmt.Sprintf("; handed over %d times more, since the service said it had not taken it", m.Repeats)
+			}
 			return []string{stamp(m.At), string(m.Kind), strconv.Itoa(m.Ordinal), means}
 		})
 	}
