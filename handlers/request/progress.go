@@ -64,6 +64,8 @@ func (r Request) Progress() Progress {
 		outcome = OutcomeWithdrawn
 	case r.State == Done && !r.Joined.IsZero():
 		outcome = OutcomeJoined
+	case r.State == Done && r.Owed.Kind == InvitationMail && !r.Mail(InvitationMail).Arrives():
+		outcome = OutcomeInviting // nothing was sent yet
 	}
 	return Progress{
 		Stage: r.State.Stage(), Outcome: outcome, Address: r.Submission.Email.Masked(),
