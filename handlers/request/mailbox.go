@@ -13,6 +13,10 @@ const (
 	CodesPerDay    = 4
 )
 
+// MostWishes is how many mails of invitations a mailbox gets within [MailboxesKept] because somebody
+// asks for them on status pages, whichever requests they are for.
+const MostWishes = 5
+
 // codeRests are the least times between a code and the next, by how many the mailbox has had within
 // a day.
 var codeRests = [CodesPerDay + 1]time.Duration{0, 2 * time.Minute, 10 * time.Minute, time.Hour, 24 * time.Hour}
@@ -38,6 +42,9 @@ type Mailbox struct {
 	// was not.
 	Mailed [OwnMailsPerDay]time.Time
 	Codes  [CodesPerDay]time.Time
+	// Wished are the times of the last wishes on status pages for another mail of an invitation that
+	// were granted, the latest first.
+	Wished [MostWishes]time.Time
 	// ProvedAt is when somebody last proved to own the mailbox.
 	ProvedAt time.Time
 	// StoppedAt is when somebody last said that it was not them who had asked for a code.
@@ -118,6 +125,19 @@ func (m Mailbox) Counted(kind MailKind, at time.Time) Mailbox {
 	return m
 }
 
+// WishesSpent reports whether the mailbox has had so many mails that partners asked for that only a
+// person may ask for another.
+func (m Mailbox) WishesSpent(now time.Time) bool {
+	return within(m.Wished[MostWishes-1], now, MailboxesKept)
+}
+
+// Wish returns the mailbox with a wish for another mail that is granted.
+func (m Mailbox) Wish(at time.Time) Mailbox {
+	copy(m.Wished[1:], m.Wished[:])
+	m.Wished[0] = notBefore(at.UTC(), m.Wished[1])
+	return m
+}
+
 // notBefore returns the later of two times, unless that lies too far ahead.
 func notBefore(at, before time.Time) time.Time {
 	if ahead := before.Sub(at); ahead > 0 && ahead <= mailsAhead {
@@ -164,7 +184,7 @@ func (m Mailbox) Proved(now time.Time, lately time.Duration) bool {
 
 // Spent reports whether nothing in it counts any more at the time, if a proof counts for so long.
 func (m Mailbox) Spent(now time.Time, proof time.Duration) bool {
-	return !slices.ContainsFunc(append(m.Mailed[:], m.StoppedAt, m.SuppressedAt), func(at time.Time) bool {
+	return !slices.ContainsFunc(append(slices.Concat(m.Mailed[:], m.Wished[:]), m.StoppedAt, m.SuppressedAt), func(at time.Time) bool {
 		return within(at, now, MailboxesKept)
 	}) && !m.Proved(now, proof)
 }

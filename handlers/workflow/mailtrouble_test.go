@@ -471,3 +471,25 @@ func TestMailThatReachedNobodyIsSentLater(t *testing.T) {
 		w.wantMails("ana@contoso.com", 1)
 	}
 }
+
+// TestManyStatusPagesSendFewMails: each sign-up with the address of a guest has a status page.
+func TestManyStatusPagesSendFewMails(t *testing.T) {
+	w := newMailWorld(t, func(c *workflow.Config) { c.ProofByDefault = false })
+	w.row("contoso.com", "row", "Action", "invite")
+	first := w.signUp("ana@contoso.com")
+	for range 8 {
+		id := w.signUp("ana@contoso.com")
+		for range 24 {
+			w.ask(submission.Resend, id)
+			w.settle(1)
+		}
+	}
+	w.wantMails("ana@contoso.com", 1+request.MostWishes)
+	must(w.reviewer().Resend(t.Context(), first))(t)
+	w.settle(1)
+	w.wantMails("ana@contoso.com", 2+request.MostWishes)
+	w.settle(24 * 10)
+	w.carryOut(submission.Resend, first)
+	w.settle(1)
+	w.wantMails("ana@contoso.com", 3+request.MostWishes)
+}

@@ -300,6 +300,25 @@ func (j *job) noRedeemURL(ctx context.Context, failure *problem.Error) (mailOutc
 		why: "the directory gave no address for accepting the invitation (" + string(failure.Code) + ")"}, nil
 }
 
+// grantWish counts a wish of the partner for the mailbox, or refuses it: anybody may sign up with an
+// address that is invited, and ask on the status page of each sign-up.
+func (j *job) grantWish(ctx context.Context) (next, error) {
+	mailbox, err := j.mailboxOf(ctx)
+	if err != nil {
+		return stop, err
+	}
+	now := j.config.Now()
+	if mailbox.WishesSpent(now) {
+		return j.resent(ctx, "resend-refused",
+			"the mailbox has had too many mails that were asked for; a person may send another")
+	}
+	_, err = j.saveMailbox(ctx, mailbox.Wish(now))
+	if err != nil {
+		return stop, err
+	}
+	return proceed, nil
+}
+
 // resendOwn lets the app's own invitation mail be sent again, because somebody asked for it.
 func (j *job) resendOwn(ctx context.Context) (next, error) {
 	r := &j.Request
@@ -313,6 +332,12 @@ func (j *job) resendOwn(ctx context.Context) (next, error) {
 			fmt.Sprintf("the guest has had %d mails; a person may send another", last.Ordinal))
 	case !person && last.Arrives() && j.config.Now().Sub(last.At).Abs() < request.MailRest:
 		return j.resent(ctx, "resend-too-soon", "the last mail went out less than "+request.MailRest.String()+" before")
+	}
+	if !person {
+		n, err := j.grantWish(ctx)
+		if n != proceed || err != nil {
+			return n, err
+		}
 	}
 	r.Owed = request.Owed{Kind: request.InvitationMail, Since: j.config.Now(), Person: person}
 	r.Resend, r.Attempt = request.Instruction{}, 0

@@ -19,8 +19,9 @@ const (
 	mailGateName = "mailgate"
 	proofKeyName = "proofkey" // as the one before, in table Tenant
 	provedColumn = "ProvedAt"
-	mailedColumn = "Mailed" // times, with spaces between; as the next
+	mailedColumn = "Mailed" // times, with spaces between; as the next two
 	codesColumn  = "Codes"
+	wishedColumn = "Wished"
 	keyColumn    = "Key" // base64
 )
 
@@ -57,6 +58,7 @@ func decodeMailbox(doing string, stored row) (request.Mailbox, error) {
 	columns.read(mailboxFields(&mailbox))
 	columns.times(mailedColumn, mailbox.Mailed[:])
 	columns.times(codesColumn, mailbox.Codes[:])
+	columns.times(wishedColumn, mailbox.Wished[:])
 	if columns.err != nil {
 		return request.Mailbox{}, failure(doing, columns.err)
 	}
@@ -75,6 +77,7 @@ func (s *Store) SaveMailbox(
 	r := newRow(key, mailboxName, mailboxFields(&mailbox))
 	r.set(mailedColumn, joinTimes(mailbox.Mailed[:]))
 	r.set(codesColumn, joinTimes(mailbox.Codes[:]))
+	r.set(wishedColumn, joinTimes(mailbox.Wished[:]))
 	r, err = s.addOrReplace(ctx, doing, s.guests, r, mailbox.Version)
 	if err != nil {
 		return request.Mailbox{}, err

@@ -34,6 +34,9 @@ func (s *Store) SaveMailbox(
 		for i := range mailbox.Codes {
 			toTicks(&mailbox.Codes[i])
 		}
+		for i := range mailbox.Wished {
+			toTicks(&mailbox.Wished[i])
+		}
 		mailbox.Version = s.newVersion()
 		s.mailboxes[address] = mailbox
 		return mailbox, nil

@@ -20,6 +20,9 @@ func fullMailbox(at time.Time) request.Mailbox {
 	for i := range mailbox.Codes {
 		mailbox.Codes[i] = at.Add(-time.Duration(i) * time.Hour)
 	}
+	for i := range mailbox.Wished {
+		mailbox.Wished[i] = at.Add(-time.Duration(i) * 24 * time.Hour)
+	}
 	return mailbox
 }
 
