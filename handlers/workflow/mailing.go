@@ -190,6 +190,9 @@ func (j *job) settleMail(ctx context.Context, kind request.MailKind) (mailOutcom
 		return j.beforeRepeat(last), nil
 	}
 	err = j.noteHeard(ctx, last, status)
+	if err == nil && status.State != request.MailUntold {
+		err = j.tellMailGate(ctx, mailBooking{}, nil) // it takes mails, whatever became of its answer
+	}
 	if err != nil {
 		return mailOutcome{}, err
 	}

@@ -493,3 +493,20 @@ func TestManyStatusPagesSendFewMails(t *testing.T) {
 	w.settle(1)
 	w.wantMails("ana@contoso.com", 3+request.MostWishes)
 }
+
+// TestServiceThatTakesMailsWithoutAnsweringIsNotHeld: its answers to questions tell that it works.
+func TestServiceThatTakesMailsWithoutAnsweringIsNotHeld(t *testing.T) {
+	w := newMailWorld(t, func(c *workflow.Config) { c.ProofByDefault = false })
+	w.row("contoso.com", "row", "Action", "invite")
+	w.fail(acssim.Fault{Trouble: acssim.AnswerLost, Call: "send", Always: true})
+	ids := w.submitMany(20)
+	w.settle(2)
+	for _, id := range ids {
+		if r := w.load(id); r.Owed != (request.Owed{}) {
+			t.Fatalf("still owed: %+v", r.Owed)
+		}
+	}
+	if n := len(w.service.Mails()); n != len(ids) {
+		t.Errorf("%d mails", n)
+	}
+}
