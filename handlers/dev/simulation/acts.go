@@ -77,13 +77,20 @@ func (r *run) instruct() {
 
 // wishOn puts a wish for a request on the queue.
 func (r *run) wishOn(id submission.ID) {
+	if r.chance(4) {
+		r.wishWith(id, submission.Withdraw)
+	} else {
+		r.wishWith(id, submission.Resend)
+	}
+}
+
+// wishWith puts a wish of that kind on the queue.
+func (r *run) wishWith(id submission.ID, kind submission.Kind) {
 	if r.isGone(queueService) {
 		r.happened("a wish is not accepted")
 		return
 	}
-	kind := submission.Resend
-	if r.chance(4) {
-		kind = submission.Withdraw
+	if kind == submission.Withdraw {
 		r.withdrawn[id] = true
 	} else {
 		r.asked[r.address[id]]++
@@ -171,6 +178,7 @@ func (r *run) editRow() {
 	if r.chance(3) {
 		columns["MaxGuests"] = int32(1 + r.random.IntN(2))
 	}
+	r.askForProof(columns)
 	r.row(trusted, "trusted", columns)
 	r.happened("the row is edited: %s", action)
 }

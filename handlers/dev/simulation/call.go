@@ -40,6 +40,9 @@ type instance struct {
 	offset   time.Duration      // by which its clock is ahead
 	worker   *workflow.Worker   // nil for an admin, like pressure
 	pressure *workflow.Pressure // where the worker hears of the directory's limits
+	// mails says that the worker sends mails of the app's own, and byDefault that it asks for a proof
+	// unless the row says otherwise.
+	mails, byDefault bool
 }
 
 func (i *instance) String() string {
@@ -111,9 +114,18 @@ type call struct {
 	cannotRead   bool               // the store has told the call that its request can't be read
 	// saysUnreadable says that the call has logged that something can't be read.
 	saysUnreadable bool
-	upkeep         *upkeepRun // of a run of upkeep
-	returns        int        // of its message to the queue
-	late           bool       // it is out of time: all its operations fail
+	upkeep         *upkeepRun      // of a run of upkeep
+	has            request.Request // as the call last knew its request
+	mailbox        *ownBox         // of the address when the call last counted a mail
+	mailBegun      time.Time       // when the call last handed a mail over
+	redeeming      bool            // it asks for the redeem URL of a guest
+	code           string          // in its message
+	deadLetter     bool            // its message is one
+	// wantsTry says that the code in its message must count, tried that it does, and looked that the
+	// law has counted it.
+	wantsTry, tried, looked bool
+	returns                 int  // of its message to the queue
+	late                    bool // it is out of time: all its operations fail
 	// knows says that the answer to the invitation came back; the breaker had been opened
 	// openingsThen times.
 	knows        bool

@@ -40,6 +40,19 @@ const (
 	lawWider      Law = "apply-never-wider"
 )
 
+// The laws about the app's own mails.
+const (
+	lawMailOnce  Law = "mail-once"
+	lawMailTo    Law = "mail-to"
+	lawMailOwed  Law = "mail-owed"
+	lawMailQuota Law = "mail-quota"
+	lawOwnMails  Law = "own-mails"
+	lawProof     Law = "proof"
+	lawCodes     Law = "codes"
+	lawProved    Law = "proved"
+	lawTries     Law = "tries"
+)
+
 // The laws about strangers.
 const (
 	lawVoid Law = "void"
@@ -160,6 +173,24 @@ var laws = map[Law]string{
 		"open the breaker, with one alert; one alone does not, unless Microsoft suspects an abuse. " +
 		"A success or a person closes it.",
 	lawOrder: "Of two parked requests the older goes first, give or take minutes.",
+	lawMailOnce: "A mail of the app's own is handed over under a stored intent, and never again once " +
+		"the service has taken it. Where the service can't be asked it is handed over once for each intent.",
+	lawMailTo: "A code goes only to a request that waits for it, a mail about a denial only to a mailbox that " +
+		"the request has proved, and a redeem URL only to the guest. Nothing is mailed for an erased request.",
+	lawMailOwed: "Trouble with mails loses none: a mail that is owed goes out within three hours once all works, " +
+		"unless it is refused, the guest needs it no more, or a week is over.",
+	lawMailQuota: "The mail service never gets more mails in a minute or in an hour than the quota.",
+	lawOwnMails: "An address gets at most five mails of the app's own in 24 hours, at most four of them with a " +
+		"code, and the codes with growing distances, whoever asks. A person's wish lets one more go out each.",
+	lawProof: "Nobody is invited, and no person is asked, without the proof that the deciding row or the app's " +
+		"default asks for: by a code, or by an earlier request for the address. Where there can be no proof a " +
+		"person may decide without one.",
+	lawCodes: "Only a code that was sent for the request since the proof was asked for is accepted. At most five " +
+		"codes are compared.",
+	lawProved: "A right code that is typed in time, with tries left, proves the mailbox in the end, unless its " +
+		"record can't be read.",
+	lawTries: "A code that is typed counts whatever the state of the request, and the count never goes back " +
+		"unless a person takes the request up again.",
 	lawStopped: "While an admin's stop stands, no invitation gets a turn, and none is sent for " +
 		"longer than one that had its turn can take. Only a person ends the stop.",
 }

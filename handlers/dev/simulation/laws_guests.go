@@ -193,8 +193,15 @@ func (r *run) beginInvitation(by *call, invitation request.Invitation) {
 	record, stored := r.recorded[by.about]
 	claim, claimed := r.claims[invitation.Address]
 	granted := record.Terms()
-	r.tried(by, "the invitation")
 	r.wantWelcome(by, r.tenant.users[invitation.Address], "an invitation")
+	if r.mails != nil {
+		r.wantProof(by, record)
+	}
+	if by.has.State.Ended() && by.has.Owed.Kind != "" && !invitation.SendMessage {
+		r.beginRedeem(by, invitation)
+		return
+	}
+	r.tried(by, "the invitation")
 	if w := r.wishes[by.about]; w != nil {
 		w.sent = true
 	}
@@ -213,7 +220,7 @@ func (r *run) beginInvitation(by *call, invitation request.Invitation) {
 		r.breach(lawClaim, "%s is invited while it is %s", name, record.State)
 	case invitation.Address != r.address[by.about]:
 		r.breach(lawClaim, "%s invites another address", name)
-	case invitation.SendMessage != (granted.Mail(false) == policy.MicrosoftMail):
+	case invitation.SendMessage != (granted.Mail(by.on.mails) == policy.MicrosoftMail):
 		r.breach(lawClaim, "%s is not invited on its terms", name)
 	// With a clock that is hours wrong a lease seems over at once: another call may have taken over
 	// since this one wrote its intent.
@@ -242,7 +249,7 @@ func (r *run) beginInvitation(by *call, invitation request.Invitation) {
 func (r *run) beginResend(by *call, record request.Request, claim request.Claim) {
 	name := r.nameOf(record.ID)
 	switch {
-	case record.GuestID == "" || record.Terms().Mail(false) != policy.MicrosoftMail:
+	case record.GuestID == "" || record.Terms().Mail(by.on.mails) != policy.MicrosoftMail:
 		r.breach(lawMails, "%s does not have a mail to send again", name)
 	case claim.GuestID == "" || claim.Owner != record.ID && claim.GuestID != record.GuestID:
 		r.breach(lawMails, "the mail of %s is sent again without a receipt", name)

@@ -129,7 +129,7 @@ type share struct{ day, domain string }
 func (r *run) shareTaken(by *call, day string) {
 	pace := r.config.pace
 	record := r.recorded[by.about]
-	wanted := record.Resend.Open() && record.Resend.By != request.ThePartner
+	wanted := record.Resend.ByPerson() || by.has.Owed.Person
 	by.shared = record.Approval == nil && !wanted
 	if !by.shared || pace.Daily == 0 || pace.Share == 0 {
 		return
@@ -238,7 +238,7 @@ func (r *run) answered(by *call, err error) {
 	// Only these leave open whether the invitation was sent.
 	if code != request.DirectoryUnavailable && code != request.DirectoryUnknown {
 		by.unsent++
-	} else if !by.resending {
+	} else if !by.resending && !by.redeeming {
 		r.closeTurns(by)
 		r.openTurns[by.about] = append(r.openTurns[by.about], openTurn{by.day, by.shared, r.happenings})
 	}
@@ -390,7 +390,7 @@ func (r *run) wantOrder(by *call) {
 	if !wasParked || by.probing || forProbe || r.disturbed() {
 		return
 	}
-	begun, mails := r.now, r.counts.Resends
+	begun, mails := r.now, r.counts.Resends+r.counts.Redeems
 	for _, older := range r.requests {
 		since, parked := r.parked[older]
 		// Of two that are resumed at once the younger may be faster.
@@ -403,7 +403,7 @@ func (r *run) wantOrder(by *call) {
 			now, still := r.parked[older]
 			// One that is withdrawn only waits for what it leaves behind to be removed.
 			if still && now.Equal(since) && r.recorded[older].State == request.Parked && !r.recorded[older].Withdrawal.Open() &&
-				!r.gate.IsOpen() && !r.disturbed() && !r.heldBack(older) && r.counts.Resends == mails {
+				!r.gate.IsOpen() && !r.disturbed() && !r.heldBack(older) && r.counts.Resends+r.counts.Redeems == mails {
 				r.breach(lawOrder, "%s is sent, and %s is older and stays parked",
 					r.nameOf(id), r.nameOf(older))
 			}

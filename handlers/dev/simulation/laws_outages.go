@@ -182,11 +182,15 @@ func (r *run) needless(m *message, record request.Request) bool {
 }
 
 // wantGivenUp checks that a wish is stored, or kept, before its dead letter is deleted.
-func (r *run) wantGivenUp(m *message) {
+func (r *run) wantGivenUp(m *message, by *call) {
 	if !m.dead || m.Kind == submission.Advance {
 		return // wantAccounted checks sign-ups
 	}
 	if r.madeUp[m.ID] {
+		return
+	}
+	if m.Kind == submission.Prove {
+		r.wantCodeKept(m, by)
 		return
 	}
 	record := r.recorded[m.ID]

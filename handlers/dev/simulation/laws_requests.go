@@ -54,6 +54,10 @@ func (r *run) saved(
 	r.savedErasure(before, after)
 	r.savedTrouble(by, before, after, events)
 	r.savedDecision(by, before, existed, after)
+	if r.mails != nil {
+		r.savedProof(by, before, after)
+		r.savedDebt(by, before, after, events)
+	}
 	r.savedWait(by, before, after)
 	r.savedWish(by, before, after)
 	r.savedGuest(by, before, after)
@@ -109,12 +113,16 @@ func (r *run) savedErasure(before, after request.Request) {
 // savedDecision checks what policy and people have decided.
 func (r *run) savedDecision(by *call, before request.Request, existed bool, after request.Request) {
 	id, name := after.ID, r.nameOf(after.ID)
-	if existed && before.Decision != nil &&
-		(after.Decision == nil || !after.Decision.At.Equal(before.Decision.At)) {
+	anew := existed && before.Decision != nil &&
+		(after.Decision == nil || !after.Decision.At.Equal(before.Decision.At))
+	if anew && (after.Decision == nil || !r.decidesAnew(before, after)) {
 		r.breach(lawDecided, "the decision on %s was changed", name)
 	}
-	if (!existed || before.Decision == nil) && after.Decision != nil {
+	if (!existed || before.Decision == nil || anew) && after.Decision != nil {
 		r.decided(after)
+		if r.mails != nil {
+			r.decidedProof(by, after)
+		}
 		r.wantNoBan(by, after)
 		r.wantOfOneMoment(by, after, *after.Decision)
 	}
@@ -135,6 +143,18 @@ func (r *run) savedDecision(by *call, before request.Request, existed bool, afte
 				name, after.State)
 		}
 	}
+}
+
+// decidesAnew reports whether policy decides again: once the mailbox is proved, or if a person takes a
+// request up again that was not.
+func (r *run) decidesAnew(before, after request.Request) bool {
+	switch before.State {
+	case request.Proving:
+		return after.Proof.Done()
+	case request.Received:
+		return !before.Retried.IsZero() && !before.Proof.Wanted.IsZero()
+	}
+	return false
 }
 
 // personActed keeps what a person has done.
@@ -161,6 +181,7 @@ func (r *run) saidYes(id submission.ID) {
 	box := r.mailboxes[r.address[id]]
 	box.yeses++
 	r.mailboxes[r.address[id]] = box
+	r.boxOf(r.address[id]).yeses++
 }
 
 // sameGroups reports whether the grants of a request are those of the groups, in any order. A
@@ -187,6 +208,8 @@ const (
 	longestWait = 48 * time.Hour
 	longestTry  = 48 * time.Hour
 	mostTries   = 150
+	// longestProof is more than a code is tried to be mailed, and then is valid.
+	longestProof = request.CodePatience + request.ProofTime + 2*time.Hour
 )
 
 // savedWait checks that a request that waits comes back, and does not try for ever.
@@ -199,7 +222,8 @@ func (r *run) savedWait(by *call, before, after request.Request) {
 	if !after.Due.IsZero() && !waits && !follows {
 		r.breach(lawAccounted, "%s waits without a due entry", name)
 	}
-	if after.Due.Sub(by.on.clock(r.now)) > longestWait && !r.skewed() {
+	reminded := after.OnlyLooks() && after.Due.Equal(after.RemindAt)
+	if after.Due.Sub(by.on.clock(r.now)) > longestWait && !r.skewed() && !reminded {
 		r.breach(lawBound, "%s waits until %s", name, after.Due)
 	}
 	if before.State != after.State {
@@ -210,8 +234,12 @@ func (r *run) savedWait(by *call, before, after request.Request) {
 	if owner != "" && owner != after.ID {
 		r.entered[after.ID] = r.now
 	}
+	longest := longestTry
+	if after.State == request.Proving {
+		longest = longestProof
+	}
 	if !after.State.Ended() && after.State != request.Parked && !r.skewed() && !r.heldBack(after.ID) &&
-		r.now.Sub(r.entered[after.ID])-r.goneSince(r.entered[after.ID]) > longestTry {
+		r.now.Sub(r.entered[after.ID])-r.goneSince(r.entered[after.ID]) > longest {
 		r.breach(lawBound, "%s is %s since %s", name, after.State, r.entered[after.ID])
 	}
 }
@@ -293,6 +321,9 @@ func (r *run) wished(by *call, before, after request.Claim) {
 
 // savedWish checks the end of a wish for the mail.
 func (r *run) savedWish(by *call, before, after request.Request) {
+	if after.Resend.By == request.TheApp && !before.Resend.Open() && !by.on.mails {
+		r.asked[r.address[after.ID]]++ // in place of one of the app's own
+	}
 	if by.idle == before.Version && before.Version != "" && !by.on.admin {
 		r.breach(lawIdleWish, "a %s of %s can't do anything and is stored", by.kind, r.nameOf(after.ID))
 	}
@@ -327,7 +358,7 @@ func (r *run) wantCancelled(before request.Request, claim request.Claim, err err
 		return // an invitation may be under way
 	}
 	switch before.State {
-	case request.Received, request.Review, request.Approved, request.Parked, request.Inviting:
+	case request.Received, request.Proving, request.Review, request.Approved, request.Parked, request.Inviting:
 		r.breach(lawCancel, "%s is %s and can't be cancelled", r.nameOf(id), before.State)
 	}
 }
@@ -336,6 +367,7 @@ func (r *run) wantCancelled(before request.Request, claim request.Claim, err err
 func (r *run) callEnded(by *call) {
 	r.wantBreakerOpen(by)
 	r.wantSaid(by)
+	r.wantTried(by)
 	if by.deferred.After(r.gate.HeldUntil.Add(time.Microsecond)) && len(r.offsets) == 0 &&
 		!r.gateUnread(by.begunAt) {
 		r.breach(lawTurn, "the directory asks to wait until %s, and the gate does not know", by.deferred)
@@ -376,6 +408,7 @@ func (r *run) judge() {
 		r.judgeEnd(name, record)
 	}
 	r.judgeSeats()
+	r.judgeMails()
 	r.judgeMarks()
 	r.judgeGuests()
 	if r.alerts > r.counts.Openings ||
@@ -419,6 +452,8 @@ func (r *run) judgeEnd(name string, record request.Request) {
 		if !r.cancelled[id] && !r.withdrawn[id] {
 			r.breach(lawEnds, "%s is cancelled, and nobody asked for it", name)
 		}
+	case request.Unproved:
+		r.counts.Unproved++
 	case request.Failed:
 		r.counts.Failed++
 		if !r.mayFail(record) {
@@ -445,7 +480,8 @@ func (r *run) judgeReview(name string, record request.Request) {
 			r.failures[id] >= patientFor || r.skewed() && r.unseen[address] ||
 			r.tenant.Unreadable && record.Objection == "guest-unseen" ||
 			r.endedByRows[id] == request.Review ||
-			record.Objection == "mails-spent" && r.claims[address].Mails >= request.MailsPerWeek
+			record.Objection == "mails-spent" && r.claims[address].Mails >= request.MailsPerWeek ||
+			record.Objection == "no-mails" && r.everOff
 		if !excused {
 			r.breach(lawEnds, "%s is with a person for no reason: %s", name, record.Reason)
 		}
@@ -462,6 +498,11 @@ const patientFor = 5
 func (r *run) mayFail(record request.Request) bool {
 	id, address := record.ID, r.address[record.ID]
 	user := r.tenant.users[address]
+	if record.Proof.Missing() && record.Approval == nil { // it has failed while it waited for a proof
+		unsent := !record.Proof.Mailed || record.Mail(request.CodeMail).Open()
+		return r.exhausted[id] || record.Objection == "no-mails" && r.everOff ||
+			unsent && (r.counts.MailFailures > 0 || r.skewed() || !r.gone.until.IsZero())
+	}
 	return r.exhausted[id] || r.tenant.bars[address] != "" ||
 		user != nil && user.kind == request.InternalUser ||
 		r.before[address] == request.InternalUser ||

@@ -141,15 +141,18 @@ func (r *run) isGone(p part) bool {
 }
 
 // goneSince returns for how long since the time parts of storage were gone.
-func (r *run) goneSince(at time.Time) time.Duration {
+func (r *run) goneSince(at time.Time) time.Duration { return r.goneBetween(at, r.now) }
+
+// goneBetween returns for how long between the times parts of storage were gone.
+func (r *run) goneBetween(begin, end time.Time) time.Duration {
 	var sum time.Duration
 	for _, o := range append(slices.Clone(r.past), r.gone) {
 		from, to := o.since, o.until
-		if at.After(from) {
-			from = at
+		if begin.After(from) {
+			from = begin
 		}
-		if r.now.Before(to) {
-			to = r.now
+		if end.Before(to) {
+			to = end
 		}
 		sum += max(0, to.Sub(from))
 	}

@@ -80,6 +80,10 @@ func (s store) Load(ctx context.Context, id submission.ID) (request.Request, err
 	by := s.current
 	loaded, err := get(s, "Load", func() (request.Request, error) { return s.memory.Load(ctx, id) })
 	by.cannotRead = by.cannotRead || id == by.about && problem.CodeOf(err) == problem.RecordUnreadable
+	if err == nil && id == by.about {
+		by.has = loaded
+		by.wantsTry = by.wantsTry || by.kind == submission.Prove && s.countsCode(by, loaded)
+	}
 	return loaded, err
 }
 
@@ -95,6 +99,9 @@ func (s store) Save(
 			own := saved
 			own.Grants = slices.Clone(saved.Grants)
 			s.recorded[record.ID] = own
+			if own.ID == by.about {
+				by.has = own
+			}
 			s.saved(by, before, exists, own, events)
 			by.reading = reading{}
 			s.provoke(by, before, own)
@@ -447,6 +454,7 @@ func (s store) ForgetMails(_ context.Context, which request.Mails, limit int) (i
 			if which.Fit(address, claim) && s.spoiling(memstore.Record{Claim: address}) == nil {
 				s.released(by, address)
 				delete(s.mailboxes, address)
+				delete(s.boxes, address)
 				gone++
 			}
 		}

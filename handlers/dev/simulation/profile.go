@@ -21,16 +21,21 @@ type profile struct {
 	offsets             []time.Duration // by which the clocks of the instances are ahead
 	hoursWrong          bool            // one of them by hours
 	startAt             time.Duration   // the time of the day at the start; 0 is any
+	mails               *mailing        // nil if the app sends no mails of its own
 }
 
-// newProfile returns the profile that the random numbers make; with only, one with that event.
-func newProfile(random *rand.Rand, only string) *profile {
+// newProfile returns the profile that the random numbers make; with only, one with that event. The
+// app sends the mails.
+func newProfile(random *rand.Rand, only string, mails *mailing) *profile {
 	p := &profile{
 		config: pick(random, configs...), byRank: random.IntN(3) == 0, eager: 2 + random.IntN(7),
 		faults: random.IntN(5), kills: random.IntN(3), rate: pick(random, 6, 15, 40),
 		pressed: random.IntN(8) == 0, meddling: random.IntN(6) == 0,
 		instances: pick(random, 1, 2, 2, 3, 4), people: 1 + random.IntN(3),
-		acts: max(0, random.IntN(5)-1), events: chooseEvents(random, only),
+		acts: max(0, random.IntN(5)-1), events: chooseEvents(random, only), mails: mails,
+	}
+	if mails != nil {
+		p.events = append(p.events, mails.events...)
 	}
 	p.config.pace.Share = pick(random, 0, 50)
 	switch random.IntN(50) {
@@ -51,6 +56,7 @@ func newProfile(random *rand.Rand, only string) *profile {
 // prepare sets the world up and plans the events from outside.
 func (r *run) prepare() {
 	r.upkeepAt = r.now.Truncate(time.Minute).Add(time.Minute)
+	r.prepareMails()
 	r.bootAll(r.profile.instances)
 	for _, e := range r.events {
 		r.happened("event: %s", e.name)
@@ -131,9 +137,29 @@ func (r *run) prepareRows() {
 	if r.members {
 		columns["UserType"] = "Member"
 	}
+	review := map[string]any{"Action": "review"}
+	deny := map[string]any{"Action": "deny"}
+	for _, row := range []map[string]any{columns, review, deny} {
+		r.askForProof(row)
+	}
 	r.row(trusted, "trusted", columns)
-	r.row(reviewed, "reviewed", map[string]any{"Action": "review"})
-	r.row(denied, "denied", map[string]any{"Action": "deny"})
+	r.row(reviewed, "reviewed", review)
+	r.row(denied, "denied", deny)
+}
+
+// askForProof lets a row say in a schedule with mails whether a proof is needed, and which mail tells
+// of the invitation.
+func (r *run) askForProof(columns map[string]any) {
+	if r.mails == nil {
+		return
+	}
+	if proof := pick(r.random, "", "", "code", "none"); proof != "" {
+		columns["Proof"] = proof
+	}
+	_, set := columns["SendInvitation"]
+	if mail := pick(r.random, "", "", "", "own", "microsoft", "none"); mail != "" && !set {
+		columns["InvitationMail"] = mail
+	}
 }
 
 func (r *run) prepareTenant() {

@@ -118,9 +118,10 @@ func (r *run) deliver(m *message, on *instance) {
 			return on.worker.GiveUp(r.context, strconv.Itoa(m.number), encoded)
 		}
 	}
-	m.held = r.start(on, name, m.ID, body, func(result error) {
+	var c *call
+	c = r.start(on, name, m.ID, body, func(result error) {
 		if result == nil {
-			r.acknowledge(m, receipt)
+			r.acknowledge(m, receipt, c)
 			return
 		}
 		r.judgeFailure(name, result)
@@ -134,17 +135,18 @@ func (r *run) deliver(m *message, on *instance) {
 			m.held = nil
 		}
 	})
-	m.held.kind, m.held.returns = m.Kind, m.Returns
+	m.held = c
+	c.kind, c.returns, c.code, c.deadLetter = m.Kind, m.Returns, m.Code, m.dead
 	record := r.recorded[m.ID]
 	if !m.dead && record.AtRest() && (m.Kind == submission.Resend && record.NoMail() != "" ||
-		m.Kind != submission.Advance && !record.Erased.IsZero()) {
-		m.held.idle = record.Version
+		m.Kind != submission.Advance && m.Kind != submission.Prove && !record.Erased.IsZero()) {
+		c.idle = record.Version
 	}
 }
 
 // acknowledge deletes a message whose function succeeded, unless the receipt is old or the call
 // to the queue fails.
-func (r *run) acknowledge(m *message, receipt int) {
+func (r *run) acknowledge(m *message, receipt int, by *call) {
 	if m.receipt != receipt {
 		return
 	}
@@ -153,7 +155,7 @@ func (r *run) acknowledge(m *message, receipt int) {
 	if m.Submission != nil && r.spoiling(memstore.Record{Request: m.ID}) != nil {
 		r.unheard[m.ID] = true
 	}
-	r.wantGivenUp(m)
+	r.wantGivenUp(m, by)
 	if r.isGone(queueService) || r.misfortune(30) {
 		r.happened("message %d is not deleted and comes back", m.number)
 		return

@@ -34,7 +34,12 @@ type Counts struct {
 	Openings, Probes, Alerts int
 	Done, Review, Denied     int // ends of requests
 	Failed, Cancelled        int
+	Unproved                 int
 	Unreadable               int // records that could not be read for some time
+	// OwnMails are those that the mail service has taken, and MailFailures its calls that failed.
+	// Redeems are invitations that only asked for a redeem URL.
+	OwnMails, MailFailures, Redeems int
+	CodesTyped, Proofs              int
 }
 
 // Add adds other to c. Every field is an int.
@@ -76,6 +81,7 @@ type run struct {
 
 	memory    *memstore.Store
 	tenant    *Tenant
+	service   *MailService // nil without mails
 	instances []*instance
 	messages  []*message
 	deleted   int
@@ -90,6 +96,8 @@ type run struct {
 
 	storageDown, outage time.Time // until when storage and the directory fail
 	gone                outage    // of parts of storage, for hours
+	mailOutage          mailOutage
+	mailsOff, everOff   bool // the app's own mails are switched off, or were
 	past                []outage
 	passesOver          bool // the host passes over dead letters that failed five times
 	hostDies            bool // together with the process that is being killed
@@ -140,6 +148,8 @@ type run struct {
 	certain      []witness                        // and that came after every accepted one
 	opener       submission.ID                    // whose call opened the breaker
 	refusals     map[submission.ID]int            // by what may be about the tenant
+
+	mailBook
 
 	// guests are those whom rows with limits brought in, by the request.
 	guests map[policy.RowKey]map[submission.ID]*tenantUser
@@ -252,7 +262,7 @@ func (s *Simulator) Trace(seed uint64) Outcome { return s.start(seed, true) }
 
 func (s *Simulator) start(seed uint64, tracing bool) Outcome {
 	random := rand.New(rand.NewPCG(seed, 0x67756573746c6973))
-	p := newProfile(random, s.Only)
+	p := newProfile(random, s.Only, chooseMails(seed, s.Only))
 	p.events = append(p.events, chooseOutages(seed, s.Only)...)
 	p.events = append(p.events, chooseApart(storedEvents, seed, 0x73746f726564, 5, s.Only)...)
 	p.events = append(p.events, chooseApart(recordEvents, seed, 0x7265636f726473, 12, s.Only)...)
@@ -318,6 +328,7 @@ func (s *Simulator) newRun(random *rand.Rand, p *profile) *run {
 		heldUp:      map[submission.ID]time.Time{},
 		unheard:     map[submission.ID]bool{}, over: map[submission.ID]bool{},
 		unknowable: map[submission.ID]bool{},
+		mailBook:   newMailBook(),
 	}
 	r.tenant = NewTenant(r.clock)
 	return r
@@ -504,6 +515,9 @@ func (r *run) parkedLook() time.Time {
 func (r *run) startUpkeep() {
 	r.upkeptAt = r.now
 	r.upkeepAt = r.now.Truncate(time.Minute).Add(time.Minute)
+	if r.mails != nil && !r.chance(5) { // a mail has several looks, and few of them need a run of their own
+		r.upkeepAt = r.upkeepAt.Add(time.Duration(r.random.IntN(20)) * time.Minute)
+	}
 	if r.now.Before(r.gone.until) { // the longer it lasts, the fewer runs count
 		r.upkeepAt = r.upkeepAt.Add(r.now.Sub(r.gone.since) / 8)
 	}

@@ -106,6 +106,7 @@ func (r *run) boot(on *instance) {
 		},
 		Log: slog.New(alertCounter{r}),
 	}
+	r.connectMails(on, &config)
 	if r.bend != nil {
 		r.bend(r, &config)
 	}
@@ -181,6 +182,7 @@ type version struct {
 	limited  bool
 	misspelt bool
 	mail     policy.InvitationMail
+	proof    policy.Proof
 	from, to time.Time // to is zero for the present version
 }
 
@@ -207,6 +209,7 @@ func (r *run) row(partition, name string, columns map[string]any) {
 		}
 		r.versions[raw.ETag] = version{
 			action: parsed.Action, misspelt: len(parsed.For) > 0, groups: parsed.Terms.Groups, mail: parsed.Terms.InvitationMail,
+			proof:   parsed.Proof,
 			limited: parsed.MaxGuests > 0 || parsed.MaxPerDay > 0, from: r.now,
 		}
 		r.rowOf[raw.ETag] = policy.RowKey{Partition: partition, Name: name}
