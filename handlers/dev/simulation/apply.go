@@ -241,11 +241,12 @@ func wellSpelt(rows []policy.Raw) (left []policy.Raw) {
 	return left
 }
 
-// wantOfOneMoment checks that a decision to invite is that of the rows at one moment since the call
-// began to read them.
+// wantOfOneMoment checks that a decision to invite, unless a proof is needed first, is that of the
+// rows at one moment since the call began to read them.
 func (r *run) wantOfOneMoment(by *call, record request.Request, decision policy.Decision) {
 	outcome := outcomeOf(decision)
-	if !r.applies || outcome == "" {
+	// After a proof the rows are asked again.
+	if !r.applies || outcome == "" || record.State == request.Proving {
 		return
 	}
 	for i := len(r.snapshots) - 1; i >= 0; i-- {

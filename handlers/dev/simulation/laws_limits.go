@@ -394,7 +394,8 @@ func (r *run) wantOrder(by *call) {
 	for _, older := range r.requests {
 		since, parked := r.parked[older]
 		// Of two that are resumed at once the younger may be faster.
-		atOnce := begun.Sub(r.resumed[older]) < 2*time.Minute
+		atOnce := begun.Sub(r.resumed[older]) < 2*time.Minute ||
+			slices.ContainsFunc(r.running, func(c *call) bool { return c.about == older })
 		if !parked || atOnce || seated && r.fullFor(older, by) || !r.sameShare(id, older) || r.recorded[older].State != request.Parked ||
 			begun.Sub(since) < orderSlack || r.heldBack(older) || id.Issued().Sub(older.Issued()) < orderAge {
 			continue
