@@ -18,7 +18,7 @@ const (
 	LogKept          = "message kept"              // as a dead letter
 	LogUnreadable    = "record unreadable"         // with every message that it holds up, and by the sweep
 	LogOverdue       = "requests wait too long"    // once a round of the sweep for each state
-	LogMailsStopped  = "mails stopped"             // the app may not send mails; once each time
+	LogMailsStopped  = "mails stopped"             // the service takes no mails; once each time
 	LogMailOwed      = "mail owed"                 // with each attempt once it is late, and when it is given up or refused
 	LogRemains       = "withdrawn guest remains"   // only an admin can remove the guest
 	LogDegraded      = "permission missing"        // the app goes on without; once for each start

@@ -27,6 +27,9 @@ const (
 	longestMailPause = time.Hour
 	// mailProbe is how long a mail service is left alone at least that does not let the app send.
 	mailProbe = 15 * time.Minute
+	// mailsStopAfter is how many mails in a row have tried the service in vain, in more than half an
+	// hour, when the log says that mails have stopped.
+	mailsStopAfter = 5
 	// probeTakes is for how long a mail that tries a failing service keeps others from it. It is
 	// longer than any call.
 	probeTakes = 3 * time.Minute

@@ -335,7 +335,8 @@ func (j *job) mailNotTaken(
 }
 
 // tellMailGate tells the gate of mails what the service has answered, nil if it has taken a mail.
-// Only the call that finds out that the app may not send writes the line that alerts look for.
+// Only the call that finds out that the app may not send, or that too many mails in a row have tried
+// the service in vain, writes the line that alerts look for.
 func (j *job) tellMailGate(ctx context.Context, booked mailBooking, failure *problem.Error) error {
 	opened := false
 	_, err := request.ChangeMailGate(ctx, j.config.MailStore, func(g request.MailGate) (request.MailGate, bool) {
@@ -343,7 +344,8 @@ func (j *job) tellMailGate(ctx context.Context, booked mailBooking, failure *pro
 			return mailTaken(g)
 		}
 		next := holdMails(g, j.config.Now(), booked, failure)
-		opened = g.Cause == "" && next.Cause != ""
+		opened = g.Cause == "" && next.Cause != "" ||
+			next.Cause == "" && g.Failures < mailsStopAfter && next.Failures >= mailsStopAfter
 		return next, true
 	})
 	if err == nil && opened {

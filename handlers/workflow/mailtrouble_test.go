@@ -510,3 +510,42 @@ func TestServiceThatTakesMailsWithoutAnsweringIsNotHeld(t *testing.T) {
 		t.Errorf("%d mails", n)
 	}
 }
+
+// TestServiceThatTakesNoMailsIsReported: while partners wait for codes, nothing else tells.
+func TestServiceThatTakesNoMailsIsReported(t *testing.T) {
+	tests := map[string]struct {
+		status, early, lines int // lines after twenty minutes, and in the end
+	}{
+		"it forbids":      {403, 1, 1},
+		"it asks to wait": {429, 0, 1},
+		"it is down":      {503, 0, 1},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			w := newMailWorld(t)
+			w.row("contoso.com", "row", "Action", "invite")
+			w.fail(acssim.Fault{Trouble: acssim.Refused, Call: "send", Status: test.status, Always: true})
+			w.submitMany(5)
+			w.settleMinutes(20)
+			w.wantLine(workflow.LogMailsStopped, test.early)
+			w.settle(30)
+			w.wantLine(workflow.LogMailsStopped, test.lines)
+		})
+	}
+}
+
+// TestOneMailInTroubleReportsNoOthers: its own mail may be at fault.
+func TestOneMailInTroubleReportsNoOthers(t *testing.T) {
+	w := newMailWorld(t)
+	w.row("contoso.com", "row", "Action", "invite")
+	w.fail(acssim.Fault{Trouble: acssim.Refused, Call: "send", About: "ana@contoso.com", Status: 503, Always: true})
+	w.submit("ana@contoso.com")
+	for n := range 10 {
+		address := fmt.Sprintf("p%d@contoso.com", n)
+		w.submit(address)
+		w.settle(1)
+		w.wantMails(address, 1)
+	}
+	w.settle(20)
+	w.wantLine(workflow.LogMailsStopped, 0)
+}
