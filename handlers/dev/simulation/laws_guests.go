@@ -562,7 +562,7 @@ func (r *run) brought(by *call) {
 	if limits == nil || limits.MaxGuests == 0 || r.edited {
 		return // without limits, or with others than its row has by now
 	}
-	if by.resending && r.tenant.Unreadable {
+	if (by.resending || by.redeeming) && r.tenant.Unreadable {
 		return // nobody can see that the guest is gone for whom a person wants the mail again
 	}
 	key := limits.Row

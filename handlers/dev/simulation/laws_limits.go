@@ -357,8 +357,8 @@ func (r *run) wantBreakerOpen(by *call) {
 // savedParked keeps since when requests are parked.
 func (r *run) savedParked(before, after request.Request) {
 	switch {
-	case before.State == request.Parked && after.State == request.Inviting:
-		r.resumed[after.ID] = r.now
+	case before.State == request.Parked && (after.State == request.Inviting || after.State == request.Parked):
+		r.resumed[after.ID] = r.now // or it was too late for that
 	case after.State == request.Parked && before.State != request.Parked:
 		if _, parked := r.parked[after.ID]; !parked {
 			r.parked[after.ID], r.parkedAt[after.ID] = r.now, r.happenings
