@@ -91,8 +91,8 @@ var laws = map[Law]string{
 	lawAccounted: "At every moment, a submission has ended, or is with a person, or has a due " +
 		"entry, or has a message on a queue.",
 	lawHistory: "History only grows, and tells every state.",
-	lawDecided: "A stored decision never changes. It is that of a row as it stood at some time " +
-		"since the submission.",
+	lawDecided: "A stored decision never changes, but policy decides anew once the mailbox is proved. " +
+		"It is that of a row as it stood at some time since the submission.",
 	lawEnds: "A request ends in a state that its row, the people and the faults allow.",
 	lawErased: "What is withdrawn is erased. Nothing else is erased before its time. Nothing " +
 		"that is erased has personal data.",
@@ -191,7 +191,7 @@ var laws = map[Law]string{
 		"record can't be read.",
 	lawTries: "A code that is typed counts whatever the state of the request, and the count never goes back " +
 		"unless a person takes the request up again.",
-	lawStopped: "While an admin's stop stands, no invitation gets a turn, and none is sent for " +
+	lawStopped: "While an admin's stop stands, no invitation gets a turn, and none is sent or mailed for " +
 		"longer than one that had its turn can take. Only a person ends the stop.",
 }
 

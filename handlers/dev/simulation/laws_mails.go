@@ -137,6 +137,9 @@ func (r *run) wantMailable(by *call, l letter, to submission.Address) {
 			r.breach(lawMailTo, "%s is %s, proved: %t, and is sent a mail about it", name, record.State, r.proved[by.about])
 		}
 	case request.InvitationMail, request.ReminderMail:
+		if r.gate.Stop.Stands() && r.now.Sub(r.stoppedAt) > request.LongestAttempt && !r.skewed() {
+			r.breach(lawStopped, "%s is sent a mail of its invitation although an admin stopped all", name)
+		}
 		if terms == nil || terms.Mail(true) != policy.OwnMail ||
 			record.State != request.Done && record.State != request.Failed {
 			r.breach(lawMailTo, "%s is %s, and is sent a mail of its invitation", name, record.State)
@@ -477,9 +480,14 @@ func (r *run) wantSoon(record request.Request) {
 			since = at
 		}
 	}
+	// The app also counts mails of which nobody knows whether they were sent.
+	box, err := r.memory.Mailbox(r.context, address)
+	if err != nil {
+		r.breach(lawInternal, "what a mailbox has had can't be read: %v", err)
+	}
 	lately, day := 0, r.now.Add(-25*time.Hour)
-	for _, m := range r.boxOf(address).mails {
-		if m.at.After(day) {
+	for _, at := range box.Mailed {
+		if at.After(day) {
 			lately++
 		}
 	}

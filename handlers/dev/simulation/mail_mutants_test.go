@@ -32,6 +32,17 @@ func (l strayLetters) Code(to mail.Recipient, code mail.Code) (request.Mail, err
 	return letter, err
 }
 
+// sureMailer knows of a service that can't be asked that it never took the mail.
+type sureMailer struct{ request.Mailer }
+
+func (m sureMailer) MailStatus(ctx context.Context, id request.MailID) (request.MailStatus, error) {
+	status, err := m.Mailer.MailStatus(ctx, id)
+	if status.State == request.MailUntold {
+		status.State = request.MailUnheard
+	}
+	return status, err
+}
+
 // forgetfulMailStore counts no mails.
 type forgetfulMailStore struct{ request.MailStore }
 
@@ -67,8 +78,15 @@ func mailMutants() []mutant {
 		{lawMailOnce, "", "each mail is handed over twice", bendMails(func(m *workflow.Mails) {
 			m.Mailer = twiceMailer{m.Mailer}
 		})},
+		{lawMailOnce, "mails can't be asked about", "a mail is taken for one that was not sent",
+			bendMails(func(m *workflow.Mails) { m.Mailer = sureMailer{m.Mailer} })},
 		{lawMailTo, "", "codes go to somebody else", bendMails(func(m *workflow.Mails) {
 			m.Letters = strayLetters{m.Letters}
+		})},
+		{lawMailTo, "", "a denial is mailed to whoever signed up", bendSaves(func(r *request.Request) {
+			if r.State == request.Denied && !r.Proof.ByCode() && r.Erased.IsZero() && r.Mail(request.DecisionMail).Ordinal == 0 {
+				r.Owed = request.Owed{Kind: request.DecisionMail, Since: r.Changed}
+			}
 		})},
 		{lawMailOwed, "", "what is owed is forgotten", bendSaves(func(r *request.Request) { r.Owed = request.Owed{} })},
 		{lawMailQuota, "", "there is no quota", bendMails(func(m *workflow.Mails) {
@@ -80,6 +98,15 @@ func mailMutants() []mutant {
 		{lawProof, "", "no proof is asked for by default", func(_ *run, config *workflow.Config) {
 			config.ProofByDefault = false
 		}},
+		{lawProof, "", "proofs count for ever", func(_ *run, config *workflow.Config) {
+			config.ProofLasts = 1000 * time.Hour
+		}},
+		{lawCodes, "codes guessed", "tries do not count", bendStore(func(_ *run, s *bentStore) {
+			s.load = func(r request.Request) request.Request {
+				r.Proof.Tries = 0
+				return r
+			}
+		})},
 		{lawCodes, "", "any code is right", bendSaves(func(r *request.Request) {
 			if r.State == request.Proving && r.Proof.Tries > 0 && !r.Proof.Done() {
 				r.Proof.At = r.Changed

@@ -142,6 +142,9 @@ func wantEverything(t *testing.T, counts simulation.Counts) {
 		"second mails": counts.SecondMails, "resends": counts.Resends, "openings": counts.Openings,
 		"turns given back": counts.TurnsBack, "probes": counts.Probes, "done": counts.Done, "review": counts.Review, "denied": counts.Denied,
 		"failed": counts.Failed, "cancelled": counts.Cancelled, "unreadable records": counts.Unreadable,
+		"mails of the app's own": counts.OwnMails, "failures of the mail service": counts.MailFailures,
+		"redeem URLs that were asked for": counts.Redeems, "typed codes": counts.CodesTyped,
+		"proofs": counts.Proofs, "unproved": counts.Unproved,
 	} {
 		if n == 0 {
 			t.Errorf("no %[2]s in %[1]d schedules", counts.Schedules, what)
