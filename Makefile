@@ -13,7 +13,7 @@ MAILPIT := handlers/dev/suite/mails/mailpit
 # for minimizing, a target may do nothing else.
 FOR ?= 60s
 
-.PHONY: help tools emulator browser kusto mailpit linters setup build run stand-in test fuzz templates lint bench package clean
+.PHONY: help tools emulator browser kusto mailpit provider linters setup build run stand-in test fuzz templates lint bench package clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -48,6 +48,9 @@ browser: tools
 kusto: tools
 	$(call pinned,handlers/dev/suite/deployment/npm,.local/kusto,the compiler of Kusto queries)
 
+provider: tools
+	$(call pinned,handlers/dev/suite/signin/npm,.local/provider,the provider that checks the sign-in)
+
 # The program is put in its place when it is whole; what it was built from is noted last.
 mailpit: tools
 	@cmp -s $(MAILPIT)/go.sum .local/mailpit/installed.sum || { \
@@ -58,7 +61,7 @@ mailpit: tools
 linters: tools
 	$(call pinned,handlers/dev/suite/lint/npm,.local/lint,the linter of docs/openapi.yaml)
 
-setup: emulator browser kusto mailpit ## install what tests need: storage emulator, browser driver, Kusto compiler, mailpit, and Chromium if there is none
+setup: emulator browser kusto mailpit provider ## install what tests need: storage emulator, browser driver, Kusto compiler, mailpit, an OpenID provider, and Chromium if there is none
 
 build: tools ## build the handler, the command line and the local run into bin
 	go build -ldflags='-s -w' -o bin/ ./handlers/cmd/handler ./handlers/cmd/guestlist ./handlers/dev/cmd/localhost

@@ -59,6 +59,9 @@ var rules = []rule{
 	{"web/internal/pagetest", "branding problem web/problemdetails web/site"},
 	{"web/signup", "branding i18n maildomain problem submission web/guard web/problemdetails web/site"},
 	{"web/status", "branding problem request submission web/site"},
+	{"web/session", ""},
+	{"web/session/sessiontest", "problem web/session"},
+	{"web/signin", "problem web/problemdetails web/session web/site"},
 	{"web", "branding settings submission web/guard"},
 
 	// The adapters to Azure.
@@ -70,7 +73,7 @@ var rules = []rule{
 	{"azure/functions/functionjson", ""},
 	{"azure/graph", "azure/identity azure/internal/mailing azure/internal/rest policy problem request submission"},
 	{"azure/queues", "azure/internal/rest problem submission"},
-	{"azure/tables", "azure/internal/rest policy problem request submission"},
+	{"azure/tables", "azure/internal/rest policy problem request submission web/session"},
 
 	// What is deployed, and the admin's command.
 	{"cmd/handler", "azure/... mail problem request settings submission web/... workflow"},
@@ -83,6 +86,7 @@ var rules = []rule{
 	{"dev/azurite/azuritetest", "dev/azurite"},
 	{"dev/acssim", ""},
 	{"dev/captchasim", ""},
+	{"dev/signinsim", ""},
 	{"dev/tablesim", ""},
 	{"dev/graphsim", ""},
 	{"dev/hostsim", "azure/functions/functionjson dev/internal/subprocess"},
@@ -103,12 +107,14 @@ var sdks = []struct{ imported, by string }{
 	{"github.com/Azure/azure-sdk-for-go/sdk/azidentity/...", "azure/identity"},
 	{"github.com/Azure/azure-sdk-for-go/sdk/storage/azqueue/...", "azure/queues dev/..."},
 	{"cel.dev/...", "policy"},
+	{"github.com/coreos/go-oidc/...", "web/signin"},
+	{"golang.org/x/oauth2/...", "web/signin"},
 }
 
 // unlinked lists the packages that a program must not contain, not even indirectly.
 var unlinked = []struct{ program, packages string }{
-	{"cmd/handler", "dev/... operate policy/lint policy/rowfile request/mailertest request/memstore request/storetest web/internal/pagetest testing/... net/http/httptest"},
-	{"cmd/guestlist", "dev/... request/mailertest request/memstore request/storetest web/internal/pagetest testing/... net/http/httptest"},
+	{"cmd/handler", "dev/... operate policy/lint policy/rowfile request/mailertest request/memstore request/storetest web/internal/pagetest web/session/sessiontest testing/... net/http/httptest"},
+	{"cmd/guestlist", "dev/... request/mailertest request/memstore request/storetest web/internal/pagetest web/session/sessiontest web/signin testing/... net/http/httptest"},
 }
 
 // impure lists the standard packages that policy and submission must not import, because a

@@ -73,6 +73,8 @@ var queueName = 'signups'
 var poisonQueueName = 'signups-poison'
 var policiesTable = 'Policies'
 var requestsTable = 'Requests'
+// Nobody has a right on this table before an app serves the review pages.
+var sessionsTable = 'Sessions'
 // The tables that the program writes. Admins write Policies, and the program only reads it.
 var stateTables = [requestsTable, 'Guests', 'Waiting', 'Seats', 'Tenant', 'Poison']
 
@@ -187,7 +189,7 @@ module storage 'modules/storage.bicep' = {
     zoneRedundant: zoneRedundant
     private: private
     queueNames: [queueName, poisonQueueName]
-    tableNames: concat(stateTables, [policiesTable])
+    tableNames: concat(stateTables, [policiesTable, sessionsTable])
     packageContainer: 'package'
     workspaceId: monitoring.outputs.workspaceId
     protect: protect

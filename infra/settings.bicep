@@ -111,6 +111,21 @@ type ProgramSettings = {
   @description('After how many days a guest who has not accepted is reminded by a mail of the app: one or two whole numbers such as 3 10. Default: no reminders.')
   GUESTLIST_REMINDERS: string?
 
+  @description('Object id of the group whose members may decide any request.')
+  GUESTLIST_REVIEWERS: string?
+
+  @description('Scheme and host of the review pages, such as https://reviews.contoso.com. Set together with the next two.')
+  GUESTLIST_REVIEW_ORIGIN: string?
+
+  @description('Id of the tenant whose members sign in to the review pages.')
+  GUESTLIST_SIGN_IN_TENANT: string?
+
+  @description('Client id of the app registration that they sign in to.')
+  GUESTLIST_SIGN_IN_CLIENT_ID: string?
+
+  @description('refuse or accept: guests of the tenant who sign in to the review pages.')
+  GUESTLIST_SIGN_IN_GUESTS: string?
+
   @description('When waiting requests are checked: six fields, seconds first, UTC.')
   GUESTLIST_UPKEEP_SCHEDULE: string?
 
@@ -163,6 +178,12 @@ func programSettings(organisation string, given ProgramSettings) Settings => {
   GUESTLIST_PROOF: given.?GUESTLIST_PROOF ?? ''
   GUESTLIST_PROOF_DAYS: given.?GUESTLIST_PROOF_DAYS ?? '7'
   GUESTLIST_REMINDERS: given.?GUESTLIST_REMINDERS ?? ''
+  GUESTLIST_REVIEWERS: given.?GUESTLIST_REVIEWERS ?? ''
+  GUESTLIST_REVIEW_ORIGIN: given.?GUESTLIST_REVIEW_ORIGIN ?? ''
+  GUESTLIST_SIGN_IN_TENANT: given.?GUESTLIST_SIGN_IN_TENANT ?? ''
+  GUESTLIST_SIGN_IN_CLIENT_ID: given.?GUESTLIST_SIGN_IN_CLIENT_ID ?? ''
+  GUESTLIST_SIGN_IN_URL: ''
+  GUESTLIST_SIGN_IN_GUESTS: given.?GUESTLIST_SIGN_IN_GUESTS ?? 'refuse'
   GUESTLIST_UPKEEP_SCHEDULE: given.?GUESTLIST_UPKEEP_SCHEDULE ?? '0 * * * * *'
   GUESTLIST_LOG_LEVEL: given.?GUESTLIST_LOG_LEVEL ?? 'info'
 }

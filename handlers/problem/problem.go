@@ -36,6 +36,17 @@ const (
 	TooManyRequests Code = "too-many-requests"
 )
 
+// The codes of the pages for people who sign in.
+const (
+	// SignInNeeded: nobody is signed in, or not any more.
+	SignInNeeded Code = "sign-in-needed"
+	// SignInRefused: the sign-in came to nothing; signing in again may help.
+	SignInRefused Code = "sign-in-refused"
+	// SignInUnavailable: the provider that people sign in with does not answer, or the app can't
+	// prove itself to it.
+	SignInUnavailable Code = "sign-in-unavailable"
+)
+
 // The codes that come from the program and what it depends on.
 const (
 	// Internal: a fault of the program. Every error without a code counts as Internal.
@@ -61,6 +72,7 @@ func Codes() []Code {
 	return []Code{
 		InvalidInput, MalformedBody, BodyTooLarge, UnsupportedMediaType, MethodNotAllowed, NotFound,
 		OriginRefused, FormStale, CaptchaFailed, TooManyRequests,
+		SignInNeeded, SignInRefused, SignInUnavailable,
 		Internal, Conflict, StorageUnavailable, RecordUnreadable, MalformedMessage, CaptchaUnavailable,
 	}
 }

@@ -169,7 +169,8 @@ func Retryable(code problem.Code) bool {
 	switch code {
 	case problem.InvalidInput, problem.MalformedBody, problem.BodyTooLarge, problem.UnsupportedMediaType,
 		problem.MethodNotAllowed, problem.NotFound, problem.OriginRefused, problem.FormStale,
-		problem.CaptchaFailed, problem.MalformedMessage, problem.RecordUnreadable:
+		problem.CaptchaFailed, problem.SignInNeeded, problem.SignInRefused, problem.MalformedMessage,
+		problem.RecordUnreadable:
 		return false
 	}
 	return true

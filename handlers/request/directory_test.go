@@ -51,6 +51,7 @@ func TestMeaningsOfCodes(t *testing.T) {
 		problem.Conflict:           {false, false, true},
 		problem.StorageUnavailable: {false, false, true},
 		problem.CaptchaUnavailable: {false, false, true},
+		problem.SignInUnavailable:  {false, false, true},
 		problem.TooManyRequests:    {false, false, true},
 		MailThrottled:              {false, false, true},
 		MailUnavailable:            {false, false, true},

@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/google/uuid"
 )
 
 // Settings are the checked settings of everything but the pages, which read theirs with a [Reader].
@@ -34,6 +36,7 @@ type Settings struct {
 	ProofByDefault             bool          // whether a mailbox is to be proved unless the policy row says otherwise
 	ProofLasts                 time.Duration // how long a proof counts; whole days
 	reminders                  [maxReminders]time.Duration
+	Reviewers                  string // object id of the group of reviewers, in lower case; "" for none
 	LogLevel                   slog.Level
 }
 
@@ -66,6 +69,7 @@ func read(getenv func(string) string, sendsMails bool, parts []func(*Reader)) (S
 	s.readMail(r, sendsMails)
 	s.readProof(r)
 	s.readReminders(r)
+	s.Reviewers = r.GUID(Reviewers)
 	err := s.LogLevel.UnmarshalText([]byte(r.Text(LogLevel)))
 	if err != nil {
 		r.Fault(LogLevel, "must be debug, info, warn or error")
@@ -270,6 +274,20 @@ func (r *Reader) Check(name string, err error) {
 	if err != nil {
 		r.Fault(name, "%w", err)
 	}
+}
+
+// GUID returns a GUID in lower case, or "".
+func (r *Reader) GUID(name string) string {
+	text := r.Text(name)
+	if text == "" {
+		return ""
+	}
+	id, err := uuid.Parse(text)
+	if err != nil || !strings.EqualFold(id.String(), text) {
+		r.Fault(name, "must be an id such as 11111111-2222-3333-4444-555555555555")
+		return ""
+	}
+	return id.String()
 }
 
 // Duration returns a duration from least to most. The fault names example.

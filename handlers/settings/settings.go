@@ -1,5 +1,7 @@
 package settings
 
+import "strings"
+
 // The names of the settings.
 const (
 	StorageConnection = "AzureWebJobsStorage"
@@ -50,6 +52,12 @@ const (
 	Proof             = "GUESTLIST_PROOF"
 	ProofDays         = "GUESTLIST_PROOF_DAYS"
 	Reminders         = "GUESTLIST_REMINDERS"
+	Reviewers         = "GUESTLIST_REVIEWERS"
+	ReviewOrigin      = "GUESTLIST_REVIEW_ORIGIN"
+	SignInTenant      = "GUESTLIST_SIGN_IN_TENANT"
+	SignInClientID    = "GUESTLIST_SIGN_IN_CLIENT_ID"
+	SignInURL         = "GUESTLIST_SIGN_IN_URL"
+	SignInGuests      = "GUESTLIST_SIGN_IN_GUESTS"
 	UpkeepSchedule    = "GUESTLIST_UPKEEP_SCHEDULE"
 	LogLevel          = "GUESTLIST_LOG_LEVEL"
 )
@@ -73,6 +81,12 @@ const (
 	NoProof   = "none"
 )
 
+// Whether guests of the tenant may sign in to the review pages.
+const (
+	RefuseGuests = "refuse"
+	AcceptGuests = "accept"
+)
+
 // Setting describes one setting for people.
 type Setting struct {
 	Name    string
@@ -82,6 +96,21 @@ type Setting struct {
 
 // PublicGraph is the address of Microsoft Graph in the public cloud.
 const PublicGraph = "https://graph.microsoft.com"
+
+// PublicSignIn is where people sign in in the public cloud.
+const PublicSignIn = "https://login.microsoftonline.com"
+
+// CloudSignIn returns where people sign in in the cloud of that address of Microsoft Graph
+// (https://learn.microsoft.com/entra/identity-platform/authentication-national-cloud).
+func CloudSignIn(graphURL string) string {
+	switch strings.TrimSuffix(graphURL, "/") {
+	case "https://graph.microsoft.us", "https://dod-graph.microsoft.us":
+		return "https://login.microsoftonline.us"
+	case "https://microsoftgraph.chinacloudapi.cn":
+		return "https://login.partner.microsoftonline.cn"
+	}
+	return PublicSignIn
+}
 
 // PublicTables returns the address of an account's table service in the public cloud.
 func PublicTables(account string) string { return "https://" + account + ".table.core.windows.net" }
@@ -138,6 +167,12 @@ func All() []Setting {
 		{Proof, "", "`code` has partners prove their mailbox by a code that is mailed to it, before they are invited or a person decides, unless the policy row says otherwise; `none` has it only where the row says so. Default: `code` if the app sends mails"},
 		{ProofDays, "7", "How many days a proof counts for later sign-ups with the same address; 0 to 90"},
 		{Reminders, "", "After how many days a guest who has not accepted is reminded by a mail of the app's own: one or two whole numbers such as `3 10`, at most 60. Default: no reminders"},
+		{Reviewers, "", "Object id of the security group whose members, directly or by other groups, may decide any request. Default: nobody"},
+		{ReviewOrigin, "", "Scheme and host of the review pages, such as `https://reviews.contoso.com`. Behind it, `/reviews/signed-in` and `/reviews/signed-out` are redirect URIs of the app registration. This setting and the next two are set together"},
+		{SignInTenant, "", "Id of the tenant whose members sign in to the review pages"},
+		{SignInClientID, "", "Client id of the app registration that they sign in to"},
+		{SignInURL, "", "Scheme and host where they sign in. Default: `https://login.microsoftonline.com`, or that of the national cloud whose Microsoft Graph is set"},
+		{SignInGuests, RefuseGuests, "`accept` lets guests of the tenant sign in to the review pages. Guestlist invites guests, and anybody who was invited is one"},
 		{UpkeepSchedule, "0 * * * * *", "When waiting requests are checked: six fields, seconds first, UTC. Read by the Functions host; required"},
 		{LogLevel, "info", "`debug`, `info`, `warn` or `error`"},
 	}

@@ -81,6 +81,8 @@ func TestFaultsNameSettingAndCure(t *testing.T) {
 		"a reminder after half a year":  {azure, []string{Reminders, "180"}, []string{Reminders, "60"}},
 		"a reminder at once":            {azure, []string{Reminders, "0"}, []string{Reminders}},
 		"a reminder in words":           {azure, []string{Reminders, "soon"}, []string{Reminders}},
+		"reviewers by name":             {azure, []string{Reviewers, "Reviewers"}, []string{Reviewers, "1111"}},
+		"reviewers in braces":           {azure, []string{Reviewers, "{11111111-1111-1111-1111-111111111111}"}, []string{Reviewers}},
 		"redirect not https":            {azure, []string{RedirectURL, "http://example.com"}, []string{RedirectURL}},
 		"lease without a unit":          {azure, []string{IntentLease, "120"}, []string{IntentLease, "2m"}},
 		"lease too short":               {azure, []string{IntentLease, "1s"}, []string{IntentLease}},
@@ -143,6 +145,15 @@ func TestFaultDoesNotRepeatConnectionString(t *testing.T) {
 	_, err := readAll(azure, StorageConnection, "AccountKey=c2VjcmV0")
 	if err == nil || strings.Contains(err.Error(), "c2VjcmV0") {
 		t.Errorf("got %v", err)
+	}
+}
+
+func TestReviewers(t *testing.T) {
+	for text, want := range map[string]string{"": "", "AAAAAAAA-0000-4000-8000-00000000000A": "aaaaaaaa-0000-4000-8000-00000000000a"} {
+		s, err := readAll(azure, Reviewers, text)
+		if err != nil || s.Reviewers != want {
+			t.Errorf("%q: %q, %v", text, s.Reviewers, err)
+		}
 	}
 }
 

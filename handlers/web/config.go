@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/url"
@@ -28,7 +29,19 @@ type Config struct {
 	StatusOrigin   string // empty: the form's own
 	FormOrigin     string // empty: the status page's own
 	Guards         guard.Config
+	SignIn         SignIn
 }
+
+// SignIn is how people sign in to the review pages. The zero value, apart from URL, is not at all.
+type SignIn struct {
+	URL              string // scheme and host where people sign in
+	Tenant, ClientID string // GUIDs in lower case
+	Origin           string // scheme and host of the review pages
+	Guests           bool   // guests of the tenant may sign in
+}
+
+// On reports whether people can sign in.
+func (s SignIn) On() bool { return s.Tenant != "" }
 
 // StatusPages returns the scheme and host of the status pages for links in mails, "" if no setting
 // says it.
@@ -62,6 +75,7 @@ func (c *Config) Read(r *settings.Reader) {
 	c.readStyle(r)
 	c.readPages(r)
 	c.readGuards(r)
+	c.readSignIn(r)
 }
 
 func (c *Config) readStyle(r *settings.Reader) {
@@ -187,6 +201,34 @@ func (c *Config) readCaptcha(r *settings.Reader) {
 		r.Fault(settings.CaptchaURL, "must be https and a host and nothing else, such as https://eu.frcapi.com")
 	}
 	c.Guards.Captcha = config
+}
+
+func (c *Config) readSignIn(r *settings.Reader) {
+	url := cmp.Or(r.Text(settings.SignInURL), settings.CloudSignIn(r.Text(settings.GraphURL)))
+	s := SignIn{
+		URL: strings.TrimSuffix(url, "/"), Origin: r.Origin(settings.ReviewOrigin),
+		Tenant: r.GUID(settings.SignInTenant), ClientID: r.GUID(settings.SignInClientID),
+	}
+	switch text := r.Text(settings.SignInGuests); text {
+	case settings.RefuseGuests:
+	case settings.AcceptGuests:
+		s.Guests = true
+	default:
+		r.Fault(settings.SignInGuests, "must be %q or %q", settings.RefuseGuests, settings.AcceptGuests)
+	}
+	if !settings.IsHost(s.URL) {
+		r.Fault(settings.SignInURL, "must be https and a host and nothing else, such as "+settings.PublicSignIn)
+	}
+	parts := []string{settings.ReviewOrigin, settings.SignInTenant, settings.SignInClientID}
+	isSet := func(name string) bool { return r.Text(name) != "" }
+	if slices.ContainsFunc(parts, isSet) {
+		for _, name := range parts {
+			if !isSet(name) {
+				r.Fault(name, "is not set; signing in to the review pages needs all of %s", strings.Join(parts, ", "))
+			}
+		}
+	}
+	c.SignIn = s
 }
 
 // secret returns the text of a secret. It is "" for a reference that was not replaced, which is a

@@ -96,6 +96,14 @@ func TestFaultsNameSettingAndCure(t *testing.T) {
 		"mail domain without a sign":      {[]string{settings.MailDomains, "gmx.de"}, []string{settings.MailDomains, "+gmx.de"}},
 		"status page with a path":         {[]string{settings.StatusOrigin, "https://status.contoso.com/signup"}, []string{settings.StatusOrigin, "without a path"}},
 		"form in the clear":               {[]string{settings.FormOrigin, "http://join.contoso.com"}, []string{settings.FormOrigin, "https"}},
+		"guests in other words":           {[]string{settings.SignInGuests, "yes"}, []string{settings.SignInGuests, "accept"}},
+		"a tenant by name":                {[]string{settings.SignInTenant, "contoso.com", settings.SignInClientID, someGUID, settings.ReviewOrigin, "https://reviews.contoso.com"}, []string{settings.SignInTenant, "1111"}},
+		"sign-in without an origin":       {[]string{settings.SignInTenant, someGUID, settings.SignInClientID, someGUID}, []string{settings.ReviewOrigin, "all of"}},
+		"sign-in to no registration":      {[]string{settings.SignInTenant, someGUID, settings.ReviewOrigin, "https://reviews.contoso.com"}, []string{settings.SignInClientID}},
+		"reviews of no tenant":            {[]string{settings.ReviewOrigin, "https://reviews.contoso.com"}, []string{settings.SignInTenant, settings.SignInClientID}},
+		"reviews with a path":             {[]string{settings.ReviewOrigin, "https://reviews.contoso.com/reviews"}, []string{settings.ReviewOrigin, "without a path"}},
+		"sign-in in the clear":            {[]string{settings.SignInURL, "http://login.microsoftonline.com"}, []string{settings.SignInURL, "https"}},
+		"sign-in with a path":             {[]string{settings.SignInURL, "https://login.microsoftonline.com/common"}, []string{settings.SignInURL, "https"}},
 		"status page in other words":      {[]string{settings.StatusPage, "all"}, []string{settings.StatusPage, "detailed"}},
 		"a short form key":                {[]string{settings.FormKeys, keyOne + " " + keyTwo[:31]}, []string{settings.FormKeys, "31 characters in key 2", "openssl"}},
 		"a placeholder":                   {[]string{settings.FormKeys, strings.Repeat("change-me", 4)}, []string{settings.FormKeys, "guess"}},
@@ -169,6 +177,33 @@ func TestStatusPageAloneUsesKeysOfForm(t *testing.T) {
 		t.Errorf("keys %v, error %v", c.Guards.FormKeys, err)
 	}
 }
+
+func TestSignIn(t *testing.T) {
+	c, err := read(false)
+	if err != nil || c.SignIn != (SignIn{URL: settings.PublicSignIn}) || c.SignIn.On() {
+		t.Errorf("by default %+v, %v", c.SignIn, err)
+	}
+	c, err = read(false, settings.SignInTenant, strings.ToUpper(someGUID), settings.SignInClientID, someGUID,
+		settings.ReviewOrigin, "https://reviews.contoso.com", settings.SignInURL, "https://login.microsoftonline.us/", settings.SignInGuests, "accept")
+	want := SignIn{"https://login.microsoftonline.us", someGUID, someGUID, "https://reviews.contoso.com", true}
+	if err != nil || c.SignIn != want || !c.SignIn.On() {
+		t.Errorf("%+v, %v, want %+v", c.SignIn, err, want)
+	}
+}
+
+func TestSignInOfNationalClouds(t *testing.T) {
+	for graph, want := range map[string]string{
+		"https://graph.microsoft.com": settings.PublicSignIn, "https://graph.microsoft.us/": "https://login.microsoftonline.us",
+		"https://dod-graph.microsoft.us": "https://login.microsoftonline.us", "https://microsoftgraph.chinacloudapi.cn": "https://login.partner.microsoftonline.cn",
+	} {
+		c, err := read(false, settings.GraphURL, graph)
+		if err != nil || c.SignIn.URL != want {
+			t.Errorf("%s: %q, %v", graph, c.SignIn.URL, err)
+		}
+	}
+}
+
+const someGUID = "aaaaaaaa-0000-4000-8000-00000000000a"
 
 func TestEverySettingIsDescribed(t *testing.T) {
 	seen := map[string]bool{}

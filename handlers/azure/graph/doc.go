@@ -5,7 +5,7 @@
 //	users.go     searches for users                      refusals.go  what Graph's words mean
 //	lookup.go    groups and sponsors by id               wire.go      middleware below the SDK
 //	permissions  what the app may do                     objects.go   bodies and answers
-//	sendmail.go  mails from a mailbox
+//	sendmail.go  mails from a mailbox            memberships  the groups of a person who signs in
 //
 // Every failure becomes a *problem.Error here that is safe to print: errors of the SDK can hold
 // redeem URLs, lose the HTTP status, or panic while they are printed.

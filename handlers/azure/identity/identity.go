@@ -1,6 +1,6 @@
-// Package identity provides tokens: those of the app's managed identity, and those of the Azure
-// CLI's sign-in for the command line. It reads the claims of a token and the failures of a
-// credential. It is the only package that imports azidentity.
+// Package identity provides tokens: those of the app's managed identity, those of the Azure CLI's
+// sign-in for the command line, and the assertions of an app registration. It reads the claims of
+// a token and the failures of a credential. It is the only package that imports azidentity.
 //
 // It must not know what a token is for: no Graph, no tables. It imports only policy of this
 // module.

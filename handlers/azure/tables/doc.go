@@ -13,6 +13,8 @@
 //	           rows that no look-up finds
 //	Poison     PartitionKey "poison": dead letters
 //	Policies   the rows that admins edit; the app only reads them
+//	Sessions   PartitionKey is the SHA-256 of the session's id, RowKey "session": who is signed in
+//	           to the review pages
 //
 // Requests, claims, seats and the gate are read and written by key, so no call becomes slower as
 // the tables fill.
@@ -24,6 +26,6 @@
 // therefore means "load it again and look", and does not mean that another writer was faster.
 //
 // It must not decide anything: it stores what package request defines, under ETags, with keys
-// that no outsider can choose. It imports only azure/internal/rest, policy, problem, request and
-// submission of this module.
+// that no outsider can choose. It imports only azure/internal/rest, policy, problem, request,
+// submission and web/session of this module.
 package tables

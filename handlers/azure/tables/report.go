@@ -105,10 +105,14 @@ type TableCheck struct {
 	Err     error // nil if it can be read
 }
 
-// CheckTables reads a row of each table, and says which tables can be read.
+// CheckTables reads a row of each table but Sessions, which no person may read, and says which
+// tables can be read.
 func (s *Store) CheckTables(ctx context.Context) []TableCheck {
 	var checks []TableCheck
 	for _, name := range Names() {
+		if name == sessionsTable {
+			continue
+		}
 		one := int32(1)
 		_, err := s.table(name).NewListEntitiesPager(&aztables.ListEntitiesOptions{Top: &one}).NextPage(ctx)
 		check := TableCheck{Table: name}

@@ -18,6 +18,7 @@ import (
 	"guestlist/handlers/policy"
 	"guestlist/handlers/problem"
 	"guestlist/handlers/request"
+	"guestlist/handlers/web/session"
 )
 
 // The names of the tables, behind Config.Prefix.
@@ -29,11 +30,12 @@ const (
 	tenantTable   = "Tenant"
 	poisonTable   = "Poison"
 	policiesTable = "Policies"
+	sessionsTable = "Sessions"
 )
 
 // Names returns the names of all tables. In Azure the deployment makes them.
 func Names() []string {
-	return []string{requestsTable, guestsTable, waitingTable, seatsTable, tenantTable, poisonTable, policiesTable}
+	return []string{requestsTable, guestsTable, waitingTable, seatsTable, tenantTable, poisonTable, policiesTable, sessionsTable}
 }
 
 // How long a call may take when the service is slow: three tries of three seconds with at most
@@ -65,8 +67,8 @@ type Config struct {
 	// be https.
 	ServiceURL string
 	// Credential signs in at ServiceURL. It needs the role Storage Table Data Contributor on the
-	// tables Requests, Guests, Waiting, Seats, Tenant and Poison, and Storage Table Data Reader on
-	// Policies.
+	// tables Requests, Guests, Waiting, Seats, Tenant and Poison, Storage Table Data Reader on
+	// Policies, and, for sessions, Storage Table Data Contributor on Sessions.
 	Credential azcore.TokenCredential
 	// Prefix is put before the names of the tables: letters and digits, beginning with a letter.
 	// Empty in Azure; tests use it to share an account.
@@ -84,8 +86,8 @@ type Config struct {
 	Transport azpolicy.Transporter
 }
 
-// A Store implements the ports of package request in Azure Table Storage. It holds no state of
-// its own and may be used by several goroutines at once.
+// A Store implements the ports of package request, and session.Store, in Azure Table Storage. It
+// holds no state of its own and may be used by several goroutines at once.
 //
 // Errors are *problem.Error as [request.Store] says. The SDK's errors are not wrapped: they hold
 // addresses, payloads and URLs.
@@ -93,7 +95,7 @@ type Store struct {
 	service *aztables.ServiceClient
 	prefix  string
 
-	requests, guests, waiting, seats, tenant, poison, policies *aztables.Client
+	requests, guests, waiting, seats, tenant, poison, policies, sessions *aztables.Client
 
 	log      *slog.Logger
 	pageTime time.Duration
@@ -109,6 +111,7 @@ var (
 	_ request.Records    = (*Store)(nil)
 	_ request.StrayStore = (*Store)(nil)
 	_ request.MailStore  = (*Store)(nil)
+	_ session.Store      = (*Store)(nil)
 )
 
 // New returns a Store. It makes no call: an account that can't be reached shows at the first one.
@@ -133,6 +136,7 @@ func New(config Config) (*Store, error) {
 	s := &Store{service: service, prefix: config.Prefix, log: log, pageTime: config.PageTime, onPage: config.OnPage, pageSize: pageSize}
 	s.requests, s.guests, s.waiting = s.table(requestsTable), s.table(guestsTable), s.table(waitingTable)
 	s.seats, s.tenant, s.poison, s.policies = s.table(seatsTable), s.table(tenantTable), s.table(poisonTable), s.table(policiesTable)
+	s.sessions = s.table(sessionsTable)
 	return s, nil
 }
 

@@ -33,7 +33,7 @@ func TestUnknownCodesAndThoseOfDirectoryAreInternalErrors(t *testing.T) {
 func TestPasses(t *testing.T) {
 	passing := map[problem.Code]bool{
 		problem.Internal: true, problem.Conflict: true, problem.StorageUnavailable: true,
-		problem.RecordUnreadable: true, problem.CaptchaUnavailable: true, problem.TooManyRequests: true, "weather": true,
+		problem.RecordUnreadable: true, problem.CaptchaUnavailable: true, problem.SignInUnavailable: true, problem.TooManyRequests: true, "weather": true,
 	}
 	for _, code := range append(problem.Codes(), "weather") {
 		if Passes(code) != passing[code] {

@@ -457,10 +457,11 @@ func place(scope string) string {
 }
 
 func TestRightsAreTheNarrowestThatWork(t *testing.T) {
+	// Nobody has a right on Sessions before an app serves the review pages.
 	state := func(who string) []string {
 		list := []string{who + ": Storage Table Data Reader on table Policies"}
 		for _, name := range tables.Names() {
-			if name != "Policies" {
+			if name != "Policies" && name != "Sessions" {
 				list = append(list, who+": Storage Table Data Contributor on table "+name)
 			}
 		}
