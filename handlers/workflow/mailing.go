@@ -41,6 +41,8 @@ const (
 	// believedDenials is how often the service is believed that it has not taken a mail. After that
 	// each counts for the mailbox: it may take every one and deny it.
 	believedDenials = 4
+	// waitsTold is how many waits of a mail are in the history at most.
+	waitsTold = 10
 	// mailLook is how long after a mail the service is asked what became of it. A second look
 	// follows while it does not know, and mailLooks is when none does any more.
 	mailLook  = 10 * time.Minute
@@ -377,6 +379,14 @@ func (j *job) saveMailbox(ctx context.Context, mailbox request.Mailbox) (request
 	}
 	j.mailbox = &saved
 	return saved, nil
+}
+
+// recordWait records why a mail waits. Reasons may take turns for days, so only the first ones are in
+// the history; the request says which is the last.
+func (j *job) recordWait(outcome mailOutcome) {
+	if j.Request.Attempt < waitsTold {
+		j.Record(outcome.what, outcome.why)
+	}
 }
 
 // noteStatus writes down what the service says of a mail, and when to look at it again.

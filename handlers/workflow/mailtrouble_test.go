@@ -549,3 +549,35 @@ func TestOneMailInTroubleReportsNoOthers(t *testing.T) {
 	w.settle(20)
 	w.wantLine(workflow.LogMailsStopped, 0)
 }
+
+// TestWaitsWhoseReasonsTakeTurnsAddFewEvents: a mail may be tried for days.
+func TestWaitsWhoseReasonsTakeTurnsAddFewEvents(t *testing.T) {
+	for _, byDefault := range []bool{true, false} {
+		w := newMailWorld(t, func(c *workflow.Config) { c.ProofByDefault = byDefault })
+		w.row("contoso.com", "row", "Action", "invite")
+		calls := 0
+		id := w.submit("ana@contoso.com")
+		for range 70 * 6 {
+			w.on("SendMail", before, -1, func() error {
+				calls++
+				return problem.New([]problem.Code{request.MailThrottled, request.MailUnreached}[calls%2], "the test says so")
+			})
+			w.settleMinutes(10)
+		}
+		if n := w.load(id).Events; calls < 20 || n > 20 {
+			t.Errorf("after %d calls: %d events: %v", calls, n, w.whats(id))
+		}
+	}
+}
+
+// TestUnreadableMailboxKeepsNoDataFromErasure: what is known about it only spares it mails.
+func TestUnreadableMailboxKeepsNoDataFromErasure(t *testing.T) {
+	w := newMailWorld(t)
+	w.row("contoso.com", "row", "Action", "invite")
+	id := w.signUp("ana@contoso.com")
+	w.on("Mailbox", before, -1, func() error { return problem.New(problem.RecordUnreadable, "the test says so") })
+	w.carryOut(submission.Withdraw, id)
+	w.interrupt = nil
+	w.settle(25) // its due entry
+	w.wantErased(id)
+}

@@ -81,7 +81,7 @@ func (j *job) payOwed(ctx context.Context) (next, error) {
 	}
 	if r.Owed.Why != outcome.why {
 		r.Owed.Why = outcome.why
-		j.Record(outcome.what, outcome.why)
+		j.recordWait(outcome)
 	}
 	return j.postpone(ctx, outcome.wait)
 }

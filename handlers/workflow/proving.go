@@ -147,7 +147,8 @@ func (j *job) sendCode(ctx context.Context) (next, error) {
 func (j *job) waitUntilProof(ctx context.Context, outcome mailOutcome) (next, error) {
 	left := j.Request.Proof.Wanted.Add(request.CodePatience).Sub(j.config.Now())
 	if j.Request.Reason != outcome.why {
-		j.transition(request.Proving, outcome.what, outcome.why)
+		j.Request.Reason = outcome.why
+		j.recordWait(outcome)
 	}
 	return j.postpone(ctx, max(time.Second, min(outcome.wait, left)))
 }
@@ -290,6 +291,11 @@ func (j *job) closeMailbox(ctx context.Context) (next, error) {
 		return proceed, nil
 	}
 	mailbox, err := j.mailboxOf(ctx)
+	if problem.CodeOf(err) == problem.RecordUnreadable {
+		// It gets no mails as long as that lasts, and erasing does not wait.
+		j.log.ErrorContext(ctx, LogUnreadable, "error", err)
+		return proceed, nil
+	}
 	if err != nil {
 		return stop, err
 	}
