@@ -395,7 +395,10 @@ func (r *run) wantOrder(by *call) {
 		since, parked := r.parked[older]
 		// Of two that are resumed at once the younger may be faster.
 		atOnce := begun.Sub(r.resumed[older]) < 2*time.Minute ||
-			slices.ContainsFunc(r.running, func(c *call) bool { return c.about == older })
+			slices.ContainsFunc(r.running, func(c *call) bool { return c.about == older }) ||
+			slices.ContainsFunc(r.messages, func(m *message) bool {
+				return m.ID == older && !m.dead && !m.passedOver && !m.visible.After(begun)
+			})
 		if !parked || atOnce || seated && r.fullFor(older, by) || !r.sameShare(id, older) || r.recorded[older].State != request.Parked ||
 			begun.Sub(since) < orderSlack || r.heldBack(older) || id.Issued().Sub(older.Issued()) < orderAge {
 			continue

@@ -494,7 +494,7 @@ func (r *run) wantSoon(record request.Request) {
 	directory := record.Owed.Kind != request.DecisionMail && (r.gate.Cause != "" || r.gate.Stop.Stands() ||
 		r.config.pace.Daily > 0 || r.config.pace.Spacing > time.Second || r.tenant.Stopped != "" ||
 		r.gate.HeldUntil.After(since) || r.unlucky[address] != "" || r.failures[record.ID] > 0)
-	excused := r.skewed() || lately >= ownMailsPerDay || r.mails.quota.PerHour < 20 ||
+	excused := r.skewed() || lately >= ownMailsPerDay || r.mails.quota.PerHour < 20 || r.mails.quota.PerMinute < 2 ||
 		r.now.Sub(r.suppressedAt[address]) < request.SuppressedFor+time.Minute ||
 		r.heldBack(record.ID) || directory
 	switch {
