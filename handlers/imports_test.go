@@ -42,6 +42,8 @@ var rules = []rule{
 	{"request/memstore", "policy problem request submission"},
 	{"request/storetest", "policy problem request submission"},
 	{"request/mailertest", "problem request submission"},
+	{"request/mempeople", "policy problem request submission"},
+	{"request/peopletest", "problem request submission"},
 
 	// The work.
 	{"i18n", ""},
@@ -113,8 +115,8 @@ var sdks = []struct{ imported, by string }{
 
 // unlinked lists the packages that a program must not contain, not even indirectly.
 var unlinked = []struct{ program, packages string }{
-	{"cmd/handler", "dev/... operate policy/lint policy/rowfile request/mailertest request/memstore request/storetest web/internal/pagetest web/session/sessiontest testing/... net/http/httptest"},
-	{"cmd/guestlist", "dev/... request/mailertest request/memstore request/storetest web/internal/pagetest web/session/sessiontest web/signin testing/... net/http/httptest"},
+	{"cmd/handler", "dev/... operate policy/lint policy/rowfile request/mailertest request/mempeople request/memstore request/peopletest request/storetest web/internal/pagetest web/session/sessiontest testing/... net/http/httptest"},
+	{"cmd/guestlist", "dev/... request/mailertest request/mempeople request/memstore request/peopletest request/storetest web/internal/pagetest web/session/sessiontest web/signin testing/... net/http/httptest"},
 }
 
 // impure lists the standard packages that policy and submission must not import, because a

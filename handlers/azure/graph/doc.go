@@ -6,6 +6,7 @@
 //	lookup.go    groups and sponsors by id               wire.go      middleware below the SDK
 //	permissions  what the app may do                     objects.go   bodies and answers
 //	sendmail.go  mails from a mailbox            memberships  the groups of a person who signs in
+//	people.go    who people are who decide
 //
 // Every failure becomes a *problem.Error here that is safe to print: errors of the SDK can hold
 // redeem URLs, lose the HTTP status, or panic while they are printed.

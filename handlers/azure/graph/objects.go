@@ -111,14 +111,25 @@ type user struct {
 	UserType          string   `json:"userType"`
 	CreationType      string   `json:"creationType"`
 	ExternalUserState string   `json:"externalUserState"`
+	PreferredLanguage string   `json:"preferredLanguage"`
 	AccountEnabled    *bool    `json:"accountEnabled"` // nil if the answer leaves it out
 	DeletedDateTime   string   `json:"deletedDateTime"`
 }
 
-// userPage is a page of an answer with users.
-type userPage struct {
-	Users    []*user `json:"value"` // nil if the answer has no list; an entry is nil for a gap in it
-	NextLink string  `json:"@odata.nextLink"`
+// page is a page of an answer that is a list.
+type page[T any] struct {
+	Entries  []*T   `json:"value"` // nil if the answer has no list; an entry is nil for a gap in it
+	NextLink string `json:"@odata.nextLink"`
+}
+
+// groupIDs are groups to be looked at.
+type groupIDs struct {
+	IDs []string `json:"groupIds"`
+}
+
+// foundIDs are those of the groups that somebody is in.
+type foundIDs struct {
+	IDs []string `json:"value"` // nil if the answer has no list
 }
 
 // group is a group of the tenant.

@@ -48,6 +48,23 @@ var answeredObjects = map[string]struct {
 			return looks["Principal"](ctx, c, group)
 		},
 	},
+	"a person": {
+		map[string]any{"id": guest, "mail": email, "otherMails": []string{email}, "proxyAddresses": []string{"smtp:" + email},
+			"userPrincipalName": "ana_contoso.com#EXT#@tenant.example", "userType": "Guest", "externalUserState": "Accepted", "accountEnabled": true},
+		func(object map[string]any) any { return object },
+		asking("Person"),
+	},
+	"the groups that a person is in": {
+		map[string]any{"value": []string{group}},
+		func(object map[string]any) any { return object },
+		asking("MemberOf"),
+	},
+	"an addressee": {
+		map[string]any{"id": guest, "mail": email, "preferredLanguage": "pt", "userPrincipalName": "ana_contoso.com#EXT#@tenant.example",
+			"userType": "Guest", "accountEnabled": true},
+		func(object map[string]any) any { return map[string]any{"value": []any{object}} },
+		asking("Addressees"),
+	},
 	"a group": {
 		map[string]any{"id": group, "displayName": "Partners", "groupTypes": []string{}, "securityEnabled": true, "mailEnabled": false,
 			"isAssignableToRole": true, "onPremisesSyncEnabled": true, "isManagementRestricted": true},
@@ -56,6 +73,13 @@ var answeredObjects = map[string]struct {
 			return looks["Group"](ctx, c, group)
 		},
 	},
+}
+
+func asking(name string) func(context.Context, *testing.T, *graph.Client) error {
+	return func(ctx context.Context, _ *testing.T, c *graph.Client) error {
+		_, err := asks[name](ctx, c)
+		return err
+	}
 }
 
 func encoded(t *testing.T, value any) string {

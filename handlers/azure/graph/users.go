@@ -219,14 +219,11 @@ func (c *Client) find(ctx context.Context, doing string, address submission.Addr
 	}
 	var found holders
 	for range maxPages {
-		page, err := c.page(ctx, doing, address, search)
+		page, err := readPage[user](ctx, c, doing, classifyRead, search, address.String())
 		if err != nil {
 			return holders{}, err
 		}
-		for _, holder := range page.Users {
-			if holder == nil {
-				return unusable("the list in the answer has a gap")
-			}
+		for _, holder := range page.Entries {
 			if !holds(holder, address.String()) {
 				continue
 			}
@@ -257,22 +254,28 @@ func (c *Client) find(ctx context.Context, doing string, address submission.Addr
 	return holders{}, problem.New(request.DirectoryUnknown, "%s: the first %d pages of the answer have nobody with the address, and there are more", doing, maxPages)
 }
 
-// page gets one page of the answer to a search.
-func (c *Client) page(ctx context.Context, doing string, address submission.Address, search *abs.RequestInformation) (userPage, error) {
-	var page userPage
+// readPage gets one page of an answer that is a list without gaps. Errors don't repeat what is
+// private.
+func readPage[T any](
+	ctx context.Context, c *Client, doing string, classify func(*answerError) problem.Code,
+	call *abs.RequestInformation, private ...string,
+) (page[T], error) {
+	var read page[T]
 	err := c.call(ctx, operation{
 		doing:    doing,
 		want:     []int{http.StatusOK},
-		classify: classifyRead,
-		private:  []string{address.String()},
-	}, func(ctx context.Context) error { return c.send(ctx, search, &page) })
-	if err != nil {
-		return userPage{}, err
+		classify: classify,
+		private:  private,
+	}, func(ctx context.Context) error { return c.send(ctx, call, &read) })
+	switch {
+	case err != nil:
+		return page[T]{}, err
+	case read.Entries == nil:
+		return page[T]{}, problem.New(request.DirectoryUnavailable, "%s: the answer has no list", doing)
+	case slices.Contains(read.Entries, nil):
+		return page[T]{}, problem.New(request.DirectoryUnavailable, "%s: the list in the answer has a gap", doing)
 	}
-	if page.Users == nil {
-		return userPage{}, problem.New(request.DirectoryUnavailable, "%s: the answer has no list", doing)
-	}
-	return page, nil
+	return read, nil
 }
 
 // holds reports whether the user has the address.

@@ -41,6 +41,8 @@ type Group struct {
 	RefusesGuests bool `json:"refusesGuests,omitempty"`
 	// MaxMembers, if set, is with how many members the group is full.
 	MaxMembers int `json:"maxMembers,omitempty"`
+	// HiddenMembers: only an app with a permission of its own sees who is in the group.
+	HiddenMembers bool `json:"hiddenMembers,omitempty"`
 }
 
 func (g Group) check() error {

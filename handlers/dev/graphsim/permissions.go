@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 )
 
 // Deny forbids the caller what the names name, and nothing else: permissions, such as
@@ -21,13 +22,15 @@ func (s *Server) Deny(names ...string) error {
 	return nil
 }
 
-// needs reports whether the name is that of the route or of its permission.
-func (r *route) needs(name string) bool { return name == r.permission || name == r.pattern }
+// needs reports whether the name is that of the route or of one of its permissions.
+func (r *route) needs(name string) bool {
+	return name == r.pattern || slices.Contains(strings.Fields(r.permission), name)
+}
 
 func knownPermissions() []string {
 	var known []string
 	for _, r := range routes {
-		known = append(known, r.permission)
+		known = append(known, strings.Fields(r.permission)...)
 	}
 	slices.Sort(known)
 	return slices.Compact(known)

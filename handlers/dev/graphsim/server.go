@@ -41,6 +41,11 @@ type Config struct {
 	KnowsAnyGroup bool
 	// Users are users that were there before, see [Server.AddUser].
 	Users []User
+	// Memberships are memberships that were there before, see [Server.AddToGroup].
+	Memberships []Membership
+	// RefusesUnknownGroups makes a check of memberships fail if one of the ids is no group. Graph's
+	// documentation does not say; by default they count as groups that nobody is in.
+	RefusesUnknownGroups bool
 	// Denied is what the caller may not do, see [Server.Deny].
 	Denied []string
 	// Granted is what the caller may do besides, see [Server.Grant].
@@ -112,6 +117,12 @@ func New(config Config) (*Server, error) {
 			s.tenant.Users = append(s.tenant.Users, user)
 		}
 	}
+	for _, membership := range config.Memberships {
+		err := s.AddToGroup(membership.GroupID, membership.GuestID)
+		if err != nil {
+			return nil, fmt.Errorf("graphsim: %w", err)
+		}
+	}
 	err = errors.Join(s.Deny(config.Denied...), s.Grant(config.Granted...))
 	if err != nil {
 		return nil, fmt.Errorf("graphsim: %w", err)
@@ -167,7 +178,11 @@ func about(w http.ResponseWriter, _ *http.Request) {
   POST /v1.0/users/{id}/sendMail          send a mail from a mailbox
   GET  /v1.0/users?$filter=...            find a user by address
   GET  /v1.0/users/{id}                   read a user
+  POST /v1.0/users/{id}/checkMemberGroups find out which of some groups a user is in
+  GET  /v1.0/groups?$filter=...           find groups by id
   GET  /v1.0/groups/{id}                  read a group
+  GET  /v1.0/groups/{id}/transitiveMembers/microsoft.graph.user
+                                          list the users in a group
   POST /v1.0/groups/{id}/members/$ref     add a user to a group
   GET  /v1.0/directory/deletedItems/microsoft.graph.user?$filter=...
                                           find a deleted user by address
@@ -175,7 +190,8 @@ func about(w http.ResponseWriter, _ *http.Request) {
   GET  /stand-in/invitations              what it was asked to send
   GET  /stand-in/mails                    what it was told to send from a mailbox
   GET  /stand-in/users                    who is in the tenant
-  GET  /stand-in/memberships              who is in which group
+  POST, DELETE, GET /stand-in/memberships put a user or a group into a group, take it out of it,
+                                          see who is in which
   GET  /stand-in/calls                    how often each route was called
   GET, POST /stand-in/redeem?rd=...       the page of a redeem URL; accept the invitation
   POST, GET, DELETE /stand-in/faults      make it fail, see what is ordered, stop that
@@ -192,7 +208,7 @@ func about(w http.ResponseWriter, _ *http.Request) {
 // A route is one operation of Graph.
 type route struct {
 	pattern    string                                    // its name in Calls
-	permission string                                    // the least that Graph wants from an app
+	permission string                                    // the least that Graph wants from an app; all of several
 	writes     int                                       // what it costs of the limit of writes
 	serve      func(s *Server, c *call, id string) reply // with s.mu held
 }
@@ -202,8 +218,11 @@ var routes = []route{
 	{"POST /v1.0/users/{id}/sendMail", "Mail.Send", 0, (*Server).sendMail},
 	{"GET /v1.0/users", "User.Read.All", 0, (*Server).listUsers},
 	{"GET /v1.0/users/{id}", "User.Read.All", 0, (*Server).getUser},
+	{"POST /v1.0/users/{id}/checkMemberGroups", "User.Read.All GroupMember.Read.All", 0, (*Server).checkMemberGroups},
 	{"GET /v1.0/directory/deletedItems/microsoft.graph.user", "User.Read.All", 0, (*Server).listDeletedUsers},
+	{"GET /v1.0/groups", "GroupMember.Read.All", 0, (*Server).listGroups},
 	{"GET /v1.0/groups/{id}", "GroupMember.Read.All", 0, (*Server).getGroup},
+	{"GET /v1.0/groups/{id}/transitiveMembers/microsoft.graph.user", "User.Read.All GroupMember.Read.All", 0, (*Server).listUsersInGroup},
 	{"POST /v1.0/groups/{id}/members/$ref", "GroupMember.ReadWrite.All", 1, (*Server).addMember},
 }
 
@@ -379,7 +398,9 @@ func (s *Server) newGUID() string {
 }
 
 // isGUID does not share policy.ParseGUID: a stand-in must not check with the code that it tests.
-var isGUID = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`).MatchString
+var isGUID = regexp.MustCompile("^" + guids.String() + "$").MatchString
+
+var guids = regexp.MustCompile(`[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}`)
 
 // decodeStrict decodes one JSON value. Properties must be known by exactly their names, and given
 // once.

@@ -61,12 +61,14 @@ func copied[T any](list []T) []T { return append([]T{}, list...) }
 type page func(s *Server, r *http.Request) (status int, answer any)
 
 var pages = map[string]page{
-	"GET /stand-in/invitations": shown((*Server).Invitations),
-	"GET /stand-in/mails":       shown((*Server).Mails),
-	"GET /stand-in/memberships": shown((*Server).Memberships),
-	"GET /stand-in/users":       shown((*Server).users),
-	"GET /stand-in/calls":       shown((*Server).Calls),
-	"GET /stand-in/faults":      shown((*Server).Faults),
+	"GET /stand-in/invitations":    shown((*Server).Invitations),
+	"GET /stand-in/mails":          shown((*Server).Mails),
+	"GET /stand-in/memberships":    shown((*Server).Memberships),
+	"POST /stand-in/memberships":   ordered((*Server).takeMembership),
+	"DELETE /stand-in/memberships": ordered((*Server).dropMembership),
+	"GET /stand-in/users":          shown((*Server).users),
+	"GET /stand-in/calls":          shown((*Server).Calls),
+	"GET /stand-in/faults":         shown((*Server).Faults),
 	"DELETE /stand-in/faults": func(s *Server, _ *http.Request) (int, any) {
 		s.ClearFaults()
 		return http.StatusNoContent, nil

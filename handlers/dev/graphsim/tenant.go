@@ -42,7 +42,8 @@ type User struct {
 	Sponsors          []string `json:"sponsors"`
 	Disabled          bool     `json:"disabled"`
 	// ProxyAddresses are further addresses, as in "smtp:ana@contoso.com". Mail need not be listed.
-	ProxyAddresses []string `json:"proxyAddresses,omitempty"`
+	ProxyAddresses    []string `json:"proxyAddresses,omitempty"`
+	PreferredLanguage string   `json:"preferredLanguage,omitempty"` // BCP 47
 	// Deleted users are found only among the deleted ones, and can be restored.
 	Deleted bool `json:"deleted,omitempty"`
 	// DeletedAt is when a deleted user was deleted.
@@ -55,11 +56,11 @@ type User struct {
 	CreatedAt time.Time `json:"createdAt,omitzero"`
 }
 
-// Membership is a user's place in a group.
+// Membership is a place in a group.
 type Membership struct {
 	GroupID string `json:"groupId"`
-	GuestID string `json:"guestId"`
-	At      string `json:"at"` // RFC 3339, UTC
+	GuestID string `json:"guestId"` // a user, or a group in the group
+	At      string `json:"at"`      // RFC 3339, UTC
 }
 
 // tenant is the state that survives a restart, each list oldest first.

@@ -2,6 +2,7 @@ package graphsim
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 	"strconv"
@@ -21,6 +22,7 @@ var userProperties = map[string]func(*User) any{
 	"creationType":      func(u *User) any { return orNull(u.CreationType) },
 	"accountEnabled":    func(u *User) any { return !u.Disabled },
 	"proxyAddresses":    func(u *User) any { return u.proxyAddresses() },
+	"preferredLanguage": func(u *User) any { return orNull(u.PreferredLanguage) },
 	"deletedDateTime":   func(u *User) any { return orNull(u.DeletedAt) },
 }
 
@@ -59,33 +61,46 @@ const (
 )
 
 // listUsers serves GET /v1.0/users.
-func (s *Server) listUsers(c *call, _ string) reply { return s.list(c, "users", s.visible) }
+func (s *Server) listUsers(c *call, _ string) reply { return s.listUsersWho(c, "users", s.visible) }
 
 // listDeletedUsers serves GET /v1.0/directory/deletedItems/microsoft.graph.user.
 func (s *Server) listDeletedUsers(c *call, _ string) reply {
-	return s.list(c, "directoryObjects/microsoft.graph.user", func(u *User) bool { return u.Deleted })
+	return s.listUsersWho(c, "directoryObjects/microsoft.graph.user", func(u *User) bool { return u.Deleted })
 }
 
-// list serves a search among the users for which among is true.
-func (s *Server) list(c *call, set string, among func(*User) bool) reply {
+// listUsersWho serves a search among the users for which among is true.
+func (s *Server) listUsersWho(c *call, set string, among func(*User) bool) reply {
+	var all []*User
+	for i := range s.tenant.Users {
+		if among(&s.tenant.Users[i]) {
+			all = append(all, &s.tenant.Users[i])
+		}
+	}
+	return list(s, c, set, "user", defaultProperties, userProperties, userFilters, all)
+}
+
+// list serves a search among the objects.
+func list[T any](
+	s *Server, c *call, set, kind string, all []string, known map[string]func(T) any, filters filters, objects []T,
+) reply {
 	bad := func(code, message string) reply { return s.refuse(c, http.StatusBadRequest, code, message) }
 	options, fault := c.options()
 	if fault != "" {
 		return bad("BadRequest", fault)
 	}
-	selected, top, count := defaultProperties, defaultTop, false
-	matches := func(*User) bool { return true }
+	selected, top, skip, count := all, defaultTop, 0, false
+	matches := func(T) bool { return true }
 	eventual := strings.EqualFold(c.Header.Get("ConsistencyLevel"), "eventual")
 	var err error
 	for name, value := range options {
 		switch name {
 		case "$filter":
-			matches, err = parseFilter(value)
+			matches, err = parseFilter(value, filters, known)
 			if err != nil {
 				return bad("Request_UnsupportedQuery", "Unsupported or invalid query filter clause: "+err.Error()+".")
 			}
 		case "$select":
-			selected, fault = parseSelect(value, "user", userProperties)
+			selected, fault = parseSelect(value, kind, known)
 			if fault != "" {
 				return bad("BadRequest", fault)
 			}
@@ -99,32 +114,38 @@ func (s *Server) list(c *call, set string, among func(*User) bool) reply {
 				return bad("Request_BadRequest", "$count needs the header ConsistencyLevel: eventual.")
 			}
 			count = value == "true"
+		case "$skiptoken":
+			skip, err = strconv.Atoi(value)
+			if err != nil || skip < 1 {
+				return bad("Directory_ExpiredPageToken", "The specified page token value has expired or is invalid.")
+			}
 		default:
 			return bad("Request_UnsupportedQuery", "The stand-in does not know the query option "+name+".")
 		}
 	}
 
-	var found []*User
-	for i := range s.tenant.Users {
-		if among(&s.tenant.Users[i]) && matches(&s.tenant.Users[i]) {
-			found = append(found, &s.tenant.Users[i])
+	var found []T
+	for _, object := range objects {
+		if matches(object) {
+			found = append(found, object)
 		}
 	}
 	answer := map[string]any{"@odata.context": c.base + "/v1.0/$metadata#" + set + "(" + strings.Join(selected, ",") + ")"}
 	if count {
 		answer["@odata.count"] = len(found)
 	}
+	found = found[min(skip, len(found)):]
 	if len(found) > top {
 		found = found[:top]
 		query := c.URL.Query()
-		query.Set("$skiptoken", "more")
+		query.Set("$skiptoken", strconv.Itoa(skip+top))
 		answer["@odata.nextLink"] = c.base + c.URL.Path + "?" + query.Encode()
 	}
 	list := []map[string]any{}
-	for _, user := range found {
+	for _, object := range found {
 		entry := map[string]any{}
 		for _, property := range selected {
-			entry[property] = userProperties[property](user)
+			entry[property] = known[property](object)
 		}
 		list = append(list, entry)
 	}
@@ -132,20 +153,32 @@ func (s *Server) list(c *call, set string, among func(*User) bool) reply {
 	return reply{status: http.StatusOK, body: answer}
 }
 
-// parseFilter parses a filter for what identifies a user:
+// filters are the names of the properties that can be filtered.
+type filters struct{ texts, collections []string }
+
+var userFilters = filters{
+	texts:       []string{"id", "mail", "userPrincipalName"},
+	collections: []string{"otherMails", "proxyAddresses"},
+}
+
+// maxIn is how many values Graph takes in a list after "in".
+const maxIn = 15
+
+// parseFilter parses a filter for what identifies an object:
 //
 //	filter = term *(" or " term)
 //	term   = property " eq " string
+//	       / property " in (" string *("," string) ")"
 //	       / collection "/any(" name ":" name " eq " string ")"
 //
 // A string stands in single quotes, with a quote inside it doubled. Comparisons ignore case,
 // except that of a proxy address's kind: SMTP: is the primary address, smtp: any other, and
 // nothing says that Graph takes one for the other.
-func parseFilter(text string) (func(*User) bool, error) {
+func parseFilter[T any](text string, can filters, known map[string]func(T) any) (func(T) bool, error) {
 	p := &filterParser{rest: text}
-	var terms []func(*User) bool
+	var terms []func(T) bool
 	for {
-		term, err := p.term()
+		term, err := parseTerm(p, can, known)
 		if err != nil {
 			return nil, err
 		}
@@ -157,9 +190,36 @@ func parseFilter(text string) (func(*User) bool, error) {
 			return nil, errors.New("only 'or' can join terms here")
 		}
 	}
-	return func(u *User) bool {
-		return slices.ContainsFunc(terms, func(matches func(*User) bool) bool { return matches(u) })
+	return func(object T) bool {
+		return slices.ContainsFunc(terms, func(matches func(T) bool) bool { return matches(object) })
 	}, nil
+}
+
+func parseTerm[T any](p *filterParser, can filters, known map[string]func(T) any) (func(T) bool, error) {
+	name := p.name()
+	switch {
+	case slices.Contains(can.texts, name):
+		values, err := p.values(name)
+		if err != nil {
+			return nil, err
+		}
+		return func(object T) bool {
+			property, isText := known[name](object).(string)
+			return isText && slices.ContainsFunc(values, func(value string) bool { return strings.EqualFold(property, value) })
+		}, nil
+	case slices.Contains(can.collections, name):
+		value, err := p.anyOf(name)
+		if err != nil {
+			return nil, err
+		}
+		return func(object T) bool {
+			return slices.ContainsFunc(known[name](object).([]string), func(element string) bool {
+				return strings.EqualFold(element, value) && (name != "proxyAddresses" || proxyKind(element) == proxyKind(value))
+			})
+		}, nil
+	default:
+		return nil, errors.New("the property '" + name + "' can't be filtered")
+	}
 }
 
 type filterParser struct{ rest string }
@@ -170,44 +230,52 @@ func (p *filterParser) take(prefix string) bool {
 	return found
 }
 
-func (p *filterParser) term() (func(*User) bool, error) {
-	name := p.name()
-	switch name {
-	case "id", "mail", "userPrincipalName":
-		if !p.take(" eq ") {
-			return nil, errors.New("only 'eq' is known for the property '" + name + "'")
-		}
+// values takes what follows the name of a text: an operator, and what the text may be.
+func (p *filterParser) values(name string) ([]string, error) {
+	if p.take(" eq ") {
 		value, err := p.quoted()
-		if err != nil {
-			return nil, err
-		}
-		return func(u *User) bool {
-			property, isText := userProperties[name](u).(string)
-			return isText && strings.EqualFold(property, value)
-		}, nil
-	case "otherMails", "proxyAddresses":
-		if !p.take("/any(") {
-			return nil, errors.New("only 'any' is known for the collection '" + name + "'")
-		}
-		variable := p.name()
-		if variable == "" || !p.take(":") || p.name() != variable || !p.take(" eq ") {
-			return nil, errors.New("'any' needs the form any(x:x eq '...')")
-		}
-		value, err := p.quoted()
-		if err != nil {
-			return nil, err
-		}
-		if !p.take(")") {
-			return nil, errors.New("'any' is not closed")
-		}
-		return func(u *User) bool {
-			return slices.ContainsFunc(userProperties[name](u).([]string), func(element string) bool {
-				return strings.EqualFold(element, value) && (name != "proxyAddresses" || proxyKind(element) == proxyKind(value))
-			})
-		}, nil
-	default:
-		return nil, errors.New("the property '" + name + "' can't be filtered")
+		return []string{value}, err
 	}
+	if !p.take(" in (") {
+		return nil, errors.New("only 'eq' and 'in' are known for the property '" + name + "'")
+	}
+	var values []string
+	for {
+		value, err := p.quoted()
+		if err != nil {
+			return nil, err
+		}
+		values = append(values, value)
+		if p.take(")") {
+			break
+		}
+		if !p.take(",") {
+			return nil, errors.New("'in' needs the form in ('...','...')")
+		}
+	}
+	if len(values) > maxIn {
+		return nil, fmt.Errorf("too many values in the list of 'in': %d; at most %d are allowed", len(values), maxIn)
+	}
+	return values, nil
+}
+
+// anyOf takes what follows the name of a collection, and returns what one element must be.
+func (p *filterParser) anyOf(name string) (string, error) {
+	if !p.take("/any(") {
+		return "", errors.New("only 'any' is known for the collection '" + name + "'")
+	}
+	variable := p.name()
+	if variable == "" || !p.take(":") || p.name() != variable || !p.take(" eq ") {
+		return "", errors.New("'any' needs the form any(x:x eq '...')")
+	}
+	value, err := p.quoted()
+	if err != nil {
+		return "", err
+	}
+	if !p.take(")") {
+		return "", errors.New("'any' is not closed")
+	}
+	return value, nil
 }
 
 func proxyKind(address string) string {

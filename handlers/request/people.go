@@ -1,0 +1,69 @@
+package request
+
+import (
+	"context"
+	"slices"
+
+	"guestlist/handlers/submission"
+)
+
+// Person is a user of the tenant as far as it matters for what the user may decide.
+type Person struct {
+	ID      string // object id in lower case
+	Enabled bool   // may sign in
+	Guest   bool   // a guest by user type; an external user who was made a member is none
+	// Addresses are all addresses that the person is known by, in lower case, sorted, each once:
+	// mail, sign-in name, other mails and proxy addresses.
+	Addresses []string
+}
+
+// Has reports whether the address is one of the person's.
+func (p Person) Has(address submission.Address) bool {
+	return slices.ContainsFunc(p.Addresses, func(own string) bool {
+		// The directory may have an international domain in letters.
+		parsed, err := submission.ParseAddress(own)
+		return own != "" && own == address.String() || err == nil && parsed == address
+	})
+}
+
+// Addressee is a person who can be written to.
+type Addressee struct {
+	ID       string // object id in lower case
+	Address  submission.Address
+	Language string // that the person prefers, BCP 47; empty if the directory has none
+	Guest    bool   // as for [Person]
+}
+
+// Addressees are those whom a list of users and groups stands for at this moment. All ids are in
+// lower case, each once and in one list only; the lists are sorted by id.
+type Addressees struct {
+	People []Addressee
+	// Crowds are groups with more users than asked for. Members are among People only for another
+	// reason.
+	Crowds []string
+	// Unreachable are users who may sign in and have no mailbox that can be written to.
+	Unreachable []string
+}
+
+// People tells who people are who decide, at the moment of the call: nothing is cached, so that
+// whoever has left or was taken out of a group has no say from then on. Ids are object ids in any
+// case. Errors are as for [Directory]: DirectoryReadForbidden if the app may not read it, or if the
+// answer leaves out what matters, and DirectoryRefused if an id is none. After an error nothing is
+// known. Every implementation passes the suite of package peopletest.
+type People interface {
+	// Person returns the user of that id. problem.NotFound if there is no such user.
+	Person(ctx context.Context, id string) (Person, error)
+	// MemberOf returns those of the groups that the user is in, directly or by other groups, in
+	// lower case and in the order given, each once. Ids that are not groups are left out, and so is
+	// a group whose members the app may not see. problem.NotFound if there is no such user.
+	// Without groups it asks nobody.
+	MemberOf(ctx context.Context, personID string, groups []string) ([]string, error)
+	// Principals returns what the ids stand for, by id in lower case: users and groups. Ids that
+	// stand for neither have no entry.
+	Principals(ctx context.Context, ids []string) (map[string]Principal, error)
+	// Addressees returns who can be written to for the ids of users and groups: users who may sign
+	// in, and of a group all such users in it, directly or by other groups, if it has at most most
+	// users. Ids that stand for nothing are left out. Right after a change it may return who it was
+	// before: no authority follows from it.
+	Addressees(ctx context.Context, ids []string, most int) (Addressees, error)
+}
