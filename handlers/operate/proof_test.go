@@ -87,7 +87,7 @@ func TestMailsOfRequest(t *testing.T) {
 
 func TestMailbox(t *testing.T) {
 	ago := func(d time.Duration) time.Time { return noon.Add(-d) }
-	none := Mailbox{Address: "a***@c…", Mails: []time.Time{}, MostMails: request.OwnMailsPerDay,
+	none := Mailbox{Address: "a***@contoso.com", Mails: []time.Time{}, MostMails: request.OwnMailsPerDay,
 		Codes: []time.Time{}, MostCodes: request.CodesPerDay}
 	with := func(change func(*Mailbox)) Mailbox {
 		box := none

@@ -42,7 +42,7 @@ func TestListRequestsMasksAddresses(t *testing.T) {
 		{ID: "b", State: request.Review},
 	}
 	want := []RequestSummary{
-		{ID: "a", State: request.Parked, Address: "a***@c…", Company: "Contoso", Due: due},
+		{ID: "a", State: request.Parked, Address: "a***@contoso.com", Company: "Contoso", Due: due},
 		{ID: "b", State: request.Review},
 	}
 	if diff := cmp.Diff(want, ListRequests(requests, false)); diff != "" {

@@ -35,7 +35,7 @@ const (
 type Progress struct {
 	Stage   Stage
 	Outcome Outcome
-	Address string // masked, for example "a***@c…"; empty while nothing is recorded
+	Address string // masked, for example "a***@contoso.com"; empty while nothing is recorded
 	// Tries is how many of the codes that were typed for the request have been compared, and Proved
 	// whether one was right. Both are told to everybody who has the link, also where no code was
 	// mailed: such a request counts tries like any other, and is never proved.

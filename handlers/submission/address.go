@@ -38,13 +38,13 @@ func (a Address) String() string {
 // Domain returns the domain in lower-case ASCII, without a trailing dot.
 func (a Address) Domain() string { return a.domain }
 
-// Masked returns a form that only the owner of the address recognises, such as "a***@c…", or ""
-// for the zero value. It does not show the length.
+// Masked returns a form that says where the mailbox is, and of whose it is only the first letter,
+// such as "a***@contoso.com", or "" for the zero value.
 func (a Address) Masked() string {
 	if a.domain == "" {
 		return ""
 	}
-	return a.local[:1] + "***@" + a.domain[:1] + "…"
+	return a.local[:1] + "***@" + a.domain
 }
 
 // MarshalText implements [encoding.TextMarshaler].

@@ -350,7 +350,7 @@ func TestProgressStageHidesDecision(t *testing.T) {
 		w.wantState(id, state)
 		progress, err := request.Tracker{Store: w.store}.Progress(t.Context(), id)
 		// Only the outcome differs, and the page decides whether to show it.
-		want := request.Progress{Stage: request.StageFinished, Outcome: outcome, Address: "a***@c…"}
+		want := request.Progress{Stage: request.StageFinished, Outcome: outcome, Address: "a***@contoso.com"}
 		if err != nil || progress != want {
 			t.Errorf("%s: progress %+v, want %+v, error %v", state, progress, want, err)
 		}

@@ -31,7 +31,7 @@ func TestContract(t *testing.T) {
 			request.OutcomeOpen, request.OutcomeProving, request.OutcomeWaiting, request.OutcomeInviting, request.OutcomeInvited, request.OutcomeJoined,
 			request.OutcomeRefused, request.OutcomeWithdrawn,
 		} {
-			requests.progress = request.Progress{Stage: stage, Outcome: outcome, Address: "a***@c…"}
+			requests.progress = request.Progress{Stage: stage, Outcome: outcome, Address: "a***@contoso.com"}
 			c.Check(t, http.MethodGet, path, ask(page, known, pagetest.JSONType))
 			requests.progress.Tries, requests.progress.Proved = request.MaxProofTries, true
 			c.Check(t, http.MethodGet, path, ask(page, known, pagetest.JSONType))
