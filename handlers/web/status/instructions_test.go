@@ -228,10 +228,10 @@ func TestActionsOfPage(t *testing.T) {
 		"asked in words":             {request.Progress{Stage: request.StageFinished}, false, "resent=%3Cb%3E", true, true, false, "looks the same"},
 		"withdrawal asked for":       {request.Progress{Stage: request.StageInWork}, false, "withdrawn=1", false, false, true, "within a few minutes"},
 		"withdrawn":                  {request.Progress{Stage: request.StageFinished, Outcome: request.OutcomeWithdrawn}, false, "withdrawn=1", false, false, false, "You have withdrawn"},
-		"waiting for a person":       {request.Progress{Stage: request.StageFinished, Outcome: request.OutcomeWaiting}, true, "", false, true, true, "waiting for a person at Contoso"},
-		"being invited":              {request.Progress{Stage: request.StageFinished, Outcome: request.OutcomeInviting, Address: "a***@c…"}, true, "", false, true, true, "An invitation to a***@c… is being prepared"},
+		"waiting for a person":       {request.Progress{Stage: request.StageFinished, Outcome: request.OutcomeWaiting}, true, "", false, true, true, "waiting for a colleague at Contoso"},
+		"being invited":              {request.Progress{Stage: request.StageFinished, Outcome: request.OutcomeInviting, Address: "a***@contoso.com"}, true, "", false, true, true, "An invitation to a***@contoso.com is being prepared"},
 		"being invited, but erased":  {request.Progress{Stage: request.StageFinished, Outcome: request.OutcomeInviting}, true, "", false, true, true, "An invitation to the address that you gave is being prepared"},
-		"invited":                    {request.Progress{Stage: request.StageFinished, Outcome: request.OutcomeInvited, Address: "a***@c…"}, true, "", true, true, false, "An invitation to a***@c… was sent"},
+		"invited":                    {request.Progress{Stage: request.StageFinished, Outcome: request.OutcomeInvited, Address: "a***@contoso.com"}, true, "", true, true, false, "An invitation to a***@contoso.com was sent"},
 		"joined":                     {request.Progress{Stage: request.StageFinished, Outcome: request.OutcomeJoined}, true, "", false, true, false, "You have access"},
 		"not possible":               {request.Progress{Stage: request.StageFinished, Outcome: request.OutcomeRefused}, true, "", false, true, false, "not possible at present"},
 		"not possible, but discreet": {request.Progress{Stage: request.StageFinished, Outcome: request.OutcomeRefused}, false, "", true, true, false, "looks the same"},
@@ -259,7 +259,7 @@ func TestDiscreetPageHidesOutcome(t *testing.T) {
 	for _, outcome := range []request.Outcome{
 		"", request.OutcomeWaiting, request.OutcomeInviting, request.OutcomeInvited, request.OutcomeJoined, request.OutcomeRefused,
 	} {
-		for _, address := range []string{"a***@c…", ""} {
+		for _, address := range []string{"a***@contoso.com", ""} {
 			h, _ := newStatus(t, &fakeRequests{known: id, progress: request.Progress{
 				Stage: request.StageFinished, Outcome: outcome, Address: address,
 			}})
@@ -276,11 +276,11 @@ func TestDiscreetPageHidesOutcome(t *testing.T) {
 
 func TestDetailedPageTellsOutcomeInJSON(t *testing.T) {
 	id := newID(t, pagetest.Morning)
-	h, _ := newStatus(t, &fakeRequests{known: id, progress: request.Progress{Stage: request.StageFinished, Outcome: request.OutcomeWaiting, Address: "a***@c…"}},
+	h, _ := newStatus(t, &fakeRequests{known: id, progress: request.Progress{Stage: request.StageFinished, Outcome: request.OutcomeWaiting, Address: "a***@contoso.com"}},
 		func(c *Config) { c.Detailed = true })
 	var got map[string]string
 	err := json.Unmarshal([]byte(pagetest.Body(t, ask(h, string(id), "application/json"))), &got)
-	if diff := cmp.Diff(map[string]string{"stage": "finished", "outcome": "waiting", "address": "a***@c…"}, got); err != nil || diff != "" {
+	if diff := cmp.Diff(map[string]string{"stage": "finished", "outcome": "waiting", "address": "a***@contoso.com"}, got); err != nil || diff != "" {
 		t.Errorf("error %v (-want +got):\n%s", err, diff)
 	}
 }
@@ -303,7 +303,7 @@ func TestPageHasContact(t *testing.T) {
 
 func BenchmarkStatus(b *testing.B) {
 	id := newID(b, pagetest.Morning)
-	handler, _ := newStatus(b, &fakeRequests{known: id, progress: request.Progress{Stage: request.StageFinished, Address: "a***@c…"}})
+	handler, _ := newStatus(b, &fakeRequests{known: id, progress: request.Progress{Stage: request.StageFinished, Address: "a***@contoso.com"}})
 	b.ReportAllocs()
 	for b.Loop() {
 		if response := ask(handler, string(id), "text/html"); response.StatusCode != http.StatusOK {
@@ -414,7 +414,7 @@ func TestStatusPageInEveryLanguage(t *testing.T) {
 				if outcome != "" && stage != request.StageFinished {
 					continue
 				}
-				h, _ := newStatus(t, &fakeRequests{known: id, progress: request.Progress{Stage: stage, Outcome: outcome, Address: "a***@c…"}},
+				h, _ := newStatus(t, &fakeRequests{known: id, progress: request.Progress{Stage: stage, Outcome: outcome, Address: "a***@contoso.com"}},
 					func(c *Config) { c.Detailed = true })
 				r := httptest.NewRequest(http.MethodGet, site.Root+"/x?lang="+l.Tag, nil)
 				r.SetPathValue("id", string(id))

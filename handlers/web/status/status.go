@@ -404,5 +404,5 @@ func (s status) page(id submission.ID, progress request.Progress, reader site.Re
 	default:
 		content.ResentFor = reader.Count("resend.done", n.Resent)
 	}
-	return site.Page{Title: reader.Say("status.title"), Path: site.PathOf(id), Keep: n.keep, Content: content}
+	return site.Page{Title: reader.Say("happened." + state), Path: site.PathOf(id), Keep: n.keep, Content: content}
 }

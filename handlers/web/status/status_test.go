@@ -95,9 +95,9 @@ func TestStages(t *testing.T) {
 		current  string
 		again    bool // whether there is a link to look again
 	}{
-		"received": {request.Progress{Stage: request.StageReceived, Address: "a***@c…"}, fresh, "has arrived at Contoso", "Received", true},
-		"in work":  {request.Progress{Stage: request.StageInWork, Address: "a***@c…"}, fresh, "is being checked", "Being checked", true},
-		"finished": {request.Progress{Stage: request.StageFinished, Address: "a***@c…"}, fresh, "If access is possible, an invitation to the address that you gave was sent or follows", "Finished", false},
+		"received": {request.Progress{Stage: request.StageReceived, Address: "a***@contoso.com"}, fresh, "has arrived at Contoso", "Received", true},
+		"in work":  {request.Progress{Stage: request.StageInWork, Address: "a***@contoso.com"}, fresh, "is being checked", "Being checked", true},
+		"finished": {request.Progress{Stage: request.StageFinished, Address: "a***@contoso.com"}, fresh, "If access is possible, an invitation to the address that you gave was sent or follows", "Checked", false},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -184,7 +184,7 @@ func TestUnknownIDs(t *testing.T) {
 			}
 			refusals = append(refusals, text)
 			answer := ask(h, test.id, "application/json")
-			pagetest.CheckProblem(t, answer, pagetest.Body(t, answer), problem.NotFound, "no sign-up")
+			pagetest.CheckProblem(t, answer, pagetest.Body(t, answer), problem.NotFound, "no request")
 		})
 	}
 	for _, refusal := range refusals {
@@ -216,7 +216,7 @@ func TestStoreFailure(t *testing.T) {
 			if response.StatusCode != http.StatusServiceUnavailable || response.Header.Get("Retry-After") == "" {
 				t.Errorf("status %d, Retry-After %q", response.StatusCode, response.Header.Get("Retry-After"))
 			}
-			if !strings.Contains(doc.Text(), "Your sign-up is safe") {
+			if !strings.Contains(doc.Text(), "Your request is safe") {
 				t.Errorf("the page does not reassure: %s", doc.Text())
 			}
 			response = ask(h, string(id), "application/json")

@@ -2,7 +2,7 @@
 (() => {
 	// A visible status page reloads its parts, and changes only with their states. A part stays as it
 	// is while somebody types into it.
-	const parts = ["progress", "proof"].map((id) => document.getElementById(id)).filter((part) => part);
+	const parts = ["happened", "progress", "proof"].map((id) => document.getElementById(id)).filter((part) => part);
 	const again = document.querySelector(".again");
 	if (parts.length > 0 && again) {
 		document.getElementById("updates").hidden = false;
@@ -25,6 +25,7 @@
 						}
 					}
 					if (changed) {
+						document.title = page.title;
 						const aside = document.querySelector(".aside");
 						if (!aside.contains(document.activeElement)) {
 							aside.replaceWith(page.querySelector(".aside"));
@@ -43,6 +44,22 @@
 			setTimeout(update, wait);
 		};
 		setTimeout(update, wait);
+	}
+
+	// The address without what an instruction has left in it. Browsers let a page copy only over
+	// TLS and on this machine.
+	const copy = document.getElementById("copy");
+	if (copy && navigator.clipboard) {
+		copy.parentElement.hidden = false;
+		copy.addEventListener("click", async () => {
+			const told = copy.nextElementSibling;
+			try {
+				await navigator.clipboard.writeText(location.origin + location.pathname);
+				told.textContent = copy.dataset.copied;
+			} catch {
+				told.textContent = location.origin + location.pathname;
+			}
+		});
 	}
 
 	// A mail's link leads to the withdrawal, which is folded: not every browser opens it.
