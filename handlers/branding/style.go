@@ -109,7 +109,7 @@ func (i Intro) In(tag string) string {
 }
 
 // maxLogo is the largest logo in the page itself, in bytes of its data: address. It is sent with
-// each page, and a page has at most 30 KB.
+// each page, and a page has at most 40 KB.
 const maxLogo = 3 << 10
 
 // Logo is the organisation's logo; the zero value is none.

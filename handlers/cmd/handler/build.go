@@ -197,6 +197,7 @@ func registerPages(app *functions.App, pages web.Config, codes bool, requests st
 	}
 	form, err := signup.New(signup.Config{
 		Service: service, Random: rand.Reader, Fields: pages.Fields, Mail: pages.Mail, StatusOrigin: pages.StatusOrigin,
+		Codes: codes,
 	})
 	if err != nil {
 		return err

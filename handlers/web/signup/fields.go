@@ -3,7 +3,9 @@ package signup
 import (
 	"cmp"
 	"html/template"
+	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"guestlist/handlers/branding"
@@ -77,6 +79,9 @@ var definitions = []definition{
 	{codeField, "input", "text", "off", submission.MaxCode, func(e *entry) *string { return &e.InviteCode }},
 	{termsField, "checkbox", "", "", submission.MaxTerms, func(e *entry) *string { return &e.Terms }},
 }
+
+// nameFields are the fields that stand side by side.
+var nameFields = []string{"givenName", "familyName"}
 
 // inOrder returns the definitions in the order of a language: some write family names first.
 func inOrder(page site.Reader) []definition {
@@ -153,16 +158,26 @@ type fieldContent struct {
 	Label, Hint, Value, Error         string
 	Summary                           string // the error in the box above the form
 	MaxLength                         int
-	Required, Checked                 bool
+	Required, Checked, Half           bool // Half: stands beside its neighbour
 	Options                           template.HTML
-	Limit                             int // of a counter; 0 for none
+	// Limit is how many characters a text may have, 0 for another control.
+	Limit int
+	// Faults are texts by rule, for the script that checks a field when it is left.
+	Faults map[string]string
 }
 
-// State returns the attributes of a required or wrong field and the ids of its texts.
+// State returns the attributes of a required or wrong field, the ids of its texts, and what the
+// script needs to check it.
 func (c fieldContent) State() template.HTMLAttr {
 	state := ""
 	if c.Required {
 		state = "required "
+	}
+	if c.Limit > 0 {
+		state += `data-limit="` + strconv.Itoa(c.Limit) + `" `
+	}
+	for _, rule := range slices.Sorted(maps.Keys(c.Faults)) {
+		state += "data-" + rule + `="` + template.HTMLEscapeString(c.Faults[rule]) + `" `
 	}
 	hint, wrong := c.Name+"-hint", c.Name+"-error"
 	switch {
@@ -174,6 +189,33 @@ func (c fieldContent) State() template.HTMLAttr {
 		state += `aria-invalid="true" aria-describedby="` + wrong + `"`
 	}
 	return template.HTMLAttr(state)
+}
+
+// addressRules are the rules of an address that the script knows. An address breaks the others
+// rarely, or only the server can judge them.
+var addressRules = []string{
+	"space", "no-at", "two-ats", "local-missing", "domain-missing", "plus", "forbidden-character", "local-dots", "domain-dots", "domain-incomplete",
+}
+
+// faults returns the texts for the rules of a field that the script knows.
+func (f *form) faults(d definition, required bool, page site.Reader) map[string]string {
+	rules := f.rules()[d.name]
+	texts := map[string]string{}
+	tell := func(rule string) { texts[rule], _ = page.Fault(d.name, rule, rules[rule]) }
+	if required {
+		tell("required")
+	}
+	for _, rule := range []string{"max", "address"} {
+		if _, known := rules[rule]; known {
+			tell(rule)
+		}
+	}
+	if d.name == emailField {
+		for _, rule := range addressRules {
+			tell(rule)
+		}
+	}
+	return texts
 }
 
 // contents returns the fields to show: those that the organisation asks for, and wrong ones.
@@ -188,7 +230,11 @@ func (f *form) contents(e entry, page site.Reader, wrong []problem.Field) ([]fie
 		}
 		c := fieldContent{
 			Name: d.name, Control: d.control, Type: d.inputType, Autocomplete: d.autocomplete, Label: page.Say("label." + d.name),
-			MaxLength: maxTyped * d.limit, Required: presence == branding.Required,
+			MaxLength: maxTyped * d.limit, Required: presence == branding.Required, Half: slices.Contains(nameFields, d.name),
+		}
+		c.Faults = f.faults(d, c.Required, page)
+		if c.Faults["max"] != "" {
+			c.Limit = d.limit
 		}
 		// Only valid UTF-8 passes the Functions host. The rules have refused anything else.
 		c.Value = strings.ToValidUTF8(value, "\ufffd")
@@ -202,7 +248,7 @@ func (f *form) contents(e entry, page site.Reader, wrong []problem.Field) ([]fie
 		}
 		switch d.name {
 		case "reason":
-			c.Hint, c.Limit = page.Count("hint.reason", d.limit), d.limit
+			c.Hint = page.Count("hint.reason", d.limit)
 		case termsField:
 			c.Checked = e.Terms == f.Style.Terms.Version
 			c.Value = f.Style.Terms.Version

@@ -27,6 +27,8 @@ type Config struct {
 	Mail         branding.MailRules
 	// StatusOrigin is the scheme and host of the status page, empty where it is the form's own.
 	StatusOrigin string
+	// Codes says that the app mails codes that prove a mailbox, so the form tells of them.
+	Codes bool
 }
 
 type form struct {

@@ -120,7 +120,7 @@ func everything(t testing.TB) func(*Config) {
 }
 
 func TestPagesAreWithinSizeLimit(t *testing.T) {
-	const most = 30_000
+	const most = 40_000
 	logo := "data:image/svg+xml;base64," + strings.Repeat("A", 3<<10-26)
 	f := newForm(t, everything(t), func(c *Config) { c.Style.Logo = branding.Logo{URL: logo, Source: "data:"} })
 	bare := newForm(t, everything(t))

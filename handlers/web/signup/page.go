@@ -31,6 +31,7 @@ type formContent struct {
 	Popular        string // mail domains that are often mistyped, for the script
 	Token          string
 	Captcha        *guard.Widget
+	Codes          bool // whether a code may be mailed
 }
 
 // content returns what the page shows of an entry.
@@ -39,7 +40,7 @@ func (f *form) content(e entry, reader site.Reader, wrong []problem.Field, a ale
 	content := formContent{
 		Action: site.Root, Alert: a, Lead: cmp.Or(f.Style.Intro.In(reader.Tag), reader.Say("form.lead")), Fields: fields,
 		Language: cmp.Or(e.Language, reader.Wanted), ConfirmedEmail: e.ConfirmedEmail,
-		Popular: strings.Join(maildomain.Popular(), " "), Captcha: f.Guards.Captcha.Widget(),
+		Popular: strings.Join(maildomain.Popular(), " "), Captcha: f.Guards.Captcha.Widget(), Codes: f.Codes,
 	}
 	for _, c := range fields {
 		if c.Error != "" {

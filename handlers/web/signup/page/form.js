@@ -32,7 +32,7 @@
 		}
 	}
 
-	// The counter of the reason is announced only over the limit.
+	// The counter of the reason is shown near the limit, and announced only over it.
 	const reason = document.querySelector("textarea[data-limit]");
 	if (reason) {
 		const limit = Number(reason.dataset.limit);
@@ -42,6 +42,7 @@
 		const count = () => {
 			const used = [...reason.value].length;
 			const over = used > limit;
+			counter.hidden = used < limit * 0.9;
 			counter.textContent = `${used} / ${limit}`;
 			counter.classList.toggle("over", over);
 			if (over) {

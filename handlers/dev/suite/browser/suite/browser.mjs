@@ -76,7 +76,7 @@ export async function visit(steps, { script = true, language = "en", size = desk
 }
 
 // mostBytes is the largest size of a page on the wire, uncompressed as the Functions host sends it.
-const mostBytes = 30_000;
+const mostBytes = 40_000;
 
 // complete opens an address and fails unless the page comes in one response, within mostBytes.
 export async function complete(page, address, status = 200) {
