@@ -270,7 +270,7 @@ func TestFormShowsIntroduction(t *testing.T) {
 		t.Fatal(err)
 	}
 	f := newForm(t, func(c *Config) { c.Style.Intro = intro })
-	for tag, want := range map[string]string{"de": "Nur für <Partner> & {{Freunde}}.", "en": "Request access here if you work with Contoso & Partners"} {
+	for tag, want := range map[string]string{"de": "Nur für <Partner> & {{Freunde}}.", "en": "Request guest access here if you work with Contoso & Partners"} {
 		response := pagetest.Do(f, get("lang="+tag, "", ""))
 		if doc := pagetest.CheckPage(t, response, pagetest.Body(t, response)); !strings.Contains(doc.Text(), want) {
 			t.Errorf("%s does not open with %q", tag, want)

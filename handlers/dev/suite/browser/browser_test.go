@@ -29,6 +29,11 @@ func TestPages(t *testing.T) {
 	run(t, s, "languages.mjs")
 }
 
+// TestLooks has what a newcomer's "make run" has.
+func TestLooks(t *testing.T) {
+	run(t, start(t, anyPace...), "looks.mjs")
+}
+
 func TestStates(t *testing.T) {
 	run(t, start(t, append(slices.Clone(anyPace), settings.StatusPage+"=detailed")...), "states.mjs")
 }

@@ -111,9 +111,9 @@ export async function accessible(page, state) {
 	assert.deepEqual(found, [], `accessibility of ${state}`);
 }
 
-// fits fails if the page must be scrolled sideways, if an element is wider than it, or if a
-// control is too small: text under 16 px makes phones zoom in, and WCAG 2.2 asks for targets of
-// 24 px.
+// fits fails if the page must be scrolled sideways, if an element is wider than it, if a word is
+// broken where it has no hyphen, or if a control is too small: text under 16 px makes phones zoom
+// in, and WCAG 2.2 asks for targets of 24 px.
 export async function fits(page, state) {
 	const found = await page.evaluate(() => {
 		const faults = [];
@@ -135,6 +135,21 @@ export async function fits(page, state) {
 				const target = element.matches("[type=checkbox], [type=radio]") ? element.closest("label") ?? element : element;
 				if (target.getBoundingClientRect().height < 24) {
 					faults.push(`${element.name || element.localName} is ${target.getBoundingClientRect().height} px high`);
+				}
+			}
+		}
+		// Chinese and Japanese have no spaces between words, and are broken anywhere.
+		const words = /[\p{L}\p{M}\p{N}’']+/gu;
+		const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT, (node) =>
+			node.parentElement.closest("code, select, script, style, noscript, :lang(ja), :lang(zh)") ? NodeFilter.FILTER_REJECT : NodeFilter.FILTER_ACCEPT);
+		const range = document.createRange();
+		while (texts.nextNode()) {
+			for (const word of texts.currentNode.data.matchAll(words)) {
+				range.setStart(texts.currentNode, word.index);
+				range.setEnd(texts.currentNode, word.index + word[0].length);
+				const lines = new Set([...range.getClientRects()].filter((box) => box.width > 0).map((box) => Math.round(box.top)));
+				if (lines.size > 1) {
+					faults.push(`${word[0]} is broken`);
 				}
 			}
 		}
