@@ -50,12 +50,27 @@ func Popular() []string {
 	}
 }
 
+// Words are names one slip away from a popular one that are words or brands of their own. Whoever has
+// such a domain typed it right.
+func Words() []string {
+	return strings.Fields("mail email gail grail gmailer cloud clouds outlooks outlooker wahoo yahoos hotmails" +
+		" aver caver haver laver nave navel naver navels naves never namer paver raver saver waver nager navier navie navera" +
+		" grange range orang oranges orangey oranger orage frange orangy arrange lacoste laposta" +
+		" cerra jerra perra serra guerra tera terga terma terna terras terre terri terry tetra tierra ferra werra erra terrae" +
+		" foxtail foxmails frenet freeset freenets")
+}
+
+// shortest is how many letters a popular name has at least, so that a name with one other letter is
+// likely meant to be it. There are as many companies called jive, five or olive as live.
+const shortest = 5
+
 // Meant returns the popular domain that a domain was probably meant to be, or "". The domain has
-// one letter missing, added, replaced, or swapped with its neighbour, and is not a known mail
-// domain itself. A company may have the domain, so it is a reason to ask, not to refuse.
+// one letter missing, added, replaced, or swapped with its neighbour, is not a known mail domain
+// itself, and its name is no word. A company may have the domain, so it is a reason to ask, not to
+// refuse.
 func Meant(domain string) string {
 	popular := Popular()
-	i := slices.IndexFunc(popular, func(meant string) bool { return oneSlip(domain, meant) })
+	i := slices.IndexFunc(popular, func(meant string) bool { return oneSlip(domain, meant) && !isOwnName(domain, meant) })
 	if i < 0 || slices.Contains(popular, domain) {
 		return ""
 	}
@@ -64,6 +79,31 @@ func Meant(domain string) string {
 		return ""
 	}
 	return popular[i]
+}
+
+// isOwnName reports whether the name of a domain, one slip away from the one meant, is more likely
+// right than mistyped.
+func isOwnName(typed, meant string) bool {
+	name, _, _ := strings.Cut(typed, ".")
+	popular, _, _ := strings.Cut(meant, ".")
+	switch {
+	case name == popular:
+		return false // the slip is in the ending
+	case len(popular) < shortest:
+		return !isStutter(name, popular)
+	}
+	return slices.Contains(Words(), name)
+}
+
+// isStutter reports whether a name is another one with two letters swapped or one doubled, which
+// fingers do and names seldom differ by.
+func isStutter(name, meant string) bool {
+	for i := range len(meant) {
+		if name == meant[:i+1]+meant[i:] || i > 0 && name == meant[:i-1]+meant[i:i+1]+meant[i-1:i]+meant[i+1:] {
+			return true
+		}
+	}
+	return false
 }
 
 // oneSlip reports whether typed is meant with one letter missing, added, replaced, or swapped

@@ -78,7 +78,7 @@ type field struct {
 var fields = []field{
 	{"email", "the address, in lower case", submission.MaxAddress},
 	{"domain", "the part after the @, in lower case and punycode", maxDomain},
-	{"name", "the given name, a space and the family name", 2*submission.MaxName + 1},
+	{"name", "the display name: given name, space, family name; Chinese, Japanese and Korean names with the family name first", 2*submission.MaxName + 1},
 	{"givenName", "the given name", submission.MaxName},
 	{"familyName", "the family name", submission.MaxName},
 	{"company", "the company, in the partner's own words", submission.MaxCompany},

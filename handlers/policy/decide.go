@@ -33,6 +33,8 @@ import (
 //     has its Terms and Limits. An invitation and a review have its Proof.
 //   - A row that would invite decides Review if its MaxGuests or MaxPerDay is used up by usage,
 //     or if usage does not contain the row.
+//   - A row that would invite decides Review if the submission's name looks like that of a service or
+//     a role, such as "Microsoft Support", or mixes alphabets.
 //   - A row in audit mode is tried like any other, as if it were the only one in audit mode, and
 //     never decides: it is Audited or Skipped. Its limits are ignored.
 //   - If no row decides, the Action is Review.
@@ -47,7 +49,7 @@ func Decide(s submission.Submission, rows []Row, usage Usage, now time.Time) Dec
 	partitions := Partitions(s.Email)
 	places := placesOf(partitions, rows)
 	decision := Decision{Action: Review, At: now}
-	asked := question{s.InviteCode, applicantOf(s), usage, now}
+	asked := question{s.InviteCode, applicantOf(s), claimOf(s), usage, now}
 	looks := make([]Look, len(places))
 	decided := -1
 	for i, p := range places {
@@ -95,6 +97,7 @@ func Unreadable(now time.Time) Decision {
 type question struct {
 	code  submission.CodeHash
 	who   *applicant
+	claim string // see claimOf
 	usage Usage
 	now   time.Time
 }
@@ -136,6 +139,10 @@ func (c candidate) judge(q question) verdict {
 	v := verdict{action: c.row.Action, why: "it is the first that applies"}
 	if c.row.Action != Deny {
 		v.proof = c.row.Proof
+	}
+	if c.row.Action == Invite && q.claim != "" {
+		v.action, v.why, v.despite = Review, v.why+", but the name "+q.claim, "would invite, but the name "+q.claim
+		return v
 	}
 	if c.row.Action != Invite || c.row.limits() == nil {
 		return v

@@ -55,14 +55,13 @@ func isPartition(key string) bool {
 	if strings.Contains(key, "@") {
 		return isAddress(key)
 	}
-	return isAddress("a@" + key)
+	address, err := submission.ParseAddress("a@" + key)
+	// Under co.uk, a row is meant for what is below. At nic.in there are mailboxes.
+	return err == nil && address.Domain() == key && address.Doubt() != submission.OnlyEnding
 }
 
-// hasDomainsBelow reports whether an address can have a domain below the one. Below some endings it
-// takes two more parts: the public suffix list has everything directly below them.
-func hasDomainsBelow(domain string) bool {
-	return isAddress("a@a."+domain) || isAddress("a@a.a."+domain)
-}
+// hasDomainsBelow reports whether an address can have a domain below the one.
+func hasDomainsBelow(domain string) bool { return isAddress("a@a." + domain) }
 
 // isAddress reports whether key is an address in a submission's form: no other form matches.
 func isAddress(key string) bool {

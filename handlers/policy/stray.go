@@ -38,7 +38,7 @@ var problems = map[KeyFault]string{
 		"so it matches no address",
 	KeyHidden: "has white space or characters that can't be seen, so it matches no address",
 	KeySuffix: "is an ending under which others register their domains, so it matches no address",
-	KeyNobody: "covers no address: its ending does not exist, or it has too many parts",
+	KeyNobody: "covers no address: its ending is none that mail can have, or it has too many parts",
 	KeyOther:  "matches no address",
 }
 
@@ -207,14 +207,17 @@ func meantBy(key string) []string {
 		return slices.Contains(schemes, word) || strings.Trim(word, "0123456789") == ""
 	})
 	var meant []string
+	alone := len(words) == 1
 	add := func(word string) bool {
 		keys := keysOf(word)
+		// The parts of a broken name make others with endings that do not exist.
+		keys = slices.DeleteFunc(keys, func(key string) bool { return !hasKnownEnding(key) && !(alone && strings.Contains(word, ".")) })
 		for _, key := range keys {
 			if !slices.Contains(meant, key) {
 				meant = append(meant, key)
 			}
 		}
-		return keys != nil
+		return len(keys) > 0
 	}
 	unknown := false
 	for _, word := range words {
@@ -253,6 +256,13 @@ func readable(key string) string {
 		text = strings.ReplaceAll(text, "..", ".")
 	}
 	return strings.TrimSpace(text)
+}
+
+// hasKnownEnding reports whether the program knows the ending of a partition's domain.
+func hasKnownEnding(key string) bool {
+	domain := strings.TrimPrefix(key[strings.LastIndexByte(key, '@')+1:], "*.")
+	address, err := submission.ParseAddress("a@a." + domain)
+	return err == nil && address.Doubt() != submission.UnknownEnding
 }
 
 // keysOf returns the partitions that one word was likely meant for.

@@ -5,6 +5,8 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"golang.org/x/text/width"
+
 	"guestlist/handlers/problem"
 )
 
@@ -61,21 +63,22 @@ func (a *Address) UnmarshalText(text []byte) error {
 }
 
 // ParseAddress returns text as an Address: in lower case, with an international domain in
-// punycode, and without surrounding space. It changes nothing else, and refuses what looks
-// different from what it is.
+// punycode, full-width characters as plain ones, and without space and invisible characters at the
+// ends. It changes nothing else, and refuses what looks different from what it is.
 //
 // It accepts less than RFC 5322 does:
 //   - The local part has at most 64 ASCII letters, digits and ' . _ - characters. Dots and
 //     hyphens are inside, dots single. That is what Microsoft Graph accepts for
 //     invitedUserEmailAddress, without the backquote.
-//   - The domain has 2 to 10 labels of at most 63 octets, ends in a top-level domain of the
-//     public suffix list's ICANN section, and is not a public suffix such as co.uk.
+//   - The domain has 2 to 10 labels of at most 63 octets, and does not end in a name that is
+//     reserved for ever, such as .local, or in digits.
 //   - An international label is in one script (or Han with kana, Hangul or Bopomofo), has no
 //     invisible characters and no combining marks without a script, and does not consist of
 //     letters that look Latin.
 //   - The whole has at most 254 octets.
 //
-// It does not check whether the domain exists or receives mail.
+// It does not check whether the domain exists or receives mail: no list that is compiled in could
+// tell. [Address.Doubt] tells what is worth a question.
 //
 // The error is a *problem.Error of code InvalidInput with the field "email" and the broken rule.
 // It quotes nothing of text.
@@ -89,15 +92,17 @@ func ParseAddress(text string) (Address, error) {
 
 // parseAddress is ParseAddress with the first broken rule, or "", in place of an error.
 func parseAddress(text string) (Address, string) {
-	text = strings.TrimSpace(text)
+	switch {
+	case broken(text):
+		return Address{}, "encoding"
+	case len(strings.TrimSpace(text)) > MaxAddress*utf8.UTFMax:
+		// Too long in any form, and too long to be worth folding.
+		return Address{}, "too-long"
+	}
+	text = foldWidth(trimHidden(text))
 	switch {
 	case text == "":
 		return Address{}, "required"
-	case broken(text):
-		return Address{}, "encoding"
-	case len(text) > MaxAddress*utf8.UTFMax:
-		// Too long in any form, and too long to be worth folding.
-		return Address{}, "too-long"
 	case strings.ContainsFunc(text, Invisible):
 		return Address{}, "invisible"
 	case strings.ContainsFunc(text, unicode.IsSpace):
@@ -135,6 +140,16 @@ func parseAddress(text string) (Address, string) {
 		return Address{}, "too-long"
 	}
 	return address, ""
+}
+
+// foldWidth returns the text with full-width characters as plain ones, and half-width ones as usual
+// ones: East Asian keyboards write both. The same keyboards have other full stops.
+func foldWidth(text string) string {
+	if isASCII(text) {
+		return text
+	}
+	folded := width.Fold.String(strings.NewReplacer("\u3002", ".", "\uff61", ".", "\ufe52", ".", "\ufe6b", "@").Replace(text))
+	return strings.TrimSpace(folded)
 }
 
 // checkLocal returns the rule that a local part breaks, or "".

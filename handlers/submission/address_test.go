@@ -46,6 +46,20 @@ func TestParseAddressAccepts(t *testing.T) {
 		"Arabic with its digits":     {"ana@مثال٣.com", "ana@xn--mgbh0fb7m.com"},
 		"umlaut, hyphen and digits":  {"ana@münchen-2024.de", "ana@xn--mnchen-2024-thb.de"},
 		"umlaut, first and last":     {"ana@größe09.de", "ana@xn--gre09-mqa4n.de"},
+		"full-width at":              {"taro＠contoso.com", "taro@contoso.com"},
+		"full width throughout":      {"　ｔａｒｏ．ｙ＠ｃｏｎｔｏｓｏ．ｃｏ．ｊｐ　", "taro.y@contoso.co.jp"},
+		"small at":                   {"taro﹫contoso.com", "taro@contoso.com"},
+		"ideographic dots":           {"taro。y@contoso｡co。jp", "taro.y@contoso.co.jp"},
+		"half-width kana":            {"taro@ﾄﾞﾒｲﾝ.jp", "taro@xn--eckwd4c7c.jp"},
+		"byte order mark in front":   {"\ufeffana@contoso.com", "ana@contoso.com"},
+		"copied from a dialog":       {"\u202aana@contoso.com\u202c\u200e", "ana@contoso.com"},
+		"a registry's own mailbox":   {"a.kumar@nic.in", "a.kumar@nic.in"},
+		"an army's own mailbox":      {"ola@mil.no", "ola@mil.no"},
+		"an ending of endings":       {"ana@co.uk", "ana@co.uk"},
+		"an ending by wildcard":      {"ana@foo.ck", "ana@foo.ck"},
+		"an international ending":    {"ana@公司.cn", "ana@xn--55qx5d.cn"},
+		"an ending of later":         {"ana@contoso.web", "ana@contoso.web"},
+		"a short ending of later":    {"ana@contoso.zz", "ana@contoso.zz"},
 		"Catalan":                    {"ana@paral·lel.cat", "ana@xn--parallel-koa.cat"},
 	}
 	for name, test := range tests {
@@ -74,7 +88,7 @@ func TestParseAddressRefuses(t *testing.T) {
 		"huge":                         {strings.Repeat("a", 1<<20) + "@contoso.com", "too-long"},
 		"one octet too long":           {"aa@" + long + "." + long + "." + long + "." + strings.Repeat("b", 56) + ".com", "too-long"},
 		"too long once folded":         {"a@" + strings.Repeat(strings.Repeat("ü", 50)+".", 5) + "com", "too-long"},
-		"byte order mark":              {"\ufeffana@contoso.com", "invisible"},
+		"byte order mark inside":       {"ana@\ufeffcontoso.com", "invisible"},
 		"zero width in the local part": {"an\u200ba@contoso.com", "invisible"},
 		"zero width in the domain":     {"ana@cont\u200boso.com", "invisible"},
 		"soft hyphen in the domain":    {"ana@con\u00adtoso.com", "invisible"},
@@ -103,13 +117,11 @@ func TestParseAddressRefuses(t *testing.T) {
 		"guest account":                {"ana_fabrikam.com#EXT#@contoso.onmicrosoft.com", "guest-account"},
 		"guest account, small":         {"ana_fabrikam.com#ext#@contoso.onmicrosoft.com", "guest-account"},
 		"no at":                        {"ana.contoso.com", "no-at"},
-		"full-width at":                {"ana＠contoso.com", "no-at"},
 		"nothing before the at":        {"@contoso.com", "local-missing"},
 		"nothing after the at":         {"ana@", "domain-missing"},
 		"only an at":                   {"@", "local-missing"},
 		"accent before the at":         {"anä@contoso.com", "local-ascii"},
 		"Cyrillic before the at":       {"аna@contoso.com", "local-ascii"},
-		"full width before the at":     {"ａna@contoso.com", "local-ascii"},
 		"combining mark before the at": {"ana\u0301@contoso.com", "local-ascii"},
 		"plus":                         {"ana+news@contoso.com", "plus"},
 		"plus first":                   {"+ana@contoso.com", "plus"},
@@ -155,10 +167,6 @@ func TestParseAddressRefuses(t *testing.T) {
 		"punycode of nothing":          {"ana@xn--.com", "domain-hyphens"},
 		"punycode of plain letters":    {"ana@xn--contoso-.com", "domain-hyphens"},
 		"mixed directions":             {"ana@אa.com", "domain-international"},
-		"full-width letters":           {"ana@ｃontoso.com", "look-alike"},
-		"full-width dot":               {"ana@contoso．com", "look-alike"},
-		"ideographic dot":              {"ana@contoso。com", "look-alike"},
-		"half-width ideographic dot":   {"ana@contoso｡com", "look-alike"},
 		"mathematical letters":         {"ana@𝐜ontoso.com", "look-alike"},
 		"circled letters":              {"ana@ⓒontoso.com", "look-alike"},
 		"Kelvin sign":                  {"ana@\u212acontoso.com", "look-alike"},
@@ -182,15 +190,13 @@ func TestParseAddressRefuses(t *testing.T) {
 		"combining line":               {"ana@e\u0332xample.com", "look-alike"},
 		"emoji":                        {"ana@💩.la", "look-alike"},
 		"middle dot":                   {"ana@con·toso.com", "look-alike"},
-		"single-letter ending":         {"ana@example.c", "unknown-ending"},
 		"unknown ending":               {"ana@contoso.local", "unknown-ending"},
 		"reserved ending":              {"ana@contoso.test", "unknown-ending"},
 		"reverse look-up":              {"ana@2.0.192.in-addr.arpa", "unknown-ending"},
 		"onion":                        {"ana@contoso.onion", "unknown-ending"},
+		"internal ending":              {"ana@contoso.internal", "unknown-ending"},
+		"example ending":               {"ana@contoso.example", "unknown-ending"},
 		"digits at the end":            {"ana@contoso.123", "unknown-ending"},
-		"public suffix":                {"ana@co.uk", "public-suffix"},
-		"public suffix by wildcard":    {"ana@foo.ck", "public-suffix"},
-		"international public suffix":  {"ana@公司.cn", "public-suffix"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -219,9 +225,9 @@ func TestParseAddressRefuses(t *testing.T) {
 func TestEveryAddressRuleCanBreak(t *testing.T) {
 	source := map[string]bool{}
 	for _, input := range []string{
-		"", "\xff", strings.Repeat("a", 2000), "\u200b", "a b", `"`, "(", "#ext#", "a", "@@", "@b", "a@", "ä@b", "+@b", "|@b",
+		"", "\xff", strings.Repeat("a", 2000), "a\u200bb", "a b", `"`, "(", "#ext#", "a", "@@", "@b", "a@", "ä@b", "+@b", "|@b",
 		strings.Repeat("a", 65) + "@b", ".@b", "-@b", "a@[", "a@_", "a@/", "a@.", "a@-b", "a@" + strings.Repeat("a", 64),
-		"a@" + strings.Repeat("b.", 10), "a@b", "a@xn--a.com", "a@ｂ.com", "a@b.c", "a@co.uk",
+		"a@" + strings.Repeat("b.", 10), "a@b", "a@xn--a.com", "a@ⓑ.com", "a@b.local",
 	} {
 		_, rule := parseAddress(input)
 		source[rule] = true
@@ -233,11 +239,18 @@ func TestEveryAddressRuleCanBreak(t *testing.T) {
 	}
 }
 
-func TestParseAddressKnowsExceptionsOfPublicSuffixList(t *testing.T) {
-	for _, input := range []string{"ana@www.ck", "ana@city.yokohama.jp"} {
-		_, err := ParseAddress(input)
-		if err != nil {
-			t.Errorf("%s: %v", input, err)
+// A list that was compiled in does not know what exists today. What it doubts is a question.
+func TestDoubtsOfAddresses(t *testing.T) {
+	tests := map[string]Doubt{
+		"ana@contoso.com": "", "ana@contoso.co.uk": "", "ana@contoso.github.io": "", "support@github.io": "", "ana@www.ck": "",
+		"ana@city.yokohama.jp": "", "a.kumar@nic.in": "", "ola@mil.no": "", "maria@gov.mt": "", "ana@foo.ck": "",
+		"ana@co.uk": OnlyEnding, "ana@com.br": OnlyEnding, "ana@ac.jp": OnlyEnding, "ana@or.at": OnlyEnding, "ana@公司.cn": OnlyEnding,
+		"ana@contoso.web": UnknownEnding, "ana@contoso.cmo": UnknownEnding, "ana@contoso.zz": UnknownEnding, "ana@contoso.c": UnknownEnding,
+	}
+	for input, want := range tests {
+		address, err := ParseAddress(input)
+		if err != nil || address.Doubt() != want {
+			t.Errorf("%s: doubt %q, error %v; want %q", input, address.Doubt(), err, want)
 		}
 	}
 }

@@ -47,7 +47,7 @@ func parseDomain(domain string) (ascii, rule string) {
 			return "", "domain-underscore"
 		case r < utf8.RuneSelf && !asciiLetterOrDigit(r) && r != '.' && r != '-':
 			return "", "domain-character"
-		case standsForASCII(r):
+		case standsForASCII(r): // full-width characters are folded already
 			return "", "look-alike"
 		}
 	}
@@ -130,18 +130,57 @@ func foldInternational(domain string) (ascii, rule string) {
 
 // checkEnding returns the rule that the end of an ASCII domain breaks, or "".
 func checkEnding(domain string) string {
-	suffix, icann := publicsuffix.PublicSuffix(domain)
 	topLevel := domain[strings.LastIndexByte(domain, '.')+1:]
-	switch {
-	case !icann && !strings.Contains(suffix, "."):
+	if isReserved(topLevel) || strings.Trim(topLevel, "0123456789") == "" {
 		return "unknown-ending"
-	case topLevel == "arpa", topLevel == "onion":
-		// On the list, but without mailboxes: RFC 3172 and RFC 7686.
-		return "unknown-ending"
-	case icann && suffix == domain:
-		return "public-suffix"
 	}
 	return ""
+}
+
+// isReserved reports whether no mailbox can ever have the top-level domain: RFC 6761, 6762, 7686 and
+// 9476, ICANN's reservation of internal, and RFC 3172.
+func isReserved(topLevel string) bool {
+	switch topLevel {
+	case "alt", "arpa", "example", "internal", "invalid", "local", "localhost", "onion", "test":
+		return true
+	}
+	return false
+}
+
+// A Doubt is a reason to ask the partner whether an address is right. It is none to refuse it.
+type Doubt string
+
+const (
+	// UnknownEnding: the top-level domain is not on the public suffix list that was compiled in. It
+	// may be newer.
+	UnknownEnding Doubt = "unknown-ending"
+	// OnlyEnding: the domain looks like the ending of one, such as co.uk.
+	OnlyEnding Doubt = "only-ending"
+)
+
+// Doubt returns why the address looks mistyped, or "".
+func (a Address) Doubt() Doubt {
+	suffix, icann := publicsuffix.PublicSuffix(a.domain)
+	switch {
+	case !icann && !strings.Contains(suffix, "."):
+		return UnknownEnding
+	case icann && suffix == a.domain && isKindOfName(a.domain):
+		return OnlyEnding
+	}
+	return ""
+}
+
+// isKindOfName reports whether the first label of a public suffix says what names are for below it,
+// and not who registers them. Nobody has a mailbox at co.uk; there are mailboxes at nic.in, mil.no and
+// gov.mt.
+func isKindOfName(suffix string) bool {
+	first, _, _ := strings.Cut(suffix, ".")
+	switch first {
+	case "co", "com", "net", "org", "or", "ne", "ac", "edu", "ltd", "plc", "biz", "info", "web", "name", "nom", "firm", "gen", "ind",
+		"go", "sch", "xn--55qx5d", "xn--io0a7i", "xn--od0alg", "xn--mxtq1m", "xn--uc0atv":
+		return true
+	}
+	return false
 }
 
 func isASCII(text string) bool {
@@ -154,7 +193,7 @@ func isASCII(text string) bool {
 }
 
 // standsForASCII reports whether r is a non-ASCII character that domain names treat as ASCII:
-// full-width and other styled letters, ligatures, the Kelvin sign, East Asian full stops.
+// styled letters, ligatures, the Kelvin sign, East Asian full stops.
 func standsForASCII(r rune) bool {
 	if r < utf8.RuneSelf {
 		return false

@@ -7,7 +7,9 @@ import (
 	"encoding/base32"
 	"fmt"
 	"io"
+	"strings"
 	"time"
+	"unicode"
 
 	"guestlist/handlers/problem"
 )
@@ -109,6 +111,19 @@ func ParseID(text string) (ID, error) {
 		return "", problem.New(problem.NotFound, "an id with characters or bits that no id has")
 	}
 	return ID(text), nil
+}
+
+// TypedID reads an id as people and programs hand it on: in capitals, with the marks around it that
+// belong to a sentence, or as the address of the status page. Else it is ParseID.
+func TypedID(text string) (ID, error) {
+	if _, path, isURL := strings.Cut(text, "://"); isURL {
+		path, _, _ = strings.Cut(path, "#")
+		path, _, _ = strings.Cut(path, "?")
+		text = strings.TrimRight(path, "/")
+		text = text[strings.LastIndexByte(text, '/')+1:]
+	}
+	isMark := func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsNumber(r) }
+	return ParseID(strings.ToLower(strings.TrimFunc(text, isMark)))
 }
 
 // HasSignature reports whether the id has a signature, by whichever key.

@@ -28,9 +28,12 @@ func newRules() (*validator.Validate, error) {
 	})
 	for tag, holds := range map[string]func(text string) bool{
 		"intact":   func(text string) bool { return !broken(text) },
-		"line":     func(text string) bool { return !strings.ContainsFunc(text, Invisible) },
+		"line":     readable,
 		"plain":    func(text string) bool { return !strings.ContainsAny(text, "<>") },
-		"letter":   func(text string) bool { return strings.ContainsFunc(text, unicode.IsLetter) },
+		"person":   func(text string) bool { return !startsFormula(text) && !hasLink(text) },
+		"formula":  func(text string) bool { return !isFormula(text) },
+		"letter":   func(text string) bool { return strings.ContainsFunc(text, isLetter) },
+		"word":     func(text string) bool { return strings.ContainsFunc(text, isLetterOrNumber) },
 		"prose":    func(text string) bool { return !strings.ContainsFunc(text, deceptive) },
 		"language": isLanguage,
 		"address": func(text string) bool {
@@ -63,24 +66,34 @@ func faults(in Input) ([]problem.Field, error) {
 	if err != nil {
 		return nil, problem.New(problem.Internal, "building the rules: %w", err)
 	}
-	err = v.Struct(in)
-	if err == nil {
-		return nil, nil
-	}
 	var broken validator.ValidationErrors
-	if !errors.As(err, &broken) {
+	err = v.Struct(in)
+	if err != nil && !errors.As(err, &broken) {
 		return nil, problem.New(problem.Internal, "checking a submission: %w", err)
 	}
-	fields := make([]problem.Field, 0, len(broken))
+	fields := make([]problem.Field, 0, len(broken)+1)
+	nameless := in.GivenName == "" && in.FamilyName == ""
 	for _, b := range broken {
+		if nameless && b.Field() != emailField {
+			fields, nameless = append(fields, fault(nameField, "required")), false
+		}
 		rule := b.Tag()
 		if rule == "guestemail" {
 			_, rule = parseAddress(in.Email)
 		}
 		fields = append(fields, fault(b.Field(), rule))
 	}
+	if nameless {
+		fields = append(fields, fault(nameField, "required"))
+	}
 	return fields, nil
 }
+
+// nameField is the field that lacks a name where both do. One of the two is enough: many people
+// have one name only.
+const nameField = "givenName"
+
+func isLetterOrNumber(r rune) bool { return isLetter(r) || unicode.IsNumber(r) }
 
 // fault returns a field with the rule that it breaks.
 func fault(field, rule string) problem.Field {
@@ -97,6 +110,9 @@ func Rules() map[string]map[string]int {
 			name, limit, _ := strings.Cut(rule, "=")
 			switch name {
 			case "omitempty":
+				if field.Tag.Get("json") == nameField {
+					rules["required"] = 0
+				}
 			case "guestemail":
 				for _, name := range addressRules() {
 					rules[name] = 0
@@ -116,7 +132,7 @@ func addressRules() []string {
 		"required", "encoding", "too-long", "invisible", "space", "quoted", "comment", "guest-account", "no-at", "two-ats", "local-missing",
 		"domain-missing", "local-ascii", "plus", "forbidden-character", "local-too-long", "local-dots", "local-hyphens", "ip-address",
 		"domain-underscore", "domain-character", "domain-dots", "domain-hyphens", "label-too-long", "domain-too-deep", "domain-incomplete",
-		"domain-international", "look-alike", "unknown-ending", "public-suffix",
+		"domain-international", "look-alike", "unknown-ending",
 	}
 }
 
@@ -142,24 +158,32 @@ func Countries() ([]string, error) {
 // refuses.
 func (in Input) normal() Input {
 	return Input{
-		Email:      strings.TrimSpace(in.Email),
-		GivenName:  normalLine(in.GivenName),
-		FamilyName: normalLine(in.FamilyName),
-		Company:    normalLine(in.Company),
-		Country:    strings.ToUpper(strings.TrimSpace(in.Country)),
+		Email:      trimHidden(in.Email),
+		GivenName:  normalName(in.GivenName),
+		FamilyName: normalName(in.FamilyName),
+		Company:    normalName(in.Company),
+		Country:    strings.ToUpper(trimHidden(in.Country)),
 		Reason:     normalProse(in.Reason),
-		Sponsor:    strings.TrimSpace(in.Sponsor),
+		Sponsor:    trimHidden(in.Sponsor),
 		Language:   normalLanguage(in.Language),
 		InviteCode: normalLine(in.InviteCode),
 	}
 }
 
-// normalLine composes characters, trims, and replaces a run of spaces with one space. It keeps
-// line breaks, which a rule refuses.
+// normalLine composes characters, trims, replaces a run of spaces with one space, and drops
+// invisible characters that change nothing. It keeps line breaks, which a rule refuses.
 func normalLine(text string) string {
-	text = norm.NFC.String(strings.TrimSpace(text))
+	text = norm.NFC.String(trimHidden(text))
 	blank := func(r rune) bool { return r == '\t' || unicode.Is(unicode.Zs, r) }
-	return strings.Join(strings.FieldsFunc(text, blank), " ")
+	line := strings.Join(strings.FieldsFunc(text, blank), " ")
+	for {
+		// A word of dropped characters alone leaves two spaces behind.
+		next := strings.Join(strings.FieldsFunc(trimHidden(dropIdle(line)), blank), " ")
+		if next == line {
+			return line
+		}
+		line = next
+	}
 }
 
 // lineBreaks replaces every kind of line break with "\n", and a tab with a space.
@@ -179,27 +203,24 @@ func normalProse(text string) string {
 		}
 		kept = append(kept, line)
 	}
-	return strings.TrimSpace(strings.Join(kept, "\n"))
+	return trimHidden(strings.Join(kept, "\n"))
 }
 
 // normalLanguage returns the canonical form of a language tag, with language, script and region
 // only: variants, extensions and private subtags can be free text, which the directory might
-// quote in an error. It returns "" for "und" and "*", and text that is not a language tag
-// unchanged.
+// quote in an error. It returns "" for "und", "*" and a language that this program does not know,
+// and text that is not a language tag unchanged.
 func normalLanguage(text string) string {
-	text = strings.TrimSpace(text)
+	text = trimHidden(text)
 	if text == "*" {
 		return ""
 	}
-	if len(text) > MaxLanguage {
-		return text // too long to be worth parsing
-	}
-	tag, err := language.Parse(text)
-	if err != nil {
+	if !isLanguage(text) {
 		return text
 	}
-	base, script, region := tag.Raw()
-	tag, err = language.Compose(base, script, region)
+	known, _ := language.Parse(text) // without subtags that this program does not know
+	base, script, region := known.Raw()
+	tag, err := language.Compose(base, script, region)
 	if err != nil || tag == language.Und {
 		return ""
 	}
@@ -211,7 +232,8 @@ func isLanguage(text string) bool {
 		return false
 	}
 	_, err := language.Parse(text)
-	return err == nil
+	var unknown language.ValueError // well-formed, and perhaps registered since this program was built
+	return err == nil || errors.As(err, &unknown)
 }
 
 // deceptive reports whether r can make a text of several lines look different from what it is:

@@ -31,7 +31,8 @@ const (
 type Submission struct {
 	// Email is the address to invite.
 	Email Address `json:"email"`
-	// GivenName and FamilyName make the guest's display name.
+	// GivenName and FamilyName make the guest's display name. One of them may be "", for people who
+	// have one name only.
 	GivenName  string `json:"givenName"`
 	FamilyName string `json:"familyName"`
 	// Company is where the partner works, in the partner's words, or "".
@@ -65,16 +66,10 @@ type Consent struct {
 	Language string `json:"language,omitempty"`
 }
 
-// Name returns the guest's display name.
+// Name returns the guest's display name: the given name first, but the family name first where both
+// are in Chinese, Japanese or Korean characters. With one name only it is that.
 func (s Submission) Name() string {
-	switch {
-	case s.GivenName == "":
-		return s.FamilyName
-	case s.FamilyName == "":
-		return s.GivenName
-	default:
-		return s.GivenName + " " + s.FamilyName
-	}
+	return displayName(s.GivenName, s.FamilyName)
 }
 
 // Check checks the submission by the rules of the form. The error is a *problem.Error of code
@@ -155,12 +150,13 @@ func (c Consent) normal() Consent {
 
 // Input is what was typed: any text in any field.
 //
-// The tags are the rules. They are tried in order, and the first that is broken is reported.
+// The tags are the rules. They are tried in order, and the first that is broken is reported. Beside
+// them, one of the two names must be there.
 type Input struct {
 	Email      string `json:"email" validate:"guestemail"`
-	GivenName  string `json:"givenName" validate:"required,intact,line,plain,letter,max=64"`
-	FamilyName string `json:"familyName" validate:"required,intact,line,plain,letter,max=64"`
-	Company    string `json:"company" validate:"omitempty,intact,line,plain,letter,max=100"`
+	GivenName  string `json:"givenName" validate:"omitempty,intact,line,plain,person,letter,max=64"`
+	FamilyName string `json:"familyName" validate:"omitempty,intact,line,plain,person,letter,max=64"`
+	Company    string `json:"company" validate:"omitempty,intact,line,plain,formula,word,max=100"`
 	Country    string `json:"country" validate:"omitempty,iso3166_1_alpha2"`
 	Reason     string `json:"reason" validate:"omitempty,intact,prose,max=1000"`
 	Sponsor    string `json:"sponsor" validate:"omitempty,address"`
@@ -169,8 +165,9 @@ type Input struct {
 }
 
 // Submission returns the input as a submission made at now, which is not checked. It first brings
-// texts into normal form: composed characters (NFC), no surrounding space, single spaces inside,
-// "\n" for line breaks, an upper-case country, a canonical language tag. The error is that of
+// texts into normal form: composed characters (NFC), nothing invisible at the ends, single spaces
+// inside, "\n" for line breaks, no "-" in place of a name, an upper-case country, a canonical
+// language tag. The error is that of
 // [Submission.Check].
 func (in Input) Submission(now time.Time) (Submission, error) {
 	in = in.normal()

@@ -50,9 +50,9 @@ func TestFormRules(t *testing.T) {
 	}{
 		"nothing wrong":       {func(in *Input) {}, nil},
 		"all that may be out": {func(in *Input) { in.Company, in.Country, in.Reason, in.Sponsor, in.Language = "", "", "", "", "" }, nil},
-		"empty":               {func(in *Input) { *in = Input{} }, []string{"email/required", "givenName/required", "familyName/required"}},
+		"empty":               {func(in *Input) { *in = Input{} }, []string{"email/required", "givenName/required"}},
 		"spaces only": {func(in *Input) { in.GivenName, in.FamilyName, in.Company, in.Reason = " ", "\u00a0", "\t\n", "\n \n" },
-			[]string{"givenName/required", "familyName/required"}},
+			[]string{"givenName/required"}},
 		"all at once": {func(in *Input) {
 			*in = Input{"ana+x@contoso.com", "A\u202eB", "<b>", strings.Repeat("c", 101), "Portugal", "a\x07b", "bob", "not a language", strings.Repeat("c", 65)}
 		}, []string{"email/plus", "givenName/line", "familyName/plain", "company/max", "country/iso3166_1_alpha2", "reason/prose", "sponsor/address", "language/language", "inviteCode/max"}},
@@ -64,23 +64,23 @@ func TestFormRules(t *testing.T) {
 		"1000 characters of reason":   {func(in *Input) { in.Reason = strings.Repeat("漢\r\n", 500) }, nil},
 		"1001 characters of reason":   {func(in *Input) { in.Reason = strings.Repeat("x", 1001) }, []string{"reason/max"}},
 		"name of digits":              {func(in *Input) { in.GivenName = "007" }, []string{"givenName/letter"}},
-		"name of marks":               {func(in *Input) { in.FamilyName = "...'-" }, []string{"familyName/letter"}},
+		"name of marks":               {func(in *Input) { in.FamilyName = "!?" }, []string{"familyName/letter"}},
 		"name with a line break":      {func(in *Input) { in.GivenName = "Ana\r\nBcc: all@contoso.com" }, []string{"givenName/line"}},
 		"name with a null":            {func(in *Input) { in.GivenName = "Ana\x00" }, []string{"givenName/line"}},
 		"name with an escape":         {func(in *Input) { in.GivenName = "\x1b[31mAna" }, []string{"givenName/line"}},
 		"name with a zero width":      {func(in *Input) { in.FamilyName = "Sil\u200bva" }, []string{"familyName/line"}},
-		"name with a BOM":             {func(in *Input) { in.FamilyName = "\ufeffSilva" }, []string{"familyName/line"}},
-		"name with a filler":          {func(in *Input) { in.FamilyName = "\u3164Silva" }, []string{"familyName/line"}},
-		"name with tag characters":    {func(in *Input) { in.FamilyName = "Silva\U000e0041" }, []string{"familyName/line"}},
+		"name with a BOM":             {func(in *Input) { in.FamilyName = "Sil\ufeffva" }, []string{"familyName/line"}},
+		"name with a filler":          {func(in *Input) { in.FamilyName = "Sil\u3164va" }, []string{"familyName/line"}},
+		"name with tag characters":    {func(in *Input) { in.FamilyName = "Sil\U000e0041va" }, []string{"familyName/line"}},
 		"name in private characters":  {func(in *Input) { in.FamilyName = "Silva\ue000" }, []string{"familyName/line"}},
 		"name as a script":            {func(in *Input) { in.GivenName = "<script>alert(1)</script>" }, []string{"givenName/plain"}},
-		"name as a template":          {func(in *Input) { in.GivenName = "{{.Secret}}" }, nil},
+		"name as a template":          {func(in *Input) { in.GivenName = "{{.Secret}}" }, []string{"givenName/person"}},
 		"damaged name":                {func(in *Input) { in.GivenName = "Jos\ufffd" }, []string{"givenName/intact"}},
 		"name in Latin-1":             {func(in *Input) { in.GivenName = "Jos\xe9" }, []string{"givenName/intact"}},
 		"damaged reason":              {func(in *Input) { in.Reason = "caf\xe9" }, []string{"reason/intact"}},
 		"reason turned around":        {func(in *Input) { in.Reason = "pay \u202eecneloiv" }, []string{"reason/prose"}},
 		"reason with an isolate":      {func(in *Input) { in.Reason = "pay \u2066x" }, []string{"reason/prose"}},
-		"reason with hidden text":     {func(in *Input) { in.Reason = "x\U000e0049\U000e0047" }, []string{"reason/prose"}},
+		"reason with hidden text":     {func(in *Input) { in.Reason = "x\U000e0049\U000e0047x" }, []string{"reason/prose"}},
 		"reason with a delete":        {func(in *Input) { in.Reason = "x\x7f" }, []string{"reason/prose"}},
 		"reason with angle brackets":  {func(in *Input) { in.Reason = "a < b && c > d" }, nil},
 		"reason with an emoji family": {func(in *Input) { in.Reason = "👨\u200d👩\u200d👧 ❤\ufe0f" }, nil},
@@ -242,7 +242,7 @@ func TestConsentIsCompleteOrZero(t *testing.T) {
 }
 
 func TestZeroSubmissionIsRefused(t *testing.T) {
-	want := []string{"email/required", "givenName/required", "familyName/required", "submittedAt/required"}
+	want := []string{"email/required", "givenName/required", "submittedAt/required"}
 	if diff := cmp.Diff(want, brokenBy(t, Submission{}.Check())); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
@@ -251,8 +251,8 @@ func TestZeroSubmissionIsRefused(t *testing.T) {
 func TestErrorsQuoteNothing(t *testing.T) {
 	const secret = "zq7secret"
 	in := Input{
-		Email: secret, GivenName: secret + "<", FamilyName: secret + "\u200b", Company: secret + strings.Repeat("x", 100), Country: secret,
-		Reason: secret + "\x00", Sponsor: secret, Language: secret + " x", InviteCode: secret + "\u200b",
+		Email: secret, GivenName: secret + "<", FamilyName: secret + "\u200bx", Company: secret + strings.Repeat("x", 100), Country: secret,
+		Reason: secret + "\x00", Sponsor: secret, Language: secret + " x", InviteCode: secret + "\u200bx",
 	}
 	_, err := in.Submission(morning)
 	var refused *problem.Error

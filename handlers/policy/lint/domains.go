@@ -21,6 +21,7 @@ func (k *checker) checkKey(p *partition) {
 			fmt.Sprintf("The partition has %d rows, and at most %d are read for a decision. Everybody in it goes to review.", len(p.entries), policy.MaxRows),
 			"Delete the rows that no longer matter, or move some to narrower partitions.")
 	}
+	k.checkEnding(p)
 	for _, e := range p.entries {
 		if e.row.Disabled() || !e.sound(column) {
 			continue
@@ -28,6 +29,27 @@ func (k *checker) checkKey(p *partition) {
 		if k.live(e) && e.row.Action == policy.Invite && e.sound(policy.ActionColumn) && alwaysDecides(e.row) {
 			k.checkDoor(e)
 		}
+	}
+}
+
+// checkEnding finds domains that may be mistyped, or meant for what is below them.
+func (k *checker) checkEnding(p *partition) {
+	const column = policy.PartitionKeyColumn
+	if fault, _ := policy.JudgeKey(p.key); fault != policy.KeyFine || p.key == "*" || len(k.alive(p.key)) == 0 {
+		return
+	}
+	domain, wildcard := strings.CutPrefix(p.key, "*.")
+	domain = domain[strings.LastIndexByte(domain, '@')+1:]
+	suffix, icann := publicsuffix.PublicSuffix(domain)
+	switch {
+	case !icann && !strings.Contains(suffix, "."):
+		k.record(p.key, "", column, ruleUnknownEnding,
+			"The ending ."+suffix+" is not on the list of endings that this program was built with.",
+			"Check how it is spelt. If the ending is new, there is nothing to do.")
+	case icann && suffix == domain && !wildcard && !strings.Contains(p.key, "@"):
+		k.record(p.key, "", column, ruleAtSuffix,
+			"The rows are for mailboxes at "+domain+" itself. Below it others register their domains, which these rows do not cover.",
+			"If they are meant, create the rows under *."+domain+".")
 	}
 }
 

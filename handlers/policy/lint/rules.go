@@ -18,6 +18,8 @@ const (
 	rulePartitionASCII  = "partition-not-punycode"
 	rulePartitionPublic = "partition-public-suffix"
 	rulePartitionNobody = "partition-nobody"
+	ruleUnknownEnding   = "partition-unknown-ending"
+	ruleAtSuffix        = "partition-at-public-suffix"
 	ruleTooManyRows     = "too-many-rows"
 
 	ruleEverybody    = "invites-everybody"
@@ -76,6 +78,7 @@ var bySeverity = map[Severity][]string{
 		ruleGroupNoSecurity, ruleSponsorMissing, ruleSponsorKind,
 	},
 	Warning: {
+		ruleUnknownEnding,
 		ruleEverybody, ruleManyTenants, ruleFreeMail, ruleDisposable, ruleExpired, ruleOverlap,
 		ruleSamePriority, ruleDomainDenied, ruleDomainMissing, ruleSubdomainsNotMeant, ruleNoSponsor,
 		ruleMember, ruleNoMail, ruleMessageDropped, ruleMessageNoMail, ruleLanguageIgnored,
@@ -83,7 +86,7 @@ var bySeverity = map[Severity][]string{
 		ruleSponsorGuest, ruleForbidden, ruleUnavailable,
 	},
 	Info: {
-		ruleLastDay, ruleNoGroups, ruleMessageMissing, ruleCcByDefault, ruleOlderColumn,
+		ruleAtSuffix, ruleLastDay, ruleNoGroups, ruleMessageMissing, ruleCcByDefault, ruleOlderColumn,
 		ruleProofOfDenied,
 	},
 }
