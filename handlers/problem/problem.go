@@ -16,6 +16,8 @@ const (
 	InvalidInput Code = "invalid-input"
 	// MalformedBody: the body is not what its content type says, or has unknown properties.
 	MalformedBody Code = "malformed-body"
+	// BodyMissing: a form came without its body, which something on the way has dropped.
+	BodyMissing Code = "body-missing"
 	// BodyTooLarge: the body is larger than any real sign-up.
 	BodyTooLarge Code = "body-too-large"
 	// UnsupportedMediaType: neither a form nor JSON.
@@ -70,7 +72,7 @@ const (
 // package adds, such as those of the directory in package request, is not among them.
 func Codes() []Code {
 	return []Code{
-		InvalidInput, MalformedBody, BodyTooLarge, UnsupportedMediaType, MethodNotAllowed, NotFound,
+		InvalidInput, MalformedBody, BodyMissing, BodyTooLarge, UnsupportedMediaType, MethodNotAllowed, NotFound,
 		OriginRefused, FormStale, CaptchaFailed, TooManyRequests,
 		SignInNeeded, SignInRefused, SignInUnavailable,
 		Internal, Conflict, StorageUnavailable, RecordUnreadable, MalformedMessage, CaptchaUnavailable,

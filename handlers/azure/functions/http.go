@@ -127,6 +127,7 @@ func newRequest(ctx context.Context, envelope []byte) (*http.Request, error) {
 	// the body.
 	header.Del("Host")
 	header.Del("Content-Length")
+	encodings := header.Values("Transfer-Encoding")
 	header.Del("Transfer-Encoding")
 
 	r := new(http.Request).WithContext(ctx)
@@ -136,6 +137,7 @@ func newRequest(ctx context.Context, envelope []byte) (*http.Request, error) {
 	r.Header = header
 	r.Body = http.NoBody
 	r.ContentLength = int64(len(body))
+	r.TransferEncoding = encodings
 	r.Host = host
 	r.RequestURI = address.RequestURI()
 	if body != "" {

@@ -20,6 +20,7 @@ type kind struct {
 var kinds = map[problem.Code]kind{
 	problem.InvalidInput:         {http.StatusUnprocessableEntity, "Some fields need another look"},
 	problem.MalformedBody:        {http.StatusBadRequest, "The request can't be read"},
+	problem.BodyMissing:          {http.StatusBadRequest, "The request has no body"},
 	problem.BodyTooLarge:         {http.StatusRequestEntityTooLarge, "The request is too large"},
 	problem.UnsupportedMediaType: {http.StatusUnsupportedMediaType, "The content type is not supported"},
 	problem.MethodNotAllowed:     {http.StatusMethodNotAllowed, "The method is not allowed here"},

@@ -25,8 +25,9 @@ const (
 	emailField = "email"
 	codeField  = "inviteCode"
 	termsField = "terms"
-	// codeQuery is the query parameter that fills in the code. Links with it are secrets.
-	codeQuery = "code"
+	// oldCodeQuery fills in the code in old links. The Functions host takes it for a key of its own, and
+	// looks that up: see [site.ReservedQueries].
+	oldCodeQuery = "code"
 )
 
 // entry is what a client sent: a submission, and what only the form has.
@@ -40,6 +41,7 @@ type entry struct {
 	// For the guards.
 	token    string
 	honeypot string
+	trapped  bool   // the honeypot was filled in, so the form comes again without it
 	answer   string // to the captcha
 	held     guard.Token
 }
@@ -80,8 +82,10 @@ var definitions = []definition{
 	{termsField, "checkbox", "", "", submission.MaxTerms, func(e *entry) *string { return &e.Terms }},
 }
 
-// nameFields are the fields that stand side by side.
+// nameFields are the two names, which stand side by side, and of which one is enough.
 var nameFields = []string{"givenName", "familyName"}
+
+func isName(field string) bool { return slices.Contains(nameFields, field) }
 
 // inOrder returns the definitions in the order of a language: some write family names first.
 func inOrder(page site.Reader) []definition {
@@ -126,7 +130,7 @@ func (f *form) check(e entry, page site.Reader) (submission.Submission, []proble
 		wrong = append(wrong, problem.Field{Name: emailField, Rule: rule})
 	}
 	for _, d := range definitions {
-		known := slices.ContainsFunc(wrong, func(field problem.Field) bool { return field.Name == d.name })
+		known := isName(d.name) || slices.ContainsFunc(wrong, func(field problem.Field) bool { return field.Name == d.name })
 		if !known && f.presence(d.name) == branding.Required && strings.TrimSpace(*d.of(&e)) == "" {
 			wrong = append(wrong, problem.Field{Name: d.name, Rule: "required"})
 		}
@@ -142,6 +146,11 @@ func (f *form) check(e entry, page site.Reader) (submission.Submission, []proble
 		return accepted, nil, nil
 	}
 	order := inOrder(page)
+	for i, field := range wrong {
+		if isName(field.Name) && field.Rule == "required" {
+			wrong[i].Name = order[0].name // where both names are missing, the first field says so
+		}
+	}
 	place := func(name string) int {
 		return slices.IndexFunc(order, func(d definition) bool { return d.name == name })
 	}
@@ -159,6 +168,7 @@ type fieldContent struct {
 	Summary                           string // the error in the box above the form
 	MaxLength                         int
 	Required, Checked, Half           bool // Half: stands beside its neighbour
+	OneOfTwo                          bool // a name: it may be left empty if the other one is not
 	Options                           template.HTML
 	// Limit is how many characters a text may have, 0 for another control.
 	Limit int
@@ -221,7 +231,7 @@ func (f *form) faults(d definition, required bool, page site.Reader) map[string]
 // contents returns the fields to show: those that the organisation asks for, and wrong ones.
 func (f *form) contents(e entry, page site.Reader, wrong []problem.Field) ([]fieldContent, error) {
 	contents := make([]fieldContent, 0, len(definitions))
-	for _, d := range inOrder(page) {
+	for i, d := range inOrder(page) {
 		value := *d.of(&e)
 		at := slices.IndexFunc(wrong, func(field problem.Field) bool { return field.Name == d.name })
 		presence := f.presence(d.name)
@@ -230,7 +240,7 @@ func (f *form) contents(e entry, page site.Reader, wrong []problem.Field) ([]fie
 		}
 		c := fieldContent{
 			Name: d.name, Control: d.control, Type: d.inputType, Autocomplete: d.autocomplete, Label: page.Say("label." + d.name),
-			MaxLength: maxTyped * d.limit, Required: presence == branding.Required, Half: slices.Contains(nameFields, d.name),
+			MaxLength: maxTyped * d.limit, Required: presence == branding.Required && !isName(d.name), Half: isName(d.name), OneOfTwo: isName(d.name),
 		}
 		c.Faults = f.faults(d, c.Required, page)
 		if c.Faults["max"] != "" {
@@ -241,15 +251,17 @@ func (f *form) contents(e entry, page site.Reader, wrong []problem.Field) ([]fie
 		if at >= 0 {
 			c.Error, c.Summary = wrong[at].Message, wrong[at].Message
 			_, named := page.Fault(d.name, wrong[at].Rule, 0)
-			if !named && wrong[at].Rule != mistyped {
+			if !named {
 				name := cmp.Or(page.Find("name."+d.name), c.Label) // the label may be a sentence
 				c.Summary = page.With("form.errorItem", "Field", name, "Error", c.Error)
 			}
 		}
-		switch d.name {
-		case "reason":
+		switch {
+		case isName(d.name) && i == 1:
+			c.Hint = page.Say("hint.oneName")
+		case d.name == "reason":
 			c.Hint = page.Count("hint.reason", d.limit)
-		case termsField:
+		case d.name == termsField:
 			c.Checked = e.Terms == f.Style.Terms.Version
 			c.Value = f.Style.Terms.Version
 		default:

@@ -31,18 +31,19 @@ func shown(d pagetest.Document) map[string]bool {
 }
 
 func TestFormShowsConfiguredFields(t *testing.T) {
-	always := map[string]bool{"givenName": true, "familyName": true, "email": true}
+	always := map[string]bool{"givenName": false, "familyName": false, "email": true} // one of the two names is enough
 	tests := map[string]struct {
 		fields, query string
 		more          map[string]bool
 	}{
-		"by default":               {"", "", map[string]bool{"company": true, "country": false, "reason": false}},
-		"with a code in the link":  {"", "code=x", map[string]bool{"company": true, "country": false, "reason": false, "inviteCode": false}},
-		"everything":               {"country=required reason=required sponsor=required inviteCode=required", "", map[string]bool{"company": true, "country": true, "reason": true, "sponsor": true, "inviteCode": true}},
-		"nothing":                  {"company=hidden country=hidden reason=hidden inviteCode=hidden", "code=x&company=y", nil},
-		"a company from the link":  {"company=linked country=hidden reason=hidden", "company=Contoso", map[string]bool{"company": false}},
-		"a sponsor from the link":  {"country=hidden reason=hidden sponsor=linked", "sponsor=bob@contoso.com", map[string]bool{"company": true, "sponsor": false}},
-		"a link that has too much": {"", "code=" + strings.Repeat("x", 65), map[string]bool{"company": true, "country": false, "reason": false}},
+		"by default":                 {"", "", map[string]bool{"company": true, "country": false, "reason": false}},
+		"with a code in the link":    {"", "inviteCode=x", map[string]bool{"company": true, "country": false, "reason": false, "inviteCode": false}},
+		"with a code in an old link": {"", "code=x", map[string]bool{"company": true, "country": false, "reason": false, "inviteCode": false}},
+		"everything":                 {"country=required reason=required sponsor=required inviteCode=required", "", map[string]bool{"company": true, "country": true, "reason": true, "sponsor": true, "inviteCode": true}},
+		"nothing":                    {"company=hidden country=hidden reason=hidden inviteCode=hidden", "code=x&company=y", nil},
+		"a company from the link":    {"company=linked country=hidden reason=hidden", "company=Contoso", map[string]bool{"company": false}},
+		"a sponsor from the link":    {"country=hidden reason=hidden sponsor=linked", "sponsor=bob@contoso.com", map[string]bool{"company": true, "sponsor": false}},
+		"a link that has too much":   {"", "code=" + strings.Repeat("x", 65), map[string]bool{"company": true, "country": false, "reason": false}},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -191,8 +192,12 @@ func TestMistypedDomainIsAskedAboutOnce(t *testing.T) {
 	values.Set("email", "Ana@Gmial.com")
 	response := pagetest.Do(f, postAs(pagetest.FormType, values.Encode()))
 	doc := pagetest.CheckPage(t, response, pagetest.Body(t, response))
-	if response.StatusCode != http.StatusUnprocessableEntity || !strings.Contains(pagetest.Text(doc.ByID["email-error"]), "Did you mean ana@gmail.com?") || len(f.queue.Messages) != 0 {
-		t.Fatalf("status %d, error %q", response.StatusCode, pagetest.Text(doc.ByID["email-error"]))
+	box := doc.ByID["alert"]
+	if response.StatusCode != http.StatusUnprocessableEntity || !strings.Contains(pagetest.Text(box), "Did you mean ana@gmail.com?") || len(f.queue.Messages) != 0 {
+		t.Fatalf("status %d, question %q", response.StatusCode, pagetest.Text(box))
+	}
+	if pagetest.Attribute(box, "class") != "notice" || doc.ByID["email-error"] != nil || strings.Contains(doc.Title, "Error") {
+		t.Errorf("the question is shown as an error: %s", pagetest.Attribute(box, "class"))
 	}
 	if got := pagetest.Attribute(doc.ByID["email"], "value"); got != "Ana@Gmial.com" {
 		t.Errorf("the field holds %q", got)
@@ -211,6 +216,69 @@ func TestMistypedDomainIsAskedAboutOnce(t *testing.T) {
 	right.Set("email", "ana@gmail.com")
 	if response := pagetest.Do(f, postAs(pagetest.FormType, right.Encode())); response.StatusCode != http.StatusSeeOther {
 		t.Error("the right address was asked about")
+	}
+}
+
+func TestDoubtfulAddressesAreAskedAboutOnce(t *testing.T) {
+	for email, says := range map[string]string{
+		"ana@co.uk": "co.uk looks like the ending of a domain name only", "ana@contoso.web": "We do not know the ending .web",
+		"ana@contoso.cmo": "We do not know the ending .cmo", "ana@gmail.con": "Did you mean ana@gmail.com?", "ana@公司.cn": "looks like the ending",
+		"a.kumar@nic.in": "", "ola@mil.no": "", "ana@jive.com": "", "ana@five.com": "", "taro＠contoso.com": "", "\u202aana@contoso.com\u202c": "",
+	} {
+		f := newForm(t)
+		values := ana()
+		values.Set("language", "en")
+		values.Set("email", email)
+		response := pagetest.Do(f, postAs(pagetest.FormType, values.Encode()))
+		if says == "" {
+			if response.StatusCode != http.StatusSeeOther {
+				t.Errorf("%s: status %d", email, response.StatusCode)
+			}
+			continue
+		}
+		doc := pagetest.CheckPage(t, response, pagetest.Body(t, response))
+		box := doc.ByID["alert"]
+		if !strings.Contains(pagetest.Text(box), says) || pagetest.Attribute(box, "class") != "notice" || len(f.queue.Messages) != 0 {
+			t.Errorf("%s: status %d, %s %q, want %q", email, response.StatusCode, pagetest.Attribute(box, "class"), pagetest.Text(box), says)
+		}
+		values.Set("confirmedEmail", doc.Hidden["confirmedEmail"])
+		if response := pagetest.Do(f, postAs(pagetest.FormType, values.Encode())); response.StatusCode != http.StatusSeeOther {
+			t.Errorf("%s: asked about twice, status %d", email, response.StatusCode)
+		}
+	}
+}
+
+func TestOneNameIsEnough(t *testing.T) {
+	for _, language := range []string{"en", "ja"} {
+		for _, missing := range []string{"givenName", "familyName"} {
+			for _, none := range []string{"", "-", "."} {
+				f := newForm(t)
+				values := ana()
+				values.Set("language", language)
+				values.Set(missing, none)
+				response := pagetest.Do(f, postAs(pagetest.FormType, values.Encode()))
+				if response.StatusCode != http.StatusSeeOther {
+					t.Errorf("%s: %s is %q: status %d", language, missing, none, response.StatusCode)
+				}
+			}
+		}
+	}
+	f := newForm(t)
+	for language, first := range map[string]string{"en": "givenName", "ja": "familyName"} {
+		values := ana()
+		values.Set("language", language)
+		values.Set("givenName", "")
+		values.Set("familyName", "-")
+		response := pagetest.Do(f, postAs(pagetest.FormType, values.Encode()))
+		doc := pagetest.CheckPage(t, response, pagetest.Body(t, response))
+		if doc.ByID[first+"-error"] == nil || response.StatusCode != http.StatusUnprocessableEntity {
+			t.Errorf("%s: status %d, no error at %s", language, response.StatusCode, first)
+		}
+	}
+	response := pagetest.Do(f, httptest.NewRequest(http.MethodGet, site.Root, nil))
+	doc := pagetest.CheckPage(t, response, pagetest.Body(t, response))
+	if !strings.Contains(pagetest.Text(doc.ByID["familyName-hint"]), "only one name") || strings.Contains(pagetest.Text(doc.ByID["familyName"].Parent), "optional") {
+		t.Errorf("the form does not say that one name is enough: %q", pagetest.Text(doc.ByID["familyName"].Parent))
 	}
 }
 
@@ -381,7 +449,7 @@ func checkHarmless(t *testing.T, s submission.Submission) {
 func TestHostileTextInLink(t *testing.T) {
 	f := newForm(t, everything(t))
 	for kind, text := range hostile() {
-		query := url.Values{"lang": {text}, codeQuery: {text}, "unknown": {text}, "confirmedEmail": {text}, "language": {text}}
+		query := url.Values{"lang": {text}, codeField: {text}, "unknown": {text}, "confirmedEmail": {text}, "language": {text}}
 		for _, d := range definitions {
 			query.Add(d.name, text)
 		}

@@ -42,13 +42,14 @@ type form struct {
 
 // New returns the handler of the form.
 //
-// GET and HEAD show it. Query parameters named like its fields fill it in, with "code" for the
-// invite code; the parameter "lang" chooses the language. OPTIONS answers preflights. POST takes
+// GET and HEAD show it. Query parameters named like its fields fill it in; links with an inviteCode,
+// or with a code as it was called, are secrets; the parameter "lang" chooses the language. OPTIONS answers preflights. POST takes
 // a submission as a form, answered with pages and 303, or as JSON, as docs/openapi.yaml describes.
 //
-// Pages of 403 (refused by the guards), 422 (fields that break a rule, or an address that looks
-// mistyped), 429 and 503 keep what was typed and have a fresh token. Every answer but 303 and 202
-// has left nothing behind. A filled-in honeypot gets a normal 303; nothing is enqueued. The answer
+// Pages of 403 (refused by the guards), 422 (fields that break a rule, an address that looks
+// mistyped, or a honeypot that was filled in at a human pace), 429 and 503 keep what was typed and
+// have a fresh token. Every answer but 303 and 202 has left nothing behind. A honeypot that was
+// filled in faster than people type gets a normal 303; nothing is enqueued. The answer
 // depends on the form of the submission and on what is generally known of its mail domain, never
 // on who signs up.
 //
@@ -104,14 +105,13 @@ func prefilled(query url.Values) (entry, url.Values) {
 	var e entry
 	keep := url.Values{}
 	for _, d := range definitions {
-		name := d.name
-		if name == codeField {
-			name = codeQuery
+		text := query.Get(d.name)
+		if old := query.Get(oldCodeQuery); old != "" && d.name == codeField {
+			text = old
 		}
-		text := query.Get(name)
 		if text != "" && utf8.RuneCountInString(text) <= d.limit && d.name != termsField {
 			*d.of(&e) = text
-			keep.Set(name, text)
+			keep.Set(d.name, text)
 		}
 	}
 	return e, keep

@@ -243,11 +243,33 @@ func TestFormSentTwiceIsOneRequest(t *testing.T) {
 	}
 }
 
-// The answer to a filled-in honeypot can't be told from the answer to a partner.
+// A password manager may fill in what people can't see. They must not lose what they typed.
+func TestHoneypotFilledInAtHumanPaceShowsFormAgain(t *testing.T) {
+	g := newGuardedForm(t, "")
+	token := g.open(t)
+	*g.now = g.now.Add(20 * time.Second)
+	response := g.send(with(token, honeypotField, "https://contoso.com", "language", "en"))
+	doc := pagetest.CheckPage(t, response, pagetest.Body(t, response))
+	if response.StatusCode != http.StatusUnprocessableEntity || len(g.queue.Messages) != 0 || pagetest.Attribute(doc.ByID["email"], "value") != "Ana@Contoso.com" {
+		t.Fatalf("status %d, %d messages, the address is %q", response.StatusCode, len(g.queue.Messages), pagetest.Attribute(doc.ByID["email"], "value"))
+	}
+	if doc.ByID[honeypotField] != nil || !strings.Contains(pagetest.Text(doc.ByID["alert"]), "Nothing has been sent yet") {
+		t.Errorf("there is a honeypot to fill in again, or the page says %q", pagetest.Text(doc.ByID["alert"]))
+	}
+	if !strings.Contains(g.log.String(), `"level":"WARN"`) || !strings.Contains(g.log.String(), `"drop":"shown-again"`) {
+		t.Errorf("nothing to count is logged: %s", g.log)
+	}
+	pagetest.CheckLog(t, g.log.String(), 1)
+	if again := g.send(with(doc.Hidden[tokenField])); again.StatusCode != http.StatusSeeOther || len(g.queue.Messages) != 1 {
+		t.Errorf("sent again: status %d, %d messages", again.StatusCode, len(g.queue.Messages))
+	}
+}
+
+// The answer to a honeypot that a program has filled in can't be told from the answer to a partner.
 func TestFilledInHoneypotGetsNormalAnswer(t *testing.T) {
 	g := newGuardedForm(t, "")
 	token := g.open(t)
-	*g.now = g.now.Add(10 * time.Second)
+	*g.now = g.now.Add(4 * time.Second)
 	honest := g.send(with(token))
 	taken := len(g.queue.Messages)
 	caught := g.send(with(token, honeypotField, "https://spam.example", "email", "bot@spam.example"))

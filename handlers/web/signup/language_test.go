@@ -157,7 +157,7 @@ func TestFormInEveryLanguage(t *testing.T) {
 			// Links to other languages keep what the query filled in.
 			if n.Type == html.ElementNode && pagetest.Attribute(n, "hreflang") != "" {
 				target, err := url.Parse(pagetest.Attribute(n, "href"))
-				if err != nil || target.Query().Get("company") != "Café" || target.Query().Get("code") != "x" || target.Query().Get("lang") != pagetest.Attribute(n, "hreflang") {
+				if err != nil || target.Query().Get("company") != "Café" || target.Query().Get("inviteCode") != "x" || target.Query().Get("lang") != pagetest.Attribute(n, "hreflang") {
 					t.Errorf("%s: the link to %s is %q", l.Tag, pagetest.Attribute(n, "hreflang"), pagetest.Attribute(n, "href"))
 				}
 			}

@@ -16,8 +16,11 @@ import (
 	"guestlist/handlers/web/site"
 )
 
-// alert is the box above the form. The zero value is none.
-type alert struct{ Title, Text string }
+// alert is the box above the form. The zero value is none. A question is no error.
+type alert struct {
+	Title, Text string
+	Question    string
+}
 
 // formContent is what form.html gets.
 type formContent struct {
@@ -29,6 +32,8 @@ type formContent struct {
 	Language       string
 	ConfirmedEmail string
 	Popular        string // mail domains that are often mistyped, for the script
+	Words          string // names near to theirs that are words, for the script
+	Trap           bool   // whether the form has the honeypot
 	Token          string
 	Captcha        *guard.Widget
 	Codes          bool // whether a code may be mailed
@@ -40,7 +45,8 @@ func (f *form) content(e entry, reader site.Reader, wrong []problem.Field, a ale
 	content := formContent{
 		Action: site.Root, Alert: a, Lead: cmp.Or(f.Style.Intro.In(reader.Tag), reader.Say("form.lead")), Fields: fields,
 		Language: cmp.Or(e.Language, reader.Wanted), ConfirmedEmail: e.ConfirmedEmail,
-		Popular: strings.Join(maildomain.Popular(), " "), Captcha: f.Guards.Captcha.Widget(), Codes: f.Codes,
+		Popular: strings.Join(maildomain.Popular(), " "), Words: strings.Join(maildomain.Words(), " "),
+		Trap: !e.trapped, Captcha: f.Guards.Captcha.Widget(), Codes: f.Codes,
 	}
 	for _, c := range fields {
 		if c.Error != "" {
@@ -118,7 +124,7 @@ func (f *form) show(x *site.Exchange, status int, e entry, wrong []problem.Field
 	}
 	content.Token = f.token(x, e.held)
 	title := x.Say("form.title")
-	if a != (alert{}) {
+	if a != (alert{}) && a.Question == "" {
 		title = x.With("form.errorTitle", "Title", title)
 	}
 	if status == http.StatusServiceUnavailable {

@@ -45,7 +45,7 @@ func TestOpenedForm(t *testing.T) {
 }
 
 func TestErrorsAreInSummaryAndAtFields(t *testing.T) {
-	values := url.Values{"email": {"ana"}, "country": {"ZZ"}, "reason": {strings.Repeat("x", 1001)}, "givenName": {"Ana"}}
+	values := url.Values{"email": {"ana"}, "country": {"ZZ"}, "reason": {strings.Repeat("x", 1001)}, "givenName": {"Ana"}, "familyName": {"1"}}
 	response := pagetest.Do(newForm(t), postAs(pagetest.FormType, values.Encode()))
 	doc := pagetest.CheckPage(t, response, pagetest.Body(t, response))
 	if !strings.HasPrefix(doc.Title, "Error: ") {

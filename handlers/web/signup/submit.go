@@ -34,7 +34,7 @@ func (f *form) submitForm(x *site.Exchange) {
 		f.hold(x, e, err)
 		return
 	case e.honeypot != "":
-		f.pretend(x, e)
+		f.spring(x, e)
 		return
 	}
 	accepted, wrong, err := f.check(e, x.Reader)
@@ -43,10 +43,14 @@ func (f *form) submitForm(x *site.Exchange) {
 		return
 	}
 	if len(wrong) == 0 {
-		wrong = f.question(&e, accepted, x.Reader)
+		question := f.question(&e, accepted, x.Reader)
+		if question != "" {
+			f.show(x, http.StatusUnprocessableEntity, e, nil, alert{x.Say("question.title"), x.Say("form.nothingSent"), question})
+			return
+		}
 	}
 	if len(wrong) > 0 {
-		f.show(x, http.StatusUnprocessableEntity, e, wrong, alert{x.Count("form.problems", len(wrong)), x.Say("form.nothingSent")})
+		f.show(x, http.StatusUnprocessableEntity, e, wrong, alert{Title: x.Count("form.problems", len(wrong)), Text: x.Say("form.nothingSent")})
 		return
 	}
 	err = f.Guards.Captcha.Verify(x.Request.Context(), e.answer) // last, since an answer counts once
@@ -107,9 +111,10 @@ func (f *form) submitJSON(x *site.Exchange) {
 		return
 	}
 	x.JSON(http.StatusAccepted, struct {
-		ID     submission.ID `json:"id"`
-		Status string        `json:"status"`
-	}{id, x.Header().Get("Location")})
+		ID        submission.ID        `json:"id"`
+		Reference submission.Reference `json:"reference"`
+		Status    string               `json:"status"`
+	}{id, id.Reference(), x.Header().Get("Location")})
 }
 
 // fail answers a submission that could not be put on the queue.
@@ -119,7 +124,7 @@ func (f *form) fail(x *site.Exchange, e entry, err error) {
 		x.Fail(&problem.Error{Code: problem.StorageUnavailable}, "busy")
 		return
 	}
-	f.show(x, http.StatusServiceUnavailable, e, nil, alert{x.Say("form.notTakenTitle"), x.Say("form.notTaken")})
+	f.show(x, http.StatusServiceUnavailable, e, nil, alert{Title: x.Say("form.notTakenTitle"), Text: x.Say("form.notTaken")})
 }
 
 // enqueue puts a submission on the queue, and the address of its status page into Location.
@@ -147,24 +152,33 @@ func (f *form) statusPage(id submission.ID, reader site.Reader) string {
 	return f.StatusOrigin + path + "?" + site.LanguageQuery + "=" + reader.Tag
 }
 
-// mistyped is the one rule that may be broken, by sending the same again.
-const mistyped = "mistyped"
-
-// question returns what to ask about an accepted address that looks mistyped, or nil. The entry
-// then holds the address, so that the partner is not asked twice.
-func (f *form) question(e *entry, accepted submission.Submission, reader site.Reader) []problem.Field {
-	address := accepted.Email.String()
-	meant := maildomain.Meant(accepted.Email.Domain())
-	if meant == "" || e.ConfirmedEmail == address || f.Mail.Broken(meant) != "" {
-		return nil
+// question returns what to ask about an accepted address that looks mistyped, or "". The entry then
+// holds the address, so that the partner is not asked twice.
+func (f *form) question(e *entry, accepted submission.Submission, reader site.Reader) string {
+	address, domain := accepted.Email.String(), accepted.Email.Domain()
+	if e.ConfirmedEmail == address {
+		return ""
+	}
+	text := ""
+	meant := maildomain.Meant(domain)
+	switch doubt := accepted.Email.Doubt(); {
+	case meant != "" && f.Mail.Broken(meant) == "":
+		local, _, _ := strings.Cut(address, "@")
+		text = reader.With("hint.mistyped", "Address", reader.Isolated(local+"@"+meant))
+	case doubt == submission.OnlyEnding:
+		text = reader.With("hint.onlyEnding", "Domain", reader.Isolated(domain))
+	case doubt == submission.UnknownEnding:
+		text = reader.With("hint.unknownEnding", "Ending", reader.Isolated(domain[strings.LastIndexByte(domain, '.'):]))
+	default:
+		return ""
 	}
 	e.ConfirmedEmail = address
-	local, _, _ := strings.Cut(address, "@")
-	return []problem.Field{{Name: emailField, Rule: mistyped, Message: reader.With("hint.mistyped", "Address", reader.Isolated(local+"@"+meant))}}
+	return text
 }
 
-// read reads the body. A missing field is empty. An unknown or repeated one, or a value that is
-// not a string, is MalformedBody.
+// read reads the body. A missing field is empty. A repeated one, or a value that is not a string, is
+// MalformedBody. So is an unknown field in JSON. A form may have some: extensions of browsers and
+// gateways put them in, and the partner could not take them out.
 func (f *form) read(x *site.Exchange) (entry, error) {
 	members, err := x.Members()
 	if err != nil {
@@ -175,6 +189,8 @@ func (f *form) read(x *site.Exchange) (entry, error) {
 	for _, m := range members {
 		field := f.target(&in, x.Format, m.Name)
 		switch {
+		case field == nil && x.Format == site.HTML:
+			continue
 		case field == nil:
 			return entry{}, site.Malformed("The body has a property that is not known here. The properties are " + fieldNames + ".")
 		case slices.Contains(seen, field):
@@ -200,10 +216,6 @@ func (f *form) target(e *entry, format site.Format, name string) *string {
 			return &e.token
 		case honeypotField:
 			return &e.honeypot
-		case "g-recaptcha-response":
-			if answer != "" {
-				return new(string) // hCaptcha's widget adds it, for servers of another service
-			}
 		}
 	}
 	if name == answer {
@@ -225,15 +237,15 @@ const (
 func (f *form) hold(x *site.Exchange, e entry, err error) {
 	failure := problem.From(err)
 	f.Log.InfoContext(x.Request.Context(), "a form was not taken", site.Logged(failure))
-	a := alert{x.Say("again.title"), x.Say("again.text")}
+	a := alert{Title: x.Say("again.title"), Text: x.Say("again.text")}
 	switch failure.Code {
 	case problem.TooManyRequests:
-		a = alert{x.Say("slow.title"), x.Count("slow.text", int(math.Ceil(failure.RetryAfter.Minutes())))}
+		a = alert{Title: x.Say("slow.title"), Text: x.Count("slow.text", int(math.Ceil(failure.RetryAfter.Minutes())))}
 		x.RetryAfter(failure.RetryAfter)
 	case problem.CaptchaFailed:
-		a = alert{x.Say("captcha.title"), x.Say("captcha.text")}
+		a = alert{Title: x.Say("captcha.title"), Text: x.Say("captcha.text")}
 	case problem.CaptchaUnavailable:
-		a = alert{x.Say("unchecked.title"), x.Say("unchecked.text")}
+		a = alert{Title: x.Say("unchecked.title"), Text: x.Say("unchecked.text")}
 	}
 	f.show(x, problemdetails.Status(failure.Code), e, nil, a)
 }
@@ -249,15 +261,28 @@ func idOf(held guard.Token, sent any) (submission.ID, error) {
 	return held.NewID(content)
 }
 
-// pretend answers a filled-in honeypot like a submission that was taken. Nothing is enqueued; the
-// status page says "received", as for every id that may still be on the queue.
-func (f *form) pretend(x *site.Exchange, e entry) {
+// humanPace is how long people take at least to fill in the form.
+const humanPace = 5 * time.Second
+
+// spring answers a filled-in honeypot. Password managers and the like fill it in too, for people: so
+// if the form was open for as long as people need, it comes again, without the honeypot. A program
+// gets the answer to a submission that was taken. Nothing is enqueued; the status page says
+// "received", as for every id that may still be on the queue.
+//
+// The log counts both, by the name of the line: see docs/operations.md.
+func (f *form) spring(x *site.Exchange, e entry) {
+	if f.Now().Sub(e.held.Issued()) >= humanPace {
+		f.Log.WarnContext(x.Request.Context(), "a form came again: the field that people can't see was filled in", "drop", "shown-again")
+		e.trapped = true
+		f.show(x, http.StatusUnprocessableEntity, e, nil, alert{Title: x.Say("filled.title"), Text: x.Say("filled.text")})
+		return
+	}
 	id, err := idOf(e.held, e.Input)
 	if err != nil {
 		f.Log.ErrorContext(x.Request.Context(), "an answer could not be made up", site.Logged(err))
 	}
 	x.Header().Set("Location", f.statusPage(id, x.Reader))
-	f.Log.InfoContext(x.Request.Context(), "a submission was dropped: the field that people can't see was filled in")
+	f.Log.WarnContext(x.Request.Context(), "a submission was dropped: the field that people can't see was filled in", "drop", "dropped")
 	x.WriteHeader(http.StatusSeeOther)
 }
 

@@ -19,24 +19,47 @@ import (
 // and an answer to a captcha of 10 KB.
 const MaxBody = 46 << 10
 
+// The content types of bodies that pages take, and those of other forms.
+const (
+	formType      = "application/x-www-form-urlencoded"
+	multipartType = "multipart/form-data"
+	plainType     = "text/plain"
+	jsonType      = "application/json"
+)
+
 // posted sets the format of the answer to that of the body, which must be a form or JSON, in UTF-8.
+// A client that sends something else, and does not say what it accepts, gets a page if browsers send
+// such things from forms.
 func (x *Exchange) posted() error {
 	media, parameters, err := mime.ParseMediaType(x.Request.Header.Get("Content-Type"))
 	charset, given := parameters["charset"]
 	switch {
-	case err != nil || given && !strings.EqualFold(charset, "utf-8"):
-	case media == "application/x-www-form-urlencoded":
+	case err != nil || given && !isUTF8(charset):
+	case media == formType:
 		x.Format = HTML
 		return nil
-	case media == "application/json":
+	case media == jsonType:
 		x.Format = JSON
 		return nil
+	}
+	if !x.namesFormat() && media != formType && media != multipartType && media != plainType {
+		x.Format = JSON
 	}
 	return &problem.Error{Code: problem.UnsupportedMediaType, Detail: "neither form nor JSON"}
 }
 
+// isUTF8 reports whether a charset is UTF-8 by one of its names in the WHATWG's Encoding Standard,
+// or ASCII, which is a part of it.
+func isUTF8(charset string) bool {
+	switch strings.ToLower(strings.Trim(charset, "\t\n\f\r ")) {
+	case "utf-8", "utf8", "unicode-1-1-utf-8", "unicode11utf8", "unicode20utf8", "x-unicode20utf8", "us-ascii", "ascii":
+		return true
+	}
+	return false
+}
+
 // Members returns the members of a body that is a form or a flat JSON object, with duplicates. Its
-// errors are BodyTooLarge and MalformedBody.
+// errors are BodyTooLarge, BodyMissing and MalformedBody.
 func (x *Exchange) Members() ([]Member, error) {
 	body, err := x.body()
 	if err != nil {
@@ -44,6 +67,9 @@ func (x *Exchange) Members() ([]Member, error) {
 	}
 	if x.Format == JSON {
 		return readObject(body)
+	}
+	if len(bytes.TrimSpace(body)) == 0 {
+		return nil, x.bodyless()
 	}
 	values, err := url.ParseQuery(string(body))
 	if err != nil {
@@ -76,6 +102,30 @@ func (x *Exchange) body() ([]byte, error) {
 		return nil, Malformed("The request's body ended early. Send it again.")
 	}
 	return body, nil
+}
+
+// bodyless returns the error for a form without a body, and logs what has taken it away. Browsers send
+// no form without one. The Functions host loses bodies that come in chunks, without a length: a proxy
+// or a gateway on the way does that.
+func (x *Exchange) bodyless() error {
+	x.site.service.Log.WarnContext(x.Request.Context(),
+		"a form came without its body: a proxy or gateway in front of the app sends bodies in chunks, which the Functions host drops; let it send Content-Length",
+		"chunked", len(x.Request.TransferEncoding) > 0, "via", gateway(x.Request.Header))
+	return &problem.Error{Code: problem.BodyMissing, Detail: "a form without a body"}
+}
+
+// maxVia is how much of the name of a gateway is logged, in bytes.
+const maxVia = 100
+
+// gateway returns how the gateways on the way call themselves, as far as a log may have it.
+func gateway(header http.Header) string {
+	via := strings.Map(func(r rune) rune {
+		if r < ' ' || r > '~' || r == '@' {
+			return -1
+		}
+		return r
+	}, strings.Join(header.Values("Via"), ", "))
+	return via[:min(len(via), maxVia)]
 }
 
 // Malformed returns the error for a body that no page sends. The text is for the author of a

@@ -109,6 +109,8 @@ func (x *Exchange) Fail(err error, about string) {
 func (x *Exchange) Refuse(err error) {
 	about := "unreadable"
 	switch problem.CodeOf(err) {
+	case problem.BodyMissing:
+		about = "bodyless"
 	case problem.BodyTooLarge:
 		about = "large"
 	case problem.UnsupportedMediaType:
@@ -136,11 +138,25 @@ func Logged(err error) slog.Attr {
 
 // preferred returns the format that the client would rather have: HTML unless it says otherwise.
 func preferred(r *http.Request) Format {
+	html, asJSON := accepted(r)
+	if asJSON > html {
+		return JSON
+	}
+	return HTML
+}
+
+// namesFormat reports whether the client says which of the two formats it accepts.
+func (x *Exchange) namesFormat() bool {
+	html, asJSON := accepted(x.Request)
+	return html > 0 || asJSON > 0
+}
+
+// accepted returns how much the client likes each format, by name.
+func accepted(r *http.Request) (html, asJSON float64) {
 	accept := strings.Join(r.Header.Values("Accept"), ",")
 	if len(accept) > maxHeader {
-		return HTML
+		return 0, 0
 	}
-	var html, asJSON float64
 	for entry := range strings.SplitSeq(accept, ",") {
 		media, parameters, err := mime.ParseMediaType(entry)
 		if err != nil {
@@ -160,8 +176,5 @@ func preferred(r *http.Request) Format {
 			asJSON = max(asJSON, weight)
 		}
 	}
-	if asJSON > html {
-		return JSON
-	}
-	return HTML
+	return html, asJSON
 }

@@ -34,6 +34,12 @@ var frame embed.FS
 // Root is the path of the first page and the path below which all others are.
 const Root = "/signup"
 
+// ReservedQueries are the names of query parameters that the platform reads before the app does, in
+// lower case. The Functions host takes code for a key and looks it up, which costs a call of the
+// storage, and is an empty 500 where the keys can't be read; clientid goes with it. No page may use
+// them for anything of its own.
+func ReservedQueries() []string { return []string{"code", "clientid"} }
+
 // PathOf returns the path of a request's page.
 func PathOf(id submission.ID) string { return Root + "/" + string(id) }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -141,11 +142,11 @@ func TestRefusedInstructions(t *testing.T) {
 		"a malformed id":                         {"../x", pagetest.FormType, "action=resend", problem.NotFound},
 		"an id of tomorrow":                      {string(newID(t, pagetest.Morning.Add(24*time.Hour))), pagetest.FormType, "action=resend", problem.NotFound},
 		"an id of long ago":                      {string(newID(t, time.Unix(0, 0))), pagetest.FormType, "action=resend", problem.NotFound},
-		"nothing":                                {good, pagetest.FormType, "", problem.MalformedBody},
+		"nothing in JSON":                        {good, pagetest.JSONType, "", problem.MalformedBody},
 		"another action":                         {good, pagetest.FormType, "action=approve", problem.MalformedBody},
 		"the advance of a request":               {good, pagetest.FormType, "action=", problem.MalformedBody},
 		"two actions":                            {good, pagetest.FormType, "action=resend&action=withdraw", problem.MalformedBody},
-		"an unknown field":                       {good, pagetest.FormType, "action=resend&email=a@b.com", problem.MalformedBody},
+		"an unknown field in JSON":               {good, pagetest.JSONType, `{"action":"resend","email":"a@b.com"}`, problem.MalformedBody},
 		"broken escapes":                         {good, pagetest.FormType, "action=%zz", problem.MalformedBody},
 		"a withdrawal without confirmation":      {good, pagetest.FormType, "action=withdraw", problem.InvalidInput},
 		"a withdrawal with another confirmation": {good, pagetest.FormType, "action=withdraw&confirm=no", problem.InvalidInput},
@@ -389,10 +390,59 @@ func TestListedSiteMayReadProgress(t *testing.T) {
 	}
 }
 
+// The address of the page goes to no other site. With no-referrer, browsers without Fetch Metadata
+// would send the page's own forms with "Origin: null", which is refused.
 func TestReferrerPolicy(t *testing.T) {
 	h, _ := newStatus(t, &fakeRequests{})
-	if got := ask(h, string(newID(t, pagetest.Morning)), "text/html").Header.Get("Referrer-Policy"); got != "no-referrer" {
+	if got := ask(h, string(newID(t, pagetest.Morning)), "text/html").Header.Get("Referrer-Policy"); got != "same-origin" {
 		t.Errorf("Referrer-Policy %q", got)
+	}
+}
+
+// Extensions of browsers and gateways add fields to forms, which the partner can't take out.
+func TestForeignFieldsOfInstructionsAreIgnored(t *testing.T) {
+	id := newID(t, pagetest.Morning)
+	for _, body := range []string{
+		"action=resend&__token=x", "action=resend&email=a@b.com", "action=withdraw&confirm=yes&extension%5B%5D=1&extension%5B%5D=2", "action=resend&Action=withdraw",
+	} {
+		queue := &pagetest.Queue{}
+		h, _ := newStatus(t, &fakeRequests{}, func(c *Config) { c.Queue = queue })
+		response := send(h, string(id), pagetest.FormType, body)
+		if response.StatusCode != http.StatusSeeOther || len(queue.Messages) != 1 {
+			t.Errorf("%s: status %d, %d messages", body, response.StatusCode, len(queue.Messages))
+		}
+	}
+}
+
+func TestInstructionThatCameWithoutItsBody(t *testing.T) {
+	queue := &pagetest.Queue{}
+	h, log := newStatus(t, &fakeRequests{}, func(c *Config) { c.Queue = queue })
+	response := send(h, string(newID(t, pagetest.Morning)), pagetest.FormType, "")
+	text := pagetest.CheckPage(t, response, pagetest.Body(t, response)).Text()
+	if response.StatusCode != http.StatusBadRequest || !strings.Contains(text, "did not arrive") || !strings.Contains(log.String(), "a proxy or gateway") {
+		t.Errorf("status %d: %s; logged: %s", response.StatusCode, text, log)
+	}
+}
+
+// Mail programs and people hand addresses on with a full stop or in capitals.
+func TestInstructionForIDWithMarksAround(t *testing.T) {
+	id := newID(t, pagetest.Morning)
+	for _, text := range []string{string(id) + ".", string(id) + ")", strings.ToUpper(string(id))} {
+		queue := &pagetest.Queue{}
+		h, _ := newStatus(t, &fakeRequests{}, func(c *Config) { c.Queue = queue })
+		response := send(h, text, pagetest.FormType, "action=resend")
+		if location := response.Header.Get("Location"); !strings.HasPrefix(location, site.PathOf(id)+"?") || len(queue.Messages) != 1 {
+			t.Errorf("%s: status %d, to %s", text, response.StatusCode, location)
+		}
+	}
+}
+
+// The platform reads some query parameters before the app does.
+func TestNoQueryHasAReservedName(t *testing.T) {
+	for _, name := range []string{resentQuery, withdrawnQuery, typedQuery, atQuery, site.LanguageQuery} {
+		if slices.Contains(site.ReservedQueries(), strings.ToLower(name)) {
+			t.Errorf("%s is the platform's", name)
+		}
 	}
 }
 

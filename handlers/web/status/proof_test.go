@@ -390,7 +390,6 @@ func TestRefusedCodes(t *testing.T) {
 		code                  problem.Code
 	}{
 		"the app mails no codes":          {good, pagetest.FormType, "action=prove", true, problem.MalformedBody},
-		"the app knows no field code":     {good, pagetest.FormType, "action=resend&code=12345678", true, problem.MalformedBody},
 		"the same in JSON":                {good, pagetest.JSONType, `{"action":"prove","code":"12345678"}`, true, problem.MalformedBody},
 		"two codes":                       {good, pagetest.FormType, "action=prove&code=12345678&code=87654321", false, problem.MalformedBody},
 		"a number in JSON":                {good, pagetest.JSONType, `{"action":"prove","code":12345678}`, false, problem.MalformedBody},

@@ -70,12 +70,19 @@ type status Config
 // it. A code stands in no answer, no address and no log line. An id that the keys of the form did not sign, because it is older
 // than signatures, its key was removed, or the app has no keys, counts if the request is recorded.
 //
-// An id is 128 random bits, given only to the person who signed up. The page asks for no more.
+// An id is 128 random bits, given only to the person who signed up. The page asks for no more. It
+// counts in capitals too, and with the marks of a sentence around it. The page shows its reference,
+// which opens nothing.
 func New(config Config) (http.Handler, error) {
 	if config.Requests == nil {
 		return nil, errors.New("status: the requests are missing")
 	}
-	pages, err := site.New(config.Service, site.Config{Files: files, Form: config.FormOrigin + site.Root})
+	pages, err := site.New(config.Service, site.Config{
+		Files: files, Form: config.FormOrigin + site.Root,
+		// As for the form: without a referrer, browsers hide the origin of the page's own forms. The
+		// address still goes to no other site.
+		Referrers: "same-origin",
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -170,7 +177,7 @@ func (s status) show(x *site.Exchange, code int, n notice) {
 
 // progress returns the id and how far its request is, or NotFound for an id that was never issued.
 func (s status) progress(ctx context.Context, text string) (submission.ID, request.Progress, error) {
-	id, err := submission.ParseID(text)
+	id, err := submission.TypedID(text)
 	if err != nil {
 		return "", request.Progress{}, err
 	}
@@ -257,7 +264,7 @@ func (s status) queryAfter(in instruction) string {
 // issued returns the id of the text, or NotFound for one that was not issued here: nothing that a
 // stranger makes up may reach the queue. Only an id that the keys did not sign is looked up.
 func (s status) issued(ctx context.Context, text string) (submission.ID, error) {
-	id, err := submission.ParseID(text)
+	id, err := submission.TypedID(text)
 	switch {
 	case err != nil:
 		return "", err
@@ -285,7 +292,7 @@ type instruction struct {
 }
 
 // readInstruction reads the fields action, confirm and code of a form or a JSON object. A form may
-// also have the field tries. The error is InvalidInput for a code that is none.
+// also have the field tries, and fields of others. The error is InvalidInput for a code that is none.
 func (s status) readInstruction(x *site.Exchange) (instruction, error) {
 	members, err := x.Members()
 	if err != nil {
@@ -294,10 +301,13 @@ func (s status) readInstruction(x *site.Exchange) (instruction, error) {
 	fields := map[string]string{}
 	for _, m := range members {
 		_, twice := fields[m.Name]
+		foreign := !s.takes(m.Name, x.Format)
 		switch {
+		case foreign && x.Format == site.HTML:
+			continue // extensions of browsers and gateways put fields into forms
 		case !m.IsText:
 			return instruction{}, site.Malformed("The properties action, confirm and code must be strings.")
-		case twice || !s.takes(m.Name, x.Format):
+		case twice || foreign:
 			return instruction{}, site.Malformed("The fields are action, confirm and, where the app mails codes, code. Send each once.")
 		}
 		fields[m.Name] = m.Text
@@ -336,7 +346,7 @@ func (s status) takes(field string, format site.Format) bool {
 // statusContent is what status.html gets.
 type statusContent struct {
 	notice
-	ID        submission.ID
+	Reference submission.Reference
 	State     string // names the texts
 	Stages    []stageContent
 	Now, Next string
@@ -367,7 +377,7 @@ func (s status) page(id submission.ID, progress request.Progress, reader site.Re
 	proof := s.proofState(id, progress, n)
 	checked := proof == proofChecking || proof == proofLate
 	content := statusContent{
-		notice: n, ID: id, State: state, Next: reader.Say("next." + state), Over: over, Contact: s.Style.Contact,
+		notice: n, Reference: id.Reference(), State: state, Next: reader.Say("next." + state), Over: over, Contact: s.Style.Contact,
 		Again:     progress.Stage != request.StageFinished || pending || checked || n.Withdrawn && !over,
 		Look:      site.PathOf(id),
 		CanResend: n.Resent == 0 && (state == string(request.StageFinished) || proving || progress.Outcome == request.OutcomeInvited),

@@ -108,7 +108,7 @@ func TestStages(t *testing.T) {
 				t.Fatalf("status %d", response.StatusCode)
 			}
 			doc := pagetest.CheckPage(t, response, pagetest.Body(t, response))
-			if !strings.Contains(doc.Text(), test.says) || !strings.Contains(doc.Text(), string(id)) || strings.Contains(doc.Text(), "Look again") != test.again {
+			if !strings.Contains(doc.Text(), test.says) || !strings.Contains(doc.Text(), string(id.Reference())) || strings.Contains(doc.Text(), string(id)) || strings.Contains(doc.Text(), "Look again") != test.again {
 				t.Errorf("page: %s", doc.Text())
 			}
 			var current []string
@@ -147,21 +147,25 @@ func TestUnknownIDs(t *testing.T) {
 		id       string
 		received bool
 	}{
-		"issued now":                {string(newID(t, pagetest.Morning)), true},
-		"issued seven days ago":     {string(newID(t, pagetest.Morning.Add(-7*24*time.Hour+time.Second))), true},
-		"issued longer ago":         {string(newID(t, pagetest.Morning.Add(-7*24*time.Hour-time.Second))), false},
-		"issued by a clock ahead":   {string(newID(t, pagetest.Morning.Add(4*time.Minute))), true},
-		"issued in the future":      {string(newID(t, pagetest.Morning.Add(6*time.Minute))), false},
-		"made up":                   {string(signedBy(t, leakedKey, pagetest.Morning)), false},
-		"without a signature":       {string(unsignedID(t, pagetest.Morning)), true},
-		"without one, of long ago":  {string(unsignedID(t, pagetest.Morning.Add(-8*24*time.Hour))), false},
-		"issued at the first":       {string(newID(t, time.Unix(0, 0))), false},
-		"issued at the last":        {strings.Repeat("v", 8) + strings.Repeat("0", 26), false},
-		"empty":                     {"", false},
-		"malformed":                 {"../../etc/passwd", false},
-		"script":                    {"<script>alert(1)</script>", false},
-		"capitals":                  {strings.ToUpper(string(newID(t, pagetest.Morning))), false},
-		"with a query's beginnings": {string(newID(t, pagetest.Morning)) + "'", false},
+		"issued now":               {string(newID(t, pagetest.Morning)), true},
+		"issued seven days ago":    {string(newID(t, pagetest.Morning.Add(-7*24*time.Hour+time.Second))), true},
+		"issued longer ago":        {string(newID(t, pagetest.Morning.Add(-7*24*time.Hour-time.Second))), false},
+		"issued by a clock ahead":  {string(newID(t, pagetest.Morning.Add(4*time.Minute))), true},
+		"issued in the future":     {string(newID(t, pagetest.Morning.Add(6*time.Minute))), false},
+		"made up":                  {string(signedBy(t, leakedKey, pagetest.Morning)), false},
+		"without a signature":      {string(unsignedID(t, pagetest.Morning)), true},
+		"without one, of long ago": {string(unsignedID(t, pagetest.Morning.Add(-8*24*time.Hour))), false},
+		"issued at the first":      {string(newID(t, time.Unix(0, 0))), false},
+		"issued at the last":       {strings.Repeat("v", 8) + strings.Repeat("0", 26), false},
+		"empty":                    {"", false},
+		"malformed":                {"../../etc/passwd", false},
+		"script":                   {"<script>alert(1)</script>", false},
+		"capitals":                 {strings.ToUpper(string(newID(t, pagetest.Morning))), true},
+		"with a full stop":         {string(newID(t, pagetest.Morning)) + ".", true},
+		"with a bracket":           {string(newID(t, pagetest.Morning)) + ")", true},
+		"with a quotation mark":    {string(newID(t, pagetest.Morning)) + "'", true},
+		"with a letter more":       {string(newID(t, pagetest.Morning)) + "x", false},
+		"with a file's ending":     {string(newID(t, pagetest.Morning)) + ".html", false},
 	}
 	var refusals []string
 	for name, test := range tests {

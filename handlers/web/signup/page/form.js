@@ -4,7 +4,8 @@
 
 	// A code in a link is a secret: remove it from the address bar and the history.
 	const here = new URL(location.href);
-	if (here.searchParams.has("code")) {
+	if (here.searchParams.has("inviteCode") || here.searchParams.has("code")) {
+		here.searchParams.delete("inviteCode");
 		here.searchParams.delete("code");
 		history.replaceState(null, "", here);
 	}
@@ -71,14 +72,28 @@
 			return a.slice(1) === b || a === b.slice(1) || a.length === b.length && a !== "" &&
 				(a.slice(1) === b.slice(1) || a[0] === b[1] && a[1] === b[0] && a.slice(2) === b.slice(2));
 		};
+		// As on the server: a word of its own is right, and so is nearly every name beside a short one.
+		const words = suggestion.dataset.words.split(" ");
+		const isOwn = (typed, meant) => {
+			const [name] = typed.split(".");
+			const [popular] = meant.split(".");
+			if (name === popular) {
+				return false;
+			}
+			if (popular.length >= 5) {
+				return words.includes(name);
+			}
+			return ![...popular].some((letter, i) => name === popular.slice(0, i + 1) + popular.slice(i) ||
+				i > 0 && name === popular.slice(0, i - 1) + letter + popular[i - 1] + popular.slice(i + 1));
+		};
 		const ask = () => {
 			suggestion.replaceChildren();
 			const [local, domain, more] = email.value.trim().toLowerCase().split("@");
 			if (!local || !domain || more !== undefined || popular.includes(domain)) {
 				return;
 			}
-			const meant = popular.find((name) => oneSlip(domain, name));
-			if (!meant || domain === "mail.com") {
+			const meant = popular.find((name) => oneSlip(domain, name) && !isOwn(domain, name));
+			if (!meant) {
 				return;
 			}
 			const address = `${local}@${meant}`;

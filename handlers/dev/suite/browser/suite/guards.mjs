@@ -107,7 +107,7 @@ test("a client over the rate limit is asked to wait, and entries are kept", asyn
 
 test("a link fills in the form, and its code is removed from the address", async () => {
 	await visit(async (page) => {
-		await page.goto(`${form}?company=Contoso&code=SPRING-2026`);
+		await page.goto(`${form}?company=Contoso&inviteCode=SPRING-2026`);
 		assert.equal(await page.locator("[name=company]").inputValue(), "Contoso");
 		assert.equal(await page.locator("[name=inviteCode]").inputValue(), "SPRING-2026");
 		assert.doesNotMatch(page.url(), /SPRING/);
