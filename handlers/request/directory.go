@@ -167,7 +167,7 @@ func Retryable(code problem.Code) bool {
 		return again
 	}
 	switch code {
-	case problem.InvalidInput, problem.MalformedBody, problem.BodyTooLarge, problem.UnsupportedMediaType,
+	case problem.InvalidInput, problem.MalformedBody, problem.BodyMissing, problem.BodyTooLarge, problem.UnsupportedMediaType,
 		problem.MethodNotAllowed, problem.NotFound, problem.OriginRefused, problem.FormStale,
 		problem.CaptchaFailed, problem.SignInNeeded, problem.SignInRefused, problem.MalformedMessage,
 		problem.RecordUnreadable:
