@@ -78,12 +78,12 @@ register() {
 
 if [ "$form" = - ]; then
   send "$work" guestlist.zip
-  register "$work" signup-http status-http invite-queue invite-poison upkeep-timer
+  register "$work" signup-http status-http invite-queue invite-poison decisions-queue decisions-poison upkeep-timer
 else
   send "$work" guestlist-work.zip
   send "$status" guestlist-status.zip
   send "$form" guestlist-form.zip
-  register "$work" invite-queue invite-poison upkeep-timer
+  register "$work" invite-queue invite-poison decisions-queue decisions-poison upkeep-timer
   register "$status" status-http
   register "$form" signup-http
 fi

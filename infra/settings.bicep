@@ -113,6 +113,7 @@ type ProgramSettings = {
 
   @description('Object id of the group whose members may decide any request.')
   GUESTLIST_REVIEWERS: string?
+  GUESTLIST_DECIDE_DAYS: string?
 
   @description('Scheme and host of the review pages, such as https://reviews.contoso.com. Set together with the next two.')
   GUESTLIST_REVIEW_ORIGIN: string?
@@ -179,6 +180,7 @@ func programSettings(organisation string, given ProgramSettings) Settings => {
   GUESTLIST_PROOF_DAYS: given.?GUESTLIST_PROOF_DAYS ?? '7'
   GUESTLIST_REMINDERS: given.?GUESTLIST_REMINDERS ?? ''
   GUESTLIST_REVIEWERS: given.?GUESTLIST_REVIEWERS ?? ''
+  GUESTLIST_DECIDE_DAYS: given.?GUESTLIST_DECIDE_DAYS ?? '30'
   GUESTLIST_REVIEW_ORIGIN: given.?GUESTLIST_REVIEW_ORIGIN ?? ''
   GUESTLIST_SIGN_IN_TENANT: given.?GUESTLIST_SIGN_IN_TENANT ?? ''
   GUESTLIST_SIGN_IN_CLIENT_ID: given.?GUESTLIST_SIGN_IN_CLIENT_ID ?? ''

@@ -319,25 +319,29 @@ type Queue struct {
 	Oldest   time.Time // when the first message that is not hidden was put there; zero without one
 }
 
-// CheckQueue checks a queue. Nothing but the function invite-poison looks at the messages on its
-// queue, and it leaves none there: what stays may be a sign-up that nobody else knows of. On the
-// other queue no message stays for long without being taken, and hidden until it is done.
+// CheckQueue checks a queue. Nothing but the function of a poison queue looks at the messages there,
+// and it leaves none: what stays may be a sign-up, or a vote, that nobody else knows of. On the other
+// queues no message stays for long without being taken, and hidden until it is done.
 func CheckQueue(q Queue, now time.Time) Check {
 	part, found := "queue "+q.Name, fmt.Sprintf("%d messages", q.Messages)
-	poison := q.Name == submission.PoisonQueue
+	poison := q.Name == submission.PoisonQueue || q.Name == request.DecisionsPoisonQueue
+	first, taker := "sign-up", "invite"
+	if q.Name == request.DecisionsQueue || q.Name == request.DecisionsPoisonQueue {
+		first, taker = "vote", "decisions"
+	}
 	var untaken time.Duration
 	if !q.Oldest.IsZero() {
 		untaken = now.Sub(q.Oldest).Round(time.Minute)
 	}
-	const cure = "Check that the function app runs and that invite-queue is not disabled, and look for its errors in the log."
+	cure := "Check that the function app runs and that " + taker + "-queue is not disabled, and look for its errors in the log."
 	switch {
 	case !q.Exists && poison:
 		return Fine.Check(part, "not there yet; the host creates it with the first message that fails", "")
 	case !q.Exists:
-		return Fine.Check(part, "not there yet; the host creates it with the first sign-up", "")
+		return Fine.Check(part, "not there yet; the host creates it with the first "+first, "")
 	case poison && q.Messages > 0:
-		return Broken.Check(part, found+", which may be sign-ups that are recorded nowhere",
-			"invite-poison should have taken them within seconds: look for its errors in the log. "+
+		return Broken.Check(part, found+", which may be "+first+"s that are recorded nowhere",
+			taker+"-poison should have taken them within seconds: look for its errors in the log. "+
 				"Once the cause is gone: guestlist poison return.")
 	case untaken > untakenBroken:
 		return Broken.Check(part, found+", of which one waits for "+untaken.String()+" to be taken", cure)

@@ -103,6 +103,10 @@ func TestChecks(t *testing.T) {
 	wantCheck(t, queue("signups-poison", 0, 0), Fine, "0")
 	wantCheck(t, queue("signups-poison", 1, 0), Broken, "1")
 
+	wantCheck(t, queue("decisions", -1, 0), Fine, "the first vote")
+	wantCheck(t, queue("decisions", 2, 3*time.Hour), Broken, "one waits for 3h0m0s to be taken")
+	wantCheck(t, queue("decisions-poison", 1, 0), Broken, "may be votes")
+
 	wantCheck(t, CheckDue(0, 100), Fine, "no request")
 	wantCheck(t, CheckDue(3, 100), Broken, "3 requests have been due for more than 15m")
 	wantCheck(t, CheckDue(100, 100), Broken, "at least 100")

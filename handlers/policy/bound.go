@@ -13,7 +13,7 @@ import (
 // UTF-16 units, and JSON has no more units than bytes; the rest is room for future columns.
 const MaxDecisionBytes = 28 * 1024
 
-// Limits on the parts of a decision, in bytes of JSON. With the longest Terms (25 ids, six bytes
+// Limits on the parts of a decision, in bytes of JSON. With the longest Terms and Approval (51 ids, six bytes
 // for each character) they stay below MaxDecisionBytes, so the deciding row has always room.
 const (
 	maxReason    = 1024
@@ -159,6 +159,9 @@ func (d *Decision) atMost() int {
 	if t := d.Terms; t != nil {
 		texts = append(texts, t.RedirectURL, string(t.InvitationMail), t.MessageLanguage, t.Message, t.Cc, t.UserType)
 		texts = append(append(texts, t.Groups...), t.Sponsors...)
+	}
+	if a := d.Approval; a != nil {
+		texts = slices.Concat(texts, a.Approvers, a.SecondApprovers, a.EscalateTo, a.Sponsors)
 	}
 	if d.Limits != nil {
 		texts = append(texts, d.Limits.Row.Partition, d.Limits.Row.Name)

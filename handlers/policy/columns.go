@@ -73,6 +73,12 @@ const (
 	MaxGuestsColumn       = "MaxGuests"
 	MaxPerDayColumn       = "MaxPerDay"
 	ProofColumn           = "Proof"
+	ApproversColumn       = "Approvers"
+	SecondApproversColumn = "SecondApprovers"
+	SponsorsDecideColumn  = "SponsorsDecide"
+	DecideWithinColumn    = "DecideWithin"
+	EscalateAfterColumn   = "EscalateAfter"
+	EscalateToColumn      = "EscalateTo"
 	GroupsColumn          = "Groups"
 	SponsorsColumn        = "Sponsors"
 	RedirectURLColumn     = "RedirectUrl"
@@ -133,6 +139,30 @@ var columns = []column{
 		Meaning: "code: a sign-up that the row invites or sends to review must first prove its mailbox, by a code " +
 			"that the app mails and the partner types. none: it need not. Unset: the app's default",
 	}, wordReader(func(r *Row) *Proof { return &r.Proof }, ProofCode, NoProof)},
+	{Column{Name: ApproversColumn, Example: "22222222-2222-4222-8222-222222222222",
+		Takes:   takesPeople,
+		Meaning: "who may decide what waits for a person, beside the app's reviewers. Unset: the reviewers alone",
+	}, idsReader(MaxApprovers, func(r *Row) *[]string { return &r.Approval.Approvers })},
+	{Column{Name: SecondApproversColumn, Example: "33333333-3333-4333-8333-333333333333",
+		Takes:   takesPeople,
+		Meaning: "who may decide after that: another person must say yes too. Unset: one yes is enough",
+	}, idsReader(MaxApprovers, func(r *Row) *[]string { return &r.Approval.SecondApprovers })},
+	{Column{Name: SponsorsDecideColumn, Example: "true", Default: "false",
+		Takes:   takesBool,
+		Meaning: "true: the row's sponsors decide as its approvers do",
+	}, boolReader(func(r *Row) *bool { return &r.Approval.SponsorsDecide })},
+	{Column{Name: DecideWithinColumn, Example: "14",
+		Takes:   takesDays,
+		Meaning: "within how many days each decision must be made; then the request is denied as expired. Unset: the app's default",
+	}, daysReader(func(r *Row) *int { return &r.Approval.DecideWithin })},
+	{Column{Name: EscalateAfterColumn, Example: "3",
+		Takes:   takesDays,
+		Meaning: "after how many days without a decision those in EscalateTo may decide too",
+	}, daysReader(func(r *Row) *int { return &r.Approval.EscalateAfter })},
+	{Column{Name: EscalateToColumn, Example: "44444444-4444-4444-8444-444444444444",
+		Takes:   takesPeople,
+		Meaning: "who may decide then, beside those who could before",
+	}, idsReader(MaxApprovers, func(r *Row) *[]string { return &r.Approval.EscalateTo })},
 	{Column{Name: GroupsColumn, Example: "11111111-1111-4111-8111-111111111111",
 		Takes:   fmt.Sprintf("object ids of at most %d groups, %s", MaxGroups, takesList),
 		Meaning: "the groups that the guest becomes a member of",
@@ -276,6 +306,22 @@ func limitReader(field func(*Row) *int) func(any, *Row) *wrong {
 			return &wrong{"is 0", "to invite nobody by this row, set Enabled to false; for any number, remove it"}
 		case !whole || number < 1 || number > MaxLimit:
 			return &wrong{"is not a whole number in its range", "write " + takesLimit + ", or remove it for any number"}
+		}
+		*field(row) = int(number)
+		return nil
+	}
+}
+
+var (
+	takesPeople = fmt.Sprintf("object ids of at most %d users or groups, %s", MaxApprovers, takesList)
+	takesDays   = fmt.Sprintf("a whole number of days from 1 to %d", MaxDays)
+)
+
+func daysReader(field func(*Row) *int) func(any, *Row) *wrong {
+	return func(cell any, row *Row) *wrong {
+		number, whole := asWhole(cell)
+		if !whole || number < 1 || number > MaxDays {
+			return &wrong{problem: "is not a whole number of days in its range"}
 		}
 		*field(row) = int(number)
 		return nil

@@ -62,6 +62,8 @@ func (c *Change) Erase(why string) {
 	if r.Approval != nil {
 		r.Approval.Note = ""
 	}
+	rewrite(hide, &r.Reviewing)
+	r.Reviewing = r.Reviewing.withoutWords()
 	for i := range r.Grants {
 		r.Grants[i].Note = hide(r.Grants[i].Note)
 	}

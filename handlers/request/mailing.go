@@ -55,8 +55,8 @@ func (r Request) Mail(kind MailKind) SentMail {
 	return r.Mails[i]
 }
 
-// NextLook returns when something that was sent for the request is looked at, or the guest is
-// reminded of it; zero if neither.
+// NextLook returns when something that was sent for the request is looked at, the guest is reminded
+// of it, or somebody has waited too long for a person; zero if none of these.
 func (r Request) NextLook() time.Time {
 	next := r.CheckAt
 	sooner := func(at time.Time) {
@@ -65,6 +65,9 @@ func (r Request) NextLook() time.Time {
 		}
 	}
 	sooner(r.RemindAt)
+	if r.State == Review && r.Reviewing != nil {
+		sooner(r.Reviewing.Next)
+	}
 	for _, m := range r.Mails {
 		sooner(m.LookAt)
 	}

@@ -25,6 +25,9 @@ type Request struct {
 	Decision *policy.Decision
 	// Approval is set once a person has approved what policy did not.
 	Approval *Approval
+	// Reviewing is where the request stands with the people who decide, or stood when they had
+	// decided; nil if it never waited for anybody, or an older version has stored it.
+	Reviewing *Reviewing
 	// Objection is the short name of what the directory said against inviting the guest, while a
 	// person decides about it; empty if policy asked for the person.
 	Objection string
@@ -120,6 +123,9 @@ type Approval struct {
 	Terms policy.Terms `json:"terms"`
 	// Saw is the Objection that the person had before them.
 	Saw string `json:"saw,omitempty"`
+	// Stages is how many different people have said yes; 0 if an operator approved on terms of
+	// their own.
+	Stages int `json:"stages,omitempty"`
 }
 
 // Terms returns what the guest is invited with, nil if neither policy nor a person decided to

@@ -134,7 +134,7 @@ func Overdue(now time.Time) map[State]time.Time {
 func (r Request) AtRest() bool { return r.OnlyLooks() && r.NextLook().IsZero() }
 
 // OnlyLooks reports whether the request has ended and nothing is left to do for it but to look at
-// what was sent, if that.
+// what was sent, or at how long it waits for a person, if that.
 func (r Request) OnlyLooks() bool {
-	return r.State.Ended() && r.Owed == Owed{} && !r.Resend.Open() && (!r.Withdrawal.Open() || !r.Erased.IsZero())
+	return r.State.Ended() && !r.ReviewUnsettled() && r.Owed == Owed{} && !r.Resend.Open() && (!r.Withdrawal.Open() || !r.Erased.IsZero())
 }

@@ -37,7 +37,10 @@ type Settings struct {
 	ProofLasts                 time.Duration // how long a proof counts; whole days
 	reminders                  [maxReminders]time.Duration
 	Reviewers                  string // object id of the group of reviewers, in lower case; "" for none
-	LogLevel                   slog.Level
+	DecideDays                 int    // 0 is for ever
+	// GuestsDecide says that guests of the tenant may sign in to the review pages, and decide.
+	GuestsDecide bool
+	LogLevel     slog.Level
 }
 
 const (
@@ -46,6 +49,7 @@ const (
 	// maxSpacing keeps a typing error such as 10h from stopping everything without a word.
 	maxSpacing       = 10 * time.Minute
 	maxRetentionDays = 3650 // ten years
+	maxDecideDays    = 365
 )
 
 // Read returns the settings. Each of parts reads settings of its own. The error names every fault
@@ -69,7 +73,7 @@ func read(getenv func(string) string, sendsMails bool, parts []func(*Reader)) (S
 	s.readMail(r, sendsMails)
 	s.readProof(r)
 	s.readReminders(r)
-	s.Reviewers = r.GUID(Reviewers)
+	s.readReviews(r)
 	err := s.LogLevel.UnmarshalText([]byte(r.Text(LogLevel)))
 	if err != nil {
 		r.Fault(LogLevel, "must be debug, info, warn or error")
@@ -141,6 +145,16 @@ func (s *Settings) readInvitations(r *Reader) {
 		r.Fault(RetentionDays, "must be a whole number of days up to %d, such as 90, or 0 to keep personal data for ever", maxRetentionDays)
 	}
 	s.Retention = time.Duration(days) * 24 * time.Hour
+}
+
+func (s *Settings) readReviews(r *Reader) {
+	s.Reviewers = r.GUID(Reviewers)
+	s.GuestsDecide = r.Text(SignInGuests) == AcceptGuests
+	var err error
+	s.DecideDays, err = strconv.Atoi(r.Text(DecideDays))
+	if err != nil || s.DecideDays < 0 || s.DecideDays > maxDecideDays {
+		r.Fault(DecideDays, "must be a whole number of days up to %d, such as 30, or 0 to wait for ever", maxDecideDays)
+	}
 }
 
 // readMail follows readGraph, which reads the client id.

@@ -53,6 +53,7 @@ const (
 	ProofDays         = "GUESTLIST_PROOF_DAYS"
 	Reminders         = "GUESTLIST_REMINDERS"
 	Reviewers         = "GUESTLIST_REVIEWERS"
+	DecideDays        = "GUESTLIST_DECIDE_DAYS"
 	ReviewOrigin      = "GUESTLIST_REVIEW_ORIGIN"
 	SignInTenant      = "GUESTLIST_SIGN_IN_TENANT"
 	SignInClientID    = "GUESTLIST_SIGN_IN_CLIENT_ID"
@@ -168,6 +169,7 @@ func All() []Setting {
 		{ProofDays, "7", "How many days a proof counts for later sign-ups with the same address; 0 to 90"},
 		{Reminders, "", "After how many days a guest who has not accepted is reminded by a mail of the app's own: one or two whole numbers such as `3 10`, at most 60. Default: no reminders"},
 		{Reviewers, "", "Object id of the security group whose members, directly or by other groups, may decide any request. Default: nobody"},
+		{DecideDays, "30", "For how many days a request waits for a person's decision before it expires, unless its policy row says another number. `0`: for ever"},
 		{ReviewOrigin, "", "Scheme and host of the review pages, such as `https://reviews.contoso.com`. Behind it, `/reviews/signed-in` and `/reviews/signed-out` are redirect URIs of the app registration. This setting and the next two are set together"},
 		{SignInTenant, "", "Id of the tenant whose members sign in to the review pages"},
 		{SignInClientID, "", "Client id of the app registration that they sign in to"},

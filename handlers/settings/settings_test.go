@@ -38,7 +38,7 @@ func TestMinimalEnvironments(t *testing.T) {
 	want := Settings{
 		TablesURL: "https://guestlist.table.core.windows.net", ClientID: azure[ClientID], GraphURL: "https://graph.microsoft.com",
 		GraphCredential: ManagedIdentity, RedirectURL: "https://myapplications.microsoft.com",
-		IntentLease: 2 * time.Minute, DailyInvitations: 80, DailyShare: 50, InvitationSpacing: time.Second, Retention: 90 * 24 * time.Hour, LogLevel: slog.LevelInfo,
+		IntentLease: 2 * time.Minute, DailyInvitations: 80, DailyShare: 50, InvitationSpacing: time.Second, Retention: 90 * 24 * time.Hour, DecideDays: 30, LogLevel: slog.LevelInfo,
 		Mail: NoMail, ProofLasts: 7 * 24 * time.Hour,
 	}
 	if s != want {

@@ -74,7 +74,10 @@ type job struct {
 	mailbox *request.Mailbox
 	// mailsFailed says that the gate of mails knew of failures when this call booked a mail.
 	mailsFailed bool
-	log         *slog.Logger
+	// unlist is since when the index of what waits for people has had the request, which has left
+	// Review in memory; zero if it has not.
+	unlist time.Time
+	log    *slog.Logger
 }
 
 // newJob returns a job on the request.
@@ -93,6 +96,7 @@ func (j *job) transition(state request.State, what, detail string) {
 	if state != before {
 		j.resumed = false
 	}
+	j.trackReview(before)
 	if state == request.Done && before != request.Done {
 		j.oweInvitation()
 	}
@@ -104,8 +108,12 @@ func (j *job) transition(state request.State, what, detail string) {
 // save stores the request with the events since the last save. A Conflict means that somebody else
 // advanced it: the message comes again and finds what they did.
 func (j *job) save(ctx context.Context) error {
+	err := j.listReview(ctx)
+	if err != nil {
+		return err
+	}
 	events := j.Events
-	err := j.Save(ctx, j.config.Store)
+	err = j.Save(ctx, j.config.Store)
 	if err != nil {
 		return err
 	}
@@ -116,7 +124,7 @@ func (j *job) save(ctx context.Context) error {
 		j.log.ErrorContext(ctx, LogFailed, "what", j.failed.What, "detail", j.failed.Detail)
 	}
 	j.failed = nil
-	return nil
+	return j.unlistReview(ctx)
 }
 
 // goOn moves the request to the state, saves it, and lets the next step follow at once.
@@ -145,11 +153,15 @@ func (j *job) end(ctx context.Context, state request.State, what, detail string)
 // due entry brings one more message, which removes it: it may be that of a person who is just
 // taking the request up again.
 func (j *job) finish(ctx context.Context) (next, error) {
+	err := j.listReview(ctx)
+	if err != nil {
+		return stop, err
+	}
 	if j.onlyLooksLeft() {
 		return j.awaitLook(ctx)
 	}
 	j.Request.Due = time.Time{}
-	err := j.save(ctx)
+	err = j.save(ctx)
 	if err != nil {
 		return stop, err
 	}
@@ -215,6 +227,8 @@ func (j *job) writeDue(ctx context.Context, due time.Time) error {
 // step takes the request one state further.
 func (j *job) step(ctx context.Context) (next, error) {
 	switch {
+	case j.Request.State != request.Review && j.Request.ReviewUnsettled():
+		return j.settleReview(ctx)
 	case j.Request.Withdrawal.Open():
 		return j.withdraw(ctx)
 	case j.Request.State.Ended() && j.Request.Resend.Open():
@@ -223,6 +237,8 @@ func (j *job) step(ctx context.Context) (next, error) {
 		return j.payOwed(ctx)
 	case j.onlyLooksLeft():
 		return j.look(ctx)
+	case j.Request.State == request.Review:
+		return j.settleReview(ctx)
 	}
 	switch j.Request.State {
 	case request.Received:

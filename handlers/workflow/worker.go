@@ -14,8 +14,8 @@ import (
 	"guestlist/handlers/submission"
 )
 
-// Config is what a Worker is made of. All is required but Log, Mails, Parse, Pressure,
-// Pace, ProofByDefault, ProofLasts and Retention.
+// Config is what a Worker is made of. All is required but DecideWithin, GuestsDecide, Log, Mails,
+// Parse, Pressure, Pace, ProofByDefault, ProofLasts, Retention and Reviewers.
 type Config struct {
 	Store       request.Store
 	Rows        request.Rows
@@ -28,12 +28,21 @@ type Config struct {
 	Directory   request.Directory
 	Users       request.Users
 	MailStore   request.MailStore
+	Reviews     request.Reviews
+	People      request.People
 	// Mails sends the app's own mails; nil if it sends none. Then the directory sends its own.
 	Mails *Mails
 	// ProofByDefault says that a proof of the mailbox is needed unless the policy row says otherwise.
 	ProofByDefault bool
 	// ProofLasts is how long a proof counts for later requests for the address.
 	ProofLasts time.Duration
+	// Reviewers is the object id of the group whose members decide any request; empty for none.
+	Reviewers string
+	// GuestsDecide lets guests of the tenant decide as others do.
+	GuestsDecide bool
+	// DecideWithin is the number of days after which a request expires that waits for a person,
+	// unless its policy row says another; 0 is for ever.
+	DecideWithin int
 	// Pace is how fast invitations may be sent. The zero Pace has no limits.
 	Pace request.Pace
 	// Pressure is told by the directory how much of its limits is used; nil if it tells nobody.
@@ -94,6 +103,8 @@ func New(config Config) (*Worker, error) {
 	need(config.Directory != nil, "Directory")
 	need(config.Users != nil, "Users")
 	need(config.MailStore != nil, "MailStore")
+	need(config.Reviews != nil, "Reviews")
+	need(config.People != nil, "People")
 	if m := config.Mails; m != nil {
 		need(m.Mailer != nil, "Mails.Mailer")
 		need(m.Letters != nil, "Mails.Letters")
@@ -205,6 +216,10 @@ func (w *Worker) open(ctx context.Context, message submission.Message) (*job, er
 	case message.Kind != submission.Advance:
 	case r.AtRest():
 		// A process that ended between two writes may have left a seat, a claim and a due entry.
+		err = w.mendReview(ctx, r)
+		if err != nil {
+			return nil, err
+		}
 		waits, err := j.giveBackEnded(ctx)
 		if err != nil || waits {
 			return nil, err
@@ -214,7 +229,7 @@ func (w *Worker) open(ctx context.Context, message submission.Message) (*job, er
 		// The message is early or doubled; the due entry brings the request back in time. A parked
 		// request may look early: an admin may have closed the circuit breaker, and looking is
 		// cheap.
-		return nil, nil
+		return nil, w.mendReview(ctx, r)
 	default:
 		j.broughtBy = message.Due
 	}

@@ -372,7 +372,8 @@ func TestEditedRowAppliesToNextDecision(t *testing.T) {
 }
 
 func TestNewNamesWhatIsMissing(t *testing.T) {
-	optional := []string{"Log", "Mails", "Parse", "Pressure", "Pace", "ProofByDefault", "ProofLasts", "Retention"}
+	optional := []string{"Log", "Mails", "Parse", "Pressure", "Pace", "ProofByDefault", "ProofLasts", "Retention",
+		"DecideWithin", "GuestsDecide", "Reviewers"}
 	complete := newWorld(t).config
 	for _, field := range reflect.VisibleFields(reflect.TypeFor[workflow.Config]()) {
 		config := complete

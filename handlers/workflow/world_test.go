@@ -82,6 +82,8 @@ func newWorld(t *testing.T, changes ...func(*workflow.Config)) *world {
 		Directory:   interruptedDirectory{w, w.client},
 		Users:       interruptedDirectory{w, w.client},
 		MailStore:   w.store,
+		Reviews:     w.store,
+		People:      w.client,
 		RedirectURL: "https://landing.example.com",
 		IntentLease: lease,
 		Now:         w.clock,

@@ -124,7 +124,7 @@ func newCosts(t *testing.T, mails bool) *costs {
 	directory := must(graph.New(graph.Config{URL: server.URL}))(t)
 	config := workflow.Config{
 		Store: c.counted, Rows: c.counted, Seats: c.counted, Gates: c.counted, DeadLetters: c.counted,
-		Records: c.counted, Strays: c.counted, MailStore: c.counted, Queues: noQueues{}, Directory: directory, Users: directory,
+		Records: c.counted, Strays: c.counted, MailStore: c.counted, Reviews: c.counted, People: directory, Queues: noQueues{}, Directory: directory, Users: directory,
 		RedirectURL: "https://landing.example.com", IntentLease: time.Minute, Now: func() time.Time { return c.now },
 		Sleep: func(context.Context, time.Duration) error {
 			t.Error("the worker waits")

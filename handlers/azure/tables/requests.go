@@ -33,6 +33,7 @@ const (
 	sinceColumn        = "Since"
 	decisionColumn     = "Decision" // JSON, as the next
 	approvalColumn     = "Approval"
+	reviewingColumn    = "Reviewing"
 	grantsColumn       = "Grants"
 	failuresColumn     = "Failures"
 	openTurnColumn     = "OpenTurn"
@@ -280,6 +281,9 @@ func encodeRequest(r request.Request) (row, error) {
 	if r.Approval != nil {
 		errs = append(errs, record.setJSON(approvalColumn, r.Approval))
 	}
+	if r.Reviewing != nil {
+		errs = append(errs, record.setJSON(reviewingColumn, r.Reviewing))
+	}
 	if len(r.Grants) > 0 {
 		errs = append(errs, record.setJSON(grantsColumn, r.Grants))
 	}
@@ -341,6 +345,10 @@ func readRequest(record row) (request.Request, reader) {
 	approved := r.Approval != nil && r.Approval.By != ""
 	if !approved && columns.text(approvalColumn) != "" {
 		columns.fail(approvalColumn, "an approval")
+	}
+	columns.json(reviewingColumn, &r.Reviewing, "where a review stands")
+	if r.Reviewing != nil && (r.Reviewing.Stage < request.FirstStage || r.Reviewing.Since.IsZero()) {
+		columns.fail(reviewingColumn, "where a review stands")
 	}
 	columns.json(grantsColumn, &r.Grants, "a list of grants")
 	if slices.ContainsFunc(r.Grants, func(grant request.Grant) bool { return !grant.State.Known() }) {

@@ -31,11 +31,12 @@ const (
 	poisonTable   = "Poison"
 	policiesTable = "Policies"
 	sessionsTable = "Sessions"
+	reviewsTable  = "Reviews"
 )
 
 // Names returns the names of all tables. In Azure the deployment makes them.
 func Names() []string {
-	return []string{requestsTable, guestsTable, waitingTable, seatsTable, tenantTable, poisonTable, policiesTable, sessionsTable}
+	return []string{requestsTable, guestsTable, waitingTable, seatsTable, tenantTable, poisonTable, policiesTable, sessionsTable, reviewsTable}
 }
 
 // How long a call may take when the service is slow: three tries of three seconds with at most
@@ -95,7 +96,7 @@ type Store struct {
 	service *aztables.ServiceClient
 	prefix  string
 
-	requests, guests, waiting, seats, tenant, poison, policies, sessions *aztables.Client
+	requests, guests, waiting, seats, tenant, poison, policies, sessions, reviews *aztables.Client
 
 	log      *slog.Logger
 	pageTime time.Duration
@@ -111,6 +112,7 @@ var (
 	_ request.Records    = (*Store)(nil)
 	_ request.StrayStore = (*Store)(nil)
 	_ request.MailStore  = (*Store)(nil)
+	_ request.Reviews    = (*Store)(nil)
 	_ session.Store      = (*Store)(nil)
 )
 
@@ -136,7 +138,7 @@ func New(config Config) (*Store, error) {
 	s := &Store{service: service, prefix: config.Prefix, log: log, pageTime: config.PageTime, onPage: config.OnPage, pageSize: pageSize}
 	s.requests, s.guests, s.waiting = s.table(requestsTable), s.table(guestsTable), s.table(waitingTable)
 	s.seats, s.tenant, s.poison, s.policies = s.table(seatsTable), s.table(tenantTable), s.table(poisonTable), s.table(policiesTable)
-	s.sessions = s.table(sessionsTable)
+	s.sessions, s.reviews = s.table(sessionsTable), s.table(reviewsTable)
 	return s, nil
 }
 

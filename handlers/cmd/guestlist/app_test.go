@@ -114,7 +114,7 @@ func worker(ts *testscript.TestScript, store *tables.Store) *workflow.Worker {
 	ts.Check(err)
 	config := workflow.Config{
 		Store: store, Rows: store, Seats: store, Gates: store, DeadLetters: store, Records: store, Strays: store,
-		Queues: onQueues, Directory: client, Users: client, MailStore: store,
+		Queues: onQueues, Directory: client, Users: client, MailStore: store, Reviews: store, People: client,
 		RedirectURL: "https://landing.example.com", IntentLease: time.Minute, Now: time.Now,
 		Sleep:  func(context.Context, time.Duration) error { return nil },
 		Jitter: func(d time.Duration) time.Duration { return d },

@@ -87,7 +87,9 @@ func checkQueues(s *session, d *deployment) []operate.Check {
 		return []operate.Check{operate.Unknown.Check("queues", message(err), "")}
 	}
 	var checks []operate.Check
-	for _, name := range []string{submission.Queue, submission.PoisonQueue} {
+	for _, name := range []string{
+		submission.Queue, submission.PoisonQueue, request.DecisionsQueue, request.DecisionsPoisonQueue,
+	} {
 		q := operate.Queue{Name: name}
 		var err error
 		q.Messages, q.Exists, err = service.Length(s.ctx, name)
@@ -248,7 +250,8 @@ func probe(s *session, d *deployment) []operate.Check {
 // queueOf is the queue that each function of the project reads or writes.
 var queueOf = map[string]string{
 	"signup-http": submission.Queue, "upkeep-timer": submission.Queue, "invite-queue": submission.Queue,
-	"invite-poison": submission.PoisonQueue,
+	"invite-poison":   submission.PoisonQueue,
+	"decisions-queue": request.DecisionsQueue, "decisions-poison": request.DecisionsPoisonQueue,
 }
 
 // project checks the queues in host.json and the function.json files.

@@ -106,7 +106,13 @@ func (c poisonReplayCommand) Run(s *session, d *deployment) error {
 	if err != nil {
 		return err
 	}
+	queue := submission.Queue
 	_, err = submission.DecodeMessage(letter.Body)
+	if err != nil {
+		if _, voteErr := request.DecodeBallot(letter.Body); voteErr == nil {
+			queue, err = request.DecisionsQueue, nil
+		}
+	}
 	if err != nil && !c.Force {
 		return advised{problem.New(problem.InvalidInput, "it would be kept again: %w", err), "If it is useless: guestlist poison drop."}
 	}
@@ -115,7 +121,7 @@ func (c poisonReplayCommand) Run(s *session, d *deployment) error {
 		return err
 	}
 	// Enqueue before deleting: doing it twice is harmless, losing it is not.
-	err = service.Put(s.ctx, submission.Queue, letter.Body, 0)
+	err = service.Put(s.ctx, queue, letter.Body, 0)
 	if err != nil {
 		return err
 	}
@@ -172,20 +178,26 @@ func (c poisonReturnCommand) Run(s *session, d *deployment) error {
 	ctx, cancel := context.WithTimeout(s.ctx, c.Wait)
 	defer cancel()
 	for told := false; ; told = true {
-		moved, left, err := service.Move(s.ctx, submission.PoisonQueue, submission.Queue)
-		done.Returned += moved
-		for _, id := range left {
-			unreadable[id] = true
+		waiting := 0
+		for from, to := range map[string]string{
+			submission.PoisonQueue: submission.Queue, request.DecisionsPoisonQueue: request.DecisionsQueue,
+		} {
+			moved, left, err := service.Move(s.ctx, from, to)
+			done.Returned += moved
+			for _, id := range left {
+				unreadable[from+" "+id] = true
+			}
+			done.Unreadable = len(unreadable)
+			if err != nil {
+				return err
+			}
+			n, _, err := service.Length(s.ctx, from)
+			if err != nil {
+				return err
+			}
+			waiting += n
 		}
-		done.Unreadable = len(unreadable)
-		if err != nil {
-			return err
-		}
-		n, _, err := service.Length(s.ctx, submission.PoisonQueue)
-		if err != nil {
-			return err
-		}
-		done.Hidden = max(0, n-done.Unreadable)
+		done.Hidden = max(0, waiting-done.Unreadable)
 		if done.Hidden == 0 || ctx.Err() != nil {
 			break
 		}

@@ -35,11 +35,13 @@ import (
 // The names of the functions are those of their folders, and the names of the bindings those in
 // their function.json files. A test compares them.
 const (
-	signupHTTP   = "signup-http"
-	statusHTTP   = "status-http"
-	inviteQueue  = "invite-queue"
-	invitePoison = "invite-poison"
-	upkeepTimer  = "upkeep-timer"
+	signupHTTP      = "signup-http"
+	statusHTTP      = "status-http"
+	inviteQueue     = "invite-queue"
+	invitePoison    = "invite-poison"
+	decisionsQueue  = "decisions-queue"
+	decisionsPoison = "decisions-poison"
+	upkeepTimer     = "upkeep-timer"
 
 	messageBinding = "message"
 	timerBinding   = "timer"
@@ -165,6 +167,7 @@ func newWorker(
 	mails *workflow.Mails, log *slog.Logger,
 ) (*workflow.Worker, error) {
 	return workflow.New(workflow.Config{
+		Reviews: store, People: tenant, Reviewers: s.Reviewers, GuestsDecide: s.GuestsDecide, DecideWithin: s.DecideDays,
 		MailStore: store, Mails: mails, ProofByDefault: s.ProofByDefault, ProofLasts: s.ProofLasts,
 		Store: store, Rows: store, Seats: store, Gates: store, DeadLetters: store, Records: store, Strays: store,
 		Queues: onQueues, Directory: tenant, Users: tenant, Pressure: pressure,
@@ -206,7 +209,8 @@ func registerPages(app *functions.App, pages web.Config, codes bool, requests st
 	return nil
 }
 
-// registerQueues registers the functions that take messages of the queue and of its poison queue.
+// registerQueues registers the functions that take messages of the queues and of their poison
+// queues.
 func registerQueues(app *functions.App, worker *workflow.Worker) {
 	app.Queue(inviteQueue, messageBinding, func(ctx context.Context, m functions.QueueMessage) error {
 		message, err := submission.DecodeMessage(m.Body)
@@ -218,6 +222,16 @@ func registerQueues(app *functions.App, worker *workflow.Worker) {
 	})
 	app.Queue(invitePoison, messageBinding, func(ctx context.Context, m functions.QueueMessage) error {
 		return worker.GiveUp(ctx, m.ID, m.Body)
+	})
+	app.Queue(decisionsQueue, messageBinding, func(ctx context.Context, m functions.QueueMessage) error {
+		ballot, err := request.DecodeBallot(m.Body)
+		if err != nil {
+			return worker.Keep(ctx, m.ID, m.Body, err)
+		}
+		return worker.Vote(ctx, m.ID, ballot)
+	})
+	app.Queue(decisionsPoison, messageBinding, func(ctx context.Context, m functions.QueueMessage) error {
+		return worker.GiveUpVote(ctx, m.ID, m.Body)
 	})
 }
 

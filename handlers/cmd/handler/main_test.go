@@ -24,6 +24,7 @@ import (
 	"guestlist/handlers/azure/acs"
 	"guestlist/handlers/azure/functions/functionjson"
 	"guestlist/handlers/azure/graph"
+	"guestlist/handlers/request"
 	"guestlist/handlers/settings"
 	"guestlist/handlers/submission"
 )
@@ -36,19 +37,26 @@ func TestFunctionFoldersAndProgramAgree(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := map[string][]string{
-		signupHTTP:   {"req in httpTrigger", "res out http", signupsBinding + " out queue"},
-		statusHTTP:   {"req in httpTrigger", "res out http", signupsBinding + " out queue"},
-		inviteQueue:  {messageBinding + " in queueTrigger"},
-		invitePoison: {messageBinding + " in queueTrigger"},
-		upkeepTimer:  {timerBinding + " in timerTrigger", signupsBinding + " out queue"},
+		signupHTTP:      {"req in httpTrigger", "res out http", signupsBinding + " out queue"},
+		statusHTTP:      {"req in httpTrigger", "res out http", signupsBinding + " out queue"},
+		inviteQueue:     {messageBinding + " in queueTrigger"},
+		invitePoison:    {messageBinding + " in queueTrigger"},
+		decisionsQueue:  {messageBinding + " in queueTrigger"},
+		decisionsPoison: {messageBinding + " in queueTrigger"},
+		upkeepTimer:     {timerBinding + " in timerTrigger", signupsBinding + " out queue"},
 	}
 	got := map[string][]string{}
 	for name, file := range files {
 		for _, b := range file.Bindings {
 			got[name] = append(got[name], b.Name+" "+b.Direction+" "+b.Type)
 			queue := submission.Queue
-			if name == invitePoison {
+			switch name {
+			case invitePoison:
 				queue = submission.PoisonQueue
+			case decisionsQueue:
+				queue = request.DecisionsQueue
+			case decisionsPoison:
+				queue = request.DecisionsPoisonQueue
 			}
 			if strings.HasPrefix(b.Type, "queue") && b.QueueName != queue {
 				t.Errorf("%s: queue %q, want %q", name, b.QueueName, queue)

@@ -90,7 +90,7 @@ func (r *run) boot(on *instance) {
 	pressure := &workflow.Pressure{}
 	config := workflow.Config{
 		Store: store{r}, Rows: store{r}, Seats: store{r}, Gates: store{r}, DeadLetters: store{r},
-		Records: store{r}, Strays: store{r}, MailStore: store{r},
+		Records: store{r}, Strays: store{r}, MailStore: store{r}, Reviews: store{r}, People: people{r},
 		Queues:    queues{r},
 		Directory: directory{r, callTimeout}, Users: directory{r, callTimeout},
 		Pace:        r.config.pace,

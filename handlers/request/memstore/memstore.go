@@ -45,6 +45,7 @@ type Store struct {
 	strays      request.Strays
 	sweep       request.Sweep
 	deadLetters map[string]request.DeadLetter // by the message's id
+	reviews     map[submission.ID]request.WaitingReview
 }
 
 // New returns an empty Store.
@@ -60,6 +61,7 @@ func New() *Store {
 		seats:       map[policy.RowKey]map[submission.ID]string{},
 		deadLetters: map[string]request.DeadLetter{},
 		mailboxes:   map[submission.Address]request.Mailbox{},
+		reviews:     map[submission.ID]request.WaitingReview{},
 	}
 }
 
@@ -408,6 +410,7 @@ func copyRequest(r request.Request) request.Request {
 		r.Approval = new(*r.Approval)
 		r.Approval.Terms = copyTerms(r.Approval.Terms)
 	}
+	r.Reviewing = copyReviewing(r.Reviewing)
 	if r.Decision == nil {
 		return r
 	}
@@ -420,10 +423,29 @@ func copyRequest(r request.Request) request.Request {
 	if r.Decision.Terms != nil {
 		r.Decision.Terms = new(copyTerms(*r.Decision.Terms))
 	}
+	if r.Decision.Approval != nil {
+		r.Decision.Approval = new(copyRules(*r.Decision.Approval))
+	}
 	if r.Decision.Limits != nil {
 		r.Decision.Limits = new(*r.Decision.Limits)
 	}
 	return r
+}
+
+func copyRules(rules policy.Approval) policy.Approval {
+	rules.Approvers, rules.SecondApprovers = slices.Clone(rules.Approvers), slices.Clone(rules.SecondApprovers)
+	rules.EscalateTo, rules.Sponsors = slices.Clone(rules.EscalateTo), slices.Clone(rules.Sponsors)
+	return rules
+}
+
+func copyReviewing(v *request.Reviewing) *request.Reviewing {
+	if v == nil {
+		return nil
+	}
+	v = new(*v)
+	v.Rules = copyRules(v.Rules)
+	v.Votes, v.Ballots = slices.Clone(v.Votes), slices.Clone(v.Ballots)
+	return v
 }
 
 func copyTerms(terms policy.Terms) policy.Terms {

@@ -31,6 +31,7 @@ type Store interface {
 	request.DeadLetterStore
 	request.StrayStore
 	request.MailStore
+	request.Reviews
 	// PutRow writes a row in place of any that has its partition and name. It ignores row.ETag.
 	PutRow(ctx context.Context, row policy.Raw) error
 }
@@ -47,6 +48,7 @@ var tests = map[string]map[string]func(*testing.T, Store){
 	"dead letters": deadLetterTests,
 	"strays":       strayTests,
 	"mails":        mailTests,
+	"reviews":      reviewTests,
 }
 
 // Run runs the named groups of the suite, or all, with stores that newStore returns. Every call
@@ -116,6 +118,18 @@ func fullRequest(t testing.TB) request.Request {
 			Limits: &policy.Limits{Row: policy.RowKey{Partition: "contoso.com", Name: "trusted"}, MaxGuests: 20, MaxPerDay: 5},
 			Looked: []policy.Look{{Partition: "contoso.com", Name: "trusted", Outcome: policy.Decided, Why: "its condition holds"}},
 			At:     start,
+		},
+		Reviewing: &request.Reviewing{
+			Stage: 2, Since: stored, Escalated: true, Next: stored.Add(time.Hour), Deadline: stored.Add(2 * time.Hour),
+			Rules: policy.Approval{
+				Approvers: []string{"a"}, SecondApprovers: []string{"b"}, EscalateTo: []string{"c"}, SponsorsDecide: true,
+				Sponsors: []string{"sponsor"}, DecideWithin: 14, EscalateAfter: 3,
+			},
+			Votes: []request.Vote{{
+				Stage: 1, By: "a", Name: "Ann", Authority: request.AsApprover, Yes: true, Reason: "<&>", Note: "known", Cast: stored, At: stored,
+			}},
+			Ballots: []request.Ballot{{Seen: "x", Stage: 2, By: "b", Name: "Bo", Reason: "no", Note: "n", Cast: stored}},
+			Why:     "the directory is silent", Ignored: 2, Listed: stored, ListAgain: true,
 		},
 		Approval: &request.Approval{
 			By: "desk@fabrikam.com", At: stored, Note: "a \"known\" partner <&>",

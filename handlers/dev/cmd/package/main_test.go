@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -64,10 +65,10 @@ func TestZipsContainWhatAzureNeedsAndNothingElse(t *testing.T) {
 		t.Fatal(err)
 	}
 	tests := map[string][]string{
-		"app.zip":        {"invite-poison", "invite-queue", "signup-http", "status-http", "upkeep-timer"},
+		"app.zip":        {"decisions-poison", "decisions-queue", "invite-poison", "invite-queue", "signup-http", "status-http", "upkeep-timer"},
 		"app-form.zip":   {"signup-http"},
 		"app-status.zip": {"status-http"},
-		"app-work.zip":   {"invite-poison", "invite-queue", "upkeep-timer"},
+		"app-work.zip":   {"decisions-poison", "decisions-queue", "invite-poison", "invite-queue", "upkeep-timer"},
 	}
 	for name, functions := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -87,6 +88,7 @@ func TestZipsContainWhatAzureNeedsAndNothingElse(t *testing.T) {
 			for _, function := range functions {
 				want = append(want, function+"/function.json 0644")
 			}
+			slices.Sort(want)
 			if diff := cmp.Diff(want, got); diff != "" {
 				t.Errorf("the zip differs (-want +got):\n%s", diff)
 			}

@@ -136,7 +136,7 @@ case "$1 $2 $3" in
 'functionapp function list')
   # As the service names them; nothing until it was asked to look.
   [ -f "$KNOWN" ] || exit 0
-  for function in signup-http status-http invite-queue invite-poison upkeep-timer; do echo "$7/$function"; done ;;
+  for function in signup-http status-http invite-queue invite-poison decisions-queue decisions-poison upkeep-timer; do echo "$7/$function"; done ;;
 *) exit 1 ;;
 esac
 `
@@ -168,7 +168,7 @@ func TestScriptSendsEachAppItsZip(t *testing.T) {
 		},
 		"functions that Azure does not look for": {
 			args: []string{"rg"}, env: []string{`OUTPUTS=work\t-\t-\thttps://form/signup`, "NO_SYNC=yes"},
-			want: []string{"work guestlist.zip"}, says: "does not run them: signup-http status-http invite-queue invite-poison upkeep-timer", code: 1,
+			want: []string{"work guestlist.zip"}, says: "does not run them: signup-http status-http invite-queue invite-poison decisions-queue decisions-poison upkeep-timer", code: 1,
 		},
 		"no zip": {
 			args: []string{"rg"}, env: []string{`OUTPUTS=work\t-\t-\thttps://form/signup`}, missing: "guestlist.zip", says: "run make package", code: 1,

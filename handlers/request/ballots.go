@@ -1,0 +1,156 @@
+package request
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"guestlist/handlers/policy"
+	"guestlist/handlers/problem"
+	"guestlist/handlers/submission"
+)
+
+const (
+	// DecisionsQueue is the storage queue that carries ballots, as the function.json files name it.
+	DecisionsQueue = "decisions"
+	// DecisionsPoisonQueue is where the Functions host puts a message of [DecisionsQueue] that
+	// failed too often.
+	DecisionsPoisonQueue = DecisionsQueue + "-poison"
+)
+
+// ballotVersion is the version of the JSON form of a ballot on the queue.
+const ballotVersion = 1
+
+// maxVoter is the longest name of a person who votes, in characters.
+const maxVoter = 256
+
+// A CastBallot is a message on the queue of decisions: what a person who has signed in says about a
+// request. Whoever may send to the queue can name anybody as the voter, so the worker checks all of
+// it again: who the voter is, whether the voter may decide, and what the request is by then.
+type CastBallot struct {
+	ID submission.ID
+	Ballot
+}
+
+// wireBallot is the JSON form of a CastBallot. It has no terms, groups or authority: those are not
+// for a voter to say.
+type wireBallot struct {
+	Version int    `json:"version"`
+	ID      string `json:"id"`
+	Seen    string `json:"seen"` // with a letter in front, because the host re-formats what looks like a time
+	Stage   int    `json:"stage"`
+	By      string `json:"by"`
+	Name    string `json:"name"`
+	Yes     bool   `json:"yes"`
+	Reason  string `json:"reason,omitempty"`
+	Note    string `json:"note,omitempty"`
+	Cast    string `json:"cast"` // nanoseconds since 1970
+}
+
+// seenPrefix begins wireBallot.Seen.
+const seenPrefix = "seen "
+
+// Encode returns the ballot as a message for the queue. Errors are those of Check.
+func (b CastBallot) Encode() ([]byte, error) {
+	checked, err := b.Check()
+	if err != nil {
+		return nil, err
+	}
+	encoded, err := json.Marshal(wireBallot{
+		Version: ballotVersion, ID: string(checked.ID), Seen: seenPrefix + checked.Seen, Stage: checked.Stage,
+		By: checked.By, Name: checked.Name, Yes: checked.Yes, Reason: checked.Reason, Note: checked.Note,
+		Cast: strconv.FormatInt(checked.Cast.UnixNano(), 10),
+	})
+	if err != nil {
+		return nil, problem.New(problem.Internal, "encoding a ballot: %w", err)
+	}
+	return encoded, nil
+}
+
+// DecodeBallot reads a message of the queue. The error is a MalformedMessage that quotes nothing of
+// the content.
+func DecodeBallot(data []byte) (CastBallot, error) {
+	fail := func(what string) (CastBallot, error) {
+		return CastBallot{}, problem.New(problem.MalformedMessage, "the ballot %s", what)
+	}
+	var wire wireBallot
+	decoder := json.NewDecoder(bytes.NewReader(data))
+	decoder.DisallowUnknownFields()
+	err := decoder.Decode(&wire)
+	if err != nil {
+		return fail("is not JSON of the known form")
+	}
+	_, err = decoder.Token()
+	if err != io.EOF {
+		return fail("is followed by something")
+	}
+	if wire.Version != ballotVersion {
+		return fail("is of a version that this program does not read")
+	}
+	id, err := submission.ParseID(wire.ID)
+	if err != nil {
+		return fail("names no request")
+	}
+	cast, err := strconv.ParseInt(wire.Cast, 10, 64)
+	seen, marked := strings.CutPrefix(wire.Seen, seenPrefix)
+	if err != nil || cast <= 0 || !marked {
+		return fail("does not say when it was cast, or on what")
+	}
+	ballot, err := CastBallot{id, Ballot{
+		Seen: seen, Stage: wire.Stage, By: wire.By, Name: wire.Name, Yes: wire.Yes, Reason: wire.Reason, Note: wire.Note,
+		Cast: time.Unix(0, cast).UTC(),
+	}}.Check()
+	if err != nil {
+		return fail("has parts that no page and no command would send")
+	}
+	return ballot, nil
+}
+
+// Check returns the ballot in the one form in which it is stored. The error is InvalidInput, with a
+// text for the person. A no needs a reason.
+func (b CastBallot) Check() (CastBallot, error) {
+	var err error
+	b.Reason, err = CheckWords("reason", printable(b.Reason), !b.Yes)
+	if err != nil {
+		return CastBallot{}, err
+	}
+	b.Note, err = CheckWords("note", printable(b.Note), false)
+	if err != nil {
+		return CastBallot{}, err
+	}
+	id, isID := policy.ParseGUID(b.By)
+	b.By, b.Name = id, strings.Join(strings.Fields(printable(b.Name)), " ")
+	_, markErr := time.Parse(time.RFC3339Nano, b.Seen)
+	switch {
+	case !isID, b.Name == "", utf8.RuneCountInString(b.Name) > maxVoter:
+		return CastBallot{}, &problem.Error{Code: problem.InvalidInput, Public: "who decides is not known",
+			Detail: "the ballot has no voter"}
+	case b.Stage < FirstStage, b.Stage > maxStages, markErr != nil, b.Cast.IsZero():
+		return CastBallot{}, &problem.Error{Code: problem.InvalidInput, Public: "what is decided on is not known",
+			Detail: "the ballot does not say what it is about"}
+	}
+	b.Cast = b.Cast.UTC().Truncate(Tick)
+	return b, nil
+}
+
+// maxStages is the most stages that a row can ask for.
+const maxStages = 2
+
+// printable returns the text as valid UTF-8 without controls and marks of direction, which would
+// make another text of the page or the mail around it.
+func printable(text string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == '\n', r == '\t', r == '\r':
+			return ' '
+		case r == utf8.RuneError, unicode.In(r, unicode.Cc, unicode.Zl, unicode.Zp, unicode.Bidi_Control, unicode.Noncharacter_Code_Point):
+			return -1
+		}
+		return r
+	}, strings.ToValidUTF8(text, ""))
+}

@@ -1,0 +1,334 @@
+package workflow
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"guestlist/handlers/policy"
+	"guestlist/handlers/problem"
+	"guestlist/handlers/request"
+)
+
+const (
+	// ignoredTold is how many votes that do not count are in the history of a request: whoever may
+	// send to the queue can send any number.
+	ignoredTold = 20
+	// ballotRest is how long a ballot rests whose request, or its place there, is not to be had, and
+	// ballotLimit how long it is put back for that. After that it is kept as a dead letter.
+	ballotRest  = 15 * time.Minute
+	ballotLimit = 7 * 24 * time.Hour
+)
+
+// Vote applies a ballot: the vote of a person about a request in Review. The message is not trusted.
+// Who the person is, whether the person may decide at this moment, and on what terms, is asked for
+// now; a vote that does not count is an event and changes nothing else. If the directory can't be
+// asked, the ballot is kept in the record, and applied once it can.
+//
+// It is one vote for each person. One no ends the request, and once every stage has the yes of
+// another person it goes on as the policy row says at that moment. After an error the message must
+// come again; to apply it twice does no harm.
+func (w *Worker) Vote(ctx context.Context, messageID string, ballot request.CastBallot) error {
+	err := w.vote(ctx, ballot)
+	if problem.CodeOf(err) == problem.RecordUnreadable {
+		w.config.Log.ErrorContext(ctx, LogUnreadable, "request", ballot.ID, "error", err)
+		return w.putBallotBack(ctx, messageID, ballot, err)
+	}
+	return err
+}
+
+// GiveUpVote takes a ballot that failed as often as the host tries one, and lets it be tried again
+// after a while. After a week, or if it is no ballot, it is kept as a dead letter.
+func (w *Worker) GiveUpVote(ctx context.Context, messageID string, body []byte) error {
+	ballot, err := request.DecodeBallot(body)
+	if err != nil {
+		return w.Keep(ctx, messageID, body, err)
+	}
+	w.config.Log.ErrorContext(ctx, LogPoisoned, "request", ballot.ID, "message", messageID)
+	return w.putBallotBack(ctx, messageID, ballot, problem.New(problem.Internal,
+		"a vote about request %s failed for days; replay it once the cause is gone", ballot.ID))
+}
+
+// putBallotBack puts the ballot on the queue again, or keeps it if that was done for long.
+func (w *Worker) putBallotBack(ctx context.Context, messageID string, ballot request.CastBallot, why error) error {
+	body, err := ballot.Encode()
+	if err != nil {
+		return err
+	}
+	if w.config.Now().Sub(ballot.Cast).Abs() > ballotLimit {
+		return w.Keep(ctx, messageID, body, why)
+	}
+	err = w.config.Queues.Put(ctx, request.DecisionsQueue, body, w.config.Jitter(ballotRest))
+	if err != nil {
+		return fmt.Errorf("putting a vote about request %s back on the queue: %w", ballot.ID, err)
+	}
+	return nil
+}
+
+func (w *Worker) vote(ctx context.Context, ballot request.CastBallot) error {
+	r, err := w.config.Store.Load(ctx, ballot.ID)
+	if problem.CodeOf(err) == problem.NotFound {
+		w.config.Log.WarnContext(ctx, "a vote is about a request that is not recorded; nothing to do", "request", ballot.ID)
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("loading request %s: %w", ballot.ID, err)
+	}
+	j := w.newJob(r)
+	j.resumed, j.wasEnded = true, r.State.Ended()
+	goesOn, err := j.receiveBallot(ctx, ballot.Ballot)
+	if err != nil || !goesOn {
+		return err
+	}
+	for n := again; n == again && !j.Request.AtRest(); {
+		n, err = j.step(ctx)
+		if problem.CodeOf(err) == problem.RecordUnreadable && len(j.Request.Reviewing.Ballots) > 0 {
+			return err
+		}
+		if err != nil {
+			return fmt.Errorf("applying a vote about request %s: %w", ballot.ID, err)
+		}
+	}
+	return nil
+}
+
+// receiveBallot adds the ballot to those that wait, in memory, and reports whether there is something
+// to do now. One that can't count is noted.
+func (j *job) receiveBallot(ctx context.Context, ballot request.Ballot) (goesOn bool, err error) {
+	r := &j.Request
+	v := r.Reviewing
+	if v != nil {
+		counted, voted := v.VoteOf(ballot.By)
+		if voted && counted.Cast.Equal(ballot.Cast) && counted.Yes == ballot.Yes {
+			// The message has come twice. A process may have ended when the vote was stored, and
+			// before what follows from it.
+			if r.State == request.Review {
+				return false, nil
+			}
+			return !r.AtRest() && !r.Due.After(j.config.Now()), j.mendReview(ctx, *r)
+		}
+		if voted {
+			return false, j.ignore(ctx, "vote-repeated", "somebody who has voted already voted again")
+		}
+	}
+	switch {
+	case r.Mark() == "", r.Withdrawal.Open(), !r.Erased.IsZero():
+		return false, j.ignore(ctx, "vote-late", "somebody voted, and the request does not wait for that any more")
+	case ballot.Seen != r.Mark() || ballot.Stage != v.Stage:
+		return false, j.ignore(ctx, "vote-stale", "somebody voted on what has changed since; it has to be looked at anew")
+	case slices.ContainsFunc(v.Ballots, func(b request.Ballot) bool { return b.By == ballot.By }):
+		return false, nil
+	case len(v.Ballots) >= request.MaxBallots:
+		return false, problem.New(problem.RecordUnreadable, "%d votes wait already", len(v.Ballots))
+	}
+	waiting := *v
+	waiting.Ballots = append(slices.Clone(v.Ballots), ballot)
+	r.Reviewing = &waiting
+	return true, nil
+}
+
+// ignore notes a vote that does not count, as far as the history has room for such.
+func (j *job) ignore(ctx context.Context, what, why string) error {
+	if !j.noteIgnored(what, why) {
+		return nil
+	}
+	return j.save(ctx)
+}
+
+// noteIgnored is like ignore, and leaves saving to the caller.
+func (j *job) noteIgnored(what, why string) bool {
+	j.log.InfoContext(context.Background(), "a vote does not count", "what", what)
+	if j.Request.Reviewing == nil || j.Request.Reviewing.Ignored >= ignoredTold {
+		return false
+	}
+	v := *j.Request.Reviewing
+	v.Ignored++
+	j.Request.Reviewing = &v
+	j.Record(what, why)
+	return true
+}
+
+// applyBallot applies the first ballot that waits. It proceeds if the request waits for more.
+func (j *job) applyBallot(ctx context.Context) (next, error) {
+	r := &j.Request
+	v := *r.Reviewing
+	ballot := v.Ballots[0]
+	v.Ballots = slices.Clone(v.Ballots[1:])
+	_, voted := v.VoteOf(ballot.By)
+	if voted || ballot.Seen != r.Mark() || ballot.Stage != v.Stage {
+		r.Reviewing = &v
+		j.noteIgnored("vote-stale", "somebody voted on what has changed since; it has to be looked at anew")
+		return proceed, nil
+	}
+	row, err := j.readRow(ctx)
+	if err != nil {
+		return stop, err
+	}
+	authority, refusal, err := j.authorityOf(ctx, ballot)
+	if err != nil {
+		return j.keepBallots(ctx, err)
+	}
+	if refusal == "" && ballot.Yes && row.withdrawn != "" {
+		refusal = "the policy row " + row.withdrawn + ", so nobody can be let in by it"
+	}
+	v.Rules, v.Deadline, v.Next, v.ListAgain = r.Reviewing.Rules, r.Reviewing.Deadline, r.Reviewing.Next, r.Reviewing.ListAgain
+	v.Why = ""
+	r.Reviewing = &v
+	if refusal != "" {
+		j.noteIgnored("vote-refused", "a vote does not count: "+refusal)
+		return proceed, nil
+	}
+	now := j.config.Now().UTC().Truncate(request.Tick)
+	v.Votes = append(slices.Clone(v.Votes), request.Vote{
+		Stage: v.Stage, By: ballot.By, Name: ballot.Name, Authority: authority, Yes: ballot.Yes,
+		Reason: ballot.Reason, Note: ballot.Note, Cast: ballot.Cast, At: now,
+	})
+	stages := v.Rules.Stages()
+	if !ballot.Yes || v.Stage >= stages {
+		v.Ballots = nil
+	}
+	r.Reviewing = &v
+	what := fmt.Sprintf("by %s (%s)", ballot.Name, authority)
+	switch {
+	case !ballot.Yes:
+		j.transition(request.Denied, "denied", "denied "+what)
+		r.Words = ballot.Note
+		return j.finish(ctx)
+	case v.Stage < stages:
+		j.BeginStage(v.Stage+1, j.config.DecideWithin)
+		j.Record("vote-yes", fmt.Sprintf("stage %d of %d approved %s; another person decides", v.Stage, stages, what))
+		return proceed, nil
+	}
+	r.Approval = &request.Approval{
+		By: voters(v.Votes), At: earlier(ballot.Cast, now), Note: ballot.Note, Terms: row.terms, Saw: r.Objection, Stages: stages,
+	}
+	// The due entry, which says the deadline, must not be all that is left if the process ends now.
+	err = j.bringBack(ctx, r.ID, j.config.IntentLease)
+	if err != nil {
+		return stop, err
+	}
+	return j.goOn(ctx, request.Approved, "approved", "approved "+what)
+}
+
+// voters returns the names of those who have voted, as one text.
+func voters(votes []request.Vote) string {
+	var all []string
+	for _, vote := range votes {
+		all = append(all, vote.Name)
+	}
+	return strings.Join(all, ", ")
+}
+
+// rowNow is the policy row of a request as it is at this moment.
+type rowNow struct {
+	terms     policy.Terms
+	withdrawn string // why nobody can be let in by it, as the rest of a sentence; "" if somebody can
+}
+
+// readRow reads the policy row that sent the request to people, and takes over who decides by it.
+// Without a row the terms are those of a guest without groups, and the reviewers decide. A row that
+// is gone, or that nobody may be let in by now, leaves the rules as they were.
+func (j *job) readRow(ctx context.Context) (rowNow, error) {
+	r := &j.Request
+	if r.Decision == nil || r.Decision.Row == nil {
+		return rowNow{terms: policy.Terms{UserType: "Guest"}}, nil
+	}
+	key := policy.RowKey{Partition: r.Decision.Row.Partition, Name: r.Decision.Row.Name}
+	rows, err := j.config.Rows.Rows(ctx, []string{key.Partition})
+	if err != nil {
+		return rowNow{}, fmt.Errorf("reading the policy row of a review: %w", err)
+	}
+	i := slices.IndexFunc(rows, func(raw policy.Raw) bool { return raw.Key() == key })
+	if i < 0 {
+		return rowNow{withdrawn: "is gone"}, nil
+	}
+	row := j.config.Parse(rows[i])
+	withdrawn := row.Withdrawn(j.config.Now())
+	if withdrawn != "" {
+		return rowNow{withdrawn: withdrawn}, nil
+	}
+	before := r.Deciders()
+	v := *r.Reviewing
+	v.Rules = row.Rules()
+	r.Reviewing = &v
+	j.PlanReview(j.config.DecideWithin)
+	if !slices.Equal(before, r.Deciders()) {
+		r.Reviewing.ListAgain = true
+	}
+	terms := row.Terms
+	terms.Groups, terms.Sponsors = slices.Clone(terms.Groups), slices.Clone(terms.Sponsors)
+	return rowNow{terms: terms}, nil
+}
+
+// authorityOf returns why the person may decide at the present stage, or why not, as the rest of a
+// sentence without a name. The error says that the directory can't tell.
+func (j *job) authorityOf(ctx context.Context, ballot request.Ballot) (authority request.Authority, refusal string, err error) {
+	r := j.Request
+	person, err := j.config.People.Person(ctx, ballot.By)
+	switch {
+	case problem.CodeOf(err) == problem.NotFound:
+		return "", "the directory knows no such person", nil
+	case err != nil:
+		return "", "", err
+	case !person.Enabled:
+		return "", "the account is disabled", nil
+	case person.Guest && !j.config.GuestsDecide:
+		return "", "a guest does not decide about guests", nil
+	case person.Has(r.Submission.Email):
+		return "", "nobody decides about an address of their own", nil
+	}
+	v := *r.Reviewing
+	plain := v.Rules.Deciders(v.Stage, false)
+	ids := v.Rules.Deciders(v.Stage, v.Escalated || v.Escalates(j.config.Now()))
+	switch {
+	case v.Stage == request.FirstStage && v.Rules.SponsorsDecide && slices.Contains(v.Rules.Sponsors, person.ID):
+		return request.AsSponsor, "", nil
+	case slices.Contains(plain, person.ID):
+		return request.AsApprover, "", nil
+	case slices.Contains(ids, person.ID):
+		return request.AfterAWhile, "", nil
+	}
+	if j.config.Reviewers != "" {
+		ids = append(ids, j.config.Reviewers)
+	}
+	in, err := j.config.People.MemberOf(ctx, person.ID, ids)
+	switch {
+	case err != nil:
+		return "", "", err
+	case j.config.Reviewers != "" && slices.Contains(in, j.config.Reviewers):
+		return request.AsReviewer, "", nil
+	case slices.ContainsFunc(in, func(id string) bool { return slices.Contains(plain, id) }):
+		return request.ByGroup, "", nil
+	case len(in) > 0:
+		return request.AfterAWhile, "", nil
+	}
+	return "", "the person does not decide at this stage", nil
+}
+
+// keepBallots stores the ballots that wait, because the directory can't say who a person is.
+func (j *job) keepBallots(ctx context.Context, cause error) (next, error) {
+	failure := problem.From(cause)
+	if errors.Is(cause, context.Canceled) || ctx.Err() != nil {
+		return stop, cause
+	}
+	j.logFailure(ctx, "the directory could not say who has voted", failure.Code, cause)
+	why := "the directory could not say whether a person may decide (" + string(failure.Code) + ")"
+	v := *j.Request.Reviewing
+	if v.Why != why {
+		v.Why = why
+		j.Record("vote-waits", why+ref(failure)+"; the vote is kept, and applied once it can")
+	}
+	j.Request.Reviewing = &v
+	d := down
+	if !request.Retryable(failure.Code) {
+		d = alone
+	}
+	err := j.listReview(ctx)
+	if err != nil {
+		return stop, err
+	}
+	return j.postpone(ctx, d.after(j.Request.Attempt, failure.RetryAfter))
+}

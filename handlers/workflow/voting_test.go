@@ -1,0 +1,532 @@
+package workflow_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"guestlist/handlers/policy"
+	"guestlist/handlers/problem"
+	"guestlist/handlers/request"
+	"guestlist/handlers/request/mempeople"
+	"guestlist/handlers/request/memstore"
+	"guestlist/handlers/submission"
+	"guestlist/handlers/workflow"
+)
+
+// The people of the tenant who may decide, or may not.
+const (
+	rita      = "cccccccc-0000-4000-8000-000000000001" // a reviewer
+	paula     = "cccccccc-0000-4000-8000-000000000002" // an approver
+	paul      = "cccccccc-0000-4000-8000-000000000003" // another, by a group
+	sven      = "cccccccc-0000-4000-8000-000000000004" // a second approver
+	erin      = "cccccccc-0000-4000-8000-000000000005" // is asked after a while
+	nobody    = "cccccccc-0000-4000-8000-000000000006" // decides nothing
+	stale     = "cccccccc-0000-4000-8000-000000000007" // left the company
+	guest     = "cccccccc-0000-4000-8000-000000000008"
+	ghost     = "cccccccc-0000-4000-8000-000000000009" // does not exist
+	deputies  = "dddddddd-0000-4000-8000-000000000001" // a group of approvers
+	reviewers = "dddddddd-0000-4000-8000-000000000002" // the group of reviewers
+)
+
+// assembly is a world in which people vote.
+type assembly struct {
+	*world
+	people *mempeople.People
+	cast   int
+}
+
+func newAssembly(t *testing.T, changes ...func(*workflow.Config)) *assembly {
+	t.Helper()
+	people := &mempeople.People{}
+	for i, id := range []string{rita, paula, paul, sven, erin, nobody, stale, guest} {
+		people.SetUser(mempeople.User{ID: id, Name: fmt.Sprint("p", i), Mail: fmt.Sprintf("p%d@wingtip.com", i),
+			Disabled: id == stale, Guest: id == guest})
+	}
+	people.SetGroup(mempeople.Group{ID: deputies, Members: []string{paul, stale}})
+	people.SetGroup(mempeople.Group{ID: reviewers, Members: []string{rita}})
+	changes = append([]func(*workflow.Config){func(c *workflow.Config) {
+		c.People, c.Reviewers, c.DecideWithin = people, reviewers, 30
+	}}, changes...)
+	return &assembly{world: newWorld(t, changes...), people: people}
+}
+
+// waiting signs ana up under a row with those columns, and returns her request, which waits.
+func (a *assembly) waiting(columns ...any) submission.ID {
+	a.t.Helper()
+	a.row("contoso.com", "ask", append([]any{"Action", "review", "Groups", groupOne, "Sponsors", sponsor}, columns...)...)
+	id := a.signUpFor("ana@contoso.com", 1)
+	a.wantState(id, request.Review)
+	return id
+}
+
+// ballot is what the person says about the request as it is now.
+func (a *assembly) ballot(id submission.ID, by string, yes bool) request.CastBallot {
+	a.t.Helper()
+	r := a.load(id)
+	a.now = a.now.Add(time.Second)
+	b := request.Ballot{Seen: r.Mark(), Stage: 1, By: by, Name: "Somebody", Yes: yes, Cast: a.now}
+	if r.Reviewing != nil {
+		b.Stage = r.Reviewing.Stage
+	}
+	if r.Mark() == "" && r.Reviewing != nil {
+		b.Seen = r.Reviewing.Since.Format(time.RFC3339Nano)
+	}
+	if !yes {
+		b.Reason, b.Note = "not a partner of ours", "asked purchasing"
+	}
+	return request.CastBallot{ID: id, Ballot: b}
+}
+
+// vote hands the ballot to the worker in its wire form.
+func (a *assembly) vote(ballot request.CastBallot) error {
+	a.t.Helper()
+	wire := must(ballot.Encode())(a.t)
+	return a.survive(func() error {
+		return a.worker.Vote(a.t.Context(), "m", must(request.DecodeBallot(wire))(a.t))
+	})
+}
+
+// says lets the person vote, which succeeds.
+func (a *assembly) says(id submission.ID, by string, yes bool) {
+	a.t.Helper()
+	ok(a.t, a.vote(a.ballot(id, by, yes)))
+}
+
+// wantListed checks whether the index of what waits has the request, as it is recorded.
+func (a *assembly) wantListed(id submission.ID) {
+	a.t.Helper()
+	r := a.load(id)
+	var want []request.WaitingReview
+	if r.State == request.Review {
+		want = append(want, r.WaitingReview())
+	}
+	got := must(a.store.WaitingReviews(a.t.Context(), "", "", 10))(a.t)
+	if fmt.Sprint(got) != fmt.Sprint(want) {
+		a.t.Errorf("the index has %+v, want %+v", got, want)
+	}
+}
+
+func TestVoteCountsByAuthorityAtThatMoment(t *testing.T) {
+	tests := map[string]struct {
+		by      string
+		columns []any
+		change  func(*assembly)
+		want    request.Authority // "" if it does not count
+	}{
+		"a reviewer":                       {by: rita, want: request.AsReviewer},
+		"a reviewer beside approvers":      {by: rita, columns: []any{"Approvers", paula}, want: request.AsReviewer},
+		"an approver":                      {by: paula, columns: []any{"Approvers", paula}, want: request.AsApprover},
+		"a member of a group of approvers": {by: paul, columns: []any{"Approvers", deputies}, want: request.ByGroup},
+		"a sponsor who decides":            {by: paula, columns: []any{"Sponsors", paula, "SponsorsDecide", "true"}, want: request.AsSponsor},
+		"a sponsor who does not":           {by: paula, columns: []any{"Sponsors", paula}},
+		"nobody in particular":             {by: nobody, columns: []any{"Approvers", paula}},
+		"an approver of the second stage":  {by: sven, columns: []any{"Approvers", paula, "SecondApprovers", sven}},
+		"a disabled member of the group":   {by: stale, columns: []any{"Approvers", deputies}},
+		"a disabled approver":              {by: stale, columns: []any{"Approvers", stale}},
+		"somebody who does not exist":      {by: ghost, columns: []any{"Approvers", ghost}},
+		"a guest":                          {by: guest, columns: []any{"Approvers", guest}},
+		"the partner, who works here too": {by: paula, columns: []any{"Approvers", paula}, change: func(a *assembly) {
+			a.people.SetUser(mempeople.User{ID: paula, Mail: "paula@wingtip.com", Others: []string{"ana@contoso.com"}})
+		}},
+		"who is asked after a while, before": {by: erin, columns: []any{"Approvers", paula, "EscalateAfter", "3", "EscalateTo", erin}},
+		"who is asked after a while, then": {by: erin, columns: []any{"Approvers", paula, "EscalateAfter", "3", "EscalateTo", erin},
+			change: func(a *assembly) { a.now = a.now.AddDate(0, 0, 3) }, want: request.AfterAWhile},
+		"a reviewer who was taken out": {by: rita, change: func(a *assembly) { a.people.SetGroup(mempeople.Group{ID: reviewers}) }},
+		"an approver whom the row names no more": {by: paula, columns: []any{"Approvers", paula},
+			change: func(a *assembly) { a.row("contoso.com", "ask", "Action", "review", "Approvers", erin) }},
+		"an approver whom the row names by now": {by: paula, columns: []any{"Approvers", erin},
+			change: func(a *assembly) {
+				a.row("contoso.com", "ask", "Action", "review", "Approvers", paula, "Groups", groupOne)
+			}, want: request.AsApprover},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			a := newAssembly(t)
+			id := a.waiting(test.columns...)
+			if test.change != nil {
+				test.change(a)
+			}
+			a.says(id, test.by, true)
+			a.wantListed(id)
+			if test.want == "" {
+				r := a.wantState(id, request.Review)
+				if len(r.Reviewing.Votes) != 0 || !slices.Contains(a.whats(id), "vote-refused") {
+					t.Errorf("votes %+v, history %v", r.Reviewing.Votes, a.whats(id))
+				}
+				return
+			}
+			a.settle(1)
+			r := a.wantState(id, request.Done)
+			a.wantTenant(1, 1, 1)
+			if votes := r.Reviewing.Votes; len(votes) != 1 || votes[0].Authority != test.want || votes[0].By != test.by {
+				t.Errorf("votes %+v, want one as %s", votes, test.want)
+			}
+		})
+	}
+}
+
+func TestTwoStagesNeedTwoPeople(t *testing.T) {
+	columns := []any{"Approvers", paula + "," + sven, "SecondApprovers", sven + "," + paula}
+	t.Run("two", func(t *testing.T) {
+		a := newAssembly(t)
+		id := a.waiting(columns...)
+		a.says(id, sven, true)
+		r := a.wantState(id, request.Review)
+		a.wantListed(id)
+		if r.Reviewing.Stage != 2 {
+			t.Errorf("stage %d", r.Reviewing.Stage)
+		}
+		a.wantTenant(0, 0, 0)
+		a.says(id, paula, true)
+		a.settle(1)
+		r = a.wantState(id, request.Done)
+		a.wantListed(id)
+		if r.Approval.Stages != 2 || len(r.Reviewing.Votes) != 2 {
+			t.Errorf("approval %+v, votes %+v", r.Approval, r.Reviewing.Votes)
+		}
+	})
+	for name, by := range map[string]string{"one person twice": sven, "a reviewer twice": rita} {
+		t.Run(name, func(t *testing.T) {
+			a := newAssembly(t)
+			id := a.waiting(columns...)
+			a.says(id, by, true)
+			a.says(id, by, true)
+			a.settle(1)
+			a.wantState(id, request.Review)
+			a.wantTenant(0, 0, 0)
+			if !slices.Contains(a.whats(id), "vote-repeated") {
+				t.Errorf("history %v", a.whats(id))
+			}
+		})
+	}
+	t.Run("a no at the second ends it", func(t *testing.T) {
+		a := newAssembly(t)
+		id := a.waiting(columns...)
+		a.says(id, sven, true)
+		a.says(id, paula, false)
+		a.settle(1)
+		r := a.wantState(id, request.Denied)
+		a.wantListed(id)
+		if r.Reviewing.Votes[1].Reason != "not a partner of ours" || r.Words != "asked purchasing" {
+			t.Errorf("%+v, words %q", r.Reviewing.Votes, r.Words)
+		}
+		if history := fmt.Sprint(must(a.store.History(t.Context(), id))(t)); strings.Contains(history, "purchasing") || strings.Contains(history, "not a partner") {
+			t.Error("an event repeats what people said")
+		}
+	})
+	t.Run("the second stage may be added in between", func(t *testing.T) {
+		a := newAssembly(t)
+		id := a.waiting("Approvers", paula)
+		a.row("contoso.com", "ask", "Action", "review", "Approvers", paula, "SecondApprovers", sven)
+		a.says(id, paula, true)
+		a.wantState(id, request.Review)
+		a.says(id, sven, true)
+		a.settle(1)
+		a.wantState(id, request.Done)
+	})
+}
+
+func TestTermsAreThoseOfTheRowAtThatMoment(t *testing.T) {
+	tests := map[string]struct {
+		row  []any // nil removes it
+		want []string
+	}{
+		"another group":    {row: []any{"Action", "review", "Groups", groupTwo}, want: []string{groupTwo}},
+		"it invites now":   {row: []any{"Action", "invite", "Groups", groupTwo}, want: []string{groupTwo}},
+		"it denies now":    {row: []any{"Action", "deny"}},
+		"it is off":        {row: []any{"Action", "review", "Enabled", "false"}},
+		"it is misspelt":   {row: []any{"Action", "review", "Goups", groupTwo}},
+		"it is only tried": {row: []any{"Action", "review", "Mode", "audit"}},
+		"it is over":       {row: []any{"Action", "review", "NotAfter", "2026-01-01"}},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			a := newAssembly(t)
+			id := a.waiting()
+			a.row("contoso.com", "ask", test.row...)
+			a.says(id, rita, true)
+			a.settle(1)
+			if test.want == nil {
+				a.wantState(id, request.Review)
+				a.wantTenant(0, 0, 0)
+				a.says(id, rita, false) // a no needs no row
+				a.wantState(id, request.Denied)
+				return
+			}
+			r := a.wantState(id, request.Done)
+			if !slices.Equal(r.Approval.Terms.Groups, test.want) {
+				t.Errorf("groups %v, want %v", r.Approval.Terms.Groups, test.want)
+			}
+		})
+	}
+	t.Run("it is gone", func(t *testing.T) {
+		a := newAssembly(t)
+		id := a.waiting()
+		a.config.Rows = noRows{}
+		a.worker = a.newWorker()
+		a.says(id, rita, true)
+		a.wantState(id, request.Review)
+	})
+}
+
+// noRows is a table without policy rows.
+type noRows struct{}
+
+func (noRows) Rows(context.Context, []string) ([]policy.Raw, error) { return nil, nil }
+
+func TestVoteThatComesTwiceLateOrOnSomethingElseChangesNothing(t *testing.T) {
+	a := newAssembly(t)
+	id := a.waiting("Approvers", paula, "SecondApprovers", sven)
+	first := a.ballot(id, paula, true)
+	ok(t, a.vote(first))
+	before := a.load(id)
+	ok(t, a.vote(first)) // the message comes again
+	if after := a.load(id); after.Version != before.Version {
+		t.Errorf("a message that came twice changed %v", a.whats(id))
+	}
+	onFirst := a.ballot(id, rita, true)
+	onFirst.Seen, onFirst.Stage = first.Seen, 1
+	ok(t, a.vote(onFirst)) // two people at once
+	r := a.wantState(id, request.Review)
+	if len(r.Reviewing.Votes) != 1 || !slices.Contains(a.whats(id), "vote-stale") {
+		t.Errorf("votes %+v, history %v", r.Reviewing.Votes, a.whats(id))
+	}
+	second := a.ballot(id, sven, true)
+	ok(t, a.vote(second))
+	a.settle(1)
+	a.wantState(id, request.Done)
+	late := a.ballot(id, rita, false)
+	ok(t, a.vote(late))
+	ok(t, a.vote(second))
+	a.wantState(id, request.Done)
+	a.wantTenant(1, 1, 1)
+	if !slices.Contains(a.whats(id), "vote-late") {
+		t.Errorf("history %v", a.whats(id))
+	}
+	a.wantListed(id)
+}
+
+func TestForgedVotesChangeNothing(t *testing.T) {
+	a := newAssembly(t)
+	id := a.waiting("Approvers", paula)
+	for i := range 100 {
+		forged := a.ballot(id, fmt.Sprintf("eeeeeeee-0000-4000-8000-%012d", i), i%2 == 0)
+		ok(t, a.vote(forged))
+	}
+	a.wantState(id, request.Review)
+	if n := len(a.whats(id)); n > 30 {
+		t.Errorf("%d events are left of forged votes", n)
+	}
+	unknown := a.ballot(id, rita, true)
+	unknown.ID = a.newID(a.now)
+	ok(t, a.vote(unknown))
+	a.says(id, paula, true) // the flood keeps nobody from deciding
+	a.settle(1)
+	a.wantState(id, request.Done)
+}
+
+func TestVoteIsKeptWhileDirectoryCannotBeAsked(t *testing.T) {
+	silent := problem.New(request.DirectoryUnavailable, "silent")
+	for name, failure := range map[string]error{
+		"silent": silent, "forbids": problem.New(request.DirectoryReadForbidden, "no"), "odd": problem.New(request.DirectoryUnknown, "?"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			a := newAssembly(t)
+			var fails error
+			a.people.Before = func(string) error { return fails }
+			id := a.waiting("Approvers", paula)
+			fails = failure
+			a.says(id, paula, true)
+			a.settle(5)
+			r := a.wantState(id, request.Review)
+			if len(r.Reviewing.Ballots) != 1 || r.Reviewing.Why == "" {
+				t.Errorf("%+v", r.Reviewing)
+			}
+			a.wantListed(id)
+			fails = nil
+			a.settle(2)
+			a.wantState(id, request.Done)
+			a.wantTenant(1, 1, 1)
+			a.wantListed(id)
+			waits := 0
+			for _, what := range a.whats(id) {
+				if what == "vote-waits" {
+					waits++
+				}
+			}
+			if waits != 1 {
+				t.Errorf("history %v", a.whats(id))
+			}
+		})
+	}
+	t.Run("a no that waits is not expired", func(t *testing.T) {
+		a := newAssembly(t)
+		var fails error
+		a.people.Before = func(string) error { return fails }
+		id := a.waiting("DecideWithin", "1")
+		fails = silent
+		a.says(id, rita, true)
+		a.settle(30)
+		a.wantState(id, request.Review)
+		fails = nil
+		a.settle(2)
+		a.wantState(id, request.Done)
+	})
+	t.Run("a flood of them", func(t *testing.T) {
+		a := newAssembly(t)
+		a.people.Before = func(string) error { return silent }
+		id := a.waiting()
+		for i := range 30 {
+			ok(t, a.vote(a.ballot(id, fmt.Sprintf("eeeeeeee-0000-4000-8000-%012d", i), true)))
+		}
+		if r := a.load(id); len(r.Reviewing.Ballots) != request.MaxBallots || len(a.put) != 10 {
+			t.Errorf("%d ballots wait, %d are put back", len(r.Reviewing.Ballots), len(a.put))
+		}
+	})
+}
+
+func TestReviewExpires(t *testing.T) {
+	tests := map[string]struct {
+		columns []any
+		within  int
+		days    int // when it is over; 0 for never
+	}{
+		"as the app says":        {nil, 5, 5},
+		"as the row says":        {[]any{"DecideWithin", "2"}, 5, 2},
+		"never":                  {nil, 0, 0},
+		"as the row says, alone": {[]any{"DecideWithin", "2"}, 0, 2},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			a := newAssembly(t, func(c *workflow.Config) { c.DecideWithin = test.within })
+			id := a.waiting(test.columns...)
+			if test.days == 0 {
+				a.settle(24 * 8)
+				a.wantState(id, request.Review)
+				return
+			}
+			a.settle(24*test.days - 2)
+			a.wantState(id, request.Review)
+			a.settle(2)
+			r := a.wantState(id, request.Denied)
+			if r.Owed.Kind != "" || !slices.Contains(a.whats(id), "expired") {
+				t.Errorf("owed %+v, history %v", r.Owed, a.whats(id))
+			}
+			a.wantListed(id)
+		})
+	}
+	t.Run("each stage has its own time", func(t *testing.T) {
+		a := newAssembly(t)
+		id := a.waiting("DecideWithin", "2", "SecondApprovers", sven)
+		a.settle(24)
+		a.says(id, rita, true)
+		a.settle(25)
+		a.wantState(id, request.Review)
+		a.settle(24)
+		a.wantState(id, request.Denied)
+	})
+	t.Run("more time is given", func(t *testing.T) {
+		a := newAssembly(t)
+		id := a.waiting("DecideWithin", "2")
+		a.row("contoso.com", "ask", "Action", "review", "DecideWithin", "4")
+		a.settle(24 * 3)
+		a.wantState(id, request.Review)
+		a.settle(25)
+		a.wantState(id, request.Denied)
+	})
+}
+
+func TestEscalationAddsPeople(t *testing.T) {
+	a := newAssembly(t)
+	id := a.waiting("Approvers", paula, "EscalateAfter", "1", "EscalateTo", erin)
+	a.wantListed(id)
+	a.settle(25)
+	r := a.wantState(id, request.Review)
+	if got := r.Deciders(); !slices.Equal(got, []string{paula, erin}) {
+		t.Errorf("those who decide are %v", got)
+	}
+	a.wantListed(id)
+	a.says(id, paula, true) // nobody is replaced
+	a.settle(1)
+	a.wantState(id, request.Done)
+}
+
+// TestReviewIsListedWhereverTheProcessEnds kills the process before and after every operation.
+func TestReviewIsListedWhereverTheProcessEnds(t *testing.T) {
+	const mostKills = 300
+	for _, after := range []bool{false, true} {
+		for n := range mostKills {
+			a := newAssembly(t)
+			count, killed := 0, false
+			kill := func(op string, isAfter bool) error {
+				if isAfter == after && !killed {
+					count++
+					if count == n+1 {
+						killed = true
+						panic(crash{})
+					}
+				}
+				return nil
+			}
+			a.row("contoso.com", "ask", "Action", "review", "Approvers", paula, "SecondApprovers", sven, "Groups", groupOne)
+			id := a.submit("ana@contoso.com")
+			a.interrupt = kill
+			a.settleMinutes(10) // which ends the interruptions
+			a.wantListed(id)
+			for _, by := range []string{paula, sven} {
+				ballot := a.ballot(id, by, true)
+				a.interrupt = kill
+				for tries := 0; a.vote(ballot) != nil && tries < 3; tries++ {
+				}
+				a.interrupt = nil
+				a.wantListed(id)
+			}
+			a.interrupt = nil
+			a.settle(1)
+			a.wantState(id, request.Done)
+			a.wantTenant(1, 1, 1)
+			a.wantListed(id)
+			if !killed {
+				break
+			}
+			if n == mostKills-1 {
+				t.Fatal("the operations did not come to an end")
+			}
+		}
+	}
+}
+
+func TestReviewOfOlderVersionIsTakenUp(t *testing.T) {
+	a := newAssembly(t)
+	id := a.waiting()
+	r := a.load(id)
+	ok(t, a.store.UnlistReview(t.Context(), id, r.Reviewing.Since))
+	r.Reviewing, r.Due = nil, time.Time{}
+	must(a.store.Save(t.Context(), r, nil))(t)
+	a.queue = append(a.queue, submission.Message{ID: id})
+	a.settle(1)
+	a.wantListed(id)
+	a.says(id, rita, true)
+	a.settle(1)
+	a.wantState(id, request.Done)
+}
+
+func TestBallotOfUnreadableRequestIsPutBackForDays(t *testing.T) {
+	a := newAssembly(t)
+	id := a.waiting()
+	ballot := a.ballot(id, rita, true)
+	a.store.Spoil(memstore.Record{Request: id})
+	ok(t, a.vote(ballot))
+	if len(a.put) != 1 || a.put[0].queue != request.DecisionsQueue {
+		t.Fatalf("put %v", a.put)
+	}
+	a.now = a.now.AddDate(0, 0, 8)
+	ok(t, a.vote(ballot))
+	if letters := must(a.store.AllDeadLetters(t.Context()))(t); len(letters) != 1 || len(a.put) != 1 {
+		t.Errorf("%d dead letters, %d put back", len(letters), len(a.put))
+	}
+}
