@@ -138,13 +138,10 @@ func (c compiler) format() {
 // lintGraph lints the Graph template, which has no snapshot. Its types come from a registry, so
 // tests need them beside the compiler.
 func (c compiler) lintGraph() {
-	types, err := c.graphTypes()
-	if err != nil {
-		c.t.Fatal(err)
-	}
+	types := c.graphTypes()
 	switch {
 	case types != "":
-		c.must("lint", graphFile, "--config", c.graphConfig(types))
+		c.must("lint", graphFile, "--config", c.graphConfig(types, c.t.TempDir()))
 	case *update:
 		c.must("lint", graphFile)
 	}
@@ -152,22 +149,24 @@ func (c compiler) lintGraph() {
 
 // graphTypes returns the index of the Microsoft Graph extension's types where they lie beside the
 // compiler, and nothing where they do not.
-func (c compiler) graphTypes() (string, error) {
+func (c compiler) graphTypes() string {
 	program, err := filepath.EvalSymlinks(c.path)
 	if err != nil {
-		return "", err
+		c.t.Fatal(err)
 	}
 	found, err := filepath.Glob(filepath.Join(filepath.Dir(program), "microsoftgraph-v1.0-*", "index.json"))
-	if err != nil || len(found) == 0 {
-		return "", err
+	if err != nil {
+		c.t.Fatal(err)
 	}
-	return found[0], nil
+	if len(found) == 0 {
+		return ""
+	}
+	return found[0]
 }
 
-// graphConfig writes the configuration of the Graph template with the types at hand in place of
-// those in the registry, and returns its path.
-func (c compiler) graphConfig(types string) string {
-	folder := c.t.TempDir()
+// graphConfig writes the configuration of the Graph templates into the folder, with the types at
+// hand in place of those in the registry, and returns its path.
+func (c compiler) graphConfig(types, folder string) string {
 	output, err := c.run("publish-extension", types, "--target", filepath.Join(folder, "msgraph.tgz"))
 	if err != nil {
 		c.t.Fatalf("packing the types of the Graph extension: %v\n%s", err, output)
@@ -188,7 +187,14 @@ func (c compiler) graphConfig(types string) string {
 // validate) sees no outputs.
 func (c compiler) snapshots() {
 	folder := c.copyTemplates()
+	types := c.graphTypes()
+	if types != "" {
+		c.graphConfig(types, filepath.Join(folder, "infra/graph"))
+	}
 	for _, path := range infraFiles(c.t, ".bicepparam") {
+		if ofRegistration(c.t, path) && types == "" && !*update {
+			continue
+		}
 		args := []string{
 			"snapshot", filepath.Join(folder, path), "--mode", "overwrite", "--deployment-name", "guestlist", "--location", "westeurope",
 			"--tenant-id", "00000000-0000-4000-8000-000000000001",
@@ -376,7 +382,7 @@ func snapshots(t *testing.T, folder string) []snapshot {
 	t.Helper()
 	var list []snapshot
 	for _, path := range infraFiles(t, ".bicepparam") {
-		if !strings.HasPrefix(path, folder) {
+		if !strings.HasPrefix(path, folder) || ofRegistration(t, path) {
 			continue
 		}
 		s := snapshot{path: strings.TrimSuffix(path, ".bicepparam") + ".snapshot.json"}
