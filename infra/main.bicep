@@ -33,7 +33,7 @@ param jsonKeys string = ''
 @description('The secret key of the captcha service, to keep in the key vault. Empty: the vault is not changed. The form uses it if settings.GUESTLIST_CHALLENGE_SECRET is vault.')
 param challengeSecret string = ''
 
-@description('Deploy the public form, the status page and the work behind the queue as three apps, each with its own identity. The form may only put messages on the queue, the status page may also read requests, and the app that invites cannot be reached over HTTP.')
+@description('Deploy the public form, the status page, the review pages and the work behind the queues as apps of their own, each with its own identity. The form may only put messages on the queue, the status page may also read requests, the review pages may read what they show and pass decisions on, and the app that invites cannot be reached over HTTP.')
 param splitIdentities bool = false
 
 @description('How the apps scale.')
@@ -71,19 +71,43 @@ var zoneRedundant = scale.?zoneRedundant ?? false
 
 var queueName = 'signups'
 var poisonQueueName = 'signups-poison'
+// What people decide on the review pages. Only the worker applies it.
+var decisionsQueueName = 'decisions'
+var decisionsPoisonQueueName = 'decisions-poison'
 var policiesTable = 'Policies'
 var requestsTable = 'Requests'
-// Nobody has a right on this table before an app serves the review pages.
+var reviewsTable = 'Reviews'
+var tenantTable = 'Tenant'
+// Who is signed in to the review pages. Only they may use it.
 var sessionsTable = 'Sessions'
-// The tables that the program writes. Admins write Policies, and the program only reads it.
-var stateTables = [requestsTable, 'Guests', 'Waiting', 'Seats', 'Tenant', 'Poison']
+// The tables that the worker writes. Admins write Policies, and the program only reads it.
+var stateTables = [requestsTable, 'Guests', 'Waiting', reviewsTable, 'Seats', tenantTable, 'Poison']
 
 var graphUrls = {
   AzureCloud: 'https://graph.microsoft.com'
   AzureUSGovernment: 'https://graph.microsoft.us'
   AzureChinaCloud: 'https://microsoftgraph.chinacloudapi.cn'
 }
-var appSettings = union(programSettings(organisation, settings), {
+// The review pages are served once their app registration is known: it needs the identity that
+// serves them, so it can be made only after the first deployment.
+var reviewing = !empty(settings.?GUESTLIST_SIGN_IN_CLIENT_ID)
+// Where they are an app of their own. Its identity is there before.
+var reviewingApart = splitIdentities && reviewing
+var reviewHostName = splitIdentities ? entrance.?reviewHostName : entrance.?hostName
+// They are found behind a proxy at its address, else at your own host name or at that of the app,
+// which only the module of an app knows.
+var reviewSettings = reviewing
+  ? union(
+      { GUESTLIST_SIGN_IN_TENANT: settings.?GUESTLIST_SIGN_IN_TENANT ?? tenant().tenantId },
+      empty(settings.?GUESTLIST_REVIEW_ORIGIN) && !empty(reviewHostName)
+        ? { GUESTLIST_REVIEW_ORIGIN: 'https://${reviewHostName}' }
+        : {}
+    )
+  : {}
+var linkedReviewAppName = reviewing && empty(settings.?GUESTLIST_REVIEW_ORIGIN) && empty(reviewHostName)
+  ? (splitIdentities ? reviewsAppName : workAppName)
+  : ''
+var appSettings = union(programSettings(organisation, settings), reviewSettings, {
   GUESTLIST_GRAPH_URL: graphUrls[environment().name]
   GUESTLIST_GRAPH_CREDENTIAL: 'managed-identity'
 })
@@ -123,6 +147,7 @@ var linkedHost = splitIdentities ? entrance.?statusHostName : entrance.?hostName
 var workAppName = 'func-${baseName}-${token}'
 var formAppName = 'func-${baseName}-form-${token}'
 var statusAppName = 'func-${baseName}-status-${token}'
+var reviewsAppName = 'func-${baseName}-reviews-${token}'
 // The host names of the apps differ only in the name of the app. The domain depends on the cloud
 // and is taken from one app.
 var formHost = entrance.?hostName ?? replace(workApp.outputs.hostName, workAppName, formAppName)
@@ -140,8 +165,13 @@ var workGrants = concat(stateGrants, [
   { role: roles.blobDataOwner, on: 'account' }
   { role: roles.queueDataContributor, on: 'queue', name: queueName }
   { role: roles.queueDataContributor, on: 'queue', name: poisonQueueName }
+  { role: roles.queueDataContributor, on: 'queue', name: decisionsQueueName }
+  { role: roles.queueDataContributor, on: 'queue', name: decisionsPoisonQueueName }
   { role: roles.tableDataReader, on: 'table', name: policiesTable }
 ])
+var sessionGrants = [
+  { role: roles.tableDataContributor, on: 'table', name: sessionsTable }
+]
 var hostGrants = [
   { role: roles.blobDataOwner, on: 'account' }
 ]
@@ -164,6 +194,12 @@ resource statusIdentity 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-1
   tags: tags
 }
 
+resource reviewsIdentity 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' = if (splitIdentities) {
+  name: 'id-${baseName}-reviews-${token}'
+  location: location
+  tags: tags
+}
+
 module monitoring 'modules/monitoring.bicep' = {
   params: {
     location: location
@@ -176,7 +212,8 @@ module monitoring 'modules/monitoring.bicep' = {
     publishers: concat(
       [workIdentity.properties.principalId],
       splitIdentities ? [formIdentity!.properties.principalId] : [],
-      splitIdentities ? [statusIdentity!.properties.principalId] : []
+      splitIdentities ? [statusIdentity!.properties.principalId] : [],
+      reviewingApart ? [reviewsIdentity!.properties.principalId] : []
     )
   }
 }
@@ -188,7 +225,7 @@ module storage 'modules/storage.bicep' = {
     accountName: 'st${shortName}${token}'
     zoneRedundant: zoneRedundant
     private: private
-    queueNames: [queueName, poisonQueueName]
+    queueNames: [queueName, poisonQueueName, decisionsQueueName, decisionsPoisonQueueName]
     tableNames: concat(stateTables, [policiesTable, sessionsTable])
     packageContainer: 'package'
     workspaceId: monitoring.outputs.workspaceId
@@ -215,6 +252,19 @@ module statusStorage 'modules/storage.bicep' = if (splitIdentities) {
     location: location
     tags: tags
     accountName: 'sts${take(shortName, 7)}${token}'
+    zoneRedundant: zoneRedundant
+    private: private
+    packageContainer: 'package'
+    workspaceId: monitoring.outputs.workspaceId
+    protect: false
+  }
+}
+
+module reviewsStorage 'modules/storage.bicep' = if (reviewingApart) {
+  params: {
+    location: location
+    tags: tags
+    accountName: 'str${take(shortName, 7)}${token}'
     zoneRedundant: zoneRedundant
     private: private
     packageContainer: 'package'
@@ -261,7 +311,7 @@ module workAccess 'modules/access.bicep' = {
     accountName: storage.outputs.accountName
     principalId: workIdentity.properties.principalId
     principalType: 'ServicePrincipal'
-    grants: workGrants
+    grants: concat(workGrants, reviewing && !splitIdentities ? sessionGrants : [])
   }
 }
 
@@ -306,6 +356,31 @@ module statusAccess 'modules/access.bicep' = if (splitIdentities) {
   }
 }
 
+module reviewsHostAccess 'modules/access.bicep' = if (reviewingApart) {
+  params: {
+    accountName: reviewsStorage!.outputs.accountName
+    principalId: reviewsIdentity!.properties.principalId
+    principalType: 'ServicePrincipal'
+    grants: hostGrants
+  }
+}
+
+// It can change nothing that decides who is let in: no request, no policy row.
+module reviewsAccess 'modules/access.bicep' = if (reviewingApart) {
+  params: {
+    accountName: storage.outputs.accountName
+    principalId: reviewsIdentity!.properties.principalId
+    principalType: 'ServicePrincipal'
+    grants: concat(sessionGrants, [
+      { role: roles.tableDataReader, on: 'table', name: requestsTable }
+      { role: roles.tableDataReader, on: 'table', name: reviewsTable }
+      { role: roles.tableDataReader, on: 'table', name: policiesTable }
+      { role: roles.tableDataReader, on: 'table', name: tenantTable }
+      { role: roles.queueDataMessageSender, on: 'queue', name: decisionsQueueName }
+    ])
+  }
+}
+
 var editors = people.?policyEditors ?? []
 var operators = people.?operators ?? []
 
@@ -334,6 +409,10 @@ module operatorAccess 'modules/access.bicep' = [
         { role: roles.queueDataReader, on: 'queue', name: queueName }
         { role: roles.queueDataReader, on: 'queue', name: poisonQueueName }
         { role: roles.queueDataMessageProcessor, on: 'queue', name: poisonQueueName }
+        { role: roles.queueDataMessageSender, on: 'queue', name: decisionsQueueName }
+        { role: roles.queueDataReader, on: 'queue', name: decisionsQueueName }
+        { role: roles.queueDataReader, on: 'queue', name: decisionsPoisonQueueName }
+        { role: roles.queueDataMessageProcessor, on: 'queue', name: decisionsPoisonQueueName }
       ])
     }
   }
@@ -388,6 +467,18 @@ module statusEndpoint 'modules/endpoint.bicep' = if (private && splitIdentities)
   }
 }
 
+module reviewsEndpoint 'modules/endpoint.bicep' = if (private && reviewingApart) {
+  params: {
+    location: location
+    tags: tags
+    endpointName: 'pep-${baseName}-reviews-${token}'
+    targetId: reviewsStorage!.outputs.accountId
+    service: 'blob'
+    subnetId: net!.outputs.endpointsSubnetId
+    zoneId: net!.outputs.zoneIds[0]
+  }
+}
+
 module vaultEndpoint 'modules/endpoint.bicep' = if (private) {
   params: {
     location: location
@@ -423,6 +514,7 @@ module workApp 'modules/app.bicep' = {
     statusAppName: linked && empty(linkedHost)
       ? (splitIdentities ? statusAppName : workAppName)
       : ''
+    reviewAppName: linkedReviewAppName
     scale: scale
     reachable: !splitIdentities
     allowedAddresses: splitIdentities ? [] : entrance.?allowedAddresses ?? []
@@ -448,6 +540,7 @@ module formApp 'modules/app.bicep' = if (splitIdentities) {
     zipUrl: empty(packagesUrl) ? '' : '${packagesUrl}/guestlist-form.zip'
     telemetry: monitoring.outputs.telemetry
     settings: union(formSettings, { GUESTLIST_STATUS_ORIGIN: 'https://${statusHost}' })
+    reviewAppName: linkedReviewAppName
     scale: scale
     reachable: true
     allowedAddresses: entrance.?allowedAddresses ?? []
@@ -476,6 +569,7 @@ module statusApp 'modules/app.bicep' = if (splitIdentities) {
       GUESTLIST_FORM_ORIGIN: 'https://${formHost}'
       GUESTLIST_MAIL: sentBy
     })
+    reviewAppName: linkedReviewAppName
     scale: scale
     reachable: true
     allowedAddresses: entrance.?allowedAddresses ?? []
@@ -483,6 +577,33 @@ module statusApp 'modules/app.bicep' = if (splitIdentities) {
     workspaceId: monitoring.outputs.workspaceId
   }
   dependsOn: [statusHostAccess, statusAccess, storageEndpoints, statusEndpoint, vaultEndpoint]
+}
+
+module reviewsApp 'modules/app.bicep' = if (reviewingApart) {
+  params: {
+    location: location
+    tags: tags
+    appName: reviewsAppName
+    identityId: reviewsIdentity!.id
+    clientId: reviewsIdentity!.properties.clientId
+    storage: {
+      blob: reviewsStorage!.outputs.endpoints.blob
+      queue: storage.outputs.endpoints.queue
+      table: storage.outputs.endpoints.table
+    }
+    packageUrl: reviewsStorage!.outputs.packageUrl
+    zipUrl: ''
+    telemetry: monitoring.outputs.telemetry
+    settings: appSettings
+    reviewAppName: linkedReviewAppName
+    // Approvers can wait for a cold start.
+    scale: union(scale, { alwaysReady: 0 })
+    reachable: true
+    allowedAddresses: entrance.?reviewAddresses ?? entrance.?allowedAddresses ?? []
+    subnetId: private ? net!.outputs.appsSubnetId : null
+    workspaceId: monitoring.outputs.workspaceId
+  }
+  dependsOn: [reviewsHostAccess, reviewsAccess, storageEndpoints, reviewsEndpoint, vaultEndpoint]
 }
 
 module formDomain 'modules/domain.bicep' = if (!empty(entrance.?hostName)) {
@@ -500,6 +621,15 @@ module statusDomain 'modules/domain.bicep' = if (splitIdentities && !empty(entra
     tags: tags
     appName: statusApp!.outputs.appName
     hostName: entrance.?statusHostName ?? ''
+  }
+}
+
+module reviewsDomain 'modules/domain.bicep' = if (reviewingApart && !empty(entrance.?reviewHostName)) {
+  params: {
+    location: location
+    tags: tags
+    appName: reviewsApp!.outputs.appName
+    hostName: entrance.?reviewHostName ?? ''
   }
 }
 
@@ -534,6 +664,17 @@ output formAppName string = splitIdentities ? formApp!.outputs.appName : ''
 
 @description('Name of the app with the status page; empty where identities are not split.')
 output statusAppName string = splitIdentities ? statusApp!.outputs.appName : ''
+
+@description('Name of the app with the review pages; empty where identities are not split, or before the pages have an app registration.')
+output reviewsAppName string = reviewingApart ? reviewsApp!.outputs.appName : ''
+
+@description('Scheme and host of the review pages, also before they are served: the parameter origin of their app registration.')
+output reviewOrigin string = settings.?GUESTLIST_REVIEW_ORIGIN ?? 'https://${reviewHostName ?? replace(workApp.outputs.hostName, workAppName, splitIdentities ? reviewsAppName : workAppName)}'
+
+@description('Object id of the identity that serves the review pages: the parameter identityPrincipalId of their app registration.')
+output reviewIdentityPrincipalId string = splitIdentities
+  ? reviewsIdentity!.properties.principalId
+  : workIdentity.properties.principalId
 
 @description('Name of the storage account with policy rows and requests: the --account of the command line.')
 output storageAccountName string = storage.outputs.accountName

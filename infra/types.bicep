@@ -48,7 +48,7 @@ type Network = {
 
 @export()
 @sealed()
-@description('A range of addresses that may reach the form.')
+@description('A range of addresses that may reach pages.')
 type AddressRange = {
   @description('A name for people.')
   name: string
@@ -62,7 +62,7 @@ type AddressRange = {
 
 @export()
 @sealed()
-@description('How partners reach the form. What is left out keeps its default.')
+@description('How partners reach the form, and approvers the review pages. What is left out keeps its default.')
 type Entrance = {
   @description('Custom host name, such as join.contoso.com, with a certificate that Azure issues and renews. Its DNS records must exist first. Default: none.')
   hostName: string?
@@ -70,8 +70,14 @@ type Entrance = {
   @description('Custom host name for the status page, if identities are split. Default: none.')
   statusHostName: string?
 
+  @description('Custom host name for the review pages, if identities are split. Default: none.')
+  reviewHostName: string?
+
   @description('The only addresses that may reach the form and the status page. Default: everybody.')
   allowedAddresses: AddressRange[]?
+
+  @description('The only addresses that may reach the review pages, if identities are split. Default: those of allowedAddresses.')
+  reviewAddresses: AddressRange[]?
 }
 
 @export()

@@ -106,6 +106,15 @@ output GUESTLIST_FORM_APP string = guestlist.outputs.formAppName
 @description('Name of the app with the status page; empty where identities are not split.')
 output GUESTLIST_STATUS_APP string = guestlist.outputs.statusAppName
 
+@description('Name of the app with the review pages; empty where identities are not split, or before the pages have an app registration.')
+output GUESTLIST_REVIEWS_APP string = guestlist.outputs.reviewsAppName
+
+@description('Scheme and host of the review pages.')
+output GUESTLIST_REVIEWS_ORIGIN string = guestlist.outputs.reviewOrigin
+
+@description('Object id of the identity that serves the review pages.')
+output GUESTLIST_REVIEWS_IDENTITY string = guestlist.outputs.reviewIdentityPrincipalId
+
 @description('Name of the storage account: the --account of the command line.')
 output GUESTLIST_STORAGE_ACCOUNT string = guestlist.outputs.storageAccountName
 

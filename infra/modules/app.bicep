@@ -37,6 +37,9 @@ param settings Settings
 @description('Name of the app whose status page the mails of this one link to. Empty: none, or the settings say where it is.')
 param statusAppName string = ''
 
+@description('Name of the app that serves the review pages under its host name in Azure. Empty: none, or the settings say where they are.')
+param reviewAppName string = ''
+
 @description('How the app scales.')
 param scale Scale
 
@@ -139,6 +142,11 @@ resource app 'Microsoft.Web/sites@2025-03-01' = {
         ? {}
         : {
             GUESTLIST_STATUS_ORIGIN: 'https://${replace(app.properties.defaultHostName, appName, statusAppName)}'
+          },
+      empty(reviewAppName)
+        ? {}
+        : {
+            GUESTLIST_REVIEW_ORIGIN: 'https://${replace(app.properties.defaultHostName, appName, reviewAppName)}'
           },
       {
         AzureWebJobsStorage__blobServiceUri: storage.blob

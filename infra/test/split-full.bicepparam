@@ -26,6 +26,7 @@ param network = {
 param entrance = {
   hostName: 'join.wingtiptoys.example'
   statusHostName: 'status.wingtiptoys.example'
+  reviewHostName: 'reviews.wingtiptoys.example'
   allowedAddresses: [
     { name: 'office', range: '203.0.113.0/24' }
     {
@@ -34,6 +35,7 @@ param entrance = {
       frontDoorId: '12345678-1234-4234-8234-123456789abc'
     }
   ]
+  reviewAddresses: [{ name: 'office', range: '203.0.113.0/24' }]
 }
 
 param people = {

@@ -37,6 +37,9 @@ type mailLayout struct {
 var mailLayouts = map[string]mailLayout{
 	"one":   {service: settings.NoMail},
 	"split": {service: settings.NoMail},
+
+	"one-reviews":   {service: settings.NoMail},
+	"split-reviews": {service: settings.NoMail},
 	// Mails link to the proxy in front of the pages.
 	"one-full": {
 		service: settings.ACSMail, url: "[", sender: "invitation@guests.wingtiptoys.example",
@@ -130,7 +133,7 @@ func TestOnlyTheWorkerGetsWhatSendsMails(t *testing.T) {
 		for _, app := range s.apps(t) {
 			service, url, sender := want.service, want.url, want.sender
 			switch app.name {
-			case "form":
+			case "form", "reviews":
 				service, url, sender = settings.NoMail, "", ""
 			case "status":
 				url, sender = "", ""

@@ -15,6 +15,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"guestlist/handlers/settings"
 )
 
 // update makes TestTemplatesMatchTheirSnapshots write what it otherwise compares: make templates.
@@ -371,9 +373,10 @@ type resource struct {
 
 // layout says what a snapshot's parameter file switches on.
 type layout struct {
-	split bool // three apps
-	full  bool // everything else
-	fixed bool // a file of infra/test; the others are for admins to edit
+	split   bool // several apps
+	reviews bool // the review pages, which are one more app of several
+	full    bool // everything else
+	fixed   bool // a file of infra/test; the others are for admins to edit
 }
 
 // snapshots returns all snapshots, or only those of infra/test, which nobody edits for a
@@ -399,6 +402,12 @@ func snapshots(t *testing.T, folder string) []snapshot {
 			split: len(s.all("Microsoft.Web/sites")) > 1,
 			full:  strings.HasSuffix(s.path, "-full.snapshot.json"),
 			fixed: strings.HasPrefix(s.path, testLayouts),
+		}
+		for _, config := range s.all("Microsoft.Web/sites/config") {
+			s.reviews = s.reviews || config.Properties[settings.SignInClientID] != ""
+		}
+		if s.fixed && s.reviews != (s.full || strings.Contains(s.path, "-reviews.")) {
+			t.Errorf("%s: whether there are review pages is %t", s.path, s.reviews)
 		}
 		if s.fixed && s.split != strings.Contains(s.path, "/split") {
 			t.Errorf("%s: whether identities are split is %t", s.path, s.split)
@@ -452,7 +461,7 @@ func (s snapshot) names(resourceType string) []string {
 
 // app is a function app of a snapshot.
 type app struct {
-	name     string // everything, work, form or status
+	name     string // everything, work, form, status or reviews
 	site     resource
 	settings map[string]string
 }
@@ -481,7 +490,14 @@ func (s snapshot) apps(t *testing.T) []app {
 		}
 		list = append(list, a)
 	}
-	if want := map[bool]int{false: 1, true: 3}[s.split]; len(list) != want {
+	want := 1
+	switch {
+	case s.split && s.reviews:
+		want = 4
+	case s.split:
+		want = 3
+	}
+	if len(list) != want {
 		t.Fatalf("%s has %d apps, want %d", s.path, len(list), want)
 	}
 	return list
@@ -489,7 +505,7 @@ func (s snapshot) apps(t *testing.T) []app {
 
 // part tells which part of a split deployment a name belongs to.
 func (s snapshot) part(name string) string {
-	for _, part := range []string{"form", "status"} {
+	for _, part := range []string{"form", "status", "reviews"} {
 		if strings.Contains(name, "-"+part+"-"+s.token) {
 			return part
 		}

@@ -248,6 +248,7 @@ func TestProgramAcceptsTheAppSettings(t *testing.T) {
 				}
 				if s.fixed {
 					checkOrigins(t, s, app, pages)
+					checkSignIn(t, s, app, pages)
 				}
 			}
 		}
@@ -281,6 +282,68 @@ func checkOrigins(t *testing.T, s snapshot, app app, pages web.Config) {
 	}
 }
 
+// checkSignIn checks that every app knows where the review pages are and how people sign in to
+// them, where there are such pages.
+func checkSignIn(t *testing.T, s snapshot, app app, pages web.Config) {
+	t.Helper()
+	var want web.SignIn
+	switch {
+	case s.full:
+		want = web.SignIn{
+			Origin: "https://reviews.wingtiptoys.example", Tenant: "aaaaaaaa-0000-4000-8000-000000000002",
+			ClientID: "aaaaaaaa-0000-4000-8000-000000000003", Guests: true,
+		}
+	case s.reviews:
+		host := "func-guestlist-" + s.token
+		if s.split {
+			host = "func-guestlist-reviews-" + s.token
+		}
+		want = web.SignIn{
+			Origin: "https://" + host + ".azurewebsites.net", Tenant: "00000000-0000-4000-8000-000000000001",
+			ClientID: "aaaaaaaa-0000-4000-8000-000000000003",
+		}
+	}
+	want.URL = pages.SignIn.URL // of the cloud
+	if pages.SignIn != want {
+		t.Errorf("%s, %s: people sign in by %+v, want %+v", s.path, app.name, pages.SignIn, want)
+	}
+}
+
+// The app registration of the review pages is made with the outputs of a deployment, the first
+// time before there is a client id.
+func TestOutputsForTheRegistration(t *testing.T) {
+	for _, s := range snapshots(t, testLayouts) {
+		origin, _ := s.Outputs["reviewOrigin"].(string)
+		identity, _ := s.Outputs["reviewIdentityPrincipalId"].(string)
+		suffix := ""
+		if s.split {
+			suffix = "reviews-"
+		}
+		if want := "id-" + baseName(s) + "-" + suffix + s.token + "'"; !strings.Contains(identity, want) {
+			t.Errorf("%s: the identity is %q, want %q", s.path, identity, want)
+		}
+		want := "https://reviews.wingtiptoys.example"
+		switch {
+		case s.full:
+		case strings.HasSuffix(s.path, "/one-existing.snapshot.json"):
+			want = "https://join.wingtiptoys.example"
+		default:
+			want = "https://func-guestlist-" + suffix + s.token + ".azurewebsites.net"
+		}
+		if got := deployed(settings.ReviewOrigin, origin, ""); got != want {
+			t.Errorf("%s: the review pages are at %q, want %q", s.path, got, want)
+		}
+	}
+}
+
+// baseName returns what the names of a layout of infra/test begin with.
+func baseName(s snapshot) string {
+	if s.full {
+		return "wingtip-guests"
+	}
+	return "guestlist"
+}
+
 func functionFiles(t *testing.T) map[string]functionjson.File {
 	t.Helper()
 	files, err := functionjson.ReadAll(root)
@@ -291,7 +354,8 @@ func functionFiles(t *testing.T) map[string]functionjson.File {
 }
 
 func TestQueuesAreThoseOfTheFunctions(t *testing.T) {
-	queues := map[string]bool{}
+	// The queue of decisions is there before the function that takes them.
+	queues := map[string]bool{"decisions": true, "decisions-poison": true}
 	for _, file := range functionFiles(t) {
 		for _, binding := range file.Bindings {
 			if binding.QueueName != "" {
@@ -317,9 +381,16 @@ func TestQueuesAreThoseOfTheFunctions(t *testing.T) {
 	}
 }
 
+// tableNames returns the names of the program's tables, sorted. That of what waits for a person is
+// there before the program uses it.
+func tableNames() []string {
+	names := append(tables.Names(), "Reviews")
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
 func TestTablesAreThoseOfTheProgram(t *testing.T) {
-	want := tables.Names()
-	slices.Sort(want)
+	want := tableNames()
 	for _, s := range snapshots(t, allLayouts) {
 		got := s.names("Microsoft.Storage/storageAccounts/tableServices/tables")
 		if diff := cmp.Diff(want, got); diff != "" {
@@ -397,7 +468,7 @@ func TestRolesAreAllowedUsedAndInOneFile(t *testing.T) {
 var (
 	assignmentScope = regexp.MustCompile(`^(?:\[extensionResourceId\(')?(/subscriptions/.*?)` +
 		`(?:'|/providers/Microsoft\.Authorization/roleAssignments/)`)
-	storagePlace = regexp.MustCompile(`/storageAccounts/(st[fs]?)[a-z0-9]+` +
+	storagePlace = regexp.MustCompile(`/storageAccounts/(st[fsr]?)[a-z0-9]+` +
 		`(?:/(queue|table)Services/default/\w+/([\w-]+))?$`)
 )
 
@@ -433,7 +504,7 @@ func grants(t *testing.T, s snapshot) []string {
 // place returns a short name for a scope of role assignments.
 func place(scope string) string {
 	if match := storagePlace.FindStringSubmatch(scope); match != nil {
-		account := map[string]string{"st": "", "stf": "form ", "sts": "status "}[match[1]]
+		account := map[string]string{"st": "", "stf": "form ", "sts": "status ", "str": "reviews "}[match[1]]
 		if match[2] != "" {
 			return account + match[2] + " " + match[3]
 		}
@@ -457,10 +528,10 @@ func place(scope string) string {
 }
 
 func TestRightsAreTheNarrowestThatWork(t *testing.T) {
-	// Nobody has a right on Sessions before an app serves the review pages.
+	// Only what serves the review pages has a right on Sessions.
 	state := func(who string) []string {
 		list := []string{who + ": Storage Table Data Reader on table Policies"}
-		for _, name := range tables.Names() {
+		for _, name := range tableNames() {
 			if name != "Policies" && name != "Sessions" {
 				list = append(list, who+": Storage Table Data Contributor on table "+name)
 			}
@@ -472,7 +543,9 @@ func TestRightsAreTheNarrowestThatWork(t *testing.T) {
 	work := append(state("work"), "work: Storage Blob Data Owner on storage",
 		"work: Monitoring Metrics Publisher on telemetry",
 		"work: Storage Queue Data Contributor on queue signups",
-		"work: Storage Queue Data Contributor on queue signups-poison")
+		"work: Storage Queue Data Contributor on queue signups-poison",
+		"work: Storage Queue Data Contributor on queue decisions",
+		"work: Storage Queue Data Contributor on queue decisions-poison")
 	one := []string{"work: Key Vault Secrets User on vault"}
 	split := []string{
 		"form: Key Vault Secrets User on vault", "form: Storage Blob Data Owner on form storage",
@@ -482,15 +555,34 @@ func TestRightsAreTheNarrowestThatWork(t *testing.T) {
 		"status" + sender + "signups", "status: Storage Table Data Reader on table Requests",
 		"status: Key Vault Secrets User on form-signing-key",
 	}
+	// It changes no request, no policy row and nothing in the directory.
+	reviews := []string{
+		"reviews: Storage Blob Data Owner on reviews storage",
+		"reviews: Monitoring Metrics Publisher on telemetry",
+		"reviews" + sender + "decisions",
+		"reviews: Storage Table Data Contributor on table Sessions",
+		"reviews: Storage Table Data Reader on table Requests",
+		"reviews: Storage Table Data Reader on table Reviews",
+		"reviews: Storage Table Data Reader on table Policies",
+		"reviews: Storage Table Data Reader on table Tenant",
+	}
 	people := append(state("operator"), "operator"+sender+"signups", "operator"+counter+"signups",
 		"operator"+counter+"signups-poison",
-		"operator: Storage Queue Data Message Processor on queue signups-poison", "editor: Storage Table Data Contributor on table Policies")
+		"operator: Storage Queue Data Message Processor on queue signups-poison",
+		"operator"+sender+"decisions", "operator"+counter+"decisions", "operator"+counter+"decisions-poison",
+		"operator: Storage Queue Data Message Processor on queue decisions-poison", "editor: Storage Table Data Contributor on table Policies")
 	for _, s := range snapshots(t, testLayouts) {
 		want := slices.Clone(work)
 		if s.split {
 			want = append(want, split...)
 		} else {
 			want = append(want, one...)
+		}
+		switch {
+		case s.reviews && s.split:
+			want = append(want, reviews...)
+		case s.reviews:
+			want = append(want, "work: Storage Table Data Contributor on table Sessions")
 		}
 		if s.full {
 			want = append(want, people...)
@@ -558,6 +650,22 @@ func TestAppIsCustomHandlerOnFlexConsumption(t *testing.T) {
 	}
 }
 
+// An instance that always runs costs money, so it is for partners only.
+func TestOnlyPagesForPartnersAreAlwaysReady(t *testing.T) {
+	for _, s := range snapshots(t, testLayouts) {
+		for _, app := range s.apps(t) {
+			ready := []any{}
+			if s.full && app.name != "work" && app.name != "reviews" {
+				ready = []any{map[string]any{"name": "http", "instanceCount": 2.0}}
+			}
+			got := at(app.site.Properties, "functionAppConfig", "scaleAndConcurrency", "alwaysReady")
+			if diff := cmp.Diff(any(ready), got); diff != "" {
+				t.Errorf("%s, %s (-want +template):\n%s", s.path, app.name, diff)
+			}
+		}
+	}
+}
+
 // Each app of a split deployment has its own package.
 func TestEachAppRunsItsZip(t *testing.T) {
 	for _, s := range snapshots(t, testLayouts) {
@@ -568,9 +676,9 @@ func TestEachAppRunsItsZip(t *testing.T) {
 		const release = "https://github.com/OWNER/REPOSITORY/releases/download/v1.0.0/guestlist"
 		want := map[string]any{}
 		switch s.layout {
-		case layout{full: true, fixed: true}:
+		case layout{full: true, fixed: true, reviews: true}:
 			want = map[string]any{"work": release + ".zip"}
-		case layout{split: true, full: true, fixed: true}:
+		case layout{split: true, full: true, fixed: true, reviews: true}:
 			want = map[string]any{
 				"work": release + "-work.zip", "form": release + "-form.zip", "status": release + "-status.zip",
 			}
@@ -636,6 +744,8 @@ func TestOnlyAllowedAddressesReachTheApp(t *testing.T) {
 			switch {
 			case app.name == "work":
 				others = "Deny"
+			case s.full && app.name == "reviews":
+				rules, others = allowed[:1], "Deny"
 			case s.full:
 				rules, others = allowed, "Deny"
 			}
@@ -669,7 +779,7 @@ func TestPrivateAndZoneRedundantLayouts(t *testing.T) {
 		needed := map[string]bool{}
 		for _, account := range s.all("Microsoft.Storage/storageAccounts") {
 			services := []string{"blob", "queue", "table"}
-			if regexp.MustCompile(`^st[fs]`).MatchString(account.Name) {
+			if regexp.MustCompile(`^st[fsr]`).MatchString(account.Name) {
 				services = services[:1] // the host of a public app keeps blobs there and nothing else
 			}
 			for _, service := range services {
