@@ -68,10 +68,10 @@ type page struct {
 
 // shown are the elements of mails; allowed are their attributes.
 var (
-	shown = strings.Fields("html head meta title style body div table tbody tr td h1 h2 p a bdi br span")
+	shown = strings.Fields("html head meta title style body div table tbody tr td h1 h2 p a bdi br span b font")
 	// class has the dark colours alone.
 	allowed = strings.Fields("lang dir charset name content class style role href " +
-		"width height align valign cellpadding cellspacing border bgcolor")
+		"width height align valign cellpadding cellspacing border bgcolor color")
 )
 
 func read(t testing.TB, source string) page {

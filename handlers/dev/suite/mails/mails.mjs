@@ -80,7 +80,17 @@ for (const scheme of ["light", "dark"]) {
 		if (judged && scheme === "light") {
 			(await page.evaluate(contrastAndNames)).filter((text) => /^color-contrast/.test(text)).forEach((text) => fault(`without styles: ${text}`));
 		}
+		// As an old client shows it, which knows attributes of HTML alone. It shows the preheader.
+		await page.evaluate(() => {
+			for (const element of document.querySelectorAll("[style]")) {
+				element.removeAttribute("style");
+			}
+		});
 		await page.setViewportSize({ width: 480, height: 600 });
+		if (judged && scheme === "light") {
+			(await page.evaluate(contrastAndNames)).filter((text) => /^color-contrast/.test(text)).forEach((text) => fault(`in an old client: ${text}`));
+		}
+		await page.screenshot({ path: path.join(screenshots, `mail-${mail}-${scheme}-old.png`), fullPage: true });
 		if (asked.length !== 1) {
 			fault(`asks for ${asked.slice(1)}`);
 		}

@@ -2,19 +2,14 @@ package mails
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
-	"image"
-	"image/color"
-	"image/draw"
 	"image/png"
 	"io"
-	"maps"
 	"mime"
 	"mime/multipart"
 	"mime/quotedprintable"
@@ -339,7 +334,11 @@ func takePictures(t *testing.T, all []sample, screenshots string) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			smaller, err := withPalette(screenshot)
+			full, err := png.Decode(bytes.NewReader(screenshot))
+			if err != nil {
+				t.Fatal(err)
+			}
+			smaller, err := apptest.WithPalette(full)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -353,33 +352,6 @@ func takePictures(t *testing.T, all []sample, screenshots string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-}
-
-// mostColours is the number of colours of a picture: enough for the edges of letters.
-const mostColours = 64
-
-// withPalette returns a PNG with its most frequent colours only, which is a third as large.
-func withPalette(content []byte) ([]byte, error) {
-	full, err := png.Decode(bytes.NewReader(content))
-	if err != nil {
-		return nil, err
-	}
-	bounds := full.Bounds()
-	counts := map[color.Color]int{}
-	for y := bounds.Min.Y; y < bounds.Max.Y; y++ {
-		for x := bounds.Min.X; x < bounds.Max.X; x++ {
-			counts[color.RGBAModel.Convert(full.At(x, y))]++
-		}
-	}
-	colours := slices.SortedFunc(maps.Keys(counts), func(a, b color.Color) int {
-		return cmp.Or(counts[b]-counts[a], strings.Compare(fmt.Sprint(a), fmt.Sprint(b)))
-	})
-	small := image.NewPaletted(bounds, colours[:min(mostColours, len(colours))])
-	draw.Draw(small, bounds, full, bounds.Min, draw.Src)
-	var written bytes.Buffer
-	encoder := png.Encoder{CompressionLevel: png.BestCompression}
-	err = encoder.Encode(&written, small)
-	return written.Bytes(), err
 }
 
 // inBrowser runs the script. It returns a fault for each that it finds, and an empty one for each
