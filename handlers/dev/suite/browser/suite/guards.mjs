@@ -129,6 +129,33 @@ test("a mistyped mail domain gets a suggestion that corrects it", async () => {
 	});
 });
 
+test("the outline of an unticked box is clear of the bar beside it", async () => {
+	for (const language of ["en", "ar"]) {
+		await visit(async (page) => {
+			await page.goto(form);
+			const box = page.locator("[name=terms]");
+			await box.check();
+			await box.uncheck();
+			await box.blur();
+			await page.locator("#terms-error").waitFor();
+			const gaps = await box.evaluate((element) => {
+				const style = getComputedStyle(element);
+				const outline = parseFloat(style.outlineWidth) + parseFloat(style.outlineOffset);
+				const edges = element.getBoundingClientRect();
+				const field = element.closest(".field").getBoundingClientRect();
+				const bar = parseFloat(getComputedStyle(element.closest(".field")).borderInlineStartWidth);
+				const label = document.querySelector("label[for=terms]").getBoundingClientRect();
+				const gap = document.dir === "rtl" ? [field.right - bar - edges.right, edges.left - label.right] : [edges.left - field.left - bar, label.left - edges.right];
+				return { outline: style.outlineStyle, bar, gap: gap.map((width) => width - outline) };
+			});
+			assert.equal(gaps.outline, "solid");
+			assert.ok(gaps.bar > 0 && gaps.gap.every((gap) => gap >= 8), JSON.stringify(gaps));
+			await accessible(page, "the form with an unticked box");
+			await picture(page, `form-unticked-${language}`);
+		}, { language, size: phone });
+	}
+});
+
 test("a partner withdraws", async () => {
 	const partner = someone("fabrikam-subsidiary.com");
 	await visit(async (page) => {

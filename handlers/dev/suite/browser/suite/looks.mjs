@@ -129,25 +129,6 @@ test("the reason has three lines, and its counter is shown near the limit", asyn
 	});
 });
 
-test("the outline of an unticked box is clear of the bar beside it", async () => {
-	await visit(async (page) => {
-		await page.goto(form);
-		await fill(page, someone());
-		await send(page);
-		await page.waitForURL(statusPage);
-		await page.locator("details.withdraw summary").click();
-		await page.locator("#withdraw button").click();
-		await page.locator("[role=alert]").waitFor();
-		const outline = await page.locator("#confirm").evaluate((element) => {
-			const style = getComputedStyle(element);
-			return parseFloat(style.outlineWidth) + parseFloat(style.outlineOffset);
-		});
-		const box = await boxOf(page, "#confirm");
-		const label = await boxOf(page, "label[for=confirm]");
-		assert.ok(outline > 0 && outline <= 2 && box.right + outline < label.x, `the outline reaches ${outline} px beyond the box`);
-	}, { statuses: [422] });
-});
-
 // What a script tells of a value when the field is left. An empty text: only the server can say.
 const leaving = [
 	["email", "ana", true], ["email", "ana@", true], ["email", "@contoso.com", true], ["email", "ana@contoso", true], ["email", "ana@@contoso.com", true],
