@@ -76,7 +76,7 @@ func contents(t *testing.T, table operate.Table) []string {
 func export(t *testing.T, rows []policy.Raw, edits ...string) []rowfile.Row {
 	t.Helper()
 	var file bytes.Buffer
-	must(t, rowfile.Write(&file, rows))
+	must(t, rowfile.Write(&file, rows, ','))
 	text := file.String()
 	for i := 0; i < len(edits); i += 2 {
 		if !strings.Contains(text, edits[i]) {

@@ -3,7 +3,9 @@ package operate
 import (
 	"context"
 	"fmt"
+	"regexp"
 	"slices"
+	"strings"
 	"time"
 
 	"guestlist/handlers/policy"
@@ -48,6 +50,8 @@ type CellChange struct {
 	Column  string `json:"column"`
 	Was     *Cell  `json:"was"`
 	Becomes *Cell  `json:"becomes"`
+	// Says tells, as a clause, what becomes of a code that is not shown; empty for other cells.
+	Says string `json:"says,omitempty"`
 }
 
 // Cell is a value as in a file; an invite code is [policy.NotShown].
@@ -83,9 +87,7 @@ func NewPlan(ctx context.Context, table []policy.Raw, file []rowfile.Row, option
 			change.Conflict = ""
 		}
 		for _, cell := range d.Cells {
-			change.Cells = append(change.Cells, CellChange{
-				Column: cell.Column, Was: newCell(cell.Column, cell.Was), Becomes: newCell(cell.Column, cell.Becomes),
-			})
+			change.Cells = append(change.Cells, newCellChange(cell))
 		}
 		plan.Changes = append(plan.Changes, change)
 		key := policy.RowKey{Partition: d.Partition, Name: d.Name}
@@ -107,6 +109,38 @@ func NewPlan(ctx context.Context, table []policy.Raw, file []rowfile.Row, option
 		return slices.ContainsFunc(before, func(old lint.Finding) bool { return sameFinding(old, found) })
 	})
 	return plan, nil
+}
+
+func newCellChange(d rowfile.CellDifference) CellChange {
+	change := CellChange{Column: d.Column, Was: newCell(d.Column, d.Was), Becomes: newCell(d.Column, d.Becomes)}
+	if change.Was != nil && change.Becomes != nil && change.Becomes.Text == policy.NotShown {
+		change.Says = codeChange(rowfile.Text(d.Was), rowfile.Text(d.Becomes))
+		if change.Says == sameCode && change.Was.Type != change.Becomes.Type {
+			change.Says += ", as a cell of type " + change.Becomes.Type
+		}
+	}
+	return change
+}
+
+const sameCode = "the same code"
+
+// scientific is a number as spreadsheets write those with many digits.
+var scientific = regexp.MustCompile(`^[0-9]([.,][0-9]+)?[eE]\+?[0-9]+$`)
+
+// codeChange says what becomes of an invite code, and repeats nothing of it.
+func codeChange(was, becomes string) string {
+	days, _, _ := policy.Days(becomes)
+	switch {
+	case policy.CodeHashOf(was) == policy.CodeHashOf(becomes):
+		return sameCode
+	case strings.TrimLeft(was, "0") == becomes:
+		return "the zeros at its beginning are gone, as if a spreadsheet had read it as a number"
+	case scientific.MatchString(becomes):
+		return "a number in scientific notation, as if a spreadsheet had read the code as one"
+	case len(days) > 0:
+		return "a date, as if a spreadsheet had read the code as one"
+	}
+	return "another code"
 }
 
 func newCell(column string, value any) *Cell {

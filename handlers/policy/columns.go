@@ -45,6 +45,25 @@ type Column struct {
 	Takes    string // what may be written, as the object of "write"
 	Example  string // a valid cell
 	Meaning  string
+	Kind     Kind
+}
+
+// Kind is what the cells of a column are, as far as others than policy have to know it.
+type Kind string
+
+const (
+	AnyKind    Kind = ""
+	TruthKind  Kind = "truth"  // true or false
+	MomentKind Kind = "moment" // a day or a time
+)
+
+// KindOf returns the kind of the column of that name, AnyKind if there is none.
+func KindOf(name string) Kind {
+	i := slices.IndexFunc(columns, func(c column) bool { return c.Name == name })
+	if i < 0 {
+		return AnyKind
+	}
+	return columns[i].Kind
 }
 
 // column is a Column with its reader. read puts the cell's value into the row, or says what is
@@ -101,7 +120,7 @@ var columns = []column{
 		Takes:   "enforce or audit",
 		Meaning: "audit: what the row would decide is recorded, but it never decides",
 	}, wordReader(func(r *Row) *Mode { return &r.Mode }, Enforce, Audit)},
-	{Column{Name: EnabledColumn, Example: "false", Default: "true",
+	{Column{Name: EnabledColumn, Example: "false", Default: "true", Kind: TruthKind,
 		Takes:   takesBool,
 		Meaning: "false switches the row off, even if something else in it is wrong",
 	}, boolReader(func(r *Row) *bool { return &r.Enabled })},
@@ -109,11 +128,11 @@ var columns = []column{
 		Takes:   fmt.Sprintf("a whole number from 0 to %d", MaxPriority),
 		Meaning: "the rows of a partition are tried in this order, the smallest first, then by name",
 	}, readPriority},
-	{Column{Name: NotBeforeColumn, Example: "2026-05-01",
+	{Column{Name: NotBeforeColumn, Example: "2026-05-01", Kind: MomentKind,
 		Takes:   "a date (2026-05-01, from its start in UTC) or a time (2026-05-01T09:00:00Z)",
 		Meaning: "the row applies from this moment on; unset: no limit",
 	}, timeReader(func(r *Row) *time.Time { return &r.NotBefore }, 0)},
-	{Column{Name: NotAfterColumn, Example: "2026-05-31",
+	{Column{Name: NotAfterColumn, Example: "2026-05-31", Kind: MomentKind,
 		Takes:   "a date (2026-05-31, to its end in UTC) or a time (2026-05-31T18:00:00Z)",
 		Meaning: "the row applies until this moment; unset: no limit",
 	}, timeReader(func(r *Row) *time.Time { return &r.NotAfter }, 1)},
@@ -181,7 +200,7 @@ var columns = []column{
 		Meaning: "which mail tells the guest of the invitation: the app's own, Microsoft's or none. Unset: the app's own " +
 			"if the app sends mails, else Microsoft's. An app that sends none sends Microsoft's in place of its own",
 	}, wordReader(func(r *Row) *InvitationMail { return &r.Terms.InvitationMail }, OwnMail, MicrosoftMail, NoInvitationMail)},
-	{Column{Name: SendInvitationColumn, Example: "false",
+	{Column{Name: SendInvitationColumn, Example: "false", Kind: TruthKind,
 		Takes:   takesBool,
 		Meaning: "the older form of InvitationMail: false is none, true is unset. Use InvitationMail in its place",
 	}, readSendInvitation},
@@ -369,7 +388,7 @@ func timeReader(field func(*Row) *time.Time, later int) func(any, *Row) *wrong {
 				at, err = time.Parse(time.RFC3339, text)
 			}
 			if err != nil {
-				return &wrong{"is not a date or time", advice}
+				return notMoment(text, advice)
 			}
 		}
 		at = at.UTC()
@@ -380,6 +399,18 @@ func timeReader(field func(*Row) *time.Time, later int) func(any, *Row) *wrong {
 		}
 		*field(row) = at.AddDate(0, 0, days)
 		return nil
+	}
+}
+
+// notMoment says why a text is no moment, with words of its own for what spreadsheets write.
+func notMoment(text, advice string) *wrong {
+	switch days, _, hasClock := Days(text); {
+	case len(days) > 1:
+		return &wrong{"is a date whose day and month can't be told apart", advice}
+	case hasClock:
+		return &wrong{"is not a date or a time with its zone", advice}
+	default:
+		return &wrong{"is not a date or time", advice}
 	}
 }
 
@@ -502,7 +533,7 @@ func readInviteCode(cell any, row *Row) *wrong {
 		return w
 	}
 	if len(text) > len(hashPrefix) && strings.EqualFold(text[:len(hashPrefix)], hashPrefix) {
-		hash := submission.CodeHash(strings.ToLower(strings.TrimSpace(text[len(hashPrefix):])))
+		hash := CodeHashOf(text)
 		if hash == "" || !hash.Valid() {
 			return &wrong{"has no 64 hexadecimal digits after sha256:", advice}
 		}
@@ -520,6 +551,16 @@ func readInviteCode(cell any, row *Row) *wrong {
 	}
 	row.InviteCode = submission.HashCode(code)
 	return nil
+}
+
+// CodeHashOf returns the hash of the code that a cell of InviteCode asks for: the one written in the
+// cell, or that of the code in it.
+func CodeHashOf(cell string) submission.CodeHash {
+	cell = strings.TrimSpace(cell)
+	if len(cell) > len(hashPrefix) && strings.EqualFold(cell[:len(hashPrefix)], hashPrefix) {
+		return submission.CodeHash(strings.ToLower(strings.TrimSpace(cell[len(hashPrefix):])))
+	}
+	return submission.HashCode(cell)
 }
 
 const messageAdvice = "write plain text without tabs, control characters or marks that turn the direction of text; lines are fine"

@@ -295,12 +295,27 @@ func (c replayCommand) Run(s *session, p *policyCommand) error {
 }
 
 type exportCommand struct {
-	File  string `arg:"" help:"The file to write; - is standard output."`
-	Force bool   `help:"Write over a file that exists."`
+	File      string    `arg:"" help:"The file to write; - is standard output."`
+	Force     bool      `help:"Write over a file that exists."`
+	Separator separator `default:"," placeholder:"CHARACTER" help:"What separates the cells: ',' (the default), ';' or tab. Spreadsheets of countries with a decimal comma open files with ';'. Every command reads all three."`
+}
+
+// separator separates the cells of a file.
+type separator rune
+
+func (r *separator) UnmarshalText(text []byte) error {
+	written := strings.NewReplacer("comma", ",", "semicolon", ";", "tab", "\t", `\t`, "\t").Replace(string(text))
+	if len(written) != 1 || !strings.Contains(rowfile.Separators, written) {
+		return errors.New("write ',' or ';' or tab")
+	}
+	*r = separator(written[0])
+	return nil
 }
 
 func (exportCommand) Help() string {
 	return `Edit the file, check it with guestlist policy plan FILE, then run guestlist policy apply FILE. Each line is a row; unused columns may stay empty. Do not change Timestamp: apply uses it to detect that somebody else has changed a row meanwhile. New lines have none. The columns NAME@type, to the right, may be left alone.
+
+If a spreadsheet shows everything in one column, export with --separator ';'. An apostrophe stands before each cell that a spreadsheet would change, such as '00123456 or 'May 2026, and is not part of it: leave it where it is, and write one before such a cell of your own. A day in the form of your country is understood where it can be one day only: 31.12.2026, but not 05/01/2026.
 
 Keep a copy of the file to be able to return to it: guestlist policy apply --overwrite --delete FILE.`
 }
@@ -317,9 +332,9 @@ func (c exportCommand) Run(s *session, p *policyCommand) error {
 		return err
 	}
 	if c.File == "-" {
-		return rowfile.Write(s.stdout, rows)
+		return rowfile.Write(s.stdout, rows, rune(c.Separator))
 	}
-	err = writeFile(c.File, rows)
+	err = writeFile(c.File, rows, rune(c.Separator))
 	if err != nil {
 		return fmt.Errorf("writing %s: %w", c.File, err)
 	}
@@ -329,13 +344,13 @@ func (c exportCommand) Run(s *session, p *policyCommand) error {
 }
 
 // writeFile writes the whole file or none. Rows can hold addresses: only the owner may read it.
-func writeFile(name string, rows []policy.Raw) error {
+func writeFile(name string, rows []policy.Raw, separator rune) error {
 	file, err := os.CreateTemp(filepath.Dir(name), ".guestlist-*.csv") // of mode 0600
 	if err != nil {
 		return err
 	}
 	defer os.Remove(file.Name())
-	err = errors.Join(rowfile.Write(file, rows), file.Close())
+	err = errors.Join(rowfile.Write(file, rows, separator), file.Close())
 	if err != nil {
 		return err
 	}

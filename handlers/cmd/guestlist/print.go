@@ -379,7 +379,11 @@ func printPlan(w io.Writer, plan operate.Plan) {
 			fmt.Fprintln(w, plain("    conflict: the row "+change.Conflict))
 		}
 		list(w, "    ", nil, change.Cells, func(cell operate.CellChange) []string {
-			return []string{cell.Column, cellText(cell.Was, cell.Becomes) + " -> " + cellText(cell.Becomes, cell.Was)}
+			text := cellText(cell.Was, cell.Becomes) + " -> " + cellText(cell.Becomes, cell.Was)
+			if cell.Says != "" {
+				text += ": " + cell.Says
+			}
+			return []string{cell.Column, text}
 		})
 	}
 	if len(plan.NewErrors) > 0 {

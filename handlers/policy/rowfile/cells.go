@@ -73,9 +73,13 @@ func format(value any) (text, typeName string, err error) {
 // parse returns text as a value of the type, if it is one. Unknown types, as Guid, are texts.
 func parse(text, typeName string) (value any, ok bool) {
 	var err error
-	switch strings.TrimPrefix(strings.TrimSpace(typeName), "Edm.") {
-	case boolType: // Excel writes TRUE
-		value, err = strconv.ParseBool(strings.ToLower(text))
+	switch edmName(typeName) {
+	case boolType:
+		truth, isTruth := truths[strings.ToUpper(text)]
+		if isTruth {
+			return truth, true
+		}
+		value, err = strconv.ParseBool(text) // 1 and 0 too
 	case int32Type:
 		var number int64
 		number, err = strconv.ParseInt(text, 10, 32)
@@ -96,35 +100,45 @@ func parse(text, typeName string) (value any, ok bool) {
 	return value, err == nil
 }
 
+// edmName returns the name of a type without the prefix that older files have.
+func edmName(typeName string) string {
+	return strings.TrimPrefix(strings.TrimSpace(typeName), "Edm.")
+}
+
+// reread returns what a cell of the column says, of which a spreadsheet has made this text: a date
+// in the form of its country, or a word for true or false in its language. ok is false if there is
+// no such cell, or more than one.
+//
+// A day is a text such as 2026-12-31, as policy has it. A time of day without a zone is UTC in a
+// column of times, since the table's times are, and not understood elsewhere.
+func reread(column, text, typeName string) (value any, ok bool) {
+	kind := policy.KindOf(column)
+	isTime := edmName(typeName) == dateTimeType
+	if kind == policy.TruthKind {
+		truth, isTruth := truths[strings.ToUpper(strings.TrimSpace(text))]
+		return strconv.FormatBool(truth), isTruth
+	}
+	if kind != policy.MomentKind && !isTime {
+		return nil, false
+	}
+	days, clock, hasClock := policy.Days(text)
+	switch {
+	case len(days) != 1:
+		return nil, false
+	case !hasClock:
+		return days[0].Format(time.DateOnly), true
+	case isTime:
+		return days[0].Add(clock), true
+	}
+	return nil, false
+}
+
 // same reports whether two cells have the same value and type.
 func same(a, b any) bool {
 	textA, typeA, errA := format(a)
 	textB, typeB, errB := format(b)
 	return errA == nil && errB == nil && typeA == typeB && textA == textB
 }
-
-// formula has the characters that begin a formula in a spreadsheet, the wide forms included, and
-// the apostrophe, so that a text that begins with one is not taken for an escaped formula.
-const formula = "=+-@\t\r\n'\uff1d\uff0b\uff0d\uff20"
-
-// harmless returns a text that no spreadsheet calculates. An empty text becomes an apostrophe.
-func harmless(text string) string {
-	if text == "" || startsFormula(text) {
-		return "'" + text
-	}
-	return text
-}
-
-// original undoes harmless. In other texts an apostrophe is part of the text.
-func original(text string) string {
-	rest, found := strings.CutPrefix(text, "'")
-	if found && (rest == "" || startsFormula(rest)) {
-		return rest
-	}
-	return text
-}
-
-func startsFormula(text string) bool { return strings.IndexAny(text, formula) == 0 }
 
 // quoted returns a field as RFC 4180 writes it. csv.Writer can't be used: with line ends of \r\n,
 // it changes the line breaks inside fields.

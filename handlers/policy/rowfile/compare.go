@@ -1,8 +1,10 @@
 package rowfile
 
 import (
+	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"guestlist/handlers/policy"
@@ -40,7 +42,9 @@ type CellDifference struct {
 // then by name. The rows must have their ETags. Rows that are the same are left out, whatever
 // their versions.
 //
-// A cell whose type the file does not name equals the table's if its text does.
+// A cell whose type the file does not name equals the table's if its text does. A cell equals the
+// table's also if it is what some spreadsheets make of that: an empty text is no cell, line breaks
+// are \n, a time at the start of a day is the day.
 func Compare(table []policy.Raw, file []Row) []Difference {
 	differences := []Difference{}
 	inFile := make(map[policy.RowKey]bool, len(file))
@@ -48,19 +52,31 @@ func Compare(table []policy.Raw, file []Row) []Difference {
 	for _, row := range table {
 		standing[row.Key()] = row
 	}
+	for _, row := range file {
+		inFile[row.Key()] = true
+	}
+	missing := map[policy.RowKey][]string{} // names of the table's rows that the file lacks, by partition and version
+	for _, row := range table {
+		if !inFile[row.Key()] {
+			key := policy.RowKey{Partition: row.Partition, Name: Version(row.ETag)}
+			missing[key] = append(missing[key], row.Name)
+		}
+	}
 	var newest time.Time // the last change that the file has
 	for _, row := range file {
 		key := row.Key()
-		inFile[key] = true
 		changed, err := time.Parse(time.RFC3339Nano, row.Version)
 		if err == nil && changed.After(newest) {
 			newest = changed
 		}
 		was, found := standing[key]
 		becomes := policy.Raw{Partition: row.Partition, Name: row.Name, ETag: was.ETag, Columns: maps.Clone(row.Columns)}
-		for name, value := range becomes.Columns {
-			if row.untyped[name] && was.Columns[name] != nil && Text(value) == Text(was.Columns[name]) {
-				becomes.Columns[name] = was.Columns[name]
+		if becomes.Columns == nil {
+			becomes.Columns = map[string]any{}
+		}
+		for name, value := range was.Columns {
+			if row.mayBe(name, value) {
+				becomes.Columns[name] = value
 			}
 		}
 		d := Difference{Kind: Added, Partition: row.Partition, Name: row.Name, Line: row.Line, Becomes: &becomes}
@@ -70,6 +86,11 @@ func Compare(table []policy.Raw, file []Row) []Difference {
 			d.Kind, d.Was, d.Conflict = Changed, &was, moved(row.Version, Version(was.ETag))
 		case row.Version != "":
 			d.Conflict = "was deleted from the table after the file was exported"
+			before := missing[policy.RowKey{Partition: row.Partition, Name: row.Version}]
+			if len(before) == 1 {
+				d.Conflict = fmt.Sprintf("has the %s of the row %q, which the file does not have: if a spreadsheet has changed "+
+					"the name, correct it; for a new row, empty its %s", versionHeader, before[0], versionHeader)
+			}
 		}
 		if !found || len(d.Cells) > 0 {
 			differences = append(differences, d)
@@ -95,6 +116,36 @@ func Compare(table []policy.Raw, file []Row) []Difference {
 	})
 	return differences
 }
+
+// mayBe reports whether the row's cell is the table's, or what a spreadsheet made of it.
+func (r Row) mayBe(name string, table any) bool {
+	cell, found := r.Columns[name]
+	if table == nil {
+		return false
+	}
+	if !found || cell == nil {
+		return table == ""
+	}
+	if r.untyped[name] && Text(cell) == Text(table) {
+		return true
+	}
+	text, isText := cell.(string)
+	switch table := table.(type) {
+	case string:
+		return isText && (unixLines.Replace(text) == unixLines.Replace(table) || sameTruth(name, text, table))
+	case time.Time:
+		return r.days[name] && table.Equal(table.Truncate(24*time.Hour)) && table.UTC().Format(time.DateOnly) == text
+	}
+	return false
+}
+
+// sameTruth reports whether two texts are the same word for true or false, in capitals or not.
+func sameTruth(column, a, b string) bool {
+	_, isTruth := truths[strings.ToUpper(a)]
+	return isTruth && policy.KindOf(column) == policy.TruthKind && strings.EqualFold(a, b)
+}
+
+var unixLines = strings.NewReplacer("\r\n", "\n", "\r", "\n")
 
 // moved returns why a row of the file must not replace the table's; "" for the same version.
 func moved(file, table string) string {

@@ -11,8 +11,13 @@
 // was changed after the export. Storage Explorer ignores it when it imports. Under another name
 // it would become a column of the row, and a row with an unknown column invites nobody.
 //
-// Texts that a spreadsheet would take for a formula are written with an apostrophe before them,
-// and read without it.
+// Cells that some spreadsheet would calculate or change (formulas, numbers such as 00123456, dates,
+// truth values in texts) are written with an apostrophe before them, and read without it. So a file
+// that was opened and saved says what it said before. Storage Explorer takes the apostrophe for a
+// part of the text.
+//
+// Of cells without one, days and truth values are read in the form that a spreadsheet gives them
+// where that can mean one thing only.
 //
 // The package must not know where rows are kept or what they mean. It imports only policy and
 // problem of this module.

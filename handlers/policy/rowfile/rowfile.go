@@ -23,6 +23,9 @@ const (
 // MaxBytes limits the size of a file. It is room for many thousand rows.
 const MaxBytes = 64 * 1024 * 1024
 
+// utf8CSV is what spreadsheets call the form of the file.
+const utf8CSV = "CSV UTF-8 (in Excel, a file type of its own; elsewhere, the character set Unicode (UTF-8))"
+
 // byteOrderMark tells Excel that a text is UTF-8.
 const byteOrderMark = "\ufeff"
 
@@ -33,6 +36,7 @@ type Row struct {
 	Line       int    // the first line of the row in the file, from 1
 
 	untyped map[string]bool // the columns whose type the file does not name
+	days    map[string]bool // the columns with a day where the file names the type of a time
 }
 
 // Version returns an ETag of the table service in the form of the Timestamp column, the time of
@@ -50,14 +54,24 @@ func Version(etag string) string {
 	return version
 }
 
-// Write writes the rows as a file, by partition, then by name. [Read] returns the same rows. All
-// policy columns are there, also unused ones, so that an editor sees them; unknown columns follow
-// by name.
+// Separators are the characters that may separate the cells of a file. A spreadsheet opens only
+// files with the separator of its country: mostly the comma, and the semicolon where that is in
+// numbers.
+const Separators = ",;\t"
+
+// Write writes the rows as a file with one of the [Separators], by partition, then by name. [Read]
+// returns the same rows. All policy columns are there, also unused ones, so that an editor sees
+// them; unknown columns follow by name.
+//
+// An apostrophe is before each cell that a spreadsheet would calculate or change.
 //
 // The file is UTF-8. It begins with a byte order mark if it is not ASCII, since Excel needs one.
 //
 // The error is that of w, or problem.Internal for a value that a table can't hold.
-func Write(w io.Writer, rows []policy.Raw) error {
+func Write(w io.Writer, rows []policy.Raw, separator rune) error {
+	if !strings.ContainsRune(Separators, separator) {
+		return problem.New(problem.Internal, "writing rows: %q can't be a separator", separator)
+	}
 	rows = slices.Clone(rows)
 	slices.SortStableFunc(rows, func(a, b policy.Raw) int { return a.Key().Compare(b.Key()) })
 	names, used := header(rows)
@@ -65,19 +79,22 @@ func Write(w io.Writer, rows []policy.Raw) error {
 	line := func(fields []string) {
 		for i, field := range fields {
 			if i > 0 {
-				file.WriteByte(',')
+				file.WriteRune(separator)
 			}
 			file.WriteString(quoted(field))
 		}
 		file.WriteString("\r\n")
 	}
-	first := append([]string{partitionHeader, nameHeader, versionHeader}, names...)
+	first := []string{partitionHeader, nameHeader, versionHeader}
+	for _, name := range names {
+		first = append(first, guarded(name))
+	}
 	for _, name := range used {
 		first = append(first, name+typeSuffix)
 	}
 	line(first)
 	for _, row := range rows {
-		fields := []string{harmless(row.Partition), harmless(row.Name), Version(row.ETag)}
+		fields := []string{guarded(row.Partition), guarded(row.Name), Version(row.ETag)}
 		for _, name := range names {
 			value, found := row.Columns[name]
 			if !found || value == nil {
@@ -88,8 +105,8 @@ func Write(w io.Writer, rows []policy.Raw) error {
 			if err != nil {
 				return problem.New(problem.Internal, "writing a row: column %s: %w", name, err)
 			}
-			if typeName == stringType || text == "" {
-				text = harmless(text)
+			if typeName == stringType || typeName != boolType && !plainNumber.MatchString(text) {
+				text = guarded(text)
 			}
 			fields = append(fields, text)
 		}
@@ -138,6 +155,10 @@ func header(rows []policy.Raw) (names, used []string) {
 // it. A cell without a type, or that is not of its type, is a text. Any valid column name is
 // accepted.
 //
+// A day in the form that a spreadsheet gives it, such as 31.12.2026 or 12/31/2026, is read where it
+// can be one day only, as are the words for true and false of its language, in columns of policy
+// that have such cells. All else is a text as it stands.
+//
 // The error is a problem.MalformedBody that names the line and repeats only column names.
 func Read(r io.Reader) ([]Row, error) {
 	data, err := io.ReadAll(io.LimitReader(r, MaxBytes+1))
@@ -148,10 +169,12 @@ func Read(r io.Reader) ([]Row, error) {
 	switch {
 	case len(text) > MaxBytes:
 		return nil, problem.New(problem.MalformedBody, "the file has more than %d bytes", MaxBytes)
-	case strings.HasPrefix(text, "\xff\xfe"), strings.HasPrefix(text, "\xfe\xff"):
-		return nil, problem.New(problem.MalformedBody, "the file is UTF-16; save it as CSV UTF-8")
+	case strings.HasPrefix(text, "\xff\xfe"), strings.HasPrefix(text, "\xfe\xff"), strings.Contains(text[:min(len(text), 4)], "\x00"):
+		return nil, problem.New(problem.MalformedBody, "the file is UTF-16; save it as %s", utf8CSV)
+	case strings.HasPrefix(text, "PK\x03\x04"):
+		return nil, problem.New(problem.MalformedBody, "the file is a workbook; save it as %s", utf8CSV)
 	case !utf8.ValidString(text):
-		return nil, problem.New(problem.MalformedBody, "the file is not UTF-8; save it as CSV UTF-8")
+		return nil, problem.New(problem.MalformedBody, "the file is not UTF-8; save it as %s", utf8CSV)
 	}
 	file, err := open(strings.TrimPrefix(text, byteOrderMark))
 	if err != nil {
@@ -190,7 +213,7 @@ func open(text string) (*reading, error) {
 		}
 		for i, name := range names {
 			before, isType := strings.CutSuffix(strings.TrimSpace(name), typeSuffix)
-			names[i] = strings.TrimSpace(before)
+			names[i], _ = original(strings.TrimSpace(before))
 			if isType {
 				names[i] += typeSuffix
 			}
@@ -199,9 +222,37 @@ func open(text string) (*reading, error) {
 			return r, r.setColumns(names, line)
 		}
 	}
-	return nil, problem.New(problem.MalformedBody,
+	return nil, noHeader(text, skip+1)
+}
+
+// noHeader says what is wrong with a text whose first line does not name the columns.
+func noHeader(text string, line int) error {
+	names, _, err := newRecords(text, ',', 0).next()
+	if err == nil && len(names) == 1 {
+		only := names[0]
+		switch {
+		case strings.Contains(only, partitionHeader) && strings.Contains(only, nameHeader):
+			return inOneColumn(line, only)
+		case !strings.ContainsAny(only, Separators):
+			return problem.New(problem.MalformedBody, "line %d: there is one column only, and a file of rows has at "+
+				"least %s and %s; cells are separated by comma, semicolon or tab", line, partitionHeader, nameHeader)
+		}
+	}
+	return problem.New(problem.MalformedBody,
 		"line %d: the first line must name the columns, %s and %s among them, in just this spelling",
-		skip+1, partitionHeader, nameHeader)
+		line, partitionHeader, nameHeader)
+}
+
+// inOneColumn is the error for a line whose cells are all in one, since a spreadsheet expected
+// another separator.
+func inOneColumn(line int, cell string) error {
+	other := ";"
+	if strings.Count(cell, ";") > strings.Count(cell, ",") {
+		other = ","
+	}
+	return problem.New(problem.MalformedBody, "line %d: all cells of the line are in one column: a spreadsheet opened "+
+		"the file and expected another separator. Export again with --separator '%s' and repeat the edit, or open the "+
+		"file by the spreadsheet's import, which asks for the separator", line, other)
 }
 
 func (r *reading) setColumns(names []string, line int) error {
@@ -240,6 +291,9 @@ func (r *reading) rows() ([]Row, error) {
 		if !slices.ContainsFunc(record, func(cell string) bool { return strings.TrimSpace(cell) != "" }) {
 			continue // spreadsheets leave such lines for deleted rows
 		}
+		if len(record) == 1 && len(r.columns) > 1 && strings.ContainsRune(record[0], r.csv.Comma) {
+			return nil, inOneColumn(line, record[0])
+		}
 		for i, cell := range record {
 			if cell != "" && (i >= len(r.columns) || r.columns[i] == "") {
 				return nil, problem.New(problem.MalformedBody,
@@ -260,15 +314,13 @@ func (r *reading) rows() ([]Row, error) {
 
 func (r *reading) row(record []string, line int) Row {
 	row := Row{
-		Raw: policy.Raw{
-			Partition: original(r.cell(record, partitionHeader)),
-			Name:      original(r.cell(record, nameHeader)),
-			Columns:   map[string]any{},
-		},
-		Version: strings.TrimSpace(r.cell(record, versionHeader)),
+		Raw:     policy.Raw{Columns: map[string]any{}},
 		Line:    line,
-		untyped: map[string]bool{},
+		untyped: map[string]bool{}, days: map[string]bool{},
 	}
+	row.Partition, _ = original(r.cell(record, partitionHeader))
+	row.Name, _ = original(r.cell(record, nameHeader))
+	row.Version, _ = original(strings.TrimSpace(r.cell(record, versionHeader)))
 	for _, name := range r.columns {
 		switch {
 		case name == "", name == partitionHeader, name == nameHeader, name == versionHeader,
@@ -286,10 +338,19 @@ func (r *reading) row(record []string, line int) Row {
 		if text == "" {
 			continue
 		}
-		text = original(text)
+		text, wasGuarded := original(text)
 		value, ok := parse(text, typeName)
 		if !ok {
 			value = text
+		}
+		_, isText := value.(string)
+		if isText && !wasGuarded {
+			reading, rewritten := reread(name, text, typeName)
+			if rewritten {
+				value = reading
+				_, isDay := reading.(string)
+				row.days[name] = isDay && edmName(typeName) == dateTimeType
+			}
 		}
 		row.Columns[name] = value
 	}

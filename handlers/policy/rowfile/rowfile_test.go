@@ -25,7 +25,7 @@ const (
 
 func write(t interface{ Fatal(...any) }, rows ...policy.Raw) string {
 	var file bytes.Buffer
-	err := rowfile.Write(&file, rows)
+	err := rowfile.Write(&file, rows, ',')
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -194,7 +194,7 @@ func TestWriteAddsByteOrderMarkForNonASCII(t *testing.T) {
 
 func TestWriteRefuses(t *testing.T) {
 	for name, value := range map[string]any{"a type of no table": 1, "no UTF-8": "\xff"} {
-		err := rowfile.Write(&bytes.Buffer{}, []policy.Raw{{Partition: "*", Name: "x", Columns: map[string]any{"Note": value}}})
+		err := rowfile.Write(&bytes.Buffer{}, []policy.Raw{{Partition: "*", Name: "x", Columns: map[string]any{"Note": value}}}, ',')
 		if problem.CodeOf(err) != problem.Internal {
 			t.Errorf("%s: got %v", name, err)
 		}
@@ -295,6 +295,14 @@ func TestReadRefuses(t *testing.T) {
 		"a cell after a quote":          {"PartitionKey,RowKey\n*,\"all\"x\"y\"\n", "line 2: something follows a closing quote"},
 		"an open quote after others":    {"PartitionKey,RowKey\n*,5\" pipe\n*,\"all\n", "line 3: a quote is opened and never closed"},
 		"UTF-16":                        {"\xff\xfeP\x00", "UTF-16"},
+		"UTF-16 without a mark":         {"P\x00a\x00r\x00", "UTF-16"},
+		"UTF-16, the large end first":   {"\x00P\x00a", "UTF-16"},
+		"a workbook":                    {"PK\x03\x04\x14\x00", "the file is a workbook; save it as CSV UTF-8"},
+		"all in one column":             {"\"PartitionKey,RowKey,Action\"\r\n\"*,all,review\"\r\n", "line 1: all cells of the line are in one column: a spreadsheet opened the file and expected another separator. Export again with --separator ';'"},
+		"the same with semicolons":      {"\"PartitionKey;RowKey;Action\"\r\n\"*;all;review\"\r\n", "--separator ','"},
+		"a row in one column":           {"PartitionKey,RowKey,Note\r\n*,all,x\r\n\"*,more,\"\"a,b\"\"\"\r\n", "line 3: all cells of the line are in one column"},
+		"one column":                    {"PartitionKey\n*\n", "line 1: there is one column only"},
+		"another separator":             {"PartitionKey|RowKey\n*|all\n", "line 1: all cells of the line are in one column"},
 		"the code page of old Windows":  {"PartitionKey,RowKey,Note\n*,all,f\xfcr\n", "not UTF-8"},
 		"more than a file may be large": {"PartitionKey,RowKey\n" + strings.Repeat("\n", rowfile.MaxBytes), "more than"},
 	} {
