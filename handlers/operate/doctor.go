@@ -196,7 +196,7 @@ func CheckRows(rows []policy.Raw) []Check {
 	}
 	if len(blocked) > 0 {
 		checks = append(checks, Warning.Check("guestlist policy apply",
-			"it was interrupted, and everybody goes to review in "+strings.Join(blocked, " "),
+			"it was interrupted, and everybody goes to review in "+firstOf(blocked, most),
 			"Run it again with the same file: it goes on with what is left."))
 	}
 	for i, raw := range strays {
@@ -211,6 +211,15 @@ func CheckRows(rows []policy.Raw) []Check {
 			policy.PartitionKeyColumn+" "+row.Faults[0].Problem, strings.ToUpper(advice[:1])+advice[1:]+"."))
 	}
 	return checks
+}
+
+// firstOf returns the first of the texts, and how many there are besides.
+func firstOf(texts []string, most int) string {
+	text := strings.Join(texts[:min(most, len(texts))], " ")
+	if more := len(texts) - most; more > 0 {
+		text += fmt.Sprintf(" and %d more", more)
+	}
+	return text
 }
 
 // roundTime is how long a round of the sweep may take before somebody should look.

@@ -194,7 +194,7 @@ func (p Plan) ordered() []*partitionChange {
 	for _, key := range slices.Sorted(maps.Keys(changes)) {
 		c := newPartitionChange(key, changes[key], before[key], after[key])
 		// The changes of a partition that do not fit into one write are not made at once.
-		c.blocked = len(c.changes) > policy.MaxChanges
+		c.blocked = len(c.batches(nil)) > 1
 		all = append(all, c)
 	}
 	constrain(all, inviting)

@@ -29,7 +29,15 @@ type Plan struct {
 	// NewErrors are the errors that lint finds in the changed rows and not in the present ones.
 	NewErrors []lint.Finding `json:"newErrors"`
 
+	// Progress, if set, is called by [Apply] with the number of changes that are done, from 0 to all.
+	Progress func(done, total int) `json:"-"`
+
 	before, outcome []policy.Raw // the whole table, before and after
+}
+
+// Unstorable returns the errors among NewErrors because of which a row can't be written at all.
+func (p Plan) Unstorable() []lint.Finding {
+	return slices.DeleteFunc(slices.Clone(p.NewErrors), func(f lint.Finding) bool { return f.Rule != lint.Unstorable })
 }
 
 // Change is one row of a plan.
@@ -64,7 +72,8 @@ type Cell struct {
 // plan removes the temporary rows of an application that was interrupted.
 func NewPlan(ctx context.Context, table []policy.Raw, file []rowfile.Row, options PlanOptions, now time.Time) (Plan, error) {
 	plan := Plan{Changes: []Change{}, Unchanged: len(table), before: table}
-	outcome := slices.Clone(table)
+	var outcome []policy.Raw
+	planned := map[policy.RowKey]bool{}
 	isTemporary := func(row rowfile.Row) bool { return IsBlock(row.Raw) }
 	file = slices.DeleteFunc(slices.Clone(file), isTemporary)
 	for _, d := range rowfile.Compare(table, file) {
@@ -90,10 +99,14 @@ func NewPlan(ctx context.Context, table []policy.Raw, file []rowfile.Row, option
 			change.Cells = append(change.Cells, newCellChange(cell))
 		}
 		plan.Changes = append(plan.Changes, change)
-		key := policy.RowKey{Partition: d.Partition, Name: d.Name}
-		outcome = slices.DeleteFunc(outcome, func(row policy.Raw) bool { return row.Key() == key })
+		planned[change.key()] = true
 		if d.Becomes != nil {
 			outcome = append(outcome, *d.Becomes)
+		}
+	}
+	for _, row := range table {
+		if !planned[row.Key()] {
+			outcome = append(outcome, row)
 		}
 	}
 	plan.outcome = outcome
@@ -184,7 +197,7 @@ type Applied struct {
 // interrupted.
 const readAgain = 20 * time.Second
 
-// Apply carries out a plan without conflicts. Rows of one partition change together, up to
+// Apply carries out a plan without conflicts, and without rows that the table can't hold. Rows of one partition change together, up to
 // [policy.MaxChanges] at a time. Every write requires that the row is as it was when the plan was
 // made.
 //
@@ -202,6 +215,14 @@ func Apply(ctx context.Context, table Table, plan Plan) (Applied, error) {
 	if len(plan.Conflicts()) > 0 {
 		return a.Applied, problem.New(problem.Conflict, "the plan has conflicts")
 	}
+	if len(plan.Unstorable()) > 0 {
+		return a.Applied, problem.New(problem.InvalidInput, "the plan has rows that the table can't hold")
+	}
+	a.progress = plan.Progress
+	if a.progress == nil {
+		a.progress = func(int, int) {}
+	}
+	a.progress(0, len(plan.Changes))
 	err := a.carryOut(ctx, plan.ordered())
 	a.Unwritten = a.left
 	if err != nil && len(a.Written)+len(a.Unknown) == 0 {
@@ -213,8 +234,9 @@ func Apply(ctx context.Context, table Table, plan Plan) (Applied, error) {
 // application is a plan that is being carried out.
 type application struct {
 	Applied
-	table Table
-	left  []Change // of the plan, neither written nor known to be impossible
+	table    Table
+	left     []Change // of the plan, neither written nor known to be impossible
+	progress func(done, total int)
 }
 
 func (a *application) carryOut(ctx context.Context, order []*partitionChange) error {
@@ -282,12 +304,47 @@ func (c *partitionChange) batches(blocks map[string]policy.Raw) [][]Change {
 		last = append(last, blockChange(rowfile.Difference{Kind: rowfile.Removed, Was: &block}))
 	}
 	var batches [][]Change
-	for len(rest)+len(last) > policy.MaxChanges {
-		n := min(policy.MaxChanges, len(rest))
-		batches, rest = append(batches, rest[:n]), rest[n:]
+	var batch []Change
+	bytes := 0
+	for i, change := range slices.Concat(rest, last) {
+		size := change.bytes()
+		// What is last stays in the last batch.
+		room := policy.MaxChanges
+		if i < len(rest) {
+			room -= len(last)
+		}
+		if len(batch) > 0 && (len(batch) >= room || bytes+size > policy.MaxChangeBytes) {
+			batches, batch, bytes = append(batches, batch), nil, 0
+		}
+		batch, bytes = append(batch, change), bytes+size
 	}
-	return append(batches, slices.Concat(rest, last))
+	return append(batches, batch)
 }
+
+// bytes returns about how many bytes the change takes in a transaction, and rather more.
+func (c Change) bytes() int {
+	const frame, cell = 2048, 64 // headers and address; type and punctuation
+	row := c.difference.Becomes
+	if row == nil {
+		row = c.difference.Was
+	}
+	size := frame + jsonSize(row.Partition) + jsonSize(row.Name)
+	if c.difference.Becomes == nil {
+		return size
+	}
+	for name, value := range row.Columns {
+		size += cell + 2*jsonSize(name)
+		switch value := value.(type) {
+		case string:
+			size += jsonSize(value)
+		case []byte:
+			size += 2 * len(value)
+		}
+	}
+	return size
+}
+
+func jsonSize(text string) int { return len(encoded(text)) }
 
 // write makes the changes, which are of one partition, at once.
 func (a *application) write(ctx context.Context, batch []Change) error {
@@ -305,6 +362,7 @@ func (a *application) write(ctx context.Context, batch []Change) error {
 	err := a.table.ChangeRows(ctx, add, replace, remove)
 	if err == nil {
 		a.settle(batch, &a.Written)
+		a.progress(len(a.Written), len(a.Written)+len(a.left))
 		return nil
 	}
 	// The answer may have been lost, and the rows written: only the table tells.
@@ -326,17 +384,25 @@ func (a *application) write(ctx context.Context, batch []Change) error {
 
 // settle takes changes of the plan from those that are left into the list.
 func (a *application) settle(batch []Change, list *[]Change) {
+	settled := map[policy.RowKey]bool{} // false for those that are not left
 	for _, change := range batch {
-		key := policy.RowKey{Partition: change.Partition, Name: change.Name}
-		planned := func(c Change) bool {
-			return policy.RowKey{Partition: c.Partition, Name: c.Name} == key
+		settled[change.key()] = false
+	}
+	a.left = slices.DeleteFunc(a.left, func(change Change) bool {
+		_, found := settled[change.key()]
+		if found {
+			settled[change.key()] = true
 		}
-		if slices.ContainsFunc(a.left, planned) {
-			a.left = slices.DeleteFunc(a.left, planned)
+		return found
+	})
+	for _, change := range batch {
+		if settled[change.key()] {
 			*list = append(*list, change)
 		}
 	}
 }
+
+func (c Change) key() policy.RowKey { return policy.RowKey{Partition: c.Partition, Name: c.Name} }
 
 // unblock removes the temporary rows of a plan of which nothing else is written.
 func (a *application) unblock(ctx context.Context) {

@@ -55,13 +55,20 @@ type ReplayConfig struct {
 	Decider       request.Decider  // decides again, as of the time of the recorded decision
 	Before        *request.Decider // makes the decisions to compare with; nil: the recorded ones
 	ShowAddresses bool             // leave addresses unmasked, also those of rows
+	// Progress, if set, is called with the number of requests that are decided, from 0 to all.
+	Progress func(done, total int)
 }
 
 // NewReplay decides on past submissions again and writes nothing. Errors are those of rows.
 func NewReplay(ctx context.Context, c ReplayConfig) (Replay, error) {
 	replay := Replay{Requests: len(c.Requests), Changes: []ReplayChange{}}
 	places := map[string]int{} // of a change in replay.Changes
-	for _, record := range c.Requests {
+	progress := c.Progress
+	if progress == nil {
+		progress = func(int, int) {}
+	}
+	for i, record := range c.Requests {
+		progress(i, len(c.Requests))
 		if record.Decision == nil {
 			replay.Undecided++
 			continue
@@ -98,6 +105,7 @@ func NewReplay(ctx context.Context, c ReplayConfig) (Replay, error) {
 		}
 		replay.Changes[place].Requests = append(replay.Changes[place].Requests, entry)
 	}
+	progress(len(c.Requests), len(c.Requests))
 	slices.SortStableFunc(replay.Changes, func(a, b ReplayChange) int {
 		return cmp.Or(cmp.Compare(len(b.Requests), len(a.Requests)), cmp.Compare(a.key(), b.key()))
 	})

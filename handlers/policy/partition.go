@@ -136,11 +136,14 @@ func called(raw Raw) string {
 // maxQuoted is the most bytes of a name or a key that a reason repeats.
 const maxQuoted = 128
 
+// atSigns are the characters that look like the one in an address.
+const atSigns = "@\uff20\ufe6b"
+
 // QuoteName returns the name of a row or a column in a form that may be logged: one line, bounded,
 // without an address.
 func QuoteName(name string) string {
 	name = clip(name, maxQuoted)
-	if strings.ContainsAny(name, "@\uff20\ufe6b") {
+	if strings.ContainsAny(name, atSigns) {
 		return "(named like an address)"
 	}
 	return strconv.Quote(name)

@@ -37,7 +37,8 @@ func (s *Store) AllRows(ctx context.Context) ([]policy.Raw, error) {
 // A row to be added must not exist; one to be replaced or removed must still have its ETag.
 // Otherwise it is a problem.Conflict. After that, or a problem.StorageUnavailable, the caller
 // must read the rows again: they may have been changed, and the answer lost. A row that the
-// service can't hold is a problem.Internal that names the column, and nothing is sent.
+// service can't hold is a problem.Internal that names the column, and nothing is sent. One that it
+// refuses all the same, as too large or malformed, is a problem.InvalidInput.
 func (s *Store) ChangeRows(ctx context.Context, add, replace, remove []policy.Raw) error {
 	const doing = "changing policy rows"
 	rows := slices.Concat(add, replace, remove)
@@ -72,10 +73,15 @@ func (s *Store) ChangeRows(ctx context.Context, add, replace, remove []policy.Ra
 	if hasCode(err, aztables.ResourceNotFound) {
 		return problem.New(problem.Conflict, "%s: one of them is gone", doingThere)
 	}
-	if err != nil {
-		return failure(doingThere, err)
+	if err == nil {
+		return nil
 	}
-	return nil
+	err = failure(doingThere, err)
+	failed := problem.From(err)
+	if strings.HasPrefix(failed.Answer, "400 ") || strings.HasPrefix(failed.Answer, "413 ") {
+		failed.Code = problem.InvalidInput
+	}
+	return err
 }
 
 // The windows of time that FindRequests searches. Each is twice as long as the later one.

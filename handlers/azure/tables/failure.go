@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
@@ -61,7 +62,10 @@ func answered(doing string, answer *azcore.ResponseError) error {
 		code = problem.Conflict
 	}
 	said := cmp.Or(rest.Identifier(answer.ErrorCode), "without an error code")
-	e := &problem.Error{Code: code, Detail: fmt.Sprintf("%s: the table service answered %d %s", doing, answer.StatusCode, said)}
+	e := &problem.Error{
+		Code: code, Detail: fmt.Sprintf("%s: the table service answered %d %s", doing, answer.StatusCode, said),
+		Answer: strings.TrimSpace(fmt.Sprintf("%d %s", answer.StatusCode, rest.Identifier(answer.ErrorCode))),
+	}
 	if answer.RawResponse != nil {
 		e.RetryAfter = rest.RetryAfter(answer.RawResponse.Header, time.Now())
 		e.Ref = rest.Identifier(answer.RawResponse.Header.Get("x-ms-request-id"))

@@ -12,7 +12,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf16"
 	"unicode/utf8"
 
 	"guestlist/handlers/policy"
@@ -20,24 +19,18 @@ import (
 	"guestlist/handlers/request"
 )
 
-// Limits of the table service
-// (https://learn.microsoft.com/rest/api/storageservices/understanding-the-table-service-data-model).
-// They are checked here because the emulator does not enforce all of them, and because the
-// service's refusal does not name the column.
+// Limits of the table service. They are checked here because the emulator does not enforce all of
+// them, and because the service's refusal does not name the column.
 const (
-	maxTextUnits  = 32 * 1024   // UTF-16 units of a text: 64 KiB
-	maxBinary     = 64 * 1024   // bytes of a binary value
-	maxKeyUnits   = 512         // UTF-16 units of a key
-	maxRowBytes   = 1024 * 1024 // bytes of a row, names and values together
-	maxColumns    = 252         // columns beside keys and time stamp
-	maxNameLength = 255         // characters of a column's name
+	maxTextUnits  = policy.MaxTextUnits
+	maxBinary     = policy.MaxBinaryBytes
+	maxKeyUnits   = policy.MaxKeyUnits
+	maxRowBytes   = policy.MaxRowBytes
+	maxColumns    = policy.MaxCells
+	maxNameLength = policy.MaxNameUnits
 )
 
-// The times that a table can hold: Edm.DateTime counts ticks of 100 ns from 1601-01-01.
-var (
-	firstTime = time.Date(1601, time.January, 1, 0, 0, 0, 0, time.UTC)
-	lastTime  = time.Date(9999, time.December, 31, 23, 59, 59, 999999900, time.UTC)
-)
+var firstTime, lastTime = policy.FirstTime, policy.LastTime
 
 // A row is one row of a table. Its columns have values of the types of policy.Raw: string, bool,
 // int32, int64, float64, time.Time, []byte.
@@ -73,11 +66,10 @@ func (r row) encode() ([]byte, error) {
 	if len(r.columns) > maxColumns {
 		return nil, problem.New(problem.Internal, "the row has %d columns, more than %d", len(r.columns), maxColumns)
 	}
-	// How a row is measured: 4 bytes, the keys, and for each column 8 bytes, its name and its value.
-	size := 4 + 2*(textUnits(r.partition)+textUnits(r.name))
+	size := policy.RowBytes(r.partition, r.name, nil)
 	entity := map[string]any{"PartitionKey": r.partition, "RowKey": r.name}
 	for column, value := range r.columns {
-		if !policy.IsColumnName(column) || textUnits(column) > maxNameLength || column == "PartitionKey" || column == "RowKey" || column == "Timestamp" {
+		if !policy.IsColumnName(column) || policy.TextUnits(column) > maxNameLength || column == "PartitionKey" || column == "RowKey" || column == "Timestamp" {
 			return nil, problem.New(problem.Internal, "%.40q can't be the name of a column", column)
 		}
 		encoded, err := encodeValue(value)
@@ -88,7 +80,7 @@ func (r row) encode() ([]byte, error) {
 		if encoded.edmType != "" {
 			entity[column+"@odata.type"] = encoded.edmType
 		}
-		size += 8 + 2*textUnits(column) + encoded.size
+		size += policy.CellBytes(column, value)
 		if size > maxRowBytes {
 			return nil, problem.New(problem.Internal, "the row has more than %d bytes, up to column %s", maxRowBytes, column)
 		}
@@ -100,7 +92,6 @@ func (r row) encode() ([]byte, error) {
 type cell struct {
 	json    any
 	edmType string // empty where JSON tells the type
-	size    int    // the bytes that it counts for in the row's size
 }
 
 func encodeValue(value any) (cell, error) {
@@ -109,37 +100,37 @@ func encodeValue(value any) (cell, error) {
 		if !utf8.ValidString(value) {
 			return cell{}, errors.New("the text is not valid UTF-8")
 		}
-		units := textUnits(value)
+		units := policy.TextUnits(value)
 		if units > maxTextUnits {
 			return cell{}, fmt.Errorf("the text has %d UTF-16 units, more than %d", units, maxTextUnits)
 		}
-		return cell{value, "", 4 + 2*units}, nil
+		return cell{value, ""}, nil
 	case bool:
-		return cell{value, "", 1}, nil
+		return cell{value, ""}, nil
 	case int32:
-		return cell{value, "", 4}, nil
+		return cell{value, ""}, nil
 	case int64:
-		return cell{strconv.FormatInt(value, 10), "Edm.Int64", 8}, nil
+		return cell{strconv.FormatInt(value, 10), "Edm.Int64"}, nil
 	case float64:
 		switch {
 		case math.IsNaN(value):
-			return cell{"NaN", "Edm.Double", 8}, nil
+			return cell{"NaN", "Edm.Double"}, nil
 		case math.IsInf(value, 1):
-			return cell{"Infinity", "Edm.Double", 8}, nil
+			return cell{"Infinity", "Edm.Double"}, nil
 		case math.IsInf(value, -1):
-			return cell{"-Infinity", "Edm.Double", 8}, nil
+			return cell{"-Infinity", "Edm.Double"}, nil
 		}
-		return cell{value, "Edm.Double", 8}, nil
+		return cell{value, "Edm.Double"}, nil
 	case time.Time:
 		if value.Before(firstTime) || value.After(lastTime) {
 			return cell{}, errors.New("the time is not between the years 1601 and 9999")
 		}
-		return cell{toTick(value).Format(policy.TimeLayout), "Edm.DateTime", 8}, nil
+		return cell{toTick(value).Format(policy.TimeLayout), "Edm.DateTime"}, nil
 	case []byte:
 		if len(value) > maxBinary {
 			return cell{}, fmt.Errorf("the value has %d bytes, more than %d", len(value), maxBinary)
 		}
-		return cell{base64.StdEncoding.EncodeToString(value), "Edm.Binary", 4 + len(value)}, nil
+		return cell{base64.StdEncoding.EncodeToString(value), "Edm.Binary"}, nil
 	default:
 		return cell{}, fmt.Errorf("a table can't hold a %T", value)
 	}
@@ -260,22 +251,13 @@ func decodeValue(raw json.RawMessage, edmType string) (any, error) {
 
 // checkKey reports whether the service takes key as a PartitionKey or RowKey.
 func checkKey(key string) error {
-	if !utf8.ValidString(key) || textUnits(key) > maxKeyUnits {
+	if !utf8.ValidString(key) || policy.TextUnits(key) > maxKeyUnits {
 		return problem.New(problem.Internal, "a key of the row is longer than %d UTF-16 units or not valid UTF-8", maxKeyUnits)
 	}
 	for _, c := range key {
-		if strings.ContainsRune(`/\#?`, c) || c < 0x20 || c >= 0x7f && c < 0xa0 {
+		if !policy.InKey(c) {
 			return problem.New(problem.Internal, `a key of the row has one of the characters that a key can't have: / \ # ? and control characters`)
 		}
 	}
 	return nil
-}
-
-// textUnits returns the length of text in UTF-16 units, which is what the service counts.
-func textUnits(text string) int {
-	units := 0
-	for _, c := range text {
-		units += max(1, utf16.RuneLen(c))
-	}
-	return units
 }

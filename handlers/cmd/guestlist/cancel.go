@@ -18,8 +18,10 @@ import (
 const (
 	// maxCancelled is the most requests that one command cancels.
 	maxCancelled = 1000
-	// maxNamed is how many of many requests are named.
+	// maxNamed is how many of many requests, rows or messages are named.
 	maxNamed = 20
+	// cancelledAtOnce is after how many cancelled requests the progress is told.
+	cancelledAtOnce = 50
 )
 
 type requestCancelCommand struct {
@@ -174,7 +176,19 @@ func (c requestCancelCommand) cancel(
 	for _, r := range slices.Backward(found) {
 		ids = append(ids, r.ID)
 	}
-	cancelled, failed, err := reviewer.CancelAll(s.ctx, ids, states, c.Reason)
+	var cancelled []submission.ID
+	var failed []review.Failure
+	var err error
+	progress := s.progress("cancelling requests")
+	for some := range slices.Chunk(ids, cancelledAtOnce) {
+		progress(len(cancelled)+len(failed), len(ids))
+		done, not, stopped := reviewer.CancelAll(s.ctx, some, states, c.Reason)
+		cancelled, failed, err = append(cancelled, done...), append(failed, not...), stopped
+		if err != nil {
+			break
+		}
+	}
+	progress(len(ids), len(ids))
 	more, unreadable := result.More, result.Unreadable
 	result = newCancellation(ids, cancelled, failed)
 	result.More, result.Unreadable = more, unreadable

@@ -269,7 +269,9 @@ func (c replayCommand) Run(s *session, p *policyCommand) error {
 	if searched != nil && len(found.Requests) == 0 {
 		return s.partly(found, searched)
 	}
-	config := operate.ReplayConfig{Requests: found.Requests, ShowAddresses: c.ShowAddresses}
+	config := operate.ReplayConfig{
+		Requests: found.Requests, ShowAddresses: c.ShowAddresses, Progress: s.progress("deciding on requests"),
+	}
 	config.Decider, err = operate.MemoryDecider(table)
 	if err != nil {
 		return err
@@ -430,6 +432,7 @@ func (c applyCommand) Run(s *session, p *policyCommand) error {
 	}
 	refusal := c.approve(s, plan)
 	if refusal == nil && len(plan.Changes) > 0 {
+		plan.Progress = s.progress("writing rows")
 		applied, err := operate.Apply(s.ctx, d, plan)
 		result.Applied = &applied
 		if s.output == "table" {
@@ -439,7 +442,7 @@ func (c applyCommand) Run(s *session, p *policyCommand) error {
 		case problem.CodeOf(err) == problem.Conflict && len(applied.Moved) > 0:
 			refusal = conflicted(applied.Moved)
 		case err != nil:
-			refusal = advised{err, "Run the same command again: it goes on with what is left. " + d.hint}
+			refusal = writeFailed(s, d, err)
 		}
 	}
 	if s.output == "json" {
@@ -451,11 +454,33 @@ func (c applyCommand) Run(s *session, p *policyCommand) error {
 	return refusal
 }
 
+// writeFailed returns the error of a write, with what to do about it.
+func writeFailed(s *session, d *deployment, err error) error {
+	const again = "Then run the same command again: it goes on with what is left."
+	code, answer := problem.CodeOf(err), problem.From(err).Answer
+	switch {
+	case s.ctx.Err() != nil:
+		return advised{problem.New(problem.StorageUnavailable, "interrupted while rows were written"),
+			"Run the same command again: it goes on with what is left."}
+	case code == problem.InvalidInput, code == problem.Internal:
+		return advised{err, "The table does not take one of the rows as it is, and none of those that change together with it. " +
+			"Correct the file. " + again}
+	case strings.HasPrefix(answer, "401 "), strings.HasPrefix(answer, "403 "):
+		return advised{err, "The rows can be read and not written: that takes the role Storage Table Data Contributor on the account. " +
+			"A new role takes some minutes. " + again}
+	}
+	return advised{err, "The table could be read before. " + again + " " + d.hint}
+}
+
 // approve returns why the plan must not be applied.
 func (c applyCommand) approve(s *session, plan operate.Plan) error {
 	switch {
 	case len(plan.Conflicts()) > 0:
 		return conflicted(plan.Conflicts())
+	case len(plan.Unstorable()) > 0:
+		fmt.Fprintf(s.stderr, "guestlist: nothing was written: no table holds %s as it is in the file. Correct it there.\n",
+			count(len(plan.Unstorable()), "cell"))
+		return errFindings
 	case len(plan.NewErrors) > 0 && !c.ForceFaults:
 		fmt.Fprintln(s.stderr, "guestlist: nothing was written: the change would bring new errors. "+
 			"Correct the file, or add --force-faults.")
@@ -470,8 +495,11 @@ func (c applyCommand) approve(s *session, plan operate.Plan) error {
 func conflicted(changes []operate.Change) error {
 	var text strings.Builder
 	text.WriteString("rows were changed meanwhile; they were not touched:")
-	for _, change := range changes {
+	for _, change := range changes[:min(maxNamed, len(changes))] {
 		fmt.Fprintf(&text, "\n  %s %q %s", change.Partition, change.Name, change.Conflict)
+	}
+	if more := len(changes) - maxNamed; more > 0 {
+		fmt.Fprintf(&text, "\n  and %d more", more)
 	}
 	return advised{problem.New(problem.Conflict, "%s", text.String()),
 		"Export again and repeat the edit, or add --overwrite to replace them."}
@@ -498,22 +526,4 @@ func (c initCommand) Run(s *session, d *deployment) error {
 		printList(w, summaries)
 		fmt.Fprintf(w, "\n%s written\n", count(len(written), "row"))
 	})
-}
-
-// progress returns a function that shows progress if standard error is a terminal, else nil.
-func (s *session) progress(doing string) func(done, total int) {
-	file, isFile := s.stderr.(*os.File)
-	if !isFile {
-		return nil
-	}
-	info, err := file.Stat()
-	if err != nil || info.Mode()&os.ModeCharDevice == 0 {
-		return nil
-	}
-	return func(done, total int) {
-		fmt.Fprintf(file, "\r%s: %d of %d", doing, done, total)
-		if done == total {
-			fmt.Fprint(file, "\r\x1b[K")
-		}
-	}
 }

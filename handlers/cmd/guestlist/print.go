@@ -388,10 +388,9 @@ func printPlan(w io.Writer, plan operate.Plan) {
 	}
 	if len(plan.NewErrors) > 0 {
 		fmt.Fprintln(w, "\nErrors that the table does not have yet:")
-		for _, f := range plan.NewErrors {
-			fmt.Fprintln(w, plain(fmt.Sprintf("  %s %s %s (%s): %s %s",
-				f.Partition, quotedName(f.Row), f.Column, f.Rule, f.Problem, f.Advice)))
-		}
+		some(w, plan.NewErrors, func(f lint.Finding) string {
+			return fmt.Sprintf("%s %s %s (%s): %s %s", f.Partition, quotedName(f.Row), f.Column, f.Rule, f.Problem, f.Advice)
+		})
 	}
 	if len(plan.Changes) > 0 {
 		fmt.Fprintln(w)
@@ -420,23 +419,32 @@ func cellText(cell, other *operate.Cell) string {
 
 func printApplied(w io.Writer, applied operate.Applied) {
 	fmt.Fprintf(w, "%s written", count(len(applied.Written), "row"))
-	name := func(changes []operate.Change) {
-		for _, change := range changes {
-			fmt.Fprint(w, plain(fmt.Sprintf("\n  %s %s %q", change.Kind, change.Partition, change.Name)))
-		}
-	}
 	left := slices.Concat(applied.Moved, applied.Unwritten)
 	if len(left) > 0 {
 		fmt.Fprintf(w, ", %d not:", len(left))
-		name(left)
-	}
-	if len(applied.Unknown) > 0 {
-		fmt.Fprintf(w, "\n%s written or not, there was no answer:", count(len(applied.Unknown), "row"))
-		name(applied.Unknown)
 	}
 	fmt.Fprintln(w)
+	named := func(change operate.Change) string {
+		return fmt.Sprintf("%s %s %q", change.Kind, change.Partition, change.Name)
+	}
+	some(w, left, named)
+	if len(applied.Unknown) > 0 {
+		fmt.Fprintf(w, "%s written or not, there was no answer:\n", count(len(applied.Unknown), "row"))
+		some(w, applied.Unknown, named)
+	}
 	if len(applied.Blocked) > 0 {
-		fmt.Fprintln(w, plain("Until the rest is written, everybody goes to review in: "+strings.Join(applied.Blocked, " ")))
+		fmt.Fprintf(w, "Until the rest is written, everybody goes to review in %s:\n", count(len(applied.Blocked), "partition"))
+		some(w, applied.Blocked, func(key string) string { return key })
+	}
+}
+
+// some prints a line for each of the first entries, and how many there are besides.
+func some[T any](w io.Writer, entries []T, text func(T) string) {
+	for _, entry := range entries[:min(maxNamed, len(entries))] {
+		fmt.Fprintln(w, plain("  "+text(entry)))
+	}
+	if more := len(entries) - maxNamed; more > 0 {
+		fmt.Fprintf(w, "  and %d more\n", more)
 	}
 }
 

@@ -483,7 +483,9 @@ func eraseAll(s *session, d *deployment, reviewer *review.Reviewer, ids []submis
 		return nil, err
 	}
 	var changed []request.Request
-	for _, id := range ids {
+	progress := s.progress("erasing requests")
+	for i, id := range ids {
+		progress(i, len(ids))
 		before, err := d.Load(s.ctx, id)
 		if err != nil && !cantRead(err) {
 			return changed, unknown(id, err)
@@ -500,5 +502,6 @@ func eraseAll(s *session, d *deployment, reviewer *review.Reviewer, ids []submis
 		}
 		changed = append(changed, after)
 	}
+	progress(len(ids), len(ids))
 	return changed, nil
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -45,6 +46,42 @@ func (p *progress) page(rows int) {
 	}
 	p.told = now
 	fmt.Fprintf(p.out, "still searching; %s so far (Ctrl-C ends it)\n", count(p.rows, "row"))
+}
+
+// redrawEvery is how often progress is drawn anew on a terminal.
+const redrawEvery = 100 * time.Millisecond
+
+// progress returns a function that tells on standard error how much is done: in place on a terminal,
+// and elsewhere a line now and then if it takes long.
+func (s *session) progress(doing string) func(done, total int) {
+	terminal := isTerminal(s.stderr)
+	told := s.now()
+	drawn := false
+	return func(done, total int) {
+		now := s.now()
+		switch {
+		case terminal && done == total:
+			if drawn {
+				fmt.Fprint(s.stderr, "\r\x1b[K")
+			}
+		case terminal && (!drawn || now.Sub(told) >= redrawEvery):
+			fmt.Fprintf(s.stderr, "\r%s: %d of %d", doing, done, total)
+			told, drawn = now, true
+		case !terminal && done < total && now.Sub(told) >= tellEvery:
+			fmt.Fprintf(s.stderr, "%s: %d of %d (Ctrl-C ends it)\n", doing, done, total)
+			told = now
+		}
+	}
+}
+
+// isTerminal reports whether a person may read what is written.
+func isTerminal(w io.Writer) bool {
+	file, isFile := w.(*os.File)
+	if !isFile {
+		return false
+	}
+	info, err := file.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }
 
 // partly returns the error for a search that has not come to its end; nil for nil.

@@ -22,11 +22,14 @@ func (k *checker) checkFaults(p *partition) {
 				"Another row has the same PartitionKey and RowKey, so both send everybody to review.",
 				"Keep one of them, or change the RowKey of one.")
 		}
+		k.checkStorable(p, e)
 		for _, f := range e.row.Faults {
 			at := slices.IndexFunc(columns, func(c policy.Column) bool { return c.Name == f.Column })
 			switch {
 			case f.Column == policy.PartitionKeyColumn:
 				k.checkBadKey(e, f)
+			case f.Column == policy.RowKeyColumn:
+				k.add(e, f.Column, ruleRowKey, sentence(f.Column, f.Problem), sentence(f.Advice))
 			case at < 0:
 				k.add(e, f.Column, ruleUnknownColumn, sentence("The column", quoted(f.Column), f.Problem), sentence(f.Advice))
 			default:
@@ -38,6 +41,34 @@ func (k *checker) checkFaults(p *partition) {
 			}
 		}
 	}
+}
+
+// checkStorable reports what a table can't hold. That is of rows of a file only.
+func (k *checker) checkStorable(p *partition, e *entry) {
+	for _, f := range policy.Unstorable(e.row.Raw) {
+		subject, advice := f.Column, f.Advice
+		switch f.Column {
+		case policy.PartitionKeyColumn:
+			advice = e.row.KeyAdvice()
+		case policy.RowKeyColumn:
+			name := policy.StorableName(e.row.Name)
+			if name != e.row.Name && name != "" {
+				advice = "call the row " + quoted(p.free(name))
+			}
+		default:
+			subject = "the column " + quoted(f.Column)
+		}
+		k.add(e, f.Column, Unstorable, sentence(subject, f.Problem), sentence(advice))
+	}
+}
+
+// free returns the name, or with a number after it if a row of the partition has it.
+func (p *partition) free(name string) string {
+	free := name
+	for n := 2; slices.ContainsFunc(p.entries, func(e *entry) bool { return e.row.Name == free }); n++ {
+		free = fmt.Sprintf("%s (%d)", name, n)
+	}
+	return free
 }
 
 // unset reports whether policy reads the cell as empty.

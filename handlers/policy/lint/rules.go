@@ -10,7 +10,12 @@ import (
 
 // The ids of the rules, except those that are made of column names.
 const (
+	// Unstorable is the rule that a table can hold the row. No other finding makes it impossible to
+	// write a row.
+	Unstorable = "unstorable"
+
 	ruleUnknownColumn = "unknown-column"
+	ruleRowKey        = "invalid-row-key"
 	ruleTwins         = "same-name-twice"
 
 	rulePartitionSyntax = "partition-syntax"
@@ -72,7 +77,7 @@ const (
 // bySeverity has the rules of the constants above.
 var bySeverity = map[Severity][]string{
 	Error: {
-		ruleUnknownColumn, rulePartitionSyntax, rulePartitionCase, rulePartitionASCII,
+		Unstorable, ruleUnknownColumn, ruleRowKey, rulePartitionSyntax, rulePartitionCase, rulePartitionASCII,
 		rulePartitionPublic, rulePartitionNobody, ruleTwins, ruleTooManyRows, ruleUnreachable,
 		ruleGroupMissing, ruleGroupDynamic, ruleGroupMail, ruleGroupRoles, ruleGroupOnPremises,
 		ruleGroupNoSecurity, ruleSponsorMissing, ruleSponsorKind,
