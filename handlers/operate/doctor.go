@@ -47,12 +47,6 @@ var permissions = []permission{
 	{"User.Read.All", "to see who holds an address before inviting, and what became of an invitation whose answer was lost", true},
 }
 
-// harmless are further permissions that do not allow the app to do damage.
-var harmless = []string{
-	"GroupMember.Read.All", "User.ReadBasic.All", "Group.Read.All", "CrossTenantInformation.ReadBasic.All",
-	"Policy.Read.All",
-}
-
 // mailSend lets the app send from every mailbox. The Exchange role for one mailbox does without,
 // and limits nothing as long as it is there.
 const mailSend = "Mail.Send"
@@ -86,14 +80,14 @@ func CheckRoles(roles []string) []Check {
 		extra = slices.DeleteFunc(extra, func(role string) bool { return role == p.name })
 	}
 	for _, role := range extra {
-		switch {
-		case role == mailSend:
-			checks = append(checks, Warning.Check("permission "+role, "granted: the app can send from every mailbox of the tenant",
-				"Remove it. To send from one mailbox, the app needs an Exchange role and no permission: docs/deploy.md shows it."))
-		case !slices.Contains(harmless, role):
-			checks = append(checks, Warning.Check("permission "+role, "granted, but the app does not use it",
-				"Remove it: an attacker who takes over the app could use it."))
+		// Rights to read are no exception: Group.Read.All shows conversations and files, and
+		// Policy.Read.All the tenant's defences.
+		found, cure := "granted, but the app does not use it", "Remove it: an attacker who takes over the app could use it."
+		if role == mailSend {
+			found = "granted: the app can send from every mailbox of the tenant"
+			cure = "Remove it. To send from one mailbox, the app needs an Exchange role and no permission: docs/deploy.md shows it."
 		}
+		checks = append(checks, Warning.Check("permission "+role, found, cure))
 	}
 	return checks
 }

@@ -2,6 +2,7 @@ package operate
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -29,15 +30,27 @@ func TestCheckRoles(t *testing.T) {
 		wantCheck(t, check, Fine, "granted")
 	}
 	checks := CheckRoles([]string{"AppRoleAssignment.ReadWrite.All", "Policy.Read.All"})
-	if len(checks) != 4 {
+	if len(checks) != 5 {
 		t.Fatalf("%+v", checks)
 	}
 	wantCheck(t, checks[0], Broken, "to invite guests")
 	wantCheck(t, checks[1], Warning, "groups that the app does not own")
 	wantCheck(t, checks[2], Warning, "who holds an address")
 	wantCheck(t, checks[3], Warning, "does not use it")
+	wantCheck(t, checks[4], Warning, "does not use it")
 	checks = CheckRoles(append(all, "Mail.Send"))
 	wantCheck(t, checks[len(checks)-1], Warning, "every mailbox")
+	// docs/security.md: any additional one.
+	for _, more := range []string{
+		"GroupMember.Read.All", "User.ReadBasic.All", "Group.Read.All", "CrossTenantInformation.ReadBasic.All", "Policy.Read.All",
+		"Directory.Read.All", "User.ReadWrite.All", "Sites.Selected", "Mail.Read", "mail.send",
+	} {
+		checks = CheckRoles(append(slices.Clone(all), more))
+		if len(checks) != len(all)+1 {
+			t.Errorf("%s: %+v", more, checks)
+		}
+		wantCheck(t, checks[len(checks)-1], Warning, "granted")
+	}
 }
 
 func TestCheckMail(t *testing.T) {

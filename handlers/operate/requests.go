@@ -183,7 +183,7 @@ func TermsFor(rows []policy.Raw, r request.Request, named *policy.RowKey) (RowTe
 	raw, found := find(rows, *key)
 	if !found {
 		return RowTerms{}, fmt.Errorf("there is no row %q in the partition %q any more; "+
-			"name another with --row, or give --group and --sponsor", key.Name, key.Partition)
+			"name another with --row", key.Name, key.Partition)
 	}
 	row := policy.Parse(raw)
 	if len(row.Faults) > 0 {

@@ -25,7 +25,7 @@ import (
 type account struct {
 	Account   string `placeholder:"NAME" help:"Storage account of the deployment, reached with the sign-in of the Azure CLI (az login)."`
 	TablesURL string `name:"tables-url" placeholder:"URL" help:"The same by the address of its table service, for private endpoints and national clouds."`
-	Local     bool   `help:"The local run above the working directory (make run). The default where there is one."`
+	Local     bool   `help:"The local run of the project that the working directory is in (make run). The default where there is one."`
 }
 
 // runFile is the file in which a local run lists its addresses.
@@ -80,8 +80,8 @@ func (a account) find() (place, error) {
 	case local != nil:
 		return *local, nil
 	case a.Local:
-		return place{}, fmt.Errorf("there is no local run: no %s in the working directory or above it; make run starts one",
-			runFile)
+		return place{}, fmt.Errorf("there is no local run: no %s in the working directory or above it; make run starts one "+
+			"in the project's folder, the one with host.json, and no folder above that counts", runFile)
 	}
 	return place{}, usage("which deployment? Give --account NAME for a deployment, " +
 		"or start a local run (make run) and stay in its folder")
@@ -96,14 +96,25 @@ func azure(name, address string) place {
 	}
 }
 
-// findRun looks for a local run in the working directory and above it; nil if there is none.
+// findRun looks for a local run in the working directory, and in the project's folder: the nearest
+// one from there upwards with a host.json. What lies in other folders, in which others may write,
+// does not say which storage is meant. It returns nil if there is none.
 func findRun() (*place, error) {
 	dir, err := os.Getwd()
 	if err != nil {
 		return nil, err
 	}
-	for {
-		path := filepath.Join(dir, filepath.FromSlash(runFile))
+	root := dir
+	for !isProject(root) {
+		parent := filepath.Dir(root)
+		if parent == root {
+			root = dir // there is no project
+			break
+		}
+		root = parent
+	}
+	for _, folder := range []string{dir, root} {
+		path := filepath.Join(folder, filepath.FromSlash(runFile))
 		text, err := os.ReadFile(path)
 		if err == nil {
 			return readRun(path, text)
@@ -111,12 +122,13 @@ func findRun() (*place, error) {
 		if !errors.Is(err, os.ErrNotExist) {
 			return nil, fmt.Errorf("looking for a local run: %w", err)
 		}
-		parent := filepath.Dir(dir)
-		if dir == parent {
-			return nil, nil
-		}
-		dir = parent
 	}
+	return nil, nil
+}
+
+func isProject(folder string) bool {
+	_, err := os.Stat(filepath.Join(folder, "host.json"))
+	return err == nil
 }
 
 func readRun(path string, text []byte) (*place, error) {

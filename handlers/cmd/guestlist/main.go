@@ -32,7 +32,7 @@ const description = `Guestlist for admins: policy rows, requests, and the state 
 Exit codes:
 
     0  fine
-    1  there are findings or differences, the decision is not the expected one, or what was asked for is not possible now
+    1  there are findings or differences, the decision is not the expected one, or what was asked for is not there or not possible now
     2  the command was not understood
     3  something could not be reached, read or written
     4  somebody else changed the same thing in the meantime`
@@ -149,6 +149,25 @@ func (c confirmation) ask(s *session, question string) error {
 	}
 	fmt.Fprintln(s.stderr, "Nothing was done.")
 	return errFindings
+}
+
+// maxSecret is the longest line that readSecret reads, in bytes.
+const maxSecret = 4096
+
+// readSecret reads a line from standard input, for what must not be on a command line.
+func (s *session) readSecret(prompt string) (string, error) {
+	if file, isFile := s.stdin.(*os.File); isFile && isTerminal(file) {
+		fmt.Fprint(s.stderr, prompt)
+	}
+	line, err := bufio.NewReader(io.LimitReader(s.stdin, maxSecret)).ReadString('\n')
+	if err != nil && !errors.Is(err, io.EOF) {
+		return "", fmt.Errorf("reading standard input: %w", err)
+	}
+	line = strings.TrimSpace(line)
+	if line == "" {
+		return "", usage("standard input has no code")
+	}
+	return line, nil
 }
 
 // report prints an error and returns the exit code for it.

@@ -29,7 +29,7 @@ type poisonCommand struct {
 func (poisonCommand) Help() string {
 	return `A sign-up whose message failed too often is not kept: it is tried again later, and after three days it is a failed request (guestlist request list --state failed). Messages are kept that are not of this app or of another version of it, and resends and withdrawals that failed for three days.
 
-Exit codes: 0 fine; 1 the message can't be replayed as it is, or messages stay on the queue; 2 the command was not understood; 3 something could not be reached, read or written.`
+Exit codes: 0 fine; 1 no such message is kept, it can't be replayed as it is, or messages stay on the queue; 2 the command was not understood; 3 something could not be reached, read or written.`
 }
 
 // keptMessage is one message in a list.
@@ -74,7 +74,7 @@ func (k keptID) find(s *session, d *deployment) (request.DeadLetter, error) {
 	}
 	i := slices.IndexFunc(kept, func(letter request.DeadLetter) bool { return letter.ID == k.ID })
 	if i < 0 {
-		return request.DeadLetter{}, fmt.Errorf("no message %q is kept; guestlist poison list shows all", k.ID)
+		return request.DeadLetter{}, problem.New(problem.InvalidInput, "no message %q is kept; guestlist poison list shows all", k.ID)
 	}
 	return kept[i], nil
 }

@@ -39,7 +39,7 @@ type policyCommand struct {
 func (policyCommand) Help() string {
 	return `The rows are those of the table Policies. Every command except apply and init only reads.
 
-Exit codes: 0 fine; 1 there are findings or differences, or the decision is not the expected one; 2 the command was not understood; 3 something could not be reached, read or written; 4 a row was changed by somebody else in the meantime.`
+Exit codes: 0 fine; 1 there are findings or differences, the decision is not the expected one, or there is no such row; 2 the command was not understood; 3 something could not be reached, read or written; 4 a row was changed by somebody else in the meantime.`
 }
 
 // rows returns all rows of the file, or of the table if file is empty.
@@ -118,7 +118,7 @@ func (c showCommand) Run(s *session, d *deployment) error {
 	}
 	detail, found := operate.Show(rows, c.Partition, c.Name)
 	if !found {
-		return fmt.Errorf("there is no row %q in the partition %q; guestlist policy list names all", c.Name, c.Partition)
+		return problem.New(problem.InvalidInput, "there is no row %q in the partition %q; guestlist policy list names all", c.Name, c.Partition)
 	}
 	return s.print(detail, func(w io.Writer) { printRow(w, detail) })
 }
@@ -172,7 +172,7 @@ type explainCommand struct {
 	Reason   string `placeholder:"TEXT" help:"Reason, as the partner would write it."`
 	Sponsor  string `placeholder:"EMAIL" help:"Address of the contact that the partner names."`
 	Language string `placeholder:"TAG" help:"Language of the partner, such as pt-BR."`
-	Code     string `help:"Invite code, as the partner would type it."`
+	Code     string `help:"Invite code, as the partner would type it; - reads it from standard input, since others on this machine can see command lines, and shells keep them."`
 	At       moment `placeholder:"TIME" help:"Decide as of this time instead of now: 2026-05-31T18:00:00Z, or a date."`
 	Rows     string `placeholder:"FILE" help:"Decide by the rows of a file instead of the table's; - is standard input."`
 	Expect   string `enum:",invite,review,deny" default:"" placeholder:"ACTION" help:"Exit with 1 if the decision is not this one: invite, review or deny."`
@@ -188,7 +188,17 @@ func (c explainCommand) Run(s *session, p *policyCommand) error {
 		Language: c.Language, Code: c.Code,
 	}
 	at := c.At.or(s.now())
-	_, _, err := question.Submission(at)
+	var err error
+	if c.Code == "-" {
+		if c.Rows == "-" {
+			return usage("standard input can't hold both the rows and the code; write the rows into a file")
+		}
+		question.Code, err = s.readSecret("Invite code: ")
+		if err != nil {
+			return err
+		}
+	}
+	_, _, err = question.Submission(at)
 	refusals := operate.Refusals(err)
 	if len(refusals) > 0 {
 		return usage("the form would not take this: %s", strings.Join(refusals, "; "))

@@ -37,7 +37,7 @@ type requestCommand struct {
 func (requestCommand) Help() string {
 	return `Decisions are recorded under your sign-in name. The app acts on them at its next upkeep, within a minute or two.
 
-Exit codes: 0 fine; 1 not possible in the request's state; 2 the command was not understood; 3 something could not be reached, read or written; 4 the request was changed by somebody else in the meantime.`
+Exit codes: 0 fine; 1 there is no such request, or it is not possible in its state; 2 the command was not understood; 3 something could not be reached, read or written; 4 the request was changed by somebody else in the meantime.`
 }
 
 // age is a duration on the command line: 90m, 12h, 3d.
@@ -175,7 +175,7 @@ func unknown(id submission.ID, err error) error {
 	if problem.CodeOf(err) != problem.NotFound {
 		return err
 	}
-	return advised{fmt.Errorf("there is no request %s", id),
+	return advised{problem.New(problem.InvalidInput, "there is no request %s", id),
 		"A sign-up is recorded some seconds after it was sent. Is it the right deployment?"}
 }
 
