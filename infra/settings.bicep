@@ -113,6 +113,8 @@ type ProgramSettings = {
 
   @description('Object id of the group whose members may decide any request.')
   GUESTLIST_REVIEWERS: string?
+
+  @description('For how many days a request waits for a person before it expires, unless its policy row says another number; 0 is for ever.')
   GUESTLIST_DECIDE_DAYS: string?
 
   @description('Scheme and host of the review pages, such as https://reviews.contoso.com. Set together with the next two.')
