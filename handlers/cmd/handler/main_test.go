@@ -254,6 +254,57 @@ func TestStatusPageTakesCodesIfMailsAreSent(t *testing.T) {
 	}
 }
 
+// What a handler takes and function.json does not name never reaches it: the host answers 404. HEAD was
+// lost like that.
+func TestMethodsOfFunctionsAreThoseOfTheirHandlers(t *testing.T) {
+	env := map[string]string{
+		settings.StorageConnection: nowhere, settings.GraphURL: "http://127.0.0.1:1", settings.GraphCredential: settings.NoCredential, settings.FormKeys: formKey,
+	}
+	s, pages, err := readSettings(func(name string) string { return env[name] })
+	if err != nil {
+		t.Fatal(err)
+	}
+	app, err := build(s, pages, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	files, err := functionjson.ReadAll("../../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	functions := 0
+	for name, file := range files {
+		for _, binding := range file.Bindings {
+			if binding.Type != "httpTrigger" {
+				continue
+			}
+			functions++
+			var taken []string
+			for _, method := range []string{"get", "head", "post", "put", "patch", "delete", "options", "trace"} {
+				envelope, err := json.Marshal(map[string]any{"Data": map[string]any{"req": map[string]any{
+					"Url": "https://join.example.com/signup/x", "Method": strings.ToUpper(method), "Params": map[string]any{"id": "x"},
+					"Headers": map[string][]string{"Content-Type": {"application/json"}}, "Body": "{}",
+				}}})
+				if err != nil {
+					t.Fatal(err)
+				}
+				recorder := httptest.NewRecorder()
+				app.Handler().ServeHTTP(recorder, httptest.NewRequest(http.MethodPost, "/"+name, bytes.NewReader(envelope)))
+				if !strings.Contains(recorder.Body.String(), `"statusCode":405`) {
+					taken = append(taken, method)
+				}
+			}
+			slices.Sort(taken)
+			if named := slices.Sorted(slices.Values(binding.Methods)); !slices.Equal(named, taken) {
+				t.Errorf("%s: function.json names %v, the handler takes %v", name, named, taken)
+			}
+		}
+	}
+	if functions == 0 {
+		t.Error("there is no function with an HTTP trigger")
+	}
+}
+
 func TestRunServesUntilStopped(t *testing.T) {
 	env := map[string]string{
 		"FUNCTIONS_CUSTOMHANDLER_PORT": freePort(t),

@@ -14,13 +14,16 @@ type route []segment
 type segment struct {
 	literal  string // as written
 	param    string // "" for a literal
+	only     string // the one value of a parameter, "" for any
 	optional bool
 	catchAll bool
 }
 
-var routeParameter = regexp.MustCompile(`^\{(\*{0,2})([A-Za-z_][A-Za-z0-9_]*)(\??)\}$`)
+// routeParameter also matches the one constraint that is supported: that the value is a word.
+var routeParameter = regexp.MustCompile(`^\{(\*{0,2})([A-Za-z_][A-Za-z0-9_]*)(?::regex\(\^([a-z]+)\$\))?(\??)\}$`)
 
-// parseRoute reads a route such as "signup/{id}", "a/{b?}" or "files/{*rest}".
+// parseRoute reads a route such as "signup/{id}", "a/{b?}", "{page:regex(^signup$)?}" or
+// "files/{*rest}".
 func parseRoute(text string) (route, error) {
 	var r route
 	parts := strings.Split(strings.Trim(text, "/"), "/")
@@ -28,7 +31,7 @@ func parseRoute(text string) (route, error) {
 		match := routeParameter.FindStringSubmatch(part)
 		switch {
 		case match != nil:
-			s := segment{param: match[2], optional: match[3] != "", catchAll: match[1] != ""}
+			s := segment{param: match[2], only: match[3], optional: match[4] != "", catchAll: match[1] != ""}
 			if (s.optional || s.catchAll) && i != len(parts)-1 {
 				return nil, errors.New("route: an optional or catch-all parameter must come last")
 			}
@@ -37,7 +40,7 @@ func parseRoute(text string) (route, error) {
 			}
 			r = append(r, s)
 		case part == "" || strings.ContainsAny(part, "{}*?#%"):
-			return nil, errors.New("route: a segment is plain text, {name}, {name?} or {*name}; constraints and mixed segments are not supported here")
+			return nil, errors.New("route: a segment is plain text, {name}, {name?} or {*name}; other constraints and mixed segments are not supported here")
 		default:
 			r = append(r, segment{literal: part})
 		}
@@ -71,7 +74,11 @@ func (r route) match(escapedPath string) (params map[string]any, ok bool) {
 			if parts[i] == "" {
 				return nil, false
 			}
-			params[s.param] = unescape(parts[i], false)
+			value := unescape(parts[i], false)
+			if s.only != "" && !strings.EqualFold(s.only, value) {
+				return nil, false
+			}
+			params[s.param] = value
 		case !strings.EqualFold(s.literal, unescape(parts[i], false)):
 			return nil, false
 		}
@@ -80,7 +87,7 @@ func (r route) match(escapedPath string) (params map[string]any, ok bool) {
 }
 
 // before reports whether r takes precedence over other: from the left, literals come before
-// parameters, and parameters before catch-alls.
+// parameters, those with a constraint before others, and parameters before catch-alls.
 func (r route) before(other route) bool {
 	rank := func(r route, i int) int {
 		switch {
@@ -88,10 +95,12 @@ func (r route) before(other route) bool {
 			return 0
 		case r[i].param == "":
 			return 1
-		case !r[i].catchAll:
+		case r[i].only != "":
 			return 2
-		default:
+		case !r[i].catchAll:
 			return 3
+		default:
+			return 4
 		}
 	}
 	for i := range max(len(r), len(other)) {
@@ -106,6 +115,6 @@ func (r route) before(other route) bool {
 // same reports whether both routes match the same paths.
 func (r route) same(other route) bool {
 	return slices.EqualFunc(r, other, func(a, b segment) bool {
-		return (a.param == "") == (b.param == "") && strings.EqualFold(a.literal, b.literal) && a.catchAll == b.catchAll && a.optional == b.optional
+		return (a.param == "") == (b.param == "") && strings.EqualFold(a.literal, b.literal) && strings.EqualFold(a.only, b.only) && a.catchAll == b.catchAll && a.optional == b.optional
 	})
 }

@@ -138,3 +138,19 @@ func TestInviteCodeInLink(t *testing.T) {
 		}
 	}
 }
+
+// The first page of the host is the platform's own where no function has it.
+func TestFirstPageLeadsToForm(t *testing.T) {
+	f := newForm(t)
+	for address, want := range map[string]string{
+		"/": "/signup", "/?lang=de": "/signup?lang=de", "/?company=Contoso&code=X&utm_source=mail": "/signup?company=Contoso&inviteCode=X",
+		"/?lang=%0D%0AX:y": "/signup?lang=%0D%0AX%3Ay",
+	} {
+		for _, method := range []string{http.MethodGet, http.MethodHead} {
+			response := pagetest.Do(f, httptest.NewRequest(method, address, nil))
+			if got := response.Header.Get("Location"); response.StatusCode != http.StatusFound || got != want {
+				t.Errorf("%s %s leads to %q with status %d, want %q", method, address, got, response.StatusCode, want)
+			}
+		}
+	}
+}

@@ -40,11 +40,12 @@ type form struct {
 	rules     func() map[string]map[string]int
 }
 
-// New returns the handler of the form.
+// New returns the handler of the form. At the path "/" it leads to the form.
 //
 // GET and HEAD show it. Query parameters named like its fields fill it in; links with an inviteCode,
-// or with a code as it was called, are secrets; the parameter "lang" chooses the language. OPTIONS answers preflights. POST takes
-// a submission as a form, answered with pages and 303, or as JSON, as docs/openapi.yaml describes.
+// or with a code as it was called, are secrets. The parameter "lang" chooses the language. OPTIONS
+// answers preflights. POST takes a submission as a form, answered with pages and 303, or as JSON, as
+// docs/openapi.yaml describes.
 //
 // Pages of 403 (refused by the guards), 422 (fields that break a rule, an address that looks
 // mistyped, or a honeypot that was filled in at a human pace), 429 and 503 keep what was typed and
@@ -81,6 +82,10 @@ func New(config Config) (http.Handler, error) {
 }
 
 func (f *form) serve(x *site.Exchange) {
+	if path := x.Request.URL.Path; path == "/" || path == "" {
+		f.lead(x)
+		return
+	}
 	switch method := x.Request.Method; {
 	case method == http.MethodOptions:
 		f.preflight(x)
@@ -97,6 +102,18 @@ func (f *form) serve(x *site.Exchange) {
 		}
 		f.show(x, http.StatusOK, e, nil, alert{})
 	}
+}
+
+// lead leads from the first page of the host, which is the platform's own otherwise, to the form.
+func (f *form) lead(x *site.Exchange) {
+	query := x.Request.URL.Query()
+	_, keep := prefilled(query)
+	if language := query.Get(site.LanguageQuery); language != "" {
+		keep.Set(site.LanguageQuery, language)
+	}
+	target := url.URL{Path: site.Root, RawQuery: keep.Encode()}
+	x.Header().Set("Location", target.String())
+	x.WriteHeader(http.StatusFound)
 }
 
 // prefilled returns what a query fills in, and the part of the query that does. Texts that are too
