@@ -12,8 +12,10 @@ import (
 
 // RequestSummary is a request in a list.
 type RequestSummary struct {
-	ID    submission.ID `json:"id"`
-	State request.State `json:"state"`
+	ID submission.ID `json:"id"`
+	// Reference is what the partner gives to people who help.
+	Reference submission.Reference `json:"reference"`
+	State     request.State        `json:"state"`
 	// Address is masked unless asked for otherwise, and empty once the personal data is erased.
 	Address string    `json:"address"`
 	Company string    `json:"company"`
@@ -37,7 +39,7 @@ func ListRequests(requests []request.Request, showAddresses bool) []RequestSumma
 			address = r.Submission.Email.String()
 		}
 		summaries = append(summaries, RequestSummary{
-			ID: r.ID, State: r.State, Address: address, Company: r.Submission.Company,
+			ID: r.ID, Reference: r.ID.Reference(), State: r.State, Address: address, Company: r.Submission.Company,
 			Created: r.Created, Changed: r.Changed, Due: r.Due, Reason: r.Reason,
 			Proved: r.Proof.Done(), Owed: r.Owed.Kind,
 		})
@@ -47,12 +49,14 @@ func ListRequests(requests []request.Request, showAddresses bool) []RequestSumma
 
 // RequestDetail is a request in full, with the partner's address and words.
 type RequestDetail struct {
-	ID      submission.ID `json:"id"`
-	State   request.State `json:"state"`
-	Meaning string        `json:"meaning"` // explains the state and what an admin can do
-	Reason  string        `json:"reason"`
-	Words   string        `json:"words,omitempty"` // of the person who brought it to its state, if any
-	Since   time.Time     `json:"since,omitzero"`  // in this state
+	ID submission.ID `json:"id"`
+	// Reference is what the partner gives to people who help.
+	Reference submission.Reference `json:"reference"`
+	State     request.State        `json:"state"`
+	Meaning   string               `json:"meaning"` // explains the state and what an admin can do
+	Reason    string               `json:"reason"`
+	Words     string               `json:"words,omitempty"` // of the person who brought it to its state, if any
+	Since     time.Time            `json:"since,omitzero"`  // in this state
 	// Submission lacks the invite code, which can be found from its hash; CodeGiven: there is one.
 	Submission submission.Submission `json:"submission"`
 	CodeGiven  bool                  `json:"codeGiven"`
@@ -84,7 +88,7 @@ type RequestDetail struct {
 // ShowRequest returns the request in full.
 func ShowRequest(r request.Request, history []request.Event) RequestDetail {
 	detail := RequestDetail{
-		ID: r.ID, State: r.State, Meaning: meaning(r.State), Reason: r.Reason, Words: r.Words, Since: r.Since,
+		ID: r.ID, Reference: r.ID.Reference(), State: r.State, Meaning: meaning(r.State), Reason: r.Reason, Words: r.Words, Since: r.Since,
 		Submission: r.Submission, CodeGiven: r.Submission.InviteCode != "", Erased: r.Submission.Email == submission.Address{},
 		Decision: withoutCode(r.Decision), Approval: r.Approval, RepeatOf: r.RepeatOf, GuestID: r.GuestID, Attempt: r.Attempt,
 		Proof: NewProof(r), Mails: newMails(r), Owed: newOwed(r), RemindAt: r.RemindAt,
@@ -103,10 +107,11 @@ func ShowRequest(r request.Request, history []request.Event) RequestDetail {
 
 // UnreadableRequest is what can be told of a request that can't be read. It has no personal data.
 type UnreadableRequest struct {
-	ID     submission.ID `json:"id"`
-	State  request.State `json:"state"` // may be one that this version does not know
-	Faults []string      `json:"faults"`
-	Cure   string        `json:"cure"`
+	ID        submission.ID        `json:"id"`
+	Reference submission.Reference `json:"reference"`
+	State     request.State        `json:"state"` // may be one that this version does not know
+	Faults    []string             `json:"faults"`
+	Cure      string               `json:"cure"`
 	// Personal: it has personal data. ErasureWished says who asked for erasure.
 	Personal      bool            `json:"personal"`
 	ErasureWished string          `json:"erasureWished,omitempty"`
@@ -125,7 +130,7 @@ const unreadableCure = "If a newer version of the app has written it, use that v
 // ShowUnreadable returns what can be told of a request that can't be read.
 func ShowUnreadable(o request.Outline, history []request.Event) UnreadableRequest {
 	return UnreadableRequest{
-		ID: o.ID, State: o.State, Faults: append([]string{}, o.Faults...),
+		ID: o.ID, Reference: o.ID.Reference(), State: o.State, Faults: append([]string{}, o.Faults...),
 		Cure:     unreadableCure + " guestlist request erase removes its personal data as it is.",
 		Personal: o.Personal, ErasureWished: o.Withdrawal.By, GuestID: o.GuestID, Since: o.Since, Created: o.Created, Changed: o.Changed,
 		Due: o.Due, History: append([]request.Event{}, history...),

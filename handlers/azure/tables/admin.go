@@ -126,6 +126,13 @@ type Found struct {
 	Looked int
 }
 
+// Keep leaves only the records whose ids are asked for.
+func (f *Found) Keep(asked func(submission.ID) bool) {
+	other := func(id submission.ID) bool { return !asked(id) }
+	f.Requests = slices.DeleteFunc(f.Requests, func(r request.Request) bool { return other(r.ID) })
+	f.Unreadable, f.Theirs = slices.DeleteFunc(f.Unreadable, other), slices.DeleteFunc(f.Theirs, other)
+}
+
 // NumUnreadable returns how many records can't be read.
 func (f Found) NumUnreadable() int { return len(f.Theirs) + len(f.Unreadable) + f.Unnamed }
 

@@ -133,7 +133,8 @@ func worker(ts *testscript.TestScript, store *tables.Store) *workflow.Worker {
 	return m
 }
 
-// signUp sends a sign-up and processes it. The variable gets the id of the request.
+// signUp sends a sign-up and processes it. The variable gets the id of the request, and the one with
+// _REFERENCE behind its name the reference.
 func signUp(ts *testscript.TestScript, _ bool, args []string) {
 	in := submission.Input{Email: args[1], GivenName: "Ana", FamilyName: "Silva", Company: "Contoso", Reason: "for the\nproject"}
 	s, err := in.Submission(time.Now())
@@ -142,6 +143,7 @@ func signUp(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(err)
 	ts.Check(worker(ts, store(ts)).Advance(context.Background(), submission.Message{ID: id, Submission: &s}))
 	ts.Setenv(args[0], string(id))
+	ts.Setenv(args[0]+"_REFERENCE", string(id.Reference()))
 }
 
 // withdraw sends a withdrawal as the status page does, and processes it.

@@ -25,7 +25,7 @@ const (
 )
 
 type requestCancelCommand struct {
-	ID        requestID `arg:"" optional:"" help:"The request, in place of a filter."`
+	ID        requestID `arg:"" optional:"" help:"The request, by its id or its reference, in place of a filter."`
 	State     []string  `placeholder:"STATE" help:"Cancel all in this state; may be given several times. Default: all that wait."`
 	Domain    string    `help:"Cancel all whose address is of this domain."`
 	Row       string    `placeholder:"'PARTITION NAME'" help:"Cancel all that this row decided, such as 'contoso.com trusted'."`
@@ -80,7 +80,7 @@ func (c requestCancelCommand) filter(now time.Time) (tables.RequestFilter, error
 }
 
 func (c requestCancelCommand) Run(s *session, r *requestCommand) error {
-	if c.many() == (c.ID.ID != "") {
+	if c.many() == (c.ID != requestID{}) {
 		return usage("which requests? Give an id, or filters")
 	}
 	if c.many() && s.output == "json" && !c.Yes {
@@ -99,6 +99,10 @@ func (c requestCancelCommand) Run(s *session, r *requestCommand) error {
 		return err
 	}
 	if !c.many() {
+		err = c.ID.find(s, d)
+		if err != nil {
+			return err
+		}
 		changed, err := reviewer.Cancel(s.ctx, c.ID.ID, c.Reason)
 		if err != nil {
 			return unknown(c.ID.ID, err)

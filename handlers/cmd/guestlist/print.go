@@ -453,16 +453,20 @@ func printRequests(w io.Writer, requests []operate.RequestSummary) {
 		fmt.Fprintln(w, "There are no such requests.")
 		return
 	}
-	head := []string{"ID", "STATE", "ADDRESS", "PROVED", "COMPANY", "SUBMITTED", "REASON"}
+	head := []string{"ID", "STATE", "ADDRESS", "PROVED", "COMPANY", "SUBMITTED", "REFERENCE", "REASON"}
 	list(w, "", head, requests, func(r operate.RequestSummary) []string {
-		return []string{string(r.ID), string(r.State), or(r.Address), yes(r.Proved), or(r.Company), shortTime(r.Created), r.Reason}
+		return []string{
+			string(r.ID), string(r.State), or(r.Address), yes(r.Proved), or(r.Company), shortTime(r.Created), string(r.Reference), r.Reason,
+		}
 	})
 }
 
 func shortTime(t time.Time) string { return t.UTC().Format("2006-01-02 15:04") }
 
 func printRequest(w io.Writer, r operate.RequestDetail) {
-	head := facts{{"request", string(r.ID)}, {"state", string(r.State)}, {"", r.Meaning}, {"reason", or(r.Reason)}}
+	head := facts{
+		{"request", string(r.ID)}, {"reference", string(r.Reference)}, {"state", string(r.State)}, {"", r.Meaning}, {"reason", or(r.Reason)},
+	}
 	head.add("words", r.Words)
 	head = append(head, proofFacts(r.Proof)...)
 	if r.Owed != nil {
@@ -570,7 +574,7 @@ func owedText(m operate.OwedMail) string {
 
 // printUnreadableRequest prints what can be told of a request that can't be read.
 func printUnreadableRequest(w io.Writer, r operate.UnreadableRequest) {
-	head := facts{{"request", string(r.ID)}, {"state", or(string(r.State))}}
+	head := facts{{"request", string(r.ID)}, {"reference", string(r.Reference)}, {"state", or(string(r.State))}}
 	for i, fault := range r.Faults {
 		name := "can't be read"
 		if i > 0 {

@@ -60,16 +60,62 @@ func (a *age) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// requestID is the id of a request on the command line.
-type requestID struct{ submission.ID }
+// requestID names a request on the command line: by its id, or by the reference that partners give,
+// which becomes the id once the deployment is known.
+type requestID struct {
+	submission.ID
+	reference submission.Reference
+}
 
 func (r *requestID) UnmarshalText(text []byte) error {
-	id, err := submission.ParseID(string(text))
-	if err != nil {
-		return errors.New("an id has 48 digits and lower-case letters, an older one 34, as in the URL of the status page; guestlist request list shows them")
+	var err error
+	r.ID, err = submission.TypedID(string(text))
+	if err == nil {
+		return nil
 	}
-	r.ID = id
+	r.reference, err = submission.ParseReference(string(text))
+	if err != nil {
+		return errors.New("an id has 48 digits and lower-case letters, an older one 34, as in the URL of the status page; a reference looks like 3C7K-Q2WX-94TM; guestlist request list shows them")
+	}
 	return nil
+}
+
+// find sets the ID by the reference, if that was given.
+func (r *requestID) find(s *session, d *deployment) error {
+	if r.reference == "" {
+		return nil
+	}
+	ids, err := referred(s, d, r.reference)
+	switch {
+	case err != nil:
+		return err
+	case len(ids) == 0:
+		return advised{fmt.Errorf("there is no request with the reference %s", r.reference),
+			"A sign-up is recorded some seconds after it was sent. Is it the right deployment?"}
+	case len(ids) > 1:
+		return advised{fmt.Errorf("%d requests have the reference %s", len(ids), r.reference), "Name one by its id: " + joinedIDs(ids)}
+	}
+	r.ID, r.reference = ids[0], ""
+	return nil
+}
+
+// referred returns the ids of the requests with the reference. It reads those of one second.
+func referred(s *session, d *deployment, reference submission.Reference) ([]submission.ID, error) {
+	found, err := d.FindRequests(s.ctx, s.now(), referenceFilter(reference))
+	if err != nil {
+		return nil, err
+	}
+	all := slices.Concat(found.Theirs, found.Unreadable)
+	for _, record := range found.Requests {
+		all = append(all, record.ID)
+	}
+	return slices.DeleteFunc(all, func(id submission.ID) bool { return id.Reference() != reference }), nil
+}
+
+// referenceFilter finds the requests of the second in which the request of the reference was issued.
+func referenceFilter(reference submission.Reference) tables.RequestFilter {
+	at := reference.Issued()
+	return tables.RequestFilter{Since: at, Until: at, Limit: maxRequests}
 }
 
 // parseAddress parses an address as the form does.
@@ -84,6 +130,7 @@ func parseAddress(text string) (submission.Address, error) {
 type requestListCommand struct {
 	State         []string `placeholder:"STATE" help:"Only requests in this state; may be given several times."`
 	Address       string   `help:"Only requests of this address."`
+	Reference     string   `placeholder:"REFERENCE" help:"Only the request with this reference, which partners see."`
 	NewerThan     age      `placeholder:"AGE" help:"Only requests submitted since: 90m, 12h, 3d."`
 	OlderThan     age      `placeholder:"AGE" help:"Only requests submitted before."`
 	Limit         int      `default:"50" placeholder:"N" help:"How many at most; up to ${maxRequests}."`
@@ -128,8 +175,27 @@ func (c requestListCommand) filter(now time.Time) (tables.RequestFilter, error) 
 	return filter, err
 }
 
+// reference returns the reference asked for, "" for any.
+func (c requestListCommand) reference() (submission.Reference, error) {
+	if c.Reference == "" {
+		return "", nil
+	}
+	if c.NewerThan.Duration > 0 || c.OlderThan.Duration > 0 {
+		return "", usage("--reference says when the request was submitted; leave out --newer-than and --older-than")
+	}
+	reference, err := submission.ParseReference(c.Reference)
+	if err != nil {
+		return "", usage("--reference: a reference looks like 3C7K-Q2WX-94TM")
+	}
+	return reference, nil
+}
+
 func (c requestListCommand) Run(s *session, r *requestCommand) error {
 	filter, err := c.filter(s.now())
+	if err != nil {
+		return err
+	}
+	reference, err := c.reference()
 	if err != nil {
 		return err
 	}
@@ -137,9 +203,16 @@ func (c requestListCommand) Run(s *session, r *requestCommand) error {
 	if err != nil {
 		return err
 	}
+	if reference != "" {
+		of := referenceFilter(reference)
+		filter.Since, filter.Until, filter.Limit = of.Since, of.Until, of.Limit
+	}
 	found, err := d.FindRequests(s.ctx, s.now(), filter)
 	if err != nil && found.Looked == 0 && s.ctx.Err() == nil {
 		return err
+	}
+	if reference != "" {
+		found.Keep(func(id submission.ID) bool { return id.Reference() == reference })
 	}
 	requests := found.Requests
 	answer := struct {
@@ -161,11 +234,15 @@ func (c requestListCommand) Run(s *session, r *requestCommand) error {
 
 // requestArg is the argument that names a request.
 type requestArg struct {
-	ID requestID `arg:"" help:"The request."`
+	ID requestID `arg:"" help:"The request, by its id or its reference."`
 }
 
 // load returns the request.
-func (f requestArg) load(s *session, d *deployment) (request.Request, error) {
+func (f *requestArg) load(s *session, d *deployment) (request.Request, error) {
+	err := f.ID.find(s, d)
+	if err != nil {
+		return request.Request{}, err
+	}
 	record, err := d.Load(s.ctx, f.ID.ID)
 	return record, unknown(f.ID.ID, err)
 }
@@ -225,8 +302,12 @@ func (s *session) reviewer(d *deployment) (*review.Reviewer, error) {
 }
 
 // act acts on the request as the person who is signed in.
-func (f requestArg) act(s *session, d *deployment,
+func (f *requestArg) act(s *session, d *deployment,
 	do func(*review.Reviewer, context.Context, submission.ID) (request.Request, error)) error {
+	err := f.ID.find(s, d)
+	if err != nil {
+		return err
+	}
 	reviewer, err := s.reviewer(d)
 	if err != nil {
 		return err
@@ -390,7 +471,7 @@ func (c requestResendCommand) Run(s *session, d *deployment) error {
 }
 
 type requestEraseCommand struct {
-	ID      []requestID `arg:"" optional:"" help:"The requests."`
+	ID      []requestID `arg:"" optional:"" help:"The requests, by their ids or references."`
 	Address string      `help:"All requests of this address, instead of ids."`
 	confirmation
 }
@@ -454,6 +535,10 @@ func (c requestEraseCommand) Run(s *session, r *requestCommand) error {
 func (c requestEraseCommand) ids(s *session, d *deployment, address submission.Address) ([]submission.ID, error) {
 	var ids []submission.ID
 	for _, id := range c.ID {
+		err := id.find(s, d)
+		if err != nil {
+			return nil, err
+		}
 		ids = append(ids, id.ID)
 	}
 	if c.Address == "" {
