@@ -256,7 +256,7 @@ func TestHoneypotFilledInAtHumanPaceShowsFormAgain(t *testing.T) {
 	if doc.ByID[honeypotField] != nil || !strings.Contains(pagetest.Text(doc.ByID["alert"]), "Nothing has been sent yet") {
 		t.Errorf("there is a honeypot to fill in again, or the page says %q", pagetest.Text(doc.ByID["alert"]))
 	}
-	if !strings.Contains(g.log.String(), `"level":"WARN"`) || !strings.Contains(g.log.String(), `"drop":"shown-again"`) {
+	if !strings.Contains(g.log.String(), `"level":"WARN"`) || !strings.Contains(g.log.String(), `"msg":"honeypot filled in","answer":"shown again"`) {
 		t.Errorf("nothing to count is logged: %s", g.log)
 	}
 	pagetest.CheckLog(t, g.log.String(), 1)

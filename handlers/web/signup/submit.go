@@ -261,6 +261,10 @@ func idOf(held guard.Token, sent any) (submission.ID, error) {
 	return held.NewID(content)
 }
 
+// LogHoneypot is the message of the log line for a form in which the honeypot was filled in. Its
+// field answer says whether the form was "shown again" or "dropped".
+const LogHoneypot = "honeypot filled in"
+
 // humanPace is how long people take at least to fill in the form.
 const humanPace = 5 * time.Second
 
@@ -269,10 +273,10 @@ const humanPace = 5 * time.Second
 // gets the answer to a submission that was taken. Nothing is enqueued; the status page says
 // "received", as for every id that may still be on the queue.
 //
-// The log counts both, by the name of the line: see docs/operations.md.
+// The log tells both: see docs/operations.md.
 func (f *form) spring(x *site.Exchange, e entry) {
 	if f.Now().Sub(e.held.Issued()) >= humanPace {
-		f.Log.WarnContext(x.Request.Context(), "a form came again: the field that people can't see was filled in", "drop", "shown-again")
+		f.Log.WarnContext(x.Request.Context(), LogHoneypot, "answer", "shown again")
 		e.trapped = true
 		f.show(x, http.StatusUnprocessableEntity, e, nil, alert{Title: x.Say("filled.title"), Text: x.Say("filled.text")})
 		return
@@ -282,7 +286,7 @@ func (f *form) spring(x *site.Exchange, e entry) {
 		f.Log.ErrorContext(x.Request.Context(), "an answer could not be made up", site.Logged(err))
 	}
 	x.Header().Set("Location", f.statusPage(id, x.Reader))
-	f.Log.WarnContext(x.Request.Context(), "a submission was dropped: the field that people can't see was filled in", "drop", "dropped")
+	f.Log.WarnContext(x.Request.Context(), LogHoneypot, "answer", "dropped")
 	x.WriteHeader(http.StatusSeeOther)
 }
 

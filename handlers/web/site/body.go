@@ -104,12 +104,15 @@ func (x *Exchange) body() ([]byte, error) {
 	return body, nil
 }
 
+// LogBodyless is the message of the log line for a form that came without its body.
+const LogBodyless = "form without its body"
+
 // bodyless returns the error for a form without a body, and logs what has taken it away. Browsers send
 // no form without one. The Functions host loses bodies that come in chunks, without a length: a proxy
 // or a gateway on the way does that.
 func (x *Exchange) bodyless() error {
-	x.site.service.Log.WarnContext(x.Request.Context(),
-		"a form came without its body: a proxy or gateway in front of the app sends bodies in chunks, which the Functions host drops; let it send Content-Length",
+	x.site.service.Log.WarnContext(x.Request.Context(), LogBodyless,
+		"cause", "a proxy or gateway in front of the app sends bodies in chunks, which the Functions host drops; let it send Content-Length",
 		"chunked", len(x.Request.TransferEncoding) > 0, "via", gateway(x.Request.Header))
 	return &problem.Error{Code: problem.BodyMissing, Detail: "a form without a body"}
 }
