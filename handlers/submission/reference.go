@@ -32,8 +32,11 @@ const (
 // referenceEpoch is the second from which references count.
 var referenceEpoch = time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC).Unix()
 
-// Reference returns the reference of the id.
+// Reference returns the reference of the id, "" for one of another form.
 func (id ID) Reference() Reference {
+	if id.Issued().IsZero() {
+		return ""
+	}
 	sum := sha256.Sum256([]byte("guestlist reference 1\n" + string(id)))
 	hash := uint64(binary.BigEndian.Uint32(sum[:])) >> (32 - referenceHashBits)
 	seconds := uint64(id.Issued().Unix()-referenceEpoch) & (1<<referenceTimeBits - 1)

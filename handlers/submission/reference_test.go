@@ -70,6 +70,9 @@ func TestNoTwoCharactersOfReferencesLookAlike(t *testing.T) {
 }
 
 func TestTextsThatAreNoReference(t *testing.T) {
+	if got := ID("a").Reference(); got != "" {
+		t.Errorf("an id of another form has the reference %s", got)
+	}
 	for _, text := range []string{"", "3C7K", "3C7K-Q2WX-94T", "3C7K-Q2WX-94TMM", "3C7K-Q2WX-94TO", "3C7K-Q2WX-94T0", "ana@contoso.com", strings.Repeat("0", signedLength)} {
 		reference, err := ParseReference(text)
 		if err == nil || reference != "" {

@@ -69,9 +69,6 @@ func New(config Config) (http.Handler, error) {
 	}
 	pages, err := site.New(config.Service, site.Config{
 		Files: files, Policy: policy, Form: site.Root,
-		// Without a referrer, browsers hide the form's origin too, and old ones have nothing else to
-		// tell where a form comes from.
-		Referrers: "same-origin",
 	})
 	if err != nil {
 		return nil, err

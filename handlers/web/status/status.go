@@ -67,7 +67,8 @@ type status Config
 // mails codes, "prove" with the code. The answer does not depend on the request: 303 (form) or 202
 // (JSON) if the instruction is on the queue, 404 for an id that was not issued here, 422 for a code
 // that is not eight digits. Whether the code is right is told by GET, once the worker has compared
-// it. A code stands in no answer, no address and no log line. An id that the keys of the form did not sign, because it is older
+// it. A code stands in no answer, no address and no log line. An id that the keys of the form did
+// not sign, because it is older
 // than signatures, its key was removed, or the app has no keys, counts if the request is recorded.
 //
 // An id is 128 random bits, given only to the person who signed up. The page asks for no more. It
@@ -79,9 +80,6 @@ func New(config Config) (http.Handler, error) {
 	}
 	pages, err := site.New(config.Service, site.Config{
 		Files: files, Form: config.FormOrigin + site.Root,
-		// As for the form: without a referrer, browsers hide the origin of the page's own forms. The
-		// address still goes to no other site.
-		Referrers: "same-origin",
 	})
 	if err != nil {
 		return nil, err

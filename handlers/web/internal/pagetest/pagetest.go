@@ -347,9 +347,7 @@ func CheckHeaders(t *testing.T, response *http.Response) {
 			t.Errorf("%s: %q, want %q", name, got, want)
 		}
 	}
-	// Our own pages may learn where a form comes from; the address of a status page, which its own
-	// tests look at, is for nobody.
-	if got := response.Header.Get("Referrer-Policy"); got != "same-origin" && got != "no-referrer" {
+	if got := response.Header.Get("Referrer-Policy"); got != "same-origin" {
 		t.Errorf("Referrer-Policy: %q", got)
 	}
 	policy := response.Header.Get("Content-Security-Policy")
