@@ -2,6 +2,7 @@ package site
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"embed"
@@ -57,13 +58,15 @@ type Service struct {
 	Log    *slog.Logger
 }
 
-// Config describes a page. Policy may be missing.
+// Config describes a page. Policy and Referrers may be missing.
 type Config struct {
 	// Files has a folder "page" with the page's templates (*.html), from "head" to "foot", and its
 	// scripts (*.js) and styles (*.css), which follow those of the frame.
 	Files fs.FS
 	// Policy has the Content-Security-Policy's sources beside the page's own parts, by directive.
 	Policy map[string][]string
+	// Referrers is the Referrer-Policy. Default "same-origin".
+	Referrers string
 	// Form is the address of the form, to which problem pages lead.
 	Form string
 }
@@ -109,7 +112,7 @@ func New(service Service, config Config) (*Site, error) {
 	s.script = template.JS(compact(script))
 	// Parsing takes longer than the rest of the start, and nobody waits for a page yet.
 	s.templates = i18n.ByLanguage(func(l i18n.Language) (*template.Template, error) { return s.parse(l.Tag) })
-	s.header = headers(s.policy())
+	s.header = headers(s.policy(), cmp.Or(config.Referrers, "same-origin"))
 	return s, nil
 }
 
@@ -178,13 +181,13 @@ func hashOf(text string) string {
 const permissions = "accelerometer=(), camera=(), display-capture=(), fullscreen=(), geolocation=(), gyroscope=(), microphone=(), midi=(), payment=(), " +
 	"publickey-credentials-get=(), screen-wake-lock=(), usb=()"
 
-func headers(policy string) http.Header {
+func headers(policy, referrers string) http.Header {
 	return http.Header{
 		"Content-Security-Policy": {policy},
 		"Cache-Control":           {"no-store"}, // pages hold what a person typed; shared computers keep caches
 		// No other site learns a page's address. Without any referrer, browsers also hide the origin of
 		// the page's own forms, and old ones have nothing else to tell where a form comes from.
-		"Referrer-Policy":                   {"same-origin"},
+		"Referrer-Policy":                   {referrers},
 		"X-Content-Type-Options":            {"nosniff"},     // JSON is never run as a page
 		"X-Frame-Options":                   {"DENY"},        // frame-ancestors for old browsers
 		"X-Permitted-Cross-Domain-Policies": {"none"},        // documents of other programs load nothing from here
