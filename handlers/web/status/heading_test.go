@@ -97,3 +97,14 @@ func TestButtonThatCopiesLinkIsHiddenWithoutScripts(t *testing.T) {
 		t.Errorf("the button says %q, hidden: %t", pagetest.Text(button), hidden)
 	}
 }
+
+// Between letters of Arabic, groups of digits and of letters would change places.
+func TestReferenceRunsFromLeftToRight(t *testing.T) {
+	id := newID(t, pagetest.Morning)
+	h, _ := newStatus(t, &fakeRequests{known: id, progress: request.Progress{Stage: request.StageFinished}})
+	response := askWith(h, id, "lang=ar")
+	doc := pagetest.CheckPage(t, response, pagetest.Body(t, response))
+	if reference := doc.First("code"); reference == nil || pagetest.Attribute(reference, "dir") != "ltr" {
+		t.Error("the reference has no direction of its own")
+	}
+}

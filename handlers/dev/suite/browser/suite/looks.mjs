@@ -41,6 +41,10 @@ for (const tag of languages) {
 			await page.locator("#progress[data-state=finished]").waitFor({ state: "attached" });
 			await page.locator("details.withdraw summary").click();
 			await fits(page, `the status page in ${tag}`);
+			// The narrowest window in which the steps stand side by side.
+			await page.setViewportSize({ width: 480, height: 900 });
+			await fits(page, `the status page in ${tag}, 480 px wide`);
+			assert.equal((await boxOf(page, ".way li:first-child")).y, (await boxOf(page, ".way li:last-child")).y, "steps side by side");
 		}, { language: tag, size: phone, statuses: [422] });
 	});
 }
@@ -58,9 +62,10 @@ test("the names stand side by side from 30rem, and below each other on a phone",
 			near(beside ? family.right : given.right, email.right, `the right edge at ${width} px`);
 		}
 		// An error of one leaves the fields in one line.
-		await page.locator("#givenName").focus();
+		await page.locator("#givenName").fill("x".repeat(65));
 		await page.keyboard.press("Tab");
 		await errorOf(page, "givenName").waitFor();
+		near((await boxOf(page, "label[for=givenName]")).y, (await boxOf(page, "label[for=familyName]")).y, "labels beside an error");
 		near((await boxOf(page, "#givenName")).bottom, (await boxOf(page, "#familyName")).bottom, "fields beside an error");
 	});
 });
@@ -84,11 +89,13 @@ test("on a phone the button is as wide as the fields, and the steps are folded a
 });
 
 test("on a desktop the heading of the steps is in line with that of the card", async () => {
-	await visit(async (page) => {
-		await page.goto(form);
-		near(await lineOf(page, "#steps-title"), await lineOf(page, "#form legend"), "the headings");
-		assert.equal(await page.locator("details.folded").isVisible(), false);
-	}, { size: desktop });
+	for (const language of languages) {
+		await visit(async (page) => {
+			await page.goto(form);
+			near(await lineOf(page, "#steps-title"), await lineOf(page, "#form legend"), `the headings in ${language}`);
+			assert.equal(await page.locator("details.folded").isVisible(), false);
+		}, { size: desktop, language });
+	}
 });
 
 test("the list of countries is drawn like the fields, and the languages have a caret", async () => {
