@@ -25,7 +25,7 @@ type Cursor struct {
 }
 
 // Search says which requests a sweep looks for, besides those that are [Brief.Unreadable], wait for
-// a proof of their mailbox, or are owed a mail.
+// a proof of their mailbox or for a person, or are owed a mail.
 type Search struct {
 	// Expired is before when finished requests must have been changed last for their personal data
 	// to be erased. The zero time is never.
@@ -40,6 +40,7 @@ type Brief struct {
 	State          State
 	Since, Changed time.Time
 	OwedSince      time.Time // zero if the request is owed no mail
+	Stage          time.Time // when the present stage of a request in Review began; zero if not known
 	// Fault says why the request can't be read, without values; empty if it can be.
 	Fault string
 }
@@ -62,7 +63,8 @@ func (b Brief) Unreadable() bool { return b.Fault != "" && !b.State.Finished() }
 // Finds reports whether the search looks for the request; personal says whether that holds personal
 // data.
 func (s Search) Finds(b Brief, personal bool) bool {
-	return s.IsOverdue(b) || b.Unreadable() || s.Expires(b) && personal || b.State == Proving || !b.OwedSince.IsZero()
+	return s.IsOverdue(b) || b.Unreadable() || s.Expires(b) && personal || b.State == Proving || b.State == Review ||
+		!b.OwedSince.IsZero()
 }
 
 // Page is a part of a table.
@@ -99,6 +101,9 @@ type Tally struct {
 	Proving   int       `json:"proving,omitempty"`
 	Owed      int       `json:"owed,omitempty"`
 	OwedSince time.Time `json:"owedSince,omitzero"`
+	// Compared is up to which request the index of what waits for people was compared with the
+	// requests.
+	Compared submission.ID `json:"compared,omitempty"`
 }
 
 // Sweep is the record of the sweep.

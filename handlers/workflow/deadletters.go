@@ -96,7 +96,7 @@ func (w *Worker) settle(ctx context.Context, message submission.Message) error {
 	case !r.AtRest():
 		return w.delayTroubled(ctx, r)
 	}
-	return nil
+	return w.mendReview(ctx, r)
 }
 
 // settleWish records a wish that changes anything, and makes its request due. The due entry goes

@@ -114,6 +114,12 @@ func (j *job) save(ctx context.Context) error {
 	}
 	events := j.Events
 	err = j.Save(ctx, j.config.Store)
+	if problem.CodeOf(err) == problem.Conflict && j.Request.State == request.Review {
+		taken := j.takeBackListing(ctx)
+		if taken != nil {
+			return taken
+		}
+	}
 	if err != nil {
 		return err
 	}

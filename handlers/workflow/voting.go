@@ -120,7 +120,7 @@ func (j *job) receiveBallot(ctx context.Context, ballot request.Ballot) (goesOn 
 	case ballot.Seen != r.Mark() || ballot.Stage != v.Stage:
 		return false, j.ignore(ctx, "vote-stale", "somebody voted on what has changed since; it has to be looked at anew")
 	case slices.ContainsFunc(v.Ballots, func(b request.Ballot) bool { return b.By == ballot.By }):
-		return false, nil
+		return true, nil // the message has come again, since it could not be noted when to go on
 	case len(v.Ballots) >= request.MaxBallots:
 		return false, problem.New(problem.RecordUnreadable, "%d votes wait already", len(v.Ballots))
 	}

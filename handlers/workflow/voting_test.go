@@ -530,3 +530,63 @@ func TestBallotOfUnreadableRequestIsPutBackForDays(t *testing.T) {
 		t.Errorf("%d dead letters, %d put back", len(letters), len(a.put))
 	}
 }
+
+// TestSweepMendsIndex: somebody has changed the table, or calls have overtaken each other.
+func TestSweepMendsIndex(t *testing.T) {
+	since := time.Date(2026, 5, 1, 0, 0, 0, 0, time.UTC)
+	tests := map[string]func(a *assembly, id submission.ID){
+		"an entry is gone": func(a *assembly, id submission.ID) {
+			ok(a.t, a.store.UnlistReview(a.t.Context(), id, a.load(id).Reviewing.Since))
+		},
+		"an entry is of another stage": func(a *assembly, id submission.ID) {
+			entry := a.load(id).WaitingReview()
+			entry.Since, entry.Stage = since, 2
+			ok(a.t, a.store.ListReview(a.t.Context(), entry))
+		},
+		"an older version has stored the request": func(a *assembly, id submission.ID) {
+			r := a.load(id)
+			ok(a.t, a.store.UnlistReview(a.t.Context(), id, r.Reviewing.Since))
+			r.Reviewing, r.Due = nil, time.Time{}
+			must(a.store.Save(a.t.Context(), r, nil))(a.t)
+		},
+		"an entry is of nobody": func(a *assembly, _ submission.ID) {
+			ok(a.t, a.store.ListReview(a.t.Context(), request.WaitingReview{ID: a.newID(a.now), Stage: 1, Since: since}))
+		},
+		"an entry is of a request that was decided": func(a *assembly, id submission.ID) {
+			r := a.load(id)
+			other := a.submit("bo@contoso.com")
+			a.row("contoso.com", "ask", "Action", "deny")
+			a.settleMinutes(5)
+			entry := r.WaitingReview()
+			entry.ID = other
+			ok(a.t, a.store.ListReview(a.t.Context(), entry))
+		},
+	}
+	for name, spoil := range tests {
+		t.Run(name, func(t *testing.T) {
+			a := newAssembly(t)
+			id := a.waiting("Approvers", paula)
+			spoil(a, id)
+			a.settle(3)
+			a.wantListed(id)
+		})
+	}
+}
+
+// TestVoteIsAppliedThoughNothingCanWait: the directory is silent while the table of what waits is
+// gone, so that it could not be noted when to go on.
+func TestVoteIsAppliedThoughNothingCanWait(t *testing.T) {
+	a := newAssembly(t)
+	id := a.waiting()
+	a.people.Before = func(string) error { return problem.New(request.DirectoryUnavailable, "silent") }
+	a.on("Wait", before, -1, fails)
+	ballot := a.ballot(id, rita, true)
+	if a.vote(ballot) == nil {
+		t.Fatal("the message may be forgotten")
+	}
+	a.people.Before = nil
+	a.interrupt = nil
+	ok(t, a.vote(ballot))
+	a.settle(1)
+	a.wantState(id, request.Done)
+}

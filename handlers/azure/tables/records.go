@@ -64,6 +64,9 @@ func decodeBrief(r row, undecoded error) request.Brief {
 	if record.State.Known() {
 		b.State = record.State
 	}
+	if record.State == request.Review && record.Reviewing != nil {
+		b.Stage = record.Reviewing.Since
+	}
 	if columns.err != nil {
 		b.Fault = columns.faults[0]
 	}

@@ -58,7 +58,7 @@ var surroundings = []event{
 
 // allEvents returns all unkind events.
 func allEvents() []event {
-	return slices.Concat(slices.Concat(events...), outageEvents, storedEvents, recordEvents, mailEvents)
+	return slices.Concat(slices.Concat(events...), outageEvents, storedEvents, recordEvents, mailEvents, voteEvents)
 }
 
 // Events returns the names of all unkind events.

@@ -53,6 +53,13 @@ const (
 	lawTries     Law = "tries"
 )
 
+// The laws about people who vote.
+const (
+	lawVotes  Law = "votes"
+	lawStages Law = "stages"
+	lawListed Law = "listed"
+)
+
 // The laws about strangers.
 const (
 	lawVoid Law = "void"
@@ -191,6 +198,11 @@ var laws = map[Law]string{
 		"record can't be read.",
 	lawTries: "A code that is typed counts whatever the state of the request, and the count never goes back " +
 		"unless a person takes the request up again.",
+	lawVotes: "A vote counts only if somebody cast it who decides at that stage at the moment when it is " +
+		"applied, once for each person. One that can't be applied yet is applied in the end.",
+	lawStages: "Nobody is invited by votes without the yes of as many different people as there are stages. A " +
+		"no is final, and nothing expires before its time.",
+	lawListed: "Every request that waits for a person is in the index of what waits, as it is recorded.",
 	lawStopped: "While an admin's stop stands, no invitation gets a turn, and none is sent or mailed for " +
 		"longer than one that had its turn can take. Only a person ends the stop.",
 }

@@ -414,7 +414,7 @@ func (r *run) savedDebt(by *call, before, after request.Request, events []reques
 		return
 	case invited && (!sent.Arrives() || after.Vanished > 0):
 		owe(request.InvitationMail)
-	case after.State == request.Denied && before.State != request.Denied && r.proved[id]:
+	case after.State == request.Denied && before.State != request.Denied && r.proved[id] && !expires(events):
 		owe(request.DecisionMail)
 	case after.Owed.Kind != "" && after.Owed.Kind != before.Owed.Kind:
 		owe(after.Owed.Kind)
@@ -425,6 +425,11 @@ func (r *run) savedDebt(by *call, before, after request.Request, events []reques
 	if after.Owed.Kind != "" && after.Owed.Kind == before.Owed.Kind && !after.Mail(after.Owed.Kind).Open() {
 		r.wantSoon(after)
 	}
+}
+
+// expires reports whether the events say that nobody has decided in time: then nobody has said no.
+func expires(events []request.Event) bool {
+	return slices.ContainsFunc(events, func(e request.Event) bool { return e.What == "expired" })
 }
 
 // paidDebt checks why a mail is owed no more.

@@ -107,7 +107,7 @@ type upkeepRun struct {
 func (u *upkeepRun) operated(op string, err error) {
 	switch {
 	// Somebody else has changed it meanwhile, or the answer to the first attempt was lost.
-	case problem.CodeOf(err) == problem.Conflict:
+	case problem.CodeOf(err) == problem.Conflict, problem.CodeOf(err) == problem.NotFound:
 	case problem.CodeOf(err) == problem.RecordUnreadable: // it was read, and can't be understood
 	case err != nil:
 		if u.failed == nil {
@@ -146,6 +146,9 @@ func (r *run) heartbeat(record slog.Record) {
 	switch record.Message {
 	case workflow.LogQueues:
 		for _, m := range r.messages {
+			if m.ballot != nil {
+				continue
+			}
 			if m.dead {
 				number["poison"]--
 			} else {
@@ -183,7 +186,7 @@ func (r *run) needless(m *message, record request.Request) bool {
 
 // wantGivenUp checks that a wish is stored, or kept, before its dead letter is deleted.
 func (r *run) wantGivenUp(m *message, by *call) {
-	if !m.dead || m.Kind == submission.Advance {
+	if !m.dead || m.Kind == submission.Advance || m.Kind == ballotKind {
 		return // wantAccounted checks sign-ups
 	}
 	if r.madeUp[m.ID] {

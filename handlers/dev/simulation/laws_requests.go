@@ -53,6 +53,7 @@ func (r *run) saved(
 	r.savedHistory(by, before, existed, after, events)
 	r.savedErasure(before, after)
 	r.savedTrouble(by, before, after, events)
+	r.savedVotes(by, before, after)
 	r.savedDecision(by, before, existed, after)
 	if r.mails != nil {
 		r.savedProof(by, before, after)
@@ -84,7 +85,7 @@ func (r *run) savedHistory(
 	guestless := before.State == request.Done &&
 		(r.skewed() || !r.holds(holding{before.GuestID, r.address[before.ID]}, by.begunAt))
 	if existed && before.State.Ended() && before.State != after.State && !guestless &&
-		!by.on.admin && !after.Withdrawal.Open() {
+		!by.on.admin && !after.Withdrawal.Open() && before.State != request.Review {
 		r.breach(lawEnds, "%s was %s and goes on by itself", name, before.State)
 	}
 }
@@ -126,7 +127,7 @@ func (r *run) savedDecision(by *call, before request.Request, existed bool, afte
 		r.wantNoBan(by, after)
 		r.wantOfOneMoment(by, after, *after.Decision)
 	}
-	if before.Approval == nil && after.Approval != nil && !by.on.admin {
+	if before.Approval == nil && after.Approval != nil && !by.on.admin && after.Approval.Stages == 0 {
 		r.breach(lawDecided, "%s is approved, but not by a person", name)
 	}
 	if by.on.admin {
@@ -222,7 +223,8 @@ func (r *run) savedWait(by *call, before, after request.Request) {
 	if !after.Due.IsZero() && !waits && !follows {
 		r.breach(lawAccounted, "%s waits without a due entry", name)
 	}
-	reminded := after.OnlyLooks() && after.Due.Equal(after.RemindAt)
+	reminded := after.OnlyLooks() && after.Due.Equal(after.RemindAt) ||
+		after.State == request.Review && after.Reviewing != nil && after.Due.Equal(after.Reviewing.Next)
 	if after.Due.Sub(by.on.clock(r.now)) > longestWait && !r.skewed() && !reminded {
 		r.breach(lawBound, "%s waits until %s", name, after.Due)
 	}
@@ -409,6 +411,7 @@ func (r *run) judge() {
 	}
 	r.judgeSeats()
 	r.judgeMails()
+	r.judgeReviews()
 	r.judgeMarks()
 	r.judgeGuests()
 	if r.alerts > r.counts.Openings ||

@@ -20,18 +20,20 @@ const (
 	tenantTable
 	seatsTable
 	poisonTable
+	reviewsTable
 	queuePuts
 	queueService // receiving, deleting and what the host puts on the queues
 
 	allTables = requestsTable | guestsTable | waitingTable | policiesTable | tenantTable |
-		seatsTable | poisonTable
+		seatsTable | poisonTable | reviewsTable
 	allQueues = queuePuts | queueService
 )
 
 var partNames = map[part]string{
 	requestsTable: "Requests", guestsTable: "Guests", waitingTable: "Waiting",
 	policiesTable: "Policies", tenantTable: "Tenant", seatsTable: "Seats", poisonTable: "Poison",
-	allTables: "all tables", queueService: "the queue service", allQueues: "both queues",
+	reviewsTable: "Reviews",
+	allTables:    "all tables", queueService: "the queue service", allQueues: "both queues",
 	allTables | allQueues: "all storage", allTables | queuePuts: "all tables, and puts",
 }
 
@@ -53,7 +55,8 @@ var partOf = map[string]part{
 	"Used": seatsTable, "TakeSeat": seatsTable, "HoldsSeat": seatsTable, "ReleaseSeat": seatsTable,
 	"KeepDeadLetter": poisonTable, "AllDeadLetters": poisonTable, "DropDeadLetter": poisonTable,
 	"ForgetDeadLetters": poisonTable,
-	"Put":               queuePuts,
+	"ListReview":        reviewsTable, "UnlistReview": reviewsTable, "WaitingReviews": reviewsTable,
+	"Put": queuePuts,
 }
 
 // An outage is a time in which parts of storage are gone. The zero outage is over.
@@ -72,7 +75,7 @@ type outage struct {
 var outageEvents = []event{
 	{name: "table gone", plan: func(r *run) {
 		r.planOutage(pick(r.random, requestsTable, requestsTable, guestsTable, waitingTable,
-			waitingTable, policiesTable, tenantTable, seatsTable, poisonTable))
+			waitingTable, policiesTable, tenantTable, seatsTable, poisonTable, reviewsTable))
 	}},
 	{name: "tables gone", plan: func(r *run) { r.planOutage(allTables) }},
 	{name: "queues gone", plan: func(r *run) {

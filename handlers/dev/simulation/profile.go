@@ -57,6 +57,7 @@ func newProfile(random *rand.Rand, only string, mails *mailing) *profile {
 func (r *run) prepare() {
 	r.upkeepAt = r.now.Truncate(time.Minute).Add(time.Minute)
 	r.prepareMails()
+	r.prepareStaff()
 	r.bootAll(r.profile.instances)
 	for _, e := range r.events {
 		r.happened("event: %s", e.name)
@@ -142,6 +143,8 @@ func (r *run) prepareRows() {
 	for _, row := range []map[string]any{columns, review, deny} {
 		r.askForProof(row)
 	}
+	r.askPeople(columns)
+	r.askPeople(review)
 	r.row(trusted, "trusted", columns)
 	r.row(reviewed, "reviewed", review)
 	r.row(denied, "denied", deny)

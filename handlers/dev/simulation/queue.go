@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"time"
 
+	"guestlist/handlers/request"
 	"guestlist/handlers/request/memstore"
 	"guestlist/handlers/submission"
 )
@@ -33,6 +34,8 @@ type message struct {
 	forgetful bool  // its invisibility will not be renewed
 	// passedOver says that the host calls no function for it any more.
 	passedOver bool
+	// ballot is what a message of ballotKind has in place of its Message.
+	ballot *request.CastBallot
 }
 
 // put puts a message on a queue.
@@ -61,6 +64,16 @@ type queues struct{ *run }
 
 // Put implements [request.Queues].
 func (q queues) Put(_ context.Context, queue string, encoded []byte, delay time.Duration) error {
+	if queue == request.DecisionsQueue {
+		ballot, err := request.DecodeBallot(encoded)
+		if err != nil {
+			return err
+		}
+		return store(q).do("Put", func() error {
+			q.putBallot(ballot, false, q.now.Add(delay))
+			return nil
+		})
+	}
 	content, err := submission.DecodeMessage(encoded)
 	if err != nil {
 		return err
@@ -78,7 +91,7 @@ func (q queues) Length(_ context.Context, queue string) (n int, exists bool, err
 		return 0, false, errStorage
 	}
 	for _, m := range q.messages {
-		if m.dead == (queue == submission.PoisonQueue) {
+		if m.ballot == nil && m.dead == (queue == submission.PoisonQueue) {
 			n++
 		}
 	}
@@ -118,6 +131,18 @@ func (r *run) deliver(m *message, on *instance) {
 			return on.worker.GiveUp(r.context, strconv.Itoa(m.number), encoded)
 		}
 	}
+	if m.ballot != nil {
+		body = func() error { return on.worker.Vote(r.context, strconv.Itoa(m.number), *m.ballot) }
+		if m.dead {
+			body = func() error {
+				encoded, err := m.ballot.Encode()
+				if err != nil {
+					return err
+				}
+				return on.worker.GiveUpVote(r.context, strconv.Itoa(m.number), encoded)
+			}
+		}
+	}
 	var c *call
 	c = r.start(on, name, m.ID, body, func(result error) {
 		if result == nil {
@@ -139,7 +164,7 @@ func (r *run) deliver(m *message, on *instance) {
 	c.kind, c.returns, c.code, c.deadLetter = m.Kind, m.Returns, m.Code, m.dead
 	record := r.recorded[m.ID]
 	if !m.dead && record.AtRest() && (m.Kind == submission.Resend && record.NoMail() != "" ||
-		m.Kind != submission.Advance && m.Kind != submission.Prove && !record.Erased.IsZero()) {
+		m.Kind != submission.Advance && m.Kind != submission.Prove && m.ballot == nil && !record.Erased.IsZero()) {
 		c.idle = record.Version
 	}
 }
@@ -154,6 +179,9 @@ func (r *run) acknowledge(m *message, receipt int, by *call) {
 	r.wantInstruction(m)
 	if m.Submission != nil && r.spoiling(memstore.Record{Request: m.ID}) != nil {
 		r.unheard[m.ID] = true
+	}
+	if m.ballot != nil && m.dead {
+		r.wantVoteKept(m)
 	}
 	r.wantGivenUp(m, by)
 	if r.isGone(queueService) || r.misfortune(30) {
@@ -187,6 +215,15 @@ func (r *run) toDeadLetters(m *message) {
 		return
 	}
 	r.happened("message %d becomes a dead letter", m.number)
+	if m.ballot != nil {
+		r.putBallot(*m.ballot, true, r.now)
+		if r.misfortune(10) {
+			m.visible = r.now.Add(invisibility)
+			return
+		}
+		r.delete(m)
+		return
+	}
 	r.deadLettered[m.ID] = true
 	if _, troubled := r.deadSince[m.ID]; !troubled {
 		r.deadSince[m.ID] = r.now

@@ -4,7 +4,6 @@ import (
 	"context"
 	"time"
 
-	"guestlist/handlers/problem"
 	"guestlist/handlers/request"
 	"guestlist/handlers/submission"
 )
@@ -23,21 +22,4 @@ func (s store) WaitingReviews(_ context.Context, after, last submission.ID, limi
 	return get(s, "WaitingReviews", func() ([]request.WaitingReview, error) {
 		return s.memory.WaitingReviews(s.context, after, last, limit)
 	})
-}
-
-// people are the users of the tenant who decide, as a worker sees them.
-type people struct{ *run }
-
-func (p people) Person(context.Context, string) (request.Person, error) {
-	return request.Person{}, problem.New(problem.NotFound, "nobody decides yet")
-}
-
-func (p people) MemberOf(context.Context, string, []string) ([]string, error) { return nil, nil }
-
-func (p people) Principals(context.Context, []string) (map[string]request.Principal, error) {
-	return nil, nil
-}
-
-func (p people) Addressees(context.Context, []string, int) (request.Addressees, error) {
-	return request.Addressees{}, nil
 }

@@ -150,6 +150,7 @@ type run struct {
 	refusals     map[submission.ID]int            // by what may be about the tenant
 
 	mailBook
+	voteBook
 
 	// guests are those whom rows with limits brought in, by the request.
 	guests map[policy.RowKey]map[submission.ID]*tenantUser
@@ -266,6 +267,10 @@ func (s *Simulator) start(seed uint64, tracing bool) Outcome {
 	p.events = append(p.events, chooseOutages(seed, s.Only)...)
 	p.events = append(p.events, chooseApart(storedEvents, seed, 0x73746f726564, 5, s.Only)...)
 	p.events = append(p.events, chooseApart(recordEvents, seed, 0x7265636f726473, 12, s.Only)...)
+	for _, e := range chooseApart(voteEvents, seed, 0x766f746573, 6, s.Only) {
+		p.events = append(p.events, e)
+		e.shape(rand.New(rand.NewPCG(seed, 0x7368617065)), p)
+	}
 	r := s.newRun(random, p)
 	r.tracing = tracing
 	start := time.Duration(random.Int64N(int64(24 * time.Hour)))

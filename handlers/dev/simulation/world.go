@@ -48,6 +48,7 @@ type config struct {
 	pace      request.Pace
 	lease     time.Duration
 	retention time.Duration
+	within    int // days for a decision
 }
 
 const month = 30 * 24 * time.Hour
@@ -56,11 +57,11 @@ const month = 30 * 24 * time.Hour
 // invitation is sent, one half, and stragglerWait together: with a shorter one a worker may
 // search the directory while an invitation is still on its way.
 var configs = []config{
-	{request.Pace{}, 2 * time.Minute, 0},
-	{request.Pace{Daily: 1}, 2 * time.Minute, 0},
-	{request.Pace{Daily: 2, Spacing: time.Second}, 2 * time.Minute, month},
-	{request.Pace{Spacing: 30 * time.Second}, 2 * time.Minute, 0},
-	{request.Pace{Daily: 80, Spacing: time.Second}, 45 * time.Second, month},
+	{pace: request.Pace{}, lease: 2 * time.Minute, retention: 0},
+	{pace: request.Pace{Daily: 1}, lease: 2 * time.Minute, retention: 0},
+	{pace: request.Pace{Daily: 2, Spacing: time.Second}, lease: 2 * time.Minute, retention: month},
+	{pace: request.Pace{Spacing: 30 * time.Second}, lease: 2 * time.Minute, retention: 0},
+	{pace: request.Pace{Daily: 80, Spacing: time.Second}, lease: 45 * time.Second, retention: month},
 }
 
 // NewSimulator returns a Simulator.
@@ -93,6 +94,7 @@ func (r *run) boot(on *instance) {
 		Records: store{r}, Strays: store{r}, MailStore: store{r}, Reviews: store{r}, People: people{r},
 		Queues:    queues{r},
 		Directory: directory{r, callTimeout}, Users: directory{r, callTimeout},
+		Reviewers: reviewers, DecideWithin: r.config.within,
 		Pace:        r.config.pace,
 		Pressure:    pressure,
 		Retention:   r.config.retention,

@@ -23,6 +23,9 @@ func (s *Store) ScanRequests(
 		for _, id := range atMost(limit, ids) {
 			r := s.requests[id]
 			b := request.Brief{ID: id, State: r.State, Since: r.Since, Changed: r.Changed, OwedSince: r.Owed.Since}
+			if r.State == request.Review && r.Reviewing != nil {
+				b.Stage = r.Reviewing.Since
+			}
 			switch s.spoilt[Record{Request: id}] {
 			case someColumn:
 				b.Fault = "a column is not what it should be"

@@ -118,9 +118,22 @@ var recordTests = map[string]func(*testing.T, Store){
 		wantSame(t, "after an id", ordered[4:5], page.Found)
 	},
 
+	"a scan finds what waits for a person": func(t *testing.T, store Store) {
+		id := putRequest(t, store, request.Review, start, false)
+		r := must(store.Load(t.Context(), id))(t)
+		r.Reviewing = &request.Reviewing{Stage: 1, Since: stored}
+		must(store.Save(t.Context(), r, nil))(t)
+		older := putRequest(t, store, request.Review, start, false)
+		stages := map[submission.ID]time.Time{}
+		for _, b := range scanAll(t, store, request.Search{}, 1) {
+			stages[b.ID] = b.Stage
+		}
+		wantSame(t, "the stages", map[submission.ID]time.Time{id: stored, older: {}}, stages)
+	},
+
 	"a scan for nothing ends": func(t *testing.T, store Store) {
-		putRequest(t, store, request.Review, start, false)
-		for _, search := range []request.Search{{}, {Overdue: map[request.State]time.Time{request.Review: {}}}} {
+		putRequest(t, store, request.Parked, start, false)
+		for _, search := range []request.Search{{}, {Overdue: map[request.State]time.Time{request.Parked: {}}}} {
 			wantSame(t, "what is found", []request.Brief(nil), scanAll(t, store, search, 10))
 		}
 	},

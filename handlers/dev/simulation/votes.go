@@ -1,0 +1,423 @@
+package simulation
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"time"
+
+	"guestlist/handlers/problem"
+	"guestlist/handlers/request"
+	"guestlist/handlers/request/mempeople"
+	"guestlist/handlers/submission"
+)
+
+// The people who decide, and two who do not, and their groups.
+const (
+	reviewers = "dddddddd-0000-4000-8000-000000000001"
+	approvers = "dddddddd-0000-4000-8000-000000000002"
+)
+
+// staff are the object ids of the people of the tenant: a reviewer, two approvers of whom the second
+// is one by a group, a second approver, one who is asked after a while, and two who decide nothing.
+var staff = []string{
+	"cccccccc-0000-4000-8000-000000000001", "cccccccc-0000-4000-8000-000000000002",
+	"cccccccc-0000-4000-8000-000000000003", "cccccccc-0000-4000-8000-000000000004",
+	"cccccccc-0000-4000-8000-000000000005", "cccccccc-0000-4000-8000-000000000006",
+	"cccccccc-0000-4000-8000-000000000007",
+}
+
+// ballotKind is the kind of a message with a ballot, which is on queues of its own.
+const ballotKind submission.Kind = "ballot"
+
+// voteEvents are about people who vote.
+var voteEvents = []event{
+	{name: "people vote", shape: shapeVotes, plan: (*run).planVotes},
+	{name: "people vote late", shape: shapeVotes, plan: (*run).planLateVotes},
+	{name: "votes forged", shape: shapeVotes, plan: (*run).planForgedVotes},
+	{name: "people leave", shape: shapeVotes, plan: (*run).planLeaving},
+	{name: "directory silent about people", shape: shapeVotes, plan: (*run).planSilentStaff},
+}
+
+// voteBook is what the laws about votes know.
+type voteBook struct {
+	office *mempeople.People
+	// votes says that people vote in the schedule.
+	votes bool
+	// staffAt is when somebody, or a group, last changed, as the number of a happening.
+	staffAt     int
+	silentUntil time.Time // until when the directory says nothing about people
+	// cast are the ballots for each request, with the numbers of the happenings at which they were.
+	cast map[submission.ID][]castBallot
+}
+
+type castBallot struct {
+	request.CastBallot
+	at int
+}
+
+func shapeVotes(random *rand.Rand, p *profile) {
+	p.config.within = pick(random, 0, 1, 2)
+	p.acts = min(p.acts, 1)
+}
+
+// prepareStaff hires everybody.
+func (r *run) prepareStaff() {
+	r.office, r.cast = &mempeople.People{}, map[submission.ID][]castBallot{}
+	for i, id := range staff {
+		r.office.SetUser(mempeople.User{ID: id, Name: fmt.Sprint("p", i), Mail: fmt.Sprintf("p%d@wingtip.example", i)})
+	}
+	r.office.SetGroup(mempeople.Group{ID: reviewers, Members: staff[:1]})
+	r.office.SetGroup(mempeople.Group{ID: approvers, Members: staff[2:3]})
+}
+
+// askPeople adds to a row who decides, in a schedule in which people vote.
+func (r *run) askPeople(columns map[string]any) {
+	if !r.votes {
+		return
+	}
+	if r.chance(2) {
+		columns["Approvers"] = pick(r.random, staff[1], staff[1]+" "+approvers, approvers)
+	}
+	if r.chance(3) {
+		columns["SecondApprovers"] = pick(r.random, staff[3], staff[1]+" "+staff[3])
+	}
+	if r.chance(4) {
+		columns["EscalateAfter"], columns["EscalateTo"] = int32(1), staff[4]
+	}
+	if r.chance(4) {
+		columns["DecideWithin"] = int32(1 + r.random.IntN(3))
+	}
+	if columns["Groups"] == nil && r.chance(2) {
+		columns["Groups"] = groupOne
+	}
+}
+
+// planVotes lets people vote on what waits.
+func (r *run) planVotes() {
+	r.votes = true
+	for range 4 + r.random.IntN(12) {
+		r.plan(r.now.Add(r.soon(40*time.Hour)), func() { r.castBallot(false) })
+	}
+	for range 1 + r.random.IntN(3) {
+		address := pick(r.random, addresses[reviewed]...)
+		r.plan(r.now.Add(r.soon(2*time.Hour)), func() { r.enqueue(address) })
+	}
+	r.plan(r.now.Add(r.soon(10*time.Hour)), func() {
+		columns := map[string]any{"Action": pick(r.random, "review", "review", "invite", "deny")}
+		r.askPeople(columns)
+		r.askForProof(columns)
+		r.row(reviewed, "reviewed", columns)
+		r.happened("the row of what waits is edited")
+	})
+}
+
+// planLateVotes lets people vote on what has changed since they saw it.
+func (r *run) planLateVotes() {
+	r.planVotes()
+	for range 3 + r.random.IntN(6) {
+		r.plan(r.now.Add(r.soon(60*time.Hour)), func() { r.castBallot(true) })
+	}
+}
+
+// planForgedVotes lets somebody who may send to the queue vote as anybody.
+func (r *run) planForgedVotes() {
+	r.planVotes()
+	for range 5 + r.random.IntN(40) {
+		r.plan(r.now.Add(r.soon(30*time.Hour)), func() {
+			if len(r.requests) > 0 {
+				id := pick(r.random, r.requests...)
+				r.vote(id, fmt.Sprintf("eeeeeeee-0000-4000-8000-%012d", r.random.IntN(50)), r.recorded[id])
+			}
+		})
+	}
+}
+
+// planLeaving lets people leave, or groups lose members, and maybe come back.
+func (r *run) planLeaving() {
+	r.planVotes()
+	for range 1 + r.random.IntN(4) {
+		r.plan(r.now.Add(r.soon(20*time.Hour)), func() {
+			r.staffChanges()
+			if r.chance(2) {
+				r.plan(r.now.Add(r.soon(10*time.Hour)), func() {
+					r.happened("everybody is back")
+					r.hire()
+				})
+			}
+		})
+	}
+}
+
+func (r *run) hire() {
+	for i, id := range staff {
+		r.office.SetUser(mempeople.User{ID: id, Name: fmt.Sprint("p", i), Mail: fmt.Sprintf("p%d@wingtip.example", i)})
+	}
+	r.office.SetGroup(mempeople.Group{ID: reviewers, Members: staff[:1]})
+	r.office.SetGroup(mempeople.Group{ID: approvers, Members: staff[2:3]})
+	r.staffAt = r.happenings
+}
+
+func (r *run) staffChanges() {
+	id := pick(r.random, staff[:5]...)
+	switch r.random.IntN(4) {
+	case 0:
+		r.happened("%s is disabled", id)
+		r.office.SetUser(mempeople.User{ID: id, Disabled: true})
+	case 1:
+		r.happened("%s leaves", id)
+		r.office.Remove(id)
+	case 2:
+		r.happened("the reviewers are others")
+		r.office.SetGroup(mempeople.Group{ID: reviewers, Members: []string{pick(r.random, staff...)}})
+	default:
+		r.happened("the approvers are others")
+		r.office.SetGroup(mempeople.Group{ID: approvers, Members: []string{pick(r.random, staff...)}})
+	}
+	r.staffAt = r.happenings
+}
+
+// planSilentStaff lets the directory say nothing about people for hours.
+func (r *run) planSilentStaff() {
+	r.planVotes()
+	r.plan(r.now.Add(r.soon(5*time.Hour)), func() {
+		r.silentUntil = r.now.Add(time.Minute + r.soon(20*time.Hour))
+		r.happened("the directory says nothing about people until %s", r.silentUntil.Format("02 15:04"))
+	})
+}
+
+// castBallot lets somebody vote, mostly on a request that waits for that; late, on what it was like
+// some time before.
+func (r *run) castBallot(late bool) {
+	var waiting []submission.ID
+	for _, id := range r.requests {
+		if r.recorded[id].State == request.Review {
+			waiting = append(waiting, id)
+		}
+	}
+	if len(waiting) == 0 || r.chance(5) {
+		waiting = r.requests
+	}
+	if len(waiting) == 0 {
+		return
+	}
+	id, seen := pick(r.random, waiting...), request.Request{}
+	seen = r.recorded[id]
+	person := pick(r.random, staff...)
+	if !late {
+		r.vote(id, person, seen)
+		return
+	}
+	r.plan(r.now.Add(r.soon(20*time.Hour)), func() { r.vote(id, person, seen) })
+}
+
+// vote puts a ballot of the person on the queue, about the request as it was seen.
+func (r *run) vote(id submission.ID, person string, seen request.Request) {
+	if r.isGone(queueService) || seen.Reviewing == nil {
+		return
+	}
+	ballot := request.CastBallot{ID: id, Ballot: request.Ballot{
+		Seen: seen.Reviewing.Since.UTC().Format(time.RFC3339Nano), Stage: seen.Reviewing.Stage, By: person, Name: "Somebody",
+		Yes: !r.chance(4), Cast: r.now,
+	}}
+	if !ballot.Yes {
+		ballot.Reason = "not known here"
+	}
+	ballot, err := ballot.Check()
+	if err != nil {
+		r.breach(lawInternal, "no ballot: %v", err)
+		return
+	}
+	r.happened("%s votes on %s, yes: %t", person, r.nameOf(id), ballot.Yes)
+	r.cast[id] = append(r.cast[id], castBallot{ballot, r.happenings})
+	r.putBallot(ballot, false, r.now.Add(r.lateness()))
+	if r.misfortune(10) {
+		r.putBallot(ballot, false, r.now.Add(r.lateness()))
+	}
+}
+
+func (r *run) putBallot(ballot request.CastBallot, dead bool, visible time.Time) {
+	r.messages = append(r.messages, &message{
+		number:  len(r.messages) + 1 + r.deleted,
+		Message: submission.Message{ID: ballot.ID, Kind: ballotKind}, ballot: &ballot, dead: dead, visible: visible,
+	})
+}
+
+// people are the users of the tenant who decide, as a worker sees them.
+type people struct{ *run }
+
+func (p people) do(op string, effect func() error) error {
+	return directory{p.run, callTimeout}.do(op, func() error {
+		if p.now.Before(p.silentUntil) {
+			return problem.New(request.DirectoryUnavailable, "nothing is known about people")
+		}
+		return effect()
+	})
+}
+
+func (p people) Person(ctx context.Context, id string) (request.Person, error) {
+	return get(p, "Person", func() (request.Person, error) { return p.office.Person(ctx, id) })
+}
+
+func (p people) MemberOf(ctx context.Context, id string, groups []string) ([]string, error) {
+	return get(p, "MemberOf", func() ([]string, error) { return p.office.MemberOf(ctx, id, groups) })
+}
+
+func (p people) Principals(ctx context.Context, ids []string) (map[string]request.Principal, error) {
+	return get(p, "Principals", func() (map[string]request.Principal, error) { return p.office.Principals(ctx, ids) })
+}
+
+func (p people) Addressees(ctx context.Context, ids []string, most int) (request.Addressees, error) {
+	return get(p, "Addressees", func() (request.Addressees, error) { return p.office.Addressees(ctx, ids, most) })
+}
+
+// decides reports whether the person may decide at the stage by those rules, at this moment. It is
+// written apart from what the worker does.
+func (r *run) decides(person string, stage int, record request.Request) bool {
+	who, err := r.office.Person(r.context, person)
+	if err != nil || !who.Enabled || who.Guest || who.Has(r.address[record.ID]) {
+		return false
+	}
+	rules := record.Reviewing.Rules
+	named := rules.Approvers
+	if stage == 2 {
+		named = rules.SecondApprovers
+	}
+	named = append(slices.Clone(named), rules.EscalateTo...)
+	if stage == 1 && rules.SponsorsDecide {
+		named = append(named, rules.Sponsors...)
+	}
+	if slices.Contains(named, person) {
+		return true
+	}
+	in, err := r.office.MemberOf(r.context, person, append(named, reviewers))
+	return err == nil && len(in) > 0
+}
+
+// savedVotes checks the votes that a save adds, and what follows from them.
+func (r *run) savedVotes(by *call, before, after request.Request) {
+	id, name := after.ID, r.nameOf(after.ID)
+	if by.on.admin || before.State != request.Review || after.Reviewing == nil || before.Reviewing == nil {
+		return
+	}
+	known := len(before.Reviewing.Votes)
+	votes := after.Reviewing.Votes
+	if len(votes) < known || !after.Erased.IsZero() && len(votes) == known {
+		return
+	}
+	changed := max(r.staffAt, r.rowsChangedAt) >= by.begunAt
+	for i, vote := range votes[known:] {
+		if !slices.ContainsFunc(r.cast[id], func(c castBallot) bool {
+			return c.By == vote.By && c.Yes == vote.Yes && c.Cast.Equal(vote.Cast)
+		}) {
+			r.breach(lawVotes, "%s has a vote that nobody cast", name)
+		}
+		if strings.HasPrefix(vote.By, "eeee") || !changed && !r.decides(vote.By, vote.Stage, after) {
+			r.breach(lawVotes, "%s has the vote of somebody who does not decide at stage %d", name, vote.Stage)
+		}
+		if slices.ContainsFunc(votes[:known+i], func(other request.Vote) bool { return other.By == vote.By }) {
+			r.breach(lawVotes, "%s has two votes of one person", name)
+		}
+	}
+	no := slices.ContainsFunc(votes, func(vote request.Vote) bool { return !vote.Yes })
+	switch {
+	case after.State == request.Approved:
+		stages := map[int]bool{}
+		for _, vote := range votes {
+			stages[vote.Stage] = true
+		}
+		if no || len(votes) < after.Reviewing.Rules.Stages() || len(stages) < after.Reviewing.Rules.Stages() || after.Approval.Stages == 0 {
+			r.breach(lawStages, "%s is approved with the votes %v", name, votes)
+		}
+		r.approvedByVotes(by, after)
+	case after.State == request.Denied && no:
+		r.deniedByPerson[id] = true
+	case after.State == request.Denied:
+		due := after.Reviewing.Deadline
+		if due.IsZero() || due.After(by.on.clock(r.now)) || len(after.Reviewing.Ballots) > 0 {
+			r.breach(lawStages, "%s expires, and its time is not over: %s", name, due)
+		}
+		r.deniedByPerson[id] = true // nobody wanted it
+	case no:
+		r.breach(lawStages, "%s is %s after a no", name, after.State)
+	}
+	if len(votes) > known {
+		clear(r.tries[id])
+		r.entered[id] = r.now
+	}
+}
+
+// approvedByVotes keeps what people have approved.
+func (r *run) approvedByVotes(by *call, after request.Request) {
+	id := after.ID
+	groups := after.Approval.Terms.Groups
+	if row := decidingRow(after); r.rowsChangedAt < by.begunAt {
+		var want []string
+		for etag, key := range r.rowOf {
+			if v := r.versions[etag]; key == row && v.to.IsZero() {
+				want = v.groups
+			}
+		}
+		if !slices.Equal(groups, want) {
+			r.breach(lawApproval, "%s is approved with the groups %v, and its row has %v", r.nameOf(id), groups, want)
+		}
+	}
+	r.everApproved[id] = append(r.everApproved[id], r.approved[id]...)
+	r.approved[id] = groups
+	last := after.Reviewing.Votes[len(after.Reviewing.Votes)-1]
+	for _, c := range r.cast[id] {
+		if c.By == last.By && c.Cast.Equal(last.Cast) {
+			r.yes[id] = c.at
+		}
+	}
+	r.saidYes(id)
+}
+
+// wantVoteKept checks that a vote is applied, waits, or is on a queue or kept, before its dead letter
+// is deleted.
+func (r *run) wantVoteKept(m *message) {
+	record := r.recorded[m.ID]
+	v := record.Reviewing
+	if v == nil || record.Mark() != m.ballot.Seen || slices.ContainsFunc(v.Ballots, func(b request.Ballot) bool { return b.By == m.ballot.By }) {
+		return
+	}
+	if _, voted := v.VoteOf(m.ballot.By); voted || slices.ContainsFunc(r.messages, func(o *message) bool {
+		return o != m && o.ballot != nil && *o.ballot == *m.ballot
+	}) {
+		return
+	}
+	r.breach(lawGivenUp, "a vote about %s is given up, and neither applied nor kept", r.nameOf(m.ID))
+}
+
+// judgeReviews checks, once all is at rest, that the index has what waits, and that every vote of
+// somebody who decides was applied.
+func (r *run) judgeReviews() {
+	entries, err := r.memory.WaitingReviews(r.context, "", "", 1<<20)
+	if err != nil {
+		r.breach(lawInternal, "the index of what waits can't be read: %v", err)
+		return
+	}
+	listed := map[submission.ID]request.WaitingReview{}
+	for _, entry := range entries {
+		listed[entry.ID] = entry
+	}
+	for _, id := range r.requests {
+		record := r.recorded[id]
+		if r.over[id] || r.waitsForGood(id) || record.State != request.Review {
+			continue
+		}
+		entry, is := listed[id]
+		if !is || !entry.Since.Equal(record.Reviewing.Since) || entry.Stage != record.Reviewing.Stage ||
+			!slices.Equal(entry.Deciders, record.Deciders()) {
+			r.breach(lawListed, "%s waits for a person, and the index has %+v", r.nameOf(id), entry)
+		}
+		if len(record.Reviewing.Ballots) > 0 {
+			r.breach(lawVotes, "%s has votes in the end that nobody applies", r.nameOf(id))
+		}
+		if due := record.Reviewing.Deadline; !due.IsZero() && due.Before(r.now.Add(-2*time.Hour)) && !r.skewed() {
+			r.breach(lawStages, "%s should have expired at %s", r.nameOf(id), due)
+		}
+	}
+}
