@@ -124,6 +124,9 @@ var recordTests = map[string]func(*testing.T, Store){
 		r.Reviewing = &request.Reviewing{Stage: 1, Since: stored}
 		must(store.Save(t.Context(), r, nil))(t)
 		older := putRequest(t, store, request.Review, start, false)
+		r = must(store.Load(t.Context(), older))(t)
+		r.Reviewing = nil // as an older version has stored it
+		must(store.Save(t.Context(), r, nil))(t)
 		stages := map[submission.ID]time.Time{}
 		for _, b := range scanAll(t, store, request.Search{}, 1) {
 			stages[b.ID] = b.Stage
