@@ -92,7 +92,7 @@ var rules = []rule{
 	{"dev/tablesim", ""},
 	{"dev/graphsim", ""},
 	{"dev/hostsim", "azure/functions/functionjson dev/internal/subprocess"},
-	{"dev/simulation", "dev/graphsim mail operate policy policy/rowfile problem request request/memstore review submission workflow"},
+	{"dev/simulation", "dev/graphsim mail operate policy policy/rowfile problem request request/memstore request/mempeople review submission workflow"},
 	{"dev/largetable", "dev/tablesim request submission workflow"},
 	{"dev/cmd/bench/bare", ""},
 	{"dev/cmd/bench", "azure/tables dev/acssim dev/azurite dev/graphsim dev/internal/subprocess dev/largetable dev/simulation dev/tablesim policy submission web/guard"},

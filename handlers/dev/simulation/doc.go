@@ -21,5 +21,5 @@
 // to the stand-ins for Microsoft Graph and Azure Communication Services behind the real clients. The
 // package must not know HTTP or Table Storage; of the Functions host it knows the rules of its
 // queues. It imports only dev/graphsim, mail, operate, policy, policy/rowfile, problem, request,
-// request/memstore, review, submission and workflow of this module.
+// request/memstore, request/mempeople, review, submission and workflow of this module.
 package simulation

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"guestlist/handlers/policy"
 	"guestlist/handlers/problem"
 	"guestlist/handlers/request"
 	"guestlist/handlers/request/mempeople"
@@ -280,7 +281,7 @@ func (r *run) decides(person string, stage int, record request.Request) bool {
 	if err != nil || !who.Enabled || who.Guest || who.Has(r.address[record.ID]) {
 		return false
 	}
-	rules := record.Reviewing.Rules
+	rules := r.rulesOf(record)
 	named := rules.Approvers
 	if stage == 2 {
 		named = rules.SecondApprovers
@@ -294,6 +295,19 @@ func (r *run) decides(person string, stage int, record request.Request) bool {
 	}
 	in, err := r.office.MemberOf(r.context, person, append(named, reviewers))
 	return err == nil && len(in) > 0
+}
+
+// rulesOf returns who decides about the request by its row as it is, or else as the record says.
+func (r *run) rulesOf(record request.Request) policy.Approval {
+	key := decidingRow(record)
+	rows, err := r.memory.Rows(r.context, []string{key.Partition})
+	for _, raw := range rows {
+		row := policy.Parse(raw)
+		if err == nil && raw.Key() == key && row.Withdrawn(r.now) == "" {
+			return row.Rules()
+		}
+	}
+	return record.Reviewing.Rules
 }
 
 // savedVotes checks the votes that a save adds, and what follows from them.
@@ -328,7 +342,11 @@ func (r *run) savedVotes(by *call, before, after request.Request) {
 		for _, vote := range votes {
 			stages[vote.Stage] = true
 		}
-		if no || len(votes) < after.Reviewing.Rules.Stages() || len(stages) < after.Reviewing.Rules.Stages() || after.Approval.Stages == 0 {
+		want := after.Reviewing.Rules.Stages()
+		if r.rowsChangedAt < by.begunAt {
+			want = r.rulesOf(after).Stages()
+		}
+		if no || len(votes) < want || len(stages) < want || after.Approval.Stages == 0 {
 			r.breach(lawStages, "%s is approved with the votes %v", name, votes)
 		}
 		r.approvedByVotes(by, after)

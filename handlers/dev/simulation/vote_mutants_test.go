@@ -1,0 +1,65 @@
+package simulation
+
+import (
+	"context"
+
+	"guestlist/handlers/policy"
+	"guestlist/handlers/request"
+	"guestlist/handlers/workflow"
+)
+
+// anybody lets everybody be in every group.
+type anybody struct{ request.People }
+
+func (anybody) MemberOf(_ context.Context, _ string, groups []string) ([]string, error) {
+	return groups, nil
+}
+
+// unaware takes every account for an enabled one.
+type unaware struct{ request.People }
+
+func (u unaware) Person(ctx context.Context, id string) (request.Person, error) {
+	person, err := u.People.Person(ctx, id)
+	person.Enabled = true
+	return person, err
+}
+
+// oneStage hides the second stage of rows.
+type oneStage struct{ rows request.Rows }
+
+func (s oneStage) Rows(ctx context.Context, partitions []string) ([]policy.Raw, error) {
+	rows, err := s.rows.Rows(ctx, partitions)
+	for i := range rows {
+		columns := map[string]any{}
+		for name, value := range rows[i].Columns {
+			if name != policy.SecondApproversColumn {
+				columns[name] = value
+			}
+		}
+		rows[i].Columns = columns
+	}
+	return rows, err
+}
+
+// noIndex lists nothing.
+type noIndex struct{ request.Reviews }
+
+func (noIndex) ListReview(context.Context, request.WaitingReview) error { return nil }
+
+// voteMutants are the mutants about people who vote.
+func voteMutants() []mutant {
+	return []mutant{
+		{lawVotes, "people vote", "everybody is a reviewer", func(_ *run, config *workflow.Config) {
+			config.People = anybody{config.People}
+		}},
+		{lawVotes, "people leave", "those who are disabled still decide", func(_ *run, config *workflow.Config) {
+			config.People = unaware{config.People}
+		}},
+		{lawStages, "people vote", "one yes is enough", func(_ *run, config *workflow.Config) {
+			config.Rows = oneStage{config.Rows}
+		}},
+		{lawListed, "people vote", "nothing is listed", func(_ *run, config *workflow.Config) {
+			config.Reviews = noIndex{config.Reviews}
+		}},
+	}
+}
