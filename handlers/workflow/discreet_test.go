@@ -146,7 +146,8 @@ func TestDiscreetPageIsSameForEveryOutcomeBeforeProof(t *testing.T) {
 	}
 }
 
-// discreetPage returns what shows every form of the status page of a request, without its id and the time.
+// discreetPage returns what shows every form of the status page of a request, without its id, its reference and
+// the time.
 func (w *mailWorld) discreetPage() func(id submission.ID) []string {
 	w.t.Helper()
 	guards := must(guard.New(guard.Config{FormKeys: []string{"5CqS0TQ0gfnLOyUg7m4Zt3iVb8rXw1Pa"}, FormLifetime: 12 * time.Hour}, w.clock, w.random))(w.t)
@@ -159,7 +160,7 @@ func (w *mailWorld) discreetPage() func(id submission.ID) []string {
 	}))(w.t)
 	return func(id submission.ID) (answers []string) {
 		now := strconv.FormatInt(w.now.Unix(), 10)
-		without := strings.NewReplacer(string(id), "ID", now, "NOW")
+		without := strings.NewReplacer(string(id), "ID", string(id.Reference()), "REFERENCE", now, "NOW")
 		typed := url.Values{"typed": {"0"}, "at": {now}}.Encode()
 		for _, accept := range []string{"text/html", "application/json"} {
 			for _, query := range []string{"", "lang=ar", typed, "resent=" + now} {
