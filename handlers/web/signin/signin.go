@@ -80,7 +80,7 @@ func New(config Config) (*SignIn, error) {
 	if config.Transport == nil {
 		config.Transport = http.DefaultTransport
 	}
-	pages, err := site.New(config.Service, site.Config{Files: files, Form: PathSignedOut})
+	pages, err := site.New(config.Service, site.Config{Files: files, Form: PathSignedOut, Root: Root})
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package site
 
 import (
+	"cmp"
 	"net/http"
 	"slices"
 	"strings"
@@ -90,7 +91,7 @@ func (x *Exchange) Remember() {
 		return
 	}
 	http.SetCookie(x, &http.Cookie{
-		Name: languageCookie, Value: x.Tag, Path: Root, MaxAge: languageLifetime, Secure: true, HttpOnly: true, SameSite: http.SameSiteLaxMode,
+		Name: languageCookie, Value: x.Tag, Path: cmp.Or(x.site.config.Root, Root), MaxAge: languageLifetime, Secure: true, HttpOnly: true, SameSite: http.SameSiteLaxMode,
 	})
 }
 

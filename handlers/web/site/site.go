@@ -58,7 +58,7 @@ type Service struct {
 	Log    *slog.Logger
 }
 
-// Config describes a page. Policy and Referrers may be missing.
+// Config describes a page. Policy, Referrers and Root may be missing.
 type Config struct {
 	// Files has a folder "page" with the page's templates (*.html), from "head" to "foot", and its
 	// scripts (*.js) and styles (*.css), which follow those of the frame.
@@ -69,6 +69,9 @@ type Config struct {
 	Referrers string
 	// Form is the address of the form, to which problem pages lead.
 	Form string
+	// Root is the path of the first page, below which all others are. Default [Root]. The choice of a
+	// language is remembered for them.
+	Root string
 }
 
 // Site serves one kind of page. It is safe for concurrent use.
