@@ -64,6 +64,7 @@ var rules = []rule{
 	{"web/session", ""},
 	{"web/session/sessiontest", "problem web/session"},
 	{"web/signin", "problem web/problemdetails web/session web/site"},
+	{"web/reviews", "policy problem request submission web/session web/signin web/site"},
 	{"web", "branding settings submission web/guard"},
 
 	// The adapters to Azure.

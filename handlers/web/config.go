@@ -21,6 +21,8 @@ type Config struct {
 	// Form says whether the app serves the form. It is set before Read: without the form, the keys
 	// that only the form needs may be missing.
 	Form bool
+	// Reviews says whether the app serves the review pages, if people can sign in.
+	Reviews bool
 
 	Style          branding.Style
 	Fields         branding.Fields

@@ -134,7 +134,7 @@ func CheckLog(t *testing.T, log string, lines int) {
 }
 
 // missing matches the key that stands in the place of a missing text.
-var missing = regexp.MustCompile(`\b(form|label|name|hint|error|page|steps|now|next|status|help|resend|withdraw|unknown|lookup|code|signin)\.[a-z]`)
+var missing = regexp.MustCompile(`\b(form|label|name|hint|error|page|steps|now|next|status|help|resend|withdraw|unknown|lookup|code|signin|review)\.[a-z]`)
 
 // MissingText returns the key of a text that is missing in a page, or "".
 func MissingText(page string) string { return missing.FindString(page) }
@@ -188,7 +188,7 @@ func Text(n *html.Node) string {
 
 // known are all elements that a page may have. Anything else came from what was typed.
 var known = strings.Fields(`html head meta title style body header div p main section h1 h2 ul ol li a form input fieldset legend label span select
-	option textarea button dl dt dd code nav details summary svg g circle ellipse path img footer bdi script`)
+	option textarea button dl dt dd code nav details summary svg g circle ellipse path img footer bdi script table caption thead tbody tr th td time strong h3`)
 
 // CheckPage parses a page and checks what is true of every page: valid references, nothing from
 // other hosts, no unknown script, and the headers.
@@ -276,6 +276,7 @@ const reviews = "/reviews"
 
 // ours reports whether a link leads to one of the pages.
 func ours(target string) bool {
+	target, _, _ = strings.Cut(target, "?")
 	for _, root := range []string{site.Root, reviews} {
 		if target == root || strings.HasPrefix(target, root+"/") {
 			return true

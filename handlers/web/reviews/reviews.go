@@ -1,0 +1,207 @@
+package reviews
+
+import (
+	"context"
+	"embed"
+	"errors"
+	"net/http"
+	"strings"
+
+	"guestlist/handlers/policy"
+	"guestlist/handlers/problem"
+	"guestlist/handlers/request"
+	"guestlist/handlers/submission"
+	"guestlist/handlers/web/session"
+	"guestlist/handlers/web/signin"
+	"guestlist/handlers/web/site"
+)
+
+//go:embed page
+var files embed.FS
+
+// Requests reads requests, as [request.Store] does.
+type Requests interface {
+	Load(ctx context.Context, id submission.ID) (request.Request, error)
+	History(ctx context.Context, id submission.ID) ([]request.Event, error)
+}
+
+// Waiting lists what waits for people, as [request.Reviews] does.
+type Waiting interface {
+	WaitingReviews(ctx context.Context, after, last submission.ID, limit int) ([]request.WaitingReview, error)
+}
+
+// Config is what the pages are built from. All but Reviewers and Guests is required. The Queue of
+// Service is the one of decisions, and its Guards trust no other origin than that of the pages.
+type Config struct {
+	site.Service
+	SignIn   *signin.SignIn
+	Requests Requests
+	Waiting  Waiting
+	Rows     request.Rows
+	// Reviewers is the object id of the group whose members decide any request, in lower case; ""
+	// for none.
+	Reviewers string
+	// Guests lets guests of the tenant in who are signed in.
+	Guests bool
+}
+
+// pages serves the review pages.
+type pages struct {
+	Config
+	site   *site.Site
+	routes []route
+}
+
+// audience is who may call a route.
+type audience int
+
+const (
+	anybody audience = iota // also without a session: signing in and out
+	members                 // who is signed in
+	parties                 // who is signed in, and takes part in the request or sees all
+)
+
+// route is a path of the pages. One that ends in "/{id}" stands for each request's page.
+type route struct {
+	path    string
+	methods []string
+	who     audience
+	serve   http.Handler
+}
+
+const requestPath = signin.Root + "/{id}"
+
+// New returns the handler of all paths from "/reviews" on.
+func New(config Config) (http.Handler, error) {
+	p, err := newPages(config)
+	if err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+func newPages(config Config) (*pages, error) {
+	if config.SignIn == nil || config.Requests == nil || config.Waiting == nil || config.Rows == nil {
+		return nil, errors.New("reviews: the sign-in, the requests, what waits or the policy rows are missing")
+	}
+	p := &pages{Config: config}
+	var err error
+	p.site, err = site.New(config.Service, site.Config{
+		Files: files, Form: signin.Root, Root: signin.Root,
+		// Without a referrer, browsers hide the origin of the pages' own forms. The address still
+		// goes to no other site.
+		Referrers: "same-origin",
+	})
+	if err != nil {
+		return nil, err
+	}
+	reading := []string{http.MethodGet, http.MethodHead}
+	voting := []string{http.MethodGet, http.MethodHead, http.MethodPost}
+	p.routes = []route{
+		{signin.Root, reading, members, p.site.Handler(p.signedIn(p.queue), reading...)},
+		{requestPath, voting, parties, p.site.Handler(p.signedIn(p.request), voting...)},
+	}
+	for path, handler := range config.SignIn.Handlers() {
+		p.routes = append(p.routes, route{path, nil, anybody, handler})
+	}
+	return p, nil
+}
+
+// ServeHTTP implements [http.Handler].
+func (p *pages) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	p.routeOf(r.URL.Path).ServeHTTP(w, r)
+}
+
+// routeOf returns what serves the path. The host decides nothing but that it begins with /reviews,
+// in any case.
+func (p *pages) routeOf(path string) http.Handler {
+	path = strings.TrimSuffix(path, "/")
+	var ofRequest http.Handler
+	for _, r := range p.routes {
+		switch r.path {
+		case path:
+			return r.serve
+		case requestPath:
+			ofRequest = r.serve
+		}
+	}
+	return ofRequest // it answers for what is no request, too
+}
+
+// signedIn returns what serves people who are signed in, and sends the others to sign in.
+func (p *pages) signedIn(serve func(*site.Exchange, person)) func(*site.Exchange) {
+	return func(x *site.Exchange) {
+		posted := x.Request.Method == http.MethodPost
+		if posted {
+			// People who are signed in are not limited: a reviewer may decide about many at once.
+			err := p.Guards.Origins.OwnPage(x.Request)
+			if err != nil {
+				p.Log.InfoContext(x.Request.Context(), "a vote was not taken", site.Logged(err))
+				x.Fail(&problem.Error{Code: problem.OriginRefused}, "review.foreign")
+				return
+			}
+		}
+		current, err := p.SignIn.Session(x.Request)
+		switch {
+		case problem.CodeOf(err) == problem.SignInNeeded && posted:
+			x.Show(http.StatusUnauthorized, "signin.html", site.Page{
+				Title: x.Say("review.signIn.title"), Path: signin.Root, Content: signin.Start(x.Request.URL.Path),
+			})
+		case problem.CodeOf(err) == problem.SignInNeeded:
+			x.Header().Set("Location", signin.Start(x.Request.URL.Path))
+			x.WriteHeader(http.StatusSeeOther)
+		case err != nil:
+			p.unavailable(x, "who is signed in can't be read", err)
+		case current.Guest && !p.Guests:
+			x.Fail(&problem.Error{Code: problem.SignInRefused}, "signin.guest")
+		default:
+			x.Remember()
+			serve(x, p.person(current))
+		}
+	}
+}
+
+// unavailable answers where something can't be read.
+func (p *pages) unavailable(x *site.Exchange, what string, err error) {
+	p.Log.ErrorContext(x.Request.Context(), what, site.Logged(err))
+	x.Fail(&problem.Error{Code: problem.StorageUnavailable}, "review.busy")
+}
+
+// person is somebody who is signed in.
+type person struct {
+	session.Session
+	reviewer bool // decides any request
+	all      bool // sees any request
+}
+
+func (p *pages) person(s session.Session) person {
+	reviewer := p.Reviewers != "" && s.In(p.Reviewers)
+	return person{s, reviewer, reviewer || s.Has(session.Reviewer) || s.Has(session.Auditor)}
+}
+
+// among reports whether the ids of users and groups name the person.
+func (p person) among(ids []string) bool {
+	for _, id := range ids {
+		if id == p.Person || p.In(id) {
+			return true
+		}
+	}
+	return false
+}
+
+// decides reports whether the person may vote at the stage.
+func (p person) decides(rules policy.Approval, stage int, escalated bool) bool {
+	return p.reviewer || p.among(rules.Deciders(stage, escalated))
+}
+
+// takesPart reports whether the person decides at any stage of the request, or has voted.
+func (p person) takesPart(v *request.Reviewing, rules policy.Approval, escalated bool) bool {
+	if v == nil {
+		return false
+	}
+	_, voted := v.VoteOf(p.Person)
+	for stage := request.FirstStage; stage <= rules.Stages() && !voted; stage++ {
+		voted = p.among(rules.Deciders(stage, escalated))
+	}
+	return voted
+}

@@ -1,0 +1,139 @@
+package reviews
+
+import (
+	"cmp"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"time"
+
+	"guestlist/handlers/problem"
+	"guestlist/handlers/request"
+	"guestlist/handlers/web/site"
+)
+
+// form is what a person has sent about a request. It has no field for who votes, by what authority,
+// or what the guest gets.
+type form struct {
+	Seen     string // the Mark of the request that the person had before them
+	Stage    string
+	Decision string
+	Note     string // with a yes
+	Reason   string // with a no
+	DenyNote string // with a no
+}
+
+// The values of the field decision.
+const (
+	approve = "approve"
+	deny    = "deny"
+)
+
+// sentQuery says when a vote was sent, in Unix seconds. It changes only what its writer is shown.
+const sentQuery = "sent"
+
+func sentOf(r *http.Request) time.Time {
+	seconds, err := strconv.ParseInt(r.URL.Query().Get(sentQuery), 10, 64)
+	if err != nil {
+		return time.Time{}
+	}
+	return time.Unix(seconds, 0)
+}
+
+// readForm reads a form. A field that a page of ours does not send is left alone: extensions of
+// browsers and gateways put fields into forms.
+func readForm(x *site.Exchange) (form, error) {
+	if x.Format == site.JSON {
+		return form{}, &problem.Error{Code: problem.UnsupportedMediaType, Detail: "a vote that is no form"}
+	}
+	members, err := x.Members()
+	if err != nil {
+		return form{}, err
+	}
+	var f form
+	fields := map[string]*string{
+		"seen": &f.Seen, "stage": &f.Stage, "decision": &f.Decision, "note": &f.Note, "reason": &f.Reason, "denyNote": &f.DenyNote,
+	}
+	var seen []string
+	for _, m := range members {
+		field, known := fields[m.Name]
+		if !known {
+			continue
+		}
+		if slices.Contains(seen, m.Name) {
+			return form{}, site.Malformed("A field stands twice in the form.")
+		}
+		seen = append(seen, m.Name)
+		*field = m.Text
+	}
+	if f.Decision != approve && f.Decision != deny {
+		return form{}, site.Malformed(`The decision must be "approve" or "deny".`)
+	}
+	return f, nil
+}
+
+// maxWords is the longest reason or note, in characters, as package request takes them.
+const maxWords = 500
+
+// tooLong returns the field whose text is too long, "" if there is none.
+func (f form) tooLong() string {
+	words := []struct{ field, text string }{{"note", f.Note}}
+	if f.Decision == deny {
+		words = []struct{ field, text string }{{"reason", f.Reason}, {"denyNote", f.DenyNote}}
+	}
+	for _, w := range words {
+		_, err := request.CheckWords(w.field, w.text, false)
+		if err != nil {
+			return w.field
+		}
+	}
+	return ""
+}
+
+// vote takes a vote about the request, and puts it on the queue. Whether it counts is for the worker
+// to say, who asks the directory who the person is by then.
+func (p *pages) vote(x *site.Exchange, who person, r review) {
+	ctx := x.Request.Context()
+	f, err := readForm(x)
+	if err != nil {
+		x.Refuse(err)
+		return
+	}
+	if r.Mark() == "" || f.Seen != r.Mark() || f.Stage != strconv.Itoa(r.Reviewing.Stage) {
+		p.show(x, http.StatusConflict, who, r, notice{changed: true, typed: f})
+		return
+	}
+	if r.obstacle(who) != "" || f.Decision == approve && r.withdrawn != "" {
+		p.show(x, http.StatusForbidden, who, r, notice{typed: f})
+		return
+	}
+	long := f.tooLong()
+	if long != "" {
+		p.show(x, http.StatusUnprocessableEntity, who, r, notice{fault: long, text: x.Count("error.max", maxWords), typed: f})
+		return
+	}
+	ballot := request.Ballot{
+		Seen: r.Mark(), Stage: r.Reviewing.Stage, By: who.Person, Name: cmp.Or(who.Name, who.Person), Yes: f.Decision == approve,
+		Note: f.Note, Cast: p.Now(),
+	}
+	if !ballot.Yes {
+		ballot.Reason, ballot.Note = f.Reason, f.DenyNote
+	}
+	message, err := request.CastBallot{ID: r.ID, Ballot: ballot}.Encode()
+	if problem.CodeOf(err) == problem.InvalidInput && !ballot.Yes {
+		n := notice{fault: "reason", text: x.Say("review.deny.required"), typed: f}
+		p.show(x, http.StatusUnprocessableEntity, who, r, n)
+		return
+	}
+	if err == nil {
+		err = p.Queue.Enqueue(ctx, message)
+	}
+	if err != nil {
+		p.unavailable(x, "a vote can't be put on the queue", err)
+		return
+	}
+	p.Log.InfoContext(ctx, "a vote is sent", "request", string(r.ID), "person", who.Person, "stage", ballot.Stage, "yes", ballot.Yes)
+	x.Header().Set("Location", pathOf(r.ID)+"?"+url.Values{sentQuery: {strconv.FormatInt(p.Now().Unix(), 10)}}.Encode())
+	x.WriteHeader(http.StatusSeeOther)
+}
