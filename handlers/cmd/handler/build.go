@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	mathrand "math/rand/v2"
+	"net/http"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -26,6 +27,8 @@ import (
 	"guestlist/handlers/submission"
 	"guestlist/handlers/web"
 	"guestlist/handlers/web/guard"
+	"guestlist/handlers/web/reviews"
+	"guestlist/handlers/web/signin"
 	"guestlist/handlers/web/signup"
 	"guestlist/handlers/web/site"
 	"guestlist/handlers/web/status"
@@ -37,15 +40,17 @@ import (
 const (
 	signupHTTP      = "signup-http"
 	statusHTTP      = "status-http"
+	reviewsHTTP     = "reviews-http"
 	inviteQueue     = "invite-queue"
 	invitePoison    = "invite-poison"
 	decisionsQueue  = "decisions-queue"
 	decisionsPoison = "decisions-poison"
 	upkeepTimer     = "upkeep-timer"
 
-	messageBinding = "message"
-	timerBinding   = "timer"
-	signupsBinding = "signups"
+	messageBinding   = "message"
+	timerBinding     = "timer"
+	signupsBinding   = "signups"
+	decisionsBinding = "decisions"
 )
 
 // build connects the parts and registers the functions, the form if it is served.
@@ -88,6 +93,10 @@ func build(s settings.Settings, pages web.Config, log *slog.Logger) (*functions.
 		return nil, err
 	}
 	err = registerPages(app, pages, s.Mail != settings.NoMail, request.Tracker{Store: store}, log)
+	if err != nil {
+		return nil, err
+	}
+	err = registerReviews(app, s, pages, store, log)
 	if err != nil {
 		return nil, err
 	}
@@ -206,6 +215,55 @@ func registerPages(app *functions.App, pages web.Config, codes bool, requests st
 		return err
 	}
 	app.HTTP(signupHTTP, form)
+	return nil
+}
+
+// registerReviews registers the pages on which people decide. Nothing is there unless people can sign
+// in.
+func registerReviews(
+	app *functions.App, s settings.Settings, pages web.Config, store *tables.Store, log *slog.Logger,
+) error {
+	if !pages.Reviews || !pages.SignIn.On() {
+		app.HTTP(reviewsHTTP, http.NotFoundHandler())
+		return nil
+	}
+	// Their own: a form of the sign-up's pages is none of theirs, and their origin is what people are
+	// sent back to.
+	guards, err := guard.New(guard.Config{
+		PublicOrigins: []string{pages.SignIn.Origin}, Limit: pages.Guards.Limit, Proxies: pages.Guards.Proxies,
+	}, time.Now, rand.Reader)
+	if err != nil {
+		return err
+	}
+	assertions, err := identity.NewAssertions(s.ClientID, pages.SignIn.URL)
+	if err != nil {
+		return err
+	}
+	memberships, err := graph.NewMemberships(graph.Config{URL: s.GraphURL, Log: log})
+	if err != nil {
+		return fmt.Errorf("preparing to read the groups of people who sign in: %w", err)
+	}
+	service := site.Service{
+		Style: pages.Style, Guards: guards, Queue: functions.QueueOutput{Binding: decisionsBinding}, Now: time.Now, Log: log,
+	}
+	people, err := signin.New(signin.Config{
+		Service: service, Origin: pages.SignIn.Origin, Sessions: store, Assertions: assertions, Memberships: memberships,
+		Provider: signin.Provider{
+			URL: pages.SignIn.URL, Tenant: pages.SignIn.Tenant, ClientID: pages.SignIn.ClientID, Scope: graph.PersonScope(s.GraphURL),
+		},
+		Guests: pages.SignIn.Guests, Random: rand.Reader,
+	})
+	if err != nil {
+		return err
+	}
+	handler, err := reviews.New(reviews.Config{
+		Service: service, SignIn: people, Requests: store, Waiting: store, Rows: store, Reviewers: s.Reviewers,
+		Guests: pages.SignIn.Guests,
+	})
+	if err != nil {
+		return err
+	}
+	app.HTTP(reviewsHTTP, handler)
 	return nil
 }
 

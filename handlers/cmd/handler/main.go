@@ -61,7 +61,7 @@ func run(ctx context.Context, getenv func(string) string, stdout io.Writer) erro
 
 // readSettings returns the settings that the functions of this app need.
 func readSettings(getenv func(string) string) (settings.Settings, web.Config, error) {
-	pages := web.Config{Form: serves(getenv, signupHTTP)}
+	pages := web.Config{Form: serves(getenv, signupHTTP), Reviews: serves(getenv, reviewsHTTP)}
 	read := settings.Read
 	if !serves(getenv, inviteQueue) {
 		read = settings.ReadPages

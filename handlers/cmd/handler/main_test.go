@@ -39,6 +39,7 @@ func TestFunctionFoldersAndProgramAgree(t *testing.T) {
 	want := map[string][]string{
 		signupHTTP:      {"req in httpTrigger", "res out http", signupsBinding + " out queue"},
 		statusHTTP:      {"req in httpTrigger", "res out http", signupsBinding + " out queue"},
+		reviewsHTTP:     {"req in httpTrigger", "res out http", decisionsBinding + " out queue"},
 		inviteQueue:     {messageBinding + " in queueTrigger"},
 		invitePoison:    {messageBinding + " in queueTrigger"},
 		decisionsQueue:  {messageBinding + " in queueTrigger"},
@@ -53,7 +54,7 @@ func TestFunctionFoldersAndProgramAgree(t *testing.T) {
 			switch name {
 			case invitePoison:
 				queue = submission.PoisonQueue
-			case decisionsQueue:
+			case decisionsQueue, reviewsHTTP:
 				queue = request.DecisionsQueue
 			case decisionsPoison:
 				queue = request.DecisionsPoisonQueue
@@ -254,12 +255,67 @@ func TestStatusPageTakesCodesIfMailsAreSent(t *testing.T) {
 	}
 }
 
+// reviewSettings switch the review pages on.
+var reviewSettings = map[string]string{
+	settings.ReviewOrigin: "https://reviews.example.com", settings.SignInTenant: "11111111-0000-4000-8000-000000000001",
+	settings.SignInClientID: "11111111-0000-4000-8000-000000000002", settings.ClientID: "11111111-0000-4000-8000-000000000003",
+}
+
+func TestReviewPagesAreThereWherePeopleCanSignIn(t *testing.T) {
+	const envelope = `{"Data":{"req":{"Url":"https://reviews.example.com/reviews","Method":"GET","Params":{},"Headers":{},"Body":null}},"Metadata":{}}`
+	for name, test := range map[string]struct {
+		settings map[string]string
+		want     string
+	}{
+		"not":          {nil, `"statusCode":404`},
+		"they can":     {reviewSettings, `"statusCode":303`},
+		"in their app": {map[string]string{"FUNCTIONS_APP_ROOT_PATH": functionFolder(t, reviewsHTTP)}, `"statusCode":303`},
+		"another app":  {map[string]string{"FUNCTIONS_APP_ROOT_PATH": functionFolder(t, statusHTTP)}, `"statusCode":404`},
+	} {
+		env := map[string]string{
+			settings.StorageConnection: nowhere, settings.GraphURL: "http://127.0.0.1:1", settings.GraphCredential: settings.NoCredential, settings.FormKeys: formKey,
+		}
+		if test.settings != nil {
+			maps.Copy(env, reviewSettings)
+		}
+		maps.Copy(env, test.settings)
+		s, pages, err := readSettings(func(name string) string { return env[name] })
+		if err != nil {
+			t.Fatal(err)
+		}
+		app, err := build(s, pages, slog.New(slog.DiscardHandler))
+		if err != nil {
+			t.Fatal(err)
+		}
+		recorder := httptest.NewRecorder()
+		app.Handler().ServeHTTP(recorder, httptest.NewRequest(http.MethodPost, "/"+reviewsHTTP, strings.NewReader(envelope)))
+		if !strings.Contains(recorder.Body.String(), test.want) {
+			t.Errorf("%s: the answer is %s, want %s", name, recorder.Body, test.want)
+		}
+	}
+}
+
+// functionFolder returns the folder of an app that has the function alone.
+func functionFolder(t *testing.T, function string) string {
+	t.Helper()
+	root := t.TempDir()
+	err := os.Mkdir(filepath.Join(root, function), 0o755)
+	if err == nil {
+		err = os.WriteFile(filepath.Join(root, function, "function.json"), []byte("{}"), 0o644)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return root
+}
+
 // What a handler takes and function.json does not name never reaches it: the host answers 404. HEAD was
 // lost like that.
 func TestMethodsOfFunctionsAreThoseOfTheirHandlers(t *testing.T) {
 	env := map[string]string{
 		settings.StorageConnection: nowhere, settings.GraphURL: "http://127.0.0.1:1", settings.GraphCredential: settings.NoCredential, settings.FormKeys: formKey,
 	}
+	maps.Copy(env, reviewSettings)
 	s, pages, err := readSettings(func(name string) string { return env[name] })
 	if err != nil {
 		t.Fatal(err)

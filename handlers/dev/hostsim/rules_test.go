@@ -28,7 +28,7 @@ func TestReadsFunctionsOfThisProject(t *testing.T) {
 	for _, f := range h.functions {
 		names = append(names, f.name+" "+f.trigger.kind)
 	}
-	want := []string{"decisions-poison queuetrigger", "decisions-queue queuetrigger", "invite-poison queuetrigger", "invite-queue queuetrigger", "signup-http httptrigger", "status-http httptrigger", "upkeep-timer timertrigger"}
+	want := []string{"decisions-poison queuetrigger", "decisions-queue queuetrigger", "invite-poison queuetrigger", "invite-queue queuetrigger", "reviews-http httptrigger", "signup-http httptrigger", "status-http httptrigger", "upkeep-timer timertrigger"}
 	if diff := cmp.Diff(want, names); diff != "" {
 		t.Errorf("the functions differ (-want +got):\n%s", diff)
 	}

@@ -30,7 +30,8 @@ func main() {
 	}
 }
 
-// part is what one app runs if the form, the status page and the work have an app each. A
+// part is what one app runs if the form, the status page, the review pages and the work have an app
+// each. A
 // function without a folder can't run in an app. (The setting AzureWebJobs.NAME.Disabled is no
 // alternative, because the name of a setting can't contain a hyphen on Linux.)
 type part struct {
@@ -41,6 +42,7 @@ type part struct {
 var parts = []part{
 	{"-form", []string{"signup-http"}},
 	{"-status", []string{"status-http"}},
+	{"-reviews", []string{"reviews-http"}},
 	{"-work", nil},
 }
 

@@ -65,10 +65,11 @@ func TestZipsContainWhatAzureNeedsAndNothingElse(t *testing.T) {
 		t.Fatal(err)
 	}
 	tests := map[string][]string{
-		"app.zip":        {"decisions-poison", "decisions-queue", "invite-poison", "invite-queue", "signup-http", "status-http", "upkeep-timer"},
-		"app-form.zip":   {"signup-http"},
-		"app-status.zip": {"status-http"},
-		"app-work.zip":   {"decisions-poison", "decisions-queue", "invite-poison", "invite-queue", "upkeep-timer"},
+		"app.zip":         {"decisions-poison", "decisions-queue", "invite-poison", "invite-queue", "reviews-http", "signup-http", "status-http", "upkeep-timer"},
+		"app-form.zip":    {"signup-http"},
+		"app-status.zip":  {"status-http"},
+		"app-reviews.zip": {"reviews-http"},
+		"app-work.zip":    {"decisions-poison", "decisions-queue", "invite-poison", "invite-queue", "upkeep-timer"},
 	}
 	for name, functions := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -169,7 +170,7 @@ func TestAppThatWouldNotStartIsNotPacked(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			root := t.TempDir()
 			create(t, filepath.Join(root, "host.json"), test.host)
-			for _, function := range []string{"signup-http", "status-http", "f"} {
+			for _, function := range []string{"signup-http", "status-http", "reviews-http", "f"} {
 				create(t, filepath.Join(root, function, "function.json"), "{}")
 			}
 			if test.missing != "" {
