@@ -25,13 +25,13 @@ if [ $# -gt 0 ]; then
   outputs=properties.outputs
   # One line, separated by tabs. A dash stands for an empty name, because read merges empty
   # fields.
-  IFS=$'\t' read -r work form status url < <(
+  IFS=$'\t' read -r work form status reviews url < <(
     az deployment group show --resource-group "$group" --name "$deployment" --output tsv --query \
-      "[[$outputs.workAppName.value, $outputs.formAppName.value || '-', $outputs.statusAppName.value || '-', $outputs.formUrl.value]]"
+      "[[$outputs.workAppName.value, $outputs.formAppName.value || '-', $outputs.statusAppName.value || '-', $outputs.reviewsAppName.value || '-', $outputs.formUrl.value]]"
   ) || die "there is no deployment $deployment in $group, or it failed"
 else
   group=${AZURE_RESOURCE_GROUP:-} work=${GUESTLIST_WORK_APP:-} url=${GUESTLIST_FORM_URL:-}
-  form=${GUESTLIST_FORM_APP:--} status=${GUESTLIST_STATUS_APP:--}
+  form=${GUESTLIST_FORM_APP:--} status=${GUESTLIST_STATUS_APP:--} reviews=${GUESTLIST_REVIEWS_APP:--}
   # azd's subscription, which may differ from that of az.
   [ -z "${AZURE_SUBSCRIPTION_ID-}" ] || subscription=(--subscription "$AZURE_SUBSCRIPTION_ID")
 fi
@@ -78,7 +78,7 @@ register() {
 
 if [ "$form" = - ]; then
   send "$work" guestlist.zip
-  register "$work" signup-http status-http invite-queue invite-poison decisions-queue decisions-poison upkeep-timer
+  register "$work" signup-http status-http reviews-http invite-queue invite-poison decisions-queue decisions-poison upkeep-timer
 else
   send "$work" guestlist-work.zip
   send "$status" guestlist-status.zip
@@ -86,6 +86,10 @@ else
   register "$work" invite-queue invite-poison decisions-queue decisions-poison upkeep-timer
   register "$status" status-http
   register "$form" signup-http
+fi
+if [ "$reviews" != - ]; then
+  send "$reviews" guestlist-reviews.zip
+  register "$reviews" reviews-http
 fi
 
 echo "waiting for $url"

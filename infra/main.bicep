@@ -592,7 +592,7 @@ module reviewsApp 'modules/app.bicep' = if (reviewingApart) {
       table: storage.outputs.endpoints.table
     }
     packageUrl: reviewsStorage!.outputs.packageUrl
-    zipUrl: ''
+    zipUrl: empty(packagesUrl) ? '' : '${packagesUrl}/guestlist-reviews.zip'
     telemetry: monitoring.outputs.telemetry
     settings: appSettings
     reviewAppName: linkedReviewAppName

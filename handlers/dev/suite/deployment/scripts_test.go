@@ -99,8 +99,8 @@ func TestScriptRegistersTheFunctionsOfEachZip(t *testing.T) {
 	}
 	sent := regexp.MustCompile(`(?m)^  send "\$(\w+)" (\S+)$`).FindAllStringSubmatch(string(script), -1)
 	asked := regexp.MustCompile(`(?m)^  register "\$(\w+)" (.*)$`).FindAllStringSubmatch(string(script), -1)
-	if len(sent) != 4 || len(asked) != 4 {
-		t.Fatalf("the script sends %d zips and asks for the functions of %d, want 4 of either", len(sent), len(asked))
+	if len(sent) != 5 || len(asked) != 5 {
+		t.Fatalf("the script sends %d zips and asks for the functions of %d, want 5 of either", len(sent), len(asked))
 	}
 	for i, match := range sent {
 		// The script sends all zips, then registers the functions in the same order.
@@ -136,7 +136,7 @@ case "$1 $2 $3" in
 'functionapp function list')
   # As the service names them; nothing until it was asked to look.
   [ -f "$KNOWN" ] || exit 0
-  for function in signup-http status-http invite-queue invite-poison decisions-queue decisions-poison upkeep-timer; do echo "$7/$function"; done ;;
+  for function in signup-http status-http reviews-http invite-queue invite-poison decisions-queue decisions-poison upkeep-timer; do echo "$7/$function"; done ;;
 *) exit 1 ;;
 esac
 `
@@ -151,27 +151,40 @@ func TestScriptSendsEachAppItsZip(t *testing.T) {
 		code      int
 	}{
 		"one app": {
-			args: []string{"rg"}, env: []string{`OUTPUTS=work\t-\t-\thttps://form/signup`},
+			args: []string{"rg"}, env: []string{`OUTPUTS=work\t-\t-\t-\thttps://form/signup`},
 			want: []string{"work guestlist.zip"}, says: "the form answers: https://form/signup",
 		},
 		"three apps": {
-			args: []string{"rg", "other"}, env: []string{`OUTPUTS=work\tform\tstatus\thttps://form/signup`},
+			args: []string{"rg", "other"}, env: []string{`OUTPUTS=work\tform\tstatus\t-\thttps://form/signup`},
 			want: []string{"work guestlist-work.zip", "status guestlist-status.zip", "form guestlist-form.zip"}, says: "the form answers",
+		},
+		"four apps": {
+			args: []string{"rg"}, env: []string{`OUTPUTS=work\tform\tstatus\treviews\thttps://form/signup`},
+			want: []string{
+				"work guestlist-work.zip", "status guestlist-status.zip", "form guestlist-form.zip", "reviews guestlist-reviews.zip",
+			}, says: "the form answers",
+		},
+		"four apps, by azd": {
+			env: []string{"AZURE_RESOURCE_GROUP=rg", "GUESTLIST_WORK_APP=work", "GUESTLIST_FORM_APP=form", "GUESTLIST_STATUS_APP=status",
+				"GUESTLIST_REVIEWS_APP=reviews", "GUESTLIST_FORM_URL=https://form/signup"},
+			want: []string{
+				"work guestlist-work.zip", "status guestlist-status.zip", "form guestlist-form.zip", "reviews guestlist-reviews.zip",
+			}, says: "the form answers",
 		},
 		"by azd": {
 			env:  []string{"AZURE_SUBSCRIPTION_ID=azds", "AZURE_RESOURCE_GROUP=rg", "GUESTLIST_WORK_APP=work", "GUESTLIST_FORM_APP=", "GUESTLIST_STATUS_APP=", "GUESTLIST_FORM_URL=https://form/signup"},
 			want: []string{"work guestlist.zip --subscription azds"}, says: "the form answers",
 		},
 		"a right that is not known yet": {
-			args: []string{"rg"}, env: []string{`OUTPUTS=work\t-\t-\thttps://form/signup`}, fails: true,
+			args: []string{"rg"}, env: []string{`OUTPUTS=work\t-\t-\t-\thttps://form/signup`}, fails: true,
 			want: []string{"work guestlist.zip", "work guestlist.zip"}, says: "the form answers",
 		},
 		"functions that Azure does not look for": {
-			args: []string{"rg"}, env: []string{`OUTPUTS=work\t-\t-\thttps://form/signup`, "NO_SYNC=yes"},
-			want: []string{"work guestlist.zip"}, says: "does not run them: signup-http status-http invite-queue invite-poison decisions-queue decisions-poison upkeep-timer", code: 1,
+			args: []string{"rg"}, env: []string{`OUTPUTS=work\t-\t-\t-\thttps://form/signup`, "NO_SYNC=yes"},
+			want: []string{"work guestlist.zip"}, says: "does not run them: signup-http status-http reviews-http invite-queue invite-poison decisions-queue decisions-poison upkeep-timer", code: 1,
 		},
 		"no zip": {
-			args: []string{"rg"}, env: []string{`OUTPUTS=work\t-\t-\thttps://form/signup`}, missing: "guestlist.zip", says: "run make package", code: 1,
+			args: []string{"rg"}, env: []string{`OUTPUTS=work\t-\t-\t-\thttps://form/signup`}, missing: "guestlist.zip", says: "run make package", code: 1,
 		},
 		"no deployment": {args: []string{"rg"}, env: []string{"OUTPUTS="}, says: "no deployment guestlist in rg", code: 1},
 		"nothing said":  {says: "which deployment?", code: 1},
@@ -187,7 +200,7 @@ func TestScriptSendsEachAppItsZip(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			for _, zip := range []string{"guestlist.zip", "guestlist-work.zip", "guestlist-form.zip", "guestlist-status.zip"} {
+			for _, zip := range []string{"guestlist.zip", "guestlist-work.zip", "guestlist-form.zip", "guestlist-status.zip", "guestlist-reviews.zip"} {
 				if zip == test.missing {
 					continue
 				}
