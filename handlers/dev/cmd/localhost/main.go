@@ -96,6 +96,9 @@ func runAll(ctx context.Context, o options, environ []string, stdout, stderr io.
 	if ctx.Err() == nil {
 		fmt.Fprintln(stdout, "ready", cmp.Or(at.Signup, at.Graph))
 		fmt.Fprintln(stdout, "mails", at.Mails)
+		if at.Reviews != "" {
+			fmt.Fprintln(stdout, "reviews", at.Reviews)
+		}
 	}
 	return p.wait(ctx)
 }
@@ -103,8 +106,10 @@ func runAll(ctx context.Context, o options, environ []string, stdout, stderr io.
 // addresses is the content of .local/run.json.
 type addresses struct {
 	Signup  string `json:"signup,omitempty"`
+	Reviews string `json:"reviews,omitempty"` // the pages on which people decide
 	Graph   string `json:"graph"`
-	Mails   string `json:"mails"` // the page that shows them
+	Mails   string `json:"mails"`  // the page that shows them
+	SignIn  string `json:"signIn"` // where people sign in
 	Storage string `json:"storage"`
 }
 
@@ -115,6 +120,7 @@ type parts struct {
 	storage *azurite.Server
 	graph   *standIn
 	mail    *standIn
+	signIn  *standIn
 	host    *hostsim.Host // nil with -no-host
 }
 
@@ -133,16 +139,26 @@ func (p *parts) start(ctx context.Context, environ []string, emulatorLog io.Writ
 		return addresses{}, err
 	}
 	p.log.Info("starting the stand-ins")
-	p.graph, err = startStandIn(ctx, &graphStandIn, p.options, p.log)
+	listen, err := fixedAddress(p.ports[httpPort].number)
 	if err != nil {
 		return addresses{}, err
 	}
-	p.mail, err = startStandIn(ctx, &mailStandIn, p.options, p.log)
+	w := whereabouts{pages: "http://" + listen}
+	p.signIn, err = startStandIn(ctx, &signInStandIn, p.options, w, p.log)
+	if err != nil {
+		return addresses{}, err
+	}
+	w.signIn = p.signIn.url
+	p.graph, err = startStandIn(ctx, &graphStandIn, p.options, w, p.log)
+	if err != nil {
+		return addresses{}, err
+	}
+	p.mail, err = startStandIn(ctx, &mailStandIn, p.options, w, p.log)
 	if err != nil {
 		return addresses{}, err
 	}
 	at := addresses{
-		Graph: p.graph.url, Mails: p.mail.url + acssim.MailsPath, Storage: p.storage.ConnectionString(),
+		Graph: p.graph.url, Mails: p.mail.url + acssim.MailsPath, SignIn: p.signIn.url, Storage: p.storage.ConnectionString(),
 	}
 	err = prepareStorage(ctx, at.Storage, filepath.Join(p.data, "azurite", "samples-written"))
 	if err != nil {
@@ -157,11 +173,11 @@ func (p *parts) start(ctx context.Context, environ []string, emulatorLog io.Writ
 		p.log.Info("for func start, local.settings.json must set "+settings.PublicOrigins, "value", "http://localhost:7071")
 		return at, nil
 	}
-	err = p.startHost(ctx, environ, at)
+	err = p.startHost(ctx, environ, listen, at)
 	if err != nil {
 		return addresses{}, err
 	}
-	at.Signup = p.host.URL() + "/signup"
+	at.Signup, at.Reviews = p.host.URL()+"/signup", p.host.URL()+reviews
 	err = servesForm(ctx, at.Signup)
 	if err != nil {
 		return addresses{}, fmt.Errorf("the handler runs but does not serve the form: %w; see run.log in %s", err, p.data)
@@ -184,7 +200,7 @@ func fixedAddress(port int) (string, error) {
 
 // startHost starts the host and with it the handler. Of the settings, the local settings file is
 // overridden by the environment, and both by what is known only now.
-func (p *parts) startHost(ctx context.Context, environ []string, at addresses) error {
+func (p *parts) startHost(ctx context.Context, environ []string, listen string, at addresses) error {
 	values, err := readLocalSettings(p.root, p.options.settings)
 	if err != nil {
 		return err
@@ -193,9 +209,8 @@ func (p *parts) startHost(ctx context.Context, environ []string, at addresses) e
 		settings.GraphURL + "=" + at.Graph, settings.GraphCredential + "=" + settings.NoCredential,
 		settings.MailURL + "=" + p.mail.url,
 	}
-	listen, err := fixedAddress(p.ports[httpPort].number)
-	if err != nil {
-		return err
+	if variable(slices.Concat(values, environ), settings.ReviewOrigin) == "" {
+		known = append(known, signInSettings(p.signIn.url, "http://"+listen)...)
 	}
 	if variable(slices.Concat(values, environ), settings.PublicOrigins) == "" {
 		known = append(known, settings.PublicOrigins+"=http://"+listen)
@@ -246,6 +261,8 @@ func (p *parts) wait(ctx context.Context) error {
 		ended = graphStandIn.name
 	case <-p.mail.process.Done():
 		ended = mailStandIn.name
+	case <-p.signIn.process.Done():
+		ended = signInStandIn.name
 	case <-hostDone:
 		ended = "the host"
 	}
@@ -257,7 +274,7 @@ func (p *parts) stop() {
 	if p.host != nil {
 		p.host.Stop()
 	}
-	for _, s := range []*standIn{p.mail, p.graph} {
+	for _, s := range []*standIn{p.mail, p.graph, p.signIn} {
 		if s != nil {
 			s.stop()
 		}

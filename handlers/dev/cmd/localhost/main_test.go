@@ -94,6 +94,10 @@ func start(t *testing.T, root string) running {
 	if err != nil || line != "mails "+r.Mails+"\n" {
 		t.Errorf("the line %q differs from run.json's %s (%v)", line, r.Mails, err)
 	}
+	line, err = r.stdout.ReadString('\n')
+	if err != nil || line != "reviews "+r.Reviews+"\n" {
+		t.Errorf("the line %q differs from run.json's %s (%v)", line, r.Reviews, err)
+	}
 	return r
 }
 
@@ -101,7 +105,7 @@ func start(t *testing.T, root string) running {
 func (r running) hosts(t *testing.T) []string {
 	t.Helper()
 	var hosts []string
-	links := []string{r.Signup, r.Graph, r.Mails}
+	links := []string{r.Signup, r.Graph, r.Mails, r.SignIn}
 	for part := range strings.SplitSeq(r.Storage, ";") {
 		name, value, _ := strings.Cut(part, "=")
 		if strings.HasSuffix(name, "Endpoint") {
@@ -115,13 +119,14 @@ func (r running) hosts(t *testing.T) []string {
 		}
 		hosts = append(hosts, parsed.Host)
 	}
-	if len(hosts) != 6 {
+	if len(hosts) != 7 {
 		t.Fatalf("run.json names %d addresses", len(hosts))
 	}
 	return hosts
 }
 
-// memberships returns how many group memberships the stand-in has.
+// memberships returns how many group memberships the stand-in has, beside those of the people who can
+// sign in.
 func (r running) memberships(t *testing.T) int {
 	t.Helper()
 	response, err := http.Get(r.Graph + "/stand-in/memberships")
@@ -134,7 +139,8 @@ func (r running) memberships(t *testing.T) int {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return len(list)
+	_, colleagues := colleagues()
+	return len(list) - len(colleagues)
 }
 
 // postJSON posts as a program that may, and returns the answer.
@@ -212,7 +218,8 @@ func (r running) accept(t *testing.T, link string) {
 	defer response.Body.Close()
 	var users []struct{ Mail, ExternalUserState string }
 	err = json.NewDecoder(response.Body).Decode(&users)
-	if err != nil || len(users) != 1 || users[0].ExternalUserState != "Accepted" {
+	colleagues, _ := colleagues()
+	if err != nil || len(users) != len(colleagues)+1 || users[len(colleagues)].ExternalUserState != "Accepted" {
 		t.Errorf("after that the users are %v, %v", users, err)
 	}
 }
@@ -353,13 +360,13 @@ func TestPortsComeFromFlagsThenEnvironment(t *testing.T) {
 		args, environ []string
 		want          []int
 	}{
-		"defaults":                {nil, nil, []int{7071, 7090, 7091, 10000, 10001, 10002}},
-		"the environment":         {nil, []string{"PORT=8080", "GRAPH_PORT=8081", "AZURITE_TABLE_PORT=1"}, []int{8080, 8081, 7091, 10000, 10001, 1}},
-		"a flag wins":             {[]string{"-port", "9"}, []string{"PORT=8080"}, []int{9, 7090, 7091, 10000, 10001, 10002}},
-		"0 is for everything":     {nil, []string{"PORT=0"}, []int{0, 0, 0, 0, 0, 0}},
-		"except chosen ports":     {[]string{"-port=0", "-queue-port=5"}, []string{"GRAPH_PORT=7090"}, []int{0, 7090, 0, 0, 5, 0}},
-		"an empty variable":       {nil, []string{"PORT="}, []int{7071, 7090, 7091, 10000, 10001, 10002}},
-		"the last of two entries": {nil, []string{"PORT=1", "PORT=2"}, []int{2, 7090, 7091, 10000, 10001, 10002}},
+		"defaults":                {nil, nil, []int{7071, 7090, 7091, 7092, 10000, 10001, 10002}},
+		"the environment":         {nil, []string{"PORT=8080", "GRAPH_PORT=8081", "AZURITE_TABLE_PORT=1"}, []int{8080, 8081, 7091, 7092, 10000, 10001, 1}},
+		"a flag wins":             {[]string{"-port", "9"}, []string{"PORT=8080"}, []int{9, 7090, 7091, 7092, 10000, 10001, 10002}},
+		"0 is for everything":     {nil, []string{"PORT=0"}, []int{0, 0, 0, 0, 0, 0, 0}},
+		"except chosen ports":     {[]string{"-port=0", "-queue-port=5"}, []string{"GRAPH_PORT=7090"}, []int{0, 7090, 0, 0, 0, 5, 0}},
+		"an empty variable":       {nil, []string{"PORT="}, []int{7071, 7090, 7091, 7092, 10000, 10001, 10002}},
+		"the last of two entries": {nil, []string{"PORT=1", "PORT=2"}, []int{2, 7090, 7091, 7092, 10000, 10001, 10002}},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

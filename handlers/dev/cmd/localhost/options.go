@@ -33,6 +33,7 @@ const (
 	httpPort = iota
 	graphPort
 	mailPort
+	signInPort
 	blobPort
 	queuePort
 	tablePort
@@ -41,12 +42,13 @@ const (
 // readOptions reads the flags. A port without a flag comes from the environment.
 func readOptions(args, environ []string, stderr io.Writer) (options, error) {
 	o := options{ports: []port{
-		httpPort:  {"port", "PORT", "the form; 0 takes free ports for everything that is not chosen", 7071},
-		graphPort: {"graph-port", "GRAPH_PORT", "the Graph stand-in", 7090},
-		mailPort:  {"mail-port", "MAIL_PORT", "the mail stand-in", 7091},
-		blobPort:  {"blob-port", "AZURITE_BLOB_PORT", "the storage emulator's blobs", 10000},
-		queuePort: {"queue-port", "AZURITE_QUEUE_PORT", "the storage emulator's queues", 10001},
-		tablePort: {"table-port", "AZURITE_TABLE_PORT", "the storage emulator's tables", 10002},
+		httpPort:   {"port", "PORT", "the form; 0 takes free ports for everything that is not chosen", 7071},
+		graphPort:  {"graph-port", "GRAPH_PORT", "the Graph stand-in", 7090},
+		mailPort:   {"mail-port", "MAIL_PORT", "the mail stand-in", 7091},
+		signInPort: {"sign-in-port", "SIGN_IN_PORT", "the sign-in stand-in", 7092},
+		blobPort:   {"blob-port", "AZURITE_BLOB_PORT", "the storage emulator's blobs", 10000},
+		queuePort:  {"queue-port", "AZURITE_QUEUE_PORT", "the storage emulator's queues", 10001},
+		tablePort:  {"table-port", "AZURITE_TABLE_PORT", "the storage emulator's tables", 10002},
 	}}
 	flags := flag.NewFlagSet("localhost", flag.ContinueOnError)
 	flags.SetOutput(stderr)
@@ -145,6 +147,8 @@ func subject(port int) string {
 		return graphStandIn.name
 	case mailPort:
 		return mailStandIn.name
+	case signInPort:
+		return signInStandIn.name
 	default:
 		return "the storage emulator"
 	}

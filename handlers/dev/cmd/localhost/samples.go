@@ -11,7 +11,9 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azqueue/v2/queueerror"
 
 	"guestlist/handlers/azure/tables"
+	"guestlist/handlers/dev/signinsim"
 	"guestlist/handlers/policy"
+	"guestlist/handlers/request"
 	"guestlist/handlers/submission"
 )
 
@@ -37,6 +39,11 @@ func samples() []policy.Raw {
 		{Partition: "*.fabrikam.com", Name: "subsidiaries", Columns: map[string]any{
 			"Action": "review", "Note": "A person reviews everybody from a domain below fabrikam.com.",
 		}},
+		{Partition: "northwind.com", Name: "two people", Columns: map[string]any{
+			"Action": "review", "Groups": projectGroup, "Sponsors": signinsim.SponsorID, "SponsorsDecide": "true",
+			"SecondApprovers": signinsim.SecondApproversGroup, "DecideWithin": "14",
+			"Note": "The sponsor decides, and after that somebody of a group.",
+		}},
 		{Partition: "mallory@contoso.com", Name: "left", Columns: map[string]any{
 			"Action": "deny", "Note": "An address is looked up before its domain.",
 		}},
@@ -46,7 +53,7 @@ func samples() []policy.Raw {
 	}
 }
 
-// prepareStorage makes the tables and the queue that a deployment makes, and writes the sample
+// prepareStorage makes the tables and the queues that a deployment makes, and writes the sample
 // rows on the first run only: marker is a file that remembers it. Later changes to the rows are
 // kept.
 func prepareStorage(ctx context.Context, connection, marker string) error {
@@ -60,13 +67,15 @@ func prepareStorage(ctx context.Context, connection, marker string) error {
 	if err != nil {
 		return err
 	}
-	queue, err := azqueue.NewQueueClientFromConnectionString(connection, submission.Queue, nil)
-	if err != nil {
-		return fmt.Errorf("making the queue %s: %w", submission.Queue, err)
-	}
-	_, err = queue.Create(ctx, nil)
-	if err != nil && !queueerror.HasCode(err, queueerror.QueueAlreadyExists) {
-		return fmt.Errorf("making the queue %s: %w", submission.Queue, err)
+	for _, name := range []string{submission.Queue, request.DecisionsQueue} {
+		queue, err := azqueue.NewQueueClientFromConnectionString(connection, name, nil)
+		if err != nil {
+			return fmt.Errorf("making the queue %s: %w", name, err)
+		}
+		_, err = queue.Create(ctx, nil)
+		if err != nil && !queueerror.HasCode(err, queueerror.QueueAlreadyExists) {
+			return fmt.Errorf("making the queue %s: %w", name, err)
+		}
 	}
 	_, err = os.Stat(marker)
 	if !errors.Is(err, os.ErrNotExist) {

@@ -31,36 +31,50 @@ type standInKind struct {
 	name    string // for people
 	from    string // who wrote a line of the log
 	port    int    // index of options.ports
-	// serve returns what answers, with its state in the file, and a log for what goes wrong.
-	serve func(state string, log *slog.Logger) (http.Handler, error)
+	// serve returns what answers, and a log for what goes wrong.
+	serve func(w whereabouts, log *slog.Logger) (http.Handler, error)
+}
+
+// whereabouts is what a stand-in needs to know of the run.
+type whereabouts struct {
+	state  string // file that keeps its state
+	pages  string // scheme and host of the review pages
+	signIn string // address of the stand-in where people sign in
 }
 
 var graphStandIn = standInKind{
 	command: "graph-stand-in", name: "the Graph stand-in", from: "graph", port: graphPort,
-	serve: func(state string, log *slog.Logger) (http.Handler, error) {
-		return graphsim.New(graphsim.Config{
+	serve: func(w whereabouts, log *slog.Logger) (http.Handler, error) {
+		users, memberships := colleagues()
+		tenant, err := graphsim.New(graphsim.Config{
 			Now:              time.Now,
 			Random:           rand.Reader,
 			ReplicationDelay: replicationDelay,
-			StateFile:        state,
+			StateFile:        w.state,
 			KnowsAnyGroup:    true,
+			Users:            users,
+			Memberships:      memberships,
 			TenantName:       "wingtiptoys",
 			RedeemHere:       true,
 			Log:              log,
 		})
+		if err != nil {
+			return nil, err
+		}
+		return withOwnGroups(tenant, w.signIn)
 	},
 }
 
 // mailStandIn keeps its mails in memory only.
 var mailStandIn = standInKind{
 	command: "mail-stand-in", name: "the mail stand-in", from: "mail", port: mailPort,
-	serve: func(_ string, log *slog.Logger) (http.Handler, error) {
+	serve: func(_ whereabouts, log *slog.Logger) (http.Handler, error) {
 		return acssim.New(acssim.Config{Now: time.Now, Quota: &acssim.OwnDomain, Log: log})
 	},
 }
 
 // standIns are the stand-ins in the order in which they start.
-var standIns = []*standInKind{&graphStandIn, &mailStandIn}
+var standIns = []*standInKind{&signInStandIn, &graphStandIn, &mailStandIn}
 
 // replicationDelay is how long a new guest is not found by every look-up.
 const replicationDelay = 2 * time.Second
@@ -76,13 +90,13 @@ type standIn struct {
 }
 
 // startStandIn starts a stand-in and returns when it listens.
-func startStandIn(ctx context.Context, kind *standInKind, o options, log *slog.Logger) (*standIn, error) {
+func startStandIn(ctx context.Context, kind *standInKind, o options, w whereabouts, log *slog.Logger) (*standIn, error) {
 	program, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
 	cmd := exec.Command(program, kind.command, "-state", filepath.Join(o.data, kind.from+".json"),
-		"-port", strconv.Itoa(o.ports[kind.port].number))
+		"-port", strconv.Itoa(o.ports[kind.port].number), "-pages", w.pages, "-sign-in", w.signIn)
 	cmd.Stderr = &logLines{log, kind.from}
 	// Never written to: its end tells the stand-in that this process has ended.
 	_, err = cmd.StdinPipe()
@@ -132,13 +146,16 @@ func serveStandIn(
 ) error {
 	flags := flag.NewFlagSet(kind.command, flag.ContinueOnError)
 	flags.SetOutput(stderr)
-	state := flags.String("state", "", "file that keeps the state")
+	var w whereabouts
+	flags.StringVar(&w.state, "state", "", "file that keeps the state")
+	flags.StringVar(&w.pages, "pages", "", "scheme and host of the review pages")
+	flags.StringVar(&w.signIn, "sign-in", "", "address of the stand-in where people sign in")
 	number := flags.Int("port", 0, "port on 127.0.0.1, 0 for a free one")
 	err := flags.Parse(args)
 	if err != nil {
 		return err
 	}
-	handler, err := kind.serve(*state, slog.New(newPlainHandler(stderr, slog.LevelWarn)))
+	handler, err := kind.serve(w, slog.New(newPlainHandler(stderr, slog.LevelWarn)))
 	if err != nil {
 		return err
 	}

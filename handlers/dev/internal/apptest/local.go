@@ -21,10 +21,12 @@ const (
 
 // Local is a local run that is ready.
 type Local struct {
-	Signup string `json:"signup"` // the address of the form
-	Graph  string `json:"graph"`  // the address of the stand-in for Microsoft Graph
-	Mails  string `json:"mails"`  // the page that shows the mails of the run
-	stop   func()
+	Signup  string `json:"signup"`  // the address of the form
+	Graph   string `json:"graph"`   // the address of the stand-in for Microsoft Graph
+	Mails   string `json:"mails"`   // the page that shows the mails of the run
+	Reviews string `json:"reviews"` // the pages on which people decide
+	SignIn  string `json:"signIn"`  // where they sign in
+	stop    func()
 }
 
 // StartLocal starts a local run of an app on free ports, with its data in a folder. environment

@@ -43,6 +43,11 @@ func TestProof(t *testing.T) {
 	run(t, start(t, anyPace...), "proof.mjs")
 }
 
+// TestReviews has people decide about what waits, who sign in at the stand-in.
+func TestReviews(t *testing.T) {
+	run(t, start(t, append(slices.Clone(anyPace), noProof, settings.StatusPage+"=detailed")...), "reviews.mjs")
+}
+
 // anyPace lets tests send forms as fast as they can.
 var anyPace = []string{settings.FormWait + "=0s", settings.ClientPosts + "=off"}
 
@@ -118,6 +123,8 @@ func run(t *testing.T, s stack, suite string) {
 		"BROWSERTEST_FORM="+s.Signup,
 		"BROWSERTEST_GRAPH="+s.Graph,
 		"BROWSERTEST_MAILS="+s.Mails,
+		"BROWSERTEST_REVIEWS="+s.Reviews,
+		"BROWSERTEST_SIGN_IN="+s.SignIn,
 		"BROWSERTEST_CAPTCHA="+s.captcha,
 		"BROWSERTEST_UNRECORDED="+string(s.unrecorded),
 	)

@@ -23,6 +23,8 @@ export const form = setting("BROWSERTEST_FORM");
 export const graph = setting("BROWSERTEST_GRAPH");
 export const unrecorded = setting("BROWSERTEST_UNRECORDED"); // an id that no submission has
 export const mails = process.env.BROWSERTEST_MAILS ?? ""; // the page that shows the mails
+export const reviews = process.env.BROWSERTEST_REVIEWS ?? ""; // the pages on which people decide
+export const signIn = process.env.BROWSERTEST_SIGN_IN ?? ""; // where they sign in
 export const captcha = process.env.BROWSERTEST_CAPTCHA ?? "";
 const origin = new URL(form).origin;
 

@@ -1,0 +1,161 @@
+// People decide about what waits: they sign in at the stand-in, and their votes have consequences.
+
+import assert from "node:assert/strict";
+import test from "node:test";
+import {
+	accessible, desktop, eventually, fill, fits, form, graph, invitations, phone, picture, reviews, send, signIn, someone, statusPage, untilInvited, visit,
+} from "./browser.mjs";
+
+const others = [new URL(signIn).origin];
+const projectGroup = "11111111-1111-4111-8111-111111111111"; // of the sample row for northwind.com
+const tags = ["en", "ar", "de", "es", "fr", "ja", "ko", "pt", "zh-Hans"];
+
+// signUp sends the form and returns the path of the request's page for those who decide.
+async function signUp(partner) {
+	let id = "";
+	await visit(async (page) => {
+		await page.goto(form);
+		await fill(page, partner);
+		await send(page);
+		await page.waitForURL(statusPage);
+		id = new URL(page.url()).pathname.split("/").pop();
+	});
+	return id;
+}
+
+// as signs a person in as a new visitor, and hands the queue to the steps.
+async function as(person, steps, options = {}) {
+	await visit(async (page, visitor) => {
+		await page.goto(reviews);
+		await page.getByRole("button", { name: person, exact: true }).click();
+		await page.waitForURL(`${reviews}**`);
+		await steps(page, visitor);
+	}, { others, ...options });
+}
+
+// open opens the request once it waits.
+async function open(page, id) {
+	await eventually("the request waits", async () => {
+		await page.goto(reviews);
+		return await page.locator(`a[href="/reviews/${id}"]`).count() === 1;
+	});
+	await page.locator(`a[href="/reviews/${id}"]`).click();
+	await page.waitForURL(`${reviews}/${id}`);
+}
+
+// counted looks again until the vote counts.
+async function counted(page, text = "Your vote counts.") {
+	await page.waitForURL(/\?sent=\d+$/);
+	await eventually("the vote counts", async () => {
+		await page.reload();
+		return await page.locator("[role=status]").innerText() === text;
+	});
+}
+
+test("two people approve, and the guest is in the groups of the row", async () => {
+	const partner = { ...someone("northwind.com"), reason: "The tender of this spring.\nAsk for Sami." };
+	const id = await signUp(partner);
+	await as("Sven Second", async (page) => {
+		await page.goto(`${reviews}/${id}`);
+		await eventually("the request waits", async () => {
+			await page.reload();
+			return await page.locator("h1").innerText() === "Request: Ana Silva";
+		});
+		assert.equal(await page.getByRole("button", { name: "Approve Ana Silva" }).count(), 0, "the second approver does not come first");
+	}, { statuses: [404] });
+	await as("Sami Sponsor", async (page) => {
+		await open(page, id);
+		assert.match(await page.locator("main").innerText(), new RegExp(`${partner.email}[^]*The tender of this spring[^]*${projectGroup}`));
+		await accessible(page, "a request that waits");
+		await fits(page, "a request that waits");
+		await picture(page, "reviews-request");
+		await page.locator("#note").fill("I know her.");
+		await page.getByRole("button", { name: "Approve Ana Silva" }).click();
+		await counted(page);
+		await accessible(page, "a request after a vote");
+		await picture(page, "reviews-voted");
+		assert.equal(await page.getByRole("button", { name: "Approve Ana Silva" }).count(), 0, "nobody votes twice");
+	});
+	assert.equal(await invitations(partner.email), 0, "one person is not enough");
+	await as("Sven Second", async (page) => {
+		await open(page, id);
+		assert.match(await page.locator(".votes").innerText(), /Approved: sami@standin.example, as a sponsor[^]*I know her\./);
+		await page.getByRole("button", { name: "Approve Ana Silva" }).click();
+		await counted(page);
+	}, { script: false });
+	await untilInvited(partner.email);
+	await eventually("the guest is in the group", async () => {
+		const users = await (await fetch(`${graph}/stand-in/users`)).json();
+		const memberships = await (await fetch(`${graph}/stand-in/memberships`)).json();
+		const guest = users.find((user) => user.mail === partner.email);
+		return memberships.some((m) => m.guestId === guest?.id && m.groupId === projectGroup);
+	});
+});
+
+test("a denial needs a reason, and ends the request", async () => {
+	const partner = someone("shop.fabrikam.com");
+	const id = await signUp(partner);
+	await as("Rosa Reviewer", async (page) => {
+		await open(page, id);
+		await page.locator("#denyNote").fill("Known from last year.");
+		await page.getByRole("button", { name: "Deny Ana Silva" }).click();
+		await page.locator("[role=alert]").waitFor();
+		assert.equal(await page.locator("#denyNote").inputValue(), "Known from last year.");
+		await accessible(page, "a denial without a reason");
+		await picture(page, "reviews-no-reason");
+		await page.locator("[role=alert] a").press("Enter");
+		assert.equal(await page.evaluate(() => document.activeElement.id), "reason");
+		await page.keyboard.type("We do not know this project.");
+		await page.getByRole("button", { name: "Deny Ana Silva" }).press("Enter");
+		await counted(page);
+		assert.match(await page.locator("main").innerText(), /It is denied\.[^]*We do not know this project\.[^]*Nothing is left to decide here\./);
+		await page.goto(reviews);
+		assert.equal(await page.locator(`a[href="/reviews/${id}"]`).count(), 0, "it does not wait any more");
+	}, { statuses: [422] });
+	assert.equal(await invitations(partner.email), 0);
+});
+
+test("who takes no part sees nothing, and guests are not let in", async () => {
+	const id = await signUp(someone("shop.fabrikam.com"));
+	await as("Nora Nobody", async (page) => {
+		assert.equal(await page.locator("h1").innerText(), "No request waits for you");
+		await accessible(page, "an empty queue");
+		await picture(page, "reviews-empty");
+		await page.goto(`${reviews}/${id}`);
+		assert.equal(await page.locator("h1").innerText(), "There is nothing here for you");
+		await accessible(page, "a request of others");
+		await page.goto(reviews);
+		await page.getByRole("button", { name: "Sign out" }).click();
+		await page.waitForURL(`${reviews}/signed-out`);
+		await accessible(page, "after signing out");
+	}, { statuses: [404] });
+	await as("Gus Guest", async (page) => {
+		assert.equal(await page.locator("h1").innerText(), "Guests can’t sign in here");
+	}, { statuses: [403] });
+});
+
+for (const [name, size] of [["desktop", desktop], ["phone", phone]]) {
+	test(`the pages fit a ${name}, in every language`, async () => {
+		const id = await signUp({ ...someone("northwind.com"), reason: "A reason." });
+		await signUp(someone("shop.fabrikam.com"));
+		await as("Rosa Reviewer", async (page) => {
+			await open(page, id);
+			for (const tag of tags) {
+				for (const [what, address] of [["queue", reviews], ["request", `${reviews}/${id}`]]) {
+					await page.goto(`${address}?lang=${tag}`);
+					assert.equal(await page.locator("html").getAttribute("lang"), tag);
+					await fits(page, `${what} in ${tag}`);
+					await picture(page, `reviews-${what}-${name}-${tag}`);
+				}
+			}
+		}, { size });
+		await as("Rosa Reviewer", async (page) => {
+			for (const tag of tags) {
+				for (const address of [reviews, `${reviews}/${id}`]) {
+					await page.goto(`${address}?lang=${tag}`);
+					await accessible(page, `${address} in ${tag}`);
+				}
+			}
+		}, { size, dark: true });
+	});
+}
