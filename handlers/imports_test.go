@@ -97,7 +97,7 @@ var rules = []rule{
 	{"dev/largetable", "dev/tablesim request submission workflow"},
 	{"dev/cmd/bench/bare", ""},
 	{"dev/cmd/bench", "azure/tables dev/acssim dev/azurite dev/graphsim dev/internal/subprocess dev/largetable dev/simulation dev/tablesim policy submission web/guard"},
-	{"dev/cmd/localhost", "azure/tables dev/acssim dev/azurite dev/graphsim dev/hostsim dev/internal/subprocess policy settings submission"},
+	{"dev/cmd/localhost", "azure/tables dev/acssim dev/azurite dev/graphsim dev/hostsim dev/internal/subprocess dev/signinsim policy request settings submission"},
 	{"dev/cmd/package", "azure/functions/functionjson"},
 	{"dev/suite/...", ""},
 }
