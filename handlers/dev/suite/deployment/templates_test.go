@@ -673,6 +673,7 @@ func TestEachAppRunsItsZip(t *testing.T) {
 		case layout{split: true, full: true, fixed: true, reviews: true}:
 			want = map[string]any{
 				"work": release + "-work.zip", "form": release + "-form.zip", "status": release + "-status.zip",
+				"reviews": release + "-reviews.zip",
 			}
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
