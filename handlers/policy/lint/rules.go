@@ -56,6 +56,10 @@ const (
 	ruleProofOfDenied   = "proof-without-effect"
 	ruleDayLimit        = "day-limit-above-all"
 	ruleShortCode       = "short-invite-code"
+	ruleNumericCode     = "numeric-invite-code"
+	ruleConditionNever  = "condition-never"
+	ruleConditionPart   = "condition-part-never"
+	ruleConditionLoose  = "condition-wider-domain"
 
 	ruleGroupMissing    = "group-missing"
 	ruleGroupDynamic    = "group-dynamic"
@@ -78,7 +82,7 @@ const (
 var bySeverity = map[Severity][]string{
 	Error: {
 		Unstorable, ruleUnknownColumn, ruleRowKey, rulePartitionSyntax, rulePartitionCase, rulePartitionASCII,
-		rulePartitionPublic, rulePartitionNobody, ruleTwins, ruleTooManyRows, ruleUnreachable,
+		rulePartitionPublic, rulePartitionNobody, ruleTwins, ruleTooManyRows, ruleUnreachable, ruleConditionNever,
 		ruleGroupMissing, ruleGroupDynamic, ruleGroupMail, ruleGroupRoles, ruleGroupOnPremises,
 		ruleGroupNoSecurity, ruleSponsorMissing, ruleSponsorKind,
 	},
@@ -87,7 +91,8 @@ var bySeverity = map[Severity][]string{
 		ruleEverybody, ruleManyTenants, ruleFreeMail, ruleDisposable, ruleExpired, ruleOverlap,
 		ruleSamePriority, ruleDomainDenied, ruleDomainMissing, ruleSubdomainsNotMeant, ruleNoSponsor,
 		ruleMember, ruleNoMail, ruleMessageDropped, ruleMessageNoMail, ruleLanguageIgnored,
-		ruleCcNoMail, ruleDayLimit, ruleShortCode, ruleGroupUnified, ruleSponsorDisabled,
+		ruleCcNoMail, ruleDayLimit, ruleShortCode, ruleNumericCode, ruleConditionPart,
+		ruleConditionLoose, ruleGroupUnified, ruleSponsorDisabled,
 		ruleSponsorGuest, ruleForbidden, ruleUnavailable,
 	},
 	Info: {

@@ -18,6 +18,7 @@ const shortestCode = 8
 func (k *checker) checkTerms(e *entry) {
 	if k.live(e) {
 		k.checkCode(e)
+		k.checkCondition(e)
 		k.checkEnd(e)
 		k.checkWithoutEffect(e)
 	}
@@ -143,8 +144,29 @@ func (k *checker) checkWithoutEffect(e *entry) {
 	}
 }
 
-// checkCode finds an invite code that can be guessed, unless it is written as its hash.
+// conditionRules has the rule for each kind of doubt about a condition.
+var conditionRules = map[policy.DoubtKind]string{
+	policy.NeverHolds:   ruleConditionNever,
+	policy.PartIsNever:  ruleConditionPart,
+	policy.HoldsForMore: ruleConditionLoose,
+}
+
+// checkCondition finds a condition that says something else than was probably meant.
+func (k *checker) checkCondition(e *entry) {
+	for _, doubt := range policy.Doubts(*e.row) {
+		k.add(e, policy.ConditionColumn, conditionRules[doubt.Kind], sentence(policy.ConditionColumn, doubt.Problem), sentence(doubt.Advice))
+	}
+}
+
+// checkCode finds an invite code that can be guessed, unless it is written as its hash, and one that
+// is not what somebody typed.
 func (k *checker) checkCode(e *entry) {
+	switch e.row.Columns[policy.InviteCodeColumn].(type) {
+	case int32, int64, float64:
+		k.add(e, policy.InviteCodeColumn, ruleNumericCode,
+			"InviteCode is stored as a number, so zeros that were typed at its beginning are lost, and partners who type them do not pass.",
+			"Store it as a text: in Storage Explorer and the portal the type String, with az the value and InviteCode@odata.type=Edm.String.")
+	}
 	if e.row.InviteCode == "" {
 		return
 	}
