@@ -117,6 +117,49 @@ func TestCacheEvictsLeastRecentlyUsed(t *testing.T) {
 	}
 }
 
+// TestCacheWithTooManyRowsCompilesFew reads rows in the order of a decision, over and over.
+func TestCacheWithTooManyRowsCompilesFew(t *testing.T) {
+	const room = 50
+	for _, test := range []struct{ rows, most int }{{room, 0}, {room + 1, 10}, {room + 5, 30}, {room * 3 / 2, room * 3 / 2 * 9 / 10}} {
+		c := newCache(t, room)
+		programs := map[string]any{}
+		compiled := 0
+		const rounds = 8
+		for round := range 2 * rounds {
+			for i := range test.rows {
+				name := fmt.Sprint(i)
+				program := any(c.Parse(conditional(name)).Condition.program)
+				if programs[name] != program && round >= rounds {
+					compiled++
+				}
+				programs[name] = program
+			}
+		}
+		if compiled > test.most*rounds {
+			t.Errorf("with %d rows and room for %d, a round compiles %d, want at most %d", test.rows, room, compiled/rounds, test.most)
+		}
+	}
+}
+
+func TestCacheIsBoundedInBytes(t *testing.T) {
+	c := newCache(t, 1_000_000)
+	one := conditional("a")
+	one.Columns["Note"] = strings.Repeat("x", maxKept/2)
+	cells := 0
+	for i := range 8000 {
+		one.Name = fmt.Sprint(i % 4000)
+		one.ETag = fmt.Sprint(i)
+		row := Row{Raw: one}
+		c.keep(cacheKey{one.Partition, one.Name, ""}, row)
+	}
+	for element := c.recent.Front(); element != nil; element = element.Next() {
+		cells += element.Value.(*remembered).bytes
+	}
+	if cells != c.bytes || c.bytes > maxCached || len(c.entries) != c.recent.Len() || len(c.entries) < 1000 {
+		t.Errorf("%d rows of %d bytes are kept, and counted as %d", len(c.entries), cells, c.bytes)
+	}
+}
+
 func TestCacheSkipsHugeRows(t *testing.T) {
 	c := newCache(t, 2)
 	huge := conditional("a")

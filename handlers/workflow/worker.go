@@ -65,9 +65,9 @@ type Config struct {
 	Log    *slog.Logger
 }
 
-// cachedRows is how many policy rows a Worker remembers with their conditions compiled: more than
-// most tenants have.
-const cachedRows = 1000
+// cachedRows is how many policy rows a Worker remembers with their conditions compiled: all of any
+// decision.
+const cachedRows = policy.MaxDecisionRows
 
 // Worker advances requests. Its own state only saves work: any number of Workers may share a store.
 type Worker struct {
