@@ -2,6 +2,7 @@ package policy
 
 import (
 	"fmt"
+	"math"
 	"regexp/syntax"
 	"slices"
 	"strings"
@@ -25,9 +26,12 @@ const (
 	// MaxConditionCost limits the work of a Condition for the longest submission, in units of CEL's
 	// cost model: a comparison costs about one, reading ten characters one. It is estimated when
 	// the condition is read, because counting at run time takes four times as long as running.
+	// Within it, no condition takes longer than some milliseconds.
 	MaxConditionCost = 20_000
-	// maxPattern is the most steps of a compiled matches() pattern. CEL's model goes by the length
-	// of the text, and a{999} is short.
+	// stepsPerUnit is how many steps of a matches() pattern are a unit: each may be at work for each
+	// character. CEL's model goes by the length of the pattern's text, and (.?){90} is short.
+	stepsPerUnit = 20
+	// maxPattern is the most steps of a compiled matches() pattern, for whatever text.
 	maxPattern = 400
 	// maxDepth limits the nesting of a Condition, maxNodes its parts after macros are expanded.
 	maxDepth, maxNodes = 50, 2000
@@ -269,9 +273,39 @@ func (sizes) EstimateSize(node cost.AstNode) *cost.SizeEstimate {
 	return &cost.SizeEstimate{Max: uint64(fields[i].longest)}
 }
 
-// EstimateCallCost implements [cost.Estimator]: CEL knows what its own functions cost.
-func (sizes) EstimateCallCost(string, string, *cost.AstNode, []cost.AstNode) *cost.CallEstimate {
-	return nil
+// EstimateCallCost implements [cost.Estimator]: CEL knows what its own functions cost, except for
+// matches, which takes time for each step of the compiled pattern and each character.
+func (sizes) EstimateCallCost(function, _ string, target *cost.AstNode, args []cost.AstNode) *cost.CallEstimate {
+	if function != "matches" {
+		return nil
+	}
+	if target != nil {
+		args = append([]cost.AstNode{*target}, args...)
+	}
+	if len(args) != 2 || args[1].Expr().Kind() != ast.LiteralKind {
+		return nil // refused before
+	}
+	pattern, _ := args[1].Expr().AsLiteral().(types.String)
+	steps, err := patternSteps(string(pattern))
+	most := uint64(math.MaxUint32)
+	if size := args[0].ComputedSize(); err == nil && size != nil && size.Max < most {
+		byLength := (size.Max/10 + 1) * uint64(len(pattern)/4+1) // CEL's own estimate
+		most = max(byLength, (size.Max+1)*uint64(steps)/stepsPerUnit+1)
+	}
+	return &cost.CallEstimate{CostEstimate: cost.CostEstimate{Min: 1, Max: most}}
+}
+
+// patternSteps returns how many steps a pattern has once it is compiled.
+func patternSteps(pattern string) (int, error) {
+	read, err := syntax.Parse(pattern, syntax.Perl)
+	if err != nil {
+		return 0, err
+	}
+	steps, err := syntax.Compile(read.Simplify())
+	if err != nil {
+		return 0, err
+	}
+	return len(steps.Inst), nil
 }
 
 // reviewer checks what a parsed condition uses, before CEL's checker, with better advice.
@@ -498,13 +532,14 @@ func (r *reviewer) reviewPattern(call ast.CallExpr) *wrong {
 	if pattern.Kind() != ast.LiteralKind || pattern.AsLiteral().Type() != types.StringType {
 		return &wrong{"has a pattern that is not written out" + r.at(pattern), "write the pattern of matches() in quotation marks"}
 	}
-	read, err := syntax.Parse(string(pattern.AsLiteral().(types.String)), syntax.Perl)
+	text := string(pattern.AsLiteral().(types.String))
+	_, err := syntax.Parse(text, syntax.Perl)
 	if err != nil {
 		return &wrong{"has a pattern that can't be read" + r.at(pattern),
 			`write patterns in the syntax of RE2; for a dot that is one, write [.]`}
 	}
-	steps, err := syntax.Compile(read.Simplify())
-	if err != nil || len(steps.Inst) > maxPattern {
+	steps, err := patternSteps(text)
+	if err != nil || steps > maxPattern {
 		return &wrong{"has a pattern that is too large" + r.at(pattern), "repeat less in it"}
 	}
 	return nil

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 
 	"cel.dev/cel-go/cel"
@@ -49,6 +50,7 @@ func TestConditions(t *testing.T) {
 		{`["DE", "PT"].exists_one(c, c == request.country)`, true},
 		{`request.reason.matches("^Project [A-Z][a-z]+:")`, true},
 		{`request.reason.matches("^Tender")`, false},
+		{`request.reason.matches("(?i)(alpha|bravo|charlie|delta|echo|foxtrot|golf|hotel|india|juliett|tender)")`, true},
 		{`request.reason.size() >= 20 && size(request.reason) < 1000`, true},
 		{`"sales" in request.reason.split(" ")`, true},
 		{`request.language.substring(0, 2) == "pt"`, true},
@@ -128,6 +130,11 @@ func TestConditionsRefused(t *testing.T) {
 		{`["a"].exists(x, ["b"].exists(y, request.email.matches(x + y)))`, "a pattern that is not written out", "in quotation marks"},
 		{`request.reason.split("").all(a, request.reason.split("").all(b, a == b))`, "allowed 20000 units of work", "shorter"},
 		{`["a","b","c"].all(a, ` + strings.Repeat(`["a","b","c"].all(a, `, 9) + `true` + strings.Repeat(")", 10), "units of work", "shorter"},
+		{strings.Repeat(`request.reason.matches("(.?){90}c$") || `, 39) + `request.reason.matches("(.?){90}c$")`, "units of work", "patterns"},
+		{`request.reason.matches("(.?){90}c$") || request.company.matches("(.?){90}c$")`, "units of work", "patterns"},
+		{`(request.reason + request.reason + request.reason).matches("(\\pL?){40}c$")`, "units of work", "patterns"},
+		{`request.reason.split("").exists(c, c.matches("(a?){40}b$"))`, "units of work", "patterns"},
+		{`matches(request.reason, "(a|b|c|d|e|f){60}") || matches(request.reason, "((a{0,5}){0,5}){0,5}c")`, "units of work", "patterns"},
 		{strings.Repeat("(", 200) + "true" + strings.Repeat(")", 200), "nested more than 50 deep", "lists"},
 		{strings.Repeat("!", MaxCondition-3) + "true", "longer than 2000 characters", "shorter one"},
 		{strings.Repeat(" ", 20_000) + "\x01" + strings.Repeat("x", 20_000), "longer than", "write an expression"},
@@ -257,6 +264,44 @@ func TestExamplesCompile(t *testing.T) {
 		if !strings.Contains(f.example, f.name+"(") {
 			t.Errorf("the example of %s does not use it", f.name)
 		}
+	}
+}
+
+// TestCostliestConditionsTakeMilliseconds decides by conditions that are just allowed.
+func TestCostliestConditionsTakeMilliseconds(t *testing.T) {
+	s := silva(t)
+	s.Reason, s.Company = strings.Repeat("a", submission.MaxReason), strings.Repeat("a", submission.MaxCompany)
+	for _, unit := range []string{
+		`request.reason.matches("(.?){90}c$")`, `request.reason.matches("(\\pL?){20}c$")`, `request.reason.matches("(a|aa)+c")`,
+		`request.company.matches("(a?){90}c$")`, `request.reason.matches("x")`, `(request.reason + request.company).matches("(.*)(.*)(.*)x")`,
+		`request.reason.split("").exists(c, c.matches("b"))`, `request.reason.lowerAscii().contains("ab")`, `"b" in request.reason.split("")`,
+		`request.reason.split("").all(c, c == "a") && false`, `request.reason.indexOf("aaaaaaaaaab") >= 0`,
+	} {
+		text, r := unit, Row{}
+		for {
+			more := Parse(with("Condition", text))
+			if len(more.Faults) > 0 {
+				break
+			}
+			r, text = more, text+" || "+unit
+		}
+		if r.Condition.program == nil {
+			continue // not even once
+		}
+		who := applicantOf(s)
+		fastest := time.Hour
+		for range 5 { // the machine may be busy
+			start := time.Now()
+			holds, unknown := r.Condition.holds(who)
+			fastest = min(fastest, time.Since(start))
+			if holds || unknown != "" {
+				t.Errorf("%s holds: %t, %s", unit, holds, unknown)
+			}
+		}
+		if fastest > 100*time.Millisecond {
+			t.Errorf("%d times %s takes %s", strings.Count(r.Condition.text, "||")+1, unit, fastest)
+		}
+		t.Logf("%3d times %s: %s", strings.Count(r.Condition.text, "||")+1, unit, fastest)
 	}
 }
 
