@@ -56,6 +56,9 @@ func Doubts(row Row) []Doubt {
 	doubts := x.doubts
 	here := scopeOf(row.Partition)
 	here.forms = forms
+	if len(here.known)+len(here.tails) > 0 { // the row is for no other domain, whatever the condition says
+		doubts = slices.DeleteFunc(doubts, func(d Doubt) bool { return d.Kind == HoldsForMore })
+	}
 	if x.never(e, here) {
 		never := Doubt{NeverHolds, "is true for no sign-up that the row is for, so the row never applies",
 			"correct it, or set Enabled to false"}

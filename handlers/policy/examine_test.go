@@ -162,6 +162,12 @@ func TestConditionsThatHoldForMoreDomains(t *testing.T) {
 			t.Errorf("%s: %+v, want %q", condition, doubts, says)
 		}
 	}
+	// The partition says that there are no others.
+	for _, partition := range []string{"contoso.com", "*.contoso.com", "ana@contoso.com"} {
+		if kinds, doubts := doubted(t, partition, `request.domain.endsWith("contoso.com")`); kinds != nil {
+			t.Errorf("%s: %+v", partition, doubts)
+		}
+	}
 	// Only an invitation is given to more people than was meant.
 	raw := with("Condition", `request.domain.contains("contoso.com")`)
 	raw.Columns["Action"] = "deny"
