@@ -137,7 +137,8 @@ resource application 'Microsoft.Graph/applications@v1.0' = {
     description: 'The managed identity that serves the review pages.'
     audiences: [audiences[environment().name]]
     issuer: '${environment().authentication.loginEndpoint}${tenant().tenantId}/v2.0'
-    subject: identityPrincipalId
+    // Entra compares it with the case that tokens have.
+    subject: toLower(identityPrincipalId)
   }
 }
 

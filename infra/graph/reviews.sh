@@ -54,6 +54,8 @@ unique=$(given uniqueName "$string" guestlist-reviews)
 required=$(given assignmentRequired 'true|false' false)
 enabled=$(given enabled 'true|false' true)
 origin=${origin%/}
+# Entra compares it with the case that tokens have.
+identity=$(tr 'A-F' 'a-f' <<<"$identity")
 
 guid='[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}'
 [[ $origin =~ ^https://[^/?#@[:space:]]+$ ]] || die "$file: origin is not https:// and a host: the output reviewOrigin of the deployment"

@@ -2,7 +2,7 @@ using '../graph/reviews.bicep'
 
 // Everything that the registration of the review pages can have.
 param origin = 'https://reviews.wingtiptoys.example/'
-param identityPrincipalId = '44444444-4444-4444-8444-444444444444'
+param identityPrincipalId = 'ABCDEF44-4444-4444-8444-444444444444'
 
 param displayName = 'Wingtip reviews'
 param uniqueName = 'wingtip-reviews'

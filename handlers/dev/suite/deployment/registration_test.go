@@ -145,7 +145,7 @@ func TestRegistrationTrustsTheIdentity(t *testing.T) {
 			t.Errorf("the audience %q: template %s, in the program %t", suffix, audiences, inSource)
 		}
 	}
-	if got["subject"] != "44444444-4444-4444-8444-444444444444" || got["name"] != "wingtip-reviews/managed-identity" ||
+	if got["subject"] != "abcdef44-4444-4444-8444-444444444444" || got["name"] != "wingtip-reviews/managed-identity" ||
 		!strings.Contains(text(t, got["issuer"]), "/v2.0") {
 		t.Errorf("the credential is %v", got)
 	}
@@ -336,7 +336,7 @@ func TestScriptRegistersWhatTheTemplateDoes(t *testing.T) {
 	}
 	for _, line := range []string{
 		"client id: client-id", "people can sign in: false", "redirect URI: https://reviews.wingtiptoys.example/reviews/signed-out",
-		"identity: 44444444-4444-4444-8444-444444444444", "consent for everybody: openid profile User.Read",
+		"identity: abcdef44-4444-4444-8444-444444444444", "consent for everybody: openid profile User.Read",
 		"Reviewer: 22222222-2222-4222-8222-222222222222", "Operator: 33333333-3333-4333-8333-333333333333",
 	} {
 		if !strings.Contains(output, line+"\n") {
@@ -361,7 +361,7 @@ func TestScriptMendsRegistration(t *testing.T) {
 	}
 	got := kept()
 	if got.Application["signInAudience"] != "AzureADMyOrg" || strings.Contains(text(t, got.Application), "evil") ||
-		got.Principal["accountEnabled"] != false || got.Credential["subject"] != "44444444-4444-4444-8444-444444444444" ||
+		got.Principal["accountEnabled"] != false || got.Credential["subject"] != "abcdef44-4444-4444-8444-444444444444" ||
 		len(got.Grants) != 1 || got.Grants[0]["scope"] != "openid profile User.Read" || len(got.Assignments) != 4 {
 		t.Errorf("%s", text(t, got))
 	}
