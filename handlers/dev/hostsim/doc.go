@@ -9,7 +9,9 @@
 //	timer ──┘
 //
 // It reproduces the behaviour of the real host that can break a handler: it loses the body of a
-// chunked request, guesses base64, hangs on an empty answer until the timeout, fails all running
+// chunked request, refuses long request lines and headers, decodes paths and encodes them anew, takes
+// a query parameter "code" for a function key, answers "/" itself, gives every answer a charset,
+// guesses base64, hangs on an empty answer until the timeout, fails all running
 // invocations when the handler crashes, ends the handler with SIGKILL, hides what fails on a queue
 // for dead letters, and stops when a queue forbids or refuses to be read.
 //

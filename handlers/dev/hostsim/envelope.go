@@ -57,8 +57,7 @@ var anonymous = map[string]any{
 // httpEnvelope returns the envelope of an HTTP request. The body is passed on only if the request
 // has a Content-Length.
 func httpEnvelope(f *function, r *http.Request, params map[string]any, body []byte, now time.Time) envelope {
-	// The host takes the path undecoded.
-	address := "http://" + r.Host + r.URL.EscapedPath()
+	address := "http://" + r.Host + encodePath(decodePath(r.URL.EscapedPath()))
 	if r.URL.RawQuery != "" {
 		address += "?" + r.URL.RawQuery
 	}
@@ -248,7 +247,7 @@ func readQuery(raw string) map[string]string {
 			continue
 		}
 		name, value, _ := strings.Cut(pair, "=")
-		name, value = unescape(name, true), unescape(value, true)
+		name, value = unescape(name), unescape(value)
 		lower := strings.ToLower(name)
 		known, exists := names[lower]
 		if exists {
@@ -261,24 +260,19 @@ func readQuery(raw string) map[string]string {
 	return query
 }
 
-// unescape decodes percent-encoding and keeps invalid escapes. In a query, + is a space. In a
-// path, an encoded slash stays encoded.
-func unescape(text string, inQuery bool) string {
-	if inQuery {
-		text = strings.ReplaceAll(text, "+", " ")
-	}
+// unescape decodes the percent-encoding of a query and keeps invalid escapes.
+func unescape(text string) string {
+	text = strings.ReplaceAll(text, "+", " ")
 	if !strings.Contains(text, "%") {
 		return text
 	}
 	var decoded strings.Builder
 	for i := 0; i < len(text); i++ {
-		if text[i] == '%' && i+2 < len(text) {
-			plain, err := url.PathUnescape(text[i : i+3])
-			if err == nil && (inQuery || plain != "/") {
-				decoded.WriteString(plain)
-				i += 2
-				continue
-			}
+		if isEscape(text[i:]) {
+			plain, _ := url.PathUnescape(text[i : i+3]) // it is an escape
+			decoded.WriteString(plain)
+			i += 2
+			continue
 		}
 		decoded.WriteByte(text[i])
 	}

@@ -311,14 +311,14 @@ func (f *function) responseName() string {
 	return ""
 }
 
-// find returns the function for the method and escaped path, or nil.
-func find(functions []function, method, escapedPath string) (f *function, params map[string]any) {
+// find returns the function for the method and a path from [decodePath], or nil.
+func find(functions []function, method, path string) (f *function, params map[string]any) {
 	for i := range functions {
 		candidate := &functions[i]
 		if candidate.trigger.kind != httpTrigger || !candidate.accepts(method) {
 			continue
 		}
-		values, ok := candidate.route.match(escapedPath)
+		values, ok := candidate.route.match(path)
 		if ok && (f == nil || candidate.route.before(f.route)) {
 			f, params = candidate, values
 		}

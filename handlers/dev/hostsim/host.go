@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 )
@@ -70,6 +71,10 @@ type Config struct {
 	// StorageRetry is the wait before the second of the six tries of a call to the storage account;
 	// each further wait is twice as long. Default 800 ms, as in the real host.
 	StorageRetry time.Duration
+	// ReadKeys reads the host's function keys from storage. The real host does it when a request
+	// has a query parameter "code" or a header x-functions-key, once and then at most every minute
+	// for a key that it does not know, and fails the request with 500 if it can't. Default: it works.
+	ReadKeys func() error
 }
 
 // Host is one instance of the Functions host. Its methods may be called from several goroutines.
@@ -78,12 +83,15 @@ type Host struct {
 	functions []function
 	listen    string
 	maxBody   int64
-	now       func() time.Time
-	log       *slog.Logger
-	server    *http.Server
-	client    *http.Client // towards the handler
-	worker    *worker
-	queues    *queues
+	// noHomePage says that the host has nothing to show at "/".
+	noHomePage bool
+	keys       keys
+	now        func() time.Time
+	log        *slog.Logger
+	server     *http.Server
+	client     *http.Client // towards the handler
+	worker     *worker
+	queues     *queues
 
 	// accepting ends first: after it no message, tick or request is taken. living ends when
 	// drainGrace is over.
@@ -131,6 +139,9 @@ func (c Config) withDefaults() (Config, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
+	if c.ReadKeys == nil {
+		c.ReadKeys = func() error { return nil }
+	}
 	return c, nil
 }
 
@@ -173,7 +184,10 @@ func New(config Config) (*Host, error) {
 		// invocations.
 		client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 256, DisableCompression: true}},
 		done:   make(chan struct{}),
+		keys:   keys{read: config.ReadKeys},
 	}
+	noHomePage, _ := env.lookup(homePageVariable)
+	h.noHomePage = strings.EqualFold(noHomePage, "true")
 	if text, _ := env.lookup(maxBodyVariable); text != "" {
 		h.maxBody, err = strconv.ParseInt(text, 10, 64)
 		if err != nil || h.maxBody < 0 {

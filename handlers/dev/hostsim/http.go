@@ -13,9 +13,25 @@ func (h *Host) serveHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer h.running.Done()
-	f, params := find(h.functions, r.Method, r.URL.EscapedPath())
+	if status := overLimit(r); status != 0 {
+		w.Header().Set("Connection", "close")
+		w.WriteHeader(status)
+		return
+	}
+	path := decodePath(r.URL.EscapedPath())
+	f, params := find(h.functions, r.Method, path)
 	if f == nil {
+		if path == "/" {
+			h.serveHomePage(w)
+			return
+		}
 		w.WriteHeader(http.StatusNotFound)
+		return
+	}
+	err := h.keys.lookUp(r, h.now())
+	if err != nil {
+		h.log.Error("the function keys can't be read", "cause", err)
+		w.WriteHeader(http.StatusInternalServerError)
 		return
 	}
 	if r.ContentLength > h.maxBody {

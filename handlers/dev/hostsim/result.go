@@ -9,6 +9,7 @@ import (
 	"maps"
 	"mime"
 	"net/http"
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -173,15 +174,23 @@ func readStatus(raw json.RawMessage) (int, error) {
 	return status, nil
 }
 
+// charset matches the parameter of a content type.
+var charset = regexp.MustCompile(`(?i);\s*charset\s*=[^;]*`)
+
+// contentType returns the content type of a response. Its body is text, so the host's formatter
+// gives it a charset, whatever the type is (TextOutputFormatter of dotnet/aspnetcore).
 func contentType(value string) ([]byte, error) {
 	mediaType, parameters, err := mime.ParseMediaType(value)
 	if err != nil || !strings.Contains(mediaType, "/") {
 		return nil, errors.New("the content type is invalid")
 	}
-	if mediaType == "application/json" && parameters["charset"] == "" {
-		value += "; charset=utf-8"
+	switch strings.ToLower(parameters["charset"]) {
+	case "utf-8":
+		return []byte(value), nil
+	case "utf-16":
+		return nil, errors.New("the content type asks for UTF-16, which is not supported here")
 	}
-	return []byte(value), nil
+	return []byte(charset.ReplaceAllString(value, "") + "; charset=utf-8"), nil
 }
 
 // scalar returns a value as .NET's ToString writes it: a string verbatim, null as nothing,

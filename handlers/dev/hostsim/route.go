@@ -48,11 +48,11 @@ func parseRoute(text string) (route, error) {
 	return r, nil
 }
 
-// match reports whether the escaped path is of this route, and returns the values of the
+// match reports whether a path from [decodePath] is of this route, and returns the values of the
 // parameters. A missing optional parameter is nil.
-func (r route) match(escapedPath string) (params map[string]any, ok bool) {
+func (r route) match(path string) (params map[string]any, ok bool) {
 	var parts []string
-	trimmed := strings.TrimSuffix(strings.TrimPrefix(escapedPath, "/"), "/")
+	trimmed := strings.TrimSuffix(strings.TrimPrefix(path, "/"), "/")
 	if trimmed != "" {
 		parts = strings.Split(trimmed, "/")
 	}
@@ -62,7 +62,7 @@ func (r route) match(escapedPath string) (params map[string]any, ok bool) {
 		case s.catchAll:
 			params[s.param] = nil
 			if i < len(parts) {
-				params[s.param] = unescape(strings.Join(parts[i:], "/"), false)
+				params[s.param] = strings.Join(parts[i:], "/")
 			}
 			return params, true
 		case i >= len(parts):
@@ -74,12 +74,11 @@ func (r route) match(escapedPath string) (params map[string]any, ok bool) {
 			if parts[i] == "" {
 				return nil, false
 			}
-			value := unescape(parts[i], false)
-			if s.only != "" && !strings.EqualFold(s.only, value) {
+			if s.only != "" && !strings.EqualFold(s.only, parts[i]) {
 				return nil, false
 			}
-			params[s.param] = value
-		case !strings.EqualFold(s.literal, unescape(parts[i], false)):
+			params[s.param] = parts[i]
+		case !strings.EqualFold(s.literal, parts[i]):
 			return nil, false
 		}
 	}

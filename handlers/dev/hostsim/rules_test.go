@@ -272,7 +272,7 @@ func FuzzAddress(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		params, ok := r.match("/" + text)
+		params, ok := r.match(decodePath("/" + text))
 		if ok && len(params) != 1 {
 			t.Errorf("params = %v", params)
 		}

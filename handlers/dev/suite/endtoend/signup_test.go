@@ -4,10 +4,13 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
+	"html"
 	"maps"
 	mathrand "math/rand/v2"
 	"net/http"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -113,6 +116,35 @@ func TestStatusPageIsTheSameForKnownUnknownAndDenied(t *testing.T) {
 	}
 	if len(answers) != 1 {
 		t.Errorf("%d different pages:\n%s", len(answers), strings.Join(slices.Sorted(maps.Keys(answers)), "\n----\n"))
+	}
+}
+
+// The Functions host takes "code" in a query for a function key, and fails the request if it can't
+// read its keys. So no link to a page has it.
+func TestLinksWithInviteCodeNeedNoKeysOfTheHost(t *testing.T) {
+	s := newStackThrough(t, func(s *stack) {
+		s.config.ReadKeys = func() error { return errors.New("the keys can't be read") }
+	})
+	link := regexp.MustCompile(`<a [^>]*hreflang="[^"]+"[^>]*>`)
+	address := regexp.MustCompile(`href="([^"]+)"`)
+	opened := s.do(http.MethodGet, "/signup?inviteCode=tulip-spring-2026&company=Contoso", "", "")
+	links := link.FindAllString(opened.body, -1)
+	if opened.status != http.StatusOK || len(links) < 8 {
+		t.Fatalf("the form is answered with %d and has %d links to languages", opened.status, len(links))
+	}
+	for _, a := range links {
+		match := address.FindStringSubmatch(a)
+		if match == nil {
+			t.Fatalf("%s leads nowhere", a)
+		}
+		other := s.do(http.MethodGet, html.UnescapeString(match[1]), "", "")
+		if other.status != http.StatusOK || !strings.Contains(other.body, `value="tulip-spring-2026"`) {
+			t.Errorf("%s: status %d, or the code is lost", match[1], other.status)
+		}
+	}
+	// Links that were made for earlier versions still work while the keys can be read.
+	if r := s.do(http.MethodGet, "/signup?code=tulip-spring-2026", "", ""); r.status != http.StatusInternalServerError {
+		t.Errorf("the stand-in answers a link with code by %d, and this test shows nothing", r.status)
 	}
 }
 
