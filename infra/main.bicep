@@ -1,6 +1,6 @@
 metadata description = 'Guestlist in a resource group: function apps, storage, rights, and monitoring.'
 
-import { Tags, Scale, Network, Entrance, Watch, People, Mail, MailRecord } from 'types.bicep'
+import { Tags, Scale, Network, Entrance, Rights, Watch, People, Mail, MailRecord } from 'types.bicep'
 import { ProgramSettings, programSettings } from 'settings.bicep'
 import { roles } from 'roles.bicep'
 
@@ -44,6 +44,9 @@ param network Network = {}
 
 @description('How partners reach the form.')
 param entrance Entrance = {}
+
+@description('How wide the roles for tables and queues are.')
+param rights Rights = {}
 
 @description('Who may work with policy rows and requests.')
 param people People = {}
@@ -157,16 +160,20 @@ var statusHost = entrance.?statusHostName ?? replace(
   statusAppName
 )
 
-var stateGrants = map(
-  stateTables,
-  table => { role: roles.tableDataContributor, on: 'table', name: table }
-)
-var workGrants = concat(stateGrants, [
+var allTables = rights.?tables == 'account'
+var stateGrants = allTables
+  ? [{ role: roles.tableDataContributor, on: 'account' }]
+  : map(stateTables, table => { role: roles.tableDataContributor, on: 'table', name: table })
+var queueGrants = rights.?queues == 'account'
+  ? [{ role: roles.queueDataContributor, on: 'account' }]
+  : [
+      { role: roles.queueDataContributor, on: 'queue', name: queueName }
+      { role: roles.queueDataContributor, on: 'queue', name: poisonQueueName }
+      { role: roles.queueDataContributor, on: 'queue', name: decisionsQueueName }
+      { role: roles.queueDataContributor, on: 'queue', name: decisionsPoisonQueueName }
+    ]
+var workGrants = concat(stateGrants, queueGrants, [
   { role: roles.blobDataOwner, on: 'account' }
-  { role: roles.queueDataContributor, on: 'queue', name: queueName }
-  { role: roles.queueDataContributor, on: 'queue', name: poisonQueueName }
-  { role: roles.queueDataContributor, on: 'queue', name: decisionsQueueName }
-  { role: roles.queueDataContributor, on: 'queue', name: decisionsPoisonQueueName }
   { role: roles.tableDataReader, on: 'table', name: policiesTable }
 ])
 var sessionGrants = [
@@ -391,7 +398,9 @@ module editorAccess 'modules/access.bicep' = [
       principalId: editor.id
       principalType: editor.type
       grants: [
-        { role: roles.tableDataContributor, on: 'table', name: policiesTable }
+        allTables
+          ? { role: roles.tableDataContributor, on: 'account' }
+          : { role: roles.tableDataContributor, on: 'table', name: policiesTable }
       ]
     }
   }
@@ -500,6 +509,7 @@ module workApp 'modules/app.bicep' = {
     appName: workAppName
     identityId: workIdentity.id
     clientId: workIdentity.properties.clientId
+    hostAccountName: storage.outputs.accountName
     storage: storage.outputs.endpoints
     packageUrl: storage.outputs.packageUrl
     zipUrl: empty(packagesUrl)
@@ -517,6 +527,7 @@ module workApp 'modules/app.bicep' = {
     reviewAppName: linkedReviewAppName
     scale: scale
     reachable: !splitIdentities
+    open: entrance.?openWorker ?? false
     allowedAddresses: splitIdentities ? [] : entrance.?allowedAddresses ?? []
     subnetId: private ? net!.outputs.appsSubnetId : null
     workspaceId: monitoring.outputs.workspaceId
@@ -531,8 +542,8 @@ module formApp 'modules/app.bicep' = if (splitIdentities) {
     appName: formAppName
     identityId: formIdentity!.id
     clientId: formIdentity!.properties.clientId
+    hostAccountName: formStorage!.outputs.accountName
     storage: {
-      blob: formStorage!.outputs.endpoints.blob
       queue: storage.outputs.endpoints.queue
       table: formStorage!.outputs.endpoints.table
     }
@@ -557,11 +568,8 @@ module statusApp 'modules/app.bicep' = if (splitIdentities) {
     appName: statusAppName
     identityId: statusIdentity!.id
     clientId: statusIdentity!.properties.clientId
-    storage: {
-      blob: statusStorage!.outputs.endpoints.blob
-      queue: storage.outputs.endpoints.queue
-      table: storage.outputs.endpoints.table
-    }
+    hostAccountName: statusStorage!.outputs.accountName
+    storage: storage.outputs.endpoints
     packageUrl: statusStorage!.outputs.packageUrl
     zipUrl: empty(packagesUrl) ? '' : '${packagesUrl}/guestlist-status.zip'
     telemetry: monitoring.outputs.telemetry
@@ -586,11 +594,8 @@ module reviewsApp 'modules/app.bicep' = if (reviewingApart) {
     appName: reviewsAppName
     identityId: reviewsIdentity!.id
     clientId: reviewsIdentity!.properties.clientId
-    storage: {
-      blob: reviewsStorage!.outputs.endpoints.blob
-      queue: storage.outputs.endpoints.queue
-      table: storage.outputs.endpoints.table
-    }
+    hostAccountName: reviewsStorage!.outputs.accountName
+    storage: storage.outputs.endpoints
     packageUrl: reviewsStorage!.outputs.packageUrl
     zipUrl: empty(packagesUrl) ? '' : '${packagesUrl}/guestlist-reviews.zip'
     telemetry: monitoring.outputs.telemetry

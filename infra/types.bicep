@@ -18,10 +18,10 @@ type Settings = {
 @sealed()
 @description('How the apps scale. What is left out keeps its default.')
 type Scale = {
-  @description('Memory of an instance in MiB. The smallest is enough for the handler; the Functions host next to it runs better with more. Default: 2048.')
+  @description('Memory of an instance in MiB. Some regions refuse 512, with which the Functions host also starts slowly. Default: 2048, as in Azure.')
   instanceMemoryMB: (512 | 2048 | 4096)?
 
-  @description('The most instances for a group of functions, from 1 to 1000: HTTP functions are one group, every other function is its own. A low number also limits the bill. Default: 40.')
+  @description('The most instances for a group of functions, from 1 to 1000: HTTP functions are one group, every other function is its own. Many regions refuse less than 40. Default: 100, as in Azure.')
   @minValue(1)
   @maxValue(1000)
   maximumInstances: int?
@@ -78,6 +78,20 @@ type Entrance = {
 
   @description('The only addresses that may reach the review pages, if identities are split. Default: those of allowedAddresses.')
   reviewAddresses: AddressRange[]?
+
+  @description('If identities are split: let everybody reach the app that invites too, for a subscription where Azure does not find its functions otherwise. It serves no pages. Default: false.')
+  openWorker: bool?
+}
+
+@export()
+@sealed()
+@description('How wide the roles for tables and queues are. What is left out keeps its default.')
+type Rights = {
+  @description('each: a role on each table. account: on all tables of the account, for a subscription where Azure refuses transactions otherwise. Then the app may also change policy rows, and people who edit rows may change requests. Default: each.')
+  tables: ('each' | 'account')?
+
+  @description('each: a role on each queue. account: on all queues of the account, for a subscription where messages do not start the app otherwise. Default: each.')
+  queues: ('each' | 'account')?
 }
 
 @export()
@@ -138,11 +152,8 @@ type Grant = {
 
 @export()
 @sealed()
-@description('Addresses of the services of a storage account.')
+@description('Addresses of the queue and table service of a storage account.')
 type Endpoints = {
-  @description('Address of the blob service.')
-  blob: string
-
   @description('Address of the queue service.')
   queue: string
 

@@ -41,6 +41,15 @@ type Settings struct {
 	// GuestsDecide says that guests of the tenant may sign in to the review pages, and decide.
 	GuestsDecide bool
 	LogLevel     slog.Level
+	warnings     string // one a line
+}
+
+// Warnings returns what is doubtful and does not stop the program. It contains no secret.
+func (s Settings) Warnings() []string {
+	if s.warnings == "" {
+		return nil
+	}
+	return strings.Split(s.warnings, "\n")
 }
 
 const (
@@ -81,6 +90,7 @@ func read(getenv func(string) string, sendsMails bool, parts []func(*Reader)) (S
 	for _, read := range parts {
 		read(r)
 	}
+	s.warnings = strings.Join(r.warnings, "\n")
 	if len(r.faults) > 0 {
 		return Settings{}, fmt.Errorf("the settings need another look:\n%w", errors.Join(r.faults...))
 	}
@@ -89,19 +99,40 @@ func read(getenv func(string) string, sendsMails bool, parts []func(*Reader)) (S
 
 func (s *Settings) readStorage(r *Reader) {
 	s.StorageConnection, s.TablesURL = r.Text(StorageConnection), r.Text(StorageTablesURL)
-	account := r.Text(StorageAccount)
-	switch {
-	case s.StorageConnection != "" && (s.TablesURL != "" || account != ""):
-		r.Fault(StorageConnection, "and %s or %s are both set; in Azure leave the connection string out, on a laptop leave the others out", StorageAccount, StorageTablesURL)
-	case s.StorageConnection != "" || s.TablesURL != "":
-	case account != "":
-		s.TablesURL = PublicTables(account)
-	default:
-		r.Fault(StorageAccount, "is not set; set it to the storage account's name (on a laptop set %s to a connection string)", StorageConnection)
-	}
+	account, hosts := r.Text(StorageAccount), r.Text(HostStorage)
 	if s.TablesURL != "" && !isLink(s.TablesURL) {
 		r.Fault(StorageTablesURL, "is not an https address; it looks like https://NAME.table.core.windows.net")
 	}
+	if s.TablesURL != "" && account != "" && !isOfAccount(s.TablesURL, account) {
+		// The host would take the name for the queues.
+		r.Fault(StorageAccount, "and %s name different accounts; leave one of them out", StorageTablesURL)
+	}
+	if s.TablesURL == "" && account != "" {
+		s.TablesURL = PublicTables(account)
+	}
+	switch {
+	case s.TablesURL != "" && s.StorageConnection != "" && r.Text(ClientID) == "":
+		r.Fault(StorageConnection, "and %s or %s are both set; in Azure leave the connection string out, on a laptop leave the others out", StorageTablesURL, StorageAccount)
+	case s.TablesURL != "":
+		if s.StorageConnection != "" {
+			s.StorageConnection = ""
+			r.warn(StorageConnection, "is not used, because the settings for the managed identity are complete; delete it, because the Functions host prefers it for the queues")
+		}
+		if hosts != "" {
+			r.warn(HostStorage, "is set beside the managed identity; delete it, because the Functions host prefers it for its own storage, which takes no keys")
+		}
+	case s.StorageConnection != "":
+	case hosts != "":
+		r.Fault(StorageConnection, "is not set; set it as well as %s, to the same value", HostStorage)
+	default:
+		r.Fault(StorageTablesURL, "is not set; deploy the template of this version, which sets it to the address of the table service, such as https://NAME.table.core.windows.net (on a laptop set %s to a connection string)", StorageConnection)
+	}
+}
+
+// isOfAccount reports whether the address is that of a service of the storage account.
+func isOfAccount(address, account string) bool {
+	u, err := url.Parse(address)
+	return err == nil && strings.HasPrefix(strings.ToLower(u.Host), strings.ToLower(account)+".")
 }
 
 // readGraph follows readStorage: a client id is needed for either.
@@ -260,8 +291,9 @@ func (r *Reader) count(name string, unset int) int {
 
 // Reader reads the texts of settings and collects their faults.
 type Reader struct {
-	getenv func(string) string
-	faults []error
+	getenv   func(string) string
+	faults   []error
+	warnings []string
 }
 
 // Text returns the text of a setting without space around it, or the setting's default if unset.
@@ -282,6 +314,9 @@ func (r *Reader) Text(name string) string {
 func (r *Reader) Fault(name, format string, args ...any) {
 	r.faults = append(r.faults, fmt.Errorf("%s %w", name, fmt.Errorf(format, args...)))
 }
+
+// warn records what is doubtful about a setting, without any secret.
+func (r *Reader) warn(name, what string) { r.warnings = append(r.warnings, name+" "+what) }
 
 // Check records err, unless it is nil, as the fault of a setting.
 func (r *Reader) Check(name string, err error) {

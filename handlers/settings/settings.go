@@ -4,9 +4,10 @@ import "strings"
 
 // The names of the settings.
 const (
-	StorageConnection = "AzureWebJobsStorage"
-	StorageAccount    = "AzureWebJobsStorage__accountName"
-	StorageTablesURL  = "AzureWebJobsStorage__tableServiceUri"
+	StorageConnection = "GUESTLIST_STORAGE"
+	StorageAccount    = "GUESTLIST_STORAGE__accountName"
+	StorageTablesURL  = "GUESTLIST_STORAGE__tableServiceUri"
+	HostStorage       = "AzureWebJobsStorage"
 	ClientID          = "AZURE_CLIENT_ID"
 	GraphURL          = "GUESTLIST_GRAPH_URL"
 	GraphCredential   = "GUESTLIST_GRAPH_CREDENTIAL"
@@ -120,9 +121,10 @@ func PublicTables(account string) string { return "https://" + account + ".table
 // FUNCTIONS_CUSTOMHANDLER_PORT and its older name, which the Functions host sets.
 func All() []Setting {
 	return []Setting{
-		{StorageAccount, "", "Name of the storage account, reached with the managed identity. In Azure, this or the next"},
-		{StorageTablesURL, "", "Address of the table service, for private endpoints and national clouds; the host also needs those of queues and blobs"},
-		{StorageConnection, "", "Connection string, only for Azurite on a laptop"},
+		{StorageTablesURL, "", "Address of the table service, reached with the managed identity. Beside it, the Functions host needs `GUESTLIST_STORAGE__queueServiceUri`, `GUESTLIST_STORAGE__credential` and `GUESTLIST_STORAGE__clientId` for the queues, and `AzureWebJobsStorage__accountName` and the like for its own blobs"},
+		{StorageAccount, "", "Name of the storage account, in place of both addresses. Of the public cloud only"},
+		{StorageConnection, "", "Connection string, only for Azurite on a laptop. Beside complete settings for the identity it is not used, and logged as a warning"},
+		{HostStorage, "", "Connection string of the Functions host's own storage, only for Azurite on a laptop. The program does not use it. Beside the managed identity it is logged as a warning, because the host prefers it"},
 		{ClientID, "", "Client id of the user-assigned managed identity"},
 		{GraphCredential, ManagedIdentity, "`managed-identity`, or `none` for a stand-in on the same machine"},
 		{GraphURL, PublicGraph, "Scheme and host of Microsoft Graph, which differ in national clouds"},

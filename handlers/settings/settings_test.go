@@ -60,18 +60,22 @@ func TestFaultsNameSettingAndCure(t *testing.T) {
 		changes []string
 		want    []string
 	}{
-		"nothing is set":                  {nil, nil, []string{StorageAccount, ClientID}},
-		"connection string beside a name": {azure, []string{StorageConnection, "x"}, []string{StorageConnection, "both"}},
-		"tables by plain http":            {azure, []string{StorageTablesURL, "http://x.table.core.windows.net"}, []string{StorageTablesURL, "https"}},
-		"no identity":                     {azure, []string{ClientID, " "}, []string{ClientID, "managed identity"}},
-		"no credential towards Microsoft": {azure, []string{GraphCredential, NoCredential}, []string{GraphCredential, "127.0.0.1"}},
-		"no credential towards a name":    {laptop, []string{GraphURL, "http://localhost.evil.example"}, []string{GraphCredential}},
-		"a token in the clear":            {azure, []string{GraphURL, "http://graph.microsoft.com"}, []string{GraphURL, "https"}},
-		"Graph's address with a path":     {azure, []string{GraphURL, "https://graph.microsoft.com/v1.0"}, []string{GraphURL}},
-		"Graph's address with a user":     {azure, []string{GraphURL, "https://graph.microsoft.com@evil.example"}, []string{GraphURL}},
-		"unknown credential":              {azure, []string{GraphCredential, "default"}, []string{GraphCredential, ManagedIdentity}},
-		"a proof in other words":          {azure, []string{Proof, "yes"}, []string{Proof, CodeProof, NoProof}},
-		"a proof that counts for a year":  {azure, []string{ProofDays, "365"}, []string{ProofDays, "90"}},
+		"nothing is set": {nil, nil, []string{StorageTablesURL, StorageConnection, ClientID}},
+		"a connection string and half an identity":    {azure, []string{StorageConnection, "x", ClientID, ""}, []string{StorageConnection, "both"}},
+		"a table service and half an identity":        {laptop, []string{StorageTablesURL, "https://guestlist.table.core.windows.net"}, []string{StorageConnection, "both"}},
+		"queues of one account and tables of another": {azure, []string{StorageTablesURL, "https://other.table.core.windows.net"}, []string{StorageAccount, StorageTablesURL, "accounts"}},
+		"a client id alone":                           {map[string]string{ClientID: "1"}, nil, []string{StorageTablesURL}},
+		"storage of the host alone":                   {laptop, []string{StorageConnection, "", HostStorage, "UseDevelopmentStorage=true"}, []string{StorageConnection, HostStorage}},
+		"tables by plain http":                        {azure, []string{StorageTablesURL, "http://x.table.core.windows.net"}, []string{StorageTablesURL, "https"}},
+		"no identity":                                 {azure, []string{ClientID, " "}, []string{ClientID, "managed identity"}},
+		"no credential towards Microsoft":             {azure, []string{GraphCredential, NoCredential}, []string{GraphCredential, "127.0.0.1"}},
+		"no credential towards a name":                {laptop, []string{GraphURL, "http://localhost.evil.example"}, []string{GraphCredential}},
+		"a token in the clear":                        {azure, []string{GraphURL, "http://graph.microsoft.com"}, []string{GraphURL, "https"}},
+		"Graph's address with a path":                 {azure, []string{GraphURL, "https://graph.microsoft.com/v1.0"}, []string{GraphURL}},
+		"Graph's address with a user":                 {azure, []string{GraphURL, "https://graph.microsoft.com@evil.example"}, []string{GraphURL}},
+		"unknown credential":                          {azure, []string{GraphCredential, "default"}, []string{GraphCredential, ManagedIdentity}},
+		"a proof in other words":                      {azure, []string{Proof, "yes"}, []string{Proof, CodeProof, NoProof}},
+		"a proof that counts for a year":              {azure, []string{ProofDays, "365"}, []string{ProofDays, "90"}},
 		"no mails a minute": {azure, []string{Mail, GraphMail, MailSender, "guests@contoso.com", MailPerMinute, "0"},
 			[]string{MailPerMinute, "30"}},
 		"mails an hour in words": {azure, []string{Mail, GraphMail, MailSender, "guests@contoso.com", MailPerHour, "many"},
@@ -136,13 +140,48 @@ func TestPagesNeedNoMailService(t *testing.T) {
 		}
 	}
 	_, err := ReadPages(func(name string) string { return map[string]string{Mail: "smtp"}[name] })
-	if err == nil || !strings.Contains(err.Error(), Mail) || !strings.Contains(err.Error(), StorageAccount) {
-		t.Errorf("error %v does not name %s and %s", err, Mail, StorageAccount)
+	if err == nil || !strings.Contains(err.Error(), Mail) || !strings.Contains(err.Error(), StorageTablesURL) {
+		t.Errorf("error %v does not name %s and %s", err, Mail, StorageTablesURL)
+	}
+}
+
+// Tools put connection strings into the app settings of an app that uses its identity. They must
+// not stop it.
+func TestIdentityWinsOverConnectionString(t *testing.T) {
+	const tables = "https://guestlist.table.core.windows.net"
+	byURL := map[string]string{StorageTablesURL: tables, ClientID: azure[ClientID]}
+	tests := map[string]struct {
+		base    map[string]string
+		changes []string
+		warns   string
+	}{
+		"nothing beside an account's name": {azure, nil, ""},
+		"nothing beside an address":        {byURL, nil, ""},
+		"both names of one account":        {azure, []string{StorageTablesURL, tables + "/"}, ""},
+		"beside an account's name":         {azure, []string{StorageConnection, "AccountKey=c2VjcmV0"}, StorageConnection},
+		"beside an address":                {byURL, []string{StorageConnection, "AccountKey=c2VjcmV0"}, StorageConnection},
+		"the host's":                       {byURL, []string{HostStorage, "AccountKey=c2VjcmV0"}, HostStorage},
+		"the host's, beside a name":        {azure, []string{HostStorage, "UseDevelopmentStorage=true"}, HostStorage},
+		"only white space":                 {azure, []string{StorageConnection, " ", HostStorage, " "}, ""},
+	}
+	for name, test := range tests {
+		s, err := readAll(test.base, test.changes...)
+		if err != nil || s.StorageConnection != "" || strings.TrimSuffix(s.TablesURL, "/") != tables {
+			t.Errorf("%s: %q and %q, %v", name, s.StorageConnection, s.TablesURL, err)
+		}
+		warnings := strings.Join(s.Warnings(), "\n")
+		if (warnings == "") != (test.warns == "") || !strings.HasPrefix(warnings, test.warns) || strings.Contains(warnings, "c2VjcmV0") {
+			t.Errorf("%s: the warnings are %q, want one about %q", name, warnings, test.warns)
+		}
+	}
+	s, err := readAll(laptop, HostStorage, "UseDevelopmentStorage=true")
+	if err != nil || s.StorageConnection == "" || len(s.Warnings()) > 0 {
+		t.Errorf("on a laptop: %q, warnings %q, %v", s.StorageConnection, s.Warnings(), err)
 	}
 }
 
 func TestFaultDoesNotRepeatConnectionString(t *testing.T) {
-	_, err := readAll(azure, StorageConnection, "AccountKey=c2VjcmV0")
+	_, err := readAll(azure, StorageConnection, "AccountKey=c2VjcmV0", ClientID, "")
 	if err == nil || strings.Contains(err.Error(), "c2VjcmV0") {
 		t.Errorf("got %v", err)
 	}

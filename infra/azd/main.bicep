@@ -1,6 +1,6 @@
 metadata description = 'For azd up: a resource group with ../main.bicep in it. Needs the right to create resource groups.'
 
-import { Scale, Network, Entrance, Watch, People, Mail } from '../types.bicep'
+import { Scale, Network, Entrance, Rights, Watch, People, Mail } from '../types.bicep'
 import { ProgramSettings } from '../settings.bicep'
 
 targetScope = 'subscription'
@@ -46,6 +46,9 @@ param network Network = {}
 @description('How partners reach the form.')
 param entrance Entrance = {}
 
+@description('How wide the roles for tables and queues are.')
+param rights Rights = {}
+
 @description('Who may work with policy rows and requests.')
 param people People = {}
 
@@ -82,6 +85,7 @@ module guestlist '../main.bicep' = {
     scale: scale
     network: network
     entrance: entrance
+    rights: rights
     people: people
     mail: mail
     watch: watch

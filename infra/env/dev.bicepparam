@@ -8,11 +8,6 @@ param settings = {
   GUESTLIST_LOG_LEVEL: 'debug'
 }
 
-param scale = {
-  instanceMemoryMB: 512
-  maximumInstances: 2
-}
-
 // Object ids of people, or better of one group for each role.
 param people = {
   policyEditors: []

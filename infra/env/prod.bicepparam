@@ -13,7 +13,6 @@ param splitIdentities = true
 // which costs many times as much as the rest. Storage is hard to change afterwards, so decide
 // before the first deployment.
 param scale = {
-  maximumInstances: 10
   alwaysReady: 1
   zoneRedundant: false
 }

@@ -19,7 +19,10 @@ param identityId string
 @description('Client id of that identity.')
 param clientId string
 
-@description('Blob service for the locks and keys of the Functions host, queue service, and table service.')
+@description('Name of the storage account for the locks and keys of the Functions host.')
+param hostAccountName string
+
+@description('Queue service of the bindings, and table service of the program. They may belong to another account.')
 param storage Endpoints
 
 @description('Address of the container with the package.')
@@ -43,8 +46,11 @@ param reviewAppName string = ''
 @description('How the app scales.')
 param scale Scale
 
-@description('Whether the app can be reached over HTTP.')
+@description('Whether the app serves pages.')
 param reachable bool
+
+@description('Whether an app that serves no pages can be reached over HTTP all the same.')
+param open bool = false
 
 @description('The only addresses that can reach it. Empty: everybody.')
 param allowedAddresses AddressRange[]
@@ -113,7 +119,7 @@ resource app 'Microsoft.Web/sites@2025-03-01' = {
       }
       scaleAndConcurrency: {
         instanceMemoryMB: scale.?instanceMemoryMB ?? 2048
-        maximumInstanceCount: scale.?maximumInstances ?? 40
+        maximumInstanceCount: scale.?maximumInstances ?? 100
         alwaysReady: reachable && (scale.?alwaysReady ?? 0) > 0
           ? [{ name: 'http', instanceCount: scale.?alwaysReady ?? 0 }]
           : []
@@ -126,7 +132,9 @@ resource app 'Microsoft.Web/sites@2025-03-01' = {
       scmMinTlsVersion: '1.2'
       http20Enabled: true
       ipSecurityRestrictions: rules
-      ipSecurityRestrictionsDefaultAction: reachable && empty(allowedAddresses) ? 'Allow' : 'Deny'
+      ipSecurityRestrictionsDefaultAction: (reachable || open) && empty(allowedAddresses)
+        ? 'Allow'
+        : 'Deny'
       // Deployments use this site, with a token of the deploying identity.
       scmIpSecurityRestrictionsUseMain: false
       scmIpSecurityRestrictionsDefaultAction: 'Allow'
@@ -149,11 +157,16 @@ resource app 'Microsoft.Web/sites@2025-03-01' = {
             GUESTLIST_REVIEW_ORIGIN: 'https://${replace(app.properties.defaultHostName, appName, reviewAppName)}'
           },
       {
-        AzureWebJobsStorage__blobServiceUri: storage.blob
-        AzureWebJobsStorage__queueServiceUri: storage.queue
-        AzureWebJobsStorage__tableServiceUri: storage.table
+        // At some starts the host does not see addresses in place of the name. It would also take
+        // the name for bindings, before any address, so they have a connection of their own.
+        AzureWebJobsStorage__accountName: hostAccountName
         AzureWebJobsStorage__credential: 'managedidentity'
         AzureWebJobsStorage__clientId: clientId
+        AzureWebJobsDisableHomepage: 'true'
+        GUESTLIST_STORAGE__queueServiceUri: storage.queue
+        GUESTLIST_STORAGE__tableServiceUri: storage.table
+        GUESTLIST_STORAGE__credential: 'managedidentity'
+        GUESTLIST_STORAGE__clientId: clientId
         AZURE_CLIENT_ID: clientId
         APPLICATIONINSIGHTS_CONNECTION_STRING: telemetry
         APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${clientId};Authorization=AAD'

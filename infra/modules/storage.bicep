@@ -169,9 +169,8 @@ output accountName string = account.name
 @description('Resource id of the account.')
 output accountId string = account.id
 
-@description('Addresses of its services.')
+@description('Addresses of its queues and tables.')
 output endpoints Endpoints = {
-  blob: account.properties.primaryEndpoints.blob
   queue: account.properties.primaryEndpoints.queue
   table: account.properties.primaryEndpoints.table
 }

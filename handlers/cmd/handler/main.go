@@ -46,6 +46,9 @@ func run(ctx context.Context, getenv func(string) string, stdout io.Writer) erro
 		return err
 	}
 	log := slog.New(functions.NewLogHandler(slog.NewJSONHandler(stdout, &slog.HandlerOptions{Level: s.LogLevel})))
+	for _, warning := range s.Warnings() {
+		log.Warn("a setting is doubtful", "warning", warning)
+	}
 	app, err := build(s, pages, log)
 	if err != nil {
 		return err

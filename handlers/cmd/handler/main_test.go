@@ -142,19 +142,19 @@ func TestRunRefusesUnusableSettings(t *testing.T) {
 		want string
 	}{
 		"not started by the host": {nil, "FUNCTIONS_CUSTOMHANDLER_PORT"},
-		"no settings":             {map[string]string{"FUNCTIONS_CUSTOMHANDLER_PORT": freePort(t)}, "AzureWebJobsStorage__accountName"},
+		"no settings":             {map[string]string{"FUNCTIONS_CUSTOMHANDLER_PORT": freePort(t)}, settings.StorageTablesURL},
 		"unusable connection string": {map[string]string{
-			"FUNCTIONS_CUSTOMHANDLER_PORT": freePort(t), "AzureWebJobsStorage": "AccountKey=c2VjcmV0",
+			"FUNCTIONS_CUSTOMHANDLER_PORT": freePort(t), settings.StorageConnection: "AccountKey=c2VjcmV0",
 			"GUESTLIST_GRAPH_URL": "http://127.0.0.1:1", "GUESTLIST_GRAPH_CREDENTIAL": "none",
 			settings.FormKeys: formKey,
 		}, "connect"},
 		"mails from nobody": {map[string]string{
-			"FUNCTIONS_CUSTOMHANDLER_PORT": freePort(t), "AzureWebJobsStorage": "UseDevelopmentStorage=true",
+			"FUNCTIONS_CUSTOMHANDLER_PORT": freePort(t), settings.StorageConnection: "UseDevelopmentStorage=true",
 			"GUESTLIST_GRAPH_URL": "http://127.0.0.1:1", "GUESTLIST_GRAPH_CREDENTIAL": "none",
 			settings.FormKeys: formKey, settings.Mail: settings.GraphMail,
 		}, settings.MailSender},
 		"no key for forms": {map[string]string{
-			"FUNCTIONS_CUSTOMHANDLER_PORT": freePort(t), "AzureWebJobsStorage": "UseDevelopmentStorage=true",
+			"FUNCTIONS_CUSTOMHANDLER_PORT": freePort(t), settings.StorageConnection: "UseDevelopmentStorage=true",
 			"GUESTLIST_GRAPH_URL": "http://127.0.0.1:1", "GUESTLIST_GRAPH_CREDENTIAL": "none",
 		}, settings.FormKeys + " is not set"},
 	}
@@ -361,10 +361,34 @@ func TestMethodsOfFunctionsAreThoseOfTheirHandlers(t *testing.T) {
 	}
 }
 
+// A connection string that a tool puts beside the settings of the identity must not stop the app.
+func TestRunWarnsOfConnectionStringBesideIdentity(t *testing.T) {
+	env := map[string]string{
+		"FUNCTIONS_CUSTOMHANDLER_PORT": freePort(t), settings.FormKeys: formKey,
+		settings.ClientID: "33333333-3333-4333-8333-333333333333", settings.StorageTablesURL: "https://guestlist.table.core.windows.net",
+		settings.HostStorage: "AccountKey=c2VjcmV0", settings.StorageConnection: "AccountKey=c2VjcmV0",
+	}
+	ctx, stop := context.WithTimeout(t.Context(), time.Second)
+	defer stop()
+	var log bytes.Buffer
+	err := run(ctx, func(key string) string { return env[key] }, &log)
+	if err != nil || !strings.Contains(log.String(), "the handler is ready") {
+		t.Errorf("%v\n%s", err, &log)
+	}
+	for _, name := range []string{settings.HostStorage, settings.StorageConnection} {
+		if !strings.Contains(log.String(), `"level":"WARN","msg":"a setting is doubtful","warning":"`+name+" ") {
+			t.Errorf("there is no warning of %s:\n%s", name, &log)
+		}
+	}
+	if strings.Contains(log.String(), "c2VjcmV0") {
+		t.Errorf("a secret is logged:\n%s", &log)
+	}
+}
+
 func TestRunServesUntilStopped(t *testing.T) {
 	env := map[string]string{
 		"FUNCTIONS_CUSTOMHANDLER_PORT": freePort(t),
-		"AzureWebJobsStorage":          nowhere,
+		settings.StorageConnection:     nowhere,
 		"GUESTLIST_GRAPH_URL":          "http://127.0.0.1:1", "GUESTLIST_GRAPH_CREDENTIAL": "none",
 		settings.FormKeys: formKey,
 	}

@@ -252,7 +252,7 @@ func (b *binding) readQueue(written functionjson.Binding, env environment) error
 	}
 	connection := written.Connection
 	if connection == "" {
-		connection = "AzureWebJobsStorage"
+		connection = hostStorageVariable
 	}
 	value, set := env.lookup(connection)
 	if !set {

@@ -37,6 +37,10 @@ const (
 	maxBodyVariable = "FUNCTIONS_REQUEST_BODY_SIZE_LIMIT"
 )
 
+// hostStorageVariable has the connection string of the host's own storage. It is also that of
+// bindings without a connection.
+const hostStorageVariable = "AzureWebJobsStorage"
+
 // Config says what to host and how.
 type Config struct {
 	// Root is the folder of host.json and the function folders. The handler's path in host.json is
@@ -149,7 +153,7 @@ func (c Config) withDefaults() (Config, error) {
 func (c Config) environment() environment {
 	list := append(slices.Clip(c.Env), "FUNCTIONS_APP_ROOT_PATH="+c.Root)
 	if c.Storage != "" {
-		list = append(list, "AzureWebJobsStorage="+c.Storage)
+		list = append(list, hostStorageVariable+"="+c.Storage)
 	}
 	return newEnvironment(list)
 }
@@ -165,6 +169,9 @@ func New(config Config) (*Host, error) {
 	s, err := readSettings(config.Root, env)
 	if err != nil {
 		return nil, err
+	}
+	if storage, _ := env.lookup(hostStorageVariable); storage == "" {
+		return nil, fmt.Errorf("hosting functions: %s is missing: the host keeps its locks and keys there", hostStorageVariable)
 	}
 	functions, disabled, err := readFunctions(config.Root, s, env)
 	if err != nil {

@@ -15,11 +15,14 @@ import (
 	"guestlist/handlers/azure/functions/functionjson"
 )
 
+// nowhere is the connection string of a storage account that does not answer.
+const nowhere = "DefaultEndpointsProtocol=http;AccountName=a;AccountKey=Yg==;QueueEndpoint=http://127.0.0.1:1/a;"
+
 func TestReadsFunctionsOfThisProject(t *testing.T) {
 	h, err := New(Config{
 		Root:    filepath.Join("..", "..", ".."),
-		Env:     []string{"GUESTLIST_UPKEEP_SCHEDULE=0 * * * * *"},
-		Storage: "DefaultEndpointsProtocol=http;AccountName=a;AccountKey=Yg==;QueueEndpoint=http://127.0.0.1:1/a;",
+		Env:     []string{"GUESTLIST_UPKEEP_SCHEDULE=0 * * * * *", "GUESTLIST_STORAGE=" + nowhere},
+		Storage: nowhere,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -157,6 +160,12 @@ func TestInvalidFunctions(t *testing.T) {
 		functions, _, err := readFunctions(root, settings{hasBundle: true}, env)
 		if err != nil || len(functions) != 1 {
 			t.Errorf("with a bundle: %v", err)
+		}
+	})
+	t.Run("no storage for the host", func(t *testing.T) {
+		_, err := New(Config{Root: filepath.Join("..", "..", ".."), Env: []string{"GUESTLIST_UPKEEP_SCHEDULE=0 * * * * *", "GUESTLIST_STORAGE=" + nowhere}})
+		if err == nil || !strings.Contains(err.Error(), "AzureWebJobsStorage") {
+			t.Errorf("err = %v", err)
 		}
 	})
 	t.Run("no host.json", func(t *testing.T) {

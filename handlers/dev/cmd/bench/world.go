@@ -138,7 +138,7 @@ func (w *world) stop() { _ = w.emulator.Stop() }
 
 // environment returns the environment of the handler.
 func (w *world) environment() []string {
-	return append(os.Environ(), "AzureWebJobsStorage="+w.connection, "GUESTLIST_GRAPH_URL="+w.graphURL, "GUESTLIST_GRAPH_CREDENTIAL=none",
+	return append(os.Environ(), "AzureWebJobsStorage="+w.connection, "GUESTLIST_STORAGE="+w.connection, "GUESTLIST_GRAPH_URL="+w.graphURL, "GUESTLIST_GRAPH_CREDENTIAL=none",
 		"GUESTLIST_DAILY_INVITATIONS=0", "GUESTLIST_INVITATION_SPACING=0s",
 		"GUESTLIST_FORM_KEYS="+key, "GUESTLIST_JSON_KEYS="+key)
 }

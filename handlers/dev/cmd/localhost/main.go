@@ -207,7 +207,7 @@ func (p *parts) startHost(ctx context.Context, environ []string, listen string, 
 	}
 	known := []string{
 		settings.GraphURL + "=" + at.Graph, settings.GraphCredential + "=" + settings.NoCredential,
-		settings.MailURL + "=" + p.mail.url,
+		settings.MailURL + "=" + p.mail.url, settings.StorageConnection + "=" + at.Storage,
 	}
 	if variable(slices.Concat(values, environ), settings.ReviewOrigin) == "" {
 		known = append(known, signInSettings(p.signIn.url, "http://"+listen)...)

@@ -36,7 +36,7 @@ type mailLayout struct {
 // mailLayouts are the layouts of infra/test by the name of their file.
 var mailLayouts = map[string]mailLayout{
 	"one":   {service: settings.NoMail},
-	"split": {service: settings.NoMail},
+	"split": {service: settings.NoMail}, "split-wide": {service: settings.NoMail},
 
 	"one-reviews":   {service: settings.NoMail},
 	"split-reviews": {service: settings.NoMail},

@@ -217,6 +217,7 @@ func startHost(t *testing.T, zipped, storage string, log slog.Handler, settings 
 	h, err := hostsim.New(hostsim.Config{
 		Root: unpack(t, zipped), Storage: storage, Log: slog.New(log),
 		Env: append(os.Environ(), append([]string{
+			"GUESTLIST_STORAGE=" + storage,
 			"GUESTLIST_GRAPH_CREDENTIAL=none", "GUESTLIST_GRAPH_URL=" + nowhere, "GUESTLIST_UPKEEP_SCHEDULE=* * * * * *", "GUESTLIST_INVITATION_SPACING=0s", "GUESTLIST_FORM_WAIT=0s",
 			"AzureFunctionsJobHost__extensions__queues__visibilityTimeout=00:00:01", "AzureFunctionsJobHost__extensions__queues__maxPollingInterval=00:00:01",
 		}, settings...)...),

@@ -449,6 +449,9 @@ func (s snapshot) all(resourceType string) []resource {
 	return list
 }
 
+// wide tells whether the layout has the parameters for what only a subscription can show.
+func (s snapshot) wide() bool { return strings.HasSuffix(s.path, "-wide.snapshot.json") }
+
 // names returns the last part of the names of all resources of a type, sorted.
 func (s snapshot) names(resourceType string) []string {
 	var list []string

@@ -93,6 +93,7 @@ func newStackThrough(t *testing.T, change func(s *stack), settings ...string) *s
 	t.Cleanup(graph.Close)
 
 	env := append(os.Environ(),
+		"GUESTLIST_STORAGE="+s.storage.ConnectionString(),
 		"GUESTLIST_GRAPH_URL="+graph.URL,
 		"GUESTLIST_GRAPH_CREDENTIAL=none",
 		"GUESTLIST_UPKEEP_SCHEDULE=* * * * * *",
