@@ -13,7 +13,7 @@ MAILPIT := handlers/dev/suite/mails/mailpit
 # for minimizing, a target may do nothing else.
 FOR ?= 60s
 
-.PHONY: help tools emulator browser kusto mailpit provider linters setup build run stand-in test fuzz templates lint bench package clean
+.PHONY: help tools emulator browser kusto mailpit provider linters setup build run stand-in test fuzz templates lint bench package release clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -101,6 +101,12 @@ bench: emulator build ## measure speed and size
 package: tools ## build the zips for Azure: dist/guestlist.zip, and one for each part
 	GOOS=linux GOARCH=amd64 go build -ldflags='-s -w' -o .local/package/handler ./handlers/cmd/handler
 	go run ./handlers/dev/cmd/package -handler .local/package/handler -o dist/guestlist.zip
+
+# The version of a release: its tag, or what stands for one between releases.
+VERSION ?= $(shell git describe --tags --always 2>/dev/null || echo unreleased)
+
+release: package ## build dist with what a release has: the zips, the command for each platform, checksums
+	go run ./handlers/dev/cmd/release -version '$(VERSION)' -o dist
 
 clean: ## delete builds and all data of local runs
 	rm -rf bin dist .local

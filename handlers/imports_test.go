@@ -99,6 +99,7 @@ var rules = []rule{
 	{"dev/cmd/bench", "azure/tables dev/acssim dev/azurite dev/graphsim dev/internal/subprocess dev/largetable dev/simulation dev/tablesim policy submission web/guard"},
 	{"dev/cmd/localhost", "azure/tables dev/acssim dev/azurite dev/graphsim dev/hostsim dev/internal/subprocess dev/signinsim policy request settings submission"},
 	{"dev/cmd/package", "azure/functions/functionjson"},
+	{"dev/cmd/release", ""},
 	{"dev/suite/...", ""},
 }
 

@@ -97,6 +97,7 @@ func run(s *session, args []string) (code int) {
 		Mailbox mailboxCommand `cmd:"" help:"Show which mails of the app's own a mailbox has had, and what keeps the next one back; forget it."`
 		Mail    mailCommand    `cmd:"" help:"Look at the mails that partners get."`
 		Doctor  doctorCommand  `cmd:"" help:"Check whether everything that the app needs is there, and how to repair what is not."`
+		Version versionCommand `cmd:"" help:"Show the version of this command."`
 	}
 	parser, err := kong.New(&commands,
 		kong.Name("guestlist"), kong.Bind(s),

@@ -282,6 +282,39 @@ func TestWorkflowIsSafe(t *testing.T) {
 	}
 }
 
+// Whether Azure follows the redirect of a release's address could not be tested without a
+// subscription, so the portal's template takes the zips from where there is none.
+func TestReleaseHasEverythingThatGuidesName(t *testing.T) {
+	workflow := readFile(t, ".github/workflows/azure.yml")
+	_, release, found := strings.Cut(workflow, "\n  release:\n")
+	_, command, there := strings.Cut(workflow, "\n  command:\n")
+	if !found || !there {
+		t.Fatal("the workflow has no job for the command or the release")
+	}
+	for _, text := range []string{
+		"needs: [test, templates, command]", "dist/*.zip", "dist/*.tar.gz", "dist/*.json", "dist/SHA256SUMS",
+		"PACKAGES: https://raw.githubusercontent.com/${{ github.repository }}/portal\n",
+		"git add -f guestlist.json guestlist.zip guestlist-form.zip guestlist-status.zip guestlist-work.zip\n",
+	} {
+		if !strings.Contains(release, text) {
+			t.Errorf("the job of the release lacks %s", text)
+		}
+	}
+	for _, text := range []string{"run: make release\n", "VERSION: ${{ github.ref_name }}\n", "path: dist/guestlist_*\n"} {
+		if !strings.Contains(command, text) {
+			t.Errorf("the job of the command lacks %s", text)
+		}
+	}
+	if strings.Contains(workflow, "releases/download/") {
+		t.Error("Azure would fetch the zips from an address that redirects")
+	}
+	for _, name := range []string{"guestlist_VERSION_windows_amd64.zip", "guestlist_VERSION_linux_amd64.tar.gz", "SHA256SUMS"} {
+		if !strings.Contains(readFile(t, "README.md")+readFile(t, "docs/deploy.md"), name) {
+			t.Errorf("no guide names %s", name)
+		}
+	}
+}
+
 func TestDependabotWatchesEveryLockFile(t *testing.T) {
 	config := readFile(t, ".github/dependabot.yml")
 	locks := 0
