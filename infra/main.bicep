@@ -60,7 +60,7 @@ param watch Watch = {}
 @description('Prevent deletion of the storage account and purging of the key vault. For production.')
 param protect bool = false
 
-@description('Address of the folder with the zips of a release, to deploy the program together with the resources: https://github.com/OWNER/REPOSITORY/releases/download/TAG. Empty: infra/deploy.sh sends the zips afterwards.')
+@description('Address of the folder with the zips of a release, to deploy the program together with the resources: https://raw.githubusercontent.com/OWNER/REPOSITORY/portal. It should not redirect. Empty: infra/deploy.sh sends the zips afterwards.')
 param packagesUrl string = ''
 
 @description('Tags for every resource.')

@@ -332,7 +332,34 @@ func (c doctorCommand) settings() []operate.Check {
 	if err != nil {
 		return []operate.Check{operate.Broken.Check(part, message(err), "docs/settings.md lists the settings. The app does not start with these.")}
 	}
-	return []operate.Check{operate.Fine.Check(part, "the app would start with them", "")}
+	checks := []operate.Check{operate.Fine.Check(part, "the app would start with them", "")}
+	for _, warning := range set.Warnings() {
+		checks = append(checks, operate.Warning.Check(part, warning, ""))
+	}
+	if set.TablesURL != "" {
+		checks = append(checks, checkHostStorage(part, values)...)
+	}
+	return checks
+}
+
+// checkHostStorage checks what the Functions host reads of the settings of an app that uses its
+// identity for storage.
+func checkHostStorage(part string, values map[string]string) (checks []operate.Check) {
+	const deploy = "Deploy the template, which sets it."
+	const queues, name = settings.StorageConnection + "__queueServiceUri", settings.HostStorage + "__accountName"
+	if values[queues] == "" && values[settings.StorageAccount] == "" {
+		checks = append(checks, operate.Broken.Check(part, "the functions have no "+queues+" and can't reach the queues", deploy))
+	}
+	if values[name] == "" {
+		checks = append(checks, operate.Warning.Check(part, name+" is not set; without it the Functions host fails at some starts", deploy))
+	}
+	for _, connection := range []string{settings.HostStorage, settings.StorageConnection} {
+		value, there := values[connection]
+		if there && strings.TrimSpace(value) == "" {
+			checks = append(checks, operate.Warning.Check(part, connection+" is there, although it is empty; the Functions host prefers it to the identity", "Delete it."))
+		}
+	}
+	return checks
 }
 
 // readSettings reads settings in one of three forms.

@@ -27,7 +27,7 @@ func TestGuideListsTheParameters(t *testing.T) {
 }
 
 func TestGuideNamesOnlyWhatExists(t *testing.T) {
-	text := readFile(t, "docs/deploy.md")
+	text := readFile(t, "docs/deploy.md") + readFile(t, firstHour)
 	paths := regexp.MustCompile(`(?:infra|\.github)/[\w./-]+\.(?:bicepparam|bicep|sh|yml)\b`).FindAllString(text, -1)
 	if len(paths) < 10 {
 		t.Errorf("only %d paths were found", len(paths))
@@ -45,7 +45,7 @@ func TestGuideNamesOnlyWhatExists(t *testing.T) {
 		}
 	}
 	// A dot separates a parameter and a property of its type.
-	for _, match := range regexp.MustCompile("`(scale|network|entrance|people|watch)\\.(\\w+)`").FindAllStringSubmatch(text, -1) {
+	for _, match := range regexp.MustCompile("`(scale|network|entrance|rights|people|watch)\\.(\\w+)`").FindAllStringSubmatch(text, -1) {
 		kind := strings.ToUpper(match[1][:1]) + match[1][1:]
 		if !strings.Contains(block(t, "infra/types.bicep", "type "+kind+" = {"), "\n  "+match[2]+": ") {
 			t.Errorf("the guide names %s.%s", match[1], match[2])

@@ -197,6 +197,11 @@ const formKey = "5CqS0TQ0gfnLOyUg7m4Zt3iVb8rXw1Pa"
 // nowhere is the address of table service and directory for an app that has no right to use them.
 const nowhere = "http://127.0.0.1:9"
 
+// nowhereStorage is the connection string of an account that does not answer, for an app that uses
+// its queues only to send.
+const nowhereStorage = "DefaultEndpointsProtocol=http;AccountName=devstoreaccount1;AccountKey=c2VjcmV0;" +
+	"QueueEndpoint=" + nowhere + "/devstoreaccount1;TableEndpoint=" + nowhere + "/devstoreaccount1"
+
 // host runs one part of the deployment, and prints its log if the test fails.
 func host(t *testing.T, zipped, storage string, settings ...string) *hostsim.Host {
 	t.Helper()
