@@ -169,6 +169,19 @@ func (v Reviewing) VoteOf(id string) (Vote, bool) {
 	return v.Votes[i], true
 }
 
+// PublicReason returns what the partner may be told about a denial, in the words of the person who
+// said no; "" if there is nothing.
+func (r Request) PublicReason() string {
+	if r.State != Denied || r.Reviewing == nil {
+		return ""
+	}
+	i := slices.IndexFunc(r.Reviewing.Votes, func(vote Vote) bool { return !vote.Yes })
+	if i < 0 {
+		return ""
+	}
+	return r.Reviewing.Votes[i].Reason
+}
+
 // withoutWords returns the votes without what people have said in them.
 func (v *Reviewing) withoutWords() *Reviewing {
 	if v == nil {

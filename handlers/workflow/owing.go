@@ -144,7 +144,7 @@ func (j *job) writeReminder(ctx context.Context) (request.Mail, mailOutcome, err
 
 // writeDenial writes the mail about a request that was denied.
 func (j *job) writeDenial(context.Context) (request.Mail, mailOutcome, error) {
-	letter, err := j.config.Mails.Letters.Denial(j.recipient(), mail.Denial{})
+	letter, err := j.config.Mails.Letters.Denial(j.recipient(), mail.Denial{Reason: j.Request.PublicReason()})
 	if err != nil {
 		return request.Mail{}, mailOutcome{}, problem.New(problem.Internal, "writing the mail about a decision: %w", err)
 	}

@@ -590,3 +590,28 @@ func TestVoteIsAppliedThoughNothingCanWait(t *testing.T) {
 	a.settle(1)
 	a.wantState(id, request.Done)
 }
+
+func TestPartnerHearsReasonOfDenial(t *testing.T) {
+	people := &mempeople.People{}
+	people.SetUser(mempeople.User{ID: rita, Name: "Rita", Mail: "rita@wingtip.com"})
+	people.SetGroup(mempeople.Group{ID: reviewers, Members: []string{rita}})
+	w := newMailWorld(t, func(c *workflow.Config) { c.People, c.Reviewers = people, reviewers })
+	a := &assembly{world: w.world, people: people}
+	w.row("contoso.com", "ask", "Action", "review")
+	id := w.signUp("ana@contoso.com")
+	w.prove(id, "ana@contoso.com")
+	w.wantState(id, request.Review)
+	a.says(id, rita, false)
+	w.settleMinutes(5)
+	w.wantState(id, request.Denied)
+	mails := w.wantMails("ana@contoso.com", 2)
+	text := mails[1].Text
+	if !strings.Contains(text, "not a partner of ours") || strings.Contains(text, "purchasing") || strings.Contains(text, "Rita") {
+		t.Errorf("the mail says:\n%s", text)
+	}
+	ok(t, func() error { _, err := w.reviewer().Erase(t.Context(), id); return err }())
+	w.settleMinutes(5)
+	if r := w.load(id); r.Reviewing.Votes[0].Reason != "" || r.Reviewing.Votes[0].Note != "" || r.Words != "" {
+		t.Errorf("words are left: %+v", r.Reviewing.Votes)
+	}
+}
