@@ -160,6 +160,8 @@ func (r Request) NoMail() string {
 		return "the mailbox is proved already"
 	case r.State == Proving:
 		return ""
+	case r.State == Denied, r.State == Cancelled:
+		return "the request was ended, so nobody is invited by it"
 	case r.GuestID == "" || terms == nil:
 		return "nobody was invited"
 	case terms.InvitationMail == policy.NoInvitationMail:

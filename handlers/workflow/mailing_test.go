@@ -2,6 +2,7 @@ package workflow_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -74,5 +75,31 @@ func TestLeaseOfMailFollowsLeaseOfInvitation(t *testing.T) {
 			w.wantMails("ana@contoso.com", test.want)
 			w.wantState(id, request.Proving)
 		})
+	}
+}
+
+// TestWishKeepsMailAboutDenial: a guest was invited and shut out, a person denies the request, and
+// the partner, who does not know, asks for the invitation again before the mail about that has gone.
+func TestWishKeepsMailAboutDenial(t *testing.T) {
+	w := newMailWorld(t)
+	w.row("contoso.com", "trusted", "Action", "invite", "Groups", groupOne)
+	id := w.signUp("ana@contoso.com")
+	w.prove(id, "ana@contoso.com")
+	w.settle(1)
+	w.wantState(id, request.Done)
+	before := len(w.mailsTo("ana@contoso.com"))
+	r := w.load(id)
+	r.State, r.Owed = request.Denied, request.Owed{Kind: request.DecisionMail, Since: w.now}
+	must(w.store.Save(t.Context(), r, nil))(t)
+	ok(t, w.store.Wait(t.Context(), id, w.now.Add(10*time.Minute)))
+	w.now = w.now.Add(2 * request.MailRest)
+	w.queue = append(w.queue, submission.Message{ID: id, Kind: submission.Resend})
+	w.settle(2)
+	mails := w.wantMails("ana@contoso.com", before+1)
+	if r := w.load(id); r.Owed.Kind != "" || r.Mail(request.DecisionMail).Ordinal != 1 {
+		t.Errorf("owed %+v, mails %+v", r.Owed, r.Mails)
+	}
+	if text := mails[len(mails)-1].Text; strings.Contains(text, "https://redeem") {
+		t.Errorf("the mail is:\n%s", text)
 	}
 }

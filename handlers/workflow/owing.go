@@ -325,7 +325,7 @@ func (j *job) resendOwn(ctx context.Context) (next, error) {
 	wish, person := r.Resend, r.Resend.ByPerson()
 	last := r.Mail(request.InvitationMail)
 	switch {
-	case r.Owed.Kind == request.InvitationMail && (r.Owed.Person || !person):
+	case r.Owed.Kind == request.InvitationMail && (r.Owed.Person || !person), r.Owed.Kind == request.DecisionMail:
 		return j.resent(ctx, "resend-needless", "the mail is still to be sent")
 	case !person && last.Ordinal >= maxMails:
 		return j.resent(ctx, "resend-refused",

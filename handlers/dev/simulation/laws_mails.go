@@ -519,7 +519,7 @@ func (r *run) wantSoon(record request.Request) {
 // is on a queue.
 func (r *run) wantCodeKept(m *message, by *call) {
 	over := !m.Returned.IsZero() && r.now.Sub(m.Returned) >= request.ProofTime-time.Minute
-	if by.tried || !r.countsCode(by, r.recorded[m.ID]) || !by.wantsTry || over || slices.ContainsFunc(r.messages, func(o *message) bool {
+	if by.tried || by.cannotRead || !r.countsCode(by, r.recorded[m.ID]) || !by.wantsTry || over || slices.ContainsFunc(r.messages, func(o *message) bool {
 		return o != m && o.ID == m.ID && o.Kind == m.Kind && o.Code == m.Code
 	}) {
 		return
