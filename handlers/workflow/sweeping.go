@@ -196,13 +196,25 @@ func (w *Worker) compareReview(ctx context.Context, id submission.ID, entries []
 	case r.State == request.Review:
 		return w.mendReview(ctx, r)
 	}
-	for _, entry := range entries {
-		if entry.ID == id {
-			return w.config.Reviews.UnlistReview(ctx, id, entry.Since)
-		}
+	i := slices.IndexFunc(entries, func(entry request.WaitingReview) bool { return entry.ID == id })
+	if i < 0 || w.config.Now().Sub(entries[i].Since).Abs() < listedLately {
+		return nil
 	}
-	return nil
+	err = w.config.Reviews.UnlistReview(ctx, id, entries[i].Since)
+	if err != nil {
+		return err
+	}
+	// By a clock that is wrong the entry may have been a new one after all.
+	r, err = w.config.Store.Load(ctx, id)
+	if err != nil || r.State != request.Review {
+		return nil
+	}
+	return w.mendReview(ctx, r)
 }
+
+// listedLately is for how long an entry without a request in Review is left alone: it is written
+// before the request, and a call may still be at it.
+const listedLately = time.Hour
 
 // eraseExpired erases the personal data of a request that was finished before the time, and reports
 // whether it did. A record that can't be read, nor erased, is counted: a person must look at it,

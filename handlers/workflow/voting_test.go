@@ -567,6 +567,7 @@ func TestSweepMendsIndex(t *testing.T) {
 			a := newAssembly(t)
 			id := a.waiting("Approvers", paula)
 			spoil(a, id)
+			a.now = a.now.Add(time.Hour)
 			a.settle(3)
 			a.wantListed(id)
 		})
@@ -614,4 +615,29 @@ func TestPartnerHearsReasonOfDenial(t *testing.T) {
 	if r := w.load(id); r.Reviewing.Votes[0].Reason != "" || r.Reviewing.Votes[0].Note != "" || r.Words != "" {
 		t.Errorf("words are left: %+v", r.Reviewing.Votes)
 	}
+}
+
+// TestSweepLeavesNewEntriesAlone: an entry is written before its request, and the sweep may come in
+// between.
+func TestSweepLeavesNewEntriesAlone(t *testing.T) {
+	a := newAssembly(t)
+	a.row("contoso.com", "ask", "Action", "review")
+	a.now = a.now.Add(2 * time.Hour) // a round is due
+	swept := false
+	a.interrupt = func(op string, after bool) error {
+		if op == "ListReview" && after && !swept {
+			swept = true
+			a.now = a.now.Add(time.Second)
+			_, err := a.newWorker().Upkeep(t.Context(), &outbox{})
+			ok(t, err)
+		}
+		return nil
+	}
+	id := a.signUp("ana@contoso.com")
+	a.interrupt = nil
+	if !swept {
+		t.Fatal("nothing was listed")
+	}
+	a.wantState(id, request.Review)
+	a.wantListed(id)
 }

@@ -24,6 +24,9 @@ func (r *run) savedTrouble(by *call, before, after request.Request, events []req
 		case "troubled":
 			n := r.troubles[id]
 			r.troubles[id]++
+			if _, known := r.deadSince[id]; !known {
+				r.deadSince[id] = r.now // what was recorded together with it was no recovery
+			}
 			if after.State.Ended() || after.Due.Equal(before.Due) {
 				break // the due entry tells nothing of it
 			}

@@ -241,7 +241,11 @@ func (r *run) returnPoison() {
 			return
 		}
 		r.happened("a person returns message %d", m.number)
-		r.put(m.Message, false, r.now)
+		if m.ballot != nil {
+			r.putBallot(*m.ballot, false, r.now)
+		} else {
+			r.put(m.Message, false, r.now)
+		}
 		r.delete(m)
 	}
 }
