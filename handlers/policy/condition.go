@@ -292,7 +292,7 @@ func (sizes) EstimateCallCost(function, _ string, target *cost.AstNode, args []c
 		byLength := (size.Max/10 + 1) * uint64(len(pattern)/4+1) // CEL's own estimate
 		most = max(byLength, (size.Max+1)*uint64(steps)/stepsPerUnit+1)
 	}
-	return &cost.CallEstimate{CostEstimate: cost.CostEstimate{Min: 1, Max: most}}
+	return cost.NewCallEstimate(cost.Estimate{Min: 1, Max: most}, nil)
 }
 
 // patternSteps returns how many steps a pattern has once it is compiled.

@@ -36,7 +36,6 @@ const (
 type assembly struct {
 	*world
 	people *mempeople.People
-	cast   int
 }
 
 func newAssembly(t *testing.T, changes ...func(*workflow.Config)) *assembly {
