@@ -36,7 +36,7 @@ func TestConditionsThatNeverHold(t *testing.T) {
 		// Each field, by a comparison.
 		{"*", `request.email == ""`, "compares request.email"},
 		{"*", `request.email.startsWith("@")`, "looks in request.email"},
-		{"*", `request.email.endsWith("@contoso.con")`, "looks in request.email"},
+		{"*", `request.email.endsWith("@contoso.local")`, "looks in request.email"},
 		{"*", `request.email.endsWith(".")`, "looks in request.email"},
 		{"*", `request.email.contains("@contoso.com@")`, "looks in request.email"},
 		{"*", `request.email.matches("^[A-Z]+@")`, "request.email never matches"},
@@ -48,7 +48,7 @@ func TestConditionsThatNeverHold(t *testing.T) {
 		{"*", `request.domain.startsWith(".")`, "looks in request.domain"},
 		{"*", `request.domain.matches("@contoso[.]com$")`, "request.domain never matches"},
 		{"*", `request.domain.size() < 3`, "the length of request.domain"},
-		{"*", `request.domain.endsWith(".con")`, "looks in request.domain"},
+		{"*", `request.domain.endsWith(".local")`, "looks in request.domain"},
 		{"*", `request.name == "Ana"`, "compares request.name"},
 		{"*", `request.name == "Ana  Silva"`, "compares request.name"},
 		{"*", `request.name == ""`, "compares request.name"},

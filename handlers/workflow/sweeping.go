@@ -206,10 +206,15 @@ func (w *Worker) compareReview(ctx context.Context, id submission.ID, entries []
 	}
 	// By a clock that is wrong the entry may have been a new one after all.
 	r, err = w.config.Store.Load(ctx, id)
-	if err != nil || r.State != request.Review {
+	switch code := problem.CodeOf(err); {
+	case code == problem.NotFound, code == problem.RecordUnreadable:
 		return nil
+	case err != nil:
+		return fmt.Errorf("loading request %s again: %w", id, err)
+	case r.State == request.Review:
+		return w.mendReview(ctx, r)
 	}
-	return w.mendReview(ctx, r)
+	return nil
 }
 
 // listedLately is for how long an entry without a request in Review is left alone: it is written
