@@ -322,13 +322,10 @@ func (j *job) keepBallots(ctx context.Context, cause error) (next, error) {
 		j.Record("vote-waits", why+ref(failure)+"; the vote is kept, and applied once it can")
 	}
 	j.Request.Reviewing = &v
-	d := down
-	if !request.Retryable(failure.Code) {
-		d = alone
-	}
 	err := j.listReview(ctx)
 	if err != nil {
 		return stop, err
 	}
-	return j.postpone(ctx, d.after(j.Request.Attempt, failure.RetryAfter))
+	// The due entry must not come before the record says that a ballot waits: it would be removed.
+	return j.postpone(ctx, alone.after(j.Request.Attempt, failure.RetryAfter))
 }
