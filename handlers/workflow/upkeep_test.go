@@ -85,9 +85,11 @@ func TestRetentionErasesInBatches(t *testing.T) {
 	w.now = w.now.Add(31 * 24 * time.Hour)
 	for _, want := range []int{150, 50, 0} {
 		w.settleMinutes(1)
-		page, err := w.store.ScanRequests(t.Context(), request.Search{Expired: w.now}, request.Cursor{}, 1000)
-		if err != nil || len(page.Found) != want {
-			t.Errorf("%d requests still hold personal data, want %d (%v)", len(page.Found), want, err)
+		search := request.Search{Expired: w.now}
+		page, err := w.store.ScanRequests(t.Context(), search, request.Cursor{}, 1000)
+		left := slices.DeleteFunc(page.Found, func(b request.Brief) bool { return !search.Expires(b) })
+		if err != nil || len(left) != want {
+			t.Errorf("%d requests still hold personal data, want %d (%v)", len(left), want, err)
 		}
 	}
 	// Requests that wait too long are logged once an hour, not at every run.

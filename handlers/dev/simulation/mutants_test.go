@@ -771,7 +771,7 @@ func sharedMutants() []mutant {
 // TestEveryLawIsCheckedByMutant runs programs with one fault each. The law that the fault breaks
 // must be reported.
 func TestEveryLawIsCheckedByMutant(t *testing.T) {
-	const seeds = 3000
+	const seeds = 10_000
 	missing := Laws()
 	delete(missing, lawCancel) // see TestPeopleWhoCannotCancelBreakTheLaw
 	for _, m := range slices.Concat(

@@ -93,7 +93,6 @@ func newStackThrough(t *testing.T, change func(s *stack), settings ...string) *s
 	t.Cleanup(graph.Close)
 
 	env := append(os.Environ(),
-		"GUESTLIST_STORAGE="+s.storage.ConnectionString(),
 		"GUESTLIST_GRAPH_URL="+graph.URL,
 		"GUESTLIST_GRAPH_CREDENTIAL=none",
 		"GUESTLIST_UPKEEP_SCHEDULE=* * * * * *",
@@ -113,6 +112,7 @@ func newStackThrough(t *testing.T, change func(s *stack), settings ...string) *s
 		Log: slog.New(slog.NewTextHandler(s.log, nil)),
 	}
 	change(s)
+	s.config.Env = append(s.config.Env, "GUESTLIST_STORAGE="+s.config.Storage)
 	s.startHost()
 	t.Cleanup(func() {
 		s.host.Stop()
