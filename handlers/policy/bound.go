@@ -13,8 +13,9 @@ import (
 // UTF-16 units, and JSON has no more units than bytes; the rest is room for future columns.
 const MaxDecisionBytes = 28 * 1024
 
-// Limits on the parts of a decision, in bytes of JSON. With the longest Terms and Approval (51 ids, six bytes
-// for each character) they stay below MaxDecisionBytes, so the deciding row has always room.
+// Limits on the parts of a decision, in bytes of JSON. With the longest Terms and ReviewRules (51
+// ids, six bytes for each character) they stay below MaxDecisionBytes, so the deciding row has
+// always room.
 const (
 	maxReason    = 1024
 	maxWhy       = 1024
@@ -160,9 +161,8 @@ func (d *Decision) atMost() int {
 		texts = append(texts, t.RedirectURL, string(t.InvitationMail), t.MessageLanguage, t.Message, t.Cc, t.UserType)
 		texts = append(append(texts, t.Groups...), t.Sponsors...)
 	}
-	if a := d.Approval; a != nil {
-		texts = slices.Concat(texts, a.Approvers, a.SecondApprovers, a.EscalateTo, a.Sponsors)
-	}
+	rules := d.ReviewRules
+	texts = slices.Concat(texts, rules.Approvers, rules.SecondApprovers, rules.EscalateTo, rules.Sponsors)
 	if d.Limits != nil {
 		texts = append(texts, d.Limits.Row.Partition, d.Limits.Row.Name)
 	}

@@ -109,8 +109,8 @@ type verdict struct {
 	why     string // why the row decides, as a clause
 	// despite says why the row's own Action is not followed, if it is not, and detail adds to it.
 	despite, detail string
-	proof           Proof     // the row's, if it was understood and applies
-	approval        *Approval // likewise
+	proof           Proof       // the row's, if it was understood and applies
+	rules           ReviewRules // likewise
 }
 
 // judge returns the candidate's verdict.
@@ -139,7 +139,7 @@ func (c candidate) judge(q question) verdict {
 	}
 	v := verdict{action: c.row.Action, why: "it is the first that applies"}
 	if c.row.Action != Deny {
-		v.proof, v.approval = c.row.Proof, c.row.approvalOf()
+		v.proof, v.rules = c.row.Proof, c.row.Rules()
 	}
 	if c.row.Action == Invite && q.claim != "" {
 		v.action, v.why, v.despite = Review, v.why+", but the name "+q.claim, "would invite, but the name "+q.claim
@@ -177,7 +177,7 @@ func (c candidate) unfit(q question) (skipped, failed string) {
 // decideBy records the candidate's verdict as the decision.
 func (d *Decision) decideBy(c candidate, v verdict) {
 	name := "The " + called(c.row.Raw)
-	d.Action, d.Proof, d.Approval = v.action, v.proof, v.approval
+	d.Action, d.Proof, d.ReviewRules = v.action, v.proof, v.rules
 	switch {
 	case v.despite == "":
 		d.Reason = clip(fmt.Sprintf("%s decides: %s.", name, v.action), maxReason)

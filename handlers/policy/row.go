@@ -34,8 +34,8 @@ type Row struct {
 	InviteCode submission.CodeHash
 	// MaxGuests limits the guests that the row invites, MaxPerDay those of a [Day]; 0 is no limit.
 	MaxGuests, MaxPerDay int
-	Proof                Proof    // for an Action of Invite or Review
-	Approval             Approval // for what waits for a person
+	Proof                Proof       // for an Action of Invite or Review
+	ReviewRules          ReviewRules // for what waits for a person
 	Terms                Terms
 	Note                 string // the admins' own words, cut if long
 

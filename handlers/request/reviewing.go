@@ -56,7 +56,7 @@ type Reviewing struct {
 	Stage int       `json:"stage"` // from 1 on
 	Since time.Time `json:"since"` // when the stage began
 	// Rules are those of the policy row when it was last read.
-	Rules policy.Approval `json:"rules"`
+	Rules policy.ReviewRules `json:"rules"`
 	// Escalated says that the stage has waited for so long that those in EscalateTo decide too.
 	Escalated bool `json:"escalated,omitempty"`
 	// Next is when something happens if nobody decides; zero if nothing does.
@@ -96,8 +96,8 @@ func (r Request) Mark() string {
 // for a decision unless the row says another; 0 is for ever.
 func (c *Change) BeginReview(within int) {
 	next := Reviewing{}
-	if d := c.Request.Decision; d != nil && d.Approval != nil {
-		next.Rules = *d.Approval
+	if d := c.Request.Decision; d != nil {
+		next.Rules = d.ReviewRules
 	}
 	if before := c.Request.Reviewing; before != nil {
 		next.Listed = before.Listed

@@ -298,7 +298,7 @@ func (r *run) decides(person string, stage int, record request.Request) bool {
 }
 
 // rulesOf returns who decides about the request by its row as it is, or else as the record says.
-func (r *run) rulesOf(record request.Request) policy.Approval {
+func (r *run) rulesOf(record request.Request) policy.ReviewRules {
 	key := decidingRow(record)
 	rows, err := r.memory.Rows(r.context, []string{key.Partition})
 	for _, raw := range rows {

@@ -423,19 +423,11 @@ func copyRequest(r request.Request) request.Request {
 	if r.Decision.Terms != nil {
 		r.Decision.Terms = new(copyTerms(*r.Decision.Terms))
 	}
-	if r.Decision.Approval != nil {
-		r.Decision.Approval = new(copyRules(*r.Decision.Approval))
-	}
+	r.Decision.ReviewRules = r.Decision.ReviewRules.Clone()
 	if r.Decision.Limits != nil {
 		r.Decision.Limits = new(*r.Decision.Limits)
 	}
 	return r
-}
-
-func copyRules(rules policy.Approval) policy.Approval {
-	rules.Approvers, rules.SecondApprovers = slices.Clone(rules.Approvers), slices.Clone(rules.SecondApprovers)
-	rules.EscalateTo, rules.Sponsors = slices.Clone(rules.EscalateTo), slices.Clone(rules.Sponsors)
-	return rules
 }
 
 func copyReviewing(v *request.Reviewing) *request.Reviewing {
@@ -443,7 +435,7 @@ func copyReviewing(v *request.Reviewing) *request.Reviewing {
 		return nil
 	}
 	v = new(*v)
-	v.Rules = copyRules(v.Rules)
+	v.Rules = v.Rules.Clone()
 	v.Votes, v.Ballots = slices.Clone(v.Votes), slices.Clone(v.Ballots)
 	return v
 }

@@ -19,7 +19,7 @@ import (
 // review is a request as a person sees it at this moment.
 type review struct {
 	request.Request
-	rules     policy.Approval // of the row as it is now
+	rules     policy.ReviewRules // of the row as it is now
 	escalated bool
 	// row is the policy row as it is now, nil if none has decided, or it is gone.
 	row *policy.Row

@@ -190,12 +190,12 @@ func (p person) among(ids []string) bool {
 }
 
 // decides reports whether the person may vote at the stage.
-func (p person) decides(rules policy.Approval, stage int, escalated bool) bool {
+func (p person) decides(rules policy.ReviewRules, stage int, escalated bool) bool {
 	return p.reviewer || p.among(rules.Deciders(stage, escalated))
 }
 
 // takesPart reports whether the person decides at any stage of the request, or has voted.
-func (p person) takesPart(v *request.Reviewing, rules policy.Approval, escalated bool) bool {
+func (p person) takesPart(v *request.Reviewing, rules policy.ReviewRules, escalated bool) bool {
 	if v == nil {
 		return false
 	}

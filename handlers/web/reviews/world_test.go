@@ -154,7 +154,7 @@ func (w *world) waiting(changes ...func(*request.Request)) request.Request {
 	r := request.Request{
 		ID: id, Submission: partner(), State: request.Review, Since: since, Created: since, Changed: since, Reason: "the row asks for a review",
 		Decision: &policy.Decision{
-			Action: policy.Review, Reason: "the row project asks for a review", Approval: &rules, At: since,
+			Action: policy.Review, Reason: "the row project asks for a review", ReviewRules: rules, At: since,
 			Row:    &policy.RowSnapshot{Partition: rowKey.Partition, Name: rowKey.Name, Columns: map[string]string{}},
 			Looked: []policy.Look{{Partition: rowKey.Partition, Name: rowKey.Name, Outcome: policy.Decided, Why: "it applies"}},
 		},

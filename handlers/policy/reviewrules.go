@@ -14,9 +14,9 @@ const (
 	MaxDays = 365
 )
 
-// Approval says who decides the requests of a row that wait for a person, and by when. The zero
-// Approval leaves both to the settings of the app.
-type Approval struct {
+// ReviewRules say who decides the requests of a row that wait for a person, and by when. The zero
+// ReviewRules leave both to the settings of the app.
+type ReviewRules struct {
 	// Approvers, SecondApprovers and EscalateTo are object ids of users or groups, in lower case.
 	// With SecondApprovers another person decides after the first. EscalateTo are added to those of
 	// the stage once that has waited for EscalateAfter days.
@@ -31,8 +31,8 @@ type Approval struct {
 }
 
 // Stages returns how many people must say yes.
-func (a Approval) Stages() int {
-	if len(a.SecondApprovers) > 0 {
+func (rules ReviewRules) Stages() int {
+	if len(rules.SecondApprovers) > 0 {
 		return 2
 	}
 	return 1
@@ -40,41 +40,34 @@ func (a Approval) Stages() int {
 
 // Deciders returns the ids of those who decide at the stage, from 1 on, beside the reviewers of the
 // app: users and groups, each once. None means that only reviewers decide.
-func (a Approval) Deciders(stage int, escalated bool) []string {
-	ids := slices.Clone(a.Approvers)
+func (rules ReviewRules) Deciders(stage int, escalated bool) []string {
+	ids := slices.Clone(rules.Approvers)
 	if stage > 1 {
-		ids = slices.Clone(a.SecondApprovers)
-	} else if a.SponsorsDecide {
-		ids = append(ids, a.Sponsors...)
+		ids = slices.Clone(rules.SecondApprovers)
+	} else if rules.SponsorsDecide {
+		ids = append(ids, rules.Sponsors...)
 	}
 	if escalated {
-		ids = append(ids, a.EscalateTo...)
+		ids = append(ids, rules.EscalateTo...)
 	}
 	slices.Sort(ids)
 	return slices.Compact(ids)
 }
 
-// Rules returns the row's Approval, with its sponsors if they decide.
-func (r Row) Rules() Approval {
-	a := r.approvalOf()
-	if a == nil {
-		return Approval{}
-	}
-	return *a
+// Clone returns a copy that shares nothing with rules.
+func (rules ReviewRules) Clone() ReviewRules {
+	rules.Approvers, rules.SecondApprovers = slices.Clone(rules.Approvers), slices.Clone(rules.SecondApprovers)
+	rules.EscalateTo, rules.Sponsors = slices.Clone(rules.EscalateTo), slices.Clone(rules.Sponsors)
+	return rules
 }
 
-// approvalOf is Rules, nil if the row says nothing.
-func (r Row) approvalOf() *Approval {
-	a := r.Approval
-	if a.SponsorsDecide {
-		a.Sponsors = slices.Clone(r.Terms.Sponsors)
+// Rules returns the row's ReviewRules, with its sponsors if they decide.
+func (r Row) Rules() ReviewRules {
+	rules := r.ReviewRules
+	if rules.SponsorsDecide {
+		rules.Sponsors = r.Terms.Sponsors
 	}
-	a.Approvers, a.SecondApprovers = slices.Clone(a.Approvers), slices.Clone(a.SecondApprovers)
-	a.EscalateTo = slices.Clone(a.EscalateTo)
-	if !a.SponsorsDecide && len(a.Approvers)+len(a.SecondApprovers)+len(a.EscalateTo)+a.DecideWithin+a.EscalateAfter == 0 {
-		return nil
-	}
-	return &a
+	return rules.Clone()
 }
 
 // Withdrawn returns why nobody may be let in by the row as it is now, whatever a person says, as the
