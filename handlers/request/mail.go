@@ -41,10 +41,15 @@ type MailID string
 // The same arguments give the same id at all times, so it need not be stored.
 func NewMailID(id submission.ID, kind MailKind, ordinal int) MailID {
 	sum := sha256.Sum256(fmt.Appendf(nil, "mail\n%s\n%s\n%d", id, kind, ordinal))
-	uuid := sum[:16]
-	uuid[6] = uuid[6]&0x0f | 0x80 // version 8 of RFC 9562, section 5.8: made as the program likes
+	return MailID(version8(sum[:16]))
+}
+
+// version8 returns the 16 bytes as a UUID of version 8, made as the program likes: RFC 9562, section
+// 5.8. It changes them.
+func version8(uuid []byte) string {
+	uuid[6] = uuid[6]&0x0f | 0x80
 	uuid[8] = uuid[8]&0x3f | 0x80
-	return MailID(fmt.Sprintf("%x-%x-%x-%x-%x", uuid[:4], uuid[4:6], uuid[6:8], uuid[8:10], uuid[10:]))
+	return fmt.Sprintf("%x-%x-%x-%x-%x", uuid[:4], uuid[4:6], uuid[6:8], uuid[8:10], uuid[10:])
 }
 
 // MailState is what a mail service says of a mail.
