@@ -66,7 +66,7 @@ func (r Request) NextLook() time.Time {
 	}
 	sooner(r.RemindAt)
 	if r.State == Review && r.Reviewing != nil {
-		sooner(r.Reviewing.Next)
+		sooner(r.Reviewing.Next())
 	}
 	for _, m := range r.Mails {
 		sooner(m.LookAt)

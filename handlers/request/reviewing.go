@@ -58,11 +58,9 @@ type Reviewing struct {
 	// Rules are those of the policy row when it was last read.
 	Rules policy.ReviewRules `json:"rules"`
 	// Escalated says that the stage has waited for so long that those in EscalateTo decide too.
-	Escalated bool `json:"escalated,omitempty"`
-	// Next is when something happens if nobody decides; zero if nothing does.
-	Next     time.Time `json:"next,omitzero"`
-	Deadline time.Time `json:"deadline,omitzero"` // of the stage; zero for none
-	Votes    []Vote    `json:"votes,omitempty"`   // that count, in the order of being applied
+	Escalated bool      `json:"escalated,omitempty"`
+	Deadline  time.Time `json:"deadline,omitzero"` // of the stage; zero for none
+	Votes     []Vote    `json:"votes,omitempty"`   // that count, in the order of being applied
 	// Ballots wait because the directory can't say who the people are. Each person has one at most.
 	Ballots []Ballot `json:"ballots,omitempty"`
 	// Why says why they wait.
@@ -115,25 +113,26 @@ func (c *Change) BeginStage(stage, within int) {
 	}
 	v.Stage, v.Since, v.Escalated, v.Why = stage, since, false, ""
 	c.Request.Reviewing = &v
-	c.PlanReview(within)
+	c.SetDeadline(within)
 }
 
-// PlanReview notes when something happens to a request in Review if nobody decides.
-func (c *Change) PlanReview(within int) {
+// SetDeadline notes when the present stage of a request in Review ends if nobody decides.
+func (c *Change) SetDeadline(within int) {
 	v := *c.Request.Reviewing
-	after := func(days int) time.Time {
-		if days == 0 {
-			return time.Time{}
-		}
-		return v.Since.AddDate(0, 0, days)
-	}
-	v.Deadline = after(cmp.Or(v.Rules.DecideWithin, within))
-	v.Next = v.Deadline
-	escalates := v.escalatesAt()
-	if !v.Escalated && !escalates.IsZero() && (v.Next.IsZero() || escalates.Before(v.Next)) {
-		v.Next = escalates
+	v.Deadline = time.Time{}
+	if days := cmp.Or(v.Rules.DecideWithin, within); days != 0 {
+		v.Deadline = v.Since.AddDate(0, 0, days)
 	}
 	c.Request.Reviewing = &v
+}
+
+// Next returns when something happens at the present stage if nobody decides; zero if nothing does.
+func (v Reviewing) Next() time.Time {
+	escalates := v.escalatesAt()
+	if v.Escalated || escalates.IsZero() || !v.Deadline.IsZero() && v.Deadline.Before(escalates) {
+		return v.Deadline
+	}
+	return escalates
 }
 
 // escalatesAt returns when those in EscalateTo may decide too, at the present stage; zero if never.
@@ -236,7 +235,7 @@ type WaitingReview struct {
 }
 
 // Reviews is the index of the requests that wait for people, so that nobody has to search all
-// requests for them. An entry is written after its request, and removed after it; the worker and the
+// requests for them. An entry is written before its request, and removed after it; the worker and the
 // sweep mend what was interrupted. Errors are *problem.Error: StorageUnavailable. Every
 // implementation passes the suite of package storetest.
 type Reviews interface {

@@ -40,7 +40,7 @@ func TestAdminOpensBreaker(t *testing.T) {
 }
 
 func TestAdminNeedsReasonToOpenBreaker(t *testing.T) {
-	for _, reason := range []string{"", " \n", strings.Repeat("x", maxWords+1), "\xff"} {
+	for _, reason := range []string{"", " \n", strings.Repeat("x", MaxWords+1), "\xff"} {
 		store := &gates{}
 		_, err := OpenBreaker(t.Context(), store, "desk", reason, time.Now())
 		if problem.CodeOf(err) != problem.InvalidInput || store.saves > 0 {

@@ -8,8 +8,8 @@ import (
 	"guestlist/handlers/problem"
 )
 
-// maxWords is the longest reason or note of a person, in characters.
-const maxWords = 500
+// MaxWords is the longest reason or note of a person, in characters.
+const MaxWords = 500
 
 // CheckWords checks a person's words, which are called what, and returns them on one line. The
 // error is InvalidInput, with a text for the person.
@@ -19,8 +19,8 @@ func CheckWords(what, words string, required bool) (string, error) {
 	switch {
 	case words == "" && required:
 		text = fmt.Sprintf("a %s is needed", what)
-	case utf8.RuneCountInString(words) > maxWords || !utf8.ValidString(words):
-		text = fmt.Sprintf("the %s must be text of at most %d characters", what, maxWords)
+	case utf8.RuneCountInString(words) > MaxWords || !utf8.ValidString(words):
+		text = fmt.Sprintf("the %s must be text of at most %d characters", what, MaxWords)
 	default:
 		return words, nil
 	}

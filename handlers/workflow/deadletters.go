@@ -32,7 +32,7 @@ const leastTroubles = 5
 func (w *Worker) GiveUp(ctx context.Context, messageID string, body []byte) error {
 	message, err := submission.DecodeMessage(body)
 	if err != nil {
-		return w.keepForeign(ctx, messageID, body, err)
+		return w.keepForeign(ctx, submission.PoisonQueue, messageID, body, err)
 	}
 	w.config.Log.ErrorContext(ctx, LogPoisoned, "request", message.ID, "message", messageID)
 	began := w.config.Now()
@@ -237,14 +237,14 @@ func (w *Worker) putBack(ctx context.Context, message submission.Message) error 
 }
 
 // keepForeign keeps a message that is not ours. As long as the tables can't be written, it stays on
-// the queue of messages that failed, as a new one: the host gives up on an old one.
-func (w *Worker) keepForeign(ctx context.Context, messageID string, body []byte, why error) error {
+// its queue of messages that failed, as a new one: the host gives up on an old one.
+func (w *Worker) keepForeign(ctx context.Context, queue, messageID string, body []byte, why error) error {
 	err := w.Keep(ctx, messageID, body, why)
 	if err == nil {
 		return nil
 	}
 	w.config.Log.WarnContext(ctx, "a message can't be kept", "message", messageID, "code", problem.CodeOf(err), "error", err)
-	err = w.config.Queues.Put(ctx, submission.PoisonQueue, body, w.config.Jitter(foreignDelay))
+	err = w.config.Queues.Put(ctx, queue, body, w.config.Jitter(foreignDelay))
 	if err != nil {
 		return fmt.Errorf("putting a message back on the queue: %w", err)
 	}

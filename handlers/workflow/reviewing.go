@@ -142,7 +142,6 @@ func (j *job) reviewOverdue(ctx context.Context) (next, error) {
 	case v.Escalates(now):
 		v.Escalated, v.ListAgain = true, true
 		r.Reviewing = &v
-		j.PlanReview(j.config.DecideWithin)
 		j.Record("escalated", "nobody has decided for days, so others may decide too")
 	}
 	return j.finish(ctx)

@@ -69,8 +69,10 @@ func (j *job) look(ctx context.Context) (next, error) {
 	if err != nil {
 		return stop, err
 	}
-	if r := j.Request; r.State == request.Review && !r.Reviewing.Next.IsZero() && !r.Reviewing.Next.After(now) {
-		return j.reviewOverdue(ctx)
+	if r := j.Request; r.State == request.Review {
+		if due := r.Reviewing.Next(); !due.IsZero() && !due.After(now) {
+			return j.reviewOverdue(ctx)
+		}
 	}
 	if remind := j.Request.RemindAt; !remind.IsZero() && !remind.After(now) {
 		j.Request.RemindAt = time.Time{}

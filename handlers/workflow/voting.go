@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"guestlist/handlers/policy"
 	"guestlist/handlers/problem"
 	"guestlist/handlers/request"
 )
@@ -33,19 +32,26 @@ const (
 // come again; to apply it twice does no harm.
 func (w *Worker) Vote(ctx context.Context, messageID string, ballot request.CastBallot) error {
 	err := w.vote(ctx, ballot)
-	if problem.CodeOf(err) == problem.RecordUnreadable {
+	switch {
+	case errors.Is(err, errNoRoom):
+		w.config.Log.WarnContext(ctx, "a vote waits on the queue: too many wait in the record", "request", ballot.ID)
+	case problem.CodeOf(err) == problem.RecordUnreadable:
 		w.config.Log.ErrorContext(ctx, LogUnreadable, "request", ballot.ID, "error", err)
-		return w.putBallotBack(ctx, messageID, ballot, err)
+	default:
+		return err
 	}
-	return err
+	return w.putBallotBack(ctx, messageID, ballot, err)
 }
+
+// errNoRoom says that a request keeps as many ballots as it can.
+var errNoRoom = problem.New(problem.Internal, "%d votes wait already, since the directory can't say who has cast them", request.MaxBallots)
 
 // GiveUpVote takes a ballot that failed as often as the host tries one, and lets it be tried again
 // after a while. After a week, or if it is no ballot, it is kept as a dead letter.
 func (w *Worker) GiveUpVote(ctx context.Context, messageID string, body []byte) error {
 	ballot, err := request.DecodeBallot(body)
 	if err != nil {
-		return w.Keep(ctx, messageID, body, err)
+		return w.keepForeign(ctx, request.DecisionsPoisonQueue, messageID, body, err)
 	}
 	w.config.Log.ErrorContext(ctx, LogPoisoned, "request", ballot.ID, "message", messageID)
 	return w.putBallotBack(ctx, messageID, ballot, problem.New(problem.Internal,
@@ -85,9 +91,6 @@ func (w *Worker) vote(ctx context.Context, ballot request.CastBallot) error {
 	}
 	for n := again; n == again && !j.Request.AtRest(); {
 		n, err = j.step(ctx)
-		if problem.CodeOf(err) == problem.RecordUnreadable && len(j.Request.Reviewing.Ballots) > 0 {
-			return err
-		}
 		if err != nil {
 			return fmt.Errorf("applying a vote about request %s: %w", ballot.ID, err)
 		}
@@ -122,7 +125,7 @@ func (j *job) receiveBallot(ctx context.Context, ballot request.Ballot) (goesOn 
 	case slices.ContainsFunc(v.Ballots, func(b request.Ballot) bool { return b.By == ballot.By }):
 		return true, nil // the message has come again, since it could not be noted when to go on
 	case len(v.Ballots) >= request.MaxBallots:
-		return false, problem.New(problem.RecordUnreadable, "%d votes wait already", len(v.Ballots))
+		return false, errNoRoom
 	}
 	waiting := *v
 	waiting.Ballots = append(slices.Clone(v.Ballots), ballot)
@@ -132,15 +135,15 @@ func (j *job) receiveBallot(ctx context.Context, ballot request.Ballot) (goesOn 
 
 // ignore notes a vote that does not count, as far as the history has room for such.
 func (j *job) ignore(ctx context.Context, what, why string) error {
-	if !j.noteIgnored(what, why) {
+	if !j.noteIgnored(ctx, what, why) {
 		return nil
 	}
 	return j.save(ctx)
 }
 
 // noteIgnored is like ignore, and leaves saving to the caller.
-func (j *job) noteIgnored(what, why string) bool {
-	j.log.InfoContext(context.Background(), "a vote does not count", "what", what)
+func (j *job) noteIgnored(ctx context.Context, what, why string) bool {
+	j.log.InfoContext(ctx, "a vote does not count", "what", what)
 	if j.Request.Reviewing == nil || j.Request.Reviewing.Ignored >= ignoredTold {
 		return false
 	}
@@ -154,13 +157,11 @@ func (j *job) noteIgnored(what, why string) bool {
 // applyBallot applies the first ballot that waits. It proceeds if the request waits for more.
 func (j *job) applyBallot(ctx context.Context) (next, error) {
 	r := &j.Request
-	v := *r.Reviewing
-	ballot := v.Ballots[0]
-	v.Ballots = slices.Clone(v.Ballots[1:])
-	_, voted := v.VoteOf(ballot.By)
-	if voted || ballot.Seen != r.Mark() || ballot.Stage != v.Stage {
-		r.Reviewing = &v
-		j.noteIgnored("vote-stale", "somebody voted on what has changed since; it has to be looked at anew")
+	ballot := r.Reviewing.Ballots[0]
+	_, voted := r.Reviewing.VoteOf(ballot.By)
+	if voted || ballot.Seen != r.Mark() || ballot.Stage != r.Reviewing.Stage {
+		j.dropBallot()
+		j.noteIgnored(ctx, "vote-stale", "somebody voted on what has changed since; it has to be looked at anew")
 		return proceed, nil
 	}
 	row, err := j.readRow(ctx)
@@ -171,17 +172,16 @@ func (j *job) applyBallot(ctx context.Context) (next, error) {
 	if err != nil {
 		return j.keepBallots(ctx, err)
 	}
-	if refusal == "" && ballot.Yes && row.withdrawn != "" {
-		refusal = "the policy row " + row.withdrawn + ", so nobody can be let in by it"
+	if refusal == "" && ballot.Yes && row.Withdrawn != "" {
+		refusal = "the policy row " + row.Withdrawn + ", so nobody can be let in by it"
 	}
-	v.Rules, v.Deadline, v.Next, v.ListAgain = r.Reviewing.Rules, r.Reviewing.Deadline, r.Reviewing.Next, r.Reviewing.ListAgain
-	v.Why = ""
-	r.Reviewing = &v
+	j.dropBallot()
 	if refusal != "" {
-		j.noteIgnored("vote-refused", "a vote does not count: "+refusal)
+		j.noteIgnored(ctx, "vote-refused", "a vote does not count: "+refusal)
 		return proceed, nil
 	}
 	now := j.config.Now().UTC().Truncate(request.Tick)
+	v := *r.Reviewing
 	v.Votes = append(slices.Clone(v.Votes), request.Vote{
 		Stage: v.Stage, By: ballot.By, Name: ballot.Name, Authority: authority, Yes: ballot.Yes,
 		Reason: ballot.Reason, Note: ballot.Note, Cast: ballot.Cast, At: now,
@@ -203,7 +203,7 @@ func (j *job) applyBallot(ctx context.Context) (next, error) {
 		return proceed, nil
 	}
 	r.Approval = &request.Approval{
-		By: voters(v.Votes), At: earlier(ballot.Cast, now), Note: ballot.Note, Terms: row.terms, Saw: r.Objection, Stages: stages,
+		By: voters(v.Votes), At: earlier(ballot.Cast, now), Note: ballot.Note, Terms: row.Terms, Saw: r.Objection, Stages: stages,
 	}
 	// The due entry, which says the deadline, must not be all that is left if the process ends now.
 	err = j.bringBack(ctx, r.ID, j.config.IntentLease)
@@ -211,6 +211,14 @@ func (j *job) applyBallot(ctx context.Context) (next, error) {
 		return stop, err
 	}
 	return j.goOn(ctx, request.Approved, "approved", "approved "+what)
+}
+
+// dropBallot removes the first ballot that waits, since the directory has said who has cast it, or it
+// does not matter.
+func (j *job) dropBallot() {
+	v := *j.Request.Reviewing
+	v.Ballots, v.Why = slices.Clone(v.Ballots[1:]), ""
+	j.Request.Reviewing = &v
 }
 
 // voters returns the names of those who have voted, as one text.
@@ -222,45 +230,22 @@ func voters(votes []request.Vote) string {
 	return strings.Join(all, ", ")
 }
 
-// rowNow is the policy row of a request as it is at this moment.
-type rowNow struct {
-	terms     policy.Terms
-	withdrawn string // why nobody can be let in by it, as the rest of a sentence; "" if somebody can
-}
-
-// readRow reads the policy row that sent the request to people, and takes over who decides by it.
-// Without a row the terms are those of a guest without groups, and the reviewers decide. A row that
-// is gone, or that nobody may be let in by now, leaves the rules as they were.
-func (j *job) readRow(ctx context.Context) (rowNow, error) {
+// readRow reads what the policy row of the review says now, and takes over who decides by it.
+func (j *job) readRow(ctx context.Context) (request.ReviewRow, error) {
 	r := &j.Request
-	if r.Decision == nil || r.Decision.Row == nil {
-		return rowNow{terms: policy.Terms{UserType: "Guest"}}, nil
-	}
-	key := policy.RowKey{Partition: r.Decision.Row.Partition, Name: r.Decision.Row.Name}
-	rows, err := j.config.Rows.Rows(ctx, []string{key.Partition})
-	if err != nil {
-		return rowNow{}, fmt.Errorf("reading the policy row of a review: %w", err)
-	}
-	i := slices.IndexFunc(rows, func(raw policy.Raw) bool { return raw.Key() == key })
-	if i < 0 {
-		return rowNow{withdrawn: "is gone"}, nil
-	}
-	row := j.config.Parse(rows[i])
-	withdrawn := row.Withdrawn(j.config.Now())
-	if withdrawn != "" {
-		return rowNow{withdrawn: withdrawn}, nil
+	row, err := request.ReadReviewRow(ctx, j.config.Rows, j.config.Parse, *r, j.config.Now())
+	if err != nil || row.Row == nil || row.Withdrawn != "" {
+		return row, err
 	}
 	before := r.Deciders()
 	v := *r.Reviewing
-	v.Rules = row.Rules()
+	v.Rules = row.Rules
 	r.Reviewing = &v
-	j.PlanReview(j.config.DecideWithin)
+	j.SetDeadline(j.config.DecideWithin)
 	if !slices.Equal(before, r.Deciders()) {
 		r.Reviewing.ListAgain = true
 	}
-	terms := row.Terms
-	terms.Groups, terms.Sponsors = slices.Clone(terms.Groups), slices.Clone(terms.Sponsors)
-	return rowNow{terms: terms}, nil
+	return row, nil
 }
 
 // authorityOf returns why the person may decide at the present stage, or why not, as the rest of a

@@ -530,6 +530,38 @@ func TestBallotOfUnreadableRequestIsPutBackForDays(t *testing.T) {
 	}
 }
 
+func TestVoteThatFailedTooOftenComesBack(t *testing.T) {
+	a := newAssembly(t)
+	id := a.waiting()
+	ok(t, a.worker.GiveUpVote(t.Context(), "m", must(a.ballot(id, rita, true).Encode())(t)))
+	if len(a.put) != 1 || a.put[0].queue != request.DecisionsQueue || !a.put[0].visible.After(a.now) {
+		t.Fatalf("put %v", a.put)
+	}
+	ok(t, a.worker.Vote(t.Context(), "m", must(request.DecodeBallot(a.put[0].body))(t)))
+	a.settle(1)
+	a.wantState(id, request.Done)
+}
+
+// TestMessageThatIsNoVoteIsKept: as long as the tables can't be written, it stays on its own queue.
+func TestMessageThatIsNoVoteIsKept(t *testing.T) {
+	for name, gone := range map[string]bool{"as a dead letter": false, "on the queue of votes that failed": true} {
+		t.Run(name, func(t *testing.T) {
+			a := newAssembly(t)
+			if gone {
+				a.on("KeepDeadLetter", before, -1, fails)
+			}
+			ok(t, a.worker.GiveUpVote(t.Context(), "m", []byte("no vote")))
+			letters := must(a.store.AllDeadLetters(t.Context()))(t)
+			switch {
+			case !gone && (len(letters) != 1 || len(a.put) != 0):
+				t.Errorf("%d dead letters, put %v", len(letters), a.put)
+			case gone && (len(letters) != 0 || len(a.put) != 1 || a.put[0].queue != request.DecisionsPoisonQueue):
+				t.Errorf("%d dead letters, put %v", len(letters), a.put)
+			}
+		})
+	}
+}
+
 // TestSweepMendsIndex: somebody has changed the table, or calls have overtaken each other.
 func TestSweepMendsIndex(t *testing.T) {
 	since := time.Date(2026, 5, 1, 0, 0, 0, 0, time.UTC)

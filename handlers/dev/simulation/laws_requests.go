@@ -224,7 +224,7 @@ func (r *run) savedWait(by *call, before, after request.Request) {
 		r.breach(lawAccounted, "%s waits without a due entry", name)
 	}
 	reminded := after.OnlyLooks() && after.Due.Equal(after.RemindAt) ||
-		after.State == request.Review && after.Reviewing != nil && (after.Due.Equal(after.Reviewing.Next) || after.Due.Equal(before.Due))
+		after.State == request.Review && after.Reviewing != nil && (after.Due.Equal(after.Reviewing.Next()) || after.Due.Equal(before.Due))
 	if after.Due.Sub(by.on.clock(r.now)) > longestWait && !r.skewed() && !reminded {
 		r.breach(lawBound, "%s waits until %s", name, after.Due)
 	}

@@ -120,7 +120,7 @@ func fullRequest(t testing.TB) request.Request {
 			At:     start,
 		},
 		Reviewing: &request.Reviewing{
-			Stage: 2, Since: stored, Escalated: true, Next: stored.Add(time.Hour), Deadline: stored.Add(2 * time.Hour),
+			Stage: 2, Since: stored, Escalated: true, Deadline: stored.Add(2 * time.Hour),
 			Rules: policy.ReviewRules{
 				Approvers: []string{"a"}, SecondApprovers: []string{"b"}, EscalateTo: []string{"c"}, SponsorsDecide: true,
 				Sponsors: []string{"sponsor"}, DecideWithin: 14, EscalateAfter: 3,

@@ -19,13 +19,8 @@ import (
 // review is a request as a person sees it at this moment.
 type review struct {
 	request.Request
-	rules     policy.ReviewRules // of the row as it is now
-	escalated bool
-	// row is the policy row as it is now, nil if none has decided, or it is gone.
-	row *policy.Row
-	// withdrawn is why nobody can be let in by the row, as the rest of a sentence; "" if a person can
-	// approve.
-	withdrawn string
+	row       request.ReviewRow // as it is now; once nobody waits, only the rules by which people decided
+	escalated bool              // those in EscalateTo decide too
 }
 
 // request serves the page of a request.
@@ -46,7 +41,7 @@ func (p *pages) request(x *site.Exchange, who person) {
 		p.unknown(x)
 	case err != nil:
 		p.unavailable(x, "a request can't be read", err)
-	case !who.all && !who.takesPart(r.Reviewing, r.rules, r.escalated):
+	case !who.all && !who.takesPart(r.Reviewing, r.row.Rules, r.escalated):
 		p.Log.InfoContext(ctx, "a request is not shown to somebody who takes no part", "request", string(id), "person", who.Person)
 		p.unknown(x)
 	case x.Request.Method == http.MethodPost:
@@ -72,38 +67,18 @@ func (p *pages) load(ctx context.Context, id submission.ID) (review, error) {
 	if v == nil {
 		return found, nil
 	}
-	found.rules, found.escalated = v.Rules, v.Escalated || v.Escalates(p.Now())
-	if r.State != request.Review || r.Decision == nil || r.Decision.Row == nil {
+	found.row.Rules, found.escalated = v.Rules, v.Escalated || v.Escalates(p.Now())
+	if r.State != request.Review {
 		return found, nil
 	}
-	key := policy.RowKey{Partition: r.Decision.Row.Partition, Name: r.Decision.Row.Name}
-	rows, err := p.Rows.Rows(ctx, []string{key.Partition})
+	row, err := request.ReadReviewRow(ctx, p.Rows, policy.Parse, r, p.Now())
 	if err != nil {
 		return review{}, err
 	}
-	i := slices.IndexFunc(rows, func(raw policy.Raw) bool { return raw.Key() == key })
-	if i < 0 {
-		found.withdrawn = "is gone"
-		return found, nil
-	}
-	row := policy.Parse(rows[i])
-	found.row, found.withdrawn = &row, row.Withdrawn(p.Now())
-	if found.withdrawn == "" {
-		// The worker goes by the row as it is now, too, and else by what it has read last.
-		now := *v
-		now.Rules = row.Rules()
-		found.rules, found.escalated = now.Rules, now.Escalated || now.Escalates(p.Now())
-	}
+	now := *v
+	now.Rules = row.Rules
+	found.row, found.escalated = row, now.Escalated || now.Escalates(p.Now())
 	return found, nil
-}
-
-// terms returns what an approval would give: that of the row as it is now, or, if no row has
-// decided, a guest without groups.
-func (r review) terms() policy.Terms {
-	if r.row != nil {
-		return r.row.Terms
-	}
-	return policy.Terms{UserType: "Guest"}
 }
 
 // obstacle returns why the person can't vote, as the last part of the key of a text, "" if nothing is
@@ -123,7 +98,7 @@ func (r review) obstacle(who person) string {
 		return "kept"
 	case strings.EqualFold(who.Name, r.Submission.Email.String()):
 		return "own"
-	case !who.decides(r.rules, v.Stage, r.escalated):
+	case !who.decides(r.row.Rules, v.Stage, r.escalated):
 		return "others"
 	}
 	return ""
@@ -252,7 +227,7 @@ func (p *pages) show(x *site.Exchange, code int, who person, r review, n notice)
 func (p *pages) addReview(x *site.Exchange, c *requestContent, who person, r review) {
 	v := r.Reviewing
 	// What was said among colleagues is for those who decide now, and for those who see all.
-	notes := !who.Guest && (who.all || r.Mark() != "" && who.decides(r.rules, v.Stage, r.escalated))
+	notes := !who.Guest && (who.all || r.Mark() != "" && who.decides(r.row.Rules, v.Stage, r.escalated))
 	for _, vote := range v.Votes {
 		shown := voteContent{
 			Stage: vote.Stage, Name: vote.Name, Authority: x.Say("review.authority." + string(vote.Authority)),
@@ -269,11 +244,11 @@ func (p *pages) addReview(x *site.Exchange, c *requestContent, who person, r rev
 	if r.Mark() == "" {
 		return
 	}
-	terms := r.terms()
-	c.Waits, c.Deadline, c.Withdrawn = true, momentOf(v.Deadline), r.withdrawn
-	c.Stage = x.With("review.stageOf", "Stage", strconv.Itoa(v.Stage), "Stages", strconv.Itoa(r.rules.Stages()))
+	terms := r.row.Terms
+	c.Waits, c.Deadline, c.Withdrawn = true, momentOf(v.Deadline), r.row.Withdrawn
+	c.Stage = x.With("review.stageOf", "Stage", strconv.Itoa(v.Stage), "Stages", strconv.Itoa(r.row.Rules.Stages()))
 	c.Groups, c.Sponsors, c.Member = terms.Groups, terms.Sponsors, terms.UserType == "Member"
-	c.MayApprove, c.After = r.withdrawn == "", v.Stage < r.rules.Stages()
+	c.MayApprove, c.After = r.row.Withdrawn == "", v.Stage < r.row.Rules.Stages()
 	c.Seen, c.StageIs = r.Mark(), v.Stage
 	c.Approve = x.With("review.approve.button", "Name", c.Person)
 	c.Deny = x.With("review.deny.button", "Name", c.Person)

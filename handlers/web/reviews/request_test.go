@@ -200,8 +200,8 @@ func TestDenialNeedsReason(t *testing.T) {
 		"none":         {"reason", "", "Enter a reason for the partner."},
 		"spaces":       {"reason", " \n\t ", "Enter a reason for the partner."},
 		"unseen marks": {"reason", "\u202e\u2066", "Enter a reason for the partner."},
-		"long":         {"reason", strings.Repeat("é", maxWords+1), "Shorten this to 500 characters."},
-		"a long note":  {"denyNote", strings.Repeat("é", maxWords+1), "Shorten this to 500 characters."},
+		"long":         {"reason", strings.Repeat("é", request.MaxWords+1), "Shorten this to 500 characters."},
+		"a long note":  {"denyNote", strings.Repeat("é", request.MaxWords+1), "Shorten this to 500 characters."},
 	} {
 		form := ballotForm(r, deny)
 		form.Set("denyNote", note)
@@ -218,14 +218,14 @@ func TestDenialNeedsReason(t *testing.T) {
 		}
 	}
 	form := ballotForm(r, approve)
-	form.Set("note", strings.Repeat("x", maxWords+1))
+	form.Set("note", strings.Repeat("x", request.MaxWords+1))
 	response := w.do(http.MethodPost, pathOf(r.ID), w.signIn(people["approver"]), form)
 	page := pagetest.CheckPage(t, response, pagetest.Body(t, response))
 	if response.StatusCode != http.StatusUnprocessableEntity || pagetest.Text(page.ByID["note"]) != form.Get("note") {
 		t.Errorf("a long note with an approval: %d", response.StatusCode)
 	}
 	form = ballotForm(r, deny)
-	form.Set("reason", strings.Repeat("é", maxWords))
+	form.Set("reason", strings.Repeat("é", request.MaxWords))
 	response = w.do(http.MethodPost, pathOf(r.ID), w.signIn(people["approver"]), form)
 	if response.StatusCode != http.StatusSeeOther {
 		t.Errorf("the longest reason: %d", response.StatusCode)

@@ -73,9 +73,6 @@ func readForm(x *site.Exchange) (form, error) {
 	return f, nil
 }
 
-// maxWords is the longest reason or note, in characters, as package request takes them.
-const maxWords = 500
-
 // tooLong returns the field whose text is too long, "" if there is none.
 func (f form) tooLong() string {
 	words := []struct{ field, text string }{{"note", f.Note}}
@@ -104,13 +101,13 @@ func (p *pages) vote(x *site.Exchange, who person, r review) {
 		p.show(x, http.StatusConflict, who, r, notice{changed: true, typed: f})
 		return
 	}
-	if r.obstacle(who) != "" || f.Decision == approve && r.withdrawn != "" {
+	if r.obstacle(who) != "" || f.Decision == approve && r.row.Withdrawn != "" {
 		p.show(x, http.StatusForbidden, who, r, notice{typed: f})
 		return
 	}
 	long := f.tooLong()
 	if long != "" {
-		p.show(x, http.StatusUnprocessableEntity, who, r, notice{fault: long, text: x.Count("error.max", maxWords), typed: f})
+		p.show(x, http.StatusUnprocessableEntity, who, r, notice{fault: long, text: x.Count("error.max", request.MaxWords), typed: f})
 		return
 	}
 	ballot := request.Ballot{
