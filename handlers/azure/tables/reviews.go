@@ -6,10 +6,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/Azure/azure-sdk-for-go/sdk/data/aztables"
-
 	"guestlist/handlers/azure/internal/rest"
-	"guestlist/handlers/problem"
 	"guestlist/handlers/request"
 	"guestlist/handlers/submission"
 )
@@ -52,24 +49,7 @@ func (s *Store) UnlistReview(ctx context.Context, id submission.ID, since time.T
 		return nil // an invalid id has no entry
 	}
 	doing := fmt.Sprintf("removing request %s from what waits for a person", id)
-	entry, err := get(ctx, s.reviews, reviewsPartition, string(id))
-	if hasCode(err, aztables.ResourceNotFound) {
-		return nil
-	}
-	if err != nil {
-		return failure(doing, err)
-	}
-	columns := reader{row: entry}
-	stored := columns.time(sinceColumn)
-	if columns.err == nil && !stored.Equal(toTick(since)) {
-		return nil
-	}
-	err = remove(ctx, doing, s.reviews, reviewsPartition, string(id), entry.etag)
-	switch problem.CodeOf(err) {
-	case problem.NotFound, problem.Conflict:
-		return nil
-	}
-	return err
+	return removeOf(ctx, doing, s.reviews, reviewsPartition, string(id), sinceColumn, since)
 }
 
 // WaitingReviews implements [request.Reviews]. It costs one call for each thousand entries.

@@ -104,24 +104,7 @@ func (s *Store) StopWaiting(ctx context.Context, id submission.ID, due time.Time
 		return nil // an invalid id has no due entry
 	}
 	doing := fmt.Sprintf("removing the due entry of request %s", id)
-	entry, err := get(ctx, s.waiting, waitingPartition, string(id))
-	if hasCode(err, aztables.ResourceNotFound) {
-		return nil
-	}
-	if err != nil {
-		return failure(doing, err)
-	}
-	columns := reader{row: entry}
-	stored := columns.time(dueColumn)
-	if columns.err != nil || !stored.Equal(toTick(due)) {
-		return nil
-	}
-	err = remove(ctx, doing, s.waiting, waitingPartition, string(id), entry.etag)
-	switch problem.CodeOf(err) {
-	case problem.NotFound, problem.Conflict:
-		return nil
-	}
-	return err
+	return removeOf(ctx, doing, s.waiting, waitingPartition, string(id), dueColumn, due)
 }
 
 // Due implements [request.Store]. Of requests that are due at the same time the smaller id comes

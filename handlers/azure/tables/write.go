@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/data/aztables"
 
@@ -75,4 +76,30 @@ func remove(ctx context.Context, doing string, table *aztables.Client, partition
 func hashed(text string) string {
 	sum := sha256.Sum256([]byte(text))
 	return hex.EncodeToString(sum[:])
+}
+
+// removeOf removes the row if its column has that time, to 100 ns. A row of another time, or of one
+// that can't be read, stays, and so does one that changes meanwhile: somebody relies on it. Without a
+// row there is nothing to do.
+func removeOf(
+	ctx context.Context, doing string, table *aztables.Client, partition, name, column string, at time.Time,
+) error {
+	found, err := get(ctx, table, partition, name)
+	if hasCode(err, aztables.ResourceNotFound) {
+		return nil
+	}
+	if err != nil {
+		return failure(doing, err)
+	}
+	columns := reader{row: found}
+	stored := columns.time(column)
+	if columns.err != nil || !stored.Equal(toTick(at)) {
+		return nil
+	}
+	err = remove(ctx, doing, table, partition, name, found.etag)
+	switch problem.CodeOf(err) {
+	case problem.NotFound, problem.Conflict:
+		return nil
+	}
+	return err
 }

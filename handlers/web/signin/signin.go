@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"sync/atomic"
 	"time"
 
 	"guestlist/handlers/problem"
@@ -58,6 +59,8 @@ type SignIn struct {
 	config   Config
 	provider *provider
 	pages    *site.Site
+	// forgetFrom is the place from which old sessions are looked for next: a string.
+	forgetFrom atomic.Value
 }
 
 // New returns the sign-in. It makes no call.
@@ -207,6 +210,28 @@ func (s *SignIn) back(x *site.Exchange) {
 		"groups", len(person.Groups), "groupsKnown", person.GroupsKnown, "guest", person.Guest)
 	setCookie(x, sessionPrefix+id.Text(), session.Lifetime)
 	redirect(x, a.to)
+	s.forgetOld(x.Request.Context())
+}
+
+// How many old sessions a sign-in removes, and how long it takes for that at most. There are no more
+// sessions than sign-ins, so those that end are removed as fast as they come.
+const (
+	forgetsAtOnce = 10
+	forgetTime    = 3 * time.Second
+)
+
+// forgetOld removes sessions that have ended: they hold names, and the groups of people. What fails is
+// tried at the next sign-in.
+func (s *SignIn) forgetOld(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, forgetTime)
+	defer cancel()
+	from, _ := s.forgetFrom.Load().(string)
+	next, err := s.config.Sessions.ForgetSessions(ctx, s.config.Now(), from, forgetsAtOnce)
+	if err != nil {
+		s.config.Log.WarnContext(ctx, "old sessions can't be removed", site.Logged(err))
+		next = ""
+	}
+	s.forgetFrom.Store(next)
 }
 
 // expected returns the sign-in that is under way in the browser, and the answer to it. An answer to

@@ -690,6 +690,36 @@ func idIn(value string) session.ID {
 	return id
 }
 
+func TestSignInForgetsOldSessions(t *testing.T) {
+	w := newWorld(t)
+	for range 3 {
+		w.cookie = nil
+		w.signIn(signinsim.Reviewer)
+	}
+	w.now = w.now.Add(session.Lifetime + time.Second)
+	w.cookie = nil
+	w.signIn(signinsim.Reviewer)
+	if n := w.sessions.Len(); n != 1 {
+		t.Errorf("%d sessions are kept, want that of the last sign-in", n)
+	}
+}
+
+// forgetful is a store that can't remove what is old.
+type forgetful struct{ session.Store }
+
+func (forgetful) ForgetSessions(context.Context, time.Time, string, int) (string, error) {
+	return "", problem.New(problem.StorageUnavailable, "the store")
+}
+
+func TestSignInGoesOnWhereNothingCanBeForgotten(t *testing.T) {
+	w := newWorld(t, func(c *Config) { c.Sessions = forgetful{c.Sessions} })
+	w.signIn(signinsim.Reviewer)
+	_, err := w.current()
+	if err != nil {
+		t.Error(err)
+	}
+}
+
 func TestSessionWhereStoreFails(t *testing.T) {
 	w := newWorld(t)
 	w.signIn(signinsim.Reviewer)
