@@ -37,7 +37,13 @@ type AppReport struct {
 	// version that knew none.
 	Proof     string
 	ProofDays int
+	// Reviewers is the object id of the group whose members decide any request, or NoReviewers. It
+	// is empty in a report of a version that did not say.
+	Reviewers string
 }
+
+// NoReviewers in a report says that the app has no group of reviewers.
+const NoReviewers = "none"
 
 // MailAccepted in a report says that the mail service takes mails from the app.
 const MailAccepted = "accepted"
@@ -60,6 +66,7 @@ func reportFields(report *AppReport) []field {
 		{"MailPerHour", (*optional)(&report.MailPerHour)},
 		{"Proof", &report.Proof},
 		{"ProofDays", (*optional)(&report.ProofDays)},
+		{"Reviewers", &report.Reviewers},
 	}
 }
 

@@ -219,6 +219,12 @@ func reportsMail(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(store(ts).SaveReport(context.Background(), report))
 }
 
+// reportsReviewers stores a report of the app with its group of reviewers, or none.
+func reportsReviewers(ts *testscript.TestScript, _ bool, args []string) {
+	report := tables.AppReport{At: time.Now(), Daily: 80, Spacing: time.Second, Reviewers: args[0]}
+	ts.Check(store(ts).SaveReport(context.Background(), report))
+}
+
 // queue returns the client of a queue of the script's local run.
 func queue(ts *testscript.TestScript, name string) *azqueue.QueueClient {
 	local, err := readRun(runFile, []byte(ts.ReadFile(runFile)))

@@ -139,7 +139,9 @@ func checkRecords(s *session, d *deployment, report tables.AppReport) []operate.
 	rows, err := d.AllRows(s.ctx)
 	var findings []lint.Finding
 	if err == nil {
-		findings, err = lint.Check(s.ctx, lint.Config{Rows: operate.Parse(rows), Now: s.now()})
+		findings, err = lint.Check(s.ctx, lint.Config{
+			Rows: operate.Parse(rows), Now: s.now(), NoReviewers: report.Reviewers == tables.NoReviewers,
+		})
 	}
 	add("policy rows", err, func() operate.Check { return checkRows(len(rows), findings) })
 	if err == nil && report.Mail != "" && !sendsMails(report) {

@@ -34,7 +34,7 @@ func TestMain(m *testing.M) {
 // besides those of testscript:
 //
 //	local-run                        start an emulator with empty tables and a Graph stand-in with
-//	                                 two groups, and write a run.json as a local run does
+//	                                 groups and users, and write a run.json as a local run does
 //	exits CODE COMMAND...            run a command that must end with the exit code
 //	row PARTITION NAME COLUMN=VALUE  write a row; COLUMN:int32=7 and COLUMN:bool=true have types,
 //	                                 and a text may have Go's escapes
@@ -53,6 +53,7 @@ func TestMain(m *testing.M) {
 //	reports PERMISSION...            store a report of the app with its permissions
 //	reports-mail SERVICE SENDER ANSWER WORDS [PROOF]
 //	                                 store one with what it said of its mails
+//	reports-reviewers GROUP          store one with the group of reviewers, or none
 //	send-mails, fail-mails STATUS    let the app send mails of its own; make the service refuse them
 //	prove ID [CODE]                  type the code of the last mail, or another, and process it
 //	mailed N                         fail unless the mail service has taken so many mails
@@ -71,29 +72,30 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"local-run":    localRun,
-			"exits":        exits,
-			"row":          putRow,
-			"request":      putRequest,
-			"spoil":        spoil,
-			"edit":         edit,
-			"sign-up":      signUp,
-			"withdraw":     withdraw,
-			"upkeep":       upkeep,
-			"refuses":      refuses,
-			"heals":        heals,
-			"lacks":        lacks,
-			"invited":      invited,
-			"keep":         keep,
-			"reports":      reports,
-			"reports-mail": reportsMail,
-			"send-mails":   sendMails,
-			"fail-mails":   failMails,
-			"prove":        prove,
-			"mailed":       mailed,
-			"make-queue":   makeQueue,
-			"put-queue":    putQueue,
-			"take-queue":   takeQueue,
+			"local-run":         localRun,
+			"exits":             exits,
+			"row":               putRow,
+			"request":           putRequest,
+			"spoil":             spoil,
+			"edit":              edit,
+			"sign-up":           signUp,
+			"withdraw":          withdraw,
+			"upkeep":            upkeep,
+			"refuses":           refuses,
+			"heals":             heals,
+			"lacks":             lacks,
+			"invited":           invited,
+			"keep":              keep,
+			"reports":           reports,
+			"reports-mail":      reportsMail,
+			"reports-reviewers": reportsReviewers,
+			"send-mails":        sendMails,
+			"fail-mails":        failMails,
+			"prove":             prove,
+			"mailed":            mailed,
+			"make-queue":        makeQueue,
+			"put-queue":         putQueue,
+			"take-queue":        takeQueue,
 		},
 	})
 }
@@ -109,6 +111,11 @@ func localRun(ts *testscript.TestScript, _ bool, _ []string) {
 	directory, err := graphsim.New(graphsim.Config{Groups: []graphsim.Group{
 		{ID: "11111111-1111-4111-8111-111111111111", DisplayName: "Project"},
 		{ID: "22222222-2222-4222-8222-222222222222", DisplayName: "By rule", Kind: graphsim.DynamicGroup},
+		{ID: "dddddddd-0000-4000-8000-000000000001", DisplayName: "Nobody"},
+	}, Users: []graphsim.User{
+		{ID: "aaaaaaaa-0000-4000-8000-000000000001", DisplayName: "Anne", Mail: "anne@fabrikam.example", UserType: "Member"},
+		{ID: "aaaaaaaa-0000-4000-8000-000000000002", DisplayName: "Bert", Mail: "bert@fabrikam.example", UserType: "Member"},
+		{ID: "aaaaaaaa-0000-4000-8000-000000000003", DisplayName: "Cleo", Mail: "cleo@fabrikam.example", UserType: "Member", Disabled: true},
 	}})
 	ts.Check(err)
 	graph := httptest.NewServer(directory)

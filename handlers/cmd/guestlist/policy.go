@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"guestlist/handlers/azure/tables"
 	"guestlist/handlers/operate"
 	"guestlist/handlers/policy"
 	"guestlist/handlers/policy/lint"
@@ -124,7 +125,7 @@ func (c showCommand) Run(s *session, d *deployment) error {
 }
 
 type lintCommand struct {
-	Directory bool   `help:"Also ask the directory whether groups and sponsors exist and are suitable."`
+	Directory bool   `help:"Also ask the directory whether groups, sponsors and approvers exist and are suitable, and whether two people can decide where a row asks for two."`
 	GraphURL  string `name:"graph-url" placeholder:"URL" help:"Microsoft Graph in a national cloud, for --directory."`
 	Rows      string `placeholder:"FILE" help:"Lint the rows of a file instead of the table's; - is standard input."`
 	FailOn    string `enum:"error,warning,info" default:"warning" placeholder:"SEVERITY" help:"Exit with 1 from findings of this severity on: error, warning or info."`
@@ -134,18 +135,38 @@ func (lintCommand) Help() string {
 	return "Exits with 1 if there are errors or warnings; see --fail-on."
 }
 
+// rows returns the rows to look at. noReviewers says that the app has reported that it has no group
+// of reviewers, which is known only beside its table.
+func (c lintCommand) rows(s *session, p *policyCommand) (rows []policy.Raw, noReviewers bool, err error) {
+	if c.Rows != "" {
+		rows, err = p.rows(s, c.Rows)
+		return rows, false, err
+	}
+	d, err := p.ProvideDeployment(s)
+	if err != nil {
+		return nil, false, err
+	}
+	rows, err = d.AllRows(s.ctx)
+	if err != nil {
+		return nil, false, err
+	}
+	report, err := d.Report(s.ctx)
+	// The rows can be looked at without the report.
+	return rows, err == nil && report.Reviewers == tables.NoReviewers, nil
+}
+
 func (c lintCommand) Run(s *session, p *policyCommand) error {
-	rows, err := p.rows(s, c.Rows)
+	rows, noReviewers, err := c.rows(s, p)
 	if err != nil {
 		return err
 	}
-	config := lint.Config{Rows: operate.Parse(rows), Now: s.now()}
+	config := lint.Config{Rows: operate.Parse(rows), Now: s.now(), NoReviewers: noReviewers}
 	if c.Directory {
 		config.Directory, err = s.directory(p.account, c.GraphURL)
 		if err != nil {
 			return err
 		}
-		config.Progress = s.progress("asking for groups and sponsors")
+		config.Progress = s.progress("asking for groups, sponsors and approvers")
 	}
 	// On an error, the findings that need no directory are complete.
 	findings, lintErr := lint.Check(s.ctx, config)

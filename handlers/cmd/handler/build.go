@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -363,6 +364,7 @@ func (r *reporter) save(ctx context.Context) {
 		Mail: r.settings.Mail, MailSender: r.settings.MailSender,
 		MailPerMinute: r.settings.MailPerMinute, MailPerHour: r.settings.MailPerHour,
 		Proof: settings.NoProof, ProofDays: int(r.settings.ProofLasts / (24 * time.Hour)),
+		Reviewers: cmp.Or(r.settings.Reviewers, tables.NoReviewers),
 	}
 	if r.settings.ProofByDefault {
 		report.Proof = settings.CodeProof

@@ -41,12 +41,12 @@ func TestReportSaysWhatIsAskedOfPartners(t *testing.T) {
 		settings settings.Settings
 		want     tables.AppReport // the part about mails and proofs
 	}{
-		"no mails": {settings.Settings{Mail: settings.NoMail}, tables.AppReport{Mail: settings.NoMail, Proof: settings.NoProof}},
+		"no mails": {settings.Settings{Mail: settings.NoMail}, tables.AppReport{Mail: settings.NoMail, Proof: settings.NoProof, Reviewers: tables.NoReviewers}},
 		"mails and a proof": {
 			settings.Settings{Mail: settings.ACSMail, MailSender: "guests@fabrikam.example", MailPerMinute: 30, MailPerHour: 100,
-				ProofByDefault: true, ProofLasts: 7 * 24 * time.Hour},
+				ProofByDefault: true, ProofLasts: 7 * 24 * time.Hour, Reviewers: "a0000000-0000-4000-8000-000000000001"},
 			tables.AppReport{Mail: settings.ACSMail, MailSender: "guests@fabrikam.example", MailPerMinute: 30, MailPerHour: 100,
-				Proof: settings.CodeProof, ProofDays: 7},
+				Proof: settings.CodeProof, ProofDays: 7, Reviewers: "a0000000-0000-4000-8000-000000000001"},
 		},
 	} {
 		var saved savedReports

@@ -39,11 +39,13 @@ type Finding struct {
 type Config struct {
 	Rows []policy.Row // all rows of the table
 	Now  time.Time    // when the rows are to work: findings about the past are left out
-	// Directory, if set, is asked for the groups and sponsors of all rows except those that are
-	// disabled, expired or deny, once for each.
+	// NoReviewers says that the app has no group of reviewers: only those in the rows decide.
+	NoReviewers bool
+	// Directory, if set, is asked for the groups, sponsors and approvers of all rows except those
+	// that are disabled, expired or deny, once for each.
 	Directory Directory
-	// Progress, if set, is called with the number of groups and sponsors that were asked for, from 0
-	// to total, by the goroutine that called Check; not if there are none.
+	// Progress, if set, is called with the number of objects that were asked for, from 0 to total, by
+	// the goroutine that called Check; not if there are none.
 	Progress func(done, total int)
 }
 
@@ -62,6 +64,7 @@ func Check(ctx context.Context, c Config) ([]Finding, error) {
 		return nil, problem.New(problem.Internal, "checking policy rows: the time is not set")
 	}
 	k := newChecker(c)
+	k.noReviewers = c.NoReviewers
 	for _, p := range k.partitions {
 		k.checkFaults(p)
 		k.checkKey(p)
@@ -70,6 +73,7 @@ func Check(ctx context.Context, c Config) ([]Finding, error) {
 		}
 		for _, e := range p.entries {
 			k.checkTerms(e)
+			k.checkReview(e)
 		}
 		k.checkNeighbours(p)
 	}
@@ -77,6 +81,7 @@ func Check(ctx context.Context, c Config) ([]Finding, error) {
 	if c.Directory != nil {
 		err = k.checkDirectory(ctx, c.Directory, c.Progress)
 	}
+	k.checkSecondPerson()
 	sortFindings(k.findings)
 	return k.findings, err
 }
@@ -90,6 +95,9 @@ type checker struct {
 	freeMail   map[string]string
 	disposable map[string]string
 	findings   []Finding
+
+	noReviewers bool
+	decided     map[string]people // those who decide, by the ids in the rows; nil if it is not known
 }
 
 // partition is the rows of a PartitionKey, in the order in which policy tries them.

@@ -63,7 +63,13 @@ func parse(raws []policy.Raw) []policy.Row {
 
 func check(t *testing.T, d Directory, raws ...policy.Raw) []Finding {
 	t.Helper()
-	findings, err := Check(t.Context(), Config{Rows: parse(raws), Now: now, Directory: d})
+	return checkFor(t, Config{Directory: d}, raws...)
+}
+
+func checkFor(t *testing.T, c Config, raws ...policy.Raw) []Finding {
+	t.Helper()
+	c.Rows, c.Now = parse(raws), now
+	findings, err := Check(t.Context(), c)
 	if err != nil {
 		t.Fatalf("Check: %v", err)
 	}
@@ -78,6 +84,46 @@ type tenant struct {
 	sponsorErr error // for every sponsor
 	noGroup    string
 	noSponsor  string
+	members    map[string]request.Addressees // of groups; default: a crowd
+}
+
+func (d tenant) Addressees(_ context.Context, ids []string, _ int) (request.Addressees, error) {
+	to, listed := d.members[ids[0]]
+	if !listed {
+		to.Crowds = ids
+	}
+	return to, nil
+}
+
+// The object ids of approvers.
+const (
+	anne = "aaaaaaaa-0000-4000-8000-000000000001"
+	bert = "aaaaaaaa-0000-4000-8000-000000000002"
+	desk = "dddddddd-0000-4000-8000-000000000001"
+	team = "dddddddd-0000-4000-8000-000000000002"
+)
+
+// withTeams returns a directory in which desk and team are groups of these users.
+func withTeams(inDesk, inTeam []string) tenant {
+	of := func(ids []string) request.Addressees {
+		var to request.Addressees
+		for _, id := range ids {
+			to.People = append(to.People, request.Addressee{ID: id})
+		}
+		return to
+	}
+	return tenant{
+		principals: map[string]request.Principal{
+			desk: {ID: desk, DisplayName: "Desk", Kind: "group"}, team: {ID: team, DisplayName: "Team", Kind: "group"},
+		},
+		members: map[string]request.Addressees{desk: of(inDesk), team: of(inTeam)},
+	}
+}
+
+// anneIs is a directory in which Anne is this.
+func anneIs(p request.Principal) tenant {
+	p.ID, p.DisplayName = anne, "Anne"
+	return tenant{principals: map[string]request.Principal{anne: p}}
 }
 
 func (d tenant) Group(_ context.Context, id string) (request.Group, error) {
@@ -127,6 +173,8 @@ type ruleCase struct {
 	good   []policy.Raw
 	in     Directory
 	goodIn Directory // default: in
+	// noReviewers says that the app has no reviewers, and goodNoReviewers the same for good.
+	noReviewers, goodNoReviewers bool
 }
 
 func rows(raws ...policy.Raw) []policy.Raw { return raws }
@@ -454,9 +502,10 @@ func cases() []ruleCase {
 			good: good, in: tenant{groupErr: problem.New(request.DirectoryForbidden, "no")}, goodIn: tenant{}},
 		{name: "sponsors that may not be read", rule: "directory-forbidden", bad: good, at: "//Sponsors", says: "not all sponsors of the rows were checked", advice: "User.Read.All",
 			good: good, in: tenant{sponsorErr: problem.New(request.DirectoryForbidden, "no")}, goodIn: tenant{}},
-		{name: "a directory with gaps", rule: "directory-unavailable", bad: good, at: "//", says: "did not answer for 1 of the 2 groups and sponsors (directory-unavailable)",
+		{name: "a directory with gaps", rule: "directory-unavailable", bad: good, at: "//", says: "did not answer for 1 of the 2 users and groups that rows name (directory-unavailable)",
 			good: good, in: tenant{groupErr: problem.New(request.DirectoryUnavailable, "no")}, goodIn: tenant{}},
 	}
+	list = append(list, reviewCases()...)
 	// Only free text accepts a Binary cell.
 	for _, c := range policy.Columns() {
 		if takesAnything(c.Name) {
@@ -486,7 +535,7 @@ func TestRulesFindFaultsAndAcceptCorrections(t *testing.T) {
 			of := func(findings []Finding) []Finding {
 				return slices.DeleteFunc(findings, func(f Finding) bool { return f.Rule != c.rule })
 			}
-			found := of(check(t, c.in, c.bad...))
+			found := of(checkFor(t, Config{Directory: c.in, NoReviewers: c.noReviewers}, c.bad...))
 			if len(found) != 1 {
 				t.Fatalf("%d findings of %s, want 1: %+v", len(found), c.rule, found)
 			}
@@ -507,7 +556,7 @@ func TestRulesFindFaultsAndAcceptCorrections(t *testing.T) {
 			if c.goodIn != nil {
 				in = c.goodIn
 			}
-			left := of(check(t, in, c.good...))
+			left := of(checkFor(t, Config{Directory: in, NoReviewers: c.goodNoReviewers}, c.good...))
 			if len(left) != 0 {
 				t.Errorf("after the correction there is still %+v", left)
 			}

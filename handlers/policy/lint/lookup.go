@@ -13,33 +13,55 @@ import (
 	"guestlist/handlers/request"
 )
 
-// Directory looks up groups and sponsors by ids in lower case, for several goroutines. Its errors
+// Directory looks up users and groups by ids in lower case, for several goroutines. Its errors
 // are *problem.Error: NotFound, DirectoryReadForbidden or DirectoryForbidden if the object may
 // not be read, any other if the directory could not be asked.
 type Directory interface {
 	// Group returns the group of that id.
 	Group(ctx context.Context, id string) (request.Group, error)
-	// Principal returns the object of that id. NotFound also if it can't be a sponsor.
+	// Principal returns the object of that id. NotFound also if it can't be a sponsor or approver.
 	Principal(ctx context.Context, id string) (request.Principal, error)
+	// Addressees returns the users of groups, as [request.People] does.
+	Addressees(ctx context.Context, ids []string, most int) (request.Addressees, error)
 }
 
 const (
 	parallelAsks = 8 // how many objects are asked for at the same time
 	maxFailures  = 5 // how many failures in a row end the check
+	// mostMembers is up to how many users of a group of approvers are looked at: with more, there
+	// are enough people for two decisions.
+	mostMembers = 20
 )
 
-// object is a group or a sponsor that rows name, and the outcome of asking for it.
+// kind is what an object has to be good for.
+type kind int
+
+const (
+	target    kind = iota // guests become its members
+	principal             // a user or group that is a sponsor or decides
+)
+
+// object is a user or group that rows name, and the outcome of asking for it.
 type object struct {
-	column string // Groups or Sponsors
-	id     string
-	rows   []*entry // those that name it
+	kind
+	id       string
+	mentions []mention
+	decides  bool // a row lets it decide
 	outcome
+}
+
+// mention is a column of a row that names an object.
+type mention struct {
+	*entry
+	column  string
+	decides bool
 }
 
 type outcome struct {
 	result    result
 	group     request.Group
 	principal request.Principal
+	people    request.Addressees // of a group that decides
 	err       error
 }
 
@@ -70,60 +92,88 @@ func (k *checker) checkDirectory(ctx context.Context, d Directory, progress func
 		case found, missing:
 			k.checkObject(o)
 		case forbidden:
-			hidden[o.column] = true
+			for _, m := range o.mentions {
+				hidden[shownAs(m.column)] = true
+			}
 		case failed:
 			unknown, why = unknown+1, " ("+string(problem.CodeOf(o.err))+")"
 		case unasked:
 			unknown++
 		}
 	}
-	if hidden[policy.GroupsColumn] {
-		k.record("", "", policy.GroupsColumn, ruleForbidden, "The directory does not allow groups to be read, so not all groups of the rows were checked.",
-			"Use an account that may read groups: for an app, the permission GroupMember.Read.All.")
-	}
-	if hidden[policy.SponsorsColumn] {
-		k.record("", "", policy.SponsorsColumn, ruleForbidden, "The directory does not allow users and groups to be read, so not all sponsors of the rows were checked.",
-			"Use an account that may read users and groups: for an app, the permissions User.Read.All and GroupMember.Read.All.")
+	for _, h := range hiddenParts {
+		if hidden[h.column] {
+			k.record("", "", h.column, ruleForbidden, h.problem, h.advice)
+		}
 	}
 	if unknown > 0 {
 		k.record("", "", "", ruleUnavailable,
-			fmt.Sprintf("The directory did not answer for %d of the %d groups and sponsors%s, so these were not checked.", unknown, len(objects), why),
+			fmt.Sprintf("The directory did not answer for %d of the %d users and groups that rows name%s, so these were not checked.",
+				unknown, len(objects), why),
 			"Check again in a few minutes.")
 	}
+	k.decided = deciders(objects)
 	return nil
 }
 
-// objects returns what the rows name, each once, by column and id. Rows that deny do not count.
+// shownAs returns the column that stands for it in a finding about all rows.
+func shownAs(column string) string {
+	if column == policy.SecondApproversColumn || column == policy.EscalateToColumn {
+		return policy.ApproversColumn
+	}
+	return column
+}
+
+// hiddenParts are what an account may not be able to read.
+var hiddenParts = []struct{ column, problem, advice string }{
+	{policy.GroupsColumn, "The directory does not allow groups to be read, so not all groups of the rows were checked.",
+		"Use an account that may read groups: for an app, the permission GroupMember.Read.All."},
+	{policy.SponsorsColumn, "The directory does not allow users and groups to be read, so not all sponsors of the rows were checked.",
+		"Use an account that may read users and groups: for an app, the permissions User.Read.All and GroupMember.Read.All."},
+	{policy.ApproversColumn, "The directory does not allow users and groups to be read, so not all approvers of the rows were checked.",
+		"Use an account that may read users, groups and who is in them: for an app, the permissions User.Read.All and GroupMember.Read.All."},
+}
+
+// objects returns what the rows name, each once, by kind and id. Rows that deny do not count.
 func (k *checker) objects() []*object {
-	type key struct{ column, id string }
+	type key struct {
+		kind
+		id string
+	}
 	known := map[key]*object{}
 	var list []*object
-	collect := func(e *entry, column string, ids []string) {
+	collect := func(of kind, m mention, ids []string) {
 		for _, id := range ids {
-			o := known[key{column, id}]
+			o := known[key{of, id}]
 			if o == nil {
-				o = &object{column: column, id: id}
-				known[key{column, id}] = o
+				o = &object{kind: of, id: id}
+				known[key{of, id}] = o
 				list = append(list, o)
 			}
-			o.rows = append(o.rows, e)
+			o.mentions = append(o.mentions, m)
+			o.decides = o.decides || m.decides
 		}
 	}
 	for _, p := range k.partitions {
 		for _, e := range p.entries {
-			if k.live(e) && e.row.Action != policy.Deny {
-				collect(e, policy.GroupsColumn, e.row.Terms.Groups)
-				collect(e, policy.SponsorsColumn, e.row.Terms.Sponsors)
+			if !k.live(e) || e.row.Action == policy.Deny {
+				continue
 			}
+			rules := e.row.ReviewRules
+			collect(target, mention{e, policy.GroupsColumn, false}, e.row.Terms.Groups)
+			collect(principal, mention{e, policy.SponsorsColumn, rules.SponsorsDecide}, e.row.Terms.Sponsors)
+			collect(principal, mention{e, policy.ApproversColumn, true}, rules.Approvers)
+			collect(principal, mention{e, policy.SecondApproversColumn, true}, rules.SecondApprovers)
+			collect(principal, mention{e, policy.EscalateToColumn, true}, rules.EscalateTo)
 		}
 	}
 	slices.SortFunc(list, func(a, b *object) int {
-		return cmp.Or(strings.Compare(a.column, b.column), strings.Compare(a.id, b.id))
+		return cmp.Or(cmp.Compare(a.kind, b.kind), strings.Compare(a.id, b.id))
 	})
 	return list
 }
 
-// askAll asks for the objects. It stops for a column that may not be read, and altogether when
+// askAll asks for the objects. It stops for a kind that may not be read, and altogether when
 // the directory throttles or fails maxFailures times. An error: ctx ended, or no answer.
 func askAll(ctx context.Context, d Directory, objects []*object, progress func(done, total int)) error {
 	if progress == nil {
@@ -148,14 +198,14 @@ func askAll(ctx context.Context, d Directory, objects []*object, progress func(d
 	defer close(jobs)
 	defer cancel()
 
-	hidden := map[string]bool{}
+	hidden := map[kind]bool{}
 	answered, failures, stopped := false, 0, false
 	var failure error
 	done, underway := 0, 0
 	progress(0, len(objects))
 	for rest := objects; len(rest) > 0 || underway > 0; {
 		stopped = stopped || ctx.Err() != nil
-		if len(rest) > 0 && (stopped || hidden[rest[0].column]) {
+		if len(rest) > 0 && (stopped || hidden[rest[0].kind]) {
 			if !stopped {
 				rest[0].result = forbidden
 			}
@@ -178,7 +228,7 @@ func askAll(ctx context.Context, d Directory, objects []*object, progress func(d
 			switch {
 			case a.outcome.result != failed:
 				answered, failures = true, 0
-				hidden[a.column] = hidden[a.column] || a.outcome.result == forbidden
+				hidden[a.kind] = hidden[a.kind] || a.outcome.result == forbidden
 				continue
 			case stopped:
 				a.object.outcome = outcome{} // it was cancelled
@@ -196,19 +246,22 @@ func askAll(ctx context.Context, d Directory, objects []*object, progress func(d
 	}
 	switch {
 	case ctx.Err() != nil:
-		return problem.New(request.DirectoryUnavailable, "checking groups and sponsors: given up: %w", context.Cause(ctx))
+		return problem.New(request.DirectoryUnavailable, "checking users and groups that rows name: given up: %w", context.Cause(ctx))
 	case !answered:
-		return problem.New(problem.CodeOf(failure), "checking groups and sponsors: the directory answers nothing: %w", failure)
+		return problem.New(problem.CodeOf(failure), "checking users and groups that rows name: the directory answers nothing: %w", failure)
 	}
 	return nil
 }
 
 func ask(ctx context.Context, d Directory, o *object) outcome {
 	var out outcome
-	if o.column == policy.GroupsColumn {
+	if o.kind == target {
 		out.group, out.err = d.Group(ctx, o.id)
 	} else {
 		out.principal, out.err = d.Principal(ctx, o.id)
+		if out.err == nil && o.decides && out.principal.Kind == "group" {
+			out.people, out.err = d.Addressees(ctx, []string{o.id}, mostMembers)
+		}
 	}
 	switch problem.CodeOf(out.err) {
 	case "":
@@ -225,15 +278,21 @@ func ask(ctx context.Context, d Directory, o *object) outcome {
 
 // checkObject records findings on the object for every row that names it.
 func (k *checker) checkObject(o *object) {
-	tell := func(rule, problem, advice string) {
-		for _, e := range o.rows {
-			k.add(e, o.column, rule, problem, advice)
+	for _, m := range o.mentions {
+		tell := func(rule, problem, advice string) { k.add(m.entry, m.column, rule, problem, advice) }
+		switch {
+		case o.kind == target:
+			checkGroup(o, tell)
+		case m.column == policy.SponsorsColumn:
+			checkSponsor(o, tell)
+		default:
+			checkApprover(o, tell)
 		}
-	}
-	if o.column == policy.GroupsColumn {
-		checkGroup(o, tell)
-	} else {
-		checkSponsor(o, tell)
+		if m.decides && o.empty() {
+			tell(ruleApproverEmpty, titled("The group", o.principal.DisplayName, o.id)+
+				" has no users who may sign in, or hides who is in it, so nobody decides as a member of it.",
+				"Add people to it, or write the object id of another group or of a user.")
+		}
 	}
 }
 

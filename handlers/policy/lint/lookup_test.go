@@ -53,6 +53,10 @@ func (w *witness) Principal(ctx context.Context, id string) (request.Principal, 
 	return request.Principal{ID: id, Kind: "group"}, w.ask(ctx, "principal", id)
 }
 
+func (w *witness) Addressees(ctx context.Context, ids []string, _ int) (request.Addressees, error) {
+	return request.Addressees{Crowds: ids}, w.ask(ctx, "members", ids[0])
+}
+
 // calls returns the number of calls.
 func (w *witness) calls() int {
 	calls := 0
@@ -130,21 +134,42 @@ func TestDirectoryIsAskedOnlyIfNeeded(t *testing.T) {
 	}
 }
 
+func TestEachApproverIsAskedForOnceAndEachGroupForItsPeople(t *testing.T) {
+	w := &witness{answer: func(context.Context, string) error { return nil }}
+	found := check(t, w,
+		review("contoso.com", "a", columns{"Approvers": id(1), "SecondApprovers": id(2), "EscalateTo": id(1), "EscalateAfter": 3}),
+		invite("fabrikam.com", "b", columns{"Sponsors": id(1) + " " + id(3), "Approvers": id(2)}),
+		invite("tailspin.com", "c", columns{"Sponsors": id(4), "SponsorsDecide": true}))
+	if len(found) != 0 {
+		t.Errorf("found %+v", found)
+	}
+	want := map[string]int{
+		"group " + group: 1, "principal " + id(1): 1, "principal " + id(2): 1, "principal " + id(3): 1, "principal " + id(4): 1,
+		// Nobody decides as a member of the group 3.
+		"members " + id(1): 1, "members " + id(2): 1, "members " + id(4): 1,
+	}
+	diff := cmp.Diff(want, w.asked)
+	if diff != "" {
+		t.Errorf("calls (-want +got):\n%s", diff)
+	}
+}
+
 func TestForbiddenReadsGiveOneFindingPerColumn(t *testing.T) {
 	w := &witness{answer: func(_ context.Context, object string) error {
 		return problem.New(request.DirectoryForbidden, "no")
 	}}
-	found := check(t, w, withGroups(1000)...)
+	raws := append(withGroups(1000), review("*", "everybody else", columns{"EscalateTo": id(1), "EscalateAfter": 3}))
+	found := check(t, w, raws...)
 	var got []string
 	for _, f := range found {
 		got = append(got, f.Partition+"/"+f.Row+"/"+f.Column+": "+f.Rule)
 	}
-	diff := cmp.Diff([]string{"//Groups: directory-forbidden", "//Sponsors: directory-forbidden"}, got)
+	diff := cmp.Diff([]string{"//Approvers: directory-forbidden", "//Groups: directory-forbidden", "//Sponsors: directory-forbidden"}, got)
 	if diff != "" {
 		t.Errorf("findings (-want +got):\n%s", diff)
 	}
-	// The calls in progress at the first answer, and the sponsor.
-	if w.calls() > 2*parallelAsks+1 {
+	// The calls in progress at the first answer, the sponsor and the approver.
+	if w.calls() > 2*parallelAsks+2 {
 		t.Errorf("asked %d times, although the first answer was no", w.calls())
 	}
 }
@@ -172,7 +197,7 @@ func TestDirectoryFailures(t *testing.T) {
 				return unavailable
 			}
 			return nil
-		}, "", "did not answer for 5 of the 101 groups and sponsors (directory-unavailable)", 101},
+		}, "", "did not answer for 5 of the 101 users and groups that rows name (directory-unavailable)", 101},
 		{"with an error of another kind", func(int) error { return errors.New("odd") }, problem.Internal, "", maxFailures + 2*parallelAsks},
 	}
 	for _, test := range tests {

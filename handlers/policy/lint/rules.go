@@ -74,6 +74,20 @@ const (
 	ruleSponsorDisabled = "sponsor-disabled"
 	ruleSponsorGuest    = "sponsor-guest"
 
+	ruleApproverMissing  = "approver-missing"
+	ruleApproverKind     = "approver-kind"
+	ruleApproverDisabled = "approver-disabled"
+	ruleApproverGuest    = "approver-guest"
+	ruleApproverEmpty    = "approver-group-empty"
+	ruleOneApprover      = "approvers-one-person"
+	ruleSameApprovers    = "approvers-the-same"
+	ruleNobodyDecides    = "nobody-decides"
+	ruleSponsorsDecide   = "sponsors-decide-without-sponsors"
+	ruleEscalateHalf     = "escalation-incomplete"
+	ruleEscalateLate     = "escalation-after-deadline"
+	ruleEscalateNobody   = "escalation-adds-nobody"
+	ruleReviewOfDenied   = "review-without-effect"
+
 	ruleForbidden   = "directory-forbidden"
 	ruleUnavailable = "directory-unavailable"
 )
@@ -85,6 +99,7 @@ var bySeverity = map[Severity][]string{
 		rulePartitionPublic, rulePartitionNobody, ruleTwins, ruleTooManyRows, ruleUnreachable, ruleConditionNever,
 		ruleGroupMissing, ruleGroupDynamic, ruleGroupMail, ruleGroupRoles, ruleGroupOnPremises,
 		ruleGroupNoSecurity, ruleSponsorMissing, ruleSponsorKind,
+		ruleApproverMissing, ruleApproverKind,
 	},
 	Warning: {
 		ruleUnknownEnding,
@@ -93,11 +108,13 @@ var bySeverity = map[Severity][]string{
 		ruleMember, ruleNoMail, ruleMessageDropped, ruleMessageNoMail, ruleLanguageIgnored,
 		ruleCcNoMail, ruleDayLimit, ruleShortCode, ruleNumericCode, ruleConditionPart,
 		ruleConditionLoose, ruleGroupUnified, ruleSponsorDisabled,
-		ruleSponsorGuest, ruleForbidden, ruleUnavailable,
+		ruleSponsorGuest, ruleApproverDisabled, ruleApproverGuest, ruleApproverEmpty, ruleOneApprover,
+		ruleNobodyDecides, ruleSponsorsDecide, ruleEscalateHalf, ruleEscalateLate, ruleEscalateNobody,
+		ruleForbidden, ruleUnavailable,
 	},
 	Info: {
 		ruleAtSuffix, ruleLastDay, ruleNoGroups, ruleMessageMissing, ruleCcByDefault, ruleOlderColumn,
-		ruleProofOfDenied,
+		ruleProofOfDenied, ruleSameApprovers, ruleReviewOfDenied,
 	},
 }
 
