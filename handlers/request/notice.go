@@ -54,7 +54,7 @@ type Notice struct {
 	Deadline      time.Time // when the request ends if nobody decides; zero for never
 	Waiting       int       // how many requests wait, for a digest
 	At            time.Time // when what it tells has happened
-	Link          string    // https address of the pages for reviews
+	Link          string    // https address of the pages for reviews; http in a local run
 }
 
 // Channel tells people who watch a place that the tenant's admin has set up: a Teams channel, a
@@ -79,12 +79,13 @@ const (
 	// NoticeUnavailable: no answer, or one that says nothing about the notice.
 	NoticeUnavailable problem.Code = "notice-unavailable"
 	// NoticeUnreached: the call has not come to the receiver, for lack of a token or a connection,
-	// or the receiver says that it could not take it now.
+	// or since the context ended before; or the receiver says when it could take it.
 	NoticeUnreached problem.Code = "notice-unreached"
 	// NoticeRefused: the receiver does not take this notice, and will not take it later.
 	NoticeRefused problem.Code = "notice-refused"
-	// NoticeForbidden: the app may not send there, the place is gone, or the setting leads nowhere.
-	// Every notice fails until an admin has changed that.
+	// NoticeForbidden: the app may not send there, the place is gone, or the setting leads nowhere, or
+	// to a redirect or an address that is not called. Every notice fails until an admin has changed
+	// that.
 	NoticeForbidden problem.Code = "notice-forbidden"
 )
 
