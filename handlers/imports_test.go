@@ -42,6 +42,7 @@ var rules = []rule{
 	{"request/memstore", "policy problem request submission"},
 	{"request/storetest", "policy problem request submission"},
 	{"request/mailertest", "problem request submission"},
+	{"request/channeltest", "policy problem request"},
 	{"request/mempeople", "policy problem request submission"},
 	{"request/peopletest", "problem request submission"},
 
@@ -71,7 +72,11 @@ var rules = []rule{
 	{"azure/internal/rest", ""},
 	{"azure/identity", "policy"},
 	{"azure/internal/mailing", "azure/identity azure/internal/rest problem request submission"},
+	{"azure/internal/posting", "azure/identity azure/internal/rest problem request submission"},
 	{"azure/acs", "azure/identity azure/internal/mailing azure/internal/rest problem request"},
+	{"azure/eventgrid", "azure/internal/posting request"},
+	{"azure/teams", "azure/internal/posting policy request"},
+	{"azure/webhook", "azure/internal/posting request"},
 	{"azure/functions", "problem submission web/problemdetails"},
 	{"azure/functions/functionjson", ""},
 	{"azure/graph", "azure/identity azure/internal/mailing azure/internal/rest policy problem request submission"},
@@ -117,8 +122,8 @@ var sdks = []struct{ imported, by string }{
 
 // unlinked lists the packages that a program must not contain, not even indirectly.
 var unlinked = []struct{ program, packages string }{
-	{"cmd/handler", "dev/... operate policy/lint policy/rowfile request/mailertest request/mempeople request/memstore request/peopletest request/storetest web/internal/pagetest web/session/sessiontest testing/... net/http/httptest"},
-	{"cmd/guestlist", "dev/... request/mailertest request/mempeople request/memstore request/peopletest request/storetest web/internal/pagetest web/session/sessiontest web/signin testing/... net/http/httptest"},
+	{"cmd/handler", "dev/... operate policy/lint policy/rowfile request/channeltest request/mailertest request/mempeople request/memstore request/peopletest request/storetest web/internal/pagetest web/session/sessiontest testing/... net/http/httptest"},
+	{"cmd/guestlist", "dev/... request/channeltest request/mailertest request/mempeople request/memstore request/peopletest request/storetest web/internal/pagetest web/session/sessiontest web/signin testing/... net/http/httptest"},
 }
 
 // impure lists the standard packages that policy and submission must not import, because a
