@@ -112,14 +112,14 @@ func DecodeBallot(data []byte) (CastBallot, error) {
 }
 
 // Check returns the ballot in the one form in which it is stored. The error is InvalidInput, with a
-// text for the person. A no needs a reason.
+// text for the person. A no needs a reason or a note: somebody must learn why.
 func (b CastBallot) Check() (CastBallot, error) {
 	var err error
-	b.Reason, err = CheckWords("reason", printable(b.Reason), !b.Yes)
+	b.Note, err = CheckWords("note", printable(b.Note), false)
 	if err != nil {
 		return CastBallot{}, err
 	}
-	b.Note, err = CheckWords("note", printable(b.Note), false)
+	b.Reason, err = CheckWords("reason", printable(b.Reason), !b.Yes && b.Note == "")
 	if err != nil {
 		return CastBallot{}, err
 	}

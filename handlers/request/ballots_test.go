@@ -49,7 +49,9 @@ func TestBallotIsCheckedBeforeItIsSent(t *testing.T) {
 		wrong  string // what the text for the person says; "" if it is taken
 		want   func(*CastBallot)
 	}{
-		"a no without a reason":     {change: func(b *CastBallot) { b.Yes, b.Reason = false, " \n" }, wrong: "a reason is needed"},
+		"a no without any words": {change: func(b *CastBallot) { b.Yes, b.Reason, b.Note = false, " \n", "\t" }, wrong: "a reason is needed"},
+		"a no with a note only": {change: func(b *CastBallot) { b.Yes, b.Reason, b.Note = false, " \n", "asked purchasing" },
+			want: func(b *CastBallot) { b.Yes, b.Reason, b.Note = false, "", "asked purchasing" }},
 		"a yes without one":         {change: func(b *CastBallot) { b.Reason = "" }, want: func(b *CastBallot) { b.Reason = "" }},
 		"a reason that is too long": {change: func(b *CastBallot) { b.Reason = strings.Repeat("x", 501) }, wrong: "at most 500"},
 		"a note that is too long":   {change: func(b *CastBallot) { b.Note = strings.Repeat("x", 501) }, wrong: "at most 500"},

@@ -113,6 +113,7 @@ func RefusalLasts(status int) bool {
 
 // Claims are the claims of a token that say who it identifies and what it permits.
 type Claims struct {
+	FullName  string   `json:"name"`
 	UserName  string   `json:"upn"`
 	Preferred string   `json:"preferred_username"`
 	Unique    string   `json:"unique_name"`
@@ -140,6 +141,13 @@ func ParseClaims(token string) (Claims, error) {
 		return Claims{}, unreadable
 	}
 	return c, nil
+}
+
+// Person returns the object id and the name of the person whom the token identifies; ok is false for
+// that of an app.
+func (c Claims) Person() (id, name string, ok bool) {
+	signIn := cmp.Or(c.UserName, c.Preferred, c.Unique)
+	return c.ObjectID, cmp.Or(c.FullName, signIn, c.ObjectID), c.ObjectID != "" && signIn != ""
 }
 
 // Name returns a sign-in name and the object id, which stays unambiguous when names change.

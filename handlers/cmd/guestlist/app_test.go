@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/base64"
+	"errors"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -232,6 +233,57 @@ func queue(ts *testscript.TestScript, name string) *azqueue.QueueClient {
 	client, err := azqueue.NewQueueClientFromConnectionString(local.config.ConnectionString, name, nil)
 	ts.Check(err)
 	return client
+}
+
+// appliesVotes lets the app apply the votes on its queue from now on until the script ends.
+func appliesVotes(ts *testscript.TestScript, _ bool, _ []string) {
+	decisions := queue(ts, request.DecisionsQueue)
+	_, err := decisions.Create(context.Background(), nil)
+	ts.Check(err)
+	app := worker(ts, store(ts))
+	ctx, stop := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- applyVotes(ctx, decisions, app) }()
+	ts.Defer(func() {
+		stop()
+		err := <-ended
+		if !errors.Is(err, context.Canceled) {
+			ts.Logf("applying votes: %v", err)
+		}
+	})
+}
+
+// applyVotes applies votes until ctx ends.
+func applyVotes(ctx context.Context, decisions *azqueue.QueueClient, app *workflow.Worker) error {
+	for {
+		answer, err := decisions.DequeueMessage(ctx, nil)
+		if err != nil && ctx.Err() == nil {
+			return err
+		}
+		for _, m := range answer.Messages {
+			raw, err := base64.StdEncoding.DecodeString(*m.MessageText)
+			if err != nil {
+				return err
+			}
+			ballot, err := request.DecodeBallot(raw)
+			if err != nil {
+				return err
+			}
+			err = app.Vote(ctx, *m.MessageID, ballot)
+			if err != nil {
+				return err
+			}
+			_, err = decisions.DeleteMessage(ctx, *m.MessageID, *m.PopReceipt, nil)
+			if err != nil {
+				return err
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
 }
 
 // makeQueue creates a queue, as the host does with the first message.

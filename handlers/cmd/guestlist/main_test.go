@@ -57,6 +57,7 @@ func TestMain(m *testing.M) {
 //	send-mails, fail-mails STATUS    let the app send mails of its own; make the service refuse them
 //	prove ID [CODE]                  type the code of the last mail, or another, and process it
 //	mailed N                         fail unless the mail service has taken so many mails
+//	applies-votes                    make the queue of votes, and let the app apply them from now on
 //	make-queue NAME                  create a queue
 //	put-queue NAME TEXT SECONDS      put a text on a queue, hidden for so long
 //	take-queue NAME FILE             write the messages of a queue into a file
@@ -93,6 +94,7 @@ func TestScripts(t *testing.T) {
 			"fail-mails":        failMails,
 			"prove":             prove,
 			"mailed":            mailed,
+			"applies-votes":     appliesVotes,
 			"make-queue":        makeQueue,
 			"put-queue":         putQueue,
 			"take-queue":        takeQueue,

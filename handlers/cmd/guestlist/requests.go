@@ -12,7 +12,6 @@ import (
 
 	"guestlist/handlers/azure/tables"
 	"guestlist/handlers/operate"
-	"guestlist/handlers/policy"
 	"guestlist/handlers/problem"
 	"guestlist/handlers/request"
 	"guestlist/handlers/review"
@@ -26,8 +25,8 @@ type requestCommand struct {
 
 	List    requestListCommand    `cmd:"" help:"List requests, the newest first."`
 	Show    requestShowCommand    `cmd:"" help:"Show a request: its state and why, what was decided by which row, and its history."`
-	Approve requestApproveCommand `cmd:"" help:"Invite the guest of a request in review."`
-	Deny    requestDenyCommand    `cmd:"" help:"End a request in review, or one that waits, without an invitation."`
+	Approve requestApproveCommand `cmd:"" help:"Vote for inviting the guest of a request in review."`
+	Deny    requestDenyCommand    `cmd:"" help:"Vote for ending a request in review without an invitation."`
 	Retry   requestRetryCommand   `cmd:"" help:"Continue a failed request where it failed."`
 	Cancel  requestCancelCommand  `cmd:"" help:"End a request that has not led to a guest, or many of them."`
 	Resend  requestResendCommand  `cmd:"" help:"Send the mail with the code, or that of the invitation, again."`
@@ -35,7 +34,7 @@ type requestCommand struct {
 }
 
 func (requestCommand) Help() string {
-	return `Decisions are recorded under your sign-in name. The app acts on them at its next upkeep, within a minute or two.
+	return `Approve and deny are votes of the person who is signed in, and the app applies them within seconds. What the other commands change is recorded under your sign-in name, and the app acts on it at its next upkeep, within a minute or two.
 
 Exit codes: 0 fine; 1 there is no such request, or it is not possible in its state; 2 the command was not understood; 3 something could not be reached, read or written; 4 the request was changed by somebody else in the meantime.`
 }
@@ -343,114 +342,6 @@ func (s *session) printChanged(changed ...request.Request) error {
 				fmt.Fprintln(w, "Its personal data was erased before. That its address has had mails is forgotten now too.")
 			}
 		}
-	})
-}
-
-type requestApproveCommand struct {
-	requestArg
-	Row     string   `placeholder:"'PARTITION NAME'" help:"Invite on the terms of this row, such as 'contoso.com trusted', instead of those of the row that decided."`
-	Group   []string `placeholder:"ID" help:"Grant this group, by its object id, and none of the row's; may be given several times."`
-	Sponsor []string `placeholder:"ID" help:"Make this user or group the sponsor, in place of the row's; may be given several times."`
-	NoMail  bool     `help:"Let no mail tell the guest, whatever the row says."`
-	Note    string   `placeholder:"TEXT" help:"Why, for those who look later."`
-	confirmation
-}
-
-func (requestApproveCommand) Help() string {
-	return `Shows the terms of the invitation, and asks. A person who approves is not bound by the row's limits.`
-}
-
-// named returns the row that the flags name, if any, after a check of all flags.
-func (c requestApproveCommand) named() (*policy.RowKey, error) {
-	for _, id := range slices.Concat(c.Group, c.Sponsor) {
-		_, valid := policy.ParseGUID(id)
-		if !valid {
-			return nil, usage("--group and --sponsor: %q is not an object id; it looks like 11111111-1111-4111-8111-111111111111", id)
-		}
-	}
-	if len(c.Sponsor) > policy.MaxSponsors {
-		return nil, usage("--sponsor: a guest has at most %d sponsors", policy.MaxSponsors)
-	}
-	if c.Row == "" {
-		return nil, nil
-	}
-	return parseRow(c.Row)
-}
-
-// parseRow parses the key of a row in a flag --row.
-func parseRow(text string) (*policy.RowKey, error) {
-	partition, name, _ := strings.Cut(text, " ")
-	if name == "" {
-		return nil, usage("--row: write the partition, a space and the row's name, such as 'contoso.com trusted'")
-	}
-	return &policy.RowKey{Partition: partition, Name: name}, nil
-}
-
-func (c requestApproveCommand) Run(s *session, r *requestCommand) error {
-	named, err := c.named()
-	if err != nil {
-		return err
-	}
-	d, err := r.ProvideDeployment(s)
-	if err != nil {
-		return err
-	}
-	record, err := c.load(s, d)
-	if err != nil {
-		return err
-	}
-	rows, err := d.AllRows(s.ctx)
-	if err != nil {
-		return err
-	}
-	offer, err := operate.TermsFor(rows, record, named)
-	if err != nil {
-		return problem.New(problem.InvalidInput, "%s", err)
-	}
-	terms := &offer.Terms
-	if len(c.Group) > 0 {
-		terms.Groups = lower(c.Group)
-	}
-	if len(c.Sponsor) > 0 {
-		terms.Sponsors = lower(c.Sponsor)
-	}
-	if c.NoMail {
-		terms.InvitationMail = policy.NoInvitationMail
-	}
-	if s.output == "table" {
-		printTermsFor(s.stdout, record, offer)
-	}
-	if record.State == request.Review {
-		err = c.ask(s, "Invite this guest?")
-		if err != nil {
-			return err
-		}
-	}
-	return c.act(s, d, func(v *review.Reviewer, ctx context.Context, id submission.ID) (request.Request, error) {
-		return v.Approve(ctx, id, *terms, c.Note)
-	})
-}
-
-// lower returns the texts in lower case, each once.
-func lower(texts []string) []string {
-	var all []string
-	for _, text := range texts {
-		text = strings.ToLower(text)
-		if !slices.Contains(all, text) {
-			all = append(all, text)
-		}
-	}
-	return all
-}
-
-type requestDenyCommand struct {
-	requestArg
-	Reason string `required:"" placeholder:"TEXT" help:"Why, for those who look later. The partner does not see it."`
-}
-
-func (c requestDenyCommand) Run(s *session, d *deployment) error {
-	return c.act(s, d, func(v *review.Reviewer, ctx context.Context, id submission.ID) (request.Request, error) {
-		return v.Deny(ctx, id, c.Reason)
 	})
 }
 

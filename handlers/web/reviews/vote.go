@@ -117,11 +117,16 @@ func (p *pages) vote(x *site.Exchange, who person, r review) {
 	if !ballot.Yes {
 		ballot.Reason, ballot.Note = f.Reason, f.DenyNote
 	}
-	message, err := request.CastBallot{ID: r.ID, Ballot: ballot}.Encode()
-	if problem.CodeOf(err) == problem.InvalidInput && !ballot.Yes {
+	cast, err := request.CastBallot{ID: r.ID, Ballot: ballot}.Check()
+	if !ballot.Yes && (problem.CodeOf(err) == problem.InvalidInput || err == nil && cast.Reason == "") {
+		// The command takes a no with a note alone. Here the partner is to hear why.
 		n := notice{fault: "reason", text: x.Say("review.deny.required"), typed: f}
 		p.show(x, http.StatusUnprocessableEntity, who, r, n)
 		return
+	}
+	var message []byte
+	if err == nil {
+		message, err = cast.Encode()
 	}
 	if err == nil {
 		err = p.Queue.Enqueue(ctx, message)

@@ -1,0 +1,167 @@
+package operate
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"guestlist/handlers/problem"
+	"guestlist/handlers/request"
+	"guestlist/handlers/submission"
+)
+
+// Voter is the person who votes.
+type Voter struct {
+	ID   string // object id
+	Name string // as the person is signed in
+}
+
+// Words are what a person says with a vote. Reason is for the partner, and Note for colleagues.
+type Words struct{ Reason, Note string }
+
+// NewBallot returns the ballot of a person who has the request before them as it is. The error is
+// InvalidInput, with a text for the person: the request waits for nobody, or the words are too long or
+// are missing: a no needs some.
+func NewBallot(r request.Request, by Voter, yes bool, words Words, now time.Time) (request.CastBallot, error) {
+	refuse := func(format string, args ...any) (request.CastBallot, error) {
+		text := fmt.Sprintf(format, args...)
+		return request.CastBallot{}, &problem.Error{Code: problem.InvalidInput, Public: text, Detail: text}
+	}
+	switch {
+	case !r.Erased.IsZero():
+		return refuse("the personal data of request %s is erased, so nothing more can be done with it", r.ID)
+	case r.Withdrawal.Open():
+		return refuse("request %s is withdrawn, and is about to be erased", r.ID)
+	case r.State != request.Review:
+		return refuse("request %s is %s; only one in state review can be voted on", r.ID, r.State)
+	case r.Mark() == "":
+		return refuse("request %s was left to a person just now; try again in a minute or two", r.ID)
+	}
+	ballot := request.Ballot{
+		Seen: r.Mark(), Stage: r.Reviewing.Stage, By: by.ID, Name: by.Name, Yes: yes, Note: words.Note, Cast: now,
+	}
+	if !yes {
+		ballot.Reason = words.Reason
+	}
+	return request.CastBallot{ID: r.ID, Ballot: ballot}.Check()
+}
+
+// VoteOutcome is what has become of a vote.
+type VoteOutcome string
+
+const (
+	VoteSent    VoteOutcome = "sent"    // it is on the queue, and nothing more is known
+	VoteCounted VoteOutcome = "counted" // the request has gone on, or another person decides now
+	VoteKept    VoteOutcome = "kept"    // it is applied once the directory can say who the person is
+	VoteIgnored VoteOutcome = "ignored" // it does not count
+)
+
+// VoteResult is what has become of a vote, and the request as it is by then.
+type VoteResult struct {
+	Outcome VoteOutcome
+	Why     string // of one that is kept or ignored; a sentence of the history, without its full stop
+	Request request.Request
+}
+
+// VotedRequests are the requests that are voted on.
+type VotedRequests interface {
+	// Load returns the request.
+	Load(ctx context.Context, id submission.ID) (request.Request, error)
+	// History returns what has happened to it, the oldest first.
+	History(ctx context.Context, id submission.ID) ([]request.Event, error)
+}
+
+// lookEvery is how often it is looked whether a vote was applied. A call costs next to nothing, and
+// the app takes some seconds.
+const lookEvery = time.Second
+
+// looksInDoubt is how often it is looked again after a vote, of whatever person, that did not count.
+const looksInDoubt = 2
+
+// ignoredEvents are the events of votes that do not count.
+var ignoredEvents = []string{"vote-refused", "vote-stale", "vote-late", "vote-repeated"}
+
+// A Watch tells what becomes of a vote that is about to be sent.
+type Watch struct {
+	requests VotedRequests
+	id       submission.ID
+	ignored  int // events before the vote
+}
+
+// NewWatch begins to watch a request, before the vote is sent.
+func NewWatch(ctx context.Context, requests VotedRequests, id submission.ID) (*Watch, error) {
+	w := &Watch{requests: requests, id: id}
+	ignored, err := w.ignoredVotes(ctx)
+	w.ignored = len(ignored)
+	return w, err
+}
+
+// Result waits until the worker has looked at the vote, or for so long at most: then it is VoteSent.
+// The worker names nobody in the event of a vote that does not count. So after one it looks again for
+// a moment: it may be about the vote of somebody else, and this one may count.
+func (w *Watch) Result(ctx context.Context, vote request.Ballot, patience time.Duration) (VoteResult, error) {
+	tick := time.NewTicker(lookEvery)
+	defer tick.Stop()
+	enough := time.NewTimer(patience)
+	defer enough.Stop()
+	for doubts := 0; ; {
+		result, err := w.look(ctx, vote)
+		if result.Outcome == VoteIgnored {
+			doubts++
+		}
+		if err != nil || result.Outcome != VoteSent && (result.Outcome != VoteIgnored || doubts > looksInDoubt) {
+			return result, err
+		}
+		select {
+		case <-ctx.Done():
+			return result, nil
+		case <-enough.C:
+			return w.look(ctx, vote)
+		case <-tick.C:
+		}
+	}
+}
+
+func (w *Watch) look(ctx context.Context, vote request.Ballot) (VoteResult, error) {
+	// The history first: what it has of a vote is stored in the request then, and not the reverse.
+	ignored, err := w.ignoredVotes(ctx)
+	if err != nil {
+		return VoteResult{}, err
+	}
+	r, err := w.requests.Load(ctx, w.id)
+	if err != nil {
+		return VoteResult{}, fmt.Errorf("looking what has become of the vote: %w", err)
+	}
+	result := VoteResult{Outcome: VoteSent, Request: r}
+	if v := r.Reviewing; v != nil {
+		counted, voted := v.VoteOf(vote.By)
+		if voted && counted.Cast.Equal(vote.Cast) {
+			result.Outcome = VoteCounted
+			return result, nil
+		}
+		if slices.ContainsFunc(v.Ballots, func(b request.Ballot) bool { return b.By == vote.By && b.Cast.Equal(vote.Cast) }) {
+			result.Outcome, result.Why = VoteKept, v.Why
+			return result, nil
+		}
+	}
+	if len(ignored) > w.ignored {
+		result.Outcome, result.Why = VoteIgnored, ignored[len(ignored)-1]
+	}
+	return result, nil
+}
+
+// ignoredVotes returns what the history says of votes that do not count.
+func (w *Watch) ignoredVotes(ctx context.Context) ([]string, error) {
+	history, err := w.requests.History(ctx, w.id)
+	if err != nil {
+		return nil, fmt.Errorf("looking what has become of the vote: %w", err)
+	}
+	var texts []string
+	for _, e := range history {
+		if slices.Contains(ignoredEvents, e.What) {
+			texts = append(texts, e.Detail)
+		}
+	}
+	return texts, nil
+}
