@@ -32,6 +32,7 @@ type Store interface {
 	request.StrayStore
 	request.MailStore
 	request.Reviews
+	request.Finder
 	// PutRow writes a row in place of any that has its partition and name. It ignores row.ETag.
 	PutRow(ctx context.Context, row policy.Raw) error
 }
@@ -49,6 +50,7 @@ var tests = map[string]map[string]func(*testing.T, Store){
 	"strays":       strayTests,
 	"mails":        mailTests,
 	"reviews":      reviewTests,
+	"finding":      findingTests,
 }
 
 // Run runs the named groups of the suite, or all, with stores that newStore returns. Every call
