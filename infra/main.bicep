@@ -79,12 +79,21 @@ var decisionsQueueName = 'decisions'
 var decisionsPoisonQueueName = 'decisions-poison'
 var policiesTable = 'Policies'
 var requestsTable = 'Requests'
+var guestsTable = 'Guests'
 var reviewsTable = 'Reviews'
 var tenantTable = 'Tenant'
 // Who is signed in to the review pages. Only they may use it.
 var sessionsTable = 'Sessions'
 // The tables that the worker writes. Admins write Policies, and the program only reads it.
-var stateTables = [requestsTable, 'Guests', 'Waiting', reviewsTable, 'Seats', tenantTable, 'Poison']
+var stateTables = [
+  requestsTable
+  guestsTable
+  'Waiting'
+  reviewsTable
+  'Seats'
+  tenantTable
+  'Poison'
+]
 
 var graphUrls = {
   AzureCloud: 'https://graph.microsoft.com'
@@ -372,7 +381,8 @@ module reviewsHostAccess 'modules/access.bicep' = if (reviewingApart) {
   }
 }
 
-// It can change nothing that decides who is let in: no request, no policy row.
+// It can change nothing that decides who is let in: no request, no policy row. Guests tells which
+// request owns an address, without the address.
 module reviewsAccess 'modules/access.bicep' = if (reviewingApart) {
   params: {
     accountName: storage.outputs.accountName
@@ -380,6 +390,7 @@ module reviewsAccess 'modules/access.bicep' = if (reviewingApart) {
     principalType: 'ServicePrincipal'
     grants: concat(sessionGrants, [
       { role: roles.tableDataReader, on: 'table', name: requestsTable }
+      { role: roles.tableDataReader, on: 'table', name: guestsTable }
       { role: roles.tableDataReader, on: 'table', name: reviewsTable }
       { role: roles.tableDataReader, on: 'table', name: policiesTable }
       { role: roles.tableDataReader, on: 'table', name: tenantTable }

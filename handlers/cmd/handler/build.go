@@ -258,7 +258,7 @@ func registerReviews(
 		return err
 	}
 	handler, err := reviews.New(reviews.Config{
-		Service: service, SignIn: people, Requests: store, Waiting: store, Rows: store, Reviewers: s.Reviewers,
+		Service: service, SignIn: people, Requests: store, Waiting: store, Claims: store, Finder: store, Rows: store, Reviewers: s.Reviewers,
 		Guests: pages.SignIn.Guests,
 	})
 	if err != nil {

@@ -33,6 +33,9 @@ const (
 	SecondApprover = "second-approver"
 	Guest          = "guest"
 	Nobody         = "nobody"
+	Auditor        = "auditor"
+	Operator       = "operator"
+	PolicyReader   = "policy-reader"
 
 	SponsorID = "b0000000-0000-4000-8000-000000000002"
 )
@@ -57,6 +60,12 @@ func People() []Person {
 			Guest: true, Roles: []string{"Reviewer"}, Groups: []string{ReviewersGroup}},
 		{Key: Nobody, What: "a member without any role or group",
 			ID: "b0000000-0000-4000-8000-000000000006", Name: "Nora Nobody", UserName: "nora@standin.example"},
+		{Key: Auditor, What: "an auditor, by a role",
+			ID: "b0000000-0000-4000-8000-000000000007", Name: "Aude Auditor", UserName: "aude@standin.example", Roles: []string{"Auditor"}},
+		{Key: Operator, What: "an operator, by a role",
+			ID: "b0000000-0000-4000-8000-000000000008", Name: "Otto Operator", UserName: "otto@standin.example", Roles: []string{"Operator"}},
+		{Key: PolicyReader, What: "who reads policy rows, by a role",
+			ID: "b0000000-0000-4000-8000-000000000009", Name: "Pia Policies", UserName: "pia@standin.example", Roles: []string{"PolicyReader"}},
 	}
 }
 

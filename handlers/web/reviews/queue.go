@@ -105,13 +105,6 @@ func (p *pages) entry(e request.WaitingReview) entryContent {
 // pathOf returns the path of the page of a request.
 func pathOf(id submission.ID) string { return signin.Root + "/" + string(id) }
 
-// account is what every page says about the person who reads it.
-type account struct{ Who string }
-
-func (p *pages) signedInAs(x *site.Exchange, who person) account {
-	return account{x.With("review.signedIn", "Name", x.Isolated(who.Name))}
-}
-
 // moment is a time in a page, for programs and for people; both are "" for none.
 type moment struct{ Machine, Text string }
 

@@ -24,6 +24,16 @@ func newRequest(method string, u *url.URL) *http.Request {
 	return r
 }
 
+// failing returns a hook of the store that lets one operation fail.
+func failing(op string) func(string) error {
+	return func(now string) error {
+		if now == op {
+			return errors.New("the table is away")
+		}
+		return nil
+	}
+}
+
 func unreadable(id submission.ID) memstore.Record { return memstore.Record{Request: id} }
 
 // wantText fails unless all of the texts are in the page, and none of those after a "-".
@@ -224,6 +234,15 @@ func TestDenialNeedsReason(t *testing.T) {
 	if response.StatusCode != http.StatusUnprocessableEntity || pagetest.Text(page.ByID["note"]) != form.Get("note") {
 		t.Errorf("a long note with an approval: %d", response.StatusCode)
 	}
+	// What is not UTF-8 can't pass the host in an answer.
+	form = ballotForm(r, deny)
+	form.Set("reason", "")
+	form.Set("denyNote", "a\xffb")
+	response = w.do(http.MethodPost, pathOf(r.ID), w.signIn(people["approver"]), form)
+	page = pagetest.CheckPage(t, response, pagetest.Body(t, response))
+	if pagetest.Text(page.ByID["denyNote"]) != "a\ufffdb" {
+		t.Errorf("the note is now %q", pagetest.Text(page.ByID["denyNote"]))
+	}
 	form = ballotForm(r, deny)
 	form.Set("reason", strings.Repeat("é", request.MaxWords))
 	response = w.do(http.MethodPost, pathOf(r.ID), w.signIn(people["approver"]), form)
@@ -365,12 +384,7 @@ func TestPagesSayWhenSomethingIsAway(t *testing.T) {
 		w := newWorld(t)
 		r := w.waiting()
 		cookie := w.signIn(people["reviewer"])
-		w.store.FailBefore = func(now string) error {
-			if now == op {
-				return errors.New("the table is away")
-			}
-			return nil
-		}
+		w.store.FailBefore = failing(op)
 		response := w.do(http.MethodGet, pathOf(r.ID), cookie, nil)
 		if response.StatusCode != http.StatusServiceUnavailable {
 			t.Errorf("%s: %d", op, response.StatusCode)
@@ -415,7 +429,7 @@ func TestPagesSpeakEveryLanguage(t *testing.T) {
 	cookie := w.signIn(people["reviewer"])
 	titles := map[string]bool{}
 	for _, tag := range []string{"en", "ar", "de", "es", "fr", "ja", "ko", "pt", "zh-Hans"} {
-		for _, path := range []string{"/reviews", pathOf(r.ID)} {
+		for _, path := range []string{"/reviews", pathOf(r.ID), searchPath, historyPath} {
 			response := w.do(http.MethodGet, path+"?lang="+tag, cookie, nil)
 			page := pagetest.CheckPage(t, response, pagetest.Body(t, response))
 			titles[page.Title] = true
@@ -427,7 +441,7 @@ func TestPagesSpeakEveryLanguage(t *testing.T) {
 			}
 		}
 	}
-	if len(titles) < 16 {
+	if len(titles) < 30 {
 		t.Errorf("%d titles", len(titles))
 	}
 }

@@ -30,6 +30,11 @@ type Waiting interface {
 	WaitingReviews(ctx context.Context, after, last submission.ID, limit int) ([]request.WaitingReview, error)
 }
 
+// Claims tells which request owns an address, as [request.Store] does.
+type Claims interface {
+	ClaimOf(ctx context.Context, address submission.Address) (request.Claim, error)
+}
+
 // Config is what the pages are built from. All but Reviewers and Guests is required. The Queue of
 // Service is the one of decisions, and its Guards trust no other origin than that of the pages.
 type Config struct {
@@ -37,6 +42,8 @@ type Config struct {
 	SignIn   *signin.SignIn
 	Requests Requests
 	Waiting  Waiting
+	Claims   Claims
+	Finder   request.Finder
 	Rows     request.Rows
 	// Reviewers is the object id of the group whose members decide any request, in lower case; ""
 	// for none.
@@ -59,6 +66,7 @@ const (
 	anybody audience = iota // also without a session: signing in and out
 	members                 // who is signed in
 	parties                 // who is signed in, and takes part in the request or sees all
+	seekers                 // reviewers, and the roles Reviewer, Auditor and Operator; no guests
 )
 
 // route is a path of the pages. One that ends in "/{id}" stands for each request's page.
@@ -69,7 +77,12 @@ type route struct {
 	serve   http.Handler
 }
 
-const requestPath = signin.Root + "/{id}"
+// The paths of the pages beside the queue.
+const (
+	requestPath = signin.Root + "/{id}"
+	searchPath  = signin.Root + "/search"
+	historyPath = signin.Root + "/history"
+)
 
 // New returns the handler of all paths from "/reviews" on.
 func New(config Config) (http.Handler, error) {
@@ -81,8 +94,11 @@ func New(config Config) (http.Handler, error) {
 }
 
 func newPages(config Config) (*pages, error) {
-	if config.SignIn == nil || config.Requests == nil || config.Waiting == nil || config.Rows == nil {
+	switch {
+	case config.SignIn == nil || config.Requests == nil || config.Waiting == nil || config.Rows == nil:
 		return nil, errors.New("reviews: the sign-in, the requests, what waits or the policy rows are missing")
+	case config.Claims == nil || config.Finder == nil:
+		return nil, errors.New("reviews: the claims, or what finds requests, is missing")
 	}
 	p := &pages{Config: config}
 	var err error
@@ -96,15 +112,34 @@ func newPages(config Config) (*pages, error) {
 		return nil, err
 	}
 	reading := []string{http.MethodGet, http.MethodHead}
-	voting := []string{http.MethodGet, http.MethodHead, http.MethodPost}
+	sending := []string{http.MethodGet, http.MethodHead, http.MethodPost}
 	p.routes = []route{
-		{signin.Root, reading, members, p.site.Handler(p.signedIn(p.queue), reading...)},
-		{requestPath, voting, parties, p.site.Handler(p.signedIn(p.request), voting...)},
+		p.route(signin.Root, members, p.queue, reading),
+		p.route(requestPath, parties, p.request, sending),
+		p.route(searchPath, seekers, p.search, sending),
+		p.route(historyPath, seekers, p.history, sending),
 	}
 	for path, handler := range config.SignIn.Handlers() {
 		p.routes = append(p.routes, route{path, nil, anybody, handler})
 	}
 	return p, nil
+}
+
+// route returns the route of a page for people who are signed in.
+func (p *pages) route(path string, who audience, serve func(*site.Exchange, person), methods []string) route {
+	return route{path, methods, who, p.site.Handler(p.signedIn(path, p.only(who, serve)), methods...)}
+}
+
+// only returns what serves the audience, and refuses the others.
+func (p *pages) only(who audience, serve func(*site.Exchange, person)) func(*site.Exchange, person) {
+	return func(x *site.Exchange, someone person) {
+		if !someone.may(who) {
+			p.Log.InfoContext(x.Request.Context(), "a page is not shown to somebody without a role for it", "person", someone.Person)
+			x.Fail(&problem.Error{Code: problem.SignInRefused}, "review.forbidden")
+			return
+		}
+		serve(x, someone)
+	}
 }
 
 // ServeHTTP implements [http.Handler].
@@ -129,15 +164,19 @@ func (p *pages) routeOf(path string) http.Handler {
 }
 
 // signedIn returns what serves people who are signed in, and sends the others to sign in.
-func (p *pages) signedIn(serve func(*site.Exchange, person)) func(*site.Exchange) {
+func (p *pages) signedIn(path string, serve func(*site.Exchange, person)) func(*site.Exchange) {
+	foreign := "review.elsewhere"
+	if path == requestPath {
+		foreign = "review.foreign"
+	}
 	return func(x *site.Exchange) {
 		posted := x.Request.Method == http.MethodPost
 		if posted {
 			// People who are signed in are not limited: a reviewer may decide about many at once.
 			err := p.Guards.Origins.OwnPage(x.Request)
 			if err != nil {
-				p.Log.InfoContext(x.Request.Context(), "a vote was not taken", site.Logged(err))
-				x.Fail(&problem.Error{Code: problem.OriginRefused}, "review.foreign")
+				p.Log.InfoContext(x.Request.Context(), "a form was not taken", site.Logged(err))
+				x.Fail(&problem.Error{Code: problem.OriginRefused}, foreign)
 				return
 			}
 		}
@@ -177,6 +216,18 @@ type person struct {
 func (p *pages) person(s session.Session) person {
 	reviewer := p.Reviewers != "" && s.In(p.Reviewers)
 	return person{s, reviewer, reviewer || s.Has(session.Reviewer) || s.Has(session.Auditor)}
+}
+
+// may reports whether the person may call a route of the audience. Parties are told from others by
+// the page of the request.
+func (p person) may(who audience) bool {
+	switch who {
+	case members, parties:
+		return true
+	case seekers:
+		return !p.Guest && (p.all || p.Has(session.Operator))
+	}
+	return false
 }
 
 // among reports whether the ids of users and groups name the person.

@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"guestlist/handlers/problem"
@@ -41,36 +42,45 @@ func sentOf(r *http.Request) time.Time {
 	return time.Unix(seconds, 0)
 }
 
-// readForm reads a form. A field that a page of ours does not send is left alone: extensions of
-// browsers and gateways put fields into forms.
+// readForm reads a form about a request.
 func readForm(x *site.Exchange) (form, error) {
-	if x.Format == site.JSON {
-		return form{}, &problem.Error{Code: problem.UnsupportedMediaType, Detail: "a vote that is no form"}
-	}
-	members, err := x.Members()
+	fields, err := readFields(x, "seen", "stage", "decision", "note", "reason", "denyNote")
 	if err != nil {
 		return form{}, err
 	}
-	var f form
-	fields := map[string]*string{
-		"seen": &f.Seen, "stage": &f.Stage, "decision": &f.Decision, "note": &f.Note, "reason": &f.Reason, "denyNote": &f.DenyNote,
-	}
-	var seen []string
-	for _, m := range members {
-		field, known := fields[m.Name]
-		if !known {
-			continue
-		}
-		if slices.Contains(seen, m.Name) {
-			return form{}, site.Malformed("A field stands twice in the form.")
-		}
-		seen = append(seen, m.Name)
-		*field = m.Text
+	f := form{
+		Seen: fields["seen"], Stage: fields["stage"], Decision: fields["decision"], Note: fields["note"],
+		Reason: fields["reason"], DenyNote: fields["denyNote"],
 	}
 	if f.Decision != approve && f.Decision != deny {
 		return form{}, site.Malformed(`The decision must be "approve" or "deny".`)
 	}
 	return f, nil
+}
+
+// readFields reads the named fields of a form. A field that a page of ours does not send is left alone:
+// extensions of browsers and gateways put fields into forms.
+func readFields(x *site.Exchange, names ...string) (map[string]string, error) {
+	if x.Format == site.JSON {
+		return nil, &problem.Error{Code: problem.UnsupportedMediaType, Detail: "what a person sends is no form"}
+	}
+	members, err := x.Members()
+	if err != nil {
+		return nil, err
+	}
+	fields := map[string]string{}
+	for _, m := range members {
+		if !slices.Contains(names, m.Name) {
+			continue
+		}
+		_, seen := fields[m.Name]
+		if seen {
+			return nil, site.Malformed("A field stands twice in the form.")
+		}
+		// What was typed may be shown again, and the host passes nothing but UTF-8.
+		fields[m.Name] = strings.ToValidUTF8(m.Text, "\ufffd")
+	}
+	return fields, nil
 }
 
 // tooLong returns the field whose text is too long, "" if there is none.

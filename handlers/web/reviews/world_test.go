@@ -93,7 +93,7 @@ func newWorld(t *testing.T, changes ...func(*Config)) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	config := Config{Service: service, SignIn: people, Requests: w.store, Waiting: w.store, Rows: w.store, Reviewers: reviewersGroup}
+	config := Config{Service: service, SignIn: people, Requests: w.store, Waiting: w.store, Claims: w.store, Finder: w.store, Rows: w.store, Reviewers: reviewersGroup}
 	for _, change := range changes {
 		change(&config)
 	}

@@ -603,6 +603,7 @@ func TestRightsAreTheNarrowestThatWork(t *testing.T) {
 		"reviews" + sender + "decisions",
 		"reviews: Storage Table Data Contributor on table Sessions",
 		"reviews: Storage Table Data Reader on table Requests",
+		"reviews: Storage Table Data Reader on table Guests",
 		"reviews: Storage Table Data Reader on table Reviews",
 		"reviews: Storage Table Data Reader on table Policies",
 		"reviews: Storage Table Data Reader on table Tenant",

@@ -115,6 +115,69 @@ test("a denial needs a reason, and ends the request", async () => {
 	assert.equal(await invitations(partner.email), 0);
 });
 
+test("a request is found by its address and its reference", async () => {
+	const partner = someone("shop.fabrikam.com");
+	const id = await signUp(partner);
+	let reference = "";
+	await as("Aude Auditor", async (page) => {
+		await eventually("the request waits", async () => {
+			await page.goto(`${reviews}/${id}`);
+			return await page.locator("h1").innerText() === "Request: Ana Silva";
+		});
+		await page.goto(reviews);
+		reference = await page.locator(`a[href="/reviews/${id}"]`).innerText();
+		await page.getByRole("link", { name: "Find a request" }).click();
+		await page.getByRole("button", { name: "Find" }).click();
+		await page.locator("[role=alert]").waitFor();
+		await accessible(page, "a search for nothing");
+		await picture(page, "reviews-search-wrong");
+		await page.locator("[role=alert] a").press("Enter");
+		assert.equal(await page.evaluate(() => document.activeElement.id), "wanted");
+		await page.keyboard.type(partner.email);
+		await page.keyboard.press("Enter");
+		await page.locator("#results").waitFor();
+		assert.equal(page.url(), `${reviews}/search`, "the address stands in no address of a page");
+		assert.equal(await page.locator(`table a[href="/reviews/${id}"]`).innerText(), reference);
+		assert.match(await page.locator("table").innerText(), /a\*\*\*@shop\.fabrikam\.com/);
+		await accessible(page, "a search by address");
+		await picture(page, "reviews-search");
+		await page.getByRole("button", { name: "Look through older requests" }).press("Enter");
+		await page.locator("#results").waitFor();
+		assert.equal(await page.locator(`table a[href="/reviews/${id}"]`).count(), 1);
+	}, { statuses: [404, 422] });
+	await as("Otto Operator", async (page) => {
+		await page.goto(`${reviews}/search`);
+		await page.locator("#wanted").fill(reference.toLowerCase().replaceAll("-", " "));
+		await page.getByRole("button", { name: "Find" }).click();
+		await page.locator("#results").waitFor();
+		assert.match(await page.locator("tbody").innerText(), new RegExp(reference));
+		assert.equal(await page.locator("tbody a").count(), 0, "an operator sees no request");
+		await accessible(page, "what an operator finds");
+	}, { script: true });
+});
+
+test("what was decided is listed and filtered", async () => {
+	const partner = someone("shop.fabrikam.com");
+	const id = await signUp(partner);
+	await as("Rosa Reviewer", async (page) => {
+		await open(page, id);
+		await page.locator("#reason").fill("We do not know this project.");
+		await page.getByRole("button", { name: "Deny Ana Silva" }).click();
+		await counted(page);
+		await page.goto(`${reviews}/history`);
+		await page.locator("#outcome").selectOption("denied");
+		await page.locator("#domain").fill("@shop.fabrikam.com");
+		await page.getByRole("button", { name: "Show" }).click();
+		await page.waitForURL(`${reviews}/history?domain=shop.fabrikam.com&outcome=denied`);
+		assert.equal(await page.locator(`table a[href="/reviews/${id}"]`).count(), 1);
+		await page.locator("#domain").fill(partner.email);
+		await page.getByRole("button", { name: "Show" }).press("Enter");
+		await page.locator("[role=alert]").waitFor();
+		await accessible(page, "a filter that is wrong");
+		await picture(page, "reviews-history-wrong");
+	}, { statuses: [422] });
+});
+
 test("who takes no part sees nothing, and guests are not let in", async () => {
 	const id = await signUp(someone("shop.fabrikam.com"));
 	await as("Nora Nobody", async (page) => {
@@ -141,7 +204,7 @@ for (const [name, size] of [["desktop", desktop], ["phone", phone]]) {
 		await as("Rosa Reviewer", async (page) => {
 			await open(page, id);
 			for (const tag of tags) {
-				for (const [what, address] of [["queue", reviews], ["request", `${reviews}/${id}`]]) {
+				for (const [what, address] of [["queue", reviews], ["request", `${reviews}/${id}`], ["search", `${reviews}/search`], ["history", `${reviews}/history`]]) {
 					await page.goto(`${address}?lang=${tag}`);
 					assert.equal(await page.locator("html").getAttribute("lang"), tag);
 					await fits(page, `${what} in ${tag}`);
@@ -151,7 +214,7 @@ for (const [name, size] of [["desktop", desktop], ["phone", phone]]) {
 		}, { size });
 		await as("Rosa Reviewer", async (page) => {
 			for (const tag of tags) {
-				for (const address of [reviews, `${reviews}/${id}`]) {
+				for (const address of [reviews, `${reviews}/${id}`, `${reviews}/search`, `${reviews}/history`]) {
 					await page.goto(`${address}?lang=${tag}`);
 					await accessible(page, `${address} in ${tag}`);
 				}
