@@ -32,6 +32,13 @@ type Addressee struct {
 	Address  submission.Address
 	Language string // that the person prefers, BCP 47; empty if the directory has none
 	Guest    bool   // as for [Person]
+	// Addresses are all addresses of the person, as for [Person].
+	Addresses []string
+}
+
+// Has reports whether the address is one of the person's.
+func (a Addressee) Has(address submission.Address) bool {
+	return Person{Addresses: a.Addresses}.Has(address)
 }
 
 // Addressees are those whom a list of users and groups stands for at this moment. All ids are in

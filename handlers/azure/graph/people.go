@@ -271,7 +271,9 @@ func everyPage[T any](
 }
 
 // mailboxProperties are what is read of a user who may be written to.
-var mailboxProperties = []string{"id", "mail", "preferredLanguage", "accountEnabled", "userType", "userPrincipalName"}
+var mailboxProperties = []string{
+	"id", "mail", "preferredLanguage", "accountEnabled", "userType", "userPrincipalName", "otherMails", "proxyAddresses",
+}
 
 // Addressees implements [request.People]. The app needs the permissions User.Read.All and
 // GroupMember.Read.All, or ones that include them; of a group with a hidden membership Graph shows
@@ -320,7 +322,9 @@ func (c *Client) Addressees(ctx context.Context, ids []string, most int) (reques
 			to.Unreachable = append(to.Unreachable, id)
 			continue
 		}
-		to.People = append(to.People, request.Addressee{ID: id, Address: address, Language: u.PreferredLanguage, Guest: guestByType(u)})
+		to.People = append(to.People, request.Addressee{
+			ID: id, Address: address, Language: u.PreferredLanguage, Guest: guestByType(u), Addresses: addressesOf(u),
+		})
 	}
 	slices.Sort(to.Unreachable)
 	slices.SortFunc(to.People, func(a, b request.Addressee) int { return cmp.Compare(a.ID, b.ID) })

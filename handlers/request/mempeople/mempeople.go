@@ -112,15 +112,18 @@ func (p *People) Person(_ context.Context, id string) (request.Person, error) {
 	if !found {
 		return request.Person{}, problem.New(problem.NotFound, "there is no such user")
 	}
-	person := request.Person{ID: user.ID, Enabled: !user.Disabled, Guest: user.Guest}
-	for _, address := range append([]string{user.Mail}, user.Others...) {
+	return request.Person{ID: user.ID, Enabled: !user.Disabled, Guest: user.Guest, Addresses: user.addresses()}, nil
+}
+
+// addresses returns the addresses for [request.Person].
+func (u User) addresses() (all []string) {
+	for _, address := range append([]string{u.Mail}, u.Others...) {
 		if address != "" {
-			person.Addresses = append(person.Addresses, strings.ToLower(address))
+			all = append(all, strings.ToLower(address))
 		}
 	}
-	slices.Sort(person.Addresses)
-	person.Addresses = slices.Compact(person.Addresses)
-	return person, nil
+	slices.Sort(all)
+	return slices.Compact(all)
 }
 
 // MemberOf implements [request.People].
@@ -227,7 +230,9 @@ func (p *People) Addressees(_ context.Context, ids []string, most int) (request.
 		case err != nil:
 			to.Unreachable = append(to.Unreachable, id)
 		default:
-			to.People = append(to.People, request.Addressee{ID: id, Address: address, Language: user.Language, Guest: user.Guest})
+			to.People = append(to.People, request.Addressee{
+				ID: id, Address: address, Language: user.Language, Guest: user.Guest, Addresses: user.addresses(),
+			})
 		}
 	}
 	slices.Sort(to.Crowds)

@@ -270,9 +270,11 @@ func testAddressees(t *testing.T, tenant Tenant) {
 	to, err := tenant.Addressees(t.Context(), []string{outer, nobody, strings.ToUpper(di), ana, empty, di}, 5)
 	same(t, "addressees", to, request.Addressees{
 		People: []request.Addressee{
-			{ID: ana, Address: address(t, "ana.lima@contoso.com"), Language: "pt-BR"},
-			{ID: bo, Address: address(t, "bo@contoso.com")},
-			{ID: di, Address: address(t, "di@fabrikam.com"), Guest: true},
+			{ID: ana, Address: address(t, "ana.lima@contoso.com"), Language: "pt-BR",
+				Addresses: []string{"al@contoso.com", "ana.lima@contoso.com", "ana@outlook.com", "lima@contoso.com"}},
+			{ID: bo, Address: address(t, "bo@contoso.com"), Addresses: []string{"bo@contoso.com"}},
+			{ID: di, Address: address(t, "di@fabrikam.com"), Guest: true,
+				Addresses: []string{"di@fabrikam.com", "di_fabrikam.com#ext#@contoso.onmicrosoft.com"}},
 		},
 		Unreachable: []string{ed},
 	}, err)
