@@ -165,6 +165,10 @@ func (q MailQuota) Codes() MailQuota {
 	return MailQuota{PerMinute: max(1, q.PerMinute/codesOf), PerHour: max(1, q.PerHour/codesOf)}
 }
 
+// Notices returns how many mails there may be already when one with a notice follows: the rest is for
+// mails to partners, who wait for them.
+func (q MailQuota) Notices() MailQuota { return q.Codes() }
+
 // MailStore keeps what is shared about the app's own mails. Errors are *problem.Error: Conflict
 // where said below, RecordUnreadable as for [Store], else StorageUnavailable.
 type MailStore interface {

@@ -71,6 +71,12 @@ type Reviewing struct {
 	// zero if it has none. ListAgain says that the entry must be written anew: others decide.
 	Listed    time.Time `json:"listed,omitzero"`
 	ListAgain bool      `json:"listAgain,omitempty"`
+	// Put are the notices about this review that were put into the outbox, so that none is put twice,
+	// and NextNotice is when time brings the next one about; zero for never.
+	Put        []PutNotice `json:"put,omitempty"`
+	NextNotice time.Time   `json:"nextNotice,omitzero"`
+	// Expired says that nobody has decided in time.
+	Expired bool `json:"expired,omitempty"`
 }
 
 const (
@@ -111,7 +117,7 @@ func (c *Change) BeginStage(stage, within int) {
 	if !since.After(v.Since) {
 		since = v.Since.Add(Tick) // a Mark is never that of an earlier stage, whatever the clock says
 	}
-	v.Stage, v.Since, v.Escalated, v.Why = stage, since, false, ""
+	v.Stage, v.Since, v.Escalated, v.Why, v.NextNotice = stage, since, false, "", time.Time{}
 	c.Request.Reviewing = &v
 	c.SetDeadline(within)
 }
@@ -127,12 +133,17 @@ func (c *Change) SetDeadline(within int) {
 }
 
 // Next returns when something happens at the present stage if nobody decides; zero if nothing does.
-func (v Reviewing) Next() time.Time {
-	escalates := v.escalatesAt()
-	if v.Escalated || escalates.IsZero() || !v.Deadline.IsZero() && v.Deadline.Before(escalates) {
-		return v.Deadline
+func (v Reviewing) Next() (next time.Time) {
+	times := []time.Time{v.Deadline, v.NextNotice}
+	if !v.Escalated {
+		times = append(times, v.escalatesAt())
 	}
-	return escalates
+	for _, at := range times {
+		if !at.IsZero() && (next.IsZero() || at.Before(next)) {
+			next = at
+		}
+	}
+	return next
 }
 
 // escalatesAt returns when those in EscalateTo may decide too, at the present stage; zero if never.

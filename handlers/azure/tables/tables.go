@@ -32,11 +32,12 @@ const (
 	policiesTable = "Policies"
 	sessionsTable = "Sessions"
 	reviewsTable  = "Reviews"
+	noticesTable  = "Notices"
 )
 
 // Names returns the names of all tables. In Azure the deployment makes them.
 func Names() []string {
-	return []string{requestsTable, guestsTable, waitingTable, seatsTable, tenantTable, poisonTable, policiesTable, sessionsTable, reviewsTable}
+	return []string{requestsTable, guestsTable, waitingTable, seatsTable, tenantTable, poisonTable, policiesTable, sessionsTable, reviewsTable, noticesTable}
 }
 
 // How long a call may take when the service is slow: three tries of three seconds with at most
@@ -68,7 +69,7 @@ type Config struct {
 	// be https.
 	ServiceURL string
 	// Credential signs in at ServiceURL. It needs the role Storage Table Data Contributor on the
-	// tables Requests, Guests, Waiting, Seats, Tenant and Poison, Storage Table Data Reader on
+	// tables Requests, Guests, Waiting, Reviews, Notices, Seats, Tenant and Poison, Storage Table Data Reader on
 	// Policies, and, for sessions, Storage Table Data Contributor on Sessions.
 	Credential azcore.TokenCredential
 	// Prefix is put before the names of the tables: letters and digits, beginning with a letter.
@@ -96,7 +97,7 @@ type Store struct {
 	service *aztables.ServiceClient
 	prefix  string
 
-	requests, guests, waiting, seats, tenant, poison, policies, sessions, reviews *aztables.Client
+	requests, guests, waiting, seats, tenant, poison, policies, sessions, reviews, notices *aztables.Client
 
 	log      *slog.Logger
 	pageTime time.Duration
@@ -113,6 +114,7 @@ var (
 	_ request.StrayStore = (*Store)(nil)
 	_ request.MailStore  = (*Store)(nil)
 	_ request.Reviews    = (*Store)(nil)
+	_ request.Notices    = (*Store)(nil)
 	_ session.Store      = (*Store)(nil)
 )
 
@@ -138,7 +140,7 @@ func New(config Config) (*Store, error) {
 	s := &Store{service: service, prefix: config.Prefix, log: log, pageTime: config.PageTime, onPage: config.OnPage, pageSize: pageSize}
 	s.requests, s.guests, s.waiting = s.table(requestsTable), s.table(guestsTable), s.table(waitingTable)
 	s.seats, s.tenant, s.poison, s.policies = s.table(seatsTable), s.table(tenantTable), s.table(poisonTable), s.table(policiesTable)
-	s.sessions, s.reviews = s.table(sessionsTable), s.table(reviewsTable)
+	s.sessions, s.reviews, s.notices = s.table(sessionsTable), s.table(reviewsTable), s.table(noticesTable)
 	return s, nil
 }
 

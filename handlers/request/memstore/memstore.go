@@ -46,6 +46,7 @@ type Store struct {
 	sweep       request.Sweep
 	deadLetters map[string]request.DeadLetter // by the message's id
 	reviews     map[submission.ID]request.WaitingReview
+	notices     map[noticeKey]request.NoticeEntry
 }
 
 // New returns an empty Store.
@@ -62,6 +63,7 @@ func New() *Store {
 		deadLetters: map[string]request.DeadLetter{},
 		mailboxes:   map[submission.Address]request.Mailbox{},
 		reviews:     map[submission.ID]request.WaitingReview{},
+		notices:     map[noticeKey]request.NoticeEntry{},
 	}
 }
 

@@ -33,6 +33,7 @@ type Store interface {
 	request.MailStore
 	request.Reviews
 	request.Finder
+	request.Notices
 	// PutRow writes a row in place of any that has its partition and name. It ignores row.ETag.
 	PutRow(ctx context.Context, row policy.Raw) error
 }
@@ -51,6 +52,7 @@ var tests = map[string]map[string]func(*testing.T, Store){
 	"mails":        mailTests,
 	"reviews":      reviewTests,
 	"finding":      findingTests,
+	"notices":      noticeTests,
 }
 
 // Run runs the named groups of the suite, or all, with stores that newStore returns. Every call
@@ -132,6 +134,7 @@ func fullRequest(t testing.TB) request.Request {
 			}},
 			Ballots: []request.Ballot{{Seen: "x", Stage: 2, By: "b", Name: "Bo", Reason: "no", Note: "n", Cast: stored}},
 			Why:     "the directory is silent", Ignored: 2, Listed: stored, ListAgain: true,
+			Put: []request.PutNotice{{Stage: 1, Since: stored, Kind: request.AskedNotice, Mark: "0123456789abcdef"}}, Expired: true,
 		},
 		Approval: &request.Approval{
 			By: "desk@fabrikam.com", At: stored, Note: "a \"known\" partner <&>",
