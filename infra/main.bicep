@@ -90,6 +90,7 @@ var stateTables = [
   guestsTable
   'Waiting'
   reviewsTable
+  'Notices'
   'Seats'
   tenantTable
   'Poison'

@@ -117,6 +117,9 @@ type ProgramSettings = {
   @description('For how many days a request waits for a person before it expires, unless its policy row says another number; 0 is for ever.')
   GUESTLIST_DECIDE_DAYS: string?
 
+  @description('Which notices people who decide get by mail: asked,reminder,escalated,last-day,decided,expired, or none.')
+  GUESTLIST_NOTICES: string?
+
   @description('Scheme and host of the review pages, such as https://reviews.contoso.com. Set together with the next two.')
   GUESTLIST_REVIEW_ORIGIN: string?
 
@@ -183,6 +186,7 @@ func programSettings(organisation string, given ProgramSettings) Settings => {
   GUESTLIST_REMINDERS: given.?GUESTLIST_REMINDERS ?? ''
   GUESTLIST_REVIEWERS: given.?GUESTLIST_REVIEWERS ?? ''
   GUESTLIST_DECIDE_DAYS: given.?GUESTLIST_DECIDE_DAYS ?? '30'
+  GUESTLIST_NOTICES: given.?GUESTLIST_NOTICES ?? 'asked,escalated,last-day,decided,expired'
   GUESTLIST_REVIEW_ORIGIN: given.?GUESTLIST_REVIEW_ORIGIN ?? ''
   GUESTLIST_SIGN_IN_TENANT: given.?GUESTLIST_SIGN_IN_TENANT ?? ''
   GUESTLIST_SIGN_IN_CLIENT_ID: given.?GUESTLIST_SIGN_IN_CLIENT_ID ?? ''

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/mail"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -38,6 +39,7 @@ type Settings struct {
 	reminders                  [maxReminders]time.Duration
 	Reviewers                  string // object id of the group of reviewers, in lower case; "" for none
 	DecideDays                 int    // 0 is for ever
+	notices                    string // the kinds, with spaces between
 	// GuestsDecide says that guests of the tenant may sign in to the review pages, and decide.
 	GuestsDecide bool
 	LogLevel     slog.Level
@@ -186,7 +188,26 @@ func (s *Settings) readReviews(r *Reader) {
 	if err != nil || s.DecideDays < 0 || s.DecideDays > maxDecideDays {
 		r.Fault(DecideDays, "must be a whole number of days up to %d, such as 30, or 0 to wait for ever", maxDecideDays)
 	}
+	s.readNotices(r)
 }
+
+func (s *Settings) readNotices(r *Reader) {
+	text := r.Text(Notices)
+	if text == NoNotices {
+		return
+	}
+	kinds := Split(text)
+	for _, kind := range kinds {
+		if !slices.Contains(NoticeKinds(), kind) {
+			r.Fault(Notices, "must be %q, or of %s", NoNotices, strings.Join(NoticeKinds(), ", "))
+			return
+		}
+	}
+	s.notices = strings.Join(kinds, " ")
+}
+
+// Notices returns which kinds of notices are mailed to people who decide.
+func (s Settings) Notices() []string { return strings.Fields(s.notices) }
 
 // readMail follows readGraph, which reads the client id.
 func (s *Settings) readMail(r *Reader, sendsMails bool) {

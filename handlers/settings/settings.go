@@ -55,6 +55,7 @@ const (
 	Reminders         = "GUESTLIST_REMINDERS"
 	Reviewers         = "GUESTLIST_REVIEWERS"
 	DecideDays        = "GUESTLIST_DECIDE_DAYS"
+	Notices           = "GUESTLIST_NOTICES"
 	ReviewOrigin      = "GUESTLIST_REVIEW_ORIGIN"
 	SignInTenant      = "GUESTLIST_SIGN_IN_TENANT"
 	SignInClientID    = "GUESTLIST_SIGN_IN_CLIENT_ID"
@@ -82,6 +83,15 @@ const (
 	CodeProof = "code" // by a code that is mailed to it
 	NoProof   = "none"
 )
+
+// NoNotices has no notices mailed.
+const NoNotices = "none"
+
+// NoticeKinds returns the kinds of notices that can be mailed; see request.NoticeKinds, which a test
+// compares.
+func NoticeKinds() []string {
+	return []string{"asked", "reminder", "escalated", "last-day", "decided", "expired"}
+}
 
 // Whether guests of the tenant may sign in to the review pages.
 const (
@@ -172,6 +182,7 @@ func All() []Setting {
 		{Reminders, "", "After how many days a guest who has not accepted is reminded by a mail of the app's own: one or two whole numbers such as `3 10`, at most 60. Default: no reminders"},
 		{Reviewers, "", "Object id of the security group whose members, directly or by other groups, may decide any request. Default: nobody"},
 		{DecideDays, "30", "For how many days a request waits for a person's decision before it expires, unless its policy row says another number. `0`: for ever"},
+		{Notices, "asked,escalated,last-day,decided,expired", "Which notices people who decide get by mail, separated by commas: `asked` (a request waits), `reminder` (halfway to its deadline), `escalated` (others may decide too), `last-day`, `decided` and `expired`; or `none`. Only where the app sends mails and has review pages"},
 		{ReviewOrigin, "", "Scheme and host of the review pages, such as `https://reviews.contoso.com`. Behind it, `/reviews/signed-in` and `/reviews/signed-out` are redirect URIs of the app registration. This setting and the next two are set together"},
 		{SignInTenant, "", "Id of the tenant whose members sign in to the review pages"},
 		{SignInClientID, "", "Client id of the app registration that they sign in to"},

@@ -39,7 +39,7 @@ func TestMinimalEnvironments(t *testing.T) {
 		TablesURL: "https://guestlist.table.core.windows.net", ClientID: azure[ClientID], GraphURL: "https://graph.microsoft.com",
 		GraphCredential: ManagedIdentity, RedirectURL: "https://myapplications.microsoft.com",
 		IntentLease: 2 * time.Minute, DailyInvitations: 80, DailyShare: 50, InvitationSpacing: time.Second, Retention: 90 * 24 * time.Hour, DecideDays: 30, LogLevel: slog.LevelInfo,
-		Mail: NoMail, ProofLasts: 7 * 24 * time.Hour,
+		Mail: NoMail, ProofLasts: 7 * 24 * time.Hour, notices: "asked escalated last-day decided expired",
 	}
 	if s != want {
 		t.Errorf("in Azure:\n got %+v\nwant %+v", s, want)
@@ -85,6 +85,8 @@ func TestFaultsNameSettingAndCure(t *testing.T) {
 		"a reminder after half a year":  {azure, []string{Reminders, "180"}, []string{Reminders, "60"}},
 		"a reminder at once":            {azure, []string{Reminders, "0"}, []string{Reminders}},
 		"a reminder in words":           {azure, []string{Reminders, "soon"}, []string{Reminders}},
+		"a notice of another kind":      {azure, []string{Notices, "asked,weekly"}, []string{Notices, "last-day"}},
+		"no notices and some":           {azure, []string{Notices, "none asked"}, []string{Notices, NoNotices}},
 		"reviewers by name":             {azure, []string{Reviewers, "Reviewers"}, []string{Reviewers, "1111"}},
 		"reviewers in braces":           {azure, []string{Reviewers, "{11111111-1111-1111-1111-111111111111}"}, []string{Reviewers}},
 		"redirect not https":            {azure, []string{RedirectURL, "http://example.com"}, []string{RedirectURL}},
@@ -251,6 +253,20 @@ func TestReminders(t *testing.T) {
 		s, err := readAll(values)
 		if err != nil || !slices.Equal(s.Reminders(), want) {
 			t.Errorf("%q: %v, %v", text, s.Reminders(), err)
+		}
+	}
+}
+
+func TestNotices(t *testing.T) {
+	for text, want := range map[string][]string{
+		"": {"asked", "escalated", "last-day", "decided", "expired"}, "none": nil, "last-day": {"last-day"},
+		"asked,reminder": {"asked", "reminder"}, "asked reminder": {"asked", "reminder"},
+	} {
+		values := maps.Clone(azure)
+		values[Notices] = text
+		s, err := readAll(values)
+		if err != nil || !slices.Equal(s.Notices(), want) {
+			t.Errorf("%q: %v, %v", text, s.Notices(), err)
 		}
 	}
 }

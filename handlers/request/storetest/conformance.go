@@ -134,7 +134,7 @@ func fullRequest(t testing.TB) request.Request {
 			}},
 			Ballots: []request.Ballot{{Seen: "x", Stage: 2, By: "b", Name: "Bo", Reason: "no", Note: "n", Cast: stored}},
 			Why:     "the directory is silent", Ignored: 2, Listed: stored, ListAgain: true,
-			Put: []request.PutNotice{{Stage: 1, Since: stored, Kind: request.AskedNotice, Mark: "0123456789abcdef"}}, Expired: true,
+			Put: []request.PutNotice{{Stage: 1, Since: stored, Kind: request.AskedNotice, Mark: "0123456789abcdef"}}, NextNotice: stored, Expired: true,
 		},
 		Approval: &request.Approval{
 			By: "desk@fabrikam.com", At: stored, Note: "a \"known\" partner <&>",
