@@ -101,17 +101,23 @@ type letter struct {
 	*i18n.Texts
 	to     Recipient
 	name   string // what the keys of the kind's texts begin with
+	why    string // the key of the text that says why the mail came; empty for a partner's
 	blocks []block
 	after  []block // in the foot
 }
 
 // letter begins a mail of the kind whose texts have the keys NAME.subject and so on.
 func (c *Composer) letter(to Recipient, name string) (*letter, error) {
-	if to.Address == (submission.Address{}) {
-		return nil, errors.New("mail: the recipient has no address")
-	}
 	if _, err := submission.ParseID(string(to.Request)); err != nil {
 		return nil, errors.New("mail: the request has no valid id")
+	}
+	return c.begin(to, name)
+}
+
+// begin begins a mail that need not be about a request of the recipient's.
+func (c *Composer) begin(to Recipient, name string) (*letter, error) {
+	if to.Address == (submission.Address{}) {
+		return nil, errors.New("mail: the recipient has no address")
 	}
 	var tags []language.Tag
 	for _, text := range to.Languages {
@@ -153,14 +159,20 @@ func (l *letter) mail() (request.Mail, error) {
 	if err != nil {
 		return request.Mail{}, err
 	}
-	return request.Mail{
-		To: l.to.Address, Subject: l.Say(l.name + ".subject"), Text: l.text(), HTML: html, ReplyTo: l.replyTo,
-	}, nil
+	m := request.Mail{To: l.to.Address, Subject: l.Say(l.name + ".subject"), Text: l.text(), HTML: html}
+	if l.why == "" {
+		m.ReplyTo = l.replyTo // partners ask there
+	}
+	return m, nil
 }
 
-// foot writes what is below every mail: where to ask, why it came, and the privacy notice.
+// foot writes what is below every mail: why it came, and for a partner where to ask, and the privacy
+// notice.
 func (l *letter) foot() {
 	switch {
+	case l.why != "":
+		l.after = append(l.after, block{Text: l.Say(l.why)})
+		return
 	case l.replyTo != "":
 		l.after = append(l.after, block{Text: l.Say("mail.help.reply")})
 	case l.contact.URL != "":

@@ -1,5 +1,5 @@
-// Package mail writes every mail that partners get: its words, in the languages of the pages, and
-// its layout.
+// Package mail writes every mail that partners get, and those to the people who decide: its words, in
+// the languages of the pages, and its layout.
 //
 // A [Composer] is built once for an organisation. Each of its methods writes one kind of mail:
 //
@@ -7,6 +7,8 @@
 //	Invitation  the guest is there            the redeem URL, and the policy row's message
 //	Reminder    the invitation is not used    a redeem URL
 //	Denial      there will be no invitation   the reason that may be told
+//	Notice      a request waits for people    what waits, until when, and a link that decides nothing
+//	Digest      several do                    how many
 //
 // A mail is a list of blocks, such as a paragraph or a button. The blocks are written twice, as
 // plain text and as HTML, so both say the same. The plain text is enough alone. The HTML is made

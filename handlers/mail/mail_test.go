@@ -218,7 +218,11 @@ func TestEveryMailIsSoundInEveryLanguage(t *testing.T) {
 		if strings.ContainsAny(m.Text, "<&") {
 			t.Errorf("the text has markup:\n%s", m.Text)
 		}
-		if m.To.String() != sampleAddress || m.ReplyTo != "partners@contoso.com" {
+		replies := "partners@contoso.com"
+		if kind.IsNotice() {
+			replies = "" // only partners ask there
+		}
+		if m.To.String() != sampleAddress || m.ReplyTo != replies {
 			t.Errorf("to %s, reply to %s", m.To, m.ReplyTo)
 		}
 		if strings.Contains(m.Subject, c.organisation) || !strings.Contains(m.Text, c.organisation) {
@@ -326,6 +330,9 @@ func TestStatusPageIsLinked(t *testing.T) {
 	want := SampleOrigin + site.PathOf(sampleRequest)
 	eachMail(t, func(t *testing.T, _ *Composer, kind request.MailKind, _ i18n.Language, m request.Mail) {
 		p := read(t, m.HTML)
+		if kind.IsNotice() {
+			return // they lead to the review pages
+		}
 		if kind != request.DecisionMail && !slices.Contains(p.links, want+withdrawal) {
 			t.Errorf("there is no way to end the request: %q", p.links)
 		}
@@ -457,6 +464,9 @@ func TestHostileTextIsInert(t *testing.T) {
 					request.InvitationMail: func(c *Composer) (request.Mail, error) { return c.Invitation(to, invitation) },
 					request.ReminderMail:   func(c *Composer) (request.Mail, error) { return c.Reminder(to, reminder) },
 					request.DecisionMail:   func(c *Composer) (request.Mail, error) { return c.Denial(to, Denial{text}) },
+					request.AskedNotice.Mail(): func(c *Composer) (request.Mail, error) {
+						return c.Notice(to, Notice{Kind: request.AskedNotice, Row: text, Domain: "fabrikam.com", Link: sampleReviews})
+					},
 				} {
 					m, err := write(c)
 					if err != nil {
@@ -684,4 +694,59 @@ func FuzzMails(f *testing.F) {
 			sound(t, m)
 		}
 	})
+}
+
+// TestNoticeNamesNobody also looks at a mail whose partner is erased.
+func TestNoticeNamesNobody(t *testing.T) {
+	eachMail(t, func(t *testing.T, _ *Composer, kind request.MailKind, _ i18n.Language, m request.Mail) {
+		if !kind.IsNotice() {
+			return
+		}
+		p := read(t, m.HTML)
+		if strings.Contains(m.Text+m.HTML, sampleAddress) || strings.Contains(m.Text+m.HTML, SampleOrigin) {
+			t.Error("the notice has the address of the partner, or a link to the status page")
+		}
+		if len(p.links) != 1 || !strings.HasPrefix(p.links[0], sampleReviews) || strings.Contains(m.Subject, "fabrikam") {
+			t.Errorf("the links are %q, the subject is %q", p.links, m.Subject)
+		}
+	})
+	c := newComposer(t, nil)
+	m, err := c.Notice(recipient(t, "en"), Notice{Kind: request.DecidedNotice, Number: "3C7K-Q2WX-94TM", Stage: 1, Stages: 1, Link: sampleReviews})
+	if err != nil || strings.Contains(m.Text, "Domain") || strings.Contains(m.Text, "Stage") || strings.Contains(m.Text, "Policy row") {
+		t.Errorf("of an erased request: %v\n%s", err, m.Text)
+	}
+}
+
+func TestNoticeSaysHowLongIsLeft(t *testing.T) {
+	c := newComposer(t, nil)
+	for left, want := range map[time.Duration]string{
+		10 * time.Minute: "(within the hour)", -time.Hour: "(within the hour)", time.Hour: "(in 1 hour)", 47 * time.Hour: "(in 47 hours)",
+		48 * time.Hour: "(in 2 days)", 30*24*time.Hour - time.Minute: "(in 29 days)",
+	} {
+		m, err := c.Notice(recipient(t, "en"), Notice{
+			Kind: request.AskedNotice, Stage: 1, Stages: 2, Now: sampleTime, Deadline: sampleTime.Add(left), Link: sampleReviews,
+		})
+		if err != nil || !strings.Contains(m.Text, want) || !strings.Contains(m.Text, "UTC") || !strings.Contains(m.Text, "Stage: 1 of 2") {
+			t.Errorf("%s before the deadline: %v\n%s", left, err, m.Text)
+		}
+	}
+}
+
+func TestNoticeNeedsKindAndReviewPage(t *testing.T) {
+	c := newComposer(t, nil)
+	for name, notice := range map[string]Notice{
+		"no kind":            {Link: sampleReviews},
+		"the kind of a test": {Kind: request.TestNotice, Link: sampleReviews},
+		"no page":            {Kind: request.AskedNotice},
+		"a page without TLS": {Kind: request.AskedNotice, Link: "http://reviews.contoso.com/reviews"},
+	} {
+		_, err := c.Notice(recipient(t), notice)
+		if err == nil {
+			t.Errorf("%s: a notice was written", name)
+		}
+	}
+	_, err := c.Digest(recipient(t), Digest{Waiting: 3})
+	if err == nil {
+		t.Error("a digest without a page was written")
+	}
 }
