@@ -109,6 +109,9 @@ func (j *job) transition(state request.State, what, detail string) {
 // advanced it: the message comes again and finds what they did.
 func (j *job) save(ctx context.Context) error {
 	err := j.listReview(ctx)
+	if err == nil {
+		err = j.putNotices(ctx)
+	}
 	if err != nil {
 		return err
 	}
@@ -160,6 +163,9 @@ func (j *job) end(ctx context.Context, state request.State, what, detail string)
 // taking the request up again.
 func (j *job) finish(ctx context.Context) (next, error) {
 	err := j.listReview(ctx)
+	if err == nil {
+		err = j.putNotices(ctx)
+	}
 	if err != nil {
 		return stop, err
 	}

@@ -20,6 +20,7 @@ const (
 	LogOverdue       = "requests wait too long"    // once a round of the sweep for each state
 	LogMailsStopped  = "mails stopped"             // the service takes no mails; once each time
 	LogMailOwed      = "mail owed"                 // with each attempt once it is late, and when it is given up or refused
+	LogNoticeLost    = "notice given up"           // somebody who decides was not told for days, and is not any more
 	LogRemains       = "withdrawn guest remains"   // only an admin can remove the guest
 	LogDegraded      = "permission missing"        // the app goes on without; once for each start
 	LogStray         = "policy row matches nobody" // at once, then once an hour for each row
@@ -51,6 +52,7 @@ func LogLines() []LogLine {
 		{LogOverdue, slog.LevelWarn, []string{"state", "requests", "oldest"}},
 		{LogMailsStopped, slog.LevelError, []string{"request", "cause"}},
 		{LogMailOwed, slog.LevelError, []string{"request", "kind", "since"}},
+		{LogNoticeLost, slog.LevelWarn, []string{"request", "kind", "since"}},
 		{LogRemains, slog.LevelWarn, []string{"request", "guest"}},
 		{LogDegraded, slog.LevelWarn, []string{"permission", "effect"}},
 		{LogStray, slog.LevelError, []string{"rows", "key", "row", "review"}},

@@ -72,11 +72,12 @@ func bookMail(g request.MailGate, quota request.MailQuota, asks mailBooking) (re
 		}
 	}
 	code, ofCodes := asks.kind == request.CodeMail, quota.Codes()
+	notice, ofNotices := asks.kind.IsNotice(), quota.Notices()
 	switch {
-	case hour.Mails >= quota.PerHour, code && hour.Codes >= ofCodes.PerHour:
+	case hour.Mails >= quota.PerHour, code && hour.Codes >= ofCodes.PerHour, notice && hour.Mails >= ofNotices.PerHour:
 		free := time.Duration(next.Minutes[0].Minute+mailHour-minute) * time.Minute
 		return g, mailTurn{wait: max(time.Minute, free), why: "the mails of the hour are sent"}
-	case lately.Mails >= quota.PerMinute, code && lately.Codes >= ofCodes.PerMinute:
+	case lately.Mails >= quota.PerMinute, code && lately.Codes >= ofCodes.PerMinute, notice && lately.Mails >= ofNotices.PerMinute:
 		free := time.Duration(lately.Minute+lastMinutes-minute) * time.Minute
 		return g, mailTurn{wait: max(time.Minute, free), why: "the mails of the minute are sent"}
 	case code && next.Domains[asks.domain] >= max(leastShare, ofCodes.PerHour/shareOfCodes):

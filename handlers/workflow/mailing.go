@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log/slog"
 	"time"
 
 	"guestlist/handlers/mail"
@@ -29,6 +30,8 @@ type Letters interface {
 	Invitation(to mail.Recipient, invitation mail.Invitation) (request.Mail, error)
 	Denial(to mail.Recipient, denial mail.Denial) (request.Mail, error)
 	Reminder(to mail.Recipient, reminder mail.Reminder) (request.Mail, error)
+	Notice(to mail.Recipient, notice mail.Notice) (request.Mail, error)
+	Digest(to mail.Recipient, digest mail.Digest) (request.Mail, error)
 }
 
 const (
@@ -248,31 +251,39 @@ func (j *job) bookMail(ctx context.Context, kind request.MailKind) (mailBooking,
 		request: hashOf("request", string(j.Request.ID)),
 	}
 	var turn mailTurn
-	before, err := request.ChangeMailGate(ctx, j.config.MailStore, func(g request.MailGate) (request.MailGate, bool) {
-		booked.at = j.config.Now()
-		var next request.MailGate
-		next, turn = bookMail(g, j.config.Mails.Quota, booked)
-		return next, turn.wait == 0
-	})
+	turn, failing, err := j.bookTurn(ctx, &booked)
 	if err != nil {
 		return booked, mailOutcome{}, err
 	}
-	j.mailsFailed, booked.probe = mailsFail(before) || before.Witness != "", turn.probe
+	j.mailsFailed = failing
 	if turn.wait == 0 {
 		return booked, mailOutcome{}, nil
 	}
 	return booked, mailOutcome{wait: turn.wait, trouble: turn.trouble, what: "mail-held", why: turn.why}, nil
 }
 
+// bookTurn asks the gate of mails for a turn for the mail, as of now. failing says that the gate knew
+// of failures, so that it has to be told what came of the mail.
+func (w *Worker) bookTurn(ctx context.Context, booked *mailBooking) (turn mailTurn, failing bool, err error) {
+	before, err := request.ChangeMailGate(ctx, w.config.MailStore, func(g request.MailGate) (request.MailGate, bool) {
+		booked.at = w.config.Now()
+		var next request.MailGate
+		next, turn = bookMail(g, w.config.Mails.Quota, *booked)
+		return next, turn.wait == 0
+	})
+	booked.probe = turn.probe
+	return turn, mailsFail(before) || before.Witness != "", err
+}
+
 // unbookMail gives the turn at the gate of mails back of a mail that certainly was not sent: it may
 // be tried again and again, and must not use up the turns of others. A turn that can't be given back
 // counts for an hour.
-func (j *job) unbookMail(ctx context.Context, booked mailBooking) {
-	_, err := request.ChangeMailGate(ctx, j.config.MailStore, func(g request.MailGate) (request.MailGate, bool) {
+func (w *Worker) unbookMail(ctx context.Context, booked mailBooking) {
+	_, err := request.ChangeMailGate(ctx, w.config.MailStore, func(g request.MailGate) (request.MailGate, bool) {
 		return unbookMail(g, booked)
 	})
 	if err != nil {
-		j.log.WarnContext(ctx, "a mail that is not sent stays counted at the gate of mails",
+		w.config.Log.WarnContext(ctx, "a mail that is not sent stays counted at the gate of mails",
 			"code", problem.CodeOf(err), "error", err)
 	}
 }
@@ -340,18 +351,22 @@ func (j *job) mailNotTaken(
 // Only the call that finds out that the app may not send, or that too many mails in a row have tried
 // the service in vain, writes the line that alerts look for.
 func (j *job) tellMailGate(ctx context.Context, booked mailBooking, failure *problem.Error) error {
+	return j.Worker.tellMailGate(ctx, j.log, booked, failure)
+}
+
+func (w *Worker) tellMailGate(ctx context.Context, log *slog.Logger, booked mailBooking, failure *problem.Error) error {
 	opened := false
-	_, err := request.ChangeMailGate(ctx, j.config.MailStore, func(g request.MailGate) (request.MailGate, bool) {
+	_, err := request.ChangeMailGate(ctx, w.config.MailStore, func(g request.MailGate) (request.MailGate, bool) {
 		if failure == nil {
 			return mailTaken(g)
 		}
-		next := holdMails(g, j.config.Now(), booked, failure)
+		next := holdMails(g, w.config.Now(), booked, failure)
 		opened = g.Cause == "" && next.Cause != "" ||
 			next.Cause == "" && g.Failures < mailsStopAfter && next.Failures >= mailsStopAfter
 		return next, true
 	})
 	if err == nil && opened {
-		j.log.ErrorContext(ctx, LogMailsStopped, "cause", failure.Code)
+		log.ErrorContext(ctx, LogMailsStopped, "cause", failure.Code)
 	}
 	return err
 }

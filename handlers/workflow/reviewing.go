@@ -133,6 +133,8 @@ func (j *job) reviewOverdue(ctx context.Context) (next, error) {
 	v := *r.Reviewing
 	switch {
 	case !v.Deadline.IsZero() && !v.Deadline.After(now):
+		v.Expired = true
+		r.Reviewing = &v
 		j.transition(request.Denied, "expired", fmt.Sprintf("nobody has decided in time (stage %d, since %s)",
 			v.Stage, v.Since.Format(time.DateOnly)))
 		if r.Owed.Kind == request.DecisionMail {

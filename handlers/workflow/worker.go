@@ -14,8 +14,8 @@ import (
 	"guestlist/handlers/submission"
 )
 
-// Config is what a Worker is made of. All is required but DecideWithin, GuestsDecide, Log, Mails,
-// Parse, Pressure, Pace, ProofByDefault, ProofLasts, Retention and Reviewers.
+// Config is what a Worker is made of. All is required but Channels, DecideWithin, GuestsDecide,
+// Log, Mails, Notices, Parse, Pressure, Pace, ProofByDefault, ProofLasts, Retention and Reviewers.
 type Config struct {
 	Store       request.Store
 	Rows        request.Rows
@@ -32,6 +32,10 @@ type Config struct {
 	People      request.People
 	// Mails sends the app's own mails; nil if it sends none. Then the directory sends its own.
 	Mails *Mails
+	// Notices tells those who decide what waits for them; nil if nobody is told.
+	Notices *Notices
+	// Channels get the notices of all kinds, each with a name of its own. They need Notices.
+	Channels []request.Channel
 	// ProofByDefault says that a proof of the mailbox is needed unless the policy row says otherwise.
 	ProofByDefault bool
 	// ProofLasts is how long a proof counts for later requests for the address.
@@ -82,6 +86,7 @@ type Worker struct {
 	suspected  atomic.Bool  // whether the gate had witnesses when it was last read
 	proofKey   atomic.Pointer[request.ProofKey]
 	redeemURLs redeemURLs
+	channels   channelHolds
 }
 
 // New returns a Worker, or an error that names what is missing.
@@ -110,6 +115,11 @@ func New(config Config) (*Worker, error) {
 		need(m.Letters != nil, "Mails.Letters")
 		need(m.Quota.PerMinute > 0 && m.Quota.PerHour > 0, "Mails.Quota")
 		need(m.Random != nil, "Mails.Random")
+	}
+	if n := config.Notices; n != nil {
+		need(n.Outbox != nil, "Notices.Outbox")
+		need(n.Origin != "", "Notices.Origin")
+		need(n.Random != nil, "Notices.Random")
 	}
 	need(config.RedirectURL != "", "RedirectURL")
 	need(config.IntentLease > 0, "IntentLease")

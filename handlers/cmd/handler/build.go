@@ -85,7 +85,7 @@ func build(s settings.Settings, pages web.Config, log *slog.Logger) (*functions.
 	if err != nil {
 		return nil, err
 	}
-	worker, err := newWorker(s, store, onQueues, tenant, pressure, mails, log)
+	worker, err := newWorker(s, store, onQueues, tenant, pressure, mails, newNotices(s, pages, store), log)
 	if err != nil {
 		return nil, err
 	}
@@ -171,14 +171,27 @@ func newMails(s settings.Settings, pages web.Config, mailer request.Mailer) (*wo
 	}, nil
 }
 
+// newNotices returns what the worker needs to tell people what waits for them, nil without pages on
+// which they decide.
+func newNotices(s settings.Settings, pages web.Config, store *tables.Store) *workflow.Notices {
+	if !pages.SignIn.On() {
+		return nil
+	}
+	notices := &workflow.Notices{Outbox: store, Origin: pages.SignIn.Origin, Random: rand.Reader}
+	for _, kind := range s.Notices() {
+		notices.Mailed = append(notices.Mailed, request.NoticeKind(kind))
+	}
+	return notices
+}
+
 // newWorker returns what moves requests on.
 func newWorker(
 	s settings.Settings, store *tables.Store, onQueues *queues.Service, tenant *graph.Client, pressure *workflow.Pressure,
-	mails *workflow.Mails, log *slog.Logger,
+	mails *workflow.Mails, notices *workflow.Notices, log *slog.Logger,
 ) (*workflow.Worker, error) {
 	return workflow.New(workflow.Config{
 		Reviews: store, People: tenant, Reviewers: s.Reviewers, GuestsDecide: s.GuestsDecide, DecideWithin: s.DecideDays,
-		MailStore: store, Mails: mails, ProofByDefault: s.ProofByDefault, ProofLasts: s.ProofLasts,
+		MailStore: store, Mails: mails, Notices: notices, ProofByDefault: s.ProofByDefault, ProofLasts: s.ProofLasts,
 		Store: store, Rows: store, Seats: store, Gates: store, DeadLetters: store, Records: store, Strays: store,
 		Queues: onQueues, Directory: tenant, Users: tenant, Pressure: pressure,
 		Pace:        request.Pace{Daily: s.DailyInvitations, Share: s.DailyShare, Spacing: s.InvitationSpacing},

@@ -62,3 +62,13 @@ func (letters) Reminder(to mail.Recipient, reminder mail.Reminder) (request.Mail
 func (letters) Denial(to mail.Recipient, _ mail.Denial) (request.Mail, error) {
 	return letter{kind: request.DecisionMail}.write(to)
 }
+
+// Notice implements [workflow.Letters].
+func (letters) Notice(to mail.Recipient, notice mail.Notice) (request.Mail, error) {
+	return letter{kind: notice.Kind.Mail()}.write(to)
+}
+
+// Digest implements [workflow.Letters].
+func (letters) Digest(to mail.Recipient, _ mail.Digest) (request.Mail, error) {
+	return letter{kind: request.DigestNotice.Mail()}.write(to)
+}
