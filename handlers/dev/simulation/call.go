@@ -2,7 +2,6 @@ package simulation
 
 import (
 	"fmt"
-	"iter"
 	"runtime/debug"
 	"slices"
 	"time"
@@ -62,9 +61,9 @@ type call struct {
 	rank    int // with profile.byRank, the highest goes first
 	about   submission.ID
 
-	next  func() (struct{}, bool)
-	stop  func()
-	yield func(struct{}) bool
+	routine *routine
+	begun   bool // its body runs
+	ends    bool // its process ends: it must not go on
 
 	op     string    // the operation that it is about to make
 	effect func()    // of the operation, should it arrive after the call's end
@@ -143,8 +142,8 @@ func (r *run) start(
 		number: r.calls, on: on, name: name, about: about, started: r.now, op: "start",
 		rank: r.random.IntN(1 << 20), done: done, dies: dies,
 	}
-	c.next, c.stop = iter.Pull(func(yield func(struct{}) bool) {
-		c.yield = yield
+	c.routine = r.routine()
+	c.routine.body = func() {
 		defer func() {
 			switch reason := recover().(type) {
 			case nil, killed:
@@ -155,7 +154,7 @@ func (r *run) start(
 		c.result = body()
 		c.pause("answer", nil) // the process may end before the host has the answer
 		c.over = true
-	})
+	}
 	r.running = append(r.running, c)
 	c.begunAt = r.happenings
 	r.event(c, "begins "+name)
@@ -166,7 +165,7 @@ func (r *run) start(
 // ends.
 func (c *call) pause(op string, effect func()) {
 	c.op, c.effect = op, effect
-	if !c.yield(struct{}{}) {
+	if c.ends || !c.routine.yield(struct{}{}) || c.ends {
 		panic(killed{})
 	}
 	c.effect = nil
@@ -177,11 +176,13 @@ func (r *run) step(c *call, f fate) {
 	c.fate, c.wake = f, time.Time{}
 	r.event(c, c.op+fateNames[f])
 	r.current = c
-	_, more := c.next()
+	c.begun = true
+	more := c.routine.resume()
 	r.current = nil
 	if more {
 		return
 	}
+	r.idle = append(r.idle, c.routine)
 	r.remove(c)
 	switch {
 	case c.panics != "":
@@ -217,8 +218,19 @@ func (r *run) end(c *call) {
 	if c.effect != nil && r.chance(3) {
 		r.arriveLater(c.name+": "+c.op, c.effect)
 	}
-	c.stop()
+	c.halt()
+	r.idle = append(r.idle, c.routine)
 	c.dies()
+}
+
+// halt ends the call where it is. Its body runs to its end without another operation.
+func (c *call) halt() {
+	c.ends = true
+	if !c.begun {
+		c.routine.body = nil
+		return
+	}
+	c.routine.resume()
 }
 
 // stragglerWait is the longest that an operation is on its way after its call has given up or

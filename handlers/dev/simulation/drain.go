@@ -98,9 +98,7 @@ func (s *Simulator) Drain(l Load) Drained {
 	if r.broken == "" {
 		r.judge()
 	}
-	for _, c := range r.running {
-		c.stop()
-	}
+	r.stopAll()
 	counts := r.load.throttle.Counts()
 	allowed := measuredTo.Sub(begun).Seconds() * float64(l.Limits.WritesPer150s) / 150
 	return Drained{

@@ -163,13 +163,6 @@ func (s *Simulator) quiet(pace request.Pace, instances int) *run {
 	return r
 }
 
-// stopAll ends all calls.
-func (r *run) stopAll() {
-	for _, c := range r.running {
-		c.stop()
-	}
-}
-
 // UnluckyCodes are answers that one request may always get, and that should stop nobody else.
 var UnluckyCodes = []problem.Code{
 	request.DirectoryForbidden, request.DirectoryInvitationsOff, request.DirectoryNoToken,

@@ -86,6 +86,8 @@ type run struct {
 	messages  []*message
 	deleted   int
 	running   []*call
+	routines  []*routine
+	idle      []*routine // those of them that run no call
 	current   *call
 	calls     int
 	plans     []plan
@@ -288,9 +290,7 @@ func (s *Simulator) start(seed uint64, tracing bool) Outcome {
 	if r.broken == "" {
 		r.judge()
 	}
-	for _, c := range r.running {
-		c.stop()
-	}
+	r.stopAll()
 	r.counts.Schedules, r.counts.Alerts = 1, r.alerts
 	return Outcome{Seed: seed, Breach: r.broken, Laws: r.breaches, Trace: r.trace, Counts: r.counts}
 }

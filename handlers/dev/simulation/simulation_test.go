@@ -64,8 +64,9 @@ type result struct {
 func runAll(t *testing.T) result {
 	t.Helper()
 	all := result{broken: map[simulation.Law]int{}}
-	// Almost all that a schedule allocates is garbage when it ends.
-	defer debug.SetGCPercent(debug.SetGCPercent(400))
+	// Almost all that a schedule allocates is garbage when it ends, so it is collected seldom.
+	defer debug.SetGCPercent(debug.SetGCPercent(-1))
+	defer debug.SetMemoryLimit(debug.SetMemoryLimit(512 << 20))
 	var next atomic.Int64
 	var mutex sync.Mutex // guards all
 	var workers sync.WaitGroup
