@@ -151,6 +151,7 @@ func (s *stack) allAre(state request.State, partners []partner) {
 // Graph has transient faults. Then Graph blocks the whole tenant until an admin closes the
 // circuit breaker. Every partner must be invited once.
 func TestDeathsAndFaultsInviteEachPartnerOnce(t *testing.T) {
+	t.Parallel()
 	s := newStack(t, "AzureFunctionsJobHost__extensions__queues__maxDequeueCount=100")
 	s.row("contoso.com", "trusted", "Action", "invite", "Groups", groupOne)
 	c := newChaos(s)

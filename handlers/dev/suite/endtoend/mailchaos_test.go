@@ -173,6 +173,7 @@ func (m *mailStack) proveMailbox(p partner) {
 // before it has heard of that, and before each step that another service takes. Before any other it
 // knows no more than after the one that went ahead. Each guest gets one code and one invitation.
 func TestHandlerKilledAtEveryStepSendsEachMailOnce(t *testing.T) {
+	t.Parallel()
 	m, k := newKilledStack(t)
 	m.row("contoso.com", "trusted", "Action", "invite", "Groups", groupOne)
 	first := m.signUpAs("first@contoso.com") // makes what all guests share

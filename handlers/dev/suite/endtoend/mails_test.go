@@ -22,6 +22,7 @@ func (s *stack) nobodyAsked() {
 }
 
 func TestPartnerProvesMailboxAndIsInvited(t *testing.T) {
+	t.Parallel()
 	m := newMailStack(t)
 	m.row("contoso.com", "trusted", "Action", "invite", "Groups", groupOne, "Message", "Welcome to the project.",
 		"RedirectUrl", "https://portal.example.com/start")
@@ -66,6 +67,7 @@ func TestPartnerProvesMailboxAndIsInvited(t *testing.T) {
 }
 
 func TestWrongCodeFiveTimesEndsSignUp(t *testing.T) {
+	t.Parallel()
 	m := newMailStack(t)
 	m.row("contoso.com", "trusted", "Action", "invite")
 	status := m.signUp("ana@contoso.com")
@@ -89,6 +91,7 @@ func TestWrongCodeFiveTimesEndsSignUp(t *testing.T) {
 }
 
 func TestCodeThatIsMailedAgainIsTheSame(t *testing.T) {
+	t.Parallel()
 	m := newMailStack(t)
 	m.row("contoso.com", "trusted", "Action", "invite")
 	status := m.signUp("ana@contoso.com")
@@ -114,6 +117,7 @@ func TestCodeThatIsMailedAgainIsTheSame(t *testing.T) {
 // TestStrangerCausesFewMails signs up somebody else's address again and again, and asks for each
 // code once more.
 func TestStrangerCausesFewMails(t *testing.T) {
+	t.Parallel()
 	m := newMailStack(t)
 	m.row("contoso.com", "trusted", "Action", "invite")
 	const victim = "ana@contoso.com"
@@ -144,6 +148,7 @@ func (p partner) path() string { return "/signup/" + string(p.id) }
 
 // TestMailboxOfTenantSendsMails has the mails sent by Microsoft Graph.
 func TestMailboxOfTenantSendsMails(t *testing.T) {
+	t.Parallel()
 	m := newMailStack(t, "GUESTLIST_MAIL=graph", "GUESTLIST_MAIL_URL=")
 	m.row("contoso.com", "trusted", "Action", "invite", "Groups", groupOne)
 	status := m.signUp("ana@contoso.com")

@@ -96,6 +96,7 @@ func (s *stack) wantClosed() {
 // TestOddAnswersStopNobody: one odd answer costs its guest some minutes and nobody else anything,
 // whichever call it hits.
 func TestOddAnswersStopNobody(t *testing.T) {
+	t.Parallel()
 	s := newStack(t)
 	s.row("contoso.com", "trusted", "Action", "invite", "Groups", groupOne+","+groupTwo)
 	type hitPartner struct {

@@ -102,6 +102,7 @@ func broken(findings []finding) (parts []string) {
 // sign-up was accepted must be invited, once, and the doctor must never find all well while it is
 // not.
 func TestOutageLosesNobody(t *testing.T) {
+	t.Parallel()
 	const (
 		partners = 200
 		outage   = 20 * time.Second // with these tries and retries it is as five minutes in Azure
@@ -187,6 +188,7 @@ func (s *stack) localRun(folder string) {
 
 // TestStuckMessagesAreFoundAndReturned leaves messages on the poison queue that the host forgets.
 func TestStuckMessagesAreFoundAndReturned(t *testing.T) {
+	t.Parallel()
 	// Nothing takes the messages from the poison queue, as if the function had been passed over.
 	s := newStack(t, "AzureWebJobs.invite-poison.Disabled=true")
 	s.row("contoso.com", "trusted", "Action", "invite")

@@ -27,6 +27,7 @@ import (
 )
 
 func TestPartnerSignsUpAndIsInvited(t *testing.T) {
+	t.Parallel()
 	s := newStack(t)
 	s.row("contoso.com", "trusted", "Action", "invite", "Groups", groupOne+","+groupTwo, "Sponsors", sponsor,
 		"RedirectUrl", "https://portal.example.com/start", "MessageLanguage", "pt-PT")
@@ -83,6 +84,7 @@ func TestPartnerSignsUpAndIsInvited(t *testing.T) {
 }
 
 func TestProgramSignsUpWithJSON(t *testing.T) {
+	t.Parallel()
 	s := newStack(t)
 	s.row("contoso.com", "trusted", "Action", "invite")
 	r := s.do(http.MethodPost, "/signup", "application/json",
@@ -99,6 +101,7 @@ func TestProgramSignsUpWithJSON(t *testing.T) {
 }
 
 func TestStatusPageIsTheSameForKnownUnknownAndDenied(t *testing.T) {
+	t.Parallel()
 	reference := regexp.MustCompile(`\b[0-9A-Z]{4}(-[0-9A-Z]{4}){2}\b`)
 	s := newStack(t)
 	s.row("contoso.com", "trusted", "Action", "invite")
@@ -124,6 +127,7 @@ func TestStatusPageIsTheSameForKnownUnknownAndDenied(t *testing.T) {
 // The Functions host takes "code" in a query for a function key, and fails the request if it can't
 // read its keys. So no link to a page has it.
 func TestLinksWithInviteCodeNeedNoKeysOfTheHost(t *testing.T) {
+	t.Parallel()
 	s := newStackThrough(t, func(s *stack) {
 		s.config.ReadKeys = func() error { return errors.New("the keys can't be read") }
 	})
@@ -152,6 +156,7 @@ func TestLinksWithInviteCodeNeedNoKeysOfTheHost(t *testing.T) {
 
 // The functions that take messages are disabled, so that every message stays on the queue.
 func TestInvalidInputIsNotEnqueued(t *testing.T) {
+	t.Parallel()
 	s := newStack(t, "AzureWebJobs.invite-queue.Disabled=true", "AzureWebJobs.upkeep-timer.Disabled=true")
 	valid := `{"email":"ana@contoso.com","givenName":"Ana","familyName":"Silva","company":"Contoso Ltd"}`
 	token := s.token()
@@ -246,6 +251,7 @@ func (s *stack) waiting() int64 {
 // TestKilledHandlerLosesNothing kills the handler again and again while 120 partners sign up.
 // Every partner whose sign-up was accepted must be invited once.
 func TestKilledHandlerLosesNothing(t *testing.T) {
+	t.Parallel()
 	// Ten kills within seconds can fail a message more often than the host allows before it becomes
 	// poison.
 	s := newStack(t, "AzureFunctionsJobHost__extensions__queues__maxDequeueCount=100")
@@ -288,6 +294,7 @@ func TestKilledHandlerLosesNothing(t *testing.T) {
 }
 
 func TestWithdrawalErasesRequestAndUpkeepReports(t *testing.T) {
+	t.Parallel()
 	s := newStack(t)
 	s.row("contoso.com", "trusted", "Action", "invite")
 	status := s.signUp("ana@contoso.com")
@@ -312,6 +319,7 @@ func TestWithdrawalErasesRequestAndUpkeepReports(t *testing.T) {
 }
 
 func TestForeignMessageIsKeptAsDeadLetter(t *testing.T) {
+	t.Parallel()
 	s := newStack(t)
 	s.row("contoso.com", "trusted", "Action", "invite")
 	s.finished(s.signUp("ana@contoso.com"))

@@ -116,6 +116,7 @@ var allUnlucky = []unlucky{
 // TestUnkindTenantHarmsOnlyTheUnlucky: what a tenant refuses to one guest, or to one row, is that
 // guest's or that row's alone. Everybody else is invited within a minute.
 func TestUnkindTenantHarmsOnlyTheUnlucky(t *testing.T) {
+	t.Parallel()
 	s := newStack(t)
 	s.row("contoso.com", "trusted", "Action", "invite", "Groups", groupOne+","+groupTwo)
 	partners := map[string]partner{}
