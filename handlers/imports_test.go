@@ -101,7 +101,7 @@ var rules = []rule{
 	{"dev/simulation", "dev/graphsim mail operate policy policy/rowfile problem request request/memstore request/mempeople review submission workflow"},
 	{"dev/largetable", "dev/tablesim request submission workflow"},
 	{"dev/cmd/bench/bare", ""},
-	{"dev/cmd/bench", "azure/tables dev/acssim dev/azurite dev/graphsim dev/internal/subprocess dev/largetable dev/simulation dev/tablesim policy submission web/guard"},
+	{"dev/cmd/bench", "azure/tables dev/acssim dev/azurite dev/graphsim dev/internal/subprocess dev/largetable dev/simulation dev/tablesim policy request submission web/guard"},
 	{"dev/cmd/localhost", "azure/tables dev/acssim dev/azurite dev/graphsim dev/hostsim dev/internal/subprocess dev/signinsim policy request settings submission"},
 	{"dev/cmd/package", "azure/functions/functionjson"},
 	{"dev/cmd/release", ""},

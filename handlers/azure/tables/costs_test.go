@@ -118,14 +118,21 @@ func newCosts(t *testing.T, mails bool) *costs {
 		ConnectionString: azuritetest.Shared(t).ConnectionString(), Prefix: c.store.prefix,
 		Transport: doer{c.storage(c.store.prefix)},
 	}))(t)
-	c.tenant = must(graphsim.New(graphsim.Config{KnowsAnyGroup: true}))(t)
+	c.tenant = must(graphsim.New(graphsim.Config{
+		KnowsAnyGroup: true,
+		Users: []graphsim.User{
+			{ID: approver, UserType: "Member", UserPrincipalName: "a@fabrikam.example"},
+			{ID: member, UserType: "Member", UserPrincipalName: "b@fabrikam.example"},
+			{ID: outsider, UserType: "Member", UserPrincipalName: "c@fabrikam.example"},
+		},
+	}))(t)
 	server := httptest.NewServer(c.behind(c.tenant))
 	t.Cleanup(server.Close)
 	directory := must(graph.New(graph.Config{URL: server.URL}))(t)
 	config := workflow.Config{
 		Store: c.counted, Rows: c.counted, Seats: c.counted, Gates: c.counted, DeadLetters: c.counted,
 		Records: c.counted, Strays: c.counted, MailStore: c.counted, Reviews: c.counted, People: directory, Queues: noQueues{}, Directory: directory, Users: directory,
-		RedirectURL: "https://landing.example.com", IntentLease: time.Minute, Now: func() time.Time { return c.now },
+		RedirectURL: "https://landing.example.com", IntentLease: time.Minute, DecideWithin: 30, Now: func() time.Time { return c.now },
 		Sleep: func(context.Context, time.Duration) error {
 			t.Error("the worker waits")
 			return nil
@@ -299,4 +306,89 @@ func callsOfManual(t *testing.T, marker, sentence string) (calls []string, said 
 		t.Errorf("%d of %d rows can be read", len(calls), lines-1)
 	}
 	return calls, said
+}
+
+// The people who vote in tests of costs.
+const (
+	approver  = "cccccccc-0000-4000-8000-000000000001"
+	member    = "cccccccc-0000-4000-8000-000000000002" // of the group of second approvers
+	outsider  = "cccccccc-0000-4000-8000-000000000003"
+	approvers = "dddddddd-0000-4000-8000-000000000001" // a group
+)
+
+// vote hands a vote on the request as it is to the worker, and returns the calls until the index of
+// what waits agrees with the request. An invitation may follow.
+func (c *costs) vote(id submission.ID, by string, yes bool) (storage, directory int) {
+	c.t.Helper()
+	r := must(c.store.Load(c.t.Context(), id))(c.t)
+	if r.Mark() == "" {
+		c.t.Fatalf("the request is %s", r.State)
+	}
+	c.now = c.now.Add(time.Second)
+	c.calls = nil
+	err := c.worker.Vote(c.t.Context(), "m", request.CastBallot{ID: id, Ballot: request.Ballot{
+		Seen: r.Mark(), Stage: r.Reviewing.Stage, By: by, Name: "Somebody", Yes: yes, Reason: "not known", Cast: c.now,
+	}})
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	calls := c.calls
+	if left := slices.Index(calls, "DELETE Reviews"); left >= 0 {
+		calls = calls[:left+1]
+	}
+	for _, call := range calls {
+		if strings.Contains(call, " /") {
+			directory++
+		} else {
+			storage++
+		}
+	}
+	return storage, directory
+}
+
+// TestVoteCostsFewCalls holds the bound of docs/architecture.md.
+func TestVoteCostsFewCalls(t *testing.T) {
+	page := string(must(os.ReadFile("../../../docs/architecture.md"))(t))
+	bound := regexp.MustCompile(`A vote\s+costs\s+at\s+most\s+(\d+)\s+storage\s+transactions\s+and\s+(\d+)\s+calls\s+of\s+Graph`).FindStringSubmatch(page)
+	if bound == nil {
+		t.Fatal("the page does not say what a vote costs")
+	}
+	mostStorage, mostDirectory := must(strconv.Atoi(bound[1]))(t), must(strconv.Atoi(bound[2]))(t)
+	tests := map[string]struct {
+		before []string // those who have said yes
+		by     string
+		yes    bool
+		state  request.State // by then
+	}{
+		"that does not count":  {nil, outsider, true, request.Review},
+		"the first of two":     {nil, approver, true, request.Review},
+		"the last, by a group": {[]string{approver}, member, true, request.Done},
+		"a no":                 {nil, approver, false, request.Denied},
+	}
+	c := newCosts(t, false)
+	columns := map[string]any{"Action": "review", "Approvers": approver, "SecondApprovers": approvers}
+	err := c.store.PutRow(t.Context(), policy.Raw{Partition: "fabrikam.com", Name: "asks", Columns: columns})
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = c.tenant.AddToGroup(approvers, member)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for name, test := range tests {
+		n++
+		id := c.signUp("partner" + strconv.Itoa(n) + "@fabrikam.com")
+		for _, by := range test.before {
+			c.vote(id, by, true)
+		}
+		storage, directory := c.vote(id, test.by, test.yes)
+		if r := must(c.store.Load(t.Context(), id))(t); r.State != test.state || directory == 0 {
+			t.Errorf("%s: the request is %s after %d calls of Graph", name, r.State, directory)
+		}
+		if storage > mostStorage || directory > mostDirectory {
+			t.Errorf("a vote, %s, costs %d+%d calls, at most %d+%d: %v", name, storage, directory, mostStorage, mostDirectory, c.inOrder())
+		}
+		t.Logf("%s: %d+%d", name, storage, directory)
+	}
 }

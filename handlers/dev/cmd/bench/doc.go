@@ -6,5 +6,6 @@
 // program that answers POST /signup-http at the port that the Functions host tells.
 //
 // It imports only azure/tables, dev/acssim, dev/azurite, dev/graphsim, dev/internal/subprocess,
-// dev/largetable, dev/simulation, dev/tablesim, policy, submission and web/guard of this module.
+// dev/largetable, dev/simulation, dev/tablesim, policy, request, submission and web/guard of this
+// module.
 package main

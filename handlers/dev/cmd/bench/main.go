@@ -73,6 +73,7 @@ func run(ctx context.Context, handler, beside string, rows int) error {
 		{"starts", func() error { return starts(ctx, handler, bare, world.environment()) }},
 		{"envelopes", func() error { return envelopes(ctx, handler, bare, beside, world.environment()) }},
 		{"sign-ups", func() error { return signUps(ctx, handler, world) }},
+		{"votes", func() error { return votes(ctx, handler, world) }},
 		{"policy look-ups", func() error { return lookups(ctx, world, rows) }},
 		{"how a full queue is worked off", drains},
 		{"waiting in turn", fairness},
@@ -344,13 +345,13 @@ func signUpEnvelope(email string) []byte {
 	})
 }
 
-// messageEnvelope is what the host sends for a queue message.
-func messageEnvelope(message []byte) []byte {
+// messageEnvelope is what the host sends to a function for a queue message.
+func messageEnvelope(function string, message []byte) []byte {
 	return encoded(map[string]any{
 		"Data": map[string]any{"message": base64.StdEncoding.EncodeToString(message)},
 		"Metadata": map[string]any{
 			"DequeueCount": "1", "Id": `"1f3d7d3e-9b0c-4b7e-8a64-0f6f5bb0a001"`,
-			"sys": map[string]string{"MethodName": "invite-queue", "UtcNow": "2026-05-04T09:00:00Z", "RandGuid": "1f3d7d3e-9b0c-4b7e-8a64-0f6f5bb0a001"},
+			"sys": map[string]string{"MethodName": function, "UtcNow": "2026-05-04T09:00:00Z", "RandGuid": "1f3d7d3e-9b0c-4b7e-8a64-0f6f5bb0a001"},
 		},
 	})
 }
@@ -439,7 +440,7 @@ func provedSignUps(ctx context.Context, handler string, w *world, storage, direc
 		if err != nil {
 			return err
 		}
-		_, err = post(http.DefaultClient, p.address+"/invite-queue", messageEnvelope(message))
+		_, err = post(http.DefaultClient, p.address+"/invite-queue", messageEnvelope("invite-queue", message))
 		if err != nil {
 			return err
 		}
@@ -475,7 +476,7 @@ func (p process) signUp(email string) (submission.ID, error) {
 	if err != nil {
 		return "", err
 	}
-	_, err = post(http.DefaultClient, p.address+"/invite-queue", messageEnvelope(body))
+	_, err = post(http.DefaultClient, p.address+"/invite-queue", messageEnvelope("invite-queue", body))
 	return message.ID, err
 }
 

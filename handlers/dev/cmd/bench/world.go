@@ -69,6 +69,28 @@ func (c *calls) perGuest(guests int) string {
 	return strings.Join(parts, ", ")
 }
 
+// order is the calls of storage and of Graph in the order in which they were made.
+type order struct {
+	mutex sync.Mutex
+	calls []string
+}
+
+// storageCall begins what an order has of a call of storage.
+const storageCall = "storage: "
+
+func (o *order) add(call string) {
+	o.mutex.Lock()
+	defer o.mutex.Unlock()
+	o.calls = append(o.calls, call)
+}
+
+// clear forgets all calls.
+func (o *order) clear() {
+	o.mutex.Lock()
+	defer o.mutex.Unlock()
+	o.calls = nil
+}
+
 // world is the storage emulator and the stand-ins, each behind a proxy that counts calls.
 type world struct {
 	emulator     *azurite.Server
@@ -81,6 +103,7 @@ type world struct {
 	storageCalls calls
 	graphCalls   calls
 	mailCalls    calls
+	order        order // of the calls of storage and of Graph
 }
 
 func newWorld(ctx context.Context) (*world, error) {
@@ -90,7 +113,11 @@ func newWorld(ctx context.Context) (*world, error) {
 	if err != nil {
 		return nil, err
 	}
-	w.tenant, err = graphsim.New(graphsim.Config{KnowsAnyGroup: true})
+	w.tenant, err = graphsim.New(graphsim.Config{KnowsAnyGroup: true, Users: []graphsim.User{
+		{ID: approver, UserType: "Member", UserPrincipalName: "a@fabrikam.example"},
+		{ID: secondApprover, UserType: "Member", UserPrincipalName: "b@fabrikam.example"},
+		{ID: outsider, UserType: "Member", UserPrincipalName: "c@fabrikam.example"},
+	}})
 	if err != nil {
 		return nil, err
 	}
@@ -98,7 +125,10 @@ func newWorld(ctx context.Context) (*world, error) {
 	if err != nil {
 		return nil, err
 	}
-	w.graphURL, err = serveCounted(w.tenant, &w.graphCalls)
+	w.graphURL, err = serveCounted(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		w.order.add(r.Method)
+		w.tenant.ServeHTTP(rw, r)
+	}), &w.graphCalls)
 	if err != nil {
 		return nil, err
 	}
@@ -113,7 +143,9 @@ func newWorld(ctx context.Context) (*world, error) {
 		r.Out.URL.Scheme, r.Out.URL.Host = endpoint.Scheme, endpoint.Host
 	}}
 	counted, err := serve(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		w.storageCalls.add(r.Method + " " + table(r.URL.Path))
+		call := r.Method + " " + table(r.URL.Path)
+		w.storageCalls.add(call)
+		w.order.add(storageCall + call)
 		proxy.ServeHTTP(rw, r)
 	}))
 	if err != nil {
