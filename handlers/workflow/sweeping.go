@@ -166,9 +166,12 @@ func (w *Worker) compareReviews(ctx context.Context, s *request.Sweep, page requ
 		return fmt.Errorf("reading what waits for people: %w", err)
 	}
 	var differ []submission.ID
+	var agree []request.WaitingReview
 	for _, entry := range entries {
 		if stage, waits := stages[entry.ID]; !waits || !stage.Equal(entry.Since) {
 			differ = append(differ, entry.ID)
+		} else {
+			agree = append(agree, entry)
 		}
 		delete(stages, entry.ID)
 	}
@@ -178,6 +181,10 @@ func (w *Worker) compareReviews(ctx context.Context, s *request.Sweep, page requ
 		if err != nil {
 			return err
 		}
+	}
+	err = w.rereadRows(ctx, s, agree)
+	if err != nil {
+		return err
 	}
 	s.Tally.Compared = last
 	return nil

@@ -1,0 +1,146 @@
+package workflow
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"guestlist/handlers/policy"
+	"guestlist/handlers/problem"
+	"guestlist/handlers/request"
+	"guestlist/handlers/submission"
+)
+
+// rereadAtOnce is the most reads of rows, and as many of requests, with which one page of the sweep
+// looks for rows that were edited. What is left has its turn in another round.
+const rereadAtOnce = 200
+
+// rowReader reads the policy rows of requests that wait for people, each partition once.
+type rowReader struct {
+	*Worker
+	rows  map[string]map[string]policy.Row // by partition and name
+	reads int
+}
+
+// rereadRows lets the index of what waits for people follow rows that were edited meanwhile: who
+// decides, and by when. A vote is held to the row as it is, whatever the index says; but those who
+// decide by now have to find the request.
+//
+// The entries agree with their requests. Each round begins with another of them.
+func (w *Worker) rereadRows(ctx context.Context, s *request.Sweep, entries []request.WaitingReview) error {
+	if len(entries) == 0 {
+		return nil
+	}
+	reader := rowReader{Worker: w, rows: map[string]map[string]policy.Row{}}
+	first := int(s.Began.Unix()/int64(time.Hour/time.Second)) * rereadAtOnce % len(entries)
+	loads := 0
+	for i := range entries {
+		if loads == rereadAtOnce || reader.reads == rereadAtOnce {
+			return nil
+		}
+		entry := entries[(first+i)%len(entries)]
+		agrees, err := reader.agrees(ctx, entry)
+		if err != nil {
+			return fmt.Errorf("reading the rows of what waits for people: %w", err)
+		}
+		if agrees {
+			continue
+		}
+		loads++
+		err = w.followRow(ctx, entry.ID)
+		if err != nil {
+			return fmt.Errorf("following the row of request %s: %w", entry.ID, err)
+		}
+	}
+	return nil
+}
+
+// agrees reports whether the entry says what its row says now, as far as the entry tells which row
+// that is, and whether others decide since it has waited for long.
+func (reader *rowReader) agrees(ctx context.Context, entry request.WaitingReview) (bool, error) {
+	switch {
+	case entry.Row.Name == "" && entry.Row.Partition == "":
+		return true, nil // no row has decided
+	case entry.Row.Partition == "":
+		return false, nil // a row for one address, which the entry does not tell
+	}
+	row, found, err := reader.row(ctx, entry.Row)
+	if err != nil || !found || row.Withdrawn(reader.config.Now()) != "" {
+		return err == nil, err
+	}
+	v := request.Reviewing{Since: entry.Since, Rules: row.Rules()}
+	deadline := time.Time{}
+	if days := cmp.Or(v.Rules.DecideWithin, reader.config.DecideWithin); days != 0 {
+		deadline = entry.Since.AddDate(0, 0, days)
+	}
+	deciders := v.Rules.Deciders(entry.Stage, v.Escalates(reader.config.Now()))
+	return slices.Equal(deciders, entry.Deciders) && deadline.Equal(entry.Deadline), nil
+}
+
+// row returns the row of that key as it is now, if there is one.
+func (reader *rowReader) row(ctx context.Context, key policy.RowKey) (row policy.Row, found bool, err error) {
+	named, read := reader.rows[key.Partition]
+	if !read {
+		reader.reads++
+		raws, err := reader.config.Rows.Rows(ctx, []string{key.Partition})
+		if err != nil {
+			return policy.Row{}, false, err
+		}
+		named = map[string]policy.Row{}
+		for _, raw := range raws {
+			named[raw.Name] = reader.config.Parse(raw)
+		}
+		reader.rows[key.Partition] = named
+	}
+	row, found = named[key.Name]
+	return row, found, nil
+}
+
+// followRow takes over into a request in Review who decides by its row, and by when, and lists it anew.
+// One that something is under way for is left to that.
+func (w *Worker) followRow(ctx context.Context, id submission.ID) error {
+	r, err := w.config.Store.Load(ctx, id)
+	switch problem.CodeOf(err) {
+	case "":
+	case problem.NotFound, problem.RecordUnreadable:
+		return nil
+	default:
+		return err
+	}
+	if r.State != request.Review || !r.OnlyLooks() {
+		return nil
+	}
+	j := w.newJob(r)
+	_, err = j.readRow(ctx)
+	if err != nil {
+		return err
+	}
+	v := j.Request.Reviewing
+	if !v.ListAgain && v.Deadline.Equal(r.Reviewing.Deadline) {
+		return nil
+	}
+	v.ListAgain = true
+	j.Record("row-followed", "the policy row was edited: others decide, or by another time")
+	err = j.lookSooner(ctx)
+	if err != nil {
+		return err
+	}
+	err = j.save(ctx)
+	if problem.CodeOf(err) == problem.Conflict {
+		return nil // somebody is at it, and the next round looks again
+	}
+	return err
+}
+
+// lookSooner makes the request due now if it would come back too late for its next look. The worker
+// then plans the look: a due entry for a later time could replace one that somebody has just written.
+func (j *job) lookSooner(ctx context.Context) error {
+	r := &j.Request
+	if next := r.NextLook(); next.IsZero() || !r.Due.IsZero() && !next.Before(r.Due) {
+		return nil
+	}
+	r.Due = j.config.Now()
+	return j.bringBack(ctx, r.ID, 0)
+}
