@@ -214,7 +214,7 @@ func TestProgramUsesEveryKeyAndNoOther(t *testing.T) {
 		}
 	}
 	// The first parts of composed keys. Other tests check the lists of the second parts.
-	composed := []string{"label.", "name.", "hint.", "error.", "happened.", "status.", "now.", "next.", "review.authority.", "review.obstacle.", "review.outcome.", "review.proof.", "review.state."}
+	composed := []string{"label.", "name.", "hint.", "error.", "happened.", "status.", "now.", "next.", "review.authority.", "review.obstacle.", "review.outcome.", "review.policies.is.", "review.explain.verdict.", "review.proof.", "review.state."}
 	for key := range english {
 		about := regexp.MustCompile(`\.(title|text|link|subject|preheader)$`).ReplaceAllString(key, "")
 		direct := strings.Contains(sources.String(), `"`+key+`"`)

@@ -7,7 +7,8 @@
 //	          ShowRequest       breaker  NewBreaker       approve  TermsFor
 //	                            mailbox  NewMailbox
 //
-// Every answer is a value with JSON tags; the command line prints it as JSON or as text.
+// Every answer is a value with JSON tags; the command line prints it as JSON or as text, and the
+// review pages show some.
 // Decisions come from [request.Decider], as for real submissions. A new policy column needs no
 // change here.
 //

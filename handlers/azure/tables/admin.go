@@ -3,6 +3,7 @@ package tables
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -19,16 +20,26 @@ import (
 // AllRows returns every policy row with its ETag, by partition, then by name. It reads the whole
 // table, a call for each thousand rows, and is for admins: a decision needs [Store.Rows] only.
 func (s *Store) AllRows(ctx context.Context) ([]policy.Raw, error) {
-	var rows []policy.Raw
-	err := s.list(ctx, s.policies, "PartitionKey ge ''", nil, func(r row) error {
+	rows, _, err := s.FirstRows(ctx, math.MaxInt)
+	return rows, err
+}
+
+// FirstRows returns at most limit policy rows with their ETags, by partition, then by name, and
+// whether there are more. It costs a call for each thousand rows that it reads, limit and one more.
+func (s *Store) FirstRows(ctx context.Context, limit int) (rows []policy.Raw, more bool, err error) {
+	err = s.list(ctx, s.policies, "PartitionKey ge ''", nil, func(r row) error {
+		if len(rows) >= limit {
+			more = true
+			return errEnough
+		}
 		rows = append(rows, r.raw())
 		return r.whole()
 	})
-	if err != nil {
-		return nil, failure("reading all policy rows", err)
+	if err != nil && err != errEnough {
+		return nil, false, failure("reading all policy rows", err)
 	}
 	slices.SortFunc(rows, func(a, b policy.Raw) int { return a.Key().Compare(b.Key()) })
-	return rows, nil
+	return rows, more, nil
 }
 
 // ChangeRows adds, replaces and removes policy rows of one partition, all or none of them, at

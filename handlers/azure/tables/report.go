@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/data/aztables"
+
+	"guestlist/handlers/request"
 )
 
 // AppReport is what the app reports about itself: its token and its settings can't be seen from
@@ -102,6 +104,12 @@ func (s *Store) Report(ctx context.Context) (AppReport, error) {
 		return AppReport{}, nil
 	}
 	return report, nil
+}
+
+// Pace returns how fast the app says that it sends invitations; false if it has not said so.
+func (s *Store) Pace(ctx context.Context) (pace request.Pace, known bool, err error) {
+	report, err := s.Report(ctx)
+	return request.Pace{Daily: report.Daily, Spacing: report.Spacing}, err == nil && !report.At.IsZero(), err
 }
 
 // TableCheck says whether one table can be read.

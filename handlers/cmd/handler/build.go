@@ -271,7 +271,8 @@ func registerReviews(
 		return err
 	}
 	handler, err := reviews.New(reviews.Config{
-		Service: service, SignIn: people, Requests: store, Waiting: store, Claims: store, Finder: store, Rows: store, Reviewers: s.Reviewers,
+		Service: service, SignIn: people, Requests: store, Waiting: store, Claims: store, Finder: store, Rows: store,
+		Policies: store, Strays: store, State: store, Reviewers: s.Reviewers,
 		Guests: pages.SignIn.Guests,
 	})
 	if err != nil {

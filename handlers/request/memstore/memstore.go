@@ -348,6 +348,20 @@ func (s *Store) Rows(ctx context.Context, partitions []string) ([]policy.Raw, er
 	})
 }
 
+// FirstRows returns at most limit policy rows, by partition, then by name, and whether there are more.
+func (s *Store) FirstRows(ctx context.Context, limit int) (rows []policy.Raw, more bool, err error) {
+	rows, err = get(ctx, s, "FirstRows", func() ([]policy.Raw, error) {
+		var rows []policy.Raw
+		for _, stored := range s.rows {
+			rows = append(rows, copyRow(stored))
+		}
+		return rows, nil
+	})
+	slices.SortFunc(rows, func(a, b policy.Raw) int { return a.Key().Compare(b.Key()) })
+	more = len(rows) > limit
+	return rows[:min(max(limit, 0), len(rows))], more, err
+}
+
 // PutRow writes a policy row in place of any that has its partition and name. row.ETag is ignored.
 func (s *Store) PutRow(ctx context.Context, row policy.Raw) error {
 	return s.do(ctx, "PutRow", func() error {

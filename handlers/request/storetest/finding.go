@@ -103,6 +103,29 @@ var findingTests = map[string]func(*testing.T, Store){
 		}
 	},
 
+	"the first policy rows come by their keys": func(t *testing.T, store Store) {
+		keys := []policy.RowKey{}
+		for _, partition := range []string{"*", "ana@contoso.com", "contoso.com"} {
+			for _, name := range []string{"a", "b"} {
+				row := policy.Raw{Partition: partition, Name: name, Columns: map[string]any{"Action": "review"}}
+				succeed(t, store.PutRow(t.Context(), row))
+				keys = append(keys, row.Key())
+			}
+		}
+		for _, limit := range []int{0, 1, 5, 6, 7} {
+			rows, more, err := store.FirstRows(t.Context(), limit)
+			succeed(t, err)
+			got := []policy.RowKey{}
+			for _, row := range rows {
+				got = append(got, row.Key())
+			}
+			wantSame(t, fmt.Sprintf("the first %d", limit), keys[:min(limit, len(keys))], got)
+			if more != (limit < len(keys)) {
+				t.Errorf("of the first %d, there are more: %t", limit, more)
+			}
+		}
+	},
+
 	"a reference leads to its request": func(t *testing.T, store Store) {
 		var ids []submission.ID
 		for range 5 {

@@ -27,6 +27,9 @@ func (p *pages) signedInAs(x *site.Exchange, who person) account {
 	add(members, signin.Root, x.Say("review.toQueue"))
 	add(seekers, searchPath, x.Say("review.toSearch"))
 	add(seekers, historyPath, x.Say("review.toHistory"))
+	add(readers, policiesPath, x.Say("review.toPolicies"))
+	add(readers, explainPath, x.Say("review.toExplain"))
+	add(operators, operationPath, x.Say("review.toOperation"))
 	if len(a.Pages) == 1 {
 		a.Pages = nil
 	}

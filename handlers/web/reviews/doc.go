@@ -1,11 +1,16 @@
 // Package reviews has the pages on which people decide about requests that wait for them.
 //
-//	GET  /reviews          what waits for the person who is signed in
-//	GET  /reviews/ID       a request, for the people who decide about it, reviewers and auditors
-//	POST /reviews/ID       a vote ──▶ queue of decisions; 303 to the same page
-//	     /reviews/search   requests by an address or a reference, for roles
-//	     /reviews/history  what was decided, the newest first, for roles
-//	     /reviews/sign…    see package signin
+//	GET  /reviews            what waits for the person who is signed in
+//	GET  /reviews/ID         a request, for the people who decide about it, reviewers and auditors
+//	POST /reviews/ID         a vote ──▶ queue of decisions; 303 to the same page
+//	     /reviews/search     requests by an address or a reference
+//	     /reviews/history    what was decided, the newest first
+//	     /reviews/policies   policy rows, with what is wrong with them; and /HASH one row
+//	     /reviews/explain    what would be decided on an address
+//	     /reviews/operation  whether invitations are sent, and what upkeep has counted
+//	     /reviews/sign…      see package signin
+//
+// Those from search to operation are for people with a role.
 //
 // The pages read, and decide nothing: a vote is a message that says who has said what about which
 // request. The worker asks again who the person is and on what terms a guest would be invited, so a
@@ -18,6 +23,6 @@
 // A person's session says what the directory said at sign-in, up to an hour ago. It decides what a
 // page shows, and nothing else.
 //
-// It must not know tables, queues or the directory. It imports only policy, problem, request,
-// submission, web/session, web/signin and web/site of this module.
+// It must not know tables, queues or the directory. It imports only operate, policy,
+// policy/lint, problem, request, submission, web/session, web/signin and web/site of this module.
 package reviews

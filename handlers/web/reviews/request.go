@@ -148,6 +148,7 @@ type requestContent struct {
 	Groups    []string
 	Sponsors  []string
 	Member    bool
+	RowNote   string // what an admin says of the row, such as what its groups are for
 	Votes     []voteContent
 	Kept      string // how many votes wait for the directory
 	KeptWhy   string // in English
@@ -248,6 +249,9 @@ func (p *pages) addReview(x *site.Exchange, c *requestContent, who person, r rev
 	c.Waits, c.Deadline, c.Withdrawn = true, momentOf(v.Deadline), r.row.Withdrawn
 	c.Stage = x.With("review.stageOf", "Stage", strconv.Itoa(v.Stage), "Stages", strconv.Itoa(r.row.Rules.Stages()))
 	c.Groups, c.Sponsors, c.Member = terms.Groups, terms.Sponsors, terms.UserType == "Member"
+	if r.row.Row != nil && !who.Guest {
+		c.RowNote = r.row.Row.Note
+	}
 	c.MayApprove, c.After = r.row.Withdrawn == "", v.Stage < r.row.Rules.Stages()
 	c.Seen, c.StageIs = r.Mark(), v.Stage
 	c.Approve = x.With("review.approve.button", "Name", c.Person)

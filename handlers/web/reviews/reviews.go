@@ -45,6 +45,9 @@ type Config struct {
 	Claims   Claims
 	Finder   request.Finder
 	Rows     request.Rows
+	Policies Policies
+	Strays   Strays
+	State    State
 	// Reviewers is the object id of the group whose members decide any request, in lower case; ""
 	// for none.
 	Reviewers string
@@ -63,13 +66,16 @@ type pages struct {
 type audience int
 
 const (
-	anybody audience = iota // also without a session: signing in and out
-	members                 // who is signed in
-	parties                 // who is signed in, and takes part in the request or sees all
-	seekers                 // reviewers, and the roles Reviewer, Auditor and Operator; no guests
+	anybody   audience = iota // also without a session: signing in and out
+	members                   // who is signed in
+	parties                   // who is signed in, and takes part in the request or sees all
+	seekers                   // reviewers, and the roles Reviewer, Auditor and Operator; no guests
+	readers                   // the roles PolicyReader, Auditor and Operator; no guests
+	operators                 // the roles Operator and Auditor; no guests
 )
 
-// route is a path of the pages. One that ends in "/{id}" stands for each request's page.
+// route is a path of the pages. One that ends in "/{id}" stands for each request's page, and one that
+// ends in "/{row}" for each policy row's.
 type route struct {
 	path    string
 	methods []string
@@ -79,9 +85,13 @@ type route struct {
 
 // The paths of the pages beside the queue.
 const (
-	requestPath = signin.Root + "/{id}"
-	searchPath  = signin.Root + "/search"
-	historyPath = signin.Root + "/history"
+	requestPath   = signin.Root + "/{id}"
+	searchPath    = signin.Root + "/search"
+	historyPath   = signin.Root + "/history"
+	policiesPath  = signin.Root + "/policies"
+	policyPath    = policiesPath + "/{row}"
+	explainPath   = signin.Root + "/explain"
+	operationPath = signin.Root + "/operation"
 )
 
 // New returns the handler of all paths from "/reviews" on.
@@ -99,6 +109,8 @@ func newPages(config Config) (*pages, error) {
 		return nil, errors.New("reviews: the sign-in, the requests, what waits or the policy rows are missing")
 	case config.Claims == nil || config.Finder == nil:
 		return nil, errors.New("reviews: the claims, or what finds requests, is missing")
+	case config.Policies == nil || config.Strays == nil || config.State == nil:
+		return nil, errors.New("reviews: what reads all policy rows, strays or the state of the app is missing")
 	}
 	p := &pages{Config: config}
 	var err error
@@ -118,6 +130,10 @@ func newPages(config Config) (*pages, error) {
 		p.route(requestPath, parties, p.request, sending),
 		p.route(searchPath, seekers, p.search, sending),
 		p.route(historyPath, seekers, p.history, sending),
+		p.route(policiesPath, readers, p.policies, reading),
+		p.route(policyPath, readers, p.policy, reading),
+		p.route(explainPath, readers, p.explain, sending),
+		p.route(operationPath, operators, p.operation, reading),
 	}
 	for path, handler := range config.SignIn.Handlers() {
 		p.routes = append(p.routes, route{path, nil, anybody, handler})
@@ -151,16 +167,17 @@ func (p *pages) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // in any case.
 func (p *pages) routeOf(path string) http.Handler {
 	path = strings.TrimSuffix(path, "/")
-	var ofRequest http.Handler
+	var below http.Handler
 	for _, r := range p.routes {
-		switch r.path {
-		case path:
+		row := strings.HasPrefix(path, policiesPath+"/")
+		switch {
+		case r.path == path:
 			return r.serve
-		case requestPath:
-			ofRequest = r.serve
+		case r.path == policyPath && row, r.path == requestPath && !row:
+			below = r.serve // it answers for what is none, too
 		}
 	}
-	return ofRequest // it answers for what is no request, too
+	return below
 }
 
 // signedIn returns what serves people who are signed in, and sends the others to sign in.
@@ -226,6 +243,10 @@ func (p person) may(who audience) bool {
 		return true
 	case seekers:
 		return !p.Guest && (p.all || p.Has(session.Operator))
+	case readers:
+		return !p.Guest && (p.Has(session.PolicyReader) || p.Has(session.Auditor) || p.Has(session.Operator))
+	case operators:
+		return !p.Guest && (p.Has(session.Operator) || p.Has(session.Auditor))
 	}
 	return false
 }

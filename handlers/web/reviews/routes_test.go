@@ -21,12 +21,13 @@ func TestEveryRouteIsOnlyForItsAudience(t *testing.T) {
 	r := w.waiting()
 	mayCall := map[audience][]string{
 		parties: {"reviewer", "approver", "by group", "second", "role Reviewer", "Auditor"},
-		seekers: {"reviewer", "role Reviewer", "Auditor", "Operator"},
+		seekers: {"reviewer", "role Reviewer", "Auditor", "Operator"}, readers: {"PolicyReader", "Auditor", "Operator"},
+		operators: {"Auditor", "Operator"},
 	}
 	paths := map[audience]int{}
 	for _, route := range w.routes {
 		paths[route.who]++
-		path := strings.Replace(route.path, "{id}", string(r.ID), 1)
+		path := strings.NewReplacer("{id}", string(r.ID), "{row}", hashOf(rowKey)).Replace(route.path)
 		for _, method := range route.methods {
 			target := path
 			form := ballotForm(r, approve)
@@ -74,7 +75,7 @@ func TestEveryRouteIsOnlyForItsAudience(t *testing.T) {
 			}
 		}
 	}
-	want := map[audience]int{anybody: 4, members: 1, parties: 1, seekers: 2}
+	want := map[audience]int{anybody: 4, members: 1, parties: 1, seekers: 2, readers: 3, operators: 1}
 	if !maps.Equal(paths, want) {
 		t.Errorf("routes by audience: %v, want %v", paths, want)
 	}

@@ -93,7 +93,8 @@ func newWorld(t *testing.T, changes ...func(*Config)) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	config := Config{Service: service, SignIn: people, Requests: w.store, Waiting: w.store, Claims: w.store, Finder: w.store, Rows: w.store, Reviewers: reviewersGroup}
+	config := Config{Service: service, SignIn: people, Requests: w.store, Waiting: w.store, Claims: w.store, Finder: w.store, Rows: w.store,
+		Policies: w.store, Strays: w.store, State: state{w.store, request.Pace{Daily: 100}, true}, Reviewers: reviewersGroup}
 	for _, change := range changes {
 		change(&config)
 	}
