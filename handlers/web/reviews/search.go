@@ -3,6 +3,7 @@ package reviews
 import (
 	"context"
 	"net/http"
+	"slices"
 	"strings"
 
 	"guestlist/handlers/problem"
@@ -11,10 +12,13 @@ import (
 	"guestlist/handlers/web/site"
 )
 
-// What a search costs at most, beside the session: a search by reference reads the requests of one
-// second, and one by address a claim; then mostOfReference requests are read. Looking through older
-// requests costs what [request.Finder] says.
-const mostOfReference = 5
+// How many requests a search reads at most, beside the session. One by reference looks for them among
+// those of one second, and one by address asks who owns it and what waits for people of its domain.
+// Looking through older requests costs what [request.Finder] says.
+const (
+	mostOfReference = 5
+	mostOfDomain    = 20
+)
 
 // anew in the field "until" looks through the requests from now on.
 const anew = "now"
@@ -88,16 +92,32 @@ func (p *pages) byReference(x *site.Exchange, who person, content *searchContent
 	return nil
 }
 
-// byAddress adds the request that owns the address, or did last.
+// byAddress adds the request that owns the address, or did last, and those of the address that wait
+// for people, which own nothing yet.
 func (p *pages) byAddress(x *site.Exchange, who person, content *searchContent, address submission.Address) error {
+	ctx := x.Request.Context()
 	content.Further, content.Until = true, anew
-	claim, err := p.Claims.ClaimOf(x.Request.Context(), address)
-	switch problem.CodeOf(err) {
-	case "":
-	case problem.RecordUnreadable:
-		return nil // the requests can be looked through
-	default:
+	claim, err := p.Claims.ClaimOf(ctx, address)
+	if err != nil && problem.CodeOf(err) != problem.RecordUnreadable { // else the requests can be looked through
 		return err
+	}
+	waiting, err := p.Waiting.WaitingReviews(ctx, "", "", perLook)
+	if err != nil {
+		return err
+	}
+	looked := 0
+	for _, entry := range slices.Backward(waiting) { // the newest first
+		if entry.Domain != address.Domain() || entry.ID == claim.Owner || looked == mostOfDomain {
+			continue
+		}
+		looked++
+		r, err := p.Requests.Load(ctx, entry.ID)
+		if problem.CodeOf(err) == problem.StorageUnavailable {
+			return err
+		}
+		if err == nil && r.Submission.Email == address {
+			content.Entries = append(content.Entries, p.found(x, who, r))
+		}
 	}
 	if claim.Owner == "" {
 		return nil

@@ -100,9 +100,38 @@ func TestSearchFindsRequest(t *testing.T) {
 	}
 }
 
+// TestSearchFindsWhatWaits: what waits for people owns no address yet.
+func TestSearchFindsWhatWaits(t *testing.T) {
+	w := newWorld(t)
+	first := w.waiting()
+	for range mostOfDomain - 1 {
+		w.waiting(func(r *request.Request) { r.Submission.Email, _ = submission.ParseAddress("bo@partner.example.com") })
+	}
+	w.waiting(func(r *request.Request) { r.Submission.Email, _ = submission.ParseAddress("ana@contoso.com") })
+	_, page := w.send(searchPath, "Auditor", url.Values{"wanted": {"ana@partner.example.com"}})
+	if found := listed(page); len(found) != 1 || found[string(first.ID.Reference())] != pathOf(first.ID) {
+		t.Errorf("found %v", found)
+	}
+	// Among many of its domain, a search does not look at them all.
+	for range 3 * mostOfDomain {
+		w.waiting(func(r *request.Request) { r.Submission.Email, _ = submission.ParseAddress("bo@partner.example.com") })
+	}
+	loads := 0
+	w.store.FailBefore = func(op string) error {
+		if op == "Load" {
+			loads++
+		}
+		return nil
+	}
+	_, page = w.send(searchPath, "Auditor", url.Values{"wanted": {"ana@partner.example.com"}})
+	if loads != mostOfDomain || page.Hidden["until"] != anew {
+		t.Errorf("%d requests are read, and older ones can be looked for from %q", loads, page.Hidden["until"])
+	}
+}
+
 func TestSearchFindsNothing(t *testing.T) {
 	w := newWorld(t)
-	r := w.waiting() // nobody owns its address
+	r := w.decided(3*time.Hour, nil) // nobody owns its address
 	other := w.decided(2*time.Hour, func(r *request.Request) { r.ID, _ = submission.NewID(w.now.Add(-40*time.Hour), rand.Reader) })
 	w.claim(other)
 	w.store.Spoil(unreadable(other.ID))
@@ -380,7 +409,7 @@ func TestGuestsFindNothing(t *testing.T) {
 }
 
 func TestListsSayWhenTheyCannotBeRead(t *testing.T) {
-	for op, path := range map[string]string{"ClaimOf": searchPath, "Load": searchPath, "FindBefore": historyPath, "Referred": searchPath} {
+	for op, path := range map[string]string{"ClaimOf": searchPath, "WaitingReviews": searchPath, "Load": searchPath, "FindBefore": historyPath, "Referred": searchPath} {
 		w := newWorld(t)
 		r := w.waiting()
 		w.claim(r)
@@ -430,7 +459,7 @@ func TestPagesOfFindingCostTheSameHoweverManyRequests(t *testing.T) {
 		want string
 	}{
 		"the form to search":    {searchPath, nil, ""},
-		"an address":            {searchPath, address, "ClaimOf Load"},
+		"an address":            {searchPath, address, "ClaimOf WaitingReviews Load"},
 		"a reference":           {searchPath, reference, "Referred Load"},
 		"older requests":        {searchPath, older, "FindBefore"},
 		"the history":           {historyPath, nil, "FindBefore"},

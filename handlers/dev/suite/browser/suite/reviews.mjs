@@ -151,7 +151,7 @@ test("a request is found by its address and its reference", async () => {
 		await page.getByRole("button", { name: "Find" }).click();
 		await page.locator("#results").waitFor();
 		assert.match(await page.locator("tbody").innerText(), new RegExp(reference));
-		assert.equal(await page.locator("tbody a").count(), 0, "an operator sees no request");
+		assert.equal(await page.locator("tbody a").count(), 0, "an operator opens no request");
 		await accessible(page, "what an operator finds");
 	}, { script: true });
 });
@@ -195,6 +195,64 @@ test("who takes no part sees nothing, and guests are not let in", async () => {
 	await as("Gus Guest", async (page) => {
 		assert.equal(await page.locator("h1").innerText(), "Guests can’t sign in here");
 	}, { statuses: [403] });
+});
+
+test("policy rows are read and tried, and change nothing", async () => {
+	await as("Pia Policies", async (page) => {
+		await page.getByRole("link", { name: "Policy rows" }).click();
+		assert.match(await page.locator("tbody").innerText(), /left[^]*m\*\*\*@contoso\.com[^]*deny[^]*two people[^]*northwind\.com/);
+		await accessible(page, "the policy rows");
+		await picture(page, "reviews-policies");
+		await page.getByRole("link", { name: "two people" }).press("Enter");
+		await page.locator("#row").waitFor();
+		assert.match(await page.locator("main").innerText(), new RegExp(`northwind\\.com[^]*${projectGroup}[^]*The sponsor decides`));
+		await accessible(page, "a policy row");
+		await picture(page, "reviews-policy");
+		await page.getByRole("link", { name: "Try an address" }).click();
+		await page.getByRole("button", { name: "Explain" }).click();
+		await page.locator("[role=alert] a").press("Enter");
+		assert.equal(await page.evaluate(() => document.activeElement.id), "email");
+		await page.keyboard.type("contoso.com");
+		await page.keyboard.press("Enter");
+		await page.locator("#verdict").waitFor();
+		assert.equal(await page.locator("#verdict").innerText(), "The partner would be invited");
+		assert.equal(page.url(), `${reviews}/explain`, "what is typed stands in no address of a page");
+		await accessible(page, "an explanation");
+		await picture(page, "reviews-explain");
+		await page.goto(`${reviews}/operation`);
+		assert.equal(await page.locator("h1").innerText(), "This page is not for you");
+		await accessible(page, "a page for another role");
+	}, { statuses: [403, 422] });
+	await as("Otto Operator", async (page) => {
+		await page.getByRole("link", { name: "Operation" }).click();
+		assert.match(await page.locator("main").innerText(), /Invitations are sent/);
+		await accessible(page, "the operation");
+		await picture(page, "reviews-operation");
+	}, { script: true });
+});
+
+test("the pages of roles fit, in every language", async () => {
+	for (const [name, size] of [["desktop", desktop], ["phone", phone]]) {
+		await as("Aude Auditor", async (page) => {
+			await page.goto(`${reviews}/policies`);
+			const row = await page.getByRole("link", { name: "two people" }).getAttribute("href");
+			for (const tag of tags) {
+				for (const [what, address] of [["policies", "/reviews/policies"], ["policy", row], ["operation", "/reviews/operation"], ["explain", "/reviews/explain"]]) {
+					await page.goto(new URL(`${address}?lang=${tag}`, reviews).href);
+					if (what === "explain") {
+						await page.locator("#email").fill("shop.fabrikam.com");
+						await page.locator("form.card button").click();
+						await page.locator("#verdict").waitFor();
+					}
+					await fits(page, `${what} in ${tag}`);
+					if (tag === "ar" || tag === "de") {
+						await accessible(page, `${what} in ${tag}`);
+						await picture(page, `reviews-${what}-${name}-${tag}`);
+					}
+				}
+			}
+		}, { size, dark: name === "phone" });
+	}
 });
 
 for (const [name, size] of [["desktop", desktop], ["phone", phone]]) {
