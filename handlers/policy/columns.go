@@ -222,7 +222,7 @@ var columns = []column{
 	}, wordReader(func(r *Row) *string { return &r.Terms.UserType }, "Guest", "Member")},
 	{Column{Name: NoteColumn, Example: "Agreed with purchasing in April",
 		Takes:   "anything",
-		Meaning: "free text for admins; it has no effect",
+		Meaning: "free text for admins, and for those who decide on the review pages; it has no effect",
 	}, readNote},
 }
 

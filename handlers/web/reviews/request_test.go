@@ -87,6 +87,23 @@ func TestRequestPageShowsRowAsItIsNow(t *testing.T) {
 	_, page := w.page(pathOf(r.ID), "approver")
 	wantText(t, page, other, "-"+grantedID, "A member of the tenant", "1 of 1", "Yours is the last vote that is needed")
 
+	// A row can say what its groups are for.
+	changed["Note"] = "The portal of <b>spring</b>"
+	w.putRow(changed)
+	_, page = w.page(pathOf(r.ID), "approver")
+	wantText(t, page, "The portal of <b>spring</b>")
+	guests := newWorld(t, func(c *Config) { c.Guests = true })
+	r2 := guests.waiting()
+	changed["Approvers"] = people["guest reviewer"].Person
+	guests.putRow(changed)
+	guest := people["guest reviewer"]
+	guest.Roles, guest.Groups = nil, nil
+	response := guests.do(http.MethodGet, pathOf(r2.ID), guests.signIn(guest), nil)
+	if text := pagetest.Body(t, response); response.StatusCode != http.StatusOK || strings.Contains(text, "The portal of") {
+		t.Errorf("a guest who approves: status %d, or the note of the row is shown", response.StatusCode)
+	}
+	changed["Approvers"] = approverID + ", " + approversGroup
+
 	// Who is no approver any more does not see it, and neither does the second approver.
 	changed["Approvers"] = approversGroup
 	w.putRow(changed)
@@ -103,7 +120,7 @@ func TestRequestPageShowsRowAsItIsNow(t *testing.T) {
 	if got := buttons(page); len(got) != 1 || got[0] != "Deny Ana Silva" {
 		t.Errorf("the buttons are %q", got)
 	}
-	response := w.do(http.MethodPost, pathOf(r.ID), w.signIn(people["by group"]), ballotForm(r, approve))
+	response = w.do(http.MethodPost, pathOf(r.ID), w.signIn(people["by group"]), ballotForm(r, approve))
 	if response.StatusCode != http.StatusForbidden || len(w.queue.Messages) != 0 {
 		t.Errorf("an approval is answered with %d", response.StatusCode)
 	}
