@@ -553,3 +553,23 @@ func TestInit(t *testing.T) {
 		t.Errorf("%d rows were written, want the one that was missing; the table has %v", len(written), contents(t, table))
 	}
 }
+
+// TestShowReadsEveryColumn writes the example of each column into a row of its own. What is understood
+// must not look as if it were read as nothing.
+func TestShowReadsEveryColumn(t *testing.T) {
+	for _, column := range policy.Columns() {
+		cells := []any{"Action", "review", column.Name, column.Example}
+		if column.Name == policy.ActionColumn {
+			cells = cells[2:]
+		}
+		detail, found := operate.Show([]policy.Raw{row("contoso.com", "partners", cells...)}, "contoso.com", "partners")
+		if !found {
+			t.Fatal("the row is not found")
+		}
+		for _, shown := range detail.Columns {
+			if shown.Column == column.Name && (!shown.Set || shown.Faulty || shown.Reading == "") {
+				t.Errorf("%s: set %t, faulty %t, read as %q", column.Name, shown.Set, shown.Faulty, shown.Reading)
+			}
+		}
+	}
+}

@@ -108,17 +108,20 @@ func Show(rows []policy.Raw, partition, name string) (detail RowDetail, found bo
 	return detail, true
 }
 
-// reading returns what policy has read from a column: its field in the row or its terms.
+// reading returns what policy has read from a column: its field in the row, its rules of a review or its
+// terms.
 func reading(row policy.Row, column string) string {
 	if column == policy.SendInvitationColumn {
 		column = policy.InvitationMailColumn
 	}
-	for _, part := range []reflect.Value{reflect.ValueOf(row), reflect.ValueOf(row.Terms)} {
+	for _, part := range []reflect.Value{reflect.ValueOf(row), reflect.ValueOf(row.Terms), reflect.ValueOf(row.ReviewRules)} {
 		field := part.FieldByNameFunc(func(name string) bool { return strings.EqualFold(name, column) })
 		if !field.IsValid() || !field.CanInterface() {
 			continue
 		}
 		switch value := field.Interface().(type) {
+		case policy.Condition:
+			return value.String()
 		case []string:
 			return strings.Join(value, ", ")
 		case time.Time:

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"guestlist/handlers/operate"
 	"guestlist/handlers/policy"
@@ -178,6 +179,7 @@ type policyContent struct {
 	account
 	operate.RowDetail
 	Back     string
+	Changed  moment
 	Cut      bool // the row is not checked
 	Findings []lint.Finding
 	History  string // where the requests are that rows of the name decided, "" for nowhere
@@ -205,6 +207,10 @@ func (p *pages) policy(x *site.Exchange, who person) {
 	}
 	content := &policyContent{account: p.signedInAs(x, who), Back: policiesPath, Cut: cut}
 	content.RowDetail, _ = operate.Show(rows, key.Partition, key.Name)
+	changed, err := time.Parse(time.RFC3339Nano, content.Version)
+	if err == nil { // the version of a table; others say no time
+		content.Changed = momentOf(changed)
+	}
 	for _, f := range findings {
 		if f.Partition == key.Partition && (f.Row == key.Name || f.Row == "") {
 			content.Findings = append(content.Findings, f)
