@@ -36,6 +36,11 @@ var parts = [
     visualization: 'table'
   }
   {
+    title: 'Forms that were not taken, by day'
+    query: loadTextContent('../queries/workbook/form.kql')
+    visualization: 'table'
+  }
+  {
     title: 'Unexpected answers of Microsoft Graph'
     query: loadTextContent('../queries/workbook/graph.kql')
     visualization: 'table'

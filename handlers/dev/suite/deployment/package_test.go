@@ -99,6 +99,12 @@ var tokenField = regexp.MustCompile(`name="token" value="([^"]+)"`)
 // signUp fetches the form, sends it and returns the address of the status page.
 func signUp(t *testing.T, form, email string) *url.URL {
 	t.Helper()
+	return fillIn(t, form, email, "")
+}
+
+// fillIn is signUp with a text in the field that people can't see.
+func fillIn(t *testing.T, form, email, honeypot string) *url.URL {
+	t.Helper()
 	page, err := browser.Get(form)
 	if err != nil {
 		t.Fatal(err)
@@ -115,7 +121,7 @@ func signUp(t *testing.T, form, email string) *url.URL {
 	r, err := browser.PostForm(form, url.Values{
 		"token": {string(token[1])},
 		"email": {email}, "givenName": {"Ana"}, "familyName": {"Silva"}, "company": {"Contoso Ltd"}, "country": {"PT"},
-		"reason": {"We build the portal together."},
+		"reason": {"We build the portal together."}, "website": {honeypot},
 	})
 	if err != nil {
 		t.Fatal(err)

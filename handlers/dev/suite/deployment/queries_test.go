@@ -162,6 +162,11 @@ func eventfulDay(t *testing.T) *handlerLines {
 	signUp(t, form, "a@fabrikam.com")
 	signUp(t, form, "a@northwind.com")
 	signUp(t, form, "a@wingtiptoys.com")
+	// A program fills in every field, and a gateway loses a form.
+	fillIn(t, form, "program@contoso.com", "https://spam.example")
+	lost, err := browser.Post(form, "application/x-www-form-urlencoded", nil)
+	try(err)
+	try(lost.Body.Close())
 	eventually(t, "the first guest is there", func() bool { return len(tenant.Invitations()) == 1 })
 	eventually(t, "the first request is done", func() bool {
 		return slices.ContainsFunc(lines.with("request "), func(line map[string]any) bool { return line["state"] == "done" })
