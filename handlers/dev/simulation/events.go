@@ -58,7 +58,7 @@ var surroundings = []event{
 
 // allEvents returns all unkind events.
 func allEvents() []event {
-	return slices.Concat(slices.Concat(events...), outageEvents, storedEvents, recordEvents, mailEvents, voteEvents)
+	return slices.Concat(slices.Concat(events...), outageEvents, storedEvents, recordEvents, mailEvents, voteEvents, noticeEvents)
 }
 
 // Events returns the names of all unkind events.

@@ -60,6 +60,13 @@ const (
 	lawListed Law = "listed"
 )
 
+// The laws about notices to those who decide.
+const (
+	lawNoticeOnce Law = "notice-once"
+	lawNoticeTrue Law = "notice-true"
+	lawNoticeTold Law = "notice-told"
+)
+
 // The laws about strangers.
 const (
 	lawVoid Law = "void"
@@ -202,7 +209,11 @@ var laws = map[Law]string{
 		"applied, once for each person. One that can't be applied yet is applied in the end.",
 	lawStages: "Nobody is invited by votes without the yes of as many different people as there are stages. A " +
 		"no is final, and nothing expires before its time.",
-	lawListed: "Every request that waits for a person is in the index of what waits, as it is recorded.",
+	lawListed:     "Every request that waits for a person is in the index of what waits, as it is recorded.",
+	lawNoticeOnce: "Nobody is told twice of one notice: no person by two mails, and no channel that would not recognize it.",
+	lawNoticeTrue: "A notice says what is so, or was two minutes before, and goes to people who decide about that.",
+	lawNoticeTold: "What a request gives occasion for is in the outbox when the request is stored, and leaves it " +
+		"once all who decide and every channel were told, unless it holds no more, an answer was lost, or three days are over.",
 	lawStopped: "While an admin's stop stands, no invitation gets a turn, and none is sent or mailed for " +
 		"longer than one that had its turn can take. Only a person ends the stop.",
 }

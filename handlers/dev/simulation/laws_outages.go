@@ -101,7 +101,7 @@ type upkeepRun struct {
 	at     time.Time
 	due    int            // how many requests that were
 	failed map[string]int // operations on storage, by their names
-	before int            // how many of all had failed when it had listed what is due
+	before int            // how many of all had failed when the sweep began
 	// sweptFrom is since when the round has looked at requests that it goes on with.
 	sweptFrom int
 }
@@ -119,6 +119,8 @@ func (u *upkeepRun) operated(op string, err error) {
 		u.failed[op]++
 	case op == "Gate":
 		u.gate = true
+	case op == "Sweep":
+		u.before = u.failures() // what failed before is about others
 	}
 }
 

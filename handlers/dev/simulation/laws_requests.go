@@ -54,6 +54,7 @@ func (r *run) saved(
 	r.savedErasure(before, after)
 	r.savedTrouble(by, before, after, events)
 	r.savedVotes(by, before, after)
+	r.savedNotices(by, before, after)
 	r.savedDecision(by, before, existed, after)
 	if r.mails != nil {
 		r.savedProof(by, before, after)
@@ -412,6 +413,7 @@ func (r *run) judge() {
 	r.judgeSeats()
 	r.judgeMails()
 	r.judgeReviews()
+	r.judgeNotices()
 	r.judgeMarks()
 	r.judgeGuests()
 	if r.alerts > r.counts.Openings ||

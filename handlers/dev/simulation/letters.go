@@ -65,6 +65,7 @@ func (letters) Denial(to mail.Recipient, _ mail.Denial) (request.Mail, error) {
 
 // Notice implements [workflow.Letters].
 func (letters) Notice(to mail.Recipient, notice mail.Notice) (request.Mail, error) {
+	to.Request = submission.ID(notice.Link[strings.LastIndexByte(notice.Link, '/')+1:])
 	return letter{kind: notice.Kind.Mail()}.write(to)
 }
 

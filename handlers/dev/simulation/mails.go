@@ -180,10 +180,17 @@ func (m mailer) do(op string, effect func() error) error {
 
 func (m mailer) SendMail(_ context.Context, id request.MailID, mail request.Mail) error {
 	by := m.current
-	m.beginMail(by, id, mail)
+	notice := read(mail).kind.IsNotice()
+	if notice {
+		m.beginNotice(id, mail)
+	} else {
+		m.beginMail(by, id, mail)
+	}
 	err := m.do("SendMail", func() error {
 		err := m.service.SendMail(m.context, id, mail)
-		if err == nil {
+		if err == nil && notice {
+			m.noticeTaken(id, mail)
+		} else if err == nil {
 			m.mailTaken(by, id, mail)
 		}
 		return err

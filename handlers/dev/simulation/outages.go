@@ -21,19 +21,20 @@ const (
 	seatsTable
 	poisonTable
 	reviewsTable
+	noticesTable
 	queuePuts
 	queueService // receiving, deleting and what the host puts on the queues
 
 	allTables = requestsTable | guestsTable | waitingTable | policiesTable | tenantTable |
-		seatsTable | poisonTable | reviewsTable
+		seatsTable | poisonTable | reviewsTable | noticesTable
 	allQueues = queuePuts | queueService
 )
 
 var partNames = map[part]string{
 	requestsTable: "Requests", guestsTable: "Guests", waitingTable: "Waiting",
 	policiesTable: "Policies", tenantTable: "Tenant", seatsTable: "Seats", poisonTable: "Poison",
-	reviewsTable: "Reviews",
-	allTables:    "all tables", queueService: "the queue service", allQueues: "both queues",
+	reviewsTable: "Reviews", noticesTable: "Notices",
+	allTables: "all tables", queueService: "the queue service", allQueues: "both queues",
 	allTables | allQueues: "all storage", allTables | queuePuts: "all tables, and puts",
 }
 
@@ -56,7 +57,9 @@ var partOf = map[string]part{
 	"KeepDeadLetter": poisonTable, "AllDeadLetters": poisonTable, "DropDeadLetter": poisonTable,
 	"ForgetDeadLetters": poisonTable,
 	"ListReview":        reviewsTable, "UnlistReview": reviewsTable, "WaitingReviews": reviewsTable,
-	"Put": queuePuts,
+	"PutNotices": noticesTable, "Notice": noticesTable, "DueNotices": noticesTable, "SaveNotice": noticesTable,
+	"RemoveNotice": noticesTable,
+	"Put":          queuePuts,
 }
 
 // An outage is a time in which parts of storage are gone. The zero outage is over.
@@ -75,7 +78,7 @@ type outage struct {
 var outageEvents = []event{
 	{name: "table gone", plan: func(r *run) {
 		r.planOutage(pick(r.random, requestsTable, requestsTable, guestsTable, waitingTable,
-			waitingTable, policiesTable, tenantTable, seatsTable, poisonTable, reviewsTable))
+			waitingTable, policiesTable, tenantTable, seatsTable, poisonTable, reviewsTable, noticesTable))
 	}},
 	{name: "tables gone", plan: func(r *run) { r.planOutage(allTables) }},
 	{name: "queues gone", plan: func(r *run) {

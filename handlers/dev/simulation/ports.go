@@ -239,7 +239,6 @@ func (s store) Due(ctx context.Context, now time.Time, limit int) ([]submission.
 	ids, err := get(s, "Due", func() ([]submission.ID, error) { return s.memory.Due(ctx, now, limit) })
 	if err == nil && by.upkeep != nil {
 		by.upkeep.listed, by.upkeep.at, by.upkeep.due = true, begun, len(ids)
-		by.upkeep.before = by.upkeep.failures()
 	}
 	return ids, err
 }

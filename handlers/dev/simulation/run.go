@@ -40,6 +40,8 @@ type Counts struct {
 	// Redeems are invitations that only asked for a redeem URL.
 	OwnMails, MailFailures, Redeems int
 	CodesTyped, Proofs              int
+	// Notices are those that people and channels got, and ChannelFailures the failed calls of channels.
+	Notices, ChannelFailures int
 }
 
 // Add adds other to c. Every field is an int.
@@ -153,6 +155,7 @@ type run struct {
 
 	mailBook
 	voteBook
+	noticeBook
 
 	// guests are those whom rows with limits brought in, by the request.
 	guests map[policy.RowKey]map[submission.ID]*tenantUser
@@ -269,7 +272,7 @@ func (s *Simulator) start(seed uint64, tracing bool) Outcome {
 	p.events = append(p.events, chooseOutages(seed, s.Only)...)
 	p.events = append(p.events, chooseApart(storedEvents, seed, 0x73746f726564, 5, s.Only)...)
 	p.events = append(p.events, chooseApart(recordEvents, seed, 0x7265636f726473, 12, s.Only)...)
-	for _, e := range chooseApart(voteEvents, seed, 0x766f746573, 6, s.Only) {
+	for _, e := range append(chooseApart(voteEvents, seed, 0x766f746573, 6, s.Only), chooseNotices(seed, s.Only)...) {
 		p.events = append(p.events, e)
 		e.shape(rand.New(rand.NewPCG(seed, 0x7368617065)), p)
 	}
@@ -334,6 +337,10 @@ func (s *Simulator) newRun(random *rand.Rand, p *profile) *run {
 		unheard:     map[submission.ID]bool{}, over: map[submission.ID]bool{},
 		unknowable: map[submission.ID]bool{},
 		mailBook:   newMailBook(),
+		noticeBook: noticeBook{
+			outbox: map[noticeKey]request.NoticeEntry{}, told: map[noticeReader][]request.MailID{},
+			tellingTo: map[noticeReader]bool{}, stageEnded: map[stageKey]time.Time{},
+		},
 	}
 	r.tenant = NewTenant(r.clock)
 	return r
@@ -446,7 +453,7 @@ func (r *run) begin() bool {
 			})
 		}
 	}
-	if !r.upkeep && !r.upkeepAt.After(r.now) && (r.someDue() || r.looksForParked() || r.looksForStrays()) {
+	if !r.upkeep && !r.upkeepAt.After(r.now) && (r.someDue() || r.looksForParked() || r.looksForStrays() || r.tellsNow()) {
 		add(r.startUpkeep)
 	}
 	if n == 0 {
@@ -613,6 +620,9 @@ func (r *run) pass() bool {
 	}
 	if r.looksForStrays() {
 		atUpkeep(r.strayAt)
+	}
+	if due := r.noticesDue(); !due.IsZero() {
+		atUpkeep(due)
 	}
 	if next.After(r.now) {
 		r.now = next

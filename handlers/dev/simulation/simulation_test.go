@@ -145,7 +145,7 @@ func wantEverything(t *testing.T, counts simulation.Counts) {
 		"failed": counts.Failed, "cancelled": counts.Cancelled, "unreadable records": counts.Unreadable,
 		"mails of the app's own": counts.OwnMails, "failures of the mail service": counts.MailFailures,
 		"redeem URLs that were asked for": counts.Redeems, "typed codes": counts.CodesTyped,
-		"proofs": counts.Proofs, "unproved": counts.Unproved,
+		"proofs": counts.Proofs, "unproved": counts.Unproved, "notices": counts.Notices, "failures of channels": counts.ChannelFailures,
 	} {
 		if n == 0 {
 			t.Errorf("no %[2]s in %[1]d schedules", counts.Schedules, what)

@@ -68,7 +68,7 @@ func shapeVotes(random *rand.Rand, p *profile) {
 func (r *run) prepareStaff() {
 	r.office, r.cast = &mempeople.People{}, map[submission.ID][]castBallot{}
 	for i, id := range staff {
-		r.office.SetUser(mempeople.User{ID: id, Name: fmt.Sprint("p", i), Mail: fmt.Sprintf("p%d@wingtip.example", i)})
+		r.office.SetUser(mempeople.User{ID: id, Name: fmt.Sprint("p", i), Mail: fmt.Sprintf("p%d@wingtip.com", i)})
 	}
 	r.office.SetGroup(mempeople.Group{ID: reviewers, Members: staff[:1]})
 	r.office.SetGroup(mempeople.Group{ID: approvers, Members: staff[2:3]})
@@ -154,11 +154,11 @@ func (r *run) planLeaving() {
 
 func (r *run) hire() {
 	for i, id := range staff {
-		r.office.SetUser(mempeople.User{ID: id, Name: fmt.Sprint("p", i), Mail: fmt.Sprintf("p%d@wingtip.example", i)})
+		r.office.SetUser(mempeople.User{ID: id, Name: fmt.Sprint("p", i), Mail: fmt.Sprintf("p%d@wingtip.com", i)})
 	}
 	r.office.SetGroup(mempeople.Group{ID: reviewers, Members: staff[:1]})
 	r.office.SetGroup(mempeople.Group{ID: approvers, Members: staff[2:3]})
-	r.staffAt = r.happenings
+	r.staffAt, r.staffAtTime = r.happenings, r.now
 }
 
 func (r *run) staffChanges() {
@@ -177,7 +177,7 @@ func (r *run) staffChanges() {
 		r.happened("the approvers are others")
 		r.office.SetGroup(mempeople.Group{ID: approvers, Members: []string{pick(r.random, staff...)}})
 	}
-	r.staffAt = r.happenings
+	r.staffAt, r.staffAtTime = r.happenings, r.now
 }
 
 // planSilentStaff lets the directory say nothing about people for hours.

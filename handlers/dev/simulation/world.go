@@ -109,6 +109,7 @@ func (r *run) boot(on *instance) {
 		Log: slog.New(alertCounter{r}),
 	}
 	r.connectMails(on, &config)
+	r.connectNotices(&config)
 	if r.bend != nil {
 		r.bend(r, &config)
 	}
