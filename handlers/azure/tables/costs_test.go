@@ -97,6 +97,9 @@ func (l *callLog) behind(service http.Handler) http.Handler {
 // noQueues are the queues of a worker that needs none.
 type noQueues struct{ request.Queues }
 
+// quiet is a channel that is never told, since no upkeep runs.
+type quiet struct{ request.Channel }
+
 // costs is a worker whose calls are kept.
 type costs struct {
 	*callLog
@@ -139,6 +142,8 @@ func newCosts(t *testing.T, mails bool) *costs {
 		},
 		Jitter: func(d time.Duration) time.Duration { return d },
 	}
+	config.Notices = &workflow.Notices{Outbox: c.counted, Origin: "https://reviews.fabrikam.example", Random: rand.Reader}
+	config.Channels = []request.Channel{quiet{}}
 	if mails {
 		config.Mails, config.ProofByDefault, config.ProofLasts = c.mails(), true, time.Hour
 	}
