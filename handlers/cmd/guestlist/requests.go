@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -84,7 +83,7 @@ func (r *requestID) find(s *session, d *deployment) error {
 	if r.reference == "" {
 		return nil
 	}
-	ids, err := referred(s, d, r.reference)
+	ids, err := d.Referred(s.ctx, r.reference)
 	switch {
 	case err != nil:
 		return err
@@ -96,19 +95,6 @@ func (r *requestID) find(s *session, d *deployment) error {
 	}
 	r.ID, r.reference = ids[0], ""
 	return nil
-}
-
-// referred returns the ids of the requests with the reference. It reads those of one second.
-func referred(s *session, d *deployment, reference submission.Reference) ([]submission.ID, error) {
-	found, err := d.FindRequests(s.ctx, s.now(), referenceFilter(reference))
-	if err != nil {
-		return nil, err
-	}
-	all := slices.Concat(found.Theirs, found.Unreadable)
-	for _, record := range found.Requests {
-		all = append(all, record.ID)
-	}
-	return slices.DeleteFunc(all, func(id submission.ID) bool { return id.Reference() != reference }), nil
 }
 
 // referenceFilter finds the requests of the second in which the request of the reference was issued.
