@@ -242,6 +242,7 @@ func (j *job) readRow(ctx context.Context) (request.ReviewRow, error) {
 	v.Rules = row.Rules
 	r.Reviewing = &v
 	j.SetDeadline(j.config.DecideWithin)
+	j.PlanNotices(j.noticeKinds())
 	if !slices.Equal(before, r.Deciders()) {
 		r.Reviewing.ListAgain = true
 	}

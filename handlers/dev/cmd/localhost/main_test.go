@@ -24,6 +24,7 @@ import (
 	"guestlist/handlers/policy"
 	"guestlist/handlers/request/mailertest"
 	"guestlist/handlers/settings"
+	"guestlist/handlers/submission"
 	"guestlist/handlers/web"
 	"guestlist/handlers/web/guard"
 )
@@ -498,6 +499,15 @@ func TestSampleRowsAreValid(t *testing.T) {
 		row := policy.Parse(raw)
 		if len(row.Faults) > 0 {
 			t.Errorf("row %q of %q: %v", raw.Name, raw.Partition, row.Faults)
+		}
+	}
+}
+
+func TestColleaguesCanBeWrittenTo(t *testing.T) {
+	users, _ := colleagues()
+	for _, user := range users {
+		if _, err := submission.ParseAddress(user.Mail); err != nil && user.UserType == "Member" {
+			t.Errorf("%s has the address %q: %v", user.DisplayName, user.Mail, err)
 		}
 	}
 }

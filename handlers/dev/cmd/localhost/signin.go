@@ -55,9 +55,13 @@ func colleagues() ([]graphsim.User, []graphsim.Membership) {
 	var users []graphsim.User
 	var memberships []graphsim.Membership
 	for _, p := range signinsim.People() {
-		user := graphsim.User{ID: p.ID, DisplayName: p.Name, UserPrincipalName: p.UserName, UserType: "Member"}
+		user := graphsim.User{
+			ID: p.ID, DisplayName: p.Name, UserPrincipalName: p.UserName, UserType: "Member",
+			// No mailbox can have the ending example, and the app writes to none.
+			Mail: strings.TrimSuffix(p.UserName, ".example") + ".contoso.com",
+		}
 		if p.Guest {
-			user.UserType = "Guest"
+			user.UserType, user.Mail = "Guest", ""
 		}
 		users = append(users, user)
 		for _, group := range p.Groups {
